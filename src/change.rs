@@ -1,0 +1,185 @@
+//! The one path of a mutation: plan → confirm → journal → act → journal → undo hint. Nothing else can make a
+//! [`Confirmed`], and every client method that changes something takes one.
+
+use serde_json::{Value, json};
+
+use crate::context::Context;
+use crate::domain::undo::Undo;
+use crate::error::{Error, Result};
+use crate::output::block::Block;
+use crate::output::prompt;
+use crate::stores::journal::Journal;
+
+/// Permission to change the world. Only this module makes one.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Confirmed(());
+
+/// What is going to happen, for the person to judge.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// Machine name of the change, such as `silence.add`.
+    pub(crate) action: &'static str,
+    /// One line: `silence 3 alerts for 2h`.
+    pub(crate) summary: String,
+    /// The preview.
+    pub(crate) preview: Vec<Block>,
+    /// The undo, as far as it is known before the act.
+    pub(crate) undo: Option<Undo>,
+    /// Takes effect on the safe side (expire, kill, abort): acts even when the audit log cannot be written.
+    pub(crate) kill_switch: bool,
+    /// The change that this one reverts.
+    pub(crate) undoes: Option<String>,
+}
+
+/// What the act did.
+#[derive(Debug)]
+pub(crate) struct Done {
+    /// The result, for the report and the audit log.
+    pub(crate) result: Value,
+    /// How to revert it.
+    pub(crate) undo: Option<Undo>,
+}
+
+/// How the change went.
+#[derive(Debug)]
+pub(crate) enum Changed {
+    /// `--dry-run`: nothing happened.
+    Planned,
+    /// It happened.
+    Done { id: String, done: Done },
+}
+
+/// The audit log of this user.
+pub(crate) fn audit_log(cx: &Context) -> Journal {
+    Journal::at(cx.dirs.state.join("audit.jsonl"))
+}
+
+impl Plan {
+    /// Asks, journals, acts.
+    ///
+    /// # Errors
+    /// `Refused` (read-only, not confirmed), `Io` when the audit log cannot be written before the act, whatever the
+    /// act fails with, and `HalfDone` when it was done but could not be journalled.
+    pub(crate) async fn carry_out(
+        self,
+        cx: &Context,
+        act: impl AsyncFnOnce(&Confirmed) -> Result<Done>,
+    ) -> Result<Changed> {
+        if cx.is_read_only()? {
+            return Err(Error::Refused {
+                why: format!("read-only: will not {}", self.summary),
+                hint: "leave out `--read-only`, or look at `read_only` in `liveops config show --origin`".into(),
+            });
+        }
+        let mut preview = self.preview.clone();
+        preview.push(Block::text(format!(
+            "{}{}",
+            self.summary,
+            if cx.global.dry_run {
+                " (dry run: nothing is changed)"
+            } else {
+                ""
+            }
+        )));
+        if cx.global.dry_run {
+            cx.output.show_plan(&preview, cx.clock.now());
+            return Ok(Changed::Planned);
+        }
+        if !cx.global.yes {
+            cx.output.show_plan(&preview, cx.clock.now());
+        }
+        let confirmed = self.confirm(cx)?;
+        let id = format!("c{:08x}", fastrand::u32(..));
+        self.begin(cx, &id)?;
+        cx.interrupts.hold();
+        let done = act(&confirmed).await;
+        let written = self.end(cx, &id, &done);
+        cx.interrupts.release();
+        let done = done?;
+        if let Err(error) = written {
+            cx.output.error(&error);
+            return Err(Error::HalfDone {
+                done: self.summary,
+                left: "it is not in the audit log".into(),
+                command: "liveops audit verify".into(),
+            });
+        }
+        Ok(Changed::Done { id, done })
+    }
+
+    fn confirm(&self, cx: &Context) -> Result<Confirmed> {
+        if cx.global.yes {
+            return Ok(Confirmed(()));
+        }
+        let environment = cx.environment()?;
+        if !prompt::can_prompt() {
+            return Err(Error::Refused {
+                why: format!(
+                    "not confirmed, and nobody can be asked here: {}",
+                    self.summary
+                ),
+                hint: "pass `--yes` to do it, `--dry-run` to look".into(),
+            });
+        }
+        let agreed = if cx.config()?.settings.protected && !self.kill_switch {
+            let question = format!("`{environment}` is protected; type its name to go on");
+            prompt::text(&question, Some(""))? == environment
+        } else {
+            prompt::confirm(&format!("go on in `{environment}`?"))?
+        };
+        if agreed {
+            Ok(Confirmed(()))
+        } else {
+            Err(Error::Refused {
+                why: "not confirmed; nothing was changed".into(),
+                hint: "run it again when you are sure".into(),
+            })
+        }
+    }
+
+    fn begin(&self, cx: &Context, id: &str) -> Result<()> {
+        let data = json!({
+            "id": id,
+            "action": self.action,
+            "environment": cx.environment()?,
+            "summary": self.summary,
+            "command": cx.command_line,
+            "undo": self.undo,
+            "undoes": self.undoes,
+        });
+        let written = audit_log(cx).append(cx.clock.now(), &cx.actor, "change.begun", data);
+        match written {
+            Ok(_) => Ok(()),
+            Err(error) if self.kill_switch => {
+                cx.output.warn(&format!(
+                    "the audit log cannot be written, going on: {error}"
+                ));
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn end(&self, cx: &Context, id: &str, done: &Result<Done>) -> Result<()> {
+        let (kind, data) = match done {
+            Ok(done) => (
+                "change.done",
+                json!({ "id": id, "action": self.action, "result": done.result, "undo": done.undo, "undoes": self.undoes }),
+            ),
+            Err(error) => (
+                "change.failed",
+                json!({ "id": id, "action": self.action, "error": error.to_string(), "kind": error.kind() }),
+            ),
+        };
+        match audit_log(cx).append(cx.clock.now(), &cx.actor, kind, data) {
+            Ok(_) => Ok(()),
+            Err(error) if self.kill_switch => {
+                cx.output
+                    .warn(&format!("it is done, but not in the audit log: {error}"));
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+}

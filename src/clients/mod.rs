@@ -1,0 +1,10 @@
+//! What it talks to: one file an outside system; request in, domain type out, a deadline on every call.
+
+pub(crate) mod alertmanager;
+pub(crate) mod clickhouse;
+pub(crate) mod http;
+pub(crate) mod kubectl;
+pub(crate) mod prometheus;
+mod prometheus_wire;
+pub(crate) mod redis;
+pub(crate) mod service;

@@ -1,0 +1,52 @@
+//! A service's own endpoints: the health API and the metrics exposition.
+
+use serde_json::Value;
+
+use crate::clients::http::{Answer, Effort, Http, Request, Target};
+use crate::domain::exposition::{self, Exposition, Format};
+use crate::error::Result;
+
+/// The health answer, whatever its status: the caller reads it with `domain::health`.
+///
+/// # Errors
+/// `Unreachable`, `Timeout`.
+pub(crate) async fn health(http: &Http, target: &Target, effort: Effort) -> Result<Answer> {
+    http.send(target, Request::get("api/health").effort(effort))
+        .await
+}
+
+/// A JSON document of the health API, such as `api/health/detailed`.
+///
+/// # Errors
+/// As every call; `Malformed` when it is not JSON.
+pub(crate) async fn document(http: &Http, target: &Target, path: &str) -> Result<(Value, Answer)> {
+    let answer = http.send(target, Request::get(path)).await?.ok()?;
+    Ok((answer.json()?, answer))
+}
+
+/// Scrapes an exposition and keeps the metrics that are `wanted`; `path` is below the target, and empty when the
+/// target is the endpoint itself.
+///
+/// # Errors
+/// As every call; `Malformed` with the line that does not parse.
+pub(crate) async fn scrape(
+    http: &Http,
+    target: &Target,
+    path: &str,
+    effort: Effort,
+    wanted: impl Fn(&str) -> bool,
+) -> Result<(Exposition, Answer)> {
+    let accept =
+        "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=1,*/*;q=0.1";
+    let answer = http
+        .send(target, Request::get(path).accept(accept).effort(effort))
+        .await?
+        .ok()?;
+    if answer.content_type.starts_with("text/html") {
+        return Err(answer.malformed("a web page instead of metrics"));
+    }
+    let format = Format::from_content_type(&answer.content_type);
+    let parsed = exposition::parse(&answer.text(), format, wanted)
+        .map_err(|error| answer.malformed(error.to_string()))?;
+    Ok((parsed, answer))
+}

@@ -1,0 +1,63 @@
+//! Names that the shell completes: read from the configuration, never from the network, so that Tab is instant.
+
+use clap_complete::CompletionCandidate;
+
+use crate::config::environment::Dirs;
+use crate::config::layers::{Quick, load};
+use crate::config::node::{Node, Value};
+use crate::config::schema;
+
+fn root() -> Option<Node> {
+    Some(
+        load(&Dirs::from_environment().ok()?, None, Quick::default())
+            .ok()?
+            .root,
+    )
+}
+
+fn candidates(
+    names: impl IntoIterator<Item = String>,
+    typed: &std::ffi::OsStr,
+) -> Vec<CompletionCandidate> {
+    let typed = typed.to_string_lossy();
+    names
+        .into_iter()
+        .filter(|name| name.starts_with(&*typed))
+        .map(CompletionCandidate::new)
+        .collect()
+}
+
+fn named(list: &str) -> Vec<String> {
+    let root = root();
+    let Some(Value::List(items)) = root
+        .as_ref()
+        .and_then(|root| root.get(list))
+        .map(|node| &node.value)
+    else {
+        return Vec::new();
+    };
+    items
+        .iter()
+        .filter_map(|item| item.get("name")?.text().map(ToOwned::to_owned))
+        .collect()
+}
+
+/// Environments of the configuration.
+pub(crate) fn environments(typed: &std::ffi::OsStr) -> Vec<CompletionCandidate> {
+    candidates(
+        root()
+            .map(|root| schema::environments(&root))
+            .unwrap_or_default(),
+        typed,
+    )
+}
+
+/// Services of the configuration.
+pub(crate) fn services(typed: &std::ffi::OsStr) -> Vec<CompletionCandidate> {
+    candidates(named("services"), typed)
+}
+
+/// KPIs of the configuration.
+pub(crate) fn kpis(typed: &std::ffi::OsStr) -> Vec<CompletionCandidate> {
+    candidates(named("kpis"), typed)
+}

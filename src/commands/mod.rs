@@ -1,0 +1,44 @@
+//! What you type: one file or folder a noun. Each verb gathers, decides, confirms if it changes anything, acts, shows.
+
+pub(crate) mod alerts;
+pub(crate) mod audit;
+pub(crate) mod complete;
+pub(crate) mod completions;
+pub(crate) mod config;
+#[cfg(feature = "demo")]
+pub(crate) mod demo;
+pub(crate) mod doctor;
+pub(crate) mod health;
+pub(crate) mod help;
+pub(crate) mod init;
+pub(crate) mod man;
+pub(crate) mod query;
+pub(crate) mod silence;
+pub(crate) mod status;
+pub(crate) mod tone;
+pub(crate) mod undo;
+
+use crate::cli::Command;
+use crate::context::Context;
+use crate::error::Result;
+
+/// Runs the command and returns the exit code. One match, no logic.
+pub(crate) async fn dispatch(command: Command, cx: &Context) -> Result<u8> {
+    let exit = match command {
+        Command::Status(args) => status::run(args, cx).await,
+        Command::Health(args) => health::run(args, cx).await,
+        Command::Query(args) => query::run(args, cx).await,
+        Command::Alerts(args) => alerts::run(args, cx).await,
+        Command::Silence(args) => silence::run(args, cx).await,
+        Command::Undo(args) => undo::run(args, cx).await,
+        Command::Init(args) => init::run(args, cx).await,
+        Command::Config(args) => config::run(args, cx).await,
+        Command::Doctor(args) => doctor::run(args, cx).await,
+        Command::Audit(args) => audit::run(args, cx).await,
+        #[cfg(feature = "demo")]
+        Command::Demo(args) => demo::run(args, cx).await,
+        Command::Completions(args) => completions::run(args, cx).await,
+        Command::Man(args) => man::run(args, cx).await,
+    };
+    exit.map(crate::error::Exit::code)
+}

@@ -1,0 +1,10 @@
+//! stub
+use crate::context::Context;
+use crate::error::{Exit, Result};
+use clap::Args;
+/// x
+#[derive(Debug, Args)]
+pub(crate) struct UndoArgs {}
+pub(crate) async fn run(_args: UndoArgs, _cx: &Context) -> Result<Exit> {
+    Ok(Exit::Good)
+}

@@ -1,0 +1,113 @@
+//! The process environment, read once: terminal hints, directories, the test clock. Nothing else reads it.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place that reads the environment"
+)]
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, Utc};
+
+use crate::error::{Error, Result};
+use crate::output::TerminalHints;
+
+/// What the environment says about colour, characters and width (no-color.org, bixense.com/clicolors).
+pub(crate) fn hints() -> TerminalHints {
+    let set = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
+    let locale = set("LC_ALL")
+        .or_else(|| set("LC_CTYPE"))
+        .or_else(|| set("LANG"))
+        .unwrap_or_default()
+        .to_lowercase();
+    TerminalHints {
+        no_color: set("NO_COLOR").is_some(),
+        force_color: set("CLICOLOR_FORCE").is_some_and(|value| value != "0"),
+        dumb: set("TERM").is_some_and(|value| value == "dumb"),
+        utf8: locale.contains("utf-8") || locale.contains("utf8"),
+        columns: set("COLUMNS")
+            .and_then(|value| value.parse().ok())
+            .filter(|columns| *columns >= 20),
+    }
+}
+
+/// Where files are kept (XDG Base Directory Specification).
+#[derive(Debug, Clone)]
+pub(crate) struct Dirs {
+    /// The working directory.
+    pub(crate) work: PathBuf,
+    /// The user's own configuration.
+    pub(crate) config: PathBuf,
+    /// What must not be lost: audit log, trust.
+    pub(crate) state: PathBuf,
+    /// What may be lost: previous scrapes.
+    pub(crate) cache: PathBuf,
+}
+
+impl Dirs {
+    /// From the environment.
+    ///
+    /// # Errors
+    /// Without `HOME` and `XDG_…` there is no place to write to.
+    pub(crate) fn from_environment() -> Result<Self> {
+        let home = env::var_os("HOME")
+            .filter(|home| !home.is_empty())
+            .map(PathBuf::from);
+        let base = |variable: &str, below: &str| {
+            // The specification says that relative paths are invalid and ignored.
+            let given = env::var_os(variable)
+                .map(PathBuf::from)
+                .filter(|path| path.is_absolute());
+            given
+                .or_else(|| home.as_deref().map(|home| home.join(below)))
+                .map(|base| base.join("liveops"))
+        };
+        let missing = |what: &str| {
+            Error::usage(
+                format!("no place for {what}: neither HOME nor the XDG variable is set"),
+                "set HOME, or XDG_CONFIG_HOME, XDG_STATE_HOME and XDG_CACHE_HOME",
+            )
+        };
+        Ok(Self {
+            work: env::current_dir().unwrap_or_else(|_| Path::new(".").into()),
+            config: base("XDG_CONFIG_HOME", ".config")
+                .ok_or_else(|| missing("the configuration"))?,
+            state: base("XDG_STATE_HOME", ".local/state")
+                .ok_or_else(|| missing("the audit log"))?,
+            cache: base("XDG_CACHE_HOME", ".cache").ok_or_else(|| missing("the cache"))?,
+        })
+    }
+}
+
+/// `LIVEOPS_NOW`: a fixed time for tests and screenshots.
+///
+/// # Errors
+/// When it is not RFC 3339.
+pub(crate) fn fixed_now() -> Result<Option<DateTime<Utc>>> {
+    let Ok(text) = env::var("LIVEOPS_NOW") else {
+        return Ok(None);
+    };
+    DateTime::parse_from_rfc3339(&text)
+        .map(|at| Some(at.to_utc()))
+        .map_err(|_| {
+            Error::usage(
+                format!("LIVEOPS_NOW is `{text}`"),
+                "set it to a time such as 2026-01-15T10:30:00Z, or unset it",
+            )
+        })
+}
+
+/// The value of a variable that a secret names.
+pub(crate) fn variable(name: &str) -> Option<String> {
+    env::var(name).ok()
+}
+
+/// Who acts, for the audit log: `$LIVEOPS_ACTOR`, else `$USER` or `$LOGNAME`, with `$SUDO_USER` named.
+pub(crate) fn actor() -> String {
+    let set = |name: &str| env::var(name).ok().filter(|value| !value.trim().is_empty());
+    set("LIVEOPS_ACTOR")
+        .or_else(|| set("SUDO_USER"))
+        .or_else(|| set("USER"))
+        .or_else(|| set("LOGNAME"))
+        .unwrap_or_else(|| "unknown".into())
+}

@@ -1,0 +1,192 @@
+//! KPIs as they are written in the configuration, and the presets that stand in for them when none is.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::config::decode::{Problems, Section};
+use crate::config::node::{Node, Value};
+use crate::domain::duration::parse_positive;
+use crate::domain::kpi::{Aggregation, Kpi, KpiKind};
+use crate::domain::quantity::Unit;
+use crate::domain::selector::Selector;
+use crate::domain::threshold::Threshold;
+
+/// Window of rates, ratios and quantiles that do not name one.
+const WINDOW: Duration = Duration::from_secs(300);
+
+/// Reads `kpis`.
+pub(crate) fn decode_all(top: &mut Section<'_>, problems: &mut Problems) -> Vec<Kpi> {
+    let mut names = BTreeSet::new();
+    let mut kpis = Vec::new();
+    for (index, node) in top.list("kpis", problems).iter().enumerate() {
+        let name = node.get("name").and_then(Node::text).map(ToOwned::to_owned);
+        let path = name
+            .as_ref()
+            .map_or_else(|| format!("kpis[{index}]"), |name| format!("kpis.{name}"));
+        let Some(kpi) = decode(node, &path, problems) else {
+            continue;
+        };
+        if names.insert(kpi.name.clone()) {
+            kpis.push(kpi);
+        } else {
+            problems.error(&node.origin, &path, "a KPI of this name exists already");
+        }
+    }
+    kpis
+}
+
+fn decode(node: &Node, path: &str, problems: &mut Problems) -> Option<Kpi> {
+    let mut section = Section::open(node, path, problems);
+    let name = section.text("name", problems);
+    section.require("name", name.is_some(), problems);
+    let title = section.text("title", problems);
+    let by = section.parse("by", problems, |text| {
+        if text == "le" {
+            Err("`le` is the histogram's own label")
+        } else {
+            Ok(text.to_owned())
+        }
+    });
+    let service = section.text("service", problems);
+    let agg = section.parse("agg", problems, aggregation);
+    let kinds = ["gauge", "rate", "ratio", "quantile", "promql"];
+    let given: Vec<&str> = kinds
+        .into_iter()
+        .filter(|kind| node.get(kind).is_some_and(|node| node.value != Value::Null))
+        .collect();
+    let kind = match given.as_slice() {
+        [only] => decode_kind(only, &mut section, agg.unwrap_or_default(), problems),
+        [] => {
+            problems.error(
+                section.origin(),
+                path,
+                format!("needs one of {}", kinds.join(", ")),
+            );
+            None
+        }
+        several => {
+            problems.error(
+                section.origin(),
+                path,
+                format!("has {} at once; choose one", several.join(" and ")),
+            );
+            None
+        }
+    };
+    for kind in kinds {
+        let _ = section.get(kind);
+    }
+    if agg.is_some() && !matches!(kind, None | Some(KpiKind::Gauge { .. })) {
+        problems.error(
+            section.origin(),
+            &section.path("agg"),
+            "only a gauge has `agg`",
+        );
+    }
+    let unit = section.parse("unit", problems, |text| {
+        Ok::<_, String>(Unit::from_name(text))
+    });
+    let unit = unit
+        .or_else(|| kind.as_ref().map(KpiKind::natural_unit))
+        .unwrap_or(Unit::None);
+    let warn = section.parse("warn", problems, |text| Threshold::parse(text, &unit));
+    let critical = section.parse("critical", problems, |text| Threshold::parse(text, &unit));
+    section.finish(problems);
+    Some(Kpi {
+        name: name?,
+        title,
+        kind: kind?,
+        by,
+        unit,
+        warn,
+        critical,
+        service,
+    })
+}
+
+fn decode_kind(
+    kind: &str,
+    section: &mut Section<'_>,
+    agg: Aggregation,
+    problems: &mut Problems,
+) -> Option<KpiKind> {
+    match kind {
+        "gauge" => section
+            .parse("gauge", problems, Selector::parse)
+            .map(|selector| KpiKind::Gauge { selector, agg }),
+        "promql" => section
+            .parse("promql", problems, |text| {
+                promql_parser::parser::parse(text).map(|_| text.to_owned())
+            })
+            .map(KpiKind::PromQl),
+        "rate" => {
+            let node = section.get("rate")?;
+            if node.text().is_some() {
+                let selector = section.parse("rate", problems, Selector::parse)?;
+                return Some(KpiKind::Rate {
+                    selector,
+                    window: WINDOW,
+                });
+            }
+            let mut rate = Section::open(node, section.path("rate"), problems);
+            let selector = rate.parse("of", problems, Selector::parse);
+            rate.require("of", selector.is_some(), problems);
+            let window = window(&mut rate, problems);
+            rate.finish(problems);
+            Some(KpiKind::Rate {
+                selector: selector?,
+                window,
+            })
+        }
+        "ratio" => {
+            let mut ratio = Section::open(section.get("ratio")?, section.path("ratio"), problems);
+            let of = ratio.parse("of", problems, Selector::parse);
+            ratio.require("of", of.is_some(), problems);
+            let to = ratio.parse("to", problems, Selector::parse);
+            ratio.require("to", to.is_some(), problems);
+            let window = window(&mut ratio, problems);
+            ratio.finish(problems);
+            Some(KpiKind::Ratio {
+                of: of?,
+                to: to?,
+                window,
+            })
+        }
+        _ => {
+            let mut quantile =
+                Section::open(section.get("quantile")?, section.path("quantile"), problems);
+            let q = quantile.parse("q", problems, |text| match text.parse::<f64>() {
+                Ok(q) if (0.0..=1.0).contains(&q) => Ok(q),
+                _ => Err(format!(
+                    "must be between 0 and 1, such as 0.99, not `{text}`"
+                )),
+            });
+            quantile.require("q", q.is_some(), problems);
+            let histogram = quantile.parse("histogram", problems, Selector::parse);
+            quantile.require("histogram", histogram.is_some(), problems);
+            let window = window(&mut quantile, problems);
+            quantile.finish(problems);
+            Some(KpiKind::Quantile {
+                q: q?,
+                histogram: histogram?,
+                window,
+            })
+        }
+    }
+}
+
+fn window(section: &mut Section<'_>, problems: &mut Problems) -> Duration {
+    section
+        .parse("window", problems, parse_positive)
+        .unwrap_or(WINDOW)
+}
+
+fn aggregation(text: &str) -> Result<Aggregation, String> {
+    match text {
+        "sum" => Ok(Aggregation::Sum),
+        "avg" => Ok(Aggregation::Avg),
+        "max" => Ok(Aggregation::Max),
+        "min" => Ok(Aggregation::Min),
+        other => Err(format!("must be sum, avg, max or min, not `{other}`")),
+    }
+}

@@ -1,0 +1,207 @@
+//! The one thing that a command receives: configuration, output, clock, and clients that are made when first used.
+
+use std::cell::{Cell, OnceCell};
+
+use chrono::{DateTime, Utc};
+use tokio::sync::Notify;
+
+use crate::cli::GlobalArgs;
+use crate::clients::http::{Http, Target};
+use crate::config::Config;
+use crate::config::environment::Dirs;
+use crate::config::layers::Quick;
+use crate::config::schema::Endpoint;
+use crate::error::{Error, Result};
+use crate::output::Output;
+
+/// The time. Fixed in tests.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Clock {
+    fixed: Option<DateTime<Utc>>,
+}
+
+impl Clock {
+    /// The system's clock, or one that stands still.
+    pub(crate) fn new(fixed: Option<DateTime<Utc>>) -> Self {
+        Self { fixed }
+    }
+
+    /// Now.
+    #[expect(clippy::disallowed_methods, reason = "this is the clock")]
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        self.fixed.unwrap_or_else(Utc::now)
+    }
+}
+
+/// Lets a change that has begun come to its end before an interrupt takes effect.
+#[derive(Debug, Default)]
+pub(crate) struct Interrupts {
+    held: Cell<usize>,
+    released: Notify,
+}
+
+impl Interrupts {
+    /// A change begins.
+    pub(crate) fn hold(&self) {
+        self.held.set(self.held.get() + 1);
+    }
+
+    /// It is over.
+    pub(crate) fn release(&self) {
+        self.held.set(self.held.get().saturating_sub(1));
+        self.released.notify_waiters();
+    }
+
+    /// Is a change under way?
+    pub(crate) fn is_held(&self) -> bool {
+        self.held.get() > 0
+    }
+
+    /// Waits until none is.
+    pub(crate) async fn free(&self) {
+        while self.is_held() {
+            self.released.notified().await;
+        }
+    }
+}
+
+/// What a command works with. Nothing is read or dialled before it is needed.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) global: GlobalArgs,
+    pub(crate) output: Output,
+    pub(crate) clock: Clock,
+    pub(crate) dirs: Dirs,
+    /// Who acts.
+    pub(crate) actor: String,
+    /// What was typed, for the audit log; without secrets.
+    pub(crate) command_line: String,
+    pub(crate) interrupts: Interrupts,
+    quick: Quick,
+    config: OnceCell<Config>,
+    http: OnceCell<Http>,
+}
+
+impl Context {
+    /// A context for one run.
+    pub(crate) fn new(
+        global: GlobalArgs,
+        quick: Quick,
+        output: Output,
+        clock: Clock,
+        dirs: Dirs,
+        actor: String,
+        command_line: String,
+    ) -> Self {
+        Self {
+            global,
+            output,
+            clock,
+            dirs,
+            actor,
+            command_line,
+            interrupts: Interrupts::default(),
+            quick,
+            config: OnceCell::new(),
+            http: OnceCell::new(),
+        }
+    }
+
+    /// The configuration, read at the first call.
+    ///
+    /// # Errors
+    /// Everything that is wrong in it.
+    pub(crate) fn config(&self) -> Result<&Config> {
+        if let Some(config) = self.config.get() {
+            return Ok(config);
+        }
+        let config = Config::load(
+            &self.dirs,
+            self.global.config.as_deref(),
+            self.global.env.as_deref(),
+            self.quick.clone(),
+        )?;
+        for warning in &config.warnings {
+            self.output.note(&format!("note: {warning}"));
+        }
+        Ok(self.config.get_or_init(|| config))
+    }
+
+    /// The environment's name.
+    ///
+    /// # Errors
+    /// As [`Context::config`].
+    pub(crate) fn environment(&self) -> Result<&str> {
+        Ok(&self.config()?.settings.environment)
+    }
+
+    /// May nothing be changed?
+    ///
+    /// # Errors
+    /// As [`Context::config`].
+    pub(crate) fn is_read_only(&self) -> Result<bool> {
+        Ok(self.global.read_only || self.config()?.settings.read_only)
+    }
+
+    /// The HTTP client, with the configured timeouts.
+    ///
+    /// # Errors
+    /// As [`Context::config`].
+    pub(crate) fn http(&self) -> Result<&Http> {
+        if let Some(http) = self.http.get() {
+            return Ok(http);
+        }
+        let settings = &self.config()?.settings;
+        let command = self.global.timeout.unwrap_or(settings.timeout);
+        Ok(self
+            .http
+            .get_or_init(|| Http::new(settings.call_timeout, command)))
+    }
+
+    /// An endpoint with its secrets.
+    ///
+    /// # Errors
+    /// A secret that cannot be had or is not trusted, a URL that is none.
+    pub(crate) fn target(&self, name: &str, endpoint: &Endpoint) -> Result<Target> {
+        let (url, headers) = self.config()?.reveal(name, endpoint)?;
+        let headers: Vec<(String, &str)> = headers
+            .iter()
+            .map(|(name, value)| (name.clone(), value.expose()))
+            .collect();
+        Target::new(name, url.expose(), &headers)
+    }
+
+    /// Where Prometheus is.
+    ///
+    /// # Errors
+    /// `Unconfigured`, with what to do about it.
+    pub(crate) fn prometheus(&self) -> Result<Target> {
+        let endpoint = self.config()?.settings.prometheus.as_ref();
+        self.target(
+            "prometheus",
+            endpoint.ok_or_else(|| self.unconfigured("prometheus", "Prometheus"))?,
+        )
+    }
+
+    /// Where Alertmanager is.
+    ///
+    /// # Errors
+    /// `Unconfigured`, with what to do about it.
+    pub(crate) fn alertmanager(&self) -> Result<Target> {
+        let endpoint = self.config()?.settings.alertmanager.as_ref();
+        self.target(
+            "alertmanager",
+            endpoint.ok_or_else(|| self.unconfigured("alertmanager", "Alertmanager"))?,
+        )
+    }
+
+    fn unconfigured(&self, key: &str, what: &'static str) -> Error {
+        Error::Unconfigured {
+            what,
+            environment: self.environment().unwrap_or("default").to_owned(),
+            hint: format!(
+                "pass `--{key} URL`, or set `{key}.url` in liveops.yaml; `liveops init` writes one"
+            ),
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! The embedded demo: a simulated online game with a health API and metrics, for trying everything
+//! without any other service. It knows nothing of the rest of the tool.
+
+mod api;
+mod crowd;
+mod events;
+mod exposition;
+mod flow;
+mod histogram;
+mod metrics;
+mod rates;
+mod recovery;
+mod room_api;
+mod rooms;
+mod serve;
+mod sim;
+mod snapshot;
+mod world;
+
+pub(crate) use serve::serve;
+pub(crate) use sim::Sim;

@@ -1,0 +1,83 @@
+//! The numbers of one instant: the one source of both the metrics and the health API, so that the
+//! two cannot disagree.
+
+use chrono::{DateTime, Utc};
+
+use super::histogram::Histogram;
+use super::world::MODES;
+
+/// Every number at one instant: what the metrics and the health API both show. Lists by mode,
+/// region, route and sale are in the order of the tables in `world`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Snapshot {
+    pub(crate) at: DateTime<Utc>,
+    /// Unix seconds.
+    pub(crate) start: f64,
+    /// Seconds.
+    pub(crate) uptime: f64,
+    pub(crate) connections: u64,
+    /// Region, mode and players.
+    pub(crate) players: Vec<(&'static str, &'static str, u64)>,
+    pub(crate) matches: [u64; MODES.len()],
+    pub(crate) rooms_active: u64,
+    pub(crate) matches_started: Vec<u64>,
+    pub(crate) matches_ended: Vec<u64>,
+    /// Seconds.
+    pub(crate) ticks: Histogram,
+    /// Seconds.
+    pub(crate) queue: Histogram,
+    /// Milliseconds.
+    pub(crate) network: Vec<Histogram>,
+    /// Milliseconds.
+    pub(crate) websocket: Histogram,
+    /// By route: requests of each status, and durations in milliseconds.
+    pub(crate) requests: Vec<(Vec<(u16, u64)>, Histogram)>,
+    pub(crate) purchases: Vec<u64>,
+    /// In and out.
+    pub(crate) messages: [u64; 2],
+    /// Successes and failures.
+    pub(crate) logins: [u64; 2],
+    /// Hits and misses.
+    pub(crate) cache: [u64; 2],
+    pub(crate) events: Vec<u64>,
+    pub(crate) cpu: f64,
+    pub(crate) cpu_seconds: f64,
+    pub(crate) memory: f64,
+    pub(crate) memory_bytes: u64,
+    pub(crate) db_connections: u64,
+    pub(crate) queued_messages: u64,
+}
+
+impl Snapshot {
+    /// Players in all regions and modes.
+    pub(crate) fn population(&self) -> u64 {
+        self.players.iter().map(|(_, _, count)| count).sum()
+    }
+
+    /// Requests whose status is in this hundred, such as 5 for server errors.
+    pub(crate) fn requests_in(&self, class: u16) -> u64 {
+        let statuses = self.requests.iter().flat_map(|(statuses, _)| statuses);
+        let matching = statuses.filter(|(status, _)| status / 100 == class);
+        matching.map(|(_, count)| count).sum()
+    }
+
+    /// All requests.
+    pub(crate) fn all_requests(&self) -> u64 {
+        self.requests
+            .iter()
+            .map(|(_, durations)| durations.count())
+            .sum()
+    }
+
+    /// The durations of all routes together; `None` without routes.
+    pub(crate) fn durations(&self) -> Option<Histogram> {
+        let durations = self.requests.iter().map(|(_, durations)| durations.clone());
+        durations.reduce(|all, one| all.plus(&one))
+    }
+}
+
+/// `value` to this many decimals.
+pub(crate) fn rounded(value: f64, decimals: i32) -> f64 {
+    let scale = 10_f64.powi(decimals);
+    (value * scale).round() / scale
+}

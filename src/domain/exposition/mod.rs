@@ -1,0 +1,120 @@
+//! Reads what a metrics endpoint gives: the Prometheus text format 0.0.4 and OpenMetrics 1.0, with
+//! Prometheus' strictness: one bad line fails the scrape. Never panics, and stops at a bound.
+//! What Prometheus 2.42 takes is taken; in blanks and metadata a little more is.
+//!
+//! Sources: Prometheus "Exposition formats" (text format 0.0.4), the OpenMetrics 1.0 text format,
+//! and for quoted UTF-8 names Prometheus 3. Types, help, timestamps and exemplars are checked for
+//! form and left out.
+
+mod reader;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::domain::exposition::reader::Reader;
+use crate::domain::labels::Labels;
+
+/// The most samples that are kept of one body.
+pub(crate) const MAX_SAMPLES: usize = 200_000;
+
+/// How the body is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// Prometheus text format 0.0.4.
+    Text,
+    /// OpenMetrics text.
+    OpenMetrics,
+}
+
+impl Format {
+    /// What a `Content-Type` says; Prometheus' own format when it says nothing that is known, as
+    /// Prometheus 2 does.
+    pub(crate) fn from_content_type(content_type: &str) -> Self {
+        let media = content_type.split(';').next().unwrap_or("").trim();
+        if media.eq_ignore_ascii_case("application/openmetrics-text") {
+            Format::OpenMetrics
+        } else {
+            Format::Text
+        }
+    }
+}
+
+/// One value of one series.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Sample {
+    /// Metric name.
+    pub(crate) name: String,
+    /// Labels, without empty ones.
+    pub(crate) labels: Labels,
+    /// The value, which may be `NaN` or infinite.
+    #[serde(with = "crate::domain::number")]
+    pub(crate) value: f64,
+}
+
+/// What a body holds.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Exposition {
+    /// The wanted samples in their order; of samples of the same series, the first.
+    pub(crate) samples: Vec<Sample>,
+    /// How many wanted samples were left out because their series had come before.
+    pub(crate) duplicates: usize,
+    /// How many samples there are in all, wanted or not.
+    pub(crate) total: usize,
+}
+
+/// Why a body cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("line {line}: {message}")]
+pub(crate) struct ExpositionError {
+    /// Line, from 1.
+    pub(crate) line: usize,
+    /// What is wrong there.
+    pub(crate) message: String,
+}
+
+/// Reads a body, and keeps the samples whose metric name is `wanted`.
+///
+/// # Errors
+/// [`ExpositionError`] at the first line that is not of the format, and when there are more than
+/// [`MAX_SAMPLES`] wanted samples.
+pub(crate) fn parse(
+    body: &str,
+    format: Format,
+    wanted: impl Fn(&str) -> bool,
+) -> Result<Exposition, ExpositionError> {
+    let mut reader = Reader::new(body, format);
+    let mut found = Exposition::default();
+    if body.trim_start().starts_with('<') {
+        return Err(reader.error("this is HTML or XML, not metrics"));
+    }
+    while let Some(sample) = reader.next_sample()? {
+        found.total += 1;
+        if !wanted(&sample.name) {
+            continue;
+        }
+        if found.samples.len() == MAX_SAMPLES {
+            return Err(reader.error(&format!("more than {MAX_SAMPLES} samples")));
+        }
+        found.samples.push(sample);
+    }
+    found.duplicates = drop_repeated(&mut found.samples);
+    Ok(found)
+}
+
+/// Leaves the first sample of each series; says how many went.
+fn drop_repeated(samples: &mut Vec<Sample>) -> usize {
+    let mut order: Vec<usize> = (0..samples.len()).collect();
+    let key = |at: &usize| (&samples[*at].name, &samples[*at].labels);
+    order.sort_by(|a, b| key(a).cmp(&key(b)).then(a.cmp(b)));
+    let mut repeated = vec![false; samples.len()];
+    for pair in order.windows(2) {
+        repeated[pair[1]] = key(&pair[0]) == key(&pair[1]);
+    }
+    let before = samples.len();
+    let mut flags = repeated.iter();
+    samples.retain(|_| flags.next() == Some(&false));
+    before - samples.len()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,23 @@
+//! What it means: pure and synchronous. Nothing here does IO, reads a clock, or knows a terminal.
+
+pub(crate) mod alert;
+pub(crate) mod breaker;
+pub(crate) mod duration;
+pub(crate) mod exposition;
+pub(crate) mod health;
+pub(crate) mod histogram;
+pub(crate) mod journal;
+pub(crate) mod kpi;
+pub(crate) mod labels;
+pub(crate) mod level;
+pub(crate) mod matcher;
+pub(crate) mod number;
+pub(crate) mod quantity;
+pub(crate) mod redact;
+pub(crate) mod scrape;
+pub(crate) mod selector;
+pub(crate) mod series;
+pub(crate) mod silence;
+pub(crate) mod suggest;
+pub(crate) mod threshold;
+pub(crate) mod undo;

@@ -1,0 +1,211 @@
+//! `liveops`: one terminal from the page to the postmortem.
+//!
+//! [`run`] is the whole program: parse → config → context → dispatch → report error → exit code.
+//! `commands` is what you type, `domain` what it means, `clients` what it talks to, `stores` what it remembers,
+//! `output` what you see, `config` what you set up, `change` the one path of a mutation.
+
+mod change;
+mod cli;
+mod clients;
+mod commands;
+mod config;
+mod context;
+#[cfg(feature = "demo")]
+mod demo;
+mod domain;
+mod error;
+mod output;
+mod stores;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::parser::ValueSource;
+use clap::{ArgMatches, FromArgMatches};
+use clap_complete::CompleteEnv;
+
+pub use crate::error::EXIT_CODES;
+
+use crate::cli::{Cli, GlobalArgs};
+use crate::config::environment::{Dirs, actor, fixed_now, hints};
+use crate::config::layers::Quick;
+use crate::context::{Clock, Context};
+use crate::domain::redact::redact_url;
+use crate::error::{Error, Result};
+use crate::output::Output;
+
+/// Runs one command line and returns its exit code.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args: Vec<OsString> = args.into_iter().collect();
+    // The shell asks for completions through an environment variable; then this prints them and ends.
+    if CompleteEnv::with_factory(cli::command)
+        .try_complete(args.clone(), None)
+        .unwrap_or(true)
+    {
+        return ExitCode::SUCCESS;
+    }
+    let matches = match cli::command().try_get_matches_from(&args) {
+        Ok(matches) => matches,
+        Err(error) => {
+            // clap's own words, on the stream that fits; a closed pipe is nobody's fault.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let parsed = Cli::from_arg_matches(&matches);
+    let Cli { global, command } = match parsed {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(2);
+        }
+    };
+    let output = Output::new(global.output, global.color, global.quiet, hints());
+    trace(global.verbose);
+    match context(global, &matches, output, &args) {
+        Err((output, error)) => {
+            output.error(&error);
+            ExitCode::from(error.exit_code())
+        }
+        Ok(cx) => match execute(command, &cx) {
+            Ok(code) => ExitCode::from(code),
+            Err(error) => {
+                if !matches!(error, Error::Interrupted { .. }) {
+                    cx.output.error(&error);
+                }
+                ExitCode::from(error.exit_code())
+            }
+        },
+    }
+}
+
+fn context(
+    global: GlobalArgs,
+    matches: &ArgMatches,
+    output: Output,
+    args: &[OsString],
+) -> Result<Context, (Output, Error)> {
+    let clock = fixed_now().map(Clock::new);
+    let (clock, dirs) = match (clock, Dirs::from_environment()) {
+        (Ok(clock), Ok(dirs)) => (clock, dirs),
+        (Err(error), _) | (_, Err(error)) => return Err((output, error)),
+    };
+    let quick = quick(&global, matches);
+    let line: Vec<String> = args
+        .iter()
+        .skip(1)
+        .map(|arg| redact_url(&arg.to_string_lossy()))
+        .collect();
+    Ok(Context::new(
+        global,
+        quick,
+        output,
+        clock,
+        dirs,
+        actor(),
+        format!("liveops {}", line.join(" ")),
+    ))
+}
+
+/// The endpoints of the command line, with who said them.
+fn quick(global: &GlobalArgs, matches: &ArgMatches) -> Quick {
+    let by = |name: &str| match matches.value_source(name) {
+        Some(ValueSource::EnvVariable) => format!("LIVEOPS_{}", name.to_uppercase()),
+        _ => format!("--{name}"),
+    };
+    let said = |name: &str, value: &Option<String>| {
+        value
+            .clone()
+            .filter(|value| !value.is_empty())
+            .map(|value| (value, by(name)))
+    };
+    Quick {
+        prometheus: said("prometheus", &global.prometheus),
+        alertmanager: said("alertmanager", &global.alertmanager),
+        redis: said("redis", &global.redis),
+        health: global
+            .health
+            .iter()
+            .filter(|value| !value.is_empty())
+            .map(|value| (value.clone(), by("health")))
+            .collect(),
+    }
+}
+
+/// The one runtime and the one `block_on`.
+fn execute(command: cli::Command, cx: &Context) -> Result<u8> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::internal(&format!("no runtime: {error}")))?;
+    let done = runtime.block_on(async {
+        let work = commands::dispatch(command, cx);
+        let mut work = std::pin::pin!(work);
+        tokio::select! {
+            done = &mut work => return done,
+            code = interrupted() => {
+                if !cx.interrupts.is_held() {
+                    return Err(Error::Interrupted { code });
+                }
+                cx.output.note("finishing the change that has begun; once more to stop at once");
+                tokio::select! {
+                    done = &mut work => done,
+                    () = cx.interrupts.free() => Err(Error::Interrupted { code }),
+                    code = interrupted() => Err(Error::Interrupted { code }),
+                }
+            }
+        }
+    });
+    // A resolver thread or a child that hangs must not keep the terminal.
+    runtime.shutdown_background();
+    done
+}
+
+/// Ctrl-C is 130, SIGTERM and SIGHUP are 143 and 129 (128 + signal).
+async fn interrupted() -> u8 {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (Ok(mut int), Ok(mut term), Ok(mut hup)) = (
+            signal(SignalKind::interrupt()),
+            signal(SignalKind::terminate()),
+            signal(SignalKind::hangup()),
+        ) else {
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            _ = int.recv() => 130,
+            _ = term.recv() => 143,
+            _ = hup.recv() => 129,
+        }
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = tokio::signal::ctrl_c().await;
+        130
+    }
+}
+
+/// `-v`: our own requests; `-vv`: the libraries' too.
+fn trace(verbose: u8) {
+    use tracing_subscriber::filter::{LevelFilter, Targets};
+    use tracing_subscriber::prelude::*;
+    if verbose == 0 {
+        return;
+    }
+    let targets = if verbose == 1 {
+        Targets::new().with_target("liveops", LevelFilter::INFO)
+    } else {
+        Targets::new().with_default(LevelFilter::DEBUG)
+    };
+    let layer = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .without_time()
+        .with_target(verbose > 1);
+    // Set once a process; a second run in the same process keeps the first.
+    let _ = tracing_subscriber::registry()
+        .with(layer)
+        .with(targets)
+        .try_init();
+}

@@ -1,0 +1,268 @@
+//! What you see. `Output` is the only door to stdout and stderr; it knows reports, not what they mean.
+
+pub(crate) mod block;
+pub(crate) mod escape;
+pub(crate) mod format;
+pub(crate) mod plot;
+pub(crate) mod progress;
+pub(crate) mod prompt;
+mod render;
+pub(crate) mod report;
+pub(crate) mod screen;
+pub(crate) mod sparkline;
+pub(crate) mod view;
+
+use std::cell::Cell;
+use std::io::{ErrorKind, IsTerminal, Write, stderr, stdout};
+
+use chrono::{DateTime, Utc};
+use console::Term;
+
+use crate::error::{Error, Result};
+use crate::output::block::{Block, Span, Tone, span};
+use crate::output::format::{Format, csv, envelope, names};
+use crate::output::report::Report;
+use crate::output::view::View;
+
+/// When to colour: `--color`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub(crate) enum Colour {
+    /// On a terminal, unless `NO_COLOR` or `TERM=dumb` says no; in a pipe only with `CLICOLOR_FORCE`.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What the environment says about the terminal. Read once, in `config::terminal`.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct TerminalHints {
+    /// `NO_COLOR` is set and not empty.
+    pub(crate) no_color: bool,
+    /// `CLICOLOR_FORCE` is set and not `0`.
+    pub(crate) force_color: bool,
+    /// `TERM=dumb`.
+    pub(crate) dumb: bool,
+    /// The locale speaks UTF-8.
+    pub(crate) utf8: bool,
+    /// `COLUMNS`, for pipes and tests.
+    pub(crate) columns: Option<usize>,
+}
+
+/// Format, colour, size, quietness: the one thing that prints.
+#[derive(Debug)]
+pub(crate) struct Output {
+    format: Format,
+    colour_out: bool,
+    colour_err: bool,
+    quiet: bool,
+    hints: TerminalHints,
+    out_is_terminal: bool,
+    /// The reader of stdout went away: stay quiet, keep the verdict, let work in progress finish.
+    closed: Cell<bool>,
+}
+
+impl Output {
+    /// Decides once what the streams can do.
+    pub(crate) fn new(format: Format, colour: Colour, quiet: bool, hints: TerminalHints) -> Self {
+        let decide = |terminal: bool| match colour {
+            Colour::Always => true,
+            Colour::Never => false,
+            Colour::Auto => !hints.no_color && (hints.force_color || (terminal && !hints.dumb)),
+        };
+        let out_is_terminal = stdout().is_terminal();
+        Self {
+            format,
+            colour_out: decide(out_is_terminal) && !format.is_machine(),
+            colour_err: decide(stderr().is_terminal()),
+            quiet,
+            hints,
+            out_is_terminal,
+            closed: Cell::new(false),
+        }
+    }
+
+    /// The format that was asked for. For streams and errors; commands have no need of it.
+    pub(crate) fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Does stdout show on a terminal?
+    pub(crate) fn is_terminal(&self) -> bool {
+        self.out_is_terminal
+    }
+
+    /// Has the reader of stdout gone away?
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.get()
+    }
+
+    /// The place that stdout is.
+    pub(crate) fn view(&self, now: DateTime<Utc>) -> View {
+        let size = self.out_is_terminal.then(|| Term::stdout().size());
+        let width = size
+            .map(|(_, columns)| usize::from(columns))
+            .filter(|width| *width > 0);
+        View {
+            width: width
+                .or(self.hints.columns)
+                .unwrap_or(if self.out_is_terminal { 80 } else { 160 }),
+            height: size
+                .map(|(rows, _)| usize::from(rows))
+                .filter(|rows| *rows > 0),
+            unicode: self.hints.utf8 && !self.hints.dumb,
+            terminal: self.out_is_terminal,
+            now,
+        }
+    }
+
+    /// Prints the report in the format that was asked for.
+    ///
+    /// # Errors
+    /// When stdout cannot be written (a closed pipe is no error), or the report has no rows for `csv` or `name`.
+    pub(crate) fn show<R: Report>(&self, report: &R, now: DateTime<Utc>) -> Result<()> {
+        if self.format == Format::Table {
+            for warning in report.meta().warnings {
+                self.warn(&warning);
+            }
+        }
+        let text = self.text(report, now)?;
+        self.write(&text)
+    }
+
+    /// One report of a stream: an object a line with `-o json`, a document with `-o yaml`, the blocks otherwise.
+    ///
+    /// # Errors
+    /// As [`Output::show`].
+    pub(crate) fn show_line<R: Report>(&self, report: &R, now: DateTime<Utc>) -> Result<()> {
+        match self.format {
+            Format::Json => self.write(&envelope(report, now)?.to_string()),
+            Format::Yaml => {
+                let text = self.text(report, now)?;
+                self.write(&format!("---\n{text}"))
+            }
+            Format::Table | Format::Csv | Format::Name => self.show(report, now),
+        }
+    }
+
+    fn text<R: Report>(&self, report: &R, now: DateTime<Utc>) -> Result<String> {
+        let view = self.view(now);
+        let rows = || {
+            let machine = View {
+                terminal: false,
+                ..view.clone()
+            };
+            report.rows(&machine).ok_or_else(|| Error::Usage {
+                message: "this report has no rows, so it has no `csv` or `name` form".into(),
+                hint: Some("use `-o table`, `-o json` or `-o yaml`".into()),
+            })
+        };
+        Ok(match self.format {
+            Format::Table => {
+                render::lines(&report.blocks(&view), &view, self.colour_out).join("\n")
+            }
+            Format::Json => serde_json::to_string_pretty(&envelope(report, now)?)?,
+            Format::Yaml => serde_yaml::to_string(&envelope(report, now)?)
+                .map_err(|error| Error::internal(&error.to_string()))?
+                .trim_end()
+                .to_owned(),
+            Format::Csv => csv(&rows()?),
+            Format::Name => names(&rows()?),
+        })
+    }
+
+    /// Blocks as coloured lines for stdout: what `screen` redraws.
+    pub(crate) fn lines(&self, blocks: &[Block], view: &View) -> Vec<String> {
+        render::lines(blocks, view, self.colour_out)
+    }
+
+    /// Writes raw text and a newline to stdout. Only for what is itself a file format: completions, CSV, config.
+    ///
+    /// # Errors
+    /// When stdout cannot be written; a closed pipe is remembered, not reported.
+    pub(crate) fn write(&self, text: &str) -> Result<()> {
+        if self.closed.get() || text.is_empty() {
+            return Ok(());
+        }
+        let mut out = stdout().lock();
+        let done = out
+            .write_all(text.as_bytes())
+            .and_then(|()| {
+                if text.ends_with('\n') {
+                    Ok(())
+                } else {
+                    out.write_all(b"\n")
+                }
+            })
+            .and_then(|()| out.flush());
+        match done {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => {
+                self.closed.set(true);
+                Ok(())
+            }
+            Err(error) => Err(Error::Io {
+                action: "write",
+                path: "stdout".into(),
+                source: error,
+            }),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// A note to the person, on stderr; silent with `--quiet`.
+    pub(crate) fn note(&self, text: &str) {
+        if !self.quiet {
+            self.to_stderr(&[span(text, Tone::Dim)]);
+        }
+    }
+
+    /// Something went less than well, and the work goes on.
+    pub(crate) fn warn(&self, text: &str) {
+        self.to_stderr(&[span("warning: ", Tone::Warn), span(text, Tone::Plain)]);
+    }
+
+    /// Blocks on stderr: a plan before its confirmation. Shown even with `--quiet`, since a question follows.
+    pub(crate) fn show_plan(&self, blocks: &[Block], now: DateTime<Utc>) {
+        let view = View {
+            terminal: stderr().is_terminal(),
+            ..self.view(now)
+        };
+        let text = render::lines(blocks, &view, self.colour_err).join("\n");
+        // Nothing can be done about a closed stderr.
+        let _ = writeln!(stderr().lock(), "{text}");
+    }
+
+    /// An error, once, at the end: message, causes, hint; one JSON object with `-o json`.
+    pub(crate) fn error(&self, error: &Error) {
+        if self.format == Format::Json {
+            let _ = writeln!(stderr().lock(), "{}", error.to_json());
+            return;
+        }
+        self.to_stderr(&[
+            span("error: ", Tone::Bad),
+            span(error.to_string(), Tone::Plain),
+        ]);
+        let mut cause = std::error::Error::source(error);
+        while let Some(current) = cause {
+            self.to_stderr(&[
+                span("caused by: ", Tone::Dim),
+                span(current.to_string(), Tone::Plain),
+            ]);
+            cause = current.source();
+        }
+        if let Some(hint) = error.hint() {
+            self.to_stderr(&[span("\nhint: ", Tone::Command), span(hint, Tone::Plain)]);
+        }
+    }
+
+    fn to_stderr(&self, spans: &[Span]) {
+        // Nothing can be done about a closed stderr.
+        let _ = writeln!(
+            stderr().lock(),
+            "{}",
+            render::message(spans, self.colour_err)
+        );
+    }
+}

@@ -1,0 +1,71 @@
+//! Questions to the person, on stderr, and only where a person can answer.
+
+use std::io::{IsTerminal, stderr, stdin};
+
+use dialoguer::console::Term;
+use dialoguer::{Confirm, Input, Select};
+
+use crate::error::{Error, Result};
+
+/// Can somebody answer? Both stdin and stderr must be a terminal.
+pub(crate) fn can_prompt() -> bool {
+    stdin().is_terminal() && stderr().is_terminal()
+}
+
+/// Yes or no; Enter means no, the safe choice.
+///
+/// # Errors
+/// `Interrupted` on Ctrl-C.
+pub(crate) fn confirm(question: &str) -> Result<bool> {
+    let answer = Confirm::new()
+        .with_prompt(question)
+        .default(false)
+        .show_default(true)
+        .wait_for_newline(true)
+        .interact_on_opt(&Term::stderr());
+    answer.map(|yes| yes.unwrap_or(false)).map_err(broken)
+}
+
+/// A line of text; Enter takes the default where there is one, and an empty answer is allowed where it is `Some("")`.
+///
+/// # Errors
+/// `Interrupted` on Ctrl-C.
+pub(crate) fn text(question: &str, default: Option<&str>) -> Result<String> {
+    let mut input = Input::<String>::new().with_prompt(question);
+    if let Some(default) = default {
+        input = if default.is_empty() {
+            input.allow_empty(true)
+        } else {
+            input.default(default.into())
+        };
+    }
+    input.interact_text_on(&Term::stderr()).map_err(broken)
+}
+
+/// One of several; the first is the default.
+///
+/// # Errors
+/// `Interrupted` on Ctrl-C or Escape.
+pub(crate) fn choose(question: &str, items: &[&str]) -> Result<usize> {
+    Select::new()
+        .with_prompt(question)
+        .items(items)
+        .default(0)
+        .interact_on_opt(&Term::stderr())
+        .map_err(broken)?
+        .ok_or(Error::Interrupted { code: 130 })
+}
+
+fn broken(error: dialoguer::Error) -> Error {
+    let dialoguer::Error::IO(source) = error;
+    if source.kind() == std::io::ErrorKind::Interrupted {
+        // The library hides the cursor while it asks.
+        let _ = Term::stderr().show_cursor();
+        return Error::Interrupted { code: 130 };
+    }
+    Error::Io {
+        action: "read an answer from",
+        path: "the terminal".into(),
+        source,
+    }
+}

@@ -1,0 +1,75 @@
+//! A screen that is redrawn in place (`--watch`) and always given back as it was.
+
+use std::io::{Write, stdout};
+
+use crate::error::Result;
+use crate::output::Output;
+use crate::output::block::{Block, Tone, span};
+use crate::output::view::View;
+
+/// Enter: other buffer, hidden cursor. Leave: the reverse (xterm control sequences, DEC private modes 1049 and 25).
+const ENTER: &str = "\x1b[?1049h\x1b[?25l";
+const LEAVE: &str = "\x1b[?25h\x1b[?1049l";
+/// Synchronized output (mode 2026): terminals that know it show each frame whole; the others ignore it.
+const BEGIN: &str = "\x1b[?2026h\x1b[H";
+const END: &str = "\x1b[J\x1b[?2026l";
+
+/// The alternate screen. Dropping it restores the terminal, however the command ends.
+#[derive(Debug)]
+pub(crate) struct Screen<'a> {
+    output: &'a Output,
+}
+
+impl<'a> Screen<'a> {
+    /// Takes the terminal over; in a pipe there is nothing to take.
+    pub(crate) fn enter(output: &'a Output) -> Result<Self> {
+        if output.is_terminal() {
+            raw(ENTER)?;
+        }
+        Ok(Self { output })
+    }
+
+    /// Draws a frame over the last one: each line is cleared to its end only after its text, so nothing flickers.
+    /// What does not fit is counted on the last line, never scrolled away.
+    pub(crate) fn draw(&self, blocks: &[Block], view: &View) -> Result<()> {
+        let mut lines = self.output.lines(blocks, view);
+        if !view.terminal {
+            lines.push(String::new());
+            return self.output.write(&lines.join("\n"));
+        }
+        let room = view.height.unwrap_or(24).max(2);
+        if lines.len() > room {
+            let hidden = lines.len() - room + 1;
+            lines.truncate(room - 1);
+            let note = span(
+                format!(
+                    "{} {hidden} more lines; make the window taller",
+                    view.pick("…", "...")
+                ),
+                Tone::Dim,
+            );
+            lines.extend(self.output.lines(&[Block::Line(vec![note])], view));
+        }
+        let body: Vec<String> = lines.iter().map(|line| format!("{line}\x1b[K")).collect();
+        raw(&format!("{BEGIN}{}{END}", body.join("\r\n")))
+    }
+}
+
+impl Drop for Screen<'_> {
+    fn drop(&mut self) {
+        if self.output.is_terminal() {
+            let _ = raw(LEAVE);
+        }
+    }
+}
+
+fn raw(text: &str) -> Result<()> {
+    let mut out = stdout().lock();
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(|source| crate::error::Error::Io {
+            action: "write",
+            path: "stdout".into(),
+            source,
+        })
+}

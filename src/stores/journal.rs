@@ -1,0 +1,389 @@
+//! A journal as a file: append-only, locked, fsynced, hash-chained; a line torn by a crash is set aside, never dropped.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+
+use crate::domain::journal::{Event, Fault, Head, TAMPERED, open, seal, verify};
+use crate::error::{Error, Result};
+use crate::stores::file::{private_folder, sync_folder, write_private};
+
+/// How long a writer waits for another one.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A journal file, with its lock and its head beside it.
+#[derive(Debug, Clone)]
+pub(crate) struct Journal {
+    path: PathBuf,
+}
+
+/// All that a journal holds.
+#[derive(Debug)]
+pub(crate) struct Reading {
+    pub(crate) events: Vec<Event>,
+    pub(crate) faults: Vec<Fault>,
+    /// The half-written last line, if a crash left one.
+    pub(crate) torn: Option<String>,
+}
+
+impl Journal {
+    /// A journal at this path; nothing is created before the first append.
+    pub(crate) fn at(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Appends one event and returns it once it is on the disk.
+    ///
+    /// # Errors
+    /// `Locked` after five seconds, `Io` (disk full, read-only), `Damaged` when the last line is not ours.
+    pub(crate) fn append(
+        &self,
+        at: DateTime<Utc>,
+        by: &str,
+        kind: &str,
+        data: Value,
+    ) -> Result<Event> {
+        private_folder(self.path.parent().unwrap_or_else(|| Path::new(".")))
+            .map_err(|source| self.io("create the folder of", source))?;
+        let _lock = self.lock()?;
+        let fresh = !self.path.exists();
+        let mut file = private(OpenOptions::new().read(true).append(true).create(true))
+            .open(&self.path)
+            .map_err(|source| self.io("open", source))?;
+        let mut head = self.repair(&mut file, at, by)?;
+        if let Some(known) = self.known_head()
+            && (known.seq > head.seq || (known.seq == head.seq && known != head))
+        {
+            // Going on in silence would hide for ever that lines were removed.
+            let data = json!({ "expected": known, "found": head });
+            self.write(&mut file, &mut head, at, by, TAMPERED, data)?;
+        }
+        let event = self.write(&mut file, &mut head, at, by, kind, data)?;
+        if fresh {
+            sync_folder(self.path.parent().unwrap_or_else(|| Path::new(".")))
+                .map_err(|source| self.io("sync", source))?;
+        }
+        write_private(
+            &self.beside("head"),
+            serde_json::to_string(&head)?.as_bytes(),
+        )
+        .map_err(|source| self.io("write the head of", source))?;
+        Ok(event)
+    }
+
+    /// Reads and verifies everything. A missing file is an empty journal, unless its head says otherwise.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub(crate) fn read(&self) -> Result<Reading> {
+        let text = match fs::read(&self.path) {
+            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+            Err(source) => return Err(self.io("read", source)),
+        };
+        let (whole, torn) = match text.rfind('\n') {
+            Some(end) => text.split_at(end + 1),
+            None => ("", text.as_str()),
+        };
+        let (events, faults) = verify(whole.lines(), self.known_head().as_ref());
+        Ok(Reading {
+            events,
+            faults,
+            torn: (!torn.is_empty()).then(|| torn.to_owned()),
+        })
+    }
+
+    /// The head that was last written down.
+    fn known_head(&self) -> Option<Head> {
+        serde_json::from_slice(&fs::read(self.beside("head")).ok()?).ok()
+    }
+
+    fn write(
+        &self,
+        file: &mut File,
+        head: &mut Head,
+        at: DateTime<Utc>,
+        by: &str,
+        kind: &str,
+        data: Value,
+    ) -> Result<Event> {
+        let (mut line, event) = seal(head, at, by, kind, data);
+        line.push('\n');
+        let before = file
+            .metadata()
+            .map_err(|source| self.io("read", source))?
+            .len();
+        let written = file
+            .write_all(line.as_bytes())
+            .and_then(|()| file.sync_data());
+        if let Err(source) = written {
+            // A full disk may have taken half of the line: take it back, so that the journal stays whole.
+            let _ = file.set_len(before);
+            return Err(self.io("append to", source));
+        }
+        *head = Head {
+            seq: event.seq,
+            hash: event.hash.clone(),
+        };
+        Ok(event)
+    }
+
+    /// The head of the file; a torn last line is moved aside first, and the journal says so.
+    fn repair(&self, file: &mut File, at: DateTime<Utc>, by: &str) -> Result<Head> {
+        let torn = self.torn(file)?;
+        let mut head = self.head(file)?;
+        let Some((start, bytes)) = torn else {
+            return Ok(head);
+        };
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        if open(&head, &text).is_ok() {
+            // Only the newline is missing.
+            file.write_all(b"\n")
+                .map_err(|source| self.io("append to", source))?;
+            return self.head(file);
+        }
+        let aside = self.beside(&format!("torn-{}", head.seq + 1));
+        write_private(&aside, &bytes)
+            .map_err(|source| self.io("set the torn line aside of", source))?;
+        file.set_len(start)
+            .map_err(|source| self.io("repair", source))?;
+        let data = json!({ "torn_line": text, "kept_in": aside.display().to_string() });
+        self.write(file, &mut head, at, by, "journal.repaired", data)?;
+        Ok(head)
+    }
+
+    /// Bytes after the last newline, and where they start.
+    fn torn(&self, file: &mut File) -> Result<Option<(u64, Vec<u8>)>> {
+        let end = file
+            .metadata()
+            .map_err(|source| self.io("read", source))?
+            .len();
+        let (start, bytes) = self.tail(file, end)?;
+        Ok(if bytes.is_empty() {
+            None
+        } else {
+            Some((start, bytes))
+        })
+    }
+
+    /// The head that the last whole line makes.
+    fn head(&self, file: &mut File) -> Result<Head> {
+        let end = file
+            .metadata()
+            .map_err(|source| self.io("read", source))?
+            .len();
+        let (start, _) = self.tail(file, end)?;
+        if start == 0 {
+            return Ok(Head::default());
+        }
+        let (_, line) = self.tail(file, start - 1)?;
+        let event: Event = serde_json::from_slice(&line).map_err(|error| Error::Damaged {
+            path: self.path.clone(),
+            what: format!("its last line is not an event: {error}"),
+            hint: "run `liveops audit verify` to see all that is wrong; move the file away to begin a new one".into(),
+        })?;
+        Ok(Head {
+            seq: event.seq,
+            hash: event.hash,
+        })
+    }
+
+    /// The bytes between the last newline before `end` and `end`: read backwards, however long the file is.
+    fn tail(&self, file: &mut File, end: u64) -> Result<(u64, Vec<u8>)> {
+        let mut found = Vec::new();
+        let mut start = end;
+        while start > 0 {
+            let size = start.min(8192);
+            let mut chunk = vec![0; usize::try_from(size).unwrap_or(8192)];
+            file.seek(SeekFrom::Start(start - size))
+                .and_then(|_| file.read_exact(&mut chunk))
+                .map_err(|source| self.io("read", source))?;
+            if let Some(at) = chunk.iter().rposition(|byte| *byte == b'\n') {
+                let mut bytes = chunk.split_off(at + 1);
+                bytes.append(&mut found);
+                return Ok((start - size + at as u64 + 1, bytes));
+            }
+            chunk.append(&mut found);
+            found = chunk;
+            start -= size;
+        }
+        Ok((0, found))
+    }
+
+    fn lock(&self) -> Result<File> {
+        let path = self.beside("lock");
+        let file = private(OpenOptions::new().write(true).create(true).truncate(false))
+            .open(&path)
+            .map_err(|source| self.io("lock", source))?;
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                    std::thread::sleep(Duration::from_millis(5))
+                }
+                Err(TryLockError::WouldBlock) => {
+                    return Err(Error::Locked {
+                        path: self.path.clone(),
+                    });
+                }
+                Err(TryLockError::Error(source)) => return Err(self.io("lock", source)),
+            }
+        }
+    }
+
+    fn beside(&self, suffix: &str) -> PathBuf {
+        let mut name = self.path.as_os_str().to_owned();
+        name.push(format!(".{suffix}"));
+        name.into()
+    }
+
+    fn io(&self, action: &'static str, source: io::Error) -> Error {
+        Error::Io {
+            action,
+            path: self.path.clone(),
+            source,
+        }
+    }
+}
+
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    options
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at() -> DateTime<Utc> {
+        DateTime::from_timestamp(1_700_000_000, 0).expect("in range")
+    }
+
+    fn journal() -> (tempfile::TempDir, Journal) {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let journal = Journal::at(dir.path().join("state/audit.jsonl"));
+        (dir, journal)
+    }
+
+    #[test]
+    fn appends_and_reads_back() {
+        let (_dir, journal) = journal();
+        for n in 0..3 {
+            journal
+                .append(at(), "ada", "note", json!({ "n": n }))
+                .expect("append");
+        }
+        let reading = journal.read().expect("read");
+        assert_eq!(reading.events.len(), 3);
+        assert!(reading.faults.is_empty() && reading.torn.is_none());
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode =
+                |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
+            assert_eq!(mode(journal.path()), 0o600);
+            assert_eq!(mode(journal.path().parent().expect("parent")), 0o700);
+        }
+    }
+
+    #[test]
+    fn a_torn_line_is_kept_and_reported_wherever_it_tears() {
+        let (_dir, journal) = journal();
+        journal
+            .append(at(), "ada", "note", json!({ "text": "x".repeat(9000) }))
+            .expect("append");
+        let whole = fs::read(journal.path()).expect("read");
+        for cut in [1, 20, whole.len() - 2] {
+            fs::write(journal.path(), [&whole[..], &whole[..cut]].concat()).expect("tear");
+            assert!(journal.read().expect("read").torn.is_some());
+            journal
+                .append(at(), "bob", "note", json!({}))
+                .expect("append");
+            let reading = journal.read().expect("read");
+            let kinds: Vec<&str> = reading
+                .events
+                .iter()
+                .map(|event| event.kind.as_str())
+                .collect();
+            assert_eq!(kinds, ["note", "journal.repaired", "note"], "cut at {cut}");
+            assert_eq!(
+                reading.events[1].data["torn_line"].as_str().map(str::len),
+                Some(cut)
+            );
+            assert!(reading.faults.is_empty(), "{:?}", reading.faults);
+            fs::write(journal.path(), &whole).expect("reset");
+            fs::remove_file(journal.beside("head")).expect("reset");
+        }
+    }
+
+    #[test]
+    fn a_missing_newline_is_only_added() {
+        let (_dir, journal) = journal();
+        journal
+            .append(at(), "ada", "note", json!({}))
+            .expect("append");
+        let whole = fs::read(journal.path()).expect("read");
+        fs::write(journal.path(), &whole[..whole.len() - 1]).expect("tear");
+        journal
+            .append(at(), "ada", "note", json!({}))
+            .expect("append");
+        let reading = journal.read().expect("read");
+        assert_eq!(reading.events.len(), 2);
+        assert!(reading.faults.is_empty());
+    }
+
+    #[test]
+    fn a_journal_cut_short_is_noticed() {
+        let (_dir, journal) = journal();
+        for _ in 0..3 {
+            journal
+                .append(at(), "ada", "note", json!({}))
+                .expect("append");
+        }
+        let text = fs::read_to_string(journal.path()).expect("read");
+        let two: Vec<&str> = text.lines().take(2).collect();
+        fs::write(journal.path(), two.join("\n") + "\n").expect("cut");
+        assert_eq!(journal.read().expect("read").faults.len(), 1);
+        journal
+            .append(at(), "ada", "note", json!({}))
+            .expect("append");
+        let reading = journal.read().expect("read");
+        assert_eq!(
+            reading.faults.len(),
+            1,
+            "the next append does not hide it: {:?}",
+            reading.faults
+        );
+    }
+
+    #[test]
+    fn writers_do_not_lose_each_others_events() {
+        let (_dir, journal) = journal();
+        std::thread::scope(|scope| {
+            for writer in 0..8 {
+                let journal = journal.clone();
+                scope.spawn(move || {
+                    for n in 0..25 {
+                        journal
+                            .append(at(), "ada", "note", json!({ "writer": writer, "n": n }))
+                            .expect("append");
+                    }
+                });
+            }
+        });
+        let reading = journal.read().expect("read");
+        assert_eq!(reading.events.len(), 200);
+        assert!(reading.faults.is_empty());
+    }
+}
