@@ -1,0 +1,45 @@
+# Daily work. `just` alone lists the recipes.
+
+[private]
+default:
+    @just --list --unsorted
+
+# Everything that must pass before a change lands
+check:
+    bash .ci/run
+
+# All tests, or those whose name contains the words
+test *ARGS:
+    bash scripts/test {{ ARGS }}
+
+# Format and lint
+lint:
+    cargo fmt
+    cargo clippy --all-targets --locked -- -D warnings
+
+# Completions and man pages, generated from the command line itself
+gen:
+    cargo build --locked
+    mkdir -p completions man
+    target/debug/liveops completions bash > completions/liveops.bash
+    target/debug/liveops completions zsh > completions/_liveops
+    target/debug/liveops completions fish > completions/liveops.fish
+    target/debug/liveops completions powershell > completions/_liveops.ps1
+    target/debug/liveops completions elvish > completions/liveops.elv
+    target/debug/liveops man --out man
+
+# The embedded demo service and its first screen
+demo *ARGS:
+    cargo run --release --locked -- demo {{ ARGS }}
+
+# The speed table, written to bench/RESULTS.md
+bench:
+    bash bench/run
+
+# The terminal picture of the README, from real output
+picture:
+    bash scripts/picture
+
+# One fuzz target for a while (needs nightly and cargo-fuzz)
+fuzz TARGET SECONDS="60":
+    cargo +nightly fuzz run {{ TARGET }} -- -max_total_time={{ SECONDS }}
