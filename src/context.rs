@@ -1,6 +1,8 @@
 //! The one thing that a command receives: configuration, output, clock, and clients that are made when first used.
 
 use std::cell::{Cell, OnceCell};
+#[cfg(feature = "demo")]
+use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
@@ -102,6 +104,33 @@ impl Context {
             command_line,
             interrupts: Interrupts::default(),
             quick,
+            config: OnceCell::new(),
+            http: OnceCell::new(),
+        }
+    }
+
+    /// The same person and screen, in another project: what the demo shows its own folder with. The command line's
+    /// endpoints and environment stay behind.
+    #[cfg(feature = "demo")]
+    pub(crate) fn elsewhere(&self, config: PathBuf, work: PathBuf) -> Self {
+        let global = GlobalArgs {
+            config: Some(config),
+            env: None,
+            ..self.global.clone()
+        };
+        Self {
+            global,
+            output: self.output.again(),
+            clock: self.clock,
+            dirs: Dirs {
+                work,
+                config: self.dirs.cache.join("no-user-file"),
+                ..self.dirs.clone()
+            },
+            actor: self.actor.clone(),
+            command_line: self.command_line.clone(),
+            interrupts: Interrupts::default(),
+            quick: Quick::default(),
             config: OnceCell::new(),
             http: OnceCell::new(),
         }

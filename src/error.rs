@@ -250,6 +250,31 @@ impl Error {
         }
     }
 
+    /// What went wrong without where: for a line that names the system already.
+    pub(crate) fn reason(&self) -> String {
+        match self {
+            Self::Unreachable { reason, .. } => reason.clone(),
+            Self::Timeout { after, .. } => format!("no answer within {}", seconds(after)),
+            Self::Rejected {
+                status, message, ..
+            } => format!("answered {status}{}", detail(message)),
+            Self::Malformed { what, .. } => format!("answered {what}"),
+            other => other.to_string(),
+        }
+    }
+
+    /// Is this the system not answering, rather than answering that something is wrong with the question?
+    pub(crate) fn is_outage(&self) -> bool {
+        match self {
+            Self::Rejected { status, .. } => !matches!(status, 400 | 404 | 405 | 422),
+            Self::Unreachable { .. }
+            | Self::Timeout { .. }
+            | Self::Malformed { .. }
+            | Self::Secret { .. } => true,
+            _ => false,
+        }
+    }
+
     /// The variant's name, for programs.
     pub(crate) fn kind(&self) -> &'static str {
         match self {

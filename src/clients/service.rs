@@ -1,7 +1,5 @@
 //! A service's own endpoints: the health API and the metrics exposition.
 
-use serde_json::Value;
-
 use crate::clients::http::{Answer, Effort, Http, Request, Target};
 use crate::domain::exposition::{self, Exposition, Format};
 use crate::error::Result;
@@ -15,13 +13,13 @@ pub(crate) async fn health(http: &Http, target: &Target, effort: Effort) -> Resu
         .await
 }
 
-/// A JSON document of the health API, such as `api/health/detailed`.
+/// The detailed health answer, whatever its status.
 ///
 /// # Errors
-/// As every call; `Malformed` when it is not JSON.
-pub(crate) async fn document(http: &Http, target: &Target, path: &str) -> Result<(Value, Answer)> {
-    let answer = http.send(target, Request::get(path)).await?.ok()?;
-    Ok((answer.json()?, answer))
+/// `Unreachable`, `Timeout`.
+pub(crate) async fn detailed(http: &Http, target: &Target, effort: Effort) -> Result<Answer> {
+    http.send(target, Request::get("api/health/detailed").effort(effort))
+        .await
 }
 
 /// Scrapes an exposition and keeps the metrics that are `wanted`; `path` is below the target, and empty when the

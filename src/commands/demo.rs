@@ -1,10 +1,232 @@
-//! stub
-use crate::context::Context;
-use crate::error::{Exit, Result};
+//! `liveops demo`: a simulated game service on loopback, and the main job shown on it, with nothing installed.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, TimeDelta, Utc};
 use clap::Args;
-/// x
+use minijinja::{Environment, context};
+use tokio::net::TcpListener;
+
+use crate::commands::status::gather::{Memory, cache, gather, seed};
+use crate::commands::status::report::StatusReport;
+use crate::commands::status::{FailOn, StatusArgs};
+use crate::context::Context;
+use crate::demo::{Sim, serve};
+use crate::domain::exposition::{Format, parse};
+use crate::domain::kpi::Kpi;
+use crate::domain::scrape::{Snapshot, Window, evaluate};
+use crate::error::{Error, Exit, Result};
+use crate::output::block::{Block, Tone, span};
+use crate::output::report::{Meta, Report};
+use crate::output::view::View;
+
+/// The service claims to have been started this long ago.
+const UPTIME: TimeDelta = TimeDelta::hours(76);
+/// The hour before the demo, one look a minute.
+const LOOKS: i32 = 60;
+const CONFIG: &str = include_str!("../../templates/demo/liveops.yaml");
+
+/// Try everything on a simulated game service, with nothing installed
+///
+/// Starts a small game service on loopback (health API and metrics with moving numbers, one KPI in warning), writes
+/// a throw-away folder with a liveops.yaml, runs `liveops status` on it by scraping the service itself, prints the
+/// screen and what to try next, and ends. With --keep it goes on serving until Ctrl-C.
 #[derive(Debug, Args)]
-pub(crate) struct DemoArgs {}
-pub(crate) async fn run(_args: DemoArgs, _cx: &Context) -> Result<Exit> {
-    Ok(Exit::Good)
+#[command(after_help = "Examples:
+  liveops demo
+  liveops demo --keep            and in a second terminal: cd FOLDER && liveops status --watch")]
+pub(crate) struct DemoArgs {
+    /// Go on serving until Ctrl-C
+    #[arg(long)]
+    keep: bool,
+
+    /// Port of the simulated service [default: a free one]
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    port: u16,
+}
+
+pub(crate) async fn run(args: DemoArgs, cx: &Context) -> Result<Exit> {
+    let listener = TcpListener::bind(("127.0.0.1", args.port))
+        .await
+        .map_err(|source| Error::Io {
+            action: "listen on",
+            path: format!("127.0.0.1:{}", args.port).into(),
+            source,
+        })?;
+    let address = listener.local_addr().map_err(|source| Error::Io {
+        action: "listen on",
+        path: "127.0.0.1".into(),
+        source,
+    })?;
+    let sim = Sim::new(7).started_at(cx.clock.now() - UPTIME);
+    let clock = cx.clock;
+    let service = serve(
+        listener,
+        sim.clone(),
+        move || clock.now(),
+        std::future::pending(),
+    );
+
+    let folder = tempfile::Builder::new()
+        .prefix("liveops-demo-")
+        .tempdir()
+        .map_err(|source| Error::Io {
+            action: "create a folder in",
+            path: std::env::temp_dir(),
+            source,
+        })?;
+    let url = format!("http://{address}");
+    write_config(folder.path(), &url)?;
+    let show = async {
+        let inner = cx.elsewhere(folder.path().join("liveops.yaml"), folder.path().to_owned());
+        let store = cache(&inner)?;
+        seed(
+            &store,
+            &past(&sim, &inner.config()?.settings.kpis, cx.clock.now()),
+        );
+        let shown = show(&inner, folder.path(), &url, args.keep).await;
+        if args.keep && shown.is_ok() {
+            // Until Ctrl-C.
+            std::future::pending::<()>().await;
+        }
+        store.remove();
+        shown
+    };
+    tokio::select! {
+        shown = show => shown.map(|()| Exit::Good),
+        served = service => match served {
+            Ok(()) => Ok(Exit::Good),
+            Err(source) => Err(Error::Io { action: "serve on", path: url.into(), source }),
+        },
+    }
+}
+
+fn write_config(folder: &Path, url: &str) -> Result<()> {
+    let text = Environment::new()
+        .render_str(CONFIG, context! { url })
+        .map_err(|error| Error::internal(&format!("the demo's configuration: {error}")))?;
+    let path = folder.join("liveops.yaml");
+    std::fs::write(&path, text).map_err(|source| Error::Io {
+        action: "write",
+        path,
+        source,
+    })
+}
+
+async fn show(cx: &Context, folder: &Path, url: &str, keep: bool) -> Result<()> {
+    let args = StatusArgs {
+        service: Vec::new(),
+        fail_on: FailOn::Never,
+        watch: false,
+        interval: std::time::Duration::from_secs(5),
+        nagios: false,
+    };
+    let gathered = gather(&args, cx, &mut Memory::default()).await?;
+    let report = DemoReport {
+        status: StatusReport::new(gathered, cx)?,
+        folder: folder.to_owned(),
+        url: url.to_owned(),
+        keep,
+    };
+    cx.output.show(&report, cx.clock.now())
+}
+
+/// What the KPIs were in the hour before, had one looked: the simulated world is a function of time.
+fn past(
+    sim: &Sim,
+    kpis: &[Kpi],
+    now: DateTime<Utc>,
+) -> Vec<(DateTime<Utc>, BTreeMap<String, f64>)> {
+    let snapshot = |at: DateTime<Utc>| {
+        let parsed = parse(&sim.exposition(at), Format::Text, |_| true);
+        Snapshot {
+            at,
+            samples: parsed.map(|parsed| parsed.samples).unwrap_or_default(),
+        }
+    };
+    let look = |back: i32| {
+        let at = now - TimeDelta::minutes(i64::from(back));
+        let (previous, current) = (snapshot(at - TimeDelta::minutes(1)), snapshot(at));
+        let windows = [Window {
+            previous: Some(&previous),
+            current: &current,
+        }];
+        let values = kpis
+            .iter()
+            .filter_map(|kpi| Some((kpi.name.clone(), evaluate(kpi, &windows).ok()?.total)));
+        (at, values.collect())
+    };
+    (1..=LOOKS).rev().map(look).collect()
+}
+
+/// The status of the simulated service, and what to try next.
+struct DemoReport {
+    status: StatusReport,
+    folder: PathBuf,
+    url: String,
+    keep: bool,
+}
+
+impl serde::Serialize for DemoReport {
+    fn serialize<S: serde::Serializer>(
+        &self,
+        serializer: S,
+    ) -> std::result::Result<S::Ok, S::Error> {
+        self.status.serialize(serializer)
+    }
+}
+
+impl Report for DemoReport {
+    const SCHEMA: &'static str = "liveops.demo/1";
+
+    fn blocks(&self, view: &View) -> Vec<Block> {
+        let dim = |text: String| Block::Line(vec![span(text, Tone::Dim)]);
+        let mut blocks = vec![
+            dim(format!(
+                "a simulated game service is running at {}",
+                self.url
+            )),
+            dim("$ liveops status".into()),
+            Block::Blank,
+        ];
+        blocks.extend(self.status.blocks(view));
+        blocks.push(Block::Blank);
+        if self.keep {
+            blocks.push(Block::heading(
+                "The service keeps running until Ctrl-C. In a second terminal:",
+            ));
+            blocks.push(Block::next(
+                "  go there",
+                format!("cd {}", self.folder.display()),
+            ));
+            for (what, command) in [
+                ("  look, again and again", "liveops status --watch"),
+                ("  the service's own health", "liveops health detailed"),
+                ("  as a script sees it", "liveops status -o json"),
+                ("  what is set, and where", "liveops config show --origin"),
+            ] {
+                blocks.push(Block::next(what, command));
+            }
+        } else {
+            blocks.push(Block::heading(
+                "That was a simulation, and it is gone. Next:",
+            ));
+            for (what, command) in [
+                ("  keep it running to play with", "liveops demo --keep"),
+                (
+                    "  your own systems, no file needed",
+                    "liveops status --prometheus http://127.0.0.1:9090",
+                ),
+                ("  set it up for good", "liveops init"),
+            ] {
+                blocks.push(Block::next(what, command));
+            }
+        }
+        blocks
+    }
+
+    fn meta(&self) -> Meta {
+        self.status.meta()
+    }
 }

@@ -5,6 +5,7 @@ pub(crate) mod environment;
 pub(crate) mod kpi;
 pub(crate) mod layers;
 pub(crate) mod node;
+pub(crate) mod presets;
 pub(crate) mod schema;
 pub(crate) mod secret;
 pub(crate) mod trust;

@@ -18,6 +18,8 @@ pub(crate) mod scrape;
 pub(crate) mod selector;
 pub(crate) mod series;
 pub(crate) mod silence;
+pub(crate) mod standing;
+pub(crate) mod status;
 pub(crate) mod suggest;
 pub(crate) mod threshold;
 pub(crate) mod undo;

@@ -84,6 +84,16 @@ impl Output {
         }
     }
 
+    /// The same door once more, for a second context of the same run.
+    #[cfg(feature = "demo")]
+    pub(crate) fn again(&self) -> Self {
+        Self {
+            hints: self.hints.clone(),
+            closed: Cell::new(self.closed.get()),
+            ..*self
+        }
+    }
+
     /// The format that was asked for. For streams and errors; commands have no need of it.
     pub(crate) fn format(&self) -> Format {
         self.format

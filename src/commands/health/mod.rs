@@ -1,0 +1,99 @@
+//! `liveops health`: what a service says of itself, with whatever members it has.
+
+mod documents;
+mod metrics;
+
+use clap::{Args, Subcommand};
+use clap_complete::engine::ArgValueCompleter;
+
+use crate::commands::complete;
+use crate::config::schema::Service;
+use crate::context::Context;
+use crate::error::{Error, Exit, Result};
+
+/// Ask the services' health API: basic, detailed, metrics
+///
+/// Real services vary: missing members, other words for healthy, 503 with a body. liveops shows what is there, and
+/// never invents what is not.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  liveops health
+  liveops health detailed --service game-backend
+  liveops health metrics --match game_
+  liveops health --health http://127.0.0.1:5050")]
+pub(crate) struct HealthArgs {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+
+    #[command(flatten)]
+    which: Which,
+}
+
+/// Which services.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Which {
+    /// Only this service; may be repeated
+    #[arg(short, long, global = true, value_name = "NAME", add = ArgValueCompleter::new(complete::services))]
+    service: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Show the state that load balancers see (the default)
+    ///
+    /// Asks `/api/health` of every service at once.
+    #[command(after_help = "Examples:\n  liveops health basic")]
+    Basic,
+    /// Show uptime, resources, connections, components
+    ///
+    /// Asks `/api/health/detailed`, and lists every member that the answer has.
+    #[command(after_help = "Examples:\n  liveops health detailed --service game-backend")]
+    Detailed,
+    /// Show the metrics that the service itself exposes
+    ///
+    /// Asks `/api/health/metrics` (or the `metrics` of the config) and lists each series with its value.
+    #[command(
+        after_help = "Examples:\n  liveops health metrics --match game_\n  liveops health metrics -o csv > metrics.csv"
+    )]
+    Metrics(metrics::MetricsArgs),
+}
+
+pub(crate) async fn run(args: HealthArgs, cx: &Context) -> Result<Exit> {
+    let services = services(&args.which, cx)?;
+    match args.verb {
+        None | Some(Verb::Basic) => documents::basic(&services, cx).await,
+        Some(Verb::Detailed) => documents::detailed(&services, cx).await,
+        Some(Verb::Metrics(args)) => metrics::run(&args, &services, cx).await,
+    }
+}
+
+fn services<'a>(which: &Which, cx: &'a Context) -> Result<Vec<&'a Service>> {
+    let config = cx.config()?;
+    let known = &config.settings.services;
+    if known.is_empty() {
+        return Err(Error::Unconfigured {
+            what: "service",
+            environment: config.settings.environment.clone(),
+            hint:
+                "pass `--health URL`, or list `services` in liveops.yaml; `liveops init` writes one"
+                    .into(),
+        });
+    }
+    if which.service.is_empty() {
+        return Ok(known.iter().collect());
+    }
+    which
+        .service
+        .iter()
+        .map(|name| {
+            known
+                .iter()
+                .find(|service| service.name == *name)
+                .ok_or_else(|| Error::NotFound {
+                    what: "service",
+                    name: name.clone(),
+                    candidates: known.iter().map(|service| service.name.clone()).collect(),
+                })
+        })
+        .collect()
+}

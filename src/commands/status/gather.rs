@@ -1,0 +1,304 @@
+//! Everything for one screen, at once: services, KPIs, alerts, targets. The slowest answer is the whole wait.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::commands::status::prometheus::Said;
+use crate::commands::status::scrape::Scraped;
+use crate::commands::status::{StatusArgs, alerts, prometheus, scrape, services};
+use crate::config::schema::Service;
+use crate::context::Context;
+use crate::domain::alert::Alert;
+use crate::domain::kpi::Kpi;
+use crate::domain::status::{KpiReading, Origin, Readings};
+use crate::error::Result;
+use crate::output::report::{Source, SourceState};
+use crate::stores::cache::Cache;
+
+/// Prometheus may be silent this long before the services are scraped beside it. A dead one then costs its own
+/// timeout, and not one thing after the other.
+const HEDGE: Duration = Duration::from_millis(700);
+/// KPI values of the scrape path are remembered this far apart, for an hour: their sparkline.
+const TREND_SPACING: TimeDelta = TimeDelta::seconds(20);
+const HOUR: TimeDelta = TimeDelta::hours(1);
+const TREND_POINTS: usize = 60;
+
+/// Everything that was gathered.
+pub(crate) struct Gathered {
+    pub(crate) readings: Readings,
+    pub(crate) sources: Vec<Source>,
+    pub(crate) warnings: Vec<String>,
+    /// Somebody should know the alerts.
+    pub(crate) alerts_expected: bool,
+    /// The KPIs are presets, since none is configured: those without data are left out.
+    pub(crate) presets: bool,
+    pub(crate) took: Duration,
+}
+
+/// What a `--watch` remembers between two looks: the last good values, and since when they are the last.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    kpis: BTreeMap<String, (DateTime<Utc>, KpiReading)>,
+    alerts: Option<(DateTime<Utc>, Vec<Alert>)>,
+}
+
+/// The systems that will be asked, for the line that says what one waits for.
+pub(crate) fn systems(cx: &Context) -> String {
+    let Ok(config) = cx.config() else {
+        return "nobody".into();
+    };
+    let settings = &config.settings;
+    let mut names = Vec::new();
+    names.extend(
+        settings
+            .prometheus
+            .as_ref()
+            .map(|_| "Prometheus".to_owned()),
+    );
+    names.extend(
+        settings
+            .alertmanager
+            .as_ref()
+            .map(|_| "Alertmanager".to_owned()),
+    );
+    match settings.services.len() {
+        0 => {}
+        1 => names.push(settings.services[0].name.clone()),
+        n => names.push(format!("{n} services")),
+    }
+    names.join(", ")
+}
+
+/// The cache of this project and environment.
+pub(crate) fn cache(cx: &Context) -> Result<Cache> {
+    let config = cx.config()?;
+    Ok(Cache::new(
+        &cx.dirs.cache,
+        &[&config.project_key(), &config.settings.environment],
+    ))
+}
+
+/// Asks everything at once.
+pub(crate) async fn gather(
+    args: &StatusArgs,
+    cx: &Context,
+    memory: &mut Memory,
+) -> Result<Gathered> {
+    let began = Instant::now();
+    let settings = &cx.config()?.settings;
+    cx.http()?.restart();
+    let cache = cache(cx)?;
+    let wanted =
+        |name: &str| args.service.is_empty() || args.service.iter().any(|known| known == name);
+    let asked: Vec<&Service> = settings
+        .services
+        .iter()
+        .filter(|service| wanted(&service.name))
+        .collect();
+    let presets = settings.kpis.is_empty();
+    let kpis: Vec<Kpi> = if presets {
+        crate::config::presets::kpis()
+    } else {
+        settings.kpis.clone()
+    };
+    let kpis: Vec<Kpi> = kpis
+        .into_iter()
+        .filter(|kpi| kpi.service.as_deref().is_none_or(wanted))
+        .collect();
+
+    let (services, (said, scraped), found) = tokio::join!(
+        services::ask(cx, &asked),
+        kpis_of(cx, &asked, &kpis, &cache),
+        alerts::ask(cx)
+    );
+
+    let mut sources = Vec::new();
+    let mut warnings = Vec::new();
+    let mut readings = Readings {
+        services,
+        kpis: Vec::new(),
+        alerts: None,
+        alerts_as_of: None,
+        alerts_elsewhere: 0,
+        targets: None,
+    };
+    if let Some(said) = said {
+        sources.push(said.source);
+        warnings.extend(said.warnings);
+        readings.kpis = said.kpis;
+        readings.targets = said.targets;
+    }
+    sources.extend(found.source);
+    if let Some(scraped) = scraped {
+        sources.extend(scraped.sources);
+        readings.kpis = with_trends(scraped.kpis, &cache, cx.clock.now());
+    }
+    if presets {
+        readings.kpis.retain(|reading| reading.value.is_some());
+    }
+    readings.alerts = found.alerts;
+    memory.fill(&mut readings, cx.clock.now());
+    only_for(args, &mut readings);
+    let alerts_expected = settings.prometheus.is_some() || settings.alertmanager.is_some();
+    Ok(Gathered {
+        readings,
+        sources,
+        warnings,
+        alerts_expected,
+        presets,
+        took: began.elapsed(),
+    })
+}
+
+/// From Prometheus; from the services themselves where it is absent, down, or silent for long.
+async fn kpis_of(
+    cx: &Context,
+    services: &[&Service],
+    kpis: &[Kpi],
+    cache: &Cache,
+) -> (Option<Said>, Option<Scraped>) {
+    let configured = cx
+        .config()
+        .is_ok_and(|config| config.settings.prometheus.is_some());
+    let can_scrape = services.iter().any(|service| !service.metrics.is_empty());
+    let scraping = async {
+        if can_scrape {
+            Some(scrape::ask(cx, services, kpis, cache).await)
+        } else {
+            None
+        }
+    };
+    if !configured {
+        return (None, scraping.await);
+    }
+    let usable = |said: &Said| said.source.state != SourceState::Down;
+    let mut asking = std::pin::pin!(prometheus::ask(cx, kpis));
+    let (said, scraped) = match tokio::time::timeout(HEDGE, &mut asking).await {
+        Ok(said) if usable(&said) => (said, None),
+        Ok(said) => (said, scraping.await),
+        Err(_) if can_scrape => tokio::join!(asking, scraping),
+        Err(_) => (asking.await, None),
+    };
+    if usable(&said) {
+        return (Some(said), None);
+    }
+    let unknown = |kpi: &Kpi| {
+        let why = format!(
+            "prometheus: {}",
+            said.source.error.as_deref().unwrap_or("down")
+        );
+        KpiReading::unknown(kpi.clone(), Origin::Prometheus, why)
+    };
+    let scraped = scraped.unwrap_or_else(|| Scraped {
+        kpis: kpis.iter().map(unknown).collect(),
+        sources: Vec::new(),
+    });
+    (Some(said), Some(scraped))
+}
+
+/// The values that earlier scrapes gave, as the last hour's sparkline.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Trends(BTreeMap<String, Vec<(DateTime<Utc>, f64)>>);
+
+fn with_trends(
+    mut readings: Vec<KpiReading>,
+    cache: &Cache,
+    now: DateTime<Utc>,
+) -> Vec<KpiReading> {
+    let mut trends: Trends = cache.load("trends").unwrap_or_default();
+    for reading in &mut readings {
+        let Some(value) = reading.value.filter(|_| reading.origin == Origin::Scrape) else {
+            continue;
+        };
+        record(&mut trends.0, &reading.kpi.name, now, value);
+        reading.trend = grid(&trends.0[&reading.kpi.name], now);
+    }
+    cache.save("trends", &trends);
+    readings
+}
+
+fn record(
+    trends: &mut BTreeMap<String, Vec<(DateTime<Utc>, f64)>>,
+    name: &str,
+    at: DateTime<Utc>,
+    value: f64,
+) {
+    let points = trends.entry(name.to_owned()).or_default();
+    points.retain(|(old, _)| at - *old <= HOUR && *old <= at);
+    if points.len() >= 2 && at - points[points.len() - 2].0 < TREND_SPACING {
+        points.pop();
+    }
+    points.push((at, value));
+}
+
+fn grid(points: &[(DateTime<Utc>, f64)], now: DateTime<Utc>) -> Vec<Option<f64>> {
+    let mut grid = vec![None; TREND_POINTS + 1];
+    for (at, value) in points {
+        let index = usize::try_from((*at - (now - HOUR)).num_seconds() / 60).unwrap_or(usize::MAX);
+        if let Some(slot) = grid.get_mut(index) {
+            *slot = Some(*value);
+        }
+    }
+    grid
+}
+
+/// Writes KPI values of past moments into the cache, as if one had looked then: the demo's hour before it began.
+#[cfg(feature = "demo")]
+pub(crate) fn seed(cache: &Cache, past: &[(DateTime<Utc>, BTreeMap<String, f64>)]) {
+    let mut trends = Trends::default();
+    for (at, values) in past {
+        for (name, value) in values {
+            record(&mut trends.0, name, *at, *value);
+        }
+    }
+    cache.save("trends", &trends);
+}
+
+impl Memory {
+    /// Puts the last good values where there are none now, marked with their time. Their level stays unknown.
+    fn fill(&mut self, readings: &mut Readings, now: DateTime<Utc>) {
+        for reading in &mut readings.kpis {
+            if reading.value.is_some() {
+                self.kpis
+                    .insert(reading.kpi.name.clone(), (now, reading.clone()));
+            } else if let Some((at, last)) = self.kpis.get(&reading.kpi.name) {
+                reading.value = last.value;
+                reading.by = last.by.clone();
+                reading.trend = last.trend.clone();
+                reading.as_of = Some(*at);
+            }
+        }
+        match (&readings.alerts, &self.alerts) {
+            (Some(alerts), _) => self.alerts = Some((now, alerts.clone())),
+            (None, Some((at, last))) => {
+                readings.alerts = Some(last.clone());
+                readings.alerts_as_of = Some(*at);
+            }
+            (None, None) => {}
+        }
+    }
+}
+
+/// With `--service`, alerts that name another service are counted, not shown.
+fn only_for(args: &StatusArgs, readings: &mut Readings) {
+    let Some(alerts) = readings
+        .alerts
+        .as_mut()
+        .filter(|_| !args.service.is_empty())
+    else {
+        return;
+    };
+    let before = alerts.len();
+    alerts.retain(|alert| {
+        let names = ["service", "job", "app", "deployment"]
+            .iter()
+            .filter_map(|label| alert.labels.get(*label));
+        // An alert that names no service may be about this one.
+        let mut names = names.peekable();
+        names.peek().is_none() || names.any(|name| args.service.contains(name))
+    });
+    readings.alerts_elsewhere = before - alerts.len();
+}

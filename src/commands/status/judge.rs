@@ -1,0 +1,221 @@
+//! From readings to a verdict, a headline, and the next command. Pure.
+
+use crate::domain::alert::{Alert, group};
+use crate::domain::health::ServiceState;
+use crate::domain::level::Level;
+use crate::domain::standing;
+use crate::domain::status::{Origin, Readings};
+use crate::output::report::{Recommendation, Source, SourceState, Verdict};
+
+/// The verdict and its reasons.
+#[derive(Debug, Clone)]
+pub(crate) struct Judgement {
+    pub(crate) verdict: Verdict,
+    pub(crate) warnings: usize,
+    /// `1 service down, 2 alerts firing`.
+    pub(crate) headline: String,
+}
+
+/// Judges everything that was read.
+pub(crate) fn judge(readings: &Readings, sources: &[Source], alerts_expected: bool) -> Judgement {
+    let down = sources
+        .iter()
+        .filter(|source| source.state == SourceState::Down)
+        .count();
+    let levels = readings.levels(alerts_expected, down);
+    let verdict = match standing::of_all(levels.iter().copied()) {
+        Level::Critical => Verdict::Fail,
+        Level::Unknown => Verdict::Unknown,
+        Level::Warn => Verdict::Warn,
+        Level::Ok => Verdict::Pass,
+    };
+    let warnings = levels.iter().filter(|level| **level == Level::Warn).count();
+    Judgement {
+        verdict,
+        warnings,
+        headline: headline(readings, sources, levels.len(), alerts_expected),
+    }
+}
+
+fn headline(
+    readings: &Readings,
+    sources: &[Source],
+    looked_at: usize,
+    alerts_expected: bool,
+) -> String {
+    let services = |state| {
+        readings
+            .services
+            .iter()
+            .filter(|service| service.state == state)
+            .count()
+    };
+    let kpis = |level| {
+        readings
+            .kpis
+            .iter()
+            .filter(|reading| reading.level == level)
+            .count()
+    };
+    let alerts = |level| {
+        readings
+            .alerts
+            .iter()
+            .flatten()
+            .filter(|alert| standing::of_alert(alert) == Some(level))
+            .count()
+    };
+    let down: Vec<&str> = sources
+        .iter()
+        .filter(|source| source.state == SourceState::Down)
+        .map(|source| source.name.as_str())
+        .collect();
+    let mut parts = Vec::new();
+    let mut add = |n: usize, one: &str, many: &str| {
+        if n > 0 {
+            parts.push(format!("{n} {}", if n == 1 { one } else { many }));
+        }
+    };
+    add(
+        services(ServiceState::Down),
+        "service down",
+        "services down",
+    );
+    add(alerts(Level::Critical), "critical alert", "critical alerts");
+    add(kpis(Level::Critical), "KPI critical", "KPIs critical");
+    add(
+        services(ServiceState::Degraded),
+        "service degraded",
+        "services degraded",
+    );
+    add(alerts(Level::Warn), "alert firing", "alerts firing");
+    add(kpis(Level::Warn), "KPI in warning", "KPIs in warning");
+    add(
+        readings
+            .targets
+            .as_ref()
+            .map_or(0, |targets| targets.down.len()),
+        "target down",
+        "targets down",
+    );
+    add(
+        services(ServiceState::Unknown),
+        "service unknown",
+        "services unknown",
+    );
+    add(kpis(Level::Unknown), "KPI unknown", "KPIs unknown");
+    if alerts_expected && (readings.alerts.is_none() || readings.alerts_as_of.is_some()) {
+        parts.push("alerts unknown".into());
+    }
+    if !down.is_empty() {
+        parts.push(format!("{} not answering", down.join(", ")));
+    }
+    if !parts.is_empty() {
+        parts.join(", ")
+    } else if looked_at == 0 {
+        "nothing to look at".into()
+    } else {
+        "nothing wrong in sight".into()
+    }
+}
+
+/// What to do next, the most urgent first.
+pub(crate) fn next(
+    readings: &Readings,
+    sources: &[Source],
+    presets: bool,
+    configured: bool,
+) -> Vec<Recommendation> {
+    let mut next = Vec::new();
+    if !configured {
+        next.push(Recommendation::new(
+            "nothing is configured yet",
+            "liveops init",
+        ));
+        return next;
+    }
+    let loud: Vec<Alert> = readings
+        .alerts
+        .iter()
+        .flatten()
+        .filter(|alert| standing::of_alert(alert).is_some())
+        .cloned()
+        .collect();
+    if let Some(first) = group(&loud).first() {
+        next.push(Recommendation::new(
+            "the first alert to fire",
+            format!("liveops alerts explain {}", quoted(first.name)),
+        ));
+    }
+    if let Some(service) = worst_service(readings) {
+        next.push(Recommendation::new(
+            format!("{} is not healthy", service),
+            format!("liveops health detailed --service {}", quoted(service)),
+        ));
+    }
+    let bad = readings
+        .kpis
+        .iter()
+        .filter(|reading| matches!(reading.level, Level::Critical | Level::Warn))
+        .max_by_key(|reading| reading.level);
+    if let Some(reading) = bad {
+        let command = match reading.origin {
+            Origin::Prometheus => {
+                format!("liveops query --kpi {} --plot", quoted(&reading.kpi.name))
+            }
+            Origin::Scrape => "liveops health metrics".into(),
+        };
+        next.push(Recommendation::new(
+            format!("{} is above its threshold", reading.kpi.title()),
+            command,
+        ));
+    }
+    let trouble = sources.iter().any(|source| source.state != SourceState::Ok);
+    let gaps = readings
+        .kpis
+        .iter()
+        .any(|reading| reading.level == Level::Unknown);
+    let targets = readings
+        .targets
+        .as_ref()
+        .is_some_and(|targets| !targets.down.is_empty());
+    if trouble || gaps || targets {
+        next.push(Recommendation::new(
+            "some sources do not answer, or lack data",
+            "liveops doctor",
+        ));
+    }
+    if presets {
+        next.push(Recommendation::new(
+            "name your own KPIs and thresholds",
+            "liveops init",
+        ));
+    }
+    if next.is_empty() {
+        next.push(Recommendation::new(
+            "keep looking",
+            "liveops status --watch",
+        ));
+    }
+    next
+}
+
+fn worst_service(readings: &Readings) -> Option<&str> {
+    let rank = |state: ServiceState| Level::from(state);
+    let worst = readings
+        .services
+        .iter()
+        .filter(|service| service.state != ServiceState::Healthy)
+        .max_by_key(|service| rank(service.state));
+    worst.map(|service| service.name.as_str())
+}
+
+/// A name as one argument of a POSIX shell, since it is meant to be pasted.
+pub(crate) fn quoted(name: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+,".contains(c);
+    if !name.is_empty() && name.chars().all(plain) {
+        name.to_owned()
+    } else {
+        format!("'{}'", name.replace('\'', "'\\''"))
+    }
+}

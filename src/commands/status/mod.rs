@@ -1,0 +1,122 @@
+//! `liveops status`: the 3 am screen. Asks everything at once, and says of everything that did not answer that it
+//! is unknown.
+
+mod alerts;
+pub(crate) mod gather;
+mod judge;
+mod nagios;
+mod prometheus;
+pub(crate) mod report;
+mod scrape;
+mod screen;
+mod services;
+mod watch;
+
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use clap_complete::engine::ArgValueCompleter;
+
+use crate::commands::complete;
+use crate::context::Context;
+use crate::domain::duration::parse_positive;
+use crate::error::{Error, Exit, Result};
+use crate::output::progress::waiting;
+use crate::output::report::Verdict;
+
+/// Show what is wrong, and what to do next, on one screen
+///
+/// Asks the health API of every service, every KPI, the firing alerts and the scrape targets, all at once and under
+/// one deadline. Where Prometheus is absent or down, KPIs are computed from the services' own metrics. What cannot
+/// be known is shown as unknown, with the reason; one dead backend never blanks the rest.
+///
+/// Exit code: 0 nothing critical, 1 something critical (see --fail-on), 3 nothing known to be bad but something
+/// could not be told.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:
+  liveops status
+  liveops status --prometheus http://127.0.0.1:9090        without any file
+  liveops status --service game-backend --watch
+  liveops status --fail-on warn -o json | jq .verdict      in a script
+  liveops status --nagios                                  one line for a monitoring system")]
+pub(crate) struct StatusArgs {
+    /// Only this service; may be repeated
+    #[arg(short, long, value_name = "NAME", add = ArgValueCompleter::new(complete::services))]
+    pub(crate) service: Vec<String>,
+
+    /// From which level on the exit code is 1
+    #[arg(long, value_enum, default_value_t = FailOn::Critical, value_name = "warn|critical|never", hide_possible_values = true)]
+    pub(crate) fail_on: FailOn,
+
+    /// Keep looking, and redraw
+    #[arg(short, long, conflicts_with = "nagios")]
+    pub(crate) watch: bool,
+
+    /// Time between two looks of --watch
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = parse_positive)]
+    pub(crate) interval: Duration,
+
+    /// One line and the exit codes 0, 1, 2, 3 of monitoring plugins
+    #[arg(long)]
+    pub(crate) nagios: bool,
+}
+
+/// The level from which on a script fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FailOn {
+    /// On warnings too.
+    Warn,
+    /// On critical findings.
+    Critical,
+    /// Never: exit 0 whatever is found.
+    Never,
+}
+
+pub(crate) async fn run(args: StatusArgs, cx: &Context) -> Result<Exit> {
+    check_names(&args, cx)?;
+    if args.watch {
+        return watch::run(&args, cx).await;
+    }
+    let mut memory = gather::Memory::default();
+    let names = || format!("asking {}", gather::systems(cx));
+    let gathered = waiting(
+        !cx.global.quiet && !args.nagios,
+        names,
+        gather::gather(&args, cx, &mut memory),
+    )
+    .await?;
+    let report = report::StatusReport::new(gathered, cx)?;
+    if args.nagios {
+        cx.output.write(&nagios::line(&report))?;
+        return Ok(Exit::Nagios(nagios::code(report.verdict())));
+    }
+    cx.output.show(&report, cx.clock.now())?;
+    Ok(exit(&report, args.fail_on))
+}
+
+/// The exit code that the findings and `--fail-on` make.
+fn exit(report: &report::StatusReport, fail_on: FailOn) -> Exit {
+    match (fail_on, report.verdict()) {
+        (FailOn::Never, _) => Exit::Good,
+        (_, Verdict::Fail) => Exit::Bad,
+        (FailOn::Warn, _) if report.has_warnings() => Exit::Bad,
+        (_, Verdict::Unknown) => Exit::Unknown,
+        _ => Exit::Good,
+    }
+}
+
+fn check_names(args: &StatusArgs, cx: &Context) -> Result<()> {
+    let known = &cx.config()?.settings.services;
+    match args
+        .service
+        .iter()
+        .find(|name| !known.iter().any(|service| service.name == **name))
+    {
+        Some(name) => Err(Error::NotFound {
+            what: "service",
+            name: name.clone(),
+            candidates: known.iter().map(|service| service.name.clone()).collect(),
+        }),
+        None => Ok(()),
+    }
+}

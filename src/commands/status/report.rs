@@ -1,0 +1,175 @@
+//! The status report: the JSON contract of `liveops status`, and the verdict that goes with it.
+
+use chrono::{DateTime, Utc};
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value, json};
+
+use crate::commands::status::gather::Gathered;
+use crate::commands::status::judge::{Judgement, judge, next};
+use crate::commands::status::screen;
+use crate::context::Context;
+use crate::domain::alert::Alert;
+use crate::domain::status::{KpiReading, Readings};
+use crate::error::Result;
+use crate::output::block::Block;
+use crate::output::format::number;
+use crate::output::report::{Meta, Outcome, Recommendation, Report, SourceState, Verdict};
+use crate::output::view::{View, rfc3339};
+
+/// One look at everything.
+pub(crate) struct StatusReport {
+    pub(crate) project: Option<String>,
+    pub(crate) environment: String,
+    pub(crate) gathered: Gathered,
+    pub(crate) judgement: Judgement,
+    pub(crate) next: Vec<Recommendation>,
+    /// When a `--watch` looks again.
+    pub(crate) watching: Option<std::time::Duration>,
+}
+
+impl StatusReport {
+    /// Judges what was gathered.
+    pub(crate) fn new(gathered: Gathered, cx: &Context) -> Result<Self> {
+        let settings = &cx.config()?.settings;
+        let judgement = judge(
+            &gathered.readings,
+            &gathered.sources,
+            gathered.alerts_expected,
+        );
+        let configured = gathered.alerts_expected || !settings.services.is_empty();
+        let next = next(
+            &gathered.readings,
+            &gathered.sources,
+            gathered.presets,
+            configured,
+        );
+        Ok(Self {
+            project: settings.project.clone(),
+            environment: settings.environment.clone(),
+            gathered,
+            judgement,
+            next,
+            watching: None,
+        })
+    }
+
+    /// What was found.
+    pub(crate) fn verdict(&self) -> Verdict {
+        self.judgement.verdict
+    }
+
+    /// Is anything in warning, beside what is unknown?
+    pub(crate) fn has_warnings(&self) -> bool {
+        self.judgement.warnings > 0
+    }
+}
+
+/// `data` of the envelope. Rollouts are there from the start: scripts can rely on the key.
+#[derive(Serialize)]
+struct Data<'a> {
+    headline: &'a str,
+    services: Vec<Value>,
+    alerts: Vec<Value>,
+    alerts_as_of: Option<String>,
+    targets: Option<Value>,
+    changes: Vec<Value>,
+    rollouts: Vec<Value>,
+}
+
+impl Serialize for StatusReport {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let readings = &self.gathered.readings;
+        Data {
+            headline: &self.judgement.headline,
+            services: services(readings),
+            alerts: readings.alerts.iter().flatten().map(alert).collect(),
+            alerts_as_of: readings.alerts_as_of.map(rfc3339),
+            targets: readings.targets.as_ref().map(|targets| {
+                let down = targets.down.iter().map(|(target, error)| json!({ "target": target, "error": error }));
+                json!({ "up": targets.up, "unknown": targets.unknown, "down": down.collect::<Vec<_>>() })
+            }),
+            changes: Vec::new(),
+            rollouts: Vec::new(),
+        }
+        .serialize(serializer)
+    }
+}
+
+fn services(readings: &Readings) -> Vec<Value> {
+    let service = |service: &crate::domain::status::ServiceReading| json!({ "name": service.name, "state": service.state, "latency_ms": service.latency_ms, "detail": service.detail });
+    readings.services.iter().map(service).collect()
+}
+
+fn alert(alert: &Alert) -> Value {
+    json!({
+        "name": alert.name,
+        "state": alert.state,
+        "severity": alert.severity,
+        "since": alert.since.map(rfc3339),
+        "runbook": alert.runbook,
+        "labels": alert.labels,
+        "annotations": alert.annotations,
+    })
+}
+
+fn metric(reading: &KpiReading) -> Value {
+    let by: Map<String, Value> = reading
+        .by
+        .iter()
+        .map(|(label, value)| (label.clone(), number(*value)))
+        .collect();
+    let time = |at: Option<DateTime<Utc>>| at.map(rfc3339);
+    json!({
+        "title": reading.kpi.title(),
+        "value": reading.value.map(number),
+        "unit": reading.kpi.unit.name(),
+        "level": reading.level,
+        "source": reading.origin.word(),
+        "by": by,
+        "warn": reading.kpi.warn.as_ref().map(|threshold| threshold.text.clone()),
+        "critical": reading.kpi.critical.as_ref().map(|threshold| threshold.text.clone()),
+        "reason": reading.note,
+        "as_of": time(reading.as_of),
+    })
+}
+
+impl Report for StatusReport {
+    const SCHEMA: &'static str = "liveops.status/1";
+
+    fn blocks(&self, view: &View) -> Vec<Block> {
+        screen::blocks(self, view)
+    }
+
+    fn meta(&self) -> Meta {
+        let sources = &self.gathered.sources;
+        let readings = &self.gathered.readings;
+        let silent = sources
+            .iter()
+            .filter(|source| source.state != SourceState::Ok)
+            .count();
+        let unheard = readings
+            .services
+            .iter()
+            .filter(|service| service.latency_ms.is_none())
+            .count();
+        let outcome = match (silent + unheard, sources.len() + readings.services.len()) {
+            (0, _) => Outcome::Success,
+            (bad, all) if bad == all => Outcome::Error,
+            _ => Outcome::Partial,
+        };
+        Meta {
+            environment: Some(self.environment.clone()),
+            outcome,
+            verdict: self.verdict(),
+            metrics: readings
+                .kpis
+                .iter()
+                .map(|reading| (reading.kpi.name.clone(), metric(reading)))
+                .collect(),
+            incidents: Vec::new(),
+            recommendations: self.next.clone(),
+            sources: sources.clone(),
+            warnings: self.gathered.warnings.clone(),
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! The health API of every service, all at once.
+
+use futures_util::StreamExt;
+use futures_util::stream;
+
+use crate::clients::http::Effort;
+use crate::clients::service;
+use crate::config::schema::Service;
+use crate::context::Context;
+use crate::domain::health::{self, ServiceState};
+use crate::domain::status::ServiceReading;
+use crate::error::{Error, Result};
+
+/// How many services are asked at the same time: all of them in any fleet that one person watches.
+const AT_ONCE: usize = 256;
+
+/// Asks every service that has a health API, and returns their states in the order of the configuration.
+pub(crate) async fn ask(cx: &Context, services: &[&Service]) -> Vec<ServiceReading> {
+    let asked = services.iter().filter(|service| service.health.is_some());
+    stream::iter(asked)
+        .map(|service| one(cx, service))
+        .buffered(AT_ONCE)
+        .collect()
+        .await
+}
+
+async fn one(cx: &Context, service: &Service) -> ServiceReading {
+    match answer(cx, service).await {
+        Ok((reading, latency_ms)) => ServiceReading {
+            name: service.name.clone(),
+            state: reading.state,
+            latency_ms: Some(latency_ms),
+            detail: reading.detail,
+        },
+        Err(error) => ServiceReading {
+            name: service.name.clone(),
+            state: state_of(&error),
+            latency_ms: None,
+            detail: error.reason(),
+        },
+    }
+}
+
+async fn answer(cx: &Context, service: &Service) -> Result<(health::Reading, u64)> {
+    let endpoint = service
+        .health
+        .as_ref()
+        .ok_or_else(|| Error::internal("a service without health API was asked"))?;
+    let target = cx.target(&service.name, endpoint)?;
+    let answer = service::health(cx.http()?, &target, Effort::Quick).await?;
+    let latency = u64::try_from(answer.elapsed.as_millis()).unwrap_or(u64::MAX);
+    Ok((health::read(answer.status, &answer.body), latency))
+}
+
+/// A refused connection is the machine itself saying that the service is not there. Anything else (no answer, no
+/// such name, TLS) may be the way to it, so the state is not known.
+fn state_of(error: &Error) -> ServiceState {
+    match error {
+        Error::Unreachable { reason, .. } if reason.starts_with("connection refused") => {
+            ServiceState::Down
+        }
+        _ => ServiceState::Unknown,
+    }
+}

@@ -1,0 +1,142 @@
+//! What a status is made of, whoever was asked: readings with their level, and the reason where there is none.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+
+use crate::domain::alert::Alert;
+use crate::domain::health::ServiceState;
+use crate::domain::kpi::Kpi;
+use crate::domain::level::Level;
+use crate::domain::standing;
+
+/// Where a KPI's value came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    Prometheus,
+    Scrape,
+}
+
+impl Origin {
+    /// The word in JSON.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Prometheus => "prometheus",
+            Self::Scrape => "scrape",
+        }
+    }
+}
+
+/// A KPI as it was read.
+#[derive(Debug, Clone)]
+pub(crate) struct KpiReading {
+    pub(crate) kpi: Kpi,
+    pub(crate) origin: Origin,
+    /// The whole; none when it is unknown.
+    pub(crate) value: Option<f64>,
+    /// By the values of the KPI's label.
+    pub(crate) by: BTreeMap<String, f64>,
+    pub(crate) level: Level,
+    /// Why it is unknown, or what to know about the value.
+    pub(crate) note: Option<String>,
+    /// The last hour, evenly spaced.
+    pub(crate) trend: Vec<Option<f64>>,
+    /// When the value was read, if that is not now: the last good one of a `--watch`.
+    pub(crate) as_of: Option<DateTime<Utc>>,
+}
+
+impl KpiReading {
+    /// A value, judged by the KPI's thresholds.
+    pub(crate) fn known(kpi: Kpi, origin: Origin, value: f64, by: BTreeMap<String, f64>) -> Self {
+        let level = kpi.level(value);
+        let note = (!value.is_finite()).then(|| "no data in the window (0/0)".to_owned());
+        let value = Some(value).filter(|value| value.is_finite());
+        Self {
+            kpi,
+            origin,
+            value,
+            by,
+            level,
+            note,
+            trend: Vec::new(),
+            as_of: None,
+        }
+    }
+
+    /// No value, and why.
+    pub(crate) fn unknown(kpi: Kpi, origin: Origin, why: impl Into<String>) -> Self {
+        Self {
+            kpi,
+            origin,
+            value: None,
+            by: BTreeMap::new(),
+            level: Level::Unknown,
+            note: Some(why.into()),
+            trend: Vec::new(),
+            as_of: None,
+        }
+    }
+}
+
+/// A service as its health API describes it.
+#[derive(Debug, Clone)]
+pub(crate) struct ServiceReading {
+    pub(crate) name: String,
+    pub(crate) state: ServiceState,
+    pub(crate) latency_ms: Option<u64>,
+    pub(crate) detail: String,
+}
+
+/// The scrape targets of Prometheus.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Targets {
+    pub(crate) up: usize,
+    /// Not scraped yet.
+    pub(crate) unknown: usize,
+    /// `job instance`, and the error.
+    pub(crate) down: Vec<(String, String)>,
+}
+
+/// Everything that was read for one screen.
+#[derive(Debug, Clone)]
+pub(crate) struct Readings {
+    pub(crate) services: Vec<ServiceReading>,
+    pub(crate) kpis: Vec<KpiReading>,
+    /// None when nobody could say.
+    pub(crate) alerts: Option<Vec<Alert>>,
+    /// When the alerts were read, if that is not now.
+    pub(crate) alerts_as_of: Option<DateTime<Utc>>,
+    /// Alerts of services that were not asked for.
+    pub(crate) alerts_elsewhere: usize,
+    /// None when there is no Prometheus, or it could not say.
+    pub(crate) targets: Option<Targets>,
+}
+
+impl Readings {
+    /// The level of each thing that was looked at. A source of alerts that should answer and does not is unknown.
+    pub(crate) fn levels(&self, alerts_expected: bool, sources_down: usize) -> Vec<Level> {
+        let services = self.services.iter().map(|service| service.state.into());
+        let kpis = self.kpis.iter().map(|reading| reading.level);
+        let mut levels: Vec<Level> = services.chain(kpis).collect();
+        match &self.alerts {
+            Some(alerts) => {
+                levels.push(Level::Ok);
+                levels.extend(alerts.iter().filter_map(standing::of_alert));
+            }
+            None if alerts_expected => levels.push(Level::Unknown),
+            None => {}
+        }
+        if self.alerts_as_of.is_some() {
+            levels.push(Level::Unknown);
+        }
+        if let Some(targets) = &self.targets {
+            levels.push(if targets.down.is_empty() {
+                Level::Ok
+            } else {
+                Level::Warn
+            });
+        }
+        levels.extend(std::iter::repeat_n(Level::Unknown, sources_down));
+        levels
+    }
+}
