@@ -148,9 +148,9 @@ mod tests {
         table.row(vec![plain("tick"), span("17 ms", Tone::Warn)]);
         let text = lines(&[Block::Table(table)], &view(60), false).join("\n");
         insta::assert_snapshot!(text, @r"
-        NAME              VALUE
-        players\x1b[2J    1,204
-        tick              17 ms
+        NAME            VALUE
+        players\x1b[2J  1,204
+        tick            17 ms
         ");
     }
 
