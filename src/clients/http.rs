@@ -282,7 +282,8 @@ pub(crate) struct Http {
     command: Duration,
     started: Instant,
     deadline: Cell<Instant>,
-    breakers: RefCell<HashMap<String, Breaker>>,
+    /// By origin, with the reason of the last failure.
+    breakers: RefCell<HashMap<String, (Breaker, String)>>,
 }
 
 impl Http {
@@ -321,29 +322,26 @@ impl Http {
     /// `Unreachable`, `Timeout`, `Malformed` (body too large, redirects that lead elsewhere).
     pub(crate) async fn send(&self, target: &Target, request: Request) -> Result<Answer> {
         let key = target.base.origin().ascii_serialization();
-        let admitted = self
+        let (breaker, reason) = self
             .breakers
             .borrow()
             .get(&key)
-            .copied()
-            .unwrap_or_default()
-            .admits(self.started.elapsed());
-        if let Err(left) = admitted {
+            .cloned()
+            .unwrap_or_default();
+        if let Err(left) = breaker.admits(self.started.elapsed()) {
             return Err(Error::Unreachable {
                 system: target.system.clone(),
                 url: target.url(),
-                reason: format!(
-                    "it did not answer the last times; the next try is in {} s",
-                    left.as_secs() + 1
-                ),
+                reason: format!("{reason} (next try in {} s)", left.as_secs() + 1),
             });
         }
         let done = self.attempts(target, &request).await;
         let mut breakers = self.breakers.borrow_mut();
-        let breaker = breakers.entry(key).or_default();
+        let (breaker, reason) = breakers.entry(key).or_default();
         match &done {
-            Err(Error::Unreachable { .. } | Error::Timeout { .. }) => {
-                breaker.failed(self.started.elapsed())
+            Err(error @ (Error::Unreachable { .. } | Error::Timeout { .. })) => {
+                breaker.failed(self.started.elapsed());
+                *reason = error.reason();
             }
             _ => breaker.succeeded(),
         }

@@ -33,6 +33,8 @@ pub(crate) struct Gathered {
     pub(crate) warnings: Vec<String>,
     /// Somebody should know the alerts.
     pub(crate) alerts_expected: bool,
+    /// Prometheus should know its targets, and does not answer.
+    pub(crate) targets_expected: bool,
     /// The KPIs are presets, since none is configured: those without data are left out.
     pub(crate) presets: bool,
     pub(crate) took: Duration,
@@ -125,7 +127,9 @@ pub(crate) async fn gather(
         alerts_elsewhere: 0,
         targets: None,
     };
+    let mut targets_expected = false;
     if let Some(said) = said {
+        targets_expected = said.source.state != SourceState::Ok;
         sources.push(said.source);
         warnings.extend(said.warnings);
         readings.kpis = said.kpis;
@@ -148,6 +152,7 @@ pub(crate) async fn gather(
         sources,
         warnings,
         alerts_expected,
+        targets_expected,
         presets,
         took: began.elapsed(),
     })
@@ -279,6 +284,15 @@ impl Memory {
             }
             (None, None) => {}
         }
+    }
+}
+
+/// Puts what an earlier look knew of the last hour where this one knows nothing: a Prometheus that died since.
+fn fill_gaps(trend: &mut [Option<f64>], earlier: &[Option<f64>], since: TimeDelta) {
+    let shift = usize::try_from(since.num_minutes()).unwrap_or(usize::MAX);
+    for (index, slot) in trend.iter_mut().enumerate() {
+        let known = index.checked_add(shift).and_then(|at| earlier.get(at));
+        *slot = slot.or(known.copied().flatten());
     }
 }
 

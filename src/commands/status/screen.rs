@@ -3,6 +3,7 @@
 use crate::commands::status::report::StatusReport;
 use crate::commands::tone;
 use crate::domain::alert::{AlertState, Group, group};
+use crate::domain::duration::human;
 use crate::domain::health::ServiceState;
 use crate::domain::level::Level;
 use crate::domain::status::KpiReading;
@@ -18,7 +19,7 @@ const SPARK: usize = 16;
 
 /// The whole screen.
 pub(crate) fn blocks(report: &StatusReport, view: &View) -> Vec<Block> {
-    let mut blocks = vec![title(report, view), Block::Blank];
+    let mut blocks = vec![title(report, view), headline(report), Block::Blank];
     let parts = [
         services(report, view),
         kpis(report, view),
@@ -54,22 +55,23 @@ fn title(report: &StatusReport, view: &View) -> Block {
         Some(project) => format!("{project} {} {}", view.pick("·", "-"), report.environment),
         None => report.environment.clone(),
     };
-    let took = format!(
-        "  ({} in {:.1} s)",
-        view.now.format("%H:%M:%SZ"),
-        report.gathered.took.as_secs_f64()
-    );
-    let watching = report
-        .watching
-        .map(|every| format!("  every {}", crate::domain::duration::human(every)));
+    let took = report.gathered.took.as_secs_f64();
+    let every = report.watching.map(human);
+    let every = every.map_or_else(String::new, |every| format!(", every {every}"));
     Block::Line(vec![
         tone::mark(tone, view),
-        span(format!(" {} ", word(report.verdict())), tone),
+        span(format!(" {}  ", word(report.verdict())), tone),
         span(place, Tone::Strong),
-        plain(format!("  {}", report.judgement.headline)),
-        span(took, Tone::Dim),
-        span(watching.unwrap_or_default(), Tone::Dim),
+        span(
+            format!("  {} in {took:.1} s{every}", view.now.format("%H:%M:%SZ")),
+            Tone::Dim,
+        ),
     ])
+}
+
+/// Why, on a line of its own: it may be long, and nothing of it may be cut.
+fn headline(report: &StatusReport) -> Block {
+    Block::Whole(vec![plain(format!("  {}", report.judgement.headline))])
 }
 
 fn services(report: &StatusReport, view: &View) -> Vec<Block> {
@@ -159,15 +161,12 @@ fn kpis(report: &StatusReport, view: &View) -> Vec<Block> {
             detail(reading, view),
         ]);
     }
-    let presets = if report.gathered.presets {
-        " (the usual ones that have data)"
+    let note = if report.gathered.presets {
+        "  the usual ones that have data here"
     } else {
         ""
     };
-    let heading = vec![
-        span("KPIs", Tone::Strong),
-        span(format!("{presets}{:>1$}", "", 0), Tone::Dim),
-    ];
+    let heading = vec![span("KPIs", Tone::Strong), span(note, Tone::Dim)];
     vec![Block::Line(heading), Block::Table(table)]
 }
 
@@ -316,7 +315,15 @@ fn alert_lines(group: &Group<'_>, view: &View) -> Vec<Block> {
 
 fn targets(report: &StatusReport, view: &View) -> Vec<Block> {
     let Some(targets) = &report.gathered.readings.targets else {
-        return Vec::new();
+        if !report.gathered.targets_expected {
+            return Vec::new();
+        }
+        let text = plain(" unknown: prometheus does not say");
+        return vec![Block::Line(vec![
+            span("Targets ", Tone::Strong),
+            tone::mark(Tone::Unknown, view),
+            text,
+        ])];
     };
     if targets.down.is_empty() && targets.unknown == 0 {
         let tone = if targets.up == 0 {
