@@ -267,6 +267,9 @@ impl Memory {
     fn fill(&mut self, readings: &mut Readings, now: DateTime<Utc>) {
         for reading in &mut readings.kpis {
             if reading.value.is_some() {
+                if let Some((at, last)) = self.kpis.get(&reading.kpi.name) {
+                    fill_gaps(&mut reading.trend, &last.trend, now - *at);
+                }
                 self.kpis
                     .insert(reading.kpi.name.clone(), (now, reading.clone()));
             } else if let Some((at, last)) = self.kpis.get(&reading.kpi.name) {

@@ -9,13 +9,15 @@ use crate::domain::level::Level;
 use crate::domain::status::KpiReading;
 use crate::domain::status::ServiceReading;
 use crate::output::block::{Block, Span, Table, Tone, plain, span};
-use crate::output::report::{SourceState, Verdict};
+use crate::output::report::{Source, SourceState, Verdict};
 use crate::output::sparkline::sparkline;
 use crate::output::view::{View, relative};
 
 /// More healthy services than this are counted, not listed.
 const LISTED: usize = 6;
 const SPARK: usize = 16;
+/// More failing sources than this are counted, not listed.
+const FAILING: usize = 3;
 
 /// The whole screen.
 pub(crate) fn blocks(report: &StatusReport, view: &View) -> Vec<Block> {
@@ -24,12 +26,12 @@ pub(crate) fn blocks(report: &StatusReport, view: &View) -> Vec<Block> {
         services(report, view),
         kpis(report, view),
         alerts(report, view),
-        targets(report, view),
     ];
     for part in parts.into_iter().filter(|part| !part.is_empty()) {
         blocks.extend(part);
         blocks.push(Block::Blank);
     }
+    blocks.extend(targets(report, view));
     blocks.extend(sources(report, view));
     for next in report.next.iter().take(2) {
         let Some(command) = &next.command else {
@@ -382,48 +384,58 @@ fn targets(report: &StatusReport, view: &View) -> Vec<Block> {
     blocks
 }
 
+/// Those that answer on one line, each that does not on its own, with the reason.
 fn sources(report: &StatusReport, view: &View) -> Vec<Block> {
-    let sources = &report.gathered.sources;
-    if sources.is_empty() {
-        return Vec::new();
+    let (good, bad): (Vec<&Source>, Vec<&Source>) = report
+        .gathered
+        .sources
+        .iter()
+        .partition(|source| source.state == SourceState::Ok);
+    let mut blocks = Vec::new();
+    for source in bad.iter().take(FAILING) {
+        let tone = tone::source(source.state);
+        let state = match source.state {
+            SourceState::Degraded => "partly",
+            _ => "down",
+        };
+        let reason = source.error.as_deref().unwrap_or("no answer");
+        blocks.push(Block::Line(vec![
+            span("Sources ", Tone::Strong),
+            tone::mark(tone, view),
+            plain(format!(" {} ", source.name)),
+            span(format!("{state}: {reason}"), tone),
+        ]));
     }
     let mut spans = vec![span("Sources ", Tone::Strong)];
-    let good = sources
-        .iter()
-        .filter(|source| source.state == SourceState::Ok)
-        .count();
-    for (index, source) in sources.iter().enumerate() {
-        if source.state == SourceState::Ok && good > 4 {
-            continue;
+    if bad.len() > FAILING {
+        let more = format!(
+            "and {} more are down{}",
+            bad.len() - FAILING,
+            view.pick(" · ", ", ")
+        );
+        spans.push(span(more, Tone::Bad));
+    }
+    match good.as_slice() {
+        [] => return blocks,
+        [_, _, _, _, _, ..] => {
+            spans.push(tone::mark(Tone::Good, view));
+            spans.push(plain(format!(" {} answer", good.len())));
         }
-        if index > 0 && spans.len() > 1 {
-            spans.push(plain(view.pick(" · ", ", ")));
-        }
-        let latency = source.latency_ms.map(|ms| format!(" {ms} ms"));
-        spans.push(tone::mark(tone::source(source.state), view));
-        spans.push(plain(format!(" {}", source.name)));
-        let state = match source.state {
-            SourceState::Ok => latency.unwrap_or_default(),
-            SourceState::Degraded => format!(
-                " partly: {}",
-                source.error.as_deref().unwrap_or("some questions failed")
-            ),
-            SourceState::Down => {
-                format!(" down: {}", source.error.as_deref().unwrap_or("no answer"))
+        few => {
+            for (index, source) in few.iter().enumerate() {
+                let dot = if index > 0 {
+                    view.pick(" · ", ", ")
+                } else {
+                    ""
+                };
+                let latency = source.latency_ms.map(|ms| format!(" {ms} ms"));
+                spans.push(plain(dot));
+                spans.push(tone::mark(Tone::Good, view));
+                spans.push(plain(format!(" {}", source.name)));
+                spans.push(span(latency.unwrap_or_default(), Tone::Dim));
             }
-            SourceState::Unconfigured => " not configured".into(),
-        };
-        spans.push(span(
-            state,
-            if source.state == SourceState::Ok {
-                Tone::Dim
-            } else {
-                tone::source(source.state)
-            },
-        ));
+        }
     }
-    if good > 4 {
-        spans.push(plain(format!(" {good} answer")));
-    }
-    vec![Block::Line(spans)]
+    blocks.push(Block::Line(spans));
+    blocks
 }

@@ -84,7 +84,7 @@ pub(crate) enum NoValue {
         value: &'static str,
     },
     /// Free PromQL is not evaluated here.
-    #[error("written in PromQL, which needs Prometheus")]
+    #[error("free PromQL, which needs Prometheus")]
     NeedsPrometheus,
 }
 
