@@ -8,9 +8,12 @@ use clap::Args;
 use minijinja::{Environment, context};
 use tokio::net::TcpListener;
 
-use crate::commands::status::gather::{Memory, cache, gather, seed};
+use crate::commands::status::gather::{cache, gather};
+use crate::commands::status::memory::Memory;
 use crate::commands::status::report::StatusReport;
+use crate::commands::status::trends::seed;
 use crate::commands::status::{FailOn, StatusArgs};
+use crate::config::schema::Service;
 use crate::context::Context;
 use crate::demo::{Sim, serve};
 use crate::domain::exposition::{Format, parse};
@@ -81,9 +84,12 @@ pub(crate) async fn run(args: DemoArgs, cx: &Context) -> Result<Exit> {
     let show = async {
         let inner = cx.elsewhere(folder.path().join("liveops.yaml"), folder.path().to_owned());
         let store = cache(&inner)?;
+        let settings = &inner.config()?.settings;
+        let services: Vec<&Service> = settings.services.iter().collect();
         seed(
             &store,
-            &past(&sim, &inner.config()?.settings.kpis, cx.clock.now()),
+            &services,
+            &past(&sim, &settings.kpis, cx.clock.now()),
         );
         let shown = show(&inner, folder.path(), &url, args.keep).await;
         if args.keep && shown.is_ok() {

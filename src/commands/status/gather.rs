@@ -1,17 +1,14 @@
 //! Everything for one screen, at once: services, KPIs, alerts, targets. The slowest answer is the whole wait.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, TimeDelta, Utc};
-use serde::{Deserialize, Serialize};
-
+use crate::commands::status::memory::Memory;
 use crate::commands::status::prometheus::Said;
 use crate::commands::status::scrape::Scraped;
+use crate::commands::status::trends::with_trends;
 use crate::commands::status::{StatusArgs, alerts, prometheus, scrape, services};
 use crate::config::schema::Service;
 use crate::context::Context;
-use crate::domain::alert::Alert;
 use crate::domain::kpi::Kpi;
 use crate::domain::status::{KpiReading, Origin, Readings};
 use crate::error::Result;
@@ -21,11 +18,6 @@ use crate::stores::cache::Cache;
 /// Prometheus may be silent this long before the services are scraped beside it. A dead one then costs its own
 /// timeout, and not one thing after the other.
 const HEDGE: Duration = Duration::from_millis(700);
-/// KPI values of the scrape path are remembered this far apart, for an hour: their sparkline.
-const TREND_SPACING: TimeDelta = TimeDelta::seconds(20);
-const HOUR: TimeDelta = TimeDelta::hours(1);
-const TREND_POINTS: usize = 60;
-
 /// Everything that was gathered.
 pub(crate) struct Gathered {
     pub(crate) readings: Readings,
@@ -38,13 +30,6 @@ pub(crate) struct Gathered {
     /// The KPIs are presets, since none is configured: those without data are left out.
     pub(crate) presets: bool,
     pub(crate) took: Duration,
-}
-
-/// What a `--watch` remembers between two looks: the last good values, and since when they are the last.
-#[derive(Debug, Default)]
-pub(crate) struct Memory {
-    kpis: BTreeMap<String, (DateTime<Utc>, KpiReading)>,
-    alerts: Option<(DateTime<Utc>, Vec<Alert>)>,
 }
 
 /// The systems that will be asked, for the line that says what one waits for.
@@ -138,7 +123,7 @@ pub(crate) async fn gather(
     sources.extend(found.source);
     if let Some(scraped) = scraped {
         sources.extend(scraped.sources);
-        readings.kpis = with_trends(scraped.kpis, &cache, cx.clock.now());
+        readings.kpis = with_trends(scraped.kpis, &asked, &cache, cx.clock.now());
     }
     if presets {
         readings.kpis.retain(|reading| reading.value.is_some());
@@ -202,101 +187,6 @@ async fn kpis_of(
         sources: Vec::new(),
     });
     (Some(said), Some(scraped))
-}
-
-/// The values that earlier scrapes gave, as the last hour's sparkline.
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Trends(BTreeMap<String, Vec<(DateTime<Utc>, f64)>>);
-
-fn with_trends(
-    mut readings: Vec<KpiReading>,
-    cache: &Cache,
-    now: DateTime<Utc>,
-) -> Vec<KpiReading> {
-    let mut trends: Trends = cache.load("trends").unwrap_or_default();
-    for reading in &mut readings {
-        let Some(value) = reading.value.filter(|_| reading.origin == Origin::Scrape) else {
-            continue;
-        };
-        record(&mut trends.0, &reading.kpi.name, now, value);
-        reading.trend = grid(&trends.0[&reading.kpi.name], now);
-    }
-    cache.save("trends", &trends);
-    readings
-}
-
-fn record(
-    trends: &mut BTreeMap<String, Vec<(DateTime<Utc>, f64)>>,
-    name: &str,
-    at: DateTime<Utc>,
-    value: f64,
-) {
-    let points = trends.entry(name.to_owned()).or_default();
-    points.retain(|(old, _)| at - *old <= HOUR && *old <= at);
-    if points.len() >= 2 && at - points[points.len() - 2].0 < TREND_SPACING {
-        points.pop();
-    }
-    points.push((at, value));
-}
-
-fn grid(points: &[(DateTime<Utc>, f64)], now: DateTime<Utc>) -> Vec<Option<f64>> {
-    let mut grid = vec![None; TREND_POINTS + 1];
-    for (at, value) in points {
-        let index = usize::try_from((*at - (now - HOUR)).num_seconds() / 60).unwrap_or(usize::MAX);
-        if let Some(slot) = grid.get_mut(index) {
-            *slot = Some(*value);
-        }
-    }
-    grid
-}
-
-/// Writes KPI values of past moments into the cache, as if one had looked then: the demo's hour before it began.
-#[cfg(feature = "demo")]
-pub(crate) fn seed(cache: &Cache, past: &[(DateTime<Utc>, BTreeMap<String, f64>)]) {
-    let mut trends = Trends::default();
-    for (at, values) in past {
-        for (name, value) in values {
-            record(&mut trends.0, name, *at, *value);
-        }
-    }
-    cache.save("trends", &trends);
-}
-
-impl Memory {
-    /// Puts the last good values where there are none now, marked with their time. Their level stays unknown.
-    fn fill(&mut self, readings: &mut Readings, now: DateTime<Utc>) {
-        for reading in &mut readings.kpis {
-            if reading.value.is_some() {
-                if let Some((at, last)) = self.kpis.get(&reading.kpi.name) {
-                    fill_gaps(&mut reading.trend, &last.trend, now - *at);
-                }
-                self.kpis
-                    .insert(reading.kpi.name.clone(), (now, reading.clone()));
-            } else if let Some((at, last)) = self.kpis.get(&reading.kpi.name) {
-                reading.value = last.value;
-                reading.by = last.by.clone();
-                reading.trend = last.trend.clone();
-                reading.as_of = Some(*at);
-            }
-        }
-        match (&readings.alerts, &self.alerts) {
-            (Some(alerts), _) => self.alerts = Some((now, alerts.clone())),
-            (None, Some((at, last))) => {
-                readings.alerts = Some(last.clone());
-                readings.alerts_as_of = Some(*at);
-            }
-            (None, None) => {}
-        }
-    }
-}
-
-/// Puts what an earlier look knew of the last hour where this one knows nothing: a Prometheus that died since.
-fn fill_gaps(trend: &mut [Option<f64>], earlier: &[Option<f64>], since: TimeDelta) {
-    let shift = usize::try_from(since.num_minutes()).unwrap_or(usize::MAX);
-    for (index, slot) in trend.iter_mut().enumerate() {
-        let known = index.checked_add(shift).and_then(|at| earlier.get(at));
-        *slot = slot.or(known.copied().flatten());
-    }
 }
 
 /// With `--service`, alerts that name another service are counted, not shown.

@@ -4,12 +4,14 @@
 mod alerts;
 pub(crate) mod gather;
 mod judge;
+pub(crate) mod memory;
 mod nagios;
 mod prometheus;
 pub(crate) mod report;
 mod scrape;
 mod screen;
 mod services;
+pub(crate) mod trends;
 mod watch;
 
 use std::time::Duration;
@@ -77,7 +79,7 @@ pub(crate) async fn run(args: StatusArgs, cx: &Context) -> Result<Exit> {
     if args.watch {
         return watch::run(&args, cx).await;
     }
-    let mut memory = gather::Memory::default();
+    let mut memory = memory::Memory::default();
     let names = || format!("asking {}", gather::systems(cx));
     let gathered = waiting(
         !cx.global.quiet && !args.nagios,

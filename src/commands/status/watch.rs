@@ -1,6 +1,7 @@
 //! `--watch`: the same screen again and again, redrawn in place; with `-o json` one object a line.
 
-use crate::commands::status::gather::{Memory, gather};
+use crate::commands::status::gather::gather;
+use crate::commands::status::memory::Memory;
 use crate::commands::status::report::StatusReport;
 use crate::commands::status::{StatusArgs, exit};
 use crate::context::Context;
