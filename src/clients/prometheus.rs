@@ -117,6 +117,14 @@ impl<'a> Prometheus<'a> {
         })
     }
 
+    /// The names of all metrics that it has, sorted. Can be many: ask only when a name is missing.
+    ///
+    /// # Errors
+    /// As [`Prometheus::instant`].
+    pub(crate) async fn metric_names(&self) -> Result<Vec<String>> {
+        self.get("api/v1/label/__name__/values").await
+    }
+
     /// The alerts that its own rules make: pending and firing.
     ///
     /// # Errors

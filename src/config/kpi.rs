@@ -7,6 +7,7 @@ use crate::config::decode::{Problems, Section};
 use crate::config::node::{Node, Value};
 use crate::domain::duration::parse_positive;
 use crate::domain::kpi::{Aggregation, Kpi, KpiKind};
+use crate::domain::promql;
 use crate::domain::quantity::Unit;
 use crate::domain::selector::Selector;
 use crate::domain::threshold::Threshold;
@@ -116,7 +117,7 @@ fn decode_kind(
             .map(|selector| KpiKind::Gauge { selector, agg }),
         "promql" => section
             .parse("promql", problems, |text| {
-                promql_parser::parser::parse(text).map(|_| text.to_owned())
+                promql::check(text).map(|()| text.to_owned())
             })
             .map(KpiKind::PromQl),
         "rate" => {

@@ -12,6 +12,7 @@ pub(crate) mod labels;
 pub(crate) mod level;
 pub(crate) mod matcher;
 pub(crate) mod number;
+pub(crate) mod promql;
 pub(crate) mod quantity;
 pub(crate) mod redact;
 pub(crate) mod scrape;

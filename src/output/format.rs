@@ -67,7 +67,7 @@ pub(crate) fn envelope<R: Report>(
         incidents: meta.incidents,
         recommendations: meta.recommendations,
         sources: meta.sources,
-        warnings: meta.warnings,
+        warnings: meta.warnings.into_iter().chain(meta.notes).collect(),
     })
 }
 

@@ -133,9 +133,14 @@ impl Output {
     /// # Errors
     /// When stdout cannot be written (a closed pipe is no error), or the report has no rows for `csv` or `name`.
     pub(crate) fn show<R: Report>(&self, report: &R, now: DateTime<Utc>) -> Result<()> {
-        if self.format == Format::Table {
-            for warning in report.meta().warnings {
+        // JSON and YAML hold them.
+        if !matches!(self.format, Format::Json | Format::Yaml) {
+            let meta = report.meta();
+            for warning in meta.warnings {
                 self.warn(&warning);
+            }
+            for note in meta.notes {
+                self.note(&format!("note: {note}"));
             }
         }
         let text = self.text(report, now)?;
@@ -179,7 +184,10 @@ impl Output {
                 .trim_end()
                 .to_owned(),
             Format::Csv => csv(&rows()?),
-            Format::Name => names(&rows()?),
+            Format::Name => match report.names() {
+                Some(names) => names.join("\n"),
+                None => names(&rows()?),
+            },
         })
     }
 

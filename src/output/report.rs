@@ -101,6 +101,8 @@ pub(crate) struct Meta {
     pub(crate) sources: Vec<Source>,
     /// Things that went less than well; on stderr for people.
     pub(crate) warnings: Vec<String>,
+    /// Things worth knowing; notes on stderr for people, after the warnings in JSON.
+    pub(crate) notes: Vec<String>,
 }
 
 /// A command's result. Commands never ask for a format; `Output` does.
@@ -113,6 +115,11 @@ pub(crate) trait Report: Serialize {
 
     /// The rows, where the report is a list: what `-o csv` and `-o name` print. The first column is the name.
     fn rows(&self, _view: &View) -> Option<Table> {
+        None
+    }
+
+    /// What `-o name` prints, where that is not the first column of the rows.
+    fn names(&self) -> Option<Vec<String>> {
         None
     }
 

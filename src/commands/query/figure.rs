@@ -1,0 +1,155 @@
+//! The value of a KPI, judged by its thresholds.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::commands::query::ask::Asked;
+use crate::commands::query::window::Window;
+use crate::domain::kpi::Kpi;
+use crate::domain::level::Level;
+use crate::domain::quantity::Unit;
+use crate::domain::series::{Answer, Point, Queried, Series};
+use crate::error::Result;
+use crate::output::format;
+
+/// A KPI as it is at the time of the question, or at the end of the range.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Figure {
+    /// Its name in the configuration.
+    name: String,
+    pub(super) title: String,
+    /// The unit of `value`, as [`Unit::name`] writes it.
+    #[serde(rename = "unit", serialize_with = "unit_name")]
+    pub(super) unit: Unit,
+    #[serde(serialize_with = "number")]
+    pub(super) value: Option<f64>,
+    pub(super) level: Level,
+    /// Why there is no value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) reason: Option<String>,
+    /// The thresholds as they were written.
+    pub(super) warn: Option<String>,
+    pub(super) critical: Option<String>,
+    /// The label of the breakdown.
+    pub(super) by: Option<String>,
+    /// Value by label value; empty for a range.
+    #[serde(serialize_with = "numbers")]
+    pub(super) values: BTreeMap<String, f64>,
+    #[serde(skip)]
+    pub(super) kpi: Kpi,
+}
+
+fn unit_name<S: serde::Serializer>(unit: &Unit, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(unit.name())
+}
+
+#[expect(clippy::ref_option, reason = "serde calls it so")]
+fn number<S: serde::Serializer>(value: &Option<f64>, to: S) -> Result<S::Ok, S::Error> {
+    value.map(format::number).serialize(to)
+}
+
+fn numbers<S: serde::Serializer>(values: &BTreeMap<String, f64>, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_map(
+        values
+            .iter()
+            .map(|(label, value)| (label, format::number(*value))),
+    )
+}
+
+impl Figure {
+    /// The figure of what was answered.
+    pub(super) fn new(kpi: Kpi, asked: &Asked, window: &Window) -> Self {
+        let found = last(&asked.queried, window);
+        let by = asked
+            .by
+            .as_ref()
+            .map(|by| by.as_ref().map(|by| breakdown(&kpi, by)));
+        let reason = match &found {
+            Err(reason) => Some(reason.clone()),
+            Ok(value) if !value.is_finite() => Some("nothing was measured in the window".into()),
+            Ok(_) => None,
+        };
+        let value = found.ok();
+        Self {
+            level: value.map_or(Level::Unknown, |value| kpi.level(value)),
+            name: kpi.name.clone(),
+            title: kpi.title().into_owned(),
+            unit: kpi.unit.clone(),
+            value,
+            reason,
+            warn: kpi.warn.as_ref().map(ToString::to_string),
+            critical: kpi.critical.as_ref().map(ToString::to_string),
+            by: kpi.by.clone(),
+            values: by.and_then(Result::ok).unwrap_or_default(),
+            kpi,
+        }
+    }
+
+    /// Its entry among the metrics of the envelope.
+    pub(super) fn metric(&self) -> (String, serde_json::Value) {
+        let values: serde_json::Map<String, serde_json::Value> = self
+            .values
+            .iter()
+            .map(|(label, value)| (label.clone(), format::number(*value)))
+            .collect();
+        let entry = serde_json::json!({
+            "value": self.value.map(format::number),
+            "unit": self.unit.name(),
+            "level": self.level,
+            "source": "prometheus",
+            "by": values,
+        });
+        (self.name.clone(), entry)
+    }
+
+    /// The thresholds in words, such as `warn > 16ms, critical > 20ms`.
+    pub(super) fn thresholds(&self) -> Option<String> {
+        let words = [("warn", &self.warn), ("critical", &self.critical)];
+        let words: Vec<String> = words
+            .iter()
+            .filter_map(|(name, text)| Some(format!("{name} {}", text.as_ref()?)))
+            .collect();
+        (!words.is_empty()).then(|| words.join(", "))
+    }
+}
+
+/// The one value of an answer, or why there is none.
+fn last(queried: &Queried, window: &Window) -> Result<f64, String> {
+    let series: &[Series] = match &queried.answer {
+        Answer::Scalar(point) => return float(point),
+        Answer::String { .. } => return Err("the expression gives a string".into()),
+        Answer::Vector(series) | Answer::Matrix(series) => series,
+    };
+    let [only] = series else {
+        return Err(match series.len() {
+            0 => "no series matches".into(),
+            many => format!("the expression gives {many} series; a KPI needs one"),
+        });
+    };
+    let point = only.points.last().ok_or("no sample")?;
+    if let Window::Range { end, step, .. } = window
+        && point.at + *step <= *end
+    {
+        return Err("its series ended before the end of the range".into());
+    }
+    float(point)
+}
+
+fn float(point: &Point) -> Result<f64, String> {
+    point
+        .value
+        .float()
+        .ok_or_else(|| "its value is a native histogram".into())
+}
+
+fn breakdown(kpi: &Kpi, queried: &Queried) -> BTreeMap<String, f64> {
+    let (Answer::Vector(series), Some(label)) = (&queried.answer, &kpi.by) else {
+        return BTreeMap::new();
+    };
+    let value = |series: &Series| {
+        let name = series.labels.get(label).cloned().unwrap_or_default();
+        Some((name, series.points.first()?.value.float()?))
+    };
+    series.iter().filter_map(value).collect()
+}

@@ -1,0 +1,254 @@
+//! `liveops query`: PromQL at one time or over a range, as table, plot, CSV or JSON; or the value of a KPI.
+
+mod absence;
+mod again;
+mod ask;
+mod caret;
+mod explain;
+mod figure;
+mod found;
+mod histogram;
+mod picture;
+mod report;
+mod shape;
+mod table;
+mod value;
+mod window;
+
+use std::io::{Read, stdin};
+use std::time::Duration;
+
+use chrono::SubsecRound;
+use clap::Args;
+use clap_complete::engine::ArgValueCompleter;
+
+use crate::clients::http::{Effort, Http};
+use crate::clients::prometheus::Prometheus;
+use crate::commands::complete;
+use crate::commands::query::absence::Absence;
+use crate::commands::query::again::Again;
+use crate::commands::query::ask::Asked;
+use crate::commands::query::figure::Figure;
+use crate::commands::query::found::Found;
+use crate::commands::query::report::QueryResult;
+use crate::commands::query::window::Window;
+use crate::context::Context;
+use crate::domain::duration;
+use crate::domain::kpi::Kpi;
+use crate::domain::promql::{self, Expression, Gives};
+use crate::domain::quantity::Unit;
+use crate::error::{Error, Exit, Result};
+use crate::output::report::{Report, Verdict};
+
+/// Ask Prometheus: a table, a plot, CSV or JSON
+///
+/// Evaluates PromQL now, at another time (`--at`) or over a range (`--range`). An expression that does not parse is
+/// caught before it is sent, with a caret under the fault. With `--kpi` the expression is that of a configured KPI,
+/// and the value is judged by its thresholds: exit code 1 when it is critical. No data is exit code 3.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  liveops query 'sum by (region) (game_active_players)'
+  liveops query 'rate(http_requests_total[5m])' --plot --range 6h
+  liveops query 'game_active_players' --at 2026-01-15T10:30:00Z
+  liveops query 'game_active_players' --range 1d --step 5m -o csv > players.csv
+  liveops query --kpi tick_p99 --plot
+  liveops query --kpi tick_p99 --explain
+  liveops query - < long-expression.promql")]
+pub(crate) struct QueryArgs {
+    /// Expression to evaluate; `-` reads it from stdin
+    #[arg(value_name = "PROMQL", conflicts_with = "kpi")]
+    promql: Option<String>,
+
+    /// Ask for a KPI of the configuration instead
+    #[arg(long, value_name = "NAME", add = ArgValueCompleter::new(complete::kpis))]
+    kpi: Option<String>,
+
+    /// Time to evaluate at, or end of the range: RFC 3339, unix seconds, `now`, `-10m` [default: now]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    at: Option<String>,
+
+    /// Evaluate over this long, up to now or `--at`
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse_positive)]
+    range: Option<Duration>,
+
+    /// Time between two points of the range [default: about 250 points]
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse_positive)]
+    step: Option<Duration>,
+
+    /// Draw the series over time [default range: 1h]
+    #[arg(long)]
+    plot: bool,
+
+    /// Say what would be asked, and ask nothing
+    #[arg(long)]
+    explain: bool,
+
+    /// Send the expression as it is: for MetricsQL and functions that liveops does not know
+    #[arg(long)]
+    no_check: bool,
+}
+
+/// What is asked, before anybody was asked.
+struct Question {
+    promql: String,
+    kpi: Option<Kpi>,
+}
+
+/// `liveops query`.
+///
+/// # Errors
+/// An expression that does not parse, what does not fit together, Prometheus' own errors.
+pub(crate) async fn run(args: QueryArgs, cx: &Context) -> Result<Exit> {
+    let question = question(&args, cx)?;
+    if question.kpi.is_none() && !args.no_check {
+        promql::check(&question.promql)
+            .map_err(|syntax| caret::error(&question.promql, &syntax, cx))?;
+    }
+    let known = promql::inspect(&question.promql);
+    if args.explain {
+        let report = explain::Explanation::new(&question.promql, question.kpi.as_ref(), known, cx)?;
+        cx.output.show(&report, cx.clock.now())?;
+        return Ok(Exit::Good);
+    }
+    let gives = known.as_ref().map(|known| known.gives);
+    let (window, note) = Window::choose(&args, gives, cx.clock.now().trunc_subsecs(3))?;
+    fits(&window, gives, &args)?;
+
+    let target = cx
+        .prometheus()
+        .map_err(|error| unconfigured(error, &args))?;
+    // Who gives a query more time means its one call, not only the command.
+    let patient = cx.global.timeout.map(|timeout| Http::new(timeout, timeout));
+    let http = match &patient {
+        Some(http) => http,
+        None => cx.http()?,
+    };
+    let client = Prometheus::new(http, target, Effort::Full);
+    let asked = Asked::ask(
+        cx,
+        &client,
+        &question.promql,
+        question.kpi.as_ref(),
+        &window,
+    )
+    .await?;
+    let absence = if asked.is_empty() {
+        absence::explain(&client, &question.promql, known.as_ref()).await
+    } else {
+        Absence::default()
+    };
+    let mut warnings = asked.queried.warnings.clone();
+    if let Some(Err(error)) = &asked.by {
+        warnings.push(format!("no breakdown: {error}"));
+    }
+    let unit = unit(question.kpi.as_ref(), known.as_ref());
+    let figure = question.kpi.map(|kpi| Figure::new(kpi, &asked, &window));
+    let ordered = known.is_some_and(|known| known.ordered);
+    let mut result: Found = asked.queried.answer.into();
+    if !ordered {
+        result.sort();
+    }
+    let report = QueryResult {
+        query: question.promql,
+        kpi: figure,
+        window,
+        result,
+        plot: args.plot,
+        ordered,
+        unit,
+        again: Again::new(cx, args.at.as_deref()),
+        absence,
+        environment: cx.environment()?.to_owned(),
+        latency: asked.latency,
+        warnings,
+        notes: note.into_iter().chain(asked.queried.infos).collect(),
+    };
+    cx.output.show(&report, cx.clock.now())?;
+    Ok(match report.meta().verdict {
+        Verdict::Pass | Verdict::Warn => Exit::Good,
+        Verdict::Fail => Exit::Bad,
+        Verdict::Unknown => Exit::Unknown,
+    })
+}
+
+fn question(args: &QueryArgs, cx: &Context) -> Result<Question> {
+    if let Some(name) = &args.kpi {
+        let kpis = &cx.config()?.settings.kpis;
+        let kpi = kpis.iter().find(|kpi| kpi.name == *name);
+        let kpi = kpi.cloned().ok_or_else(|| Error::NotFound {
+            what: "KPI",
+            name: name.clone(),
+            candidates: kpis.iter().map(|kpi| kpi.name.clone()).collect(),
+        })?;
+        return Ok(Question {
+            promql: kpi.promql(),
+            kpi: Some(kpi),
+        });
+    }
+    let mut promql = args.promql.clone().ok_or_else(|| {
+        Error::usage(
+            "nothing to ask",
+            "give an expression, such as `liveops query up`, or a KPI: `liveops query --kpi NAME`",
+        )
+    })?;
+    if promql == "-" {
+        promql.clear();
+        stdin()
+            .read_to_string(&mut promql)
+            .map_err(|source| Error::Io {
+                action: "read",
+                path: "stdin".into(),
+                source,
+            })?;
+        promql.truncate(promql.trim_end().len());
+    }
+    Ok(Question { promql, kpi: None })
+}
+
+/// The unit of the values: the KPI's, or what the name of a metric promises when nothing is done to it.
+fn unit(kpi: Option<&Kpi>, known: Option<&Expression>) -> Unit {
+    let name = known.and_then(|known| known.selects.as_deref());
+    match (kpi, name) {
+        (Some(kpi), _) => kpi.unit.clone(),
+        (None, Some(name)) => Unit::from_metric_name(name),
+        (None, None) => Unit::None,
+    }
+}
+
+/// Prometheus draws ranges of numbers and instant vectors only.
+fn fits(window: &Window, gives: Option<Gives>, args: &QueryArgs) -> Result<()> {
+    let Some(gives) = gives else { return Ok(()) };
+    if matches!(window, Window::Range { .. }) && matches!(gives, Gives::RangeVector | Gives::Text) {
+        let hint = if gives == Gives::RangeVector {
+            "put it into `rate(…)` or `…_over_time(…)`; without `--range` and `--step` it shows the raw samples"
+        } else {
+            "ask for it without `--range`"
+        };
+        let what = gives.name();
+        return Err(Error::usage(
+            format!("a {what} cannot be evaluated over a range"),
+            hint,
+        ));
+    }
+    if args.plot && gives == Gives::Text {
+        return Err(Error::usage(
+            "a string cannot be plotted",
+            "leave out `--plot`",
+        ));
+    }
+    Ok(())
+}
+
+/// A KPI does not need Prometheus, only `query` does.
+fn unconfigured(error: Error, args: &QueryArgs) -> Error {
+    match error {
+        Error::Unconfigured { what, environment, .. } if args.kpi.is_some() => {
+            Error::Unconfigured {
+                what,
+                environment,
+                hint: "`liveops status` computes KPIs from direct scrapes; for `query`, pass `--prometheus URL` or set `prometheus.url` in liveops.yaml".into(),
+            }
+        }
+        other => other,
+    }
+}
