@@ -181,10 +181,12 @@ impl Context {
             return Ok(http);
         }
         let settings = &self.config()?.settings;
-        let command = self.global.timeout.unwrap_or(settings.timeout);
-        Ok(self
-            .http
-            .get_or_init(|| Http::new(settings.call_timeout, command)))
+        // Who says how long to wait means each answer too.
+        let (call, command) = match self.global.timeout {
+            Some(timeout) => (timeout, timeout),
+            None => (settings.call_timeout, settings.timeout),
+        };
+        Ok(self.http.get_or_init(|| Http::new(call, command)))
     }
 
     /// An endpoint with its secrets.

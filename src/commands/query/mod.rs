@@ -22,7 +22,7 @@ use chrono::SubsecRound;
 use clap::Args;
 use clap_complete::engine::ArgValueCompleter;
 
-use crate::clients::http::{Effort, Http};
+use crate::clients::http::Effort;
 use crate::clients::prometheus::Prometheus;
 use crate::commands::complete;
 use crate::commands::query::absence::Absence;
@@ -117,13 +117,7 @@ pub(crate) async fn run(args: QueryArgs, cx: &Context) -> Result<Exit> {
     let target = cx
         .prometheus()
         .map_err(|error| unconfigured(error, &args))?;
-    // Who gives a query more time means its one call, not only the command.
-    let patient = cx.global.timeout.map(|timeout| Http::new(timeout, timeout));
-    let http = match &patient {
-        Some(http) => http,
-        None => cx.http()?,
-    };
-    let client = Prometheus::new(http, target, Effort::Full);
+    let client = Prometheus::new(cx.http()?, target, Effort::Full);
     let asked = Asked::ask(
         cx,
         &client,
