@@ -170,6 +170,7 @@ impl Report for StatusReport {
             recommendations: self.next.clone(),
             sources: sources.clone(),
             warnings: self.gathered.warnings.clone(),
+            ..Meta::default()
         }
     }
 }
