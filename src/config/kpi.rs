@@ -1,4 +1,4 @@
-//! KPIs as they are written in the configuration, and the presets that stand in for them when none is.
+//! KPIs as they are written in the configuration.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
