@@ -28,16 +28,6 @@ pub(crate) struct Quick {
     pub(crate) env: Option<(String, String)>,
 }
 
-impl Quick {
-    /// Is any endpoint given?
-    pub(crate) fn has_endpoints(&self) -> bool {
-        self.prometheus.is_some()
-            || self.alertmanager.is_some()
-            || self.redis.is_some()
-            || !self.health.is_empty()
-    }
-}
-
 /// The files and flags that were read, merged.
 #[derive(Debug)]
 pub(crate) struct Layers {
@@ -45,6 +35,8 @@ pub(crate) struct Layers {
     pub(crate) root: Node,
     /// The project file, when there is one.
     pub(crate) project: Option<PathBuf>,
+    /// The project file as it was named, when it was.
+    pub(crate) named: Option<PathBuf>,
     /// The user's file, when there is one.
     pub(crate) user: Option<PathBuf>,
     /// The command line.
@@ -76,6 +68,7 @@ pub(crate) fn load(dirs: &Dirs, named: Option<&Path>, quick: Quick) -> Result<La
             origin: Origin::of(Layer::Default),
         },
         project: project.clone(),
+        named: named.map(Path::to_owned),
         user: user.clone(),
         quick,
         problems: Vec::new(),
@@ -157,6 +150,14 @@ fn read(path: &Path, layer: Layer) -> Result<Result<Document, Problem>> {
 }
 
 impl Layers {
+    /// A command line that reads the same file: `config trust` becomes `liveops --config x.yaml config trust`.
+    pub(crate) fn command(&self, verb: &str) -> String {
+        match &self.named {
+            Some(path) => format!("liveops --config {} {verb}", path.display()),
+            None => format!("liveops {verb}"),
+        }
+    }
+
     /// The project file's absolute path, as the trust remembers it.
     pub(crate) fn project_key(&self) -> String {
         let path = self

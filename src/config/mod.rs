@@ -104,11 +104,6 @@ impl Config {
         file.and_then(Path::parent).unwrap_or(&self.work).to_owned()
     }
 
-    /// The trust that the user gave.
-    pub(crate) fn trust(&self) -> &Trust {
-        &self.trust
-    }
-
     /// The URL and headers of an endpoint, with their secrets.
     ///
     /// # Errors
@@ -123,7 +118,10 @@ impl Config {
                 return Err(Error::Secret {
                     what: format!("{} is not trusted", self.project_key()),
                     reason: format!("it wants to {wish}"),
-                    hint: "look at the file; if that is right, run `liveops config trust`".into(),
+                    hint: format!(
+                        "look at the file; if that is right, run `{}`",
+                        self.layers.command("config trust")
+                    ),
                 });
             }
         }

@@ -45,6 +45,8 @@ struct ConfigTrust {
     wishes: Vec<Wish>,
     /// What this run did: `trusted`, `revoked`, `nothing`.
     done: &'static str,
+    #[serde(skip)]
+    next: String,
 }
 
 pub(crate) fn run(args: &TrustArgs, cx: &Context) -> Result<Exit> {
@@ -74,6 +76,7 @@ pub(crate) fn run(args: &TrustArgs, cx: &Context) -> Result<Exit> {
             .collect(),
         done: "nothing",
         file: file.clone(),
+        next: layers.command("config trust"),
     };
     let changes = new || (args.revoke && known > 0);
     if changes && !cx.global.dry_run {
@@ -158,13 +161,13 @@ impl ConfigTrust {
         ])];
         for wish in &self.wishes {
             let (text, tone) = if wish.trusted {
-                ("trusted", Tone::Good)
+                ("trusted:", Tone::Good)
             } else {
-                ("not trusted", Tone::Warn)
+                ("not trusted:", Tone::Warn)
             };
             blocks.push(Block::Whole(vec![
-                plain(format!("  {} ", wish.wish)),
-                span(format!("({text})"), tone),
+                span(format!("  {text:<13}"), tone),
+                plain(wish.wish.clone()),
             ]));
         }
         blocks
@@ -188,14 +191,9 @@ impl Report for ConfigTrust {
             _ => self.asks(),
         };
         blocks.push(Block::Blank);
-        blocks.push(Block::next(
-            "next",
-            if open {
-                "liveops config trust"
-            } else {
-                "liveops doctor"
-            },
-        ));
+        let again = self.next.as_str();
+        let doctor = again.replace("config trust", "doctor");
+        blocks.push(Block::next("next", if open { again } else { &doctor }));
         blocks
     }
 }

@@ -150,11 +150,11 @@ pub(crate) fn no_answer(error: &Error) -> Finding {
             .fix("set `headers` by reference, such as `Authorization: \"Bearer ${TOKEN}\"`, and check that the token is still valid")
             .command("liveops config show --origin"),
         Error::Secret { hint, .. } => {
-            let see = if hint.contains("config trust") {
-                "liveops config trust"
-            } else {
-                "liveops config show --origin"
-            };
+            // The hint about trust names the command, with the file that it is about.
+            let trust = hint
+                .split('`')
+                .find(|part| part.starts_with("liveops") && part.ends_with("config trust"));
+            let see = trust.unwrap_or("liveops config show --origin");
             Finding::fail("credentials", message)
                 .fix(hint.clone())
                 .command(see)

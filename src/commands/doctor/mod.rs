@@ -33,8 +33,9 @@ use crate::output::report::{Report, Verdict};
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   liveops doctor
-  liveops doctor --prometheus http://localhost:9090      without any file
-  liveops -e prod doctor -o json | jq '.data.findings[] | select(.level != \"ok\")'")]
+  liveops doctor --prometheus localhost:9090        without any file
+  liveops -e prod doctor --all                      also what is fine
+  liveops doctor -o csv | grep ,fail,")]
 pub(crate) struct DoctorArgs {
     /// Show each check that is fine, too
     #[arg(short, long)]

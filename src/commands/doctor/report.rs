@@ -1,10 +1,11 @@
 //! What `doctor` shows: systems with the worst first, in each the problems first with their fix, the rest in a line.
 
+use std::cmp::Reverse;
+
 use serde::Serialize;
 
 use crate::commands::doctor::finding::{Finding, Level, System, count};
-use crate::output::block::Table;
-use crate::output::block::{Block, Span, Tone, plain, span};
+use crate::output::block::{Block, Span, Table, Tone, plain, span};
 use crate::output::report::{Meta, Outcome, Recommendation, Report, Source, SourceState, Verdict};
 use crate::output::view::View;
 
@@ -24,14 +25,16 @@ impl Doctor {
     /// From the systems with their findings.
     pub(crate) fn new(environment: String, mut systems: Vec<System>, all: bool) -> Self {
         for system in &mut systems {
-            system.findings.sort_by(|a, b| b.level.cmp(&a.level));
+            system
+                .findings
+                .sort_by_key(|finding| Reverse(finding.level));
         }
-        systems.sort_by_key(|system| std::cmp::Reverse(system.level()));
+        systems.sort_by_key(|system| Reverse(system.level()));
         let mut findings: Vec<Finding> = systems
             .iter()
             .flat_map(|system| system.findings.clone())
             .collect();
-        findings.sort_by(|a, b| b.level.cmp(&a.level));
+        findings.sort_by_key(|finding| Reverse(finding.level));
         Self {
             systems,
             findings,

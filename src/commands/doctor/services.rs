@@ -51,7 +51,7 @@ async fn one(cx: &Context, service: &Service) -> (System, Vec<Sample>) {
     match health {
         Some(Ok(answer)) => judge_health(&mut system, &answer, cx),
         Some(Err(error)) => {
-            silent = matches!(error, Error::Unreachable { .. } | Error::Timeout { .. });
+            silent = is_silence(&error);
             system.add(no_answer(&error));
         }
         None => {}
@@ -66,7 +66,7 @@ async fn one(cx: &Context, service: &Service) -> (System, Vec<Sample>) {
             }
             // A guess that is wrong is no fault, and one word about a dead service is enough.
             Err(Error::Rejected { status: 404, .. }) if service.metrics_guessed => continue,
-            Err(Error::Unreachable { .. } | Error::Timeout { .. }) if silent => continue,
+            Err(error) if silent && is_silence(&error) => continue,
             Err(error) if service.metrics_guessed => Finding::warn(
                 "metrics",
                 format!("metrics at {}: {}", endpoint.url.show(), said(&error)),
@@ -91,6 +91,14 @@ async fn one(cx: &Context, service: &Service) -> (System, Vec<Sample>) {
         );
     }
     (system, samples)
+}
+
+/// Was it not even asked, or did it not answer?
+fn is_silence(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Unreachable { .. } | Error::Timeout { .. } | Error::Secret { .. }
+    )
 }
 
 async fn ask(cx: &Context, name: &str, endpoint: &Endpoint) -> Result<Answer> {

@@ -26,10 +26,10 @@ use crate::error::{Error, Exit, Result};
 /// is never overwritten unasked.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  liveops init                                              asks
-  liveops init --prometheus localhost:9090 --health game=http://127.0.0.1:5050
-  liveops -e prod init --preset http-api --prometheus https://prom.example.com --out deploy/liveops.yaml
-  liveops init --preset game-server --dry-run               only show the file")]
+  liveops init                                             asks
+  liveops init --prometheus localhost:9090 --health game=localhost:5050
+  liveops -e prod init --preset http-api --out deploy/liveops.yaml
+  liveops init --preset game-server --dry-run              only shows")]
 pub(crate) struct InitArgs {
     /// Kind of service, which decides on the KPIs [default: game-server]
     #[arg(long, value_enum)]

@@ -65,6 +65,7 @@ pub(crate) fn check(text: &str) -> Result<()> {
     let problems = validate(&Layers {
         root: document.root,
         project: None,
+        named: None,
         user: None,
         quick: Quick::default(),
         problems: document.problems,
