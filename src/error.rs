@@ -348,13 +348,18 @@ impl Error {
             causes.push(current.to_string());
             cause = current.source();
         }
-        json!({
+        let mut object = json!({
             "error": self.to_string(),
             "kind": self.kind(),
             "exit_code": self.exit_code(),
             "caused_by": causes,
             "hint": self.hint(),
-        })
+        });
+        if let Self::Config { problems } = self {
+            let problem = |problem: &Problem| json!({ "source": problem.source, "line": problem.line, "key": problem.key, "message": problem.message });
+            object["problems"] = problems.iter().map(problem).collect();
+        }
+        object
     }
 }
 

@@ -30,9 +30,10 @@ use crate::cli::{Cli, GlobalArgs};
 use crate::config::environment::{Dirs, actor, fixed_now, hints};
 use crate::config::layers::Quick;
 use crate::context::{Clock, Context};
+use crate::domain::duration;
 use crate::domain::redact::redact_url;
 use crate::error::{Error, Result};
-use crate::output::Output;
+use crate::output::{Output, TerminalHints};
 
 /// Runs one command line and returns its exit code.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -60,7 +61,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let output = Output::new(global.output, global.color, global.quiet, hints());
+    let output = Output::new(global.output, global.color, global.quiet, terminal());
     trace(global.verbose);
     match context(global, &matches, output, &args) {
         Err((output, error)) => {
@@ -76,6 +77,18 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
                 ExitCode::from(error.exit_code())
             }
         },
+    }
+}
+
+/// What the environment says about the terminal, in the words of the output.
+fn terminal() -> TerminalHints {
+    let hints = hints();
+    TerminalHints {
+        no_color: hints.no_color,
+        force_color: hints.force_color,
+        dumb: hints.dumb,
+        utf8: hints.utf8,
+        columns: hints.columns,
     }
 }
 
@@ -107,11 +120,11 @@ fn context(
     ))
 }
 
-/// The endpoints of the command line, with who said them.
+/// What the command line sets, with who said it.
 fn quick(global: &GlobalArgs, matches: &ArgMatches) -> Quick {
     let by = |name: &str| match matches.value_source(name) {
         Some(ValueSource::EnvVariable) => format!("LIVEOPS_{}", name.to_uppercase()),
-        _ => format!("--{name}"),
+        _ => format!("--{}", name.replace('_', "-")),
     };
     let said = |name: &str, value: &Option<String>| {
         value
@@ -123,6 +136,13 @@ fn quick(global: &GlobalArgs, matches: &ArgMatches) -> Quick {
         prometheus: said("prometheus", &global.prometheus),
         alertmanager: said("alertmanager", &global.alertmanager),
         redis: said("redis", &global.redis),
+        timeout: global
+            .timeout
+            .map(|limit| (duration::to_promql(limit), by("timeout"))),
+        read_only: global
+            .read_only
+            .then(|| ("true".to_owned(), by("read_only"))),
+        env: global.env.clone().map(|name| (name, by("env"))),
         health: global
             .health
             .iter()

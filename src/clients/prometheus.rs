@@ -1,6 +1,8 @@
 //! Prometheus' HTTP API v1 (also Thanos, Mimir, VictoriaMetrics): queries by POST form, alerts, rules, targets.
 //! Source of the shapes: https://prometheus.io/docs/prometheus/latest/querying/api/.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -117,14 +119,6 @@ impl<'a> Prometheus<'a> {
         })
     }
 
-    /// The names of all metrics that it has, sorted. Can be many: ask only when a name is missing.
-    ///
-    /// # Errors
-    /// As [`Prometheus::instant`].
-    pub(crate) async fn metric_names(&self) -> Result<Vec<String>> {
-        self.get("api/v1/label/__name__/values").await
-    }
-
     /// The alerts that its own rules make: pending and firing.
     ///
     /// # Errors
@@ -152,6 +146,14 @@ impl<'a> Prometheus<'a> {
             .send(&self.target, request.effort(self.effort))
             .await?;
         Ok(data::<TargetsWire>(&answer)?.into_domain())
+    }
+
+    /// The names of all metrics.
+    ///
+    /// # Errors
+    /// As [`Prometheus::instant`].
+    pub(crate) async fn metric_names(&self) -> Result<BTreeSet<String>> {
+        self.get("api/v1/label/__name__/values").await
     }
 
     /// Where it sends its alerts.

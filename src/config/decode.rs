@@ -17,6 +17,14 @@ impl Problems {
         self.errors.push(at(origin, key, message));
     }
 
+    /// By place, each once.
+    pub(crate) fn sort(&mut self) {
+        for list in [&mut self.errors, &mut self.warnings] {
+            list.sort_by(|a, b| (&a.source, a.line, &a.key).cmp(&(&b.source, b.line, &b.key)));
+            list.dedup();
+        }
+    }
+
     /// Notes something that works but will surprise.
     pub(crate) fn warning(&mut self, origin: &Origin, key: &str, message: impl Into<String>) {
         self.warnings.push(at(origin, key, message));
@@ -184,6 +192,7 @@ impl<'a> Section<'a> {
                 || format!("known here: {}", self.known.join(", ")),
                 |near| format!("did you mean `{near}`?"),
             );
+            // The mapping may be of a lower layer; the value is of the layer that named the key.
             let origin = Origin {
                 line: key.line,
                 ..node.origin.clone()

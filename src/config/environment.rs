@@ -10,17 +10,31 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, Utc};
 
 use crate::error::{Error, Result};
-use crate::output::TerminalHints;
 
-/// What the environment says about colour, characters and width (no-color.org, bixense.com/clicolors).
-pub(crate) fn hints() -> TerminalHints {
+/// What the environment says about the terminal (no-color.org, bixense.com/clicolors).
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Hints {
+    /// `NO_COLOR` is set and not empty.
+    pub(crate) no_color: bool,
+    /// `CLICOLOR_FORCE` is set and not `0`.
+    pub(crate) force_color: bool,
+    /// `TERM=dumb`.
+    pub(crate) dumb: bool,
+    /// The locale speaks UTF-8.
+    pub(crate) utf8: bool,
+    /// `COLUMNS`, for pipes and tests.
+    pub(crate) columns: Option<usize>,
+}
+
+/// Colour, characters and width, as the environment has them.
+pub(crate) fn hints() -> Hints {
     let set = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
     let locale = set("LC_ALL")
         .or_else(|| set("LC_CTYPE"))
         .or_else(|| set("LANG"))
         .unwrap_or_default()
         .to_lowercase();
-    TerminalHints {
+    Hints {
         no_color: set("NO_COLOR").is_some(),
         force_color: set("CLICOLOR_FORCE").is_some_and(|value| value != "0"),
         dumb: set("TERM").is_some_and(|value| value == "dumb"),
@@ -50,9 +64,7 @@ impl Dirs {
     /// # Errors
     /// Without `HOME` and `XDG_…` there is no place to write to.
     pub(crate) fn from_environment() -> Result<Self> {
-        let home = env::var_os("HOME")
-            .filter(|home| !home.is_empty())
-            .map(PathBuf::from);
+        let home = home();
         let base = |variable: &str, below: &str| {
             // The specification says that relative paths are invalid and ignored.
             let given = env::var_os(variable)
@@ -100,6 +112,13 @@ pub(crate) fn fixed_now() -> Result<Option<DateTime<Utc>>> {
 /// The value of a variable that a secret names.
 pub(crate) fn variable(name: &str) -> Option<String> {
     env::var(name).ok()
+}
+
+/// The user's home folder.
+pub(crate) fn home() -> Option<PathBuf> {
+    env::var_os("HOME")
+        .filter(|home| !home.is_empty())
+        .map(PathBuf::from)
 }
 
 /// Who acts, for the audit log: `$LIVEOPS_ACTOR`, else `$USER` or `$LOGNAME`, with `$SUDO_USER` named.

@@ -1,4 +1,4 @@
-//! KPIs as they are written in the configuration, and the presets that stand in for them when none is.
+//! KPIs as they are written in the configuration.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -189,5 +189,97 @@ fn aggregation(text: &str) -> Result<Aggregation, String> {
         "max" => Ok(Aggregation::Max),
         "min" => Ok(Aggregation::Min),
         other => Err(format!("must be sum, avg, max or min, not `{other}`")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use super::*;
+    use crate::config::node::Layer;
+    use crate::config::yaml::parse;
+
+    fn read(item: &str) -> (Vec<Kpi>, Vec<String>) {
+        let layer = Rc::new(Layer::Project("liveops.yaml".into()));
+        let root = parse(&format!("kpis: [ {item} ]"), &layer)
+            .expect("valid")
+            .root;
+        let mut problems = Problems::default();
+        let mut top = Section::open(&root, "", &mut problems);
+        let kpis = decode_all(&mut top, &mut problems);
+        let errors = problems.errors.iter().map(ToString::to_string);
+        (kpis, errors.collect())
+    }
+
+    #[test]
+    fn every_kind_becomes_its_promql() {
+        for (item, want) in [
+            ("{ name: a, gauge: g }", "sum (g)"),
+            ("{ name: a, gauge: g, agg: max }", "max (g)"),
+            ("{ name: a, rate: c }", "sum (rate(c[5m]))"),
+            (
+                "{ name: a, rate: { of: c, window: 1m } }",
+                "sum (rate(c[1m]))",
+            ),
+            (
+                "{ name: a, ratio: { of: x, to: y } }",
+                "sum (rate(x[5m])) / sum (rate(y[5m]))",
+            ),
+            (
+                "{ name: a, quantile: { q: 0.5, histogram: h } }",
+                "histogram_quantile(0.5, sum by (le) (rate(h_bucket[5m])))",
+            ),
+            ("{ name: a, promql: up }", "up"),
+        ] {
+            let (kpis, errors) = read(item);
+            assert!(errors.is_empty(), "{item}: {errors:?}");
+            assert_eq!(kpis[0].promql(), want, "{item}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (item, want) in [
+            ("{ gauge: g }", "`name` is missing"),
+            (
+                "{ name: a }",
+                "needs one of gauge, rate, ratio, quantile, promql",
+            ),
+            (
+                "{ name: a, gauge: g, promql: up }",
+                "has gauge and promql at once",
+            ),
+            ("{ name: a, rate: c, agg: max }", "only a gauge has `agg`"),
+            (
+                "{ name: a, gauge: g, agg: median }",
+                "must be sum, avg, max or min",
+            ),
+            (
+                "{ name: a, quantile: { q: 99, histogram: h } }",
+                "must be between 0 and 1",
+            ),
+            ("{ name: a, quantile: { histogram: h } }", "`q` is missing"),
+            ("{ name: a, ratio: { of: x } }", "`to` is missing"),
+            (
+                "{ name: a, ratio: { of: x, too: y } }",
+                "did you mean `to`?",
+            ),
+            (
+                "{ name: a, rate: { of: c, window: 0s } }",
+                "must be longer than zero",
+            ),
+            ("{ name: a, promql: 'up(' }", "kpis.a.promql"),
+            ("{ name: a, gauge: g, by: le }", "histogram's own label"),
+            ("{ name: a, gauge: g, warn: lots }", "is not a threshold"),
+            (
+                "{ name: a, gauge: g }, { name: a, gauge: g }",
+                "of this name exists already",
+            ),
+        ] {
+            let errors = read(item).1.join("\n");
+            assert!(errors.contains(want), "{item}: {errors}");
+            assert!(errors.starts_with("liveops.yaml:1"), "{errors}");
+        }
     }
 }

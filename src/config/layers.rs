@@ -4,14 +4,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use crate::config::environment::Dirs;
-use crate::config::node::{Key, Layer, Node, Origin, Value, parse};
+use crate::config::environment::{Dirs, home};
+use crate::config::node::{Key, Layer, Node, Origin, Value};
+use crate::config::yaml::{Document, parse};
 use crate::error::{Error, Problem, Result};
 
 /// The project file's name.
 pub(crate) const FILE_NAME: &str = "liveops.yaml";
 
-/// Endpoints given on the command line or by `LIVEOPS_…`, each with where it was said.
+/// What the command line or `LIVEOPS_…` sets, each with where it was said.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Quick {
     pub(crate) prometheus: Option<(String, String)>,
@@ -19,6 +20,12 @@ pub(crate) struct Quick {
     pub(crate) redis: Option<(String, String)>,
     /// `URL` or `NAME=URL`.
     pub(crate) health: Vec<(String, String)>,
+    /// The bound on the whole command.
+    pub(crate) timeout: Option<(String, String)>,
+    /// `true`, when every change is refused.
+    pub(crate) read_only: Option<(String, String)>,
+    /// The environment's name.
+    pub(crate) env: Option<(String, String)>,
 }
 
 /// The files and flags that were read, merged.
@@ -28,10 +35,14 @@ pub(crate) struct Layers {
     pub(crate) root: Node,
     /// The project file, when there is one.
     pub(crate) project: Option<PathBuf>,
+    /// The project file as it was named, when it was.
+    pub(crate) named: Option<PathBuf>,
     /// The user's file, when there is one.
     pub(crate) user: Option<PathBuf>,
-    /// The endpoints of the command line.
+    /// The command line.
     pub(crate) quick: Quick,
+    /// What is wrong with files that could be read nevertheless.
+    pub(crate) problems: Vec<Problem>,
 }
 
 /// Looks for `liveops.yaml` in the working directory and above it.
@@ -44,67 +55,136 @@ pub(crate) fn discover(work: &Path) -> Option<PathBuf> {
 /// Reads user file and project file and lays them over each other.
 ///
 /// # Errors
-/// A file that was named but cannot be read; syntax problems of all files at once.
+/// A file that was named but is not there; syntax problems of all files at once.
 pub(crate) fn load(dirs: &Dirs, named: Option<&Path>, quick: Quick) -> Result<Layers> {
     let project = match named {
-        Some(path) => Some(dirs.work.join(path)),
+        Some(path) => Some(existing(dirs.work.join(path), path)?),
         None => discover(&dirs.work),
     };
-    let user = Some(dirs.config.join("config.yaml")).filter(|path| path.is_file());
-    let mut root = Node {
-        value: Value::Map(Vec::new()),
-        origin: Origin::of(Layer::Default),
+    let user = Some(user_file(dirs)).filter(|path| path.is_file());
+    let mut layers = Layers {
+        root: Node {
+            value: Value::Map(Vec::new()),
+            origin: Origin::of(Layer::Default),
+        },
+        project: project.clone(),
+        named: named.map(Path::to_owned),
+        user: user.clone(),
+        quick,
+        problems: Vec::new(),
     };
-    let mut problems = Vec::new();
-    let show = |path: &Path| {
-        path.strip_prefix(&dirs.work)
-            .unwrap_or(path)
-            .display()
-            .to_string()
-    };
+    let mut broken = Vec::new();
     let files = [
-        (&user, Layer::User as fn(String) -> Layer),
-        (&project, Layer::Project),
+        (user, Layer::User as fn(String) -> Layer),
+        (project, Layer::Project),
     ];
-    for (path, layer) in files
-        .iter()
-        .filter_map(|(path, layer)| Some((path.as_ref()?, layer)))
-    {
-        let text = fs::read_to_string(path).map_err(|source| Error::Io {
-            action: "read",
-            path: path.clone(),
-            source,
-        })?;
-        match parse(&text, &Rc::new(layer(show(path)))) {
-            Ok(node) if matches!(node.value, Value::Map(_) | Value::Null) => root.merge(node),
-            Ok(node) => problems.push(Problem {
-                source: show(path),
-                line: node.origin.line,
-                key: String::new(),
-                message: "the file must be a mapping of keys, such as `version: 1`".into(),
-            }),
-            Err(problem) => problems.push(problem),
+    for (path, layer) in files {
+        let Some(path) = path else { continue };
+        match read(&path, layer(show(&path, dirs)))? {
+            Ok(document) => {
+                layers.problems.extend(document.problems);
+                layers.root.merge(document.root);
+            }
+            Err(problem) => broken.push(problem),
         }
     }
-    if problems.is_empty() {
-        Ok(Layers {
-            root,
-            project,
-            user,
-            quick,
-        })
+    if broken.is_empty() {
+        Ok(layers)
     } else {
-        Err(Error::Config { problems })
+        broken.splice(0..0, layers.problems);
+        Err(Error::Config { problems: broken })
     }
 }
 
+/// Where the user's own file is, or would be.
+pub(crate) fn user_file(dirs: &Dirs) -> PathBuf {
+    dirs.config.join("config.yaml")
+}
+
+/// A path as a person would type it from here: relative below the working directory, `~/…` below the home folder.
+pub(crate) fn show(path: &Path, dirs: &Dirs) -> String {
+    if let Ok(below) = path.strip_prefix(&dirs.work) {
+        return below.display().to_string();
+    }
+    match home().map(|home| path.strip_prefix(home).map(Path::to_owned)) {
+        Some(Ok(below)) => format!("~/{}", below.display()),
+        _ => path.display().to_string(),
+    }
+}
+
+fn existing(path: PathBuf, named: &Path) -> Result<PathBuf> {
+    let wrong = if path.is_file() {
+        return Ok(path);
+    } else if path.is_dir() {
+        "is a folder"
+    } else if path.exists() {
+        // A pipe, such as `--config <(generate)`.
+        return Ok(path);
+    } else {
+        "does not exist"
+    };
+    Err(Error::usage(
+        format!("the configuration file `{}` {wrong}", named.display()),
+        "it was named by `--config` or `LIVEOPS_CONFIG`; correct that, leave it out, or write the file with `liveops init --out FILE`",
+    ))
+}
+
+fn read(path: &Path, layer: Layer) -> Result<Result<Document, Problem>> {
+    let text = fs::read_to_string(path).map_err(|source| Error::Io {
+        action: "read",
+        path: path.to_owned(),
+        source,
+    })?;
+    let layer = Rc::new(layer);
+    Ok(parse(&text, &layer).and_then(|document| {
+        if matches!(document.root.value, Value::Map(_) | Value::Null) {
+            return Ok(document);
+        }
+        Err(Problem {
+            source: layer.name().to_owned(),
+            line: document.root.origin.line,
+            key: String::new(),
+            message: "the file must be a mapping of keys, such as `version: 1`".into(),
+        })
+    }))
+}
+
 impl Layers {
-    /// The tree with the command line's endpoints laid over one environment.
-    ///
-    /// # Errors
-    /// A `--health` that names no URL.
-    pub(crate) fn with_quick(&self, environment: &str) -> Result<Node> {
+    /// A command line that reads the same file: `config trust` becomes `liveops --config x.yaml config trust`.
+    pub(crate) fn command(&self, verb: &str) -> String {
+        match &self.named {
+            Some(path) => format!("liveops --config {} {verb}", path.display()),
+            None => format!("liveops {verb}"),
+        }
+    }
+
+    /// The project file's absolute path, as the trust remembers it.
+    pub(crate) fn project_key(&self) -> String {
+        let path = self
+            .project
+            .as_deref()
+            .unwrap_or_else(|| Path::new(FILE_NAME));
+        path.canonicalize()
+            .unwrap_or_else(|_| path.to_owned())
+            .display()
+            .to_string()
+    }
+
+    /// The tree with the command line laid over it and over one environment.
+    pub(crate) fn with_quick(&self, environment: &str) -> Node {
         let mut root = self.root.clone();
+        for (key, said) in [
+            ("timeout", &self.quick.timeout),
+            ("read_only", &self.quick.read_only),
+        ] {
+            if let Some((value, by)) = said {
+                let origin = Origin::of(Layer::Flag(by.clone()));
+                root.merge(Node::map(
+                    vec![(key, Node::scalar(value.clone(), &origin))],
+                    &origin,
+                ));
+            }
+        }
         let mut systems = Vec::new();
         for (key, said) in [
             ("prometheus", &self.quick.prometheus),
@@ -134,6 +214,10 @@ impl Layers {
         }
         if !self.quick.health.is_empty() {
             remove(&mut root, "services");
+            if let Some(known) = member(&mut root, &["environments", environment]) {
+                // Overrides of services that are not asked.
+                remove(known, "services");
+            }
             let items = self
                 .quick
                 .health
@@ -152,13 +236,27 @@ impl Layers {
                 &origin,
             ));
         }
-        Ok(root)
+        root
     }
 }
 
-/// `game=http://host:5050` or `http://host:5050`, which is then named `host:5050`.
 fn service(text: &str, by: &str) -> Node {
     let origin = Origin::of(Layer::Flag(by.to_owned()));
+    let (name, url) = named_url(text);
+    Node::map(
+        vec![
+            ("name", Node::scalar(name, &origin)),
+            (
+                "health",
+                Node::map(vec![("url", Node::scalar(url, &origin))], &origin),
+            ),
+        ],
+        &origin,
+    )
+}
+
+/// `game=http://host:5050`, or `http://host:5050`, which is then named `host:5050`: name and URL.
+pub(crate) fn named_url(text: &str) -> (String, String) {
     let named = text
         .split_once('=')
         .filter(|(name, _)| !name.contains([':', '/']));
@@ -166,30 +264,19 @@ fn service(text: &str, by: &str) -> Node {
         named.map_or_else(|| (None, text), |(name, url)| (Some(name.to_owned()), url));
     let url = with_scheme(url, "health");
     let host = || {
-        url::Url::parse(&url).ok().and_then(|parsed| {
-            let host = parsed.host_str()?.to_owned();
-            Some(
-                parsed
-                    .port()
-                    .map_or_else(|| host.clone(), |port| format!("{host}:{port}")),
-            )
+        let parsed = url::Url::parse(&url).ok()?;
+        let host = parsed.host_str()?.to_owned();
+        Some(match parsed.port() {
+            Some(port) => format!("{host}:{port}"),
+            None => host,
         })
     };
     let name = name.or_else(host).unwrap_or_else(|| url.clone());
-    Node::map(
-        vec![
-            ("name", Node::scalar(name, &origin)),
-            (
-                "health",
-                Node::map(vec![("url", Node::scalar(url.clone(), &origin))], &origin),
-            ),
-        ],
-        &origin,
-    )
+    (name, url)
 }
 
 /// On the command line `localhost:9090` is as good as `http://localhost:9090`.
-fn with_scheme(url: &str, system: &str) -> String {
+pub(crate) fn with_scheme(url: &str, system: &str) -> String {
     if url.contains("://") || url.starts_with("file:") {
         url.to_owned()
     } else if system == "flags" {

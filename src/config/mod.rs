@@ -1,6 +1,7 @@
 //! What you set up: files, environment variables and flags, merged, with the origin of each value.
 
 pub(crate) mod decode;
+pub(crate) mod endpoint;
 pub(crate) mod environment;
 pub(crate) mod kpi;
 pub(crate) mod layers;
@@ -8,21 +9,27 @@ pub(crate) mod node;
 pub(crate) mod presets;
 pub(crate) mod schema;
 pub(crate) mod secret;
+pub(crate) mod service;
 pub(crate) mod trust;
+pub(crate) mod yaml;
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use crate::config::decode::Problems;
 use crate::config::environment::Dirs;
 use crate::config::layers::{Layers, Quick};
-use crate::config::node::Node;
+use crate::config::node::{Layer, Node, Origin};
 use crate::config::schema::{Endpoint, Settings};
-use crate::config::secret::Revealed;
+use crate::config::secret::{Revealed, Secret, Source};
 use crate::config::trust::Trust;
 use crate::error::{Error, Problem, Result};
 
 /// The name of the environment when the configuration has none.
 const ONLY: &str = "default";
+/// How long the answer of a secret's command is used.
+const KEEP: Duration = Duration::from_secs(60);
 
 /// The configuration as one command sees it.
 #[derive(Debug)]
@@ -36,6 +43,17 @@ pub(crate) struct Config {
     /// Things that work but will surprise.
     pub(crate) warnings: Vec<Problem>,
     trust: Trust,
+    work: PathBuf,
+    revealed: RefCell<Vec<Kept>>,
+}
+
+/// What a secret's command printed.
+#[derive(Debug)]
+struct Kept {
+    source: Source,
+    base: PathBuf,
+    value: Revealed,
+    at: Instant,
 }
 
 impl Config {
@@ -51,9 +69,13 @@ impl Config {
     ) -> Result<Self> {
         let layers = layers::load(dirs, named, quick)?;
         let environment = choose(&layers.root, environment)?;
-        let root = layers.with_quick(&environment)?;
-        let mut problems = Problems::default();
+        let root = layers.with_quick(&environment);
+        let mut problems = Problems {
+            errors: layers.problems.clone(),
+            warnings: Vec::new(),
+        };
         let settings = schema::decode(&root, &environment, &mut problems);
+        problems.sort();
         if !problems.errors.is_empty() {
             return Err(Error::Config {
                 problems: problems.errors,
@@ -66,17 +88,20 @@ impl Config {
             settings,
             warnings: problems.warnings,
             trust,
+            work: dirs.work.clone(),
+            revealed: RefCell::default(),
         })
     }
 
-    /// The folder that relative paths of the configuration start from.
-    pub(crate) fn base(&self) -> PathBuf {
-        self.layers
-            .project
-            .as_deref()
-            .and_then(Path::parent)
-            .unwrap_or_else(|| Path::new("."))
-            .to_owned()
+    /// The folder that relative paths of a value start from: that of the file that holds it, and for the command
+    /// line the working directory. A project can thus never put its own file in the place of one of the user's.
+    pub(crate) fn base(&self, origin: &Origin) -> PathBuf {
+        let file = match *origin.layer {
+            Layer::Project(_) => self.layers.project.as_deref(),
+            Layer::User(_) => self.layers.user.as_deref(),
+            Layer::Default | Layer::Flag(_) => None,
+        };
+        file.and_then(Path::parent).unwrap_or(&self.work).to_owned()
     }
 
     /// The URL and headers of an endpoint, with their secrets.
@@ -93,47 +118,74 @@ impl Config {
                 return Err(Error::Secret {
                     what: format!("{} is not trusted", self.project_key()),
                     reason: format!("it wants to {wish}"),
-                    hint: "look at the file; if that is right, run `liveops config trust`".into(),
+                    hint: format!(
+                        "look at the file; if that is right, run `{}`",
+                        self.layers.command("config trust")
+                    ),
                 });
             }
         }
-        let base = self.base();
         let headers = endpoint
             .headers
             .iter()
-            .map(|(name, value)| Ok((name.clone(), value.reveal(&base)?)));
-        Ok((endpoint.url.reveal(&base)?, headers.collect::<Result<_>>()?))
+            .map(|(name, value)| Ok((name.clone(), self.value(value)?)));
+        let headers = headers.collect::<Result<_>>()?;
+        Ok((self.value(&endpoint.url)?, headers))
+    }
+
+    /// The value of a secret. A program's answer is kept for a minute: `--watch` asks each frame, and one token
+    /// may stand at several systems.
+    fn value(&self, secret: &Secret) -> Result<Revealed> {
+        let base = self.base(&secret.origin);
+        if !matches!(secret.source, Source::Command(_)) {
+            return secret.reveal(&base);
+        }
+        let known = |known: &&Kept| known.source == secret.source && known.base == base;
+        if let Some(kept) = self.revealed.borrow().iter().find(known)
+            && kept.at.elapsed() < KEEP
+        {
+            return Ok(kept.value.clone());
+        }
+        let kept = Kept {
+            source: secret.source.clone(),
+            value: secret.reveal(&base)?,
+            base: base.clone(),
+            at: Instant::now(),
+        };
+        let value = kept.value.clone();
+        let mut all = self.revealed.borrow_mut();
+        all.retain(|known| known.source != kept.source || known.base != kept.base);
+        all.push(kept);
+        Ok(value)
     }
 
     /// The project file's absolute path, as the trust remembers it.
     pub(crate) fn project_key(&self) -> String {
-        let path = self
-            .layers
-            .project
-            .as_deref()
-            .unwrap_or_else(|| Path::new(layers::FILE_NAME));
-        path.canonicalize()
-            .unwrap_or_else(|_| path.to_owned())
-            .display()
-            .to_string()
+        self.layers.project_key()
     }
 }
 
 /// Checks every environment of the files, and returns all problems, sorted by place.
-pub(crate) fn validate(root: &Node) -> Problems {
-    let mut names = schema::environments(root);
-    if names.is_empty() {
-        names.push(ONLY.into());
+pub(crate) fn validate(layers: &Layers) -> Problems {
+    let mut all = Problems {
+        errors: layers.problems.clone(),
+        warnings: Vec::new(),
+    };
+    for name in environments(&layers.root) {
+        schema::decode(&layers.root, &name, &mut all);
     }
-    let mut all = Problems::default();
-    for name in names {
-        schema::decode(root, &name, &mut all);
-    }
-    for list in [&mut all.errors, &mut all.warnings] {
-        list.sort_by(|a, b| (&a.source, a.line, &a.key).cmp(&(&b.source, b.line, &b.key)));
-        list.dedup();
-    }
+    all.sort();
     all
+}
+
+/// The environments of the files, or the name of the only one when they have none.
+pub(crate) fn environments(root: &Node) -> Vec<String> {
+    let names = schema::environments(root);
+    if names.is_empty() {
+        vec![ONLY.into()]
+    } else {
+        names
+    }
 }
 
 /// `--env`, else `default_env`, else the only one there is.

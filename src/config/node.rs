@@ -1,16 +1,12 @@
-//! YAML as a tree that remembers where each value was written: the base of origins and of errors with lines.
+//! A tree that remembers where each value was written: the base of origins and of errors with lines.
 //!
 //! Scalars stay text until somebody asks for a type, so `4h`, `0.1%` and `on` need no quotes.
 
 use std::rc::Rc;
 
-use saphyr_parser::{Event, Parser, ScalarStyle};
-
-use crate::error::Problem;
-
-/// Nesting and size limits: a configuration is small, and an alias bomb is not one.
-const MAX_DEPTH: usize = 32;
-const MAX_NODES: usize = 100_000;
+/// Lists whose items belong to one another member by member, so that an item of a higher layer replaces the one
+/// of the same name as a whole: half of a gauge under half of a ratio is no KPI.
+const WHOLE_ITEMS: &str = "kpis";
 
 /// Who said a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +25,7 @@ impl Layer {
     /// File path or flag, for messages.
     pub(crate) fn name(&self) -> &str {
         match self {
-            Self::Default => "built-in default",
+            Self::Default => "default",
             Self::User(name) | Self::Project(name) | Self::Flag(name) => name,
         }
     }
@@ -53,7 +49,7 @@ impl Origin {
         }
     }
 
-    /// `liveops.yaml:12`, `--prometheus`, `built-in default`.
+    /// `liveops.yaml:12`, `--prometheus`, `default`.
     pub(crate) fn show(&self) -> String {
         if self.line == 0 {
             self.layer.name().to_owned()
@@ -129,6 +125,17 @@ impl Node {
         }
     }
 
+    /// The line of a member's key.
+    pub(crate) fn line_of(&self, name: &str) -> Option<usize> {
+        match &self.value {
+            Value::Map(entries) => entries
+                .iter()
+                .find(|(key, _)| key.name == name)
+                .map(|(key, _)| key.line),
+            Value::Null | Value::Scalar { .. } | Value::List(_) => None,
+        }
+    }
+
     /// The text of a scalar.
     pub(crate) fn text(&self) -> Option<&str> {
         match &self.value {
@@ -145,28 +152,14 @@ impl Node {
                     match base.iter_mut().find(|(known, _)| known.name == key.name) {
                         Some((known, current)) => {
                             known.line = key.line;
-                            current.merge(node);
+                            current.merge_member(&key.name, node);
                         }
                         None => base.push((key, node)),
                     }
                 }
             }
-            (Value::List(base), Value::List(items))
-                if base
-                    .iter()
-                    .chain(&items)
-                    .all(|item| item.get("name").is_some()) =>
-            {
-                for item in items {
-                    let same = |known: &&mut Self| {
-                        known.get("name").and_then(Self::text)
-                            == item.get("name").and_then(Self::text)
-                    };
-                    match base.iter_mut().find(same) {
-                        Some(known) => known.merge(item),
-                        None => base.push(item),
-                    }
-                }
+            (Value::List(base), Value::List(items)) if all_named(base) && all_named(&items) => {
+                merge_items(base, items, Self::merge);
             }
             // `key:` with nothing after it says nothing.
             (_, Value::Null) => {}
@@ -178,249 +171,82 @@ impl Node {
             }
         }
     }
-}
 
-/// Reads one YAML document.
-///
-/// # Errors
-/// A problem with its line: bad syntax, a key given twice, several documents, too deep or too large.
-pub(crate) fn parse(text: &str, layer: &Rc<Layer>) -> Result<Node, Problem> {
-    let mut reader = Reader {
-        parser: Parser::new_from_str(text),
-        layer,
-        anchors: Vec::new(),
-        nodes: 0,
-    };
-    loop {
-        let (event, line) = reader.next()?;
-        match event {
-            Event::StreamEnd => {
-                let origin = Origin {
-                    layer: Rc::clone(layer),
-                    line: 0,
-                };
-                return Ok(Node {
-                    value: Value::Map(Vec::new()),
-                    origin,
-                });
+    fn merge_member(&mut self, name: &str, over: Self) {
+        match (&mut self.value, over.value) {
+            (Value::List(base), Value::List(items))
+                if name == WHOLE_ITEMS && all_named(base) && all_named(&items) =>
+            {
+                merge_items(base, items, |known, item| *known = item);
             }
-            Event::Nothing | Event::StreamStart | Event::DocumentStart(_) | Event::DocumentEnd => {}
-            event => {
-                let node = reader.node(event, line, 0)?;
-                loop {
-                    match reader.next()? {
-                        (Event::StreamEnd, _) => return Ok(node),
-                        (Event::DocumentStart(_), line) => {
-                            return Err(
-                                reader.problem(line, "a second YAML document; only one is read")
-                            );
-                        }
-                        _ => {}
-                    }
-                }
-            }
+            (_, value) => self.merge(Self {
+                value,
+                origin: over.origin,
+            }),
         }
     }
 }
 
-struct Reader<'a, 'l> {
-    parser: Parser<'a, saphyr_parser::StrInput<'a>>,
-    layer: &'l Rc<Layer>,
-    anchors: Vec<(usize, Node)>,
-    nodes: usize,
+fn all_named(items: &[Node]) -> bool {
+    items.iter().all(|item| item.get("name").is_some())
 }
 
-impl<'a> Reader<'a, '_> {
-    fn problem(&self, line: usize, message: impl Into<String>) -> Problem {
-        Problem {
-            source: self.layer.name().into(),
-            line,
-            key: String::new(),
-            message: message.into(),
+fn merge_items(base: &mut Vec<Node>, items: Vec<Node>, join: impl Fn(&mut Node, Node)) {
+    let name = |node: &Node| node.get("name").and_then(Node::text).map(ToOwned::to_owned);
+    for item in items {
+        let wanted = name(&item);
+        match base.iter_mut().find(|known| name(known) == wanted) {
+            Some(known) => join(known, item),
+            None => base.push(item),
         }
-    }
-
-    fn next(&mut self) -> Result<(Event<'a>, usize), Problem> {
-        match self.parser.next() {
-            Some(Ok((event, span))) => Ok((event, span.start.line())),
-            Some(Err(error)) => Err(self.problem(
-                error.marker().line(),
-                format!("not valid YAML: {}", error.info()),
-            )),
-            None => Ok((Event::StreamEnd, 0)),
-        }
-    }
-
-    fn node(&mut self, event: Event<'a>, line: usize, depth: usize) -> Result<Node, Problem> {
-        self.nodes += 1;
-        if depth > MAX_DEPTH || self.nodes > MAX_NODES {
-            return Err(self.problem(line, "nested too deeply, or too large"));
-        }
-        let (value, anchor) = match event {
-            Event::Scalar(text, style, anchor, _) => {
-                let quoted = style != ScalarStyle::Plain;
-                let null = !quoted && matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
-                let value = if null {
-                    Value::Null
-                } else {
-                    Value::Scalar {
-                        text: text.into_owned(),
-                        quoted,
-                    }
-                };
-                (value, anchor)
-            }
-            Event::SequenceStart(anchor, _) => {
-                let mut items = Vec::new();
-                loop {
-                    let (event, line) = self.next()?;
-                    if matches!(event, Event::SequenceEnd) {
-                        break (Value::List(items), anchor);
-                    }
-                    items.push(self.node(event, line, depth + 1)?);
-                }
-            }
-            Event::MappingStart(anchor, _) => (self.mapping(depth)?, anchor),
-            Event::Alias(id) => {
-                let known = self
-                    .anchors
-                    .iter()
-                    .find(|(anchor, _)| *anchor == id)
-                    .map(|(_, node)| node.clone());
-                let node = known.ok_or_else(|| {
-                    self.problem(line, "an alias to an anchor that is not complete yet")
-                })?;
-                self.nodes += size(&node);
-                return Ok(node);
-            }
-            _ => return Err(self.problem(line, "not valid YAML")),
-        };
-        let node = Node {
-            value,
-            origin: Origin {
-                layer: Rc::clone(self.layer),
-                line,
-            },
-        };
-        if anchor > 0 {
-            self.anchors.push((anchor, node.clone()));
-        }
-        Ok(node)
-    }
-
-    fn mapping(&mut self, depth: usize) -> Result<Value, Problem> {
-        let mut entries: Vec<(Key, Node)> = Vec::new();
-        let mut inherited: Vec<(Key, Node)> = Vec::new();
-        loop {
-            let (event, line) = self.next()?;
-            let name = match event {
-                Event::MappingEnd => break,
-                Event::Scalar(text, ..) => text.into_owned(),
-                _ => return Err(self.problem(line, "a key must be plain text")),
-            };
-            let (event, value_line) = self.next()?;
-            let node = self.node(event, value_line, depth + 1)?;
-            if name == "<<" {
-                // YAML merge key: members that the mapping itself does not name.
-                if let Value::Map(members) = node.value {
-                    inherited.extend(members);
-                }
-                continue;
-            }
-            if let Some((first, _)) = entries.iter().find(|(key, _)| key.name == name) {
-                let message = format!("key `{name}` is given twice; first on line {}", first.line);
-                return Err(self.problem(line, message));
-            }
-            entries.push((Key { name, line }, node));
-        }
-        for (key, node) in inherited {
-            if !entries.iter().any(|(known, _)| known.name == key.name) {
-                entries.push((key, node));
-            }
-        }
-        Ok(Value::Map(entries))
-    }
-}
-
-fn size(node: &Node) -> usize {
-    match &node.value {
-        Value::Null | Value::Scalar { .. } => 1,
-        Value::List(items) => 1 + items.iter().map(size).sum::<usize>(),
-        Value::Map(entries) => 1 + entries.iter().map(|(_, node)| size(node)).sum::<usize>(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::yaml::parse;
 
-    fn read(text: &str) -> Result<Node, Problem> {
+    fn read(text: &str) -> Node {
         parse(text, &Rc::new(Layer::Project("liveops.yaml".into())))
+            .expect("valid")
+            .root
     }
 
-    #[test]
-    fn values_know_their_lines() {
-        let node = read("version: 1\nkpis:\n  - { name: a, warn: \"> 1\" }\n").expect("valid");
-        let kpis = node.get("kpis").expect("there");
-        let Value::List(items) = &kpis.value else {
-            panic!("list")
-        };
-        assert_eq!(
-            items[0].get("warn").expect("there").origin.show(),
-            "liveops.yaml:3"
-        );
-    }
-
-    #[test]
-    fn problems_name_the_line() {
-        for (text, line, needle) in [
-            ("a: 1\nb: 2\na: 3\n", 3, "given twice"),
-            ("a: [1, 2\nb: 3\n", 2, "not valid YAML"),
-            ("a: 1\n---\nb: 2\n", 2, "second YAML document"),
-        ] {
-            let problem = read(text).expect_err(text);
-            assert!(problem.message.contains(needle), "{text}: {problem}");
-            assert_eq!(problem.line, line, "{text}: {problem}");
+    fn items<'a>(node: &'a Node, key: &str) -> &'a [Node] {
+        match &node.get(key).expect("there").value {
+            Value::List(items) => items,
+            other => panic!("not a list: {other:?}"),
         }
-    }
-
-    #[test]
-    fn alias_bombs_are_refused() {
-        let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
-        for n in 1..9 {
-            let many = vec![format!("*a{}", n - 1); 10].join(", ");
-            text.push_str(&format!("a{n}: &a{n} [{many}]\n"));
-        }
-        assert!(
-            read(&text)
-                .expect_err("too large")
-                .message
-                .contains("too large")
-        );
-        let deep = format!("a: {}{}", "[".repeat(200), "]".repeat(200));
-        assert!(read(&deep).is_err());
     }
 
     #[test]
     fn layers_merge_by_key_and_by_name() {
-        let mut base =
-            read("services:\n  - { name: game, owner: a }\nproject: x\n").expect("valid");
-        base.merge(
-            read("services:\n  - { name: game, owner: b }\n  - { name: lobby }\n").expect("valid"),
-        );
-        let Value::List(items) = &base.get("services").expect("there").value else {
-            panic!("list")
-        };
-        assert_eq!(items.len(), 2);
-        assert_eq!(items[0].get("owner").and_then(Node::text), Some("b"));
+        let mut base = read("services:\n  - { name: game, owner: a, health: h }\nproject: x\n");
+        base.merge(read(
+            "services:\n  - { name: game, owner: b }\n  - { name: lobby }\nproject:\n",
+        ));
+        let services = items(&base, "services");
+        assert_eq!(services.len(), 2);
+        assert_eq!(services[0].get("owner").and_then(Node::text), Some("b"));
+        assert_eq!(services[0].get("health").and_then(Node::text), Some("h"));
         assert_eq!(base.get("project").and_then(Node::text), Some("x"));
     }
 
     #[test]
-    fn merge_keys_fill_in() {
-        let node = read("base: &b { url: x, n: 1 }\nreal:\n  <<: *b\n  n: 2\n").expect("valid");
-        let real = node.get("real").expect("there");
-        assert_eq!(real.get("url").and_then(Node::text), Some("x"));
-        assert_eq!(real.get("n").and_then(Node::text), Some("2"));
+    fn a_kpi_of_a_higher_layer_replaces_the_lower_one_as_a_whole() {
+        let mut base = read("kpis: [{ name: a, gauge: x, agg: avg }, { name: b, gauge: y }]\n");
+        base.merge(read("kpis: [{ name: a, promql: z }]\n"));
+        let kpis = items(&base, "kpis");
+        assert_eq!(kpis.len(), 2);
+        assert!(kpis[0].get("gauge").is_none() && kpis[0].get("agg").is_none());
+        assert_eq!(kpis[0].get("promql").and_then(Node::text), Some("z"));
+    }
+
+    #[test]
+    fn lists_without_names_are_replaced() {
+        let mut base = read("metrics: [a, b]\n");
+        base.merge(read("metrics: [c]\n"));
+        assert_eq!(items(&base, "metrics").len(), 1);
     }
 }

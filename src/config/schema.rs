@@ -1,15 +1,16 @@
 //! What can be configured: the settings of one environment, decoded from the merged layers.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::config::decode::{Problems, Section};
+pub(crate) use crate::config::endpoint::Endpoint;
+use crate::config::endpoint::{self, HTTP, Member};
 use crate::config::kpi;
-use crate::config::node::{Node, Value};
-use crate::config::secret::{Secret, Source};
+use crate::config::node::{Layer, Node, Value};
+use crate::config::service;
+pub(crate) use crate::config::service::Service;
 use crate::domain::duration;
 use crate::domain::kpi::Kpi;
-use crate::domain::redact::is_secret_name;
 use crate::domain::suggest::nearest;
 
 /// Default bound on a whole command.
@@ -19,35 +20,11 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 /// Default cap on a silence's length.
 const MAX_SILENCE: Duration = Duration::from_secs(4 * 3600);
 
-/// Where an HTTP system is and what it must be sent along.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Endpoint {
-    /// Base URL; may contain `${VAR}`.
-    pub(crate) url: Secret,
-    /// Headers: tenant, authorization.
-    pub(crate) headers: Vec<(String, Secret)>,
-}
-
 /// Which cluster and namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Kubernetes {
     pub(crate) context: Option<String>,
     pub(crate) namespace: Option<String>,
-}
-
-/// One service of the game.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Service {
-    /// Unique name.
-    pub(crate) name: String,
-    /// Team or person.
-    pub(crate) owner: Option<String>,
-    /// Base of the health API.
-    pub(crate) health: Option<Endpoint>,
-    /// Metrics endpoints that are scraped when Prometheus cannot answer.
-    pub(crate) metrics: Vec<Endpoint>,
-    /// The metrics endpoint was derived from the health API's base, so its absence is no fault.
-    pub(crate) metrics_guessed: bool,
 }
 
 /// Everything that is set for one environment.
@@ -120,6 +97,8 @@ pub(crate) fn decode(root: &Node, environment: &str, problems: &mut Problems) ->
         {
             let known = if names.is_empty() {
                 "none is defined".into()
+            } else if let Some(near) = nearest(name, names.iter().map(String::as_str)) {
+                format!("did you mean `{near}`?")
             } else {
                 format!("there is {}", names.join(", "))
             };
@@ -132,14 +111,14 @@ pub(crate) fn decode(root: &Node, environment: &str, problems: &mut Problems) ->
     }
     let read_only = top.boolean("read_only", problems).unwrap_or(false);
     let timeout = top
-        .parse("timeout", problems, duration::parse)
+        .parse("timeout", problems, duration::parse_positive)
         .unwrap_or(COMMAND_TIMEOUT);
     let call_timeout = top
-        .parse("call_timeout", problems, duration::parse)
+        .parse("call_timeout", problems, duration::parse_positive)
         .unwrap_or(CALL_TIMEOUT);
     let max_silence = top.get("silences").and_then(|node| {
         let mut section = Section::open(node, "silences", problems);
-        let max = section.parse("max", problems, duration::parse);
+        let max = section.parse("max", problems, duration::parse_positive);
         section.finish(problems);
         max
     });
@@ -178,9 +157,70 @@ pub(crate) fn decode(root: &Node, environment: &str, problems: &mut Problems) ->
         .find(|(name, _)| *name == environment)
         .map_or(&empty, |(_, node)| *node);
     let overrides = decode_environment(node, &mut settings, problems);
-    settings.services = decode_services(&mut top, &overrides, environment, problems);
+    settings.services = service::decode_all(&mut top, &overrides, environment, problems);
+    check_owners(root, &settings, problems);
+    misplaced(root, environment, &mut top, problems);
     top.finish(problems);
     settings
+}
+
+/// A KPI that names a service names one that there is; with `--health` other services stand in for the file's.
+fn check_owners(root: &Node, settings: &Settings, problems: &mut Problems) {
+    let services = root.get("services");
+    if services.is_some_and(|node| matches!(*node.origin.layer, Layer::Flag(_))) {
+        return;
+    }
+    let Some(Value::List(items)) = root.get("kpis").map(|node| &node.value) else {
+        return;
+    };
+    for item in items {
+        let Some(node) = item.get("service") else {
+            continue;
+        };
+        let name = node.text().unwrap_or_default();
+        let names = || {
+            settings
+                .services
+                .iter()
+                .map(|service| service.name.as_str())
+        };
+        if !name.is_empty() && !names().any(|known| known == name) {
+            let kpi = item.get("name").and_then(Node::text).unwrap_or_default();
+            let near = nearest(name, names())
+                .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+            problems.error(
+                &node.origin,
+                &format!("kpis.{kpi}.service"),
+                format!("there is no service `{name}`{near}"),
+            );
+        }
+    }
+}
+
+/// A system at the top of the file is a frequent slip, and "unknown key" alone does not help.
+fn misplaced(root: &Node, environment: &str, top: &mut Section<'_>, problems: &mut Problems) {
+    for key in [
+        "prometheus",
+        "alertmanager",
+        "flags",
+        "kubernetes",
+        "clickhouse",
+        "protected",
+    ] {
+        if let Some(line) = root.line_of(key) {
+            let _ = top.get(key);
+            let node = root.get(key).unwrap_or(root);
+            let origin = crate::config::node::Origin {
+                line,
+                ..node.origin.clone()
+            };
+            problems.error(
+                &origin,
+                key,
+                format!("belongs below an environment: `environments.{environment}.{key}`"),
+            );
+        }
+    }
 }
 
 fn decode_environment<'a>(
@@ -195,32 +235,23 @@ fn decode_environment<'a>(
     );
     settings.protected = section.boolean("protected", problems).unwrap_or(false);
     settings.read_only |= section.boolean("read_only", problems).unwrap_or(false);
-    settings.prometheus = endpoint(
-        &mut section,
-        "prometheus",
-        &["http", "https"],
-        &[],
-        problems,
-    );
-    settings.alertmanager = endpoint(
-        &mut section,
-        "alertmanager",
-        &["http", "https"],
-        &[],
-        problems,
-    );
-    settings.clickhouse = endpoint(
-        &mut section,
-        "clickhouse",
-        &["http", "https"],
-        &["database", "user", "password"],
-        problems,
-    );
-    settings.flags = endpoint(
+    settings.prometheus = endpoint::member(&mut section, "prometheus", HTTP, &[], problems);
+    settings.alertmanager = endpoint::member(&mut section, "alertmanager", HTTP, &[], problems);
+    let clickhouse = [
+        Member::Header("database", "X-ClickHouse-Database"),
+        Member::Header("user", "X-ClickHouse-User"),
+        Member::Header("password", "X-ClickHouse-Key"),
+    ];
+    settings.clickhouse = endpoint::member(&mut section, "clickhouse", HTTP, &clickhouse, problems);
+    let flags = [
+        Member::Text("key"),
+        Member::Word("reader", &["legacy-v1", "v2"]),
+    ];
+    settings.flags = endpoint::member(
         &mut section,
         "flags",
         &["redis", "rediss", "file"],
-        &["key", "reader"],
+        &flags,
         problems,
     );
     settings.kubernetes = section.get("kubernetes").map(|node| {
@@ -238,7 +269,7 @@ fn decode_environment<'a>(
 }
 
 /// A name that becomes an argument of `kubectl`: it cannot begin with `-`, so it can never be taken for an option.
-fn argument(text: &str) -> Result<String, String> {
+pub(crate) fn argument(text: &str) -> Result<String, String> {
     let sound = !text.is_empty()
         && !text.starts_with('-')
         && text.chars().all(|c| !c.is_control() && !c.is_whitespace());
@@ -251,213 +282,97 @@ fn argument(text: &str) -> Result<String, String> {
     }
 }
 
-fn endpoint(
-    section: &mut Section<'_>,
-    key: &'static str,
-    schemes: &[&str],
-    also: &[&'static str],
-    problems: &mut Problems,
-) -> Option<Endpoint> {
-    let node = section.get(key)?;
-    decode_endpoint(node, &section.path(key), schemes, also, problems)
-}
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
 
-fn decode_endpoint(
-    node: &Node,
-    path: &str,
-    schemes: &[&str],
-    also: &[&'static str],
-    problems: &mut Problems,
-) -> Option<Endpoint> {
-    // `prometheus: http://…` is short for `prometheus: { url: http://… }`.
-    if node.text().is_some() {
-        let url = checked_url(node, path, schemes, problems)?;
-        return Some(Endpoint {
-            url,
-            headers: Vec::new(),
-        });
-    }
-    let mut section = Section::open(node, path, problems);
-    let url = section
-        .get("url")
-        .and_then(|node| checked_url(node, &format!("{path}.url"), schemes, problems));
-    section.require("url", url.is_some(), problems);
-    let headers = section
-        .entries("headers", problems)
-        .into_iter()
-        .filter_map(|(name, node)| {
-            let key = format!("{path}.headers.{name}");
-            let value = Secret::decode(node, &key, problems)?;
-            if is_secret_name(name) && value.is_literal() {
-                problems.error(&node.origin, &key, "a secret must not stand in a file; write a reference such as `\"Bearer ${TOKEN}\"`, `{file: PATH}` or `{command: […]}`");
-            }
-            Some((name.to_owned(), value))
-        })
-        .collect();
-    for key in also {
-        // Read by the commands that use this system.
-        let _ = section.get(key);
-    }
-    section.finish(problems);
-    Some(Endpoint { url: url?, headers })
-}
+    use super::*;
+    use crate::config::yaml::parse;
 
-fn checked_url(
-    node: &Node,
-    path: &str,
-    schemes: &[&str],
-    problems: &mut Problems,
-) -> Option<Secret> {
-    let url = Secret::decode(node, path, problems)?;
-    if !url.is_literal() {
-        return Some(url);
+    fn read(yaml: &str, environment: &str) -> (Settings, Vec<String>) {
+        let layer = Rc::new(Layer::Project("liveops.yaml".into()));
+        let root = parse(yaml, &layer).expect("valid").root;
+        let mut problems = Problems::default();
+        let settings = decode(&root, environment, &mut problems);
+        (
+            settings,
+            problems.errors.iter().map(ToString::to_string).collect(),
+        )
     }
-    let text = node.text().unwrap_or_default();
-    match url::Url::parse(text) {
-        Ok(parsed) if !schemes.contains(&parsed.scheme()) => {
-            let fix = if text.contains("://") {
-                String::new()
-            } else {
-                format!("; did you mean `{}://{text}`?", schemes[0])
-            };
-            problems.error(
-                &node.origin,
-                path,
-                format!(
-                    "must begin with {}{fix}",
-                    schemes
-                        .iter()
-                        .map(|scheme| format!("`{scheme}:`"))
-                        .collect::<Vec<_>>()
-                        .join(" or ")
-                ),
+
+    #[test]
+    fn every_slip_has_its_line_and_the_nearest_name() {
+        for (yaml, want) in [
+            ("version: 2", "liveops.yaml:1: `version`: must be 1"),
+            (
+                "projekt: x",
+                "liveops.yaml:1: `projekt`: unknown key; did you mean `project`?",
+            ),
+            (
+                "prometheus: http://h",
+                "liveops.yaml:1: `prometheus`: belongs below an environment: `environments.prod.prometheus`",
+            ),
+            (
+                "default_env: prdo\nenvironments: { prod: {} }",
+                "liveops.yaml:1: `default_env`: environment `prdo` does not exist; did you mean `prod`?",
+            ),
+            ("timeout: 0s", "liveops.yaml:1: `timeout`: "),
+            (
+                "environments:\n  prod:\n    promethues: {}",
+                "liveops.yaml:3: `environments.prod.promethues`: unknown key; did you mean `prometheus`?",
+            ),
+            (
+                "environments: { prod: { kubernetes: { context: --token=x } } }",
+                "not beginning with `-`",
+            ),
+            (
+                "environments: { prod: { services: { lobbi: {} } } }\nservices: [{ name: lobby }]",
+                "there is no such service to override; did you mean `lobby`?",
+            ),
+            (
+                "services: [{ name: a }, { name: a }]",
+                "a service of this name exists already",
+            ),
+            ("services: [{ health: http://h }]", "`name` is missing"),
+            (
+                "kpis: [{ name: k, gauge: g, service: lobbi }]\nservices: [{ name: lobby }]",
+                "there is no service `lobbi`; did you mean `lobby`?",
+            ),
+        ] {
+            let (_, errors) = read(yaml, "prod");
+            assert!(
+                errors.iter().any(|error| error.contains(want)),
+                "{yaml}: {errors:?}"
             );
-        }
-        Ok(parsed) if parsed.password().is_some() => {
-            problems.error(
-                &node.origin,
-                path,
-                "a password must not stand in a file; write `${VARIABLE}` in its place",
-            );
-        }
-        Ok(_) => return Some(url),
-        Err(error) => {
-            let fix = if text.contains("://") {
-                String::new()
-            } else {
-                format!("; did you mean `{}://{text}`?", schemes[0])
-            };
-            problems.error(
-                &node.origin,
-                path,
-                format!("`{text}` is not a URL: {error}{fix}"),
-            );
+            assert_eq!(errors.len(), 1, "{yaml}: {errors:?}");
         }
     }
-    None
-}
 
-fn decode_services(
-    top: &mut Section<'_>,
-    overrides: &[(&str, &Node)],
-    environment: &str,
-    problems: &mut Problems,
-) -> Vec<Service> {
-    let mut names = BTreeSet::new();
-    let mut services = Vec::new();
-    for (index, node) in top.list("services", problems).iter().enumerate() {
-        let name = node.get("name").and_then(Node::text).map(ToOwned::to_owned);
-        let path = name.as_ref().map_or_else(
-            || format!("services[{index}]"),
-            |name| format!("services.{name}"),
-        );
-        let mut node = node.clone();
-        if let Some(over) = overrides
-            .iter()
-            .find(|(known, _)| Some(*known) == name.as_deref())
-        {
-            node.merge(over.1.clone());
-        }
-        let service = decode_service(&node, &path, problems);
-        if !service.name.is_empty() && !names.insert(service.name.clone()) {
-            problems.error(&node.origin, &path, "a service of this name exists already");
-        }
-        services.push(service);
-    }
-    for (name, node) in overrides {
-        if !names.contains(*name) {
-            let near = nearest(name, names.iter().map(String::as_str));
-            let help = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-            problems.error(
-                &node.origin,
-                &format!("environments.{environment}.services.{name}"),
-                format!("there is no such service to override{help}"),
+    #[test]
+    fn an_environment_overrides_a_service() {
+        let yaml = "
+services: [{ name: game, owner: platform, health: http://dev:1 }]
+environments:
+  dev: {}
+  prod: { services: { game: { health: { url: 'https://game.example' } } }, protected: true }
+";
+        for (environment, url, protected) in [
+            ("dev", "http://dev:1", false),
+            ("prod", "https://game.example", true),
+        ] {
+            let (settings, errors) = read(yaml, environment);
+            assert!(errors.is_empty(), "{errors:?}");
+            let game = &settings.services[0];
+            assert_eq!(game.owner.as_deref(), Some("platform"));
+            assert_eq!(
+                game.health.as_ref().map(|h| h.url.show()).as_deref(),
+                Some(url)
             );
+            assert_eq!(
+                game.metrics[0].url.show(),
+                format!("{url}/api/health/metrics")
+            );
+            assert_eq!(settings.protected, protected);
         }
     }
-    services
-}
-
-fn decode_service(node: &Node, path: &str, problems: &mut Problems) -> Service {
-    let http: &[&str] = &["http", "https"];
-    let mut section = Section::open(node, path, problems);
-    let name = section.parse("name", problems, argument);
-    section.require("name", name.is_some(), problems);
-    let owner = section.text("owner", problems);
-    let health = endpoint(&mut section, "health", http, &[], problems);
-    let given = section.list("metrics", problems);
-    let mut metrics: Vec<Endpoint> = given
-        .iter()
-        .enumerate()
-        .filter_map(|(index, node)| {
-            decode_endpoint(
-                node,
-                &format!("{path}.metrics[{index}]"),
-                http,
-                &[],
-                problems,
-            )
-        })
-        .collect();
-    let metrics_guessed = given.is_empty();
-    if metrics_guessed && let Some(health) = &health {
-        metrics.extend(guess_metrics(health));
-    }
-    if let Some(node) = section.get("workload") {
-        let mut workload = Section::open(node, format!("{path}.workload"), problems);
-        let _ = workload.parse("deployment", problems, argument);
-        let _ = workload.parse("container", problems, argument);
-        workload.finish(problems);
-    }
-    if let Some(node) = section.get("rollout") {
-        problems.warning(
-            &node.origin,
-            &format!("{path}.rollout"),
-            "accepted, but this version has no `rollout` command to use it",
-        );
-    }
-    section.finish(problems);
-    Service {
-        name: name.unwrap_or_default(),
-        owner,
-        health,
-        metrics,
-        metrics_guessed,
-    }
-}
-
-/// The health API has the metrics at a known path (domain: Service health API).
-fn guess_metrics(health: &Endpoint) -> Option<Endpoint> {
-    let Source::Template(base) = &health.url.source else {
-        return None;
-    };
-    let url = format!("{}/api/health/metrics", base.trim_end_matches('/'));
-    let source = Source::Template(url);
-    Some(Endpoint {
-        url: Secret {
-            source,
-            origin: health.url.origin.clone(),
-        },
-        headers: health.headers.clone(),
-    })
 }

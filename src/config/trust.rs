@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::config::node::Layer;
 use crate::config::schema::{Endpoint, Settings};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// What a project file wants that only a trusted one may have, in words; empty when it wants nothing special.
 pub(crate) fn wishes(settings: &Settings) -> Vec<String> {
@@ -79,25 +79,29 @@ impl Trust {
             .is_some_and(|given| given.contains(&digest(wish)))
     }
 
-    /// Remembers the user's consent.
+    /// How many wishes of this file the user trusts.
+    pub(crate) fn count(&self, file: &str) -> usize {
+        self.given.get(file).map_or(0, Vec::len)
+    }
+
+    /// Where the consent is kept.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The content of that file once the user has trusted this project file with exactly these wishes; without
+    /// any, it is trusted no more.
     ///
     /// # Errors
-    /// When the state folder cannot be written.
-    pub(crate) fn give(&mut self, file: &str, wishes: &[String]) -> Result<()> {
-        self.given.insert(
+    /// When it cannot be serialised, which is a bug.
+    pub(crate) fn with(&self, file: &str, wishes: &[String]) -> Result<String> {
+        let mut given = self.given.clone();
+        given.insert(
             file.into(),
             wishes.iter().map(|wish| digest(wish)).collect(),
         );
-        let io = |source| Error::Io {
-            action: "write",
-            path: self.path.clone(),
-            source,
-        };
-        crate::stores::file::write_private(
-            &self.path,
-            serde_json::to_string_pretty(&self.given)?.as_bytes(),
-        )
-        .map_err(io)
+        given.retain(|_, wishes| !wishes.is_empty());
+        Ok(serde_json::to_string_pretty(&given)?)
     }
 }
 
@@ -106,4 +110,76 @@ fn digest(wish: &str) -> String {
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::decode::Problems;
+    use crate::config::node::Node;
+    use crate::config::schema;
+    use crate::config::yaml::parse;
+
+    fn settings(user: &str, project: &str) -> Settings {
+        let read = |text: &str, layer: Layer| -> Node {
+            parse(text, &std::rc::Rc::new(layer)).expect("valid").root
+        };
+        let mut root = read(user, Layer::User("config.yaml".into()));
+        root.merge(read(project, Layer::Project("liveops.yaml".into())));
+        let mut problems = Problems::default();
+        let settings = schema::decode(&root, "prod", &mut problems);
+        assert!(problems.errors.is_empty(), "{:?}", problems.errors);
+        settings
+    }
+
+    const USER: &str = "environments: { prod: { prometheus: { url: 'https://prom.example', headers: { Authorization: 'Bearer ${T}' } } } }";
+
+    #[test]
+    fn only_what_could_leak_or_run_is_a_wish() {
+        for (project, want) in [
+            ("project: x", vec![]),
+            (
+                "environments: { prod: { prometheus: { url: 'https://evil.example' } } }",
+                vec![
+                    "send your secret header `Authorization` to prometheus at https://evil.example",
+                ],
+            ),
+            (
+                "environments: { prod: { prometheus: 'https://other.example' } }",
+                vec![],
+            ),
+            (
+                "environments: { prod: { prometheus: { headers: { X-Key: { file: /etc/shadow } } } } }",
+                vec![
+                    "get header `X-Key` for prometheus at https://prom.example from {file: /etc/shadow}",
+                ],
+            ),
+            (
+                "services: [{ name: a, health: { url: { command: [sh, run.sh] } } }]",
+                vec!["get the URL of a from {command: [sh, run.sh]}"],
+            ),
+            (
+                "services: [{ name: a, health: { url: 'http://a', headers: { Authorization: '${T}' } } }]",
+                vec![],
+            ),
+        ] {
+            assert_eq!(wishes(&settings(USER, project)), want, "{project}");
+        }
+    }
+
+    #[test]
+    fn trust_is_for_one_file_and_exactly_what_it_asked_for() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let none = Trust::load(dir.path());
+        let text = none.with("/a", &["send x to h1".into()]).expect("json");
+        fs::write(none.path(), text).expect("write");
+        let trust = Trust::load(dir.path());
+        assert!(trust.allows("/a", "send x to h1"));
+        assert!(!trust.allows("/a", "send x to h2"));
+        assert!(!trust.allows("/b", "send x to h1"));
+        assert_eq!((trust.count("/a"), trust.count("/b")), (1, 0));
+        assert_eq!(trust.with("/a", &[]).expect("json"), "{}");
+        fs::write(none.path(), "{ broken").expect("write");
+        assert!(!Trust::load(dir.path()).allows("/a", "send x to h1"));
+    }
 }

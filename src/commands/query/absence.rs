@@ -1,5 +1,7 @@
 //! What to say when a query finds nothing: is the metric there at all, and what is it called?
 
+use std::collections::BTreeSet;
+
 use crate::clients::prometheus::Prometheus;
 use crate::domain::promql::Expression;
 use crate::domain::suggest::nearest;
@@ -42,9 +44,9 @@ pub(super) async fn explain(
     }
 }
 
-fn judge(promql: &str, wanted: &[String], names: &[String]) -> Absence {
+fn judge(promql: &str, wanted: &[String], names: &BTreeSet<String>) -> Absence {
     let mut absence = Absence::default();
-    for name in wanted.iter().filter(|name| !names.contains(name)) {
+    for name in wanted.iter().filter(|name| !names.contains(*name)) {
         let near = near(name, names);
         absence.hints.push(match near {
             Some(near) => format!("there is no metric `{name}`; did you mean `{near}`?"),
@@ -68,7 +70,7 @@ fn judge(promql: &str, wanted: &[String], names: &[String]) -> Absence {
 }
 
 /// The nearest name; else the only one that holds the same words.
-fn near<'a>(name: &str, names: &'a [String]) -> Option<&'a str> {
+fn near<'a>(name: &str, names: &'a BTreeSet<String>) -> Option<&'a str> {
     nearest(name, names.iter().map(String::as_str)).or_else(|| {
         let mut holding = names.iter().filter(|known| known.contains(name));
         let first = holding.next()?;

@@ -1,0 +1,159 @@
+//! `liveops config validate`: every problem of every layer and environment at once.
+
+use std::collections::BTreeSet;
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::config::decode::Problems;
+use crate::config::layers::{self, Layers, Quick};
+use crate::config::{environments, schema, validate};
+use crate::context::Context;
+use crate::error::{Error, Exit, Problem, Result};
+use crate::output::block::{Block, Tone, plain, span};
+use crate::output::report::{Meta, Recommendation, Report, Verdict};
+use crate::output::view::View;
+
+/// Check the configuration, every environment of it
+///
+/// Reports every problem at once, each with file, line, key, and the nearest name where one is misspelt. Asks no
+/// system: that is `liveops doctor`. Exit code 2 when something is wrong.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  liveops config validate
+  liveops config validate --config deploy/liveops.yaml
+  liveops config validate -o json")]
+pub(crate) struct ValidateArgs {}
+
+/// A place where something will surprise.
+#[derive(Debug, Serialize)]
+struct Warning {
+    source: String,
+    line: usize,
+    key: String,
+    message: String,
+}
+
+/// What was checked, and found sound.
+#[derive(Debug, Serialize)]
+struct ConfigValidate {
+    files: Vec<String>,
+    environments: Vec<String>,
+    services: Vec<String>,
+    kpis: Vec<String>,
+    warnings: Vec<Warning>,
+}
+
+pub(crate) fn run(_args: &ValidateArgs, cx: &Context) -> Result<Exit> {
+    let layers = layers::load(&cx.dirs, cx.global.config.as_deref(), Quick::default())?;
+    let files: Vec<String> = [&layers.user, &layers.project]
+        .into_iter()
+        .flatten()
+        .map(|path| layers::show(path, &cx.dirs))
+        .collect();
+    if files.is_empty() {
+        return Err(Error::usage(
+            "there is no configuration to check: no liveops.yaml here or above, and no file of your own",
+            "`liveops init` writes one; `liveops config path` says where liveops looks",
+        ));
+    }
+    let found = validate(&layers);
+    if !found.errors.is_empty() {
+        return Err(Error::Config {
+            problems: found.errors,
+        });
+    }
+    let report = ConfigValidate::new(&layers, files, found.warnings);
+    cx.output.show(&report, cx.clock.now())?;
+    Ok(Exit::Good)
+}
+
+impl ConfigValidate {
+    fn new(layers: &Layers, files: Vec<String>, warnings: Vec<Problem>) -> Self {
+        let environments = environments(&layers.root);
+        let mut services = BTreeSet::new();
+        let mut kpis = BTreeSet::new();
+        for name in &environments {
+            let settings = schema::decode(&layers.root, name, &mut Problems::default());
+            services.extend(settings.services.into_iter().map(|service| service.name));
+            kpis.extend(settings.kpis.into_iter().map(|kpi| kpi.name));
+        }
+        let warning = |problem: Problem| Warning {
+            source: problem.source,
+            line: problem.line,
+            key: problem.key,
+            message: problem.message,
+        };
+        Self {
+            files,
+            environments,
+            services: services.into_iter().collect(),
+            kpis: kpis.into_iter().collect(),
+            warnings: warnings.into_iter().map(warning).collect(),
+        }
+    }
+
+    fn sentence(&self) -> String {
+        let (environments, services, kpis) = (
+            self.environments.len(),
+            self.services.len(),
+            self.kpis.len(),
+        );
+        let verb = if environments + services + kpis == 1 {
+            "is"
+        } else {
+            "are"
+        };
+        format!(
+            "{}, {} and {} {verb} sound",
+            count(environments, "environment"),
+            count(services, "service"),
+            count(kpis, "KPI"),
+        )
+    }
+}
+
+fn count(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
+impl Report for ConfigValidate {
+    const SCHEMA: &'static str = "liveops.config.validate/1";
+
+    fn blocks(&self, _view: &View) -> Vec<Block> {
+        let mut blocks = vec![
+            Block::Whole(vec![span(self.sentence(), Tone::Good)]),
+            Block::Whole(vec![span(
+                format!("read from {}", self.files.join(", then ")),
+                Tone::Dim,
+            )]),
+        ];
+        for warning in &self.warnings {
+            let problem = Problem {
+                source: warning.source.clone(),
+                line: warning.line,
+                key: warning.key.clone(),
+                message: warning.message.clone(),
+            };
+            blocks.push(Block::Whole(vec![
+                span("warning: ", Tone::Warn),
+                plain(problem.to_string()),
+            ]));
+        }
+        blocks.push(Block::Blank);
+        blocks.push(Block::next("next", "liveops doctor"));
+        blocks
+    }
+
+    fn meta(&self) -> Meta {
+        Meta {
+            verdict: if self.warnings.is_empty() {
+                Verdict::Pass
+            } else {
+                Verdict::Warn
+            },
+            recommendations: vec![Recommendation::new("ask every system", "liveops doctor")],
+            ..Meta::default()
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! `liveops doctor`: asks everything that is configured, all at once under one deadline, and says what is wrong with
+//! it and how to fix that. Changes nothing.
+
+mod alertmanager;
+mod alerts;
+mod answer;
+mod finding;
+mod house;
+mod kpis;
+mod kubernetes;
+mod prometheus;
+mod report;
+mod rules;
+mod services;
+mod stores;
+mod targets;
+
+use clap::Args;
+use tokio::join;
+
+use crate::commands::doctor::finding::System;
+use crate::commands::doctor::report::Doctor;
+use crate::context::Context;
+use crate::error::{Exit, Result};
+use crate::output::report::{Report, Verdict};
+
+/// Find out what is wrong with the systems that liveops asks
+///
+/// Asks each configured system whether it is reachable, accepts the credentials and has the right time; Prometheus
+/// whether targets are down, scrapes slow, rules broken, and each KPI has data; the services whether their health API
+/// and metrics make sense; and looks after liveops' own files. Each finding comes with its fix. Exit code 1 when
+/// something is broken, 3 when something could not be told, 0 with warnings only.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  liveops doctor
+  liveops doctor --prometheus localhost:9090        without any file
+  liveops -e prod doctor --all                      also what is fine
+  liveops doctor -o csv | grep ,fail,")]
+pub(crate) struct DoctorArgs {
+    /// Show each check that is fine, too
+    #[arg(short, long)]
+    all: bool,
+}
+
+/// Asks everything at once.
+pub(crate) async fn run(args: DoctorArgs, cx: &Context) -> Result<Exit> {
+    let environment = cx.environment()?.to_owned();
+    let (prometheus, alertmanager, (services, samples), flags, clickhouse, kubernetes) = join!(
+        prometheus::check(cx),
+        alertmanager::check(cx),
+        services::check(cx),
+        stores::flags(cx),
+        stores::clickhouse(cx),
+        kubernetes::check(cx),
+    );
+    let mut systems: Vec<System> = prometheus
+        .into_iter()
+        .chain(alertmanager)
+        .chain(services)
+        .chain(flags)
+        .chain(clickhouse)
+        .chain(kubernetes)
+        .collect();
+    let is_empty = systems.is_empty();
+    // Without Prometheus the KPIs are computed from the services' own metrics.
+    if cx.config()?.settings.prometheus.is_none() {
+        systems.extend(kpis::scraped(cx, &samples)?);
+    }
+    systems.push(house::check(cx, is_empty)?);
+    let report = Doctor::new(environment, systems, args.all);
+    cx.output.show(&report, cx.clock.now())?;
+    Ok(match report.meta().verdict {
+        Verdict::Pass | Verdict::Warn => Exit::Good,
+        Verdict::Fail => Exit::Bad,
+        Verdict::Unknown => Exit::Unknown,
+    })
+}
