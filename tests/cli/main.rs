@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[cfg(feature = "demo")]
 mod demo;
 mod envelope;
 mod generated;
