@@ -10,6 +10,7 @@ mod envelope;
 mod generated;
 mod health;
 mod help;
+mod query;
 mod scraped;
 mod secrets;
 mod status;

@@ -103,7 +103,7 @@ fn secrets_appear_in_no_output_cache_or_state() {
         &backends.alertmanager,
         &backends.service,
     ]
-    .map(|stub| stub.port());
+    .map(crate::support::Stub::port);
     env.write(
         "liveops.yaml",
         ports

@@ -208,6 +208,7 @@ fn without_alertmanager_the_alerts_come_from_prometheus() {
         "1s",
     );
     prometheus.wait_alert("GameServerDown", "firing");
+    prometheus.wait_until("sum(up)", |up| up == 1.0);
     let env = TestEnv::new();
     let run = env
         .run(["status", "--prometheus", &prometheus.url(), "-o", "json"])
