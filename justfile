@@ -19,14 +19,7 @@ lint:
 
 # Completions and man pages, generated from the command line itself
 gen:
-    cargo build --locked
-    mkdir -p completions man
-    target/debug/liveops completions bash > completions/liveops.bash
-    target/debug/liveops completions zsh > completions/_liveops
-    target/debug/liveops completions fish > completions/liveops.fish
-    target/debug/liveops completions powershell > completions/_liveops.ps1
-    target/debug/liveops completions elvish > completions/liveops.elv
-    target/debug/liveops man --out man
+    bash scripts/gen
 
 # The embedded demo service and its first screen
 demo *ARGS:

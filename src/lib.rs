@@ -33,7 +33,8 @@ use crate::context::{Clock, Context};
 use crate::domain::duration;
 use crate::domain::redact::redact_url;
 use crate::error::{Error, Result};
-use crate::output::{Output, TerminalHints};
+use crate::output::format::Format;
+use crate::output::{Colour, Output, TerminalHints};
 
 /// Runs one command line and returns its exit code.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -48,6 +49,11 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let matches = match cli::command().try_get_matches_from(&args) {
         Ok(matches) => matches,
         Err(error) => {
+            if error.use_stderr() && wants_json(&args) {
+                let output = Output::new(Format::Json, Colour::Never, true, terminal());
+                output.error(&usage(&error));
+                return ExitCode::from(2);
+            }
             // clap's own words, on the stream that fits; a closed pipe is nobody's fault.
             let _ = error.print();
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
@@ -90,6 +96,38 @@ fn terminal() -> TerminalHints {
         utf8: hints.utf8,
         columns: hints.columns,
     }
+}
+
+/// Was `-o json` said, on a command line that does not parse?
+fn wants_json(args: &[OsString]) -> bool {
+    let lenient = cli::command()
+        .ignore_errors(true)
+        .try_get_matches_from(args);
+    let understood =
+        lenient.is_ok_and(|matches| matches.get_one::<Format>("output") == Some(&Format::Json));
+    let is = |arg: &OsString, words: &[&str]| words.iter().any(|word| arg == word);
+    understood
+        || args.iter().any(|arg| is(arg, &["-ojson", "--output=json"]))
+        || args
+            .windows(2)
+            .any(|pair| is(&pair[0], &["-o", "--output"]) && is(&pair[1], &["json"]))
+}
+
+/// clap's error as ours: its first line says what is wrong, its tips what to type instead.
+fn usage(error: &clap::Error) -> Error {
+    let text = error.to_string();
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let message = lines.next().unwrap_or("the command line is not understood");
+    let tips: Vec<&str> = lines
+        .filter_map(|line| line.strip_prefix("tip: ").or(line.strip_prefix('[')))
+        .map(|line| line.trim_end_matches(']'))
+        .collect();
+    let hint = if tips.is_empty() {
+        "`liveops help` lists the commands, `--help` after a command its options".to_owned()
+    } else {
+        tips.join("; ")
+    };
+    Error::usage(message.trim_start_matches("error: "), hint)
 }
 
 fn context(
@@ -162,7 +200,7 @@ fn execute(command: cli::Command, cx: &Context) -> Result<u8> {
         let work = commands::dispatch(command, cx);
         let mut work = std::pin::pin!(work);
         tokio::select! {
-            done = &mut work => return done,
+            done = &mut work => done,
             code = interrupted() => {
                 if !cx.interrupts.is_held() {
                     return Err(Error::Interrupted { code });

@@ -1,5 +1,7 @@
 //! The one HTTP client: deadlines, retries, body cap, redirects, redaction. Every other HTTP client is built on it.
 
+mod failure;
+
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::time::Duration;
@@ -11,6 +13,7 @@ use reqwest::{Client, Method, Url};
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep, timeout_at};
 
+use crate::clients::http::failure::{BROKE, failure};
 use crate::domain::breaker::Breaker;
 use crate::domain::redact::redact_url;
 use crate::error::{Error, Result};
@@ -384,10 +387,10 @@ impl Http {
         let done = sent.unwrap_or_else(|_| Err(late()));
         match &done {
             Ok(answer) => {
-                tracing::info!(method = %request.method, url = %shown, status = answer.status, ms = began.elapsed().as_millis(), bytes = answer.body.len())
+                tracing::info!(method = %request.method, url = %shown, status = answer.status, ms = began.elapsed().as_millis(), bytes = answer.body.len());
             }
             Err(error) => {
-                tracing::info!(method = %request.method, url = %shown, ms = began.elapsed().as_millis(), %error)
+                tracing::info!(method = %request.method, url = %shown, ms = began.elapsed().as_millis(), %error);
             }
         }
         done
@@ -454,7 +457,7 @@ impl Http {
         // Fails only when a provider is installed already, and then that one serves.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let same_host = Policy::custom(|attempt| {
-            let from = attempt.previous().last().map(|url| url.origin());
+            let from = attempt.previous().last().map(Url::origin);
             // Headers may hold credentials of our own naming, which reqwest would send along to another host.
             if attempt.previous().len() > MAX_REDIRECTS
                 || from.is_none_or(|from| from != attempt.url().origin())
@@ -486,60 +489,5 @@ fn is_passing(done: &Result<Answer>) -> bool {
         Ok(answer) => matches!(answer.status, 429 | 502 | 503 | 504),
         Err(Error::Unreachable { reason, .. }) => reason == BROKE,
         Err(_) => false,
-    }
-}
-
-const BROKE: &str = "the connection broke off";
-
-fn failure(target: &Target, url: &str, error: &reqwest::Error) -> Error {
-    let mut texts = Vec::new();
-    let mut source = std::error::Error::source(error);
-    let mut kind = None;
-    while let Some(current) = source {
-        if let Some(io) = current.downcast_ref::<std::io::Error>() {
-            kind = Some(io.kind());
-        }
-        texts.push(current.to_string());
-        source = current.source();
-    }
-    let all = texts.join(": ");
-    let host = target.base.host_str().unwrap_or_default();
-    use std::io::ErrorKind as Kind;
-    let reason = match kind {
-        Some(Kind::ConnectionRefused) => "connection refused; nothing listens there".to_owned(),
-        _ if all.contains("dns error") || all.contains("failed to lookup") => {
-            format!("the name `{host}` cannot be resolved")
-        }
-        _ if all.contains("certificate")
-            || all.contains("tls")
-            || all.contains("Corrupt")
-            || all.contains("corrupt message") =>
-        {
-            format!("TLS failed: {}", texts.last().cloned().unwrap_or_default())
-        }
-        Some(
-            Kind::ConnectionReset
-            | Kind::BrokenPipe
-            | Kind::UnexpectedEof
-            | Kind::ConnectionAborted,
-        ) => BROKE.into(),
-        _ if error.is_body()
-            || error.is_decode()
-            || all.contains("connection closed")
-            || all.contains("end of file")
-            || all.contains("incomplete") =>
-        {
-            BROKE.into()
-        }
-        Some(kind) => kind.to_string(),
-        None => texts
-            .last()
-            .cloned()
-            .unwrap_or_else(|| "the request failed".into()),
-    };
-    Error::Unreachable {
-        system: target.system.clone(),
-        url: url.to_owned(),
-        reason,
     }
 }

@@ -23,6 +23,7 @@ use crate::error::{Error, Exit, Result};
 use crate::output::block::{Block, Tone, span};
 use crate::output::report::{Meta, Report};
 use crate::output::view::View;
+use crate::stores::cache::Cache;
 
 /// The service claims to have been started this long ago.
 const UPTIME: TimeDelta = TimeDelta::hours(76);
@@ -50,6 +51,7 @@ pub(crate) struct DemoArgs {
 }
 
 pub(crate) async fn run(args: DemoArgs, cx: &Context) -> Result<Exit> {
+    cx.output.refuse_rows()?;
     let listener = TcpListener::bind(("127.0.0.1", args.port))
         .await
         .map_err(|source| Error::Io {
@@ -83,11 +85,11 @@ pub(crate) async fn run(args: DemoArgs, cx: &Context) -> Result<Exit> {
     write_config(folder.path(), &url)?;
     let show = async {
         let inner = cx.elsewhere(folder.path().join("liveops.yaml"), folder.path().to_owned());
-        let store = cache(&inner)?;
+        let store = Throwaway(cache(&inner)?);
         let settings = &inner.config()?.settings;
         let services: Vec<&Service> = settings.services.iter().collect();
         seed(
-            &store,
+            &store.0,
             &services,
             &past(&sim, &settings.kpis, cx.clock.now()),
         );
@@ -96,7 +98,6 @@ pub(crate) async fn run(args: DemoArgs, cx: &Context) -> Result<Exit> {
             // Until Ctrl-C.
             std::future::pending::<()>().await;
         }
-        store.remove();
         shown
     };
     tokio::select! {
@@ -105,6 +106,15 @@ pub(crate) async fn run(args: DemoArgs, cx: &Context) -> Result<Exit> {
             Ok(()) => Ok(Exit::Good),
             Err(source) => Err(Error::Io { action: "serve on", path: url.into(), source }),
         },
+    }
+}
+
+/// The demo's cache, removed however the demo ends.
+struct Throwaway(Cache);
+
+impl Drop for Throwaway {
+    fn drop(&mut self) {
+        self.0.remove();
     }
 }
 
@@ -221,7 +231,7 @@ impl Report for DemoReport {
             for (what, command) in [
                 ("  keep it running to play with", "liveops demo --keep"),
                 (
-                    "  your own systems, no file needed",
+                    "  your own systems",
                     "liveops status --prometheus http://127.0.0.1:9090",
                 ),
                 ("  set it up for good", "liveops init"),

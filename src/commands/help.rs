@@ -55,7 +55,7 @@ pub(crate) fn dress(command: Command) -> Command {
     let start = "\x1b[1m\x1b[4mStart here:\x1b[0m\n  liveops demo                             try everything, with nothing installed\n  liveops status --prometheus URL          look, without any file\n  liveops init                             write a liveops.yaml\n";
     command
         .help_template(
-            "{about-with-newline}\n{usage-heading} {usage}\n\n{before-help}{options}\n{after-help}",
+            "{about-with-newline}\n{usage-heading} {usage}\n\n{before-help}\x1b[1m\x1b[4mGlobal options:\x1b[0m\n{options}\n{after-help}",
         )
         .before_help(clap::builder::StyledStr::from(groups.clone()))
         .before_long_help(clap::builder::StyledStr::from(groups))

@@ -122,39 +122,32 @@ mod tests {
     }
 
     /// Asks a fresh server each of these, and returns the heads and bodies of the answers.
-    fn ask(requests: &[(&str, &str)]) -> Vec<(String, String)> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        runtime.block_on(async {
-            let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-            let address = listener.local_addr().unwrap();
-            let (stop, stopped) = oneshot::channel::<()>();
-            let shutdown = async move {
-                let _ = stopped.await;
-            };
-            let server = tokio::spawn(serve(listener, Sim::new(7), now, shutdown));
-            let mut answers = Vec::new();
-            for (method, path) in requests {
-                let mut stream = TcpStream::connect(address).await.unwrap();
-                let request = format!(
-                    "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
-                );
-                stream.write_all(request.as_bytes()).await.unwrap();
-                let mut answer = String::new();
-                stream.read_to_string(&mut answer).await.unwrap();
-                let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-                answers.push((head.to_lowercase(), body.to_owned()));
-            }
-            stop.send(()).unwrap();
-            server.await.unwrap().unwrap();
-            answers
-        })
+    async fn ask(requests: &[(&str, &str)]) -> Vec<(String, String)> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let shutdown = async move {
+            let _ = stopped.await;
+        };
+        let server = tokio::spawn(serve(listener, Sim::new(7), now, shutdown));
+        let mut answers = Vec::new();
+        for (method, path) in requests {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            let request =
+                format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+            stream.write_all(request.as_bytes()).await.unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.unwrap();
+            let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+            answers.push((head.to_lowercase(), body.to_owned()));
+        }
+        stop.send(()).unwrap();
+        server.await.unwrap().unwrap();
+        answers
     }
 
-    #[test]
-    fn every_path_answers_with_its_document() {
+    #[tokio::test]
+    async fn every_path_answers_with_its_document() {
         let sim = Sim::new(7);
         let overview = room_api::stats(&sim, now());
         let id = overview["rooms"][0]["room_id"].as_str().unwrap();
@@ -173,7 +166,7 @@ mod tests {
             (&state, room_api::state(&sim, id, now()).unwrap()),
         ];
         let requests = cases.each_ref().map(|(path, _)| ("GET", *path));
-        for ((path, expected), (head, body)) in cases.iter().zip(ask(&requests)) {
+        for ((path, expected), (head, body)) in cases.iter().zip(ask(&requests).await) {
             assert!(head.starts_with("http/1.1 200 "), "{path}: {head}");
             assert!(
                 head.contains("content-type: application/json"),
@@ -187,9 +180,9 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_metrics_answer_as_prometheus_text() {
-        let (head, body) = ask(&[("GET", "/api/health/metrics")]).remove(0);
+    #[tokio::test]
+    async fn the_metrics_answer_as_prometheus_text() {
+        let (head, body) = ask(&[("GET", "/api/health/metrics")]).await.remove(0);
         assert!(head.starts_with("http/1.1 200 "), "{head}");
         assert!(
             head.contains("content-type: text/plain; version=0.0.4"),
@@ -198,8 +191,8 @@ mod tests {
         assert_eq!(body, Sim::new(7).exposition(now()));
     }
 
-    #[test]
-    fn what_does_not_exist_is_refused_in_json() {
+    #[tokio::test]
+    async fn what_does_not_exist_is_refused_in_json() {
         let cases = [
             ("GET", "/", 404, "not_found"),
             ("GET", "/api/nothing", 404, "not_found"),
@@ -213,7 +206,9 @@ mod tests {
             ("POST", "/api/health", 405, "method_not_allowed"),
         ];
         let requests = cases.map(|(method, path, ..)| (method, path));
-        for ((method, path, status, error), (head, body)) in cases.into_iter().zip(ask(&requests)) {
+        for ((method, path, status, error), (head, body)) in
+            cases.into_iter().zip(ask(&requests).await)
+        {
             assert!(
                 head.starts_with(&format!("http/1.1 {status} ")),
                 "{method} {path}: {head}"

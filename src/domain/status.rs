@@ -8,6 +8,7 @@ use crate::domain::alert::Alert;
 use crate::domain::health::ServiceState;
 use crate::domain::kpi::Kpi;
 use crate::domain::level::Level;
+use crate::domain::number;
 use crate::domain::standing;
 
 /// Where a KPI's value came from.
@@ -49,7 +50,10 @@ impl KpiReading {
     /// A value, judged by the KPI's thresholds.
     pub(crate) fn known(kpi: Kpi, origin: Origin, value: f64, by: BTreeMap<String, f64>) -> Self {
         let level = kpi.level(value);
-        let note = (!value.is_finite()).then(|| "no data in the window (0/0)".to_owned());
+        let note = number::special(value).map(|special| match special {
+            "NaN" => "no data in the window (0/0)".to_owned(),
+            other => format!("the value is {other}"),
+        });
         let value = Some(value).filter(|value| value.is_finite());
         Self {
             kpi,

@@ -31,6 +31,22 @@ pub(crate) fn escape_lines(text: &str) -> String {
     text.lines().map(escape).collect::<Vec<_>>().join("\n")
 }
 
+/// JSON whose strings hold no character that a terminal obeys: what JSON lets stand raw (DEL, C1 controls,
+/// direction overrides) becomes `\u…`, which programs read as the same text (RFC 8259, 7).
+pub(crate) fn escape_json(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        // Line feeds stand between members only; in strings they are escaped already.
+        if c != '\n' && (c.is_control() || is_deceptive(c)) {
+            // All of them are below U+10000: one unit each.
+            out.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -42,5 +58,14 @@ mod tests {
         assert_eq!(escape("plain é 日本"), "plain é 日本");
         assert_eq!(escape("\u{9b}31m"), "\\x9b31m");
         assert_eq!(escape_lines("a\nb\x07"), "a\nb\\x07");
+    }
+
+    #[test]
+    fn json_stays_the_same_text() {
+        let wild = serde_json::json!({"a": "x\u{9b}2J\u{202e}\x7f\n é 日本"});
+        let tame = escape_json(&serde_json::to_string_pretty(&wild).expect("a value"));
+        assert!(tame.contains("\\u009b2J\\u202e\\u007f\\n é 日本"), "{tame}");
+        let read: serde_json::Value = serde_json::from_str(&tame).expect("still JSON");
+        assert_eq!(read, wild);
     }
 }

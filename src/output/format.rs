@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::output::block::Table;
+use crate::output::escape::escape;
 use crate::output::report::{Outcome, Recommendation, Report, Source, Verdict};
 use crate::output::view::rfc3339;
 
@@ -106,6 +107,8 @@ pub(crate) fn csv(table: &Table) -> String {
 }
 
 fn field(text: &str) -> String {
+    // As on a terminal: a row stays one line, and obeys nobody.
+    let text = &*escape(text);
     let formula = text.starts_with(['=', '@', '\t', '\r'])
         || (text.starts_with(['+', '-']) && text.parse::<f64>().is_err());
     let text = if formula {
@@ -122,7 +125,9 @@ fn field(text: &str) -> String {
 
 /// The first column, one value a line.
 pub(crate) fn names(table: &Table) -> String {
-    let first = |row: &Vec<crate::output::block::Span>| row.first().map(|cell| cell.text.clone());
+    let first = |row: &Vec<crate::output::block::Span>| {
+        row.first().map(|cell| escape(&cell.text).into_owned())
+    };
     table
         .rows
         .iter()

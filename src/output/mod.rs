@@ -20,6 +20,7 @@ use console::Term;
 
 use crate::error::{Error, Result};
 use crate::output::block::{Block, Span, Tone, span};
+use crate::output::escape::escape_json;
 use crate::output::format::{Format, csv, envelope, names};
 use crate::output::report::Report;
 use crate::output::view::View;
@@ -49,6 +50,13 @@ pub(crate) struct TerminalHints {
     pub(crate) utf8: bool,
     /// `COLUMNS`, for pipes and tests.
     pub(crate) columns: Option<usize>,
+}
+
+fn no_rows() -> Error {
+    Error::usage(
+        "this report has no rows, so it has no `csv` or `name` form",
+        "use `-o table`, `-o json` or `-o yaml`",
+    )
 }
 
 /// Format, colour, size, quietness: the one thing that prints.
@@ -153,12 +161,23 @@ impl Output {
     /// As [`Output::show`].
     pub(crate) fn show_line<R: Report>(&self, report: &R, now: DateTime<Utc>) -> Result<()> {
         match self.format {
-            Format::Json => self.write(&envelope(report, now)?.to_string()),
+            Format::Json => self.write(&escape_json(&envelope(report, now)?.to_string())),
             Format::Yaml => {
                 let text = self.text(report, now)?;
                 self.write(&format!("---\n{text}"))
             }
             Format::Table | Format::Csv | Format::Name => self.show(report, now),
+        }
+    }
+
+    /// For reports that have no rows: says so before anybody is asked.
+    ///
+    /// # Errors
+    /// With `-o csv` and `-o name`.
+    pub(crate) fn refuse_rows(&self) -> Result<()> {
+        match self.format {
+            Format::Csv | Format::Name => Err(no_rows()),
+            Format::Table | Format::Json | Format::Yaml => Ok(()),
         }
     }
 
@@ -169,16 +188,13 @@ impl Output {
                 terminal: false,
                 ..view.clone()
             };
-            report.rows(&machine).ok_or_else(|| Error::Usage {
-                message: "this report has no rows, so it has no `csv` or `name` form".into(),
-                hint: Some("use `-o table`, `-o json` or `-o yaml`".into()),
-            })
+            report.rows(&machine).ok_or_else(no_rows)
         };
         Ok(match self.format {
             Format::Table => {
                 render::lines(&report.blocks(&view), &view, self.colour_out).join("\n")
             }
-            Format::Json => serde_json::to_string_pretty(&envelope(report, now)?)?,
+            Format::Json => escape_json(&serde_json::to_string_pretty(&envelope(report, now)?)?),
             Format::Yaml => serde_yaml::to_string(&envelope(report, now)?)
                 .map_err(|error| Error::internal(&error.to_string()))?
                 .trim_end()
@@ -255,7 +271,11 @@ impl Output {
     /// An error, once, at the end: message, causes, hint; one JSON object with `-o json`.
     pub(crate) fn error(&self, error: &Error) {
         if self.format == Format::Json {
-            let _ = writeln!(stderr().lock(), "{}", error.to_json());
+            let _ = writeln!(
+                stderr().lock(),
+                "{}",
+                escape_json(&error.to_json().to_string())
+            );
             return;
         }
         self.to_stderr(&[

@@ -2,6 +2,8 @@
 
 use std::io::{Write, stdout};
 
+use console::measure_text_width;
+
 use crate::error::Result;
 use crate::output::Output;
 use crate::output::block::{Block, Tone, span};
@@ -38,9 +40,10 @@ impl<'a> Screen<'a> {
             return self.output.write(&lines.join("\n"));
         }
         let room = view.height.unwrap_or(24).max(2);
-        if lines.len() > room {
-            let hidden = lines.len() - room + 1;
-            lines.truncate(room - 1);
+        let fitting = fitting(&lines, view.width, room);
+        if fitting < lines.len() {
+            let hidden = lines.len() - fitting;
+            lines.truncate(fitting);
             let note = span(
                 format!(
                     "{} {hidden} more lines; make the window taller",
@@ -53,6 +56,23 @@ impl<'a> Screen<'a> {
         let body: Vec<String> = lines.iter().map(|line| format!("{line}\x1b[K")).collect();
         raw(&format!("{BEGIN}{}{END}", body.join("\r\n")))
     }
+}
+
+/// How many of the lines fit into `room` rows, with a row left for the note when not all do. Lines that are kept whole
+/// (a headline, a command to paste) may take several rows; one too many would scroll the screen at each frame.
+fn fitting(lines: &[String], width: usize, room: usize) -> usize {
+    let rows = |line: &String| measure_text_width(line).div_ceil(width.max(1)).max(1);
+    if lines.iter().map(rows).sum::<usize>() <= room {
+        return lines.len();
+    }
+    let mut used = 0;
+    lines
+        .iter()
+        .take_while(|line| {
+            used += rows(line);
+            used < room
+        })
+        .count()
 }
 
 impl Drop for Screen<'_> {
@@ -72,4 +92,25 @@ fn raw(text: &str) -> Result<()> {
             path: "stdout".into(),
             source,
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wrapped_lines_take_the_rows_that_they_take() {
+        let lines = ["title", "0123456789abcdef", "", "\x1b[1mnext\x1b[0m"].map(ToOwned::to_owned);
+        for (width, room, want) in [
+            (20, 4, 4),
+            (20, 3, 2),
+            (8, 5, 4),
+            (8, 4, 2),
+            (8, 3, 1),
+            (4, 2, 0),
+            (0, 99, 4),
+        ] {
+            assert_eq!(fitting(&lines, width, room), want, "{width}x{room}");
+        }
+    }
 }

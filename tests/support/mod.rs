@@ -8,6 +8,7 @@
 
 pub(crate) mod alertmanager;
 pub(crate) mod answers;
+pub(crate) mod backends;
 pub(crate) mod deadline;
 pub(crate) mod env;
 pub(crate) mod exporter;
@@ -23,6 +24,7 @@ pub(crate) mod tls;
 pub(crate) mod wire;
 
 pub(crate) use alertmanager::Alertmanager;
+pub(crate) use backends::Backends;
 pub(crate) use deadline::until;
 pub(crate) use env::TestEnv;
 pub(crate) use exporter::Exporter;

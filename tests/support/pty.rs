@@ -79,6 +79,20 @@ impl Pty {
         self
     }
 
+    /// Asks the program to end, as `kill` does (SIGTERM).
+    #[track_caller]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "signals need a program or unsafe code"
+    )]
+    pub(crate) fn terminate(&mut self) -> &mut Self {
+        let sent = Command::new("/bin/kill")
+            .args(["-TERM", &self.pid().to_string()])
+            .status();
+        assert!(sent.is_ok_and(|status| status.success()), "/bin/kill works");
+        self
+    }
+
     /// Changes the size of the terminal, which also signals the program.
     pub(crate) fn resize(&mut self, columns: u16, lines: u16) -> &mut Self {
         self.session

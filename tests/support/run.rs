@@ -163,14 +163,16 @@ pub(crate) struct Run {
 
 impl Run {
     /// Code, stdout and stderr as one text for an inline snapshot; ports, the temporary folder, the version and
-    /// durations in `ms`, `µs` and `"latency_ms"` are replaced by names.
+    /// durations in `ms`, `µs` and `"latency_ms"`, and how long a look took, are replaced by names.
     pub(crate) fn snapshot(&self) -> String {
         static DURATION: LazyLock<Regex> =
             LazyLock::new(|| pattern(r" *\b\d+(\.\d+)? ?(ms|µs|us)\b"));
         static MEMBER: LazyLock<Regex> =
             LazyLock::new(|| pattern(r#"("latency_ms": ?)\d+(\.\d+)?"#));
         let exact = self.snapshot_exact();
+        static LOOK: LazyLock<Regex> = LazyLock::new(|| pattern(r"Z in \d+\.\d s\b"));
         let text = MEMBER.replace_all(&exact, "${1}0");
+        let text = LOOK.replace_all(&text, "Z in [S]");
         DURATION.replace_all(&text, " [MS]").into_owned()
     }
 

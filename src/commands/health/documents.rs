@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::clients::http::Effort;
 use crate::clients::service;
+use crate::commands::status::judge::quoted;
 use crate::commands::tone;
 use crate::config::schema::Service;
 use crate::context::Context;
@@ -28,8 +29,18 @@ struct Entry {
     state: ServiceState,
     latency_ms: Option<u64>,
     detail: String,
+    /// What was asked; a reference to a secret stays one.
+    url: String,
     /// The document, as it came; null when there is none.
     document: Value,
+}
+
+impl Entry {
+    /// Did it answer nothing, or nothing that a health API answers?
+    fn needs_a_look(&self) -> bool {
+        self.latency_ms.is_none()
+            || matches!(self.state, ServiceState::Down | ServiceState::Unknown)
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -66,8 +77,20 @@ async fn show(services: &[&Service], cx: &Context, detailed: bool) -> Result<Exi
 }
 
 async fn one(cx: &Context, service: &Service, detailed: bool) -> Entry {
+    let path = if detailed {
+        "api/health/detailed"
+    } else {
+        "api/health"
+    };
+    let url = service
+        .health
+        .as_ref()
+        .map_or_else(String::new, |endpoint| {
+            format!("{}/{path}", endpoint.url.show().trim_end_matches('/'))
+        });
     let entry = |state, latency_ms, detail, document| Entry {
         name: service.name.clone(),
+        url: url.clone(),
         state,
         latency_ms,
         detail,
@@ -136,6 +159,12 @@ impl Report for HealthReport {
                 span(latency, Tone::Dim),
                 plain(detail),
             ]));
+            if entry.needs_a_look() {
+                blocks.push(Block::Line(vec![span(
+                    format!("  at {}", entry.url),
+                    Tone::Dim,
+                )]));
+            }
             let mut table = Table::new(["", ""]).indent(2);
             members("", &entry.document, &mut table);
             if !self.detailed {
@@ -180,6 +209,16 @@ impl Report for HealthReport {
             Level::Unknown => Verdict::Unknown,
             Level::Critical => Verdict::Fail,
         };
+        let broken = self
+            .services
+            .iter()
+            .find(|entry| entry.needs_a_look() && !entry.url.is_empty());
+        let look = broken.map(|entry| {
+            Recommendation::new(
+                format!("what {} really answers", entry.name),
+                format!("curl -v {}", quoted(&entry.url)),
+            )
+        });
         let next = if self.detailed {
             ("its metrics", "liveops health metrics")
         } else {
@@ -193,7 +232,7 @@ impl Report for HealthReport {
                 _ => Outcome::Partial,
             },
             verdict,
-            recommendations: vec![Recommendation::new(next.0, next.1)],
+            recommendations: vec![look.unwrap_or_else(|| Recommendation::new(next.0, next.1))],
             ..Meta::default()
         }
     }
@@ -225,7 +264,10 @@ fn members(path: &str, value: &Value, table: &mut Table) {
             .enumerate()
             .for_each(|(index, value)| members(&below(&index.to_string()), value, table)),
         Value::Null if path.is_empty() => {}
-        leaf_value => table.row(vec![span(path, Tone::Dim), plain(leaf(leaf_value))]),
+        leaf_value => {
+            let path = if path.is_empty() { "body" } else { path };
+            table.row(vec![span(path, Tone::Dim), plain(leaf(leaf_value))]);
+        }
     }
 }
 

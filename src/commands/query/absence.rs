@@ -106,7 +106,7 @@ mod tests {
                 Some("up"),
             ),
         ] {
-            let found = judge(promql, &[wanted.to_owned()], &names);
+            let found = judge(promql, &[wanted.to_owned()], &names.iter().cloned().collect());
             assert_eq!(found.hints, [hint]);
             assert_eq!(found.next.as_deref(), next);
         }

@@ -18,9 +18,10 @@ pub(crate) struct Judgement {
 
 /// Judges everything that was read.
 pub(crate) fn judge(readings: &Readings, sources: &[Source], alerts_expected: bool) -> Judgement {
+    // Who answers only in part may keep back the one thing that matters.
     let down = sources
         .iter()
-        .filter(|source| source.state == SourceState::Down)
+        .filter(|source| matches!(source.state, SourceState::Down | SourceState::Degraded))
         .count();
     let levels = readings.levels(alerts_expected, down);
     let verdict = match standing::of_all(levels.iter().copied()) {
@@ -70,6 +71,11 @@ fn headline(
         .filter(|source| source.state == SourceState::Down)
         .map(|source| source.name.as_str())
         .collect();
+    let partly: Vec<&str> = sources
+        .iter()
+        .filter(|source| source.state == SourceState::Degraded)
+        .map(|source| source.name.as_str())
+        .collect();
     let mut parts = Vec::new();
     let mut add = |n: usize, one: &str, many: &str| {
         if n > 0 {
@@ -110,6 +116,9 @@ fn headline(
     if !down.is_empty() {
         parts.push(format!("{} not answering", down.join(", ")));
     }
+    if !partly.is_empty() {
+        parts.push(format!("{} answering in part", partly.join(", ")));
+    }
     if !parts.is_empty() {
         parts.join(", ")
     } else if looked_at == 0 {
@@ -128,10 +137,13 @@ pub(crate) fn next(
 ) -> Vec<Recommendation> {
     let mut next = Vec::new();
     if !configured {
-        next.push(Recommendation::new(
-            "nothing is configured yet",
-            "liveops init",
-        ));
+        for (why, command) in [
+            ("nothing is configured yet", "liveops init"),
+            ("look without any file", "liveops status --prometheus URL"),
+            ("try it on a simulated service", "liveops demo"),
+        ] {
+            next.push(Recommendation::new(why, command));
+        }
         return next;
     }
     let loud: Vec<Alert> = readings
@@ -149,7 +161,7 @@ pub(crate) fn next(
     }
     if let Some(service) = worst_service(readings) {
         next.push(Recommendation::new(
-            format!("{} is not healthy", service),
+            format!("{service} is not healthy"),
             format!("liveops health detailed --service {}", quoted(service)),
         ));
     }

@@ -3,7 +3,7 @@
 
 mod alerts;
 pub(crate) mod gather;
-mod judge;
+pub(crate) mod judge;
 pub(crate) mod memory;
 mod nagios;
 mod prometheus;
@@ -76,6 +76,9 @@ pub(crate) enum FailOn {
 
 pub(crate) async fn run(args: StatusArgs, cx: &Context) -> Result<Exit> {
     check_names(&args, cx)?;
+    if !args.nagios {
+        cx.output.refuse_rows()?;
+    }
     if args.watch {
         return watch::run(&args, cx).await;
     }

@@ -28,7 +28,7 @@ pub(crate) fn line(report: &StatusReport) -> String {
             };
             Some(format!(
                 "'{}'={};{};{}",
-                reading.kpi.name.replace(['\'', '='], "_"),
+                escape(&reading.kpi.name).replace(['\'', '='], "_"),
                 reading.value?,
                 limit(&reading.kpi.warn),
                 limit(&reading.kpi.critical)

@@ -14,10 +14,14 @@ use crate::domain::series::{Answer, Queried, ScrapeTarget, Series};
 use crate::domain::status::{KpiReading, Origin, Targets};
 use crate::error::{Error, Result};
 use crate::output::report::{Source, SourceState};
+use crate::output::view::relative;
 
 /// The sparkline's window and resolution.
 const HOUR: TimeDelta = TimeDelta::hours(1);
 const STEP: Duration = Duration::from_secs(60);
+
+/// An instant answer is of now. One that is older than clocks are usually apart comes out of a cache.
+const STALE: TimeDelta = TimeDelta::minutes(15);
 
 /// Everything that one Prometheus said.
 pub(crate) struct Said {
@@ -41,14 +45,16 @@ pub(crate) async fn ask(cx: &Context, kpis: &[Kpi]) -> Said {
     let now = cx.clock.now();
     let asked = join_all(kpis.iter().map(|kpi| one(&client, kpi, now)));
     let (asked, targets) = tokio::join!(asked, client.targets());
-    let outage = asked
+    let errors = || asked.iter().filter_map(|(_, error)| error.as_ref());
+    let outage = errors()
+        .chain(targets.as_ref().err())
+        .find(|error| error.is_outage());
+    let answered = asked
         .iter()
-        .find_map(|(_, outage)| outage.as_ref())
-        .or_else(|| targets.as_ref().err().filter(|error| error.is_outage()));
-    let answered = asked.iter().any(|(_, outage)| outage.is_none())
-        || targets.as_ref().is_ok_and(|_| true)
-        || targets.as_ref().is_err_and(|error| !error.is_outage());
-    if let (false, Some(error)) = (answered, outage) {
+        .any(|(_, error)| error.as_ref().is_none_or(is_about_the_question))
+        || targets.is_ok();
+    let first = errors().chain(targets.as_ref().err()).next();
+    if let (false, Some(error)) = (answered, outage.or(first)) {
         return down(error);
     }
     let state = if outage.is_some() {
@@ -81,6 +87,17 @@ pub(crate) async fn ask(cx: &Context, kpis: &[Kpi]) -> Said {
     }
 }
 
+/// Is this Prometheus' own no to one question? A 404 is somebody else's: it has no such API at this URL.
+fn is_about_the_question(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Rejected {
+            status: 400 | 422,
+            ..
+        }
+    )
+}
+
 fn down(error: &Error) -> Said {
     let source = Source {
         name: "prometheus".into(),
@@ -110,7 +127,7 @@ async fn one(client: &Prometheus<'_>, kpi: &Kpi, now: DateTime<Utc>) -> Asked {
     };
     let (total, trend, by) = tokio::join!(total, trend, by);
     let mut warnings = Vec::new();
-    let (mut reading, outage) = match total {
+    let (mut reading, error) = match total {
         Ok(queried) => {
             warnings.extend(
                 queried
@@ -122,22 +139,29 @@ async fn one(client: &Prometheus<'_>, kpi: &Kpi, now: DateTime<Utc>) -> Asked {
                 .and_then(Result::ok)
                 .map(|queried| parts(&queried, kpi))
                 .unwrap_or_default();
-            (read(kpi, &queried, parts), None)
+            (read(kpi, &queried, parts, now), None)
         }
         Err(error) => {
             let reading = KpiReading::unknown(kpi.clone(), Origin::Prometheus, error.reason());
-            (reading, Some(error).filter(Error::is_outage))
+            (reading, Some(error))
         }
     };
     reading.trend = trend
         .map(|queried| self::trend(&queried, now))
         .unwrap_or_default();
-    ((reading, warnings), outage)
+    ((reading, warnings), error)
 }
 
 /// Exactly one series is a value; none, several, or a histogram are not.
-fn read(kpi: &Kpi, queried: &Queried, by: BTreeMap<String, f64>) -> KpiReading {
+fn read(kpi: &Kpi, queried: &Queried, by: BTreeMap<String, f64>, now: DateTime<Utc>) -> KpiReading {
     let unknown = |why: String| KpiReading::unknown(kpi.clone(), Origin::Prometheus, why);
+    if let Some(at) = newest(&queried.answer).filter(|at| now - *at > STALE) {
+        let why = format!(
+            "the newest value is from {}; is a cache in front of it?",
+            relative(at, now)
+        );
+        return unknown(why);
+    }
     match &queried.answer {
         Answer::Scalar(point) => point.value.float().map_or_else(
             || unknown("a histogram instead of a number".into()),
@@ -158,6 +182,18 @@ fn read(kpi: &Kpi, queried: &Queried, by: BTreeMap<String, f64>) -> KpiReading {
         },
         Answer::Matrix(_) => unknown("a range vector where one value is expected".into()),
         Answer::String { .. } => unknown("a string where a number is expected".into()),
+    }
+}
+
+/// The time of an instant answer.
+fn newest(answer: &Answer) -> Option<DateTime<Utc>> {
+    match answer {
+        Answer::Scalar(point) => Some(point.at),
+        Answer::Vector(series) => series
+            .iter()
+            .filter_map(|series| Some(series.points.last()?.at))
+            .max(),
+        Answer::Matrix(_) | Answer::String { .. } => None,
     }
 }
 

@@ -8,7 +8,7 @@ use crate::commands::status::gather::Gathered;
 use crate::commands::status::judge::{Judgement, judge, next};
 use crate::commands::status::screen;
 use crate::context::Context;
-use crate::domain::alert::Alert;
+use crate::domain::alert::{Alert, group};
 use crate::domain::status::{KpiReading, Readings};
 use crate::error::Result;
 use crate::output::block::Block;
@@ -82,7 +82,10 @@ impl Serialize for StatusReport {
         Data {
             headline: &self.judgement.headline,
             services: services(readings),
-            alerts: readings.alerts.iter().flatten().map(alert).collect(),
+            alerts: group(readings.alerts.as_deref().unwrap_or_default())
+                .iter()
+                .flat_map(|group| group.alerts.iter().map(|one| alert(one)))
+                .collect(),
             alerts_as_of: readings.alerts_as_of.map(rfc3339),
             targets: readings.targets.as_ref().map(|targets| {
                 let down = targets.down.iter().map(|(target, error)| json!({ "target": target, "error": error }));

@@ -12,16 +12,20 @@ use crate::clients::http::Effort;
 use crate::clients::service::scrape;
 use crate::config::schema::{Endpoint, Service};
 use crate::context::Context;
+use crate::domain::exposition::{Exposition, Sample};
 use crate::domain::kpi::{Kpi, KpiKind};
 use crate::domain::scrape::{KpiValue, NoValue, Snapshot, Window, evaluate, keep};
 use crate::domain::selector::Selector;
 use crate::domain::status::{KpiReading, Origin};
 use crate::error::{Error, Result};
 use crate::output::report::{Source, SourceState};
+use crate::output::view::compact;
 use crate::stores::cache::Cache;
 
 /// Endpoints that are scraped at the same time.
 const AT_ONCE: usize = 64;
+/// A sample that carries an older time is no answer any more: Prometheus' lookback.
+const LOOKBACK: TimeDelta = TimeDelta::minutes(5);
 /// Between the two scrapes of a first status.
 const PAUSE: Duration = Duration::from_secs(1);
 /// Scrapes are kept this far apart, for as long as the longest window.
@@ -41,6 +45,8 @@ struct Place<'a> {
     endpoint: &'a Endpoint,
     history: Vec<Snapshot>,
     current: Result<Snapshot>,
+    /// The age of samples that were left out for it.
+    stale: Option<TimeDelta>,
     took: Duration,
 }
 
@@ -63,6 +69,7 @@ pub(crate) async fn ask(
             let first = std::mem::replace(&mut place.current, again.current);
             // The first becomes the earlier one, whatever the cache held: that was too old, or nothing.
             place.history.extend(first.ok());
+            place.stale = again.stale;
             place.took = again.took;
         }
     }
@@ -97,7 +104,10 @@ async fn scrape_all<'a>(
     stream::iter(endpoints)
         .map(|(service, endpoint)| async move {
             let began = Instant::now();
-            let current = one(cx, service, endpoint, kpis, selectors).await;
+            let (current, stale) = match one(cx, service, endpoint, kpis, selectors).await {
+                Ok((snapshot, stale)) => (Ok(snapshot), stale),
+                Err(error) => (Err(error), None),
+            };
             let history = cache
                 .load::<Vec<Snapshot>>(&key(endpoint))
                 .unwrap_or_default();
@@ -106,6 +116,7 @@ async fn scrape_all<'a>(
                 endpoint,
                 history,
                 current,
+                stale,
                 took: began.elapsed(),
             }
         })
@@ -120,17 +131,35 @@ async fn one(
     endpoint: &Endpoint,
     kpis: &[Kpi],
     selectors: &[Selector],
-) -> Result<Snapshot> {
+) -> Result<(Snapshot, Option<TimeDelta>)> {
     let target = cx.target(&service.name, endpoint)?;
     let wanted = |name: &str| selectors.iter().any(|selector| selector.name() == name);
-    let (exposition, _) = scrape(cx.http()?, &target, "", Effort::Quick, wanted).await?;
-    Ok(keep(
-        Snapshot {
-            at: cx.clock.now(),
-            samples: exposition.samples,
-        },
-        kpis,
-    ))
+    let (exposition, answer) = scrape(cx.http()?, &target, "", Effort::Quick, wanted).await?;
+    let at = cx.clock.now();
+    // By the endpoint's own clock, where it tells: ours may be off.
+    let (samples, stale) = fresh(exposition, answer.date.unwrap_or(at));
+    Ok((keep(Snapshot { at, samples }, kpis), stale))
+}
+
+/// The samples that are of now, and the age of the youngest that is not.
+fn fresh(exposition: Exposition, now: DateTime<Utc>) -> (Vec<Sample>, Option<TimeDelta>) {
+    let age = |stamp: Option<f64>| {
+        // A time that is none is as old as can be.
+        stamp.map(|millis| {
+            DateTime::from_timestamp_millis(millis as i64).map_or(TimeDelta::MAX, |at| now - at)
+        })
+    };
+    let mut stale: Option<TimeDelta> = None;
+    let mut samples = exposition.samples;
+    let mut ages = exposition.stamps.into_iter().map(age);
+    samples.retain(|_| match ages.next().flatten() {
+        Some(age) if age > LOOKBACK => {
+            stale = Some(stale.map_or(age, |known| known.min(age)));
+            false
+        }
+        _ => true,
+    });
+    (samples, stale)
 }
 
 /// The KPI over the endpoints that answered, each against its own earlier scrape.
@@ -201,8 +230,21 @@ fn reading(kpi: &Kpi, places: &[Place<'_>]) -> KpiReading {
             Origin::Scrape,
             format!("{name}'s metrics: {}", error.reason()),
         ),
-        (Err(why), None) => KpiReading::unknown(kpi.clone(), Origin::Scrape, why.to_string()),
+        (Err(why), None) => {
+            let stale = places.iter().filter_map(|place| place.stale).min();
+            let why = match (stale, &why) {
+                (Some(age), NoValue::NoSeries { .. }) => {
+                    format!("{why} but such that are {} old", old(age))
+                }
+                _ => why.to_string(),
+            };
+            KpiReading::unknown(kpi.clone(), Origin::Scrape, why)
+        }
     }
+}
+
+fn old(age: TimeDelta) -> String {
+    compact(age.num_seconds().max(0).unsigned_abs())
 }
 
 /// The metrics path was our guess, and the service does not have it: nobody's fault.

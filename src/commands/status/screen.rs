@@ -33,7 +33,9 @@ pub(crate) fn blocks(report: &StatusReport, view: &View) -> Vec<Block> {
     }
     blocks.extend(targets(report, view));
     blocks.extend(sources(report, view));
-    for next in report.next.iter().take(2) {
+    let configured =
+        !report.gathered.sources.is_empty() || !report.gathered.readings.services.is_empty();
+    for next in report.next.iter().take(if configured { 2 } else { 3 }) {
         let Some(command) = &next.command else {
             continue;
         };

@@ -3,7 +3,7 @@
 //! What Prometheus 2.42 takes is taken; in blanks and metadata a little more is.
 //!
 //! Sources: Prometheus "Exposition formats" (text format 0.0.4), the OpenMetrics 1.0 text format,
-//! and for quoted UTF-8 names Prometheus 3. Types, help, timestamps and exemplars are checked for
+//! and for quoted UTF-8 names Prometheus 3. Types, help and exemplars are checked for
 //! form and left out.
 
 mod reader;
@@ -56,6 +56,8 @@ pub(crate) struct Sample {
 pub(crate) struct Exposition {
     /// The wanted samples in their order; of samples of the same series, the first.
     pub(crate) samples: Vec<Sample>,
+    /// The time that each sample carries, in milliseconds since the epoch; most carry none.
+    pub(crate) stamps: Vec<Option<f64>>,
     /// How many wanted samples were left out because their series had come before.
     pub(crate) duplicates: usize,
     /// How many samples there are in all, wanted or not.
@@ -96,13 +98,15 @@ pub(crate) fn parse(
             return Err(reader.error(&format!("more than {MAX_SAMPLES} samples")));
         }
         found.samples.push(sample);
+        found.stamps.push(reader.stamp());
     }
-    found.duplicates = drop_repeated(&mut found.samples);
+    found.duplicates = drop_repeated(&mut found);
     Ok(found)
 }
 
 /// Leaves the first sample of each series; says how many went.
-fn drop_repeated(samples: &mut Vec<Sample>) -> usize {
+fn drop_repeated(found: &mut Exposition) -> usize {
+    let samples = &mut found.samples;
     let mut order: Vec<usize> = (0..samples.len()).collect();
     let key = |at: &usize| (&samples[*at].name, &samples[*at].labels);
     order.sort_by(|a, b| key(a).cmp(&key(b)).then(a.cmp(b)));
@@ -113,6 +117,8 @@ fn drop_repeated(samples: &mut Vec<Sample>) -> usize {
     let before = samples.len();
     let mut flags = repeated.iter();
     samples.retain(|_| flags.next() == Some(&false));
+    let mut flags = repeated.iter();
+    found.stamps.retain(|_| flags.next() == Some(&false));
     before - samples.len()
 }
 

@@ -11,6 +11,8 @@ pub(super) struct Reader<'a> {
     at: usize,
     line: usize,
     format: Format,
+    /// The time of the latest sample, in milliseconds since the epoch, where it carries one.
+    stamp: Option<f64>,
 }
 
 impl<'a> Reader<'a> {
@@ -21,7 +23,13 @@ impl<'a> Reader<'a> {
             at: 0,
             line: 1,
             format,
+            stamp: None,
         }
+    }
+
+    /// The time that the latest sample carries, in milliseconds since the epoch.
+    pub(super) fn stamp(&self) -> Option<f64> {
+        self.stamp
     }
 
     /// An error at the current line.
@@ -171,8 +179,9 @@ impl<'a> Reader<'a> {
         }
         let value = self.number("a value")?;
         self.blanks();
+        self.stamp = None;
         if !matches!(self.peek(), None | Some(b'\n' | b'#')) {
-            self.timestamp()?;
+            self.stamp = Some(self.timestamp()?);
         }
         if self.format == Format::OpenMetrics && self.take(b'#') {
             self.exemplar()?;
@@ -273,18 +282,18 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// Whole milliseconds in the text format, seconds in OpenMetrics.
-    fn timestamp(&mut self) -> Result<(), ExpositionError> {
+    /// Whole milliseconds in the text format, seconds in OpenMetrics; returned in milliseconds.
+    fn timestamp(&mut self) -> Result<f64, ExpositionError> {
         let start = self.at;
         let time = self.number("a timestamp")?;
         let token = &self.body[start..self.at];
-        let valid = match self.format {
-            Format::Text => token.parse::<i64>().is_ok(),
-            Format::OpenMetrics => time.is_finite(),
+        let (valid, millis) = match self.format {
+            Format::Text => (token.parse::<i64>().is_ok(), time),
+            Format::OpenMetrics => (time.is_finite(), time * 1000.0),
         };
         self.blanks();
         if valid {
-            Ok(())
+            Ok(millis)
         } else {
             self.at = start;
             Err(self.expected("a timestamp"))

@@ -1,0 +1,8 @@
+//! The binary against real servers on loopback: Prometheus and Alertmanager as Debian packages them.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod query;
+mod status;
