@@ -31,6 +31,7 @@ use crate::config::environment::{Dirs, actor, fixed_now, hints};
 use crate::config::layers::Quick;
 use crate::context::{Clock, Context};
 use crate::domain::redact::redact_url;
+use crate::domain::shell::word;
 use crate::error::{Error, Result};
 use crate::output::Output;
 
@@ -94,7 +95,7 @@ fn context(
     let line: Vec<String> = args
         .iter()
         .skip(1)
-        .map(|arg| redact_url(&arg.to_string_lossy()))
+        .map(|arg| word(&redact_url(&arg.to_string_lossy())))
         .collect();
     Ok(Context::new(
         global,
