@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::context::Context;
 use crate::domain::undo::Undo;
 use crate::error::{Error, Result};
-use crate::output::block::Block;
+use crate::output::block::{Block, plain};
 use crate::output::prompt;
 use crate::stores::journal::Journal;
 
@@ -24,7 +24,7 @@ pub(crate) struct Plan {
     pub(crate) summary: String,
     /// The preview.
     pub(crate) preview: Vec<Block>,
-    /// The undo, as far as it is known before the act.
+    /// The undo, as far as it is known before the act: what `undo` looks for when the end is not in the audit log.
     pub(crate) undo: Option<Undo>,
     /// Takes effect on the safe side (expire, kill, abort): acts even when the audit log cannot be written.
     pub(crate) kill_switch: bool,
@@ -46,8 +46,8 @@ pub(crate) struct Done {
 pub(crate) enum Changed {
     /// `--dry-run`: nothing happened.
     Planned,
-    /// It happened.
-    Done { id: String, done: Done },
+    /// It happened. Without an id it is not in the audit log (a kill switch does not wait for that).
+    Done { id: Option<String>, done: Box<Done> },
 }
 
 /// The audit log of this user.
@@ -56,7 +56,7 @@ pub(crate) fn audit_log(cx: &Context) -> Journal {
 }
 
 impl Plan {
-    /// Asks, journals, acts.
+    /// Asks, journals, acts. With `--dry-run` it stops after the preview, which `--read-only` allows too.
     ///
     /// # Errors
     /// `Refused` (read-only, not confirmed), `Io` when the audit log cannot be written before the act, whatever the
@@ -66,46 +66,49 @@ impl Plan {
         cx: &Context,
         act: impl AsyncFnOnce(&Confirmed) -> Result<Done>,
     ) -> Result<Changed> {
-        if cx.is_read_only()? {
+        if cx.is_read_only()? && !cx.global.dry_run {
             return Err(Error::Refused {
                 why: format!("read-only: will not {}", self.summary),
-                hint: "leave out `--read-only`, or look at `read_only` in `liveops config show --origin`".into(),
+                hint: "leave out `--read-only`, or look at `read_only` in `liveops config show --origin`; `--dry-run` shows the plan".into(),
             });
         }
         let mut preview = self.preview.clone();
-        preview.push(Block::text(format!(
-            "{}{}",
-            self.summary,
-            if cx.global.dry_run {
-                " (dry run: nothing is changed)"
-            } else {
-                ""
-            }
-        )));
-        if cx.global.dry_run {
+        let tail = if cx.global.dry_run {
+            " (dry run: nothing is changed)"
+        } else {
+            ""
+        };
+        preview.push(Block::Whole(vec![plain(format!("{}{tail}", self.summary))]));
+        // A program reads the plan from the report, and wants no prose beside the one object of an error.
+        let read_by_person = prompt::can_prompt() || !cx.output.format().is_machine();
+        if (cx.global.dry_run || !cx.global.yes) && read_by_person {
             cx.output.show_plan(&preview, cx.clock.now());
-            return Ok(Changed::Planned);
         }
-        if !cx.global.yes {
-            cx.output.show_plan(&preview, cx.clock.now());
+        if cx.global.dry_run {
+            return Ok(Changed::Planned);
         }
         let confirmed = self.confirm(cx)?;
         let id = format!("c{:08x}", fastrand::u32(..));
-        self.begin(cx, &id)?;
+        let begun = self.begin(cx, &id)?;
         cx.interrupts.hold();
         let done = act(&confirmed).await;
         let written = self.end(cx, &id, &done);
         cx.interrupts.release();
         let done = done?;
-        if let Err(error) = written {
-            cx.output.error(&error);
-            return Err(Error::HalfDone {
+        match written {
+            Ok(ended) => Ok(Changed::Done {
+                id: (begun && ended).then_some(id),
+                done: Box::new(done),
+            }),
+            Err(error) => Err(Error::HalfDone {
                 done: self.summary,
-                left: "it is not in the audit log".into(),
-                command: "liveops audit verify".into(),
-            });
+                left: format!("its end is not in the audit log: {error}"),
+                command: match &done.undo {
+                    Some(undo) => cx.command(&undo.by_hand()),
+                    None => cx.command(&format!("audit show {id}")),
+                },
+            }),
         }
-        Ok(Changed::Done { id, done })
     }
 
     fn confirm(&self, cx: &Context) -> Result<Confirmed> {
@@ -138,7 +141,8 @@ impl Plan {
         }
     }
 
-    fn begin(&self, cx: &Context, id: &str) -> Result<()> {
+    /// Writes the beginning down; `false` when a kill switch goes on without.
+    fn begin(&self, cx: &Context, id: &str) -> Result<bool> {
         let data = json!({
             "id": id,
             "action": self.action,
@@ -150,18 +154,18 @@ impl Plan {
         });
         let written = audit_log(cx).append(cx.clock.now(), &cx.actor, "change.begun", data);
         match written {
-            Ok(_) => Ok(()),
+            Ok(_) => Ok(true),
             Err(error) if self.kill_switch => {
                 cx.output.warn(&format!(
                     "the audit log cannot be written, going on: {error}"
                 ));
-                Ok(())
+                Ok(false)
             }
             Err(error) => Err(error),
         }
     }
 
-    fn end(&self, cx: &Context, id: &str, done: &Result<Done>) -> Result<()> {
+    fn end(&self, cx: &Context, id: &str, done: &Result<Done>) -> Result<bool> {
         let (kind, data) = match done {
             Ok(done) => (
                 "change.done",
@@ -173,11 +177,11 @@ impl Plan {
             ),
         };
         match audit_log(cx).append(cx.clock.now(), &cx.actor, kind, data) {
-            Ok(_) => Ok(()),
+            Ok(_) => Ok(true),
             Err(error) if self.kill_switch => {
                 cx.output
-                    .warn(&format!("it is done, but not in the audit log: {error}"));
-                Ok(())
+                    .warn(&format!("its end is not in the audit log: {error}"));
+                Ok(false)
             }
             Err(error) => Err(error),
         }

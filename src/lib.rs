@@ -32,6 +32,7 @@ use crate::config::layers::Quick;
 use crate::context::{Clock, Context};
 use crate::domain::duration;
 use crate::domain::redact::redact_url;
+use crate::domain::shell::word;
 use crate::error::{Error, Result};
 use crate::output::format::Format;
 use crate::output::{Colour, Output, TerminalHints};
@@ -145,7 +146,7 @@ fn context(
     let line: Vec<String> = args
         .iter()
         .skip(1)
-        .map(|arg| redact_url(&arg.to_string_lossy()))
+        .map(|arg| word(&redact_url(&arg.to_string_lossy())))
         .collect();
     Ok(Context::new(
         global,

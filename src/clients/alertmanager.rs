@@ -3,15 +3,14 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use reqwest::Method;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::change::Confirmed;
+use crate::clients::alertmanager_wire::{AlertWire, SilenceWire, routing};
 use crate::clients::http::{Answer, Effort, Http, Request, Target};
-use crate::clients::prometheus_wire::runbook;
-use crate::domain::alert::{Alert, AlertState};
-use crate::domain::labels::Labels;
+use crate::domain::alert::Alert;
 use crate::domain::matcher::Matcher;
+use crate::domain::paging::Routing;
 use crate::domain::silence::{Draft, Silence, SilenceState};
 use crate::error::{Error, Result};
 
@@ -23,106 +22,6 @@ pub(crate) struct Alertmanager<'a> {
     effort: Effort,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct AlertWire {
-    labels: Labels,
-    #[serde(default)]
-    annotations: Labels,
-    starts_at: DateTime<Utc>,
-    fingerprint: String,
-    status: StatusWire,
-    #[serde(default)]
-    receivers: Vec<ReceiverWire>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct StatusWire {
-    #[serde(default)]
-    silenced_by: Vec<String>,
-    #[serde(default)]
-    inhibited_by: Vec<String>,
-    /// Since 0.28.
-    #[serde(default)]
-    muted_by: Vec<String>,
-}
-
-#[derive(Debug, Deserialize)]
-struct ReceiverWire {
-    name: String,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct SilenceWire {
-    id: String,
-    status: SilenceStatusWire,
-    matchers: Vec<Matcher>,
-    starts_at: DateTime<Utc>,
-    ends_at: DateTime<Utc>,
-    created_by: String,
-    comment: String,
-}
-
-#[derive(Debug, Deserialize)]
-struct SilenceStatusWire {
-    state: String,
-}
-
-impl AlertWire {
-    fn into_domain(self) -> Alert {
-        let state = if !self.status.silenced_by.is_empty() {
-            AlertState::Silenced
-        } else if !self.status.inhibited_by.is_empty() {
-            AlertState::Inhibited
-        } else if !self.status.muted_by.is_empty() {
-            AlertState::Muted
-        } else {
-            AlertState::Firing
-        };
-        Alert {
-            name: self.labels.get("alertname").cloned().unwrap_or_default(),
-            state,
-            severity: self.labels.get("severity").cloned(),
-            runbook: runbook(&self.annotations),
-            since: Some(self.starts_at),
-            labels: self.labels,
-            annotations: self.annotations,
-            fingerprint: Some(self.fingerprint),
-            silenced_by: self.status.silenced_by,
-            inhibited_by: self.status.inhibited_by,
-            receivers: self
-                .receivers
-                .into_iter()
-                .map(|receiver| receiver.name)
-                .collect(),
-        }
-    }
-}
-
-impl SilenceWire {
-    fn into_domain(self) -> Silence {
-        let state = match self.status.state.as_str() {
-            "pending" => SilenceState::Pending,
-            "expired" => SilenceState::Expired,
-            _ => SilenceState::Active,
-        };
-        let draft = Draft {
-            matchers: self.matchers,
-            starts_at: self.starts_at,
-            ends_at: self.ends_at,
-            created_by: self.created_by,
-            comment: self.comment,
-        };
-        Silence {
-            id: self.id,
-            state,
-            draft,
-        }
-    }
-}
-
 impl<'a> Alertmanager<'a> {
     /// A client; nothing is sent yet.
     pub(crate) fn new(http: &'a Http, target: Target, effort: Effort) -> Self {
@@ -131,11 +30,6 @@ impl<'a> Alertmanager<'a> {
             target,
             effort,
         }
-    }
-
-    /// Its URL, for messages.
-    pub(crate) fn url(&self) -> String {
-        self.target.url()
     }
 
     /// Every alert that it holds, the silenced and inhibited ones too; with matchers only those that satisfy them.
@@ -163,31 +57,23 @@ impl<'a> Alertmanager<'a> {
         Ok(wires.into_iter().map(SilenceWire::into_domain).collect())
     }
 
-    /// One silence.
+    /// One silence; the beginning of its id is enough where only one begins so.
     ///
     /// # Errors
-    /// `NotFound`, with the silences that are not expired.
+    /// `NotFound`, with the silences that are not expired; `Usage` when several begin so.
     pub(crate) async fn silence(&self, id: &str) -> Result<Silence> {
-        let silences = self.silences().await?;
-        let candidates = || {
-            silences
-                .iter()
-                .filter(|silence| silence.state != SilenceState::Expired)
-                .map(|silence| silence.id.clone())
-        };
-        let missing = Error::NotFound {
-            what: "silence",
-            name: id.to_owned(),
-            candidates: candidates().collect(),
-        };
-        // The beginning of an id is enough, when it is the beginning of one only.
-        let mut found = silences
-            .iter()
-            .filter(|silence| silence.id == id || (id.len() >= 4 && silence.id.starts_with(id)));
-        match (found.next(), found.next()) {
-            (Some(only), None) => Ok(only.clone()),
-            _ => Err(missing),
-        }
+        pick(&self.silences().await?, id)
+    }
+
+    /// Who is told, and when, as far as its configuration says.
+    ///
+    /// # Errors
+    /// As every call.
+    pub(crate) async fn routing(&self) -> Result<Routing> {
+        let (version, answer) = self.version().await?;
+        let status: Value = answer.json()?;
+        let original = status.pointer("/config/original").and_then(Value::as_str);
+        Ok(routing(&version, original.unwrap_or_default()))
     }
 
     /// Its version, and the answer for latency and clock.
@@ -209,44 +95,43 @@ impl<'a> Alertmanager<'a> {
     }
 
     /// Adds a silence, or with `id` changes one, and returns its id. When the answer is lost it looks whether the
-    /// silence is there before it would try again, so that there is never a second one.
+    /// silence is there before it tries again, and once more afterwards, so that there is never a second one.
     ///
     /// # Errors
-    /// As every call; the silence is then surely not there, or the error says that this is not known.
+    /// As every call. After `Timeout`, `Unreachable` or `Malformed` it is not there as far as can be seen, or could
+    /// not be looked for.
     pub(crate) async fn set_silence(
         &self,
         draft: &Draft,
         id: Option<&str>,
-        confirmed: &Confirmed,
-    ) -> Result<String> {
-        match self.post_silence(draft, id).await {
-            Err(
-                error @ (Error::Timeout { .. }
-                | Error::Unreachable { .. }
-                | Error::Malformed { .. }),
-            ) => match self.find(draft).await {
-                Ok(Some(found)) => Ok(found),
-                // It did not arrive. One more try; the same look follows if that is lost, too.
-                Ok(None) if !matches!(error, Error::Malformed { .. }) => {
-                    self.retry_silence(draft, id, confirmed, error).await
-                }
-                _ => Err(error),
-            },
-            done => done,
-        }
-    }
-
-    async fn retry_silence(
-        &self,
-        draft: &Draft,
-        id: Option<&str>,
         _confirmed: &Confirmed,
-        first: Error,
     ) -> Result<String> {
-        match self.post_silence(draft, id).await {
-            Ok(id) => Ok(id),
-            Err(_) => Ok(self.find(draft).await.ok().flatten().ok_or(first)?),
+        let lost = match self.post_silence(draft, id).await {
+            Err(error) if is_open(&error) => error,
+            answered => return answered,
+        };
+        // Not to know is worse than to be late.
+        self.http.restart();
+        match self.live_like(draft).await {
+            Ok(found) if !found.is_empty() => return Ok(found[0].clone()),
+            // It did not arrive; what was answered senselessly once would be so again.
+            Ok(_) if !matches!(lost, Error::Malformed { .. }) => {}
+            _ => return Err(lost),
         }
+        let second = self.post_silence(draft, id).await;
+        self.http.restart();
+        let found = self.live_like(draft).await.unwrap_or_default();
+        let kept = match (second, found.first()) {
+            (Ok(id), _) => id,
+            (Err(_), Some(id)) => id.clone(),
+            (Err(error), None) if is_open(&error) => return Err(lost),
+            (Err(error), None) => return Err(error),
+        };
+        // The first may have been under way all the time.
+        for twin in found.iter().filter(|id| **id != kept) {
+            self.delete_silence(twin).await?;
+        }
+        Ok(kept)
     }
 
     async fn post_silence(&self, draft: &Draft, id: Option<&str>) -> Result<String> {
@@ -276,12 +161,13 @@ impl<'a> Alertmanager<'a> {
             .to_owned())
     }
 
-    async fn find(&self, draft: &Draft) -> Result<Option<String>> {
-        let silences = self.silences().await?;
-        let same = |silence: &&Silence| {
+    /// Ids of the silences that are not expired and are the same as this one.
+    async fn live_like(&self, draft: &Draft) -> Result<Vec<String>> {
+        let same = |silence: &Silence| {
             silence.state != SilenceState::Expired && silence.draft.is_same(draft)
         };
-        Ok(silences.iter().find(same).map(|silence| silence.id.clone()))
+        let silences = self.silences().await?.into_iter();
+        Ok(silences.filter(same).map(|silence| silence.id).collect())
     }
 
     /// Expires a silence: its alerts page again at once. Expiring twice is no error.
@@ -289,20 +175,27 @@ impl<'a> Alertmanager<'a> {
     /// # Errors
     /// As every call.
     pub(crate) async fn expire_silence(&self, id: &str, _confirmed: &Confirmed) -> Result<()> {
-        let request = || Request::change(Method::DELETE, format!("api/v2/silence/{id}"), None);
-        match self.http.send(&self.target, request()).await {
-            // Expiring is the same once or twice, so a lost answer is simply asked for again.
-            Err(Error::Timeout { .. } | Error::Unreachable { .. }) => {}
-            answered => return answered?.ok().map(drop),
-        }
-        match self.http.send(&self.target, request()).await?.ok() {
-            Err(Error::Rejected { .. })
-                if self.silence(id).await?.state == SilenceState::Expired =>
-            {
-                Ok(())
+        // To be expired is the same once or twice, so a lost answer is simply asked for again.
+        let answered = match self.delete_silence(id).await {
+            Err(error) if is_open(&error) => {
+                self.http.restart();
+                self.delete_silence(id).await
             }
-            done => done.map(drop),
+            answered => answered,
+        };
+        match answered {
+            // Alertmanager refuses to expire what is expired (500 before 0.27, 404 or 400 since).
+            Err(error @ Error::Rejected { .. }) => match self.silence(id).await {
+                Ok(silence) if silence.state == SilenceState::Expired => Ok(()),
+                _ => Err(error),
+            },
+            answered => answered,
         }
+    }
+
+    async fn delete_silence(&self, id: &str) -> Result<()> {
+        let request = Request::change(Method::DELETE, format!("api/v2/silence/{id}"), None);
+        self.http.send(&self.target, request).await?.ok().map(drop)
     }
 
     async fn get(&self, request: Request) -> Result<Answer> {
@@ -310,5 +203,69 @@ impl<'a> Alertmanager<'a> {
             .send(&self.target, request.effort(self.effort))
             .await?
             .ok()
+    }
+}
+
+/// Does the error leave open whether the request was carried out?
+fn is_open(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Timeout { .. } | Error::Unreachable { .. } | Error::Malformed { .. }
+    )
+}
+
+/// The shortest beginning of an id that is taken for it.
+const SHORTEST: usize = 4;
+
+/// The silence with this id, or the only one whose id begins so.
+///
+/// # Errors
+/// As [`Alertmanager::silence`].
+pub(crate) fn pick(silences: &[Silence], id: &str) -> Result<Silence> {
+    if let Some(exact) = silences.iter().find(|silence| silence.id == id) {
+        return Ok(exact.clone());
+    }
+    let begins = |silence: &&Silence| id.len() >= SHORTEST && silence.id.starts_with(id);
+    let found: Vec<&Silence> = silences.iter().filter(begins).collect();
+    match found.as_slice() {
+        [only] => Ok((*only).clone()),
+        [] => Err(Error::NotFound {
+            what: "silence",
+            name: id.to_owned(),
+            candidates: silences
+                .iter()
+                .filter(|silence| silence.state != SilenceState::Expired)
+                .map(|silence| silence.id.clone())
+                .collect(),
+        }),
+        several => Err(Error::usage(
+            format!("the ids of {} silences begin with `{id}`", several.len()),
+            format!("type more of it, such as `{}`", several[0].id),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_may_be_shortened_while_it_is_the_only_one() {
+        let silence = |id: &str| Silence {
+            id: id.into(),
+            state: SilenceState::Active,
+            draft: Draft {
+                matchers: Vec::new(),
+                starts_at: DateTime::default(),
+                ends_at: DateTime::default(),
+                created_by: String::new(),
+                comment: String::new(),
+            },
+        };
+        let all = || vec![silence("abcd-1"), silence("abcd-2"), silence("efgh-3")];
+        assert_eq!(pick(&all(), "efgh").expect("the only one").id, "efgh-3");
+        assert_eq!(pick(&all(), "abcd-1").expect("exact").id, "abcd-1");
+        assert_eq!(pick(&all(), "abcd").unwrap_err().kind(), "usage");
+        assert_eq!(pick(&all(), "efg").unwrap_err().kind(), "not_found");
     }
 }

@@ -1,6 +1,7 @@
 //! What it talks to: one file an outside system; request in, domain type out, a deadline on every call.
 
 pub(crate) mod alertmanager;
+mod alertmanager_wire;
 pub(crate) mod clickhouse;
 pub(crate) mod http;
 pub(crate) mod kubectl;

@@ -206,6 +206,8 @@ pub(crate) struct RulesWire {
 struct GroupWire {
     name: String,
     #[serde(default)]
+    interval: f64,
+    #[serde(default)]
     rules: Vec<RuleWire>,
 }
 
@@ -222,6 +224,7 @@ struct RuleWire {
     last_error: String,
     #[serde(default)]
     evaluation_time: f64,
+    last_evaluation: Option<DateTime<Utc>>,
     #[serde(default)]
     state: String,
     #[serde(default)]
@@ -236,8 +239,11 @@ struct RuleWire {
 
 impl RulesWire {
     pub(crate) fn into_domain(self) -> Vec<Rule> {
-        let rule = |group: &str, wire: RuleWire| Rule {
+        let rule = |group: &str, interval: f64, wire: RuleWire| Rule {
             group: group.to_owned(),
+            interval,
+            // Go's zero time means never.
+            last_evaluation: wire.last_evaluation.filter(|at| at.timestamp() > 0),
             name: wire.name,
             expression: wire.query,
             health: wire.health,
@@ -262,7 +268,7 @@ impl RulesWire {
                 group
                     .rules
                     .into_iter()
-                    .map(|wire| rule(&group.name, wire))
+                    .map(|wire| rule(&group.name, group.interval, wire))
                     .collect::<Vec<_>>()
             })
             .collect()

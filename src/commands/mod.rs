@@ -2,6 +2,7 @@
 
 pub(crate) mod alerts;
 pub(crate) mod audit;
+pub(crate) mod changed;
 pub(crate) mod complete;
 pub(crate) mod completions;
 pub(crate) mod config;

@@ -238,7 +238,7 @@ mod tests {
         let mut swapped = lines.clone();
         swapped.swap(1, 2);
         assert!(!faults(&swapped, &head).is_empty());
-        let mut spaced = lines.clone();
+        let mut spaced = lines;
         spaced[2] = spaced[2].replacen("\"seq\":", "\"seq\": ", 1);
         assert!(
             !faults(&spaced, &head).is_empty(),

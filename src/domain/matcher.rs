@@ -30,10 +30,29 @@ pub(crate) enum MatcherError {
     Name(String),
     #[error("`{value}` is no regular expression: {reason}")]
     Regex { value: String, reason: String },
+    #[error("`{0}` has a quote that does not close")]
+    Quote(String),
 }
 
-/// Texts that no rule names: what matches all of them matches nearly everything.
-const PROBES: [&str; 3] = ["zq-7f3a-unlikely", "9Q", "some other value, with spaces"];
+/// Families of values, none of which a rule would name one by one: what accepts every one of a family accepts nearly
+/// every value that there is (texts of any kind; names of alerts; names and addresses of machines).
+const FAMILIES: [&[&str]; 3] = [
+    &["zq-7f3a-unlikely", "9Q", "some other value, with spaces"],
+    &[
+        "AardvarkLost",
+        "KubePodCrashLooping",
+        "QueueFull99",
+        "ZebraUnlikely",
+    ],
+    &[
+        "a7-unlikely.example",
+        "game-backend-0",
+        "us-east-1b",
+        "zq-node-17:9100",
+    ],
+];
+/// The words of `severity`: whoever lists them all means everything.
+const SEVERITIES: &[&str] = &["critical", "high", "warning", "medium", "low", "info"];
 
 impl Matcher {
     /// Reads one matcher; the value may be in double quotes. A bare word is `alertname="word"`, as in amtool.
@@ -76,9 +95,14 @@ impl Matcher {
         if name.is_empty() || !name.char_indices().all(valid) {
             return Err(MatcherError::Name(name.into()));
         }
+        let value = value.trim();
+        let quoted = value.len() > 1 && value.starts_with('"') && value.ends_with('"');
+        if !quoted && (value.starts_with('"') || value.ends_with('"')) {
+            return Err(MatcherError::Quote(text.into()));
+        }
         let matcher = Self {
             name: name.into(),
-            value: unquote(value.trim()),
+            value: unquote(value),
             is_regex,
             is_equal,
         };
@@ -98,8 +122,32 @@ impl Matcher {
         Ok(matcher)
     }
 
+    /// Reads several arguments; one may also be a whole list as [`show`] writes it: `{a="x", b=~"y"}`.
+    ///
+    /// # Errors
+    /// What is wrong with the first bad one.
+    pub(crate) fn parse_all(texts: &[String]) -> Result<Vec<Self>, MatcherError> {
+        let mut all = Vec::new();
+        for text in texts {
+            let list = text
+                .trim()
+                .strip_prefix('{')
+                .and_then(|text| text.strip_suffix('}'));
+            match list {
+                None => all.push(Self::parse(text)?),
+                Some(list) => {
+                    for part in split(list) {
+                        all.push(Self::parse(part)?);
+                    }
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    /// Anchored, and `.` is no newline: as Alertmanager compiles it (`labels.NewMatcher`).
     fn regex(&self) -> Result<Regex, regex::Error> {
-        Regex::new(&format!("^(?s:{})$", self.value))
+        Regex::new(&format!("^(?:{})$", self.value))
     }
 
     /// Does a label set satisfy it?
@@ -118,7 +166,18 @@ impl Matcher {
 
     /// Does it accept (nearly) any value, so that it narrows nothing?
     pub(crate) fn is_broad(&self) -> bool {
-        PROBES.iter().all(|probe| self.accepts(probe))
+        let all = |family: &[&str]| family.iter().all(|value| self.accepts(value));
+        FAMILIES.into_iter().any(all) || (self.name == "severity" && all(SEVERITIES))
+    }
+
+    /// Does it accept an alert that has no such label? Alone, it then accepts every alert of every other team.
+    pub(crate) fn accepts_missing(&self) -> bool {
+        self.accepts("")
+    }
+
+    /// The one value that it accepts, if it is `name="value"`.
+    pub(crate) fn exact(&self) -> Option<&str> {
+        (self.is_equal && !self.is_regex).then_some(&self.value)
     }
 
     /// As one writes it: `name=~"value"`.
@@ -150,6 +209,26 @@ pub(crate) fn show(matchers: &[Matcher]) -> String {
             .collect::<Vec<_>>()
             .join(", ")
     )
+}
+
+/// The parts between the commas that stand outside quotes; empty ones are left out.
+fn split(list: &str) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let (mut start, mut quoted, mut escaped) = (0, false, false);
+    for (at, c) in list.char_indices() {
+        match c {
+            ',' if !quoted => {
+                parts.push(&list[start..at]);
+                start = at + 1;
+            }
+            '"' if !escaped => quoted = !quoted,
+            _ => {}
+        }
+        escaped = c == '\\' && !escaped;
+    }
+    parts.push(&list[start..]);
+    parts.retain(|part| !part.trim().is_empty());
+    parts
 }
 
 fn unquote(text: &str) -> String {
@@ -199,9 +278,17 @@ mod tests {
                 "{text}"
             );
         }
-        for text in ["", "=x", "1a=x", "a=~(", "a b=c"] {
+        for text in ["", "=x", "1a=x", "a=~(", "a b=c", "a=\"x", "a=x\"", "a=\""] {
             assert!(Matcher::parse(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn reads_back_what_it_shows() {
+        let texts = ["X".to_owned(), "{a=\"x,\\\"y\", b=~\"c|d\", }".to_owned()];
+        let all = Matcher::parse_all(&texts).expect("valid");
+        assert_eq!(show(&all), r#"{alertname="X", a="x,\"y", b=~"c|d"}"#);
+        assert_eq!(Matcher::parse_all(&[show(&all)]), Ok(all));
     }
 
     #[test]
@@ -233,6 +320,12 @@ mod tests {
             ("a=x", false),
             ("a=~x.*", false),
             ("a=~[a-z]+", false),
+            ("alertname=~[A-Z].*", true),
+            ("alertname=~Game.*", false),
+            ("instance=~[a-z].*", true),
+            ("region=~eu.*|us.*", false),
+            ("severity=~critical|high|warning|medium|low|info", true),
+            ("severity=~high|low", false),
         ] {
             assert_eq!(
                 Matcher::parse(text).expect("valid").is_broad(),

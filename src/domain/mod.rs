@@ -1,6 +1,7 @@
 //! What it means: pure and synchronous. Nothing here does IO, reads a clock, or knows a terminal.
 
 pub(crate) mod alert;
+pub(crate) mod alert_filter;
 pub(crate) mod breaker;
 pub(crate) mod duration;
 pub(crate) mod exposition;
@@ -12,13 +13,17 @@ pub(crate) mod labels;
 pub(crate) mod level;
 pub(crate) mod matcher;
 pub(crate) mod number;
+pub(crate) mod paging;
 pub(crate) mod presence;
+pub(crate) mod probe;
 pub(crate) mod promql;
 pub(crate) mod quantity;
+pub(crate) mod record;
 pub(crate) mod redact;
 pub(crate) mod scrape;
 pub(crate) mod selector;
 pub(crate) mod series;
+pub(crate) mod shell;
 pub(crate) mod silence;
 pub(crate) mod skew;
 pub(crate) mod standing;

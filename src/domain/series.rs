@@ -105,6 +105,10 @@ pub(crate) struct Rule {
     pub(crate) last_error: String,
     /// Seconds that the last evaluation took.
     pub(crate) evaluation: f64,
+    /// When it was evaluated last; `None` before the first time.
+    pub(crate) last_evaluation: Option<DateTime<Utc>>,
+    /// Seconds between two evaluations, from its group.
+    pub(crate) interval: f64,
 }
 
 /// What only an alerting rule has.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::domain::labels::Labels;
 use crate::domain::matcher::{Matcher, show};
 
 /// A silence that does not exist yet.
@@ -44,19 +45,28 @@ impl Draft {
         )
     }
 
-    /// Is this the same silence, as far as somebody who lost the answer can tell?
+    /// Is this the same silence, as far as somebody who lost the answer can tell? The start does not count: a past
+    /// one becomes the moment at which Alertmanager got it.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.has_same_matchers(other)
+            && self.ends_at.timestamp() == other.ends_at.timestamp()
+            && self.created_by == other.created_by
+            && self.comment == other.comment
+    }
+
+    /// Does it hide the same alerts? The order of matchers does not count.
+    pub(crate) fn has_same_matchers(&self, other: &Self) -> bool {
         let key = |draft: &Self| {
             let mut matchers: Vec<String> = draft.matchers.iter().map(Matcher::show).collect();
             matchers.sort();
-            (
-                matchers,
-                draft.ends_at.timestamp(),
-                draft.created_by.clone(),
-                draft.comment.clone(),
-            )
+            matchers
         };
         key(self) == key(other)
+    }
+
+    /// Does it hide an alert with these labels, while it lasts?
+    pub(crate) fn hides(&self, labels: &Labels) -> bool {
+        self.matchers.iter().all(|matcher| matcher.matches(labels))
     }
 }
 
@@ -65,11 +75,20 @@ impl Draft {
 pub(crate) enum Unsafe {
     #[error("{0} would silence (nearly) every alert, also those that nobody has thought of yet")]
     Everything(String),
+    #[error(
+        "{shown} hides nothing, ever: no alert has two values of `{label}`; write `{label}=~{either}` for either of them"
+    )]
+    Contradiction {
+        shown: String,
+        label: String,
+        either: String,
+    },
     #[error("a silence of {asked} is longer than the cap of {cap}")]
     TooLong { asked: String, cap: String },
 }
 
-/// Refuses what nobody should type at 3 am. `force` lifts the cap on the length, never the first rule.
+/// Refuses what nobody should type at 3 am. `force` lifts the cap on the length, never the other rules. At least one
+/// matcher must narrow: refuse both a missing label and some values that a label may well have.
 ///
 /// # Errors
 /// Why it is unsafe.
@@ -79,8 +98,16 @@ pub(crate) fn check(
     cap: Duration,
     force: bool,
 ) -> Result<(), Unsafe> {
-    if matchers.iter().all(Matcher::is_broad) {
+    let narrows = |matcher: &Matcher| !matcher.is_broad() && !matcher.accepts_missing();
+    if !matchers.iter().any(narrows) {
         return Err(Unsafe::Everything(show(matchers)));
+    }
+    if let Some((label, values)) = contradiction(matchers) {
+        return Err(Unsafe::Contradiction {
+            shown: show(matchers),
+            label: label.to_owned(),
+            either: values.join("|"),
+        });
     }
     if length > cap && !force {
         let human = crate::domain::duration::human;
@@ -90,6 +117,20 @@ pub(crate) fn check(
         });
     }
     Ok(())
+}
+
+/// A label that is said to have two values at once.
+fn contradiction(matchers: &[Matcher]) -> Option<(&str, Vec<&str>)> {
+    matchers.iter().find_map(|matcher| {
+        let mut values: Vec<&str> = matchers
+            .iter()
+            .filter(|other| other.name == matcher.name)
+            .filter_map(Matcher::exact)
+            .collect();
+        values.sort_unstable();
+        values.dedup();
+        (values.len() > 1).then_some((matcher.name.as_str(), values))
+    })
 }
 
 #[cfg(test)]
@@ -118,12 +159,32 @@ mod tests {
             check(&[], hours(1), hours(4), false),
             Err(Unsafe::Everything(_))
         ));
+        // Every alert lacks this label; Alertmanager itself refuses such a silence.
+        for text in ["nosuchlabel=", "region=~eu|", "severity!~critical"] {
+            assert!(
+                matches!(
+                    check(&matchers(&[text]), hours(1), hours(4), true),
+                    Err(Unsafe::Everything(_))
+                ),
+                "{text}"
+            );
+        }
+        let twice = check(&matchers(&["Down", "Slow"]), hours(1), hours(4), false).unwrap_err();
+        assert!(
+            twice.to_string().contains("alertname=~Down|Slow"),
+            "{twice}"
+        );
         assert!(matches!(
             check(&matchers(&["a=x"]), hours(5), hours(4), false),
             Err(Unsafe::TooLong { .. })
         ));
         assert_eq!(
-            check(&matchers(&["a=x", "b=~.*"]), hours(5), hours(4), true),
+            check(
+                &matchers(&["a=x", "b=~.*", "c!=y"]),
+                hours(5),
+                hours(4),
+                true
+            ),
             Ok(())
         );
     }

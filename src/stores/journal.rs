@@ -85,6 +85,10 @@ impl Journal {
     /// # Errors
     /// `Io`.
     pub(crate) fn read(&self) -> Result<Reading> {
+        // Held while reading where it can be, so that no line is seen half-written. The head comes first in any
+        // case: a line that is appended in between must not look like one that was removed.
+        let _lock = self.lock_shared();
+        let known = self.known_head();
         let text = match fs::read(&self.path) {
             Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
             Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
@@ -94,7 +98,7 @@ impl Journal {
             Some(end) => text.split_at(end + 1),
             None => ("", text.as_str()),
         };
-        let (events, faults) = verify(whole.lines(), self.known_head().as_ref());
+        let (events, faults) = verify(whole.lines(), known.as_ref());
         Ok(Reading {
             events,
             faults,
@@ -229,7 +233,7 @@ impl Journal {
             match file.try_lock() {
                 Ok(()) => return Ok(file),
                 Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
-                    std::thread::sleep(Duration::from_millis(5))
+                    std::thread::sleep(Duration::from_millis(5));
                 }
                 Err(TryLockError::WouldBlock) => {
                     return Err(Error::Locked {
@@ -237,6 +241,21 @@ impl Journal {
                     });
                 }
                 Err(TryLockError::Error(source)) => return Err(self.io("lock", source)),
+            }
+        }
+    }
+
+    /// Waits for a writer to finish. A folder that cannot be written to has no writers, and no lock to hold.
+    fn lock_shared(&self) -> Option<File> {
+        let file = File::open(self.beside("lock")).ok()?;
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match file.try_lock_shared() {
+                Ok(()) => return Some(file),
+                Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                Err(_) => return None,
             }
         }
     }
@@ -365,6 +384,26 @@ mod tests {
             "the next append does not hide it: {:?}",
             reading.faults
         );
+    }
+
+    #[test]
+    fn a_reader_between_two_writes_sees_no_fault() {
+        let (_dir, journal) = journal();
+        std::thread::scope(|scope| {
+            let writer = journal.clone();
+            let work = scope.spawn(move || {
+                for n in 0..100 {
+                    writer
+                        .append(at(), "ada", "note", json!({ "n": n }))
+                        .expect("append");
+                }
+            });
+            while !work.is_finished() {
+                let reading = journal.read().expect("read");
+                assert!(reading.faults.is_empty(), "{:?}", reading.faults);
+                assert!(reading.torn.is_none(), "{:?}", reading.torn);
+            }
+        });
     }
 
     #[test]

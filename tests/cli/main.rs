@@ -5,15 +5,25 @@
 mod support;
 
 #[cfg(feature = "demo")]
+mod alertmanager_stub;
+mod alerts;
+mod audit;
+mod config;
 mod demo;
+mod doctor;
 mod envelope;
+mod explain;
 mod generated;
 mod health;
 mod help;
+mod init;
 mod query;
 mod scraped;
 mod secrets;
+mod silence;
 mod status;
 mod terminal;
+mod trust;
+mod undo;
 mod untrusted;
 mod watch;

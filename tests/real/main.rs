@@ -4,5 +4,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod alerts;
+mod doctor;
 mod query;
+mod silence;
 mod status;

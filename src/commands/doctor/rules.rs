@@ -171,6 +171,8 @@ mod tests {
     fn rule(name: &str, health: &str, evaluation: f64, runbook: Option<&str>) -> Rule {
         let annotation = |key: &str| (key.to_owned(), "docs/x.md".to_owned());
         Rule {
+            interval: 15.0,
+            last_evaluation: None,
             group: "g".into(),
             name: name.into(),
             expression: "up == 'x'".into(),

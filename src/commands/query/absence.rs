@@ -106,7 +106,11 @@ mod tests {
                 Some("up"),
             ),
         ] {
-            let found = judge(promql, &[wanted.to_owned()], &names.iter().cloned().collect());
+            let found = judge(
+                promql,
+                &[wanted.to_owned()],
+                &names.iter().cloned().collect(),
+            );
             assert_eq!(found.hints, [hint]);
             assert_eq!(found.next.as_deref(), next);
         }

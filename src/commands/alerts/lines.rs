@@ -1,0 +1,171 @@
+//! Groups of alerts as lines of a screen: mark, name, severity, how many, for how long, and where they differ.
+
+use chrono::{DateTime, Utc};
+
+use crate::commands::tone;
+use crate::domain::alert::{Alert, AlertState, Group};
+use crate::output::block::{Block, Span, Tone, plain, span};
+use crate::output::view::{View, compact};
+
+/// Names are given no more room than this, so that the rest of the line is seen, too.
+const NAME_ROOM: usize = 34;
+/// Values of a label beyond these are counted, not listed.
+const VALUES: usize = 3;
+
+/// The groups, one a line, with the runbook below those that call for attention; at most `most` groups.
+pub(crate) fn groups(groups: &[Group<'_>], most: usize, view: &View) -> Vec<Block> {
+    let shown = &groups[..groups.len().min(most)];
+    let width = |text: fn(&Group<'_>) -> usize, room: usize| {
+        shown.iter().map(text).max().unwrap_or(0).min(room)
+    };
+    let name = width(|group| group.name.chars().count(), NAME_ROOM);
+    let severity = width(|group| severity(group).chars().count(), 12);
+    let mut blocks = Vec::new();
+    for group in shown {
+        blocks.push(line(group, name, severity, view));
+        let urgent = matches!(group.state, AlertState::Firing | AlertState::Pending);
+        if let (true, Some(runbook)) = (urgent, group.runbook) {
+            blocks.push(Block::Whole(vec![
+                span("    runbook: ", Tone::Dim),
+                plain(runbook),
+            ]));
+        }
+    }
+    if groups.len() > shown.len() {
+        blocks.push(Block::Line(vec![span(
+            format!("  and {} more groups", groups.len() - shown.len()),
+            Tone::Dim,
+        )]));
+    }
+    blocks
+}
+
+fn severity<'a>(group: &Group<'a>) -> &'a str {
+    group.severity.unwrap_or("-")
+}
+
+fn line(group: &Group<'_>, name: usize, room: usize, view: &View) -> Block {
+    let tone = tone::alert(group.state, group.severity);
+    let count = match group.alerts.len() {
+        1 => String::new(),
+        n => format!("{}{n}", view.pick("×", "x")),
+    };
+    let mut spans: Vec<Span> = vec![
+        tone::mark(tone, view),
+        span(format!(" {:<name$}", group.name), Tone::Strong),
+        span(format!("  {:<room$}", severity(group)), tone),
+        plain(format!(" {count:>4} {:>7}  ", age(group.since, view.now))),
+    ];
+    if group.state != AlertState::Firing {
+        spans.push(span(format!("{}  ", group.state.word()), tone));
+    }
+    spans.push(span(place(group), Tone::Dim));
+    Block::Line(spans)
+}
+
+/// For how long.
+pub(crate) fn age(since: Option<DateTime<Utc>>, now: DateTime<Utc>) -> String {
+    since.map_or_else(
+        || "?".into(),
+        |since| compact((now - since).num_seconds().unsigned_abs()),
+    )
+}
+
+/// What tells these alerts from others: where they differ first, then what they have in common.
+pub(crate) fn place(group: &Group<'_>) -> String {
+    let (differ, common): (Vec<_>, Vec<_>) = group
+        .labels()
+        .into_iter()
+        .partition(|(_, values)| values.len() > 1);
+    let list = |(name, values): (String, Vec<String>)| match values.len() {
+        1 => format!("{name}={}", values[0]),
+        n if n > VALUES => format!("{n} values of {name}"),
+        _ => format!("{name}={}", values.join("|")),
+    };
+    differ
+        .into_iter()
+        .chain(common)
+        .map(list)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// `3 firing (2 critical), 1 pending, 2 silenced`.
+pub(crate) fn count(alerts: &[&Alert]) -> String {
+    let of = |state: AlertState| alerts.iter().filter(|alert| alert.state == state).count();
+    let critical = alerts
+        .iter()
+        .filter(|alert| {
+            alert.state.is_loud()
+                && tone::alert(alert.state, alert.severity.as_deref()) == Tone::Bad
+        })
+        .count();
+    let mut parts = vec![match of(AlertState::Firing) {
+        0 => "nothing fires".to_owned(),
+        n if critical == 0 => format!("{n} firing"),
+        n if critical == n => format!("{n} firing, critical"),
+        n => format!("{n} firing ({critical} critical)"),
+    }];
+    for state in [
+        AlertState::Pending,
+        AlertState::Silenced,
+        AlertState::Inhibited,
+        AlertState::Muted,
+    ] {
+        if of(state) > 0 {
+            parts.push(format!("{} {}", of(state), state.word()));
+        }
+    }
+    parts.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::alert::group;
+    use crate::domain::labels::Labels;
+
+    fn alert(instance: &str) -> Alert {
+        Alert {
+            name: "Down".into(),
+            state: AlertState::Firing,
+            severity: Some("critical".into()),
+            labels: Labels::from([
+                ("alertname".into(), "Down".into()),
+                ("instance".into(), instance.into()),
+                ("job".into(), "game".into()),
+            ]),
+            annotations: Labels::new(),
+            since: DateTime::from_timestamp(1_700_000_000, 0),
+            runbook: Some("runbooks/Down.md".into()),
+            fingerprint: None,
+            silenced_by: Vec::new(),
+            inhibited_by: Vec::new(),
+            receivers: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn where_they_differ_comes_first() {
+        let text = |count: u8| {
+            let alerts: Vec<Alert> = (0..count).map(|n| alert(&n.to_string())).collect();
+            place(&group(&alerts)[0])
+        };
+        assert_eq!(text(1), "instance=0 job=game");
+        assert_eq!(text(3), "instance=0|1|2 job=game");
+        assert_eq!(text(5), "5 values of instance job=game");
+    }
+
+    #[test]
+    fn states_are_counted() {
+        let mut quiet = alert("q");
+        quiet.state = AlertState::Silenced;
+        let mut minor = alert("m");
+        minor.severity = Some("low".into());
+        assert_eq!(count(&[]), "nothing fires");
+        assert_eq!(
+            count(&[&alert("a"), &minor, &quiet]),
+            "2 firing (1 critical), 1 silenced"
+        );
+    }
+}

@@ -1,0 +1,234 @@
+//! `liveops alerts [list]`: everything that fires, is pending or kept quiet, grouped.
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::clients::http::Effort;
+use crate::commands::alerts::entry::{AlertEntry, GroupEntry, verdict};
+use crate::commands::alerts::gather::{Gathered, Origin, backends, gather};
+use crate::commands::alerts::{FilterArgs, exit, lines};
+use crate::commands::tone;
+use crate::context::Context;
+use crate::domain::alert::{Alert, AlertState, group, rank};
+use crate::domain::alert_filter::{AlertFilter, service};
+use crate::domain::shell::word;
+use crate::error::{Exit, Result};
+use crate::output::block::{Block, Table, Tone, plain, span};
+use crate::output::progress::waiting;
+use crate::output::prompt;
+use crate::output::report::{Meta, Outcome, Recommendation, Report, Source, Verdict};
+use crate::output::view::{View, compact, rfc3339};
+
+/// List what fires, is pending, silenced or inhibited
+///
+/// Alerts of one name are one line: how bad, how many, for how long, and where they differ. Those that page come
+/// first, and among them the worst and the first to fire, which is nearest to the cause.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  liveops alerts list
+  liveops alerts list --state firing --severity critical,high
+  liveops alerts list --service game-backend -o csv
+  liveops alerts list region=eu -o name")]
+pub(crate) struct ListArgs {
+    #[command(flatten)]
+    pub(super) filter: FilterArgs,
+}
+
+/// What fires.
+#[derive(Debug, Serialize)]
+pub(crate) struct AlertList {
+    /// Who said so.
+    origin: Origin,
+    /// Seconds since these were good; only where the backends do not answer any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stale_seconds: Option<u64>,
+    groups: Vec<GroupEntry>,
+    alerts: Vec<AlertEntry>,
+    #[serde(skip)]
+    found: Vec<Alert>,
+    /// How many alerts the filter left out.
+    #[serde(skip)]
+    left_out: usize,
+    #[serde(skip)]
+    verdict: Verdict,
+    #[serde(skip)]
+    complete: bool,
+    #[serde(skip)]
+    environment: String,
+    #[serde(skip)]
+    sources: Vec<Source>,
+    #[serde(skip)]
+    warnings: Vec<String>,
+    /// What to type next.
+    #[serde(skip)]
+    next: String,
+}
+
+impl AlertList {
+    /// The list of what the filter accepts.
+    ///
+    /// # Errors
+    /// Those of the configuration.
+    pub(crate) fn new(cx: &Context, gathered: &Gathered, filter: &AlertFilter) -> Result<Self> {
+        let (mut found, rest): (Vec<Alert>, Vec<Alert>) = gathered
+            .alerts
+            .iter()
+            .cloned()
+            .partition(|alert| filter.accepts(alert));
+        found.sort_by(|a, b| {
+            let key = |alert: &Alert| (alert.state, rank(alert.severity.as_deref()), alert.since);
+            (key(a), &a.name, &a.labels).cmp(&(key(b), &b.name, &b.labels))
+        });
+        let complete = gathered.is_complete();
+        let groups = group(&found);
+        let next = cx.command(&match groups.first() {
+            Some(first) => format!("alerts explain {}", word(first.name)),
+            None if !filter.is_open() && !rest.is_empty() => "alerts".into(),
+            None => "status".into(),
+        });
+        Ok(Self {
+            origin: gathered.origin,
+            stale_seconds: None,
+            groups: groups.iter().map(GroupEntry::from).collect(),
+            alerts: found.iter().map(AlertEntry::from).collect(),
+            left_out: rest.len(),
+            verdict: verdict(&found, complete),
+            complete,
+            environment: cx.environment()?.to_owned(),
+            sources: gathered.sources.clone(),
+            warnings: gathered.warnings.clone(),
+            next,
+            found,
+        })
+    }
+
+    /// The same list, as what was good some time ago: whether it still holds is not known.
+    pub(crate) fn stale(mut self, seconds: u64, sources: Vec<Source>, why: String) -> Self {
+        self.stale_seconds = Some(seconds);
+        self.sources = sources;
+        self.warnings = vec![why];
+        self.complete = false;
+        if self.verdict != Verdict::Fail {
+            self.verdict = Verdict::Unknown;
+        }
+        self
+    }
+
+    /// Things that went less than well, for a screen that has no stderr beside it.
+    pub(crate) fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// What was found.
+    pub(crate) fn verdict(&self) -> Verdict {
+        self.verdict
+    }
+
+    fn heading(&self) -> String {
+        let all: Vec<&Alert> = self.found.iter().collect();
+        let text = lines::count(&all);
+        if self.left_out == 0 {
+            return text;
+        }
+        // Something may well fire that was not asked for.
+        let text = match text.strip_prefix("nothing fires") {
+            Some("") => "no alert matches",
+            Some(rest) => rest.trim_start_matches(", "),
+            None => &text,
+        };
+        format!("{text}; {} more do not match", self.left_out)
+    }
+}
+
+impl Report for AlertList {
+    const SCHEMA: &'static str = "liveops.alerts.list/1";
+
+    fn blocks(&self, view: &View) -> Vec<Block> {
+        let tone = tone::verdict(self.verdict);
+        let mut head = vec![
+            tone::mark(tone, view),
+            span(format!(" {}", self.heading()), Tone::Strong),
+        ];
+        if !self.complete {
+            head.push(span(", as far as is known", Tone::Unknown));
+        }
+        if let Some(seconds) = self.stale_seconds {
+            head.push(span(format!(" ({} ago)", compact(seconds)), Tone::Unknown));
+        }
+        let mut blocks = vec![Block::Line(head)];
+        if !self.found.is_empty() {
+            blocks.push(Block::Blank);
+            blocks.extend(lines::groups(&group(&self.found), usize::MAX, view));
+        }
+        blocks.push(Block::Blank);
+        blocks.push(Block::next("next", &self.next));
+        blocks
+    }
+
+    fn rows(&self, _view: &View) -> Option<Table> {
+        let mut table = Table::new([
+            "name",
+            "state",
+            "severity",
+            "since",
+            "service",
+            "labels",
+            "runbook",
+            "receivers",
+        ]);
+        for alert in &self.found {
+            let text = |text: Option<&str>| plain(text.unwrap_or_default());
+            table.row(vec![
+                plain(&alert.name),
+                plain(alert.state.word()),
+                text(alert.severity.as_deref()),
+                plain(alert.since.map(rfc3339).unwrap_or_default()),
+                text(service(&alert.labels)),
+                plain(crate::domain::labels::show(&alert.labels)),
+                text(alert.runbook.as_deref()),
+                plain(alert.receivers.join(" ")),
+            ]);
+        }
+        Some(table)
+    }
+
+    fn meta(&self) -> Meta {
+        let mut recommendations = Vec::new();
+        if let Some(first) = self
+            .found
+            .iter()
+            .find(|alert| alert.state == AlertState::Firing)
+        {
+            recommendations.push(Recommendation::new(
+                format!("why does `{}` page?", first.name),
+                &self.next,
+            ));
+        }
+        Meta {
+            environment: Some(self.environment.clone()),
+            outcome: if self.stale_seconds.is_some() {
+                Outcome::Error
+            } else if self.complete {
+                Outcome::Success
+            } else {
+                Outcome::Partial
+            },
+            verdict: self.verdict,
+            recommendations,
+            sources: self.sources.clone(),
+            warnings: self.warnings.clone(),
+            ..Meta::default()
+        }
+    }
+}
+
+pub(super) async fn run(args: FilterArgs, cx: &Context) -> Result<Exit> {
+    let filter = args.filter()?;
+    let backends = backends(cx, Effort::Full)?;
+    let visible = prompt::can_prompt() && !cx.global.quiet;
+    let what = || "asking for alerts".to_owned();
+    let gathered = waiting(visible, what, gather(&backends)).await?;
+    let report = AlertList::new(cx, &gathered, &filter)?;
+    cx.output.show(&report, cx.clock.now())?;
+    Ok(exit(report.verdict()))
+}

@@ -1,0 +1,256 @@
+//! `liveops alerts show NAME`: each alert of a name with all that is known of it, and its rule.
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::clients::http::Effort;
+use crate::clients::prometheus::Prometheus;
+use crate::commands::alerts::entry::{AlertEntry, verdict};
+use crate::commands::alerts::gather::{backends, gather, timed};
+use crate::commands::alerts::{exit, lines};
+use crate::commands::tone;
+use crate::context::Context;
+use crate::domain::alert::{Alert, group};
+use crate::domain::labels::Labels;
+use crate::domain::series::Rule;
+use crate::domain::shell::word;
+use crate::error::{Error, Exit, Result};
+use crate::output::block::{Block, Tone, plain, span};
+use crate::output::report::{Meta, Outcome, Recommendation, Report, Source, Verdict};
+use crate::output::view::View;
+
+/// Show every alert of a name, and its rule
+///
+/// Labels, annotations, since when, who is told, what keeps it quiet, the runbook, and the expression of the rule.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  liveops alerts show GameServerDown
+  liveops alerts show GameServerDown -o json")]
+pub(crate) struct ShowArgs {
+    /// Name of the alert (label `alertname`)
+    #[arg(value_name = "NAME")]
+    name: String,
+}
+
+/// A rule that makes the alert.
+#[derive(Debug, Serialize)]
+struct RuleEntry {
+    group: String,
+    expression: String,
+    for_seconds: f64,
+    state: String,
+    health: String,
+    last_error: Option<String>,
+    labels: Labels,
+    annotations: Labels,
+}
+
+impl From<&Rule> for RuleEntry {
+    fn from(rule: &Rule) -> Self {
+        let made = rule.alerting.as_ref();
+        Self {
+            group: rule.group.clone(),
+            expression: rule.expression.clone(),
+            for_seconds: made.map_or(0.0, |made| made.hold),
+            state: made.map(|made| made.state.clone()).unwrap_or_default(),
+            health: rule.health.clone(),
+            last_error: Some(rule.last_error.clone()).filter(|text| !text.is_empty()),
+            labels: made.map(|made| made.labels.clone()).unwrap_or_default(),
+            annotations: made
+                .map(|made| made.annotations.clone())
+                .unwrap_or_default(),
+        }
+    }
+}
+
+/// Everything about one name.
+#[derive(Debug, Serialize)]
+struct AlertDetails {
+    name: String,
+    rules: Vec<RuleEntry>,
+    alerts: Vec<AlertEntry>,
+    #[serde(skip)]
+    found: Vec<Alert>,
+    #[serde(skip)]
+    verdict: Verdict,
+    #[serde(skip)]
+    complete: bool,
+    #[serde(skip)]
+    environment: String,
+    #[serde(skip)]
+    sources: Vec<Source>,
+    #[serde(skip)]
+    warnings: Vec<String>,
+    #[serde(skip)]
+    next: String,
+}
+
+impl Report for AlertDetails {
+    const SCHEMA: &'static str = "liveops.alerts.show/1";
+
+    fn blocks(&self, view: &View) -> Vec<Block> {
+        let tone = tone::verdict(self.verdict);
+        let all: Vec<&Alert> = self.found.iter().collect();
+        let mut blocks = vec![Block::Line(vec![
+            tone::mark(tone, view),
+            span(format!(" {}", self.name), Tone::Strong),
+            plain(format!(": {}", lines::count(&all))),
+        ])];
+        for rule in &self.rules {
+            blocks.push(field(
+                "rule",
+                &format!(
+                    "group {}, {}, {}{}",
+                    rule.group,
+                    hold(rule.for_seconds),
+                    rule.state,
+                    rule.last_error
+                        .as_ref()
+                        .map(|why| format!(", in error: {why}"))
+                        .unwrap_or_default()
+                ),
+            ));
+            blocks.push(field("expression", &rule.expression));
+        }
+        let runbook = self.found.iter().find_map(|alert| alert.runbook.clone());
+        let written = || {
+            self.rules.iter().find_map(|rule| {
+                ["runbook_url", "runbook"]
+                    .iter()
+                    .find_map(|key| rule.annotations.get(*key).cloned())
+            })
+        };
+        match runbook.or_else(written) {
+            Some(runbook) => blocks.push(field("runbook", &runbook)),
+            None => blocks.push(field("runbook", "none, and every alert needs one")),
+        }
+        for group in group(&self.found) {
+            for alert in &group.alerts {
+                blocks.push(Block::Blank);
+                blocks.extend(alert_blocks(alert, view));
+            }
+        }
+        blocks.push(Block::Blank);
+        blocks.push(Block::next("next", &self.next));
+        blocks
+    }
+
+    fn meta(&self) -> Meta {
+        Meta {
+            environment: Some(self.environment.clone()),
+            outcome: if self.complete {
+                Outcome::Success
+            } else {
+                Outcome::Partial
+            },
+            verdict: self.verdict,
+            recommendations: vec![Recommendation::new("why does it (not) page?", &self.next)],
+            sources: self.sources.clone(),
+            warnings: self.warnings.clone(),
+            ..Meta::default()
+        }
+    }
+}
+
+fn hold(seconds: f64) -> String {
+    match std::time::Duration::try_from_secs_f64(seconds) {
+        Ok(hold) if !hold.is_zero() => format!("for {}", crate::domain::duration::human(hold)),
+        _ => "fires at once".into(),
+    }
+}
+
+fn field(name: &str, text: &str) -> Block {
+    Block::Whole(vec![span(format!("  {name:<12}"), Tone::Dim), plain(text)])
+}
+
+fn alert_blocks(alert: &Alert, view: &View) -> Vec<Block> {
+    let tone = tone::alert(alert.state, alert.severity.as_deref());
+    let mut blocks = vec![Block::Line(vec![
+        tone::mark(tone, view),
+        span(format!(" {}", alert.state.word()), tone),
+        plain(format!(" for {}", lines::age(alert.since, view.now))),
+        plain(match &alert.severity {
+            Some(severity) => format!(", severity {severity}"),
+            None => ", without a severity".into(),
+        }),
+    ])];
+    let labels: Vec<String> = alert
+        .labels
+        .iter()
+        .filter(|(name, _)| !matches!(name.as_str(), "alertname" | "severity"))
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    if !labels.is_empty() {
+        blocks.push(field("labels", &labels.join(" ")));
+    }
+    for (name, text) in &alert.annotations {
+        if !name.starts_with("runbook") {
+            blocks.push(field(name, text));
+        }
+    }
+    for (name, list) in [
+        ("receivers", &alert.receivers),
+        ("silenced by", &alert.silenced_by),
+        ("inhibited by", &alert.inhibited_by),
+    ] {
+        if !list.is_empty() {
+            blocks.push(field(name, &list.join(", ")));
+        }
+    }
+    blocks
+}
+
+/// The names that there are, for a name that there is not.
+pub(super) fn unknown(name: &str, alerts: &[Alert], rules: &[Rule]) -> Error {
+    let made = rules.iter().filter(|rule| rule.alerting.is_some());
+    let mut candidates: Vec<String> = made
+        .map(|rule| rule.name.clone())
+        .chain(alerts.iter().map(|alert| alert.name.clone()))
+        .collect();
+    candidates.sort();
+    candidates.dedup();
+    Error::NotFound {
+        what: "alert",
+        name: name.to_owned(),
+        candidates,
+    }
+}
+
+pub(super) async fn run(args: ShowArgs, cx: &Context) -> Result<Exit> {
+    let backends = backends(cx, Effort::Full)?;
+    let rules = backends.prometheus.as_ref().map(Prometheus::rules);
+    let (gathered, (rules, _)) = tokio::join!(gather(&backends), timed("prometheus", rules));
+    let gathered = gathered?;
+    let rules_known = !matches!(rules, Some(Err(_)));
+    let rules = rules.and_then(Result::ok).unwrap_or_default();
+    let name = args.name;
+    let is_named = |rule: &&Rule| rule.name == name && rule.alerting.is_some();
+    let made: Vec<RuleEntry> = rules.iter().filter(is_named).map(Into::into).collect();
+    let found: Vec<Alert> = gathered
+        .alerts
+        .iter()
+        .filter(|alert| alert.name == name)
+        .cloned()
+        .collect();
+    if made.is_empty() && found.is_empty() {
+        for warning in &gathered.warnings {
+            cx.output.warn(warning);
+        }
+        return Err(unknown(&name, &gathered.alerts, &rules));
+    }
+    let complete = gathered.is_complete() && rules_known;
+    let report = AlertDetails {
+        rules: made,
+        alerts: found.iter().map(AlertEntry::from).collect(),
+        verdict: verdict(&found, complete),
+        complete,
+        environment: cx.environment()?.to_owned(),
+        sources: gathered.sources,
+        warnings: gathered.warnings,
+        next: cx.command(&format!("alerts explain {}", word(&name))),
+        found,
+        name,
+    };
+    cx.output.show(&report, cx.clock.now())?;
+    Ok(exit(report.verdict))
+}

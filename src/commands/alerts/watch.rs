@@ -1,0 +1,125 @@
+//! `liveops alerts watch`: the list, again and again. What was good last stays on the screen, marked with its age.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use clap::Args;
+use tokio::time::sleep;
+
+use crate::clients::http::Effort;
+use crate::commands::alerts::FilterArgs;
+use crate::commands::alerts::gather::{Backends, Gathered, backends, gather};
+use crate::commands::alerts::list::AlertList;
+use crate::context::Context;
+use crate::domain::alert_filter::AlertFilter;
+use crate::domain::duration;
+use crate::error::{Error, Exit, Result};
+use crate::output::block::{Block, Tone, span};
+use crate::output::format::Format;
+use crate::output::report::{Report, Source, SourceState};
+use crate::output::screen::Screen;
+use crate::output::view::rfc3339;
+
+/// Redraw the list until Ctrl-C
+///
+/// When the backends stop answering, the last good list stays, marked with its age. With `-o json` each round is one
+/// object on one line, for a program that reads along.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  liveops alerts watch
+  liveops alerts watch --interval 30s --severity critical
+  liveops alerts watch -o json | jq -c .verdict")]
+pub(crate) struct WatchArgs {
+    #[command(flatten)]
+    filter: FilterArgs,
+
+    /// Time between two rounds, such as 5s
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration::parse_positive)]
+    interval: Duration,
+}
+
+/// The last good answer.
+struct Last {
+    gathered: Gathered,
+    at: DateTime<Utc>,
+}
+
+pub(super) async fn run(args: WatchArgs, before: FilterArgs, cx: &Context) -> Result<Exit> {
+    let filter = args.filter.and(before).filter()?;
+    if matches!(cx.output.format(), Format::Csv | Format::Name) {
+        return Err(Error::usage(
+            "a stream has no `csv` or `name` form",
+            "use `-o json` for one object a line, or `liveops alerts list`",
+        ));
+    }
+    let backends = backends(cx, Effort::Quick)?;
+    let screen = (cx.output.format() == Format::Table)
+        .then(|| Screen::enter(&cx.output))
+        .transpose()?;
+    let mut last = None;
+    while !cx.output.is_closed() {
+        cx.http()?.restart();
+        let report = round(cx, &backends, &filter, &mut last).await?;
+        match &screen {
+            Some(screen) => frame(cx, screen, &report, args.interval)?,
+            None => cx.output.show_line(&report, cx.clock.now())?,
+        }
+        sleep(args.interval).await;
+    }
+    Ok(Exit::Good)
+}
+
+/// Asks once. Without any answer so far there is nothing to show, and that is an error.
+async fn round(
+    cx: &Context,
+    backends: &Backends<'_>,
+    filter: &AlertFilter,
+    last: &mut Option<Last>,
+) -> Result<AlertList> {
+    let now = cx.clock.now();
+    match (gather(backends).await, last.as_ref()) {
+        (Ok(gathered), _) => {
+            let report = AlertList::new(cx, &gathered, filter)?;
+            *last = Some(Last { gathered, at: now });
+            Ok(report)
+        }
+        (Err(error), None) => Err(error),
+        (Err(error), Some(good)) => {
+            let age = (now - good.at).num_seconds().unsigned_abs();
+            let down = |source: &Source| match source.state {
+                SourceState::Unconfigured => source.clone(),
+                _ => Source {
+                    state: SourceState::Down,
+                    latency_ms: None,
+                    error: Some(error.to_string()),
+                    ..source.clone()
+                },
+            };
+            let sources = good.gathered.sources.iter().map(down).collect();
+            Ok(AlertList::new(cx, &good.gathered, filter)?.stale(
+                age,
+                sources,
+                format!("nothing new is known: {error}"),
+            ))
+        }
+    }
+}
+
+fn frame(cx: &Context, screen: &Screen<'_>, report: &AlertList, interval: Duration) -> Result<()> {
+    let view = cx.output.view(cx.clock.now());
+    let title = format!(
+        "alerts in {} at {}, every {}",
+        cx.environment()?,
+        rfc3339(view.now),
+        duration::human(interval)
+    );
+    let mut blocks = vec![Block::Line(vec![span(title, Tone::Dim)])];
+    for warning in report.warnings() {
+        blocks.push(Block::Line(vec![
+            span("warning: ", Tone::Warn),
+            span(warning, Tone::Plain),
+        ]));
+    }
+    blocks.extend(report.blocks(&view));
+    screen.draw(&blocks, &view)
+}

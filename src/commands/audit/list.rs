@@ -1,0 +1,173 @@
+//! `liveops audit list`: the changes, one entry each, the latest first.
+
+use std::time::Duration;
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::commands::audit::{complaint, horizon, read, state, tone};
+use crate::commands::tone::mark;
+use crate::context::Context;
+use crate::domain::duration;
+use crate::domain::record::ChangeRecord;
+use crate::error::{Exit, Result};
+use crate::output::block::{Block, Table, Tone, plain, span};
+use crate::output::report::{Meta, Recommendation, Report, Verdict};
+use crate::output::view::{View, rfc3339};
+
+/// List the changes that were made, the latest first
+///
+/// Of every environment. A change that was begun and has no end is shown as unfinished: liveops was killed, or is
+/// still at it; `liveops undo ID` finds out whether it happened.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  liveops audit list
+  liveops audit list --since 24h --limit 100 -o csv")]
+pub(crate) struct ListArgs {
+    /// Only changes of this long, such as 24h
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse_positive)]
+    since: Option<Duration>,
+
+    /// At most this many
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    limit: usize,
+}
+
+/// Changes of the audit log.
+#[derive(Debug, Serialize)]
+pub(crate) struct ChangeList {
+    changes: Vec<ChangeRecord>,
+    /// Changes that the conditions left out.
+    left_out: usize,
+    #[serde(skip)]
+    empty: &'static str,
+    #[serde(skip)]
+    warnings: Vec<String>,
+    #[serde(skip)]
+    next: String,
+}
+
+impl ChangeList {
+    /// A list; `empty` is said when it has nothing.
+    pub(crate) fn new(
+        changes: Vec<ChangeRecord>,
+        left_out: usize,
+        empty: &'static str,
+        warnings: Vec<String>,
+        next: String,
+    ) -> Self {
+        Self {
+            changes,
+            left_out,
+            empty,
+            warnings,
+            next,
+        }
+    }
+}
+
+impl Report for ChangeList {
+    const SCHEMA: &'static str = "liveops.audit.list/1";
+
+    fn blocks(&self, view: &View) -> Vec<Block> {
+        let mut blocks = Vec::new();
+        for record in &self.changes {
+            let tone = tone(record.state);
+            blocks.push(Block::Line(vec![
+                mark(tone, view),
+                span(format!(" {}", record.id), Tone::Strong),
+                plain(format!(
+                    "  {}, {} in {}, ",
+                    view.time(record.at),
+                    record.by,
+                    record.environment
+                )),
+                span(state(record), tone),
+            ]));
+            blocks.push(Block::Whole(vec![plain(format!("    {}", record.summary))]));
+        }
+        if self.changes.is_empty() {
+            blocks.push(Block::text(self.empty));
+        }
+        if self.left_out > 0 {
+            blocks.push(Block::Line(vec![span(
+                format!(
+                    "{} more; `--limit` and `--since` widen the view",
+                    self.left_out
+                ),
+                Tone::Dim,
+            )]));
+        }
+        blocks.push(Block::Blank);
+        blocks.push(Block::next("next", &self.next));
+        blocks
+    }
+
+    fn rows(&self, _view: &View) -> Option<Table> {
+        let mut table = Table::new([
+            "id",
+            "time",
+            "by",
+            "environment",
+            "action",
+            "state",
+            "undone_by",
+            "summary",
+        ]);
+        for record in &self.changes {
+            table.row(vec![
+                plain(&record.id),
+                plain(rfc3339(record.at)),
+                plain(&record.by),
+                plain(&record.environment),
+                plain(&record.action),
+                plain(record.state.word()),
+                plain(record.undone_by.clone().unwrap_or_default()),
+                plain(&record.summary),
+            ]);
+        }
+        Some(table)
+    }
+
+    fn meta(&self) -> Meta {
+        Meta {
+            verdict: if self.warnings.is_empty() {
+                Verdict::Pass
+            } else {
+                Verdict::Warn
+            },
+            recommendations: vec![Recommendation::new("next", &self.next)],
+            warnings: self.warnings.clone(),
+            ..Meta::default()
+        }
+    }
+}
+
+pub(super) fn run(args: &ListArgs, cx: &Context) -> Result<Exit> {
+    let (reading, records) = read(cx)?;
+    let total = records.len();
+    let horizon = horizon(cx.clock.now(), args.since);
+    let shown: Vec<ChangeRecord> = records
+        .into_iter()
+        .rev()
+        .filter(|record| horizon.is_none_or(|horizon| record.at >= horizon))
+        .take(args.limit)
+        .collect();
+    let next = match shown.first() {
+        Some(first) => format!("liveops audit show {}", first.id),
+        None => "liveops audit verify".into(),
+    };
+    let empty = if total == 0 {
+        "nothing was changed through liveops yet"
+    } else {
+        "nothing was changed in this time"
+    };
+    let warnings = complaint(&reading).into_iter().collect();
+    let report = ChangeList::new(shown, 0, empty, warnings, next);
+    let report = ChangeList {
+        left_out: total - report.changes.len(),
+        ..report
+    };
+    cx.output.show(&report, cx.clock.now())?;
+    Ok(Exit::Good)
+}

@@ -1,0 +1,103 @@
+//! `liveops audit show ID`: all that is written of one change.
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::commands::audit::{complaint, find, read, state, tone};
+use crate::commands::tone::mark;
+use crate::context::Context;
+use crate::domain::record::{ChangeRecord, ChangeState};
+use crate::domain::undo::Undo;
+use crate::error::{Exit, Result};
+use crate::output::block::{Block, Tone, plain, span};
+use crate::output::report::{Meta, Recommendation, Report};
+use crate::output::view::{View, rfc3339};
+
+/// Show one change: command, result, and its undo
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  liveops audit show c1a2b3c4d
+  liveops audit show c1a2b3c4d -o json")]
+pub(crate) struct ShowArgs {
+    /// Its id, or the beginning of it
+    #[arg(value_name = "ID")]
+    id: String,
+}
+
+/// One change.
+#[derive(Debug, Serialize)]
+struct ChangeDetails {
+    #[serde(flatten)]
+    record: ChangeRecord,
+    #[serde(skip)]
+    warnings: Vec<String>,
+}
+
+impl ChangeDetails {
+    /// The command that reverts it, or finds out whether there is something to revert.
+    fn next(&self) -> String {
+        let record = &self.record;
+        match (record.state, &record.undone_by) {
+            (ChangeState::Undone, Some(by)) => format!("liveops audit show {by}"),
+            (ChangeState::Failed, _) => "liveops audit list".into(),
+            _ if record.environment == "default" => format!("liveops undo {}", record.id),
+            _ => format!("liveops undo {} -e {}", record.id, record.environment),
+        }
+    }
+}
+
+impl Report for ChangeDetails {
+    const SCHEMA: &'static str = "liveops.audit.show/1";
+
+    fn blocks(&self, view: &View) -> Vec<Block> {
+        let record = &self.record;
+        let tone = tone(record.state);
+        let mut blocks = vec![Block::Line(vec![
+            mark(tone, view),
+            span(format!(" {}", record.id), Tone::Strong),
+            span(format!("  {}", state(record)), tone),
+        ])];
+        let mut field = |name: &str, text: Option<String>| {
+            if let Some(text) = text {
+                blocks.push(Block::Whole(vec![
+                    span(format!("  {name:<12}"), Tone::Dim),
+                    plain(text),
+                ]));
+            }
+        };
+        field("what", Some(record.summary.clone()));
+        field("action", Some(record.action.clone()));
+        field("environment", Some(record.environment.clone()));
+        field("by", Some(record.by.clone()));
+        field("begun", Some(rfc3339(record.at)));
+        field("ended", record.ended.map(rfc3339));
+        field("command", Some(record.command.clone()));
+        field("error", record.error.clone());
+        field("result", record.result.as_ref().map(ToString::to_string));
+        field("undo", record.undo.as_ref().map(Undo::summary));
+        field("undoes", record.undoes.clone());
+        field("undone by", record.undone_by.clone());
+        blocks.push(Block::Blank);
+        blocks.push(Block::next("next", self.next()));
+        blocks
+    }
+
+    fn meta(&self) -> Meta {
+        Meta {
+            environment: Some(self.record.environment.clone()),
+            recommendations: vec![Recommendation::new("next", self.next())],
+            warnings: self.warnings.clone(),
+            ..Meta::default()
+        }
+    }
+}
+
+pub(super) fn run(args: &ShowArgs, cx: &Context) -> Result<Exit> {
+    let (reading, records) = read(cx)?;
+    let report = ChangeDetails {
+        record: find(&records, &args.id)?.clone(),
+        warnings: complaint(&reading).into_iter().collect(),
+    };
+    cx.output.show(&report, cx.clock.now())?;
+    Ok(Exit::Good)
+}

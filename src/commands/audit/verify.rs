@@ -1,0 +1,130 @@
+//! `liveops audit verify`: is every line as it was written, and is none missing?
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::change::audit_log;
+use crate::commands::audit::read;
+use crate::commands::tone::{mark, verdict};
+use crate::context::Context;
+use crate::domain::journal::Fault;
+use crate::domain::record::ChangeState;
+use crate::error::{Exit, Result};
+use crate::output::block::{Block, Tone, plain, span};
+use crate::output::report::{Meta, Recommendation, Report, Verdict};
+use crate::output::view::View;
+
+/// Check that no line of the log was edited, removed or reordered
+///
+/// Exit code 1, with each faulty line, when one was. A line that a crash left half-written is reported, and is no
+/// fault: the next change sets it aside.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  liveops audit verify
+  liveops audit verify -o json | jq .data.faults")]
+pub(crate) struct VerifyArgs {}
+
+/// How whole the log is.
+#[derive(Debug, Serialize)]
+struct Verification {
+    path: String,
+    events: usize,
+    changes: usize,
+    /// Changes that were begun and have no end.
+    unfinished: Vec<String>,
+    faults: Vec<Fault>,
+    /// The half-written last line.
+    torn: Option<String>,
+}
+
+impl Verification {
+    fn verdict(&self) -> Verdict {
+        match (self.faults.is_empty(), &self.torn) {
+            (false, _) => Verdict::Fail,
+            (true, Some(_)) => Verdict::Warn,
+            (true, None) => Verdict::Pass,
+        }
+    }
+}
+
+impl Report for Verification {
+    const SCHEMA: &'static str = "liveops.audit.verify/1";
+
+    fn blocks(&self, view: &View) -> Vec<Block> {
+        let tone = verdict(self.verdict());
+        let said = match (self.events, self.faults.len()) {
+            (0, 0) => " nothing was changed through liveops yet".to_owned(),
+            (1, 0) => " 1 line, and it is as it was written".to_owned(),
+            (n, 0) => format!(" {n} lines, and all are as they were written"),
+            (_, 1) => " a line is not as it was written".to_owned(),
+            (_, n) => format!(" {n} lines are not as they were written"),
+        };
+        let mut blocks = vec![Block::Line(vec![
+            mark(tone, view),
+            span(said, Tone::Strong),
+        ])];
+        for fault in &self.faults {
+            blocks.push(Block::Whole(vec![
+                span(format!("  line {}: ", fault.line), Tone::Bad),
+                plain(&fault.what),
+            ]));
+        }
+        if let Some(torn) = &self.torn {
+            blocks.push(Block::Whole(vec![
+                span("  the last line is half-written: ", Tone::Warn),
+                plain(torn.chars().take(60).collect::<String>()),
+            ]));
+        }
+        if !self.unfinished.is_empty() {
+            blocks.push(Block::Whole(vec![
+                span("  begun, and without an end: ", Tone::Warn),
+                plain(self.unfinished.join(", ")),
+            ]));
+        }
+        blocks.push(Block::Whole(vec![span(
+            format!("  {}", self.path),
+            Tone::Dim,
+        )]));
+        blocks.push(Block::Blank);
+        blocks.push(Block::next("next", self.next()));
+        blocks
+    }
+
+    fn meta(&self) -> Meta {
+        Meta {
+            verdict: self.verdict(),
+            recommendations: vec![Recommendation::new("next", self.next())],
+            ..Meta::default()
+        }
+    }
+}
+
+impl Verification {
+    fn next(&self) -> String {
+        match self.unfinished.last() {
+            Some(id) => format!("liveops audit show {id}"),
+            None => "liveops audit list".into(),
+        }
+    }
+}
+
+pub(super) fn run(_args: &VerifyArgs, cx: &Context) -> Result<Exit> {
+    let (reading, records) = read(cx)?;
+    let report = Verification {
+        path: audit_log(cx).path().display().to_string(),
+        events: reading.events.len(),
+        changes: records.len(),
+        unfinished: records
+            .iter()
+            .filter(|record| record.state == ChangeState::Unfinished)
+            .map(|record| record.id.clone())
+            .collect(),
+        faults: reading.faults,
+        torn: reading.torn,
+    };
+    cx.output.show(&report, cx.clock.now())?;
+    Ok(match report.verdict() {
+        Verdict::Fail => Exit::Bad,
+        _ => Exit::Good,
+    })
+}

@@ -1,0 +1,342 @@
+//! `liveops silence add`: preview, confirm, add.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use clap::Args;
+use serde_json::json;
+
+use crate::change::{Done, Plan};
+use crate::clients::alertmanager::Alertmanager;
+use crate::clients::http::Effort;
+use crate::clients::prometheus::Prometheus;
+use crate::commands::alerts::{lines, matchers};
+use crate::commands::changed::ChangeReport;
+use crate::commands::silence::alertmanager;
+use crate::context::Context;
+use crate::domain::alert::{Alert, AlertState, Urgency, group, urgency};
+use crate::domain::duration::{self, human};
+use crate::domain::matcher::{Matcher, show};
+use crate::domain::silence::{Draft, Silence, SilenceState, Unsafe, check};
+use crate::domain::suggest::nearest;
+use crate::domain::undo::Undo;
+use crate::error::{Error, Exit, Result};
+use crate::output::block::{Block, Tone, span};
+
+/// Groups that a preview lists; the others are counted.
+const PREVIEW: usize = 8;
+
+/// Add a silence, after a look at what it would hide
+///
+/// All matchers must hold for an alert to be hidden. A silence that would hide (nearly) everything is refused, and one
+/// that is longer than the cap needs `--force`. When the answer of Alertmanager is lost, liveops looks before it tries
+/// again, so there is never a second one.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  liveops silence add GameServerDown instance=eu-3 --for 2h --comment \"new disk\"
+  liveops silence add 'region=~\"eu-.*\"' --for 30m --comment network --dry-run
+  liveops silence add TrafficFlood --for 6h --comment \"load test\" --force --yes")]
+pub(crate) struct AddArgs {
+    /// What to hide: NAME=VALUE, NAME!=VALUE, NAME=~REGEX, NAME!~REGEX, or the name of an alert
+    #[arg(value_name = "MATCHER", required = true)]
+    matchers: Vec<String>,
+
+    /// How long, such as 2h or 30m
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration::parse_positive)]
+    length: Duration,
+
+    /// Why; the next engineer reads it
+    #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    comment: String,
+
+    /// Who wants it [default: you]
+    #[arg(long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    by: Option<String>,
+
+    /// Allow more than the cap of the configuration
+    #[arg(long)]
+    force: bool,
+}
+
+/// What the silence would hide, and what is odd about it.
+struct Preview {
+    /// Alerts that it matches, those that are quiet already too.
+    alerts: Vec<Alert>,
+    warnings: Vec<String>,
+    notes: Vec<String>,
+}
+
+pub(super) async fn run(args: AddArgs, cx: &Context) -> Result<Exit> {
+    let matchers = matchers(&args.matchers)?;
+    let cap = cx.config()?.settings.max_silence;
+    check(&matchers, args.length, cap, args.force).map_err(|why| refused(&why))?;
+    let now = cx.clock.now();
+    let draft = draft(
+        matchers,
+        args.length,
+        now,
+        args.by.unwrap_or_else(|| cx.actor.clone()),
+        args.comment,
+    )?;
+    let client = alertmanager(cx)?;
+    let preview = look(cx, &client, &draft).await?;
+    let loud = preview.loud().len();
+    let summary = format!(
+        "silence {} for {}, until {}; it hides {} now",
+        show(&draft.matchers),
+        human(args.length),
+        draft.ends_at.format("%FT%TZ"),
+        alerts(loud)
+    );
+    let plan = Plan {
+        action: "silence.add",
+        summary: summary.clone(),
+        preview: preview.blocks(cx),
+        undo: Some(Undo::ExpireSilenceLike {
+            silence: draft.clone(),
+        }),
+        kill_switch: false,
+        undoes: None,
+    };
+    let hides = json!({
+        "count": loud,
+        "matches": preview.alerts.len(),
+        "names": preview.names(),
+        "critical": preview.critical().len(),
+    });
+    let planned = json!({ "silence": null, "draft": draft, "hides": hides });
+    let changed = plan
+        .carry_out(cx, async |confirmed| {
+            let id = client.set_silence(&draft, None, confirmed).await?;
+            Ok(Done {
+                undo: Some(Undo::ExpireSilence {
+                    id: id.clone(),
+                    expected: draft.ends_at,
+                }),
+                result: json!({ "silence": id, "draft": draft, "hides": hides }),
+            })
+        })
+        .await?;
+    let mut report = ChangeReport::new(cx, "silence.add", summary, changed, planned)?;
+    if let Some(id) = report.result("silence") {
+        report = report.detail(format!("silence {id}"));
+    }
+    // A person has read them in the preview, unless there was none.
+    if cx.global.yes || cx.output.format().is_machine() {
+        report = report.warnings(preview.warnings);
+    }
+    cx.output.show(&report, now)?;
+    Ok(Exit::Good)
+}
+
+fn refused(why: &Unsafe) -> Error {
+    let hint = match why {
+        Unsafe::Everything(_) => {
+            "narrow it: name the alert, or a label with a value, such as `GameServerDown region=eu`"
+        }
+        Unsafe::Contradiction { .. } => "add one silence for each, or use a regular expression",
+        Unsafe::TooLong { .. } => {
+            "make it shorter and extend it when needed, or pass `--force`; the cap is `silences.max` of the configuration"
+        }
+    };
+    Error::usage(why.to_string(), hint)
+}
+
+/// The silence, in whole seconds, since that is how people read its end.
+fn draft(
+    matchers: Vec<Matcher>,
+    length: Duration,
+    now: DateTime<Utc>,
+    created_by: String,
+    comment: String,
+) -> Result<Draft> {
+    let starts_at = whole(now);
+    let ends_at = TimeDelta::from_std(length)
+        .ok()
+        .and_then(|length| starts_at.checked_add_signed(length))
+        .ok_or_else(|| {
+            Error::usage(
+                format!("`{}` is too long for a silence", human(length)),
+                "give it hours, such as `--for 2h`",
+            )
+        })?;
+    Ok(Draft {
+        matchers,
+        starts_at,
+        ends_at,
+        created_by,
+        comment,
+    })
+}
+
+/// A time without its part of a second.
+pub(super) fn whole(at: DateTime<Utc>) -> DateTime<Utc> {
+    DateTime::from_timestamp(at.timestamp(), 0).unwrap_or(at)
+}
+
+/// `1 alert`, `3 alerts`, `nothing`.
+pub(super) fn alerts(count: usize) -> String {
+    match count {
+        0 => "nothing".into(),
+        1 => "1 alert".into(),
+        n => format!("{n} alerts"),
+    }
+}
+
+/// Asks what there is: the alerts, the silences, and the names that rules have.
+async fn look(cx: &Context, client: &Alertmanager<'_>, draft: &Draft) -> Result<Preview> {
+    let rules = async {
+        let prometheus = Prometheus::new(cx.http()?, cx.prometheus()?, Effort::Quick);
+        prometheus.rules().await
+    };
+    let (all, silences, rules) = tokio::join!(client.alerts(&[]), client.silences(), rules);
+    let all = all?;
+    let mut preview = Preview {
+        warnings: Vec::new(),
+        notes: Vec::new(),
+        alerts: all
+            .iter()
+            .filter(|alert| draft.hides(&alert.labels))
+            .cloned()
+            .collect(),
+    };
+    let critical = preview.critical();
+    if !critical.is_empty() {
+        preview.warnings.push(format!(
+            "it hides {}: {}",
+            match critical.len() {
+                1 => "a CRITICAL alert".to_owned(),
+                n => format!("{n} CRITICAL alerts"),
+            },
+            names(&critical)
+        ));
+    }
+    let firing = all.iter().filter(|alert| alert.state.is_loud()).count();
+    if firing > 2 && preview.loud().len() == firing {
+        preview.warnings.push(format!(
+            "that is everything that fires now: {firing} alerts"
+        ));
+    }
+    preview.notes.extend(twin(cx, draft, &silences?));
+    let names: Option<Vec<String>> = rules.ok().map(|rules| {
+        let made = rules.into_iter().filter(|rule| rule.alerting.is_some());
+        made.map(|rule| rule.name)
+            .chain(all.into_iter().map(|alert| alert.name))
+            .collect()
+    });
+    preview
+        .warnings
+        .extend(names.and_then(|names| misspelt(draft, &names)));
+    Ok(preview)
+}
+
+/// A silence that already does the same.
+fn twin(cx: &Context, draft: &Draft, silences: &[Silence]) -> Option<String> {
+    let found = silences.iter().find(|silence| {
+        silence.state == SilenceState::Active && silence.draft.has_same_matchers(draft)
+    })?;
+    Some(format!(
+        "silence {} does the same until {}; to make it longer: {}",
+        found.id,
+        found.draft.ends_at.format("%FT%TZ"),
+        cx.command(&format!("silence extend {} --by 1h", found.id))
+    ))
+}
+
+/// An alert name that nobody has heard of: probably a slip, and a silence that hides nothing.
+fn misspelt(draft: &Draft, names: &[String]) -> Option<String> {
+    let name = draft
+        .matchers
+        .iter()
+        .find(|matcher| matcher.name == "alertname")
+        .and_then(Matcher::exact)
+        .filter(|name| !names.iter().any(|known| known == name))?;
+    let near = nearest(name, names.iter().map(String::as_str));
+    Some(match near {
+        Some(near) => format!("no rule and no alert is called `{name}`; did you mean `{near}`?"),
+        None => format!("no rule and no alert is called `{name}`"),
+    })
+}
+
+/// Each name once, in order.
+fn names(all: &[String]) -> String {
+    let mut names = all.to_vec();
+    names.sort();
+    names.dedup();
+    names.join(", ")
+}
+
+impl Preview {
+    /// What pages now and would not any more.
+    fn loud(&self) -> Vec<&Alert> {
+        let is_loud = |alert: &&Alert| alert.state == AlertState::Firing;
+        self.alerts.iter().filter(is_loud).collect()
+    }
+
+    fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.loud().iter().map(|alert| alert.name.clone()).collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    /// The name of each critical alert that pages now.
+    fn critical(&self) -> Vec<String> {
+        let mut names: Vec<String> = self
+            .loud()
+            .iter()
+            .filter(|alert| urgency(alert.severity.as_deref()) == Urgency::Page)
+            .map(|alert| alert.name.clone())
+            .collect();
+        names.sort();
+        names
+    }
+
+    fn blocks(&self, cx: &Context) -> Vec<Block> {
+        let view = cx.output.view(cx.clock.now());
+        let mut blocks = Vec::new();
+        if self.alerts.is_empty() {
+            blocks.push(Block::text(
+                "it matches nothing now; it will hide what fires while it lasts",
+            ));
+        } else {
+            blocks.push(Block::heading("it matches now:"));
+            blocks.extend(lines::groups(&group(&self.alerts), PREVIEW, &view));
+        }
+        for warning in &self.warnings {
+            blocks.push(Block::Whole(vec![
+                span("WARNING: ", Tone::Bad),
+                span(warning, Tone::Strong),
+            ]));
+        }
+        for note in &self.notes {
+            blocks.push(Block::Whole(vec![span(format!("note: {note}"), Tone::Dim)]));
+        }
+        blocks.push(Block::Blank);
+        blocks
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_nobody_knows_is_pointed_out() {
+        let draft = |text: &str| Draft {
+            matchers: vec![Matcher::parse(text).expect("valid")],
+            starts_at: DateTime::default(),
+            ends_at: DateTime::default(),
+            created_by: String::new(),
+            comment: String::new(),
+        };
+        let names = ["GameServerDown".to_owned()];
+        assert!(
+            misspelt(&draft("GameSeverDown"), &names)
+                .is_some_and(|text| text.ends_with("did you mean `GameServerDown`?"))
+        );
+        assert_eq!(misspelt(&draft("GameServerDown"), &names), None);
+        assert_eq!(misspelt(&draft("region=eu"), &names), None);
+        assert_eq!(misspelt(&draft("alertname=~X.*"), &names), None);
+    }
+}

@@ -1,0 +1,97 @@
+//! `liveops silence expire`: its alerts page again at once. A kill switch: nothing but `--yes` stands before it.
+
+use clap::Args;
+use serde_json::json;
+
+use crate::change::{Done, Plan};
+use crate::commands::alerts::lines;
+use crate::commands::changed::ChangeReport;
+use crate::commands::silence::add::alerts;
+use crate::commands::silence::{alertmanager, extend::short};
+use crate::context::Context;
+use crate::domain::alert::{Alert, group};
+use crate::domain::matcher::show;
+use crate::domain::silence::SilenceState;
+use crate::domain::undo::Undo;
+use crate::error::{Exit, Result};
+use crate::output::block::Block;
+
+/// Groups that a preview lists; the others are counted.
+const PREVIEW: usize = 8;
+
+/// End a silence now
+///
+/// Its alerts page again at once. With `--yes` it asks nothing and waits for nothing that it does not need. Expiring
+/// what has expired is no error.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  liveops silence expire 1a2b3c4d
+  liveops silence expire 1a2b3c4d --yes")]
+pub(crate) struct ExpireArgs {
+    /// Its id, or the beginning of it
+    #[arg(value_name = "ID")]
+    id: String,
+}
+
+pub(super) async fn run(args: ExpireArgs, cx: &Context) -> Result<Exit> {
+    let client = alertmanager(cx)?;
+    let silence = client.silence(&args.id).await?;
+    let (id, draft) = (silence.id, silence.draft);
+    if silence.state == SilenceState::Expired {
+        let summary = format!(
+            "silence {id} has expired already, at {}",
+            draft.ends_at.format("%FT%TZ")
+        );
+        let result = json!({ "silence": id, "draft": draft });
+        let report = ChangeReport::nothing(cx, "silence.expire", summary, result)?;
+        cx.output.show(&report, cx.clock.now())?;
+        return Ok(Exit::Good);
+    }
+    // Only for the person who is asked.
+    let mut preview = Vec::new();
+    let mut hidden = None;
+    if !cx.global.yes
+        && let Ok(all) = client.alerts(&draft.matchers).await
+    {
+        let held: Vec<Alert> = all
+            .into_iter()
+            .filter(|alert| alert.silenced_by.contains(&id))
+            .collect();
+        let view = cx.output.view(cx.clock.now());
+        if !held.is_empty() {
+            preview.push(Block::heading("it keeps quiet now:"));
+            preview.extend(lines::groups(&group(&held), PREVIEW, &view));
+            preview.push(Block::Blank);
+        }
+        hidden = Some(held.len());
+    }
+    let mut summary = format!("expire silence {} {}", short(&id), show(&draft.matchers));
+    if let Some(count) = hidden {
+        summary.push_str(&format!("; it keeps {} quiet", alerts(count)));
+    }
+    let undo = Undo::AddSilence {
+        id: id.clone(),
+        silence: draft.clone(),
+    };
+    let plan = Plan {
+        action: "silence.expire",
+        summary: summary.clone(),
+        preview,
+        undo: Some(undo.clone()),
+        kill_switch: true,
+        undoes: None,
+    };
+    let result = json!({ "silence": id, "draft": draft, "keeps_quiet": hidden });
+    let changed = plan
+        .carry_out(cx, async |confirmed| {
+            client.expire_silence(&id, confirmed).await?;
+            Ok(Done {
+                result: result.clone(),
+                undo: Some(undo),
+            })
+        })
+        .await?;
+    let report = ChangeReport::new(cx, "silence.expire", summary, changed, result.clone())?;
+    cx.output.show(&report, cx.clock.now())?;
+    Ok(Exit::Good)
+}

@@ -1,0 +1,138 @@
+//! `liveops silence extend`: a later end, counted from the present end.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use clap::Args;
+use serde_json::json;
+
+use crate::change::{Done, Plan};
+use crate::commands::changed::ChangeReport;
+use crate::commands::silence::{alertmanager, over};
+use crate::context::Context;
+use crate::domain::duration::{self, human};
+use crate::domain::matcher::show;
+use crate::domain::silence::{Draft, SilenceState};
+use crate::domain::undo::Undo;
+use crate::error::{Error, Exit, Result};
+use crate::output::block::Block;
+
+/// Make a silence last longer
+///
+/// The time is added to the present end of the silence. What then remains may not exceed the cap of the
+/// configuration, unless with `--force`. A silence that has expired cannot be extended; make it anew.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  liveops silence extend 1a2b3c4d --by 1h
+  liveops silence extend 1a2b3c4d --by 8h --force --yes")]
+pub(crate) struct ExtendArgs {
+    /// Its id, or the beginning of it
+    #[arg(value_name = "ID")]
+    id: String,
+
+    /// How much longer, such as 1h
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse_positive)]
+    by: Duration,
+
+    /// Allow more than the cap of the configuration
+    #[arg(long)]
+    force: bool,
+}
+
+pub(super) async fn run(args: ExtendArgs, cx: &Context) -> Result<Exit> {
+    let client = alertmanager(cx)?;
+    let silence = client.silence(&args.id).await?;
+    if silence.state == SilenceState::Expired {
+        return Err(over(cx, &silence));
+    }
+    let now = cx.clock.now();
+    let old = silence.draft.ends_at;
+    let too_long = |what: String| {
+        let hint =
+            "extend it by less, or pass `--force`; the cap is `silences.max` of the configuration";
+        Error::usage(what, hint)
+    };
+    let new = TimeDelta::from_std(args.by)
+        .ok()
+        .and_then(|by| old.checked_add_signed(by))
+        .ok_or_else(|| too_long(format!("`{}` is too long for a silence", human(args.by))))?;
+    let left = (new - now).to_std().unwrap_or_default();
+    let cap = cx.config()?.settings.max_silence;
+    if left > cap && !args.force {
+        return Err(too_long(format!(
+            "silence {} would last another {}, and the cap is {}",
+            silence.id,
+            human(left),
+            human(cap)
+        )));
+    }
+    let draft = Draft {
+        ends_at: new,
+        ..silence.draft.clone()
+    };
+    let id = silence.id.clone();
+    let summary = format!(
+        "extend silence {} {} by {}, until {}",
+        short(&id),
+        show(&draft.matchers),
+        human(args.by),
+        new.format("%FT%TZ")
+    );
+    let undo = |id: String| Undo::SetSilenceEnd {
+        id,
+        ends_at: old,
+        expected: new,
+    };
+    let plan = Plan {
+        action: "silence.extend",
+        summary: summary.clone(),
+        preview: vec![Block::text(format!(
+            "silence {id} of {}, until {}: {}",
+            draft.created_by,
+            old.format("%FT%TZ"),
+            draft.comment
+        ))],
+        undo: Some(undo(id.clone())),
+        kill_switch: false,
+        undoes: None,
+    };
+    let result = |id: &str| json!({ "silence": id, "ends_at": new, "ended_at": old });
+    let changed = plan
+        .carry_out(cx, async |confirmed| {
+            // The answer to the question may have taken a while.
+            let present = client.silence(&id).await?;
+            if present.state == SilenceState::Expired {
+                return Err(over(cx, &present));
+            }
+            if present.draft.ends_at != old {
+                return Err(Error::Conflict {
+                    what: format!(
+                        "somebody has just changed silence {id}: it ended at {}, and now ends at {}",
+                        old.format("%FT%TZ"),
+                        present.draft.ends_at.format("%FT%TZ")
+                    ),
+                    hint: format!("look at it: `{}`", cx.command("silence list")),
+                });
+            }
+            let kept = client.set_silence(&draft, Some(&id), confirmed).await?;
+            Ok(Done {
+                result: result(&kept),
+                undo: Some(undo(kept)),
+            })
+        })
+        .await?;
+    let mut report = ChangeReport::new(cx, "silence.extend", summary, changed, result(&id))?;
+    if let Some(kept) = report.result("silence")
+        && kept != id
+    {
+        let note = format!("Alertmanager made a new silence of it: {kept}");
+        report = report.detail(note);
+    }
+    cx.output.show(&report, now)?;
+    Ok(Exit::Good)
+}
+
+/// The beginning of an id: enough to tell it, and short enough for a line.
+pub(crate) fn short(id: &str) -> &str {
+    id.get(..8).unwrap_or(id)
+}
