@@ -165,7 +165,7 @@ fn said(text: &str) -> Option<Reading> {
             // A part that is down makes a whole that says `ok` at best degraded.
             Some(ServiceState::Healthy) if worst != ServiceState::Healthy => Some(reading(
                 ServiceState::Degraded,
-                format!("says `{text}`, but {}", names),
+                format!("says `{text}`, but {names}"),
             )),
             Some(state) if broken.is_empty() => Some(reading(state, text.to_lowercase())),
             Some(state) => Some(reading(

@@ -26,11 +26,6 @@ pub(crate) fn escape(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// As [`escape`], for text of several lines that we print as lines (messages, files).
-pub(crate) fn escape_lines(text: &str) -> String {
-    text.lines().map(escape).collect::<Vec<_>>().join("\n")
-}
-
 /// JSON whose strings hold no character that a terminal obeys: what JSON lets stand raw (DEL, C1 controls,
 /// direction overrides) becomes `\u…`, which programs read as the same text (RFC 8259, 7).
 pub(crate) fn escape_json(json: &str) -> String {
@@ -57,7 +52,6 @@ mod tests {
         assert_eq!(escape("x\u{202e}y"), "x\\u{202e}y");
         assert_eq!(escape("plain é 日本"), "plain é 日本");
         assert_eq!(escape("\u{9b}31m"), "\\x9b31m");
-        assert_eq!(escape_lines("a\nb\x07"), "a\nb\\x07");
     }
 
     #[test]

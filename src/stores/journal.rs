@@ -106,6 +106,32 @@ impl Journal {
         })
     }
 
+    /// The events since a time, oldest first, read from the end of the file and not verified: for a screen that is
+    /// drawn often. What cannot be read is left out.
+    pub(crate) fn recent(&self, since: DateTime<Utc>) -> Vec<Event> {
+        let mut events = Vec::new();
+        let Ok(mut file) = File::open(&self.path) else {
+            return events;
+        };
+        let Ok(mut end) = file.metadata().map(|data| data.len()) else {
+            return events;
+        };
+        while let Ok((start, bytes)) = self.tail(&mut file, end) {
+            if let Ok(event) = serde_json::from_slice::<Event>(&bytes) {
+                if event.at < since {
+                    break;
+                }
+                events.push(event);
+            }
+            if start == 0 {
+                break;
+            }
+            end = start - 1;
+        }
+        events.reverse();
+        events
+    }
+
     /// The head that was last written down.
     fn known_head(&self) -> Option<Head> {
         serde_json::from_slice(&fs::read(self.beside("head")).ok()?).ok()
@@ -314,6 +340,26 @@ mod tests {
             assert_eq!(mode(journal.path()), 0o600);
             assert_eq!(mode(journal.path().parent().expect("parent")), 0o700);
         }
+    }
+
+    #[test]
+    fn recent_events_are_read_from_the_end() {
+        let (_dir, journal) = journal();
+        let minute = chrono::TimeDelta::minutes(1);
+        assert!(journal.recent(at()).is_empty());
+        for n in 0..5 {
+            let data = json!({ "n": n, "text": "x".repeat(5000) });
+            journal
+                .append(at() + minute * n, "ada", "note", data)
+                .expect("append");
+        }
+        let numbers: Vec<u64> = journal
+            .recent(at() + minute * 3)
+            .iter()
+            .map(|event| event.seq)
+            .collect();
+        assert_eq!(numbers, [4, 5]);
+        assert_eq!(journal.recent(at()).len(), 5);
     }
 
     #[test]

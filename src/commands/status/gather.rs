@@ -7,9 +7,13 @@ use crate::commands::status::prometheus::Said;
 use crate::commands::status::scrape::Scraped;
 use crate::commands::status::trends::with_trends;
 use crate::commands::status::{StatusArgs, alerts, prometheus, scrape, services};
+use chrono::TimeDelta;
+
+use crate::change::audit_log;
 use crate::config::schema::Service;
 use crate::context::Context;
 use crate::domain::kpi::Kpi;
+use crate::domain::record::{self, ChangeRecord};
 use crate::domain::status::{KpiReading, Origin, Readings};
 use crate::error::Result;
 use crate::output::report::{Source, SourceState};
@@ -29,6 +33,8 @@ pub(crate) struct Gathered {
     pub(crate) targets_expected: bool,
     /// The KPIs are presets, since none is configured: those without data are left out.
     pub(crate) presets: bool,
+    /// What was changed through liveops in the last hour, the newest first.
+    pub(crate) changes: Vec<ChangeRecord>,
     pub(crate) took: Duration,
 }
 
@@ -139,8 +145,19 @@ pub(crate) async fn gather(
         alerts_expected,
         targets_expected,
         presets,
+        changes: changes_of(cx)?,
         took: began.elapsed(),
     })
+}
+
+/// The audit log's last hour in this environment.
+fn changes_of(cx: &Context) -> Result<Vec<ChangeRecord>> {
+    let environment = cx.environment()?;
+    let since = cx.clock.now() - TimeDelta::hours(1);
+    let mut changes = record::changes(&audit_log(cx).recent(since));
+    changes.retain(|change| change.environment == environment);
+    changes.reverse();
+    Ok(changes)
 }
 
 /// From Prometheus; from the services themselves where it is absent, down, or silent for long.

@@ -9,6 +9,7 @@ use crate::commands::status::judge::{Judgement, judge, next};
 use crate::commands::status::screen;
 use crate::context::Context;
 use crate::domain::alert::{Alert, group};
+use crate::domain::record::ChangeRecord;
 use crate::domain::status::{KpiReading, Readings};
 use crate::error::Result;
 use crate::output::block::Block;
@@ -91,7 +92,7 @@ impl Serialize for StatusReport {
                 let down = targets.down.iter().map(|(target, error)| json!({ "target": target, "error": error }));
                 json!({ "up": targets.up, "unknown": targets.unknown, "down": down.collect::<Vec<_>>() })
             }),
-            changes: Vec::new(),
+            changes: self.gathered.changes.iter().map(change).collect(),
             rollouts: Vec::new(),
         }
         .serialize(serializer)
@@ -112,6 +113,18 @@ fn alert(alert: &Alert) -> Value {
         "runbook": alert.runbook,
         "labels": alert.labels,
         "annotations": alert.annotations,
+    })
+}
+
+fn change(change: &ChangeRecord) -> Value {
+    json!({
+        "id": change.id,
+        "at": rfc3339(change.at),
+        "by": change.by,
+        "action": change.action,
+        "summary": change.summary,
+        "state": change.state,
+        "undone_by": change.undone_by,
     })
 }
 

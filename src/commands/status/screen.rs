@@ -6,6 +6,7 @@ use crate::domain::alert::{AlertState, Group, group};
 use crate::domain::duration::human;
 use crate::domain::health::ServiceState;
 use crate::domain::level::Level;
+use crate::domain::record::ChangeState;
 use crate::domain::status::KpiReading;
 use crate::domain::status::ServiceReading;
 use crate::output::block::{Block, Span, Table, Tone, plain, span};
@@ -18,6 +19,8 @@ const LISTED: usize = 6;
 const SPARK: usize = 16;
 /// More failing sources than this are counted, not listed.
 const FAILING: usize = 3;
+/// More changes than this are counted, not listed.
+const CHANGES: usize = 3;
 
 /// The whole screen.
 pub(crate) fn blocks(report: &StatusReport, view: &View) -> Vec<Block> {
@@ -31,6 +34,7 @@ pub(crate) fn blocks(report: &StatusReport, view: &View) -> Vec<Block> {
         blocks.extend(part);
         blocks.push(Block::Blank);
     }
+    blocks.extend(changes(report, view));
     blocks.extend(targets(report, view));
     blocks.extend(sources(report, view));
     let configured =
@@ -315,6 +319,40 @@ fn alert_lines(group: &Group<'_>, view: &View) -> Vec<Block> {
         .runbook
         .map(|link| Block::Line(vec![span(format!("      runbook {link}"), Tone::Dim)]));
     std::iter::once(head).chain(runbook).collect()
+}
+
+/// What was changed through liveops in the last hour: often the cause, and undone by one command.
+fn changes(report: &StatusReport, view: &View) -> Vec<Block> {
+    let changes = &report.gathered.changes;
+    if changes.is_empty() {
+        return Vec::new();
+    }
+    let mut blocks = vec![Block::heading("Changed in the last hour")];
+    for change in changes.iter().take(CHANGES) {
+        let tone = match change.state {
+            ChangeState::Done | ChangeState::Undone => Tone::Dim,
+            ChangeState::Failed => Tone::Warn,
+            ChangeState::Unclear | ChangeState::Unfinished => Tone::Unknown,
+        };
+        blocks.push(Block::Line(vec![
+            plain("  "),
+            tone::mark(tone, view),
+            plain(format!(" {}  {}", view.time(change.at), change.summary)),
+            span(
+                format!("  {} by {}, {}", change.id, change.by, change.state.word()),
+                tone,
+            ),
+        ]));
+    }
+    if changes.len() > CHANGES {
+        let text = format!(
+            "    and {} more: liveops audit list",
+            changes.len() - CHANGES
+        );
+        blocks.push(Block::Line(vec![span(text, Tone::Dim)]));
+    }
+    blocks.push(Block::Blank);
+    blocks
 }
 
 fn targets(report: &StatusReport, view: &View) -> Vec<Block> {

@@ -14,7 +14,8 @@ const ROUNDING: f64 = 1e-9;
 /// At most `n` of them, but never fewer than the two that enclose the range (three when it
 /// crosses zero). A range without a spread is widened to reach zero, so that a constant lies in the middle.
 /// Empty when a bound is not finite.
-pub(crate) fn nice_ticks(min: f64, max: f64, n: usize) -> Vec<f64> {
+#[cfg(test)]
+fn nice_ticks(min: f64, max: f64, n: usize) -> Vec<f64> {
     if !min.is_finite() || !max.is_finite() {
         return Vec::new();
     }

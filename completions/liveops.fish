@@ -1,0 +1,1 @@
+complete --keep-order --exclusive --command liveops --arguments "(COMPLETE=fish liveops -- (commandline --current-process --tokenize --cut-at-cursor) (commandline --current-token))"
