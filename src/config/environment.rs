@@ -121,12 +121,33 @@ pub(crate) fn home() -> Option<PathBuf> {
         .map(PathBuf::from)
 }
 
-/// Who acts, for the audit log: `$LIVEOPS_ACTOR`, else `$USER` or `$LOGNAME`, with `$SUDO_USER` named.
+/// Who acts, for the audit log: `$LIVEOPS_ACTOR`, else whoever called sudo, else the user of the session or process.
 pub(crate) fn actor() -> String {
     let set = |name: &str| env::var(name).ok().filter(|value| !value.trim().is_empty());
     set("LIVEOPS_ACTOR")
         .or_else(|| set("SUDO_USER"))
         .or_else(|| set("USER"))
         .or_else(|| set("LOGNAME"))
+        .or_else(process_owner)
         .unwrap_or_else(|| "unknown".into())
+}
+
+/// The owner of this process, where cron or a container sets no variable: its name, or `uid 1000`.
+#[cfg(unix)]
+fn process_owner() -> Option<String> {
+    use std::os::unix::fs::MetadataExt;
+    let uid = std::fs::metadata("/proc/self").ok()?.uid().to_string();
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    // name:password:uid:…
+    let name = users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == uid).then(|| name.to_owned())
+    });
+    Some(name.unwrap_or_else(|| format!("uid {uid}")))
+}
+
+#[cfg(not(unix))]
+fn process_owner() -> Option<String> {
+    None
 }

@@ -62,7 +62,6 @@ fn the_root_help_lists_every_command_once_under_a_heading() {
 #[test]
 fn every_command_has_a_purpose_a_paragraph_and_worked_examples() {
     let env = TestEnv::new();
-    // Commands that are being written elsewhere say `x` until then.
     for command in commands(&env) {
         let words: Vec<&str> = command.split('-').collect();
         let help = env
@@ -70,9 +69,6 @@ fn every_command_has_a_purpose_a_paragraph_and_worked_examples() {
             .expect_code(0)
             .stdout;
         let purpose = help.lines().next().unwrap_or_default();
-        if purpose == "x" {
-            continue;
-        }
         assert!(
             purpose.len() <= 90 && !purpose.ends_with('.'),
             "{command}: `{purpose}`"

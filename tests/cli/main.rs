@@ -18,6 +18,7 @@ mod health;
 mod help;
 mod init;
 mod query;
+mod readme;
 mod scraped;
 mod secrets;
 mod silence;

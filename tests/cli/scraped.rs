@@ -221,7 +221,7 @@ fn presets_stand_in_for_kpis_and_show_only_what_has_data() {
     assert!(
         table
             .stdout
-            .contains("KPIs (the usual ones that have data)"),
+            .contains("KPIs  the usual ones that have data here"),
         "{}",
         table.stdout
     );

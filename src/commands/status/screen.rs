@@ -334,14 +334,17 @@ fn changes(report: &StatusReport, view: &View) -> Vec<Block> {
             ChangeState::Failed => Tone::Warn,
             ChangeState::Unclear | ChangeState::Unfinished => Tone::Unknown,
         };
+        let state = match change.state {
+            ChangeState::Done => String::new(),
+            state => format!("{}: ", state.word()),
+        };
         blocks.push(Block::Line(vec![
             plain("  "),
             tone::mark(tone, view),
-            plain(format!(" {}  {}", view.time(change.at), change.summary)),
-            span(
-                format!("  {} by {}, {}", change.id, change.by, change.state.word()),
-                tone,
-            ),
+            plain(format!(" {}  ", view.time(change.at))),
+            span(format!("{} {}  ", change.id, change.by), Tone::Dim),
+            span(state, tone),
+            plain(&change.summary),
         ]));
     }
     if changes.len() > CHANGES {
