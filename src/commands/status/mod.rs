@@ -3,6 +3,7 @@
 
 mod alerts;
 pub(crate) mod gather;
+mod guesses;
 mod judge;
 mod nagios;
 mod prometheus;
