@@ -8,9 +8,10 @@ use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 use clap_complete::engine::ArgValueCompleter;
 
 use crate::commands::complete;
+#[cfg(feature = "demo")]
+use crate::commands::demo;
 use crate::commands::{
-    alerts, audit, completions, config, demo, doctor, health, init, man, query, silence, status,
-    undo,
+    alerts, audit, completions, config, doctor, health, init, man, query, silence, status, undo,
 };
 use crate::domain::duration;
 use crate::output::Colour;
