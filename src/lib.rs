@@ -14,6 +14,9 @@ mod context;
 mod demo;
 mod domain;
 mod error;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod output;
 mod stores;
 

@@ -6,6 +6,6 @@ pub(crate) mod clickhouse;
 pub(crate) mod http;
 pub(crate) mod kubectl;
 pub(crate) mod prometheus;
-mod prometheus_wire;
+pub(crate) mod prometheus_wire;
 pub(crate) mod redis;
 pub(crate) mod service;

@@ -32,6 +32,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     ("commands", &["*"]),
     ("cli", &["*"]),
+    ("fuzzing", &["*"]),
     ("lib", &["*"]),
     ("main", &["*"]),
 ];

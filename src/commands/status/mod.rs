@@ -3,6 +3,7 @@
 
 mod alerts;
 pub(crate) mod gather;
+mod guesses;
 pub(crate) mod judge;
 pub(crate) mod memory;
 mod nagios;

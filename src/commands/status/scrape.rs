@@ -10,6 +10,7 @@ use futures_util::stream;
 
 use crate::clients::http::Effort;
 use crate::clients::service::scrape;
+use crate::commands::status::guesses::Misses;
 use crate::config::schema::{Endpoint, Service};
 use crate::context::Context;
 use crate::domain::exposition::{Exposition, Sample};
@@ -22,10 +23,11 @@ use crate::output::report::{Source, SourceState};
 use crate::output::view::compact;
 use crate::stores::cache::Cache;
 
-/// Endpoints that are scraped at the same time.
-const AT_ONCE: usize = 64;
 /// A sample that carries an older time is no answer any more: Prometheus' lookback.
 const LOOKBACK: TimeDelta = TimeDelta::minutes(5);
+/// Endpoints that are scraped at the same time: as many as services are asked for their health, so that a fleet of
+/// slow ones costs one wait and not several.
+const AT_ONCE: usize = 256;
 /// Between the two scrapes of a first status.
 const PAUSE: Duration = Duration::from_secs(1);
 /// Scrapes are kept this far apart, for as long as the longest window.
@@ -57,15 +59,19 @@ pub(crate) async fn ask(
     kpis: &[Kpi],
     cache: &Cache,
 ) -> Scraped {
-    let mut places = scrape_all(cx, services, kpis, cache).await;
+    let misses = Misses::load(cache, cx.clock.now());
+    let mut places = scrape_all(cx, services, kpis, cache, &misses).await;
     let immature = |places: &[Place<'_>]| {
         kpis.iter()
             .any(|kpi| matches!(compute(kpi, places), Err(why) if why.is_cured_by_scraping_again()))
     };
     if immature(&places) {
         tokio::time::sleep(PAUSE).await;
-        let again = scrape_all(cx, services, kpis, cache).await;
+        let again = scrape_all(cx, services, kpis, cache, &misses).await;
         for (place, again) in places.iter_mut().zip(again) {
+            if place.current.is_err() {
+                place.history = again.history;
+            }
             let first = std::mem::replace(&mut place.current, again.current);
             // The first becomes the earlier one, whatever the cache held: that was too old, or nothing.
             place.history.extend(first.ok());
@@ -76,6 +82,9 @@ pub(crate) async fn ask(
     for place in &places {
         remember(place, kpis, cache);
     }
+    let missed = places.iter().filter(|place| is_guess_that_missed(place));
+    let missed = missed.map(|place| place.endpoint.url.show());
+    misses.add(missed, cache, cx.clock.now());
     let readings = kpis.iter().map(|kpi| reading(kpi, &places)).collect();
     Scraped {
         kpis: readings,
@@ -92,14 +101,15 @@ async fn scrape_all<'a>(
     services: &[&'a Service],
     kpis: &[Kpi],
     cache: &Cache,
+    misses: &Misses,
 ) -> Vec<Place<'a>> {
     let selectors: Vec<Selector> = kpis.iter().flat_map(Kpi::selectors).collect();
     let selectors = &selectors;
     let endpoints = services.iter().flat_map(|service| {
-        service
-            .metrics
-            .iter()
-            .map(move |endpoint| (*service, endpoint))
+        let asked =
+            |endpoint: &&Endpoint| !(service.metrics_guessed && misses.holds(&endpoint.url.show()));
+        let asked = service.metrics.iter().filter(asked);
+        asked.map(move |endpoint| (*service, endpoint))
     });
     stream::iter(endpoints)
         .map(|(service, endpoint)| async move {
@@ -108,9 +118,10 @@ async fn scrape_all<'a>(
                 Ok((snapshot, stale)) => (Ok(snapshot), stale),
                 Err(error) => (Err(error), None),
             };
-            let history = cache
-                .load::<Vec<Snapshot>>(&key(endpoint))
-                .unwrap_or_default();
+            let history = match &current {
+                Ok(_) => cache.load(&key(endpoint)).unwrap_or_default(),
+                Err(_) => Vec::new(),
+            };
             Place {
                 service,
                 endpoint,

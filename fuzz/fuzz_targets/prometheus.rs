@@ -1,0 +1,4 @@
+//! Prometheus' answers.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| liveops::fuzzing::prometheus(data));

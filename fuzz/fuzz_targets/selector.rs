@@ -1,0 +1,4 @@
+//! A KPI's selector.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| liveops::fuzzing::selector(data));
