@@ -1,22 +1,29 @@
 //! The one HTTP client: deadlines, retries, body cap, redirects, redaction. Every other HTTP client is built on it.
 
+mod answer;
 mod failure;
+mod request;
+mod target;
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use chrono::DateTime;
+use reqwest::header::HeaderValue;
 use reqwest::redirect::Policy;
-use reqwest::{Client, Method, Url};
-use serde::de::DeserializeOwned;
+use reqwest::{Client, Url};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::clients::http::failure::{BROKE, failure};
+use crate::clients::http::request::Body;
+use crate::clients::http::target::show;
 use crate::domain::breaker::Breaker;
-use crate::domain::redact::redact_url;
 use crate::error::{Error, Result};
+
+pub(crate) use crate::clients::http::answer::Answer;
+pub(crate) use crate::clients::http::request::{Effort, Request};
+pub(crate) use crate::clients::http::target::Target;
 
 /// No answer that we read is larger (quality: Security).
 const MAX_BODY: usize = 16 * 1024 * 1024;
@@ -24,257 +31,6 @@ const MAX_BODY: usize = 16 * 1024 * 1024;
 const MAX_REDIRECTS: usize = 5;
 /// First pause between tries; it doubles, with jitter.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
-
-/// An outside system: where it is, and what it wants to be sent along. Secrets are already in it; it never prints them.
-#[derive(Clone)]
-pub(crate) struct Target {
-    /// Name for messages: `prometheus`, or the service's.
-    pub(crate) system: String,
-    base: Url,
-    headers: HeaderMap,
-}
-
-impl std::fmt::Debug for Target {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} at {}", self.system, self.url())
-    }
-}
-
-impl Target {
-    /// Checks URL and headers.
-    ///
-    /// # Errors
-    /// A URL or header that cannot be sent; the message never holds their values.
-    pub(crate) fn new(system: &str, url: &str, headers: &[(String, &str)]) -> Result<Self> {
-        let invalid = |what: String| {
-            Error::usage(
-                format!("{what} of {system} is not valid"),
-                "`liveops config show --origin` says where it was set",
-            )
-        };
-        let base = Url::parse(url).map_err(|_| invalid("the URL".into()))?;
-        let mut map = HeaderMap::new();
-        for (name, value) in headers {
-            let bad = || invalid(format!("header `{name}`"));
-            let key = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad())?;
-            let mut value = HeaderValue::from_str(value).map_err(|_| bad())?;
-            value.set_sensitive(true);
-            map.insert(key, value);
-        }
-        Ok(Self {
-            system: system.to_owned(),
-            base,
-            headers: map,
-        })
-    }
-
-    /// The base URL, without password.
-    pub(crate) fn url(&self) -> String {
-        show(&self.base)
-    }
-
-    /// The base URL with a path below it; an empty path is the base itself.
-    pub(crate) fn join(&self, path: &str) -> Url {
-        let mut url = self.base.clone();
-        if !path.is_empty() {
-            let joined = format!(
-                "{}/{}",
-                url.path().trim_end_matches('/'),
-                path.trim_start_matches('/')
-            );
-            url.set_path(&joined);
-        }
-        url
-    }
-}
-
-/// A URL for messages and logs: no password, no query values that look like keys.
-fn show(url: &Url) -> String {
-    let text = redact_url(url.as_str());
-    text.strip_suffix('/')
-        .filter(|_| url.path() == "/")
-        .unwrap_or(&text)
-        .to_owned()
-}
-
-/// How often to try. Only idempotent requests are tried again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Effort {
-    /// A screen: one quick second try, since the next look is near.
-    Quick,
-    /// A command: five tries within the deadline.
-    Full,
-    /// A change: exactly once.
-    Once,
-}
-
-impl Effort {
-    fn attempts(self) -> u32 {
-        match self {
-            Self::Quick => 2,
-            Self::Full => 5,
-            Self::Once => 1,
-        }
-    }
-}
-
-/// What is sent.
-#[derive(Debug, Clone)]
-pub(crate) struct Request {
-    method: Method,
-    path: String,
-    query: Vec<(String, String)>,
-    body: Body,
-    effort: Effort,
-    accept: &'static str,
-}
-
-#[derive(Debug, Clone)]
-enum Body {
-    Empty,
-    Form(Vec<(String, String)>),
-    Json(serde_json::Value),
-}
-
-impl Request {
-    fn new(method: Method, path: impl Into<String>, body: Body, effort: Effort) -> Self {
-        Self {
-            method,
-            path: path.into(),
-            query: Vec::new(),
-            body,
-            effort,
-            accept: "application/json",
-        }
-    }
-
-    /// Reads a path.
-    pub(crate) fn get(path: impl Into<String>) -> Self {
-        Self::new(Method::GET, path, Body::Empty, Effort::Full)
-    }
-
-    /// Asks by a POST form that changes nothing (PromQL queries, which can be longer than a URL may be).
-    pub(crate) fn ask(path: impl Into<String>, form: Vec<(String, String)>) -> Self {
-        Self::new(Method::POST, path, Body::Form(form), Effort::Full)
-    }
-
-    /// Sends a change. Only `clients` that hold a `Confirmed` call this.
-    pub(crate) fn change(
-        method: Method,
-        path: impl Into<String>,
-        body: Option<serde_json::Value>,
-    ) -> Self {
-        Self::new(
-            method,
-            path,
-            body.map_or(Body::Empty, Body::Json),
-            Effort::Once,
-        )
-    }
-
-    /// Adds query parameters.
-    pub(crate) fn query(mut self, pairs: Vec<(String, String)>) -> Self {
-        self.query.extend(pairs);
-        self
-    }
-
-    /// Sets how often to try; never more than once for a change.
-    pub(crate) fn effort(mut self, effort: Effort) -> Self {
-        if self.effort != Effort::Once {
-            self.effort = effort;
-        }
-        self
-    }
-
-    /// Asks for text instead of JSON.
-    pub(crate) fn accept(mut self, media: &'static str) -> Self {
-        self.accept = media;
-        self
-    }
-}
-
-/// What came back, whatever its status.
-#[derive(Debug, Clone)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) content_type: String,
-    /// The server's clock, from its `Date` header.
-    pub(crate) date: Option<DateTime<Utc>>,
-    pub(crate) body: Vec<u8>,
-    pub(crate) elapsed: Duration,
-    system: String,
-    url: String,
-}
-
-impl Answer {
-    /// Turns a status of 400 and above into an error with the server's own words.
-    ///
-    /// # Errors
-    /// `Rejected`.
-    pub(crate) fn ok(self) -> Result<Self> {
-        if self.status < 400 {
-            Ok(self)
-        } else {
-            Err(self.rejected(self.excerpt()))
-        }
-    }
-
-    /// The error for this status.
-    pub(crate) fn rejected(&self, message: String) -> Error {
-        Error::Rejected {
-            system: self.system.clone(),
-            url: self.url.clone(),
-            status: self.status,
-            message,
-        }
-    }
-
-    /// The error for a body that makes no sense.
-    pub(crate) fn malformed(&self, what: impl Into<String>) -> Error {
-        Error::Malformed {
-            system: self.system.clone(),
-            url: self.url.clone(),
-            what: what.into(),
-        }
-    }
-
-    /// The body as JSON of this type.
-    ///
-    /// # Errors
-    /// `Malformed`, saying what came instead.
-    pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T> {
-        serde_json::from_slice(&self.body).map_err(|error| self.malformed(self.not_json(&error)))
-    }
-
-    fn not_json(&self, error: &serde_json::Error) -> String {
-        let start = self.body.iter().find(|byte| !byte.is_ascii_whitespace());
-        match start {
-            None => "an empty body instead of JSON".into(),
-            Some(b'<') => "a web page instead of JSON".into(),
-            Some(b'{' | b'[') if error.is_eof() => {
-                format!("JSON that breaks off after {} bytes", self.body.len())
-            }
-            Some(b'{' | b'[') => format!("JSON of another shape: {error}"),
-            Some(_) => format!("`{}` instead of JSON", self.excerpt()),
-        }
-    }
-
-    /// The body as text.
-    pub(crate) fn text(&self) -> String {
-        String::from_utf8_lossy(&self.body).into_owned()
-    }
-
-    /// The beginning of a short text body, for messages; nothing of a web page.
-    pub(crate) fn excerpt(&self) -> String {
-        let text = self.text();
-        let line = text.trim().lines().next().unwrap_or_default();
-        if line.starts_with('<') {
-            String::new()
-        } else {
-            line.chars().take(160).collect()
-        }
-    }
-}
 
 /// The client. TLS is only set up when a URL asks for it: reading the platform's roots costs milliseconds.
 #[derive(Debug)]

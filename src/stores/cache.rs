@@ -37,6 +37,7 @@ impl Cache {
     }
 
     /// Removes everything: the demo's throw-away project.
+    #[cfg(feature = "demo")]
     pub(crate) fn remove(&self) {
         let _ = fs::remove_dir_all(&self.folder);
     }

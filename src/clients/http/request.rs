@@ -1,0 +1,99 @@
+//! What is sent, and how often it may be tried.
+
+use reqwest::Method;
+
+/// How often to try. Only idempotent requests are tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Effort {
+    /// A screen: one quick second try, since the next look is near.
+    Quick,
+    /// A command: five tries within the deadline.
+    Full,
+    /// A change: exactly once.
+    Once,
+}
+
+impl Effort {
+    pub(super) fn attempts(self) -> u32 {
+        match self {
+            Self::Quick => 2,
+            Self::Full => 5,
+            Self::Once => 1,
+        }
+    }
+}
+
+/// What is sent.
+#[derive(Debug, Clone)]
+pub(crate) struct Request {
+    pub(super) method: Method,
+    pub(super) path: String,
+    pub(super) query: Vec<(String, String)>,
+    pub(super) body: Body,
+    pub(super) effort: Effort,
+    pub(super) accept: &'static str,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Body {
+    Empty,
+    Form(Vec<(String, String)>),
+    Json(serde_json::Value),
+}
+
+impl Request {
+    fn new(method: Method, path: impl Into<String>, body: Body, effort: Effort) -> Self {
+        Self {
+            method,
+            path: path.into(),
+            query: Vec::new(),
+            body,
+            effort,
+            accept: "application/json",
+        }
+    }
+
+    /// Reads a path.
+    pub(crate) fn get(path: impl Into<String>) -> Self {
+        Self::new(Method::GET, path, Body::Empty, Effort::Full)
+    }
+
+    /// Asks by a POST form that changes nothing (PromQL queries, which can be longer than a URL may be).
+    pub(crate) fn ask(path: impl Into<String>, form: Vec<(String, String)>) -> Self {
+        Self::new(Method::POST, path, Body::Form(form), Effort::Full)
+    }
+
+    /// Sends a change. Only `clients` that hold a `Confirmed` call this.
+    pub(crate) fn change(
+        method: Method,
+        path: impl Into<String>,
+        body: Option<serde_json::Value>,
+    ) -> Self {
+        Self::new(
+            method,
+            path,
+            body.map_or(Body::Empty, Body::Json),
+            Effort::Once,
+        )
+    }
+
+    /// Adds query parameters.
+    pub(crate) fn query(mut self, pairs: Vec<(String, String)>) -> Self {
+        self.query.extend(pairs);
+        self
+    }
+
+    /// Sets how often to try; never more than once for a change.
+    pub(crate) fn effort(mut self, effort: Effort) -> Self {
+        if self.effort != Effort::Once {
+            self.effort = effort;
+        }
+        self
+    }
+
+    /// Asks for text instead of JSON.
+    pub(crate) fn accept(mut self, media: &'static str) -> Self {
+        self.accept = media;
+        self
+    }
+}

@@ -1,0 +1,94 @@
+//! The KPIs on the screen: value, last hour, and what a tired person needs beside it.
+
+use crate::commands::status::report::StatusReport;
+use crate::commands::tone;
+use crate::domain::level::Level;
+use crate::domain::status::KpiReading;
+use crate::output::block::{Block, Span, Table, Tone, plain, span};
+use crate::output::sparkline::sparkline;
+use crate::output::view::{View, relative};
+
+const SPARK: usize = 16;
+
+pub(super) fn kpis(report: &StatusReport, view: &View) -> Vec<Block> {
+    let kpis = &report.gathered.readings.kpis;
+    if kpis.is_empty() {
+        return Vec::new();
+    }
+    let mut table = Table::new(["", "", "", "", ""])
+        .right(&[2])
+        .indent(2)
+        .fixed(&[0, 2, 3]);
+    for reading in kpis {
+        let tone = tone::level(reading.level);
+        let value = reading.value.map_or_else(
+            || "unknown".to_owned(),
+            |value| reading.kpi.unit.show(value),
+        );
+        let drawn = if reading.trend.iter().flatten().count() > 1 {
+            sparkline(&reading.trend, SPARK, !view.unicode)
+        } else {
+            String::new()
+        };
+        table.row(vec![
+            tone::mark(tone, view),
+            plain(reading.kpi.title()),
+            span(
+                value,
+                if reading.level == Level::Ok {
+                    Tone::Strong
+                } else {
+                    tone
+                },
+            ),
+            span(drawn, Tone::Dim),
+            detail(reading, view),
+        ]);
+    }
+    let note = if report.gathered.presets {
+        "  the usual ones that have data here"
+    } else {
+        ""
+    };
+    let heading = vec![span("KPIs", Tone::Strong), span(note, Tone::Dim)];
+    vec![Block::Line(heading), Block::Table(table)]
+}
+
+/// What a tired person needs beside the value: why it is bad, why it is unknown, or how it splits.
+fn detail(reading: &KpiReading, view: &View) -> Span {
+    let threshold = |level: &str, text: Option<&str>| text.map(|text| format!("{level} {text}"));
+    let text = |threshold: &Option<crate::domain::threshold::Threshold>| {
+        threshold.as_ref().map(|threshold| threshold.text.clone())
+    };
+    let mut parts: Vec<String> = Vec::new();
+    match reading.level {
+        Level::Critical => parts.extend(threshold(
+            "critical",
+            text(&reading.kpi.critical).as_deref(),
+        )),
+        Level::Warn => parts.extend(threshold("warn", text(&reading.kpi.warn).as_deref())),
+        Level::Unknown | Level::Ok => {}
+    }
+    if let Some(at) = reading.as_of {
+        parts.push(format!("last known, {}", relative(at, view.now)));
+    }
+    parts.extend(reading.note.clone());
+    let dot = view.pick(" · ", ", ");
+    if !reading.by.is_empty() {
+        let mut by: Vec<(&String, &f64)> = reading.by.iter().collect();
+        by.sort_by(|a, b| b.1.total_cmp(a.1));
+        let more = by.len().saturating_sub(5);
+        let shown = by.iter().take(5).map(|(label, value)| {
+            let label = if label.is_empty() { "(none)" } else { label };
+            format!("{label} {}", reading.kpi.unit.show(**value))
+        });
+        let rest = (more > 0).then(|| format!("{more} more"));
+        parts.push(shown.chain(rest).collect::<Vec<_>>().join(dot));
+    }
+    let tone = if matches!(reading.level, Level::Warn | Level::Critical) {
+        tone::level(reading.level)
+    } else {
+        Tone::Dim
+    };
+    span(parts.join("; "), tone)
+}
