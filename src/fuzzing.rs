@@ -10,8 +10,10 @@ use chrono::DateTime;
 use serde_json::Value;
 
 use crate::clients::prometheus_wire::{AlertsWire, DataWire, ManagersWire, RulesWire, TargetsWire};
-use crate::config::node::{self, Layer};
-use crate::config::validate;
+use crate::config::decode::Problems;
+use crate::config::node::Layer;
+use crate::config::schema::decode;
+use crate::config::{environments, yaml};
 use crate::domain::exposition::{self, Format};
 use crate::domain::journal::{self, Head};
 use crate::domain::matcher::Matcher;
@@ -59,8 +61,10 @@ pub fn health(data: &[u8]) {
 pub fn config(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let layer = Rc::new(Layer::Project("liveops.yaml".into()));
-    if let Ok(root) = node::parse(&text, &layer) {
-        let _ = validate(&root);
+    if let Ok(document) = yaml::parse(&text, &layer) {
+        for environment in environments(&document.root) {
+            decode(&document.root, &environment, &mut Problems::default());
+        }
     }
 }
 

@@ -4,11 +4,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-#[cfg(feature = "demo")]
 mod alertmanager_stub;
 mod alerts;
 mod audit;
 mod config;
+#[cfg(feature = "demo")]
 mod demo;
 mod doctor;
 mod envelope;
