@@ -5,6 +5,7 @@ use std::process::Stdio;
 
 use crate::status::busy;
 use crate::support::run::{Run, code};
+use crate::support::{Answer, Stub, TestEnv};
 
 #[test]
 fn ascii_terminals_get_ascii() {
@@ -76,6 +77,42 @@ fn the_screen_fits_a_terminal_of_80_by_24() {
     assert!(transcript.contains('\x1b'), "a terminal gets colour");
     assert!(
         text.contains("next: liveops alerts explain TickPerformanceDegraded"),
+        "{text}"
+    );
+}
+
+#[test]
+fn many_services_in_trouble_are_counted_and_the_verdict_stays_in_sight() {
+    let (stub, env) = (Stub::new(), TestEnv::new());
+    let stub = stub.on("GET", "/dead/*", Answer::text("").status(503));
+    let degraded = Answer::json(serde_json::json!({ "status": "degraded" }));
+    let stub = stub.on("GET", "/ill/*", degraded);
+    let mut config = "version: 1\nservices:\n".to_owned();
+    for n in 0..40 {
+        let kind = if n < 25 { "ill" } else { "dead" };
+        config += &format!(
+            "  - {{ name: {kind}-{n}, health: \"{}/{kind}\" }}\n",
+            stub.url()
+        );
+    }
+    config += "kpis:\n";
+    for n in 0..10 {
+        config += &format!("  - {{ name: kpi-{n}, promql: up }}\n");
+    }
+    env.write("liveops.yaml", config);
+    let (code, transcript) = env.pty(["status"]).wait();
+    let text = console::strip_ansi_codes(&transcript).into_owned();
+    assert_eq!(code, 1, "{text}");
+    // The worst come first, and what is left out is counted.
+    assert!(
+        text.contains("dead-39") && !text.contains("ill-0  "),
+        "{text}"
+    );
+    assert!(text.contains("and 30 more that are not healthy"), "{text}");
+    let lines: Vec<&str> = text.trim_end().lines().collect();
+    let last: Vec<&str> = lines.iter().rev().take(24).copied().collect();
+    assert!(
+        last.iter().any(|line| line.contains("15 services down")),
         "{text}"
     );
 }

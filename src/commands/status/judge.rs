@@ -114,10 +114,10 @@ fn headline(
         parts.push("alerts unknown".into());
     }
     if !down.is_empty() {
-        parts.push(format!("{} not answering", down.join(", ")));
+        parts.push(format!("{} not answering", named(&down)));
     }
     if !partly.is_empty() {
-        parts.push(format!("{} answering in part", partly.join(", ")));
+        parts.push(format!("{} answering in part", named(&partly)));
     }
     if !parts.is_empty() {
         parts.join(", ")
@@ -125,6 +125,14 @@ fn headline(
         "nothing to look at".into()
     } else {
         "nothing wrong in sight".into()
+    }
+}
+
+/// A few sources by name, many as a number.
+fn named(sources: &[&str]) -> String {
+    match sources.len() {
+        0..=3 => sources.join(", "),
+        n => format!("{n} sources"),
     }
 }
 

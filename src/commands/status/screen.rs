@@ -4,10 +4,13 @@ mod alerts;
 mod kpis;
 mod sources;
 
+use std::cmp::Reverse;
+
 use crate::commands::status::report::StatusReport;
 use crate::commands::tone;
 use crate::domain::duration::human;
 use crate::domain::health::ServiceState;
+use crate::domain::level::Level;
 use crate::domain::record::ChangeState;
 use crate::domain::status::ServiceReading;
 use crate::output::block::{Block, Table, Tone, plain, span};
@@ -20,6 +23,8 @@ use sources::{sources, targets};
 
 /// More healthy services than this are counted, not listed.
 const LISTED: usize = 6;
+/// More services in trouble than this are counted, too: the screen must not scroll away.
+const AILING: usize = 10;
 /// More changes than this are counted, not listed.
 const CHANGES: usize = 3;
 
@@ -38,6 +43,10 @@ pub(crate) fn blocks(report: &StatusReport, view: &View) -> Vec<Block> {
     blocks.extend(changes(report, view));
     blocks.extend(targets(report, view));
     blocks.extend(sources(report, view));
+    if report.watching.is_none() && view.height.is_some_and(|rows| rows < height(&blocks) + 3) {
+        // The top has scrolled away, and the verdict with it.
+        blocks.extend([Block::Blank, title(report, view), headline(report)]);
+    }
     let configured =
         !report.gathered.sources.is_empty() || !report.gathered.readings.services.is_empty();
     for next in report.next.iter().take(if configured { 2 } else { 3 }) {
@@ -47,6 +56,15 @@ pub(crate) fn blocks(report: &StatusReport, view: &View) -> Vec<Block> {
         blocks.push(Block::next("next", command.clone()));
     }
     blocks
+}
+
+/// Lines that the blocks take at least: what wraps takes more.
+fn height(blocks: &[Block]) -> usize {
+    let lines = |block: &Block| match block {
+        Block::Table(table) => table.rows.len(),
+        Block::Line(_) | Block::Whole(_) | Block::Blank => 1,
+    };
+    blocks.iter().map(lines).sum()
 }
 
 fn word(verdict: Verdict) -> &'static str {
@@ -94,7 +112,12 @@ fn services(report: &StatusReport, view: &View) -> Vec<Block> {
         .right(&[3])
         .indent(2)
         .fixed(&[0, 2, 3]);
-    for service in services.iter().filter(shown) {
+    let mut listed: Vec<&ServiceReading> = services.iter().filter(shown).collect();
+    if !few {
+        listed.sort_by_key(|service| Reverse(Level::from(service.state)));
+    }
+    let more = listed.len().saturating_sub(AILING);
+    for service in listed.into_iter().take(AILING) {
         let tone = tone::service(service.state);
         let latency = service
             .latency_ms
@@ -113,6 +136,10 @@ fn services(report: &StatusReport, view: &View) -> Vec<Block> {
         ]);
     }
     let mut blocks = vec![Block::heading("Services"), Block::Table(table)];
+    if more > 0 {
+        let text = format!("    and {more} more that are not healthy: liveops health");
+        blocks.push(Block::Line(vec![span(text, Tone::Dim)]));
+    }
     if !few {
         let healthy: Vec<&ServiceReading> = services
             .iter()
