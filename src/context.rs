@@ -13,8 +13,6 @@ use crate::config::Config;
 use crate::config::environment::Dirs;
 use crate::config::layers::Quick;
 use crate::config::schema::Endpoint;
-use crate::domain::redact::redact_url;
-use crate::domain::shell::word;
 use crate::error::{Error, Result};
 use crate::output::Output;
 
@@ -228,26 +226,9 @@ impl Context {
         )
     }
 
-    /// A command to paste that goes where this one went: with the environment and endpoints of this command line.
+    /// A command to paste in the middle of a sentence. On a screen, `Output` does this by itself.
     pub(crate) fn command(&self, words: &str) -> String {
-        let mut line = format!("liveops {words}");
-        // What stands in the environment will do so for the next command, too.
-        let typed = |said: &'_ Option<(String, String)>| {
-            let (value, by) = said.as_ref()?;
-            by.starts_with("--").then(|| value.clone())
-        };
-        let given = [
-            ("-e", self.global.env.clone()),
-            ("--prometheus", typed(&self.quick.prometheus)),
-            ("--alertmanager", typed(&self.quick.alertmanager)),
-        ];
-        for (flag, value) in given {
-            // What holds a secret is not repeated.
-            if let Some(value) = value.filter(|value| redact_url(value) == *value) {
-                line.push_str(&format!(" {flag} {}", word(&value)));
-            }
-        }
-        line
+        self.output.repeat().apply(&format!("liveops {words}"))
     }
 
     fn unconfigured(&self, key: &str, what: &'static str) -> Error {

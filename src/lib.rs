@@ -38,6 +38,7 @@ use crate::domain::redact::redact_url;
 use crate::domain::shell::word;
 use crate::error::{Error, Result};
 use crate::output::format::Format;
+use crate::output::paste::Repeat;
 use crate::output::{Colour, Output, TerminalHints};
 
 /// Runs one command line and returns its exit code.
@@ -73,21 +74,28 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let output = Output::new(global.output, global.color, global.quiet, terminal());
     trace(global.verbose);
-    match context(global, &matches, output, &args) {
-        Err((output, error)) => {
+    let (clock, dirs) = match surroundings() {
+        Ok(surroundings) => surroundings,
+        Err(error) => {
             output.error(&error);
+            return ExitCode::from(error.exit_code());
+        }
+    };
+    let cx = context(global, &matches, output, (clock, dirs), &args);
+    match execute(command, &cx) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            if !matches!(error, Error::Interrupted { .. }) {
+                cx.output.error(&error);
+            }
             ExitCode::from(error.exit_code())
         }
-        Ok(cx) => match execute(command, &cx) {
-            Ok(code) => ExitCode::from(code),
-            Err(error) => {
-                if !matches!(error, Error::Interrupted { .. }) {
-                    cx.output.error(&error);
-                }
-                ExitCode::from(error.exit_code())
-            }
-        },
     }
+}
+
+/// What the process was given: the time, and the folders.
+fn surroundings() -> Result<(Clock, Dirs)> {
+    Ok((Clock::new(fixed_now()?), Dirs::from_environment()?))
 }
 
 /// What the environment says about the terminal, in the words of the output.
@@ -138,20 +146,21 @@ fn context(
     global: GlobalArgs,
     matches: &ArgMatches,
     output: Output,
+    (clock, dirs): (Clock, Dirs),
     args: &[OsString],
-) -> Result<Context, (Output, Error)> {
-    let clock = fixed_now().map(Clock::new);
-    let (clock, dirs) = match (clock, Dirs::from_environment()) {
-        (Ok(clock), Ok(dirs)) => (clock, dirs),
-        (Err(error), _) | (_, Err(error)) => return Err((output, error)),
-    };
+) -> Context {
     let quick = quick(&global, matches);
+    let output = match matches.subcommand_name() {
+        // The file that it writes holds what was typed.
+        Some("init") => output,
+        _ => output.repeating(repeat(&global, &quick, matches)),
+    };
     let line: Vec<String> = args
         .iter()
         .skip(1)
         .map(|arg| word(&redact_url(&arg.to_string_lossy())))
         .collect();
-    Ok(Context::new(
+    Context::new(
         global,
         quick,
         output,
@@ -159,7 +168,38 @@ fn context(
         dirs,
         actor(),
         format!("liveops {}", line.join(" ")),
-    ))
+    )
+}
+
+/// What was typed and the next command needs, too; no secrets.
+fn repeat(global: &GlobalArgs, quick: &Quick, matches: &ArgMatches) -> Repeat {
+    let config = global
+        .config
+        .as_ref()
+        .map(|path| path.display().to_string());
+    let config =
+        config.filter(|_| matches.value_source("config") == Some(ValueSource::CommandLine));
+    let typed = |said: &(String, String)| said.1.starts_with("--").then(|| said.0.clone());
+    let mut flags = vec![
+        ("-e", quick.env.as_ref().and_then(typed)),
+        ("--config", config),
+        ("--prometheus", quick.prometheus.as_ref().and_then(typed)),
+        (
+            "--alertmanager",
+            quick.alertmanager.as_ref().and_then(typed),
+        ),
+        ("--redis", quick.redis.as_ref().and_then(typed)),
+    ];
+    let services: Vec<String> = quick.health.iter().filter_map(typed).collect();
+    // Of a long list nothing could be read any more.
+    if !services.is_empty() && services.len() <= 3 {
+        flags.push(("--health", Some(services.join(","))));
+    }
+    let shown = |value: &String| redact_url(value) == *value;
+    let flags = flags
+        .into_iter()
+        .filter_map(|(flag, value)| Some((flag, word(&value.filter(shown)?))));
+    Repeat::new(flags.collect())
 }
 
 /// What the command line sets, with who said it.

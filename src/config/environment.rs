@@ -114,11 +114,9 @@ pub(crate) fn variable(name: &str) -> Option<String> {
     env::var(name).ok()
 }
 
-/// The user's home folder.
+/// The user's home folder: `HOME`, or where that is not set, as under cron or in a container, the user database's.
 pub(crate) fn home() -> Option<PathBuf> {
-    env::var_os("HOME")
-        .filter(|home| !home.is_empty())
-        .map(PathBuf::from)
+    env::home_dir().filter(|home| !home.as_os_str().is_empty())
 }
 
 /// Who acts, for the audit log: `$LIVEOPS_ACTOR`, else whoever called sudo, else the user of the session or process.

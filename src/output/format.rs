@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::output::block::Table;
 use crate::output::escape::escape;
+use crate::output::paste::Repeat;
 use crate::output::report::{Outcome, Recommendation, Report, Source, Verdict};
 use crate::output::view::rfc3339;
 
@@ -54,6 +55,7 @@ struct Envelope {
 /// When a report's keys are not strings, which is a bug.
 pub(crate) fn envelope<R: Report>(
     report: &R,
+    repeat: &Repeat,
     now: DateTime<Utc>,
 ) -> Result<Value, serde_json::Error> {
     let meta = report.meta();
@@ -66,7 +68,7 @@ pub(crate) fn envelope<R: Report>(
         data: serde_json::to_value(report)?,
         metrics: meta.metrics,
         incidents: meta.incidents,
-        recommendations: meta.recommendations,
+        recommendations: repeat.steps(meta.recommendations),
         sources: meta.sources,
         warnings: meta.warnings.into_iter().chain(meta.notes).collect(),
     })

@@ -3,6 +3,7 @@
 pub(crate) mod block;
 pub(crate) mod escape;
 pub(crate) mod format;
+pub(crate) mod paste;
 pub(crate) mod plot;
 pub(crate) mod progress;
 pub(crate) mod prompt;
@@ -22,6 +23,7 @@ use crate::error::{Error, Result};
 use crate::output::block::{Block, Span, Tone, span};
 use crate::output::escape::escape_json;
 use crate::output::format::{Format, csv, envelope, names};
+use crate::output::paste::Repeat;
 use crate::output::report::Report;
 use crate::output::view::View;
 
@@ -66,6 +68,7 @@ pub(crate) struct Output {
     colour_out: bool,
     colour_err: bool,
     quiet: bool,
+    repeat: Repeat,
     hints: TerminalHints,
     out_is_terminal: bool,
     /// The reader of stdout went away: stay quiet, keep the verdict, let work in progress finish.
@@ -86,6 +89,7 @@ impl Output {
             colour_out: decide(out_is_terminal) && !format.is_machine(),
             colour_err: decide(stderr().is_terminal()),
             quiet,
+            repeat: Repeat::default(),
             hints,
             out_is_terminal,
             closed: Cell::new(false),
@@ -97,9 +101,21 @@ impl Output {
     pub(crate) fn again(&self) -> Self {
         Self {
             hints: self.hints.clone(),
+            repeat: Repeat::default(),
             closed: Cell::new(self.closed.get()),
             ..*self
         }
+    }
+
+    /// Commands to paste carry these flags.
+    pub(crate) fn repeating(mut self, repeat: Repeat) -> Self {
+        self.repeat = repeat;
+        self
+    }
+
+    /// The flags that commands to paste carry.
+    pub(crate) fn repeat(&self) -> &Repeat {
+        &self.repeat
     }
 
     /// The format that was asked for. For streams and errors; commands have no need of it.
@@ -161,7 +177,9 @@ impl Output {
     /// As [`Output::show`].
     pub(crate) fn show_line<R: Report>(&self, report: &R, now: DateTime<Utc>) -> Result<()> {
         match self.format {
-            Format::Json => self.write(&escape_json(&envelope(report, now)?.to_string())),
+            Format::Json => self.write(&escape_json(
+                &envelope(report, &self.repeat, now)?.to_string(),
+            )),
             Format::Yaml => {
                 let text = self.text(report, now)?;
                 self.write(&format!("---\n{text}"))
@@ -191,11 +209,13 @@ impl Output {
             report.rows(&machine).ok_or_else(no_rows)
         };
         Ok(match self.format {
-            Format::Table => {
-                render::lines(&report.blocks(&view), &view, self.colour_out).join("\n")
-            }
-            Format::Json => escape_json(&serde_json::to_string_pretty(&envelope(report, now)?)?),
-            Format::Yaml => serde_yaml::to_string(&envelope(report, now)?)
+            Format::Table => self.lines(&report.blocks(&view), &view).join("\n"),
+            Format::Json => escape_json(&serde_json::to_string_pretty(&envelope(
+                report,
+                &self.repeat,
+                now,
+            )?)?),
+            Format::Yaml => serde_yaml::to_string(&envelope(report, &self.repeat, now)?)
                 .map_err(|error| Error::internal(&error.to_string()))?
                 .trim_end()
                 .to_owned(),
@@ -209,7 +229,7 @@ impl Output {
 
     /// Blocks as coloured lines for stdout: what `screen` redraws.
     pub(crate) fn lines(&self, blocks: &[Block], view: &View) -> Vec<String> {
-        render::lines(blocks, view, self.colour_out)
+        render::lines(&self.repeat.blocks(blocks.to_vec()), view, self.colour_out)
     }
 
     /// Writes raw text and a newline to stdout. Only for what is itself a file format: completions, CSV, config.

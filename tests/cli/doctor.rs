@@ -81,7 +81,7 @@ fn a_good_system_is_one_line() {
     ● service game [MS]  http://127.0.0.1:[PORT]  reachable, latency, clock, health
     ● liveops  [VERSION]  configuration, state, audit
 
-    next: liveops status
+    next: liveops status --health game=http://127.0.0.1:[PORT]
     --- stderr
     "###);
     let all = env

@@ -7,12 +7,12 @@ use serde_json::Value;
 
 use crate::clients::http::Effort;
 use crate::clients::service;
-use crate::commands::status::judge::quoted;
 use crate::commands::tone;
 use crate::config::schema::Service;
 use crate::context::Context;
 use crate::domain::health::{self, ServiceState};
 use crate::domain::level::Level;
+use crate::domain::shell::word;
 use crate::domain::standing;
 use crate::error::{Error, Exit, Result};
 use crate::output::block::{Block, Table, Tone, plain, span};
@@ -216,7 +216,7 @@ impl Report for HealthReport {
         let look = broken.map(|entry| {
             Recommendation::new(
                 format!("what {} really answers", entry.name),
-                format!("curl -v {}", quoted(&entry.url)),
+                format!("curl -v {}", word(&entry.url)),
             )
         });
         let next = if self.detailed {

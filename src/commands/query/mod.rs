@@ -150,7 +150,7 @@ pub(crate) async fn run(args: QueryArgs, cx: &Context) -> Result<Exit> {
         plot: args.plot,
         ordered,
         unit,
-        again: Again::new(cx, args.at.as_deref()),
+        again: Again::new(args.at.as_deref()),
         absence,
         environment: cx.environment()?.to_owned(),
         latency: asked.latency,

@@ -6,7 +6,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 
 use crate::commands::query::absence::Absence;
-use crate::commands::query::again::{Again, quoted};
+use crate::commands::query::again::Again;
 use crate::commands::query::figure::Figure;
 use crate::commands::query::found::{Found, full_name};
 use crate::commands::query::value::exact;
@@ -18,6 +18,7 @@ use crate::domain::labels::Labels;
 use crate::domain::level::Level;
 use crate::domain::quantity::Unit;
 use crate::domain::series::Point;
+use crate::domain::shell::word;
 use crate::output::block::{Block, Span, Table, Tone, plain, span};
 use crate::output::report::{Meta, Recommendation, Report, Source, SourceState, Verdict};
 use crate::output::view::View;
@@ -101,7 +102,7 @@ impl QueryResult {
     fn next(&self) -> Option<(&'static str, String)> {
         if self.result.is_empty() {
             let command = match &self.absence.next {
-                Some(corrected) => self.again.query(&quoted(corrected), ""),
+                Some(corrected) => self.again.query(&word(corrected), ""),
                 None => self.again.command("doctor"),
             };
             return Some(("next", command));
@@ -110,8 +111,8 @@ impl QueryResult {
             return Some(("all KPIs", self.again.command("status")));
         }
         let question = match &self.kpi {
-            Some(figure) => format!("--kpi {}", quoted(&figure.kpi.name)),
-            None if self.query.chars().count() <= LONGEST_NEXT => quoted(&self.query),
+            Some(figure) => format!("--kpi {}", word(&figure.kpi.name)),
+            None if self.query.chars().count() <= LONGEST_NEXT => word(&self.query),
             None => return None,
         };
         let range = match self.window {

@@ -3,6 +3,7 @@
 use crate::domain::alert::{Alert, group};
 use crate::domain::health::ServiceState;
 use crate::domain::level::Level;
+use crate::domain::shell::word;
 use crate::domain::standing;
 use crate::domain::status::{Origin, Readings};
 use crate::output::report::{Recommendation, Source, SourceState, Verdict};
@@ -164,13 +165,13 @@ pub(crate) fn next(
     if let Some(first) = group(&loud).first() {
         next.push(Recommendation::new(
             "the first alert to fire",
-            format!("liveops alerts explain {}", quoted(first.name)),
+            format!("liveops alerts explain {}", word(first.name)),
         ));
     }
     if let Some(service) = worst_service(readings) {
         next.push(Recommendation::new(
             format!("{service} is not healthy"),
-            format!("liveops health detailed --service {}", quoted(service)),
+            format!("liveops health detailed --service {}", word(service)),
         ));
     }
     let bad = readings
@@ -181,7 +182,7 @@ pub(crate) fn next(
     if let Some(reading) = bad {
         let command = match reading.origin {
             Origin::Prometheus => {
-                format!("liveops query --kpi {} --plot", quoted(&reading.kpi.name))
+                format!("liveops query --kpi {} --plot", word(&reading.kpi.name))
             }
             Origin::Scrape => "liveops health metrics".into(),
         };
@@ -228,14 +229,4 @@ fn worst_service(readings: &Readings) -> Option<&str> {
         .filter(|service| service.state != ServiceState::Healthy)
         .max_by_key(|service| rank(service.state));
     worst.map(|service| service.name.as_str())
-}
-
-/// A name as one argument of a POSIX shell, since it is meant to be pasted.
-pub(crate) fn quoted(name: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+,".contains(c);
-    if !name.is_empty() && name.chars().all(plain) {
-        name.to_owned()
-    } else {
-        format!("'{}'", name.replace('\'', "'\\''"))
-    }
 }
