@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::config::environment::Dirs;
 use crate::config::layers::Quick;
 use crate::config::schema::Endpoint;
-use crate::error::{Error, Result};
+use crate::error::{Error, Problem, Result};
 use crate::output::Output;
 
 /// The time. Fixed in tests.
@@ -150,7 +150,9 @@ impl Context {
             self.global.env.as_deref(),
             self.quick.clone(),
         )?;
-        for warning in &config.warnings {
+        // What is odd in a file is said by `config validate` and `doctor`, not at every look.
+        let typed = |warning: &&Problem| warning.source.starts_with("--");
+        for warning in config.warnings.iter().filter(typed) {
             self.output.note(&format!("note: {warning}"));
         }
         Ok(self.config.get_or_init(|| config))
