@@ -139,8 +139,13 @@ async fn show(cx: &Context, folder: &Path, url: &str, keep: bool) -> Result<()> 
         nagios: false,
     };
     let gathered = gather(&args, cx, &mut Memory::default()).await?;
+    let mut status = StatusReport::new(gathered, cx)?;
+    if !keep {
+        // They would ask a service that is gone by then.
+        status.next.clear();
+    }
     let report = DemoReport {
-        status: StatusReport::new(gathered, cx)?,
+        status,
         folder: folder.to_owned(),
         url: url.to_owned(),
         keep,
