@@ -94,6 +94,18 @@ fn list(problems: &[Problem]) -> String {
     })
 }
 
+/// What kept us from a system. What may be concluded from it differs, and is never read from the words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Barrier {
+    /// The machine itself says that nothing listens there.
+    Refused,
+    /// The connection was there, and broke: another try may do.
+    Broke,
+    /// The name, TLS, the network: something on the way.
+    #[default]
+    Way,
+}
+
 /// What went wrong. Exit 1 is never an error, and an error is never exit 1.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
@@ -125,6 +137,7 @@ pub(crate) enum Error {
     Unreachable {
         system: String,
         url: String,
+        barrier: Barrier,
         reason: String,
     },
     /// No answer in time.

@@ -15,11 +15,11 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, Url};
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::clients::http::failure::{BROKE, failure};
+use crate::clients::http::failure::failure;
 use crate::clients::http::request::Body;
 use crate::clients::http::target::show;
 use crate::domain::breaker::Breaker;
-use crate::error::{Error, Result};
+use crate::error::{Barrier, Error, Result};
 
 pub(crate) use crate::clients::http::answer::Answer;
 pub(crate) use crate::clients::http::request::{Effort, Request};
@@ -42,7 +42,7 @@ pub(crate) struct Http {
     started: Instant,
     deadline: Cell<Instant>,
     /// By origin, with the reason of the last failure.
-    breakers: RefCell<HashMap<String, (Breaker, String)>>,
+    breakers: RefCell<HashMap<String, (Breaker, Barrier, String)>>,
 }
 
 impl Http {
@@ -81,7 +81,7 @@ impl Http {
     /// `Unreachable`, `Timeout`, `Malformed` (body too large, redirects that lead elsewhere).
     pub(crate) async fn send(&self, target: &Target, request: Request) -> Result<Answer> {
         let key = target.base.origin().ascii_serialization();
-        let (breaker, reason) = self
+        let (breaker, barrier, reason) = self
             .breakers
             .borrow()
             .get(&key)
@@ -91,16 +91,21 @@ impl Http {
             return Err(Error::Unreachable {
                 system: target.system.clone(),
                 url: target.url(),
+                barrier,
                 reason: format!("{reason} (next try in {} s)", left.as_secs() + 1),
             });
         }
         let done = self.attempts(target, &request).await;
         let mut breakers = self.breakers.borrow_mut();
-        let (breaker, reason) = breakers.entry(key).or_default();
+        let (breaker, barrier, reason) = breakers.entry(key).or_default();
         match &done {
             Err(error @ (Error::Unreachable { .. } | Error::Timeout { .. })) => {
                 breaker.failed(self.started.elapsed());
                 *reason = error.reason();
+                *barrier = match error {
+                    Error::Unreachable { barrier, .. } => *barrier,
+                    _ => Barrier::Way,
+                };
             }
             _ => breaker.succeeded(),
         }
@@ -247,7 +252,7 @@ impl Http {
 fn is_passing(done: &Result<Answer>) -> bool {
     match done {
         Ok(answer) => matches!(answer.status, 429 | 502 | 503 | 504),
-        Err(Error::Unreachable { reason, .. }) => reason == BROKE,
+        Err(Error::Unreachable { barrier, .. }) => *barrier == Barrier::Broke,
         Err(_) => false,
     }
 }

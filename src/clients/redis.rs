@@ -6,7 +6,7 @@ use redis::{Client, ErrorKind, RedisError};
 use tokio::time::timeout;
 
 use crate::domain::redact::redact_url;
-use crate::error::{Error, Result};
+use crate::error::{Barrier, Error, Result};
 
 /// The server's version: proves that it is reachable and accepts us.
 ///
@@ -55,6 +55,7 @@ fn failure(url: &str, error: &RedisError) -> Error {
         _ if error.is_io_error() => Error::Unreachable {
             system,
             url,
+            barrier: Barrier::Way,
             reason: said,
         },
         _ if error

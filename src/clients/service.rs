@@ -2,7 +2,8 @@
 
 use crate::clients::http::{Answer, Effort, Http, Request, Target};
 use crate::domain::exposition::{self, Exposition, Format};
-use crate::error::Result;
+use crate::domain::health::ServiceState;
+use crate::error::{Barrier, Error, Result};
 
 /// The health answer, whatever its status: the caller reads it with `domain::health`.
 ///
@@ -20,6 +21,18 @@ pub(crate) async fn health(http: &Http, target: &Target, effort: Effort) -> Resu
 pub(crate) async fn detailed(http: &Http, target: &Target, effort: Effort) -> Result<Answer> {
     http.send(target, Request::get("api/health/detailed").effort(effort))
         .await
+}
+
+/// The state of a service whose health API gave no answer. A refused connection is the machine itself saying that
+/// the service is not there. Anything else may be the way to it, so the state is not known.
+pub(crate) fn state_without_answer(error: &Error) -> ServiceState {
+    match error {
+        Error::Unreachable {
+            barrier: Barrier::Refused,
+            ..
+        } => ServiceState::Down,
+        _ => ServiceState::Unknown,
+    }
 }
 
 /// Scrapes an exposition and keeps the metrics that are `wanted`; `path` is below the target, and empty when the

@@ -3,10 +3,9 @@
 use std::io::ErrorKind as Kind;
 
 use crate::clients::http::Target;
-use crate::error::Error;
+use crate::error::{Barrier, Error};
 
-/// Worth another try: what was there a moment ago.
-pub(super) const BROKE: &str = "the connection broke off";
+const BROKE: &str = "the connection broke off";
 
 /// The error that a person understands, whatever the client library calls it.
 pub(super) fn failure(target: &Target, url: &str, error: &reqwest::Error) -> Error {
@@ -22,7 +21,7 @@ pub(super) fn failure(target: &Target, url: &str, error: &reqwest::Error) -> Err
     }
     let all = texts.join(": ");
     let host = target.base.host_str().unwrap_or_default();
-    let reason = match kind {
+    let reason: String = match kind {
         Some(Kind::ConnectionRefused) => "connection refused; nothing listens there".to_owned(),
         _ if all.contains("dns error") || all.contains("failed to lookup") => {
             format!("the name `{host}` cannot be resolved")
@@ -59,9 +58,15 @@ pub(super) fn failure(target: &Target, url: &str, error: &reqwest::Error) -> Err
             .cloned()
             .unwrap_or_else(|| "the request failed".into()),
     };
+    let barrier = match kind {
+        Some(Kind::ConnectionRefused) => Barrier::Refused,
+        _ if reason == BROKE => Barrier::Broke,
+        _ => Barrier::Way,
+    };
     Error::Unreachable {
         system: target.system.clone(),
         url: url.to_owned(),
+        barrier,
         reason,
     }
 }

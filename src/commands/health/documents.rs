@@ -110,12 +110,7 @@ async fn one(cx: &Context, service: &Service, detailed: bool) -> Entry {
             entry(reading.state, Some(latency), reading.detail, document)
         }
         Err(error) => {
-            let refused = matches!(&error, Error::Unreachable { reason, .. } if reason.starts_with("connection refused"));
-            let state = if refused {
-                ServiceState::Down
-            } else {
-                ServiceState::Unknown
-            };
+            let state = service::state_without_answer(&error);
             entry(state, None, error.reason(), Value::Null)
         }
     }

@@ -7,7 +7,7 @@ use crate::clients::http::Effort;
 use crate::clients::service;
 use crate::config::schema::Service;
 use crate::context::Context;
-use crate::domain::health::{self, ServiceState};
+use crate::domain::health;
 use crate::domain::status::ServiceReading;
 use crate::error::{Error, Result};
 
@@ -34,7 +34,7 @@ async fn one(cx: &Context, service: &Service) -> ServiceReading {
         },
         Err(error) => ServiceReading {
             name: service.name.clone(),
-            state: state_of(&error),
+            state: service::state_without_answer(&error),
             latency_ms: None,
             detail: error.reason(),
         },
@@ -50,15 +50,4 @@ async fn answer(cx: &Context, service: &Service) -> Result<(health::Reading, u64
     let answer = service::health(cx.http()?, &target, Effort::Quick).await?;
     let latency = u64::try_from(answer.elapsed.as_millis()).unwrap_or(u64::MAX);
     Ok((health::read(answer.status, &answer.body), latency))
-}
-
-/// A refused connection is the machine itself saying that the service is not there. Anything else (no answer, no
-/// such name, TLS) may be the way to it, so the state is not known.
-fn state_of(error: &Error) -> ServiceState {
-    match error {
-        Error::Unreachable { reason, .. } if reason.starts_with("connection refused") => {
-            ServiceState::Down
-        }
-        _ => ServiceState::Unknown,
-    }
 }
