@@ -10,10 +10,13 @@ use crate::output::block::{Block, plain};
 use crate::output::prompt;
 use crate::stores::journal::Journal;
 
-/// Permission to change the world. Only this module makes one.
+/// Permission to change the world. Only this module makes one. It knows the id that the change has in the audit log,
+/// so that what it leaves behind elsewhere can be found by it.
 #[derive(Debug)]
 #[must_use]
-pub(crate) struct Confirmed(());
+pub(crate) struct Confirmed {
+    id: String,
+}
 
 /// What is going to happen, for the person to judge.
 #[derive(Debug)]
@@ -55,6 +58,14 @@ pub(crate) fn audit_log(cx: &Context) -> Journal {
     Journal::at(cx.dirs.state.join("audit.jsonl"))
 }
 
+impl Confirmed {
+    /// The change's id in the audit log.
+    #[expect(dead_code, reason = "the history of flags is written with it")]
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+}
+
 impl Plan {
     /// Asks, journals, acts. With `--dry-run` it stops after the preview, which `--read-only` allows too.
     ///
@@ -87,8 +98,9 @@ impl Plan {
         if cx.global.dry_run {
             return Ok(Changed::Planned);
         }
-        let confirmed = self.confirm(cx)?;
+        self.confirm(cx)?;
         let id = format!("c{:08x}", fastrand::u32(..));
+        let confirmed = Confirmed { id: id.clone() };
         let begun = self.begin(cx, &id)?;
         cx.interrupts.hold();
         let done = act(&confirmed).await;
@@ -111,9 +123,9 @@ impl Plan {
         }
     }
 
-    fn confirm(&self, cx: &Context) -> Result<Confirmed> {
+    fn confirm(&self, cx: &Context) -> Result<()> {
         if cx.global.yes {
-            return Ok(Confirmed(()));
+            return Ok(());
         }
         let environment = cx.environment()?;
         if !prompt::can_prompt() {
@@ -132,7 +144,7 @@ impl Plan {
             prompt::confirm(&format!("go on in `{environment}`?"))?
         };
         if agreed {
-            Ok(Confirmed(()))
+            Ok(())
         } else {
             Err(Error::Refused {
                 why: "not confirmed; nothing was changed".into(),

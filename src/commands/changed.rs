@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::change::Changed;
 use crate::context::Context;
+use crate::domain::undo::{Impossible, Undo};
 use crate::error::Result;
 use crate::output::block::{Block, Tone, span};
 use crate::output::report::{Meta, Recommendation, Report, Verdict};
@@ -26,6 +27,9 @@ pub(crate) struct ChangeReport {
     result: Value,
     /// The command that reverts it.
     undo: Option<String>,
+    /// Why there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    no_undo: Option<NoUndo>,
     #[serde(skip)]
     environment: String,
     #[serde(skip)]
@@ -35,6 +39,14 @@ pub(crate) struct ChangeReport {
     /// Said after the undo line: label and command.
     #[serde(skip)]
     next: Option<(&'static str, String)>,
+}
+
+/// A change that cannot be reverted.
+#[derive(Debug, Serialize)]
+struct NoUndo {
+    why: String,
+    /// The command that comes nearest.
+    instead: String,
 }
 
 impl ChangeReport {
@@ -57,12 +69,19 @@ impl ChangeReport {
                 report.next = Some(("to do it", real));
             }
             Changed::Done { id, done } => {
-                report.undo = done.undo.map(|undo| {
-                    cx.command(&match &id {
-                        Some(id) => format!("undo {id}"),
-                        None => undo.by_hand(),
-                    })
-                });
+                match done.undo {
+                    Some(Undo::Impossible(Impossible::Nothing { why, instead })) => {
+                        let instead = cx.command(&instead);
+                        report.no_undo = Some(NoUndo { why, instead });
+                    }
+                    Some(undo) => {
+                        report.undo = Some(cx.command(&match &id {
+                            Some(id) => format!("undo {id}"),
+                            None => undo.by_hand(),
+                        }));
+                    }
+                    None => {}
+                }
                 report.id = id;
                 report.result = done.result;
                 report.changed = true;
@@ -89,6 +108,7 @@ impl ChangeReport {
             changed: false,
             result,
             undo: None,
+            no_undo: None,
             environment: cx.environment()?.to_owned(),
             details: Vec::new(),
             warnings: Vec::new(),
@@ -133,6 +153,13 @@ impl Report for ChangeReport {
         }
         if let Some(undo) = &self.undo {
             blocks.push(Block::next("undo", undo));
+        }
+        if let Some(NoUndo { why, instead }) = &self.no_undo {
+            blocks.push(Block::Whole(vec![span(
+                format!("cannot be undone: {why}"),
+                Tone::Dim,
+            )]));
+            blocks.push(Block::next("instead", instead));
         }
         if let Some((label, command)) = &self.next {
             blocks.push(Block::next(label, command));

@@ -187,3 +187,50 @@ fn another_environment_or_another_alertmanager_is_not_touched() {
     );
     assert_eq!((other.changes(), stub.live().len()), (0, 1));
 }
+
+#[test]
+fn what_cannot_be_undone_says_why_and_what_to_do_instead() {
+    let stub = world();
+    let env = stub.env();
+    let (first, second) = (add(&env), add(&env));
+    // As a change that has no way back writes it.
+    let log = env.state().join("audit.jsonl");
+    let text = std::fs::read_to_string(&log).unwrap();
+    let lines = text.lines().map(|line| {
+        let mut event: Value = serde_json::from_str(line).unwrap();
+        if event["data"]["id"] == second["id"] {
+            event["data"]["undo"] = json!({ "do": "nothing", "why": "a page cannot be called back",
+                "instead": "alerts list" });
+        }
+        event.to_string()
+    });
+    let lines: Vec<String> = lines.collect();
+    std::fs::write(&log, lines.join("\n") + "\n").unwrap();
+    let run = env.run(["undo", "--yes", "-o", "json"]).expect_code(4);
+    let error = run.json_error();
+    let (said, hint) = (
+        error["error"].as_str().unwrap(),
+        error["hint"].as_str().unwrap(),
+    );
+    assert!(
+        said.contains("cannot be undone: a page cannot be called back"),
+        "{said}"
+    );
+    assert!(
+        hint.starts_with("instead: `liveops alerts list"),
+        "never silently the one before it: {hint}"
+    );
+    assert!(
+        hint.contains(&format!("liveops undo {}", id(&first))),
+        "{hint}"
+    );
+    assert_eq!(stub.live().len(), 2);
+    let list = env.run(["undo", "--list", "-o", "name"]).expect_code(0);
+    assert_eq!(list.stdout.trim(), id(&first));
+    let shown = env.run(["audit", "show", id(&second)]).expect_code(0);
+    assert!(
+        shown.stdout.contains("cannot be undone: a page"),
+        "{}",
+        shown.stdout
+    );
+}

@@ -37,11 +37,15 @@ impl ChangeDetails {
     /// The command that reverts it, or finds out whether there is something to revert.
     fn next(&self) -> String {
         let record = &self.record;
-        match (record.state, &record.undone_by) {
-            (ChangeState::Undone, Some(by)) => format!("liveops audit show {by}"),
-            (ChangeState::Failed, _) => "liveops audit list".into(),
-            _ if record.environment == "default" => format!("liveops undo {}", record.id),
-            _ => format!("liveops undo {} -e {}", record.id, record.environment),
+        let there = |words: String| match record.environment.as_str() {
+            "default" => format!("liveops {words}"),
+            environment => format!("liveops {words} -e {environment}"),
+        };
+        match (record.state, &record.undone_by, &record.undo) {
+            (ChangeState::Undone, Some(by), _) => format!("liveops audit show {by}"),
+            (ChangeState::Failed, _, _) => "liveops audit list".into(),
+            (_, _, Some(undo)) if !undo.is_possible() => there(undo.by_hand()),
+            _ => there(format!("undo {}", record.id)),
         }
     }
 }

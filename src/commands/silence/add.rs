@@ -19,7 +19,7 @@ use crate::domain::duration::{self, human};
 use crate::domain::matcher::{Matcher, show};
 use crate::domain::silence::{Draft, Silence, SilenceState, Unsafe, check};
 use crate::domain::suggest::nearest;
-use crate::domain::undo::Undo;
+use crate::domain::undo::SilenceUndo;
 use crate::error::{Error, Exit, Result};
 use crate::output::block::{Block, Tone, span};
 
@@ -92,9 +92,12 @@ pub(super) async fn run(args: AddArgs, cx: &Context) -> Result<Exit> {
         action: "silence.add",
         summary: summary.clone(),
         preview: preview.blocks(cx),
-        undo: Some(Undo::ExpireSilenceLike {
-            silence: draft.clone(),
-        }),
+        undo: Some(
+            SilenceUndo::ExpireSilenceLike {
+                silence: draft.clone(),
+            }
+            .into(),
+        ),
         kill_switch: false,
         undoes: None,
     };
@@ -109,10 +112,13 @@ pub(super) async fn run(args: AddArgs, cx: &Context) -> Result<Exit> {
         .carry_out(cx, async |confirmed| {
             let id = client.set_silence(&draft, None, confirmed).await?;
             Ok(Done {
-                undo: Some(Undo::ExpireSilence {
-                    id: id.clone(),
-                    expected: draft.ends_at,
-                }),
+                undo: Some(
+                    SilenceUndo::ExpireSilence {
+                        id: id.clone(),
+                        expected: draft.ends_at,
+                    }
+                    .into(),
+                ),
                 result: json!({ "silence": id, "draft": draft, "hides": hides }),
             })
         })

@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::domain::alert::{Alert, group};
 use crate::domain::matcher::show;
 use crate::domain::silence::SilenceState;
-use crate::domain::undo::Undo;
+use crate::domain::undo::{SilenceUndo, Undo};
 use crate::error::{Exit, Result};
 use crate::output::block::Block;
 
@@ -69,10 +69,10 @@ pub(super) async fn run(args: ExpireArgs, cx: &Context) -> Result<Exit> {
     if let Some(count) = hidden {
         summary.push_str(&format!("; it keeps {} quiet", alerts(count)));
     }
-    let undo = Undo::AddSilence {
+    let undo = Undo::from(SilenceUndo::AddSilence {
         id: id.clone(),
         silence: draft.clone(),
-    };
+    });
     let plan = Plan {
         action: "silence.expire",
         summary: summary.clone(),

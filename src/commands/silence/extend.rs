@@ -13,7 +13,7 @@ use crate::context::Context;
 use crate::domain::duration::{self, human};
 use crate::domain::matcher::show;
 use crate::domain::silence::{Draft, SilenceState};
-use crate::domain::undo::Undo;
+use crate::domain::undo::{SilenceUndo, Undo};
 use crate::error::{Error, Exit, Result};
 use crate::output::block::Block;
 
@@ -78,10 +78,12 @@ pub(super) async fn run(args: ExtendArgs, cx: &Context) -> Result<Exit> {
         human(args.by),
         new.format("%FT%TZ")
     );
-    let undo = |id: String| Undo::SetSilenceEnd {
-        id,
-        ends_at: old,
-        expected: new,
+    let undo = |id: String| {
+        Undo::from(SilenceUndo::SetSilenceEnd {
+            id,
+            ends_at: old,
+            expected: new,
+        })
     };
     let plan = Plan {
         action: "silence.extend",

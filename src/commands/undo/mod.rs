@@ -1,18 +1,18 @@
 //! `liveops undo`: revert a change that was made through liveops, unless the world has moved on since.
 
-mod act;
+mod silence;
 
 use clap::Args;
 use serde_json::json;
 
-use crate::change::{Done, Plan};
+use crate::change::{Confirmed, Done, Plan};
 use crate::commands::audit::list::ChangeList;
 use crate::commands::audit::{complaint, find, read};
 use crate::commands::changed::ChangeReport;
-use crate::commands::silence::alertmanager;
+use crate::commands::undo::silence::Silences;
 use crate::context::Context;
 use crate::domain::record::{ChangeRecord, ChangeState, undoable};
-use crate::domain::undo::{Reverse, Stale, Undo};
+use crate::domain::undo::{Impossible, Undo};
 use crate::error::{Error, Exit, Result};
 use crate::output::block::Block;
 
@@ -42,6 +42,8 @@ pub(crate) async fn run(args: UndoArgs, cx: &Context) -> Result<Exit> {
     let environment = cx.environment()?;
     let candidates = undoable(&records, environment);
     if args.list {
+        let possible = |record: &&ChangeRecord| record.undo.as_ref().is_some_and(Undo::is_possible);
+        let candidates = candidates.into_iter().filter(possible).collect();
         return list(cx, candidates, complaint(&reading));
     }
     if let Some(complaint) = complaint(&reading) {
@@ -51,11 +53,11 @@ pub(crate) async fn run(args: UndoArgs, cx: &Context) -> Result<Exit> {
         Some(id) => {
             let record = find(&records, &id)?;
             may(cx, record, &records)?;
-            revert(cx, record).await
+            revert(cx, record, &records).await
         }
         None => {
             for record in candidates {
-                match revert(cx, record).await {
+                match revert(cx, record, &records).await {
                     Err(Reverted::DidNotHappen(why)) => cx.output.note(&format!(
                         "{} ({}): {why}; looking further back",
                         record.id, record.summary
@@ -70,6 +72,39 @@ pub(crate) async fn run(args: UndoArgs, cx: &Context) -> Result<Exit> {
         }
     }
     .map_err(Into::into)
+}
+
+/// One kind of change, as it is reverted. Each noun has its own, in a file beside this.
+trait Revert {
+    /// What the undo comes to in the world as it is now.
+    type Reverse;
+
+    /// Looks at the world. It is asked twice: for the plan, and after the answer to the question.
+    ///
+    /// # Errors
+    /// `DidNotHappen`; `Conflict` when somebody has changed it since.
+    async fn decide(&self) -> Result<Self::Reverse, Reverted>;
+
+    /// What to tell the person.
+    fn step(&self, reverse: &Self::Reverse) -> Step;
+
+    /// Does it, and says how to revert that in turn.
+    ///
+    /// # Errors
+    /// As the outside system.
+    async fn act(&self, reverse: &Self::Reverse, confirmed: &Confirmed) -> Result<Done>;
+}
+
+/// An undo as a plan.
+struct Step {
+    /// What it does, in words.
+    summary: String,
+    /// What else there is to know.
+    preview: Vec<Block>,
+    /// How it is reverted, as far as that is known before it is done.
+    undo: Undo,
+    /// Does it only make things safer? Then nothing may hold it up.
+    safe_side: bool,
 }
 
 /// How a revert did not come about.
@@ -160,37 +195,78 @@ fn may(cx: &Context, record: &ChangeRecord, records: &[ChangeRecord]) -> Result<
     Ok(())
 }
 
-async fn revert(cx: &Context, record: &ChangeRecord) -> Result<Exit, Reverted> {
-    let undo = record.undo.clone().ok_or_else(|| Error::Refused {
+async fn revert(
+    cx: &Context,
+    record: &ChangeRecord,
+    records: &[ChangeRecord],
+) -> Result<Exit, Reverted> {
+    let by_hand = || Error::Refused {
         why: format!("liveops does not know how to undo change {}", record.id),
         hint: format!(
             "`liveops audit show {}` shows what it did; revert it by hand",
             record.id
         ),
-    })?;
-    let certain = record.state.is_certain();
-    let client = alertmanager(cx)?;
-    let decide = async || -> Result<Reverse, Reverted> {
-        let silences = client.silences().await?;
-        undo.decide(&silences, cx.clock.now(), certain)
-            .map_err(|why| stale(cx, &undo, &why))
     };
-    let reverse = decide().await?;
-    let summary = act::summary(&reverse);
+    let certain = record.state.is_certain();
+    match record.undo.as_ref().ok_or_else(by_hand)? {
+        Undo::Silence(undo) => carry_out(cx, record, Silences::new(cx, undo, certain)?).await,
+        Undo::Impossible(Impossible::Nothing { why, instead }) => {
+            Err(impossible(cx, record, records, (why, instead)).into())
+        }
+    }
+}
+
+/// The refusal for what has no way back. It names the change before it, which nobody should revert by accident.
+fn impossible(
+    cx: &Context,
+    record: &ChangeRecord,
+    records: &[ChangeRecord],
+    (why, instead): (&str, &str),
+) -> Error {
+    let mut hint = format!("instead: `{}`", cx.command(instead));
+    let before = undoable(records, &record.environment)
+        .into_iter()
+        .skip_while(|other| other.id != record.id)
+        .nth(1);
+    if let Some(before) = before {
+        hint.push_str(&format!(
+            "; the change before it, {}, can be: `{}`",
+            before.summary,
+            cx.command(&format!("undo {}", before.id))
+        ));
+    }
+    Error::Refused {
+        why: format!(
+            "change {} ({}) cannot be undone: {why}",
+            record.id, record.summary
+        ),
+        hint,
+    }
+}
+
+async fn carry_out(
+    cx: &Context,
+    record: &ChangeRecord,
+    kind: impl Revert,
+) -> Result<Exit, Reverted> {
+    let reverse = kind.decide().await?;
+    let step = kind.step(&reverse);
+    let mut preview = vec![
+        Block::text(format!(
+            "change {} of {} at {}:",
+            record.id,
+            record.by,
+            record.at.format("%FT%TZ")
+        )),
+        Block::text(format!("  {}", record.summary)),
+    ];
+    preview.extend(step.preview);
     let plan = Plan {
         action: "undo",
-        summary: format!("{summary} (undoes {})", record.id),
-        preview: vec![
-            Block::text(format!(
-                "change {} of {} at {}:",
-                record.id,
-                record.by,
-                record.at.format("%FT%TZ")
-            )),
-            Block::text(format!("  {}", record.summary)),
-        ],
-        undo: Some(act::undo(&reverse)),
-        kill_switch: undo.is_safe_side(),
+        summary: format!("{} (undoes {})", step.summary, record.id),
+        preview,
+        undo: Some(step.undo),
+        kill_switch: step.safe_side,
         undoes: Some(record.id.clone()),
     };
     let summary = plan.summary.clone();
@@ -198,37 +274,13 @@ async fn revert(cx: &Context, record: &ChangeRecord) -> Result<Exit, Reverted> {
     let changed = plan
         .carry_out(cx, async |confirmed| {
             // The answer to the question may have taken a while.
-            let reverse = decide().await?;
-            let (silence, undo) =
-                act::carry_out(&client, &reverse, cx.clock.now(), confirmed).await?;
-            Ok(Done {
-                result: json!({ "undoes": record.id, "silence": silence }),
-                undo: Some(undo),
-            })
+            let reverse = kind.decide().await?;
+            let mut done = kind.act(&reverse, confirmed).await?;
+            done.result["undoes"] = json!(record.id);
+            Ok(done)
         })
         .await?;
     let report = ChangeReport::new(cx, "undo", summary, changed, planned)?;
     cx.output.show(&report, cx.clock.now())?;
     Ok(Exit::Good)
-}
-
-/// The error for a world that has moved on.
-fn stale(cx: &Context, undo: &Undo, why: &Stale) -> Reverted {
-    let look = format!("look at it: `{}`", cx.command("silence list --all"));
-    let by_hand = format!("to do it by hand: `{}`", cx.command(&undo.by_hand()));
-    let hint = match why {
-        Stale::DidNotHappen(_) => return Reverted::DidNotHappen(why.to_string()),
-        Stale::Expired { .. } | Stale::Exists { .. } => look,
-        Stale::Changed { id, .. } => {
-            format!(
-                "{look}; to end it all the same: `{}`",
-                cx.command(&format!("silence expire {id}"))
-            )
-        }
-        Stale::Gone { .. } | Stale::Over { .. } => by_hand,
-    };
-    Reverted::Failed(Error::Conflict {
-        what: why.to_string(),
-        hint,
-    })
 }

@@ -1,5 +1,7 @@
 //! What each undo comes to in a world that has moved on, or has not.
 
+use crate::domain::undo::Undo;
+
 use super::*;
 
 fn at(hour: i64) -> DateTime<Utc> {
@@ -27,7 +29,7 @@ fn silence(id: &str, state: SilenceState, ends: i64) -> Silence {
 #[test]
 fn an_added_silence_is_expired_unless_somebody_touched_it() {
     use SilenceState::{Active, Expired};
-    let undo = Undo::ExpireSilence {
+    let undo = SilenceUndo::ExpireSilence {
         id: "a".into(),
         expected: at(2),
     };
@@ -54,7 +56,7 @@ fn an_added_silence_is_expired_unless_somebody_touched_it() {
 #[test]
 fn what_is_not_known_to_have_happened_is_looked_for() {
     use SilenceState::{Active, Expired};
-    let like = Undo::ExpireSilenceLike { silence: draft(2) };
+    let like = SilenceUndo::ExpireSilenceLike { silence: draft(2) };
     assert!(matches!(
         like.decide(&[silence("x", Active, 2)], at(1), false),
         Ok(Reverse::Expire { silence }) if silence.id == "x"
@@ -63,7 +65,7 @@ fn what_is_not_known_to_have_happened_is_looked_for() {
         like.decide(&[silence("x", Active, 3)], at(1), false),
         Err(Stale::DidNotHappen(_))
     ));
-    let end = Undo::SetSilenceEnd {
+    let end = SilenceUndo::SetSilenceEnd {
         id: "a".into(),
         ends_at: at(2),
         expected: at(3),
@@ -77,7 +79,7 @@ fn what_is_not_known_to_have_happened_is_looked_for() {
         end.decide(&world, at(1), true),
         Err(Stale::Changed { .. })
     ));
-    let add = Undo::AddSilence {
+    let add = SilenceUndo::AddSilence {
         id: "a".into(),
         silence: draft(2),
     };
@@ -93,7 +95,7 @@ fn what_is_not_known_to_have_happened_is_looked_for() {
 
 #[test]
 fn an_end_is_set_back_or_the_silence_expired_when_that_is_past() {
-    let undo = Undo::SetSilenceEnd {
+    let undo = SilenceUndo::SetSilenceEnd {
         id: "a".into(),
         ends_at: at(2),
         expected: at(5),
@@ -112,7 +114,7 @@ fn an_end_is_set_back_or_the_silence_expired_when_that_is_past() {
 #[test]
 fn an_expired_silence_comes_back_only_once_and_in_time() {
     use SilenceState::{Active, Expired};
-    let undo = Undo::AddSilence {
+    let undo = SilenceUndo::AddSilence {
         id: "a".into(),
         silence: draft(2),
     };
@@ -134,11 +136,11 @@ fn an_expired_silence_comes_back_only_once_and_in_time() {
 
 #[test]
 fn the_audit_log_reads_back_what_it_wrote() {
-    let undo = Undo::AddSilence {
+    let undo = SilenceUndo::AddSilence {
         id: "a".into(),
         silence: draft(2),
     };
     let json = serde_json::to_value(&undo).expect("serialises");
     assert_eq!(json["do"], "add_silence");
-    assert_eq!(serde_json::from_value::<Undo>(json).ok(), Some(undo));
+    assert_eq!(serde_json::from_value::<Undo>(json).ok(), Some(undo.into()));
 }

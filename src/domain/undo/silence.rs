@@ -1,5 +1,5 @@
-//! How to revert a change, as data in the audit log: what to do, what must still be true for it, and what it comes to
-//! in the world as it is now. Pure: the caller brings the silences, and carries the result out.
+//! How to revert a change of silences, and what that comes to in the world as it is now. Pure: the caller brings the
+//! silences, and carries the result out.
 
 #[cfg(test)]
 mod tests;
@@ -11,11 +11,10 @@ use crate::domain::matcher::{Matcher, show};
 use crate::domain::shell::word;
 use crate::domain::silence::{Draft, Silence, SilenceState};
 
-/// The reverse of a change. Each variant holds what it expects to find, so that somebody else's later change is
-/// never overwritten.
+/// The reverse of a change of silences.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
-pub(crate) enum Undo {
+pub(crate) enum SilenceUndo {
     /// Expire a silence that was added, if it still ends when we made it end.
     ExpireSilence { id: String, expected: DateTime<Utc> },
     /// Expire the silence that looks like this one: its id is not known, since the answer never came.
@@ -81,7 +80,7 @@ fn is_live(silence: &Silence) -> bool {
     silence.state != SilenceState::Expired
 }
 
-impl Undo {
+impl SilenceUndo {
     /// What it does, in words.
     pub(crate) fn summary(&self) -> String {
         match self {
