@@ -1,5 +1,7 @@
 //! The JSON documents of the service's own health API, from the same snapshots as the metrics.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
 
@@ -190,9 +192,18 @@ impl Recent {
     fn failing_routes(&self) -> Vec<Value> {
         let mut failing = Vec::new();
         for (index, route) in ROUTES.iter().enumerate() {
-            for (place, (status, _)) in self.now.requests[index].0.iter().enumerate() {
-                let count = self.grown(|now| now.requests[index].0[place].1);
-                if *status >= 500 && count > 0 {
+            let answered = self
+                .now
+                .tracks
+                .iter()
+                .flat_map(|track| &track.routes[index].0);
+            let failures: BTreeSet<u16> = answered
+                .map(|(status, _)| *status)
+                .filter(|status| *status >= 500)
+                .collect();
+            for status in failures {
+                let count = self.grown(|now| now.requests_of(index, status));
+                if count > 0 {
                     failing.push(json!({
                         "method": route.method, "route": route.path, "status": status, "count": count,
                     }));

@@ -4,6 +4,7 @@
 use std::f64::consts::PI;
 
 use super::flow::Flow;
+use super::release::Part;
 
 /// How the observations of one stream spread over the buckets.
 #[derive(Clone, Debug)]
@@ -44,10 +45,28 @@ pub(crate) struct Mixture {
 impl Mixture {
     /// What was observed from `from` to `to` (Unix seconds).
     pub(crate) fn observed(&self, from: f64, to: f64) -> Histogram {
+        let streams = self.streams.iter();
+        self.sum(streams.map(|(rate, spread)| (rate.total(from, to), spread)))
+    }
+
+    /// What one track observed in its parts; what is slow there spreads as `slow` does.
+    pub(crate) fn observed_in(&self, parts: &[Part], slow: &Spread) -> Histogram {
+        let streams = self.streams.iter().flat_map(|(rate, spread)| {
+            parts.iter().flat_map(move |part| {
+                let count = rate.total(part.from, part.to) * part.share;
+                [
+                    (count * (1.0 - part.slow), spread),
+                    (count * part.slow, slow),
+                ]
+            })
+        });
+        self.sum(streams)
+    }
+
+    fn sum<'a>(&self, streams: impl Iterator<Item = (f64, &'a Spread)>) -> Histogram {
         let mut buckets = vec![0.0; self.bounds.len() + 1];
         let mut sum = 0.0;
-        for (rate, spread) in &self.streams {
-            let count = rate.total(from, to);
+        for (count, spread) in streams {
             let shares = spread.shares.iter().chain(&[1.0]);
             for (bucket, share) in buckets.iter_mut().zip(shares) {
                 *bucket += count * share;

@@ -101,15 +101,18 @@ fn http(text: &mut Text, now: &Snapshot) {
         "counter",
         "HTTP requests that were answered.",
     );
-    for (route, (statuses, _)) in ROUTES.iter().zip(&now.requests) {
-        for (status, count) in statuses {
-            let status = status.to_string();
-            let labels = [
-                ("method", route.method),
-                ("route", route.path),
-                ("status", &status),
-            ];
-            text.sample("http_requests_total", &labels, count);
+    for track in &now.tracks {
+        for (route, (statuses, _)) in ROUTES.iter().zip(&track.routes) {
+            for (status, count) in statuses {
+                let status = status.to_string();
+                let labels = [
+                    ("method", route.method),
+                    ("route", route.path),
+                    ("status", &status),
+                    ("track", track.name),
+                ];
+                text.sample("http_requests_total", &labels, count);
+            }
         }
     }
     text.family(
@@ -117,9 +120,15 @@ fn http(text: &mut Text, now: &Snapshot) {
         "histogram",
         "Time to answer a request, in milliseconds.",
     );
-    for (route, (_, durations)) in ROUTES.iter().zip(&now.requests) {
-        let labels = [("method", route.method), ("route", route.path)];
-        text.histogram("http_request_duration_ms", &labels, durations);
+    for track in &now.tracks {
+        for (route, (_, durations)) in ROUTES.iter().zip(&track.routes) {
+            let labels = [
+                ("method", route.method),
+                ("route", route.path),
+                ("track", track.name),
+            ];
+            text.histogram("http_request_duration_ms", &labels, durations);
+        }
     }
 }
 

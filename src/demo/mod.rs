@@ -10,6 +10,8 @@ mod histogram;
 mod metrics;
 mod rates;
 mod recovery;
+mod release;
+mod rollout_api;
 mod room_api;
 mod rooms;
 mod serve;

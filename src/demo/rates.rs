@@ -3,7 +3,8 @@
 
 use super::crowd::Crowd;
 use super::flow::{DAY, Flow};
-use super::histogram::{Mixture, Spread};
+use super::histogram::{Histogram, Mixture, Spread, whole};
+use super::release::Part;
 use super::world::{IN_ROOMS, MODES, Mode, REGIONS, ROUTES, Region, Route, SALES, TICKS};
 
 const TICK_BOUNDS: &[f64] = &[0.001, 0.005, 0.01, 0.016, 0.033, 0.05, 0.1];
@@ -33,8 +34,8 @@ pub(crate) struct Rates {
     /// By region.
     pub(crate) network: Vec<Mixture>,
     pub(crate) websocket: Mixture,
-    /// By route: the requests of each status, and how long they take.
-    pub(crate) requests: Vec<(Vec<(u16, Flow)>, Mixture)>,
+    /// By route.
+    pub(crate) requests: Vec<Requests>,
     /// In the order of [`SALES`].
     pub(crate) purchases: Vec<Flow>,
     /// WebSocket messages in and out.
@@ -51,6 +52,51 @@ pub(crate) struct Rates {
     pub(crate) memory: Flow,
     pub(crate) db_connections: Flow,
     pub(crate) queued_messages: Flow,
+}
+
+/// The requests of one route.
+#[derive(Clone, Debug)]
+pub(crate) struct Requests {
+    /// By status, the successes first.
+    statuses: Vec<(u16, Flow)>,
+    /// Milliseconds.
+    durations: Mixture,
+    /// How the durations of a slow build spread.
+    slow: Spread,
+}
+
+impl Requests {
+    /// What one track answered in its parts: requests of each status, and durations in milliseconds.
+    pub(crate) fn answered(&self, parts: &[Part]) -> (Vec<(u16, u64)>, Histogram) {
+        let sum = |flow: &Flow, of: fn(&Part) -> f64| {
+            let counts = parts
+                .iter()
+                .map(|part| of(part) * flow.total(part.from, part.to));
+            counts.sum::<f64>()
+        };
+        let mut counts: Vec<(u16, f64)> = Vec::new();
+        for (index, (status, flow)) in self.statuses.iter().enumerate() {
+            if index == 0 {
+                counts.push((*status, sum(flow, |part| part.share * (1.0 - part.errors))));
+                let failed = sum(flow, |part| part.share * part.errors);
+                if failed > 0.0 {
+                    counts.push((500, failed));
+                }
+                continue;
+            }
+            let count = sum(flow, |part| part.share);
+            match counts.iter_mut().find(|(known, _)| known == status) {
+                Some((_, own)) => *own += count,
+                None => counts.push((*status, count)),
+            }
+        }
+        let counts: Vec<(u16, u64)> = (counts.into_iter())
+            .map(|(status, count)| (status, whole(count)))
+            .collect();
+        let all = counts.iter().map(|(_, count)| count).sum();
+        let durations = self.durations.observed_in(parts, &self.slow);
+        (counts, durations.with_count(all))
+    }
 }
 
 impl Rates {
@@ -176,8 +222,7 @@ fn network(region: &Region, players: &Flow) -> Mixture {
     }
 }
 
-/// A route's requests by status, the successes first, and their durations.
-fn requests(route: &Route, crowd: &Crowd, rng: &mut fastrand::Rng) -> (Vec<(u16, Flow)>, Mixture) {
+fn requests(route: &Route, crowd: &Crowd, rng: &mut fastrand::Rng) -> Requests {
     let rate = route.per_player;
     let all = crowd.flow(rate, 0.03, rng);
     let mut others: Vec<(u16, Flow)> = (route.refusals.iter())
@@ -206,7 +251,11 @@ fn requests(route: &Route, crowd: &Crowd, rng: &mut fastrand::Rng) -> (Vec<(u16,
             ),
         ],
     };
-    (statuses, durations)
+    Requests {
+        statuses,
+        durations,
+        slow: Spread::log_logistic(REQUEST_BOUNDS, 12.0 * route.median_ms, 3.0),
+    }
 }
 
 #[cfg(test)]
@@ -216,7 +265,7 @@ mod tests {
     fn mixtures(rates: &Rates) -> Vec<&Mixture> {
         let mut all = vec![&rates.ticks, &rates.queue, &rates.websocket];
         all.extend(&rates.network);
-        all.extend(rates.requests.iter().map(|(_, durations)| durations));
+        all.extend(rates.requests.iter().map(|route| &route.durations));
         all
     }
 
@@ -243,7 +292,7 @@ mod tests {
             );
             flows.extend([&rates.cpu, &rates.memory, &rates.db_connections]);
             flows.extend([&rates.population, &rates.queued_messages]);
-            let statuses = rates.requests.iter().flat_map(|(statuses, _)| statuses);
+            let statuses = rates.requests.iter().flat_map(|route| &route.statuses);
             flows.extend(statuses.map(|(_, flow)| flow));
             let streams = mixtures(&rates)
                 .into_iter()

@@ -2,11 +2,12 @@
 
 use std::future::Future;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::{Path, State};
-use axum::http::{StatusCode, Uri, header};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, serve as serve_http};
@@ -15,7 +16,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 
 use super::sim::Sim;
-use super::{api, exposition, recovery, room_api};
+use super::{api, exposition, recovery, rollout_api, room_api};
 
 /// Answers the whole health API on `listener` until `shutdown` resolves and the requests in flight
 /// are done. Each answer is of the instant that `clock` gives.
@@ -29,7 +30,7 @@ pub(crate) async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let service = Arc::new(Service {
-        sim,
+        sim: Mutex::new(sim),
         clock: Box::new(clock),
     });
     serve_http(listener, router(service))
@@ -38,8 +39,14 @@ pub(crate) async fn serve(
 }
 
 struct Service {
-    sim: Sim,
+    sim: Mutex<Sim>,
     clock: Box<dyn Fn() -> DateTime<Utc> + Send + Sync>,
+}
+
+impl Service {
+    fn sim(&self) -> MutexGuard<'_, Sim> {
+        self.sim.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 type Shared = State<Arc<Service>>;
@@ -55,6 +62,7 @@ fn router(service: Arc<Service>) -> Router {
         .route("/api/event-store/stats", document(api::event_store))
         .route("/api/rooms/{room_id}/events", room(room_api::events))
         .route("/api/rooms/{room_id}/state", room(room_api::state))
+        .route("/api/rollout/weight", get(weight).put(set_weight))
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
         .with_state(service)
@@ -62,7 +70,7 @@ fn router(service: Arc<Service>) -> Router {
 
 /// A document about the whole service.
 fn document(write: fn(&Sim, DateTime<Utc>) -> Value) -> axum::routing::MethodRouter<Arc<Service>> {
-    get(move |State(service): Shared| async move { Json(write(&service.sim, (service.clock)())) })
+    get(move |State(service): Shared| async move { Json(write(&service.sim(), (service.clock)())) })
 }
 
 /// A document about one room, or 404.
@@ -71,7 +79,7 @@ fn room(
 ) -> axum::routing::MethodRouter<Arc<Service>> {
     get(
         move |State(service): Shared, Path(id): Path<String>| async move {
-            match write(&service.sim, &id, (service.clock)()) {
+            match write(&service.sim(), &id, (service.clock)()) {
                 Some(document) => Json(document).into_response(),
                 None => refuse(
                     StatusCode::NOT_FOUND,
@@ -88,8 +96,27 @@ async fn health(State(service): Shared) -> Json<Value> {
 }
 
 async fn metrics(State(service): Shared) -> impl IntoResponse {
-    let text = service.sim.exposition((service.clock)());
+    let text = service.sim().exposition((service.clock)());
     ([(header::CONTENT_TYPE, exposition::CONTENT_TYPE)], text)
+}
+
+async fn weight(State(service): Shared) -> Response {
+    let (tag, document) = rollout_api::show(&service.sim());
+    ([(header::ETAG, tag)], Json(document)).into_response()
+}
+
+async fn set_weight(State(service): Shared, headers: HeaderMap, body: Bytes) -> Response {
+    let expected = headers
+        .get(header::IF_MATCH)
+        .map(|tag| tag.to_str().unwrap_or_default());
+    let mut sim = service.sim();
+    match rollout_api::change(&mut sim, expected, &body, (service.clock)()) {
+        Ok(()) => {
+            let (tag, document) = rollout_api::show(&sim);
+            ([(header::ETAG, tag)], Json(document)).into_response()
+        }
+        Err((status, error, message)) => refuse(status, error, &message),
+    }
 }
 
 async fn unknown_path(uri: Uri) -> Response {
@@ -101,7 +128,7 @@ async fn wrong_method() -> Response {
     refuse(
         StatusCode::METHOD_NOT_ALLOWED,
         "method_not_allowed",
-        "only GET and HEAD are answered here",
+        "this path does not take that method",
     )
 }
 

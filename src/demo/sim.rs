@@ -6,8 +6,9 @@ use chrono::{DateTime, Utc};
 use super::flow::Flow;
 use super::histogram::whole;
 use super::rates::Rates;
+use super::release::{Part, Release};
 use super::rooms::{self, Phase, Room};
-use super::snapshot::{Snapshot, rounded};
+use super::snapshot::{Snapshot, Track, rounded};
 use super::world::{CPU_CORES, MEMORY_LIMIT_BYTES, MODES, REGIONS};
 use super::{metrics, world};
 
@@ -20,6 +21,7 @@ pub(crate) struct Sim {
     pub(super) seed: u64,
     start_ms: i64,
     pub(super) rates: Rates,
+    pub(super) release: Release,
 }
 
 impl Sim {
@@ -29,6 +31,7 @@ impl Sim {
             seed,
             start_ms: START_MS,
             rates: Rates::new(seed),
+            release: Release::of(world::IMAGE),
         }
     }
 
@@ -95,15 +98,7 @@ impl Sim {
                 .map(|mixture| mixture.observed(from, to))
                 .collect(),
             websocket: rates.websocket.observed(from, to),
-            requests: (rates.requests.iter())
-                .map(|(statuses, durations)| {
-                    let statuses: Vec<_> = (statuses.iter())
-                        .map(|(status, flow)| (*status, count(flow)))
-                        .collect();
-                    let all = statuses.iter().map(|(_, count)| count).sum();
-                    (statuses, durations.observed(from, to).with_count(all))
-                })
-                .collect(),
+            tracks: self.tracks(from, to),
             purchases: rates.purchases.iter().map(count).collect(),
             messages: rates.messages.each_ref().map(count),
             logins: rates.logins.each_ref().map(count),
@@ -116,6 +111,20 @@ impl Sim {
             db_connections: gauge(&rates.db_connections).min(world::DB_CONNECTIONS_MAX),
             queued_messages: gauge(&rates.queued_messages),
         }
+    }
+
+    /// What each build answered from `from` to `to` (Unix seconds).
+    fn tracks(&self, from: f64, to: f64) -> Vec<Track> {
+        let track = |name: &'static str, parts: Vec<Part>| Track {
+            name,
+            routes: (self.rates.requests.iter())
+                .map(|route| route.answered(&parts))
+                .collect(),
+        };
+        let stable = track("stable", self.release.stable_parts(from, to));
+        let canary = self.release.canary_parts(from, to);
+        let canary = canary.map(|parts| track("canary", parts));
+        std::iter::once(stable).chain(canary).collect()
     }
 }
 
@@ -138,7 +147,7 @@ mod tests {
         let mut all = Vec::new();
         let mut histograms = vec![&snapshot.ticks, &snapshot.queue, &snapshot.websocket];
         histograms.extend(&snapshot.network);
-        for (statuses, durations) in &snapshot.requests {
+        for (statuses, durations) in snapshot.tracks.iter().flat_map(|track| &track.routes) {
             all.extend(statuses.iter().map(|(_, count)| *count));
             histograms.push(durations);
         }
@@ -225,6 +234,53 @@ mod tests {
     }
 
     #[test]
+    fn a_bad_canary_fails_its_own_requests_and_nobody_elses() {
+        let mut sim = Sim::new(7);
+        let before = sim.snapshot(time(0));
+        let (stable, canary) = (sim.release.stable.clone(), "game-backend:5.0-bad-slow");
+        sim.release
+            .turn(time(0), stable.clone(), Some(canary.into()), 10);
+        let mut last = counters(&before);
+        for second in 1..60 {
+            let now = counters(&sim.snapshot(time(second * 1_000)));
+            assert!(
+                second > 1 || now.len() > last.len(),
+                "the canary has its own series"
+            );
+            let back = last.iter().zip(&now).position(|(then, now)| now < then);
+            assert!(second == 1 || back.is_none(), "at {second} s");
+            last = now;
+        }
+        sim.release
+            .turn(time(60_000), stable, Some(canary.into()), 0);
+        let (then, later) = (sim.snapshot(time(60_000)), sim.snapshot(time(90_000)));
+        assert_eq!(
+            then.tracks[1], later.tracks[1],
+            "no request after the rollback"
+        );
+        let errors = |track: &Track| {
+            let statuses = track.routes.iter().flat_map(|(statuses, _)| statuses);
+            let (failed, all) = statuses.fold((0, 0), |(failed, all), (status, count)| {
+                (
+                    failed + if *status >= 500 { *count } else { 0 },
+                    all + count,
+                )
+            });
+            failed as f64 / all as f64
+        };
+        assert!(errors(&then.tracks[1]) > 0.1);
+        assert!(errors(&then.tracks[0]) < 0.001);
+        let p95 = |track: &Track| {
+            let all = track.routes.iter().map(|(_, durations)| durations.clone());
+            all.reduce(|one, two| one.plus(&two))
+                .unwrap()
+                .quantile(0.95)
+                .unwrap()
+        };
+        assert!(p95(&then.tracks[1]) > 2.0 * p95(&then.tracks[0]));
+    }
+
+    #[test]
     fn counters_begin_at_the_start() {
         let sim = Sim::new(7).started_at(time(0));
         assert_eq!(
@@ -292,7 +348,7 @@ mod tests {
                 "{open} {}",
                 now.rooms_active
             );
-            for (statuses, durations) in &now.requests {
+            for (statuses, durations) in now.tracks.iter().flat_map(|track| &track.routes) {
                 assert_eq!(
                     statuses.iter().map(|(_, count)| count).sum::<u64>(),
                     durations.count()

@@ -30,8 +30,8 @@ pub(crate) struct Snapshot {
     pub(crate) network: Vec<Histogram>,
     /// Milliseconds.
     pub(crate) websocket: Histogram,
-    /// By route: requests of each status, and durations in milliseconds.
-    pub(crate) requests: Vec<(Vec<(u16, u64)>, Histogram)>,
+    /// What each build answered: the stable one, and the canary as soon as there was one.
+    pub(crate) tracks: Vec<Track>,
     pub(crate) purchases: Vec<u64>,
     /// In and out.
     pub(crate) messages: [u64; 2],
@@ -48,7 +48,31 @@ pub(crate) struct Snapshot {
     pub(crate) queued_messages: u64,
 }
 
+/// The requests that one build answered.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Track {
+    /// `stable` or `canary`.
+    pub(crate) name: &'static str,
+    /// By route: requests of each status, and durations in milliseconds.
+    pub(crate) routes: Vec<(Vec<(u16, u64)>, Histogram)>,
+}
+
 impl Snapshot {
+    /// Requests of one route and status, on all tracks.
+    pub(crate) fn requests_of(&self, route: usize, status: u16) -> u64 {
+        let routes = self
+            .tracks
+            .iter()
+            .filter_map(|track| track.routes.get(route));
+        let statuses = routes.flat_map(|(statuses, _)| statuses);
+        let matching = statuses.filter(|(known, _)| *known == status);
+        matching.map(|(_, count)| count).sum()
+    }
+
+    fn routes(&self) -> impl Iterator<Item = &(Vec<(u16, u64)>, Histogram)> {
+        self.tracks.iter().flat_map(|track| &track.routes)
+    }
+
     /// Players in all regions and modes.
     pub(crate) fn population(&self) -> u64 {
         self.players.iter().map(|(_, _, count)| count).sum()
@@ -56,22 +80,19 @@ impl Snapshot {
 
     /// Requests whose status is in this hundred, such as 5 for server errors.
     pub(crate) fn requests_in(&self, class: u16) -> u64 {
-        let statuses = self.requests.iter().flat_map(|(statuses, _)| statuses);
+        let statuses = self.routes().flat_map(|(statuses, _)| statuses);
         let matching = statuses.filter(|(status, _)| status / 100 == class);
         matching.map(|(_, count)| count).sum()
     }
 
     /// All requests.
     pub(crate) fn all_requests(&self) -> u64 {
-        self.requests
-            .iter()
-            .map(|(_, durations)| durations.count())
-            .sum()
+        self.routes().map(|(_, durations)| durations.count()).sum()
     }
 
     /// The durations of all routes together; `None` without routes.
     pub(crate) fn durations(&self) -> Option<Histogram> {
-        let durations = self.requests.iter().map(|(_, durations)| durations.clone());
+        let durations = self.routes().map(|(_, durations)| durations.clone());
         durations.reduce(|all, one| all.plus(&one))
     }
 }

@@ -68,6 +68,8 @@ pub(crate) const SALES: [(&str, &str, f64); 8] = [
     ("gem_pack", "usd", 0.000_05), ("gem_pack", "eur", 0.000_04),
 ];
 
+/// The build that the service runs until a rollout.
+pub(crate) const IMAGE: &str = "game-backend:4.12.1";
 pub(crate) const CPU_CORES: f64 = 8.0;
 pub(crate) const MEMORY_LIMIT_BYTES: f64 = 8.0 * 1024.0 * 1024.0 * 1024.0;
 pub(crate) const DB_CONNECTIONS_MAX: u64 = 200;
