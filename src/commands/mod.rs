@@ -14,6 +14,8 @@ pub(crate) mod help;
 pub(crate) mod init;
 pub(crate) mod man;
 pub(crate) mod query;
+#[expect(dead_code, reason = "the commands that use it land next")]
+pub(crate) mod rollout;
 pub(crate) mod silence;
 pub(crate) mod status;
 pub(crate) mod tone;

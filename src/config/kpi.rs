@@ -40,6 +40,27 @@ fn decode(node: &Node, path: &str, problems: &mut Problems) -> Option<Kpi> {
     let mut section = Section::open(node, path, problems);
     let name = section.text("name", problems);
     section.require("name", name.is_some(), problems);
+    decode_members(section, node, path, name, problems)
+}
+
+/// Reads a key figure whose name is the key that it stands under.
+pub(crate) fn decode_named(
+    node: &Node,
+    path: &str,
+    name: &str,
+    problems: &mut Problems,
+) -> Option<Kpi> {
+    let section = Section::open(node, path, problems);
+    decode_members(section, node, path, Some(name.to_owned()), problems)
+}
+
+fn decode_members(
+    mut section: Section<'_>,
+    node: &Node,
+    path: &str,
+    name: Option<String>,
+    problems: &mut Problems,
+) -> Option<Kpi> {
     let title = section.text("title", problems);
     let by = section.parse("by", problems, |text| {
         if text == "le" {

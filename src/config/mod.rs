@@ -7,6 +7,7 @@ pub(crate) mod kpi;
 pub(crate) mod layers;
 pub(crate) mod node;
 pub(crate) mod presets;
+pub(crate) mod rollout;
 pub(crate) mod schema;
 pub(crate) mod secret;
 pub(crate) mod service;

@@ -7,6 +7,7 @@ pub(crate) use crate::config::endpoint::Endpoint;
 use crate::config::endpoint::{self, HTTP, Member};
 use crate::config::kpi;
 use crate::config::node::{Layer, Node, Value};
+use crate::config::rollout::Traffic;
 use crate::config::service;
 pub(crate) use crate::config::service::Service;
 use crate::domain::duration;
@@ -59,10 +60,15 @@ impl Settings {
             .into_iter()
             .filter_map(|(name, endpoint)| Some((name, endpoint.as_ref()?)));
         let services = self.services.iter().flat_map(|service| {
+            let weight = match service.rollout.as_ref().map(|rollout| &rollout.traffic) {
+                Some(Traffic::Http { url }) => Some(url),
+                _ => None,
+            };
             service
                 .health
                 .iter()
                 .chain(&service.metrics)
+                .chain(weight)
                 .map(|endpoint| (service.name.as_str(), endpoint))
         });
         named.chain(services).collect()

@@ -5,12 +5,20 @@ use std::collections::BTreeSet;
 use crate::config::decode::{Problems, Section};
 use crate::config::endpoint::{self, Endpoint, HTTP};
 use crate::config::node::Node;
+use crate::config::rollout::{self, Rollout};
 use crate::config::schema::argument;
 use crate::config::secret::{Secret, Source};
 use crate::domain::suggest::nearest;
 
-/// One service of the game.
+/// The Deployment of a service, and the container in it that has its image.
 #[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Workload {
+    pub(crate) deployment: Option<String>,
+    pub(crate) container: Option<String>,
+}
+
+/// One service of the game.
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Service {
     /// Unique name.
     pub(crate) name: String,
@@ -22,6 +30,9 @@ pub(crate) struct Service {
     pub(crate) metrics: Vec<Endpoint>,
     /// The metrics endpoint was derived from the health API's base, so its absence is no fault.
     pub(crate) metrics_guessed: bool,
+    pub(crate) workload: Option<Workload>,
+    /// How its new versions are rolled out.
+    pub(crate) rollout: Option<Rollout>,
 }
 
 /// Reads `services`, with an environment's overrides laid over them.
@@ -90,19 +101,18 @@ fn decode(node: &Node, path: &str, problems: &mut Problems) -> Service {
     if metrics_guessed && let Some(health) = &health {
         metrics.extend(guess_metrics(health));
     }
-    if let Some(node) = section.get("workload") {
+    let workload = section.get("workload").map(|node| {
         let mut workload = Section::open(node, format!("{path}.workload"), problems);
-        let _ = workload.parse("deployment", problems, argument);
-        let _ = workload.parse("container", problems, argument);
+        let found = Workload {
+            deployment: workload.parse("deployment", problems, argument),
+            container: workload.parse("container", problems, argument),
+        };
         workload.finish(problems);
-    }
-    if let Some(node) = section.get("rollout") {
-        problems.warning(
-            &node.origin,
-            &format!("{path}.rollout"),
-            "accepted, but this version has no `rollout` command to use it",
-        );
-    }
+        found
+    });
+    let rollout = section
+        .get("rollout")
+        .and_then(|node| rollout::decode(node, &format!("{path}.rollout"), problems));
     section.finish(problems);
     Service {
         name: name.unwrap_or_default(),
@@ -110,6 +120,8 @@ fn decode(node: &Node, path: &str, problems: &mut Problems) -> Service {
         health,
         metrics,
         metrics_guessed,
+        workload,
+        rollout,
     }
 }
 

@@ -20,6 +20,8 @@ pub(crate) mod promql;
 pub(crate) mod quantity;
 pub(crate) mod record;
 pub(crate) mod redact;
+#[expect(dead_code, reason = "the commands that use it land next")]
+pub(crate) mod rollout;
 pub(crate) mod scrape;
 pub(crate) mod selector;
 pub(crate) mod series;

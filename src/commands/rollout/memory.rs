@@ -1,0 +1,87 @@
+//! What is remembered of a rollout, and who may move it: lock and state. In the cluster for Kubernetes targets (Lease
+//! and ConfigMap), in a local file where there is no cluster.
+
+use chrono::{DateTime, Utc};
+
+use crate::change::Confirmed;
+use crate::commands::rollout::target::Doing;
+use crate::domain::rollout::state::Rollout;
+
+/// The lock, as long as it is ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Lock {
+    /// `user@host#run`.
+    pub(crate) holder: String,
+    /// Grows with each new holder; fences writes of older ones.
+    pub(crate) epoch: u64,
+}
+
+/// Who holds the lock, for `status` and for the message to the one who comes second.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Holder {
+    pub(crate) holder: String,
+    pub(crate) epoch: u64,
+    /// When it last showed that it is alive.
+    pub(crate) renewed_at: DateTime<Utc>,
+    /// Is it known to be alive? A rollout that is not over and whose holder is not is orphaned.
+    pub(crate) alive: bool,
+}
+
+/// A state with the precondition of its replacement.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Stored {
+    pub(crate) rollout: Rollout,
+    /// `resourceVersion`, or the like.
+    pub(crate) version: String,
+}
+
+/// Lock and state of the rollouts of one service.
+pub(crate) trait Memory {
+    /// Takes the lock; `takeover` also from a holder that seems alive. Where the clock of another machine would have to
+    /// be trusted, this takes as long as it takes to see that the holder no longer renews.
+    ///
+    /// # Errors
+    /// `Refused` (exit 4), naming the holder, its epoch and the command that takes over.
+    fn acquire<'a>(
+        &'a self,
+        holder: &'a str,
+        takeover: bool,
+        confirmed: &'a Confirmed,
+    ) -> Doing<'a, Lock>;
+
+    /// Shows that we are alive. The runner calls it every five seconds, and stops all forward writes when it has not
+    /// succeeded for ten.
+    ///
+    /// # Errors
+    /// `Conflict` when somebody else has taken over; anything else may pass.
+    fn renew<'a>(&'a self, lock: &'a Lock, confirmed: &'a Confirmed) -> Doing<'a, ()>;
+
+    /// Gives the lock back.
+    ///
+    /// # Errors
+    /// It then expires by itself.
+    fn release<'a>(&'a self, lock: &'a Lock, confirmed: &'a Confirmed) -> Doing<'a, ()>;
+
+    /// Who holds it, if anybody ever did and has not given it back.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    fn holder(&self) -> Doing<'_, Option<Holder>>;
+
+    /// The latest rollout of the service, over or not.
+    ///
+    /// # Errors
+    /// It cannot be read, or is not as we wrote it.
+    fn load(&self) -> Doing<'_, Option<Stored>>;
+
+    /// Stores the state; `version` is that of the state it replaces, none for the first. Returns the new version.
+    ///
+    /// # Errors
+    /// `Conflict` when another state stands there: load it and look.
+    fn save<'a>(
+        &'a self,
+        rollout: &'a Rollout,
+        version: Option<&'a str>,
+        confirmed: &'a Confirmed,
+    ) -> Doing<'a, String>;
+}

@@ -1,0 +1,155 @@
+//! The world side of a rollout: one implementation for each way to split traffic. It reads back and writes; it decides
+//! nothing. What to do is decided in `domain/rollout`, and done by the runner.
+
+use futures_util::future::LocalBoxFuture;
+
+use crate::change::Confirmed;
+use crate::domain::rollout::exposure::{Fence, Originals, Percent, Reading};
+use crate::error::Result;
+
+/// What an asynchronous method of a target or a memory gives.
+pub(crate) type Doing<'a, T> = LocalBoxFuture<'a, Result<T>>;
+
+/// How far [`Target::finish`] has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Finish {
+    /// Nothing is left of the old version's arrangement.
+    Done,
+    /// Call again at the next look; the text says what is waited for.
+    Waiting(String),
+}
+
+/// One way to split traffic between a stable and a canary version.
+///
+/// Every method can be called again after a crash between any two instructions: it looks at what is there, and does
+/// what is missing. A method may be called by another process than the one before it.
+pub(crate) trait Target {
+    /// The kind, as in the configuration: `replicas`, `gateway-api`, `istio`, `nginx`, `argo`, `flagger`, `http`.
+    fn kind(&self) -> &'static str;
+
+    /// Where it is, for messages: `httproute/game in staging/game`, `http://127.0.0.1:7000/weight`.
+    fn place(&self) -> String;
+
+    /// The share that the world would have if `percent` were asked for: whole pods, whole numbers.
+    fn effective(&self, percent: Percent, originals: Option<&Originals>) -> Percent {
+        let _ = originals;
+        percent
+    }
+
+    /// Does a controller of its own move the weight (Argo Rollouts, Flagger)? Then a weight that rises by itself is
+    /// no drift, [`Target::set_exposure`] lets the controller go on, and [`Target::steps`] gives the schedule.
+    fn is_delegated(&self) -> bool {
+        false
+    }
+
+    /// The controller's own schedule, where there is one.
+    fn steps(&self) -> Doing<'_, Option<Vec<Percent>>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    /// The world as it is now. At most one process or request.
+    ///
+    /// # Errors
+    /// The world cannot be read. That is never taken for "no traffic".
+    fn read(&self) -> Doing<'_, Reading>;
+
+    /// What a rollback goes back to, read before the first write. Writes nothing.
+    ///
+    /// # Errors
+    /// The target is not as it is configured: an object is missing, a backend is not where it should be, ambiguous.
+    fn originals(&self) -> Doing<'_, Originals>;
+
+    /// Everything that would keep the rollout from working, in words, each with how to satisfy it: permissions
+    /// (`kubectl auth can-i`), no way back, HPA and GitOps conflicts. Writes nothing.
+    ///
+    /// # Errors
+    /// The world cannot be read.
+    fn preflight(&self) -> Doing<'_, Vec<Objection>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    /// Starts the canary with `image` and without traffic (creates, scales, pins the HPA), and puts the undo note and
+    /// the epoch on the object that carries the weight. Does not wait until it is ready: the runner reads.
+    ///
+    /// # Errors
+    /// As every write; the world may then be half changed, and calling again completes it.
+    fn prepare<'a>(
+        &'a self,
+        image: &'a str,
+        originals: &'a Originals,
+        fence: &'a Fence,
+        confirmed: &'a Confirmed,
+    ) -> Doing<'a, Reading>;
+
+    /// Gives the canary this share of the traffic. Only forward; only the weights of the named backends.
+    ///
+    /// # Errors
+    /// `Conflict` when the world is not as the fence says (somebody was faster, another epoch): nothing is changed.
+    fn set_exposure<'a>(
+        &'a self,
+        percent: Percent,
+        fence: &'a Fence,
+        confirmed: &'a Confirmed,
+    ) -> Doing<'a, Reading>;
+
+    /// Rollback: all traffic to the old version, as the first thing and in the fewest calls; then what else is to be
+    /// restored. Depends on no lock, no state, no readiness, no metric, no earlier failure (also not on an open
+    /// circuit breaker). Doing it twice is doing it once. Works from the undo note alone when `originals` is none.
+    /// Fires the second lever where the first is not accepted within two seconds.
+    ///
+    /// # Errors
+    /// Not accepted yet; the runner tries again.
+    fn restore<'a>(
+        &'a self,
+        originals: Option<&'a Originals>,
+        confirmed: &'a Confirmed,
+    ) -> Doing<'a, Reading>;
+
+    /// At 100 %: makes the new version the promoted one as far as that costs no capacity. The old version keeps the
+    /// size it had, for the window.
+    ///
+    /// # Errors
+    /// As [`Target::set_exposure`].
+    fn promote<'a>(
+        &'a self,
+        image: &'a str,
+        originals: &'a Originals,
+        fence: &'a Fence,
+        confirmed: &'a Confirmed,
+    ) -> Doing<'a, Reading>;
+
+    /// After the window: stable gets the new image, gets the traffic back once it is ready, the canary goes away, HPA
+    /// and annotations are restored. Called at each look until it is done.
+    ///
+    /// # Errors
+    /// As [`Target::set_exposure`].
+    fn finish<'a>(
+        &'a self,
+        image: &'a str,
+        originals: &'a Originals,
+        fence: &'a Fence,
+        confirmed: &'a Confirmed,
+    ) -> Doing<'a, Finish>;
+
+    /// The command that gives the old version its traffic back without liveops, to paste in an emergency.
+    fn undo_by_hand(&self, originals: Option<&Originals>) -> String;
+
+    /// Tells the platform of a transition (a Kubernetes Event on the workload). Best effort.
+    fn announce<'a>(&'a self, text: &'a str, confirmed: &'a Confirmed) -> Doing<'a, ()> {
+        let _ = (text, confirmed);
+        Box::pin(async { Ok(()) })
+    }
+}
+
+/// Something that speaks against a rollout, found by a target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Objection {
+    /// The gate that it belongs to: `rollback_plan`, `capacity`, `permissions`, `gitops`.
+    pub(crate) gate: &'static str,
+    /// What is wrong.
+    pub(crate) text: String,
+    /// How to satisfy it.
+    pub(crate) hint: String,
+    /// Refuses (true), or is only worth saying.
+    pub(crate) blocks: bool,
+}

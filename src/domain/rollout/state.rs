@@ -1,0 +1,238 @@
+//! Where a rollout stands: everything that another machine needs to go on or to go back. Stored after each change, and
+//! before each write to the world with the intent of it.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::domain::rollout::exposure::{Originals, Percent};
+use crate::domain::rollout::plan::Plan;
+
+/// Verdicts that are kept; older ones fall off.
+const VERDICTS: usize = 120;
+/// Transitions that are kept.
+const TRANSITIONS: usize = 80;
+
+/// One rollout.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Rollout {
+    pub(crate) id: String,
+    pub(crate) service: String,
+    pub(crate) environment: String,
+    pub(crate) by: String,
+    pub(crate) started_at: DateTime<Utc>,
+    /// The change in the audit log of the machine that started it.
+    pub(crate) change: Option<String>,
+    pub(crate) plan: Plan,
+    /// What a rollback goes back to.
+    pub(crate) originals: Originals,
+    pub(crate) phase: Phase,
+    /// Since when it is in this phase.
+    pub(crate) since: DateTime<Utc>,
+    /// Index of the step under way.
+    pub(crate) step: usize,
+    /// The share that was last read back after a write of ours.
+    pub(crate) applied: Percent,
+    /// A write that was decided, and is not yet known to have taken effect.
+    pub(crate) intent: Option<Write>,
+    /// Failed tries of the intent.
+    pub(crate) tries: u32,
+    /// Why it does not move, where it does not.
+    pub(crate) hold: Option<Hold>,
+    /// Why it goes back, or went.
+    pub(crate) reason: Option<String>,
+    /// Since when nothing at all could be seen.
+    pub(crate) blind_since: Option<DateTime<Utc>>,
+    /// Looks in a row at which each condition, by its text, said that it must go back.
+    pub(crate) streaks: std::collections::BTreeMap<String, u32>,
+    pub(crate) approvals: Vec<Approval>,
+    /// What people asked for while it runs; whoever holds the lock heeds it at the next look.
+    pub(crate) wish: Option<Wish>,
+    /// Epoch of the lock under which it was last stored.
+    pub(crate) epoch: u64,
+    /// Latest verdicts, oldest first.
+    pub(crate) verdicts: Vec<Value>,
+    /// What happened, oldest first.
+    pub(crate) transitions: Vec<Transition>,
+}
+
+/// The stations of a rollout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Phase {
+    /// Planned, checked, nothing written.
+    Planned,
+    /// The canary is being started, without traffic.
+    CanaryUp,
+    /// Before a step that needs approval.
+    Gate,
+    /// The weight of the step is being set.
+    SetWeight,
+    /// The weight is accepted; traffic follows.
+    Propagate,
+    /// Evidence is collected.
+    Observe,
+    /// Everything goes to the new version; it is made the stable one.
+    Promote,
+    /// Promoted; the old version is kept for an instant way back.
+    Window,
+    /// The window is over; what is left of the old version is removed.
+    Finishing,
+    /// Promoted and cleaned up.
+    Succeeded,
+    /// The traffic goes back to the old version. Nothing leads out of it but the next two.
+    RollingBack,
+    /// Back, and read back from the world.
+    RolledBack,
+}
+
+impl Phase {
+    /// Is it over?
+    pub(crate) fn is_terminal(self) -> bool {
+        matches!(self, Self::Succeeded | Self::RolledBack)
+    }
+
+    /// The name in JSON and on the screen.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Planned => "planned",
+            Self::CanaryUp => "starting canary",
+            Self::Gate => "waiting for approval",
+            Self::SetWeight => "setting weight",
+            Self::Propagate => "propagating",
+            Self::Observe => "observing",
+            Self::Promote => "promoting",
+            Self::Window => "promoted",
+            Self::Finishing => "finishing",
+            Self::Succeeded => "succeeded",
+            Self::RollingBack => "rolling back",
+            Self::RolledBack => "rolled back",
+        }
+    }
+}
+
+/// A write to the world.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "write", rename_all = "snake_case")]
+pub(crate) enum Write {
+    /// Start the canary, without traffic.
+    Prepare,
+    /// Give the canary this share.
+    Weight { percent: Percent },
+    /// Make the new version the stable one.
+    Promote,
+    /// Remove what is left of the old one.
+    Finish,
+    /// Give the old version back its traffic.
+    Restore,
+}
+
+/// Why a rollout does not move.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Hold {
+    pub(crate) why: HoldKind,
+    pub(crate) text: String,
+    pub(crate) since: DateTime<Utc>,
+}
+
+/// Kinds of holds, by what ends them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum HoldKind {
+    /// Too little or no evidence; ends by itself when there is some.
+    NoEvidence,
+    /// Prometheus, the target or a query fails; ends by itself.
+    Error,
+    /// The weight is not what we set; ends when it is again.
+    Drift,
+    /// Stable has fewer instances than at the start; ends by itself.
+    Capacity,
+    /// Neither good nor bad for too long; a person decides.
+    Undecided,
+    /// A person said so.
+    Paused,
+    /// A write was refused too often; a person decides.
+    Write,
+}
+
+impl HoldKind {
+    /// Does it end by itself when its cause is gone?
+    pub(crate) fn ends_by_itself(self) -> bool {
+        matches!(
+            self,
+            Self::NoEvidence | Self::Error | Self::Drift | Self::Capacity
+        )
+    }
+}
+
+/// Somebody agreed to a step.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Approval {
+    pub(crate) by: String,
+    pub(crate) at: DateTime<Utc>,
+    /// The step that it is for; it is good for no other.
+    pub(crate) step: usize,
+    /// The image that it is for.
+    pub(crate) image: String,
+}
+
+/// What a person asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Wish {
+    pub(crate) what: WishKind,
+    pub(crate) by: String,
+    pub(crate) at: DateTime<Utc>,
+    pub(crate) reason: Option<String>,
+}
+
+/// Kinds of wishes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum WishKind {
+    Pause,
+    Resume,
+    Abort,
+    /// Go on to everything without waiting for evidence; or end the window.
+    Promote,
+}
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Transition {
+    pub(crate) at: DateTime<Utc>,
+    pub(crate) phase: Phase,
+    /// The canary's share at that time.
+    pub(crate) weight: Percent,
+    pub(crate) text: String,
+}
+
+impl Rollout {
+    /// The share of the step under way.
+    pub(crate) fn target(&self) -> Percent {
+        let steps = &self.plan.steps;
+        steps
+            .get(self.step)
+            .or(steps.last())
+            .copied()
+            .unwrap_or(Percent::FULL)
+    }
+
+    /// Notes what happened.
+    pub(crate) fn note(&mut self, at: DateTime<Utc>, text: impl Into<String>) {
+        self.transitions.push(Transition {
+            at,
+            phase: self.phase,
+            weight: self.applied,
+            text: text.into(),
+        });
+        let over = self.transitions.len().saturating_sub(TRANSITIONS);
+        self.transitions.drain(..over);
+    }
+
+    /// Keeps a verdict.
+    pub(crate) fn remember(&mut self, verdict: Value) {
+        self.verdicts.push(verdict);
+        let over = self.verdicts.len().saturating_sub(VERDICTS);
+        self.verdicts.drain(..over);
+    }
+}
