@@ -15,7 +15,7 @@ use crate::config::node::Layer;
 use crate::config::schema::decode;
 use crate::config::{environments, yaml};
 use crate::domain::exposition::{self, Format};
-use crate::domain::journal::{self, Head};
+use crate::domain::journal::{self, Entry, Forks, Head};
 use crate::domain::matcher::Matcher;
 use crate::domain::quantity::Unit;
 use crate::domain::selector::Selector;
@@ -100,15 +100,13 @@ pub fn prometheus(data: &[u8]) {
 /// The audit log: any lines, and any text sealed into an event, which then verifies.
 pub fn journal(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
-    let _ = journal::verify(text.lines(), None);
+    for forks in [Forks::Faults, Forks::Merged] {
+        let _ = journal::verify(text.lines(), None, forks);
+    }
     let head = Head::default();
-    let (line, event) = journal::seal(
-        &head,
-        DateTime::UNIX_EPOCH,
-        &text,
-        "note",
-        Value::String(text.clone().into_owned()),
-    );
+    let said = Value::String(text.clone().into_owned());
+    let entry = Entry::new(DateTime::UNIX_EPOCH, &text, "note", said);
+    let (line, event) = journal::seal(&head, entry);
     assert_eq!(journal::open(&head, &line), Ok(event));
     assert!(!line.contains('\n'), "an event is one line");
 }

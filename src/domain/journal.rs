@@ -1,7 +1,14 @@
-//! The one event type and its hash chain: the audit log and, later, incident journals are lists of these. No IO.
+//! The one event type and its hash chain: the audit log and incident journals are lists of these. No IO.
 //!
 //! A line is the event's JSON with its hash as the last member. The hash is SHA-256 over the previous hash, a
 //! newline, and the line's own bytes without the hash, so nothing has to be put in a canonical form to verify it.
+//!
+//! The chain is that of the lines as they came into this file: `seq` and `hash` say when a line arrived, `at` and `id`
+//! when its event happened and which it is. What is merged in from another copy is appended and sealed here, so the
+//! chain stays whole and nothing is rewritten. Where git merged two copies line by line, the file has a fork: each
+//! line still continues a line above it, which [`Forks::Merged`] accepts.
+
+use std::collections::HashMap;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
@@ -19,6 +26,9 @@ pub(crate) const TAMPERED: &str = "journal.tampered";
 pub(crate) struct Event {
     /// Place in the journal, from 1.
     pub(crate) seq: u64,
+    /// Which event it is in every copy of the journal, where a journal has copies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) id: Option<String>,
     /// When it was written.
     pub(crate) at: DateTime<Utc>,
     /// Who did it.
@@ -55,44 +65,81 @@ pub(crate) struct Fault {
     pub(crate) what: String,
 }
 
+/// An event that has no place yet.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Entry {
+    pub(crate) id: Option<String>,
+    pub(crate) at: DateTime<Utc>,
+    pub(crate) by: String,
+    pub(crate) kind: String,
+    pub(crate) data: Value,
+}
+
+impl Entry {
+    /// An entry that stands in one journal only.
+    pub(crate) fn new(at: DateTime<Utc>, by: &str, kind: &str, data: Value) -> Self {
+        Self {
+            id: None,
+            at,
+            by: by.into(),
+            kind: kind.into(),
+            data,
+        }
+    }
+}
+
+/// May lines continue another line than the one above them?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Forks {
+    /// No: one file, one writer's machine.
+    Faults,
+    /// Yes: copies of it are merged line by line, by git.
+    Merged,
+}
+
 /// Seals the next event: the line to write, without its newline, and the event.
-pub(crate) fn seal(
-    head: &Head,
-    at: DateTime<Utc>,
-    by: &str,
-    kind: &str,
-    data: Value,
-) -> (String, Event) {
+pub(crate) fn seal(head: &Head, entry: Entry) -> (String, Event) {
     #[derive(Serialize)]
     struct Open<'a> {
         seq: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<&'a str>,
         at: String,
         by: &'a str,
         #[serde(rename = "type")]
         kind: &'a str,
         data: &'a Value,
     }
-    let at_text = at.to_rfc3339_opts(SecondsFormat::Millis, true);
     let seq = head.seq + 1;
     let open = serde_json::to_string(&Open {
         seq,
-        at: at_text,
-        by,
-        kind,
-        data: &data,
+        id: entry.id.as_deref(),
+        at: entry.at.to_rfc3339_opts(SecondsFormat::Millis, true),
+        by: &entry.by,
+        kind: &entry.kind,
+        data: &entry.data,
     })
     .expect("strings and JSON values always serialise");
-    let hash = link(&head.hash, open.as_bytes());
-    let line = format!("{},\"hash\":\"{hash}\"}}", &open[..open.len() - 1]);
+    let body = &open[..open.len() - 1];
+    let hash = link(&head.hash, body);
+    let line = format!("{body},\"hash\":\"{hash}\"}}");
     let event = Event {
         seq,
-        at,
-        by: by.into(),
-        kind: kind.into(),
-        data,
+        id: entry.id,
+        at: entry.at,
+        by: entry.by,
+        kind: entry.kind,
+        data: entry.data,
         hash,
     };
     (line, event)
+}
+
+/// The line without `,"hash":"…"}`.
+fn body<'a>(line: &'a str, hash: &str) -> Option<&'a str> {
+    line.strip_suffix("\"}")?
+        .strip_suffix(hash)?
+        .strip_suffix(",\"hash\":\"")
 }
 
 /// Reads a line and checks that it continues `head`.
@@ -102,10 +149,12 @@ pub(crate) fn seal(
 pub(crate) fn open(head: &Head, line: &str) -> Result<Event, String> {
     let event: Event =
         serde_json::from_str(line).map_err(|error| format!("is not an event: {error}"))?;
-    let tail = format!(",\"hash\":\"{}\"}}", event.hash);
-    let body = line
-        .strip_suffix(&tail)
-        .ok_or("does not end with its hash, so it was edited")?;
+    follows(head, &event, line)?;
+    Ok(event)
+}
+
+fn follows(head: &Head, event: &Event, line: &str) -> Result<(), String> {
+    let body = body(line, &event.hash).ok_or("does not end with its hash, so it was edited")?;
     if event.seq != head.seq + 1 {
         return Err(format!(
             "has number {}, and {} was expected: lines were removed, added or reordered",
@@ -113,10 +162,48 @@ pub(crate) fn open(head: &Head, line: &str) -> Result<Event, String> {
             head.seq + 1
         ));
     }
-    if link(&head.hash, format!("{body}}}").as_bytes()) != event.hash {
+    if link(&head.hash, body) != event.hash {
         return Err("does not match its hash: it, or the line before it, was edited".into());
     }
-    Ok(event)
+    Ok(())
+}
+
+/// The lines above, by their place: made when the first line does not continue the one above it.
+#[derive(Default)]
+struct Above {
+    known: usize,
+    by_seq: HashMap<u64, Vec<String>>,
+}
+
+impl Above {
+    /// Does the line continue one of these events? And is it a second copy of one of them?
+    fn admits(&mut self, events: &[Event], event: &Event, line: &str) -> Option<Admitted> {
+        for event in &events[self.known..] {
+            let hashes = self.by_seq.entry(event.seq).or_default();
+            hashes.push(event.hash.clone());
+        }
+        self.known = events.len();
+        let at = |seq: u64| self.by_seq.get(&seq).map_or(&[][..], Vec::as_slice);
+        let body = body(line, &event.hash)?;
+        let before = event.seq.checked_sub(1)?;
+        let genesis = [GENESIS.to_owned()];
+        let parents = if before == 0 {
+            &genesis[..]
+        } else {
+            at(before)
+        };
+        parents.iter().find(|hash| link(hash, body) == event.hash)?;
+        Some(if at(event.seq).contains(&event.hash) {
+            Admitted::Again
+        } else {
+            Admitted::Fork
+        })
+    }
+}
+
+enum Admitted {
+    Fork,
+    Again,
 }
 
 /// Checks a whole journal, and that it has not been cut short of `known`, the head that was last written down.
@@ -124,37 +211,45 @@ pub(crate) fn open(head: &Head, line: &str) -> Result<Event, String> {
 pub(crate) fn verify<'a>(
     lines: impl Iterator<Item = &'a str>,
     known: Option<&Head>,
+    forks: Forks,
 ) -> (Vec<Event>, Vec<Fault>) {
     let mut head = Head::default();
-    let mut events = Vec::new();
+    let mut events: Vec<Event> = Vec::new();
     let mut faults = Vec::new();
+    let mut above = Above::default();
     let mut seen = known.is_none_or(|known| known.seq == 0);
     for (index, line) in lines.enumerate() {
-        let event = match open(&head, line) {
+        let fault = |what| Fault {
+            line: index + 1,
+            what,
+        };
+        let event: Event = match serde_json::from_str(line) {
             Ok(event) => event,
-            Err(what) => {
-                faults.push(Fault {
-                    line: index + 1,
-                    what,
-                });
-                let Ok(event) = serde_json::from_str::<Event>(line) else {
-                    continue;
-                };
-                event
+            Err(error) => {
+                faults.push(fault(format!("is not an event: {error}")));
+                continue;
             }
         };
+        if let Err(what) = follows(&head, &event, line) {
+            let admitted = match forks {
+                Forks::Merged => above.admits(&events, &event, line),
+                Forks::Faults => None,
+            };
+            match admitted {
+                Some(Admitted::Again) => continue,
+                Some(Admitted::Fork) => {}
+                None => faults.push(fault(what)),
+            }
+        }
         if event.kind == TAMPERED {
-            let what = format!("events before it were removed: {}", event.data);
-            faults.push(Fault {
-                line: index + 1,
-                what,
-            });
+            faults.push(fault(format!(
+                "events before it were removed: {}",
+                event.data
+            )));
             seen = true;
         }
-        head = Head {
-            seq: event.seq,
-            hash: event.hash.clone(),
-        };
+        head.seq = event.seq;
+        head.hash.clone_from(&event.hash);
         seen |= known == Some(&head);
         events.push(event);
     }
@@ -171,15 +266,20 @@ pub(crate) fn verify<'a>(
     (events, faults)
 }
 
-fn link(previous: &str, body: &[u8]) -> String {
+/// The hash of a line: over the hash before it and its body, which is given without the closing brace.
+fn link(previous: &str, body: &str) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut hash = Sha256::new();
     hash.update(previous.as_bytes());
     hash.update(b"\n");
-    hash.update(body);
-    hash.finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hash.update(body.as_bytes());
+    hash.update(b"}");
+    let mut text = String::with_capacity(64);
+    for byte in hash.finalize() {
+        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        text.push(char::from(DIGITS[usize::from(byte & 15)]));
+    }
+    text
 }
 
 #[cfg(test)]
@@ -193,13 +293,8 @@ mod tests {
         let mut lines = Vec::new();
         for n in 0..count {
             let at = DateTime::from_timestamp(1_700_000_000, 0).expect("in range");
-            let (line, event) = seal(
-                &head,
-                at,
-                "ada",
-                "change.done",
-                json!({ "n": n, "text": "é \" }" }),
-            );
+            let data = json!({ "n": n, "text": "é \" }" });
+            let (line, event) = seal(&head, Entry::new(at, "ada", "change.done", data));
             head = Head {
                 seq: event.seq,
                 hash: event.hash,
@@ -210,14 +305,14 @@ mod tests {
     }
 
     fn faults(lines: &[String], head: &Head) -> Vec<Fault> {
-        verify(lines.iter().map(String::as_str), Some(head)).1
+        verify(lines.iter().map(String::as_str), Some(head), Forks::Faults).1
     }
 
     #[test]
     fn an_untouched_journal_has_no_faults() {
         let (lines, head) = journal(5);
         assert_eq!(faults(&lines, &head), []);
-        let (events, _) = verify(lines.iter().map(String::as_str), None);
+        let (events, _) = verify(lines.iter().map(String::as_str), None, Forks::Faults);
         assert_eq!(events[4].data["n"], 4);
     }
 
@@ -245,5 +340,53 @@ mod tests {
             "even white space counts"
         );
         assert!(!faults(&[], &head).is_empty(), "all removed");
+    }
+
+    fn extend(lines: &[String], by: &str, count: usize) -> Vec<String> {
+        let mut lines = lines.to_vec();
+        let last: Event = serde_json::from_str(&lines[lines.len() - 1]).expect("an event");
+        let mut head = Head {
+            seq: last.seq,
+            hash: last.hash,
+        };
+        for n in 0..count {
+            let (line, event) = seal(&head, Entry::new(last.at, by, "note", json!(n)));
+            head = Head {
+                seq: event.seq,
+                hash: event.hash,
+            };
+            lines.push(line);
+        }
+        lines
+    }
+
+    #[test]
+    fn copies_that_git_merged_line_by_line_are_whole_and_edits_in_them_are_found() {
+        let (base, _) = journal(3);
+        let (ada, bob) = (extend(&base, "ada", 2), extend(&base, "bob", 3));
+        let mut merged = ada;
+        merged.extend_from_slice(&bob[3..]);
+        let merged = extend(&merged, "eve", 1);
+        let faults = |lines: &[String], forks| {
+            verify(lines.iter().map(String::as_str), None, forks)
+                .1
+                .len()
+        };
+        assert_eq!(faults(&merged, Forks::Merged), 0);
+        assert!(faults(&merged, Forks::Faults) > 0);
+        for at in 0..merged.len() {
+            let mut edited = merged.clone();
+            edited[at] = edited[at].replacen("\"by\":\"", "\"by\":\"x", 1);
+            assert!(faults(&edited, Forks::Merged) > 0, "edited {at}");
+            let mut removed = merged.clone();
+            removed.remove(at);
+            // The end of a side that nothing continues can be cut unseen; the head beside the file tells of one.
+            let is_tip = at == 4 || at == merged.len() - 1;
+            assert_eq!(faults(&removed, Forks::Merged) == 0, is_tip, "removed {at}");
+        }
+        let mut doubled = merged.clone();
+        doubled.insert(4, merged[3].clone());
+        let (events, found) = verify(doubled.iter().map(String::as_str), None, Forks::Merged);
+        assert_eq!((events.len(), found.len()), (merged.len(), 0));
     }
 }

@@ -7,6 +7,8 @@ pub(crate) mod duration;
 pub(crate) mod exposition;
 pub(crate) mod health;
 pub(crate) mod histogram;
+#[expect(dead_code, reason = "the commands come next")]
+pub(crate) mod incident;
 pub(crate) mod journal;
 pub(crate) mod kpi;
 pub(crate) mod labels;

@@ -187,6 +187,7 @@ mod tests {
     fn event(kind: &str, data: Value) -> Event {
         Event {
             seq: 1,
+            id: None,
             at: DateTime::from_timestamp(1_700_000_000, 0).expect("in range"),
             by: "ada".into(),
             kind: kind.into(),

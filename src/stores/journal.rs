@@ -1,5 +1,9 @@
 //! A journal as a file: append-only, locked, fsynced, hash-chained; a line torn by a crash is set aside, never dropped.
 
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -8,7 +12,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use crate::domain::journal::{Event, Fault, Head, TAMPERED, open, seal, verify};
+use crate::domain::journal::{Entry, Event, Fault, Forks, Head, TAMPERED, open, seal, verify};
 use crate::error::{Error, Result};
 use crate::stores::file::{private_folder, sync_folder, write_private};
 
@@ -19,6 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone)]
 pub(crate) struct Journal {
     path: PathBuf,
+    /// There are copies of it that are merged: its events have ids, and its lines may fork.
+    copied: bool,
 }
 
 /// All that a journal holds.
@@ -33,7 +39,18 @@ pub(crate) struct Reading {
 impl Journal {
     /// A journal at this path; nothing is created before the first append.
     pub(crate) fn at(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into() }
+        Self {
+            path: path.into(),
+            copied: false,
+        }
+    }
+
+    /// A journal of which there are copies, in git or in Redis: each event gets an id, so that copies can be merged.
+    pub(crate) fn copied(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            copied: true,
+        }
     }
 
     /// Where it is.
@@ -52,22 +69,49 @@ impl Journal {
         kind: &str,
         data: Value,
     ) -> Result<Event> {
+        let mut events = self.extend(vec![Entry::new(at, by, kind, data)])?;
+        events
+            .pop()
+            .ok_or_else(|| Error::internal("an appended event is gone"))
+    }
+
+    /// Appends events in one write and returns them once they are on the disk. Those whose id the journal has
+    /// already are left out, so that a merge may be repeated.
+    ///
+    /// # Errors
+    /// As [`Journal::append`].
+    pub(crate) fn extend(&self, mut entries: Vec<Entry>) -> Result<Vec<Event>> {
         private_folder(self.path.parent().unwrap_or_else(|| Path::new(".")))
             .map_err(|source| self.io("create the folder of", source))?;
         let _lock = self.lock()?;
+        if entries.iter().any(|entry| entry.id.is_some()) {
+            let known: HashSet<String> = self
+                .read_locked()?
+                .events
+                .into_iter()
+                .filter_map(|event| event.id)
+                .collect();
+            entries.retain(|entry| entry.id.as_ref().is_none_or(|id| !known.contains(id)));
+        }
+        let Some(first) = entries.first() else {
+            return Ok(Vec::new());
+        };
+        let (at, by) = (first.at, first.by.clone());
         let fresh = !self.path.exists();
         let mut file = private(OpenOptions::new().read(true).append(true).create(true))
             .open(&self.path)
             .map_err(|source| self.io("open", source))?;
-        let mut head = self.repair(&mut file, at, by)?;
+        let mut head = self.repair(&mut file, at, &by)?;
         if let Some(known) = self.known_head()
             && (known.seq > head.seq || (known.seq == head.seq && known != head))
+            && !(self.copied && self.holds(&known)?)
         {
             // Going on in silence would hide for ever that lines were removed.
             let data = json!({ "expected": known, "found": head });
-            self.write(&mut file, &mut head, at, by, TAMPERED, data)?;
+            let entry = Entry::new(at, &by, TAMPERED, data);
+            self.write(&mut file, &mut head, vec![entry])?;
         }
-        let event = self.write(&mut file, &mut head, at, by, kind, data)?;
+        let events = self.write(&mut file, &mut head, entries)?;
         if fresh {
             sync_folder(self.path.parent().unwrap_or_else(|| Path::new(".")))
                 .map_err(|source| self.io("sync", source))?;
@@ -77,7 +121,14 @@ impl Journal {
             serde_json::to_string(&head)?.as_bytes(),
         )
         .map_err(|source| self.io("write the head of", source))?;
-        Ok(event)
+        Ok(events)
+    }
+
+    /// Is this event anywhere in the file? After a merge by git it need not be the last.
+    fn holds(&self, known: &Head) -> Result<bool> {
+        let bytes = fs::read(&self.path).map_err(|source| self.io("read", source))?;
+        let tail = format!(",\"hash\":\"{}\"}}", known.hash);
+        Ok(memchr::memmem::find(&bytes, tail.as_bytes()).is_some())
     }
 
     /// Reads and verifies everything. A missing file is an empty journal, unless its head says otherwise.
@@ -85,12 +136,17 @@ impl Journal {
     /// # Errors
     /// `Io`.
     pub(crate) fn read(&self) -> Result<Reading> {
-        // Held while reading where it can be, so that no line is seen half-written. The head comes first in any
-        // case: a line that is appended in between must not look like one that was removed.
+        // Held while reading where it can be, so that no line is seen half-written.
         let _lock = self.lock_shared();
+        self.read_locked()
+    }
+
+    fn read_locked(&self) -> Result<Reading> {
+        // The head comes first: a line that is appended in between must not look like one that was removed.
         let known = self.known_head();
         let text = match fs::read(&self.path) {
-            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            Ok(bytes) => String::from_utf8(bytes)
+                .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
             Err(source) => return Err(self.io("read", source)),
         };
@@ -98,7 +154,12 @@ impl Journal {
             Some(end) => text.split_at(end + 1),
             None => ("", text.as_str()),
         };
-        let (events, faults) = verify(whole.lines(), known.as_ref());
+        let forks = if self.copied {
+            Forks::Merged
+        } else {
+            Forks::Faults
+        };
+        let (events, faults) = verify(whole.lines(), known.as_ref(), forks);
         Ok(Reading {
             events,
             faults,
@@ -137,34 +198,34 @@ impl Journal {
         serde_json::from_slice(&fs::read(self.beside("head")).ok()?).ok()
     }
 
-    fn write(
-        &self,
-        file: &mut File,
-        head: &mut Head,
-        at: DateTime<Utc>,
-        by: &str,
-        kind: &str,
-        data: Value,
-    ) -> Result<Event> {
-        let (mut line, event) = seal(head, at, by, kind, data);
-        line.push('\n');
+    fn write(&self, file: &mut File, head: &mut Head, entries: Vec<Entry>) -> Result<Vec<Event>> {
+        let mut next = head.clone();
+        let mut bytes = Vec::new();
+        let mut events = Vec::with_capacity(entries.len());
+        for mut entry in entries {
+            if self.copied && entry.id.is_none() {
+                // The place comes first, so that two events of one millisecond keep their order everywhere.
+                entry.id = Some(format!("{:08x}-{:08x}", next.seq + 1, fastrand::u32(..)));
+            }
+            let (line, event) = seal(&next, entry);
+            bytes.extend_from_slice(line.as_bytes());
+            bytes.push(b'\n');
+            next.seq = event.seq;
+            next.hash.clone_from(&event.hash);
+            events.push(event);
+        }
         let before = file
             .metadata()
             .map_err(|source| self.io("read", source))?
             .len();
-        let written = file
-            .write_all(line.as_bytes())
-            .and_then(|()| file.sync_data());
+        let written = file.write_all(&bytes).and_then(|()| file.sync_data());
         if let Err(source) = written {
             // A full disk may have taken half of the line: take it back, so that the journal stays whole.
             let _ = file.set_len(before);
             return Err(self.io("append to", source));
         }
-        *head = Head {
-            seq: event.seq,
-            hash: event.hash.clone(),
-        };
-        Ok(event)
+        *head = next;
+        Ok(events)
     }
 
     /// The head of the file; a torn last line is moved aside first, and the journal says so.
@@ -187,7 +248,8 @@ impl Journal {
         file.set_len(start)
             .map_err(|source| self.io("repair", source))?;
         let data = json!({ "torn_line": text, "kept_in": aside.display().to_string() });
-        self.write(file, &mut head, at, by, "journal.repaired", data)?;
+        let entry = Entry::new(at, by, "journal.repaired", data);
+        self.write(file, &mut head, vec![entry])?;
         Ok(head)
     }
 
@@ -305,170 +367,4 @@ fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
     options
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at() -> DateTime<Utc> {
-        DateTime::from_timestamp(1_700_000_000, 0).expect("in range")
-    }
-
-    fn journal() -> (tempfile::TempDir, Journal) {
-        let dir = tempfile::tempdir().expect("temp dir");
-        let journal = Journal::at(dir.path().join("state/audit.jsonl"));
-        (dir, journal)
-    }
-
-    #[test]
-    fn appends_and_reads_back() {
-        let (_dir, journal) = journal();
-        for n in 0..3 {
-            journal
-                .append(at(), "ada", "note", json!({ "n": n }))
-                .expect("append");
-        }
-        let reading = journal.read().expect("read");
-        assert_eq!(reading.events.len(), 3);
-        assert!(reading.faults.is_empty() && reading.torn.is_none());
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            let mode =
-                |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
-            assert_eq!(mode(journal.path()), 0o600);
-            assert_eq!(mode(journal.path().parent().expect("parent")), 0o700);
-        }
-    }
-
-    #[test]
-    fn recent_events_are_read_from_the_end() {
-        let (_dir, journal) = journal();
-        let minute = chrono::TimeDelta::minutes(1);
-        assert!(journal.recent(at()).is_empty());
-        for n in 0..5 {
-            let data = json!({ "n": n, "text": "x".repeat(5000) });
-            journal
-                .append(at() + minute * n, "ada", "note", data)
-                .expect("append");
-        }
-        let numbers: Vec<u64> = journal
-            .recent(at() + minute * 3)
-            .iter()
-            .map(|event| event.seq)
-            .collect();
-        assert_eq!(numbers, [4, 5]);
-        assert_eq!(journal.recent(at()).len(), 5);
-    }
-
-    #[test]
-    fn a_torn_line_is_kept_and_reported_wherever_it_tears() {
-        let (_dir, journal) = journal();
-        journal
-            .append(at(), "ada", "note", json!({ "text": "x".repeat(9000) }))
-            .expect("append");
-        let whole = fs::read(journal.path()).expect("read");
-        for cut in [1, 20, whole.len() - 2] {
-            fs::write(journal.path(), [&whole[..], &whole[..cut]].concat()).expect("tear");
-            assert!(journal.read().expect("read").torn.is_some());
-            journal
-                .append(at(), "bob", "note", json!({}))
-                .expect("append");
-            let reading = journal.read().expect("read");
-            let kinds: Vec<&str> = reading
-                .events
-                .iter()
-                .map(|event| event.kind.as_str())
-                .collect();
-            assert_eq!(kinds, ["note", "journal.repaired", "note"], "cut at {cut}");
-            assert_eq!(
-                reading.events[1].data["torn_line"].as_str().map(str::len),
-                Some(cut)
-            );
-            assert!(reading.faults.is_empty(), "{:?}", reading.faults);
-            fs::write(journal.path(), &whole).expect("reset");
-            fs::remove_file(journal.beside("head")).expect("reset");
-        }
-    }
-
-    #[test]
-    fn a_missing_newline_is_only_added() {
-        let (_dir, journal) = journal();
-        journal
-            .append(at(), "ada", "note", json!({}))
-            .expect("append");
-        let whole = fs::read(journal.path()).expect("read");
-        fs::write(journal.path(), &whole[..whole.len() - 1]).expect("tear");
-        journal
-            .append(at(), "ada", "note", json!({}))
-            .expect("append");
-        let reading = journal.read().expect("read");
-        assert_eq!(reading.events.len(), 2);
-        assert!(reading.faults.is_empty());
-    }
-
-    #[test]
-    fn a_journal_cut_short_is_noticed() {
-        let (_dir, journal) = journal();
-        for _ in 0..3 {
-            journal
-                .append(at(), "ada", "note", json!({}))
-                .expect("append");
-        }
-        let text = fs::read_to_string(journal.path()).expect("read");
-        let two: Vec<&str> = text.lines().take(2).collect();
-        fs::write(journal.path(), two.join("\n") + "\n").expect("cut");
-        assert_eq!(journal.read().expect("read").faults.len(), 1);
-        journal
-            .append(at(), "ada", "note", json!({}))
-            .expect("append");
-        let reading = journal.read().expect("read");
-        assert_eq!(
-            reading.faults.len(),
-            1,
-            "the next append does not hide it: {:?}",
-            reading.faults
-        );
-    }
-
-    #[test]
-    fn a_reader_between_two_writes_sees_no_fault() {
-        let (_dir, journal) = journal();
-        std::thread::scope(|scope| {
-            let writer = journal.clone();
-            let work = scope.spawn(move || {
-                for n in 0..100 {
-                    writer
-                        .append(at(), "ada", "note", json!({ "n": n }))
-                        .expect("append");
-                }
-            });
-            while !work.is_finished() {
-                let reading = journal.read().expect("read");
-                assert!(reading.faults.is_empty(), "{:?}", reading.faults);
-                assert!(reading.torn.is_none(), "{:?}", reading.torn);
-            }
-        });
-    }
-
-    #[test]
-    fn writers_do_not_lose_each_others_events() {
-        let (_dir, journal) = journal();
-        std::thread::scope(|scope| {
-            for writer in 0..8 {
-                let journal = journal.clone();
-                scope.spawn(move || {
-                    for n in 0..25 {
-                        journal
-                            .append(at(), "ada", "note", json!({ "writer": writer, "n": n }))
-                            .expect("append");
-                    }
-                });
-            }
-        });
-        let reading = journal.read().expect("read");
-        assert_eq!(reading.events.len(), 200);
-        assert!(reading.faults.is_empty());
-    }
 }

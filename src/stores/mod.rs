@@ -2,4 +2,6 @@
 
 pub(crate) mod cache;
 pub(crate) mod file;
+#[expect(dead_code, reason = "the commands come next")]
+pub(crate) mod incidents;
 pub(crate) mod journal;

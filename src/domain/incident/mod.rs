@@ -1,0 +1,20 @@
+//! Incidents: severities and their deadlines, what can happen to one, and its state, which is always the replay of
+//! its journal. Pure: the caller brings the events and the time.
+//!
+//! - [`severity`]: P1 to P4, and what each asks for (the table can be overridden in the configuration).
+//! - [`event`]: the kinds of events and their data. A kind that replay does not know is kept and shown: whoever adds
+//!   one (triage, runbooks, postmortems) puts a line for people in `data.text`, and nothing here has to change.
+//! - [`state`]: [`state::Incident`], made by [`state::replay`] from events in any order, with duplicates.
+//! - [`transition`]: what may be done in which phase.
+//! - [`deadline`]: what is due when, what was missed. A miss is never undone by an amendment.
+//! - [`name`]: the incident's id, which is also its folder's name.
+
+pub(crate) mod deadline;
+pub(crate) mod event;
+pub(crate) mod name;
+pub(crate) mod severity;
+pub(crate) mod state;
+pub(crate) mod transition;
+
+#[cfg(test)]
+mod properties;

@@ -1,0 +1,301 @@
+//! The state of an incident: the replay of its journal, whatever the order and number of its events.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::domain::incident::event::{
+    Amended, Delivery, Escalated, Evidence, Field, Graded, HandedOff, Moved, Opened, Roled, Signal,
+    kind, read,
+};
+use crate::domain::incident::severity::Severity;
+use crate::domain::incident::transition::Phase;
+use crate::domain::journal::Event;
+
+/// One of the times that an incident is measured by.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Moment {
+    /// When it was written down.
+    pub(crate) recorded: Option<DateTime<Utc>>,
+    /// When it happened, as was said then or corrected later.
+    pub(crate) stated: Option<DateTime<Utc>>,
+}
+
+impl Moment {
+    /// When it happened, to the best of what is known.
+    pub(crate) fn at(&self) -> Option<DateTime<Utc>> {
+        self.stated.or(self.recorded)
+    }
+
+    fn set(&mut self, at: DateTime<Utc>, stated: Option<DateTime<Utc>>) {
+        self.recorded = Some(at);
+        self.stated = stated;
+    }
+}
+
+/// A severity, from when on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Grade {
+    pub(crate) at: DateTime<Utc>,
+    pub(crate) severity: Severity,
+}
+
+/// An incident as it stands after its last event.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Incident {
+    pub(crate) id: String,
+    pub(crate) title: String,
+    pub(crate) severity: Severity,
+    pub(crate) phase: Phase,
+    pub(crate) environment: String,
+    pub(crate) service: Option<String>,
+    pub(crate) alert: Option<String>,
+    pub(crate) runbook: Option<String>,
+    pub(crate) group_key: Option<String>,
+    pub(crate) opened_by: String,
+    pub(crate) acked_by: Option<String>,
+    /// Users began to feel it.
+    pub(crate) started: Moment,
+    /// It became known: the opening.
+    pub(crate) detected: Moment,
+    pub(crate) acknowledged: Moment,
+    pub(crate) mitigated: Moment,
+    pub(crate) resolved: Moment,
+    /// The postmortem was done.
+    pub(crate) postmortem: Moment,
+    /// When it was reopened last.
+    pub(crate) reopened: Option<DateTime<Utc>>,
+    /// Each severity that it had.
+    pub(crate) grades: Vec<Grade>,
+    /// Role → person.
+    pub(crate) roles: BTreeMap<String, String>,
+    /// Everybody who wrote into the journal.
+    pub(crate) people: BTreeSet<String>,
+    pub(crate) escalations: Vec<DateTime<Utc>>,
+    /// The last correction of each field, with when it was made.
+    pub(crate) amended: BTreeMap<Field, DateTime<Utc>>,
+    pub(crate) evidence: Vec<Evidence>,
+    /// The alerts of its group: fingerprint → last signal.
+    pub(crate) signals: BTreeMap<String, Signal>,
+    /// Message → how it went last.
+    pub(crate) deliveries: BTreeMap<String, Delivery>,
+    pub(crate) notes: usize,
+    pub(crate) events: usize,
+    pub(crate) last_event: DateTime<Utc>,
+}
+
+impl Incident {
+    /// Is anybody known to have been paged, where somebody was to be? `None` when nobody was to be.
+    pub(crate) fn is_paged(&self) -> Option<bool> {
+        use crate::domain::incident::event::DeliveryState::Accepted;
+        let mut pages = self.deliveries.values().filter(|one| one.page).peekable();
+        pages.peek()?;
+        Some(pages.any(|one| one.state == Accepted))
+    }
+
+    /// The person to talk to: the commander, or who acknowledged.
+    pub(crate) fn lead(&self) -> Option<&str> {
+        self.roles
+            .get("commander")
+            .or(self.acked_by.as_ref())
+            .map(String::as_str)
+    }
+}
+
+/// Puts events in the order in which they happened, each once: the opening, then by time, then by id.
+pub(crate) fn in_order(mut events: Vec<Event>) -> Vec<Event> {
+    fn key(event: &Event) -> (bool, DateTime<Utc>, &str) {
+        let id = event.id.as_deref().unwrap_or_default();
+        (event.kind != kind::OPENED, event.at, id)
+    }
+    if !events.is_sorted_by(|a, b| key(a) <= key(b)) {
+        events.sort_by(|a, b| key(a).cmp(&key(b)));
+    }
+    // Copies of an event stand side by side now, unless one was forged with another time; the first is kept.
+    let mut seen = HashSet::with_capacity(events.len());
+    let keep: Vec<bool> = events
+        .iter()
+        .map(|event| event.id.as_deref().is_none_or(|id| seen.insert(id)))
+        .collect();
+    let mut keep = keep.into_iter();
+    events.retain(|_| keep.next().unwrap_or(true));
+    events
+}
+
+/// The incident that these events make; they must be [`in_order`]. `None` without an opening.
+pub(crate) fn replay(id: &str, events: &[Event]) -> Option<Incident> {
+    let mut incident = events
+        .iter()
+        .filter(|event| event.kind == kind::OPENED)
+        .find_map(|event| begin(id, event))?;
+    for event in events {
+        incident.apply(event);
+    }
+    Some(incident)
+}
+
+fn begin(id: &str, event: &Event) -> Option<Incident> {
+    let opened: Opened = read(&event.data)?;
+    let moment = |recorded, stated| Moment { recorded, stated };
+    Some(Incident {
+        id: id.to_owned(),
+        title: opened.title,
+        severity: opened.severity,
+        phase: Phase::Open,
+        environment: opened.environment,
+        service: opened.service,
+        alert: opened.alert,
+        runbook: opened.runbook,
+        group_key: opened.group_key,
+        opened_by: event.by.clone(),
+        acked_by: None,
+        started: moment(Some(event.at), opened.started_at),
+        detected: moment(Some(event.at), None),
+        acknowledged: Moment::default(),
+        mitigated: Moment::default(),
+        resolved: Moment::default(),
+        postmortem: Moment::default(),
+        reopened: None,
+        grades: vec![Grade {
+            at: event.at,
+            severity: opened.severity,
+        }],
+        roles: BTreeMap::new(),
+        people: BTreeSet::new(),
+        escalations: Vec::new(),
+        amended: BTreeMap::new(),
+        evidence: Vec::new(),
+        signals: BTreeMap::new(),
+        deliveries: BTreeMap::new(),
+        notes: 0,
+        events: 0,
+        last_event: event.at,
+    })
+}
+
+impl Incident {
+    fn apply(&mut self, event: &Event) {
+        self.events += 1;
+        self.last_event = self.last_event.max(event.at);
+        if !self.people.contains(&event.by) {
+            self.people.insert(event.by.clone());
+        }
+        match event.kind.as_str() {
+            kind::NOTE => self.notes += 1,
+            kind::ACKED => self.ack(event, &moved(event)),
+            kind::MITIGATED => self.mitigate(event, &moved(event)),
+            kind::RESOLVED => self.resolve(event, &moved(event)),
+            kind::REOPENED => self.reopen(event),
+            kind::SEVERITY => {
+                if let Some(graded) = read::<Graded>(&event.data) {
+                    self.severity = graded.severity;
+                    self.grades.push(Grade {
+                        at: event.at,
+                        severity: graded.severity,
+                    });
+                }
+            }
+            kind::ROLE => {
+                if let Some(roled) = read::<Roled>(&event.data) {
+                    self.roles.insert(roled.role, roled.person);
+                }
+            }
+            kind::HANDOFF => {
+                if let Some(handed) = read::<HandedOff>(&event.data) {
+                    self.roles.insert("commander".into(), handed.to);
+                }
+            }
+            kind::ESCALATED if read::<Escalated>(&event.data).is_some() => {
+                self.escalations.push(event.at);
+            }
+            kind::AMENDED => {
+                if let Some(amended) = read::<Amended>(&event.data) {
+                    self.amend(event.at, &amended);
+                }
+            }
+            kind::EVIDENCE => self.evidence.extend(read::<Evidence>(&event.data)),
+            kind::SIGNAL => {
+                if let Some(signal) = read::<Signal>(&event.data) {
+                    self.signals.insert(signal.fingerprint.clone(), signal);
+                }
+            }
+            kind::NOTIFICATION => {
+                if let Some(delivery) = read::<Delivery>(&event.data) {
+                    self.deliveries.insert(delivery.message.clone(), delivery);
+                }
+            }
+            kind::POSTMORTEM => self.postmortem.set(event.at, None),
+            _ => {}
+        }
+    }
+
+    fn ack(&mut self, event: &Event, moved: &Moved) {
+        if self.acked_by.is_none() {
+            self.acked_by = Some(event.by.clone());
+            self.acknowledged.set(event.at, moved.occurred_at);
+        }
+        self.phase = self.phase.max(Phase::Acknowledged);
+    }
+
+    fn mitigate(&mut self, event: &Event, moved: &Moved) {
+        if self.phase >= Phase::Mitigated {
+            return;
+        }
+        // Who mitigates has seen it.
+        self.ack(event, moved);
+        self.mitigated.set(event.at, moved.occurred_at);
+        self.phase = Phase::Mitigated;
+    }
+
+    fn resolve(&mut self, event: &Event, moved: &Moved) {
+        if self.phase == Phase::Resolved {
+            return;
+        }
+        self.mitigate(event, moved);
+        self.resolved.set(event.at, moved.occurred_at);
+        self.phase = Phase::Resolved;
+    }
+
+    fn reopen(&mut self, event: &Event) {
+        if self.phase < Phase::Mitigated {
+            return;
+        }
+        self.phase = Phase::Acknowledged;
+        self.mitigated = Moment::default();
+        self.resolved = Moment::default();
+        self.reopened = Some(event.at);
+    }
+
+    fn amend(&mut self, at: DateTime<Utc>, amended: &Amended) {
+        if amended.field.is_time() {
+            let Ok(to) = amended.to.parse::<DateTime<Utc>>() else {
+                return;
+            };
+            let moment = match amended.field {
+                Field::StartedAt => &mut self.started,
+                Field::DetectedAt => &mut self.detected,
+                Field::AcknowledgedAt => &mut self.acknowledged,
+                Field::MitigatedAt => &mut self.mitigated,
+                Field::ResolvedAt => &mut self.resolved,
+                Field::Title | Field::Service | Field::Alert => return,
+            };
+            // A time of something that has not happened is none.
+            if moment.recorded.is_none() {
+                return;
+            }
+            moment.stated = Some(to);
+        } else {
+            match amended.field {
+                Field::Title => self.title.clone_from(&amended.to),
+                Field::Service => self.service = Some(amended.to.clone()),
+                _ => self.alert = Some(amended.to.clone()),
+            }
+        }
+        self.amended.insert(amended.field, at);
+    }
+}
+
+fn moved(event: &Event) -> Moved {
+    read(&event.data).unwrap_or_default()
+}

@@ -1,0 +1,350 @@
+//! Incidents as a folder: `<id>/journal.jsonl` and `<id>/evidence/`, which live in the team's git. Reading is replay.
+//!
+//! An incident appears whole or not at all: its folder is made aside, with the opening in it, and then renamed.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::domain::incident::event::{Opened, kind};
+use crate::domain::incident::name::{is_sound, name, numbered};
+use crate::domain::incident::state::{Incident, in_order, replay};
+use crate::domain::journal::{Entry, Event, Fault};
+use crate::error::{Error, Result};
+use crate::stores::file::{private_folder, sync_folder, write_private};
+use crate::stores::journal::Journal;
+
+/// Files of ours that belong to this machine only.
+const IGNORED: &str =
+    "# liveops: locks and heads are of one machine only\n*.lock\n*.head\n.new-*\n";
+/// Copies of a journal that git merges line by line stay whole: each line continues one above it.
+const ATTRIBUTES: &str = "journal.jsonl merge=union\n";
+
+/// The incidents of a project.
+#[derive(Debug, Clone)]
+pub(crate) struct Incidents {
+    folder: PathBuf,
+}
+
+/// An incident with all that was written about it.
+#[derive(Debug)]
+pub(crate) struct Story {
+    pub(crate) incident: Incident,
+    /// In the order in which they happened.
+    pub(crate) events: Vec<Event>,
+    /// What is wrong with the file.
+    pub(crate) faults: Vec<Fault>,
+    /// The half-written last line, if a crash left one; the next event sets it aside.
+    pub(crate) torn: Option<String>,
+}
+
+impl Incidents {
+    /// The incidents in this folder; nothing is created before the first is opened.
+    pub(crate) fn at(folder: impl Into<PathBuf>) -> Self {
+        Self {
+            folder: folder.into(),
+        }
+    }
+
+    /// Where they are.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The folder of one incident: its journal, evidence, postmortem.
+    pub(crate) fn folder_of(&self, id: &str) -> PathBuf {
+        self.folder.join(id)
+    }
+
+    /// The journal of one incident.
+    pub(crate) fn journal(&self, id: &str) -> Journal {
+        Journal::copied(self.folder_of(id).join("journal.jsonl"))
+    }
+
+    /// Opens an incident: when this returns, it is on the disk under an id that nothing else has.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub(crate) fn open(&self, at: DateTime<Utc>, by: &str, opened: &Opened) -> Result<String> {
+        self.prepare()?;
+        let wish = name(at, opened.severity, &opened.title);
+        let data = serde_json::to_value(opened)?;
+        let aside = tempfile::Builder::new()
+            .prefix(".new-")
+            .tempdir_in(&self.folder)
+            .map_err(|source| self.io("create a folder in", source))?;
+        Journal::copied(aside.path().join("journal.jsonl")).append(at, by, kind::OPENED, data)?;
+        for n in 1..=10_000 {
+            let id = numbered(&wish, n);
+            // A folder that is not empty is never replaced by a rename.
+            match fs::rename(aside.path(), self.folder_of(&id)) {
+                Ok(()) => {
+                    sync_folder(&self.folder).map_err(|source| self.io("sync", source))?;
+                    return Ok(id);
+                }
+                Err(_) if self.folder_of(&id).exists() => {}
+                Err(source) => return Err(self.io("create an incident in", source)),
+            }
+        }
+        Err(Error::internal("ten thousand incidents of one name"))
+    }
+
+    /// Appends an event to an incident's journal.
+    ///
+    /// # Errors
+    /// `NotFound`, and as [`Journal::append`].
+    pub(crate) fn append<T: Serialize>(
+        &self,
+        id: &str,
+        at: DateTime<Utc>,
+        by: &str,
+        kind: &str,
+        data: &T,
+    ) -> Result<Event> {
+        self.must_have(id)?;
+        self.journal(id)
+            .append(at, by, kind, serde_json::to_value(data)?)
+    }
+
+    /// Takes over events of another copy; those that are here already are left out. The incident may be new here.
+    ///
+    /// # Errors
+    /// As [`Journal::append`].
+    pub(crate) fn merge(&self, id: &str, events: Vec<Event>) -> Result<usize> {
+        self.prepare()?;
+        // What a file says of itself stays in it.
+        let ours = |event: &Event| event.id.is_some() && !event.kind.starts_with("journal.");
+        let entries = events.into_iter().filter(ours);
+        let entries = entries.map(|event| Entry {
+            id: event.id,
+            at: event.at,
+            by: event.by,
+            kind: event.kind,
+            data: event.data,
+        });
+        Ok(self.journal(id).extend(entries.collect())?.len())
+    }
+
+    /// Everything about an incident.
+    ///
+    /// # Errors
+    /// `NotFound`; `Damaged` when its journal has no opening; `Io`.
+    pub(crate) fn story(&self, id: &str) -> Result<Story> {
+        self.must_have(id)?;
+        let journal = self.journal(id);
+        let reading = journal.read()?;
+        let events = in_order(reading.events);
+        let incident = replay(id, &events).ok_or_else(|| Error::Damaged {
+            path: journal.path().to_owned(),
+            what: "it does not say how the incident was opened".into(),
+            hint: "look at the file; `git log` has its earlier states, where it is in git".into(),
+        })?;
+        Ok(Story {
+            incident,
+            events,
+            faults: reading.faults,
+            torn: reading.torn,
+        })
+    }
+
+    /// The ids of all incidents, the oldest first. A missing folder has none.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub(crate) fn ids(&self) -> Result<Vec<String>> {
+        let entries = match fs::read_dir(&self.folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(source) => return Err(self.io("read", source)),
+        };
+        let mut ids: Vec<String> = entries
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .filter(|name| is_sound(name) && self.journal(name).path().is_file())
+            .collect();
+        ids.sort();
+        Ok(ids)
+    }
+
+    /// Keeps a file of evidence, and returns its path below the incident's folder. A second one of the same name gets
+    /// a number.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub(crate) fn keep(&self, id: &str, name: &str, bytes: &[u8]) -> Result<String> {
+        let folder = self.folder_of(id).join("evidence");
+        let (stem, end) = name.rsplit_once('.').unwrap_or((name, "txt"));
+        let mut path = folder.join(name);
+        for n in 2.. {
+            if !path.exists() {
+                break;
+            }
+            path = folder.join(format!("{stem}-{n}.{end}"));
+        }
+        write_private(&path, bytes).map_err(|source| Error::Io {
+            action: "write",
+            path: path.clone(),
+            source,
+        })?;
+        let file = path.file_name().unwrap_or_default().to_string_lossy();
+        Ok(format!("evidence/{file}"))
+    }
+
+    /// Reads a file of evidence as JSON; `None` when it is not there or broken.
+    pub(crate) fn evidence(&self, id: &str, file: &str) -> Option<Value> {
+        serde_json::from_slice(&fs::read(self.folder_of(id).join(file)).ok()?).ok()
+    }
+
+    fn must_have(&self, id: &str) -> Result<()> {
+        if is_sound(id) && self.journal(id).path().is_file() {
+            return Ok(());
+        }
+        Err(Error::NotFound {
+            what: "incident",
+            name: id.to_owned(),
+            candidates: self.ids().unwrap_or_default(),
+        })
+    }
+
+    fn prepare(&self) -> Result<()> {
+        private_folder(&self.folder).map_err(|source| self.io("create", source))?;
+        for (name, text) in [(".gitignore", IGNORED), (".gitattributes", ATTRIBUTES)] {
+            let path = self.folder.join(name);
+            if !path.exists() {
+                write_private(&path, text.as_bytes())
+                    .map_err(|source| self.io("write into", source))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn io(&self, action: &'static str, source: io::Error) -> Error {
+        Error::Io {
+            action,
+            path: self.folder.clone(),
+            source,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::incident::event::Said;
+    use crate::domain::incident::severity::Severity;
+
+    fn at() -> DateTime<Utc> {
+        "2026-11-22T03:12:00Z".parse().expect("a time")
+    }
+
+    fn opened(title: &str) -> Opened {
+        Opened {
+            severity: Severity::P1,
+            title: title.into(),
+            environment: "prod".into(),
+            service: None,
+            alert: None,
+            runbook: None,
+            started_at: None,
+            group_key: None,
+        }
+    }
+
+    fn note(text: &str) -> Said {
+        Said { text: text.into() }
+    }
+
+    #[test]
+    fn an_incident_is_a_folder_and_two_never_share_one() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let incidents = Incidents::at(dir.path().join("incidents"));
+        assert_eq!(incidents.ids().expect("none"), Vec::<String>::new());
+        let first = incidents.open(at(), "ada", &opened("Down")).expect("open");
+        let second = incidents.open(at(), "bob", &opened("Down")).expect("open");
+        assert_eq!(
+            (first.as_str(), second.as_str()),
+            ("2026-11-22-p1-down", "2026-11-22-p1-down-2")
+        );
+        assert_eq!(incidents.ids().expect("ids"), [first.clone(), second]);
+        incidents
+            .append(&first, at(), "ada", kind::NOTE, &note("é"))
+            .expect("append");
+        let story = incidents.story(&first).expect("story");
+        assert_eq!((story.events.len(), story.incident.notes), (2, 1));
+        assert!(story.faults.is_empty() && story.torn.is_none());
+        let missing = incidents.story("2026-11-22-p1-dwon").expect_err("missing");
+        assert!(missing.hint().expect("hint").contains("2026-11-22-p1-down"));
+        assert!(incidents.story("../../etc").is_err());
+    }
+
+    #[test]
+    fn two_copies_merge_both_ways_without_loss() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let ours = Incidents::at(dir.path().join("ours"));
+        let theirs = Incidents::at(dir.path().join("theirs"));
+        let id = ours.open(at(), "ada", &opened("Down")).expect("open");
+        let events = ours.story(&id).expect("story").events;
+        assert_eq!(theirs.merge(&id, events).expect("merge"), 1);
+        for n in 0..3 {
+            ours.append(&id, at(), "ada", kind::NOTE, &note(&format!("a{n}")))
+                .expect("append");
+            theirs
+                .append(&id, at(), "bob", kind::NOTE, &note(&format!("b{n}")))
+                .expect("append");
+        }
+        let (a, b) = (ours.story(&id).expect("a"), theirs.story(&id).expect("b"));
+        assert_eq!(ours.merge(&id, b.events.clone()).expect("merge"), 3);
+        assert_eq!(theirs.merge(&id, a.events).expect("merge"), 3);
+        assert_eq!(ours.merge(&id, b.events).expect("again"), 0);
+        let (a, b) = (ours.story(&id).expect("a"), theirs.story(&id).expect("b"));
+        assert_eq!(a.events.len(), 7);
+        assert_eq!(a.incident, b.incident);
+        assert!(
+            a.faults.is_empty() && b.faults.is_empty(),
+            "both chains hold"
+        );
+    }
+
+    #[test]
+    fn what_git_merged_line_by_line_is_whole_and_goes_on() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let ours = Incidents::at(dir.path().join("ours"));
+        let id = ours.open(at(), "ada", &opened("Down")).expect("open");
+        let base = fs::read_to_string(ours.journal(&id).path()).expect("read");
+        let theirs = Incidents::at(dir.path().join("theirs"));
+        fs::create_dir_all(theirs.folder_of(&id)).expect("mkdir");
+        fs::write(theirs.journal(&id).path(), &base).expect("clone");
+        for n in 0..3 {
+            ours.append(&id, at(), "ada", kind::NOTE, &note(&format!("a{n}")))
+                .expect("append");
+        }
+        theirs
+            .append(&id, at(), "bob", kind::NOTE, &note("b"))
+            .expect("append");
+        let text = |store: &Incidents| fs::read_to_string(store.journal(&id).path()).expect("read");
+        let merged = format!("{}{}", text(&ours), &text(&theirs)[base.len()..]);
+        fs::write(ours.journal(&id).path(), merged).expect("merge");
+        ours.append(&id, at(), "ada", kind::NOTE, &note("after"))
+            .expect("append");
+        let story = ours.story(&id).expect("story");
+        assert!(story.faults.is_empty(), "{:?}", story.faults);
+        assert_eq!(story.incident.notes, 5);
+    }
+
+    #[test]
+    fn evidence_is_never_overwritten() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let incidents = Incidents::at(dir.path());
+        let id = incidents.open(at(), "ada", &opened("Down")).expect("open");
+        for want in ["evidence/status.json", "evidence/status-2.json"] {
+            let kept = incidents.keep(&id, "status.json", b"{\"a\":1}");
+            assert_eq!(kept.expect("kept"), want);
+            assert_eq!(incidents.evidence(&id, want), Some(json!({ "a": 1 })));
+        }
+    }
+}
