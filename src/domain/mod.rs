@@ -5,6 +5,8 @@ pub(crate) mod alert_filter;
 pub(crate) mod breaker;
 pub(crate) mod duration;
 pub(crate) mod exposition;
+#[allow(dead_code, reason = "the store and the verbs that use it come next")]
+pub(crate) mod flag;
 pub(crate) mod health;
 pub(crate) mod histogram;
 #[expect(dead_code, reason = "the commands come next")]

@@ -1,0 +1,20 @@
+//! Feature flags: what services read in one field of the hash, what it means for a user, and how it is edited without
+//! touching a byte that was not meant. Pure: no store, no clock.
+//!
+//! The services' reader is JavaScript, so what it sees ([`definition`], [`js`]) follows the coercions of that language,
+//! and the bytes ([`document`]) are never written anew as a whole.
+
+pub(crate) mod bucket;
+pub(crate) mod definition;
+pub(crate) mod document;
+pub(crate) mod edit;
+pub(crate) mod evaluate;
+pub(crate) mod history;
+pub(crate) mod js;
+mod layout;
+pub(crate) mod list;
+pub(crate) mod name;
+pub(crate) mod percent;
+pub(crate) mod reader;
+pub(crate) mod rule;
+pub(crate) mod user;
