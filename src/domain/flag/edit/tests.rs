@@ -1,3 +1,5 @@
+//! Edits of bytes, before and after.
+
 use serde_json::json;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Answers of both readers, with their steps; raising a percentage turns nobody off.
+
 use proptest::prelude::*;
 use serde_json::json;
 

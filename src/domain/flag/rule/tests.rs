@@ -1,3 +1,5 @@
+//! Every operator, shapes that are strange.
+
 use serde_json::{Value, json};
 
 use super::*;
