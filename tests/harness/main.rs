@@ -5,6 +5,7 @@
 mod support;
 
 mod faults;
+mod kube;
 mod programs;
 mod servers;
 mod stub;

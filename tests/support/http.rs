@@ -140,7 +140,13 @@ pub(crate) fn post_json(port: u16, path: &str, body: &serde_json::Value) -> io::
 }
 
 /// One request. HTTP/1.0, so that no server answers in chunks and the end of the connection ends the body.
-fn call(port: u16, method: &str, path: &str, kind: &str, body: &[u8]) -> io::Result<Response> {
+pub(crate) fn call(
+    port: u16,
+    method: &str,
+    path: &str,
+    kind: &str,
+    body: &[u8],
+) -> io::Result<Response> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     stream.set_read_timeout(Some(CALL_LIMIT))?;
     stream.set_write_timeout(Some(CALL_LIMIT))?;

@@ -87,7 +87,15 @@ impl WireServer {
     pub(crate) fn start(
         serve: impl Fn(&mut Wire) -> io::Result<()> + Send + Sync + 'static,
     ) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+        Self::start_at(0, serve)
+    }
+
+    /// Serves on this port of loopback, such as one that served before; 0 for a free one.
+    pub(crate) fn start_at(
+        port: u16,
+        serve: impl Fn(&mut Wire) -> io::Result<()> + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", port)).expect("loopback has a free port");
         let port = listener
             .local_addr()
             .expect("a bound socket has an address")

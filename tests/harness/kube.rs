@@ -1,0 +1,221 @@
+//! The stand-in of the API server, as a real `kubectl` sees it: the words and codes that liveops classifies by.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::kube::{Image, Kube, Trouble};
+use crate::support::until;
+
+const LIMIT: Duration = Duration::from_secs(20);
+
+fn deployment(name: &str, image: &str, replicas: u32) -> Value {
+    json!({
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": { "name": name },
+        "spec": {
+            "replicas": replicas,
+            "selector": { "matchLabels": { "app": name } },
+            "template": {
+                "metadata": { "labels": { "app": name } },
+                "spec": { "containers": [{ "name": "server", "image": image }] },
+            },
+        },
+    })
+}
+
+fn route() -> Value {
+    json!({
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "HTTPRoute",
+        "metadata": { "name": "game" },
+        "spec": { "rules": [{ "backendRefs": [{ "name": "a", "port": 80, "weight": 100 }, { "name": "b", "port": 80, "weight": 0 }] }] },
+    })
+}
+
+fn wait_available(kube: &Kube, name: &str, count: u64) -> Value {
+    until(format!("{count} available of {name}"), LIMIT, || {
+        let found = kube.get("deployments", name);
+        let seen = found["status"]["observedGeneration"] == found["metadata"]["generation"];
+        (seen && found["status"]["availableReplicas"] == count).then_some(found)
+    })
+}
+
+#[test]
+fn preconditions_refuse_in_the_words_of_the_real_one() {
+    let kube = Kube::start();
+    kube.create(&route());
+    let version = kube.get("httproutes", "game")["metadata"]["resourceVersion"].clone();
+    let patch = |version: &Value, name: &str, weight: u32| {
+        let patch = json!([
+            { "op": "test", "path": "/metadata/resourceVersion", "value": version },
+            { "op": "test", "path": "/spec/rules/0/backendRefs/1/name", "value": name },
+            { "op": "add", "path": "/spec/rules/0/backendRefs/1/weight", "value": weight },
+        ]);
+        kube.try_kubectl(&[
+            "patch",
+            "httproute",
+            "game",
+            "--type=json",
+            "-o",
+            "json",
+            "--field-manager=liveops",
+            "-p",
+            &patch.to_string(),
+        ])
+    };
+    let patched: Value = serde_json::from_str(&patch(&version, "b", 5).unwrap()).unwrap();
+    assert_eq!(patched["spec"]["rules"][0]["backendRefs"][1]["weight"], 5);
+    assert_eq!(patched["metadata"]["generation"], 2);
+    assert_ne!(patched["metadata"]["resourceVersion"], version);
+    let stale = patch(&version, "b", 10).unwrap_err();
+    assert!(stale.contains("The request is invalid"), "{stale}");
+    let fresh = &patched["metadata"]["resourceVersion"];
+    assert!(patch(fresh, "c", 10).unwrap_err().contains("is invalid"));
+    let owner = kube.get("httproutes", "game")["metadata"]["managedFields"].clone();
+    let rules = |entry: &&Value| entry["fieldsV1"].pointer("/f:spec/f:rules").is_some();
+    assert_eq!(
+        owner.as_array().unwrap().iter().find(rules).unwrap()["manager"],
+        "liveops"
+    );
+
+    let merge =
+        json!({ "metadata": { "resourceVersion": version, "labels": { "x": "y" } } }).to_string();
+    let stale = kube.try_kubectl(&["patch", "httproute", "game", "--type=merge", "-p", &merge]);
+    assert!(stale.unwrap_err().contains("Error from server (Conflict)"));
+    let missing = kube
+        .try_kubectl(&["get", "httproute", "none", "-o", "json"])
+        .unwrap_err();
+    assert!(
+        missing.contains("Error from server (NotFound)"),
+        "{missing}"
+    );
+    kube.trouble("patch", "httproutes", Trouble::Forbidden);
+    let no = patch(fresh, "b", 7).unwrap_err();
+    assert!(no.contains("Error from server (Forbidden)"), "{no}");
+    assert!(
+        kube.try_kubectl(&["auth", "can-i", "patch", "httproutes"])
+            .is_err()
+    );
+    kube.calm();
+    assert_eq!(
+        kube.kubectl(&["auth", "can-i", "patch", "httproutes"])
+            .trim(),
+        "yes"
+    );
+}
+
+#[test]
+fn leases_are_created_once_and_replaced_with_their_version() {
+    let mut kube = Kube::start();
+    let lease = json!({
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": { "name": "liveops-game" },
+        "spec": { "holderIdentity": "ada", "leaseDurationSeconds": 15, "leaseTransitions": 1 },
+    });
+    kube.create(&lease);
+    let file = std::env::temp_dir().join(format!("liveops-lease-{}.json", std::process::id()));
+    std::fs::write(&file, lease.to_string()).unwrap();
+    let path = file.display().to_string();
+    let twice = kube
+        .try_kubectl(&["create", "-f", &path, "--validate=false"])
+        .unwrap_err();
+    assert!(twice.contains("(AlreadyExists)"), "{twice}");
+    let mut stale = lease.clone();
+    stale["metadata"]["resourceVersion"] = json!("1");
+    std::fs::write(&file, stale.to_string()).unwrap();
+    let lost = kube
+        .try_kubectl(&["replace", "-f", &path, "--validate=false"])
+        .unwrap_err();
+    std::fs::remove_file(&file).unwrap();
+    assert!(lost.contains("(Conflict)"), "{lost}");
+    kube.stop();
+    let gone = kube
+        .try_kubectl(&["get", "lease", "liveops-game"])
+        .unwrap_err();
+    assert!(gone.contains("refused"), "{gone}");
+    kube.restart();
+    kube.kubectl(&["get", "lease", "liveops-game"]);
+}
+
+#[test]
+fn deployments_roll_out_and_their_pods_say_why_not() {
+    let kube = Kube::start();
+    kube.image("game:bad", Image::Crashes);
+    kube.create(&deployment("game", "game:1", 3));
+    kube.create(&json!({ "apiVersion": "v1", "kind": "Service", "metadata": { "name": "game" }, "spec": { "selector": { "app": "game" }, "ports": [{ "port": 80 }] } }));
+    wait_available(&kube, "game", 3);
+    until("3 endpoints", LIMIT, || {
+        let found = kube.find("endpoints", "game")?;
+        (found["subsets"][0]["addresses"].as_array()?.len() == 3).then_some(())
+    });
+    kube.kubectl(&[
+        "scale",
+        "deployment",
+        "game",
+        "--replicas=5",
+        "--current-replicas=3",
+    ]);
+    wait_available(&kube, "game", 5);
+    let wrong = kube.try_kubectl(&[
+        "scale",
+        "deployment",
+        "game",
+        "--replicas=1",
+        "--current-replicas=3",
+    ]);
+    assert!(wrong.is_err());
+    kube.kubectl(&["set", "image", "deployment/game", "server=game:2"]);
+    until("the second revision", LIMIT, || {
+        let found = wait_available(&kube, "game", 5);
+        (found["metadata"]["annotations"]["deployment.kubernetes.io/revision"] == "2").then_some(())
+    });
+    kube.kubectl(&["rollout", "status", "deployment/game", "--timeout=10s"]);
+    kube.kubectl(&["rollout", "undo", "deployment/game", "--to-revision=1"]);
+    assert_eq!(
+        kube.get("deployments", "game")["spec"]["template"]["spec"]["containers"][0]["image"],
+        "game:1"
+    );
+    kube.kubectl(&["set", "image", "deployment/game", "server=game:bad"]);
+    let reason = "/status/containerStatuses/0/state/waiting/reason";
+    until("a crash loop", LIMIT, || {
+        kube.list("pods")
+            .iter()
+            .any(|pod| pod.pointer(reason) == Some(&json!("CrashLoopBackOff")))
+            .then_some(())
+    });
+    wait_available(&kube, "game", 5);
+    kube.kubectl(&["annotate", "deployment", "game", "liveops.dev/epoch=7"]);
+    kube.kubectl(&["delete", "deployment", "game", "--wait=false"]);
+    until("no pod", LIMIT, || {
+        kube.list("pods").is_empty().then_some(())
+    });
+}
+
+#[test]
+fn an_apply_of_the_manifest_changes_what_it_says() {
+    let kube = Kube::start();
+    let file = std::env::temp_dir().join(format!("liveops-apply-{}.json", std::process::id()));
+    let path = file.display().to_string();
+    std::fs::write(&file, route().to_string()).unwrap();
+    kube.kubectl(&["apply", "-f", &path, "--validate=false"]);
+    kube.merge(
+        "httproutes",
+        "game",
+        "liveops",
+        &json!({ "spec": { "rules": [{ "backendRefs": [] }] } }),
+    );
+    kube.kubectl(&["apply", "-f", &path, "--validate=false"]);
+    std::fs::write(&file, deployment("game", "game:1", 2).to_string()).unwrap();
+    kube.kubectl(&["apply", "-f", &path, "--validate=false"]);
+    std::fs::write(&file, deployment("game", "game:2", 2).to_string()).unwrap();
+    kube.kubectl(&["apply", "-f", &path, "--validate=false"]);
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(kube.get("httproutes", "game")["spec"], route()["spec"]);
+    assert_eq!(
+        kube.get("deployments", "game")["spec"]["template"]["spec"]["containers"][0]["image"],
+        "game:2"
+    );
+}
