@@ -87,7 +87,9 @@ impl Http {
             .get(&key)
             .cloned()
             .unwrap_or_default();
-        if let Err(left) = breaker.admits(self.started.elapsed()) {
+        if let Err(left) = breaker.admits(self.started.elapsed())
+            && !request.insistent
+        {
             return Err(Error::Unreachable {
                 system: target.system.clone(),
                 url: target.url(),
@@ -114,7 +116,12 @@ impl Http {
 
     async fn attempts(&self, target: &Target, request: &Request) -> Result<Answer> {
         // One deadline for the call, tries and pauses included.
-        let until = (Instant::now() + self.call).min(self.deadline());
+        let own = Instant::now() + self.call;
+        let until = if request.insistent {
+            own
+        } else {
+            own.min(self.deadline())
+        };
         let mut pause = FIRST_PAUSE;
         let mut attempt = 1;
         loop {
@@ -171,6 +178,9 @@ impl Http {
             .request(request.method.clone(), url)
             .headers(target.headers.clone())
             .header(reqwest::header::ACCEPT, request.accept);
+        if let Some(tag) = &request.if_match {
+            builder = builder.header(reqwest::header::IF_MATCH, tag);
+        }
         builder = match &request.body {
             Body::Empty => builder,
             Body::Form(pairs) => builder.form(pairs),
@@ -191,6 +201,7 @@ impl Http {
             date: DateTime::parse_from_rfc2822(&header(reqwest::header::DATE))
                 .ok()
                 .map(|at| at.to_utc()),
+            etag: Some(header(reqwest::header::ETAG)).filter(|tag| !tag.is_empty()),
             body: Vec::new(),
             elapsed: Duration::ZERO,
             system: target.system.clone(),

@@ -2,8 +2,14 @@
 
 pub(crate) mod alertmanager;
 mod alertmanager_wire;
+pub(crate) mod balancer;
 pub(crate) mod clickhouse;
 pub(crate) mod http;
+#[expect(
+    dead_code,
+    unused_imports,
+    reason = "the targets that use all of it land next"
+)]
 pub(crate) mod kubectl;
 pub(crate) mod prometheus;
 pub(crate) mod prometheus_wire;

@@ -123,7 +123,7 @@ fn leases_are_created_once_and_replaced_with_their_version() {
         .try_kubectl(&["create", "-f", &path, "--validate=false"])
         .unwrap_err();
     assert!(twice.contains("(AlreadyExists)"), "{twice}");
-    let mut stale = lease.clone();
+    let mut stale = lease;
     stale["metadata"]["resourceVersion"] = json!("1");
     std::fs::write(&file, stale.to_string()).unwrap();
     let lost = kube

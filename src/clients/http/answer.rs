@@ -14,6 +14,8 @@ pub(crate) struct Answer {
     pub(crate) content_type: String,
     /// The server's clock, from its `Date` header.
     pub(crate) date: Option<DateTime<Utc>>,
+    /// The entity tag, where the server gives one.
+    pub(crate) etag: Option<String>,
     pub(crate) body: Vec<u8>,
     pub(crate) elapsed: Duration,
     pub(super) system: String,

@@ -32,6 +32,10 @@ pub(crate) struct Request {
     pub(super) body: Body,
     pub(super) effort: Effort,
     pub(super) accept: &'static str,
+    /// The entity tag that the server must still have.
+    pub(super) if_match: Option<String>,
+    /// Waits for no circuit breaker and no overall deadline.
+    pub(super) insistent: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -50,6 +54,8 @@ impl Request {
             body,
             effort,
             accept: "application/json",
+            if_match: None,
+            insistent: false,
         }
     }
 
@@ -88,6 +94,18 @@ impl Request {
         if self.effort != Effort::Once {
             self.effort = effort;
         }
+        self
+    }
+
+    /// Is refused (412) when the server has another entity tag by now.
+    pub(crate) fn if_match(mut self, tag: &str) -> Self {
+        self.if_match = Some(tag.to_owned());
+        self
+    }
+
+    /// Goes out whatever happened before: the way back of a rollout. Its own deadline is that of a call.
+    pub(crate) fn insist(mut self) -> Self {
+        self.insistent = true;
         self
     }
 

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use chrono::{SecondsFormat, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 
 use super::controller::Image;
@@ -247,6 +247,14 @@ impl State {
     }
 
     fn put(&mut self, key: Key, mut object: Value, event: &'static str) -> Value {
+        // Empty maps are left out of what the server stores.
+        for map in ["labels", "annotations"] {
+            if object["metadata"][map].as_object().is_some_and(serde_json::Map::is_empty)
+                && let Some(metadata) = object["metadata"].as_object_mut()
+            {
+                metadata.shift_remove(map);
+            }
+        }
         self.version += 1;
         object["metadata"]["resourceVersion"] = json!(self.version.to_string());
         self.objects.insert(key.clone(), object.clone());
@@ -331,5 +339,5 @@ fn validate(kind: &Kind, name: &str, old: Option<&Value>, object: &Value) -> Res
 
 /// Now, as the API server writes it.
 pub(crate) fn now() -> String {
-    Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true)
+    DateTime::<Utc>::from(SystemTime::now()).to_rfc3339_opts(SecondsFormat::Secs, true)
 }
