@@ -123,7 +123,9 @@ impl Failure {
     pub(crate) fn about_test(&self, place: &str) -> Error {
         match self.fault {
             Fault::Invalid => Error::Conflict {
-                what: format!("{place} is not as it was read: somebody changed it meanwhile, or holds it"),
+                what: format!(
+                    "{place} is not as it was read: somebody changed it meanwhile, or holds it"
+                ),
                 hint: "look at it again: `liveops rollout status`".into(),
             },
             _ => self.about(place),
@@ -135,7 +137,10 @@ impl Failure {
 fn is_log(line: &str) -> bool {
     let mut letters = line.chars();
     matches!(letters.next(), Some('E' | 'W' | 'I'))
-        && letters.by_ref().take(4).all(|letter| letter.is_ascii_digit())
+        && letters
+            .by_ref()
+            .take(4)
+            .all(|letter| letter.is_ascii_digit())
         && letters.next() == Some(' ')
 }
 
@@ -152,17 +157,47 @@ mod tests {
     #[test]
     fn messages_are_told_apart() {
         for (stderr, fault) in [
-            ("Error from server (Conflict): Operation cannot be fulfilled on leases.coordination.k8s.io \"x\": the object has been modified; please apply your changes to the latest version and try again\n", Fault::Conflict),
-            ("Error from server (AlreadyExists): error when creating \"STDIN\": leases.coordination.k8s.io \"x\" already exists\n", Fault::AlreadyExists),
-            ("Error from server (NotFound): deployments.apps \"x\" not found\n", Fault::NotFound),
-            ("error: the server doesn't have a resource type \"httproute\"\n", Fault::NotFound),
-            ("Error from server (Forbidden): deployments.apps \"x\" is forbidden: User \"u\" cannot patch\n", Fault::Forbidden),
-            ("The request is invalid: the server rejected our request due to an error in our request\n", Fault::Invalid),
-            ("The Deployment \"x\" is invalid: spec.selector: field is immutable\n", Fault::Invalid),
+            (
+                "Error from server (Conflict): Operation cannot be fulfilled on leases.coordination.k8s.io \"x\": the object has been modified; please apply your changes to the latest version and try again\n",
+                Fault::Conflict,
+            ),
+            (
+                "Error from server (AlreadyExists): error when creating \"STDIN\": leases.coordination.k8s.io \"x\" already exists\n",
+                Fault::AlreadyExists,
+            ),
+            (
+                "Error from server (NotFound): deployments.apps \"x\" not found\n",
+                Fault::NotFound,
+            ),
+            (
+                "error: the server doesn't have a resource type \"httproute\"\n",
+                Fault::NotFound,
+            ),
+            (
+                "Error from server (Forbidden): deployments.apps \"x\" is forbidden: User \"u\" cannot patch\n",
+                Fault::Forbidden,
+            ),
+            (
+                "The request is invalid: the server rejected our request due to an error in our request\n",
+                Fault::Invalid,
+            ),
+            (
+                "The Deployment \"x\" is invalid: spec.selector: field is immutable\n",
+                Fault::Invalid,
+            ),
             ("error: Expected replicas to be 3, was 5\n", Fault::Conflict),
-            ("E1124 17:00:00.000000  1 memcache.go:265] \"Unhandled Error\"\nThe connection to the server 127.0.0.1:1 was refused - did you specify the right host or port?\n", Fault::Unreachable),
-            ("Unable to connect to the server: dial tcp: lookup nowhere: no such host\n", Fault::Unreachable),
-            ("Unable to connect to the server: net/http: request canceled (Client.Timeout exceeded while awaiting headers)\n", Fault::Timeout),
+            (
+                "E1124 17:00:00.000000  1 memcache.go:265] \"Unhandled Error\"\nThe connection to the server 127.0.0.1:1 was refused - did you specify the right host or port?\n",
+                Fault::Unreachable,
+            ),
+            (
+                "Unable to connect to the server: dial tcp: lookup nowhere: no such host\n",
+                Fault::Unreachable,
+            ),
+            (
+                "Unable to connect to the server: net/http: request canceled (Client.Timeout exceeded while awaiting headers)\n",
+                Fault::Timeout,
+            ),
             ("error: context \"none\" does not exist\n", Fault::NoContext),
             ("error: something else\n", Fault::Other),
             ("", Fault::Other),
@@ -173,7 +208,8 @@ mod tests {
 
     #[test]
     fn the_words_are_kubectls_without_its_preamble() {
-        let failure = Failure::read("E1124 17:00:00.000000 1 x.go:1] no\nerror: something else\n\n");
+        let failure =
+            Failure::read("E1124 17:00:00.000000 1 x.go:1] no\nerror: something else\n\n");
         assert_eq!(failure.text, "something else");
     }
 }

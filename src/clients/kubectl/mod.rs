@@ -79,9 +79,7 @@ impl<'a> Kubectl<'a> {
     /// `Tool`: not installed, or it failed.
     pub(crate) async fn client_version(&self) -> Result<String> {
         let args = ["version", "--client", "--output=json"].map(str::to_owned);
-        let value = process::json(&args, None, self.limit)
-            .await
-            .map_err(tool)?;
+        let value = process::json(&args, None, self.limit).await.map_err(tool)?;
         let version = value
             .pointer("/clientVersion/gitVersion")
             .and_then(Value::as_str);
@@ -94,9 +92,7 @@ impl<'a> Kubectl<'a> {
     /// `Tool`.
     pub(crate) async fn contexts(&self) -> Result<(Vec<String>, Option<String>)> {
         let args = ["config", "view", "--output=json"].map(str::to_owned);
-        let value = process::json(&args, None, self.limit)
-            .await
-            .map_err(tool)?;
+        let value = process::json(&args, None, self.limit).await.map_err(tool)?;
         let names = value["contexts"]
             .as_array()
             .into_iter()
@@ -117,9 +113,7 @@ impl<'a> Kubectl<'a> {
     /// `Tool`, in kubectl's own words.
     pub(crate) async fn server_version(&self) -> Result<String> {
         let args = self.args(&["version", "--output=json"]);
-        let value = process::json(&args, None, self.limit)
-            .await
-            .map_err(tool)?;
+        let value = process::json(&args, None, self.limit).await.map_err(tool)?;
         let version = value
             .pointer("/serverVersion/gitVersion")
             .and_then(Value::as_str);

@@ -135,7 +135,9 @@ mod tests {
         for good in ["game", "game-2", "a.b", "0"] {
             assert!(Name::new(good).is_ok(), "{good}");
         }
-        for bad in ["", "-game", "--all", "Game", "a/b", "a b", "game-", "ä", "a\n"] {
+        for bad in [
+            "", "-game", "--all", "Game", "a/b", "a b", "game-", "ä", "a\n",
+        ] {
             assert!(Name::new(bad).is_err(), "{bad}");
         }
         assert!(Name::new(&"a".repeat(254)).is_err());

@@ -249,7 +249,9 @@ impl State {
     fn put(&mut self, key: Key, mut object: Value, event: &'static str) -> Value {
         // Empty maps are left out of what the server stores.
         for map in ["labels", "annotations"] {
-            if object["metadata"][map].as_object().is_some_and(serde_json::Map::is_empty)
+            if object["metadata"][map]
+                .as_object()
+                .is_some_and(serde_json::Map::is_empty)
                 && let Some(metadata) = object["metadata"].as_object_mut()
             {
                 metadata.shift_remove(map);

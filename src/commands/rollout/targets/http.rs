@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::change::Confirmed;
 use crate::clients::balancer::{Balancer, Weighing};
 use crate::commands::rollout::target::{Doing, Finish, Objection, Target};
-use crate::domain::rollout::exposure::{Fence, Originals, Percent, Reading, Readiness};
+use crate::domain::rollout::exposure::{Fence, Originals, Percent, Readiness, Reading};
 use crate::error::{Error, Result};
 
 /// The target.
@@ -156,7 +156,8 @@ impl Target for HttpTarget<'_> {
         confirmed: &'a Confirmed,
     ) -> Doing<'a, Reading> {
         Box::pin(async move {
-            let mut members = json!({ "weight": number(originals.map_or(Percent::ZERO, |was| was.weight)) });
+            let mut members =
+                json!({ "weight": number(originals.map_or(Percent::ZERO, |was| was.weight)) });
             // After the roles were swapped, the old image has to come back as well.
             if let Some(image) = originals.and_then(|was| was.stable_image.as_ref()) {
                 members["stable"] = json!(image);
