@@ -18,6 +18,14 @@ pub(crate) struct Confirmed {
     id: String,
 }
 
+#[cfg(test)]
+impl Confirmed {
+    /// For the tests of what may only be done when it is confirmed.
+    pub(crate) fn for_test() -> Self {
+        Self { id: "c0".into() }
+    }
+}
+
 /// What is going to happen, for the person to judge.
 #[derive(Debug)]
 pub(crate) struct Plan {

@@ -3,18 +3,23 @@
 use std::cell::{Cell, OnceCell};
 #[cfg(feature = "demo")]
 use std::path::PathBuf;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 
 use crate::cli::GlobalArgs;
 use crate::clients::http::{Http, Target};
-use crate::config::Config;
+use crate::clients::redis::Redis;
 use crate::config::environment::Dirs;
 use crate::config::layers::Quick;
-use crate::config::schema::Endpoint;
+use crate::config::schema::{Endpoint, FlagSettings};
+use crate::config::{Config, flags};
+use crate::domain::redact::redact_url;
+use crate::domain::redis_url::RedisUrl;
 use crate::error::{Error, Problem, Result};
 use crate::output::Output;
+use crate::stores::flags::{FileFlags, Flags, RedisFlags, permissions};
 
 /// The time. Fixed in tests.
 #[derive(Debug, Clone, Copy)]
@@ -182,13 +187,18 @@ impl Context {
         if let Some(http) = self.http.get() {
             return Ok(http);
         }
+        let (call, command) = self.timeouts()?;
+        Ok(self.http.get_or_init(|| Http::new(call, command)))
+    }
+
+    /// The bounds on one call and on a whole command.
+    fn timeouts(&self) -> Result<(Duration, Duration)> {
         let settings = &self.config()?.settings;
         // Who says how long to wait means each answer too.
-        let (call, command) = match self.global.timeout {
+        Ok(match self.global.timeout {
             Some(timeout) => (timeout, timeout),
             None => (settings.call_timeout, settings.timeout),
-        };
-        Ok(self.http.get_or_init(|| Http::new(call, command)))
+        })
     }
 
     /// An endpoint with its secrets.
@@ -226,6 +236,58 @@ impl Context {
             "alertmanager",
             endpoint.ok_or_else(|| self.unconfigured("alertmanager", "Alertmanager"))?,
         )
+    }
+
+    /// Where the flags are kept.
+    ///
+    /// # Errors
+    /// As [`Context::target`].
+    pub(crate) fn flags(&self) -> Result<Flags> {
+        self.flag_store(&self.config()?.settings.flags)
+    }
+
+    /// Where the flags of another environment are kept.
+    ///
+    /// # Errors
+    /// As [`Context::flags`]; an environment that does not exist.
+    #[allow(dead_code, reason = "`flag diff` and `flag promote` are built on it")]
+    pub(crate) fn flags_of(&self, environment: &str) -> Result<Flags> {
+        self.flag_store(&self.config()?.flags_of(environment)?)
+    }
+
+    fn flag_store(&self, settings: &FlagSettings) -> Result<Flags> {
+        let config = self.config()?;
+        let Some(endpoint) = &settings.endpoint else {
+            return Ok(Flags::File(FileFlags::at(config.flag_file())));
+        };
+        let (url, credentials) = config.reveal("flags", endpoint)?;
+        let url = url.expose();
+        if let Some(path) = url.strip_prefix("file:") {
+            let path = config
+                .base(&endpoint.url.origin)
+                .join(path.trim_start_matches("//"));
+            return Ok(Flags::File(FileFlags::at(path)));
+        }
+        let mut parsed = RedisUrl::parse(url).map_err(|why| {
+            Error::usage(
+                format!("`{}` is not a URL of Redis: {why}", redact_url(url)),
+                "`liveops config show --origin` says where `flags.url` was set",
+            )
+        })?;
+        for (name, value) in &credentials {
+            match name.as_str() {
+                flags::USERNAME => parsed.user = Some(value.expose().to_owned()),
+                _ => parsed.password = Some(value.expose().to_owned()),
+            }
+        }
+        let ca = settings.ca.as_ref();
+        let ca = ca.map(|(path, origin)| config.base(origin).join(path));
+        let needs = permissions(&settings.key);
+        let redis = Redis::new(parsed, ca, self.timeouts()?, needs);
+        Ok(Flags::Redis(Box::new(RedisFlags::new(
+            redis,
+            &settings.key,
+        ))))
     }
 
     /// A command to paste in the middle of a sentence. On a screen, `Output` does this by itself.

@@ -155,6 +155,14 @@ pub(crate) enum Error {
         status: u16,
         message: String,
     },
+    /// An answer that says no in words of its own protocol rather than by a status.
+    #[error("{system} at {url} {why}")]
+    Declined {
+        system: String,
+        url: String,
+        why: String,
+        hint: String,
+    },
     /// An answer that makes no sense.
     #[error("{system} at {url} answered something unexpected: {what}")]
     Malformed {
@@ -251,6 +259,7 @@ impl Error {
             Self::Unreachable { .. }
             | Self::Timeout { .. }
             | Self::Rejected { .. }
+            | Self::Declined { .. }
             | Self::Malformed { .. }
             | Self::Secret { .. }
             | Self::Tool { .. }
@@ -271,6 +280,7 @@ impl Error {
             Self::Rejected {
                 status, message, ..
             } => format!("answered {status}{}", detail(message)),
+            Self::Declined { why, .. } => why.clone(),
             Self::Malformed { what, .. } => format!("answered {what}"),
             other => other.to_string(),
         }
@@ -282,6 +292,7 @@ impl Error {
             Self::Rejected { status, .. } => !matches!(status, 400 | 404 | 405 | 422),
             Self::Unreachable { .. }
             | Self::Timeout { .. }
+            | Self::Declined { .. }
             | Self::Malformed { .. }
             | Self::Secret { .. } => true,
             _ => false,
@@ -298,6 +309,7 @@ impl Error {
             Self::Unreachable { .. } => "unreachable",
             Self::Timeout { .. } => "timeout",
             Self::Rejected { .. } => "rejected",
+            Self::Declined { .. } => "declined",
             Self::Malformed { .. } => "malformed",
             Self::Secret { .. } => "secret",
             Self::Tool { .. } => "tool",
@@ -325,16 +337,19 @@ impl Error {
                 candidates,
             } => Some(not_found(what, name, candidates)),
             Self::Unreachable { system, url, .. } => Some(format!(
-                "is {system} running, and the port-forward or VPN up? try `curl -v {url}`, then `liveops doctor`"
+                "is {system} running, and the port-forward or VPN up? try `{}`, then `liveops doctor`",
+                probe(url, "-v")
             )),
             Self::Timeout { system, url, .. } => Some(format!(
-                "{system} is slow or hangs; try `curl -m 10 -v {url}`, or give it longer with `--timeout 60s`"
+                "{system} is slow or hangs; try `{}`, or give it longer with `--timeout 60s`",
+                probe(url, "-m 10 -v")
             )),
             Self::Rejected { system, status, .. } => Some(rejected(system, *status)),
             Self::Malformed { system, .. } => Some(format!(
                 "check that the URL is {system}'s own and not a login page or a proxy; `liveops config show --origin` says where it was set, `-v` shows each request"
             )),
             Self::Unconfigured { hint, .. }
+            | Self::Declined { hint, .. }
             | Self::Secret { hint, .. }
             | Self::Tool { hint, .. }
             | Self::Damaged { hint, .. }
@@ -373,6 +388,15 @@ impl Error {
             object["problems"] = problems.iter().map(problem).collect();
         }
         object
+    }
+}
+
+/// What to type to see whether something answers there.
+fn probe(url: &str, options: &str) -> String {
+    if url.starts_with("redis") {
+        format!("redis-cli -u {url} ping")
+    } else {
+        format!("curl {options} {url}")
     }
 }
 

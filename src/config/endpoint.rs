@@ -13,17 +13,13 @@ pub(crate) const HTTP: &[&str] = &["http", "https"];
 pub(crate) struct Endpoint {
     /// Base URL; may contain `${VAR}`.
     pub(crate) url: Secret,
-    /// Headers: tenant, authorization.
+    /// What is sent along: headers such as tenant and authorization; for Redis user name and password.
     pub(crate) headers: Vec<(String, Secret)>,
 }
 
 /// Members of an endpoint besides `url` and `headers`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Member {
-    /// Text that the commands of this system read.
-    Text(&'static str),
-    /// One of several words.
-    Word(&'static str, &'static [&'static str]),
     /// What is sent as this header.
     Header(&'static str, &'static str),
 }
@@ -70,18 +66,6 @@ pub(crate) fn decode(
         .collect();
     for member in also {
         match *member {
-            Member::Text(key) => {
-                let _ = section.text(key, problems);
-            }
-            Member::Word(key, words) => {
-                let _ = section.parse(key, problems, |text| {
-                    if words.contains(&text) {
-                        Ok(())
-                    } else {
-                        Err(format!("must be {}, not `{text}`", words.join(" or ")))
-                    }
-                });
-            }
             Member::Header(key, name) => {
                 if let Some(node) = section.get(key) {
                     let path = section.path(key);
@@ -95,7 +79,13 @@ pub(crate) fn decode(
     Some(Endpoint { url: url?, headers })
 }
 
-fn header(name: &str, node: &Node, key: &str, problems: &mut Problems) -> Option<Secret> {
+/// A value that is sent along; one whose name is that of a secret may only be a reference.
+pub(crate) fn header(
+    name: &str,
+    node: &Node,
+    key: &str,
+    problems: &mut Problems,
+) -> Option<Secret> {
     let value = Secret::decode(node, key, problems)?;
     if is_secret_name(name) && value.is_literal() {
         problems.error(&node.origin, key, "a secret must not stand in a file; write a reference such as `\"Bearer ${TOKEN}\"`, `{file: PATH}` or `{command: […]}`");
@@ -158,7 +148,12 @@ fn checked_url(
 }
 
 /// A file must not hold a secret; an environment variable may, and a flag had better not.
-fn refuses_secret(origin: &Origin, path: &str, what: &str, problems: &mut Problems) -> bool {
+pub(crate) fn refuses_secret(
+    origin: &Origin,
+    path: &str,
+    what: &str,
+    problems: &mut Problems,
+) -> bool {
     match &*origin.layer {
         Layer::Flag(by) if !by.starts_with("--") => false,
         Layer::Flag(by) => {
@@ -194,10 +189,7 @@ mod tests {
     fn problems(yaml: &str, layer: Layer, schemes: &[&str]) -> Vec<String> {
         let root = parse(yaml, &Rc::new(layer)).expect("valid").root;
         let mut problems = Problems::default();
-        let also = [
-            Member::Header("password", "X-Key"),
-            Member::Word("reader", &["legacy-v1", "v2"]),
-        ];
+        let also = [Member::Header("password", "X-Key")];
         let _ = decode(
             root.get("e").expect("there"),
             "e",
@@ -227,7 +219,7 @@ mod tests {
             "e: { url: 'https://u:${PW}@h' }",
             "e: { url: 'https://u:${PW}@${HOST}:${PORT}' }",
             "e: { url: { file: url.txt }, headers: { Authorization: { command: [get, token] } } }",
-            "e: { url: 'http://h', password: '${PW}', reader: v2 }",
+            "e: { url: 'http://h', password: '${PW}' }",
         ] {
             assert_eq!(of_file(yaml, HTTP), Vec::<String>::new(), "{yaml}");
         }
@@ -266,10 +258,6 @@ mod tests {
             (
                 "e: { url: http://h, password: canary }",
                 "a secret must not stand",
-            ),
-            (
-                "e: { url: http://h, reader: v3 }",
-                "must be legacy-v1 or v2",
             ),
             ("e: { url: 'http://${HOST' }", "`${` without `}`"),
             ("e: [http://h]", "must be a mapping"),

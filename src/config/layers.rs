@@ -193,9 +193,18 @@ impl Layers {
         ] {
             if let Some((url, by)) = said {
                 let origin = Origin::of(Layer::Flag(by.clone()));
-                // Headers of a file belong to the URL of that file, so the whole endpoint is replaced.
-                if let Some(known) = member(&mut root, &["environments", environment]) {
-                    remove(known, key);
+                // Headers of a file belong to the URL of that file, so the whole endpoint is replaced; how the
+                // services read their flags is no matter of where those are.
+                let path = ["environments", environment, key];
+                match member(&mut root, &path).map(|node| &mut node.value) {
+                    Some(Value::Map(entries)) if key == "flags" => entries
+                        .retain(|(name, _)| ["key", "reader", "cache_ttl"].contains(&&*name.name)),
+                    Some(_) => {
+                        if let Some(known) = member(&mut root, &path[..2]) {
+                            remove(known, key);
+                        }
+                    }
+                    None => {}
                 }
                 systems.push((
                     key,

@@ -3,6 +3,7 @@
 pub(crate) mod decode;
 pub(crate) mod endpoint;
 pub(crate) mod environment;
+pub(crate) mod flags;
 pub(crate) mod kpi;
 pub(crate) mod layers;
 pub(crate) mod node;
@@ -22,7 +23,7 @@ use crate::config::decode::Problems;
 use crate::config::environment::Dirs;
 use crate::config::layers::{Layers, Quick};
 use crate::config::node::{Layer, Node, Origin};
-use crate::config::schema::{Endpoint, Settings};
+use crate::config::schema::{Endpoint, FlagSettings, Settings};
 use crate::config::secret::{Revealed, Secret, Source};
 use crate::config::trust::Trust;
 use crate::error::{Error, Problem, Result};
@@ -132,6 +133,33 @@ impl Config {
             .map(|(name, value)| Ok((name.clone(), self.value(value)?)));
         let headers = headers.collect::<Result<_>>()?;
         Ok((self.value(&endpoint.url)?, headers))
+    }
+
+    /// The flags of another environment, as the files have them: the command line speaks of the chosen one alone.
+    ///
+    /// # Errors
+    /// An environment that does not exist, and everything that is wrong in it.
+    pub(crate) fn flags_of(&self, environment: &str) -> Result<FlagSettings> {
+        if environment == self.settings.environment {
+            return Ok(self.settings.flags.clone());
+        }
+        let environment = choose(&self.layers.root, Some(environment))?;
+        let mut problems = Problems::default();
+        let settings = schema::decode(&self.layers.root, &environment, &mut problems);
+        problems.sort();
+        if problems.errors.is_empty() {
+            Ok(settings.flags)
+        } else {
+            Err(Error::Config {
+                problems: problems.errors,
+            })
+        }
+    }
+
+    /// Where the flags are when nothing says so: beside the project's file, else in the working directory.
+    pub(crate) fn flag_file(&self) -> PathBuf {
+        let project = self.layers.project.as_deref().and_then(Path::parent);
+        project.unwrap_or(&self.work).join("flags.json")
     }
 
     /// The value of a secret. A program's answer is kept for a minute: `--watch` asks each frame, and one token

@@ -249,7 +249,7 @@ mod tests {
             assert_eq!(full.project.as_deref(), Some("star: \"fall\" #1"));
             assert_eq!(full.services.len(), 2);
             assert!(full.prometheus.is_some() && full.alertmanager.is_some());
-            assert!(full.flags.is_some());
+            assert!(full.flags.endpoint.is_some());
             let bare = Answers {
                 environment: "staging".into(),
                 ..Answers::default()

@@ -5,6 +5,8 @@ use std::time::Duration;
 use crate::config::decode::{Problems, Section};
 pub(crate) use crate::config::endpoint::Endpoint;
 use crate::config::endpoint::{self, HTTP, Member};
+use crate::config::flags;
+pub(crate) use crate::config::flags::FlagSettings;
 use crate::config::kpi;
 use crate::config::node::{Layer, Node, Value};
 use crate::config::rollout::Traffic;
@@ -40,7 +42,7 @@ pub(crate) struct Settings {
     pub(crate) max_silence: Duration,
     pub(crate) prometheus: Option<Endpoint>,
     pub(crate) alertmanager: Option<Endpoint>,
-    pub(crate) flags: Option<Endpoint>,
+    pub(crate) flags: FlagSettings,
     pub(crate) clickhouse: Option<Endpoint>,
     pub(crate) kubernetes: Option<Kubernetes>,
     pub(crate) services: Vec<Service>,
@@ -53,7 +55,7 @@ impl Settings {
         let systems = [
             ("prometheus", &self.prometheus),
             ("alertmanager", &self.alertmanager),
-            ("flags", &self.flags),
+            ("flags", &self.flags.endpoint),
             ("clickhouse", &self.clickhouse),
         ];
         let named = systems
@@ -147,7 +149,7 @@ pub(crate) fn decode(root: &Node, environment: &str, problems: &mut Problems) ->
         max_silence: max_silence.unwrap_or(MAX_SILENCE),
         prometheus: None,
         alertmanager: None,
-        flags: None,
+        flags: FlagSettings::default(),
         clickhouse: None,
         kubernetes: None,
         services: Vec::new(),
@@ -249,17 +251,9 @@ fn decode_environment<'a>(
         Member::Header("password", "X-ClickHouse-Key"),
     ];
     settings.clickhouse = endpoint::member(&mut section, "clickhouse", HTTP, &clickhouse, problems);
-    let flags = [
-        Member::Text("key"),
-        Member::Word("reader", &["legacy-v1", "v2"]),
-    ];
-    settings.flags = endpoint::member(
-        &mut section,
-        "flags",
-        &["redis", "rediss", "file"],
-        &flags,
-        problems,
-    );
+    if let Some(node) = section.get("flags") {
+        settings.flags = flags::decode(node, &section.path("flags"), problems);
+    }
     settings.kubernetes = section.get("kubernetes").map(|node| {
         let mut kubernetes = Section::open(node, section.path("kubernetes"), problems);
         let found = Kubernetes {

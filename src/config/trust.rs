@@ -30,16 +30,20 @@ pub(crate) fn of(name: &str, endpoint: &Endpoint) -> Vec<String> {
     let mut wishes = Vec::new();
     let by_project = matches!(*endpoint.url.origin.layer, Layer::Project(_));
     for (header, value) in &endpoint.headers {
+        let header = match name {
+            "flags" => format!("`{header}`"),
+            _ => format!("header `{header}`"),
+        };
         if by_project && matches!(*value.origin.layer, Layer::User(_)) {
             wishes.push(format!(
-                "send your secret header `{header}` to {} at {}",
+                "send your secret {header} to {} at {}",
                 name,
                 endpoint.url.show()
             ));
         }
         if value.needs_trust() {
             wishes.push(format!(
-                "get header `{header}` for {name} at {} from {}",
+                "get {header} for {name} at {} from {}",
                 endpoint.url.show(),
                 value.show()
             ));

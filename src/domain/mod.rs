@@ -26,6 +26,7 @@ pub(crate) mod record;
 pub(crate) mod redact;
 #[expect(dead_code, reason = "the commands that use it land next")]
 pub(crate) mod rollout;
+pub(crate) mod redis_url;
 pub(crate) mod scrape;
 pub(crate) mod selector;
 pub(crate) mod series;

@@ -16,9 +16,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("output", &["error"]),
     // Of `output` only what the environment says about the terminal; of `stores` only how a private file is written.
     ("config", &["domain", "error", "output", "stores"]),
-    ("stores", &["domain", "error"]),
     // Of `change` only the token, see `TOKEN`.
     ("clients", &["domain", "error", "change"]),
+    // A store of flags is a client of Redis; and of `change` only the token.
+    ("stores", &["domain", "error", "clients", "change"]),
     // Of `cli` the global flags, which it is made from.
     (
         "context",
@@ -37,7 +38,9 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("main", &["*"]),
 ];
 
-/// The one name of `change` that `clients` may use: proof that a change was confirmed.
+/// The rooms that may use of `change` only one name: proof that a change was confirmed.
+const TOKEN_ROOMS: [&str; 2] = ["clients", "stores"];
+/// That name.
 const TOKEN: [&str; 2] = ["change", "Confirmed"];
 
 /// Uses that the table does not allow.
@@ -53,7 +56,7 @@ pub(crate) fn imports(source: &Source) -> Vec<String> {
         let target = used.path.first()?.as_str();
         let known = ROOMS.iter().any(|(name, _)| *name == target);
         let fine = !known || target == room || allowed.contains(&"*") || allowed.contains(&target);
-        if fine && !(room == "clients" && target == TOKEN[0] && used.path != TOKEN) {
+        if fine && !(TOKEN_ROOMS.contains(&room) && target == TOKEN[0] && used.path != TOKEN) {
             return None;
         }
         let (path, line, used) = (&source.path, used.line, used.path.join("::"));
@@ -61,7 +64,7 @@ pub(crate) fn imports(source: &Source) -> Vec<String> {
             [] => "nothing else of ours".to_owned(),
             names => format!("only {}", names.join(", ")),
         };
-        let except = if room == "clients" {
+        let except = if TOKEN_ROOMS.contains(&room) {
             " (of change only `Confirmed`)"
         } else {
             ""

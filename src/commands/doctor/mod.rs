@@ -5,6 +5,7 @@ mod alertmanager;
 mod alerts;
 mod answer;
 mod finding;
+mod flags;
 mod house;
 mod kpis;
 mod kubernetes;
@@ -49,7 +50,7 @@ pub(crate) async fn run(args: DoctorArgs, cx: &Context) -> Result<Exit> {
         prometheus::check(cx),
         alertmanager::check(cx),
         services::check(cx),
-        stores::flags(cx),
+        flags::check(cx),
         stores::clickhouse(cx),
         kubernetes::check(cx),
     );

@@ -11,16 +11,16 @@ use crate::error::{Error, Result};
 pub(crate) fn url(text: &str, system: &str) -> Result<String> {
     let text = text.trim();
     let url = with_scheme(text, system);
-    let schemes: &[&str] = if system == "flags" {
-        &["redis", "rediss", "file"]
-    } else {
-        &["http", "https"]
-    };
     // A reference to a variable may stand anywhere; only what is written out can be checked.
     let sound = url.contains("${")
-        || url::Url::parse(&url).is_ok_and(|parsed| {
-            schemes.contains(&parsed.scheme()) && (parsed.scheme() == "file" || parsed.has_host())
-        });
+        || match system {
+            "flags" => {
+                url.starts_with("file:") || crate::domain::redis_url::RedisUrl::parse(&url).is_ok()
+            }
+            _ => url::Url::parse(&url).is_ok_and(|parsed| {
+                ["http", "https"].contains(&parsed.scheme()) && parsed.has_host()
+            }),
+        };
     if sound {
         return Ok(url);
     }
@@ -60,7 +60,7 @@ pub(crate) fn without_secrets(text: &str, system: &str) -> (String, Vec<String>)
     /// Stands where the reference will: a URL would encode `${…}`.
     const MARK: &str = "LIVEOPS0REFERENCE";
     let Ok(mut url) = url::Url::parse(text) else {
-        return (text.to_owned(), Vec::new());
+        return several_hosts(text, system);
     };
     let mut variables = Vec::new();
     if url
@@ -92,6 +92,23 @@ pub(crate) fn without_secrets(text: &str, system: &str) -> (String, Vec<String>)
     });
     variables.dedup();
     (out, variables)
+}
+
+/// The same for a list of hosts, which is no URL to others than Redis.
+fn several_hosts(text: &str, system: &str) -> (String, Vec<String>) {
+    let login = text
+        .split_once("://")
+        .and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?)));
+    match login.and_then(|(scheme, (login, rest))| Some((scheme, login.split_once(':')?, rest))) {
+        Some((scheme, (user, password), rest)) if !is_reference(password) => {
+            let variable = format!("{system}_PASSWORD");
+            (
+                format!("{scheme}://{user}:${{{variable}}}@{rest}"),
+                vec![variable],
+            )
+        }
+        _ => (text.to_owned(), Vec::new()),
+    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,512 @@
+//! Flags in a file: one JSON object from name to definition, each kept byte for byte; its history beside it.
+//!
+//! A write takes the lock, writes down what it is about to do (`FILE.pending`), replaces the file as a whole, appends
+//! to the history, and takes the intent away. Whoever finds an intent that a crash has left behind can tell by the
+//! bytes in the file whether the change took place, and completes its history or forgets it.
+
+use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
+use std::io::{self, Read, Seek, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use crate::change::Confirmed;
+use crate::domain::flag::document::Document;
+use crate::domain::flag::history::Revision;
+use crate::domain::flag::name::FlagName;
+use crate::error::{Error, Result};
+use crate::stores::file::sync_folder;
+use crate::stores::flags::line;
+use crate::stores::flags::{FlagStore, Write, Written};
+
+/// How long a writer waits for another one.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A file of flags, with its lock, its intent and its history beside it.
+#[derive(Debug, Clone)]
+pub(crate) struct FileFlags {
+    path: PathBuf,
+}
+
+impl FileFlags {
+    /// The flags in this file; nothing is created before the first write.
+    pub(crate) fn at(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The file as it is; a missing one has no flags.
+    fn load(&self) -> Result<Document> {
+        let bytes = match fs::read(&self.path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Document::empty()),
+            Err(source) => return Err(io_error("read", &self.path, source)),
+        };
+        Document::parse(&bytes).map_err(|error| Error::Damaged {
+            path: self.path.clone(),
+            what: format!("{error}; the services cannot read it either"),
+            hint: format!(
+                "correct it by hand: it is one JSON object of flags. Earlier values are in {}",
+                self.beside("history.jsonl").display()
+            ),
+        })
+    }
+
+    /// Carries out a write under the lock.
+    fn replace(&self, write: &Write) -> Result<Written> {
+        self.recover()?;
+        let mut document = self.load()?;
+        let name = write.name.as_str();
+        if document.duplicates().iter().any(|twice| twice == name) {
+            return Err(Error::Damaged {
+                path: self.path.clone(),
+                what: format!(
+                    "flag `{name}` stands in it more than once, and readers see only the last"
+                ),
+                hint: "take the others out by hand".into(),
+            });
+        }
+        let found = document.get(name).map(|raw| raw.as_bytes().to_vec());
+        if found != write.expected {
+            return Ok(Written::Conflict { found });
+        }
+        match &write.revision.after {
+            Some(value) => {
+                Document::parse(value).map_err(|error| {
+                    Error::usage(
+                        format!("this value of `{name}` cannot stand in a JSON file: {error}"),
+                        "only Redis keeps bytes that are no JSON",
+                    )
+                })?;
+                let text = std::str::from_utf8(value)
+                    .map_err(|_| Error::internal("JSON that is no UTF-8"))?;
+                document.set(name, text);
+            }
+            None => document.remove(name),
+        }
+        let mut bytes = document.into_bytes();
+        if !bytes.ends_with(b"\n") {
+            bytes.push(b'\n');
+        }
+        self.put(&self.beside("pending"), &line::write(&write.revision)?)?;
+        if let Err(error) = self.put(&self.path, &bytes) {
+            if !self.took_place(&write.revision)? {
+                self.forget()?;
+            }
+            return Err(error);
+        }
+        // From here on it took place: what cannot be written now, on a full disk, the next writer takes from the intent.
+        let written = self.append(&write.revision).and_then(|()| self.forget());
+        if let Err(error) = written {
+            tracing::warn!(%error, "the history is completed by the next change");
+        }
+        Ok(Written::Applied {
+            notified: false,
+            replicas: None,
+        })
+    }
+
+    /// Settles what a crash has left: the bytes in the file say how far it had come.
+    fn recover(&self) -> Result<()> {
+        let Some(intent) = self.intent()? else {
+            return Ok(());
+        };
+        if self.took_place(&intent)? && !self.is_last(&intent)? {
+            self.append(&intent)?;
+        }
+        self.forget()
+    }
+
+    /// The change that was about to be made when its writer was killed, or is being made now.
+    fn intent(&self) -> Result<Option<Revision>> {
+        let path = self.beside("pending");
+        match fs::read(&path) {
+            Ok(bytes) => Ok(line::read(&bytes)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(io_error("read", &path, source)),
+        }
+    }
+
+    fn took_place(&self, intent: &Revision) -> Result<bool> {
+        let document = self.load()?;
+        Ok(document.get(&intent.flag).map(str::as_bytes) == intent.after.as_deref())
+    }
+
+    /// Is the newest entry of the history this one?
+    fn is_last(&self, intent: &Revision) -> Result<bool> {
+        let last = self.lines()?.pop();
+        Ok(last.is_some_and(|revision| revision.op == intent.op))
+    }
+
+    fn forget(&self) -> Result<()> {
+        let path = self.beside("pending");
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(io_error("remove", &path, error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Appends to the history. What a crash has left of a line is taken away first: its whole is in the intent.
+    fn append(&self, revision: &Revision) -> Result<()> {
+        let path = self.beside("history.jsonl");
+        let failed = |action, source| io_error(action, &path, source);
+        let is_new = !path.exists();
+        let mut file = OpenOptions::new()
+            .read(true)
+            .append(true)
+            .create(true)
+            .open(&path)
+            .map_err(|source| failed("open", source))?;
+        let end = whole(&mut file).map_err(|source| failed("read", source))?;
+        let written = file
+            .set_len(end)
+            .and_then(|()| file.write_all(&line::write(revision).map_err(io::Error::other)?))
+            .and_then(|()| file.sync_data());
+        if let Err(source) = written {
+            // A full disk may have taken half of the line.
+            let _ = file.set_len(end);
+            return Err(failed("append to", source));
+        }
+        if is_new {
+            sync_folder(folder(&path)).map_err(|source| failed("sync", source))?;
+        }
+        Ok(())
+    }
+
+    /// The history, oldest first. Lines that somebody else wrote are left out.
+    fn lines(&self) -> Result<Vec<Revision>> {
+        let path = self.beside("history.jsonl");
+        match fs::read(&path) {
+            Ok(bytes) => Ok(bytes
+                .split(|byte| *byte == b'\n')
+                .filter_map(line::read)
+                .collect()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(source) => Err(io_error("read", &path, source)),
+        }
+    }
+
+    /// Replaces a file as a whole: temporary file, fsync, rename, fsync of the folder. Readers of the file run under
+    /// other users, so it keeps its permissions; a link keeps its target.
+    fn put(&self, path: &Path, bytes: &[u8]) -> Result<()> {
+        let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let put = || {
+            let folder = folder(&target);
+            let permissions = fs::metadata(&target).map(|data| data.permissions());
+            let mut builder = tempfile::Builder::new();
+            builder.permissions(permissions.unwrap_or_else(|_| shared()));
+            let mut file = builder.tempfile_in(folder)?;
+            file.write_all(bytes)?;
+            file.as_file().sync_all()?;
+            file.persist(&target).map_err(|error| error.error)?;
+            sync_folder(folder)
+        };
+        put().map_err(|source| io_error("write", path, source))
+    }
+
+    async fn lock(&self) -> Result<File> {
+        let path = self.beside("lock");
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(|source| io_error("lock", &path, source))?;
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                    sleep(Duration::from_millis(2)).await;
+                }
+                Err(TryLockError::WouldBlock) => {
+                    return Err(Error::Locked {
+                        path: self.path.clone(),
+                    });
+                }
+                Err(TryLockError::Error(source)) => return Err(io_error("lock", &path, source)),
+            }
+        }
+    }
+
+    /// `flags.json` has `flags.history.jsonl`, `flags.lock`, `flags.pending` beside it.
+    fn beside(&self, suffix: &str) -> PathBuf {
+        self.path.with_extension(suffix)
+    }
+}
+
+impl FlagStore for FileFlags {
+    async fn get(&self, name: &FlagName) -> Result<Option<Vec<u8>>> {
+        let document = self.load()?;
+        Ok(document
+            .get(name.as_str())
+            .map(|raw| raw.as_bytes().to_vec()))
+    }
+
+    async fn all(&self) -> Result<Vec<(String, Vec<u8>)>> {
+        let document = self.load()?;
+        let mut flags: Vec<(String, Vec<u8>)> = document
+            .members()
+            .map(|(name, raw)| (name.to_owned(), raw.as_bytes().to_vec()))
+            .collect();
+        // Of a name that stands twice the last counts, as it does for readers.
+        flags.reverse();
+        flags.sort_by(|a, b| a.0.cmp(&b.0));
+        flags.dedup_by(|later, first| later.0 == first.0);
+        Ok(flags)
+    }
+
+    async fn write(&self, write: &Write, _: &Confirmed) -> Result<Written> {
+        let _lock = self.lock().await?;
+        self.replace(write)
+    }
+
+    async fn history(
+        &self,
+        name: Option<&FlagName>,
+        limit: Option<usize>,
+    ) -> Result<Vec<Revision>> {
+        let mut found = self.lines()?;
+        // A change that took place and whose writer has not come to the history yet, or never will.
+        if let Some(intent) = self.intent()?
+            && found.last().is_none_or(|last| last.op != intent.op)
+            && self.took_place(&intent)?
+        {
+            found.push(intent);
+        }
+        found.reverse();
+        found.retain(|revision| name.is_none_or(|name| revision.flag == name.as_str()));
+        found.truncate(limit.unwrap_or(usize::MAX));
+        Ok(found)
+    }
+
+    fn shown(&self) -> String {
+        format!("file:{}", self.path.display())
+    }
+}
+
+/// The length of the whole lines.
+fn whole(file: &mut File) -> io::Result<u64> {
+    let mut end = file.seek(SeekFrom::End(0))?;
+    let mut chunk = Vec::new();
+    while end > 0 {
+        let start = end.saturating_sub(8192);
+        file.seek(SeekFrom::Start(start))?;
+        chunk.clear();
+        file.take(end - start).read_to_end(&mut chunk)?;
+        if let Some(at) = chunk.iter().rposition(|byte| *byte == b'\n') {
+            return Ok(start + at as u64 + 1);
+        }
+        end = start;
+    }
+    Ok(0)
+}
+
+fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// The permissions of a new file, before the umask.
+#[cfg(unix)]
+fn shared() -> Permissions {
+    std::os::unix::fs::PermissionsExt::from_mode(0o666)
+}
+
+fn io_error(action: &'static str, path: &Path, source: io::Error) -> Error {
+    Error::Io {
+        action,
+        path: path.to_owned(),
+        source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, Utc};
+
+    use super::*;
+
+    fn store() -> (tempfile::TempDir, FileFlags) {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let store = FileFlags::at(dir.path().join("flags.json"));
+        (dir, store)
+    }
+
+    fn change(before: Option<&str>, after: Option<&str>) -> Write {
+        let bytes = |text: Option<&str>| text.map(|text| text.as_bytes().to_vec());
+        Write {
+            name: "a".parse().expect("a name"),
+            expected: bytes(before),
+            revision: Revision {
+                op: format!("op-{before:?}-{after:?}"),
+                flag: "a".into(),
+                rev: 1,
+                at: DateTime::<Utc>::from_timestamp(1_700_000_000, 0).expect("in range"),
+                by: "ada".into(),
+                reason: Some("it's \"time\"".into()),
+                command: "liveops flag set a".into(),
+                before: bytes(before),
+                after: bytes(after),
+            },
+        }
+    }
+
+    async fn write(store: &FileFlags, before: Option<&str>, after: Option<&str>) -> Written {
+        let confirmed = Confirmed::for_test();
+        let written = store.write(&change(before, after), &confirmed).await;
+        written.expect("written")
+    }
+
+    const APPLIED: Written = Written::Applied {
+        notified: false,
+        replicas: None,
+    };
+
+    #[tokio::test]
+    async fn a_write_replaces_what_is_expected_and_nothing_else() {
+        let (dir, store) = store();
+        let name = "a".parse().expect("a name");
+        assert_eq!(store.get(&name).await.expect("read"), None);
+        fs::write(&store.path, "{\n  \"b\": {\"x\": 1e400 }\n}\n").expect("write");
+        assert_eq!(write(&store, None, Some("{\"n\":1}")).await, APPLIED);
+        assert_eq!(
+            write(&store, None, Some("{}")).await,
+            Written::Conflict {
+                found: Some(b"{\"n\":1}".to_vec())
+            }
+        );
+        assert_eq!(write(&store, Some("{\"n\":1}"), Some("{ }")).await, APPLIED);
+        let text = fs::read_to_string(&store.path).expect("read");
+        assert_eq!(text, "{\n  \"b\": {\"x\": 1e400 },\n  \"a\": { }\n}\n");
+        assert_eq!(write(&store, Some("{ }"), None).await, APPLIED);
+        assert_eq!(
+            write(&store, Some("{ }"), None).await,
+            Written::Conflict { found: None }
+        );
+        let text = fs::read_to_string(&store.path).expect("read");
+        assert_eq!(text, "{\n  \"b\": {\"x\": 1e400 }\n}\n");
+        let history = store.history(Some(&name), None).await.expect("read");
+        let after: Vec<_> = history
+            .iter()
+            .map(|revision| revision.after.as_deref())
+            .collect();
+        assert_eq!(after, [None, Some(&b"{ }"[..]), Some(b"{\"n\":1}")]);
+        assert_eq!(history[0].reason.as_deref(), Some("it's \"time\""));
+        assert!(!dir.path().join("flags.pending").exists());
+    }
+
+    /// The four states that a crash can leave, and the next look at each.
+    #[tokio::test]
+    async fn a_crash_between_any_two_steps_loses_nothing_and_invents_nothing() {
+        let (old, new) = ("{\"n\":1}", "{\"n\":2}");
+        for (steps, took_place) in [(0, false), (1, false), (2, true), (3, true), (4, true)] {
+            let (dir, store) = store();
+            write(&store, None, Some(old)).await;
+            let change = change(Some(old), Some(new));
+            if steps >= 1 {
+                store
+                    .put(
+                        &store.beside("pending"),
+                        &line::write(&change.revision).expect("text"),
+                    )
+                    .expect("put");
+            }
+            if steps >= 2 {
+                store
+                    .put(&store.path, format!("{{\"a\":{new}}}\n").as_bytes())
+                    .expect("put");
+            }
+            if steps == 3 {
+                // Killed while it wrote the line.
+                let torn = line::write(&change.revision).expect("text");
+                let path = store.beside("history.jsonl");
+                let mut bytes = fs::read(&path).expect("read");
+                bytes.extend(&torn[..torn.len() / 2]);
+                fs::write(&path, bytes).expect("write");
+            }
+            if steps == 4 {
+                store.append(&change.revision).expect("append");
+            }
+            let seen = |history: Vec<Revision>| {
+                history
+                    .iter()
+                    .map(|revision| revision.after.clone())
+                    .collect::<Vec<_>>()
+            };
+            let bytes = |text: &str| Some(text.as_bytes().to_vec());
+            let mut want = vec![bytes(old)];
+            if took_place {
+                want.insert(0, bytes(new));
+            }
+            assert_eq!(
+                seen(store.history(None, None).await.expect("read")),
+                want,
+                "after step {steps}"
+            );
+            // The next writer settles it, and so it stays.
+            let current = if took_place { new } else { old };
+            assert_eq!(
+                write(&store, Some(current), Some("{}")).await,
+                APPLIED,
+                "after step {steps}"
+            );
+            want.insert(0, bytes("{}"));
+            assert_eq!(
+                seen(store.history(None, None).await.expect("read")),
+                want,
+                "after step {steps}"
+            );
+            assert!(!dir.path().join("flags.pending").exists());
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_no_object_of_flags_is_never_overwritten() {
+        let (_dir, store) = store();
+        for text in ["", "[]", "{\"a\":{}", "{\"a\":1,\"a\":2}"] {
+            fs::write(&store.path, text).expect("write");
+            let confirmed = Confirmed::for_test();
+            let refused = store.write(&change(None, Some("{}")), &confirmed).await;
+            assert!(
+                matches!(refused, Err(Error::Damaged { .. })),
+                "{text}: {refused:?}"
+            );
+            assert_eq!(fs::read_to_string(&store.path).expect("read"), text);
+        }
+        fs::write(&store.path, "{\"a\":1,\"b\":\"x\",\"a\":2}").expect("write");
+        let all = store.all().await.expect("read");
+        assert_eq!(
+            all,
+            [
+                ("a".to_owned(), b"2".to_vec()),
+                ("b".to_owned(), b"\"x\"".to_vec())
+            ]
+        );
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn permissions_and_links_stay() {
+        use std::os::unix::fs::PermissionsExt;
+        let (dir, store) = store();
+        let real = dir.path().join("real.json");
+        fs::write(&real, "{}").expect("write");
+        fs::set_permissions(&real, Permissions::from_mode(0o640)).expect("chmod");
+        std::os::unix::fs::symlink(&real, &store.path).expect("link");
+        write(&store, None, Some("{}")).await;
+        assert!(store.path.is_symlink());
+        let mode = fs::metadata(&real).expect("there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o640);
+        assert_eq!(fs::read_to_string(&real).expect("read"), "{\"a\":{}}\n");
+    }
+}

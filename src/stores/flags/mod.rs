@@ -1,0 +1,109 @@
+//! Where flags are kept: Redis or a file, behind one trait with one meaning. A write is a compare-and-set on the raw
+//! bytes, with its history and its notice in the same step.
+#![allow(dead_code, reason = "the commands that write are built on it")]
+
+mod file;
+mod line;
+mod redis;
+
+pub(crate) use crate::stores::flags::file::FileFlags;
+pub(crate) use crate::stores::flags::redis::{RedisFlags, permissions};
+
+use crate::change::Confirmed;
+use crate::domain::flag::history::Revision;
+use crate::domain::flag::name::FlagName;
+use crate::error::Result;
+
+/// What is to be written, and what must be there for that.
+#[derive(Debug, Clone)]
+pub(crate) struct Write {
+    pub(crate) name: FlagName,
+    /// The bytes that are there now; `None` when there is no such flag.
+    pub(crate) expected: Option<Vec<u8>>,
+    /// What goes into the history; its `after` is the new value, and `None` removes the flag.
+    pub(crate) revision: Revision,
+}
+
+/// What became of a write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Written {
+    /// It is there, and in the history.
+    Applied {
+        /// Readers that listen were told; the others see it when their cache ends.
+        notified: bool,
+        /// How many replicas had it at once; `None` where that was not asked.
+        replicas: Option<u64>,
+    },
+    /// Something else was there: nothing was changed.
+    Conflict { found: Option<Vec<u8>> },
+}
+
+/// A place for flags. Names and values are bytes; nothing here reads a value.
+pub(crate) trait FlagStore {
+    /// The value of one flag.
+    async fn get(&self, name: &FlagName) -> Result<Option<Vec<u8>>>;
+
+    /// Every flag, by name.
+    async fn all(&self) -> Result<Vec<(String, Vec<u8>)>>;
+
+    /// Replaces exactly the bytes that are expected, and writes that into the history.
+    ///
+    /// # Errors
+    /// As the place says. `HalfDone` when it was sent and nothing can be learnt of what became of it.
+    async fn write(&self, write: &Write, confirmed: &Confirmed) -> Result<Written>;
+
+    /// The changes of one flag, or of all, the newest first.
+    async fn history(&self, name: Option<&FlagName>, limit: Option<usize>)
+    -> Result<Vec<Revision>>;
+
+    /// Where it is, without credentials.
+    fn shown(&self) -> String;
+}
+
+/// The place that is configured.
+#[derive(Debug)]
+pub(crate) enum Flags {
+    Redis(Box<RedisFlags>),
+    File(FileFlags),
+}
+
+impl FlagStore for Flags {
+    async fn get(&self, name: &FlagName) -> Result<Option<Vec<u8>>> {
+        match self {
+            Self::Redis(store) => store.get(name).await,
+            Self::File(store) => store.get(name).await,
+        }
+    }
+
+    async fn all(&self) -> Result<Vec<(String, Vec<u8>)>> {
+        match self {
+            Self::Redis(store) => store.all().await,
+            Self::File(store) => store.all().await,
+        }
+    }
+
+    async fn write(&self, write: &Write, confirmed: &Confirmed) -> Result<Written> {
+        match self {
+            Self::Redis(store) => store.write(write, confirmed).await,
+            Self::File(store) => store.write(write, confirmed).await,
+        }
+    }
+
+    async fn history(
+        &self,
+        name: Option<&FlagName>,
+        limit: Option<usize>,
+    ) -> Result<Vec<Revision>> {
+        match self {
+            Self::Redis(store) => store.history(name, limit).await,
+            Self::File(store) => store.history(name, limit).await,
+        }
+    }
+
+    fn shown(&self) -> String {
+        match self {
+            Self::Redis(store) => store.shown(),
+            Self::File(store) => store.shown(),
+        }
+    }
+}

@@ -1,0 +1,318 @@
+//! Flags in Redis: a hash of raw values, a stream of their history, and a channel of change notices, in one slot.
+
+use redis::{Cmd, Value};
+
+use crate::change::Confirmed;
+use crate::clients::redis::{Failure, Pauses, Redis, unexpected};
+use crate::domain::flag::history::Revision;
+use crate::domain::flag::name::FlagName;
+use crate::error::{Error, Result};
+use crate::stores::flags::{FlagStore, Write, Written};
+
+const SCRIPT: &str = include_str!("write.lua");
+/// About how many changes the history keeps.
+const HISTORY: usize = 10_000;
+/// Entries of the history that are asked for at once.
+const PAGE: usize = 500;
+
+/// The flags of one Redis key.
+#[derive(Debug)]
+pub(crate) struct RedisFlags {
+    redis: Redis,
+    keys: Keys,
+    script: redis::Script,
+}
+
+/// The names that belong to a hash of flags.
+#[derive(Debug, Clone)]
+struct Keys {
+    hash: String,
+    /// In the hash's slot, so that a Cluster takes both in one call.
+    history: String,
+    channel: String,
+}
+
+impl Keys {
+    fn of(hash: &str) -> Self {
+        let history = if hash.contains('{') {
+            format!("{hash}:history")
+        } else {
+            format!("{{{hash}}}:history")
+        };
+        Self {
+            hash: hash.to_owned(),
+            history,
+            channel: format!("{hash}:changes"),
+        }
+    }
+}
+
+/// The ACL rule that allows everything that liveops does with the flags of this key.
+pub(crate) fn permissions(hash: &str) -> String {
+    let keys = Keys::of(hash);
+    format!(
+        "~{} ~{} &{} +hget +hgetall +hset +hdel +xadd +xdel +xrevrange +eval +evalsha +publish +subscribe +wait +role +ping +info",
+        keys.hash, keys.history, keys.channel
+    )
+}
+
+impl RedisFlags {
+    /// The flags in this hash.
+    pub(crate) fn new(redis: Redis, hash: &str) -> Self {
+        Self {
+            redis,
+            keys: Keys::of(hash),
+            script: redis::Script::new(SCRIPT),
+        }
+    }
+
+    /// A section of what the server says about itself.
+    ///
+    /// # Errors
+    /// As [`Redis::read`].
+    pub(crate) async fn info(&self, section: &str) -> Result<Vec<(String, String)>> {
+        let mut command = redis::cmd("INFO");
+        command.arg(section);
+        let text = match self.redis.read(&command).await? {
+            Value::BulkString(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            other => return Err(unexpected(&self.shown(), &other)),
+        };
+        let pairs = text
+            .lines()
+            .filter_map(|line| line.trim_end().split_once(':'));
+        Ok(pairs
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .collect())
+    }
+
+    /// One compare-and-set, once.
+    async fn attempt(&self, write: &Write) -> Result<Written, Failure> {
+        let mut sent = self
+            .redis
+            .ask(&self.call("EVALSHA", self.script.get_hash(), write))
+            .await;
+        if sent.as_ref().is_err_and(|failure| failure.is("NOSCRIPT")) {
+            // Redis was started anew, or somebody flushed its scripts.
+            sent = self.redis.ask(&self.call("EVAL", SCRIPT, write)).await;
+        }
+        let value = sent?;
+        let Value::Array(parts) = &value else {
+            return Err(Failure::NoReply(unexpected(&self.shown(), &value)));
+        };
+        match parts.as_slice() {
+            [Value::Int(1), Value::Int(told)] => Ok(Written::Applied {
+                notified: *told == 1,
+                replicas: None,
+            }),
+            [Value::Int(0), Value::Nil] => Ok(Written::Conflict { found: None }),
+            [Value::Int(0), Value::BulkString(found)] => Ok(Written::Conflict {
+                found: Some(found.clone()),
+            }),
+            _ => Err(Failure::NoReply(unexpected(&self.shown(), &value))),
+        }
+    }
+
+    fn call(&self, how: &str, script: &str, write: &Write) -> Cmd {
+        let given = |value: &Option<Vec<u8>>| {
+            (u8::from(value.is_some()), value.clone().unwrap_or_default())
+        };
+        let ((was_there, expected), (is_kept, value)) =
+            (given(&write.expected), given(&write.revision.after));
+        let mut command = redis::cmd(how);
+        command
+            .arg(script)
+            .arg(2)
+            .arg(&self.keys.hash)
+            .arg(&self.keys.history)
+            .arg(write.name.as_str())
+            .arg(was_there)
+            .arg(expected)
+            .arg(is_kept)
+            .arg(value)
+            .arg(&self.keys.channel)
+            .arg(HISTORY);
+        for (field, value) in write.revision.to_fields() {
+            command.arg(field).arg(value);
+        }
+        command
+    }
+
+    /// Is this operation in the history? Looks at the newest entries, among which it would be.
+    async fn is_done(&self, op: &str) -> Result<bool> {
+        let page = self.page("+").await?;
+        Ok(page
+            .iter()
+            .any(|(_, revision)| revision.as_ref().is_some_and(|revision| revision.op == op)))
+    }
+
+    /// Entries of the history from this id on, the newest first, with their ids.
+    async fn page(&self, from: &str) -> Result<Vec<(String, Option<Revision>)>> {
+        let mut command = redis::cmd("XREVRANGE");
+        command
+            .arg(&self.keys.history)
+            .arg(from)
+            .arg("-")
+            .arg("COUNT")
+            .arg(PAGE);
+        let value = self.redis.read(&command).await?;
+        entries(&value).ok_or_else(|| unexpected(&self.shown(), &value))
+    }
+}
+
+/// Ids and revisions of what `XREVRANGE` answers.
+fn entries(value: &Value) -> Option<Vec<(String, Option<Revision>)>> {
+    let Value::Array(entries) = value else {
+        return None;
+    };
+    let bytes = |value: &Value| match value {
+        Value::BulkString(bytes) => Some(bytes.clone()),
+        _ => None,
+    };
+    let entry = |entry: &Value| {
+        let Value::Array(parts) = entry else {
+            return None;
+        };
+        let [id, Value::Array(fields)] = parts.as_slice() else {
+            return None;
+        };
+        let fields: Vec<Vec<u8>> = fields.iter().map(bytes).collect::<Option<_>>()?;
+        let pairs = fields.chunks_exact(2).map(|pair| (&*pair[0], &*pair[1]));
+        let id = String::from_utf8(bytes(id)?).ok()?;
+        Some((id, Revision::from_fields(pairs).ok()))
+    };
+    entries.iter().map(entry).collect()
+}
+
+impl FlagStore for RedisFlags {
+    async fn get(&self, name: &FlagName) -> Result<Option<Vec<u8>>> {
+        let mut command = redis::cmd("HGET");
+        command.arg(&self.keys.hash).arg(name.as_str());
+        match self.redis.read(&command).await? {
+            Value::Nil => Ok(None),
+            Value::BulkString(bytes) => Ok(Some(bytes)),
+            other => Err(unexpected(&self.shown(), &other)),
+        }
+    }
+
+    async fn all(&self) -> Result<Vec<(String, Vec<u8>)>> {
+        // In one answer, so that no change is half in it.
+        let mut command = redis::cmd("HGETALL");
+        command.arg(&self.keys.hash);
+        let value = self.redis.read(&command).await?;
+        let Value::Array(parts) = value else {
+            return Err(unexpected(&self.shown(), &value));
+        };
+        let mut flags = Vec::with_capacity(parts.len() / 2);
+        let mut parts = parts.into_iter();
+        while let (Some(name), Some(value)) = (parts.next(), parts.next()) {
+            match (name, value) {
+                (Value::BulkString(name), Value::BulkString(value)) => {
+                    flags.push((String::from_utf8_lossy(&name).into_owned(), value));
+                }
+                (other, _) => return Err(unexpected(&self.shown(), &other)),
+            }
+        }
+        flags.sort_unstable();
+        Ok(flags)
+    }
+
+    async fn write(&self, write: &Write, _: &Confirmed) -> Result<Written> {
+        let mut pauses = Pauses::until(self.redis.patience());
+        let op = &write.revision.op;
+        let mut lost = false;
+        loop {
+            let failure = match self.attempt(write).await {
+                // After a lost reply, what is in the way may be our own write.
+                Ok(Written::Conflict { found })
+                    if lost && found == write.revision.after && self.is_done(op).await? =>
+                {
+                    return Ok(Written::Applied {
+                        notified: true,
+                        replicas: None,
+                    });
+                }
+                Ok(written) => return Ok(written),
+                Err(failure) => failure,
+            };
+            let may_pass = self.redis.may_pass(&failure);
+            lost |= matches!(failure, Failure::NoReply(_));
+            if !lost {
+                if may_pass && pauses.next().await {
+                    self.redis.forget();
+                    continue;
+                }
+                return Err(self.redis.explain(failure).await);
+            }
+            self.redis.forget();
+            match self.is_done(op).await {
+                Ok(true) => {
+                    return Ok(Written::Applied {
+                        notified: true,
+                        replicas: None,
+                    });
+                }
+                Ok(false) if pauses.next().await => {}
+                looked => {
+                    let error = match looked {
+                        Err(error) => error,
+                        Ok(_) => self.redis.explain(failure).await,
+                    };
+                    return Err(Error::HalfDone {
+                        done: format!(
+                            "the change of `{}` was sent to {}",
+                            write.name,
+                            self.shown()
+                        ),
+                        left: format!("whether it took place is not known: {error}"),
+                        command: format!("liveops flag history {}", write.name),
+                    });
+                }
+            }
+        }
+    }
+
+    async fn history(
+        &self,
+        name: Option<&FlagName>,
+        limit: Option<usize>,
+    ) -> Result<Vec<Revision>> {
+        let limit = limit.unwrap_or(usize::MAX);
+        let mut found = Vec::new();
+        let mut from = "+".to_owned();
+        loop {
+            let page = self.page(&from).await?;
+            let is_last = page.len() < PAGE;
+            if let Some((id, _)) = page.last() {
+                from = format!("({id}");
+            }
+            let wanted =
+                |revision: &Revision| name.is_none_or(|name| revision.flag == name.as_str());
+            found.extend(
+                page.into_iter()
+                    .filter_map(|(_, revision)| revision)
+                    .filter(wanted),
+            );
+            if is_last || found.len() >= limit {
+                found.truncate(limit);
+                return Ok(found);
+            }
+        }
+    }
+
+    fn shown(&self) -> String {
+        self.redis.shown()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_history_lies_in_the_slot_of_the_flags() {
+        let keys = Keys::of("feature_flags");
+        assert_eq!(keys.history, "{feature_flags}:history");
+        assert_eq!(keys.channel, "feature_flags:changes");
+        assert_eq!(Keys::of("{game}:flags").history, "{game}:flags:history");
+    }
+}
