@@ -24,9 +24,9 @@ pub(crate) mod promql;
 pub(crate) mod quantity;
 pub(crate) mod record;
 pub(crate) mod redact;
+pub(crate) mod redis_url;
 #[expect(dead_code, reason = "the commands that use it land next")]
 pub(crate) mod rollout;
-pub(crate) mod redis_url;
 pub(crate) mod scrape;
 pub(crate) mod selector;
 pub(crate) mod series;

@@ -2,7 +2,7 @@
 
 pub(crate) mod cache;
 pub(crate) mod file;
+pub(crate) mod flags;
 #[expect(dead_code, reason = "the commands come next")]
 pub(crate) mod incidents;
-pub(crate) mod flags;
 pub(crate) mod journal;
