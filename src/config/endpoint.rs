@@ -20,6 +20,8 @@ pub(crate) struct Endpoint {
 /// Members of an endpoint besides `url` and `headers`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Member {
+    /// Text that the commands of this system read.
+    Text(&'static str),
     /// What is sent as this header.
     Header(&'static str, &'static str),
 }
@@ -66,6 +68,9 @@ pub(crate) fn decode(
         .collect();
     for member in also {
         match *member {
+            Member::Text(key) => {
+                let _ = section.text(key, problems);
+            }
             Member::Header(key, name) => {
                 if let Some(node) = section.get(key) {
                     let path = section.path(key);
