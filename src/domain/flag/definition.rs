@@ -1,8 +1,10 @@
 //! What a reader sees in the bytes of a flag, with the coercions of its language; nothing here decides about a user.
 
+use crate::domain::flag::bucket::V2_BUCKETS;
 use crate::domain::flag::document::{Document, Malformed};
 use crate::domain::flag::js::Js;
 use crate::domain::flag::list::IdList;
+use crate::domain::flag::reader::Reader;
 use crate::domain::flag::rule::Rules;
 
 /// The member with liveops' own data, which readers ignore.
@@ -80,6 +82,14 @@ impl Flag {
         }
     }
 
+    /// The share of buckets that the gate lets pass, 0 to 1: whole buckets of this reader.
+    pub(crate) fn gate_share(&self, reader: Reader) -> f64 {
+        match reader {
+            Reader::LegacyV1 => self.gate().ceil() / 100.0,
+            Reader::V2 => (self.gate() * 1000.0).ceil() / f64::from(V2_BUCKETS),
+        }
+    }
+
     /// The `allowlist`.
     pub(crate) fn allowlist(&self) -> &IdList {
         &self.allowlist
@@ -115,7 +125,12 @@ impl Flag {
         self.unfit.as_deref()
     }
 
-    /// The bytes that it was read from.
+    /// Why this reader takes the flag for off as a whole.
+    pub(crate) fn unfit_for(&self, reader: Reader) -> Option<&str> {
+        self.unfit().filter(|_| reader == Reader::V2)
+    }
+
+    /// The document that it was read from.
     pub(crate) fn document(&self) -> &Document {
         &self.document
     }

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use crate::domain::flag::bucket;
 use crate::domain::flag::js::{Js, number_to_text};
+use crate::domain::flag::reader::Reader;
 
 /// A list member of a flag.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,15 +81,20 @@ impl IdList {
         all
     }
 
-    /// How many elements that are no strings it has, with the kind of one.
-    pub(crate) fn strange(&self) -> Option<(usize, &'static str)> {
+    /// How many elements no id equals, with the kind of one. Numbers are such under `legacy-v1`.
+    pub(crate) fn strange(&self, reader: Reader) -> Option<(usize, &'static str)> {
         let Self::Ids(ids) = self else { return None };
+        let numbers = if reader == Reader::LegacyV1 {
+            ids.numbers.len()
+        } else {
+            0
+        };
         let kind = ids
             .odd
             .first()
             .copied()
-            .or((!ids.numbers.is_empty()).then_some("a number"))?;
-        Some((ids.odd.len() + ids.numbers.len(), kind))
+            .or((numbers > 0).then_some("a number"))?;
+        Some((ids.odd.len() + numbers, kind))
     }
 }
 
@@ -155,7 +161,10 @@ mod tests {
         assert_eq!(list("{}").has("a"), None);
         assert_eq!(list("null").has("a"), Some(false));
         assert_eq!(IdList::of(None).has("a"), Some(false));
-        assert_eq!(list("[1,null,\"a\"]").strange(), Some((2, "null")));
+        assert_eq!(
+            list("[1,null,\"a\"]").strange(Reader::LegacyV1),
+            Some((2, "null"))
+        );
         assert!(list("[]").is_empty());
     }
 

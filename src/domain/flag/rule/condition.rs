@@ -127,6 +127,11 @@ impl Condition {
         })
     }
 
+    /// Can it be told for every user? Not with a pattern that JavaScript may read differently.
+    pub(crate) fn is_sure(&self) -> bool {
+        self.patterns.iter().all(Option::is_some)
+    }
+
     /// Does it hold for this user?
     pub(super) fn matches(&self, user: &User) -> Match {
         let attribute = user.attributes.get(&self.attribute);
