@@ -11,7 +11,7 @@ use crate::commands::complete;
 #[cfg(feature = "demo")]
 use crate::commands::demo;
 use crate::commands::{
-    alerts, audit, completions, config, doctor, health, init, man, query, silence, status, undo,
+    alerts, audit, completions, config, doctor, health, init, man, query, runbook, silence, status, undo,
 };
 use crate::domain::duration;
 use crate::output::Colour;
@@ -125,6 +125,7 @@ pub(crate) enum Command {
     Query(query::QueryArgs),
     Alerts(alerts::AlertsArgs),
     Silence(silence::SilenceArgs),
+    Runbook(runbook::RunbookArgs),
     Undo(undo::UndoArgs),
     Init(init::InitArgs),
     Config(config::ConfigArgs),

@@ -15,3 +15,4 @@ pub(crate) mod prometheus;
 pub(crate) mod prometheus_wire;
 pub(crate) mod redis;
 pub(crate) mod service;
+pub(crate) mod shell;

@@ -16,8 +16,10 @@ pub(crate) mod man;
 pub(crate) mod query;
 #[expect(dead_code, reason = "the commands that use it land next")]
 pub(crate) mod rollout;
+pub(crate) mod runbook;
 pub(crate) mod silence;
 pub(crate) mod status;
+pub(crate) mod template;
 pub(crate) mod tone;
 pub(crate) mod undo;
 
@@ -33,6 +35,7 @@ pub(crate) async fn dispatch(command: Command, cx: &Context) -> Result<u8> {
         Command::Query(args) => query::run(args, cx).await,
         Command::Alerts(args) => alerts::run(args, cx).await,
         Command::Silence(args) => silence::run(args, cx).await,
+        Command::Runbook(args) => runbook::run(args, cx).await,
         Command::Undo(args) => undo::run(args, cx).await,
         Command::Init(args) => init::run(args, cx).await,
         Command::Config(args) => config::run(args, cx).await,

@@ -1,6 +1,7 @@
 //! What you set up: files, environment variables and flags, merged, with the origin of each value.
 
 pub(crate) mod decode;
+pub(crate) mod documents;
 pub(crate) mod endpoint;
 pub(crate) mod environment;
 pub(crate) mod flags;
@@ -104,6 +105,13 @@ impl Config {
             Layer::Default | Layer::Flag(_) => None,
         };
         file.and_then(Path::parent).unwrap_or(&self.work).to_owned()
+    }
+
+    /// The project's folder: that of its file, or the working directory. Documents are kept below it.
+    pub(crate) fn folder(&self) -> PathBuf {
+        let file = self.layers.project.as_deref();
+        let folder = file.and_then(Path::parent).unwrap_or(&self.work);
+        self.work.join(folder)
     }
 
     /// The URL and headers of an endpoint, with their secrets.

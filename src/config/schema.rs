@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::config::decode::{Problems, Section};
+use crate::config::documents::{self, Documents};
 pub(crate) use crate::config::endpoint::Endpoint;
 use crate::config::endpoint::{self, HTTP, Member};
 use crate::config::flags;
@@ -47,6 +48,7 @@ pub(crate) struct Settings {
     pub(crate) kubernetes: Option<Kubernetes>,
     pub(crate) services: Vec<Service>,
     pub(crate) kpis: Vec<Kpi>,
+    pub(crate) documents: Documents,
 }
 
 impl Settings {
@@ -154,6 +156,7 @@ pub(crate) fn decode(root: &Node, environment: &str, problems: &mut Problems) ->
         kubernetes: None,
         services: Vec::new(),
         kpis,
+        documents: documents::decode(&mut top, problems),
     };
     let empty = Node {
         value: Value::Null,

@@ -27,6 +27,7 @@ pub(crate) mod redact;
 pub(crate) mod redis_url;
 #[expect(dead_code, reason = "the commands that use it land next")]
 pub(crate) mod rollout;
+pub(crate) mod runbook;
 pub(crate) mod scrape;
 pub(crate) mod selector;
 pub(crate) mod series;

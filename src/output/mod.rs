@@ -3,6 +3,7 @@
 pub(crate) mod block;
 pub(crate) mod escape;
 pub(crate) mod format;
+pub(crate) mod markdown;
 pub(crate) mod paste;
 pub(crate) mod plot;
 pub(crate) mod progress;

@@ -1,8 +1,10 @@
 //! Small files written so that a crash, or a second writer, never leaves half of one.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::Path;
+
+use crate::error::{Error, Result};
 
 /// Creates a folder that only its owner can enter.
 ///
@@ -42,6 +44,45 @@ pub(crate) fn write_cache(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.write_all(bytes)?;
     file.persist(path).map_err(|error| error.error)?;
     Ok(())
+}
+
+/// Writes a file of the project as a whole, readable by all: a temporary one beside it, synced, then renamed. Without
+/// `replace`, a file that somebody else wrote in the meantime stays.
+///
+/// # Errors
+/// `Io`; `Refused` when somebody else wrote one in the meantime.
+pub(crate) fn write_shared(path: &Path, text: &str, replace: bool) -> Result<()> {
+    // A link stays one: what it points to is replaced.
+    let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let io = |source| Error::Io {
+        action: "write",
+        path: path.clone(),
+        source,
+    };
+    let folder = path.parent().unwrap_or_else(|| Path::new("."));
+    fs::create_dir_all(folder).map_err(io)?;
+    let mut builder = tempfile::Builder::new();
+    // Shared with the team, and without secrets: as readable as any file of a project.
+    #[cfg(unix)]
+    let builder = builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
+    let mut file = builder.prefix(".liveops").tempfile_in(folder).map_err(io)?;
+    file.write_all(text.as_bytes())
+        .and_then(|()| file.as_file().sync_all())
+        .map_err(io)?;
+    let existed = path.exists();
+    let kept = if replace || existed {
+        file.persist(path)
+    } else {
+        file.persist_noclobber(path)
+    };
+    match kept {
+        Ok(_) => sync_folder(folder).map_err(io),
+        Err(error) if error.error.kind() == ErrorKind::AlreadyExists => Err(Error::Refused {
+            why: format!("{} was written by somebody else just now", path.display()),
+            hint: "look at it; `--force` overwrites it".into(),
+        }),
+        Err(error) => Err(io(error.error)),
+    }
 }
 
 /// Makes a rename or a new file in the folder survive a power cut.

@@ -3,7 +3,7 @@
 mod entry;
 mod evidence;
 mod explain;
-mod gather;
+pub(crate) mod gather;
 pub(crate) mod lines;
 mod list;
 mod show;

@@ -18,6 +18,7 @@ use crate::commands::init::report::Init;
 use crate::config::presets::{Answers, Preset, Service, render};
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
+use crate::stores::file::write_shared;
 
 /// Write a commented liveops.yaml
 ///
@@ -74,7 +75,7 @@ pub(crate) async fn run(args: InitArgs, cx: &Context) -> Result<Exit> {
         cx.output.write(&text)?;
         return Ok(Exit::Good);
     }
-    write::write(&path, &text, args.force)?;
+    write_shared(&path, &text, args.force)?;
     let report = Init::new(&args.out, &given, &answers, findings, variables);
     cx.output.show(&report, cx.clock.now())?;
     Ok(Exit::Good)

@@ -1,7 +1,5 @@
 //! The file: may it be written, is it sound, and on the disk as a whole or not at all.
 
-use std::fs;
-use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
@@ -76,43 +74,5 @@ pub(crate) fn check(text: &str) -> Result<()> {
         Err(Error::Config {
             problems: problems.errors,
         })
-    }
-}
-
-/// Writes the file as a whole: a temporary one beside it, synced, then renamed.
-///
-/// # Errors
-/// `Io`; `Refused` when somebody else wrote one in the meantime.
-pub(crate) fn write(path: &Path, text: &str, replace: bool) -> Result<()> {
-    // A link stays one: what it points to is replaced.
-    let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let io = |source| Error::Io {
-        action: "write",
-        path: path.clone(),
-        source,
-    };
-    let folder = path.parent().unwrap_or_else(|| Path::new("."));
-    fs::create_dir_all(folder).map_err(io)?;
-    let mut builder = tempfile::Builder::new();
-    // Shared with the team, and without secrets: as readable as any file of a project.
-    #[cfg(unix)]
-    let builder = builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
-    let mut file = builder.prefix(".liveops").tempfile_in(folder).map_err(io)?;
-    file.write_all(text.as_bytes())
-        .and_then(|()| file.as_file().sync_all())
-        .map_err(io)?;
-    let existed = path.exists();
-    let kept = if replace || existed {
-        file.persist(path)
-    } else {
-        file.persist_noclobber(path)
-    };
-    match kept {
-        Ok(_) => crate::stores::file::sync_folder(folder).map_err(io),
-        Err(error) if error.error.kind() == ErrorKind::AlreadyExists => Err(Error::Refused {
-            why: format!("{} was written by somebody else just now", path.display()),
-            hint: "look at it; `--force` overwrites it".into(),
-        }),
-        Err(error) => Err(io(error.error)),
     }
 }

@@ -1,0 +1,351 @@
+//! `liveops runbook check`: are the runbooks fit for the night, and does every alert have one?
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use clap::builder::ValueHint;
+use futures_util::{StreamExt, stream};
+use serde::Serialize;
+
+use crate::clients::http::{Effort, Request, Target};
+use crate::commands::runbook::rules::{self, Rules};
+use crate::commands::runbook::shelf::{Book, Shelf};
+use crate::commands::tone;
+use crate::context::Context;
+use crate::domain::runbook::Purpose;
+use crate::domain::runbook::check::{Filed, Finding, Weight, against_rules};
+use crate::error::{Error, Exit, Result};
+use crate::output::block::{Block, Table, Tone, plain, span};
+use crate::output::report::{Meta, Outcome, Recommendation, Report, Verdict};
+use crate::output::view::View;
+
+/// URLs that are looked at together.
+const AT_ONCE: usize = 8;
+
+/// Check the runbooks: sections, steps, links, and that alerts and runbooks match
+///
+/// Every alerting rule (of Prometheus, of `runbooks.rules`, or of `--rules`) needs its runbook, and every runbook of an
+/// alert its rule. Links to files must lead somewhere; URLs are looked at with `--online`. Exit code 1 when something
+/// is wrong, 3 when the rules could not be had.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  liveops runbook check
+  liveops runbook check GameServerDown
+  liveops runbook check --rules alerts/ --strict -o json      in CI, without Prometheus
+  liveops runbook check --online")]
+pub(crate) struct CheckArgs {
+    /// Only this runbook; rules are then not asked for
+    #[arg(value_name = "NAME")]
+    name: Option<String>,
+
+    /// Rule file or folder to read instead of asking Prometheus; may be repeated
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::AnyPath)]
+    rules: Vec<PathBuf>,
+
+    /// Look at the URLs, too
+    #[arg(long)]
+    online: bool,
+
+    /// Warnings count as errors
+    #[arg(long)]
+    strict: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Checked {
+    runbooks: usize,
+    /// Alerting rules that runbooks were held against; none when that was not possible, or not asked for.
+    rules: Option<usize>,
+    errors: usize,
+    /// Findings that do not fail the check, unless `--strict`.
+    cautions: usize,
+    findings: Vec<Finding>,
+    #[serde(skip)]
+    strict: bool,
+    #[serde(skip)]
+    gap: Option<String>,
+    #[serde(skip)]
+    sources: Vec<crate::output::report::Source>,
+}
+
+pub(super) async fn run(args: CheckArgs, cx: &Context) -> Result<Exit> {
+    let shelf = Shelf::open(cx)?;
+    let (books, known) = match &args.name {
+        Some(name) => (vec![shelf.find(name)?], None),
+        None => (shelf.all()?, Some(rules::gather(cx, &args.rules).await?)),
+    };
+    let mut urls: BTreeMap<String, Option<String>> = BTreeMap::new();
+    if args.online {
+        let linked = books
+            .iter()
+            .flat_map(|book| &book.filed.book.links)
+            .filter(|link| link.is_url())
+            .map(|link| link.to.clone());
+        let annotated = known
+            .iter()
+            .filter_map(|known| known.rules.as_ref())
+            .flatten()
+            .filter_map(|rule| rule.runbook())
+            .filter(|link| link.starts_with("http"));
+        urls = look(linked.chain(annotated).collect(), cx).await?;
+    }
+    let mut findings = Vec::new();
+    for book in &books {
+        findings.extend(book.filed.check(|link| dead(link, book, &shelf.root, &urls)));
+    }
+    let mut gap = None;
+    let mut count = None;
+    let mut sources = Vec::new();
+    if let Some(known) = known {
+        gap = known.gap();
+        findings.extend(matched(&known, &books, &shelf, &urls));
+        count = known.rules.as_ref().map(Vec::len);
+        sources.extend(known.source);
+    }
+    findings.sort_by(|a, b| {
+        (a.weight, &a.file, a.line, &a.alert).cmp(&(b.weight, &b.file, b.line, &b.alert))
+    });
+    let errors = findings
+        .iter()
+        .filter(|finding| finding.weight == Weight::Error)
+        .count();
+    let report = Checked {
+        runbooks: books.len(),
+        rules: count,
+        errors,
+        cautions: findings.len() - errors,
+        findings,
+        strict: args.strict,
+        gap,
+        sources,
+    };
+    cx.output.show(&report, cx.clock.now())?;
+    Ok(match report.verdict() {
+        Verdict::Fail => Exit::Bad,
+        Verdict::Unknown => Exit::Unknown,
+        Verdict::Pass | Verdict::Warn => Exit::Good,
+    })
+}
+
+/// The rules against the runbooks, and the pages that rules link.
+fn matched(
+    known: &Rules,
+    books: &[Book],
+    shelf: &Shelf,
+    urls: &BTreeMap<String, Option<String>>,
+) -> Vec<Finding> {
+    let Some(rules) = &known.rules else {
+        return Vec::new();
+    };
+    let filed: Vec<Filed> = books.iter().map(|book| book.filed.clone()).collect();
+    let mut findings = against_rules(&filed, rules, &shelf.shown(Purpose::Alert));
+    let mut seen = Vec::new();
+    for rule in rules {
+        let Some(link) = rule.runbook() else { continue };
+        let Some(Some(why)) = urls.get(&link) else {
+            continue;
+        };
+        if seen.contains(&link) {
+            continue;
+        }
+        findings.push(Finding {
+            weight: Weight::Error,
+            kind: "dead_annotation",
+            file: None,
+            line: None,
+            alert: Some(rule.name.clone()),
+            message: format!("alert `{}` links {link}, which is dead: {why}", rule.name),
+            command: None,
+        });
+        seen.push(link);
+    }
+    findings
+}
+
+/// Why a link is dead; `None` when it is not, or was not looked at.
+fn dead(
+    link: &str,
+    book: &Book,
+    root: &Path,
+    urls: &BTreeMap<String, Option<String>>,
+) -> Option<String> {
+    let link = crate::domain::runbook::Link {
+        to: link.to_owned(),
+        line: 0,
+    };
+    if link.is_url() {
+        return urls.get(&link.to).cloned().flatten();
+    }
+    let file = link.file()?;
+    // `/x` is the project's root on the sites that show Markdown.
+    let target = match file.strip_prefix('/') {
+        Some(below) => root.join(below),
+        None => book.path.parent().unwrap_or(root).join(file),
+    };
+    (!target.exists()).then(|| "there is no such file".into())
+}
+
+/// Asks every URL once; the value says why it is dead.
+async fn look(mut urls: Vec<String>, cx: &Context) -> Result<BTreeMap<String, Option<String>>> {
+    urls.sort();
+    urls.dedup();
+    let http = cx.http()?;
+    let one = async |url: String| {
+        let why = match page(&url) {
+            Ok((target, path, query)) => {
+                let request = Request::get(path)
+                    .query(query)
+                    .accept("*/*")
+                    .effort(Effort::Quick);
+                match http.send(&target, request).await {
+                    // A page that wants a login is there.
+                    Ok(answer) if answer.status < 400 || matches!(answer.status, 401 | 403) => None,
+                    Ok(answer) => Some(format!("it answers {}", answer.status)),
+                    Err(error) => Some(error.to_string()),
+                }
+            }
+            Err(error) => Some(error.to_string()),
+        };
+        (url, why)
+    };
+    Ok(stream::iter(urls.into_iter().map(one))
+        .buffer_unordered(AT_ONCE)
+        .collect()
+        .await)
+}
+
+/// A URL as the HTTP client takes it: base, path, query.
+fn page(text: &str) -> Result<(Target, String, Vec<(String, String)>)> {
+    let bad = || Error::usage(format!("`{text}` is no URL"), "mend the link");
+    let mut url = url::Url::parse(text).map_err(|_| bad())?;
+    let path = url.path().to_owned();
+    let query = url.query_pairs().into_owned().collect();
+    url.set_path("");
+    url.set_query(None);
+    url.set_fragment(None);
+    Ok((Target::new("link", url.as_str(), &[])?, path, query))
+}
+
+impl Checked {
+    fn verdict(&self) -> Verdict {
+        if self.errors > 0 || (self.strict && self.cautions > 0) {
+            Verdict::Fail
+        } else if self.gap.is_some() {
+            Verdict::Unknown
+        } else if self.cautions > 0 {
+            Verdict::Warn
+        } else {
+            Verdict::Pass
+        }
+    }
+
+    fn headline(&self) -> String {
+        let many = |n: usize, what: &str| match n {
+            1 => format!("1 {what}"),
+            n => format!("{n} {what}s"),
+        };
+        let against = match self.rules {
+            Some(rules) => format!(" against {}", many(rules, "rule")),
+            None => String::new(),
+        };
+        let found = match (self.errors, self.cautions) {
+            (0, 0) => "nothing is wrong".to_owned(),
+            (errors, 0) => many(errors, "error"),
+            (0, warnings) => many(warnings, "warning"),
+            (errors, warnings) => {
+                format!("{}, {}", many(errors, "error"), many(warnings, "warning"))
+            }
+        };
+        format!("{}{against}: {found}", many(self.runbooks, "runbook"))
+    }
+
+    fn next(&self) -> Vec<Recommendation> {
+        let mended = self.findings.iter().find_map(|finding| {
+            let command = finding.command.clone()?;
+            Some(Recommendation::new("write what is missing", command))
+        });
+        let any = Recommendation::new("read them", "liveops runbook list");
+        vec![mended.unwrap_or(any)]
+    }
+}
+
+impl Report for Checked {
+    const SCHEMA: &'static str = "liveops.runbook.check/1";
+
+    fn blocks(&self, view: &View) -> Vec<Block> {
+        let tone = tone::verdict(self.verdict());
+        let mut blocks = vec![Block::Line(vec![
+            tone::mark(tone, view),
+            span(format!(" {}", self.headline()), tone),
+        ])];
+        if let Some(gap) = &self.gap {
+            blocks.push(Block::Whole(vec![span(
+                format!("  alerts and runbooks could not be matched: {gap}"),
+                Tone::Unknown,
+            )]));
+        }
+        let mut place = None;
+        for finding in &self.findings {
+            let here = finding.file.as_deref().unwrap_or("rules");
+            if place != Some((here, finding.weight)) {
+                blocks.push(Block::Blank);
+                blocks.push(Block::heading(here));
+                place = Some((here, finding.weight));
+            }
+            let tone = match finding.weight {
+                Weight::Error => Tone::Bad,
+                Weight::Warning => Tone::Warn,
+            };
+            let line = finding
+                .line
+                .map_or_else(String::new, |line| format!("line {line}: "));
+            blocks.push(Block::Whole(vec![
+                plain("  "),
+                tone::mark(tone, view),
+                plain(format!(" {line}{}", finding.message)),
+            ]));
+        }
+        blocks.push(Block::Blank);
+        for next in self.next() {
+            if let Some(command) = next.command {
+                blocks.push(Block::next(&next.text, command));
+            }
+        }
+        blocks
+    }
+
+    fn rows(&self, _view: &View) -> Option<Table> {
+        let mut table = Table::new(["kind", "weight", "file", "line", "alert", "message"]);
+        for finding in &self.findings {
+            let text = |text: &Option<String>| plain(text.clone().unwrap_or_default());
+            table.row(vec![
+                plain(finding.kind),
+                plain(match finding.weight {
+                    Weight::Error => "error",
+                    Weight::Warning => "warning",
+                }),
+                text(&finding.file),
+                plain(finding.line.map_or_else(String::new, |n| n.to_string())),
+                text(&finding.alert),
+                plain(&finding.message),
+            ]);
+        }
+        Some(table)
+    }
+
+    fn meta(&self) -> Meta {
+        Meta {
+            outcome: if self.gap.is_some() {
+                Outcome::Partial
+            } else {
+                Outcome::Success
+            },
+            verdict: self.verdict(),
+            recommendations: self.next(),
+            sources: self.sources.clone(),
+            warnings: self.gap.clone().into_iter().collect(),
+            ..Meta::default()
+        }
+    }
+}

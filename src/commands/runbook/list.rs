@@ -1,0 +1,140 @@
+//! `liveops runbook list`: what there is, and what liveops could write.
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::commands::runbook::scenario::SCENARIOS;
+use crate::commands::runbook::shelf::Shelf;
+use crate::context::Context;
+use crate::domain::runbook::Purpose;
+use crate::domain::shell::word;
+use crate::error::{Exit, Result};
+use crate::output::block::{Block, Table, Tone, plain, span};
+use crate::output::report::{Meta, Recommendation, Report};
+use crate::output::view::View;
+
+/// List the project's runbooks, and those that liveops can write
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {}
+
+#[derive(Debug, Serialize)]
+struct Entry {
+    name: String,
+    purpose: Purpose,
+    title: String,
+    path: String,
+    steps: usize,
+}
+
+/// A scenario that is not written yet.
+#[derive(Debug, Serialize)]
+struct Shipped {
+    name: &'static str,
+    when: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct RunbookList {
+    runbooks: Vec<Entry>,
+    shipped: Vec<Shipped>,
+}
+
+#[expect(clippy::unused_async, reason = "one shape for all verbs")]
+pub(super) async fn run(_args: ListArgs, cx: &Context) -> Result<Exit> {
+    let books = Shelf::open(cx)?.all()?;
+    let shipped = SCENARIOS
+        .iter()
+        .filter(|scenario| !books.iter().any(|book| book.filed.name == scenario.name))
+        .map(|scenario| Shipped {
+            name: scenario.name,
+            when: scenario.when,
+        });
+    let report = RunbookList {
+        shipped: shipped.collect(),
+        runbooks: books
+            .into_iter()
+            .map(|book| Entry {
+                title: book.filed.book.title,
+                steps: book.filed.book.steps.len(),
+                purpose: book.filed.purpose,
+                path: book.filed.path,
+                name: book.filed.name,
+            })
+            .collect(),
+    };
+    cx.output.show(&report, cx.clock.now())?;
+    Ok(Exit::Good)
+}
+
+impl RunbookList {
+    fn table(&self) -> Table {
+        let mut table = Table::new(["name", "for", "steps", "title"])
+            .right(&[2])
+            .fixed(&[0, 1, 2]);
+        for entry in &self.runbooks {
+            table.row(vec![
+                span(&entry.name, Tone::Strong),
+                plain(entry.purpose.word()),
+                plain(entry.steps.to_string()),
+                plain(&entry.title),
+            ]);
+        }
+        table
+    }
+
+    fn next(&self) -> Vec<Recommendation> {
+        let first = self.runbooks.first();
+        let mut next = Vec::new();
+        next.extend(first.map(|entry| {
+            Recommendation::new("read", format!("liveops runbook show {}", word(&entry.name)))
+        }));
+        next.push(match self.shipped.first() {
+            Some(shipped) if first.is_none() => Recommendation::new(
+                "write one",
+                format!("liveops runbook new {}", shipped.name),
+            ),
+            _ => Recommendation::new("check all", "liveops runbook check"),
+        });
+        next
+    }
+}
+
+impl Report for RunbookList {
+    const SCHEMA: &'static str = "liveops.runbook.list/1";
+
+    fn blocks(&self, _view: &View) -> Vec<Block> {
+        let mut blocks = Vec::new();
+        if self.runbooks.is_empty() {
+            blocks.push(Block::text("the project has no runbooks yet"));
+        } else {
+            blocks.push(Block::Table(self.table()));
+        }
+        if !self.shipped.is_empty() {
+            blocks.push(Block::Blank);
+            blocks.push(Block::heading("ready to be written:"));
+            let mut table = Table::new(["", ""]).fixed(&[0]).indent(2);
+            for shipped in &self.shipped {
+                table.row(vec![plain(shipped.name), span(shipped.when, Tone::Dim)]);
+            }
+            blocks.push(Block::Table(table));
+        }
+        blocks.push(Block::Blank);
+        for next in self.next() {
+            if let Some(command) = next.command {
+                blocks.push(Block::next(&next.text, command));
+            }
+        }
+        blocks
+    }
+
+    fn rows(&self, _view: &View) -> Option<Table> {
+        Some(self.table())
+    }
+
+    fn meta(&self) -> Meta {
+        Meta {
+            recommendations: self.next(),
+            ..Meta::default()
+        }
+    }
+}

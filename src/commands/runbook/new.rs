@@ -1,0 +1,424 @@
+//! `liveops runbook new`: a runbook from its template, filled with what the rule, the KPIs and the configuration say.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use clap::builder::ValueHint;
+use clap_complete::engine::ArgValueCompleter;
+use minijinja::context;
+use serde::Serialize;
+
+use crate::commands::complete;
+use crate::commands::runbook::rules::{self, Rules};
+use crate::commands::runbook::scenario::{self, ALERT};
+use crate::commands::runbook::shelf::Shelf;
+use crate::commands::template::Template;
+use crate::context::Context;
+use crate::domain::duration::human;
+use crate::domain::kpi::Kpi;
+use crate::domain::promql::inspect;
+use crate::domain::runbook::rule::AlertRule;
+use crate::domain::runbook::{Purpose, Runbook};
+use crate::domain::shell::word;
+use crate::error::{Error, Exit, Result};
+use crate::output::block::{Block, Tone, plain, span};
+use crate::output::report::{Meta, Outcome, Recommendation, Report, Source};
+use crate::output::view::View;
+use crate::stores::file::write_shared;
+
+/// Write the runbook of an alert, or of a scenario
+///
+/// An alert's is filled in from its rule (expression, duration, severity, links) as Prometheus or `--rules` has it, and
+/// from the KPIs. Scenarios: rollback, hotfix, service-degradation, data-corruption, full-outage, credential-rotation,
+/// backup-restore, failover, circuit-breaker-open, load-shedding. What only you know is marked `[fill in: …]`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  liveops runbook new GameServerDown
+  liveops runbook new TickSlow --service game-backend --rules alerts.yml
+  liveops runbook new full-outage --service game-backend
+  liveops runbook new GameServerDown --dry-run         only shows it")]
+pub(crate) struct NewArgs {
+    /// Alert or scenario
+    #[arg(value_name = "NAME")]
+    name: String,
+
+    /// Service that it is about [default: what the rule's labels say, or the only one]
+    #[arg(long, value_name = "NAME", add = ArgValueCompleter::new(complete::services))]
+    service: Option<String>,
+
+    /// Rule file or folder to read instead of asking Prometheus; may be repeated
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::AnyPath)]
+    rules: Vec<PathBuf>,
+
+    /// Write it though no rule has this name, or over a file that is there
+    #[arg(long)]
+    force: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Written {
+    name: String,
+    purpose: Purpose,
+    path: String,
+    service: String,
+    /// Rules that it was filled in from.
+    rules: usize,
+    /// The template of the project that was used.
+    template: Option<String>,
+    dry_run: bool,
+    /// What is left to do in it.
+    to_fill_in: usize,
+    markdown: String,
+    #[serde(skip)]
+    source: Option<Source>,
+    #[serde(skip)]
+    warnings: Vec<String>,
+}
+
+pub(super) async fn run(args: NewArgs, cx: &Context) -> Result<Exit> {
+    if cx.is_read_only()? && !cx.global.dry_run {
+        return Err(Error::Refused {
+            why: "read-only: will not write a runbook".into(),
+            hint: "leave out `--read-only`, or look with `--dry-run`".into(),
+        });
+    }
+    let shelf = Shelf::open(cx)?;
+    let scenario = scenario::find(&args.name);
+    let purpose = if scenario.is_some() {
+        Purpose::Scenario
+    } else {
+        Purpose::Alert
+    };
+    let (shown, path) = shelf.place(&args.name, purpose)?;
+    if !cx.global.dry_run && !args.force && path.exists() {
+        return Err(Error::Refused {
+            why: format!("{shown} exists already; nothing was written"),
+            hint: format!(
+                "read it with `{}`, or pass `--force` to write it anew",
+                cx.command(&format!("runbook show {}", word(&args.name)))
+            ),
+        });
+    }
+    let mut warnings = Vec::new();
+    let known = match purpose {
+        Purpose::Alert => rules::gather(cx, &args.rules).await?,
+        Purpose::Scenario => Rules {
+            rules: None,
+            source: None,
+        },
+    };
+    let found = match purpose {
+        Purpose::Alert => matching(&args, &known, &mut warnings)?,
+        Purpose::Scenario => Vec::new(),
+    };
+    let service = service(&args, &found, cx)?;
+    let file = format!("runbook/{}.md.j2", scenario.map_or("alert", |s| s.name));
+    let template = Template::find(cx, &file, Some(scenario.map_or(ALERT, |s| s.text)))?
+        .ok_or_else(|| Error::internal("a shipped template is missing"))?;
+    let markdown = render(&template, &args.name, &service, &found, cx)?;
+    let report = Written {
+        to_fill_in: Runbook::parse(&markdown).unfilled.len(),
+        name: args.name,
+        purpose,
+        path: shown,
+        service,
+        rules: found.len(),
+        template: template.file,
+        dry_run: cx.global.dry_run,
+        markdown,
+        source: known.source,
+        warnings,
+    };
+    if !cx.global.dry_run {
+        write_shared(&path, &report.markdown, args.force)?;
+    }
+    cx.output.show(&report, cx.clock.now())?;
+    Ok(Exit::Good)
+}
+
+/// The rules of this name. That there are none is an error only where it is known.
+fn matching(args: &NewArgs, known: &Rules, warnings: &mut Vec<String>) -> Result<Vec<AlertRule>> {
+    let Some(rules) = &known.rules else {
+        let why = known.gap().unwrap_or_default();
+        warnings.push(format!("the rule is not known, so it is not filled in: {why}"));
+        return Ok(Vec::new());
+    };
+    let found: Vec<AlertRule> = rules
+        .iter()
+        .filter(|rule| rule.name == args.name)
+        .cloned()
+        .collect();
+    if found.is_empty() && !args.force {
+        let mut candidates: Vec<String> = rules.iter().map(|rule| rule.name.clone()).collect();
+        candidates.extend(scenario::SCENARIOS.iter().map(|s| s.name.to_owned()));
+        candidates.dedup();
+        return Err(Error::NotFound {
+            what: "alert or scenario",
+            name: args.name.clone(),
+            candidates,
+        });
+    }
+    if found.is_empty() {
+        warnings.push(format!("no rule makes an alert `{}` yet", args.name));
+    }
+    Ok(found)
+}
+
+/// The service that was named, that the rule names, or the only one.
+fn service(args: &NewArgs, rules: &[AlertRule], cx: &Context) -> Result<String> {
+    let services = &cx.config()?.settings.services;
+    let names: Vec<String> = services.iter().map(|s| s.name.clone()).collect();
+    if let Some(name) = &args.service {
+        if !names.is_empty() && !names.contains(name) {
+            return Err(Error::NotFound {
+                what: "service",
+                name: name.clone(),
+                candidates: names,
+            });
+        }
+        return Ok(name.clone());
+    }
+    let said = rules.iter().find_map(AlertRule::service);
+    Ok(match (said, names.as_slice()) {
+        (Some(said), _) if names.iter().any(|name| name == said) => said.to_owned(),
+        (_, [only]) => only.clone(),
+        (Some(said), _) => said.to_owned(),
+        (None, [first, ..]) => first.clone(),
+        (None, []) => "game-backend".into(),
+    })
+}
+
+#[derive(Serialize)]
+struct RuleValues<'a> {
+    expression: &'a str,
+    query: String,
+    hold: String,
+    severity: &'a str,
+    summary: Option<&'a str>,
+    description: Option<&'a str>,
+    dashboard: Option<&'a str>,
+    place: &'a str,
+}
+
+#[derive(Serialize)]
+struct KpiValues {
+    name: String,
+    title: String,
+    warn: Option<String>,
+    critical: Option<String>,
+    related: bool,
+}
+
+fn render(
+    template: &Template,
+    name: &str,
+    service: &str,
+    rules: &[AlertRule],
+    cx: &Context,
+) -> Result<String> {
+    let config = cx.config()?;
+    let settings = &config.settings;
+    let metrics: Vec<String> = rules
+        .iter()
+        .filter_map(|rule| inspect(&rule.expression))
+        .flat_map(|expression| expression.metrics)
+        .collect();
+    let values = rules.iter().map(|rule| RuleValues {
+        expression: &rule.expression,
+        query: word(&rule.expression),
+        hold: human(std::time::Duration::from_secs_f64(rule.hold.max(0.0))),
+        severity: rule.severity().unwrap_or("not set"),
+        summary: rule.annotation(&["summary"]),
+        description: rule.annotation(&["description", "message"]),
+        dashboard: rule.annotation(&["dashboard_url", "dashboard", "grafana"]),
+        place: &rule.place,
+    });
+    let kpis = settings.kpis.iter().map(|kpi| kpi_values(kpi, &metrics));
+    let owner = settings
+        .services
+        .iter()
+        .find(|known| known.name == service)
+        .and_then(|known| known.owner.clone());
+    template.render(context! {
+        name => name,
+        service => service,
+        owner => owner,
+        project => settings.project.clone().unwrap_or_else(|| service.to_owned()),
+        rules => values.collect::<Vec<_>>(),
+        kpis => kpis.collect::<Vec<_>>(),
+    })
+}
+
+fn kpi_values(kpi: &Kpi, metrics: &[String]) -> KpiValues {
+    let own: Vec<String> = kpi
+        .selectors()
+        .iter()
+        .map(|selector| selector.name().to_owned())
+        .collect();
+    KpiValues {
+        name: kpi.name.clone(),
+        title: kpi.title().into_owned(),
+        warn: kpi.warn.as_ref().map(ToString::to_string),
+        critical: kpi.critical.as_ref().map(ToString::to_string),
+        related: own.iter().any(|name| metrics.contains(name)),
+    }
+}
+
+impl Written {
+    fn next(&self) -> Vec<Recommendation> {
+        if self.dry_run {
+            return Vec::new();
+        }
+        let name = word(&self.name);
+        vec![
+            Recommendation::new("read it", format!("liveops runbook show {name}")),
+            Recommendation::new("check it", "liveops runbook check"),
+        ]
+    }
+}
+
+impl Report for Written {
+    const SCHEMA: &'static str = "liveops.runbook.new/1";
+
+    fn blocks(&self, view: &View) -> Vec<Block> {
+        let mut blocks = Vec::new();
+        if self.dry_run {
+            blocks.extend(
+                self.markdown
+                    .lines()
+                    .map(|line| Block::Whole(vec![plain(line)])),
+            );
+            blocks.push(Block::Line(vec![span(
+                format!("dry run, nothing is written: this would be {}", self.path),
+                Tone::Dim,
+            )]));
+            return blocks;
+        }
+        blocks.push(Block::Whole(vec![
+            crate::commands::tone::mark(Tone::Good, view),
+            plain(format!(" {} is written", self.path)),
+        ]));
+        let from = match (self.purpose, self.rules) {
+            (Purpose::Scenario, _) => format!("  for {}", self.service),
+            (Purpose::Alert, 0) => "  without its rule".into(),
+            (Purpose::Alert, 1) => format!("  from its rule, for {}", self.service),
+            (Purpose::Alert, n) => format!("  from its {n} rules, for {}", self.service),
+        };
+        blocks.push(Block::text(from));
+        if self.to_fill_in > 0 {
+            blocks.push(Block::text(format!(
+                "  {} lines only you can fill in: look for `[fill in`",
+                self.to_fill_in
+            )));
+        }
+        for next in self.next() {
+            if let Some(command) = next.command {
+                blocks.push(Block::next(&next.text, command));
+            }
+        }
+        blocks
+    }
+
+    fn meta(&self) -> Meta {
+        Meta {
+            outcome: if self.warnings.is_empty() {
+                Outcome::Success
+            } else {
+                Outcome::Partial
+            },
+            recommendations: self.next(),
+            sources: self.source.clone().into_iter().collect(),
+            warnings: self.warnings.clone(),
+            ..Meta::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::runbook::scenario::SCENARIOS;
+    use crate::domain::labels::Labels;
+    use crate::domain::runbook::check::{Filed, Finding, Weight};
+
+    fn values(rules: &[RuleValues<'_>], kpis: &[KpiValues]) -> minijinja::Value {
+        context! {
+            name => "Down", service => "game-backend", owner => Some("platform"), project => "starfall",
+            rules => minijinja::Value::from_serialize(rules), kpis => minijinja::Value::from_serialize(kpis),
+        }
+    }
+
+    fn checked(text: &str, name: &str, purpose: Purpose, values: minijinja::Value) -> Runbook {
+        let template = Template {
+            text: text.into(),
+            file: None,
+        };
+        let markdown = template.render(values).expect(name);
+        let filed = Filed {
+            name: name.into(),
+            path: name.into(),
+            purpose,
+            book: Runbook::parse(&markdown),
+        };
+        // A file that a fresh runbook links may not be there yet.
+        let dead = |link: &str| (!link.starts_with("http")).then(|| "a local file".to_owned());
+        let findings = filed.check(dead);
+        let grave: Vec<&Finding> = findings.iter().filter(|f| f.weight == Weight::Error).collect();
+        assert!(grave.is_empty(), "{name}: {grave:#?}\n{markdown}");
+        assert!(
+            findings.iter().all(|f| f.kind != "step_without_check"),
+            "{name}: {findings:#?}"
+        );
+        assert!(!markdown.contains("\n\n\n"), "{name}: {markdown}");
+        filed.book
+    }
+
+    #[test]
+    fn every_scenario_renders_and_passes_its_own_check() {
+        for scenario in &SCENARIOS {
+            let book = checked(
+                scenario.text,
+                scenario.name,
+                Purpose::Scenario,
+                values(&[], &[]),
+            );
+            assert!(book.steps.len() >= 3, "{} has too few steps", scenario.name);
+            assert!(
+                book.steps.iter().any(|step| !step.confirm),
+                "{} has no look",
+                scenario.name
+            );
+        }
+    }
+
+    #[test]
+    fn an_alert_runbook_renders_with_and_without_its_rule() {
+        let rule = AlertRule {
+            name: "Down".into(),
+            expression: "up{job=\"game\"} == 0".into(),
+            hold: 60.0,
+            labels: Labels::default(),
+            annotations: Labels::default(),
+            place: "group g".into(),
+        };
+        let full = RuleValues {
+            expression: &rule.expression,
+            query: word(&rule.expression),
+            hold: "1m".into(),
+            severity: "critical",
+            summary: Some("A server is down"),
+            description: None,
+            dashboard: Some("https://grafana.example/d/x"),
+            place: &rule.place,
+        };
+        let kpi = KpiValues {
+            name: "tick_p99".into(),
+            title: "tick p99".into(),
+            warn: Some("> 16ms".into()),
+            critical: None,
+            related: true,
+        };
+        checked(ALERT, "Down", Purpose::Alert, values(&[full], &[kpi]));
+        checked(ALERT, "Down", Purpose::Alert, values(&[], &[]));
+    }
+}

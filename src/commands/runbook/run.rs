@@ -1,0 +1,360 @@
+//! `liveops runbook run`: the steps of a runbook, one after the other, each shown, confirmed, journalled, resumable.
+
+use std::ffi::OsString;
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::commands::runbook::shelf::{Book, Shelf};
+use crate::commands::runbook::walk::{Walk, Walked};
+use crate::commands::tone;
+use crate::config::environment::variable;
+use crate::context::Context;
+use crate::domain::runbook::Step;
+use crate::domain::runbook::run::StepState;
+use crate::domain::shell::word;
+use crate::error::{Error, Exit, Result};
+use crate::output::block::{Block, Table, Tone, plain, span};
+use crate::output::prompt;
+use crate::output::report::{Meta, Recommendation, Report, Verdict};
+use crate::output::view::View;
+
+/// Run a runbook step by step
+///
+/// Each step is shown as it will be run, and asked for; `--yes` runs all of them, `--dry-run` shows them. A step's
+/// check runs after it; when either fails the run stops. What was done, by whom, and its output is journalled, in the
+/// open incident too. `--resume` goes on where an earlier run stopped.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  liveops runbook run rollback
+  liveops runbook run rollback --set VERSION=1.42 --dry-run
+  liveops runbook run rollback --resume
+  liveops runbook run rollback --rollback 'Roll back'      takes one step back")]
+pub(crate) struct RunArgs {
+    /// Alert, scenario, or path of a Markdown file
+    #[arg(value_name = "NAME")]
+    pub(super) name: String,
+
+    /// Go on with the last run of it
+    #[arg(long, conflicts_with_all = ["step", "rollback"])]
+    pub(super) resume: bool,
+
+    /// Only this step; may be repeated
+    #[arg(long, value_name = "STEP", conflicts_with = "rollback")]
+    pub(super) step: Vec<String>,
+
+    /// Run the rollback of this step instead
+    #[arg(long, value_name = "STEP")]
+    pub(super) rollback: Option<String>,
+
+    /// Variable for the steps; may be repeated. Not for secrets: it is journalled
+    #[arg(long, value_name = "NAME=VALUE", value_parser = assignment)]
+    pub(super) set: Vec<(String, String)>,
+}
+
+fn assignment(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text
+        .split_once('=')
+        .ok_or("write it as NAME=VALUE, such as VERSION=1.42")?;
+    if crate::domain::runbook::is_variable(name) {
+        Ok((name.to_owned(), value.to_owned()))
+    } else {
+        Err(format!("`{name}` is no name of a variable"))
+    }
+}
+
+/// A step in the report.
+#[derive(Debug, Serialize)]
+pub(super) struct StepReport {
+    pub(super) name: String,
+    pub(super) state: StepState,
+    pub(super) command: String,
+    pub(super) exit_code: Option<i32>,
+    /// Why it failed, or was skipped.
+    pub(super) detail: Option<String>,
+    pub(super) output: Option<String>,
+}
+
+/// A run.
+#[derive(Debug, Serialize)]
+struct RunReport {
+    run: String,
+    runbook: String,
+    path: String,
+    environment: String,
+    dry_run: bool,
+    steps: Vec<StepReport>,
+    resume: Option<String>,
+    incident: Option<String>,
+}
+
+pub(super) async fn run(args: RunArgs, cx: &Context) -> Result<Exit> {
+    let book = Shelf::open(cx)?.find(&args.name)?;
+    let steps = chosen(&args, &book)?;
+    let variables = variables(&args, &steps, cx)?;
+    let mut walk = Walk::begin(&args, &book, steps, variables, cx)?;
+    let walked = walk.go(cx).await;
+    let report = RunReport {
+        run: walk.id.clone(),
+        runbook: book.filed.name.clone(),
+        path: book.filed.path.clone(),
+        environment: cx.environment()?.to_owned(),
+        dry_run: cx.global.dry_run,
+        resume: walk.resume(cx),
+        steps: walk.reports(),
+        incident: walk.incident.clone(),
+    };
+    match walked {
+        Ok(Walked::Over) => {
+            cx.output.show(&report, cx.clock.now())?;
+            Ok(if report.verdict() == Verdict::Fail {
+                Exit::Bad
+            } else {
+                Exit::Good
+            })
+        }
+        Ok(Walked::Stopped) if report.touched() > 0 => {
+            cx.output.show(&report, cx.clock.now())?;
+            Err(Error::HalfDone {
+                done: format!("{} of {} steps", report.over(), report.steps.len()),
+                left: "the run was stopped".into(),
+                command: report.resume.unwrap_or_default(),
+            })
+        }
+        Ok(Walked::Stopped) => Err(Error::Refused {
+            why: "stopped before the first step; nothing was run".into(),
+            hint: format!(
+                "read it with `{}`",
+                cx.command(&format!("runbook show {}", word(&args.name)))
+            ),
+        }),
+        Err(error) => {
+            if report.touched() > 0
+                && let Some(resume) = &report.resume
+            {
+                cx.output.note(&format!("go on with: {resume}"));
+            }
+            Err(error)
+        }
+    }
+}
+
+/// The steps that were asked for.
+fn chosen(args: &RunArgs, book: &Book) -> Result<Vec<Step>> {
+    let all = &book.filed.book.steps;
+    if let Some(fault) = book.filed.book.faults.first() {
+        return Err(Error::usage(
+            format!(
+                "{}:{}: step cannot be read: {}",
+                book.filed.path, fault.line, fault.what
+            ),
+            "mend it first: a run that leaves a step out in silence is worse than none",
+        ));
+    }
+    if all.is_empty() {
+        return Err(Error::usage(
+            format!("{} has no steps to run", book.filed.path),
+            "mark a code block as a step: ```sh liveops step=\"…\"; `liveops runbook --help` has the rest",
+        ));
+    }
+    let wanted: Vec<&String> = args.step.iter().chain(&args.rollback).collect();
+    if wanted.is_empty() {
+        return Ok(all.clone());
+    }
+    let find = |name: &&String| {
+        let by_number = name.parse().ok().and_then(|n: usize| all.get(n.wrapping_sub(1)));
+        all.iter()
+            .find(|step| step.name.eq_ignore_ascii_case(name))
+            .or(by_number)
+            .cloned()
+            .ok_or_else(|| Error::NotFound {
+                what: "step",
+                name: (*name).clone(),
+                candidates: all.iter().map(|step| step.name.clone()).collect(),
+            })
+    };
+    let steps: Vec<Step> = wanted.iter().map(find).collect::<Result<_>>()?;
+    if let (Some(_), Some(step)) = (&args.rollback, steps.first())
+        && step.rollback.is_none()
+    {
+        return Err(Error::usage(
+            format!("step `{}` has no rollback", step.name),
+            "add `rollback=\"…\"` to it, or take it back by hand",
+        ));
+    }
+    Ok(steps)
+}
+
+/// What the steps need: from `--set`, from the environment, or by asking.
+fn variables(args: &RunArgs, steps: &[Step], cx: &Context) -> Result<Vec<(String, String)>> {
+    let mut values = args.set.clone();
+    let mut missing = Vec::new();
+    for name in steps.iter().flat_map(|step| &step.needs) {
+        if values.iter().any(|(known, _)| known == name) || missing.contains(name) {
+            continue;
+        }
+        match variable(name).filter(|value| !value.is_empty()) {
+            Some(value) => values.push((name.clone(), value)),
+            None if prompt::can_prompt() && !cx.global.dry_run => {
+                let value = prompt::text(&format!("{name} for this run"), None)?;
+                values.push((name.clone(), value));
+            }
+            None => missing.push(name.clone()),
+        }
+    }
+    if missing.is_empty() || cx.global.dry_run {
+        return Ok(values);
+    }
+    let flags: Vec<String> = missing.iter().map(|name| format!("--set {name}=…")).collect();
+    Err(Error::usage(
+        format!("the steps need {}", missing.join(", ")),
+        format!("pass `{}`", flags.join(" ")),
+    ))
+}
+
+/// What every step finds in its environment beside its own variables: nested `liveops` goes where this one went.
+pub(super) fn surroundings(cx: &Context) -> Result<Vec<(String, OsString)>> {
+    let mut all: Vec<(String, OsString)> = Vec::new();
+    let mut set = |name: &str, value: Option<OsString>| {
+        all.extend(value.map(|value| (name.to_owned(), value)));
+    };
+    let config = cx.config()?;
+    let named = &config.layers.named;
+    set("LIVEOPS_ENV", Some(cx.environment()?.into()));
+    set(
+        "LIVEOPS_CONFIG",
+        named.as_ref().map(|path| cx.dirs.work.join(path).into()),
+    );
+    set("LIVEOPS_PROMETHEUS", cx.global.prometheus.clone().map(Into::into));
+    set("LIVEOPS_ALERTMANAGER", cx.global.alertmanager.clone().map(Into::into));
+    set("LIVEOPS_REDIS", cx.global.redis.clone().map(Into::into));
+    if !cx.global.health.is_empty() {
+        set("LIVEOPS_HEALTH", Some(cx.global.health.join(",").into()));
+    }
+    let mut kubectl = String::from("kubectl");
+    if let Some(kubernetes) = &config.settings.kubernetes {
+        for (flag, value) in [
+            ("context", &kubernetes.context),
+            ("namespace", &kubernetes.namespace),
+        ] {
+            if let Some(value) = value {
+                kubectl.push_str(&format!(" --{flag}={value}"));
+            }
+        }
+    }
+    set("KUBECTL", Some(kubectl.into()));
+    // `liveops` in a step is this very program.
+    let own = std::env::current_exe().ok();
+    let folder = own.as_deref().and_then(std::path::Path::parent);
+    let path = variable("PATH").unwrap_or_default();
+    let path = match folder {
+        Some(folder) => format!("{}:{path}", folder.display()),
+        None => path,
+    };
+    set("PATH", Some(path.into()));
+    Ok(all)
+}
+
+impl RunReport {
+    fn over(&self) -> usize {
+        self.steps.iter().filter(|s| s.state.is_over()).count()
+    }
+
+    fn touched(&self) -> usize {
+        self.steps
+            .iter()
+            .filter(|step| step.state != StepState::Open)
+            .count()
+    }
+
+    fn verdict(&self) -> Verdict {
+        if self.steps.iter().any(|s| s.state == StepState::Failed) {
+            Verdict::Fail
+        } else if self.steps.iter().any(|s| s.state == StepState::Unfinished) {
+            Verdict::Unknown
+        } else {
+            Verdict::Pass
+        }
+    }
+
+    fn table(&self) -> Table {
+        let mut table = Table::new(["step", "state", "detail"]).fixed(&[1]);
+        for step in &self.steps {
+            let tone = match step.state {
+                StepState::Done => Tone::Good,
+                StepState::Failed => Tone::Bad,
+                StepState::Unfinished => Tone::Unknown,
+                StepState::Skipped | StepState::RolledBack => Tone::Warn,
+                StepState::Open => Tone::Dim,
+            };
+            table.row(vec![
+                plain(&step.name),
+                span(step.state.word(), tone),
+                plain(step.detail.as_deref().unwrap_or_default()),
+            ]);
+        }
+        table
+    }
+
+    fn next(&self) -> Vec<Recommendation> {
+        match &self.resume {
+            Some(resume) => vec![Recommendation::new("go on", resume)],
+            None => vec![Recommendation::new("look", "liveops status")],
+        }
+    }
+}
+
+impl Report for RunReport {
+    const SCHEMA: &'static str = "liveops.runbook.run/1";
+
+    fn blocks(&self, view: &View) -> Vec<Block> {
+        if self.dry_run {
+            return vec![Block::Line(vec![span(
+                format!("dry run of {} steps: nothing was run", self.steps.len()),
+                Tone::Dim,
+            )])];
+        }
+        let tone = tone::verdict(self.verdict());
+        let mut blocks = vec![
+            Block::Line(vec![
+                tone::mark(tone, view),
+                span(
+                    format!(
+                        " {}: {} of {} steps over",
+                        self.runbook,
+                        self.over(),
+                        self.steps.len()
+                    ),
+                    tone,
+                ),
+            ]),
+            Block::Table(self.table()),
+            Block::Blank,
+        ];
+        if let Some(incident) = &self.incident {
+            blocks.push(Block::Line(vec![span(
+                format!("journalled in incident {incident}"),
+                Tone::Dim,
+            )]));
+        }
+        for next in self.next() {
+            if let Some(command) = next.command {
+                blocks.push(Block::next(&next.text, command));
+            }
+        }
+        blocks
+    }
+
+    fn rows(&self, _view: &View) -> Option<Table> {
+        Some(self.table())
+    }
+
+    fn meta(&self) -> Meta {
+        Meta {
+            environment: Some(self.environment.clone()),
+            verdict: self.verdict(),
+            recommendations: self.next(),
+            ..Meta::default()
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! `liveops runbook show`: a runbook, drawn for the terminal.
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::commands::runbook::shelf::{Book, Shelf};
+use crate::context::Context;
+use crate::domain::runbook::{Purpose, Section, Step};
+use crate::domain::shell::word;
+use crate::error::{Exit, Result};
+use crate::output::block::{Block, Table, Tone, plain, span};
+use crate::output::markdown;
+use crate::output::report::{Meta, Recommendation, Report};
+use crate::output::view::View;
+
+/// Show a runbook
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  liveops runbook show GameServerDown
+  liveops runbook show rollback --section mitigation
+  liveops runbook show docs/runbooks/rollback.md --raw")]
+pub(crate) struct ShowArgs {
+    /// Alert, scenario, or path of a Markdown file
+    #[arg(value_name = "NAME")]
+    name: String,
+
+    /// Only the sections whose heading has this text
+    #[arg(long, value_name = "TEXT", conflicts_with = "raw")]
+    section: Option<String>,
+
+    /// The Markdown as it is
+    #[arg(long)]
+    raw: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Shown {
+    name: String,
+    purpose: Purpose,
+    title: String,
+    path: String,
+    sections: Vec<Section>,
+    steps: Vec<Step>,
+    markdown: String,
+}
+
+pub(super) fn run(args: ShowArgs, cx: &Context) -> Result<Exit> {
+    let Book { filed, text, .. } = Shelf::open(cx)?.find(&args.name)?;
+    if args.raw {
+        cx.output.write(&text)?;
+        return Ok(Exit::Good);
+    }
+    let markdown = match &args.section {
+        None => text,
+        Some(wanted) => {
+            let part = section(&text, &filed.book.sections, wanted);
+            part.ok_or_else(|| crate::error::Error::NotFound {
+                what: "section",
+                name: wanted.clone(),
+                candidates: filed
+                    .book
+                    .sections
+                    .iter()
+                    .map(|section| section.title.clone())
+                    .collect(),
+            })?
+        }
+    };
+    let report = Shown {
+        name: filed.name,
+        purpose: filed.purpose,
+        title: filed.book.title,
+        path: filed.path,
+        sections: filed.book.sections,
+        steps: filed.book.steps,
+        markdown,
+    };
+    cx.output.show(&report, cx.clock.now())?;
+    Ok(Exit::Good)
+}
+
+/// The lines of the sections whose heading has the text.
+fn section(text: &str, sections: &[Section], wanted: &str) -> Option<String> {
+    let wanted = wanted.to_lowercase();
+    let lines: Vec<&str> = text.lines().collect();
+    let mut found = Vec::new();
+    for (index, section) in sections.iter().enumerate() {
+        if section.title.to_lowercase().contains(&wanted) {
+            let end = sections
+                .get(index + 1)
+                .map_or(lines.len(), |next| next.line - 1);
+            found.extend_from_slice(&lines[section.line - 1..end]);
+        }
+    }
+    (!found.is_empty()).then(|| found.join("\n"))
+}
+
+impl Shown {
+    fn next(&self) -> Option<Recommendation> {
+        (!self.steps.is_empty()).then(|| {
+            Recommendation::new(
+                "run its steps",
+                format!("liveops runbook run {}", word(&self.name)),
+            )
+        })
+    }
+}
+
+impl Report for Shown {
+    const SCHEMA: &'static str = "liveops.runbook/1";
+
+    fn blocks(&self, view: &View) -> Vec<Block> {
+        let mut blocks = vec![Block::Line(vec![span(&self.path, Tone::Dim)])];
+        blocks.extend(markdown::blocks(&self.markdown, view));
+        blocks.push(Block::Blank);
+        if let Some(Recommendation {
+            text,
+            command: Some(command),
+        }) = self.next()
+        {
+            blocks.push(Block::next(&text, command));
+        }
+        blocks
+    }
+
+    fn rows(&self, _view: &View) -> Option<Table> {
+        let mut table = Table::new(["step", "section", "command", "check", "rollback"]);
+        for step in &self.steps {
+            table.row(vec![
+                plain(&step.name),
+                plain(&step.section),
+                plain(&step.command),
+                plain(step.check.as_deref().unwrap_or_default()),
+                plain(step.rollback.as_deref().unwrap_or_default()),
+            ]);
+        }
+        Some(table)
+    }
+
+    fn meta(&self) -> Meta {
+        Meta {
+            recommendations: self.next().into_iter().collect(),
+            ..Meta::default()
+        }
+    }
+}
