@@ -19,6 +19,7 @@ mod help;
 mod init;
 mod query;
 mod readme;
+mod runbook;
 mod scraped;
 mod secrets;
 mod silence;

@@ -60,6 +60,8 @@ pub(super) struct Walk {
     variables: Vec<(String, String)>,
     surroundings: Vec<(String, OsString)>,
     log: RunLog,
+    /// What the journal begins with, until something has happened that is worth one.
+    begun: Option<Value>,
     taking_back: bool,
     /// All steps of the runbook are in it, so that it can be resumed.
     whole: bool,
@@ -114,8 +116,12 @@ impl Walk {
             state: Some(state.of(step)).filter(|state| *state != StepState::Open),
             ..Fate::default()
         });
-        let mut walk = Self {
+        let begun = (!args.resume).then(|| {
+            json!({ "runbook": path, "environment": environment, "command": cx.command_line, "variables": variables })
+        });
+        Ok(Self {
             id: log.id.clone(),
+            begun,
             incident: None,
             name: args.name.clone(),
             title: book.filed.name.clone(),
@@ -127,12 +133,7 @@ impl Walk {
             log,
             taking_back: args.rollback.is_some(),
             whole: args.step.is_empty() && args.rollback.is_none(),
-        };
-        if !cx.global.dry_run && !args.resume {
-            let data = json!({ "runbook": path, "environment": environment, "command": cx.command_line, "variables": walk.variables });
-            walk.log.write(cx, "run.begun", data);
-        }
-        Ok(walk)
+        })
     }
 
     /// Goes through what is left.
@@ -172,7 +173,7 @@ impl Walk {
                 }
             }
         }
-        if self.whole && !cx.global.dry_run {
+        if self.whole && !cx.global.dry_run && self.begun.is_none() {
             self.log.write(cx, "run.ended", json!({}));
         }
         Ok(Walked::Over)
@@ -335,6 +336,9 @@ impl Walk {
     fn note(&mut self, cx: &Context, kind: &str, step: &Step, mut data: Value) {
         data["step"] = json!(step.name);
         data["digest"] = json!(step.digest());
+        if let Some(begun) = self.begun.take() {
+            self.log.write(cx, "run.begun", begun);
+        }
         self.log.write(cx, kind, data);
     }
 

@@ -23,7 +23,7 @@ pub(crate) enum Weight {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Finding {
     pub(crate) weight: Weight,
-    /// Machine name, such as `missing_section`.
+    /// Machine name, such as `missing_sections`.
     pub(crate) kind: &'static str,
     /// The file, as it is shown.
     pub(crate) file: Option<String>,
@@ -71,6 +71,7 @@ impl Filed {
             let message = "has no title: begin with `# …`".into();
             findings.push(self.finding(Weight::Error, "no_title", Some(1), message));
         }
+        let mut missing: Vec<String> = Vec::new();
         for wanted in self.purpose.sections() {
             let found = self
                 .book
@@ -78,10 +79,7 @@ impl Filed {
                 .iter()
                 .find(|section| section.title.to_lowercase().contains(wanted));
             match found {
-                None => {
-                    let message = format!("section `{wanted}` is missing");
-                    findings.push(self.finding(Weight::Error, "missing_section", None, message));
-                }
+                None => missing.push(format!("`{wanted}`")),
                 Some(section) if section.empty => {
                     let message = format!("section `{}` is empty", section.title);
                     let line = Some(section.line);
@@ -89,6 +87,10 @@ impl Filed {
                 }
                 Some(_) => {}
             }
+        }
+        if !missing.is_empty() {
+            let message = format!("sections are missing: {}", missing.join(", "));
+            findings.push(self.finding(Weight::Error, "missing_sections", None, message));
         }
         for fault in &self.book.faults {
             let message = format!("step cannot be read: {}", fault.what);
@@ -257,7 +259,7 @@ mod tests {
         let findings = file.check(|link| (link == "b.md").then(|| "not there".into()));
         let count = |kind| kinds(&findings).iter().filter(|k| **k == kind).count();
         assert_eq!(count("no_title"), 1);
-        assert_eq!(count("missing_section"), 5);
+        assert_eq!(count("missing_sections"), 1);
         assert_eq!(count("empty_section"), 1);
         assert_eq!(count("dead_link"), 1);
     }

@@ -116,6 +116,7 @@ mod tests {
 
     fn event(kind: &str, data: Value) -> Event {
         Event {
+            id: None,
             seq: 1,
             at: DateTime::default(),
             by: "ada".into(),

@@ -1,0 +1,389 @@
+//! `liveops runbook`: written from rules, shown, checked both ways, and run step by step.
+
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Stub, TestEnv};
+
+const NOW: &str = "2026-01-15T10:30:00Z";
+
+const CONFIG: &str = "version: 1\nproject: starfall\nenvironments: { staging: {} }\nservices:\n  - { name: game-backend, owner: platform, health: 'http://127.0.0.1:1' }\nkpis:\n  - { name: tick_p99, quantile: { q: 0.99, histogram: game_tick_duration_seconds }, warn: '> 16ms', critical: '> 20ms' }\n";
+
+const RULES: &str = "groups:\n- name: game\n  rules:\n  - alert: TickSlow\n    expr: histogram_quantile(0.99, sum by (le) (rate(game_tick_duration_seconds_bucket[5m]))) > 0.02\n    for: 5m\n    labels: { severity: high, service: game-backend }\n    annotations: { summary: Ticks are slow, runbook_url: docs/runbooks/alerts/TickSlow.md }\n  - alert: GameServerDown\n    expr: up{job=\"game\"} == 0\n    for: 1m\n    labels: { severity: critical }\n";
+
+const STEPS: &str = "# Fix\n\n## Detection\nx\n## Triage\nx\n## Diagnosis\nx\n## Mitigation\n\n```sh liveops step=\"Look\"\necho env=$LIVEOPS_ENV; exit 3\n```\n\n```sh liveops step=\"Change\" confirm needs=\"WHAT\" check=\"test -f done\" rollback=\"rm done\"\necho \"$WHAT\" > done\n```\n\n```sh liveops step=\"Last\" confirm check=\"test -f ready\"\necho last\n```\n\n## Resolution\nx\n## Post-incident\nx\n";
+
+fn env() -> TestEnv {
+    let env = TestEnv::new().now(NOW).var("LIVEOPS_ACTOR", "ada");
+    env.write("liveops.yaml", CONFIG);
+    env.write("rules.yml", RULES);
+    env
+}
+
+/// A Prometheus with the rules of [`RULES`].
+fn prometheus() -> Stub {
+    let rule = |name: &str, query: &str, labels: Value, annotations: Value| {
+        json!({ "name": name, "query": query, "duration": 60.0, "labels": labels, "annotations": annotations,
+            "alerts": [], "health": "ok", "state": "inactive", "type": "alerting", "evaluationTime": 0.0,
+            "lastEvaluation": NOW })
+    };
+    let rules = [
+        rule("GameServerDown", "up == 0", json!({"severity": "critical"}), json!({})),
+        rule("TickSlow", "game_tick_duration_seconds_bucket > 1", json!({"severity": "high"}), json!({"runbook_url": "x/TickSlow.md"})),
+    ];
+    Stub::new().on(
+        "GET",
+        "/api/v1/rules",
+        Answer::json(json!({"status": "success", "data": {"groups": [
+            {"name": "game", "file": "r.yml", "interval": 15.0, "rules": rules}]}})),
+    )
+}
+
+#[test]
+fn new_fills_in_what_the_rule_and_the_kpis_say() {
+    let env = env();
+    let run = env
+        .run(["runbook", "new", "TickSlow", "--rules", "rules.yml"])
+        .expect_code(0);
+    insta::assert_snapshot!(run.snapshot(), @r#"
+        code: 0
+        --- stdout
+        ● docs/runbooks/alerts/TickSlow.md is written
+          from its rule, for game-backend
+          3 lines only you can fill in: look for `[fill in`
+        read it: liveops runbook show TickSlow
+        check it: liveops runbook check
+        --- stderr
+        "#);
+    let text = env.read("docs/runbooks/alerts/TickSlow.md");
+    for want in [
+        "# TickSlow",
+        "Ticks are slow",
+        "for 5m",
+        "incident open --sev p2 --alert TickSlow",
+        "| tick p99 (`tick_p99`) | > 16ms | > 20ms |",
+        "liveops query 'histogram_quantile(0.99,",
+        "deployment/game-backend",
+        "Owner: platform",
+    ] {
+        assert!(text.contains(want), "{want}\n{text}");
+    }
+    // A second time nothing is overwritten.
+    let again = env
+        .run(["runbook", "new", "TickSlow", "--rules", "rules.yml", "-o", "json"])
+        .expect_code(4);
+    assert_eq!(again.json_error()["kind"], "refused");
+    let json = env
+        .run(["runbook", "new", "TickSlow", "--rules", "rules.yml", "--force", "-o", "json"])
+        .expect_code(0)
+        .json();
+    assert_eq!(json["schema"], "liveops.runbook.new/1");
+    assert_eq!(json["data"]["path"], "docs/runbooks/alerts/TickSlow.md");
+    assert_eq!(json["data"]["rules"], 1);
+}
+
+#[test]
+fn new_asks_prometheus_and_goes_on_without_it() {
+    let stub = prometheus();
+    let url = stub.url();
+    let env = env();
+    env.run(["runbook", "new", "GameServerDown", "--prometheus", &url])
+        .expect_code(0);
+    let slip = env
+        .run(["runbook", "new", "GameSeverDown", "--prometheus", &url])
+        .expect_code(2);
+    assert!(slip.stderr.contains("did you mean `GameServerDown`?"), "{}", slip.stderr);
+    let dead = env
+        .run(["runbook", "new", "TickSlow", "--prometheus", "http://127.0.0.1:1", "-o", "json"])
+        .expect_code(0)
+        .json();
+    assert_eq!(dead["status"], "partial");
+    assert!(dead["warnings"][0].as_str().unwrap().contains("is not known"));
+    for name in ["../x", ".hidden", "a/b", ""] {
+        env.run(["runbook", "new", "--rules", "rules.yml", "--force", "--", name])
+            .expect_code(2);
+    }
+    env.run(["runbook", "new", "rollback", "--read-only"]).expect_code(4);
+    env.run(["runbook", "new", "rollback", "--service", "gme"]).expect_code(2);
+    let dry = env.run(["runbook", "new", "rollback", "--dry-run"]).expect_code(0);
+    assert!(dry.stdout.contains("# Rollback of game-backend"), "{}", dry.stdout);
+    assert!(!env.path().join("docs/runbooks/rollback.md").exists());
+}
+
+#[test]
+fn a_template_of_the_project_is_used_instead() {
+    let env = env();
+    env.write("liveops.yaml", format!("{CONFIG}templates: tpl\n"));
+    env.write("tpl/runbook/rollback.md.j2", "# Ours for {{ service }}\n");
+    env.run(["runbook", "new", "rollback"]).expect_code(0);
+    assert_eq!(env.read("docs/runbooks/rollback.md"), "# Ours for game-backend\n");
+    env.write("tpl/runbook/hotfix.md.j2", "# x\n{{ nobody.knows }}\n");
+    let run = env.run(["runbook", "new", "hotfix"]).expect_code(2);
+    assert!(run.stderr.contains("hotfix.md.j2:2:"), "{}", run.stderr);
+}
+
+#[test]
+fn every_shipped_runbook_is_written_and_passes_the_check() {
+    let env = env();
+    let names = env.run(["runbook", "list", "-o", "json"]).expect_code(0).json();
+    let shipped = names["data"]["shipped"].as_array().unwrap();
+    assert_eq!(shipped.len(), 10);
+    for scenario in shipped {
+        env.run(["runbook", "new", scenario["name"].as_str().unwrap()])
+            .expect_code(0);
+    }
+    for alert in ["TickSlow", "GameServerDown"] {
+        env.run(["runbook", "new", alert, "--rules", "rules.yml"]).expect_code(0);
+    }
+    let checked = env
+        .run(["runbook", "check", "--rules", "rules.yml", "-o", "json"])
+        .expect_code(0)
+        .json();
+    assert_eq!(checked["verdict"], "warn", "{checked:#}");
+    assert_eq!(checked["data"]["errors"], 0);
+    assert_eq!(checked["data"]["runbooks"], 12);
+    // What is left to fill in, and the annotation that is missing, weigh with `--strict`.
+    env.run(["runbook", "check", "--rules", "rules.yml", "--strict"])
+        .expect_code(1);
+}
+
+#[test]
+fn check_names_what_would_fail_at_night() {
+    let env = env();
+    env.write(
+        "docs/runbooks/alerts/tickslow.md",
+        "# T\n## Description\n\n## Severity\nx [a](gone.md) [b](../../../rules.yml) [c](#x)\n```sh liveops stepp=x\ny\n```\n",
+    );
+    env.write("docs/runbooks/alerts/Old.md", "# Old\n");
+    let run = env
+        .run(["runbook", "check", "--rules", "rules.yml"])
+        .expect_code(1);
+    insta::assert_snapshot!(run.snapshot(), @r#"
+        code: 1
+        --- stdout
+        ✖ 2 runbooks against 2 rules: 9 errors
+
+        rules
+          ✖ alert `GameServerDown` (rules.yml) has no runbook: docs/runbooks/alerts/GameServerDown.md is not there
+          ✖ alert `TickSlow` (rules.yml) has no runbook; docs/runbooks/alerts/tickslow.md differs in upper and lower case
+
+        docs/runbooks/alerts/Old.md
+          ✖ sections are missing: `description`, `severity`, `impact`, `investigation`, `common causes`, `remediation`, `escalation`, `related`
+          ✖ no rule makes an alert `Old`
+
+        docs/runbooks/alerts/tickslow.md
+          ✖ sections are missing: `impact`, `investigation`, `common causes`, `remediation`, `escalation`, `related`
+          ✖ no rule makes an alert `tickslow`; did you mean `TickSlow`?
+          ✖ line 2: section `Description` is empty
+          ✖ line 5: link `gone.md` is dead: there is no such file
+          ✖ line 6: step cannot be read: `stepp` is unknown; did you mean `step`?
+
+        write what is missing: liveops runbook new GameServerDown
+        --- stderr
+        "#);
+    let json = env
+        .run(["runbook", "check", "--rules", "rules.yml", "-o", "json"])
+        .expect_code(1)
+        .json();
+    assert_eq!(json["schema"], "liveops.runbook.check/1");
+    assert_eq!(json["verdict"], "fail");
+    let csv = env
+        .run(["runbook", "check", "--rules", "rules.yml", "-o", "csv"])
+        .expect_code(1);
+    assert!(csv.stdout.starts_with("kind,weight,file,line,alert,message"));
+    env.run(["runbook", "check", "--rules", "nowhere.yml"]).expect_code(3);
+    env.write("bad.yml", "groups: 3\n");
+    env.run(["runbook", "check", "--rules", "bad.yml"]).expect_code(2);
+}
+
+#[test]
+fn without_rules_nothing_is_called_good() {
+    let env = env();
+    env.run(["runbook", "new", "rollback"]).expect_code(0);
+    let none = env.run(["runbook", "check"]).expect_code(3);
+    assert!(none.stdout.contains("could not be matched"), "{}", none.stdout);
+    let dead = env
+        .run(["runbook", "check", "--prometheus", "http://127.0.0.1:1", "-o", "json"])
+        .expect_code(3)
+        .json();
+    assert_eq!(dead["verdict"], "unknown");
+    assert_eq!(dead["sources"][0]["state"], "down");
+    // One runbook by itself needs no rules.
+    env.run(["runbook", "check", "rollback"]).expect_code(0);
+}
+
+#[test]
+fn urls_are_looked_at_only_online() {
+    let stub = Stub::new().on("GET", "/good", Answer::text("x"));
+    let env = env();
+    let text = format!("{STEPS}\n[a]({0}/good) [b]({0}/gone?x=1#y)\n", stub.url());
+    env.write("docs/runbooks/fix.md", text);
+    env.run(["runbook", "check", "fix"]).expect_code(0);
+    assert!(stub.requests().is_empty());
+    let run = env.run(["runbook", "check", "fix", "--online"]).expect_code(1);
+    assert!(run.stdout.contains("/gone?x=1#y` is dead: it answers 404"), "{}", run.stdout);
+    assert!(!run.stdout.contains("/good`"), "{}", run.stdout);
+}
+
+#[test]
+fn show_draws_it_and_list_counts_it() {
+    let env = env();
+    env.write("docs/runbooks/fix.md", STEPS);
+    let run = env.run(["runbook", "show", "fix"]).expect_code(0);
+    insta::assert_snapshot!(run.snapshot(), @r#"
+        code: 0
+        --- stdout
+        docs/runbooks/fix.md
+        Fix
+
+        Detection
+        x
+
+        Triage
+        x
+
+        Diagnosis
+        x
+
+        Mitigation
+        ▶ step: Look
+          echo env=$LIVEOPS_ENV; exit 3
+
+        ▶ step: Change  (asks before it runs)
+          echo "$WHAT" > done
+
+        ▶ step: Last  (asks before it runs)
+          echo last
+
+        Resolution
+        x
+
+        Post-incident
+        x
+
+        run its steps: liveops runbook run fix
+        --- stderr
+        "#);
+    let part = env
+        .run(["runbook", "show", "fix", "--section", "resol"])
+        .expect_code(0);
+    assert!(!part.stdout.contains("Detection") && part.stdout.contains("Resolution"));
+    env.run(["runbook", "show", "fix", "--section", "nope"]).expect_code(2);
+    let raw = env.run(["runbook", "show", "fix", "--raw"]).expect_code(0);
+    assert_eq!(raw.stdout, STEPS);
+    let slip = env.run(["runbook", "show", "fxi"]).expect_code(2);
+    assert!(slip.stderr.contains("did you mean `fix`?"), "{}", slip.stderr);
+    let names = env.run(["runbook", "list", "-o", "name"]).expect_code(0);
+    assert_eq!(names.stdout, "fix\n");
+}
+
+#[test]
+fn run_shows_confirms_journals_and_stops_at_what_fails() {
+    let env = env();
+    env.write("docs/runbooks/fix.md", STEPS);
+    // Nobody can be asked: the first command is shown, and nothing runs.
+    let asked = env
+        .run(["runbook", "run", "fix", "--set", "WHAT=it"])
+        .expect_code(4);
+    assert!(asked.stderr.contains("$ echo env=$LIVEOPS_ENV"), "{}", asked.stderr);
+    let missing = env.run(["runbook", "run", "fix", "--yes"]).expect_code(2);
+    assert!(missing.stderr.contains("--set WHAT="), "{}", missing.stderr);
+    env.run(["runbook", "run", "fix", "--set", "WHAT=it", "--yes", "--read-only"])
+        .expect_code(4);
+    let dry = env
+        .run(["runbook", "run", "fix", "--dry-run"])
+        .expect_code(0);
+    assert!(dry.stderr.contains("step 3 of 3: Last"), "{}", dry.stderr);
+    assert!(!env.path().join("done").exists());
+
+    let run = env
+        .run(["runbook", "run", "fix", "--set", "WHAT=it", "--yes"])
+        .expect_code(1);
+    assert_eq!(env.read("done"), "it\n");
+    assert!(run.stderr.contains("  env=staging"), "{}", run.stderr);
+    assert!(run.stderr.contains("WHAT=it"), "{}", run.stderr);
+    assert!(run.stderr.contains("FAILED: `Last`"), "{}", run.stderr);
+    assert!(run.stdout.contains("runbook run fix --resume"), "{}", run.stdout);
+
+    // The look and the change are over; only the failed step runs again.
+    env.write("ready", "");
+    let resumed = env
+        .run(["runbook", "run", "fix", "--resume", "--set", "WHAT=no", "--yes", "-o", "json"])
+        .expect_code(0)
+        .json();
+    let states: Vec<&str> = resumed["data"]["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| step["state"].as_str().unwrap())
+        .collect();
+    assert_eq!(states, ["done", "done", "done"]);
+    assert_eq!(env.read("done"), "it\n");
+    assert_eq!(resumed["data"]["steps"][2]["output"], "last\n");
+    env.run(["runbook", "run", "fix", "--resume", "--set", "WHAT=no", "--yes"])
+        .expect_code(2);
+
+    // Each step is in the audit log, and says what to do instead of an undo.
+    let log = env.run(["audit", "list", "-o", "json"]).expect_code(0).json();
+    let actions = log.to_string().matches("runbook.step").count();
+    assert!(actions >= 4, "{log:#}");
+}
+
+#[test]
+fn one_step_and_its_rollback_can_be_run_alone() {
+    let env = env();
+    env.write("docs/runbooks/fix.md", STEPS);
+    env.run(["runbook", "run", "fix", "--step", "change", "--set", "WHAT=x", "--yes"])
+        .expect_code(0);
+    assert!(env.path().join("done").exists());
+    let back = env
+        .run(["runbook", "run", "fix", "--rollback", "Change", "--set", "WHAT=x", "--yes", "-o", "json"])
+        .expect_code(0)
+        .json();
+    assert_eq!(back["data"]["steps"][0]["state"], "rolled_back");
+    assert!(!env.path().join("done").exists());
+    env.run(["runbook", "run", "fix", "--rollback", "Last", "--yes"])
+        .expect_code(2);
+    env.run(["runbook", "run", "fix", "--step", "Nope", "--yes"])
+        .expect_code(2);
+    env.run(["runbook", "run", "fix", "--set", "a-b=c", "--yes"])
+        .expect_code(2);
+}
+
+#[test]
+fn a_changed_runbook_is_not_resumed_and_a_slow_step_is_stopped() {
+    let env = env();
+    let slow = "# S\n```sh liveops step=\"Slow\" confirm timeout=1s\nsleep 60\n```\n";
+    env.write("docs/runbooks/slow.md", slow);
+    let run = env.run(["runbook", "run", "slow", "--yes"]).expect_code(1);
+    assert!(run.stderr.contains("stopped at its deadline"), "{}", run.stderr);
+    env.write("docs/runbooks/slow.md", slow.replace("sleep 60", "true"));
+    let run = env
+        .run(["runbook", "run", "slow", "--resume", "--yes", "-o", "json"])
+        .expect_code(4);
+    assert_eq!(run.json_error()["kind"], "conflict");
+    env.write("docs/runbooks/none.md", "# N\n");
+    env.run(["runbook", "run", "none", "--yes"]).expect_code(2);
+    env.write("docs/runbooks/bad.md", "```sh liveops\nx\n```\n");
+    env.run(["runbook", "run", "bad", "--yes"]).expect_code(2);
+}
+
+#[test]
+fn a_person_may_skip_stop_and_go_on() {
+    let env = env();
+    env.write("docs/runbooks/fix.md", STEPS);
+    let mut pty = env.pty(["runbook", "run", "fix", "--set", "WHAT=it"]);
+    pty.expect("step 1 of 3: Look").expect("go on in `staging`?").send_line("y");
+    pty.expect("step 2 of 3: Change").expect("go on in `staging`?").send_line("n");
+    // Down to `leave this step out`.
+    pty.expect("what now?").send("\u{1b}[B\r");
+    pty.expect("why is it left out?").send_line("not needed");
+    pty.expect("step 3 of 3: Last").expect("go on in `staging`?").send_line("n");
+    pty.expect("what now?").send("\r");
+    let (code, text) = pty.wait();
+    assert_eq!(code, 5, "{text}");
+    assert!(text.contains("not needed") && text.contains("--resume"), "{text}");
+    assert!(!env.path().join("done").exists());
+    let mut pty = env.pty(["runbook", "run", "fix", "--resume", "--set", "WHAT=it"]);
+    pty.expect("step 3 of 3: Last").interrupt();
+    assert_eq!(pty.wait().0, 130);
+}
