@@ -11,7 +11,8 @@ use crate::commands::complete;
 #[cfg(feature = "demo")]
 use crate::commands::demo;
 use crate::commands::{
-    alerts, audit, completions, config, doctor, health, init, man, query, runbook, silence, status, undo,
+    alerts, audit, completions, config, doctor, health, init, man, query, runbook, silence, status,
+    undo,
 };
 use crate::domain::duration;
 use crate::output::Colour;

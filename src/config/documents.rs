@@ -125,7 +125,10 @@ mod tests {
         assert_eq!(documents.dependencies[0].name, "psn");
         for (yaml, want) in [
             ("runbooks: { foldr: x }", "did you mean `folder`?"),
-            ("dependencies: [{ name: a, url: ftp://h }]", "not an http or https URL"),
+            (
+                "dependencies: [{ name: a, url: ftp://h }]",
+                "not an http or https URL",
+            ),
             ("dependencies: [{ url: 'http://h' }]", "`name` is missing"),
         ] {
             let errors = read(yaml).1.join("\n");

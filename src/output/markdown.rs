@@ -341,7 +341,15 @@ mod tests {
 
     #[test]
     fn any_text_can_be_drawn() {
-        for text in ["", "#", "```", "- - - a", "| a |\n|--|\n", "> > x\n1. [", "<!-- c -->\n<b>x</b>"] {
+        for text in [
+            "",
+            "#",
+            "```",
+            "- - - a",
+            "| a |\n|--|\n",
+            "> > x\n1. [",
+            "<!-- c -->\n<b>x</b>",
+        ] {
             draw(text, 20);
         }
     }

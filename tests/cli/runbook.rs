@@ -27,8 +27,18 @@ fn prometheus() -> Stub {
             "lastEvaluation": NOW })
     };
     let rules = [
-        rule("GameServerDown", "up == 0", json!({"severity": "critical"}), json!({})),
-        rule("TickSlow", "game_tick_duration_seconds_bucket > 1", json!({"severity": "high"}), json!({"runbook_url": "x/TickSlow.md"})),
+        rule(
+            "GameServerDown",
+            "up == 0",
+            json!({"severity": "critical"}),
+            json!({}),
+        ),
+        rule(
+            "TickSlow",
+            "game_tick_duration_seconds_bucket > 1",
+            json!({"severity": "high"}),
+            json!({"runbook_url": "x/TickSlow.md"}),
+        ),
     ];
     Stub::new().on(
         "GET",
@@ -69,11 +79,28 @@ fn new_fills_in_what_the_rule_and_the_kpis_say() {
     }
     // A second time nothing is overwritten.
     let again = env
-        .run(["runbook", "new", "TickSlow", "--rules", "rules.yml", "-o", "json"])
+        .run([
+            "runbook",
+            "new",
+            "TickSlow",
+            "--rules",
+            "rules.yml",
+            "-o",
+            "json",
+        ])
         .expect_code(4);
     assert_eq!(again.json_error()["kind"], "refused");
     let json = env
-        .run(["runbook", "new", "TickSlow", "--rules", "rules.yml", "--force", "-o", "json"])
+        .run([
+            "runbook",
+            "new",
+            "TickSlow",
+            "--rules",
+            "rules.yml",
+            "--force",
+            "-o",
+            "json",
+        ])
         .expect_code(0)
         .json();
     assert_eq!(json["schema"], "liveops.runbook.new/1");
@@ -91,21 +118,54 @@ fn new_asks_prometheus_and_goes_on_without_it() {
     let slip = env
         .run(["runbook", "new", "GameSeverDown", "--prometheus", &url])
         .expect_code(2);
-    assert!(slip.stderr.contains("did you mean `GameServerDown`?"), "{}", slip.stderr);
+    assert!(
+        slip.stderr.contains("did you mean `GameServerDown`?"),
+        "{}",
+        slip.stderr
+    );
     let dead = env
-        .run(["runbook", "new", "TickSlow", "--prometheus", "http://127.0.0.1:1", "-o", "json"])
+        .run([
+            "runbook",
+            "new",
+            "TickSlow",
+            "--prometheus",
+            "http://127.0.0.1:1",
+            "-o",
+            "json",
+        ])
         .expect_code(0)
         .json();
     assert_eq!(dead["status"], "partial");
-    assert!(dead["warnings"][0].as_str().unwrap().contains("is not known"));
+    assert!(
+        dead["warnings"][0]
+            .as_str()
+            .unwrap()
+            .contains("is not known")
+    );
     for name in ["../x", ".hidden", "a/b", ""] {
-        env.run(["runbook", "new", "--rules", "rules.yml", "--force", "--", name])
-            .expect_code(2);
+        env.run([
+            "runbook",
+            "new",
+            "--rules",
+            "rules.yml",
+            "--force",
+            "--",
+            name,
+        ])
+        .expect_code(2);
     }
-    env.run(["runbook", "new", "rollback", "--read-only"]).expect_code(4);
-    env.run(["runbook", "new", "rollback", "--service", "gme"]).expect_code(2);
-    let dry = env.run(["runbook", "new", "rollback", "--dry-run"]).expect_code(0);
-    assert!(dry.stdout.contains("# Rollback of game-backend"), "{}", dry.stdout);
+    env.run(["runbook", "new", "rollback", "--read-only"])
+        .expect_code(4);
+    env.run(["runbook", "new", "rollback", "--service", "gme"])
+        .expect_code(2);
+    let dry = env
+        .run(["runbook", "new", "rollback", "--dry-run"])
+        .expect_code(0);
+    assert!(
+        dry.stdout.contains("# Rollback of game-backend"),
+        "{}",
+        dry.stdout
+    );
     assert!(!env.path().join("docs/runbooks/rollback.md").exists());
 }
 
@@ -115,7 +175,10 @@ fn a_template_of_the_project_is_used_instead() {
     env.write("liveops.yaml", format!("{CONFIG}templates: tpl\n"));
     env.write("tpl/runbook/rollback.md.j2", "# Ours for {{ service }}\n");
     env.run(["runbook", "new", "rollback"]).expect_code(0);
-    assert_eq!(env.read("docs/runbooks/rollback.md"), "# Ours for game-backend\n");
+    assert_eq!(
+        env.read("docs/runbooks/rollback.md"),
+        "# Ours for game-backend\n"
+    );
     env.write("tpl/runbook/hotfix.md.j2", "# x\n{{ nobody.knows }}\n");
     let run = env.run(["runbook", "new", "hotfix"]).expect_code(2);
     assert!(run.stderr.contains("hotfix.md.j2:2:"), "{}", run.stderr);
@@ -124,7 +187,10 @@ fn a_template_of_the_project_is_used_instead() {
 #[test]
 fn every_shipped_runbook_is_written_and_passes_the_check() {
     let env = env();
-    let names = env.run(["runbook", "list", "-o", "json"]).expect_code(0).json();
+    let names = env
+        .run(["runbook", "list", "-o", "json"])
+        .expect_code(0)
+        .json();
     let shipped = names["data"]["shipped"].as_array().unwrap();
     assert_eq!(shipped.len(), 10);
     for scenario in shipped {
@@ -132,7 +198,8 @@ fn every_shipped_runbook_is_written_and_passes_the_check() {
             .expect_code(0);
     }
     for alert in ["TickSlow", "GameServerDown"] {
-        env.run(["runbook", "new", alert, "--rules", "rules.yml"]).expect_code(0);
+        env.run(["runbook", "new", alert, "--rules", "rules.yml"])
+            .expect_code(0);
     }
     let checked = env
         .run(["runbook", "check", "--rules", "rules.yml", "-o", "json"])
@@ -189,10 +256,15 @@ fn check_names_what_would_fail_at_night() {
     let csv = env
         .run(["runbook", "check", "--rules", "rules.yml", "-o", "csv"])
         .expect_code(1);
-    assert!(csv.stdout.starts_with("kind,weight,file,line,alert,message"));
-    env.run(["runbook", "check", "--rules", "nowhere.yml"]).expect_code(3);
+    assert!(
+        csv.stdout
+            .starts_with("kind,weight,file,line,alert,message")
+    );
+    env.run(["runbook", "check", "--rules", "nowhere.yml"])
+        .expect_code(3);
     env.write("bad.yml", "groups: 3\n");
-    env.run(["runbook", "check", "--rules", "bad.yml"]).expect_code(2);
+    env.run(["runbook", "check", "--rules", "bad.yml"])
+        .expect_code(2);
 }
 
 #[test]
@@ -200,9 +272,20 @@ fn without_rules_nothing_is_called_good() {
     let env = env();
     env.run(["runbook", "new", "rollback"]).expect_code(0);
     let none = env.run(["runbook", "check"]).expect_code(3);
-    assert!(none.stdout.contains("could not be matched"), "{}", none.stdout);
+    assert!(
+        none.stdout.contains("could not be matched"),
+        "{}",
+        none.stdout
+    );
     let dead = env
-        .run(["runbook", "check", "--prometheus", "http://127.0.0.1:1", "-o", "json"])
+        .run([
+            "runbook",
+            "check",
+            "--prometheus",
+            "http://127.0.0.1:1",
+            "-o",
+            "json",
+        ])
         .expect_code(3)
         .json();
     assert_eq!(dead["verdict"], "unknown");
@@ -219,8 +302,14 @@ fn urls_are_looked_at_only_online() {
     env.write("docs/runbooks/fix.md", text);
     env.run(["runbook", "check", "fix"]).expect_code(0);
     assert!(stub.requests().is_empty());
-    let run = env.run(["runbook", "check", "fix", "--online"]).expect_code(1);
-    assert!(run.stdout.contains("/gone?x=1#y` is dead: it answers 404"), "{}", run.stdout);
+    let run = env
+        .run(["runbook", "check", "fix", "--online"])
+        .expect_code(1);
+    assert!(
+        run.stdout.contains("/gone?x=1#y` is dead: it answers 404"),
+        "{}",
+        run.stdout
+    );
     assert!(!run.stdout.contains("/good`"), "{}", run.stdout);
 }
 
@@ -267,11 +356,16 @@ fn show_draws_it_and_list_counts_it() {
         .run(["runbook", "show", "fix", "--section", "resol"])
         .expect_code(0);
     assert!(!part.stdout.contains("Detection") && part.stdout.contains("Resolution"));
-    env.run(["runbook", "show", "fix", "--section", "nope"]).expect_code(2);
+    env.run(["runbook", "show", "fix", "--section", "nope"])
+        .expect_code(2);
     let raw = env.run(["runbook", "show", "fix", "--raw"]).expect_code(0);
     assert_eq!(raw.stdout, STEPS);
     let slip = env.run(["runbook", "show", "fxi"]).expect_code(2);
-    assert!(slip.stderr.contains("did you mean `fix`?"), "{}", slip.stderr);
+    assert!(
+        slip.stderr.contains("did you mean `fix`?"),
+        "{}",
+        slip.stderr
+    );
     let names = env.run(["runbook", "list", "-o", "name"]).expect_code(0);
     assert_eq!(names.stdout, "fix\n");
 }
@@ -284,11 +378,23 @@ fn run_shows_confirms_journals_and_stops_at_what_fails() {
     let asked = env
         .run(["runbook", "run", "fix", "--set", "WHAT=it"])
         .expect_code(4);
-    assert!(asked.stderr.contains("$ echo env=$LIVEOPS_ENV"), "{}", asked.stderr);
+    assert!(
+        asked.stderr.contains("$ echo env=$LIVEOPS_ENV"),
+        "{}",
+        asked.stderr
+    );
     let missing = env.run(["runbook", "run", "fix", "--yes"]).expect_code(2);
     assert!(missing.stderr.contains("--set WHAT="), "{}", missing.stderr);
-    env.run(["runbook", "run", "fix", "--set", "WHAT=it", "--yes", "--read-only"])
-        .expect_code(4);
+    env.run([
+        "runbook",
+        "run",
+        "fix",
+        "--set",
+        "WHAT=it",
+        "--yes",
+        "--read-only",
+    ])
+    .expect_code(4);
     let dry = env
         .run(["runbook", "run", "fix", "--dry-run"])
         .expect_code(0);
@@ -302,12 +408,18 @@ fn run_shows_confirms_journals_and_stops_at_what_fails() {
     assert!(run.stderr.contains("  env=staging"), "{}", run.stderr);
     assert!(run.stderr.contains("WHAT=it"), "{}", run.stderr);
     assert!(run.stderr.contains("FAILED: `Last`"), "{}", run.stderr);
-    assert!(run.stdout.contains("runbook run fix --resume"), "{}", run.stdout);
+    assert!(
+        run.stdout.contains("runbook run fix --resume"),
+        "{}",
+        run.stdout
+    );
 
     // The look and the change are over; only the failed step runs again.
     env.write("ready", "");
     let resumed = env
-        .run(["runbook", "run", "fix", "--resume", "--set", "WHAT=no", "--yes", "-o", "json"])
+        .run([
+            "runbook", "run", "fix", "--resume", "--set", "WHAT=no", "--yes", "-o", "json",
+        ])
         .expect_code(0)
         .json();
     let states: Vec<&str> = resumed["data"]["steps"]
@@ -319,11 +431,16 @@ fn run_shows_confirms_journals_and_stops_at_what_fails() {
     assert_eq!(states, ["done", "done", "done"]);
     assert_eq!(env.read("done"), "it\n");
     assert_eq!(resumed["data"]["steps"][2]["output"], "last\n");
-    env.run(["runbook", "run", "fix", "--resume", "--set", "WHAT=no", "--yes"])
-        .expect_code(2);
+    env.run([
+        "runbook", "run", "fix", "--resume", "--set", "WHAT=no", "--yes",
+    ])
+    .expect_code(2);
 
     // Each step is in the audit log, and says what to do instead of an undo.
-    let log = env.run(["audit", "list", "-o", "json"]).expect_code(0).json();
+    let log = env
+        .run(["audit", "list", "-o", "json"])
+        .expect_code(0)
+        .json();
     let actions = log.to_string().matches("runbook.step").count();
     assert!(actions >= 4, "{log:#}");
 }
@@ -332,11 +449,24 @@ fn run_shows_confirms_journals_and_stops_at_what_fails() {
 fn one_step_and_its_rollback_can_be_run_alone() {
     let env = env();
     env.write("docs/runbooks/fix.md", STEPS);
-    env.run(["runbook", "run", "fix", "--step", "change", "--set", "WHAT=x", "--yes"])
-        .expect_code(0);
+    env.run([
+        "runbook", "run", "fix", "--step", "change", "--set", "WHAT=x", "--yes",
+    ])
+    .expect_code(0);
     assert!(env.path().join("done").exists());
     let back = env
-        .run(["runbook", "run", "fix", "--rollback", "Change", "--set", "WHAT=x", "--yes", "-o", "json"])
+        .run([
+            "runbook",
+            "run",
+            "fix",
+            "--rollback",
+            "Change",
+            "--set",
+            "WHAT=x",
+            "--yes",
+            "-o",
+            "json",
+        ])
         .expect_code(0)
         .json();
     assert_eq!(back["data"]["steps"][0]["state"], "rolled_back");
@@ -355,7 +485,11 @@ fn a_changed_runbook_is_not_resumed_and_a_slow_step_is_stopped() {
     let slow = "# S\n```sh liveops step=\"Slow\" confirm timeout=1s\nsleep 60\n```\n";
     env.write("docs/runbooks/slow.md", slow);
     let run = env.run(["runbook", "run", "slow", "--yes"]).expect_code(1);
-    assert!(run.stderr.contains("stopped at its deadline"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("stopped at its deadline"),
+        "{}",
+        run.stderr
+    );
     env.write("docs/runbooks/slow.md", slow.replace("sleep 60", "true"));
     let run = env
         .run(["runbook", "run", "slow", "--resume", "--yes", "-o", "json"])
@@ -372,16 +506,25 @@ fn a_person_may_skip_stop_and_go_on() {
     let env = env();
     env.write("docs/runbooks/fix.md", STEPS);
     let mut pty = env.pty(["runbook", "run", "fix", "--set", "WHAT=it"]);
-    pty.expect("step 1 of 3: Look").expect("go on in `staging`?").send_line("y");
-    pty.expect("step 2 of 3: Change").expect("go on in `staging`?").send_line("n");
+    pty.expect("step 1 of 3: Look")
+        .expect("go on in `staging`?")
+        .send_line("y");
+    pty.expect("step 2 of 3: Change")
+        .expect("go on in `staging`?")
+        .send_line("n");
     // Down to `leave this step out`.
     pty.expect("what now?").send("\u{1b}[B\r");
     pty.expect("why is it left out?").send_line("not needed");
-    pty.expect("step 3 of 3: Last").expect("go on in `staging`?").send_line("n");
+    pty.expect("step 3 of 3: Last")
+        .expect("go on in `staging`?")
+        .send_line("n");
     pty.expect("what now?").send("\r");
     let (code, text) = pty.wait();
     assert_eq!(code, 5, "{text}");
-    assert!(text.contains("not needed") && text.contains("--resume"), "{text}");
+    assert!(
+        text.contains("not needed") && text.contains("--resume"),
+        "{text}"
+    );
     assert!(!env.path().join("done").exists());
     let mut pty = env.pty(["runbook", "run", "fix", "--resume", "--set", "WHAT=it"]);
     pty.expect("step 3 of 3: Last").interrupt();

@@ -92,7 +92,10 @@ pub(super) async fn run(args: CheckArgs, cx: &Context) -> Result<Exit> {
     }
     let mut findings = Vec::new();
     for book in &books {
-        findings.extend(book.filed.check(|link| dead(link, book, &shelf.root, &urls)));
+        findings.extend(
+            book.filed
+                .check(|link| dead(link, book, &shelf.root, &urls)),
+        );
     }
     let mut gap = None;
     let mut count = None;

@@ -86,13 +86,15 @@ impl RunbookList {
         let first = self.runbooks.first();
         let mut next = Vec::new();
         next.extend(first.map(|entry| {
-            Recommendation::new("read", format!("liveops runbook show {}", word(&entry.name)))
+            Recommendation::new(
+                "read",
+                format!("liveops runbook show {}", word(&entry.name)),
+            )
         }));
         next.push(match self.shipped.first() {
-            Some(shipped) if first.is_none() => Recommendation::new(
-                "write one",
-                format!("liveops runbook new {}", shipped.name),
-            ),
+            Some(shipped) if first.is_none() => {
+                Recommendation::new("write one", format!("liveops runbook new {}", shipped.name))
+            }
             _ => Recommendation::new("check all", "liveops runbook check"),
         });
         next

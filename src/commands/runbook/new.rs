@@ -140,7 +140,9 @@ pub(super) async fn run(args: NewArgs, cx: &Context) -> Result<Exit> {
 fn matching(args: &NewArgs, known: &Rules, warnings: &mut Vec<String>) -> Result<Vec<AlertRule>> {
     let Some(rules) = &known.rules else {
         let why = known.gap().unwrap_or_default();
-        warnings.push(format!("the rule is not known, so it is not filled in: {why}"));
+        warnings.push(format!(
+            "the rule is not known, so it is not filled in: {why}"
+        ));
         return Ok(Vec::new());
     };
     let found: Vec<AlertRule> = rules
@@ -363,7 +365,10 @@ mod tests {
         // A file that a fresh runbook links may not be there yet.
         let dead = |link: &str| (!link.starts_with("http")).then(|| "a local file".to_owned());
         let findings = filed.check(dead);
-        let grave: Vec<&Finding> = findings.iter().filter(|f| f.weight == Weight::Error).collect();
+        let grave: Vec<&Finding> = findings
+            .iter()
+            .filter(|f| f.weight == Weight::Error)
+            .collect();
         assert!(grave.is_empty(), "{name}: {grave:#?}\n{markdown}");
         assert!(
             findings.iter().all(|f| f.kind != "step_without_check"),

@@ -162,7 +162,10 @@ fn chosen(args: &RunArgs, book: &Book) -> Result<Vec<Step>> {
         return Ok(all.clone());
     }
     let find = |name: &&String| {
-        let by_number = name.parse().ok().and_then(|n: usize| all.get(n.wrapping_sub(1)));
+        let by_number = name
+            .parse()
+            .ok()
+            .and_then(|n: usize| all.get(n.wrapping_sub(1)));
         all.iter()
             .find(|step| step.name.eq_ignore_ascii_case(name))
             .or(by_number)
@@ -205,7 +208,10 @@ fn variables(args: &RunArgs, steps: &[Step], cx: &Context) -> Result<Vec<(String
     if missing.is_empty() || cx.global.dry_run {
         return Ok(values);
     }
-    let flags: Vec<String> = missing.iter().map(|name| format!("--set {name}=…")).collect();
+    let flags: Vec<String> = missing
+        .iter()
+        .map(|name| format!("--set {name}=…"))
+        .collect();
     Err(Error::usage(
         format!("the steps need {}", missing.join(", ")),
         format!("pass `{}`", flags.join(" ")),
@@ -225,8 +231,14 @@ pub(super) fn surroundings(cx: &Context) -> Result<Vec<(String, OsString)>> {
         "LIVEOPS_CONFIG",
         named.as_ref().map(|path| cx.dirs.work.join(path).into()),
     );
-    set("LIVEOPS_PROMETHEUS", cx.global.prometheus.clone().map(Into::into));
-    set("LIVEOPS_ALERTMANAGER", cx.global.alertmanager.clone().map(Into::into));
+    set(
+        "LIVEOPS_PROMETHEUS",
+        cx.global.prometheus.clone().map(Into::into),
+    );
+    set(
+        "LIVEOPS_ALERTMANAGER",
+        cx.global.alertmanager.clone().map(Into::into),
+    );
     set("LIVEOPS_REDIS", cx.global.redis.clone().map(Into::into));
     if !cx.global.health.is_empty() {
         set("LIVEOPS_HEALTH", Some(cx.global.health.join(",").into()));

@@ -95,7 +95,10 @@ impl Shelf {
             .is_some_and(|extension| extension.eq_ignore_ascii_case("md"));
         if is_path {
             let path = self.root.join(name);
-            let purpose = if path.parent().is_some_and(|folder| folder.ends_with("alerts")) {
+            let purpose = if path
+                .parent()
+                .is_some_and(|folder| folder.ends_with("alerts"))
+            {
                 Purpose::Alert
             } else {
                 Purpose::Scenario

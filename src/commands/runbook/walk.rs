@@ -196,7 +196,11 @@ impl Walk {
             None => format!("runbook show {}", word(&self.name)),
         };
         let plan = Plan {
-            action: if back { "runbook.rollback" } else { "runbook.step" },
+            action: if back {
+                "runbook.rollback"
+            } else {
+                "runbook.step"
+            },
             summary: format!("{verb} step `{}` of {}", step.name, self.title),
             preview,
             undo: Some(
@@ -260,12 +264,22 @@ impl Walk {
             (Some(rollback), true) => rollback.as_str(),
             _ => step.command.as_str(),
         };
-        self.note(cx, "step.begun", step, json!({ "command": command, "back": back }));
+        self.note(
+            cx,
+            "step.begun",
+            step,
+            json!({ "command": command, "back": back }),
+        );
         let ran = self.shell(step, command, quiet, cx, confirmed).await;
         let ran = match ran {
             Ok(ran) => ran,
             Err(error) => {
-                self.note(cx, "step.failed", step, json!({ "detail": error.to_string() }));
+                self.note(
+                    cx,
+                    "step.failed",
+                    step,
+                    json!({ "detail": error.to_string() }),
+                );
                 return Err(error);
             }
         };
@@ -391,10 +405,7 @@ impl Walk {
                     format!("step {} of {}: {}", index + 1, self.steps.len(), step.name),
                     Tone::Strong,
                 ),
-                span(
-                    if step.confirm { "" } else { "  (only looks)" },
-                    Tone::Dim,
-                ),
+                span(if step.confirm { "" } else { "  (only looks)" }, Tone::Dim),
             ]),
         ];
         if self.fates[index].state == Some(StepState::Unfinished) {
@@ -418,10 +429,7 @@ impl Walk {
             _ => &step.command,
         };
         for line in command.lines() {
-            blocks.push(Block::Whole(vec![
-                plain("  $ "),
-                span(line, Tone::Command),
-            ]));
+            blocks.push(Block::Whole(vec![plain("  $ "), span(line, Tone::Command)]));
         }
         let more = [("check", &step.check), ("rollback", &step.rollback)];
         for (label, text) in more.into_iter().filter(|_| !back) {

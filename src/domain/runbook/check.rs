@@ -186,7 +186,10 @@ fn of_rule(rule: &AlertRule, runbooks: &[&Filed], folder: &str) -> Option<Findin
                 rule.name, rule.place
             ),
         };
-        let command = format!("liveops runbook new {}", crate::domain::shell::word(&rule.name));
+        let command = format!(
+            "liveops runbook new {}",
+            crate::domain::shell::word(&rule.name)
+        );
         return finding(
             Weight::Error,
             "alert_without_runbook",
@@ -298,6 +301,9 @@ mod tests {
             findings[1].command.as_deref(),
             Some("liveops runbook new Web")
         );
-        assert_eq!(kinds(&against_rules(&files[..1], &[rule("Down", None)], "d")), ["no_annotation"]);
+        assert_eq!(
+            kinds(&against_rules(&files[..1], &[rule("Down", None)], "d")),
+            ["no_annotation"]
+        );
     }
 }

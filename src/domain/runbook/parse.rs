@@ -160,15 +160,26 @@ mod tests {
             .collect();
         assert_eq!(
             sections,
-            [("Detection", 5, false), ("Empty", 9, true), ("Fix", 13, false)]
+            [
+                ("Detection", 5, false),
+                ("Empty", 9, true),
+                ("Fix", 13, false)
+            ]
         );
         assert_eq!(book.links.len(), 2);
-        assert_eq!((book.links[0].file(), book.links[0].line), (Some("b.md"), 7));
+        assert_eq!(
+            (book.links[0].file(), book.links[0].line),
+            (Some("b.md"), 7)
+        );
         assert!(book.links[1].is_url() && book.links[1].file().is_none());
         assert_eq!(book.steps.len(), 2);
         assert_eq!(book.steps[1].check.as_deref(), Some("test \"a b\" && true"));
         assert_eq!(
-            (book.steps[0].command.as_str(), book.steps[0].line, book.steps[0].section.as_str()),
+            (
+                book.steps[0].command.as_str(),
+                book.steps[0].line,
+                book.steps[0].section.as_str()
+            ),
             ("echo 1", 17, "Fix")
         );
         assert_eq!(book.unfilled, [25]);

@@ -137,7 +137,10 @@ mod tests {
         let rules = AlertRule::read_file(text, "r.yml").expect("sound");
         assert_eq!(rules.len(), 2);
         let down = &rules[0];
-        assert_eq!((down.hold, down.severity(), down.service()), (60.0, Some("critical"), Some("game")));
+        assert_eq!(
+            (down.hold, down.severity(), down.service()),
+            (60.0, Some("critical"), Some("game"))
+        );
         assert_eq!(down.runbook().as_deref(), Some("docs/Down.md"));
         assert_eq!(rules[1].expression, "1");
         assert!(AlertRule::read_file("groups: 3", "r.yml").is_err());

@@ -241,7 +241,15 @@ mod tests {
         assert!(step.confirm);
         assert_eq!(step.needs, ["A", "B"]);
         assert_eq!((step.timeout.as_secs(), step.line), (90, 7));
-        assert_ne!(step.digest(), Step { confirm: false, command: "x".into(), ..step.clone() }.digest());
+        assert_ne!(
+            step.digest(),
+            Step {
+                confirm: false,
+                command: "x".into(),
+                ..step.clone()
+            }
+            .digest()
+        );
     }
 
     #[test]
