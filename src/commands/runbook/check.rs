@@ -86,7 +86,7 @@ pub(super) async fn run(args: CheckArgs, cx: &Context) -> Result<Exit> {
             .iter()
             .filter_map(|known| known.rules.as_ref())
             .flatten()
-            .filter_map(|rule| rule.runbook())
+            .filter_map(crate::domain::runbook::rule::AlertRule::runbook)
             .filter(|link| link.starts_with("http"));
         urls = look(linked.chain(annotated).collect(), cx).await?;
     }
@@ -196,18 +196,12 @@ async fn look(mut urls: Vec<String>, cx: &Context) -> Result<BTreeMap<String, Op
     let http = cx.http()?;
     let one = async |url: String| {
         let why = match page(&url) {
-            Ok((target, path, query)) => {
-                let request = Request::get(path)
-                    .query(query)
-                    .accept("*/*")
-                    .effort(Effort::Quick);
-                match http.send(&target, request).await {
-                    // A page that wants a login is there.
-                    Ok(answer) if answer.status < 400 || matches!(answer.status, 401 | 403) => None,
-                    Ok(answer) => Some(format!("it answers {}", answer.status)),
-                    Err(error) => Some(error.to_string()),
-                }
-            }
+            Ok((target, request)) => match http.send(&target, request).await {
+                // A page that wants a login is there.
+                Ok(answer) if answer.status < 400 || matches!(answer.status, 401 | 403) => None,
+                Ok(answer) => Some(format!("it answers {}", answer.status)),
+                Err(error) => Some(error.to_string()),
+            },
             Err(error) => Some(error.to_string()),
         };
         (url, why)
@@ -218,16 +212,18 @@ async fn look(mut urls: Vec<String>, cx: &Context) -> Result<BTreeMap<String, Op
         .await)
 }
 
-/// A URL as the HTTP client takes it: base, path, query.
-fn page(text: &str) -> Result<(Target, String, Vec<(String, String)>)> {
+/// The site of a URL, and what is asked of it.
+fn page(text: &str) -> Result<(Target, Request)> {
     let bad = || Error::usage(format!("`{text}` is no URL"), "mend the link");
     let mut url = url::Url::parse(text).map_err(|_| bad())?;
-    let path = url.path().to_owned();
-    let query = url.query_pairs().into_owned().collect();
+    let request = Request::get(url.path())
+        .query(url.query_pairs().into_owned().collect())
+        .accept("*/*")
+        .effort(Effort::Quick);
     url.set_path("");
     url.set_query(None);
     url.set_fragment(None);
-    Ok((Target::new("link", url.as_str(), &[])?, path, query))
+    Ok((Target::new("link", url.as_str(), &[])?, request))
 }
 
 impl Checked {

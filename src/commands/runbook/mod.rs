@@ -45,7 +45,7 @@ enum Verb {
 pub(crate) async fn run(args: RunbookArgs, cx: &Context) -> Result<Exit> {
     match args.verb {
         Verb::List(args) => list::run(args, cx).await,
-        Verb::Show(args) => show::run(args, cx),
+        Verb::Show(args) => show::run(&args, cx),
         Verb::New(args) => new::run(args, cx).await,
         Verb::Run(args) => run::run(args, cx).await,
         Verb::Check(args) => check::run(args, cx).await,

@@ -44,7 +44,7 @@ struct Shown {
     markdown: String,
 }
 
-pub(super) fn run(args: ShowArgs, cx: &Context) -> Result<Exit> {
+pub(super) fn run(args: &ShowArgs, cx: &Context) -> Result<Exit> {
     let Book { filed, text, .. } = Shelf::open(cx)?.find(&args.name)?;
     if args.raw {
         cx.output.write(&text)?;
