@@ -51,8 +51,12 @@ impl Failure {
             _ => None,
         };
         if let Some(code) = code {
-            let text = error.detail().unwrap_or_default();
-            return Self::Said(Said::new(code, text, url));
+            // What a transaction was aborted for stands in no detail.
+            let text = match error.detail() {
+                None if code == "EXECABORT" => error.to_string(),
+                text => text.unwrap_or_default().to_owned(),
+            };
+            return Self::Said(Said::new(code, &text, url));
         }
         let broke = io_error(error);
         let error = match broke {

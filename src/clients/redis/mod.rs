@@ -6,27 +6,28 @@ mod failure;
 mod wire;
 
 use std::cell::{OnceCell, RefCell};
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis::aio::MultiplexedConnection;
+use futures_util::StreamExt as _;
+use futures_util::future::select_ok;
+use redis::aio::{MultiplexedConnection, PubSub};
 use redis::{AsyncConnectionConfig, Cmd, ErrorKind, RedisConnectionInfo, RedisError, Value};
 use rustls::ClientConfig;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 pub(crate) use crate::clients::redis::failure::{Failure, Said};
 use crate::clients::redis::wire::{Wire, tls_config};
 use crate::domain::redis_url::{Node, RedisUrl, Topology};
-use crate::error::{Error, Result};
+use crate::error::{Barrier, Error, Result};
 
 /// What it is called in errors.
 pub(crate) const SYSTEM: &str = "redis";
 /// Redirections of one request that are followed.
 const MAX_REDIRECTS: usize = 5;
-/// The most time for one of several Sentinels or seeds, while others are left.
-const ONE_OF_SEVERAL: Duration = Duration::from_millis(1500);
 /// The first pause between two tries; it doubles, up to half a second.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 
@@ -95,14 +96,12 @@ impl Redis {
     ///
     /// # Errors
     /// Why there is no answer.
-    pub(crate) async fn read(&self, command: &Cmd) -> Result<Value> {
-        let until = self.patience();
-        let mut pauses = Pauses::until(until);
+    pub(crate) async fn read(&self, command: &Cmd) -> Result<Value, Failure> {
+        let mut pauses = Pauses::until(self.patience());
         loop {
             match self.ask(command).await {
-                Ok(value) => return Ok(value),
                 Err(failure) if self.may_pass(&failure) && pauses.next().await => self.forget(),
-                Err(failure) => return Err(self.explain(failure).await),
+                done => return done,
             }
         }
     }
@@ -118,7 +117,7 @@ impl Redis {
             }
             Failure::NotSent(error) | Failure::NoReply(error) => match error {
                 Error::Unreachable { barrier, .. } => {
-                    self.has_several() || *barrier == crate::error::Barrier::Broke
+                    self.has_several() || *barrier == Barrier::Broke
                 }
                 Error::Timeout { .. } => self.has_several(),
                 _ => false,
@@ -203,60 +202,37 @@ impl Redis {
         Ok(connection)
     }
 
-    /// The first seed that answers.
+    /// The first seed to answer: all are dialled at once, so that a dead one costs nothing.
     async fn first(&self, seeds: &[Node], until: Instant) -> Result<Connection> {
-        let mut failed = None;
-        for seed in seeds {
-            match self
-                .dial(seed, until.min(Instant::now() + ONE_OF_SEVERAL))
-                .await
-            {
-                Ok(connection) => return Ok(connection),
-                Err(error) => failed = Some(error),
-            }
-        }
-        Err(failed.unwrap_or_else(|| Error::internal("a cluster without seeds")))
+        let dialled = seeds.iter().map(|seed| Box::pin(self.dial(seed, until)));
+        select_ok(dialled).await.map(|(connection, _)| connection)
     }
 
     /// The primary that the first Sentinel to answer knows, once it says itself that it is one.
     async fn primary(&self, sentinels: &[Node], name: &str, until: Instant) -> Result<Connection> {
-        let mut failed = None;
-        for sentinel in sentinels {
-            let limit = until.min(Instant::now() + ONE_OF_SEVERAL);
-            match self.primary_by(sentinel, name, limit).await {
-                Ok(node) => {
-                    let mut connection = self.dial(&node, until).await?;
-                    let role = redis::cmd("ROLE");
-                    let role =
-                        timeout_at(until, role.query_async::<Vec<Value>>(&mut connection.wire))
-                            .await;
-                    let role = match role {
-                        Ok(Ok(role)) => role,
-                        Ok(Err(error)) if error.code() == Some("NOPERM") => return Ok(connection),
-                        Ok(Err(error)) => {
-                            return Err(self
-                                .explain(Failure::of(&error, &self.address(&node)))
-                                .await);
-                        }
-                        Err(_) => return Err(self.late(&node)),
-                    };
-                    if matches!(role.first(), Some(Value::BulkString(role)) if role == b"master") {
-                        return Ok(connection);
-                    }
-                    // It was: the Sentinels are about to choose another.
-                    failed = Some(Error::Unreachable {
-                        system: SYSTEM.into(),
-                        url: self.address(&node),
-                        barrier: crate::error::Barrier::Broke,
-                        reason: format!(
-                            "Sentinel {sentinel} calls it the primary of `{name}`, and it says that it is a replica"
-                        ),
-                    });
-                }
-                Err(error) => failed = Some(error),
+        let asked = sentinels
+            .iter()
+            .map(|sentinel| Box::pin(self.primary_by(sentinel, name, until)));
+        let (node, _) = select_ok(asked).await?;
+        let mut connection = self.dial(&node, until).await?;
+        let role = redis::cmd("ROLE");
+        let role = role.query_async::<Vec<Value>>(&mut connection.wire);
+        match timeout_at(until, role).await {
+            Err(_) => Err(self.late(&node)),
+            Ok(Ok(role)) if !is_primary(&role) => Err(Error::Unreachable {
+                system: SYSTEM.into(),
+                url: self.address(&node),
+                // It was: the Sentinels are about to choose another.
+                barrier: Barrier::Broke,
+                reason: format!(
+                    "Sentinel calls it the primary of `{name}`, and it says that it is a replica"
+                ),
+            }),
+            Ok(Err(error)) if !Failure::of(&error, "").is("NOPERM") => {
+                Err(self.explain(Failure::of(&error, &self.address(&node))))
             }
+            Ok(_) => Ok(connection),
         }
-        Err(failed.unwrap_or_else(|| Error::internal("no Sentinels")))
     }
 
     async fn primary_by(&self, sentinel: &Node, name: &str, until: Instant) -> Result<Node> {
@@ -282,9 +258,7 @@ impl Redis {
                     login = true;
                     continue;
                 }
-                Ok(Err(error)) => Err(self
-                    .explain(Failure::of(&error, &self.address(sentinel)))
-                    .await),
+                Ok(Err(error)) => Err(self.explain(Failure::of(&error, &self.address(sentinel)))),
                 Err(_) => Err(self.late(sentinel)),
             };
         }
@@ -309,15 +283,7 @@ impl Redis {
 
     /// Connects and logs in. Without credentials and with database 0 that takes no request at all.
     async fn dial_as(&self, node: &Node, login: bool, until: Instant) -> Result<Connection> {
-        let tls = match self.url.tls {
-            true => Some(self.tls()?),
-            false => None,
-        };
-        let late = |_| self.late(node);
-        let wire = timeout_at(until, Wire::connect(node, tls))
-            .await
-            .map_err(late)?;
-        let wire = wire.map_err(|error| failure::unreachable(&self.address(node), node, &error))?;
+        let wire = self.wire(node, until).await?;
         let login = self.login(login);
         let setup = MultiplexedConnection::new_with_config(
             &login,
@@ -326,15 +292,29 @@ impl Redis {
                 .set_connection_timeout(None)
                 .set_response_timeout(None),
         );
-        let (wire, driver) = match timeout_at(until, setup).await.map_err(late)? {
-            Ok(ready) => ready,
-            Err(error) => return Err(self.reject(&error, node)),
+        let (wire, driver) = match timeout_at(until, setup).await {
+            Ok(Ok(ready)) => ready,
+            Ok(Err(error)) => return Err(self.reject(&error, node)),
+            Err(_) => return Err(self.late(node)),
         };
         tokio::spawn(driver);
         Ok(Connection {
             wire,
             node: node.clone(),
         })
+    }
+
+    async fn wire(&self, node: &Node, until: Instant) -> Result<Wire> {
+        let tls = match self.url.tls {
+            true => Some(self.tls()?),
+            false => None,
+        };
+        match timeout_at(until, Wire::connect(node, tls)).await {
+            Ok(wire) => {
+                wire.map_err(|error| failure::unreachable(&self.address(node), node, &error))
+            }
+            Err(_) => Err(self.late(node)),
+        }
     }
 
     /// A refused login is no I/O error, and says so.
@@ -390,10 +370,93 @@ impl Redis {
         .to_string()
     }
 
-    /// The error of a failure, with what the server itself adds to it.
-    pub(crate) async fn explain(&self, failure: Failure) -> Error {
+    /// The error of a failure.
+    pub(crate) fn explain(&self, failure: Failure) -> Error {
         failure.error(&self.needs)
     }
+
+    /// A connection of one's own, to the server that answered last: for what holds a state, such as `WATCH`.
+    ///
+    /// # Errors
+    /// As for the first request.
+    pub(crate) async fn session(&self) -> Result<Session, Failure> {
+        let until = Instant::now() + self.call;
+        let known = self.connection(until).await.map_err(Failure::NotSent)?;
+        let connection = self.dial(&known.node, until).await;
+        let connection = connection.map_err(Failure::NotSent)?;
+        Ok(Session {
+            address: self.address(&connection.node),
+            wire: connection.wire,
+            call: self.call,
+        })
+    }
+
+    /// Listens to a channel.
+    ///
+    /// # Errors
+    /// As for a request.
+    pub(crate) async fn subscribe(&self, channel: &str) -> Result<Notices> {
+        let until = Instant::now() + self.call;
+        let node = self.connection(until).await?.node;
+        let wire = self.wire(&node, until).await?;
+        let login = self.login(true);
+        let subscribed = async {
+            let mut channels = PubSub::new(&login, wire).await?;
+            channels.subscribe(channel).await?;
+            Ok(Notices(channels))
+        };
+        match timeout_at(until, subscribed).await {
+            Ok(done) => done.map_err(|error: RedisError| self.reject(&error, &node)),
+            Err(_) => Err(self.late(&node)),
+        }
+    }
+}
+
+/// A connection that nobody else uses.
+#[derive(Debug)]
+pub(crate) struct Session {
+    wire: MultiplexedConnection,
+    address: String,
+    call: Duration,
+}
+
+impl Session {
+    /// Sends several requests at once, and waits for all replies. With an `atomic` pipeline the answer is that of
+    /// `EXEC`: nothing, when what is watched has changed.
+    ///
+    /// # Errors
+    /// As for one request; the first of several.
+    pub(crate) async fn ask(&mut self, pipeline: &redis::Pipeline) -> Result<Value, Failure> {
+        match timeout(self.call, pipeline.query_async::<Value>(&mut self.wire)).await {
+            Ok(answer) => answer.map_err(|error| Failure::of(&error, &self.address)),
+            Err(_) => Err(Failure::NoReply(Error::Timeout {
+                system: SYSTEM.into(),
+                url: self.address.clone(),
+                after: self.call,
+            })),
+        }
+    }
+}
+
+/// Messages of a channel, as they come.
+pub(crate) struct Notices(PubSub);
+
+impl Notices {
+    /// The next message; `None` when the connection is gone.
+    pub(crate) async fn next(&mut self) -> Option<Vec<u8>> {
+        let message = self.0.on_message().next().await?;
+        Some(message.get_payload_bytes().to_vec())
+    }
+}
+
+impl fmt::Debug for Notices {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Notices")
+    }
+}
+
+fn is_primary(role: &[Value]) -> bool {
+    matches!(role.first(), Some(Value::BulkString(role)) if role == b"master")
 }
 
 /// Growing pauses with jitter, up to a point in time.

@@ -5,11 +5,17 @@
 mod file;
 mod line;
 mod redis;
+mod transaction;
+mod watch;
 
 pub(crate) use crate::stores::flags::file::FileFlags;
 pub(crate) use crate::stores::flags::redis::{RedisFlags, permissions};
+pub(crate) use crate::stores::flags::watch::Watch;
+
+use std::time::Duration;
 
 use crate::change::Confirmed;
+use crate::clients::redis::Notices;
 use crate::domain::flag::history::Revision;
 use crate::domain::flag::name::FlagName;
 use crate::error::Result;
@@ -65,6 +71,24 @@ pub(crate) trait FlagStore {
 pub(crate) enum Flags {
     Redis(Box<RedisFlags>),
     File(FileFlags),
+}
+
+impl Flags {
+    /// Changes from now on; where no notice comes, each `poll` is a look.
+    ///
+    /// # Errors
+    /// As the place says.
+    pub(crate) async fn watch(&self, poll: Duration) -> Result<Watch<'_>> {
+        Watch::begin(self, poll).await
+    }
+
+    /// Notices of changes, where there are any and we may listen.
+    async fn notices(&self) -> Option<Notices> {
+        match self {
+            Self::Redis(store) => store.notices().await,
+            Self::File(_) => None,
+        }
+    }
 }
 
 impl FlagStore for Flags {

@@ -3,15 +3,17 @@
 use redis::{Cmd, Value};
 
 use crate::change::Confirmed;
-use crate::clients::redis::{Failure, Pauses, Redis, unexpected};
+use crate::clients::redis::{Failure, Notices, Pauses, Redis, unexpected};
 use crate::domain::flag::history::Revision;
 use crate::domain::flag::name::FlagName;
 use crate::error::{Error, Result};
-use crate::stores::flags::{FlagStore, Write, Written};
+use crate::stores::flags::{FlagStore, Write, Written, transaction};
 
 const SCRIPT: &str = include_str!("write.lua");
 /// About how many changes the history keeps.
-const HISTORY: usize = 10_000;
+pub(super) const HISTORY: usize = 10_000;
+/// Milliseconds that a write waits for a replica, where one may take the primary's place.
+const REPLICA_PATIENCE: usize = 300;
 /// Entries of the history that are asked for at once.
 const PAGE: usize = 500;
 
@@ -25,11 +27,11 @@ pub(crate) struct RedisFlags {
 
 /// The names that belong to a hash of flags.
 #[derive(Debug, Clone)]
-struct Keys {
-    hash: String,
+pub(super) struct Keys {
+    pub(super) hash: String,
     /// In the hash's slot, so that a Cluster takes both in one call.
-    history: String,
-    channel: String,
+    pub(super) history: String,
+    pub(super) channel: String,
 }
 
 impl Keys {
@@ -73,16 +75,93 @@ impl RedisFlags {
     pub(crate) async fn info(&self, section: &str) -> Result<Vec<(String, String)>> {
         let mut command = redis::cmd("INFO");
         command.arg(section);
-        let text = match self.redis.read(&command).await? {
-            Value::BulkString(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-            other => return Err(unexpected(&self.shown(), &other)),
+        match self.read(&command).await? {
+            Value::BulkString(bytes) => Ok(pairs(&bytes)),
+            other => Err(unexpected(&self.shown(), &other)),
+        }
+    }
+
+    /// Notices of changes, unless that is not allowed or not possible.
+    pub(super) async fn notices(&self) -> Option<Notices> {
+        self.redis.subscribe(&self.keys.channel).await.ok()
+    }
+
+    /// Asks, and explains why there is no answer.
+    async fn read(&self, command: &Cmd) -> Result<Value> {
+        match self.redis.read(command).await {
+            Ok(value) => Ok(value),
+            Err(failure) => Err(self.explain(failure).await),
+        }
+    }
+
+    /// The error of a failure, with what the server adds to it when it is asked.
+    async fn explain(&self, failure: Failure) -> Error {
+        let adds = if failure.is("WRONGTYPE") {
+            self.types().await
+        } else if failure.is("READONLY") {
+            self.primary().await
+        } else {
+            None
         };
-        let pairs = text
-            .lines()
-            .filter_map(|line| line.trim_end().split_once(':'));
-        Ok(pairs
-            .map(|(key, value)| (key.to_owned(), value.to_owned()))
-            .collect())
+        match (self.redis.explain(failure), adds) {
+            (
+                Error::Declined {
+                    system, url, hint, ..
+                },
+                Some(why),
+            ) => Error::Declined {
+                system,
+                url,
+                why,
+                hint,
+            },
+            (Error::Refused { why, hint }, Some(primary)) => Error::Refused {
+                why: format!("{why}; its primary is {primary}"),
+                hint,
+            },
+            (error, _) => error,
+        }
+    }
+
+    /// Which of the keys is of which wrong type.
+    async fn types(&self) -> Option<String> {
+        for (key, want) in [(&self.keys.hash, "hash"), (&self.keys.history, "stream")] {
+            let mut command = redis::cmd("TYPE");
+            command.arg(key);
+            if let Ok(Value::SimpleString(kind)) = self.redis.ask(&command).await
+                && kind != want
+                && kind != "none"
+            {
+                return Some(format!("has a {kind} at `{key}`, where a {want} is meant"));
+            }
+        }
+        None
+    }
+
+    /// Where the primary of this replica is.
+    async fn primary(&self) -> Option<String> {
+        let mut command = redis::cmd("INFO");
+        command.arg("replication");
+        let Ok(Value::BulkString(bytes)) = self.redis.ask(&command).await else {
+            return None;
+        };
+        let info = pairs(&bytes);
+        let said = |name: &str| {
+            info.iter()
+                .find(|(key, _)| key == name)
+                .map(|(_, value)| value)
+        };
+        Some(format!("{}:{}", said("master_host")?, said("master_port")?))
+    }
+
+    /// How many replicas have what was written, after a short wait for one of them.
+    async fn replicas(&self) -> Option<u64> {
+        let mut command = redis::cmd("WAIT");
+        command.arg(1).arg(REPLICA_PATIENCE);
+        match self.redis.ask(&command).await {
+            Ok(Value::Int(count)) => u64::try_from(count).ok(),
+            _ => None,
+        }
     }
 
     /// One compare-and-set, once.
@@ -91,9 +170,12 @@ impl RedisFlags {
             .redis
             .ask(&self.call("EVALSHA", self.script.get_hash(), write))
             .await;
-        if sent.as_ref().is_err_and(|failure| failure.is("NOSCRIPT")) {
-            // Redis was started anew, or somebody flushed its scripts.
+        if sent.as_ref().is_err_and(is_about_evalsha) {
+            // Redis was started anew, or somebody flushed its scripts; or only whole scripts are allowed.
             sent = self.redis.ask(&self.call("EVAL", SCRIPT, write)).await;
+        }
+        if sent.as_ref().is_err_and(is_about_evalsha) {
+            return transaction::write(&self.redis, &self.keys, write).await;
         }
         let value = sent?;
         let Value::Array(parts) = &value else {
@@ -154,8 +236,33 @@ impl RedisFlags {
             .arg("-")
             .arg("COUNT")
             .arg(PAGE);
-        let value = self.redis.read(&command).await?;
+        let value = self.read(&command).await?;
         entries(&value).ok_or_else(|| unexpected(&self.shown(), &value))
+    }
+}
+
+/// The lines `key:value` of `INFO`.
+fn pairs(info: &[u8]) -> Vec<(String, String)> {
+    let text = String::from_utf8_lossy(info);
+    let lines = text
+        .lines()
+        .filter_map(|line| line.trim_end().split_once(':'));
+    lines
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .collect()
+}
+
+/// Is it the script as such that the server does not have, know or allow, rather than a command in it?
+fn is_about_evalsha(failure: &Failure) -> bool {
+    let Failure::Said(said) = failure else {
+        return false;
+    };
+    let text = said.text.to_lowercase();
+    match said.code.as_str() {
+        "NOSCRIPT" => true,
+        "NOPERM" => text.contains("'eval"),
+        "ERR" => text.contains("unknown command") && text.contains("eval"),
+        _ => false,
     }
 }
 
@@ -187,7 +294,7 @@ impl FlagStore for RedisFlags {
     async fn get(&self, name: &FlagName) -> Result<Option<Vec<u8>>> {
         let mut command = redis::cmd("HGET");
         command.arg(&self.keys.hash).arg(name.as_str());
-        match self.redis.read(&command).await? {
+        match self.read(&command).await? {
             Value::Nil => Ok(None),
             Value::BulkString(bytes) => Ok(Some(bytes)),
             other => Err(unexpected(&self.shown(), &other)),
@@ -198,7 +305,7 @@ impl FlagStore for RedisFlags {
         // In one answer, so that no change is half in it.
         let mut command = redis::cmd("HGETALL");
         command.arg(&self.keys.hash);
-        let value = self.redis.read(&command).await?;
+        let value = self.read(&command).await?;
         let Value::Array(parts) = value else {
             return Err(unexpected(&self.shown(), &value));
         };
@@ -231,6 +338,12 @@ impl FlagStore for RedisFlags {
                         replicas: None,
                     });
                 }
+                Ok(Written::Applied { notified, .. }) if self.redis.has_several() => {
+                    return Ok(Written::Applied {
+                        notified,
+                        replicas: self.replicas().await,
+                    });
+                }
                 Ok(written) => return Ok(written),
                 Err(failure) => failure,
             };
@@ -241,7 +354,7 @@ impl FlagStore for RedisFlags {
                     self.redis.forget();
                     continue;
                 }
-                return Err(self.redis.explain(failure).await);
+                return Err(self.explain(failure).await);
             }
             self.redis.forget();
             match self.is_done(op).await {
@@ -255,7 +368,7 @@ impl FlagStore for RedisFlags {
                 looked => {
                     let error = match looked {
                         Err(error) => error,
-                        Ok(_) => self.redis.explain(failure).await,
+                        Ok(_) => self.explain(failure).await,
                     };
                     return Err(Error::HalfDone {
                         done: format!(
