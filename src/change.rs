@@ -74,6 +74,30 @@ impl Confirmed {
     }
 }
 
+/// Permission without a question, for what is a record of its own and must never be held up at night: an incident's
+/// journal, and telling people of it. `None` for a dry run.
+///
+/// # Errors
+/// `Refused` with `--read-only`.
+pub(crate) fn unasked(cx: &Context, summary: &str) -> Result<Option<Confirmed>> {
+    if cx.global.dry_run {
+        return Ok(None);
+    }
+    refuse_read_only(cx, summary)?;
+    // It is in a journal of its own, and in no audit log.
+    Ok(Some(Confirmed { id: String::new() }))
+}
+
+fn refuse_read_only(cx: &Context, summary: &str) -> Result<()> {
+    if !cx.is_read_only()? {
+        return Ok(());
+    }
+    Err(Error::Refused {
+        why: format!("read-only: will not {summary}"),
+        hint: "leave out `--read-only`, or look at `read_only` in `liveops config show --origin`; `--dry-run` shows the plan".into(),
+    })
+}
+
 impl Plan {
     /// Asks, journals, acts. With `--dry-run` it stops after the preview, which `--read-only` allows too.
     ///
@@ -85,11 +109,8 @@ impl Plan {
         cx: &Context,
         act: impl AsyncFnOnce(&Confirmed) -> Result<Done>,
     ) -> Result<Changed> {
-        if cx.is_read_only()? && !cx.global.dry_run {
-            return Err(Error::Refused {
-                why: format!("read-only: will not {}", self.summary),
-                hint: "leave out `--read-only`, or look at `read_only` in `liveops config show --origin`; `--dry-run` shows the plan".into(),
-            });
+        if !cx.global.dry_run {
+            refuse_read_only(cx, &self.summary)?;
         }
         let mut preview = self.preview.clone();
         let tail = if cx.global.dry_run {

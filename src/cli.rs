@@ -11,8 +11,8 @@ use crate::commands::complete;
 #[cfg(feature = "demo")]
 use crate::commands::demo;
 use crate::commands::{
-    alerts, audit, completions, config, doctor, health, init, man, query, runbook, silence, status,
-    undo,
+    alerts, audit, completions, config, doctor, health, incident, init, man, page, query, runbook,
+    silence, status, undo,
 };
 use crate::domain::duration;
 use crate::output::Colour;
@@ -127,6 +127,8 @@ pub(crate) enum Command {
     Alerts(alerts::AlertsArgs),
     Silence(silence::SilenceArgs),
     Runbook(runbook::RunbookArgs),
+    Incident(incident::IncidentArgs),
+    Page(page::PageArgs),
     Undo(undo::UndoArgs),
     Init(init::InitArgs),
     Config(config::ConfigArgs),

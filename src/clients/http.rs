@@ -17,7 +17,6 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::clients::http::failure::failure;
 use crate::clients::http::request::Body;
-use crate::clients::http::target::show;
 use crate::domain::breaker::Breaker;
 use crate::error::{Barrier, Error, Result};
 
@@ -144,7 +143,7 @@ impl Http {
         if !request.query.is_empty() {
             url.query_pairs_mut().extend_pairs(&request.query);
         }
-        let shown = show(&url);
+        let shown = target.show(&url);
         let began = Instant::now();
         let late = || Error::Timeout {
             system: target.system.clone(),
@@ -185,7 +184,13 @@ impl Http {
             Body::Empty => builder,
             Body::Form(pairs) => builder.form(pairs),
             Body::Json(value) => builder.json(value),
+            Body::Written(bytes) => builder
+                .header(reqwest::header::CONTENT_TYPE, "application/json")
+                .body(bytes.clone()),
         };
+        for (name, value) in &request.headers {
+            builder = builder.header(*name, value);
+        }
         let mut response = builder.send().await.map_err(fail)?;
         let header = |name| {
             response
@@ -202,6 +207,10 @@ impl Http {
                 .ok()
                 .map(|at| at.to_utc()),
             etag: Some(header(reqwest::header::ETAG)).filter(|tag| !tag.is_empty()),
+            retry_after: header(reqwest::header::RETRY_AFTER)
+                .parse()
+                .ok()
+                .map(Duration::from_secs),
             body: Vec::new(),
             elapsed: Duration::ZERO,
             system: target.system.clone(),

@@ -11,6 +11,7 @@ pub(crate) mod http;
     reason = "the targets that use all of it land next"
 )]
 pub(crate) mod kubectl;
+pub(crate) mod notify;
 pub(crate) mod prometheus;
 pub(crate) mod prometheus_wire;
 pub(crate) mod redis;

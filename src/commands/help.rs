@@ -12,7 +12,7 @@ const HEADINGS: [(&str, &[&str]); 4] = [
         "Monitor",
         &["status", "health", "query", "alerts", "silence"],
     ),
-    ("Respond", &["runbook", "undo"]),
+    ("Respond", &["incident", "page", "runbook", "undo"]),
     (
         "Tool",
         &[

@@ -11,8 +11,10 @@ pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod health;
 pub(crate) mod help;
+pub(crate) mod incident;
 pub(crate) mod init;
 pub(crate) mod man;
+pub(crate) mod page;
 pub(crate) mod query;
 #[expect(dead_code, reason = "the commands that use it land next")]
 pub(crate) mod rollout;
@@ -36,6 +38,8 @@ pub(crate) async fn dispatch(command: Command, cx: &Context) -> Result<u8> {
         Command::Alerts(args) => alerts::run(args, cx).await,
         Command::Silence(args) => silence::run(args, cx).await,
         Command::Runbook(args) => runbook::run(args, cx).await,
+        Command::Incident(args) => incident::run(args, cx).await,
+        Command::Page(args) => page::run(args, cx).await,
         Command::Undo(args) => undo::run(args, cx).await,
         Command::Init(args) => init::run(args, cx).await,
         Command::Config(args) => config::run(args, cx).await,

@@ -98,7 +98,8 @@ pub(crate) fn header(
     Some(value)
 }
 
-fn checked_url(
+/// A URL of one of these schemes, without a secret in it.
+pub(crate) fn checked_url(
     node: &Node,
     path: &str,
     schemes: &[&str],

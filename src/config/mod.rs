@@ -5,9 +5,11 @@ pub(crate) mod documents;
 pub(crate) mod endpoint;
 pub(crate) mod environment;
 pub(crate) mod flags;
+pub(crate) mod incidents;
 pub(crate) mod kpi;
 pub(crate) mod layers;
 pub(crate) mod node;
+pub(crate) mod notify;
 pub(crate) mod presets;
 pub(crate) mod rollout;
 pub(crate) mod schema;
@@ -124,16 +126,7 @@ impl Config {
         endpoint: &Endpoint,
     ) -> Result<(Revealed, Vec<(String, Revealed)>)> {
         for wish in trust::of(name, endpoint) {
-            if !self.trust.allows(&self.project_key(), &wish) {
-                return Err(Error::Secret {
-                    what: format!("{} is not trusted", self.project_key()),
-                    reason: format!("it wants to {wish}"),
-                    hint: format!(
-                        "look at the file; if that is right, run `{}`",
-                        self.layers.command("config trust")
-                    ),
-                });
-            }
+            self.permit(Some(wish))?;
         }
         let headers = endpoint
             .headers
@@ -168,6 +161,30 @@ impl Config {
     pub(crate) fn flag_file(&self) -> PathBuf {
         let project = self.layers.project.as_deref().and_then(Path::parent);
         project.unwrap_or(&self.work).join("flags.json")
+    }
+
+    /// May this program be run, that a file names?
+    ///
+    /// # Errors
+    /// `Secret`, when a project file wants it without `liveops config trust`.
+    pub(crate) fn permit(&self, wish: Option<String>) -> Result<()> {
+        match wish {
+            Some(wish) if !self.trust.allows(&self.project_key(), &wish) => {
+                Err(self.untrusted(&wish))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn untrusted(&self, wish: &str) -> Error {
+        Error::Secret {
+            what: format!("{} is not trusted", self.project_key()),
+            reason: format!("it wants to {wish}"),
+            hint: format!(
+                "look at the file; if that is right, run `{}`",
+                self.layers.command("config trust")
+            ),
+        }
     }
 
     /// The value of a secret. A program's answer is kept for a minute: `--watch` asks each frame, and one token

@@ -8,8 +8,10 @@ pub(crate) use crate::config::endpoint::Endpoint;
 use crate::config::endpoint::{self, HTTP, Member};
 use crate::config::flags;
 pub(crate) use crate::config::flags::FlagSettings;
+use crate::config::incidents::{self, IncidentSettings};
 use crate::config::kpi;
 use crate::config::node::{Layer, Node, Value};
+use crate::config::notify::{self, Notify};
 use crate::config::rollout::Traffic;
 use crate::config::service;
 pub(crate) use crate::config::service::Service;
@@ -49,6 +51,8 @@ pub(crate) struct Settings {
     pub(crate) services: Vec<Service>,
     pub(crate) kpis: Vec<Kpi>,
     pub(crate) documents: Documents,
+    pub(crate) incidents: IncidentSettings,
+    pub(crate) notify: Notify,
 }
 
 impl Settings {
@@ -75,7 +79,16 @@ impl Settings {
                 .chain(weight)
                 .map(|endpoint| (service.name.as_str(), endpoint))
         });
-        named.chain(services).collect()
+        let channels = self.notify.channels.iter().flat_map(|channel| {
+            let parts = channel.endpoint.iter().chain(&channel.key);
+            parts.map(|endpoint| (channel.name.as_str(), endpoint))
+        });
+        let shared = self.incidents.redis.as_ref();
+        named
+            .chain(services)
+            .chain(channels)
+            .chain(shared.map(|endpoint| ("incidents", endpoint)))
+            .collect()
     }
 }
 
@@ -141,6 +154,8 @@ pub(crate) fn decode(root: &Node, environment: &str, problems: &mut Problems) ->
         );
     }
 
+    let incidents = incidents::decode(&mut top, problems);
+
     let mut settings = Settings {
         project,
         environment: environment.to_owned(),
@@ -157,6 +172,8 @@ pub(crate) fn decode(root: &Node, environment: &str, problems: &mut Problems) ->
         services: Vec::new(),
         kpis,
         documents: documents::decode(&mut top, problems),
+        incidents,
+        notify: Notify::default(),
     };
     let empty = Node {
         value: Value::Null,
@@ -168,6 +185,7 @@ pub(crate) fn decode(root: &Node, environment: &str, problems: &mut Problems) ->
         .find(|(name, _)| *name == environment)
         .map_or(&empty, |(_, node)| *node);
     let overrides = decode_environment(node, &mut settings, problems);
+    settings.notify = notify::decode(&mut top, node.get("notify"), problems);
     settings.services = service::decode_all(&mut top, &overrides, environment, problems);
     check_owners(root, &settings, problems);
     misplaced(root, environment, &mut top, problems);
@@ -266,6 +284,7 @@ fn decode_environment<'a>(
         kubernetes.finish(problems);
         found
     });
+    let _ = section.get("notify");
     let overrides = section.entries("services", problems);
     section.finish(problems);
     overrides

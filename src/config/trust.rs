@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use crate::config::node::Layer;
+use crate::config::notify::Channel;
 use crate::config::schema::{Endpoint, Settings};
 use crate::error::Result;
 
@@ -19,6 +20,7 @@ pub(crate) fn wishes(settings: &Settings) -> Vec<String> {
         .endpoints()
         .into_iter()
         .flat_map(|(name, endpoint)| of(name, endpoint))
+        .chain(settings.notify.channels.iter().filter_map(Channel::wish))
         .collect();
     wishes.sort();
     wishes.dedup();

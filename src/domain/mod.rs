@@ -9,7 +9,6 @@ pub(crate) mod exposition;
 pub(crate) mod flag;
 pub(crate) mod health;
 pub(crate) mod histogram;
-#[expect(dead_code, reason = "the commands come next")]
 pub(crate) mod incident;
 pub(crate) mod journal;
 pub(crate) mod kpi;

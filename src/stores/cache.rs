@@ -48,7 +48,7 @@ impl Cache {
 }
 
 /// A file name that any text has.
-fn name(text: &str) -> String {
+pub(crate) fn name(text: &str) -> String {
     Sha256::digest(text.as_bytes())
         .iter()
         .take(12)

@@ -3,6 +3,7 @@
 pub(crate) mod cache;
 pub(crate) mod file;
 pub(crate) mod flags;
-#[expect(dead_code, reason = "the commands come next")]
+pub(crate) mod incident_index;
 pub(crate) mod incidents;
 pub(crate) mod journal;
+pub(crate) mod outbox;

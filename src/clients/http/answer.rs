@@ -16,6 +16,8 @@ pub(crate) struct Answer {
     pub(crate) date: Option<DateTime<Utc>>,
     /// The entity tag, where the server gives one.
     pub(crate) etag: Option<String>,
+    /// How long to wait, where it said so in seconds.
+    pub(crate) retry_after: Option<Duration>,
     pub(crate) body: Vec<u8>,
     pub(crate) elapsed: Duration,
     pub(super) system: String,

@@ -36,6 +36,7 @@ pub(crate) struct Request {
     pub(super) if_match: Option<String>,
     /// Waits for no circuit breaker and no overall deadline.
     pub(super) insistent: bool,
+    pub(super) headers: Vec<(&'static str, String)>,
 }
 
 #[derive(Debug, Clone)]
@@ -43,6 +44,8 @@ pub(super) enum Body {
     Empty,
     Form(Vec<(String, String)>),
     Json(serde_json::Value),
+    /// JSON that is written already, byte for byte: a signature holds for it.
+    Written(Vec<u8>),
 }
 
 impl Request {
@@ -56,6 +59,7 @@ impl Request {
             accept: "application/json",
             if_match: None,
             insistent: false,
+            headers: Vec::new(),
         }
     }
 
@@ -81,6 +85,17 @@ impl Request {
             body.map_or(Body::Empty, Body::Json),
             Effort::Once,
         )
+    }
+
+    /// Sends a message to somebody, once. Only `clients/notify` calls this, which holds a `Confirmed`.
+    pub(crate) fn deliver(path: impl Into<String>, json: Vec<u8>) -> Self {
+        Self::new(Method::POST, path, Body::Written(json), Effort::Once)
+    }
+
+    /// Adds headers that are no secrets.
+    pub(crate) fn headers(mut self, headers: Vec<(&'static str, String)>) -> Self {
+        self.headers.extend(headers);
+        self
     }
 
     /// Adds query parameters.

@@ -13,6 +13,8 @@ pub(crate) struct Target {
     pub(crate) system: String,
     pub(super) base: Url,
     pub(super) headers: HeaderMap,
+    /// The path is a password, as those of chat webhooks are.
+    hidden: bool,
 }
 
 impl std::fmt::Debug for Target {
@@ -46,12 +48,30 @@ impl Target {
             system: system.to_owned(),
             base,
             headers: map,
+            hidden: false,
         })
+    }
+
+    /// The same, of which no more than the host is ever shown.
+    pub(crate) fn hidden(self) -> Self {
+        Self {
+            hidden: true,
+            ..self
+        }
     }
 
     /// The base URL, without password.
     pub(crate) fn url(&self) -> String {
-        show(&self.base)
+        self.show(&self.base)
+    }
+
+    /// One of its URLs, for messages and logs.
+    pub(super) fn show(&self, url: &Url) -> String {
+        if self.hidden {
+            format!("{}/…", url.origin().ascii_serialization())
+        } else {
+            show(url)
+        }
     }
 
     /// The base URL with a path below it; an empty path is the base itself.
@@ -70,7 +90,7 @@ impl Target {
 }
 
 /// A URL for messages and logs: no password, no query values that look like keys.
-pub(super) fn show(url: &Url) -> String {
+fn show(url: &Url) -> String {
     let text = redact_url(url.as_str());
     text.strip_suffix('/')
         .filter(|_| url.path() == "/")

@@ -13,7 +13,7 @@ mod report;
 mod shape;
 mod table;
 mod value;
-mod window;
+pub(crate) mod window;
 
 use std::io::{Read, stdin};
 use std::time::Duration;

@@ -104,7 +104,7 @@ fn round(range: Duration, most: u64) -> Duration {
 }
 
 /// Reads a time: `now`, `-10m` or `10m ago`, RFC 3339, unix seconds; a date or time without a zone is UTC.
-fn time(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>> {
+pub(crate) fn time(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>> {
     let text = text.trim();
     let ago = text
         .strip_prefix('-')

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::commands::incident::pick;
+use crate::commands::incident::view::Shown;
 use crate::commands::status::memory::Memory;
 use crate::commands::status::prometheus::Said;
 use crate::commands::status::scrape::Scraped;
@@ -35,6 +37,8 @@ pub(crate) struct Gathered {
     pub(crate) presets: bool,
     /// What was changed through liveops in the last hour, the newest first.
     pub(crate) changes: Vec<ChangeRecord>,
+    /// The incidents that are open, the worst first.
+    pub(crate) incidents: Vec<Shown>,
     pub(crate) took: Duration,
 }
 
@@ -137,6 +141,7 @@ pub(crate) async fn gather(
     readings.alerts = found.alerts;
     memory.fill(&mut readings, cx.clock.now());
     only_for(args, &mut readings);
+    let incidents = incidents_of(cx, &mut warnings)?;
     let alerts_expected = settings.prometheus.is_some() || settings.alertmanager.is_some();
     Ok(Gathered {
         readings,
@@ -146,8 +151,24 @@ pub(crate) async fn gather(
         targets_expected,
         presets,
         changes: changes_of(cx)?,
+        incidents,
         took: began.elapsed(),
     })
+}
+
+/// The open incidents, from their journals. What cannot be read hides nothing else.
+fn incidents_of(cx: &Context, warnings: &mut Vec<String>) -> Result<Vec<Shown>> {
+    let table = &cx.config()?.settings.incidents.severities;
+    match pick::open_ones(cx) {
+        Ok(open) => Ok(open
+            .into_iter()
+            .map(|one| Shown::new(one, table, cx.clock.now()))
+            .collect()),
+        Err(error) => {
+            warnings.push(format!("open incidents are not known: {error}"));
+            Ok(Vec::new())
+        }
+    }
 }
 
 /// The audit log's last hour in this environment.

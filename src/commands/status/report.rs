@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
+use crate::commands::incident::view::Shown;
 use crate::commands::status::gather::Gathered;
 use crate::commands::status::judge::{Judgement, judge, next};
 use crate::commands::status::screen;
@@ -38,12 +39,15 @@ impl StatusReport {
             gathered.alerts_expected,
         );
         let configured = gathered.alerts_expected || !settings.services.is_empty();
-        let next = next(
+        let mut next = next(
             &gathered.readings,
             &gathered.sources,
             gathered.presets,
             configured,
         );
+        if let Some(first) = gathered.incidents.first() {
+            next.splice(0..0, first.next().into_iter().take(1));
+        }
         Ok(Self {
             project: settings.project.clone(),
             environment: settings.environment.clone(),
@@ -182,7 +186,7 @@ impl Report for StatusReport {
                 .iter()
                 .map(|reading| (reading.kpi.name.clone(), metric(reading)))
                 .collect(),
-            incidents: Vec::new(),
+            incidents: self.gathered.incidents.iter().map(Shown::json).collect(),
             recommendations: self.next.clone(),
             sources: sources.clone(),
             warnings: self.gathered.warnings.clone(),

@@ -25,6 +25,8 @@ use sources::{sources, targets};
 const LISTED: usize = 6;
 /// More services in trouble than this are counted, too: the screen must not scroll away.
 const AILING: usize = 10;
+/// More open incidents than this are counted, not listed.
+const INCIDENTS: usize = 3;
 /// More changes than this are counted, not listed.
 const CHANGES: usize = 3;
 
@@ -32,6 +34,7 @@ const CHANGES: usize = 3;
 pub(crate) fn blocks(report: &StatusReport, view: &View) -> Vec<Block> {
     let mut blocks = vec![title(report, view), headline(report), Block::Blank];
     let parts = [
+        incidents(report, view),
         services(report, view),
         kpis(report, view),
         alerts(report, view),
@@ -54,6 +57,22 @@ pub(crate) fn blocks(report: &StatusReport, view: &View) -> Vec<Block> {
             continue;
         };
         blocks.push(Block::next("next", command.clone()));
+    }
+    blocks
+}
+
+/// The open incidents with their next deadline and what was missed, before all.
+fn incidents(report: &StatusReport, view: &View) -> Vec<Block> {
+    let open = &report.gathered.incidents;
+    let mut blocks: Vec<Block> = open
+        .iter()
+        .take(INCIDENTS)
+        .flat_map(|shown| shown.head(view))
+        .collect();
+    if open.len() > INCIDENTS {
+        let more = open.len() - INCIDENTS;
+        let text = format!("  and {more} more open: liveops incident list");
+        blocks.push(Block::Line(vec![span(text, Tone::Bad)]));
     }
     blocks
 }

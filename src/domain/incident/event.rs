@@ -118,6 +118,7 @@ pub(crate) enum Field {
     Title,
     Service,
     Alert,
+    Runbook,
     StartedAt,
     DetectedAt,
     AcknowledgedAt,
@@ -132,6 +133,7 @@ impl Field {
             Self::Title => "title",
             Self::Service => "service",
             Self::Alert => "alert",
+            Self::Runbook => "runbook",
             Self::StartedAt => "started_at",
             Self::DetectedAt => "detected_at",
             Self::AcknowledgedAt => "acknowledged_at",
@@ -142,7 +144,10 @@ impl Field {
 
     /// Is it a time?
     pub(crate) fn is_time(self) -> bool {
-        !matches!(self, Self::Title | Self::Service | Self::Alert)
+        !matches!(
+            self,
+            Self::Title | Self::Service | Self::Alert | Self::Runbook
+        )
     }
 }
 

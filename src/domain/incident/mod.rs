@@ -7,11 +7,14 @@
 //! - [`state`]: [`state::Incident`], made by [`state::replay`] from events in any order, with duplicates.
 //! - [`transition`]: what may be done in which phase.
 //! - [`deadline`]: what is due when, what was missed. A miss is never undone by an amendment.
+//! - [`notice`] and [`message`]: who is told of what.
 //! - [`name`]: the incident's id, which is also its folder's name.
 
 pub(crate) mod deadline;
 pub(crate) mod event;
+pub(crate) mod message;
 pub(crate) mod name;
+pub(crate) mod notice;
 pub(crate) mod severity;
 pub(crate) mod state;
 pub(crate) mod transition;

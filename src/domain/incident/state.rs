@@ -278,7 +278,7 @@ impl Incident {
                 Field::AcknowledgedAt => &mut self.acknowledged,
                 Field::MitigatedAt => &mut self.mitigated,
                 Field::ResolvedAt => &mut self.resolved,
-                Field::Title | Field::Service | Field::Alert => return,
+                Field::Title | Field::Service | Field::Alert | Field::Runbook => return,
             };
             // A time of something that has not happened is none.
             if moment.recorded.is_none() {
@@ -289,6 +289,7 @@ impl Incident {
             match amended.field {
                 Field::Title => self.title.clone_from(&amended.to),
                 Field::Service => self.service = Some(amended.to.clone()),
+                Field::Runbook => self.runbook = Some(amended.to.clone()),
                 _ => self.alert = Some(amended.to.clone()),
             }
         }

@@ -1,0 +1,192 @@
+//! `liveops incident list`: the open ones, the worst first; with `--all` also those that are over.
+
+use clap::Args;
+use serde::{Serialize, Serializer};
+use serde_json::json;
+
+use crate::commands::incident::index;
+use crate::commands::incident::view::Shown;
+use crate::context::Context;
+use crate::domain::incident::deadline::{Standing, next};
+use crate::domain::incident::severity::Severity;
+use crate::error::{Exit, Result};
+use crate::output::block::{Block, Table, Tone, plain, span};
+use crate::output::report::{Meta, Outcome, Recommendation, Report, Verdict};
+use crate::output::view::{View, rfc3339};
+
+/// List incidents
+///
+/// Those that are open in this environment, the worst first; with `--all` also those that are over, and those of other
+/// environments.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  liveops incident list
+  liveops incident list --all --sev p1 -o csv")]
+pub(super) struct ListArgs {
+    /// Also those that are over, and those of other environments
+    #[arg(short, long)]
+    all: bool,
+
+    /// Only of this severity; may be repeated
+    #[arg(long, value_name = "SEVERITY")]
+    sev: Vec<Severity>,
+}
+
+struct IncidentList {
+    incidents: Vec<Shown>,
+    /// Those that are left out.
+    others: usize,
+    warnings: Vec<String>,
+    environment: String,
+}
+
+pub(super) fn run(args: &ListArgs, cx: &Context) -> Result<Exit> {
+    let now = cx.clock.now();
+    let environment = cx.environment()?.to_owned();
+    let table = &cx.config()?.settings.incidents.severities;
+    let index = index(cx)?;
+    let total = index.summaries.len();
+    let mut incidents: Vec<Shown> = index
+        .summaries
+        .into_iter()
+        .map(|summary| summary.incident)
+        .filter(|one| args.sev.is_empty() || args.sev.contains(&one.severity))
+        .filter(|one| args.all || (one.phase.is_open() && one.environment == environment))
+        .map(|one| Shown::new(one, table, now))
+        .collect();
+    // What is open comes first, the worst before all; what is over, the latest first.
+    incidents.sort_by(|a, b| {
+        let (a, b) = (&a.incident, &b.incident);
+        let over = |one: &crate::domain::incident::state::Incident| !one.phase.is_open();
+        over(a).cmp(&over(b)).then_with(|| {
+            if over(a) {
+                b.id.cmp(&a.id)
+            } else {
+                (a.severity, &a.id).cmp(&(b.severity, &b.id))
+            }
+        })
+    });
+    let report = IncidentList {
+        others: total - incidents.len(),
+        incidents,
+        warnings: index
+            .broken
+            .iter()
+            .map(|(id, error)| format!("{id} cannot be read: {error}"))
+            .collect(),
+        environment,
+    };
+    cx.output.show(&report, now)?;
+    Ok(Exit::Good)
+}
+
+impl IncidentList {
+    fn next(&self) -> Recommendation {
+        match self.incidents.first() {
+            Some(first) => {
+                let id = &first.incident.id;
+                Recommendation::new("next", format!("liveops incident show {id}"))
+            }
+            None => {
+                Recommendation::new("when something is wrong", "liveops incident open --sev p2")
+            }
+        }
+    }
+}
+
+impl Serialize for IncidentList {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let incidents: Vec<_> = self.incidents.iter().map(Shown::json).collect();
+        json!({ "incidents": incidents, "others": self.others }).serialize(serializer)
+    }
+}
+
+impl Report for IncidentList {
+    const SCHEMA: &'static str = "liveops.incident.list/1";
+
+    fn blocks(&self, view: &View) -> Vec<Block> {
+        let mut blocks: Vec<Block> = self
+            .incidents
+            .iter()
+            .flat_map(|shown| shown.head(view))
+            .collect();
+        if self.incidents.is_empty() {
+            blocks.push(Block::text("no incident is open"));
+        }
+        if self.others > 0 {
+            let text = match self.others {
+                1 => "1 other; `--all` shows it".to_owned(),
+                n => format!("{n} others; `--all` shows them"),
+            };
+            blocks.push(Block::Line(vec![span(text, Tone::Dim)]));
+        }
+        blocks.push(Block::Blank);
+        let next = self.next();
+        blocks.extend(next.command.map(|command| Block::next(&next.text, command)));
+        blocks
+    }
+
+    fn rows(&self, _view: &View) -> Option<Table> {
+        let mut table = Table::new([
+            "id",
+            "severity",
+            "phase",
+            "environment",
+            "service",
+            "started",
+            "resolved",
+            "lead",
+            "next_deadline",
+            "missed",
+            "title",
+        ]);
+        for shown in &self.incidents {
+            let one = &shown.incident;
+            let missed: Vec<&str> = shown
+                .deadlines
+                .iter()
+                .filter(|deadline| deadline.standing == Standing::Breached)
+                .map(|deadline| deadline.duty.word())
+                .collect();
+            table.row(vec![
+                plain(&one.id),
+                plain(one.severity.key()),
+                plain(one.phase.word()),
+                plain(&one.environment),
+                plain(one.service.clone().unwrap_or_default()),
+                plain(one.started.at().map(rfc3339).unwrap_or_default()),
+                plain(one.resolved.at().map(rfc3339).unwrap_or_default()),
+                plain(one.lead().unwrap_or_default()),
+                plain(
+                    next(&shown.deadlines)
+                        .map(|deadline| rfc3339(deadline.due))
+                        .unwrap_or_default(),
+                ),
+                plain(missed.join(" ")),
+                plain(&one.title),
+            ]);
+        }
+        Some(table)
+    }
+
+    fn meta(&self) -> Meta {
+        Meta {
+            environment: Some(self.environment.clone()),
+            outcome: if self.warnings.is_empty() {
+                Outcome::Success
+            } else {
+                Outcome::Partial
+            },
+            verdict: Verdict::Pass,
+            incidents: self
+                .incidents
+                .iter()
+                .filter(|shown| shown.incident.phase.is_open())
+                .map(Shown::json)
+                .collect(),
+            recommendations: vec![self.next()],
+            warnings: self.warnings.clone(),
+            ..Meta::default()
+        }
+    }
+}

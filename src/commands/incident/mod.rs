@@ -1,0 +1,121 @@
+//! `liveops incident`: an incident from the page to its end. The journal is written first; whatever else fails, what a
+//! person said is kept.
+
+pub(crate) mod changed;
+pub(crate) mod deliver;
+mod evidence;
+mod facts;
+mod list;
+mod open;
+pub(crate) mod pick;
+mod show;
+mod step;
+mod timeline;
+pub(crate) mod view;
+mod wording;
+
+use clap::{Args, Subcommand};
+
+use crate::commands::status::gather::cache;
+use crate::context::Context;
+use crate::error::{Exit, Result};
+use crate::stores::incident_index::{self, Index};
+use crate::stores::incidents::Incidents;
+use crate::stores::outbox::Outbox;
+
+/// Open an incident, say what happens, and end it
+///
+/// Every step goes into the incident's own journal first (`incidents/<id>/journal.jsonl` beside liveops.yaml), and only
+/// then to the people. Nothing that is down can hinder it: what cannot be known is noted as unknown, what cannot be
+/// delivered stays in the outbox. No step asks for confirmation: a wrong one is put right with `amend` or `reopen`.
+///
+/// With one open incident its id can be left out.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  liveops incident open --sev p1 --title \"matchmaking down\"
+  liveops incident ack
+  liveops incident note \"all of eu, since 03:05\"
+  liveops incident mitigate \"rolled back 1.42\"
+  liveops incident resolve \"queue is normal\"")]
+pub(crate) struct IncidentArgs {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Open(open::OpenArgs),
+    Ack(step::AckArgs),
+    Note(facts::NoteArgs),
+    Severity(facts::SeverityArgs),
+    Role(facts::RoleArgs),
+    Escalate(facts::EscalateArgs),
+    Mitigate(step::MitigateArgs),
+    Resolve(step::ResolveArgs),
+    Reopen(step::ReopenArgs),
+    Amend(facts::AmendArgs),
+    Handoff(facts::HandoffArgs),
+    Timeline(timeline::TimelineArgs),
+    List(list::ListArgs),
+    Show(show::ShowArgs),
+}
+
+/// Which incident.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Which {
+    /// Incident, or a part of its id [default: the one that is open]
+    #[arg(short = 'i', long, value_name = "ID")]
+    pub(crate) incident: Option<String>,
+}
+
+pub(crate) async fn run(args: IncidentArgs, cx: &Context) -> Result<Exit> {
+    match args.verb {
+        Verb::Open(args) => open::run(args, cx).await,
+        Verb::Ack(args) => step::ack(args, cx).await,
+        Verb::Note(args) => facts::note(args, cx).await,
+        Verb::Severity(args) => facts::severity(args, cx).await,
+        Verb::Role(args) => facts::role(args, cx).await,
+        Verb::Escalate(args) => facts::escalate(args, cx).await,
+        Verb::Mitigate(args) => step::mitigate(args, cx).await,
+        Verb::Resolve(args) => step::resolve(args, cx).await,
+        Verb::Reopen(args) => step::reopen(args, cx).await,
+        Verb::Amend(args) => facts::amend(args, cx).await,
+        Verb::Handoff(args) => facts::handoff(args, cx).await,
+        Verb::Timeline(args) => timeline::run(&args, cx),
+        Verb::List(args) => list::run(&args, cx),
+        Verb::Show(args) => show::run(&args, cx),
+    }
+}
+
+/// The incidents of this project: beside its file; without one, with the user's state.
+///
+/// # Errors
+/// Those of the configuration.
+pub(crate) fn store(cx: &Context) -> Result<Incidents> {
+    let config = cx.config()?;
+    let folder = config.settings.incidents.folder.as_deref();
+    let folder = folder.unwrap_or("incidents");
+    let base = config
+        .layers
+        .project
+        .as_deref()
+        .and_then(std::path::Path::parent);
+    Ok(Incidents::at(base.unwrap_or(&cx.dirs.state).join(folder)))
+}
+
+/// The states of all incidents.
+///
+/// # Errors
+/// As [`incident_index::read`].
+pub(crate) fn index(cx: &Context) -> Result<Index> {
+    incident_index::read(&store(cx)?, &cache(cx)?)
+}
+
+/// The messages of this project that are on their way.
+///
+/// # Errors
+/// Those of the configuration.
+pub(crate) fn outbox(cx: &Context) -> Result<Outbox> {
+    let key = crate::stores::cache::name(&cx.config()?.project_key());
+    Ok(Outbox::at(cx.dirs.state.join("outbox").join(key)))
+}

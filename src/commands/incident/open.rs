@@ -1,0 +1,255 @@
+//! `liveops incident open`: on the disk first, then evidence and people at once, then the next step.
+
+use clap::Args;
+use serde_json::json;
+
+use crate::change::unasked;
+use crate::clients::http::Effort;
+use crate::commands::alerts::gather::{backends, gather as alerts};
+use crate::commands::incident::changed::{IncidentChange, left_over, message, occurred};
+use crate::commands::incident::deliver::{Tale, calls, tell};
+use crate::commands::incident::evidence::capture;
+use crate::commands::incident::store;
+use crate::commands::incident::view::Shown;
+use crate::context::Context;
+use crate::domain::alert::{Alert, AlertState, rank};
+use crate::domain::incident::event::{Amended, Field, Opened, kind};
+use crate::domain::incident::notice::About;
+use crate::domain::incident::severity::{Severities, Severity};
+use crate::domain::incident::state::{in_order, replay};
+use crate::domain::journal::Event;
+use crate::error::{Error, Exit, Result};
+use crate::output::prompt;
+use crate::output::report::Recommendation;
+
+/// Open an incident
+///
+/// Only the severity is needed; on a terminal it is asked for. The journal is written first. Then the evidence is kept
+/// (status, KPIs of the last hour, alerts, changes) and the people are told, both at once and within a bound: what is
+/// dead is noted as unknown, what cannot be delivered stays in the outbox and is tried again by the next command.
+///
+/// Exit code 5 when somebody was to be paged and no channel took it; the incident is open all the same.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  liveops incident open --sev p1
+  liveops incident open --sev p2 --title \"matchmaking slow in eu\" --service matchmaking --started-at \"20m ago\"
+  liveops incident open --from-alert            what fires now, the worst first")]
+pub(super) struct OpenArgs {
+    /// p1 (critical), p2 (high), p3 (medium) or p4 (low); when in doubt the worse
+    #[arg(long, alias = "severity", value_name = "SEVERITY")]
+    sev: Option<Severity>,
+
+    /// What is wrong, in a few words
+    #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    title: Option<String>,
+
+    /// The service that is in trouble
+    #[arg(long, value_name = "NAME", add = clap_complete::engine::ArgValueCompleter::new(crate::commands::complete::services))]
+    service: Option<String>,
+
+    /// The alert that told of it
+    #[arg(long, value_name = "NAME", conflicts_with = "from_alert")]
+    alert: Option<String>,
+
+    /// Take the worst alert that fires now: its name, service, runbook and start
+    #[arg(long)]
+    from_alert: bool,
+
+    /// When users began to feel it, if not now: `20m ago`, `03:05` (UTC), RFC 3339
+    #[arg(long, value_name = "TIME")]
+    started_at: Option<String>,
+}
+
+pub(super) async fn run(args: OpenArgs, cx: &Context) -> Result<Exit> {
+    let started_at = occurred(cx, args.started_at.as_deref())?;
+    let mut warnings = Vec::new();
+    let alert = if args.from_alert {
+        worst(cx, &mut warnings).await?
+    } else {
+        None
+    };
+    let table = &cx.config()?.settings.incidents.severities;
+    let severity = severity(&args, alert.as_ref(), table)?;
+    let label = |name: &str| {
+        let alert = alert.as_ref()?;
+        alert.labels.get(name).cloned()
+    };
+    let service = args
+        .service
+        .or_else(|| label("service"))
+        .or_else(|| label("job"));
+    let name = args.alert.or_else(|| Some(alert.as_ref()?.name.clone()));
+    let title = args.title.unwrap_or_else(|| match (&name, &service) {
+        (Some(alert), Some(service)) => format!("{alert} on {service}"),
+        (Some(alert), None) => alert.clone(),
+        (None, Some(service)) => format!("{service} in trouble"),
+        (None, None) => "incident".into(),
+    });
+    let opened = Opened {
+        severity,
+        title,
+        environment: cx.environment()?.to_owned(),
+        service,
+        alert: name,
+        runbook: alert.as_ref().and_then(|alert| alert.runbook.clone()),
+        started_at: started_at.or_else(|| alert.as_ref()?.since),
+        group_key: None,
+    };
+    begin(cx, opened, warnings).await
+}
+
+/// The severity that was said, that of the alert, or the answer of the person.
+fn severity(args: &OpenArgs, alert: Option<&Alert>, table: &Severities) -> Result<Severity> {
+    if let Some(severity) = args.sev {
+        return Ok(severity);
+    }
+    if let Some(alert) = alert {
+        return Ok(Severity::of_alert(alert.severity.as_deref()));
+    }
+    if !prompt::can_prompt() {
+        return Err(Error::usage(
+            "how bad is it? no severity was given, and nobody can be asked here",
+            "pass `--sev p1` (service down), `p2` (degraded), `p3` (partial) or `p4` (minor); when in doubt the worse",
+        ));
+    }
+    let item = |severity: Severity| {
+        let impact = &table.terms(severity).impact;
+        format!("{severity}  {}: {impact}", severity.alias())
+    };
+    let items = Severity::ALL.map(item);
+    let items: Vec<&str> = items.iter().map(String::as_str).collect();
+    let chosen = prompt::choose("how bad is it? when in doubt, the worse", &items)?;
+    Ok(Severity::ALL[chosen])
+}
+
+/// The worst alert that fires, the first of those that are equally bad.
+async fn worst(cx: &Context, warnings: &mut Vec<String>) -> Result<Option<Alert>> {
+    let asked = async { alerts(&backends(cx, Effort::Quick)?).await };
+    match asked.await {
+        Ok(gathered) => {
+            let firing = gathered
+                .alerts
+                .into_iter()
+                .filter(|one| one.state == AlertState::Firing);
+            let worst = firing.min_by_key(|one| (rank(one.severity.as_deref()), one.since));
+            if worst.is_none() {
+                warnings.push("no alert fires now; the incident is opened without one".into());
+            }
+            Ok(worst)
+        }
+        Err(error) => {
+            warnings.push(format!("which alert fires is not known: {error}"));
+            Ok(None)
+        }
+    }
+}
+
+/// Opens it, whatever it is known from.
+pub(super) async fn begin(cx: &Context, opened: Opened, warnings: Vec<String>) -> Result<Exit> {
+    let summary = format!("open {} {}", opened.severity, opened.title);
+    let now = cx.clock.now();
+    let table = &cx.config()?.settings.incidents.severities;
+    let Some(confirmed) = unasked(cx, &summary)? else {
+        let planned = planned(cx, &opened)?;
+        let incident = replay("not opened", &in_order(vec![planned]))
+            .ok_or_else(|| Error::internal("an opening that opens nothing"))?;
+        let report = IncidentChange {
+            action: "open",
+            summary,
+            dry_run: true,
+            shown: Shown::new(incident, table, now),
+            event: None,
+            tale: Tale::default(),
+            details: Vec::new(),
+            next: Vec::new(),
+            warnings,
+            command: cx.command_line.replacen(" --dry-run", "", 1),
+        };
+        cx.output.show(&report, now)?;
+        return Ok(Exit::Good);
+    };
+    let store = store(cx)?;
+    let id = store.open(now, &cx.actor, &opened)?;
+    cx.output.note(&format!(
+        "{id} is open and in the journal; looking, and telling the people"
+    ));
+    let story = store.story(&id)?;
+    let event = story
+        .events
+        .first()
+        .ok_or_else(|| Error::internal("an incident without an opening"))?;
+    let calls = calls(cx, &story.incident, About::Opened)?;
+    let text = match &opened.alert {
+        Some(alert) if !opened.title.contains(alert.as_str()) => {
+            format!("{} (alert {alert})", opened.title)
+        }
+        _ => opened.title.clone(),
+    };
+    let message = message(&story.incident, About::Opened, text, event);
+    let ((lines, alerts), mut tale) =
+        tokio::join!(capture(cx, &id), tell(cx, &calls, message, &confirmed));
+    let runbook = runbook(cx, &id, &opened, &alerts);
+    tale.told.extend(left_over(cx, &confirmed).await);
+    let incident = store.story(&id)?.incident;
+    let mut next = Vec::new();
+    let mut details = lines;
+    if let Some(runbook) = runbook {
+        details.push(format!("runbook: {runbook}"));
+    }
+    if calls.is_empty() {
+        let text = "nobody is told: the configuration has no channel for this (`notify`)";
+        details.push(text.into());
+        next.push(Recommendation::new(
+            "who would be told",
+            "liveops page list",
+        ));
+    }
+    let report = IncidentChange {
+        action: "open",
+        summary: format!("opened {} {}", opened.severity, opened.title),
+        dry_run: false,
+        shown: Shown::new(incident, table, cx.clock.now()),
+        event: event.id.clone(),
+        tale,
+        details,
+        next,
+        warnings,
+        command: String::new(),
+    };
+    cx.output.show(&report, cx.clock.now())?;
+    report.exit(cx)
+}
+
+/// The runbook of the alert, which is known once the alerts are.
+fn runbook(cx: &Context, id: &str, opened: &Opened, alerts: &[Alert]) -> Option<String> {
+    if opened.runbook.is_some() {
+        return opened.runbook.clone();
+    }
+    let name = opened.alert.as_deref()?;
+    let alert = alerts.iter().find(|alert| alert.name == name)?;
+    let runbook = alert.runbook.clone()?;
+    let amended = Amended {
+        field: Field::Runbook,
+        to: runbook.clone(),
+        was: None,
+        text: Some("the alert says so".into()),
+    };
+    let written = store(cx)
+        .and_then(|store| store.append(id, cx.clock.now(), &cx.actor, kind::AMENDED, &amended));
+    if let Err(error) = written {
+        cx.output.warn(&format!("not in the journal: {error}"));
+    }
+    Some(runbook)
+}
+
+fn planned(cx: &Context, opened: &Opened) -> Result<Event> {
+    Ok(Event {
+        seq: 1,
+        id: None,
+        at: cx.clock.now(),
+        by: cx.actor.clone(),
+        kind: kind::OPENED.into(),
+        data: json!(opened),
+        hash: String::new(),
+    })
+}

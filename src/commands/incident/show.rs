@@ -1,0 +1,206 @@
+//! `liveops incident show`: where it stands, what is due, who was told, what is known.
+
+use clap::Args;
+use serde::{Serialize, Serializer};
+use serde_json::json;
+
+use crate::commands::incident::pick::which;
+use crate::commands::incident::timeline::{Line, line};
+use crate::commands::incident::view::{Shown, clock, deadline_line, delivery_word};
+use crate::commands::incident::{Which, store};
+use crate::commands::tone::mark;
+use crate::context::Context;
+use crate::domain::incident::deadline::Standing;
+use crate::domain::incident::event::{DeliveryState, kind};
+use crate::error::{Exit, Result};
+use crate::output::block::{Block, Tone, plain, span};
+use crate::output::report::{Meta, Report, Verdict};
+use crate::output::view::View;
+use crate::stores::incident_index::Summary;
+
+/// Lines of the journal that are shown.
+const LAST: usize = 6;
+
+/// Show where an incident stands
+///
+/// Exit code 1 while a deadline is overdue.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  liveops incident show
+  liveops incident show 2026-11-22-p1-matchmaking-down -o json")]
+pub(super) struct ShowArgs {
+    /// Incident, or a part of its id [default: the one that is open]
+    #[arg(value_name = "ID")]
+    id: Option<String>,
+
+    #[command(flatten)]
+    which: Which,
+}
+
+struct IncidentReport {
+    shown: Shown,
+    faults: Vec<String>,
+    last: Vec<Line>,
+    folder: String,
+}
+
+pub(super) fn run(args: &ShowArgs, cx: &Context) -> Result<Exit> {
+    let named = args.id.as_deref().or(args.which.incident.as_deref());
+    let id = which(cx, named, "show")?;
+    let store = store(cx)?;
+    let story = store.story(&id)?;
+    let now = cx.clock.now();
+    let Summary { incident, faults } = Summary::of(&story);
+    let table = &cx.config()?.settings.incidents.severities;
+    let mut last: Vec<Line> = story
+        .events
+        .iter()
+        .rev()
+        .filter(|event| event.kind != kind::NOTIFICATION && event.kind != kind::EVIDENCE)
+        .take(LAST)
+        .map(line)
+        .collect();
+    last.reverse();
+    let report = IncidentReport {
+        shown: Shown::new(incident, table, now),
+        faults,
+        last,
+        folder: store.folder_of(&id).display().to_string(),
+    };
+    cx.output.show(&report, now)?;
+    Ok(match report.verdict() {
+        Verdict::Fail => Exit::Bad,
+        _ => Exit::Good,
+    })
+}
+
+impl IncidentReport {
+    fn verdict(&self) -> Verdict {
+        let overdue = self
+            .shown
+            .deadlines
+            .iter()
+            .any(|one| one.is_open() && one.standing == Standing::Breached);
+        if overdue {
+            Verdict::Fail
+        } else if !self.faults.is_empty() || self.shown.incident.phase.is_open() {
+            Verdict::Warn
+        } else {
+            Verdict::Pass
+        }
+    }
+}
+
+impl Serialize for IncidentReport {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let one = &self.shown.incident;
+        json!({
+            "incident": self.shown.json(),
+            "evidence": one.evidence,
+            "deliveries": one.deliveries.values().collect::<Vec<_>>(),
+            "alerts": one.signals.values().collect::<Vec<_>>(),
+            "amended": one.amended,
+            "people": one.people,
+            "last": self.last,
+            "folder": self.folder,
+            "faults": self.faults,
+        })
+        .serialize(serializer)
+    }
+}
+
+impl Report for IncidentReport {
+    const SCHEMA: &'static str = "liveops.incident.show/1";
+
+    fn blocks(&self, view: &View) -> Vec<Block> {
+        let one = &self.shown.incident;
+        let mut blocks = self.shown.head(view);
+        for deadline in &self.shown.deadlines {
+            if !deadline.is_open() && deadline.standing == Standing::Kept {
+                blocks.push(Block::Line(deadline_line(deadline, view)));
+            }
+        }
+        let mut times = Vec::new();
+        for (word, moment) in [
+            ("began", &one.started),
+            ("known", &one.detected),
+            ("acknowledged", &one.acknowledged),
+            ("mitigated", &one.mitigated),
+            ("resolved", &one.resolved),
+        ] {
+            times.extend(
+                moment
+                    .at()
+                    .map(|at| format!("{word} {}", clock(at, view.now))),
+            );
+        }
+        blocks.push(Block::Whole(vec![span(
+            format!("  {}", times.join(", ")),
+            Tone::Dim,
+        )]));
+        let roles: Vec<String> = one
+            .roles
+            .iter()
+            .map(|(role, who)| format!("{role} {who}"))
+            .collect();
+        if !roles.is_empty() {
+            blocks.push(Block::Whole(vec![plain(format!("  {}", roles.join(", ")))]));
+        }
+        if let Some(runbook) = &one.runbook {
+            blocks.push(Block::Whole(vec![plain(format!("  runbook: {runbook}"))]));
+        }
+        for signal in one.signals.values().filter(|signal| signal.firing) {
+            let text = format!(" still firing: {}", signal.alert);
+            blocks.push(Block::Line(vec![
+                plain("  "),
+                mark(Tone::Bad, view),
+                span(text, Tone::Bad),
+            ]));
+        }
+        let troubled = one
+            .deliveries
+            .values()
+            .filter(|one| one.state != DeliveryState::Accepted);
+        for delivery in troubled {
+            let word = delivery_word(delivery.state);
+            let why = delivery.reason.as_deref().unwrap_or_default();
+            let what = if delivery.page { "PAGE" } else { "message" };
+            let text = format!(
+                " {what} about `{}` to {}: {word}",
+                delivery.about, delivery.channel
+            );
+            blocks.push(Block::Whole(vec![
+                plain("  "),
+                mark(Tone::Warn, view),
+                span(text, Tone::Warn),
+                span(format!("  {why}"), Tone::Dim),
+            ]));
+        }
+        for fault in &self.faults {
+            let text = format!("  JOURNAL: {fault}");
+            blocks.push(Block::Whole(vec![span(text, Tone::Bad)]));
+        }
+        blocks.push(Block::Blank);
+        blocks.extend(self.last.iter().map(|line| line.block(view)));
+        blocks.push(Block::Blank);
+        for step in self.shown.next() {
+            blocks.extend(step.command.map(|command| Block::next(&step.text, command)));
+        }
+        blocks
+    }
+
+    fn names(&self) -> Option<Vec<String>> {
+        Some(vec![self.shown.incident.id.clone()])
+    }
+
+    fn meta(&self) -> Meta {
+        Meta {
+            environment: Some(self.shown.incident.environment.clone()),
+            verdict: self.verdict(),
+            incidents: vec![self.shown.json()],
+            recommendations: self.shown.next(),
+            warnings: self.faults.clone(),
+            ..Meta::default()
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! How an incident is shown: its JSON, and the lines that every screen begins with.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::commands::tone::mark;
+use crate::domain::incident::deadline::{Deadline, Duty, Standing, deadlines, next};
+use crate::domain::incident::event::DeliveryState;
+use crate::domain::incident::severity::{Severities, Severity};
+use crate::domain::incident::state::Incident;
+use crate::domain::incident::transition::Phase;
+use crate::domain::shell::word;
+use crate::output::block::{Block, Span, Tone, plain, span};
+use crate::output::report::Recommendation;
+use crate::output::view::{View, compact, rfc3339};
+
+/// An incident with its deadlines, at one time.
+#[derive(Debug, Clone)]
+pub(crate) struct Shown {
+    pub(crate) incident: Incident,
+    pub(crate) deadlines: Vec<Deadline>,
+}
+
+impl Shown {
+    /// The incident as it stands now.
+    pub(crate) fn new(incident: Incident, table: &Severities, now: DateTime<Utc>) -> Self {
+        Self {
+            deadlines: deadlines(&incident, table, now),
+            incident,
+        }
+    }
+
+    /// Its part of a JSON report, and of `incidents` in the envelope.
+    pub(crate) fn json(&self) -> Value {
+        #[derive(Serialize)]
+        struct Data<'a> {
+            id: &'a str,
+            title: &'a str,
+            severity: Severity,
+            phase: Phase,
+            environment: &'a str,
+            service: Option<&'a str>,
+            alert: Option<&'a str>,
+            runbook: Option<&'a str>,
+            started_at: Option<String>,
+            detected_at: Option<String>,
+            acknowledged_at: Option<String>,
+            mitigated_at: Option<String>,
+            resolved_at: Option<String>,
+            opened_by: &'a str,
+            acknowledged_by: Option<&'a str>,
+            lead: Option<&'a str>,
+            roles: &'a std::collections::BTreeMap<String, String>,
+            deadlines: Vec<Value>,
+            next_deadline: Option<Value>,
+            paged: Option<bool>,
+            alerts_firing: usize,
+            notes: usize,
+            events: usize,
+        }
+        let one = &self.incident;
+        let time = |at: Option<DateTime<Utc>>| at.map(rfc3339);
+        let data = Data {
+            id: &one.id,
+            title: &one.title,
+            severity: one.severity,
+            phase: one.phase,
+            environment: &one.environment,
+            service: one.service.as_deref(),
+            alert: one.alert.as_deref(),
+            runbook: one.runbook.as_deref(),
+            started_at: time(one.started.at()),
+            detected_at: time(one.detected.at()),
+            acknowledged_at: time(one.acknowledged.at()),
+            mitigated_at: time(one.mitigated.at()),
+            resolved_at: time(one.resolved.at()),
+            opened_by: &one.opened_by,
+            acknowledged_by: one.acked_by.as_deref(),
+            lead: one.lead(),
+            roles: &one.roles,
+            deadlines: self.deadlines.iter().map(deadline_json).collect(),
+            next_deadline: next(&self.deadlines).map(deadline_json),
+            paged: one.is_paged(),
+            alerts_firing: one.signals.values().filter(|signal| signal.firing).count(),
+            notes: one.notes,
+            events: one.events,
+        };
+        serde_json::to_value(data).unwrap_or_default()
+    }
+
+    /// Severity and title; phase, age and who has it; each deadline that is open or was missed; a page that did not
+    /// arrive, in capitals.
+    pub(crate) fn head(&self, view: &View) -> Vec<Block> {
+        let one = &self.incident;
+        let tone = self.tone();
+        let mut blocks = vec![Block::Line(vec![
+            mark(tone, view),
+            span(format!(" {} ", one.severity), tone),
+            span(one.title.clone(), Tone::Strong),
+            span(format!("  {}", one.id), Tone::Dim),
+        ])];
+        let mut line = vec![plain(format!(
+            "  {} {}",
+            one.phase.word(),
+            self.since(view.now)
+        ))];
+        match one.lead() {
+            Some(lead) => line.push(plain(format!(", {lead} has it"))),
+            None if one.phase == Phase::Open => line.push(span(", NOBODY HAS IT YET", Tone::Bad)),
+            None => {}
+        }
+        if let Some(service) = &one.service {
+            line.push(span(format!(", service {service}"), Tone::Dim));
+        }
+        blocks.push(Block::Line(line));
+        for deadline in &self.deadlines {
+            if deadline.is_open() || deadline.standing == Standing::Breached {
+                blocks.push(Block::Line(deadline_line(deadline, view)));
+            }
+        }
+        blocks.extend(self.unpaged());
+        blocks
+    }
+
+    /// The line in capitals, while it is true.
+    pub(crate) fn unpaged(&self) -> Option<Block> {
+        let one = &self.incident;
+        if one.is_paged() != Some(false) || one.phase != Phase::Open {
+            return None;
+        }
+        let why: Vec<String> = one
+            .deliveries
+            .values()
+            .filter(|page| page.page)
+            .map(|page| {
+                let why = page.reason.as_deref().unwrap_or("still in the outbox");
+                format!("{}: {why}", page.channel)
+            })
+            .collect();
+        Some(Block::Whole(vec![
+            span("  NOBODY WAS PAGED", Tone::Bad),
+            plain(format!(" ({}); CALL SOMEBODY", why.join("; "))),
+        ]))
+    }
+
+    /// What to do next.
+    pub(crate) fn next(&self) -> Vec<Recommendation> {
+        let one = &self.incident;
+        let at = |verb: &str| format!("liveops incident {verb} -i {}", one.id);
+        let mut steps = Vec::new();
+        if self.unpaged().is_some() {
+            steps.push(Recommendation::new(
+                "try to page again",
+                "liveops page flush",
+            ));
+        }
+        match one.phase {
+            Phase::Open => steps.push(Recommendation::new("say that you have it", at("ack"))),
+            Phase::Acknowledged => {
+                let late = self
+                    .deadlines
+                    .iter()
+                    .any(|one| one.duty == Duty::Mitigate && one.standing == Standing::Breached);
+                if late && one.escalations.is_empty() {
+                    steps.push(Recommendation::new("call for help", at("escalate")));
+                }
+                steps.push(Recommendation::new(
+                    "when users are well again",
+                    format!("liveops incident mitigate \"what helped\" -i {}", one.id),
+                ));
+            }
+            Phase::Mitigated => steps.push(Recommendation::new(
+                "when it is over",
+                format!("liveops incident resolve \"why it is over\" -i {}", one.id),
+            )),
+            Phase::Resolved => steps.push(Recommendation::new("read it again", at("timeline"))),
+        }
+        if let (Some(alert), true) = (&one.alert, one.phase < Phase::Mitigated) {
+            steps.push(Recommendation::new(
+                "what the alert means",
+                format!("liveops alerts explain {}", word(alert)),
+            ));
+        }
+        steps
+    }
+
+    fn tone(&self) -> Tone {
+        match (self.incident.phase, self.incident.severity) {
+            (Phase::Resolved, _) => Tone::Good,
+            (Phase::Mitigated, _) => Tone::Warn,
+            (_, Severity::P1 | Severity::P2) => Tone::Bad,
+            (_, Severity::P3 | Severity::P4) => Tone::Warn,
+        }
+    }
+
+    /// `since 03:12Z, 14m`; for what is over, how long it took.
+    fn since(&self, now: DateTime<Utc>) -> String {
+        let one = &self.incident;
+        let start = one.started.at().unwrap_or(one.last_event);
+        let end = one.resolved.at().unwrap_or(now);
+        let length = compact(seconds(end - start));
+        match one.phase {
+            Phase::Resolved => format!("after {length}"),
+            _ => format!("since {} ({length})", clock(start, now)),
+        }
+    }
+}
+
+fn seconds(length: chrono::TimeDelta) -> u64 {
+    u64::try_from(length.num_seconds()).unwrap_or(0)
+}
+
+/// `03:12Z`, with the day when it is not today's.
+pub(crate) fn clock(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
+    if at.date_naive() == now.date_naive() {
+        at.format("%H:%MZ").to_string()
+    } else {
+        at.format("%Y-%m-%d %H:%MZ").to_string()
+    }
+}
+
+/// One deadline as people read it.
+pub(crate) fn deadline_line(deadline: &Deadline, view: &View) -> Vec<Span> {
+    let due = clock(deadline.due, view.now);
+    let duty = deadline.duty.word();
+    let past = compact(seconds(deadline.done.unwrap_or(view.now) - deadline.due));
+    let (tone, text) = match (deadline.standing, deadline.done) {
+        (Standing::Pending, _) => (
+            Tone::Strong,
+            format!(
+                "{duty} in {} (by {due})",
+                compact(seconds(deadline.due - view.now))
+            ),
+        ),
+        (Standing::Kept, _) => (Tone::Good, format!("{duty}: in time (by {due})")),
+        (Standing::Breached, None) => (
+            Tone::Bad,
+            format!("{} OVERDUE by {past} (was due {due})", duty.to_uppercase()),
+        ),
+        (Standing::Breached, Some(_)) if deadline.disputed => (
+            Tone::Warn,
+            format!(
+                "{duty}: missed as recorded (due {due}, written down {past} late); an earlier time was stated"
+            ),
+        ),
+        // What was lowered after the miss may have been done before the last due time.
+        (Standing::Breached, Some(_)) => (
+            Tone::Warn,
+            format!("{duty}: missed, done {past} late (due {due})"),
+        ),
+    };
+    vec![
+        plain("  "),
+        mark(tone, view),
+        span(format!(" {text}"), tone),
+    ]
+}
+
+fn deadline_json(deadline: &Deadline) -> Value {
+    json!({
+        "duty": deadline.duty,
+        "due": rfc3339(deadline.due),
+        "standing": deadline.standing,
+        "done": deadline.done.map(rfc3339),
+        "disputed": deadline.disputed,
+    })
+}
+
+/// The word for how a message went.
+pub(crate) fn delivery_word(state: DeliveryState) -> &'static str {
+    match state {
+        DeliveryState::Queued => "in the outbox",
+        DeliveryState::Accepted => "accepted",
+        DeliveryState::Failed => "failed, will be tried again",
+        DeliveryState::Retried => "tried again",
+        DeliveryState::GivenUp => "NOT DELIVERED",
+    }
+}

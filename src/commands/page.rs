@@ -1,0 +1,371 @@
+//! `liveops page`: the way to people. Who would be told, whether it works, and what is still on its way.
+
+use clap::{Args, Subcommand};
+use serde::{Serialize, Serializer};
+use serde_json::{Value, json};
+
+use crate::change::unasked;
+use crate::commands::incident::changed::{told_json, told_lines};
+use crate::commands::incident::deliver::{Told, flush, test};
+use crate::commands::incident::outbox;
+use crate::context::Context;
+use crate::domain::incident::event::DeliveryState;
+use crate::domain::incident::message::Message;
+use crate::domain::incident::notice::{About, calls};
+use crate::domain::incident::severity::Severity;
+use crate::error::{Error, Exit, Result};
+use crate::output::block::{Block, Table, Tone, plain, span};
+use crate::output::report::{Meta, Outcome, Recommendation, Report, Verdict};
+use crate::output::view::{View, rfc3339};
+
+/// See who is told of incidents, try it, and deliver what is on its way
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  liveops page list
+  liveops page test
+  liveops page flush")]
+pub(crate) struct PageArgs {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    List(ListArgs),
+    Test(TestArgs),
+    Flush(FlushArgs),
+}
+
+/// List channels, who is paged and told for each severity, and what is still in the outbox
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  liveops page list -o json | jq .data.outbox")]
+struct ListArgs {}
+
+/// Prove the way to every channel without waking anybody
+///
+/// Rooms get a message that says TEST. A pager gets the end of something that never began, which it takes and drops; a
+/// mail server is greeted; a program is looked for, and not run. `--for-real` sends all of it as if it were meant.
+///
+/// Exit code 1 when a channel does not work.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  liveops page test
+  liveops page test --channel oncall --for-real       calls somebody")]
+struct TestArgs {
+    /// Only this channel
+    #[arg(long, value_name = "NAME")]
+    channel: Option<String>,
+
+    /// Call people, to prove that it arrives
+    #[arg(long)]
+    for_real: bool,
+}
+
+/// Deliver what is still in the outbox, now
+///
+/// Every command that changes an incident does this for what is due. Exit code 5 when a page still cannot be delivered.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  liveops page flush")]
+struct FlushArgs {}
+
+pub(crate) async fn run(args: PageArgs, cx: &Context) -> Result<Exit> {
+    match args.verb {
+        Verb::List(_) => list(cx),
+        Verb::Test(args) => try_all(args, cx).await,
+        Verb::Flush(_) => deliver(cx).await,
+    }
+}
+
+/// Who would be told.
+struct Channels {
+    channels: Vec<(String, &'static str, String)>,
+    /// Severity → page groups and rooms, when an incident is opened.
+    opened: Vec<(Severity, Vec<Vec<String>>, Vec<String>)>,
+    outbox: Vec<Value>,
+    environment: String,
+}
+
+fn list(cx: &Context) -> Result<Exit> {
+    let notify = &cx.config()?.settings.notify;
+    let reach: Vec<_> = notify
+        .channels
+        .iter()
+        .map(|channel| (channel.name.clone(), channel.reach()))
+        .collect();
+    let report = Channels {
+        channels: notify
+            .channels
+            .iter()
+            .map(|channel| {
+                let place = channel
+                    .endpoint
+                    .as_ref()
+                    .map_or_else(String::new, |endpoint| endpoint.url.show());
+                (channel.name.clone(), channel.word(), place)
+            })
+            .collect(),
+        opened: Severity::ALL
+            .into_iter()
+            .map(|severity| {
+                let calls = calls(&notify.rules, &reach, About::Opened, severity);
+                (severity, calls.page, calls.tell)
+            })
+            .collect(),
+        outbox: outbox(cx)?
+            .items()?
+            .iter()
+            .map(|item| {
+                json!({
+                    "message": item.id(),
+                    "channel": item.channel,
+                    "incident": item.message.incident,
+                    "about": item.message.about,
+                    "page": item.message.page,
+                    "attempts": item.attempts,
+                    "next_at": rfc3339(item.next_at),
+                })
+            })
+            .collect(),
+        environment: cx.environment()?.to_owned(),
+    };
+    cx.output.show(&report, cx.clock.now())?;
+    Ok(Exit::Good)
+}
+
+impl Channels {
+    fn next(&self) -> Recommendation {
+        if self.channels.is_empty() {
+            let text = "nobody can be told; name channels below `notify` in liveops.yaml";
+            return Recommendation::new(text, "liveops config path");
+        }
+        if self.outbox.is_empty() {
+            Recommendation::new("prove it", "liveops page test")
+        } else {
+            Recommendation::new("deliver them now", "liveops page flush")
+        }
+    }
+}
+
+impl Serialize for Channels {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let channels = self
+            .channels
+            .iter()
+            .map(|(name, kind, place)| json!({ "name": name, "type": kind, "url": place }));
+        let opened = self.opened.iter().map(
+            |(severity, page, tell)| json!({ "severity": severity, "page": page, "tell": tell }),
+        );
+        json!({
+            "channels": channels.collect::<Vec<_>>(),
+            "opened": opened.collect::<Vec<_>>(),
+            "outbox": self.outbox,
+        })
+        .serialize(serializer)
+    }
+}
+
+impl Report for Channels {
+    const SCHEMA: &'static str = "liveops.page.list/1";
+
+    fn blocks(&self, _view: &View) -> Vec<Block> {
+        let mut blocks = Vec::new();
+        let mut table = Table::new(["channel", "type", "where"]).fixed(&[0, 1]);
+        for (name, kind, place) in &self.channels {
+            table.row(vec![
+                span(name, Tone::Strong),
+                plain(*kind),
+                span(place, Tone::Dim),
+            ]);
+        }
+        if self.channels.is_empty() {
+            blocks.push(Block::Line(vec![span(
+                "no channel is configured",
+                Tone::Warn,
+            )]));
+        } else {
+            blocks.push(Block::Table(table));
+            blocks.push(Block::Blank);
+            blocks.push(Block::heading("when an incident is opened"));
+        }
+        for (severity, page, tell) in &self.opened {
+            let groups: Vec<String> = page.iter().map(|group| group.join(" and ")).collect();
+            let mut text = if groups.is_empty() {
+                "nobody is paged".to_owned()
+            } else {
+                format!("page {}", groups.join(", else "))
+            };
+            if !tell.is_empty() {
+                text = format!("{text}; tell {}", tell.join(", "));
+            }
+            blocks.push(Block::Whole(vec![
+                span(format!("  {severity} "), Tone::Strong),
+                plain(text),
+            ]));
+        }
+        for item in &self.outbox {
+            let text = |key: &str| item[key].as_str().unwrap_or_default().to_owned();
+            let what = if item["page"] == true {
+                "PAGE"
+            } else {
+                "message"
+            };
+            let line = format!(
+                "  in the outbox: {what} about `{}` of {} to {}, tried {} times, next {}",
+                text("about"),
+                text("incident"),
+                text("channel"),
+                item["attempts"],
+                text("next_at")
+            );
+            blocks.push(Block::Whole(vec![span(line, Tone::Warn)]));
+        }
+        blocks.push(Block::Blank);
+        let next = self.next();
+        blocks.extend(next.command.map(|command| Block::next(&next.text, command)));
+        blocks
+    }
+
+    fn rows(&self, _view: &View) -> Option<Table> {
+        let mut table = Table::new(["channel", "type", "url"]);
+        for (name, kind, place) in &self.channels {
+            table.row(vec![plain(name), plain(*kind), plain(place)]);
+        }
+        Some(table)
+    }
+
+    fn meta(&self) -> Meta {
+        Meta {
+            environment: Some(self.environment.clone()),
+            recommendations: vec![self.next()],
+            ..Meta::default()
+        }
+    }
+}
+
+/// How messages went.
+struct Delivered {
+    what: &'static str,
+    told: Vec<Told>,
+    environment: String,
+    dry_run: bool,
+}
+
+async fn try_all(args: TestArgs, cx: &Context) -> Result<Exit> {
+    let channels = cx.config()?.settings.notify.channels.len();
+    if channels == 0 {
+        return Err(Error::Unconfigured {
+            what: "channel",
+            environment: cx.environment()?.to_owned(),
+            hint: "name channels below `notify` in liveops.yaml: slack, discord, pagerduty, webhook, email, exec".into(),
+        });
+    }
+    let now = cx.clock.now();
+    let message = Message {
+        id: format!("test-{:x}-{:08x}", now.timestamp(), fastrand::u32(..)),
+        about: About::Test,
+        page: false,
+        incident: "test".into(),
+        title: "test".into(),
+        severity: Severity::P4,
+        phase: "open".into(),
+        environment: cx.environment()?.to_owned(),
+        service: None,
+        alert: None,
+        runbook: None,
+        text: "this is a test".into(),
+        by: cx.actor.clone(),
+        at: now,
+        keys: vec![format!("liveops/test/{:x}", now.timestamp())],
+        command: "liveops page test".into(),
+    };
+    let mut report = Delivered {
+        what: "test",
+        told: Vec::new(),
+        environment: cx.environment()?.to_owned(),
+        dry_run: true,
+    };
+    if let Some(confirmed) = unasked(cx, "send test messages")? {
+        let only = args.channel.as_deref();
+        report.told = test(cx, only, &message, args.for_real, &confirmed).await?;
+        report.dry_run = false;
+    }
+    cx.output.show(&report, now)?;
+    Ok(match report.verdict() {
+        Verdict::Fail => Exit::Bad,
+        _ => Exit::Good,
+    })
+}
+
+async fn deliver(cx: &Context) -> Result<Exit> {
+    let mut report = Delivered {
+        what: "flush",
+        told: Vec::new(),
+        environment: cx.environment()?.to_owned(),
+        dry_run: true,
+    };
+    let mut paged = None;
+    if let Some(confirmed) = unasked(cx, "deliver what is in the outbox")? {
+        let tale = flush(cx, true, &confirmed).await?;
+        paged = tale.paged;
+        report.told = tale.told;
+        report.dry_run = false;
+    }
+    cx.output.show(&report, cx.clock.now())?;
+    if paged == Some(false) {
+        return Err(Error::HalfDone {
+            done: "the outbox was tried".into(),
+            left: "A PAGE STILL CANNOT BE DELIVERED, CALL SOMEBODY".into(),
+            command: cx.command("page list"),
+        });
+    }
+    Ok(Exit::Good)
+}
+
+impl Delivered {
+    fn verdict(&self) -> Verdict {
+        let failed = |told: &Told| told.state != DeliveryState::Accepted;
+        if self.told.iter().any(failed) {
+            Verdict::Fail
+        } else {
+            Verdict::Pass
+        }
+    }
+}
+
+impl Serialize for Delivered {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let told: Vec<Value> = self.told.iter().map(told_json).collect();
+        json!({ "action": self.what, "dry_run": self.dry_run, "deliveries": told })
+            .serialize(serializer)
+    }
+}
+
+impl Report for Delivered {
+    const SCHEMA: &'static str = "liveops.page.deliveries/1";
+
+    fn blocks(&self, view: &View) -> Vec<Block> {
+        let mut blocks = told_lines(&self.told, view);
+        if self.dry_run {
+            blocks.push(Block::text("dry run: nothing is sent"));
+        } else if self.told.is_empty() {
+            blocks.push(Block::text("nothing is on its way"));
+        }
+        blocks.push(Block::next("next", "liveops page list"));
+        blocks
+    }
+
+    fn meta(&self) -> Meta {
+        Meta {
+            environment: Some(self.environment.clone()),
+            outcome: match self.verdict() {
+                Verdict::Pass => Outcome::Success,
+                _ => Outcome::Partial,
+            },
+            verdict: self.verdict(),
+            recommendations: vec![Recommendation::new("next", "liveops page list")],
+            ..Meta::default()
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! The states of all incidents without replaying all journals: a cache of what each journal came to when it had its
+//! present length and time. Losing it costs a replay.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::time::UNIX_EPOCH;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::incident::state::Incident;
+use crate::error::{Error, Result};
+use crate::stores::cache::Cache;
+use crate::stores::incidents::{Incidents, Story};
+
+/// The cache's key. Its shape is that of `Incident`: another shape is another key.
+const KEY: &str = "incidents/1";
+
+/// An incident without its events.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Summary {
+    pub(crate) incident: Incident,
+    /// What is wrong with its journal, in words.
+    pub(crate) faults: Vec<String>,
+}
+
+impl Summary {
+    /// The summary of a whole story.
+    pub(crate) fn of(story: &Story) -> Self {
+        let mut faults: Vec<String> = story
+            .faults
+            .iter()
+            .map(|fault| format!("line {} {}", fault.line, fault.what))
+            .collect();
+        if story.torn.is_some() {
+            faults.push(
+                "the last line is half-written: a crash; the next event sets it aside".into(),
+            );
+        }
+        Self {
+            incident: story.incident.clone(),
+            faults,
+        }
+    }
+}
+
+/// What there is.
+#[derive(Debug, Default)]
+pub(crate) struct Index {
+    /// The oldest first.
+    pub(crate) summaries: Vec<Summary>,
+    /// Incidents that cannot be read, with the reason.
+    pub(crate) broken: Vec<(String, Error)>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Kept {
+    length: u64,
+    modified: u128,
+    summary: Summary,
+}
+
+type Keeping = BTreeMap<String, Kept>;
+
+/// Every incident. One that is broken hides no other.
+///
+/// # Errors
+/// `Io` when the folder cannot be read.
+pub(crate) fn read(store: &Incidents, cache: &Cache) -> Result<Index> {
+    let ids = store.ids()?;
+    let mut index = Index::default();
+    if ids.is_empty() {
+        return Ok(index);
+    }
+    let known: Keeping = cache.load(KEY).unwrap_or_default();
+    let mut keeping = Keeping::new();
+    let mut changed = known.len() != ids.len();
+    for id in ids {
+        match one(store, &id, known.get(&id)) {
+            Ok((kept, fresh)) => {
+                changed |= fresh;
+                index.summaries.push(kept.summary.clone());
+                keeping.insert(id, kept);
+            }
+            Err(error) => index.broken.push((id, error)),
+        }
+    }
+    if changed {
+        cache.save(KEY, &keeping);
+    }
+    Ok(index)
+}
+
+fn one(store: &Incidents, id: &str, known: Option<&Kept>) -> Result<(Kept, bool)> {
+    let journal = store.journal(id);
+    let stamp = fs::metadata(journal.path()).ok().and_then(|data| {
+        let modified = data.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+        Some((data.len(), modified.as_nanos()))
+    });
+    if let (Some(known), Some((length, modified))) = (known, stamp)
+        && (known.length, known.modified) == (length, modified)
+    {
+        return Ok((known.clone(), false));
+    }
+    // The stamp was taken first: an event that comes in between makes the next look read again.
+    let (length, modified) = stamp.unwrap_or_default();
+    let summary = Summary::of(&store.story(id)?);
+    let kept = Kept {
+        length,
+        modified,
+        summary,
+    };
+    Ok((kept, true))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use chrono::{DateTime, Utc};
+
+    use super::*;
+    use crate::domain::incident::event::{Opened, Said, kind};
+    use crate::domain::incident::severity::Severity;
+
+    #[test]
+    fn the_index_follows_every_change_and_a_broken_one_hides_no_other() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let store = Incidents::at(dir.path().join("incidents"));
+        let cache = Cache::new(&dir.path().join("cache"), &["x"]);
+        let at: DateTime<Utc> = "2026-11-22T03:12:00Z".parse().expect("a time");
+        let look = || read(&store, &cache).expect("read");
+        assert!(look().summaries.is_empty());
+        let opened = |title: &str| Opened {
+            severity: Severity::P1,
+            title: title.into(),
+            environment: String::new(),
+            service: None,
+            alert: None,
+            runbook: None,
+            started_at: None,
+            group_key: None,
+        };
+        let first = store.open(at, "ada", &opened("a")).expect("open");
+        let second = store.open(at, "ada", &opened("b")).expect("open");
+        assert_eq!(look().summaries.len(), 2);
+        let note = Said { text: "x".into() };
+        store
+            .append(&first, at, "ada", kind::NOTE, &note)
+            .expect("append");
+        assert_eq!(look().summaries[0].incident.notes, 1);
+        assert_eq!(look().summaries[0].incident.notes, 1, "from the cache");
+        let mut file = fs::OpenOptions::new()
+            .append(true)
+            .open(store.journal(&first).path())
+            .expect("open");
+        file.write_all(b"{\"seq\":3,").expect("tear");
+        assert_eq!(look().summaries[0].faults.len(), 1);
+        fs::write(store.journal(&second).path(), "nonsense\n").expect("break");
+        let index = look();
+        assert_eq!((index.summaries.len(), index.broken.len()), (1, 1));
+        assert_eq!(index.broken[0].0, second);
+    }
+}
