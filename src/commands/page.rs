@@ -212,7 +212,7 @@ impl Report for Channels {
                 "message"
             };
             let line = format!(
-                "  in the outbox: {what} about `{}` of {} to {}, tried {} times, next {}",
+                "  in the outbox: {what} about `{}` of {} to {}, tries: {}, next {}",
                 text("about"),
                 text("incident"),
                 text("channel"),

@@ -13,7 +13,7 @@ use crate::context::Context;
 use crate::domain::incident::event::DeliveryState;
 use crate::domain::incident::message::Message;
 use crate::domain::incident::notice::About;
-use crate::domain::incident::transition::Action;
+use crate::domain::incident::transition::{Action, Phase};
 use crate::domain::journal::Event;
 use crate::error::{Error, Exit, Result};
 use crate::output::block::{Block, Tone, plain, span};
@@ -62,7 +62,7 @@ pub(super) fn must_allow(cx: &Context, story: &Story, action: Action) -> Result<
         return Ok(());
     }
     let by = match (action, &one.acked_by) {
-        (Action::Ack, Some(by)) => format!(" by {by}"),
+        (Action::Ack, Some(by)) if one.phase == Phase::Acknowledged => format!(" by {by}"),
         _ => String::new(),
     };
     Err(Error::Conflict {

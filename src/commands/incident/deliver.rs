@@ -20,6 +20,7 @@ use crate::domain::incident::event::{Delivery, DeliveryState, kind};
 use crate::domain::incident::message::Message;
 use crate::domain::incident::notice::{About, Calls};
 use crate::domain::incident::state::Incident;
+use crate::domain::incident::transition::Phase;
 use crate::error::{Error, Result};
 use crate::stores::outbox::Item;
 
@@ -175,20 +176,29 @@ pub(crate) async fn flush(cx: &Context, all: bool, confirmed: &Confirmed) -> Res
     let mut due = outbox(cx)?.items()?;
     due.retain(|item| all || item.next_at <= now);
     let mut tale = Tale::default();
-    let tried = join_all(due.into_iter().map(async |item| {
-        if item.is_stale(now) {
-            let reason = "too late for it".to_owned();
-            return settle(cx, item, Sent::Refused(reason), true);
+    let mut worth = Vec::new();
+    for item in due {
+        match moot(cx, &item, now) {
+            Some(why) => {
+                let (told, _) = settle(cx, item, Sent::Refused(why.into()));
+                tale.told.push(told);
+            }
+            None => worth.push(item),
         }
-        attempt(cx, item, confirmed).await
-    }))
-    .await;
-    for (told, item) in tried {
-        let failed = told.page && told.state != DeliveryState::Accepted;
-        let next = if failed { next_group(&item, now) } else { None };
-        if told.page {
-            let taken = told.state == DeliveryState::Accepted;
-            tale.paged = Some(tale.paged.unwrap_or(true) && taken);
+    }
+    let tries = worth.into_iter().map(|item| attempt(cx, item, confirmed));
+    for (told, item) in join_all(tries).await {
+        let mut next = None;
+        if told.page && told.state != DeliveryState::Accepted {
+            next = next_group(&item, now);
+            let incident = &item.message.incident;
+            // Another channel may have taken the same page before.
+            let is_paged = store(cx)
+                .and_then(|store| store.story(incident))
+                .is_ok_and(|story| story.incident.is_paged() == Some(true));
+            tale.paged = Some(tale.paged.unwrap_or(true) && is_paged);
+        } else if told.page {
+            tale.paged = tale.paged.or(Some(true));
         }
         tale.told.push(told);
         if let Some(group) = next.filter(|group| !group.is_empty()) {
@@ -200,6 +210,20 @@ pub(crate) async fn flush(cx: &Context, all: bool, confirmed: &Confirmed) -> Res
         }
     }
     Ok(tale)
+}
+
+/// Why it is not worth delivering any more: nobody is to be woken for what somebody has already.
+fn moot(cx: &Context, item: &Item, now: DateTime<Utc>) -> Option<&'static str> {
+    if item.is_stale(now) {
+        return Some("too late for it");
+    }
+    let calls = item.message.page && item.message.about != About::Escalated;
+    let story = store(cx).and_then(|store| store.story(&item.message.incident));
+    match story {
+        Ok(story) if calls && story.incident.phase > Phase::Open => Some("somebody has it"),
+        Ok(story) if item.message.page && !story.incident.phase.is_open() => Some("it is over"),
+        _ => None,
+    }
 }
 
 fn queue(cx: &Context, mut item: Item) -> Item {
@@ -232,7 +256,7 @@ async fn attempt(cx: &Context, mut item: Item, confirmed: &Confirmed) -> (Told, 
             let words = words(cx, channel.word(), &item.message);
             let http = match cx.http() {
                 Ok(http) => http,
-                Err(error) => return settle(cx, item, Sent::Refused(error.to_string()), false),
+                Err(error) => return settle(cx, item, Sent::Refused(error.to_string())),
             };
             send(http, &way, &item.message, &words, cx.clock.now(), confirmed).await
         }
@@ -246,11 +270,11 @@ async fn attempt(cx: &Context, mut item: Item, confirmed: &Confirmed) -> (Told, 
     if let Sent::Later { after, .. } = &sent {
         item.put_off(cx.clock.now(), *after);
     }
-    settle(cx, item, sent, false)
+    settle(cx, item, sent)
 }
 
 /// Writes down what came of a try.
-fn settle(cx: &Context, mut item: Item, sent: Sent, stale: bool) -> (Told, Item) {
+fn settle(cx: &Context, item: Item, sent: Sent) -> (Told, Item) {
     let (state, reason) = match sent {
         Sent::Accepted(what) => (DeliveryState::Accepted, what),
         Sent::Refused(why) => (DeliveryState::GivenUp, why),
@@ -270,9 +294,6 @@ fn settle(cx: &Context, mut item: Item, sent: Sent, stale: bool) -> (Told, Item)
         } else {
             outbox.remove(&item);
         }
-    }
-    if stale {
-        item.then.clear();
     }
     (told(cx, &item, state, reason), item)
 }
