@@ -144,7 +144,7 @@ fn channel(node: &Node, index: usize, problems: &mut Problems) -> Option<Channel
             .into_iter()
             .find(|known| *known == text)
             .ok_or_else(|| {
-                let near = nearest(text, kinds.into_iter())
+                let near = nearest(text, kinds)
                     .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
                 format!("must be one of {}, not `{text}`{near}", kinds.join(", "))
             })

@@ -214,7 +214,7 @@ mod tests {
         assert!(outbox.items().expect("none").is_empty());
         let item = item("team/1");
         outbox.put(&item).expect("put");
-        assert_eq!(outbox.items().expect("one"), [item.clone()]);
+        assert_eq!(outbox.items().expect("one"), std::slice::from_ref(&item));
         let claim = outbox.claim(&item).expect("mine");
         assert!(outbox.claim(&item).is_none(), "somebody is at it");
         drop(claim);
