@@ -12,6 +12,7 @@ pub(crate) mod histogram;
 pub(crate) mod incident;
 pub(crate) mod journal;
 pub(crate) mod kpi;
+pub(crate) mod kubernetes;
 pub(crate) mod labels;
 pub(crate) mod level;
 pub(crate) mod matcher;

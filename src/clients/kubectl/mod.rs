@@ -53,12 +53,17 @@ impl<'a> Kubectl<'a> {
         Self { limit, ..self }
     }
 
+    /// The namespace, for objects that name it.
+    pub(crate) fn namespace(&self) -> &str {
+        self.namespace.unwrap_or("default")
+    }
+
     /// Where an object is, for messages: `deployment.apps/game in staging/game`.
     pub(crate) fn place(&self, object: &Object) -> String {
         format!(
             "{object} in {}/{}",
             self.context.unwrap_or("current context"),
-            self.namespace.unwrap_or("default")
+            self.namespace()
         )
     }
 

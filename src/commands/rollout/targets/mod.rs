@@ -1,12 +1,27 @@
 //! The ways to split traffic, one file each: what a service's `rollout.traffic` names becomes a [`Target`].
 
+mod event;
 mod http;
+mod replicas;
+mod routed;
+mod workload;
 
+use std::cell::RefCell;
+
+use serde_json::{Map, Value, json};
+
+use self::replicas::Replicas;
+use self::routed::{Routed, Telling};
+use self::workload::Workload;
 use crate::clients::balancer::Balancer;
+use crate::clients::kubectl::{Kubectl, Object, Resource};
+use crate::commands::rollout::cluster::ClusterMemory;
 use crate::commands::rollout::target::Target;
-use crate::config::rollout::Traffic;
+use crate::config::rollout::{Destination, Rollout, Traffic};
 use crate::config::schema::Service;
 use crate::context::Context;
+use crate::domain::kubernetes::route::Route;
+use crate::domain::labels::Labels;
 use crate::error::{Error, Result};
 
 /// The target of this service's rollouts.
@@ -14,25 +29,195 @@ use crate::error::{Error, Result};
 /// # Errors
 /// The service has no rollout section, or what it names cannot be used.
 pub(crate) fn open<'a>(cx: &'a Context, service: &'a Service) -> Result<Box<dyn Target + 'a>> {
-    let Some(rollout) = &service.rollout else {
-        return Err(Error::Unconfigured {
-            what: "rollout",
-            environment: cx.environment()?.to_owned(),
-            hint: format!(
-                "say how the traffic of `{}` is split: `services.{}.rollout.traffic` in liveops.yaml",
-                service.name, service.name
-            ),
-        });
-    };
-    match &rollout.traffic {
+    let rollout = section(cx, service)?;
+    let target: Box<dyn Target + 'a> = match &rollout.traffic {
         Traffic::Http { url } => {
             let target = cx.target("balancer", url)?;
             let balancer = Balancer::new(cx.http()?, target);
-            Ok(Box::new(http::HttpTarget::new(balancer)))
+            Box::new(http::HttpTarget::new(balancer))
         }
-        _ => Err(Error::usage(
-            "only `kind: http` can be rolled out by this build",
-            "set `traffic.kind` to `http`",
-        )),
+        Traffic::GatewayApi {
+            route,
+            rule,
+            stable,
+            canary,
+        } => Box::new(Routed {
+            kind: "gateway-api",
+            object: Object::new(Resource::HttpRoute, route)?,
+            route: Route::Gateway {
+                rule: *rule,
+                stable: stable.clone(),
+                canary: canary.clone(),
+            },
+            workload: workload(cx, service)?,
+            telling: Telling::Services {
+                stable: Object::new(Resource::Service, stable)?,
+                canary: Object::new(Resource::Service, canary)?,
+            },
+            seen: RefCell::default(),
+        }),
+        Traffic::Istio {
+            virtual_service,
+            route,
+            stable,
+            canary,
+        } => {
+            let pair = |place: &Destination| (place.host.clone(), place.subset.clone());
+            Box::new(Routed {
+                kind: "istio",
+                object: Object::new(Resource::VirtualService, virtual_service)?,
+                route: Route::Istio {
+                    route: route.clone(),
+                    stable: pair(stable),
+                    canary: pair(canary),
+                },
+                workload: workload(cx, service)?,
+                telling: if stable.host == canary.host {
+                    Telling::Labels(labels(&rollout.tracks.canary))
+                } else {
+                    Telling::Services {
+                        stable: service_of(stable)?,
+                        canary: service_of(canary)?,
+                    }
+                },
+                seen: RefCell::default(),
+            })
+        }
+        Traffic::Nginx { ingress } => Box::new(Routed {
+            kind: "nginx",
+            object: Object::new(Resource::Ingress, ingress)?,
+            route: Route::Nginx,
+            workload: workload(cx, service)?,
+            telling: Telling::IngressBackend,
+            seen: RefCell::default(),
+        }),
+        Traffic::Replicas {
+            stable,
+            canary,
+            service: name,
+        } => Box::new(Replicas {
+            service: Object::new(Resource::Service, name)?,
+            workload: Workload {
+                stable: Object::new(Resource::Deployment, stable)?,
+                canary: Object::new(Resource::Deployment, canary)?,
+                ..workload(cx, service)?
+            },
+            labels: labels(&rollout.tracks.canary),
+            seen: RefCell::default(),
+        }),
+        _ => {
+            return Err(Error::usage(
+                "this kind of traffic cannot be rolled out by this build",
+                "set `traffic.kind` to `replicas`, `gateway-api`, `istio`, `nginx` or `http`",
+            ));
+        }
+    };
+    Ok(target)
+}
+
+/// The target of a blue/green switch: the Service's selector, from the old version's pods to the new one's in one write.
+///
+/// # Errors
+/// As [`open`]; a kind of traffic that has no such Service.
+pub(crate) fn open_switch<'a>(
+    cx: &'a Context,
+    service: &'a Service,
+) -> Result<Box<dyn Target + 'a>> {
+    let rollout = section(cx, service)?;
+    let Traffic::Replicas {
+        stable,
+        canary,
+        service: name,
+    } = &rollout.traffic
+    else {
+        // A weight that goes from nothing to everything is a switch too.
+        return open(cx, service);
+    };
+    let (old, new) = (&rollout.tracks.stable, &rollout.tracks.canary);
+    Ok(Box::new(Routed {
+        kind: "replicas",
+        object: Object::new(Resource::Service, name)?,
+        route: Route::Selector {
+            stable: labels(old),
+            canary: labels(new),
+        },
+        workload: Workload {
+            stable: Object::new(Resource::Deployment, stable)?,
+            canary: Object::new(Resource::Deployment, canary)?,
+            ..workload(cx, service)?
+        },
+        telling: Telling::Labels(labels(new)),
+        seen: RefCell::default(),
+    }))
+}
+
+/// Lock and state in the cluster; none for a service whose traffic no cluster splits.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) fn memory<'a>(
+    cx: &'a Context,
+    service: &'a Service,
+) -> Result<Option<ClusterMemory<'a>>> {
+    if let Traffic::Http { .. } = section(cx, service)?.traffic {
+        return Ok(None);
     }
+    ClusterMemory::new(kubectl(cx)?, cx.clock, &service.name).map(Some)
+}
+
+fn section<'a>(cx: &Context, service: &'a Service) -> Result<&'a Rollout> {
+    service.rollout.as_ref().ok_or_else(|| Error::Unconfigured {
+        what: "rollout",
+        environment: cx.environment().unwrap_or("default").to_owned(),
+        hint: format!(
+            "say how the traffic of `{}` is split: `services.{}.rollout.traffic` in liveops.yaml",
+            service.name, service.name
+        ),
+    })
+}
+
+/// `kubectl` for changes: the context and the namespace must be said, so that none meets the wrong cluster.
+///
+/// # Errors
+/// `Unconfigured`.
+pub(crate) fn kubectl(cx: &Context) -> Result<Kubectl<'_>> {
+    let configured = cx.config()?.settings.kubernetes.as_ref();
+    let names = configured.and_then(|kubernetes| {
+        Some((
+            kubernetes.context.as_deref()?,
+            kubernetes.namespace.as_deref()?,
+        ))
+    });
+    let (context, namespace) = names.ok_or_else(|| Error::Unconfigured {
+        what: "Kubernetes context and namespace",
+        environment: cx.environment().unwrap_or("default").to_owned(),
+        hint: "set `kubernetes: { context: …, namespace: … }` in liveops.yaml; `kubectl config get-contexts` lists them".into(),
+    })?;
+    let limit = cx.http()?.call_timeout();
+    Ok(Kubectl::new(Some(context), Some(namespace), limit))
+}
+
+fn workload<'a>(cx: &'a Context, service: &'a Service) -> Result<Workload<'a>> {
+    let configured = service.workload.as_ref();
+    let deployment = configured.and_then(|workload| workload.deployment.as_deref());
+    let deployment = deployment.unwrap_or(&service.name);
+    Ok(Workload {
+        kubectl: kubectl(cx)?,
+        stable: Object::new(Resource::Deployment, deployment)?,
+        canary: Object::new(Resource::Deployment, &format!("{deployment}-canary"))?,
+        container: configured.and_then(|workload| workload.container.as_deref()),
+    })
+}
+
+/// The Service behind an Istio host: its first label, `game.prod.svc.cluster.local`.
+fn service_of(place: &Destination) -> Result<Object> {
+    let name = place.host.split('.').next().unwrap_or_default();
+    Object::new(Resource::Service, name)
+}
+
+fn labels(labels: &Labels) -> Map<String, Value> {
+    let pairs = labels.iter();
+    pairs
+        .map(|(name, value)| (name.clone(), json!(value)))
+        .collect()
 }

@@ -1,0 +1,306 @@
+//! Lock and state of a rollout in the cluster, for Kubernetes targets: a Lease, whose `leaseTransitions` is the fencing
+//! epoch, and a ConfigMap. Whether a holder is gone is judged by our own clock, never by a time that another machine
+//! wrote: it is gone when its record has not changed while we watched for the length of the lease.
+
+use std::time::Duration;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+
+use crate::change::Confirmed;
+use crate::clients::kubectl::{Failure, Fault, Kubectl, Object, Patch, Resource};
+use crate::commands::rollout::memory::{Holder, Lock, Memory, Stored};
+use crate::commands::rollout::target::Doing;
+use crate::context::Clock;
+use crate::domain::rollout::state::Rollout;
+use crate::error::{Error, Result};
+
+/// How long a lease is good without being renewed; client-go's default.
+const LEASE: Duration = Duration::from_secs(15);
+/// Between two looks at somebody else's lease.
+const LOOK: Duration = Duration::from_secs(1);
+/// Writers that may come between before we give up.
+const RIVALS: u32 = 5;
+/// Where the state is in the ConfigMap.
+const KEY: &str = "rollout";
+
+/// Lease and ConfigMap of one service.
+#[derive(Debug)]
+pub(crate) struct ClusterMemory<'a> {
+    kubectl: Kubectl<'a>,
+    clock: Clock,
+    lease: Object,
+    state: Object,
+    service: &'a str,
+}
+
+impl<'a> ClusterMemory<'a> {
+    /// Of this service, in the cluster and namespace of `kubectl`.
+    ///
+    /// # Errors
+    /// A service whose name no object can have.
+    pub(crate) fn new(kubectl: Kubectl<'a>, clock: Clock, service: &'a str) -> Result<Self> {
+        Ok(Self {
+            kubectl,
+            clock,
+            lease: Object::new(Resource::Lease, &format!("liveops-{service}"))?,
+            state: Object::new(Resource::ConfigMap, &format!("liveops-rollout-{service}"))?,
+            service,
+        })
+    }
+
+    async fn find(&self, object: &Object) -> Result<Option<Value>> {
+        let found = self.kubectl.get(std::slice::from_ref(object)).await;
+        let found = found.map_err(|failure| failure.about(&self.kubectl.place(object)))?;
+        Ok(found.into_iter().next())
+    }
+
+    /// The lease with us as holder, under the next epoch.
+    fn ours(&self, holder: &str, old: Option<&Value>) -> Value {
+        let now = micro(self.clock.now());
+        let epoch = old.map_or(0, epoch) + 1;
+        let mut metadata = json!({ "name": self.lease.name.as_str() });
+        if let Some(old) = old {
+            metadata["resourceVersion"] = old["metadata"]["resourceVersion"].clone();
+        }
+        json!({
+            "apiVersion": "coordination.k8s.io/v1",
+            "kind": "Lease",
+            "metadata": metadata,
+            "spec": {
+                "holderIdentity": holder,
+                "leaseDurationSeconds": LEASE.as_secs(),
+                "leaseTransitions": epoch,
+                "acquireTime": now,
+                "renewTime": now,
+            },
+        })
+    }
+
+    async fn take(
+        &self,
+        holder: &str,
+        old: Option<&Value>,
+        confirmed: &Confirmed,
+    ) -> Result<Option<Lock>> {
+        let lease = self.ours(holder, old);
+        let written = match old {
+            None => self.kubectl.create(&lease, confirmed).await,
+            Some(_) => self.kubectl.replace(&lease, confirmed).await,
+        };
+        match written {
+            Ok(lease) => Ok(Some(Lock {
+                holder: holder.to_owned(),
+                epoch: epoch(&lease),
+            })),
+            Err(Failure {
+                fault: Fault::Conflict | Fault::AlreadyExists | Fault::NotFound,
+                ..
+            }) => Ok(None),
+            // The answer may have been lost on its way, after the write.
+            Err(failure) => match self.find(&self.lease).await {
+                Ok(Some(now)) if now["spec"] == lease["spec"] => Ok(Some(Lock {
+                    holder: holder.to_owned(),
+                    epoch: epoch(&now),
+                })),
+                _ => Err(failure.about(&self.kubectl.place(&self.lease))),
+            },
+        }
+    }
+
+    /// Watches a held lease until it has not changed for its length; false when it was renewed.
+    async fn is_abandoned(&self, seen: &Value) -> Result<bool> {
+        let length = seen["spec"]["leaseDurationSeconds"].as_u64();
+        let length = length.map_or(LEASE, Duration::from_secs).max(LEASE);
+        let began = Instant::now();
+        while began.elapsed() < length {
+            sleep(LOOK).await;
+            match self.find(&self.lease).await? {
+                Some(now) if now["spec"] == seen["spec"] => {}
+                _ => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+
+    fn held(&self, lease: &Value) -> Error {
+        Error::Refused {
+            why: format!(
+                "a rollout of `{}` is under way: {} holds the lock (epoch {})",
+                self.service,
+                holder(lease),
+                epoch(lease)
+            ),
+            hint: format!(
+                "look at it: `liveops rollout status {}`; to end it: `liveops rollout abort {}`",
+                self.service, self.service
+            ),
+        }
+    }
+
+    async fn amend(&self, lock: &Lock, change: Value, confirmed: &Confirmed) -> Result<()> {
+        let patch = json!([
+            { "op": "test", "path": "/spec/holderIdentity", "value": lock.holder },
+            { "op": "test", "path": "/spec/leaseTransitions", "value": lock.epoch },
+            change,
+        ]);
+        let done = self
+            .kubectl
+            .patch(&self.lease, Patch::Json, &patch, None, confirmed);
+        match done.await {
+            Ok(_) => Ok(()),
+            Err(failure) if matches!(failure.fault, Fault::Invalid | Fault::NotFound) => {
+                Err(Error::Conflict {
+                    what: format!(
+                        "the lock of `{}` was taken over by somebody else",
+                        self.service
+                    ),
+                    hint: format!("look: `liveops rollout status {}`", self.service),
+                })
+            }
+            Err(failure) => Err(failure.about(&self.kubectl.place(&self.lease))),
+        }
+    }
+}
+
+impl Memory for ClusterMemory<'_> {
+    fn acquire<'a>(
+        &'a self,
+        me: &'a str,
+        takeover: bool,
+        confirmed: &'a Confirmed,
+    ) -> Doing<'a, Lock> {
+        Box::pin(async move {
+            for _ in 0..RIVALS {
+                let old = self.find(&self.lease).await?;
+                if let Some(lease) = &old {
+                    let held = !holder(lease).is_empty() && holder(lease) != me;
+                    if held && !takeover && !self.is_abandoned(lease).await? {
+                        return match self.find(&self.lease).await? {
+                            Some(now) if holder(&now).is_empty() => continue,
+                            Some(now) => Err(self.held(&now)),
+                            None => continue,
+                        };
+                    }
+                }
+                if let Some(lock) = self.take(me, old.as_ref(), confirmed).await? {
+                    return Ok(lock);
+                }
+            }
+            Err(Error::Conflict {
+                what: format!("too many others want the lock of `{}`", self.service),
+                hint: format!("look: `liveops rollout status {}`", self.service),
+            })
+        })
+    }
+
+    fn renew<'a>(&'a self, lock: &'a Lock, confirmed: &'a Confirmed) -> Doing<'a, ()> {
+        let now = micro(self.clock.now());
+        let change = json!({ "op": "replace", "path": "/spec/renewTime", "value": now });
+        Box::pin(self.amend(lock, change, confirmed))
+    }
+
+    fn release<'a>(&'a self, lock: &'a Lock, confirmed: &'a Confirmed) -> Doing<'a, ()> {
+        // The Lease stays: its epoch must never begin anew.
+        let change = json!({ "op": "replace", "path": "/spec/holderIdentity", "value": "" });
+        Box::pin(self.amend(lock, change, confirmed))
+    }
+
+    fn holder(&self) -> Doing<'_, Option<Holder>> {
+        Box::pin(async {
+            let Some(lease) = self.find(&self.lease).await? else {
+                return Ok(None);
+            };
+            if holder(&lease).is_empty() {
+                return Ok(None);
+            }
+            let renewed_at = lease["spec"]["renewTime"].as_str().unwrap_or_default();
+            let renewed_at: DateTime<Utc> = renewed_at.parse().unwrap_or_default();
+            // Only shown, never acted on: clocks of two machines may differ.
+            let age = (self.clock.now() - renewed_at).to_std().unwrap_or_default();
+            Ok(Some(Holder {
+                holder: holder(&lease).to_owned(),
+                epoch: epoch(&lease),
+                renewed_at,
+                alive: age < LEASE,
+            }))
+        })
+    }
+
+    fn load(&self) -> Doing<'_, Option<Stored>> {
+        Box::pin(async {
+            let Some(object) = self.find(&self.state).await? else {
+                return Ok(None);
+            };
+            let text = object["data"][KEY].as_str().unwrap_or_default();
+            let rollout: Rollout =
+                serde_json::from_str(text).map_err(|error| Error::Malformed {
+                    system: "Kubernetes".into(),
+                    url: self.kubectl.place(&self.state),
+                    what: format!("a state that liveops did not write: {error}"),
+                })?;
+            Ok(Some(Stored {
+                rollout,
+                version: version(&object),
+            }))
+        })
+    }
+
+    fn save<'a>(
+        &'a self,
+        rollout: &'a Rollout,
+        version_before: Option<&'a str>,
+        confirmed: &'a Confirmed,
+    ) -> Doing<'a, String> {
+        Box::pin(async move {
+            let text = serde_json::to_string(rollout)
+                .map_err(|error| Error::internal(&format!("the state: {error}")))?;
+            let mut object = json!({
+                "apiVersion": "v1",
+                "kind": "ConfigMap",
+                "metadata": {
+                    "name": self.state.name.as_str(),
+                    "labels": { "app.kubernetes.io/managed-by": "liveops" },
+                },
+                "data": { KEY: text },
+            });
+            let written = match version_before {
+                None => self.kubectl.create(&object, confirmed).await,
+                Some(version) => {
+                    object["metadata"]["resourceVersion"] = json!(version);
+                    self.kubectl.replace(&object, confirmed).await
+                }
+            };
+            match written {
+                Ok(object) => Ok(version(&object)),
+                Err(failure) if matches!(failure.fault, Fault::Timeout | Fault::Other) => {
+                    // The answer may have been lost on its way, after the write.
+                    match self.find(&self.state).await? {
+                        Some(now) if now["data"][KEY] == object["data"][KEY] => Ok(version(&now)),
+                        _ => Err(failure.about(&self.kubectl.place(&self.state))),
+                    }
+                }
+                Err(failure) => Err(failure.about(&self.kubectl.place(&self.state))),
+            }
+        })
+    }
+}
+
+fn holder(lease: &Value) -> &str {
+    lease["spec"]["holderIdentity"].as_str().unwrap_or_default()
+}
+
+fn epoch(lease: &Value) -> u64 {
+    lease["spec"]["leaseTransitions"].as_u64().unwrap_or(0)
+}
+
+fn version(object: &Value) -> String {
+    let version = object["metadata"]["resourceVersion"].as_str();
+    version.unwrap_or_default().to_owned()
+}
+
+/// Kubernetes' MicroTime.
+fn micro(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Micros, true)
+}

@@ -1,0 +1,497 @@
+//! `kind: replicas`: two Deployments behind one Service; the share of the traffic is that of the pods. Stable keeps its
+//! size N, the canary grows beside it (c = round(N·w / (100 − w)), never more than N), and at 100 % stable leaves the
+//! Service. The way back is one patch of the Service's selector, where a label tells the two apart; then the canary goes.
+//! So the shares between 50 % and 100 % do not exist here: they would need many times the capacity.
+//!
+//! A Service balances connections, not requests: long-lived ones stay where they are.
+
+use std::cell::RefCell;
+
+use serde_json::{Map, Value, json};
+
+use super::event;
+use super::workload::{Detail, Workload};
+use crate::change::Confirmed;
+use crate::clients::kubectl::{Object, Patch, Resource};
+use crate::commands::rollout::target::{Doing, Finish, Objection, Target};
+use crate::domain::kubernetes::note::{self, EPOCH, Note};
+use crate::domain::kubernetes::{deployment, owner};
+use crate::domain::rollout::exposure::{Fence, Originals, Percent, Readiness, Reading};
+use crate::domain::shell;
+use crate::error::{Error, Result};
+
+/// The target. The Service carries the note, since its selector is the lever.
+#[derive(Debug)]
+pub(super) struct Replicas<'a> {
+    pub(super) service: Object,
+    pub(super) workload: Workload<'a>,
+    pub(super) labels: Map<String, Value>,
+    pub(super) seen: RefCell<Vec<Value>>,
+}
+
+/// Pods of the canary that give it about this share beside `stable` pods; never none of something.
+fn pods(percent: Percent, stable: u64) -> u64 {
+    let share = percent.get();
+    if percent.is_zero() {
+        return 0;
+    }
+    if percent.is_about(Percent::FULL) {
+        return stable.max(1);
+    }
+    let count = (stable as f64 * share / (100.0 - share)).round();
+    (count as u64).clamp(1, stable.max(1))
+}
+
+fn whole(count: u64) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+impl Replicas<'_> {
+    async fn look(&self) -> Result<Vec<Value>> {
+        let Workload { stable, canary, .. } = &self.workload;
+        let asked = [self.service.clone(), stable.clone(), canary.clone()];
+        let found = self.workload.kubectl.get(&asked).await;
+        let found = found.map_err(|failure| self.workload.failed(&self.service, &failure))?;
+        self.seen.replace(found.clone());
+        Ok(found)
+    }
+
+    fn service_in<'o>(&self, objects: &'o [Value]) -> Result<&'o Value> {
+        let found = objects.iter().find(|object| self.service.is(object));
+        found.ok_or_else(|| self.workload.unfit(&self.service, "it does not exist"))
+    }
+
+    /// Who gets traffic, by the Service's selector: stable, canary.
+    fn selected(&self, objects: &[Value]) -> Result<[bool; 2]> {
+        let selector = &self.service_in(objects)?["spec"]["selector"];
+        let stable = &self.workload.stable_in(objects)?["spec"]["template"]["metadata"]["labels"];
+        let mut canary = stable.clone();
+        if let Some(labels) = canary.as_object_mut() {
+            labels.extend(self.labels.clone());
+        }
+        Ok([stable, &canary].map(|labels| deployment::selects(selector, labels)))
+    }
+
+    fn share(&self, objects: &[Value]) -> Result<Percent> {
+        let wanted = |object: Option<&Value>| object.map_or(0, deployment::replicas);
+        let canary = wanted(self.workload.canary_in(objects));
+        let stable = wanted(Some(self.workload.stable_in(objects)?));
+        Ok(match self.selected(objects)? {
+            [true, true] => Percent::of(whole(canary), whole(stable + canary)),
+            [false, true] => Percent::FULL,
+            [_, false] => Percent::ZERO,
+        })
+    }
+
+    async fn reading(&self, objects: &[Value]) -> Result<Reading> {
+        let service = self.service_in(objects)?;
+        let mut canary = self.workload.canary_readiness(objects).await?;
+        let made = self.workload.canary_in(objects).is_some();
+        // Where no label keeps its pods out of the Service, it has none before its first share.
+        if made
+            && canary == Readiness::Absent
+            && self
+                .narrow(objects, &service["spec"]["selector"])?
+                .is_none()
+        {
+            canary = Readiness::Ready { available: 0 };
+        }
+        let manager = self
+            .workload
+            .canary_in(objects)
+            .and_then(|canary| owner::of(canary, &["spec", "replicas"]));
+        Ok(Reading {
+            live: self.share(objects)?,
+            settled: !matches!(canary, Readiness::Waiting { .. }),
+            stable: deployment::readiness(self.workload.stable_in(objects)?),
+            canary,
+            version: service["metadata"]["resourceVersion"]
+                .as_str()
+                .map(ToOwned::to_owned),
+            epoch: note::epoch(service),
+            writer: manager.map(ToOwned::to_owned),
+        })
+    }
+
+    /// The epoch of the fence on the Service and, as precondition of later writes there, on the canary.
+    fn admit(&self, objects: &[Value], fence: &Fence) -> Result<()> {
+        let service = self.service_in(objects)?;
+        let other = note::read(service).is_some_and(|note| note.rollout != fence.rollout);
+        let epochs = [Some(service), self.workload.canary_in(objects)];
+        let newest = epochs.into_iter().flatten().filter_map(note::epoch).max();
+        if !other && newest.is_none_or(|epoch| epoch <= fence.epoch) {
+            return Ok(());
+        }
+        Err(Error::Conflict {
+            what: format!(
+                "{} is held by another rollout or a newer holder of the lock (epoch {})",
+                self.place(),
+                newest.unwrap_or(0)
+            ),
+            hint: "look at it: `liveops rollout status`".into(),
+        })
+    }
+
+    /// The selector that leaves the canary out, by a label of the stable pods that the canary's lack.
+    fn narrow(&self, objects: &[Value], selector: &Value) -> Result<Option<Value>> {
+        let stable = &self.workload.stable_in(objects)?["spec"]["template"]["metadata"]["labels"];
+        let mine = |(name, _): &(&String, &Value)| {
+            let own = &stable[name.as_str()];
+            own.is_string() && *own != self.labels[name.as_str()]
+        };
+        let Some((name, _)) = self.labels.iter().find(mine) else {
+            return Ok(None);
+        };
+        let mut narrowed = selector.clone();
+        narrowed[name] = stable[name.as_str()].clone();
+        Ok(Some(narrowed))
+    }
+
+    async fn select(&self, to: &Value, confirmed: &Confirmed) -> Result<()> {
+        let patch = vec![json!({ "op": "replace", "path": "/spec/selector", "value": to })];
+        self.workload.apply(&self.service, patch, confirmed).await
+    }
+
+    /// The selector of the canary alone: for the time in which it has everything.
+    fn only_canary(&self, selector: &Value) -> Value {
+        let mut only = selector.clone();
+        if let Some(only) = only.as_object_mut() {
+            only.extend(self.labels.clone());
+        }
+        only
+    }
+}
+
+impl Target for Replicas<'_> {
+    fn kind(&self) -> &'static str {
+        "replicas"
+    }
+
+    fn place(&self) -> String {
+        self.workload.kubectl.place(&self.service)
+    }
+
+    fn effective(&self, percent: Percent, originals: Option<&Originals>) -> Percent {
+        let detail = originals.and_then(|originals| Detail::of(originals).ok());
+        let seen = self.seen.borrow();
+        let stable = detail.map(|detail| detail.replicas).or_else(|| {
+            let stable = self.workload.stable_in(&seen).ok()?;
+            Some(deployment::replicas(stable))
+        });
+        match stable {
+            Some(_) if percent.is_about(Percent::FULL) => percent,
+            Some(stable) => {
+                let canary = pods(percent, stable);
+                Percent::of(whole(canary), whole(stable + canary))
+            }
+            None => percent,
+        }
+    }
+
+    fn read(&self) -> Doing<'_, Reading> {
+        Box::pin(async {
+            let objects = self.look().await?;
+            self.reading(&objects).await
+        })
+    }
+
+    fn originals(&self) -> Doing<'_, Originals> {
+        Box::pin(async {
+            let objects = self.look().await?;
+            let selector = self.service_in(&objects)?["spec"]["selector"].clone();
+            if self.selected(&objects)? != [true, true] {
+                let why = format!(
+                    "its selector {selector} must fit the pods of both Deployments: leave out the label that tells them apart"
+                );
+                return Err(self.workload.unfit(&self.service, &why));
+            }
+            let share = self.share(&objects)?;
+            let labels = self.labels.clone();
+            self.workload
+                .originals(&objects, selector, labels, None, share)
+                .await
+        })
+    }
+
+    fn preflight(&self) -> Doing<'_, Vec<Objection>> {
+        Box::pin(async {
+            let objects = self.look().await?;
+            let needed = [
+                ("patch", Resource::Service.word()),
+                ("patch", Resource::Deployment.word()),
+                ("create", Resource::Deployment.word()),
+                ("delete", Resource::Deployment.word()),
+            ];
+            let mut objections = self.workload.objections(&objects, &needed).await?;
+            let selector = &self.service_in(&objects)?["spec"]["selector"];
+            if self.narrow(&objects, selector)?.is_none() {
+                objections.push(Objection {
+                    gate: "rollback_plan",
+                    text: "no label of the stable pods tells them from the canary's, so the way back is to delete the canary instead of one patch of the Service".into(),
+                    hint: "give the stable pod template a label such as `track: stable`".into(),
+                    blocks: false,
+                });
+            }
+            Ok(objections)
+        })
+    }
+
+    fn prepare<'a>(
+        &'a self,
+        image: &'a str,
+        originals: &'a Originals,
+        fence: &'a Fence,
+        confirmed: &'a Confirmed,
+    ) -> Doing<'a, Reading> {
+        Box::pin(async move {
+            let detail = Detail::of(originals)?;
+            let objects = self.look().await?;
+            self.admit(&objects, fence)?;
+            let service = self.service_in(&objects)?;
+            let note = Note {
+                rollout: fence.rollout.clone(),
+                originals: originals.clone(),
+            };
+            // The canary must not get traffic yet, and its first pod would: the Service leaves it out until then.
+            let narrowed = self.narrow(&objects, &detail.route)?;
+            if note::read(service).as_ref() != Some(&note)
+                || note::epoch(service) != Some(fence.epoch)
+            {
+                let mut patch = note::put(&note, fence.epoch);
+                patch["metadata"]["resourceVersion"] =
+                    service["metadata"]["resourceVersion"].clone();
+                if let Some(narrowed) = &narrowed
+                    && service["spec"]["selector"] == detail.route
+                {
+                    patch["spec"]["selector"] = narrowed.clone();
+                }
+                let kubectl = &self.workload.kubectl;
+                let done = kubectl.patch(&self.service, Patch::Merge, &patch, None, confirmed);
+                done.await
+                    .map_err(|failure| self.workload.failed(&self.service, &failure))?;
+            }
+            if let Some(bounds) = &detail.autoscaler {
+                let pinned = bounds.pinned(detail.replicas);
+                self.workload.bound(bounds, &pinned, confirmed).await?;
+            }
+            if narrowed.is_some() {
+                self.workload
+                    .start(&objects, &detail, image, 1, confirmed)
+                    .await?;
+            } else {
+                // Without such a label it starts with its first pod's share, at the first step.
+                self.workload
+                    .start(&objects, &detail, image, 0, confirmed)
+                    .await?;
+            }
+            let objects = self.look().await?;
+            self.reading(&objects).await
+        })
+    }
+
+    fn set_exposure<'a>(
+        &'a self,
+        percent: Percent,
+        fence: &'a Fence,
+        confirmed: &'a Confirmed,
+    ) -> Doing<'a, Reading> {
+        Box::pin(async move {
+            let objects = self.look().await?;
+            self.admit(&objects, fence)?;
+            let service = self.service_in(&objects)?;
+            let canary = self.workload.canary_in(&objects).ok_or_else(|| {
+                self.workload
+                    .unfit(&self.workload.canary, "it does not exist")
+            })?;
+            let Some(note) = note::read(service) else {
+                return Err(Error::Conflict {
+                    what: format!("{} has lost its undo note", self.place()),
+                    hint: "somebody replaced the Service; abort: `liveops rollout abort`".into(),
+                });
+            };
+            let detail = Detail::of(&note.originals)?;
+            let wanted = pods(percent, detail.replicas);
+            let version = &canary["metadata"]["resourceVersion"];
+            let (path, ours) = (note::pointer(EPOCH), fence.epoch.to_string());
+            let mut patch = vec![
+                json!({ "op": "test", "path": "/metadata/resourceVersion", "value": version }),
+            ];
+            if canary["metadata"]["annotations"].is_object() {
+                patch.push(json!({ "op": "add", "path": path, "value": ours }));
+            } else {
+                let only = json!({ EPOCH: ours });
+                patch.push(json!({ "op": "add", "path": "/metadata/annotations", "value": only }));
+            }
+            patch.push(json!({ "op": "replace", "path": "/spec/replicas", "value": wanted }));
+            self.workload
+                .apply(&self.workload.canary, patch, confirmed)
+                .await?;
+            // With everything on the canary, stable stays as it is, outside the Service.
+            let full = percent.is_about(Percent::FULL);
+            let available = u64::from(deployment::available(canary));
+            // Before it has the pods for that, it gets what it can carry; the promotion asks again.
+            let selector = if full && available >= detail.replicas.max(1) {
+                self.only_canary(&detail.route)
+            } else {
+                detail.route.clone()
+            };
+            if service["spec"]["selector"] != selector {
+                let version = &service["metadata"]["resourceVersion"];
+                let patch = vec![
+                    json!({ "op": "test", "path": "/metadata/resourceVersion", "value": version }),
+                    json!({ "op": "replace", "path": "/spec/selector", "value": selector }),
+                ];
+                self.workload.apply(&self.service, patch, confirmed).await?;
+            }
+            let objects = self.look().await?;
+            self.reading(&objects).await
+        })
+    }
+
+    fn restore<'a>(
+        &'a self,
+        originals: Option<&'a Originals>,
+        confirmed: &'a Confirmed,
+    ) -> Doing<'a, Reading> {
+        Box::pin(async move {
+            let objects = self.look().await?;
+            let service = self.service_in(&objects)?;
+            let known = originals
+                .cloned()
+                .or_else(|| note::read(service).map(|note| note.originals));
+            let Some(originals) = known else {
+                // Nothing of ours is here: what runs beside it is somebody else's.
+                return self.reading(&objects).await;
+            };
+            let detail = Detail::of(&originals)?;
+            match self.narrow(&objects, &detail.route)? {
+                Some(narrowed) => {
+                    // Either lever alone takes the canary out of the traffic.
+                    if self.select(&narrowed, confirmed).await.is_err() {
+                        self.workload.stop(&detail, confirmed).await?;
+                    }
+                }
+                None => self.workload.stop(&detail, confirmed).await?,
+            }
+            self.workload
+                .keep(&objects, &originals, &detail, confirmed)
+                .await?;
+            self.workload.stop(&detail, confirmed).await?;
+            if let Some(bounds) = &detail.autoscaler {
+                let pinned = bounds.pinned(detail.replicas);
+                self.workload.bound(&pinned, bounds, confirmed).await?;
+            }
+            // Without its Deployment the canary's pods end; the Service may fit them again.
+            let mut patch = note::remove();
+            patch["spec"]["selector"] = detail.route.clone();
+            for name in self.labels.keys() {
+                if detail.route.get(name).is_none() {
+                    patch["spec"]["selector"][name] = Value::Null;
+                }
+            }
+            let kubectl = &self.workload.kubectl;
+            let done = kubectl.patch(&self.service, Patch::Merge, &patch, None, confirmed);
+            done.await
+                .map_err(|failure| self.workload.failed(&self.service, &failure))?;
+            let objects = self.look().await?;
+            self.reading(&objects).await
+        })
+    }
+
+    fn promote<'a>(
+        &'a self,
+        _image: &'a str,
+        _originals: &'a Originals,
+        fence: &'a Fence,
+        confirmed: &'a Confirmed,
+    ) -> Doing<'a, Reading> {
+        self.set_exposure(Percent::FULL, fence, confirmed)
+    }
+
+    fn finish<'a>(
+        &'a self,
+        image: &'a str,
+        originals: &'a Originals,
+        fence: &'a Fence,
+        confirmed: &'a Confirmed,
+    ) -> Doing<'a, Finish> {
+        Box::pin(async move {
+            let detail = Detail::of(originals)?;
+            let objects = self.look().await?;
+            self.admit(&objects, fence)?;
+            let stable = self.workload.stable_in(&objects)?;
+            let now = deployment::image(stable, detail.container).unwrap_or_default();
+            if now != image {
+                let patch = deployment::set_image(detail.container, now, image);
+                let patch = patch.as_array().cloned().unwrap_or_default();
+                self.workload
+                    .apply(&self.workload.stable, patch, confirmed)
+                    .await?;
+                return Ok(Finish::Waiting(format!(
+                    "{} rolls out {image}",
+                    self.workload.stable
+                )));
+            }
+            if !deployment::readiness(stable).is_ready() {
+                return Ok(Finish::Waiting(format!(
+                    "{} is not ready yet",
+                    self.workload.stable
+                )));
+            }
+            // Both have the new version: the Service takes both, then the canary goes.
+            if self.service_in(&objects)?["spec"]["selector"] != detail.route {
+                self.select(&detail.route, confirmed).await?;
+            }
+            self.workload.stop(&detail, confirmed).await?;
+            if let Some(bounds) = &detail.autoscaler {
+                let pinned = bounds.pinned(detail.replicas);
+                self.workload.bound(&pinned, bounds, confirmed).await?;
+            }
+            let kubectl = &self.workload.kubectl;
+            let patch = note::remove();
+            let done = kubectl.patch(&self.service, Patch::Merge, &patch, None, confirmed);
+            done.await
+                .map_err(|failure| self.workload.failed(&self.service, &failure))?;
+            Ok(Finish::Done)
+        })
+    }
+
+    fn undo_by_hand(&self, originals: Option<&Originals>) -> String {
+        let _ = originals;
+        let words = format!(
+            "scale {} --replicas=0",
+            shell::word(&self.workload.canary.to_string())
+        );
+        self.workload.kubectl.by_hand(&words)
+    }
+
+    fn announce<'a>(&'a self, text: &'a str, confirmed: &'a Confirmed) -> Doing<'a, ()> {
+        Box::pin(event::post(
+            &self.workload.kubectl,
+            &self.workload.stable,
+            text,
+            confirmed,
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_canary_grows_beside_stable() {
+        for (percent, stable, canary) in [
+            (0.0, 10, 0),
+            (5.0, 10, 1),
+            (25.0, 3, 1),
+            (50.0, 4, 4),
+            (75.0, 4, 4),
+            (95.0, 2, 2),
+            (100.0, 4, 4),
+        ] {
+            let percent = Percent::new(percent).unwrap();
+            assert_eq!(pods(percent, stable), canary, "{percent} of {stable}");
+        }
+    }
+}

@@ -1,0 +1,375 @@
+//! The two Deployments behind a split of traffic: the stable one, whose capacity is kept, and the canary, which is made
+//! from it. Writes are conditional on what was read; each can be repeated.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::change::Confirmed;
+use crate::clients::kubectl::{Fault, Kubectl, Object, Patch, Resource};
+use crate::commands::rollout::target::Objection;
+use crate::domain::kubernetes::autoscaler::{self, Bounds};
+use crate::domain::kubernetes::{deployment, owner};
+use crate::domain::rollout::exposure::{Originals, Percent, Readiness};
+use crate::error::{Error, Result};
+
+/// The Deployments of one service.
+#[derive(Debug)]
+pub(super) struct Workload<'a> {
+    pub(super) kubectl: Kubectl<'a>,
+    pub(super) stable: Object,
+    pub(super) canary: Object,
+    pub(super) container: Option<&'a str>,
+}
+
+/// What a Kubernetes target restores, in [`Originals::detail`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Detail {
+    /// What the object that carries the weight said.
+    pub(super) route: Value,
+    /// Labels that tell the canary's pods from the stable ones.
+    pub(super) labels: Map<String, Value>,
+    /// Instances that the stable Deployment wanted.
+    pub(super) replicas: u64,
+    /// The place of the container.
+    pub(super) container: usize,
+    /// The canary's Deployment, when there was one: image and instances.
+    pub(super) canary: Option<(String, u64)>,
+    /// The autoscaler of the stable Deployment.
+    pub(super) autoscaler: Option<Bounds>,
+    /// Selectors of the stable and the canary Service: the second lever.
+    pub(super) selectors: Option<Selectors>,
+}
+
+/// Two Services.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Selectors {
+    pub(super) canary_service: String,
+    pub(super) stable: Value,
+    pub(super) canary: Value,
+}
+
+impl Detail {
+    /// Reads it from the originals.
+    ///
+    /// # Errors
+    /// They were written by another kind of target.
+    pub(super) fn of(originals: &Originals) -> Result<Self> {
+        serde_json::from_value(originals.detail.clone()).map_err(|error| Error::Conflict {
+            what: format!("what was recorded at the start is not of this kind of target: {error}"),
+            hint: "the configuration of the rollout was changed meanwhile; change it back".into(),
+        })
+    }
+}
+
+impl Workload<'_> {
+    /// The error for a cluster that says no.
+    pub(super) fn failed(
+        &self,
+        object: &Object,
+        failure: &crate::clients::kubectl::Failure,
+    ) -> Error {
+        failure.about(&self.kubectl.place(object))
+    }
+
+    /// What a target is not as it should be.
+    pub(super) fn unfit(&self, object: &Object, why: &str) -> Error {
+        Error::usage(
+            format!("{}: {why}", self.kubectl.place(object)),
+            "correct the object, or `rollout.traffic` in liveops.yaml",
+        )
+    }
+
+    /// The stable Deployment among these objects.
+    ///
+    /// # Errors
+    /// It does not exist.
+    pub(super) fn stable_in<'o>(&self, objects: &'o [Value]) -> Result<&'o Value> {
+        let found = objects.iter().find(|object| self.stable.is(object));
+        found.ok_or_else(|| self.unfit(&self.stable, "it does not exist"))
+    }
+
+    /// The canary's Deployment among these objects.
+    pub(super) fn canary_in<'o>(&self, objects: &'o [Value]) -> Option<&'o Value> {
+        objects.iter().find(|object| self.canary.is(object))
+    }
+
+    /// How ready the canary is. Its pods are asked only where it is not: what keeps them from it.
+    ///
+    /// # Errors
+    /// The cluster cannot be read.
+    pub(super) async fn canary_readiness(&self, objects: &[Value]) -> Result<Readiness> {
+        let Some(canary) = self.canary_in(objects) else {
+            return Ok(Readiness::Absent);
+        };
+        let readiness = deployment::readiness(canary);
+        let Readiness::Waiting { available, .. } = readiness else {
+            return Ok(readiness);
+        };
+        let labels = deployment::selector(canary);
+        let pods = self.kubectl.list("pods", Some(&labels)).await;
+        let pods = pods.map_err(|failure| self.failed(&self.canary, &failure))?;
+        Ok(match deployment::stuck(&pods) {
+            Some(why) => Readiness::Failed { available, why },
+            None => readiness,
+        })
+    }
+
+    /// What was there at the start.
+    ///
+    /// # Errors
+    /// The stable Deployment is not as it is configured; the cluster cannot be read.
+    pub(super) async fn originals(
+        &self,
+        objects: &[Value],
+        route: Value,
+        labels: Map<String, Value>,
+        selectors: Option<Selectors>,
+        weight: Percent,
+    ) -> Result<Originals> {
+        let stable = self.stable_in(objects)?;
+        let container = deployment::container(stable, self.container)
+            .map_err(|why| self.unfit(&self.stable, &why))?;
+        let all = self.kubectl.list(Resource::Hpa.word(), None).await;
+        let all = all.map_err(|failure| self.failed(&self.stable, &failure))?;
+        let autoscaler = autoscaler::find(&all, self.stable.name.as_str()).and_then(Bounds::of);
+        let selector = deployment::selector(stable);
+        let pods = self.kubectl.list("pods", Some(&selector)).await;
+        let pods = pods.map_err(|failure| self.failed(&self.stable, &failure))?;
+        let image = deployment::image(stable, container).map(ToOwned::to_owned);
+        let digest = pods.iter().find_map(|pod| {
+            let running = pod["status"]["containerStatuses"].as_array()?;
+            let own = running
+                .iter()
+                .find(|status| status["image"].as_str() == image.as_deref())?;
+            let id = own["imageID"].as_str()?;
+            id.split_once('@').map(|(_, digest)| digest.to_owned())
+        });
+        let canary = self.canary_in(objects).map(|canary| {
+            let index = deployment::container(canary, self.container).unwrap_or(container);
+            let image = deployment::image(canary, index).unwrap_or_default();
+            (image.to_owned(), deployment::replicas(canary))
+        });
+        let detail = Detail {
+            route,
+            labels,
+            replicas: deployment::replicas(stable),
+            container,
+            canary,
+            autoscaler,
+            selectors,
+        };
+        Ok(Originals {
+            weight,
+            stable_available: deployment::available(stable),
+            stable_image: image,
+            stable_digest: digest,
+            stable_revision: deployment::revision(stable).map(ToOwned::to_owned),
+            detail: serde_json::to_value(detail)
+                .map_err(|error| Error::internal(&format!("the originals: {error}")))?,
+        })
+    }
+
+    /// The canary with this image and size: made, or changed where it differs.
+    ///
+    /// # Errors
+    /// As every write.
+    pub(super) async fn start(
+        &self,
+        objects: &[Value],
+        detail: &Detail,
+        image: &str,
+        replicas: u64,
+        confirmed: &Confirmed,
+    ) -> Result<()> {
+        let stable = self.stable_in(objects)?;
+        let name = self.canary.name.as_str();
+        let Some(canary) = self.canary_in(objects) else {
+            let (labels, container) = (&detail.labels, detail.container);
+            let object = deployment::canary_of(stable, name, labels, container, image, replicas);
+            return match self.kubectl.create(&object, confirmed).await {
+                Ok(_) => Ok(()),
+                Err(failure) => Err(self.failed(&self.canary, &failure)),
+            };
+        };
+        let container = deployment::container(canary, self.container)
+            .map_err(|why| self.unfit(&self.canary, &why))?;
+        let now = deployment::image(canary, container).unwrap_or_default();
+        let mut patch = Vec::new();
+        if now != image
+            && let Value::Array(operations) = deployment::set_image(container, now, image)
+        {
+            patch.extend(operations);
+        }
+        if deployment::replicas(canary) != replicas {
+            patch.push(json!({ "op": "replace", "path": "/spec/replicas", "value": replicas }));
+        }
+        self.apply(&self.canary, patch, confirmed).await
+    }
+
+    /// A JSON Patch, where there is anything to do.
+    ///
+    /// # Errors
+    /// `Conflict` when a test fails; those of the cluster.
+    pub(super) async fn apply(
+        &self,
+        object: &Object,
+        patch: Vec<Value>,
+        confirmed: &Confirmed,
+    ) -> Result<()> {
+        if patch.is_empty() {
+            return Ok(());
+        }
+        let patch = Value::Array(patch);
+        let done = self
+            .kubectl
+            .patch(object, Patch::Json, &patch, None, confirmed);
+        done.await
+            .map(drop)
+            .map_err(|failure| failure.about_test(&self.kubectl.place(object)))
+    }
+
+    /// Sets the bounds of the stable autoscaler from these to those; one that somebody changed meanwhile stays.
+    ///
+    /// # Errors
+    /// Those of the cluster.
+    pub(super) async fn bound(
+        &self,
+        from: &Bounds,
+        to: &Bounds,
+        confirmed: &Confirmed,
+    ) -> Result<()> {
+        let object = Object::new(Resource::Hpa, &from.name)?;
+        let found = self.kubectl.get(std::slice::from_ref(&object)).await;
+        let found = found.map_err(|failure| self.failed(&object, &failure))?;
+        let Some(now) = found.first() else {
+            return Ok(());
+        };
+        if Bounds::of(now).as_ref() != Some(from) {
+            return Ok(());
+        }
+        let mut patch = to.patch();
+        patch["metadata"]["resourceVersion"] = now["metadata"]["resourceVersion"].clone();
+        let done = self
+            .kubectl
+            .patch(&object, Patch::Merge, &patch, None, confirmed);
+        done.await
+            .map(drop)
+            .map_err(|failure| self.failed(&object, &failure))
+    }
+
+    /// The canary as it was at the start: gone, or with its old image and size.
+    ///
+    /// # Errors
+    /// Those of the cluster.
+    pub(super) async fn stop(&self, detail: &Detail, confirmed: &Confirmed) -> Result<()> {
+        let Some((image, replicas)) = &detail.canary else {
+            let done = self.kubectl.delete(&self.canary, confirmed).await;
+            return done.map_err(|failure| self.failed(&self.canary, &failure));
+        };
+        let path = format!("/spec/template/spec/containers/{}/image", detail.container);
+        let patch = json!([
+            { "op": "replace", "path": path, "value": image },
+            { "op": "replace", "path": "/spec/replicas", "value": replicas },
+        ]);
+        let done = self
+            .kubectl
+            .patch(&self.canary, Patch::Json, &patch, None, confirmed);
+        match done.await {
+            Ok(_) => Ok(()),
+            // Whoever deleted it has done more than we would.
+            Err(failure) if failure.fault == Fault::NotFound => Ok(()),
+            Err(failure) => Err(self.failed(&self.canary, &failure)),
+        }
+    }
+
+    /// The stable Deployment with its old image and at least its old size, where somebody or we changed it.
+    ///
+    /// # Errors
+    /// Those of the cluster.
+    pub(super) async fn keep(
+        &self,
+        objects: &[Value],
+        originals: &Originals,
+        detail: &Detail,
+        confirmed: &Confirmed,
+    ) -> Result<()> {
+        let stable = self.stable_in(objects)?;
+        let now = deployment::image(stable, detail.container).unwrap_or_default();
+        let mut patch = Vec::new();
+        if let Some(image) = &originals.stable_image
+            && now != image
+            && let Value::Array(operations) = deployment::set_image(detail.container, now, image)
+        {
+            patch.extend(operations);
+        }
+        if deployment::replicas(stable) < detail.replicas {
+            let value = detail.replicas;
+            patch.push(json!({ "op": "replace", "path": "/spec/replicas", "value": value }));
+        }
+        self.apply(&self.stable, patch, confirmed).await
+    }
+
+    /// What speaks against a rollout, as far as the Deployments tell.
+    ///
+    /// # Errors
+    /// The cluster cannot be asked.
+    pub(super) async fn objections(
+        &self,
+        objects: &[Value],
+        needed: &[(&'static str, &'static str)],
+    ) -> Result<Vec<Objection>> {
+        let mut objections = Vec::new();
+        let asked = needed.iter().map(|(verb, resource)| async {
+            let may = self.kubectl.can_i(verb, resource).await;
+            (*verb, *resource, may)
+        });
+        for (verb, resource, may) in futures_util::future::join_all(asked).await {
+            if !may.map_err(|failure| self.failed(&self.stable, &failure))? {
+                objections.push(Objection {
+                    gate: "permissions",
+                    text: format!("you may not {verb} {resource}"),
+                    hint: format!(
+                        "check: `{}`",
+                        self.kubectl
+                            .by_hand(&format!("auth can-i {verb} {resource}"))
+                    ),
+                    blocks: true,
+                });
+            }
+        }
+        for object in objects {
+            if let Some(tool) = owner::gitops(object) {
+                let name = object["metadata"]["name"].as_str().unwrap_or_default();
+                let kind = object["kind"].as_str().unwrap_or_default();
+                objections.push(Objection {
+                    gate: "gitops",
+                    text: format!("{tool} manages {kind} `{name}`, and may set it back in the middle of the rollout"),
+                    hint: format!("let {tool} ignore the weights (`ignoreDifferences`), or pause its sync"),
+                    blocks: false,
+                });
+            }
+        }
+        let stable = deployment::readiness(self.stable_in(objects)?);
+        if !stable.is_ready() {
+            objections.push(Objection {
+                gate: "capacity",
+                text: format!("the stable version is not ready itself: {}", word(&stable)),
+                hint: format!(
+                    "look: `{}`",
+                    self.kubectl
+                        .by_hand(&format!("rollout status {}", self.stable))
+                ),
+                blocks: true,
+            });
+        }
+        Ok(objections)
+    }
+}
+
+fn word(readiness: &Readiness) -> &str {
+    match readiness {
+        Readiness::Absent => "it wants no pods",
+        Readiness::Ready { .. } => "ready",
+        Readiness::Waiting { why, .. } | Readiness::Failed { why, .. } => why,
+    }
+}
