@@ -160,6 +160,7 @@ pub(crate) enum Error {
     Declined {
         system: String,
         url: String,
+        code: String,
         why: String,
         hint: String,
     },

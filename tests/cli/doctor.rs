@@ -326,7 +326,7 @@ fn files_and_house_are_looked_after() {
     );
     let run = env.run(["doctor", "-o", "json"]).expect_code(1);
     assert!(
-        bad(&run)[0].contains("flags.json cannot be read"),
+        bad(&run)[0].contains("flags.json does not exist"),
         "{:?}",
         bad(&run)
     );

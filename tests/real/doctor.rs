@@ -209,7 +209,7 @@ fn redis_wants_its_password() {
     let none = env
         .run(["doctor", "-o", "json", "--redis", &format!("redis://{at}")])
         .expect_code(1);
-    find(&none, "credentials", "fail", "does not accept us");
+    find(&none, "credentials", "fail", "asks for a password");
     let wrong = env
         .run([
             "doctor",
@@ -219,7 +219,12 @@ fn redis_wants_its_password() {
             &format!("redis://:wrong-canary@{at}"),
         ])
         .expect_code(1);
-    find(&wrong, "credentials", "fail", "does not accept us");
+    find(
+        &wrong,
+        "credentials",
+        "fail",
+        "does not accept user and password",
+    );
     assert!(!format!("{}{}", wrong.stdout, wrong.stderr).contains("wrong-canary"));
     env.write(
         "liveops.yaml",

@@ -185,6 +185,7 @@ impl Said {
         Error::Declined {
             system: SYSTEM.into(),
             url: self.url.clone(),
+            code: self.code.clone(),
             why,
             hint,
         }

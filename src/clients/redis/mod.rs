@@ -3,23 +3,25 @@
 //! Sentinels of asking them for the primary.
 
 mod failure;
+mod pauses;
+mod session;
 mod wire;
 
 use std::cell::{OnceCell, RefCell};
-use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
 use futures_util::future::select_ok;
 use redis::aio::{MultiplexedConnection, PubSub};
 use redis::{AsyncConnectionConfig, Cmd, ErrorKind, RedisConnectionInfo, RedisError, Value};
 use rustls::ClientConfig;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 pub(crate) use crate::clients::redis::failure::{Failure, Said};
+pub(crate) use crate::clients::redis::pauses::Pauses;
+pub(crate) use crate::clients::redis::session::{Notices, Session};
 use crate::clients::redis::wire::{Wire, tls_config};
 use crate::domain::redis_url::{Node, RedisUrl, Topology};
 use crate::error::{Barrier, Error, Result};
@@ -28,8 +30,6 @@ use crate::error::{Barrier, Error, Result};
 pub(crate) const SYSTEM: &str = "redis";
 /// Redirections of one request that are followed.
 const MAX_REDIRECTS: usize = 5;
-/// The first pause between two tries; it doubles, up to half a second.
-const FIRST_PAUSE: Duration = Duration::from_millis(20);
 
 /// The servers of one URL. Nothing is dialled before the first request.
 #[derive(Debug)]
@@ -74,6 +74,11 @@ impl Redis {
     /// Its URL, without credentials.
     pub(crate) fn shown(&self) -> String {
         self.url.to_string()
+    }
+
+    /// Is the connection encrypted?
+    pub(crate) fn has_tls(&self) -> bool {
+        self.url.tls
     }
 
     /// May another server answer when this one is gone?
@@ -384,11 +389,8 @@ impl Redis {
         let known = self.connection(until).await.map_err(Failure::NotSent)?;
         let connection = self.dial(&known.node, until).await;
         let connection = connection.map_err(Failure::NotSent)?;
-        Ok(Session {
-            address: self.address(&connection.node),
-            wire: connection.wire,
-            call: self.call,
-        })
+        let address = self.address(&connection.node);
+        Ok(Session::new(connection.wire, address, self.call))
     }
 
     /// Listens to a channel.
@@ -403,7 +405,7 @@ impl Redis {
         let subscribed = async {
             let mut channels = PubSub::new(&login, wire).await?;
             channels.subscribe(channel).await?;
-            Ok(Notices(channels))
+            Ok(Notices::of(channels))
         };
         match timeout_at(until, subscribed).await {
             Ok(done) => done.map_err(|error: RedisError| self.reject(&error, &node)),
@@ -412,79 +414,8 @@ impl Redis {
     }
 }
 
-/// A connection that nobody else uses.
-#[derive(Debug)]
-pub(crate) struct Session {
-    wire: MultiplexedConnection,
-    address: String,
-    call: Duration,
-}
-
-impl Session {
-    /// Sends several requests at once, and waits for all replies. With an `atomic` pipeline the answer is that of
-    /// `EXEC`: nothing, when what is watched has changed.
-    ///
-    /// # Errors
-    /// As for one request; the first of several.
-    pub(crate) async fn ask(&mut self, pipeline: &redis::Pipeline) -> Result<Value, Failure> {
-        match timeout(self.call, pipeline.query_async::<Value>(&mut self.wire)).await {
-            Ok(answer) => answer.map_err(|error| Failure::of(&error, &self.address)),
-            Err(_) => Err(Failure::NoReply(Error::Timeout {
-                system: SYSTEM.into(),
-                url: self.address.clone(),
-                after: self.call,
-            })),
-        }
-    }
-}
-
-/// Messages of a channel, as they come.
-pub(crate) struct Notices(PubSub);
-
-impl Notices {
-    /// The next message; `None` when the connection is gone.
-    pub(crate) async fn next(&mut self) -> Option<Vec<u8>> {
-        let message = self.0.on_message().next().await?;
-        Some(message.get_payload_bytes().to_vec())
-    }
-}
-
-impl fmt::Debug for Notices {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Notices")
-    }
-}
-
 fn is_primary(role: &[Value]) -> bool {
     matches!(role.first(), Some(Value::BulkString(role)) if role == b"master")
-}
-
-/// Growing pauses with jitter, up to a point in time.
-#[derive(Debug)]
-pub(crate) struct Pauses {
-    next: Duration,
-    until: Instant,
-}
-
-impl Pauses {
-    /// Up to then.
-    pub(crate) fn until(until: Instant) -> Self {
-        Self {
-            next: FIRST_PAUSE,
-            until,
-        }
-    }
-
-    /// Waits; `false` when there is no time left for that.
-    pub(crate) async fn next(&mut self) -> bool {
-        let pause = self.next.mul_f64(0.5 + fastrand::f64() / 2.0);
-        self.next = (self.next * 2).min(Duration::from_millis(500));
-        if Instant::now() + pause >= self.until {
-            return false;
-        }
-        sleep(pause).await;
-        true
-    }
 }
 
 /// The command's word, for the log.

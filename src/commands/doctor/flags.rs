@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::commands::doctor::finding::{Finding, System, count, no_answer};
+use crate::commands::doctor::finding::{Finding, System, count, first, no_answer};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::stores::flags::{FileFlags, FlagStore, Flags, RedisFlags};
@@ -36,8 +36,11 @@ async fn redis(store: &RedisFlags, system: &mut System) -> Result<()> {
     let began = Instant::now();
     let info = store.info("server").await?;
     let elapsed = began.elapsed();
-    let version = info.iter().find(|(key, _)| key == "redis_version");
-    system.version = version.map(|(_, version)| version.clone());
+    let said = |info: &[(String, String)], name: &str| {
+        let found = info.iter().find(|(key, _)| key == name);
+        found.map(|(_, value)| value.clone()).unwrap_or_default()
+    };
+    system.version = Some(said(&info, "redis_version"));
     system.latency_ms = u64::try_from(elapsed.as_millis()).ok();
     system.add(Finding::ok(
         "reachable",
@@ -52,7 +55,112 @@ async fn redis(store: &RedisFlags, system: &mut System) -> Result<()> {
             .fix("is it overloaded, or far away? `redis-cli --latency` says more"),
         );
     }
+    system.add(encryption(store));
+    if let Some(wrong) = store.types().await {
+        system.add(
+            Finding::fail("key", wrong)
+                .fix("set `flags.key` to the hash that the services read")
+                .command("liveops config show --origin"),
+        );
+        return Ok(());
+    }
+    let replication = store.info("replication").await?;
+    if said(&replication, "role") == "slave" {
+        let primary = format!(
+            "{}:{}",
+            said(&replication, "master_host"),
+            said(&replication, "master_port")
+        );
+        system.add(
+            Finding::fail(
+                "role",
+                format!("is a read-only replica of {primary}: flags can be read, not changed"),
+            )
+            .fix(format!(
+                "set `flags.url` to {primary}, or to `redis+sentinel://…`, which finds the primary"
+            )),
+        );
+    } else {
+        system.add(Finding::ok("role", "takes writes"));
+    }
+    let memory = store.info("memory").await?;
+    let policy = said(&memory, "maxmemory_policy");
+    if said(&memory, "maxmemory") != "0" && policy.starts_with("allkeys") {
+        system.add(
+            Finding::warn("eviction", format!("evicts any key when memory runs out (`{policy}`): the flags too, and then all are off"))
+                .fix("give the flags a Redis of their own, or `maxmemory-policy volatile-lru`"),
+        );
+    }
+    system.extend(expiry(store).await?);
+    system.add(permissions(store).await);
     Ok(())
+}
+
+fn encryption(store: &RedisFlags) -> Finding {
+    let shown = store.shown();
+    let is_near = ["127.0.0.1:", "localhost:", "[::1]:"]
+        .iter()
+        .any(|host| shown.contains(host));
+    if store.has_tls() {
+        Finding::ok("encryption", "TLS")
+    } else if is_near {
+        Finding::ok("encryption", "none, on this machine")
+    } else {
+        Finding::warn(
+            "encryption",
+            "none: password and flags can be read and changed on the way",
+        )
+        .fix("use `rediss:` in `flags.url`, with `ca: FILE` for an authority of your own; or a VPN")
+    }
+}
+
+/// What will be off for everybody, by itself.
+async fn expiry(store: &RedisFlags) -> Result<Vec<Finding>> {
+    let mut findings = Vec::new();
+    if let Some(left) = store.expires().await {
+        findings.push(
+            Finding::fail(
+                "expiry",
+                format!("all flags expire in {left} s, and are then off for everybody"),
+            )
+            .fix("take the expiry away: `redis-cli PERSIST KEY`"),
+        );
+    }
+    let names = store.expiring().await?;
+    if !names.is_empty() {
+        findings.push(
+            Finding::warn(
+                "expiry",
+                format!(
+                    "{} expire by themselves, and are then off for everybody: {}",
+                    count(names.len(), "flag"),
+                    first(&names, 3)
+                ),
+            )
+            .fix("take the expiry away: `redis-cli HPERSIST KEY FIELDS 1 NAME`"),
+        );
+    }
+    Ok(findings)
+}
+
+async fn permissions(store: &RedisFlags) -> Finding {
+    let Some(denied) = store.denied().await else {
+        return Finding::ok(
+            "permissions",
+            "not asked: needs Redis 7 and the right to `ACL DRYRUN`",
+        );
+    };
+    let names: Vec<&str> = denied.iter().map(|denied| denied.what.as_str()).collect();
+    let fix = format!("the ACL rule that allows all of it: `{}`", store.rule());
+    if denied.is_empty() {
+        Finding::ok("permissions", "allow everything that liveops does")
+    } else if denied.iter().all(|denied| denied.is_minor) {
+        let message = format!("some comfort is not allowed: {}", first(&names, 4));
+        Finding::warn("permissions", message).fix(fix)
+    } else {
+        let message = format!("not allowed: {}", first(&names, 4));
+        Finding::fail("permissions", message).fix(fix)
+    }
 }
 
 async fn file(store: &FileFlags) -> Finding {
@@ -82,9 +190,15 @@ fn problem(error: &Error) -> Finding {
         .fix(format!(
             "is Redis running, and are port-forward and VPN up? `redis-cli -u {url} ping` says more"
         )),
-        Error::Declined { why, hint, .. } => Finding::fail("credentials", why.clone())
-            .fix(hint.clone())
-            .command("liveops config show --origin"),
+        Error::Declined {
+            code, why, hint, ..
+        } => {
+            let is_login = ["NOAUTH", "WRONGPASS", "NOPERM"].contains(&code.as_str());
+            let check = if is_login { "credentials" } else { "answer" };
+            Finding::fail(check, why.clone())
+                .fix(hint.clone())
+                .command("liveops config show --origin")
+        }
         error => no_answer(error),
     }
 }

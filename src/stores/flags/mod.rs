@@ -2,6 +2,7 @@
 //! bytes, with its history and its notice in the same step.
 #![allow(dead_code, reason = "the commands that write are built on it")]
 
+mod checkup;
 mod file;
 mod line;
 mod redis;

@@ -20,8 +20,8 @@ const PAGE: usize = 500;
 /// The flags of one Redis key.
 #[derive(Debug)]
 pub(crate) struct RedisFlags {
-    redis: Redis,
-    keys: Keys,
+    pub(super) redis: Redis,
+    pub(super) keys: Keys,
     script: redis::Script,
 }
 
@@ -106,12 +106,17 @@ impl RedisFlags {
         match (self.redis.explain(failure), adds) {
             (
                 Error::Declined {
-                    system, url, hint, ..
+                    system,
+                    url,
+                    code,
+                    hint,
+                    ..
                 },
                 Some(why),
             ) => Error::Declined {
                 system,
                 url,
+                code,
                 why,
                 hint,
             },
@@ -124,7 +129,7 @@ impl RedisFlags {
     }
 
     /// Which of the keys is of which wrong type.
-    async fn types(&self) -> Option<String> {
+    pub(crate) async fn types(&self) -> Option<String> {
         for (key, want) in [(&self.keys.hash, "hash"), (&self.keys.history, "stream")] {
             let mut command = redis::cmd("TYPE");
             command.arg(key);
