@@ -68,7 +68,6 @@ pub(crate) fn audit_log(cx: &Context) -> Journal {
 
 impl Confirmed {
     /// The change's id in the audit log.
-    #[expect(dead_code, reason = "the history of flags is written with it")]
     pub(crate) fn id(&self) -> &str {
         &self.id
     }

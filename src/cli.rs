@@ -10,6 +10,7 @@ use clap_complete::engine::ArgValueCompleter;
 use crate::commands::complete;
 #[cfg(feature = "demo")]
 use crate::commands::demo;
+use crate::commands::flag;
 use crate::commands::{
     alerts, audit, completions, config, doctor, health, incident, init, man, page, query, runbook,
     silence, status, undo,
@@ -124,6 +125,7 @@ pub(crate) enum Command {
     Status(status::StatusArgs),
     Health(health::HealthArgs),
     Query(query::QueryArgs),
+    Flag(flag::FlagArgs),
     Alerts(alerts::AlertsArgs),
     Silence(silence::SilenceArgs),
     Runbook(runbook::RunbookArgs),
@@ -138,6 +140,16 @@ pub(crate) enum Command {
     Demo(demo::DemoArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
+}
+
+impl Command {
+    /// The environment that the command itself names as the one to work in.
+    pub(crate) fn environment(&self) -> Option<&str> {
+        match self {
+            Self::Flag(args) => args.environment(),
+            _ => None,
+        }
+    }
 }
 
 /// The whole command line with grouped help and the exit codes.

@@ -250,7 +250,6 @@ impl Context {
     ///
     /// # Errors
     /// As [`Context::flags`]; an environment that does not exist.
-    #[allow(dead_code, reason = "`flag diff` and `flag promote` are built on it")]
     pub(crate) fn flags_of(&self, environment: &str) -> Result<Flags> {
         self.flag_store(&self.config()?.flags_of(environment)?)
     }

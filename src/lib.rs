@@ -65,13 +65,19 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let parsed = Cli::from_arg_matches(&matches);
-    let Cli { global, command } = match parsed {
+    let Cli {
+        mut global,
+        command,
+    } = match parsed {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();
             return ExitCode::from(2);
         }
     };
+    if let Some(environment) = command.environment() {
+        global.env = Some(environment.to_owned());
+    }
     let output = Output::new(global.output, global.color, global.quiet, terminal());
     trace(global.verbose);
     let (clock, dirs) = match surroundings() {

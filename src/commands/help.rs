@@ -7,11 +7,12 @@ use clap::Command;
 use crate::error::EXIT_CODES;
 
 /// Headings and their commands, in the order that a shift needs them. A test holds that none is missing.
-const HEADINGS: [(&str, &[&str]); 4] = [
+const HEADINGS: [(&str, &[&str]); 5] = [
     (
         "Monitor",
         &["status", "health", "query", "alerts", "silence"],
     ),
+    ("Change", &["flag"]),
     ("Respond", &["incident", "page", "runbook", "undo"]),
     (
         "Tool",

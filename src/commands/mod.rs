@@ -9,6 +9,7 @@ pub(crate) mod config;
 #[cfg(feature = "demo")]
 pub(crate) mod demo;
 pub(crate) mod doctor;
+pub(crate) mod flag;
 pub(crate) mod health;
 pub(crate) mod help;
 pub(crate) mod incident;
@@ -35,6 +36,7 @@ pub(crate) async fn dispatch(command: Command, cx: &Context) -> Result<u8> {
         Command::Status(args) => status::run(args, cx).await,
         Command::Health(args) => health::run(args, cx).await,
         Command::Query(args) => query::run(args, cx).await,
+        Command::Flag(args) => flag::run(args, cx).await,
         Command::Alerts(args) => alerts::run(args, cx).await,
         Command::Silence(args) => silence::run(args, cx).await,
         Command::Runbook(args) => runbook::run(args, cx).await,

@@ -1,14 +1,16 @@
 //! `liveops undo`: revert a change that was made through liveops, unless the world has moved on since.
 
+mod flag;
 mod silence;
 
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::change::{Confirmed, Done, Plan};
 use crate::commands::audit::list::ChangeList;
 use crate::commands::audit::{complaint, find, read};
 use crate::commands::changed::ChangeReport;
+use crate::commands::undo::flag::FlagChange;
 use crate::commands::undo::silence::Silences;
 use crate::context::Context;
 use crate::domain::record::{ChangeRecord, ChangeState, undoable};
@@ -93,6 +95,11 @@ trait Revert {
     /// # Errors
     /// As the outside system.
     async fn act(&self, reverse: &Self::Reverse, confirmed: &Confirmed) -> Result<Done>;
+
+    /// What else a person should know of the result.
+    fn detail(&self, _result: &Value) -> Option<String> {
+        None
+    }
 }
 
 /// An undo as a plan.
@@ -210,6 +217,7 @@ async fn revert(
     let certain = record.state.is_certain();
     match record.undo.as_ref().ok_or_else(by_hand)? {
         Undo::Silence(undo) => carry_out(cx, record, Silences::new(cx, undo, certain)?).await,
+        Undo::Flag(undo) => carry_out(cx, record, FlagChange::new(cx, undo, record)?).await,
         Undo::Impossible(Impossible::Nothing { why, instead }) => {
             Err(impossible(cx, record, records, (why, instead)).into())
         }
@@ -271,16 +279,21 @@ async fn carry_out(
     };
     let summary = plan.summary.clone();
     let planned = json!({ "undoes": record.id });
+    let mut detail = None;
     let changed = plan
         .carry_out(cx, async |confirmed| {
             // The answer to the question may have taken a while.
             let reverse = kind.decide().await?;
             let mut done = kind.act(&reverse, confirmed).await?;
             done.result["undoes"] = json!(record.id);
+            detail = kind.detail(&done.result);
             Ok(done)
         })
         .await?;
-    let report = ChangeReport::new(cx, "undo", summary, changed, planned)?;
+    let mut report = ChangeReport::new(cx, "undo", summary, changed, planned)?;
+    if let Some(detail) = detail {
+        report = report.detail(detail);
+    }
     cx.output.show(&report, cx.clock.now())?;
     Ok(Exit::Good)
 }

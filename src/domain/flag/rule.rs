@@ -8,7 +8,7 @@ mod version;
 use crate::domain::flag::js::Js;
 use crate::domain::flag::user::User;
 
-pub(crate) use condition::Condition;
+pub(crate) use condition::{Condition, Operator};
 
 /// Members that change nothing, which people write beside the others.
 const REMARKS: [&str; 4] = ["id", "name", "description", "comment"];

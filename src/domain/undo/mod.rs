@@ -1,10 +1,12 @@
 //! How to revert a change, as data in the audit log: what to do, and what must still be true for it. One module a
 //! noun; what the noun's undo comes to in the world as it is now stands there. Pure: the caller brings the world.
 
+mod flag;
 mod silence;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::flag::{FlagNow, FlagUndo, Restore, Stale as StaleFlag};
 pub(crate) use self::silence::{
     Reverse as SilenceReverse, SilenceUndo, Stale as StaleSilence, add_again,
 };
@@ -16,6 +18,8 @@ pub(crate) use self::silence::{
 pub(crate) enum Undo {
     /// Of a change of silences.
     Silence(SilenceUndo),
+    /// Of a change of feature flags.
+    Flag(FlagUndo),
     /// There is none.
     Impossible(Impossible),
 }
@@ -39,6 +43,12 @@ impl From<SilenceUndo> for Undo {
     }
 }
 
+impl From<FlagUndo> for Undo {
+    fn from(undo: FlagUndo) -> Self {
+        Self::Flag(undo)
+    }
+}
+
 impl From<Impossible> for Undo {
     fn from(undo: Impossible) -> Self {
         Self::Impossible(undo)
@@ -50,6 +60,7 @@ impl Undo {
     pub(crate) fn summary(&self) -> String {
         match self {
             Self::Silence(undo) => undo.summary(),
+            Self::Flag(undo) => undo.summary(),
             Self::Impossible(Impossible::Nothing { why, .. }) => format!("cannot be undone: {why}"),
         }
     }
@@ -58,6 +69,7 @@ impl Undo {
     pub(crate) fn by_hand(&self) -> String {
         match self {
             Self::Silence(undo) => undo.by_hand(),
+            Self::Flag(undo) => undo.by_hand(),
             Self::Impossible(Impossible::Nothing { instead, .. }) => instead.clone(),
         }
     }

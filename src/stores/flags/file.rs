@@ -140,7 +140,9 @@ impl FileFlags {
     /// Is the newest entry of the history this one?
     fn is_last(&self, intent: &Revision) -> Result<bool> {
         let last = self.lines()?.pop();
-        Ok(last.is_some_and(|revision| revision.op == intent.op))
+        // One operation may change several flags.
+        let same = |last: Revision| last.op == intent.op && last.flag == intent.flag;
+        Ok(last.is_some_and(same))
     }
 
     fn forget(&self) -> Result<()> {

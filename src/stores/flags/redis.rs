@@ -224,12 +224,14 @@ impl RedisFlags {
         command
     }
 
-    /// Is this operation in the history? Looks at the newest entries, among which it would be.
-    async fn is_done(&self, op: &str) -> Result<bool> {
+    /// Is this operation in the history? Looks at the newest entries, among which it would be. One operation may
+    /// change several flags.
+    async fn is_done(&self, wanted: &Revision) -> Result<bool> {
+        let same = |found: &Revision| found.op == wanted.op && found.flag == wanted.flag;
         let page = self.page("+").await?;
         Ok(page
             .iter()
-            .any(|(_, revision)| revision.as_ref().is_some_and(|revision| revision.op == op)))
+            .any(|(_, revision)| revision.as_ref().is_some_and(same)))
     }
 
     /// Entries of the history from this id on, the newest first, with their ids.
@@ -330,13 +332,13 @@ impl FlagStore for RedisFlags {
 
     async fn write(&self, write: &Write, _: &Confirmed) -> Result<Written> {
         let mut pauses = Pauses::until(self.redis.patience());
-        let op = &write.revision.op;
+        let wanted = &write.revision;
         let mut lost = false;
         loop {
             let failure = match self.attempt(write).await {
                 // After a lost reply, what is in the way may be our own write.
                 Ok(Written::Conflict { found })
-                    if lost && found == write.revision.after && self.is_done(op).await? =>
+                    if lost && found == write.revision.after && self.is_done(wanted).await? =>
                 {
                     return Ok(Written::Applied {
                         notified: true,
@@ -362,7 +364,7 @@ impl FlagStore for RedisFlags {
                 return Err(self.explain(failure).await);
             }
             self.redis.forget();
-            match self.is_done(op).await {
+            match self.is_done(wanted).await {
                 Ok(true) => {
                     return Ok(Written::Applied {
                         notified: true,

@@ -1,0 +1,88 @@
+//! `liveops flag allow` and `liveops flag block`: who is in the lists of a flag.
+
+use clap::{Args, ValueEnum};
+
+use crate::commands::flag::change::{Request, carry_out};
+use crate::commands::flag::name;
+use crate::commands::flag::why::Why;
+use crate::context::Context;
+use crate::domain::flag::edit::{Edit, ListEdit};
+use crate::domain::flag::name::FlagName;
+use crate::error::{Exit, Result};
+
+/// Put users into the allowlist, or take them out
+///
+/// With reader `legacy-v1` the percentage comes first: who is in the list and outside the percentage stays off. The
+/// preview names each of them, with the percentage from which on they are in.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  liveops flag allow new_matchmaking add qa_1 qa_2
+  liveops flag allow new_matchmaking rm qa_1")]
+pub(super) struct AllowArgs {
+    #[command(flatten)]
+    list: ListArgs,
+}
+
+/// Put users into the blocklist, or take them out
+///
+/// Who is in both lists is on with reader `legacy-v1`, which asks the allowlist first, and off with `v2`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  liveops flag block new_matchmaking add user_123 --reason \"crashes at login\"
+  liveops flag block new_matchmaking rm user_123")]
+pub(super) struct BlockArgs {
+    #[command(flatten)]
+    list: ListArgs,
+}
+
+#[derive(Debug, Args)]
+struct ListArgs {
+    /// The flag
+    #[arg(value_name = "NAME", value_parser = name)]
+    name: FlagName,
+
+    /// Put in, or take out
+    #[arg(value_name = "add|rm", hide_possible_values = true)]
+    how: How,
+
+    /// Ids of users
+    #[arg(value_name = "USER", required = true, value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    users: Vec<String>,
+
+    #[command(flatten)]
+    why: Why,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum How {
+    Add,
+    #[value(alias = "remove")]
+    Rm,
+}
+
+pub(super) async fn allow(args: AllowArgs, cx: &Context) -> Result<Exit> {
+    change(cx, "flag.allow", args.list, Edit::Allow).await
+}
+
+pub(super) async fn block(args: BlockArgs, cx: &Context) -> Result<Exit> {
+    change(cx, "flag.block", args.list, Edit::Block).await
+}
+
+async fn change(
+    cx: &Context,
+    action: &'static str,
+    args: ListArgs,
+    edit: fn(ListEdit) -> Edit,
+) -> Result<Exit> {
+    let (add, remove) = match args.how {
+        How::Add => (args.users, Vec::new()),
+        How::Rm => (Vec::new(), args.users),
+    };
+    let request = Request {
+        action,
+        edits: vec![(args.name, edit(ListEdit { add, remove }))],
+        why: args.why,
+        kill_switch: false,
+    };
+    carry_out(cx, request).await
+}

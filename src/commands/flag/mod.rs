@@ -1,0 +1,79 @@
+//! `liveops flag`: who gets a feature. One file a verb; `change` is the way that every writing verb takes.
+
+pub(crate) mod change;
+mod lists;
+mod preview;
+pub(crate) mod promote;
+mod refuse;
+pub(crate) mod restore;
+mod rm;
+mod set;
+pub(crate) mod site;
+mod switch;
+mod undo;
+mod why;
+
+use clap::{Args, Subcommand};
+
+use crate::context::Context;
+use crate::domain::flag::name::FlagName;
+use crate::error::{Exit, Result};
+
+/// Change who gets a feature, and see who has it
+///
+/// Flags stand where the game services read them: in the Redis hash, or in a file. A change is shown before it is
+/// made: what it does to the flag, and to whom. It is written only if nobody else was faster, stands in the flag's
+/// history with who and why, and can be undone. Services keep a flag for a while (30s); each change says until when.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  liveops flag set new_matchmaking --pct 10 --reason \"first tenth\"
+  liveops flag allow new_matchmaking add qa_1 qa_2
+  liveops flag kill new_matchmaking --yes
+  liveops flag undo new_matchmaking")]
+pub(crate) struct FlagArgs {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Set(set::SetArgs),
+    Allow(lists::AllowArgs),
+    Block(lists::BlockArgs),
+    Enable(switch::EnableArgs),
+    Disable(switch::DisableArgs),
+    Kill(switch::KillArgs),
+    Rm(rm::RmArgs),
+    Undo(undo::UndoArgs),
+    Promote(promote::PromoteArgs),
+}
+
+impl FlagArgs {
+    /// The environment that the verb itself names as the one to change.
+    pub(crate) fn environment(&self) -> Option<&str> {
+        match &self.verb {
+            Verb::Promote(args) => Some(&args.to),
+            _ => None,
+        }
+    }
+}
+
+pub(crate) async fn run(args: FlagArgs, cx: &Context) -> Result<Exit> {
+    match args.verb {
+        Verb::Set(args) => set::run(args, cx).await,
+        Verb::Allow(args) => lists::allow(args, cx).await,
+        Verb::Block(args) => lists::block(args, cx).await,
+        Verb::Enable(args) => switch::enable(args, cx).await,
+        Verb::Disable(args) => switch::disable(args, cx).await,
+        Verb::Kill(args) => switch::kill(args, cx).await,
+        Verb::Rm(args) => rm::run(args, cx).await,
+        Verb::Undo(args) => undo::run(args, cx).await,
+        Verb::Promote(args) => promote::run(args, cx).await,
+    }
+}
+
+/// For clap: a flag's name, or what is wrong with it.
+pub(super) fn name(text: &str) -> Result<FlagName, String> {
+    text.parse()
+        .map_err(|error: crate::domain::flag::name::NameError| error.to_string())
+}

@@ -1,0 +1,359 @@
+//! What a change does to flags and to whom: shown before the question, and kept for the report.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::commands::changed::ChangeReport;
+use crate::commands::flag::site::{Effect, Site, Target};
+use crate::domain::flag::audience::{Audience, audience};
+use crate::domain::flag::bucket::ANONYMOUS;
+use crate::domain::flag::definition::Flag;
+use crate::domain::flag::delta::{Delta, deltas, words};
+use crate::domain::flag::evaluate::{Answer, Evaluation, StepName, evaluate};
+use crate::domain::flag::lint::{Finding, Surroundings, lint};
+use crate::domain::flag::name::FlagName;
+use crate::domain::flag::percent::Percent;
+use crate::domain::flag::reader::Reader;
+use crate::domain::flag::user::User;
+use crate::domain::suggest::nearest;
+use crate::output::block::{Block, Table, Tone, plain, span};
+use crate::stores::flags::FlagStore;
+
+/// Users that one line names; the others are counted.
+const NAMED: usize = 5;
+
+/// What is known of a change beforehand.
+#[derive(Debug)]
+pub(crate) struct Preview {
+    sights: Vec<Sight>,
+}
+
+/// One flag of it.
+#[derive(Debug, Serialize)]
+struct Sight {
+    flag: FlagName,
+    /// Does it come to be, or go?
+    created: bool,
+    removed: bool,
+    /// The revision that it has now, where liveops wrote it.
+    rev_before: Option<u64>,
+    changes: Vec<Delta>,
+    /// Whom it reaches now, and then; `null` where there is no flag, or none that can be read.
+    audience_before: Option<Audience>,
+    audience_after: Option<Audience>,
+    /// What is odd about it, and whom it surprises.
+    warnings: Vec<String>,
+}
+
+impl Preview {
+    /// Looks at every flag before and after.
+    pub(super) async fn of(site: &Site<'_>, targets: &[Target]) -> Self {
+        let mut sights = Vec::new();
+        for target in targets {
+            let mut sight = Sight::of(target, site.reader);
+            if sight.created {
+                sight.warnings.extend(slip(site, &target.name).await);
+            }
+            sights.push(sight);
+        }
+        Self { sights }
+    }
+
+    /// For the person who is asked.
+    pub(crate) fn blocks(&self) -> Vec<Block> {
+        let mut blocks = Vec::new();
+        for sight in &self.sights {
+            sight.draw(&mut blocks);
+        }
+        blocks.push(Block::Blank);
+        blocks
+    }
+
+    /// For the result of a dry run.
+    pub(super) fn planned(&self) -> Value {
+        json!(self.sights)
+    }
+
+    /// For the result of what was done.
+    pub(super) fn effects(&self, effects: &[Effect]) -> Value {
+        let of = |effect: &Effect| {
+            let sight = self.sights.iter().find(|sight| sight.flag == effect.name);
+            let mut result = json!(sight);
+            let revision = effect.revision.as_ref();
+            result["rev"] = json!(revision.map(|revision| revision.rev).filter(|rev| *rev > 0));
+            result["written"] = json!(revision.is_some());
+            result["notified"] = json!(effect.notified);
+            if let Some(replicas) = effect.replicas {
+                result["replicas"] = json!(replicas);
+            }
+            // What was done in the end, which is more than was planned when somebody was faster.
+            if let Some(revision) = revision {
+                let (before, after) = (revision.before.as_deref(), revision.after.as_deref());
+                result["changes"] = json!(deltas(before, after));
+            }
+            result
+        };
+        effects.iter().map(of).collect()
+    }
+
+    /// All warnings, onto a report that was not preceded by the preview.
+    pub(super) fn onto(&self, report: ChangeReport) -> ChangeReport {
+        let several = self.sights.len() > 1;
+        let warnings = self.sights.iter().flat_map(|sight| {
+            let named = move |warning: &String| match several {
+                true => format!("flag `{}`: {warning}", sight.flag),
+                false => warning.clone(),
+            };
+            sight.warnings.iter().map(named)
+        });
+        report.warnings(warnings.collect())
+    }
+
+    /// In words, that there is nothing to do.
+    pub(super) fn as_it_is(&self) -> String {
+        match self.sights.as_slice() {
+            [one] => format!("flag `{}` is so already", one.flag),
+            all => format!("all {} flags are so already", all.len()),
+        }
+    }
+}
+
+/// The change in one line, for the question and the audit log.
+pub(crate) fn summary(action: &str, targets: &[Target]) -> String {
+    let verb = match action {
+        "flag.kill" => "kill",
+        "flag.enable" => "enable",
+        "flag.disable" => "disable",
+        "flag.undo" => "restore",
+        "flag.import" => "import",
+        "flag.promote" => "promote",
+        _ => "set",
+    };
+    let [one] = targets else {
+        let names: Vec<String> = targets
+            .iter()
+            .map(|one| format!("`{}`", one.name))
+            .collect();
+        return format!("{verb} {} flags: {}", targets.len(), names.join(", "));
+    };
+    let (name, before, after) = (&one.name, one.before.as_deref(), one.after.as_deref());
+    match (action, before, after) {
+        ("flag.kill" | "flag.enable" | "flag.disable", ..) => format!("{verb} flag `{name}`"),
+        (_, _, None) => format!("remove flag `{name}`"),
+        (_, None, Some(_)) => format!("create flag `{name}`: {}", words(None, after)),
+        _ => format!("{verb} flag `{name}`: {}", words(before, after)),
+    }
+}
+
+/// A name that nobody has used yet, and that is nearly another: probably a slip.
+async fn slip(site: &Site<'_>, name: &FlagName) -> Option<String> {
+    let all = site.store.all().await.ok()?;
+    let near = nearest(name.as_str(), all.iter().map(|(name, _)| name.as_str()))?;
+    Some(format!(
+        "there is no flag `{name}` yet, so this creates it; did you mean `{near}`?"
+    ))
+}
+
+impl Sight {
+    fn of(target: &Target, reader: Reader) -> Self {
+        let (before, after) = (target.before.as_deref(), target.after.as_deref());
+        let read = |bytes: Option<&[u8]>| bytes.and_then(|bytes| Flag::read(bytes).ok());
+        let (old, new) = (read(before), read(after));
+        let mut warnings = Vec::new();
+        if before.is_some() && old.is_none() {
+            warnings.push(
+                "it is no valid JSON: nothing of it can be kept but its name; the history has its bytes".to_owned(),
+            );
+        }
+        if after.is_some() && new.is_none() {
+            warnings.push("what comes back is no valid JSON: readers fail on it".to_owned());
+        }
+        let who = Who {
+            name: &target.name,
+            reader,
+        };
+        if target.changes() {
+            warnings.extend(who.without_id(old.as_ref(), new.as_ref()));
+        }
+        if let Some(new) = new.as_ref().filter(|flag| flag.enabled()) {
+            warnings.extend(who.behind_the_gate(new));
+        }
+        if let Some(after) = after {
+            warnings.extend(who.found(before, after));
+        }
+        let reach = |flag: &Option<Flag>| {
+            let flag = flag.as_ref()?;
+            Some(audience(Some(flag), &target.name, reader))
+        };
+        Self {
+            audience_before: reach(&old),
+            audience_after: reach(&new),
+            flag: target.name.clone(),
+            created: before.is_none() && after.is_some(),
+            removed: before.is_some() && after.is_none(),
+            rev_before: old.as_ref().and_then(Flag::rev),
+            changes: deltas(before, after),
+            warnings,
+        }
+    }
+
+    /// Does nothing change?
+    fn is_still(&self) -> bool {
+        self.changes.is_empty()
+            && !self.created
+            && !self.removed
+            && self.audience_before == self.audience_after
+    }
+
+    fn draw(&self, blocks: &mut Vec<Block>) {
+        let what = match (self.created, self.removed, self.rev_before) {
+            (true, _, _) => "new flag ".to_owned(),
+            (_, true, _) => "flag to be removed: ".to_owned(),
+            _ => "flag ".to_owned(),
+        };
+        let rev = self.rev_before.map(|rev| format!(", revision {rev}"));
+        blocks.push(Block::Line(vec![
+            plain(what),
+            span(self.flag.to_string(), Tone::Strong),
+            span(rev.unwrap_or_default(), Tone::Dim),
+        ]));
+        let mut table = Table::new(["", "now", "then"]).indent(2).fixed(&[0]);
+        // Of a new flag, what is empty says nothing.
+        let silent = |delta: &Delta| self.removed || (self.created && delta.is_empty());
+        for delta in self.changes.iter().filter(|delta| !silent(delta)) {
+            let (old, new) = delta.shown();
+            table.row(vec![
+                plain(&delta.member),
+                span(old, Tone::Dim),
+                span(new, Tone::Strong),
+            ]);
+        }
+        let (now, then) = (
+            whom(self.audience_before.as_ref()),
+            whom(self.audience_after.as_ref()),
+        );
+        table.row(vec![
+            plain("on for"),
+            span(now, Tone::Dim),
+            span(then, Tone::Strong),
+        ]);
+        if !self.is_still() {
+            blocks.push(Block::Table(table));
+        }
+        for warning in &self.warnings {
+            blocks.push(Block::Whole(vec![
+                span("WARNING: ", Tone::Bad),
+                span(warning, Tone::Strong),
+            ]));
+        }
+    }
+}
+
+/// Questions about whom a flag hits.
+struct Who<'a> {
+    name: &'a FlagName,
+    reader: Reader,
+}
+
+impl Who<'_> {
+    fn evaluate(&self, flag: Option<&Flag>, id: &str) -> Evaluation {
+        evaluate(flag, self.name, self.reader, &User::new(id))
+    }
+
+    /// Users without an id are one user for the reader: they switch together.
+    fn without_id(&self, old: Option<&Flag>, new: Option<&Flag>) -> Option<String> {
+        let (was, is) = (self.evaluate(old, "").answer, self.evaluate(new, ""));
+        let now = is.answer;
+        let known = [was, now]
+            .iter()
+            .all(|answer| *answer != Answer::CannotTell);
+        // Where everybody switches, nobody needs to be told of some.
+        let everybody =
+            |flag: Option<&Flag>| flag.is_none_or(|flag| !flag.enabled() || flag.gate() >= 100.0);
+        if !known || was == now || (everybody(old) && everybody(new)) {
+            return None;
+        }
+        Some(format!(
+            "all users without an id are switched {} at once: for the reader each of them is `{ANONYMOUS}`, bucket {}",
+            now.word(),
+            self.shown(&is)
+        ))
+    }
+
+    fn shown(&self, evaluation: &Evaluation) -> String {
+        match self.reader {
+            Reader::LegacyV1 => evaluation.bucket.to_string(),
+            Reader::V2 => format!("{:.3}", f64::from(evaluation.bucket) / 1000.0),
+        }
+    }
+
+    /// Who is in the allowlist, and off all the same.
+    fn behind_the_gate(&self, flag: &Flag) -> Option<String> {
+        let ids = flag.allowlist().ids();
+        let off = ids.iter().filter_map(|id| {
+            let seen = self.evaluate(Some(flag), id);
+            let gated = seen.answer == Answer::Off && seen.decided_by == StepName::Percentage;
+            gated.then(|| match seen.on_from {
+                Some(from) => format!("{id} (bucket {}, on from {from} %)", seen.bucket),
+                None => format!("{id} (bucket {})", seen.bucket),
+            })
+        });
+        let off: Vec<String> = off.collect();
+        if off.is_empty() {
+            return None;
+        }
+        Some(format!(
+            "in the allowlist, and off: the percentage comes before it: {}",
+            named(&off)
+        ))
+    }
+
+    /// What the lint says of the flag as it will be. What is not worse than before, and hits nobody, is not repeated.
+    fn found(&self, before: Option<&[u8]>, after: &[u8]) -> Vec<String> {
+        let lint = |bytes| lint(self.name, bytes, self.reader, Surroundings::default());
+        let known: Vec<Finding> = before.map(lint).unwrap_or_default();
+        let says = |finding: &Finding| match finding.code {
+            // Said here in other words.
+            "E01" | "W10" | "W15" => false,
+            "E06" | "W11" | "W12" => true,
+            _ => !known.contains(finding),
+        };
+        let found = lint(after).into_iter().filter(says);
+        found
+            .map(|finding| format!("{} ({})", finding.message, finding.code))
+            .collect()
+    }
+}
+
+/// Whom a flag reaches, in words: listed users are too few to move a share, and are counted.
+fn whom(reach: Option<&Audience>) -> String {
+    let Some(reach) = reach else {
+        return "nobody".into();
+    };
+    let percent = |share: f64| Percent::from_thousandths((share * 100_000.0).round() as u32);
+    let (least, most) = (percent(reach.at_least), percent(reach.at_most));
+    match (least, most) {
+        _ if reach.uncertain => format!("cannot be told; {most} % at most"),
+        (Percent::NOBODY, Percent::NOBODY) => listed(reach.let_in.len()),
+        (Percent::ALL, _) => "everybody".into(),
+        _ if least == most => format!("about {most} % of users"),
+        _ => format!("{least} to {most} % of users, as rules say"),
+    }
+}
+
+fn listed(count: usize) -> String {
+    match count {
+        0 => "nobody".into(),
+        1 => "1 listed user".into(),
+        n => format!("{n} listed users"),
+    }
+}
+
+fn named(all: &[String]) -> String {
+    let shown: Vec<&str> = all.iter().take(NAMED).map(String::as_str).collect();
+    let mut text = shown.join(", ");
+    if all.len() > NAMED {
+        text.push_str(&format!(" and {} more", all.len() - NAMED));
+    }
+    text
+}

@@ -1,0 +1,158 @@
+//! `liveops flag promote`: flags of one environment into another, whole or member by member.
+
+use std::collections::BTreeMap;
+
+use clap::Args;
+
+use crate::commands::flag::change::{Change, Planned};
+use crate::commands::flag::name;
+use crate::commands::flag::site::{Site, Target};
+use crate::commands::flag::why::Why;
+use crate::context::Context;
+use crate::domain::flag::document::Document;
+use crate::domain::flag::edit::{Edit, apply};
+use crate::domain::flag::name::FlagName;
+use crate::domain::flag::promote::{PromoteError, promote};
+use crate::error::{Error, Exit, Result};
+use crate::stores::flags::FlagStore;
+
+/// Carry flags from one environment to another
+///
+/// Without names all flags of the first environment; flags that only the second has are left alone. With --only just
+/// these members change, the others keep what the second environment has. The second environment is where the change
+/// is made: if it is protected, it asks for its name and a reason.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  liveops flag diff --from staging --to prod                     what differs
+  liveops flag promote --from staging --to prod --dry-run
+  liveops flag promote --from staging --to prod --only percentage new_matchmaking --reason \"week 2\"")]
+pub(crate) struct PromoteArgs {
+    /// The flags; all of them when none is named
+    #[arg(value_name = "NAME", value_parser = name)]
+    names: Vec<FlagName>,
+
+    /// The environment to read
+    #[arg(long, value_name = "ENV")]
+    from: String,
+
+    /// The environment to change
+    #[arg(long, value_name = "ENV")]
+    pub(crate) to: String,
+
+    /// Only these members, such as percentage,rules
+    #[arg(long, value_name = "MEMBER", value_delimiter = ',')]
+    only: Vec<String>,
+
+    #[command(flatten)]
+    why: Why,
+}
+
+pub(super) async fn run(args: PromoteArgs, cx: &Context) -> Result<Exit> {
+    if args.from == args.to {
+        return Err(Error::usage(
+            format!(
+                "`{}` is both the environment to read and the one to change",
+                args.to
+            ),
+            "name two environments; `liveops config show` lists them",
+        ));
+    }
+    let site = Site::of(cx)?;
+    let source = cx.flags_of(&args.from)?;
+    let all: BTreeMap<String, Vec<u8>> = source.all().await?.into_iter().collect();
+    let wanted = wanted(&args, &all)?;
+    let mut targets = Vec::new();
+    for (name, bytes) in wanted {
+        match target(&site, &args, (&name, &bytes)).await {
+            Ok(target) => targets.push(target),
+            // What is not there yet cannot get a part; who named it should know, the others are not meant.
+            Err(Unfit::Partial) if args.names.is_empty() => cx.output.note(&format!(
+                "note: flag `{name}` is not in `{}` yet, and is left out",
+                args.to
+            )),
+            Err(Unfit::Partial) => {
+                return Err(Error::usage(
+                    format!(
+                        "flag `{name}` is not in `{}` yet: a part of it cannot be carried over",
+                        args.to
+                    ),
+                    format!("leave out `--only`, or `{name}`"),
+                ));
+            }
+            Err(Unfit::Failed(error)) => return Err(error),
+        }
+    }
+    if targets.iter().any(Target::changes) {
+        args.why.check(cx)?;
+    }
+    let change = Change {
+        action: "flag.promote",
+        kill_switch: false,
+        undoes: None,
+        failed: Vec::new(),
+        planned: Planned::of(&site, "flag.promote", targets, args.why.reason).await,
+    };
+    change.carry_out(&site).await
+}
+
+/// The flags that are meant, with their bytes.
+fn wanted(args: &PromoteArgs, all: &BTreeMap<String, Vec<u8>>) -> Result<Vec<(FlagName, Vec<u8>)>> {
+    let missing = |name: &FlagName| Error::NotFound {
+        what: "flag",
+        name: name.to_string(),
+        candidates: all.keys().cloned().collect(),
+    };
+    if args.names.is_empty() {
+        // A name that is none for liveops cannot be written either.
+        let named = all
+            .iter()
+            .filter_map(|(name, bytes)| Some((name.parse().ok()?, bytes.clone())));
+        return Ok(named.collect());
+    }
+    let find = |name: &FlagName| {
+        let bytes = all.get(name.as_str()).ok_or_else(|| missing(name))?;
+        Ok((name.clone(), bytes.clone()))
+    };
+    args.names.iter().map(find).collect()
+}
+
+/// Why a flag is not carried over.
+enum Unfit {
+    Partial,
+    Failed(Error),
+}
+
+async fn target(
+    site: &Site<'_>,
+    args: &PromoteArgs,
+    (name, bytes): (&FlagName, &[u8]),
+) -> Result<Target, Unfit> {
+    let failed = |why: &dyn std::fmt::Display| {
+        Unfit::Failed(Error::usage(
+            format!("flag `{name}` cannot be carried over: {why}"),
+            format!(
+                "`{}` shows what is wrong with it",
+                site.cx.command("flag lint --all")
+            ),
+        ))
+    };
+    let before = site.store.get(name).await.map_err(Unfit::Failed)?;
+    args.why
+        .at_revision(site.cx, name, before.as_deref())
+        .map_err(Unfit::Failed)?;
+    let from =
+        Document::parse(bytes).map_err(|why| failed(&format!("in `{}`, {why}", args.from)))?;
+    let merged = promote(&from, before.as_deref(), &args.only).map_err(|why| match why {
+        PromoteError::Partial => Unfit::Partial,
+        why => failed(&why),
+    })?;
+    let edit = Edit::Replace(merged);
+    let after = apply(before.as_deref(), &edit, site.reader).map_err(|why| failed(&why))?;
+    Ok(Target {
+        name: name.clone(),
+        edit,
+        before,
+        after,
+        strict: args.why.expect_rev.is_some(),
+    })
+}

@@ -1,0 +1,37 @@
+//! `liveops flag rm`: takes a flag away. Readers then answer "off" for everybody.
+
+use clap::Args;
+
+use crate::commands::flag::change::{Request, carry_out};
+use crate::commands::flag::name;
+use crate::commands::flag::why::Why;
+use crate::context::Context;
+use crate::domain::flag::edit::Edit;
+use crate::domain::flag::name::FlagName;
+use crate::error::{Exit, Result};
+
+/// Remove a flag; services then take it for off
+///
+/// Its history stays, and so `undo` can bring it back.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  liveops flag rm old_shop --reason \"code is gone since 1.40\"
+  liveops flag undo old_shop")]
+pub(super) struct RmArgs {
+    /// The flag
+    #[arg(value_name = "NAME", value_parser = name)]
+    name: FlagName,
+
+    #[command(flatten)]
+    why: Why,
+}
+
+pub(super) async fn run(args: RmArgs, cx: &Context) -> Result<Exit> {
+    let request = Request {
+        action: "flag.rm",
+        edits: vec![(args.name, Edit::Remove)],
+        why: args.why,
+        kill_switch: false,
+    };
+    carry_out(cx, request).await
+}

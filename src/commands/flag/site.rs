@@ -1,0 +1,206 @@
+//! The flags of this environment, and how one is written: compare-and-set, and what to do when somebody else was faster.
+
+use std::time::Duration;
+
+use crate::change::Confirmed;
+use crate::context::Context;
+use crate::domain::duration::human;
+use crate::domain::flag::definition::Flag;
+use crate::domain::flag::delta::words;
+use crate::domain::flag::edit::{Edit, apply, means_the_same};
+use crate::domain::flag::exposure::only_takes_away;
+use crate::domain::flag::history::Revision;
+use crate::domain::flag::name::FlagName;
+use crate::domain::flag::reader::Reader;
+use crate::domain::shell::word;
+use crate::error::{Error, Result};
+use crate::stores::flags::{FlagStore, Flags, Write, Written};
+
+/// How often an edit is applied anew before somebody else's eagerness wins.
+const TRIES: u32 = 100;
+/// The longest pause between two tries.
+const PAUSE: u64 = 50;
+
+/// One flag, as it was read and as it shall be.
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    pub(super) name: FlagName,
+    pub(super) edit: Edit,
+    pub(super) before: Option<Vec<u8>>,
+    pub(super) after: Option<Vec<u8>>,
+    /// Is it only meant for exactly these bytes?
+    pub(super) strict: bool,
+}
+
+/// What became of it.
+#[derive(Debug)]
+pub(crate) struct Effect {
+    pub(super) name: FlagName,
+    /// `None`: somebody else has done the same meanwhile, and nothing was written.
+    pub(super) revision: Option<Revision>,
+    /// Were readers that listen told?
+    pub(super) notified: bool,
+    pub(super) replicas: Option<u64>,
+}
+
+/// Where the flags of this environment are, and who reads them.
+pub(crate) struct Site<'a> {
+    pub(crate) cx: &'a Context,
+    pub(super) store: Flags,
+    pub(crate) reader: Reader,
+    /// How long readers keep a flag.
+    pub(super) cache_ttl: Duration,
+}
+
+impl<'a> Site<'a> {
+    /// Of this environment. Nothing is dialled yet.
+    ///
+    /// # Errors
+    /// Those of the configuration.
+    pub(crate) fn of(cx: &'a Context) -> Result<Self> {
+        let settings = &cx.config()?.settings.flags;
+        Ok(Self {
+            cx,
+            store: cx.flags()?,
+            reader: settings.reader,
+            cache_ttl: settings.cache_ttl,
+        })
+    }
+
+    /// The line of a report that says when every reader has a change.
+    pub(crate) fn everybody(&self, by: &str) -> String {
+        format!(
+            "every service has it by {by}: they keep a flag for {}",
+            human(self.cache_ttl)
+        )
+    }
+}
+
+impl Target {
+    /// Is there anything to write?
+    pub(super) fn changes(&self) -> bool {
+        self.before != self.after
+    }
+
+    /// Does it take the flag away from users, and give it to nobody?
+    pub(super) fn only_takes_away(&self, reader: Reader) -> bool {
+        only_takes_away(self.before.as_deref(), self.after.as_deref(), reader)
+    }
+}
+
+impl Site<'_> {
+    /// Writes it. When somebody else was faster, the edit is applied to what is there now, if it still means the same.
+    ///
+    /// # Errors
+    /// `Conflict` with both values; those of the store.
+    pub(super) async fn write(
+        &self,
+        target: &Target,
+        reason: Option<&str>,
+        confirmed: &Confirmed,
+    ) -> Result<Effect> {
+        let mut expected = target.before.clone();
+        let mut after = target.after.clone();
+        for attempt in 0..TRIES {
+            let mut revision = self.revision(target, confirmed, (&expected, &after));
+            revision.reason = reason.map(ToOwned::to_owned);
+            let write = Write {
+                name: target.name.clone(),
+                expected: expected.clone(),
+                revision,
+            };
+            let found = match self.store.write(&write, confirmed).await? {
+                Written::Applied { notified, replicas } => {
+                    return Ok(Effect {
+                        name: write.name,
+                        revision: Some(write.revision),
+                        notified,
+                        replicas,
+                    });
+                }
+                Written::Conflict { found } => found,
+            };
+            let current = target.before.as_deref();
+            let same = means_the_same(current, found.as_deref(), &target.edit);
+            let anew = apply(found.as_deref(), &target.edit, self.reader);
+            let Ok(anew) = anew else {
+                return Err(self.conflict(target, found.as_deref()).await);
+            };
+            if anew == found {
+                return Ok(Effect {
+                    name: write.name,
+                    revision: None,
+                    notified: true,
+                    replicas: None,
+                });
+            }
+            if target.strict || !same {
+                return Err(self.conflict(target, found.as_deref()).await);
+            }
+            (expected, after) = (found, anew);
+            let longest = PAUSE.min(1 << attempt.min(6));
+            tokio::time::sleep(Duration::from_millis(fastrand::u64(0..=longest))).await;
+        }
+        Err(Error::Conflict {
+            what: format!(
+                "flag `{}` was changed by others faster than it could be written, {TRIES} times in a row",
+                target.name
+            ),
+            hint: format!(
+                "see who: `{}`; then try again",
+                self.cx
+                    .command(&format!("flag history {}", word(target.name.as_str())))
+            ),
+        })
+    }
+
+    fn revision(
+        &self,
+        target: &Target,
+        confirmed: &Confirmed,
+        (before, after): (&Option<Vec<u8>>, &Option<Vec<u8>>),
+    ) -> Revision {
+        let rev = |bytes: &Option<Vec<u8>>| {
+            let flag = Flag::read(bytes.as_deref()?).ok()?;
+            flag.rev()
+        };
+        Revision {
+            op: confirmed.id().to_owned(),
+            flag: target.name.to_string(),
+            rev: rev(after).unwrap_or(0),
+            at: self.cx.clock.now(),
+            by: self.cx.actor.clone(),
+            reason: None,
+            command: self.cx.command_line.clone(),
+            before: before.clone(),
+            after: after.clone(),
+        }
+    }
+
+    /// The error for a race that was lost: who was faster, what they did, and what was wanted.
+    async fn conflict(&self, target: &Target, found: Option<&[u8]>) -> Error {
+        let name = &target.name;
+        let by = match self.store.history(Some(name), Some(1)).await {
+            Ok(newest) => newest
+                .first()
+                .filter(|newest| newest.after.as_deref() == found)
+                .map_or(", outside liveops".to_owned(), |newest| {
+                    format!(" by {} at {}", newest.by, newest.at.format("%FT%TZ"))
+                }),
+            Err(_) => String::new(),
+        };
+        let said = |to: Option<&[u8]>| words(target.before.as_deref(), to);
+        Error::Conflict {
+            what: format!(
+                "flag `{name}` was changed meanwhile{by}: {}; this change wanted: {}; nothing was overwritten",
+                said(found),
+                said(target.after.as_deref())
+            ),
+            hint: format!(
+                "look at it: `{}`; if it is still right, run it again",
+                self.cx
+                    .command(&format!("flag get {}", word(name.as_str())))
+            ),
+        }
+    }
+}

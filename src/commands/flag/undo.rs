@@ -1,0 +1,81 @@
+//! `liveops flag undo`: the newest change of a flag taken back, whoever made it, or everything after a revision.
+
+use clap::Args;
+
+use crate::commands::audit;
+use crate::commands::flag::change::{Change, Planned};
+use crate::commands::flag::name;
+use crate::commands::flag::refuse::missing;
+use crate::commands::flag::restore::{read, stale, target};
+use crate::commands::flag::site::Site;
+use crate::commands::flag::why::Why;
+use crate::context::Context;
+use crate::domain::flag::name::FlagName;
+use crate::domain::undo::{FlagUndo, StaleFlag as Stale, Undo};
+use crate::error::{Exit, Result};
+
+/// Take the newest change of a flag back, or go back to a revision
+///
+/// It works from the flag's own history, so also for what somebody else has changed through liveops. The old value is
+/// written as a new revision; a second `undo` brings the newer value back. When the flag was changed outside liveops
+/// since, nothing is overwritten. An undo that takes the flag away from users asks as little as `kill`; one that gives
+/// it to more users asks like every other change.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  liveops flag undo new_matchmaking
+  liveops flag undo new_matchmaking --to-rev 3 --dry-run
+  liveops flag history new_matchmaking          which revisions there are")]
+pub(super) struct UndoArgs {
+    /// The flag
+    #[arg(value_name = "NAME", value_parser = name)]
+    name: FlagName,
+
+    /// Go back to this revision
+    #[arg(long, value_name = "N")]
+    to_rev: Option<u64>,
+
+    #[command(flatten)]
+    why: Why,
+}
+
+pub(super) async fn run(args: UndoArgs, cx: &Context) -> Result<Exit> {
+    let site = Site::of(cx)?;
+    let now = read(&site, &args.name).await?;
+    args.why
+        .at_revision(cx, &args.name, now.current.as_deref())?;
+    let back = match now.step_back(args.to_rev) {
+        Err(Stale::NoHistory { .. }) if now.current.is_none() => {
+            return Err(missing(&site.store, &args.name).await);
+        }
+        back => back.map_err(|why| stale(cx, &why))?,
+    };
+    let target = target(&back, site.reader)?;
+    let safe = target.only_takes_away(site.reader);
+    if !safe && target.changes() {
+        args.why.check(cx)?;
+    }
+    let undoes = match args.to_rev {
+        None => undone(cx, &back.op, &args.name),
+        Some(_) => None,
+    };
+    let change = Change {
+        action: "flag.undo",
+        kill_switch: safe,
+        undoes,
+        failed: Vec::new(),
+        planned: Planned::of(&site, "flag.undo", vec![target], args.why.reason).await,
+    };
+    change.carry_out(&site).await
+}
+
+/// The change in this user's audit log that this takes back as a whole: one of this flag alone.
+fn undone(cx: &Context, op: &str, name: &FlagName) -> Option<String> {
+    let (_, records) = audit::read(cx).ok()?;
+    let record = records.into_iter().find(|record| record.id == op)?;
+    match record.undo? {
+        Undo::Flag(FlagUndo::RestoreFlags { flags }) if flags == [name.as_str()] => {
+            Some(op.to_owned())
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,76 @@
+//! The undo of a change of flags: each flag gets the value back that its history has from before the change.
+
+use serde_json::Value;
+
+use crate::change::{Confirmed, Done};
+use crate::commands::flag::change::Planned;
+use crate::commands::flag::restore::{read_all, stale, target};
+use crate::commands::flag::site::Site;
+use crate::commands::undo::{Revert, Reverted, Step};
+use crate::context::Context;
+use crate::domain::record::ChangeRecord;
+use crate::domain::undo::{FlagUndo, StaleFlag as Stale};
+use crate::error::Result;
+
+/// The undo, and the store that it is for.
+pub(super) struct FlagChange<'a> {
+    site: Site<'a>,
+    undo: &'a FlagUndo,
+    record: &'a ChangeRecord,
+}
+
+impl<'a> FlagChange<'a> {
+    /// # Errors
+    /// Those of the configuration.
+    pub(super) fn new(
+        cx: &'a Context,
+        undo: &'a FlagUndo,
+        record: &'a ChangeRecord,
+    ) -> Result<Self> {
+        Ok(Self {
+            site: Site::of(cx)?,
+            undo,
+            record,
+        })
+    }
+}
+
+impl Revert for FlagChange<'_> {
+    type Reverse = Planned;
+
+    async fn decide(&self) -> Result<Planned, Reverted> {
+        let world = read_all(&self.site, self.undo.flags()).await?;
+        let certain = self.record.state.is_certain();
+        let restores = self.undo.decide(&self.record.id, &world, certain);
+        let restores = restores.map_err(|why| match why {
+            Stale::DidNotHappen(_) => Reverted::DidNotHappen(why.to_string()),
+            why => Reverted::Failed(stale(self.site.cx, &why)),
+        })?;
+        let targets = restores
+            .iter()
+            .map(|restore| target(restore, self.site.reader))
+            .collect::<Result<_>>()?;
+        let reason = format!("undoes {}: {}", self.record.id, self.record.summary);
+        Ok(Planned::of(&self.site, "flag.undo", targets, Some(reason)).await)
+    }
+
+    fn step(&self, planned: &Planned) -> Step {
+        Step {
+            summary: planned.summary.clone(),
+            preview: planned.preview.blocks(),
+            undo: planned.undo(),
+            safe_side: planned.only_takes_away(&self.site),
+        }
+    }
+
+    async fn act(&self, planned: &Planned, confirmed: &Confirmed) -> Result<Done> {
+        let outcome = planned.write(&self.site, confirmed).await;
+        let finish = self.site.cx.command(&format!("undo {}", confirmed.id()));
+        outcome.whole(Vec::new(), finish)
+    }
+
+    fn detail(&self, result: &Value) -> Option<String> {
+        let by = result.get("readers_by")?.as_str()?;
+        Some(self.site.everybody(by))
+    }
+}
