@@ -97,18 +97,19 @@ pub(crate) fn number(value: f64) -> Value {
 pub(crate) fn csv(table: &Table) -> String {
     let line = |cells: Vec<String>| cells.join(",");
     let mut out = vec![line(
-        table.columns.iter().map(|title| field(title)).collect(),
+        table.columns.iter().map(|title| cell(title)).collect(),
     )];
     out.extend(
         table
             .rows
             .iter()
-            .map(|row| line(row.iter().map(|cell| field(&cell.text)).collect())),
+            .map(|row| line(row.iter().map(|span| cell(&span.text)).collect())),
     );
     out.join("\n")
 }
 
-fn field(text: &str) -> String {
+/// One cell of CSV.
+pub(crate) fn cell(text: &str) -> String {
     // As on a terminal: a row stays one line, and obeys nobody.
     let text = &*escape(text);
     let formula = text.starts_with(['=', '@', '\t', '\r'])

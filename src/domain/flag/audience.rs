@@ -101,6 +101,11 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
+    /// All of them.
+    pub(crate) fn total(&self) -> u64 {
+        self.on + self.off + self.unknown
+    }
+
     /// One more.
     pub(crate) fn add(&mut self, answer: Answer) {
         match answer {

@@ -15,15 +15,34 @@ pub(crate) fn hash(id: &str) -> i32 {
     }
 }
 
-/// The same of bytes that are known to be ASCII.
+/// The same of bytes that are known to be ASCII: eight bytes at a time, as 31^7·b0 + … + 31·b6 + b7.
 #[inline]
 pub(crate) fn hash_ascii(id: &[u8]) -> i32 {
-    id.iter().fold(0, |hash, byte| step(hash, u16::from(*byte)))
+    // 31^8 in wrapping 32 bits.
+    const STRIDE: u32 = 31u32.wrapping_pow(8);
+    let odd = id.len() % 8;
+    // Leading zeros leave the hash at 0, so the bytes before the first full eight are one, too.
+    let head = match id.first_chunk::<8>() {
+        Some(first) if odd > 0 => eight(u64::from_le_bytes(*first) << (64 - 8 * odd)),
+        Some(_) => 0,
+        None => id.iter().fold(0, |hash: u32, byte| hash.wrapping_mul(31).wrapping_add(u32::from(*byte))),
+    };
+    let (_, full) = id.split_at(odd);
+    let (full, _) = full.as_chunks::<8>();
+    full.iter()
+        .fold(head, |hash, bytes| hash.wrapping_mul(STRIDE).wrapping_add(eight(u64::from_le_bytes(*bytes))))
+        .cast_signed()
 }
 
+/// The hash of eight bytes, the first in the lowest place. Pairs, fours and the whole are summed in lanes of one word;
+/// no lane overflows: 255·32 < 2^16, 8160·962 < 2^32.
 #[inline]
-fn step(hash: i32, unit: u16) -> i32 {
-    hash.wrapping_mul(31).wrapping_add(i32::from(unit))
+fn eight(bytes: u64) -> u32 {
+    const EVEN: u64 = 0x00ff_00ff_00ff_00ff;
+    const LOW: u64 = 0x0000_ffff_0000_ffff;
+    let pairs = (bytes & EVEN) * 31 + ((bytes >> 8) & EVEN);
+    let fours = (pairs & LOW) * (31 * 31) + ((pairs >> 16) & LOW);
+    (fours as u32).wrapping_mul(31 * 31 * 31 * 31).wrapping_add((fours >> 32) as u32)
 }
 
 /// The bucket of a hash: |h| mod 100, with |−2147483648| = 2147483648 as in JavaScript.
@@ -152,6 +171,16 @@ mod tests {
             assert_eq!(legacy(id), bucket, "{id}");
         }
         assert_eq!(hash("polygenelubricants"), i32::MIN);
+    }
+
+    #[test]
+    fn eight_at_a_time_is_one_at_a_time() {
+        let bytes: Vec<u8> = (0..64).map(|n: u8| n.wrapping_mul(37) & 0x7f).collect();
+        for length in 0..bytes.len() {
+            let slow = bytes[..length].iter().fold(0, |hash, byte| step(hash, u16::from(*byte)));
+            assert_eq!(hash_ascii(&bytes[..length]), slow, "{length}");
+        }
+        assert_eq!(hash_ascii(&[0x7f; 8]), [0x7f; 8].iter().fold(0, |hash, byte: &u8| step(hash, u16::from(*byte))));
     }
 
     #[test]

@@ -121,6 +121,15 @@ fn is_space(c: char) -> bool {
     c == '\u{feff}' || (c.is_whitespace() && c != '\u{85}')
 }
 
+/// A text that is a number: `Number(text)`, where blank is none.
+pub(crate) fn numeral(text: &str) -> Option<f64> {
+    if text.chars().all(is_space) {
+        return None;
+    }
+    let number = text_to_number(text);
+    (!number.is_nan()).then_some(number)
+}
+
 /// `Number(text)`.
 fn text_to_number(text: &str) -> f64 {
     let text = text.trim_matches(is_space);

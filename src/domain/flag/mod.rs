@@ -6,6 +6,7 @@
 
 pub(crate) mod audience;
 pub(crate) mod bucket;
+pub(crate) mod bulk;
 pub(crate) mod definition;
 pub(crate) mod delta;
 pub(crate) mod diff;

@@ -4,7 +4,7 @@
 use regex::Regex;
 use serde_json::Value;
 
-use crate::domain::flag::js::Js;
+use crate::domain::flag::js::{Js, numeral};
 use crate::domain::flag::rule::{Match, pattern, version};
 use crate::domain::flag::user::User;
 
@@ -211,15 +211,6 @@ fn compared(attribute: &Value, value: &Js, test: impl Fn(f64, f64) -> bool) -> b
         _ => None,
     };
     matches!((attribute, value), (Some(a), Some(b)) if test(a, b))
-}
-
-/// A text that is a number: `Number(text)`, where blank is none.
-fn numeral(text: &str) -> Option<f64> {
-    if text.trim().is_empty() {
-        return None;
-    }
-    let number = Js::Text(text.to_owned()).to_number();
-    (!number.is_nan()).then_some(number)
 }
 
 fn texts(attribute: &Value, value: &Js, test: impl Fn(&str, &str) -> bool) -> bool {
