@@ -25,12 +25,17 @@ pub(crate) fn hash_ascii(id: &[u8]) -> i32 {
     let head = match id.first_chunk::<8>() {
         Some(first) if odd > 0 => eight(u64::from_le_bytes(*first) << (64 - 8 * odd)),
         Some(_) => 0,
-        None => id.iter().fold(0, |hash: u32, byte| hash.wrapping_mul(31).wrapping_add(u32::from(*byte))),
+        None => id.iter().fold(0, |hash: u32, byte| {
+            hash.wrapping_mul(31).wrapping_add(u32::from(*byte))
+        }),
     };
     let (_, full) = id.split_at(odd);
     let (full, _) = full.as_chunks::<8>();
     full.iter()
-        .fold(head, |hash, bytes| hash.wrapping_mul(STRIDE).wrapping_add(eight(u64::from_le_bytes(*bytes))))
+        .fold(head, |hash, bytes| {
+            hash.wrapping_mul(STRIDE)
+                .wrapping_add(eight(u64::from_le_bytes(*bytes)))
+        })
         .cast_signed()
 }
 
@@ -42,7 +47,13 @@ fn eight(bytes: u64) -> u32 {
     const LOW: u64 = 0x0000_ffff_0000_ffff;
     let pairs = (bytes & EVEN) * 31 + ((bytes >> 8) & EVEN);
     let fours = (pairs & LOW) * (31 * 31) + ((pairs >> 16) & LOW);
-    (fours as u32).wrapping_mul(31 * 31 * 31 * 31).wrapping_add((fours >> 32) as u32)
+    (fours as u32)
+        .wrapping_mul(31 * 31 * 31 * 31)
+        .wrapping_add((fours >> 32) as u32)
+}
+
+fn step(hash: i32, unit: u16) -> i32 {
+    hash.wrapping_mul(31).wrapping_add(i32::from(unit))
 }
 
 /// The bucket of a hash: |h| mod 100, with |−2147483648| = 2147483648 as in JavaScript.
@@ -177,10 +188,17 @@ mod tests {
     fn eight_at_a_time_is_one_at_a_time() {
         let bytes: Vec<u8> = (0..64).map(|n: u8| n.wrapping_mul(37) & 0x7f).collect();
         for length in 0..bytes.len() {
-            let slow = bytes[..length].iter().fold(0, |hash, byte| step(hash, u16::from(*byte)));
+            let slow = bytes[..length]
+                .iter()
+                .fold(0, |hash, byte| step(hash, u16::from(*byte)));
             assert_eq!(hash_ascii(&bytes[..length]), slow, "{length}");
         }
-        assert_eq!(hash_ascii(&[0x7f; 8]), [0x7f; 8].iter().fold(0, |hash, byte: &u8| step(hash, u16::from(*byte))));
+        assert_eq!(
+            hash_ascii(&[0x7f; 8]),
+            [0x7f; 8]
+                .iter()
+                .fold(0, |hash, byte: &u8| step(hash, u16::from(*byte)))
+        );
     }
 
     #[test]

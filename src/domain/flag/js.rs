@@ -188,14 +188,25 @@ pub(crate) fn number_to_text(number: f64) -> String {
     if number == 0.0 {
         return "0".into();
     }
-    let size = number.abs();
-    if (1e-6..1e21).contains(&size) {
-        return format!("{number}");
-    }
-    let text = format!("{number:e}");
-    match text.split_once('e') {
-        Some((digits, exponent)) if !exponent.starts_with('-') => format!("{digits}e+{exponent}"),
-        _ => text,
+    let sign = if number < 0.0 { "-" } else { "" };
+    let text = format!("{:e}", number.abs());
+    let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let digits = digits.replace('.', "");
+    // Where the point stands, counted from the first digit.
+    let point = exponent.parse::<i32>().unwrap_or(0) + 1;
+    let place = usize::try_from(point).unwrap_or(0);
+    match point {
+        1..=21 if digits.len() <= place => format!("{sign}{digits:0<place$}"),
+        1..=21 => format!("{sign}{}.{}", &digits[..place], &digits[place..]),
+        -5..=0 => format!(
+            "{sign}0.{}{digits}",
+            "0".repeat(point.unsigned_abs() as usize)
+        ),
+        _ => {
+            let (first, rest) = digits.split_at(1);
+            let dot = if rest.is_empty() { "" } else { "." };
+            format!("{sign}{first}{dot}{rest}e{:+}", point - 1)
+        }
     }
 }
 
@@ -259,6 +270,11 @@ mod tests {
             (123456789012345680000.0, "123456789012345680000"),
             (-0.0, "0"),
             (1e-6, "0.000001"),
+            (12345678901234567890.0, "12345678901234567000"),
+            (-120.5, "-120.5"),
+            (0.000123, "0.000123"),
+            (1e20, "100000000000000000000"),
+            (-1e-7, "-1e-7"),
         ] {
             assert_eq!(number_to_text(number), text);
         }

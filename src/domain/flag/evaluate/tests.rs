@@ -175,3 +175,32 @@ proptest! {
         }
     }
 }
+
+/// The values of `contrib/readers`, which the reader there is held to as well.
+#[test]
+fn golden_values_of_the_readers() {
+    let golden: serde_json::Value =
+        serde_json::from_str(include_str!("../../../../contrib/readers/golden.json")).unwrap();
+    for bucket in golden["buckets"].as_array().unwrap() {
+        let id = bucket["id"].as_str().unwrap();
+        assert_eq!(bucket["legacy"], json!(bucket::legacy(id)), "{id}");
+        assert_eq!(bucket["v2"], json!(bucket::v2(name().as_str(), id)), "{id}");
+    }
+    for case in golden["cases"].as_array().unwrap() {
+        let flag = case["flag"]
+            .as_str()
+            .map(|text| Flag::read(text.as_bytes()).unwrap());
+        let user = User {
+            id: case["user"].as_str().unwrap().into(),
+            attributes: case["attributes"].as_object().unwrap().clone(),
+        };
+        for (reader, word) in [(Reader::LegacyV1, "legacy"), (Reader::V2, "v2")] {
+            let found = match answer(flag.as_ref(), &name(), reader, &user) {
+                Answer::On => json!(true),
+                Answer::Off => json!(false),
+                Answer::CannotTell => json!("unknown"),
+            };
+            assert_eq!(found, case[word], "{reader:?} {case}");
+        }
+    }
+}
