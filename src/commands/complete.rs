@@ -2,10 +2,12 @@
 
 use clap_complete::CompletionCandidate;
 
+use crate::config::Config;
 use crate::config::environment::Dirs;
 use crate::config::layers::{Quick, load};
 use crate::config::node::{Node, Value};
 use crate::config::schema;
+use crate::domain::flag::document::Document;
 
 fn root() -> Option<Node> {
     Some(
@@ -60,4 +62,29 @@ pub(crate) fn services(typed: &std::ffi::OsStr) -> Vec<CompletionCandidate> {
 /// KPIs of the configuration.
 pub(crate) fn kpis(typed: &std::ffi::OsStr) -> Vec<CompletionCandidate> {
     candidates(named("kpis"), typed)
+}
+
+/// Flags, where they are kept in a file; a store on the network is not asked, so that Tab is instant.
+pub(crate) fn flags(typed: &std::ffi::OsStr) -> Vec<CompletionCandidate> {
+    candidates(flags_in_file().unwrap_or_default(), typed)
+}
+
+fn flags_in_file() -> Option<Vec<String>> {
+    let dirs = Dirs::from_environment().ok()?;
+    let config = Config::load(&dirs, None, None, Quick::default()).ok()?;
+    let path = match &config.settings.flags.endpoint {
+        None => config.flag_file(),
+        Some(endpoint) => {
+            let url = endpoint.url.show();
+            let path = url.strip_prefix("file:")?.trim_start_matches("//");
+            config.base(&endpoint.url.origin).join(path)
+        }
+    };
+    let document = Document::parse(&std::fs::read(path).ok()?).ok()?;
+    Some(
+        document
+            .members()
+            .map(|(name, _)| name.to_owned())
+            .collect(),
+    )
 }

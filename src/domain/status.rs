@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 
 use crate::domain::alert::Alert;
 use crate::domain::health::ServiceState;
@@ -101,6 +102,43 @@ pub(crate) struct Targets {
     pub(crate) down: Vec<(String, String)>,
 }
 
+/// The feature flags, in numbers.
+#[derive(Debug, Clone, Default, Serialize)]
+pub(crate) struct FlagsReading {
+    pub(crate) count: usize,
+    /// Switched off, killed ones included.
+    pub(crate) off: usize,
+    /// Off since somebody killed them.
+    pub(crate) killed: usize,
+    /// Changed in the last hour.
+    pub(crate) changed: usize,
+    /// What readers cannot take, and what is on for nobody.
+    pub(crate) errors: Vec<FlagError>,
+    /// How many lesser findings there are.
+    pub(crate) warnings: usize,
+}
+
+impl FlagsReading {
+    /// How many flags have errors.
+    pub(crate) fn faulty(&self) -> usize {
+        let mut names: Vec<&str> = self
+            .errors
+            .iter()
+            .map(|error| error.flag.as_str())
+            .collect();
+        names.dedup();
+        names.len()
+    }
+}
+
+/// One error of a flag.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct FlagError {
+    pub(crate) flag: String,
+    pub(crate) code: &'static str,
+    pub(crate) message: String,
+}
+
 /// Everything that was read for one screen.
 #[derive(Debug, Clone)]
 pub(crate) struct Readings {
@@ -114,6 +152,8 @@ pub(crate) struct Readings {
     pub(crate) alerts_elsewhere: usize,
     /// None when there is no Prometheus, or it could not say.
     pub(crate) targets: Option<Targets>,
+    /// None when there are none, or their store could not say.
+    pub(crate) flags: Option<FlagsReading>,
 }
 
 impl Readings {
@@ -135,6 +175,13 @@ impl Readings {
         }
         if let Some(targets) = &self.targets {
             levels.push(if targets.down.is_empty() {
+                Level::Ok
+            } else {
+                Level::Warn
+            });
+        }
+        if let Some(flags) = &self.flags {
+            levels.push(if flags.errors.is_empty() {
                 Level::Ok
             } else {
                 Level::Warn

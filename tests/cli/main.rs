@@ -15,6 +15,8 @@ mod envelope;
 mod explain;
 mod flag_promote;
 mod flag_race;
+mod flag_read;
+
 mod flag_undo;
 mod flag_write;
 mod generated;

@@ -1,17 +1,33 @@
 //! `liveops flag`: who gets a feature. One file a verb; `change` is the way that every writing verb takes.
 
 pub(crate) mod change;
+mod diff;
+mod explain;
+mod findings;
+mod forecast;
+mod get;
+mod history;
+mod lint;
+mod list;
 mod lists;
+mod overlap;
+mod person;
 mod preview;
 pub(crate) mod promote;
 mod refuse;
 pub(crate) mod restore;
 mod rm;
 mod set;
+mod shelf;
 pub(crate) mod site;
+mod stale;
+mod summary;
 mod switch;
 mod undo;
+mod users;
+mod watch;
 mod why;
+mod words;
 
 use clap::{Args, Subcommand};
 
@@ -26,6 +42,8 @@ use crate::error::{Exit, Result};
 /// history with who and why, and can be undone. Services keep a flag for a while (30s); each change says until when.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
+  liveops flag list
+  liveops flag explain player-42 new_matchmaking
   liveops flag set new_matchmaking --pct 10 --reason \"first tenth\"
   liveops flag allow new_matchmaking add qa_1 qa_2
   liveops flag kill new_matchmaking --yes
@@ -37,6 +55,10 @@ pub(crate) struct FlagArgs {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    List(list::ListArgs),
+    Get(get::GetArgs),
+    Explain(explain::ExplainArgs),
+    Preview(forecast::PreviewArgs),
     Set(set::SetArgs),
     Allow(lists::AllowArgs),
     Block(lists::BlockArgs),
@@ -45,7 +67,13 @@ enum Verb {
     Kill(switch::KillArgs),
     Rm(rm::RmArgs),
     Undo(undo::UndoArgs),
+    History(history::HistoryArgs),
+    Watch(watch::WatchArgs),
+    Diff(diff::DiffArgs),
     Promote(promote::PromoteArgs),
+    Overlap(overlap::OverlapArgs),
+    Lint(lint::LintArgs),
+    Stale(stale::StaleArgs),
 }
 
 impl FlagArgs {
@@ -60,6 +88,10 @@ impl FlagArgs {
 
 pub(crate) async fn run(args: FlagArgs, cx: &Context) -> Result<Exit> {
     match args.verb {
+        Verb::List(args) => list::run(args, cx).await,
+        Verb::Get(args) => get::run(args, cx).await,
+        Verb::Explain(args) => explain::run(args, cx).await,
+        Verb::Preview(args) => forecast::run(args, cx).await,
         Verb::Set(args) => set::run(args, cx).await,
         Verb::Allow(args) => lists::allow(args, cx).await,
         Verb::Block(args) => lists::block(args, cx).await,
@@ -68,7 +100,13 @@ pub(crate) async fn run(args: FlagArgs, cx: &Context) -> Result<Exit> {
         Verb::Kill(args) => switch::kill(args, cx).await,
         Verb::Rm(args) => rm::run(args, cx).await,
         Verb::Undo(args) => undo::run(args, cx).await,
+        Verb::History(args) => history::run(args, cx).await,
+        Verb::Watch(args) => watch::run(args, cx).await,
+        Verb::Diff(args) => diff::run(args, cx).await,
         Verb::Promote(args) => promote::run(args, cx).await,
+        Verb::Overlap(args) => overlap::run(args, cx).await,
+        Verb::Lint(args) => lint::run(args, cx).await,
+        Verb::Stale(args) => stale::run(args, cx).await,
     }
 }
 

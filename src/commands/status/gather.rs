@@ -8,7 +8,7 @@ use crate::commands::status::memory::Memory;
 use crate::commands::status::prometheus::Said;
 use crate::commands::status::scrape::Scraped;
 use crate::commands::status::trends::with_trends;
-use crate::commands::status::{StatusArgs, alerts, prometheus, scrape, services};
+use crate::commands::status::{StatusArgs, alerts, flags, prometheus, scrape, services};
 use chrono::TimeDelta;
 
 use crate::change::audit_log;
@@ -35,7 +35,7 @@ pub(crate) struct Gathered {
     pub(crate) targets_expected: bool,
     /// The KPIs are presets, since none is configured: those without data are left out.
     pub(crate) presets: bool,
-    /// What was changed through liveops in the last hour, the newest first.
+    /// What was changed in the last hour, through this liveops or, of flags, through any; the newest first.
     pub(crate) changes: Vec<ChangeRecord>,
     /// The incidents that are open, the worst first.
     pub(crate) incidents: Vec<Shown>,
@@ -61,6 +61,7 @@ pub(crate) fn systems(cx: &Context) -> String {
             .as_ref()
             .map(|_| "Alertmanager".to_owned()),
     );
+    names.extend(settings.flags.endpoint.as_ref().map(|_| "flags".to_owned()));
     match settings.services.len() {
         0 => {}
         1 => names.push(settings.services[0].name.clone()),
@@ -106,10 +107,11 @@ pub(crate) async fn gather(
         .filter(|kpi| kpi.service.as_deref().is_none_or(wanted))
         .collect();
 
-    let (services, (said, scraped), found) = tokio::join!(
+    let (services, (said, scraped), found, flags) = tokio::join!(
         services::ask(cx, &asked),
         kpis_of(cx, &asked, &kpis, &cache),
-        alerts::ask(cx)
+        alerts::ask(cx),
+        flags::ask(cx)
     );
 
     let mut sources = Vec::new();
@@ -121,6 +123,7 @@ pub(crate) async fn gather(
         alerts_as_of: None,
         alerts_elsewhere: 0,
         targets: None,
+        flags: flags.flags,
     };
     let mut targets_expected = false;
     if let Some(said) = said {
@@ -131,6 +134,7 @@ pub(crate) async fn gather(
         readings.targets = said.targets;
     }
     sources.extend(found.source);
+    sources.extend(flags.source);
     if let Some(scraped) = scraped {
         sources.extend(scraped.sources);
         readings.kpis = with_trends(scraped.kpis, &asked, &cache, cx.clock.now());
@@ -150,7 +154,7 @@ pub(crate) async fn gather(
         alerts_expected,
         targets_expected,
         presets,
-        changes: changes_of(cx)?,
+        changes: flags::merge(changes_of(cx)?, flags.changes),
         incidents,
         took: began.elapsed(),
     })

@@ -5,7 +5,7 @@ use crate::domain::health::ServiceState;
 use crate::domain::level::Level;
 use crate::domain::shell::word;
 use crate::domain::standing;
-use crate::domain::status::{Origin, Readings};
+use crate::domain::status::{FlagsReading, Origin, Readings};
 use crate::output::report::{Recommendation, Source, SourceState, Verdict};
 
 /// The verdict and its reasons.
@@ -105,6 +105,8 @@ fn headline(
         "target down",
         "targets down",
     );
+    let flags = readings.flags.as_ref().map_or(0, FlagsReading::faulty);
+    add(flags, "flag with errors", "flags with errors");
     add(
         services(ServiceState::Unknown),
         "service unknown",
@@ -189,6 +191,16 @@ pub(crate) fn next(
         next.push(Recommendation::new(
             format!("{} is above its threshold", reading.kpi.title()),
             command,
+        ));
+    }
+    let faulty = readings
+        .flags
+        .as_ref()
+        .and_then(|flags| flags.errors.first());
+    if let Some(error) = faulty {
+        next.push(Recommendation::new(
+            format!("flag {} does not do what it says", error.flag),
+            format!("liveops flag lint {}", word(&error.flag)),
         ));
     }
     let trouble = sources.iter().any(|source| source.state != SourceState::Ok);

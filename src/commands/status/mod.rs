@@ -2,6 +2,7 @@
 //! is unknown.
 
 mod alerts;
+mod flags;
 pub(crate) mod gather;
 mod guesses;
 pub(crate) mod judge;
@@ -29,8 +30,8 @@ use crate::output::report::Verdict;
 
 /// Show what is wrong, and what to do next, on one screen
 ///
-/// Asks the health API of every service, every KPI, the firing alerts and the scrape targets, all at once and under
-/// one deadline. Where Prometheus is absent or down, KPIs are computed from the services' own metrics. What cannot
+/// Asks the health API of every service, every KPI, the firing alerts, the scrape targets and the feature flags, all at
+/// once and under one deadline. Where Prometheus is absent or down, KPIs are computed from the services' own metrics. What cannot
 /// be known is shown as unknown, with the reason; one dead backend never blanks the rest.
 ///
 /// Exit code: 0 nothing critical, 1 something critical (see --fail-on), 3 nothing known to be bad but something

@@ -11,7 +11,7 @@ use crate::commands::status::screen;
 use crate::context::Context;
 use crate::domain::alert::{Alert, group};
 use crate::domain::record::ChangeRecord;
-use crate::domain::status::{KpiReading, Readings};
+use crate::domain::status::{FlagsReading, KpiReading, Readings};
 use crate::error::Result;
 use crate::output::block::Block;
 use crate::output::format::number;
@@ -38,7 +38,9 @@ impl StatusReport {
             &gathered.sources,
             gathered.alerts_expected,
         );
-        let configured = gathered.alerts_expected || !settings.services.is_empty();
+        let configured = gathered.alerts_expected
+            || !settings.services.is_empty()
+            || !gathered.sources.is_empty();
         let mut next = next(
             &gathered.readings,
             &gathered.sources,
@@ -77,6 +79,7 @@ struct Data<'a> {
     alerts: Vec<Value>,
     alerts_as_of: Option<String>,
     targets: Option<Value>,
+    flags: Option<&'a FlagsReading>,
     changes: Vec<Value>,
     rollouts: Vec<Value>,
 }
@@ -96,6 +99,7 @@ impl Serialize for StatusReport {
                 let down = targets.down.iter().map(|(target, error)| json!({ "target": target, "error": error }));
                 json!({ "up": targets.up, "unknown": targets.unknown, "down": down.collect::<Vec<_>>() })
             }),
+            flags: readings.flags.as_ref(),
             changes: self.gathered.changes.iter().map(change).collect(),
             rollouts: Vec::new(),
         }
@@ -127,9 +131,15 @@ fn change(change: &ChangeRecord) -> Value {
         "by": change.by,
         "action": change.action,
         "summary": change.summary,
+        "reason": reason(change),
         "state": change.state,
         "undone_by": change.undone_by,
     })
+}
+
+/// Why it was made, where that was said.
+pub(crate) fn reason(change: &ChangeRecord) -> Option<&str> {
+    change.result.as_ref()?.get("reason")?.as_str()
 }
 
 fn metric(reading: &KpiReading) -> Value {

@@ -1,23 +1,25 @@
 //! The screen of `liveops status`: verdict, services, KPIs, alerts, targets, sources, next command. Fits 80×24.
 
 mod alerts;
+mod flags;
 mod kpis;
 mod sources;
 
 use std::cmp::Reverse;
 
-use crate::commands::status::report::StatusReport;
+use crate::commands::status::report::{StatusReport, reason};
 use crate::commands::tone;
 use crate::domain::duration::human;
 use crate::domain::health::ServiceState;
 use crate::domain::level::Level;
-use crate::domain::record::ChangeState;
+use crate::domain::record::{ChangeRecord, ChangeState};
 use crate::domain::status::ServiceReading;
 use crate::output::block::{Block, Table, Tone, plain, span};
 use crate::output::report::Verdict;
 use crate::output::view::View;
 
 use alerts::alerts;
+use flags::flags;
 use kpis::kpis;
 use sources::{sources, targets};
 
@@ -44,6 +46,7 @@ pub(crate) fn blocks(report: &StatusReport, view: &View) -> Vec<Block> {
         blocks.push(Block::Blank);
     }
     blocks.extend(changes(report, view));
+    blocks.extend(flags(report, view));
     blocks.extend(targets(report, view));
     blocks.extend(sources(report, view));
     if report.watching.is_none() && view.height.is_some_and(|rows| rows < height(&blocks) + 3) {
@@ -181,7 +184,15 @@ fn services(report: &StatusReport, view: &View) -> Vec<Block> {
     blocks
 }
 
-/// What was changed through liveops in the last hour: often the cause, and undone by one command.
+/// Who made it; with the id by which this liveops can undo it, where it is its own.
+fn who(change: &ChangeRecord) -> String {
+    match change.undo {
+        Some(_) => format!("{} {}  ", change.id, change.by),
+        None => format!("{}  ", change.by),
+    }
+}
+
+/// What was changed in the last hour: often the cause, and undone by one command.
 fn changes(report: &StatusReport, view: &View) -> Vec<Block> {
     let changes = &report.gathered.changes;
     if changes.is_empty() {
@@ -202,9 +213,13 @@ fn changes(report: &StatusReport, view: &View) -> Vec<Block> {
             plain("  "),
             tone::mark(tone, view),
             plain(format!(" {}  ", view.time(change.at))),
-            span(format!("{} {}  ", change.id, change.by), Tone::Dim),
+            span(who(change), Tone::Dim),
             span(state, tone),
             plain(&change.summary),
+            span(
+                reason(change).map_or_else(String::new, |reason| format!("  {reason}")),
+                Tone::Dim,
+            ),
         ]));
     }
     if changes.len() > CHANGES {

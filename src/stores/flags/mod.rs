@@ -11,7 +11,7 @@ mod watch;
 
 pub(crate) use crate::stores::flags::file::FileFlags;
 pub(crate) use crate::stores::flags::redis::{RedisFlags, permissions};
-pub(crate) use crate::stores::flags::watch::Watch;
+pub(crate) use crate::stores::flags::watch::{Seen, Watch};
 
 use std::time::Duration;
 

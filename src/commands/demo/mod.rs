@@ -1,5 +1,7 @@
 //! `liveops demo`: a simulated game service on loopback, and the main job shown on it, with nothing installed.
 
+mod flags;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -29,7 +31,7 @@ use crate::stores::cache::Cache;
 const UPTIME: TimeDelta = TimeDelta::hours(76);
 /// The hour before the demo, one look a minute.
 const LOOKS: i32 = 60;
-const CONFIG: &str = include_str!("../../templates/demo/liveops.yaml");
+const CONFIG: &str = include_str!("../../../templates/demo/liveops.yaml");
 
 /// Try everything on a simulated game service, with nothing installed
 ///
@@ -83,6 +85,7 @@ pub(crate) async fn run(args: DemoArgs, cx: &Context) -> Result<Exit> {
         })?;
     let url = format!("http://{address}");
     write_config(folder.path(), &url)?;
+    flags::write(folder.path(), cx.clock.now())?;
     let show = async {
         let inner = cx.elsewhere(folder.path().join("liveops.yaml"), folder.path().to_owned());
         let store = Throwaway(cache(&inner)?);
@@ -223,6 +226,7 @@ impl Report for DemoReport {
             ));
             for (what, command) in [
                 ("  look, again and again", "liveops status --watch"),
+                ("  who has which feature", "liveops flag list"),
                 ("  the service's own health", "liveops health detailed"),
                 ("  as a script sees it", "liveops status -o json"),
                 ("  what is set, and where", "liveops config show --origin"),

@@ -1,0 +1,219 @@
+//! `liveops flag lint`: what is wrong with flags, and what will surprise somebody.
+
+use std::time::Duration;
+
+use clap::Args;
+use clap_complete::engine::ArgValueCompleter;
+use serde::Serialize;
+
+use crate::commands::complete;
+use crate::commands::flag::list::newest;
+use crate::commands::flag::shelf::{Held, Shelf};
+use crate::commands::flag::stale::AFTER;
+use crate::commands::flag::{findings, name, words};
+use crate::context::Context;
+use crate::domain::flag::lint::{Finding, Severity, Surroundings};
+use crate::domain::flag::name::FlagName;
+use crate::domain::shell::word;
+use crate::error::{Exit, Result};
+use crate::output::block::{Block, Table, Tone, plain, span};
+use crate::output::report::{Meta, Outcome, Recommendation, Report, Source, Verdict};
+use crate::output::view::View;
+use crate::stores::flags::FlagStore as _;
+
+/// Find what is wrong with flags
+///
+/// Errors are flags that a reader cannot take or that do nothing at all, such as one that is on for nobody. Warnings are
+/// flags that do something else than they look like: a tester on the allowlist who is off, an edit past liveops, a flag
+/// that has been the same for everybody for a month.
+///
+/// Exit code: 0 no errors, 1 errors (with --strict also warnings).
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  liveops flag lint
+  liveops flag lint new_matchmaking
+  liveops flag lint --strict -o csv                in CI")]
+pub(super) struct LintArgs {
+    /// Flags to look at; all of them when none is named
+    #[arg(value_name = "NAME", value_parser = name, add = ArgValueCompleter::new(complete::flags))]
+    names: Vec<FlagName>,
+
+    /// All flags, as without a name
+    #[arg(long, conflicts_with = "names")]
+    all: bool,
+
+    /// Fail on warnings too
+    #[arg(long)]
+    strict: bool,
+}
+
+/// The findings of one flag.
+#[derive(Debug, Serialize)]
+struct Linted {
+    flag: String,
+    findings: Vec<Finding>,
+}
+
+/// All findings.
+#[derive(Debug, Serialize)]
+struct LintReport {
+    /// Flags that were looked at.
+    flags: usize,
+    errors: usize,
+    warnings: usize,
+    /// Those with findings, errors first.
+    found: Vec<Linted>,
+    strict: bool,
+    #[serde(skip)]
+    environment: String,
+    #[serde(skip)]
+    source: Source,
+    #[serde(skip)]
+    lost: Vec<String>,
+    #[serde(skip)]
+    next: Recommendation,
+}
+
+impl LintReport {
+    fn verdict(&self) -> Verdict {
+        match (self.errors, self.warnings) {
+            (0, 0) => Verdict::Pass,
+            (0, _) if !self.strict => Verdict::Warn,
+            _ => Verdict::Fail,
+        }
+    }
+}
+
+impl Report for LintReport {
+    const SCHEMA: &'static str = "liveops.flag.lint/1";
+
+    fn blocks(&self, view: &View) -> Vec<Block> {
+        let looked = words::count(self.flags, "flag");
+        let mut blocks = vec![Block::Line(vec![plain(
+            match (self.errors, self.warnings) {
+                (0, 0) => format!("{looked} in {}: nothing to find", self.environment),
+                (errors, warnings) => format!(
+                    "{looked} in {}: {}, {}",
+                    self.environment,
+                    words::count(errors, "error"),
+                    words::count(warnings, "warning")
+                ),
+            },
+        )])];
+        for one in &self.found {
+            blocks.push(Block::Line(vec![span(&one.flag, Tone::Strong)]));
+            blocks.extend(
+                one.findings
+                    .iter()
+                    .map(|finding| findings::block(finding, view)),
+            );
+        }
+        blocks.push(Block::Blank);
+        blocks.extend(words::next(&self.next));
+        blocks
+    }
+
+    fn rows(&self, _view: &View) -> Option<Table> {
+        let mut table = Table::new(["flag", "code", "severity", "message"]);
+        for one in &self.found {
+            for finding in &one.findings {
+                table.row(vec![
+                    plain(&one.flag),
+                    plain(finding.code),
+                    plain(match finding.severity {
+                        Severity::Error => "error",
+                        Severity::Warning => "warning",
+                    }),
+                    plain(&finding.message),
+                ]);
+            }
+        }
+        Some(table)
+    }
+
+    fn names(&self) -> Option<Vec<String>> {
+        Some(self.found.iter().map(|one| one.flag.clone()).collect())
+    }
+
+    fn meta(&self) -> Meta {
+        Meta {
+            environment: Some(self.environment.clone()),
+            outcome: if self.lost.is_empty() {
+                Outcome::Success
+            } else {
+                Outcome::Partial
+            },
+            verdict: self.verdict(),
+            recommendations: vec![self.next.clone()],
+            sources: vec![self.source.clone()],
+            warnings: self.lost.clone(),
+            ..Meta::default()
+        }
+    }
+}
+
+/// Is it on for some, by its percentage?
+fn is_partial(held: &Held, reader: crate::domain::flag::reader::Reader) -> bool {
+    held.read.as_ref().is_ok_and(|flag| {
+        let gate = flag.gate_share(reader);
+        flag.enabled() && flag.default_value() && gate > 0.0 && gate < 1.0
+    })
+}
+
+pub(super) async fn run(args: LintArgs, cx: &Context) -> Result<Exit> {
+    let store = cx.flags()?;
+    let (shelf, history) = tokio::join!(Shelf::of(cx, &store), store.history(None, None));
+    let mut shelf = shelf?;
+    let lost = words::partly(&mut shelf.source, history.as_ref().err());
+    let history = history.unwrap_or_default();
+    let last = newest(&history);
+    let partial = shelf
+        .flags
+        .iter()
+        .filter(|held| is_partial(held, shelf.reader));
+    let partial: Vec<String> = partial.map(|held| held.name.clone()).collect();
+    let shelf = shelf.only(&args.names)?;
+    let now = cx.clock.now();
+    let lint = |held: &Held| {
+        let around = Surroundings {
+            newest: last.get(held.name.as_str()).map(|newest| (*newest, now)),
+            stale_after: Some(Duration::from_secs(AFTER * 86_400)),
+            partial: &partial,
+        };
+        Linted {
+            findings: findings::of(held, shelf.reader, around),
+            flag: held.name.clone(),
+        }
+    };
+    let mut found: Vec<Linted> = shelf.flags.iter().map(lint).collect();
+    found.retain(|one| !one.findings.is_empty());
+    found.sort_by_key(|one| one.findings.iter().map(|finding| finding.severity).min());
+    let count = |severity: Severity| {
+        let all = found.iter().flat_map(|one| &one.findings);
+        all.filter(|finding| finding.severity == severity).count()
+    };
+    let next = match found.first() {
+        Some(first) => words::command(
+            cx,
+            "the flag itself",
+            &format!("flag get {}", word(&first.flag)),
+        ),
+        None => words::command(cx, "all flags", "flag list"),
+    };
+    let report = LintReport {
+        flags: shelf.flags.len(),
+        errors: count(Severity::Error),
+        warnings: count(Severity::Warning),
+        found,
+        strict: args.strict,
+        environment: shelf.environment,
+        source: shelf.source,
+        lost,
+        next,
+    };
+    cx.output.show(&report, now)?;
+    Ok(match report.verdict() {
+        Verdict::Fail => Exit::Bad,
+        _ => Exit::Good,
+    })
+}

@@ -1,0 +1,290 @@
+//! `liveops flag list`: every flag on a line: who is on, who changed it last, what is wrong with it.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use clap::Args;
+use serde::Serialize;
+
+use crate::commands::flag::findings::{findings, worst};
+use crate::commands::flag::shelf::{Held, Shelf};
+use crate::commands::flag::stale::{self, StaleArgs};
+use crate::commands::flag::summary::{State, Summary};
+use crate::commands::flag::words;
+use crate::commands::tone;
+use crate::context::Context;
+use crate::domain::flag::history::Revision;
+use crate::domain::flag::reader::Reader;
+use crate::domain::shell::word;
+use crate::error::{Exit, Result};
+use crate::output::block::{Block, Span, Table, Tone, plain, span};
+use crate::output::report::{Meta, Outcome, Recommendation, Report, Source, Verdict};
+use crate::output::view::{View, rfc3339};
+use crate::stores::flags::FlagStore as _;
+
+/// So many of the newest changes say who changed a flag last; a flag that is not among them was changed before.
+const RECENT: usize = 500;
+
+/// List all flags: who is on, who changed them, what is wrong
+///
+/// The audience is computed as the services' reader computes it, so a flag at 25 % that is on for nobody says so. Marks
+/// such as E06 are findings of `liveops flag lint`. Who changed a flag last is read from the newest 500 changes.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  liveops flag list
+  liveops flag list -e prod -o csv
+  liveops flag list --stale
+  liveops flag list -o name | xargs -n 1 liveops flag get")]
+pub(super) struct ListArgs {
+    /// Only those that are the same for everybody, and have long been, as `flag stale`
+    #[arg(long)]
+    stale: bool,
+}
+
+/// Who changed a flag last.
+#[derive(Debug, Clone, Serialize)]
+struct LastChange {
+    at: String,
+    by: String,
+    reason: Option<String>,
+    #[serde(skip)]
+    when: DateTime<Utc>,
+}
+
+impl LastChange {
+    fn of(revision: &Revision) -> Self {
+        Self {
+            at: rfc3339(revision.at),
+            by: revision.by.clone(),
+            reason: revision.reason.clone(),
+            when: revision.at,
+        }
+    }
+}
+
+/// One flag.
+#[derive(Debug, Serialize)]
+struct FlagEntry {
+    name: String,
+    #[serde(flatten)]
+    summary: Summary,
+    /// `null` where it is not among the newest changes.
+    changed: Option<LastChange>,
+    /// Codes of what `flag lint` finds.
+    findings: Vec<&'static str>,
+    #[serde(skip)]
+    tone: Tone,
+}
+
+impl FlagEntry {
+    fn new(held: &Held, reader: Reader, last: Option<&Revision>, now: DateTime<Utc>) -> Self {
+        let findings = findings(held, reader, last.map(|last| (last, now)));
+        let summary = Summary::new(held, reader);
+        Self {
+            changed: last.map(LastChange::of),
+            tone: worst(&findings).unwrap_or(summary.mark()),
+            findings: findings.iter().map(|finding| finding.code).collect(),
+            summary,
+            name: held.name.clone(),
+        }
+    }
+}
+
+/// The flags.
+#[derive(Debug, Serialize)]
+struct FlagList {
+    reader: Reader,
+    /// Where they are, without credentials.
+    store: String,
+    flags: Vec<FlagEntry>,
+    #[serde(skip)]
+    environment: String,
+    #[serde(skip)]
+    source: Source,
+    #[serde(skip)]
+    warnings: Vec<String>,
+    #[serde(skip)]
+    next: Recommendation,
+}
+
+impl FlagList {
+    fn heading(&self) -> Block {
+        let count = |tone: Tone| self.flags.iter().filter(|flag| flag.tone == tone).count();
+        let off = self
+            .flags
+            .iter()
+            .filter(|flag| flag.summary.state == State::Off)
+            .count();
+        let mut text = format!(
+            "{} in {}",
+            words::count(self.flags.len(), "flag"),
+            self.environment
+        );
+        for (n, what) in [
+            (off, "off"),
+            (count(Tone::Bad), "with errors"),
+            (count(Tone::Warn), "with warnings"),
+        ] {
+            if n > 0 {
+                text.push_str(&format!(", {n} {what}"));
+            }
+        }
+        Block::text(text)
+    }
+
+    /// Where they are, and who decides.
+    fn place(&self) -> Block {
+        let text = format!("{}, reader {}", self.store, self.reader.word());
+        Block::Line(vec![span(text, Tone::Dim)])
+    }
+}
+
+impl Report for FlagList {
+    const SCHEMA: &'static str = "liveops.flag.list/1";
+
+    fn blocks(&self, view: &View) -> Vec<Block> {
+        let mut blocks = vec![self.heading(), self.place()];
+        let when = |flag: &FlagEntry| {
+            let last = flag.changed.as_ref();
+            last.map_or_else(String::new, |last| {
+                format!("{} {}", view.time(last.when), last.by)
+            })
+        };
+        let rows: Vec<[Span; 4]> = self
+            .flags
+            .iter()
+            .map(|flag| {
+                [
+                    plain(&flag.name),
+                    span(flag.summary.audience.clone(), flag.summary.tone()),
+                    span(few(&flag.findings), flag.tone),
+                    span(when(flag), Tone::Dim),
+                ]
+            })
+            .collect();
+        let texts = rows
+            .iter()
+            .map(|row| row.iter().map(|cell| cell.text.as_str()).collect());
+        let columns = words::Columns::new(texts, &[28, 40, 11, 20]);
+        for (flag, row) in self.flags.iter().zip(rows.clone()) {
+            blocks.push(columns.line(tone::mark(flag.tone, view), row.into()));
+        }
+        blocks.push(Block::Blank);
+        blocks.extend(words::next(&self.next));
+        blocks
+    }
+
+    fn rows(&self, _view: &View) -> Option<Table> {
+        let last = ["changed_at", "changed_by", "reason", "findings"];
+        let titles = ["name"].iter().chain(&Summary::TITLES).chain(&last);
+        let mut table = Table {
+            columns: titles.map(ToString::to_string).collect(),
+            ..Table::default()
+        };
+        for flag in &self.flags {
+            let mut row = vec![plain(&flag.name)];
+            row.extend(flag.summary.cells().into_iter().map(plain));
+            let last = flag.changed.as_ref();
+            row.extend([
+                plain(last.map(|last| last.at.clone()).unwrap_or_default()),
+                plain(last.map(|last| last.by.clone()).unwrap_or_default()),
+                plain(
+                    last.and_then(|last| last.reason.clone())
+                        .unwrap_or_default(),
+                ),
+                plain(flag.findings.join(" ")),
+            ]);
+            table.row(row);
+        }
+        Some(table)
+    }
+
+    fn meta(&self) -> Meta {
+        Meta {
+            environment: Some(self.environment.clone()),
+            outcome: if self.warnings.is_empty() {
+                Outcome::Success
+            } else {
+                Outcome::Partial
+            },
+            verdict: if self.flags.iter().any(|flag| flag.tone == Tone::Bad) {
+                Verdict::Warn
+            } else {
+                Verdict::Pass
+            },
+            recommendations: vec![self.next.clone()],
+            sources: vec![self.source.clone()],
+            warnings: self.warnings.clone(),
+            ..Meta::default()
+        }
+    }
+}
+
+/// The newest change of each flag that is among them.
+pub(super) fn newest(history: &[Revision]) -> HashMap<&str, &Revision> {
+    let mut newest = HashMap::new();
+    for revision in history {
+        newest.entry(revision.flag.as_str()).or_insert(revision);
+    }
+    newest
+}
+
+/// What to type next: the worst flag, or the first.
+fn next(cx: &Context, flags: &[FlagEntry]) -> Recommendation {
+    let worst = [Tone::Bad, Tone::Warn]
+        .iter()
+        .find_map(|tone| flags.iter().find(|flag| flag.tone == *tone));
+    match (worst, flags.first()) {
+        (Some(flag), _) => words::command(
+            cx,
+            "what is wrong with it",
+            &format!("flag lint {}", word(&flag.name)),
+        ),
+        (None, Some(flag)) => {
+            words::command(cx, "all of one", &format!("flag get {}", word(&flag.name)))
+        }
+        (None, None) => words::command(cx, "make one", "flag set NAME --pct 10 --dry-run"),
+    }
+}
+
+/// Two codes, and how many more there are.
+fn few(codes: &[&str]) -> String {
+    match codes {
+        [first, second, rest @ ..] if !rest.is_empty() => {
+            format!("{first} {second} +{}", rest.len())
+        }
+        few => few.join(" "),
+    }
+}
+
+pub(super) async fn run(args: ListArgs, cx: &Context) -> Result<Exit> {
+    if args.stale {
+        return stale::run(StaleArgs::default(), cx).await;
+    }
+    let store = cx.flags()?;
+    let (shelf, history) = tokio::join!(Shelf::of(cx, &store), store.history(None, Some(RECENT)));
+    let mut shelf = shelf?;
+    // The flags are there: what is lost is only who changed them.
+    let warnings: Vec<String> = words::partly(&mut shelf.source, history.as_ref().err());
+    let history = history.unwrap_or_default();
+    let newest = newest(&history);
+    let flags: Vec<FlagEntry> = shelf
+        .flags
+        .iter()
+        .map(|held| {
+            let last = newest.get(held.name.as_str()).copied();
+            FlagEntry::new(held, shelf.reader, last, cx.clock.now())
+        })
+        .collect();
+    let report = FlagList {
+        next: next(cx, &flags),
+        reader: shelf.reader,
+        store: shelf.shown,
+        flags,
+        environment: shelf.environment,
+        source: shelf.source,
+        warnings,
+    };
+    cx.output.show(&report, cx.clock.now())?;
+    Ok(Exit::Good)
+}

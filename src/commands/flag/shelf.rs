@@ -1,0 +1,101 @@
+//! All flags of an environment as they were read for a screen: the ones that were named, the answer as a source.
+
+use tokio::time::Instant;
+
+use crate::context::Context;
+use crate::domain::flag::definition::Flag;
+use crate::domain::flag::document::Malformed;
+use crate::domain::flag::name::FlagName;
+use crate::domain::flag::reader::Reader;
+use crate::error::{Error, Result};
+use crate::output::report::{Source, SourceState};
+use crate::stores::flags::{FlagStore as _, Flags};
+
+/// One flag as it is stored, and what a reader sees in it.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) name: String,
+    pub(super) raw: Vec<u8>,
+    pub(super) read: Result<Flag, Malformed>,
+}
+
+impl Held {
+    /// Reads what is stored.
+    pub(super) fn new(name: String, raw: Vec<u8>) -> Self {
+        Self {
+            read: Flag::read(&raw),
+            name,
+            raw,
+        }
+    }
+}
+
+/// The flags of one environment, by name.
+#[derive(Debug)]
+pub(super) struct Shelf {
+    pub(super) flags: Vec<Held>,
+    pub(super) environment: String,
+    pub(super) reader: Reader,
+    /// Where they are, without credentials.
+    pub(super) shown: String,
+    pub(super) source: Source,
+}
+
+impl Shelf {
+    /// Asks the store for everything.
+    ///
+    /// # Errors
+    /// Those of the configuration and of the store.
+    pub(super) async fn of(cx: &Context, store: &Flags) -> Result<Self> {
+        let began = Instant::now();
+        let all = store.all().await?;
+        Ok(Self {
+            environment: cx.environment()?.to_owned(),
+            reader: cx.config()?.settings.flags.reader,
+            shown: store.shown(),
+            source: answered(began),
+            flags: all
+                .into_iter()
+                .map(|(name, raw)| Held::new(name, raw))
+                .collect(),
+        })
+    }
+
+    /// Only the flags of these names, in their order; all of them when there are no names.
+    ///
+    /// # Errors
+    /// `NotFound` for a name that there is not, with the nearest.
+    pub(super) fn only(mut self, names: &[FlagName]) -> Result<Self> {
+        if names.is_empty() {
+            return Ok(self);
+        }
+        for name in names {
+            if !self.flags.iter().any(|held| held.name == name.as_str()) {
+                return Err(self.no_such(name));
+            }
+        }
+        let place = |held: &Held| names.iter().position(|name| name.as_str() == held.name);
+        self.flags.retain(|held| place(held).is_some());
+        self.flags.sort_by_key(place);
+        Ok(self)
+    }
+
+    /// The error for a name that there is not.
+    pub(super) fn no_such(&self, name: &FlagName) -> Error {
+        Error::NotFound {
+            what: "flag",
+            name: name.to_string(),
+            candidates: self.flags.iter().map(|held| held.name.clone()).collect(),
+        }
+    }
+}
+
+/// The store as a source that answered.
+pub(super) fn answered(began: Instant) -> Source {
+    Source {
+        name: "flags".into(),
+        state: SourceState::Ok,
+        latency_ms: u64::try_from(began.elapsed().as_millis()).ok(),
+        error: None,
+    }
+}

@@ -1,0 +1,59 @@
+//! The feature flags in a line, and a line more for each that is broken.
+
+use crate::commands::status::report::StatusReport;
+use crate::commands::tone;
+use crate::output::block::{Block, Tone, plain, span};
+use crate::output::report::SourceState;
+use crate::output::view::View;
+
+/// More broken flags than this are counted, not listed.
+const BROKEN: usize = 2;
+
+pub(super) fn flags(report: &StatusReport, view: &View) -> Vec<Block> {
+    let heading = span("Flags   ", Tone::Strong);
+    let Some(flags) = &report.gathered.readings.flags else {
+        let mut sources = report.gathered.sources.iter();
+        let down =
+            sources.find(|source| source.name == "flags" && source.state == SourceState::Down);
+        let unknown = |_| {
+            let text = plain(" unknown: their store does not say");
+            Block::Line(vec![heading, tone::mark(Tone::Unknown, view), text])
+        };
+        return down.map(unknown).into_iter().collect();
+    };
+    let faulty = flags.faulty();
+    let tone = if faulty > 0 { Tone::Warn } else { Tone::Good };
+    let mut parts = vec![match flags.count {
+        0 => "none".to_owned(),
+        n => n.to_string(),
+    }];
+    let others = flags.off - flags.killed;
+    for (n, what) in [
+        (flags.killed, "killed"),
+        (others, "off"),
+        (flags.changed, "changed in the last hour"),
+        (faulty, "with errors"),
+    ] {
+        if n > 0 {
+            parts.push(format!("{n} {what}"));
+        }
+    }
+    let text = plain(format!(" {}", parts.join(", ")));
+    let mut blocks = vec![Block::Line(vec![heading, tone::mark(tone, view), text])];
+    for error in flags.errors.iter().take(BROKEN) {
+        blocks.push(Block::Line(vec![
+            plain("  "),
+            tone::mark(Tone::Warn, view),
+            plain(format!(" {}  ", error.flag)),
+            span(format!("{} {}", error.code, error.message), Tone::Dim),
+        ]));
+    }
+    if flags.errors.len() > BROKEN {
+        let more = flags.errors.len() - BROKEN;
+        blocks.push(Block::Line(vec![span(
+            format!("    and {more} more: liveops flag lint"),
+            Tone::Dim,
+        )]));
+    }
+    blocks
+}
