@@ -17,6 +17,7 @@ use crate::domain::flag::name::FlagName;
 use crate::domain::shell::word;
 use crate::error::{Exit, Result};
 use crate::output::block::{Block, Table, Tone, plain, span};
+use crate::output::escape::escape;
 use crate::output::report::{Meta, Outcome, Recommendation, Report, Source, Verdict};
 use crate::output::view::View;
 use crate::stores::flags::FlagStore as _;
@@ -132,7 +133,8 @@ impl Report for LintReport {
     }
 
     fn names(&self) -> Option<Vec<String>> {
-        Some(self.found.iter().map(|one| one.flag.clone()).collect())
+        let name = |one: &Linted| escape(&one.flag).into_owned();
+        Some(self.found.iter().map(name).collect())
     }
 
     fn meta(&self) -> Meta {
