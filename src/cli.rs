@@ -12,8 +12,8 @@ use crate::commands::complete;
 use crate::commands::demo;
 use crate::commands::flag;
 use crate::commands::{
-    alerts, audit, completions, config, doctor, health, incident, init, man, page, query, runbook,
-    silence, status, undo,
+    alerts, audit, completions, config, doctor, health, incident, init, man, page, query, rollout,
+    runbook, silence, status, undo,
 };
 use crate::domain::duration;
 use crate::output::Colour;
@@ -131,6 +131,7 @@ pub(crate) enum Command {
     Runbook(runbook::RunbookArgs),
     Incident(incident::IncidentArgs),
     Page(page::PageArgs),
+    Rollout(rollout::RolloutArgs),
     Undo(undo::UndoArgs),
     Init(init::InitArgs),
     Config(config::ConfigArgs),

@@ -1,6 +1,6 @@
 //! The one thing that a command receives: configuration, output, clock, and clients that are made when first used.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::{Cell, OnceCell, RefCell};
 #[cfg(feature = "demo")]
 use std::path::PathBuf;
 use std::time::Duration;
@@ -45,6 +45,10 @@ impl Clock {
 pub(crate) struct Interrupts {
     held: Cell<usize>,
     released: Notify,
+    /// What to say at a second interrupt, while somebody takes the first one to himself.
+    claimed: RefCell<Option<String>>,
+    code: Cell<Option<u8>>,
+    arrived: Notify,
 }
 
 impl Interrupts {
@@ -57,6 +61,41 @@ impl Interrupts {
     pub(crate) fn release(&self) {
         self.held.set(self.held.get().saturating_sub(1));
         self.released.notify_waiters();
+    }
+
+    /// The change under way decides itself what an interrupt means; at the second one, these are its last words.
+    pub(crate) fn claim(&self, last_words: String) {
+        self.claimed.replace(Some(last_words));
+    }
+
+    /// It no longer does.
+    pub(crate) fn unclaim(&self) {
+        self.claimed.take();
+    }
+
+    /// Hands an interrupt to whoever has claimed it. False when nobody has.
+    pub(crate) fn deliver(&self, code: u8) -> bool {
+        let claimed = self.claimed.borrow().is_some();
+        if claimed {
+            self.code.set(Some(code));
+            self.arrived.notify_waiters();
+        }
+        claimed
+    }
+
+    /// What to say when it is to end at once.
+    pub(crate) fn last_words(&self) -> Option<String> {
+        self.claimed.borrow().clone()
+    }
+
+    /// Waits for an interrupt that was claimed; 130 for Ctrl-C, 128 + signal otherwise.
+    pub(crate) async fn delivered(&self) -> u8 {
+        loop {
+            if let Some(code) = self.code.take() {
+                return code;
+            }
+            self.arrived.notified().await;
+        }
     }
 
     /// Is a change under way?

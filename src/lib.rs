@@ -252,6 +252,16 @@ fn execute(command: cli::Command, cx: &Context) -> Result<u8> {
         tokio::select! {
             done = &mut work => done,
             code = interrupted() => {
+                if cx.interrupts.deliver(code) {
+                    // A rollout goes back, or asks; a second interrupt ends it where it is.
+                    return tokio::select! {
+                        done = &mut work => done,
+                        code = interrupted() => {
+                            cx.interrupts.last_words().iter().for_each(|words| cx.output.note(words));
+                            Err(Error::Interrupted { code })
+                        }
+                    };
+                }
                 if !cx.interrupts.is_held() {
                     return Err(Error::Interrupted { code });
                 }

@@ -14,6 +14,7 @@ const HEADINGS: [(&str, &[&str]); 5] = [
     ),
     ("Change", &["flag"]),
     ("Respond", &["incident", "page", "runbook", "undo"]),
+    ("Change", &["rollout"]),
     (
         "Tool",
         &[

@@ -17,7 +17,6 @@ pub(crate) mod init;
 pub(crate) mod man;
 pub(crate) mod page;
 pub(crate) mod query;
-#[expect(dead_code, reason = "the commands that use it land next")]
 pub(crate) mod rollout;
 pub(crate) mod runbook;
 pub(crate) mod silence;
@@ -42,6 +41,7 @@ pub(crate) async fn dispatch(command: Command, cx: &Context) -> Result<u8> {
         Command::Runbook(args) => runbook::run(args, cx).await,
         Command::Incident(args) => incident::run(args, cx).await,
         Command::Page(args) => page::run(args, cx).await,
+        Command::Rollout(args) => rollout::run(args, cx).await,
         Command::Undo(args) => undo::run(args, cx).await,
         Command::Init(args) => init::run(args, cx).await,
         Command::Config(args) => config::run(args, cx).await,

@@ -10,6 +10,7 @@ pub(crate) mod kpi;
 pub(crate) mod layers;
 pub(crate) mod node;
 pub(crate) mod notify;
+pub(crate) mod policy;
 pub(crate) mod presets;
 pub(crate) mod rollout;
 pub(crate) mod schema;

@@ -4,7 +4,7 @@
 use crate::config::decode::{Problems, Section};
 use crate::config::endpoint::{self, Endpoint, HTTP, Member};
 use crate::config::kpi;
-use crate::config::node::Node;
+use crate::config::node::{Node, Origin};
 use crate::config::schema::argument;
 use crate::domain::kpi::Kpi;
 use crate::domain::labels::Labels;
@@ -13,8 +13,8 @@ use crate::domain::suggest::nearest;
 /// What a service says of its rollouts.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Rollout {
-    /// Name of the policy that is used when none is given.
-    pub(crate) policy: Option<String>,
+    /// Name of the policy that is used when none is given, and where it was written.
+    pub(crate) policy: Option<(String, Origin)>,
     pub(crate) traffic: Traffic,
     pub(crate) tracks: Tracks,
     pub(crate) metrics: Vec<Kpi>,
@@ -82,6 +82,7 @@ const KINDS: [&str; 7] = [
 pub(crate) fn decode(node: &Node, path: &str, problems: &mut Problems) -> Option<Rollout> {
     let mut section = Section::open(node, path, problems);
     let policy = section.text("policy", problems);
+    let policy = policy.zip(section.get("policy").map(|node| node.origin.clone()));
     let traffic = section.get("traffic");
     section.require("traffic", traffic.is_some(), problems);
     let traffic = traffic.and_then(|node| decode_traffic(node, &section.path("traffic"), problems));

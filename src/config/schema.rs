@@ -12,6 +12,7 @@ use crate::config::incidents::{self, IncidentSettings};
 use crate::config::kpi;
 use crate::config::node::{Layer, Node, Value};
 use crate::config::notify::{self, Notify};
+use crate::config::policy::{self, Policies};
 use crate::config::rollout::Traffic;
 use crate::config::service;
 pub(crate) use crate::config::service::Service;
@@ -53,6 +54,8 @@ pub(crate) struct Settings {
     pub(crate) documents: Documents,
     pub(crate) incidents: IncidentSettings,
     pub(crate) notify: Notify,
+    /// By which rules new versions are rolled out.
+    pub(crate) policies: Policies,
 }
 
 impl Settings {
@@ -146,13 +149,7 @@ pub(crate) fn decode(root: &Node, environment: &str, problems: &mut Problems) ->
         max
     });
     let kpis = kpi::decode_all(&mut top, problems);
-    if let Some(node) = top.get("policies") {
-        problems.warning(
-            &node.origin,
-            "policies",
-            "accepted, but this version has no `rollout` command to use it",
-        );
-    }
+    let policies = policy::decode_all(&mut top, problems);
 
     let incidents = incidents::decode(&mut top, problems);
 
@@ -174,6 +171,7 @@ pub(crate) fn decode(root: &Node, environment: &str, problems: &mut Problems) ->
         documents: documents::decode(&mut top, problems),
         incidents,
         notify: Notify::default(),
+        policies,
     };
     let empty = Node {
         value: Value::Null,
@@ -188,6 +186,12 @@ pub(crate) fn decode(root: &Node, environment: &str, problems: &mut Problems) ->
     settings.notify = notify::decode(&mut top, node.get("notify"), problems);
     settings.services = service::decode_all(&mut top, &overrides, environment, problems);
     check_owners(root, &settings, problems);
+    policy::check(
+        &settings.services,
+        &settings.policies,
+        &settings.kpis,
+        problems,
+    );
     misplaced(root, environment, &mut top, problems);
     top.finish(problems);
     settings

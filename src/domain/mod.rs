@@ -7,6 +7,7 @@ pub(crate) mod duration;
 pub(crate) mod exposition;
 #[allow(dead_code, reason = "the store and the verbs that use it come next")]
 pub(crate) mod flag;
+pub(crate) mod guard;
 pub(crate) mod health;
 pub(crate) mod histogram;
 pub(crate) mod incident;
@@ -25,7 +26,6 @@ pub(crate) mod quantity;
 pub(crate) mod record;
 pub(crate) mod redact;
 pub(crate) mod redis_url;
-#[expect(dead_code, reason = "the commands that use it land next")]
 pub(crate) mod rollout;
 pub(crate) mod runbook;
 pub(crate) mod scrape;

@@ -124,6 +124,18 @@ impl Selector {
         other
     }
 
+    /// Only the series that also have these labels.
+    pub(crate) fn narrowed(&self, labels: &Labels) -> Self {
+        let mut narrow = self.clone();
+        for (name, value) in labels {
+            let matcher = Matcher::new(MatchOp::Equal, name, value);
+            if !narrow.matchers.contains(&matcher) {
+                narrow.matchers.push(matcher);
+            }
+        }
+        narrow
+    }
+
     /// The selector as PromQL, with everything quoted that needs it. A name with other characters
     /// than the classic ones is given as `__name__`, which every version of Prometheus takes.
     pub(crate) fn show(&self) -> String {

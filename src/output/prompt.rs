@@ -56,6 +56,27 @@ pub(crate) fn choose(question: &str, items: &[&str]) -> Result<usize> {
         .ok_or(Error::Interrupted { code: 130 })
 }
 
+/// A line, if one comes within the time; none otherwise. The text of the question stays on its line.
+pub(crate) async fn answer_within(question: &str, limit: std::time::Duration) -> Option<String> {
+    let _ = Term::stderr().write_str(question);
+    let (tell, told) = tokio::sync::oneshot::channel();
+    // Nothing can take a reading of the terminal back; the thread ends with the process.
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        if std::io::stdin()
+            .read_line(&mut line)
+            .is_ok_and(|read| read > 0)
+        {
+            let _ = tell.send(line.trim().to_lowercase());
+        }
+    });
+    let answer = tokio::time::timeout(limit, told).await.ok()?.ok();
+    if answer.is_none() {
+        let _ = Term::stderr().write_line("");
+    }
+    answer
+}
+
 fn broken(error: dialoguer::Error) -> Error {
     let dialoguer::Error::IO(source) = error;
     if source.kind() == std::io::ErrorKind::Interrupted {

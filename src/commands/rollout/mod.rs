@@ -1,6 +1,75 @@
 //! `liveops rollout`: step a new version through the traffic, and go back by itself when the metrics say so.
 
+mod back;
+mod canary;
 pub(crate) mod cluster;
+mod evidence;
+mod history;
+mod memories;
 pub(crate) mod memory;
+mod open;
+mod plan;
+mod preflight;
+mod progress;
+pub(crate) mod report;
+mod revert;
+mod runner;
+mod status;
+mod steer;
 pub(crate) mod target;
 pub(crate) mod targets;
+
+use clap::{Args, Subcommand};
+
+use crate::context::Context;
+use crate::error::{Exit, Result};
+
+pub(crate) use revert::Rollouts;
+pub(crate) use status::rows;
+
+/// Roll out a new version step by step, on evidence, and go back by itself
+///
+/// The new version gets a small share of the traffic, then more, as long as what its users see is as good as the policy
+/// demands, by counts and not by luck. What is not known holds it. What is bad takes it back, at every moment, whatever
+/// else goes on. State and lock are kept beside the traffic, so that anybody can go on or go back after a crash.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  liveops rollout plan game-backend --image game:2.1
+  liveops rollout canary game-backend --image game:2.1 --policy standard
+  liveops rollout status --watch
+  liveops rollout abort game-backend --yes")]
+pub(crate) struct RolloutArgs {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Plan(plan::PlanArgs),
+    Canary(canary::CanaryArgs),
+    Bluegreen(canary::BluegreenArgs),
+    Status(status::StatusArgs),
+    Approve(steer::ApproveArgs),
+    Pause(steer::PauseArgs),
+    Resume(steer::ResumeArgs),
+    Abort(back::AbortArgs),
+    Promote(steer::PromoteArgs),
+    Undo(back::UndoArgs),
+    History(history::HistoryArgs),
+}
+
+pub(crate) async fn run(args: RolloutArgs, cx: &Context) -> Result<Exit> {
+    match args.verb {
+        Verb::Plan(args) => plan::run(args, cx).await,
+        Verb::Canary(args) => canary::run(args, cx).await,
+        Verb::Bluegreen(args) => canary::bluegreen(args, cx).await,
+        Verb::Status(args) => status::run(args, cx).await,
+        Verb::Approve(args) => steer::approve(args, cx).await,
+        Verb::Pause(args) => steer::pause(args, cx).await,
+        Verb::Resume(args) => steer::resume(args, cx).await,
+        Verb::Abort(args) => back::abort(args, cx).await,
+        Verb::Promote(args) => steer::promote(args, cx).await,
+        Verb::Undo(args) => back::undo(args, cx).await,
+        Verb::History(args) => history::run(&args, cx).await,
+    }
+}

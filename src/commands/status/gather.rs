@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use crate::commands::incident::pick;
 use crate::commands::incident::view::Shown;
+use crate::commands::rollout::report::RolloutRow;
+use crate::commands::rollout::rows;
 use crate::commands::status::memory::Memory;
 use crate::commands::status::prometheus::Said;
 use crate::commands::status::scrape::Scraped;
@@ -39,6 +41,8 @@ pub(crate) struct Gathered {
     pub(crate) changes: Vec<ChangeRecord>,
     /// The incidents that are open, the worst first.
     pub(crate) incidents: Vec<Shown>,
+    /// Rollouts that are not over.
+    pub(crate) rollouts: Vec<RolloutRow>,
     pub(crate) took: Duration,
 }
 
@@ -107,15 +111,18 @@ pub(crate) async fn gather(
         .filter(|kpi| kpi.service.as_deref().is_none_or(wanted))
         .collect();
 
-    let (services, (said, scraped), found, flags) = tokio::join!(
+    let (services, (said, scraped), found, flags, rollouts) = tokio::join!(
         services::ask(cx, &asked),
         kpis_of(cx, &asked, &kpis, &cache),
         alerts::ask(cx),
-        flags::ask(cx)
+        flags::ask(cx),
+        rows(cx)
     );
+    let (mut rollouts, unseen) = rollouts?;
+    rollouts.retain(|row| wanted(&row.service) && !row.phase.is_terminal());
 
     let mut sources = Vec::new();
-    let mut warnings = Vec::new();
+    let mut warnings = unseen;
     let mut readings = Readings {
         services,
         kpis: Vec::new(),
@@ -156,6 +163,7 @@ pub(crate) async fn gather(
         presets,
         changes: flags::merge(changes_of(cx)?, flags.changes),
         incidents,
+        rollouts,
         took: began.elapsed(),
     })
 }

@@ -5,6 +5,7 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
 use crate::commands::incident::view::Shown;
+use crate::commands::rollout::report::RolloutRow;
 use crate::commands::status::gather::Gathered;
 use crate::commands::status::judge::{Judgement, judge, next};
 use crate::commands::status::screen;
@@ -101,7 +102,7 @@ impl Serialize for StatusReport {
             }),
             flags: readings.flags.as_ref(),
             changes: self.gathered.changes.iter().map(change).collect(),
-            rollouts: Vec::new(),
+            rollouts: self.gathered.rollouts.iter().map(rollout).collect(),
         }
         .serialize(serializer)
     }
@@ -140,6 +141,22 @@ fn change(change: &ChangeRecord) -> Value {
 /// Why it was made, where that was said.
 pub(crate) fn reason(change: &ChangeRecord) -> Option<&str> {
     change.result.as_ref()?.get("reason")?.as_str()
+}
+
+fn rollout(row: &RolloutRow) -> Value {
+    json!({
+        "id": row.id,
+        "service": row.service,
+        "image": row.image,
+        "phase": row.phase,
+        "weight": row.weight,
+        "step": row.step,
+        "steps": row.steps,
+        "since": rfc3339(row.since),
+        "held": row.held.as_ref().map(|held| &held.text),
+        "orphaned": row.orphaned,
+        "holder": row.holder,
+    })
 }
 
 fn metric(reading: &KpiReading) -> Value {

@@ -3,6 +3,7 @@
 mod alerts;
 mod flags;
 mod kpis;
+mod rollouts;
 mod sources;
 
 use std::cmp::Reverse;
@@ -21,6 +22,7 @@ use crate::output::view::View;
 use alerts::alerts;
 use flags::flags;
 use kpis::kpis;
+use rollouts::rollouts;
 use sources::{sources, targets};
 
 /// More healthy services than this are counted, not listed.
@@ -40,6 +42,7 @@ pub(crate) fn blocks(report: &StatusReport, view: &View) -> Vec<Block> {
         services(report, view),
         kpis(report, view),
         alerts(report, view),
+        rollouts(report, view),
     ];
     for part in parts.into_iter().filter(|part| !part.is_empty()) {
         blocks.extend(part);

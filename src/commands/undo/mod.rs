@@ -1,6 +1,7 @@
 //! `liveops undo`: revert a change that was made through liveops, unless the world has moved on since.
 
 mod flag;
+mod rollout;
 mod silence;
 
 use clap::Args;
@@ -11,6 +12,7 @@ use crate::commands::audit::list::ChangeList;
 use crate::commands::audit::{complaint, find, read};
 use crate::commands::changed::ChangeReport;
 use crate::commands::undo::flag::FlagChange;
+use crate::commands::rollout::Rollouts;
 use crate::commands::undo::silence::Silences;
 use crate::context::Context;
 use crate::domain::record::{ChangeRecord, ChangeState, undoable};
@@ -218,6 +220,9 @@ async fn revert(
     match record.undo.as_ref().ok_or_else(by_hand)? {
         Undo::Silence(undo) => carry_out(cx, record, Silences::new(cx, undo, certain)?).await,
         Undo::Flag(undo) => carry_out(cx, record, FlagChange::new(cx, undo, record)?).await,
+        Undo::Rollout(undo) => {
+            carry_out(cx, record, Rollouts::new(cx, undo, &record.id).await?).await
+        }
         Undo::Impossible(Impossible::Nothing { why, instead }) => {
             Err(impossible(cx, record, records, (why, instead)).into())
         }

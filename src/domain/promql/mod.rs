@@ -8,12 +8,14 @@ mod expression;
 mod grammar;
 mod meaning;
 mod names;
+mod narrow;
 mod token;
 mod wording;
 
 use promql_parser::parser::{self, Expr};
 
 pub(crate) use crate::domain::promql::expression::{Expression, Gives, inspect};
+pub(crate) use crate::domain::promql::narrow::narrowed;
 use crate::domain::promql::token::{Kind, Token, tokens};
 use crate::domain::suggest::nearest;
 

@@ -24,6 +24,7 @@ impl Percent {
         (0.0..=100.0).contains(&value).then_some(Self(value))
     }
 
+    #[allow(dead_code, reason = "the targets that count pods use it")]
     /// `part` of `whole` things, such as pods; nothing of nothing is nothing.
     pub(crate) fn of(part: u32, whole: u32) -> Self {
         if whole == 0 {
@@ -50,6 +51,7 @@ impl Percent {
         self.0
     }
 
+    #[allow(dead_code, reason = "the targets that weigh both sides use it")]
     /// What is left for the others.
     pub(crate) fn rest(self) -> Self {
         Self(100.0 - self.0)

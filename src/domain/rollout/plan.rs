@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::rollout::exposure::Percent;
 
-/// Steps, times and conditions of one rollout.
+/// What is rolled out, and by which rules.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Plan {
     /// What is rolled out, as it was typed.
@@ -16,6 +16,17 @@ pub(crate) struct Plan {
     pub(crate) policy: String,
     /// Kind of the target, such as `gateway-api`.
     pub(crate) target: String,
+    /// Blue/green: everything at once, by the switch of a Service where there is one.
+    #[serde(default)]
+    pub(crate) switch: bool,
+    pub(crate) rules: Rules,
+    /// Preflight gates that were waived, and why.
+    pub(crate) waived: Vec<Waiver>,
+}
+
+/// Steps, times and conditions: what a policy says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Rules {
     /// Shares of the canary, rising; the last is 100.
     pub(crate) steps: Vec<Percent>,
     /// How long each step is observed at least.
@@ -46,14 +57,92 @@ pub(crate) struct Plan {
     pub(crate) window: Duration,
     /// Requests that a verdict needs.
     pub(crate) min_samples: u64,
-    /// Conditions to go on; guard expressions.
+    /// Conditions to go on; guard expressions, as written.
     pub(crate) success: Vec<String>,
     /// Conditions to go back; guard expressions.
     pub(crate) rollback: Vec<String>,
     /// Steps that need people's approval before they begin.
     pub(crate) approval: Option<ApprovalRule>,
-    /// Preflight gates that were waived, and why.
-    pub(crate) waived: Vec<Waiver>,
+    /// Gates to pass before anything is written.
+    pub(crate) preflight: Vec<Gate>,
+    /// PromQL for what is left of the error budget; above zero there is some.
+    pub(crate) error_budget: Option<String>,
+    /// How often Prometheus scrapes the service: samples older than twice that are stale.
+    #[serde(with = "millis")]
+    pub(crate) scrape_interval: Duration,
+}
+
+impl Default for Rules {
+    /// 5 %, then 10 % more every 5 minutes (domain: Safe change).
+    fn default() -> Self {
+        let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
+        let steps = (0..10).filter_map(|n| Percent::new(5.0 + 10.0 * f64::from(n)));
+        Self {
+            steps: steps.chain([Percent::FULL]).collect(),
+            interval: minutes(5),
+            poll: Duration::from_secs(5),
+            confirmations: 2,
+            propagation: Duration::from_secs(5),
+            max_step: minutes(15),
+            max_blind: minutes(5),
+            hold_timeout: minutes(30),
+            start_deadline: minutes(10),
+            window: minutes(60),
+            min_samples: 300,
+            success: texts(&["error_rate < 1%", "p99_latency < baseline * 1.2"]),
+            rollback: texts(&[
+                "error_rate > 5%",
+                "p99_latency > baseline * 2.0",
+                "alert ServiceDegraded severity=critical",
+            ]),
+            approval: None,
+            preflight: Gate::ALL.iter().map(|(_, gate)| *gate).collect(),
+            error_budget: None,
+            scrape_interval: Duration::from_secs(15),
+        }
+    }
+}
+
+fn texts(all: &[&str]) -> Vec<String> {
+    all.iter().map(ToString::to_string).collect()
+}
+
+/// What is checked before anything is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Gate {
+    /// There is an alert rule for the service.
+    AlertsExist,
+    /// No critical alert fires.
+    NoFiringAlert,
+    /// The error budget is not spent.
+    ErrorBudget,
+    /// There is a way back.
+    RollbackPlan,
+    /// There is room for the canary, and its share can be had.
+    Capacity,
+    /// We may do what we would do.
+    Permissions,
+}
+
+impl Gate {
+    /// All of them, by name.
+    pub(crate) const ALL: [(&'static str, Self); 6] = [
+        ("alerts_exist", Self::AlertsExist),
+        ("no_firing_alert", Self::NoFiringAlert),
+        ("error_budget", Self::ErrorBudget),
+        ("rollback_plan", Self::RollbackPlan),
+        ("capacity", Self::Capacity),
+        ("permissions", Self::Permissions),
+    ];
+
+    /// The name in the configuration.
+    pub(crate) fn name(self) -> &'static str {
+        Self::ALL
+            .iter()
+            .find(|(_, gate)| *gate == self)
+            .map_or("", |(name, _)| name)
+    }
 }
 
 /// Which steps need approval, and of how many people.

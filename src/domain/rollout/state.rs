@@ -1,10 +1,12 @@
 //! Where a rollout stands: everything that another machine needs to go on or to go back. Stored after each change, and
 //! before each write to the world with the intent of it.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
+use crate::domain::guard::verdict::Verdict;
 use crate::domain::rollout::exposure::{Originals, Percent};
 use crate::domain::rollout::plan::Plan;
 
@@ -35,6 +37,8 @@ pub(crate) struct Rollout {
     pub(crate) applied: Percent,
     /// A write that was decided, and is not yet known to have taken effect.
     pub(crate) intent: Option<Write>,
+    /// Something was written to the world, or may have been.
+    pub(crate) touched: bool,
     /// Failed tries of the intent.
     pub(crate) tries: u32,
     /// Why it does not move, where it does not.
@@ -44,14 +48,17 @@ pub(crate) struct Rollout {
     /// Since when nothing at all could be seen.
     pub(crate) blind_since: Option<DateTime<Utc>>,
     /// Looks in a row at which each condition, by its text, said that it must go back.
-    pub(crate) streaks: std::collections::BTreeMap<String, u32>,
+    pub(crate) streaks: BTreeMap<String, u32>,
+    /// Stable's value for each condition at the last good step, for later steps that leave stable too little traffic.
+    #[serde(default)]
+    pub(crate) baselines: BTreeMap<String, f64>,
     pub(crate) approvals: Vec<Approval>,
     /// What people asked for while it runs; whoever holds the lock heeds it at the next look.
     pub(crate) wish: Option<Wish>,
     /// Epoch of the lock under which it was last stored.
     pub(crate) epoch: u64,
     /// Latest verdicts, oldest first.
-    pub(crate) verdicts: Vec<Value>,
+    pub(crate) verdicts: Vec<Verdict>,
     /// What happened, oldest first.
     pub(crate) transitions: Vec<Transition>,
 }
@@ -207,9 +214,48 @@ pub(crate) struct Transition {
 }
 
 impl Rollout {
+    /// A rollout that has not begun.
+    pub(crate) fn new(
+        id: String,
+        (service, environment): (String, String),
+        by: String,
+        plan: Plan,
+        originals: Originals,
+        now: DateTime<Utc>,
+    ) -> Self {
+        let applied = originals.weight;
+        Self {
+            id,
+            service,
+            environment,
+            by,
+            started_at: now,
+            change: None,
+            plan,
+            originals,
+            phase: Phase::Planned,
+            since: now,
+            step: 0,
+            applied,
+            intent: None,
+            touched: false,
+            tries: 0,
+            hold: None,
+            reason: None,
+            blind_since: None,
+            streaks: BTreeMap::new(),
+            baselines: BTreeMap::new(),
+            approvals: Vec::new(),
+            wish: None,
+            epoch: 0,
+            verdicts: Vec::new(),
+            transitions: Vec::new(),
+        }
+    }
+
     /// The share of the step under way.
     pub(crate) fn target(&self) -> Percent {
-        let steps = &self.plan.steps;
+        let steps = &self.plan.rules.steps;
         steps
             .get(self.step)
             .or(steps.last())
@@ -230,7 +276,7 @@ impl Rollout {
     }
 
     /// Keeps a verdict.
-    pub(crate) fn remember(&mut self, verdict: Value) {
+    pub(crate) fn remember(&mut self, verdict: Verdict) {
         self.verdicts.push(verdict);
         let over = self.verdicts.len().saturating_sub(VERDICTS);
         self.verdicts.drain(..over);

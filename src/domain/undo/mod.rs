@@ -2,11 +2,13 @@
 //! noun; what the noun's undo comes to in the world as it is now stands there. Pure: the caller brings the world.
 
 mod flag;
+mod rollout;
 mod silence;
 
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::flag::{FlagNow, FlagUndo, Restore, Stale as StaleFlag};
+pub(crate) use self::rollout::RolloutUndo;
 pub(crate) use self::silence::{
     Reverse as SilenceReverse, SilenceUndo, Stale as StaleSilence, add_again,
 };
@@ -20,6 +22,8 @@ pub(crate) enum Undo {
     Silence(SilenceUndo),
     /// Of a change of feature flags.
     Flag(FlagUndo),
+    /// Of a rollout.
+    Rollout(RolloutUndo),
     /// There is none.
     Impossible(Impossible),
 }
@@ -49,6 +53,12 @@ impl From<FlagUndo> for Undo {
     }
 }
 
+impl From<RolloutUndo> for Undo {
+    fn from(undo: RolloutUndo) -> Self {
+        Self::Rollout(undo)
+    }
+}
+
 impl From<Impossible> for Undo {
     fn from(undo: Impossible) -> Self {
         Self::Impossible(undo)
@@ -61,6 +71,7 @@ impl Undo {
         match self {
             Self::Silence(undo) => undo.summary(),
             Self::Flag(undo) => undo.summary(),
+            Self::Rollout(undo) => undo.summary(),
             Self::Impossible(Impossible::Nothing { why, .. }) => format!("cannot be undone: {why}"),
         }
     }
@@ -70,6 +81,7 @@ impl Undo {
         match self {
             Self::Silence(undo) => undo.by_hand(),
             Self::Flag(undo) => undo.by_hand(),
+            Self::Rollout(undo) => undo.by_hand(),
             Self::Impossible(Impossible::Nothing { instead, .. }) => instead.clone(),
         }
     }

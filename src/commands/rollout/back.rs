@@ -1,0 +1,249 @@
+//! `liveops rollout abort` and `rollout undo`: give the old version its traffic back, now. Needs no lock, no metric,
+//! and no state where the target carries an undo note.
+
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::json;
+
+use crate::change::{Confirmed, Done, Plan as Change};
+use crate::commands::changed::ChangeReport;
+use crate::commands::rollout::open::{Place, choose, place};
+use crate::context::Context;
+use crate::domain::rollout::machine::Wrote;
+use crate::domain::rollout::state::{Phase, Rollout, Write};
+use crate::domain::shell::word;
+use crate::error::{Error, Exit, Result};
+
+/// Tries of the rollback before a person is told the command to do it by hand.
+const TRIES: u32 = 12;
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// Stop a rollout and give the old version its traffic back, at once
+///
+/// Works while another liveops holds it, after a crash, and from another machine. Doing it twice is doing it once.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  liveops rollout abort --yes
+  liveops rollout abort game-backend --reason \"players report lag\" --yes")]
+pub(crate) struct AbortArgs {
+    /// Service [default: the one that has a `rollout` section]
+    #[arg(value_name = "SERVICE")]
+    service: Option<String>,
+
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+}
+
+/// Go back to the version before the last rollout
+///
+/// To what was recorded when the rollout began, not to whatever came before.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  liveops rollout undo --dry-run
+  liveops rollout undo game-backend --yes")]
+pub(crate) struct UndoArgs {
+    /// Service [default: the one that has a `rollout` section]
+    #[arg(value_name = "SERVICE")]
+    service: Option<String>,
+}
+
+pub(super) async fn abort(args: AbortArgs, cx: &Context) -> Result<Exit> {
+    let place = place(cx, choose(cx, args.service.as_deref())?).await?;
+    let by = match &args.reason {
+        Some(reason) => format!("aborted by {}: {reason}", cx.actor),
+        None => format!("aborted by {}", cx.actor),
+    };
+    run(cx, &place, "rollout.abort", by, false).await
+}
+
+pub(super) async fn undo(args: UndoArgs, cx: &Context) -> Result<Exit> {
+    let place = place(cx, choose(cx, args.service.as_deref())?).await?;
+    let by = format!("undone by {}", cx.actor);
+    run(cx, &place, "rollout.undo", by, true).await
+}
+
+async fn run(
+    cx: &Context,
+    place: &Place<'_>,
+    action: &'static str,
+    reason: String,
+    finished_too: bool,
+) -> Result<Exit> {
+    let service = &place.service.name;
+    // A state that cannot be read keeps nobody from going back.
+    let stored = place.memory.load().await;
+    let summary = match &stored {
+        Ok(None) => {
+            return nothing(
+                cx,
+                action,
+                format!("no rollout of {service} was ever begun"),
+            );
+        }
+        Ok(Some(stored)) => {
+            let rollout = &stored.rollout;
+            match rollout.phase {
+                Phase::RolledBack => {
+                    let text = format!(
+                        "{service} is back already: {} is rolled back",
+                        rollout.plan.image
+                    );
+                    return nothing(cx, action, text);
+                }
+                Phase::Succeeded if !finished_too => {
+                    return Err(Error::Conflict {
+                        what: format!(
+                            "the rollout of {} has succeeded, so there is nothing to abort",
+                            rollout.plan.image
+                        ),
+                        hint: format!(
+                            "to go back to {}: `{}`",
+                            rollout
+                                .originals
+                                .stable_image
+                                .as_deref()
+                                .unwrap_or("the old version"),
+                            cx.command(&format!("rollout undo {}", word(service)))
+                        ),
+                    });
+                }
+                _ => summary(rollout),
+            }
+        }
+        Err(error) => {
+            cx.output.warn(&format!(
+                "the state of the rollout cannot be read, going back by the undo note: {error}"
+            ));
+            format!("give the old version of {service} its traffic back")
+        }
+    };
+    let change = Change {
+        action,
+        summary: summary.clone(),
+        preview: Vec::new(),
+        undo: None,
+        kill_switch: true,
+        undoes: None,
+    };
+    let planned = json!({ "service": service });
+    let changed = change
+        .carry_out(cx, async |confirmed| {
+            go_back(cx, place, reason, confirmed).await
+        })
+        .await?;
+    let report = ChangeReport::new(cx, action, summary, changed, planned)?;
+    cx.output.show(&report, cx.clock.now())?;
+    Ok(Exit::Good)
+}
+
+fn nothing(cx: &Context, action: &'static str, text: String) -> Result<Exit> {
+    let report = ChangeReport::nothing(cx, action, text, json!({}))?;
+    cx.output.show(&report, cx.clock.now())?;
+    Ok(Exit::Good)
+}
+
+/// What going back does, in words.
+pub(super) fn summary(rollout: &Rollout) -> String {
+    format!(
+        "take {} of {} back from {} to {}",
+        rollout.plan.image, rollout.service, rollout.applied, rollout.originals.weight
+    )
+}
+
+/// Goes back, tells whoever holds the rollout, and reads back that it is so.
+///
+/// # Errors
+/// `HalfDone` with the command to do it by hand.
+pub(super) async fn go_back(
+    cx: &Context,
+    place: &Place<'_>,
+    reason: String,
+    confirmed: &Confirmed,
+) -> Result<Done> {
+    let mut known = mark(cx, place, &reason, confirmed).await;
+    let originals = known.as_ref().map(|(rollout, _)| rollout.originals.clone());
+    let touched = known.as_ref().is_none_or(|(rollout, _)| rollout.touched);
+    let mut pause = FIRST_PAUSE;
+    let mut tries = 1;
+    let goal = originals
+        .as_ref()
+        .map(|originals| originals.weight)
+        .unwrap_or_default();
+    let reading = loop {
+        if !touched {
+            break None;
+        }
+        cx.http()?.restart();
+        let failure = match place.target.restore(originals.as_ref(), confirmed).await {
+            Ok(reading) if !reading.live.exceeds(goal) => break Some(reading),
+            Ok(reading) => format!("the weight is still {}", reading.live),
+            Err(error) => error.to_string(),
+        };
+        if tries >= TRIES {
+            return Err(Error::HalfDone {
+                done: format!("tried {tries} times to go back"),
+                left: failure,
+                command: place.target.undo_by_hand(originals.as_ref()),
+            });
+        }
+        tries += 1;
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    };
+    if let Some((rollout, version)) = &mut known {
+        let now = cx.clock.now();
+        match reading {
+            Some(reading) => rollout.wrote(Write::Restore, Wrote::Done(reading), now),
+            None => rollout.phase = Phase::RolledBack,
+        }
+        let saved = place.memory.save(rollout, Some(version), confirmed).await;
+        if let Err(error) = saved {
+            // The one that holds it may have come to the same end.
+            tracing::info!(%error, "the end of the rollout is not stored");
+        }
+    }
+    let rollout = known.map(|(rollout, _)| rollout);
+    Ok(Done {
+        result: json!({
+            "service": place.service.name,
+            "rollout": rollout.as_ref().map(|rollout| &rollout.id),
+            "weight": goal,
+        }),
+        undo: None,
+    })
+}
+
+/// Stores that it goes back, so that whoever holds it writes nothing forward any more. Best effort.
+async fn mark(
+    cx: &Context,
+    place: &Place<'_>,
+    reason: &str,
+    confirmed: &Confirmed,
+) -> Option<(Rollout, String)> {
+    for _ in 0..5 {
+        let stored = place.memory.load().await.ok()??;
+        let mut rollout = stored.rollout;
+        let now = cx.clock.now();
+        if rollout.phase.is_terminal() {
+            // A finished one is taken back all the same: by `undo`.
+            rollout.phase = Phase::Window;
+        }
+        rollout.go_back(reason.to_owned(), now);
+        match place
+            .memory
+            .save(&rollout, Some(&stored.version), confirmed)
+            .await
+        {
+            Ok(version) => return Some((rollout, version)),
+            Err(Error::Conflict { .. }) => {}
+            Err(error) => {
+                tracing::info!(%error, "that it goes back is not stored");
+                return Some((rollout, stored.version));
+            }
+        }
+    }
+    None
+}

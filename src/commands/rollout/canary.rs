@@ -1,0 +1,298 @@
+//! `liveops rollout canary`: plan, check, confirm, then step by step. One change in the audit log for the whole of it.
+
+use clap::Args;
+use serde_json::json;
+
+use crate::change::{Changed, Done, Plan as Change};
+use crate::commands::changed::ChangeReport;
+use crate::commands::rollout::open::Place;
+use crate::commands::rollout::plan::{PlanReport, Prepared, WhatArgs, prepare};
+use crate::commands::rollout::progress::Progress;
+use crate::commands::rollout::report::{RolloutRow, RolloutStatus};
+use crate::commands::rollout::runner::{Begin, Left, Runner, Until};
+use crate::context::Context;
+use crate::domain::rollout::state::{Phase, Rollout};
+use crate::domain::shell::word;
+use crate::domain::undo::RolloutUndo;
+use crate::error::{Error, Exit, Result};
+
+/// Give a new version more and more of the traffic, as long as the metrics allow
+///
+/// Asks on a terminal for what is missing. It stays until the end, with a live table of every condition; whatever
+/// happens to it, the weight stays where it was, and `rollout resume` or `rollout abort` go on from any machine that
+/// sees the same state. SIGTERM rolls back first.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  liveops rollout canary game-backend --image game:2.1
+  liveops rollout canary --image game:2.1 --policy fast --yes
+  liveops rollout canary --image game:2.1 --steps 1,10,50 --until promoted
+  liveops rollout canary --image game:2.1 --waive error_budget --reason \"hotfix\"")]
+pub(crate) struct CanaryArgs {
+    #[command(flatten)]
+    what: WhatArgs,
+
+    #[command(flatten)]
+    stay: StayArgs,
+}
+
+/// How long to stay.
+#[derive(Debug, Clone, Args)]
+pub(super) struct StayArgs {
+    /// Stay until this: a hold or gate that waits for a person, the promotion, or the end of the window
+    #[arg(long, value_enum, default_value_t = Stay::Finished, hide_possible_values = true, value_name = "paused|promoted|finished")]
+    until: Stay,
+
+    /// Only begin, and leave it to `rollout resume` (or to the cluster's own controller)
+    #[arg(long)]
+    detach: bool,
+
+    /// Take it from a holder that hangs
+    #[arg(long)]
+    pub(super) takeover: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Stay {
+    Paused,
+    Promoted,
+    Finished,
+}
+
+impl StayArgs {
+    pub(super) fn until(&self) -> Until {
+        match self.until {
+            _ if self.detach => Until::Begun,
+            Stay::Paused => Until::Paused,
+            Stay::Promoted => Until::Promoted,
+            Stay::Finished => Until::Finished,
+        }
+    }
+}
+
+/// Who we are, for the lock.
+pub(super) fn holder(cx: &Context) -> String {
+    format!("{}#{:08x}", cx.actor, fastrand::u32(..))
+}
+
+/// Switch all of the traffic to a new version at once, and keep the old one for an instant way back
+///
+/// The new version is started and must be ready first; the preflight gates are those of a canary. The conditions of the
+/// policy are looked at as soon as it has the traffic, and through the window.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  liveops rollout bluegreen game-backend --image game:2.1
+  liveops rollout bluegreen --image game:2.1 --policy standard --yes")]
+pub(crate) struct BluegreenArgs {
+    #[command(flatten)]
+    what: WhatArgs,
+
+    #[command(flatten)]
+    stay: StayArgs,
+}
+
+pub(super) async fn run(args: CanaryArgs, cx: &Context) -> Result<Exit> {
+    begin(cx, args.what, &args.stay, false).await
+}
+
+pub(super) async fn bluegreen(args: BluegreenArgs, cx: &Context) -> Result<Exit> {
+    if args.what.steps.is_some() {
+        return Err(Error::usage(
+            "a switch has no `--steps`",
+            "leave it out, or use `liveops rollout canary`",
+        ));
+    }
+    begin(cx, args.what, &args.stay, true).await
+}
+
+async fn begin(cx: &Context, what: WhatArgs, stay: &StayArgs, switch: bool) -> Result<Exit> {
+    cx.output.refuse_rows()?;
+    let prepared = prepare(cx, what, switch).await?;
+    let action = if switch {
+        "rollout.bluegreen"
+    } else {
+        "rollout.canary"
+    };
+    let report = PlanReport::new(cx, &prepared)?;
+    if report.is_refused() {
+        cx.output.show(&report, cx.clock.now())?;
+        return Ok(Exit::Bad);
+    }
+    refuse_second(cx, &prepared.place).await?;
+    let Prepared {
+        place,
+        plan,
+        originals,
+        eyes,
+        ..
+    } = prepared;
+    let service = place.service.name.clone();
+    let summary = match plan.rules.steps.len() {
+        1 => format!("switch {service} to {}", plan.image),
+        steps => format!("roll out {} to {service} in {steps} steps", plan.image),
+    };
+    let undo = RolloutUndo::Rollback {
+        service: service.clone(),
+        image: plan.image.clone(),
+    };
+    let change = Change {
+        action,
+        summary: summary.clone(),
+        preview: report.preview(&cx.output.view(cx.clock.now())),
+        undo: Some(undo.into()),
+        kill_switch: false,
+        undoes: None,
+    };
+    let planned = serde_json::to_value(&report)?;
+    let (until, takeover) = (stay.until(), stay.takeover);
+    let changed = change
+        .carry_out(cx, async |confirmed| {
+            let lock = place
+                .memory
+                .acquire(&holder(cx), takeover, confirmed)
+                .await?;
+            // Somebody may have been faster between the look and the lock.
+            let stored = match refuse_second(cx, &place).await {
+                Ok(stored) => stored,
+                Err(error) => {
+                    let _ = place.memory.release(&lock, confirmed).await;
+                    return Err(error);
+                }
+            };
+            let now = cx.clock.now();
+            let id = format!("r{:08x}", fastrand::u32(..));
+            let names = (service.clone(), cx.environment()?.to_owned());
+            let mut rollout = Rollout::new(id, names, cx.actor.clone(), plan, originals, now);
+            rollout.change = Some(confirmed.id().to_owned());
+            rollout.note(now, format!("begun by {}", cx.actor));
+            let begin = Begin {
+                cx,
+                place: &place,
+                eyes,
+                confirmed,
+                lock,
+                rollout,
+                version: stored,
+                progress: Progress::begin(cx, 0)?,
+                until,
+            };
+            go(begin).await
+        })
+        .await?;
+    match changed {
+        Changed::Planned => {
+            let report = ChangeReport::new(cx, action, summary, changed, planned)?;
+            cx.output.show(&report, cx.clock.now())?;
+            Ok(Exit::Good)
+        }
+        Changed::Done { .. } => show(cx, &place).await,
+    }
+}
+
+/// A second rollout of a service waits until the first is over. Gives the version of the state that is there.
+async fn refuse_second(cx: &Context, place: &Place<'_>) -> Result<Option<String>> {
+    let Some(stored) = place.memory.load().await? else {
+        return Ok(None);
+    };
+    let there = &stored.rollout;
+    if there.phase.is_terminal() {
+        return Ok(Some(stored.version));
+    }
+    let service = word(&place.service.name);
+    Err(Error::Refused {
+        why: format!(
+            "{} of {} is under way ({} at {})",
+            there.plan.image,
+            there.service,
+            there.phase.word(),
+            there.applied
+        ),
+        hint: format!(
+            "look: `{}`, go on: `{}`, go back: `{}`",
+            cx.command(&format!("rollout status {service}")),
+            cx.command(&format!("rollout resume {service}")),
+            cx.command(&format!("rollout abort {service}"))
+        ),
+    })
+}
+
+/// Runs it, and says how it went.
+///
+/// # Errors
+/// `HalfDone` when it waits for somebody, `Conflict` when it was taken over.
+pub(super) async fn go(begin: Begin<'_>) -> Result<Done> {
+    let (cx, until) = (begin.cx, begin.until);
+    let service = word(&begin.place.service.name);
+    let mut runner = Runner::new(begin);
+    let left = runner.run().await?;
+    runner.progress.leave();
+    let rollout = &runner.rollout;
+    let result = json!({
+        "rollout": rollout.id,
+        "service": rollout.service,
+        "image": rollout.plan.image,
+        "policy": rollout.plan.policy,
+        "phase": rollout.phase,
+        "weight": rollout.applied,
+        "reason": rollout.reason,
+        "waived": rollout.plan.waived,
+    });
+    match left {
+        Left::Taken => Err(Error::Conflict {
+            what: "somebody else has taken the rollout over".into(),
+            hint: format!(
+                "look at it: `{}`",
+                cx.command(&format!("rollout status {service}"))
+            ),
+        }),
+        Left::Waiting => {
+            let why = match &rollout.hold {
+                Some(hold) => hold.text.clone(),
+                None => "it waits for approval".into(),
+            };
+            let verb = if runner.is_held() {
+                "resume"
+            } else {
+                "approve"
+            };
+            Err(Error::HalfDone {
+                done: format!(
+                    "{} has {} of the traffic",
+                    rollout.plan.image, rollout.applied
+                ),
+                left: why,
+                command: cx.command(&format!("rollout {verb} {service}")),
+            })
+        }
+        Left::There => {
+            if until == Until::Begun && !rollout.phase.is_terminal() {
+                cx.output
+                    .note("detached; nobody watches it until `rollout resume`");
+            }
+            let undo = RolloutUndo::Rollback {
+                service: rollout.service.clone(),
+                image: rollout.plan.image.clone(),
+            };
+            Ok(Done {
+                result,
+                undo: (rollout.phase != Phase::RolledBack).then(|| undo.into()),
+            })
+        }
+    }
+}
+
+/// The end of it: the report, and the exit code that belongs to it.
+pub(super) async fn show(cx: &Context, place: &Place<'_>) -> Result<Exit> {
+    let Some(stored) = place.memory.load().await? else {
+        return Err(Error::internal("the rollout has left no state"));
+    };
+    let holder = place.memory.holder().await.unwrap_or_default();
+    let row = RolloutRow::new(&stored.rollout, holder.as_ref());
+    let phase = row.phase;
+    let report = RolloutStatus::new(cx, vec![row], Vec::new())?;
+    cx.output.show_line(&report, cx.clock.now())?;
+    Ok(if phase == Phase::RolledBack {
+        Exit::Bad
+    } else {
+        Exit::Good
+    })
+}

@@ -1,0 +1,126 @@
+//! Finds the service, its target, its memory and its rules.
+
+use crate::commands::rollout::memory::Memory;
+use crate::commands::rollout::target::Target;
+use crate::commands::rollout::{memories, targets};
+use crate::config::policy::STANDARD;
+use crate::config::schema::Service;
+use crate::context::Context;
+use crate::domain::rollout::plan::Rules;
+use crate::error::{Error, Result};
+use crate::output::prompt;
+
+/// A service that can be rolled out, with both sides that a rollout touches.
+pub(super) struct Place<'a> {
+    pub(super) service: &'a Service,
+    pub(super) target: Box<dyn Target + 'a>,
+    pub(super) memory: Box<dyn Memory + 'a>,
+}
+
+/// The services that have a `rollout` section.
+///
+/// # Errors
+/// The configuration.
+pub(super) fn candidates(cx: &Context) -> Result<Vec<&Service>> {
+    let services = &cx.config()?.settings.services;
+    Ok(services
+        .iter()
+        .filter(|service| service.rollout.is_some())
+        .collect())
+}
+
+/// The service that is meant: the named one, the only one, or the one that a person chooses.
+///
+/// # Errors
+/// `NotFound` with the candidates; `Usage` when it is not clear which.
+pub(super) fn choose<'a>(cx: &'a Context, name: Option<&str>) -> Result<&'a Service> {
+    let found = candidates(cx)?;
+    let names: Vec<&str> = found.iter().map(|service| service.name.as_str()).collect();
+    if let Some(name) = name {
+        let known = found.iter().find(|service| service.name == name);
+        return known.copied().ok_or_else(|| Error::NotFound {
+            what: "service with a `rollout` section",
+            name: name.to_owned(),
+            candidates: names.iter().map(ToString::to_string).collect(),
+        });
+    }
+    match found.as_slice() {
+        [only] => Ok(only),
+        [] => Err(Error::Unconfigured {
+            what: "rollout",
+            environment: cx.environment()?.to_owned(),
+            hint: "say how a service's traffic is split: `rollout.traffic` of it in liveops.yaml"
+                .into(),
+        }),
+        several if prompt::can_prompt() && !cx.global.yes => {
+            let index = prompt::choose("which service?", &names)?;
+            several
+                .get(index)
+                .copied()
+                .ok_or_else(|| Error::internal("a choice that was not offered"))
+        }
+        _ => Err(Error::usage(
+            "several services can be rolled out; say which",
+            format!("there is {}", names.join(", ")),
+        )),
+    }
+}
+
+/// Both sides of the rollout that a service has, or had last.
+///
+/// # Errors
+/// The target or the memory cannot be used.
+pub(super) async fn place<'a>(cx: &'a Context, service: &'a Service) -> Result<Place<'a>> {
+    let memory = memories::open(cx, service)?;
+    // Without its state a rollout is taken for a canary, whose way back is the weight.
+    let stored = memory.load().await.ok().flatten();
+    let switch = stored.is_some_and(|stored| stored.rollout.plan.switch);
+    Ok(Place {
+        service,
+        target: target(cx, service, switch)?,
+        memory,
+    })
+}
+
+/// Both sides of a rollout that is to begin, step by step or by a switch.
+///
+/// # Errors
+/// The target or the memory cannot be used.
+pub(super) fn fresh<'a>(cx: &'a Context, service: &'a Service, switch: bool) -> Result<Place<'a>> {
+    Ok(Place {
+        service,
+        target: target(cx, service, switch)?,
+        memory: memories::open(cx, service)?,
+    })
+}
+
+fn target<'a>(cx: &'a Context, service: &'a Service, switch: bool) -> Result<Box<dyn Target + 'a>> {
+    if switch {
+        targets::open_switch(cx, service)
+    } else {
+        targets::open(cx, service)
+    }
+}
+
+/// The rules: the named policy, else the service's own, else the built-in one.
+///
+/// # Errors
+/// `NotFound` with the candidates.
+pub(super) fn rules(
+    cx: &Context,
+    service: &Service,
+    named: Option<&str>,
+) -> Result<(String, Rules)> {
+    let own = service
+        .rollout
+        .as_ref()
+        .and_then(|rollout| Some(rollout.policy.as_ref()?.0.as_str()));
+    let name = named.or(own).unwrap_or(STANDARD);
+    let policies = &cx.config()?.settings.policies;
+    let rules = policies.get(name).ok_or_else(|| Error::NotFound {
+        what: "policy",
+        name: name.to_owned(),
+        candidates: policies.keys().cloned().collect(),
+    })?;
+    Ok((name.to_owned(), rules.clone()))
+}

@@ -1,0 +1,367 @@
+//! `liveops rollout plan`: what a rollout would do, what it needs, and what speaks against it. Changes nothing.
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::commands::rollout::evidence::Eyes;
+use crate::commands::rollout::open::{Place, choose, fresh, rules};
+use crate::commands::rollout::preflight::{self, GateRow, GateState};
+use crate::context::Context;
+use crate::domain::duration::human;
+use crate::domain::rollout::exposure::{Originals, Percent};
+use crate::domain::rollout::plan::{Plan, Rules, Waiver};
+use crate::domain::rollout::schedule;
+use crate::domain::shell::word;
+use crate::error::{Error, Exit, Result};
+use crate::output::block::{Block, Table, Tone, plain, span};
+use crate::output::prompt;
+use crate::output::report::{Meta, Recommendation, Report, Verdict};
+use crate::output::view::View;
+
+/// What is rolled out, and how; shared by `plan` and `canary`.
+#[derive(Debug, Clone, Args)]
+pub(super) struct WhatArgs {
+    /// Service [default: the one that has a `rollout` section]
+    #[arg(value_name = "SERVICE")]
+    pub(super) service: Option<String>,
+
+    /// New version, such as registry.example/game:2.1
+    #[arg(long, value_name = "REF")]
+    pub(super) image: Option<String>,
+
+    /// Policy of the configuration [default: that of the service]
+    #[arg(long, value_name = "NAME")]
+    pub(super) policy: Option<String>,
+
+    /// Shares of the traffic, rising, instead of the policy's
+    #[arg(long, value_name = "1,5,25,100")]
+    pub(super) steps: Option<String>,
+
+    /// Pass a preflight gate over; may be repeated
+    #[arg(long, value_name = "GATE", requires = "reason")]
+    pub(super) waive: Vec<String>,
+
+    /// Why; it is journalled
+    #[arg(long, value_name = "TEXT")]
+    pub(super) reason: Option<String>,
+}
+
+/// Show the steps, the traffic that each needs, and the preflight gates
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  liveops rollout plan --image game:2.1
+  liveops rollout plan game-backend --image game:2.1 --steps 1,5,25")]
+pub(crate) struct PlanArgs {
+    #[command(flatten)]
+    what: WhatArgs,
+}
+
+/// A rollout that could begin.
+pub(super) struct Prepared<'a> {
+    pub(super) place: Place<'a>,
+    pub(super) plan: Plan,
+    pub(super) originals: Originals,
+    pub(super) eyes: Eyes<'a>,
+    pub(super) gates: Vec<GateRow>,
+}
+
+/// Asks for what is missing, and looks at everything.
+///
+/// # Errors
+/// What is missing or wrong; the target cannot be read.
+pub(super) async fn prepare(cx: &Context, what: WhatArgs, switch: bool) -> Result<Prepared<'_>> {
+    let waived = preflight::waivers(&what.waive, what.reason.as_deref())?;
+    let service = choose(cx, what.service.as_deref())?;
+    let (policy, mut rules) = rules(cx, service, what.policy.as_deref())?;
+    if let Some(steps) = &what.steps {
+        rules.steps = schedule::given(steps).map_err(|message| {
+            Error::usage(
+                message,
+                "give rising percentages, such as `--steps 5,25,100`",
+            )
+        })?;
+    }
+    if switch {
+        rules.steps = vec![Percent::FULL];
+    }
+    let image = match what.image {
+        Some(image) => image,
+        None if prompt::can_prompt() && !cx.global.yes => {
+            prompt::text("which image is the new version?", None)?
+        }
+        None => {
+            let message = format!("which version of `{}`? `--image` is missing", service.name);
+            return Err(Error::usage(
+                message,
+                "add `--image REF`, such as `--image game:2.1`",
+            ));
+        }
+    };
+    if image.is_empty() || image.starts_with('-') || image.contains(char::is_whitespace) {
+        return Err(Error::usage(
+            format!("`{image}` is no image"),
+            "write it as in `kubectl set image`",
+        ));
+    }
+    let place = fresh(cx, service, switch)?;
+    let eyes = Eyes::open(cx, service, &rules)?;
+    if let Some(steps) = place.target.steps().await? {
+        rules.steps = steps;
+    }
+    let originals = place.target.originals().await?;
+    let gates = preflight::check(cx, &place, &rules, &originals, &waived).await?;
+    let plan = Plan {
+        image,
+        policy,
+        target: place.target.kind().to_owned(),
+        switch,
+        rules,
+        waived: used(waived, &gates),
+    };
+    Ok(Prepared {
+        place,
+        plan,
+        originals,
+        eyes,
+        gates,
+    })
+}
+
+fn used(waived: Vec<Waiver>, gates: &[GateRow]) -> Vec<Waiver> {
+    let is_used = |waiver: &Waiver| {
+        gates
+            .iter()
+            .any(|row| row.gate == waiver.gate && row.state == GateState::Waived)
+    };
+    waived.into_iter().filter(is_used).collect()
+}
+
+pub(super) async fn run(args: PlanArgs, cx: &Context) -> Result<Exit> {
+    let prepared = prepare(cx, args.what, false).await?;
+    let report = PlanReport::new(cx, &prepared)?;
+    cx.output.show(&report, cx.clock.now())?;
+    Ok(if report.is_refused() {
+        Exit::Bad
+    } else {
+        Exit::Good
+    })
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct StepRow {
+    percent: Percent,
+    /// After rounding to what the target can do.
+    effective: Percent,
+    /// Requests a second, in all, that this step needs for its evidence.
+    needs_per_second: f64,
+    approval: bool,
+}
+
+/// What would be done.
+#[derive(Debug, Serialize)]
+pub(super) struct PlanReport {
+    service: String,
+    image: String,
+    from: Option<String>,
+    policy: String,
+    target: String,
+    place: String,
+    steps: Vec<StepRow>,
+    interval_s: f64,
+    /// At the least, to everything.
+    takes_s: f64,
+    window_s: f64,
+    min_samples: u64,
+    success: Vec<String>,
+    rollback: Vec<String>,
+    gates: Vec<GateRow>,
+    #[serde(skip)]
+    rules: Rules,
+    #[serde(skip)]
+    environment: String,
+    #[serde(skip)]
+    next: Vec<Recommendation>,
+}
+
+impl PlanReport {
+    pub(super) fn new(cx: &Context, prepared: &Prepared<'_>) -> Result<Self> {
+        let (plan, place) = (&prepared.plan, &prepared.place);
+        let rules = &plan.rules;
+        let mut below = Percent::ZERO;
+        let steps: Vec<StepRow> = rules
+            .steps
+            .iter()
+            .map(|step| {
+                let approval = rules.approval.as_ref().is_some_and(|rule| {
+                    rule.before.iter().any(|share| {
+                        *step >= *share && (below < *share || share.is_zero() && below.is_zero())
+                    })
+                });
+                below = *step;
+                StepRow {
+                    percent: *step,
+                    effective: place.target.effective(*step, Some(&prepared.originals)),
+                    needs_per_second: schedule::traffic_needed(
+                        rules.min_samples,
+                        *step,
+                        rules.interval,
+                    ),
+                    approval,
+                }
+            })
+            .collect();
+        let takes = rules.interval.as_secs_f64() * steps.len() as f64;
+        let service = &place.service.name;
+        let mut report = Self {
+            service: service.clone(),
+            image: plan.image.clone(),
+            from: prepared.originals.stable_image.clone(),
+            policy: plan.policy.clone(),
+            target: plan.target.clone(),
+            place: place.target.place(),
+            steps,
+            interval_s: rules.interval.as_secs_f64(),
+            takes_s: takes,
+            window_s: rules.window.as_secs_f64(),
+            min_samples: rules.min_samples,
+            success: rules.success.clone(),
+            rollback: rules.rollback.clone(),
+            gates: prepared.gates.clone(),
+            rules: rules.clone(),
+            environment: cx.environment()?.to_owned(),
+            next: Vec::new(),
+        };
+        if !report.is_refused() {
+            let command = format!(
+                "rollout canary {} --image {} --policy {}",
+                word(service),
+                word(&plan.image),
+                word(&plan.policy)
+            );
+            report.next = vec![Recommendation::new("begin", cx.command(&command))];
+        }
+        Ok(report)
+    }
+
+    /// Does a gate refuse?
+    pub(super) fn is_refused(&self) -> bool {
+        self.gates.iter().any(|row| row.state == GateState::Refused)
+    }
+
+    /// The plan without what to type next.
+    pub(super) fn preview(&self, view: &View) -> Vec<Block> {
+        let dim = |text: String| Block::Line(vec![span(text, Tone::Dim)]);
+        let from = self
+            .from
+            .as_deref()
+            .map_or_else(String::new, |from| format!("{from} to "));
+        let mut blocks = vec![
+            Block::Whole(vec![
+                span(format!("{}: ", self.service), Tone::Strong),
+                plain(format!("{from}{}", self.image)),
+                span(
+                    format!(
+                        "  by policy {}, {} at {}",
+                        self.policy, self.target, self.place
+                    ),
+                    Tone::Dim,
+                ),
+            ]),
+            Block::Blank,
+        ];
+        let mut table = Table::new(["STEP", "SHARE", "REAL", "NEEDS", ""])
+            .right(&[0, 1, 2, 3])
+            .fixed(&[0, 1, 2, 3]);
+        for (index, step) in self.steps.iter().enumerate() {
+            let off = !step.percent.is_about(step.effective);
+            table.row(vec![
+                plain((index + 1).to_string()),
+                plain(step.percent.to_string()),
+                span(
+                    step.effective.to_string(),
+                    if off { Tone::Warn } else { Tone::Plain },
+                ),
+                plain(format!("{:.1} req/s", step.needs_per_second)),
+                span(
+                    if step.approval { "after approval" } else { "" },
+                    Tone::Warn,
+                ),
+            ]);
+        }
+        blocks.push(Block::Table(table));
+        blocks.push(dim(format!(
+            "each for {} at least, {} samples of the canary; {} to all of the traffic, then {} to go back at once",
+            human(self.rules.interval),
+            self.min_samples,
+            human(std::time::Duration::from_secs_f64(self.takes_s)),
+            human(self.rules.window)
+        )));
+        for (lead, texts) in [
+            ("goes on while", &self.success),
+            ("goes back if", &self.rollback),
+        ] {
+            if !texts.is_empty() {
+                blocks.push(Block::Whole(vec![
+                    span(format!("{lead}: "), Tone::Dim),
+                    plain(texts.join(", ")),
+                ]));
+            }
+        }
+        if !self.gates.is_empty() {
+            blocks.push(Block::Blank);
+        }
+        for row in &self.gates {
+            let (mark, tone) = match row.state {
+                GateState::Pass => (view.pick("✓", "ok"), Tone::Good),
+                GateState::Refused => (view.pick("✗", "NO"), Tone::Bad),
+                GateState::Waived | GateState::Warning => ("!", Tone::Warn),
+            };
+            blocks.push(Block::Whole(vec![
+                span(format!("{mark} {}: ", row.gate), tone),
+                plain(row.text.clone()),
+                span(
+                    row.hint
+                        .as_ref()
+                        .map_or_else(String::new, |hint| format!(" ({hint})")),
+                    Tone::Dim,
+                ),
+            ]));
+        }
+        if self.is_refused() {
+            blocks.push(Block::Whole(vec![
+                span("refused. ", Tone::Bad),
+                plain("Satisfy the gates, or pass one over: --waive GATE --reason TEXT"),
+            ]));
+        }
+        blocks.push(Block::Blank);
+        blocks
+    }
+}
+
+impl Report for PlanReport {
+    const SCHEMA: &'static str = "liveops.rollout.plan/1";
+
+    fn blocks(&self, view: &View) -> Vec<Block> {
+        let mut blocks = self.preview(view);
+        for step in &self.next {
+            blocks.push(Block::next(
+                &step.text,
+                step.command.clone().unwrap_or_default(),
+            ));
+        }
+        blocks
+    }
+
+    fn meta(&self) -> Meta {
+        Meta {
+            environment: Some(self.environment.clone()),
+            verdict: if self.is_refused() {
+                Verdict::Fail
+            } else {
+                Verdict::Pass
+            },
+            recommendations: self.next.clone(),
+            ..Meta::default()
+        }
+    }
+}

@@ -1,0 +1,443 @@
+//! A rollout as it is shown: where it stands, each condition with its numbers, what happened, what to type next.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use crate::commands::rollout::memory::Holder;
+use crate::context::Context;
+use crate::domain::guard::verdict::{Outcome, Role, Verdict};
+use crate::domain::quantity::Unit;
+use crate::domain::rollout::state::{HoldKind, Phase, Rollout, Transition};
+use crate::output::block::{Block, Span, Table, Tone, plain, span};
+use crate::output::report::{Meta, Recommendation, Report, Verdict as ReportVerdict};
+use crate::output::sparkline::sparkline;
+use crate::output::view::View;
+
+/// Transitions that a screen shows.
+const SHOWN: usize = 6;
+
+/// One rollout.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct RolloutRow {
+    pub(crate) id: String,
+    pub(crate) service: String,
+    pub(crate) image: String,
+    pub(crate) policy: String,
+    pub(crate) target: String,
+    pub(crate) by: String,
+    pub(crate) started_at: DateTime<Utc>,
+    pub(crate) phase: Phase,
+    pub(crate) since: DateTime<Utc>,
+    pub(crate) step: usize,
+    pub(crate) steps: Vec<f64>,
+    pub(crate) weight: f64,
+    pub(crate) held: Option<HeldRow>,
+    /// Why it went back.
+    pub(crate) reason: Option<String>,
+    pub(crate) next_decision: Option<DateTime<Utc>>,
+    /// Who watches it.
+    pub(crate) holder: Option<String>,
+    /// It is not over, and nobody watches it.
+    pub(crate) orphaned: bool,
+    pub(crate) change: Option<String>,
+    /// The latest of each condition.
+    pub(crate) verdicts: Vec<Verdict>,
+    pub(crate) transitions: Vec<Transition>,
+    #[serde(skip)]
+    history: Vec<Verdict>,
+}
+
+/// Why it does not move.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct HeldRow {
+    pub(crate) why: HoldKind,
+    pub(crate) text: String,
+    pub(crate) since: DateTime<Utc>,
+}
+
+impl RolloutRow {
+    /// Of a state, and of who holds it.
+    pub(crate) fn new(rollout: &Rollout, holder: Option<&Holder>) -> Self {
+        let mut latest: Vec<Verdict> = Vec::new();
+        for verdict in rollout.verdicts.iter().rev() {
+            let known =
+                |old: &Verdict| old.condition == verdict.condition && old.role == verdict.role;
+            if !latest.iter().any(known) {
+                latest.push(verdict.clone());
+            }
+        }
+        latest.reverse();
+        latest.sort_by_key(|verdict| verdict.role == Role::Rollback);
+        let alive = holder.is_some_and(|holder| holder.alive);
+        Self {
+            id: rollout.id.clone(),
+            service: rollout.service.clone(),
+            image: rollout.plan.image.clone(),
+            policy: rollout.plan.policy.clone(),
+            target: rollout.plan.target.clone(),
+            by: rollout.by.clone(),
+            started_at: rollout.started_at,
+            phase: rollout.phase,
+            since: rollout.since,
+            step: rollout.step,
+            steps: rollout
+                .plan
+                .rules
+                .steps
+                .iter()
+                .map(|step| step.get())
+                .collect(),
+            weight: rollout.applied.get(),
+            held: rollout.hold.as_ref().map(|hold| HeldRow {
+                why: hold.why,
+                text: hold.text.clone(),
+                since: hold.since,
+            }),
+            reason: rollout.reason.clone(),
+            next_decision: rollout.next_decision(),
+            holder: holder.filter(|_| alive).map(|holder| holder.holder.clone()),
+            orphaned: !alive && !rollout.phase.is_terminal(),
+            change: rollout.change.clone(),
+            verdicts: latest,
+            transitions: rollout.transitions.clone(),
+            history: rollout.verdicts.clone(),
+        }
+    }
+
+    /// The verdicts of the look just now, instead of the stored ones.
+    pub(super) fn with(mut self, verdicts: &[Verdict], history: &[Verdict]) -> Self {
+        if !verdicts.is_empty() {
+            self.verdicts = verdicts.to_vec();
+            self.history = history.to_vec();
+        }
+        self
+    }
+
+    /// Is nobody at it, or does it wait for a person?
+    pub(crate) fn needs_somebody(&self) -> bool {
+        let waits = self
+            .held
+            .as_ref()
+            .is_some_and(|held| !held.why.ends_by_itself());
+        self.orphaned || waits || self.phase == Phase::Gate
+    }
+
+    fn tone(&self) -> Tone {
+        match self.phase {
+            Phase::Succeeded | Phase::Window => Tone::Good,
+            Phase::RollingBack | Phase::RolledBack => Tone::Bad,
+            _ if self.needs_somebody() => Tone::Warn,
+            _ => Tone::Strong,
+        }
+    }
+
+    /// `observing 15%` and the like.
+    pub(crate) fn state(&self) -> String {
+        let word = self.phase.word();
+        match (self.phase, self.orphaned) {
+            (Phase::Succeeded | Phase::RolledBack, _) => word.to_owned(),
+            (_, true) => format!("ORPHANED while {word}"),
+            _ => word.to_owned(),
+        }
+    }
+
+    pub(super) fn blocks(&self, view: &View) -> Vec<Block> {
+        let mut blocks = vec![Block::Line(vec![
+            span(format!("{} ", self.service), Tone::Strong),
+            plain(format!("{}  ", self.image)),
+            span(self.state(), self.tone()),
+            plain(format!("  {}%", self.weight)),
+            span(
+                format!(
+                    "  step {}/{}  policy {}",
+                    self.step + 1,
+                    self.steps.len(),
+                    self.policy
+                ),
+                Tone::Dim,
+            ),
+        ])];
+        blocks.push(Block::Line(self.track(view)));
+        if let Some(held) = &self.held {
+            blocks.push(Block::Whole(vec![
+                span("held: ", Tone::Warn),
+                plain(format!("{} ({})", held.text, view.time(held.since))),
+            ]));
+        }
+        if let Some(reason) = &self.reason {
+            blocks.push(Block::Whole(vec![
+                span("because: ", Tone::Bad),
+                plain(reason.clone()),
+            ]));
+        }
+        if let Some(next) = self
+            .next_decision
+            .filter(|next| *next > view.now && self.held.is_none())
+        {
+            let what = match self.phase {
+                Phase::Window => "the old version is kept until",
+                _ => "next decision",
+            };
+            blocks.push(Block::Line(vec![span(
+                format!("{what} {}", view.time(next)),
+                Tone::Dim,
+            )]));
+        }
+        if !self.verdicts.is_empty() {
+            blocks.push(Block::Blank);
+            blocks.push(Block::Table(self.conditions(view)));
+        }
+        blocks.push(Block::Blank);
+        let from = self.transitions.len().saturating_sub(SHOWN);
+        for transition in &self.transitions[from..] {
+            blocks.push(Block::Line(vec![
+                span(format!("{}  ", transition.at.format("%H:%M:%S")), Tone::Dim),
+                span(format!("{:>4}  ", transition.weight.to_string()), Tone::Dim),
+                plain(transition.text.clone()),
+            ]));
+        }
+        blocks
+    }
+
+    /// `[5] 15 25 … 100`, the present step marked.
+    fn track(&self, view: &View) -> Vec<Span> {
+        let mut spans = vec![span("steps ", Tone::Dim)];
+        for (index, step) in self.steps.iter().enumerate() {
+            let over = index < self.step
+                || matches!(
+                    self.phase,
+                    Phase::Window | Phase::Finishing | Phase::Succeeded
+                );
+            let (text, tone) = if over {
+                (format!("{step}{} ", view.pick("✓", "+")), Tone::Good)
+            } else if index == self.step {
+                (format!("[{step}] "), self.tone())
+            } else {
+                (format!("{step} "), Tone::Dim)
+            };
+            spans.push(span(text, tone));
+        }
+        spans
+    }
+
+    fn conditions(&self, view: &View) -> Table {
+        let wide = view.width >= 100;
+        let mut table = if wide {
+            Table::new([
+                "CONDITION",
+                "VALUE",
+                "STABLE",
+                "N",
+                "BOUND",
+                "LIMIT",
+                "VERDICT",
+                "WHY",
+                "TREND",
+            ])
+            .right(&[1, 2, 3, 4, 5])
+            .fixed(&[0, 1, 2, 3, 4, 5, 6, 8])
+        } else {
+            Table::new(["CONDITION", "VALUE", "N", "LIMIT", "VERDICT"])
+                .right(&[1, 2, 3])
+                .fixed(&[0, 1, 2, 3, 4])
+        };
+        for verdict in &self.verdicts {
+            let unit = Unit::from_name(&verdict.unit);
+            let show = |value: Option<f64>| {
+                plain(value.map_or_else(|| "-".to_owned(), |value| unit.show(value)))
+            };
+            let tone = match (verdict.outcome, verdict.role) {
+                (Outcome::Pass, _) => Tone::Good,
+                (Outcome::Fail, _) => Tone::Bad,
+                (Outcome::NoEvidence, _) => Tone::Unknown,
+                (Outcome::Error, _) => Tone::Warn,
+            };
+            // A condition for going back that does not hold is no pass to a reader.
+            let word = match (verdict.role, verdict.outcome) {
+                (Role::Rollback, Outcome::Pass) => "not so",
+                (Role::Rollback, Outcome::Fail) => "SO",
+                (_, outcome) => outcome.word(),
+            };
+            let lead = match verdict.role {
+                Role::Success => "want ",
+                Role::Rollback => "back if ",
+            };
+            let n = plain(verdict.n.map_or_else(|| "-".into(), |n| format!("{n:.0}")));
+            let name = Span {
+                text: format!("{lead}{}", verdict.condition),
+                tone: Tone::Plain,
+            };
+            table.row(if wide {
+                vec![
+                    name,
+                    show(verdict.value),
+                    show(verdict.stable),
+                    n,
+                    show(verdict.bound),
+                    show(verdict.threshold),
+                    span(word, tone),
+                    span(verdict.reason.clone(), Tone::Dim),
+                    span(self.trend(verdict, view), Tone::Series(0)),
+                ]
+            } else {
+                vec![
+                    name,
+                    show(verdict.value),
+                    n,
+                    show(verdict.threshold),
+                    span(word, tone),
+                ]
+            });
+        }
+        table
+    }
+
+    /// Canary above stable, at each look: half is as good as stable.
+    fn trend(&self, verdict: &Verdict, view: &View) -> String {
+        let values: Vec<Option<f64>> = self
+            .history
+            .iter()
+            .filter(|old| old.condition == verdict.condition && old.role == verdict.role)
+            .map(|old| Some(old.value? - old.stable.unwrap_or(0.0)))
+            .collect();
+        if values.len() < 3 {
+            return String::new();
+        }
+        sparkline(&values, 10, !view.unicode)
+    }
+}
+
+/// The rollouts of an environment.
+#[derive(Debug, Serialize)]
+pub(crate) struct RolloutStatus {
+    pub(crate) rollouts: Vec<RolloutRow>,
+    #[serde(skip)]
+    pub(super) environment: String,
+    #[serde(skip)]
+    pub(super) warnings: Vec<String>,
+    #[serde(skip)]
+    pub(super) next: Vec<Recommendation>,
+}
+
+impl RolloutStatus {
+    /// With what to type next.
+    pub(super) fn new(
+        cx: &Context,
+        rollouts: Vec<RolloutRow>,
+        warnings: Vec<String>,
+    ) -> crate::error::Result<Self> {
+        let next = rollouts.iter().flat_map(|row| steps(cx, row)).collect();
+        Ok(Self {
+            rollouts,
+            environment: cx.environment()?.to_owned(),
+            warnings,
+            next,
+        })
+    }
+}
+
+/// What can be done with it now.
+fn steps(cx: &Context, row: &RolloutRow) -> Vec<Recommendation> {
+    let name = &row.service;
+    let step = |text: &str, words: String| Recommendation::new(text, cx.command(&words));
+    let mut steps = Vec::new();
+    match row.phase {
+        Phase::RolledBack => {
+            steps.push(step("see every verdict", format!("rollout history {name}")));
+        }
+        Phase::Succeeded => steps.push(step(
+            "go back to the old version",
+            format!("rollout undo {name}"),
+        )),
+        _ => {
+            if row.phase == Phase::Gate {
+                steps.push(step("agree to the step", format!("rollout approve {name}")));
+            }
+            if row.orphaned || row.held.is_some() {
+                steps.push(step("go on", format!("rollout resume {name}")));
+            } else if row.phase == Phase::Window {
+                steps.push(step(
+                    "end the window now",
+                    format!("rollout promote {name}"),
+                ));
+            } else if row.phase != Phase::RollingBack {
+                steps.push(step("stop here", format!("rollout pause {name}")));
+            }
+            steps.push(step("go back now", format!("rollout abort {name} --yes")));
+        }
+    }
+    steps
+}
+
+impl Report for RolloutStatus {
+    const SCHEMA: &'static str = "liveops.rollout.status/1";
+
+    fn blocks(&self, view: &View) -> Vec<Block> {
+        let mut blocks = Vec::new();
+        for row in &self.rollouts {
+            blocks.extend(row.blocks(view));
+            blocks.push(Block::Blank);
+        }
+        if self.rollouts.is_empty() {
+            blocks.push(Block::text(format!(
+                "no rollout was ever begun in `{}`",
+                self.environment
+            )));
+        }
+        for step in &self.next {
+            blocks.push(Block::next(
+                &step.text,
+                step.command.clone().unwrap_or_default(),
+            ));
+        }
+        blocks
+    }
+
+    fn rows(&self, _view: &View) -> Option<Table> {
+        let mut table = Table::new([
+            "service", "id", "image", "phase", "weight", "step", "held", "orphaned",
+        ]);
+        for row in &self.rollouts {
+            let phase = serde_json::to_value(row.phase).ok();
+            table.row(
+                [
+                    row.service.clone(),
+                    row.id.clone(),
+                    row.image.clone(),
+                    phase
+                        .and_then(|phase| phase.as_str().map(ToOwned::to_owned))
+                        .unwrap_or_default(),
+                    row.weight.to_string(),
+                    (row.step + 1).to_string(),
+                    row.held
+                        .as_ref()
+                        .map(|held| held.text.clone())
+                        .unwrap_or_default(),
+                    row.orphaned.to_string(),
+                ]
+                .into_iter()
+                .map(plain)
+                .collect(),
+            );
+        }
+        Some(table)
+    }
+
+    fn meta(&self) -> Meta {
+        let bad = |row: &RolloutRow| matches!(row.phase, Phase::RolledBack | Phase::RollingBack);
+        let verdict = if self.rollouts.iter().any(bad) {
+            ReportVerdict::Fail
+        } else if self.rollouts.iter().any(RolloutRow::needs_somebody) {
+            ReportVerdict::Warn
+        } else {
+            ReportVerdict::Pass
+        };
+        Meta {
+            environment: Some(self.environment.clone()),
+            verdict,
+            recommendations: self.next.clone(),
+            warnings: self.warnings.clone(),
+            ..Meta::default()
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! The undo of a rollout, for `liveops undo`: the same way back as `rollout undo`, if the rollout is still the last one.
+
+use crate::change::{Confirmed, Done};
+use crate::commands::rollout::back::{go_back, summary};
+use crate::commands::rollout::open::{Place, choose, place};
+use crate::context::Context;
+use crate::domain::rollout::state::{Phase, Rollout};
+use crate::domain::undo::RolloutUndo;
+use crate::error::{Error, Result};
+
+/// The undo, and the service that it is for.
+pub(crate) struct Rollouts<'a> {
+    cx: &'a Context,
+    place: Place<'a>,
+    undo: &'a RolloutUndo,
+    change: &'a str,
+}
+
+impl<'a> Rollouts<'a> {
+    /// # Errors
+    /// The service is no longer configured.
+    pub(crate) async fn new(
+        cx: &'a Context,
+        undo: &'a RolloutUndo,
+        change: &'a str,
+    ) -> Result<Self> {
+        let RolloutUndo::Rollback { service, .. } = undo;
+        Ok(Self {
+            cx,
+            place: place(cx, choose(cx, Some(service))?).await?,
+            undo,
+            change,
+        })
+    }
+
+    /// The rollout that would be taken back; none when it did not happen or is back already.
+    ///
+    /// # Errors
+    /// `Conflict` when another rollout came after it.
+    pub(crate) async fn find(&self) -> Result<Option<Rollout>> {
+        let Some(stored) = self.place.memory.load().await? else {
+            return Ok(None);
+        };
+        let rollout = stored.rollout;
+        if rollout.change.as_deref() != Some(self.change) {
+            return Err(Error::Conflict {
+                what: format!(
+                    "{} came after it, and is {}",
+                    rollout.plan.image,
+                    rollout.phase.word()
+                ),
+                hint: format!("look at it: `{}`", self.cx.command("rollout status")),
+            });
+        }
+        Ok((rollout.phase != Phase::RolledBack).then_some(rollout))
+    }
+
+    /// What it does, in words.
+    pub(crate) fn summary(&self, rollout: &Rollout) -> String {
+        summary(rollout)
+    }
+
+    /// Its own undo, as it was written down.
+    pub(crate) fn undo(&self) -> &RolloutUndo {
+        self.undo
+    }
+
+    /// Takes it back.
+    ///
+    /// # Errors
+    /// As `rollout undo`.
+    pub(crate) async fn act(&self, confirmed: &Confirmed) -> Result<Done> {
+        let reason = format!("undone by {}", self.cx.actor);
+        go_back(self.cx, &self.place, reason, confirmed).await
+    }
+}

@@ -1,0 +1,113 @@
+//! `liveops rollout status`: where each rollout stands, who watches it, and what its conditions came to.
+
+use std::time::Duration;
+
+use clap::Args;
+use futures_util::future::join_all;
+
+use crate::commands::rollout::memories;
+use crate::commands::rollout::open::{candidates, choose};
+use crate::commands::rollout::report::{RolloutRow, RolloutStatus};
+use crate::context::Context;
+use crate::domain::duration;
+use crate::domain::rollout::state::Phase;
+use crate::error::{Exit, Result};
+use crate::output::format::Format;
+use crate::output::report::Report;
+use crate::output::screen::Screen;
+
+/// Show where rollouts stand
+///
+/// Exit code 1 when the last one was rolled back, or is going back.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  liveops rollout status
+  liveops rollout status game-backend --watch
+  liveops rollout status -o json")]
+pub(crate) struct StatusArgs {
+    /// Service [default: all that have a `rollout` section]
+    #[arg(value_name = "SERVICE")]
+    service: Option<String>,
+
+    /// Look again and again
+    #[arg(long)]
+    watch: bool,
+
+    /// Time between two looks
+    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = duration::parse_positive)]
+    interval: Duration,
+}
+
+pub(super) async fn run(args: StatusArgs, cx: &Context) -> Result<Exit> {
+    if !args.watch {
+        let report = look(cx, args.service.as_deref()).await?;
+        cx.output.show(&report, cx.clock.now())?;
+        return Ok(exit(&report));
+    }
+    let screen = if cx.output.format() == Format::Table {
+        Some(Screen::enter(&cx.output)?)
+    } else {
+        None
+    };
+    loop {
+        cx.http()?.restart();
+        let report = look(cx, args.service.as_deref()).await?;
+        let now = cx.clock.now();
+        match &screen {
+            Some(screen) => {
+                let view = cx.output.view(now);
+                screen.draw(&report.blocks(&view), &view)?;
+            }
+            None => cx.output.show_line(&report, now)?,
+        }
+        if cx.output.is_closed() {
+            return Ok(exit(&report));
+        }
+        tokio::time::sleep(args.interval).await;
+    }
+}
+
+fn exit(report: &RolloutStatus) -> Exit {
+    let bad = report
+        .rollouts
+        .iter()
+        .any(|row| matches!(row.phase, Phase::RollingBack | Phase::RolledBack));
+    if bad { Exit::Bad } else { Exit::Good }
+}
+
+async fn look(cx: &Context, service: Option<&str>) -> Result<RolloutStatus> {
+    let (rows, warnings) = match service {
+        Some(name) => {
+            let memory = memories::open(cx, choose(cx, Some(name))?)?;
+            let (stored, holder) = tokio::join!(memory.load(), memory.holder());
+            let holder = holder?;
+            let row = stored?.map(|stored| RolloutRow::new(&stored.rollout, holder.as_ref()));
+            (row.into_iter().collect(), Vec::new())
+        }
+        None => rows(cx).await?,
+    };
+    RolloutStatus::new(cx, rows, warnings)
+}
+
+/// The latest rollout of each service, and what kept us from knowing one.
+///
+/// # Errors
+/// The configuration.
+pub(crate) async fn rows(cx: &Context) -> Result<(Vec<RolloutRow>, Vec<String>)> {
+    let looks = candidates(cx)?.into_iter().map(|service| async move {
+        let memory = memories::open(cx, service)?;
+        let (stored, holder) = tokio::join!(memory.load(), memory.holder());
+        let holder = holder.unwrap_or_default();
+        Ok(stored?.map(|stored| RolloutRow::new(&stored.rollout, holder.as_ref())))
+    });
+    let mut rows = Vec::new();
+    let mut warnings = Vec::new();
+    let found: Vec<Result<Option<RolloutRow>>> = join_all(looks).await;
+    for found in found {
+        match found {
+            Ok(row) => rows.extend(row),
+            Err(error) => warnings.push(format!("a rollout cannot be seen: {error}")),
+        }
+    }
+    Ok((rows, warnings))
+}

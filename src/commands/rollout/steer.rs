@@ -1,0 +1,312 @@
+//! `liveops rollout approve`, `pause`, `resume`, `promote`: what people say to a rollout, from any machine. Whoever holds
+//! it heeds it at the next look; where nobody does, `resume` and `promote` go on themselves.
+
+use clap::Args;
+use serde_json::json;
+
+use crate::change::{Changed, Done, Plan as Change};
+use crate::commands::changed::ChangeReport;
+use crate::commands::rollout::canary::{StayArgs, go, holder, show};
+use crate::commands::rollout::evidence::Eyes;
+use crate::commands::rollout::memory::Stored;
+use crate::commands::rollout::open::{Place, choose, place};
+use crate::commands::rollout::progress::Progress;
+use crate::commands::rollout::runner::Begin;
+use crate::context::Context;
+use crate::domain::rollout::state::{Approval, Phase, Rollout, Wish, WishKind};
+use crate::domain::shell::word;
+use crate::domain::undo::Impossible;
+use crate::error::{Error, Exit, Result};
+
+/// Agree to the step that a rollout waits before
+///
+/// Good for this step and this image only, and for as long as the policy says.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  liveops rollout approve
+  liveops rollout approve game-backend --yes")]
+pub(crate) struct ApproveArgs {
+    /// Service [default: the one that has a `rollout` section]
+    #[arg(value_name = "SERVICE")]
+    service: Option<String>,
+}
+
+/// Keep a rollout at the share that it has; what is bad still takes it back
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  liveops rollout pause --reason \"tournament until 20:00\" --yes")]
+pub(crate) struct PauseArgs {
+    /// Service [default: the one that has a `rollout` section]
+    #[arg(value_name = "SERVICE")]
+    service: Option<String>,
+
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+}
+
+/// Go on with a rollout that is held, or that nobody watches any more
+///
+/// Anyone can, from any machine that sees its state, after a crash as well.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  liveops rollout resume
+  liveops rollout resume game-backend --takeover --yes")]
+pub(crate) struct ResumeArgs {
+    /// Service [default: the one that has a `rollout` section]
+    #[arg(value_name = "SERVICE")]
+    service: Option<String>,
+
+    #[command(flatten)]
+    stay: StayArgs,
+}
+
+/// Give a rollout all of the traffic without waiting for evidence; or end its window
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  liveops rollout promote game-backend")]
+pub(crate) struct PromoteArgs {
+    /// Service [default: the one that has a `rollout` section]
+    #[arg(value_name = "SERVICE")]
+    service: Option<String>,
+
+    #[command(flatten)]
+    stay: StayArgs,
+}
+
+pub(super) async fn approve(args: ApproveArgs, cx: &Context) -> Result<Exit> {
+    let place = place(cx, choose(cx, args.service.as_deref())?).await?;
+    let stored = under_way(cx, &place).await?;
+    let (step, image) = (stored.rollout.step, stored.rollout.plan.image.clone());
+    let waits =
+        stored.rollout.phase == Phase::Gate || stored.rollout.lacks_approval(cx.clock.now());
+    if !waits {
+        return Err(Error::Refused {
+            why: format!(
+                "{image} waits for no approval; it is {}",
+                stored.rollout.phase.word()
+            ),
+            hint: format!("look at it: `{}`", cx.command("rollout status")),
+        });
+    }
+    let summary = format!(
+        "approve step {} ({}) of {image}",
+        step + 1,
+        stored.rollout.target()
+    );
+    say(cx, &place, "rollout.approve", summary, |rollout, cx| {
+        // It may have moved on while somebody thought: the approval is then for a step that is no more.
+        rollout.approvals.push(Approval {
+            by: cx.actor.clone(),
+            at: cx.clock.now(),
+            step,
+            image: image.clone(),
+        });
+    })
+    .await
+}
+
+pub(super) async fn pause(args: PauseArgs, cx: &Context) -> Result<Exit> {
+    let place = place(cx, choose(cx, args.service.as_deref())?).await?;
+    let stored = under_way(cx, &place).await?;
+    let summary = format!(
+        "pause {} at {}",
+        stored.rollout.plan.image, stored.rollout.applied
+    );
+    say(cx, &place, "rollout.pause", summary, |rollout, cx| {
+        rollout.wish = Some(wish(cx, WishKind::Pause, args.reason.clone()));
+    })
+    .await
+}
+
+pub(super) async fn resume(args: ResumeArgs, cx: &Context) -> Result<Exit> {
+    go_on(
+        cx,
+        args.service.as_deref(),
+        &args.stay,
+        ("rollout.resume", "go on with", WishKind::Resume),
+    )
+    .await
+}
+
+pub(super) async fn promote(args: PromoteArgs, cx: &Context) -> Result<Exit> {
+    go_on(
+        cx,
+        args.service.as_deref(),
+        &args.stay,
+        ("rollout.promote", "promote", WishKind::Promote),
+    )
+    .await
+}
+
+fn wish(cx: &Context, what: WishKind, reason: Option<String>) -> Wish {
+    Wish {
+        what,
+        by: cx.actor.clone(),
+        at: cx.clock.now(),
+        reason,
+    }
+}
+
+/// The rollout that is not over.
+async fn under_way(cx: &Context, place: &Place<'_>) -> Result<Stored> {
+    let service = &place.service.name;
+    match place.memory.load().await? {
+        Some(stored) if !stored.rollout.phase.is_terminal() => Ok(stored),
+        other => Err(Error::Refused {
+            why: match other {
+                Some(stored) => format!(
+                    "no rollout of {service} is under way: {} is {}",
+                    stored.rollout.plan.image,
+                    stored.rollout.phase.word()
+                ),
+                None => format!("no rollout of {service} was ever begun"),
+            },
+            hint: format!(
+                "begin one: `{}`",
+                cx.command(&format!("rollout canary {} --image REF", word(service)))
+            ),
+        }),
+    }
+}
+
+/// Writes something into the state for whoever holds it.
+async fn say(
+    cx: &Context,
+    place: &Place<'_>,
+    action: &'static str,
+    summary: String,
+    what: impl Fn(&mut Rollout, &Context),
+) -> Result<Exit> {
+    let alive = place
+        .memory
+        .holder()
+        .await?
+        .is_some_and(|holder| holder.alive);
+    let service = word(&place.service.name);
+    let change = Change {
+        action,
+        summary: summary.clone(),
+        preview: Vec::new(),
+        undo: None,
+        kill_switch: action == "rollout.pause",
+        undoes: None,
+    };
+    let changed = change
+        .carry_out(cx, async |confirmed| {
+            for _ in 0..8 {
+                let stored = under_way(cx, place).await?;
+                let mut rollout = stored.rollout;
+                what(&mut rollout, cx);
+                let saved = place.memory.save(&rollout, Some(&stored.version), confirmed).await;
+                match saved {
+                    // The holder was faster; look again.
+                    Err(Error::Conflict { .. }) => {}
+                    Err(error) => return Err(error),
+                    Ok(_) => {
+                        return Ok(Done {
+                            result: json!({ "rollout": rollout.id, "service": rollout.service, "step": rollout.step }),
+                            undo: Some(
+                                Impossible::Nothing {
+                                    why: "it was said to a rollout that moves on".into(),
+                                    instead: format!("rollout status {service}"),
+                                }
+                                .into(),
+                            ),
+                        });
+                    }
+                }
+            }
+            Err(Error::Conflict {
+                what: "the state of the rollout changes too fast".into(),
+                hint: "try again".into(),
+            })
+        })
+        .await?;
+    let mut report = ChangeReport::new(cx, action, summary, changed, json!({}))?;
+    report = report.detail(if alive {
+        "whoever holds the rollout heeds it at the next look".to_owned()
+    } else {
+        format!(
+            "nobody holds the rollout; go on with `{}`",
+            cx.command(&format!("rollout resume {service}"))
+        )
+    });
+    cx.output.show(&report, cx.clock.now())?;
+    Ok(Exit::Good)
+}
+
+/// Says it to the holder, or goes on where there is none.
+async fn go_on(
+    cx: &Context,
+    service: Option<&str>,
+    stay: &StayArgs,
+    (action, verb, what): (&'static str, &str, WishKind),
+) -> Result<Exit> {
+    cx.output.refuse_rows()?;
+    let place = place(cx, choose(cx, service)?).await?;
+    let stored = under_way(cx, &place).await?;
+    let summary = format!(
+        "{verb} {} at {}",
+        stored.rollout.plan.image, stored.rollout.applied
+    );
+    let alive = place
+        .memory
+        .holder()
+        .await?
+        .is_some_and(|holder| holder.alive);
+    if alive && !stay.takeover {
+        return say(cx, &place, action, summary, |rollout, cx| {
+            rollout.wish = Some(wish(cx, what, None));
+        })
+        .await;
+    }
+    let eyes = Eyes::open(cx, place.service, &stored.rollout.plan.rules)?;
+    let change = Change {
+        action,
+        summary: summary.clone(),
+        preview: Vec::new(),
+        undo: None,
+        kill_switch: false,
+        undoes: None,
+    };
+    let changed = change
+        .carry_out(cx, async |confirmed| {
+            let lock = place
+                .memory
+                .acquire(&holder(cx), stay.takeover, confirmed)
+                .await?;
+            let stored = match under_way(cx, &place).await {
+                Ok(stored) => stored,
+                Err(error) => {
+                    let _ = place.memory.release(&lock, confirmed).await;
+                    return Err(error);
+                }
+            };
+            let mut rollout = stored.rollout;
+            let told = rollout.transitions.len();
+            // What was seen before the crash is not known here: each step is observed anew.
+            rollout.wish = rollout.wish.or_else(|| Some(wish(cx, what, None)));
+            let begin = Begin {
+                cx,
+                place: &place,
+                eyes,
+                confirmed,
+                lock,
+                rollout,
+                version: Some(stored.version),
+                progress: Progress::begin(cx, told)?,
+                until: stay.until(),
+            };
+            go(begin).await
+        })
+        .await?;
+    match changed {
+        Changed::Planned => {
+            let report = ChangeReport::new(cx, action, summary, changed, json!({}))?;
+            cx.output.show(&report, cx.clock.now())?;
+            Ok(Exit::Good)
+        }
+        Changed::Done { .. } => show(cx, &place).await,
+    }
+}

@@ -1,0 +1,35 @@
+//! The rollouts under way on the screen of `liveops status`: one line each, and the command that looks closer.
+
+use crate::commands::status::report::StatusReport;
+use crate::commands::tone;
+use crate::output::block::{Block, Tone, plain, span};
+use crate::output::view::View;
+
+pub(super) fn rollouts(report: &StatusReport, view: &View) -> Vec<Block> {
+    let rows = &report.gathered.rollouts;
+    if rows.is_empty() {
+        return Vec::new();
+    }
+    let mut blocks = vec![Block::heading("Rollouts")];
+    for row in rows {
+        let tone = if row.needs_somebody() {
+            Tone::Warn
+        } else {
+            Tone::Dim
+        };
+        let held = row
+            .held
+            .as_ref()
+            .map_or_else(String::new, |held| format!("  held: {}", held.text));
+        blocks.push(Block::Line(vec![
+            plain("  "),
+            tone::mark(tone, view),
+            plain(format!(" {}  {}  ", row.service, row.image)),
+            span(row.state(), tone),
+            plain(format!("  {}%", row.weight)),
+            span(held, Tone::Warn),
+        ]));
+    }
+    blocks.push(Block::next("  look", "liveops rollout status"));
+    blocks
+}

@@ -1,0 +1,387 @@
+//! The state machine: what a rollout does next, given what is seen. It decides and remembers; the runner does. Each
+//! write is stored as an intent before it is done, and counts as done when it was read back.
+//!
+//! Rollback is a latch: nothing leads out of it but its own end. It needs no metric, no lock, no reading.
+
+mod watch;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::domain::guard::verdict::{Outcome, Verdict};
+use crate::domain::rollout::exposure::{Percent, Reading};
+use crate::domain::rollout::state::{Hold, HoldKind, Phase, Rollout, WishKind, Write};
+
+/// Refused forward writes after which a person must look.
+const TRIES: u32 = 3;
+
+/// What is seen at one look.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Look {
+    /// The world, or why it cannot be read.
+    pub(crate) reading: Result<Reading, String>,
+    /// Every condition, judged now.
+    pub(crate) verdicts: Vec<Verdict>,
+    /// The lock is ours, and was renewed lately.
+    pub(crate) locked: bool,
+    /// A controller moves the weight by itself.
+    pub(crate) delegated: bool,
+}
+
+/// How a write went.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Wrote {
+    /// Done; this is what the world says now.
+    Done(Reading),
+    /// Accepted, and it takes time: call again.
+    Waiting(String),
+    /// Not done, or not known to be.
+    Failed(String),
+}
+
+fn since(at: DateTime<Utc>, now: DateTime<Utc>) -> std::time::Duration {
+    (now - at).to_std().unwrap_or_default()
+}
+
+impl Rollout {
+    /// What to do now, if anything. The caller stores the rollout, does it, and says how it went.
+    pub(crate) fn step(&mut self, look: &Look, now: DateTime<Utc>) -> Option<Write> {
+        if self.phase.is_terminal() {
+            return None;
+        }
+        self.heed(now);
+        self.watch(look, now);
+        if self.phase == Phase::RollingBack {
+            return self.restore(now);
+        }
+        if self.phase.is_terminal() {
+            return None;
+        }
+        if let Some((why, text)) = self.obstacle(look) {
+            self.hold(why, text, now);
+            return None;
+        }
+        match &self.hold {
+            Some(hold) if !hold.why.ends_by_itself() => return None,
+            // What keeps an observation from its end is looked at again below.
+            Some(hold) if hold.why != HoldKind::NoEvidence => {
+                let text = format!("goes on: {} is over", hold.text);
+                self.hold = None;
+                self.note(now, text);
+            }
+            _ => {}
+        }
+        let reading = look.reading.as_ref().ok()?;
+        let write = self.forward(look, reading, now)?;
+        self.intent = Some(write);
+        self.touched = true;
+        Some(write)
+    }
+
+    /// What people asked for.
+    fn heed(&mut self, now: DateTime<Utc>) {
+        let Some(wish) = self.wish.take() else {
+            return;
+        };
+        let by = match &wish.reason {
+            Some(reason) => format!("{}: {reason}", wish.by),
+            None => wish.by.clone(),
+        };
+        if self.phase == Phase::RollingBack && wish.what != WishKind::Abort {
+            return;
+        }
+        match wish.what {
+            WishKind::Abort => self.go_back(format!("aborted by {by}"), now),
+            WishKind::Pause => self.hold(HoldKind::Paused, format!("paused by {by}"), now),
+            WishKind::Resume => {
+                self.hold = None;
+                self.tries = 0;
+                self.streaks.clear();
+                self.since = now;
+                self.note(now, format!("resumed by {by}"));
+            }
+            WishKind::Promote => {
+                self.hold = None;
+                self.tries = 0;
+                self.note(
+                    now,
+                    format!("promoted by {by}, without waiting for evidence"),
+                );
+                match self.phase {
+                    Phase::Window => self.enter(Phase::Finishing, now),
+                    Phase::SetWeight | Phase::Propagate | Phase::Observe | Phase::Gate
+                        if self.step > 0 || self.applied.exceeds(self.originals.weight) =>
+                    {
+                        self.step = self.plan.rules.steps.len().saturating_sub(1);
+                        let all = self.applied.is_about(Percent::FULL);
+                        self.intent = None;
+                        self.enter(
+                            if all {
+                                Phase::Promote
+                            } else {
+                                Phase::SetWeight
+                            },
+                            now,
+                        );
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    fn forward(&mut self, look: &Look, reading: &Reading, now: DateTime<Utc>) -> Option<Write> {
+        match self.phase {
+            Phase::Planned => {
+                if self.lacks_approval(now) {
+                    self.enter(Phase::Gate, now);
+                    return None;
+                }
+                self.enter(Phase::CanaryUp, now);
+                Some(Write::Prepare)
+            }
+            Phase::Gate => {
+                if self.lacks_approval(now) {
+                    return None;
+                }
+                self.note(now, "approved");
+                if self.touched {
+                    self.enter(Phase::SetWeight, now);
+                    Some(self.weight())
+                } else {
+                    self.enter(Phase::CanaryUp, now);
+                    Some(Write::Prepare)
+                }
+            }
+            Phase::CanaryUp if self.intent.is_some() => Some(Write::Prepare),
+            Phase::CanaryUp => {
+                if !reading.canary.is_ready() {
+                    return None;
+                }
+                self.enter(Phase::SetWeight, now);
+                Some(self.weight())
+            }
+            Phase::SetWeight => Some(self.weight()),
+            Phase::Propagate => {
+                if reading.settled && since(self.since, now) >= self.plan.rules.propagation {
+                    self.enter(Phase::Observe, now);
+                }
+                None
+            }
+            Phase::Observe => self.observe(look, now),
+            Phase::Promote => Some(Write::Promote),
+            Phase::Window => {
+                if since(self.since, now) < self.plan.rules.window {
+                    return None;
+                }
+                self.enter(Phase::Finishing, now);
+                Some(Write::Finish)
+            }
+            Phase::Finishing => Some(Write::Finish),
+            Phase::Succeeded | Phase::RollingBack | Phase::RolledBack => None,
+        }
+    }
+
+    fn weight(&self) -> Write {
+        Write::Weight {
+            percent: self.target(),
+        }
+    }
+
+    fn observe(&mut self, look: &Look, now: DateTime<Utc>) -> Option<Write> {
+        let elapsed = since(self.since, now);
+        if elapsed < self.plan.rules.interval {
+            return None;
+        }
+        // Also what would lead back must be seen, and be seen not to hold.
+        let missing = look
+            .verdicts
+            .iter()
+            .find(|verdict| verdict.outcome != Outcome::Pass);
+        let proven = look
+            .verdicts
+            .iter()
+            .any(|verdict| verdict.outcome == Outcome::Pass && !verdict.certain);
+        let missing = match missing {
+            Some(verdict) => Some(format!("{}: {}", verdict.condition, verdict.reason)),
+            None if !proven => Some("no condition has any evidence".into()),
+            None => None,
+        };
+        if let Some(text) = missing {
+            if elapsed >= self.plan.rules.max_step {
+                let text = format!("neither good nor bad for too long; {text}");
+                self.hold(HoldKind::Undecided, text, now);
+            } else {
+                self.hold(HoldKind::NoEvidence, text, now);
+            }
+            return None;
+        }
+        self.hold = None;
+        for verdict in &look.verdicts {
+            let enough = verdict
+                .stable_n
+                .is_none_or(|n| n >= self.plan.rules.min_samples as f64);
+            if let Some(value) = verdict.stable.filter(|_| enough) {
+                self.baselines.insert(verdict.condition.clone(), value);
+            }
+        }
+        if self.step + 1 >= self.plan.rules.steps.len() {
+            self.note(now, "every condition holds with all of the traffic");
+            self.enter(Phase::Promote, now);
+            return Some(Write::Promote);
+        }
+        self.note(now, "every condition holds");
+        self.step += 1;
+        if self.lacks_approval(now) {
+            self.enter(Phase::Gate, now);
+            return None;
+        }
+        self.enter(Phase::SetWeight, now);
+        Some(self.weight())
+    }
+
+    /// Does the step need people to agree, and have too few of them?
+    pub(crate) fn lacks_approval(&self, now: DateTime<Utc>) -> bool {
+        let Some(rule) = &self.plan.rules.approval else {
+            return false;
+        };
+        let from = match self.step.checked_sub(1) {
+            Some(before) => self.plan.rules.steps.get(before).copied().map(Percent::get),
+            None => None,
+        };
+        let needed = rule.before.iter().any(|share| {
+            self.target().get() >= share.get() && from.is_none_or(|from| from < share.get())
+        });
+        if !needed {
+            return false;
+        }
+        let mut people: Vec<&str> = self
+            .approvals
+            .iter()
+            .filter(|approval| {
+                approval.step == self.step
+                    && approval.image == self.plan.image
+                    && since(approval.at, now) < rule.expires
+            })
+            .map(|approval| approval.by.as_str())
+            .collect();
+        people.sort_unstable();
+        people.dedup();
+        people.len() < rule.by as usize
+    }
+
+    fn restore(&mut self, now: DateTime<Utc>) -> Option<Write> {
+        if !self.touched {
+            self.intent = None;
+            self.enter(Phase::RolledBack, now);
+            return None;
+        }
+        self.intent = Some(Write::Restore);
+        Some(Write::Restore)
+    }
+
+    /// Begins to go back. Once begun, nothing stops it.
+    pub(crate) fn go_back(&mut self, reason: String, now: DateTime<Utc>) {
+        if self.phase.is_terminal() || self.phase == Phase::RollingBack {
+            return;
+        }
+        self.hold = None;
+        self.tries = 0;
+        self.intent = self.touched.then_some(Write::Restore);
+        self.reason = Some(reason.clone());
+        self.phase = Phase::RollingBack;
+        self.since = now;
+        self.note(now, reason);
+    }
+
+    fn hold(&mut self, why: HoldKind, text: String, now: DateTime<Utc>) {
+        match &mut self.hold {
+            // What a person decides is not covered up by what passes.
+            Some(hold) if !hold.why.ends_by_itself() && why != HoldKind::Paused => {}
+            Some(hold) if hold.why == why => hold.text = text,
+            _ => {
+                self.note(now, format!("held: {text}"));
+                self.hold = Some(Hold {
+                    why,
+                    text,
+                    since: now,
+                });
+            }
+        }
+    }
+
+    fn enter(&mut self, phase: Phase, now: DateTime<Utc>) {
+        self.phase = phase;
+        self.since = now;
+        self.note(now, phase.word());
+    }
+
+    /// How the write went that [`Rollout::step`] asked for.
+    pub(crate) fn wrote(&mut self, write: Write, how: Wrote, now: DateTime<Utc>) {
+        if self.phase.is_terminal() || self.intent != Some(write) {
+            return;
+        }
+        let reading = match how {
+            Wrote::Done(reading) => reading,
+            Wrote::Waiting(_) => return,
+            Wrote::Failed(error) => return self.failed(write, &error, now),
+        };
+        let back = |reading: &Reading| !reading.live.exceeds(self.originals.weight);
+        match write {
+            Write::Restore if !back(&reading) => {
+                let text = format!("the weight is still {}", reading.live);
+                return self.failed(write, &text, now);
+            }
+            Write::Promote if !reading.live.is_about(Percent::FULL) => {
+                let text = format!("the weight is {}, not all", reading.live);
+                return self.failed(write, &text, now);
+            }
+            _ => {}
+        }
+        self.intent = None;
+        self.tries = 0;
+        // A preparation gives no traffic, and a finished rollout has no canary any more.
+        if !matches!(write, Write::Prepare | Write::Finish) {
+            self.applied = reading.live;
+        }
+        match write {
+            Write::Prepare => {}
+            Write::Weight { .. } => {
+                self.blind_since = None;
+                self.enter(Phase::Propagate, now);
+            }
+            Write::Promote => self.enter(Phase::Window, now),
+            Write::Finish => self.enter(Phase::Succeeded, now),
+            Write::Restore => self.enter(Phase::RolledBack, now),
+        }
+    }
+
+    fn failed(&mut self, write: Write, error: &str, now: DateTime<Utc>) {
+        self.tries += 1;
+        if write == Write::Restore {
+            // It is tried until it works; the record keeps the first failure and each tenth.
+            if self.tries == 1 || self.tries.is_multiple_of(10) {
+                self.note(now, format!("not back yet (try {}): {error}", self.tries));
+            }
+            return;
+        }
+        self.note(now, format!("not accepted (try {}): {error}", self.tries));
+        if self.tries >= TRIES {
+            self.hold(HoldKind::Write, error.to_owned(), now);
+        }
+    }
+
+    /// When the next decision can fall, if nothing happens before.
+    pub(crate) fn next_decision(&self) -> Option<DateTime<Utc>> {
+        let length = match self.phase {
+            Phase::Observe => self.plan.rules.interval,
+            Phase::Propagate => self.plan.rules.propagation,
+            Phase::Window => self.plan.rules.window,
+            Phase::CanaryUp => self.plan.rules.start_deadline,
+            _ => return None,
+        };
+        Some(self.since + TimeDelta::from_std(length).ok()?)
+    }
+}
+
+#[cfg(test)]
+mod tests;
