@@ -12,9 +12,8 @@ const HEADINGS: [(&str, &[&str]); 5] = [
         "Monitor",
         &["status", "health", "query", "alerts", "silence"],
     ),
-    ("Change", &["flag"]),
+    ("Change", &["flag", "rollout"]),
     ("Respond", &["incident", "page", "runbook", "undo"]),
-    ("Change", &["rollout"]),
     (
         "Tool",
         &[
