@@ -144,11 +144,10 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// The environment that the command itself names as the one to work in.
-    pub(crate) fn environment(&self) -> Option<&str> {
-        match self {
-            Self::Flag(args) => args.environment(),
-            _ => None,
+    /// What the command itself says of the global options.
+    pub(crate) fn settle(&self, global: &mut GlobalArgs) {
+        if let Self::Flag(args) = self {
+            args.settle(global);
         }
     }
 }

@@ -75,9 +75,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    if let Some(environment) = command.environment() {
-        global.env = Some(environment.to_owned());
-    }
+    command.settle(&mut global);
     let output = Output::new(global.output, global.color, global.quiet, terminal());
     trace(global.verbose);
     let (clock, dirs) = match surroundings() {

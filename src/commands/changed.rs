@@ -122,6 +122,14 @@ impl ChangeReport {
         self
     }
 
+    /// After a dry run: the line that does it, where that is not the same without `--dry-run`.
+    pub(crate) fn repeated_by(mut self, line: String) -> Self {
+        if self.dry_run {
+            self.next = Some(("to do it", line));
+        }
+        self
+    }
+
     /// Adds warnings: on stderr for a person, in the envelope for a program.
     pub(crate) fn warnings(mut self, warnings: Vec<String>) -> Self {
         self.warnings.extend(warnings);

@@ -13,6 +13,7 @@ mod demo;
 mod doctor;
 mod envelope;
 mod explain;
+mod flag_import;
 mod flag_promote;
 mod flag_race;
 mod flag_read;

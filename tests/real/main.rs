@@ -6,6 +6,7 @@ mod support;
 
 mod alerts;
 mod doctor;
+mod flag_write;
 mod query;
 mod silence;
 mod status;

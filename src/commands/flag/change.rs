@@ -55,6 +55,7 @@ pub(super) async fn carry_out(cx: &Context, request: Request) -> Result<Exit> {
         undoes: None,
         failed,
         planned: Planned::of(&site, request.action, targets, request.why.reason).await,
+        to_do_it: None,
     };
     change.carry_out(&site).await
 }
@@ -210,6 +211,8 @@ pub(super) struct Change {
     /// What could not even be planned.
     pub(super) failed: Vec<Error>,
     pub(super) planned: Planned,
+    /// What to type after a dry run, where that is not the same line without `--dry-run`.
+    pub(super) to_do_it: Option<String>,
 }
 
 impl Change {
@@ -247,6 +250,9 @@ impl Change {
         let mut report = ChangeReport::new(cx, action, summary, changed, planned.result())?;
         if let Some(by) = report.result("readers_by") {
             report = report.detail(site.everybody(&by));
+        }
+        if let Some(line) = self.to_do_it {
+            report = report.repeated_by(line);
         }
         // A person has read them in the preview, unless there was none.
         if cx.global.yes || cx.output.format().is_machine() {

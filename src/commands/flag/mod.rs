@@ -7,13 +7,14 @@ mod findings;
 mod forecast;
 mod get;
 mod history;
+mod import;
 mod lint;
 mod list;
 mod lists;
 mod overlap;
 mod person;
 mod preview;
-pub(crate) mod promote;
+mod promote;
 mod refuse;
 pub(crate) mod restore;
 mod rm;
@@ -31,6 +32,7 @@ mod words;
 
 use clap::{Args, Subcommand};
 
+use crate::cli::GlobalArgs;
 use crate::context::Context;
 use crate::domain::flag::name::FlagName;
 use crate::error::{Exit, Result};
@@ -74,14 +76,16 @@ enum Verb {
     Overlap(overlap::OverlapArgs),
     Lint(lint::LintArgs),
     Stale(stale::StaleArgs),
+    Import(import::ImportArgs),
 }
 
 impl FlagArgs {
-    /// The environment that the verb itself names as the one to change.
-    pub(crate) fn environment(&self) -> Option<&str> {
+    /// What the verb itself says of the global options.
+    pub(crate) fn settle(&self, global: &mut GlobalArgs) {
         match &self.verb {
-            Verb::Promote(args) => Some(&args.to),
-            _ => None,
+            Verb::Promote(args) => global.env = Some(args.to.clone()),
+            Verb::Import(args) => global.dry_run |= !args.apply,
+            _ => {}
         }
     }
 }
@@ -107,6 +111,7 @@ pub(crate) async fn run(args: FlagArgs, cx: &Context) -> Result<Exit> {
         Verb::Overlap(args) => overlap::run(args, cx).await,
         Verb::Lint(args) => lint::run(args, cx).await,
         Verb::Stale(args) => stale::run(args, cx).await,
+        Verb::Import(args) => import::run(args, cx).await,
     }
 }
 

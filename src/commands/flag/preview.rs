@@ -207,6 +207,7 @@ impl Sight {
 
     fn draw(&self, blocks: &mut Vec<Block>) {
         let what = match (self.created, self.removed, self.rev_before) {
+            _ if self.is_still() => "nothing to do for flag ".to_owned(),
             (true, _, _) => "new flag ".to_owned(),
             (_, true, _) => "flag to be removed: ".to_owned(),
             _ => "flag ".to_owned(),

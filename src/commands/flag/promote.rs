@@ -6,6 +6,7 @@ use clap::Args;
 
 use crate::commands::flag::change::{Change, Planned};
 use crate::commands::flag::name;
+use crate::commands::flag::refuse::unfit;
 use crate::commands::flag::site::{Site, Target};
 use crate::commands::flag::why::Why;
 use crate::context::Context;
@@ -26,7 +27,7 @@ use crate::stores::flags::FlagStore;
   liveops flag diff --from staging --to prod                     what differs
   liveops flag promote --from staging --to prod --dry-run
   liveops flag promote --from staging --to prod --only percentage new_matchmaking --reason \"week 2\"")]
-pub(crate) struct PromoteArgs {
+pub(super) struct PromoteArgs {
     /// The flags; all of them when none is named
     #[arg(value_name = "NAME", value_parser = name)]
     names: Vec<FlagName>,
@@ -37,7 +38,7 @@ pub(crate) struct PromoteArgs {
 
     /// The environment to change
     #[arg(long, value_name = "ENV")]
-    pub(crate) to: String,
+    pub(super) to: String,
 
     /// Only these members, such as percentage,rules
     #[arg(long, value_name = "MEMBER", value_delimiter = ',')]
@@ -91,6 +92,7 @@ pub(super) async fn run(args: PromoteArgs, cx: &Context) -> Result<Exit> {
         undoes: None,
         failed: Vec::new(),
         planned: Planned::of(&site, "flag.promote", targets, args.why.reason).await,
+        to_do_it: None,
     };
     change.carry_out(&site).await
 }
@@ -148,6 +150,9 @@ async fn target(
     })?;
     let edit = Edit::Replace(merged);
     let after = apply(before.as_deref(), &edit, site.reader).map_err(|why| failed(&why))?;
+    if let Some(why) = unfit(name, (before.as_deref(), after.as_deref()), site.reader) {
+        return Err(failed(&why));
+    }
     Ok(Target {
         name: name.clone(),
         edit,

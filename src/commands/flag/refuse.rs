@@ -4,7 +4,9 @@
 use crate::context::Context;
 use crate::domain::flag::definition::Flag;
 use crate::domain::flag::edit::EditError;
+use crate::domain::flag::lint::{Finding, Severity, Surroundings, lint};
 use crate::domain::flag::name::FlagName;
+use crate::domain::flag::reader::Reader;
 use crate::domain::shell::word;
 use crate::error::Error;
 use crate::stores::flags::{FlagStore, Flags};
@@ -97,4 +99,21 @@ fn rounded(percentage: f64) -> String {
         "its {percentage} would have switched on {} % (every bucket below it)",
         percentage.ceil()
     )
+}
+
+/// Why readers would not take the flag as it will be, where they took it before: a wrong type, a value that means
+/// something else to them.
+pub(super) fn unfit(
+    name: &FlagName,
+    (before, after): (Option<&[u8]>, Option<&[u8]>),
+    reader: Reader,
+) -> Option<String> {
+    let lint = |bytes| lint(name, bytes, reader, Surroundings::default());
+    let known: Vec<Finding> = before.map(lint).unwrap_or_default();
+    // A flag that is on for nobody (E06) is read as it is meant, and the preview says so.
+    let breaks = |finding: &Finding| {
+        finding.severity == Severity::Error && finding.code != "E06" && !known.contains(finding)
+    };
+    let found = lint(after?).into_iter().find(breaks)?;
+    Some(format!("{} ({})", found.message, found.code))
 }

@@ -64,6 +64,7 @@ pub(super) async fn run(args: UndoArgs, cx: &Context) -> Result<Exit> {
         undoes,
         failed: Vec::new(),
         planned: Planned::of(&site, "flag.undo", vec![target], args.why.reason).await,
+        to_do_it: None,
     };
     change.carry_out(&site).await
 }
