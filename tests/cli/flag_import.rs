@@ -6,7 +6,7 @@ use crate::flag_write::{change, env, flags};
 
 const FILE: &str = r#"{
   "shop": { "enabled": true, "percentage": 50, "allowlist": [], "blocklist": [], "rules": [], "defaultValue": true },
-  "fresh": { "enabled": false, "percentage": 0, "defaultValue": true, "note": 1e400 }
+  "fresh": { "enabled": false, "percentage": 0, "defaultValue": true, "note": 1234567890123456789012 }
 }"#;
 
 #[test]
@@ -36,7 +36,8 @@ fn without_apply_it_only_shows_what_it_would_do() {
         (&json!(50), &json!({ "rev": 2 }))
     );
     assert!(
-        env.read("flags.json").contains("\"note\": 1e400"),
+        env.read("flags.json")
+            .contains("\"note\": 1234567890123456789012"),
         "to the byte"
     );
     // Once more there is nothing to do; and one undo takes both back.

@@ -210,7 +210,7 @@ fn lists_are_edited_one_id_at_a_time() {
         .expect_code(0);
     assert!(
         both.stderr
-            .contains("in both lists, where the allowlist wins: qa_1"),
+            .contains("qa_1 is in both lists; the allowlist wins"),
         "{}",
         both.stderr
     );

@@ -6,7 +6,8 @@ use std::thread;
 
 use serde_json::{Value, json};
 
-use crate::support::{Program, Server, TestEnv};
+use crate::support::TestEnv;
+use crate::support::process::{Program, Server};
 
 const FOREIGN: &str = r#"{ "enabled": true, "percentage": 10, "allowlist": [], "big": 1234567890123456789012, "defaultValue": true }"#;
 
