@@ -7,6 +7,7 @@ use clap::builder::ValueHint;
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 use clap_complete::engine::ArgValueCompleter;
 
+use crate::commands::changes;
 use crate::commands::complete;
 #[cfg(feature = "demo")]
 use crate::commands::demo;
@@ -128,6 +129,7 @@ pub(crate) enum Command {
     Flag(flag::FlagArgs),
     Alerts(alerts::AlertsArgs),
     Silence(silence::SilenceArgs),
+    Changes(changes::ChangesArgs),
     Runbook(runbook::RunbookArgs),
     Incident(incident::IncidentArgs),
     Page(page::PageArgs),

@@ -4,6 +4,7 @@ pub(crate) mod alertmanager;
 mod alertmanager_wire;
 pub(crate) mod balancer;
 pub(crate) mod clickhouse;
+pub(crate) mod git;
 pub(crate) mod http;
 #[expect(
     dead_code,

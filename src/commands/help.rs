@@ -10,7 +10,7 @@ use crate::error::EXIT_CODES;
 const HEADINGS: [(&str, &[&str]); 5] = [
     (
         "Monitor",
-        &["status", "health", "query", "alerts", "silence"],
+        &["status", "health", "query", "alerts", "silence", "changes"],
     ),
     ("Change", &["flag", "rollout"]),
     ("Respond", &["incident", "page", "runbook", "undo"]),

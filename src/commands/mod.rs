@@ -3,6 +3,7 @@
 pub(crate) mod alerts;
 pub(crate) mod audit;
 pub(crate) mod changed;
+pub(crate) mod changes;
 pub(crate) mod complete;
 pub(crate) mod completions;
 pub(crate) mod config;
@@ -37,6 +38,7 @@ pub(crate) async fn dispatch(command: Command, cx: &Context) -> Result<u8> {
         Command::Query(args) => query::run(args, cx).await,
         Command::Flag(args) => flag::run(args, cx).await,
         Command::Alerts(args) => alerts::run(args, cx).await,
+        Command::Changes(args) => changes::run(args, cx).await,
         Command::Silence(args) => silence::run(args, cx).await,
         Command::Runbook(args) => runbook::run(args, cx).await,
         Command::Incident(args) => incident::run(args, cx).await,

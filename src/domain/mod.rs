@@ -3,6 +3,7 @@
 pub(crate) mod alert;
 pub(crate) mod alert_filter;
 pub(crate) mod breaker;
+pub(crate) mod changes;
 pub(crate) mod duration;
 pub(crate) mod exposition;
 #[allow(dead_code, reason = "the store and the verbs that use it come next")]

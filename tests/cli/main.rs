@@ -7,6 +7,7 @@ mod support;
 mod alertmanager_stub;
 mod alerts;
 mod audit;
+mod changes;
 mod config;
 #[cfg(feature = "demo")]
 mod demo;

@@ -1,0 +1,203 @@
+//! `liveops changes`: one timeline of everything that changed, and who is suspected of a KPI's break.
+
+pub(crate) mod gather;
+mod local;
+mod record;
+mod remote;
+mod report;
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use clap::{Args, Subcommand};
+use clap_complete::engine::ArgValueCompleter;
+
+use crate::clients::http::Effort;
+use crate::clients::prometheus::Prometheus;
+use crate::commands::changes::report::ChangesReport;
+use crate::commands::complete;
+use crate::context::Context;
+use crate::domain::changes::breaks::{self, Break};
+use crate::domain::changes::rank::rank;
+use crate::domain::duration;
+use crate::domain::kpi::Kpi;
+use crate::domain::series::Answer;
+use crate::error::{Error, Exit, Result};
+
+/// Points of a KPI's series that a break is looked for in.
+const POINTS: u32 = 240;
+/// The finest step that is asked for.
+const FINEST: Duration = Duration::from_secs(15);
+
+/// See what changed, and what may have broken a KPI
+///
+/// One timeline of Kubernetes rollouts and scaling, flags, what was done through liveops, silences, incidents,
+/// restarts and reloads that Prometheus saw, git tags, and deployments that CI recorded. With `--around KPI` the break
+/// in the KPI's series is found, and the changes are ranked as suspects, each with the reasons. A source that does not
+/// answer is named, and the rest is shown.
+#[derive(Debug, Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:
+  liveops changes
+  liveops changes --since 6h --service game-backend
+  liveops changes --around error_rate
+  liveops changes record --kind deploy --service game-backend --version 1.42     in CI, after a deployment"
+)]
+pub(crate) struct ChangesArgs {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+
+    /// How far back
+    #[arg(long, value_name = "DURATION", default_value = "2h", value_parser = duration::parse_positive)]
+    since: Duration,
+
+    /// Only changes of this service, and those of none
+    #[arg(long, value_name = "NAME", add = ArgValueCompleter::new(complete::services))]
+    service: Option<String>,
+
+    /// Find the break of this KPI, and rank the changes as its suspects
+    #[arg(long, value_name = "KPI", add = ArgValueCompleter::new(complete::kpis))]
+    around: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Record(record::RecordArgs),
+}
+
+pub(crate) async fn run(args: ChangesArgs, cx: &Context) -> Result<Exit> {
+    if let Some(Verb::Record(args)) = args.verb {
+        return record::run(args, cx);
+    }
+    let kpi = args
+        .around
+        .as_deref()
+        .map(|name| kpi(cx, name))
+        .transpose()?;
+    known_service(cx, args.service.as_deref())?;
+    let now = cx.clock.now();
+    let since = back(now, args.since)?;
+    let looked = async {
+        match &kpi {
+            Some(kpi) => Some(broken(cx, kpi, since, now).await),
+            None => None,
+        }
+    };
+    let (found, looked) = tokio::join!(gather::gather(cx, since), looked);
+    let mut found = found?;
+    if let Some(service) = &args.service {
+        found
+            .changes
+            .retain(|change| change.service.as_ref().is_none_or(|name| name == service));
+    }
+    let mut report = ChangesReport::new(cx, since, args.service.clone(), found)?;
+    if let (Some(kpi), Some(looked)) = (&kpi, looked) {
+        let service = args.service.as_deref().or(kpi.service.as_deref());
+        let ranked = |found: &Break| rank(&report.changes, found, service);
+        let suspects = match &looked {
+            Ok(Some(found)) => ranked(found),
+            _ => Vec::new(),
+        };
+        report.around(kpi, looked, suspects);
+    }
+    let exit = report.exit();
+    cx.output.show(&report, now)?;
+    Ok(exit)
+}
+
+/// So far back.
+///
+/// # Errors
+/// `Usage`, when there was no time then.
+pub(crate) fn back(now: DateTime<Utc>, length: Duration) -> Result<DateTime<Utc>> {
+    TimeDelta::from_std(length)
+        .ok()
+        .and_then(|length| now.checked_sub_signed(length))
+        .ok_or_else(|| Error::usage("that is before time began", "take a shorter `--since`"))
+}
+
+/// A KPI by its name.
+///
+/// # Errors
+/// `NotFound`.
+fn kpi(cx: &Context, name: &str) -> Result<Kpi> {
+    let kpis = &cx.config()?.settings.kpis;
+    let known = if kpis.is_empty() {
+        crate::config::presets::kpis()
+    } else {
+        kpis.clone()
+    };
+    let names = known.iter().map(|kpi| kpi.name.clone()).collect();
+    known
+        .into_iter()
+        .find(|kpi| kpi.name == name)
+        .ok_or_else(|| Error::NotFound {
+            what: "KPI",
+            name: name.to_owned(),
+            candidates: names,
+        })
+}
+
+fn known_service(cx: &Context, service: Option<&str>) -> Result<()> {
+    let services = &cx.config()?.settings.services;
+    match service {
+        Some(name) if !services.is_empty() && services.iter().all(|known| known.name != name) => {
+            Err(Error::NotFound {
+                what: "service",
+                name: name.to_owned(),
+                candidates: services.iter().map(|known| known.name.clone()).collect(),
+            })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The series of a KPI.
+///
+/// # Errors
+/// Those of Prometheus; `Malformed` when there is no such series.
+pub(crate) async fn series(
+    cx: &Context,
+    kpi: &Kpi,
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+) -> Result<Vec<(DateTime<Utc>, f64)>> {
+    let client = Prometheus::new(cx.http()?, cx.prometheus()?, Effort::Quick);
+    let span = (to - from).to_std().unwrap_or_default();
+    let step = (span / POINTS).max(FINEST);
+    let step = Duration::from_secs(step.as_secs());
+    let queried = client.range(&kpi.promql(), from, to, step).await?;
+    let Answer::Matrix(series) = queried.answer else {
+        return Ok(Vec::new());
+    };
+    // A KPI is one series; a user's own PromQL may give several, of which the first is looked at.
+    let points = series.into_iter().next().map(|series| series.points);
+    Ok(points
+        .into_iter()
+        .flatten()
+        .filter_map(|point| Some((point.at, point.value.float()?)))
+        .collect())
+}
+
+/// The break of a KPI, if it has one; an error where that cannot be told.
+async fn broken(
+    cx: &Context,
+    kpi: &Kpi,
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+) -> Result<Option<Break>> {
+    let points = series(cx, kpi, from, to).await?;
+    if points.len() < 10 {
+        return Err(Error::Malformed {
+            system: "prometheus".into(),
+            url: cx.prometheus()?.url(),
+            what: format!(
+                "{} points of `{}`: too few to find a break in",
+                points.len(),
+                kpi.name
+            ),
+        });
+    }
+    Ok(breaks::find(&points))
+}

@@ -1,0 +1,295 @@
+//! The report of `liveops changes`: the timeline, the break, the suspects, and who did not answer.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use crate::commands::changes::gather::Found;
+use crate::commands::tone;
+use crate::context::Context;
+use crate::domain::changes::breaks::Break;
+use crate::domain::changes::rank::Suspect;
+use crate::domain::changes::{Change, Kind};
+use crate::domain::kpi::Kpi;
+use crate::error::{Exit, Result};
+use crate::output::block::{Block, Span, Table, Tone, plain, span};
+use crate::output::report::{Meta, Outcome, Recommendation, Report, Source, SourceState, Verdict};
+use crate::output::view::{View, rfc3339};
+
+/// Suspects that a screen shows.
+const SUSPECTS: usize = 5;
+/// Changes that a screen shows, the newest; the others are counted.
+const SHOWN: usize = 40;
+
+/// What was found around a KPI.
+#[derive(Debug, Serialize)]
+struct Around {
+    kpi: String,
+    #[serde(rename = "break")]
+    broken: Option<Break>,
+    /// Why nothing can be said.
+    error: Option<String>,
+    suspects: Vec<Suspect>,
+    #[serde(skip)]
+    unit: crate::domain::quantity::Unit,
+}
+
+/// What changed.
+#[derive(Debug, Serialize)]
+pub(super) struct ChangesReport {
+    since: String,
+    until: String,
+    service: Option<String>,
+    /// Oldest first.
+    pub(super) changes: Vec<Change>,
+    around: Option<Around>,
+    #[serde(skip)]
+    environment: String,
+    #[serde(skip)]
+    sources: Vec<Source>,
+}
+
+impl ChangesReport {
+    pub(super) fn new(
+        cx: &Context,
+        since: DateTime<Utc>,
+        service: Option<String>,
+        found: Found,
+    ) -> Result<Self> {
+        Ok(Self {
+            since: rfc3339(since),
+            until: rfc3339(cx.clock.now()),
+            service,
+            changes: found.changes,
+            around: None,
+            environment: cx.environment()?.to_owned(),
+            sources: found.sources,
+        })
+    }
+
+    /// Adds what was found around a KPI.
+    pub(super) fn around(
+        &mut self,
+        kpi: &Kpi,
+        looked: Result<Option<Break>>,
+        suspects: Vec<Suspect>,
+    ) {
+        let (broken, error) = match looked {
+            Ok(broken) => (broken, None),
+            Err(error) => (None, Some(error.to_string())),
+        };
+        self.around = Some(Around {
+            kpi: kpi.name.clone(),
+            broken,
+            error,
+            suspects,
+            unit: kpi.unit.clone(),
+        });
+    }
+
+    fn asked(&self) -> impl Iterator<Item = &Source> {
+        self.sources
+            .iter()
+            .filter(|source| source.state != SourceState::Unconfigured)
+    }
+
+    fn down(&self) -> impl Iterator<Item = &Source> {
+        self.asked()
+            .filter(|source| source.state == SourceState::Down)
+    }
+
+    /// Nothing is bad about a change; that a break cannot be told is unknown.
+    pub(super) fn exit(&self) -> Exit {
+        match &self.around {
+            Some(Around { error: Some(_), .. }) => Exit::Unknown,
+            _ => Exit::Good,
+        }
+    }
+
+    fn next(&self) -> Vec<Recommendation> {
+        let suspects = self.around.iter().flat_map(|around| &around.suspects);
+        let mut next: Vec<Recommendation> = suspects
+            .filter_map(|suspect| suspect.change.revert.clone())
+            .take(1)
+            .map(|command| Recommendation::new("take the first suspect back", command))
+            .collect();
+        if self.around.is_none() {
+            next.push(Recommendation::new(
+                "find what broke a figure",
+                "liveops changes --around error_rate",
+            ));
+        } else if next.is_empty() {
+            next.push(Recommendation::new("look at everything", "liveops status"));
+        }
+        next
+    }
+
+    fn headline(&self) -> String {
+        let of = self
+            .service
+            .as_ref()
+            .map_or_else(String::new, |service| format!(" of {service}"));
+        match self.changes.len() {
+            0 => format!("nothing is known to have changed{of}"),
+            1 => format!("1 change{of}"),
+            n => format!("{n} changes{of}"),
+        }
+    }
+
+    fn around_blocks(&self, around: &Around, view: &View) -> Vec<Block> {
+        if let Some(error) = &around.error {
+            return vec![
+                Block::Whole(vec![
+                    tone::mark(Tone::Unknown, view),
+                    span(
+                        format!(" whether {} broke cannot be told: {error}", around.kpi),
+                        Tone::Unknown,
+                    ),
+                ]),
+                Block::Blank,
+            ];
+        }
+        let Some(broken) = &around.broken else {
+            return vec![
+                Block::Line(vec![
+                    tone::mark(Tone::Good, view),
+                    plain(format!(" {} has no break in this time", around.kpi)),
+                ]),
+                Block::Blank,
+            ];
+        };
+        let mut blocks = vec![Block::Line(vec![
+            tone::mark(Tone::Bad, view),
+            span(
+                format!(
+                    " {} went from {} to {} {}",
+                    around.kpi,
+                    around.unit.show(broken.from),
+                    around.unit.show(broken.to),
+                    view.time(broken.at)
+                ),
+                Tone::Strong,
+            ),
+        ])];
+        if around.suspects.is_empty() {
+            blocks.push(Block::text("  no change before it is a suspect"));
+        }
+        for (index, suspect) in around.suspects.iter().take(SUSPECTS).enumerate() {
+            blocks.push(Block::Line(vec![
+                span(format!("  {}. ", index + 1), Tone::Strong),
+                plain(suspect.change.what.clone()),
+            ]));
+            let by = suspect
+                .change
+                .by
+                .as_ref()
+                .map_or_else(String::new, |by| format!("; by {by}"));
+            blocks.push(Block::Line(vec![span(
+                format!("     {}{by}", suspect.reasons.join("; ")),
+                Tone::Dim,
+            )]));
+        }
+        blocks.push(Block::Blank);
+        blocks
+    }
+}
+
+fn of_kind(kind: Kind) -> Span {
+    let tone = match kind {
+        Kind::Deploy | Kind::Migration | Kind::Config => Tone::Warn,
+        Kind::Flag | Kind::Scale => Tone::Strong,
+        Kind::Incident => Tone::Bad,
+        _ => Tone::Dim,
+    };
+    span(kind.word(), tone)
+}
+
+impl Report for ChangesReport {
+    const SCHEMA: &'static str = "liveops.changes/1";
+
+    fn blocks(&self, view: &View) -> Vec<Block> {
+        let mut blocks = Vec::new();
+        if let Some(around) = &self.around {
+            blocks.extend(self.around_blocks(around, view));
+        }
+        blocks.push(Block::heading(format!(
+            "{} since {}",
+            self.headline(),
+            self.since
+        )));
+        let hidden = self.changes.len().saturating_sub(SHOWN);
+        if hidden > 0 {
+            blocks.push(Block::Line(vec![span(
+                format!("  {hidden} older ones are in `-o json` and `-o csv`"),
+                Tone::Dim,
+            )]));
+        }
+        if !self.changes.is_empty() {
+            let mut table = Table::new(["", "", "", ""]).fixed(&[0, 1]).indent(2);
+            for change in &self.changes[hidden..] {
+                table.row(vec![
+                    span(view.time(change.at), Tone::Dim),
+                    of_kind(change.kind),
+                    plain(&change.what),
+                    span(change.by.as_deref().unwrap_or_default(), Tone::Dim),
+                ]);
+            }
+            blocks.push(Block::Table(table));
+        }
+        let down: Vec<&Source> = self.down().collect();
+        if !down.is_empty() {
+            blocks.push(Block::Blank);
+        }
+        for source in down {
+            blocks.push(Block::Whole(vec![
+                tone::mark(Tone::Unknown, view),
+                span(format!(" {}: ", source.name), Tone::Unknown),
+                plain(source.error.as_deref().unwrap_or("no answer")),
+            ]));
+        }
+        blocks.push(Block::Blank);
+        for next in self.next() {
+            if let Some(command) = next.command {
+                blocks.push(Block::next(&next.text, command));
+            }
+        }
+        blocks
+    }
+
+    fn rows(&self, _view: &View) -> Option<Table> {
+        let mut table = Table::new(["time", "kind", "source", "service", "what", "by", "revert"]);
+        let text = |text: &Option<String>| plain(text.clone().unwrap_or_default());
+        for change in &self.changes {
+            table.row(vec![
+                plain(rfc3339(change.at)),
+                plain(change.kind.word()),
+                plain(change.source),
+                text(&change.service),
+                plain(&change.what),
+                text(&change.by),
+                text(&change.revert),
+            ]);
+        }
+        Some(table)
+    }
+
+    fn meta(&self) -> Meta {
+        let down = self.down().count();
+        Meta {
+            environment: Some(self.environment.clone()),
+            outcome: match down {
+                0 => Outcome::Success,
+                _ => Outcome::Partial,
+            },
+            verdict: match &self.around {
+                Some(Around { error: Some(_), .. }) => Verdict::Unknown,
+                Some(Around {
+                    broken: Some(_), ..
+                }) => Verdict::Warn,
+                _ => Verdict::Pass,
+            },
+            recommendations: self.next(),
+            sources: self.sources.clone(),
+            ..Meta::default()
+        }
+    }
+}
