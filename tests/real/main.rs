@@ -7,6 +7,7 @@ mod support;
 mod alerts;
 mod doctor;
 mod flag_write;
+mod flag_stores;
 mod query;
 mod silence;
 mod status;

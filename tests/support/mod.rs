@@ -18,6 +18,7 @@ pub(crate) mod kube;
 pub(crate) mod process;
 pub(crate) mod prometheus;
 pub(crate) mod pty;
+pub(crate) mod redis;
 pub(crate) mod rules;
 pub(crate) mod run;
 pub(crate) mod stub;

@@ -61,7 +61,7 @@ impl Server {
             }
             let log = server.log();
             assert!(
-                attempt < PORT_ATTEMPTS && log.contains("address already in use"),
+                attempt < PORT_ATTEMPTS && log.to_lowercase().contains("address already in use"),
                 "`{}` does not start; its log:\n{log}",
                 server.program.binary
             );

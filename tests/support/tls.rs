@@ -73,12 +73,16 @@ fn certificate(folder: &Path) -> PathBuf {
     folder.join("certificate.pem")
 }
 
+/// Makes `certificate.pem` and `key.pem` for `localhost` and `127.0.0.1` in the folder.
+///
+/// # Panics
+/// When the `openssl` command is missing (Debian package `openssl`).
 #[allow(
     clippy::disallowed_methods,
     reason = "a key is made for each test rather than committed"
 )]
 #[track_caller]
-fn config(folder: &Path) -> ServerConfig {
+pub(crate) fn make_certificate(folder: &Path) -> (PathBuf, PathBuf) {
     let (certificate, key) = (certificate(folder), folder.join("key.pem"));
     let request = folder.join("request.cnf");
     fs::write(&request, REQUEST).expect("the test's own folder is writable");
@@ -106,6 +110,12 @@ fn config(folder: &Path) -> ServerConfig {
         "openssl: {}",
         String::from_utf8_lossy(&output.stderr)
     );
+    (certificate, key)
+}
+
+#[track_caller]
+fn config(folder: &Path) -> ServerConfig {
+    let (certificate, key) = make_certificate(folder);
     let chain = CertificateDer::from_pem_slice(&fs::read(&certificate).expect("openssl wrote it"))
         .expect("openssl writes PEM");
     let key = PrivateKeyDer::from_pem_slice(&fs::read(&key).expect("openssl wrote it"))
