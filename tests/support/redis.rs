@@ -66,7 +66,9 @@ pub(crate) fn cli(port: u16, args: &[&str]) -> String {
     let output = run.unwrap_or_else(|error| {
         panic!("`redis-cli` cannot be started ({error}); install the Debian package `redis-tools`")
     });
-    String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+    String::from_utf8_lossy(&output.stdout)
+        .trim_end()
+        .to_owned()
 }
 
 /// Three primaries with a replica each.
@@ -82,7 +84,8 @@ impl Cluster {
             .map(|_| {
                 // The bus would be 10,000 above the port, which may be no port.
                 server(&format!(
-                    "cluster-enabled yes\ncluster-node-timeout 3000\ncluster-port {}\ndir FOLDER",
+                    "cluster-enabled yes\ncluster-node-timeout 2000\ncluster-replica-validity-factor 0\n\
+                     repl-diskless-sync-delay 0\ncluster-port {}\ndir FOLDER",
                     free_port()
                 ))
             })
@@ -97,7 +100,11 @@ impl Cluster {
         let said = cli(servers[0].port(), &args);
         let is_up = |server: &Server| {
             let info = cli(server.port(), &["cluster", "info"]);
-            info.contains("cluster_state:ok") && info.contains("cluster_known_nodes:6")
+            let replication = cli(server.port(), &["info", "replication"]);
+            info.contains("cluster_state:ok")
+                && info.contains("cluster_known_nodes:6")
+                && (replication.contains("connected_slaves:1")
+                    || replication.contains("master_link_status:up"))
         };
         let agreed = deadline::happens(AGREED, || servers.iter().all(is_up));
         assert!(agreed, "the cluster does not come up: {said}");
@@ -128,8 +135,12 @@ impl Sentinel {
     pub(crate) fn start() -> Self {
         let primary = server("repl-diskless-sync-delay 0");
         let replica = server(&format!("replicaof 127.0.0.1 {}", primary.port()));
-        let linked = || cli(replica.port(), &["info", "replication"]).contains("master_link_status:up");
-        assert!(deadline::happens(AGREED, linked), "the replica does not follow");
+        let linked =
+            || cli(replica.port(), &["info", "replication"]).contains("master_link_status:up");
+        assert!(
+            deadline::happens(AGREED, linked),
+            "the replica does not follow"
+        );
         let watched = primary.port();
         let sentinel = Server::start(
             Program {
@@ -150,11 +161,16 @@ impl Sentinel {
                     "bind 127.0.0.1\nsentinel monitor main 127.0.0.1 {watched} 1\n\
                      sentinel down-after-milliseconds main 500\nsentinel failover-timeout main 3000\n"
                 );
-                std::fs::write(folder.join("sentinel.conf"), config).expect("a fresh folder is writable");
+                std::fs::write(folder.join("sentinel.conf"), config)
+                    .expect("a fresh folder is writable");
             },
         );
-        let knows = || cli(sentinel.port(), &["sentinel", "replicas", "main"]).contains("127.0.0.1");
-        assert!(deadline::happens(AGREED, knows), "the Sentinel does not see the replica");
+        let knows =
+            || cli(sentinel.port(), &["sentinel", "replicas", "main"]).contains("127.0.0.1");
+        assert!(
+            deadline::happens(AGREED, knows),
+            "the Sentinel does not see the replica"
+        );
         Self {
             primary,
             replica,

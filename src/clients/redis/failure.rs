@@ -67,12 +67,15 @@ impl Failure {
                 barrier: Barrier::Broke,
                 reason: tls_reason(&io.to_string()).unwrap_or_else(|| BROKE.into()),
             },
-            None if error.is_io_error() => Error::Unreachable {
-                system: SYSTEM.into(),
-                url: url.to_owned(),
-                barrier: Barrier::Broke,
-                reason: BROKE.into(),
-            },
+            // Half of an answer is to its parser only an answer that ends too early.
+            None if error.is_io_error() || error.to_string().contains("nexpected end") => {
+                Error::Unreachable {
+                    system: SYSTEM.into(),
+                    url: url.to_owned(),
+                    barrier: Barrier::Broke,
+                    reason: BROKE.into(),
+                }
+            }
             None => malformed(
                 url,
                 "something that is not the protocol of Redis; is it another port, or one that speaks TLS (`rediss:`)?",
@@ -112,6 +115,8 @@ impl Said {
         });
         let code = match (code, inner) {
             ("ERR" | "EXECABORT", Some(inner)) => inner,
+            // How Redis 7 says it of a command in a script.
+            ("ERR", None) if text.contains("user executing the script can't") => "NOPERM",
             _ => code,
         };
         // A script's error ends with where in the script it was.
