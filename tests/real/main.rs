@@ -6,8 +6,8 @@ mod support;
 
 mod alerts;
 mod doctor;
-mod flag_write;
 mod flag_stores;
+mod flag_write;
 mod query;
 mod silence;
 mod status;
