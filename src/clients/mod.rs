@@ -6,6 +6,7 @@ pub(crate) mod balancer;
 pub(crate) mod clickhouse;
 pub(crate) mod git;
 pub(crate) mod http;
+pub(crate) mod incident_streams;
 #[expect(
     dead_code,
     unused_imports,

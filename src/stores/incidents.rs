@@ -5,6 +5,7 @@
 use std::fs;
 use std::io;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -17,6 +18,8 @@ use crate::error::{Error, Result};
 use crate::stores::file::{private_folder, sync_folder, write_private};
 use crate::stores::journal::Journal;
 
+/// How long one waits for another to open an incident.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// Files of ours that belong to this machine only.
 const IGNORED: &str =
     "# liveops: locks and heads are of one machine only\n*.lock\n*.head\n.new-*\n";
@@ -104,7 +107,6 @@ impl Incidents {
             .append(at, by, kind, serde_json::to_value(data)?)
     }
 
-    #[cfg_attr(not(test), expect(dead_code, reason = "`incident sync` comes next"))]
     /// Takes over events of another copy; those that are here already are left out. The incident may be new here.
     ///
     /// # Errors
@@ -144,6 +146,27 @@ impl Incidents {
             faults: reading.faults,
             torn: reading.torn,
         })
+    }
+
+    /// Held by whoever looks for an incident in order to open one where there is none.
+    ///
+    /// # Errors
+    /// `Io`, `Locked`.
+    pub(crate) fn lock(&self) -> Result<fs::File> {
+        self.prepare()?;
+        let path = self.folder.join("opening.lock");
+        let file = fs::File::create(&path).map_err(|source| self.io("lock", source))?;
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                Err(fs::TryLockError::WouldBlock) if Instant::now() < deadline => {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                Err(fs::TryLockError::WouldBlock) => return Err(Error::Locked { path }),
+                Err(fs::TryLockError::Error(source)) => return Err(self.io("lock", source)),
+            }
+        }
     }
 
     /// The ids of all incidents, the oldest first. A missing folder has none.

@@ -8,6 +8,7 @@ mod alerts;
 mod doctor;
 mod flag_stores;
 mod flag_write;
+mod incident;
 mod query;
 mod silence;
 mod status;

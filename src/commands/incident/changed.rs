@@ -1,12 +1,13 @@
 //! What every changing verb does after it knows what to say: permission, journal, people, report. In this order.
 
-use chrono::Utc;
+use chrono::{NaiveTime, Utc};
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use crate::change::{Confirmed, unasked};
 use crate::commands::incident::deliver::{Tale, Told, calls, flush, tell};
 use crate::commands::incident::store;
+use crate::commands::incident::sync::push;
 use crate::commands::incident::view::{Shown, delivery_word};
 use crate::commands::tone::mark;
 use crate::context::Context;
@@ -114,6 +115,7 @@ pub(super) async fn say(cx: &Context, say: Say) -> Result<Exit> {
         report.tale = tell(cx, &calls, message, &confirmed).await;
     }
     report.tale.told.extend(left_over(cx, &confirmed).await);
+    report.warnings.extend(push(cx, &say.id, &confirmed).await);
     report.shown = Shown::new(store.story(&say.id)?.incident, table, cx.clock.now());
     cx.output.show(&report, cx.clock.now())?;
     report.exit(cx)
@@ -291,7 +293,24 @@ pub(super) fn occurred(cx: &Context, text: Option<&str>) -> Result<Option<chrono
         return Ok(None);
     };
     let now = cx.clock.now();
-    let at = crate::commands::query::window::time(text, now)?;
+    let clock = NaiveTime::parse_from_str(text.trim_end_matches('Z'), "%H:%M").ok();
+    let at = match clock {
+        // The last time that the clock showed this.
+        Some(clock) => {
+            let today = now.date_naive().and_time(clock).and_utc();
+            if today > now {
+                today - chrono::TimeDelta::days(1)
+            } else {
+                today
+            }
+        }
+        None => crate::commands::query::window::time(text, now).map_err(|_| {
+            Error::usage(
+                format!("`{text}` is not a time"),
+                "write `20m ago`, `03:05` (UTC), `2026-01-15 10:30` (UTC) or RFC 3339",
+            )
+        })?,
+    };
     if at > now {
         return Err(Error::usage(
             format!("`{text}` is in the future"),

@@ -6,12 +6,17 @@ pub(crate) mod deliver;
 mod evidence;
 mod facts;
 mod list;
+mod listen;
 mod open;
 pub(crate) mod pick;
+mod receive;
+mod report;
 mod show;
 mod step;
+mod sync;
 mod timeline;
 pub(crate) mod view;
+mod watch;
 mod wording;
 
 use clap::{Args, Subcommand};
@@ -58,6 +63,10 @@ enum Verb {
     Timeline(timeline::TimelineArgs),
     List(list::ListArgs),
     Show(show::ShowArgs),
+    Watch(watch::WatchArgs),
+    Report(report::ReportArgs),
+    Receive(receive::ReceiveArgs),
+    Sync(sync::SyncArgs),
 }
 
 /// Which incident.
@@ -69,6 +78,9 @@ pub(crate) struct Which {
 }
 
 pub(crate) async fn run(args: IncidentArgs, cx: &Context) -> Result<Exit> {
+    if !matches!(args.verb, Verb::Open(_) | Verb::Receive(_) | Verb::Sync(_)) {
+        sync::refresh(cx).await?;
+    }
     match args.verb {
         Verb::Open(args) => open::run(args, cx).await,
         Verb::Ack(args) => step::ack(args, cx).await,
@@ -84,6 +96,10 @@ pub(crate) async fn run(args: IncidentArgs, cx: &Context) -> Result<Exit> {
         Verb::Timeline(args) => timeline::run(&args, cx),
         Verb::List(args) => list::run(&args, cx),
         Verb::Show(args) => show::run(&args, cx),
+        Verb::Watch(args) => watch::run(args, cx).await,
+        Verb::Report(args) => report::run(&args, cx),
+        Verb::Receive(args) => receive::run(args, cx).await,
+        Verb::Sync(args) => sync::run(args, cx).await,
     }
 }
 

@@ -10,6 +10,7 @@ use crate::commands::incident::changed::{IncidentChange, left_over, message, occ
 use crate::commands::incident::deliver::{Tale, calls, tell};
 use crate::commands::incident::evidence::capture;
 use crate::commands::incident::store;
+use crate::commands::incident::sync::push;
 use crate::commands::incident::view::Shown;
 use crate::context::Context;
 use crate::domain::alert::{Alert, AlertState, rank};
@@ -190,6 +191,8 @@ pub(super) async fn begin(cx: &Context, opened: Opened, warnings: Vec<String>) -
         tokio::join!(capture(cx, &id), tell(cx, &calls, message, &confirmed));
     let runbook = runbook(cx, &id, &opened, &alerts);
     tale.told.extend(left_over(cx, &confirmed).await);
+    let mut warnings = warnings;
+    warnings.extend(push(cx, &id, &confirmed).await);
     let incident = store.story(&id)?.incident;
     let mut next = Vec::new();
     let mut details = lines;

@@ -37,8 +37,8 @@ pub(super) struct ShowArgs {
     which: Which,
 }
 
-struct IncidentReport {
-    shown: Shown,
+pub(super) struct IncidentReport {
+    pub(super) shown: Shown,
     faults: Vec<String>,
     last: Vec<Line>,
     folder: String,
@@ -47,8 +47,21 @@ struct IncidentReport {
 pub(super) fn run(args: &ShowArgs, cx: &Context) -> Result<Exit> {
     let named = args.id.as_deref().or(args.which.incident.as_deref());
     let id = which(cx, named, "show")?;
+    let report = gather(cx, &id)?;
+    cx.output.show(&report, cx.clock.now())?;
+    Ok(match report.verdict() {
+        Verdict::Fail => Exit::Bad,
+        _ => Exit::Good,
+    })
+}
+
+/// Everything about an incident, now.
+///
+/// # Errors
+/// Those of the journal.
+pub(super) fn gather(cx: &Context, id: &str) -> Result<IncidentReport> {
     let store = store(cx)?;
-    let story = store.story(&id)?;
+    let story = store.story(id)?;
     let now = cx.clock.now();
     let Summary { incident, faults } = Summary::of(&story);
     let table = &cx.config()?.settings.incidents.severities;
@@ -61,16 +74,11 @@ pub(super) fn run(args: &ShowArgs, cx: &Context) -> Result<Exit> {
         .map(line)
         .collect();
     last.reverse();
-    let report = IncidentReport {
+    Ok(IncidentReport {
         shown: Shown::new(incident, table, now),
         faults,
         last,
-        folder: store.folder_of(&id).display().to_string(),
-    };
-    cx.output.show(&report, now)?;
-    Ok(match report.verdict() {
-        Verdict::Fail => Exit::Bad,
-        _ => Exit::Good,
+        folder: store.folder_of(id).display().to_string(),
     })
 }
 

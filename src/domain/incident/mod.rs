@@ -8,16 +8,19 @@
 //! - [`transition`]: what may be done in which phase.
 //! - [`deadline`]: what is due when, what was missed. A miss is never undone by an amendment.
 //! - [`notice`] and [`message`]: who is told of what.
+//! - [`measures`]: how long incidents take. [`webhook`]: what Alertmanager says of one.
 //! - [`name`]: the incident's id, which is also its folder's name.
 
 pub(crate) mod deadline;
 pub(crate) mod event;
+pub(crate) mod measures;
 pub(crate) mod message;
 pub(crate) mod name;
 pub(crate) mod notice;
 pub(crate) mod severity;
 pub(crate) mod state;
 pub(crate) mod transition;
+pub(crate) mod webhook;
 
 #[cfg(test)]
 mod properties;

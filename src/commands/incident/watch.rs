@@ -1,0 +1,87 @@
+//! `liveops incident watch`: the open incidents and their clocks, redrawn; what is in the outbox is tried again.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::change::unasked;
+use crate::commands::incident::changed::left_over;
+use crate::commands::incident::pick::which;
+use crate::commands::incident::show::{self, IncidentReport};
+use crate::commands::incident::{Which, view::Shown};
+use crate::context::Context;
+use crate::domain::duration::parse_positive;
+use crate::domain::incident::deadline::Standing;
+use crate::error::{Exit, Result};
+use crate::output::format::Format;
+use crate::output::report::Report;
+use crate::output::screen::Screen;
+
+/// Watch an incident and its deadlines
+///
+/// Until it is over or interrupted. Messages that are still in the outbox are tried again meanwhile. Exit code 1 when a
+/// deadline is overdue at the last look.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  liveops incident watch
+  liveops incident watch -o json | jq -c .data.incident.next_deadline")]
+pub(super) struct WatchArgs {
+    /// Incident, or a part of its id [default: the one that is open]
+    #[arg(value_name = "ID")]
+    id: Option<String>,
+
+    #[command(flatten)]
+    which: Which,
+
+    /// Time between two looks
+    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = parse_positive)]
+    interval: Duration,
+}
+
+pub(super) async fn run(args: WatchArgs, cx: &Context) -> Result<Exit> {
+    let named = args.id.as_deref().or(args.which.incident.as_deref());
+    let id = which(cx, named, "watch")?;
+    cx.output.refuse_rows()?;
+    let screen = if cx.output.format() == Format::Table {
+        Some(Screen::enter(&cx.output)?)
+    } else {
+        None
+    };
+    loop {
+        let began = tokio::time::Instant::now();
+        let report = show::gather(cx, &id)?;
+        let now = cx.clock.now();
+        match &screen {
+            Some(screen) => {
+                let view = cx.output.view(now);
+                screen.draw(&report.blocks(&view), &view)?;
+            }
+            None => cx.output.show_line(&report, now)?,
+        }
+        let over = !report.shown.incident.phase.is_open();
+        if over || cx.output.is_closed() {
+            drop(screen);
+            return Ok(exit(&report));
+        }
+        if !cx.is_read_only()?
+            && let Some(confirmed) = unasked(cx, "deliver what is in the outbox")?
+        {
+            left_over(cx, &confirmed).await;
+        }
+        tokio::time::sleep_until(began + args.interval).await;
+    }
+}
+
+fn exit(report: &IncidentReport) -> Exit {
+    let overdue = |shown: &Shown| {
+        shown
+            .deadlines
+            .iter()
+            .any(|due| due.is_open() && due.standing == Standing::Breached)
+    };
+    if overdue(&report.shown) {
+        Exit::Bad
+    } else {
+        Exit::Good
+    }
+}

@@ -1,0 +1,546 @@
+//! `liveops incident`: the life of an incident, what is refused, what a crash, a full disk and a second writer do to its
+//! journal, and that nothing that is dead hinders it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+
+use serde_json::Value;
+
+use crate::support::backends::NOW;
+use crate::support::{Backends, TestEnv};
+
+/// Ports of loopback on which nothing listens.
+const DEAD: &str = "version: 1\nproject: starfall\nenvironments:\n  prod:\n    prometheus: http://127.0.0.1:1\n    alertmanager: http://127.0.0.1:1\n";
+
+fn bare() -> TestEnv {
+    let env = TestEnv::new().var("LIVEOPS_ACTOR", "ada");
+    env.write("liveops.yaml", "version: 1\nenvironments: { prod: {} }\n");
+    env
+}
+
+fn fixed() -> TestEnv {
+    bare().now(NOW)
+}
+
+fn at(env: &TestEnv, time: &str, args: &[&str]) -> crate::support::Run {
+    env.command(args).env("LIVEOPS_NOW", time).run()
+}
+
+const ID: &str = "2026-01-15-p1-matchmaking-down";
+const OPEN: [&str; 6] = [
+    "incident",
+    "open",
+    "--sev",
+    "p1",
+    "--title",
+    "matchmaking down",
+];
+
+fn journal(env: &TestEnv, id: &str) -> PathBuf {
+    env.path().join("incidents").join(id).join("journal.jsonl")
+}
+
+fn show(env: &TestEnv, id: &str) -> Value {
+    env.run(["incident", "show", id, "-o", "json"]).json()["data"].clone()
+}
+
+#[test]
+fn an_incident_from_its_opening_to_its_end() {
+    let env = bare();
+    let run = at(&env, "2026-01-15T10:30:00Z", &OPEN).expect_code(0);
+    for line in [
+        "opened P1 matchmaking down",
+        "open since 10:30Z (0s), NOBODY HAS IT YET",
+        "acknowledge in 5m (by 10:35Z)",
+        "mitigate in 30m (by 11:00Z)",
+        "nobody is told: the configuration has no channel",
+    ] {
+        assert!(run.stdout.contains(line), "{line}\n{}", run.stdout);
+    }
+    at(&env, "2026-01-15T10:33:00Z", &["incident", "ack"]).expect_code(0);
+    at(
+        &env,
+        "2026-01-15T10:34:00Z",
+        &["incident", "note", "all of eu"],
+    )
+    .expect_code(0);
+    at(
+        &env,
+        "2026-01-15T10:35:00Z",
+        &["incident", "role", "scribe", "bob"],
+    )
+    .expect_code(0);
+    let mitigate = ["incident", "mitigate", "rolled back 1.42"];
+    at(&env, "2026-01-15T10:50:00Z", &mitigate).expect_code(0);
+    let resolve = ["incident", "resolve", "queue is normal"];
+    at(&env, "2026-01-15T11:10:00Z", &resolve).expect_code(0);
+    let run = at(&env, "2026-01-15T12:00:00Z", &["incident", "show", ID]).expect_code(0);
+    for line in [
+        "resolved after 40m, ada has it",
+        "acknowledge: in time",
+        "mitigate: in time",
+        "postmortem in 1d 23h",
+        "scribe bob",
+        "ada  mitigated: rolled back 1.42",
+        "ada  resolved: queue is normal [recovery unknown",
+    ] {
+        assert!(run.stdout.contains(line), "{line}\n{}", run.stdout);
+    }
+    let run = at(
+        &env,
+        "2026-01-15T12:00:00Z",
+        &["incident", "report", "-o", "json"],
+    );
+    let all = &run.expect_code(0).json()["data"]["groups"][0];
+    let medians: Vec<&Value> = all["measures"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| &one["median_s"])
+        .collect();
+    assert_eq!(medians, [0, 180, 1200, 2400]);
+    assert_eq!(all["deadlines_missed"], 0);
+}
+
+#[test]
+fn only_the_severity_is_needed_and_it_is_needed() {
+    let env = fixed();
+    let run = env.run(["incident", "open"]).expect_code(2);
+    assert!(run.stderr.contains("pass `--sev p1`"), "{}", run.stderr);
+    env.run(["incident", "open", "--sev", "sev9"])
+        .expect_code(2);
+    assert!(
+        !env.path().join("incidents").exists(),
+        "nothing was written"
+    );
+    env.run(["incident", "open", "--sev", "critical"])
+        .expect_code(0);
+    assert_eq!(
+        show(&env, "2026-01-15-p1-incident")["incident"]["severity"],
+        "p1"
+    );
+}
+
+#[test]
+fn on_a_terminal_the_severity_is_asked_for() {
+    let env = fixed();
+    let mut pty = env.pty(["incident", "open", "--title", "queue stuck"]);
+    pty.expect("how bad is it?").expect("P1").expect("P4");
+    pty.send("\u{1b}[B\n").expect("opened P2 queue stuck");
+    assert_eq!(pty.wait().0, 0);
+    let mut pty = env.pty(["incident", "open"]);
+    pty.expect("how bad is it?").interrupt();
+    assert_eq!(pty.wait().0, 130);
+    let list = env.run(["incident", "list", "-o", "json"]).json();
+    assert_eq!(list["data"]["incidents"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn what_is_not_possible_is_refused_with_what_is() {
+    let env = fixed();
+    env.run(OPEN).expect_code(0);
+    env.run(["incident", "ack"]).expect_code(0);
+    let run = env.run(["incident", "ack"]).expect_code(4);
+    assert!(
+        run.stderr.contains("is acknowledged by ada"),
+        "{}",
+        run.stderr
+    );
+    assert!(
+        run.stderr
+            .contains("allowed now: mitigate, resolve, escalate"),
+        "{}",
+        run.stderr
+    );
+    let json = env
+        .run(["incident", "reopen", "-i", ID, "-o", "json"])
+        .expect_code(4);
+    assert_eq!(json.json_error()["kind"], "conflict");
+    env.run(["incident", "severity", "p1"]).expect_code(4);
+    for (args, said) in [
+        (
+            ["incident", "amend", "mitigated-at", "10:00"],
+            "has no mitigated_at yet",
+        ),
+        (
+            [
+                "incident",
+                "amend",
+                "acknowledged-at",
+                "2026-01-15T09:00:00Z",
+            ],
+            "before detected_at",
+        ),
+        (
+            ["incident", "amend", "started-at", "2026-01-15T11:00:00Z"],
+            "in the future",
+        ),
+        (
+            ["incident", "amend", "started-at", "soonish"],
+            "is not a time",
+        ),
+    ] {
+        let run = env.run(args).expect_code(2);
+        assert!(run.stderr.contains(said), "{}", run.stderr);
+    }
+    let run = env
+        .run(["incident", "show", "2026-01-15-p1-matchmaking-dwon"])
+        .expect_code(2);
+    assert!(
+        run.stderr.contains(&format!("did you mean `{ID}`?")),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn which_incident_is_meant_is_never_guessed() {
+    let env = fixed();
+    let run = env.run(["incident", "ack"]).expect_code(2);
+    assert!(
+        run.stderr.contains("no incident is open in `prod`"),
+        "{}",
+        run.stderr
+    );
+    env.run(OPEN).expect_code(0);
+    env.run(["incident", "open", "--sev", "p3", "--title", "chat slow"])
+        .expect_code(0);
+    let run = env.run(["incident", "ack"]).expect_code(2);
+    assert!(
+        run.stderr.contains("2 incidents are open"),
+        "{}",
+        run.stderr
+    );
+    assert!(run.stderr.contains("chat slow") && run.stderr.contains("matchmaking down"));
+    env.run(["incident", "ack", "chat"]).expect_code(0);
+    env.run(["incident", "ack", "2026"]).expect_code(2);
+    assert_eq!(show(&env, ID)["incident"]["phase"], "open");
+}
+
+#[test]
+fn a_dry_run_writes_nothing_and_read_only_refuses() {
+    let env = fixed();
+    let open = |flag| OPEN.into_iter().chain([flag]);
+    let run = env.run(open("--dry-run")).expect_code(0);
+    assert!(run.stdout.contains("dry run"), "{}", run.stdout);
+    let run = env.run(open("--read-only")).expect_code(4);
+    assert!(run.stderr.contains("read-only"), "{}", run.stderr);
+    assert!(!env.path().join("incidents").exists());
+    env.run(OPEN).expect_code(0);
+    let before = fs::read(journal(&env, ID)).unwrap();
+    env.run(["incident", "note", "x", "--dry-run"])
+        .expect_code(0);
+    env.run(["incident", "note", "x", "--read-only"])
+        .expect_code(4);
+    env.run(["page", "flush", "--read-only"]).expect_code(4);
+    assert_eq!(fs::read(journal(&env, ID)).unwrap(), before);
+}
+
+#[test]
+fn status_begins_with_the_open_incident_and_what_is_due() {
+    let backends = Backends::start();
+    let env = TestEnv::new().var("LIVEOPS_ACTOR", "ada");
+    env.write("liveops.yaml", backends.config(""));
+    at(&env, NOW, &OPEN).expect_code(0);
+    let run = at(&env, "2026-01-15T10:37:00Z", &["status"]);
+    let lines: Vec<&str> = run.stdout.lines().collect();
+    assert!(lines[3].contains("P1 matchmaking down"), "{}", run.stdout);
+    assert!(lines[4].contains("NOBODY HAS IT YET"), "{}", run.stdout);
+    assert!(
+        lines[5].contains("ACKNOWLEDGE OVERDUE by 2m"),
+        "{}",
+        run.stdout
+    );
+    assert!(
+        run.stdout.contains("liveops incident ack"),
+        "{}",
+        run.stdout
+    );
+    let json = at(&env, "2026-01-15T10:37:00Z", &["status", "-o", "json"]).json();
+    assert_eq!(
+        json["incidents"][0]["next_deadline"]["standing"],
+        "breached"
+    );
+}
+
+#[test]
+fn a_miss_is_seen_whatever_is_said_later() {
+    let env = bare();
+    at(&env, "2026-01-15T10:30:00Z", &OPEN).expect_code(0);
+    at(&env, "2026-01-15T10:36:00Z", &["incident", "show"]).expect_code(1);
+    at(&env, "2026-01-15T10:38:00Z", &["incident", "ack"]).expect_code(0);
+    let amend = [
+        "incident",
+        "amend",
+        "acknowledged-at",
+        "10:32",
+        "--because",
+        "on the phone",
+    ];
+    at(&env, "2026-01-15T10:40:00Z", &amend).expect_code(0);
+    let run = at(&env, "2026-01-15T10:41:00Z", &["incident", "show"]);
+    assert!(run.stdout.contains("missed as recorded"), "{}", run.stdout);
+    let timeline = at(&env, "2026-01-15T10:41:00Z", &["incident", "timeline"]);
+    assert!(
+        timeline.stdout.contains("was 2026-01-15T10:38:00Z"),
+        "{}",
+        timeline.stdout
+    );
+}
+
+#[test]
+fn resolving_says_what_the_metrics_say() {
+    let backends = Backends::start();
+    let env = fixed();
+    env.write(
+        "liveops.yaml",
+        backends.config("- { name: tick, promql: tick_ms, critical: \"> 20\" }"),
+    );
+    backends.prometheus_answers(|_| vec![(serde_json::json!({}), 35.0)]);
+    env.run(OPEN).expect_code(0);
+    let run = env.run(["incident", "resolve", "over"]).expect_code(0);
+    assert!(
+        run.stdout.contains("NOT RECOVERED: tick is 35"),
+        "{}",
+        run.stdout
+    );
+    backends.prometheus_answers(|_| vec![(serde_json::json!({}), 5.0)]);
+    env.run(["incident", "reopen", "not yet"]).expect_code(0);
+    let run = env.run(["incident", "resolve"]).expect_code(0);
+    assert!(
+        run.stdout.contains("recovered: the one KPI is normal"),
+        "{}",
+        run.stdout
+    );
+}
+
+#[test]
+fn the_evidence_is_kept_with_its_values() {
+    let backends = Backends::start();
+    let env = fixed();
+    env.write(
+        "liveops.yaml",
+        backends.config("- { name: tick, promql: tick_ms }"),
+    );
+    backends.prometheus_answers(|_| vec![(serde_json::json!({}), 8.0)]);
+    env.run(OPEN).expect_code(0);
+    let folder = env.path().join("incidents").join(ID).join("evidence");
+    let read = |name: &str| -> Value {
+        serde_json::from_slice(&fs::read(folder.join(name)).unwrap()).unwrap()
+    };
+    assert_eq!(read("status.json")["metrics"]["tick"]["value"], 8.0);
+    assert_eq!(
+        read("kpis.json")["kpis"]["tick"].as_array().unwrap().len(),
+        61
+    );
+    assert!(read("changes.json")["changes"].is_array());
+}
+
+/// Opening, acknowledging and resolving, while one thing after the other is dead.
+#[test]
+fn nothing_that_is_dead_hinders_an_incident() {
+    let dead = "127.0.0.1:1";
+    for config in [
+        DEAD.to_owned(),
+        format!("{DEAD}incidents: {{ redis: {{ url: 'redis://{dead}/0' }} }}\n"),
+        format!(
+            "{DEAD}notify: {{ channels: [{{ name: team, type: webhook, url: 'http://{dead}' }}] }}\n"
+        ),
+        format!(
+            "{DEAD}notify: {{ channels: [{{ name: mail, type: email, url: 'smtp://{dead}', from: a@h, to: b@h }}] }}\n"
+        ),
+        format!(
+            "{DEAD}services: [{{ name: game, health: 'http://{dead}' }}]\nnotify: {{ channels: [{{ name: pager, type: pagerduty, url: 'http://{dead}', routing_key: '${{UNSET}}' }}] }}\n"
+        ),
+    ] {
+        let env = TestEnv::new().var("LIVEOPS_ACTOR", "ada").now(NOW);
+        env.write("liveops.yaml", &config);
+        let run = env.run(OPEN);
+        let pages = config.contains("notify");
+        assert_eq!(
+            run.code,
+            if pages { 5 } else { 0 },
+            "{config}\n{}{}",
+            run.stdout,
+            run.stderr
+        );
+        assert_eq!(
+            run.stderr.contains("NOBODY WAS PAGED"),
+            pages,
+            "{}",
+            run.stderr
+        );
+        assert!(run.stdout.contains("unknown"), "{}", run.stdout);
+        env.run(["incident", "ack"]).expect_code(0);
+        env.run(["incident", "note", "looking"]).expect_code(0);
+        env.run(["incident", "mitigate", "restarted"])
+            .expect_code(0);
+        let run = env.run(["incident", "resolve", "over"]).expect_code(0);
+        assert!(run.stdout.contains("recovery unknown"), "{}", run.stdout);
+        assert_eq!(show(&env, ID)["incident"]["phase"], "resolved");
+    }
+    let env = fixed();
+    fs::remove_dir_all(env.root().join("state")).unwrap();
+    fs::write(env.root().join("state"), "no folder").unwrap();
+    env.run(OPEN).expect_code(0);
+    env.run(["incident", "ack"]).expect_code(0);
+}
+
+#[test]
+fn a_line_torn_anywhere_is_set_aside_and_the_journal_goes_on() {
+    let env = fixed();
+    env.run(OPEN).expect_code(0);
+    let path = journal(&env, ID);
+    let whole = fs::read(&path).unwrap();
+    let events = whole.iter().filter(|byte| **byte == b'\n').count();
+    env.run(["incident", "note", "this line is torn"])
+        .expect_code(0);
+    let longer = fs::read(&path).unwrap();
+    let line = &longer[whole.len()..];
+    for cut in [
+        1,
+        line.len() / 3,
+        line.len() / 2,
+        line.len() - 2,
+        line.len() - 1,
+    ] {
+        fs::write(&path, [&whole[..], &line[..cut]].concat()).unwrap();
+        fs::remove_file(path.with_extension("jsonl.head")).unwrap();
+        let torn = show(&env, ID);
+        assert_eq!(
+            torn["faults"].as_array().unwrap().len(),
+            1,
+            "cut at {cut}: it is reported"
+        );
+        env.run(["incident", "ack"]).expect_code(0);
+        let after = show(&env, ID);
+        assert_eq!(after["faults"], serde_json::json!([]), "cut at {cut}");
+        assert_eq!(after["incident"]["phase"], "acknowledged");
+        // The opening and its evidence, the line that was set aside (or kept, where only its end was missing), the ack.
+        assert_eq!(after["incident"]["events"], events + 2, "cut at {cut}");
+    }
+}
+
+#[test]
+fn a_kill_at_any_time_loses_nothing_that_was_said_to_be_done() {
+    let env = fixed();
+    env.run(OPEN).expect_code(0);
+    let mut done = 0;
+    for round in 0..25_u64 {
+        let mut child = env
+            .bare(["incident", "note", "x", "-q"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        // A kill in each phase of the run: it takes about as long as this loop sweeps over.
+        let until = std::time::Instant::now() + std::time::Duration::from_millis(round * 2);
+        while std::time::Instant::now() < until && child.try_wait().unwrap().is_none() {
+            thread::yield_now();
+        }
+        // It may have ended by itself.
+        let _ = child.kill();
+        done += usize::from(child.wait().unwrap().success());
+    }
+    env.run(["incident", "note", "the last"]).expect_code(0);
+    let shown = show(&env, ID);
+    assert_eq!(shown["faults"], serde_json::json!([]));
+    let notes = shown["incident"]["notes"].as_u64().unwrap();
+    assert!(
+        notes > done as u64,
+        "{notes} notes, {done} runs said that it is done"
+    );
+}
+
+#[test]
+fn two_people_write_at_once() {
+    let env = fixed();
+    env.run(OPEN).expect_code(0);
+    thread::scope(|scope| {
+        for person in ["ada", "bob"] {
+            let env = &env;
+            scope.spawn(move || {
+                for n in 0..8 {
+                    let text = format!("{person} {n}");
+                    env.command(["incident", "note", &text])
+                        .env("LIVEOPS_ACTOR", person)
+                        .run()
+                        .expect_code(0);
+                }
+            });
+        }
+    });
+    let shown = show(&env, ID);
+    assert_eq!(
+        (&shown["incident"]["notes"], &shown["faults"]),
+        (&16.into(), &serde_json::json!([]))
+    );
+}
+
+/// The binary under a limit of the size of files: what a full disk does to a write.
+#[allow(clippy::disallowed_methods, reason = "a limit is set by a shell")]
+fn limited(env: &TestEnv, blocks: u64, args: &[&str]) -> (i32, String) {
+    let bare = env.bare(args);
+    let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+    let output = Command::new("/bin/sh")
+        .args(["-c", &script])
+        .arg(bare.get_program())
+        .args(bare.get_args())
+        .env_clear()
+        .envs(
+            bare.get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        )
+        .current_dir(env.path())
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    (crate::support::run::code(output.status), stderr)
+}
+
+#[test]
+fn a_full_disk_is_said_and_leaves_the_journal_whole() {
+    let env = fixed();
+    env.run(OPEN).expect_code(0);
+    let path = journal(&env, ID);
+    // Just beyond a block, so that the next line crosses the limit in its middle.
+    while fs::metadata(&path).unwrap().len() % 512 < 400 {
+        env.run(["incident", "note", "padding"]).expect_code(0);
+    }
+    let before = fs::read(&path).unwrap();
+    let blocks = before.len() as u64 / 512 + 1;
+    let (code, stderr) = limited(&env, blocks, &["incident", "note", &"x".repeat(300)]);
+    assert_eq!(code, 3, "{stderr}");
+    assert!(stderr.contains("cannot append to"), "{stderr}");
+    assert_eq!(
+        fs::read(&path).unwrap(),
+        before,
+        "no half of a line is left"
+    );
+    env.run(["incident", "note", "space again"]).expect_code(0);
+    assert_eq!(show(&env, ID)["faults"], serde_json::json!([]));
+}
+
+#[test]
+fn what_was_edited_is_said() {
+    let env = fixed();
+    env.run(OPEN).expect_code(0);
+    env.run(["incident", "note", "it was 03:12"]).expect_code(0);
+    let path = journal(&env, ID);
+    let text = fs::read_to_string(&path)
+        .unwrap()
+        .replace("it was 03:12", "it was 03:02");
+    fs::write(&path, text).unwrap();
+    let run = env.run(["incident", "show"]).expect_code(0);
+    assert!(run.stdout.contains("JOURNAL: line"), "{}", run.stdout);
+    assert!(run.stderr.contains("edited"), "{}", run.stderr);
+}
+
+#[test]
+fn without_a_project_incidents_are_kept_with_the_users_state() {
+    let env = TestEnv::new().var("LIVEOPS_ACTOR", "ada").now(NOW);
+    env.run(OPEN).expect_code(0);
+    assert!(Path::new(&env.state()).join("incidents").join(ID).is_dir());
+}
