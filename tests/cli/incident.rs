@@ -171,7 +171,7 @@ fn what_is_not_possible_is_refused_with_what_is() {
                 "acknowledged-at",
                 "2026-01-15T09:00:00Z",
             ],
-            "before detected_at",
+            "before started_at",
         ),
         (
             ["incident", "amend", "started-at", "2026-01-15T11:00:00Z"],
