@@ -92,7 +92,7 @@ pub(super) fn run(args: &ReportArgs, cx: &Context) -> Result<Exit> {
             incidents: some.len(),
             open: some.iter().filter(|one| one.phase.is_open()).count(),
             missed: some.iter().map(late).sum(),
-            measures: measure(some.iter().copied()),
+            measures: measure(&some),
         }
     };
     let mut groups = vec![group("all".into(), all.iter().collect())];

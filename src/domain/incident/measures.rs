@@ -75,9 +75,9 @@ pub(crate) struct Measure {
 }
 
 /// The four measures of these incidents.
-pub(crate) fn measure<'a>(incidents: impl Iterator<Item = &'a Incident> + Clone) -> [Measure; 4] {
+pub(crate) fn measure(incidents: &[&Incident]) -> [Measure; 4] {
     Span::ALL.map(|span| {
-        let lengths = incidents.clone().filter_map(|one| span.of(one));
+        let lengths = incidents.iter().filter_map(|one| span.of(one));
         let mut lengths: Vec<i64> = lengths.map(|length| length.num_seconds()).collect();
         lengths.sort_unstable();
         Measure {
