@@ -36,7 +36,9 @@ fn the_root_help_lists_every_command_once_under_a_heading() {
         for line in help.lines() {
             match line.strip_prefix("  ") {
                 None => heading = line,
-                Some(row) if ["Monitor:", "Respond:", "Tool:", "More:"].contains(&heading) => {
+                Some(row)
+                    if ["Monitor:", "Respond:", "Change:", "Tool:", "More:"].contains(&heading) =>
+                {
                     let (name, purpose) = row.split_once(' ').unwrap_or((row, ""));
                     assert!(!purpose.trim().is_empty(), "`{name}` has no purpose line");
                     listed.push(name.to_owned());
