@@ -1,6 +1,5 @@
 //! Where flags are kept: Redis or a file, behind one trait with one meaning. A write is a compare-and-set on the raw
 //! bytes, with its history and its notice in the same step.
-#![allow(dead_code, reason = "the commands that write are built on it")]
 
 mod checkup;
 mod file;
