@@ -15,6 +15,15 @@ use crate::config::node::Layer;
 use crate::config::schema::decode;
 use crate::config::{environments, yaml};
 use crate::domain::exposition::{self, Format};
+use crate::domain::flag::audience::audience;
+use crate::domain::flag::bulk::Bulk;
+use crate::domain::flag::definition::Flag;
+use crate::domain::flag::edit::{Edit, ListEdit, SetEdit, apply};
+use crate::domain::flag::evaluate::evaluate;
+use crate::domain::flag::lint::{Surroundings, lint};
+use crate::domain::flag::percent::Percent;
+use crate::domain::flag::reader::Reader;
+use crate::domain::flag::user::User;
 use crate::domain::journal::{self, Entry, Forks, Head};
 use crate::domain::matcher::Matcher;
 use crate::domain::quantity::Unit;
@@ -109,6 +118,48 @@ pub fn journal(data: &[u8]) {
     let (line, event) = journal::seal(&head, entry);
     assert_eq!(journal::open(&head, &line), Ok(event));
     assert!(!line.contains('\n'), "an event is one line");
+}
+
+/// The bytes of a flag: every question and every edit takes them, or says why not; what an edit makes reads again, and
+/// the same edit once more changes nothing.
+pub fn flag(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let (Ok(name), user) = ("flag".parse(), User::new(text.clone())) else {
+        return;
+    };
+    for reader in Reader::ALL {
+        lint(&name, data, reader, Surroundings::default());
+        if let Ok(flag) = Flag::read(data) {
+            let told = evaluate(Some(&flag), &name, reader, &user);
+            let _ = audience(Some(&flag), &name, reader);
+            assert_eq!(flag.document().bytes(), data);
+            assert_eq!(
+                Bulk::new(flag, name.clone(), reader).id(&user.id),
+                told.answer
+            );
+        }
+        let list = ListEdit {
+            add: vec![text.clone().into_owned()],
+            remove: vec!["a".into()],
+        };
+        let half = SetEdit {
+            percentage: Some(Percent::whole(50)),
+            default_value: Some(true),
+            ..SetEdit::default()
+        };
+        for edit in [
+            Edit::Kill,
+            Edit::Enable,
+            Edit::Allow(list.clone()),
+            Edit::Block(list),
+            Edit::Set(half),
+        ] {
+            if let Ok(Some(edited)) = apply(Some(data), &edit, reader) {
+                assert!(Flag::read(&edited).is_ok());
+                assert_eq!(apply(Some(&edited), &edit, reader), Ok(Some(edited)));
+            }
+        }
+    }
 }
 
 /// Text from outside on its way to a terminal: nothing that steers it comes through.

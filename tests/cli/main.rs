@@ -14,6 +14,7 @@ mod demo;
 mod doctor;
 mod envelope;
 mod explain;
+mod flag_eval;
 mod flag_import;
 mod flag_promote;
 mod flag_race;

@@ -6,6 +6,7 @@ mod support;
 
 mod alerts;
 mod doctor;
+mod flag_readers;
 mod flag_stores;
 mod flag_write;
 mod incident;

@@ -2,6 +2,7 @@
 
 pub(crate) mod change;
 mod diff;
+mod eval;
 mod explain;
 mod findings;
 mod forecast;
@@ -72,6 +73,7 @@ enum Verb {
     History(history::HistoryArgs),
     Watch(watch::WatchArgs),
     Diff(diff::DiffArgs),
+    Eval(eval::EvalArgs),
     Promote(promote::PromoteArgs),
     Overlap(overlap::OverlapArgs),
     Lint(lint::LintArgs),
@@ -107,6 +109,7 @@ pub(crate) async fn run(args: FlagArgs, cx: &Context) -> Result<Exit> {
         Verb::History(args) => history::run(args, cx).await,
         Verb::Watch(args) => watch::run(args, cx).await,
         Verb::Diff(args) => diff::run(args, cx).await,
+        Verb::Eval(args) => eval::run(args, cx).await,
         Verb::Promote(args) => promote::run(args, cx).await,
         Verb::Overlap(args) => overlap::run(args, cx).await,
         Verb::Lint(args) => lint::run(args, cx).await,
