@@ -134,7 +134,11 @@ pub(super) async fn run(
             ));
         }
     };
-    let input = Input::open(request.users, request.form)?;
+    // What a terminal or a pipe has not sent yet is waited for elsewhere: here nothing may hold up Ctrl-C.
+    let (path, form) = (request.users.to_owned(), request.form);
+    let input = tokio::task::spawn_blocking(move || Input::open(&path, form))
+        .await
+        .map_err(|_| Error::internal("the thread that opens the users ended"))??;
     let flag = load(name, cx).await?;
     let asked = asked_for(&flag);
     let mut warnings = Vec::new();
@@ -317,7 +321,7 @@ async fn stream(
 fn one_reader(from: Box<dyn Read + Send>, question: Arc<Question>) -> Pieces {
     let (send, pieces) = tokio_mpsc::channel(QUEUE);
     std::thread::spawn(move || {
-        table::read(from, &question, |piece| send.blocking_send(piece).is_ok())
+        table::read(from, &question, |piece| send.blocking_send(piece).is_ok());
     });
     pieces
 }
