@@ -13,6 +13,10 @@ const FLAGS: usize = 220;
 const USERS: usize = 300;
 
 /// `node` with these arguments; what it prints.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a test starts the program that it compares with"
+)]
 fn node(arguments: &[&str], stdin: &Path) -> String {
     let output = Command::new("node")
         .args(arguments)
