@@ -373,3 +373,43 @@ fn a_revision_can_be_asked_for() {
         .expect_code(4);
     assert_eq!(run.json_error()["kind"], "conflict");
 }
+
+#[test]
+fn who_is_switched_is_counted_where_users_are_given() {
+    let env = env();
+    change(&env, &["flag", "set", "shop", "--pct", "40"]);
+    env.write("ids", "user_1\nuser_123\nadmin_user_1\nplayer-42\n");
+    let line = [
+        "flag",
+        "set",
+        "shop",
+        "--pct",
+        "75",
+        "--users",
+        "ids",
+        "--dry-run",
+    ];
+    let run = env.run(line).expect_code(0);
+    assert!(
+        run.stderr
+            .contains("of the users given: 2 turn on, 0 turn off, 1 stay on, 1 stay off"),
+        "{}",
+        run.stderr
+    );
+    let json = env
+        .run(line.iter().chain(&["-o", "json"]))
+        .expect_code(0)
+        .json();
+    assert_eq!(json["data"]["result"]["flags"][0]["users"]["turn_on"], 2);
+    env.run([
+        "flag",
+        "set",
+        "shop",
+        "--pct",
+        "75",
+        "--users",
+        "nowhere",
+        "--dry-run",
+    ])
+    .expect_code(3);
+}

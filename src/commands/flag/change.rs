@@ -54,7 +54,7 @@ pub(super) async fn carry_out(cx: &Context, request: Request) -> Result<Exit> {
         kill_switch: request.kill_switch,
         undoes: None,
         failed,
-        planned: Planned::of(&site, request.action, targets, request.why.reason).await,
+        planned: Planned::of(&site, request.action, targets, request.why).await?,
         to_do_it: None,
     };
     change.carry_out(&site).await
@@ -99,16 +99,16 @@ impl Planned {
         site: &Site<'_>,
         action: &str,
         mut targets: Vec<Target>,
-        reason: Option<String>,
-    ) -> Self {
-        let preview = Preview::of(site, &targets).await;
+        why: Why,
+    ) -> Result<Self> {
+        let preview = Preview::of(site, &targets, why.users.as_deref()).await?;
         targets.retain(Target::changes);
-        Self {
+        Ok(Self {
             summary: preview::summary(action, &targets),
             targets,
-            reason,
+            reason: why.reason,
             preview,
-        }
+        })
     }
 
     /// Is there nothing to write?

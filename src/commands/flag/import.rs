@@ -74,7 +74,7 @@ pub(super) async fn run(args: ImportArgs, cx: &Context) -> Result<Exit> {
         kill_switch: false,
         undoes: None,
         failed: Vec::new(),
-        planned: Planned::of(&site, "flag.import", targets, args.why.reason).await,
+        planned: Planned::of(&site, "flag.import", targets, args.why).await?,
         to_do_it: (!args.apply).then(|| format!("{} --apply", cx.command_line)),
     };
     change.carry_out(&site).await

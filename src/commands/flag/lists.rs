@@ -47,7 +47,7 @@ struct ListArgs {
 
     /// Ids of users
     #[arg(value_name = "USER", required = true, value_parser = clap::builder::NonEmptyStringValueParser::new())]
-    users: Vec<String>,
+    ids: Vec<String>,
 
     #[command(flatten)]
     why: Why,
@@ -75,8 +75,8 @@ async fn change(
     edit: fn(ListEdit) -> Edit,
 ) -> Result<Exit> {
     let (add, remove) = match args.how {
-        How::Add => (args.users, Vec::new()),
-        How::Rm => (Vec::new(), args.users),
+        How::Add => (args.ids, Vec::new()),
+        How::Rm => (Vec::new(), args.ids),
     };
     let request = Request {
         action,

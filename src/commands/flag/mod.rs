@@ -28,7 +28,7 @@ mod switch;
 mod undo;
 mod users;
 mod watch;
-mod why;
+pub(crate) mod why;
 mod words;
 
 use clap::{Args, Subcommand};

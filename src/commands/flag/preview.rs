@@ -1,11 +1,14 @@
 //! What a change does to flags and to whom: shown before the question, and kept for the report.
 
+use std::path::Path;
+
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::commands::changed::ChangeReport;
 use crate::commands::flag::site::{Effect, Site, Target};
-use crate::domain::flag::audience::{Audience, audience};
+use crate::commands::flag::users;
+use crate::domain::flag::audience::{Audience, Flip, audience, flip};
 use crate::domain::flag::bucket::ANONYMOUS;
 use crate::domain::flag::definition::Flag;
 use crate::domain::flag::delta::{Delta, deltas, words};
@@ -16,6 +19,7 @@ use crate::domain::flag::percent::Percent;
 use crate::domain::flag::reader::Reader;
 use crate::domain::flag::user::User;
 use crate::domain::suggest::nearest;
+use crate::error::Result;
 use crate::output::block::{Block, Table, Tone, plain, span};
 use crate::stores::flags::FlagStore;
 
@@ -41,13 +45,23 @@ struct Sight {
     /// Whom it reaches now, and then; `null` where there is no flag, or none that can be read.
     audience_before: Option<Audience>,
     audience_after: Option<Audience>,
+    /// What it does to the users that were given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    users: Option<Exact>,
     /// What is odd about it, and whom it surprises.
     warnings: Vec<String>,
 }
 
 impl Preview {
     /// Looks at every flag before and after.
-    pub(super) async fn of(site: &Site<'_>, targets: &[Target]) -> Self {
+    ///
+    /// # Errors
+    /// Those of the file with the users.
+    pub(super) async fn of(
+        site: &Site<'_>,
+        targets: &[Target],
+        file: Option<&Path>,
+    ) -> Result<Self> {
         let mut sights = Vec::new();
         for target in targets {
             let mut sight = Sight::of(target, site.reader);
@@ -56,7 +70,19 @@ impl Preview {
             }
             sights.push(sight);
         }
-        Self { sights }
+        if let Some(file) = file {
+            let pairs: Vec<Pair> = targets.iter().map(Pair::of).collect();
+            let mut exact = vec![Exact::default(); pairs.len()];
+            users::each(site.cx, file, |user| {
+                for (pair, exact) in pairs.iter().zip(&mut exact) {
+                    exact.add(pair.flip(site.reader, &user));
+                }
+            })?;
+            for (sight, exact) in sights.iter_mut().zip(exact) {
+                sight.users = Some(exact);
+            }
+        }
+        Ok(Self { sights })
     }
 
     /// For the person who is asked.
@@ -145,6 +171,68 @@ pub(crate) fn summary(action: &str, targets: &[Target]) -> String {
     }
 }
 
+/// Exact counts of users.
+#[derive(Debug, Clone, Default, Serialize)]
+struct Exact {
+    turn_on: u64,
+    turn_off: u64,
+    stay_on: u64,
+    stay_off: u64,
+    unknown: u64,
+}
+
+impl Exact {
+    fn add(&mut self, flip: Flip) {
+        let count = match flip {
+            Flip::TurnsOn => &mut self.turn_on,
+            Flip::TurnsOff => &mut self.turn_off,
+            Flip::StaysOn => &mut self.stay_on,
+            Flip::StaysOff => &mut self.stay_off,
+            Flip::CannotTell => &mut self.unknown,
+        };
+        *count += 1;
+    }
+
+    fn words(&self) -> String {
+        let unknown = match self.unknown {
+            0 => String::new(),
+            n => format!("; of {n} it cannot be told"),
+        };
+        format!(
+            "{} turn on, {} turn off, {} stay on, {} stay off{unknown}",
+            self.turn_on, self.turn_off, self.stay_on, self.stay_off
+        )
+    }
+}
+
+/// A flag before and after, read once for many users.
+struct Pair<'a> {
+    name: &'a FlagName,
+    before: Option<Flag>,
+    after: Option<Flag>,
+}
+
+impl<'a> Pair<'a> {
+    fn of(target: &'a Target) -> Self {
+        let read = |bytes: &Option<Vec<u8>>| Flag::read(bytes.as_deref()?).ok();
+        Self {
+            name: &target.name,
+            before: read(&target.before),
+            after: read(&target.after),
+        }
+    }
+
+    fn flip(&self, reader: Reader, user: &User) -> Flip {
+        flip(
+            self.before.as_ref(),
+            self.after.as_ref(),
+            self.name,
+            reader,
+            user,
+        )
+    }
+}
+
 /// A name that nobody has used yet, and that is nearly another: probably a slip.
 async fn slip(site: &Site<'_>, name: &FlagName) -> Option<String> {
     let all = site.store.all().await.ok()?;
@@ -193,6 +281,7 @@ impl Sight {
             removed: before.is_some() && after.is_none(),
             rev_before: old.as_ref().and_then(Flag::rev),
             changes: deltas(before, after),
+            users: None,
             warnings,
         }
     }
@@ -240,6 +329,12 @@ impl Sight {
         ]);
         if !self.is_still() {
             blocks.push(Block::Table(table));
+        }
+        if let Some(users) = &self.users {
+            blocks.push(Block::text(format!(
+                "  of the users given: {}",
+                users.words()
+            )));
         }
         for warning in &self.warnings {
             blocks.push(Block::Whole(vec![

@@ -91,7 +91,7 @@ pub(super) async fn run(args: PromoteArgs, cx: &Context) -> Result<Exit> {
         kill_switch: false,
         undoes: None,
         failed: Vec::new(),
-        planned: Planned::of(&site, "flag.promote", targets, args.why.reason).await,
+        planned: Planned::of(&site, "flag.promote", targets, args.why).await?,
         to_do_it: None,
     };
     change.carry_out(&site).await

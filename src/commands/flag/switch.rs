@@ -92,7 +92,7 @@ pub(super) async fn kill(args: KillArgs, cx: &Context) -> Result<Exit> {
         edits: names.into_iter().map(|name| (name, Edit::Kill)).collect(),
         why: Why {
             reason: args.reason,
-            expect_rev: None,
+            ..Why::default()
         },
         kill_switch: true,
     };

@@ -63,7 +63,7 @@ pub(super) async fn run(args: UndoArgs, cx: &Context) -> Result<Exit> {
         kill_switch: safe,
         undoes,
         failed: Vec::new(),
-        planned: Planned::of(&site, "flag.undo", vec![target], args.why.reason).await,
+        planned: Planned::of(&site, "flag.undo", vec![target], args.why).await?,
         to_do_it: None,
     };
     change.carry_out(&site).await

@@ -1,5 +1,7 @@
 //! What every change of a flag may be given: why, and under which condition.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use crate::context::Context;
@@ -10,14 +12,18 @@ use crate::error::{Error, Result};
 
 /// Why, and at which revision.
 #[derive(Debug, Clone, Default, Args)]
-pub(super) struct Why {
+pub(crate) struct Why {
     /// Why; it stands in the flag's history. Required in a protected environment
     #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
-    pub(super) reason: Option<String>,
+    pub(crate) reason: Option<String>,
 
     /// Only if the flag is at this revision
     #[arg(long, value_name = "N")]
-    pub(super) expect_rev: Option<u64>,
+    pub(crate) expect_rev: Option<u64>,
+
+    /// Count exactly who is switched: a file of ids, JSON lines or CSV
+    #[arg(long, value_name = "FILE", value_hint = clap::builder::ValueHint::FilePath)]
+    pub(crate) users: Option<PathBuf>,
 }
 
 impl Why {

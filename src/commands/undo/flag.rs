@@ -6,6 +6,7 @@ use crate::change::{Confirmed, Done};
 use crate::commands::flag::change::Planned;
 use crate::commands::flag::restore::{read_all, stale, target};
 use crate::commands::flag::site::Site;
+use crate::commands::flag::why::Why;
 use crate::commands::undo::{Revert, Reverted, Step};
 use crate::context::Context;
 use crate::domain::record::ChangeRecord;
@@ -50,8 +51,14 @@ impl Revert for FlagChange<'_> {
             .iter()
             .map(|restore| target(restore, self.site.reader))
             .collect::<Result<_>>()?;
-        let reason = format!("undoes {}: {}", self.record.id, self.record.summary);
-        Ok(Planned::of(&self.site, "flag.undo", targets, Some(reason)).await)
+        let why = Why {
+            reason: Some(format!(
+                "undoes {}: {}",
+                self.record.id, self.record.summary
+            )),
+            ..Why::default()
+        };
+        Ok(Planned::of(&self.site, "flag.undo", targets, why).await?)
     }
 
     fn step(&self, planned: &Planned) -> Step {
