@@ -32,6 +32,7 @@ mod notify;
 mod page;
 mod query;
 mod readme;
+mod rollout;
 mod runbook;
 mod scraped;
 mod secrets;
