@@ -360,11 +360,17 @@ fn killed_it_is_orphaned_and_anybody_goes_on_or_back() {
 fn of_eight_that_begin_at_once_one_wins() {
     // Without evidence the winner stays where it is, so that one that comes late meets it too.
     let world = World::new(Seen::Nothing, "");
-    let args = ["rollout", "canary", "--image", "game:2", "--yes", "--until", "paused"];
+    let args = [
+        "rollout", "canary", "--image", "game:2", "--yes", "--until", "paused",
+    ];
     let children: Vec<_> = (0..8)
         .map(|_| {
             let mut command = world.env.bare(args);
-            command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+            command
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap()
         })
         .collect();
     let mut codes: Vec<_> = children

@@ -112,12 +112,13 @@ async fn begin(cx: &Context, what: WhatArgs, stay: &StayArgs, switch: bool) -> R
     } else {
         "rollout.canary"
     };
+    // A rollout under way is the better reason: its traffic would only look like a gate's refusal.
+    refuse_second(cx, &prepared.place).await?;
     let report = PlanReport::new(cx, &prepared)?;
     if report.is_refused() {
         cx.output.show(&report, cx.clock.now())?;
         return Ok(Exit::Bad);
     }
-    refuse_second(cx, &prepared.place).await?;
     let Prepared {
         place,
         plan,

@@ -1,3 +1,5 @@
+//! What conditions come to, by tables of counts.
+
 use std::time::Duration;
 
 use chrono::DateTime;

@@ -1,3 +1,5 @@
+//! Histories of rollouts: the known ones step by step, and the invariants over random ones.
+
 use std::time::Duration;
 
 use proptest::prelude::*;
