@@ -14,7 +14,7 @@ use crate::commands::demo;
 use crate::commands::flag;
 use crate::commands::{
     alerts, audit, completions, config, doctor, health, incident, init, man, page, query, rollout,
-    runbook, silence, status, undo,
+    runbook, scale, silence, status, undo,
 };
 use crate::domain::duration;
 use crate::output::Colour;
@@ -135,6 +135,7 @@ pub(crate) enum Command {
     Page(page::PageArgs),
     Rollout(rollout::RolloutArgs),
     Undo(undo::UndoArgs),
+    Scale(scale::ScaleArgs),
     Init(init::InitArgs),
     Config(config::ConfigArgs),
     Doctor(doctor::DoctorArgs),

@@ -12,7 +12,7 @@ const HEADINGS: [(&str, &[&str]); 5] = [
         "Monitor",
         &["status", "health", "query", "alerts", "silence", "changes"],
     ),
-    ("Change", &["flag", "rollout"]),
+    ("Change", &["flag", "rollout", "scale"]),
     ("Respond", &["incident", "page", "runbook", "undo"]),
     (
         "Tool",

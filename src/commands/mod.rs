@@ -20,6 +20,7 @@ pub(crate) mod page;
 pub(crate) mod query;
 pub(crate) mod rollout;
 pub(crate) mod runbook;
+pub(crate) mod scale;
 pub(crate) mod silence;
 pub(crate) mod status;
 pub(crate) mod template;
@@ -45,6 +46,7 @@ pub(crate) async fn dispatch(command: Command, cx: &Context) -> Result<u8> {
         Command::Page(args) => page::run(args, cx).await,
         Command::Rollout(args) => rollout::run(args, cx).await,
         Command::Undo(args) => undo::run(args, cx).await,
+        Command::Scale(args) => scale::run(args, cx).await,
         Command::Init(args) => init::run(args, cx).await,
         Command::Config(args) => config::run(args, cx).await,
         Command::Doctor(args) => doctor::run(args, cx).await,

@@ -29,6 +29,7 @@ pub(crate) mod redact;
 pub(crate) mod redis_url;
 pub(crate) mod rollout;
 pub(crate) mod runbook;
+pub(crate) mod scale;
 pub(crate) mod scrape;
 pub(crate) mod selector;
 pub(crate) mod series;

@@ -10,6 +10,7 @@ mod flag_readers;
 mod flag_stores;
 mod flag_write;
 mod incident;
+mod kube;
 mod query;
 mod silence;
 mod status;

@@ -182,6 +182,23 @@ impl<'a> Kubectl<'a> {
         process::json(&args, None, self.limit).await
     }
 
+    /// POSTs JSON to a path of the API server, such as the proxy of a Service.
+    ///
+    /// # Errors
+    /// Those of the cluster.
+    pub(crate) async fn post_raw(
+        &self,
+        path: &str,
+        body: &Value,
+        _confirmed: &Confirmed,
+    ) -> Result<(), Failure> {
+        let raw = format!("--raw={path}");
+        let args = self.args(&["create", &raw, "-f", "-"]);
+        process::output(&args, Some(body), self.limit)
+            .await
+            .map(drop)
+    }
+
     /// Creates an object; returns it as it is then.
     ///
     /// # Errors

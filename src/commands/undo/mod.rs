@@ -2,6 +2,7 @@
 
 mod flag;
 mod rollout;
+mod scale;
 mod silence;
 
 use clap::Args;
@@ -13,6 +14,7 @@ use crate::commands::audit::{complaint, find, read};
 use crate::commands::changed::ChangeReport;
 use crate::commands::rollout::Rollouts;
 use crate::commands::undo::flag::FlagChange;
+use crate::commands::undo::scale::Scales;
 use crate::commands::undo::silence::Silences;
 use crate::context::Context;
 use crate::domain::record::{ChangeRecord, ChangeState, undoable};
@@ -223,6 +225,7 @@ async fn revert(
         Undo::Rollout(undo) => {
             carry_out(cx, record, Rollouts::new(cx, undo, &record.id).await?).await
         }
+        Undo::Scale(undo) => carry_out(cx, record, Scales::new(cx, undo)?).await,
         Undo::Impossible(Impossible::Nothing { why, instead }) => {
             Err(impossible(cx, record, records, (why, instead)).into())
         }

@@ -3,12 +3,14 @@
 
 mod flag;
 mod rollout;
+mod scale;
 mod silence;
 
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::flag::{FlagNow, FlagUndo, Restore, Stale as StaleFlag};
 pub(crate) use self::rollout::RolloutUndo;
+pub(crate) use self::scale::ScaleUndo;
 pub(crate) use self::silence::{
     Reverse as SilenceReverse, SilenceUndo, Stale as StaleSilence, add_again,
 };
@@ -24,6 +26,8 @@ pub(crate) enum Undo {
     Flag(FlagUndo),
     /// Of a rollout.
     Rollout(RolloutUndo),
+    /// Of a change of size.
+    Scale(ScaleUndo),
     /// There is none.
     Impossible(Impossible),
 }
@@ -56,6 +60,9 @@ impl From<FlagUndo> for Undo {
 impl From<RolloutUndo> for Undo {
     fn from(undo: RolloutUndo) -> Self {
         Self::Rollout(undo)
+impl From<ScaleUndo> for Undo {
+    fn from(undo: ScaleUndo) -> Self {
+        Self::Scale(undo)
     }
 }
 
@@ -72,6 +79,7 @@ impl Undo {
             Self::Silence(undo) => undo.summary(),
             Self::Flag(undo) => undo.summary(),
             Self::Rollout(undo) => undo.summary(),
+            Self::Scale(undo) => undo.summary(),
             Self::Impossible(Impossible::Nothing { why, .. }) => format!("cannot be undone: {why}"),
         }
     }
@@ -82,6 +90,7 @@ impl Undo {
             Self::Silence(undo) => undo.by_hand(),
             Self::Flag(undo) => undo.by_hand(),
             Self::Rollout(undo) => undo.by_hand(),
+            Self::Scale(undo) => undo.by_hand(),
             Self::Impossible(Impossible::Nothing { instead, .. }) => instead.clone(),
         }
     }

@@ -1,6 +1,8 @@
 //! The ways to split traffic, one file each: what a service's `rollout.traffic` names becomes a [`Target`].
 
+mod argo;
 mod event;
+mod flagger;
 mod http;
 mod replicas;
 mod routed;
@@ -10,6 +12,8 @@ use std::cell::RefCell;
 
 use serde_json::{Map, Value, json};
 
+use self::argo::Argo;
+use self::flagger::Flagger;
 use self::replicas::Replicas;
 use self::routed::{Routed, Telling};
 use self::workload::Workload;
@@ -105,12 +109,19 @@ pub(crate) fn open<'a>(cx: &'a Context, service: &'a Service) -> Result<Box<dyn 
             labels: labels(&rollout.tracks.canary),
             seen: RefCell::default(),
         }),
-        _ => {
-            return Err(Error::usage(
-                "this kind of traffic cannot be rolled out by this build",
-                "set `traffic.kind` to `replicas`, `gateway-api`, `istio`, `nginx` or `http`",
-            ));
+        Traffic::Argo { rollout: name } => {
+            let configured = service.workload.as_ref();
+            Box::new(Argo {
+                kubectl: kubectl(cx)?,
+                object: Object::new(Resource::ArgoRollout, name)?,
+                container: configured.and_then(|workload| workload.container.as_deref()),
+            })
         }
+        Traffic::Flagger { canary } => Box::new(Flagger {
+            object: Object::new(Resource::FlaggerCanary, canary)?,
+            workload: workload(cx, service)?,
+            seen: RefCell::default(),
+        }),
     };
     Ok(target)
 }

@@ -1,0 +1,162 @@
+//! `liveops scale SERVICE --replicas N` or `--min N --max N`.
+
+use serde_json::json;
+
+use crate::change::{Done, Plan};
+use crate::commands::changed::ChangeReport;
+use crate::commands::rollout::memory::Memory as _;
+use crate::commands::rollout::targets;
+use crate::commands::scale::fleet::{Fleet, Size};
+use crate::commands::scale::{ScaleArgs, choose};
+use crate::config::schema::Service;
+use crate::context::Context;
+use crate::domain::kubernetes::autoscaler::Bounds;
+use crate::domain::undo::{ScaleUndo, Undo};
+use crate::error::{Error, Exit, Result};
+use crate::output::block::Block;
+
+pub(super) async fn run(args: &ScaleArgs, cx: &Context) -> Result<Exit> {
+    let service = choose(cx, args.service.as_deref())?;
+    let fleet = Fleet::of(cx)?;
+    if args.replicas.is_none() && args.min.is_none() && args.max.is_none() {
+        return Err(Error::usage(
+            format!("what is the new size of `{}`?", service.name),
+            "pass `--replicas N`, or `--min N --max N` where an autoscaler decides; `liveops scale status` says what is there",
+        ));
+    }
+    let size = fleet.size(service).await?;
+    let change = decide(args, service, &size)?;
+    let summary = summary(&change, &size);
+    let action = "scale.set";
+    if change == change.inverse() {
+        let result = json!({ "scale": change });
+        let report = ChangeReport::nothing(cx, action, summary, result)?;
+        cx.output.show(&report, cx.clock.now())?;
+        return Ok(Exit::Good);
+    }
+    refuse_during_rollout(cx, service).await?;
+    let undo = Undo::from(change.inverse());
+    let plan = Plan {
+        action,
+        summary: summary.clone(),
+        preview: vec![Block::text(format!(
+            "{} has {} replicas, {} available",
+            size.deployment, size.replicas, size.available
+        ))],
+        undo: Some(undo.clone()),
+        kill_switch: false,
+        undoes: None,
+    };
+    let result = json!({ "scale": change });
+    let changed = plan
+        .carry_out(cx, async |confirmed| {
+            fleet.apply(&change, confirmed).await?;
+            Ok(Done {
+                result: result.clone(),
+                undo: Some(undo),
+            })
+        })
+        .await?;
+    let report = ChangeReport::new(cx, action, summary, changed, result.clone())?;
+    cx.output.show(&report, cx.clock.now())?;
+    Ok(Exit::Good)
+}
+
+/// The change that is meant, as what it sets and what it expects.
+fn decide(args: &ScaleArgs, service: &Service, size: &Size) -> Result<ScaleUndo> {
+    let name = service.name.clone();
+    let Some(replicas) = args.replicas else {
+        let Some(now) = &size.autoscaler else {
+            return Err(Error::usage(
+                format!(
+                    "`{}` has no autoscaler, so it has no bounds",
+                    size.deployment
+                ),
+                format!("pass `--replicas N`; it has {}", size.replicas),
+            ));
+        };
+        let bounds = Bounds {
+            name: now.name.clone(),
+            min: args.min.unwrap_or(now.min),
+            max: args.max.unwrap_or(now.max),
+        };
+        if bounds.min == 0 || bounds.min > bounds.max {
+            return Err(Error::usage(
+                format!("{} to {} are no bounds", bounds.min, bounds.max),
+                "the lower one is at least 1, and not above the upper one",
+            ));
+        }
+        return Ok(ScaleUndo::SetBounds {
+            service: name,
+            bounds,
+            expected: now.clone(),
+        });
+    };
+    if let Some(bounds) = &size.autoscaler {
+        return Err(Error::Refused {
+            why: format!(
+                "the autoscaler `{}` decides the size of `{}` ({} to {}), and would take it back",
+                bounds.name, size.deployment, bounds.min, bounds.max
+            ),
+            hint: format!(
+                "set its bounds: `liveops scale {} --min {replicas} --max {}`",
+                service.name,
+                bounds.max.max(replicas)
+            ),
+        });
+    }
+    if replicas == 0 {
+        return Err(Error::Refused {
+            why: format!("0 replicas would take `{}` out of service", service.name),
+            hint: format!(
+                "to do that all the same: `kubectl scale deployment {} --replicas=0`",
+                size.deployment
+            ),
+        });
+    }
+    Ok(ScaleUndo::SetReplicas {
+        service: name,
+        deployment: size.deployment.clone(),
+        replicas,
+        expected: size.replicas,
+    })
+}
+
+fn summary(change: &ScaleUndo, size: &Size) -> String {
+    match change {
+        ScaleUndo::SetReplicas {
+            service, replicas, ..
+        } => format!(
+            "scale {service} from {} to {replicas} replicas",
+            size.replicas
+        ),
+        ScaleUndo::SetBounds {
+            service,
+            bounds,
+            expected,
+        } => format!(
+            "set the autoscaler of {service} from {}-{} to {}-{} replicas",
+            expected.min, expected.max, bounds.min, bounds.max
+        ),
+    }
+}
+
+/// A rollout keeps the sizes that it found; nobody else may change them under it.
+async fn refuse_during_rollout(cx: &Context, service: &Service) -> Result<()> {
+    if service.rollout.is_none() {
+        return Ok(());
+    }
+    let Some(memory) = targets::memory(cx, service)? else {
+        return Ok(());
+    };
+    match memory.load().await? {
+        Some(stored) if !stored.rollout.phase.is_terminal() => Err(Error::Refused {
+            why: format!(
+                "a rollout of `{}` is under way ({}), and keeps the size that it found",
+                service.name, stored.rollout.id
+            ),
+            hint: format!("look at it: `liveops rollout status {}`", service.name),
+        }),
+        _ => Ok(()),
+    }
+}
