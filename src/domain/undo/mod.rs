@@ -60,6 +60,9 @@ impl From<FlagUndo> for Undo {
 impl From<RolloutUndo> for Undo {
     fn from(undo: RolloutUndo) -> Self {
         Self::Rollout(undo)
+    }
+}
+
 impl From<ScaleUndo> for Undo {
     fn from(undo: ScaleUndo) -> Self {
         Self::Scale(undo)
