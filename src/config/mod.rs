@@ -28,8 +28,9 @@ use crate::config::environment::Dirs;
 use crate::config::layers::{Layers, Quick};
 use crate::config::node::{Layer, Node, Origin};
 use crate::config::schema::{Endpoint, FlagSettings, Settings};
-use crate::config::secret::{Revealed, Secret, Source};
+use crate::config::secret::{Secret, Source};
 use crate::config::trust::Trust;
+use crate::domain::revealed::Revealed;
 use crate::error::{Error, Problem, Result};
 
 /// The name of the environment when the configuration has none.

@@ -1,6 +1,5 @@
 //! Secrets by reference: what stands in a file is where to find a secret, never the secret itself.
 
-use std::fmt;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -11,6 +10,7 @@ use crate::config::decode::Problems;
 use crate::config::environment::{home, variable};
 use crate::config::node::{Layer, Node, Origin, Value};
 use crate::domain::redact::redact_url;
+use crate::domain::revealed::Revealed;
 use crate::error::{Error, Result};
 
 /// How long a secret's command may take; it may have to ask an agent or a vault.
@@ -34,23 +34,6 @@ pub(crate) enum Source {
     File(PathBuf),
     /// What a program prints, without the last newline. Run without a shell.
     Command(Vec<String>),
-}
-
-/// A value that never shows itself.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Revealed(String);
-
-impl Revealed {
-    /// The value, to put on the wire.
-    pub(crate) fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Revealed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
 }
 
 impl Secret {
@@ -111,7 +94,7 @@ impl Secret {
     /// A variable that is not set, a file that cannot be read, a command that fails.
     pub(crate) fn reveal(&self, base: &Path) -> Result<Revealed> {
         match &self.source {
-            Source::Template(text) => self.expand(text).map(Revealed),
+            Source::Template(text) => self.expand(text).map(Revealed::new),
             Source::File(path) => {
                 let path = base.join(from_home(path));
                 let text = std::fs::read_to_string(&path).map_err(|error| {
@@ -120,7 +103,9 @@ impl Secret {
                         "check the path and its permissions",
                     )
                 })?;
-                Ok(Revealed(text.trim_end_matches(['\n', '\r']).to_owned()))
+                Ok(Revealed::new(
+                    text.trim_end_matches(['\n', '\r']).to_owned(),
+                ))
             }
             Source::Command(argv) => self.run(argv, base),
         }
@@ -192,7 +177,9 @@ impl Secret {
         }
         let text = String::from_utf8(bytes)
             .map_err(|_| failed(format!("`{}` printed no text", argv[0])))?;
-        Ok(Revealed(text.trim_end_matches(['\n', '\r']).to_owned()))
+        Ok(Revealed::new(
+            text.trim_end_matches(['\n', '\r']).to_owned(),
+        ))
     }
 
     fn error(&self, reason: String, hint: &str) -> Error {
@@ -275,7 +262,7 @@ mod tests {
 
     #[test]
     fn revealed_values_do_not_show() {
-        assert_eq!(format!("{:?}", Revealed("x".into())), "***");
+        assert_eq!(format!("{:?}", Revealed::new("x".into())), "***");
     }
 
     #[test]

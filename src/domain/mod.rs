@@ -27,6 +27,7 @@ pub(crate) mod quantity;
 pub(crate) mod record;
 pub(crate) mod redact;
 pub(crate) mod redis_url;
+pub(crate) mod revealed;
 pub(crate) mod rollout;
 pub(crate) mod runbook;
 pub(crate) mod scale;

@@ -206,7 +206,7 @@ kpis:
 }
 
 #[test]
-fn a_good_configuration_is_counted_and_a_warning_is_no_error() {
+fn a_good_configuration_is_counted() {
     let env = TestEnv::new();
     env.write("liveops.yaml", "environments: { a: {}, b: {} }\ndefault_env: a\nservices: [ { name: x } ]\npolicies: { p: {} }\n");
     insta::assert_snapshot!(env.run(["config", "validate"]).expect_code(0).snapshot(), @r###"
@@ -214,7 +214,6 @@ fn a_good_configuration_is_counted_and_a_warning_is_no_error() {
     --- stdout
     2 environments, 1 service and 0 KPIs are sound
     read from liveops.yaml
-    warning: liveops.yaml:4: `policies`: accepted, but this version has no `rollout` command to use it
 
     next: liveops doctor
     --- stderr

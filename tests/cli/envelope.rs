@@ -80,6 +80,7 @@ fn json_is_the_documented_envelope() {
               "unknown": 0,
               "down": []
             },
+            "flags": null,
             "changes": [],
             "rollouts": []
           },

@@ -14,7 +14,6 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
 use crate::clients::notify::{Sent, Words};
-use crate::config::environment::variable;
 use crate::domain::incident::message::Message;
 
 /// `EX_TEMPFAIL`.
@@ -85,7 +84,7 @@ pub(super) async fn send(
 }
 
 /// Is it there? It is not run.
-pub(super) fn probe(command: &[String]) -> Sent {
+pub(super) fn probe(command: &[String], path: &str) -> Sent {
     let Some(program) = command.first() else {
         return Sent::Refused("no program is named".into());
     };
@@ -93,9 +92,7 @@ pub(super) fn probe(command: &[String]) -> Sent {
     let found = if program.contains('/') {
         is_there(Path::new(program))
     } else {
-        variable("PATH")
-            .unwrap_or_default()
-            .split(':')
+        path.split(':')
             .any(|folder| is_there(&Path::new(folder).join(program)))
     };
     if found {
@@ -162,7 +159,10 @@ mod tests {
             send(&missing, &message, &words, Duration::from_secs(5)).await,
             Sent::Refused(_)
         ));
-        assert!(matches!(probe(&missing), Sent::Refused(_)));
-        assert!(matches!(probe(&["sh".to_owned()]), Sent::Accepted(_)));
+        assert!(matches!(probe(&missing, "/usr/bin:/bin"), Sent::Refused(_)));
+        assert!(matches!(
+            probe(&["sh".to_owned()], "/usr/bin:/bin"),
+            Sent::Accepted(_)
+        ));
     }
 }

@@ -13,8 +13,8 @@ use chrono::{DateTime, Utc};
 
 use crate::change::Confirmed;
 use crate::clients::http::{Answer, Http, Request, Target};
-use crate::config::secret::Revealed;
 use crate::domain::incident::message::Message;
+use crate::domain::revealed::Revealed;
 use crate::error::{Error, Result};
 
 /// A channel with its secrets, ready to be used.
@@ -37,6 +37,8 @@ pub(crate) enum Way {
     },
     Exec {
         command: Vec<String>,
+        /// Where programs are looked for: `PATH`.
+        path: String,
     },
 }
 
@@ -91,7 +93,7 @@ pub(crate) async fn send(
             )
             .await
         }
-        Way::Exec { command } => exec::send(command, message, words, http.call_timeout()).await,
+        Way::Exec { command, .. } => exec::send(command, message, words, http.call_timeout()).await,
     }
 }
 
@@ -109,7 +111,7 @@ pub(crate) async fn probe(
             pagerduty::probe(http, target, key.expose(), message).await
         }
         Way::Email { url, .. } => email::probe(url.expose(), http.call_timeout()).await,
-        Way::Exec { command } => exec::probe(command),
+        Way::Exec { command, path } => exec::probe(command, path),
         Way::Slack(_) | Way::Discord(_) | Way::Webhook { .. } => {
             send(http, way, message, words, now, confirmed).await
         }

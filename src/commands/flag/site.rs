@@ -109,17 +109,20 @@ impl Site<'_> {
                 expected: expected.clone(),
                 revision,
             };
-            let found = match self.store.write(&write, confirmed).await? {
-                Written::Applied { notified, replicas } => {
-                    return Ok(Effect {
-                        name: write.name,
-                        revision: Some(write.revision),
-                        notified,
-                        replicas,
-                    });
-                }
-                Written::Conflict { found } => found,
-            };
+            if let Written::Applied { notified, replicas } =
+                self.store.write(&write, confirmed).await?
+            {
+                return Ok(Effect {
+                    name: write.name,
+                    revision: Some(write.revision),
+                    notified,
+                    replicas,
+                });
+            }
+            // What was found is old after the pause; among many writers only a fresh value has a chance.
+            let longest = PAUSE.min(1 << attempt.min(6));
+            tokio::time::sleep(Duration::from_millis(fastrand::u64(0..=longest))).await;
+            let found = self.store.get(&target.name).await?;
             let current = target.before.as_deref();
             let same = means_the_same(current, found.as_deref(), &target.edit);
             let anew = apply(found.as_deref(), &target.edit, self.reader);
@@ -138,8 +141,6 @@ impl Site<'_> {
                 return Err(self.conflict(target, found.as_deref()).await);
             }
             (expected, after) = (found, anew);
-            let longest = PAUSE.min(1 << attempt.min(6));
-            tokio::time::sleep(Duration::from_millis(fastrand::u64(0..=longest))).await;
         }
         Err(Error::Conflict {
             what: format!(

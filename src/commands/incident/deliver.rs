@@ -14,6 +14,7 @@ use crate::change::Confirmed;
 use crate::clients::notify::{Sent, Way, probe, send};
 use crate::commands::incident::wording::words;
 use crate::commands::incident::{outbox, store};
+use crate::config::environment::variable;
 use crate::config::notify::{Channel, ChannelKind};
 use crate::context::Context;
 use crate::domain::incident::event::{Delivery, DeliveryState, kind};
@@ -399,6 +400,7 @@ fn way(cx: &Context, channel: &Channel) -> Result<Way> {
             cx.config()?.permit(channel.wish())?;
             Way::Exec {
                 command: command.clone(),
+                path: variable("PATH").unwrap_or_default(),
             }
         }
     })

@@ -74,7 +74,7 @@ pub(super) fn holder(cx: &Context) -> String {
     format!("{}#{:08x}", cx.actor, fastrand::u32(..))
 }
 
-/// Switch all of the traffic to a new version at once, and keep the old one for an instant way back
+/// Switch all traffic to a new version at once; the old one stays for an instant way back
 ///
 /// The new version is started and must be ready first; the preflight gates are those of a canary. The conditions of the
 /// policy are looked at as soon as it has the traffic, and through the window.

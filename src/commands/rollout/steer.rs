@@ -32,6 +32,8 @@ pub(crate) struct ApproveArgs {
 }
 
 /// Keep a rollout at the share that it has; what is bad still takes it back
+///
+/// Whoever holds it goes on watching the rollback conditions. `rollout resume` goes on with the steps.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   liveops rollout pause --reason \"tournament until 20:00\" --yes")]
@@ -62,6 +64,8 @@ pub(crate) struct ResumeArgs {
 }
 
 /// Give a rollout all of the traffic without waiting for evidence; or end its window
+///
+/// The rollback conditions hold all the same; only the waiting for good evidence is left out.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   liveops rollout promote game-backend")]

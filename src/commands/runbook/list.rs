@@ -14,7 +14,12 @@ use crate::output::report::{Meta, Recommendation, Report};
 use crate::output::view::View;
 
 /// List the project's runbooks, and those that liveops can write
+///
+/// With how many steps each can run; of a scenario that is not written yet it says the command that writes it.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  liveops runbook list
+  liveops runbook list -o name")]
 pub(crate) struct ListArgs {}
 
 #[derive(Debug, Serialize)]
