@@ -77,11 +77,18 @@ async fn run(
     let stored = place.memory.load().await;
     let summary = match &stored {
         Ok(None) => {
-            return nothing(
-                cx,
-                action,
-                format!("no rollout of {service} was ever begun"),
-            );
+            // The state may have been deleted: the object that carries the weight says whether a rollout holds it.
+            let held = place.target.read().await?.epoch.is_some();
+            if !held {
+                return nothing(
+                    cx,
+                    action,
+                    format!("no rollout of {service} was ever begun"),
+                );
+            }
+            cx.output
+                .warn("the state of the rollout is gone, going back by the undo note");
+            format!("give the old version of {service} its traffic back")
         }
         Ok(Some(stored)) => {
             let rollout = &stored.rollout;

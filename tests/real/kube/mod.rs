@@ -1,5 +1,6 @@
-//! Sizes in Kubernetes: the binary, a real `kubectl`, and the API server of the tests.
+//! Rollouts and sizes in Kubernetes: the binary, a real `kubectl`, and the API server of the tests.
 
+mod crash;
+mod rollout;
 mod scale;
-#[allow(dead_code, reason = "the stage is set for rollouts too")]
 mod stage;
