@@ -1,3 +1,5 @@
+//! Weights of routes: only the named backends change, and what cannot be told apart is refused.
+
 use super::*;
 
 fn gateway() -> Route {
