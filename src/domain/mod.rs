@@ -6,7 +6,6 @@ pub(crate) mod breaker;
 pub(crate) mod changes;
 pub(crate) mod duration;
 pub(crate) mod exposition;
-#[allow(dead_code, reason = "the store and the verbs that use it come next")]
 pub(crate) mod flag;
 pub(crate) mod guard;
 pub(crate) mod health;

@@ -53,11 +53,6 @@ impl Bulk {
         }
     }
 
-    /// The flag.
-    pub(crate) fn flag(&self) -> &Flag {
-        &self.flag
-    }
-
     /// For a user with attributes.
     pub(crate) fn user(&self, user: &User) -> Answer {
         evaluate::answer(Some(&self.flag), &self.name, self.reader, user)

@@ -27,6 +27,7 @@ impl Percent {
     pub(crate) const ALL: Self = Self(100_000);
 
     /// A whole percentage; more than 100 is 100.
+    #[cfg(any(test, feature = "fuzz"))]
     pub(crate) fn whole(percent: u8) -> Self {
         Self(u32::from(percent.min(100)) * 1000)
     }
@@ -37,6 +38,7 @@ impl Percent {
     }
 
     /// Out of 100 000.
+    #[cfg(test)]
     pub(crate) fn thousandths(self) -> u32 {
         self.0
     }
@@ -49,11 +51,6 @@ impl Percent {
     /// As the number that is written into the flag.
     pub(crate) fn value(self) -> f64 {
         f64::from(self.0) / 1000.0
-    }
-
-    /// As a share, 0 to 1.
-    pub(crate) fn share(self) -> f64 {
-        f64::from(self.0) / 100_000.0
     }
 }
 

@@ -56,14 +56,6 @@ impl Operator {
             .map(|(_, operator)| *operator)
     }
 
-    /// Its word.
-    pub(crate) fn word(self) -> &'static str {
-        WORDS
-            .iter()
-            .find(|(_, operator)| *operator == self)
-            .map_or("", |(word, _)| word)
-    }
-
     /// All words.
     pub(crate) fn words() -> impl Iterator<Item = &'static str> {
         WORDS.iter().map(|(word, _)| *word)
