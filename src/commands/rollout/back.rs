@@ -12,7 +12,6 @@ use crate::commands::rollout::open::{Place, choose, place};
 use crate::context::Context;
 use crate::domain::rollout::machine::Wrote;
 use crate::domain::rollout::state::{Phase, Rollout, Write};
-use crate::domain::shell::word;
 use crate::error::{Error, Exit, Result};
 
 /// Tries of the rollback before a person is told the command to do it by hand.
@@ -72,7 +71,7 @@ async fn run(
     reason: String,
     finished_too: bool,
 ) -> Result<Exit> {
-    let service = &place.service.name;
+    let service = &place.name;
     // A state that cannot be read keeps nobody from going back.
     let stored = place.memory.load().await;
     let summary = match &stored {
@@ -113,7 +112,7 @@ async fn run(
                                 .stable_image
                                 .as_deref()
                                 .unwrap_or("the old version"),
-                            cx.command(&format!("rollout undo {}", word(service)))
+                            cx.command(&place.words("undo"))
                         ),
                     });
                 }
@@ -215,7 +214,7 @@ pub(super) async fn go_back(
     let rollout = known.map(|(rollout, _)| rollout);
     Ok(Done {
         result: json!({
-            "service": place.service.name,
+            "service": place.name,
             "rollout": rollout.as_ref().map(|rollout| &rollout.id),
             "weight": goal,
         }),

@@ -12,7 +12,6 @@ use crate::commands::rollout::report::{RolloutRow, RolloutStatus};
 use crate::commands::rollout::runner::{Begin, Left, Runner, Until};
 use crate::context::Context;
 use crate::domain::rollout::state::{Phase, Rollout};
-use crate::domain::shell::word;
 use crate::domain::undo::RolloutUndo;
 use crate::error::{Error, Exit, Result};
 
@@ -126,7 +125,7 @@ async fn begin(cx: &Context, what: WhatArgs, stay: &StayArgs, switch: bool) -> R
         eyes,
         ..
     } = prepared;
-    let service = place.service.name.clone();
+    let service = place.name.clone();
     let summary = match plan.rules.steps.len() {
         1 => format!("switch {service} to {}", plan.image),
         steps => format!("roll out {} to {service} in {steps} steps", plan.image),
@@ -198,7 +197,6 @@ async fn refuse_second(cx: &Context, place: &Place<'_>) -> Result<Option<String>
     if there.phase.is_terminal() {
         return Ok(Some(stored.version));
     }
-    let service = word(&place.service.name);
     Err(Error::Refused {
         why: format!(
             "{} of {} is under way ({} at {})",
@@ -209,9 +207,9 @@ async fn refuse_second(cx: &Context, place: &Place<'_>) -> Result<Option<String>
         ),
         hint: format!(
             "look: `{}`, go on: `{}`, go back: `{}`",
-            cx.command(&format!("rollout status {service}")),
-            cx.command(&format!("rollout resume {service}")),
-            cx.command(&format!("rollout abort {service}"))
+            cx.command(&place.words("status")),
+            cx.command(&place.words("resume")),
+            cx.command(&place.words("abort"))
         ),
     })
 }
@@ -222,7 +220,7 @@ async fn refuse_second(cx: &Context, place: &Place<'_>) -> Result<Option<String>
 /// `HalfDone` when it waits for somebody, `Conflict` when it was taken over.
 pub(super) async fn go(begin: Begin<'_>) -> Result<Done> {
     let (cx, until) = (begin.cx, begin.until);
-    let service = word(&begin.place.service.name);
+    let place = begin.place;
     let mut runner = Runner::new(begin);
     let left = runner.run().await?;
     runner.progress.leave();
@@ -242,7 +240,7 @@ pub(super) async fn go(begin: Begin<'_>) -> Result<Done> {
             what: "somebody else has taken the rollout over".into(),
             hint: format!(
                 "look at it: `{}`",
-                cx.command(&format!("rollout status {service}"))
+                cx.command(&place.words("status"))
             ),
         }),
         Left::Waiting => {
@@ -261,7 +259,7 @@ pub(super) async fn go(begin: Begin<'_>) -> Result<Done> {
                     rollout.plan.image, rollout.applied
                 ),
                 left: why,
-                command: cx.command(&format!("rollout {verb} {service}")),
+                command: cx.command(&place.words(verb)),
             })
         }
         Left::There => {

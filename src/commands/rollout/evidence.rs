@@ -13,7 +13,7 @@ use crate::clients::prometheus::Prometheus;
 use crate::clients::service::scrape;
 use crate::commands::alerts::gather::{Backends, backends};
 use crate::config::policy::metrics;
-use crate::config::rollout::Tracks;
+use crate::config::endpoint::Endpoint;
 use crate::config::schema::Service;
 use crate::context::Context;
 use crate::domain::alert::{Alert, AlertState};
@@ -40,11 +40,49 @@ enum Watched {
     Alert(Role, AlertCondition),
 }
 
+/// Where a rollout is looked at: whose metrics, and how both versions are told apart in them.
+#[derive(Debug, Clone)]
+pub(super) struct Scene {
+    /// The service, which alerts may bear as a label.
+    pub(super) service: Option<String>,
+    /// The metrics that conditions may name.
+    pub(super) metrics: Vec<Kpi>,
+    /// Where they can be scraped, each with whose it is, where there is no Prometheus.
+    pub(super) endpoints: Vec<(String, Endpoint)>,
+    pub(super) canary: Labels,
+    /// None where nobody without the new version can be told apart.
+    pub(super) stable: Option<Labels>,
+}
+
+impl Scene {
+    /// Of a service.
+    ///
+    /// # Errors
+    /// It has no `rollout` section.
+    pub(super) fn of(cx: &Context, service: &Service) -> Result<Self> {
+        let rollout = service
+            .rollout
+            .as_ref()
+            .ok_or_else(|| Error::internal("a rollout without its section"))?;
+        let endpoints = service.metrics.iter().cloned();
+        Ok(Self {
+            service: Some(service.name.clone()),
+            metrics: metrics(service, &cx.config()?.settings.kpis),
+            endpoints: endpoints.map(|one| (service.name.clone(), one)).collect(),
+            canary: rollout.tracks.canary.clone(),
+            stable: Some(rollout.tracks.stable.clone()),
+        })
+    }
+
+    fn tracks(&self) -> impl Iterator<Item = &Labels> {
+        std::iter::once(&self.canary).chain(&self.stable)
+    }
+}
+
 /// The eyes of a rollout.
 pub(super) struct Eyes<'a> {
     cx: &'a Context,
-    service: &'a Service,
-    tracks: &'a Tracks,
+    scene: Scene,
     watched: Vec<Watched>,
     prometheus: Option<Prometheus<'a>>,
     alertmanager: Option<Alertmanager<'a>>,
@@ -63,12 +101,7 @@ impl<'a> Eyes<'a> {
     ///
     /// # Errors
     /// A condition that does not fit the service; nobody to ask.
-    pub(super) fn open(cx: &'a Context, service: &'a Service, rules: &Rules) -> Result<Self> {
-        let rollout = service
-            .rollout
-            .as_ref()
-            .ok_or_else(|| Error::internal("a rollout without its section"))?;
-        let known = metrics(service, &cx.config()?.settings.kpis);
+    pub(super) fn open(cx: &'a Context, scene: &Scene, rules: &Rules) -> Result<Self> {
         let mut watched = Vec::new();
         let all = [
             (Role::Success, &rules.success),
@@ -76,7 +109,7 @@ impl<'a> Eyes<'a> {
         ];
         for (role, texts) in all {
             for text in texts {
-                watched.push(watch(role, text, &known)?);
+                watched.push(watch(role, text, &scene.metrics)?);
             }
         }
         let (prometheus, alertmanager) = match backends(cx, Effort::Once) {
@@ -97,24 +130,25 @@ impl<'a> Eyes<'a> {
         }
         let mut endpoints = Vec::new();
         if prometheus.is_none() {
-            for endpoint in &service.metrics {
-                endpoints.push(cx.target(&service.name, endpoint)?);
+            for (name, endpoint) in &scene.endpoints {
+                endpoints.push(cx.target(name, endpoint)?);
             }
             if endpoints.is_empty() {
                 return Err(Error::Unconfigured {
                     what: "Prometheus",
                     environment: cx.environment()?.to_owned(),
-                    hint: format!(
-                        "pass `--prometheus URL`, or give `{}` its `metrics` endpoints in liveops.yaml",
-                        service.name
-                    ),
+                    hint: match &scene.service {
+                        Some(service) => format!(
+                            "pass `--prometheus URL`, or give `{service}` its `metrics` endpoints in liveops.yaml"
+                        ),
+                        None => "pass `--prometheus URL`, or give services their `metrics` endpoints in liveops.yaml".into(),
+                    },
                 });
             }
         }
         Ok(Self {
             cx,
-            service,
-            tracks: &rollout.tracks,
+            scene: scene.clone(),
             watched,
             prometheus,
             alertmanager,
@@ -191,8 +225,11 @@ impl<'a> Eyes<'a> {
         now: DateTime<Utc>,
     ) -> Verdict {
         let seen = |track: &Labels| self.seen(&bound.metric, track, window, answers, now);
-        let (canary, queries) = seen(&self.tracks.canary);
-        let (stable, _) = seen(&self.tracks.stable);
+        let (canary, queries) = seen(&self.scene.canary);
+        let stable = match &self.scene.stable {
+            Some(stable) => seen(stable).0,
+            None => Err(Fault::NoSeries),
+        };
         let blank = Verdict {
             queries,
             ..Verdict::bare(&bound.text, role, Outcome::NoEvidence, now, "")
@@ -257,7 +294,7 @@ impl<'a> Eyes<'a> {
                 Role::Rollback => windows,
             };
             for window in windows {
-                for track in [&self.tracks.canary, &self.tracks.stable] {
+                for track in self.scene.tracks() {
                     if let Ok(queries) = Queries::new(&bound.metric, track, *window) {
                         texts.extend(queries.all());
                     }
@@ -337,10 +374,10 @@ impl<'a> Eyes<'a> {
                     .matchers
                     .iter()
                     .all(|one| one.matches(&alert.labels))
-                && alert
-                    .labels
-                    .get("service")
-                    .is_none_or(|name| *name == self.service.name)
+                && match (&self.scene.service, alert.labels.get("service")) {
+                    (Some(ours), Some(theirs)) => ours == theirs,
+                    _ => true,
+                }
                 && alert.since.is_none_or(|since| since >= rollout.started_at)
         });
         match firing {

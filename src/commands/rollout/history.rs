@@ -53,7 +53,7 @@ struct RolloutHistory {
 
 pub(super) async fn run(args: &HistoryArgs, cx: &Context) -> Result<Exit> {
     let place = place(cx, choose(cx, args.service.as_deref())?).await?;
-    let service = place.service.name.clone();
+    let service = place.name.clone();
     let environment = cx.environment()?.to_owned();
     let (_, records) = read(cx)?;
     let mut warnings = Vec::new();

@@ -1,20 +1,37 @@
 //! Finds the service, its target, its memory and its rules.
 
+use crate::commands::rollout::evidence::Scene;
 use crate::commands::rollout::memory::Memory;
 use crate::commands::rollout::target::Target;
 use crate::commands::rollout::{memories, targets};
 use crate::config::policy::STANDARD;
 use crate::config::schema::Service;
 use crate::context::Context;
-use crate::domain::rollout::plan::Rules;
+use crate::domain::rollout::plan::{FLAG, Rules};
+use crate::domain::shell::word;
 use crate::error::{Error, Result};
 use crate::output::prompt;
 
-/// A service that can be rolled out, with both sides that a rollout touches.
+/// What can be rolled out, with everything that a rollout touches.
 pub(super) struct Place<'a> {
-    pub(super) service: &'a Service,
+    /// The service, or the flag.
+    pub(super) name: String,
+    pub(super) scene: Scene,
     pub(super) target: Box<dyn Target + 'a>,
     pub(super) memory: Box<dyn Memory + 'a>,
+}
+
+impl Place<'_> {
+    /// What to type about it: `rollout status game`.
+    pub(super) fn words(&self, verb: &str) -> String {
+        words(self.target.kind(), verb, &self.name)
+    }
+}
+
+/// What to type about a rollout on this kind of target.
+pub(super) fn words(target: &str, verb: &str, name: &str) -> String {
+    let noun = if target == FLAG { "flag ramp" } else { "rollout" };
+    format!("{noun} {verb} {}", word(name))
 }
 
 /// The services that have a `rollout` section.
@@ -76,7 +93,8 @@ pub(super) async fn place<'a>(cx: &'a Context, service: &'a Service) -> Result<P
     let stored = memory.load().await.ok().flatten();
     let switch = stored.is_some_and(|stored| stored.rollout.plan.switch);
     Ok(Place {
-        service,
+        name: service.name.clone(),
+        scene: Scene::of(cx, service)?,
         target: target(cx, service, switch)?,
         memory,
     })
@@ -88,7 +106,8 @@ pub(super) async fn place<'a>(cx: &'a Context, service: &'a Service) -> Result<P
 /// The target or the memory cannot be used.
 pub(super) fn fresh<'a>(cx: &'a Context, service: &'a Service, switch: bool) -> Result<Place<'a>> {
     Ok(Place {
-        service,
+        name: service.name.clone(),
+        scene: Scene::of(cx, service)?,
         target: target(cx, service, switch)?,
         memory: memories::open(cx, service)?,
     })

@@ -104,7 +104,7 @@ pub(super) async fn prepare(cx: &Context, what: WhatArgs, switch: bool) -> Resul
         ));
     }
     let place = fresh(cx, service, switch)?;
-    let eyes = Eyes::open(cx, service, &rules)?;
+    let eyes = Eyes::open(cx, &place.scene, &rules)?;
     if let Some(steps) = place.target.steps().await? {
         rules.steps = steps;
     }
@@ -211,7 +211,7 @@ impl PlanReport {
             })
             .collect();
         let takes = rules.interval.as_secs_f64() * steps.len() as f64;
-        let service = &place.service.name;
+        let service = &place.name;
         let mut report = Self {
             service: service.clone(),
             image: plan.image.clone(),

@@ -75,7 +75,7 @@ pub(super) async fn check(
             match wanted(Gate::NoFiringAlert) {
                 true => Some(row(
                     Gate::NoFiringAlert,
-                    none_fires(cx, &place.service.name).await,
+                    none_fires(cx, &place.name).await,
                 )),
                 false => None,
             }

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::commands::rollout::memory::Holder;
+use crate::commands::rollout::open::words;
 use crate::context::Context;
 use crate::domain::guard::verdict::{Outcome, Role, Verdict};
 use crate::domain::quantity::Unit;
@@ -339,31 +340,34 @@ impl RolloutStatus {
 /// What can be done with it now.
 fn steps(cx: &Context, row: &RolloutRow) -> Vec<Recommendation> {
     let name = &row.service;
-    let step = |text: &str, words: String| Recommendation::new(text, cx.command(&words));
+    let step = |text: &str, verb: &str| {
+        Recommendation::new(text, cx.command(&words(&row.target, verb, name)))
+    };
     let mut steps = Vec::new();
     match row.phase {
         Phase::RolledBack => {
-            steps.push(step("see every verdict", format!("rollout history {name}")));
+            steps.push(step("see every verdict", "history"));
         }
         Phase::Succeeded => steps.push(step(
             "go back to the old version",
-            format!("rollout undo {name}"),
+            "undo",
         )),
         _ => {
             if row.phase == Phase::Gate {
-                steps.push(step("agree to the step", format!("rollout approve {name}")));
+                steps.push(step("agree to the step", "approve"));
             }
             if row.orphaned || row.held.is_some() {
-                steps.push(step("go on", format!("rollout resume {name}")));
+                steps.push(step("go on", "resume"));
             } else if row.phase == Phase::Window {
                 steps.push(step(
                     "end the window now",
-                    format!("rollout promote {name}"),
+                    "promote",
                 ));
             } else if row.phase != Phase::RollingBack {
-                steps.push(step("stop here", format!("rollout pause {name}")));
+                steps.push(step("stop here", "pause"));
             }
-            steps.push(step("go back now", format!("rollout abort {name} --yes")));
+            let abort = format!("{} --yes", words(&row.target, "abort", name));
+            steps.push(Recommendation::new("go back now", cx.command(&abort)));
         }
     }
     steps

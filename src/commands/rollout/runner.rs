@@ -397,10 +397,9 @@ impl<'a> Runner<'a> {
     fn last_words(&self) -> String {
         format!(
             "the rollout is where it was; go on: `{}`, go back: `{}`",
+            self.cx.command(&self.place.words("resume")),
             self.cx
-                .command(&format!("rollout resume {}", self.place.service.name)),
-            self.cx
-                .command(&format!("rollout abort {} --yes", self.place.service.name))
+                .command(&format!("{} --yes", self.place.words("abort")))
         )
     }
 

@@ -154,7 +154,7 @@ fn wish(cx: &Context, what: WishKind, reason: Option<String>) -> Wish {
 
 /// The rollout that is not over.
 async fn under_way(cx: &Context, place: &Place<'_>) -> Result<Stored> {
-    let service = &place.service.name;
+    let service = &place.name;
     match place.memory.load().await? {
         Some(stored) if !stored.rollout.phase.is_terminal() => Ok(stored),
         other => Err(Error::Refused {
@@ -187,7 +187,6 @@ async fn say(
         .holder()
         .await?
         .is_some_and(|holder| holder.alive);
-    let service = word(&place.service.name);
     let change = Change {
         action,
         summary: summary.clone(),
@@ -213,7 +212,7 @@ async fn say(
                             undo: Some(
                                 Impossible::Nothing {
                                     why: "it was said to a rollout that moves on".into(),
-                                    instead: format!("rollout status {service}"),
+                                    instead: place.words("status"),
                                 }
                                 .into(),
                             ),
@@ -233,7 +232,7 @@ async fn say(
     } else {
         format!(
             "nobody holds the rollout; go on with `{}`",
-            cx.command(&format!("rollout resume {service}"))
+            cx.command(&place.words("resume"))
         )
     });
     cx.output.show(&report, cx.clock.now())?;
@@ -265,7 +264,7 @@ async fn go_on(
         })
         .await;
     }
-    let eyes = Eyes::open(cx, place.service, &stored.rollout.plan.rules)?;
+    let eyes = Eyes::open(cx, &place.scene, &stored.rollout.plan.rules)?;
     let change = Change {
         action,
         summary: summary.clone(),

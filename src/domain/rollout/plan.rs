@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::rollout::exposure::Percent;
 
+/// The kind of target that is the percentage of a feature flag.
+pub(crate) const FLAG: &str = "flag";
+
 /// What is rolled out, and by which rules.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Plan {
