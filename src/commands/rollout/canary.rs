@@ -238,10 +238,7 @@ pub(super) async fn go(begin: Begin<'_>) -> Result<Done> {
     match left {
         Left::Taken => Err(Error::Conflict {
             what: "somebody else has taken the rollout over".into(),
-            hint: format!(
-                "look at it: `{}`",
-                cx.command(&place.words("status"))
-            ),
+            hint: format!("look at it: `{}`", cx.command(&place.words("status"))),
         }),
         Left::Waiting => {
             let why = match &rollout.hold {

@@ -30,7 +30,11 @@ impl Place<'_> {
 
 /// What to type about a rollout on this kind of target.
 pub(super) fn words(target: &str, verb: &str, name: &str) -> String {
-    let noun = if target == FLAG { "flag ramp" } else { "rollout" };
+    let noun = if target == FLAG {
+        "flag ramp"
+    } else {
+        "rollout"
+    };
     format!("{noun} {verb} {}", word(name))
 }
 

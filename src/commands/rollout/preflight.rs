@@ -73,10 +73,7 @@ pub(super) async fn check(
         },
         async {
             match wanted(Gate::NoFiringAlert) {
-                true => Some(row(
-                    Gate::NoFiringAlert,
-                    none_fires(cx, &place.name).await,
-                )),
+                true => Some(row(Gate::NoFiringAlert, none_fires(cx, &place.name).await)),
                 false => None,
             }
         },

@@ -348,10 +348,7 @@ fn steps(cx: &Context, row: &RolloutRow) -> Vec<Recommendation> {
         Phase::RolledBack => {
             steps.push(step("see every verdict", "history"));
         }
-        Phase::Succeeded => steps.push(step(
-            "go back to the old version",
-            "undo",
-        )),
+        Phase::Succeeded => steps.push(step("go back to the old version", "undo")),
         _ => {
             if row.phase == Phase::Gate {
                 steps.push(step("agree to the step", "approve"));
@@ -359,10 +356,7 @@ fn steps(cx: &Context, row: &RolloutRow) -> Vec<Recommendation> {
             if row.orphaned || row.held.is_some() {
                 steps.push(step("go on", "resume"));
             } else if row.phase == Phase::Window {
-                steps.push(step(
-                    "end the window now",
-                    "promote",
-                ));
+                steps.push(step("end the window now", "promote"));
             } else if row.phase != Phase::RollingBack {
                 steps.push(step("stop here", "pause"));
             }
