@@ -13,8 +13,8 @@ use crate::commands::complete;
 use crate::commands::demo;
 use crate::commands::flag;
 use crate::commands::{
-    alerts, audit, completions, config, doctor, health, incident, init, man, page, query, rollout,
-    runbook, scale, silence, status, undo,
+    alerts, audit, completions, config, doctor, health, incident, init, man, page, postmortem,
+    query, rollout, runbook, scale, silence, status, undo,
 };
 use crate::domain::duration;
 use crate::output::Colour;
@@ -130,6 +130,7 @@ pub(crate) enum Command {
     Alerts(alerts::AlertsArgs),
     Silence(silence::SilenceArgs),
     Changes(changes::ChangesArgs),
+    Postmortem(postmortem::PostmortemArgs),
     Runbook(runbook::RunbookArgs),
     Incident(incident::IncidentArgs),
     Page(page::PageArgs),

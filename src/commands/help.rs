@@ -13,7 +13,10 @@ const HEADINGS: [(&str, &[&str]); 5] = [
         &["status", "health", "query", "alerts", "silence", "changes"],
     ),
     ("Change", &["flag", "rollout", "scale"]),
-    ("Respond", &["incident", "page", "runbook", "undo"]),
+    (
+        "Respond",
+        &["incident", "page", "runbook", "postmortem", "undo"],
+    ),
     (
         "Tool",
         &[

@@ -17,6 +17,7 @@ pub(crate) mod incident;
 pub(crate) mod init;
 pub(crate) mod man;
 pub(crate) mod page;
+pub(crate) mod postmortem;
 pub(crate) mod query;
 pub(crate) mod rollout;
 pub(crate) mod runbook;
@@ -41,6 +42,7 @@ pub(crate) async fn dispatch(command: Command, cx: &Context) -> Result<u8> {
         Command::Alerts(args) => alerts::run(args, cx).await,
         Command::Changes(args) => changes::run(args, cx).await,
         Command::Silence(args) => silence::run(args, cx).await,
+        Command::Postmortem(args) => postmortem::run(args, cx).await,
         Command::Runbook(args) => runbook::run(args, cx).await,
         Command::Incident(args) => incident::run(args, cx).await,
         Command::Page(args) => page::run(args, cx).await,

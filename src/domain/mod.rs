@@ -19,6 +19,7 @@ pub(crate) mod level;
 pub(crate) mod matcher;
 pub(crate) mod number;
 pub(crate) mod paging;
+pub(crate) mod postmortem;
 pub(crate) mod presence;
 pub(crate) mod probe;
 pub(crate) mod promql;

@@ -12,6 +12,7 @@ mod render;
 pub(crate) mod report;
 pub(crate) mod screen;
 pub(crate) mod sparkline;
+pub(crate) mod svg;
 pub(crate) mod view;
 
 use std::cell::Cell;

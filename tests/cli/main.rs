@@ -1,6 +1,7 @@
 //! The binary as a user meets it: each command's screens, JSON, exit codes and errors, against stub backends.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod postmortem;
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -10,7 +10,6 @@ use crate::domain::changes::{Change, Kind};
 use crate::domain::record::{self, ChangeState};
 use crate::domain::undo::Undo;
 use crate::error::Result;
-use crate::stores::incidents::Incidents;
 
 /// What was done through liveops in this environment, and holds or may hold.
 pub(super) fn audit(cx: &Context, since: DateTime<Utc>) -> Result<Vec<Change>> {
@@ -50,7 +49,7 @@ pub(super) fn audit(cx: &Context, since: DateTime<Utc>) -> Result<Vec<Change>> {
 /// Incidents of this environment: opened, mitigated, resolved.
 pub(super) fn incidents(cx: &Context, since: DateTime<Utc>) -> Result<Vec<Change>> {
     let environment = cx.environment()?;
-    let store = Incidents::at(cx.config()?.folder().join("incidents"));
+    let store = crate::commands::incident::store(cx)?;
     // Ids begin with the day of the opening; one that lasted longer than a month is no news.
     let oldest = (since - TimeDelta::days(31)).format("%Y-%m-%d").to_string();
     let mut changes = Vec::new();

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::change::{Changed, Confirmed, Done, Plan};
 use crate::clients::shell::{self, Ran, Script};
+use crate::commands::postmortem::source;
 use crate::commands::runbook::log::RunLog;
 use crate::commands::runbook::run::{RunArgs, StepReport, surroundings};
 use crate::commands::runbook::shelf::Book;
@@ -122,7 +123,7 @@ impl Walk {
         Ok(Self {
             id: log.id.clone(),
             begun,
-            incident: None,
+            incident: source::open(cx)?.map(|story| story.incident.id),
             name: args.name.clone(),
             title: book.filed.name.clone(),
             folder: cx.config()?.folder(),
@@ -352,6 +353,21 @@ impl Walk {
         data["digest"] = json!(step.digest());
         if let Some(begun) = self.begun.take() {
             self.log.write(cx, "run.begun", begun);
+        }
+        let told = kind != "step.begun";
+        if let (Some(id), true) = (&self.incident, told) {
+            let how = kind.trim_start_matches("step.").replace('_', " ");
+            let mut copy = data.clone();
+            copy["runbook"] = json!(self.title);
+            copy["text"] = json!(format!("{} `{}` {how}", self.title, step.name));
+            let kept = source::store(cx).and_then(|store| {
+                store.append(id, cx.clock.now(), &cx.actor, "runbook.step", &copy)
+            });
+            if let Err(error) = kept {
+                cx.output.warn(&format!(
+                    "the step is not in the incident's journal: {error}"
+                ));
+            }
         }
         self.log.write(cx, kind, data);
     }

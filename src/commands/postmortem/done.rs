@@ -1,0 +1,91 @@
+//! `liveops postmortem done`: checks once more, and writes into the journal that the postmortem is done.
+
+use clap::Args;
+use serde_json::json;
+
+use crate::commands::postmortem::check::look;
+use crate::commands::postmortem::source;
+use crate::context::Context;
+use crate::domain::incident::event::{Said, kind};
+use crate::error::{Error, Exit, Result};
+use crate::output::block::{Block, Tone, plain};
+use crate::output::report::{Meta, Recommendation, Report};
+use crate::output::view::View;
+
+/// Say that a postmortem is done: its check must pass, and its deadline is met
+#[derive(Debug, Args)]
+pub(crate) struct DoneArgs {
+    /// Incident, or a part of its id [default: the last without a postmortem]
+    #[arg(value_name = "ID")]
+    id: Option<String>,
+}
+
+#[derive(Debug, serde::Serialize)]
+struct Closed {
+    incident: String,
+    dry_run: bool,
+}
+
+pub(super) fn run(args: &DoneArgs, cx: &Context) -> Result<Exit> {
+    if cx.is_read_only()? && !cx.global.dry_run {
+        return Err(Error::Refused {
+            why: "read-only: will not write into the journal".into(),
+            hint: "leave out `--read-only`".into(),
+        });
+    }
+    let mut checked = look(args.id.as_deref(), cx)?;
+    // That it is late is why it is closed now.
+    checked.findings.retain(|finding| finding.kind != "overdue");
+    if !checked.findings.is_empty() {
+        cx.output.show(&checked, cx.clock.now())?;
+        return Ok(Exit::Bad);
+    }
+    if !cx.global.dry_run {
+        let said = Said {
+            text: "the postmortem is done".into(),
+        };
+        let store = source::store(cx)?;
+        store.append(
+            &checked.incident,
+            cx.clock.now(),
+            &cx.actor,
+            kind::POSTMORTEM,
+            &json!(said),
+        )?;
+    }
+    let report = Closed {
+        incident: checked.incident,
+        dry_run: cx.global.dry_run,
+    };
+    cx.output.show(&report, cx.clock.now())?;
+    Ok(Exit::Good)
+}
+
+impl Report for Closed {
+    const SCHEMA: &'static str = "liveops.postmortem.done/1";
+
+    fn blocks(&self, view: &View) -> Vec<Block> {
+        let head = if self.dry_run {
+            "would be done"
+        } else {
+            "is done"
+        };
+        vec![
+            Block::Whole(vec![
+                crate::commands::tone::mark(Tone::Good, view),
+                plain(format!(" the postmortem of {} {head}", self.incident)),
+            ]),
+            Block::next("see all incidents", "liveops incident list"),
+        ]
+    }
+
+    fn meta(&self) -> Meta {
+        Meta {
+            recommendations: vec![Recommendation::new(
+                "see all incidents",
+                "liveops incident list",
+            )],
+            ..Meta::default()
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! The figures of an incident: each KPI over its time and the same time of the week before, as impact, words and plots.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::future::join_all;
+
+use crate::clients::http::Effort;
+use crate::clients::prometheus::Prometheus;
+use crate::commands::changes::series;
+use crate::context::Context;
+use crate::domain::duration::to_promql;
+use crate::domain::kpi::{Kpi, KpiKind};
+use crate::domain::level::Level;
+use crate::domain::postmortem::impact::{WEEK, extreme, loss};
+use crate::domain::quantity::Unit;
+use crate::domain::series::Answer;
+use crate::error::{Error, Result};
+use crate::output::sparkline::sparkline;
+use crate::output::svg::Chart;
+
+/// How much is shown before and after.
+const MARGIN: TimeDelta = TimeDelta::minutes(30);
+/// Columns of a sparkline.
+const SPARK: usize = 32;
+
+/// When it was.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Span {
+    pub(super) from: DateTime<Utc>,
+    pub(super) to: DateTime<Utc>,
+}
+
+/// A KPI over the incident.
+#[derive(Debug)]
+pub(super) struct Figure {
+    pub(super) kpi: Kpi,
+    pub(super) points: Result<Vec<(DateTime<Utc>, f64)>, String>,
+    /// The week before, at its own times.
+    before: Vec<(DateTime<Utc>, f64)>,
+}
+
+/// A measure of the impact.
+#[derive(Debug, serde::Serialize)]
+pub(super) struct Measure {
+    pub(super) name: &'static str,
+    pub(super) value: String,
+    pub(super) evidence: String,
+    pub(super) known: bool,
+}
+
+/// Every KPI, and what it was a week before; all at once.
+pub(super) async fn look(cx: &Context, kpis: &[Kpi], span: Span) -> Vec<Figure> {
+    let (from, to) = (span.from - MARGIN, (span.to + MARGIN).min(cx.clock.now()));
+    join_all(kpis.iter().map(async |kpi| {
+        let (points, before) = tokio::join!(
+            series(cx, kpi, from, to),
+            series(cx, kpi, from - WEEK, to - WEEK)
+        );
+        let points = points.map_err(|error| error.to_string());
+        Figure {
+            kpi: kpi.clone(),
+            points: points.and_then(|points| match points.len() {
+                0 => Err("the metrics have no such series for this time".into()),
+                _ => Ok(points),
+            }),
+            before: before.unwrap_or_default(),
+        }
+    }))
+    .await
+}
+
+impl Figure {
+    /// A plot, and its file's name.
+    pub(super) fn plot(&self, marks: &[(DateTime<Utc>, &str)]) -> Option<(String, String)> {
+        let points = self.points.as_ref().ok()?;
+        let moved: Vec<_> = self
+            .before
+            .iter()
+            .map(|(at, value)| (*at + WEEK, *value))
+            .collect();
+        let mut levels = Vec::new();
+        for (threshold, name) in [
+            (&self.kpi.warn, "warning"),
+            (&self.kpi.critical, "critical"),
+        ] {
+            levels.extend(threshold.as_ref().map(|threshold| (threshold.value, name)));
+        }
+        let title = format!(
+            "{}{}",
+            self.kpi.title(),
+            if moved.is_empty() {
+                ""
+            } else {
+                " (dashed: a week before)"
+            }
+        );
+        let svg = Chart {
+            title: &title,
+            points,
+            before: &moved,
+            marks,
+            levels: &levels,
+            show: &|value| self.kpi.unit.show(value),
+        }
+        .draw()?;
+        let sound: String = self
+            .kpi
+            .name
+            .chars()
+            .map(|c| {
+                if c.is_ascii_alphanumeric() || c == '_' {
+                    c
+                } else {
+                    '-'
+                }
+            })
+            .collect();
+        Some((format!("{sound}.svg"), svg))
+    }
+
+    /// `▁▂▇█▂`, and what it says.
+    pub(super) fn words(&self, span: Span) -> (String, String) {
+        let points = match &self.points {
+            Ok(points) => points,
+            Err(why) => return (String::new(), format!("unknown: {why}")),
+        };
+        let values: Vec<Option<f64>> = points.iter().map(|(_, value)| Some(*value)).collect();
+        let spark = sparkline(&values, SPARK, false);
+        let highest = self.rises();
+        let words = match extreme(points, span.from, span.to, highest) {
+            None => "no value while it lasted".to_owned(),
+            Some((at, value)) => {
+                let level = match self.kpi.level(value) {
+                    Level::Critical => ", critical",
+                    Level::Warn => ", above the warning",
+                    Level::Ok | Level::Unknown => "",
+                };
+                format!(
+                    "{} {}{level} at {}",
+                    if highest { "at most" } else { "at least" },
+                    self.kpi.unit.show(value),
+                    at.format("%H:%M")
+                )
+            }
+        };
+        (spark, words)
+    }
+
+    /// Is more of it worse?
+    fn rises(&self) -> bool {
+        self.kpi.warn.is_some() || self.kpi.critical.is_some()
+    }
+
+    /// Players are what a gauge of that name counts.
+    fn counts_players(&self) -> bool {
+        matches!(self.kpi.kind, KpiKind::Gauge { .. }) && self.kpi.name.contains("player")
+    }
+
+    fn counts_purchases(&self) -> bool {
+        matches!(self.kpi.kind, KpiKind::Rate { .. }) && self.kpi.name.contains("purchase")
+    }
+}
+
+/// What it cost: players and purchases against the week before, errors served.
+pub(super) async fn impact(cx: &Context, figures: &[Figure], span: Span) -> Vec<Measure> {
+    let players = figures.iter().find(|figure| figure.counts_players());
+    let purchases = figures.iter().find(|figure| figure.counts_purchases());
+    let errors = figures
+        .iter()
+        .find(|figure| matches!(figure.kpi.kind, KpiKind::Ratio { .. }));
+    vec![
+        measured("players lost", players, |figure| {
+            lost(figure, span).map(|lost| {
+                let minutes = Unit::None.show((lost.total / 60.0).round());
+                let worst = Unit::None.show(lost.worst.round());
+                (
+                    format!("{worst} at the worst, {minutes} player-minutes"),
+                    evidence(figure, lost.covered),
+                )
+            })
+        }),
+        served(cx, errors, span).await,
+        measured("purchases missed", purchases, |figure| {
+            lost(figure, span).map(|lost| {
+                (
+                    Unit::None.show(lost.total.round()),
+                    evidence(figure, lost.covered),
+                )
+            })
+        }),
+    ]
+}
+
+fn evidence(figure: &Figure, covered: f64) -> String {
+    let part = if covered < 0.95 {
+        format!(
+            "; both weeks have values for {:.0} % of it",
+            covered * 100.0
+        )
+    } else {
+        String::new()
+    };
+    format!(
+        "`{}` against the same time last week{part}",
+        figure.kpi.name
+    )
+}
+
+fn lost(figure: &Figure, span: Span) -> Result<crate::domain::postmortem::impact::Loss, String> {
+    let points = figure.points.as_ref().map_err(Clone::clone)?;
+    loss(points, &figure.before, span.from, span.to)
+        .ok_or_else(|| "there are no metrics of the same time last week".into())
+}
+
+fn measured(
+    name: &'static str,
+    figure: Option<&Figure>,
+    measure: impl Fn(&Figure) -> Result<(String, String), String>,
+) -> Measure {
+    let found = figure
+        .ok_or_else(|| "no KPI of this is configured".to_owned())
+        .and_then(measure);
+    let known = found.is_ok();
+    let (value, evidence) = found.unwrap_or_else(|why| ("unknown".into(), why));
+    Measure {
+        name,
+        value,
+        evidence,
+        known,
+    }
+}
+
+/// Errors that were served: the growth of the counter above the line.
+async fn served(cx: &Context, figure: Option<&Figure>, span: Span) -> Measure {
+    let asked = async {
+        let figure = figure.ok_or_else(|| "no KPI of this is configured".to_owned())?;
+        let KpiKind::Ratio { of, .. } = &figure.kpi.kind else {
+            return Err("no KPI of this is configured".to_owned());
+        };
+        let length = (span.to - span.from).to_std().unwrap_or_default();
+        let window = to_promql(length.max(Duration::from_secs(60)));
+        let query = format!("sum(increase({of}[{window}]))");
+        let value = number(cx, &query, span.to)
+            .await
+            .map_err(|error| error.to_string())?
+            .ok_or_else(|| "the metrics have no such series for this time".to_owned())?;
+        Ok((Unit::None.show(value.round()), format!("`{query}`")))
+    };
+    let found = asked.await;
+    let known = found.is_ok();
+    let (value, evidence) = found.unwrap_or_else(|why| ("unknown".into(), why));
+    Measure {
+        name: "errors served",
+        value,
+        evidence,
+        known,
+    }
+}
+
+async fn number(cx: &Context, query: &str, at: DateTime<Utc>) -> Result<Option<f64>, Error> {
+    let client = Prometheus::new(cx.http()?, cx.prometheus()?, Effort::Quick);
+    let answer = client.instant(query, Some(at)).await?.answer;
+    let Answer::Vector(series) = answer else {
+        return Ok(None);
+    };
+    let value = series
+        .first()
+        .and_then(|series| series.points.first()?.value.float());
+    Ok(value.filter(|value| value.is_finite()))
+}

@@ -1,0 +1,44 @@
+//! `liveops postmortem`: the story of an incident, nine tenths written from its journal and the metrics.
+
+mod check;
+mod done;
+mod facts;
+mod figures;
+mod new;
+pub(crate) mod source;
+
+use clap::{Args, Subcommand};
+
+use crate::context::Context;
+use crate::error::{Exit, Result};
+
+/// Write the postmortem of an incident, and check that it is fit to be read
+///
+/// `new` fills in what the journal and the metrics know: impact, timeline, plots, changes and suspects, deadlines. What
+/// they do not know is marked as unknown, and what only people know as `[fill in: …]`. `check` finds what is left, for
+/// people and for CI; `done` checks once more and closes the deadline.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  liveops postmortem new
+  liveops postmortem new 2026-01-15-p1-matchmaking-down
+  liveops postmortem check
+  liveops postmortem done")]
+pub(crate) struct PostmortemArgs {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    New(new::NewArgs),
+    Check(check::CheckArgs),
+    Done(done::DoneArgs),
+}
+
+pub(crate) async fn run(args: PostmortemArgs, cx: &Context) -> Result<Exit> {
+    match args.verb {
+        Verb::New(args) => new::run(args, cx).await,
+        Verb::Check(args) => check::run(&args, cx),
+        Verb::Done(args) => done::run(&args, cx),
+    }
+}

@@ -1,0 +1,245 @@
+//! `liveops postmortem new`: gathers, fills in, writes the document and its plots.
+
+use clap::Args;
+use minijinja::context;
+use serde::Serialize;
+
+use crate::commands::postmortem::facts::{between, causes, cell, duties, stamp, timeline};
+use crate::commands::postmortem::figures::{Measure, Span, impact, look};
+use crate::commands::postmortem::source;
+use crate::commands::template::Template;
+use crate::commands::tone;
+use crate::context::Context;
+use crate::domain::runbook::Runbook;
+use crate::domain::shell::word;
+use crate::error::{Error, Exit, Result};
+use crate::output::block::{Block, Table, Tone, plain, span};
+use crate::output::report::{Meta, Outcome, Recommendation, Report};
+use crate::output::view::View;
+use crate::stores::file::write_shared;
+
+/// The shipped template.
+const TEMPLATE: &str = include_str!("../../../templates/postmortem/postmortem.md.j2");
+
+/// Write the postmortem of an incident
+///
+/// Computes the impact from the metrics (players lost and purchases missed against the same time last week, errors
+/// served), and adds the timeline, plots, changes with suspects, and deadlines. What the data cannot tell is marked.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  liveops postmortem new
+  liveops postmortem new matchmaking-down --force
+  liveops postmortem new --dry-run                only shows it")]
+pub(crate) struct NewArgs {
+    /// Incident, or a part of its id [default: the last without a postmortem]
+    #[arg(value_name = "ID")]
+    id: Option<String>,
+
+    /// Write it anew over the one that is there
+    #[arg(long)]
+    force: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Kpi {
+    title: String,
+    spark: String,
+    words: String,
+    file: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Written {
+    incident: String,
+    path: String,
+    plots: Vec<String>,
+    impact: Vec<Measure>,
+    suspects: usize,
+    to_fill_in: usize,
+    dry_run: bool,
+    markdown: String,
+    #[serde(skip)]
+    gaps: Vec<String>,
+}
+
+pub(super) async fn run(args: NewArgs, cx: &Context) -> Result<Exit> {
+    if cx.is_read_only()? && !cx.global.dry_run {
+        return Err(Error::Refused {
+            why: "read-only: will not write a postmortem".into(),
+            hint: "leave out `--read-only`, or look with `--dry-run`".into(),
+        });
+    }
+    let story = source::which(cx, args.id.as_deref())?;
+    let one = &story.incident;
+    let path = source::document(cx, &one.id)?;
+    if path.exists() && !args.force && !cx.global.dry_run {
+        return Err(Error::Refused {
+            why: format!("{} exists already; nothing was written", path.display()),
+            hint: format!(
+                "`{}` looks what is left to do in it; `--force` writes it anew",
+                cx.command(&format!("postmortem check {}", word(&one.id)))
+            ),
+        });
+    }
+    let now = cx.clock.now();
+    let started = one.started.at().or(one.detected.at()).unwrap_or(now);
+    let ended = one.resolved.at().or(one.mitigated.at());
+    let span = Span {
+        from: started,
+        to: ended.unwrap_or(now),
+    };
+    let configured = &cx.config()?.settings.kpis;
+    let kpis = if configured.is_empty() {
+        crate::config::presets::kpis()
+    } else {
+        configured.clone()
+    };
+    let figures = look(cx, &kpis, span).await;
+    let (measures, causes) = tokio::join!(
+        impact(cx, &figures, span),
+        causes(cx, &figures, one.service.as_deref(), span)
+    );
+    let causes = causes?;
+    let mut impact = vec![Measure {
+        name: "duration",
+        value: between(Some(started), Some(span.to)),
+        evidence: if ended.is_some() {
+            "the journal".into()
+        } else {
+            "the journal; it is not over".into()
+        },
+        known: true,
+    }];
+    impact.extend(measures);
+    for measure in &mut impact {
+        measure.value = cell(&measure.value);
+        measure.evidence = cell(&measure.evidence);
+    }
+    let named = [
+        ("began", Some(started)),
+        ("opened", one.detected.at()),
+        ("mitigated", one.mitigated.at()),
+    ];
+    let marks: Vec<_> = named
+        .into_iter()
+        .filter_map(|(name, at)| Some((at?, name)))
+        .collect();
+    let mut plots = Vec::new();
+    let kpis: Vec<Kpi> = figures
+        .iter()
+        .map(|figure| {
+            let (spark, words) = figure.words(span);
+            let plot = figure.plot(&marks);
+            let file = plot.as_ref().map(|(file, _)| file.clone());
+            plots.extend(plot);
+            Kpi {
+                title: figure.kpi.title().into_owned(),
+                spark,
+                words: cell(&words),
+                file,
+            }
+        })
+        .collect();
+    let template = Template::find(cx, "postmortem/postmortem.md.j2", Some(TEMPLATE))?
+        .ok_or_else(|| Error::internal("the shipped template is missing"))?;
+    let people: Vec<String> = one.people.iter().map(|name| cell(name)).collect();
+    let detected = one.detected.at();
+    let moment = |at: Option<chrono::DateTime<chrono::Utc>>| at.map(stamp);
+    let markdown = template.render(context! {
+        id => one.id,
+        title => cell(&one.title),
+        severity => one.severity.word(),
+        service => one.service.as_deref().map(cell),
+        environment => one.environment,
+        started => stamp(started),
+        detected => moment(detected),
+        acknowledged => moment(one.acknowledged.at()),
+        mitigated => moment(one.mitigated.at()),
+        resolved => moment(one.resolved.at()),
+        people => people.join(", "),
+        duration => between(Some(started), Some(span.to)),
+        time_to_detect => between(Some(started), detected),
+        time_to_acknowledge => between(detected, one.acknowledged.at()),
+        time_to_mitigate => between(detected, one.mitigated.at()),
+        impact => impact,
+        kpis => kpis,
+        timeline => timeline(&story.events),
+        broken => causes.broken,
+        suspects => causes.suspects,
+        gaps => causes.gaps,
+        deadlines => duties(&source::duties(cx, one, now)?),
+    })?;
+    let report = Written {
+        incident: one.id.clone(),
+        path: path.display().to_string(),
+        plots: plots.iter().map(|(file, _)| file.clone()).collect(),
+        suspects: causes.suspects.len(),
+        to_fill_in: Runbook::parse(&markdown).unfilled.len(),
+        dry_run: cx.global.dry_run,
+        gaps: causes.gaps,
+        impact,
+        markdown,
+    };
+    if !cx.global.dry_run {
+        for (file, svg) in &plots {
+            write_shared(&path.with_file_name(file), svg, true)?;
+        }
+        write_shared(&path, &report.markdown, args.force)?;
+    }
+    cx.output.show(&report, now)?;
+    Ok(Exit::Good)
+}
+
+impl Report for Written {
+    const SCHEMA: &'static str = "liveops.postmortem.new/1";
+
+    fn blocks(&self, view: &View) -> Vec<Block> {
+        if self.dry_run {
+            let lines = self.markdown.lines();
+            return lines.map(|line| Block::Whole(vec![plain(line)])).collect();
+        }
+        let mut blocks = vec![Block::Whole(vec![
+            tone::mark(Tone::Good, view),
+            plain(format!(" {} is written", self.path)),
+        ])];
+        let mut table = Table::new(["", ""]).fixed(&[0]).indent(2);
+        for measure in &self.impact {
+            let tone = if measure.known {
+                Tone::Strong
+            } else {
+                Tone::Unknown
+            };
+            table.row(vec![plain(measure.name), span(&measure.value, tone)]);
+        }
+        blocks.push(Block::Table(table));
+        blocks.push(Block::text(format!(
+            "  {} plots, {} suspects, {} lines only you can fill in",
+            self.plots.len(),
+            self.suspects,
+            self.to_fill_in
+        )));
+        for next in self.meta().recommendations {
+            if let Some(command) = next.command {
+                blocks.push(Block::next(&next.text, command));
+            }
+        }
+        blocks
+    }
+
+    fn meta(&self) -> Meta {
+        let unknown = self.impact.iter().any(|measure| !measure.known);
+        Meta {
+            outcome: if unknown || !self.gaps.is_empty() {
+                Outcome::Partial
+            } else {
+                Outcome::Success
+            },
+            recommendations: vec![Recommendation::new(
+                "see what is left to do",
+                format!("liveops postmortem check {}", word(&self.incident)),
+            )],
+            warnings: self.gaps.clone(),
+            ..Meta::default()
+        }
+    }
+}
