@@ -14,7 +14,7 @@ use crate::commands::demo;
 use crate::commands::flag;
 use crate::commands::{
     alerts, audit, completions, config, doctor, health, incident, init, man, page, postmortem,
-    query, rollout, runbook, scale, silence, status, undo,
+    query, rollout, runbook, scale, silence, status, triage, undo,
 };
 use crate::domain::duration;
 use crate::output::Colour;
@@ -131,6 +131,7 @@ pub(crate) enum Command {
     Silence(silence::SilenceArgs),
     Changes(changes::ChangesArgs),
     Postmortem(postmortem::PostmortemArgs),
+    Triage(triage::TriageArgs),
     Runbook(runbook::RunbookArgs),
     Incident(incident::IncidentArgs),
     Page(page::PageArgs),

@@ -15,7 +15,14 @@ const HEADINGS: [(&str, &[&str]); 5] = [
     ("Change", &["flag", "rollout", "scale"]),
     (
         "Respond",
-        &["incident", "page", "runbook", "postmortem", "undo"],
+        &[
+            "incident",
+            "page",
+            "triage",
+            "runbook",
+            "postmortem",
+            "undo",
+        ],
     ),
     (
         "Tool",

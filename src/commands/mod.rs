@@ -26,6 +26,7 @@ pub(crate) mod silence;
 pub(crate) mod status;
 pub(crate) mod template;
 pub(crate) mod tone;
+pub(crate) mod triage;
 pub(crate) mod undo;
 
 use crate::cli::Command;
@@ -43,6 +44,7 @@ pub(crate) async fn dispatch(command: Command, cx: &Context) -> Result<u8> {
         Command::Changes(args) => changes::run(args, cx).await,
         Command::Silence(args) => silence::run(args, cx).await,
         Command::Postmortem(args) => postmortem::run(args, cx).await,
+        Command::Triage(args) => triage::run(args, cx).await,
         Command::Runbook(args) => runbook::run(args, cx).await,
         Command::Incident(args) => incident::run(args, cx).await,
         Command::Page(args) => page::run(args, cx).await,

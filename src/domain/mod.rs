@@ -41,4 +41,5 @@ pub(crate) mod standing;
 pub(crate) mod status;
 pub(crate) mod suggest;
 pub(crate) mod threshold;
+pub(crate) mod triage;
 pub(crate) mod undo;

@@ -40,6 +40,7 @@ mod secrets;
 mod silence;
 mod status;
 mod terminal;
+mod triage;
 mod trust;
 mod undo;
 mod untrusted;

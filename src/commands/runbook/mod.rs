@@ -13,6 +13,8 @@ mod walk;
 
 use clap::{Args, Subcommand};
 
+pub(crate) use crate::commands::runbook::run::surroundings;
+
 use crate::context::Context;
 use crate::error::{Exit, Result};
 

@@ -219,7 +219,7 @@ fn variables(args: &RunArgs, steps: &[Step], cx: &Context) -> Result<Vec<(String
 }
 
 /// What every step finds in its environment beside its own variables: nested `liveops` goes where this one went.
-pub(super) fn surroundings(cx: &Context) -> Result<Vec<(String, OsString)>> {
+pub(crate) fn surroundings(cx: &Context) -> Result<Vec<(String, OsString)>> {
     let mut all: Vec<(String, OsString)> = Vec::new();
     let mut set = |name: &str, value: Option<OsString>| {
         all.extend(value.map(|value| (name.to_owned(), value)));

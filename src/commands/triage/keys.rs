@@ -1,0 +1,112 @@
+//! One choice by a key: letters act at once, arrows and Enter choose; in plain mode a letter and Enter.
+
+use std::io::BufRead;
+
+use dialoguer::console::{Key, Term};
+
+use crate::context::Context;
+use crate::error::{Error, Result};
+
+/// A choice: its letter, and its word.
+pub(super) type Choice = (char, &'static str);
+
+/// Asks until one of the choices is made. `preset` is what Enter means at first.
+///
+/// # Errors
+/// `Interrupted` on Ctrl-C, Escape, or the end of the input.
+pub(super) fn choose(choices: &[Choice], preset: usize, plain: bool, cx: &Context) -> Result<char> {
+    if plain {
+        return by_line(choices, preset, cx);
+    }
+    let term = Term::stderr();
+    let mut at = preset;
+    loop {
+        draw(&term, choices, at)?;
+        let key = term.read_key().map_err(|error| broken(&term, error))?;
+        match key {
+            Key::ArrowLeft | Key::ArrowUp | Key::BackTab => {
+                at = (at + choices.len() - 1) % choices.len();
+            }
+            Key::ArrowRight | Key::ArrowDown | Key::Tab => at = (at + 1) % choices.len(),
+            Key::Enter => {
+                end(&term)?;
+                return Ok(choices[at].0);
+            }
+            Key::Char(letter) => {
+                let letter = letter.to_ascii_lowercase();
+                if let Some(place) = choices.iter().position(|choice| choice.0 == letter) {
+                    draw(&term, choices, place)?;
+                    end(&term)?;
+                    return Ok(letter);
+                }
+            }
+            Key::Escape | Key::CtrlC => {
+                end(&term)?;
+                return Err(Error::Interrupted { code: 130 });
+            }
+            _ => {}
+        }
+    }
+}
+
+/// One line, drawn over itself: `[f]ine  >[p]roblem<  …`.
+fn draw(term: &Term, choices: &[Choice], at: usize) -> Result<()> {
+    let parts = choices.iter().enumerate().map(|(index, (letter, word))| {
+        let rest = word.strip_prefix(*letter).unwrap_or(word);
+        if index == at {
+            format!(">[{letter}]{rest}<")
+        } else {
+            format!(" [{letter}]{rest} ")
+        }
+    });
+    let line: String = parts.collect();
+    term.clear_line()
+        .and_then(|()| term.write_str(&line))
+        .map_err(|error| broken(term, error))
+}
+
+fn end(term: &Term) -> Result<()> {
+    term.write_line("").map_err(|error| broken(term, error))
+}
+
+fn by_line(choices: &[Choice], preset: usize, cx: &Context) -> Result<char> {
+    let words: Vec<String> = choices
+        .iter()
+        .map(|(letter, word)| format!("{letter}={word}"))
+        .collect();
+    loop {
+        cx.output.note(&format!(
+            "{} (Enter: {})",
+            words.join(" "),
+            choices[preset].1
+        ));
+        let mut line = String::new();
+        let read = std::io::stdin().lock().read_line(&mut line);
+        match read {
+            Ok(0) | Err(_) => return Err(Error::Interrupted { code: 130 }),
+            Ok(_) => {}
+        }
+        let typed = line.trim().to_lowercase();
+        if typed.is_empty() {
+            return Ok(choices[preset].0);
+        }
+        let found = choices
+            .iter()
+            .find(|(letter, word)| typed == letter.to_string() || typed == *word);
+        if let Some((letter, _)) = found {
+            return Ok(*letter);
+        }
+    }
+}
+
+fn broken(term: &Term, source: std::io::Error) -> Error {
+    if source.kind() == std::io::ErrorKind::Interrupted {
+        let _ = term.show_cursor();
+        return Error::Interrupted { code: 130 };
+    }
+    Error::Io {
+        action: "read an answer from",
+        path: "the terminal".into(),
+        source,
+    }
+}

@@ -1,0 +1,73 @@
+//! Where answers are kept: in the incident's journal; without an incident, in one of this user and environment.
+
+use serde_json::Value;
+
+use crate::commands::postmortem::source;
+use crate::context::Context;
+use crate::domain::incident::state::Incident;
+use crate::domain::journal::Event;
+use crate::domain::triage::ANSWERED;
+use crate::error::Result;
+use crate::stores::journal::Journal;
+
+/// Answers older than this belong to another night, where there is no incident.
+const FRESH: chrono::TimeDelta = chrono::TimeDelta::hours(12);
+
+/// The journal of a checklist.
+#[derive(Debug)]
+pub(super) struct TriageLog {
+    incident: Option<Incident>,
+    journal: Journal,
+}
+
+impl TriageLog {
+    /// Of the incident that is named, of the only open one, or of none.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub(super) fn open(cx: &Context, named: Option<&str>) -> Result<Self> {
+        let story = match named {
+            Some(named) => Some(source::which(cx, Some(named))?),
+            None => source::open(cx)?,
+        };
+        let journal = match &story {
+            Some(story) => source::store(cx)?.journal(&story.incident.id),
+            None => {
+                let file = format!("triage-{}.jsonl", cx.environment()?);
+                Journal::at(cx.dirs.state.join(file))
+            }
+        };
+        Ok(Self {
+            incident: story.map(|story| story.incident),
+            journal,
+        })
+    }
+
+    /// The incident, if there is one.
+    pub(super) fn incident(&self) -> Option<&Incident> {
+        self.incident.as_ref()
+    }
+
+    /// The answers so far.
+    ///
+    /// # Errors
+    /// A journal that cannot be read.
+    pub(super) fn events(&self, cx: &Context) -> Result<Vec<Event>> {
+        let mut events = self.journal.read()?.events;
+        if self.incident.is_none() {
+            let oldest = cx.clock.now() - FRESH;
+            events.retain(|event| event.at >= oldest);
+        }
+        Ok(events)
+    }
+
+    /// Keeps an answer; where it cannot be kept, that is said, and the checklist goes on.
+    pub(super) fn keep(&self, cx: &Context, data: Value) {
+        if let Err(error) = self
+            .journal
+            .append(cx.clock.now(), &cx.actor, ANSWERED, data)
+        {
+            cx.output.warn(&format!("the answer is not kept: {error}"));
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! The report of `liveops triage`: what each item found and was answered, and what can be done.
+
+use serde::Serialize;
+
+use crate::commands::tone;
+use crate::commands::triage::checks::Looked;
+use crate::context::Context;
+use crate::domain::incident::state::Incident;
+use crate::domain::triage::{Answer, Found, Item, Mitigation, Outcome};
+use crate::error::{Exit, Result};
+use crate::output::block::{Block, Table, Tone, plain, span};
+use crate::output::report::{
+    Meta, Outcome as Job, Recommendation, Report, Source, SourceState, Verdict,
+};
+use crate::output::view::View;
+
+/// Mitigations that a screen shows.
+const SHOWN: usize = 4;
+
+#[derive(Debug, Serialize)]
+struct Entry {
+    id: String,
+    ask: String,
+    outcome: Outcome,
+    evidence: Vec<String>,
+    answer: Option<Answer>,
+    note: Option<String>,
+}
+
+/// A checklist that was gone through.
+#[derive(Debug, Serialize)]
+pub(super) struct TriageReport {
+    incident: Option<String>,
+    items: Vec<Entry>,
+    mitigations: Vec<Mitigation>,
+    finished: bool,
+    #[serde(skip)]
+    environment: String,
+    #[serde(skip)]
+    sources: Vec<Source>,
+}
+
+impl TriageReport {
+    pub(super) fn new(
+        cx: &Context,
+        incident: Option<&Incident>,
+        items: Vec<(Item, Found, Option<(Answer, Option<String>)>)>,
+        mitigations: Vec<Mitigation>,
+        looked: &Looked,
+        quit: bool,
+    ) -> Result<Self> {
+        let entry = |(item, found, answer): (Item, Found, Option<(Answer, Option<String>)>)| {
+            let (answer, note) = answer.map_or((None, None), |(answer, note)| (Some(answer), note));
+            Entry {
+                id: item.id,
+                ask: item.ask,
+                outcome: found.outcome,
+                evidence: found.lines,
+                answer,
+                note,
+            }
+        };
+        Ok(Self {
+            incident: incident.map(|one| one.id.clone()),
+            items: items.into_iter().map(entry).collect(),
+            mitigations,
+            finished: !quit,
+            environment: cx.environment()?.to_owned(),
+            sources: looked.sources.clone(),
+        })
+    }
+
+    pub(super) fn mitigations(&self) -> &[Mitigation] {
+        &self.mitigations
+    }
+
+    /// A person's word goes before that of a check.
+    fn verdict(&self) -> Verdict {
+        let open = |entry: &&Entry| entry.answer.is_none();
+        let is = |outcome| {
+            self.items
+                .iter()
+                .filter(open)
+                .any(|one| one.outcome == outcome)
+        };
+        let problem = self
+            .items
+            .iter()
+            .any(|one| one.answer == Some(Answer::Problem));
+        if problem || is(Outcome::Suspicious) {
+            Verdict::Fail
+        } else if is(Outcome::Unknown) {
+            Verdict::Unknown
+        } else {
+            Verdict::Pass
+        }
+    }
+
+    pub(super) fn exit(&self) -> Exit {
+        match self.verdict() {
+            Verdict::Fail => Exit::Bad,
+            Verdict::Unknown => Exit::Unknown,
+            Verdict::Pass | Verdict::Warn => Exit::Good,
+        }
+    }
+
+    fn next(&self) -> Vec<Recommendation> {
+        let mut next = Vec::new();
+        if !self.finished {
+            next.push(Recommendation::new("go on", "liveops triage --resume"));
+        }
+        if self.incident.is_none() && self.verdict() == Verdict::Fail {
+            next.push(Recommendation::new(
+                "open an incident",
+                "liveops incident open --sev p2",
+            ));
+        } else if self.incident.is_some() && self.finished {
+            next.push(Recommendation::new(
+                "once it is better",
+                "liveops incident mitigate \"what helped\"",
+            ));
+        }
+        if next.is_empty() {
+            next.push(Recommendation::new("look at everything", "liveops status"));
+        }
+        next
+    }
+}
+
+impl Report for TriageReport {
+    const SCHEMA: &'static str = "liveops.triage/1";
+
+    fn blocks(&self, view: &View) -> Vec<Block> {
+        let mut blocks = vec![Block::heading(match &self.incident {
+            Some(id) => format!("triage of {id}"),
+            None => "triage, without an incident".to_owned(),
+        })];
+        for entry in &self.items {
+            let tone = match (entry.answer, entry.outcome) {
+                (Some(Answer::Fine), _) | (None, Outcome::Clear) => Tone::Good,
+                (Some(Answer::Problem), _) | (None, Outcome::Suspicious) => Tone::Bad,
+                (None, Outcome::Unknown) => Tone::Unknown,
+                (Some(Answer::Skipped), _) | (None, Outcome::Manual) => Tone::Dim,
+            };
+            let said = entry
+                .answer
+                .map_or(entry.outcome.word(), |answer| answer.word());
+            let note = entry
+                .note
+                .as_ref()
+                .map_or_else(String::new, |note| format!(" ({note})"));
+            blocks.push(Block::Line(vec![
+                tone::mark(tone, view),
+                plain(format!(" {}  ", entry.ask)),
+                span(format!("{said}{note}"), tone),
+            ]));
+            for line in entry.evidence.iter().take(3) {
+                blocks.push(Block::Line(vec![span(format!("    {line}"), Tone::Dim)]));
+            }
+        }
+        blocks.push(Block::Blank);
+        blocks.push(Block::heading("what may help, the best first:"));
+        for (index, way) in self.mitigations.iter().take(SHOWN).enumerate() {
+            blocks.push(Block::Whole(vec![
+                plain(format!("  {}. {}: ", index + 1, way.title)),
+                span(&way.command, Tone::Command),
+            ]));
+            blocks.push(Block::Line(vec![span(
+                format!("     {}", way.why),
+                Tone::Dim,
+            )]));
+        }
+        blocks.push(Block::Blank);
+        for next in self.next() {
+            if let Some(command) = next.command {
+                blocks.push(Block::next(&next.text, command));
+            }
+        }
+        blocks
+    }
+
+    fn rows(&self, _view: &View) -> Option<Table> {
+        let mut table = Table::new(["item", "outcome", "answer", "evidence"]);
+        for entry in &self.items {
+            table.row(vec![
+                plain(&entry.id),
+                plain(entry.outcome.word()),
+                plain(entry.answer.map_or("", Answer::word)),
+                plain(entry.evidence.join("; ")),
+            ]);
+        }
+        Some(table)
+    }
+
+    fn meta(&self) -> Meta {
+        let down = self
+            .sources
+            .iter()
+            .any(|one| one.state == SourceState::Down);
+        Meta {
+            environment: Some(self.environment.clone()),
+            outcome: if down { Job::Partial } else { Job::Success },
+            verdict: self.verdict(),
+            recommendations: self.next(),
+            sources: self.sources.clone(),
+            ..Meta::default()
+        }
+    }
+}

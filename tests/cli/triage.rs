@@ -1,0 +1,216 @@
+//! `liveops triage`: checks by itself, keys, answers in the journal, resume, dead dependencies.
+
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Stub, TestEnv};
+
+const NOW: &str = "2026-01-15T10:30:00Z";
+
+const CONFIG: &str = "version: 1\nenvironments: { staging: {} }\nservices: [{ name: game }]\nkpis:\n  - { name: tick, gauge: tick_seconds, by: region, agg: max, critical: '> 20ms' }\n";
+
+fn env() -> TestEnv {
+    let env = TestEnv::new().now(NOW).var("LIVEOPS_ACTOR", "ada");
+    env.write("liveops.yaml", CONFIG);
+    env
+}
+
+fn vector(result: Value) -> Answer {
+    Answer::json(json!({"status": "success", "data": {"resultType": "vector", "result": result}}))
+}
+
+/// One region is slow, one target is down, one alert fires.
+fn prometheus() -> Stub {
+    Stub::new()
+        .on_fn("POST", "/api/v1/query", |request| {
+            let text = String::from_utf8_lossy(&request.body).into_owned();
+            if text.contains("tick_seconds") {
+                vector(json!([
+                    {"metric": {"region": "eu"}, "value": [1_768_473_000, "0.05"]},
+                    {"metric": {"region": "us"}, "value": [1_768_473_000, "0.01"]},
+                ]))
+            } else if text.contains("pg_stat") {
+                vector(json!([{"metric": {}, "value": [1_768_473_000, "0.4"]}]))
+            } else {
+                vector(json!([]))
+            }
+        })
+        .on("POST", "/api/v1/query_range", Answer::json(json!({"status": "success", "data": {"resultType": "matrix", "result": []}})))
+        .on("GET", "/api/v1/alerts", Answer::json(json!({"status": "success", "data": {"alerts": [
+            {"labels": {"alertname": "TickSlow", "severity": "high"}, "annotations": {}, "state": "firing", "activeAt": "2026-01-15T10:20:00Z", "value": "1e+00"}]}})))
+        .on("GET", "/api/v1/targets", Answer::json(json!({"status": "success", "data": {"activeTargets": [
+            {"labels": {"job": "game", "instance": "eu-1"}, "scrapeUrl": "http://h", "health": "down", "lastError": "refused", "lastScrape": NOW, "lastScrapeDuration": 0.1, "scrapeInterval": "15s", "scrapeTimeout": "10s"}]}})))
+}
+
+fn outcomes(json: &Value) -> Vec<(String, String)> {
+    let items = json["data"]["items"].as_array().unwrap();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    items
+        .iter()
+        .map(|item| (text(&item["id"]), text(&item["outcome"])))
+        .collect()
+}
+
+#[test]
+fn it_looks_by_itself_and_ends_with_what_may_help() {
+    let stub = prometheus();
+    let env = env().var("LIVEOPS_PROMETHEUS", &stub.url());
+    env.run([
+        "changes",
+        "record",
+        "--kind",
+        "deploy",
+        "--service",
+        "game",
+        "--version",
+        "1.42",
+        "--at",
+        "9m ago",
+    ])
+    .expect_code(0);
+    let json = env
+        .run(["triage", "--non-interactive", "-o", "json"])
+        .expect_code(1)
+        .json();
+    assert_eq!(json["schema"], "liveops.triage/1");
+    let found = outcomes(&json);
+    let of = |id: &str| {
+        found
+            .iter()
+            .find(|(known, _)| known == id)
+            .map(|(_, outcome)| outcome.as_str())
+    };
+    for (id, want) in [
+        ("impact", "suspicious"),
+        ("alerts", "suspicious"),
+        ("deployments", "suspicious"),
+        ("flags", "clear"),
+        ("dependencies", "unknown"),
+        ("targets", "suspicious"),
+        ("database", "clear"),
+        ("stakeholders", "manual"),
+    ] {
+        assert_eq!(of(id), Some(want), "{id}: {json:#}");
+    }
+    let impact = json["data"]["items"][0]["evidence"][0].as_str().unwrap();
+    assert_eq!(impact, "CRITICAL tick: eu 50 ms, us 10 ms");
+    let ways = json["data"]["mitigations"].to_string();
+    assert!(
+        ways.contains("liveops rollout undo game") && ways.contains("kubectl scale"),
+        "{ways}"
+    );
+    let screen = env.run(["triage", "--non-interactive"]).expect_code(1);
+    assert!(screen.stdout.contains("what may help"), "{}", screen.stdout);
+    assert!(
+        screen.stdout.contains("liveops incident open --sev p2"),
+        "{}",
+        screen.stdout
+    );
+}
+
+#[test]
+fn dead_dependencies_are_unknown_each_by_itself() {
+    let page = Stub::new().on(
+        "GET",
+        "/",
+        Answer::json(json!({"status": {"indicator": "major", "description": "Partial outage"}})),
+    );
+    let env = env().var("LIVEOPS_PROMETHEUS", "http://127.0.0.1:1");
+    env.write(
+        "liveops.yaml",
+        format!("{CONFIG}dependencies:\n  - {{ name: psn, url: '{}' }}\n  - {{ name: dead, url: 'http://127.0.0.1:1' }}\n", page.url()),
+    );
+    let json = env
+        .run(["triage", "--non-interactive", "-o", "json"])
+        .expect_code(1)
+        .json();
+    let found = outcomes(&json);
+    for (id, want) in [
+        ("impact", "unknown"),
+        ("dependencies", "suspicious"),
+        ("targets", "unknown"),
+    ] {
+        assert!(found.contains(&(id.into(), want.into())), "{id}: {json:#}");
+    }
+    assert!(json.to_string().contains("psn: major Partial outage"));
+    env.write("liveops.yaml", format!("{CONFIG}templates: tpl\n"));
+    env.write(
+        "tpl/triage/oncall.yaml",
+        "items: [{ id: a, ask: Is it on?, chek: x }]\n",
+    );
+    let slip = env.run(["triage", "--non-interactive"]).expect_code(2);
+    assert!(
+        slip.stderr.contains("tpl/triage/oncall.yaml"),
+        "{}",
+        slip.stderr
+    );
+}
+
+#[test]
+fn keys_answer_and_the_next_one_resumes_where_it_was_left() {
+    let stub = prometheus();
+    let env = env().var("LIVEOPS_PROMETHEUS", &stub.url());
+    env.run([
+        "incident",
+        "open",
+        "--sev",
+        "p2",
+        "--title",
+        "slow",
+        "--service",
+        "game",
+        "--yes",
+    ]);
+    let mut pty = env.pty(["triage"]);
+    pty.expect("1/9 Who is hit").expect("suspicious").send("p");
+    // A note stays with the item and goes on; back shows the answer.
+    pty.expect("2/9 Which alert").send("n");
+    pty.expect("note").send_line("tick first");
+    pty.expect("3/9 Did a deployment").send("b");
+    pty.expect("2/9 Which alert")
+        .expect("answered before: problem: tick first")
+        .send("\r");
+    pty.expect("3/9 Did a deployment").send("s");
+    pty.expect("left out").send_line("no access");
+    pty.expect("4/9").send("r");
+    // Right arrow from `fine` is `problem`.
+    pty.expect("4/9").expect(">[f]ine<").send("\u{1b}[C\r");
+    pty.expect("5/9").interrupt();
+    let (code, text) = pty.wait();
+    assert_eq!(code, 130, "{text}");
+    assert!(text.contains("triage --resume"), "{text}");
+    let mut pty = env.pty(["triage", "--resume"]);
+    pty.expect("5/9 Is something outside down?").send("q");
+    let (_, text) = pty.wait();
+    assert!(
+        !text.contains("1/9") && text.contains("skipped (no access)"),
+        "{text}"
+    );
+    let folder = std::fs::read_dir(env.path().join("incidents")).unwrap();
+    let id = folder
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .find(|name| name.contains("p2"))
+        .unwrap();
+    let journal = env.read(format!("incidents/{id}/journal.jsonl"));
+    assert!(journal.matches("triage.answered").count() >= 4, "{journal}");
+    assert!(
+        journal.contains("CRITICAL tick: eu 50 ms"),
+        "the evidence is kept: {journal}"
+    );
+}
+
+#[test]
+fn plain_lines_do_for_a_bad_connection() {
+    let env = env();
+    env.write("liveops.yaml", format!("{CONFIG}templates: tpl\n"));
+    env.write(
+        "tpl/triage/oncall.yaml",
+        "items: [{ id: a, ask: Is it on? }, { id: b, ask: Sure? }]\n",
+    );
+    let mut pty = env.pty(["triage", "--plain"]);
+    pty.expect("1/2 Is it on?").expect("f=fine").send_line("x");
+    pty.expect("f=fine").send_line("problem");
+    pty.expect("2/2 Sure?").expect("f=fine").send_line("f");
+    let (code, text) = pty.wait();
+    assert_eq!(code, 1, "{text}");
+    assert!(!text.contains(">[f]"), "{text}");
+}
