@@ -125,12 +125,14 @@ fn new_fills_in_what_the_journal_and_the_metrics_know() {
         "| began | 2026-01-15 10:20:00 |",
         "| duration | 40m | the journal |",
         "player-minutes",
-        "| errors served | 1234 |",
+        "| errors served | 1,234 |",
         "opened as P1",
         "rolled back 1.42",
         "deploy of game 1.42",
         "| acknowledge | 2026-01-15 10:35:00 | kept at 2026-01-15 10:34:00 |",
         "(error_rate.svg)",
+        // The break of the beginning, not that of the recovery.
+        "at 2026-01-15 10:20:00.",
     ] {
         assert!(text.contains(want), "{want}\n{text}");
     }

@@ -154,10 +154,16 @@ pub(super) async fn causes(
                 .push(format!("changes of {}: {why}", source.name));
         }
     }
-    let near = |one: &Break| one.at >= span.from - TimeDelta::minutes(30) && one.at <= span.to;
+    let near = |one: &Break| one.at >= span.from - TimeDelta::minutes(30);
+    // The end of the harm is a break, too, and often the clearer one.
+    let harmed = |figure: &Figure| {
+        let points = figure.points.as_ref().ok()?.iter().copied();
+        let points: Vec<_> = points.filter(|(at, _)| *at < span.harm).collect();
+        find(&points)
+    };
     let broken = figures
         .iter()
-        .filter_map(|figure| Some((figure, find(figure.points.as_ref().ok()?)?)))
+        .filter_map(|figure| Some((figure, harmed(figure)?)))
         .filter(|(_, one)| near(one))
         .max_by(|a, b| a.1.sigmas.total_cmp(&b.1.sigmas));
     let Some((figure, broken)) = broken else {

@@ -29,6 +29,8 @@ const SPARK: usize = 32;
 pub(super) struct Span {
     pub(super) from: DateTime<Utc>,
     pub(super) to: DateTime<Utc>,
+    /// Until when users were harmed.
+    pub(super) harm: DateTime<Utc>,
 }
 
 /// A KPI over the incident.

@@ -87,6 +87,7 @@ pub(super) async fn run(args: NewArgs, cx: &Context) -> Result<Exit> {
     let span = Span {
         from: started,
         to: ended.unwrap_or(now),
+        harm: one.mitigated.at().or(ended).unwrap_or(now),
     };
     let configured = &cx.config()?.settings.kpis;
     let kpis = if configured.is_empty() {
