@@ -13,7 +13,13 @@ use crate::output::report::{Meta, Recommendation, Report};
 use crate::output::view::View;
 
 /// Say that a postmortem is done: its check must pass, and its deadline is met
+///
+/// It is written into the incident's journal, which ends the 48 hours. What is late can be closed, and stays late. Exit
+/// code 1, and nothing is written, while the check finds something.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  liveops postmortem done
+  liveops postmortem done matchmaking-down")]
 pub(crate) struct DoneArgs {
     /// Incident, or a part of its id [default: the last without a postmortem]
     #[arg(value_name = "ID")]
