@@ -150,8 +150,11 @@ impl Answer {
     }
 }
 
+/// An answer with its note.
+pub(crate) type Said = (Answer, Option<String>);
+
 /// The last answer to an item in a journal, with its note.
-pub(crate) fn answer(events: &[Event], item: &str) -> Option<(Answer, Option<String>)> {
+pub(crate) fn answer(events: &[Event], item: &str) -> Option<Said> {
     let event = events
         .iter()
         .rev()

@@ -6,7 +6,7 @@ use crate::commands::tone;
 use crate::commands::triage::checks::Looked;
 use crate::context::Context;
 use crate::domain::incident::state::Incident;
-use crate::domain::triage::{Answer, Found, Item, Mitigation, Outcome};
+use crate::domain::triage::{Answer, Found, Item, Mitigation, Outcome, Said};
 use crate::error::{Exit, Result};
 use crate::output::block::{Block, Table, Tone, plain, span};
 use crate::output::report::{
@@ -44,12 +44,12 @@ impl TriageReport {
     pub(super) fn new(
         cx: &Context,
         incident: Option<&Incident>,
-        items: Vec<(Item, Found, Option<(Answer, Option<String>)>)>,
+        items: Vec<(Item, Found, Option<Said>)>,
         mitigations: Vec<Mitigation>,
         looked: &Looked,
         quit: bool,
     ) -> Result<Self> {
-        let entry = |(item, found, answer): (Item, Found, Option<(Answer, Option<String>)>)| {
+        let entry = |(item, found, answer): (Item, Found, Option<Said>)| {
             let (answer, note) = answer.map_or((None, None), |(answer, note)| (Some(answer), note));
             Entry {
                 id: item.id,
