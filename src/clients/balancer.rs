@@ -1,6 +1,6 @@
 //! A load balancer of one's own, that says and takes the canary's weight as JSON (`kind: http`): `GET` gives
 //! `{"weight": 0-100, "stable": IMAGE, "canary": IMAGE}`, `PUT` takes the members that change. An entity tag, where it
-//! gives one, is the precondition of a change.
+//! gives one, is the precondition of a change, and must be another one after each.
 
 use reqwest::Method;
 use serde::Deserialize;
@@ -53,7 +53,7 @@ impl<'a> Balancer<'a> {
         weighing(&answer)
     }
 
-    /// Changes these members, if it is still as `tag` says; a tag of none means whatever it is.
+    /// Changes these members, if it is still as `tag` says; without one, whatever it is.
     ///
     /// # Errors
     /// `Conflict` when it is not; those of the connection, `Rejected`, `Malformed`.
@@ -61,14 +61,31 @@ impl<'a> Balancer<'a> {
         &self,
         members: Map<String, Value>,
         tag: Option<&str>,
-        _confirmed: &Confirmed,
+        confirmed: &Confirmed,
     ) -> Result<Weighing> {
         let request = Request::change(Method::PUT, "", Some(Value::Object(members)));
         let request = match tag {
             Some(tag) => request.if_match(tag),
-            // The way back waits for no breaker and no overall deadline.
-            None => request.insist(),
+            None => request,
         };
+        self.put(request, confirmed).await
+    }
+
+    /// Changes these members whatever it is, and whatever failed before: the way back waits for no breaker and no
+    /// overall deadline.
+    ///
+    /// # Errors
+    /// Those of the connection, `Rejected`, `Malformed`.
+    pub(crate) async fn insist(
+        &self,
+        members: Map<String, Value>,
+        confirmed: &Confirmed,
+    ) -> Result<Weighing> {
+        let request = Request::change(Method::PUT, "", Some(Value::Object(members)));
+        self.put(request.insist(), confirmed).await
+    }
+
+    async fn put(&self, request: Request, _confirmed: &Confirmed) -> Result<Weighing> {
         let answer = self.http.send(&self.target, request).await?;
         if answer.status == 412 {
             return Err(Error::Conflict {

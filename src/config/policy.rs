@@ -6,6 +6,7 @@ use crate::config::decode::{Problems, Section};
 use crate::config::node::{Node, Origin};
 use crate::config::service::Service;
 use crate::domain::duration::{parse, parse_positive};
+use crate::domain::guard::absence::OnNoData;
 use crate::domain::guard::expression::Condition;
 use crate::domain::kpi::Kpi;
 use crate::domain::rollout::exposure::Percent;
@@ -69,12 +70,16 @@ fn decode(node: &Node, path: &str, problems: &mut Problems) -> Rules {
     rules.hold_timeout = section
         .parse("hold_timeout", problems, parse_positive)
         .unwrap_or(usual.hold_timeout);
+    rules.rollback_timeout = section
+        .parse("rollback_timeout", problems, parse_positive)
+        .unwrap_or(usual.rollback_timeout);
     rules.start_deadline = section
         .parse("start_deadline", problems, parse_positive)
         .unwrap_or(usual.start_deadline);
     rules.scrape_interval = section
         .parse("scrape_interval", problems, parse_positive)
         .unwrap_or(usual.scrape_interval);
+    rules.on_no_data = on_no_data(&mut section, &rules, problems);
     rules.error_budget = section.parse("error_budget", problems, |text| {
         crate::domain::promql::check(text).map(|()| text.to_owned())
     });
@@ -147,6 +152,43 @@ fn conditions(
         }
     }
     Some(texts)
+}
+
+/// What a metric without data means, by the name of the metric; it must be one that a condition asks for.
+fn on_no_data(
+    section: &mut Section<'_>,
+    rules: &Rules,
+    problems: &mut Problems,
+) -> BTreeMap<String, OnNoData> {
+    let path = section.path("on_no_data");
+    let asked: Vec<String> = rules
+        .success
+        .iter()
+        .chain(&rules.rollback)
+        .filter_map(|text| match Condition::parse(text) {
+            Ok(Condition::Metric(written)) => Some(written.metric),
+            _ => None,
+        })
+        .collect();
+    let mut found = BTreeMap::new();
+    for (name, node) in section.entries("on_no_data", problems) {
+        let text = node.text().unwrap_or_default();
+        let known = OnNoData::ALL.iter().find(|(word, _)| *word == text);
+        let place = format!("{path}.{name}");
+        if !asked.iter().any(|metric| metric == name) {
+            let near = nearest(name, asked.iter().map(String::as_str))
+                .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+            let message = format!("no condition of the policy asks for `{name}`{near}");
+            problems.error(&node.origin, &place, message);
+        } else if let Some((_, meaning)) = known {
+            found.insert(name.to_owned(), *meaning);
+        } else {
+            let words = OnNoData::ALL.map(|(word, _)| word).join(", ");
+            let message = format!("`{text}` is none of {words}");
+            problems.error(&node.origin, &place, message);
+        }
+    }
+    found
 }
 
 fn gate(node: &Node, path: &str, problems: &mut Problems) -> Option<Gate> {
@@ -269,7 +311,7 @@ mod tests {
     #[test]
     fn a_policy_is_read_and_the_rest_is_as_usual() {
         let (policies, errors) = read(
-            "policies:\n  fast:\n    canary: { initial: 50%, increment: 50%, interval: 4s }\n    success: [ 'error_rate < 1%' ]\n    rollback: []\n    min_samples: 20\n    rollback_window: 0s\n    preflight: []\n    approval: { before: [50%], by: 2 }\n",
+            "policies:\n  fast:\n    canary: { initial: 50%, increment: 50%, interval: 4s }\n    success: [ 'error_rate < 1%' ]\n    rollback: []\n    min_samples: 20\n    rollback_window: 0s\n    preflight: []\n    on_no_data: { error_rate: pass }\n    rollback_timeout: 2m\n    approval: { before: [50%], by: 2 }\n",
         );
         assert_eq!(errors, Vec::<String>::new());
         let fast = &policies["fast"];
@@ -278,6 +320,8 @@ mod tests {
         assert_eq!(fast.max_step.as_secs(), 12);
         assert!(fast.window.is_zero() && fast.preflight.is_empty());
         assert_eq!(fast.approval.as_ref().map(|rule| rule.by), Some(2));
+        assert_eq!(fast.on_no_data["error_rate"], OnNoData::Pass);
+        assert_eq!(fast.rollback_timeout.as_secs(), 120);
         assert_eq!(fast.max_blind, Rules::default().max_blind);
         assert_eq!(policies["standard"], Rules::default());
     }
@@ -304,6 +348,14 @@ mod tests {
             (
                 "policies:\n  a:\n    canary: { steps: [20, 10] }",
                 "the steps must rise",
+            ),
+            (
+                "policies:\n  a:\n    success: [ 'errors < 1%' ]\n    rollback: []\n    on_no_data: { erors: pass }",
+                "liveops.yaml:5: `policies.a.on_no_data.erors`: no condition of the policy asks for `erors`; did you mean `errors`?",
+            ),
+            (
+                "policies:\n  a:\n    success: [ 'errors < 1%' ]\n    rollback: []\n    on_no_data: { errors: ignore }",
+                "`ignore` is none of hold, pass, fail",
             ),
             (
                 "policies:\n  a:\n    min_samples: 0",

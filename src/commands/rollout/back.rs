@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::change::{Confirmed, Done, Plan as Change};
 use crate::commands::changed::ChangeReport;
+use crate::commands::rollout::canary::stuck;
 use crate::commands::rollout::open::{Place, choose, place};
 use crate::context::Context;
 use crate::domain::rollout::machine::Wrote;
@@ -189,11 +190,21 @@ pub(super) async fn go_back(
             Err(error) => error.to_string(),
         };
         if tries >= TRIES {
-            return Err(Error::HalfDone {
-                done: format!("tried {tries} times to go back"),
-                left: failure,
-                command: place.target.undo_by_hand(originals.as_ref()),
-            });
+            let by_hand = place.target.undo_by_hand(originals.as_ref());
+            let Some((rollout, version)) = &mut known else {
+                return Err(Error::HalfDone {
+                    done: format!("tried {tries} times to go back"),
+                    left: failure,
+                    command: by_hand,
+                });
+            };
+            rollout.give_up(&failure, Some(by_hand), cx.clock.now());
+            // Whoever holds it is still at it, and stores what comes of that.
+            let saved = place.memory.save(rollout, Some(version), confirmed).await;
+            if let Err(error) = saved {
+                tracing::info!(%error, "that it failed is not stored");
+            }
+            return Err(stuck(cx, place, rollout));
         }
         tries += 1;
         tokio::time::sleep(pause).await;

@@ -11,7 +11,7 @@ use crate::commands::rollout::progress::Progress;
 use crate::commands::rollout::report::{RolloutRow, RolloutStatus};
 use crate::commands::rollout::runner::{Begin, Left, Runner, Until};
 use crate::context::Context;
-use crate::domain::rollout::state::{Phase, Rollout};
+use crate::domain::rollout::state::Rollout;
 use crate::domain::undo::RolloutUndo;
 use crate::error::{Error, Exit, Result};
 
@@ -240,6 +240,7 @@ pub(super) async fn go(begin: Begin<'_>) -> Result<Done> {
             what: "somebody else has taken the rollout over".into(),
             hint: format!("look at it: `{}`", cx.command(&place.words("status"))),
         }),
+        Left::Stuck => Err(stuck(cx, place, rollout)),
         Left::Waiting => {
             let why = match &rollout.hold {
                 Some(hold) => hold.text.clone(),
@@ -270,9 +271,25 @@ pub(super) async fn go(begin: Begin<'_>) -> Result<Done> {
             };
             Ok(Done {
                 result,
-                undo: (rollout.phase != Phase::RolledBack).then(|| undo.into()),
+                undo: (!rollout.phase.is_back()).then(|| undo.into()),
             })
         }
+    }
+}
+
+/// The old version does not have its traffic: what is left, and the command for it.
+pub(super) fn stuck(cx: &Context, place: &Place<'_>, rollout: &Rollout) -> Error {
+    let again = cx.command(&format!("{} --yes", place.words("abort")));
+    let (text, by_hand) = match &rollout.stuck {
+        Some(stuck) => (stuck.text.clone(), stuck.by_hand.clone()),
+        None => ("it was not said why".into(), None),
+    };
+    Error::HalfDone {
+        done: format!("tried to take {} of {} back", rollout.plan.image, rollout.service),
+        left: format!(
+            "the old version does not have its traffic yet: {text}; by hand or again, then `{again}` finishes it"
+        ),
+        command: by_hand.unwrap_or(again),
     }
 }
 
@@ -286,7 +303,7 @@ pub(super) async fn show(cx: &Context, place: &Place<'_>) -> Result<Exit> {
     let phase = row.phase;
     let report = RolloutStatus::new(cx, vec![row], Vec::new())?;
     cx.output.show_line(&report, cx.clock.now())?;
-    Ok(if phase == Phase::RolledBack {
+    Ok(if phase.is_back() {
         Exit::Bad
     } else {
         Exit::Good

@@ -17,9 +17,10 @@ use crate::config::policy::metrics;
 use crate::config::schema::Service;
 use crate::context::Context;
 use crate::domain::alert::{Alert, AlertState};
+use crate::domain::guard::absence::OnNoData;
 use crate::domain::guard::evidence::{Fault, Queries, Seen};
 use crate::domain::guard::expression::{AlertCondition, Bound, Condition};
-use crate::domain::guard::judge::{Evidence, judge};
+use crate::domain::guard::judge::{Demand, Evidence, judge};
 use crate::domain::guard::scraped::{self, Scrapes};
 use crate::domain::guard::verdict::{Outcome, Role, Verdict};
 use crate::domain::kpi::Kpi;
@@ -91,6 +92,7 @@ pub(super) struct Eyes<'a> {
     history: Vec<Scrapes>,
     scrape_interval: Duration,
     min_samples: u64,
+    on_no_data: BTreeMap<String, OnNoData>,
 }
 
 /// The answers to the queries of one look.
@@ -156,6 +158,7 @@ impl<'a> Eyes<'a> {
             history: Vec::new(),
             scrape_interval: rules.scrape_interval,
             min_samples: rules.min_samples,
+            on_no_data: rules.on_no_data.clone(),
         })
     }
 
@@ -239,7 +242,18 @@ impl<'a> Eyes<'a> {
             stable: &stable,
             before: rollout.baselines.get(&bound.text).copied(),
         };
-        judge(bound, evidence, self.min_samples, blank)
+        // A new version's first samples are there after a scrape, and a rate needs two.
+        let age = (now - rollout.since).to_std().unwrap_or_default();
+        let demand = Demand {
+            min_samples: self.min_samples,
+            on_no_data: self
+                .on_no_data
+                .get(&bound.metric.name)
+                .copied()
+                .unwrap_or_default(),
+            due: rollout.phase == Phase::Observe && age >= self.scrape_interval * 2,
+        };
+        judge(bound, evidence, demand, blank)
     }
 
     fn seen(

@@ -9,6 +9,7 @@ use crate::commands::rollout::open::{choose, place};
 use crate::context::Context;
 use crate::domain::guard::verdict::Verdict;
 use crate::domain::quantity::Unit;
+use crate::domain::rollout::state::Phase;
 use crate::error::{Exit, Result};
 use crate::output::block::{Block, Table, Tone, plain, span};
 use crate::output::report::{Meta, Report};
@@ -35,7 +36,7 @@ struct PastRow {
     by: String,
     summary: String,
     state: &'static str,
-    phase: Option<String>,
+    phase: Option<Phase>,
     reason: Option<String>,
 }
 
@@ -57,13 +58,11 @@ pub(super) async fn run(args: &HistoryArgs, cx: &Context) -> Result<Exit> {
     let environment = cx.environment()?.to_owned();
     let (_, records) = read(cx)?;
     let mut warnings = Vec::new();
-    let verdicts = match place.memory.load().await {
-        Ok(stored) => stored
-            .map(|stored| stored.rollout.verdicts)
-            .unwrap_or_default(),
+    let latest = match place.memory.load().await {
+        Ok(stored) => stored.map(|stored| stored.rollout),
         Err(error) => {
             warnings.push(format!("the latest state cannot be read: {error}"));
-            Vec::new()
+            None
         }
     };
     let mentions = |undo: Option<serde_json::Value>| {
@@ -88,7 +87,11 @@ pub(super) async fn run(args: &HistoryArgs, cx: &Context) -> Result<Exit> {
                 value.as_str().map(ToOwned::to_owned)
             };
             PastRow {
-                phase: said("phase"),
+                // What came of it after that, the state says.
+                phase: match &latest {
+                    Some(latest) if latest.change.as_deref() == Some(&record.id) => Some(latest.phase),
+                    _ => said("phase").and_then(|word| serde_json::from_value(word.into()).ok()),
+                },
                 reason: said("reason").or_else(|| record.error.clone()),
                 change: record.id.clone(),
                 at: record.at,
@@ -101,7 +104,7 @@ pub(super) async fn run(args: &HistoryArgs, cx: &Context) -> Result<Exit> {
     let report = RolloutHistory {
         service,
         rollouts,
-        verdicts,
+        verdicts: latest.map(|latest| latest.verdicts).unwrap_or_default(),
         environment,
         warnings,
     };
@@ -164,13 +167,13 @@ impl RolloutHistory {
     fn table(&self, view: &View) -> Table {
         let mut table = Table::new(["change", "at", "by", "what", "end", "why"]).fixed(&[0, 1]);
         for row in &self.rollouts {
-            let end = row.phase.clone().unwrap_or_else(|| row.state.to_owned());
+            let end = row.phase.map_or(row.state, Phase::word);
             table.row(vec![
                 plain(row.change.clone()),
                 plain(view.time(row.at)),
                 plain(row.by.clone()),
                 plain(row.summary.clone()),
-                plain(end),
+                plain(end.to_owned()),
                 plain(row.reason.clone().unwrap_or_default()),
             ]);
         }

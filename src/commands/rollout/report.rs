@@ -8,7 +8,7 @@ use crate::commands::rollout::open::words;
 use crate::context::Context;
 use crate::domain::guard::verdict::{Outcome, Role, Verdict};
 use crate::domain::quantity::Unit;
-use crate::domain::rollout::state::{HoldKind, Phase, Rollout, Transition};
+use crate::domain::rollout::state::{HoldKind, Phase, Rollout, Stuck, Transition};
 use crate::output::block::{Block, Span, Table, Tone, plain, span};
 use crate::output::report::{Meta, Recommendation, Report, Verdict as ReportVerdict};
 use crate::output::sparkline::sparkline;
@@ -33,6 +33,8 @@ pub(crate) struct RolloutRow {
     pub(crate) steps: Vec<f64>,
     pub(crate) weight: f64,
     pub(crate) held: Option<HeldRow>,
+    /// What keeps it from going back, and the command to do it by hand.
+    pub(crate) stuck: Option<Stuck>,
     /// Why it went back.
     pub(crate) reason: Option<String>,
     pub(crate) next_decision: Option<DateTime<Utc>>,
@@ -94,6 +96,7 @@ impl RolloutRow {
                 text: hold.text.clone(),
                 since: hold.since,
             }),
+            stuck: rollout.stuck.clone(),
             reason: rollout.reason.clone(),
             next_decision: rollout.next_decision(),
             holder: holder.filter(|_| alive).map(|holder| holder.holder.clone()),
@@ -120,13 +123,13 @@ impl RolloutRow {
             .held
             .as_ref()
             .is_some_and(|held| !held.why.ends_by_itself());
-        self.orphaned || waits || self.phase == Phase::Gate
+        self.orphaned || waits || matches!(self.phase, Phase::Gate | Phase::RollbackFailed)
     }
 
     fn tone(&self) -> Tone {
         match self.phase {
             Phase::Succeeded | Phase::Window => Tone::Good,
-            Phase::RollingBack | Phase::RolledBack => Tone::Bad,
+            phase if phase.is_back() => Tone::Bad,
             _ if self.needs_somebody() => Tone::Warn,
             _ => Tone::Strong,
         }
@@ -137,6 +140,7 @@ impl RolloutRow {
         let word = self.phase.word();
         match (self.phase, self.orphaned) {
             (Phase::Succeeded | Phase::RolledBack, _) => word.to_owned(),
+            (Phase::RollbackFailed, _) => word.to_uppercase(),
             (_, true) => format!("ORPHANED while {word}"),
             _ => word.to_owned(),
         }
@@ -164,6 +168,15 @@ impl RolloutRow {
                 span("held: ", Tone::Warn),
                 plain(format!("{} ({})", held.text, view.time(held.since))),
             ]));
+        }
+        if let Some(stuck) = &self.stuck {
+            blocks.push(Block::Whole(vec![
+                span("not back: ", Tone::Bad),
+                plain(format!("{} ({})", stuck.text, view.time(stuck.since))),
+            ]));
+            if let Some(command) = &stuck.by_hand {
+                blocks.push(Block::next("by hand", command.clone()));
+            }
         }
         if let Some(reason) = &self.reason {
             blocks.push(Block::Whole(vec![
@@ -348,6 +361,10 @@ fn steps(cx: &Context, row: &RolloutRow) -> Vec<Recommendation> {
         Phase::RolledBack => {
             steps.push(step("see every verdict", "history"));
         }
+        Phase::RollbackFailed => {
+            let abort = format!("{} --yes", words(&row.target, "abort", name));
+            steps.push(Recommendation::new("try again", cx.command(&abort)));
+        }
         Phase::Succeeded => steps.push(step("go back to the old version", "undo")),
         _ => {
             if row.phase == Phase::Gate {
@@ -422,7 +439,7 @@ impl Report for RolloutStatus {
     }
 
     fn meta(&self) -> Meta {
-        let bad = |row: &RolloutRow| matches!(row.phase, Phase::RolledBack | Phase::RollingBack);
+        let bad = |row: &RolloutRow| row.phase.is_back();
         let verdict = if self.rollouts.iter().any(bad) {
             ReportVerdict::Fail
         } else if self.rollouts.iter().any(RolloutRow::needs_somebody) {

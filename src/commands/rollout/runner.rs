@@ -52,6 +52,8 @@ pub(super) enum Left {
     Waiting,
     /// Somebody else holds it now.
     Taken,
+    /// It should go back, and cannot.
+    Stuck,
 }
 
 /// One rollout under way.
@@ -67,8 +69,16 @@ pub(super) struct Runner<'a> {
     pub(super) until: Until,
     clock: Steady,
     renewed: Instant,
+    /// The target knows our epoch: what the holder before us still has in hand is refused.
+    claimed: bool,
+    /// Something was written since it was last seen what others stored.
+    wrote: bool,
+    /// Somebody else holds it now.
+    taken: bool,
     pause: Duration,
     told: usize,
+    /// What the platform is still to be told.
+    untold: Vec<String>,
 }
 
 /// A clock that goes on where the injected one stands still.
@@ -111,13 +121,17 @@ impl<'a> Runner<'a> {
             eyes: begin.eyes,
             confirmed: begin.confirmed,
             lock: begin.lock,
-            rollout,
             version: begin.version,
             progress: begin.progress,
             until: begin.until,
             renewed: Instant::now(),
+            claimed: !rollout.touched,
+            wrote: false,
+            taken: false,
+            rollout,
             pause: FIRST_PAUSE,
             told,
+            untold: Vec::new(),
         }
     }
 
@@ -145,16 +159,16 @@ impl<'a> Runner<'a> {
             let Ok(locked) = self.keep_lock().await else {
                 return Ok(Left::Taken);
             };
-            let rolling_back = self.rollout.phase == Phase::RollingBack;
             // A rollback waits for no metric.
-            let (reading, verdicts) = if rolling_back {
+            let (reading, verdicts) = if self.rollout.phase.is_back() {
                 (Err("not asked".to_owned()), Vec::new())
             } else {
                 let (reading, verdicts) =
                     tokio::join!(self.place.target.read(), self.eyes.look(&self.rollout, now));
                 (reading.map_err(|error| error.to_string()), verdicts)
             };
-            if !self.heed_others().await {
+            self.heed_others().await;
+            if self.taken {
                 return Ok(Left::Taken);
             }
             let look = Look {
@@ -164,6 +178,9 @@ impl<'a> Runner<'a> {
                 delegated: self.place.target.is_delegated(),
             };
             let again = self.act(&look).await?;
+            if self.taken {
+                return Ok(Left::Taken);
+            }
             self.progress
                 .show(self.cx, &self.rollout, &look, self.clock.now())?;
             if let Some(left) = self.is_there() {
@@ -186,18 +203,27 @@ impl<'a> Runner<'a> {
                 self.rollout.remember(verdict.clone());
             }
         }
-        self.tell().await;
+        if write == Some(Write::Restore) {
+            return Ok(self.restore().await);
+        }
+        self.journal();
         let stored = self.save().await;
         let Some(write) = write else {
+            self.announce().await;
             // What was not stored is decided again at the next look.
             return Ok(self.rollout.phase != phase && stored.is_ok());
         };
-        // Forward only what is stored; back in any case.
-        if let (Err(error), false) = (stored, write == Write::Restore) {
+        if self.rollout.intent != Some(write) {
+            // Somebody has decided otherwise between the look and now.
+            return Ok(true);
+        }
+        // Only what is stored.
+        if let Err(error) = stored {
             let text = format!("the state cannot be stored: {error}");
             self.rollout.wrote(write, Wrote::Failed(text), now);
             return Ok(false);
         }
+        self.wrote = true;
         let version = look
             .reading
             .as_ref()
@@ -207,24 +233,45 @@ impl<'a> Runner<'a> {
         let failed = matches!(how, Wrote::Failed(_));
         let waiting = matches!(how, Wrote::Waiting(_));
         self.rollout.wrote(write, how, self.clock.now());
-        self.tell().await;
+        self.journal();
         let _ = self.save().await;
-        if write == Write::Restore && failed {
-            tokio::time::sleep(self.pause).await;
-            self.pause = (self.pause * 2).min(LONGEST_PAUSE);
-            return Ok(true);
-        }
+        self.announce().await;
         Ok(!failed && !waiting)
     }
 
+    /// The way back, which waits for nothing: neither for the state nor for the audit log. Always more to do at once.
+    async fn restore(&mut self) -> bool {
+        let (target, memory) = (&self.place.target, &self.place.memory);
+        let (how, stored) = tokio::join!(
+            self.write(Write::Restore, None),
+            memory.save(&self.rollout, self.version.as_deref(), self.confirmed),
+        );
+        if let Ok(version) = stored {
+            self.version = Some(version);
+        }
+        let failed = matches!(how, Wrote::Failed(_));
+        self.rollout
+            .wrote(Write::Restore, how, self.clock.now());
+        if self.rollout.phase == Phase::RollbackFailed
+            && let Some(stuck) = &mut self.rollout.stuck
+        {
+            stuck.by_hand = Some(target.undo_by_hand(Some(&self.rollout.originals)));
+        }
+        self.journal();
+        let _ = self.save().await;
+        self.announce().await;
+        if failed {
+            tokio::time::sleep(self.pause).await;
+            self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        }
+        true
+    }
+
+    /// Does it, and reads back.
     async fn write(&self, write: Write, version: Option<String>) -> Wrote {
         let (target, rollout, confirmed) = (&self.place.target, &self.rollout, self.confirmed);
         let (image, originals) = (rollout.plan.image.as_str(), &rollout.originals);
-        let fence = Fence {
-            rollout: rollout.id.clone(),
-            epoch: self.lock.epoch,
-            version,
-        };
+        let fence = self.fence(version);
         let done: Result<Reading> = match write {
             Write::Prepare => target.prepare(image, originals, &fence, confirmed).await,
             Write::Weight { percent } => target.set_exposure(percent, &fence, confirmed).await,
@@ -253,8 +300,11 @@ impl<'a> Runner<'a> {
         last.is_none_or(|old| old.outcome != verdict.outcome)
     }
 
-    /// Renews the lock when it is time. False when it was not renewed for too long.
-    async fn keep_lock(&mut self) -> Result<bool> {
+    /// Renews the lock when it is time, and has the target know our epoch; or says why nothing may go forward.
+    ///
+    /// # Errors
+    /// Somebody else has taken the rollout over.
+    async fn keep_lock(&mut self) -> Result<std::result::Result<(), String>> {
         if self.renewed.elapsed() >= RENEW {
             match self.place.memory.renew(&self.lock, self.confirmed).await {
                 Ok(()) => self.renewed = Instant::now(),
@@ -262,29 +312,69 @@ impl<'a> Runner<'a> {
                 Err(error) => tracing::info!(%error, "the lock was not renewed"),
             }
         }
-        Ok(self.renewed.elapsed() < LOST)
+        if self.renewed.elapsed() >= LOST {
+            return Ok(Err("the lock could not be renewed".into()));
+        }
+        if !self.claimed && !self.rollout.phase.is_back() {
+            let fence = self.fence(None);
+            match self.place.target.claim(&fence, self.confirmed).await {
+                Ok(()) => self.claimed = true,
+                Err(error) => {
+                    return Ok(Err(format!(
+                        "the holder before may still write: {error}"
+                    )));
+                }
+            }
+        }
+        Ok(Ok(()))
     }
 
-    /// Takes over what others have stored meanwhile. False when the rollout is no longer ours.
-    async fn heed_others(&mut self) -> bool {
+    fn fence(&self, version: Option<String>) -> Fence {
+        Fence {
+            rollout: self.rollout.id.clone(),
+            epoch: self.lock.epoch,
+            version,
+        }
+    }
+
+    /// Takes over what others have stored meanwhile, and sees whether the rollout is still ours.
+    async fn heed_others(&mut self) {
         let Ok(Some(stored)) = self.place.memory.load().await else {
-            return true;
+            return;
         };
+        let wrote = std::mem::take(&mut self.wrote);
         if Some(&stored.version) == self.version.as_ref() {
-            return true;
+            return;
         }
         if stored.rollout.id != self.rollout.id || stored.rollout.epoch > self.lock.epoch {
-            return false;
+            self.taken = true;
+            return;
         }
         self.version = Some(stored.version);
         let theirs = stored.rollout;
-        if theirs.phase.is_terminal() || theirs.phase == Phase::RollingBack {
-            self.rollout = theirs;
-        } else {
-            self.rollout.wish = theirs.wish;
-            self.rollout.approvals = theirs.approvals;
+        match theirs.phase {
+            // Another one gave up on what we are still at.
+            Phase::RollbackFailed if self.rollout.phase == Phase::RollingBack => {}
+            Phase::RollbackFailed => {
+                self.rollout = theirs;
+                let text = "tried again by the one who holds it".to_owned();
+                self.rollout.go_back(text, self.clock.now());
+            }
+            Phase::RolledBack if wrote => {
+                // What we wrote may have come after the way back that somebody else took.
+                let originals = Some(&theirs.originals);
+                let again = self.place.target.restore(originals, self.confirmed).await;
+                if let Err(error) = again {
+                    tracing::info!(%error, "taken back by somebody else already");
+                }
+                self.rollout = theirs;
+            }
+            Phase::RollingBack | Phase::RolledBack | Phase::Succeeded => self.rollout = theirs,
+            _ => {
+                self.rollout.wish = theirs.wish;
+                self.rollout.approvals = theirs.approvals;
+            }
         }
-        true
     }
 
     /// Stores the state; when others have stored meanwhile, with what they did.
@@ -294,7 +384,8 @@ impl<'a> Runner<'a> {
             .save(&self.rollout, self.version.as_deref(), self.confirmed)
             .await;
         if matches!(tried, Err(Error::Conflict { .. })) {
-            if !self.heed_others().await {
+            self.heed_others().await;
+            if self.taken {
                 return tried.map(|_| ());
             }
             tried = memory
@@ -305,8 +396,8 @@ impl<'a> Runner<'a> {
         Ok(())
     }
 
-    /// Journals and announces what has happened since the last time.
-    async fn tell(&mut self) {
+    /// Journals what has happened since the last time; the platform is told of it later, when nothing waits for it.
+    fn journal(&mut self) {
         let new: Vec<_> = self
             .rollout
             .transitions
@@ -329,13 +420,21 @@ impl<'a> Runner<'a> {
             if let Err(error) = log.append(transition.at, &self.cx.actor, "rollout.moved", data) {
                 tracing::info!(%error, "a transition is not in the audit log");
             }
-            let text = format!(
+            self.untold.push(format!(
                 "{} {}: {}",
                 self.rollout.service, transition.weight, transition.text
-            );
-            if self.rollout.phase != Phase::RollingBack {
-                let _ = self.place.target.announce(&text, self.confirmed).await;
-            }
+            ));
+        }
+    }
+
+    async fn announce(&mut self) {
+        if self.rollout.phase == Phase::RollingBack || self.untold.is_empty() {
+            return;
+        }
+        let texts = std::mem::take(&mut self.untold);
+        let told = self.place.target.announce(&texts, self.confirmed).await;
+        if let Err(error) = told {
+            tracing::info!(%error, "the platform was not told");
         }
     }
 
@@ -344,8 +443,10 @@ impl<'a> Runner<'a> {
         if phase.is_terminal() {
             return Some(Left::There);
         }
-        if phase == Phase::RollingBack {
-            return None;
+        match phase {
+            Phase::RollingBack => return None,
+            Phase::RollbackFailed => return Some(Left::Stuck),
+            _ => {}
         }
         let hold = self.rollout.hold.as_ref();
         let waits = phase == Phase::Gate || hold.is_some_and(|hold| !hold.why.ends_by_itself());

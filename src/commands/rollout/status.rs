@@ -10,7 +10,6 @@ use crate::commands::rollout::open::{candidates, choose};
 use crate::commands::rollout::report::{RolloutRow, RolloutStatus};
 use crate::context::Context;
 use crate::domain::duration;
-use crate::domain::rollout::state::Phase;
 use crate::error::{Exit, Result};
 use crate::output::format::Format;
 use crate::output::report::Report;
@@ -71,7 +70,7 @@ fn exit(report: &RolloutStatus) -> Exit {
     let bad = report
         .rollouts
         .iter()
-        .any(|row| matches!(row.phase, Phase::RollingBack | Phase::RolledBack));
+        .any(|row| row.phase.is_back());
     if bad { Exit::Bad } else { Exit::Good }
 }
 

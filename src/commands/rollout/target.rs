@@ -81,6 +81,17 @@ pub(crate) trait Target {
         confirmed: &'a Confirmed,
     ) -> Doing<'a, Reading>;
 
+    /// Whoever takes a rollout over writes its epoch on what carries the weight, before any other write: what the holder
+    /// before it still has in hand is refused from then on. Changes no traffic. A controller that moves the weight by
+    /// itself (Flagger) is given no weight by us, so nothing of an older holder could arrive late.
+    ///
+    /// # Errors
+    /// `Conflict` when the world was changed meanwhile (the runner tries again), or a newer epoch stands there.
+    fn claim<'a>(&'a self, fence: &'a Fence, confirmed: &'a Confirmed) -> Doing<'a, ()> {
+        let _ = (fence, confirmed);
+        Box::pin(async { Ok(()) })
+    }
+
     /// Gives the canary this share of the traffic. Only forward; only the weights of the named backends.
     ///
     /// # Errors
@@ -134,9 +145,9 @@ pub(crate) trait Target {
     /// The command that gives the old version its traffic back without liveops, to paste in an emergency.
     fn undo_by_hand(&self, originals: Option<&Originals>) -> String;
 
-    /// Tells the platform of a transition (a Kubernetes Event on the workload). Best effort.
-    fn announce<'a>(&'a self, text: &'a str, confirmed: &'a Confirmed) -> Doing<'a, ()> {
-        let _ = (text, confirmed);
+    /// Tells the platform of transitions (Kubernetes Events on the workload), all in one go. Best effort.
+    fn announce<'a>(&'a self, texts: &'a [String], confirmed: &'a Confirmed) -> Doing<'a, ()> {
+        let _ = (texts, confirmed);
         Box::pin(async { Ok(()) })
     }
 }

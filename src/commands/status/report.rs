@@ -154,6 +154,7 @@ fn rollout(row: &RolloutRow) -> Value {
         "steps": row.steps,
         "since": rfc3339(row.since),
         "held": row.held.as_ref().map(|held| &held.text),
+        "stuck": row.stuck.as_ref().map(|stuck| &stuck.text),
         "orphaned": row.orphaned,
         "holder": row.holder,
     })

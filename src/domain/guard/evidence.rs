@@ -28,6 +28,9 @@ pub(crate) enum Seen {
 pub(crate) enum Fault {
     #[error("no series")]
     NoSeries,
+    /// Requests, and no series of those that count as bad: none was, or the name is wrong.
+    #[error("no series of what counts as bad, beside {whole:.0} requests")]
+    NoPart { whole: f64 },
     #[error("the latest sample is {} old", Unit::Seconds.show(*.seconds))]
     Stale { seconds: f64 },
     #[error("the value is {value}")]
@@ -44,7 +47,9 @@ impl Fault {
     /// What a condition on it comes to.
     pub(crate) fn outcome(&self) -> Outcome {
         match self {
-            Self::NoSeries | Self::Stale { .. } | Self::NotFinite { .. } | Self::Warned { .. } => {
+            Self::NoSeries
+            | Self::NoPart { .. }
+            | Self::Stale { .. } | Self::NotFinite { .. } | Self::Warned { .. } => {
                 Outcome::NoEvidence
             }
             Self::Several { .. } | Self::Failed { .. } => Outcome::Error,
@@ -154,7 +159,7 @@ impl Queries {
                 let part = match one(part)? {
                     Some(part) => part,
                     None if self.same_metric => 0.0,
-                    None => return Err(Fault::NoSeries),
+                    None => return Err(Fault::NoPart { whole }),
                 };
                 Ok(Seen::Ratio { part, whole })
             }
@@ -361,7 +366,7 @@ mod tests {
         let queries = Queries::new(&other, &canary(), Duration::from_secs(60)).expect("sound");
         assert_eq!(
             queries.read(&other, &none, Some(&whole), None, at(100), oldest),
-            Err(Fault::NoSeries)
+            Err(Fault::NoPart { whole: 200.0 })
         );
     }
 

@@ -1,6 +1,7 @@
 //! From evidence to a verdict. A failure needs 99 % confidence; a pass needs the samples that the policy asks for and a
 //! value on the good side; everything between is no evidence (research: Verdict rules, Statistics).
 
+use crate::domain::guard::absence::OnNoData;
 use crate::domain::guard::evidence::{Fault, Seen};
 use crate::domain::guard::expression::{Bound, Limit};
 use crate::domain::guard::statistics::{
@@ -24,33 +25,52 @@ pub(crate) struct Evidence<'a> {
     pub(crate) before: Option<f64>,
 }
 
+/// What the policy asks of evidence.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Demand {
+    /// Requests that a verdict needs.
+    pub(crate) min_samples: u64,
+    /// What it means that there is no data.
+    pub(crate) on_no_data: OnNoData,
+    /// Data have had the time to be there.
+    pub(crate) due: bool,
+}
+
 /// What the condition comes to; `blank` has its text, role and time, and gets the rest.
 pub(crate) fn judge(
     condition: &Bound,
     evidence: Evidence<'_>,
-    min_samples: u64,
+    demand: Demand,
     blank: Verdict,
 ) -> Verdict {
+    let Demand {
+        min_samples,
+        on_no_data,
+        due,
+    } = demand;
     let mut verdict = Verdict {
         unit: condition.metric.unit.name().to_owned(),
         ..blank
     };
-    let canary = match evidence.canary {
-        Ok(seen) => seen,
-        Err(fault) => {
-            return Verdict {
+    let filled = [evidence.canary, evidence.stable].map(|seen| on_no_data.filled(seen));
+    let canary = match (evidence.canary, &filled[0]) {
+        (Ok(seen), _) | (_, Some(seen)) => seen,
+        (Err(fault), None) => {
+            let counted = matches!(condition.metric.kind, KpiKind::Ratio { .. });
+            let blind = Verdict {
                 outcome: fault.outcome(),
                 blind: true,
                 reason: format!("canary: {fault}"),
                 ..verdict
             };
+            return on_no_data.settle(fault, (counted, due), blind);
         }
     };
     let q = match &condition.metric.kind {
         KpiKind::Quantile { q, .. } => *q,
         _ => f64::NAN,
     };
-    let stable = evidence.stable.as_ref().ok();
+    let stable = evidence.stable.as_ref().ok().or(filled[1].as_ref());
     verdict.blind = false;
     verdict.value = Some(point(canary, q)).filter(|value| value.is_finite());
     verdict.n = count(canary);

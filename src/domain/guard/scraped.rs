@@ -42,14 +42,15 @@ pub(crate) fn seen(
     match &metric.kind {
         KpiKind::Ratio { of, to, .. } => {
             let whole = growth(&to.narrowed(track), window).ok_or(Fault::NoSeries)?;
+            let whole = whole.values().sum();
             let part = match growth(&of.narrowed(track), window) {
                 Some(part) => part,
                 None if of.name() == to.name() => BTreeMap::new(),
-                None => return Err(Fault::NoSeries),
+                None => return Err(Fault::NoPart { whole }),
             };
             Ok(Seen::Ratio {
                 part: part.values().sum(),
-                whole: whole.values().sum(),
+                whole,
             })
         }
         KpiKind::Quantile { histogram, .. } => {

@@ -81,6 +81,9 @@ pub(crate) struct Verdict {
     pub(crate) blind: bool,
     /// Needs no second look: an alert has waited already.
     pub(crate) certain: bool,
+    /// There was no data, and the policy takes that as good: no evidence for anything.
+    #[serde(default)]
+    pub(crate) assumed: bool,
     /// What was asked.
     pub(crate) queries: Vec<String>,
 }
@@ -112,6 +115,7 @@ impl Verdict {
             reason: reason.into(),
             blind: outcome == Outcome::Error,
             certain: false,
+            assumed: false,
             queries: Vec::new(),
         }
     }

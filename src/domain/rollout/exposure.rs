@@ -24,7 +24,6 @@ impl Percent {
         (0.0..=100.0).contains(&value).then_some(Self(value))
     }
 
-    #[allow(dead_code, reason = "the targets that count pods use it")]
     /// `part` of `whole` things, such as pods; nothing of nothing is nothing.
     pub(crate) fn of(part: u32, whole: u32) -> Self {
         if whole == 0 {
@@ -49,12 +48,6 @@ impl Percent {
     /// The number, 0 to 100.
     pub(crate) fn get(self) -> f64 {
         self.0
-    }
-
-    #[allow(dead_code, reason = "the targets that weigh both sides use it")]
-    /// What is left for the others.
-    pub(crate) fn rest(self) -> Self {
-        Self(100.0 - self.0)
     }
 
     /// The same, but for rounding.

@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::domain::guard::verdict::{Outcome, Verdict};
 use crate::domain::rollout::exposure::{Percent, Reading};
-use crate::domain::rollout::state::{Hold, HoldKind, Phase, Rollout, WishKind, Write};
+use crate::domain::rollout::state::{Hold, HoldKind, Phase, Rollout, Stuck, WishKind, Write};
 
 /// Refused forward writes after which a person must look.
 const TRIES: u32 = 3;
@@ -21,8 +21,8 @@ pub(crate) struct Look {
     pub(crate) reading: Result<Reading, String>,
     /// Every condition, judged now.
     pub(crate) verdicts: Vec<Verdict>,
-    /// The lock is ours, and was renewed lately.
-    pub(crate) locked: bool,
+    /// The lock is ours and was renewed lately, and the target knows it; or why nothing may go forward.
+    pub(crate) locked: Result<(), String>,
     /// A controller moves the weight by itself.
     pub(crate) delegated: bool,
 }
@@ -49,12 +49,12 @@ impl Rollout {
             return None;
         }
         self.heed(now);
+        if self.phase == Phase::RollbackFailed {
+            return None;
+        }
         self.watch(look, now);
         if self.phase == Phase::RollingBack {
             return self.restore(now);
-        }
-        if self.phase.is_terminal() {
-            return None;
         }
         if let Some((why, text)) = self.obstacle(look) {
             self.hold(why, text, now);
@@ -86,7 +86,10 @@ impl Rollout {
             Some(reason) => format!("{}: {reason}", wish.by),
             None => wish.by.clone(),
         };
-        if self.phase == Phase::RollingBack && wish.what != WishKind::Abort {
+        if self.phase == Phase::RollbackFailed && wish.what != WishKind::Pause {
+            return self.go_back(format!("tried again by {by}"), now);
+        }
+        if self.phase.is_back() {
             return;
         }
         match wish.what {
@@ -177,7 +180,10 @@ impl Rollout {
                 Some(Write::Finish)
             }
             Phase::Finishing => Some(Write::Finish),
-            Phase::Succeeded | Phase::RollingBack | Phase::RolledBack => None,
+            Phase::Succeeded
+            | Phase::RollingBack
+            | Phase::RollbackFailed
+            | Phase::RolledBack => None,
         }
     }
 
@@ -200,7 +206,7 @@ impl Rollout {
         let proven = look
             .verdicts
             .iter()
-            .any(|verdict| verdict.outcome == Outcome::Pass && !verdict.certain);
+            .any(|verdict| verdict.outcome == Outcome::Pass && !verdict.certain && !verdict.assumed);
         let missing = match missing {
             Some(verdict) => Some(format!("{}: {}", verdict.condition, verdict.reason)),
             None if !proven => Some("no condition has any evidence".into()),
@@ -287,10 +293,26 @@ impl Rollout {
         self.hold = None;
         self.tries = 0;
         self.intent = self.touched.then_some(Write::Restore);
-        self.reason = Some(reason.clone());
+        // Why it goes back stays true however often it is tried.
+        if self.phase != Phase::RollbackFailed {
+            self.reason = Some(reason.clone());
+        }
         self.phase = Phase::RollingBack;
         self.since = now;
         self.note(now, reason);
+    }
+
+    /// It cannot be taken back: what is left is for a person, by this command.
+    pub(crate) fn give_up(&mut self, why: &str, by_hand: Option<String>, now: DateTime<Utc>) {
+        let since = self.stuck.as_ref().map_or(now, |stuck| stuck.since);
+        self.stuck = Some(Stuck {
+            text: why.to_owned(),
+            since,
+            by_hand,
+        });
+        if self.phase == Phase::RollingBack {
+            self.enter(Phase::RollbackFailed, now);
+        }
     }
 
     fn hold(&mut self, why: HoldKind, text: String, now: DateTime<Utc>) {
@@ -338,6 +360,7 @@ impl Rollout {
             _ => {}
         }
         self.intent = None;
+        self.stuck = None;
         self.tries = 0;
         // A preparation gives no traffic, and a finished rollout has no canary any more.
         if !matches!(write, Write::Prepare | Write::Finish) {
@@ -358,9 +381,18 @@ impl Rollout {
     fn failed(&mut self, write: Write, error: &str, now: DateTime<Utc>) {
         self.tries += 1;
         if write == Write::Restore {
-            // It is tried until it works; the record keeps the first failure and each tenth.
+            // The record keeps the first failure and each tenth.
             if self.tries == 1 || self.tries.is_multiple_of(10) {
                 self.note(now, format!("not back yet (try {}): {error}", self.tries));
+            }
+            let stuck = self.stuck.get_or_insert_with(|| Stuck {
+                text: String::new(),
+                since: now,
+                by_hand: None,
+            });
+            error.clone_into(&mut stuck.text);
+            if since(self.since, now) >= self.plan.rules.rollback_timeout {
+                self.enter(Phase::RollbackFailed, now);
             }
             return;
         }

@@ -1,10 +1,12 @@
 //! What a rollout has been told to do, fixed at its start: steps, times, conditions. A later edit of the configuration
 //! does not change a rollout that is under way.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::guard::absence::OnNoData;
 use crate::domain::rollout::exposure::Percent;
 
 /// The kind of target that is the percentage of a feature flag.
@@ -58,12 +60,18 @@ pub(crate) struct Rules {
     /// How long the old version is kept after the promotion, for an instant way back.
     #[serde(with = "millis")]
     pub(crate) window: Duration,
+    /// How long a rollback that is refused is tried before it counts as failed.
+    #[serde(with = "millis", default = "rollback_timeout")]
+    pub(crate) rollback_timeout: Duration,
     /// Requests that a verdict needs.
     pub(crate) min_samples: u64,
     /// Conditions to go on; guard expressions, as written.
     pub(crate) success: Vec<String>,
     /// Conditions to go back; guard expressions.
     pub(crate) rollback: Vec<String>,
+    /// What it means that a metric has no data, by its name; one that is not named holds.
+    #[serde(default)]
+    pub(crate) on_no_data: BTreeMap<String, OnNoData>,
     /// Steps that need people's approval before they begin.
     pub(crate) approval: Option<ApprovalRule>,
     /// Gates to pass before anything is written.
@@ -91,6 +99,7 @@ impl Default for Rules {
             hold_timeout: minutes(30),
             start_deadline: minutes(10),
             window: minutes(60),
+            rollback_timeout: rollback_timeout(),
             min_samples: 300,
             success: texts(&["error_rate < 1%", "p99_latency < baseline * 1.2"]),
             rollback: texts(&[
@@ -98,12 +107,17 @@ impl Default for Rules {
                 "p99_latency > baseline * 2.0",
                 "alert ServiceDegraded severity=critical",
             ]),
+            on_no_data: BTreeMap::new(),
             approval: None,
             preflight: Gate::ALL.iter().map(|(_, gate)| *gate).collect(),
             error_budget: None,
             scrape_interval: Duration::from_secs(15),
         }
     }
+}
+
+fn rollback_timeout() -> Duration {
+    Duration::from_secs(600)
 }
 
 fn texts(all: &[&str]) -> Vec<String> {

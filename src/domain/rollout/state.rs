@@ -43,6 +43,9 @@ pub(crate) struct Rollout {
     pub(crate) tries: u32,
     /// Why it does not move, where it does not.
     pub(crate) hold: Option<Hold>,
+    /// What keeps it from going back, where it should.
+    #[serde(default)]
+    pub(crate) stuck: Option<Stuck>,
     /// Why it goes back, or went.
     pub(crate) reason: Option<String>,
     /// Since when nothing at all could be seen.
@@ -89,6 +92,9 @@ pub(crate) enum Phase {
     Succeeded,
     /// The traffic goes back to the old version. Nothing leads out of it but the next two.
     RollingBack,
+    /// It should go back, and does not: it was tried for as long as the policy says. A person does it by hand, or has it
+    /// tried again (`abort`, `resume`).
+    RollbackFailed,
     /// Back, and read back from the world.
     RolledBack,
 }
@@ -97,6 +103,14 @@ impl Phase {
     /// Is it over?
     pub(crate) fn is_terminal(self) -> bool {
         matches!(self, Self::Succeeded | Self::RolledBack)
+    }
+
+    /// Is the old version to have its traffic again, or does it have it?
+    pub(crate) fn is_back(self) -> bool {
+        matches!(
+            self,
+            Self::RollingBack | Self::RollbackFailed | Self::RolledBack
+        )
     }
 
     /// The name in JSON and on the screen.
@@ -113,6 +127,7 @@ impl Phase {
             Self::Finishing => "finishing",
             Self::Succeeded => "succeeded",
             Self::RollingBack => "rolling back",
+            Self::RollbackFailed => "rollback failed",
             Self::RolledBack => "rolled back",
         }
     }
@@ -140,6 +155,16 @@ pub(crate) struct Hold {
     pub(crate) why: HoldKind,
     pub(crate) text: String,
     pub(crate) since: DateTime<Utc>,
+}
+
+/// What keeps a rollout from going back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Stuck {
+    /// The latest failure.
+    pub(crate) text: String,
+    pub(crate) since: DateTime<Utc>,
+    /// The command that gives the old version its traffic without liveops.
+    pub(crate) by_hand: Option<String>,
 }
 
 /// Kinds of holds, by what ends them.
@@ -241,6 +266,7 @@ impl Rollout {
             touched: false,
             tries: 0,
             hold: None,
+            stuck: None,
             reason: None,
             blind_since: None,
             streaks: BTreeMap::new(),
@@ -280,5 +306,33 @@ impl Rollout {
         self.verdicts.push(verdict);
         let over = self.verdicts.len().saturating_sub(VERDICTS);
         self.verdicts.drain(..over);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As it was stored before rollbacks could fail: what is new is missing in it.
+    const OLD: &str = r#"{"id":"r1","service":"game","environment":"prod","by":"ada","started_at":"2026-11-24T10:00:00Z",
+      "change":"c1","plan":{"image":"game:2","policy":"fast","target":"http","rules":{"steps":[20.0,100.0],"interval":1000,
+      "poll":50,"confirmations":2,"propagation":100,"max_step":3000,"max_blind":300000,"hold_timeout":1800000,
+      "start_deadline":600000,"window":100,"min_samples":100,"success":["errors < 1%"],"rollback":[],"approval":null,
+      "preflight":[],"error_budget":null,"scrape_interval":5000},"waived":[]},"originals":{"weight":0.0,
+      "stable_available":1,"stable_image":"game:1","stable_digest":null,"stable_revision":null,"detail":{}},
+      "phase":"observe","since":"2026-11-24T10:00:01Z","step":0,"applied":20.0,"intent":{"write":"weight","percent":100.0},
+      "touched":true,"tries":0,"hold":null,"reason":null,"blind_since":null,"streaks":{},"approvals":[],"wish":null,
+      "epoch":3,"verdicts":[{"condition":"errors < 1%","role":"success","outcome":"pass","at":"2026-11-24T10:00:01Z",
+      "step":0,"weight":20.0,"value":0.001,"stable":null,"n":1000.0,"stable_n":null,"bound":0.0,"threshold":0.01,
+      "unit":"ratio","blame":null,"reason":"1 of 1000","blind":false,"certain":false,"queries":[]}],
+      "transitions":[{"at":"2026-11-24T10:00:01Z","phase":"observe","weight":20.0,"text":"observing"}]}"#;
+
+    #[test]
+    fn a_state_of_an_older_version_is_read() {
+        let rollout: Rollout = serde_json::from_str(OLD).expect("readable");
+        assert_eq!((rollout.phase, rollout.stuck), (Phase::Observe, None));
+        assert_eq!(rollout.plan.rules.rollback_timeout.as_secs(), 600);
+        assert!(rollout.plan.rules.on_no_data.is_empty());
+        assert_eq!(rollout.verdicts.len(), 1);
     }
 }

@@ -1,13 +1,17 @@
 //! Lock and state in files of this user, where there is no cluster to hold them. The lock is the operating system's: it
-//! is free the moment that its holder dies.
+//! is free the moment that its holder dies. Nobody ever waits for anybody: one that hangs in the middle of a write keeps
+//! no other from going back. So each epoch has a lock file of its own and each state a file with its number, and both
+//! appear by a hard link, which fails where somebody was faster.
 
 use std::cell::RefCell;
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io;
+use std::collections::BTreeMap;
+use std::fs::{self, File, TryLockError};
+use std::io::{self, ErrorKind, Write as _};
 use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use tempfile::NamedTempFile;
 
 use crate::change::Confirmed;
 use crate::commands::rollout::memory::{Holder, Lock, Memory, Stored};
@@ -15,7 +19,15 @@ use crate::commands::rollout::target::Doing;
 use crate::context::Context;
 use crate::domain::rollout::state::Rollout;
 use crate::error::{Error, Result};
-use crate::stores::file::{private_folder, write_private};
+use crate::stores::file::{private_folder, sync_folder, write_private};
+
+/// Rivals that may be faster before we give up.
+const RIVALS: u32 = 8;
+const LOCK: &str = "lock-";
+const HOLDER: &str = "holder-";
+const STATE: &str = "state-";
+/// Where the latest state was before each had its number.
+const OLD_STATE: &str = "state.json";
 
 /// One folder a service.
 pub(super) struct FileMemory<'a> {
@@ -25,10 +37,10 @@ pub(super) struct FileMemory<'a> {
     held: RefCell<Option<File>>,
 }
 
+/// Who has the lock of an epoch; written by none but him.
 #[derive(Debug, Serialize, Deserialize)]
 struct HolderFile {
     holder: String,
-    epoch: u64,
     renewed_at: DateTime<Utc>,
     released: bool,
 }
@@ -37,6 +49,10 @@ struct HolderFile {
 struct StateFile {
     version: u64,
     rollout: Rollout,
+}
+
+fn holder_name(epoch: u64) -> String {
+    format!("{HOLDER}{epoch}.json")
 }
 
 impl<'a> FileMemory<'a> {
@@ -58,28 +74,11 @@ impl<'a> FileMemory<'a> {
         }
     }
 
-    fn file(&self, name: &str) -> Result<File> {
-        private_folder(&self.folder).map_err(self.io("create"))?;
-        OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(self.folder.join(name))
-            .map_err(self.io("open a lock in"))
-    }
-
-    /// Keeps two writers of the files apart; for moments only.
-    fn alone(&self) -> Result<File> {
-        let file = self.file("writing")?;
-        file.lock().map_err(self.io("lock"))?;
-        Ok(file)
-    }
-
     fn read<T: for<'de> Deserialize<'de>>(&self, name: &str) -> Result<Option<T>> {
         let path = self.folder.join(name);
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(source) => {
                 return Err(Error::Io {
                     action: "read",
@@ -92,114 +91,196 @@ impl<'a> FileMemory<'a> {
             .map(Some)
             .map_err(|error| Error::Damaged {
                 what: error.to_string(),
-                hint: "look at it; when nothing in it is worth keeping, remove it".into(),
+                hint: "was it written by a newer liveops? when nothing in it is worth keeping, remove it".into(),
                 path,
             })
     }
 
-    fn write(&self, name: &str, value: &impl Serialize) -> Result<()> {
-        write_private(&self.folder.join(name), &serde_json::to_vec_pretty(value)?)
-            .map_err(self.io("write"))
+    /// The files whose names are `lead` and a number, by their number.
+    fn numbered(&self, lead: &str) -> Result<BTreeMap<u64, PathBuf>> {
+        let entries = match fs::read_dir(&self.folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BTreeMap::new()),
+            Err(error) => return Err(self.io("read")(error)),
+        };
+        let number = |entry: fs::DirEntry| {
+            let name = entry.file_name();
+            let number = name.to_str()?.strip_prefix(lead)?;
+            let number = number.trim_end_matches(".json").parse().ok()?;
+            Some((number, entry.path()))
+        };
+        Ok(entries.flatten().filter_map(number).collect())
+    }
+
+    fn latest(&self, lead: &str) -> Result<u64> {
+        let last = self.numbered(lead)?.into_keys().next_back();
+        Ok(last.unwrap_or(0))
+    }
+
+    /// Removes what is older. Whoever has an old lock has it open; its name is of no use any more.
+    fn forget(&self, lead: &str, before: u64) {
+        for (_, path) in self.numbered(lead).unwrap_or_default().range(..before) {
+            let _ = fs::remove_file(path);
+        }
+    }
+
+    /// A file that is whole, and has no name yet.
+    fn nameless(&self) -> Result<NamedTempFile> {
+        private_folder(&self.folder).map_err(self.io("create"))?;
+        NamedTempFile::new_in(&self.folder).map_err(self.io("write in"))
+    }
+
+    /// Gives the file this name; false when somebody was faster.
+    fn name(&self, file: &NamedTempFile, name: &str) -> Result<bool> {
+        match fs::hard_link(file.path(), self.folder.join(name)) {
+            Ok(()) => sync_folder(&self.folder)
+                .map(|()| true)
+                .map_err(self.io("write in")),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
+            Err(error) => Err(self.io("write in")(error)),
+        }
     }
 
     fn take(&self, holder: &str, takeover: bool) -> Result<Lock> {
-        let file = self.file("lock")?;
-        let ours = match file.try_lock() {
-            Ok(()) => true,
-            Err(TryLockError::WouldBlock) => false,
-            Err(TryLockError::Error(source)) => return Err(self.io("lock")(source)),
-        };
-        let _alone = self.alone()?;
-        let known = self.read::<HolderFile>("holder.json")?;
-        if !ours && !takeover {
-            let by = known
-                .as_ref()
-                .map_or("another liveops", |known| &known.holder);
-            return Err(Error::Refused {
-                why: format!("{by} holds the rollout of this service"),
-                hint: format!(
-                    "`{}` shows it; pause, approve and abort work from here; `--takeover` takes it from a holder that hangs",
-                    self.cx.command("rollout status")
-                ),
-            });
-        }
-        let epoch = known.map_or(0, |known| known.epoch) + 1;
-        let mine = HolderFile {
-            holder: holder.to_owned(),
-            epoch,
-            renewed_at: self.cx.clock.now(),
-            released: false,
-        };
-        self.write("holder.json", &mine)?;
-        if ours {
+        for _ in 0..RIVALS {
+            let before = self.latest(LOCK)?;
+            if !takeover && self.is_held(before)? {
+                let known = self.read::<HolderFile>(&holder_name(before))?;
+                let by = known
+                    .as_ref()
+                    .map_or("another liveops", |known| &known.holder);
+                return Err(Error::Refused {
+                    why: format!("{by} holds the rollout of this service"),
+                    hint: format!(
+                        "`{}` shows it; pause, approve and abort work from here; `--takeover` takes it from a holder that hangs",
+                        self.cx.command("rollout status")
+                    ),
+                });
+            }
+            let epoch = before + 1;
+            // Locked before it can be found.
+            let file = self.nameless()?;
+            file.as_file().lock().map_err(self.io("lock"))?;
+            if !self.name(&file, &format!("{LOCK}{epoch}"))? {
+                continue;
+            }
+            let file = file.into_file();
+            let lock = Lock {
+                holder: holder.to_owned(),
+                epoch,
+            };
+            self.show(&lock, false)?;
             *self.held.borrow_mut() = Some(file);
+            self.forget(LOCK, epoch);
+            self.forget(HOLDER, epoch);
+            return Ok(lock);
         }
-        Ok(Lock {
-            holder: mine.holder,
-            epoch,
+        Err(Error::Conflict {
+            what: "too many others want the lock".into(),
+            hint: format!("look at it: `{}`", self.cx.command("rollout status")),
         })
     }
 
+    fn show(&self, lock: &Lock, released: bool) -> Result<()> {
+        let file = HolderFile {
+            holder: lock.holder.clone(),
+            renewed_at: self.cx.clock.now(),
+            released,
+        };
+        let path = self.folder.join(holder_name(lock.epoch));
+        write_private(&path, &serde_json::to_vec_pretty(&file)?).map_err(self.io("write"))
+    }
+
     fn touch(&self, lock: &Lock, released: bool) -> Result<()> {
-        let _alone = self.alone()?;
-        if let Some(known) = self.read::<HolderFile>("holder.json")?
-            && known.epoch != lock.epoch
-        {
+        let latest = self.latest(LOCK)?;
+        if latest > lock.epoch {
+            let known = self.read::<HolderFile>(&holder_name(latest))?;
+            let by = known.as_ref().map_or("somebody", |known| &known.holder);
             return Err(Error::Conflict {
-                what: format!("{} has taken the rollout over", known.holder),
+                what: format!("{by} has taken the rollout over"),
                 hint: format!("look at it: `{}`", self.cx.command("rollout status")),
             });
         }
-        self.write(
-            "holder.json",
-            &HolderFile {
-                holder: lock.holder.clone(),
-                epoch: lock.epoch,
-                renewed_at: self.cx.clock.now(),
-                released,
-            },
-        )
+        self.show(lock, released)
     }
 
     fn who(&self) -> Result<Option<Holder>> {
-        let Some(known) = self.read::<HolderFile>("holder.json")? else {
+        let epoch = self.latest(LOCK)?;
+        let Some(known) = self.read::<HolderFile>(&holder_name(epoch))? else {
             return Ok(None);
         };
         if known.released {
             return Ok(None);
         }
-        let alive = match self.file("lock")?.try_lock() {
-            Ok(()) => false,
-            Err(TryLockError::WouldBlock) => true,
-            Err(TryLockError::Error(source)) => return Err(self.io("lock")(source)),
-        };
         Ok(Some(Holder {
+            alive: self.is_held(epoch)?,
             holder: known.holder,
-            epoch: known.epoch,
+            epoch,
             renewed_at: known.renewed_at,
-            alive,
         }))
     }
 
-    fn store(&self, rollout: &Rollout, version: Option<&str>) -> Result<String> {
-        let _alone = self.alone()?;
-        let there = self.read::<StateFile>("state.json")?;
-        let stands = there.as_ref().map(|there| there.version.to_string());
-        if stands.as_deref() != version {
-            return Err(Error::Conflict {
-                what: "the state of the rollout was changed by somebody else".into(),
-                hint: format!("look at it: `{}`", self.cx.command("rollout status")),
-            });
+    /// Does a living process hold the lock of this epoch?
+    fn is_held(&self, epoch: u64) -> Result<bool> {
+        let file = match File::open(self.folder.join(format!("{LOCK}{epoch}"))) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+            Err(source) => return Err(self.io("open a lock in")(source)),
+        };
+        // Shared, so that two who look do not take each other for the holder.
+        match file.try_lock_shared() {
+            Ok(()) => Ok(false),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(source)) => Err(self.io("lock")(source)),
         }
-        let next = there.map_or(0, |there| there.version) + 1;
-        self.write(
-            "state.json",
-            &StateFile {
-                version: next,
-                rollout: rollout.clone(),
-            },
-        )?;
-        Ok(next.to_string())
+    }
+
+    fn state(&self) -> Result<Option<StateFile>> {
+        // The latest one may be replaced between the look at the folder and the file.
+        for _ in 0..RIVALS {
+            let latest = self.latest(STATE)?;
+            if latest == 0 {
+                return self.read(OLD_STATE);
+            }
+            if let Some(found) = self.read(&format!("{STATE}{latest}.json"))? {
+                return Ok(Some(found));
+            }
+        }
+        Err(self.overtaken())
+    }
+
+    fn overtaken(&self) -> Error {
+        Error::Conflict {
+            what: "the state of the rollout was changed by somebody else".into(),
+            hint: format!("look at it: `{}`", self.cx.command("rollout status")),
+        }
+    }
+
+    fn store(&self, rollout: &Rollout, version: Option<&str>) -> Result<String> {
+        let there = self.state()?.map_or(0, |there| there.version);
+        if version.unwrap_or("0") != there.to_string() {
+            return Err(self.overtaken());
+        }
+        let next = StateFile {
+            version: there + 1,
+            rollout: rollout.clone(),
+        };
+        let mut file = self.nameless()?;
+        file.write_all(&serde_json::to_vec_pretty(&next)?)
+            .and_then(|()| file.as_file().sync_all())
+            .map_err(self.io("write"))?;
+        // One that slept since it looked finds its number free again, and higher ones beside it.
+        let name = format!("{STATE}{}.json", next.version);
+        if !self.name(&file, &name)? {
+            return Err(self.overtaken());
+        }
+        if self.latest(STATE)? > next.version {
+            let _ = fs::remove_file(self.folder.join(name));
+            return Err(self.overtaken());
+        }
+        self.forget(STATE, next.version);
+        let _ = fs::remove_file(self.folder.join(OLD_STATE));
+        Ok(next.version.to_string())
     }
 }
 
@@ -231,7 +312,7 @@ impl Memory for FileMemory<'_> {
 
     fn load(&self) -> Doing<'_, Option<Stored>> {
         Box::pin(async {
-            Ok(self.read::<StateFile>("state.json")?.map(|file| Stored {
+            Ok(self.state()?.map(|file| Stored {
                 rollout: file.rollout,
                 version: file.version.to_string(),
             }))

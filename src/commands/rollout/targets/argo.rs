@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use super::event;
+use super::{event, fence};
 use crate::change::Confirmed;
 use crate::clients::kubectl::{Kubectl, Object, Patch};
 use crate::commands::rollout::target::{Doing, Finish, Objection, Target};
@@ -138,17 +138,6 @@ impl Argo<'_> {
             .map_err(|failure| failure.about_test(&self.place()))
     }
 
-    fn admit(&self, rollout: &Value, fence: &Fence) -> Result<()> {
-        let other = note::read(rollout).is_some_and(|note| note.rollout != fence.rollout);
-        if !other && note::epoch(rollout).is_none_or(|epoch| epoch <= fence.epoch) {
-            return Ok(());
-        }
-        Err(Error::Conflict {
-            what: format!("{} is held by another rollout", self.place()),
-            hint: "look at it: `liveops rollout status`".into(),
-        })
-    }
-
     /// Lets the controller go on from a pause.
     async fn unpause(&self, rollout: &Value, confirmed: &Confirmed) -> Result<Value> {
         let version = &rollout["metadata"]["resourceVersion"];
@@ -263,7 +252,7 @@ impl Target for Argo<'_> {
     ) -> Doing<'a, Reading> {
         Box::pin(async move {
             let mut rollout = self.look().await?;
-            self.admit(&rollout, fence)?;
+            fence::admit(&self.place(), &rollout, None, fence)?;
             let note = Note {
                 rollout: fence.rollout.clone(),
                 originals: originals.clone(),
@@ -286,6 +275,13 @@ impl Target for Argo<'_> {
         })
     }
 
+    fn claim<'a>(&'a self, fence: &'a Fence, confirmed: &'a Confirmed) -> Doing<'a, ()> {
+        Box::pin(async move {
+            let rollout = self.look().await?;
+            fence::claim(&self.kubectl, &self.object, &rollout, fence, confirmed).await
+        })
+    }
+
     fn set_exposure<'a>(
         &'a self,
         percent: Percent,
@@ -294,7 +290,7 @@ impl Target for Argo<'_> {
     ) -> Doing<'a, Reading> {
         Box::pin(async move {
             let rollout = self.look().await?;
-            self.admit(&rollout, fence)?;
+            fence::admit_forward(&self.place(), &rollout, None, fence)?;
             // The controller is ahead of us or at it: there is nothing to let go.
             if !percent.exceeds(share(&rollout)) || !is_paused(&rollout) {
                 return Ok(self.reading(&rollout));
@@ -345,9 +341,12 @@ impl Target for Argo<'_> {
     ) -> Doing<'a, Reading> {
         Box::pin(async move {
             let mut rollout = self.look().await?;
-            self.admit(&rollout, fence)?;
+            fence::admit_forward(&self.place(), &rollout, None, fence)?;
             if !is_whole(&rollout) {
-                let patch = json!({ "status": { "promoteFull": true, "pauseConditions": null } });
+                let patch = json!({
+                    "metadata": { "resourceVersion": rollout["metadata"]["resourceVersion"] },
+                    "status": { "promoteFull": true, "pauseConditions": null },
+                });
                 rollout = self
                     .patch(Patch::Merge, &patch, Some("status"), confirmed)
                     .await?;
@@ -388,8 +387,8 @@ impl Target for Argo<'_> {
             .by_hand(&format!("patch {} {patch}", self.object))
     }
 
-    fn announce<'a>(&'a self, text: &'a str, confirmed: &'a Confirmed) -> Doing<'a, ()> {
-        Box::pin(event::post(&self.kubectl, &self.object, text, confirmed))
+    fn announce<'a>(&'a self, texts: &'a [String], confirmed: &'a Confirmed) -> Doing<'a, ()> {
+        Box::pin(event::post(&self.kubectl, &self.object, texts, confirmed))
     }
 }
 

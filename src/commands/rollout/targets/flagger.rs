@@ -313,9 +313,9 @@ impl Target for Flagger<'_> {
         }
     }
 
-    fn announce<'a>(&'a self, text: &'a str, confirmed: &'a Confirmed) -> Doing<'a, ()> {
+    fn announce<'a>(&'a self, texts: &'a [String], confirmed: &'a Confirmed) -> Doing<'a, ()> {
         let target = &self.workload.stable;
-        Box::pin(event::post(&self.workload.kubectl, target, text, confirmed))
+        Box::pin(event::post(&self.workload.kubectl, target, texts, confirmed))
     }
 }
 

@@ -20,18 +20,25 @@ impl<'a> HttpTarget<'a> {
         Self { balancer }
     }
 
+    /// A forward write: if the balancer is as it was read.
     async fn set(
         &self,
         members: Value,
         tag: Option<&str>,
         confirmed: &Confirmed,
     ) -> Result<Reading> {
-        let members: Map<String, Value> = match members {
-            Value::Object(members) => members,
-            _ => Map::new(),
-        };
-        let after = self.balancer.change(members, tag, confirmed).await?;
+        let after = self
+            .balancer
+            .change(object(members), tag, confirmed)
+            .await?;
         Ok(reading(&after))
+    }
+}
+
+fn object(members: Value) -> Map<String, Value> {
+    match members {
+        Value::Object(members) => members,
+        _ => Map::new(),
     }
 }
 
@@ -138,6 +145,19 @@ impl Target for HttpTarget<'_> {
         })
     }
 
+    fn claim<'a>(&'a self, _fence: &'a Fence, confirmed: &'a Confirmed) -> Doing<'a, ()> {
+        Box::pin(async move {
+            let seen = self.balancer.read().await?;
+            // The weight that it has, once more: the entity tag that the holder before us knows is then an old one.
+            // Without entity tags nothing can be refused; the preflight says so.
+            if let Some(tag) = seen.tag.as_deref() {
+                let same = json!({ "weight": Percent::new(seen.weight).map(number) });
+                self.set(same, Some(tag), confirmed).await?;
+            }
+            Ok(())
+        })
+    }
+
     fn set_exposure<'a>(
         &'a self,
         percent: Percent,
@@ -162,7 +182,8 @@ impl Target for HttpTarget<'_> {
             if let Some(image) = originals.and_then(|was| was.stable_image.as_ref()) {
                 members["stable"] = json!(image);
             }
-            self.set(members, None, confirmed).await
+            let after = self.balancer.insist(object(members), confirmed).await?;
+            Ok(reading(&after))
         })
     }
 

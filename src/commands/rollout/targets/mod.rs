@@ -2,6 +2,7 @@
 
 mod argo;
 mod event;
+mod fence;
 mod flagger;
 mod http;
 mod replicas;

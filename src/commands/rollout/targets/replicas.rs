@@ -9,7 +9,7 @@ use std::cell::RefCell;
 
 use serde_json::{Map, Value, json};
 
-use super::event;
+use super::{event, fence};
 use super::workload::{Detail, Workload};
 use crate::change::Confirmed;
 use crate::clients::kubectl::{Object, Patch, Resource};
@@ -113,23 +113,10 @@ impl Replicas<'_> {
         })
     }
 
-    /// The epoch of the fence on the Service and, as precondition of later writes there, on the canary.
+    /// The canary carries the epoch too: its size is the weight.
     fn admit(&self, objects: &[Value], fence: &Fence) -> Result<()> {
-        let service = self.service_in(objects)?;
-        let other = note::read(service).is_some_and(|note| note.rollout != fence.rollout);
-        let epochs = [Some(service), self.workload.canary_in(objects)];
-        let newest = epochs.into_iter().flatten().filter_map(note::epoch).max();
-        if !other && newest.is_none_or(|epoch| epoch <= fence.epoch) {
-            return Ok(());
-        }
-        Err(Error::Conflict {
-            what: format!(
-                "{} is held by another rollout or a newer holder of the lock (epoch {})",
-                self.place(),
-                newest.unwrap_or(0)
-            ),
-            hint: "look at it: `liveops rollout status`".into(),
-        })
+        let (service, canary) = (self.service_in(objects)?, self.workload.canary_in(objects));
+        fence::admit(&self.place(), service, canary, fence)
     }
 
     /// The selector that leaves the canary out, by a label of the stable pods that the canary's lack.
@@ -289,6 +276,20 @@ impl Target for Replicas<'_> {
         })
     }
 
+    fn claim<'a>(&'a self, fence: &'a Fence, confirmed: &'a Confirmed) -> Doing<'a, ()> {
+        Box::pin(async move {
+            let objects = self.look().await?;
+            let kubectl = &self.workload.kubectl;
+            let service = self.service_in(&objects)?;
+            fence::claim(kubectl, &self.service, service, fence, confirmed).await?;
+            // A size that an older holder wants is refused there.
+            if let Some(canary) = self.workload.canary_in(&objects) {
+                fence::claim(kubectl, &self.workload.canary, canary, fence, confirmed).await?;
+            }
+            Ok(())
+        })
+    }
+
     fn set_exposure<'a>(
         &'a self,
         percent: Percent,
@@ -297,17 +298,15 @@ impl Target for Replicas<'_> {
     ) -> Doing<'a, Reading> {
         Box::pin(async move {
             let objects = self.look().await?;
-            self.admit(&objects, fence)?;
             let service = self.service_in(&objects)?;
-            let canary = self.workload.canary_in(&objects).ok_or_else(|| {
+            let canary = self.workload.canary_in(&objects);
+            fence::admit_forward(&self.place(), service, canary, fence)?;
+            let canary = canary.ok_or_else(|| {
                 self.workload
                     .unfit(&self.workload.canary, "it does not exist")
             })?;
             let Some(note) = note::read(service) else {
-                return Err(Error::Conflict {
-                    what: format!("{} has lost its undo note", self.place()),
-                    hint: "somebody replaced the Service; abort: `liveops rollout abort`".into(),
-                });
+                return Err(Error::internal("a note that was there is not"));
             };
             let detail = Detail::of(&note.originals)?;
             let wanted = pods(percent, detail.replicas);
@@ -465,11 +464,11 @@ impl Target for Replicas<'_> {
         self.workload.kubectl.by_hand(&words)
     }
 
-    fn announce<'a>(&'a self, text: &'a str, confirmed: &'a Confirmed) -> Doing<'a, ()> {
+    fn announce<'a>(&'a self, texts: &'a [String], confirmed: &'a Confirmed) -> Doing<'a, ()> {
         Box::pin(event::post(
             &self.workload.kubectl,
             &self.workload.stable,
-            text,
+            texts,
             confirmed,
         ))
     }

@@ -17,10 +17,11 @@ pub(super) fn rollouts(report: &StatusReport, view: &View) -> Vec<Block> {
         } else {
             Tone::Dim
         };
-        let held = row
-            .held
-            .as_ref()
-            .map_or_else(String::new, |held| format!("  held: {}", held.text));
+        let held = match (&row.stuck, &row.held) {
+            (Some(stuck), _) => format!("  not back: {}", stuck.text),
+            (None, Some(held)) => format!("  held: {}", held.text),
+            (None, None) => String::new(),
+        };
         blocks.push(Block::Line(vec![
             plain("  "),
             tone::mark(tone, view),

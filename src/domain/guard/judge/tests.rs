@@ -9,6 +9,12 @@ use crate::domain::guard::expression::Condition;
 use crate::domain::kpi::Kpi;
 use crate::domain::selector::Selector;
 
+const USUAL: Demand = Demand {
+    min_samples: 300,
+    on_no_data: OnNoData::Hold,
+    due: true,
+};
+
 fn metrics() -> Vec<Kpi> {
     let selector = |text| Selector::parse(text).expect("valid");
     let window = Duration::from_secs(60);
@@ -66,7 +72,7 @@ fn verdict(
         stable: &stable,
         before: None,
     };
-    judge(&bound, evidence, 300, blank)
+    judge(&bound, evidence, USUAL, blank)
 }
 
 fn errors(part: f64, whole: f64) -> Result<Seen, Fault> {
@@ -248,7 +254,7 @@ fn the_baseline_of_the_last_good_step_stands_in() {
         stable: &Err(Fault::NoSeries),
         before: Some(0.1),
     };
-    let got = judge(&bound, evidence, 300, blank);
+    let got = judge(&bound, evidence, USUAL, blank);
     assert_eq!(got.outcome, Outcome::Pass, "{}", got.reason);
 }
 
@@ -262,5 +268,71 @@ fn a_value_without_a_count_is_compared() {
             Ok(Seen::Value(100.0)),
         );
         assert_eq!(got.outcome, want);
+    }
+}
+
+#[test]
+fn a_metric_without_data_is_what_the_policy_says_it_is() {
+    use OnNoData::{Fail, Hold, Pass};
+    let none = || Err(Fault::NoSeries);
+    let no_errors = |whole: f64| Err(Fault::NoPart { whole });
+    let stale = || Err(Fault::Stale { seconds: 99.0 });
+    let nan = || Err(Fault::NotFinite { value: "NaN" });
+    let broken = || {
+        Err(Fault::Failed {
+            reason: "timeout".into(),
+        })
+    };
+    type Row = (
+        &'static str,
+        Result<Seen, Fault>,
+        OnNoData,
+        bool,
+        (Outcome, bool),
+    );
+    let table: [Row; 14] = [
+        // Unless something is said, it holds.
+        ("error_rate < 1%", no_errors(900.0), Hold, true, (Outcome::NoEvidence, false)),
+        ("players > 5", none(), Hold, true, (Outcome::NoEvidence, false)),
+        // No error was ever counted: with requests enough that is evidence, with few of them it is none.
+        ("error_rate < 1%", no_errors(900.0), Pass, true, (Outcome::Pass, false)),
+        ("error_rate < 1%", no_errors(20.0), Pass, true, (Outcome::NoEvidence, false)),
+        // Without requests nothing is known of a share, whatever is said.
+        ("error_rate < 1%", none(), Pass, true, (Outcome::NoEvidence, false)),
+        ("players > 5", none(), Pass, true, (Outcome::Pass, true)),
+        ("p99 < 100ms", nan(), Pass, true, (Outcome::Pass, true)),
+        // What is stale or broken is not absent.
+        ("players > 5", stale(), Pass, true, (Outcome::NoEvidence, false)),
+        ("players > 5", broken(), Pass, true, (Outcome::Error, false)),
+        ("players > 5", broken(), Fail, true, (Outcome::Error, false)),
+        ("players > 5", none(), Fail, true, (Outcome::Fail, false)),
+        ("error_rate < 1%", none(), Fail, true, (Outcome::Fail, false)),
+        ("p99 < 100ms", nan(), Fail, true, (Outcome::Fail, false)),
+        // A series needs a scrape or two to begin.
+        ("players > 5", none(), Fail, false, (Outcome::NoEvidence, false)),
+    ];
+    for (text, canary, on_no_data, due, want) in table {
+        let Ok(Condition::Metric(written)) = Condition::parse(text) else {
+            panic!("{text}");
+        };
+        let bound = written.bind(&metrics()).expect(text);
+        let evidence = Evidence {
+            canary: &canary,
+            stable: &none(),
+            before: None,
+        };
+        let demand = Demand {
+            on_no_data,
+            due,
+            ..USUAL
+        };
+        let blank = Verdict::bare(text, Role::Success, Outcome::NoEvidence, DateTime::default(), "");
+        let got = judge(&bound, evidence, demand, blank);
+        assert_eq!(
+            (got.outcome, got.assumed),
+            want,
+            "{text} {canary:?} {on_no_data:?} {due}: {}",
+            got.reason
+        );
     }
 }

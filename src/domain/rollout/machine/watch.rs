@@ -113,9 +113,8 @@ impl Rollout {
 
     /// What keeps it from going forward.
     pub(super) fn obstacle(&self, look: &Look) -> Option<(HoldKind, String)> {
-        if !look.locked {
-            let text = "the lock could not be renewed, so nothing goes forward";
-            return Some((HoldKind::Error, text.into()));
+        if let Err(why) = &look.locked {
+            return Some((HoldKind::Error, format!("nothing goes forward: {why}")));
         }
         let reading = match &look.reading {
             Ok(reading) => reading,

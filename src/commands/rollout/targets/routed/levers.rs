@@ -7,6 +7,7 @@ use super::{LEVER, Routed, Telling};
 use crate::change::Confirmed;
 use crate::clients::kubectl::{Fault, Object, Patch, Resource};
 use crate::commands::rollout::target::Target as _;
+use crate::commands::rollout::targets::fence;
 use crate::commands::rollout::targets::workload::{Detail, Selectors, Workload};
 use crate::domain::kubernetes::note::{self, EPOCH};
 use crate::domain::kubernetes::{deployment, owner};
@@ -72,19 +73,7 @@ impl Routed<'_> {
 
     /// May this rollout write under this epoch?
     pub(super) fn admit(&self, object: &Value, fence: &Fence) -> Result<()> {
-        let other = note::read(object).is_some_and(|note| note.rollout != fence.rollout);
-        let newer = note::epoch(object).is_some_and(|epoch| epoch > fence.epoch);
-        if !other && !newer {
-            return Ok(());
-        }
-        Err(Error::Conflict {
-            what: format!(
-                "{} is held by another rollout or a newer holder of the lock (epoch {})",
-                self.place(),
-                note::epoch(object).unwrap_or(0)
-            ),
-            hint: "look at it: `liveops rollout status`".into(),
-        })
+        fence::admit(&self.place(), object, None, fence)
     }
 
     /// The preconditions of a forward write, and our epoch where an older one stands.
@@ -116,7 +105,7 @@ impl Routed<'_> {
         confirmed: &Confirmed,
     ) -> Result<Reading> {
         let object = self.carrier(objects)?;
-        self.admit(object, fence)?;
+        fence::admit_forward(&self.place(), object, None, fence)?;
         let patch = Value::Array(self.fenced(object, fence, operations));
         let kubectl = &self.workload.kubectl;
         let done = kubectl.patch(&self.object, Patch::Json, &patch, None, confirmed);

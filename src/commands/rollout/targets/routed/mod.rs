@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::event;
+use super::{event, fence};
 use super::workload::{Detail, Workload};
 use crate::change::Confirmed;
 use crate::clients::kubectl::{Object, Patch, Resource};
@@ -154,6 +154,15 @@ impl Target for Routed<'_> {
                 .await?;
             let objects = self.look().await?;
             self.reading(&objects).await
+        })
+    }
+
+    fn claim<'a>(&'a self, fence: &'a Fence, confirmed: &'a Confirmed) -> Doing<'a, ()> {
+        Box::pin(async move {
+            let objects = self.look().await?;
+            let object = self.carrier(&objects)?;
+            let kubectl = &self.workload.kubectl;
+            fence::claim(kubectl, &self.object, object, fence, confirmed).await
         })
     }
 
@@ -317,11 +326,11 @@ impl Target for Routed<'_> {
         self.workload.kubectl.by_hand(&words)
     }
 
-    fn announce<'a>(&'a self, text: &'a str, confirmed: &'a Confirmed) -> Doing<'a, ()> {
+    fn announce<'a>(&'a self, texts: &'a [String], confirmed: &'a Confirmed) -> Doing<'a, ()> {
         Box::pin(event::post(
             &self.workload.kubectl,
             &self.workload.stable,
-            text,
+            texts,
             confirmed,
         ))
     }
