@@ -285,7 +285,10 @@ pub(super) fn stuck(cx: &Context, place: &Place<'_>, rollout: &Rollout) -> Error
         None => ("it was not said why".into(), None),
     };
     Error::HalfDone {
-        done: format!("tried to take {} of {} back", rollout.plan.image, rollout.service),
+        done: format!(
+            "tried to take {} of {} back",
+            rollout.plan.image, rollout.service
+        ),
         left: format!(
             "the old version does not have its traffic yet: {text}; by hand or again, then `{again}` finishes it"
         ),

@@ -89,7 +89,9 @@ pub(super) async fn run(args: &HistoryArgs, cx: &Context) -> Result<Exit> {
             PastRow {
                 // What came of it after that, the state says.
                 phase: match &latest {
-                    Some(latest) if latest.change.as_deref() == Some(&record.id) => Some(latest.phase),
+                    Some(latest) if latest.change.as_deref() == Some(&record.id) => {
+                        Some(latest.phase)
+                    }
                     _ => said("phase").and_then(|word| serde_json::from_value(word.into()).ok()),
                 },
                 reason: said("reason").or_else(|| record.error.clone()),

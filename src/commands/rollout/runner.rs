@@ -250,8 +250,7 @@ impl<'a> Runner<'a> {
             self.version = Some(version);
         }
         let failed = matches!(how, Wrote::Failed(_));
-        self.rollout
-            .wrote(Write::Restore, how, self.clock.now());
+        self.rollout.wrote(Write::Restore, how, self.clock.now());
         if self.rollout.phase == Phase::RollbackFailed
             && let Some(stuck) = &mut self.rollout.stuck
         {
@@ -320,9 +319,7 @@ impl<'a> Runner<'a> {
             match self.place.target.claim(&fence, self.confirmed).await {
                 Ok(()) => self.claimed = true,
                 Err(error) => {
-                    return Ok(Err(format!(
-                        "the holder before may still write: {error}"
-                    )));
+                    return Ok(Err(format!("the holder before may still write: {error}")));
                 }
             }
         }

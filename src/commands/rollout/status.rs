@@ -67,10 +67,7 @@ pub(super) async fn run(args: StatusArgs, cx: &Context) -> Result<Exit> {
 }
 
 fn exit(report: &RolloutStatus) -> Exit {
-    let bad = report
-        .rollouts
-        .iter()
-        .any(|row| row.phase.is_back());
+    let bad = report.rollouts.iter().any(|row| row.phase.is_back());
     if bad { Exit::Bad } else { Exit::Good }
 }
 

@@ -42,7 +42,12 @@ impl OnNoData {
 
     /// Settles a verdict that has no data. `due`: it has been looked for long enough to be there.
     /// `counted`: the metric is a share of requests.
-    pub(super) fn settle(self, fault: &Fault, (counted, due): (bool, bool), verdict: Verdict) -> Verdict {
+    pub(super) fn settle(
+        self,
+        fault: &Fault,
+        (counted, due): (bool, bool),
+        verdict: Verdict,
+    ) -> Verdict {
         let absent = matches!(
             fault,
             Fault::NoSeries | Fault::NotFinite { .. } | Fault::NoPart { .. }

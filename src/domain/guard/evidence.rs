@@ -49,9 +49,9 @@ impl Fault {
         match self {
             Self::NoSeries
             | Self::NoPart { .. }
-            | Self::Stale { .. } | Self::NotFinite { .. } | Self::Warned { .. } => {
-                Outcome::NoEvidence
-            }
+            | Self::Stale { .. }
+            | Self::NotFinite { .. }
+            | Self::Warned { .. } => Outcome::NoEvidence,
             Self::Several { .. } | Self::Failed { .. } => Outcome::Error,
         }
     }

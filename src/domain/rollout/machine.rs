@@ -180,10 +180,9 @@ impl Rollout {
                 Some(Write::Finish)
             }
             Phase::Finishing => Some(Write::Finish),
-            Phase::Succeeded
-            | Phase::RollingBack
-            | Phase::RollbackFailed
-            | Phase::RolledBack => None,
+            Phase::Succeeded | Phase::RollingBack | Phase::RollbackFailed | Phase::RolledBack => {
+                None
+            }
         }
     }
 
@@ -203,10 +202,9 @@ impl Rollout {
             .verdicts
             .iter()
             .find(|verdict| verdict.outcome != Outcome::Pass);
-        let proven = look
-            .verdicts
-            .iter()
-            .any(|verdict| verdict.outcome == Outcome::Pass && !verdict.certain && !verdict.assumed);
+        let proven = look.verdicts.iter().any(|verdict| {
+            verdict.outcome == Outcome::Pass && !verdict.certain && !verdict.assumed
+        });
         let missing = match missing {
             Some(verdict) => Some(format!("{}: {}", verdict.condition, verdict.reason)),
             None if !proven => Some("no condition has any evidence".into()),

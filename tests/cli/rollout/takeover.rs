@@ -25,7 +25,12 @@ fn a_holder_that_hung_stops_by_itself_and_writes_nothing() {
     let said = world.env.run(["rollout", "resume", "--yes"]).expect_code(0);
     assert!(said.stdout.contains("whoever holds"), "{}", said.stdout);
     let second = world.env.run([
-        "rollout", "resume", "--takeover", "--until", "paused", "--yes",
+        "rollout",
+        "resume",
+        "--takeover",
+        "--until",
+        "paused",
+        "--yes",
     ]);
     second.expect_code(5);
     let before = world.weights();
@@ -50,7 +55,12 @@ fn what_the_holder_before_has_in_hand_is_refused() {
     signal(&first, "STOP");
     world.set(Seen::Nothing);
     let mut second = world.env.bare([
-        "rollout", "resume", "--takeover", "--until", "paused", "--yes",
+        "rollout",
+        "resume",
+        "--takeover",
+        "--until",
+        "paused",
+        "--yes",
     ]);
     let second = second.spawn().unwrap();
     until("the claim", LIMIT, || {

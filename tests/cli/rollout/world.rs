@@ -11,7 +11,8 @@ use crate::support::http::Request;
 use crate::support::{Answer, Run, Stub, TestEnv};
 
 /// A policy in tenths of seconds.
-const RULES: &str = "    canary: { steps: [20, 60, 100], interval: 300ms, poll: 50ms, max_step: 1s }
+const RULES: &str =
+    "    canary: { steps: [20, 60, 100], interval: 300ms, poll: 50ms, max_step: 1s }
     success: [ 'errors < 1%' ]
     rollback: [ 'errors > 5%' ]
     min_samples: 100
@@ -247,7 +248,6 @@ policies:
         run.json()["data"]["rollouts"][0].clone()
     }
 }
-
 
 /// Sends a signal to a process of the test's own.
 #[allow(

@@ -315,7 +315,12 @@ impl Target for Flagger<'_> {
 
     fn announce<'a>(&'a self, texts: &'a [String], confirmed: &'a Confirmed) -> Doing<'a, ()> {
         let target = &self.workload.stable;
-        Box::pin(event::post(&self.workload.kubectl, target, texts, confirmed))
+        Box::pin(event::post(
+            &self.workload.kubectl,
+            target,
+            texts,
+            confirmed,
+        ))
     }
 }
 

@@ -9,8 +9,8 @@ use std::cell::RefCell;
 
 use serde_json::{Map, Value, json};
 
-use super::{event, fence};
 use super::workload::{Detail, Workload};
+use super::{event, fence};
 use crate::change::Confirmed;
 use crate::clients::kubectl::{Object, Patch, Resource};
 use crate::commands::rollout::target::{Doing, Finish, Objection, Target};

@@ -292,24 +292,72 @@ fn a_metric_without_data_is_what_the_policy_says_it_is() {
     );
     let table: [Row; 14] = [
         // Unless something is said, it holds.
-        ("error_rate < 1%", no_errors(900.0), Hold, true, (Outcome::NoEvidence, false)),
-        ("players > 5", none(), Hold, true, (Outcome::NoEvidence, false)),
+        (
+            "error_rate < 1%",
+            no_errors(900.0),
+            Hold,
+            true,
+            (Outcome::NoEvidence, false),
+        ),
+        (
+            "players > 5",
+            none(),
+            Hold,
+            true,
+            (Outcome::NoEvidence, false),
+        ),
         // No error was ever counted: with requests enough that is evidence, with few of them it is none.
-        ("error_rate < 1%", no_errors(900.0), Pass, true, (Outcome::Pass, false)),
-        ("error_rate < 1%", no_errors(20.0), Pass, true, (Outcome::NoEvidence, false)),
+        (
+            "error_rate < 1%",
+            no_errors(900.0),
+            Pass,
+            true,
+            (Outcome::Pass, false),
+        ),
+        (
+            "error_rate < 1%",
+            no_errors(20.0),
+            Pass,
+            true,
+            (Outcome::NoEvidence, false),
+        ),
         // Without requests nothing is known of a share, whatever is said.
-        ("error_rate < 1%", none(), Pass, true, (Outcome::NoEvidence, false)),
+        (
+            "error_rate < 1%",
+            none(),
+            Pass,
+            true,
+            (Outcome::NoEvidence, false),
+        ),
         ("players > 5", none(), Pass, true, (Outcome::Pass, true)),
         ("p99 < 100ms", nan(), Pass, true, (Outcome::Pass, true)),
         // What is stale or broken is not absent.
-        ("players > 5", stale(), Pass, true, (Outcome::NoEvidence, false)),
+        (
+            "players > 5",
+            stale(),
+            Pass,
+            true,
+            (Outcome::NoEvidence, false),
+        ),
         ("players > 5", broken(), Pass, true, (Outcome::Error, false)),
         ("players > 5", broken(), Fail, true, (Outcome::Error, false)),
         ("players > 5", none(), Fail, true, (Outcome::Fail, false)),
-        ("error_rate < 1%", none(), Fail, true, (Outcome::Fail, false)),
+        (
+            "error_rate < 1%",
+            none(),
+            Fail,
+            true,
+            (Outcome::Fail, false),
+        ),
         ("p99 < 100ms", nan(), Fail, true, (Outcome::Fail, false)),
         // A series needs a scrape or two to begin.
-        ("players > 5", none(), Fail, false, (Outcome::NoEvidence, false)),
+        (
+            "players > 5",
+            none(),
+            Fail,
+            false,
+            (Outcome::NoEvidence, false),
+        ),
     ];
     for (text, canary, on_no_data, due, want) in table {
         let Ok(Condition::Metric(written)) = Condition::parse(text) else {
@@ -326,7 +374,13 @@ fn a_metric_without_data_is_what_the_policy_says_it_is() {
             due,
             ..USUAL
         };
-        let blank = Verdict::bare(text, Role::Success, Outcome::NoEvidence, DateTime::default(), "");
+        let blank = Verdict::bare(
+            text,
+            Role::Success,
+            Outcome::NoEvidence,
+            DateTime::default(),
+            "",
+        );
         let got = judge(&bound, evidence, demand, blank);
         assert_eq!(
             (got.outcome, got.assumed),

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::{event, fence};
 use super::workload::{Detail, Workload};
+use super::{event, fence};
 use crate::change::Confirmed;
 use crate::clients::kubectl::{Object, Patch, Resource};
 use crate::commands::rollout::target::{Doing, Finish, Objection, Target};
