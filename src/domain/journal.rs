@@ -9,10 +9,13 @@
 //! line still continues a line above it, which [`Forks::Merged`] accepts.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 /// The hash before the first event.
@@ -21,9 +24,28 @@ pub(crate) const GENESIS: &str = "0000000000000000000000000000000000000000000000
 /// The kind of event that notes, at the next append, that lines were removed.
 pub(crate) const TAMPERED: &str = "journal.tampered";
 
+/// The data of an event: read, or left as text until somebody asks. A long journal is mostly data that nobody asks for.
+pub(crate) trait Data: Display {
+    /// The data as this type; `None` when it has another shape.
+    fn read<T: DeserializeOwned>(&self) -> Option<T>;
+}
+
+impl Data for Value {
+    fn read<T: DeserializeOwned>(&self) -> Option<T> {
+        T::deserialize(self).ok()
+    }
+}
+
+impl Data for &RawValue {
+    fn read<T: DeserializeOwned>(&self) -> Option<T> {
+        // By way of a value, so that the same text is the same data however it is read.
+        serde_json::from_str::<Value>(self.get()).ok()?.read()
+    }
+}
+
 /// Something that happened. Never edited; corrections are further events.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Event {
+pub(crate) struct Event<D = Value> {
     /// Place in the journal, from 1.
     pub(crate) seq: u64,
     /// Which event it is in every copy of the journal, where a journal has copies.
@@ -37,9 +59,24 @@ pub(crate) struct Event {
     #[serde(rename = "type")]
     pub(crate) kind: String,
     /// What exactly.
-    pub(crate) data: Value,
+    pub(crate) data: D,
     /// The chain.
     pub(crate) hash: String,
+}
+
+impl Event<&RawValue> {
+    /// The event with its data read.
+    pub(crate) fn opened(&self) -> Event {
+        Event {
+            seq: self.seq,
+            id: self.id.clone(),
+            at: self.at,
+            by: self.by.clone(),
+            kind: self.kind.clone(),
+            data: self.data.read().unwrap_or_default(),
+            hash: self.hash.clone(),
+        }
+    }
 }
 
 /// The end of a chain: what the next event continues.
@@ -153,7 +190,7 @@ pub(crate) fn open(head: &Head, line: &str) -> Result<Event, String> {
     Ok(event)
 }
 
-fn follows(head: &Head, event: &Event, line: &str) -> Result<(), String> {
+fn follows<D>(head: &Head, event: &Event<D>, line: &str) -> Result<(), String> {
     let body = body(line, &event.hash).ok_or("does not end with its hash, so it was edited")?;
     if event.seq != head.seq + 1 {
         return Err(format!(
@@ -177,7 +214,7 @@ struct Above {
 
 impl Above {
     /// Does the line continue one of these events? And is it a second copy of one of them?
-    fn admits(&mut self, events: &[Event], event: &Event, line: &str) -> Option<Admitted> {
+    fn admits<D>(&mut self, events: &[Event<D>], event: &Event<D>, line: &str) -> Option<Admitted> {
         for event in &events[self.known..] {
             let hashes = self.by_seq.entry(event.seq).or_default();
             hashes.push(event.hash.clone());
@@ -208,13 +245,13 @@ enum Admitted {
 
 /// Checks a whole journal, and that it has not been cut short of `known`, the head that was last written down.
 /// After a fault it goes on from the next line as it stands, so that one edit is reported as one.
-pub(crate) fn verify<'a>(
+pub(crate) fn verify<'a, D: Data + Deserialize<'a>>(
     lines: impl Iterator<Item = &'a str>,
     known: Option<&Head>,
     forks: Forks,
-) -> (Vec<Event>, Vec<Fault>) {
+) -> (Vec<Event<D>>, Vec<Fault>) {
     let mut head = Head::default();
-    let mut events: Vec<Event> = Vec::new();
+    let mut events: Vec<Event<D>> = Vec::new();
     let mut faults = Vec::new();
     let mut above = Above::default();
     let mut seen = known.is_none_or(|known| known.seq == 0);
@@ -223,7 +260,7 @@ pub(crate) fn verify<'a>(
             line: index + 1,
             what,
         };
-        let event: Event = match serde_json::from_str(line) {
+        let event: Event<D> = match serde_json::from_str(line) {
             Ok(event) => event,
             Err(error) => {
                 faults.push(fault(format!("is not an event: {error}")));
@@ -305,14 +342,14 @@ mod tests {
     }
 
     fn faults(lines: &[String], head: &Head) -> Vec<Fault> {
-        verify(lines.iter().map(String::as_str), Some(head), Forks::Faults).1
+        verify::<Value>(lines.iter().map(String::as_str), Some(head), Forks::Faults).1
     }
 
     #[test]
     fn an_untouched_journal_has_no_faults() {
         let (lines, head) = journal(5);
         assert_eq!(faults(&lines, &head), []);
-        let (events, _) = verify(lines.iter().map(String::as_str), None, Forks::Faults);
+        let (events, _) = verify::<Value>(lines.iter().map(String::as_str), None, Forks::Faults);
         assert_eq!(events[4].data["n"], 4);
     }
 
@@ -368,7 +405,7 @@ mod tests {
         merged.extend_from_slice(&bob[3..]);
         let merged = extend(&merged, "eve", 1);
         let faults = |lines: &[String], forks| {
-            verify(lines.iter().map(String::as_str), None, forks)
+            verify::<Value>(lines.iter().map(String::as_str), None, forks)
                 .1
                 .len()
         };
@@ -386,7 +423,8 @@ mod tests {
         }
         let mut doubled = merged.clone();
         doubled.insert(4, merged[3].clone());
-        let (events, found) = verify(doubled.iter().map(String::as_str), None, Forks::Merged);
+        let (events, found) =
+            verify::<Value>(doubled.iter().map(String::as_str), None, Forks::Merged);
         assert_eq!((events.len(), found.len()), (merged.len(), 0));
     }
 }

@@ -1,5 +1,5 @@
 //! The states of all incidents without replaying all journals: a cache of what each journal came to when it had its
-//! present length and time. Losing it costs a replay.
+//! present length and time. Losing it costs a replay. Its shape is that of [`Summary`].
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,41 +7,12 @@ use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::incident::state::Incident;
 use crate::error::{Error, Result};
 use crate::stores::cache::Cache;
-use crate::stores::incidents::{Incidents, Story};
+use crate::stores::incidents::{Incidents, Summary};
 
 /// The cache's key. Its shape is that of `Incident`: another shape is another key.
-const KEY: &str = "incidents/1";
-
-/// An incident without its events.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Summary {
-    pub(crate) incident: Incident,
-    /// What is wrong with its journal, in words.
-    pub(crate) faults: Vec<String>,
-}
-
-impl Summary {
-    /// The summary of a whole story.
-    pub(crate) fn of(story: &Story) -> Self {
-        let mut faults: Vec<String> = story
-            .faults
-            .iter()
-            .map(|fault| format!("line {} {}", fault.line, fault.what))
-            .collect();
-        if story.torn.is_some() {
-            faults.push(
-                "the last line is half-written: a crash; the next event sets it aside".into(),
-            );
-        }
-        Self {
-            incident: story.incident.clone(),
-            faults,
-        }
-    }
-}
+const KEY: &str = "incidents/2";
 
 /// What there is.
 #[derive(Debug, Default)]
@@ -90,6 +61,21 @@ pub(crate) fn read(store: &Incidents, cache: &Cache) -> Result<Index> {
     Ok(index)
 }
 
+/// Where one incident stands.
+///
+/// # Errors
+/// As [`Incidents::summary`].
+pub(crate) fn summary(store: &Incidents, cache: &Cache, id: &str) -> Result<Summary> {
+    let mut keeping: Keeping = cache.load(KEY).unwrap_or_default();
+    let (kept, fresh) = one(store, id, keeping.get(id))?;
+    let summary = kept.summary.clone();
+    if fresh {
+        keeping.insert(id.to_owned(), kept);
+        cache.save(KEY, &keeping);
+    }
+    Ok(summary)
+}
+
 fn one(store: &Incidents, id: &str, known: Option<&Kept>) -> Result<(Kept, bool)> {
     let journal = store.journal(id);
     let stamp = fs::metadata(journal.path()).ok().and_then(|data| {
@@ -103,7 +89,7 @@ fn one(store: &Incidents, id: &str, known: Option<&Kept>) -> Result<(Kept, bool)
     }
     // The stamp was taken first: an event that comes in between makes the next look read again.
     let (length, modified) = stamp.unwrap_or_default();
-    let summary = Summary::of(&store.story(id)?);
+    let summary = store.summary(id)?;
     let kept = Kept {
         length,
         modified,

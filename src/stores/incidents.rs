@@ -8,15 +8,16 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use crate::domain::incident::event::{Opened, kind};
 use crate::domain::incident::name::{is_sound, name, numbered};
 use crate::domain::incident::state::{Incident, in_order, replay};
-use crate::domain::journal::{Entry, Event, Fault};
+use crate::domain::journal::{Data, Entry, Event};
 use crate::error::{Error, Result};
 use crate::stores::file::{private_folder, sync_folder, write_private};
-use crate::stores::journal::Journal;
+use crate::stores::journal::{Journal, Reading};
 
 /// How long one waits for another to open an incident.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -38,11 +39,22 @@ pub(crate) struct Story {
     pub(crate) incident: Incident,
     /// In the order in which they happened.
     pub(crate) events: Vec<Event>,
-    /// What is wrong with the file.
-    pub(crate) faults: Vec<Fault>,
-    /// The half-written last line, if a crash left one; the next event sets it aside.
-    pub(crate) torn: Option<String>,
+    /// What is wrong with the file, in words.
+    pub(crate) faults: Vec<String>,
 }
+
+/// Where an incident stands: its story without the events, but for the last that people look at.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Summary {
+    pub(crate) incident: Incident,
+    /// What is wrong with the file, in words.
+    pub(crate) faults: Vec<String>,
+    /// The last events that are neither messages nor evidence, in the order in which they happened.
+    pub(crate) last: Vec<Event>,
+}
+
+/// How many of the last events a summary has.
+const LAST: usize = 6;
 
 impl Incidents {
     /// The incidents in this folder; nothing is created before the first is opened.
@@ -132,20 +144,59 @@ impl Incidents {
     /// `NotFound`; `Damaged` when its journal has no opening; `Io`.
     pub(crate) fn story(&self, id: &str) -> Result<Story> {
         self.must_have(id)?;
-        let journal = self.journal(id);
-        let reading = journal.read()?;
-        let events = in_order(reading.events);
-        let incident = replay(id, &events).ok_or_else(|| Error::Damaged {
-            path: journal.path().to_owned(),
-            what: "it does not say how the incident was opened".into(),
-            hint: "look at the file; `git log` has its earlier states, where it is in git".into(),
-        })?;
+        let (incident, events, faults) = self.told(id, self.journal(id).read()?)?;
         Ok(Story {
             incident,
             events,
-            faults: reading.faults,
-            torn: reading.torn,
+            faults,
         })
+    }
+
+    /// Where an incident stands. Every line is verified, but the data is read of those events only that change the
+    /// state: this is what makes a journal of a hundred thousand events as good as a short one.
+    ///
+    /// # Errors
+    /// As [`Incidents::story`].
+    pub(crate) fn summary(&self, id: &str) -> Result<Summary> {
+        self.must_have(id)?;
+        let pages = self.journal(id).pages()?;
+        let (incident, events, faults) = self.told::<&RawValue>(id, pages.read())?;
+        let shown = |event: &&Event<&RawValue>| {
+            event.kind != kind::NOTIFICATION && event.kind != kind::EVIDENCE
+        };
+        let last = events.iter().rev().filter(shown).take(LAST);
+        let mut last: Vec<Event> = last.map(Event::opened).collect();
+        last.reverse();
+        Ok(Summary {
+            incident,
+            faults,
+            last,
+        })
+    }
+
+    /// The incident that a journal tells of, its events in order, and what is wrong with the journal.
+    fn told<D: Data>(
+        &self,
+        id: &str,
+        reading: Reading<D>,
+    ) -> Result<(Incident, Vec<Event<D>>, Vec<String>)> {
+        let events = in_order(reading.events);
+        let incident = replay(id, &events).ok_or_else(|| Error::Damaged {
+            path: self.journal(id).path().to_owned(),
+            what: "it does not say how the incident was opened".into(),
+            hint: "look at the file; `git log` has its earlier states, where it is in git".into(),
+        })?;
+        let mut faults: Vec<String> = reading
+            .faults
+            .iter()
+            .map(|fault| format!("line {} {}", fault.line, fault.what))
+            .collect();
+        if reading.torn.is_some() {
+            faults.push(
+                "the last line is half-written: a crash; the next event sets it aside".into(),
+            );
+        }
+        Ok((incident, events, faults))
     }
 
     /// Held by whoever looks for an incident in order to open one where there is none.
@@ -287,7 +338,7 @@ mod tests {
             .expect("append");
         let story = incidents.story(&first).expect("story");
         assert_eq!((story.events.len(), story.incident.notes), (2, 1));
-        assert!(story.faults.is_empty() && story.torn.is_none());
+        assert!(story.faults.is_empty());
         let missing = incidents.story("2026-11-22-p1-dwon").expect_err("missing");
         assert!(missing.hint().expect("hint").contains("2026-11-22-p1-down"));
         assert!(incidents.story("../../etc").is_err());

@@ -10,9 +10,13 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use crate::domain::journal::{Entry, Event, Fault, Forks, Head, TAMPERED, open, seal, verify};
+use crate::domain::journal::{
+    Data, Entry, Event, Fault, Forks, Head, TAMPERED, open, seal, verify,
+};
 use crate::error::{Error, Result};
 use crate::stores::file::{private_folder, sync_folder, write_private};
 
@@ -29,11 +33,35 @@ pub(crate) struct Journal {
 
 /// All that a journal holds.
 #[derive(Debug)]
-pub(crate) struct Reading {
-    pub(crate) events: Vec<Event>,
+pub(crate) struct Reading<D = Value> {
+    pub(crate) events: Vec<Event<D>>,
     pub(crate) faults: Vec<Fault>,
     /// The half-written last line, if a crash left one.
     pub(crate) torn: Option<String>,
+}
+
+/// A journal's text as it was at one moment, and its head.
+#[derive(Debug)]
+pub(crate) struct Pages {
+    text: String,
+    known: Option<Head>,
+    forks: Forks,
+}
+
+impl Pages {
+    /// Verifies every line; the data of the events is read, or left in the pages, as `D` says.
+    pub(crate) fn read<'a, D: Data + Deserialize<'a>>(&'a self) -> Reading<D> {
+        let (whole, torn) = match self.text.rfind('\n') {
+            Some(end) => self.text.split_at(end + 1),
+            None => ("", self.text.as_str()),
+        };
+        let (events, faults) = verify(whole.lines(), self.known.as_ref(), self.forks);
+        Reading {
+            events,
+            faults,
+            torn: (!torn.is_empty()).then(|| torn.to_owned()),
+        }
+    }
 }
 
 impl Journal {
@@ -86,7 +114,8 @@ impl Journal {
         let _lock = self.lock()?;
         if entries.iter().any(|entry| entry.id.is_some()) {
             let known: HashSet<String> = self
-                .read_locked()?
+                .pages_locked()?
+                .read::<&RawValue>()
                 .events
                 .into_iter()
                 .filter_map(|event| event.id)
@@ -136,12 +165,20 @@ impl Journal {
     /// # Errors
     /// `Io`.
     pub(crate) fn read(&self) -> Result<Reading> {
-        // Held while reading where it can be, so that no line is seen half-written.
-        let _lock = self.lock_shared();
-        self.read_locked()
+        Ok(self.pages()?.read())
     }
 
-    fn read_locked(&self) -> Result<Reading> {
+    /// The journal as it is now, to be read. A missing file is an empty one.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub(crate) fn pages(&self) -> Result<Pages> {
+        // Held while reading where it can be, so that no line is seen half-written.
+        let _lock = self.lock_shared();
+        self.pages_locked()
+    }
+
+    fn pages_locked(&self) -> Result<Pages> {
         // The head comes first: a line that is appended in between must not look like one that was removed.
         let known = self.known_head();
         let text = match fs::read(&self.path) {
@@ -150,21 +187,12 @@ impl Journal {
             Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
             Err(source) => return Err(self.io("read", source)),
         };
-        let (whole, torn) = match text.rfind('\n') {
-            Some(end) => text.split_at(end + 1),
-            None => ("", text.as_str()),
-        };
         let forks = if self.copied {
             Forks::Merged
         } else {
             Forks::Faults
         };
-        let (events, faults) = verify(whole.lines(), known.as_ref(), forks);
-        Ok(Reading {
-            events,
-            faults,
-            torn: (!torn.is_empty()).then(|| torn.to_owned()),
-        })
+        Ok(Pages { text, known, forks })
     }
 
     /// The events since a time, oldest first, read from the end of the file and not verified: for a screen that is

@@ -55,10 +55,10 @@ pub(super) fn incidents(cx: &Context, since: DateTime<Utc>) -> Result<Vec<Change
     let mut changes = Vec::new();
     for id in store.ids()?.into_iter().filter(|id| *id >= oldest) {
         // A damaged journal is its own command's to report.
-        let Ok(story) = store.story(&id) else {
+        let Ok(summary) = store.summary(&id) else {
             continue;
         };
-        let one = story.incident;
+        let one = summary.incident;
         if one.environment != environment {
             continue;
         }

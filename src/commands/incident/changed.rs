@@ -6,21 +6,21 @@ use serde_json::{Value, json};
 
 use crate::change::{Confirmed, unasked};
 use crate::commands::incident::deliver::{Tale, Told, calls, flush, tell};
-use crate::commands::incident::store;
 use crate::commands::incident::sync::push;
 use crate::commands::incident::view::{Shown, delivery_word};
+use crate::commands::incident::{standing, store};
 use crate::commands::tone::mark;
 use crate::context::Context;
 use crate::domain::incident::event::DeliveryState;
 use crate::domain::incident::message::Message;
 use crate::domain::incident::notice::About;
+use crate::domain::incident::state::Incident;
 use crate::domain::incident::transition::{Action, Phase};
 use crate::domain::journal::Event;
 use crate::error::{Error, Exit, Result};
 use crate::output::block::{Block, Tone, plain, span};
 use crate::output::report::{Meta, Outcome, Recommendation, Report, Verdict};
 use crate::output::view::View;
-use crate::stores::incidents::Story;
 
 /// What a verb says.
 pub(super) struct Say {
@@ -57,8 +57,7 @@ pub(super) struct IncidentChange {
 ///
 /// # Errors
 /// `Conflict`, with what is allowed.
-pub(super) fn must_allow(cx: &Context, story: &Story, action: Action) -> Result<()> {
-    let one = &story.incident;
+pub(super) fn must_allow(cx: &Context, one: &Incident, action: Action) -> Result<()> {
     if action.is_allowed(one.phase) {
         return Ok(());
     }
@@ -84,15 +83,15 @@ pub(super) fn must_allow(cx: &Context, story: &Story, action: Action) -> Result<
 /// Journals it, tells the people, and shows what came of it.
 pub(super) async fn say(cx: &Context, say: Say) -> Result<Exit> {
     let store = store(cx)?;
-    let story = store.story(&say.id)?;
-    must_allow(cx, &story, say.action)?;
+    let incident = standing(cx, &say.id)?.incident;
+    must_allow(cx, &incident, say.action)?;
     let table = &cx.config()?.settings.incidents.severities;
     let now = cx.clock.now();
     let mut report = IncidentChange {
         action: say.action.verb(),
         summary: say.summary.clone(),
         dry_run: true,
-        shown: Shown::new(story.incident, table, now),
+        shown: Shown::new(incident, table, now),
         event: None,
         tale: Tale::default(),
         details: say.details,
@@ -106,7 +105,7 @@ pub(super) async fn say(cx: &Context, say: Say) -> Result<Exit> {
     };
     let event = store.append(&say.id, now, &cx.actor, say.kind, &say.data)?;
     // What this very step changes decides who is told of it.
-    let incident = store.story(&say.id)?.incident;
+    let incident = standing(cx, &say.id)?.incident;
     report.event = event.id.clone();
     report.dry_run = false;
     if let Some(about) = say.about {
@@ -116,7 +115,7 @@ pub(super) async fn say(cx: &Context, say: Say) -> Result<Exit> {
     }
     report.tale.told.extend(left_over(cx, &confirmed).await);
     report.warnings.extend(push(cx, &say.id, &confirmed).await);
-    report.shown = Shown::new(store.story(&say.id)?.incident, table, cx.clock.now());
+    report.shown = Shown::new(standing(cx, &say.id)?.incident, table, cx.clock.now());
     cx.output.show(&report, cx.clock.now())?;
     report.exit(cx)
 }
@@ -133,12 +132,7 @@ pub(super) async fn left_over(cx: &Context, confirmed: &Confirmed) -> Vec<Told> 
 }
 
 /// The message about an event.
-pub(super) fn message(
-    incident: &crate::domain::incident::state::Incident,
-    about: About,
-    text: String,
-    event: &Event,
-) -> Message {
+pub(super) fn message(incident: &Incident, about: About, text: String, event: &Event) -> Message {
     let id = event.id.clone().unwrap_or_default();
     Message::new(
         format!("{}-{id}", incident.id),

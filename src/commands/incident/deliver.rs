@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::change::Confirmed;
 use crate::clients::notify::{Sent, Way, probe, send};
 use crate::commands::incident::wording::words;
-use crate::commands::incident::{outbox, store};
+use crate::commands::incident::{outbox, standing, store};
 use crate::config::environment::variable;
 use crate::config::notify::{Channel, ChannelKind};
 use crate::context::Context;
@@ -194,9 +194,8 @@ pub(crate) async fn flush(cx: &Context, all: bool, confirmed: &Confirmed) -> Res
             next = next_group(&item, now);
             let incident = &item.message.incident;
             // Another channel may have taken the same page before.
-            let is_paged = store(cx)
-                .and_then(|store| store.story(incident))
-                .is_ok_and(|story| story.incident.is_paged() == Some(true));
+            let is_paged = standing(cx, incident)
+                .is_ok_and(|summary| summary.incident.is_paged() == Some(true));
             tale.paged = Some(tale.paged.unwrap_or(true) && is_paged);
         } else if told.page {
             tale.paged = tale.paged.or(Some(true));
@@ -219,10 +218,10 @@ fn moot(cx: &Context, item: &Item, now: DateTime<Utc>) -> Option<&'static str> {
         return Some("too late for it");
     }
     let calls = item.message.page && item.message.about != About::Escalated;
-    let story = store(cx).and_then(|store| store.story(&item.message.incident));
-    match story {
-        Ok(story) if calls && story.incident.phase > Phase::Open => Some("somebody has it"),
-        Ok(story) if item.message.page && !story.incident.phase.is_open() => Some("it is over"),
+    let phase = standing(cx, &item.message.incident).map(|summary| summary.incident.phase);
+    match phase {
+        Ok(phase) if calls && phase > Phase::Open => Some("somebody has it"),
+        Ok(phase) if item.message.page && !phase.is_open() => Some("it is over"),
         _ => None,
     }
 }

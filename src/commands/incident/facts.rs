@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::commands::incident::changed::{Say, occurred, say};
 use crate::commands::incident::pick::which;
 use crate::commands::incident::view::clock;
-use crate::commands::incident::{Which, store};
+use crate::commands::incident::{Which, standing};
 use crate::context::Context;
 use crate::domain::incident::event::{
     Amended, Escalated, Field, Graded, HandedOff, Roled, Said, kind,
@@ -206,7 +206,7 @@ pub(super) async fn note(args: NoteArgs, cx: &Context) -> Result<Exit> {
 
 pub(super) async fn severity(args: SeverityArgs, cx: &Context) -> Result<Exit> {
     let id = which(cx, args.which.incident.as_deref(), "severity")?;
-    let incident = store(cx)?.story(&id)?.incident;
+    let incident = standing(cx, &id)?.incident;
     if incident.severity == args.severity {
         return Err(Error::Conflict {
             what: format!("{id} is {} already", args.severity),
@@ -255,7 +255,7 @@ pub(super) async fn escalate(args: EscalateArgs, cx: &Context) -> Result<Exit> {
 
 pub(super) async fn handoff(args: HandoffArgs, cx: &Context) -> Result<Exit> {
     let id = which(cx, args.which.incident.as_deref(), "handoff")?;
-    let incident = store(cx)?.story(&id)?.incident;
+    let incident = standing(cx, &id)?.incident;
     let head = format!("handed to {}", args.to);
     let summary = because(head, args.note.as_deref());
     let handed = HandedOff {
@@ -312,7 +312,7 @@ fn brief(one: &Incident, now: DateTime<Utc>) -> Vec<String> {
 
 pub(super) async fn amend(args: AmendArgs, cx: &Context) -> Result<Exit> {
     let id = which(cx, args.which.incident.as_deref(), "amend")?;
-    let incident = store(cx)?.story(&id)?.incident;
+    let incident = standing(cx, &id)?.incident;
     let field = Field::from(args.field);
     let (was, to) = if field.is_time() {
         let moment = occurred(cx, Some(&args.to))?;

@@ -25,7 +25,7 @@ use crate::commands::status::gather::cache;
 use crate::context::Context;
 use crate::error::{Exit, Result};
 use crate::stores::incident_index::{self, Index};
-use crate::stores::incidents::Incidents;
+use crate::stores::incidents::{Incidents, Summary};
 use crate::stores::outbox::Outbox;
 
 /// Open an incident, say what happens, and end it
@@ -125,6 +125,14 @@ pub(crate) fn store(cx: &Context) -> Result<Incidents> {
 /// As [`incident_index::read`].
 pub(crate) fn index(cx: &Context) -> Result<Index> {
     incident_index::read(&store(cx)?, &cache(cx)?)
+}
+
+/// Where one incident stands.
+///
+/// # Errors
+/// As [`incident_index::summary`].
+pub(crate) fn standing(cx: &Context, id: &str) -> Result<Summary> {
+    incident_index::summary(&store(cx)?, &cache(cx)?, id)
 }
 
 /// The messages of this project that are on their way.

@@ -9,9 +9,9 @@ use crate::commands::alerts::gather::{backends, gather as alerts};
 use crate::commands::incident::changed::{IncidentChange, left_over, message, occurred};
 use crate::commands::incident::deliver::{Tale, calls, tell};
 use crate::commands::incident::evidence::capture;
-use crate::commands::incident::store;
 use crate::commands::incident::sync::push;
 use crate::commands::incident::view::Shown;
+use crate::commands::incident::{standing, store};
 use crate::context::Context;
 use crate::domain::alert::{Alert, AlertState, rank};
 use crate::domain::incident::event::{Amended, Field, Opened, kind};
@@ -193,7 +193,7 @@ pub(super) async fn begin(cx: &Context, opened: Opened, warnings: Vec<String>) -
     tale.told.extend(left_over(cx, &confirmed).await);
     let mut warnings = warnings;
     warnings.extend(push(cx, &id, &confirmed).await);
-    let incident = store.story(&id)?.incident;
+    let incident = standing(cx, &id)?.incident;
     let mut next = Vec::new();
     let mut details = lines;
     if let Some(runbook) = runbook {

@@ -13,7 +13,7 @@ use crate::commands::incident::deliver::{Told, calls, tell};
 use crate::commands::incident::evidence::capture;
 use crate::commands::incident::sync::push;
 use crate::commands::incident::view::Shown;
-use crate::commands::incident::{index, listen, store};
+use crate::commands::incident::{index, listen, standing, store};
 use crate::commands::tone::mark;
 use crate::context::Context;
 use crate::domain::incident::event::kind;
@@ -179,7 +179,7 @@ pub(super) async fn follow(
     if let Some(warning) = push(cx, &id, confirmed).await {
         cx.output.warn(&warning);
     }
-    let incident = store.story(&id)?.incident;
+    let incident = standing(cx, &id)?.incident;
     if written.what == "updated" && incident.signals.values().all(|signal| !signal.firing) {
         report
             .details

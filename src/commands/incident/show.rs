@@ -7,19 +7,16 @@ use serde_json::json;
 use crate::commands::incident::pick::which;
 use crate::commands::incident::timeline::{Line, line};
 use crate::commands::incident::view::{Shown, clock, deadline_line, delivery_word};
-use crate::commands::incident::{Which, store};
+use crate::commands::incident::{Which, standing, store};
 use crate::commands::tone::mark;
 use crate::context::Context;
 use crate::domain::incident::deadline::Standing;
-use crate::domain::incident::event::{DeliveryState, kind};
+use crate::domain::incident::event::DeliveryState;
 use crate::error::{Exit, Result};
 use crate::output::block::{Block, Tone, plain, span};
 use crate::output::report::{Meta, Report, Verdict};
 use crate::output::view::View;
-use crate::stores::incident_index::Summary;
-
-/// Lines of the journal that are shown.
-const LAST: usize = 6;
+use crate::stores::incidents::Summary;
 
 /// Show where an incident stands
 ///
@@ -60,25 +57,18 @@ pub(super) fn run(args: &ShowArgs, cx: &Context) -> Result<Exit> {
 /// # Errors
 /// Those of the journal.
 pub(super) fn gather(cx: &Context, id: &str) -> Result<IncidentReport> {
-    let store = store(cx)?;
-    let story = store.story(id)?;
+    let Summary {
+        incident,
+        faults,
+        last,
+    } = standing(cx, id)?;
     let now = cx.clock.now();
-    let Summary { incident, faults } = Summary::of(&story);
     let table = &cx.config()?.settings.incidents.severities;
-    let mut last: Vec<Line> = story
-        .events
-        .iter()
-        .rev()
-        .filter(|event| event.kind != kind::NOTIFICATION && event.kind != kind::EVIDENCE)
-        .take(LAST)
-        .map(line)
-        .collect();
-    last.reverse();
     Ok(IncidentReport {
         shown: Shown::new(incident, table, now),
         faults,
-        last,
-        folder: store.folder_of(id).display().to_string(),
+        last: last.iter().map(line).collect(),
+        folder: store(cx)?.folder_of(id).display().to_string(),
     })
 }
 

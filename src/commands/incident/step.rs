@@ -2,10 +2,10 @@
 
 use clap::Args;
 
+use crate::commands::incident::Which;
 use crate::commands::incident::changed::{Say, occurred, say};
 use crate::commands::incident::evidence::{Recovery, recovery};
 use crate::commands::incident::pick::which;
-use crate::commands::incident::{Which, store};
 use crate::context::Context;
 use crate::domain::incident::event::{Moved, kind};
 use crate::domain::incident::notice::About;
@@ -137,9 +137,9 @@ pub(super) async fn mitigate(args: MitigateArgs, cx: &Context) -> Result<Exit> {
 pub(super) async fn resolve(args: ResolveArgs, cx: &Context) -> Result<Exit> {
     let id = which(cx, args.which.incident.as_deref(), "resolve")?;
     let occurred_at = occurred(cx, args.at.as_deref())?;
-    let story = store(cx)?.story(&id)?;
-    super::changed::must_allow(cx, &story, Action::Resolve)?;
-    let recovery = recovery(cx, &story.incident).await;
+    let incident = super::standing(cx, &id)?.incident;
+    super::changed::must_allow(cx, &incident, Action::Resolve)?;
+    let recovery = recovery(cx, &incident).await;
     let said = recovery.text();
     if !matches!(recovery, Recovery::Recovered(_)) {
         cx.output.warn(&said);

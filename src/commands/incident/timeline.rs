@@ -15,7 +15,6 @@ use crate::error::{Exit, Result};
 use crate::output::block::{Block, Table, Tone, plain, span};
 use crate::output::report::{Meta, Recommendation, Report, Verdict};
 use crate::output::view::{View, rfc3339};
-use crate::stores::incident_index::Summary;
 
 /// Print an incident's journal in the order in which things happened
 ///
@@ -148,7 +147,7 @@ pub(super) fn run(args: &TimelineArgs, cx: &Context) -> Result<Exit> {
     let report = Timeline {
         left_out: story.events.len() - events.len(),
         events,
-        faults: Summary::of(&story).faults,
+        faults: story.faults,
         environment: story.incident.environment,
         incident: id,
     };

@@ -4,9 +4,7 @@
 //! `occurred_at`: deadlines are judged by the first, measures use the second.
 
 use chrono::{DateTime, Utc};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::domain::incident::severity::Severity;
 
@@ -42,11 +40,6 @@ pub(crate) mod kind {
     pub(crate) const NOTIFICATION: &str = "incident.notification";
     /// [`super::Said`]: the postmortem is done; this meets its deadline.
     pub(crate) const POSTMORTEM: &str = "postmortem.done";
-}
-
-/// The data of an event as this type; `None` when it has another shape.
-pub(crate) fn read<T: DeserializeOwned>(data: &Value) -> Option<T> {
-    T::deserialize(data).ok()
 }
 
 /// The incident begins to be known.

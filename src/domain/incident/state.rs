@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::incident::event::{
     Amended, Delivery, Escalated, Evidence, Field, Graded, HandedOff, Moved, Opened, Roled, Signal,
-    kind, read,
+    kind,
 };
 use crate::domain::incident::severity::Severity;
 use crate::domain::incident::transition::Phase;
-use crate::domain::journal::Event;
+use crate::domain::journal::{Data, Event};
 
 /// One of the times that an incident is measured by.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,8 +104,8 @@ impl Incident {
 }
 
 /// Puts events in the order in which they happened, each once: the opening, then by time, then by id.
-pub(crate) fn in_order(mut events: Vec<Event>) -> Vec<Event> {
-    fn key(event: &Event) -> (bool, DateTime<Utc>, &str) {
+pub(crate) fn in_order<D>(mut events: Vec<Event<D>>) -> Vec<Event<D>> {
+    fn key<D>(event: &Event<D>) -> (bool, DateTime<Utc>, &str) {
         let id = event.id.as_deref().unwrap_or_default();
         (event.kind != kind::OPENED, event.at, id)
     }
@@ -124,7 +124,7 @@ pub(crate) fn in_order(mut events: Vec<Event>) -> Vec<Event> {
 }
 
 /// The incident that these events make; they must be [`in_order`]. `None` without an opening.
-pub(crate) fn replay(id: &str, events: &[Event]) -> Option<Incident> {
+pub(crate) fn replay<D: Data>(id: &str, events: &[Event<D>]) -> Option<Incident> {
     let mut incident = events
         .iter()
         .filter(|event| event.kind == kind::OPENED)
@@ -135,8 +135,8 @@ pub(crate) fn replay(id: &str, events: &[Event]) -> Option<Incident> {
     Some(incident)
 }
 
-fn begin(id: &str, event: &Event) -> Option<Incident> {
-    let opened: Opened = read(&event.data)?;
+fn begin<D: Data>(id: &str, event: &Event<D>) -> Option<Incident> {
+    let opened: Opened = event.data.read()?;
     let moment = |recorded, stated| Moment { recorded, stated };
     Some(Incident {
         id: id.to_owned(),
@@ -175,7 +175,7 @@ fn begin(id: &str, event: &Event) -> Option<Incident> {
 }
 
 impl Incident {
-    fn apply(&mut self, event: &Event) {
+    fn apply<D: Data>(&mut self, event: &Event<D>) {
         self.events += 1;
         self.last_event = self.last_event.max(event.at);
         if !self.people.contains(&event.by) {
@@ -188,7 +188,7 @@ impl Incident {
             kind::RESOLVED => self.resolve(event, &moved(event)),
             kind::REOPENED => self.reopen(event),
             kind::SEVERITY => {
-                if let Some(graded) = read::<Graded>(&event.data) {
+                if let Some(graded) = event.data.read::<Graded>() {
                     self.severity = graded.severity;
                     self.grades.push(Grade {
                         at: event.at,
@@ -197,31 +197,31 @@ impl Incident {
                 }
             }
             kind::ROLE => {
-                if let Some(roled) = read::<Roled>(&event.data) {
+                if let Some(roled) = event.data.read::<Roled>() {
                     self.roles.insert(roled.role, roled.person);
                 }
             }
             kind::HANDOFF => {
-                if let Some(handed) = read::<HandedOff>(&event.data) {
+                if let Some(handed) = event.data.read::<HandedOff>() {
                     self.roles.insert("commander".into(), handed.to);
                 }
             }
-            kind::ESCALATED if read::<Escalated>(&event.data).is_some() => {
+            kind::ESCALATED if event.data.read::<Escalated>().is_some() => {
                 self.escalations.push(event.at);
             }
             kind::AMENDED => {
-                if let Some(amended) = read::<Amended>(&event.data) {
+                if let Some(amended) = event.data.read::<Amended>() {
                     self.amend(event.at, &amended);
                 }
             }
-            kind::EVIDENCE => self.evidence.extend(read::<Evidence>(&event.data)),
+            kind::EVIDENCE => self.evidence.extend(event.data.read::<Evidence>()),
             kind::SIGNAL => {
-                if let Some(signal) = read::<Signal>(&event.data) {
+                if let Some(signal) = event.data.read::<Signal>() {
                     self.signals.insert(signal.fingerprint.clone(), signal);
                 }
             }
             kind::NOTIFICATION => {
-                if let Some(delivery) = read::<Delivery>(&event.data) {
+                if let Some(delivery) = event.data.read::<Delivery>() {
                     self.deliveries.insert(delivery.message.clone(), delivery);
                 }
             }
@@ -230,7 +230,7 @@ impl Incident {
         }
     }
 
-    fn ack(&mut self, event: &Event, moved: &Moved) {
+    fn ack<D>(&mut self, event: &Event<D>, moved: &Moved) {
         if self.acked_by.is_none() {
             self.acked_by = Some(event.by.clone());
             self.acknowledged.set(event.at, moved.occurred_at);
@@ -238,7 +238,7 @@ impl Incident {
         self.phase = self.phase.max(Phase::Acknowledged);
     }
 
-    fn mitigate(&mut self, event: &Event, moved: &Moved) {
+    fn mitigate<D>(&mut self, event: &Event<D>, moved: &Moved) {
         if self.phase >= Phase::Mitigated {
             return;
         }
@@ -248,7 +248,7 @@ impl Incident {
         self.phase = Phase::Mitigated;
     }
 
-    fn resolve(&mut self, event: &Event, moved: &Moved) {
+    fn resolve<D>(&mut self, event: &Event<D>, moved: &Moved) {
         if self.phase == Phase::Resolved {
             return;
         }
@@ -257,7 +257,7 @@ impl Incident {
         self.phase = Phase::Resolved;
     }
 
-    fn reopen(&mut self, event: &Event) {
+    fn reopen<D>(&mut self, event: &Event<D>) {
         if self.phase < Phase::Mitigated {
             return;
         }
@@ -297,6 +297,6 @@ impl Incident {
     }
 }
 
-fn moved(event: &Event) -> Moved {
-    read(&event.data).unwrap_or_default()
+fn moved<D: Data>(event: &Event<D>) -> Moved {
+    event.data.read().unwrap_or_default()
 }
