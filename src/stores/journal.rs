@@ -50,12 +50,12 @@ pub(crate) struct Pages {
 
 impl Pages {
     /// Verifies every line; the data of the events is read, or left in the pages, as `D` says.
-    pub(crate) fn read<'a, D: Data + Deserialize<'a>>(&'a self) -> Reading<D> {
+    pub(crate) fn read<'a, D: Data + Deserialize<'a> + Send>(&'a self) -> Reading<D> {
         let (whole, torn) = match self.text.rfind('\n') {
             Some(end) => self.text.split_at(end + 1),
             None => ("", self.text.as_str()),
         };
-        let (events, faults) = verify(whole.lines(), self.known.as_ref(), self.forks);
+        let (events, faults) = verify(whole, self.known.as_ref(), self.forks);
         Reading {
             events,
             faults,

@@ -1,27 +1,25 @@
-//! What can be seen at the opening, kept with its values, so that the story outlives the metrics' retention; and whether
-//! things have recovered at the end. Each dependency that is dead is noted as unknown, and holds nothing up.
+//! What can be seen at the opening, kept with its values, so that the story outlives the metrics' retention. Each
+//! dependency that is dead is noted as unknown, and holds nothing up.
 
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use crate::change::audit_log;
 use crate::clients::http::Effort;
 use crate::clients::prometheus::Prometheus;
+use crate::commands::changes::gather as changed;
 use crate::commands::incident::store;
+use crate::commands::rollout::report::RolloutRow;
 use crate::commands::status::gather::{Gathered, gather};
 use crate::commands::status::memory::Memory;
 use crate::commands::status::report::StatusReport;
 use crate::commands::status::{FailOn, StatusArgs};
 use crate::context::Context;
-use crate::domain::alert::{Alert, AlertState};
+use crate::domain::alert::{Alert, AlertState, rank};
+use crate::domain::changes::{Change, Kind};
 use crate::domain::incident::event::{Evidence, kind};
-use crate::domain::incident::state::Incident;
-use crate::domain::level::Level;
-use crate::domain::record;
 use crate::domain::series::Answer;
-use crate::domain::threshold::Threshold;
 use crate::error::Result;
 use crate::output::format::number;
 use crate::output::report::{Report, SourceState};
@@ -52,12 +50,9 @@ fn args() -> StatusArgs {
 
 /// Looks at everything at once, and keeps it. Returns the line of each for the person, and the firing alerts.
 pub(super) async fn capture(cx: &Context, id: &str) -> (Vec<String>, Vec<Alert>) {
-    let (status, kpis) = tokio::join!(status(cx), kpis(cx));
-    let (status, alerts) = status;
-    let mut lines = Vec::new();
-    for seen in [status, kpis, changes(cx)] {
-        lines.push(keep(cx, id, seen));
-    }
+    let ((status, alerts), kpis, changes) = tokio::join!(status(cx), kpis(cx), changes(cx, id));
+    let seen = status.into_iter().chain([kpis, changes]);
+    let lines = seen.map(|seen| keep(cx, id, seen)).collect();
     (lines, alerts)
 }
 
@@ -88,19 +83,26 @@ fn keep(cx: &Context, id: &str, seen: Seen) -> String {
     line
 }
 
-async fn look(cx: &Context) -> Result<Gathered> {
+/// What the status screen shows, now.
+///
+/// # Errors
+/// Those of the configuration.
+pub(super) async fn look(cx: &Context) -> Result<Gathered> {
     gather(&args(), cx, &mut Memory::default()).await
 }
 
-async fn status(cx: &Context) -> (Seen, Vec<Alert>) {
+/// The status report, and of it what people ask for first: the alerts, and the rollouts under way.
+async fn status(cx: &Context) -> (Vec<Seen>, Vec<Alert>) {
     let name = "status";
     let gathered = match look(cx).await {
         Ok(gathered) => gathered,
         Err(error) => {
             let found = Err(error.to_string());
-            return (Seen { name, found }, Vec::new());
+            return (vec![Seen { name, found }], Vec::new());
         }
     };
+    let firing = firing(&gathered);
+    let rollouts = rollouts(&gathered);
     let alerts: Vec<Alert> = gathered.readings.alerts.iter().flatten().cloned().collect();
     let silent: Vec<String> = gathered
         .sources
@@ -120,7 +122,61 @@ async fn status(cx: &Context) -> (Seen, Vec<Alert>) {
             Ok((text, json!({ "at": at, "data": data, "metrics": metrics })))
         })
         .map_err(|error| error.to_string());
-    (Seen { name, found }, alerts)
+    let seen = [Some(Seen { name, found }), firing, rollouts];
+    (seen.into_iter().flatten().collect(), alerts)
+}
+
+/// The alerts that fire; nothing where nobody is configured to tell of any.
+fn firing(gathered: &Gathered) -> Option<Seen> {
+    let found = match &gathered.readings.alerts {
+        None if !gathered.alerts_expected => return None,
+        None => Err("neither Alertmanager nor Prometheus answers".to_owned()),
+        Some(alerts) => {
+            let mut firing: Vec<&Alert> = alerts
+                .iter()
+                .filter(|alert| alert.state == AlertState::Firing)
+                .collect();
+            firing.sort_by_key(|alert| (rank(alert.severity.as_deref()), alert.since));
+            let mut names: Vec<&str> = firing.iter().map(|alert| alert.name.as_str()).collect();
+            names.dedup();
+            let text = match firing.len() {
+                0 => "none fires".to_owned(),
+                1 => format!("1 fires: {}", names[0]),
+                n => format!("{n} fire: {}", shortened(&names)),
+            };
+            serde_json::to_value(&firing)
+                .map(|alerts| (text, json!({ "firing": alerts })))
+                .map_err(|error| error.to_string())
+        }
+    };
+    Some(Seen {
+        name: "alerts",
+        found,
+    })
+}
+
+/// The rollouts under way; nothing where there is none.
+fn rollouts(gathered: &Gathered) -> Option<Seen> {
+    if gathered.rollouts.is_empty() {
+        return None;
+    }
+    let one = |row: &RolloutRow| format!("{} at {} % ({})", row.service, row.weight, row.image);
+    let all: Vec<String> = gathered.rollouts.iter().map(one).collect();
+    let found = serde_json::to_value(&gathered.rollouts)
+        .map(|rows| (all.join("; "), json!({ "rollouts": rows })))
+        .map_err(|error| error.to_string());
+    Some(Seen {
+        name: "rollouts",
+        found,
+    })
+}
+
+/// The first three, and how many there are beside.
+fn shortened(names: &[&str]) -> String {
+    match names {
+        [a, b, c, _, ..] => format!("{a}, {b}, {c} and {} more", names.len() - 3),
+        _ => names.join(", "),
+    }
 }
 
 /// The series of each KPI over the last hour.
@@ -185,25 +241,30 @@ fn points(answer: &Answer) -> Value {
         .collect()
 }
 
-/// What was changed through liveops: flags, rollouts, silences.
-fn changes(cx: &Context) -> Seen {
+/// What changed, whoever changed it: rollouts, flags, scale, silences, restarts, deployments.
+async fn changes(cx: &Context, id: &str) -> Seen {
     let since = cx.clock.now() - CHANGES;
-    let found = cx.environment().map(|environment| {
-        let mut all = record::changes(&audit_log(cx).recent(since));
-        all.retain(|change| change.environment == environment);
-        let text = match all.last() {
-            None => "nothing was changed through liveops in 6 h".to_owned(),
-            Some(last) => format!(
-                "{} in 6 h through liveops, the last: {} ({})",
-                match all.len() {
-                    1 => "1 change".to_owned(),
-                    n => format!("{n} changes"),
-                },
-                last.summary,
-                rfc3339(last.at)
-            ),
-        };
-        (text, json!({ "since": rfc3339(since), "changes": all }))
+    let found = changed::gather(cx, since).await.and_then(|mut found| {
+        // The incident itself is no news to it.
+        found
+            .changes
+            .retain(|change| change.kind != Kind::Incident || !change.what.contains(id));
+        let silent: Vec<&str> = found
+            .sources
+            .iter()
+            .filter(|source| source.state == SourceState::Down)
+            .map(|source| source.name.as_str())
+            .collect();
+        let mut text = last_of(&found.changes);
+        if !silent.is_empty() {
+            text = format!("{text}; unknown: {}", silent.join(", "));
+        }
+        let value = json!({
+            "since": rfc3339(since),
+            "changes": serde_json::to_value(&found.changes)?,
+            "sources": serde_json::to_value(&found.sources)?,
+        });
+        Ok((text, value))
     });
     Seen {
         name: "changes",
@@ -211,102 +272,18 @@ fn changes(cx: &Context) -> Seen {
     }
 }
 
-/// What the metrics say to "it is over".
-pub(super) enum Recovery {
-    Recovered(String),
-    Not(String),
-    Unknown(String),
-}
-
-impl Recovery {
-    /// The line for journal and person.
-    pub(super) fn text(&self) -> String {
-        match self {
-            Self::Recovered(what) => format!("recovered: {what}"),
-            Self::Not(what) => format!("NOT RECOVERED: {what}"),
-            Self::Unknown(why) => format!("recovery unknown: {why}"),
-        }
-    }
-}
-
-/// Have the KPIs and the alert of this incident recovered?
-pub(super) async fn recovery(cx: &Context, incident: &Incident) -> Recovery {
-    let gathered = match look(cx).await {
-        Ok(gathered) => gathered,
-        Err(error) => return Recovery::Unknown(error.to_string()),
+fn last_of(changes: &[Change]) -> String {
+    let Some(last) = changes.last() else {
+        return "none in 6 h".to_owned();
     };
-    let readings = &gathered.readings;
-    let concerns = |service: &Option<String>| {
-        incident.service.is_none() || service.is_none() || *service == incident.service
-    };
-    let kpis: Vec<_> = readings
-        .kpis
-        .iter()
-        .filter(|one| concerns(&one.kpi.service))
-        .collect();
-    let mut bad: Vec<String> = kpis
-        .iter()
-        .filter(|one| matches!(one.level, Level::Critical | Level::Warn))
-        .map(|one| {
-            let limit = if one.level == Level::Critical {
-                &one.kpi.critical
-            } else {
-                &one.kpi.warn
-            };
-            over(&one.kpi.name, one.value, limit.as_ref())
-        })
-        .collect();
-    let of_incident = |alert: &&Alert| {
-        let grouped = incident
-            .signals
-            .values()
-            .any(|signal| signal.alert == alert.name);
-        alert.state == AlertState::Firing
-            && (grouped || incident.alert.as_deref() == Some(&alert.name))
-    };
-    let firing = readings.alerts.iter().flatten().filter(of_incident);
-    let mut names: Vec<&str> = firing.map(|alert| alert.name.as_str()).collect();
-    names.sort_unstable();
-    names.dedup();
-    bad.extend(
-        names
-            .into_iter()
-            .map(|name| format!("`{name}` still fires")),
-    );
-    if !bad.is_empty() {
-        return Recovery::Not(bad.join("; "));
-    }
-    let known = kpis.iter().filter(|one| one.level == Level::Ok).count();
-    let unknown: Vec<&str> = kpis
-        .iter()
-        .filter(|one| one.level == Level::Unknown)
-        .map(|one| one.kpi.name.as_str())
-        .collect();
-    let alert_unknown = incident.alert.is_some() && readings.alerts.is_none();
-    match (known, unknown.len(), alert_unknown) {
-        (0, 0, false) if incident.alert.is_some() => {
-            Recovery::Recovered("its alert fires no more; no KPI is measured".into())
-        }
-        (0, 0, _) => Recovery::Unknown("nothing is measured".into()),
-        (_, 0, true) => Recovery::Unknown("whether its alert still fires is not known".into()),
-        (n, 0, false) => Recovery::Recovered(match n {
-            1 => "the one KPI is normal".into(),
-            n => format!("all {n} KPIs are normal"),
-        }),
-        (_, n, _) if n > 4 => Recovery::Unknown(format!("{n} KPIs cannot be told")),
-        _ => Recovery::Unknown(format!("{} cannot be told", unknown.join(", "))),
-    }
-}
-
-fn over(name: &str, value: Option<f64>, limit: Option<&Threshold>) -> String {
-    match (value, limit) {
-        (Some(value), Some(limit)) => format!("{name} is {}, limit {}", short(value), limit.text),
-        _ => format!("{name} is not normal"),
-    }
-}
-
-/// Three significant digits, as a sentence has them.
-fn short(value: f64) -> String {
-    let text = format!("{value:.3}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    let by = last
+        .by
+        .as_ref()
+        .map_or_else(String::new, |by| format!(" by {by}"));
+    format!(
+        "{} in 6 h, the last {}: {}{by}",
+        changes.len(),
+        rfc3339(last.at),
+        last.what
+    )
 }

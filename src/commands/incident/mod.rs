@@ -10,6 +10,7 @@ mod listen;
 mod open;
 pub(crate) mod pick;
 mod receive;
+mod recovery;
 mod report;
 mod show;
 mod step;

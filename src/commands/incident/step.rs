@@ -4,8 +4,8 @@ use clap::Args;
 
 use crate::commands::incident::Which;
 use crate::commands::incident::changed::{Say, occurred, say};
-use crate::commands::incident::evidence::{Recovery, recovery};
 use crate::commands::incident::pick::which;
+use crate::commands::incident::recovery::{Recovery, recovery};
 use crate::context::Context;
 use crate::domain::incident::event::{Moved, kind};
 use crate::domain::incident::notice::About;

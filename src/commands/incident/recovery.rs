@@ -1,0 +1,108 @@
+//! Whether things have recovered when somebody says that it is over. What is not known is no recovery.
+
+use crate::commands::incident::evidence::look;
+use crate::context::Context;
+use crate::domain::alert::{Alert, AlertState};
+use crate::domain::incident::state::Incident;
+use crate::domain::level::Level;
+use crate::domain::threshold::Threshold;
+
+/// What the metrics say to "it is over".
+pub(super) enum Recovery {
+    Recovered(String),
+    Not(String),
+    Unknown(String),
+}
+
+impl Recovery {
+    /// The line for journal and person.
+    pub(super) fn text(&self) -> String {
+        match self {
+            Self::Recovered(what) => format!("recovered: {what}"),
+            Self::Not(what) => format!("NOT RECOVERED: {what}"),
+            Self::Unknown(why) => format!("recovery unknown: {why}"),
+        }
+    }
+}
+
+/// Have the KPIs and the alert of this incident recovered?
+pub(super) async fn recovery(cx: &Context, incident: &Incident) -> Recovery {
+    let gathered = match look(cx).await {
+        Ok(gathered) => gathered,
+        Err(error) => return Recovery::Unknown(error.to_string()),
+    };
+    let readings = &gathered.readings;
+    let concerns = |service: &Option<String>| {
+        incident.service.is_none() || service.is_none() || *service == incident.service
+    };
+    let kpis: Vec<_> = readings
+        .kpis
+        .iter()
+        .filter(|one| concerns(&one.kpi.service))
+        .collect();
+    let mut bad: Vec<String> = kpis
+        .iter()
+        .filter(|one| matches!(one.level, Level::Critical | Level::Warn))
+        .map(|one| {
+            let limit = if one.level == Level::Critical {
+                &one.kpi.critical
+            } else {
+                &one.kpi.warn
+            };
+            over(&one.kpi.name, one.value, limit.as_ref())
+        })
+        .collect();
+    let of_incident = |alert: &&Alert| {
+        let grouped = incident
+            .signals
+            .values()
+            .any(|signal| signal.alert == alert.name);
+        alert.state == AlertState::Firing
+            && (grouped || incident.alert.as_deref() == Some(&alert.name))
+    };
+    let firing = readings.alerts.iter().flatten().filter(of_incident);
+    let mut names: Vec<&str> = firing.map(|alert| alert.name.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    bad.extend(
+        names
+            .into_iter()
+            .map(|name| format!("`{name}` still fires")),
+    );
+    if !bad.is_empty() {
+        return Recovery::Not(bad.join("; "));
+    }
+    let known = kpis.iter().filter(|one| one.level == Level::Ok).count();
+    let unknown: Vec<&str> = kpis
+        .iter()
+        .filter(|one| one.level == Level::Unknown)
+        .map(|one| one.kpi.name.as_str())
+        .collect();
+    let alert_unknown = incident.alert.is_some() && readings.alerts.is_none();
+    match (known, unknown.len(), alert_unknown) {
+        (0, 0, false) if incident.alert.is_some() => {
+            Recovery::Recovered("its alert fires no more; no KPI is measured".into())
+        }
+        (0, 0, _) => Recovery::Unknown("nothing is measured".into()),
+        (_, 0, true) => Recovery::Unknown("whether its alert still fires is not known".into()),
+        (n, 0, false) => Recovery::Recovered(match n {
+            1 => "the one KPI is normal".into(),
+            n => format!("all {n} KPIs are normal"),
+        }),
+        (_, n, _) if n > 4 => Recovery::Unknown(format!("{n} KPIs cannot be told")),
+        _ => Recovery::Unknown(format!("{} cannot be told", unknown.join(", "))),
+    }
+}
+
+fn over(name: &str, value: Option<f64>, limit: Option<&Threshold>) -> String {
+    match (value, limit) {
+        (Some(value), Some(limit)) => format!("{name} is {}, limit {}", short(value), limit.text),
+        _ => format!("{name} is not normal"),
+    }
+}
+
+/// Three significant digits, as a sentence has them.
+fn short(value: f64) -> String {
+    let text = format!("{value:.3}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
