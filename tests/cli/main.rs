@@ -27,6 +27,7 @@ mod generated;
 mod health;
 mod help;
 mod incident;
+mod incident_crash;
 mod incident_journal;
 mod init;
 mod notify;

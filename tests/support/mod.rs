@@ -14,6 +14,7 @@ pub(crate) mod env;
 pub(crate) mod exporter;
 pub(crate) mod fault;
 pub(crate) mod http;
+pub(crate) mod killer;
 pub(crate) mod kube;
 pub(crate) mod process;
 pub(crate) mod prometheus;

@@ -12,6 +12,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::change::Confirmed;
 use crate::clients::notify::{Sent, Way, probe, send};
+use crate::commands::incident::forgotten::queue_forgotten;
 use crate::commands::incident::wording::words;
 use crate::commands::incident::{outbox, standing, store};
 use crate::config::environment::variable;
@@ -89,30 +90,13 @@ pub(super) async fn tell(
     confirmed: &Confirmed,
 ) -> Tale {
     let now = cx.clock.now();
-    let item = |channel: &String, page: bool| {
-        let message = Message {
-            page,
-            ..message.clone()
-        };
-        Item::new(channel, message, now)
-    };
-    let (first, then) = match calls.page.split_first() {
-        Some((first, then)) => (first.clone(), then.to_vec()),
-        None => (Vec::new(), Vec::new()),
-    };
+    let pages = pages(calls, &message, now);
     // A channel that is paged need not be told as well.
     let news: Vec<Item> = calls
         .tell
         .iter()
-        .filter(|name| !first.contains(name))
-        .map(|name| item(name, false))
-        .collect();
-    let pages: Vec<Item> = first
-        .iter()
-        .map(|name| Item {
-            then: then.clone(),
-            ..item(name, true)
-        })
+        .filter(|name| pages.iter().all(|page| page.channel != **name))
+        .map(|name| Item::new(name, message.clone(), now))
         .collect();
     let pages: Vec<Item> = pages.into_iter().map(|item| queue(cx, item)).collect();
     let news: Vec<Item> = news.into_iter().map(|item| queue(cx, item)).collect();
@@ -130,6 +114,24 @@ pub(super) async fn tell(
     let (mut tale, news) = tokio::join!(page(cx, pages, confirmed), telling);
     tale.told.extend(news);
     tale
+}
+
+/// The page for the first in line, each with those to call after them.
+pub(super) fn pages(calls: &Calls, message: &Message, now: DateTime<Utc>) -> Vec<Item> {
+    let Some((first, then)) = calls.page.split_first() else {
+        return Vec::new();
+    };
+    let page = |channel: &String| {
+        let message = Message {
+            page: true,
+            ..message.clone()
+        };
+        Item {
+            then: then.to_vec(),
+            ..Item::new(channel, message, now)
+        }
+    };
+    first.iter().map(page).collect()
 }
 
 /// Calls group after group, until one takes it.
@@ -174,6 +176,11 @@ fn next_group(item: &Item, now: DateTime<Utc>) -> Option<Vec<Item>> {
 /// When the outbox cannot be read.
 pub(crate) async fn flush(cx: &Context, all: bool, confirmed: &Confirmed) -> Result<Tale> {
     let now = cx.clock.now();
+    if let Err(error) = queue_forgotten(cx, now) {
+        cx.output.warn(&format!(
+            "whether a page was forgotten is not known: {error}"
+        ));
+    }
     let mut due = outbox(cx)?.items()?;
     due.retain(|item| all || item.next_at <= now);
     let mut tale = Tale::default();
@@ -226,7 +233,8 @@ fn moot(cx: &Context, item: &Item, now: DateTime<Utc>) -> Option<&'static str> {
     }
 }
 
-fn queue(cx: &Context, mut item: Item) -> Item {
+/// Puts a message into the outbox, and into the journal that it is there.
+pub(super) fn queue(cx: &Context, mut item: Item) -> Item {
     let kept = outbox(cx).and_then(|outbox| outbox.put(&item));
     if let Err(error) = kept {
         cx.output.warn(&format!(

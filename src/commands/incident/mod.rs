@@ -5,6 +5,7 @@ pub(crate) mod changed;
 pub(crate) mod deliver;
 mod evidence;
 mod facts;
+mod forgotten;
 mod list;
 mod listen;
 mod open;
