@@ -136,6 +136,11 @@ impl ChangeReport {
         self
     }
 
+    /// What came of it, for programs.
+    pub(crate) fn outcome(&self) -> &Value {
+        &self.result
+    }
+
     /// A text of the result, where it has one.
     pub(crate) fn result(&self, key: &str) -> Option<String> {
         self.result.get(key)?.as_str().map(ToOwned::to_owned)

@@ -23,7 +23,7 @@ pub(crate) fn private_folder(path: &Path) -> io::Result<()> {
 /// # Errors
 /// As the file system says; the old file is then still there.
 pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = path.parent().unwrap_or_else(|| Path::new("."));
+    let folder = folder_of(path);
     private_folder(folder)?;
     // `NamedTempFile` creates with 0600.
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
@@ -38,7 +38,7 @@ pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// # Errors
 /// As the file system says; the old file is then still there.
 pub(crate) fn write_cache(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = path.parent().unwrap_or_else(|| Path::new("."));
+    let folder = folder_of(path);
     private_folder(folder)?;
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(bytes)?;
@@ -59,7 +59,7 @@ pub(crate) fn write_shared(path: &Path, text: &str, replace: bool) -> Result<()>
         path: path.clone(),
         source,
     };
-    let folder = path.parent().unwrap_or_else(|| Path::new("."));
+    let folder = folder_of(path);
     fs::create_dir_all(folder).map_err(io)?;
     let mut builder = tempfile::Builder::new();
     // Shared with the team, and without secrets: as readable as any file of a project.
@@ -82,6 +82,14 @@ pub(crate) fn write_shared(path: &Path, text: &str, replace: bool) -> Result<()>
             hint: "look at it; `--force` overwrites it".into(),
         }),
         Err(error) => Err(io(error.error)),
+    }
+}
+
+/// The folder of a file; that of a bare name is the one that we are in.
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
     }
 }
 

@@ -16,6 +16,7 @@ mod doctor;
 mod envelope;
 mod explain;
 mod flag_eval;
+mod flag_export;
 mod flag_import;
 mod flag_promote;
 mod flag_race;

@@ -74,6 +74,7 @@ async fn target(site: &Site<'_>, why: &Why, (name, edit): (FlagName, Edit)) -> R
         before,
         after,
         strict: why.expect_rev.is_some(),
+        said: Vec::new(),
     })
 }
 
@@ -248,8 +249,8 @@ impl Change {
             .await?;
         let summary = planned.summary.clone();
         let mut report = ChangeReport::new(cx, action, summary, changed, planned.result())?;
-        if let Some(by) = report.result("readers_by") {
-            report = report.detail(site.everybody(&by));
+        if let Some(line) = site.everybody(report.outcome()) {
+            report = report.detail(line);
         }
         if let Some(line) = self.to_do_it {
             report = report.repeated_by(line);

@@ -1,18 +1,20 @@
 //! `liveops flag import`: definitions from a file into this environment, as a dry run until `--apply` is said.
 
 use std::io::Read as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use clap::builder::ValueHint;
 
 use crate::commands::flag::change::{Change, Planned};
+use crate::commands::flag::format::{Crossing, Format, listed};
 use crate::commands::flag::refuse::unfit;
 use crate::commands::flag::site::{Site, Target};
 use crate::commands::flag::why::Why;
 use crate::context::Context;
 use crate::domain::flag::document::Document;
 use crate::domain::flag::edit::{Edit, apply};
+use crate::domain::flag::flagd;
 use crate::domain::flag::name::FlagName;
 use crate::domain::flag::promote::promote;
 use crate::error::{Error, Exit, Result};
@@ -25,11 +27,15 @@ const LARGEST: u64 = 64 << 20;
 ///
 /// Without --apply it shows what it would do: which flags come to be, which change and how, which are so already. Flags
 /// that the file does not name are left alone. All of a flag that it names is replaced, but not its revision.
+///
+/// From flagd's schema come boolean flags with lists of users, conditions, and one share of users. What no flag here can
+/// do is refused, with the reason; what would answer otherwise for some users is said, and needs --lossy.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   liveops flag import flags.json
   liveops flag import flags.json --apply --reason \"from the repository\"
   jq . flags.json | liveops flag import - --apply --yes
+  liveops flag import --format flagd flagd.json
 
 The file is one JSON object with a member for each flag, as the services read it:
   {\"new_matchmaking\": {\"enabled\": true, \"percentage\": 10, \"defaultValue\": true}}")]
@@ -38,18 +44,69 @@ pub(super) struct ImportArgs {
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     file: PathBuf,
 
+    /// How it is written
+    #[arg(
+        long,
+        value_name = "own|flagd",
+        value_enum,
+        default_value_t,
+        hide_default_value = true,
+        hide_possible_values = true
+    )]
+    format: Format,
+
     /// Do it
     #[arg(long)]
     pub(super) apply: bool,
+
+    /// Leave out what no flag here can do, and take what answers otherwise for some users
+    #[arg(long)]
+    lossy: bool,
 
     #[command(flatten)]
     why: Why,
 }
 
 pub(super) async fn run(args: ImportArgs, cx: &Context) -> Result<Exit> {
-    let text = text(&args.file)?;
-    let path = args.file.display();
-    let document = Document::parse(&text).map_err(|why| {
+    let document = read(&args.file)?;
+    let site = Site::of(cx)?;
+    let crossing = match args.format {
+        Format::Own => own(&args, &document)?,
+        Format::Flagd => from_flagd(&args, &document, &site)?,
+    };
+    agreed(&args, cx, &crossing)?;
+    let mut targets = Vec::new();
+    for (name, definition) in &crossing.carried {
+        let mut target = target(&site, &args.why, (name, definition)).await?;
+        target.said = crossing.of(name);
+        targets.push(target);
+    }
+    if targets.iter().any(Target::changes) {
+        args.why.check(cx)?;
+    }
+    let lossy = match args.lossy || crossing.losses.is_empty() {
+        true => "",
+        false => " --lossy",
+    };
+    let change = Change {
+        action: "flag.import",
+        kill_switch: false,
+        undoes: None,
+        failed: Vec::new(),
+        planned: Planned::of(&site, "flag.import", targets, args.why).await?,
+        to_do_it: (!args.apply).then(|| format!("{} --apply{lossy}", cx.command_line)),
+    };
+    change.carry_out(&site).await
+}
+
+/// The object in the file.
+fn read(path: &PathBuf) -> Result<Document> {
+    object(&text(path)?, path)
+}
+
+fn object(text: &[u8], path: &Path) -> Result<Document> {
+    let path = path.display();
+    let document = Document::parse(text).map_err(|why| {
         Error::usage(
             format!("{path} holds no flags: {why}"),
             "`liveops flag import --help` shows what such a file looks like",
@@ -61,23 +118,75 @@ pub(super) async fn run(args: ImportArgs, cx: &Context) -> Result<Exit> {
             "which one is meant? take the others out",
         ));
     }
-    let site = Site::of(cx)?;
-    let mut targets = Vec::new();
-    for (name, raw) in document.members() {
-        targets.push(target(&site, &args.why, (name, raw)).await?);
+    Ok(document)
+}
+
+fn own(args: &ImportArgs, document: &Document) -> Result<Crossing<Vec<u8>>> {
+    if document.get("flags").is_some() && document.get("$schema").is_some() {
+        return Err(Error::usage(
+            format!("{} is in flagd's schema", args.file.display()),
+            "say so: `--format flagd`",
+        ));
     }
-    if targets.iter().any(Target::changes) {
-        args.why.check(cx)?;
-    }
-    let change = Change {
-        action: "flag.import",
-        kill_switch: false,
-        undoes: None,
-        failed: Vec::new(),
-        planned: Planned::of(&site, "flag.import", targets, args.why).await?,
-        to_do_it: (!args.apply).then(|| format!("{} --apply", cx.command_line)),
+    let mut crossing = Crossing::new();
+    let flags = document.members();
+    let flags = flags.map(|(name, raw)| (name.to_owned(), raw.as_bytes().to_vec()));
+    crossing.carried.extend(flags);
+    Ok(crossing)
+}
+
+fn from_flagd(
+    args: &ImportArgs,
+    document: &Document,
+    site: &Site<'_>,
+) -> Result<Crossing<Vec<u8>>> {
+    let path = &args.file;
+    let Some(flags) = document.get("flags") else {
+        return Err(Error::usage(
+            format!(
+                "{} has no member `flags`, so it is not in flagd's schema",
+                path.display()
+            ),
+            "our own format is read without `--format`; flagd's is {\"flags\": {NAME: {\"state\": …, \"variants\": …}}}",
+        ));
     };
-    change.carry_out(&site).await
+    let mut crossing = Crossing::new();
+    for (name, raw) in object(flags.as_bytes(), path)?.members() {
+        let definition: serde_json::Value =
+            serde_json::from_str(raw).map_err(|why| cannot_take(name, &why))?;
+        let parsed: FlagName = name.parse().map_err(|why| cannot_take(name, &why))?;
+        crossing.add(name, flagd::import(&definition, &parsed, site.reader));
+    }
+    Ok(crossing)
+}
+
+/// Is it said of every flag what becomes of it, and agreed to? A dry run shows losses beside each flag.
+fn agreed<T>(args: &ImportArgs, cx: &Context, crossing: &Crossing<T>) -> Result<()> {
+    let (refused, losses) = (&crossing.refused, &crossing.losses);
+    let mut said = Vec::new();
+    if !refused.is_empty() {
+        said.push(listed("cannot be done by a flag here:", refused));
+    }
+    if args.apply && !losses.is_empty() {
+        said.push(listed(
+            "would answer otherwise for some users than flagd does:",
+            losses,
+        ));
+    }
+    if !said.is_empty() && !args.lossy {
+        return Err(Error::usage(
+            said.join("\n"),
+            format!(
+                "nothing was changed. `{} --lossy` leaves out what cannot be done, and takes the rest as it is",
+                cx.command_line
+            ),
+        ));
+    }
+    if !refused.is_empty() {
+        cx.output
+            .warn(&listed("left out, as no flag here can do it:", refused));
+    }
+    Ok(())
 }
 
 fn text(path: &PathBuf) -> Result<Vec<u8>> {
@@ -97,15 +206,17 @@ fn text(path: &PathBuf) -> Result<Vec<u8>> {
     Ok(text)
 }
 
-async fn target(site: &Site<'_>, why: &Why, (name, raw): (&str, &str)) -> Result<Target> {
-    let failed = |what: &dyn std::fmt::Display| {
-        Error::usage(
-            format!("flag `{name}` of the file cannot be taken: {what}"),
-            "nothing was changed; put it right in the file",
-        )
-    };
+fn cannot_take(name: &str, what: &dyn std::fmt::Display) -> Error {
+    Error::usage(
+        format!("flag `{name}` of the file cannot be taken: {what}"),
+        "nothing was changed; put it right in the file",
+    )
+}
+
+async fn target(site: &Site<'_>, why: &Why, (name, raw): (&str, &[u8])) -> Result<Target> {
+    let failed = |what: &dyn std::fmt::Display| cannot_take(name, what);
     let name: FlagName = name.parse().map_err(|why| failed(&why))?;
-    let definition = Document::parse(raw.as_bytes()).map_err(|why| failed(&why))?;
+    let definition = Document::parse(raw).map_err(|why| failed(&why))?;
     let before = site.store.get(&name).await?;
     why.at_revision(site.cx, &name, before.as_deref())?;
     // What is there and cannot be read is replaced as a whole.
@@ -123,5 +234,6 @@ async fn target(site: &Site<'_>, why: &Why, (name, raw): (&str, &str)) -> Result
         before,
         after,
         strict: why.expect_rev.is_some(),
+        said: Vec::new(),
     })
 }

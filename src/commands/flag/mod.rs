@@ -4,8 +4,10 @@ pub(crate) mod change;
 mod diff;
 mod eval;
 mod explain;
+mod export;
 mod findings;
 mod forecast;
+mod format;
 mod get;
 mod history;
 mod import;
@@ -78,6 +80,7 @@ enum Verb {
     Overlap(overlap::OverlapArgs),
     Lint(lint::LintArgs),
     Stale(stale::StaleArgs),
+    Export(export::ExportArgs),
     Import(import::ImportArgs),
 }
 
@@ -114,6 +117,7 @@ pub(crate) async fn run(args: FlagArgs, cx: &Context) -> Result<Exit> {
         Verb::Overlap(args) => overlap::run(args, cx).await,
         Verb::Lint(args) => lint::run(args, cx).await,
         Verb::Stale(args) => stale::run(args, cx).await,
+        Verb::Export(args) => export::run(args, cx).await,
         Verb::Import(args) => import::run(args, cx).await,
     }
 }

@@ -247,7 +247,7 @@ impl Sight {
         let (before, after) = (target.before.as_deref(), target.after.as_deref());
         let read = |bytes: Option<&[u8]>| bytes.and_then(|bytes| Flag::read(bytes).ok());
         let (old, new) = (read(before), read(after));
-        let mut warnings = Vec::new();
+        let mut warnings = target.said.clone();
         if before.is_some() && old.is_none() {
             warnings.push(
                 "it is no valid JSON: nothing of it can be kept but its name; the history has its bytes".to_owned(),

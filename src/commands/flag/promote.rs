@@ -159,5 +159,6 @@ async fn target(
         before,
         after,
         strict: args.why.expect_rev.is_some(),
+        said: Vec::new(),
     })
 }

@@ -62,6 +62,7 @@ pub(crate) fn target(restore: &Restore, reader: Reader) -> Result<Target> {
         before: restore.from.clone(),
         after,
         strict: true,
+        said: Vec::new(),
     })
 }
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::change::Confirmed;
 use crate::context::Context;
 use crate::domain::duration::human;
@@ -30,6 +32,8 @@ pub(crate) struct Target {
     pub(super) after: Option<Vec<u8>>,
     /// Is it only meant for exactly these bytes?
     pub(super) strict: bool,
+    /// What is known of it beforehand, for the preview.
+    pub(super) said: Vec<String>,
 }
 
 /// What became of it.
@@ -67,12 +71,21 @@ impl<'a> Site<'a> {
         })
     }
 
-    /// The line of a report that says when every reader has a change.
-    pub(crate) fn everybody(&self, by: &str) -> String {
-        format!(
-            "every service has it by {by}: they keep a flag for {}",
-            human(self.cache_ttl)
-        )
+    /// The line of a report that says when every reader has a change; none where nothing was written.
+    pub(crate) fn everybody(&self, result: &Value) -> Option<String> {
+        let by = result["readers_by"].as_str()?;
+        let ttl = human(self.cache_ttl);
+        let flags = result["flags"].as_array()?;
+        let untold = |flag: &Value| flag["written"] == true && flag["notified"] == false;
+        // A file has no notices, and nobody waits for one.
+        if matches!(self.store, Flags::Redis(_)) && flags.iter().any(untold) {
+            return Some(format!(
+                "no notice could be published: services that listen for changes see it only when their cache ends; every service has it by {by} ({ttl})"
+            ));
+        }
+        Some(format!(
+            "every service has it by {by}: they keep a flag for {ttl}"
+        ))
     }
 }
 

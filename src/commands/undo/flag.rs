@@ -77,7 +77,6 @@ impl Revert for FlagChange<'_> {
     }
 
     fn detail(&self, result: &Value) -> Option<String> {
-        let by = result.get("readers_by")?.as_str()?;
-        Some(self.site.everybody(by))
+        self.site.everybody(result)
     }
 }

@@ -31,6 +31,11 @@ pub(crate) enum EntryError {
 }
 
 impl Revision {
+    /// Is it the same change of the same flag? One operation may change several flags, and one flag several times.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        (&self.op, &self.flag, self.rev) == (&other.op, &other.flag, other.rev)
+    }
+
     /// The fields of the stream's entry. What is missing has no field, so that it differs from what is empty.
     pub(crate) fn to_fields(&self) -> Vec<(&'static str, Vec<u8>)> {
         let at = self.at.to_rfc3339_opts(SecondsFormat::Millis, true);

@@ -81,6 +81,17 @@ impl IdList {
         all
     }
 
+    /// The ids that this reader finds in an array, in order of the alphabet.
+    pub(crate) fn found_by(&self, reader: Reader) -> Vec<&str> {
+        let mut all = self.ids();
+        if let (Self::Ids(ids), Reader::V2) = (self, reader) {
+            all.extend(ids.numbers.iter().map(AsRef::as_ref));
+            all.sort_unstable();
+            all.dedup();
+        }
+        all
+    }
+
     /// How many elements no id equals, with the kind of one. Numbers are such under `legacy-v1`.
     pub(crate) fn strange(&self, reader: Reader) -> Option<(usize, &'static str)> {
         let Self::Ids(ids) = self else { return None };

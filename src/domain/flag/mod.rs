@@ -14,6 +14,7 @@ pub(crate) mod document;
 pub(crate) mod edit;
 pub(crate) mod evaluate;
 pub(crate) mod exposure;
+pub(crate) mod flagd;
 pub(crate) mod history;
 pub(crate) mod js;
 mod layout;

@@ -9,6 +9,7 @@ use crate::domain::flag::js::Js;
 use crate::domain::flag::user::User;
 
 pub(crate) use condition::{Condition, Operator};
+pub(crate) use version::full as full_version;
 
 /// Members that change nothing, which people write beside the others.
 const REMARKS: [&str; 4] = ["id", "name", "description", "comment"];
@@ -119,6 +120,12 @@ fn known(value: &Js) -> Result<Rule, String> {
         }
     }
     Ok(Rule::Known { all, enabled })
+}
+
+/// Has one of these rules a member that changes nothing?
+pub(crate) fn has_remarks(rules: &Js) -> bool {
+    let remarked = |rule: &Js| REMARKS.iter().any(|name| rule.get(name).is_some());
+    matches!(rules, Js::Array(rules) if rules.iter().any(remarked))
 }
 
 fn only(value: &Js, names: &[&str]) -> Result<(), String> {

@@ -140,9 +140,7 @@ impl FileFlags {
     /// Is the newest entry of the history this one?
     fn is_last(&self, intent: &Revision) -> Result<bool> {
         let last = self.lines()?.pop();
-        // One operation may change several flags.
-        let same = |last: Revision| last.op == intent.op && last.flag == intent.flag;
-        Ok(last.is_some_and(same))
+        Ok(last.is_some_and(|last| last.is_same(intent)))
     }
 
     fn forget(&self) -> Result<()> {
@@ -278,8 +276,8 @@ impl FlagStore for FileFlags {
         let mut found = self.lines()?;
         // A change that took place and whose writer has not come to the history yet, or never will.
         if let Some(intent) = self.intent()?
-            && found.last().is_none_or(|last| last.op != intent.op)
             && self.took_place(&intent)?
+            && !found.last().is_some_and(|last| last.is_same(&intent))
         {
             found.push(intent);
         }

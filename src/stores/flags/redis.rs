@@ -224,14 +224,11 @@ impl RedisFlags {
         command
     }
 
-    /// Is this operation in the history? Looks at the newest entries, among which it would be. One operation may
-    /// change several flags.
+    /// Is this operation in the history? Looks at the newest entries, among which it would be.
     async fn is_done(&self, wanted: &Revision) -> Result<bool> {
-        let same = |found: &Revision| found.op == wanted.op && found.flag == wanted.flag;
         let page = self.page("+").await?;
-        Ok(page
-            .iter()
-            .any(|(_, revision)| revision.as_ref().is_some_and(same)))
+        let mut found = page.iter().filter_map(|(_, revision)| revision.as_ref());
+        Ok(found.any(|revision| revision.is_same(wanted)))
     }
 
     /// Entries of the history from this id on, the newest first, with their ids.
@@ -336,10 +333,8 @@ impl FlagStore for RedisFlags {
         let mut lost = false;
         loop {
             let failure = match self.attempt(write).await {
-                // After a lost reply, what is in the way may be our own write.
-                Ok(Written::Conflict { found })
-                    if lost && found == write.revision.after && self.is_done(wanted).await? =>
-                {
+                // After a lost reply, what is in the way may be our own write, or what somebody made of it since.
+                Ok(Written::Conflict { .. }) if lost && self.is_done(wanted).await? => {
                     return Ok(Written::Applied {
                         notified: true,
                         replicas: None,

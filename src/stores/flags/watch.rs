@@ -30,8 +30,8 @@ pub(crate) struct Watch<'a> {
     store: &'a Flags,
     poll: Duration,
     known: BTreeMap<String, Vec<u8>>,
-    /// The newest operation that was told.
-    told: Option<String>,
+    /// The newest change that was told.
+    told: Option<Revision>,
     notices: Option<Notices>,
 }
 
@@ -48,7 +48,7 @@ impl<'a> Watch<'a> {
             store,
             poll,
             known: store.all().await?.into_iter().collect(),
-            told: newest.into_iter().next().map(|revision| revision.op),
+            told: newest.into_iter().next(),
             notices,
         })
     }
@@ -90,19 +90,25 @@ impl<'a> Watch<'a> {
     async fn look(&mut self) -> Result<Vec<Seen>> {
         let now: BTreeMap<String, Vec<u8>> = self.store.all().await?.into_iter().collect();
         let newest = self.store.history(None, Some(AT_ONCE)).await?;
-        let told = self.told.clone();
-        let mut fresh: Vec<Revision> = newest
-            .into_iter()
-            .take_while(|revision| Some(&revision.op) != told.as_ref())
-            .collect();
-        fresh.reverse();
+        let fresh = since(newest, self.told.as_ref());
         if let Some(last) = fresh.last() {
-            self.told = Some(last.op.clone());
+            self.told = Some(last.clone());
         }
         let (seen, known) = compare(&self.known, &now, fresh);
         self.known = known;
         Ok(seen)
     }
+}
+
+/// The changes after the one that was told last, oldest first. A change of several flags may have been told half.
+fn since(newest: Vec<Revision>, told: Option<&Revision>) -> Vec<Revision> {
+    let known = |revision: &Revision| told.is_some_and(|told| told.is_same(revision));
+    let mut fresh: Vec<Revision> = newest
+        .into_iter()
+        .take_while(|revision| !known(revision))
+        .collect();
+    fresh.reverse();
+    fresh
 }
 
 /// What was changed between two looks, and what is known after. The history is read after the flags: a flag that still
@@ -196,6 +202,16 @@ mod tests {
 
     fn row(name: &str, now: Option<&str>, by_liveops: bool) -> (String, Option<String>, bool) {
         (name.into(), now.map(ToOwned::to_owned), by_liveops)
+    }
+
+    #[test]
+    fn a_change_of_several_flags_is_told_whole_though_it_was_seen_half_done() {
+        let first = revision("a", Some("1"), Some("2"));
+        let second = revision("b", Some("1"), Some("2"));
+        assert_eq!(since(vec![first.clone()], None), [first.clone()]);
+        // The newest comes first, and both have the id of the one operation.
+        let newest = vec![second.clone(), first.clone()];
+        assert_eq!(since(newest, Some(&first)), [second]);
     }
 
     #[test]

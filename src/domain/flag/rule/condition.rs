@@ -56,6 +56,12 @@ impl Operator {
             .map(|(_, operator)| *operator)
     }
 
+    /// Its word.
+    pub(crate) fn word(self) -> &'static str {
+        let found = WORDS.iter().find(|(_, known)| *known == self);
+        found.map(|(word, _)| *word).unwrap_or_default()
+    }
+
     /// All words.
     pub(crate) fn words() -> impl Iterator<Item = &'static str> {
         WORDS.iter().map(|(word, _)| *word)

@@ -9,6 +9,11 @@ pub(super) fn order(left: &str, right: &str) -> Option<Ordering> {
     Some(read(left)?.cmp_precedence(&read(right)?))
 }
 
+/// The version with all three numbers, as semver.org has it; none when it is no version.
+pub(crate) fn full(text: &str) -> Option<String> {
+    read(text).map(|version| version.to_string())
+}
+
 /// `1.4.2`, `v1.4.2`, `1.4` (= 1.4.0), `1` (= 1.0.0), each also with `-pre` and `+build`.
 fn read(text: &str) -> Option<Version> {
     let text = text.strip_prefix('v').unwrap_or(text);

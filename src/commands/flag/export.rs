@@ -1,0 +1,168 @@
+//! `liveops flag export`: the definitions as a file, for a repository, another store, or flagd.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use clap::builder::ValueHint;
+use serde_json::{Map, json};
+
+use crate::commands::flag::format::{Crossing, Format, listed};
+use crate::commands::flag::name;
+use crate::commands::flag::shelf::{Held, Shelf};
+use crate::commands::flag::words::count;
+use crate::context::Context;
+use crate::domain::flag::definition::OURS;
+use crate::domain::flag::document::quoted;
+use crate::domain::flag::flagd::{SCHEMA, export};
+use crate::domain::flag::name::FlagName;
+use crate::domain::shell::word;
+use crate::error::{Error, Exit, Result};
+use crate::stores::file::write_shared;
+
+/// Write flags to a file, in our own format or flagd's
+///
+/// Our own format has each flag as it is stored, to the byte, without liveops' own member; `flag import` takes it back.
+/// In flagd's schema some flags cannot be said at all, and some only with other answers for some users: each is named,
+/// and nothing is written without --lossy. The share of a percentage hits other users there than with reader legacy-v1,
+/// since flagd hashes otherwise (murmur3); with reader v2 it hits the same.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  liveops flag export --out flags.json
+  liveops flag export new_matchmaking
+  liveops flag export --format flagd --out flagd.json
+  liveops flag export --format flagd --lossy new_matchmaking
+
+What it prints is the file itself, whatever -o says.")]
+pub(super) struct ExportArgs {
+    /// The flags; all of them when none is named
+    #[arg(value_name = "NAME", value_parser = name)]
+    names: Vec<FlagName>,
+
+    /// How it is written
+    #[arg(
+        long,
+        value_name = "own|flagd",
+        value_enum,
+        default_value_t,
+        hide_default_value = true,
+        hide_possible_values = true
+    )]
+    format: Format,
+
+    /// The file; without it, stdout
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    out: Option<PathBuf>,
+
+    /// Leave out what cannot be said in that format, and take what answers otherwise for some
+    #[arg(long)]
+    lossy: bool,
+}
+
+pub(super) async fn run(args: ExportArgs, cx: &Context) -> Result<Exit> {
+    let store = cx.flags()?;
+    let shelf = Shelf::of(cx, &store).await?.only(&args.names)?;
+    let (text, carried) = match args.format {
+        Format::Own => own(cx, &args, &shelf.flags)?,
+        Format::Flagd => flagd(cx, &args, &shelf)?,
+    };
+    let Some(path) = &args.out else {
+        cx.output.write(&text)?;
+        return Ok(Exit::Good);
+    };
+    write_shared(path, &text, true)?;
+    let format = match args.format {
+        Format::Own => "",
+        Format::Flagd => " --format flagd",
+    };
+    cx.output.note(&format!(
+        "{} of `{}` in {}\nto look at what it would change elsewhere: {}",
+        count(carried, "flag"),
+        shelf.environment,
+        path.display(),
+        cx.command(&format!(
+            "flag import{format} {}",
+            word(&path.display().to_string())
+        )),
+    ));
+    Ok(Exit::Good)
+}
+
+/// The bytes of each flag, one after the other.
+fn own(cx: &Context, args: &ExportArgs, flags: &[Held]) -> Result<(String, usize)> {
+    let mut crossing = Crossing::new();
+    for held in flags {
+        match &held.read {
+            Ok(flag) => {
+                let mut document = flag.document().clone();
+                document.remove(OURS);
+                crossing.carried.push((held.name.clone(), document));
+            }
+            Err(why) => crossing.refused.push((held.name.clone(), why.to_string())),
+        }
+    }
+    agreed(cx, args, &crossing)?;
+    let members: Vec<String> = crossing
+        .carried
+        .iter()
+        .map(|(name, document)| format!("  {}: {}", quoted(name), document.text().trim()))
+        .collect();
+    let text = match members.is_empty() {
+        true => "{}\n".to_owned(),
+        false => format!("{{\n{}\n}}\n", members.join(",\n")),
+    };
+    Ok((text, members.len()))
+}
+
+fn flagd(cx: &Context, args: &ExportArgs, shelf: &Shelf) -> Result<(String, usize)> {
+    let mut crossing = Crossing::new();
+    for held in &shelf.flags {
+        let name = held.name.parse::<FlagName>();
+        match (&held.read, name) {
+            (Ok(flag), Ok(name)) => crossing.add(&held.name, export(&name, flag, shelf.reader)),
+            (Err(why), _) => crossing.refused.push((held.name.clone(), why.to_string())),
+            (_, Err(why)) => crossing.refused.push((held.name.clone(), why.to_string())),
+        }
+    }
+    agreed(cx, args, &crossing)?;
+    let count = crossing.carried.len();
+    let flags: Map<_, _> = crossing.carried.into_iter().collect();
+    let text = serde_json::to_string_pretty(&json!({ "$schema": SCHEMA, "flags": flags }))
+        .map_err(|_| Error::internal("a value that is no JSON"))?;
+    Ok((text + "\n", count))
+}
+
+/// Is it said of every flag what becomes of it, and agreed to?
+///
+/// # Errors
+/// `Usage` with every flag that is not exact, unless `--lossy` was said.
+fn agreed<T>(cx: &Context, args: &ExportArgs, crossing: &Crossing<T>) -> Result<()> {
+    let (refused, losses) = (&crossing.refused, &crossing.losses);
+    if !args.lossy && !(refused.is_empty() && losses.is_empty()) {
+        let mut said = Vec::new();
+        if !refused.is_empty() {
+            said.push(listed("cannot be said in this format:", refused));
+        }
+        if !losses.is_empty() {
+            said.push(listed("would answer otherwise for some users:", losses));
+        }
+        return Err(Error::usage(
+            said.join("\n"),
+            format!(
+                "nothing was written. `{} --lossy` leaves out the former and takes the latter as they are; or name the flags that you mean",
+                cx.command_line
+            ),
+        ));
+    }
+    for (heading, said) in [
+        ("left out, as it cannot be said in this format:", refused),
+        ("answers otherwise for some users:", losses),
+    ] {
+        if !said.is_empty() {
+            cx.output.warn(&listed(heading, said));
+        }
+    }
+    if !crossing.notes.is_empty() {
+        cx.output.note(&listed("note:", &crossing.notes));
+    }
+    Ok(())
+}
