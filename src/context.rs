@@ -231,7 +231,10 @@ impl Context {
     }
 
     /// The bounds on one call and on a whole command.
-    fn timeouts(&self) -> Result<(Duration, Duration)> {
+    ///
+    /// # Errors
+    /// As [`Context::config`].
+    pub(crate) fn timeouts(&self) -> Result<(Duration, Duration)> {
         let settings = &self.config()?.settings;
         // Who says how long to wait means each answer too.
         Ok(match self.global.timeout {

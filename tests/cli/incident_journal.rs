@@ -100,7 +100,7 @@ fn two_people_write_at_once() {
 
 /// The binary under a limit of the size of files: what a full disk does to a write.
 #[allow(clippy::disallowed_methods, reason = "a limit is set by a shell")]
-fn limited(env: &TestEnv, blocks: u64, args: &[&str]) -> (i32, String) {
+pub(crate) fn limited(env: &TestEnv, blocks: u64, args: &[&str]) -> (i32, String) {
     let bare = env.bare(args);
     let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
     let output = Command::new("/bin/sh")

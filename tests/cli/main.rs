@@ -15,6 +15,7 @@ mod demo;
 mod doctor;
 mod envelope;
 mod explain;
+mod flag_disk;
 mod flag_eval;
 mod flag_export;
 mod flag_import;

@@ -10,7 +10,7 @@ use crate::support::redis::{Cluster, Sentinel, cli, server};
 use crate::support::{TestEnv, deadline, tls};
 
 /// An environment whose flags are there.
-fn at(url: &str) -> TestEnv {
+pub(crate) fn at(url: &str) -> TestEnv {
     let env = TestEnv::new().var("LIVEOPS_ACTOR", "ada");
     env.write(
         "liveops.yaml",
@@ -19,20 +19,20 @@ fn at(url: &str) -> TestEnv {
     env
 }
 
-fn set(env: &TestEnv, args: &[&str]) {
+pub(crate) fn set(env: &TestEnv, args: &[&str]) {
     let all = ["flag", "set"].iter().chain(args).chain(&["--yes"]);
     env.run(all).expect_code(0);
 }
 
 /// Where the bytes are, to be looked at without liveops.
-enum Place<'a> {
+pub(crate) enum Place<'a> {
     File(&'a TestEnv),
     Redis(u16, &'a str),
 }
 
 impl Place<'_> {
     /// The definition of a flag.
-    fn get(&self, name: &str) -> Option<Value> {
+    pub(crate) fn get(&self, name: &str) -> Option<Value> {
         match self {
             Self::File(env) => {
                 let text = std::fs::read(env.path().join("flags.json")).expect("a file of flags");
@@ -47,7 +47,7 @@ impl Place<'_> {
     }
 
     /// The entries of the history about a flag, the oldest first.
-    fn history(&self, name: &str) -> Vec<Value> {
+    pub(crate) fn history(&self, name: &str) -> Vec<Value> {
         let entries: Vec<Value> = match self {
             Self::File(env) => {
                 let text = std::fs::read_to_string(env.path().join("flags.history.jsonl"));
@@ -92,7 +92,7 @@ impl Place<'_> {
     }
 
     /// The revisions that the history has of a flag.
-    fn revisions(&self, name: &str) -> Vec<u64> {
+    pub(crate) fn revisions(&self, name: &str) -> Vec<u64> {
         let number = |entry: &Value| entry["rev"].as_str()?.parse().ok();
         self.history(name).iter().filter_map(number).collect()
     }
@@ -352,37 +352,6 @@ fn a_server_that_takes_no_writes_says_why() {
             "1"
         );
     }
-}
-
-/// 64 writers at once, as processes of their own; each `allow add` is a re-read and re-applied edit.
-#[test]
-fn no_edit_of_many_writers_is_lost() {
-    let redis = server("");
-    let url = format!("redis://127.0.0.1:{}", redis.port());
-    let env = at(&url);
-    set(&env, &["busy", "--pct", "100"]);
-    let (writers, edits) = (64, 4);
-    thread::scope(|scope| {
-        for writer in 0..writers {
-            // Each on a machine of its own, with an audit log of its own.
-            let env = at(&url);
-            scope.spawn(move || {
-                for edit in 0..edits {
-                    let user = format!("u{writer}-{edit}");
-                    let run = env.run(["flag", "allow", "busy", "add", &user, "--yes"]);
-                    run.expect_code(0);
-                }
-            });
-        }
-    });
-    let place = Place::Redis(redis.port(), "0");
-    let flag = place.get("busy").expect("there");
-    assert_eq!(
-        flag["allowlist"].as_array().expect("a list").len(),
-        writers * edits
-    );
-    let all = u64::try_from(1 + writers * edits).expect("few");
-    assert_eq!(place.revisions("busy"), (1..=all).collect::<Vec<_>>());
 }
 
 /// Killed at any moment, a writer leaves the old or the new value and a history that agrees with it.

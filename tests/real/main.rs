@@ -6,7 +6,9 @@ mod support;
 
 mod alerts;
 mod doctor;
+mod flag_crash;
 mod flag_readers;
+mod flag_rivals;
 mod flag_stores;
 mod flag_write;
 mod incident;

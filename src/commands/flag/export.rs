@@ -137,7 +137,8 @@ fn flagd(cx: &Context, args: &ExportArgs, shelf: &Shelf) -> Result<(String, usiz
 /// `Usage` with every flag that is not exact, unless `--lossy` was said.
 fn agreed<T>(cx: &Context, args: &ExportArgs, crossing: &Crossing<T>) -> Result<()> {
     let (refused, losses) = (&crossing.refused, &crossing.losses);
-    if !args.lossy && !(refused.is_empty() && losses.is_empty()) {
+    let is_exact = refused.is_empty() && losses.is_empty();
+    if !args.lossy && !is_exact {
         let mut said = Vec::new();
         if !refused.is_empty() {
             said.push(listed("cannot be said in this format:", refused));

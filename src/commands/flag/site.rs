@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::change::Confirmed;
 use crate::context::Context;
@@ -18,9 +19,7 @@ use crate::domain::shell::word;
 use crate::error::{Error, Result};
 use crate::stores::flags::{FlagStore, Flags, Write, Written};
 
-/// How often an edit is applied anew before somebody else's eagerness wins.
-const TRIES: u32 = 100;
-/// The longest pause between two tries.
+/// The longest pause between two tries, in milliseconds.
 const PAUSE: u64 = 50;
 
 /// One flag, as it was read and as it shall be.
@@ -54,6 +53,8 @@ pub(crate) struct Site<'a> {
     pub(crate) reader: Reader,
     /// How long readers keep a flag.
     pub(super) cache_ttl: Duration,
+    /// How long a write is tried while others are faster.
+    patience: Duration,
 }
 
 impl<'a> Site<'a> {
@@ -68,6 +69,7 @@ impl<'a> Site<'a> {
             store: cx.flags()?,
             reader: settings.reader,
             cache_ttl: settings.cache_ttl,
+            patience: cx.timeouts()?.1,
         })
     }
 
@@ -102,10 +104,11 @@ impl Target {
 }
 
 impl Site<'_> {
-    /// Writes it. When somebody else was faster, the edit is applied to what is there now, if it still means the same.
+    /// Writes it. When somebody else was faster, the edit is applied to what is there now, if it still means the same,
+    /// until the time of a command is over.
     ///
     /// # Errors
-    /// `Conflict` with both values; those of the store.
+    /// `Conflict` with both values, or when others were faster all the time; those of the store.
     pub(super) async fn write(
         &self,
         target: &Target,
@@ -114,7 +117,8 @@ impl Site<'_> {
     ) -> Result<Effect> {
         let mut expected = target.before.clone();
         let mut after = target.after.clone();
-        for attempt in 0..TRIES {
+        let began = Instant::now();
+        for attempt in 0_u32.. {
             let mut revision = self.revision(target, confirmed, (&expected, &after));
             revision.reason = reason.map(ToOwned::to_owned);
             let write = Write {
@@ -132,9 +136,15 @@ impl Site<'_> {
                     replicas,
                 });
             }
-            // What was found is old after the pause; among many writers only a fresh value has a chance.
-            let longest = PAUSE.min(1 << attempt.min(6));
-            tokio::time::sleep(Duration::from_millis(fastrand::u64(0..=longest))).await;
+            if began.elapsed() > self.patience {
+                break;
+            }
+            // What was found is old after the pause; among many writers only a fresh value has a chance. Who takes the
+            // flag away from everybody waits for nobody, and so comes first.
+            if target.edit != Edit::Kill {
+                let longest = PAUSE.min(1 << attempt.min(6));
+                tokio::time::sleep(Duration::from_millis(fastrand::u64(0..=longest))).await;
+            }
             let found = self.store.get(&target.name).await?;
             let current = target.before.as_deref();
             let same = means_the_same(current, found.as_deref(), &target.edit);
@@ -157,8 +167,9 @@ impl Site<'_> {
         }
         Err(Error::Conflict {
             what: format!(
-                "flag `{}` was changed by others faster than it could be written, {TRIES} times in a row",
-                target.name
+                "flag `{}` was changed by others faster than it could be written, for {}",
+                target.name,
+                human(self.patience)
             ),
             hint: format!(
                 "see who: `{}`; then try again",

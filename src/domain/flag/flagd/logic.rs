@@ -200,7 +200,7 @@ pub(super) fn read(test: &Value, losses: &mut Losses) -> Result<Test, Inexpressi
         ("in", [value, asked]) if scalars(std::slice::from_ref(value)).is_some() => {
             let name = attribute(asked).ok_or_else(unknown)?;
             losses.contains(name);
-            Ok(condition(name, "contains", vec![value.clone()]))
+            Ok(condition(name, "contains", std::slice::from_ref(value)))
         }
         ("==" | "===" | "!=" | "!==", [left, right]) => {
             let (asked, value) = if name_of(left).is_some() {
@@ -223,7 +223,7 @@ pub(super) fn read(test: &Value, losses: &mut Losses) -> Result<Test, Inexpressi
         }
         ("starts_with" | "ends_with", [asked, Value::String(part)]) => {
             let name = attribute(asked).ok_or_else(unknown)?;
-            Ok(condition(name, operator, vec![json!(part)]))
+            Ok(condition(name, operator, &[json!(part)]))
         }
         ("sem_ver", [asked, Value::String(sign), Value::String(version)]) => {
             let word = VERSIONS.iter().find(|(known, _)| known == sign);
@@ -231,7 +231,7 @@ pub(super) fn read(test: &Value, losses: &mut Losses) -> Result<Test, Inexpressi
                 return Err(unknown());
             };
             losses.version(name);
-            Ok(condition(name, word.word(), vec![json!(version)]))
+            Ok(condition(name, word.word(), &[json!(version)]))
         }
         (sign, [asked, value @ Value::Number(_)]) => {
             let word = ORDERS.iter().find(|(known, _)| *known == sign);
@@ -239,7 +239,7 @@ pub(super) fn read(test: &Value, losses: &mut Losses) -> Result<Test, Inexpressi
                 return Err(unknown());
             };
             losses.order(name);
-            Ok(condition(name, word.word(), vec![value.clone()]))
+            Ok(condition(name, word.word(), std::slice::from_ref(value)))
         }
         _ => Err(unknown()),
     }
@@ -327,7 +327,7 @@ fn negated(conditions: &[Value]) -> Option<Test> {
     Some(Test::All(vec![negated]))
 }
 
-fn condition(name: &str, operator: &str, values: Vec<Value>) -> Test {
+fn condition(name: &str, operator: &str, values: &[Value]) -> Test {
     Test::All(vec![
         json!({ "attribute": name, "operator": operator, "values": values }),
     ])
@@ -353,7 +353,7 @@ fn equals(name: &str, operator: &str, values: &[Value], losses: &mut Losses) -> 
         }
         kept.push(value.clone());
     }
-    condition(name, operator, kept)
+    condition(name, operator, &kept)
 }
 
 fn users(values: &[Value]) -> Option<Test> {
