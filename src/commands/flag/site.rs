@@ -19,8 +19,9 @@ use crate::domain::shell::word;
 use crate::error::{Error, Result};
 use crate::stores::flags::{FlagStore, Flags, Write, Written};
 
-/// The longest pause between two tries, in milliseconds.
-const PAUSE: u64 = 50;
+/// The longest pause between two tries, in milliseconds: the more rivals, the longer, or else all of them are so busy
+/// with trying that none comes to writing.
+const PAUSE: u64 = 512;
 
 /// One flag, as it was read and as it shall be.
 #[derive(Debug, Clone)]
@@ -142,7 +143,7 @@ impl Site<'_> {
             // What was found is old after the pause; among many writers only a fresh value has a chance. Who takes the
             // flag away from everybody waits for nobody, and so comes first.
             if target.edit != Edit::Kill {
-                let longest = PAUSE.min(1 << attempt.min(6));
+                let longest = PAUSE.min(4 << attempt.min(7));
                 tokio::time::sleep(Duration::from_millis(fastrand::u64(0..=longest))).await;
             }
             let found = self.store.get(&target.name).await?;
