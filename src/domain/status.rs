@@ -121,14 +121,21 @@ pub(crate) struct FlagsReading {
 impl FlagsReading {
     /// How many flags have errors.
     pub(crate) fn faulty(&self) -> usize {
-        let mut names: Vec<&str> = self
-            .errors
-            .iter()
-            .map(|error| error.flag.as_str())
-            .collect();
-        names.dedup();
-        names.len()
+        distinct(&self.errors, |_| true)
     }
+
+    /// How many flags the services fail on. Other errors are the owner's: a flag that is on for nobody is no trouble of
+    /// the service, and wakes nobody.
+    pub(crate) fn broken(&self) -> usize {
+        distinct(&self.errors, FlagError::breaks)
+    }
+}
+
+/// How many flags have such an error.
+fn distinct(errors: &[FlagError], is_such: impl Fn(&FlagError) -> bool) -> usize {
+    let such = errors.iter().filter(|error| is_such(error));
+    let names: std::collections::BTreeSet<&str> = such.map(|error| error.flag.as_str()).collect();
+    names.len()
 }
 
 /// One error of a flag.
@@ -137,6 +144,13 @@ pub(crate) struct FlagError {
     pub(crate) flag: String,
     pub(crate) code: &'static str,
     pub(crate) message: String,
+}
+
+impl FlagError {
+    /// Do readers fail on it (no JSON, no list where one is meant)?
+    pub(crate) fn breaks(&self) -> bool {
+        matches!(self.code, "E01" | "E04")
+    }
 }
 
 /// Everything that was read for one screen.
@@ -181,7 +195,7 @@ impl Readings {
             });
         }
         if let Some(flags) = &self.flags {
-            levels.push(if flags.errors.is_empty() {
+            levels.push(if flags.broken() == 0 {
                 Level::Ok
             } else {
                 Level::Warn

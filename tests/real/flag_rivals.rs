@@ -85,7 +85,16 @@ fn write(writer: &str) {
     for edit in 0..EDITS {
         let user = format!("u{writer}-{edit}");
         let line = [
-            "liveops", "flag", "allow", "busy", "add", &user, "--yes", "--quiet",
+            "liveops",
+            "flag",
+            "allow",
+            "busy",
+            "add",
+            &user,
+            "--yes",
+            "--quiet",
+            "--timeout",
+            "5m",
         ];
         let code = liveops::run(line.map(Into::into));
         let good = format!("{:?}", ExitCode::SUCCESS);

@@ -430,3 +430,32 @@ fn two_writers_of_a_file_lose_nothing() {
     );
     assert_eq!(place.revisions("a"), (1..=21).collect::<Vec<u64>>());
 }
+
+/// The time of `list` grows with the flags, not with their square: ten times the flags take less than thirty times as
+/// long, start of the process included.
+#[test]
+fn a_list_of_ten_thousand_flags_stays_linear() {
+    let redis = server("");
+    let env = at(&format!("redis://127.0.0.1:{}", redis.port()));
+    let value = r#"{"enabled":true,"percentage":10,"allowlist":["qa_1"],"blocklist":[],"rules":[],"defaultValue":true,"_liveops":{"rev":1}}"#;
+    let mut filled = 0;
+    let mut fastest = |count: usize| {
+        while filled < count {
+            let names: Vec<String> = (filled..filled + 1000)
+                .map(|n| format!("flag_{n}"))
+                .collect();
+            let mut args = vec!["HSET", "feature_flags"];
+            args.extend(names.iter().flat_map(|name| [name.as_str(), value]));
+            assert_eq!(cli(redis.port(), &args), "1000");
+            filled += 1000;
+        }
+        let list = || {
+            let run = env.run(["flag", "list", "-o", "name"]).expect_code(0);
+            assert_eq!(run.stdout.lines().count(), count);
+            run.took
+        };
+        (0..3).map(|_| list()).min().expect("three")
+    };
+    let (few, many) = (fastest(1000), fastest(10_000));
+    assert!(many < few * 30, "{few:?} {many:?}");
+}

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use crate::commands::flag::shelf::Held;
 use crate::commands::tone;
 use crate::domain::flag::history::Revision;
-use crate::domain::flag::lint::{Finding, Severity, Surroundings, lint};
+use crate::domain::flag::lint::{Finding, Severity, Surroundings, lint_read};
 use crate::domain::flag::name::FlagName;
 use crate::domain::flag::reader::Reader;
 use crate::output::block::{Block, Tone, plain, span};
@@ -27,7 +27,7 @@ pub(super) fn findings(
 /// What is wrong with a flag. A name that no flag can have is no flag's, and one finding.
 pub(super) fn of(held: &Held, reader: Reader, around: Surroundings<'_>) -> Vec<Finding> {
     match held.name.parse::<FlagName>() {
-        Ok(name) => lint(&name, &held.raw, reader, around),
+        Ok(name) => lint_read(&name, (&held.raw, &held.read), reader, around),
         Err(error) => vec![Finding {
             code: "W20",
             severity: Severity::Warning,

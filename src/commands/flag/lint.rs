@@ -164,9 +164,17 @@ fn is_partial(held: &Held, reader: crate::domain::flag::reader::Reader) -> bool 
 
 pub(super) async fn run(args: LintArgs, cx: &Context) -> Result<Exit> {
     let store = cx.flags()?;
-    let (shelf, history) = tokio::join!(Shelf::of(cx, &store), store.history(None, None));
+    let (shelf, history, expiring) = tokio::join!(
+        Shelf::of(cx, &store),
+        store.history(None, None),
+        store.expiring()
+    );
     let mut shelf = shelf?;
-    let lost = words::partly(&mut shelf.source, history.as_ref().err());
+    let mut lost = words::partly(&mut shelf.source, history.as_ref().err());
+    let expiring = expiring.unwrap_or_else(|error| {
+        lost.push(format!("whether flags expire is not known: {error}"));
+        Vec::new()
+    });
     let history = history.unwrap_or_default();
     let last = newest(&history);
     let partial = shelf
@@ -181,6 +189,7 @@ pub(super) async fn run(args: LintArgs, cx: &Context) -> Result<Exit> {
             newest: last.get(held.name.as_str()).map(|newest| (*newest, now)),
             stale_after: Some(Duration::from_secs(AFTER * 86_400)),
             partial: &partial,
+            expires: expiring.contains(&held.name),
         };
         Linted {
             findings: findings::of(held, shelf.reader, around),

@@ -134,6 +134,8 @@ fn reading(
             }
         }
     }
+    // What services fail on comes first.
+    reading.errors.sort_by_key(|error| !error.breaks());
     let mut changed: Vec<&str> = recent
         .iter()
         .map(|revision| revision.flag.as_str())

@@ -105,8 +105,12 @@ fn headline(
         "target down",
         "targets down",
     );
-    let flags = readings.flags.as_ref().map_or(0, FlagsReading::faulty);
-    add(flags, "flag with errors", "flags with errors");
+    let flags = readings.flags.as_ref().map_or(0, FlagsReading::broken);
+    add(
+        flags,
+        "flag that services cannot read",
+        "flags that services cannot read",
+    );
     add(
         services(ServiceState::Unknown),
         "service unknown",

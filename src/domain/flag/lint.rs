@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::domain::flag::audience::{Audience, audience};
 use crate::domain::flag::bucket;
 use crate::domain::flag::definition::Flag;
+use crate::domain::flag::document::Malformed;
 use crate::domain::flag::history::{Revision, drift};
 use crate::domain::flag::js::Js;
 use crate::domain::flag::list::IdList;
@@ -61,6 +62,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) stale_after: Option<Duration>,
     /// The names of the other flags that are on for a part of the users.
     pub(crate) partial: &'a [String],
+    /// Does the store drop it by itself (a field of the hash with a time to live)?
+    pub(crate) expires: bool,
 }
 
 /// Everything that is wrong with the bytes of a flag, errors first.
@@ -70,17 +73,30 @@ pub(crate) fn lint(
     reader: Reader,
     around: Surroundings<'_>,
 ) -> Vec<Finding> {
+    lint_read(name, (bytes, &Flag::read(bytes)), reader, around)
+}
+
+/// As [`lint`], of what has been read already.
+pub(crate) fn lint_read(
+    name: &FlagName,
+    (bytes, read): (&[u8], &Result<Flag, Malformed>),
+    reader: Reader,
+    around: Surroundings<'_>,
+) -> Vec<Finding> {
     let mut found = Vec::new();
-    match Flag::read(bytes) {
+    match read {
         Err(error) => found.push(finding("E01", format!("readers cannot take it: {error}"))),
         Ok(flag) => {
-            types(&flag, reader, &mut found);
-            meaning(&flag, name, reader, around.partial, &mut found);
+            types(flag, reader, &mut found);
+            meaning(flag, name, reader, around.partial, &mut found);
         }
     }
     if bytes.len() > LARGE {
         let size = bytes.len() / 1000;
         found.push(finding("W18", format!("it has {size} kB, which every reader fetches again and again; keep long lists in your own store")));
+    }
+    if around.expires {
+        found.push(finding("W17", "the store drops it by itself when its time to live is over (field TTL), and it is then off for everybody"));
     }
     if let Some((newest, now)) = around.newest {
         if drift(Some(bytes), Some(newest)) {
@@ -338,113 +354,4 @@ fn listed(names: &[&str]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn codes(text: &str, reader: Reader) -> Vec<&'static str> {
-        let name = "f".parse().unwrap();
-        lint(&name, text.as_bytes(), reader, Surroundings::default())
-            .iter()
-            .map(|finding| finding.code)
-            .collect()
-    }
-
-    #[test]
-    fn every_code_has_a_flag_that_earns_it() {
-        for (text, code) in [
-            ("{broken", "E01"),
-            ("[]", "E01"),
-            (r#"{"enabled":"yes"}"#, "E02"),
-            (r#"{"percentage":1}"#, "E02"),
-            (r#"{"enabled":true,"percentage":null}"#, "E03"),
-            (r#"{"enabled":true,"percentage":"10"}"#, "E03"),
-            (r#"{"enabled":true,"percentage":10.5}"#, "E03"),
-            (r#"{"enabled":true,"percentage":101}"#, "E03"),
-            (r#"{"enabled":true,"allowlist":{}}"#, "E04"),
-            (r#"{"enabled":true,"blocklist":"abc"}"#, "E04"),
-            (r#"{"enabled":true,"rules":7}"#, "E04"),
-            (r#"{"enabled":true,"allowlist":[1]}"#, "E05"),
-            (r#"{"enabled":true,"allowlist":[null]}"#, "E05"),
-            (
-                r#"{"enabled":true,"percentage":10,"allowlist":["admin_user_1"],"defaultValue":false}"#,
-                "E06",
-            ),
-            (r#"{"enabled":true,"defaultValue":"x"}"#, "E07"),
-            (r#"{"enabled":true,"enabled":true}"#, "E08"),
-            (
-                r#"{"enabled":true,"percentage":10,"allowlist":["admin_user_1"],"defaultValue":true}"#,
-                "W10",
-            ),
-            (
-                r#"{"enabled":true,"allowlist":["a"],"blocklist":["a"]}"#,
-                "W11",
-            ),
-            (r#"{"enabled":true,"rules":[{"if":1}]}"#, "W12"),
-            (
-                r#"{"enabled":true,"rules":[{"all":[],"enabled":true},{"all":[],"enabled":true}]}"#,
-                "W12",
-            ),
-            (
-                r#"{"enabled":true,"rules":[{"attribute":"a","operator":"matches","value":"(?=x)","enabled":true}]}"#,
-                "W12",
-            ),
-            (r#"{"enabled":true,"defaultValue":true}"#, "W13"),
-            (
-                r#"{"enabled":true,"percentage":76,"defaultValue":true}"#,
-                "W15",
-            ),
-        ] {
-            assert!(
-                codes(text, Reader::LegacyV1).contains(&code),
-                "{text} {code}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_good_flag_has_nothing() {
-        for text in [
-            r#"{"enabled":true,"percentage":10,"allowlist":[],"blocklist":["b"],"rules":[],"defaultValue":true,"extra":1}"#,
-            r#"{"enabled":false,"percentage":0,"defaultValue":false}"#,
-            r#"{"enabled":true,"percentage":100,"allowlist":["a"],"defaultValue":false}"#,
-        ] {
-            assert_eq!(codes(text, Reader::LegacyV1), Vec::<&str>::new(), "{text}");
-        }
-        let v2 = r#"{"enabled":true,"percentage":10.5,"allowlist":["admin_user_1",7],"defaultValue":true}"#;
-        assert_eq!(codes(v2, Reader::V2), Vec::<&str>::new());
-    }
-
-    #[test]
-    fn surroundings_are_looked_at() {
-        let bytes = br#"{"enabled":true,"percentage":10,"defaultValue":true}"#;
-        let now = DateTime::from_timestamp(1_700_000_000, 0).unwrap();
-        let revision = Revision {
-            op: "o".into(),
-            flag: "f".into(),
-            rev: 3,
-            at: now,
-            by: "ada".into(),
-            reason: None,
-            command: String::new(),
-            before: None,
-            after: Some(b"{}".to_vec()),
-        };
-        let around = Surroundings {
-            newest: Some((&revision, now)),
-            stale_after: None,
-            partial: &["f".into(), "g".into()],
-        };
-        let found = lint(
-            &"flag name".parse().unwrap(),
-            bytes,
-            Reader::LegacyV1,
-            around,
-        );
-        let codes: Vec<&str> = found.iter().map(|finding| finding.code).collect();
-        assert_eq!(codes, ["W14", "W19", "W20"]);
-        assert_eq!(
-            found[1].message,
-            "it was changed outside liveops after revision 3 (2023-11-14T22:13:20Z)"
-        );
-    }
-}
+mod tests;

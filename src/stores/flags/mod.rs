@@ -82,6 +82,17 @@ impl Flags {
         Watch::begin(self, poll).await
     }
 
+    /// Flags that vanish by themselves; in a file there are none.
+    ///
+    /// # Errors
+    /// As the place says.
+    pub(crate) async fn expiring(&self) -> Result<Vec<String>> {
+        match self {
+            Self::Redis(store) => store.expiring().await,
+            Self::File(_) => Ok(Vec::new()),
+        }
+    }
+
     /// Notices of changes, where there are any and we may listen.
     async fn notices(&self) -> Option<Notices> {
         match self {

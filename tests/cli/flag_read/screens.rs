@@ -102,16 +102,16 @@ fn status_has_a_line_for_flags_and_their_changes() {
     code: 0
     --- stdout
     ▲ WARNING  starfall · staging  10:30:00Z in [S]
-      2 flags with errors
+      1 flag that services cannot read
 
     Changed in the last hour
       · 2026-01-15T10:18:00Z  sam  flag `ranked_queue`: enabled true to false  queue p95 doubled
 
     Flags   ▲ 6, 1 killed, 1 changed in the last hour, 2 with errors
-      ▲ battle_pass  E06 it is enabled, and on for nobody: `defaultValue` is false, and no rule or reac…
       ▲ odd  E01 readers cannot take it: it is an array, where an object `{…}` is meant
+      · battle_pass  E06 it is enabled, and on for nobody: `defaultValue` is false, and no rule or reac…
     Sources ● flags [MS]
-    next: liveops flag lint battle_pass
+    next: liveops flag lint odd
     next: liveops init
     --- stderr
     "#);
@@ -132,7 +132,15 @@ fn status_has_a_line_for_flags_and_their_changes() {
         .iter()
         .map(|error| &error["code"])
         .collect();
-    assert_eq!(codes, ["E06", "E01"]);
+    assert_eq!(codes, ["E01", "E06"]);
+    // One that is on for nobody is no trouble of the service.
+    env.write(
+        "flags.json",
+        r#"{"a":{"enabled":true,"percentage":10,"defaultValue":false}}"#,
+    );
+    let run = env.run(["status"]);
+    assert!(run.stdout.contains("OK"), "{}", run.stdout);
+    assert!(run.stdout.contains("· a  E06"), "{}", run.stdout);
     let change = &json["data"]["changes"][0];
     assert_eq!(
         (&change["by"], &change["reason"], &change["at"]),

@@ -22,7 +22,10 @@ pub(super) fn flags(report: &StatusReport, view: &View) -> Vec<Block> {
         return down.map(unknown).into_iter().collect();
     };
     let faulty = flags.faulty();
-    let tone = if faulty > 0 { Tone::Warn } else { Tone::Good };
+    let tone = match flags.broken() {
+        0 => Tone::Good,
+        _ => Tone::Warn,
+    };
     let mut parts = vec![match flags.count {
         0 => "none".to_owned(),
         n => n.to_string(),
@@ -41,9 +44,14 @@ pub(super) fn flags(report: &StatusReport, view: &View) -> Vec<Block> {
     let text = plain(format!(" {}", parts.join(", ")));
     let mut blocks = vec![Block::Line(vec![heading, tone::mark(tone, view), text])];
     for error in flags.errors.iter().take(BROKEN) {
+        let tone = if error.breaks() {
+            Tone::Warn
+        } else {
+            Tone::Dim
+        };
         blocks.push(Block::Line(vec![
             plain("  "),
-            tone::mark(Tone::Warn, view),
+            tone::mark(tone, view),
             plain(format!(" {}  ", error.flag)),
             span(format!("{} {}", error.code, error.message), Tone::Dim),
         ]));
