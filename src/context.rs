@@ -1,6 +1,7 @@
 //! The one thing that a command receives: configuration, output, clock, and clients that are made when first used.
 
 use std::cell::{Cell, OnceCell, RefCell};
+use std::rc::Rc;
 #[cfg(feature = "demo")]
 use std::path::PathBuf;
 use std::time::Duration;
@@ -122,7 +123,9 @@ pub(crate) struct Context {
     pub(crate) actor: String,
     /// What was typed, for the audit log; without secrets.
     pub(crate) command_line: String,
-    pub(crate) interrupts: Interrupts,
+    pub(crate) interrupts: Rc<Interrupts>,
+    /// The region of the environment that it is about, where it is about one.
+    pub(crate) region: Option<String>,
     quick: Quick,
     config: OnceCell<Config>,
     http: OnceCell<Http>,
@@ -146,7 +149,8 @@ impl Context {
             dirs,
             actor,
             command_line,
-            interrupts: Interrupts::default(),
+            interrupts: Rc::default(),
+            region: None,
             quick,
             config: OnceCell::new(),
             http: OnceCell::new(),
@@ -173,8 +177,26 @@ impl Context {
             },
             actor: self.actor.clone(),
             command_line: self.command_line.clone(),
-            interrupts: Interrupts::default(),
+            interrupts: Rc::default(),
+            region: None,
             quick: Quick::default(),
+            config: OnceCell::new(),
+            http: OnceCell::new(),
+        }
+    }
+
+    /// The same in a region of the environment: its cluster and its backends.
+    pub(crate) fn in_region(&self, region: &str) -> Self {
+        Self {
+            global: self.global.clone(),
+            output: self.output.again().repeating(self.output.repeat().clone()),
+            clock: self.clock,
+            dirs: self.dirs.clone(),
+            actor: self.actor.clone(),
+            command_line: self.command_line.clone(),
+            interrupts: Rc::clone(&self.interrupts),
+            region: Some(region.to_owned()),
+            quick: self.quick.clone(),
             config: OnceCell::new(),
             http: OnceCell::new(),
         }
@@ -192,6 +214,7 @@ impl Context {
             &self.dirs,
             self.global.config.as_deref(),
             self.global.env.as_deref(),
+            self.region.as_deref(),
             self.quick.clone(),
         )?;
         // What is odd in a file is said by `config validate` and `doctor`, not at every look.

@@ -71,7 +71,7 @@ pub(crate) fn flags(typed: &std::ffi::OsStr) -> Vec<CompletionCandidate> {
 
 fn flags_in_file() -> Option<Vec<String>> {
     let dirs = Dirs::from_environment().ok()?;
-    let config = Config::load(&dirs, None, None, Quick::default()).ok()?;
+    let config = Config::load(&dirs, None, None, None, Quick::default()).ok()?;
     let path = match &config.settings.flags.endpoint {
         None => config.flag_file(),
         Some(endpoint) => {

@@ -12,6 +12,7 @@ pub(crate) mod node;
 pub(crate) mod notify;
 pub(crate) mod policy;
 pub(crate) mod presets;
+pub(crate) mod regions;
 pub(crate) mod rollout;
 pub(crate) mod schema;
 pub(crate) mod secret;
@@ -64,7 +65,7 @@ struct Kept {
 }
 
 impl Config {
-    /// Reads, merges, chooses the environment and decodes it.
+    /// Reads, merges, chooses the environment (as it is in a region, where one is named) and decodes it.
     ///
     /// # Errors
     /// Every problem of every file at once; an environment that does not exist.
@@ -72,10 +73,20 @@ impl Config {
         dirs: &Dirs,
         named: Option<&Path>,
         environment: Option<&str>,
+        region: Option<&str>,
         quick: Quick,
     ) -> Result<Self> {
-        let layers = layers::load(dirs, named, quick)?;
+        let mut layers = layers::load(dirs, named, quick)?;
         let environment = choose(&layers.root, environment)?;
+        if let Some(region) = region
+            && !regions::overlay(&mut layers.root, &environment, region)
+        {
+            return Err(Error::NotFound {
+                what: "region",
+                name: region.to_owned(),
+                candidates: regions::names(&layers.root, &environment),
+            });
+        }
         let root = layers.with_quick(&environment);
         let mut problems = Problems {
             errors: layers.problems.clone(),
@@ -229,8 +240,17 @@ pub(crate) fn validate(layers: &Layers) -> Problems {
     };
     for name in environments(&layers.root) {
         schema::decode(&layers.root, &name, &mut all);
+        for region in regions::names(&layers.root, &name) {
+            let mut root = layers.root.clone();
+            if regions::overlay(&mut root, &name, &region) {
+                schema::decode(&root, &name, &mut all);
+            }
+        }
     }
     all.sort();
+    // What is wrong with an environment is wrong in each of its regions.
+    all.errors.dedup();
+    all.warnings.dedup();
     all
 }
 

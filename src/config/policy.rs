@@ -10,6 +10,7 @@ use crate::domain::guard::absence::OnNoData;
 use crate::domain::guard::expression::Condition;
 use crate::domain::kpi::Kpi;
 use crate::domain::rollout::exposure::Percent;
+use crate::domain::rollout::fleet::OnRegionFailure;
 use crate::domain::rollout::plan::{ApprovalRule, Gate, Rules};
 use crate::domain::rollout::schedule;
 use crate::domain::suggest::nearest;
@@ -79,6 +80,15 @@ fn decode(node: &Node, path: &str, problems: &mut Problems) -> Rules {
     rules.scrape_interval = section
         .parse("scrape_interval", problems, parse_positive)
         .unwrap_or(usual.scrape_interval);
+    rules.on_region_failure = section
+        .parse("on_region_failure", problems, |text| {
+            let found = OnRegionFailure::ALL.iter().find(|(word, _)| *word == text);
+            found.map(|(_, meaning)| *meaning).ok_or_else(|| {
+                let words = OnRegionFailure::ALL.map(|(word, _)| word).join(", ");
+                format!("`{text}` is none of {words}")
+            })
+        })
+        .unwrap_or_default();
     rules.on_no_data = on_no_data(&mut section, &rules, problems);
     rules.error_budget = section.parse("error_budget", problems, |text| {
         crate::domain::promql::check(text).map(|()| text.to_owned())
@@ -311,7 +321,7 @@ mod tests {
     #[test]
     fn a_policy_is_read_and_the_rest_is_as_usual() {
         let (policies, errors) = read(
-            "policies:\n  fast:\n    canary: { initial: 50%, increment: 50%, interval: 4s }\n    success: [ 'error_rate < 1%' ]\n    rollback: []\n    min_samples: 20\n    rollback_window: 0s\n    preflight: []\n    on_no_data: { error_rate: pass }\n    rollback_timeout: 2m\n    approval: { before: [50%], by: 2 }\n",
+            "policies:\n  fast:\n    canary: { initial: 50%, increment: 50%, interval: 4s }\n    success: [ 'error_rate < 1%' ]\n    rollback: []\n    min_samples: 20\n    rollback_window: 0s\n    preflight: []\n    on_no_data: { error_rate: pass }\n    rollback_timeout: 2m\n    on_region_failure: all\n    approval: { before: [50%], by: 2 }\n",
         );
         assert_eq!(errors, Vec::<String>::new());
         let fast = &policies["fast"];
@@ -322,6 +332,7 @@ mod tests {
         assert_eq!(fast.approval.as_ref().map(|rule| rule.by), Some(2));
         assert_eq!(fast.on_no_data["error_rate"], OnNoData::Pass);
         assert_eq!(fast.rollback_timeout.as_secs(), 120);
+        assert_eq!(fast.on_region_failure, OnRegionFailure::All);
         assert_eq!(fast.max_blind, Rules::default().max_blind);
         assert_eq!(policies["standard"], Rules::default());
     }

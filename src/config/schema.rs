@@ -13,6 +13,7 @@ use crate::config::kpi;
 use crate::config::node::{Layer, Node, Value};
 use crate::config::notify::{self, Notify};
 use crate::config::policy::{self, Policies};
+use crate::config::regions;
 use crate::config::rollout::Traffic;
 use crate::config::service;
 pub(crate) use crate::config::service::Service;
@@ -49,6 +50,8 @@ pub(crate) struct Settings {
     pub(crate) flags: FlagSettings,
     pub(crate) clickhouse: Option<Endpoint>,
     pub(crate) kubernetes: Option<Kubernetes>,
+    /// The names of the environment's regions.
+    pub(crate) regions: Vec<String>,
     pub(crate) services: Vec<Service>,
     pub(crate) kpis: Vec<Kpi>,
     pub(crate) documents: Documents,
@@ -166,6 +169,7 @@ pub(crate) fn decode(root: &Node, environment: &str, problems: &mut Problems) ->
         flags: FlagSettings::default(),
         clickhouse: None,
         kubernetes: None,
+        regions: Vec::new(),
         services: Vec::new(),
         kpis,
         documents: documents::decode(&mut top, problems),
@@ -288,6 +292,7 @@ fn decode_environment<'a>(
         kubernetes.finish(problems);
         found
     });
+    settings.regions = regions::decode(&mut section, problems);
     let _ = section.get("notify");
     let overrides = section.entries("services", problems);
     section.finish(problems);

@@ -9,7 +9,8 @@ use serde_json::json;
 use crate::change::{Confirmed, Done, Plan as Change};
 use crate::commands::changed::ChangeReport;
 use crate::commands::rollout::canary::stuck;
-use crate::commands::rollout::open::{Place, choose, place};
+use crate::commands::rollout::fleet;
+use crate::commands::rollout::open::{Place, WhichArgs, choose, place};
 use crate::context::Context;
 use crate::domain::rollout::machine::Wrote;
 use crate::domain::rollout::state::{Phase, Rollout, Write};
@@ -28,9 +29,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
   liveops rollout abort --yes
   liveops rollout abort game-backend --reason \"players report lag\" --yes")]
 pub(crate) struct AbortArgs {
-    /// Service [default: the one that has a `rollout` section]
-    #[arg(value_name = "SERVICE")]
-    service: Option<String>,
+    #[command(flatten)]
+    pub(super) which: WhichArgs,
 
     /// Why
     #[arg(long, value_name = "TEXT")]
@@ -45,23 +45,28 @@ pub(crate) struct AbortArgs {
   liveops rollout undo --dry-run
   liveops rollout undo game-backend --yes")]
 pub(crate) struct UndoArgs {
-    /// Service [default: the one that has a `rollout` section]
-    #[arg(value_name = "SERVICE")]
-    service: Option<String>,
+    #[command(flatten)]
+    pub(super) which: WhichArgs,
 }
 
 pub(super) async fn abort(args: AbortArgs, cx: &Context) -> Result<Exit> {
-    let place = place(cx, choose(cx, args.service.as_deref())?).await?;
     let by = match &args.reason {
         Some(reason) => format!("aborted by {}: {reason}", cx.actor),
         None => format!("aborted by {}", cx.actor),
     };
+    if let Some(found) = fleet::find(cx, args.which.service()).await? {
+        return fleet::take_back(cx, &found, ("rollout.abort", by), false).await;
+    }
+    let place = place(cx, choose(cx, args.which.service())?).await?;
     run(cx, &place, "rollout.abort", by, false).await
 }
 
 pub(super) async fn undo(args: UndoArgs, cx: &Context) -> Result<Exit> {
-    let place = place(cx, choose(cx, args.service.as_deref())?).await?;
     let by = format!("undone by {}", cx.actor);
+    if let Some(found) = fleet::find(cx, args.which.service()).await? {
+        return fleet::take_back(cx, &found, ("rollout.undo", by), true).await;
+    }
+    let place = place(cx, choose(cx, args.which.service())?).await?;
     run(cx, &place, "rollout.undo", by, true).await
 }
 

@@ -3,14 +3,20 @@
 use clap::Args;
 use serde_json::json;
 
-use crate::change::{Changed, Done, Plan as Change};
+use crate::change::{Changed, Confirmed, Done, Plan as Change};
 use crate::commands::changed::ChangeReport;
+use crate::commands::rollout::evidence::Eyes;
+use crate::commands::rollout::fleet::board::Board;
+use crate::commands::rollout::fleet::{self, RegionArgs};
 use crate::commands::rollout::open::Place;
 use crate::commands::rollout::plan::{PlanReport, Prepared, WhatArgs, prepare};
 use crate::commands::rollout::progress::Progress;
 use crate::commands::rollout::report::{RolloutRow, RolloutStatus};
 use crate::commands::rollout::runner::{Begin, Left, Runner, Until};
 use crate::context::Context;
+use crate::domain::rollout::exposure::Originals;
+use crate::domain::rollout::fleet::Fleet;
+use crate::domain::rollout::plan::Plan;
 use crate::domain::rollout::state::Rollout;
 use crate::domain::undo::RolloutUndo;
 use crate::error::{Error, Exit, Result};
@@ -25,10 +31,14 @@ use crate::error::{Error, Exit, Result};
   liveops rollout canary game-backend --image game:2.1
   liveops rollout canary --image game:2.1 --policy fast --yes
   liveops rollout canary --image game:2.1 --steps 1,10,50 --until promoted
+  liveops rollout canary --image game:2.1 --regions eu,us,asia --wave 1,2
   liveops rollout canary --image game:2.1 --waive error_budget --reason \"hotfix\"")]
 pub(crate) struct CanaryArgs {
     #[command(flatten)]
     what: WhatArgs,
+
+    #[command(flatten)]
+    regions: RegionArgs,
 
     #[command(flatten)]
     stay: StayArgs,
@@ -86,10 +96,16 @@ pub(crate) struct BluegreenArgs {
     what: WhatArgs,
 
     #[command(flatten)]
+    regions: RegionArgs,
+
+    #[command(flatten)]
     stay: StayArgs,
 }
 
 pub(super) async fn run(args: CanaryArgs, cx: &Context) -> Result<Exit> {
+    if args.regions.is_given() {
+        return fleet::begin(cx, args.what, &args.regions, &args.stay, false).await;
+    }
     begin(cx, args.what, &args.stay, false).await
 }
 
@@ -99,6 +115,9 @@ pub(super) async fn bluegreen(args: BluegreenArgs, cx: &Context) -> Result<Exit>
             "a switch has no `--steps`",
             "leave it out, or use `liveops rollout canary`",
         ));
+    }
+    if args.regions.is_given() {
+        return fleet::begin(cx, args.what, &args.regions, &args.stay, true).await;
     }
     begin(cx, args.what, &args.stay, true).await
 }
@@ -133,6 +152,7 @@ async fn begin(cx: &Context, what: WhatArgs, stay: &StayArgs, switch: bool) -> R
     let undo = RolloutUndo::Rollback {
         service: service.clone(),
         image: plan.image.clone(),
+        regions: Vec::new(),
     };
     let change = Change {
         action,
@@ -143,39 +163,14 @@ async fn begin(cx: &Context, what: WhatArgs, stay: &StayArgs, switch: bool) -> R
         undoes: None,
     };
     let planned = serde_json::to_value(&report)?;
-    let (until, takeover) = (stay.until(), stay.takeover);
+    let how = How {
+        until: stay.until(),
+        takeover: stay.takeover,
+        part: None,
+    };
     let changed = change
         .carry_out(cx, async |confirmed| {
-            let lock = place
-                .memory
-                .acquire(&holder(cx), takeover, confirmed)
-                .await?;
-            // Somebody may have been faster between the look and the lock.
-            let stored = match refuse_second(cx, &place).await {
-                Ok(stored) => stored,
-                Err(error) => {
-                    let _ = place.memory.release(&lock, confirmed).await;
-                    return Err(error);
-                }
-            };
-            let now = cx.clock.now();
-            let id = format!("r{:08x}", fastrand::u32(..));
-            let names = (service.clone(), cx.environment()?.to_owned());
-            let mut rollout = Rollout::new(id, names, cx.actor.clone(), plan, originals, now);
-            rollout.change = Some(confirmed.id().to_owned());
-            rollout.note(now, format!("begun by {}", cx.actor));
-            let begin = Begin {
-                cx,
-                place: &place,
-                eyes,
-                confirmed,
-                lock,
-                rollout,
-                version: stored,
-                progress: Progress::begin(cx, 0)?,
-                until,
-            };
-            go(begin).await
+            launch(cx, &place, (plan, originals, eyes), &how, confirmed).await
         })
         .await?;
     match changed {
@@ -188,8 +183,63 @@ async fn begin(cx: &Context, what: WhatArgs, stay: &StayArgs, switch: bool) -> R
     }
 }
 
+/// How a rollout is gone through with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct How<'a> {
+    pub(super) until: Until,
+    pub(super) takeover: bool,
+    /// Of a rollout over several regions.
+    pub(super) part: Option<(&'a Fleet, &'a Board)>,
+}
+
+/// Takes the lock, and begins.
+///
+/// # Errors
+/// As [`go`]; `Refused` when somebody was faster.
+pub(super) async fn launch(
+    cx: &Context,
+    place: &Place<'_>,
+    (plan, originals, eyes): (Plan, Originals, Eyes<'_>),
+    how: &How<'_>,
+    confirmed: &Confirmed,
+) -> Result<Done> {
+    let lock = place
+        .memory
+        .acquire(&holder(cx), how.takeover, confirmed)
+        .await?;
+    // Somebody may have been faster between the look and the lock.
+    let stored = match refuse_second(cx, place).await {
+        Ok(stored) => stored,
+        Err(error) => {
+            let _ = place.memory.release(&lock, confirmed).await;
+            return Err(error);
+        }
+    };
+    let now = cx.clock.now();
+    let id = format!("r{:08x}", fastrand::u32(..));
+    let names = (place.name.clone(), cx.environment()?.to_owned());
+    let mut rollout = Rollout::new(id, names, cx.actor.clone(), plan, originals, now);
+    rollout.change = Some(confirmed.id().to_owned());
+    rollout.region.clone_from(&cx.region);
+    rollout.fleet = how.part.map(|(fleet, _)| fleet.clone());
+    rollout.note(now, format!("begun by {}", cx.actor));
+    let begin = Begin {
+        cx,
+        place,
+        eyes,
+        confirmed,
+        lock,
+        rollout,
+        version: stored,
+        progress: Progress::begin(cx, 0)?,
+        until: how.until,
+        board: how.part.map(|(_, board)| board),
+    };
+    go(begin).await
+}
+
 /// A second rollout of a service waits until the first is over. Gives the version of the state that is there.
-async fn refuse_second(cx: &Context, place: &Place<'_>) -> Result<Option<String>> {
+pub(super) async fn refuse_second(cx: &Context, place: &Place<'_>) -> Result<Option<String>> {
     let Some(stored) = place.memory.load().await? else {
         return Ok(None);
     };
@@ -268,6 +318,7 @@ pub(super) async fn go(begin: Begin<'_>) -> Result<Done> {
             let undo = RolloutUndo::Rollback {
                 service: rollout.service.clone(),
                 image: rollout.plan.image.clone(),
+                regions: Vec::new(),
             };
             Ok(Done {
                 result,

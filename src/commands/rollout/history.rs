@@ -5,11 +5,12 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::commands::audit::read;
-use crate::commands::rollout::open::{choose, place};
+use crate::commands::rollout::open::{WhichArgs, choose};
+use crate::commands::rollout::{fleet, memories};
 use crate::context::Context;
 use crate::domain::guard::verdict::Verdict;
 use crate::domain::quantity::Unit;
-use crate::domain::rollout::state::Phase;
+use crate::domain::rollout::state::{Phase, Rollout};
 use crate::error::{Exit, Result};
 use crate::output::block::{Block, Table, Tone, plain, span};
 use crate::output::report::{Meta, Report};
@@ -23,9 +24,8 @@ use crate::output::view::View;
   liveops rollout history
   liveops rollout history game-backend -o json")]
 pub(crate) struct HistoryArgs {
-    /// Service [default: the one that has a `rollout` section]
-    #[arg(value_name = "SERVICE")]
-    service: Option<String>,
+    #[command(flatten)]
+    pub(super) which: WhichArgs,
 }
 
 /// One past rollout.
@@ -40,12 +40,29 @@ struct PastRow {
     reason: Option<String>,
 }
 
+/// A verdict, and where.
+#[derive(Debug, Serialize)]
+struct VerdictRow {
+    region: Option<String>,
+    #[serde(flatten)]
+    verdict: Verdict,
+}
+
+fn verdicts(rollout: Rollout) -> impl Iterator<Item = VerdictRow> {
+    let region = rollout.region;
+    let row = move |verdict| VerdictRow {
+        region: region.clone(),
+        verdict,
+    };
+    rollout.verdicts.into_iter().map(row)
+}
+
 /// What `history` shows.
 #[derive(Debug, Serialize)]
 struct RolloutHistory {
     service: String,
     rollouts: Vec<PastRow>,
-    verdicts: Vec<Verdict>,
+    verdicts: Vec<VerdictRow>,
     #[serde(skip)]
     environment: String,
     #[serde(skip)]
@@ -53,17 +70,24 @@ struct RolloutHistory {
 }
 
 pub(super) async fn run(args: &HistoryArgs, cx: &Context) -> Result<Exit> {
-    let place = place(cx, choose(cx, args.service.as_deref())?).await?;
-    let service = place.name.clone();
+    let chosen = choose(cx, args.which.service())?;
+    let service = chosen.name.clone();
     let environment = cx.environment()?.to_owned();
     let (_, records) = read(cx)?;
     let mut warnings = Vec::new();
-    let latest = match place.memory.load().await {
-        Ok(stored) => stored.map(|stored| stored.rollout),
-        Err(error) => {
-            warnings.push(format!("the latest state cannot be read: {error}"));
-            None
+    let latest: Vec<Rollout> = match fleet::find(cx, Some(&service)).await? {
+        Some(found) => {
+            let unseen = found.unseen();
+            warnings.extend(unseen.map(|(region, error)| format!("{region}: {error}")));
+            found.into_rollouts()
         }
+        None => match memories::open(cx, chosen)?.load().await {
+            Ok(stored) => stored.map(|stored| stored.rollout).into_iter().collect(),
+            Err(error) => {
+                warnings.push(format!("the latest state cannot be read: {error}"));
+                Vec::new()
+            }
+        },
     };
     let mentions = |undo: Option<serde_json::Value>| {
         undo.is_some_and(|undo| undo["service"].as_str() == Some(service.as_str()))
@@ -88,12 +112,12 @@ pub(super) async fn run(args: &HistoryArgs, cx: &Context) -> Result<Exit> {
             };
             PastRow {
                 // What came of it after that, the state says.
-                phase: match &latest {
-                    Some(latest) if latest.change.as_deref() == Some(&record.id) => {
-                        Some(latest.phase)
-                    }
-                    _ => said("phase").and_then(|word| serde_json::from_value(word.into()).ok()),
-                },
+                phase: latest
+                    .iter()
+                    .filter(|latest| latest.change.as_deref() == Some(&record.id))
+                    .map(|latest| latest.phase)
+                    .max_by_key(|phase| phase.is_back())
+                    .or_else(|| serde_json::from_value(said("phase")?.into()).ok()),
                 reason: said("reason").or_else(|| record.error.clone()),
                 change: record.id.clone(),
                 at: record.at,
@@ -106,7 +130,7 @@ pub(super) async fn run(args: &HistoryArgs, cx: &Context) -> Result<Exit> {
     let report = RolloutHistory {
         service,
         rollouts,
-        verdicts: latest.map(|latest| latest.verdicts).unwrap_or_default(),
+        verdicts: latest.into_iter().flat_map(verdicts).collect(),
         environment,
         warnings,
     };
@@ -129,7 +153,8 @@ impl Report for RolloutHistory {
             blocks.push(Block::Blank);
             blocks.push(Block::heading("verdicts of the latest rollout"));
         }
-        for verdict in &self.verdicts {
+        for VerdictRow { region, verdict } in &self.verdicts {
+            let place = region.as_ref().map_or_else(String::new, |region| format!("{region} "));
             let unit = Unit::from_name(&verdict.unit);
             let tone = match verdict.outcome.word() {
                 "pass" => Tone::Good,
@@ -141,7 +166,7 @@ impl Report for RolloutHistory {
                 .map_or_else(String::new, |value| format!("{} ", unit.show(value)));
             blocks.push(Block::Whole(vec![
                 span(
-                    format!("{} {:>4}% ", verdict.at.format("%H:%M:%S"), verdict.weight),
+                    format!("{} {place}{:>4}% ", verdict.at.format("%H:%M:%S"), verdict.weight),
                     Tone::Dim,
                 ),
                 plain(format!("{}  ", verdict.condition)),

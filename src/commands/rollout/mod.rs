@@ -4,6 +4,7 @@ mod back;
 mod canary;
 pub(crate) mod cluster;
 mod evidence;
+mod fleet;
 mod history;
 mod memories;
 pub(crate) mod memory;
@@ -58,7 +59,27 @@ enum Verb {
     History(history::HistoryArgs),
 }
 
+impl Verb {
+    /// The one region that it is about.
+    fn region(&self) -> Option<&str> {
+        let which = match self {
+            Self::Plan(_) | Self::Canary(_) | Self::Bluegreen(_) => return None,
+            Self::Status(args) => &args.which,
+            Self::Approve(args) => &args.which,
+            Self::Pause(args) => &args.which,
+            Self::Resume(args) => &args.which,
+            Self::Abort(args) => &args.which,
+            Self::Promote(args) => &args.which,
+            Self::Undo(args) => &args.which,
+            Self::History(args) => &args.which,
+        };
+        which.region.as_deref()
+    }
+}
+
 pub(crate) async fn run(args: RolloutArgs, cx: &Context) -> Result<Exit> {
+    let scoped = args.verb.region().map(|region| cx.in_region(region));
+    let cx = scoped.as_ref().unwrap_or(cx);
     match args.verb {
         Verb::Plan(args) => plan::run(args, cx).await,
         Verb::Canary(args) => canary::run(args, cx).await,

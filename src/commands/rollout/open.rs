@@ -1,5 +1,7 @@
 //! Finds the service, its target, its memory and its rules.
 
+use clap::Args;
+
 use crate::commands::rollout::evidence::Scene;
 use crate::commands::rollout::memory::Memory;
 use crate::commands::rollout::target::Target;
@@ -11,6 +13,25 @@ use crate::domain::rollout::plan::{FLAG, Rules};
 use crate::domain::shell::word;
 use crate::error::{Error, Result};
 use crate::output::prompt;
+
+/// Which rollout is meant.
+#[derive(Debug, Args)]
+pub(super) struct WhichArgs {
+    /// Service [default: the one that has a `rollout` section]
+    #[arg(value_name = "SERVICE")]
+    service: Option<String>,
+
+    /// In this region alone, of a rollout over several
+    #[arg(long, value_name = "NAME")]
+    pub(super) region: Option<String>,
+}
+
+impl WhichArgs {
+    /// The service, where it was said.
+    pub(super) fn service(&self) -> Option<&str> {
+        self.service.as_deref()
+    }
+}
 
 /// What can be rolled out, with everything that a rollout touches.
 pub(super) struct Place<'a> {

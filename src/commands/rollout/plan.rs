@@ -4,6 +4,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::commands::rollout::evidence::Eyes;
+use crate::commands::rollout::fleet::{self, RegionArgs};
 use crate::commands::rollout::open::{Place, choose, fresh, rules};
 use crate::commands::rollout::preflight::{self, GateRow, GateState};
 use crate::context::Context;
@@ -50,10 +51,14 @@ pub(super) struct WhatArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   liveops rollout plan --image game:2.1
-  liveops rollout plan game-backend --image game:2.1 --steps 1,5,25")]
+  liveops rollout plan game-backend --image game:2.1 --steps 1,5,25
+  liveops rollout plan --image game:2.1 --regions eu,us,asia --wave 1,2")]
 pub(crate) struct PlanArgs {
     #[command(flatten)]
     what: WhatArgs,
+
+    #[command(flatten)]
+    regions: RegionArgs,
 }
 
 /// A rollout that could begin.
@@ -63,6 +68,8 @@ pub(super) struct Prepared<'a> {
     pub(super) originals: Originals,
     pub(super) eyes: Eyes<'a>,
     pub(super) gates: Vec<GateRow>,
+    /// Steps that come to no more here than the one before them, and are left out.
+    pub(super) merged: Vec<Percent>,
 }
 
 /// Asks for what is missing, and looks at everything.
@@ -109,6 +116,9 @@ pub(super) async fn prepare(cx: &Context, what: WhatArgs, switch: bool) -> Resul
         rules.steps = steps;
     }
     let originals = place.target.originals().await?;
+    let real = |step| place.target.effective(step, Some(&originals));
+    let (steps, merged) = schedule::distinct(&rules.steps, real);
+    rules.steps = steps;
     let gates = preflight::check(cx, &place, &rules, &originals, &waived).await?;
     let plan = Plan {
         image,
@@ -124,6 +134,7 @@ pub(super) async fn prepare(cx: &Context, what: WhatArgs, switch: bool) -> Resul
         originals,
         eyes,
         gates,
+        merged,
     })
 }
 
@@ -137,6 +148,9 @@ fn used(waived: Vec<Waiver>, gates: &[GateRow]) -> Vec<Waiver> {
 }
 
 pub(super) async fn run(args: PlanArgs, cx: &Context) -> Result<Exit> {
+    if args.regions.is_given() {
+        return fleet::plan::run(cx, args.what, &args.regions).await;
+    }
     let prepared = prepare(cx, args.what, false).await?;
     let report = PlanReport::new(cx, &prepared)?;
     cx.output.show(&report, cx.clock.now())?;
@@ -167,6 +181,8 @@ pub(super) struct PlanReport {
     target: String,
     place: String,
     steps: Vec<StepRow>,
+    /// Shares that were asked for, and come to no more than the step before.
+    merged: Vec<Percent>,
     interval_s: f64,
     /// At the least, to everything.
     takes_s: f64,
@@ -220,6 +236,7 @@ impl PlanReport {
             target: plan.target.clone(),
             place: place.target.place(),
             steps,
+            merged: prepared.merged.clone(),
             interval_s: rules.interval.as_secs_f64(),
             takes_s: takes,
             window_s: rules.window.as_secs_f64(),
@@ -241,6 +258,16 @@ impl PlanReport {
             report.next = vec![Recommendation::new("begin", cx.command(&command))];
         }
         Ok(report)
+    }
+
+    /// What runs now.
+    pub(super) fn from(&self) -> Option<&str> {
+        self.from.as_deref()
+    }
+
+    /// Where the traffic is split.
+    pub(super) fn place(&self) -> &str {
+        &self.place
     }
 
     /// Does a gate refuse?
@@ -289,6 +316,16 @@ impl PlanReport {
             ]);
         }
         blocks.push(Block::Table(table));
+        if !self.merged.is_empty() {
+            let merged: Vec<String> = self.merged.iter().map(ToString::to_string).collect();
+            blocks.push(Block::Whole(vec![
+                span("left out: ", Tone::Warn),
+                plain(format!(
+                    "{} would be no more than the step before; shares here are those of whole instances, at most as many as stable has",
+                    merged.join(", ")
+                )),
+            ]));
+        }
         blocks.push(dim(format!(
             "each for {} at least, {} samples of the canary; {} to all of the traffic, then {} to go back at once",
             human(self.rules.interval),

@@ -37,6 +37,7 @@ struct RolloutEvent<'a> {
     event: &'static str,
     rollout: &'a str,
     service: &'a str,
+    region: Option<&'a str>,
     #[serde(flatten)]
     transition: &'a Transition,
     step: usize,
@@ -55,7 +56,7 @@ impl Report for RolloutEvent<'_> {
                 format!(
                     "{} {} {:>4} ",
                     at.format("%FT%TZ"),
-                    self.service,
+                    self.region.unwrap_or(self.service),
                     weight.to_string()
                 ),
                 Tone::Dim,
@@ -71,7 +72,9 @@ impl<'a> Progress<'a> {
     /// # Errors
     /// When stdout cannot be written.
     pub(super) fn begin(cx: &'a Context, told: usize) -> Result<Self> {
-        let screen = if cx.output.format() == Format::Table && cx.output.is_terminal() {
+        // Several regions at once are told line by line.
+        let alone = cx.region.is_none();
+        let screen = if alone && cx.output.format() == Format::Table && cx.output.is_terminal() {
             Some(Screen::enter(&cx.output)?)
         } else {
             None
@@ -163,6 +166,7 @@ fn tell(
         event: "moved",
         rollout: &rollout.id,
         service: &rollout.service,
+        region: rollout.region.as_deref(),
         transition,
         step: rollout.step,
         verdicts,

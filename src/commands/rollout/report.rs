@@ -22,6 +22,7 @@ const SHOWN: usize = 6;
 pub(crate) struct RolloutRow {
     pub(crate) id: String,
     pub(crate) service: String,
+    pub(crate) region: Option<String>,
     pub(crate) image: String,
     pub(crate) policy: String,
     pub(crate) target: String,
@@ -75,6 +76,7 @@ impl RolloutRow {
         Self {
             id: rollout.id.clone(),
             service: rollout.service.clone(),
+            region: rollout.region.clone(),
             image: rollout.plan.image.clone(),
             policy: rollout.plan.policy.clone(),
             target: rollout.plan.target.clone(),
@@ -117,6 +119,14 @@ impl RolloutRow {
         self
     }
 
+    /// The service, and the region of it.
+    pub(crate) fn title(&self) -> String {
+        match &self.region {
+            Some(region) => format!("{} in {region}", self.service),
+            None => self.service.clone(),
+        }
+    }
+
     /// Is nobody at it, or does it wait for a person?
     pub(crate) fn needs_somebody(&self) -> bool {
         let waits = self
@@ -148,7 +158,7 @@ impl RolloutRow {
 
     pub(super) fn blocks(&self, view: &View) -> Vec<Block> {
         let mut blocks = vec![Block::Line(vec![
-            span(format!("{} ", self.service), Tone::Strong),
+            span(format!("{} ", self.title()), Tone::Strong),
             plain(format!("{}  ", self.image)),
             span(self.state(), self.tone()),
             plain(format!("  {}%", self.weight)),

@@ -2,6 +2,7 @@
 
 use crate::change::{Confirmed, Done};
 use crate::commands::rollout::back::{go_back, summary};
+use crate::commands::rollout::fleet::{self, Found};
 use crate::commands::rollout::open::{Place, choose, place};
 use crate::context::Context;
 use crate::domain::rollout::state::{Phase, Rollout};
@@ -38,6 +39,16 @@ impl<'a> Rollouts<'a> {
     /// # Errors
     /// `Conflict` when another rollout came after it.
     pub(crate) async fn find(&self) -> Result<Option<Rollout>> {
+        if let Some(found) = self.whole().await? {
+            return match fleet::of_change(&found, self.change) {
+                Some(_) if found.touched().is_empty() => Ok(None),
+                Some(rollout) => Ok(Some(rollout.clone())),
+                None => Err(Error::Conflict {
+                    what: "another rollout came after it".into(),
+                    hint: format!("look at it: `{}`", self.cx.command("rollout status")),
+                }),
+            };
+        }
         let Some(stored) = self.place.memory.load().await? else {
             return Ok(None);
         };
@@ -55,8 +66,22 @@ impl<'a> Rollouts<'a> {
         Ok((rollout.phase != Phase::RolledBack).then_some(rollout))
     }
 
+    /// The rollout over several regions, where it was one.
+    async fn whole(&self) -> Result<Option<Found>> {
+        let RolloutUndo::Rollback {
+            service, regions, ..
+        } = self.undo;
+        if regions.is_empty() {
+            return Ok(None);
+        }
+        fleet::find(self.cx, Some(service)).await
+    }
+
     /// What it does, in words.
     pub(crate) fn summary(&self, rollout: &Rollout) -> String {
+        if rollout.fleet.is_some() {
+            return self.undo.summary();
+        }
         summary(rollout)
     }
 
@@ -71,6 +96,9 @@ impl<'a> Rollouts<'a> {
     /// As `rollout undo`.
     pub(crate) async fn act(&self, confirmed: &Confirmed) -> Result<Done> {
         let reason = format!("undone by {}", self.cx.actor);
+        if let Some(found) = self.whole().await? {
+            return fleet::back_in(&found.touched(), found.service(), &reason, confirmed).await;
+        }
         go_back(self.cx, &self.place, reason, confirmed).await
     }
 }

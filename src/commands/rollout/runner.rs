@@ -1,29 +1,28 @@
 //! Does what the state machine says, look by look: reads the world and the evidence, stores the intent, writes, reads
 //! back, stores again. Holds the lock. Hears interrupts and what people ask for from elsewhere.
 
+mod others;
+
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde_json::json;
 use tokio::time::Instant;
 
-use crate::change::{Confirmed, audit_log};
+use crate::change::Confirmed;
 use crate::commands::rollout::evidence::Eyes;
+use crate::commands::rollout::fleet::board::{Board, Said};
 use crate::commands::rollout::memory::Lock;
 use crate::commands::rollout::open::Place;
 use crate::commands::rollout::progress::Progress;
 use crate::commands::rollout::target::Finish;
 use crate::context::Context;
 use crate::domain::guard::verdict::Verdict;
-use crate::domain::rollout::exposure::{Fence, Reading};
+use crate::domain::rollout::exposure::Reading;
 use crate::domain::rollout::machine::{Look, Wrote};
 use crate::domain::rollout::state::{HoldKind, Phase, Rollout, Wish, WishKind, Write};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::output::prompt;
 
-/// How often the lock is renewed, and how long one may go on without.
-const RENEW: Duration = Duration::from_secs(5);
-const LOST: Duration = Duration::from_secs(10);
 /// Pauses between tries of a rollback.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
@@ -67,6 +66,10 @@ pub(super) struct Runner<'a> {
     pub(super) version: Option<String>,
     pub(super) progress: Progress<'a>,
     pub(super) until: Until,
+    /// The rollout over several regions that this is a part of.
+    board: Option<&'a Board>,
+    /// What was said to all regions was heard.
+    heard: bool,
     clock: Steady,
     renewed: Instant,
     /// The target knows our epoch: what the holder before us still has in hand is refused.
@@ -104,6 +107,7 @@ pub(super) struct Begin<'a> {
     pub(super) version: Option<String>,
     pub(super) progress: Progress<'a>,
     pub(super) until: Until,
+    pub(super) board: Option<&'a Board>,
 }
 
 impl<'a> Runner<'a> {
@@ -124,6 +128,8 @@ impl<'a> Runner<'a> {
             version: begin.version,
             progress: begin.progress,
             until: begin.until,
+            board: begin.board,
+            heard: false,
             renewed: Instant::now(),
             claimed: !rollout.touched,
             wrote: false,
@@ -140,9 +146,13 @@ impl<'a> Runner<'a> {
     /// # Errors
     /// The state cannot be stored before anything was written.
     pub(super) async fn run(&mut self) -> Result<Left> {
-        self.cx.interrupts.claim(self.last_words());
+        if self.board.is_none() {
+            self.cx.interrupts.claim(self.last_words());
+        }
         let left = self.looks().await;
-        self.cx.interrupts.unclaim();
+        if self.board.is_none() {
+            self.cx.interrupts.unclaim();
+        }
         if !matches!(left, Ok(Left::Taken)) {
             // It expires by itself where it cannot be given back.
             let _ = self.place.memory.release(&self.lock, self.confirmed).await;
@@ -180,6 +190,9 @@ impl<'a> Runner<'a> {
             let again = self.act(&look).await?;
             if self.taken {
                 return Ok(Left::Taken);
+            }
+            if let (Some(board), Some(region)) = (self.board, &self.cx.region) {
+                board.note(region, self.rollout.phase);
             }
             self.progress
                 .show(self.cx, &self.rollout, &look, self.clock.now())?;
@@ -299,142 +312,6 @@ impl<'a> Runner<'a> {
         last.is_none_or(|old| old.outcome != verdict.outcome)
     }
 
-    /// Renews the lock when it is time, and has the target know our epoch; or says why nothing may go forward.
-    ///
-    /// # Errors
-    /// Somebody else has taken the rollout over.
-    async fn keep_lock(&mut self) -> Result<std::result::Result<(), String>> {
-        if self.renewed.elapsed() >= RENEW {
-            match self.place.memory.renew(&self.lock, self.confirmed).await {
-                Ok(()) => self.renewed = Instant::now(),
-                Err(error @ Error::Conflict { .. }) => return Err(error),
-                Err(error) => tracing::info!(%error, "the lock was not renewed"),
-            }
-        }
-        if self.renewed.elapsed() >= LOST {
-            return Ok(Err("the lock could not be renewed".into()));
-        }
-        if !self.claimed && !self.rollout.phase.is_back() {
-            let fence = self.fence(None);
-            match self.place.target.claim(&fence, self.confirmed).await {
-                Ok(()) => self.claimed = true,
-                Err(error) => {
-                    return Ok(Err(format!("the holder before may still write: {error}")));
-                }
-            }
-        }
-        Ok(Ok(()))
-    }
-
-    fn fence(&self, version: Option<String>) -> Fence {
-        Fence {
-            rollout: self.rollout.id.clone(),
-            epoch: self.lock.epoch,
-            version,
-        }
-    }
-
-    /// Takes over what others have stored meanwhile, and sees whether the rollout is still ours.
-    async fn heed_others(&mut self) {
-        let Ok(Some(stored)) = self.place.memory.load().await else {
-            return;
-        };
-        let wrote = std::mem::take(&mut self.wrote);
-        if Some(&stored.version) == self.version.as_ref() {
-            return;
-        }
-        if stored.rollout.id != self.rollout.id || stored.rollout.epoch > self.lock.epoch {
-            self.taken = true;
-            return;
-        }
-        self.version = Some(stored.version);
-        let theirs = stored.rollout;
-        match theirs.phase {
-            // Another one gave up on what we are still at.
-            Phase::RollbackFailed if self.rollout.phase == Phase::RollingBack => {}
-            Phase::RollbackFailed => {
-                self.rollout = theirs;
-                let text = "tried again by the one who holds it".to_owned();
-                self.rollout.go_back(text, self.clock.now());
-            }
-            Phase::RolledBack if wrote => {
-                // What we wrote may have come after the way back that somebody else took.
-                let originals = Some(&theirs.originals);
-                let again = self.place.target.restore(originals, self.confirmed).await;
-                if let Err(error) = again {
-                    tracing::info!(%error, "taken back by somebody else already");
-                }
-                self.rollout = theirs;
-            }
-            Phase::RollingBack | Phase::RolledBack | Phase::Succeeded => self.rollout = theirs,
-            _ => {
-                self.rollout.wish = theirs.wish;
-                self.rollout.approvals = theirs.approvals;
-            }
-        }
-    }
-
-    /// Stores the state; when others have stored meanwhile, with what they did.
-    async fn save(&mut self) -> Result<()> {
-        let memory = &self.place.memory;
-        let mut tried = memory
-            .save(&self.rollout, self.version.as_deref(), self.confirmed)
-            .await;
-        if matches!(tried, Err(Error::Conflict { .. })) {
-            self.heed_others().await;
-            if self.taken {
-                return tried.map(|_| ());
-            }
-            tried = memory
-                .save(&self.rollout, self.version.as_deref(), self.confirmed)
-                .await;
-        }
-        self.version = Some(tried?);
-        Ok(())
-    }
-
-    /// Journals what has happened since the last time; the platform is told of it later, when nothing waits for it.
-    fn journal(&mut self) {
-        let new: Vec<_> = self
-            .rollout
-            .transitions
-            .iter()
-            .skip(self.told)
-            .cloned()
-            .collect();
-        // The ring drops old ones: then everything in it may be new, and is not told again.
-        self.told = self.rollout.transitions.len();
-        for transition in new {
-            let data = json!({
-                "change": self.rollout.change,
-                "rollout": self.rollout.id,
-                "service": self.rollout.service,
-                "phase": transition.phase,
-                "weight": transition.weight,
-                "text": transition.text,
-            });
-            let log = audit_log(self.cx);
-            if let Err(error) = log.append(transition.at, &self.cx.actor, "rollout.moved", data) {
-                tracing::info!(%error, "a transition is not in the audit log");
-            }
-            self.untold.push(format!(
-                "{} {}: {}",
-                self.rollout.service, transition.weight, transition.text
-            ));
-        }
-    }
-
-    async fn announce(&mut self) {
-        if self.rollout.phase == Phase::RollingBack || self.untold.is_empty() {
-            return;
-        }
-        let texts = std::mem::take(&mut self.untold);
-        let told = self.place.target.announce(&texts, self.confirmed).await;
-        if let Err(error) = told {
-            tracing::info!(%error, "the platform was not told");
-        }
-    }
-
     fn is_there(&self) -> Option<Left> {
         let phase = self.rollout.phase;
         if phase.is_terminal() {
@@ -455,40 +332,41 @@ impl<'a> Runner<'a> {
         }
     }
 
-    /// Until the next look, or an interrupt.
+    /// Until the next look, or until somebody says what is to be done.
     async fn wait(&mut self, began: Instant) -> Result<()> {
-        let next = began + self.rollout.plan.rules.poll;
-        let code = tokio::select! {
-            () = tokio::time::sleep_until(next) => return Ok(()),
-            code = self.cx.interrupts.delivered() => code,
-        };
-        let now = self.clock.now();
-        if code == 130 && prompt::can_prompt() {
-            self.progress.leave();
-            let question = format!(
-                "h = hold here, d = detach, r = roll back (in {} s by itself): ",
-                THINK.as_secs()
-            );
-            match prompt::answer_within(&question, THINK).await.as_deref() {
-                Some("h" | "hold") => {
-                    self.rollout.wish = Some(Wish {
-                        what: WishKind::Pause,
-                        by: self.cx.actor.clone(),
-                        at: now,
-                        reason: Some("Ctrl-C".into()),
-                    });
-                    self.until = Until::Paused;
-                    return Ok(());
+        let next = tokio::time::sleep_until(began + self.rollout.plan.rules.poll);
+        let said = match self.board {
+            None => tokio::select! {
+                () = next => return Ok(()),
+                code = self.cx.interrupts.delivered() => {
+                    self.progress.leave();
+                    ask(code).await
                 }
-                Some("d" | "detach") => {
-                    self.until = Until::Begun;
-                    return Ok(());
-                }
-                _ => {}
+            },
+            Some(_) if self.heard => {
+                next.await;
+                return Ok(());
             }
+            Some(board) => tokio::select! {
+                () = next => return Ok(()),
+                said = board.said() => said,
+            },
+        };
+        self.heard = true;
+        let now = self.clock.now();
+        match said {
+            Said::Hold => {
+                self.rollout.wish = Some(Wish {
+                    what: WishKind::Pause,
+                    by: self.cx.actor.clone(),
+                    at: now,
+                    reason: Some("Ctrl-C".into()),
+                });
+                self.until = Until::Paused;
+            }
+            Said::Detach => self.until = Until::Begun,
+            Said::Back(why) => self.rollout.go_back(why, now),
         }
-        self.rollout
-            .go_back(format!("interrupted ({})", signal(code)), now);
         Ok(())
     }
 
@@ -510,6 +388,22 @@ impl<'a> Runner<'a> {
             )
         })
     }
+}
+
+/// What an interrupt means: at a terminal a person says so, and may think for a while.
+pub(super) async fn ask(code: u8) -> Said {
+    if code == 130 && prompt::can_prompt() {
+        let question = format!(
+            "h = hold here, d = detach, r = roll back (in {} s by itself): ",
+            THINK.as_secs()
+        );
+        match prompt::answer_within(&question, THINK).await.as_deref() {
+            Some("h" | "hold") => return Said::Hold,
+            Some("d" | "detach") => return Said::Detach,
+            _ => {}
+        }
+    }
+    Said::Back(format!("interrupted ({})", signal(code)))
 }
 
 fn signal(code: u8) -> &'static str {

@@ -6,7 +6,8 @@ use clap::Args;
 use futures_util::future::join_all;
 
 use crate::commands::rollout::memories;
-use crate::commands::rollout::open::{candidates, choose};
+use crate::commands::rollout::fleet;
+use crate::commands::rollout::open::{WhichArgs, candidates, choose};
 use crate::commands::rollout::report::{RolloutRow, RolloutStatus};
 use crate::context::Context;
 use crate::domain::duration;
@@ -24,9 +25,8 @@ use crate::output::screen::Screen;
   liveops rollout status game-backend --watch
   liveops rollout status -o json")]
 pub(crate) struct StatusArgs {
-    /// Service [default: all that have a `rollout` section]
-    #[arg(value_name = "SERVICE")]
-    service: Option<String>,
+    #[command(flatten)]
+    pub(super) which: WhichArgs,
 
     /// Look again and again
     #[arg(long)]
@@ -39,7 +39,7 @@ pub(crate) struct StatusArgs {
 
 pub(super) async fn run(args: StatusArgs, cx: &Context) -> Result<Exit> {
     if !args.watch {
-        let report = look(cx, args.service.as_deref()).await?;
+        let report = look(cx, args.which.service()).await?;
         cx.output.show(&report, cx.clock.now())?;
         return Ok(exit(&report));
     }
@@ -50,7 +50,7 @@ pub(super) async fn run(args: StatusArgs, cx: &Context) -> Result<Exit> {
     };
     loop {
         cx.http()?.restart();
-        let report = look(cx, args.service.as_deref()).await?;
+        let report = look(cx, args.which.service()).await?;
         let now = cx.clock.now();
         match &screen {
             Some(screen) => {
@@ -73,23 +73,37 @@ fn exit(report: &RolloutStatus) -> Exit {
 
 async fn look(cx: &Context, service: Option<&str>) -> Result<RolloutStatus> {
     let (rows, warnings) = match service {
-        Some(name) => {
+        Some(name) if cx.region.is_some() || cx.config()?.settings.regions.is_empty() => {
             let memory = memories::open(cx, choose(cx, Some(name))?)?;
             let (stored, holder) = tokio::join!(memory.load(), memory.holder());
             let holder = holder?;
             let row = stored?.map(|stored| RolloutRow::new(&stored.rollout, holder.as_ref()));
             (row.into_iter().collect(), Vec::new())
         }
-        None => rows(cx).await?,
+        Some(name) => {
+            let name = &choose(cx, Some(name))?.name;
+            let (mut rows, warnings) = fleet::rows(cx).await?;
+            rows.retain(|row| row.service == *name);
+            (rows, warnings)
+        }
+        None => fleet::rows(cx).await?,
     };
     RolloutStatus::new(cx, rows, warnings)
 }
 
-/// The latest rollout of each service, and what kept us from knowing one.
+/// The latest rollout of each service, in every region, and what kept us from knowing one.
 ///
 /// # Errors
 /// The configuration.
 pub(crate) async fn rows(cx: &Context) -> Result<(Vec<RolloutRow>, Vec<String>)> {
+    fleet::rows(cx).await
+}
+
+/// The latest rollout of each service here, regions apart.
+///
+/// # Errors
+/// The configuration.
+pub(super) async fn rows_here(cx: &Context) -> Result<(Vec<RolloutRow>, Vec<String>)> {
     let looks = candidates(cx)?.into_iter().map(|service| async move {
         let memory = memories::open(cx, service)?;
         let (stored, holder) = tokio::join!(memory.load(), memory.holder());

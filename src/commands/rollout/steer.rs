@@ -4,12 +4,13 @@
 use clap::Args;
 use serde_json::json;
 
-use crate::change::{Changed, Done, Plan as Change};
+use crate::change::{Changed, Confirmed, Done, Plan as Change};
 use crate::commands::changed::ChangeReport;
-use crate::commands::rollout::canary::{StayArgs, go, holder, show};
+use crate::commands::rollout::canary::{How, StayArgs, go, holder, show};
+use crate::commands::rollout::fleet;
 use crate::commands::rollout::evidence::Eyes;
 use crate::commands::rollout::memory::Stored;
-use crate::commands::rollout::open::{Place, choose, place};
+use crate::commands::rollout::open::{Place, WhichArgs, choose, place};
 use crate::commands::rollout::progress::Progress;
 use crate::commands::rollout::runner::Begin;
 use crate::context::Context;
@@ -26,9 +27,8 @@ use crate::error::{Error, Exit, Result};
   liveops rollout approve
   liveops rollout approve game-backend --yes")]
 pub(crate) struct ApproveArgs {
-    /// Service [default: the one that has a `rollout` section]
-    #[arg(value_name = "SERVICE")]
-    service: Option<String>,
+    #[command(flatten)]
+    pub(super) which: WhichArgs,
 }
 
 /// Keep a rollout at the share that it has; what is bad still takes it back
@@ -38,9 +38,8 @@ pub(crate) struct ApproveArgs {
 #[command(after_help = "Examples:
   liveops rollout pause --reason \"tournament until 20:00\" --yes")]
 pub(crate) struct PauseArgs {
-    /// Service [default: the one that has a `rollout` section]
-    #[arg(value_name = "SERVICE")]
-    service: Option<String>,
+    #[command(flatten)]
+    pub(super) which: WhichArgs,
 
     /// Why
     #[arg(long, value_name = "TEXT")]
@@ -55,9 +54,8 @@ pub(crate) struct PauseArgs {
   liveops rollout resume
   liveops rollout resume game-backend --takeover --yes")]
 pub(crate) struct ResumeArgs {
-    /// Service [default: the one that has a `rollout` section]
-    #[arg(value_name = "SERVICE")]
-    service: Option<String>,
+    #[command(flatten)]
+    pub(super) which: WhichArgs,
 
     #[command(flatten)]
     stay: StayArgs,
@@ -70,16 +68,27 @@ pub(crate) struct ResumeArgs {
 #[command(after_help = "Examples:
   liveops rollout promote game-backend")]
 pub(crate) struct PromoteArgs {
-    /// Service [default: the one that has a `rollout` section]
-    #[arg(value_name = "SERVICE")]
-    service: Option<String>,
+    #[command(flatten)]
+    pub(super) which: WhichArgs,
 
     #[command(flatten)]
     stay: StayArgs,
 }
 
 pub(super) async fn approve(args: ApproveArgs, cx: &Context) -> Result<Exit> {
-    let place = place(cx, choose(cx, args.service.as_deref())?).await?;
+    let now = cx.clock.now();
+    let waits = |it: &Rollout| it.phase == Phase::Gate || it.lacks_approval(now);
+    if let Some(found) = fleet::find(cx, args.which.service()).await? {
+        for cx in found.regions_where(waits)? {
+            approve_one(&args, cx).await?;
+        }
+        return Ok(Exit::Good);
+    }
+    approve_one(&args, cx).await
+}
+
+async fn approve_one(args: &ApproveArgs, cx: &Context) -> Result<Exit> {
+    let place = place(cx, choose(cx, args.which.service())?).await?;
     let stored = under_way(cx, &place).await?;
     let (step, image) = (stored.rollout.step, stored.rollout.plan.image.clone());
     let waits =
@@ -111,7 +120,17 @@ pub(super) async fn approve(args: ApproveArgs, cx: &Context) -> Result<Exit> {
 }
 
 pub(super) async fn pause(args: PauseArgs, cx: &Context) -> Result<Exit> {
-    let place = place(cx, choose(cx, args.service.as_deref())?).await?;
+    if let Some(found) = fleet::find(cx, args.which.service()).await? {
+        for cx in found.regions_where(|it| !it.phase.is_terminal() && !it.phase.is_back())? {
+            pause_one(&args, cx).await?;
+        }
+        return Ok(Exit::Good);
+    }
+    pause_one(&args, cx).await
+}
+
+async fn pause_one(args: &PauseArgs, cx: &Context) -> Result<Exit> {
+    let place = place(cx, choose(cx, args.which.service())?).await?;
     let stored = under_way(cx, &place).await?;
     let summary = format!(
         "pause {} at {}",
@@ -124,9 +143,12 @@ pub(super) async fn pause(args: PauseArgs, cx: &Context) -> Result<Exit> {
 }
 
 pub(super) async fn resume(args: ResumeArgs, cx: &Context) -> Result<Exit> {
+    if let Some(found) = fleet::find(cx, args.which.service()).await? {
+        return fleet::resume(cx, &found, &args.stay).await;
+    }
     go_on(
         cx,
-        args.service.as_deref(),
+        args.which.service(),
         &args.stay,
         ("rollout.resume", "go on with", WishKind::Resume),
     )
@@ -134,9 +156,12 @@ pub(super) async fn resume(args: ResumeArgs, cx: &Context) -> Result<Exit> {
 }
 
 pub(super) async fn promote(args: PromoteArgs, cx: &Context) -> Result<Exit> {
+    if let Some(found) = fleet::find(cx, args.which.service()).await? {
+        return Err(found.which_region(cx, "promote"));
+    }
     go_on(
         cx,
-        args.service.as_deref(),
+        args.which.service(),
         &args.stay,
         ("rollout.promote", "promote", WishKind::Promote),
     )
@@ -264,7 +289,11 @@ async fn go_on(
         })
         .await;
     }
-    let eyes = Eyes::open(cx, &place.scene, &stored.rollout.plan.rules)?;
+    let how = How {
+        until: stay.until(),
+        takeover: stay.takeover,
+        part: None,
+    };
     let change = Change {
         action,
         summary: summary.clone(),
@@ -275,33 +304,7 @@ async fn go_on(
     };
     let changed = change
         .carry_out(cx, async |confirmed| {
-            let lock = place
-                .memory
-                .acquire(&holder(cx), stay.takeover, confirmed)
-                .await?;
-            let stored = match under_way(cx, &place).await {
-                Ok(stored) => stored,
-                Err(error) => {
-                    let _ = place.memory.release(&lock, confirmed).await;
-                    return Err(error);
-                }
-            };
-            let mut rollout = stored.rollout;
-            let told = rollout.transitions.len();
-            // What was seen before the crash is not known here: each step is observed anew.
-            rollout.wish = rollout.wish.or_else(|| Some(wish(cx, what, None)));
-            let begin = Begin {
-                cx,
-                place: &place,
-                eyes,
-                confirmed,
-                lock,
-                rollout,
-                version: Some(stored.version),
-                progress: Progress::begin(cx, told)?,
-                until: stay.until(),
-            };
-            go(begin).await
+            carry_on(cx, &place, &how, what, confirmed).await
         })
         .await?;
     match changed {
@@ -312,4 +315,47 @@ async fn go_on(
         }
         Changed::Done { .. } => show(cx, &place).await,
     }
+}
+
+/// Takes the lock of a rollout that is under way, and goes on with it.
+///
+/// # Errors
+/// As [`go`]; `Refused` when it is over, or somebody holds it.
+pub(super) async fn carry_on(
+    cx: &Context,
+    place: &Place<'_>,
+    how: &How<'_>,
+    what: WishKind,
+    confirmed: &Confirmed,
+) -> Result<Done> {
+    let stored = under_way(cx, place).await?;
+    let eyes = Eyes::open(cx, &place.scene, &stored.rollout.plan.rules)?;
+    let lock = place
+        .memory
+        .acquire(&holder(cx), how.takeover, confirmed)
+        .await?;
+    let stored = match under_way(cx, place).await {
+        Ok(stored) => stored,
+        Err(error) => {
+            let _ = place.memory.release(&lock, confirmed).await;
+            return Err(error);
+        }
+    };
+    let mut rollout = stored.rollout;
+    let told = rollout.transitions.len();
+    // What was seen before the crash is not known here: each step is observed anew.
+    rollout.wish = rollout.wish.or_else(|| Some(wish(cx, what, None)));
+    let begin = Begin {
+        cx,
+        place,
+        eyes,
+        confirmed,
+        lock,
+        rollout,
+        version: Some(stored.version),
+        progress: Progress::begin(cx, told)?,
+        until: how.until,
+        board: how.part.map(|(_, board)| board),
+    };
+    go(begin).await
 }

@@ -147,6 +147,7 @@ fn rollout(row: &RolloutRow) -> Value {
     json!({
         "id": row.id,
         "service": row.service,
+        "region": row.region,
         "image": row.image,
         "phase": row.phase,
         "weight": row.weight,

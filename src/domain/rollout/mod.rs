@@ -2,6 +2,7 @@
 //! machine that says what to do next. Nothing here talks to a cluster; `commands/rollout` does what it says.
 
 pub(crate) mod exposure;
+pub(crate) mod fleet;
 pub(crate) mod machine;
 pub(crate) mod plan;
 pub(crate) mod schedule;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::guard::absence::OnNoData;
 use crate::domain::rollout::exposure::Percent;
+use crate::domain::rollout::fleet::OnRegionFailure;
 
 /// The kind of target that is the percentage of a feature flag.
 pub(crate) const FLAG: &str = "flag";
@@ -72,6 +73,9 @@ pub(crate) struct Rules {
     /// What it means that a metric has no data, by its name; one that is not named holds.
     #[serde(default)]
     pub(crate) on_no_data: BTreeMap<String, OnNoData>,
+    /// What goes back with a region that turned out bad.
+    #[serde(default)]
+    pub(crate) on_region_failure: OnRegionFailure,
     /// Steps that need people's approval before they begin.
     pub(crate) approval: Option<ApprovalRule>,
     /// Gates to pass before anything is written.
@@ -108,6 +112,7 @@ impl Default for Rules {
                 "alert ServiceDegraded severity=critical",
             ]),
             on_no_data: BTreeMap::new(),
+            on_region_failure: OnRegionFailure::default(),
             approval: None,
             preflight: Gate::ALL.iter().map(|(_, gate)| *gate).collect(),
             error_budget: None,

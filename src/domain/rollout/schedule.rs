@@ -58,6 +58,26 @@ pub(crate) fn given(text: &str) -> Result<Vec<Percent>, String> {
     Ok(steps)
 }
 
+/// Leaves out the steps that come to no more than the one before them, where the world knows only whole instances; the
+/// last one stays. Gives the rest, and what was left out.
+pub(crate) fn distinct(
+    steps: &[Percent],
+    real: impl Fn(Percent) -> Percent,
+) -> (Vec<Percent>, Vec<Percent>) {
+    let (mut kept, mut merged) = (Vec::new(), Vec::new());
+    let mut at = Percent::ZERO;
+    for (index, step) in steps.iter().enumerate() {
+        let share = real(*step);
+        if share.exceeds(at) || index + 1 == steps.len() {
+            kept.push(*step);
+            at = share;
+        } else {
+            merged.push(*step);
+        }
+    }
+    (kept, merged)
+}
+
 /// Requests a second, in all, for `samples` of the canary within `interval` at this share.
 pub(crate) fn traffic_needed(samples: u64, share: Percent, interval: Duration) -> f64 {
     let canary = samples as f64 / interval.as_secs_f64().max(1e-3);
@@ -93,6 +113,23 @@ mod tests {
         for text in ["5,5", "20,10", "0,50", "", "5,x", "200"] {
             assert!(given(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn steps_that_whole_pods_cannot_tell_apart_are_one() {
+        // Four pods, and no more than four beside them: 20 %, 33 %, 43 %, 50 %, then everything by the selector.
+        let real = |step: Percent| match step.get() {
+            share if share >= 100.0 => Percent::FULL,
+            share => {
+                let pods = (4.0 * share / (100.0 - share)).round().clamp(1.0, 4.0) as u32;
+                Percent::of(pods, pods + 4)
+            }
+        };
+        let steps = given("5,15,25,35,45,55,65,75,100").expect("sound");
+        let (kept, merged) = distinct(&steps, real);
+        assert_eq!(shown(&kept), "5%,35%,45%,55%,100%");
+        assert_eq!(shown(&merged), "15%,25%,65%,75%");
+        assert_eq!(distinct(&steps, |step| step), (steps, Vec::new()));
     }
 
     #[test]

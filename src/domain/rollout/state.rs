@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::guard::verdict::Verdict;
 use crate::domain::rollout::exposure::{Originals, Percent};
+use crate::domain::rollout::fleet::Fleet;
 use crate::domain::rollout::plan::Plan;
 
 /// Verdicts that are kept; older ones fall off.
@@ -21,6 +22,12 @@ pub(crate) struct Rollout {
     pub(crate) id: String,
     pub(crate) service: String,
     pub(crate) environment: String,
+    /// The region of the environment, where it has some.
+    #[serde(default)]
+    pub(crate) region: Option<String>,
+    /// The rollout over several regions that it is a part of.
+    #[serde(default)]
+    pub(crate) fleet: Option<Fleet>,
     pub(crate) by: String,
     pub(crate) started_at: DateTime<Utc>,
     /// The change in the audit log of the machine that started it.
@@ -253,6 +260,8 @@ impl Rollout {
             id,
             service,
             environment,
+            region: None,
+            fleet: None,
             by,
             started_at: now,
             change: None,

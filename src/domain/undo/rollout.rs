@@ -15,14 +15,24 @@ pub(crate) enum RolloutUndo {
         service: String,
         /// What was rolled out.
         image: String,
+        /// Where, for a rollout over several regions.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        regions: Vec<String>,
     },
 }
 
 impl RolloutUndo {
     /// What it does, in words.
     pub(crate) fn summary(&self) -> String {
-        let Self::Rollback { service, image } = self;
-        format!("take {image} of {service} back")
+        let Self::Rollback {
+            service,
+            image,
+            regions,
+        } = self;
+        if regions.is_empty() {
+            return format!("take {image} of {service} back");
+        }
+        format!("take {image} of {service} back in {}", regions.join(", "))
     }
 
     /// The command that does the same without the audit log.
@@ -33,7 +43,7 @@ impl RolloutUndo {
 
     /// What can be done once it is reverted: nobody should get the version back without new evidence.
     pub(crate) fn again(&self) -> Undo {
-        let Self::Rollback { service, image } = self;
+        let Self::Rollback { service, image, .. } = self;
         Impossible::Nothing {
             why: "a version that was taken back gets its traffic step by step again".into(),
             instead: format!("rollout canary {} --image {}", word(service), word(image)),

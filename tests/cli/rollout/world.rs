@@ -11,7 +11,7 @@ use crate::support::http::Request;
 use crate::support::{Answer, Run, Stub, TestEnv};
 
 /// A policy in tenths of seconds.
-const RULES: &str =
+pub(super) const RULES: &str =
     "    canary: { steps: [20, 60, 100], interval: 300ms, poll: 50ms, max_step: 1s }
     success: [ 'errors < 1%' ]
     rollback: [ 'errors > 5%' ]
@@ -151,6 +151,33 @@ fn prometheus(seen: Seen, request: &Request) -> Answer {
     }
 }
 
+/// A fleet of one region.
+pub(super) fn side(seen: Seen) -> (Arc<Mutex<State>>, Stub, Stub) {
+    let state = Arc::new(Mutex::new(State {
+        weight: 0.0,
+        revision: 1,
+        canary: None,
+        stable: "game:1".into(),
+        seen,
+        weights: Vec::new(),
+        refuse: 0,
+        keep: None,
+        kept: 0,
+    }));
+    let (reads, writes, asks) = (state.clone(), state.clone(), state.clone());
+    let balancer = Stub::new()
+        .on_fn("GET", "/weight", move |_| weighing(&lock(&reads)))
+        .on_fn("PUT", "/weight", move |request| {
+            arrive(&writes, request);
+            change(&mut lock(&writes), request)
+        });
+    let backend = Stub::new().on_fn("POST", "/api/v1/query", move |request| {
+        let seen = lock(&asks).seen;
+        prometheus(seen, request)
+    });
+    (state, balancer, backend)
+}
+
 impl World {
     pub(super) fn new(seen: Seen, more: &str) -> Self {
         Self::ruled(seen, &format!("{RULES}{more}"))
@@ -158,28 +185,7 @@ impl World {
 
     /// With these rules of the policy, as they stand in the file.
     pub(super) fn ruled(seen: Seen, rules: &str) -> Self {
-        let state = Arc::new(Mutex::new(State {
-            weight: 0.0,
-            revision: 1,
-            canary: None,
-            stable: "game:1".into(),
-            seen,
-            weights: Vec::new(),
-            refuse: 0,
-            keep: None,
-            kept: 0,
-        }));
-        let (reads, writes, asks) = (state.clone(), state.clone(), state.clone());
-        let balancer = Stub::new()
-            .on_fn("GET", "/weight", move |_| weighing(&lock(&reads)))
-            .on_fn("PUT", "/weight", move |request| {
-                arrive(&writes, request);
-                change(&mut lock(&writes), request)
-            });
-        let backend = Stub::new().on_fn("POST", "/api/v1/query", move |request| {
-            let seen = lock(&asks).seen;
-            prometheus(seen, request)
-        });
+        let (state, balancer, backend) = side(seen);
         let env = TestEnv::new();
         env.write(
             "liveops.yaml",

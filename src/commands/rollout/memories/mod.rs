@@ -17,11 +17,12 @@ pub(crate) fn open<'a>(cx: &'a Context, service: &'a Service) -> Result<Box<dyn 
     if let Some(memory) = targets::memory(cx, service)? {
         return Ok(Box::new(memory));
     }
-    let folder = cx
-        .dirs
-        .state
-        .join("rollouts")
-        .join(cx.environment()?)
-        .join(&service.name);
+    let environment = cx.environment()?;
+    let scope = match &cx.region {
+        Some(region) => format!("{environment}@{region}"),
+        None => environment.to_owned(),
+    };
+    let folder = cx.dirs.state.join("rollouts").join(scope);
+    let folder = folder.join(&service.name);
     Ok(Box::new(file::FileMemory::new(cx, folder)))
 }

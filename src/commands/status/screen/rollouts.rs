@@ -25,7 +25,7 @@ pub(super) fn rollouts(report: &StatusReport, view: &View) -> Vec<Block> {
         blocks.push(Block::Line(vec![
             plain("  "),
             tone::mark(tone, view),
-            plain(format!(" {}  {}  ", row.service, row.image)),
+            plain(format!(" {}  {}  ", row.title(), row.image)),
             span(row.state(), tone),
             plain(format!("  {}%", row.weight)),
             span(held, Tone::Warn),

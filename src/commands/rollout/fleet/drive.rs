@@ -1,0 +1,253 @@
+//! Has each region do its task, all at once, until none has one.
+
+use std::collections::BTreeSet;
+
+use futures_util::StreamExt as _;
+use futures_util::future::LocalBoxFuture;
+use futures_util::stream::FuturesUnordered;
+
+use super::board::Board;
+use super::result;
+use crate::change::{Confirmed, Done};
+use crate::commands::rollout::back::go_back;
+use crate::commands::rollout::canary::{How, StayArgs, launch};
+use crate::commands::rollout::evidence::Eyes;
+use crate::commands::rollout::open::{choose, fresh, place};
+use crate::commands::rollout::plan::{WhatArgs, prepare};
+use crate::commands::rollout::preflight::{self, GateState};
+use crate::commands::rollout::runner::ask;
+use crate::commands::rollout::steer::carry_on;
+use crate::context::Context;
+use crate::domain::rollout::fleet::{Fleet, Standing, Standings, Task};
+use crate::domain::rollout::plan::Plan;
+use crate::domain::rollout::state::{Phase, WishKind};
+use crate::domain::shell::word;
+use crate::domain::undo::RolloutUndo;
+use crate::error::{Error, Result};
+
+/// Where the plan of a region comes from that has not begun.
+pub(super) enum Origin {
+    /// From the command line.
+    New { what: WhatArgs, switch: bool },
+    /// From a region that has begun: what is under way keeps its rules.
+    Plan(Plan),
+}
+
+/// The whole, in the hand of one process.
+pub(super) struct Drive<'a> {
+    pub(super) cx: &'a Context,
+    pub(super) fleet: &'a Fleet,
+    pub(super) regions: &'a [Context],
+    pub(super) service: &'a str,
+    pub(super) origin: Origin,
+    pub(super) stay: &'a StayArgs,
+}
+
+type Doing<'f> = LocalBoxFuture<'f, (String, Result<Done>)>;
+
+impl Drive<'_> {
+    /// Goes on until no region has anything to do.
+    ///
+    /// # Errors
+    /// `HalfDone` when a region waits for a person, could not begin, or could not go back.
+    pub(super) async fn run(&self, standings: Standings, confirmed: &Confirmed) -> Result<Done> {
+        let board = Board::new(standings);
+        self.cx.interrupts.claim(self.last_words());
+        let failed = self.drive(&board, confirmed).await;
+        self.cx.interrupts.unclaim();
+        let standings = board.standings();
+        let image = match &self.origin {
+            Origin::New { what, .. } => what.image.clone().unwrap_or_default(),
+            Origin::Plan(plan) => plan.image.clone(),
+        };
+        if let Some((_, error)) = failed.first() {
+            let untouched = standings
+                .values()
+                .all(|standing| *standing == Standing::Pending);
+            if untouched && failed.len() == 1 {
+                let error = failed.into_iter().next().map(|(_, error)| error);
+                return Err(error.unwrap_or_else(|| Error::internal("an error that was there is not")));
+            }
+            let again = match error {
+                Error::HalfDone { .. } => None,
+                _ => Some(self.cx.command(&format!("rollout resume {}", word(self.service)))),
+            };
+            let stands = result(self.fleet, self.service, &image, &standings);
+            return Err(half_done(&stood(&stands), &failed, again));
+        }
+        let bad = standings.values().any(|standing| standing.is_bad());
+        let undo = RolloutUndo::Rollback {
+            service: self.service.to_owned(),
+            image: image.clone(),
+            regions: self.fleet.regions().cloned().collect(),
+        };
+        Ok(Done {
+            result: result(self.fleet, self.service, &image, &standings),
+            undo: (!bad).then(|| undo.into()),
+        })
+    }
+
+    async fn drive(&self, board: &Board, confirmed: &Confirmed) -> Vec<(String, Error)> {
+        let mut running: FuturesUnordered<Doing<'_>> = FuturesUnordered::new();
+        let mut begun = BTreeSet::new();
+        let mut failed = Vec::new();
+        // Nothing new begins after a person has said something, or while a region waits for one.
+        let mut halted = false;
+        loop {
+            for (region, task) in self.fleet.tasks(&board.standings()) {
+                let first = begun.insert((region.clone(), task == Task::TakeBack));
+                if first && !(task == Task::Begin && halted) {
+                    running.push(self.task(region, task, board, confirmed));
+                }
+            }
+            if running.is_empty() {
+                return failed;
+            }
+            tokio::select! {
+                Some((region, ended)) = running.next() => {
+                    if let Err(error) = ended {
+                        halted = true;
+                        failed.push((region, error));
+                    }
+                }
+                () = board.changed() => {}
+                code = self.cx.interrupts.delivered(), if !halted => {
+                    halted = true;
+                    let said = ask(code).await;
+                    board.say(said);
+                }
+            }
+        }
+    }
+
+    fn task<'f>(
+        &'f self,
+        region: String,
+        task: Task,
+        board: &'f Board,
+        confirmed: &'f Confirmed,
+    ) -> Doing<'f> {
+        Box::pin(async move {
+            let named = |cx: &&Context| cx.region.as_ref() == Some(&region);
+            let done = match self.regions.iter().find(named) {
+                Some(cx) => self.act(cx, task, board, confirmed).await,
+                None => Err(Error::internal("a region without a context")),
+            };
+            (region, done)
+        })
+    }
+
+    async fn act(
+        &self,
+        cx: &Context,
+        task: Task,
+        board: &Board,
+        confirmed: &Confirmed,
+    ) -> Result<Done> {
+        let how = How {
+            until: self.stay.until(),
+            takeover: self.stay.takeover,
+            part: Some((self.fleet, board)),
+        };
+        match task {
+            Task::Begin => self.begin(cx, &how, confirmed).await,
+            Task::GoOn => {
+                let place = place(cx, choose(cx, Some(self.service))?).await?;
+                carry_on(cx, &place, &how, WishKind::Resume, confirmed).await
+            }
+            Task::TakeBack => {
+                let place = place(cx, choose(cx, Some(self.service))?).await?;
+                let bad: Vec<String> = board
+                    .standings()
+                    .into_iter()
+                    .filter(|(_, standing)| standing.is_bad())
+                    .map(|(region, _)| region)
+                    .collect();
+                let why = format!(
+                    "taken back because of {}, by on_region_failure: {}",
+                    bad.join(", "),
+                    self.fleet.on_failure.word()
+                );
+                let done = go_back(cx, &place, why, confirmed).await?;
+                let region = cx.region.as_deref().unwrap_or_default();
+                board.note(region, Phase::RolledBack);
+                Ok(done)
+            }
+        }
+    }
+
+    /// The gates are asked again: a region's turn may come hours after the plan.
+    async fn begin(&self, cx: &Context, how: &How<'_>, confirmed: &Confirmed) -> Result<Done> {
+        let region = cx.region.as_deref().unwrap_or_default();
+        let (place, plan, originals, eyes, gates) = match &self.origin {
+            Origin::New { what, switch } => {
+                let prepared = prepare(cx, what.clone(), *switch).await?;
+                (
+                    prepared.place,
+                    prepared.plan,
+                    prepared.originals,
+                    prepared.eyes,
+                    prepared.gates,
+                )
+            }
+            Origin::Plan(plan) => {
+                let service = choose(cx, Some(self.service))?;
+                let place = fresh(cx, service, plan.switch)?;
+                let eyes = Eyes::open(cx, &place.scene, &plan.rules)?;
+                let originals = place.target.originals().await?;
+                let gates =
+                    preflight::check(cx, &place, &plan.rules, &originals, &plan.waived).await?;
+                (place, plan.clone(), originals, eyes, gates)
+            }
+        };
+        if let Some(gate) = gates.iter().find(|row| row.state == GateState::Refused) {
+            return Err(Error::Refused {
+                why: format!("gate {} refuses in {region}: {}", gate.gate, gate.text),
+                hint: gate.hint.clone().unwrap_or_default(),
+            });
+        }
+        launch(cx, &place, (plan, originals, eyes), how, confirmed).await
+    }
+
+    fn last_words(&self) -> String {
+        let service = word(self.service);
+        format!(
+            "every region is where it was; go on: `{}`, go back: `{}`",
+            self.cx.command(&format!("rollout resume {service}")),
+            self.cx.command(&format!("rollout abort {service} --yes"))
+        )
+    }
+}
+
+/// `eu: promoted, us: under way`.
+fn stood(result: &serde_json::Value) -> String {
+    let regions = result["regions"].as_object();
+    let each: Vec<String> = regions
+        .into_iter()
+        .flatten()
+        .map(|(region, word)| format!("{region} {}", word.as_str().unwrap_or_default()))
+        .collect();
+    each.join(", ")
+}
+
+/// What is left in which region, and the command of the first, unless there is one for all.
+pub(super) fn half_done(done: &str, failed: &[(String, Error)], command: Option<String>) -> Error {
+    let left: Vec<String> = failed
+        .iter()
+        .map(|(region, error)| match error {
+            Error::HalfDone { left, .. } => format!("{region}: {left}"),
+            error => format!("{region}: {error}"),
+        })
+        .collect();
+    let own = failed.iter().find_map(|(_, error)| match error {
+        Error::HalfDone { command, .. } => Some(command.clone()),
+        _ => None,
+    });
+    Error::HalfDone {
+        done: done.to_owned(),
+        left: left.join("; "),
+        command: command
+            .or(own)
+            .unwrap_or_else(|| "liveops rollout status".into()),
+    }
+}

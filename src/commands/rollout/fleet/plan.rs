@@ -1,0 +1,202 @@
+//! `rollout plan --regions`: every region's plan side by side. Changes nothing.
+
+use futures_util::future::join_all;
+use serde::Serialize;
+
+use super::RegionArgs;
+use crate::commands::rollout::open::choose;
+use crate::commands::rollout::plan::{PlanReport, Prepared, WhatArgs, prepare};
+use crate::context::Context;
+use crate::domain::rollout::fleet::OnRegionFailure;
+use crate::domain::shell::word;
+use crate::error::{Error, Exit, Result};
+use crate::output::block::{Block, Table, Tone, plain, span};
+use crate::output::report::{Meta, Recommendation, Report, Verdict};
+use crate::output::view::View;
+
+/// One context for each of these regions.
+pub(super) fn contexts(cx: &Context, regions: &[String]) -> Vec<Context> {
+    regions.iter().map(|region| cx.in_region(region)).collect()
+}
+
+/// Looks at everything in every region, all at once.
+///
+/// # Errors
+/// The first that cannot be planned, with its name.
+pub(super) async fn prepare_all<'a>(
+    contexts: &'a [Context],
+    what: &WhatArgs,
+    switch: bool,
+) -> Result<Vec<Prepared<'a>>> {
+    let mut what = what.clone();
+    if what.image.is_none() {
+        // It is asked for once.
+        let Some(first) = contexts.first() else {
+            return Ok(Vec::new());
+        };
+        what.image = Some(prepare(first, what.clone(), switch).await?.plan.image);
+    }
+    let all = contexts.iter().map(|cx| prepare(cx, what.clone(), switch));
+    join_all(all).await.into_iter().collect()
+}
+
+pub(in crate::commands::rollout) async fn run(
+    cx: &Context,
+    mut what: WhatArgs,
+    regions: &RegionArgs,
+) -> Result<Exit> {
+    let waves = regions.waves(cx)?;
+    what.service = Some(choose(cx, what.service.as_deref())?.name.clone());
+    let contexts = contexts(cx, &regions.regions);
+    let prepared = prepare_all(&contexts, &what, false).await?;
+    let report = FleetPlan::new(cx, &waves, &contexts, &prepared)?;
+    cx.output.show(&report, cx.clock.now())?;
+    Ok(if report.is_refused() {
+        Exit::Bad
+    } else {
+        Exit::Good
+    })
+}
+
+/// One region's part.
+#[derive(Debug, Serialize)]
+struct RegionRow {
+    region: String,
+    /// From 1.
+    wave: usize,
+    plan: PlanReport,
+}
+
+/// What would be done.
+#[derive(Debug, Serialize)]
+pub(super) struct FleetPlan {
+    service: String,
+    image: String,
+    on_region_failure: OnRegionFailure,
+    regions: Vec<RegionRow>,
+    #[serde(skip)]
+    environment: String,
+    #[serde(skip)]
+    next: Vec<Recommendation>,
+}
+
+impl FleetPlan {
+    /// Of what was prepared in each region.
+    pub(super) fn new(
+        cx: &Context,
+        waves: &[Vec<String>],
+        contexts: &[Context],
+        prepared: &[Prepared<'_>],
+    ) -> Result<Self> {
+        let Some(first) = prepared.first() else {
+            return Err(Error::internal("a rollout over no region"));
+        };
+        let mut regions = Vec::new();
+        for (cx, prepared) in contexts.iter().zip(prepared) {
+            let region = cx.region.clone().unwrap_or_default();
+            let wave = waves.iter().position(|wave| wave.contains(&region));
+            regions.push(RegionRow {
+                wave: wave.unwrap_or(0) + 1,
+                region,
+                plan: PlanReport::new(cx, prepared)?,
+            });
+        }
+        let mut report = Self {
+            service: first.place.name.clone(),
+            image: first.plan.image.clone(),
+            on_region_failure: first.plan.rules.on_region_failure,
+            regions,
+            environment: cx.environment()?.to_owned(),
+            next: Vec::new(),
+        };
+        if !report.is_refused() {
+            let names: Vec<&str> = report.regions.iter().map(|row| row.region.as_str()).collect();
+            let sizes: Vec<String> = waves.iter().map(|wave| wave.len().to_string()).collect();
+            let command = format!(
+                "rollout canary {} --image {} --policy {} --regions {} --wave {}",
+                word(&report.service),
+                word(&report.image),
+                word(&first.plan.policy),
+                names.join(","),
+                sizes.join(",")
+            );
+            report.next = vec![Recommendation::new("begin", cx.command(&command))];
+        }
+        Ok(report)
+    }
+
+    /// Does a gate refuse anywhere?
+    pub(super) fn is_refused(&self) -> bool {
+        self.regions.iter().any(|row| row.plan.is_refused())
+    }
+
+    /// The plan without what to type next.
+    pub(super) fn preview(&self, view: &View) -> Vec<Block> {
+        let mut table = Table::new(["WAVE", "REGION", "FROM", "AT", "GATES"])
+            .right(&[0])
+            .fixed(&[0, 1]);
+        for row in &self.regions {
+            let (word, tone) = if row.plan.is_refused() {
+                ("refused", Tone::Bad)
+            } else {
+                ("pass", Tone::Good)
+            };
+            table.row(vec![
+                plain(row.wave.to_string()),
+                plain(row.region.clone()),
+                plain(row.plan.from().unwrap_or("-").to_owned()),
+                plain(row.plan.place().to_owned()),
+                span(word, tone),
+            ]);
+        }
+        let back = match self.on_region_failure {
+            OnRegionFailure::Region => "goes back alone",
+            OnRegionFailure::Wave => "takes its wave back",
+            OnRegionFailure::All => "takes every region back",
+        };
+        let mut blocks = vec![
+            Block::Table(table),
+            Block::Whole(vec![span(
+                format!("a wave begins when all of the one before are promoted; a bad region stops the rest, and {back}"),
+                Tone::Dim,
+            )]),
+            Block::Blank,
+        ];
+        // The regions' plans differ in little: the first one in full, then what refuses elsewhere.
+        for (index, row) in self.regions.iter().enumerate() {
+            if index == 0 || row.plan.is_refused() {
+                blocks.push(Block::heading(format!("in {}", row.region)));
+                blocks.extend(row.plan.preview(view));
+            }
+        }
+        blocks
+    }
+}
+
+impl Report for FleetPlan {
+    const SCHEMA: &'static str = "liveops.rollout.regions/1";
+
+    fn blocks(&self, view: &View) -> Vec<Block> {
+        let mut blocks = self.preview(view);
+        for step in &self.next {
+            blocks.push(Block::next(
+                &step.text,
+                step.command.clone().unwrap_or_default(),
+            ));
+        }
+        blocks
+    }
+
+    fn meta(&self) -> Meta {
+        Meta {
+            environment: Some(self.environment.clone()),
+            verdict: if self.is_refused() {
+                Verdict::Fail
+            } else {
+                Verdict::Pass
+            },
+            recommendations: self.next.clone(),
+            ..Meta::default()
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! The runner among others: its lock, what they have stored meanwhile, and whom it tells of what happens.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::Runner;
+use crate::change::audit_log;
+use crate::domain::rollout::exposure::Fence;
+use crate::domain::rollout::state::Phase;
+use crate::error::{Error, Result};
+
+/// How often the lock is renewed, and how long one may go on without.
+const RENEW: Duration = Duration::from_secs(5);
+const LOST: Duration = Duration::from_secs(10);
+
+impl Runner<'_> {
+    /// Renews the lock when it is time, and has the target know our epoch; or says why nothing may go forward.
+    ///
+    /// # Errors
+    /// Somebody else has taken the rollout over.
+    pub(super) async fn keep_lock(&mut self) -> Result<std::result::Result<(), String>> {
+        if self.renewed.elapsed() >= RENEW {
+            match self.place.memory.renew(&self.lock, self.confirmed).await {
+                Ok(()) => self.renewed = Instant::now(),
+                Err(error @ Error::Conflict { .. }) => return Err(error),
+                Err(error) => tracing::info!(%error, "the lock was not renewed"),
+            }
+        }
+        if self.renewed.elapsed() >= LOST {
+            return Ok(Err("the lock could not be renewed".into()));
+        }
+        if !self.claimed && !self.rollout.phase.is_back() {
+            let fence = self.fence(None);
+            match self.place.target.claim(&fence, self.confirmed).await {
+                Ok(()) => self.claimed = true,
+                Err(error) => {
+                    return Ok(Err(format!("the holder before may still write: {error}")));
+                }
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    pub(super) fn fence(&self, version: Option<String>) -> Fence {
+        Fence {
+            rollout: self.rollout.id.clone(),
+            epoch: self.lock.epoch,
+            version,
+        }
+    }
+
+    /// Takes over what others have stored meanwhile, and sees whether the rollout is still ours.
+    pub(super) async fn heed_others(&mut self) {
+        let Ok(Some(stored)) = self.place.memory.load().await else {
+            return;
+        };
+        let wrote = std::mem::take(&mut self.wrote);
+        if Some(&stored.version) == self.version.as_ref() {
+            return;
+        }
+        if stored.rollout.id != self.rollout.id || stored.rollout.epoch > self.lock.epoch {
+            self.taken = true;
+            return;
+        }
+        self.version = Some(stored.version);
+        let theirs = stored.rollout;
+        match theirs.phase {
+            // Another one gave up on what we are still at.
+            Phase::RollbackFailed if self.rollout.phase == Phase::RollingBack => {}
+            Phase::RollbackFailed => {
+                self.rollout = theirs;
+                let text = "tried again by the one who holds it".to_owned();
+                self.rollout.go_back(text, self.clock.now());
+            }
+            Phase::RolledBack if wrote => {
+                // What we wrote may have come after the way back that somebody else took.
+                let originals = Some(&theirs.originals);
+                let again = self.place.target.restore(originals, self.confirmed).await;
+                if let Err(error) = again {
+                    tracing::info!(%error, "taken back by somebody else already");
+                }
+                self.rollout = theirs;
+            }
+            Phase::RollingBack | Phase::RolledBack | Phase::Succeeded => self.rollout = theirs,
+            _ => {
+                self.rollout.wish = theirs.wish;
+                self.rollout.approvals = theirs.approvals;
+            }
+        }
+    }
+
+    /// Stores the state; when others have stored meanwhile, with what they did.
+    pub(super) async fn save(&mut self) -> Result<()> {
+        let memory = &self.place.memory;
+        let mut tried = memory
+            .save(&self.rollout, self.version.as_deref(), self.confirmed)
+            .await;
+        if matches!(tried, Err(Error::Conflict { .. })) {
+            self.heed_others().await;
+            if self.taken {
+                return tried.map(|_| ());
+            }
+            tried = memory
+                .save(&self.rollout, self.version.as_deref(), self.confirmed)
+                .await;
+        }
+        self.version = Some(tried?);
+        Ok(())
+    }
+
+    /// Journals what has happened since the last time; the platform is told of it later, when nothing waits for it.
+    pub(super) fn journal(&mut self) {
+        let new: Vec<_> = self
+            .rollout
+            .transitions
+            .iter()
+            .skip(self.told)
+            .cloned()
+            .collect();
+        // The ring drops old ones: then everything in it may be new, and is not told again.
+        self.told = self.rollout.transitions.len();
+        for transition in new {
+            let data = json!({
+                "change": self.rollout.change,
+                "rollout": self.rollout.id,
+                "service": self.rollout.service,
+                "phase": transition.phase,
+                "weight": transition.weight,
+                "text": transition.text,
+            });
+            let log = audit_log(self.cx);
+            if let Err(error) = log.append(transition.at, &self.cx.actor, "rollout.moved", data) {
+                tracing::info!(%error, "a transition is not in the audit log");
+            }
+            self.untold.push(format!(
+                "{} {}: {}",
+                self.rollout.service, transition.weight, transition.text
+            ));
+        }
+    }
+
+    pub(super) async fn announce(&mut self) {
+        if self.rollout.phase == Phase::RollingBack || self.untold.is_empty() {
+            return;
+        }
+        let texts = std::mem::take(&mut self.untold);
+        let told = self.place.target.announce(&texts, self.confirmed).await;
+        if let Err(error) = told {
+            tracing::info!(%error, "the platform was not told");
+        }
+    }
+}
