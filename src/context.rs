@@ -1,9 +1,9 @@
 //! The one thing that a command receives: configuration, output, clock, and clients that are made when first used.
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::rc::Rc;
 #[cfg(feature = "demo")]
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};

@@ -16,7 +16,8 @@ pub(crate) fn decode(section: &mut Section<'_>, problems: &mut Problems) -> Vec<
     for (name, node) in section.entries(KEY, problems) {
         let path = format!("{path}.{name}");
         // It becomes a part of file names as well.
-        let sound = argument(name).is_ok() && !name.starts_with('.') && !name.contains(['/', ',', '\\']);
+        let sound =
+            argument(name).is_ok() && !name.starts_with('.') && !name.contains(['/', ',', '\\']);
         if sound {
             names.push(name.to_owned());
         } else {
@@ -129,7 +130,10 @@ services:
             let mut problems = Problems::default();
             schema::decode(&root(text), "prod", &mut problems);
             let errors: Vec<String> = problems.errors.iter().map(ToString::to_string).collect();
-            assert!(errors.iter().any(|error| error.contains(want)), "{errors:?}");
+            assert!(
+                errors.iter().any(|error| error.contains(want)),
+                "{errors:?}"
+            );
         }
     }
 }

@@ -154,7 +154,9 @@ impl Report for RolloutHistory {
             blocks.push(Block::heading("verdicts of the latest rollout"));
         }
         for VerdictRow { region, verdict } in &self.verdicts {
-            let place = region.as_ref().map_or_else(String::new, |region| format!("{region} "));
+            let place = region
+                .as_ref()
+                .map_or_else(String::new, |region| format!("{region} "));
             let unit = Unit::from_name(&verdict.unit);
             let tone = match verdict.outcome.word() {
                 "pass" => Tone::Good,
@@ -166,7 +168,11 @@ impl Report for RolloutHistory {
                 .map_or_else(String::new, |value| format!("{} ", unit.show(value)));
             blocks.push(Block::Whole(vec![
                 span(
-                    format!("{} {place}{:>4}% ", verdict.at.format("%H:%M:%S"), verdict.weight),
+                    format!(
+                        "{} {place}{:>4}% ",
+                        verdict.at.format("%H:%M:%S"),
+                        verdict.weight
+                    ),
                     Tone::Dim,
                 ),
                 plain(format!("{}  ", verdict.condition)),

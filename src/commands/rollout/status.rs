@@ -5,8 +5,8 @@ use std::time::Duration;
 use clap::Args;
 use futures_util::future::join_all;
 
-use crate::commands::rollout::memories;
 use crate::commands::rollout::fleet;
+use crate::commands::rollout::memories;
 use crate::commands::rollout::open::{WhichArgs, candidates, choose};
 use crate::commands::rollout::report::{RolloutRow, RolloutStatus};
 use crate::context::Context;

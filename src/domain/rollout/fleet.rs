@@ -228,7 +228,11 @@ mod tests {
             (OnRegionFailure::Wave, "a:GoOn c:TakeBack"),
             (OnRegionFailure::All, "a:TakeBack c:TakeBack"),
         ] {
-            assert_eq!(shown(&fleet(on_failure), &standings), want, "{on_failure:?}");
+            assert_eq!(
+                shown(&fleet(on_failure), &standings),
+                want,
+                "{on_failure:?}"
+            );
         }
     }
 

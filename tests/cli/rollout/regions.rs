@@ -63,7 +63,15 @@ policies:
 
     fn args(more: &[&'static str]) -> Vec<&'static str> {
         let args = [
-            "rollout", "canary", "--image", "game:2", "--yes", "--regions", "eu,us,asia", "--wave", "1,2",
+            "rollout",
+            "canary",
+            "--image",
+            "game:2",
+            "--yes",
+            "--regions",
+            "eu,us,asia",
+            "--wave",
+            "1,2",
         ];
         args.iter().chain(more).copied().collect()
     }
@@ -98,7 +106,13 @@ policies:
     fn killed(rules: &str) -> Self {
         let world = Self::new([Seen::Good, Seen::Nothing, Seen::Good], rules);
         let mut command = world.env.bare([
-            "rollout", "canary", "--image", "game:2", "--yes", "--regions", "eu,us,asia",
+            "rollout",
+            "canary",
+            "--image",
+            "game:2",
+            "--yes",
+            "--regions",
+            "eu,us,asia",
         ]);
         let mut child = command
             .stdout(Stdio::null())
@@ -120,7 +134,14 @@ fn good_regions_are_promoted_wave_by_wave_and_undone_as_one() {
     let plan = world
         .env
         .run([
-            "rollout", "plan", "--image", "game:2", "--regions", "eu,us,asia", "--wave", "1,2",
+            "rollout",
+            "plan",
+            "--image",
+            "game:2",
+            "--regions",
+            "eu,us,asia",
+            "--wave",
+            "1,2",
         ])
         .expect_code(0);
     for want in ["eu", "us", "asia", "takes its wave back", "--wave 1,2"] {
@@ -129,8 +150,16 @@ fn good_regions_are_promoted_wave_by_wave_and_undone_as_one() {
     assert!(!world.begun("eu"), "a plan changes nothing");
     // As soon as another one begins, the one before must be promoted.
     let run = world.env.run(Regions::args(&[])).expect_code(0);
-    let at = |text: &str| run.stdout.find(text).unwrap_or_else(|| panic!("{text}: {}", run.stdout));
-    assert!(at(" eu 100% promoted") < at(" us   0% begun"), "{}", run.stdout);
+    let at = |text: &str| {
+        run.stdout
+            .find(text)
+            .unwrap_or_else(|| panic!("{text}: {}", run.stdout))
+    };
+    assert!(
+        at(" eu 100% promoted") < at(" us   0% begun"),
+        "{}",
+        run.stdout
+    );
     for region in NAMES {
         assert_eq!(world.stable(region), "game:2", "{region}");
         assert_eq!(world.phases()[region], "succeeded", "{region}");
@@ -138,7 +167,11 @@ fn good_regions_are_promoted_wave_by_wave_and_undone_as_one() {
     let history = world.env.run(["rollout", "history"]).expect_code(0);
     assert!(history.stdout.contains(" asia "), "{}", history.stdout);
     let again = world.env.run(["rollout", "abort", "--yes"]).expect_code(4);
-    assert!(again.stderr.contains("rollout undo game"), "{}", again.stderr);
+    assert!(
+        again.stderr.contains("rollout undo game"),
+        "{}",
+        again.stderr
+    );
     world.env.run(["undo", "--yes"]).expect_code(0);
     for region in NAMES {
         assert_eq!(world.stable(region), "game:1", "{region}");
@@ -179,7 +212,13 @@ fn a_bad_region_stops_the_rest_and_takes_back_what_the_policy_says() {
     world
         .env
         .run([
-            "rollout", "canary", "--image", "game:2", "--yes", "--regions", "eu,us",
+            "rollout",
+            "canary",
+            "--image",
+            "game:2",
+            "--yes",
+            "--regions",
+            "eu,us",
         ])
         .expect_code(1);
     assert!(!world.begun("us") && !world.begun("asia"));
@@ -241,7 +280,11 @@ fn what_is_wrong_with_regions_is_said() {
         (&["--regions", "eu,uss"][..], 2, "did you mean `us`?"),
         (&["--regions", "eu,eu"], 2, "named twice"),
         (&["--regions", "eu", "--wave", "1,1"], 2, "no region left"),
-        (&["--regions", "eu", "--wave", "0"], 2, "a wave of no region"),
+        (
+            &["--regions", "eu", "--wave", "0"],
+            2,
+            "a wave of no region",
+        ),
     ] {
         let all = ["rollout", "canary", "--image", "game:2", "--yes"];
         let run = world.env.run(all.iter().chain(args)).expect_code(code);

@@ -43,7 +43,10 @@ impl Board {
 
     /// A region stands there.
     pub(super) fn stands(&self, region: &str, standing: Standing) {
-        let before = self.standings.borrow_mut().insert(region.to_owned(), standing);
+        let before = self
+            .standings
+            .borrow_mut()
+            .insert(region.to_owned(), standing);
         if before != Some(standing) {
             self.changed.notify_one();
         }

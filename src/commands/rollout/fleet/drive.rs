@@ -66,11 +66,16 @@ impl Drive<'_> {
                 .all(|standing| *standing == Standing::Pending);
             if untouched && failed.len() == 1 {
                 let error = failed.into_iter().next().map(|(_, error)| error);
-                return Err(error.unwrap_or_else(|| Error::internal("an error that was there is not")));
+                return Err(
+                    error.unwrap_or_else(|| Error::internal("an error that was there is not"))
+                );
             }
             let again = match error {
                 Error::HalfDone { .. } => None,
-                _ => Some(self.cx.command(&format!("rollout resume {}", word(self.service)))),
+                _ => Some(
+                    self.cx
+                        .command(&format!("rollout resume {}", word(self.service))),
+                ),
             };
             let stands = result(self.fleet, self.service, &image, &standings);
             return Err(half_done(&stood(&stands), &failed, again));

@@ -98,10 +98,16 @@ impl Found {
         let service = word(&self.service);
         let first = regions.first().copied().unwrap_or_default();
         Error::usage(
-            format!("{service} is rolled out in {}; say which region", regions.join(", ")),
+            format!(
+                "{service} is rolled out in {}; say which region",
+                regions.join(", ")
+            ),
             format!(
                 "such as `{}`",
-                cx.command(&format!("rollout {verb} {service} --region {}", word(first)))
+                cx.command(&format!(
+                    "rollout {verb} {service} --region {}",
+                    word(first)
+                ))
             ),
         )
     }
@@ -126,8 +132,7 @@ pub(in crate::commands::rollout) async fn find(
         Ok(memory.load().await?.map(|stored| stored.rollout))
     });
     let here = async { memories::open(cx, chosen)?.load().await };
-    let (answers, here): (Vec<Result<Option<Rollout>>>, _) =
-        tokio::join!(join_all(asked), here);
+    let (answers, here): (Vec<Result<Option<Rollout>>>, _) = tokio::join!(join_all(asked), here);
     let mut rollouts = BTreeMap::new();
     let mut unseen = Vec::new();
     for (cx, answer) in contexts.iter().zip(answers) {
@@ -144,7 +149,8 @@ pub(in crate::commands::rollout) async fn find(
         .values()
         .filter(|rollout| rollout.fleet.is_some())
         .max_by_key(|rollout| rollout.started_at);
-    let Some((fleet, began)) = latest.and_then(|it| Some((it.fleet.clone()?, it.started_at))) else {
+    let Some((fleet, began)) = latest.and_then(|it| Some((it.fleet.clone()?, it.started_at)))
+    else {
         return Ok(None);
     };
     if let Ok(Some(here)) = here

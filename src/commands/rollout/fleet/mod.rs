@@ -65,7 +65,10 @@ impl RegionArgs {
             }
         }
         waves(&self.regions, &self.wave).map_err(|message| {
-            Error::usage(message, "write how many regions go at once, such as `--wave 1,2`")
+            Error::usage(
+                message,
+                "write how many regions go at once, such as `--wave 1,2`",
+            )
         })
     }
 }
@@ -171,7 +174,10 @@ pub(super) async fn resume(cx: &Context, found: &Found, stay: &StayArgs) -> Resu
     let Some(plan) = found.rollouts.values().next().map(|rollout| &rollout.plan) else {
         return Err(Error::internal("a rollout that no region remembers"));
     };
-    let summary = format!("go on with {} of {} in its regions", plan.image, found.service);
+    let summary = format!(
+        "go on with {} of {} in its regions",
+        plan.image, found.service
+    );
     let change = Change {
         action: "rollout.resume",
         summary: summary.clone(),
@@ -213,7 +219,10 @@ pub(super) async fn take_back(
         _ => true,
     };
     let regions: Vec<&Context> = found.contexts_where(wanted);
-    let names: Vec<&str> = regions.iter().filter_map(|cx| cx.region.as_deref()).collect();
+    let names: Vec<&str> = regions
+        .iter()
+        .filter_map(|cx| cx.region.as_deref())
+        .collect();
     let service = word(&found.service);
     if names.is_empty() {
         let over = found
@@ -222,7 +231,9 @@ pub(super) async fn take_back(
             .any(|region| standings.get(region) == Some(&Standing::Over));
         if over && !finished_too {
             return Err(Error::Conflict {
-                what: format!("the rollout of {service} has succeeded in its regions, so there is nothing to abort"),
+                what: format!(
+                    "the rollout of {service} has succeeded in its regions, so there is nothing to abort"
+                ),
                 hint: format!(
                     "to go back: `{}`",
                     cx.command(&format!("rollout undo {service}"))
@@ -289,7 +300,14 @@ pub(super) async fn back_in(
         });
     }
     Err(drive::half_done(
-        &format!("back in {}", if done.is_empty() { "no region".into() } else { done.join(", ") }),
+        &format!(
+            "back in {}",
+            if done.is_empty() {
+                "no region".into()
+            } else {
+                done.join(", ")
+            }
+        ),
         &failed,
         None,
     ))

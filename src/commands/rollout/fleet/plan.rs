@@ -110,7 +110,11 @@ impl FleetPlan {
             next: Vec::new(),
         };
         if !report.is_refused() {
-            let names: Vec<&str> = report.regions.iter().map(|row| row.region.as_str()).collect();
+            let names: Vec<&str> = report
+                .regions
+                .iter()
+                .map(|row| row.region.as_str())
+                .collect();
             let sizes: Vec<String> = waves.iter().map(|wave| wave.len().to_string()).collect();
             let command = format!(
                 "rollout canary {} --image {} --policy {} --regions {} --wave {}",
@@ -157,7 +161,9 @@ impl FleetPlan {
         let mut blocks = vec![
             Block::Table(table),
             Block::Whole(vec![span(
-                format!("a wave begins when all of the one before are promoted; a bad region stops the rest, and {back}"),
+                format!(
+                    "a wave begins when all of the one before are promoted; a bad region stops the rest, and {back}"
+                ),
                 Tone::Dim,
             )]),
             Block::Blank,
