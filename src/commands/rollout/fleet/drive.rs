@@ -30,7 +30,7 @@ pub(super) enum Origin {
     /// From the command line.
     New { what: WhatArgs, switch: bool },
     /// From a region that has begun: what is under way keeps its rules.
-    Plan(Plan),
+    Plan(Box<Plan>),
 }
 
 /// The whole, in the hand of one process.
@@ -202,7 +202,7 @@ impl Drive<'_> {
                 let originals = place.target.originals().await?;
                 let gates =
                     preflight::check(cx, &place, &plan.rules, &originals, &plan.waived).await?;
-                (place, plan.clone(), originals, eyes, gates)
+                (place, (**plan).clone(), originals, eyes, gates)
             }
         };
         if let Some(gate) = gates.iter().find(|row| row.state == GateState::Refused) {

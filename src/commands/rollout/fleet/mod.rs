@@ -191,7 +191,7 @@ pub(super) async fn resume(cx: &Context, found: &Found, stay: &StayArgs) -> Resu
         fleet,
         regions: &found.contexts,
         service: &found.service,
-        origin: Origin::Plan(plan.clone()),
+        origin: Origin::Plan(Box::new(plan.clone())),
         stay,
     };
     let changed = change
