@@ -7,11 +7,6 @@ pub(crate) mod clickhouse;
 pub(crate) mod git;
 pub(crate) mod http;
 pub(crate) mod incident_streams;
-#[expect(
-    dead_code,
-    unused_imports,
-    reason = "the targets that use all of it land next"
-)]
 pub(crate) mod kubectl;
 pub(crate) mod notify;
 pub(crate) mod prometheus;

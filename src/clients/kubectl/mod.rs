@@ -7,10 +7,10 @@ mod process;
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub(crate) use self::failure::{Failure, Fault};
-pub(crate) use self::object::{Name, Object, Resource};
+pub(crate) use self::object::{Deed, Object, Resource};
 use crate::change::Confirmed;
 use crate::error::{Error, Result};
 
@@ -245,18 +245,41 @@ impl<'a> Kubectl<'a> {
         process::output(&args, None, self.limit).await.map(drop)
     }
 
-    /// May we do this?
+    /// May we do these things in the namespace? One run for all, by reviews that are made and never stored: what
+    /// `kubectl auth can-i` does one at a time.
     ///
     /// # Errors
     /// The cluster cannot be asked.
-    pub(crate) async fn can_i(&self, verb: &str, resource: &str) -> Result<bool, Failure> {
-        let args = self.args(&["auth", "can-i", verb, resource]);
-        match process::output(&args, None, self.limit).await {
-            Ok(_) => Ok(true),
-            // It says `no` on stdout, and nothing or a warning on stderr.
-            Err(failure) if failure.fault == Fault::Other => Ok(false),
-            Err(failure) => Err(failure),
+    pub(crate) async fn may(&self, deeds: &[Deed]) -> Result<Vec<bool>, Failure> {
+        let reviews: Vec<Value> = deeds
+            .iter()
+            .map(|deed| {
+                json!({
+                    "apiVersion": "authorization.k8s.io/v1",
+                    "kind": "SelfSubjectAccessReview",
+                    "spec": { "resourceAttributes": {
+                        "namespace": self.namespace(),
+                        "verb": deed.verb,
+                        "group": deed.resource.group(),
+                        "resource": deed.resource.plural(),
+                        "subresource": deed.part.unwrap_or_default(),
+                    } },
+                })
+            })
+            .collect();
+        let list = json!({ "apiVersion": "v1", "kind": "List", "items": reviews });
+        let args = self.args(&["create", "-f", "-", "-o", "json", "--validate=false"]);
+        let answers = process::all_json(&args, Some(&list), self.limit).await?;
+        if answers.len() != deeds.len() {
+            let text = format!(
+                "{} answers to {} reviews of access",
+                answers.len(),
+                deeds.len()
+            );
+            return Err(Failure::new(Fault::Other, text));
         }
+        let allowed = |answer: &Value| answer["status"]["allowed"] == true;
+        Ok(answers.iter().map(allowed).collect())
     }
 
     async fn feed(&self, verb: &str, object: &Value) -> Result<Value, Failure> {

@@ -15,7 +15,6 @@ pub(crate) enum Resource {
     Ingress,
     HttpRoute,
     VirtualService,
-    DestinationRule,
     ArgoRollout,
     FlaggerCanary,
 }
@@ -32,9 +31,29 @@ impl Resource {
             Self::Ingress => "ingress.networking.k8s.io",
             Self::HttpRoute => "httproute.gateway.networking.k8s.io",
             Self::VirtualService => "virtualservice.networking.istio.io",
-            Self::DestinationRule => "destinationrule.networking.istio.io",
             Self::ArgoRollout => "rollout.argoproj.io",
             Self::FlaggerCanary => "canary.flagger.app",
+        }
+    }
+
+    /// The group; empty for the core.
+    pub(crate) fn group(self) -> &'static str {
+        self.word().split_once('.').map_or("", |(_, group)| group)
+    }
+
+    /// The plural, as rules of access name it.
+    pub(crate) fn plural(self) -> &'static str {
+        match self {
+            Self::Deployment => "deployments",
+            Self::Service => "services",
+            Self::Hpa => "horizontalpodautoscalers",
+            Self::ConfigMap => "configmaps",
+            Self::Lease => "leases",
+            Self::Ingress => "ingresses",
+            Self::HttpRoute => "httproutes",
+            Self::VirtualService => "virtualservices",
+            Self::ArgoRollout => "rollouts",
+            Self::FlaggerCanary => "canaries",
         }
     }
 
@@ -49,10 +68,47 @@ impl Resource {
             Self::Ingress => "Ingress",
             Self::HttpRoute => "HTTPRoute",
             Self::VirtualService => "VirtualService",
-            Self::DestinationRule => "DestinationRule",
             Self::ArgoRollout => "Rollout",
             Self::FlaggerCanary => "Canary",
         }
+    }
+}
+
+/// Something that one may do, or not: a verb on a kind of object, or on a part of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Deed {
+    pub(crate) verb: &'static str,
+    pub(crate) resource: Resource,
+    /// Such as `status`.
+    pub(crate) part: Option<&'static str>,
+}
+
+impl Deed {
+    /// On the object itself.
+    pub(crate) fn new(verb: &'static str, resource: Resource) -> Self {
+        Self {
+            verb,
+            resource,
+            part: None,
+        }
+    }
+
+    /// As `kubectl auth can-i` takes it.
+    pub(crate) fn words(self) -> String {
+        let part = self
+            .part
+            .map_or_else(String::new, |part| format!(" --subresource={part}"));
+        format!("{} {}{part}", self.verb, self.resource.word())
+    }
+}
+
+impl fmt::Display for Deed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ", self.verb)?;
+        if let Some(part) = self.part {
+            write!(f, "the {part} of ")?;
+        }
+        f.write_str(self.resource.word())
     }
 }
 

@@ -20,11 +20,20 @@ pub(super) async fn json(
     stdin: Option<&Value>,
     limit: Duration,
 ) -> Result<Value, Failure> {
+    let printed = all_json(args, stdin, limit).await?;
+    Ok(printed.into_iter().next().unwrap_or_default())
+}
+
+/// The same, for what prints one value after the other.
+pub(super) async fn all_json(
+    args: &[String],
+    stdin: Option<&Value>,
+    limit: Duration,
+) -> Result<Vec<Value>, Failure> {
     let bytes = output(args, stdin, limit).await?;
-    if bytes.iter().all(u8::is_ascii_whitespace) {
-        return Ok(Value::Null);
-    }
-    serde_json::from_slice(&bytes)
+    serde_json::Deserializer::from_slice(&bytes)
+        .into_iter()
+        .collect::<Result<_, _>>()
         .map_err(|error| Failure::new(Fault::Other, format!("it printed no JSON: {error}")))
 }
 

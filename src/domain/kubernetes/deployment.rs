@@ -105,8 +105,12 @@ pub(crate) fn stuck(pods: &[Value]) -> Option<String> {
 
 /// The selector of its pods, as `kubectl --selector` takes it.
 pub(crate) fn selector(deployment: &Value) -> String {
-    let labels = deployment["spec"]["selector"]["matchLabels"].as_object();
-    let pairs: Vec<String> = (labels.into_iter().flatten())
+    selector_of(&deployment["spec"]["selector"]["matchLabels"])
+}
+
+/// These labels, as `kubectl --selector` takes them.
+pub(crate) fn selector_of(labels: &Value) -> String {
+    let pairs: Vec<String> = (labels.as_object().into_iter().flatten())
         .filter_map(|(name, value)| Some(format!("{name}={}", value.as_str()?)))
         .collect();
     pairs.join(",")
@@ -154,12 +158,12 @@ pub(crate) fn revision(deployment: &Value) -> Option<&str> {
 }
 
 /// The JSON Patch that gives the container another image, if it still has `from`.
-pub(crate) fn set_image(container: usize, from: &str, to: &str) -> Value {
+pub(crate) fn set_image(container: usize, from: &str, to: &str) -> Vec<Value> {
     let path = format!("/spec/template/spec/containers/{container}/image");
-    json!([
-        { "op": "test", "path": path, "value": from },
-        { "op": "replace", "path": path, "value": to },
-    ])
+    vec![
+        json!({ "op": "test", "path": path, "value": from }),
+        json!({ "op": "replace", "path": path, "value": to }),
+    ]
 }
 
 /// A Deployment for the canary: the stable one with another name, labels, image and size.

@@ -24,6 +24,16 @@ pub(crate) fn of<'a>(object: &'a Value, path: &[&str]) -> Option<&'a str> {
     best["manager"].as_str()
 }
 
+/// The manager other than `own` that wrote last, whatever it wrote.
+pub(crate) fn rival<'a>(object: &'a Value, own: &str) -> Option<&'a str> {
+    let entries = object.pointer("/metadata/managedFields")?.as_array()?;
+    let others = entries
+        .iter()
+        .filter(|entry| entry["manager"] != own && entry["subresource"] != "status");
+    let latest = others.max_by_key(|entry| entry["time"].as_str().unwrap_or_default())?;
+    latest["manager"].as_str()
+}
+
 /// The GitOps tool that will set the object back to what its repository says.
 pub(crate) fn gitops(object: &Value) -> Option<&'static str> {
     let has = |map: &str, prefix: &str| {

@@ -35,6 +35,8 @@ pub(crate) enum Route {
 
 const NGINX: &str = "nginx.ingress.kubernetes.io/";
 const NGINX_WEIGHT: &str = "nginx.ingress.kubernetes.io/canary-weight";
+/// What the weight is a part of, where it is more than 100; a smaller one is not heeded (ingress-nginx, `balancer.lua`).
+const NGINX_TOTAL: &str = "nginx.ingress.kubernetes.io/canary-weight-total";
 /// Users with these stay on the canary whatever its weight: a way back drops them.
 const NGINX_STICKY: [&str; 4] = [
     "nginx.ingress.kubernetes.io/canary-by-header",
@@ -50,6 +52,8 @@ struct Pair<'a> {
     list: &'a [Value],
     stable: usize,
     canary: usize,
+    /// What a weight that is not written means: 1 in Gateway API, 0 in Istio.
+    unset: u64,
 }
 
 /// Is this backend the stable one, or (true) the canary?
@@ -57,8 +61,7 @@ type Fits<'a> = dyn Fn(&Value, bool) -> bool + 'a;
 
 impl Pair<'_> {
     fn weight(&self, index: usize) -> u64 {
-        // Gateway API: default 1. Istio: a single destination gets all; with two, unset counts 0.
-        self.list[index]["weight"].as_u64().unwrap_or(1)
+        self.list[index]["weight"].as_u64().unwrap_or(self.unset)
     }
 
     fn both(&self) -> u64 {
@@ -93,7 +96,8 @@ impl Route {
                 nginx(object)?;
                 let text = note::annotation(object, NGINX_WEIGHT).unwrap_or("0");
                 let number = text.parse::<f64>();
-                number.map_err(|_| format!("its weight `{text}` is no number"))?
+                let number = number.map_err(|_| format!("its weight `{text}` is no number"))?;
+                number * 100.0 / nginx_total(object)
             }
             Self::Selector { canary, .. } => {
                 if holds(&object["spec"]["selector"], canary) {
@@ -135,7 +139,8 @@ impl Route {
                 Ok(self.weights(&pair, [Some(whole - canary), Some(canary)]))
             }
             Self::Nginx => {
-                let weight = format!("{}", percent.get().round());
+                let weight = (percent.get() * nginx_total(object) / 100.0).round();
+                let weight = weight.to_string();
                 let path = note::pointer(NGINX_WEIGHT);
                 Ok(vec![json!({ "op": "add", "path": path, "value": weight })])
             }
@@ -190,12 +195,14 @@ impl Route {
             }
             Self::Selector { stable, .. } => {
                 let now = &object["spec"]["selector"];
-                if holds(now, stable) {
+                // One that fits both versions is narrowed before there are two.
+                let silent = stable.keys().all(|name| now.get(name).is_none());
+                if holds(now, stable) || silent {
                     Ok(now.clone())
                 } else {
                     let wanted = Value::Object(stable.clone());
                     Err(format!(
-                        "its selector {now} does not say which version is meant: add {wanted} to it, and to the stable pods"
+                        "its selector {now} means another version than {wanted}"
                     ))
                 }
             }
@@ -225,23 +232,56 @@ impl Route {
                 }
                 Ok(operations)
             }
-            Self::Selector { .. } => Ok(vec![
-                json!({ "op": "replace", "path": "/spec/selector", "value": original }),
-            ]),
+            Self::Selector { stable, canary } => {
+                let old = switched(original, canary, stable);
+                Ok(vec![
+                    json!({ "op": "replace", "path": "/spec/selector", "value": old }),
+                ])
+            }
+        }
+    }
+
+    /// What must be so before the first pod of the canary: a Service that fits both versions takes the old one alone.
+    /// A merge patch; [`Route::tidy`] undoes it.
+    pub(crate) fn narrow(&self, original: &Value) -> Option<Value> {
+        match self {
+            Self::Selector { stable, .. } if !holds(original, stable) => {
+                Some(json!({ "spec": { "selector": stable } }))
+            }
+            _ => None,
         }
     }
 
     /// What is left to make the object what it was, when no canary runs any more; a merge patch.
     pub(crate) fn tidy(&self, object: &Value, original: &Value) -> Option<Value> {
-        let Self::Nginx = self else { return None };
-        let mut annotations = serde_json::Map::new();
-        for name in NGINX_STICKY.into_iter().chain([NGINX_WEIGHT]) {
-            let was = original.get(name);
-            if was.and_then(Value::as_str) != note::annotation(object, name) {
-                annotations.insert(name.to_owned(), was.cloned().unwrap_or(Value::Null));
+        let restored = |names: &mut dyn Iterator<Item = &str>, now: &Value| -> Map<String, Value> {
+            names
+                .filter(|name| original.get(name) != now.get(name))
+                .map(|name| {
+                    (
+                        name.to_owned(),
+                        original.get(name).cloned().unwrap_or_default(),
+                    )
+                })
+                .collect()
+        };
+        let (nothing, patch) = match self {
+            Self::Gateway { .. } | Self::Istio { .. } => return None,
+            Self::Nginx => {
+                let mut names = NGINX_STICKY.into_iter().chain([NGINX_WEIGHT]);
+                let map = restored(&mut names, &object["metadata"]["annotations"]);
+                (
+                    map.is_empty(),
+                    json!({ "metadata": { "annotations": map } }),
+                )
             }
-        }
-        (!annotations.is_empty()).then(|| json!({ "metadata": { "annotations": annotations } }))
+            Self::Selector { stable, canary } => {
+                let mut names = stable.keys().chain(canary.keys()).map(String::as_str);
+                let map = restored(&mut names, &object["spec"]["selector"]);
+                (map.is_empty(), json!({ "spec": { "selector": map } }))
+            }
+        };
+        (!nothing).then_some(patch)
     }
 
     /// Has the data plane taken it over, as far as the object says?
@@ -272,7 +312,7 @@ impl Route {
     }
 
     fn pair<'a>(&self, object: &'a Value) -> Result<Pair<'a>, String> {
-        let (path, fits): (String, Box<Fits<'_>>) = match self {
+        let (path, fits, unset): (String, Box<Fits<'_>>, u64) = match self {
             Self::Gateway {
                 rule,
                 stable,
@@ -282,6 +322,7 @@ impl Route {
                 Box::new(move |backend, of_canary| {
                     backend["name"] == *(if of_canary { canary } else { stable })
                 }),
+                1,
             ),
             Self::Istio {
                 route,
@@ -295,7 +336,7 @@ impl Route {
                     destination["host"] == *host
                         && destination["subset"].as_str() == subset.as_deref()
                 };
-                (format!("/spec/http/{index}/route"), Box::new(fits))
+                (format!("/spec/http/{index}/route"), Box::new(fits), 0)
             }
             Self::Nginx | Self::Selector { .. } => return Err("it has no backends".into()),
         };
@@ -319,6 +360,7 @@ impl Route {
             canary: find(true)?,
             path,
             list,
+            unset,
         })
     }
 
@@ -417,6 +459,34 @@ fn nginx(object: &Value) -> Result<(), String> {
     } else {
         Err("it is no canary Ingress: the annotation nginx.ingress.kubernetes.io/canary is not \"true\"".into())
     }
+}
+
+fn nginx_total(object: &Value) -> f64 {
+    let total = note::annotation(object, NGINX_TOTAL).and_then(|text| text.parse().ok());
+    total.filter(|total| *total > 100.0).unwrap_or(100.0)
+}
+
+/// The Ingress beside this canary Ingress that keeps users on the version that they met first, whatever the weight: by
+/// session affinity, unless it says that the canary has none (`affinity-canary-behavior: legacy`).
+pub(crate) fn sticky<'a>(all: &'a [Value], canary: &Value) -> Option<&'a str> {
+    let hosts = |object: &Value| -> Vec<Value> {
+        let rules = object["spec"]["rules"].as_array();
+        rules
+            .into_iter()
+            .flatten()
+            .map(|rule| rule["host"].clone())
+            .collect()
+    };
+    let own = hosts(canary);
+    let says = |object: &Value, name: &str, value: &str| {
+        note::annotation(object, &format!("{NGINX}{name}")) == Some(value)
+    };
+    let found = all.iter().find(|object| {
+        hosts(object).iter().any(|host| own.contains(host))
+            && says(object, "affinity", "cookie")
+            && !says(object, "affinity-canary-behavior", "legacy")
+    });
+    found.and_then(|object| object["metadata"]["name"].as_str())
 }
 
 #[cfg(test)]

@@ -50,6 +50,11 @@ impl Percent {
         self.0
     }
 
+    /// What is left for the others.
+    pub(crate) fn rest(self) -> Self {
+        Self(100.0 - self.0)
+    }
+
     /// The same, but for rounding.
     pub(crate) fn is_about(self, other: Self) -> bool {
         (self.0 - other.0).abs() < TOLERANCE

@@ -3,11 +3,8 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use super::stage::{KINDS, NEW, OLD, Stage, essence};
+use super::stage::{KINDS, NEW, Stage, available};
 use crate::support::TestEnv;
-
-/// Calls after which the one that holds the rollout is killed.
-const CALLS: [u32; 8] = [6, 9, 12, 14, 16, 18, 21, 26];
 
 /// A `kubectl` that kills its caller (-9) after the k-th call is done.
 fn deadly(env: &TestEnv, k: u32) -> String {
@@ -25,42 +22,74 @@ fn deadly(env: &TestEnv, k: u32) -> String {
     format!("{}:/usr/bin:/bin", folder.display())
 }
 
+/// Begins a rollout that is killed after `k` calls, or comes to its end before.
+fn killed_after(stage: &Stage, k: u32) {
+    let path = deadly(&stage.env, k);
+    let mut child = stage.env.bare([
+        "rollout", "canary", "game", "--image", NEW, "--steps", "50", "--yes",
+    ]);
+    let status = child
+        .env("PATH", path)
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .status()
+        .unwrap();
+    assert!(
+        matches!(status.code(), None | Some(0)),
+        "call {k}: {status}"
+    );
+}
+
+/// After these calls the holder is killed and somebody else goes on: with the note, with half of
+/// the traffic, in the middle of the clean-up. All calls of a rollout would take minutes.
+const RESUMED: [u32; 3] = [15, 36, 56];
+/// And after these somebody goes back.
+const ABORTED: [u32; 4] = [9, 14, 24, 50];
+
 #[test]
-fn after_a_kill_at_any_call_an_abort_restores_the_start() {
-    let (_, traffic, resource, name) = KINDS[0];
-    for k in CALLS {
-        let stage = Stage::new(traffic);
-        let before = essence(&stage.kube.get(resource, name));
-        let path = deadly(&stage.env, k);
-        let mut child = stage
-            .env
-            .bare(["rollout", "canary", "game", "--image", NEW, "--yes"]);
-        let status = child
-            .env("PATH", path)
-            .stdout(std::process::Stdio::null())
-            .stderr(std::process::Stdio::null())
-            .status()
-            .unwrap();
-        assert_eq!(status.code(), None, "killed after call {k}: {status}");
-        let run = stage.env.run(["rollout", "abort", "game", "--yes"]);
+fn after_a_kill_between_two_calls_anybody_goes_on_to_the_end() {
+    for k in RESUMED {
+        let stage = Stage::new(KINDS[0].1);
+        let before = stage.essences();
+        killed_after(&stage, k);
+        if stage.phase().0 != "succeeded" {
+            stage.rollout(&["resume", "--takeover"]).expect_code(0);
+        }
+        assert_eq!(stage.image("game"), NEW, "call {k}");
+        let spec = before.len() - 1;
+        assert_eq!(stage.essences()[..spec], before[..spec], "call {k}");
+        assert_eq!(stage.kube.find("deployments", "game-canary"), None);
+    }
+}
+
+#[test]
+fn after_a_kill_between_two_calls_an_abort_restores_the_start() {
+    for k in ABORTED {
+        let stage = Stage::new(KINDS[0].1);
+        let before = stage.essences();
+        killed_after(&stage, k);
+        let run = stage.rollout(&["abort"]);
+        // Before its state is stored there is nothing to take back.
         assert!(
             [0, 2, 4].contains(&run.code),
             "call {k}: {}{}",
             run.stdout,
             run.stderr
         );
-        assert_eq!(
-            essence(&stage.kube.get(resource, name)),
-            before,
-            "after call {k}"
-        );
-        assert_eq!(
-            stage.kube.find("deployments", "game-canary"),
-            None,
-            "after call {k}"
-        );
-        let image = &stage.kube.get("deployments", "game")["spec"]["template"]["spec"]["containers"]
-            [0]["image"];
-        assert_eq!(*image, OLD, "after call {k}");
+        assert_eq!(stage.essences(), before, "call {k}");
     }
+}
+
+#[test]
+fn after_a_kill_before_the_state_is_stored_another_rollout_takes_the_lock() {
+    let stage = Stage::new(KINDS[3].1);
+    killed_after(&stage, 8);
+    assert_eq!(stage.phase().0, "");
+    assert!(stage.kube.find("leases", "liveops-game").is_some());
+    let words = ["canary", "--image", NEW, "--steps", "50"];
+    stage
+        .rollout(&[&words[..], &["--takeover"]].concat())
+        .expect_code(0);
+    assert_eq!(stage.image("game"), NEW);
+    available(&stage.kube, "game", 2);
 }

@@ -1,6 +1,11 @@
 //! Rollouts and sizes in Kubernetes: the binary, a real `kubectl`, and the API server of the tests.
 
+mod argo;
 mod crash;
+mod faults;
+mod flagger;
+mod gates;
 mod rollout;
 mod scale;
 mod stage;
+mod switch;

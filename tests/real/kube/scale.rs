@@ -1,17 +1,9 @@
 //! `scale`: sizes and bounds, their undo, and what is refused.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
+use super::gates::autoscaler;
 use super::stage::{KINDS, Stage, available};
-
-fn autoscaler() -> Value {
-    json!({
-        "apiVersion": "autoscaling/v2",
-        "kind": "HorizontalPodAutoscaler",
-        "metadata": { "name": "game" },
-        "spec": { "scaleTargetRef": { "apiVersion": "apps/v1", "kind": "Deployment", "name": "game" }, "minReplicas": 2, "maxReplicas": 6 },
-    })
-}
 
 #[test]
 fn a_size_is_set_undone_and_not_taken_from_somebody_else() {
@@ -55,7 +47,7 @@ fn a_size_is_set_undone_and_not_taken_from_somebody_else() {
 #[test]
 fn where_an_autoscaler_decides_its_bounds_are_set() {
     let stage = Stage::new(KINDS[0].1);
-    stage.kube.create(&autoscaler());
+    stage.kube.create(&autoscaler(2, 6));
     let run = stage
         .env
         .run(["scale", "game", "--replicas", "5", "--yes"])

@@ -1,5 +1,9 @@
 //! One game in a namespace, with traffic split in each of the ways, and metrics that the test drives.
 
+use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::PathBuf;
+use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -7,7 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::support::kube::{CONTEXT, Kube, NAMESPACE};
-use crate::support::{Answer, Stub, TestEnv, until};
+use crate::support::{Answer, Run, Stub, TestEnv, until};
 
 pub(super) const LIMIT: Duration = Duration::from_secs(30);
 pub(super) const OLD: &str = "game:1";
@@ -43,13 +47,27 @@ environments:
     kubernetes: {{ context: {CONTEXT}, namespace: {NAMESPACE} }}
 policies:
   fast:
-    canary: {{ steps: [20%, 50%], interval: 1s, poll: 300ms, propagation: 100ms, max_step: 20s }}
+    canary: {{ steps: [30%], interval: 400ms, poll: 150ms, propagation: 50ms, max_step: 20s }}
     success: [ "error_rate < 1%" ]
     rollback: [ "error_rate > 20%" ]
     min_samples: 20
     scrape_interval: 300ms
     rollback_window: 0s
     preflight: [ rollback_plan, permissions ]
+  windowed:
+    canary: {{ steps: [20%], interval: 400ms, poll: 150ms, propagation: 50ms, max_step: 20s }}
+    success: [ "error_rate < 1%" ]
+    rollback: [ "error_rate > 20%" ]
+    min_samples: 20
+    scrape_interval: 300ms
+    rollback_window: 60s
+    preflight: [ rollback_plan, permissions ]
+  gated:
+    canary: {{ steps: [30%], interval: 400ms, poll: 150ms, propagation: 50ms, max_step: 20s }}
+    success: [ "error_rate < 1%" ]
+    rollback: [ "error_rate > 20%" ]
+    min_samples: 20
+    preflight: [ rollback_plan, permissions, capacity ]
 services:
   - name: game
     metrics: [ "{url}/metrics" ]
@@ -70,9 +88,127 @@ services:
         }
     }
 
+    /// Begins to run liveops; nobody reads what it prints.
+    pub(super) fn begin(&self, args: &[&str]) -> Running {
+        let mut command = self.env.bare(args);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        Running(command.spawn().unwrap())
+    }
+
+    /// The same, with the lines that it prints in a file of this name.
+    pub(super) fn begin_to(&self, args: &[&str], name: &str) -> (Running, PathBuf) {
+        let path = self.env.root().join(name);
+        let mut command = self.env.bare(args);
+        let file = File::create(&path).unwrap();
+        let child = command.stdout(file).stderr(Stdio::null()).spawn();
+        (Running(child.unwrap()), path)
+    }
+
+    /// Works while somebody else ticks, with this pause in between: a controller, a rival.
+    pub(super) fn beside<T>(
+        &self,
+        pause: Duration,
+        tick: impl FnMut(&Kube) + Send,
+        work: impl FnOnce() -> T,
+    ) -> T {
+        let stop = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let (stop, mut tick) = (&stop, tick);
+            scope.spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    tick(&self.kube);
+                    std::thread::sleep(pause);
+                }
+            });
+            let done = catch_unwind(AssertUnwindSafe(work));
+            stop.store(true, Ordering::Relaxed);
+            done.unwrap_or_else(|panic| resume_unwind(panic))
+        })
+    }
+
+    /// Runs `rollout VERB game …` to its end, confirmed.
+    pub(super) fn rollout(&self, args: &[&str]) -> Run {
+        let (verb, rest) = args.split_first().unwrap();
+        let words = ["rollout", verb, "game"];
+        let all = words.iter().chain(rest).chain(&["--yes"]);
+        self.env.run(all)
+    }
+
+    /// The image of the container of a Deployment.
+    pub(super) fn image(&self, name: &str) -> String {
+        let found = self.kube.get("deployments", name);
+        let image = &found["spec"]["template"]["spec"]["containers"][0]["image"];
+        image.as_str().unwrap().to_owned()
+    }
+
+    /// What a way back must leave as it found it, whatever splits the traffic.
+    pub(super) fn essences(&self) -> Vec<Value> {
+        let all = [
+            ("httproutes", "game"),
+            ("virtualservices", "game"),
+            ("ingresses", "game-canary"),
+            ("services", "game"),
+            ("services", "game-stable"),
+            ("services", "game-canary"),
+        ];
+        let found = all.map(|(resource, name)| essence(&self.kube.get(resource, name)));
+        let deployment = self.kube.get("deployments", "game");
+        let spec = json!([
+            self.kube.find("deployments", "game-canary"),
+            deployment["spec"]
+        ]);
+        found.into_iter().chain([spec]).collect()
+    }
+
+    /// The phase that the state in the cluster says, and its weight.
+    pub(super) fn phase(&self) -> (String, f64) {
+        let Some(state) = self.kube.find("configmaps", "liveops-rollout-game") else {
+            return Default::default();
+        };
+        let text = state["data"]["rollout"].as_str().unwrap();
+        let state: Value = serde_json::from_str(text).unwrap();
+        let phase = state["phase"].as_str().unwrap().to_owned();
+        (phase, state["applied"].as_f64().unwrap())
+    }
+
+    /// Waits for this phase.
+    #[track_caller]
+    pub(super) fn until_phase(&self, phase: &str) {
+        until(format!("phase {phase}"), LIMIT, || {
+            (self.phase().0 == phase).then_some(())
+        });
+    }
+
     /// From now on the canary fails half of its requests.
     pub(super) fn fail(&self) {
         self.bad.store(true, Ordering::Relaxed);
+    }
+}
+
+/// A run in the background, killed on drop.
+pub(super) struct Running(Child);
+
+impl Running {
+    /// Kills it (-9).
+    pub(super) fn kill(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+
+    /// Waits for its exit code.
+    #[track_caller]
+    pub(super) fn code(&mut self) -> Option<i32> {
+        let status = until("the end of liveops", LIMIT * 2, || {
+            self.0.try_wait().unwrap()
+        });
+        status.code()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
     }
 }
 

@@ -6,6 +6,8 @@ use std::net::TcpStream;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use serde_json::json;
+
 use super::refusal::Refusal;
 use super::review;
 use super::serve::{self, Place};
@@ -47,6 +49,8 @@ pub(crate) enum Trouble {
     Unavailable,
     /// Never answered.
     Hangs,
+    /// 409, this many times: others are faster.
+    Conflicts(u32),
 }
 
 #[derive(Debug, Clone)]
@@ -60,6 +64,8 @@ struct Rule {
 pub(crate) struct Desk {
     log: Mutex<Vec<Logged>>,
     rules: Mutex<Vec<Rule>>,
+    /// What was asked of Services through the API server's proxy.
+    proxied: Mutex<Vec<String>>,
 }
 
 /// Who answers behind the door.
@@ -97,13 +103,27 @@ impl Desk {
             .clear();
     }
 
+    /// Paths that were asked of Services through the proxy, oldest first.
+    pub(crate) fn proxied(&self) -> Vec<String> {
+        self.proxied
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
     fn find(&self, verb: &str, resource: &str) -> Option<Trouble> {
-        let rules = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
-        let fits = |rule: &&Rule| {
+        let mut rules = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
+        rules.retain(|rule| rule.trouble != Trouble::Conflicts(0));
+        let fits = |rule: &&mut Rule| {
             (rule.verb == "*" || rule.verb == verb)
                 && (rule.resource == "*" || rule.resource == resource)
         };
-        rules.iter().find(fits).map(|rule| rule.trouble)
+        let rule = rules.iter_mut().find(fits)?;
+        if let Trouble::Conflicts(left) = &mut rule.trouble {
+            *left -= 1;
+            return Some(Trouble::Conflicts(*left));
+        }
+        Some(rule.trouble)
     }
 
     fn begin(&self, request: &Request) -> usize {
@@ -139,6 +159,14 @@ pub(crate) fn open(port: u16, desk: &Arc<Desk>, behind: &Behind) -> WireServer {
 }
 
 fn answer(desk: &Desk, behind: &Behind, request: &Request, wire: &mut Wire) -> io::Result<u16> {
+    if let Some((_, asked)) = request.path.split_once("/proxy/")
+        && request.path.contains("/services/")
+    {
+        let mut proxied = desk.proxied.lock().unwrap_or_else(PoisonError::into_inner);
+        proxied.push(asked.to_owned());
+        drop(proxied);
+        return send(wire, &Answer::json(json!({})).status(202));
+    }
     if let Some(place) = Place::of(&request.path) {
         let verb = place.verb(&request.method);
         match desk.find(verb, place.kind.resource) {
@@ -146,6 +174,12 @@ fn answer(desk: &Desk, behind: &Behind, request: &Request, wire: &mut Wire) -> i
             Some(Trouble::Forbidden) => {
                 let no = Refusal::forbidden(place.kind, place.namespace, place.name, verb);
                 return send(wire, &serve::refuse(&no));
+            }
+            Some(Trouble::Conflicts(_)) => {
+                return send(
+                    wire,
+                    &serve::refuse(&Refusal::conflict(place.kind, place.name)),
+                );
             }
             Some(Trouble::Unavailable) => {
                 return send(wire, &serve::refuse(&Refusal::unavailable()));
@@ -157,7 +191,10 @@ fn answer(desk: &Desk, behind: &Behind, request: &Request, wire: &mut Wire) -> i
         let (verb, resource) = review::asked(request);
         let denied = desk.find(&verb, &resource) == Some(Trouble::Forbidden);
         if denied || matches!(behind, Behind::StandIn(_)) {
-            return send(wire, &Answer::json(review::answer(!denied)).status(201));
+            return send(
+                wire,
+                &Answer::json(review::answer(request, !denied)).status(201),
+            );
         }
     }
     match behind {

@@ -203,6 +203,11 @@ impl Kube {
         assert!(answer.status < 300, "{}", answer.text());
     }
 
+    /// The time, as controllers write it into a status.
+    pub(crate) fn now(&self) -> String {
+        store::now()
+    }
+
     /// From now on, containers of this image behave so; the others become ready.
     pub(crate) fn image(&self, image: &str, behaviour: Image) {
         let mut images = self.images.lock().unwrap_or_else(PoisonError::into_inner);
@@ -222,6 +227,11 @@ impl Kube {
     /// Every request until now, those of the test itself included.
     pub(crate) fn log(&self) -> Vec<Logged> {
         self.desk.log()
+    }
+
+    /// Paths that were asked of Services through the API server's proxy.
+    pub(crate) fn proxied(&self) -> Vec<String> {
+        self.desk.proxied()
     }
 
     /// The server goes away; its data stay.

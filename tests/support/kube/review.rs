@@ -28,13 +28,18 @@ pub(crate) fn asked(request: &Request) -> (String, String) {
     }
 }
 
-/// The answer.
-pub(crate) fn answer(allowed: bool) -> Value {
+/// The answer: the review itself, with its verdict.
+pub(crate) fn answer(request: &Request, allowed: bool) -> Value {
+    let asked = if request.body.starts_with(b"k8s\0") {
+        json!({})
+    } else {
+        request.json()["spec"].clone()
+    };
     json!({
         "kind": "SelfSubjectAccessReview",
         "apiVersion": "authorization.k8s.io/v1",
         "metadata": {},
-        "spec": {},
+        "spec": asked,
         "status": { "allowed": allowed },
     })
 }

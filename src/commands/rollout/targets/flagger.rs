@@ -1,103 +1,80 @@
 //! `kind: flagger`: Flagger moves the weight by its own analysis, and outlives any terminal. We set the image of its
 //! target and watch; the only way back before its own verdict is its `rollback` webhook, so without one it is refused.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 
-use serde_json::{Value, json};
-use url::Url;
+use serde_json::{Map, Value, json};
 
-use super::event;
-use super::workload::Workload;
+use super::held::Held;
+use super::workload::{Workload, denied, managed};
 use crate::change::Confirmed;
-use crate::clients::kubectl::Object;
+use crate::clients::kubectl::{Deed, Object, Patch, Resource};
 use crate::commands::rollout::target::{Doing, Finish, Objection, Target};
-use crate::domain::kubernetes::deployment;
+use crate::domain::kubernetes::flagger::{self, Stage, gate, is_running, record, share, stage};
+use crate::domain::kubernetes::{deployment, note};
 use crate::domain::rollout::exposure::{Fence, Originals, Percent, Readiness, Reading};
 use crate::error::{Error, Result};
 
 /// The target. `workload.stable` is the Deployment that Flagger watches.
 #[derive(Debug)]
 pub(super) struct Flagger<'a> {
-    pub(super) object: Object,
-    pub(super) workload: Workload<'a>,
-    pub(super) seen: RefCell<Vec<Value>>,
+    held: Held<'a>,
+    workload: Workload<'a>,
+    /// The share that is waited for.
+    awaited: Cell<Percent>,
 }
 
-/// Is an analysis under way?
-fn is_running(canary: &Value) -> bool {
-    !matches!(
-        canary["status"]["phase"].as_str(),
-        None | Some("Initialized" | "Succeeded" | "Failed" | "Initializing")
-    )
-}
-
-fn share(canary: &Value) -> Percent {
-    match canary["status"]["phase"].as_str() {
-        Some("Succeeded" | "Finalising" | "Promoting") => Percent::FULL,
-        _ => {
-            let weight = canary["status"]["canaryWeight"].as_f64();
-            weight.and_then(Percent::new).unwrap_or(Percent::ZERO)
+impl<'a> Flagger<'a> {
+    pub(super) fn new(held: Held<'a>, workload: Workload<'a>) -> Self {
+        Self {
+            held,
+            workload,
+            awaited: Cell::new(Percent::ZERO),
         }
     }
-}
 
-/// Service, namespace, port and path of the gate that the rollback webhook asks; Flagger polls `…/check`.
-fn gate(canary: &Value) -> Option<(String, String)> {
-    let hooks = canary["spec"]["analysis"]["webhooks"].as_array()?;
-    let hook = hooks.iter().find(|hook| hook["type"] == "rollback")?;
-    let url = Url::parse(hook["url"].as_str()?).ok()?;
-    let mut host = url.host_str()?.split('.');
-    let service = host.next()?;
-    let namespace = host.next().or(canary["metadata"]["namespace"].as_str())?;
-    let port = url.port().unwrap_or(80);
-    let base = url.path().trim_end_matches("check").trim_end_matches('/');
-    let proxy =
-        format!("/api/v1/namespaces/{namespace}/services/http:{service}:{port}/proxy{base}");
-    Some((format!("{proxy}/open"), format!("{proxy}/close")))
-}
-
-impl Flagger<'_> {
     async fn look(&self) -> Result<Vec<Value>> {
-        let asked = [self.object.clone(), self.workload.stable.clone()];
-        let found = self.workload.kubectl.get(&asked).await;
-        let found = found.map_err(|failure| self.workload.failed(&self.object, &failure))?;
-        self.seen.replace(found.clone());
-        Ok(found)
-    }
-
-    fn canary_in<'o>(&self, objects: &'o [Value]) -> Result<&'o Value> {
-        let found = objects.iter().find(|object| self.object.is(object));
-        found.ok_or_else(|| self.workload.unfit(&self.object, "it does not exist"))
+        self.held.look(&[&self.workload.stable]).await
     }
 
     fn reading(&self, objects: &[Value]) -> Result<Reading> {
-        let canary = self.canary_in(objects)?;
-        let target = self.workload.stable_in(objects)?;
-        let available = deployment::available(target);
+        let canary = self.held.find(objects)?;
+        let available = deployment::available(self.workload.stable_in(objects)?);
         let phase = canary["status"]["phase"].as_str().unwrap_or("Initializing");
+        let waiting = |why: String| Readiness::Waiting {
+            available,
+            wanted: 1,
+            why,
+        };
+        let live = share(canary);
+        let stage = stage(canary);
         Ok(Reading {
-            live: share(canary),
-            settled: true,
+            live,
+            // It has come as far as is waited for, or to an end.
+            settled: !self.awaited.get().exceeds(live) || stage == Stage::Failed,
             // The primary that Flagger keeps is its own matter.
             stable: Readiness::Ready {
                 available: available.max(1),
             },
-            canary: match phase {
-                "Failed" => Readiness::Failed {
+            canary: match stage {
+                Stage::Failed => Readiness::Failed {
                     available,
                     why: "Flagger's analysis failed".into(),
                 },
-                "Initializing" => Readiness::Waiting {
-                    available,
-                    wanted: 1,
-                    why: "Flagger initializes".into(),
-                },
+                Stage::Unseen => waiting(
+                    "Flagger has not begun; it does so at its next tick, and never with a spec that has just failed"
+                        .into(),
+                ),
+                Stage::Idle if phase == "Initializing" => waiting("Flagger initializes".into()),
+                Stage::Analysis if live.is_zero() && available == 0 => {
+                    waiting("Flagger scales its target up".into())
+                }
                 _ => Readiness::Ready { available },
             },
             version: canary["metadata"]["resourceVersion"]
                 .as_str()
                 .map(ToOwned::to_owned),
-            epoch: None,
+            epoch: note::epoch(canary),
             writer: None,
         })
     }
@@ -105,8 +82,87 @@ impl Flagger<'_> {
     async fn turn(&self, path: &str, canary: &Value, confirmed: &Confirmed) -> Result<()> {
         let name = &canary["metadata"]["name"];
         let body = json!({ "name": name, "namespace": canary["metadata"]["namespace"] });
-        let done = self.workload.kubectl.post_raw(path, &body, confirmed).await;
-        done.map_err(|failure| self.workload.failed(&self.object, &failure))
+        let done = self.held.kubectl.post_raw(path, &body, confirmed).await;
+        done.map_err(|failure| self.held.failed(&failure))
+    }
+
+    async fn close(&self, canary: &Value, confirmed: &Confirmed) -> Result<()> {
+        match gate(canary) {
+            Some((_, close)) => self.turn(&close, canary, confirmed).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The image of the target, where it is another one.
+    async fn set_image(&self, objects: &[Value], image: &str, confirmed: &Confirmed) -> Result<()> {
+        let target = self.workload.stable_in(objects)?;
+        let container = deployment::container(target, self.workload.container)
+            .map_err(|why| self.workload.unfit(&self.workload.stable, &why))?;
+        let now = deployment::image(target, container).unwrap_or_default();
+        if now == image {
+            return Ok(());
+        }
+        let patch = deployment::set_image(container, now, image);
+        self.workload
+            .apply(&self.workload.stable, patch, confirmed)
+            .await
+    }
+
+    async fn skip(&self, skip: &Value, confirmed: &Confirmed) -> Result<()> {
+        let patch = json!({ "spec": { "skipAnalysis": skip } });
+        let done = self.held.patch(Patch::Merge, &patch, None, confirmed);
+        done.await.map(drop)
+    }
+
+    /// The old version again, after the new one was promoted: Flagger promotes it without an analysis.
+    async fn promote_back(
+        &self,
+        objects: &[Value],
+        originals: &Originals,
+        confirmed: &Confirmed,
+    ) -> Result<Reading> {
+        let canary = self.held.find(objects)?;
+        let (image, was) = (
+            originals.stable_image.as_deref().unwrap_or_default(),
+            &originals.detail["route"]["skip"],
+        );
+        let primary = self.primary_image(objects).await?;
+        if primary.as_deref() == Some(image) && canary["status"]["phase"] == "Succeeded" {
+            if canary["spec"]["skipAnalysis"] != *was {
+                self.skip(was, confirmed).await?;
+            }
+            if note::epoch(canary).is_some() {
+                self.held.release(None, confirmed).await?;
+            }
+            let mut reading = self.reading(objects)?;
+            reading.live = Percent::ZERO;
+            return Ok(reading);
+        }
+        if canary["spec"]["skipAnalysis"] != true {
+            self.skip(&json!(true), confirmed).await?;
+        }
+        self.set_image(objects, image, confirmed).await?;
+        Err(Error::Conflict {
+            what: format!(
+                "Flagger makes {image} its primary again at its next ticks, without an analysis"
+            ),
+            hint: "it is asked again".into(),
+        })
+    }
+
+    /// The image that has the traffic between two analyses: that of `<target>-primary`.
+    async fn primary_image(&self, objects: &[Value]) -> Result<Option<String>> {
+        let name = format!("{}-primary", self.workload.stable.name);
+        let object = Object::new(Resource::Deployment, &name)?;
+        let found = self.held.kubectl.get(std::slice::from_ref(&object)).await;
+        let found = found.map_err(|failure| self.workload.failed(&object, &failure))?;
+        let container =
+            deployment::container(self.workload.stable_in(objects)?, self.workload.container)
+                .map_err(|why| self.workload.unfit(&self.workload.stable, &why))?;
+        let image = found
+            .first()
+            .and_then(|primary| deployment::image(primary, container));
+        Ok(image.map(ToOwned::to_owned))
     }
 }
 
@@ -116,7 +172,7 @@ impl Target for Flagger<'_> {
     }
 
     fn place(&self) -> String {
-        self.workload.kubectl.place(&self.object)
+        self.held.place()
     }
 
     fn is_delegated(&self) -> bool {
@@ -126,25 +182,7 @@ impl Target for Flagger<'_> {
     fn steps(&self) -> Doing<'_, Option<Vec<Percent>>> {
         Box::pin(async {
             let objects = self.look().await?;
-            let analysis = &self.canary_in(&objects)?["spec"]["analysis"];
-            let mut steps: Vec<Percent> = match analysis["stepWeights"].as_array() {
-                Some(weights) => {
-                    let weights = weights.iter().filter_map(Value::as_f64);
-                    weights.filter_map(Percent::new).collect()
-                }
-                None => {
-                    let step = analysis["stepWeight"].as_u64().unwrap_or(0);
-                    let most = analysis["maxWeight"].as_u64().unwrap_or(100).min(100);
-                    let weights = (1..).map(|n| n * step).take_while(|weight| *weight <= most);
-                    let weights = weights.take(if step == 0 { 0 } else { 100 });
-                    weights
-                        .filter_map(|weight| Percent::new(weight as f64))
-                        .collect()
-                }
-            };
-            steps.retain(|weight| !weight.is_about(Percent::FULL));
-            steps.push(Percent::FULL);
-            Ok(Some(steps))
+            Ok(Some(flagger::steps(self.held.find(&objects)?)))
         })
     }
 
@@ -158,11 +196,10 @@ impl Target for Flagger<'_> {
     fn originals(&self) -> Doing<'_, Originals> {
         Box::pin(async {
             let objects = self.look().await?;
-            self.canary_in(&objects)?;
+            let route = record(self.held.find(&objects)?);
             let workload = &self.workload;
-            let none = serde_json::Map::new();
             let mut originals = workload
-                .originals(&objects, Value::Null, none, None, Percent::ZERO)
+                .originals(&objects, route, Map::new(), None, Percent::ZERO)
                 .await?;
             // Flagger scales its target to nothing between two analyses.
             originals.stable_available = 0;
@@ -173,8 +210,17 @@ impl Target for Flagger<'_> {
     fn preflight(&self) -> Doing<'_, Vec<Objection>> {
         Box::pin(async {
             let objects = self.look().await?;
-            let canary = self.canary_in(&objects)?;
-            let mut objections = Vec::new();
+            let canary = self.held.find(&objects)?;
+            let deeds = [
+                Deed::new("patch", Resource::FlaggerCanary),
+                Deed::new("patch", Resource::Deployment),
+                Deed {
+                    part: Some("proxy"),
+                    ..Deed::new("create", Resource::Service)
+                },
+            ];
+            let denied = denied(&self.held.kubectl, &deeds).await;
+            let mut objections = denied.map_err(|failure| self.held.failed(&failure))?;
             if gate(canary).is_none() {
                 objections.push(Objection {
                     gate: "rollback_plan",
@@ -192,6 +238,15 @@ impl Target for Flagger<'_> {
                     blocks: true,
                 });
             }
+            if canary["spec"]["suspend"] == true {
+                objections.push(Objection {
+                    gate: "rollback_plan",
+                    text: "the Canary is suspended, so Flagger would do nothing".into(),
+                    hint: "set `spec.suspend: false`".into(),
+                    blocks: true,
+                });
+            }
+            objections.extend(objects.iter().filter_map(managed));
             Ok(objections)
         })
     }
@@ -199,67 +254,105 @@ impl Target for Flagger<'_> {
     fn prepare<'a>(
         &'a self,
         image: &'a str,
-        _originals: &'a Originals,
-        _fence: &'a Fence,
+        originals: &'a Originals,
+        fence: &'a Fence,
         confirmed: &'a Confirmed,
     ) -> Doing<'a, Reading> {
         Box::pin(async move {
             let objects = self.look().await?;
-            if let Some((_, close)) = gate(self.canary_in(&objects)?) {
-                self.turn(&close, self.canary_in(&objects)?, confirmed)
-                    .await?;
-            }
-            let target = self.workload.stable_in(&objects)?;
-            let container = deployment::container(target, self.workload.container)
-                .map_err(|why| self.workload.unfit(&self.workload.stable, &why))?;
-            let now = deployment::image(target, container).unwrap_or_default();
-            if now != image {
-                let patch = deployment::set_image(container, now, image);
-                let patch = patch.as_array().cloned().unwrap_or_default();
-                self.workload
-                    .apply(&self.workload.stable, patch, confirmed)
-                    .await?;
-            }
+            let canary = self.held.find(&objects)?;
+            let held = self.held.hold(canary, originals, fence, None, confirmed);
+            held.await?;
+            // One that is still open from before would end the analysis as it begins.
+            self.close(canary, confirmed).await?;
+            self.set_image(&objects, image, confirmed).await?;
             let objects = self.look().await?;
             self.reading(&objects)
         })
     }
 
+    fn claim<'a>(&'a self, fence: &'a Fence, confirmed: &'a Confirmed) -> Doing<'a, ()> {
+        Box::pin(async move {
+            let objects = self.look().await?;
+            let canary = self.held.find(&objects)?;
+            self.held.claim(canary, fence, confirmed).await
+        })
+    }
+
     fn set_exposure<'a>(
         &'a self,
-        _percent: Percent,
-        _fence: &'a Fence,
+        percent: Percent,
+        fence: &'a Fence,
         _confirmed: &'a Confirmed,
     ) -> Doing<'a, Reading> {
-        // It goes on by itself.
-        self.read()
+        Box::pin(async move {
+            let objects = self.look().await?;
+            let canary = self.held.find(&objects)?;
+            self.held.admit_forward(canary, None, fence)?;
+            // It goes on by itself; we wait until it is there.
+            self.awaited.set(percent);
+            self.reading(&objects)
+        })
     }
 
     fn restore<'a>(
         &'a self,
-        _originals: Option<&'a Originals>,
+        originals: Option<&'a Originals>,
         confirmed: &'a Confirmed,
     ) -> Doing<'a, Reading> {
         Box::pin(async move {
             let objects = self.look().await?;
-            let canary = self.canary_in(&objects)?;
-            if is_running(canary) {
-                let (open, _) = gate(canary).ok_or_else(|| {
-                    self.workload
-                        .unfit(&self.object, "it has no rollback webhook")
-                })?;
-                self.turn(&open, canary, confirmed).await?;
-                return Err(Error::Conflict {
-                    what: "Flagger has been told to go back, and does so at its next tick".into(),
-                    hint: "it is asked again".into(),
-                });
+            let canary = self.held.find(&objects)?;
+            let Some(originals) = Held::originals(canary, originals) else {
+                return self.reading(&objects);
+            };
+            let told = |what: &str| Error::Conflict {
+                what: what.to_owned(),
+                hint: "it is asked again".into(),
+            };
+            let was = &originals.detail["route"]["skip"];
+            // An analysis that is left out because we said so is the old version's way back.
+            if canary["spec"]["skipAnalysis"] == true && *was != true {
+                return self.promote_back(&objects, &originals, confirmed).await;
             }
-            if canary["status"]["phase"] == "Failed"
-                && let Some((_, close)) = gate(canary)
-            {
-                self.turn(&close, canary, confirmed).await?;
+            match stage(canary) {
+                Stage::Analysis => {
+                    let (open, _) = gate(canary)
+                        .ok_or_else(|| self.held.unfit("it has no rollback webhook"))?;
+                    self.turn(&open, canary, confirmed).await?;
+                    Err(told(
+                        "Flagger has been told to go back, and does so at its next tick",
+                    ))
+                }
+                Stage::Promotion => Err(told(
+                    "Flagger makes the new version its primary and cannot be stopped; it is taken back after that",
+                )),
+                Stage::Succeeded => self.promote_back(&objects, &originals, confirmed).await,
+                Stage::Idle => {
+                    // The note is gone: the rollout was finished, or is back already.
+                    let old = originals.stable_image.as_deref().unwrap_or_default();
+                    if self.primary_image(&objects).await?.as_deref() == Some(old)
+                        && !is_running(canary)
+                    {
+                        return self.reading(&objects);
+                    }
+                    self.promote_back(&objects, &originals, confirmed).await
+                }
+                Stage::Unseen | Stage::Failed => {
+                    // The spec that Flagger has promoted starts no new analysis.
+                    let image = originals.stable_image.as_deref().unwrap_or_default();
+                    self.set_image(&objects, image, confirmed).await?;
+                    let objects = self.look().await?;
+                    let canary = self.held.find(&objects)?;
+                    if stage(canary) == Stage::Analysis {
+                        return Err(told("Flagger has begun just now"));
+                    }
+                    self.close(canary, confirmed).await?;
+                    self.held.release(None, confirmed).await?;
+                    let objects = self.look().await?;
+                    self.reading(&objects)
+                }
             }
-            self.reading(&objects)
         })
     }
 
@@ -267,10 +360,18 @@ impl Target for Flagger<'_> {
         &'a self,
         _image: &'a str,
         _originals: &'a Originals,
-        _fence: &'a Fence,
+        fence: &'a Fence,
         _confirmed: &'a Confirmed,
     ) -> Doing<'a, Reading> {
-        self.read()
+        Box::pin(async move {
+            let objects = self.look().await?;
+            let canary = self.held.find(&objects)?;
+            self.held.admit_forward(canary, None, fence)?;
+            let mut reading = self.reading(&objects)?;
+            // From here on Flagger finishes by itself.
+            reading.live = Percent::FULL;
+            Ok(reading)
+        })
     }
 
     fn finish<'a>(
@@ -278,69 +379,46 @@ impl Target for Flagger<'_> {
         _image: &'a str,
         _originals: &'a Originals,
         _fence: &'a Fence,
-        _confirmed: &'a Confirmed,
+        confirmed: &'a Confirmed,
     ) -> Doing<'a, Finish> {
         Box::pin(async move {
             let objects = self.look().await?;
-            let phase = self.canary_in(&objects)?["status"]["phase"].as_str();
-            Ok(match phase {
-                Some("Succeeded") => Finish::Done,
-                phase => Finish::Waiting(format!("Flagger is {}", phase.unwrap_or("initializing"))),
-            })
+            let canary = self.held.find(&objects)?;
+            let phase = canary["status"]["phase"].as_str();
+            match stage(canary) {
+                Stage::Succeeded => {
+                    self.held.release(None, confirmed).await?;
+                    Ok(Finish::Done)
+                }
+                Stage::Idle if phase == Some("Succeeded") => Ok(Finish::Done),
+                Stage::Failed => Err(Error::Conflict {
+                    what: "Flagger went back by itself while it promoted".into(),
+                    hint: "take the rollout back too: `liveops rollout abort`".into(),
+                }),
+                _ => Ok(Finish::Waiting(format!(
+                    "Flagger is {}",
+                    phase.unwrap_or("initializing")
+                ))),
+            }
         })
     }
 
     fn undo_by_hand(&self, _originals: Option<&Originals>) -> String {
-        let seen = self.seen.borrow();
-        let open = self
-            .canary_in(&seen)
-            .ok()
-            .and_then(gate)
-            .map(|(open, _)| open);
-        let name = &self.object.name;
-        let namespace = self.workload.kubectl.namespace();
+        let seen = self.held.seen();
+        let found = self.held.find(&seen).ok();
+        let open = found.and_then(gate).map(|(open, _)| open);
+        let (kubectl, name) = (&self.held.kubectl, &self.held.object.name);
+        let namespace = kubectl.namespace();
         match open {
             Some(open) => format!(
                 "echo '{{\"name\":\"{name}\",\"namespace\":\"{namespace}\"}}' | {}",
-                self.workload
-                    .kubectl
-                    .by_hand(&format!("create --raw {open} -f -"))
+                kubectl.by_hand(&format!("create --raw {open} -f -"))
             ),
-            None => self
-                .workload
-                .kubectl
-                .by_hand(&format!("get {}", self.object)),
+            None => kubectl.by_hand(&format!("get {}", self.held.object)),
         }
     }
 
     fn announce<'a>(&'a self, texts: &'a [String], confirmed: &'a Confirmed) -> Doing<'a, ()> {
-        let target = &self.workload.stable;
-        Box::pin(event::post(
-            &self.workload.kubectl,
-            target,
-            texts,
-            confirmed,
-        ))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_gate_is_opened_through_the_api_server() {
-        let canary = json!({
-            "metadata": { "namespace": "game" },
-            "spec": { "analysis": { "webhooks": [
-                { "type": "load-test", "url": "http://x.y/" },
-                { "type": "rollback", "url": "http://flagger-loadtester.tools/rollback/check" },
-            ] } },
-        });
-        let (open, close) = gate(&canary).unwrap();
-        let base = "/api/v1/namespaces/tools/services/http:flagger-loadtester:80/proxy/rollback";
-        assert_eq!(open, format!("{base}/open"));
-        assert_eq!(close, format!("{base}/close"));
-        assert_eq!(gate(&json!({})), None);
+        Box::pin(self.held.post(&self.workload.stable, texts, confirmed))
     }
 }

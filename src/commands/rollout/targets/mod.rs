@@ -1,9 +1,9 @@
 //! The ways to split traffic, one file each: what a service's `rollout.traffic` names becomes a [`Target`].
 
 mod argo;
-mod event;
 mod fence;
 mod flagger;
+mod held;
 mod http;
 mod replicas;
 mod routed;
@@ -15,6 +15,7 @@ use serde_json::{Map, Value, json};
 
 use self::argo::Argo;
 use self::flagger::Flagger;
+use self::held::Held;
 use self::replicas::Replicas;
 use self::routed::{Routed, Telling};
 use self::workload::Workload;
@@ -48,7 +49,7 @@ pub(crate) fn open<'a>(cx: &'a Context, service: &'a Service) -> Result<Box<dyn 
             canary,
         } => Box::new(Routed {
             kind: "gateway-api",
-            object: Object::new(Resource::HttpRoute, route)?,
+            held: held(cx, Resource::HttpRoute, route)?,
             route: Route::Gateway {
                 rule: *rule,
                 stable: stable.clone(),
@@ -59,7 +60,6 @@ pub(crate) fn open<'a>(cx: &'a Context, service: &'a Service) -> Result<Box<dyn 
                 stable: Object::new(Resource::Service, stable)?,
                 canary: Object::new(Resource::Service, canary)?,
             },
-            seen: RefCell::default(),
         }),
         Traffic::Istio {
             virtual_service,
@@ -70,7 +70,7 @@ pub(crate) fn open<'a>(cx: &'a Context, service: &'a Service) -> Result<Box<dyn 
             let pair = |place: &Destination| (place.host.clone(), place.subset.clone());
             Box::new(Routed {
                 kind: "istio",
-                object: Object::new(Resource::VirtualService, virtual_service)?,
+                held: held(cx, Resource::VirtualService, virtual_service)?,
                 route: Route::Istio {
                     route: route.clone(),
                     stable: pair(stable),
@@ -85,44 +85,37 @@ pub(crate) fn open<'a>(cx: &'a Context, service: &'a Service) -> Result<Box<dyn 
                         canary: service_of(canary)?,
                     }
                 },
-                seen: RefCell::default(),
             })
         }
         Traffic::Nginx { ingress } => Box::new(Routed {
             kind: "nginx",
-            object: Object::new(Resource::Ingress, ingress)?,
+            held: held(cx, Resource::Ingress, ingress)?,
             route: Route::Nginx,
             workload: workload(cx, service)?,
             telling: Telling::IngressBackend,
-            seen: RefCell::default(),
         }),
         Traffic::Replicas {
             stable,
             canary,
             service: name,
         } => Box::new(Replicas {
-            service: Object::new(Resource::Service, name)?,
+            service: held(cx, Resource::Service, name)?,
             workload: Workload {
                 stable: Object::new(Resource::Deployment, stable)?,
                 canary: Object::new(Resource::Deployment, canary)?,
                 ..workload(cx, service)?
             },
             labels: labels(&rollout.tracks.canary),
-            seen: RefCell::default(),
         }),
         Traffic::Argo { rollout: name } => {
             let configured = service.workload.as_ref();
-            Box::new(Argo {
-                kubectl: kubectl(cx)?,
-                object: Object::new(Resource::ArgoRollout, name)?,
-                container: configured.and_then(|workload| workload.container.as_deref()),
-            })
+            let container = configured.and_then(|workload| workload.container.as_deref());
+            Box::new(Argo::new(held(cx, Resource::ArgoRollout, name)?, container))
         }
-        Traffic::Flagger { canary } => Box::new(Flagger {
-            object: Object::new(Resource::FlaggerCanary, canary)?,
-            workload: workload(cx, service)?,
-            seen: RefCell::default(),
-        }),
+        Traffic::Flagger { canary } => Box::new(Flagger::new(
+            held(cx, Resource::FlaggerCanary, canary)?,
+            workload(cx, service)?,
+        )),
     };
     Ok(target)
 }
@@ -148,7 +141,7 @@ pub(crate) fn open_switch<'a>(
     let (old, new) = (&rollout.tracks.stable, &rollout.tracks.canary);
     Ok(Box::new(Routed {
         kind: "replicas",
-        object: Object::new(Resource::Service, name)?,
+        held: held(cx, Resource::Service, name)?,
         route: Route::Selector {
             stable: labels(old),
             canary: labels(new),
@@ -159,7 +152,6 @@ pub(crate) fn open_switch<'a>(
             ..workload(cx, service)?
         },
         telling: Telling::Labels(labels(new)),
-        seen: RefCell::default(),
     }))
 }
 
@@ -209,6 +201,15 @@ pub(crate) fn kubectl(cx: &Context) -> Result<Kubectl<'_>> {
     Ok(Kubectl::new(Some(context), Some(namespace), limit))
 }
 
+/// The object that carries the weight, or whose controller moves it.
+fn held<'a>(cx: &'a Context, resource: Resource, name: &str) -> Result<Held<'a>> {
+    Ok(Held::new(
+        kubectl(cx)?,
+        Object::new(resource, name)?,
+        cx.clock,
+    ))
+}
+
 fn workload<'a>(cx: &'a Context, service: &'a Service) -> Result<Workload<'a>> {
     let configured = service.workload.as_ref();
     let deployment = configured.and_then(|workload| workload.deployment.as_deref());
@@ -218,6 +219,7 @@ fn workload<'a>(cx: &'a Context, service: &'a Service) -> Result<Workload<'a>> {
         stable: Object::new(Resource::Deployment, deployment)?,
         canary: Object::new(Resource::Deployment, &format!("{deployment}-canary"))?,
         container: configured.and_then(|workload| workload.container.as_deref()),
+        recorded: RefCell::default(),
     })
 }
 

@@ -5,16 +5,15 @@
 //!
 //! A Service balances connections, not requests: long-lived ones stay where they are.
 
-use std::cell::RefCell;
-
 use serde_json::{Map, Value, json};
 
+use super::fence;
+use super::held::Held;
 use super::workload::{Detail, Workload};
-use super::{event, fence};
 use crate::change::Confirmed;
-use crate::clients::kubectl::{Object, Patch, Resource};
+use crate::clients::kubectl::{Patch, Resource};
 use crate::commands::rollout::target::{Doing, Finish, Objection, Target};
-use crate::domain::kubernetes::note::{self, EPOCH, Note};
+use crate::domain::kubernetes::note::{self, EPOCH};
 use crate::domain::kubernetes::{deployment, owner};
 use crate::domain::rollout::exposure::{Fence, Originals, Percent, Readiness, Reading};
 use crate::domain::shell;
@@ -23,10 +22,9 @@ use crate::error::{Error, Result};
 /// The target. The Service carries the note, since its selector is the lever.
 #[derive(Debug)]
 pub(super) struct Replicas<'a> {
-    pub(super) service: Object,
+    pub(super) service: Held<'a>,
     pub(super) workload: Workload<'a>,
     pub(super) labels: Map<String, Value>,
-    pub(super) seen: RefCell<Vec<Value>>,
 }
 
 /// Pods of the canary that give it about this share beside `stable` pods; never none of something.
@@ -49,21 +47,19 @@ fn whole(count: u64) -> u32 {
 impl Replicas<'_> {
     async fn look(&self) -> Result<Vec<Value>> {
         let Workload { stable, canary, .. } = &self.workload;
-        let asked = [self.service.clone(), stable.clone(), canary.clone()];
-        let found = self.workload.kubectl.get(&asked).await;
-        let found = found.map_err(|failure| self.workload.failed(&self.service, &failure))?;
-        self.seen.replace(found.clone());
-        Ok(found)
+        self.service.look(&[stable, canary]).await
     }
 
-    fn service_in<'o>(&self, objects: &'o [Value]) -> Result<&'o Value> {
-        let found = objects.iter().find(|object| self.service.is(object));
-        found.ok_or_else(|| self.workload.unfit(&self.service, "it does not exist"))
+    /// What was read last, if the Service is of the fence's version; otherwise it is read again.
+    async fn known(&self, fence: &Fence) -> Result<Vec<Value>> {
+        let Workload { stable, canary, .. } = &self.workload;
+        let version = fence.version.as_deref();
+        self.service.known(version, &[stable, canary]).await
     }
 
     /// Who gets traffic, by the Service's selector: stable, canary.
     fn selected(&self, objects: &[Value]) -> Result<[bool; 2]> {
-        let selector = &self.service_in(objects)?["spec"]["selector"];
+        let selector = &self.service.find(objects)?["spec"]["selector"];
         let stable = &self.workload.stable_in(objects)?["spec"]["template"]["metadata"]["labels"];
         let mut canary = stable.clone();
         if let Some(labels) = canary.as_object_mut() {
@@ -84,7 +80,7 @@ impl Replicas<'_> {
     }
 
     async fn reading(&self, objects: &[Value]) -> Result<Reading> {
-        let service = self.service_in(objects)?;
+        let service = self.service.find(objects)?;
         let mut canary = self.workload.canary_readiness(objects).await?;
         let made = self.workload.canary_in(objects).is_some();
         // Where no label keeps its pods out of the Service, it has none before its first share.
@@ -115,8 +111,9 @@ impl Replicas<'_> {
 
     /// The canary carries the epoch too: its size is the weight.
     fn admit(&self, objects: &[Value], fence: &Fence) -> Result<()> {
-        let (service, canary) = (self.service_in(objects)?, self.workload.canary_in(objects));
-        fence::admit(&self.place(), service, canary, fence)
+        let service = self.service.find(objects)?;
+        let canary = self.workload.canary_in(objects);
+        self.service.admit(service, canary, fence)
     }
 
     /// The selector that leaves the canary out, by a label of the stable pods that the canary's lack.
@@ -135,8 +132,9 @@ impl Replicas<'_> {
     }
 
     async fn select(&self, to: &Value, confirmed: &Confirmed) -> Result<()> {
-        let patch = vec![json!({ "op": "replace", "path": "/spec/selector", "value": to })];
-        self.workload.apply(&self.service, patch, confirmed).await
+        let patch = json!([{ "op": "replace", "path": "/spec/selector", "value": to }]);
+        let done = self.service.patch(Patch::Json, &patch, None, confirmed);
+        done.await.map(drop)
     }
 
     /// The selector of the canary alone: for the time in which it has everything.
@@ -155,12 +153,12 @@ impl Target for Replicas<'_> {
     }
 
     fn place(&self) -> String {
-        self.workload.kubectl.place(&self.service)
+        self.service.place()
     }
 
     fn effective(&self, percent: Percent, originals: Option<&Originals>) -> Percent {
         let detail = originals.and_then(|originals| Detail::of(originals).ok());
-        let seen = self.seen.borrow();
+        let seen = self.service.seen();
         let stable = detail.map(|detail| detail.replicas).or_else(|| {
             let stable = self.workload.stable_in(&seen).ok()?;
             Some(deployment::replicas(stable))
@@ -185,12 +183,12 @@ impl Target for Replicas<'_> {
     fn originals(&self) -> Doing<'_, Originals> {
         Box::pin(async {
             let objects = self.look().await?;
-            let selector = self.service_in(&objects)?["spec"]["selector"].clone();
+            let selector = self.service.find(&objects)?["spec"]["selector"].clone();
             if self.selected(&objects)? != [true, true] {
                 let why = format!(
                     "its selector {selector} must fit the pods of both Deployments: leave out the label that tells them apart"
                 );
-                return Err(self.workload.unfit(&self.service, &why));
+                return Err(self.service.unfit(&why));
             }
             let share = self.share(&objects)?;
             let labels = self.labels.clone();
@@ -203,14 +201,9 @@ impl Target for Replicas<'_> {
     fn preflight(&self) -> Doing<'_, Vec<Objection>> {
         Box::pin(async {
             let objects = self.look().await?;
-            let needed = [
-                ("patch", Resource::Service.word()),
-                ("patch", Resource::Deployment.word()),
-                ("create", Resource::Deployment.word()),
-                ("delete", Resource::Deployment.word()),
-            ];
-            let mut objections = self.workload.objections(&objects, &needed).await?;
-            let selector = &self.service_in(&objects)?["spec"]["selector"];
+            let carrier = Resource::Service;
+            let mut objections = self.workload.objections(&objects, carrier).await?;
+            let selector = &self.service.find(&objects)?["spec"]["selector"];
             if self.narrow(&objects, selector)?.is_none() {
                 objections.push(Objection {
                     gate: "rollback_plan",
@@ -232,46 +225,27 @@ impl Target for Replicas<'_> {
     ) -> Doing<'a, Reading> {
         Box::pin(async move {
             let detail = Detail::of(originals)?;
-            let objects = self.look().await?;
+            let objects = self.known(fence).await?;
             self.admit(&objects, fence)?;
-            let service = self.service_in(&objects)?;
-            let note = Note {
-                rollout: fence.rollout.clone(),
-                originals: originals.clone(),
-            };
+            let service = self.service.find(&objects)?;
             // The canary must not get traffic yet, and its first pod would: the Service leaves it out until then.
             let narrowed = self.narrow(&objects, &detail.route)?;
-            if note::read(service).as_ref() != Some(&note)
-                || note::epoch(service) != Some(fence.epoch)
-            {
-                let mut patch = note::put(&note, fence.epoch);
-                patch["metadata"]["resourceVersion"] =
-                    service["metadata"]["resourceVersion"].clone();
-                if let Some(narrowed) = &narrowed
-                    && service["spec"]["selector"] == detail.route
-                {
-                    patch["spec"]["selector"] = narrowed.clone();
-                }
-                let kubectl = &self.workload.kubectl;
-                let done = kubectl.patch(&self.service, Patch::Merge, &patch, None, confirmed);
-                done.await
-                    .map_err(|failure| self.workload.failed(&self.service, &failure))?;
-            }
+            let fits_both = service["spec"]["selector"] == detail.route;
+            let narrow = narrowed.as_ref().filter(|_| fits_both);
+            let narrow = narrow.map(|narrowed| json!({ "spec": { "selector": narrowed } }));
+            self.service
+                .hold(service, originals, fence, narrow, confirmed)
+                .await?;
             if let Some(bounds) = &detail.autoscaler {
                 let pinned = bounds.pinned(detail.replicas);
                 self.workload.bound(bounds, &pinned, confirmed).await?;
             }
-            if narrowed.is_some() {
-                self.workload
-                    .start(&objects, &detail, image, 1, confirmed)
-                    .await?;
-            } else {
-                // Without such a label it starts with its first pod's share, at the first step.
-                self.workload
-                    .start(&objects, &detail, image, 0, confirmed)
-                    .await?;
-            }
-            let objects = self.look().await?;
+            // Without such a label it starts with its first pod's share, at the first step.
+            let size = u64::from(narrowed.is_some());
+            self.workload
+                .start(&objects, &detail, image, size, confirmed)
+                .await?;
+            // How the canary comes up is seen at the next look.
             self.reading(&objects).await
         })
     }
@@ -279,11 +253,11 @@ impl Target for Replicas<'_> {
     fn claim<'a>(&'a self, fence: &'a Fence, confirmed: &'a Confirmed) -> Doing<'a, ()> {
         Box::pin(async move {
             let objects = self.look().await?;
-            let kubectl = &self.workload.kubectl;
-            let service = self.service_in(&objects)?;
-            fence::claim(kubectl, &self.service, service, fence, confirmed).await?;
+            let service = self.service.find(&objects)?;
+            self.service.claim(service, fence, confirmed).await?;
             // A size that an older holder wants is refused there.
             if let Some(canary) = self.workload.canary_in(&objects) {
+                let kubectl = &self.workload.kubectl;
                 fence::claim(kubectl, &self.workload.canary, canary, fence, confirmed).await?;
             }
             Ok(())
@@ -298,9 +272,9 @@ impl Target for Replicas<'_> {
     ) -> Doing<'a, Reading> {
         Box::pin(async move {
             let objects = self.look().await?;
-            let service = self.service_in(&objects)?;
+            let service = self.service.find(&objects)?;
             let canary = self.workload.canary_in(&objects);
-            fence::admit_forward(&self.place(), service, canary, fence)?;
+            self.service.admit_forward(service, canary, fence)?;
             let canary = canary.ok_or_else(|| {
                 self.workload
                     .unfit(&self.workload.canary, "it does not exist")
@@ -340,7 +314,9 @@ impl Target for Replicas<'_> {
                     json!({ "op": "test", "path": "/metadata/resourceVersion", "value": version }),
                     json!({ "op": "replace", "path": "/spec/selector", "value": selector }),
                 ];
-                self.workload.apply(&self.service, patch, confirmed).await?;
+                let patch = Value::Array(patch);
+                let done = self.service.patch(Patch::Json, &patch, None, confirmed);
+                done.await?;
             }
             let objects = self.look().await?;
             self.reading(&objects).await
@@ -354,23 +330,19 @@ impl Target for Replicas<'_> {
     ) -> Doing<'a, Reading> {
         Box::pin(async move {
             let objects = self.look().await?;
-            let service = self.service_in(&objects)?;
-            let known = originals
-                .cloned()
-                .or_else(|| note::read(service).map(|note| note.originals));
-            let Some(originals) = known else {
+            let service = self.service.find(&objects)?;
+            let Some(originals) = Held::originals(service, originals) else {
                 // Nothing of ours is here: what runs beside it is somebody else's.
                 return self.reading(&objects).await;
             };
             let detail = Detail::of(&originals)?;
-            match self.narrow(&objects, &detail.route)? {
-                Some(narrowed) => {
-                    // Either lever alone takes the canary out of the traffic.
-                    if self.select(&narrowed, confirmed).await.is_err() {
-                        self.workload.stop(&detail, confirmed).await?;
-                    }
-                }
-                None => self.workload.stop(&detail, confirmed).await?,
+            // Either lever alone takes the canary out of the traffic; the second one is to end it.
+            let first = match self.narrow(&objects, &detail.route)? {
+                Some(narrowed) => self.select(&narrowed, confirmed).await.err(),
+                None => None,
+            };
+            if first.is_some() || self.narrow(&objects, &detail.route)?.is_none() {
+                self.workload.stop(&detail, confirmed).await?;
             }
             self.workload
                 .keep(&objects, &originals, &detail, confirmed)
@@ -380,18 +352,25 @@ impl Target for Replicas<'_> {
                 let pinned = bounds.pinned(detail.replicas);
                 self.workload.bound(&pinned, bounds, confirmed).await?;
             }
-            // Without its Deployment the canary's pods end; the Service may fit them again.
-            let mut patch = note::remove();
-            patch["spec"]["selector"] = detail.route.clone();
+            // Where no pod of the canary is left, the Service may fit both again.
+            self.workload.is_gone(&objects, &detail).await?;
+            let mut widened = detail.route.clone();
             for name in self.labels.keys() {
                 if detail.route.get(name).is_none() {
-                    patch["spec"]["selector"][name] = Value::Null;
+                    widened[name] = Value::Null;
                 }
             }
-            let kubectl = &self.workload.kubectl;
-            let done = kubectl.patch(&self.service, Patch::Merge, &patch, None, confirmed);
-            done.await
-                .map_err(|failure| self.workload.failed(&self.service, &failure))?;
+            let widen = json!({ "spec": { "selector": widened } });
+            let released = self.service.release(Some(widen), confirmed).await;
+            if let (Some(first), Err(_)) = (&first, &released) {
+                return Err(Error::Conflict {
+                    what: format!(
+                        "the Service cannot be patched ({first}); by the second lever the canary is gone"
+                    ),
+                    hint: "ask for the permission, and abort again: `liveops rollout abort`".into(),
+                });
+            }
+            released?;
             let objects = self.look().await?;
             self.reading(&objects).await
         })
@@ -416,29 +395,14 @@ impl Target for Replicas<'_> {
     ) -> Doing<'a, Finish> {
         Box::pin(async move {
             let detail = Detail::of(originals)?;
-            let objects = self.look().await?;
+            let objects = self.known(fence).await?;
             self.admit(&objects, fence)?;
-            let stable = self.workload.stable_in(&objects)?;
-            let now = deployment::image(stable, detail.container).unwrap_or_default();
-            if now != image {
-                let patch = deployment::set_image(detail.container, now, image);
-                let patch = patch.as_array().cloned().unwrap_or_default();
-                self.workload
-                    .apply(&self.workload.stable, patch, confirmed)
-                    .await?;
-                return Ok(Finish::Waiting(format!(
-                    "{} rolls out {image}",
-                    self.workload.stable
-                )));
-            }
-            if !deployment::readiness(stable).is_ready() {
-                return Ok(Finish::Waiting(format!(
-                    "{} is not ready yet",
-                    self.workload.stable
-                )));
+            let adopted = self.workload.adopt(&objects, &detail, image, confirmed);
+            if let Some(why) = adopted.await? {
+                return Ok(Finish::Waiting(why));
             }
             // Both have the new version: the Service takes both, then the canary goes.
-            if self.service_in(&objects)?["spec"]["selector"] != detail.route {
+            if self.service.find(&objects)?["spec"]["selector"] != detail.route {
                 self.select(&detail.route, confirmed).await?;
             }
             self.workload.stop(&detail, confirmed).await?;
@@ -446,11 +410,7 @@ impl Target for Replicas<'_> {
                 let pinned = bounds.pinned(detail.replicas);
                 self.workload.bound(&pinned, bounds, confirmed).await?;
             }
-            let kubectl = &self.workload.kubectl;
-            let patch = note::remove();
-            let done = kubectl.patch(&self.service, Patch::Merge, &patch, None, confirmed);
-            done.await
-                .map_err(|failure| self.workload.failed(&self.service, &failure))?;
+            self.service.release(None, confirmed).await?;
             Ok(Finish::Done)
         })
     }
@@ -465,12 +425,7 @@ impl Target for Replicas<'_> {
     }
 
     fn announce<'a>(&'a self, texts: &'a [String], confirmed: &'a Confirmed) -> Doing<'a, ()> {
-        Box::pin(event::post(
-            &self.workload.kubectl,
-            &self.workload.stable,
-            texts,
-            confirmed,
-        ))
+        Box::pin(self.service.post(&self.workload.stable, texts, confirmed))
     }
 }
 

@@ -1,11 +1,14 @@
 //! The two Deployments behind a split of traffic: the stable one, whose capacity is kept, and the canary, which is made
 //! from it. Writes are conditional on what was read; each can be repeated.
 
+use std::cell::RefCell;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::held;
 use crate::change::Confirmed;
-use crate::clients::kubectl::{Fault, Kubectl, Object, Patch, Resource};
+use crate::clients::kubectl::{Deed, Failure, Fault, Kubectl, Object, Patch, Resource};
 use crate::commands::rollout::target::Objection;
 use crate::domain::kubernetes::autoscaler::{self, Bounds};
 use crate::domain::kubernetes::{deployment, owner};
@@ -19,6 +22,8 @@ pub(super) struct Workload<'a> {
     pub(super) stable: Object,
     pub(super) canary: Object,
     pub(super) container: Option<&'a str>,
+    /// What was recorded as the start, for the permissions that its way back needs.
+    pub(super) recorded: RefCell<Option<Detail>>,
 }
 
 /// What a Kubernetes target restores, in [`Originals::detail`].
@@ -63,20 +68,13 @@ impl Detail {
 
 impl Workload<'_> {
     /// The error for a cluster that says no.
-    pub(super) fn failed(
-        &self,
-        object: &Object,
-        failure: &crate::clients::kubectl::Failure,
-    ) -> Error {
+    pub(super) fn failed(&self, object: &Object, failure: &Failure) -> Error {
         failure.about(&self.kubectl.place(object))
     }
 
     /// What a target is not as it should be.
     pub(super) fn unfit(&self, object: &Object, why: &str) -> Error {
-        Error::usage(
-            format!("{}: {why}", self.kubectl.place(object)),
-            "correct the object, or `rollout.traffic` in liveops.yaml",
-        )
+        held::unfit(&self.kubectl.place(object), why)
     }
 
     /// The stable Deployment among these objects.
@@ -158,6 +156,7 @@ impl Workload<'_> {
             autoscaler,
             selectors,
         };
+        self.recorded.replace(Some(detail.clone()));
         Ok(Originals {
             weight,
             stable_available: deployment::available(stable),
@@ -195,10 +194,8 @@ impl Workload<'_> {
             .map_err(|why| self.unfit(&self.canary, &why))?;
         let now = deployment::image(canary, container).unwrap_or_default();
         let mut patch = Vec::new();
-        if now != image
-            && let Value::Array(operations) = deployment::set_image(container, now, image)
-        {
-            patch.extend(operations);
+        if now != image {
+            patch.extend(deployment::set_image(container, now, image));
         }
         if deployment::replicas(canary) != replicas {
             patch.push(json!({ "op": "replace", "path": "/spec/replicas", "value": replicas }));
@@ -298,9 +295,8 @@ impl Workload<'_> {
         let mut patch = Vec::new();
         if let Some(image) = &originals.stable_image
             && now != image
-            && let Value::Array(operations) = deployment::set_image(detail.container, now, image)
         {
-            patch.extend(operations);
+            patch.extend(deployment::set_image(detail.container, now, image));
         }
         if deployment::replicas(stable) < detail.replicas {
             let value = detail.replicas;
@@ -309,46 +305,87 @@ impl Workload<'_> {
         self.apply(&self.stable, patch, confirmed).await
     }
 
-    /// What speaks against a rollout, as far as the Deployments tell.
+    /// Gives the stable Deployment the new image, and says what is waited for until it is ready with it.
+    ///
+    /// # Errors
+    /// `Conflict` when somebody else changed the image meanwhile; those of the cluster.
+    pub(super) async fn adopt(
+        &self,
+        objects: &[Value],
+        detail: &Detail,
+        image: &str,
+        confirmed: &Confirmed,
+    ) -> Result<Option<String>> {
+        let stable = self.stable_in(objects)?;
+        let now = deployment::image(stable, detail.container).unwrap_or_default();
+        if now != image {
+            let patch = deployment::set_image(detail.container, now, image);
+            self.apply(&self.stable, patch, confirmed).await?;
+            return Ok(Some(format!("{} rolls out {image}", self.stable)));
+        }
+        let ready = deployment::readiness(stable).is_ready();
+        Ok((!ready).then(|| format!("{} is not ready yet", self.stable)))
+    }
+
+    /// Waits for nothing: says that pods of the canary are still there, where none should be. A Service that fits them
+    /// again would give them traffic.
+    ///
+    /// # Errors
+    /// `Conflict` as long as there are some; those of the cluster.
+    pub(super) async fn is_gone(&self, objects: &[Value], detail: &Detail) -> Result<()> {
+        if detail.canary.is_some() {
+            return Ok(());
+        }
+        let mut labels = self.stable_in(objects)?["spec"]["selector"]["matchLabels"].clone();
+        if let Some(labels) = labels.as_object_mut() {
+            labels.extend(detail.labels.clone());
+        }
+        let selector = deployment::selector_of(&labels);
+        let pods = self.kubectl.list("pods", Some(&selector)).await;
+        let pods = pods.map_err(|failure| self.failed(&self.canary, &failure))?;
+        let alive = pods
+            .iter()
+            .filter(|pod| pod["metadata"]["deletionTimestamp"].is_null());
+        match alive.count() {
+            0 => Ok(()),
+            count => Err(Error::Conflict {
+                what: format!(
+                    "the canary has no traffic any more, and {count} of its pods are still ending"
+                ),
+                hint: format!(
+                    "look: `{}`",
+                    self.kubectl
+                        .by_hand(&format!("get pods --selector={selector}"))
+                ),
+            }),
+        }
+    }
+
+    /// What speaks against a rollout, as far as permissions and the Deployments tell. `carrier` is patched at each step.
     ///
     /// # Errors
     /// The cluster cannot be asked.
     pub(super) async fn objections(
         &self,
         objects: &[Value],
-        needed: &[(&'static str, &'static str)],
+        carrier: Resource,
     ) -> Result<Vec<Objection>> {
-        let mut objections = Vec::new();
-        let asked = needed.iter().map(|(verb, resource)| async {
-            let may = self.kubectl.can_i(verb, resource).await;
-            (*verb, *resource, may)
-        });
-        for (verb, resource, may) in futures_util::future::join_all(asked).await {
-            if !may.map_err(|failure| self.failed(&self.stable, &failure))? {
-                objections.push(Objection {
-                    gate: "permissions",
-                    text: format!("you may not {verb} {resource}"),
-                    hint: format!(
-                        "check: `{}`",
-                        self.kubectl
-                            .by_hand(&format!("auth can-i {verb} {resource}"))
-                    ),
-                    blocks: true,
-                });
-            }
+        let mut deeds = vec![
+            Deed::new("patch", carrier),
+            Deed::new("patch", Resource::Deployment),
+            Deed::new("create", Resource::Deployment),
+            Deed::new("delete", Resource::Deployment),
+        ];
+        if let Some(detail) = &*self.recorded.borrow() {
+            let pinned = detail.autoscaler.as_ref().map(|_| Resource::Hpa);
+            let second = detail.selectors.as_ref().map(|_| Resource::Service);
+            let more = pinned.into_iter().chain(second);
+            deeds.extend(more.map(|resource| Deed::new("patch", resource)));
         }
-        for object in objects {
-            if let Some(tool) = owner::gitops(object) {
-                let name = object["metadata"]["name"].as_str().unwrap_or_default();
-                let kind = object["kind"].as_str().unwrap_or_default();
-                objections.push(Objection {
-                    gate: "gitops",
-                    text: format!("{tool} manages {kind} `{name}`, and may set it back in the middle of the rollout"),
-                    hint: format!("let {tool} ignore the weights (`ignoreDifferences`), or pause its sync"),
-                    blocks: false,
-                });
-            }
-        }
+        let mut objections = denied(&self.kubectl, &deeds)
+            .await
+            .map_err(|failure| self.failed(&self.stable, &failure))?;
+        objections.extend(objects.iter().filter_map(managed));
         let stable = deployment::readiness(self.stable_in(objects)?);
         if !stable.is_ready() {
             objections.push(Objection {
@@ -364,6 +401,52 @@ impl Workload<'_> {
         }
         Ok(objections)
     }
+}
+
+/// That a GitOps tool manages this object: worth saying.
+pub(super) fn managed(object: &Value) -> Option<Objection> {
+    let tool = owner::gitops(object)?;
+    let name = object["metadata"]["name"].as_str().unwrap_or_default();
+    let kind = object["kind"].as_str().unwrap_or_default();
+    Some(Objection {
+        gate: "gitops",
+        text: format!(
+            "{tool} manages {kind} `{name}`, and may set it back in the middle of the rollout"
+        ),
+        hint: format!("let {tool} ignore the weights (`ignoreDifferences`), or pause its sync"),
+        blocks: false,
+    })
+}
+
+/// What may not be done, of these and of what lock and state need. All are asked in one run.
+///
+/// # Errors
+/// The cluster cannot be asked.
+pub(super) async fn denied(
+    kubectl: &Kubectl<'_>,
+    deeds: &[Deed],
+) -> std::result::Result<Vec<Objection>, Failure> {
+    let own = [
+        Deed::new("create", Resource::Lease),
+        Deed::new("update", Resource::Lease),
+        Deed::new("patch", Resource::Lease),
+        Deed::new("create", Resource::ConfigMap),
+        Deed::new("update", Resource::ConfigMap),
+    ];
+    let asked: Vec<Deed> = deeds.iter().copied().chain(own).collect();
+    let may = kubectl.may(&asked).await?;
+    let denied = asked.iter().zip(may).filter(|(_, may)| !may);
+    Ok(denied
+        .map(|(deed, _)| Objection {
+            gate: "permissions",
+            text: format!("you may not {deed}"),
+            hint: format!(
+                "check: `{}`",
+                kubectl.by_hand(&format!("auth can-i {}", deed.words()))
+            ),
+            blocks: true,
+        })
+        .collect())
 }
 
 fn word(readiness: &Readiness) -> &str {

@@ -7,50 +7,31 @@ use super::{LEVER, Routed, Telling};
 use crate::change::Confirmed;
 use crate::clients::kubectl::{Fault, Object, Patch, Resource};
 use crate::commands::rollout::target::Target as _;
-use crate::commands::rollout::targets::fence;
 use crate::commands::rollout::targets::workload::{Detail, Selectors, Workload};
 use crate::domain::kubernetes::note::{self, EPOCH};
+use crate::domain::kubernetes::route::Route;
 use crate::domain::kubernetes::{deployment, owner};
 use crate::domain::rollout::exposure::{Fence, Originals, Reading};
 use crate::error::{Error, Result};
 
 impl Routed<'_> {
-    pub(super) fn objects(&self) -> [Object; 3] {
-        let Workload { stable, canary, .. } = &self.workload;
-        [self.object.clone(), stable.clone(), canary.clone()]
-    }
-
     pub(super) async fn look(&self) -> Result<Vec<Value>> {
-        let found = self.workload.kubectl.get(&self.objects()).await;
-        let found = found.map_err(|failure| self.workload.failed(&self.object, &failure))?;
-        self.seen.replace(found.clone());
-        Ok(found)
+        let Workload { stable, canary, .. } = &self.workload;
+        self.held.look(&[stable, canary]).await
     }
 
     /// What was read last, if it is of this version; otherwise it is read again.
     pub(super) async fn known(&self, version: Option<&str>) -> Result<Vec<Value>> {
-        let seen = self.seen.borrow().clone();
-        let fits = |object: &Value| {
-            version.is_none_or(|version| object["metadata"]["resourceVersion"] == version)
-        };
-        match self.carrier(&seen) {
-            Ok(object) if fits(object) => Ok(seen),
-            _ => self.look().await,
-        }
-    }
-
-    pub(super) fn carrier<'o>(&self, objects: &'o [Value]) -> Result<&'o Value> {
-        let found = objects.iter().find(|object| self.object.is(object));
-        found.ok_or_else(|| self.unfit("it does not exist"))
-    }
-
-    pub(super) fn unfit(&self, why: &str) -> Error {
-        self.workload.unfit(&self.object, why)
+        let Workload { stable, canary, .. } = &self.workload;
+        self.held.known(version, &[stable, canary]).await
     }
 
     pub(super) async fn reading(&self, objects: &[Value]) -> Result<Reading> {
-        let object = self.carrier(objects)?;
-        let live = self.route.share(object).map_err(|why| self.unfit(&why))?;
+        let object = self.held.find(objects)?;
+        let live = self
+            .route
+            .share(object)
+            .map_err(|why| self.held.unfit(&why))?;
         let version = object["metadata"]["resourceVersion"].as_str();
         Ok(Reading {
             live,
@@ -61,19 +42,6 @@ impl Routed<'_> {
             epoch: note::epoch(object),
             writer: owner::of(object, self.route.field()).map(ToOwned::to_owned),
         })
-    }
-
-    /// Puts a changed object in the place of what was read.
-    pub(super) fn replace(&self, object: Value) -> Vec<Value> {
-        let mut seen = self.seen.borrow_mut();
-        seen.retain(|old| !self.object.is(old));
-        seen.push(object);
-        seen.clone()
-    }
-
-    /// May this rollout write under this epoch?
-    pub(super) fn admit(&self, object: &Value, fence: &Fence) -> Result<()> {
-        fence::admit(&self.place(), object, None, fence)
     }
 
     /// The preconditions of a forward write, and our epoch where an older one stands.
@@ -104,46 +72,65 @@ impl Routed<'_> {
         fence: &Fence,
         confirmed: &Confirmed,
     ) -> Result<Reading> {
-        let object = self.carrier(objects)?;
-        fence::admit_forward(&self.place(), object, None, fence)?;
+        let object = self.held.find(objects)?;
+        self.held.admit_forward(object, None, fence)?;
         let patch = Value::Array(self.fenced(object, fence, operations));
-        let kubectl = &self.workload.kubectl;
-        let done = kubectl.patch(&self.object, Patch::Json, &patch, None, confirmed);
-        let after = done
-            .await
-            .map_err(|failure| failure.about_test(&self.place()))?;
-        let objects = self.replace(after);
-        self.reading(&objects).await
+        let done = self.held.patch(Patch::Json, &patch, None, confirmed);
+        self.reading(&done.await?).await
     }
 
     /// The first lever: the weights, whatever the version, within two seconds.
-    pub(super) async fn lever(&self, original: &Value, confirmed: &Confirmed) -> Result<()> {
-        let kubectl = self.workload.kubectl.within(LEVER);
+    async fn lever(&self, original: &Value, confirmed: &Confirmed) -> Result<()> {
+        let kubectl = self.held.kubectl.within(LEVER);
         let mut objects = self.known(None).await?;
         for fresh in [false, true] {
             if fresh {
                 objects = self.look().await?;
             }
-            let object = self.carrier(&objects)?;
-            let patch = self
-                .route
-                .back(object, original)
-                .map_err(|why| self.unfit(&why))?;
-            let patch = Value::Array(patch);
+            let object = self.held.find(&objects)?;
+            let patch = self.route.back(object, original);
+            let patch = Value::Array(patch.map_err(|why| self.held.unfit(&why))?);
             match kubectl
-                .patch(&self.object, Patch::Json, &patch, None, confirmed)
+                .patch(&self.held.object, Patch::Json, &patch, None, confirmed)
                 .await
             {
                 Ok(after) => {
-                    self.replace(after);
+                    self.held.replace(after);
                     return Ok(());
                 }
                 // The list of backends was changed since it was read.
                 Err(failure) if failure.fault == Fault::Invalid && !fresh => {}
-                Err(failure) => return Err(failure.about_test(&self.place())),
+                Err(failure) => return Err(failure.about_test(&self.held.place())),
             }
         }
-        Err(self.unfit("its backends change faster than they can be read"))
+        Err(self
+            .held
+            .unfit("its backends change faster than they can be read"))
+    }
+
+    /// All traffic to the old version: by the first lever, or where that fails by the second.
+    ///
+    /// # Errors
+    /// The first lever failed; it says whether the second one has done it. It is tried again either way, until the object
+    /// that carries the weight says so too.
+    pub(super) async fn pull(&self, detail: &Detail, confirmed: &Confirmed) -> Result<()> {
+        let Err(first) = self.lever(&detail.route, confirmed).await else {
+            return Ok(());
+        };
+        let Some(selectors) = &detail.selectors else {
+            return Err(first);
+        };
+        let service = &selectors.canary_service;
+        let second = match self.redirect(selectors, &selectors.stable, confirmed).await {
+            Ok(()) => format!(
+                "by the second lever nobody reaches the canary: Service `{service}` selects the stable pods"
+            ),
+            Err(error) => format!("the second lever, Service `{service}`, fails too: {error}"),
+        };
+        Err(Error::Conflict {
+            what: format!("the weight cannot be set back ({first}); {second}"),
+            hint: format!("set it by hand: `{}`", self.undo_by_hand(None)),
+        })
     }
 
     /// The second lever, and its undoing: what the canary's Service selects.
@@ -178,14 +165,17 @@ impl Routed<'_> {
         objects: &[Value],
     ) -> Result<(Map<String, Value>, Option<Selectors>)> {
         let (stable, canary) = match &self.telling {
-            Telling::Labels(labels) => return Ok((labels.clone(), None)),
+            Telling::Labels(labels) => {
+                self.told_apart(objects)?;
+                return Ok((labels.clone(), None));
+            }
             Telling::Services { stable, canary } => (Some(stable.clone()), canary.clone()),
             Telling::IngressBackend => {
-                let ingress = self.carrier(objects)?;
+                let ingress = self.held.find(objects)?;
                 let name = ingress
                     .pointer("/spec/rules/0/http/paths/0/backend/service/name")
                     .and_then(Value::as_str)
-                    .ok_or_else(|| self.unfit("its first rule has no Service"))?;
+                    .ok_or_else(|| self.held.unfit("its first rule has no Service"))?;
                 (None, Object::new(Resource::Service, name)?)
             }
         };
@@ -234,6 +224,22 @@ impl Routed<'_> {
         Ok((labels.clone(), Some(selectors)))
     }
 
+    /// Where the Service itself is switched, the stable pods must have the labels that mean them: it is narrowed to those
+    /// before the canary starts.
+    fn told_apart(&self, objects: &[Value]) -> Result<()> {
+        let Route::Selector { stable, .. } = &self.route else {
+            return Ok(());
+        };
+        let template = &self.workload.stable_in(objects)?["spec"]["template"]["metadata"]["labels"];
+        let wanted = Value::Object(stable.clone());
+        if deployment::selects(&wanted, template) {
+            return Ok(());
+        }
+        let why =
+            format!("its pods lack {wanted}, by which they are told from the new ones: add it");
+        Err(self.workload.unfit(&self.workload.stable, &why))
+    }
+
     /// Everything but the weights, as it was: canary, autoscaler, selector, annotations.
     pub(super) async fn tidy(
         &self,
@@ -247,30 +253,7 @@ impl Routed<'_> {
             self.workload.bound(&pinned, bounds, confirmed).await?;
         }
         let objects = self.known(None).await?;
-        let object = self.carrier(&objects)?;
-        let mut patch = self
-            .route
-            .tidy(object, &detail.route)
-            .unwrap_or_else(|| json!({}));
-        json_merge(&mut patch, note::remove());
-        let kubectl = &self.workload.kubectl;
-        let done = kubectl.patch(&self.object, Patch::Merge, &patch, None, confirmed);
-        let after = done
-            .await
-            .map_err(|failure| self.workload.failed(&self.object, &failure))?;
-        self.replace(after);
-        Ok(())
-    }
-}
-
-/// Merges annotations of two patches.
-fn json_merge(patch: &mut Value, other: Value) {
-    match (patch, other) {
-        (Value::Object(mine), Value::Object(theirs)) => {
-            for (name, value) in theirs {
-                json_merge(mine.entry(name).or_insert(Value::Null), value);
-            }
-        }
-        (mine, theirs) => *mine = theirs,
+        let rest = self.route.tidy(self.held.find(&objects)?, &detail.route);
+        self.held.release(rest, confirmed).await
     }
 }

@@ -3,19 +3,17 @@
 
 mod levers;
 
-use std::cell::RefCell;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use super::held::Held;
 use super::workload::{Detail, Workload};
-use super::{event, fence};
 use crate::change::Confirmed;
-use crate::clients::kubectl::{Object, Patch, Resource};
+use crate::clients::kubectl::{Object, Resource};
 use crate::commands::rollout::target::{Doing, Finish, Objection, Target};
 use crate::domain::kubernetes::deployment;
-use crate::domain::kubernetes::note::{self, Note};
-use crate::domain::kubernetes::route::Route;
+use crate::domain::kubernetes::route::{Route, sticky};
 use crate::domain::rollout::exposure::{Fence, Originals, Percent, Reading};
 use crate::domain::shell;
 use crate::error::Error;
@@ -38,12 +36,10 @@ pub(super) enum Telling {
 #[derive(Debug)]
 pub(super) struct Routed<'a> {
     pub(super) kind: &'static str,
-    pub(super) object: Object,
+    pub(super) held: Held<'a>,
     pub(super) route: Route,
     pub(super) workload: Workload<'a>,
     pub(super) telling: Telling,
-    /// What was read last: the next patch is made for it.
-    pub(super) seen: RefCell<Vec<Value>>,
 }
 
 impl Target for Routed<'_> {
@@ -52,7 +48,7 @@ impl Target for Routed<'_> {
     }
 
     fn place(&self) -> String {
-        self.workload.kubectl.place(&self.object)
+        self.held.place()
     }
 
     fn effective(&self, percent: Percent, _originals: Option<&Originals>) -> Percent {
@@ -69,8 +65,8 @@ impl Target for Routed<'_> {
     fn originals(&self) -> Doing<'_, Originals> {
         Box::pin(async {
             let objects = self.look().await?;
-            let object = self.carrier(&objects)?;
-            let unfit = |why: String| self.unfit(&why);
+            let object = self.held.find(&objects)?;
+            let unfit = |why: String| self.held.unfit(&why);
             let share = self.route.share(object).map_err(unfit)?;
             let route = self.route.original(object).map_err(unfit)?;
             let (labels, selectors) = self.services(&objects).await?;
@@ -83,16 +79,14 @@ impl Target for Routed<'_> {
 
     fn preflight(&self) -> Doing<'_, Vec<Objection>> {
         Box::pin(async {
-            let objects = self.look().await?;
-            let object = self.carrier(&objects)?;
-            let needed = [
-                ("patch", self.object.resource.word()),
-                ("patch", Resource::Deployment.word()),
-                ("create", Resource::Deployment.word()),
-                ("delete", Resource::Deployment.word()),
-            ];
-            let mut objections = self.workload.objections(&objects, &needed).await?;
-            let share = self.route.share(object).map_err(|why| self.unfit(&why))?;
+            let objects = self.known(None).await?;
+            let object = self.held.find(&objects)?;
+            let carrier = self.held.object.resource;
+            let mut objections = self.workload.objections(&objects, carrier).await?;
+            let share = self
+                .route
+                .share(object)
+                .map_err(|why| self.held.unfit(&why))?;
             if !share.is_zero() {
                 objections.push(Objection {
                     gate: "rollback_plan",
@@ -101,15 +95,17 @@ impl Target for Routed<'_> {
                     blocks: true,
                 });
             }
-            if self.route == Route::Nginx
-                && note::annotation(object, "nginx.ingress.kubernetes.io/affinity").is_some()
-            {
-                objections.push(Objection {
-                    gate: "rollback_plan",
-                    text: "session affinity keeps its users on the canary even at weight 0, so there is no full way back".into(),
-                    hint: "remove the annotation nginx.ingress.kubernetes.io/affinity from the canary Ingress".into(),
-                    blocks: true,
-                });
+            if self.route == Route::Nginx {
+                let all = self.held.kubectl.list(Resource::Ingress.word(), None).await;
+                let all = all.map_err(|failure| self.held.failed(&failure))?;
+                if let Some(name) = sticky(&all, object) {
+                    objections.push(Objection {
+                        gate: "rollback_plan",
+                        text: format!("session affinity of Ingress `{name}` keeps its users on the canary even at weight 0, so there is no full way back"),
+                        hint: "add the annotation nginx.ingress.kubernetes.io/affinity-canary-behavior: legacy to it".into(),
+                        blocks: true,
+                    });
+                }
             }
             Ok(objections)
         })
@@ -124,25 +120,12 @@ impl Target for Routed<'_> {
     ) -> Doing<'a, Reading> {
         Box::pin(async move {
             let detail = Detail::of(originals)?;
-            let objects = self.look().await?;
-            let object = self.carrier(&objects)?;
-            self.admit(object, fence)?;
-            let note = Note {
-                rollout: fence.rollout.clone(),
-                originals: originals.clone(),
-            };
-            // Before anything else is changed: from now on anybody can go back.
-            if note::read(object).as_ref() != Some(&note)
-                || note::epoch(object) != Some(fence.epoch)
-            {
-                let mut patch = note::put(&note, fence.epoch);
-                patch["metadata"]["resourceVersion"] =
-                    object["metadata"]["resourceVersion"].clone();
-                let kubectl = &self.workload.kubectl;
-                let done = kubectl.patch(&self.object, Patch::Merge, &patch, None, confirmed);
-                done.await
-                    .map_err(|failure| self.workload.failed(&self.object, &failure))?;
-            }
+            let objects = self.known(fence.version.as_deref()).await?;
+            let object = self.held.find(&objects)?;
+            let narrow = self.route.narrow(&detail.route);
+            self.held
+                .hold(object, originals, fence, narrow, confirmed)
+                .await?;
             if let Some(bounds) = &detail.autoscaler {
                 let pinned = bounds.floor(u64::from(originals.stable_available));
                 self.workload.bound(bounds, &pinned, confirmed).await?;
@@ -152,7 +135,7 @@ impl Target for Routed<'_> {
             self.workload
                 .start(&objects, &detail, image, size, confirmed)
                 .await?;
-            let objects = self.look().await?;
+            // How the canary comes up is seen at the next look.
             self.reading(&objects).await
         })
     }
@@ -160,9 +143,8 @@ impl Target for Routed<'_> {
     fn claim<'a>(&'a self, fence: &'a Fence, confirmed: &'a Confirmed) -> Doing<'a, ()> {
         Box::pin(async move {
             let objects = self.look().await?;
-            let object = self.carrier(&objects)?;
-            let kubectl = &self.workload.kubectl;
-            fence::claim(kubectl, &self.object, object, fence, confirmed).await
+            let object = self.held.find(&objects)?;
+            self.held.claim(object, fence, confirmed).await
         })
     }
 
@@ -182,11 +164,11 @@ impl Target for Routed<'_> {
                     hint: format!("look: `{}`", self.workload.kubectl.by_hand("get pods")),
                 });
             }
-            let object = self.carrier(&objects)?;
+            let object = self.held.find(&objects)?;
             let operations = self
                 .route
                 .set(object, percent)
-                .map_err(|why| self.unfit(&why))?;
+                .map_err(|why| self.held.unfit(&why))?;
             self.forward(&objects, operations, fence, confirmed).await
         })
     }
@@ -197,39 +179,37 @@ impl Target for Routed<'_> {
         confirmed: &'a Confirmed,
     ) -> Doing<'a, Reading> {
         Box::pin(async move {
-            let originals = match originals {
-                Some(originals) => originals.clone(),
+            let known = match originals {
+                Some(originals) => Some(originals.clone()),
                 None => {
                     let objects = self.look().await?;
-                    let object = self.carrier(&objects)?;
-                    let Some(note) = note::read(object) else {
-                        let reading = self.reading(&objects).await?;
-                        if reading.live.is_zero() {
-                            return Ok(reading);
-                        }
-                        return Err(Error::Conflict {
-                            what: format!(
-                                "{} carries no undo note, and nothing else is known of the start",
-                                self.place()
-                            ),
-                            hint: "set the weights by hand".into(),
-                        });
-                    };
-                    note.originals
+                    let object = self.held.find(&objects)?;
+                    let reading = self.reading(&objects).await?;
+                    match Held::originals(object, None) {
+                        None if reading.live.is_zero() => return Ok(reading),
+                        noted => noted,
+                    }
                 }
             };
+            let Some(originals) = known else {
+                return Err(Error::Conflict {
+                    what: format!(
+                        "{} carries no undo note, and nothing else is known of the start",
+                        self.place()
+                    ),
+                    hint: "set the weights by hand".into(),
+                });
+            };
             let detail = Detail::of(&originals)?;
-            if let Err(error) = self.lever(&detail.route, confirmed).await {
-                if let Some(selectors) = &detail.selectors {
-                    self.redirect(selectors, &selectors.stable, confirmed)
-                        .await?;
-                }
-                return Err(error);
-            }
+            self.pull(&detail, confirmed).await?;
             let objects = self.known(None).await?;
             self.workload
                 .keep(&objects, &originals, &detail, confirmed)
                 .await?;
+            if self.route.narrow(&detail.route).is_some() {
+                self.workload.stop(&detail, confirmed).await?;
+                self.workload.is_gone(&objects, &detail).await?;
+            }
             self.tidy(&originals, &detail, confirmed).await?;
             if let Some(selectors) = &detail.selectors {
                 self.redirect(selectors, &selectors.canary, confirmed)
@@ -266,35 +246,22 @@ impl Target for Routed<'_> {
     ) -> Doing<'a, Finish> {
         Box::pin(async move {
             let detail = Detail::of(originals)?;
-            let objects = self.look().await?;
-            let object = self.carrier(&objects)?;
-            self.admit(object, fence)?;
-            let stable = self.workload.stable_in(&objects)?;
-            let now = deployment::image(stable, detail.container).unwrap_or_default();
-            if now != image {
-                let was = originals.stable_image.as_deref().unwrap_or(now);
-                let patch = deployment::set_image(detail.container, was, image);
-                let patch = patch.as_array().cloned().unwrap_or_default();
-                self.workload
-                    .apply(&self.workload.stable, patch, confirmed)
-                    .await?;
-                return Ok(Finish::Waiting(format!(
-                    "{} rolls out {image}",
-                    self.workload.stable
-                )));
+            let objects = self.known(fence.version.as_deref()).await?;
+            let object = self.held.find(&objects)?;
+            self.held.admit(object, None, fence)?;
+            let adopted = self.workload.adopt(&objects, &detail, image, confirmed);
+            if let Some(why) = adopted.await? {
+                return Ok(Finish::Waiting(why));
             }
-            if !deployment::readiness(stable).is_ready() {
-                return Ok(Finish::Waiting(format!(
-                    "{} is not ready yet",
-                    self.workload.stable
-                )));
-            }
-            let share = self.route.share(object).map_err(|why| self.unfit(&why))?;
+            let share = self
+                .route
+                .share(object)
+                .map_err(|why| self.held.unfit(&why))?;
             if share.exceeds(originals.weight) {
                 let back = self
                     .route
                     .back(object, &detail.route)
-                    .map_err(|why| self.unfit(&why))?;
+                    .map_err(|why| self.held.unfit(&why))?;
                 self.forward(&objects, back, fence, confirmed).await?;
                 return Ok(Finish::Waiting(
                     "the traffic moves to the stable Deployment".into(),
@@ -311,27 +278,22 @@ impl Target for Routed<'_> {
     }
 
     fn undo_by_hand(&self, originals: Option<&Originals>) -> String {
-        let seen = self.seen.borrow();
+        let seen = self.held.seen();
         let patch = originals
             .and_then(|originals| Detail::of(originals).ok())
-            .zip(self.carrier(&seen).ok())
+            .zip(self.held.find(&seen).ok())
             .and_then(|(detail, object)| self.route.back(object, &detail.route).ok());
         let words = match patch {
             Some(patch) => {
                 let patch = shell::word(&Value::Array(patch).to_string());
-                format!("patch {} --type=json --patch={patch}", self.object)
+                format!("patch {} --type=json --patch={patch}", self.held.object)
             }
-            None => format!("edit {}", self.object),
+            None => format!("edit {}", self.held.object),
         };
-        self.workload.kubectl.by_hand(&words)
+        self.held.kubectl.by_hand(&words)
     }
 
     fn announce<'a>(&'a self, texts: &'a [String], confirmed: &'a Confirmed) -> Doing<'a, ()> {
-        Box::pin(event::post(
-            &self.workload.kubectl,
-            &self.workload.stable,
-            texts,
-            confirmed,
-        ))
+        Box::pin(self.held.post(&self.workload.stable, texts, confirmed))
     }
 }

@@ -1,0 +1,181 @@
+//! Argo Rollouts, played by a thread that sets the status as its controller does (argoproj/argo-rollouts,
+//! `rollout/canary.go` `syncRolloutStatusCanary`, `resetRolloutStatus`; `rollout/pause.go`): weights are its own.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::stage::{LIMIT, NEW, OLD, Stage};
+use crate::support::kube::Kube;
+use crate::support::until;
+
+const TRAFFIC: &str = "{ kind: argo, rollout: game }";
+
+fn rollout() -> Value {
+    json!({
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Rollout",
+        "metadata": { "name": "game" },
+        "spec": {
+            "replicas": 2,
+            "selector": { "matchLabels": { "app": "argo" } },
+            "template": {
+                "metadata": { "labels": { "app": "argo" } },
+                "spec": { "containers": [{ "name": "server", "image": OLD }] },
+            },
+            "strategy": { "canary": {
+                "canaryService": "game-canary",
+                "stableService": "game-stable",
+                "trafficRouting": { "istio": { "virtualService": { "name": "game" } } },
+                "steps": [{ "setWeight": 20 }, { "pause": {} }, { "setWeight": 50 }, { "pause": {} }],
+            } },
+        },
+    })
+}
+
+fn image(rollout: &Value) -> &str {
+    let image = &rollout["spec"]["template"]["spec"]["containers"][0]["image"];
+    image.as_str().unwrap()
+}
+
+/// One pass of the controller: the merge patch of the status.
+fn reconcile(rollout: &Value) -> Value {
+    let (spec, status) = (&rollout["spec"], &rollout["status"]);
+    let hash = image(rollout).replace(':', "-");
+    let steps = spec["strategy"]["canary"]["steps"].as_array().unwrap();
+    let generation = rollout["metadata"]["generation"].to_string();
+    let seen = |mut patch: Value| {
+        patch["observedGeneration"] = json!(generation);
+        patch["currentPodHash"] = json!(hash);
+        for count in ["replicas", "readyReplicas", "availableReplicas"] {
+            patch[count] = json!(2);
+        }
+        patch
+    };
+    let weight = |weight: u64| json!({ "weights": { "canary": { "weight": weight }, "stable": { "weight": 100 - weight } } });
+    let stable = |phase: &str| {
+        seen(json!({
+            "stableRS": hash, "currentStepIndex": steps.len(), "phase": phase, "message": null, "abort": null,
+            "promoteFull": null, "pauseConditions": null, "controllerPause": false, "canary": weight(0),
+        }))
+    };
+    if status["stableRS"].is_null() {
+        return stable("Healthy");
+    }
+    let whole = status["stableRS"] == hash;
+    if status["currentPodHash"] != hash {
+        // A new template begins anew; back to the stable one is a fast rollback.
+        let index = if whole { steps.len() } else { 0 };
+        return seen(json!({
+            "abort": null, "promoteFull": null, "pauseConditions": null, "controllerPause": false,
+            "currentStepIndex": index, "phase": "Progressing", "message": "more replicas need to be updated",
+        }));
+    }
+    let index = status["currentStepIndex"].as_u64().unwrap_or(0);
+    let index = usize::try_from(index).unwrap();
+    if whole || status["promoteFull"] == true {
+        return stable("Healthy");
+    }
+    if status["abort"] == true {
+        return seen(json!({
+            "phase": "Degraded", "message": "RolloutAborted: Rollout aborted update to revision 2",
+            "currentStepIndex": 0, "pauseConditions": null, "controllerPause": false, "canary": weight(0),
+        }));
+    }
+    let Some(step) = steps.get(index) else {
+        return stable("Healthy");
+    };
+    let on = |mut patch: Value| {
+        patch["currentStepIndex"] = json!(index + 1);
+        patch["phase"] = json!("Progressing");
+        patch["message"] = json!("more replicas need to be updated");
+        seen(patch)
+    };
+    if let Some(share) = step["setWeight"].as_u64() {
+        return on(json!({ "canary": weight(share) }));
+    }
+    let waits = status["pauseConditions"]
+        .as_array()
+        .is_some_and(|all| !all.is_empty());
+    match (waits, status["controllerPause"] == true) {
+        (true, _) => seen(json!({ "phase": "Paused", "message": "CanaryPauseStep" })),
+        (false, true) => on(json!({ "controllerPause": false })),
+        (false, false) => seen(json!({
+            "phase": "Paused", "message": "CanaryPauseStep", "controllerPause": true,
+            "pauseConditions": [{ "reason": "CanaryPauseStep", "startTime": "2026-01-01T00:00:00Z" }],
+        })),
+    }
+}
+
+/// The controller's next pass, where there is anything to do.
+fn tick(kube: &Kube) {
+    let Some(rollout) = kube.find("rollouts", "game") else {
+        return;
+    };
+    let patch = reconcile(&rollout);
+    let news = patch
+        .as_object()
+        .unwrap()
+        .iter()
+        .any(|(name, value)| rollout["status"].get(name).unwrap_or(&Value::Null) != value);
+    if news {
+        kube.status("rollouts", "game", &patch);
+    }
+}
+
+fn weight(stage: &Stage) -> u64 {
+    let status = &stage.kube.get("rollouts", "game")["status"];
+    status["canary"]["weights"]["canary"]["weight"]
+        .as_u64()
+        .unwrap_or(0)
+}
+
+#[test]
+fn argo_rollouts_is_led_through_its_steps_back_and_undone() {
+    let stage = Stage::new(TRAFFIC);
+    stage.kube.create(&rollout());
+    stage.beside(Duration::from_millis(40), tick, || {
+        until("the first deploy", LIMIT, || {
+            (stage.kube.get("rollouts", "game")["status"]["phase"] == "Healthy").then_some(())
+        });
+        let before = stage.kube.get("rollouts", "game")["spec"].clone();
+        let stable =
+            |stage: &Stage| stage.kube.get("rollouts", "game")["status"]["stableRS"].clone();
+        // A good build goes through every pause, and is the stable one then.
+        stage.rollout(&["canary", "--image", NEW]).expect_code(0);
+        assert_eq!(stable(&stage), "game-2");
+        assert_eq!(image(&stage.kube.get("rollouts", "game")), NEW);
+        let told = |words: &str| {
+            let log = stage.kube.log().into_iter();
+            let log = log.filter(|asked| asked.is_accepted_write() && asked.manager == "liveops");
+            log.filter(|asked| asked.body.contains(words)).count()
+        };
+        assert_eq!(told("pauseConditions"), 2, "each pause is ended once");
+        assert_eq!(told("\"weights\""), 0, "its weights are its own");
+        // After the promotion the old one is made the stable one again, without its steps.
+        stage.rollout(&["undo"]).expect_code(0);
+        assert_eq!(stable(&stage), "game-1");
+        assert_eq!(told("promoteFull"), 2, "the promotion, and the way back");
+        assert_eq!(stage.kube.get("rollouts", "game")["spec"], before);
+        // Killed at a pause, somebody else aborts.
+        let mut run = stage.begin(&["rollout", "canary", "game", "--image", NEW, "--yes"]);
+        until("a share", LIMIT, || (weight(&stage) > 0).then_some(()));
+        run.kill();
+        stage.rollout(&["abort"]).expect_code(0);
+        assert_eq!((stable(&stage), weight(&stage)), (json!("game-1"), 0));
+        assert_eq!(told("abort"), 1);
+        assert_eq!(stage.kube.get("rollouts", "game")["spec"], before);
+        // A bad build is aborted by what its users see.
+        stage.fail();
+        let words = ["canary", "--image", NEW, "--takeover"];
+        stage.rollout(&words).expect_code(1);
+        let after = stage.kube.get("rollouts", "game");
+        assert_eq!((&after["spec"], weight(&stage)), (&before, 0));
+        assert_eq!(after["status"]["phase"], "Healthy");
+        assert_eq!(
+            after["metadata"]["annotations"],
+            Value::Null,
+            "no note is left"
+        );
+    });
+}

@@ -1,0 +1,213 @@
+//! Flagger, played by a thread that ticks as its scheduler does (fluxcd/flagger, `pkg/controller/scheduler.go`
+//! `advanceCanary`, `pkg/canary/status.go`, `pkg/canary/spec.go`): weights and the primary are its own.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::stage::{LIMIT, NEW, OLD, Stage};
+use crate::support::kube::Kube;
+use crate::support::until;
+
+const TRAFFIC: &str = "{ kind: flagger, canary: game }";
+/// Its `stepWeight` and `maxWeight`.
+const STEP: u64 = 25;
+const MOST: u64 = 50;
+
+fn canary(webhooks: &Value) -> Value {
+    json!({
+        "apiVersion": "flagger.app/v1beta1",
+        "kind": "Canary",
+        "metadata": { "name": "game" },
+        "spec": {
+            "targetRef": { "apiVersion": "apps/v1", "kind": "Deployment", "name": "game" },
+            "service": { "port": 80 },
+            "analysis": { "interval": "10s", "threshold": 2, "stepWeight": STEP, "maxWeight": MOST, "webhooks": webhooks },
+        },
+    })
+}
+
+fn primary() -> Value {
+    json!({
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": { "name": "game-primary" },
+        "spec": {
+            "replicas": 2,
+            "selector": { "matchLabels": { "app": "game-primary" } },
+            "template": {
+                "metadata": { "labels": { "app": "game-primary" } },
+                "spec": { "containers": [{ "name": "server", "image": OLD }] },
+            },
+        },
+    })
+}
+
+fn image(kube: &Kube, name: &str) -> String {
+    let found = kube.get("deployments", name);
+    let image = &found["spec"]["template"]["spec"]["containers"][0]["image"];
+    image.as_str().unwrap().to_owned()
+}
+
+/// Is the gate of the rollback webhook open?
+fn is_open(kube: &Kube) -> bool {
+    kube.proxied()
+        .last()
+        .is_some_and(|path| path == "rollback/open")
+}
+
+/// One tick. A `slow` analysis stays at its first step.
+fn tick(kube: &Kube, slow: bool) {
+    let Some(canary) = kube.find("canaries", "game") else {
+        return;
+    };
+    let status = &canary["status"];
+    let hash = image(kube, "game");
+    let enter = |phase: &str, mut more: Value| {
+        let word = match phase {
+            "Initialized" | "Succeeded" => "True",
+            "Failed" => "False",
+            _ => "Unknown",
+        };
+        more["phase"] = json!(phase);
+        more["conditions"] = json!([{
+            "type": "Promoted", "status": word, "reason": phase,
+            "lastUpdateTime": kube.now(), "lastTransitionTime": kube.now(), "message": phase,
+        }]);
+        kube.status("canaries", "game", &more);
+    };
+    let size = |replicas: u64| {
+        let patch = json!({ "spec": { "replicas": replicas } });
+        kube.merge("deployments", "game", "flagger", &patch);
+    };
+    let promote = || {
+        let containers = json!([{ "name": "server", "image": hash }]);
+        let patch = json!({ "spec": { "template": { "spec": { "containers": containers } } } });
+        kube.merge("deployments", "game-primary", "flagger", &patch);
+    };
+    match status["phase"].as_str() {
+        None => {
+            size(0);
+            let none = json!({ "canaryWeight": 0, "failedChecks": 0, "iterations": 0, "lastAppliedSpec": hash, "lastPromotedSpec": hash });
+            enter("Initialized", none);
+        }
+        Some("Initialized" | "Succeeded" | "Failed") => {
+            let changed = status["lastPromotedSpec"] != *hash && status["lastAppliedSpec"] != *hash;
+            if changed {
+                size(1);
+                enter(
+                    "Progressing",
+                    json!({ "canaryWeight": 0, "lastAppliedSpec": hash }),
+                );
+            } else if status["lastAppliedSpec"] != *hash && status["phase"] == "Failed" {
+                kube.status("canaries", "game", &json!({ "lastAppliedSpec": hash }));
+            }
+        }
+        Some("Progressing") if canary["spec"]["skipAnalysis"] == true => {
+            promote();
+            size(0);
+            enter(
+                "Succeeded",
+                json!({ "canaryWeight": 0, "lastPromotedSpec": hash }),
+            );
+        }
+        Some("Progressing") if is_open(kube) => {
+            size(0);
+            enter(
+                "Failed",
+                json!({ "canaryWeight": 0, "lastAppliedSpec": hash }),
+            );
+        }
+        Some("Progressing") if slow && status["canaryWeight"] == STEP => {}
+        Some("Progressing") => {
+            let weight = status["canaryWeight"].as_u64().unwrap_or(0);
+            if weight < MOST {
+                kube.status(
+                    "canaries",
+                    "game",
+                    &json!({ "canaryWeight": weight + STEP }),
+                );
+            } else {
+                promote();
+                enter("Promoting", json!({}));
+            }
+        }
+        Some("Promoting") => enter("Finalising", json!({ "canaryWeight": 0 })),
+        Some("Finalising") => {
+            size(0);
+            enter("Succeeded", json!({ "lastPromotedSpec": hash }));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn flagger_is_watched_told_to_go_back_and_undone() {
+    let stage = Stage::new(TRAFFIC);
+    stage.kube.create(&primary());
+    let ours = json!([{ "name": "load", "type": "rollout", "url": "http://loadtester.game/" }]);
+    stage.kube.create(&canary(&ours));
+    let slow = AtomicBool::new(false);
+    let tick = |kube: &Kube| tick(kube, slow.load(Ordering::Relaxed));
+    stage.beside(Duration::from_millis(200), tick, || {
+        until("Initialized", LIMIT, || {
+            (stage.kube.get("canaries", "game")["status"]["phase"] == "Initialized").then_some(())
+        });
+        // Nothing but Flagger itself could go back.
+        let words = ["rollout", "plan", "game", "--image", NEW];
+        let run = stage.env.run(words).expect_code(1);
+        assert!(
+            run.stdout.contains("no webhook of type `rollback`"),
+            "{}",
+            run.stdout
+        );
+        stage.rollout(&["canary", "--image", NEW]).expect_code(1);
+        assert_eq!(image(&stage.kube, "game"), OLD);
+        let hook = json!({ "spec": { "analysis": { "webhooks": [
+            { "name": "load", "type": "rollout", "url": "http://loadtester.game/" },
+            { "name": "back", "type": "rollback", "url": "http://loadtester.game/rollback/check" },
+        ] } } });
+        stage.kube.merge("canaries", "game", "ada", &hook);
+        let before = stage.kube.get("canaries", "game")["spec"].clone();
+        // A good build: its own analysis, then the primary has it.
+        stage.rollout(&["canary", "--image", NEW]).expect_code(0);
+        assert_eq!(image(&stage.kube, "game-primary"), NEW);
+        assert!(!is_open(&stage.kube));
+        // The old one again, without an analysis, and analyses as before.
+        stage.rollout(&["undo"]).expect_code(0);
+        assert_eq!(image(&stage.kube, "game-primary"), OLD);
+        assert_eq!(stage.kube.get("canaries", "game")["spec"], before);
+        // A bad build: its users say so, and Flagger is told.
+        slow.store(true, Ordering::Relaxed);
+        stage.fail();
+        stage.rollout(&["canary", "--image", NEW]).expect_code(1);
+        let after = stage.kube.get("canaries", "game");
+        assert_eq!(after["status"]["phase"], "Failed");
+        assert_eq!(
+            image(&stage.kube, "game"),
+            OLD,
+            "the next apply begins no analysis"
+        );
+        assert_eq!(image(&stage.kube, "game-primary"), OLD);
+        assert_eq!(after["spec"], before);
+        assert_eq!(
+            after["metadata"]["annotations"],
+            Value::Null,
+            "no note is left"
+        );
+        assert!(
+            stage
+                .kube
+                .proxied()
+                .iter()
+                .any(|path| path == "rollback/open")
+        );
+        assert!(!is_open(&stage.kube), "the gate is closed again");
+        let log = stage.kube.log();
+        let weights = log
+            .iter()
+            .filter(|asked| asked.manager == "liveops" && asked.body.contains("canaryWeight"));
+        assert_eq!(weights.count(), 0);
+    });
+}
