@@ -155,7 +155,11 @@ fn argo_rollouts_is_led_through_its_steps_back_and_undone() {
         // After the promotion the old one is made the stable one again, without its steps.
         stage.rollout(&["undo"]).expect_code(0);
         assert_eq!(stable(&stage), "game-1");
-        assert_eq!(told("promoteFull"), 1, "after its steps it is through by itself");
+        assert_eq!(
+            told("promoteFull"),
+            1,
+            "after its steps it is through by itself"
+        );
         assert_eq!(stage.kube.get("rollouts", "game")["spec"], before);
         // Killed at a pause, somebody else aborts.
         let mut run = stage.begin(&["rollout", "canary", "game", "--image", NEW, "--yes"]);
