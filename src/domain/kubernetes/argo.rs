@@ -73,7 +73,8 @@ pub(crate) fn share(rollout: &Value) -> Percent {
         Some(100.0)
     } else {
         let done = all.iter().take(index.saturating_add(1));
-        done.filter_map(|step| step["setWeight"].as_f64()).next_back()
+        done.filter_map(|step| step["setWeight"].as_f64())
+            .next_back()
     };
     Percent::new(told.or(step).unwrap_or(0.0)).unwrap_or(Percent::ZERO)
 }
