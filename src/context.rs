@@ -187,15 +187,26 @@ impl Context {
 
     /// The same in a region of the environment: its cluster and its backends.
     pub(crate) fn in_region(&self, region: &str) -> Self {
+        self.beside(Some(region.to_owned()), self.command_line.clone())
+    }
+
+    /// The same place and person with another command line: what is chosen on a screen runs as if it had been typed.
+    pub(crate) fn typed(&self, command_line: &str) -> Self {
+        let words = command_line.trim_start_matches("liveops ");
+        self.beside(self.region.clone(), self.command(words))
+    }
+
+    /// Another context of the same run: what it interrupts and where it looks are the same.
+    fn beside(&self, region: Option<String>, command_line: String) -> Self {
         Self {
             global: self.global.clone(),
             output: self.output.again().repeating(self.output.repeat().clone()),
             clock: self.clock,
             dirs: self.dirs.clone(),
             actor: self.actor.clone(),
-            command_line: self.command_line.clone(),
+            command_line,
             interrupts: Rc::clone(&self.interrupts),
-            region: Some(region.to_owned()),
+            region,
             quick: self.quick.clone(),
             config: OnceCell::new(),
             http: OnceCell::new(),

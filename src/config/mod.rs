@@ -1,5 +1,6 @@
 //! What you set up: files, environment variables and flags, merged, with the origin of each value.
 
+pub(crate) mod checklist;
 pub(crate) mod decode;
 pub(crate) mod documents;
 pub(crate) mod endpoint;

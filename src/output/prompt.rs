@@ -56,6 +56,23 @@ pub(crate) fn choose(question: &str, items: &[&str]) -> Result<usize> {
         .ok_or(Error::Interrupted { code: 130 })
 }
 
+/// Asks in a thread of its own, so that what is under way goes on while the person thinks.
+///
+/// # Errors
+/// Those of the question.
+pub(crate) async fn aside<T: Send + 'static>(
+    ask: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let (tell, told) = tokio::sync::oneshot::channel();
+    // Nothing can take a reading of the terminal back; the thread ends with the process.
+    std::thread::spawn(move || {
+        // Nobody listens any more after an interrupt.
+        let _ = tell.send(ask());
+    });
+    told.await
+        .unwrap_or_else(|_| Err(Error::internal("a question without an answer")))
+}
+
 /// A line, if one comes within the time; none otherwise. The text of the question stays on its line.
 pub(crate) async fn answer_within(question: &str, limit: std::time::Duration) -> Option<String> {
     let _ = Term::stderr().write_str(question);

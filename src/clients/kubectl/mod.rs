@@ -159,6 +159,29 @@ impl<'a> Kubectl<'a> {
         Ok(items(value))
     }
 
+    /// The last lines of all pods with these labels, each with its pod in front.
+    ///
+    /// # Errors
+    /// Those of the cluster.
+    pub(crate) async fn logs(
+        &self,
+        labels: &str,
+        container: Option<&str>,
+        since: Duration,
+    ) -> Result<String, Failure> {
+        let mut args = self.args(&["logs", "--tail=200", "--prefix", "--ignore-errors"]);
+        args.push(format!("--selector={labels}"));
+        args.push(format!("--since={}s", since.as_secs()));
+        // kubectl refuses more than five pods unless it is told.
+        args.push("--max-log-requests=50".into());
+        args.push(match container {
+            Some(name) => format!("--container={name}"),
+            None => "--all-containers".into(),
+        });
+        let bytes = process::output(&args, None, self.limit).await?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
     /// Patches an object; returns it as it is then. Preconditions stand in the patch.
     ///
     /// # Errors

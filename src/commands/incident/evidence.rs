@@ -14,7 +14,7 @@ use crate::commands::rollout::report::RolloutRow;
 use crate::commands::status::gather::{Gathered, gather};
 use crate::commands::status::memory::Memory;
 use crate::commands::status::report::StatusReport;
-use crate::commands::status::{FailOn, StatusArgs};
+use crate::commands::status::StatusArgs;
 use crate::context::Context;
 use crate::domain::alert::{Alert, AlertState, rank};
 use crate::domain::changes::{Change, Kind};
@@ -36,16 +36,6 @@ const CHANGES: TimeDelta = TimeDelta::hours(6);
 struct Seen {
     name: &'static str,
     found: std::result::Result<(String, Value), String>,
-}
-
-fn args() -> StatusArgs {
-    StatusArgs {
-        service: Vec::new(),
-        fail_on: FailOn::Never,
-        watch: false,
-        interval: Duration::from_secs(5),
-        nagios: false,
-    }
 }
 
 /// Looks at everything at once, and keeps it. Returns the line of each for the person, and the firing alerts.
@@ -88,7 +78,7 @@ fn keep(cx: &Context, id: &str, seen: Seen) -> String {
 /// # Errors
 /// Those of the configuration.
 pub(super) async fn look(cx: &Context) -> Result<Gathered> {
-    gather(&args(), cx, &mut Memory::default()).await
+    gather(&StatusArgs::glance(), cx, &mut Memory::default()).await
 }
 
 /// The status report, and of it what people ask for first: the alerts, and the rollouts under way.

@@ -10,6 +10,14 @@ use crate::error::{Error, Result};
 /// # Errors
 /// `Usage` when none is open, or several; `NotFound`.
 pub(crate) fn which(cx: &Context, named: Option<&str>, verb: &str) -> Result<String> {
+    which_of(cx, named, &format!("incident {verb} -i"))
+}
+
+/// As [`which`], for a command that is no verb of `incident`: the one that the id belongs behind.
+///
+/// # Errors
+/// As [`which`].
+pub(crate) fn which_of(cx: &Context, named: Option<&str>, command: &str) -> Result<String> {
     if let Some(named) = named {
         return by_name(cx, named);
     }
@@ -41,7 +49,7 @@ pub(crate) fn which(cx: &Context, named: Option<&str>, verb: &str) -> Result<Str
                 list,
                 format!(
                     "say which: `{}`",
-                    cx.command(&format!("incident {verb} -i {}", several[0].id))
+                    cx.command(&format!("{command} {}", several[0].id))
                 ),
             ))
         }

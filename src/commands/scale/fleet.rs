@@ -21,11 +21,11 @@ pub(crate) struct Fleet<'a> {
 
 /// The size of one service.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Size {
-    pub(super) deployment: String,
-    pub(super) replicas: u64,
-    pub(super) available: u32,
-    pub(super) autoscaler: Option<Bounds>,
+pub(crate) struct Size {
+    pub(crate) deployment: String,
+    pub(crate) replicas: u64,
+    pub(crate) available: u32,
+    pub(crate) autoscaler: Option<Bounds>,
 }
 
 impl<'a> Fleet<'a> {
@@ -41,7 +41,7 @@ impl<'a> Fleet<'a> {
     ///
     /// # Errors
     /// Its Deployment does not exist; the cluster cannot be read.
-    pub(super) async fn size(&self, service: &Service) -> Result<Size> {
+    pub(crate) async fn size(&self, service: &Service) -> Result<Size> {
         let configured = service.workload.as_ref();
         let name = configured.and_then(|workload| workload.deployment.as_deref());
         let object = Object::new(Resource::Deployment, name.unwrap_or(&service.name))?;

@@ -65,6 +65,19 @@ pub(crate) struct StatusArgs {
     pub(crate) nagios: bool,
 }
 
+impl StatusArgs {
+    /// One look at everything, for another command.
+    pub(crate) fn glance() -> Self {
+        Self {
+            service: Vec::new(),
+            fail_on: FailOn::Never,
+            watch: false,
+            interval: Duration::from_secs(5),
+            nagios: false,
+        }
+    }
+}
+
 /// The level from which on a script fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum FailOn {

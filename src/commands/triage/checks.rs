@@ -1,253 +1,101 @@
-//! The checks of the checklist: each looks at one thing, and says what it found, or why it could not look. All of them
-//! are made at once; a dead dependency is one item's `unknown`.
+//! The checks of the checklist: each looks at one thing, and says what it found, or why it could not look. What is not
+//! configured is a person's to look at; what is dead is unknown, and holds nothing up.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use std::time::Duration;
+
 use futures_util::future::join_all;
 use serde_json::Value;
 
 use crate::clients::http::{Effort, Request, Target};
 use crate::clients::prometheus::Prometheus;
-use crate::commands::changes::gather::gather as gather_changes;
-use crate::commands::changes::series;
+use crate::commands::incident::view::clock;
+use crate::commands::rollout::targets;
+use crate::commands::triage::figures;
+use crate::commands::triage::ground::Ground;
 use crate::context::Context;
-use crate::domain::changes::breaks::{Break, find};
-use crate::domain::changes::rank::{Suspect, rank};
-use crate::domain::changes::{Change, Kind};
+use crate::domain::alert::Alert;
+use crate::domain::changes::Kind;
+use crate::domain::health::ServiceState;
+use crate::domain::incident::event::DeliveryState;
 use crate::domain::incident::state::Incident;
-use crate::domain::kpi::Kpi;
-use crate::domain::level::Level;
+use crate::domain::kubernetes::deployment;
+use crate::domain::quantity::Unit;
 use crate::domain::series::Answer;
+use crate::domain::shell::word;
+use crate::domain::triage::logs::digest;
 use crate::domain::triage::{Check, Found, Item, Outcome};
 use crate::error::{Error, Result};
-use crate::output::report::{Source, SourceState};
+use crate::output::report::SourceState;
 use crate::output::view::relative;
 
-/// How far back changes are looked for.
-const BACK: TimeDelta = TimeDelta::hours(2);
-/// Lines of evidence that an item shows.
+/// Lines of evidence that an item has.
 const LINES: usize = 6;
+/// Longer than any deadline of a backend: this only ends what ignores its own.
+const LIMIT: Duration = Duration::from_secs(20);
+/// Services whose logs are read: those of a small game, or the first of a large one.
+const SERVICES: usize = 5;
+/// How far back logs are read.
+const LOGS: Duration = Duration::from_secs(900);
+/// Kinds of errors that a service's line names.
+const KINDS: usize = 3;
 
-/// Everything that the checks found.
-#[derive(Debug)]
-pub(super) struct Looked {
-    /// One for each item, in their order.
-    pub(super) found: Vec<Found>,
-    pub(super) changes: Vec<Change>,
-    pub(super) suspects: Vec<Suspect>,
-    pub(super) sources: Vec<Source>,
-    started: Option<DateTime<Utc>>,
-    service: Option<String>,
-}
-
-impl Looked {
-    /// Makes every check.
-    ///
-    /// # Errors
-    /// Those of the configuration only.
-    pub(super) async fn at(
-        cx: &Context,
-        items: &[Item],
-        incident: Option<&Incident>,
-    ) -> Result<Self> {
-        let mut looked = Self {
-            found: Vec::new(),
-            changes: Vec::new(),
-            suspects: Vec::new(),
-            sources: Vec::new(),
-            started: incident.and_then(|one| one.started.at()),
-            service: incident.and_then(|one| one.service.clone()),
-        };
-        looked.changes(cx).await?;
-        let found = join_all(items.iter().map(|item| looked.one(cx, item))).await;
-        looked.found = found;
-        Ok(looked)
-    }
-
-    /// Makes one check again.
-    ///
-    /// # Errors
-    /// Those of the configuration only.
-    pub(super) async fn again(&mut self, cx: &Context, index: usize, item: &Item) -> Result<()> {
-        if matches!(item.check, Check::Deployments | Check::Flags) {
-            self.changes(cx).await?;
-        }
-        self.found[index] = self.one(cx, item).await;
-        Ok(())
-    }
-
-    /// What changed, and who is suspected by the clearest break of the KPIs that have thresholds.
-    async fn changes(&mut self, cx: &Context) -> Result<()> {
-        let now = cx.clock.now();
-        let since = self.started.unwrap_or(now) - BACK;
-        let kpis: Vec<Kpi> = kpis(cx)?
-            .into_iter()
-            .filter(|kpi| kpi.critical.is_some() || kpi.warn.is_some())
-            .collect();
-        let (found, broken) = tokio::join!(
-            gather_changes(cx, since),
-            join_all(kpis.iter().map(async |kpi| {
-                let points = series(cx, kpi, since, now).await.ok()?;
-                Some((find(&points)?, kpi.service.clone()))
-            }))
-        );
-        let found = found?;
-        let clearest: Option<(Break, Option<String>)> = broken
-            .into_iter()
-            .flatten()
-            .max_by(|a, b| a.0.sigmas.total_cmp(&b.0.sigmas));
-        self.suspects = clearest.map_or_else(Vec::new, |(broken, service)| {
-            let service = self.service.clone().or(service);
-            rank(&found.changes, &broken, service.as_deref())
-        });
-        self.changes = found.changes;
-        self.sources = found.sources;
-        Ok(())
-    }
-
-    async fn one(&self, cx: &Context, item: &Item) -> Found {
-        let found = match item.check {
-            Check::Scope => scope(cx).await,
-            Check::Alerts => alerts(cx).await,
-            Check::Deployments => Ok(self.of_kinds(
-                cx,
-                &[Kind::Deploy, Kind::Migration, Kind::Scale, Kind::Restart],
-            )),
-            Check::Flags => Ok(self.of_kinds(cx, &[Kind::Flag, Kind::Config])),
-            Check::Dependencies => dependencies(cx).await,
-            Check::Targets => targets(cx).await,
-            Check::Logs => Ok(logs(cx)),
-            Check::Query => query(cx, item).await,
+/// Makes the check of an item.
+pub(super) async fn make(ground: Ground<'_>, item: &Item) -> Found {
+    let look = async {
+        match item.check {
+            Check::Scope => figures::scope(&ground).await,
+            Check::Alerts => alerts(&ground).await,
+            Check::Deployments => changed(&ground, &DEPLOYED, &["kubernetes", "deployments"]).await,
+            Check::Flags => changed(&ground, &[Kind::Flag, Kind::Config], &["flags"]).await,
+            Check::Dependencies => dependencies(ground.cx).await,
+            Check::Targets => targets_of(&ground).await,
+            Check::Logs => logs(&ground).await,
+            Check::Query => query(ground.cx, item).await,
+            Check::Told => Ok(told(ground.cx, ground.incident)),
             Check::None => Ok(Found::new(Outcome::Manual, Vec::new())),
-        };
-        let mut found = found.unwrap_or_else(|error| Found::unknown(error.to_string()));
-        let more = found.lines.len().saturating_sub(LINES);
-        if more > 0 {
-            found.lines.truncate(LINES);
-            found.lines.push(format!("and {more} more"));
         }
-        found
-    }
-
-    /// Changes of some kinds, the suspects first.
-    fn of_kinds(&self, cx: &Context, kinds: &[Kind]) -> Found {
-        let now = cx.clock.now();
-        let suspected = self
-            .suspects
-            .iter()
-            .filter(|one| kinds.contains(&one.change.kind));
-        let mut lines: Vec<String> = suspected
-            .map(|one| format!("suspect: {} ({})", one.change.what, one.reasons.join("; ")))
-            .collect();
-        let suspicious = !lines.is_empty();
-        let others = self.changes.iter().rev().filter(|change| {
-            kinds.contains(&change.kind) && self.suspects.iter().all(|one| one.change != **change)
-        });
-        lines.extend(others.map(|change| format!("{} {}", relative(change.at, now), change.what)));
-        let down = self.sources.iter().filter(|one| {
-            one.state == SourceState::Down && matches!(one.name.as_str(), "kubernetes" | "flags")
-        });
-        let down: Vec<String> = down
-            .map(|one| format!("{} did not answer", one.name))
-            .collect();
-        let outcome = if suspicious || !lines.is_empty() {
-            Outcome::Suspicious
-        } else if down.is_empty() {
-            lines.push("nothing of this is known to have changed".into());
-            Outcome::Clear
-        } else {
-            Outcome::Unknown
-        };
-        lines.extend(down);
-        Found::new(outcome, lines)
-    }
-}
-
-fn kpis(cx: &Context) -> Result<Vec<Kpi>> {
-    let known = &cx.config()?.settings.kpis;
-    Ok(if known.is_empty() {
-        crate::config::presets::kpis()
-    } else {
-        known.clone()
-    })
-}
-
-fn prometheus(cx: &Context) -> Result<Prometheus<'_>> {
-    Ok(Prometheus::new(cx.http()?, cx.prometheus()?, Effort::Quick))
-}
-
-/// KPIs that are out of bounds, by their label where they have one.
-async fn scope(cx: &Context) -> Result<Found> {
-    let client = prometheus(cx)?;
-    let kpis = kpis(cx)?;
-    let asked = kpis.iter().map(async |kpi| {
-        let query = kpi.promql_by().unwrap_or_else(|| kpi.promql());
-        (kpi, client.instant(&query, None).await)
-    });
-    let mut lines = Vec::new();
-    let (mut bad, mut answered) = (0, 0);
-    let mut first = None;
-    for (kpi, answer) in join_all(asked).await {
-        let answer = match answer {
-            Ok(queried) => queried.answer,
-            Err(error) => {
-                first.get_or_insert(error);
-                continue;
-            }
-        };
-        answered += 1;
-        let Answer::Vector(series) = answer else {
-            continue;
-        };
-        let mut parts = Vec::new();
-        let mut worst = Level::Ok;
-        for one in &series {
-            let Some(value) = one.points.first().and_then(|point| point.value.float()) else {
-                continue;
-            };
-            let level = kpi.level(value);
-            if matches!(level, Level::Warn | Level::Critical) && worst != Level::Critical {
-                worst = level;
-            }
-            let label = kpi.by.as_ref().and_then(|by| one.labels.get(by));
-            let shown = kpi.unit.show(value);
-            parts.push(label.map_or_else(|| shown.clone(), |label| format!("{label} {shown}")));
-        }
-        let line = format!("{}: {}", kpi.title(), parts.join(", "));
-        match worst {
-            Level::Warn | Level::Critical => {
-                bad += 1;
-                let word = if worst == Level::Critical {
-                    "CRITICAL"
-                } else {
-                    "warning"
-                };
-                lines.insert(0, format!("{word} {line}"));
-            }
-            _ if kpi.by.is_some() && !parts.is_empty() => lines.push(line),
-            _ => {}
-        }
-    }
-    if answered == 0 {
-        return Err(first.unwrap_or_else(|| Error::internal("no KPI is known")));
-    }
-    if bad == 0 {
-        lines.insert(0, "no figure is out of its bounds".into());
-    }
-    let outcome = if bad > 0 {
-        Outcome::Suspicious
-    } else {
-        Outcome::Clear
     };
-    Ok(Found::new(outcome, lines))
+    let found = tokio::time::timeout(LIMIT, look).await;
+    let mut found = match found {
+        Err(_) => Found::unknown(format!("no answer within {} s", LIMIT.as_secs())),
+        Ok(Ok(found)) => found,
+        Ok(Err(Error::Unconfigured { what, .. })) => Found::new(
+            Outcome::Manual,
+            vec![format!("not looked at: no {what} is configured")],
+        ),
+        Ok(Err(error)) => Found::unknown(error.to_string()),
+    };
+    let more = found.lines.len().saturating_sub(LINES);
+    if more > 0 {
+        found.lines.truncate(LINES);
+        found.lines.push(format!("and {more} more"));
+    }
+    found
 }
+
+const DEPLOYED: [Kind; 4] = [Kind::Deploy, Kind::Migration, Kind::Scale, Kind::Restart];
 
 /// What fires, the first one first.
-async fn alerts(cx: &Context) -> Result<Found> {
-    let mut alerts = prometheus(cx)?.alerts().await?;
-    alerts.retain(|alert| alert.state.is_loud());
-    alerts.sort_by_key(|alert| alert.since);
-    let now = cx.clock.now();
-    let lines: Vec<String> = alerts
+async fn alerts(ground: &Ground<'_>) -> Result<Found> {
+    let status = ground.status.clone().await;
+    let gathered = match &*status {
+        Ok(gathered) => gathered,
+        Err(error) => return Ok(Found::unknown(error.to_string())),
+    };
+    let Some(known) = &gathered.readings.alerts else {
+        if gathered.alerts_expected {
+            return Ok(Found::unknown(down(&gathered.sources, "who knows the alerts did not answer")));
+        }
+        return Err(Error::Unconfigured {
+            what: "Prometheus or Alertmanager",
+            environment: String::new(),
+            hint: String::new(),
+        });
+    };
+    let mut firing: Vec<&Alert> = known.iter().filter(|alert| alert.state.is_loud()).collect();
+    firing.sort_by_key(|alert| alert.since);
+    let now = ground.cx.clock.now();
+    let mut lines: Vec<String> = firing
         .iter()
         .map(|alert| {
             let since = alert.since.map_or_else(String::new, |at| relative(at, now));
@@ -255,6 +103,13 @@ async fn alerts(cx: &Context) -> Result<Found> {
             format!("{} ({severity}) {since}", alert.name)
         })
         .collect();
+    if let Some(first) = firing.first() {
+        let runbook = match &first.runbook {
+            Some(link) => format!("its runbook: {link}"),
+            None => format!("`{}`", ground.cx.command(&format!("alerts explain {}", word(&first.name)))),
+        };
+        lines.insert(1, runbook);
+    }
     Ok(if lines.is_empty() {
         Found::new(Outcome::Clear, vec!["nothing fires".into()])
     } else {
@@ -262,13 +117,66 @@ async fn alerts(cx: &Context) -> Result<Found> {
     })
 }
 
+/// The reason of the first source that is down.
+fn down(sources: &[crate::output::report::Source], otherwise: &str) -> String {
+    let dead = sources
+        .iter()
+        .find(|source| source.state == SourceState::Down);
+    dead.map_or_else(
+        || otherwise.to_owned(),
+        |source| {
+            let why = source.error.as_deref().unwrap_or("no answer");
+            format!("{}: {why}", source.name)
+        },
+    )
+}
+
+/// Changes of some kinds, the suspects first; `asked` are the sources that know them.
+async fn changed(ground: &Ground<'_>, kinds: &[Kind], asked: &[&str]) -> Result<Found> {
+    let history = ground.history.clone().await;
+    let history = match &*history {
+        Ok(history) => history,
+        Err(error) => return Ok(Found::unknown(error.to_string())),
+    };
+    let now = ground.cx.clock.now();
+    let (suspects, others) = history.of(kinds);
+    let mut lines: Vec<String> = suspects
+        .iter()
+        .map(|one| format!("suspect: {} ({})", one.change.what, one.reasons.join("; ")))
+        .collect();
+    lines.extend(
+        others
+            .iter()
+            .map(|change| format!("{}: {}", relative(change.at, now), change.what)),
+    );
+    let silent = history.sources.iter().filter(|one| {
+        one.state == SourceState::Down && asked.contains(&one.name.as_str())
+    });
+    let silent: Vec<String> = silent
+        .map(|one| {
+            let why = one.error.as_deref().unwrap_or("no answer");
+            format!("{} cannot tell: {why}", one.name)
+        })
+        .collect();
+    let outcome = match (lines.is_empty(), silent.is_empty()) {
+        (false, _) => Outcome::Suspicious,
+        (true, false) => Outcome::Unknown,
+        (true, true) => {
+            let since = clock(history.since, now);
+            lines.push(format!("none is known since {since}"));
+            Outcome::Clear
+        }
+    };
+    lines.extend(silent);
+    Ok(Found::new(outcome, lines))
+}
+
 /// The status pages of the configuration.
 async fn dependencies(cx: &Context) -> Result<Found> {
     let known = &cx.config()?.settings.documents.dependencies;
     if known.is_empty() {
-        return Ok(Found::unknown(
-            "no status page is configured: add `dependencies` to liveops.yaml",
-        ));
+        let how = "no status page is configured: list them under `dependencies` in liveops.yaml";
+        return Ok(Found::new(Outcome::Manual, vec![how.into()]));
     }
     let http = cx.http()?;
     let asked = known.iter().map(async |one| {
@@ -279,91 +187,225 @@ async fn dependencies(cx: &Context) -> Result<Found> {
     let mut lines = Vec::new();
     let mut outcome = Outcome::Clear;
     for (one, answer) in known.iter().zip(join_all(asked).await) {
-        let line = match answer {
+        let (found, line) = match answer {
             Ok(answer) => {
                 let page: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
                 // Statuspage: none, minor, major, critical, maintenance.
                 match page["status"]["indicator"].as_str() {
-                    None | Some("none") => format!("{} says it is well", one.name),
+                    None | Some("none") => (Outcome::Clear, format!("{}: well", one.name)),
                     Some(indicator) => {
-                        outcome = Outcome::Suspicious;
                         let words = page["status"]["description"].as_str().unwrap_or_default();
-                        format!("{}: {indicator} {words}", one.name)
+                        let line = format!("{}: {indicator} {words}", one.name);
+                        (Outcome::Suspicious, line)
                     }
                 }
             }
             Err(error @ Error::Rejected { .. }) => {
-                outcome = Outcome::Suspicious;
-                format!("{}: {error}", one.name)
+                (Outcome::Suspicious, format!("{}: {error}", one.name))
             }
-            Err(error) => {
-                if outcome == Outcome::Clear {
-                    outcome = Outcome::Unknown;
-                }
-                format!("{}: {error}", one.name)
-            }
+            Err(error) => (Outcome::Unknown, format!("{}: {error}", one.name)),
         };
-        lines.push(line);
+        // What is bad stands first.
+        if found == Outcome::Suspicious {
+            lines.insert(0, line);
+        } else {
+            lines.push(line);
+        }
+        outcome = outcome.worse(found);
     }
     Ok(Found::new(outcome, lines))
 }
 
-/// Scrape targets that are not up.
-async fn targets(cx: &Context) -> Result<Found> {
-    let targets = prometheus(cx)?.targets().await?;
-    let down: Vec<String> = targets
-        .iter()
-        .filter(|target| target.health == "down")
-        .map(|target| {
-            let label = |name: &str| target.labels.get(name).map_or("?", String::as_str);
-            format!(
-                "{} {}: {}",
-                label("job"),
-                label("instance"),
-                target.last_error
-            )
-        })
-        .collect();
-    Ok(if down.is_empty() {
-        let line = format!("all {} targets answer", targets.len());
-        Found::new(Outcome::Clear, vec![line])
-    } else {
-        Found::new(Outcome::Suspicious, down)
-    })
+/// Scrape targets that are not up, and services that are not well.
+async fn targets_of(ground: &Ground<'_>) -> Result<Found> {
+    let status = ground.status.clone().await;
+    let gathered = match &*status {
+        Ok(gathered) => gathered,
+        Err(error) => return Ok(Found::unknown(error.to_string())),
+    };
+    let mut lines = Vec::new();
+    let mut good = Vec::new();
+    let mut outcome = Outcome::Clear;
+    for service in &gathered.readings.services {
+        match service.state {
+            ServiceState::Healthy => good.push(service.name.as_str()),
+            state => {
+                let bad = state != ServiceState::Unknown;
+                outcome = outcome.worse(if bad { Outcome::Suspicious } else { Outcome::Unknown });
+                lines.push(format!("{} is {}: {}", service.name, state.word(), service.detail));
+            }
+        }
+    }
+    match &gathered.readings.targets {
+        Some(targets) => {
+            if !targets.down.is_empty() {
+                outcome = outcome.worse(Outcome::Suspicious);
+            }
+            let down = targets.down.iter();
+            lines.extend(down.map(|(name, error)| format!("target {name} is down: {error}")));
+            lines.push(format!("{} targets are up", targets.up));
+            if targets.unknown > 0 {
+                outcome = outcome.worse(Outcome::Unknown);
+                lines.push(format!("{} were never scraped", targets.unknown));
+            }
+        }
+        None if gathered.targets_expected => {
+            outcome = outcome.worse(Outcome::Unknown);
+            lines.push(format!("targets: {}", down(&gathered.sources, "Prometheus did not say")));
+        }
+        None => {}
+    }
+    match good.len() {
+        0 => {}
+        1 => lines.push(format!("{} says it is well", good[0])),
+        n => lines.push(format!("{n} services say that they are well")),
+    }
+    if lines.is_empty() {
+        return Err(Error::Unconfigured {
+            what: "Prometheus and no service with a health API",
+            environment: String::new(),
+            hint: String::new(),
+        });
+    }
+    Ok(Found::new(outcome, lines))
 }
 
-/// Logs are read by a person; the commands are ready.
-fn logs(cx: &Context) -> Found {
-    let kubectl = super::walk::kubectl(cx).unwrap_or_else(|_| "kubectl".into());
-    let services = cx.config().map(|config| &config.settings.services);
-    let lines = services
-        .into_iter()
-        .flatten()
-        .map(|service| format!("{kubectl} logs -l app={} --tail=200 --prefix", service.name));
-    Found::new(Outcome::Manual, lines.collect())
+/// The errors in the last lines of the services, the incident's own first.
+async fn logs(ground: &Ground<'_>) -> Result<Found> {
+    let cx = ground.cx;
+    let kubectl = targets::kubectl(cx)?;
+    let mut services: Vec<&crate::config::schema::Service> =
+        cx.config()?.settings.services.iter().collect();
+    let hit = ground.incident.and_then(|one| one.service.as_deref());
+    services.sort_by_key(|service| hit != Some(service.name.as_str()));
+    let asked = services.iter().take(SERVICES).map(async |service| {
+        let workload = service.workload.as_ref();
+        let name = workload.and_then(|one| one.deployment.as_deref());
+        let name = name.unwrap_or(&service.name);
+        let object = crate::clients::kubectl::Object::new(
+            crate::clients::kubectl::Resource::Deployment,
+            name,
+        )?;
+        let failed = |failure: crate::clients::kubectl::Failure| failure.about(&kubectl.place(&object));
+        let found = kubectl.get(std::slice::from_ref(&object)).await.map_err(failed)?;
+        let Some(found) = found.first() else {
+            return Ok(None);
+        };
+        let container = workload.and_then(|one| one.container.as_deref());
+        let text = kubectl.logs(&deployment::selector(found), container, LOGS).await;
+        Ok(Some(digest(&text.map_err(failed)?)))
+    });
+    let mut lines = Vec::new();
+    let mut outcome = Outcome::Clear;
+    for (service, read) in services.iter().zip(join_all(asked).await) {
+        let name = &service.name;
+        let (found, line) = match read {
+            Err(error) => (Outcome::Unknown, Error::to_string(&error)),
+            Ok(None) => (Outcome::Unknown, format!("{name}: there is no such Deployment")),
+            Ok(Some(read)) if read.lines == 0 => {
+                (Outcome::Unknown, format!("{name}: no line in 15 minutes"))
+            }
+            Ok(Some(read)) if read.errors.is_empty() => {
+                (Outcome::Clear, format!("{name}: no error in {} lines", read.lines))
+            }
+            Ok(Some(read)) => {
+                let count: usize = read.errors.iter().map(|group| group.count).sum();
+                let kinds = read.errors.iter().take(KINDS);
+                let kinds: Vec<String> = kinds
+                    .map(|group| format!("{}x {}", group.count, group.what))
+                    .collect();
+                let line = format!(
+                    "{name}: {count} errors in {} lines: {}",
+                    read.lines,
+                    kinds.join(" · ")
+                );
+                (Outcome::Suspicious, line)
+            }
+        };
+        lines.push(line);
+        outcome = outcome.worse(found);
+    }
+    if let Some(first) = services.first() {
+        let hand = format!("logs -l app={} --tail=200 --prefix", word(&first.name));
+        lines.push(format!("read on: {}", kubectl.by_hand(&hand)));
+    }
+    Ok(Found::new(outcome, lines))
 }
 
-/// PromQL against its limit.
+/// PromQL against its limit, series by series.
 async fn query(cx: &Context, item: &Item) -> Result<Found> {
     let text = item.query.as_deref().unwrap_or_default();
-    let answer = prometheus(cx)?.instant(text, None).await?.answer;
-    let value = match answer {
+    let client = Prometheus::new(cx.http()?, cx.prometheus()?, Effort::Quick);
+    let mut values: Vec<(String, f64)> = match client.instant(text, None).await?.answer {
         Answer::Vector(series) => series
-            .first()
-            .and_then(|series| series.points.first()?.value.float()),
-        Answer::Scalar(point) => point.value.float(),
-        _ => None,
+            .iter()
+            .filter_map(|one| {
+                let labels: Vec<String> = one
+                    .labels
+                    .iter()
+                    .map(|(name, value)| format!("{name}={value}"))
+                    .collect();
+                Some((labels.join(" "), one.points.first()?.value.float()?))
+            })
+            .collect(),
+        Answer::Scalar(point) => point.value.float().map(|value| (String::new(), value)).into_iter().collect(),
+        _ => Vec::new(),
     };
-    let Some(value) = value else {
-        return Ok(Found::unknown(format!("no series: {text}")));
+    values.retain(|(_, value)| value.is_finite());
+    if values.is_empty() {
+        return Ok(Found::unknown(format!("the metrics have no value of {text}")));
+    }
+    values.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let breached = |value: f64| item.limit.as_ref().is_some_and(|limit| limit.is_breached(value));
+    let bad = values.iter().any(|(_, value)| breached(*value));
+    let mut lines: Vec<String> = values
+        .iter()
+        .map(|(labels, value)| {
+            let shown = Unit::None.show(*value);
+            let tail = match &item.limit {
+                Some(limit) if breached(*value) => format!(", limit {}", limit.text),
+                _ => String::new(),
+            };
+            let head = if labels.is_empty() { String::new() } else { format!("{labels}: ") };
+            format!("{head}{shown}{tail}")
+        })
+        .collect();
+    lines.push(text.to_owned());
+    Ok(Found::new(
+        match (&item.limit, bad) {
+            (_, true) => Outcome::Suspicious,
+            (Some(_), false) => Outcome::Clear,
+            (None, false) => Outcome::Manual,
+        },
+        lines,
+    ))
+}
+
+/// Who was told of the incident. Whether they are the right ones is for a person to say.
+fn told(cx: &Context, incident: Option<&Incident>) -> Found {
+    let Some(incident) = incident else {
+        let how = cx.command("incident open --sev p2");
+        let line = format!("no incident is open, so nobody was told: `{how}`");
+        return Found::new(Outcome::Manual, vec![line]);
     };
-    let shown = format!("{value:.3} = {text}");
-    Ok(match item.limit {
-        Some(limit) if value > limit => Found::new(
-            Outcome::Suspicious,
-            vec![shown, format!("above its limit of {limit}")],
-        ),
-        Some(_) => Found::new(Outcome::Clear, vec![shown]),
-        None => Found::new(Outcome::Manual, vec![shown]),
-    })
+    if incident.deliveries.is_empty() {
+        let line = "liveops told nobody: `notify` in liveops.yaml has no channel for this";
+        return Found::new(Outcome::Manual, vec![line.into()]);
+    }
+    let lines = incident.deliveries.values().map(|one| {
+        let state = match one.state {
+            DeliveryState::Accepted => "accepted",
+            DeliveryState::GivenUp => "NOT DELIVERED",
+            _ => "not delivered yet",
+        };
+        let why = one.reason.as_deref().filter(|_| one.state != DeliveryState::Accepted);
+        let why = why.map_or_else(String::new, |why| format!(": {why}"));
+        format!("{} ({}) {state}{why}", one.channel, one.about)
+    });
+    let outcome = if incident.is_paged() == Some(false) {
+        Outcome::Suspicious
+    } else {
+        Outcome::Manual
+    };
+    Found::new(outcome, lines.collect())
 }

@@ -1,10 +1,10 @@
-//! One choice by a key: letters act at once, arrows and Enter choose; in plain mode a letter and Enter.
+//! One choice by a key: letters act at once, arrows and Enter choose; in plain mode a letter and Enter. It blocks, and
+//! is therefore asked aside ([`prompt::aside`](crate::output::prompt::aside)).
 
 use std::io::BufRead;
 
 use dialoguer::console::{Key, Term};
 
-use crate::context::Context;
 use crate::error::{Error, Result};
 
 /// A choice: its letter, and its word.
@@ -14,11 +14,11 @@ pub(super) type Choice = (char, &'static str);
 ///
 /// # Errors
 /// `Interrupted` on Ctrl-C, Escape, or the end of the input.
-pub(super) fn choose(choices: &[Choice], preset: usize, plain: bool, cx: &Context) -> Result<char> {
-    if plain {
-        return by_line(choices, preset, cx);
-    }
+pub(super) fn choose(choices: &[Choice], preset: usize, plain: bool) -> Result<char> {
     let term = Term::stderr();
+    if plain {
+        return by_line(&term, choices, preset);
+    }
     let mut at = preset;
     loop {
         draw(&term, choices, at)?;
@@ -49,6 +49,20 @@ pub(super) fn choose(choices: &[Choice], preset: usize, plain: bool, cx: &Contex
     }
 }
 
+/// A line of text; empty is allowed.
+///
+/// # Errors
+/// `Interrupted` on Ctrl-C, or at the end of the input.
+pub(super) fn line(question: &str, plain: bool) -> Result<String> {
+    if !plain {
+        return crate::output::prompt::text(question, Some(""));
+    }
+    let term = Term::stderr();
+    term.write_line(&format!("{question}:"))
+        .map_err(|error| broken(&term, error))?;
+    read_line()
+}
+
 /// One line, drawn over itself: `[f]ine  >[p]roblem<  …`.
 fn draw(term: &Term, choices: &[Choice], at: usize) -> Result<()> {
     let parts = choices.iter().enumerate().map(|(index, (letter, word))| {
@@ -69,24 +83,15 @@ fn end(term: &Term) -> Result<()> {
     term.write_line("").map_err(|error| broken(term, error))
 }
 
-fn by_line(choices: &[Choice], preset: usize, cx: &Context) -> Result<char> {
+fn by_line(term: &Term, choices: &[Choice], preset: usize) -> Result<char> {
     let words: Vec<String> = choices
         .iter()
         .map(|(letter, word)| format!("{letter}={word}"))
         .collect();
     loop {
-        cx.output.note(&format!(
-            "{} (Enter: {})",
-            words.join(" "),
-            choices[preset].1
-        ));
-        let mut line = String::new();
-        let read = std::io::stdin().lock().read_line(&mut line);
-        match read {
-            Ok(0) | Err(_) => return Err(Error::Interrupted { code: 130 }),
-            Ok(_) => {}
-        }
-        let typed = line.trim().to_lowercase();
+        let line = format!("{} (Enter: {})", words.join(" "), choices[preset].1);
+        term.write_line(&line).map_err(|error| broken(term, error))?;
+        let typed = read_line()?.to_lowercase();
         if typed.is_empty() {
             return Ok(choices[preset].0);
         }
@@ -96,6 +101,14 @@ fn by_line(choices: &[Choice], preset: usize, cx: &Context) -> Result<char> {
         if let Some((letter, _)) = found {
             return Ok(*letter);
         }
+    }
+}
+
+fn read_line() -> Result<String> {
+    let mut line = String::new();
+    match std::io::stdin().lock().read_line(&mut line) {
+        Ok(0) | Err(_) => Err(Error::Interrupted { code: 130 }),
+        Ok(_) => Ok(line.trim().to_owned()),
     }
 }
 

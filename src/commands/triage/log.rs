@@ -2,11 +2,12 @@
 
 use serde_json::Value;
 
-use crate::commands::postmortem::source;
+use crate::commands::incident::{pick, store};
 use crate::context::Context;
 use crate::domain::incident::state::Incident;
 use crate::domain::journal::Event;
 use crate::domain::triage::ANSWERED;
+use crate::domain::shell::word;
 use crate::error::Result;
 use crate::stores::journal::Journal;
 
@@ -24,14 +25,16 @@ impl TriageLog {
     /// Of the incident that is named, of the only open one, or of none.
     ///
     /// # Errors
-    /// `NotFound`.
+    /// `NotFound`; `Usage` when several are open.
     pub(super) fn open(cx: &Context, named: Option<&str>) -> Result<Self> {
-        let story = match named {
-            Some(named) => Some(source::which(cx, Some(named))?),
-            None => source::open(cx)?,
+        let id = if named.is_none() && pick::open_ones(cx)?.is_empty() {
+            None
+        } else {
+            Some(pick::which_of(cx, named, "triage --incident")?)
         };
+        let story = id.map(|id| store(cx)?.story(&id)).transpose()?;
         let journal = match &story {
-            Some(story) => source::store(cx)?.journal(&story.incident.id),
+            Some(story) => store(cx)?.journal(&story.incident.id),
             None => {
                 let file = format!("triage-{}.jsonl", cx.environment()?);
                 Journal::at(cx.dirs.state.join(file))
@@ -61,13 +64,23 @@ impl TriageLog {
         Ok(events)
     }
 
-    /// Keeps an answer; where it cannot be kept, that is said, and the checklist goes on.
+    /// The command that goes on.
+    pub(super) fn resume(&self) -> String {
+        match &self.incident {
+            Some(incident) => format!("triage --resume --incident {}", word(&incident.id)),
+            None => "triage --resume".into(),
+        }
+    }
+
+    /// Keeps an answer.
     pub(super) fn keep(&self, cx: &Context, data: Value) {
-        if let Err(error) = self
-            .journal
-            .append(cx.clock.now(), &cx.actor, ANSWERED, data)
-        {
-            cx.output.warn(&format!("the answer is not kept: {error}"));
+        self.write(cx, ANSWERED, data);
+    }
+
+    /// Writes something down; where that cannot be, it is said, and the checklist goes on.
+    pub(super) fn write(&self, cx: &Context, kind: &str, data: Value) {
+        if let Err(error) = self.journal.append(cx.clock.now(), &cx.actor, kind, data) {
+            cx.output.warn(&format!("this is not kept: {error}"));
         }
     }
 }

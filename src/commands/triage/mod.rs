@@ -1,21 +1,28 @@
 //! `liveops triage`: the on-call checklist; it looks by itself, asks, remembers, and ends with what can be done.
 
+mod board;
 mod checks;
+mod figures;
+mod ground;
 mod keys;
 mod log;
 mod report;
 mod walk;
+mod ways;
 
 use clap::Args;
 
 use crate::commands::template::Template;
-use crate::commands::triage::checks::Looked;
+use crate::commands::triage::board::Board;
 use crate::commands::triage::log::TriageLog;
 use crate::commands::triage::report::TriageReport;
 use crate::commands::triage::walk::walk;
+use crate::commands::triage::ways::{offer, ways};
+use crate::config::checklist;
 use crate::context::Context;
-use crate::domain::triage::{Checklist, answer, mitigations};
-use crate::error::{Error, Exit, Problem, Result};
+use crate::domain::triage::{Checklist, answer};
+use crate::error::{Error, Exit, Result};
+use crate::output::progress::waiting;
 use crate::output::prompt;
 
 /// The shipped checklist.
@@ -25,7 +32,11 @@ const CHECKLIST: &str = include_str!("../../../templates/triage/oncall.yaml");
 ///
 /// Each item shows what it found, and takes an answer: fine, problem, skip with a reason, a note, run again, back,
 /// quit. Answers go into the incident's journal with their evidence, so it can be resumed. It ends with mitigations,
-/// ranked, each with its command. Without a terminal, and with `--non-interactive`, it prints what it found.
+/// ranked, each with its command, and runs one if you choose it. Without a terminal, and with `--non-interactive`, it
+/// prints what it found. What cannot be asked is unknown, and holds nothing up. The checklist is a file: put your own at
+/// `triage/oncall.yaml` below `templates` of the configuration.
+///
+/// Exit code 1 when something is suspicious or was called a problem, 3 when something could not be told.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   liveops triage
@@ -51,51 +62,50 @@ pub(crate) struct TriageArgs {
 }
 
 pub(crate) async fn run(args: TriageArgs, cx: &Context) -> Result<Exit> {
-    let checklist = checklist(cx)?;
+    let checklist = find(cx)?;
     let log = TriageLog::open(cx, args.incident.as_deref())?;
     let interactive =
         !args.non_interactive && prompt::can_prompt() && !cx.output.format().is_machine();
-    let mut looked = Looked::at(cx, &checklist.items, log.incident()).await?;
-    let mut quit = false;
-    if interactive {
-        quit = walk(&args, &checklist.items, &mut looked, &log, cx).await?;
+    if args.resume && !interactive {
+        return Err(Error::usage(
+            "nobody can be asked here, so there is nothing to go on with",
+            "`liveops triage --non-interactive` prints what the checks find",
+        ));
     }
-    let settings = &cx.config()?.settings;
-    let service = log
-        .incident()
-        .and_then(|one| one.service.clone())
-        .or_else(|| settings.services.first().map(|one| one.name.clone()))
-        .unwrap_or_else(|| "game-backend".into());
-    let ways = mitigations(
-        &looked.suspects,
-        &looked.changes,
-        &service,
-        &walk::kubectl(cx)?,
-    );
+    let items = &checklist.items;
+    let mut board = Board::start(cx, items, log.incident());
+    let quit = interactive && walk(&args, items, &mut board, &log, cx).await?;
+    let looked = async { (board.all().await, ways(&board.ground).await) };
+    let visible = prompt::can_prompt() && !cx.global.quiet;
+    let (found, ways) = waiting(visible, || "looking at everything".into(), looked).await;
+    let sources = match board.ground.history.clone().await.as_ref() {
+        Ok(history) => history.sources.clone(),
+        Err(_) => Vec::new(),
+    };
     let events = log.events(cx)?;
-    let items = checklist.items.iter().zip(&looked.found);
-    let items = items.map(|(item, found)| {
-        let answer = answer(&events, &item.id);
-        (item.clone(), found.clone(), answer)
-    });
-    let report = TriageReport::new(cx, log.incident(), items.collect(), ways, &looked, quit)?;
+    let gone = items.iter().zip(found);
+    let gone = gone.map(|(item, found)| (item.clone(), found, answer(&events, &item.id)));
+    let report = TriageReport::new(cx, &log, gone.collect(), ways?, sources, quit)?;
     cx.output.show(&report, cx.clock.now())?;
     if interactive && !quit {
-        walk::offer(report.mitigations(), args.plain, cx).await?;
+        offer(report.mitigations(), args.plain, &log, cx).await?;
     }
     Ok(report.exit())
 }
 
 /// The project's checklist, or the shipped one.
-fn checklist(cx: &Context) -> Result<Checklist> {
+///
+/// # Errors
+/// Everything that is wrong in the project's own, with file and line.
+fn find(cx: &Context) -> Result<Checklist> {
     let template = Template::find(cx, "triage/oncall.yaml", Some(CHECKLIST))?
         .ok_or_else(|| Error::internal("the shipped checklist is missing"))?;
-    Checklist::read(&template.text).map_err(|message| Error::Config {
-        problems: vec![Problem {
-            source: template.file.unwrap_or_else(|| "triage/oncall.yaml".into()),
-            line: 0,
-            key: String::new(),
-            message,
-        }],
+    let name = template.file.as_deref().unwrap_or("triage/oncall.yaml");
+    checklist::read(&template.text, name).map_err(|problems| {
+        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        Error::usage(
+            format!("the checklist is not sound:\n  {}", lines.join("\n  ")),
+            format!("mend {name}, or move it away to use the shipped one"),
+        )
     })
 }

@@ -3,10 +3,10 @@
 use serde::Serialize;
 
 use crate::commands::tone;
-use crate::commands::triage::checks::Looked;
+use crate::commands::triage::log::TriageLog;
 use crate::context::Context;
-use crate::domain::incident::state::Incident;
-use crate::domain::triage::{Answer, Found, Item, Mitigation, Outcome, Said};
+use crate::domain::triage::mitigation::Mitigation;
+use crate::domain::triage::{Answer, Found, Item, Outcome, Said};
 use crate::error::{Exit, Result};
 use crate::output::block::{Block, Table, Tone, plain, span};
 use crate::output::report::{
@@ -38,17 +38,25 @@ pub(super) struct TriageReport {
     environment: String,
     #[serde(skip)]
     sources: Vec<Source>,
+    /// The command that goes on with it.
+    #[serde(skip)]
+    resume: String,
 }
 
 impl TriageReport {
     pub(super) fn new(
         cx: &Context,
-        incident: Option<&Incident>,
+        log: &TriageLog,
         items: Vec<(Item, Found, Option<Said>)>,
         mitigations: Vec<Mitigation>,
-        looked: &Looked,
+        sources: Vec<Source>,
         quit: bool,
     ) -> Result<Self> {
+        let repeat = cx.output.repeat();
+        let mitigations = mitigations.into_iter().map(|way| Mitigation {
+            command: repeat.apply(&way.command),
+            ..way
+        });
         let entry = |(item, found, answer): (Item, Found, Option<Said>)| {
             let (answer, note) = answer.map_or((None, None), |(answer, note)| (Some(answer), note));
             Entry {
@@ -61,12 +69,13 @@ impl TriageReport {
             }
         };
         Ok(Self {
-            incident: incident.map(|one| one.id.clone()),
+            incident: log.incident().map(|one| one.id.clone()),
             items: items.into_iter().map(entry).collect(),
-            mitigations,
+            mitigations: mitigations.collect(),
             finished: !quit,
             environment: cx.environment()?.to_owned(),
-            sources: looked.sources.clone(),
+            sources,
+            resume: format!("liveops {}", log.resume()),
         })
     }
 
@@ -107,7 +116,7 @@ impl TriageReport {
     fn next(&self) -> Vec<Recommendation> {
         let mut next = Vec::new();
         if !self.finished {
-            next.push(Recommendation::new("go on", "liveops triage --resume"));
+            next.push(Recommendation::new("go on", self.resume.clone()));
         }
         if self.incident.is_none() && self.verdict() == Verdict::Fail {
             next.push(Recommendation::new(
