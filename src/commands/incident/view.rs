@@ -156,7 +156,10 @@ impl Shown {
             ));
         }
         match one.phase {
-            Phase::Open => steps.push(Recommendation::new("say that you have it", at("ack"))),
+            Phase::Open => {
+                steps.push(Recommendation::new("say that you have it", at("ack")));
+                steps.push(self.triage());
+            }
             Phase::Acknowledged => {
                 let late = self
                     .deadlines
@@ -165,6 +168,7 @@ impl Shown {
                 if late && one.escalations.is_empty() {
                     steps.push(Recommendation::new("call for help", at("escalate")));
                 }
+                steps.push(self.triage());
                 steps.push(Recommendation::new(
                     "when users are well again",
                     format!("liveops incident mitigate \"what helped\" -i {}", one.id),
@@ -174,15 +178,46 @@ impl Shown {
                 "when it is over",
                 format!("liveops incident resolve \"why it is over\" -i {}", one.id),
             )),
-            Phase::Resolved => steps.push(Recommendation::new("read it again", at("timeline"))),
+            Phase::Resolved => {
+                steps.extend(self.postmortem());
+                steps.push(Recommendation::new("read it again", at("timeline")));
+            }
         }
         if let (Some(alert), true) = (&one.alert, one.phase < Phase::Mitigated) {
+            // A runbook of the project has the name of its alert; one on the web is opened by hand.
+            let file = one.runbook.as_deref().and_then(|link| link.rsplit('/').next());
+            if file.is_some_and(|file| file.strip_suffix(".md") == Some(alert)) {
+                steps.push(Recommendation::new(
+                    "follow its runbook",
+                    format!("liveops runbook run {}", word(alert)),
+                ));
+            }
             steps.push(Recommendation::new(
                 "what the alert means",
                 format!("liveops alerts explain {}", word(alert)),
             ));
         }
         steps
+    }
+
+    fn triage(&self) -> Recommendation {
+        let command = format!("liveops triage --incident {}", word(&self.incident.id));
+        Recommendation::new("find the cause", command)
+    }
+
+    /// Writing it, with the time until when, where one is owed and not done.
+    fn postmortem(&self) -> Option<Recommendation> {
+        let owed = self
+            .deadlines
+            .iter()
+            .find(|one| one.duty == Duty::Postmortem && one.done.is_none())?;
+        let due = owed.due.format("%Y-%m-%d %H:%MZ");
+        let text = match owed.standing {
+            Standing::Breached => format!("write the postmortem, OVERDUE since {due}"),
+            _ => format!("write the postmortem, due {due}"),
+        };
+        let command = format!("liveops postmortem new {}", word(&self.incident.id));
+        Some(Recommendation::new(text, command))
     }
 
     fn tone(&self) -> Tone {

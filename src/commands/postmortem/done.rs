@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::json;
 
 use crate::commands::postmortem::check::look;
-use crate::commands::postmortem::source;
+use crate::commands::incident::store;
 use crate::context::Context;
 use crate::domain::incident::event::{Said, kind};
 use crate::error::{Error, Exit, Result};
@@ -50,7 +50,7 @@ pub(super) fn run(args: &DoneArgs, cx: &Context) -> Result<Exit> {
         let said = Said {
             text: "the postmortem is done".into(),
         };
-        let store = source::store(cx)?;
+        let store = store(cx)?;
         store.append(
             &checked.incident,
             cx.clock.now(),

@@ -49,7 +49,13 @@ pub(super) struct Measure {
     pub(super) value: String,
     pub(super) evidence: String,
     pub(super) known: bool,
+    /// The number by itself, in `unit`.
+    pub(super) amount: Option<f64>,
+    pub(super) unit: &'static str,
 }
+
+/// A measure's number, words and evidence.
+type Told = (f64, String, String);
 
 /// Every KPI, and what it was a week before; all at once.
 pub(super) async fn look(cx: &Context, kpis: &[Kpi], span: Span) -> Vec<Figure> {
@@ -172,20 +178,22 @@ pub(super) async fn impact(cx: &Context, figures: &[Figure], span: Span) -> Vec<
         .iter()
         .find(|figure| matches!(figure.kpi.kind, KpiKind::Ratio { .. }));
     vec![
-        measured("players lost", players, |figure| {
+        measured("players lost", "player_minutes", players, |figure| {
             lost(figure, span).map(|lost| {
                 let minutes = Unit::None.show((lost.total / 60.0).round());
                 let worst = Unit::None.show(lost.worst.round());
                 (
+                    lost.total / 60.0,
                     format!("{worst} at the worst, {minutes} player-minutes"),
                     evidence(figure, lost.covered),
                 )
             })
         }),
         served(cx, errors, span).await,
-        measured("purchases missed", purchases, |figure| {
+        measured("purchases missed", "purchases", purchases, |figure| {
             lost(figure, span).map(|lost| {
                 (
+                    lost.total,
                     Unit::None.show(lost.total.round()),
                     evidence(figure, lost.covered),
                 )
@@ -217,19 +225,32 @@ fn lost(figure: &Figure, span: Span) -> Result<crate::domain::postmortem::impact
 
 fn measured(
     name: &'static str,
+    unit: &'static str,
     figure: Option<&Figure>,
-    measure: impl Fn(&Figure) -> Result<(String, String), String>,
+    measure: impl Fn(&Figure) -> Result<Told, String>,
 ) -> Measure {
     let found = figure
         .ok_or_else(|| "no KPI of this is configured".to_owned())
         .and_then(measure);
-    let known = found.is_ok();
-    let (value, evidence) = found.unwrap_or_else(|why| ("unknown".into(), why));
-    Measure {
-        name,
-        value,
-        evidence,
-        known,
+    Measure::new(name, unit, found)
+}
+
+impl Measure {
+    /// What was found; or why it is unknown, which is never zero.
+    fn new(name: &'static str, unit: &'static str, found: Result<Told, String>) -> Self {
+        let known = found.is_ok();
+        let (amount, value, evidence) = match found {
+            Ok((amount, value, evidence)) => (Some(amount), value, evidence),
+            Err(why) => (None, "unknown".into(), why),
+        };
+        Self {
+            name,
+            value,
+            evidence,
+            known,
+            amount,
+            unit,
+        }
     }
 }
 
@@ -247,17 +268,10 @@ async fn served(cx: &Context, figure: Option<&Figure>, span: Span) -> Measure {
             .await
             .map_err(|error| error.to_string())?
             .ok_or_else(|| "the metrics have no such series for this time".to_owned())?;
-        Ok((Unit::None.show(value.round()), format!("`{query}`")))
+        let shown = Unit::None.show(value.round());
+        Ok((value, shown, format!("`{query}`")))
     };
-    let found = asked.await;
-    let known = found.is_ok();
-    let (value, evidence) = found.unwrap_or_else(|why| ("unknown".into(), why));
-    Measure {
-        name: "errors served",
-        value,
-        evidence,
-        known,
-    }
+    Measure::new("errors served", "errors", asked.await)
 }
 
 async fn number(cx: &Context, query: &str, at: DateTime<Utc>) -> Result<Option<f64>, Error> {

@@ -110,6 +110,8 @@ pub(super) async fn run(args: NewArgs, cx: &Context) -> Result<Exit> {
             "the journal; it is not over".into()
         },
         known: true,
+        amount: Some((span.to - started).as_seconds_f64()),
+        unit: "seconds",
     }];
     impact.extend(measures);
     for measure in &mut impact {

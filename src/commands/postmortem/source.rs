@@ -4,77 +4,61 @@ use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 
+use crate::commands::incident::{index, pick, store};
 use crate::context::Context;
 use crate::domain::incident::deadline::{Deadline, Duty, deadlines};
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::transition::Phase;
 use crate::error::{Error, Result};
-use crate::stores::incidents::{Incidents, Story};
+use crate::stores::incidents::Story;
 
-/// The incidents of this project.
+/// The incident that is open in this environment, if exactly one is.
 ///
 /// # Errors
 /// Those of the configuration.
-pub(crate) fn store(cx: &Context) -> Result<Incidents> {
-    crate::commands::incident::store(cx)
+pub(crate) fn open(cx: &Context) -> Result<Option<String>> {
+    let mut open = pick::open_ones(cx)?;
+    Ok(if open.len() == 1 {
+        open.pop().map(|one| one.id)
+    } else {
+        None
+    })
 }
 
-/// The incident that is open in this environment, if exactly one is.
-pub(crate) fn open(cx: &Context) -> Result<Option<Story>> {
-    let mut open = all(cx)?;
-    open.retain(|story| story.incident.phase != Phase::Resolved);
-    Ok(if open.len() == 1 { open.pop() } else { None })
-}
-
-/// The stories of this environment, the newest last. One that is damaged is left out.
-fn all(cx: &Context) -> Result<Vec<Story>> {
-    let environment = cx.environment()?;
-    let store = store(cx)?;
-    let stories = store
-        .ids()?
-        .into_iter()
-        .filter_map(|id| store.story(&id).ok());
-    Ok(stories
-        .filter(|story| story.incident.environment == environment)
-        .collect())
-}
-
-/// The incident of this name; without one, the last that was resolved and has no finished postmortem, else the open
-/// one.
+/// The incident of this name; without one, the last that was resolved and has no finished postmortem, else the last
+/// that is open, else the last.
 ///
 /// # Errors
-/// `NotFound`; `Usage` when there is none at all.
-pub(crate) fn which(cx: &Context, named: Option<&str>) -> Result<Story> {
-    let store = store(cx)?;
-    if let Some(named) = named {
-        let ids = store.ids()?;
-        let fitting: Vec<&String> = ids.iter().filter(|id| id.contains(named)).collect();
-        return match fitting.as_slice() {
-            [one] => store.story(one),
-            _ => store.story(named),
-        };
-    }
-    let mut stories = all(cx)?;
-    let waits = |story: &Story| {
-        story.incident.phase == Phase::Resolved && story.incident.postmortem.at().is_none()
+/// `NotFound`; `Usage` when there is none at all, or when the name fits several.
+pub(super) fn which(cx: &Context, named: Option<&str>) -> Result<Story> {
+    let id = match named {
+        Some(named) => pick::which_of(cx, Some(named), "postmortem new")?,
+        None => waiting(cx)?,
     };
-    let place = stories
+    store(cx)?.story(&id)
+}
+
+fn waiting(cx: &Context) -> Result<String> {
+    let environment = cx.environment()?;
+    let all = index(cx)?.summaries;
+    let here: Vec<&Incident> = all
         .iter()
-        .rposition(waits)
-        .or_else(|| {
-            stories
-                .iter()
-                .rposition(|story| story.incident.phase != Phase::Resolved)
-        })
-        .or_else(|| stories.len().checked_sub(1));
-    place
-        .map(|place| stories.swap_remove(place))
-        .ok_or_else(|| {
-            Error::usage(
-                "there is no incident in this environment yet",
-                "`liveops incident list` shows them; `-e NAME` looks in another environment",
-            )
-        })
+        .map(|summary| &summary.incident)
+        .filter(|one| one.environment == environment)
+        .collect();
+    let is_over = |one: &&&Incident| one.phase == Phase::Resolved;
+    let owed = |one: &&&Incident| is_over(one) && one.postmortem.at().is_none();
+    let found = here
+        .iter()
+        .rfind(owed)
+        .or_else(|| here.iter().rfind(|one| !is_over(one)))
+        .or(here.last());
+    found.map(|one| one.id.clone()).ok_or_else(|| {
+        Error::usage(
+            "there is no incident in this environment yet",
+            "`liveops incident list` shows them; `-e NAME` looks in another environment",
+        )
+    })
 }
 
 /// Where the document of an incident is.

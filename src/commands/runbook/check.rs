@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::clients::http::{Effort, Request, Target};
 use crate::commands::runbook::rules::{self, Rules};
 use crate::commands::runbook::shelf::{Book, Shelf};
+use crate::commands::runbook::verbs;
 use crate::commands::tone;
 use crate::context::Context;
 use crate::domain::runbook::Purpose;
@@ -26,8 +27,8 @@ const AT_ONCE: usize = 8;
 /// Check the runbooks: sections, steps, links, and that alerts and runbooks match
 ///
 /// Every alerting rule (of Prometheus, of `runbooks.rules`, or of `--rules`) needs its runbook, and every runbook of an
-/// alert its rule. Links to files must lead somewhere; URLs are looked at with `--online`. Exit code 1 when something
-/// is wrong, 3 when the rules could not be had.
+/// alert its rule. Links to files must lead somewhere; URLs are looked at with `--online`. Commands of liveops that it
+/// names must exist, with their options. Exit code 1 when something is wrong, 3 when the rules could not be had.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   liveops runbook check
@@ -96,6 +97,7 @@ pub(super) async fn run(args: CheckArgs, cx: &Context) -> Result<Exit> {
             book.filed
                 .check(|link| dead(link, book, &shelf.root, &urls)),
         );
+        findings.extend(verbs::check(book));
     }
     let mut gap = None;
     let mut count = None;

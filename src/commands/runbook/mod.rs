@@ -9,6 +9,7 @@ mod run;
 mod scenario;
 pub(crate) mod shelf;
 mod show;
+mod verbs;
 mod walk;
 
 use clap::{Args, Subcommand};

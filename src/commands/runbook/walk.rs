@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::change::{Changed, Confirmed, Done, Plan};
 use crate::clients::shell::{self, Ran, Script};
+use crate::commands::incident::store;
 use crate::commands::postmortem::source;
 use crate::commands::runbook::log::RunLog;
 use crate::commands::runbook::run::{RunArgs, StepReport, surroundings};
@@ -123,7 +124,7 @@ impl Walk {
         Ok(Self {
             id: log.id.clone(),
             begun,
-            incident: source::open(cx)?.map(|story| story.incident.id),
+            incident: source::open(cx)?,
             name: args.name.clone(),
             title: book.filed.name.clone(),
             folder: cx.config()?.folder(),
@@ -360,7 +361,7 @@ impl Walk {
             let mut copy = data.clone();
             copy["runbook"] = json!(self.title);
             copy["text"] = json!(format!("{} `{}` {how}", self.title, step.name));
-            let kept = source::store(cx).and_then(|store| {
+            let kept = store(cx).and_then(|store| {
                 store.append(id, cx.clock.now(), &cx.actor, "runbook.step", &copy)
             });
             if let Err(error) = kept {

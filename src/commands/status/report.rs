@@ -49,7 +49,7 @@ impl StatusReport {
             configured,
         );
         if let Some(first) = gathered.incidents.first() {
-            next.splice(0..0, first.next().into_iter().take(1));
+            next.splice(0..0, first.next().into_iter().take(2));
         }
         Ok(Self {
             project: settings.project.clone(),

@@ -1,0 +1,133 @@
+//! Commands of liveops that a runbook names and that do not exist: at 3 am nobody wants to find out. Steps, their
+//! checks and rollbacks are read as a shell would; text is looked through for `liveops …` in code.
+
+use clap::error::ErrorKind;
+
+use crate::commands::runbook::shelf::Book;
+use crate::domain::runbook::check::{Finding, Weight};
+use crate::domain::runbook::Purpose;
+use crate::domain::shell::commands;
+
+/// What is wrong with the commands of a runbook.
+pub(super) fn check(book: &Book) -> Vec<Finding> {
+    let filed = &book.filed;
+    let finding = |line: usize, message: String| Finding {
+        weight: Weight::Error,
+        kind: "no_such_command",
+        file: Some(filed.path.clone()),
+        line: Some(line),
+        alert: (filed.purpose == Purpose::Alert).then(|| filed.name.clone()),
+        message,
+        command: None,
+    };
+    let mut findings = Vec::new();
+    for step in &filed.book.steps {
+        let parts = [
+            Some(("", &step.command)),
+            step.check.as_ref().map(|text| ("the check of ", text)),
+            step.rollback.as_ref().map(|text| ("the rollback of ", text)),
+        ];
+        for (what, text) in parts.into_iter().flatten() {
+            for why in wrong(text) {
+                findings.push(finding(step.line, format!("{what}step `{}`: {why}", step.name)));
+            }
+        }
+    }
+    let mut fenced = false;
+    for (index, line) in book.text.lines().enumerate() {
+        if line.trim_start().starts_with("```") {
+            fenced = !fenced;
+            continue;
+        }
+        if fenced {
+            continue;
+        }
+        let code = line.split('`').skip(1).step_by(2);
+        for why in code.flat_map(wrong) {
+            findings.push(finding(index + 1, why));
+        }
+    }
+    findings
+}
+
+/// Why commands of liveops in a script are none. Values that a shell fills in are not judged.
+fn wrong(script: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for words in commands(script) {
+        let program = words.iter().position(|word| is_ours(word));
+        let Some(start) = program.filter(|at| words[..*at].iter().all(|word| leads(word))) else {
+            continue;
+        };
+        let typed = &words[start + 1..];
+        // `liveops` alone names the program, and `liveops …` any command.
+        if typed.is_empty() || typed[0] == "…" {
+            continue;
+        }
+        let line = std::iter::once("liveops".to_owned()).chain(typed.iter().cloned());
+        let Err(error) = crate::cli::command().try_get_matches_from(line) else {
+            continue;
+        };
+        let known = typed.iter().any(|word| word.contains('$') || word.chars().any(char::is_uppercase));
+        let is_wrong = match error.kind() {
+            ErrorKind::InvalidSubcommand | ErrorKind::UnknownArgument => true,
+            ErrorKind::InvalidValue | ErrorKind::ValueValidation => !known,
+            _ => false,
+        };
+        if is_wrong {
+            let text = error.to_string();
+            let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+            let said = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+            let tip = lines.find_map(|line| line.strip_prefix("tip: "));
+            let tip = tip.map_or_else(String::new, |tip| format!("; {tip}"));
+            found.push(format!("`liveops {}` would fail: {said}{tip}", typed.join(" ")));
+        }
+    }
+    found
+}
+
+fn is_ours(word: &str) -> bool {
+    matches!(word, "liveops" | "${LIVEOPS:-liveops}") || word.ends_with("/liveops")
+}
+
+/// What may stand before a program: assignments and words of the shell.
+fn leads(word: &str) -> bool {
+    let assigned = word
+        .split_once('=')
+        .is_some_and(|(name, _)| crate::domain::runbook::is_variable(name));
+    assigned
+        || ["if", "then", "else", "elif", "while", "until", "do", "!", "{", "exec", "time", "env", "sudo", "$"]
+            .contains(&word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_exist_is_named_and_what_a_shell_fills_in_is_not_judged() {
+        for good in [
+            "liveops status",
+            "liveops",
+            "liveops …",
+            "if liveops status -o json | grep x; then liveops undo --yes; fi",
+            "liveops flag kill \"$FLAG\" --yes",
+            "liveops scale game --replicas \"$N\"",
+            "X=1 liveops incident note \"it is liveops nonsense\"",
+            "echo liveops nonsense",
+            "kubectl get pods",
+            "liveops incident mitigate",
+        ] {
+            assert_eq!(wrong(good), Vec::<String>::new(), "{good}");
+        }
+        for (bad, want) in [
+            ("liveops staus", "unrecognized subcommand"),
+            ("true && liveops flag slay x", "unrecognized subcommand"),
+            ("liveops status --watsh", "unexpected argument '--watsh'"),
+            ("x=$(liveops nope)", "unrecognized subcommand"),
+            ("liveops changes --since yesterdayish", "yesterdayish"),
+        ] {
+            let found = wrong(bad);
+            assert!(found.len() == 1 && found[0].contains(want), "{bad}: {found:?}");
+        }
+    }
+}
