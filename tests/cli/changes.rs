@@ -417,3 +417,16 @@ fn git_tags_are_on_the_timeline() {
         run.stdout
     );
 }
+
+#[test]
+fn incidents_are_found_in_their_configured_folder() {
+    let env = TestEnv::new();
+    env.write(
+        "liveops.yaml",
+        "version: 1\nenvironments: { staging: {} }\nincidents: { folder: ops/incidents }\n",
+    );
+    env.run(["incident", "open", "--sev", "p3", "--title", "lag"]);
+    assert!(env.path().join("ops/incidents").is_dir());
+    let run = env.run(["changes"]).expect_code(0);
+    assert!(run.stdout.contains("p3-lag opened: lag"), "{}", run.stdout);
+}

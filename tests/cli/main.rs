@@ -1,7 +1,6 @@
 //! The binary as a user meets it: each command's screens, JSON, exit codes and errors, against stub backends.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod postmortem;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -34,6 +33,7 @@ mod incident_journal;
 mod init;
 mod notify;
 mod page;
+mod postmortem;
 mod query;
 mod readme;
 mod rollout;

@@ -47,10 +47,10 @@ fn its_commands_exist() {
     assert!(seen > 8, "only {seen} commands were found in README.md");
 }
 
-/// The chapter on flags, as somebody follows it on the demo: every command does what its line says.
+/// The commands below a heading, as somebody follows them on the demo: each does what its line says. `shown` gives, for
+/// the words of a command, what its screen must have.
 #[cfg(feature = "demo")]
-#[test]
-fn its_flags_chapter_works_on_the_demo() {
+fn follow(heading: &str, count: usize, shown: impl Fn(&[&str]) -> &'static str) {
     let env = TestEnv::new();
     let mut demo = env.pty(["demo", "--keep"]);
     demo.expect("until Ctrl-C")
@@ -59,7 +59,7 @@ fn its_flags_chapter_works_on_the_demo() {
     let transcript = console::strip_ansi_codes(demo.transcript()).into_owned();
     let (_, folder) = transcript.rsplit_once("go there: cd ").unwrap();
     let folder = folder.lines().next().unwrap().trim().to_owned();
-    let chapter = README.split("### Ten minutes on the demo").nth(1).unwrap();
+    let chapter = README.split(heading).nth(1).unwrap();
     let block = chapter
         .split("```console\n")
         .nth(1)
@@ -80,18 +80,8 @@ fn its_flags_chapter_works_on_the_demo() {
         let run = env
             .run(args.chain(["--config".into(), config]))
             .expect_code(code);
-        let shown = match words.get(1).map_or("", String::as_str) {
-            "list" => "nobody: defaultValue is false",
-            "lint" => "E06",
-            "explain" => "not reached (on)",
-            "preview" => "switched on",
-            "set" => "percentage 10 to 25",
-            "history" => "rev 4",
-            "undo" => "percentage",
-            "kill" => "kill flag `new_matchmaking`",
-            "stale" => "double_xp",
-            _ => "Changed in the last hour",
-        };
+        let plain: Vec<&str> = words.iter().map(String::as_str).collect();
+        let shown = shown(&plain);
         assert!(
             run.stdout.contains(shown),
             "{line}: `{shown}` in\n{}",
@@ -99,9 +89,46 @@ fn its_flags_chapter_works_on_the_demo() {
         );
         seen += 1;
     }
-    assert_eq!(seen, 10);
+    assert_eq!(seen, count);
     demo.interrupt();
     assert_eq!(demo.wait().0, 130);
+}
+
+#[cfg(feature = "demo")]
+#[test]
+fn its_flags_chapter_works_on_the_demo() {
+    follow("### Ten minutes on the demo", 10, |words| match words {
+        [_, "list", ..] => "nobody: defaultValue is false",
+        [_, "lint", ..] => "E06",
+        [_, "explain", ..] => "not reached (on)",
+        [_, "preview", ..] => "switched on",
+        [_, "set", ..] => "percentage 10 to 25",
+        [_, "history", ..] => "rev 4",
+        [_, "undo", ..] => "percentage",
+        [_, "kill", ..] => "kill flag `new_matchmaking`",
+        [_, "stale", ..] => "double_xp",
+        _ => "Changed in the last hour",
+    });
+}
+
+#[cfg(feature = "demo")]
+#[test]
+fn its_incident_chapter_works_on_the_demo() {
+    follow("### A quarter of an hour on the demo", 13, |words| match words {
+        ["incident", "open", ..] => "liveops triage --incident",
+        ["incident", "ack"] => "acknowledged by",
+        ["triage"] => "liveops flag kill new_matchmaking",
+        ["changes", ..] => "new_matchmaking",
+        ["runbook", "new", ..] => "service-degradation.md",
+        ["runbook", "run", ..] => "List what changed",
+        ["flag", "set", ..] => "percentage 10 to 40",
+        ["flag", ..] => "kill flag `new_matchmaking`",
+        ["incident", "mitigate", ..] => "when it is over",
+        ["incident", "timeline"] => "service-degradation `List what changed` done",
+        ["incident", "resolve", ..] => "write the postmortem, due",
+        ["postmortem", "new"] => "postmortem.md is written",
+        _ => "left to fill in",
+    });
 }
 
 /// The words of a shell command with single quotes.

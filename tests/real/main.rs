@@ -11,8 +11,11 @@ mod flag_readers;
 mod flag_rivals;
 mod flag_stores;
 mod flag_write;
+#[cfg(feature = "demo")]
+mod gameday;
 mod incident;
 mod kube;
+mod postmortem;
 mod query;
 mod silence;
 mod status;

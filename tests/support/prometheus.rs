@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -72,6 +74,17 @@ impl Prometheus {
         scrape_interval: &str,
     ) -> Self {
         let config = config(targets, alertmanager, scrape_interval);
+        Self::launch(&config, rules_yaml, None)
+    }
+
+    /// Starts one that remembers the past: `openmetrics` holds series with their times, and ends with `# EOF`.
+    #[track_caller]
+    pub(crate) fn remembering(openmetrics: &str, rules_yaml: &str) -> Self {
+        Self::launch(&config(&[], None, "15s"), rules_yaml, Some(openmetrics))
+    }
+
+    #[track_caller]
+    fn launch(config: &str, rules_yaml: &str, past: Option<&str>) -> Self {
         let program = Program {
             binary: "prometheus",
             package: "prometheus",
@@ -89,10 +102,13 @@ impl Prometheus {
         };
         let server = Server::start(program, |folder| {
             for (name, text) in [
-                ("prometheus.yml", config.as_str()),
+                ("prometheus.yml", config),
                 ("rules.yml", rules_yaml),
             ] {
                 fs::write(folder.join(name), text).expect("the server's folder is writable");
+            }
+            if let Some(past) = past {
+                backfill(folder, past);
             }
         });
         Self { server }
@@ -179,6 +195,25 @@ impl Prometheus {
         assert_eq!(answer.status, 200, "{call} {params:?}: {}", answer.text());
         answer.json()["data"].take()
     }
+}
+
+/// Writes blocks of past series into the server's data folder (promtool is in Debian's `prometheus`).
+#[allow(clippy::disallowed_methods, reason = "a test starts the programs it needs")]
+#[track_caller]
+fn backfill(folder: &Path, past: &str) {
+    let file = folder.join("past.om");
+    fs::write(&file, past).expect("the server's folder is writable");
+    let made = Command::new("promtool")
+        .args(["tsdb", "create-blocks-from", "openmetrics", "--quiet"])
+        .arg(&file)
+        .arg(folder.join("data"))
+        .output()
+        .expect("promtool is installed (Debian package prometheus)");
+    assert!(
+        made.status.success(),
+        "promtool: {}",
+        String::from_utf8_lossy(&made.stderr)
+    );
 }
 
 fn config(targets: &[Target], alertmanager: Option<u16>, interval: &str) -> String {

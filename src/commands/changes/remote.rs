@@ -195,13 +195,25 @@ fn flag(revision: Revision) -> Change {
         by: Some(revision.by),
         reference: Some(revision.op),
         share: Some((share(&after) - share(&before)).abs()).filter(|share| *share > 0.0),
-        revert: (share(&after) > 0.0).then(|| format!("liveops flag kill {}", word(name))),
+        revert: way_back(name, share(&before), share(&after)),
         ..Change::new(
             revision.at,
             Kind::Flag,
             "flags",
             format!("flag {name}: {}{reason}", parts.join(", ")),
         )
+    }
+}
+
+/// Who still has it is taken off it at once; where it was taken from everybody, that is undone.
+fn way_back(name: &str, before: f64, after: f64) -> Option<String> {
+    let name = word(name);
+    if after > 0.0 {
+        Some(format!("liveops flag kill {name}"))
+    } else if before > 0.0 {
+        Some(format!("liveops flag undo {name}"))
+    } else {
+        None
     }
 }
 
@@ -335,5 +347,8 @@ mod tests {
         assert_eq!(change.what, "flag new_ui: percentage 5 becomes 15 (try)");
         assert_eq!(change.share, Some(10.0));
         assert_eq!(change.revert.as_deref(), Some("liveops flag kill new_ui"));
+        let undo = Some("liveops flag undo new_ui".to_owned());
+        assert_eq!(way_back("new_ui", 15.0, 0.0), undo);
+        assert_eq!(way_back("new_ui", 0.0, 0.0), None);
     }
 }

@@ -3,7 +3,22 @@
 use crate::commands::incident::{index, store};
 use crate::context::Context;
 use crate::domain::incident::state::Incident;
+use crate::domain::incident::transition::Phase;
 use crate::error::{Error, Result};
+
+/// The incidents of this environment that are over and have no finished postmortem.
+///
+/// # Errors
+/// As [`index`].
+pub(crate) fn unwritten(cx: &Context) -> Result<Vec<Incident>> {
+    let environment = cx.environment()?;
+    let all = index(cx)?.summaries.into_iter();
+    let all = all.map(|summary| summary.incident);
+    Ok(all
+        .filter(|one| one.environment == environment && one.phase == Phase::Resolved)
+        .filter(|one| one.postmortem.at().is_none())
+        .collect())
+}
 
 /// The id of the incident that is meant. `verb` is for the commands that an error proposes.
 ///

@@ -206,7 +206,7 @@ impl Shown {
     }
 
     /// Writing it, with the time until when, where one is owed and not done.
-    fn postmortem(&self) -> Option<Recommendation> {
+    pub(crate) fn postmortem(&self) -> Option<Recommendation> {
         let owed = self
             .deadlines
             .iter()

@@ -20,7 +20,7 @@ use crate::domain::kpi::Kpi;
 use crate::domain::record::{self, ChangeRecord};
 use crate::domain::status::{KpiReading, Origin, Readings};
 use crate::error::Result;
-use crate::output::report::{Source, SourceState};
+use crate::output::report::{Recommendation, Source, SourceState};
 use crate::stores::cache::Cache;
 
 /// Prometheus may be silent this long before the services are scraped beside it. A dead one then costs its own
@@ -41,6 +41,8 @@ pub(crate) struct Gathered {
     pub(crate) changes: Vec<ChangeRecord>,
     /// The incidents that are open, the worst first.
     pub(crate) incidents: Vec<Shown>,
+    /// The postmortem that is due first, with its command.
+    pub(crate) postmortem: Option<Recommendation>,
     /// Rollouts that are not over.
     pub(crate) rollouts: Vec<RolloutRow>,
     pub(crate) took: Duration,
@@ -163,6 +165,7 @@ pub(crate) async fn gather(
         presets,
         changes: flags::merge(changes_of(cx)?, flags.changes),
         incidents,
+        postmortem: postmortem_of(cx)?,
         rollouts,
         took: began.elapsed(),
     })
@@ -181,6 +184,18 @@ fn incidents_of(cx: &Context, warnings: &mut Vec<String>) -> Result<Vec<Shown>> 
             Ok(Vec::new())
         }
     }
+}
+
+/// The postmortem that is owed and due first. What cannot be read was said of the open ones.
+fn postmortem_of(cx: &Context) -> Result<Option<Recommendation>> {
+    let table = &cx.config()?.settings.incidents.severities;
+    let over = pick::unwritten(cx).unwrap_or_default();
+    let mut owed: Vec<Shown> = over
+        .into_iter()
+        .map(|one| Shown::new(one, table, cx.clock.now()))
+        .collect();
+    owed.sort_by_key(|one| one.incident.resolved.at());
+    Ok(owed.iter().find_map(Shown::postmortem))
 }
 
 /// The audit log's last hour in this environment.

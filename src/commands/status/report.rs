@@ -50,6 +50,8 @@ impl StatusReport {
         );
         if let Some(first) = gathered.incidents.first() {
             next.splice(0..0, first.next().into_iter().take(2));
+        } else {
+            next.extend(gathered.postmortem.clone());
         }
         Ok(Self {
             project: settings.project.clone(),

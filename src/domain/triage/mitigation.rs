@@ -153,7 +153,10 @@ fn add(found: &mut Vec<Mitigation>, title: &str, why: String, command: String, s
 
 fn title(change: &Change) -> &'static str {
     match change.kind {
-        Kind::Flag => "kill the flag",
+        Kind::Flag if change.revert.as_deref().is_some_and(|way| way.contains(" kill ")) => {
+            "kill the flag"
+        }
+        Kind::Flag => "take the flag's change back",
         Kind::Deploy => "roll the deployment back",
         Kind::Config => "take the configuration back",
         Kind::Scale => "take the size back",

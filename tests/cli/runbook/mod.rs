@@ -371,3 +371,23 @@ fn show_draws_it_and_list_counts_it() {
     let names = env.run(["runbook", "list", "-o", "name"]).expect_code(0);
     assert_eq!(names.stdout, "fix\n");
 }
+
+#[test]
+fn check_finds_commands_that_do_not_exist() {
+    let env = env();
+    let text = STEPS
+        .replace("echo env=$LIVEOPS_ENV; exit 3", "liveops status --watsh | head -1")
+        .replace("## Post-incident\nx", "## Post-incident\nThen `liveops postmortm new`, and `liveops undo`.");
+    env.write("docs/runbooks/fix.md", text);
+    let json = env.run(["runbook", "check", "fix", "-o", "json"]).expect_code(1).json();
+    let found: Vec<&str> = json["data"]["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|finding| finding["kind"] == "no_such_command")
+        .map(|finding| finding["message"].as_str().unwrap())
+        .collect();
+    assert_eq!(found.len(), 2, "{json:#}");
+    assert!(found[0].contains("step `Look`: `liveops status --watsh` would fail"), "{found:?}");
+    assert!(found[1].contains("`liveops postmortm new` would fail"), "{found:?}");
+}

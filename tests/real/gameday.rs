@@ -1,0 +1,157 @@
+//! A game day: the whole way from the page to the postmortem on the demo's service, with real backends, each of them dead
+//! in turn, and then all of them. Whatever is dead, the person gets through, and reads what is not known.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::support::process::{Server, free_port};
+use crate::support::pty::Pty;
+use crate::support::redis::server as redis;
+use crate::support::{Alertmanager, Answer, Prometheus, Stub, Target, TestEnv, alertmanager};
+
+/// The longest that a step may take with a dead backend: the deadline of a command.
+const STEP: Duration = Duration::from_secs(30);
+
+struct World {
+    prometheus: Prometheus,
+    alertmanager: Alertmanager,
+    redis: Server,
+    page: Stub,
+    service: Option<Pty>,
+    port: u16,
+}
+
+impl World {
+    fn start(env: &TestEnv) -> Self {
+        let port = free_port();
+        let alertmanager = Alertmanager::start(alertmanager::CONFIG);
+        let target = Target::new("game-servers", port).path("/api/health/metrics");
+        let world = Self {
+            prometheus: Prometheus::start(&[target], "", None, "1s"),
+            alertmanager,
+            redis: redis(""),
+            page: Stub::new().on("GET", "/", Answer::json(serde_json::json!({"status": {"indicator": "none"}}))),
+            service: Some(service(env, port)),
+            port,
+        };
+        world
+            .prometheus
+            .wait_until("count(rate(game_purchases_total[1m]))", |count| count > 0.0);
+        world
+    }
+
+    fn config(&self) -> String {
+        format!(
+            "version: 1\ndefault_env: staging\nenvironments:\n  staging:\n    prometheus: {{ url: '{}' }}\n    alertmanager: {{ url: '{}' }}\n    flags: {{ url: 'redis://127.0.0.1:{}/0' }}\nservices:\n  - {{ name: game-backend, health: {{ url: 'http://127.0.0.1:{port}' }}, metrics: ['http://127.0.0.1:{port}/api/health/metrics'] }}\nkpis:\n  - {{ name: active_players, gauge: game_active_players, by: region }}\n  - {{ name: purchases, rate: {{ of: game_purchases_total, window: 1m }} }}\ndependencies: [{{ name: status-page, url: '{}' }}]\ncall_timeout: 2s\n",
+            self.prometheus.url(),
+            self.alertmanager.url(),
+            self.redis.port(),
+            self.page.url(),
+            port = self.port,
+        )
+    }
+}
+
+fn service(env: &TestEnv, port: u16) -> Pty {
+    let mut demo = env.pty(["demo", "--keep", "--port", &port.to_string()]);
+    demo.expect("until Ctrl-C");
+    demo
+}
+
+/// From the page to the postmortem; returns what triage found, by item.
+fn day(env: &TestEnv, dead: &str) -> Value {
+    let step = |args: &[&str], codes: &[i32]| {
+        let began = Instant::now();
+        let run = env.run(args);
+        assert!(
+            codes.contains(&run.code),
+            "{dead} is dead: {args:?} ends with {}\n{}\n{}",
+            run.code,
+            run.stdout,
+            run.stderr
+        );
+        assert!(began.elapsed() < STEP, "{dead} is dead: {args:?} takes too long");
+        run
+    };
+    step(&["incident", "open", "--sev", "p1", "--title", dead, "--service", "game-backend"], &[0]);
+    step(&["incident", "ack"], &[0]);
+    let triage = step(&["triage", "--non-interactive", "-o", "json"], &[0, 1, 3]).json();
+    assert_eq!(triage["data"]["items"].as_array().unwrap().len(), 9);
+    assert!(!triage["data"]["mitigations"].as_array().unwrap().is_empty());
+    step(&["incident", "mitigate", "waited"], &[0]);
+    step(&["incident", "resolve", "over"], &[0]);
+    let written = step(&["postmortem", "new", dead, "-o", "json"], &[0]).json();
+    let impact = written["data"]["impact"].as_array().unwrap();
+    for measure in impact {
+        assert_eq!(measure["known"], !measure["amount"].is_null(), "{measure}");
+    }
+    // Only what people know is left to fill in.
+    let check = step(&["postmortem", "check", dead, "-o", "json"], &[1]).json();
+    for finding in check["data"]["findings"].as_array().unwrap() {
+        assert!(
+            ["to_fill_in", "no_owner", "no_date"].contains(&finding["kind"].as_str().unwrap()),
+            "{dead} is dead: {finding}"
+        );
+    }
+    let timeline = step(&["incident", "timeline", dead, "-o", "json"], &[0]).json();
+    let kinds: Vec<&str> = timeline["data"]["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| event["type"].as_str().unwrap())
+        .collect();
+    for kind in ["incident.opened", "incident.acked", "incident.mitigated", "incident.resolved"] {
+        assert_eq!(kinds.iter().filter(|one| **one == kind).count(), 1, "{dead}: {kinds:?}");
+    }
+    assert_eq!(timeline["data"]["faults"], serde_json::json!([]));
+    triage["data"]["items"].clone()
+}
+
+fn outcome(items: &Value, id: &str) -> String {
+    let all = items.as_array().unwrap();
+    let item = all.iter().find(|item| item["id"] == id).unwrap();
+    item["outcome"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_day_with_each_dependency_dead_in_turn() {
+    let env = TestEnv::new();
+    let mut world = World::start(&env);
+    env.write("liveops.yaml", world.config());
+
+    let items = day(&env, "nothing");
+    for (id, want) in [("impact", "clear"), ("dependencies", "clear"), ("targets", "clear")] {
+        assert_eq!(outcome(&items, id), want, "{items:#}");
+    }
+
+    world.prometheus.server.kill();
+    let items = day(&env, "prometheus");
+    assert_eq!(outcome(&items, "targets"), "unknown", "{items:#}");
+    assert_eq!(outcome(&items, "impact"), "clear", "the service is asked itself: {items:#}");
+    world.prometheus.server.restart();
+
+    world.alertmanager.server.kill();
+    day(&env, "alertmanager");
+    world.alertmanager.server.restart();
+
+    world.redis.kill();
+    let items = day(&env, "redis");
+    assert_eq!(outcome(&items, "flags"), "unknown", "{items:#}");
+    world.redis.restart();
+
+    if let Some(mut demo) = world.service.take() {
+        demo.interrupt();
+        demo.wait();
+    }
+    let items = day(&env, "service");
+    assert_eq!(outcome(&items, "targets"), "suspicious", "{items:#}");
+
+    world.prometheus.server.kill();
+    world.alertmanager.server.kill();
+    world.redis.kill();
+    let items = day(&env, "everything");
+    assert_eq!(outcome(&items, "impact"), "unknown", "{items:#}");
+    let status = env.run(["status", "-o", "json"]);
+    assert_ne!(status.code, 0, "what is not known is never green");
+}
