@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
 use crate::domain::alert::Alert;
@@ -66,6 +66,19 @@ impl KpiReading {
             trend: Vec::new(),
             as_of: None,
         }
+    }
+
+    /// The values of the last hour with their times.
+    pub(crate) fn points(&self, now: DateTime<Utc>) -> Vec<(DateTime<Utc>, f64)> {
+        let hour = TimeDelta::hours(1);
+        let gaps = i32::try_from(self.trend.len().saturating_sub(1)).unwrap_or(0);
+        let at = |index: usize| {
+            now - hour + hour / gaps.max(1) * i32::try_from(index).unwrap_or(0)
+        };
+        let values = self.trend.iter().enumerate();
+        values
+            .filter_map(|(index, value)| Some((at(index), (*value)?)))
+            .collect()
     }
 
     /// No value, and why.

@@ -126,7 +126,7 @@ fn new_fills_in_what_the_journal_and_the_metrics_know() {
         "| duration | 40m | the journal |",
         "player-minutes",
         "| errors served | 1,234 |",
-        "opened as P1",
+        "opened P1: players",
         "rolled back 1.42",
         "deploy of game 1.42",
         "| acknowledge | 2026-01-15 10:35:00 | kept at 2026-01-15 10:34:00 |",

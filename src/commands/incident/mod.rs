@@ -16,7 +16,7 @@ mod report;
 mod show;
 mod step;
 mod sync;
-mod timeline;
+pub(crate) mod timeline;
 pub(crate) mod view;
 mod watch;
 mod wording;

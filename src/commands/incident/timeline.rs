@@ -39,14 +39,14 @@ pub(super) struct TimelineArgs {
 
 /// An event as people read it.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct Line {
+pub(crate) struct Line {
     id: Option<String>,
     #[serde(serialize_with = "time")]
     at: DateTime<Utc>,
     by: String,
     #[serde(rename = "type")]
     kind: String,
-    text: String,
+    pub(crate) text: String,
     data: Value,
 }
 
@@ -55,7 +55,7 @@ fn time<S: serde::Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S::Ok
 }
 
 /// The line of an event: its kind in a word, and its text.
-pub(super) fn line(event: &Event) -> Line {
+pub(crate) fn line(event: &Event) -> Line {
     Line {
         id: event.id.clone(),
         at: event.at,

@@ -312,3 +312,34 @@ pub(crate) fn delivery_word(state: DeliveryState) -> &'static str {
         DeliveryState::GivenUp => "NOT DELIVERED",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::incident::event::kind;
+    use crate::domain::incident::state::replay;
+    use crate::domain::journal::Event;
+
+    #[test]
+    fn the_runbook_of_the_alert_is_the_next_step_where_the_project_has_it() {
+        let commands = |runbook: &str| -> Vec<String> {
+            let data = json!({ "severity": "p1", "title": "x", "alert": "TickSlow", "runbook": runbook });
+            let opened = Event {
+                seq: 1,
+                id: None,
+                at: DateTime::default(),
+                by: "ada".into(),
+                kind: kind::OPENED.into(),
+                data,
+                hash: String::new(),
+            };
+            let incident = replay("i", &[opened]).expect("opened");
+            let shown = Shown::new(incident, &Severities::default(), DateTime::default());
+            shown.next().into_iter().filter_map(|step| step.command).collect()
+        };
+        let own = commands("docs/runbooks/alerts/TickSlow.md");
+        assert!(own.contains(&"liveops runbook run TickSlow".to_owned()), "{own:?}");
+        let web = commands("https://wiki/other");
+        assert!(web.iter().all(|command| !command.contains("runbook run")), "{web:?}");
+    }
+}

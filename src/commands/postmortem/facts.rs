@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
 use crate::commands::changes::gather::gather;
+use crate::commands::incident::timeline::line;
 use crate::commands::postmortem::figures::{Figure, Span};
 use crate::context::Context;
 use crate::domain::changes::breaks::{Break, find};
@@ -71,40 +72,13 @@ pub(super) fn between(from: Option<DateTime<Utc>>, to: Option<DateTime<Utc>>) ->
 
 /// The journal as lines. How messages were delivered is for the journal, unless nobody got one.
 pub(super) fn timeline(events: &[Event]) -> Vec<Moment> {
-    let moment = |event: &Event| {
-        let text = |key: &str| event.data[key].as_str().map(ToOwned::to_owned);
-        if event.kind == kind::NOTIFICATION && event.data["state"] != "given_up" {
-            return None;
-        }
-        let noun = event.kind.split('.').next_back().unwrap_or_default();
-        let mut what = noun.replace('_', " ");
-        if event.kind == kind::OPENED {
-            let severity = text("severity").unwrap_or_default().to_uppercase();
-            what = format!(
-                "opened as {severity}: {}",
-                text("title").unwrap_or_default()
-            );
-        } else {
-            let named = ["severity", "role", "person", "to", "field", "name", "step"];
-            let details = named.iter().filter_map(|key| text(key));
-            let details: Vec<String> = details.collect();
-            if !details.is_empty() {
-                what.push_str(&format!(" {}", details.join(" ")));
-            }
-            if let Some(said) = text("text").filter(|said| !said.is_empty()) {
-                what.push_str(&format!(": {said}"));
-            }
-        }
-        if let Some(occurred) = text("occurred_at") {
-            what.push_str(&format!(" (happened at {occurred})"));
-        }
-        Some(Moment {
-            at: stamp(event.at),
-            by: cell(&event.by),
-            what: cell(&what),
-        })
+    let told = |event: &&Event| event.kind != kind::NOTIFICATION || event.data["state"] == "given_up";
+    let moment = |event: &Event| Moment {
+        at: stamp(event.at),
+        by: cell(&event.by),
+        what: cell(&line(event).text),
     };
-    events.iter().filter_map(moment).collect()
+    events.iter().filter(told).map(moment).collect()
 }
 
 /// Deadlines, kept and missed.

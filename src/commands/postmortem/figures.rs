@@ -8,6 +8,9 @@ use futures_util::future::join_all;
 use crate::clients::http::Effort;
 use crate::clients::prometheus::Prometheus;
 use crate::commands::changes::series;
+use crate::commands::status::StatusArgs;
+use crate::commands::status::gather::gather;
+use crate::commands::status::memory::Memory;
 use crate::context::Context;
 use crate::domain::duration::to_promql;
 use crate::domain::kpi::{Kpi, KpiKind};
@@ -40,6 +43,8 @@ pub(super) struct Figure {
     pub(super) points: Result<Vec<(DateTime<Utc>, f64)>, String>,
     /// The week before, at its own times.
     before: Vec<(DateTime<Utc>, f64)>,
+    /// The metrics did not say; this is what looks at the status left behind.
+    remembered: bool,
 }
 
 /// A measure of the impact.
@@ -60,6 +65,36 @@ type Told = (f64, String, String);
 /// Every KPI, and what it was a week before; all at once.
 pub(super) async fn look(cx: &Context, kpis: &[Kpi], span: Span) -> Vec<Figure> {
     let (from, to) = (span.from - MARGIN, (span.to + MARGIN).min(cx.clock.now()));
+    let mut figures = asked(cx, kpis, (from, to)).await;
+    if figures.iter().all(|figure| figure.points.is_err()) {
+        // Who looked meanwhile has left the last hour behind.
+        for (name, mut points) in remembered(cx).await {
+            points.retain(|(at, _)| *at >= from && *at <= to);
+            let figure = figures.iter_mut().find(|figure| figure.kpi.name == name);
+            if let Some(figure) = figure.filter(|_| points.len() > 1) {
+                figure.points = Ok(points);
+                figure.remembered = true;
+            }
+        }
+    }
+    figures
+}
+
+/// The last hour of each KPI, as far as `status` has seen it.
+async fn remembered(cx: &Context) -> Vec<(String, Vec<(DateTime<Utc>, f64)>)> {
+    let now = cx.clock.now();
+    let gathered = gather(&StatusArgs::glance(), cx, &mut Memory::default()).await;
+    let kpis = gathered.map_or_else(|_| Vec::new(), |gathered| gathered.readings.kpis);
+    kpis.iter()
+        .map(|one| (one.kpi.name.clone(), one.points(now)))
+        .collect()
+}
+
+async fn asked(
+    cx: &Context,
+    kpis: &[Kpi],
+    (from, to): (DateTime<Utc>, DateTime<Utc>),
+) -> Vec<Figure> {
     join_all(kpis.iter().map(async |kpi| {
         let (points, before) = tokio::join!(
             series(cx, kpi, from, to),
@@ -73,6 +108,7 @@ pub(super) async fn look(cx: &Context, kpis: &[Kpi], span: Span) -> Vec<Figure> 
                 _ => Ok(points),
             }),
             before: before.unwrap_or_default(),
+            remembered: false,
         }
     }))
     .await
@@ -137,7 +173,7 @@ impl Figure {
         let spark = sparkline(&values, SPARK, false);
         let highest = self.rises();
         let words = match extreme(points, span.from, span.to, highest) {
-            None => "no value while it lasted".to_owned(),
+            None => "unknown: no value while it lasted".to_owned(),
             Some((at, value)) => {
                 let level = match self.kpi.level(value) {
                     Level::Critical => ", critical",
@@ -152,7 +188,12 @@ impl Figure {
                 )
             }
         };
-        (spark, words)
+        let tail = if self.remembered {
+            " (from looks at the status; there are no other metrics of it)"
+        } else {
+            ""
+        };
+        (spark, format!("{words}{tail}"))
     }
 
     /// Is more of it worse?

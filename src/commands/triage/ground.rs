@@ -22,8 +22,6 @@ use crate::output::report::Source;
 
 /// How far back changes are looked for.
 const BACK: TimeDelta = TimeDelta::hours(2);
-/// The span of the trends that the status has.
-const TREND: TimeDelta = TimeDelta::hours(1);
 /// Fewer points have no break.
 const LEAST: usize = 10;
 
@@ -132,20 +130,10 @@ async fn clearest<'a>(
     {
         let trends = gathered.readings.kpis.iter();
         let trends = trends.filter(|one| one.kpi.critical.is_some() || one.kpi.warn.is_some());
-        found.extend(trends.map(|one| (find(&spread(&one.trend, now)), one.kpi.service.clone())));
+        found.extend(trends.map(|one| (find(&one.points(now)), one.kpi.service.clone())));
     }
     let broken = found
         .into_iter()
         .filter_map(|(broken, service)| Some((broken?, service)));
     broken.max_by(|a, b| a.0.sigmas.total_cmp(&b.0.sigmas))
-}
-
-/// A trend's values with their times.
-fn spread(trend: &[Option<f64>], now: DateTime<Utc>) -> Vec<(DateTime<Utc>, f64)> {
-    let gaps = i32::try_from(trend.len().saturating_sub(1)).unwrap_or(0).max(1);
-    let at = |index: usize| now - TREND + TREND / gaps * i32::try_from(index).unwrap_or(0);
-    let points = trend.iter().enumerate();
-    points
-        .filter_map(|(index, value)| Some((at(index), (*value)?)))
-        .collect()
 }
