@@ -55,7 +55,9 @@ fn item(node: &Node, index: usize, problems: &mut Problems) -> Option<Item> {
         if !text.is_empty() && text.chars().all(sound) {
             Ok(text.to_owned())
         } else {
-            Err(format!("`{text}` is not a name of letters, digits, `-` and `_`"))
+            Err(format!(
+                "`{text}` is not a name of letters, digits, `-` and `_`"
+            ))
         }
     });
     let ask = section.text("ask", problems);
@@ -70,7 +72,9 @@ fn item(node: &Node, index: usize, problems: &mut Problems) -> Option<Item> {
         })
     });
     let query = section.text("query", problems);
-    let limit = section.parse("limit", problems, |text| Threshold::parse(text, &Unit::None));
+    let limit = section.parse("limit", problems, |text| {
+        Threshold::parse(text, &Unit::None)
+    });
     let command = section.text("command", problems);
     section.require("id", id.is_some(), problems);
     section.require("ask", ask.is_some(), problems);
@@ -111,7 +115,10 @@ mod tests {
     #[test]
     fn slips_are_named_with_their_lines() {
         for (text, want) in [
-            ("items: []", "c.yaml:1: `items`: a checklist needs at least one item"),
+            (
+                "items: []",
+                "c.yaml:1: `items`: a checklist needs at least one item",
+            ),
             (
                 "items:\n  - { id: a, ask: x }\n  - { id: a, ask: y }",
                 "c.yaml:3: `items[1].id`: two items are called `a`",
@@ -130,7 +137,10 @@ mod tests {
             ),
             ("items:\n  - id: a b\n    ask: x", "c.yaml:2: `items[0].id`"),
             ("items:\n  - id: a\n    ask: [", "c.yaml:"),
-            ("items:\n  - { id: a, ask: x, query: up }", "belong to `check: query`"),
+            (
+                "items:\n  - { id: a, ask: x, query: up }",
+                "belong to `check: query`",
+            ),
             (
                 "items:\n  - { id: a, ask: x, check: query, query: up, limit: 5 }",
                 "begin with `>`",

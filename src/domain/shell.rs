@@ -54,7 +54,11 @@ pub(crate) fn commands(script: &str) -> Vec<Vec<String>> {
                 reader.redirect();
                 while letters.next_if(|next| "<>&|".contains(*next)).is_some() {}
             }
-            '(' if reader.word.as_deref().is_some_and(|word| word.ends_with('$')) => {
+            '(' if reader
+                .word
+                .as_deref()
+                .is_some_and(|word| word.ends_with('$')) =>
+            {
                 // A command within a command stands for a word, and is one of its own.
                 reader.push('(');
                 reader.end_command();
@@ -144,8 +148,14 @@ mod tests {
 
     #[test]
     fn words_come_back_as_they_were() {
-        for text in ["a", "it's", "", "a b", "$(x)", "#no", "a\"b", "\\", "a\nb", "é|;"] {
-            assert_eq!(words(&format!("run {}", word(text))), ["run", text], "{text:?}");
+        for text in [
+            "a", "it's", "", "a b", "$(x)", "#no", "a\"b", "\\", "a\nb", "é|;",
+        ] {
+            assert_eq!(
+                words(&format!("run {}", word(text))),
+                ["run", text],
+                "{text:?}"
+            );
         }
     }
 

@@ -72,9 +72,7 @@ impl KpiReading {
     pub(crate) fn points(&self, now: DateTime<Utc>) -> Vec<(DateTime<Utc>, f64)> {
         let hour = TimeDelta::hours(1);
         let gaps = i32::try_from(self.trend.len().saturating_sub(1)).unwrap_or(0);
-        let at = |index: usize| {
-            now - hour + hour / gaps.max(1) * i32::try_from(index).unwrap_or(0)
-        };
+        let at = |index: usize| now - hour + hour / gaps.max(1) * i32::try_from(index).unwrap_or(0);
         let values = self.trend.iter().enumerate();
         values
             .filter_map(|(index, value)| Some((at(index), (*value)?)))

@@ -395,7 +395,10 @@ fn without_a_project_incidents_are_kept_with_the_users_state() {
 #[test]
 fn each_step_names_the_next_useful_command() {
     let env = TestEnv::new().now("2026-01-15T10:30:00Z");
-    env.write("liveops.yaml", "version: 1\nenvironments: { staging: {} }\n");
+    env.write(
+        "liveops.yaml",
+        "version: 1\nenvironments: { staging: {} }\n",
+    );
     let next = |env: &TestEnv, args: &[&str]| -> Vec<String> {
         let json = env.command(args.iter().chain(&["-o", "json"])).run().json();
         let steps = json["recommendations"].as_array().unwrap();
@@ -406,7 +409,10 @@ fn each_step_names_the_next_useful_command() {
         steps.iter().map(show).collect()
     };
     let id = "2026-01-15-p1-slow";
-    let opened = next(&env, &["incident", "open", "--sev", "p1", "--title", "slow"]);
+    let opened = next(
+        &env,
+        &["incident", "open", "--sev", "p1", "--title", "slow"],
+    );
     let triage = format!("find the cause: liveops triage --incident {id}");
     assert!(opened.contains(&triage), "{opened:?}");
     assert!(next(&env, &["status"]).contains(&triage));
@@ -419,5 +425,8 @@ fn each_step_names_the_next_useful_command() {
     assert!(next(&env, &["status"]).contains(&postmortem));
     let late = env.now("2026-01-18T00:00:00Z");
     let late = next(&late, &["status"]).join("\n");
-    assert!(late.contains("write the postmortem, OVERDUE since 2026-01-17 10:30Z"), "{late}");
+    assert!(
+        late.contains("write the postmortem, OVERDUE since 2026-01-17 10:30Z"),
+        "{late}"
+    );
 }

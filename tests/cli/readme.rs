@@ -114,21 +114,25 @@ fn its_flags_chapter_works_on_the_demo() {
 #[cfg(feature = "demo")]
 #[test]
 fn its_incident_chapter_works_on_the_demo() {
-    follow("### A quarter of an hour on the demo", 13, |words| match words {
-        ["incident", "open", ..] => "liveops triage --incident",
-        ["incident", "ack"] => "acknowledged by",
-        ["triage"] => "liveops flag kill new_matchmaking",
-        ["changes", ..] => "new_matchmaking",
-        ["runbook", "new", ..] => "service-degradation.md",
-        ["runbook", "run", ..] => "List what changed",
-        ["flag", "set", ..] => "percentage 10 to 40",
-        ["flag", ..] => "kill flag `new_matchmaking`",
-        ["incident", "mitigate", ..] => "when it is over",
-        ["incident", "timeline"] => "service-degradation `List what changed` done",
-        ["incident", "resolve", ..] => "write the postmortem, due",
-        ["postmortem", "new"] => "postmortem.md is written",
-        _ => "left to fill in",
-    });
+    follow(
+        "### A quarter of an hour on the demo",
+        13,
+        |words| match words {
+            ["incident", "open", ..] => "liveops triage --incident",
+            ["incident", "ack"] => "acknowledged by",
+            ["triage"] => "liveops flag kill new_matchmaking",
+            ["changes", ..] => "new_matchmaking",
+            ["runbook", "new", ..] => "service-degradation.md",
+            ["runbook", "run", ..] => "List what changed",
+            ["flag", "set", ..] => "percentage 10 to 40",
+            ["flag", ..] => "kill flag `new_matchmaking`",
+            ["incident", "mitigate", ..] => "when it is over",
+            ["incident", "timeline"] => "service-degradation `List what changed` done",
+            ["incident", "resolve", ..] => "write the postmortem, due",
+            ["postmortem", "new"] => "postmortem.md is written",
+            _ => "left to fill in",
+        },
+    );
 }
 
 /// The words of a shell command with single quotes.

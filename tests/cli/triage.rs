@@ -95,12 +95,12 @@ fn it_looks_by_itself_and_ends_with_what_may_help() {
         assert_eq!(of(id), Some(want), "{id}: {json:#}");
     }
     let impact = json["data"]["items"][0]["evidence"][0].as_str().unwrap();
-    assert_eq!(impact, "CRITICAL tick: 50 ms (eu 50 ms, us 10 ms), only in eu");
-    let ways = json["data"]["mitigations"].to_string();
-    assert!(
-        ways.contains("liveops scale game --replicas N"),
-        "{ways}"
+    assert_eq!(
+        impact,
+        "CRITICAL tick: 50 ms (eu 50 ms, us 10 ms), only in eu"
     );
+    let ways = json["data"]["mitigations"].to_string();
+    assert!(ways.contains("liveops scale game --replicas N"), "{ways}");
     let screen = env.run(["triage", "--non-interactive"]).expect_code(1);
     assert!(screen.stdout.contains("what may help"), "{}", screen.stdout);
     assert!(
@@ -142,7 +142,9 @@ fn dead_dependencies_are_unknown_each_by_itself() {
     );
     let slip = env.run(["triage", "--non-interactive"]).expect_code(2);
     assert!(
-        slip.stderr.contains("tpl/triage/oncall.yaml:1: `items[0].chek`: unknown key; did you mean `check`?"),
+        slip.stderr.contains(
+            "tpl/triage/oncall.yaml:1: `items[0].chek`: unknown key; did you mean `check`?"
+        ),
         "{}",
         slip.stderr
     );
@@ -221,35 +223,56 @@ fn plain_lines_do_for_a_bad_connection() {
 /// A project with a flag that was raised a moment ago, and its history.
 fn with_flag() -> TestEnv {
     let env = TestEnv::new().var("LIVEOPS_ACTOR", "ada");
-    env.write("liveops.yaml", "version: 1\nenvironments: { staging: {} }\nservices: [{ name: game }]\ntemplates: tpl\n");
+    env.write(
+        "liveops.yaml",
+        "version: 1\nenvironments: { staging: {} }\nservices: [{ name: game }]\ntemplates: tpl\n",
+    );
     env.write(
         "tpl/triage/oncall.yaml",
         "items:\n  - { id: flags, ask: Was it a flag?, check: flags }\n  - { id: told, ask: Do they know?, check: told }\n",
     );
-    env.run(["flag", "set", "new_ui", "--pct", "30", "--reason", "calm", "--yes"])
-        .expect_code(0);
+    env.run([
+        "flag", "set", "new_ui", "--pct", "30", "--reason", "calm", "--yes",
+    ])
+    .expect_code(0);
     env
 }
 
 #[test]
 fn the_best_way_out_is_run_from_there_through_its_own_question() {
     let env = with_flag();
-    env.run(["incident", "open", "--sev", "p2", "--title", "slow", "--service", "game"]);
+    env.run([
+        "incident",
+        "open",
+        "--sev",
+        "p2",
+        "--title",
+        "slow",
+        "--service",
+        "game",
+    ]);
     let mut pty = env.pty(["triage"]);
-    pty.expect("1/2 Was it a flag?").expect("flag new_ui").send("p");
+    pty.expect("1/2 Was it a flag?")
+        .expect("flag new_ui")
+        .send("p");
     pty.expect("2/2 Do they know?").send("s");
     pty.expect("why is it left out?").send_line("alone");
-    pty.expect("what may help").expect("liveops flag kill new_ui");
+    pty.expect("what may help")
+        .expect("liveops flag kill new_ui");
     pty.expect("run one of them?").send("\u{1b}[B\r");
     // The plan and the question are those of the command itself.
-    pty.expect("kill flag `new_ui`").expect("go on in").send_line("y");
+    pty.expect("kill flag `new_ui`")
+        .expect("go on in")
+        .send_line("y");
     let (code, text) = pty.wait();
     assert_eq!(code, 1, "{text}");
     let flag = env.run(["flag", "get", "new_ui", "-o", "json"]).json();
     assert_eq!(flag["data"]["state"], "off", "{flag:#}");
     let timeline = env.run(["incident", "timeline"]).expect_code(0);
     assert!(
-        timeline.stdout.contains("`liveops flag kill new_ui`: ended with exit code 0")
+        timeline
+            .stdout
+            .contains("`liveops flag kill new_ui`: ended with exit code 0")
             && timeline.stdout.contains("triage: Was it a flag? problem"),
         "{}",
         timeline.stdout
@@ -275,25 +298,36 @@ fn on_a_bad_line_the_way_out_is_chosen_by_its_number() {
     pty.expect("its number").send_line("1");
     pty.expect("kill flag `new_ui`");
     let (_, text) = pty.wait();
-    assert!(!text.contains("1/2 "), "what was answered is not asked again: {text}");
+    assert!(
+        !text.contains("1/2 "),
+        "what was answered is not asked again: {text}"
+    );
 }
 
 #[test]
-#[allow(clippy::disallowed_methods, reason = "signals need a program or unsafe code")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "signals need a program or unsafe code"
+)]
 fn killed_on_the_way_it_goes_on_where_it_was() {
     let env = with_flag();
     let mut pty = env.pty(["triage"]);
     pty.expect("1/2 Was it a flag?").expect("[f]ine").send("f");
     pty.expect("2/2 Do they know?").expect("[f]ine");
     let pid = pty.pid().to_string();
-    let killed = std::process::Command::new("/bin/kill").args(["-KILL", &pid]).status();
+    let killed = std::process::Command::new("/bin/kill")
+        .args(["-KILL", &pid])
+        .status();
     assert!(killed.unwrap().success());
     assert_eq!(pty.wait().0, 137);
     let mut pty = env.pty(["triage", "--resume"]);
     pty.expect("2/2 Do they know?").expect("[f]ine").terminate();
     let (code, text) = pty.wait();
     assert_eq!(code, 143, "{text}");
-    assert!(!text.contains("1/2 ") && text.contains("triage --resume"), "{text}");
+    assert!(
+        !text.contains("1/2 ") && text.contains("triage --resume"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -310,8 +344,20 @@ fn several_open_incidents_are_never_guessed_at() {
     );
     env.run(["triage", "--non-interactive", "--incident", "nope"])
         .expect_code(2);
-    let one = env.run(["triage", "--non-interactive", "--incident", "one", "-o", "json"]);
-    assert!(one.json()["data"]["incident"].as_str().unwrap().ends_with("p3-one"));
+    let one = env.run([
+        "triage",
+        "--non-interactive",
+        "--incident",
+        "one",
+        "-o",
+        "json",
+    ]);
+    assert!(
+        one.json()["data"]["incident"]
+            .as_str()
+            .unwrap()
+            .ends_with("p3-one")
+    );
     env.run(["triage", "--resume"]).expect_code(2);
 }
 
@@ -328,14 +374,35 @@ esac
 fn logs_are_read_and_sizes_known_where_there_is_kubernetes() {
     let env = TestEnv::new();
     let program = env.write("bin/kubectl", KUBECTL);
-    std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    let env = env.var("PATH", &format!("{}:/usr/bin:/bin", program.parent().unwrap().display()));
+    std::fs::set_permissions(
+        &program,
+        std::os::unix::fs::PermissionsExt::from_mode(0o755),
+    )
+    .unwrap();
+    let env = env.var(
+        "PATH",
+        &format!("{}:/usr/bin:/bin", program.parent().unwrap().display()),
+    );
     env.write("liveops.yaml", "version: 1\nenvironments: { staging: { kubernetes: { context: eu, namespace: game } } }\nservices: [{ name: game }]\n");
-    let json = env.run(["triage", "--non-interactive", "-o", "json"]).expect_code(1).json();
-    let logs = json["data"]["items"].as_array().unwrap().iter().find(|item| item["id"] == "logs").unwrap();
+    let json = env
+        .run(["triage", "--non-interactive", "-o", "json"])
+        .expect_code(1)
+        .json();
+    let logs = json["data"]["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|item| item["id"] == "logs")
+        .unwrap();
     assert_eq!(logs["outcome"], "suspicious", "{json:#}");
-    assert_eq!(logs["evidence"][0], "game: 2 errors in 3 lines: 2x db timeout after # ms");
+    assert_eq!(
+        logs["evidence"][0],
+        "game: 2 errors in 3 lines: 2x db timeout after # ms"
+    );
     let ways = json["data"]["mitigations"].to_string();
     assert!(ways.contains("liveops scale game --replicas 6"), "{ways}");
-    assert!(ways.contains("kubectl --context=eu --namespace=game rollout restart deployment/game"), "{ways}");
+    assert!(
+        ways.contains("kubectl --context=eu --namespace=game rollout restart deployment/game"),
+        "{ways}"
+    );
 }

@@ -101,10 +101,7 @@ impl Prometheus {
             ready: |port| http::get(port, "/-/ready").is_ok_and(|answer| answer.status == 200),
         };
         let server = Server::start(program, |folder| {
-            for (name, text) in [
-                ("prometheus.yml", config),
-                ("rules.yml", rules_yaml),
-            ] {
+            for (name, text) in [("prometheus.yml", config), ("rules.yml", rules_yaml)] {
                 fs::write(folder.join(name), text).expect("the server's folder is writable");
             }
             if let Some(past) = past {
@@ -198,7 +195,10 @@ impl Prometheus {
 }
 
 /// Writes blocks of past series into the server's data folder (promtool is in Debian's `prometheus`).
-#[allow(clippy::disallowed_methods, reason = "a test starts the programs it needs")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a test starts the programs it needs"
+)]
 #[track_caller]
 fn backfill(folder: &Path, past: &str) {
     let file = folder.join("past.om");

@@ -185,7 +185,10 @@ impl Shown {
         }
         if let (Some(alert), true) = (&one.alert, one.phase < Phase::Mitigated) {
             // A runbook of the project has the name of its alert; one on the web is opened by hand.
-            let file = one.runbook.as_deref().and_then(|link| link.rsplit('/').next());
+            let file = one
+                .runbook
+                .as_deref()
+                .and_then(|link| link.rsplit('/').next());
             if file.is_some_and(|file| file.strip_suffix(".md") == Some(alert)) {
                 steps.push(Recommendation::new(
                     "follow its runbook",
@@ -323,7 +326,8 @@ mod tests {
     #[test]
     fn the_runbook_of_the_alert_is_the_next_step_where_the_project_has_it() {
         let commands = |runbook: &str| -> Vec<String> {
-            let data = json!({ "severity": "p1", "title": "x", "alert": "TickSlow", "runbook": runbook });
+            let data =
+                json!({ "severity": "p1", "title": "x", "alert": "TickSlow", "runbook": runbook });
             let opened = Event {
                 seq: 1,
                 id: None,
@@ -335,11 +339,21 @@ mod tests {
             };
             let incident = replay("i", &[opened]).expect("opened");
             let shown = Shown::new(incident, &Severities::default(), DateTime::default());
-            shown.next().into_iter().filter_map(|step| step.command).collect()
+            shown
+                .next()
+                .into_iter()
+                .filter_map(|step| step.command)
+                .collect()
         };
         let own = commands("docs/runbooks/alerts/TickSlow.md");
-        assert!(own.contains(&"liveops runbook run TickSlow".to_owned()), "{own:?}");
+        assert!(
+            own.contains(&"liveops runbook run TickSlow".to_owned()),
+            "{own:?}"
+        );
         let web = commands("https://wiki/other");
-        assert!(web.iter().all(|command| !command.contains("runbook run")), "{web:?}");
+        assert!(
+            web.iter().all(|command| !command.contains("runbook run")),
+            "{web:?}"
+        );
     }
 }

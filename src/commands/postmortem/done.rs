@@ -3,8 +3,8 @@
 use clap::Args;
 use serde_json::json;
 
-use crate::commands::postmortem::check::look;
 use crate::commands::incident::store;
+use crate::commands::postmortem::check::look;
 use crate::context::Context;
 use crate::domain::incident::event::{Said, kind};
 use crate::error::{Error, Exit, Result};

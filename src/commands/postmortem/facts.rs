@@ -72,7 +72,8 @@ pub(super) fn between(from: Option<DateTime<Utc>>, to: Option<DateTime<Utc>>) ->
 
 /// The journal as lines. How messages were delivered is for the journal, unless nobody got one.
 pub(super) fn timeline(events: &[Event]) -> Vec<Moment> {
-    let told = |event: &&Event| event.kind != kind::NOTIFICATION || event.data["state"] == "given_up";
+    let told =
+        |event: &&Event| event.kind != kind::NOTIFICATION || event.data["state"] == "given_up";
     let moment = |event: &Event| Moment {
         at: stamp(event.at),
         by: cell(&event.by),

@@ -84,7 +84,10 @@ async fn alerts(ground: &Ground<'_>) -> Result<Found> {
     };
     let Some(known) = &gathered.readings.alerts else {
         if gathered.alerts_expected {
-            return Ok(Found::unknown(down(&gathered.sources, "who knows the alerts did not answer")));
+            return Ok(Found::unknown(down(
+                &gathered.sources,
+                "who knows the alerts did not answer",
+            )));
         }
         return Err(Error::Unconfigured {
             what: "Prometheus or Alertmanager",
@@ -106,7 +109,12 @@ async fn alerts(ground: &Ground<'_>) -> Result<Found> {
     if let Some(first) = firing.first() {
         let runbook = match &first.runbook {
             Some(link) => format!("its runbook: {link}"),
-            None => format!("`{}`", ground.cx.command(&format!("alerts explain {}", word(&first.name)))),
+            None => format!(
+                "`{}`",
+                ground
+                    .cx
+                    .command(&format!("alerts explain {}", word(&first.name)))
+            ),
         };
         lines.insert(1, runbook);
     }
@@ -149,9 +157,10 @@ async fn changed(ground: &Ground<'_>, kinds: &[Kind], asked: &[&str]) -> Result<
             .iter()
             .map(|change| format!("{}: {}", relative(change.at, now), change.what)),
     );
-    let silent = history.sources.iter().filter(|one| {
-        one.state == SourceState::Down && asked.contains(&one.name.as_str())
-    });
+    let silent = history
+        .sources
+        .iter()
+        .filter(|one| one.state == SourceState::Down && asked.contains(&one.name.as_str()));
     let silent: Vec<String> = silent
         .map(|one| {
             let why = one.error.as_deref().unwrap_or("no answer");
@@ -231,8 +240,17 @@ async fn targets_of(ground: &Ground<'_>) -> Result<Found> {
             ServiceState::Healthy => good.push(service.name.as_str()),
             state => {
                 let bad = state != ServiceState::Unknown;
-                outcome = outcome.worse(if bad { Outcome::Suspicious } else { Outcome::Unknown });
-                lines.push(format!("{} is {}: {}", service.name, state.word(), service.detail));
+                outcome = outcome.worse(if bad {
+                    Outcome::Suspicious
+                } else {
+                    Outcome::Unknown
+                });
+                lines.push(format!(
+                    "{} is {}: {}",
+                    service.name,
+                    state.word(),
+                    service.detail
+                ));
             }
         }
     }
@@ -251,7 +269,10 @@ async fn targets_of(ground: &Ground<'_>) -> Result<Found> {
         }
         None if gathered.targets_expected => {
             outcome = outcome.worse(Outcome::Unknown);
-            lines.push(format!("targets: {}", down(&gathered.sources, "Prometheus did not say")));
+            lines.push(format!(
+                "targets: {}",
+                down(&gathered.sources, "Prometheus did not say")
+            ));
         }
         None => {}
     }
@@ -286,13 +307,19 @@ async fn logs(ground: &Ground<'_>) -> Result<Found> {
             crate::clients::kubectl::Resource::Deployment,
             name,
         )?;
-        let failed = |failure: crate::clients::kubectl::Failure| failure.about(&kubectl.place(&object));
-        let found = kubectl.get(std::slice::from_ref(&object)).await.map_err(failed)?;
+        let failed =
+            |failure: crate::clients::kubectl::Failure| failure.about(&kubectl.place(&object));
+        let found = kubectl
+            .get(std::slice::from_ref(&object))
+            .await
+            .map_err(failed)?;
         let Some(found) = found.first() else {
             return Ok(None);
         };
         let container = workload.and_then(|one| one.container.as_deref());
-        let text = kubectl.logs(&deployment::selector(found), container, LOGS).await;
+        let text = kubectl
+            .logs(&deployment::selector(found), container, LOGS)
+            .await;
         Ok(Some(digest(&text.map_err(failed)?)))
     });
     let mut lines = Vec::new();
@@ -301,13 +328,17 @@ async fn logs(ground: &Ground<'_>) -> Result<Found> {
         let name = &service.name;
         let (found, line) = match read {
             Err(error) => (Outcome::Unknown, Error::to_string(&error)),
-            Ok(None) => (Outcome::Unknown, format!("{name}: there is no such Deployment")),
+            Ok(None) => (
+                Outcome::Unknown,
+                format!("{name}: there is no such Deployment"),
+            ),
             Ok(Some(read)) if read.lines == 0 => {
                 (Outcome::Unknown, format!("{name}: no line in 15 minutes"))
             }
-            Ok(Some(read)) if read.errors.is_empty() => {
-                (Outcome::Clear, format!("{name}: no error in {} lines", read.lines))
-            }
+            Ok(Some(read)) if read.errors.is_empty() => (
+                Outcome::Clear,
+                format!("{name}: no error in {} lines", read.lines),
+            ),
             Ok(Some(read)) => {
                 let count: usize = read.errors.iter().map(|group| group.count).sum();
                 let kinds = read.errors.iter().take(KINDS);
@@ -348,15 +379,26 @@ async fn query(cx: &Context, item: &Item) -> Result<Found> {
                 Some((labels.join(" "), one.points.first()?.value.float()?))
             })
             .collect(),
-        Answer::Scalar(point) => point.value.float().map(|value| (String::new(), value)).into_iter().collect(),
+        Answer::Scalar(point) => point
+            .value
+            .float()
+            .map(|value| (String::new(), value))
+            .into_iter()
+            .collect(),
         _ => Vec::new(),
     };
     values.retain(|(_, value)| value.is_finite());
     if values.is_empty() {
-        return Ok(Found::unknown(format!("the metrics have no value of {text}")));
+        return Ok(Found::unknown(format!(
+            "the metrics have no value of {text}"
+        )));
     }
     values.sort_by(|a, b| b.1.total_cmp(&a.1));
-    let breached = |value: f64| item.limit.as_ref().is_some_and(|limit| limit.is_breached(value));
+    let breached = |value: f64| {
+        item.limit
+            .as_ref()
+            .is_some_and(|limit| limit.is_breached(value))
+    };
     let bad = values.iter().any(|(_, value)| breached(*value));
     let mut lines: Vec<String> = values
         .iter()
@@ -366,7 +408,11 @@ async fn query(cx: &Context, item: &Item) -> Result<Found> {
                 Some(limit) if breached(*value) => format!(", limit {}", limit.text),
                 _ => String::new(),
             };
-            let head = if labels.is_empty() { String::new() } else { format!("{labels}: ") };
+            let head = if labels.is_empty() {
+                String::new()
+            } else {
+                format!("{labels}: ")
+            };
             format!("{head}{shown}{tail}")
         })
         .collect();
@@ -398,7 +444,10 @@ fn told(cx: &Context, incident: Option<&Incident>) -> Found {
             DeliveryState::GivenUp => "NOT DELIVERED",
             _ => "not delivered yet",
         };
-        let why = one.reason.as_deref().filter(|_| one.state != DeliveryState::Accepted);
+        let why = one
+            .reason
+            .as_deref()
+            .filter(|_| one.state != DeliveryState::Accepted);
         let why = why.map_or_else(String::new, |why| format!(": {why}"));
         format!("{} ({}) {state}{why}", one.channel, one.about)
     });

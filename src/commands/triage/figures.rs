@@ -7,7 +7,14 @@ use crate::domain::triage::{Found, Outcome};
 use crate::error::Result;
 
 /// Words in the names of figures that more replicas would help.
-const LOAD: [&str; 6] = ["cpu", "memory", "queue", "saturation", "connections", "load"];
+const LOAD: [&str; 6] = [
+    "cpu",
+    "memory",
+    "queue",
+    "saturation",
+    "connections",
+    "load",
+];
 
 /// What is out of its bounds and where, then how many players there are.
 pub(super) async fn scope(ground: &Ground<'_>) -> Result<Found> {
@@ -26,7 +33,9 @@ fn judge(readings: &Readings) -> Found {
         .collect();
     lines.extend(level(Level::Warn).map(|one| format!("warning {}", line(one))));
     let bad = !lines.is_empty();
-    let unknown: Vec<&str> = level(Level::Unknown).map(|one| one.kpi.name.as_str()).collect();
+    let unknown: Vec<&str> = level(Level::Unknown)
+        .map(|one| one.kpi.name.as_str())
+        .collect();
     if !bad && unknown.is_empty() && !readings.kpis.is_empty() {
         lines.push("no figure is out of its bounds".into());
     }
@@ -37,7 +46,10 @@ fn judge(readings: &Readings) -> Found {
         0 => {}
         n if n > 3 => {
             let why = level(Level::Unknown).find_map(|one| one.note.as_deref());
-            lines.push(format!("{n} figures cannot be told: {}", why.unwrap_or("no answer")));
+            lines.push(format!(
+                "{n} figures cannot be told: {}",
+                why.unwrap_or("no answer")
+            ));
         }
         _ => lines.push(format!("cannot be told: {}", unknown.join(", "))),
     }
@@ -66,7 +78,8 @@ fn line(one: &KpiReading) -> String {
         return text;
     }
     let rank = |value: f64| one.kpi.level(value);
-    let mut parts: Vec<(&String, f64)> = one.by.iter().map(|(name, value)| (name, *value)).collect();
+    let mut parts: Vec<(&String, f64)> =
+        one.by.iter().map(|(name, value)| (name, *value)).collect();
     parts.sort_by(|a, b| rank(b.1).cmp(&rank(a.1)));
     let shown: Vec<String> = parts
         .iter()
@@ -74,7 +87,11 @@ fn line(one: &KpiReading) -> String {
         .map(|(name, value)| format!("{name} {}", show(*value)))
         .collect();
     let more = parts.len().saturating_sub(shown.len());
-    let more = if more > 0 { format!(", {more} more") } else { String::new() };
+    let more = if more > 0 {
+        format!(", {more} more")
+    } else {
+        String::new()
+    };
     text.push_str(&format!(" ({}{more})", shown.join(", ")));
     let hit: Vec<&str> = parts
         .iter()
@@ -141,7 +158,10 @@ mod tests {
     fn one_region_is_told_from_all_of_them() {
         let found = judge(&readings(vec![tick(0.05, &[("eu", 0.05), ("us", 0.01)])]));
         assert_eq!(found.outcome, Outcome::Suspicious);
-        assert_eq!(found.lines, ["CRITICAL queue: 50 ms (eu 50 ms, us 10 ms), only in eu"]);
+        assert_eq!(
+            found.lines,
+            ["CRITICAL queue: 50 ms (eu 50 ms, us 10 ms), only in eu"]
+        );
         let all = readings(vec![tick(0.05, &[("eu", 0.05), ("us", 0.04)])]);
         assert!(judge(&all).lines[0].ends_with(", everywhere"));
         assert_eq!(load(&all).len(), 1);

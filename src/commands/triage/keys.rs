@@ -90,7 +90,8 @@ fn by_line(term: &Term, choices: &[Choice], preset: usize) -> Result<char> {
         .collect();
     loop {
         let line = format!("{} (Enter: {})", words.join(" "), choices[preset].1);
-        term.write_line(&line).map_err(|error| broken(term, error))?;
+        term.write_line(&line)
+            .map_err(|error| broken(term, error))?;
         let typed = read_line()?.to_lowercase();
         if typed.is_empty() {
             return Ok(choices[preset].0);

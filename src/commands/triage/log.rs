@@ -6,8 +6,8 @@ use crate::commands::incident::{pick, store};
 use crate::context::Context;
 use crate::domain::incident::state::Incident;
 use crate::domain::journal::Event;
-use crate::domain::triage::ANSWERED;
 use crate::domain::shell::word;
+use crate::domain::triage::ANSWERED;
 use crate::error::Result;
 use crate::stores::journal::Journal;
 

@@ -37,7 +37,8 @@ pub(super) async fn walk(
     let walked = steps(args, items, board, log, cx).await;
     cx.interrupts.unclaim();
     if matches!(walked, Ok(true) | Err(Error::Interrupted { .. })) {
-        cx.output.note(&format!("what was answered is kept; {resume}"));
+        cx.output
+            .note(&format!("what was answered is kept; {resume}"));
     }
     walked
 }
@@ -67,7 +68,9 @@ async fn steps(
             Outcome::Suspicious => 1,
             Outcome::Unknown | Outcome::Manual => 2,
         };
-        let asked = board.beside(aside(move || choose(&CHOICES, preset, plain))).await?;
+        let asked = board
+            .beside(aside(move || choose(&CHOICES, preset, plain)))
+            .await?;
         let keep = |answer, note: &str| log.keep(cx, event(item, &found, answer, note));
         match asked {
             'f' => keep(Answer::Fine, ""),

@@ -51,8 +51,13 @@ pub(super) async fn ways(ground: &Ground<'_>) -> Result<Vec<Mitigation>> {
     let gathered = status.as_ref().as_ref().ok();
     let rollouts = gathered.map_or_else(Vec::new, |gathered| {
         let rows = gathered.rollouts.iter();
-        rows.map(|row| (row.service.clone(), format!("{}, {} %", row.state(), row.weight)))
-            .collect()
+        rows.map(|row| {
+            (
+                row.service.clone(),
+                format!("{}, {} %", row.state(), row.weight),
+            )
+        })
+        .collect()
     });
     let facts = Facts {
         suspects: &history.suspects,
@@ -85,7 +90,12 @@ fn runbooks(ground: &Ground<'_>, looked: bool) -> Vec<String> {
     let alert = ground.incident.and_then(|one| one.alert.clone());
     let wanted = alert.into_iter().chain(GENERAL.map(str::to_owned));
     wanted
-        .filter(|name| looked && shelf.find(name).is_ok_and(|book| !book.filed.book.steps.is_empty()))
+        .filter(|name| {
+            looked
+                && shelf
+                    .find(name)
+                    .is_ok_and(|book| !book.filed.book.steps.is_empty())
+        })
         .collect()
 }
 

@@ -141,7 +141,16 @@ mod tests {
 
     #[test]
     fn any_text_can_be_read() {
-        for text in ["", "\n", "[", "[x] ", "{}", "{\"level\":\"error\"}", "[1,2]", "\u{0}error"] {
+        for text in [
+            "",
+            "\n",
+            "[",
+            "[x] ",
+            "{}",
+            "{\"level\":\"error\"}",
+            "[1,2]",
+            "\u{0}error",
+        ] {
             digest(text);
         }
         assert_eq!(

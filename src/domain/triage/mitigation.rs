@@ -49,7 +49,13 @@ impl Facts<'_> {
         for (service, state) in &self.rollouts {
             let command = format!("liveops rollout abort {}", word(service));
             let why = format!("a rollout is under way: {state}");
-            add(&mut found, "stop the rollout, and go back", why, command, 0.95);
+            add(
+                &mut found,
+                "stop the rollout, and go back",
+                why,
+                command,
+                0.95,
+            );
         }
         for suspect in self.suspects {
             let change = &suspect.change;
@@ -57,7 +63,13 @@ impl Facts<'_> {
                 // What takes seconds is tried before what takes minutes.
                 let speed = if change.kind == Kind::Flag { 1.0 } else { 0.85 };
                 let why = format!("{}; {}", change.what, suspect.reasons.join("; "));
-                add(&mut found, title(change), why, command, suspect.score * speed);
+                add(
+                    &mut found,
+                    title(change),
+                    why,
+                    command,
+                    suspect.score * speed,
+                );
             }
         }
         // Without a break there are no suspects; what is recent is worth a look all the same.
@@ -65,7 +77,13 @@ impl Facts<'_> {
             if let (Some(command), Kind::Flag | Kind::Deploy | Kind::Config) =
                 (self.way_back(change), change.kind)
             {
-                add(&mut found, title(change), change.what.clone(), command, 0.15);
+                add(
+                    &mut found,
+                    title(change),
+                    change.what.clone(),
+                    command,
+                    0.15,
+                );
             }
         }
         self.scale_out(&mut found);
@@ -74,7 +92,13 @@ impl Facts<'_> {
             let score = if place == 0 { 0.3 } else { 0.07 };
             let why = "its steps are written down, and each is asked for".to_owned();
             let command = format!("liveops runbook run {}", word(name));
-            add(&mut found, &format!("follow the runbook `{name}`"), why, command, score);
+            add(
+                &mut found,
+                &format!("follow the runbook `{name}`"),
+                why,
+                command,
+                score,
+            );
         }
         found.sort_by(|a, b| b.score.total_cmp(&a.score));
         found
@@ -114,7 +138,13 @@ impl Facts<'_> {
                 word(self.service)
             );
             let why = "helps when a process is stuck; its matches are lost unless it drains";
-            add(found, "restart the pods one by one", why.into(), command, 0.05);
+            add(
+                found,
+                "restart the pods one by one",
+                why.into(),
+                command,
+                0.05,
+            );
         }
     }
 
@@ -153,7 +183,12 @@ fn add(found: &mut Vec<Mitigation>, title: &str, why: String, command: String, s
 
 fn title(change: &Change) -> &'static str {
     match change.kind {
-        Kind::Flag if change.revert.as_deref().is_some_and(|way| way.contains(" kill ")) => {
+        Kind::Flag
+            if change
+                .revert
+                .as_deref()
+                .is_some_and(|way| way.contains(" kill ")) =>
+        {
             "kill the flag"
         }
         Kind::Flag => "take the flag's change back",

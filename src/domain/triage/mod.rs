@@ -118,7 +118,11 @@ impl Outcome {
             Self::Unknown => 2,
             Self::Suspicious => 3,
         };
-        if weight(other) > weight(self) { other } else { self }
+        if weight(other) > weight(self) {
+            other
+        } else {
+            self
+        }
     }
 
     /// The word for it.

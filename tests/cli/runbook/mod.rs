@@ -376,10 +376,19 @@ fn show_draws_it_and_list_counts_it() {
 fn check_finds_commands_that_do_not_exist() {
     let env = env();
     let text = STEPS
-        .replace("echo env=$LIVEOPS_ENV; exit 3", "liveops status --watsh | head -1")
-        .replace("## Post-incident\nx", "## Post-incident\nThen `liveops postmortm new`, and `liveops undo`.");
+        .replace(
+            "echo env=$LIVEOPS_ENV; exit 3",
+            "liveops status --watsh | head -1",
+        )
+        .replace(
+            "## Post-incident\nx",
+            "## Post-incident\nThen `liveops postmortm new`, and `liveops undo`.",
+        );
     env.write("docs/runbooks/fix.md", text);
-    let json = env.run(["runbook", "check", "fix", "-o", "json"]).expect_code(1).json();
+    let json = env
+        .run(["runbook", "check", "fix", "-o", "json"])
+        .expect_code(1)
+        .json();
     let found: Vec<&str> = json["data"]["findings"]
         .as_array()
         .unwrap()
@@ -388,6 +397,12 @@ fn check_finds_commands_that_do_not_exist() {
         .map(|finding| finding["message"].as_str().unwrap())
         .collect();
     assert_eq!(found.len(), 2, "{json:#}");
-    assert!(found[0].contains("step `Look`: `liveops status --watsh` would fail"), "{found:?}");
-    assert!(found[1].contains("`liveops postmortm new` would fail"), "{found:?}");
+    assert!(
+        found[0].contains("step `Look`: `liveops status --watsh` would fail"),
+        "{found:?}"
+    );
+    assert!(
+        found[1].contains("`liveops postmortm new` would fail"),
+        "{found:?}"
+    );
 }

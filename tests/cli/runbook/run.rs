@@ -169,10 +169,17 @@ fn the_steps_are_in_the_journal_of_the_open_incident() {
     env.write("docs/runbooks/fix.md", STEPS);
     env.run(["incident", "open", "--sev", "p2", "--title", "slow"]);
     let run = env
-        .run(["runbook", "run", "fix", "--set", "WHAT=it", "--yes", "-o", "json"])
+        .run([
+            "runbook", "run", "fix", "--set", "WHAT=it", "--yes", "-o", "json",
+        ])
         .expect_code(1)
         .json();
-    assert!(run["data"]["incident"].as_str().unwrap().ends_with("p2-slow"));
+    assert!(
+        run["data"]["incident"]
+            .as_str()
+            .unwrap()
+            .ends_with("p2-slow")
+    );
     let timeline = env.run(["incident", "timeline", "-o", "json"]).json();
     let steps: Vec<&serde_json::Value> = timeline["data"]["events"]
         .as_array()
@@ -180,7 +187,17 @@ fn the_steps_are_in_the_journal_of_the_open_incident() {
         .iter()
         .filter(|event| event["type"] == "runbook.step")
         .collect();
-    let texts: Vec<&str> = steps.iter().map(|event| event["text"].as_str().unwrap()).collect();
-    assert_eq!(texts, ["fix `Look` done", "fix `Change` done", "fix `Last` failed"]);
-    assert!(steps[0]["data"].to_string().contains("env=staging"), "{:#}", steps[0]);
+    let texts: Vec<&str> = steps
+        .iter()
+        .map(|event| event["text"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        texts,
+        ["fix `Look` done", "fix `Change` done", "fix `Last` failed"]
+    );
+    assert!(
+        steps[0]["data"].to_string().contains("env=staging"),
+        "{:#}",
+        steps[0]
+    );
 }
