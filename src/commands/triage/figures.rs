@@ -80,7 +80,7 @@ fn line(one: &KpiReading) -> String {
     let rank = |value: f64| one.kpi.level(value);
     let mut parts: Vec<(&String, f64)> =
         one.by.iter().map(|(name, value)| (name, *value)).collect();
-    parts.sort_by(|a, b| rank(b.1).cmp(&rank(a.1)));
+    parts.sort_by_key(|part| std::cmp::Reverse(rank(part.1)));
     let shown: Vec<String> = parts
         .iter()
         .take(5)
