@@ -110,7 +110,7 @@ pub fn prometheus(data: &[u8]) {
 pub fn journal(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     for forks in [Forks::Faults, Forks::Merged] {
-        let _ = journal::verify::<serde_json::Value>(&text, None, forks);
+        let _ = journal::verify::<journal::Event>(&text, None, forks);
     }
     let head = Head::default();
     let said = Value::String(text.clone().into_owned());

@@ -10,6 +10,7 @@
 
 mod verify;
 
+use std::borrow::Cow;
 use std::fmt::Display;
 
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -46,38 +47,87 @@ impl Data for &RawValue {
     }
 }
 
+/// Text of an event that stays in the pages it was read from, unless it has escapes.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl AsRef<str> for Text<'_> {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+/// An event as it stands in the pages: nothing is copied, and the data is not read.
+pub(crate) type Line<'a> = Event<&'a RawValue, Text<'a>>;
+
 /// Something that happened. Never edited; corrections are further events.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Event<D = Value> {
+pub(crate) struct Event<D = Value, S = String> {
     /// Place in the journal, from 1.
     pub(crate) seq: u64,
     /// Which event it is in every copy of the journal, where a journal has copies.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) id: Option<String>,
+    #[serde(default = "none", skip_serializing_if = "Option::is_none")]
+    pub(crate) id: Option<S>,
     /// When it was written.
     pub(crate) at: DateTime<Utc>,
     /// Who did it.
-    pub(crate) by: String,
+    pub(crate) by: S,
     /// What kind, such as `change.begun`.
     #[serde(rename = "type")]
-    pub(crate) kind: String,
+    pub(crate) kind: S,
     /// What exactly.
     pub(crate) data: D,
     /// The chain.
-    pub(crate) hash: String,
+    pub(crate) hash: S,
 }
 
-impl Event<&RawValue> {
+fn none<S>() -> Option<S> {
+    None
+}
+
+/// What the chain is made of, however much of the event was read.
+pub(crate) trait Sealed {
+    /// [`Event::seq`].
+    fn seq(&self) -> u64;
+    /// [`Event::hash`].
+    fn hash(&self) -> &str;
+    /// [`Event::kind`].
+    fn kind(&self) -> &str;
+    /// [`Event::data`], as text.
+    fn said(&self) -> String;
+}
+
+impl<D: Data, S: AsRef<str>> Sealed for Event<D, S> {
+    fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    fn hash(&self) -> &str {
+        self.hash.as_ref()
+    }
+
+    fn kind(&self) -> &str {
+        self.kind.as_ref()
+    }
+
+    fn said(&self) -> String {
+        self.data.to_string()
+    }
+}
+
+impl Line<'_> {
     /// The event with its data read.
     pub(crate) fn opened(&self) -> Event {
+        let owned = |text: &Text<'_>| text.as_ref().to_owned();
         Event {
             seq: self.seq,
-            id: self.id.clone(),
+            id: self.id.as_ref().map(owned),
             at: self.at,
-            by: self.by.clone(),
-            kind: self.kind.clone(),
+            by: owned(&self.by),
+            kind: owned(&self.kind),
             data: self.data.read().unwrap_or_default(),
-            hash: self.hash.clone(),
+            hash: owned(&self.hash),
         }
     }
 }
@@ -189,20 +239,20 @@ fn body<'a>(line: &'a str, hash: &str) -> Option<&'a str> {
 pub(crate) fn open(head: &Head, line: &str) -> Result<Event, String> {
     let event: Event =
         serde_json::from_str(line).map_err(|error| format!("is not an event: {error}"))?;
-    follows(head, &event, line)?;
+    follows((head.seq, &head.hash), &event, line)?;
     Ok(event)
 }
 
-fn follows<D>(head: &Head, event: &Event<D>, line: &str) -> Result<(), String> {
-    let body = body(line, &event.hash).ok_or("does not end with its hash, so it was edited")?;
-    if event.seq != head.seq + 1 {
+fn follows<E: Sealed>((seq, hash): (u64, &str), event: &E, line: &str) -> Result<(), String> {
+    let body = body(line, event.hash()).ok_or("does not end with its hash, so it was edited")?;
+    if event.seq() != seq + 1 {
         return Err(format!(
             "has number {}, and {} was expected: lines were removed, added or reordered",
-            event.seq,
-            head.seq + 1
+            event.seq(),
+            seq + 1
         ));
     }
-    if link(&head.hash, body) != event.hash {
+    if link(hash, body) != event.hash() {
         return Err("does not match its hash: it, or the line before it, was edited".into());
     }
     Ok(())

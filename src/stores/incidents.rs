@@ -9,12 +9,11 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 
 use crate::domain::incident::event::{Opened, kind};
 use crate::domain::incident::name::{is_sound, name, numbered};
 use crate::domain::incident::state::{Incident, in_order, replay};
-use crate::domain::journal::{Data, Entry, Event};
+use crate::domain::journal::{Data, Entry, Event, Line};
 use crate::error::{Error, Result};
 use crate::stores::file::{private_folder, sync_folder, write_private};
 use crate::stores::journal::{Journal, Reading};
@@ -160,12 +159,12 @@ impl Incidents {
     pub(crate) fn summary(&self, id: &str) -> Result<Summary> {
         self.must_have(id)?;
         let pages = self.journal(id).pages()?;
-        let (incident, events, faults) = self.told::<&RawValue>(id, pages.read())?;
-        let shown = |event: &&Event<&RawValue>| {
-            event.kind != kind::NOTIFICATION && event.kind != kind::EVIDENCE
+        let (incident, events, faults) = self.told(id, pages.read::<Line<'_>>())?;
+        let shown = |event: &&Line<'_>| {
+            ![kind::NOTIFICATION, kind::EVIDENCE].contains(&event.kind.as_ref())
         };
         let last = events.iter().rev().filter(shown).take(LAST);
-        let mut last: Vec<Event> = last.map(Event::opened).collect();
+        let mut last: Vec<Event> = last.map(Line::opened).collect();
         last.reverse();
         Ok(Summary {
             incident,
@@ -175,11 +174,11 @@ impl Incidents {
     }
 
     /// The incident that a journal tells of, its events in order, and what is wrong with the journal.
-    fn told<D: Data>(
+    fn told<D: Data, S: AsRef<str>>(
         &self,
         id: &str,
-        reading: Reading<D>,
-    ) -> Result<(Incident, Vec<Event<D>>, Vec<String>)> {
+        reading: Reading<Event<D, S>>,
+    ) -> Result<(Incident, Vec<Event<D, S>>, Vec<String>)> {
         let events = in_order(reading.events);
         let incident = replay(id, &events).ok_or_else(|| Error::Damaged {
             path: self.journal(id).path().to_owned(),

@@ -11,11 +11,10 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::domain::journal::{
-    Data, Entry, Event, Fault, Forks, Head, TAMPERED, open, seal, verify,
+    Entry, Event, Fault, Forks, Head, Line, Sealed, TAMPERED, open, seal, verify,
 };
 use crate::error::{Error, Result};
 use crate::stores::file::{private_folder, sync_folder, write_private};
@@ -33,8 +32,8 @@ pub(crate) struct Journal {
 
 /// All that a journal holds.
 #[derive(Debug)]
-pub(crate) struct Reading<D = Value> {
-    pub(crate) events: Vec<Event<D>>,
+pub(crate) struct Reading<E = Event> {
+    pub(crate) events: Vec<E>,
     pub(crate) faults: Vec<Fault>,
     /// The half-written last line, if a crash left one.
     pub(crate) torn: Option<String>,
@@ -49,8 +48,8 @@ pub(crate) struct Pages {
 }
 
 impl Pages {
-    /// Verifies every line; the data of the events is read, or left in the pages, as `D` says.
-    pub(crate) fn read<'a, D: Data + Deserialize<'a> + Send>(&'a self) -> Reading<D> {
+    /// Verifies every line, and reads the events, or only as much of them as a `Line` has.
+    pub(crate) fn read<'a, E: Sealed + Deserialize<'a> + Send>(&'a self) -> Reading<E> {
         let (whole, torn) = match self.text.rfind('\n') {
             Some(end) => self.text.split_at(end + 1),
             None => ("", self.text.as_str()),
@@ -115,10 +114,10 @@ impl Journal {
         if entries.iter().any(|entry| entry.id.is_some()) {
             let known: HashSet<String> = self
                 .pages_locked()?
-                .read::<&RawValue>()
+                .read::<Line<'_>>()
                 .events
                 .into_iter()
-                .filter_map(|event| event.id)
+                .filter_map(|event| Some(event.id?.as_ref().to_owned()))
                 .collect();
             entries.retain(|entry| entry.id.as_ref().is_none_or(|id| !known.contains(id)));
         }

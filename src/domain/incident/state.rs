@@ -104,10 +104,10 @@ impl Incident {
 }
 
 /// Puts events in the order in which they happened, each once: the opening, then by time, then by id.
-pub(crate) fn in_order<D>(mut events: Vec<Event<D>>) -> Vec<Event<D>> {
-    fn key<D>(event: &Event<D>) -> (bool, DateTime<Utc>, &str) {
-        let id = event.id.as_deref().unwrap_or_default();
-        (event.kind != kind::OPENED, event.at, id)
+pub(crate) fn in_order<D, S: AsRef<str>>(mut events: Vec<Event<D, S>>) -> Vec<Event<D, S>> {
+    fn key<D, S: AsRef<str>>(event: &Event<D, S>) -> (bool, DateTime<Utc>, &str) {
+        let id = event.id.as_ref().map_or("", AsRef::as_ref);
+        (event.kind.as_ref() != kind::OPENED, event.at, id)
     }
     if !events.is_sorted_by(|a, b| key(a) <= key(b)) {
         events.sort_by(|a, b| key(a).cmp(&key(b)));
@@ -116,7 +116,7 @@ pub(crate) fn in_order<D>(mut events: Vec<Event<D>>) -> Vec<Event<D>> {
     let mut seen = HashSet::with_capacity(events.len());
     let keep: Vec<bool> = events
         .iter()
-        .map(|event| event.id.as_deref().is_none_or(|id| seen.insert(id)))
+        .map(|event| event.id.as_ref().is_none_or(|id| seen.insert(id.as_ref())))
         .collect();
     let mut keep = keep.into_iter();
     events.retain(|_| keep.next().unwrap_or(true));
@@ -124,10 +124,10 @@ pub(crate) fn in_order<D>(mut events: Vec<Event<D>>) -> Vec<Event<D>> {
 }
 
 /// The incident that these events make; they must be [`in_order`]. `None` without an opening.
-pub(crate) fn replay<D: Data>(id: &str, events: &[Event<D>]) -> Option<Incident> {
+pub(crate) fn replay<D: Data, S: AsRef<str>>(id: &str, events: &[Event<D, S>]) -> Option<Incident> {
     let mut incident = events
         .iter()
-        .filter(|event| event.kind == kind::OPENED)
+        .filter(|event| event.kind.as_ref() == kind::OPENED)
         .find_map(|event| begin(id, event))?;
     for event in events {
         incident.apply(event);
@@ -135,7 +135,7 @@ pub(crate) fn replay<D: Data>(id: &str, events: &[Event<D>]) -> Option<Incident>
     Some(incident)
 }
 
-fn begin<D: Data>(id: &str, event: &Event<D>) -> Option<Incident> {
+fn begin<D: Data, S: AsRef<str>>(id: &str, event: &Event<D, S>) -> Option<Incident> {
     let opened: Opened = event.data.read()?;
     let moment = |recorded, stated| Moment { recorded, stated };
     Some(Incident {
@@ -148,7 +148,7 @@ fn begin<D: Data>(id: &str, event: &Event<D>) -> Option<Incident> {
         alert: opened.alert,
         runbook: opened.runbook,
         group_key: opened.group_key,
-        opened_by: event.by.clone(),
+        opened_by: event.by.as_ref().to_owned(),
         acked_by: None,
         started: moment(Some(event.at), opened.started_at),
         detected: moment(Some(event.at), None),
@@ -175,13 +175,13 @@ fn begin<D: Data>(id: &str, event: &Event<D>) -> Option<Incident> {
 }
 
 impl Incident {
-    fn apply<D: Data>(&mut self, event: &Event<D>) {
+    fn apply<D: Data, S: AsRef<str>>(&mut self, event: &Event<D, S>) {
         self.events += 1;
         self.last_event = self.last_event.max(event.at);
-        if !self.people.contains(&event.by) {
-            self.people.insert(event.by.clone());
+        if !self.people.contains(event.by.as_ref()) {
+            self.people.insert(event.by.as_ref().to_owned());
         }
-        match event.kind.as_str() {
+        match event.kind.as_ref() {
             kind::NOTE => self.notes += 1,
             kind::ACKED => self.ack(event, &moved(event)),
             kind::MITIGATED => self.mitigate(event, &moved(event)),
@@ -230,15 +230,15 @@ impl Incident {
         }
     }
 
-    fn ack<D>(&mut self, event: &Event<D>, moved: &Moved) {
+    fn ack<D, S: AsRef<str>>(&mut self, event: &Event<D, S>, moved: &Moved) {
         if self.acked_by.is_none() {
-            self.acked_by = Some(event.by.clone());
+            self.acked_by = Some(event.by.as_ref().to_owned());
             self.acknowledged.set(event.at, moved.occurred_at);
         }
         self.phase = self.phase.max(Phase::Acknowledged);
     }
 
-    fn mitigate<D>(&mut self, event: &Event<D>, moved: &Moved) {
+    fn mitigate<D, S: AsRef<str>>(&mut self, event: &Event<D, S>, moved: &Moved) {
         if self.phase >= Phase::Mitigated {
             return;
         }
@@ -248,7 +248,7 @@ impl Incident {
         self.phase = Phase::Mitigated;
     }
 
-    fn resolve<D>(&mut self, event: &Event<D>, moved: &Moved) {
+    fn resolve<D, S: AsRef<str>>(&mut self, event: &Event<D, S>, moved: &Moved) {
         if self.phase == Phase::Resolved {
             return;
         }
@@ -257,7 +257,7 @@ impl Incident {
         self.phase = Phase::Resolved;
     }
 
-    fn reopen<D>(&mut self, event: &Event<D>) {
+    fn reopen<D, S: AsRef<str>>(&mut self, event: &Event<D, S>) {
         if self.phase < Phase::Mitigated {
             return;
         }
@@ -297,6 +297,6 @@ impl Incident {
     }
 }
 
-fn moved<D: Data>(event: &Event<D>) -> Moved {
+fn moved<D: Data, S: AsRef<str>>(event: &Event<D, S>) -> Moved {
     event.data.read().unwrap_or_default()
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde::Deserialize;
 
-use super::{Data, Event, Fault, Forks, GENESIS, Head, TAMPERED, body, follows, link};
+use super::{Fault, Forks, GENESIS, Head, Sealed, TAMPERED, body, follows, link};
 
 /// Bytes from which on a text is worth more than one processor.
 const PARALLEL: usize = 1 << 20;
@@ -18,23 +18,25 @@ struct Above {
 
 impl Above {
     /// Does the line continue one of these events? And is it a second copy of one of them?
-    fn admits<D>(&mut self, events: &[Event<D>], event: &Event<D>, line: &str) -> Option<Admitted> {
+    fn admits<E: Sealed>(&mut self, events: &[E], event: &E, line: &str) -> Option<Admitted> {
         for event in &events[self.known..] {
-            let hashes = self.by_seq.entry(event.seq).or_default();
-            hashes.push(event.hash.clone());
+            let hashes = self.by_seq.entry(event.seq()).or_default();
+            hashes.push(event.hash().to_owned());
         }
         self.known = events.len();
         let at = |seq: u64| self.by_seq.get(&seq).map_or(&[][..], Vec::as_slice);
-        let body = body(line, &event.hash)?;
-        let before = event.seq.checked_sub(1)?;
+        let body = body(line, event.hash())?;
+        let before = event.seq().checked_sub(1)?;
         let genesis = [GENESIS.to_owned()];
         let parents = if before == 0 {
             &genesis[..]
         } else {
             at(before)
         };
-        parents.iter().find(|hash| link(hash, body) == event.hash)?;
-        Some(if at(event.seq).contains(&event.hash) {
+        parents
+            .iter()
+            .find(|hash| link(hash, body) == event.hash())?;
+        Some(if at(event.seq()).iter().any(|hash| hash == event.hash()) {
             Admitted::Again
         } else {
             Admitted::Fork
@@ -48,30 +50,29 @@ enum Admitted {
 }
 
 /// A line as it was read, whatever stands above it.
-struct Read<'a, D> {
+struct Read<'a, E> {
     line: &'a str,
-    event: Result<Event<D>, String>,
+    event: Result<E, String>,
     /// The event above it, and what is wrong with going on from there.
     above: Option<(u64, Result<(), String>)>,
 }
 
 /// Reads lines, each with the one above it. Every line can be checked by itself, since its hash covers what the line
 /// above *says* its hash is.
-fn read<'a, D: Data + Deserialize<'a>>(text: &'a str) -> Vec<Read<'a, D>> {
-    let mut head: Option<Head> = None;
-    let mut all = Vec::new();
+fn read<'a, E: Sealed + Deserialize<'a> + Send>(text: &'a str) -> Vec<Read<'a, E>> {
+    let mut all: Vec<Read<'a, E>> = Vec::new();
+    let mut last = None;
     for line in text.lines() {
-        let event: Result<Event<D>, String> =
+        let event: Result<E, String> =
             serde_json::from_str(line).map_err(|error| format!("is not an event: {error}"));
-        let mut above = None;
-        if let Ok(event) = &event {
-            above = head
-                .as_ref()
-                .map(|head| (head.seq, follows(head, event, line)));
-            head = Some(Head {
-                seq: event.seq,
-                hash: event.hash.clone(),
-            });
+        let above = last.and_then(|at: usize| {
+            let above = all[at].event.as_ref().ok()?;
+            let event = event.as_ref().ok()?;
+            let followed = follows((above.seq(), above.hash()), event, line);
+            Some((above.seq(), followed))
+        });
+        if event.is_ok() {
+            last = Some(all.len());
         }
         all.push(Read { line, event, above });
     }
@@ -98,11 +99,11 @@ fn pieces(text: &str, count: usize) -> Vec<&str> {
 /// Checks a whole journal, and that it has not been cut short of `known`, the head that was last written down.
 /// After a fault it goes on from the next line as it stands, so that one edit is reported as one. A long journal is
 /// read by all processors at once.
-pub(crate) fn verify<'a, D: Data + Deserialize<'a> + Send>(
+pub(crate) fn verify<'a, E: Sealed + Deserialize<'a> + Send>(
     text: &'a str,
     known: Option<&Head>,
     forks: Forks,
-) -> (Vec<Event<D>>, Vec<Fault>) {
+) -> (Vec<E>, Vec<Fault>) {
     let processors = match text.len() {
         0..PARALLEL => 1,
         _ => std::thread::available_parallelism().map_or(1, |count| count.get().min(8)),
@@ -110,14 +111,14 @@ pub(crate) fn verify<'a, D: Data + Deserialize<'a> + Send>(
     verify_in(processors, text, known, forks)
 }
 
-fn verify_in<'a, D: Data + Deserialize<'a> + Send>(
+fn verify_in<'a, E: Sealed + Deserialize<'a> + Send>(
     processors: usize,
     text: &'a str,
     known: Option<&Head>,
     forks: Forks,
-) -> (Vec<Event<D>>, Vec<Fault>) {
+) -> (Vec<E>, Vec<Fault>) {
     let pieces = pieces(text, processors);
-    let read: Vec<Vec<Read<'a, D>>> = match pieces.as_slice() {
+    let read: Vec<Vec<Read<'a, E>>> = match pieces.as_slice() {
         [whole] => vec![read(whole)],
         pieces => std::thread::scope(|scope| {
             let work: Vec<_> = pieces
@@ -133,13 +134,13 @@ fn verify_in<'a, D: Data + Deserialize<'a> + Send>(
     judge(read.into_iter().flatten(), known, forks)
 }
 
-fn judge<'a, D: Data + 'a>(
-    lines: impl Iterator<Item = Read<'a, D>>,
+fn judge<'a, E: Sealed + 'a>(
+    lines: impl Iterator<Item = Read<'a, E>>,
     known: Option<&Head>,
     forks: Forks,
-) -> (Vec<Event<D>>, Vec<Fault>) {
+) -> (Vec<E>, Vec<Fault>) {
     let mut head = Head::default();
-    let mut events: Vec<Event<D>> = Vec::new();
+    let mut events: Vec<E> = Vec::new();
     let mut faults = Vec::new();
     let mut above = Above::default();
     let mut seen = known.is_none_or(|known| known.seq == 0);
@@ -157,7 +158,7 @@ fn judge<'a, D: Data + 'a>(
         };
         let followed = match read.above {
             Some((seq, followed)) if seq == head.seq => followed,
-            _ => follows(&head, &event, read.line),
+            _ => follows((head.seq, &head.hash), &event, read.line),
         };
         if let Err(what) = followed {
             let admitted = match forks {
@@ -170,15 +171,15 @@ fn judge<'a, D: Data + 'a>(
                 None => faults.push(fault(what)),
             }
         }
-        if event.kind == TAMPERED {
+        if event.kind() == TAMPERED {
             faults.push(fault(format!(
                 "events before it were removed: {}",
-                event.data
+                event.said()
             )));
             seen = true;
         }
-        head.seq = event.seq;
-        head.hash.clone_from(&event.hash);
+        head.seq = event.seq();
+        event.hash().clone_into(&mut head.hash);
         seen |= known == Some(&head);
         events.push(event);
     }
@@ -199,10 +200,9 @@ fn judge<'a, D: Data + 'a>(
 mod tests {
     use serde_json::json;
 
-    use super::super::{Entry, seal};
+    use super::super::{Entry, Event, seal};
     use super::*;
     use chrono::DateTime;
-    use serde_json::Value;
 
     fn journal(count: u64) -> (Vec<String>, Head) {
         let mut head = Head::default();
@@ -221,14 +221,14 @@ mod tests {
     }
 
     fn faults(lines: &[String], head: &Head) -> Vec<Fault> {
-        verify::<Value>(&lines.join("\n"), Some(head), Forks::Faults).1
+        verify::<Event>(&lines.join("\n"), Some(head), Forks::Faults).1
     }
 
     #[test]
     fn an_untouched_journal_has_no_faults() {
         let (lines, head) = journal(5);
         assert_eq!(faults(&lines, &head), []);
-        let (events, _) = verify::<Value>(&lines.join("\n"), None, Forks::Faults);
+        let (events, _) = verify::<Event>(&lines.join("\n"), None, Forks::Faults);
         assert_eq!(events[4].data["n"], 4);
     }
 
@@ -273,9 +273,9 @@ mod tests {
             for lines in [&merged, &edited, &broken] {
                 let text = lines.join("\n") + "\n";
                 for forks in [Forks::Faults, Forks::Merged] {
-                    let whole = verify_in::<Value>(1, &text, Some(&head), forks);
+                    let whole = verify_in::<Event>(1, &text, Some(&head), forks);
                     for count in 2..=text.lines().count() + 2 {
-                        let cut = verify_in::<Value>(count, &text, Some(&head), forks);
+                        let cut = verify_in::<Event>(count, &text, Some(&head), forks);
                         assert_eq!(cut, whole, "{count} pieces, line {at}");
                     }
                 }
@@ -309,7 +309,7 @@ mod tests {
         merged.extend_from_slice(&bob[3..]);
         let merged = extend(&merged, "eve", 1);
         let faults =
-            |lines: &[String], forks| verify::<Value>(&lines.join("\n"), None, forks).1.len();
+            |lines: &[String], forks| verify::<Event>(&lines.join("\n"), None, forks).1.len();
         assert_eq!(faults(&merged, Forks::Merged), 0);
         assert!(faults(&merged, Forks::Faults) > 0);
         for at in 0..merged.len() {
@@ -324,7 +324,7 @@ mod tests {
         }
         let mut doubled = merged.clone();
         doubled.insert(4, merged[3].clone());
-        let (events, found) = verify::<Value>(&doubled.join("\n"), None, Forks::Merged);
+        let (events, found) = verify::<Event>(&doubled.join("\n"), None, Forks::Merged);
         assert_eq!((events.len(), found.len()), (merged.len(), 0));
     }
 }
