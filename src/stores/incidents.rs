@@ -34,10 +34,10 @@ pub(crate) struct Incidents {
 
 /// An incident with all that was written about it.
 #[derive(Debug)]
-pub(crate) struct Story {
+pub(crate) struct Story<E = Event> {
     pub(crate) incident: Incident,
     /// In the order in which they happened.
-    pub(crate) events: Vec<Event>,
+    pub(crate) events: Vec<E>,
     /// What is wrong with the file, in words.
     pub(crate) faults: Vec<String>,
 }
@@ -143,12 +143,7 @@ impl Incidents {
     /// `NotFound`; `Damaged` when its journal has no opening; `Io`.
     pub(crate) fn story(&self, id: &str) -> Result<Story> {
         self.must_have(id)?;
-        let (incident, events, faults) = self.told(id, self.journal(id).read()?)?;
-        Ok(Story {
-            incident,
-            events,
-            faults,
-        })
+        self.told(id, self.journal(id).read()?)
     }
 
     /// Where an incident stands. Every line is verified, but the data is read of those events only that change the
@@ -159,7 +154,11 @@ impl Incidents {
     pub(crate) fn summary(&self, id: &str) -> Result<Summary> {
         self.must_have(id)?;
         let pages = self.journal(id).pages()?;
-        let (incident, events, faults) = self.told(id, pages.read::<Line<'_>>())?;
+        let Story {
+            incident,
+            events,
+            faults,
+        } = self.told(id, pages.read::<Line<'_>>())?;
         let shown = |event: &&Line<'_>| {
             ![kind::NOTIFICATION, kind::EVIDENCE].contains(&event.kind.as_ref())
         };
@@ -178,7 +177,7 @@ impl Incidents {
         &self,
         id: &str,
         reading: Reading<Event<D, S>>,
-    ) -> Result<(Incident, Vec<Event<D, S>>, Vec<String>)> {
+    ) -> Result<Story<Event<D, S>>> {
         let events = in_order(reading.events);
         let incident = replay(id, &events).ok_or_else(|| Error::Damaged {
             path: self.journal(id).path().to_owned(),
@@ -195,7 +194,11 @@ impl Incidents {
                 "the last line is half-written: a crash; the next event sets it aside".into(),
             );
         }
-        Ok((incident, events, faults))
+        Ok(Story {
+            incident,
+            events,
+            faults,
+        })
     }
 
     /// Held by whoever looks for an incident in order to open one where there is none.
