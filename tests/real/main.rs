@@ -7,8 +7,8 @@ mod support;
 mod alerts;
 mod doctor;
 mod flag_crash;
+mod flag_notices;
 mod flag_readers;
-mod flag_rivals;
 mod flag_stores;
 mod flag_write;
 #[cfg(feature = "demo")]

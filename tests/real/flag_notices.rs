@@ -1,106 +1,10 @@
-//! Many writers of one flag on a real Redis, and one who watches them.
+//! One who watches changes on a real Redis, notices that cannot be sent, and the least permissions.
 
-use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Duration;
 
-use serde_json::Value;
-
-use crate::flag_stores::{Place, at, set};
+use crate::flag_stores::{at, set};
+use crate::support::deadline;
 use crate::support::redis::{cli, server};
-use crate::support::{TestEnv, deadline};
-
-const WRITERS: usize = 64;
-const EDITS: usize = 50;
-/// Tells a process of this test that it is one of the writers, and which.
-const WRITER: &str = "LIVEOPS_TEST_WRITER";
-const SELF: &str = "flag_rivals::no_edit_of_many_writers_is_lost";
-
-/// 64 processes with 50 command lines each, every one an `allow add` with all that belongs to it: read, compare-and-set,
-/// read anew and apply anew, audit log. A process for each of the 3,200 would test the start of processes.
-#[test]
-fn no_edit_of_many_writers_is_lost() {
-    if let Ok(writer) = std::env::var(WRITER) {
-        return write(&writer);
-    }
-    let redis = server("");
-    let url = format!("redis://127.0.0.1:{}", redis.port());
-    let first = at(&url);
-    set(&first, &["busy", "--pct", "100"]);
-    // Each on a machine of its own, with an audit log of its own.
-    let homes: Vec<TestEnv> = (0..WRITERS).map(|_| at(&url)).collect();
-    let mut children: Vec<Child> = homes.iter().enumerate().map(start).collect();
-    // A kill goes first among all of them.
-    let begun = || Place::Redis(redis.port(), "0").revisions("busy").len() > WRITERS;
-    assert!(deadline::happens(Duration::from_secs(60), begun));
-    let kill = first.run(["flag", "kill", "busy", "--yes"]).expect_code(0);
-    for (child, home) in children.iter_mut().zip(&homes) {
-        let ended = child.wait().expect("it was started");
-        assert!(ended.success(), "{}", home.read("said"));
-    }
-    assert!(kill.took < Duration::from_secs(10), "{:?}", kill.took);
-    let place = Place::Redis(redis.port(), "0");
-    let flag = place.get("busy").expect("there");
-    let mut listed: Vec<&str> = flag["allowlist"]
-        .as_array()
-        .expect("a list")
-        .iter()
-        .filter_map(Value::as_str)
-        .collect();
-    listed.sort_unstable();
-    listed.dedup();
-    assert_eq!(listed.len(), WRITERS * EDITS);
-    assert_eq!(flag["enabled"], false, "nobody undid the kill");
-    let history = place.history("busy");
-    let all = u64::try_from(2 + WRITERS * EDITS).expect("few");
-    assert_eq!(place.revisions("busy"), (1..=all).collect::<Vec<_>>());
-    for pair in history.windows(2) {
-        assert_eq!(pair[0]["after"], pair[1]["before"]);
-    }
-}
-
-/// This test once more, as a writer.
-#[allow(
-    clippy::disallowed_methods,
-    reason = "a test starts itself as one of many writers"
-)]
-fn start((writer, home): (usize, &TestEnv)) -> Child {
-    let said = std::fs::File::create(home.path().join("said")).expect("a fresh folder");
-    Command::new(std::env::current_exe().expect("a test has a binary"))
-        .args(["--exact", SELF, "--nocapture"])
-        .env_clear()
-        .envs(
-            home.bare([""; 0])
-                .get_envs()
-                .filter_map(|(name, value)| Some((name, value?))),
-        )
-        .env(WRITER, writer.to_string())
-        .current_dir(home.path())
-        .stdout(Stdio::null())
-        .stderr(said)
-        .spawn()
-        .expect("it runs already")
-}
-
-fn write(writer: &str) {
-    for edit in 0..EDITS {
-        let user = format!("u{writer}-{edit}");
-        let line = [
-            "liveops",
-            "flag",
-            "allow",
-            "busy",
-            "add",
-            &user,
-            "--yes",
-            "--quiet",
-            "--timeout",
-            "5m",
-        ];
-        let code = liveops::run(line.map(Into::into));
-        let good = format!("{:?}", ExitCode::SUCCESS);
-        assert_eq!(format!("{code:?}"), good, "{user}");
-    }
-}
 
 const TWO: &str = r#"{"a":{"enabled":true,"percentage":20,"defaultValue":true},"b":{"enabled":false,"percentage":5,"defaultValue":true}}"#;
 
