@@ -17,5 +17,6 @@ mod incident;
 mod kube;
 mod postmortem;
 mod query;
+mod ramp;
 mod silence;
 mod status;

@@ -18,7 +18,7 @@ mod overlap;
 mod person;
 mod preview;
 mod promote;
-mod refuse;
+pub(crate) mod refuse;
 pub(crate) mod restore;
 mod rm;
 mod set;
@@ -36,6 +36,7 @@ mod words;
 use clap::{Args, Subcommand};
 
 use crate::cli::GlobalArgs;
+use crate::commands::rollout;
 use crate::context::Context;
 use crate::domain::flag::name::FlagName;
 use crate::error::{Exit, Result};
@@ -82,6 +83,7 @@ enum Verb {
     Stale(stale::StaleArgs),
     Export(export::ExportArgs),
     Import(import::ImportArgs),
+    Ramp(rollout::RampArgs),
 }
 
 impl FlagArgs {
@@ -119,11 +121,12 @@ pub(crate) async fn run(args: FlagArgs, cx: &Context) -> Result<Exit> {
         Verb::Stale(args) => stale::run(args, cx).await,
         Verb::Export(args) => export::run(args, cx).await,
         Verb::Import(args) => import::run(args, cx).await,
+        Verb::Ramp(args) => rollout::ramp(args, cx).await,
     }
 }
 
 /// For clap: a flag's name, or what is wrong with it.
-pub(super) fn name(text: &str) -> Result<FlagName, String> {
+pub(crate) fn name(text: &str) -> Result<FlagName, String> {
     text.parse()
         .map_err(|error: crate::domain::flag::name::NameError| error.to_string())
 }

@@ -24,7 +24,7 @@ pub(super) async fn missing(store: &Flags, name: &FlagName) -> Error {
 }
 
 /// The error for an edit that would not do what it says.
-pub(super) fn refused(
+pub(crate) fn refused(
     cx: &Context,
     name: &FlagName,
     before: Option<&[u8]>,

@@ -50,10 +50,10 @@ pub(crate) struct Effect {
 /// Where the flags of this environment are, and who reads them.
 pub(crate) struct Site<'a> {
     pub(crate) cx: &'a Context,
-    pub(super) store: Flags,
+    pub(crate) store: Flags,
     pub(crate) reader: Reader,
     /// How long readers keep a flag.
-    pub(super) cache_ttl: Duration,
+    pub(crate) cache_ttl: Duration,
     /// How long a write is tried while others are faster.
     patience: Duration,
 }
@@ -120,12 +120,13 @@ impl Site<'_> {
         let mut after = target.after.clone();
         let began = Instant::now();
         for attempt in 0_u32.. {
-            let mut revision = self.revision(target, confirmed, (&expected, &after));
+            let mut revision = self.revision(&target.name, confirmed, (&expected, &after));
             revision.reason = reason.map(ToOwned::to_owned);
             let write = Write {
                 name: target.name.clone(),
                 expected: expected.clone(),
                 revision,
+                epoch: None,
             };
             if let Written::Applied { notified, replicas } =
                 self.store.write(&write, confirmed).await?
@@ -180,9 +181,10 @@ impl Site<'_> {
         })
     }
 
-    fn revision(
+    /// What goes into the flag's history; the reason is left out.
+    pub(crate) fn revision(
         &self,
-        target: &Target,
+        name: &FlagName,
         confirmed: &Confirmed,
         (before, after): (&Option<Vec<u8>>, &Option<Vec<u8>>),
     ) -> Revision {
@@ -192,7 +194,7 @@ impl Site<'_> {
         };
         Revision {
             op: confirmed.id().to_owned(),
-            flag: target.name.to_string(),
+            flag: name.to_string(),
             rev: rev(after).unwrap_or(0),
             at: self.cx.clock.now(),
             by: self.cx.actor.clone(),

@@ -31,7 +31,7 @@ impl Why {
     ///
     /// # Errors
     /// `Usage`, with the command that has one.
-    pub(super) fn check(&self, cx: &Context) -> Result<()> {
+    pub(crate) fn check(&self, cx: &Context) -> Result<()> {
         if self.reason.is_some() || cx.global.dry_run || !cx.config()?.settings.protected {
             return Ok(());
         }

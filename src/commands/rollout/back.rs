@@ -70,7 +70,11 @@ pub(super) async fn undo(args: UndoArgs, cx: &Context) -> Result<Exit> {
     run(cx, &place, "rollout.undo", by, true).await
 }
 
-async fn run(
+/// Goes back, unless it is back already; a finished one only where that is meant.
+///
+/// # Errors
+/// `Conflict` when it has succeeded; as [`go_back`].
+pub(super) async fn run(
     cx: &Context,
     place: &Place<'_>,
     action: &'static str,
@@ -88,7 +92,7 @@ async fn run(
                 return nothing(
                     cx,
                     action,
-                    format!("no rollout of {service} was ever begun"),
+                    format!("no {} of {service} was ever begun", place.noun()),
                 );
             }
             cx.output
@@ -101,15 +105,16 @@ async fn run(
                 Phase::RolledBack => {
                     let text = format!(
                         "{service} is back already: {} is rolled back",
-                        rollout.plan.image
+                        what(rollout)
                     );
                     return nothing(cx, action, text);
                 }
                 Phase::Succeeded if !finished_too => {
                     return Err(Error::Conflict {
                         what: format!(
-                            "the rollout of {} has succeeded, so there is nothing to abort",
-                            rollout.plan.image
+                            "the {} of {} has succeeded, so there is nothing to abort",
+                            place.noun(),
+                            what(rollout)
                         ),
                         hint: format!(
                             "to go back to {}: `{}`",
@@ -117,7 +122,7 @@ async fn run(
                                 .originals
                                 .stable_image
                                 .as_deref()
-                                .unwrap_or("the old version"),
+                                .unwrap_or("what was before"),
                             cx.command(&place.words("undo"))
                         ),
                     });
@@ -157,12 +162,24 @@ fn nothing(cx: &Context, action: &'static str, text: String) -> Result<Exit> {
     Ok(Exit::Good)
 }
 
+/// What is moved, in a sentence.
+pub(super) fn what(rollout: &Rollout) -> String {
+    match rollout.plan.is_exact() {
+        true => format!("flag `{}`", rollout.service),
+        false => rollout.plan.image.clone(),
+    }
+}
+
 /// What going back does, in words.
 pub(super) fn summary(rollout: &Rollout) -> String {
-    format!(
-        "take {} of {} back from {} to {}",
-        rollout.plan.image, rollout.service, rollout.applied, rollout.originals.weight
-    )
+    let (from, to) = (rollout.applied, rollout.originals.weight);
+    match rollout.plan.is_exact() {
+        true => format!("take flag `{}` back from {from} to {to}", rollout.service),
+        false => format!(
+            "take {} of {} back from {from} to {to}",
+            rollout.plan.image, rollout.service
+        ),
+    }
 }
 
 /// Goes back, tells whoever holds the rollout, and reads back that it is so.
@@ -178,6 +195,7 @@ pub(super) async fn go_back(
     let mut known = mark(cx, place, &reason, confirmed).await;
     let originals = known.as_ref().map(|(rollout, _)| rollout.originals.clone());
     let touched = known.as_ref().is_none_or(|(rollout, _)| rollout.touched);
+    place.target.because(reason);
     let mut pause = FIRST_PAUSE;
     let mut tries = 1;
     let goal = originals

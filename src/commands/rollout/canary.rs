@@ -11,12 +11,13 @@ use crate::commands::rollout::fleet::{self, RegionArgs};
 use crate::commands::rollout::open::Place;
 use crate::commands::rollout::plan::{PlanReport, Prepared, WhatArgs, prepare};
 use crate::commands::rollout::progress::Progress;
+use crate::commands::rollout::ramp::RampStatus;
 use crate::commands::rollout::report::{RolloutRow, RolloutStatus};
 use crate::commands::rollout::runner::{Begin, Left, Runner, Until};
 use crate::context::Context;
 use crate::domain::rollout::exposure::Originals;
 use crate::domain::rollout::fleet::Fleet;
-use crate::domain::rollout::plan::Plan;
+use crate::domain::rollout::plan::{FLAG, Plan};
 use crate::domain::rollout::state::Rollout;
 use crate::domain::undo::RolloutUndo;
 use crate::error::{Error, Exit, Result};
@@ -250,9 +251,12 @@ pub(super) async fn refuse_second(cx: &Context, place: &Place<'_>) -> Result<Opt
     Err(Error::Refused {
         why: format!(
             "{} of {} is under way ({} at {})",
-            there.plan.image,
+            match there.plan.is_exact() {
+                true => "a ramp",
+                false => &there.plan.image,
+            },
             there.service,
-            there.phase.word(),
+            there.phase.word_on(&there.plan.target),
             there.applied
         ),
         hint: format!(
@@ -275,7 +279,15 @@ pub(super) async fn go(begin: Begin<'_>) -> Result<Done> {
     let left = runner.run().await?;
     runner.progress.leave();
     let rollout = &runner.rollout;
-    let result = json!({
+    let result = match rollout.plan.is_exact() {
+        true => json!({
+            "ramp": rollout.id,
+            "flag": rollout.service,
+            "phase": rollout.phase,
+            "percentage": rollout.applied,
+            "reason": rollout.reason,
+        }),
+        false => json!({
         "rollout": rollout.id,
         "service": rollout.service,
         "image": rollout.plan.image,
@@ -284,10 +296,11 @@ pub(super) async fn go(begin: Begin<'_>) -> Result<Done> {
         "weight": rollout.applied,
         "reason": rollout.reason,
         "waived": rollout.plan.waived,
-    });
+        }),
+    };
     match left {
         Left::Taken => Err(Error::Conflict {
-            what: "somebody else has taken the rollout over".into(),
+            what: format!("somebody else has taken the {} over", place.noun()),
             hint: format!("look at it: `{}`", cx.command(&place.words("status"))),
         }),
         Left::Stuck => Err(stuck(cx, place, rollout)),
@@ -302,24 +315,24 @@ pub(super) async fn go(begin: Begin<'_>) -> Result<Done> {
                 "approve"
             };
             Err(Error::HalfDone {
-                done: format!(
-                    "{} has {} of the traffic",
-                    rollout.plan.image, rollout.applied
-                ),
+                done: match rollout.plan.is_exact() {
+                    true => format!("flag `{}` is at {}", rollout.service, rollout.applied),
+                    false => format!(
+                        "{} has {} of the traffic",
+                        rollout.plan.image, rollout.applied
+                    ),
+                },
                 left: why,
                 command: cx.command(&place.words(verb)),
             })
         }
         Left::There => {
             if until == Until::Begun && !rollout.phase.is_terminal() {
+                let resume = cx.command(&place.words("resume"));
                 cx.output
-                    .note("detached; nobody watches it until `rollout resume`");
+                    .note(&format!("detached; nobody watches it until `{resume}`"));
             }
-            let undo = RolloutUndo::Rollback {
-                service: rollout.service.clone(),
-                image: rollout.plan.image.clone(),
-                regions: Vec::new(),
-            };
+            let undo = RolloutUndo::of(rollout);
             Ok(Done {
                 result,
                 undo: (!rollout.phase.is_back()).then(|| undo.into()),
@@ -350,13 +363,16 @@ pub(super) fn stuck(cx: &Context, place: &Place<'_>, rollout: &Rollout) -> Error
 /// The end of it: the report, and the exit code that belongs to it.
 pub(super) async fn show(cx: &Context, place: &Place<'_>) -> Result<Exit> {
     let Some(stored) = place.memory.load().await? else {
-        return Err(Error::internal("the rollout has left no state"));
+        return Err(Error::internal("it has left no state"));
     };
     let holder = place.memory.holder().await.unwrap_or_default();
     let row = RolloutRow::new(&stored.rollout, holder.as_ref());
     let phase = row.phase;
     let report = RolloutStatus::new(cx, vec![row], Vec::new())?;
-    cx.output.show_line(&report, cx.clock.now())?;
+    match place.target.kind() {
+        FLAG => cx.output.show_line(&RampStatus(report), cx.clock.now())?,
+        _ => cx.output.show_line(&report, cx.clock.now())?,
+    }
     Ok(if phase.is_back() {
         Exit::Bad
     } else {

@@ -162,6 +162,16 @@ impl<'a> Eyes<'a> {
         })
     }
 
+    /// Can it be asked what was before now?
+    pub(super) fn knows_the_past(&self) -> bool {
+        self.prometheus.is_some()
+    }
+
+    /// Are those without the new version told apart?
+    pub(super) fn tells_apart(&self) -> bool {
+        self.scene.stable.is_some()
+    }
+
     /// Judges every condition.
     pub(super) async fn look(&mut self, rollout: &Rollout, now: DateTime<Utc>) -> Vec<Verdict> {
         let age = (now - rollout.started_at).to_std().unwrap_or_default();

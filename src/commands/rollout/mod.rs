@@ -12,6 +12,7 @@ mod open;
 mod plan;
 mod preflight;
 mod progress;
+mod ramp;
 pub(crate) mod report;
 mod revert;
 mod runner;
@@ -25,6 +26,7 @@ use clap::{Args, Subcommand};
 use crate::context::Context;
 use crate::error::{Exit, Result};
 
+pub(crate) use ramp::{RampArgs, ramps, run as ramp};
 pub(crate) use revert::Rollouts;
 pub(crate) use status::rows;
 

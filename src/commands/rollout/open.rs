@@ -47,16 +47,33 @@ impl Place<'_> {
     pub(super) fn words(&self, verb: &str) -> String {
         words(self.target.kind(), verb, &self.name)
     }
+
+    /// What it is called, in a sentence.
+    pub(super) fn noun(&self) -> &'static str {
+        match self.target.kind() {
+            FLAG => "ramp",
+            _ => "rollout",
+        }
+    }
+
+    /// The command that begins one.
+    pub(super) fn beginning(&self) -> String {
+        let name = word(&self.name);
+        match self.target.kind() {
+            FLAG => format!("flag ramp start {name} --steps 1,10,50,100 --guard 'error_rate < 1%'"),
+            _ => format!("rollout canary {name} --image REF"),
+        }
+    }
 }
 
 /// What to type about a rollout on this kind of target.
 pub(super) fn words(target: &str, verb: &str, name: &str) -> String {
-    let noun = if target == FLAG {
-        "flag ramp"
-    } else {
-        "rollout"
-    };
-    format!("{noun} {verb} {}", word(name))
+    let name = word(name);
+    match (target, verb) {
+        (FLAG, "history" | "undo") => format!("flag {verb} {name}"),
+        (FLAG, _) => format!("flag ramp {verb} {name}"),
+        _ => format!("rollout {verb} {name}"),
+    }
 }
 
 /// The services that have a `rollout` section.

@@ -8,6 +8,7 @@ use crate::commands::rollout::open::words;
 use crate::context::Context;
 use crate::domain::guard::verdict::{Outcome, Role, Verdict};
 use crate::domain::quantity::Unit;
+use crate::domain::rollout::plan::FLAG;
 use crate::domain::rollout::state::{HoldKind, Phase, Rollout, Stuck, Transition};
 use crate::output::block::{Block, Span, Table, Tone, plain, span};
 use crate::output::report::{Meta, Recommendation, Report, Verdict as ReportVerdict};
@@ -127,6 +128,11 @@ impl RolloutRow {
         }
     }
 
+    /// Is it the ramp of a flag?
+    pub(crate) fn is_ramp(&self) -> bool {
+        self.target == FLAG
+    }
+
     /// Is nobody at it, or does it wait for a person?
     pub(crate) fn needs_somebody(&self) -> bool {
         let waits = self
@@ -147,7 +153,7 @@ impl RolloutRow {
 
     /// `observing 15%` and the like.
     pub(crate) fn state(&self) -> String {
-        let word = self.phase.word();
+        let word = self.phase.word_on(&self.target);
         match (self.phase, self.orphaned) {
             (Phase::Succeeded | Phase::RolledBack, _) => word.to_owned(),
             (Phase::RollbackFailed, _) => word.to_uppercase(),
@@ -157,9 +163,13 @@ impl RolloutRow {
     }
 
     pub(super) fn blocks(&self, view: &View) -> Vec<Block> {
+        let what = match self.is_ramp() {
+            true => "ramp".to_owned(),
+            false => self.image.clone(),
+        };
         let mut blocks = vec![Block::Line(vec![
             span(format!("{} ", self.title()), Tone::Strong),
-            plain(format!("{}  ", self.image)),
+            plain(format!("{what}  ")),
             span(self.state(), self.tone()),
             plain(format!("  {}%", self.weight)),
             span(
@@ -375,7 +385,14 @@ fn steps(cx: &Context, row: &RolloutRow) -> Vec<Recommendation> {
             let abort = format!("{} --yes", words(&row.target, "abort", name));
             steps.push(Recommendation::new("try again", cx.command(&abort)));
         }
-        Phase::Succeeded => steps.push(step("go back to the old version", "undo")),
+        Phase::Succeeded => match (&row.change, row.is_ramp()) {
+            (Some(change), true) => steps.push(Recommendation::new(
+                "go back to before the ramp",
+                cx.command(&format!("undo {change}")),
+            )),
+            (None, true) => {}
+            (_, false) => steps.push(step("go back to the old version", "undo")),
+        },
         _ => {
             if row.phase == Phase::Gate {
                 steps.push(step("agree to the step", "approve"));

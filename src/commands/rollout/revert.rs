@@ -1,9 +1,10 @@
 //! The undo of a rollout, for `liveops undo`: the same way back as `rollout undo`, if the rollout is still the last one.
 
 use crate::change::{Confirmed, Done};
-use crate::commands::rollout::back::{go_back, summary};
+use crate::commands::rollout::back::{go_back, summary, what};
 use crate::commands::rollout::fleet::{self, Found};
 use crate::commands::rollout::open::{Place, choose, place};
+use crate::commands::rollout::ramp;
 use crate::context::Context;
 use crate::domain::rollout::state::{Phase, Rollout};
 use crate::domain::undo::RolloutUndo;
@@ -25,10 +26,15 @@ impl<'a> Rollouts<'a> {
         undo: &'a RolloutUndo,
         change: &'a str,
     ) -> Result<Self> {
-        let RolloutUndo::Rollback { service, .. } = undo;
+        let place = match undo {
+            RolloutUndo::Rollback { service, .. } => {
+                place(cx, choose(cx, Some(service))?).await?
+            }
+            RolloutUndo::RampBack { flag } => ramp::place(cx, &ramp::name(flag)?).await?,
+        };
         Ok(Self {
             cx,
-            place: place(cx, choose(cx, Some(service))?).await?,
+            place,
             undo,
             change,
         })
@@ -56,12 +62,26 @@ impl<'a> Rollouts<'a> {
         if rollout.change.as_deref() != Some(self.change) {
             return Err(Error::Conflict {
                 what: format!(
-                    "{} came after it, and is {}",
-                    rollout.plan.image,
+                    "another {} of {} came after it, and is {}",
+                    self.place.noun(),
+                    what(&rollout),
                     rollout.phase.word()
                 ),
-                hint: format!("look at it: `{}`", self.cx.command("rollout status")),
+                hint: format!("look at it: `{}`", self.cx.command(&self.place.words("status"))),
             });
+        }
+        if rollout.plan.is_exact() && rollout.phase != Phase::RolledBack {
+            let now = self.place.target.read().await?;
+            if now.version != rollout.written {
+                return Err(Error::Conflict {
+                    what: format!(
+                        "{} was changed since the ramp, by {}",
+                        what(&rollout),
+                        now.writer.as_deref().unwrap_or("somebody else")
+                    ),
+                    hint: format!("look at it: `{}`", self.cx.command(&self.place.words("history"))),
+                });
+            }
         }
         Ok((rollout.phase != Phase::RolledBack).then_some(rollout))
     }
@@ -70,7 +90,10 @@ impl<'a> Rollouts<'a> {
     async fn whole(&self) -> Result<Option<Found>> {
         let RolloutUndo::Rollback {
             service, regions, ..
-        } = self.undo;
+        } = self.undo
+        else {
+            return Ok(None);
+        };
         if regions.is_empty() {
             return Ok(None);
         }

@@ -284,6 +284,7 @@ impl<'a> Runner<'a> {
         let (target, rollout, confirmed) = (&self.place.target, &self.rollout, self.confirmed);
         let (image, originals) = (rollout.plan.image.as_str(), &rollout.originals);
         let fence = self.fence(version);
+        target.because(rollout.because(write));
         let done: Result<Reading> = match write {
             Write::Prepare => target.prepare(image, originals, &fence, confirmed).await,
             Write::Weight { percent } => target.set_exposure(percent, &fence, confirmed).await,
@@ -323,6 +324,10 @@ impl<'a> Runner<'a> {
             _ => {}
         }
         let hold = self.rollout.hold.as_ref();
+        if hold.is_some_and(|hold| hold.why == HoldKind::Foreign) {
+            // There is nothing to watch for: somebody else has taken it into their hands.
+            return Some(Left::Waiting);
+        }
         let waits = phase == Phase::Gate || hold.is_some_and(|hold| !hold.why.ends_by_itself());
         match self.until {
             Until::Paused if waits => Some(Left::Waiting),
@@ -384,7 +389,7 @@ impl<'a> Runner<'a> {
         self.rollout.hold.as_ref().is_some_and(|hold| {
             matches!(
                 hold.why,
-                HoldKind::Paused | HoldKind::Undecided | HoldKind::Write
+                HoldKind::Paused | HoldKind::Undecided | HoldKind::Write | HoldKind::Foreign
             )
         })
     }

@@ -38,11 +38,25 @@ pub(crate) struct StatusArgs {
 }
 
 pub(super) async fn run(args: StatusArgs, cx: &Context) -> Result<Exit> {
-    if !args.watch {
-        let report = look(cx, args.which.service()).await?;
-        cx.output.show(&report, cx.clock.now())?;
-        return Ok(exit(&report));
+    let look = async || look(cx, args.which.service()).await;
+    if args.watch {
+        return watch(cx, args.interval, look, RolloutStatus::exit).await;
     }
+    let report = look().await?;
+    cx.output.show(&report, cx.clock.now())?;
+    Ok(report.exit())
+}
+
+/// Looks again and again: a screen that is redrawn, or a report a line.
+///
+/// # Errors
+/// Those of the look.
+pub(super) async fn watch<R: Report>(
+    cx: &Context,
+    interval: Duration,
+    look: impl AsyncFn() -> Result<R>,
+    exit: impl Fn(&R) -> Exit,
+) -> Result<Exit> {
     let screen = if cx.output.format() == Format::Table {
         Some(Screen::enter(&cx.output)?)
     } else {
@@ -50,7 +64,7 @@ pub(super) async fn run(args: StatusArgs, cx: &Context) -> Result<Exit> {
     };
     loop {
         cx.http()?.restart();
-        let report = look(cx, args.which.service()).await?;
+        let report = look().await?;
         let now = cx.clock.now();
         match &screen {
             Some(screen) => {
@@ -62,13 +76,19 @@ pub(super) async fn run(args: StatusArgs, cx: &Context) -> Result<Exit> {
         if cx.output.is_closed() {
             return Ok(exit(&report));
         }
-        tokio::time::sleep(args.interval).await;
+        tokio::time::sleep(interval).await;
     }
 }
 
-fn exit(report: &RolloutStatus) -> Exit {
-    let bad = report.rollouts.iter().any(|row| row.phase.is_back());
-    if bad { Exit::Bad } else { Exit::Good }
+impl RolloutStatus {
+    /// Was one rolled back, or is it going back?
+    pub(super) fn exit(&self) -> Exit {
+        let bad = |row: &RolloutRow| row.phase.is_back();
+        match self.rollouts.iter().any(bad) {
+            true => Exit::Bad,
+            false => Exit::Good,
+        }
+    }
 }
 
 async fn look(cx: &Context, service: Option<&str>) -> Result<RolloutStatus> {

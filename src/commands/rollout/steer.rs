@@ -6,16 +6,16 @@ use serde_json::json;
 
 use crate::change::{Changed, Confirmed, Done, Plan as Change};
 use crate::commands::changed::ChangeReport;
+use crate::commands::rollout::back::what;
 use crate::commands::rollout::canary::{How, StayArgs, go, holder, show};
 use crate::commands::rollout::evidence::Eyes;
 use crate::commands::rollout::fleet;
 use crate::commands::rollout::memory::Stored;
 use crate::commands::rollout::open::{Place, WhichArgs, choose, place};
 use crate::commands::rollout::progress::Progress;
-use crate::commands::rollout::runner::Begin;
+use crate::commands::rollout::runner::{Begin, Until};
 use crate::context::Context;
 use crate::domain::rollout::state::{Approval, Phase, Rollout, Wish, WishKind};
-use crate::domain::shell::word;
 use crate::domain::undo::Impossible;
 use crate::error::{Error, Exit, Result};
 
@@ -131,13 +131,24 @@ pub(super) async fn pause(args: PauseArgs, cx: &Context) -> Result<Exit> {
 
 async fn pause_one(args: &PauseArgs, cx: &Context) -> Result<Exit> {
     let place = place(cx, choose(cx, args.which.service())?).await?;
-    let stored = under_way(cx, &place).await?;
-    let summary = format!(
-        "pause {} at {}",
-        stored.rollout.plan.image, stored.rollout.applied
-    );
-    say(cx, &place, "rollout.pause", summary, |rollout, cx| {
-        rollout.wish = Some(wish(cx, WishKind::Pause, args.reason.clone()));
+    pause_at(cx, &place, "rollout.pause", args.reason.clone()).await
+}
+
+/// Pauses what is under way there.
+///
+/// # Errors
+/// `Refused` when nothing is.
+pub(super) async fn pause_at(
+    cx: &Context,
+    place: &Place<'_>,
+    action: &'static str,
+    reason: Option<String>,
+) -> Result<Exit> {
+    let stored = under_way(cx, place).await?;
+    let rollout = &stored.rollout;
+    let summary = format!("pause {} at {}", what(rollout), rollout.applied);
+    say(cx, place, action, summary, |rollout, cx| {
+        rollout.wish = Some(wish(cx, WishKind::Pause, reason.clone()));
     })
     .await
 }
@@ -146,26 +157,18 @@ pub(super) async fn resume(args: ResumeArgs, cx: &Context) -> Result<Exit> {
     if let Some(found) = fleet::find(cx, args.which.service()).await? {
         return fleet::resume(cx, &found, &args.stay).await;
     }
-    go_on(
-        cx,
-        args.which.service(),
-        &args.stay,
-        ("rollout.resume", "go on with", WishKind::Resume),
-    )
-    .await
+    let place = place(cx, choose(cx, args.which.service())?).await?;
+    let how = ("rollout.resume", "go on with", WishKind::Resume);
+    go_on(cx, &place, (args.stay.until(), args.stay.takeover), how).await
 }
 
 pub(super) async fn promote(args: PromoteArgs, cx: &Context) -> Result<Exit> {
     if let Some(found) = fleet::find(cx, args.which.service()).await? {
         return Err(found.which_region(cx, "promote"));
     }
-    go_on(
-        cx,
-        args.which.service(),
-        &args.stay,
-        ("rollout.promote", "promote", WishKind::Promote),
-    )
-    .await
+    let place = place(cx, choose(cx, args.which.service())?).await?;
+    let how = ("rollout.promote", "promote", WishKind::Promote);
+    go_on(cx, &place, (args.stay.until(), args.stay.takeover), how).await
 }
 
 fn wish(cx: &Context, what: WishKind, reason: Option<String>) -> Wish {
@@ -185,16 +188,14 @@ async fn under_way(cx: &Context, place: &Place<'_>) -> Result<Stored> {
         other => Err(Error::Refused {
             why: match other {
                 Some(stored) => format!(
-                    "no rollout of {service} is under way: {} is {}",
-                    stored.rollout.plan.image,
-                    stored.rollout.phase.word()
+                    "no {} of {service} is under way: {} is {}",
+                    place.noun(),
+                    what(&stored.rollout),
+                    stored.rollout.phase.word_on(&stored.rollout.plan.target)
                 ),
-                None => format!("no rollout of {service} was ever begun"),
+                None => format!("no {} of {service} was ever begun", place.noun()),
             },
-            hint: format!(
-                "begin one: `{}`",
-                cx.command(&format!("rollout canary {} --image REF", word(service)))
-            ),
+            hint: format!("begin one: `{}`", cx.command(&place.beginning())),
         }),
     }
 }
@@ -217,7 +218,7 @@ async fn say(
         summary: summary.clone(),
         preview: Vec::new(),
         undo: None,
-        kill_switch: action == "rollout.pause",
+        kill_switch: action.ends_with(".pause"),
         undoes: None,
     };
     let changed = change
@@ -236,7 +237,7 @@ async fn say(
                             result: json!({ "rollout": rollout.id, "service": rollout.service, "step": rollout.step }),
                             undo: Some(
                                 Impossible::Nothing {
-                                    why: "it was said to a rollout that moves on".into(),
+                                    why: format!("it was said to a {} that moves on", place.noun()),
                                     instead: place.words("status"),
                                 }
                                 .into(),
@@ -253,10 +254,11 @@ async fn say(
         .await?;
     let mut report = ChangeReport::new(cx, action, summary, changed, json!({}))?;
     report = report.detail(if alive {
-        "whoever holds the rollout heeds it at the next look".to_owned()
+        format!("whoever holds the {} heeds it at the next look", place.noun())
     } else {
         format!(
-            "nobody holds the rollout; go on with `{}`",
+            "nobody holds the {}; go on with `{}`",
+            place.noun(),
             cx.command(&place.words("resume"))
         )
     });
@@ -265,33 +267,33 @@ async fn say(
 }
 
 /// Says it to the holder, or goes on where there is none.
-async fn go_on(
+///
+/// # Errors
+/// As [`go`]; `Refused` when nothing is under way.
+pub(super) async fn go_on(
     cx: &Context,
-    service: Option<&str>,
-    stay: &StayArgs,
-    (action, verb, what): (&'static str, &str, WishKind),
+    place: &Place<'_>,
+    (until, takeover): (Until, bool),
+    (action, verb, kind): (&'static str, &str, WishKind),
 ) -> Result<Exit> {
     cx.output.refuse_rows()?;
-    let place = place(cx, choose(cx, service)?).await?;
-    let stored = under_way(cx, &place).await?;
-    let summary = format!(
-        "{verb} {} at {}",
-        stored.rollout.plan.image, stored.rollout.applied
-    );
+    let stored = under_way(cx, place).await?;
+    let rollout = &stored.rollout;
+    let summary = format!("{verb} {} at {}", what(rollout), rollout.applied);
     let alive = place
         .memory
         .holder()
         .await?
         .is_some_and(|holder| holder.alive);
-    if alive && !stay.takeover {
-        return say(cx, &place, action, summary, |rollout, cx| {
-            rollout.wish = Some(wish(cx, what, None));
+    if alive && !takeover {
+        return say(cx, place, action, summary, |rollout, cx| {
+            rollout.wish = Some(wish(cx, kind, None));
         })
         .await;
     }
     let how = How {
-        until: stay.until(),
-        takeover: stay.takeover,
+        until,
+        takeover,
         part: None,
     };
     let change = Change {
@@ -304,7 +306,7 @@ async fn go_on(
     };
     let changed = change
         .carry_out(cx, async |confirmed| {
-            carry_on(cx, &place, &how, what, confirmed).await
+            carry_on(cx, place, &how, kind, confirmed).await
         })
         .await?;
     match changed {
@@ -313,7 +315,7 @@ async fn go_on(
             cx.output.show(&report, cx.clock.now())?;
             Ok(Exit::Good)
         }
-        Changed::Done { .. } => show(cx, &place).await,
+        Changed::Done { .. } => show(cx, place).await,
     }
 }
 

@@ -145,6 +145,11 @@ pub(crate) trait Target {
     /// The command that gives the old version its traffic back without liveops, to paste in an emergency.
     fn undo_by_hand(&self, originals: Option<&Originals>) -> String;
 
+    /// Why the next write is made, for a target whose world keeps a history with reasons.
+    fn because(&self, reason: String) {
+        let _ = reason;
+    }
+
     /// Tells the platform of transitions (Kubernetes Events on the workload), all in one go. Best effort.
     fn announce<'a>(&'a self, texts: &'a [String], confirmed: &'a Confirmed) -> Doing<'a, ()> {
         let _ = (texts, confirmed);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::commands::incident::pick;
 use crate::commands::incident::view::Shown;
 use crate::commands::rollout::report::RolloutRow;
-use crate::commands::rollout::rows;
+use crate::commands::rollout::{ramps, rows};
 use crate::commands::status::memory::Memory;
 use crate::commands::status::prometheus::Said;
 use crate::commands::status::scrape::Scraped;
@@ -113,15 +113,21 @@ pub(crate) async fn gather(
         .filter(|kpi| kpi.service.as_deref().is_none_or(wanted))
         .collect();
 
-    let (services, (said, scraped), found, flags, rollouts) = tokio::join!(
+    let (services, (said, scraped), found, flags, rollouts, ramps) = tokio::join!(
         services::ask(cx, &asked),
         kpis_of(cx, &asked, &kpis, &cache),
         alerts::ask(cx),
         flags::ask(cx),
-        rows(cx)
+        rows(cx),
+        ramps(cx)
     );
-    let (mut rollouts, unseen) = rollouts?;
-    rollouts.retain(|row| wanted(&row.service) && !row.phase.is_terminal());
+    let (mut rollouts, mut unseen) = rollouts?;
+    rollouts.retain(|row| wanted(&row.service));
+    match ramps {
+        Ok(ramps) => rollouts.extend(ramps),
+        Err(error) => unseen.push(format!("ramps of flags cannot be seen: {error}")),
+    }
+    rollouts.retain(|row| !row.phase.is_terminal());
 
     let mut sources = Vec::new();
     let mut warnings = unseen;

@@ -52,6 +52,9 @@ impl Rollout {
         if self.phase == Phase::RollbackFailed {
             return None;
         }
+        if let (true, None, Ok(reading)) = (self.plan.is_exact(), &self.written, &look.reading) {
+            self.adopt(reading, now);
+        }
         self.watch(look, now);
         if self.phase == Phase::RollingBack {
             return self.restore(now);
@@ -96,7 +99,10 @@ impl Rollout {
             WishKind::Abort => self.go_back(format!("aborted by {by}"), now),
             WishKind::Pause => self.hold(HoldKind::Paused, format!("paused by {by}"), now),
             WishKind::Resume => {
-                self.hold = None;
+                let foreign = |hold: &Hold| hold.why == HoldKind::Foreign;
+                if self.hold.take().as_ref().is_some_and(foreign) {
+                    self.written = None;
+                }
                 self.tries = 0;
                 self.streaks.clear();
                 self.since = now;
@@ -138,6 +144,10 @@ impl Rollout {
                 if self.lacks_approval(now) {
                     self.enter(Phase::Gate, now);
                     return None;
+                }
+                if self.plan.is_exact() {
+                    self.enter(Phase::SetWeight, now);
+                    return Some(self.weight());
                 }
                 self.enter(Phase::CanaryUp, now);
                 Some(Write::Prepare)
@@ -229,6 +239,11 @@ impl Rollout {
             }
         }
         if self.step + 1 >= self.plan.rules.steps.len() {
+            if self.plan.is_exact() {
+                self.note(now, "every condition holds at the last step");
+                self.enter(Phase::Succeeded, now);
+                return None;
+            }
             self.note(now, "every condition holds with all of the traffic");
             self.enter(Phase::Promote, now);
             return Some(Write::Promote);
@@ -313,6 +328,27 @@ impl Rollout {
         }
     }
 
+    /// Takes over what somebody else has made of the world: a person has said to go on from there. What is there now is
+    /// observed anew, and nothing is lowered.
+    fn adopt(&mut self, reading: &Reading, now: DateTime<Utc>) {
+        self.written.clone_from(&reading.version);
+        self.intent = None;
+        self.applied = reading.live;
+        let steps = &self.plan.rules.steps;
+        let reached = steps.iter().rposition(|step| !step.exceeds(reading.live));
+        self.note(now, format!("goes on from {}", reading.live));
+        match reached.filter(|_| self.touched) {
+            Some(step) => {
+                self.step = step;
+                self.enter(Phase::Propagate, now);
+            }
+            None => {
+                self.step = 0;
+                self.enter(Phase::SetWeight, now);
+            }
+        }
+    }
+
     fn hold(&mut self, why: HoldKind, text: String, now: DateTime<Utc>) {
         match &mut self.hold {
             // What a person decides is not covered up by what passes.
@@ -332,7 +368,7 @@ impl Rollout {
     fn enter(&mut self, phase: Phase, now: DateTime<Utc>) {
         self.phase = phase;
         self.since = now;
-        self.note(now, phase.word());
+        self.note(now, phase.word_on(&self.plan.target));
     }
 
     /// How the write went that [`Rollout::step`] asked for.
@@ -367,6 +403,9 @@ impl Rollout {
         match write {
             Write::Prepare => {}
             Write::Weight { .. } => {
+                if self.plan.is_exact() {
+                    self.written.clone_from(&reading.version);
+                }
                 self.blind_since = None;
                 self.enter(Phase::Propagate, now);
             }

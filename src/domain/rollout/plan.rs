@@ -30,6 +30,14 @@ pub(crate) struct Plan {
     pub(crate) waived: Vec<Waiver>,
 }
 
+impl Plan {
+    /// Is what is moved the rollout's alone, to the last byte, as a flag is? Then whatever somebody else changes of it
+    /// stops the rollout, and there is no second version that is started, promoted and cleared away.
+    pub(crate) fn is_exact(&self) -> bool {
+        self.target == FLAG
+    }
+}
+
 /// Steps, times and conditions: what a policy says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Rules {

@@ -78,6 +78,30 @@ pub(crate) fn distinct(
     (kept, merged)
 }
 
+/// Reads `--steps 1,5,25` of a flag: whole percentages from 1 to 100 that rise; the last is where it ends.
+///
+/// # Errors
+/// What is wrong with them.
+pub(crate) fn whole(text: &str) -> Result<Vec<Percent>, String> {
+    let steps: Vec<Percent> = text
+        .split(',')
+        .map(|part| {
+            let digits = part.trim().trim_end_matches('%').trim_end();
+            let number = digits.parse::<u8>().ok().filter(|n| (1..=100).contains(n));
+            number
+                .and_then(|number| Percent::new(f64::from(number)))
+                .ok_or_else(|| format!("`{}` is no whole percentage from 1 to 100", part.trim()))
+        })
+        .collect::<Result<_, _>>()?;
+    match steps.windows(2).find(|pair| !pair[1].exceeds(pair[0])) {
+        Some(pair) => Err(format!(
+            "the steps must rise, and {} comes after {}",
+            pair[1], pair[0]
+        )),
+        None => Ok(steps),
+    }
+}
+
 /// Requests a second, in all, for `samples` of the canary within `interval` at this share.
 pub(crate) fn traffic_needed(samples: u64, share: Percent, interval: Duration) -> f64 {
     let canary = samples as f64 / interval.as_secs_f64().max(1e-3);
@@ -130,6 +154,14 @@ mod tests {
         assert_eq!(shown(&kept), "5%,35%,45%,55%,100%");
         assert_eq!(shown(&merged), "15%,25%,65%,75%");
         assert_eq!(distinct(&steps, |step| step), (steps, Vec::new()));
+    }
+
+    #[test]
+    fn a_flag_rises_by_whole_percentages_to_its_last_step() {
+        assert_eq!(whole("1, 5%,25").map(|s| shown(&s)), Ok("1%,5%,25%".into()));
+        for text in ["", "0,5", "5,5", "20,10", "0.5,1", "5,x", "5,101", "-1,5", "5,,10"] {
+            assert!(whole(text).is_err(), "{text}");
+        }
     }
 
     #[test]

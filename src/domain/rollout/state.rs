@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::domain::guard::verdict::Verdict;
+use crate::domain::guard::verdict::{Outcome, Verdict};
 use crate::domain::rollout::exposure::{Originals, Percent};
 use crate::domain::rollout::fleet::Fleet;
-use crate::domain::rollout::plan::Plan;
+use crate::domain::rollout::plan::{FLAG, Plan};
 
 /// Verdicts that are kept; older ones fall off.
 const VERDICTS: usize = 120;
@@ -42,6 +42,9 @@ pub(crate) struct Rollout {
     pub(crate) step: usize,
     /// The share that was last read back after a write of ours.
     pub(crate) applied: Percent,
+    /// The world's version after the last write of ours, where it is ours alone. None: whatever is found is taken over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) written: Option<String>,
     /// A write that was decided, and is not yet known to have taken effect.
     pub(crate) intent: Option<Write>,
     /// Something was written to the world, or may have been.
@@ -120,6 +123,15 @@ impl Phase {
         )
     }
 
+    /// The name on the screen, for this kind of target.
+    pub(crate) fn word_on(self, target: &str) -> &'static str {
+        match self {
+            Self::SetWeight if target == FLAG => "setting percentage",
+            Self::Propagate if target == FLAG => "waiting until every service has it",
+            _ => self.word(),
+        }
+    }
+
     /// The name in JSON and on the screen.
     pub(crate) fn word(self) -> &'static str {
         match self {
@@ -192,6 +204,8 @@ pub(crate) enum HoldKind {
     Paused,
     /// A write was refused too often; a person decides.
     Write,
+    /// Somebody else has changed what the rollout alone changes; a person decides.
+    Foreign,
 }
 
 impl HoldKind {
@@ -271,6 +285,7 @@ impl Rollout {
             since: now,
             step: 0,
             applied,
+            written: None,
             intent: None,
             touched: false,
             tries: 0,
@@ -296,6 +311,30 @@ impl Rollout {
             .or(steps.last())
             .copied()
             .unwrap_or(Percent::FULL)
+    }
+
+    /// Why the next write is made, in a line.
+    pub(crate) fn because(&self, write: Write) -> String {
+        if write == Write::Restore {
+            return self.reason.clone().unwrap_or_default();
+        }
+        let before = self.step.checked_sub(1);
+        let seen = self.verdicts.iter().filter(|verdict| {
+            Some(verdict.step) == before && verdict.outcome == Outcome::Pass && !verdict.certain
+        });
+        let mut seen: Vec<(&str, &str)> = seen
+            .map(|verdict| (verdict.condition.as_str(), verdict.reason.as_str()))
+            .collect();
+        seen.reverse();
+        let mut told: Vec<&str> = Vec::new();
+        let mut text = format!("step {} of {}", self.step + 1, self.plan.rules.steps.len());
+        for (condition, reason) in seen {
+            if !told.contains(&condition) {
+                told.push(condition);
+                text.push_str(&format!("; {condition}: {reason}"));
+            }
+        }
+        text
     }
 
     /// Notes what happened.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::rollout::state::Rollout;
 use crate::domain::shell::word;
 use crate::domain::undo::{Impossible, Undo};
 
@@ -19,34 +20,63 @@ pub(crate) enum RolloutUndo {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         regions: Vec<String>,
     },
+    /// Give the flag the percentage of before its ramp.
+    #[serde(rename = "ramp_back")]
+    RampBack { flag: String },
 }
 
 impl RolloutUndo {
+    /// Of this rollout.
+    pub(crate) fn of(rollout: &Rollout) -> Self {
+        let name = rollout.service.clone();
+        match rollout.plan.is_exact() {
+            true => Self::RampBack { flag: name },
+            false => Self::Rollback {
+                service: name,
+                image: rollout.plan.image.clone(),
+                regions: Vec::new(),
+            },
+        }
+    }
+
     /// What it does, in words.
     pub(crate) fn summary(&self) -> String {
-        let Self::Rollback {
-            service,
-            image,
-            regions,
-        } = self;
-        if regions.is_empty() {
-            return format!("take {image} of {service} back");
+        match self {
+            Self::Rollback {
+                service,
+                image,
+                regions,
+            } if !regions.is_empty() => {
+                format!("take {image} of {service} back in {}", regions.join(", "))
+            }
+            Self::Rollback { service, image, .. } => format!("take {image} of {service} back"),
+            Self::RampBack { flag } => format!("take flag `{flag}` back to before its ramp"),
         }
-        format!("take {image} of {service} back in {}", regions.join(", "))
     }
 
     /// The command that does the same without the audit log.
     pub(crate) fn by_hand(&self) -> String {
-        let Self::Rollback { service, .. } = self;
-        format!("rollout undo {}", word(service))
+        match self {
+            Self::Rollback { service, .. } => format!("rollout undo {}", word(service)),
+            Self::RampBack { flag } => format!("flag history {}", word(flag)),
+        }
     }
 
     /// What can be done once it is reverted: nobody should get the version back without new evidence.
     pub(crate) fn again(&self) -> Undo {
-        let Self::Rollback { service, image, .. } = self;
+        let (why, instead) = match self {
+            Self::Rollback { service, image, .. } => (
+                "a version that was taken back gets its traffic step by step again",
+                format!("rollout canary {} --image {}", word(service), word(image)),
+            ),
+            Self::RampBack { flag } => (
+                "a flag that was taken back gets its users step by step again",
+                format!("flag ramp start {} --steps 1,10,50,100", word(flag)),
+            ),
+        };
         Impossible::Nothing {
-            why: "a version that was taken back gets its traffic step by step again".into(),
-            instead: format!("rollout canary {} --image {}", word(service), word(image)),
+            why: why.into(),
+            instead,
         }
         .into()
     }

@@ -22,6 +22,8 @@ use crate::stores::flags::{FlagStore, Write, Written};
 
 /// How long a writer waits for another one.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// What the name of a ramp's lock begins with; its epoch follows.
+const RAMP_LOCK: &str = "lock-";
 
 /// A file of flags, with its lock, its intent and its history beside it.
 #[derive(Debug, Clone)]
@@ -57,9 +59,46 @@ impl FileFlags {
         })
     }
 
+    /// The folder with lock and state of each ramp, one folder a flag.
+    pub(crate) fn ramps(&self) -> PathBuf {
+        self.beside("ramps")
+    }
+
+    /// The folder of one flag's ramp. Whoever holds its lock has a file there that bears the epoch.
+    pub(crate) fn ramp(&self, name: &FlagName) -> PathBuf {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
+        let mut folder = String::new();
+        for byte in name.as_str().bytes() {
+            match plain(byte) {
+                true => folder.push(char::from(byte)),
+                false => folder.push_str(&format!("%{byte:02x}")),
+            }
+        }
+        self.ramps().join(folder)
+    }
+
+    fn ramp_epoch(&self, name: &FlagName) -> Result<Option<u64>> {
+        let path = self.ramp(name);
+        let names = match fs::read_dir(&path) {
+            Ok(names) => names,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(io_error("read", &path, source)),
+        };
+        let epoch = |name: io::Result<fs::DirEntry>| {
+            let name = name.ok()?.file_name();
+            name.to_str()?.strip_prefix(RAMP_LOCK)?.parse::<u64>().ok()
+        };
+        Ok(names.filter_map(epoch).max())
+    }
+
     /// Carries out a write under the lock.
     fn replace(&self, write: &Write) -> Result<Written> {
         self.recover()?;
+        if let Some(epoch) = write.epoch
+            && self.ramp_epoch(&write.name)? != Some(epoch)
+        {
+            return Ok(Written::Fenced);
+        }
         let mut document = self.load()?;
         let name = write.name.as_str();
         if document.duplicates().iter().any(|twice| twice == name) {

@@ -4,11 +4,13 @@
 mod checkup;
 mod file;
 mod line;
+mod ramps;
 mod redis;
 mod transaction;
 mod watch;
 
 pub(crate) use crate::stores::flags::file::FileFlags;
+pub(crate) use crate::stores::flags::ramps::{RampLock, RampRecord};
 pub(crate) use crate::stores::flags::redis::{RedisFlags, permissions};
 pub(crate) use crate::stores::flags::watch::{Seen, Watch};
 
@@ -28,6 +30,8 @@ pub(crate) struct Write {
     pub(crate) expected: Option<Vec<u8>>,
     /// What goes into the history; its `after` is the new value, and `None` removes the flag.
     pub(crate) revision: Revision,
+    /// Of a step of a ramp: the epoch of the ramp's lock, which must still be this one.
+    pub(crate) epoch: Option<u64>,
 }
 
 /// What became of a write.
@@ -42,6 +46,8 @@ pub(crate) enum Written {
     },
     /// Something else was there: nothing was changed.
     Conflict { found: Option<Vec<u8>> },
+    /// Somebody else has taken the ramp over: nothing was changed.
+    Fenced,
 }
 
 /// A place for flags. Names and values are bytes; nothing here reads a value.

@@ -32,18 +32,21 @@ pub(super) struct Keys {
     /// In the hash's slot, so that a Cluster takes both in one call.
     pub(super) history: String,
     pub(super) channel: String,
+    /// Locks and states of ramps, in the same slot.
+    pub(super) ramps: String,
 }
 
 impl Keys {
     fn of(hash: &str) -> Self {
-        let history = if hash.contains('{') {
-            format!("{hash}:history")
+        let slot = if hash.contains('{') {
+            hash.to_owned()
         } else {
-            format!("{{{hash}}}:history")
+            format!("{{{hash}}}")
         };
         Self {
             hash: hash.to_owned(),
-            history,
+            history: format!("{slot}:history"),
+            ramps: format!("{slot}:ramps"),
             channel: format!("{hash}:changes"),
         }
     }
@@ -53,8 +56,8 @@ impl Keys {
 pub(crate) fn permissions(hash: &str) -> String {
     let keys = Keys::of(hash);
     format!(
-        "~{} ~{} &{} +hget +hgetall +hset +hdel +xadd +xdel +xrevrange +eval +evalsha +publish +subscribe +wait +role +ping +info",
-        keys.hash, keys.history, keys.channel
+        "~{} ~{} ~{} &{} +hget +hmget +hgetall +hset +hdel +xadd +xdel +xrevrange +eval +evalsha +time +publish +subscribe +wait +role +ping +info",
+        keys.hash, keys.history, keys.ramps, keys.channel
     )
 }
 
@@ -87,7 +90,7 @@ impl RedisFlags {
     }
 
     /// Asks, and explains why there is no answer.
-    async fn read(&self, command: &Cmd) -> Result<Value> {
+    pub(super) async fn read(&self, command: &Cmd) -> Result<Value> {
         match self.redis.read(command).await {
             Ok(value) => Ok(value),
             Err(failure) => Err(self.explain(failure).await),
@@ -95,7 +98,7 @@ impl RedisFlags {
     }
 
     /// The error of a failure, with what the server adds to it when it is asked.
-    async fn explain(&self, failure: Failure) -> Error {
+    pub(super) async fn explain(&self, failure: Failure) -> Error {
         let adds = if failure.is("WRONGTYPE") {
             self.types().await
         } else if failure.is("READONLY") {
@@ -191,6 +194,7 @@ impl RedisFlags {
                 notified: *told == 1,
                 replicas: None,
             }),
+            [Value::Int(2)] => Ok(Written::Fenced),
             [Value::Int(0), Value::Nil] => Ok(Written::Conflict { found: None }),
             [Value::Int(0), Value::BulkString(found)] => Ok(Written::Conflict {
                 found: Some(found.clone()),
@@ -208,16 +212,18 @@ impl RedisFlags {
         let mut command = redis::cmd(how);
         command
             .arg(script)
-            .arg(2)
+            .arg(2 + usize::from(write.epoch.is_some()))
             .arg(&self.keys.hash)
             .arg(&self.keys.history)
+            .arg(write.epoch.map(|_| &self.keys.ramps))
             .arg(write.name.as_str())
             .arg(was_there)
             .arg(expected)
             .arg(is_kept)
             .arg(value)
             .arg(&self.keys.channel)
-            .arg(HISTORY);
+            .arg(HISTORY)
+            .arg(write.epoch.map_or_else(String::new, |epoch| epoch.to_string()));
         for (field, value) in write.revision.to_fields() {
             command.arg(field).arg(value);
         }

@@ -3,6 +3,7 @@
 use redis::Value;
 
 use crate::clients::redis::{Failure, Pauses, Redis, unexpected};
+use crate::stores::flags::ramps::RampLock;
 use crate::stores::flags::redis::{HISTORY, Keys};
 use crate::stores::flags::{Write, Written};
 
@@ -17,8 +18,26 @@ pub(super) async fn write(redis: &Redis, keys: &Keys, write: &Write) -> Result<W
     loop {
         let mut look = redis::pipe();
         look.cmd("WATCH").arg(&keys.hash).ignore();
+        if write.epoch.is_some() {
+            look.cmd("WATCH").arg(&keys.ramps).ignore();
+            look.cmd("HGET")
+                .arg(&keys.ramps)
+                .arg(format!("lock:{name}"));
+        }
         look.cmd("HGET").arg(&keys.hash).arg(name);
-        let found = match session.ask(&look).await? {
+        let mut answer = session.ask(&look).await?;
+        if let (Some(epoch), Value::Array(values)) = (write.epoch, &mut answer)
+            && values.len() == 2
+        {
+            let lock = match values.remove(0) {
+                Value::BulkString(lock) => RampLock::read(&lock),
+                _ => None,
+            };
+            if lock.is_none_or(|lock| lock.epoch != epoch) {
+                return Ok(Written::Fenced);
+            }
+        }
+        let found = match answer {
             Value::Array(mut values) if values.len() == 1 => match values.remove(0) {
                 Value::Nil => None,
                 Value::BulkString(bytes) => Some(bytes),

@@ -4,12 +4,19 @@
 local hash, history = KEYS[1], KEYS[2]
 local field, was_there, expected = ARGV[1], ARGV[2] == '1', ARGV[3]
 local is_kept, value = ARGV[4] == '1', ARGV[5]
-local channel, at_most = ARGV[6], ARGV[7]
+local channel, at_most, epoch = ARGV[6], ARGV[7], ARGV[8]
+if epoch ~= '' then
+  -- A step of a ramp: whoever has taken the ramp over has counted the epoch of its lock up.
+  local lock = redis.call('HGET', KEYS[3], 'lock:' .. field)
+  if not lock or string.match(lock, '^%d+') ~= epoch then
+    return {2}
+  end
+end
 local found = redis.call('HGET', hash, field)
 if (found ~= false) ~= was_there or (was_there and found ~= expected) then
   return {0, found}
 end
-local id = redis.call('XADD', history, 'MAXLEN', '~', at_most, '*', unpack(ARGV, 8))
+local id = redis.call('XADD', history, 'MAXLEN', '~', at_most, '*', unpack(ARGV, 9))
 local done
 if is_kept then
   done = redis.pcall('HSET', hash, field, value)

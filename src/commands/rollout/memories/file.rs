@@ -33,6 +33,8 @@ const OLD_STATE: &str = "state.json";
 pub(super) struct FileMemory<'a> {
     cx: &'a Context,
     folder: PathBuf,
+    /// What to type to look at it.
+    look: String,
     /// The lock, while it is ours.
     held: RefCell<Option<File>>,
 }
@@ -57,10 +59,11 @@ fn holder_name(epoch: u64) -> String {
 
 impl<'a> FileMemory<'a> {
     /// In this folder; nothing is made before it is needed.
-    pub(super) fn new(cx: &'a Context, folder: PathBuf) -> Self {
+    pub(super) fn new(cx: &'a Context, folder: PathBuf, look: String) -> Self {
         Self {
             cx,
             folder,
+            look,
             held: RefCell::default(),
         }
     }
@@ -153,7 +156,7 @@ impl<'a> FileMemory<'a> {
                     why: format!("{by} holds the rollout of this service"),
                     hint: format!(
                         "`{}` shows it; pause, approve and abort work from here; `--takeover` takes it from a holder that hangs",
-                        self.cx.command("rollout status")
+                        self.cx.command(&self.look)
                     ),
                 });
             }
@@ -177,7 +180,7 @@ impl<'a> FileMemory<'a> {
         }
         Err(Error::Conflict {
             what: "too many others want the lock".into(),
-            hint: format!("look at it: `{}`", self.cx.command("rollout status")),
+            hint: format!("look at it: `{}`", self.cx.command(&self.look)),
         })
     }
 
@@ -198,7 +201,7 @@ impl<'a> FileMemory<'a> {
             let by = known.as_ref().map_or("somebody", |known| &known.holder);
             return Err(Error::Conflict {
                 what: format!("{by} has taken the rollout over"),
-                hint: format!("look at it: `{}`", self.cx.command("rollout status")),
+                hint: format!("look at it: `{}`", self.cx.command(&self.look)),
             });
         }
         self.show(lock, released)
@@ -252,7 +255,7 @@ impl<'a> FileMemory<'a> {
     fn overtaken(&self) -> Error {
         Error::Conflict {
             what: "the state of the rollout was changed by somebody else".into(),
-            hint: format!("look at it: `{}`", self.cx.command("rollout status")),
+            hint: format!("look at it: `{}`", self.cx.command(&self.look)),
         }
     }
 

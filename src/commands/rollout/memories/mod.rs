@@ -1,12 +1,19 @@
-//! Where rollouts are remembered: beside the traffic that they move.
+//! Where rollouts are remembered: beside the traffic that they move, or beside the flags.
 
 mod file;
+mod flag;
 
-use crate::commands::rollout::memory::Memory;
+use std::fs;
+use std::io;
+
+use crate::commands::rollout::memory::{Holder, Memory, Stored};
 use crate::commands::rollout::targets;
 use crate::config::schema::Service;
 use crate::context::Context;
-use crate::error::Result;
+use crate::domain::flag::name::FlagName;
+use crate::domain::shell::word;
+use crate::error::{Error, Result};
+use crate::stores::flags::Flags;
 
 /// The memory of this service's rollouts.
 ///
@@ -24,5 +31,58 @@ pub(crate) fn open<'a>(cx: &'a Context, service: &'a Service) -> Result<Box<dyn 
     };
     let folder = cx.dirs.state.join("rollouts").join(scope);
     let folder = folder.join(&service.name);
-    Ok(Box::new(file::FileMemory::new(cx, folder)))
+    let look = format!("rollout status {}", word(&service.name));
+    Ok(Box::new(file::FileMemory::new(cx, folder, look)))
+}
+
+/// The memory of this flag's ramps.
+///
+/// # Errors
+/// The configuration.
+pub(crate) fn of_flag<'a>(cx: &'a Context, name: &FlagName) -> Result<Box<dyn Memory + 'a>> {
+    Ok(match cx.flags()? {
+        Flags::Redis(store) => Box::new(flag::FlagMemory::new(cx, store, name.clone())),
+        Flags::File(store) => {
+            let look = format!("flag ramp status {}", word(name.as_str()));
+            Box::new(file::FileMemory::new(cx, store.ramp(name), look))
+        }
+    })
+}
+
+/// The latest ramp of each flag, and who holds it.
+///
+/// # Errors
+/// The flags cannot be reached, or a state is not as we wrote it.
+pub(crate) async fn of_flags(cx: &Context) -> Result<Vec<(Stored, Option<Holder>)>> {
+    let mut found = Vec::new();
+    match cx.flags()? {
+        Flags::Redis(store) => {
+            for record in store.ramps().await? {
+                let stored = flag::stored(&record, &store)?;
+                found.extend(stored.map(|stored| (stored, flag::holder(&record))));
+            }
+        }
+        Flags::File(store) => {
+            let path = store.ramps();
+            let failed = |source| Error::Io {
+                action: "read",
+                path: path.clone(),
+                source,
+            };
+            let folders = match fs::read_dir(&path) {
+                Ok(folders) => folders,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(found),
+                Err(error) => return Err(failed(error)),
+            };
+            for folder in folders {
+                let folder = folder.map_err(failed)?.path();
+                let memory = file::FileMemory::new(cx, folder, "flag ramp status".into());
+                if let Some(stored) = memory.load().await? {
+                    found.push((stored, memory.holder().await?));
+                }
+            }
+        }
+    }
+    found.sort_by(|(a, _), (b, _)| a.rollout.service.cmp(&b.rollout.service));
+    Ok(found)
 }

@@ -2,6 +2,7 @@
 
 mod argo;
 mod fence;
+pub(super) mod flag;
 mod flagger;
 mod held;
 mod http;

@@ -25,12 +25,19 @@ pub(super) fn rollouts(report: &StatusReport, view: &View) -> Vec<Block> {
         blocks.push(Block::Line(vec![
             plain("  "),
             tone::mark(tone, view),
-            plain(format!(" {}  {}  ", row.title(), row.image)),
+            plain(match row.is_ramp() {
+                true => format!(" flag {}  ramp  ", row.service),
+                false => format!(" {}  {}  ", row.title(), row.image),
+            }),
             span(row.state(), tone),
             plain(format!("  {}%", row.weight)),
             span(held, Tone::Warn),
         ]));
     }
-    blocks.push(Block::next("  look", "liveops rollout status"));
+    for (is_ramp, look) in [(false, "rollout status"), (true, "flag ramp status")] {
+        if rows.iter().any(|row| row.is_ramp() == is_ramp) {
+            blocks.push(Block::next("  look", format!("liveops {look}")));
+        }
+    }
     blocks
 }

@@ -41,7 +41,11 @@ impl Rollout {
             let started = !matches!(self.phase, Phase::Planned | Phase::Gate) || self.touched;
             match &reading.canary {
                 Readiness::Failed { why, .. } if started && self.phase != Phase::Finishing => {
-                    return self.go_back(format!("the canary cannot start: {why}"), now);
+                    let lead = match self.plan.is_exact() {
+                        true => "",
+                        false => "the canary cannot start: ",
+                    };
+                    return self.go_back(format!("{lead}{why}"), now);
                 }
                 Readiness::Waiting { why, .. }
                     if self.phase == Phase::CanaryUp
@@ -52,6 +56,7 @@ impl Rollout {
                 _ => {}
             }
             let over = self.phase != Phase::Finishing
+                && !self.plan.is_exact()
                 && !look.delegated
                 && reading.live.exceeds(self.target())
                 && reading.live.exceeds(self.applied);
@@ -79,7 +84,7 @@ impl Rollout {
         let waits = self
             .hold
             .as_ref()
-            .filter(|hold| hold.why != HoldKind::Paused);
+            .filter(|hold| !matches!(hold.why, HoldKind::Paused | HoldKind::Foreign));
         if exposed
             && waits.is_some_and(|hold| since(hold.since, now) >= self.plan.rules.hold_timeout)
         {
@@ -122,13 +127,22 @@ impl Rollout {
                 return Some((HoldKind::Error, format!("cannot read the weight: {error}")));
             }
         };
-        if self.phase == Phase::Finishing || !self.touched {
-            return None;
-        }
         let expected = match self.intent {
             Some(Write::Weight { percent }) => Some(percent),
             _ => None,
         };
+        if self.plan.is_exact() {
+            // A step whose end was not stored, by a crash, has left exactly its percentage.
+            let ours = expected.is_some_and(|expected| reading.live.is_about(expected));
+            if reading.version == self.written || ours {
+                return None;
+            }
+            let by = reading.writer.as_deref().unwrap_or("somebody else");
+            return Some((HoldKind::Foreign, format!("it was changed by {by}")));
+        }
+        if self.phase == Phase::Finishing || !self.touched {
+            return None;
+        }
         let known = reading.live.is_about(self.applied)
             || expected.is_some_and(|expected| reading.live.is_about(expected));
         if !known && !look.delegated {

@@ -13,6 +13,7 @@ fn store() -> (tempfile::TempDir, FileFlags) {
 fn change(before: Option<&str>, after: Option<&str>) -> Write {
     let bytes = |text: Option<&str>| text.map(|text| text.as_bytes().to_vec());
     Write {
+        epoch: None,
         name: "a".parse().expect("a name"),
         expected: bytes(before),
         revision: Revision {

@@ -1,0 +1,125 @@
+//! `liveops flag ramp status`: where each ramp stands, who watches it, and what its guards came to.
+
+use std::time::Duration;
+
+use clap::Args;
+use clap_complete::engine::ArgValueCompleter;
+use serde::{Serialize, Serializer};
+use serde_json::{Value, json};
+
+use crate::commands::complete;
+use crate::commands::rollout::memories;
+use crate::commands::rollout::report::{RolloutRow, RolloutStatus};
+use crate::commands::rollout::status::watch;
+use crate::context::Context;
+use crate::domain::duration;
+use crate::domain::flag::name::FlagName;
+use crate::error::{Exit, Result};
+use crate::output::block::{Block, Table};
+use crate::output::report::{Meta, Report};
+use crate::output::view::View;
+
+/// Show where ramps of flags stand
+///
+/// Exit code 1 when the last one was taken back, or is going back.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  liveops flag ramp status
+  liveops flag ramp status new_matchmaking --watch
+  liveops flag ramp status -o json")]
+pub(super) struct StatusArgs {
+    /// The flag [default: all that have, or had, a ramp]
+    #[arg(value_name = "NAME", value_parser = crate::commands::flag::name, add = ArgValueCompleter::new(complete::flags))]
+    name: Option<FlagName>,
+
+    /// Look again and again
+    #[arg(long)]
+    watch: bool,
+
+    /// Time between two looks
+    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = duration::parse_positive)]
+    interval: Duration,
+}
+
+/// The ramps of an environment.
+#[derive(Debug)]
+pub(in crate::commands::rollout) struct RampStatus(pub(in crate::commands::rollout) RolloutStatus);
+
+pub(super) async fn run(args: StatusArgs, cx: &Context) -> Result<Exit> {
+    let look = async || look(cx, args.name.as_ref()).await.map(RampStatus);
+    if args.watch {
+        return watch(cx, args.interval, look, |report| report.0.exit()).await;
+    }
+    let report = look().await?;
+    cx.output.show(&report, cx.clock.now())?;
+    Ok(report.0.exit())
+}
+
+async fn look(cx: &Context, name: Option<&FlagName>) -> Result<RolloutStatus> {
+    let rows = match name {
+        Some(name) => {
+            let memory = memories::of_flag(cx, name)?;
+            let (stored, holder) = tokio::join!(memory.load(), memory.holder());
+            let holder = holder?;
+            let row = stored?.map(|stored| RolloutRow::new(&stored.rollout, holder.as_ref()));
+            row.into_iter().collect()
+        }
+        None => ramps(cx).await?,
+    };
+    RolloutStatus::new(cx, rows, Vec::new())
+}
+
+/// The latest ramp of each flag.
+///
+/// # Errors
+/// The flags cannot be reached.
+pub(crate) async fn ramps(cx: &Context) -> Result<Vec<RolloutRow>> {
+    let found = memories::of_flags(cx).await?;
+    let rows = found
+        .iter()
+        .map(|(stored, holder)| RolloutRow::new(&stored.rollout, holder.as_ref()));
+    Ok(rows.collect())
+}
+
+/// A ramp as it stands in JSON: what is a service's in a rollout is a flag's here.
+fn ramp(row: &RolloutRow) -> Value {
+    let mut ramp = json!(row);
+    if let Value::Object(members) = &mut ramp {
+        for (from, to) in [("service", "flag"), ("weight", "percentage")] {
+            let value = members.remove(from);
+            members.extend(value.map(|value| (to.to_owned(), value)));
+        }
+        members.remove("image");
+        members.remove("target");
+    }
+    ramp
+}
+
+impl Serialize for RampStatus {
+    fn serialize<S: Serializer>(&self, to: S) -> std::result::Result<S::Ok, S::Error> {
+        let ramps: Vec<Value> = self.0.rollouts.iter().map(ramp).collect();
+        json!({ "ramps": ramps }).serialize(to)
+    }
+}
+
+impl Report for RampStatus {
+    const SCHEMA: &'static str = "liveops.flag.ramp.status/1";
+
+    fn blocks(&self, view: &View) -> Vec<Block> {
+        if self.0.rollouts.is_empty() {
+            return vec![Block::text(format!(
+                "no ramp of a flag was ever begun in `{}`",
+                self.0.environment
+            ))];
+        }
+        self.0.blocks(view)
+    }
+
+    fn rows(&self, view: &View) -> Option<Table> {
+        self.0.rows(view)
+    }
+
+    fn meta(&self) -> Meta {
+        self.0.meta()
+    }
+}
