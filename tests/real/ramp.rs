@@ -314,6 +314,8 @@ fn a_holder_that_slept_writes_nothing_after_it_was_taken_over() {
         world.set(Seen::Nothing);
         let mut sleeper = world.spawn(&[]);
         world.await_percentage(5);
+        // From here on it only looks, and is stopped in no write.
+        world.await_hold("no_evidence");
         signal(&sleeper, "-STOP");
         world.set(Seen::Good);
         world.verb("resume", &["--takeover"]).expect_code(0);
