@@ -96,8 +96,17 @@ kpis:
 
     fn args<'a>(more: &[&'a str]) -> Vec<&'a str> {
         let usual = [
-            "flag", "ramp", "start", FLAG, "--steps", "5,25,100", "--hold", "300ms", "--guard",
-            "error_rate < 1%", "--yes",
+            "flag",
+            "ramp",
+            "start",
+            FLAG,
+            "--steps",
+            "5,25,100",
+            "--hold",
+            "300ms",
+            "--guard",
+            "error_rate < 1%",
+            "--yes",
         ];
         usual.iter().chain(more).copied().collect()
     }
@@ -127,9 +136,7 @@ kpis:
     }
 
     fn status(&self) -> Value {
-        let run = self
-            .env
-            .run(["flag", "ramp", "status", FLAG, "-o", "json"]);
+        let run = self.env.run(["flag", "ramp", "status", FLAG, "-o", "json"]);
         run.json()["data"]["ramps"][0].clone()
     }
 
@@ -163,7 +170,10 @@ kpis:
 )]
 fn signal(child: &Child, signal: &str) {
     let pid = child.id().to_string();
-    let sent = Command::new("/bin/kill").args([signal, &pid]).status().unwrap();
+    let sent = Command::new("/bin/kill")
+        .args([signal, &pid])
+        .status()
+        .unwrap();
     assert!(sent.success());
 }
 
@@ -179,13 +189,23 @@ fn a_good_feature_gets_everybody_step_by_step_and_back_by_undo() {
     on_both(|url| {
         let world = World::new(url, Seen::Good, "1");
         let run = world.start(&["--reason", "queue 2"]).expect_code(0);
-        assert!(run.stdout.contains("every condition holds"), "{}", run.stdout);
+        assert!(
+            run.stdout.contains("every condition holds"),
+            "{}",
+            run.stdout
+        );
         assert_eq!(world.percentage(), 100);
         assert_eq!(world.status()["phase"], "succeeded");
         let reasons = world.reasons();
         assert_eq!(reasons.len(), 4, "{reasons:?}");
-        assert!(reasons[0].starts_with("queue 2; ramp, step 3 of 3; error_rate < 1%: 1 of 1000"), "{reasons:?}");
-        assert!(reasons[2].starts_with("queue 2; ramp, step 1 of 3"), "{reasons:?}");
+        assert!(
+            reasons[0].starts_with("queue 2; ramp, step 3 of 3; error_rate < 1%: 1 of 1000"),
+            "{reasons:?}"
+        );
+        assert!(
+            reasons[2].starts_with("queue 2; ramp, step 1 of 3"),
+            "{reasons:?}"
+        );
         let late = world.verb("abort", &[]).expect_code(4);
         assert!(late.stderr.contains("has succeeded"), "{}", late.stderr);
         world.env.run(["undo", "--yes"]).expect_code(0);
@@ -205,11 +225,21 @@ fn a_bad_feature_goes_back_to_the_percentage_of_before() {
         assert_eq!(world.percentage(), 1);
         let status = world.status();
         assert_eq!(status["phase"], "rolled_back");
-        assert!(status["reason"].as_str().unwrap().contains("error_rate < 1%"), "{status}");
+        assert!(
+            status["reason"]
+                .as_str()
+                .unwrap()
+                .contains("error_rate < 1%"),
+            "{status}"
+        );
         assert!(world.reasons()[0].contains("not error_rate < 1%: 120 of 1000"));
         // What is bad already is not begun at all.
         let refused = world.start(&[]).expect_code(4);
-        assert!(refused.stderr.contains("before anybody gets the flag"), "{}", refused.stderr);
+        assert!(
+            refused.stderr.contains("before anybody gets the flag"),
+            "{}",
+            refused.stderr
+        );
         assert_eq!(world.percentage(), 1);
     });
 }
@@ -221,7 +251,16 @@ fn somebody_elses_change_stops_it_and_resume_goes_on_from_there() {
         world.set(Seen::Nothing);
         let mut child = world.spawn(&[]);
         world.await_percentage(5);
-        let edit = ["flag", "set", FLAG, "--pct", "40", "--reason", "demo for the press", "--yes"];
+        let edit = [
+            "flag",
+            "set",
+            FLAG,
+            "--pct",
+            "40",
+            "--reason",
+            "demo for the press",
+            "--yes",
+        ];
         world
             .env
             .command(edit)
@@ -233,7 +272,10 @@ fn somebody_elses_change_stops_it_and_resume_goes_on_from_there() {
         let status = world.status();
         assert_eq!(status["held"]["why"], "foreign");
         let text = status["held"]["text"].as_str().unwrap();
-        assert!(text.contains("kim at ") && text.contains("demo for the press"), "{text}");
+        assert!(
+            text.contains("kim at ") && text.contains("demo for the press"),
+            "{text}"
+        );
         assert!(text.contains("percentage 5 to 40"), "{text}");
         world.set(Seen::Good);
         let run = world.verb("resume", &[]).expect_code(0);
@@ -255,17 +297,28 @@ fn a_kill_ends_it_and_the_flag_stays_off() {
         assert_eq!(world.flag()["enabled"], false);
         let status = world.status();
         assert_eq!(status["phase"], "rolled_back");
-        assert!(status["reason"].as_str().unwrap().contains("was switched off by ada"), "{status}");
+        assert!(
+            status["reason"]
+                .as_str()
+                .unwrap()
+                .contains("was switched off by ada"),
+            "{status}"
+        );
         world.verb("resume", &[]).expect_code(4);
         assert_eq!(world.flag()["enabled"], false);
-        assert_eq!(world.reasons().len(), 3, "nothing was written after the kill");
+        assert_eq!(
+            world.reasons().len(),
+            3,
+            "nothing was written after the kill"
+        );
     });
 }
 
 #[test]
 fn killed_it_waits_and_another_process_goes_on_or_back() {
     on_both(|url| {
-        for (verb, percentage, phase) in [("resume", 100, "succeeded"), ("abort", 0, "rolled_back")] {
+        for (verb, percentage, phase) in [("resume", 100, "succeeded"), ("abort", 0, "rolled_back")]
+        {
             let world = World::new(url, Seen::Good, "0");
             world.set(Seen::Nothing);
             let mut child = world.spawn(&[]);
@@ -276,7 +329,11 @@ fn killed_it_waits_and_another_process_goes_on_or_back() {
             child.wait().unwrap();
             world.set(Seen::Good);
             // Redis knows of the death only when the lease is over.
-            let more: &[&str] = if verb == "resume" { &["--takeover"] } else { &[] };
+            let more: &[&str] = if verb == "resume" {
+                &["--takeover"]
+            } else {
+                &[]
+            };
             world.verb(verb, more).expect_code(0);
             assert_eq!(world.percentage(), percentage, "{verb}");
             assert_eq!(world.status()["phase"], phase);
@@ -293,14 +350,28 @@ fn without_evidence_it_holds_and_pause_and_abort_work_from_elsewhere() {
         let mut child = world.spawn(&[]);
         world.await_hold("no_evidence");
         assert_eq!(world.percentage(), 5);
-        world.verb("pause", &["--reason", "tournament"]).expect_code(0);
+        world
+            .verb("pause", &["--reason", "tournament"])
+            .expect_code(0);
         world.await_hold("paused");
         let screen = world.env.run(["status"]);
-        assert!(screen.stdout.contains(&format!("flag {FLAG}  ramp")), "{}", screen.stdout);
-        assert!(screen.stdout.contains("liveops flag ramp status"), "{}", screen.stdout);
+        assert!(
+            screen.stdout.contains(&format!("flag {FLAG}  ramp")),
+            "{}",
+            screen.stdout
+        );
+        assert!(
+            screen.stdout.contains("liveops flag ramp status"),
+            "{}",
+            screen.stdout
+        );
         world.verb("abort", &["--reason", "lag"]).expect_code(0);
         assert_eq!(world.percentage(), 2);
-        assert_eq!(child.wait().unwrap().code(), Some(1), "the one that held it ends");
+        assert_eq!(
+            child.wait().unwrap().code(),
+            Some(1),
+            "the one that held it ends"
+        );
         assert!(world.reasons()[0].contains("aborted by ada: lag"));
         let again = world.verb("abort", &[]).expect_code(0);
         assert!(again.stdout.contains("is back already"), "{}", again.stdout);
@@ -335,21 +406,62 @@ fn what_cannot_be_ramped_is_refused_with_what_to_type() {
     for (args, want, hint) in [
         (&["set", "off", "--pct", "0", "--disable"][..], "", ""),
         (&["set", "rules_only", "--rule", "region in eu"], "", ""),
-        (&["ramp", "start", "new_matchmakin", "--steps", "5"], "there is no flag", "did you mean `new_matchmaking`?"),
-        (&["ramp", "start", "brand_new_shop", "--steps", "5"], "there is no flag", "liveops flag set brand_new_shop --pct 0"),
-        (&["ramp", "start", "off", "--steps", "5"], "is off", "--pct 0 --enable"),
-        (&["ramp", "start", "rules_only", "--steps", "5"], "defaultValue", "--default true"),
-        (&["ramp", "start", FLAG, "--steps", "5,20,50"], "is at 10% already", "--steps 20,50"),
-        (&["ramp", "start", FLAG, "--steps", "20,20"], "the steps must rise", "--steps 1,5,25,50,100"),
-        (&["ramp", "start", FLAG, "--steps", "20,101"], "no whole percentage", ""),
-        (&["ramp", "start", FLAG, "--steps", "20.5"], "no whole percentage", ""),
+        (
+            &["ramp", "start", "new_matchmakin", "--steps", "5"],
+            "there is no flag",
+            "did you mean `new_matchmaking`?",
+        ),
+        (
+            &["ramp", "start", "brand_new_shop", "--steps", "5"],
+            "there is no flag",
+            "liveops flag set brand_new_shop --pct 0",
+        ),
+        (
+            &["ramp", "start", "off", "--steps", "5"],
+            "is off",
+            "--pct 0 --enable",
+        ),
+        (
+            &["ramp", "start", "rules_only", "--steps", "5"],
+            "defaultValue",
+            "--default true",
+        ),
+        (
+            &["ramp", "start", FLAG, "--steps", "5,20,50"],
+            "is at 10% already",
+            "--steps 20,50",
+        ),
+        (
+            &["ramp", "start", FLAG, "--steps", "20,20"],
+            "the steps must rise",
+            "--steps 1,5,25,50,100",
+        ),
+        (
+            &["ramp", "start", FLAG, "--steps", "20,101"],
+            "no whole percentage",
+            "",
+        ),
+        (
+            &["ramp", "start", FLAG, "--steps", "20.5"],
+            "no whole percentage",
+            "",
+        ),
     ] {
         let guard = ["--guard", "error_rate < 1%"];
         let guard = if args[0] == "ramp" { &guard[..] } else { &[] };
         let all = ["flag"].iter().chain(args).chain(guard).chain(&["--yes"]);
         let run = env.run(all);
-        assert_eq!(run.code, if want.is_empty() { 0 } else { 2 }, "{args:?}: {}", run.stderr);
-        assert!(run.stderr.contains(want) && run.stderr.contains(hint), "{args:?}: {}", run.stderr);
+        assert_eq!(
+            run.code,
+            if want.is_empty() { 0 } else { 2 },
+            "{args:?}: {}",
+            run.stderr
+        );
+        assert!(
+            run.stderr.contains(want) && run.stderr.contains(hint),
+            "{args:?}: {}",
+            run.stderr
+        );
     }
     let start = |more: &[&str]| {
         let usual = ["flag", "ramp", "start", FLAG, "--steps", "20,50"];
@@ -358,9 +470,17 @@ fn what_cannot_be_ramped_is_refused_with_what_to_type() {
     for (more, code, want) in [
         (&["--yes"][..], 2, "without a guard"),
         (&["--guard", "eror_rate < 1%", "--yes"], 2, "error_rate"),
-        (&["--guard", "p99 < baseline * 1.2", "--yes"], 2, "cannot be used for this flag"),
+        (
+            &["--guard", "p99 < baseline * 1.2", "--yes"],
+            2,
+            "cannot be used for this flag",
+        ),
         (&["--guard", "error_rate < 1%"], 4, "not confirmed"),
-        (&["--policy", "standrd", "--yes"], 2, "did you mean `standard`?"),
+        (
+            &["--policy", "standrd", "--yes"],
+            2,
+            "did you mean `standard`?",
+        ),
     ] {
         let run = start(more).expect_code(code);
         assert!(run.stderr.contains(want), "{more:?}: {}", run.stderr);
@@ -375,15 +495,42 @@ fn what_cannot_be_ramped_is_refused_with_what_to_type() {
 fn for_programs_it_is_an_object_a_line_and_a_protected_environment_wants_a_reason() {
     let world = World::new("file:flags.json", Seen::Good, "10");
     let text = world.env.read("liveops.yaml");
-    let args = ["flag", "ramp", "start", FLAG, "--steps", "20", "--hold", "200ms", "--guard", "error_rate < 1%", "--yes", "-o", "json"];
+    let args = [
+        "flag",
+        "ramp",
+        "start",
+        FLAG,
+        "--steps",
+        "20",
+        "--hold",
+        "200ms",
+        "--guard",
+        "error_rate < 1%",
+        "--yes",
+        "-o",
+        "json",
+    ];
     let lines = world.env.run(args).expect_code(0).json_lines();
     assert!(lines.len() > 3, "{lines:?}");
     assert_eq!(lines[0]["schema"], "liveops.rollout.event/1");
     let last = lines.last().unwrap();
     assert_eq!(last["schema"], "liveops.flag.ramp.status/1");
     assert_eq!(last["data"]["ramps"][0]["percentage"], 20.0);
-    world.env.write("liveops.yaml", text.replace("  test:\n", "  test:\n    protected: true\n"));
-    let args = ["flag", "ramp", "start", FLAG, "--steps", "30", "--guard", "error_rate < 1%", "--yes"];
+    world.env.write(
+        "liveops.yaml",
+        text.replace("  test:\n", "  test:\n    protected: true\n"),
+    );
+    let args = [
+        "flag",
+        "ramp",
+        "start",
+        FLAG,
+        "--steps",
+        "30",
+        "--guard",
+        "error_rate < 1%",
+        "--yes",
+    ];
     let refused = world.env.run(args).expect_code(2);
     assert!(refused.stderr.contains("--reason"), "{}", refused.stderr);
 }

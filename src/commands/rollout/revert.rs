@@ -27,9 +27,7 @@ impl<'a> Rollouts<'a> {
         change: &'a str,
     ) -> Result<Self> {
         let place = match undo {
-            RolloutUndo::Rollback { service, .. } => {
-                place(cx, choose(cx, Some(service))?).await?
-            }
+            RolloutUndo::Rollback { service, .. } => place(cx, choose(cx, Some(service))?).await?,
             RolloutUndo::RampBack { flag } => ramp::place(cx, &ramp::name(flag)?).await?,
         };
         Ok(Self {
@@ -67,7 +65,10 @@ impl<'a> Rollouts<'a> {
                     what(&rollout),
                     rollout.phase.word()
                 ),
-                hint: format!("look at it: `{}`", self.cx.command(&self.place.words("status"))),
+                hint: format!(
+                    "look at it: `{}`",
+                    self.cx.command(&self.place.words("status"))
+                ),
             });
         }
         if rollout.plan.is_exact() && rollout.phase != Phase::RolledBack {
@@ -79,7 +80,10 @@ impl<'a> Rollouts<'a> {
                         what(&rollout),
                         now.writer.as_deref().unwrap_or("somebody else")
                     ),
-                    hint: format!("look at it: `{}`", self.cx.command(&self.place.words("history"))),
+                    hint: format!(
+                        "look at it: `{}`",
+                        self.cx.command(&self.place.words("history"))
+                    ),
                 });
             }
         }

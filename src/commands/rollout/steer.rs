@@ -254,7 +254,10 @@ async fn say(
         .await?;
     let mut report = ChangeReport::new(cx, action, summary, changed, json!({}))?;
     report = report.detail(if alive {
-        format!("whoever holds the {} heeds it at the next look", place.noun())
+        format!(
+            "whoever holds the {} heeds it at the next look",
+            place.noun()
+        )
     } else {
         format!(
             "nobody holds the {}; go on with `{}`",

@@ -159,7 +159,9 @@ mod tests {
     #[test]
     fn a_flag_rises_by_whole_percentages_to_its_last_step() {
         assert_eq!(whole("1, 5%,25").map(|s| shown(&s)), Ok("1%,5%,25%".into()));
-        for text in ["", "0,5", "5,5", "20,10", "0.5,1", "5,x", "5,101", "-1,5", "5,,10"] {
+        for text in [
+            "", "0,5", "5,5", "20,10", "0.5,1", "5,x", "5,101", "-1,5", "5,,10",
+        ] {
             assert!(whole(text).is_err(), "{text}");
         }
     }

@@ -53,7 +53,9 @@ impl RampLock {
 impl RampRecord {
     fn new(lock: Option<&[u8]>, state: Option<&[u8]>, now: u64) -> Self {
         let lock = lock.and_then(RampLock::read);
-        let age = lock.as_ref().map_or(0, |lock| now.saturating_sub(lock.renewed));
+        let age = lock
+            .as_ref()
+            .map_or(0, |lock| now.saturating_sub(lock.renewed));
         let state = state.and_then(|bytes| {
             let (version, json) = std::str::from_utf8(bytes).ok()?.split_once(' ')?;
             Some((version.parse().ok()?, json.to_owned()))
@@ -84,7 +86,11 @@ impl RedisFlags {
         let [lock, state] = parts.as_slice() else {
             return Err(unexpected(&self.shown(), &value));
         };
-        Ok(RampRecord::new(bytes(lock), bytes(state), self.now().await?))
+        Ok(RampRecord::new(
+            bytes(lock),
+            bytes(state),
+            self.now().await?,
+        ))
     }
 
     /// Every ramp that there is or was.
@@ -110,7 +116,11 @@ impl RedisFlags {
             let name = field.strip_prefix(b"state:")?;
             let lock = [b"lock:", name].concat();
             let lock = pairs.iter().find(|(field, _)| **field == lock);
-            Some(RampRecord::new(lock.map(|(_, lock)| *lock), Some(state), now))
+            Some(RampRecord::new(
+                lock.map(|(_, lock)| *lock),
+                Some(state),
+                now,
+            ))
         });
         Ok(found.collect())
     }
@@ -165,11 +175,7 @@ impl RedisFlags {
         Ok(self.script(&args, confirmed).await?.ok())
     }
 
-    async fn script(
-        &self,
-        args: &[&str],
-        _confirmed: &Confirmed,
-    ) -> Result<Result<u64, Vec<u8>>> {
+    async fn script(&self, args: &[&str], _confirmed: &Confirmed) -> Result<Result<u64, Vec<u8>>> {
         let mut command = redis::cmd("EVAL");
         command.arg(SCRIPT).arg(1).arg(&self.keys.ramps).arg(args);
         let value = match self.redis.ask(&command).await {

@@ -223,7 +223,11 @@ impl RedisFlags {
             .arg(value)
             .arg(&self.keys.channel)
             .arg(HISTORY)
-            .arg(write.epoch.map_or_else(String::new, |epoch| epoch.to_string()));
+            .arg(
+                write
+                    .epoch
+                    .map_or_else(String::new, |epoch| epoch.to_string()),
+            );
         for (field, value) in write.revision.to_fields() {
             command.arg(field).arg(value);
         }

@@ -79,7 +79,10 @@ impl<'a> FlagMemory<'a> {
             return Ok(());
         }
         Err(Error::Conflict {
-            what: format!("the ramp of `{}` was taken over by somebody else", self.name),
+            what: format!(
+                "the ramp of `{}` was taken over by somebody else",
+                self.name
+            ),
             hint: self.look(),
         })
     }
@@ -165,10 +168,12 @@ impl Memory for FlagMemory<'_> {
                 .store
                 .save_ramp(&self.name, before, &json, confirmed)
                 .await?;
-            saved.map(|version| version.to_string()).ok_or_else(|| Error::Conflict {
-                what: "the state of the ramp was changed by somebody else".into(),
-                hint: self.look(),
-            })
+            saved
+                .map(|version| version.to_string())
+                .ok_or_else(|| Error::Conflict {
+                    what: "the state of the ramp was changed by somebody else".into(),
+                    hint: self.look(),
+                })
         })
     }
 }

@@ -101,7 +101,8 @@ pub(super) struct StartArgs {
 fn labels(text: &str) -> std::result::Result<Labels, String> {
     let pair = |pair: &str| {
         let (name, value) = pair.split_once('=')?;
-        let named = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        let named =
+            !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
         named.then(|| (name.to_owned(), value.trim_matches('"').to_owned()))
     };
     text.split(',')
@@ -169,7 +170,9 @@ pub(super) async fn run(args: StartArgs, cx: &Context) -> Result<Exit> {
     let names = (name.to_string(), cx.environment()?.to_owned());
     let now = cx.clock.now();
     let mut rollout = Rollout::new(id, names, cx.actor.clone(), plan, originals, now);
-    rollout.written.clone_from(&rollout.originals.stable_revision);
+    rollout
+        .written
+        .clone_from(&rollout.originals.stable_revision);
     let before = before(cx, &mut eyes, &mut rollout).await?;
     let planned = RampPlan::new(&rollout, before);
     if let Some(bad) = planned.bad() {
@@ -203,7 +206,10 @@ pub(super) async fn run(args: StartArgs, cx: &Context) -> Result<Exit> {
     let changed = change
         .carry_out(cx, async |confirmed| {
             let takeover = args.stay.takeover;
-            let lock = place.memory.acquire(&holder(cx), takeover, confirmed).await?;
+            let lock = place
+                .memory
+                .acquire(&holder(cx), takeover, confirmed)
+                .await?;
             // Somebody may have been faster between the look and the lock.
             let stored = match refuse_second(cx, &place).await {
                 Ok(stored) => stored,
@@ -297,7 +303,9 @@ async fn check(cx: &Context, name: &FlagName, rules: &Rules) -> Result<Vec<u8>> 
         return Err(Error::usage(
             format!("there is no flag `{name}`"),
             match near {
-                Some(near) => format!("did you mean `{near}`? To create it for nobody yet: `{create}`"),
+                Some(near) => {
+                    format!("did you mean `{near}`? To create it for nobody yet: `{create}`")
+                }
                 None => format!("create it for nobody yet: `{create}`"),
             },
         ));
@@ -347,7 +355,10 @@ async fn check(cx: &Context, name: &FlagName, rules: &Rules) -> Result<Vec<u8>> 
     if at.get().fract() != 0.0 && site.reader == crate::domain::flag::reader::Reader::LegacyV1 {
         return Err(Error::usage(
             format!("flag `{name}` is at {gate} %, to which this reader could not go back"),
-            format!("make it whole first: `{}`", cx.command(&format!("flag set {quoted} --pct {}", gate.floor()))),
+            format!(
+                "make it whole first: `{}`",
+                cx.command(&format!("flag set {quoted} --pct {}", gate.floor()))
+            ),
         ));
     }
     Ok(bytes)
@@ -447,7 +458,11 @@ impl Report for RampPlan {
             )]),
         ];
         if !self.guards.is_empty() {
-            let text = format!("{}; otherwise back to {}", self.guards.join(", "), self.from);
+            let text = format!(
+                "{}; otherwise back to {}",
+                self.guards.join(", "),
+                self.from
+            );
             blocks.push(line("goes on while", text));
         }
         if !self.rollback.is_empty() {
@@ -455,7 +470,12 @@ impl Report for RampPlan {
         }
         for verdict in &self.before {
             if verdict.role == Role::Success || verdict.outcome != Outcome::Pass {
-                let text = format!("{} {}: {}", verdict.condition, verdict.outcome.word(), verdict.reason);
+                let text = format!(
+                    "{} {}: {}",
+                    verdict.condition,
+                    verdict.outcome.word(),
+                    verdict.reason
+                );
                 blocks.push(line("before it", text));
             }
         }

@@ -51,7 +51,10 @@ impl<'a> FlagTarget<'a> {
     /// The version of these bytes.
     pub(crate) fn version(bytes: &[u8]) -> String {
         let digest = Sha256::digest(bytes);
-        digest[..12].iter().map(|byte| format!("{byte:02x}")).collect()
+        digest[..12]
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
 
     async fn get(&self) -> Result<Option<Vec<u8>>> {
@@ -208,7 +211,11 @@ impl<'a> FlagTarget<'a> {
                 return Ok(reading);
             }
             let after = self.with(&bytes, goal)?;
-            if self.put((bytes, after.clone()), None, confirmed).await?.is_some() {
+            if self
+                .put((bytes, after.clone()), None, confirmed)
+                .await?
+                .is_some()
+            {
                 return Ok(self.reading(Some(&after)).await);
             }
         }
@@ -297,7 +304,9 @@ impl Target for FlagTarget<'_> {
     fn undo_by_hand(&self, originals: Option<&Originals>) -> String {
         let goal = originals.map_or(Percent::ZERO, |was| was.weight).get();
         let name = word(self.name.as_str());
-        self.site.cx.command(&format!("flag set {name} --pct {goal}"))
+        self.site
+            .cx
+            .command(&format!("flag set {name} --pct {goal}"))
     }
 
     fn because(&self, reason: String) {
