@@ -219,3 +219,62 @@ fn an_apply_of_the_manifest_changes_what_it_says() {
         "game:2"
     );
 }
+
+#[test]
+fn what_is_too_large_or_of_the_wrong_form_is_refused() {
+    let kube = Kube::start();
+    let file = std::env::temp_dir().join(format!("liveops-limits-{}.json", std::process::id()));
+    let path = file.display().to_string();
+    let create = |object: &Value| {
+        std::fs::write(&file, object.to_string()).unwrap();
+        kube.try_kubectl(&["create", "-f", &path, "--validate=false"])
+    };
+    let map = |size: usize| json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "large" }, "data": { "x": "a".repeat(size) } });
+    let large = create(&map(1 << 20)).unwrap_err();
+    assert!(
+        large.contains("may not be more than 1048576 bytes"),
+        "{large}"
+    );
+    create(&map(1 << 19)).unwrap();
+    let noted = json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "noted", "annotations": { "a": "b".repeat(256 << 10) } } });
+    assert!(create(&noted).unwrap_err().contains("metadata.annotations"));
+    let lease = |renewed: &str, seconds: i64| {
+        json!({
+            "apiVersion": "coordination.k8s.io/v1",
+            "kind": "Lease",
+            "metadata": { "name": "liveops-game" },
+            "spec": { "holderIdentity": "", "renewTime": renewed, "leaseDurationSeconds": seconds },
+        })
+    };
+    assert!(
+        create(&lease("2026-01-01T00:00:00Z", 15))
+            .unwrap_err()
+            .contains("(BadRequest)")
+    );
+    let micro = "2026-01-01T00:00:00.000000Z";
+    assert!(
+        create(&lease(micro, 0))
+            .unwrap_err()
+            .contains("greater than 0")
+    );
+    create(&lease(micro, 15)).unwrap();
+    let scaler = json!({
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": { "name": "game" },
+        "spec": { "scaleTargetRef": { "kind": "Deployment", "name": "game" }, "minReplicas": 3, "maxReplicas": 2 },
+    });
+    assert!(create(&scaler).unwrap_err().contains("spec.maxReplicas"));
+    let event = json!({
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": { "name": "game.1" },
+        "involvedObject": { "kind": "Deployment", "name": "game", "namespace": "elsewhere" },
+    });
+    assert!(
+        create(&event)
+            .unwrap_err()
+            .contains("involvedObject.namespace")
+    );
+    std::fs::remove_file(&file).unwrap();
+}

@@ -18,6 +18,8 @@ use crate::error::{Error, Exit, Result};
 
 /// Tries of the rollback before a person is told the command to do it by hand.
 const TRIES: u32 = 12;
+/// The same where a controller goes back at its own ticks: Flagger's are a minute apart by default.
+const TRIES_OF_CONTROLLERS: u32 = 60;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
@@ -198,6 +200,11 @@ pub(super) async fn go_back(
     place.target.because(reason);
     let mut pause = FIRST_PAUSE;
     let mut tries = 1;
+    let most = if place.target.is_delegated() {
+        TRIES_OF_CONTROLLERS
+    } else {
+        TRIES
+    };
     let goal = originals
         .as_ref()
         .map(|originals| originals.weight)
@@ -212,7 +219,7 @@ pub(super) async fn go_back(
             Ok(reading) => format!("the weight is still {}", reading.live),
             Err(error) => error.to_string(),
         };
-        if tries >= TRIES {
+        if tries >= most {
             let by_hand = place.target.undo_by_hand(originals.as_ref());
             let Some((rollout, version)) = &mut known else {
                 return Err(Error::HalfDone {

@@ -74,3 +74,51 @@ fn where_an_autoscaler_decides_its_bounds_are_set() {
     assert_eq!(data["services"][0]["max"], 6);
     assert_eq!(data["triggers"][0]["state"], "unknown");
 }
+
+#[test]
+fn a_passed_trigger_says_what_to_type_and_a_protected_environment_wants_its_name() {
+    let stage = Stage::new(KINDS[0].1);
+    let kpi = "kpis:\n  - { name: queue_depth, gauge: queue_depth }\nservices:";
+    stage.configure("services:", kpi);
+    let run = stage.env.run(["scale", "status", "-o", "json"]);
+    let triggers = run.expect_code(1).json()["data"]["triggers"].clone();
+    let mut found = triggers.as_array().unwrap().iter();
+    let queue = found
+        .find(|trigger| trigger["name"] == "queue depth")
+        .unwrap();
+    assert_eq!(
+        (&queue["value"], &queue["state"]),
+        (&json!(1500.0), &json!("hit"))
+    );
+    let run = stage.env.run(["scale", "status"]);
+    assert!(
+        run.stdout.contains("liveops scale game --replicas 3"),
+        "{}",
+        run.stdout
+    );
+    stage.configure("  test:\n", "  test:\n    protected: true\n");
+    let set = ["scale", "game", "--replicas", "3"];
+    let mut pty = stage.env.pty(set);
+    pty.expect("type its name to go on").send_line("prod");
+    assert_eq!(pty.wait().0, 4);
+    available(&stage.kube, "game", 2);
+    let mut pty = stage.env.pty(set);
+    pty.expect("type its name to go on").send_line("test");
+    assert_eq!(pty.wait().0, 0);
+    available(&stage.kube, "game", 3);
+}
+
+#[test]
+fn a_rollout_under_way_keeps_the_size_that_it_found() {
+    let stage = Stage::new(KINDS[0].1);
+    let mut run = stage.begin(&[
+        "rollout", "canary", "game", "--image", "game:2", "--yes", "--detach",
+    ]);
+    assert_eq!(run.code(), Some(0));
+    let set = ["scale", "game", "--replicas", "5", "--yes"];
+    let run = stage.env.run(set).expect_code(4);
+    assert!(run.stderr.contains("rollout status game"), "{}", run.stderr);
+    stage.rollout(&["abort"]).expect_code(0);
+    stage.env.run(set).expect_code(0);
+    available(&stage.kube, "game", 5);
+}

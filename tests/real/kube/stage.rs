@@ -179,6 +179,14 @@ services:
         });
     }
 
+    /// Changes the configuration.
+    pub(super) fn configure(&self, from: &str, to: &str) {
+        let path = self.env.path().join("liveops.yaml");
+        let text = std::fs::read_to_string(path).unwrap();
+        assert!(text.contains(from), "{text}");
+        self.env.write("liveops.yaml", text.replacen(from, to, 1));
+    }
+
     /// From now on the canary fails half of its requests.
     pub(super) fn fail(&self) {
         self.bad.store(true, Ordering::Relaxed);
@@ -228,7 +236,8 @@ fn metrics(bad: Arc<AtomicBool>) -> Stub {
              http_requests_total{{track=\"stable\",status=\"200\"}} {:.0}\n\
              http_requests_total{{track=\"stable\",status=\"500\"}} 0\n\
              http_requests_total{{track=\"canary\",status=\"200\"}} {:.0}\n\
-             http_requests_total{{track=\"canary\",status=\"500\"}} {failed:.0}\n",
+             http_requests_total{{track=\"canary\",status=\"500\"}} {failed:.0}\n\
+             # TYPE queue_depth gauge\nqueue_depth 1500\n",
             all,
             all - failed,
         ))

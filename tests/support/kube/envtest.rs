@@ -101,6 +101,8 @@ impl Envtest {
             format!("--etcd-servers={store}"),
             format!("--secure-port={api}"),
             "--bind-address=127.0.0.1".to_owned(),
+            // Without it, it looks for an address of the machine that others reach.
+            "--advertise-address=127.0.0.1".to_owned(),
             format!("--cert-dir={}", at("certs")),
             format!("--token-auth-file={}", at("tokens")),
             "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
@@ -125,8 +127,12 @@ impl Envtest {
         });
         let args = [
             config,
-            "--controllers=deployment-controller,replicaset-controller,endpoints-controller"
+            // The garbage collector ends the pods of a Deployment that is deleted; the autoscaler keeps to its bounds.
+            "--controllers=deployment-controller,replicaset-controller,endpoints-controller,garbage-collector-controller,horizontal-pod-autoscaler-controller"
                 .to_owned(),
+            "--horizontal-pod-autoscaler-sync-period=1s".to_owned(),
+            // Several run at once; its own port is a fixed one.
+            "--secure-port=0".to_owned(),
             "--leader-elect=false".to_owned(),
             "--use-service-account-credentials=false".to_owned(),
         ];
@@ -208,7 +214,9 @@ fn kubelet(port: u16, stopped: &AtomicBool, images: &Images) {
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .clone();
-            let (status, _) = pod_status(pod, &images);
+            let (mut status, _) = pod_status(pod, &images);
+            // The endpoints controller leaves out pods without an address.
+            status["podIP"] = json!("10.1.0.1");
             if pod["status"]["containerStatuses"] != status["containerStatuses"] {
                 let (namespace, name) = (&pod["metadata"]["namespace"], &pod["metadata"]["name"]);
                 let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();

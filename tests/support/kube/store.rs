@@ -276,6 +276,9 @@ impl State {
 
 /// What the API server fills in, of what matters here.
 fn default(kind: &Kind, object: &mut Value) {
+    if kind.resource == "horizontalpodautoscalers" && object["spec"]["minReplicas"].is_null() {
+        object["spec"]["minReplicas"] = json!(1);
+    }
     if kind.resource != "deployments" {
         return;
     }
@@ -300,6 +303,9 @@ fn validate(kind: &Kind, name: &str, old: Option<&Value>, object: &Value) -> Res
                 kind.kind, kind.version, kind.kind
             )));
         }
+    }
+    if let Some(refusal) = limits(kind, name, object) {
+        return Err(refusal);
     }
     if kind.resource == "deployments" {
         let spec = &object["spec"];
@@ -337,6 +343,71 @@ fn validate(kind: &Kind, name: &str, old: Option<&Value>, object: &Value) -> Res
         }
     }
     Ok(())
+}
+
+/// What has a size or a form: annotations (256 KiB in all), ConfigMaps (1 MiB), MicroTime, bounds, the place of Events.
+fn limits(kind: &Kind, name: &str, object: &Value) -> Option<Refusal> {
+    let size = |map: &Value| -> usize {
+        let entries = map.as_object().into_iter().flatten();
+        entries
+            .map(|(name, value)| name.len() + value.as_str().unwrap_or_default().len())
+            .sum()
+    };
+    let no = |field: &str, what: &str| Some(Refusal::invalid(kind, name, field, what));
+    if size(&object["metadata"]["annotations"]) > 256 << 10 {
+        return no(
+            "metadata.annotations",
+            "Too long: may not be more than 262144 bytes",
+        );
+    }
+    let spec = &object["spec"];
+    match kind.resource {
+        "configmaps" if size(&object["data"]) > 1 << 20 => {
+            no("[]", "Too long: may not be more than 1048576 bytes")
+        }
+        "leases" => {
+            let seconds = spec["leaseDurationSeconds"].as_i64();
+            if seconds.is_some_and(|seconds| seconds <= 0) {
+                return no("spec.leaseDurationSeconds", "must be greater than 0");
+            }
+            let micro = |text: &str| {
+                let fraction = text.split_once('.').map(|(_, rest)| rest);
+                fraction.is_some_and(|rest| {
+                    rest.find(|letter: char| !letter.is_ascii_digit()) == Some(6)
+                })
+            };
+            let times = ["acquireTime", "renewTime"].map(|time| spec[time].as_str());
+            let wrong = times.into_iter().flatten().find(|text| !micro(text))?;
+            Some(Refusal::bad_request(&format!(
+                "Lease in version \"v1\" cannot be handled as a Lease: parsing time \"{wrong}\" as \"2006-01-02T15:04:05.000000Z07:00\""
+            )))
+        }
+        "horizontalpodautoscalers" => {
+            let least = spec["minReplicas"].as_u64().unwrap_or(1);
+            if least == 0 {
+                return no("spec.minReplicas", "must be greater than or equal to 1");
+            }
+            let most = spec["maxReplicas"].as_u64().unwrap_or(0);
+            let what = "must be greater than or equal to `minReplicas`";
+            (most < least).then(|| Refusal::invalid(kind, name, "spec.maxReplicas", what))
+        }
+        "events" => {
+            let (own, about) = (
+                &object["metadata"]["namespace"],
+                &object["involvedObject"]["namespace"],
+            );
+            let same = own.is_null() || own == about;
+            (!same).then(|| {
+                Refusal::invalid(
+                    kind,
+                    name,
+                    "involvedObject.namespace",
+                    "does not match event.namespace",
+                )
+            })
+        }
+        _ => None,
+    }
 }
 
 /// Now, as the API server writes it.

@@ -135,3 +135,71 @@ fn a_gateway_has_settled_when_it_accepts_the_present_generation() {
         assert_eq!(gateway().is_settled(&object), settled);
     }
 }
+
+#[test]
+fn a_weight_of_nginx_is_a_part_of_its_total_where_that_is_more_than_100() {
+    let canary = |total: &str| {
+        json!({ "metadata": { "annotations": {
+            "nginx.ingress.kubernetes.io/canary": "true",
+            "nginx.ingress.kubernetes.io/canary-weight-total": total,
+        } } })
+    };
+    for (total, weight) in [("1000", "50"), ("50", "5"), ("none", "5")] {
+        let object = canary(total);
+        let object = apply(
+            &object,
+            Route::Nginx.set(&object, percent(5.0)).expect("set"),
+        );
+        let annotations = &object["metadata"]["annotations"];
+        assert_eq!(
+            annotations["nginx.ingress.kubernetes.io/canary-weight"],
+            weight
+        );
+        assert_eq!(Route::Nginx.share(&object), Ok(percent(5.0)), "of {total}");
+    }
+}
+
+#[test]
+fn a_weight_that_is_not_written_is_one_for_gateways_and_nothing_for_istio() {
+    let both = httproute(&json!([{ "name": "a" }, { "name": "b" }]));
+    assert_eq!(gateway().share(&both), Ok(percent(50.0)));
+    let istio = Route::Istio {
+        route: None,
+        stable: ("a".into(), None),
+        canary: ("b".into(), None),
+    };
+    let object = json!({ "spec": { "http": [{ "route": [
+        { "destination": { "host": "a" }, "weight": 100 },
+        { "destination": { "host": "b" } },
+    ] }] } });
+    assert_eq!(istio.share(&object), Ok(Percent::ZERO));
+}
+
+#[test]
+fn a_service_that_fits_both_versions_is_narrowed_switched_and_widened_again() {
+    let labels = |value: &str| Map::from_iter([("track".to_owned(), json!(value))]);
+    let route = Route::Selector {
+        stable: labels("stable"),
+        canary: labels("canary"),
+    };
+    let start = json!({ "spec": { "selector": { "app": "game" } } });
+    let original = route.original(&start).expect("fits both");
+    let mut object = start.clone();
+    json_patch::merge(&mut object, &route.narrow(&original).expect("too wide"));
+    assert_eq!(
+        object["spec"]["selector"],
+        json!({ "app": "game", "track": "stable" })
+    );
+    object = apply(&object, route.set(&object, Percent::FULL).expect("set"));
+    assert_eq!(route.share(&object), Ok(Percent::FULL));
+    object = apply(&object, route.back(&object, &original).expect("back"));
+    assert_eq!(
+        object["spec"]["selector"]["track"], "stable",
+        "as long as pods of the canary are there"
+    );
+    let widened = route.tidy(&object, &original).expect("to widen");
+    json_patch::merge(&mut object, &widened);
+    assert_eq!(object, start);
+    let other = json!({ "spec": { "selector": { "track": "canary" } } });
+    assert!(route.original(&other).is_err());
+}
