@@ -167,7 +167,7 @@ fn argo_rollouts_is_led_through_its_steps_back_and_undone() {
         run.kill();
         stage.rollout(&["abort"]).expect_code(0);
         assert_eq!((stable(&stage), weight(&stage)), (json!("game-1"), 0));
-        assert_eq!(told("abort"), 1);
+        assert_eq!(told("\"abort\":true"), 1);
         assert_eq!(stage.kube.get("rollouts", "game")["spec"], before);
         // A bad build is aborted by what its users see.
         stage.fail();
