@@ -154,16 +154,51 @@ fn scalings(events: &[Value], rollouts: &[Change]) -> Vec<Change> {
 /// The history of flags.
 pub(super) async fn flags(cx: &Context, since: DateTime<Utc>) -> Result<Vec<Change>> {
     let history = cx.flags()?.history(None, Some(REVISIONS)).await?;
+    Ok(revisions(history, since))
+}
+
+/// The revisions since a time, each with its way back: a kill while somebody has the flag, an undo of the last one only,
+/// since that is what an undo takes back.
+fn revisions(history: Vec<Revision>, since: DateTime<Utc>) -> Vec<Change> {
+    let mut last: BTreeMap<String, (u64, f64)> = BTreeMap::new();
+    for revision in &history {
+        let known = last.entry(revision.flag.clone()).or_default();
+        if revision.rev >= known.0 {
+            *known = (revision.rev, share(&read(revision.after.as_ref())));
+        }
+    }
     let recent = history.into_iter().filter(|revision| revision.at >= since);
-    Ok(recent.map(flag).collect())
+    recent
+        .map(|revision| {
+            let (newest, reach) = last.get(&revision.flag).copied().unwrap_or_default();
+            let is_last = revision.rev >= newest;
+            let mut change = flag(revision);
+            change.revert = change
+                .revert
+                .filter(|way| is_last || (reach > 0.0 && way.contains(" kill ")));
+            change
+        })
+        .collect()
+}
+
+/// A flag's value, as far as it can be read.
+fn read(bytes: Option<&Vec<u8>>) -> Option<Value> {
+    serde_json::from_slice(bytes?).ok()
+}
+
+/// The share of players that a value lets through, in per cent.
+fn share(value: &Option<Value>) -> f64 {
+    match value {
+        Some(value) if value["enabled"] == true => value["percentage"].as_f64().unwrap_or(100.0),
+        _ => 0.0,
+    }
 }
 
 fn flag(revision: Revision) -> Change {
-    let read = |bytes: &Option<Vec<u8>>| {
-        let bytes = bytes.as_ref()?;
-        serde_json::from_slice::<Value>(bytes).ok()
-    };
-    let (before, after) = (read(&revision.before), read(&revision.after));
+    let (before, after) = (
+        read(revision.before.as_ref()),
+        read(revision.after.as_ref()),
+    );
     let name = &revision.flag;
     let mut parts = Vec::new();
     match (&before, &after) {
@@ -187,10 +222,6 @@ fn flag(revision: Revision) -> Change {
         .as_ref()
         .map_or_else(String::new, |reason| format!(" ({reason})"));
     // How many players the step reached: those between the two shares, or all that had it.
-    let share = |value: &Option<Value>| match value {
-        Some(value) if value["enabled"] == true => value["percentage"].as_f64().unwrap_or(100.0),
-        _ => 0.0,
-    };
     Change {
         by: Some(revision.by),
         reference: Some(revision.op),
@@ -328,6 +359,31 @@ mod tests {
             event("Pulled", "2026-01-15T10:25:00Z"),
         ];
         assert_eq!(scalings(&events, &changes).len(), 1);
+    }
+
+    #[test]
+    fn an_earlier_change_of_a_flag_is_not_taken_back_by_an_undo() {
+        let revision = |rev, before: &str, after: &str| Revision {
+            op: format!("c{rev}"),
+            flag: "a".into(),
+            rev,
+            at: DateTime::default(),
+            by: "ada".into(),
+            reason: None,
+            command: String::new(),
+            before: Some(before.into()),
+            after: Some(after.into()),
+        };
+        let (on, off) = (r#"{"enabled":true,"percentage":5}"#, r#"{"enabled":false}"#);
+        let ways = |history: Vec<Revision>| -> Vec<Option<String>> {
+            let changes = revisions(history, DateTime::default());
+            changes.into_iter().map(|change| change.revert).collect()
+        };
+        let kill = Some("liveops flag kill a".to_owned());
+        let undo = Some("liveops flag undo a".to_owned());
+        assert_eq!(ways(vec![revision(2, on, off), revision(3, off, on)]), [None, kill.clone()]);
+        assert_eq!(ways(vec![revision(1, off, on), revision(2, on, off)]), [None, undo]);
+        assert_eq!(ways(vec![revision(1, off, on), revision(2, on, on)]), [kill.clone(), kill]);
     }
 
     #[test]

@@ -140,6 +140,11 @@ pub(super) async fn causes(
         .iter()
         .filter_map(|figure| Some((figure, harmed(figure)?)))
         .filter(|(_, one)| near(one))
+        // A figure without thresholds must have moved far, for the smooth ones break at anything.
+        .filter(|(figure, one)| {
+            let judged = figure.kpi.warn.is_some() || figure.kpi.critical.is_some();
+            judged || (one.to - one.from).abs() > 0.1 * one.from.abs()
+        })
         .max_by(|a, b| a.1.sigmas.total_cmp(&b.1.sigmas));
     let Some((figure, broken)) = broken else {
         causes.gaps.push(

@@ -51,7 +51,9 @@ impl StatusReport {
         if let Some(first) = gathered.incidents.first() {
             next.splice(0..0, first.next().into_iter().take(2));
         } else {
-            next.extend(gathered.postmortem.clone());
+            // What is wrong now comes first, and a screen has few lines.
+            let place = next.len().min(1);
+            next.splice(place..place, gathered.postmortem.clone());
         }
         Ok(Self {
             project: settings.project.clone(),

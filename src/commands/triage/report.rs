@@ -163,7 +163,10 @@ impl Report for TriageReport {
                 plain(format!(" {}  ", entry.ask)),
                 span(format!("{said}{note}"), tone),
             ]));
-            for line in entry.evidence.iter().take(3) {
+            // On a terminal all of it must fit; whoever answered has seen the rest.
+            let matters = matches!(tone, Tone::Bad | Tone::Unknown);
+            let shown = if matters || !view.terminal { 3 } else { 0 };
+            for line in entry.evidence.iter().take(shown) {
                 blocks.push(Block::Line(vec![span(format!("    {line}"), Tone::Dim)]));
             }
         }
