@@ -381,9 +381,18 @@ mod tests {
         };
         let kill = Some("liveops flag kill a".to_owned());
         let undo = Some("liveops flag undo a".to_owned());
-        assert_eq!(ways(vec![revision(2, on, off), revision(3, off, on)]), [None, kill.clone()]);
-        assert_eq!(ways(vec![revision(1, off, on), revision(2, on, off)]), [None, undo]);
-        assert_eq!(ways(vec![revision(1, off, on), revision(2, on, on)]), [kill.clone(), kill]);
+        assert_eq!(
+            ways(vec![revision(2, on, off), revision(3, off, on)]),
+            [None, kill.clone()]
+        );
+        assert_eq!(
+            ways(vec![revision(1, off, on), revision(2, on, off)]),
+            [None, undo]
+        );
+        assert_eq!(
+            ways(vec![revision(1, off, on), revision(2, on, on)]),
+            [kill.clone(), kill]
+        );
     }
 
     #[test]
