@@ -230,21 +230,29 @@ impl Memory for ClusterMemory<'_> {
 
     fn load(&self) -> Doing<'_, Option<Stored>> {
         Box::pin(async {
-            let Some(object) = self.find(&self.state).await? else {
-                return Ok(None);
-            };
-            let text = object["data"][KEY].as_str().unwrap_or_default();
-            let rollout: Rollout =
-                serde_json::from_str(text).map_err(|error| Error::Malformed {
-                    system: "Kubernetes".into(),
-                    url: self.kubectl.place(&self.state),
-                    what: format!("a state that liveops did not write: {error}"),
-                })?;
-            Ok(Some(Stored {
-                rollout,
-                version: version(&object),
-            }))
+            let found = self.find(&self.state).await?;
+            self.of(found.as_slice())
         })
+    }
+
+    fn object(&self) -> Option<Object> {
+        Some(self.state.clone())
+    }
+
+    fn of(&self, objects: &[Value]) -> Result<Option<Stored>> {
+        let Some(object) = objects.iter().find(|object| self.state.is(object)) else {
+            return Ok(None);
+        };
+        let text = object["data"][KEY].as_str().unwrap_or_default();
+        let rollout: Rollout = serde_json::from_str(text).map_err(|error| Error::Malformed {
+            system: "Kubernetes".into(),
+            url: self.kubectl.place(&self.state),
+            what: format!("a state that liveops did not write, or a newer one: {error}"),
+        })?;
+        Ok(Some(Stored {
+            rollout,
+            version: version(object),
+        }))
     }
 
     fn save<'a>(

@@ -2,10 +2,13 @@
 //! and ConfigMap), in a local file where there is no cluster.
 
 use chrono::{DateTime, Utc};
+use serde_json::Value;
 
 use crate::change::Confirmed;
+use crate::clients::kubectl::Object;
 use crate::commands::rollout::target::Doing;
 use crate::domain::rollout::state::Rollout;
+use crate::error::Result;
 
 /// The lock, as long as it is ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +76,20 @@ pub(crate) trait Memory {
     /// # Errors
     /// It cannot be read, or is not as we wrote it.
     fn load(&self) -> Doing<'_, Option<Stored>>;
+
+    /// The object that holds the state, where it is one of a cluster: so that it can be read beside others.
+    fn object(&self) -> Option<Object> {
+        None
+    }
+
+    /// As [`Memory::load`], from what was read of [`Memory::object`].
+    ///
+    /// # Errors
+    /// It is not as we wrote it.
+    fn of(&self, objects: &[Value]) -> Result<Option<Stored>> {
+        let _ = objects;
+        Ok(None)
+    }
 
     /// Stores the state; `version` is that of the state it replaces, none for the first. Returns the new version.
     ///

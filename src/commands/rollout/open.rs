@@ -3,12 +3,13 @@
 use clap::Args;
 
 use crate::commands::rollout::evidence::Scene;
-use crate::commands::rollout::memory::Memory;
+use crate::commands::rollout::memory::{Memory, Stored};
 use crate::commands::rollout::target::Target;
 use crate::commands::rollout::{memories, targets};
 use crate::config::policy::STANDARD;
 use crate::config::schema::Service;
 use crate::context::Context;
+use crate::domain::rollout::exposure::Reading;
 use crate::domain::rollout::plan::{FLAG, Rules};
 use crate::domain::shell::word;
 use crate::error::{Error, Result};
@@ -43,6 +44,18 @@ pub(super) struct Place<'a> {
 }
 
 impl Place<'_> {
+    /// The world as it is now, and the state as it is stored: in one run where both are in the same cluster.
+    pub(super) async fn see(&self) -> (Result<Reading>, Result<Option<Stored>>) {
+        let Some(object) = self.memory.object() else {
+            return tokio::join!(self.target.read(), self.memory.load());
+        };
+        match self.target.read_beside(&[object]).await {
+            Ok((reading, Some(objects))) => (Ok(reading), self.memory.of(&objects)),
+            Ok((reading, None)) => (Ok(reading), self.memory.load().await),
+            Err(error) => (Err(error), self.memory.load().await),
+        }
+    }
+
     /// What to type about it: `rollout status game`.
     pub(super) fn words(&self, verb: &str) -> String {
         words(self.target.kind(), verb, &self.name)

@@ -78,6 +78,8 @@ pub(super) struct Runner<'a> {
     wrote: bool,
     /// Somebody else holds it now.
     taken: bool,
+    /// What was stored last, and when.
+    stored: Option<(Rollout, Instant)>,
     pause: Duration,
     told: usize,
     /// What the platform is still to be told.
@@ -134,6 +136,7 @@ impl<'a> Runner<'a> {
             claimed: !rollout.touched,
             wrote: false,
             taken: false,
+            stored: None,
             rollout,
             pause: FIRST_PAUSE,
             told,
@@ -171,13 +174,15 @@ impl<'a> Runner<'a> {
             };
             // A rollback waits for no metric.
             let (reading, verdicts) = if self.rollout.phase.is_back() {
+                let stored = self.place.memory.load().await;
+                self.heed(stored).await;
                 (Err("not asked".to_owned()), Vec::new())
             } else {
-                let (reading, verdicts) =
-                    tokio::join!(self.place.target.read(), self.eyes.look(&self.rollout, now));
+                let ((reading, stored), verdicts) =
+                    tokio::join!(self.place.see(), self.eyes.look(&self.rollout, now));
+                self.heed(stored).await;
                 (reading.map_err(|error| error.to_string()), verdicts)
             };
-            self.heed_others().await;
             if self.taken {
                 return Ok(Left::Taken);
             }

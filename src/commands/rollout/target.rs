@@ -2,8 +2,10 @@
 //! nothing. What to do is decided in `domain/rollout`, and done by the runner.
 
 use futures_util::future::LocalBoxFuture;
+use serde_json::Value;
 
 use crate::change::Confirmed;
+use crate::clients::kubectl::Object;
 use crate::domain::rollout::exposure::{Fence, Originals, Percent, Reading};
 use crate::error::Result;
 
@@ -52,6 +54,15 @@ pub(crate) trait Target {
     /// # Errors
     /// The world cannot be read. That is never taken for "no traffic".
     fn read(&self) -> Doing<'_, Reading>;
+
+    /// As [`Target::read`], and these objects of the same cluster in the same run; none where it has no cluster.
+    ///
+    /// # Errors
+    /// As [`Target::read`].
+    fn read_beside<'a>(&'a self, beside: &'a [Object]) -> Doing<'a, (Reading, Option<Vec<Value>>)> {
+        let _ = beside;
+        Box::pin(async { Ok((self.read().await?, None)) })
+    }
 
     /// What a rollback goes back to, read before the first write. Writes nothing.
     ///

@@ -1,6 +1,7 @@
 //! `liveops rollout` end to end: a stub load balancer, a stub Prometheus whose answers the test sets, and a policy that
 //! takes tenths of seconds.
 
+mod contract;
 mod regions;
 mod takeover;
 mod world;

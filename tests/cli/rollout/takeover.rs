@@ -17,8 +17,9 @@ const TAKEN: &str = "somebody else has taken the rollout over";
 fn a_holder_that_hung_stops_by_itself_and_writes_nothing() {
     let world = World::new(Seen::Nothing, "");
     let first = world.spawn(&[]);
-    until("the first step", LIMIT, || {
-        (world.status()["weight"] == 20.0).then_some(())
+    // From then on it only looks, so that it hangs in the middle of nothing that others wait for.
+    until("the hold", LIMIT, || {
+        (world.status()["held"]["why"] == "undecided").then_some(())
     });
     signal(&first, "STOP");
     // It looks alive, so it is not taken over by accident.

@@ -33,6 +33,11 @@ pub(super) enum Seen {
     Two,
     Stale,
     Broken,
+    /// 429.
+    Busy,
+    Infinite,
+    /// Requests, and no series of errors at all.
+    NoErrors,
 }
 
 pub(super) struct State {
@@ -109,7 +114,9 @@ fn change(state: &mut State, request: &Request) -> Answer {
 fn vector(values: &[f64]) -> Answer {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let show = |value: &f64| {
-        if value.is_nan() {
+        if value.is_infinite() {
+            "+Inf".to_owned()
+        } else if value.is_nan() {
             "NaN".to_owned()
         } else {
             value.to_string()
@@ -142,7 +149,9 @@ fn prometheus(seen: Seen, request: &Request) -> Answer {
     let errors = text.contains("5..");
     match (seen, errors) {
         (Seen::Broken, _) => Answer::new(500, "text/plain", "out of memory"),
-        (Seen::Nothing, _) => vector(&[]),
+        (Seen::Busy, _) => Answer::new(429, "text/plain", "slow down"),
+        (Seen::Infinite, _) => vector(&[f64::INFINITY]),
+        (Seen::NoErrors, true) | (Seen::Nothing, _) => vector(&[]),
         (Seen::NaN, _) => vector(&[f64::NAN]),
         (Seen::Two, _) => vector(&[1.0, 2.0]),
         (Seen::Bad, true) => vector(&[120.0]),

@@ -2,6 +2,7 @@
 
 mod argo;
 mod crash;
+mod economy;
 mod faults;
 mod flagger;
 mod gates;

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::Runner;
 use crate::change::audit_log;
+use crate::commands::rollout::memory::Stored;
 use crate::domain::rollout::exposure::Fence;
 use crate::domain::rollout::state::Phase;
 use crate::error::{Error, Result};
@@ -52,8 +53,8 @@ impl Runner<'_> {
     }
 
     /// Takes over what others have stored meanwhile, and sees whether the rollout is still ours.
-    pub(super) async fn heed_others(&mut self) {
-        let Ok(Some(stored)) = self.place.memory.load().await else {
+    pub(super) async fn heed(&mut self, stored: Result<Option<Stored>>) {
+        let Ok(Some(stored)) = stored else {
             return;
         };
         let wrote = std::mem::take(&mut self.wrote);
@@ -65,6 +66,7 @@ impl Runner<'_> {
             return;
         }
         self.version = Some(stored.version);
+        self.stored = None;
         let theirs = stored.rollout;
         match theirs.phase {
             // Another one gave up on what we are still at.
@@ -91,23 +93,47 @@ impl Runner<'_> {
         }
     }
 
-    /// Stores the state; when others have stored meanwhile, with what they did.
+    /// Stores the state, where it has changed; when others have stored meanwhile, with what they did.
     pub(super) async fn save(&mut self) -> Result<()> {
+        if self.is_stored() {
+            return Ok(());
+        }
         let memory = &self.place.memory;
         let mut tried = memory
             .save(&self.rollout, self.version.as_deref(), self.confirmed)
             .await;
         if matches!(tried, Err(Error::Conflict { .. })) {
-            self.heed_others().await;
+            let stored = memory.load().await;
+            self.heed(stored).await;
             if self.taken {
                 return tried.map(|_| ());
             }
-            tried = memory
+            tried = self
+                .place
+                .memory
                 .save(&self.rollout, self.version.as_deref(), self.confirmed)
                 .await;
         }
         self.version = Some(tried?);
+        self.stored = Some((self.rollout.clone(), Instant::now()));
         Ok(())
+    }
+
+    /// Is there nothing new to store? How a hold puts itself into words changes with every sample, and can wait.
+    fn is_stored(&self) -> bool {
+        let Some((stored, at)) = &self.stored else {
+            return false;
+        };
+        if self.rollout == *stored {
+            return true;
+        }
+        let mut same = self.rollout.clone();
+        if let (Some(hold), Some(old)) = (&mut same.hold, &stored.hold)
+            && hold.why == old.why
+        {
+            hold.text.clone_from(&old.text);
+        }
+        same == *stored && at.elapsed() < RENEW
     }
 
     /// Journals what has happened since the last time; the platform is told of it later, when nothing waits for it.

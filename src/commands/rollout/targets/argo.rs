@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::held::Held;
 use super::workload::denied;
 use crate::change::Confirmed;
-use crate::clients::kubectl::{Deed, Patch, Resource};
+use crate::clients::kubectl::{Object, Deed, Patch, Resource};
 use crate::commands::rollout::target::{Doing, Finish, Objection, Target};
 use crate::domain::kubernetes::argo::{
     is_observed, is_paused, is_unpausing, is_whole, phase, share, steps,
@@ -140,6 +140,15 @@ impl Target for Argo<'_> {
 
     fn read(&self) -> Doing<'_, Reading> {
         Box::pin(async { Ok(self.reading(&self.look().await?)) })
+    }
+
+    fn read_beside<'a>(&'a self, beside: &'a [Object]) -> Doing<'a, (Reading, Option<Vec<Value>>)> {
+        Box::pin(async move {
+            let asked: Vec<&Object> = beside.iter().collect();
+            let objects = self.held.look(&asked).await?;
+            let reading = self.reading(self.held.find(&objects)?);
+            Ok((reading, Some(objects)))
+        })
     }
 
     fn originals(&self) -> Doing<'_, Originals> {

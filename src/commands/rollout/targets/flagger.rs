@@ -193,6 +193,14 @@ impl Target for Flagger<'_> {
         })
     }
 
+    fn read_beside<'a>(&'a self, beside: &'a [Object]) -> Doing<'a, (Reading, Option<Vec<Value>>)> {
+        Box::pin(async move {
+            let asked: Vec<&Object> = [&self.workload.stable].into_iter().chain(beside).collect();
+            let objects = self.held.look(&asked).await?;
+            Ok((self.reading(&objects)?, Some(objects)))
+        })
+    }
+
     fn originals(&self) -> Doing<'_, Originals> {
         Box::pin(async {
             let objects = self.look().await?;

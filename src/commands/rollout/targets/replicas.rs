@@ -11,7 +11,7 @@ use super::fence;
 use super::held::Held;
 use super::workload::{Detail, Workload};
 use crate::change::Confirmed;
-use crate::clients::kubectl::{Patch, Resource};
+use crate::clients::kubectl::{Object, Patch, Resource};
 use crate::commands::rollout::target::{Doing, Finish, Objection, Target};
 use crate::domain::kubernetes::note::{self, EPOCH};
 use crate::domain::kubernetes::{deployment, owner};
@@ -177,6 +177,15 @@ impl Target for Replicas<'_> {
         Box::pin(async {
             let objects = self.look().await?;
             self.reading(&objects).await
+        })
+    }
+
+    fn read_beside<'a>(&'a self, beside: &'a [Object]) -> Doing<'a, (Reading, Option<Vec<Value>>)> {
+        Box::pin(async move {
+            let Workload { stable, canary, .. } = &self.workload;
+            let asked: Vec<&Object> = [stable, canary].into_iter().chain(beside).collect();
+            let objects = self.service.look(&asked).await?;
+            Ok((self.reading(&objects).await?, Some(objects)))
         })
     }
 

@@ -62,6 +62,15 @@ impl Target for Routed<'_> {
         })
     }
 
+    fn read_beside<'a>(&'a self, beside: &'a [Object]) -> Doing<'a, (Reading, Option<Vec<Value>>)> {
+        Box::pin(async move {
+            let Workload { stable, canary, .. } = &self.workload;
+            let asked: Vec<&Object> = [stable, canary].into_iter().chain(beside).collect();
+            let objects = self.held.look(&asked).await?;
+            Ok((self.reading(&objects).await?, Some(objects)))
+        })
+    }
+
     fn originals(&self) -> Doing<'_, Originals> {
         Box::pin(async {
             let objects = self.look().await?;
