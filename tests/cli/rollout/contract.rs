@@ -37,7 +37,11 @@ fn a_gate_is_satisfied_or_waived_with_a_reason_that_is_kept() {
     // The stub answers 1000 to what is no error rate: there is some budget left. A weight leaves no way back.
     lock(&world.state).weight = 30.0;
     let refused = world.start(&[]).expect_code(1);
-    for want in ["rollback_plan", "make it the stable one first", "--waive GATE --reason TEXT"] {
+    for want in [
+        "rollback_plan",
+        "make it the stable one first",
+        "--waive GATE --reason TEXT",
+    ] {
         assert!(refused.stdout.contains(want), "{want}: {}", refused.stdout);
     }
     assert!(world.weights().is_empty(), "nothing was written");
@@ -75,10 +79,7 @@ fn what_no_data_means_is_what_the_policy_says() {
     let config = |world: &World| {
         let path = world.env.path().join("liveops.yaml");
         let text = std::fs::read_to_string(path).unwrap();
-        let own = text.replace(
-            "to: http_requests_total",
-            "to: requests_total",
-        );
+        let own = text.replace("to: http_requests_total", "to: requests_total");
         world.env.write("liveops.yaml", own);
     };
     for (on_no_data, code) in [("hold", 5), ("pass", 0), ("fail", 1)] {
@@ -103,7 +104,11 @@ fn with_nothing_under_way_nothing_is_done() {
     let then = world.weights().len();
     for verb in ["approve", "resume", "promote", "pause"] {
         let late = world.env.run(["rollout", verb, "--yes"]).expect_code(4);
-        assert!(late.stderr.contains("no rollout of game is under way"), "{verb}: {}", late.stderr);
+        assert!(
+            late.stderr.contains("no rollout of game is under way"),
+            "{verb}: {}",
+            late.stderr
+        );
     }
     world.env.run(["rollout", "abort", "--yes"]).expect_code(0);
     assert_eq!(world.weights().len(), then, "what is back stays as it is");

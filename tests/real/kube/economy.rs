@@ -57,7 +57,11 @@ fn a_look_is_one_run_of_kubectl_and_never_more_than_two() {
     let began = Instant::now();
     until("some looks", LIMIT, || {
         let now = said();
-        let gets = now.lines().skip(before).filter(|verb| *verb == "get").count();
+        let gets = now
+            .lines()
+            .skip(before)
+            .filter(|verb| *verb == "get")
+            .count();
         (gets >= 12 && began.elapsed() >= Duration::from_secs(1)).then_some(())
     });
     let after = said();
