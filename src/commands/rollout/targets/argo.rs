@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::held::Held;
 use super::workload::denied;
 use crate::change::Confirmed;
-use crate::clients::kubectl::{Object, Deed, Patch, Resource};
+use crate::clients::kubectl::{Deed, Object, Patch, Resource};
 use crate::commands::rollout::target::{Doing, Finish, Objection, Target};
 use crate::domain::kubernetes::argo::{
     is_observed, is_paused, is_unpausing, is_whole, phase, share, steps,
