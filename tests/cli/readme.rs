@@ -59,6 +59,7 @@ fn follow(heading: &str, count: usize, shown: impl Fn(&[&str]) -> &'static str) 
     let transcript = console::strip_ansi_codes(demo.transcript()).into_owned();
     let (_, folder) = transcript.rsplit_once("go there: cd ").unwrap();
     let folder = folder.lines().next().unwrap().trim().to_owned();
+    hurry(&format!("{folder}/liveops.yaml"));
     let chapter = README.split(heading).nth(1).unwrap();
     let block = chapter
         .split("```console\n")
@@ -74,11 +75,14 @@ fn follow(heading: &str, count: usize, shown: impl Fn(&[&str]) -> &'static str) 
         let config = format!("{folder}/liveops.yaml");
         let args = words.iter().map(|word| match word.as_str() {
             "players.txt" => format!("{folder}/players.txt"),
+            "3s" => "1s".to_owned(),
             word => word.to_owned(),
         });
         let code = i32::from(remark.contains("(exit 1)"));
         let run = env
-            .run(args.chain(["--config".into(), config]))
+            .command(args.chain(["--config".into(), config]))
+            .limit(std::time::Duration::from_secs(60))
+            .run()
             .expect_code(code);
         let plain: Vec<&str> = words.iter().map(String::as_str).collect();
         let shown = shown(&plain);
@@ -133,6 +137,33 @@ fn its_incident_chapter_works_on_the_demo() {
             _ => "left to fill in",
         },
     );
+}
+
+/// In shorter steps: a good build is promoted, a bad one goes back by itself, a flag gets everybody.
+#[cfg(feature = "demo")]
+#[test]
+fn its_rollouts_chapter_works_on_the_demo() {
+    follow("### A minute on the demo", 7, |words| match words {
+        ["rollout", "plan", ..] => "req/s",
+        [.., "game-backend:2.2-bad", _] => "it is the canary",
+        ["rollout", "canary", ..] => "succeeded",
+        ["undo", ..] => "take game-backend:2.1",
+        ["rollout", "history"] => "errors > 5%",
+        ["flag", "ramp", ..] => "every condition holds at the last step",
+        _ => "ramp, step 3 of 3",
+    });
+}
+
+/// Makes the demo's rollouts quicker than anybody would want to read.
+#[cfg(feature = "demo")]
+fn hurry(config: &str) {
+    let text = std::fs::read_to_string(config).unwrap();
+    let fast = text
+        .replace("interval: 6s, poll: 1s", "interval: 1500ms, poll: 300ms")
+        .replace("rollback_window: 5s", "rollback_window: 200ms")
+        .replace("cache_ttl: 2s", "cache_ttl: 100ms");
+    assert_ne!(fast, text);
+    std::fs::write(config, fast).unwrap();
 }
 
 /// The words of a shell command with single quotes.

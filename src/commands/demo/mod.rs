@@ -227,6 +227,10 @@ impl Report for DemoReport {
             for (what, command) in [
                 ("  look, again and again", "liveops status --watch"),
                 ("  who has which feature", "liveops flag list"),
+                (
+                    "  roll out a build, and a bad one",
+                    "liveops rollout canary --image game-backend:2.1",
+                ),
                 ("  the service's own health", "liveops health detailed"),
                 ("  as a script sees it", "liveops status -o json"),
                 ("  what is set, and where", "liveops config show --origin"),

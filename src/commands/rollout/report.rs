@@ -1,11 +1,14 @@
 //! A rollout as it is shown: where it stands, each condition with its numbers, what happened, what to type next.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::commands::rollout::memory::Holder;
 use crate::commands::rollout::open::words;
 use crate::context::Context;
+use crate::domain::duration::human;
 use crate::domain::guard::verdict::{Outcome, Role, Verdict};
 use crate::domain::quantity::Unit;
 use crate::domain::rollout::plan::FLAG;
@@ -209,11 +212,12 @@ impl RolloutRow {
             .filter(|next| *next > view.now && self.held.is_none())
         {
             let what = match self.phase {
-                Phase::Window => "the old version is kept until",
-                _ => "next decision",
+                Phase::Window => "the old version is kept for another",
+                _ => "next decision in",
             };
+            let left = (next - view.now).num_seconds().unsigned_abs() + 1;
             blocks.push(Block::Line(vec![span(
-                format!("{what} {}", view.time(next)),
+                format!("{what} {}", human(Duration::from_secs(left))),
                 Tone::Dim,
             )]));
         }

@@ -127,7 +127,7 @@ impl Phase {
     pub(crate) fn word_on(self, target: &str) -> &'static str {
         match self {
             Self::SetWeight if target == FLAG => "setting percentage",
-            Self::Propagate if target == FLAG => "waiting until every service has it",
+            Self::Propagate if target == FLAG => "reaching every service",
             _ => self.word(),
         }
     }
