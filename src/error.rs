@@ -253,6 +253,8 @@ impl Error {
     /// The process's exit code (contracts: Exit codes).
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
+            // A file that was named and is not there is not found, as a flag or a service.
+            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => 2,
             Self::Usage { .. }
             | Self::Config { .. }
             | Self::Unconfigured { .. }
@@ -356,6 +358,9 @@ impl Error {
             | Self::Damaged { hint, .. }
             | Self::Conflict { hint, .. }
             | Self::Refused { hint, .. } => Some(hint.clone()),
+            Self::Io { path, source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+                Some(format!("check the path: {} is not there", path.display()))
+            }
             Self::Io { path, .. } => Some(format!(
                 "check that {} exists, is yours, and has space",
                 path.display()

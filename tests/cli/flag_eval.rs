@@ -213,7 +213,7 @@ fn what_is_wrong_is_named() {
     }
     assert!(
         eval(&env, &["half", "--users", "absent"])
-            .expect_code(3)
+            .expect_code(2)
             .stderr
             .contains("cannot open absent")
     );

@@ -77,7 +77,7 @@ fn what_no_reader_would_take_is_refused_as_a_whole() {
         assert!(run.stderr.contains(said), "{text}: {}", run.stderr);
     }
     assert!(!env.path().join("flags.json").exists());
-    let run = env.run(["flag", "import", "nowhere.json"]).expect_code(3);
+    let run = env.run(["flag", "import", "nowhere.json"]).expect_code(2);
     assert!(
         run.stderr.contains("cannot read nowhere.json"),
         "{}",

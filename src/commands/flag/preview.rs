@@ -138,6 +138,7 @@ impl Preview {
     /// In words, that there is nothing to do.
     pub(super) fn as_it_is(&self) -> String {
         match self.sights.as_slice() {
+            [] => "no flag is left to change".to_owned(),
             [one] => format!("flag `{}` is so already", one.flag),
             all => format!("all {} flags are so already", all.len()),
         }

@@ -84,7 +84,7 @@ fn preview_counts_who_flips() {
             "--users",
             "none.txt",
         ])
-        .expect_code(3);
+        .expect_code(2);
     assert!(run.stderr.contains("cannot read"), "{}", run.stderr);
     let run = env
         .run(["flag", "preview", "double_xp", "--pct", "5", "-o", "csv"])
