@@ -4,6 +4,7 @@ use crate::commands::incident::evidence::look;
 use crate::context::Context;
 use crate::domain::alert::{Alert, AlertState};
 use crate::domain::incident::state::Incident;
+use crate::domain::kpi::Kpi;
 use crate::domain::level::Level;
 use crate::domain::threshold::Threshold;
 
@@ -49,7 +50,7 @@ pub(super) async fn recovery(cx: &Context, incident: &Incident) -> Recovery {
             } else {
                 &one.kpi.warn
             };
-            over(&one.kpi.name, one.value, limit.as_ref())
+            over(&one.kpi, one.value, limit.as_ref())
         })
         .collect();
     let of_incident = |alert: &&Alert| {
@@ -94,15 +95,12 @@ pub(super) async fn recovery(cx: &Context, incident: &Incident) -> Recovery {
     }
 }
 
-fn over(name: &str, value: Option<f64>, limit: Option<&Threshold>) -> String {
+fn over(kpi: &Kpi, value: Option<f64>, limit: Option<&Threshold>) -> String {
     match (value, limit) {
-        (Some(value), Some(limit)) => format!("{name} is {}, limit {}", short(value), limit.text),
-        _ => format!("{name} is not normal"),
+        (Some(value), Some(limit)) => {
+            let value = kpi.unit.show(value);
+            format!("{} is {value}, limit {}", kpi.name, limit.text)
+        }
+        _ => format!("{} is not normal", kpi.name),
     }
-}
-
-/// Three significant digits, as a sentence has them.
-fn short(value: f64) -> String {
-    let text = format!("{value:.3}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
