@@ -166,5 +166,6 @@ fn killed_between_any_two_requests_it_leaves_old_or_new_and_can_go_on() {
             assert!(finished, "{verb:?} sends more than {MOST} requests");
         }
     }
-    assert!(before > 3 && after > 3, "{before} {after}");
+    // Each verb was cut before its change, and after it.
+    assert!(before >= 3 && after >= 3, "{before} {after}");
 }
