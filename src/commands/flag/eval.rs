@@ -1,19 +1,18 @@
 //! `liveops flag eval`: what a flag says of one user, or of millions, as the services' reader decides.
 
-mod blocks;
 mod bulk;
 mod lines;
-mod people;
 mod rows;
 mod table;
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::commands::flag::name;
+use crate::commands::flag::users::Form;
 use crate::context::Context;
 use crate::domain::flag::definition::Flag;
 use crate::domain::flag::evaluate::{Answer, Evaluation, StepName, evaluate};
@@ -32,7 +31,7 @@ use crate::stores::flags::FlagStore;
 ///
 /// Answers as the reader that the configuration names (`flags.reader`), from the flag as it is now; services may have the
 /// flag of up to 30 seconds ago. A file holds one id a line, JSON lines (`{"id": "u1", "region": "eu"}`) or CSV with a
-/// header; the ending of its name or its first byte tells which. It is streamed: its size does not matter. Rows are
+/// header; the ending of its name or its first line tells which. It is streamed: its size does not matter. Rows are
 /// `-o csv` (`user,on`), `-o json` (an object a line), `-o name` (the ids that are on). Exit code 3: some cannot be told.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -61,20 +60,9 @@ pub(crate) struct EvalArgs {
     /// Only count who is on and off
     #[arg(long, requires = "users")]
     count: bool,
-    /// How the file is written, where its name and first byte do not tell
+    /// How the file is written, where its name and first line do not tell
     #[arg(long, value_enum, value_name = "FORMAT", requires = "users")]
     format: Option<Form>,
-}
-
-/// How users are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Form {
-    /// One id a line.
-    Ids,
-    /// A JSON object (or string) a line.
-    Jsonl,
-    /// With a header line.
-    Csv,
 }
 
 fn attribute(text: &str) -> Result<(String, String), String> {

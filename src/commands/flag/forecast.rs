@@ -39,7 +39,8 @@ use crate::stores::flags::FlagStore as _;
   liveops flag preview new_matchmaking --pct 25 --users players.txt
   liveops flag preview new_matchmaking --pct 25 --users players.csv -o name    the ids that flip
 
-A file of users has one id a line, one JSON object with an `id` a line, or is CSV with a header; - is stdin.")]
+A file of users has one id a line, one JSON object with an `id` a line, or is CSV with a header (the file's name
+ends in .csv, or a column is called `id`); - is stdin.")]
 pub(super) struct PreviewArgs {
     /// The flag
     #[arg(value_name = "NAME", value_parser = name, add = ArgValueCompleter::new(complete::flags))]
@@ -258,7 +259,8 @@ pub(super) async fn run(args: PreviewArgs, cx: &Context) -> Result<Exit> {
             let (before, after) = (now.read.as_ref().ok(), then.read.as_ref().ok());
             let flip = flip(before, after, &args.name, reader, &user);
             flips.add(flip, user.id, limit);
-        })?;
+        })
+        .await?;
     }
     let report = Preview {
         flag: args.name.to_string(),

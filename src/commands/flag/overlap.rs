@@ -214,7 +214,8 @@ pub(super) async fn run(args: OverlapArgs, cx: &Context) -> Result<Exit> {
         users::each(cx, path, |user| {
             let on = |name, flag| answer(Some(flag), name, reader, &user);
             counted.add(on(&args.a, a), on(&args.b, b));
-        })?;
+        })
+        .await?;
     }
     let asks = [(&args.a, a), (&args.b, b)]
         .into_iter()

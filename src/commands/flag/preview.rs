@@ -77,7 +77,8 @@ impl Preview {
                 for (pair, exact) in pairs.iter().zip(&mut exact) {
                     exact.add(pair.flip(site.reader, &user));
                 }
-            })?;
+            })
+            .await?;
             for (sight, exact) in sights.iter_mut().zip(exact) {
                 sight.users = Some(exact);
             }

@@ -1,137 +1,118 @@
-//! Users from a file or stdin, one by one: ids a line, JSON lines, or CSV with attributes.
+//! Users from a file or stdin, one by one: ids a line, JSON lines, or CSV with attributes. However many they are, only a
+//! few are held at a time, and waiting for them holds up no signal.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader, stdin};
+mod blocks;
+mod input;
+mod people;
+mod table;
+
 use std::path::Path;
 
-use serde_json::{Map, Value};
+use tokio::sync::mpsc;
 
 use crate::context::Context;
 use crate::domain::flag::user::User;
 use crate::error::{Error, Result};
 
-/// The columns and members that may hold the id; of CSV the first column does when none is there.
-const IDS: [&str; 5] = ["id", "user", "user_id", "userId", "player_id"];
+pub(super) use blocks::{Block, Blocks};
+pub(super) use input::{Form, Input};
+pub(super) use people::from_json;
+pub(super) use table::Rows;
 
-/// Calls `each` for every user of the file; `-` is stdin. Only one line is held at a time.
+/// So many users are handed over at once: enough that it costs nothing, few enough to stay small.
+const BATCH: usize = 1000;
+/// Batches that wait.
+const QUEUE: usize = 4;
+
+/// A line, from 1, and what is wrong with it: `is not UTF-8`.
+pub(super) type Fault = (u64, String);
+
+/// Calls `each` for every user of the file; `-` is stdin.
 ///
 /// # Errors
 /// `Io`; `Usage` for a line that is no user, with its number.
-pub(super) fn each(cx: &Context, path: &Path, each: impl FnMut(User)) -> Result<()> {
-    if path == Path::new("-") {
-        return read(Box::new(stdin().lock()), path, each);
-    }
-    let path = cx.dirs.work.join(path);
-    let file = File::open(&path).map_err(|source| Error::Io {
-        action: "read",
-        path: path.clone(),
-        source,
-    })?;
-    read(
-        Box::new(BufReader::with_capacity(1 << 16, file)),
-        &path,
-        each,
-    )
-}
-
-fn read(mut input: Box<dyn BufRead>, path: &Path, mut each: impl FnMut(User)) -> Result<()> {
-    let failed = |source| Error::Io {
-        action: "read",
-        path: path.to_owned(),
-        source,
-    };
-    let start = input.fill_buf().map_err(failed)?;
-    let first = start
-        .split(|byte| *byte == b'\n')
-        .next()
-        .unwrap_or_default();
-    if first.trim_ascii_start().first() != Some(&b'{') && first.contains(&b',') {
-        return table(input, path, each);
-    }
-    let mut line = String::new();
-    let mut number = 0;
-    while input.read_line(&mut line).map_err(failed)? > 0 {
-        number += 1;
-        let text = line.trim_end_matches(['\n', '\r']);
-        if text.starts_with('{') {
-            let object = serde_json::from_str(text);
-            each(
-                object
-                    .ok()
-                    .and_then(of_object)
-                    .ok_or_else(|| odd(path, number, "no JSON object with an `id`"))?,
-            );
-        } else if !text.is_empty() {
-            each(User::new(text));
-        }
-        line.clear();
-    }
-    Ok(())
-}
-
-fn odd(path: &Path, number: u64, what: &str) -> Error {
-    Error::usage(
-        format!("{}: line {number} is {what}", path.display()),
-        "give one id a line, one JSON object a line such as `{\"id\": \"u1\", \"region\": \"eu\"}`, or CSV with a header",
-    )
-}
-
-fn of_object(mut attributes: Map<String, Value>) -> Option<User> {
-    let key = IDS.into_iter().find(|key| attributes.contains_key(*key))?;
-    let id = match attributes.get(key)? {
-        Value::String(id) => id.clone(),
-        Value::Number(id) => id.to_string(),
-        _ => return None,
-    };
-    attributes.remove(key);
-    Some(User { id, attributes })
-}
-
-fn table(input: Box<dyn BufRead>, path: &Path, mut each: impl FnMut(User)) -> Result<()> {
-    let mut reader = csv::Reader::from_reader(input);
-    let broken = |error: csv::Error| {
-        let line = error.position().map_or(1, csv::Position::line);
-        odd(path, line, &format!("no row of the table: {error}"))
-    };
-    let titles: Vec<String> = reader
-        .headers()
-        .map_err(broken)?
-        .iter()
-        .map(ToOwned::to_owned)
-        .collect();
-    let id = titles
-        .iter()
-        .position(|title| IDS.contains(&title.as_str()))
-        .unwrap_or(0);
-    for record in reader.records() {
-        let record = record.map_err(broken)?;
-        let cells = titles.iter().zip(record.iter()).enumerate();
-        let attributes = cells.filter(|(place, (_, cell))| *place != id && !cell.is_empty());
-        each(User {
-            id: record.get(id).unwrap_or_default().to_owned(),
-            // A number is one: rules compare it as such.
-            attributes: attributes
-                .map(|(_, (title, cell))| {
-                    let number = serde_json::from_str::<serde_json::Number>(cell).map(Value::from);
-                    (title.clone(), number.unwrap_or_else(|_| Value::from(cell)))
-                })
-                .collect(),
+pub(super) async fn each(cx: &Context, path: &Path, mut each: impl FnMut(User)) -> Result<()> {
+    let input = Input::open(cx, path, None).await?;
+    let shown = input.shown.clone();
+    let (send, mut batches) = mpsc::channel(QUEUE);
+    std::thread::spawn(move || {
+        let mut batch = Vec::new();
+        let read = read(input, |user| {
+            batch.push(user);
+            batch.len() < BATCH || send.blocking_send(Ok(std::mem::take(&mut batch))).is_ok()
         });
+        // Nobody may be left to take them.
+        let _ = send.blocking_send(Ok(batch));
+        if let Err(fault) = read {
+            let _ = send.blocking_send(Err(fault));
+        }
+    });
+    while let Some(batch) = batches.recv().await {
+        let users = batch.map_err(|(line, why)| {
+            Error::usage(
+                format!("{shown}: line {line} {why}"),
+                "give one id a line, one JSON object a line such as `{\"id\": \"u1\", \"region\": \"eu\"}`, or CSV with a header",
+            )
+        })?;
+        users.into_iter().for_each(&mut each);
     }
     Ok(())
+}
+
+/// Hands out the users until one is not taken.
+fn read(input: Input, mut take: impl FnMut(User) -> bool) -> Result<(), Fault> {
+    if input.form == Form::Csv {
+        let mut rows = Rows::of(input.from)?;
+        while let Some(user) = rows.next()? {
+            if !take(user) {
+                break;
+            }
+        }
+        return Ok(());
+    }
+    let mut blocks = Blocks::new(input.from);
+    let mut block = Block::default();
+    let mut number = 0;
+    loop {
+        block = match blocks.next(block) {
+            Ok(Some(block)) => block,
+            Ok(None) => return Ok(()),
+            Err(stop) => return Err((number + 1, stop.to_string())),
+        };
+        for line in block.lines().split_inclusive(|byte| *byte == b'\n') {
+            number += 1;
+            let line = std::str::from_utf8(line).map_err(|_| (number, "is not UTF-8".into()))?;
+            let line = line.strip_suffix('\n').unwrap_or(line);
+            let line = line.strip_suffix('\r').unwrap_or(line);
+            let user = match input.form {
+                _ if line.is_empty() => continue,
+                Form::Jsonl if line.trim().is_empty() => continue,
+                Form::Jsonl => from_json(line).map_err(|why| (number, why))?,
+                Form::Ids | Form::Csv => User::new(line),
+            };
+            if !take(user) {
+                return Ok(());
+            }
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
-    fn told(text: &str) -> Result<Vec<(String, Value)>> {
+    fn told(form: Form, text: &str) -> Result<Vec<(String, Value)>, Fault> {
         let mut users = Vec::new();
-        let input = Box::new(std::io::Cursor::new(text.to_owned()));
-        read(input, Path::new("users"), |user| {
+        let input = Input {
+            shown: "users".into(),
+            form,
+            from: Box::new(std::io::Cursor::new(text.to_owned())),
+        };
+        read(input, |user| {
             users.push((user.id, Value::from(user.attributes)));
+            true
         })?;
         Ok(users)
     }
@@ -140,31 +121,48 @@ mod tests {
     fn three_forms_of_users() {
         let none = json!({});
         assert_eq!(
-            told("a\n\nplayer 2\r\n").expect("ids"),
+            told(Form::Ids, "\u{feff}a\n\nplayer 2\r\n").unwrap(),
             [
                 ("a".to_owned(), none.clone()),
                 ("player 2".to_owned(), none.clone())
             ]
         );
         assert_eq!(
-            told("{\"userId\": 7, \"region\": \"eu\"}\n{\"id\":\"b\"}").expect("objects"),
+            told(
+                Form::Jsonl,
+                "{\"userId\": 7, \"region\": \"eu\"}\n \n{\"id\":\"b\"}\n\"c\""
+            )
+            .unwrap(),
             [
                 ("7".to_owned(), json!({"region": "eu"})),
-                ("b".to_owned(), none.clone())
+                ("b".to_owned(), none.clone()),
+                ("c".to_owned(), none.clone())
             ]
         );
         assert_eq!(
-            told("region,id,level\neu,\"a,b\",30\n,c,\n").expect("a table"),
+            told(Form::Csv, "region,id,level\neu,\"a,b\",30\n,c,\n").unwrap(),
             [
-                ("a,b".to_owned(), json!({"region": "eu", "level": 30})),
+                ("a,b".to_owned(), json!({"region": "eu", "level": "30"})),
                 ("c".to_owned(), none)
             ]
         );
-        assert!(told("").expect("nothing").is_empty());
-        let error = told("a\n{\"region\":1}\n").expect_err("no id").to_string();
-        assert!(
-            error.contains("line 2 is no JSON object with an `id`"),
-            "{error}"
-        );
+        assert!(told(Form::Ids, "").unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_line_that_is_no_user_is_named() {
+        for (form, text, line, said) in [
+            (
+                Form::Jsonl,
+                "{\"id\":1}\n\n{\"region\":1}\n",
+                3,
+                "has no id",
+            ),
+            (Form::Csv, "id,level\na,1\nb\n", 3, "has 1 cells"),
+            (Form::Csv, "id,level\n\"a\nb\",1\nb\n", 4, "has 1 cells"),
+        ] {
+            let (at, why) = told(form, text).unwrap_err();
+            assert!(at == line && why.starts_with(said), "{at} {why}");
+        }
     }
 }

@@ -62,7 +62,7 @@ fn preview_counts_who_flips() {
         "json",
     ]);
     let down = stdin
-        .stdin("{\"id\":\"user_1\"}\nuser_123\n")
+        .stdin("{\"id\":\"user_1\"}\n\"user_123\"\n")
         .run()
         .expect_code(0)
         .json();
@@ -85,7 +85,7 @@ fn preview_counts_who_flips() {
             "none.txt",
         ])
         .expect_code(2);
-    assert!(run.stderr.contains("cannot read"), "{}", run.stderr);
+    assert!(run.stderr.contains("cannot open"), "{}", run.stderr);
     let run = env
         .run(["flag", "preview", "double_xp", "--pct", "5", "-o", "csv"])
         .expect_code(2);

@@ -3,8 +3,7 @@
 //! Everything in between is bounded, so that memory does not grow with the input. The threads work on their own while
 //! the command stays open for signals.
 
-use std::fs::File;
-use std::io::{Cursor, Read};
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -12,10 +11,10 @@ use std::sync::mpsc;
 use serde::Serialize;
 use tokio::sync::mpsc as tokio_mpsc;
 
-use crate::commands::flag::eval::blocks::{Block, Blocks, LONGEST, Stop};
 use crate::commands::flag::eval::lines::{Piece, Question};
 use crate::commands::flag::eval::rows::Shape;
-use crate::commands::flag::eval::{Form, asked_for, load, table};
+use crate::commands::flag::eval::{asked_for, load, table};
+use crate::commands::flag::users::{Block, Blocks, Form, Input};
 use crate::context::Context;
 use crate::domain::flag::audience::Counts;
 use crate::domain::flag::bulk::Bulk;
@@ -134,11 +133,7 @@ pub(super) async fn run(
             ));
         }
     };
-    // What a terminal or a pipe has not sent yet is waited for elsewhere: here nothing may hold up Ctrl-C.
-    let (path, form) = (request.users.to_owned(), request.form);
-    let input = tokio::task::spawn_blocking(move || Input::open(&path, form))
-        .await
-        .map_err(|_| Error::internal("the thread that opens the users ended"))??;
+    let input = Input::open(cx, request.users, request.form).await?;
     let flag = load(name, cx).await?;
     let asked = asked_for(&flag);
     let mut warnings = Vec::new();
@@ -188,85 +183,6 @@ pub(super) async fn run(
     } else {
         Exit::Unknown
     })
-}
-
-/// Where the users come from.
-struct Input {
-    shown: String,
-    form: Form,
-    from: Box<dyn Read + Send>,
-}
-
-impl Input {
-    /// Opens the file or stdin, and looks how it is written.
-    fn open(path: &Path, form: Option<Form>) -> Result<Self> {
-        let is_stdin = path.as_os_str() == "-";
-        let shown = if is_stdin {
-            "stdin".to_owned()
-        } else {
-            path.display().to_string()
-        };
-        let failed = |action: &'static str, source: std::io::Error| Error::Io {
-            action,
-            path: shown.clone().into(),
-            source,
-        };
-        let mut from: Box<dyn Read + Send> = if is_stdin {
-            Box::new(std::io::stdin())
-        } else {
-            let file = File::open(path).map_err(|source| failed("open", source))?;
-            if file.metadata().is_ok_and(|about| about.is_dir()) {
-                return Err(Error::usage(
-                    format!("{shown} is a folder"),
-                    "name a file with one user a line",
-                ));
-            }
-            Box::new(file)
-        };
-        let ending = path
-            .extension()
-            .and_then(|ending| ending.to_str())
-            .unwrap_or_default()
-            .to_ascii_lowercase();
-        let form = match (form, ending.as_str()) {
-            (Some(form), _) => form,
-            (None, "csv") => Form::Csv,
-            (None, "jsonl" | "ndjson") => Form::Jsonl,
-            (None, _) => {
-                let mut first = [0u8; 4];
-                let mut had = 0;
-                // What a byte order mark needs, and the byte after it.
-                while had < first.len() {
-                    let read = from
-                        .read(&mut first[had..])
-                        .map_err(|source| failed("read", source))?;
-                    if read == 0 || (had == 0 && first[0] != 0xef) {
-                        had += read;
-                        break;
-                    }
-                    had += read;
-                }
-                let seen = first[..had].to_vec();
-                let begins = seen
-                    .strip_prefix(b"\xef\xbb\xbf")
-                    .unwrap_or(&seen)
-                    .first()
-                    .copied();
-                from = Box::new(Cursor::new(seen).chain(from));
-                match begins {
-                    Some(b'{') => Form::Jsonl,
-                    Some(b'[') if ending == "json" => {
-                        return Err(Error::usage(
-                            format!("{shown} is one JSON array, and users are read one a line"),
-                            format!("`jq -c '.[]' {}` writes them so", word(&shown)),
-                        ));
-                    }
-                    _ => Form::Ids,
-                }
-            }
-        };
-        Ok(Self { shown, form, from })
-    }
 }
 
 /// What the threads hand over.
@@ -359,7 +275,7 @@ fn workers(
                 Ok(Some(block)) => Ok(block),
                 Ok(None) => return,
                 Err(stop) => Err(Piece {
-                    fault: Some((1, told(&stop))),
+                    fault: Some((1, stop.to_string())),
                     ..Piece::default()
                 }),
             };
@@ -370,11 +286,4 @@ fn workers(
         }
     });
     pieces
-}
-
-fn told(stop: &Stop) -> String {
-    match stop {
-        Stop::Long => format!("has more than {} MiB; no user is so long", LONGEST >> 20),
-        Stop::Io(error) => format!("cannot be read: {error}"),
-    }
 }

@@ -1,8 +1,7 @@
 //! The answers for one block of lines. Runs on several cores at once; knows neither the stream nor the screen.
 
-use crate::commands::flag::eval::blocks::Block;
-use crate::commands::flag::eval::people::from_json;
 use crate::commands::flag::eval::rows::{Shape, is_formula, is_tame};
+use crate::commands::flag::users::{Block, from_json};
 use crate::domain::flag::audience::Counts;
 use crate::domain::flag::bulk::Bulk;
 
@@ -145,7 +144,7 @@ impl<'a> Iterator for Lines<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::flag::eval::blocks::Blocks;
+    use crate::commands::flag::users::Blocks;
     use crate::domain::flag::definition::Flag;
     use crate::domain::flag::reader::Reader;
 

@@ -1,53 +1,40 @@
-//! Users in a CSV file with a header: one column is the id, the others are attributes.
+//! The answers for the rows of a CSV file, in pieces.
 
 use std::io::Read;
 
-use serde_json::{Map, Value};
-
 use crate::commands::flag::eval::lines::{Piece, Question};
-use crate::commands::flag::eval::people::ID_NAMES;
-use crate::domain::flag::user::User;
+use crate::commands::flag::users::Rows;
 
 /// So many users make a piece: enough that handing it on costs nothing, few enough to stay small.
 const ROWS: u64 = 4096;
 
 /// Reads the table and hands out pieces; ends early when nobody takes them.
 pub(super) fn read(from: impl Read, question: &Question, mut take: impl FnMut(Piece) -> bool) {
-    let mut reader = csv::ReaderBuilder::new()
-        .buffer_capacity(256 * 1024)
-        .from_reader(from);
-    let fault = |line: u64, why: String| Piece {
-        fault: Some((line, why)),
-        ..Piece::default()
-    };
-    let columns = match reader.headers() {
-        Ok(header) => Columns::of(header),
-        Err(error) => {
-            take(fault(1, said(&error)));
+    let mut piece = Piece::default();
+    // Lines of the header and of what was handed out.
+    let mut before = 0;
+    let mut rows = match Rows::of(from) {
+        Ok(rows) => rows,
+        Err(fault) => {
+            piece.fault = Some(fault);
+            take(piece);
             return;
         }
     };
-    let mut piece = Piece::default();
-    let mut record = csv::StringRecord::new();
-    // Lines of the header and of what was handed out; a quoted cell may hold several.
-    let mut before = 0;
     loop {
-        match reader.read_record(&mut record) {
-            Ok(true) => {}
-            Ok(false) => break,
-            Err(error) => {
-                let line = error.position().map_or(0, csv::Position::line);
-                piece.fault = Some((line.saturating_sub(before).max(1), said(&error)));
-                take(piece);
-                return;
+        let user = match rows.next() {
+            Ok(Some(user)) => user,
+            Ok(None) => break,
+            Err((line, why)) => {
+                piece.fault = Some((line.saturating_sub(before).max(1), why));
+                break;
             }
-        }
-        let user = columns.user(&record);
+        };
         let answer = question.bulk.user(&user);
         piece.counts.add(answer);
         question.shape.row(&mut piece.out, &user.id, answer, false);
         if piece.counts.total() == ROWS {
-            let line = reader.position().line();
+            let line = rows.line();
             piece.lines = line.saturating_sub(before + 1);
             before = line.saturating_sub(1);
             if !take(std::mem::take(&mut piece)) {
@@ -56,51 +43,6 @@ pub(super) fn read(from: impl Read, question: &Question, mut take: impl FnMut(Pi
         }
     }
     take(piece);
-}
-
-fn said(error: &csv::Error) -> String {
-    match error.kind() {
-        csv::ErrorKind::UnequalLengths {
-            expected_len, len, ..
-        } => format!("has {len} cells, and the header {expected_len}"),
-        csv::ErrorKind::Utf8 { .. } => "is not UTF-8".into(),
-        _ => error.to_string(),
-    }
-}
-
-/// Which column is what.
-struct Columns {
-    names: Vec<String>,
-    id: usize,
-}
-
-impl Columns {
-    /// The column with a name of an id, or the first.
-    fn of(header: &csv::StringRecord) -> Self {
-        let names: Vec<String> = header
-            .iter()
-            .map(|name| name.trim_start_matches('\u{feff}').to_owned())
-            .collect();
-        let id = ID_NAMES
-            .into_iter()
-            .find_map(|id| names.iter().position(|name| name == id))
-            .unwrap_or(0);
-        Self { names, id }
-    }
-
-    /// An empty cell is an attribute that the user does not have.
-    fn user(&self, record: &csv::StringRecord) -> User {
-        let mut attributes = Map::new();
-        for (place, (name, cell)) in self.names.iter().zip(record).enumerate() {
-            if place != self.id && !cell.is_empty() {
-                attributes.insert(name.clone(), Value::from(cell));
-            }
-        }
-        User {
-            id: record.get(self.id).unwrap_or_default().to_owned(),
-            attributes,
-        }
-    }
 }
 
 #[cfg(test)]

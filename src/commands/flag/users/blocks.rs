@@ -6,32 +6,34 @@ use std::io::{ErrorKind, Read};
 /// at.
 const BLOCK: usize = 256 * 1024;
 /// The longest line. One that is longer is no user: it is another kind of file.
-pub(super) const LONGEST: usize = 1024 * 1024;
+const LONGEST: usize = 1024 * 1024;
 
 /// Whole lines. The vector may be longer than what is filled, so that it is not cleared for each read.
 #[derive(Debug, Default)]
-pub(super) struct Block {
+pub(in crate::commands::flag) struct Block {
     bytes: Vec<u8>,
     filled: usize,
 }
 
 impl Block {
     /// The lines.
-    pub(super) fn lines(&self) -> &[u8] {
+    pub(in crate::commands::flag) fn lines(&self) -> &[u8] {
         self.bytes.get(..self.filled).unwrap_or_default()
     }
 }
 
 /// Why there are no more blocks.
-#[derive(Debug)]
-pub(super) enum Stop {
+#[derive(Debug, thiserror::Error)]
+pub(in crate::commands::flag) enum Stop {
     /// A line has more than [`LONGEST`] bytes; it is the first that was not handed out.
+    #[error("has more than {} MiB; no user is so long", LONGEST >> 20)]
     Long,
+    #[error("cannot be read: {0}")]
     Io(std::io::Error),
 }
 
 /// Cuts a stream.
-pub(super) struct Blocks<R> {
+pub(in crate::commands::flag) struct Blocks<R> {
     from: R,
     /// What follows the last whole line.
     rest: Vec<u8>,
@@ -39,7 +41,7 @@ pub(super) struct Blocks<R> {
 }
 
 impl<R: Read> Blocks<R> {
-    pub(super) fn new(from: R) -> Self {
+    pub(in crate::commands::flag) fn new(from: R) -> Self {
         Self {
             from,
             rest: Vec::new(),
@@ -48,7 +50,10 @@ impl<R: Read> Blocks<R> {
     }
 
     /// The next lines, in a block that is used again. The last line may lack its end. None at the end of the stream.
-    pub(super) fn next(&mut self, mut block: Block) -> Result<Option<Block>, Stop> {
+    pub(in crate::commands::flag) fn next(
+        &mut self,
+        mut block: Block,
+    ) -> Result<Option<Block>, Stop> {
         let buffer = &mut block.bytes;
         if buffer.len() < BLOCK {
             buffer.resize(BLOCK, 0);

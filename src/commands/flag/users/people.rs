@@ -5,13 +5,14 @@ use serde_json::Value;
 use crate::domain::flag::user::User;
 
 /// What the id may be called, the likeliest first.
-pub(super) const ID_NAMES: [&str; 6] = ["id", "user", "user_id", "userId", "targetingKey", "key"];
+pub(in crate::commands::flag) const ID_NAMES: [&str; 6] =
+    ["id", "user", "user_id", "userId", "targetingKey", "key"];
 
 /// A line of JSON: an object with the id and the attributes beside it, or the id alone.
 ///
 /// # Errors
 /// What is wrong with it.
-pub(super) fn from_json(line: &str) -> Result<User, String> {
+pub(in crate::commands::flag) fn from_json(line: &str) -> Result<User, String> {
     let value = serde_json::from_str(line).map_err(|error| format!("is no JSON: {error}"))?;
     let Value::Object(mut attributes) = value else {
         return id(&value)
