@@ -10,6 +10,7 @@ mod flag_crash;
 mod flag_notices;
 mod flag_readers;
 mod flag_stores;
+mod flag_verbs;
 mod flag_write;
 #[cfg(feature = "demo")]
 mod gameday;
