@@ -1,5 +1,6 @@
-"""Feature flags: reading one as a whole process, and deciding about millions of users."""
+"""Feature flags: reading one and listing thousands as a whole process, and deciding about millions of users."""
 
+import contextlib
 import json
 import random
 import shutil
@@ -16,6 +17,7 @@ PEERS = ROOT / "target/bench/peers"
 NAME = "new_matchmaking"
 # As the issue of every engine: one flag, ten per cent. The lists are what the services' flags have, too.
 LISTED = 500
+MANY = 10_000
 IDS = 10_000_000
 # The engines of npm need seconds for as many as this; their rate is what counts.
 ENGINE_IDS = 1_000_000
@@ -27,24 +29,70 @@ def definition():
     return {"enabled": True, "percentage": 10, **lists, "rules": [], "defaultValue": True}
 
 
-def flag_get(env, folder, times):
-    """`flag get` and what reads the same field without knowing what it means."""
-    what = "`flag get` on loopback"
+def small():
+    return {**definition(), "allowlist": ["tester-1"], "blocklist": []}
+
+
+@contextlib.contextmanager
+def redis_server(env, folder):
+    """A server without data: its port, and the `redis-cli` that asks it; None where one of the two is not installed."""
     server, cli = shutil.which("redis-server"), shutil.which("redis-cli")
     if not server or not cli:
-        return [Row(what, "–", "`redis-cli HGET`", "–", "–", "≤ 1.5×", None, "`redis-server` and `redis-cli` are not installed")]
+        yield None
+        return
     port = str(free_port())
     quiet = ["--save", "", "--appendonly", "no", "--loglevel", "warning", "--dir", str(folder), "--bind", "127.0.0.1"]
     with running([server, "--port", port, *quiet], env, stdout=subprocess.DEVNULL):
         redis = [cli, "-p", port]
         ping = lambda: subprocess.run([*redis, "PING"], env=env, capture_output=True, check=False).stdout == b"PONG\n"
         until(ping, "redis-server's answer")
-        small = {**definition(), "allowlist": ["tester-1"], "blocklist": []}
-        subprocess.run([*redis, "HSET", "feature_flags", NAME, json.dumps(small)], env=env, capture_output=True, check=True)
+        yield port, redis
+
+
+def write_flags(env, redis, flags):
+    """Puts flags into the server, a hundred in each call."""
+    names = list(flags)
+    for start in range(0, len(names), 100):
+        pairs = [part for name in names[start : start + 100] for part in (name, json.dumps(flags[name]))]
+        subprocess.run([*redis, "HSET", "feature_flags", *pairs], env=env, capture_output=True, check=True)
+
+
+def flag_get(env, folder, times):
+    """`flag get` and what reads the same field without knowing what it means."""
+    what = "`flag get` on loopback"
+    with redis_server(env, folder) as found:
+        if not found:
+            return [Row(what, "–", "`redis-cli HGET`", "–", "–", "≤ 1.5×", None, "`redis-server` and `redis-cli` are not installed")]
+        port, redis = found
+        write_flags(env, redis, {NAME: small()})
         ours = Run([LIVEOPS, "flag", "get", NAME, "--redis", f"redis://127.0.0.1:{port}/0"], env)
         theirs = Run([*redis, "HGET", "feature_flags", NAME], env)
         interleave([ours, theirs], times)
     return [compared(what, ours.median, "`redis-cli HGET`", theirs.median, 1.5, "≤ 1.5×")]
+
+
+def flag_list(env, folder, times):
+    """`flag list` of many flags, and of a tenth of them: each with its audience, its last change and what lint finds."""
+    what = f"`flag list` of {MANY:,} flags on loopback"
+    with redis_server(env, folder) as found:
+        if not found:
+            return [Row(what, "–", "a tenth of a second", "–", "–", "≤ 100 ms", None, "`redis-server` and `redis-cli` are not installed")]
+        port, redis = found
+        tenth = MANY // 10
+        write_flags(env, redis, {f"flag_{n:05}": small() for n in range(MANY)})
+        write_flags(env, [*redis, "-n", "1"], {f"flag_{n:05}": small() for n in range(tenth)})
+        argv = [LIVEOPS, "flag", "list", "--redis", f"redis://127.0.0.1:{port}"]
+        many, few = (Run([*argv[:-1], f"{argv[-1]}/{db}"], env) for db in (0, 1))
+        as_json = Run([*argv[:-1], f"{argv[-1]}/0", "-o", "json"], env)
+        bare = Run([*redis, "HGETALL", "feature_flags"], env)
+        interleave([many, few, as_json, bare], max(5, times // 2))
+    work = f"it takes {many.work}; the middle half of the runs took {many.spread}"
+    return [
+        compared(what, many.median, "a tenth of a second", 100, 1, "≤ 100 ms", work),
+        compared(what, many.median, f"of {tenth:,} flags", few.median, 10, "≤ 10×"),
+        compared(what, many.median, "`redis-cli HGETALL` of the same", bare.median, None, "–"),
+        compared("the same, as JSON", as_json.median, "as a list", many.median, None, "–"),
+    ]
 
 
 def write_ids(path, count):

@@ -265,7 +265,8 @@ def main():
         # Nothing of the user's configuration, cache or locale takes part.
         env = {"PATH": os.environ["PATH"], "HOME": name, "TMPDIR": name, "LANG": "C.UTF-8", "COLUMNS": "100"}
         env.update({f"XDG_{kind}_HOME": f"{name}/{kind.lower()}" for kind in ("CONFIG", "STATE", "CACHE")})
-        parts = [start_up, many_endpoints, scrape_path, real_prometheus, flags.flag_get, flags.bulk_eval, incidents.measure, rollouts.rollouts]
+        parts = [start_up, many_endpoints, scrape_path, real_prometheus]
+        parts += [flags.flag_get, flags.flag_list, flags.bulk_eval, incidents.measure, rollouts.rollouts]
         rows = []
         for part in parts:
             print(f"measuring: {part.__doc__.partition(':')[0].rstrip('.')}", file=sys.stderr)

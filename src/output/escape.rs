@@ -9,7 +9,8 @@ fn is_deceptive(c: char) -> bool {
 
 /// Writes control and direction characters as `\x1b` or `\u{202e}`; everything else stays. Lines stay one line.
 pub(crate) fn escape(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(|c| c.is_control() || is_deceptive(c)) {
+    let is_printable = |byte: u8| (b' '..=b'~').contains(&byte);
+    if text.bytes().all(is_printable) || !text.chars().any(|c| c.is_control() || is_deceptive(c)) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 8);
@@ -29,16 +30,17 @@ pub(crate) fn escape(text: &str) -> Cow<'_, str> {
 /// JSON whose strings hold no character that a terminal obeys: what JSON lets stand raw (DEL, C1 controls,
 /// direction overrides) becomes `\u…`, which programs read as the same text (RFC 8259, 7).
 pub(crate) fn escape_json(json: &str) -> String {
+    // Line feeds stand between members only; in strings they are escaped already.
+    let is_wild = |c: char| c != '\n' && (c.is_control() || is_deceptive(c));
     let mut out = String::with_capacity(json.len());
-    for c in json.chars() {
-        // Line feeds stand between members only; in strings they are escaped already.
-        if c != '\n' && (c.is_control() || is_deceptive(c)) {
-            // All of them are below U+10000: one unit each.
-            out.push_str(&format!("\\u{:04x}", u32::from(c)));
-        } else {
-            out.push(c);
-        }
+    let mut written = 0;
+    for (place, wild) in json.match_indices(is_wild) {
+        out.push_str(&json[written..place]);
+        // All of them are below U+10000: one unit each.
+        out.extend(wild.chars().map(|c| format!("\\u{:04x}", u32::from(c))));
+        written = place + wild.len();
     }
+    out.push_str(&json[written..]);
     out
 }
 

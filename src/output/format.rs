@@ -35,7 +35,7 @@ impl Format {
 
 /// What stands around `data` in every JSON report (contracts: Output).
 #[derive(Serialize)]
-struct Envelope {
+pub(crate) struct Envelope {
     schema: &'static str,
     environment: Option<String>,
     time: String,
@@ -57,9 +57,9 @@ pub(crate) fn envelope<R: Report>(
     report: &R,
     repeat: &Repeat,
     now: DateTime<Utc>,
-) -> Result<Value, serde_json::Error> {
+) -> Result<Envelope, serde_json::Error> {
     let meta = report.meta();
-    serde_json::to_value(Envelope {
+    Ok(Envelope {
         schema: R::SCHEMA,
         environment: meta.environment,
         time: rfc3339(now),

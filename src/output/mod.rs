@@ -178,9 +178,11 @@ impl Output {
     /// As [`Output::show`].
     pub(crate) fn show_line<R: Report>(&self, report: &R, now: DateTime<Utc>) -> Result<()> {
         match self.format {
-            Format::Json => self.write(&escape_json(
-                &envelope(report, &self.repeat, now)?.to_string(),
-            )),
+            Format::Json => self.write(&escape_json(&serde_json::to_string(&envelope(
+                report,
+                &self.repeat,
+                now,
+            )?)?)),
             Format::Yaml => {
                 let text = self.text(report, now)?;
                 self.write(&format!("---\n{text}"))
@@ -210,7 +212,7 @@ impl Output {
             report.rows(&machine).ok_or_else(no_rows)
         };
         Ok(match self.format {
-            Format::Table => self.lines(&report.blocks(&view), &view).join("\n"),
+            Format::Table => self.drawn(report.blocks(&view), &view).join("\n"),
             Format::Json => escape_json(&serde_json::to_string_pretty(&envelope(
                 report,
                 &self.repeat,
@@ -230,7 +232,11 @@ impl Output {
 
     /// Blocks as coloured lines for stdout: what `screen` redraws.
     pub(crate) fn lines(&self, blocks: &[Block], view: &View) -> Vec<String> {
-        render::lines(&self.repeat.blocks(blocks.to_vec()), view, self.colour_out)
+        self.drawn(blocks.to_vec(), view)
+    }
+
+    fn drawn(&self, blocks: Vec<Block>, view: &View) -> Vec<String> {
+        render::lines(&self.repeat.blocks(blocks), view, self.colour_out)
     }
 
     /// Writes raw text and a newline to stdout. Only for what is itself a file format: completions, CSV, config.

@@ -1,5 +1,7 @@
 //! Blocks to text: widths, columns, colour. The only place that knows terminal codes for content.
 
+use std::borrow::Cow;
+
 use comfy_table::{
     Cell, CellAlignment, ColumnConstraint, ContentArrangement, Table as Grid, presets::NOTHING,
 };
@@ -27,22 +29,19 @@ fn style(tone: Tone) -> Style {
     }
 }
 
-fn paint(span: &Span, colour: bool) -> String {
+fn paint(span: &Span, colour: bool) -> Cow<'_, str> {
     let text = escape(&span.text);
     if colour && span.tone != Tone::Plain && !text.is_empty() {
-        style(span.tone).apply_to(text).to_string()
+        style(span.tone).apply_to(text).to_string().into()
     } else {
-        text.into_owned()
+        text
     }
 }
 
 fn line(spans: &[Span], colour: bool) -> String {
-    spans
-        .iter()
-        .map(|span| paint(span, colour))
-        .collect::<String>()
-        .trim_end()
-        .to_owned()
+    let mut text: String = spans.iter().map(|span| paint(span, colour)).collect();
+    text.truncate(text.trim_end().len());
+    text
 }
 
 /// Spans of our own messages: they may have several lines, each escaped on its own.
@@ -56,6 +55,7 @@ pub(crate) fn message(spans: &[Span], colour: bool) -> String {
                 },
                 colour,
             )
+            .into_owned()
         };
         part.text
             .split('\n')
@@ -73,7 +73,12 @@ pub(crate) fn lines(blocks: &[Block], view: &View, colour: bool) -> Vec<String> 
         match block {
             Block::Line(spans) => {
                 let text = line(spans, colour);
-                out.push(truncate_str(&text, view.width, view.pick("…", "...")).into_owned());
+                // No text is wider than it has bytes: most lines need no measuring.
+                out.push(if text.len() <= view.width {
+                    text
+                } else {
+                    truncate_str(&text, view.width, view.pick("…", "...")).into_owned()
+                });
             }
             Block::Whole(spans) => out.push(line(spans, colour)),
             Block::Table(table) => out.extend(grid(table, view, colour)),
@@ -102,6 +107,7 @@ fn grid(table: &Table, view: &View, colour: bool) -> Vec<String> {
                 },
                 colour,
             )
+            .into_owned()
         };
         grid.set_header(table.columns.iter().map(title));
     }

@@ -18,6 +18,7 @@ use crate::domain::flag::reader::Reader;
 use crate::domain::shell::word;
 use crate::error::{Exit, Result};
 use crate::output::block::{Block, Span, Table, Tone, plain, span};
+use crate::output::escape::escape;
 use crate::output::report::{Meta, Outcome, Recommendation, Report, Source, Verdict};
 use crate::output::view::{View, rfc3339};
 use crate::stores::flags::FlagStore as _;
@@ -166,7 +167,7 @@ impl Report for FlagList {
             .iter()
             .map(|row| row.iter().map(|cell| cell.text.as_str()).collect());
         let columns = words::Columns::new(texts, &[28, 40, 11, 20]);
-        for (flag, row) in self.flags.iter().zip(rows.clone()) {
+        for (flag, row) in self.flags.iter().zip(rows) {
             blocks.push(columns.line(tone::mark(flag.tone, view), row.into()));
         }
         blocks.push(Block::Blank);
@@ -197,6 +198,12 @@ impl Report for FlagList {
             table.row(row);
         }
         Some(table)
+    }
+
+    /// The first column, without making the others.
+    fn names(&self) -> Option<Vec<String>> {
+        let name = |flag: &FlagEntry| escape(&flag.name).into_owned();
+        Some(self.flags.iter().map(name).collect())
     }
 
     fn meta(&self) -> Meta {

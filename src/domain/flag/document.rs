@@ -59,13 +59,11 @@ impl Document {
     fn of(text: String) -> Self {
         let name = |item: Item| (key(&text[item.key.clone()]), item);
         let members: Vec<(String, Item)> = items(&text).into_iter().map(name).collect();
-        let mut seen = std::collections::HashSet::new();
-        let mut duplicates: Vec<String> = Vec::new();
-        for (name, _) in &members {
-            if !seen.insert(name) && !duplicates.contains(name) {
-                duplicates.push(name.clone());
-            }
-        }
+        let mut names: Vec<&str> = members.iter().map(|(name, _)| name.as_str()).collect();
+        names.sort_unstable();
+        let twice = names.windows(2).filter(|pair| pair[0] == pair[1]);
+        let mut duplicates: Vec<String> = twice.map(|pair| pair[0].to_owned()).collect();
+        duplicates.dedup();
         Self {
             text,
             members,
@@ -114,7 +112,7 @@ impl Document {
         }
     }
 
-    /// Names that stand more than once.
+    /// Names that stand more than once, in order of the alphabet.
     pub(crate) fn duplicates(&self) -> &[String] {
         &self.duplicates
     }
