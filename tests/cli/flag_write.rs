@@ -411,5 +411,5 @@ fn who_is_switched_is_counted_where_users_are_given() {
         "nowhere",
         "--dry-run",
     ])
-    .expect_code(3);
+    .expect_code(2);
 }
