@@ -14,7 +14,7 @@ fn env() -> TestEnv {
     env
 }
 
-fn vector(result: Value) -> Answer {
+fn vector(result: &Value) -> Answer {
     Answer::json(json!({"status": "success", "data": {"resultType": "vector", "result": result}}))
 }
 
@@ -24,16 +24,16 @@ fn prometheus() -> Stub {
         .on_fn("POST", "/api/v1/query", |request| {
             let text = String::from_utf8_lossy(&request.body).into_owned();
             if text.contains("tick_seconds") && !text.contains("region") {
-                vector(json!([{"metric": {}, "value": [1_768_473_000, "0.05"]}]))
+                vector(&json!([{"metric": {}, "value": [1_768_473_000, "0.05"]}]))
             } else if text.contains("tick_seconds") {
-                vector(json!([
+                vector(&json!([
                     {"metric": {"region": "eu"}, "value": [1_768_473_000, "0.05"]},
                     {"metric": {"region": "us"}, "value": [1_768_473_000, "0.01"]},
                 ]))
             } else if text.contains("pg_stat") {
-                vector(json!([{"metric": {}, "value": [1_768_473_000, "0.4"]}]))
+                vector(&json!([{"metric": {}, "value": [1_768_473_000, "0.4"]}]))
             } else {
-                vector(json!([]))
+                vector(&json!([]))
             }
         })
         .on("POST", "/api/v1/query_range", Answer::json(json!({"status": "success", "data": {"resultType": "matrix", "result": []}})))

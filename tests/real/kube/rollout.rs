@@ -2,6 +2,7 @@
 
 use super::stage::{KINDS, NEW, OLD, Stage, available};
 use crate::support::kube::Image;
+use crate::support::kube::front::Logged;
 
 /// Promotes, and takes it back after all.
 fn forward_and_undone(index: usize) {
@@ -21,7 +22,7 @@ fn forward_and_undone(index: usize) {
     let writes = stage.kube.log().len();
     stage.rollout(&["undo"]).expect_code(0);
     let later = stage.kube.log().split_off(writes);
-    assert!(!later.iter().any(|asked| asked.is_write()), "{later:?}");
+    assert!(!later.iter().any(Logged::is_write), "{later:?}");
 }
 
 /// Is taken back by what its users see.

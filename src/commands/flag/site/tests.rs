@@ -165,7 +165,11 @@ fn of_64_writers_with_50_edits_none_is_lost_and_a_kill_comes_through() {
             edit(&site, Edit::Kill).await;
             began.elapsed()
         });
-        assert!(!threads.iter().all(|thread| thread.is_finished()));
+        assert!(
+            !threads
+                .iter()
+                .all(std::thread::ScopedJoinHandle::is_finished)
+        );
         took
     });
     assert!(took < Duration::from_secs(20), "{took:?}");
