@@ -264,6 +264,10 @@ fn sigterm_takes_back_the_regions_under_way() {
     until("the second wave", LIMIT, || {
         (world.weight("us") > 0.0 && world.weight("asia") > 0.0).then_some(())
     });
+    // Until its window ends, the first is under way as well.
+    until("the end of the first wave", LIMIT, || {
+        (world.phases()["eu"] == "succeeded").then_some(())
+    });
     super::world::signal(&child, "TERM");
     let (code, _) = super::world::end(child);
     assert_eq!(code, Some(1));
