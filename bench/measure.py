@@ -22,6 +22,7 @@ from pathlib import Path
 
 import flags
 import incidents
+import suspects
 import rollouts
 from harness import MIB, Row, Run, ask, compared, free_port, interleave, ms, running, until
 
@@ -266,7 +267,7 @@ def main():
         env = {"PATH": os.environ["PATH"], "HOME": name, "TMPDIR": name, "LANG": "C.UTF-8", "COLUMNS": "100"}
         env.update({f"XDG_{kind}_HOME": f"{name}/{kind.lower()}" for kind in ("CONFIG", "STATE", "CACHE")})
         parts = [start_up, many_endpoints, scrape_path, real_prometheus]
-        parts += [flags.flag_get, flags.flag_list, flags.bulk_eval, incidents.measure, rollouts.rollouts]
+        parts += [flags.flag_get, flags.flag_list, flags.bulk_eval, incidents.measure, rollouts.rollouts, suspects.measure]
         rows = []
         for part in parts:
             print(f"measuring: {part.__doc__.partition(':')[0].rstrip('.')}", file=sys.stderr)
