@@ -105,6 +105,7 @@ impl Rollout {
                 }
                 self.tries = 0;
                 self.streaks.clear();
+                self.grown.clear();
                 self.since = now;
                 self.note(now, format!("resumed by {by}"));
             }

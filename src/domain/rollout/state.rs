@@ -62,6 +62,9 @@ pub(crate) struct Rollout {
     pub(crate) blind_since: Option<DateTime<Utc>>,
     /// Looks in a row at which each condition, by its text, said that it must go back.
     pub(crate) streaks: BTreeMap<String, u32>,
+    /// When each of them last grew: a look that follows too soon sees the same thing again, and confirms nothing.
+    #[serde(default)]
+    pub(crate) grown: BTreeMap<String, DateTime<Utc>>,
     /// Stable's value for each condition at the last good step, for later steps that leave stable too little traffic.
     #[serde(default)]
     pub(crate) baselines: BTreeMap<String, f64>,
@@ -294,6 +297,7 @@ impl Rollout {
             reason: None,
             blind_since: None,
             streaks: BTreeMap::new(),
+            grown: BTreeMap::new(),
             baselines: BTreeMap::new(),
             approvals: Vec::new(),
             wish: None,
@@ -382,5 +386,6 @@ mod tests {
         assert_eq!(rollout.plan.rules.rollback_timeout.as_secs(), 600);
         assert!(rollout.plan.rules.on_no_data.is_empty());
         assert_eq!(rollout.verdicts.len(), 1);
+        assert!(rollout.grown.is_empty());
     }
 }

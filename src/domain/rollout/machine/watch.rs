@@ -7,6 +7,10 @@ use crate::domain::rollout::exposure::Readiness;
 use crate::domain::rollout::machine::{Look, since};
 use crate::domain::rollout::state::{HoldKind, Phase, Rollout, Write};
 
+/// The part of a poll that must lie between two looks for the second to confirm the first. Looks follow each other at
+/// once where a phase ends, and a poll apart otherwise; a little less than that is what a busy machine makes of it.
+const APART: f64 = 0.8;
+
 impl Rollout {
     /// The fast lane: whatever the state, is it time to go back?
     pub(super) fn watch(&mut self, look: &Look, now: DateTime<Utc>) {
@@ -94,7 +98,7 @@ impl Rollout {
         }
     }
 
-    /// How many looks in a row a condition has said that it must go back.
+    /// How many looks in a row, each about a poll after the one before, a condition has said that it must go back.
     fn count(&mut self, verdict: &Verdict) {
         let acts = match verdict.role {
             Role::Rollback => true,
@@ -105,13 +109,25 @@ impl Rollout {
         };
         match verdict.outcome {
             Outcome::Fail if acts => {
-                *self.streaks.entry(verdict.condition.clone()).or_insert(0) += 1;
+                let streak = self.streaks.entry(verdict.condition.clone()).or_insert(0);
+                let grown = self.grown.entry(verdict.condition.clone());
+                let grown = grown.or_insert(DateTime::UNIX_EPOCH);
+                // Before it grew: another machine's clock is behind, and what lies between is not known.
+                if verdict.at < *grown {
+                    *grown = verdict.at;
+                }
+                if *streak == 0 || since(*grown, verdict.at) >= self.plan.rules.poll.mul_f64(APART)
+                {
+                    *streak += 1;
+                    *grown = verdict.at;
+                }
             }
             // A look that saw nothing says nothing about the one before.
             Outcome::Error => {}
             Outcome::NoEvidence if verdict.blind => {}
             _ => {
                 self.streaks.remove(&verdict.condition);
+                self.grown.remove(&verdict.condition);
             }
         }
     }
