@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::change::{Confirmed, Done, Plan as Change};
 use crate::commands::changed::ChangeReport;
+use crate::commands::rollout::archive;
 use crate::commands::rollout::canary::stuck;
 use crate::commands::rollout::fleet;
 use crate::commands::rollout::open::{Place, WhichArgs, choose, place};
@@ -246,6 +247,7 @@ pub(super) async fn go_back(
             Some(reading) => rollout.wrote(Write::Restore, Wrote::Done(reading), now),
             None => rollout.phase = Phase::RolledBack,
         }
+        archive::keep(cx, rollout);
         let saved = place.memory.save(rollout, Some(version), confirmed).await;
         if let Err(error) = saved {
             // The one that holds it may have come to the same end.

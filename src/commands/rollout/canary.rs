@@ -5,9 +5,11 @@ use serde_json::json;
 
 use crate::change::{Changed, Confirmed, Done, Plan as Change};
 use crate::commands::changed::ChangeReport;
+use crate::commands::rollout::archive;
 use crate::commands::rollout::evidence::Eyes;
 use crate::commands::rollout::fleet::board::Board;
 use crate::commands::rollout::fleet::{self, RegionArgs};
+use crate::commands::rollout::memory::Stored;
 use crate::commands::rollout::open::Place;
 use crate::commands::rollout::plan::{PlanReport, Prepared, WhatArgs, prepare};
 use crate::commands::rollout::progress::Progress;
@@ -231,7 +233,7 @@ pub(super) async fn launch(
         confirmed,
         lock,
         rollout,
-        version: stored,
+        version: stored.map(|stored| archived(cx, stored)),
         progress: Progress::begin(cx, 0)?,
         until: how.until,
         board: how.part.map(|(_, board)| board),
@@ -239,14 +241,20 @@ pub(super) async fn launch(
     go(begin).await
 }
 
-/// A second rollout of a service waits until the first is over. Gives the version of the state that is there.
-pub(super) async fn refuse_second(cx: &Context, place: &Place<'_>) -> Result<Option<String>> {
+/// Keeps what the new rollout takes the place of, for the history. Gives its version.
+pub(super) fn archived(cx: &Context, stored: Stored) -> String {
+    archive::keep(cx, &stored.rollout);
+    stored.version
+}
+
+/// A second rollout of a service waits until the first is over. Gives the state that is there.
+pub(super) async fn refuse_second(cx: &Context, place: &Place<'_>) -> Result<Option<Stored>> {
     let Some(stored) = place.memory.load().await? else {
         return Ok(None);
     };
     let there = &stored.rollout;
     if there.phase.is_terminal() {
-        return Ok(Some(stored.version));
+        return Ok(Some(stored));
     }
     Err(Error::Refused {
         why: format!(

@@ -1,5 +1,6 @@
 //! `liveops rollout`: step a new version through the traffic, and go back by itself when the metrics say so.
 
+mod archive;
 mod back;
 mod canary;
 pub(crate) mod cluster;
@@ -9,6 +10,7 @@ mod history;
 mod memories;
 pub(crate) mod memory;
 mod open;
+mod past;
 mod plan;
 mod preflight;
 mod progress;

@@ -83,7 +83,7 @@ impl Place<'_> {
 pub(super) fn words(target: &str, verb: &str, name: &str) -> String {
     let name = word(name);
     match (target, verb) {
-        (FLAG, "history" | "undo") => format!("flag {verb} {name}"),
+        (FLAG, "undo") => format!("flag {verb} {name}"),
         (FLAG, _) => format!("flag ramp {verb} {name}"),
         _ => format!("rollout {verb} {name}"),
     }

@@ -121,11 +121,11 @@ impl<'a> Progress<'a> {
         if matches!(cx.output.format(), Format::Csv | Format::Name) {
             return Ok(());
         }
-        for transition in rollout.transitions.iter().skip(self.told) {
+        for transition in rollout.news(self.told) {
             self.spoke = Some(now);
             tell(cx, rollout, transition, &look.verdicts, now)?;
         }
-        self.told = rollout.transitions.len();
+        self.told = rollout.happened();
         let quiet = self
             .spoke
             .is_none_or(|spoke| (now - spoke).to_std().unwrap_or_default() >= QUIET);

@@ -7,6 +7,7 @@ use crate::commands::rollout::open::{Place, choose, place};
 use crate::commands::rollout::ramp;
 use crate::context::Context;
 use crate::domain::rollout::state::{Phase, Rollout};
+use crate::domain::shell::word;
 use crate::domain::undo::RolloutUndo;
 use crate::error::{Error, Result};
 
@@ -82,7 +83,8 @@ impl<'a> Rollouts<'a> {
                     ),
                     hint: format!(
                         "look at it: `{}`",
-                        self.cx.command(&self.place.words("history"))
+                        self.cx
+                            .command(&format!("flag history {}", word(&rollout.service)))
                     ),
                 });
             }

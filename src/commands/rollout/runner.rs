@@ -114,7 +114,7 @@ pub(super) struct Begin<'a> {
 
 impl<'a> Runner<'a> {
     pub(super) fn new(begin: Begin<'a>) -> Self {
-        let told = begin.rollout.transitions.len();
+        let told = begin.rollout.happened();
         let mut rollout = begin.rollout;
         rollout.epoch = begin.lock.epoch;
         Self {

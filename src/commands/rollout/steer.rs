@@ -347,7 +347,7 @@ pub(super) async fn carry_on(
         }
     };
     let mut rollout = stored.rollout;
-    let told = rollout.transitions.len();
+    let told = rollout.happened();
     // What was seen before the crash is not known here: each step is observed anew.
     rollout.wish = rollout.wish.or_else(|| Some(wish(cx, what, None)));
     let begin = Begin {

@@ -77,6 +77,9 @@ pub(crate) struct Rollout {
     pub(crate) verdicts: Vec<Verdict>,
     /// What happened, oldest first.
     pub(crate) transitions: Vec<Transition>,
+    /// How many transitions are no longer kept.
+    #[serde(default)]
+    pub(crate) forgotten: usize,
 }
 
 /// The stations of a rollout.
@@ -304,6 +307,7 @@ impl Rollout {
             epoch: 0,
             verdicts: Vec::new(),
             transitions: Vec::new(),
+            forgotten: 0,
         }
     }
 
@@ -351,6 +355,19 @@ impl Rollout {
         });
         let over = self.transitions.len().saturating_sub(TRANSITIONS);
         self.transitions.drain(..over);
+        self.forgotten += over;
+    }
+
+    /// How many transitions there were.
+    pub(crate) fn happened(&self) -> usize {
+        self.forgotten + self.transitions.len()
+    }
+
+    /// The transitions that came after the first `told`, as far as they are kept.
+    pub(crate) fn news(&self, told: usize) -> &[Transition] {
+        let new = self.happened().saturating_sub(told);
+        let from = self.transitions.len().saturating_sub(new);
+        self.transitions.get(from..).unwrap_or_default()
     }
 
     /// Keeps a verdict.
@@ -378,6 +395,21 @@ mod tests {
       "step":0,"weight":20.0,"value":0.001,"stable":null,"n":1000.0,"stable_n":null,"bound":0.0,"threshold":0.01,
       "unit":"ratio","blame":null,"reason":"1 of 1000","blind":false,"certain":false,"queries":[]}],
       "transitions":[{"at":"2026-11-24T10:00:01Z","phase":"observe","weight":20.0,"text":"observing"}]}"#;
+
+    #[test]
+    fn what_is_new_is_known_when_old_transitions_are_forgotten() {
+        let mut rollout: Rollout = serde_json::from_str(OLD).expect("readable");
+        let mut told = rollout.happened();
+        for n in 0..3 * TRANSITIONS {
+            rollout.note(rollout.since, format!("{n}"));
+            let news: Vec<_> = rollout.news(told).iter().map(|new| &new.text).collect();
+            assert_eq!(news, [&n.to_string()]);
+            told = rollout.happened();
+            assert!(rollout.news(told).is_empty());
+        }
+        assert_eq!(rollout.transitions.len(), TRANSITIONS);
+        assert_eq!(rollout.news(0).len(), TRANSITIONS, "what is kept");
+    }
 
     #[test]
     fn a_state_of_an_older_version_is_read() {

@@ -2,6 +2,7 @@
 //! takes tenths of seconds.
 
 mod contract;
+mod past;
 mod people;
 mod regions;
 mod takeover;

@@ -119,6 +119,20 @@ fn for_programs_it_is_an_object_a_line_and_a_protected_environment_wants_a_reaso
     let last = lines.last().unwrap();
     assert_eq!(last["schema"], "liveops.flag.ramp.status/1");
     assert_eq!(last["data"]["ramps"][0]["percentage"], 20.0);
+    let past = |more: &[&str]| {
+        let args = ["flag", "ramp", "history", FLAG, "-o", "json"];
+        world.env.run(args.iter().chain(more)).expect_code(0).json()
+    };
+    let first = past(&[]);
+    assert_eq!(first["schema"], "liveops.flag.ramp.history/1");
+    let change = first["data"]["ramps"][0]["change"].as_str().unwrap();
+    // Another one takes its place, and leaves what is known of it.
+    let next = args.map(|arg| if arg == "20" { "25" } else { arg });
+    world.env.run(next).expect_code(0);
+    let again = past(&[change]);
+    assert_eq!(again["data"]["flag"], FLAG);
+    assert_eq!(again["data"]["verdicts"], first["data"]["verdicts"]);
+    assert_eq!(again["data"]["ramps"].as_array().unwrap().len(), 1);
     world.env.write(
         "liveops.yaml",
         text.replace("  test:\n", "  test:\n    protected: true\n"),

@@ -1,6 +1,7 @@
 //! `liveops flag ramp`: a flag's percentage as a rollout, with the same engine, runner and evidence. What is a flag's own
 //! stands here: how a ramp begins, where it is looked at, and its verbs.
 
+mod history;
 mod start;
 mod status;
 
@@ -48,6 +49,7 @@ enum Verb {
     Pause(PauseArgs),
     Resume(ResumeArgs),
     Abort(AbortArgs),
+    History(history::HistoryArgs),
 }
 
 /// Keep a flag at the percentage that it has; what is bad still takes it back
@@ -154,6 +156,7 @@ pub(crate) async fn run(args: RampArgs, cx: &Context) -> Result<Exit> {
     match args.verb {
         Verb::Start(args) => start::run(args, cx).await,
         Verb::Status(args) => status::run(args, cx).await,
+        Verb::History(args) => history::run(&args, cx).await,
         Verb::Pause(args) => {
             let place = place(cx, &args.which.name).await?;
             steer::pause_at(cx, &place, "flag.ramp.pause", args.reason).await

@@ -14,7 +14,7 @@ use crate::commands::complete;
 use crate::commands::flag::refuse::refused;
 use crate::commands::flag::site::Site;
 use crate::commands::flag::why::Why;
-use crate::commands::rollout::canary::{go, holder, refuse_second, show};
+use crate::commands::rollout::canary::{archived, go, holder, refuse_second, show};
 use crate::commands::rollout::evidence::Eyes;
 use crate::commands::rollout::memories;
 use crate::commands::rollout::open::Place;
@@ -227,7 +227,7 @@ pub(super) async fn run(args: StartArgs, cx: &Context) -> Result<Exit> {
                 confirmed,
                 lock,
                 rollout,
-                version: stored,
+                version: stored.map(|stored| archived(cx, stored)),
                 progress: Progress::begin(cx, 0)?,
                 until: args.stay.until(),
                 board: None,

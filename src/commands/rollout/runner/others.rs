@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::Runner;
 use crate::change::audit_log;
+use crate::commands::rollout::archive;
 use crate::commands::rollout::memory::Stored;
 use crate::domain::rollout::exposure::Fence;
 use crate::domain::rollout::state::Phase;
@@ -138,20 +139,19 @@ impl Runner<'_> {
 
     /// Journals what has happened since the last time; the platform is told of it later, when nothing waits for it.
     pub(super) fn journal(&mut self) {
-        let new: Vec<_> = self
-            .rollout
-            .transitions
-            .iter()
-            .skip(self.told)
-            .cloned()
-            .collect();
-        // The ring drops old ones: then everything in it may be new, and is not told again.
-        self.told = self.rollout.transitions.len();
+        let new = self.rollout.news(self.told).to_vec();
+        self.told = self.rollout.happened();
+        if !new.is_empty() {
+            archive::keep(self.cx, &self.rollout);
+        }
         for transition in new {
             let data = json!({
                 "change": self.rollout.change,
                 "rollout": self.rollout.id,
                 "service": self.rollout.service,
+                "environment": self.rollout.environment,
+                "region": self.rollout.region,
+                "target": self.rollout.plan.target,
                 "phase": transition.phase,
                 "weight": transition.weight,
                 "text": transition.text,
