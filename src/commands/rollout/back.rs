@@ -1,7 +1,7 @@
 //! `liveops rollout abort` and `rollout undo`: give the old version its traffic back, now. Needs no lock, no metric,
 //! and no state where the target carries an undo note.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use serde_json::json;
@@ -14,13 +14,12 @@ use crate::commands::rollout::fleet;
 use crate::commands::rollout::open::{Place, WhichArgs, choose, place};
 use crate::context::Context;
 use crate::domain::rollout::machine::Wrote;
+use crate::domain::rollout::plan::Rules;
 use crate::domain::rollout::state::{Phase, Rollout, Write};
 use crate::error::{Error, Exit, Result};
 
 /// Tries of the rollback before a person is told the command to do it by hand.
 const TRIES: u32 = 12;
-/// The same where a controller goes back at its own ticks: Flagger's are a minute apart by default.
-const TRIES_OF_CONTROLLERS: u32 = 60;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
@@ -201,11 +200,14 @@ pub(super) async fn go_back(
     place.target.because(reason);
     let mut pause = FIRST_PAUSE;
     let mut tries = 1;
-    let most = if place.target.is_delegated() {
-        TRIES_OF_CONTROLLERS
-    } else {
-        TRIES
-    };
+    let began = Instant::now();
+    // A controller goes back at its own ticks, which Flagger's are a minute apart by default.
+    let patience = known.as_ref().map(|(rollout, _)| &rollout.plan.rules);
+    let patience = patience.map_or_else(
+        || Rules::default().rollback_timeout,
+        |rules| rules.rollback_timeout,
+    );
+    let mut said = String::new();
     let goal = originals
         .as_ref()
         .map(|originals| originals.weight)
@@ -220,7 +222,15 @@ pub(super) async fn go_back(
             Ok(reading) => format!("the weight is still {}", reading.live),
             Err(error) => error.to_string(),
         };
-        if tries >= most {
+        let over = match place.target.is_delegated() {
+            true => began.elapsed() >= patience,
+            false => tries >= TRIES,
+        };
+        if !over && place.target.is_delegated() && failure != said {
+            cx.output.note(&failure);
+            said.clone_from(&failure);
+        }
+        if over {
             let by_hand = place.target.undo_by_hand(originals.as_ref());
             let Some((rollout, version)) = &mut known else {
                 return Err(Error::HalfDone {

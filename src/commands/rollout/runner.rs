@@ -366,6 +366,11 @@ impl<'a> Runner<'a> {
         let now = self.clock.now();
         match said {
             Said::Hold => {
+                if let Err(error) = self.place.target.halt(true, self.confirmed).await {
+                    self.cx
+                        .output
+                        .warn(&format!("its controller goes on: {error}"));
+                }
                 self.rollout.wish = Some(Wish {
                     what: WishKind::Pause,
                     by: self.cx.actor.clone(),

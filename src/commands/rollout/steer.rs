@@ -1,6 +1,8 @@
 //! `liveops rollout approve`, `pause`, `resume`, `promote`: what people say to a rollout, from any machine. Whoever holds
 //! it heeds it at the next look; where nobody does, `resume` and `promote` go on themselves.
 
+use std::cell::RefCell;
+
 use clap::Args;
 use serde_json::json;
 
@@ -107,15 +109,22 @@ async fn approve_one(args: &ApproveArgs, cx: &Context) -> Result<Exit> {
         step + 1,
         stored.rollout.target()
     );
-    say(cx, &place, "rollout.approve", summary, |rollout, cx| {
-        // It may have moved on while somebody thought: the approval is then for a step that is no more.
-        rollout.approvals.push(Approval {
-            by: cx.actor.clone(),
-            at: cx.clock.now(),
-            step,
-            image: image.clone(),
-        });
-    })
+    say(
+        cx,
+        &place,
+        "rollout.approve",
+        summary,
+        None,
+        |rollout, cx| {
+            // It may have moved on while somebody thought: the approval is then for a step that is no more.
+            rollout.approvals.push(Approval {
+                by: cx.actor.clone(),
+                at: cx.clock.now(),
+                step,
+                image: image.clone(),
+            });
+        },
+    )
     .await
 }
 
@@ -147,7 +156,7 @@ pub(super) async fn pause_at(
     let stored = under_way(cx, place).await?;
     let rollout = &stored.rollout;
     let summary = format!("pause {} at {}", what(rollout), rollout.applied);
-    say(cx, place, action, summary, |rollout, cx| {
+    say(cx, place, action, summary, Some(true), |rollout, cx| {
         rollout.wish = Some(wish(cx, WishKind::Pause, reason.clone()));
     })
     .await
@@ -200,12 +209,18 @@ async fn under_way(cx: &Context, place: &Place<'_>) -> Result<Stored> {
     }
 }
 
-/// Writes something into the state for whoever holds it.
+/// What was typed: the last part of the change's name.
+fn verb_of(action: &str) -> &str {
+    action.rsplit('.').next().unwrap_or(action)
+}
+
+/// Writes something into the state for whoever holds it; and has a controller of its own stand still, or go on.
 async fn say(
     cx: &Context,
     place: &Place<'_>,
     action: &'static str,
     summary: String,
+    still: Option<bool>,
     what: impl Fn(&mut Rollout, &Context),
 ) -> Result<Exit> {
     let alive = place
@@ -221,6 +236,7 @@ async fn say(
         kill_switch: action.ends_with(".pause"),
         undoes: None,
     };
+    let controller = RefCell::new(None);
     let changed = change
         .carry_out(cx, async |confirmed| {
             for _ in 0..8 {
@@ -233,6 +249,14 @@ async fn say(
                     Err(Error::Conflict { .. }) => {}
                     Err(error) => return Err(error),
                     Ok(_) => {
+                        if let Some(still) = still {
+                            let told = place.target.halt(still, confirmed).await;
+                            controller.replace(told.map_err(|error| Error::HalfDone {
+                                done: format!("said it to the {}", place.noun()),
+                                left: format!("its controller was not told: {error}"),
+                                command: cx.command(&place.words(verb_of(action))),
+                            })?);
+                        }
                         return Ok(Done {
                             result: json!({ "rollout": rollout.id, "service": rollout.service, "step": rollout.step }),
                             undo: Some(
@@ -265,6 +289,9 @@ async fn say(
             cx.command(&place.words("resume"))
         )
     });
+    if let Some(said) = controller.take() {
+        report = report.detail(said);
+    }
     cx.output.show(&report, cx.clock.now())?;
     Ok(Exit::Good)
 }
@@ -289,7 +316,7 @@ pub(super) async fn go_on(
         .await?
         .is_some_and(|holder| holder.alive);
     if alive && !takeover {
-        return say(cx, place, action, summary, |rollout, cx| {
+        return say(cx, place, action, summary, Some(false), |rollout, cx| {
             rollout.wish = Some(wish(cx, kind, None));
         })
         .await;
@@ -339,7 +366,12 @@ pub(super) async fn carry_on(
         .memory
         .acquire(&holder(cx), how.takeover, confirmed)
         .await?;
-    let stored = match under_way(cx, place).await {
+    let again = async {
+        let stored = under_way(cx, place).await?;
+        place.target.halt(false, confirmed).await?;
+        Ok(stored)
+    };
+    let stored = match again.await {
         Ok(stored) => stored,
         Err(error) => {
             let _ = place.memory.release(&lock, confirmed).await;

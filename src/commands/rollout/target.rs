@@ -103,6 +103,17 @@ pub(crate) trait Target {
         Box::pin(async { Ok(()) })
     }
 
+    /// Has a controller that moves the weight by itself stand still, or go on: what a person says must hold for it too, and
+    /// while nobody of us watches. Says in words what it does now; nothing where there is no such controller, or it does
+    /// nothing of ours yet. The way back undoes it first.
+    ///
+    /// # Errors
+    /// `Conflict` when its object changes too fast; those of the cluster.
+    fn halt<'a>(&'a self, still: bool, confirmed: &'a Confirmed) -> Doing<'a, Option<String>> {
+        let _ = (still, confirmed);
+        Box::pin(async { Ok(None) })
+    }
+
     /// Gives the canary this share of the traffic. Only forward; only the weights of the named backends.
     ///
     /// # Errors

@@ -25,6 +25,15 @@ pub(crate) fn is_paused(rollout: &Value) -> bool {
     conditions.is_some_and(|conditions| !conditions.is_empty())
 }
 
+/// The field of its spec by which a person has the controller stand still.
+pub(crate) const HALT: &str = "paused";
+
+/// Does it stand still by a person's will? No step ends then, and no ReplicaSet is scaled; an abort still gives the
+/// router its weights back (`rollout/context.go` `haltProgress`, `rollout/trafficrouting.go`).
+pub(crate) fn is_halted(rollout: &Value) -> bool {
+    rollout["spec"][HALT] == true
+}
+
 /// Has somebody let it go on, and the controller has not yet done so?
 pub(crate) fn is_unpausing(rollout: &Value) -> bool {
     rollout["status"]["controllerPause"] == true && !is_paused(rollout)

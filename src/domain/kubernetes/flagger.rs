@@ -38,9 +38,13 @@ fn mark(canary: &Value) -> Value {
     json!([canary["status"]["lastAppliedSpec"], since])
 }
 
-/// What it restores: the mark of the start, and whether an analysis was left out even then.
+/// What it restores: the mark of the start, whether an analysis was left out even then, and what let it go.
 pub(crate) fn record(canary: &Value) -> Value {
-    json!({ "mark": mark(canary), "skip": canary["spec"]["skipAnalysis"] })
+    json!({
+        "mark": mark(canary),
+        "skip": canary["spec"]["skipAnalysis"],
+        "halt": canary["spec"][HALT],
+    })
 }
 
 /// Where it is with what we gave it; an object without our note has nothing of ours.
@@ -68,6 +72,15 @@ pub(crate) fn is_running(canary: &Value) -> bool {
         canary["status"]["phase"].as_str(),
         None | Some("Initialized" | "Succeeded" | "Failed" | "Initializing")
     )
+}
+
+/// The field of its spec by which a person has the controller stand still.
+pub(crate) const HALT: &str = "suspend";
+
+/// Does it stand still by a person's will? Then its ticks do nothing at all, so that no rollback hook is asked either
+/// (`pkg/controller/scheduler.go` `advanceCanary`).
+pub(crate) fn is_halted(canary: &Value) -> bool {
+    canary["spec"][HALT] == true
 }
 
 /// The share of the new version.

@@ -1,7 +1,7 @@
 //! Flagger, played by a thread that ticks as its scheduler does (fluxcd/flagger, `pkg/controller/scheduler.go`
 //! `advanceCanary`, `pkg/canary/status.go`, `pkg/canary/spec.go`): weights and the primary are its own.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -62,6 +62,9 @@ fn tick(kube: &Kube, slow: bool) {
     let Some(canary) = kube.find("canaries", "game") else {
         return;
     };
+    if canary["spec"]["suspend"] == true {
+        return;
+    }
     let status = &canary["status"];
     let hash = image(kube, "game");
     let enter = |phase: &str, mut more: Value| {
@@ -142,6 +145,24 @@ fn tick(kube: &Kube, slow: bool) {
     }
 }
 
+/// With one by which it can be taken back.
+fn hooks() -> Value {
+    json!([
+        { "name": "load", "type": "rollout", "url": "http://loadtester.game/" },
+        { "name": "back", "type": "rollback", "url": "http://loadtester.game/rollback/check" },
+    ])
+}
+
+fn phase(stage: &Stage) -> String {
+    let phase = &stage.kube.get("canaries", "game")["status"]["phase"];
+    phase.as_str().unwrap_or_default().to_owned()
+}
+
+fn weight(stage: &Stage) -> u64 {
+    let weight = &stage.kube.get("canaries", "game")["status"]["canaryWeight"];
+    weight.as_u64().unwrap_or(0)
+}
+
 #[test]
 fn flagger_is_watched_told_to_go_back_and_undone() {
     let stage = Stage::new(TRAFFIC);
@@ -164,10 +185,7 @@ fn flagger_is_watched_told_to_go_back_and_undone() {
         );
         stage.rollout(&["canary", "--image", NEW]).expect_code(1);
         assert_eq!(image(&stage.kube, "game"), OLD);
-        let hook = json!({ "spec": { "analysis": { "webhooks": [
-            { "name": "load", "type": "rollout", "url": "http://loadtester.game/" },
-            { "name": "back", "type": "rollback", "url": "http://loadtester.game/rollback/check" },
-        ] } } });
+        let hook = json!({ "spec": { "analysis": { "webhooks": hooks() } } });
         stage.kube.merge("canaries", "game", "ada", &hook);
         let before = stage.kube.get("canaries", "game")["spec"].clone();
         // A good build: its own analysis, then the primary has it.
@@ -209,5 +227,106 @@ fn flagger_is_watched_told_to_go_back_and_undone() {
             .iter()
             .filter(|asked| asked.manager == "liveops" && asked.body.contains("canaryWeight"));
         assert_eq!(weights.count(), 0);
+    });
+}
+
+#[test]
+fn a_pause_suspends_flagger_and_both_ways_out_of_it_let_it_go() {
+    let stage = Stage::new(TRAFFIC);
+    stage.kube.create(&primary());
+    let mut object = canary(&hooks());
+    object["spec"]["suspend"] = json!(false);
+    stage.kube.create(&object);
+    let (ticks, slow) = (AtomicU64::new(0), AtomicBool::new(true));
+    let tick = |kube: &Kube| {
+        tick(kube, slow.load(Ordering::Relaxed));
+        ticks.fetch_add(1, Ordering::Relaxed);
+    };
+    let some_ticks = || {
+        slow.store(false, Ordering::Relaxed);
+        let from = ticks.load(Ordering::Relaxed);
+        until("ticks", LIMIT, || {
+            (ticks.load(Ordering::Relaxed) > from + 5).then_some(())
+        });
+    };
+    let spec = || stage.kube.get("canaries", "game")["spec"].clone();
+    let begin = || {
+        slow.store(true, Ordering::Relaxed);
+        let running = stage.begin(&["rollout", "canary", "game", "--image", NEW, "--yes"]);
+        until("its first share", LIMIT, || {
+            (weight(&stage) == STEP).then_some(())
+        });
+        let said = stage.rollout(&["pause"]).expect_code(0).stdout;
+        assert!(said.contains("Flagger stands still"), "{said}");
+        assert_eq!(spec()["suspend"], true);
+        running
+    };
+    stage.beside(Duration::from_millis(100), tick, || {
+        until("Initialized", LIMIT, || {
+            (phase(&stage) == "Initialized").then_some(())
+        });
+        let before = spec();
+        let mut running = begin();
+        some_ticks();
+        assert_eq!(weight(&stage), STEP, "its ticks do nothing");
+        stage.rollout(&["resume"]).expect_code(0);
+        assert_eq!(running.code(), Some(0));
+        assert_eq!(image(&stage.kube, "game-primary"), NEW);
+        stage.rollout(&["undo"]).expect_code(0);
+        assert_eq!(spec(), before);
+
+        let mut running = begin();
+        running.kill();
+        some_ticks();
+        assert_eq!(phase(&stage), "Progressing", "its ticks do nothing");
+        stage.rollout(&["abort"]).expect_code(0);
+        assert_eq!((phase(&stage).as_str(), spec()), ("Failed", before));
+        assert_eq!(image(&stage.kube, "game-primary"), OLD);
+        assert!(!is_open(&stage.kube), "the gate is closed again");
+    });
+}
+
+#[test]
+fn a_slow_flagger_is_waited_for_as_long_as_the_policy_says() {
+    let stage = Stage::new(TRAFFIC);
+    stage.kube.create(&primary());
+    stage.kube.create(&canary(&hooks()));
+    let slow = AtomicBool::new(false);
+    // One tick whenever the test says so.
+    let due = AtomicU64::new(0);
+    let tick = |kube: &Kube| {
+        let some = |due: u64| due.checked_sub(1);
+        let taken = due.fetch_update(Ordering::Relaxed, Ordering::Relaxed, some);
+        if !slow.load(Ordering::Relaxed) || taken.is_ok() {
+            tick(kube, true);
+        }
+    };
+    stage.configure(
+        "rollback_window: 0s",
+        "rollback_timeout: 2s\n    rollback_window: 0s",
+    );
+    stage.beside(Duration::from_millis(50), tick, || {
+        until("Initialized", LIMIT, || {
+            (phase(&stage) == "Initialized").then_some(())
+        });
+        let mut running = stage.begin(&["rollout", "canary", "game", "--image", NEW, "--yes"]);
+        until("its first share", LIMIT, || {
+            (weight(&stage) == STEP).then_some(())
+        });
+        slow.store(true, Ordering::Relaxed);
+        // It is told, and does not tick before the policy has it given up.
+        stage.fail();
+        assert_eq!(running.code(), Some(5));
+        assert_eq!(stage.phase().0, "rollback_failed");
+        let run = stage.rollout(&["abort"]).expect_code(5);
+        for want in ["at its next tick", "create --raw", "rollout abort game"] {
+            assert!(run.stderr.contains(want), "{want}: {}", run.stderr);
+        }
+        assert!(is_open(&stage.kube), "it goes back whenever it ticks");
+        // With the patience that a slow one needs, its next tick is enough.
+        due.store(1, Ordering::Relaxed);
+        stage.rollout(&["abort"]).expect_code(0);
+        assert_eq!((phase(&stage).as_str(), weight(&stage)), ("Failed", 0));
+        assert_eq!(stage.phase().0, "rolled_back");
     });
 }

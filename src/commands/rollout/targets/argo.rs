@@ -5,17 +5,17 @@ use std::cell::Cell;
 
 use serde_json::{Value, json};
 
-use super::held::Held;
+use super::held::{Held, going};
 use super::workload::denied;
 use crate::change::Confirmed;
 use crate::clients::kubectl::{Deed, Object, Patch, Resource};
 use crate::commands::rollout::target::{Doing, Finish, Objection, Target};
 use crate::domain::kubernetes::argo::{
-    is_observed, is_paused, is_unpausing, is_whole, phase, share, steps,
+    HALT, is_halted, is_observed, is_paused, is_unpausing, is_whole, phase, share, steps,
 };
 use crate::domain::kubernetes::{deployment, note, owner};
 use crate::domain::rollout::exposure::{Fence, Originals, Percent, Readiness, Reading};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// The target.
 #[derive(Debug)]
@@ -63,7 +63,7 @@ impl<'a> Argo<'a> {
         let live = share(rollout);
         // It is where it was let go to, or waits again on its way there, or is through.
         let arrived = !self.awaited.get().exceeds(live) || is_paused(rollout) || is_whole(rollout);
-        let held = is_unpausing(rollout) || rollout["spec"]["paused"] == true;
+        let held = is_unpausing(rollout) || is_halted(rollout);
         Reading {
             live,
             settled: is_observed(rollout) && !held && arrived,
@@ -100,14 +100,27 @@ impl<'a> Argo<'a> {
             .await
     }
 
-    /// The image in the template, where it is another one.
-    async fn set_image(&self, rollout: Value, image: &str, confirmed: &Confirmed) -> Result<Value> {
-        let container = self.place_of_container(&rollout)?;
-        let now = deployment::image(&rollout, container).unwrap_or_default();
-        if now == image {
+    /// The image in the template, where it is another one; one write with what is `also` to be done.
+    async fn set_image(
+        &self,
+        rollout: Value,
+        image: Option<&str>,
+        also: Option<Value>,
+        confirmed: &Confirmed,
+    ) -> Result<Value> {
+        let mut patch = Vec::new();
+        if let Some(image) = image {
+            let container = self.place_of_container(&rollout)?;
+            let now = deployment::image(&rollout, container).unwrap_or_default();
+            if now != image {
+                patch = deployment::set_image(container, now, image);
+            }
+        }
+        patch.extend(also);
+        if patch.is_empty() {
             return Ok(rollout);
         }
-        let patch = Value::Array(deployment::set_image(container, now, image));
+        let patch = Value::Array(patch);
         self.patch(Patch::Json, &patch, None, confirmed).await
     }
 }
@@ -164,7 +177,7 @@ impl Target for Argo<'_> {
                 stable_revision: rollout["status"]["stableRS"]
                     .as_str()
                     .map(ToOwned::to_owned),
-                detail: json!({ "container": container }),
+                detail: json!({ "container": container, "halt": rollout["spec"][HALT] }),
             })
         })
     }
@@ -195,7 +208,13 @@ impl Target for Argo<'_> {
                     true,
                 );
             }
-            if !is_whole(&rollout) || phase(&rollout) != "Healthy" {
+            if is_halted(&rollout) {
+                object(
+                    "the Rollout is paused by hand (`spec.paused`), so Argo Rollouts would do nothing".into(),
+                    "set `spec.paused: false`".into(),
+                    true,
+                );
+            } else if !is_whole(&rollout) || phase(&rollout) != "Healthy" {
                 object(
                     format!(
                         "Argo Rollouts is in the middle of another version: {}",
@@ -233,8 +252,8 @@ impl Target for Argo<'_> {
             let rollout = self.look().await?;
             let claimed = self.held.hold(&rollout, originals, fence, None, confirmed);
             let rollout = self.held.find(&claimed.await?)?.clone();
-            let rollout = self.set_image(rollout, image, confirmed).await?;
-            Ok(self.reading(&rollout))
+            let rollout = self.set_image(rollout, Some(image), None, confirmed);
+            Ok(self.reading(&rollout.await?))
         })
     }
 
@@ -269,6 +288,16 @@ impl Target for Argo<'_> {
         })
     }
 
+    fn halt<'a>(&'a self, still: bool, confirmed: &'a Confirmed) -> Doing<'a, Option<String>> {
+        Box::pin(async move {
+            let done = self.held.halt(HALT, still, confirmed).await?;
+            Ok(done.then(|| match still {
+                true => "Argo Rollouts stands still: `spec.paused` of its Rollout is true".into(),
+                false => "Argo Rollouts goes on by its steps".into(),
+            }))
+        })
+    }
+
     fn restore<'a>(
         &'a self,
         originals: Option<&'a Originals>,
@@ -288,9 +317,14 @@ impl Target for Argo<'_> {
                 rollout = self.tell(json!({ "abort": true }), confirmed).await?;
             }
             // Without the old template it would stay degraded, and the next apply would begin anew.
-            if let Some(image) = &originals.stable_image {
-                rollout = self.set_image(rollout, image, confirmed).await?;
-            }
+            // One that stands still takes its traffic back, and leaves its pods as they are.
+            let image = originals.stable_image.as_deref();
+            let go_on = match going(&originals.detail) {
+                Value::Null => json!({ "op": "remove", "path": "/spec/paused" }),
+                value => json!({ "op": "add", "path": "/spec/paused", "value": value }),
+            };
+            let go_on = is_halted(&rollout).then_some(go_on);
+            rollout = self.set_image(rollout, image, go_on, confirmed).await?;
             if promoted {
                 // For the controller the old version is a new canary now: it gets everything without waiting for steps,
                 // as soon as it is seen; the controller forgets what it was told before.
@@ -304,7 +338,14 @@ impl Target for Argo<'_> {
                 reading.live = share(&rollout).rest();
                 return Ok(reading);
             }
-            if is_whole(&rollout) && note::epoch(&rollout).is_some() {
+            if note::epoch(&rollout).is_some() {
+                if !is_whole(&rollout) {
+                    // The note stays until nothing is left to be done: without it nobody could go on from here.
+                    return Err(Error::Conflict {
+                        what: "Argo Rollouts takes the new version away at its next pass".into(),
+                        hint: "it is asked again".into(),
+                    });
+                }
                 self.held.release(None, confirmed).await?;
             }
             Ok(self.reading(&rollout))
@@ -360,10 +401,19 @@ impl Target for Argo<'_> {
     }
 
     fn undo_by_hand(&self, _originals: Option<&Originals>) -> String {
-        let patch = "--subresource=status --type=merge --patch='{\"status\":{\"abort\":true}}'";
-        self.held
-            .kubectl
-            .by_hand(&format!("patch {} {patch}", self.held.object))
+        let by_hand = |patch: &str| {
+            let words = format!("patch {} --type=merge {patch}", self.held.object);
+            self.held.kubectl.by_hand(&words)
+        };
+        let abort = by_hand("--subresource=status --patch='{\"status\":{\"abort\":true}}'");
+        let seen = self.held.seen();
+        match self.held.find(&seen) {
+            Ok(found) if is_halted(found) => {
+                let go_on = by_hand("--patch='{\"spec\":{\"paused\":null}}'");
+                format!("{abort} && {go_on}")
+            }
+            _ => abort,
+        }
     }
 
     fn announce<'a>(&'a self, texts: &'a [String], confirmed: &'a Confirmed) -> Doing<'a, ()> {

@@ -5,12 +5,14 @@ use std::cell::Cell;
 
 use serde_json::{Map, Value, json};
 
-use super::held::Held;
+use super::held::{Held, going};
 use super::workload::{Workload, denied, managed};
 use crate::change::Confirmed;
 use crate::clients::kubectl::{Deed, Object, Patch, Resource};
 use crate::commands::rollout::target::{Doing, Finish, Objection, Target};
-use crate::domain::kubernetes::flagger::{self, Stage, gate, is_running, record, share, stage};
+use crate::domain::kubernetes::flagger::{
+    self, HALT, Stage, gate, is_halted, is_running, record, share, stage,
+};
 use crate::domain::kubernetes::{deployment, note};
 use crate::domain::rollout::exposure::{Fence, Originals, Percent, Readiness, Reading};
 use crate::error::{Error, Result};
@@ -51,7 +53,8 @@ impl<'a> Flagger<'a> {
         Ok(Reading {
             live,
             // It has come as far as is waited for, or to an end.
-            settled: !self.awaited.get().exceeds(live) || stage == Stage::Failed,
+            settled: !is_halted(canary)
+                && (!self.awaited.get().exceeds(live) || stage == Stage::Failed),
             // The primary that Flagger keeps is its own matter.
             stable: Readiness::Ready {
                 available: available.max(1),
@@ -114,6 +117,21 @@ impl<'a> Flagger<'a> {
         done.await.map(drop)
     }
 
+    /// Has its ticks do something again, once what they are to do is said.
+    async fn go_on(
+        &self,
+        canary: &Value,
+        originals: &Originals,
+        confirmed: &Confirmed,
+    ) -> Result<()> {
+        if is_halted(canary) {
+            let patch = json!({ "spec": { HALT: going(&originals.detail) } });
+            let done = self.held.patch(Patch::Merge, &patch, None, confirmed);
+            done.await?;
+        }
+        Ok(())
+    }
+
     /// The old version again, after the new one was promoted: Flagger promotes it without an analysis.
     async fn promote_back(
         &self,
@@ -142,6 +160,7 @@ impl<'a> Flagger<'a> {
             self.skip(&json!(true), confirmed).await?;
         }
         self.set_image(objects, image, confirmed).await?;
+        self.go_on(canary, originals, confirmed).await?;
         Err(Error::Conflict {
             what: format!(
                 "Flagger makes {image} its primary again at its next ticks, without an analysis"
@@ -246,7 +265,7 @@ impl Target for Flagger<'_> {
                     blocks: true,
                 });
             }
-            if canary["spec"]["suspend"] == true {
+            if is_halted(canary) {
                 objections.push(Objection {
                     gate: "rollback_plan",
                     text: "the Canary is suspended, so Flagger would do nothing".into(),
@@ -303,6 +322,16 @@ impl Target for Flagger<'_> {
         })
     }
 
+    fn halt<'a>(&'a self, still: bool, confirmed: &'a Confirmed) -> Doing<'a, Option<String>> {
+        Box::pin(async move {
+            let done = self.held.halt(HALT, still, confirmed).await?;
+            Ok(done.then(|| match still {
+                true => "Flagger stands still: `spec.suspend` of its Canary is true".into(),
+                false => "Flagger goes on by its analysis".into(),
+            }))
+        })
+    }
+
     fn restore<'a>(
         &'a self,
         originals: Option<&'a Originals>,
@@ -328,13 +357,17 @@ impl Target for Flagger<'_> {
                     let (open, _) = gate(canary)
                         .ok_or_else(|| self.held.unfit("it has no rollback webhook"))?;
                     self.turn(&open, canary, confirmed).await?;
+                    self.go_on(canary, &originals, confirmed).await?;
                     Err(told(
                         "Flagger has been told to go back, and does so at its next tick",
                     ))
                 }
-                Stage::Promotion => Err(told(
-                    "Flagger makes the new version its primary and cannot be stopped; it is taken back after that",
-                )),
+                Stage::Promotion => {
+                    self.go_on(canary, &originals, confirmed).await?;
+                    Err(told(
+                        "Flagger makes the new version its primary and cannot be stopped; it is taken back after that",
+                    ))
+                }
                 Stage::Succeeded => self.promote_back(&objects, &originals, confirmed).await,
                 Stage::Idle => {
                     // The note is gone: the rollout was finished, or is back already.
@@ -350,6 +383,7 @@ impl Target for Flagger<'_> {
                     // The spec that Flagger has promoted starts no new analysis.
                     let image = originals.stable_image.as_deref().unwrap_or_default();
                     self.set_image(&objects, image, confirmed).await?;
+                    self.go_on(canary, &originals, confirmed).await?;
                     let objects = self.look().await?;
                     let canary = self.held.find(&objects)?;
                     if stage(canary) == Stage::Analysis {
@@ -417,13 +451,20 @@ impl Target for Flagger<'_> {
         let open = found.and_then(gate).map(|(open, _)| open);
         let (kubectl, name) = (&self.held.kubectl, &self.held.object.name);
         let namespace = kubectl.namespace();
-        match open {
-            Some(open) => format!(
-                "echo '{{\"name\":\"{name}\",\"namespace\":\"{namespace}\"}}' | {}",
-                kubectl.by_hand(&format!("create --raw {open} -f -"))
-            ),
-            None => kubectl.by_hand(&format!("get {}", self.held.object)),
+        let Some(open) = open else {
+            return kubectl.by_hand(&format!("get {}", self.held.object));
+        };
+        let open = format!(
+            "echo '{{\"name\":\"{name}\",\"namespace\":\"{namespace}\"}}' | {}",
+            kubectl.by_hand(&format!("create --raw {open} -f -"))
+        );
+        if !found.is_some_and(is_halted) {
+            return open;
         }
+        // Its ticks hear of the open gate when they do something again.
+        let patch = "--type=merge --patch='{\"spec\":{\"suspend\":null}}'";
+        let go_on = kubectl.by_hand(&format!("patch {} {patch}", self.held.object));
+        format!("{open} && {go_on}")
     }
 
     fn announce<'a>(&'a self, texts: &'a [String], confirmed: &'a Confirmed) -> Doing<'a, ()> {

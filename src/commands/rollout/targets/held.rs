@@ -15,6 +15,9 @@ use crate::domain::kubernetes::owner;
 use crate::domain::rollout::exposure::{Fence, Originals};
 use crate::error::{Error, Result};
 
+/// Tries of a write whose object a controller changes meanwhile.
+const TRIES: u32 = 5;
+
 /// The object, and what was read last.
 #[derive(Debug)]
 pub(super) struct Held<'a> {
@@ -176,6 +179,51 @@ impl<'a> Held<'a> {
         done.map(drop)
     }
 
+    /// Has its controller stand still by this field of the spec, or go on; false where no rollout holds it, so that there is
+    /// nothing to halt.
+    ///
+    /// # Errors
+    /// `Conflict` when it changes too fast, or the field does not stay; those of the cluster.
+    pub(super) async fn halt(
+        &self,
+        field: &str,
+        still: bool,
+        confirmed: &Confirmed,
+    ) -> Result<bool> {
+        let is_so = |object: &Value| (object["spec"][field] == true) == still;
+        for _ in 0..TRIES {
+            let objects = self.look(&[]).await?;
+            let found = self.find(&objects)?;
+            let Some(note) = note::read(found) else {
+                return Ok(false);
+            };
+            if is_so(found) {
+                return Ok(true);
+            }
+            let value = match still {
+                true => json!(true),
+                false => going(&note.originals.detail),
+            };
+            let patch = json!({
+                "metadata": { "resourceVersion": found["metadata"]["resourceVersion"] },
+                "spec": { field: value },
+            });
+            match self.patch(Patch::Merge, &patch, None, confirmed).await {
+                Ok(after) if is_so(self.find(&after)?) => return Ok(true),
+                // Its controller writes its status all the time.
+                Ok(_) | Err(Error::Conflict { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(Error::Conflict {
+            what: format!(
+                "{}: `spec.{field}` cannot be set, it changes too fast",
+                self.place()
+            ),
+            hint: "try again".into(),
+        })
+    }
+
     /// Patches it; returns everything as it is then, as far as it is known.
     ///
     /// # Errors
@@ -266,6 +314,13 @@ pub(super) fn unfit(place: &str, why: &str) -> Error {
         format!("{place}: {why}"),
         "correct the object, or `rollout.traffic` in liveops.yaml",
     )
+}
+
+/// What the field that halts a controller was while it went, if it was there at all.
+pub(super) fn going(detail: &Value) -> Value {
+    let known = [&detail["halt"], &detail["route"]["halt"]];
+    let known = known.into_iter().find(|value| **value == false);
+    known.cloned().unwrap_or_default()
 }
 
 /// One merge patch of two.
