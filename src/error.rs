@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use crate::domain::shell::word;
+
 /// The crate's result.
 pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -216,6 +218,9 @@ pub(crate) enum Error {
         left: String,
         command: String,
     },
+    /// The same, in one of several places that were asked.
+    #[error("{place}: {error}")]
+    At { place: String, error: Box<Error> },
     /// Ctrl-C (130) or SIGTERM (143).
     #[error("interrupted")]
     Interrupted { code: u8 },
@@ -245,6 +250,14 @@ impl Error {
         }
     }
 
+    /// The same, with the place where it went wrong.
+    pub(crate) fn at(self, place: impl Into<String>) -> Self {
+        Self::At {
+            place: place.into(),
+            error: Box::new(self),
+        }
+    }
+
     /// Something that cannot happen did.
     pub(crate) fn internal(what: &str) -> Self {
         Self::Internal(what.to_owned())
@@ -271,6 +284,7 @@ impl Error {
             | Self::Internal(_) => 3,
             Self::Locked { .. } | Self::Conflict { .. } | Self::Refused { .. } => 4,
             Self::HalfDone { .. } => 5,
+            Self::At { error, .. } => error.exit_code(),
             Self::Interrupted { code } => *code,
         }
     }
@@ -285,6 +299,7 @@ impl Error {
             } => format!("answered {status}{}", detail(message)),
             Self::Declined { why, .. } => why.clone(),
             Self::Malformed { what, .. } => format!("answered {what}"),
+            Self::At { place, error } => format!("{place}: {}", error.reason()),
             other => other.to_string(),
         }
     }
@@ -298,6 +313,7 @@ impl Error {
             | Self::Declined { .. }
             | Self::Malformed { .. }
             | Self::Secret { .. } => true,
+            Self::At { error, .. } => error.is_outage(),
             _ => false,
         }
     }
@@ -322,6 +338,7 @@ impl Error {
             Self::Conflict { .. } => "conflict",
             Self::Refused { .. } => "refused",
             Self::HalfDone { .. } => "half_done",
+            Self::At { error, .. } => error.kind(),
             Self::Interrupted { .. } => "interrupted",
             Self::Internal(_) => "internal",
         }
@@ -367,6 +384,7 @@ impl Error {
             )),
             Self::Locked { .. } => Some("another liveops is writing; try again in a moment".into()),
             Self::HalfDone { command, .. } => Some(format!("run `{command}`")),
+            Self::At { error, .. } => error.hint(),
             Self::Interrupted { .. } => None,
             Self::Internal(_) => Some(
                 "this is a bug in liveops; run again with `-vv` and report what it prints".into(),
@@ -401,6 +419,11 @@ impl Error {
 fn probe(url: &str, options: &str) -> String {
     if url.starts_with("redis") {
         format!("redis-cli -u {url} ping")
+    } else if let Some((object, place)) = url.split_once(" in ")
+        && let Some((context, namespace)) = place.rsplit_once('/')
+    {
+        let context = word(context);
+        format!("kubectl --context={context} --namespace={namespace} get {object}")
     } else {
         format!("curl {options} {url}")
     }

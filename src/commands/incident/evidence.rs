@@ -10,6 +10,7 @@ use crate::clients::http::Effort;
 use crate::clients::prometheus::Prometheus;
 use crate::commands::changes::gather as changed;
 use crate::commands::incident::store;
+use crate::commands::rollout::overview::UnseenRow;
 use crate::commands::rollout::report::RolloutRow;
 use crate::commands::status::StatusArgs;
 use crate::commands::status::gather::{Gathered, gather};
@@ -147,13 +148,22 @@ fn firing(gathered: &Gathered) -> Option<Seen> {
 
 /// The rollouts under way; nothing where there is none.
 fn rollouts(gathered: &Gathered) -> Option<Seen> {
-    if gathered.rollouts.is_empty() {
+    let seen = &gathered.rollouts;
+    if seen.rollouts.is_empty() && seen.unseen.is_empty() {
         return None;
     }
-    let one = |row: &RolloutRow| format!("{} at {} % ({})", row.service, row.weight, row.image);
-    let all: Vec<String> = gathered.rollouts.iter().map(one).collect();
-    let found = serde_json::to_value(&gathered.rollouts)
-        .map(|rows| (all.join("; "), json!({ "rollouts": rows })))
+    let one = |row: &RolloutRow| format!("{} at {} % ({})", row.title(), row.weight, row.image);
+    let unknown = |row: &UnseenRow| format!("{} unknown: {}", row.title(), row.why);
+    let all: Vec<String> = (seen.rollouts.iter().map(one))
+        .chain(seen.unseen.iter().map(unknown))
+        .collect();
+    let found = serde_json::to_value((&seen.rollouts, &seen.unseen))
+        .map(|found| {
+            (
+                all.join("; "),
+                json!({ "rollouts": found[0], "unknown": found[1] }),
+            )
+        })
         .map_err(|error| error.to_string());
     Some(Seen {
         name: "rollouts",

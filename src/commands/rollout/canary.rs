@@ -11,10 +11,11 @@ use crate::commands::rollout::fleet::board::Board;
 use crate::commands::rollout::fleet::{self, RegionArgs};
 use crate::commands::rollout::memory::Stored;
 use crate::commands::rollout::open::Place;
+use crate::commands::rollout::overview::RolloutStatus;
 use crate::commands::rollout::plan::{PlanReport, Prepared, WhatArgs, prepare};
 use crate::commands::rollout::progress::Progress;
 use crate::commands::rollout::ramp::RampStatus;
-use crate::commands::rollout::report::{RolloutRow, RolloutStatus};
+use crate::commands::rollout::report::RolloutRow;
 use crate::commands::rollout::runner::{Begin, Left, Runner, Until};
 use crate::context::Context;
 use crate::domain::rollout::exposure::Originals;
@@ -376,7 +377,7 @@ pub(super) async fn show(cx: &Context, place: &Place<'_>) -> Result<Exit> {
     let holder = place.memory.holder().await.unwrap_or_default();
     let row = RolloutRow::new(&stored.rollout, holder.as_ref());
     let phase = row.phase;
-    let report = RolloutStatus::new(cx, vec![row], Vec::new())?;
+    let report = RolloutStatus::one(cx, Some(row))?;
     match place.target.kind() {
         FLAG => cx.output.show_line(&RampStatus(report), cx.clock.now())?,
         _ => cx.output.show_line(&report, cx.clock.now())?,

@@ -58,13 +58,19 @@ pub(super) async fn run(args: &HistoryArgs, cx: &Context) -> Result<Exit> {
         is_flag: false,
     };
     let mut warnings = Vec::new();
-    let latest = match fleet::find(cx, Some(&service.name)).await? {
-        Some(found) => {
+    let latest = match fleet::find(cx, Some(&service.name)).await {
+        // What is known here can be told all the same.
+        Err(error @ Error::At { .. }) => {
+            warnings.push(format!("the latest state cannot be read: {error}"));
+            Vec::new()
+        }
+        Err(error) => return Err(error),
+        Ok(Some(found)) => {
             let unseen = found.unseen();
             warnings.extend(unseen.map(|(region, error)| format!("{region}: {error}")));
             found.into_rollouts()
         }
-        None => {
+        Ok(None) => {
             let memory = memories::open(cx, service)?;
             latest(memory.as_ref(), &mut warnings).await
         }

@@ -1,4 +1,4 @@
-//! A rollout as it is shown: where it stands, each condition with its numbers, what happened, what to type next.
+//! One rollout as it is shown: where it stands, each condition with its numbers, what happened.
 
 use std::time::Duration;
 
@@ -6,15 +6,13 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::commands::rollout::memory::Holder;
-use crate::commands::rollout::open::words;
-use crate::context::Context;
 use crate::domain::duration::human;
 use crate::domain::guard::verdict::{Outcome, Role, Verdict};
 use crate::domain::quantity::Unit;
+use crate::domain::rollout::fleet::Fleet;
 use crate::domain::rollout::plan::FLAG;
 use crate::domain::rollout::state::{HoldKind, Phase, Rollout, Stuck, Transition};
 use crate::output::block::{Block, Span, Table, Tone, plain, span};
-use crate::output::report::{Meta, Recommendation, Report, Verdict as ReportVerdict};
 use crate::output::sparkline::sparkline;
 use crate::output::view::View;
 
@@ -27,6 +25,8 @@ pub(crate) struct RolloutRow {
     pub(crate) id: String,
     pub(crate) service: String,
     pub(crate) region: Option<String>,
+    /// The rollout over several regions that it is a part of.
+    pub(crate) fleet: Option<Fleet>,
     pub(crate) image: String,
     pub(crate) policy: String,
     pub(crate) target: String,
@@ -81,6 +81,7 @@ impl RolloutRow {
             id: rollout.id.clone(),
             service: rollout.service.clone(),
             region: rollout.region.clone(),
+            fleet: rollout.fleet.clone(),
             image: rollout.plan.image.clone(),
             policy: rollout.plan.policy.clone(),
             target: rollout.plan.target.clone(),
@@ -145,7 +146,8 @@ impl RolloutRow {
         self.orphaned || waits || matches!(self.phase, Phase::Gate | Phase::RollbackFailed)
     }
 
-    fn tone(&self) -> Tone {
+    /// How it looks.
+    pub(super) fn tone(&self) -> Tone {
         match self.phase {
             Phase::Succeeded | Phase::Window => Tone::Good,
             phase if phase.is_back() => Tone::Bad,
@@ -207,17 +209,13 @@ impl RolloutRow {
                 plain(reason.clone()),
             ]));
         }
-        if let Some(next) = self
-            .next_decision
-            .filter(|next| *next > view.now && self.held.is_none())
-        {
+        if let Some(left) = self.until_next(view.now) {
             let what = match self.phase {
                 Phase::Window => "the old version is kept for another",
                 _ => "next decision in",
             };
-            let left = (next - view.now).num_seconds().unsigned_abs() + 1;
             blocks.push(Block::Line(vec![span(
-                format!("{what} {}", human(Duration::from_secs(left))),
+                format!("{what} {}", human(left)),
                 Tone::Dim,
             )]));
         }
@@ -235,6 +233,47 @@ impl RolloutRow {
             ]));
         }
         blocks
+    }
+
+    /// What matters of it most now, in a line: what keeps it, why it went back, or its worst condition.
+    pub(crate) fn gist(&self) -> String {
+        if let Some(stuck) = &self.stuck {
+            return format!("not back: {}", stuck.text);
+        }
+        if let Some(held) = &self.held {
+            return format!("held: {}", held.text);
+        }
+        if let Some(reason) = self.reason.as_ref().filter(|_| self.phase.is_back()) {
+            return reason.clone();
+        }
+        if self.phase.is_terminal() {
+            return String::new();
+        }
+        let rank = |verdict: &&Verdict| match (verdict.outcome, verdict.role) {
+            (Outcome::Fail, Role::Rollback) => 0,
+            (Outcome::Fail, Role::Success) => 1,
+            (Outcome::Error, _) => 2,
+            (Outcome::NoEvidence, _) => 3,
+            (Outcome::Pass, Role::Success) => 4,
+            (Outcome::Pass, Role::Rollback) => 5,
+        };
+        self.verdicts
+            .iter()
+            .min_by_key(rank)
+            .map_or_else(String::new, |verdict| {
+                let unit = Unit::from_name(&verdict.unit);
+                let value = verdict
+                    .value
+                    .map_or_else(String::new, |value| format!(" at {}", unit.show(value)));
+                format!("{}{value}: {}", verdict.condition, said(verdict))
+            })
+    }
+
+    /// How long until something is decided.
+    pub(super) fn until_next(&self, now: DateTime<Utc>) -> Option<Duration> {
+        let next = self.next_decision.filter(|_| self.held.is_none())?;
+        let left = (next - now).num_seconds();
+        (left >= 0).then(|| Duration::from_secs(left.unsigned_abs() + 1))
     }
 
     /// `[5] 15 25 … 100`, the present step marked.
@@ -290,12 +329,6 @@ impl RolloutRow {
                 (Outcome::NoEvidence, _) => Tone::Unknown,
                 (Outcome::Error, _) => Tone::Warn,
             };
-            // A condition for going back that does not hold is no pass to a reader.
-            let word = match (verdict.role, verdict.outcome) {
-                (Role::Rollback, Outcome::Pass) => "not so",
-                (Role::Rollback, Outcome::Fail) => "SO",
-                (_, outcome) => outcome.word(),
-            };
             let lead = match verdict.role {
                 Role::Success => "want ",
                 Role::Rollback => "back if ",
@@ -313,7 +346,7 @@ impl RolloutRow {
                     n,
                     show(verdict.bound),
                     show(verdict.threshold),
-                    span(word, tone),
+                    span(said(verdict), tone),
                     span(verdict.reason.clone(), Tone::Dim),
                     span(self.trend(verdict, view), Tone::Series(0)),
                 ]
@@ -323,7 +356,7 @@ impl RolloutRow {
                     show(verdict.value),
                     n,
                     show(verdict.threshold),
-                    span(word, tone),
+                    span(said(verdict), tone),
                 ]
             });
         }
@@ -345,145 +378,11 @@ impl RolloutRow {
     }
 }
 
-/// The rollouts of an environment.
-#[derive(Debug, Serialize)]
-pub(crate) struct RolloutStatus {
-    pub(crate) rollouts: Vec<RolloutRow>,
-    #[serde(skip)]
-    pub(super) environment: String,
-    #[serde(skip)]
-    pub(super) warnings: Vec<String>,
-    #[serde(skip)]
-    pub(super) next: Vec<Recommendation>,
-}
-
-impl RolloutStatus {
-    /// With what to type next.
-    pub(super) fn new(
-        cx: &Context,
-        rollouts: Vec<RolloutRow>,
-        warnings: Vec<String>,
-    ) -> crate::error::Result<Self> {
-        let next = rollouts.iter().flat_map(|row| steps(cx, row)).collect();
-        Ok(Self {
-            rollouts,
-            environment: cx.environment()?.to_owned(),
-            warnings,
-            next,
-        })
-    }
-}
-
-/// What can be done with it now.
-fn steps(cx: &Context, row: &RolloutRow) -> Vec<Recommendation> {
-    let name = &row.service;
-    let step = |text: &str, verb: &str| {
-        Recommendation::new(text, cx.command(&words(&row.target, verb, name)))
-    };
-    let mut steps = Vec::new();
-    match row.phase {
-        Phase::RolledBack => {
-            steps.push(step("see every verdict", "history"));
-        }
-        Phase::RollbackFailed => {
-            let abort = format!("{} --yes", words(&row.target, "abort", name));
-            steps.push(Recommendation::new("try again", cx.command(&abort)));
-        }
-        Phase::Succeeded => match (&row.change, row.is_ramp()) {
-            (Some(change), true) => steps.push(Recommendation::new(
-                "go back to before the ramp",
-                cx.command(&format!("undo {change}")),
-            )),
-            (None, true) => {}
-            (_, false) => steps.push(step("go back to the old version", "undo")),
-        },
-        _ => {
-            if row.phase == Phase::Gate {
-                steps.push(step("agree to the step", "approve"));
-            }
-            if row.orphaned || row.held.is_some() {
-                steps.push(step("go on", "resume"));
-            } else if row.phase == Phase::Window {
-                steps.push(step("end the window now", "promote"));
-            } else if row.phase != Phase::RollingBack {
-                steps.push(step("stop here", "pause"));
-            }
-            let abort = format!("{} --yes", words(&row.target, "abort", name));
-            steps.push(Recommendation::new("go back now", cx.command(&abort)));
-        }
-    }
-    steps
-}
-
-impl Report for RolloutStatus {
-    const SCHEMA: &'static str = "liveops.rollout.status/1";
-
-    fn blocks(&self, view: &View) -> Vec<Block> {
-        let mut blocks = Vec::new();
-        for row in &self.rollouts {
-            blocks.extend(row.blocks(view));
-            blocks.push(Block::Blank);
-        }
-        if self.rollouts.is_empty() {
-            blocks.push(Block::text(format!(
-                "no rollout was ever begun in `{}`",
-                self.environment
-            )));
-        }
-        for step in &self.next {
-            blocks.push(Block::next(
-                &step.text,
-                step.command.clone().unwrap_or_default(),
-            ));
-        }
-        blocks
-    }
-
-    fn rows(&self, _view: &View) -> Option<Table> {
-        let mut table = Table::new([
-            "service", "id", "image", "phase", "weight", "step", "held", "orphaned",
-        ]);
-        for row in &self.rollouts {
-            let phase = serde_json::to_value(row.phase).ok();
-            table.row(
-                [
-                    row.service.clone(),
-                    row.id.clone(),
-                    row.image.clone(),
-                    phase
-                        .and_then(|phase| phase.as_str().map(ToOwned::to_owned))
-                        .unwrap_or_default(),
-                    row.weight.to_string(),
-                    (row.step + 1).to_string(),
-                    row.held
-                        .as_ref()
-                        .map(|held| held.text.clone())
-                        .unwrap_or_default(),
-                    row.orphaned.to_string(),
-                ]
-                .into_iter()
-                .map(plain)
-                .collect(),
-            );
-        }
-        Some(table)
-    }
-
-    fn meta(&self) -> Meta {
-        let bad = |row: &RolloutRow| row.phase.is_back();
-        let verdict = if self.rollouts.iter().any(bad) {
-            ReportVerdict::Fail
-        } else if self.rollouts.iter().any(RolloutRow::needs_somebody) {
-            ReportVerdict::Warn
-        } else {
-            ReportVerdict::Pass
-        };
-        Meta {
-            environment: Some(self.environment.clone()),
-            verdict,
-            recommendations: self.next.clone(),
-            warnings: self.warnings.clone(),
-            ..Meta::default()
-        }
+/// What it came to: a condition for going back that does not hold is no pass to a reader.
+fn said(verdict: &Verdict) -> &'static str {
+    match (verdict.role, verdict.outcome) {
+        (Role::Rollback, Outcome::Pass) => "not so",
+        (Role::Rollback, Outcome::Fail) => "SO",
+        (_, outcome) => outcome.word(),
     }
 }

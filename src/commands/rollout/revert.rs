@@ -14,7 +14,8 @@ use crate::error::{Error, Result};
 /// The undo, and the service that it is for.
 pub(crate) struct Rollouts<'a> {
     cx: &'a Context,
-    place: Place<'a>,
+    /// None where it was over several regions: then the environment itself need not be a place.
+    place: Option<Place<'a>>,
     undo: &'a RolloutUndo,
     change: &'a str,
 }
@@ -28,8 +29,16 @@ impl<'a> Rollouts<'a> {
         change: &'a str,
     ) -> Result<Self> {
         let place = match undo {
-            RolloutUndo::Rollback { service, .. } => place(cx, choose(cx, Some(service))?).await?,
-            RolloutUndo::RampBack { flag } => ramp::place(cx, &ramp::name(flag)?).await?,
+            RolloutUndo::Rollback {
+                service, regions, ..
+            } => {
+                let service = choose(cx, Some(service))?;
+                match regions.is_empty() {
+                    true => Some(place(cx, service).await?),
+                    false => None,
+                }
+            }
+            RolloutUndo::RampBack { flag } => Some(ramp::place(cx, &ramp::name(flag)?).await?),
         };
         Ok(Self {
             cx,
@@ -44,17 +53,19 @@ impl<'a> Rollouts<'a> {
     /// # Errors
     /// `Conflict` when another rollout came after it.
     pub(crate) async fn find(&self) -> Result<Option<Rollout>> {
-        if let Some(found) = self.whole().await? {
-            return match fleet::of_change(&found, self.change) {
-                Some(_) if found.touched().is_empty() => Ok(None),
-                Some(rollout) => Ok(Some(rollout.clone())),
+        let Some(place) = &self.place else {
+            let found = self.whole().await?;
+            let found = found.filter(|found| fleet::of_change(found, self.change).is_some());
+            return match &found {
+                Some(found) if found.touched().is_empty() => Ok(None),
+                Some(found) => Ok(fleet::of_change(found, self.change).cloned()),
                 None => Err(Error::Conflict {
                     what: "another rollout came after it".into(),
                     hint: format!("look at it: `{}`", self.cx.command("rollout status")),
                 }),
             };
-        }
-        let Some(stored) = self.place.memory.load().await? else {
+        };
+        let Some(stored) = place.memory.load().await? else {
             return Ok(None);
         };
         let rollout = stored.rollout;
@@ -62,18 +73,15 @@ impl<'a> Rollouts<'a> {
             return Err(Error::Conflict {
                 what: format!(
                     "another {} of {} came after it, and is {}",
-                    self.place.noun(),
+                    place.noun(),
                     what(&rollout),
                     rollout.phase.word()
                 ),
-                hint: format!(
-                    "look at it: `{}`",
-                    self.cx.command(&self.place.words("status"))
-                ),
+                hint: format!("look at it: `{}`", self.cx.command(&place.words("status"))),
             });
         }
         if rollout.plan.is_exact() && rollout.phase != Phase::RolledBack {
-            let now = self.place.target.read().await?;
+            let now = place.target.read().await?;
             if now.version != rollout.written {
                 return Err(Error::Conflict {
                     what: format!(
@@ -94,16 +102,10 @@ impl<'a> Rollouts<'a> {
 
     /// The rollout over several regions, where it was one.
     async fn whole(&self) -> Result<Option<Found>> {
-        let RolloutUndo::Rollback {
-            service, regions, ..
-        } = self.undo
-        else {
-            return Ok(None);
-        };
-        if regions.is_empty() {
-            return Ok(None);
+        match self.undo {
+            RolloutUndo::Rollback { service, .. } => fleet::find(self.cx, Some(service)).await,
+            RolloutUndo::RampBack { .. } => Ok(None),
         }
-        fleet::find(self.cx, Some(service)).await
     }
 
     /// What it does, in words.
@@ -125,9 +127,16 @@ impl<'a> Rollouts<'a> {
     /// As `rollout undo`.
     pub(crate) async fn act(&self, confirmed: &Confirmed) -> Result<Done> {
         let reason = format!("undone by {}", self.cx.actor);
-        if let Some(found) = self.whole().await? {
-            return fleet::back_in(&found.touched(), found.service(), &reason, confirmed).await;
+        if let Some(place) = &self.place {
+            return go_back(self.cx, place, reason, confirmed).await;
         }
-        go_back(self.cx, &self.place, reason, confirmed).await
+        match self.whole().await? {
+            Some(found) => {
+                fleet::back_in(&found.touched(), found.service(), &reason, confirmed).await
+            }
+            None => Err(Error::internal(
+                "a rollout over regions that was there is not",
+            )),
+        }
     }
 }

@@ -8,17 +8,18 @@ use futures_util::future::join_all;
 use crate::commands::rollout::fleet;
 use crate::commands::rollout::memories;
 use crate::commands::rollout::open::{WhichArgs, candidates, choose};
-use crate::commands::rollout::report::{RolloutRow, RolloutStatus};
+use crate::commands::rollout::overview::{RolloutStatus, Seen, UnseenRow};
+use crate::commands::rollout::report::RolloutRow;
 use crate::context::Context;
 use crate::domain::duration;
-use crate::error::{Exit, Result};
+use crate::error::{Error, Exit, Result};
 use crate::output::format::Format;
 use crate::output::report::Report;
 use crate::output::screen::Screen;
 
 /// Show where rollouts stand
 ///
-/// Exit code 1 when the last one was rolled back, or is going back.
+/// Exit code 1 when the last one was rolled back, or is going back; 3 when it could not be seen somewhere.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   liveops rollout status
@@ -80,42 +81,21 @@ pub(super) async fn watch<R: Report>(
     }
 }
 
-impl RolloutStatus {
-    /// Was one rolled back, or is it going back?
-    pub(super) fn exit(&self) -> Exit {
-        let bad = |row: &RolloutRow| row.phase.is_back();
-        match self.rollouts.iter().any(bad) {
-            true => Exit::Bad,
-            false => Exit::Good,
-        }
-    }
-}
-
 async fn look(cx: &Context, service: Option<&str>) -> Result<RolloutStatus> {
-    let (rows, warnings) = match service {
-        Some(name) if cx.region.is_some() || cx.config()?.settings.regions.is_empty() => {
-            let memory = memories::open(cx, choose(cx, Some(name))?)?;
-            let (stored, holder) = tokio::join!(memory.load(), memory.holder());
-            let holder = holder?;
-            let row = stored?.map(|stored| RolloutRow::new(&stored.rollout, holder.as_ref()));
-            (row.into_iter().collect(), Vec::new())
-        }
-        Some(name) => {
-            let name = &choose(cx, Some(name))?.name;
-            let (mut rows, warnings) = fleet::rows(cx).await?;
-            rows.retain(|row| row.service == *name);
-            (rows, warnings)
-        }
-        None => fleet::rows(cx).await?,
-    };
-    RolloutStatus::new(cx, rows, warnings)
+    let mut seen = fleet::rows(cx).await?;
+    if let Some(name) = service {
+        let name = &choose(cx, Some(name))?.name;
+        seen.rollouts.retain(|row| row.service == *name);
+        seen.unseen.retain(|row| row.service == *name);
+    }
+    RolloutStatus::new(cx, seen)
 }
 
 /// The latest rollout of each service, in every region, and what kept us from knowing one.
 ///
 /// # Errors
 /// The configuration.
-pub(crate) async fn rows(cx: &Context) -> Result<(Vec<RolloutRow>, Vec<String>)> {
+pub(crate) async fn rows(cx: &Context) -> Result<Seen> {
     fleet::rows(cx).await
 }
 
@@ -123,21 +103,41 @@ pub(crate) async fn rows(cx: &Context) -> Result<(Vec<RolloutRow>, Vec<String>)>
 ///
 /// # Errors
 /// The configuration.
-pub(super) async fn rows_here(cx: &Context) -> Result<(Vec<RolloutRow>, Vec<String>)> {
+pub(super) async fn rows_here(cx: &Context) -> Result<Seen> {
     let looks = candidates(cx)?.into_iter().map(|service| async move {
-        let memory = memories::open(cx, service)?;
-        let (stored, holder) = tokio::join!(memory.load(), memory.holder());
-        let holder = holder.unwrap_or_default();
-        Ok(stored?.map(|stored| RolloutRow::new(&stored.rollout, holder.as_ref())))
-    });
-    let mut rows = Vec::new();
-    let mut warnings = Vec::new();
-    let found: Vec<Result<Option<RolloutRow>>> = join_all(looks).await;
-    for found in found {
-        match found {
-            Ok(row) => rows.extend(row),
-            Err(error) => warnings.push(format!("a rollout cannot be seen: {error}")),
+        let unseen = |error: &Error| UnseenRow {
+            service: service.name.clone(),
+            region: cx.region.clone(),
+            why: error.to_string(),
+        };
+        let asked = async {
+            let memory = memories::open(cx, service)?;
+            Ok(tokio::join!(memory.load(), memory.holder()))
+        };
+        let (stored, holder) = match asked.await {
+            Ok((Ok(stored), holder)) => (stored, holder),
+            Ok((Err(error), _)) | Err(error) => return (None, Some(unseen(&error))),
+        };
+        let Some(stored) = stored else {
+            return (None, None);
+        };
+        match holder {
+            Ok(holder) => (
+                Some(RolloutRow::new(&stored.rollout, holder.as_ref())),
+                None,
+            ),
+            // Nobody knows whether it is orphaned, so that is not said of it.
+            Err(error) => {
+                let mut row = RolloutRow::new(&stored.rollout, None);
+                row.orphaned = false;
+                (Some(row), Some(unseen(&error)))
+            }
         }
+    });
+    let mut seen = Seen::default();
+    for (row, unseen) in join_all(looks).await {
+        seen.rollouts.extend(row);
+        seen.unseen.extend(unseen);
     }
-    Ok((rows, warnings))
+    Ok(seen)
 }

@@ -78,18 +78,9 @@ pub(crate) struct PromoteArgs {
 }
 
 pub(super) async fn approve(args: ApproveArgs, cx: &Context) -> Result<Exit> {
-    let now = cx.clock.now();
-    let waits = |it: &Rollout| it.phase == Phase::Gate || it.lacks_approval(now);
     if let Some(found) = fleet::find(cx, args.which.service()).await? {
-        for cx in found.regions_where(waits)? {
-            approve_one(&args, cx).await?;
-        }
-        return Ok(Exit::Good);
+        return fleet::steer::approve(cx, &found).await;
     }
-    approve_one(&args, cx).await
-}
-
-async fn approve_one(args: &ApproveArgs, cx: &Context) -> Result<Exit> {
     let place = place(cx, choose(cx, args.which.service())?).await?;
     let stored = under_way(cx, &place).await?;
     let (step, image) = (stored.rollout.step, stored.rollout.plan.image.clone());
@@ -130,17 +121,10 @@ async fn approve_one(args: &ApproveArgs, cx: &Context) -> Result<Exit> {
 
 pub(super) async fn pause(args: PauseArgs, cx: &Context) -> Result<Exit> {
     if let Some(found) = fleet::find(cx, args.which.service()).await? {
-        for cx in found.regions_where(|it| !it.phase.is_terminal() && !it.phase.is_back())? {
-            pause_one(&args, cx).await?;
-        }
-        return Ok(Exit::Good);
+        return fleet::steer::pause(cx, &found, args.reason.as_ref()).await;
     }
-    pause_one(&args, cx).await
-}
-
-async fn pause_one(args: &PauseArgs, cx: &Context) -> Result<Exit> {
     let place = place(cx, choose(cx, args.which.service())?).await?;
-    pause_at(cx, &place, "rollout.pause", args.reason.clone()).await
+    pause_at(cx, &place, "rollout.pause", args.reason).await
 }
 
 /// Pauses what is under way there.
@@ -164,7 +148,7 @@ pub(super) async fn pause_at(
 
 pub(super) async fn resume(args: ResumeArgs, cx: &Context) -> Result<Exit> {
     if let Some(found) = fleet::find(cx, args.which.service()).await? {
-        return fleet::resume(cx, &found, &args.stay).await;
+        return fleet::steer::resume(cx, &found, &args.stay).await;
     }
     let place = place(cx, choose(cx, args.which.service())?).await?;
     let how = ("rollout.resume", "go on with", WishKind::Resume);
@@ -173,14 +157,15 @@ pub(super) async fn resume(args: ResumeArgs, cx: &Context) -> Result<Exit> {
 
 pub(super) async fn promote(args: PromoteArgs, cx: &Context) -> Result<Exit> {
     if let Some(found) = fleet::find(cx, args.which.service()).await? {
-        return Err(found.which_region(cx, "promote"));
+        return fleet::steer::promote(cx, &found, &args.stay).await;
     }
     let place = place(cx, choose(cx, args.which.service())?).await?;
     let how = ("rollout.promote", "promote", WishKind::Promote);
     go_on(cx, &place, (args.stay.until(), args.stay.takeover), how).await
 }
 
-fn wish(cx: &Context, what: WishKind, reason: Option<String>) -> Wish {
+/// What is asked for, by us and now.
+pub(super) fn wish(cx: &Context, what: WishKind, reason: Option<String>) -> Wish {
     Wish {
         what,
         by: cx.actor.clone(),
@@ -239,40 +224,17 @@ async fn say(
     let controller = RefCell::new(None);
     let changed = change
         .carry_out(cx, async |confirmed| {
-            for _ in 0..8 {
-                let stored = under_way(cx, place).await?;
-                let mut rollout = stored.rollout;
-                what(&mut rollout, cx);
-                let saved = place.memory.save(&rollout, Some(&stored.version), confirmed).await;
-                match saved {
-                    // The holder was faster; look again.
-                    Err(Error::Conflict { .. }) => {}
-                    Err(error) => return Err(error),
-                    Ok(_) => {
-                        if let Some(still) = still {
-                            let told = place.target.halt(still, confirmed).await;
-                            controller.replace(told.map_err(|error| Error::HalfDone {
-                                done: format!("said it to the {}", place.noun()),
-                                left: format!("its controller was not told: {error}"),
-                                command: cx.command(&place.words(verb_of(action))),
-                            })?);
-                        }
-                        return Ok(Done {
-                            result: json!({ "rollout": rollout.id, "service": rollout.service, "step": rollout.step }),
-                            undo: Some(
-                                Impossible::Nothing {
-                                    why: format!("it was said to a {} that moves on", place.noun()),
-                                    instead: place.words("status"),
-                                }
-                                .into(),
-                            ),
-                        });
+            let (rollout, said) = tell(cx, place, (action, still), &what, confirmed).await?;
+            controller.replace(said);
+            Ok(Done {
+                result: json!({ "rollout": rollout.id, "service": rollout.service, "step": rollout.step }),
+                undo: Some(
+                    Impossible::Nothing {
+                        why: format!("it was said to a {} that moves on", place.noun()),
+                        instead: place.words("status"),
                     }
-                }
-            }
-            Err(Error::Conflict {
-                what: "the state of the rollout changes too fast".into(),
-                hint: "try again".into(),
+                    .into(),
+                ),
             })
         })
         .await?;
@@ -294,6 +256,49 @@ async fn say(
     }
     cx.output.show(&report, cx.clock.now())?;
     Ok(Exit::Good)
+}
+
+/// Writes something into the state of what is under way there, and has a controller of its own stand still, or go on.
+/// Gives what is stored then, and what such a controller does.
+///
+/// # Errors
+/// `Refused` when nothing is under way; `Conflict` when others write all the time; `HalfDone` when the controller was not
+/// told.
+pub(super) async fn tell(
+    cx: &Context,
+    place: &Place<'_>,
+    (action, still): (&str, Option<bool>),
+    what: &impl Fn(&mut Rollout, &Context),
+    confirmed: &Confirmed,
+) -> Result<(Rollout, Option<String>)> {
+    for _ in 0..8 {
+        let stored = under_way(cx, place).await?;
+        let mut rollout = stored.rollout;
+        what(&mut rollout, cx);
+        let before = Some(stored.version.as_str());
+        match place.memory.save(&rollout, before, confirmed).await {
+            // The holder was faster; look again.
+            Err(Error::Conflict { .. }) => continue,
+            Err(error) => return Err(error),
+            Ok(_) => {}
+        }
+        let Some(still) = still else {
+            return Ok((rollout, None));
+        };
+        let told = place.target.halt(still, confirmed).await;
+        return match told {
+            Ok(said) => Ok((rollout, said)),
+            Err(error) => Err(Error::HalfDone {
+                done: format!("said it to the {}", place.noun()),
+                left: format!("its controller was not told: {error}"),
+                command: cx.command(&place.words(verb_of(action))),
+            }),
+        };
+    }
+    Err(Error::Conflict {
+        what: "the state of the rollout changes too fast".into(),
+        hint: "try again".into(),
+    })
 }
 
 /// Says it to the holder, or goes on where there is none.

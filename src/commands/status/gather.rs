@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::commands::incident::pick;
 use crate::commands::incident::view::Shown;
-use crate::commands::rollout::report::RolloutRow;
+use crate::commands::rollout::overview::Seen;
 use crate::commands::rollout::{ramps, rows};
 use crate::commands::status::memory::Memory;
 use crate::commands::status::prometheus::Said;
@@ -43,8 +43,8 @@ pub(crate) struct Gathered {
     pub(crate) incidents: Vec<Shown>,
     /// The postmortem that is due first, with its command.
     pub(crate) postmortem: Option<Recommendation>,
-    /// Rollouts that are not over.
-    pub(crate) rollouts: Vec<RolloutRow>,
+    /// Rollouts that are not over, and where it is not known whether there is one.
+    pub(crate) rollouts: Seen,
     pub(crate) took: Duration,
 }
 
@@ -121,16 +121,17 @@ pub(crate) async fn gather(
         rows(cx),
         ramps(cx)
     );
-    let (mut rollouts, mut unseen) = rollouts?;
-    rollouts.retain(|row| wanted(&row.service));
+    let mut warnings = Vec::new();
+    let mut rollouts = rollouts?;
+    rollouts.rollouts.retain(|row| wanted(&row.service));
+    rollouts.unseen.retain(|row| wanted(&row.service));
     match ramps {
-        Ok(ramps) => rollouts.extend(ramps),
-        Err(error) => unseen.push(format!("ramps of flags cannot be seen: {error}")),
+        Ok(ramps) => rollouts.rollouts.extend(ramps),
+        Err(error) => warnings.push(format!("ramps of flags cannot be seen: {error}")),
     }
-    rollouts.retain(|row| !row.phase.is_terminal());
+    let rollouts = rollouts.unfinished();
 
     let mut sources = Vec::new();
-    let mut warnings = unseen;
     let mut readings = Readings {
         services,
         kpis: Vec::new(),

@@ -1,8 +1,11 @@
 //! From readings to a verdict, a headline, and the next command. Pure.
 
+use crate::commands::rollout::overview::Seen;
+use crate::commands::rollout::report::RolloutRow;
 use crate::domain::alert::{Alert, group};
 use crate::domain::health::ServiceState;
 use crate::domain::level::Level;
+use crate::domain::rollout::state::Phase;
 use crate::domain::shell::word;
 use crate::domain::standing;
 use crate::domain::status::{FlagsReading, Origin, Readings};
@@ -18,13 +21,20 @@ pub(crate) struct Judgement {
 }
 
 /// Judges everything that was read.
-pub(crate) fn judge(readings: &Readings, sources: &[Source], alerts_expected: bool) -> Judgement {
+pub(crate) fn judge(
+    readings: &Readings,
+    sources: &[Source],
+    alerts_expected: bool,
+    rollouts: &Seen,
+) -> Judgement {
     // Who answers only in part may keep back the one thing that matters.
     let down = sources
         .iter()
         .filter(|source| matches!(source.state, SourceState::Down | SourceState::Degraded))
         .count();
-    let levels = readings.levels(alerts_expected, down);
+    let mut levels = readings.levels(alerts_expected, down);
+    levels.extend(rollouts.under_way().map(level));
+    levels.extend(rollouts.unseen.iter().map(|_| Level::Unknown));
     let verdict = match standing::of_all(levels.iter().copied()) {
         Level::Critical => Verdict::Fail,
         Level::Unknown => Verdict::Unknown,
@@ -35,7 +45,16 @@ pub(crate) fn judge(readings: &Readings, sources: &[Source], alerts_expected: bo
     Judgement {
         verdict,
         warnings,
-        headline: headline(readings, sources, levels.len(), alerts_expected),
+        headline: headline(readings, sources, levels.len(), alerts_expected, rollouts),
+    }
+}
+
+/// How bad a rollout under way is by itself: what its users see, alerts and KPIs say.
+fn level(row: &RolloutRow) -> Level {
+    match row.phase {
+        Phase::RollbackFailed => Level::Critical,
+        _ if row.needs_somebody() => Level::Warn,
+        _ => Level::Ok,
     }
 }
 
@@ -44,6 +63,7 @@ fn headline(
     sources: &[Source],
     looked_at: usize,
     alerts_expected: bool,
+    rollouts: &Seen,
 ) -> String {
     let services = |state| {
         readings
@@ -88,6 +108,17 @@ fn headline(
         "service down",
         "services down",
     );
+    let rolled = |wanted| {
+        rollouts
+            .under_way()
+            .map(level)
+            .filter(move |one| *one == wanted)
+    };
+    add(
+        rolled(Level::Critical).count(),
+        "rollback failed",
+        "rollbacks failed",
+    );
     add(alerts(Level::Critical), "critical alert", "critical alerts");
     add(kpis(Level::Critical), "KPI critical", "KPIs critical");
     add(
@@ -117,6 +148,12 @@ fn headline(
         "services unknown",
     );
     add(kpis(Level::Unknown), "KPI unknown", "KPIs unknown");
+    add(
+        rolled(Level::Warn).count(),
+        "rollout waits for somebody",
+        "rollouts wait for somebody",
+    );
+    add(rollouts.unseen.len(), "rollout unknown", "rollouts unknown");
     if alerts_expected && (readings.alerts.is_none() || readings.alerts_as_of.is_some()) {
         parts.push("alerts unknown".into());
     }

@@ -5,6 +5,7 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
 use crate::commands::incident::view::Shown;
+use crate::commands::rollout::overview::UnseenRow;
 use crate::commands::rollout::report::RolloutRow;
 use crate::commands::status::gather::Gathered;
 use crate::commands::status::judge::{Judgement, judge, next};
@@ -38,6 +39,7 @@ impl StatusReport {
             &gathered.readings,
             &gathered.sources,
             gathered.alerts_expected,
+            &gathered.rollouts,
         );
         let configured = gathered.alerts_expected
             || !settings.services.is_empty()
@@ -87,6 +89,8 @@ struct Data<'a> {
     flags: Option<&'a FlagsReading>,
     changes: Vec<Value>,
     rollouts: Vec<Value>,
+    /// Where it could not be looked whether there is one.
+    rollouts_unknown: &'a [UnseenRow],
 }
 
 impl Serialize for StatusReport {
@@ -106,7 +110,8 @@ impl Serialize for StatusReport {
             }),
             flags: readings.flags.as_ref(),
             changes: self.gathered.changes.iter().map(change).collect(),
-            rollouts: self.gathered.rollouts.iter().map(rollout).collect(),
+            rollouts: self.gathered.rollouts.rollouts.iter().map(rollout).collect(),
+            rollouts_unknown: &self.gathered.rollouts.unseen,
         }
         .serialize(serializer)
     }
@@ -152,6 +157,7 @@ fn rollout(row: &RolloutRow) -> Value {
         "id": row.id,
         "service": row.service,
         "region": row.region,
+        "waves": row.fleet.as_ref().map(|fleet| &fleet.waves),
         "image": row.image,
         "phase": row.phase,
         "weight": row.weight,

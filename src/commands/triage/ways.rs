@@ -50,7 +50,7 @@ pub(super) async fn ways(ground: &Ground<'_>) -> Result<Vec<Mitigation>> {
     let name = name.unwrap_or_else(|| "SERVICE".into());
     let gathered = status.as_ref().as_ref().ok();
     let rollouts = gathered.map_or_else(Vec::new, |gathered| {
-        let rows = gathered.rollouts.iter();
+        let rows = gathered.rollouts.under_way();
         rows.map(|row| {
             (
                 row.service.clone(),

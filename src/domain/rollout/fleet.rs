@@ -80,6 +80,18 @@ impl Standing {
         }
     }
 
+    /// The name on the screen and in the audit log.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Pending => "not begun",
+            Self::UnderWay => "under way",
+            Self::Promoted => "promoted",
+            Self::Over => "succeeded",
+            Self::GoingBack => "rolling back",
+            Self::Back => "rolled back",
+        }
+    }
+
     /// Has it turned out bad?
     pub(crate) fn is_bad(self) -> bool {
         matches!(self, Self::GoingBack | Self::Back)
@@ -107,6 +119,17 @@ impl Fleet {
     /// Its regions, in their order.
     pub(crate) fn regions(&self) -> impl Iterator<Item = &String> {
         self.waves.iter().flatten()
+    }
+
+    /// May a region have begun that does not say so itself? Only where all of the waves before may have been promoted once.
+    /// `standings` are those of the regions that are known.
+    pub(crate) fn may_have_begun(&self, region: &str, standings: &Standings) -> bool {
+        let is_mine = |wave: &&Vec<String>| wave.iter().any(|name| name == region);
+        let before = self.waves.iter().take_while(|wave| !is_mine(wave));
+        before.flatten().all(|name| {
+            let at = standings.get(name);
+            !matches!(at, Some(Standing::Pending | Standing::UnderWay))
+        })
     }
 
     /// What is to be done now.
@@ -233,6 +256,33 @@ mod tests {
                 want,
                 "{on_failure:?}"
             );
+        }
+    }
+
+    #[test]
+    fn a_region_that_is_silent_may_have_begun_when_its_turn_had_come() {
+        use Standing::{Back, Pending, Promoted, UnderWay};
+        let it = fleet(OnRegionFailure::Wave);
+        for (a, b, want) in [
+            (Some(Pending), None, "a"),
+            (Some(UnderWay), None, "a"),
+            // What is back may have been promoted before.
+            (Some(Back), None, "a,b,c,d"),
+            (Some(Promoted), Some(UnderWay), "a,b,c"),
+            (Some(Promoted), Some(Promoted), "a,b,c,d"),
+            (None, None, "a,b,c,d"),
+            (None, Some(UnderWay), "a,b,c"),
+        ] {
+            let known = [("a", a), ("b", b)];
+            let known = known
+                .into_iter()
+                .filter_map(|(name, at)| Some((name.to_owned(), at?)));
+            let known = known.collect();
+            let may = it
+                .regions()
+                .filter(|region| it.may_have_begun(region, &known));
+            let may: Vec<&str> = may.map(String::as_str).collect();
+            assert_eq!(may.join(","), want, "{a:?} {b:?}");
         }
     }
 

@@ -6,6 +6,7 @@ mod economy;
 mod faults;
 mod flagger;
 mod gates;
+mod regions;
 mod rollout;
 mod scale;
 mod stage;

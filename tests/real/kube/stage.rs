@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -29,10 +29,7 @@ impl Stage {
     /// With this `traffic:`; its objects are there, and the stable Deployment is ready.
     pub(super) fn new(traffic: &str) -> Self {
         let kube = Kube::start();
-        for object in objects() {
-            kube.create(&object);
-        }
-        available(&kube, "game", 2);
+        settle(&kube);
         let bad = Arc::new(AtomicBool::new(false));
         let metrics = metrics(Arc::clone(&bad));
         let url = metrics.url();
@@ -90,9 +87,7 @@ services:
 
     /// Begins to run liveops; nobody reads what it prints.
     pub(super) fn begin(&self, args: &[&str]) -> Running {
-        let mut command = self.env.bare(args);
-        command.stdout(Stdio::null()).stderr(Stdio::null());
-        Running(command.spawn().unwrap())
+        Running::unheard(self.env.bare(args))
     }
 
     /// The same, with the lines that it prints in a file of this name.
@@ -136,9 +131,7 @@ services:
 
     /// The image of the container of a Deployment.
     pub(super) fn image(&self, name: &str) -> String {
-        let found = self.kube.get("deployments", name);
-        let image = &found["spec"]["template"]["spec"]["containers"][0]["image"];
-        image.as_str().unwrap().to_owned()
+        image(&self.kube, name)
     }
 
     /// What a way back must leave as it found it, whatever splits the traffic.
@@ -162,13 +155,7 @@ services:
 
     /// The phase that the state in the cluster says, and its weight.
     pub(super) fn phase(&self) -> (String, f64) {
-        let Some(state) = self.kube.find("configmaps", "liveops-rollout-game") else {
-            return Default::default();
-        };
-        let text = state["data"]["rollout"].as_str().unwrap();
-        let state: Value = serde_json::from_str(text).unwrap();
-        let phase = state["phase"].as_str().unwrap().to_owned();
-        (phase, state["applied"].as_f64().unwrap())
+        phase(&self.kube)
     }
 
     /// Waits for this phase.
@@ -193,10 +180,42 @@ services:
     }
 }
 
+/// The image of the container of a Deployment.
+pub(super) fn image(kube: &Kube, name: &str) -> String {
+    let found = kube.get("deployments", name);
+    let image = &found["spec"]["template"]["spec"]["containers"][0]["image"];
+    image.as_str().unwrap().to_owned()
+}
+
+/// The phase that the state in the cluster says, and its weight.
+pub(super) fn phase(kube: &Kube) -> (String, f64) {
+    let Some(state) = kube.find("configmaps", "liveops-rollout-game") else {
+        return Default::default();
+    };
+    let text = state["data"]["rollout"].as_str().unwrap();
+    let state: Value = serde_json::from_str(text).unwrap();
+    let phase = state["phase"].as_str().unwrap().to_owned();
+    (phase, state["applied"].as_f64().unwrap())
+}
+
+/// The game is there, with its stable version ready.
+pub(super) fn settle(kube: &Kube) {
+    for object in objects() {
+        kube.create(&object);
+    }
+    available(kube, "game", 2);
+}
+
 /// A run in the background, killed on drop.
 pub(super) struct Running(Child);
 
 impl Running {
+    /// Nobody reads what it prints.
+    pub(super) fn unheard(mut command: Command) -> Self {
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        Self(command.spawn().unwrap())
+    }
+
     /// Kills it (-9).
     pub(super) fn kill(&mut self) {
         self.0.kill().unwrap();
@@ -220,7 +239,8 @@ impl Drop for Running {
     }
 }
 
-fn metrics(bad: Arc<AtomicBool>) -> Stub {
+/// What is seen of the game: while it is `bad`, the canary fails half of its requests.
+pub(super) fn metrics(bad: Arc<AtomicBool>) -> Stub {
     let began = Instant::now();
     let failed_from: std::sync::Mutex<Option<f64>> = std::sync::Mutex::default();
     Stub::new().on_fn("GET", "/metrics", move |_| {

@@ -75,15 +75,8 @@ impl Kube {
             .prefix("liveops-kube-")
             .tempdir()
             .expect("the temporary folder is writable");
-        let config = json!({
-            "apiVersion": "v1",
-            "kind": "Config",
-            "clusters": [{ "name": "t", "cluster": { "server": format!("http://127.0.0.1:{port}") } }],
-            "users": [{ "name": "t", "user": {} }],
-            "contexts": [{ "name": CONTEXT, "context": { "cluster": "t", "user": "t", "namespace": "elsewhere" } }],
-            "current-context": "none",
-        });
-        fs::write(folder.path().join("kubeconfig"), config.to_string()).expect("own folder");
+        let config = kubeconfig(&[(CONTEXT, port)]);
+        fs::write(folder.path().join("kubeconfig"), config).expect("own folder");
         let kube = Self {
             door: Some(door),
             port,
@@ -107,6 +100,18 @@ impl Kube {
         TestEnv::new()
             .with_program("kubectl")
             .var("KUBECONFIG", &config.display().to_string())
+    }
+
+    /// An environment whose `kubectl` finds each of these servers in a context of its own.
+    pub(crate) fn env_of(contexts: &[(&str, &Self)]) -> TestEnv {
+        let env = TestEnv::new().with_program("kubectl");
+        let ports: Vec<_> = contexts
+            .iter()
+            .map(|(name, kube)| (*name, kube.port))
+            .collect();
+        let config = env.root().join("kubeconfig");
+        fs::write(&config, kubeconfig(&ports)).expect("own folder");
+        env.var("KUBECONFIG", &config.display().to_string())
     }
 
     /// Runs the real `kubectl` in [`NAMESPACE`]; returns what it printed, or fails with what it said.
@@ -250,6 +255,23 @@ impl Kube {
         http::call(self.port, method, path, "application/json", body.as_bytes())
             .expect("the API server answers")
     }
+}
+
+/// Contexts, each with the port of its server; none is the current one.
+fn kubeconfig(contexts: &[(&str, u16)]) -> String {
+    let each = |member: fn(&str, u16) -> Value| -> Vec<Value> {
+        let all = contexts.iter();
+        all.map(|(name, port)| member(name, *port)).collect()
+    };
+    json!({
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": each(|name, port| json!({ "name": name, "cluster": { "server": format!("http://127.0.0.1:{port}") } })),
+        "users": [{ "name": "t", "user": {} }],
+        "contexts": each(|name, _| json!({ "name": name, "context": { "cluster": name, "user": "t", "namespace": "elsewhere" } })),
+        "current-context": "none",
+    })
+    .to_string()
 }
 
 fn collection(kind: &Kind) -> String {

@@ -41,6 +41,8 @@ pub(super) struct Drive<'a> {
     pub(super) service: &'a str,
     pub(super) origin: Origin,
     pub(super) stay: &'a StayArgs,
+    /// What is asked of the regions that are under way already.
+    pub(super) wish: WishKind,
 }
 
 type Doing<'f> = LocalBoxFuture<'f, (String, Result<Done>)>;
@@ -65,7 +67,8 @@ impl Drive<'_> {
                 .values()
                 .all(|standing| *standing == Standing::Pending);
             if untouched && failed.len() == 1 {
-                let error = failed.into_iter().next().map(|(_, error)| error);
+                let first = failed.into_iter().next();
+                let error = first.map(|(region, error)| error.at(format!("region {region}")));
                 return Err(
                     error.unwrap_or_else(|| Error::internal("an error that was there is not"))
                 );
@@ -158,7 +161,7 @@ impl Drive<'_> {
             Task::Begin => self.begin(cx, &how, confirmed).await,
             Task::GoOn => {
                 let place = place(cx, choose(cx, Some(self.service))?).await?;
-                carry_on(cx, &place, &how, WishKind::Resume, confirmed).await
+                carry_on(cx, &place, &how, self.wish, confirmed).await
             }
             Task::TakeBack => {
                 let place = place(cx, choose(cx, Some(self.service))?).await?;

@@ -7,12 +7,12 @@ use futures_util::future::join_all;
 
 use crate::commands::rollout::memories;
 use crate::commands::rollout::open::{candidates, choose};
-use crate::commands::rollout::report::RolloutRow;
+use crate::commands::rollout::overview::{Seen, UnseenRow};
 use crate::commands::rollout::status::rows_here;
 use crate::context::Context;
 use crate::domain::rollout::fleet::{Fleet, Standing, Standings};
+use crate::domain::rollout::plan::Plan;
 use crate::domain::rollout::state::Rollout;
-use crate::domain::shell::word;
 use crate::error::{Error, Result};
 
 /// A rollout over several regions.
@@ -28,18 +28,32 @@ pub(in crate::commands::rollout) struct Found {
 }
 
 impl Found {
-    /// Where each region stands; one that does not say so is taken to be under way.
+    /// Where each region stands; one that does not say so is taken to be under way, unless its turn has not come.
     pub(super) fn standings(&self) -> Standings {
-        let at = |region: &String| {
-            if self.unseen.iter().any(|(unseen, _)| unseen == region) {
-                return Standing::UnderWay;
-            }
-            Standing::of(self.rollouts.get(region), &self.fleet.id)
-        };
-        self.fleet
+        let at = |region: &String| Standing::of(self.rollouts.get(region), &self.fleet.id);
+        let is_seen = |region: &&String| self.unseen.iter().all(|(unseen, _)| unseen != *region);
+        let known: Standings = self
+            .fleet
             .regions()
+            .filter(is_seen)
             .map(|region| (region.clone(), at(region)))
-            .collect()
+            .collect();
+        let mut standings = known.clone();
+        for (region, _) in &self.unseen {
+            let at = match self.fleet.may_have_begun(region, &known) {
+                true => Standing::UnderWay,
+                false => Standing::Pending,
+            };
+            standings.insert(region.clone(), at);
+        }
+        standings
+    }
+
+    /// The region that may be under way, and does not say so.
+    pub(super) fn lost(&self) -> Option<&(String, Error)> {
+        let standings = self.standings();
+        let mut unseen = self.unseen.iter();
+        unseen.find(|(region, _)| standings.get(region) == Some(&Standing::UnderWay))
     }
 
     /// The contexts of these regions.
@@ -74,49 +88,21 @@ impl Found {
         })
     }
 
-    /// The regions whose rollout is so.
+    /// The plan of it.
     ///
     /// # Errors
-    /// `Refused`: none is.
-    pub(in crate::commands::rollout) fn regions_where(
-        &self,
-        wanted: impl Fn(&Rollout) -> bool,
-    ) -> Result<Vec<&Context>> {
-        let found = self.contexts_where(|region| self.rollouts.get(region).is_some_and(&wanted));
-        if found.is_empty() {
-            return Err(Error::Refused {
-                why: format!("no region of {} waits for that", self.service),
-                hint: "look at them: `liveops rollout status`".into(),
-            });
-        }
-        Ok(found)
-    }
-
-    /// The error for what can be said to one region only.
-    pub(in crate::commands::rollout) fn which_region(&self, cx: &Context, verb: &str) -> Error {
-        let regions: Vec<&str> = self.fleet.regions().map(String::as_str).collect();
-        let service = word(&self.service);
-        let first = regions.first().copied().unwrap_or_default();
-        Error::usage(
-            format!(
-                "{service} is rolled out in {}; say which region",
-                regions.join(", ")
-            ),
-            format!(
-                "such as `{}`",
-                cx.command(&format!(
-                    "rollout {verb} {service} --region {}",
-                    word(first)
-                ))
-            ),
-        )
+    /// A bug: a rollout that no region remembers is not found.
+    pub(super) fn plan(&self) -> Result<&Plan> {
+        let first = self.rollouts.values().next();
+        let plan = first.map(|rollout| &rollout.plan);
+        plan.ok_or_else(|| Error::internal("a rollout that no region remembers"))
     }
 }
 
 /// The rollout of the service over several regions, unless one without regions came after it.
 ///
 /// # Errors
-/// The configuration; which service is not clear.
+/// The configuration; which service is not clear; no region that can be seen knows of one, and another cannot be seen.
 pub(in crate::commands::rollout) async fn find(
     cx: &Context,
     service: Option<&str>,
@@ -149,13 +135,19 @@ pub(in crate::commands::rollout) async fn find(
         .values()
         .filter(|rollout| rollout.fleet.is_some())
         .max_by_key(|rollout| rollout.started_at);
+    let here = here.ok().flatten().map(|stored| stored.rollout);
+    let here = here.filter(|here| here.fleet.is_none());
     let Some((fleet, began)) = latest.and_then(|it| Some((it.fleet.clone()?, it.started_at)))
     else {
-        return Ok(None);
+        return match unseen.into_iter().next() {
+            // There may be one where it cannot be looked.
+            Some((region, error)) if here.is_none_or(|here| here.phase.is_terminal()) => {
+                Err(error.at(format!("region {region}")))
+            }
+            _ => Ok(None),
+        };
     };
-    if let Ok(Some(here)) = here
-        && (!here.rollout.phase.is_terminal() || here.rollout.started_at > began)
-    {
+    if here.is_some_and(|here| !here.phase.is_terminal() || here.started_at > began) {
         return Ok(None);
     }
     rollouts.retain(|_, rollout| rollout.fleet.as_ref() == Some(&fleet));
@@ -178,36 +170,38 @@ pub(in crate::commands::rollout) async fn find(
 ///
 /// # Errors
 /// The configuration.
-pub(in crate::commands::rollout) async fn rows(
-    cx: &Context,
-) -> Result<(Vec<RolloutRow>, Vec<String>)> {
+pub(in crate::commands::rollout) async fn rows(cx: &Context) -> Result<Seen> {
     let regions = match cx.region {
         Some(_) => Vec::new(),
         None => super::plan::contexts(cx, &cx.config()?.settings.regions),
     };
-    let (here, elsewhere) = tokio::join!(
-        rows_here(cx),
-        join_all(regions.iter().map(|cx| async move {
-            match candidates(cx) {
-                Ok(_) => rows_here(cx).await,
-                Err(error) => Err(error),
-            }
-        }))
-    );
-    let (mut rows, mut warnings) = here?;
+    let (here, elsewhere) = tokio::join!(rows_here(cx), join_all(regions.iter().map(rows_here)));
+    let mut seen = here?;
+    let services = candidates(cx)?;
     if !regions.is_empty() {
         // Where there are regions, the environment itself need not be one.
-        warnings.clear();
+        seen.unseen.clear();
     }
-    for (cx, found) in regions.iter().zip(elsewhere) {
-        let region = cx.region.as_deref().unwrap_or_default();
-        match found {
-            Ok((more, unseen)) => {
-                rows.extend(more);
-                warnings.extend(unseen.into_iter().map(|text| format!("{region}: {text}")));
+    for (region, found) in regions.iter().zip(elsewhere) {
+        let found = match found {
+            Ok(found) => found,
+            Err(error) => {
+                // What is wrong with one region hides no other.
+                seen.unseen.extend(services.iter().map(|service| UnseenRow {
+                    service: service.name.clone(),
+                    region: region.region.clone(),
+                    why: error.to_string(),
+                }));
+                continue;
             }
-            Err(error) => warnings.push(format!("{region}: {error}")),
+        };
+        seen.unseen.extend(found.unseen);
+        for row in found.rollouts {
+            // A region may be the very place that its environment names.
+            if seen.rollouts.iter().all(|known| known.id != row.id) {
+                seen.rollouts.push(row);
+            }
         }
     }
-    Ok((rows, warnings))
+    Ok(seen)
 }

@@ -6,6 +6,8 @@ pub(super) mod board;
 mod drive;
 mod find;
 pub(super) mod plan;
+pub(super) mod steer;
+pub(crate) mod whole;
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -15,11 +17,11 @@ use crate::commands::changed::ChangeReport;
 use crate::commands::rollout::back::go_back;
 use crate::commands::rollout::canary::{StayArgs, refuse_second};
 use crate::commands::rollout::open::{choose, place};
+use crate::commands::rollout::overview::RolloutStatus;
 use crate::commands::rollout::plan::WhatArgs;
-use crate::commands::rollout::report::RolloutStatus;
 use crate::context::Context;
 use crate::domain::rollout::fleet::{Fleet, Standing, Standings, waves};
-use crate::domain::rollout::state::Rollout;
+use crate::domain::rollout::state::{Rollout, WishKind};
 use crate::domain::shell::word;
 use crate::domain::undo::RolloutUndo;
 use crate::error::{Error, Exit, Result};
@@ -136,6 +138,7 @@ pub(super) async fn begin(
         service: &service,
         origin: Origin::New { what, switch },
         stay,
+        wish: WishKind::Resume,
     };
     let changed = change
         .carry_out(cx, async |confirmed| {
@@ -149,60 +152,6 @@ pub(super) async fn begin(
         return Ok(Exit::Good);
     }
     show(cx, &service).await
-}
-
-/// `rollout resume` of the whole: goes on with what is under way, and with what has not begun.
-pub(super) async fn resume(cx: &Context, found: &Found, stay: &StayArgs) -> Result<Exit> {
-    cx.output.refuse_rows()?;
-    if let Some((region, error)) = found.unseen.first() {
-        return Err(Error::Refused {
-            why: format!("it cannot be seen where region {region} stands: {error}"),
-            hint: format!(
-                "mend that first; or go back where it can be seen: `{}`",
-                cx.command(&format!("rollout abort {} --yes", word(&found.service)))
-            ),
-        });
-    }
-    let fleet = &found.fleet;
-    let standings = found.standings();
-    if fleet.tasks(&standings).is_empty() {
-        return Err(Error::Refused {
-            why: format!("no rollout of {} is under way in any region", found.service),
-            hint: format!("look at it: `{}`", cx.command("rollout status")),
-        });
-    }
-    let Some(plan) = found.rollouts.values().next().map(|rollout| &rollout.plan) else {
-        return Err(Error::internal("a rollout that no region remembers"));
-    };
-    let summary = format!(
-        "go on with {} of {} in its regions",
-        plan.image, found.service
-    );
-    let change = Change {
-        action: "rollout.resume",
-        summary: summary.clone(),
-        preview: Vec::new(),
-        undo: None,
-        kill_switch: false,
-        undoes: None,
-    };
-    let drive = Drive {
-        cx,
-        fleet,
-        regions: &found.contexts,
-        service: &found.service,
-        origin: Origin::Plan(Box::new(plan.clone())),
-        stay,
-    };
-    let changed = change
-        .carry_out(cx, async |confirmed| drive.run(standings, confirmed).await)
-        .await?;
-    if let Changed::Planned = changed {
-        let report = ChangeReport::new(cx, "rollout.resume", summary, changed, json!({}))?;
-        cx.output.show(&report, cx.clock.now())?;
-        return Ok(Exit::Good);
-    }
-    show(cx, &found.service).await
 }
 
 /// `rollout abort` and `rollout undo` of the whole: every region at once.
@@ -315,29 +264,22 @@ pub(super) async fn back_in(
 
 /// Where every region stands after it, with the exit code of the whole.
 async fn show(cx: &Context, service: &str) -> Result<Exit> {
-    let (mut rows, warnings) = rows(cx).await?;
-    rows.retain(|row| row.service == service && row.region.is_some());
-    let bad = rows.iter().any(|row| row.phase.is_back());
-    let report = RolloutStatus::new(cx, rows, warnings)?;
+    let mut seen = rows(cx).await?;
+    seen.rollouts
+        .retain(|row| row.service == service && row.region.is_some());
+    seen.unseen.retain(|row| row.service == service);
+    let report = RolloutStatus::new(cx, seen)?;
     cx.output.show_line(&report, cx.clock.now())?;
-    Ok(if bad { Exit::Bad } else { Exit::Good })
+    Ok(report.exit())
 }
 
 /// What the audit log keeps of the whole.
 fn result(fleet: &Fleet, service: &str, image: &str, standings: &Standings) -> Value {
-    let word = |standing: Standing| match standing {
-        Standing::Pending => "not begun",
-        Standing::UnderWay => "under way",
-        Standing::Promoted => "promoted",
-        Standing::Over => "succeeded",
-        Standing::GoingBack => "rolling back",
-        Standing::Back => "rolled back",
-    };
     let regions: serde_json::Map<String, Value> = fleet
         .regions()
         .map(|region| {
             let standing = standings.get(region).copied().unwrap_or(Standing::Pending);
-            (region.clone(), json!(word(standing)))
+            (region.clone(), json!(standing.word()))
         })
         .collect();
     json!({ "rollout": fleet.id, "service": service, "image": image, "regions": regions })

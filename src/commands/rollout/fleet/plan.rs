@@ -34,10 +34,20 @@ pub(super) async fn prepare_all<'a>(
         let Some(first) = contexts.first() else {
             return Ok(Vec::new());
         };
-        what.image = Some(prepare(first, what.clone(), switch).await?.plan.image);
+        let prepared = prepare(first, what.clone(), switch).await;
+        what.image = Some(prepared.map_err(|error| named(first, error))?.plan.image);
     }
-    let all = contexts.iter().map(|cx| prepare(cx, what.clone(), switch));
+    let all = contexts.iter().map(|cx| async {
+        let prepared = prepare(cx, what.clone(), switch).await;
+        prepared.map_err(|error| named(cx, error))
+    });
     join_all(all).await.into_iter().collect()
+}
+
+/// The error with the region where it happened.
+fn named(cx: &Context, error: Error) -> Error {
+    let region = cx.region.as_deref().unwrap_or_default();
+    error.at(format!("region {region}"))
 }
 
 pub(in crate::commands::rollout) async fn run(

@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use crate::commands::complete;
 use crate::commands::rollout::memories;
-use crate::commands::rollout::report::{RolloutRow, RolloutStatus};
+use crate::commands::rollout::overview::{RolloutStatus, Seen};
+use crate::commands::rollout::report::RolloutRow;
 use crate::commands::rollout::status::watch;
 use crate::context::Context;
 use crate::domain::duration;
@@ -66,7 +67,11 @@ async fn look(cx: &Context, name: Option<&FlagName>) -> Result<RolloutStatus> {
         }
         None => ramps(cx).await?,
     };
-    RolloutStatus::new(cx, rows, Vec::new())
+    let seen = Seen {
+        rollouts: rows,
+        ..Seen::default()
+    };
+    RolloutStatus::new(cx, seen)
 }
 
 /// The latest ramp of each flag.

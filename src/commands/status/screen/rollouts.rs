@@ -1,43 +1,107 @@
-//! The rollouts under way on the screen of `liveops status`: one line each, and the command that looks closer.
+//! The rollouts under way on the screen of `liveops status`: one line each, a line a region where there are several, and
+//! the command that looks closer. Where it is not known whether there is one, that is said.
 
+use crate::commands::rollout::fleet::whole::{self, Line, Whole};
+use crate::commands::rollout::overview::UnseenRow;
+use crate::commands::rollout::report::RolloutRow;
 use crate::commands::status::report::StatusReport;
 use crate::commands::tone;
-use crate::output::block::{Block, Tone, plain, span};
+use crate::output::block::{Block, Span, Tone, plain, span};
 use crate::output::view::View;
 
+/// More regions than this are told on one line.
+const LISTED: usize = 4;
+
 pub(super) fn rollouts(report: &StatusReport, view: &View) -> Vec<Block> {
-    let rows = &report.gathered.rollouts;
-    if rows.is_empty() {
+    let seen = &report.gathered.rollouts;
+    let rows = &seen.rollouts;
+    if rows.is_empty() && seen.unseen.is_empty() {
         return Vec::new();
     }
     let mut blocks = vec![Block::heading("Rollouts")];
-    for row in rows {
-        let tone = if row.needs_somebody() {
-            Tone::Warn
-        } else {
-            Tone::Dim
-        };
-        let held = match (&row.stuck, &row.held) {
-            (Some(stuck), _) => format!("  not back: {}", stuck.text),
-            (None, Some(held)) => format!("  held: {}", held.text),
-            (None, None) => String::new(),
-        };
+    let (wholes, alone) = whole::group(rows, &seen.unseen);
+    for whole in &wholes {
+        blocks.extend(regions(whole, view));
+    }
+    blocks.extend(alone.into_iter().map(|row| line(row, view)));
+    let told = |row: &UnseenRow| wholes.iter().any(|whole| whole.tells(row));
+    for row in seen.unseen.iter().filter(|row| !told(row)) {
         blocks.push(Block::Line(vec![
             plain("  "),
-            tone::mark(tone, view),
-            plain(match row.is_ramp() {
-                true => format!(" flag {}  ramp  ", row.service),
-                false => format!(" {}  {}  ", row.title(), row.image),
-            }),
-            span(row.state(), tone),
-            plain(format!("  {}%", row.weight)),
-            span(held, Tone::Warn),
+            tone::mark(Tone::Unknown, view),
+            plain(format!(" {}  ", row.title())),
+            span(format!("unknown: {}", row.why), Tone::Unknown),
         ]));
     }
     for (is_ramp, look) in [(false, "rollout status"), (true, "flag ramp status")] {
-        if rows.iter().any(|row| row.is_ramp() == is_ramp) {
+        let unseen = !is_ramp && !seen.unseen.is_empty();
+        if unseen || rows.iter().any(|row| row.is_ramp() == is_ramp) {
             blocks.push(Block::next("  look", format!("liveops {look}")));
         }
     }
     blocks
+}
+
+/// A rollout over several regions, the worst region first.
+fn regions(whole: &Whole<'_>, view: &View) -> Vec<Block> {
+    let (service, image) = whole.title();
+    let lines = whole.worst_first();
+    let tone = lines.first().map_or(Tone::Dim, |line| line.state().1);
+    let mut head = vec![
+        plain("  "),
+        tone::mark(tone, view),
+        plain(format!(" {service}  {image}  in {} regions", lines.len())),
+    ];
+    if lines.len() > LISTED {
+        for line in lines {
+            head.push(plain("  "));
+            head.extend(place(line));
+        }
+        return vec![Block::Whole(head)];
+    }
+    let mut blocks = vec![Block::Line(head)];
+    for line in lines {
+        let mut spans = vec![plain("    "), tone::mark(line.state().1, view), plain(" ")];
+        spans.extend(place(line));
+        spans.push(span(format!("  {}", line.gist()), Tone::Dim));
+        blocks.push(Block::Line(spans));
+    }
+    blocks
+}
+
+/// `eu observing 20%`.
+fn place(line: &Line<'_>) -> Vec<Span> {
+    let (state, tone) = line.state();
+    let share = line
+        .share()
+        .map_or_else(String::new, |share| format!(" {share}%"));
+    vec![
+        plain(format!("{} ", line.region)),
+        span(state, tone),
+        plain(share),
+    ]
+}
+
+fn line(row: &RolloutRow, view: &View) -> Block {
+    let tone = if row.needs_somebody() {
+        Tone::Warn
+    } else {
+        Tone::Dim
+    };
+    let held = match (&row.stuck, &row.held) {
+        (Some(stuck), _) => format!("  not back: {}", stuck.text),
+        (None, Some(held)) => format!("  held: {}", held.text),
+        (None, None) => String::new(),
+    };
+    Block::Line(vec![
+        plain("  "),
+        tone::mark(tone, view),
+        plain(match row.is_ramp() {
+            true => format!(" flag {}  ramp  ", row.service),
+            false => format!(" {}  {}  ", row.title(), row.image),
+        }),
+        span(row.state(), tone),
+        plain(format!("  {}%", row.weight)),
+        span(held, Tone::Warn),
+    ])
 }

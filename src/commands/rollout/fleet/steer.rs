@@ -1,0 +1,382 @@
+//! What people say to a rollout over several regions, all regions that it concerns at once: `approve`, `pause`, `resume`,
+//! `promote`. Whoever holds a region heeds it at the next look; where nobody does, `resume` and `promote` go on themselves.
+
+use futures_util::future::join_all;
+use serde_json::json;
+
+use super::drive::{Drive, Origin, half_done};
+use super::find::Found;
+use super::show;
+use crate::change::{Changed, Confirmed, Done, Plan as Change};
+use crate::commands::changed::ChangeReport;
+use crate::commands::rollout::canary::StayArgs;
+use crate::commands::rollout::memories;
+use crate::commands::rollout::open::{choose, place};
+use crate::commands::rollout::steer::{tell, wish};
+use crate::context::Context;
+use crate::domain::rollout::fleet::Standing;
+use crate::domain::rollout::state::{Approval, Phase, Rollout, WishKind};
+use crate::domain::shell::word;
+use crate::domain::undo::Impossible;
+use crate::error::{Error, Exit, Result};
+
+/// `rollout approve` of the whole: the step that each region waits before.
+pub(in crate::commands::rollout) async fn approve(cx: &Context, found: &Found) -> Result<Exit> {
+    let now = cx.clock.now();
+    let waits = |it: &Rollout| it.phase == Phase::Gate || it.lacks_approval(now);
+    let regions = found.regions_where(cx, "approval", waits)?;
+    let steps: Vec<String> = found
+        .named(&regions)
+        .map(|(region, it)| format!("step {} ({}) in {region}", it.step + 1, it.target()))
+        .collect();
+    let summary = format!("approve {} of {}", steps.join(", "), found.image());
+    say(
+        cx,
+        found,
+        &regions,
+        ("rollout.approve", summary, None),
+        |it, cx| {
+            let region = cx.region.as_deref().unwrap_or_default();
+            // It may have moved on while somebody thought: the approval is then for a step that is no more.
+            let Some(seen) = found.rollouts.get(region) else {
+                return;
+            };
+            it.approvals.push(Approval {
+                by: cx.actor.clone(),
+                at: cx.clock.now(),
+                step: seen.step,
+                image: seen.plan.image.clone(),
+            });
+        },
+    )
+    .await
+}
+
+/// `rollout pause` of the whole: every region under way stays where it is, and none begins.
+pub(in crate::commands::rollout) async fn pause(
+    cx: &Context,
+    found: &Found,
+    reason: Option<&String>,
+) -> Result<Exit> {
+    let moves = |it: &Rollout| !it.phase.is_terminal() && !it.phase.is_back();
+    let regions = found.regions_where(cx, "a pause", moves)?;
+    let at: Vec<String> = found
+        .named(&regions)
+        .map(|(region, it)| format!("{region} at {}", it.applied))
+        .collect();
+    let summary = format!(
+        "pause {} of {} in {}",
+        found.image(),
+        found.service,
+        at.join(", ")
+    );
+    say(cx, found, &regions, ("rollout.pause", summary, Some(true)), |it, cx| {
+        it.wish = Some(wish(cx, WishKind::Pause, reason.cloned()));
+    })
+    .await
+}
+
+/// `rollout resume` of the whole: goes on with what is under way, and with what has not begun.
+pub(in crate::commands::rollout) async fn resume(
+    cx: &Context,
+    found: &Found,
+    stay: &StayArgs,
+) -> Result<Exit> {
+    let summary = format!(
+        "go on with {} of {} in its regions",
+        found.image(),
+        found.service
+    );
+    let moves = |it: &Rollout| !it.phase.is_terminal();
+    let how = ("rollout.resume", summary, WishKind::Resume);
+    go_on(cx, found, &found.which(moves), stay, how).await
+}
+
+/// `rollout promote` of the whole: those under way get all of the traffic at once; or, where all that are under way have it,
+/// their windows end. What has not begun is left to its own evidence.
+pub(in crate::commands::rollout) async fn promote(
+    cx: &Context,
+    found: &Found,
+    stay: &StayArgs,
+) -> Result<Exit> {
+    let in_window = |it: &Rollout| matches!(it.phase, Phase::Window | Phase::Finishing);
+    let moves = |it: &Rollout| !it.phase.is_terminal() && !it.phase.is_back();
+    let windows = found.which(|it| in_window(it));
+    let rising = found.which(|it| moves(it) && !in_window(it));
+    let names = |regions: &[&Context]| -> Vec<String> {
+        let all = regions.iter().filter_map(|cx| cx.region.clone());
+        all.collect()
+    };
+    let (summary, regions) = match (rising.as_slice(), windows.as_slice()) {
+        ([], []) => {
+            // None is: that is said by it.
+            let regions = found.regions_where(cx, "a promotion", moves)?;
+            return Err(Error::internal(&format!(
+                "{} regions of none",
+                regions.len()
+            )));
+        }
+        ([], _) => (
+            format!(
+                "end the window of {} of {} in {}",
+                found.image(),
+                found.service,
+                names(&windows).join(", ")
+            ),
+            windows,
+        ),
+        (_, []) => (
+            format!(
+                "give {} of {} all of the traffic without more evidence in {}",
+                found.image(),
+                found.service,
+                names(&rising).join(", ")
+            ),
+            rising,
+        ),
+        _ => {
+            let one = |region: &String| {
+                let service = word(&found.service);
+                let words = format!("rollout promote {service} --region {}", word(region));
+                format!("`{}`", cx.command(&words))
+            };
+            let each = |regions: &[&Context]| {
+                let all: Vec<String> = names(regions).iter().map(one).collect();
+                all.join(", ")
+            };
+            return Err(Error::usage(
+                format!(
+                    "{} is promoted already in {}, and not yet in {}: say which",
+                    found.service,
+                    names(&windows).join(", "),
+                    names(&rising).join(", ")
+                ),
+                format!(
+                    "all of the traffic at once: {}; the end of the way back: {}",
+                    each(&rising),
+                    each(&windows)
+                ),
+            ));
+        }
+    };
+    let how = ("rollout.promote", summary, WishKind::Promote);
+    go_on(cx, found, &regions, stay, how).await
+}
+
+/// Says it to those who hold the regions, or goes on with the whole where nobody does.
+async fn go_on(
+    cx: &Context,
+    found: &Found,
+    regions: &[&Context],
+    stay: &StayArgs,
+    (action, summary, kind): (&'static str, String, WishKind),
+) -> Result<Exit> {
+    cx.output.refuse_rows()?;
+    if let Some((region, error)) = found.lost() {
+        return Err(Error::Refused {
+            why: format!("it cannot be seen where region {region} stands: {error}"),
+            hint: format!(
+                "mend that first; or go back where it can be seen: `{}`",
+                cx.command(&format!("rollout abort {} --yes", word(&found.service)))
+            ),
+        });
+    }
+    let standings = found.standings();
+    if found.fleet.tasks(&standings).is_empty() {
+        return Err(Error::Refused {
+            why: format!("no rollout of {} is under way in any region", found.service),
+            hint: format!("look at it: `{}`", cx.command("rollout status")),
+        });
+    }
+    if !stay.takeover && !held(found, regions).await?.is_empty() {
+        return say(cx, found, regions, (action, summary, Some(false)), |it, cx| {
+            it.wish = Some(wish(cx, kind, None));
+        })
+        .await;
+    }
+    let change = Change {
+        action,
+        summary: summary.clone(),
+        preview: Vec::new(),
+        undo: None,
+        kill_switch: false,
+        undoes: None,
+    };
+    let drive = Drive {
+        cx,
+        fleet: &found.fleet,
+        regions: &found.contexts,
+        service: &found.service,
+        origin: Origin::Plan(Box::new(found.plan()?.clone())),
+        stay,
+        wish: kind,
+    };
+    let changed = change
+        .carry_out(cx, async |confirmed| drive.run(standings, confirmed).await)
+        .await?;
+    if let Changed::Planned = changed {
+        let report = ChangeReport::new(cx, action, summary, changed, json!({}))?;
+        cx.output.show(&report, cx.clock.now())?;
+        return Ok(Exit::Good);
+    }
+    show(cx, &found.service).await
+}
+
+/// Those of the regions that somebody holds.
+async fn held(found: &Found, regions: &[&Context]) -> Result<Vec<String>> {
+    let asked = regions.iter().map(|cx| async {
+        let memory = memories::open(cx, choose(cx, Some(&found.service))?)?;
+        let holder = memory.holder().await?;
+        let region = cx.region.clone().unwrap_or_default();
+        Ok(holder.filter(|holder| holder.alive).map(|_| region))
+    });
+    let found: Result<Vec<Option<String>>> = join_all(asked).await.into_iter().collect();
+    Ok(found?.into_iter().flatten().collect())
+}
+
+/// Writes it into the state of each of these regions, for whoever holds it: one change.
+async fn say(
+    cx: &Context,
+    found: &Found,
+    regions: &[&Context],
+    (action, summary, still): (&'static str, String, Option<bool>),
+    what: impl Fn(&mut Rollout, &Context),
+) -> Result<Exit> {
+    let held = held(found, regions).await?;
+    let change = Change {
+        action,
+        summary: summary.clone(),
+        preview: Vec::new(),
+        undo: None,
+        kill_switch: action.ends_with(".pause"),
+        undoes: None,
+    };
+    let changed = change
+        .carry_out(cx, async |confirmed| {
+            say_in(found, regions, (action, still), &what, confirmed).await
+        })
+        .await?;
+    let mut report = ChangeReport::new(cx, action, summary, changed, json!({}))?;
+    let unheld: Vec<&str> = regions
+        .iter()
+        .filter_map(|cx| cx.region.as_deref())
+        .filter(|region| !held.iter().any(|name| name == region))
+        .collect();
+    report = report.detail(match unheld.as_slice() {
+        [] => "whoever holds the regions heeds it at the next look".into(),
+        _ => format!(
+            "nobody holds the rollout in {}; go on with `{}`",
+            unheld.join(", "),
+            cx.command(&format!("rollout resume {}", word(&found.service)))
+        ),
+    });
+    cx.output.show(&report, cx.clock.now())?;
+    Ok(Exit::Good)
+}
+
+async fn say_in(
+    found: &Found,
+    regions: &[&Context],
+    how: (&str, Option<bool>),
+    what: &impl Fn(&mut Rollout, &Context),
+    confirmed: &Confirmed,
+) -> Result<Done> {
+    let all = regions.iter().map(|cx| async move {
+        let region = cx.region.clone().unwrap_or_default();
+        let said = async {
+            let place = place(cx, choose(cx, Some(&found.service))?).await?;
+            tell(cx, &place, how, what, confirmed).await
+        };
+        (region, said.await)
+    });
+    let mut done = Vec::new();
+    let mut failed = Vec::new();
+    let mut said = Vec::new();
+    for (region, told) in join_all(all).await {
+        match told {
+            Ok((_, controller)) => {
+                said.extend(controller.map(|text| format!("{region}: {text}")));
+                done.push(region);
+            }
+            Err(error) => failed.push((region, error)),
+        }
+    }
+    match (failed.pop(), done.as_slice()) {
+        (None, _) => Ok(Done {
+            result: json!({ "rollout": found.fleet.id, "service": found.service, "regions": done, "controllers": said }),
+            undo: Some(
+                Impossible::Nothing {
+                    why: "it was said to a rollout that moves on".into(),
+                    instead: format!("rollout status {}", word(&found.service)),
+                }
+                .into(),
+            ),
+        }),
+        (Some((region, error)), []) => Err(error.at(format!("region {region}"))),
+        (Some(last), _) => {
+            failed.push(last);
+            let told = format!("said in {}", done.join(", "));
+            Err(half_done(&told, &failed, None))
+        }
+    }
+}
+
+impl Found {
+    /// The image that is rolled out.
+    fn image(&self) -> &str {
+        let first = self.rollouts.values().next();
+        first.map_or("", |rollout| &rollout.plan.image)
+    }
+
+    /// What the regions remember of it.
+    fn named<'f>(
+        &'f self,
+        regions: &'f [&Context],
+    ) -> impl Iterator<Item = (&'f str, &'f Rollout)> {
+        regions.iter().filter_map(|cx| {
+            let region = cx.region.as_deref()?;
+            Some((region, self.rollouts.get(region)?))
+        })
+    }
+
+    /// The regions whose rollout is so.
+    fn which(&self, wanted: impl Fn(&Rollout) -> bool) -> Vec<&Context> {
+        self.contexts_where(|region| self.rollouts.get(region).is_some_and(&wanted))
+    }
+
+    /// The same, where it makes no sense without.
+    ///
+    /// # Errors
+    /// `Refused`: none is.
+    fn regions_where(
+        &self,
+        cx: &Context,
+        what: &str,
+        wanted: impl Fn(&Rollout) -> bool,
+    ) -> Result<Vec<&Context>> {
+        let found = self.which(wanted);
+        if !found.is_empty() {
+            return Ok(found);
+        }
+        let standings = self.standings();
+        let stand: Vec<String> = self
+            .fleet
+            .regions()
+            .map(|region| {
+                let at = standings.get(region).copied().unwrap_or(Standing::Pending);
+                format!("{region} {}", at.word())
+            })
+            .collect();
+        Err(Error::Refused {
+            why: format!(
+                "no region of {} waits for {what}: {}",
+                self.service,
+                stand.join(", ")
+            ),
+            hint: format!(
+                "look at them: `{}`",
+                cx.command(&format!("rollout status {}", word(&self.service)))
+            ),
+        })
+    }
+}

@@ -1,0 +1,253 @@
+//! One rollout over three clusters: waves, what goes back with a bad region, a crash in the middle, and clusters that
+//! cannot be reached.
+
+use std::array;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde_json::Value;
+
+use super::stage::{KINDS, LIMIT, NEW, OLD, Running, image, metrics, phase, settle};
+use crate::support::kube::Kube;
+use crate::support::kube::front::Logged;
+use crate::support::{Run, Stub, TestEnv, until};
+
+const NAMES: [&str; 3] = ["a", "b", "c"];
+
+/// A region: its cluster, and what is seen of the game there.
+struct Region {
+    kube: Kube,
+    bad: Arc<AtomicBool>,
+    metrics: Stub,
+}
+
+impl Region {
+    fn new() -> Self {
+        let kube = Kube::start();
+        settle(&kube);
+        let bad = Arc::new(AtomicBool::new(false));
+        let metrics = metrics(Arc::clone(&bad));
+        Self { kube, bad, metrics }
+    }
+
+    /// The writes of liveops that the cluster took.
+    fn writes(&self) -> Vec<Logged> {
+        let all = self.kube.log().into_iter();
+        all.filter(|asked| asked.is_accepted_write() && asked.manager == "liveops")
+            .collect()
+    }
+
+    fn fail(&self) {
+        self.bad.store(true, Ordering::Relaxed);
+    }
+
+    fn recover(&self) {
+        self.bad.store(false, Ordering::Relaxed);
+    }
+}
+
+struct Regions {
+    env: TestEnv,
+    all: [Region; 3],
+}
+
+impl Regions {
+    fn new() -> Self {
+        Self::ruled("")
+    }
+
+    /// With more in the policy.
+    fn ruled(more: &str) -> Self {
+        let all: [Region; 3] = array::from_fn(|_| Region::new());
+        let contexts: [_; 3] = array::from_fn(|index| (NAMES[index], &all[index].kube));
+        let env = Kube::env_of(&contexts);
+        let regions = NAMES.iter().zip(&all).map(|(name, region)| {
+            format!(
+                "      {name}: {{ kubernetes: {{ context: {name} }}, services: {{ game: {{ metrics: [ '{}/metrics' ] }} }} }}\n",
+                region.metrics.url()
+            )
+        });
+        let regions: String = regions.collect();
+        let traffic = KINDS[0].1;
+        env.write(
+            "liveops.yaml",
+            format!(
+                r#"version: 1
+default_env: test
+environments:
+  test:
+    kubernetes: {{ namespace: game }}
+    regions:
+{regions}policies:
+  fast:
+    canary: {{ steps: [30%], interval: 400ms, poll: 150ms, propagation: 50ms, max_step: 20s }}
+    success: [ "error_rate < 1%" ]
+    rollback: [ "error_rate > 20%" ]
+    min_samples: 20
+    scrape_interval: 300ms
+    rollback_window: 0s
+    preflight: [ rollback_plan, permissions ]
+{more}services:
+  - name: game
+    workload: {{ deployment: game, container: server }}
+    rollout:
+      policy: fast
+      traffic: {traffic}
+      metrics:
+        error_rate: {{ ratio: {{ of: 'http_requests_total{{status=~"5.."}}', to: http_requests_total }} }}
+"#
+            ),
+        );
+        Self { env, all }
+    }
+
+    fn words(more: &[&'static str]) -> Vec<&'static str> {
+        let words = [
+            "rollout",
+            "canary",
+            "game",
+            "--image",
+            NEW,
+            "--regions",
+            "a,b,c",
+            "--yes",
+        ];
+        words.iter().chain(more).copied().collect()
+    }
+
+    fn canary(&self, more: &[&'static str]) -> Run {
+        self.env.run(Self::words(more))
+    }
+
+    fn begin(&self, more: &[&'static str]) -> Running {
+        Running::unheard(self.env.bare(Self::words(more)))
+    }
+
+    fn images(&self) -> [String; 3] {
+        array::from_fn(|index| image(&self.all[index].kube, "game"))
+    }
+
+    fn phases(&self) -> [String; 3] {
+        array::from_fn(|index| phase(&self.all[index].kube).0)
+    }
+
+    /// Waits until the canary of the region has traffic.
+    #[track_caller]
+    fn until_weight(&self, region: usize) {
+        until("a weight", LIMIT, || {
+            let found = phase(&self.all[region].kube);
+            (found.0 == "observe" && found.1 > 0.0).then_some(())
+        });
+    }
+
+    fn status(&self) -> (Run, Value) {
+        let run = self.env.run(["rollout", "status", "-o", "json"]);
+        let json = run.json();
+        (run, json)
+    }
+}
+
+#[test]
+fn good_regions_are_promoted_wave_by_wave_each_on_its_own_evidence() {
+    let world = Regions::new();
+    let run = world.canary(&["--wave", "1,2"]).expect_code(0);
+    let at = |text: &str| {
+        let found = run.stdout.find(text);
+        found.unwrap_or_else(|| panic!("{text}: {}", run.stdout))
+    };
+    for later in [" b   0% begun", " c   0% begun"] {
+        assert!(at(" a 100% promoted") < at(later), "{}", run.stdout);
+    }
+    assert_eq!(world.images(), [NEW; 3]);
+    assert_eq!(world.phases(), ["succeeded"; 3]);
+    for region in &world.all {
+        assert!(
+            !region.metrics.requests().is_empty(),
+            "its own metrics are looked at"
+        );
+        assert_eq!(region.kube.find("deployments", "game-canary"), None);
+    }
+    let undone = world.env.run(["undo", "--yes"]).expect_code(0);
+    assert_eq!(world.images(), [OLD; 3], "{}", undone.stdout);
+}
+
+#[test]
+fn a_bad_region_goes_back_and_the_next_one_never_begins() {
+    for (policy, a) in [("region", NEW), ("wave", NEW), ("all", OLD)] {
+        let world = Regions::ruled(&format!("    on_region_failure: {policy}\n"));
+        world.all[1].fail();
+        let run = world.canary(&[]).expect_code(1);
+        assert_eq!(world.images(), [a, OLD, OLD], "{policy}: {}", run.stdout);
+        let phases = world.phases();
+        assert_eq!(phases[1], "rolled_back", "{policy}: {}", run.stdout);
+        let writes = world.all[2].writes();
+        assert!(writes.is_empty(), "{policy}: {writes:?}");
+        assert!(
+            run.stdout.contains("error_rate > 20%"),
+            "{policy}: {}",
+            run.stdout
+        );
+    }
+}
+
+#[test]
+fn killed_in_the_middle_anybody_goes_on_with_every_region() {
+    let world = Regions::new();
+    world.all[1].fail();
+    world.all[1].recover();
+    let mut run = world.begin(&["--steps", "50,60"]);
+    world.until_weight(1);
+    run.kill();
+    assert_eq!(world.images(), [NEW, OLD, OLD]);
+    assert!(world.all[2].writes().is_empty());
+    let resumed = world
+        .env
+        .run(["rollout", "resume", "--takeover", "--yes"])
+        .expect_code(0);
+    assert_eq!(world.images(), [NEW; 3], "{}", resumed.stdout);
+    assert_eq!(world.phases(), ["succeeded"; 3]);
+}
+
+#[test]
+fn a_region_out_of_reach_at_the_start_refuses_the_whole() {
+    let mut world = Regions::new();
+    world.all[2].kube.stop();
+    let run = world.canary(&[]).expect_code(3);
+    assert!(run.stderr.contains("region c"), "{}", run.stderr);
+    for region in &world.all[..2] {
+        assert!(region.writes().is_empty(), "{:?}", region.writes());
+    }
+}
+
+#[test]
+fn a_region_that_is_lost_in_the_middle_is_held_and_the_others_are_told() {
+    let mut world = Regions::new();
+    let mut run = world.begin(&["--steps", "50,60"]);
+    world.until_weight(1);
+    world.all[1].kube.stop();
+    let (status, json) = world.status();
+    let rows = json["data"]["rollouts"].as_array().unwrap();
+    let of = |region: &str| rows.iter().find(|row| row["region"] == region);
+    assert_eq!(of("a").unwrap()["phase"], "succeeded", "{}", status.stdout);
+    assert!(of("b").is_none(), "{}", status.stdout);
+    let unknown = &json["data"]["unknown"];
+    assert_eq!(unknown[0]["region"], "b", "{}", status.stdout);
+    assert_eq!(status.code, 3, "{}", status.stdout);
+    // On both screens it is unknown, and never blank.
+    for args in [&["rollout", "status"][..], &["status"]] {
+        let screen = world.env.run(args);
+        assert_eq!(screen.code, 3, "{}", screen.stdout);
+        for want in ["a succeeded", "b unknown", "c not begun"] {
+            let words: Vec<&str> = want.split(' ').collect();
+            let line = screen.stdout.lines().find(|line| {
+                words
+                    .iter()
+                    .all(|word| line.split_whitespace().any(|part| part == *word))
+            });
+            assert!(line.is_some(), "{want}: {}", screen.stdout);
+        }
+    }
+    world.all[1].kube.restart();
+    assert_eq!(run.code(), Some(0));
+    assert_eq!(world.images(), [NEW; 3]);
+}
