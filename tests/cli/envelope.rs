@@ -82,7 +82,8 @@ fn json_is_the_documented_envelope() {
             },
             "flags": null,
             "changes": [],
-            "rollouts": []
+            "rollouts": [],
+            "rollouts_unknown": []
           },
           "metrics": {
             "active_players": {

@@ -148,7 +148,7 @@ fn a_state_of_the_version_before_is_taken_over() {
     new["rollout"]["phase"] = json!("teleporting");
     std::fs::write(&newest, new.to_string()).unwrap();
     let run = world.env.run(["rollout", "status", "game"]).expect_code(3);
-    assert!(run.stderr.contains("newer liveops"), "{}", run.stderr);
+    assert!(run.stdout.contains("newer liveops"), "{}", run.stdout);
 }
 
 /// The file below this folder whose name begins so.

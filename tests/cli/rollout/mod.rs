@@ -6,6 +6,7 @@ mod past;
 mod people;
 mod regions;
 mod takeover;
+mod whole;
 mod world;
 
 use std::process::Stdio;

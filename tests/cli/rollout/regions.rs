@@ -1,7 +1,7 @@
 //! One rollout over several regions: waves, what goes back with a bad one, and what a crash in the middle leaves.
 
 use std::collections::BTreeMap;
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
@@ -9,17 +9,17 @@ use serde_json::Value;
 use super::world::{LIMIT, RULES, Seen, State, lock, side};
 use crate::support::{Stub, TestEnv, until};
 
-const NAMES: [&str; 3] = ["eu", "us", "asia"];
+pub(super) const NAMES: [&str; 3] = ["eu", "us", "asia"];
 
-struct Regions {
-    env: TestEnv,
+pub(super) struct Regions {
+    pub(super) env: TestEnv,
     states: BTreeMap<&'static str, Arc<Mutex<State>>>,
     _stubs: Vec<Stub>,
 }
 
 impl Regions {
     /// Each with its balancer and its Prometheus; `seen` in eu, us, asia.
-    fn new(seen: [Seen; 3], rules: &str) -> Self {
+    pub(super) fn new(seen: [Seen; 3], rules: &str) -> Self {
         let mut states = BTreeMap::new();
         let mut stubs = Vec::new();
         let mut regions = String::new();
@@ -61,7 +61,7 @@ policies:
         }
     }
 
-    fn args(more: &[&'static str]) -> Vec<&'static str> {
+    pub(super) fn args(more: &[&'static str]) -> Vec<&'static str> {
         let args = [
             "rollout",
             "canary",
@@ -76,24 +76,54 @@ policies:
         args.iter().chain(more).copied().collect()
     }
 
-    fn weight(&self, region: &str) -> f64 {
+    pub(super) fn weight(&self, region: &str) -> f64 {
         lock(&self.states[region]).weight
     }
 
-    fn stable(&self, region: &str) -> String {
+    pub(super) fn weights(&self, region: &str) -> Vec<f64> {
+        lock(&self.states[region]).weights.clone()
+    }
+
+    pub(super) fn stable(&self, region: &str) -> String {
         lock(&self.states[region]).stable.clone()
     }
 
-    fn begun(&self, region: &str) -> bool {
+    pub(super) fn begun(&self, region: &str) -> bool {
         !lock(&self.states[region]).weights.is_empty()
     }
 
-    fn set(&self, region: &str, seen: Seen) {
+    pub(super) fn set(&self, region: &str, seen: Seen) {
         lock(&self.states[region]).seen = seen;
     }
 
+    /// Begins one, and leaves it running.
+    pub(super) fn spawn(&self, args: &[&'static str]) -> Child {
+        let mut command = self.env.bare(args);
+        command
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    }
+
+    /// What `rollout status` says of the region.
+    pub(super) fn row(&self, region: &str) -> Value {
+        let json = self.env.run(["rollout", "status", "-o", "json"]).json();
+        let rows = json["data"]["rollouts"].as_array().unwrap();
+        let found = rows.iter().find(|row| row["region"] == region);
+        found.cloned().unwrap_or_default()
+    }
+
+    /// Waits until it is at this phase there.
+    #[track_caller]
+    pub(super) fn until_phase(&self, region: &str, phase: &str) {
+        until(format!("{region} {phase}"), LIMIT, || {
+            (self.row(region)["phase"] == phase).then_some(())
+        });
+    }
+
     /// The phase of each region that has one.
-    fn phases(&self) -> BTreeMap<String, String> {
+    pub(super) fn phases(&self) -> BTreeMap<String, String> {
         let run = self.env.run(["rollout", "status", "-o", "json"]);
         let rows = run.json()["data"]["rollouts"].as_array().unwrap().clone();
         let text = |value: &Value| value.as_str().unwrap().to_owned();
@@ -103,7 +133,7 @@ policies:
     }
 
     /// Killed while it waits for evidence in the second wave.
-    fn killed(rules: &str) -> Self {
+    pub(super) fn killed(rules: &str) -> Self {
         let world = Self::new([Seen::Good, Seen::Nothing, Seen::Good], rules);
         let mut command = world.env.bare([
             "rollout",
@@ -122,6 +152,9 @@ policies:
         until("the second region", LIMIT, || {
             (world.weight("us") > 0.0).then_some(())
         });
+        if rules == RULES {
+            world.until_phase("eu", "succeeded");
+        }
         child.kill().unwrap();
         child.wait().unwrap();
         world
