@@ -9,7 +9,7 @@ use crate::commands::rollout::open::words;
 use crate::commands::rollout::report::RolloutRow;
 use crate::context::Context;
 use crate::domain::rollout::state::Phase;
-use crate::error::Exit;
+use crate::error::{Error, Exit};
 use crate::output::block::{Block, Table, Tone, plain, span};
 use crate::output::report::{Meta, Outcome, Recommendation, Report, Verdict};
 use crate::output::view::View;
@@ -20,9 +20,21 @@ pub(crate) struct UnseenRow {
     pub(crate) service: String,
     pub(crate) region: Option<String>,
     pub(crate) why: String,
+    /// What to do about it.
+    pub(crate) hint: Option<String>,
 }
 
 impl UnseenRow {
+    /// Of this service there, because of this.
+    pub(super) fn new(cx: &Context, service: &str, error: &Error) -> Self {
+        Self {
+            service: service.to_owned(),
+            region: cx.region.clone(),
+            why: error.to_string(),
+            hint: error.hint(),
+        }
+    }
+
     /// The service, and the region of it.
     pub(crate) fn title(&self) -> String {
         match &self.region {
@@ -207,6 +219,11 @@ impl Report for RolloutStatus {
                 span("unknown: ", Tone::Unknown),
                 plain(row.why.clone()),
             ]));
+        }
+        // Where several are out of reach, it is mostly for one cause.
+        if let Some(hint) = self.unknown.first().and_then(|row| row.hint.as_ref()) {
+            blocks.push(Block::Whole(vec![span(hint.clone(), Tone::Dim)]));
+            blocks.push(Block::Blank);
         }
         if self.rollouts.is_empty() && self.unknown.is_empty() {
             blocks.push(Block::text(format!(

@@ -105,11 +105,7 @@ pub(crate) async fn rows(cx: &Context) -> Result<Seen> {
 /// The configuration.
 pub(super) async fn rows_here(cx: &Context) -> Result<Seen> {
     let looks = candidates(cx)?.into_iter().map(|service| async move {
-        let unseen = |error: &Error| UnseenRow {
-            service: service.name.clone(),
-            region: cx.region.clone(),
-            why: error.to_string(),
-        };
+        let unseen = |error: &Error| UnseenRow::new(cx, &service.name, error);
         let asked = async {
             let memory = memories::open(cx, service)?;
             Ok(tokio::join!(memory.load(), memory.holder()))

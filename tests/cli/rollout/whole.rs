@@ -55,6 +55,11 @@ fn pause_resume_and_promote_reach_every_region_that_somebody_holds() {
     for region in ["us", "asia"] {
         let args = ["rollout", "promote", "--region", region, "--yes"];
         world.env.run(args).expect_code(0);
+        until("all of the traffic", LIMIT, || {
+            (world.weight(region) == 100.0).then_some(())
+        });
+        // What everybody gets is looked at like any step.
+        world.set(region, Seen::Good);
         world.until_phase(region, "window");
     }
     // Now it means the end of all windows.
@@ -116,12 +121,16 @@ fn one_approval_is_for_the_step_of_every_region_that_waits() {
 #[test]
 fn what_nobody_holds_is_promoted_by_the_one_who_says_so_and_the_rest_on_its_evidence() {
     let world = Regions::killed(RULES);
-    let run = world
-        .env
-        .run(["rollout", "promote", "--yes"])
-        .expect_code(0);
+    let child = world.spawn(&["rollout", "promote", "--yes"]);
+    until("all of the traffic", LIMIT, || {
+        (world.weight("us") == 100.0).then_some(())
+    });
+    assert!(!world.begun("asia"));
+    world.set("us", Seen::Good);
+    let (code, said) = end(child);
+    assert_eq!(code, Some(0), "{said}");
     for region in NAMES {
-        assert_eq!(world.stable(region), "game:2", "{region}: {}", run.stdout);
+        assert_eq!(world.stable(region), "game:2", "{region}");
     }
     assert_eq!(world.weights("us"), [0.0, 20.0, 20.0, 100.0, 100.0, 0.0]);
     assert_eq!(

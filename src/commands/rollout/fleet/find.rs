@@ -187,11 +187,9 @@ pub(in crate::commands::rollout) async fn rows(cx: &Context) -> Result<Seen> {
             Ok(found) => found,
             Err(error) => {
                 // What is wrong with one region hides no other.
-                seen.unseen.extend(services.iter().map(|service| UnseenRow {
-                    service: service.name.clone(),
-                    region: region.region.clone(),
-                    why: error.to_string(),
-                }));
+                let all = services.iter();
+                seen.unseen
+                    .extend(all.map(|service| UnseenRow::new(region, &service.name, &error)));
                 continue;
             }
         };
