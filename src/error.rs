@@ -1,12 +1,12 @@
 //! Everything that can go wrong, grouped by who can fix it, with its exit code and the next thing to try.
 
+mod hint;
+
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::json;
-
-use crate::domain::shell::word;
 
 /// The crate's result.
 pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
@@ -355,16 +355,16 @@ impl Error {
                 what,
                 name,
                 candidates,
-            } => Some(not_found(what, name, candidates)),
+            } => Some(hint::not_found(what, name, candidates)),
             Self::Unreachable { system, url, .. } => Some(format!(
                 "is {system} running, and the port-forward or VPN up? try `{}`, then `liveops doctor`",
-                probe(url, "-v")
+                hint::probe(url, "-v")
             )),
             Self::Timeout { system, url, .. } => Some(format!(
                 "{system} is slow or hangs; try `{}`, or give it longer with `--timeout 60s`",
-                probe(url, "-m 10 -v")
+                hint::probe(url, "-m 10 -v")
             )),
-            Self::Rejected { system, status, .. } => Some(rejected(system, *status)),
+            Self::Rejected { system, status, .. } => Some(hint::rejected(system, *status)),
             Self::Malformed { system, .. } => Some(format!(
                 "check that the URL is {system}'s own and not a login page or a proxy; `liveops config show --origin` says where it was set, `-v` shows each request"
             )),
@@ -415,57 +415,6 @@ impl Error {
     }
 }
 
-/// What to type to see whether something answers there.
-fn probe(url: &str, options: &str) -> String {
-    if url.starts_with("redis") {
-        format!("redis-cli -u {url} ping")
-    } else if let Some((object, place)) = url.split_once(" in ")
-        && let Some((context, namespace)) = place.rsplit_once('/')
-    {
-        let context = word(context);
-        format!("kubectl --context={context} --namespace={namespace} get {object}")
-    } else {
-        format!("curl {options} {url}")
-    }
-}
-
-fn not_found(what: &str, name: &str, candidates: &[String]) -> String {
-    let near = crate::domain::suggest::nearest(name, candidates.iter().map(String::as_str));
-    match (near, candidates.len()) {
-        (Some(near), _) => format!("did you mean `{near}`?"),
-        (None, 0) => format!("there is no {what} at all yet"),
-        (None, n) => {
-            let shown: Vec<String> = candidates
-                .iter()
-                .take(8)
-                .map(|name| format!("`{name}`"))
-                .collect();
-            let more = if n > 8 {
-                format!(" and {} more", n - 8)
-            } else {
-                String::new()
-            };
-            format!("there is {}{more}", shown.join(", "))
-        }
-    }
-}
-
-fn rejected(system: &str, status: u16) -> String {
-    match status {
-        401 | 403 => format!(
-            "{system} did not accept the credentials; set `headers` for it in the config, by reference: `Authorization: \"Bearer ${{TOKEN}}\"`"
-        ),
-        404 | 405 => format!(
-            "is this {system}'s base URL? `liveops config show --origin` says where it was set"
-        ),
-        429 => format!("{system} asks for fewer requests; wait a little, then try again"),
-        500..=599 => {
-            format!("{system} itself is in trouble; look at its logs, then run `liveops doctor`")
-        }
-        _ => format!("run again with `-v` to see the request that {system} refused"),
-    }
-}
-
 impl From<serde_json::Error> for Error {
     fn from(error: serde_json::Error) -> Self {
         Self::Internal(format!("a report could not be written as JSON: {error}"))
@@ -496,18 +445,5 @@ mod tests {
             assert!(listed.contains(&code.as_str()), "{code}");
             assert_ne!(code, "1", "an error is never exit 1");
         }
-    }
-
-    #[test]
-    fn not_found_names_the_nearest() {
-        let error = Error::NotFound {
-            what: "service",
-            name: "game-backnd".into(),
-            candidates: vec!["game-backend".into(), "lobby".into()],
-        };
-        assert_eq!(
-            error.hint().as_deref(),
-            Some("did you mean `game-backend`?")
-        );
     }
 }
