@@ -70,9 +70,15 @@ pub(in crate::commands::rollout) async fn pause(
         found.service,
         at.join(", ")
     );
-    say(cx, found, &regions, ("rollout.pause", summary, Some(true)), |it, cx| {
-        it.wish = Some(wish(cx, WishKind::Pause, reason.cloned()));
-    })
+    say(
+        cx,
+        found,
+        &regions,
+        ("rollout.pause", summary, Some(true)),
+        |it, cx| {
+            it.wish = Some(wish(cx, WishKind::Pause, reason.cloned()));
+        },
+    )
     .await
 }
 
@@ -189,9 +195,15 @@ async fn go_on(
         });
     }
     if !stay.takeover && !held(found, regions).await?.is_empty() {
-        return say(cx, found, regions, (action, summary, Some(false)), |it, cx| {
-            it.wish = Some(wish(cx, kind, None));
-        })
+        return say(
+            cx,
+            found,
+            regions,
+            (action, summary, Some(false)),
+            |it, cx| {
+                it.wish = Some(wish(cx, kind, None));
+            },
+        )
         .await;
     }
     let change = Change {
