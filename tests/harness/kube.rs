@@ -178,6 +178,7 @@ fn deployments_roll_out_and_their_pods_say_why_not() {
         kube.get("deployments", "game")["spec"]["template"]["spec"]["containers"][0]["image"],
         "game:1"
     );
+    kube.kubectl(&["rollout", "status", "deployment/game", "--timeout=20s"]);
     kube.kubectl(&["set", "image", "deployment/game", "server=game:bad"]);
     let reason = "/status/containerStatuses/0/state/waiting/reason";
     until("a crash loop", LIMIT, || {
@@ -186,7 +187,9 @@ fn deployments_roll_out_and_their_pods_say_why_not() {
             .any(|pod| pod.pointer(reason) == Some(&json!("CrashLoopBackOff")))
             .then_some(())
     });
-    wait_available(&kube, "game", 5);
+    // A quarter may be away, rounded down.
+    let found = wait_available(&kube, "game", 4);
+    assert_eq!(found["status"]["unavailableReplicas"], 3);
     kube.kubectl(&["annotate", "deployment", "game", "liveops.dev/epoch=7"]);
     kube.kubectl(&["delete", "deployment", "game", "--wait=false"]);
     until("no pod", LIMIT, || {
@@ -201,6 +204,7 @@ fn an_apply_of_the_manifest_changes_what_it_says() {
     let path = file.display().to_string();
     std::fs::write(&file, route().to_string()).unwrap();
     kube.kubectl(&["apply", "-f", &path, "--validate=false"]);
+    let applied = kube.get("httproutes", "game")["spec"].clone();
     kube.merge(
         "httproutes",
         "game",
@@ -213,7 +217,12 @@ fn an_apply_of_the_manifest_changes_what_it_says() {
     std::fs::write(&file, deployment("game", "game:2", 2).to_string()).unwrap();
     kube.kubectl(&["apply", "-f", &path, "--validate=false"]);
     std::fs::remove_file(&file).unwrap();
-    assert_eq!(kube.get("httproutes", "game")["spec"], route()["spec"]);
+    assert_eq!(kube.get("httproutes", "game")["spec"], applied);
+    let backend = &applied["rules"][0]["backendRefs"][0];
+    assert_eq!(
+        (&backend["name"], &backend["weight"]),
+        (&json!("a"), &json!(100))
+    );
     assert_eq!(
         kube.get("deployments", "game")["spec"]["template"]["spec"]["containers"][0]["image"],
         "game:2"
@@ -227,15 +236,22 @@ fn what_is_too_large_or_of_the_wrong_form_is_refused() {
     let path = file.display().to_string();
     let create = |object: &Value| {
         std::fs::write(&file, object.to_string()).unwrap();
-        kube.try_kubectl(&["create", "-f", &path, "--validate=false"])
+        let place = object["metadata"]["namespace"].as_str();
+        let place = format!("--namespace={}", place.unwrap_or("game"));
+        kube.try_kubectl(&["create", "-f", &path, "--validate=false", &place])
     };
     let map = |size: usize| json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "large" }, "data": { "x": "a".repeat(size) } });
-    let large = create(&map(1 << 20)).unwrap_err();
+    let mut elsewhere = map(1);
+    elsewhere["metadata"]["namespace"] = json!("none");
+    let no = create(&elsewhere).unwrap_err();
+    assert!(no.contains("namespaces \"none\" not found"), "{no}");
+    create(&map(1 << 20)).unwrap();
+    kube.kubectl(&["delete", "configmap", "large"]);
+    let large = create(&map((1 << 20) + 1)).unwrap_err();
     assert!(
         large.contains("may not be more than 1048576 bytes"),
         "{large}"
     );
-    create(&map(1 << 19)).unwrap();
     let noted = json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "noted", "annotations": { "a": "b".repeat(256 << 10) } } });
     assert!(create(&noted).unwrap_err().contains("metadata.annotations"));
     let lease = |renewed: &str, seconds: i64| {
@@ -277,4 +293,82 @@ fn what_is_too_large_or_of_the_wrong_form_is_refused() {
             .contains("involvedObject.namespace")
     );
     std::fs::remove_file(&file).unwrap();
+}
+
+#[test]
+fn what_is_left_out_is_filled_in() {
+    let kube = Kube::start();
+    let mut route = route();
+    route["spec"]["rules"][0]["backendRefs"] = json!([{ "name": "a", "port": 80 }]);
+    kube.create(&route);
+    let rule = kube.get("httproutes", "game")["spec"]["rules"][0].clone();
+    assert_eq!(
+        rule,
+        json!({
+            "backendRefs": [{ "group": "", "kind": "Service", "name": "a", "port": 80, "weight": 1 }],
+            "matches": [{ "path": { "type": "PathPrefix", "value": "/" } }],
+        })
+    );
+    let negative =
+        json!([{ "op": "add", "path": "/spec/rules/0/backendRefs/0/weight", "value": -1 }]);
+    let no = kube.try_kubectl(&[
+        "patch",
+        "httproute",
+        "game",
+        "--type=json",
+        "-p",
+        &negative.to_string(),
+    ]);
+    let no = no.unwrap_err();
+    assert!(
+        no.contains("spec.rules[0].backendRefs[0].weight: Invalid value: -1"),
+        "{no}"
+    );
+    kube.create(&deployment("game", "game:1", 1));
+    let spec = kube.get("deployments", "game")["spec"].clone();
+    assert_eq!(
+        spec,
+        json!({
+            "progressDeadlineSeconds": 600,
+            "replicas": 1,
+            "revisionHistoryLimit": 10,
+            "selector": { "matchLabels": { "app": "game" } },
+            "strategy": { "rollingUpdate": { "maxSurge": "25%", "maxUnavailable": "25%" }, "type": "RollingUpdate" },
+            "template": {
+                "metadata": spec["template"]["metadata"],
+                "spec": {
+                    "containers": [{
+                        "image": "game:1",
+                        "imagePullPolicy": "IfNotPresent",
+                        "name": "server",
+                        "resources": {},
+                        "terminationMessagePath": "/dev/termination-log",
+                        "terminationMessagePolicy": "File",
+                    }],
+                    "dnsPolicy": "ClusterFirst",
+                    "restartPolicy": "Always",
+                    "schedulerName": "default-scheduler",
+                    "securityContext": {},
+                    "terminationGracePeriodSeconds": 30,
+                },
+            },
+        })
+    );
+    kube.create(&json!({ "apiVersion": "v1", "kind": "Service", "metadata": { "name": "game" }, "spec": { "selector": { "app": "game" }, "ports": [{ "port": 80 }] } }));
+    let service = kube.get("services", "game")["spec"].clone();
+    assert_eq!(
+        service["ports"],
+        json!([{ "port": 80, "protocol": "TCP", "targetPort": 80 }])
+    );
+    assert_eq!(service["clusterIPs"], json!([service["clusterIP"]]));
+    let scaler = json!({
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": { "name": "game" },
+        "spec": { "scaleTargetRef": { "apiVersion": "apps/v1", "kind": "Deployment", "name": "game" }, "maxReplicas": 2 },
+    });
+    kube.create(&scaler);
+    let spec = kube.get("horizontalpodautoscalers", "game")["spec"].clone();
+    let cpu = json!([{ "resource": { "name": "cpu", "target": { "averageUtilization": 80, "type": "Utilization" } }, "type": "Resource" }]);
+    assert_eq!((&spec["minReplicas"], &spec["metrics"]), (&json!(1), &cpu));
 }

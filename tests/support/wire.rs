@@ -27,6 +27,14 @@ impl Wire {
         self.writer.flush()
     }
 
+    /// Ends what is sent, so that the client sees the end of the answer; it may still send.
+    ///
+    /// # Errors
+    /// When the client has hung up before.
+    pub(crate) fn hang_up(&self) -> io::Result<()> {
+        self.writer.shutdown(Shutdown::Write)
+    }
+
     /// Waits `time`, or less when the server is stopped.
     ///
     /// # Errors

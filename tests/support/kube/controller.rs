@@ -46,7 +46,7 @@ pub(crate) fn run(store: &Arc<Store>, images: &Images) {
         let mut state = store.lock();
         state.images = known;
         // Until nothing moves: each pass follows from the one before.
-        for _ in 0..6 {
+        loop {
             let before = state.version();
             reconcile(&mut state);
             if state.version() == before {
@@ -132,6 +132,7 @@ fn roll(state: &mut State, deployment: &Value) {
         .unwrap_or(0)
     };
     let newest = own.iter().map(revision).max().unwrap_or(0);
+    let size = |set: &Value| set["spec"]["replicas"].as_u64().unwrap_or(0);
     let number = current.map_or(newest + 1, |set| {
         if revision(set) == newest {
             newest
@@ -139,25 +140,33 @@ fn roll(state: &mut State, deployment: &Value) {
             newest + 1
         }
     });
-    let set = replica_set(state, deployment, current, &hash, number, wanted);
+    let name = current.map(|set| &set["metadata"]["name"]);
+    let mut old: Vec<Value> = (own.iter())
+        .filter(|set| Some(&set["metadata"]["name"]) != name && size(set) > 0)
+        .cloned()
+        .collect();
+    let (surge, unavailable) = slack(deployment, wanted);
+    let rest: u64 = old.iter().map(size).sum();
+    // As many new ones at once as the surge leaves room for.
+    let room = (wanted + surge).saturating_sub(rest);
+    let new = current.map_or(0, size).max(room).min(wanted);
+    let set = replica_set(state, deployment, current, &hash, number, new);
     let ready = pods(state, &set);
-    // Old pods go when the new ones can take over.
-    let mut total = wanted;
-    let mut available = ready;
-    for old in own
-        .iter()
-        .filter(|old| old["metadata"]["name"] != set["metadata"]["name"])
-    {
-        let mut old = old.clone();
-        if ready >= wanted {
-            old["spec"]["replicas"] = json!(0);
-        }
-        let old = state
-            .update(&write("replicasets", &old, ""), old.clone())
-            .unwrap_or(old);
-        total += old["spec"]["replicas"].as_u64().unwrap_or(0);
-        available += pods(state, &old);
+    let ready_old: Vec<u64> = old.iter().map(|set| pods(state, set)).collect();
+    let mut available = ready + ready_old.iter().sum::<u64>();
+    // Those that are not ready go first, then as many as there are more than enough.
+    let least = wanted.saturating_sub(unavailable);
+    let mut spare = (new + rest).saturating_sub(least + (new - ready));
+    for (set, ready) in old.iter_mut().zip(ready_old) {
+        let broken = (size(set) - ready).min(spare);
+        spare -= broken;
+        let healthy = available.saturating_sub(least).min(ready);
+        available -= healthy;
+        set["spec"]["replicas"] = json!(size(set) - broken - healthy);
+        drop(state.update(&write("replicasets", set, ""), set.clone()));
+        pods(state, set);
     }
+    let total = new + old.iter().map(size).sum::<u64>();
     let mut whole = deployment.clone();
     if whole["metadata"]["annotations"].is_null() {
         whole["metadata"]["annotations"] = json!({});
@@ -171,7 +180,7 @@ fn roll(state: &mut State, deployment: &Value) {
     status["status"] = json!({
         "observedGeneration": whole["metadata"]["generation"],
         "replicas": total,
-        "updatedReplicas": wanted,
+        "updatedReplicas": new,
         "readyReplicas": available,
         "availableReplicas": available,
         "unavailableReplicas": total.saturating_sub(available),
@@ -181,6 +190,24 @@ fn roll(state: &mut State, deployment: &Value) {
         ],
     });
     drop(state.update(&write("deployments", &status, "status"), status.clone()));
+}
+
+/// How many more and how many fewer than wanted there may be while the pods are replaced.
+fn slack(deployment: &Value, wanted: u64) -> (u64, u64) {
+    let limits = &deployment["spec"]["strategy"]["rollingUpdate"];
+    let count = |name: &str, up: bool| {
+        let percent = limits[name]
+            .as_str()
+            .and_then(|text| text.strip_suffix('%'));
+        let percent = percent.and_then(|digits| digits.parse::<u64>().ok());
+        percent.map_or(limits[name].as_u64().unwrap_or(0), |percent| {
+            (wanted * percent + if up { 99 } else { 0 }) / 100
+        })
+    };
+    match (count("maxSurge", true), count("maxUnavailable", false)) {
+        (0, 0) => (0, 1),
+        both => both,
+    }
 }
 
 fn replica_set(
@@ -342,6 +369,7 @@ fn container_status(container: &Value, behaviour: Image) -> Value {
         "ready": behaviour == Image::Ready,
         "restartCount": restarts,
         "state": state,
+        "lastState": {},
     })
 }
 

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -49,7 +50,7 @@ impl Envtest {
             kubelet: None,
         };
         server.launch(assets);
-        server.define();
+        server.define(assets);
         let (port, stopped, images) = (
             server.proxy,
             Arc::clone(&server.stopped),
@@ -163,11 +164,17 @@ impl Envtest {
         self.children.push(child);
     }
 
-    /// The CRDs, and the namespace of the tests.
-    fn define(&self) {
+    /// The CRDs: those in `crds/` of the assets (`httproutes.gateway.networking.k8s.io.json`), open ones otherwise.
+    fn define(&self, assets: &Path) {
         let path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
         for kind in KINDS.iter().filter(|kind| kind.custom) {
-            let answer = http::post_json(self.proxy, path, &kind.definition()).expect("an answer");
+            let file = assets
+                .join("crds")
+                .join(format!("{}.json", kind.qualified()));
+            let real =
+                fs::read_to_string(file).map(|text| serde_json::from_str(&text).expect("JSON"));
+            let definition = real.unwrap_or_else(|_| kind.definition());
+            let answer = http::post_json(self.proxy, path, &definition).expect("an answer");
             assert!(answer.status < 300, "{}", answer.text());
         }
         for kind in KINDS.iter().filter(|kind| kind.custom) {
@@ -200,38 +207,61 @@ fn run<const N: usize>(program: &str, args: [&str; N]) {
     );
 }
 
-/// Gives each pod the status that its images deserve.
+/// What a scheduler and a kubelet do: each pod gets a node and the status that its images deserve, and ends when it is
+/// told to.
 fn kubelet(port: u16, stopped: &AtomicBool, images: &Images) {
     while !stopped.load(Ordering::Relaxed) {
         let pods = http::get(port, "/api/v1/pods")
             .ok()
             .map(|answer| answer.json());
-        for pod in pods
-            .iter()
-            .flat_map(|list| list["items"].as_array().into_iter().flatten())
-        {
-            let images = images
+        let pods = pods.iter().flat_map(|list| list["items"].as_array());
+        for pod in pods.flatten() {
+            let known = images
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .clone();
-            let (mut status, _) = pod_status(pod, &images);
-            // The endpoints controller leaves out pods without an address.
-            status["podIP"] = json!("10.1.0.1");
-            if pod["status"]["containerStatuses"] != status["containerStatuses"] {
-                let (namespace, name) = (&pod["metadata"]["namespace"], &pod["metadata"]["name"]);
-                let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-                let path = format!(
-                    "/api/v1/namespaces/{}/pods/{}/status",
-                    text(namespace),
-                    text(name)
-                );
-                let body = json!({ "status": status }).to_string();
-                let kind = "application/merge-patch+json";
-                drop(http::call(port, "PATCH", &path, kind, body.as_bytes()));
-            }
+            // Whoever is faster may have deleted it meanwhile.
+            drop(tend(port, pod, &known));
         }
         thread::sleep(Duration::from_millis(30));
     }
+}
+
+fn tend(port: u16, pod: &Value, images: &BTreeMap<String, Image>) -> io::Result<()> {
+    let text = |pointer: &str| {
+        let found = pod.pointer(pointer).and_then(Value::as_str);
+        found.unwrap_or_default()
+    };
+    let name = text("/metadata/name");
+    let path = format!(
+        "/api/v1/namespaces/{}/pods/{name}",
+        text("/metadata/namespace")
+    );
+    if pod["metadata"].get("deletionTimestamp").is_some() {
+        let now = format!("{path}?gracePeriodSeconds=0");
+        return http::call(port, "DELETE", &now, "application/json", b"").map(drop);
+    }
+    // Addresses of Endpoints are refused without a node.
+    if text("/spec/nodeName").is_empty() {
+        let binding = json!({
+            "apiVersion": "v1", "kind": "Binding", "metadata": { "name": name },
+            "target": { "apiVersion": "v1", "kind": "Node", "name": "node" },
+        });
+        http::post_json(port, &format!("{path}/binding"), &binding)?;
+    }
+    let (mut status, _) = pod_status(pod, images);
+    if pod["status"]["containerStatuses"] == status["containerStatuses"] {
+        return Ok(());
+    }
+    // The endpoints controller leaves out pods without an address.
+    let number = name.bytes().fold(0_u16, |sum, byte| {
+        sum.wrapping_mul(31).wrapping_add(byte.into())
+    });
+    status["podIP"] = json!(format!("10.1.{}.{}", number >> 8, number & 0xff));
+    let body = json!({ "status": status }).to_string();
+    let kind = "application/merge-patch+json";
+    let path = format!("{path}/status");
+    http::call(port, "PATCH", &path, kind, body.as_bytes()).map(drop)
 }
 
 /// The folder of the binaries, when there is one.

@@ -1,5 +1,7 @@
 //! The kinds that the stand-in serves: one table for discovery, storage, and the CRDs of a real API server.
 
+use super::schema;
+
 /// One kind of object.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Kind {
@@ -163,7 +165,7 @@ impl Kind {
         self.kind.to_lowercase()
     }
 
-    /// The CRD of a custom kind, that accepts every spec.
+    /// The CRD of a custom kind.
     pub(crate) fn definition(&self) -> serde_json::Value {
         serde_json::json!({
             "apiVersion": "apiextensions.k8s.io/v1",
@@ -178,10 +180,7 @@ impl Kind {
                     "served": true,
                     "storage": true,
                     "subresources": { "status": {} },
-                    "schema": { "openAPIV3Schema": {
-                        "type": "object",
-                        "x-kubernetes-preserve-unknown-fields": true,
-                    } },
+                    "schema": { "openAPIV3Schema": schema::of(self.resource) },
                 }],
             },
         })

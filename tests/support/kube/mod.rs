@@ -3,6 +3,7 @@
 //! refused, subresources, generations, field managers, controllers that lag behind.
 
 pub(crate) mod controller;
+mod defaults;
 mod discovery;
 mod envtest;
 pub(crate) mod front;
@@ -11,6 +12,7 @@ mod managed;
 mod patch;
 mod refusal;
 mod review;
+mod schema;
 mod serve;
 mod store;
 

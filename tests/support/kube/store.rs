@@ -8,9 +8,11 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 
 use super::controller::Image;
+use super::defaults;
 use super::kinds::Kind;
 use super::managed;
 use super::refusal::Refusal;
+use super::schema;
 
 /// Where an object lives: plural, namespace, name.
 pub(crate) type Key = (&'static str, String, String);
@@ -128,6 +130,10 @@ impl State {
                 "resourceVersion should not be set on objects to be created",
             ));
         }
+        let namespaces = Kind::of("namespaces");
+        if kind.is_namespaced() {
+            self.get(namespaces, "", write.namespace)?;
+        }
         if self.objects.contains_key(&key) {
             return Err(Refusal::already_exists(kind, write.name));
         }
@@ -136,7 +142,7 @@ impl State {
         {
             members.shift_remove("status");
         }
-        default(kind, &mut object);
+        defaults::fill(kind, &mut object);
         validate(kind, write.name, None, &object)?;
         let at = now();
         object["apiVersion"] = json!(kind.api_version());
@@ -195,7 +201,7 @@ impl State {
                 object["metadata"][fixed] = value.clone();
             }
         }
-        default(kind, &mut object);
+        defaults::fill(kind, &mut object);
         validate(kind, write.name, Some(&old), &object)?;
         if object == old {
             return Ok(old);
@@ -274,26 +280,6 @@ impl State {
     }
 }
 
-/// What the API server fills in, of what matters here.
-fn default(kind: &Kind, object: &mut Value) {
-    if kind.resource == "horizontalpodautoscalers" && object["spec"]["minReplicas"].is_null() {
-        object["spec"]["minReplicas"] = json!(1);
-    }
-    if kind.resource != "deployments" {
-        return;
-    }
-    let spec = &mut object["spec"];
-    for (name, value) in [
-        ("replicas", json!(1)),
-        ("progressDeadlineSeconds", json!(600)),
-        ("revisionHistoryLimit", json!(10)),
-    ] {
-        if spec[name].is_null() {
-            spec[name] = value;
-        }
-    }
-}
-
 fn validate(kind: &Kind, name: &str, old: Option<&Value>, object: &Value) -> Result<(), Refusal> {
     for map in ["labels", "annotations"] {
         let values = object["metadata"][map].as_object();
@@ -306,6 +292,11 @@ fn validate(kind: &Kind, name: &str, old: Option<&Value>, object: &Value) -> Res
     }
     if let Some(refusal) = limits(kind, name, object) {
         return Err(refusal);
+    }
+    if kind.custom
+        && let Some((field, what)) = schema::refuse(&schema::of(kind.resource), object, "")
+    {
+        return Err(Refusal::invalid(kind, name, &field, &what));
     }
     if kind.resource == "deployments" {
         let spec = &object["spec"];
@@ -345,16 +336,20 @@ fn validate(kind: &Kind, name: &str, old: Option<&Value>, object: &Value) -> Res
     Ok(())
 }
 
-/// What has a size or a form: annotations (256 KiB in all), ConfigMaps (1 MiB), MicroTime, bounds, the place of Events.
+/// What has a size or a form: annotations (256 KiB in all), ConfigMaps (1 MiB of values), MicroTime, bounds, the place of Events.
 fn limits(kind: &Kind, name: &str, object: &Value) -> Option<Refusal> {
-    let size = |map: &Value| -> usize {
+    let names = |map: &Value| -> usize {
         let entries = map.as_object().into_iter().flatten();
-        entries
-            .map(|(name, value)| name.len() + value.as_str().unwrap_or_default().len())
-            .sum()
+        entries.map(|(name, _)| name.len()).sum()
+    };
+    let values = |map: &Value| -> usize {
+        let entries = map.as_object().into_iter().flatten();
+        let values = entries.filter_map(|(_, value)| value.as_str());
+        values.map(str::len).sum()
     };
     let no = |field: &str, what: &str| Some(Refusal::invalid(kind, name, field, what));
-    if size(&object["metadata"]["annotations"]) > 256 << 10 {
+    let annotations = &object["metadata"]["annotations"];
+    if names(annotations) + values(annotations) > 256 << 10 {
         return no(
             "metadata.annotations",
             "Too long: may not be more than 262144 bytes",
@@ -362,7 +357,7 @@ fn limits(kind: &Kind, name: &str, object: &Value) -> Option<Refusal> {
     }
     let spec = &object["spec"];
     match kind.resource {
-        "configmaps" if size(&object["data"]) > 1 << 20 => {
+        "configmaps" if values(&object["data"]) > 1 << 20 => {
             no("[]", "Too long: may not be more than 1048576 bytes")
         }
         "leases" => {
