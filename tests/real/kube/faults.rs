@@ -63,12 +63,39 @@ fn a_permission_that_is_lost_holds_it_and_conflicts_are_written_again() {
     // Others that are faster a few times do not keep it from its end.
     stage
         .kube
-        .trouble("update", "configmaps", Trouble::Conflicts(1));
+        .trouble("update", "configmaps", Trouble::Conflicts(3));
     stage
         .kube
         .trouble("patch", "httproutes", Trouble::Conflicts(2));
     stage.rollout(&["resume"]).expect_code(0);
     assert_eq!(stage.image("game"), NEW);
+}
+
+#[test]
+fn whoever_touches_the_state_of_the_last_rollout_keeps_nobody_from_the_next() {
+    let stage = Stage::new(KINDS[0].1);
+    stage.rollout(&["canary", "--image", NEW]).expect_code(0);
+    let reads = |kube: &Kube| {
+        let log = kube.log().into_iter();
+        log.filter(|asked| asked.method == "GET" && asked.path.contains("/configmaps"))
+            .count()
+    };
+    let (mut seen, mut count) = (reads(&stage.kube), 0);
+    // A backup, a label controller: each time that the state was read it changes the version, and nothing of ours.
+    let rival = |kube: &Kube| {
+        if count < 4 && reads(kube) > seen {
+            seen = reads(kube);
+            count += 1;
+            let patch = json!({ "metadata": { "annotations": { "seen": count.to_string() } } });
+            kube.merge("configmaps", "liveops-rollout-game", "rival", &patch);
+        }
+    };
+    stage.beside(Duration::from_millis(5), rival, || {
+        stage
+            .rollout(&["canary", "--image", "game:3"])
+            .expect_code(0);
+    });
+    assert_eq!(stage.image("game"), "game:3");
 }
 
 #[test]

@@ -16,6 +16,8 @@ use crate::error::{Error, Result};
 /// How often the lock is renewed, and how long one may go on without.
 const RENEW: Duration = Duration::from_secs(5);
 const LOST: Duration = Duration::from_secs(10);
+/// Tries to store the state where others store, or touch what holds it.
+const SAVES: u32 = 5;
 
 impl Runner<'_> {
     /// Renews the lock when it is time, and has the target know our epoch; or says why nothing may go forward.
@@ -62,7 +64,14 @@ impl Runner<'_> {
         if Some(&stored.version) == self.version.as_ref() {
             return;
         }
-        if stored.rollout.id != self.rollout.id || stored.rollout.epoch > self.lock.epoch {
+        let is_ours = stored.rollout.id == self.rollout.id;
+        let is_last = stored.rollout.phase.is_terminal() && stored.rollout.epoch < self.lock.epoch;
+        if !is_ours && is_last {
+            // The one before ours, which stands there until ours is stored; somebody has touched what holds it.
+            self.version = Some(stored.version);
+            return;
+        }
+        if !is_ours || stored.rollout.epoch > self.lock.epoch {
             self.taken = true;
             return;
         }
@@ -99,25 +108,30 @@ impl Runner<'_> {
         if self.is_stored() {
             return Ok(());
         }
-        let memory = &self.place.memory;
-        let mut tried = memory
-            .save(&self.rollout, self.version.as_deref(), self.confirmed)
-            .await;
-        if matches!(tried, Err(Error::Conflict { .. })) {
-            let stored = memory.load().await;
-            self.heed(stored).await;
-            if self.taken {
-                return tried.map(|_| ());
-            }
-            tried = self
+        let mut left = SAVES;
+        loop {
+            let tried = self
                 .place
                 .memory
                 .save(&self.rollout, self.version.as_deref(), self.confirmed)
                 .await;
+            left -= 1;
+            match tried {
+                Ok(version) => {
+                    self.version = Some(version);
+                    self.stored = Some((self.rollout.clone(), Instant::now()));
+                    return Ok(());
+                }
+                Err(Error::Conflict { .. }) if left > 0 => {
+                    let stored = self.place.memory.load().await;
+                    self.heed(stored).await;
+                    if self.taken {
+                        return tried.map(|_| ());
+                    }
+                }
+                Err(error) => return Err(error),
+            }
         }
-        self.version = Some(tried?);
-        self.stored = Some((self.rollout.clone(), Instant::now()));
-        Ok(())
     }
 
     /// Is there nothing new to store? How a hold puts itself into words changes with every sample, and can wait.
