@@ -306,6 +306,7 @@ mod tests {
 
     use super::*;
     use crate::config::node::Layer;
+    use crate::config::presets;
     use crate::config::schema;
     use crate::config::yaml::parse as yaml;
 
@@ -316,6 +317,23 @@ mod tests {
         let settings = schema::decode(&root, "prod", &mut problems);
         let errors = problems.errors.iter().map(ToString::to_string);
         (settings.policies, errors.collect())
+    }
+
+    /// What `init` writes, without the marks before it.
+    #[test]
+    fn the_policy_in_a_new_file_is_the_built_in_one() {
+        let file = presets::render(presets::Preset::HttpApi, &presets::Answers::default());
+        let file = file.expect("rendered");
+        let from = file.find("# policies:").expect("it is in there");
+        let block = file[from..].split("\n\n").next().unwrap_or_default();
+        let lines = block.lines().filter_map(|line| line.strip_prefix("# "));
+        let text: Vec<&str> = lines.collect();
+        let (mut policies, errors) = read(&text.join("\n"));
+        assert_eq!(errors, Vec::<String>::new());
+        let standard = policies.get_mut(STANDARD).expect("it is there");
+        assert_eq!(standard.on_no_data["error_rate"], OnNoData::Hold);
+        standard.on_no_data.clear();
+        assert_eq!(*standard, Rules::default());
     }
 
     #[test]

@@ -68,6 +68,35 @@ fn the_file_is_valid_without_any_answer() {
     }
 }
 
+/// Whatever stands in the file as an example can be used by taking the marks away.
+#[test]
+fn the_examples_of_regions_and_of_a_rollout_are_valid() {
+    let env = TestEnv::new().now(NOW);
+    env.run(["init", "--preset", "http-api", "--name", "starfall"])
+        .expect_code(0);
+    let text = fs::read_to_string(env.path().join("liveops.yaml")).unwrap();
+    // The lines from this one to the next empty one, without `mark`.
+    let example = |from: &str, mark: &str| -> String {
+        let at = text.find(from).unwrap_or_else(|| panic!("{from}"));
+        let block = text[at..].split("\n\n").next().unwrap();
+        let lines = block.lines().map(|line| line.replacen(mark, "", 1));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    let regions = example("    # regions:", "# ");
+    let services = example("#   services:\n", "#   ");
+    let with = text
+        .replace("    # regions:", &format!("{regions}\n    # regions:"))
+        .replace(
+            "# The policies of",
+            &format!("{services}\n# The policies of"),
+        );
+    env.write("liveops.yaml", with);
+    env.run(["config", "validate"]).expect_code(0);
+    // They are in use then: a region that there is not is refused with those that there are.
+    let run = env.run(["rollout", "status", "--region", "mars"]);
+    assert!(run.stderr.contains("eu"), "{}", run.stderr);
+}
+
 #[test]
 fn what_was_found_is_said_and_kpis_without_data_are_commented_out() {
     let env = TestEnv::new();
