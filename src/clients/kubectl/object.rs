@@ -15,6 +15,7 @@ pub(crate) enum Resource {
     Ingress,
     HttpRoute,
     VirtualService,
+    DestinationRule,
     ArgoRollout,
     FlaggerCanary,
 }
@@ -31,6 +32,7 @@ impl Resource {
             Self::Ingress => "ingress.networking.k8s.io",
             Self::HttpRoute => "httproute.gateway.networking.k8s.io",
             Self::VirtualService => "virtualservice.networking.istio.io",
+            Self::DestinationRule => "destinationrule.networking.istio.io",
             Self::ArgoRollout => "rollout.argoproj.io",
             Self::FlaggerCanary => "canary.flagger.app",
         }
@@ -52,6 +54,7 @@ impl Resource {
             Self::Ingress => "ingresses",
             Self::HttpRoute => "httproutes",
             Self::VirtualService => "virtualservices",
+            Self::DestinationRule => "destinationrules",
             Self::ArgoRollout => "rollouts",
             Self::FlaggerCanary => "canaries",
         }
@@ -68,6 +71,7 @@ impl Resource {
             Self::Ingress => "Ingress",
             Self::HttpRoute => "HTTPRoute",
             Self::VirtualService => "VirtualService",
+            Self::DestinationRule => "DestinationRule",
             Self::ArgoRollout => "Rollout",
             Self::FlaggerCanary => "Canary",
         }

@@ -25,7 +25,7 @@ fn canary<'a>(more: &[&'a str]) -> Vec<&'a str> {
 }
 
 /// Whether `rollout status` says this of the rollout.
-fn said(stage: &Stage, words: &str) -> String {
+pub(super) fn said(stage: &Stage, words: &str) -> String {
     until(format!("`{words}`"), LIMIT, || {
         let run = stage.env.run(["rollout", "status", "game", "-o", "json"]);
         run.stdout.contains(words).then_some(run.stdout)

@@ -6,6 +6,7 @@ mod economy;
 mod faults;
 mod flagger;
 mod gates;
+mod levers;
 mod regions;
 mod rollout;
 mod scale;

@@ -116,6 +116,15 @@ pub(crate) const KINDS: &[Kind] = &[
         )
     },
     Kind {
+        short: &["dr"],
+        ..custom(
+            "networking.istio.io",
+            "v1",
+            "destinationrules",
+            "DestinationRule",
+        )
+    },
+    Kind {
         short: &["ro"],
         ..custom("argoproj.io", "v1alpha1", "rollouts", "Rollout")
     },

@@ -8,6 +8,7 @@ mod held;
 mod http;
 mod replicas;
 mod routed;
+mod second;
 mod workload;
 
 use std::cell::RefCell;

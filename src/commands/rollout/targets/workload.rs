@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::held;
+use super::second::Second;
 use crate::change::Confirmed;
 use crate::clients::kubectl::{Deed, Failure, Fault, Kubectl, Object, Patch, Resource};
 use crate::commands::rollout::target::Objection;
@@ -41,16 +42,9 @@ pub(super) struct Detail {
     pub(super) canary: Option<(String, u64)>,
     /// The autoscaler of the stable Deployment.
     pub(super) autoscaler: Option<Bounds>,
-    /// Selectors of the stable and the canary Service: the second lever.
-    pub(super) selectors: Option<Selectors>,
-}
-
-/// Two Services.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Selectors {
-    pub(super) canary_service: String,
-    pub(super) stable: Value,
-    pub(super) canary: Value,
+    /// The second lever, where there is one in an object of its own.
+    #[serde(rename = "selectors")]
+    pub(super) second: Option<Second>,
 }
 
 impl Detail {
@@ -121,7 +115,7 @@ impl Workload<'_> {
         objects: &[Value],
         route: Value,
         labels: Map<String, Value>,
-        selectors: Option<Selectors>,
+        second: Option<Second>,
         weight: Percent,
     ) -> Result<Originals> {
         let stable = self.stable_in(objects)?;
@@ -154,7 +148,7 @@ impl Workload<'_> {
             container,
             canary,
             autoscaler,
-            selectors,
+            second,
         };
         self.recorded.replace(Some(detail.clone()));
         Ok(Originals {
@@ -279,6 +273,26 @@ impl Workload<'_> {
         }
     }
 
+    /// The canary's Deployment with this image, as it stands: its pods are replaced a few at a time.
+    ///
+    /// # Errors
+    /// Those of the cluster.
+    pub(super) async fn set_canary(
+        &self,
+        detail: &Detail,
+        image: &str,
+        confirmed: &Confirmed,
+    ) -> Result<()> {
+        let path = format!("/spec/template/spec/containers/{}/image", detail.container);
+        let patch = json!([{ "op": "replace", "path": path, "value": image }]);
+        let done = self
+            .kubectl
+            .patch(&self.canary, Patch::Json, &patch, None, confirmed);
+        done.await
+            .map(drop)
+            .map_err(|failure| self.failed(&self.canary, &failure))
+    }
+
     /// The stable Deployment with its old image and at least its old size, where somebody or we changed it.
     ///
     /// # Errors
@@ -378,7 +392,7 @@ impl Workload<'_> {
         ];
         if let Some(detail) = &*self.recorded.borrow() {
             let pinned = detail.autoscaler.as_ref().map(|_| Resource::Hpa);
-            let second = detail.selectors.as_ref().map(|_| Resource::Service);
+            let second = detail.second.as_ref().map(Second::resource);
             let more = pinned.into_iter().chain(second);
             deeds.extend(more.map(|resource| Deed::new("patch", resource)));
         }

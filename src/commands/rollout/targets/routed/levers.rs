@@ -7,7 +7,8 @@ use super::{LEVER, Routed, Telling};
 use crate::change::Confirmed;
 use crate::clients::kubectl::{Fault, Object, Patch, Resource};
 use crate::commands::rollout::target::Target as _;
-use crate::commands::rollout::targets::workload::{Detail, Selectors, Workload};
+use crate::commands::rollout::targets::second::Second;
+use crate::commands::rollout::targets::workload::{Detail, Workload};
 use crate::domain::kubernetes::note::{self, EPOCH};
 use crate::domain::kubernetes::route::Route;
 use crate::domain::kubernetes::{deployment, owner};
@@ -108,24 +109,39 @@ impl Routed<'_> {
             .unfit("its backends change faster than they can be read"))
     }
 
-    /// All traffic to the old version: by the first lever, or where that fails by the second.
+    /// All traffic to the old version: by the first lever, or where that fails by the second. Where a Service itself is
+    /// switched, it is the Deployment behind it: its pods become the old version's, a few at a time.
     ///
     /// # Errors
     /// The first lever failed; it says whether the second one has done it. It is tried again either way, until the object
     /// that carries the weight says so too.
-    pub(super) async fn pull(&self, detail: &Detail, confirmed: &Confirmed) -> Result<()> {
+    pub(super) async fn pull(
+        &self,
+        originals: &Originals,
+        detail: &Detail,
+        confirmed: &Confirmed,
+    ) -> Result<()> {
         let Err(first) = self.lever(&detail.route, confirmed).await else {
             return Ok(());
         };
-        let Some(selectors) = &detail.selectors else {
-            return Err(first);
-        };
-        let service = &selectors.canary_service;
-        let second = match self.redirect(selectors, &selectors.stable, confirmed).await {
-            Ok(()) => format!(
-                "by the second lever nobody reaches the canary: Service `{service}` selects the stable pods"
-            ),
-            Err(error) => format!("the second lever, Service `{service}`, fails too: {error}"),
+        let second = match (&detail.second, &self.route, &originals.stable_image) {
+            (Some(second), _, _) => match self.redirect(second, true, confirmed).await {
+                Ok(()) => format!(
+                    "by the second lever nobody reaches the canary: {}",
+                    second.done()
+                ),
+                Err(error) => format!("the second lever fails too: {error}"),
+            },
+            (None, Route::Selector { .. }, Some(image)) => {
+                let canary = &self.workload.canary;
+                match self.workload.set_canary(detail, image, confirmed).await {
+                    Ok(()) => {
+                        format!("by the second lever {canary} goes back to {image}, pod by pod")
+                    }
+                    Err(error) => format!("the second lever, {canary}, fails too: {error}"),
+                }
+            }
+            _ => return Err(first),
         };
         Err(Error::Conflict {
             what: format!("the weight cannot be set back ({first}); {second}"),
@@ -133,41 +149,50 @@ impl Routed<'_> {
         })
     }
 
-    /// The second lever, and its undoing: what the canary's Service selects.
+    /// The second lever, and its undoing.
     pub(super) async fn redirect(
         &self,
-        selectors: &Selectors,
-        to: &Value,
+        second: &Second,
+        pulled: bool,
         confirmed: &Confirmed,
     ) -> Result<()> {
-        let service = Object::new(Resource::Service, &selectors.canary_service)?;
+        let object = second.object()?;
         let kubectl = &self.workload.kubectl;
-        let failed = |failure| self.workload.failed(&service, &failure);
+        let failed = |failure| self.workload.failed(&object, &failure);
         let found = kubectl
-            .get(std::slice::from_ref(&service))
+            .get(std::slice::from_ref(&object))
             .await
             .map_err(failed)?;
-        if found
-            .iter()
-            .all(|service| service["spec"]["selector"] == *to)
-        {
+        let turn = |found| second.turn(found, pulled);
+        let Some(patch) = found.first().and_then(turn) else {
             return Ok(());
-        }
-        let patch = json!([{ "op": "replace", "path": "/spec/selector", "value": to }]);
+        };
         let done = kubectl
-            .patch(&service, Patch::Json, &patch, None, confirmed)
+            .patch(&object, Patch::Json, &patch, None, confirmed)
             .await;
         done.map(drop).map_err(failed)
+    }
+
+    /// The second lever of subsets: the DestinationRule that says what they mean, where it is clear which one does.
+    async fn subset(&self) -> Option<Second> {
+        let Route::Istio { stable, canary, .. } = &self.route else {
+            return None;
+        };
+        let word = Resource::DestinationRule.word();
+        // Without the permission to look it is as if there were none; the preflight says so.
+        let rules = self.workload.kubectl.list(word, None).await.ok()?;
+        let (old, new) = (stable.1.as_deref()?, canary.1.as_deref()?);
+        Second::subset(&rules, &stable.0, old, new)
     }
 
     pub(super) async fn services(
         &self,
         objects: &[Value],
-    ) -> Result<(Map<String, Value>, Option<Selectors>)> {
+    ) -> Result<(Map<String, Value>, Option<Second>)> {
         let (stable, canary) = match &self.telling {
             Telling::Labels(labels) => {
                 self.told_apart(objects)?;
-                return Ok((labels.clone(), None));
+                return Ok((labels.clone(), self.subset().await));
             }
             Telling::Services { stable, canary } => (Some(stable.clone()), canary.clone()),
             Telling::IngressBackend => {
@@ -216,12 +241,12 @@ impl Routed<'_> {
                 "it would select the canary's pods too: add a label that they do not have, such as `track: stable`",
             ));
         }
-        let selectors = Selectors {
+        let second = Second::Service {
             canary_service: canary.name.as_str().to_owned(),
             stable: of_stable,
             canary: of_canary.clone(),
         };
-        Ok((labels.clone(), Some(selectors)))
+        Ok((labels.clone(), Some(second)))
     }
 
     /// Where the Service itself is switched, the stable pods must have the labels that mean them: it is narrowed to those

@@ -78,10 +78,10 @@ impl Target for Routed<'_> {
             let unfit = |why: String| self.held.unfit(&why);
             let share = self.route.share(object).map_err(unfit)?;
             let route = self.route.original(object).map_err(unfit)?;
-            let (labels, selectors) = self.services(&objects).await?;
+            let (labels, second) = self.services(&objects).await?;
             let workload = &self.workload;
             workload
-                .originals(&objects, route, labels, selectors, share)
+                .originals(&objects, route, labels, second, share)
                 .await
         })
     }
@@ -102,6 +102,22 @@ impl Target for Routed<'_> {
                     text: format!("the canary already has {share} of the traffic, so there is no old version to go back to"),
                     hint: "give the stable version all of it first".into(),
                     blocks: true,
+                });
+            }
+            let recorded = self.workload.recorded.borrow();
+            let alone = recorded
+                .as_ref()
+                .is_some_and(|detail| detail.second.is_none());
+            drop(recorded);
+            if let (Route::Istio { stable, .. }, true) = (&self.route, alone) {
+                objections.push(Objection {
+                    gate: "rollback_plan",
+                    text: format!(
+                        "there is one way back alone, the weights: no single DestinationRule of `{}` that can be read says what both subsets mean",
+                        stable.0
+                    ),
+                    hint: "define both subsets in one DestinationRule of this namespace, and allow `get`, `list` and `patch` of it".into(),
+                    blocks: false,
                 });
             }
             if self.route == Route::Nginx {
@@ -210,7 +226,7 @@ impl Target for Routed<'_> {
                 });
             };
             let detail = Detail::of(&originals)?;
-            self.pull(&detail, confirmed).await?;
+            self.pull(&originals, &detail, confirmed).await?;
             let objects = self.known(None).await?;
             self.workload
                 .keep(&objects, &originals, &detail, confirmed)
@@ -220,9 +236,8 @@ impl Target for Routed<'_> {
                 self.workload.is_gone(&objects, &detail).await?;
             }
             self.tidy(&originals, &detail, confirmed).await?;
-            if let Some(selectors) = &detail.selectors {
-                self.redirect(selectors, &selectors.canary, confirmed)
-                    .await?;
+            if let Some(second) = &detail.second {
+                self.redirect(second, false, confirmed).await?;
             }
             let objects = self.look().await?;
             self.reading(&objects).await
