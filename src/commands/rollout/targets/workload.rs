@@ -273,6 +273,14 @@ impl Workload<'_> {
         }
     }
 
+    /// Is what carries the weight the only way back, as far as was recorded?
+    pub(super) fn has_one_lever(&self) -> bool {
+        let recorded = self.recorded.borrow();
+        recorded
+            .as_ref()
+            .is_some_and(|detail| detail.second.is_none())
+    }
+
     /// The canary's Deployment with this image, as it stands: its pods are replaced a few at a time.
     ///
     /// # Errors

@@ -104,11 +104,7 @@ impl Target for Routed<'_> {
                     blocks: true,
                 });
             }
-            let recorded = self.workload.recorded.borrow();
-            let alone = recorded
-                .as_ref()
-                .is_some_and(|detail| detail.second.is_none());
-            drop(recorded);
+            let alone = self.workload.has_one_lever();
             if let (Route::Istio { stable, .. }, true) = (&self.route, alone) {
                 objections.push(Objection {
                     gate: "rollback_plan",
