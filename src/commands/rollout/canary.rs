@@ -235,7 +235,7 @@ pub(super) async fn launch(
         lock,
         rollout,
         version: stored.map(|stored| archived(cx, stored)),
-        progress: Progress::begin(cx, 0)?,
+        progress: Progress::begin(cx, 0, how.part.map(|(_, board)| board))?,
         until: how.until,
         board: how.part.map(|(_, board)| board),
     };

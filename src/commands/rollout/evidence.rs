@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
+use tokio::time::timeout;
 
 use crate::clients::alertmanager::Alertmanager;
 use crate::clients::http::{Effort, Target};
@@ -33,6 +34,18 @@ use crate::error::{Error, Result};
 
 /// Scrapes that a short window holds: fewer give no rate to speak of.
 const SHORT: u32 = 4;
+
+/// Whoever has not answered by then does not, for this look: the lock is renewed between two looks, every five seconds, and
+/// must not be lost over a backend that hangs.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// The answer, if it comes in time.
+async fn in_time<T>(answer: impl Future<Output = Result<T>>) -> Result<T, String> {
+    match timeout(PATIENCE, answer).await {
+        Ok(answer) => answer.map_err(|error| error.to_string()),
+        Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
+    }
+}
 
 /// A condition that is looked at.
 #[derive(Debug, Clone)]
@@ -326,8 +339,8 @@ impl<'a> Eyes<'a> {
             }
         }
         let asked = texts.into_iter().map(|text| async move {
-            let answer = prometheus.instant(&text, Some(now)).await;
-            (text, answer.map_err(|error| error.to_string()))
+            let answer = in_time(prometheus.instant(&text, Some(now))).await;
+            (text, answer)
         });
         join_all(asked).await.into_iter().collect()
     }
@@ -346,7 +359,7 @@ impl<'a> Eyes<'a> {
             })
             .collect();
         let scraped = self.endpoints.iter().map(|target| async {
-            let (parsed, _) = scrape(http, target, "", Effort::Once, |_| true)
+            let (parsed, _) = in_time(scrape(http, target, "", Effort::Once, |_| true))
                 .await
                 .ok()?;
             let snapshot = Snapshot {
@@ -365,12 +378,11 @@ impl<'a> Eyes<'a> {
         if !wanted {
             return None;
         }
-        let answer = match (&self.alertmanager, &self.prometheus) {
-            (Some(client), _) => client.alerts(&[]).await,
-            (None, Some(client)) => client.alerts().await,
-            (None, None) => return None,
-        };
-        Some(answer.map_err(|error| error.to_string()))
+        match (&self.alertmanager, &self.prometheus) {
+            (Some(client), _) => Some(in_time(client.alerts(&[])).await),
+            (None, Some(client)) => Some(in_time(client.alerts()).await),
+            (None, None) => None,
+        }
     }
 
     fn alert(

@@ -194,9 +194,47 @@ pub(super) struct PlanReport {
     #[serde(skip)]
     rules: Rules,
     #[serde(skip)]
+    closing: Closing,
+}
+
+/// How a plan ends: by the command that begins it, unless it is refused.
+#[derive(Debug)]
+pub(super) struct Closing {
     environment: String,
-    #[serde(skip)]
-    next: Vec<Recommendation>,
+    begin: Option<Recommendation>,
+}
+
+impl Closing {
+    /// Of a plan that nothing refuses, with the words that begin it; or of one that is refused.
+    ///
+    /// # Errors
+    /// The configuration.
+    pub(super) fn new(cx: &Context, words: Option<String>) -> Result<Self> {
+        Ok(Self {
+            environment: cx.environment()?.to_owned(),
+            begin: words.map(|words| Recommendation::new("begin", cx.command(&words))),
+        })
+    }
+
+    /// The plan with what to type next.
+    pub(super) fn blocks(&self, mut plan: Vec<Block>) -> Vec<Block> {
+        let begin = self.begin.iter();
+        plan.extend(begin.filter_map(|step| Some(Block::next(&step.text, step.command.clone()?))));
+        plan
+    }
+
+    /// What its envelope says.
+    pub(super) fn meta(&self) -> Meta {
+        Meta {
+            environment: Some(self.environment.clone()),
+            verdict: match self.begin {
+                Some(_) => Verdict::Pass,
+                None => Verdict::Fail,
+            },
+            recommendations: self.begin.iter().cloned().collect(),
+            ..Meta::default()
+        }
+    }
 }
 
 impl PlanReport {
@@ -228,7 +266,16 @@ impl PlanReport {
             .collect();
         let takes = rules.interval.as_secs_f64() * steps.len() as f64;
         let service = &place.name;
-        let mut report = Self {
+        let words = (!is_refused(&prepared.gates)).then(|| {
+            format!(
+                "rollout canary {} --image {} --policy {}",
+                word(service),
+                word(&plan.image),
+                word(&plan.policy)
+            )
+        });
+        let closing = Closing::new(cx, words)?;
+        Ok(Self {
             service: service.clone(),
             image: plan.image.clone(),
             from: prepared.originals.stable_image.clone(),
@@ -245,19 +292,8 @@ impl PlanReport {
             rollback: rules.rollback.clone(),
             gates: prepared.gates.clone(),
             rules: rules.clone(),
-            environment: cx.environment()?.to_owned(),
-            next: Vec::new(),
-        };
-        if !report.is_refused() {
-            let command = format!(
-                "rollout canary {} --image {} --policy {}",
-                word(service),
-                word(&plan.image),
-                word(&plan.policy)
-            );
-            report.next = vec![Recommendation::new("begin", cx.command(&command))];
-        }
-        Ok(report)
+            closing,
+        })
     }
 
     /// What runs now.
@@ -265,14 +301,20 @@ impl PlanReport {
         self.from.as_deref()
     }
 
-    /// Where the traffic is split.
-    pub(super) fn place(&self) -> &str {
-        &self.place
-    }
-
     /// Does a gate refuse?
     pub(super) fn is_refused(&self) -> bool {
-        self.gates.iter().any(|row| row.state == GateState::Refused)
+        is_refused(&self.gates)
+    }
+
+    /// The shares of its steps, as they will be.
+    pub(super) fn shares(&self) -> Vec<Percent> {
+        self.steps.iter().map(|step| step.effective).collect()
+    }
+
+    /// The first step, which needs the most traffic for its evidence: requests a second in all, and its share.
+    pub(super) fn needs(&self) -> Option<(f64, Percent)> {
+        let first = self.steps.first()?;
+        Some((first.needs_per_second, first.percent))
     }
 
     /// The plan without what to type next.
@@ -379,26 +421,14 @@ impl Report for PlanReport {
     const SCHEMA: &'static str = "liveops.rollout.plan/1";
 
     fn blocks(&self, view: &View) -> Vec<Block> {
-        let mut blocks = self.preview(view);
-        for step in &self.next {
-            blocks.push(Block::next(
-                &step.text,
-                step.command.clone().unwrap_or_default(),
-            ));
-        }
-        blocks
+        self.closing.blocks(self.preview(view))
     }
 
     fn meta(&self) -> Meta {
-        Meta {
-            environment: Some(self.environment.clone()),
-            verdict: if self.is_refused() {
-                Verdict::Fail
-            } else {
-                Verdict::Pass
-            },
-            recommendations: self.next.clone(),
-            ..Meta::default()
-        }
+        self.closing.meta()
     }
+}
+
+fn is_refused(gates: &[GateRow]) -> bool {
+    gates.iter().any(|row| row.state == GateState::Refused)
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use crate::commands::rollout::fleet::board::Board;
 use crate::commands::rollout::report::RolloutRow;
 use crate::context::Context;
 use crate::domain::guard::verdict::Verdict;
@@ -26,6 +27,8 @@ const QUIET: Duration = Duration::from_secs(60);
 /// The view of one rollout under way.
 pub(super) struct Progress<'a> {
     screen: Option<Screen<'a>>,
+    /// Of a rollout over several regions, which are drawn side by side.
+    board: Option<&'a Board>,
     told: usize,
     history: Vec<Verdict>,
     spoke: Option<DateTime<Utc>>,
@@ -67,13 +70,12 @@ impl Report for RolloutEvent<'_> {
 }
 
 impl<'a> Progress<'a> {
-    /// On a terminal a screen, if the report is for people.
+    /// On a terminal a screen, if the report is for people; that of the whole, where it is a part of one.
     ///
     /// # Errors
     /// When stdout cannot be written.
-    pub(super) fn begin(cx: &'a Context, told: usize) -> Result<Self> {
-        // Several regions at once are told line by line.
-        let alone = cx.region.is_none();
+    pub(super) fn begin(cx: &'a Context, told: usize, board: Option<&'a Board>) -> Result<Self> {
+        let alone = board.is_none();
         let screen = if alone && cx.output.format() == Format::Table && cx.output.is_terminal() {
             Some(Screen::enter(&cx.output)?)
         } else {
@@ -81,6 +83,7 @@ impl<'a> Progress<'a> {
         };
         Ok(Self {
             screen,
+            board,
             told,
             history: Vec::new(),
             spoke: None,
@@ -106,10 +109,14 @@ impl<'a> Progress<'a> {
         self.history.extend(look.verdicts.iter().cloned());
         let over = self.history.len().saturating_sub(KEPT);
         self.history.drain(..over);
+        let row = || RolloutRow::held_by_us(rollout).with(&look.verdicts, &self.history);
+        if let Some(board) = self.board.filter(|board| board.is_drawn()) {
+            board.picture(row());
+            return Ok(());
+        }
         if let Some(screen) = &self.screen {
             let view = cx.output.view(now);
-            let mut row = RolloutRow::new(rollout, None).with(&look.verdicts, &self.history);
-            row.orphaned = false;
+            let row = row();
             let mut blocks = row.blocks(&view);
             blocks.push(Block::Blank);
             blocks.push(Block::Line(vec![span(

@@ -115,6 +115,14 @@ impl RolloutRow {
         }
     }
 
+    /// Of one that this process has in hand.
+    pub(super) fn held_by_us(rollout: &Rollout) -> Self {
+        Self {
+            orphaned: false,
+            ..Self::new(rollout, None)
+        }
+    }
+
     /// The verdicts of the look just now, instead of the stored ones.
     pub(super) fn with(mut self, verdicts: &[Verdict], history: &[Verdict]) -> Self {
         if !verdicts.is_empty() {
@@ -149,9 +157,9 @@ impl RolloutRow {
     /// How it looks.
     pub(super) fn tone(&self) -> Tone {
         match self.phase {
-            Phase::Succeeded | Phase::Window => Tone::Good,
             phase if phase.is_back() => Tone::Bad,
             _ if self.needs_somebody() => Tone::Warn,
+            Phase::Succeeded | Phase::Window => Tone::Good,
             _ => Tone::Strong,
         }
     }

@@ -124,8 +124,7 @@ pub(super) async fn rows_here(cx: &Context) -> Result<Seen> {
             ),
             // Nobody knows whether it is orphaned, so that is not said of it.
             Err(error) => {
-                let mut row = RolloutRow::new(&stored.rollout, None);
-                row.orphaned = false;
+                let row = RolloutRow::held_by_us(&stored.rollout);
                 (Some(row), Some(unseen(&error)))
             }
         }

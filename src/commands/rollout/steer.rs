@@ -395,7 +395,7 @@ pub(super) async fn carry_on(
         lock,
         rollout,
         version: Some(stored.version),
-        progress: Progress::begin(cx, told)?,
+        progress: Progress::begin(cx, told, how.part.map(|(_, board)| board))?,
         until: how.until,
         board: how.part.map(|(_, board)| board),
     };

@@ -33,7 +33,7 @@ pub(crate) fn judge(
         .filter(|source| matches!(source.state, SourceState::Down | SourceState::Degraded))
         .count();
     let mut levels = readings.levels(alerts_expected, down);
-    levels.extend(rollouts.under_way().map(level));
+    levels.extend(rollouts.rollouts.iter().map(level));
     levels.extend(rollouts.unseen.iter().map(|_| Level::Unknown));
     let verdict = match standing::of_all(levels.iter().copied()) {
         Level::Critical => Verdict::Fail,
@@ -53,6 +53,7 @@ pub(crate) fn judge(
 fn level(row: &RolloutRow) -> Level {
     match row.phase {
         Phase::RollbackFailed => Level::Critical,
+        phase if phase.is_back() => Level::Warn,
         _ if row.needs_somebody() => Level::Warn,
         _ => Level::Ok,
     }
@@ -108,14 +109,12 @@ fn headline(
         "service down",
         "services down",
     );
-    let rolled = |wanted| {
-        rollouts
-            .under_way()
-            .map(level)
-            .filter(move |one| *one == wanted)
+    let rolled = |wanted: fn(&RolloutRow) -> bool| {
+        let all = rollouts.rollouts.iter();
+        all.filter(|row| wanted(row)).count()
     };
     add(
-        rolled(Level::Critical).count(),
+        rolled(|row| row.phase == Phase::RollbackFailed),
         "rollback failed",
         "rollbacks failed",
     );
@@ -149,7 +148,12 @@ fn headline(
     );
     add(kpis(Level::Unknown), "KPI unknown", "KPIs unknown");
     add(
-        rolled(Level::Warn).count(),
+        rolled(|row| row.phase.is_back() && row.phase != Phase::RollbackFailed),
+        "rollout taken back",
+        "rollouts taken back",
+    );
+    add(
+        rolled(|row| !row.phase.is_back() && row.needs_somebody()),
         "rollout waits for somebody",
         "rollouts wait for somebody",
     );

@@ -65,15 +65,6 @@ fn a_gate_is_satisfied_or_waived_with_a_reason_that_is_kept() {
 }
 
 #[test]
-fn answers_that_are_no_evidence_hold() {
-    for seen in [Seen::Infinite, Seen::Busy] {
-        let world = World::new(seen, "");
-        world.start(&["--until", "paused"]).expect_code(5);
-        assert_eq!(world.weights(), [0.0, 20.0], "{seen:?}");
-    }
-}
-
-#[test]
 fn what_no_data_means_is_what_the_policy_says() {
     // Errors are a metric of their own, which is not there before the first one.
     let config = |world: &World| {

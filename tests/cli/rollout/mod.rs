@@ -2,6 +2,7 @@
 //! takes tenths of seconds.
 
 mod contract;
+mod hang;
 mod past;
 mod people;
 mod regions;
@@ -77,12 +78,16 @@ fn a_bad_build_goes_back_by_itself() {
 
 #[test]
 fn what_is_not_known_holds_and_never_advances() {
-    for seen in [
-        Seen::Nothing,
-        Seen::NaN,
-        Seen::Two,
-        Seen::Stale,
-        Seen::Broken,
+    // What it comes to, and how that is said.
+    for (seen, outcome, want) in [
+        (Seen::Nothing, "no_evidence", "no series"),
+        (Seen::NaN, "no_evidence", "the value is NaN"),
+        (Seen::Infinite, "no_evidence", "the value is"),
+        (Seen::Stale, "no_evidence", "old"),
+        (Seen::Two, "error", "2 series where one is expected"),
+        (Seen::Warned, "no_evidence", "a store is missing"),
+        (Seen::Broken, "error", "answered 500"),
+        (Seen::Busy, "error", "answered 429"),
     ] {
         let world = World::new(seen, "");
         let run = world.start(&["--until", "paused"]).expect_code(5);
@@ -93,7 +98,14 @@ fn what_is_not_known_holds_and_never_advances() {
             "{}",
             run.stderr
         );
-        assert_eq!(world.status()["held"]["why"], "undecided", "{seen:?}");
+        let status = world.status();
+        assert_eq!(status["held"]["why"], "undecided", "{seen:?}");
+        let verdicts = status["verdicts"].as_array().unwrap();
+        let verdict = verdicts.iter().find(|verdict| verdict["role"] == "success");
+        let verdict = verdict.unwrap_or_else(|| panic!("{seen:?}: {status}"));
+        assert_eq!(verdict["outcome"], outcome, "{seen:?}: {verdict}");
+        let reason = verdict["reason"].as_str().unwrap();
+        assert!(reason.contains(want), "{seen:?}: {reason}");
         // Abort is always possible, and twice is once.
         world.env.run(["rollout", "abort", "--yes"]).expect_code(0);
         assert_eq!(world.weight(), 0.0);

@@ -177,7 +177,15 @@ fn good_regions_are_promoted_wave_by_wave_and_undone_as_one() {
             "1,2",
         ])
         .expect_code(0);
-    for want in ["eu", "us", "asia", "takes its wave back", "--wave 1,2"] {
+    for want in [
+        "eu",
+        "us",
+        "asia",
+        "20% 60% 100%",
+        "req/s at 20%",
+        "takes its wave back",
+        "--wave 1,2",
+    ] {
         assert!(plan.stdout.contains(want), "{want}: {}", plan.stdout);
     }
     assert!(!world.begun("eu"), "a plan changes nothing");

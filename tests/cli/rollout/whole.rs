@@ -139,3 +139,99 @@ fn what_nobody_holds_is_promoted_by_the_one_who_says_so_and_the_rest_on_its_evid
         "not asked for, so on its own evidence"
     );
 }
+
+#[test]
+fn on_a_terminal_it_is_a_row_a_region_and_ctrl_c_is_for_all() {
+    let world = Regions::new([Seen::Good, Seen::Nothing, Seen::Nothing], &long_window());
+    let mut terminal = world.env.pty(Regions::args(&[]));
+    terminal
+        .expect("game in 3 regions")
+        .expect("WAVE")
+        .expect("not begun")
+        .expect("Ctrl-C asks");
+    for (region, phase) in [("us", "observe"), ("asia", "observe"), ("eu", "window")] {
+        until(format!("{region} {phase}"), LIMIT, || {
+            // Somebody reads what is drawn.
+            let _ = terminal.transcript();
+            (world.row(region)["phase"] == phase).then_some(())
+        });
+    }
+    // Drawn again without a look, and as it stands now.
+    terminal
+        .expect("WAVE")
+        .expect("eu")
+        .expect("promoted")
+        .expect("us")
+        .expect("observing")
+        .expect("20%")
+        .expect("no series")
+        .expect("asia")
+        .expect("observing");
+    terminal.interrupt();
+    terminal.expect("hold here").send_line("h");
+    let (code, transcript) = terminal.wait();
+    assert_eq!(code, 5, "{transcript}");
+    for region in ["us", "asia"] {
+        assert_eq!(world.weight(region), 20.0, "{region}");
+        assert_eq!(world.row(region)["held"]["why"], "paused", "{region}");
+    }
+    on_the_one_screen(&world);
+}
+
+/// `liveops status` of it: each region, the worst first; one that cannot be seen is unknown.
+fn on_the_one_screen(world: &Regions) {
+    let run = world.env.run(["status"]);
+    let at = |text: &str| {
+        let found = run.stdout.find(text);
+        found.unwrap_or_else(|| panic!("{text}: {}", run.stdout))
+    };
+    assert!(at("game  game:2  in 3 regions") < at("us ORPHANED while observing 20%"));
+    assert!(at("game  game:2") < at("eu ORPHANED while promoted 100%"));
+    assert!(run.stdout.contains("held: paused by"), "{}", run.stdout);
+    assert!(
+        run.stdout.contains("rollouts wait for somebody"),
+        "{}",
+        run.stdout
+    );
+    let json = world.env.run(["status", "-o", "json"]).json();
+    let rows = json["data"]["rollouts"].as_array().unwrap();
+    let of = |region: &str| rows.iter().find(|row| row["region"] == region).unwrap();
+    assert_eq!(of("us")["weight"], 20.0);
+    assert_eq!(of("us")["phase"], "observe");
+    assert_eq!(of("eu")["phase"], "window");
+    assert_eq!(
+        of("eu")["waves"],
+        serde_json::json!([["eu"], ["us", "asia"]])
+    );
+    let folder = world.env.state().join("rollouts/test@us/game");
+    for entry in std::fs::read_dir(folder).unwrap().flatten() {
+        if entry.file_name().to_string_lossy().starts_with("state-") {
+            std::fs::write(entry.path(), "lost").unwrap();
+        }
+    }
+    let json = world.env.run(["status", "-o", "json"]).json();
+    assert_eq!(json["data"]["rollouts_unknown"][0]["region"], "us");
+    assert_eq!(json["data"]["rollouts"].as_array().unwrap().len(), 2);
+    let screen = world.env.run(["status"]).expect_code(3);
+    assert!(
+        screen.stdout.contains("1 rollout unknown"),
+        "{}",
+        screen.stdout
+    );
+    let at = |text: &str| screen.stdout.find(text);
+    let (us, eu) = (at("us unknown  "), at("eu ORPHANED"));
+    assert!(us.is_some() && us < eu, "{}", screen.stdout);
+    let status = world.env.run(["rollout", "status"]).expect_code(3);
+    assert!(status.stdout.contains("unknown"), "{}", status.stdout);
+    // Nothing goes on beside what nobody knows; but back it goes, everywhere.
+    let refused = world.env.run(["rollout", "resume", "--yes"]).expect_code(4);
+    assert!(
+        refused.stderr.contains("where region us stands"),
+        "{}",
+        refused.stderr
+    );
+    world.env.run(["rollout", "abort", "--yes"]).expect_code(0);
+    for region in NAMES {
+        assert_eq!(world.weight(region), 0.0, "{region}");
+    }
+}

@@ -35,6 +35,10 @@ pub(super) enum Seen {
     Broken,
     /// 429.
     Busy,
+    /// It takes the question, and does not answer.
+    Hangs,
+    /// An answer with a warning that a part of it is missing.
+    Warned,
     Infinite,
     /// Requests, and no series of errors at all.
     NoErrors,
@@ -148,6 +152,15 @@ fn prometheus(seen: Seen, request: &Request) -> Answer {
     }
     let errors = text.contains("5..");
     match (seen, errors) {
+        (Seen::Warned, _) => {
+            let series = json!([{ "metric": {}, "value": [now, "1000"] }]);
+            Answer::json(json!({
+                "status": "success",
+                "data": { "resultType": "vector", "result": series },
+                "warnings": ["a store is missing"],
+            }))
+        }
+        (Seen::Hangs, _) => vector(&[]).after(Duration::from_secs(60)),
         (Seen::Broken, _) => Answer::new(500, "text/plain", "out of memory"),
         (Seen::Busy, _) => Answer::new(429, "text/plain", "slow down"),
         (Seen::Infinite, _) => vector(&[f64::INFINITY]),

@@ -1,9 +1,11 @@
 //! What the regions of one rollout tell the whole, and the whole tells them, while one process has them in hand.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 
 use tokio::sync::Notify;
 
+use crate::commands::rollout::report::RolloutRow;
 use crate::domain::rollout::fleet::{Standing, Standings};
 use crate::domain::rollout::state::Phase;
 
@@ -25,15 +27,50 @@ pub(in crate::commands::rollout) struct Board {
     changed: Notify,
     said: RefCell<Option<Said>>,
     heard: Notify,
+    /// Each region as it was seen last, for whoever draws them.
+    rows: RefCell<BTreeMap<String, RolloutRow>>,
+    drawn: Cell<bool>,
+    seen: Notify,
 }
 
 impl Board {
-    /// With what is known at the beginning.
-    pub(super) fn new(standings: Standings) -> Self {
-        Self {
+    /// With what is known at the beginning; `drawn` says whether somebody draws it.
+    pub(super) fn new(standings: Standings, rows: Vec<RolloutRow>, drawn: bool) -> Self {
+        let board = Self {
             standings: RefCell::new(standings),
+            drawn: Cell::new(drawn),
             ..Self::default()
+        };
+        rows.into_iter().for_each(|row| board.picture(row));
+        board
+    }
+
+    /// Is it drawn? Then nobody needs to be told line by line.
+    pub(in crate::commands::rollout) fn is_drawn(&self) -> bool {
+        self.drawn.get()
+    }
+
+    /// Nobody draws it any more.
+    pub(super) fn undraw(&self) {
+        self.drawn.set(false);
+    }
+
+    /// A region looks so.
+    pub(in crate::commands::rollout) fn picture(&self, row: RolloutRow) {
+        if let Some(region) = row.region.clone() {
+            self.rows.borrow_mut().insert(region, row);
+            self.seen.notify_one();
         }
+    }
+
+    /// Waits until a region looks other than before.
+    pub(super) async fn seen(&self) {
+        self.seen.notified().await;
+    }
+
+    /// The regions as they were seen last.
+    pub(super) fn rows(&self) -> Vec<RolloutRow> {
+        self.rows.borrow().values().cloned().collect()
     }
 
     /// A region is at this phase.

@@ -7,6 +7,7 @@ use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
 
 use super::board::Board;
+use super::picture::Picture;
 use super::result;
 use crate::change::{Confirmed, Done};
 use crate::commands::rollout::back::go_back;
@@ -15,6 +16,7 @@ use crate::commands::rollout::evidence::Eyes;
 use crate::commands::rollout::open::{choose, fresh, place};
 use crate::commands::rollout::plan::{WhatArgs, prepare};
 use crate::commands::rollout::preflight::{self, GateState};
+use crate::commands::rollout::report::RolloutRow;
 use crate::commands::rollout::runner::ask;
 use crate::commands::rollout::steer::carry_on;
 use crate::context::Context;
@@ -41,6 +43,8 @@ pub(super) struct Drive<'a> {
     pub(super) service: &'a str,
     pub(super) origin: Origin,
     pub(super) stay: &'a StayArgs,
+    /// The regions that have begun, as they were seen before.
+    pub(super) seen: Vec<RolloutRow>,
     /// What is asked of the regions that are under way already.
     pub(super) wish: WishKind,
 }
@@ -53,9 +57,12 @@ impl Drive<'_> {
     /// # Errors
     /// `HalfDone` when a region waits for a person, could not begin, or could not go back.
     pub(super) async fn run(&self, standings: Standings, confirmed: &Confirmed) -> Result<Done> {
-        let board = Board::new(standings);
+        let mut picture = Picture::enter(self.cx)?;
+        let drawn = Picture::is_wanted(self.cx);
+        let board = Board::new(standings, self.seen.clone(), drawn);
         self.cx.interrupts.claim(self.last_words());
-        let failed = self.drive(&board, confirmed).await;
+        let failed = self.drive(&board, &mut picture, confirmed).await;
+        picture.leave(&board);
         self.cx.interrupts.unclaim();
         let standings = board.standings();
         let image = match &self.origin {
@@ -95,7 +102,12 @@ impl Drive<'_> {
         })
     }
 
-    async fn drive(&self, board: &Board, confirmed: &Confirmed) -> Vec<(String, Error)> {
+    async fn drive(
+        &self,
+        board: &Board,
+        picture: &mut Picture<'_>,
+        confirmed: &Confirmed,
+    ) -> Vec<(String, Error)> {
         let mut running: FuturesUnordered<Doing<'_>> = FuturesUnordered::new();
         let mut begun = BTreeSet::new();
         let mut failed = Vec::new();
@@ -119,8 +131,15 @@ impl Drive<'_> {
                     }
                 }
                 () = board.changed() => {}
+                () = picture.due(board) => {
+                    if let Err(error) = picture.draw(board) {
+                        tracing::info!(%error, "the regions cannot be drawn");
+                        picture.leave(board);
+                    }
+                }
                 code = self.cx.interrupts.delivered(), if !halted => {
                     halted = true;
+                    picture.leave(board);
                     let said = ask(code).await;
                     board.say(said);
                 }
@@ -179,6 +198,9 @@ impl Drive<'_> {
                 let done = go_back(cx, &place, why, confirmed).await?;
                 let region = cx.region.as_deref().unwrap_or_default();
                 board.note(region, Phase::RolledBack);
+                if let (true, Ok(Some(stored))) = (board.is_drawn(), place.memory.load().await) {
+                    board.picture(RolloutRow::held_by_us(&stored.rollout));
+                }
                 Ok(done)
             }
         }

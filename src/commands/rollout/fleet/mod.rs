@@ -5,6 +5,7 @@
 pub(super) mod board;
 mod drive;
 mod find;
+mod picture;
 pub(super) mod plan;
 pub(super) mod steer;
 pub(crate) mod whole;
@@ -138,6 +139,7 @@ pub(super) async fn begin(
         service: &service,
         origin: Origin::New { what, switch },
         stay,
+        seen: Vec::new(),
         wish: WishKind::Resume,
     };
     let changed = change

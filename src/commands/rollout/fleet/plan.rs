@@ -5,13 +5,13 @@ use serde::Serialize;
 
 use super::RegionArgs;
 use crate::commands::rollout::open::choose;
-use crate::commands::rollout::plan::{PlanReport, Prepared, WhatArgs, prepare};
+use crate::commands::rollout::plan::{Closing, PlanReport, Prepared, WhatArgs, prepare};
 use crate::context::Context;
 use crate::domain::rollout::fleet::OnRegionFailure;
 use crate::domain::shell::word;
 use crate::error::{Error, Exit, Result};
 use crate::output::block::{Block, Table, Tone, plain, span};
-use crate::output::report::{Meta, Recommendation, Report, Verdict};
+use crate::output::report::{Meta, Report};
 use crate::output::view::View;
 
 /// One context for each of these regions.
@@ -85,9 +85,7 @@ pub(super) struct FleetPlan {
     on_region_failure: OnRegionFailure,
     regions: Vec<RegionRow>,
     #[serde(skip)]
-    environment: String,
-    #[serde(skip)]
-    next: Vec<Recommendation>,
+    closing: Closing,
 }
 
 impl FleetPlan {
@@ -111,32 +109,26 @@ impl FleetPlan {
                 plan: PlanReport::new(cx, prepared)?,
             });
         }
-        let mut report = Self {
+        let refused = regions.iter().any(|row| row.plan.is_refused());
+        let words = (!refused).then(|| {
+            let names: Vec<&str> = regions.iter().map(|row| row.region.as_str()).collect();
+            let sizes: Vec<String> = waves.iter().map(|wave| wave.len().to_string()).collect();
+            format!(
+                "rollout canary {} --image {} --policy {} --regions {} --wave {}",
+                word(&first.place.name),
+                word(&first.plan.image),
+                word(&first.plan.policy),
+                names.join(","),
+                sizes.join(",")
+            )
+        });
+        Ok(Self {
             service: first.place.name.clone(),
             image: first.plan.image.clone(),
             on_region_failure: first.plan.rules.on_region_failure,
             regions,
-            environment: cx.environment()?.to_owned(),
-            next: Vec::new(),
-        };
-        if !report.is_refused() {
-            let names: Vec<&str> = report
-                .regions
-                .iter()
-                .map(|row| row.region.as_str())
-                .collect();
-            let sizes: Vec<String> = waves.iter().map(|wave| wave.len().to_string()).collect();
-            let command = format!(
-                "rollout canary {} --image {} --policy {} --regions {} --wave {}",
-                word(&report.service),
-                word(&report.image),
-                word(&first.plan.policy),
-                names.join(","),
-                sizes.join(",")
-            );
-            report.next = vec![Recommendation::new("begin", cx.command(&command))];
-        }
-        Ok(report)
+            closing: Closing::new(cx, words)?,
+        })
     }
 
     /// Does a gate refuse anywhere?
@@ -146,20 +138,25 @@ impl FleetPlan {
 
     /// The plan without what to type next.
     pub(super) fn preview(&self, view: &View) -> Vec<Block> {
-        let mut table = Table::new(["WAVE", "REGION", "FROM", "AT", "GATES"])
+        let mut table = Table::new(["WAVE", "REGION", "FROM", "SHARES", "NEEDS", "GATES"])
             .right(&[0])
-            .fixed(&[0, 1]);
+            .fixed(&[0, 1, 4, 5]);
         for row in &self.regions {
             let (word, tone) = if row.plan.is_refused() {
                 ("refused", Tone::Bad)
             } else {
                 ("pass", Tone::Good)
             };
+            let shares: Vec<String> = row.plan.shares().iter().map(ToString::to_string).collect();
+            let needs = row.plan.needs().map_or_else(String::new, |(rate, share)| {
+                format!("{rate:.1} req/s at {share}")
+            });
             table.row(vec![
                 plain(row.wave.to_string()),
                 plain(row.region.clone()),
                 plain(row.plan.from().unwrap_or("-").to_owned()),
-                plain(row.plan.place().to_owned()),
+                plain(shares.join(" ")),
+                plain(needs),
                 span(word, tone),
             ]);
         }
@@ -178,9 +175,11 @@ impl FleetPlan {
             )]),
             Block::Blank,
         ];
-        // The regions' plans differ in little: the first one in full, then what refuses elsewhere.
+        // The regions' plans differ in little: the first one in full, then what is other elsewhere.
         for (index, row) in self.regions.iter().enumerate() {
-            if index == 0 || row.plan.is_refused() {
+            let first = self.regions.first().map(|first| first.plan.shares());
+            let other = first.is_none_or(|first| first != row.plan.shares());
+            if index == 0 || row.plan.is_refused() || other {
                 blocks.push(Block::heading(format!("in {}", row.region)));
                 blocks.extend(row.plan.preview(view));
             }
@@ -193,26 +192,10 @@ impl Report for FleetPlan {
     const SCHEMA: &'static str = "liveops.rollout.regions/1";
 
     fn blocks(&self, view: &View) -> Vec<Block> {
-        let mut blocks = self.preview(view);
-        for step in &self.next {
-            blocks.push(Block::next(
-                &step.text,
-                step.command.clone().unwrap_or_default(),
-            ));
-        }
-        blocks
+        self.closing.blocks(self.preview(view))
     }
 
     fn meta(&self) -> Meta {
-        Meta {
-            environment: Some(self.environment.clone()),
-            verdict: if self.is_refused() {
-                Verdict::Fail
-            } else {
-                Verdict::Pass
-            },
-            recommendations: self.next.clone(),
-            ..Meta::default()
-        }
+        self.closing.meta()
     }
 }

@@ -12,6 +12,7 @@ use crate::commands::changed::ChangeReport;
 use crate::commands::rollout::canary::StayArgs;
 use crate::commands::rollout::memories;
 use crate::commands::rollout::open::{choose, place};
+use crate::commands::rollout::report::RolloutRow;
 use crate::commands::rollout::steer::{tell, wish};
 use crate::context::Context;
 use crate::domain::rollout::fleet::Standing;
@@ -221,6 +222,9 @@ async fn go_on(
         service: &found.service,
         origin: Origin::Plan(Box::new(found.plan()?.clone())),
         stay,
+        seen: (found.rollouts.values())
+            .map(RolloutRow::held_by_us)
+            .collect(),
         wish: kind,
     };
     let changed = change

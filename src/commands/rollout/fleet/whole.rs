@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use crate::commands::rollout::overview::UnseenRow;
 use crate::commands::rollout::report::RolloutRow;
 use crate::domain::duration::human;
+use crate::domain::guard::verdict::{Outcome, Role, Verdict};
 use crate::domain::rollout::fleet::{Fleet, OnRegionFailure, Standing, Standings};
 use crate::domain::rollout::state::Phase;
 use crate::output::block::{Block, Table, Tone, plain, span};
@@ -133,7 +134,7 @@ impl<'a> Whole<'a> {
     /// Its regions, the worst first.
     pub(in crate::commands) fn worst_first(&self) -> Vec<&Line<'a>> {
         let mut lines: Vec<&Line<'a>> = self.lines.iter().collect();
-        lines.sort_by_key(|line| line.rank());
+        lines.sort_by_key(|line| (line.rank(), !line.is_to_blame()));
         lines
     }
 
@@ -225,6 +226,13 @@ impl Line<'_> {
             At::Unseen(why) => why.to_owned(),
             At::Pending | At::Never => String::new(),
         }
+    }
+
+    /// Is it one that turned out bad itself?
+    fn is_to_blame(&self) -> bool {
+        let so =
+            |verdict: &Verdict| verdict.role == Role::Rollback && verdict.outcome == Outcome::Fail;
+        matches!(self.at, At::Seen(row) if row.verdicts.iter().any(so))
     }
 
     /// The worst has the lowest.

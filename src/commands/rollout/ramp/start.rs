@@ -228,7 +228,7 @@ pub(super) async fn run(args: StartArgs, cx: &Context) -> Result<Exit> {
                 lock,
                 rollout,
                 version: stored.map(|stored| archived(cx, stored)),
-                progress: Progress::begin(cx, 0)?,
+                progress: Progress::begin(cx, 0, None)?,
                 until: args.stay.until(),
                 board: None,
             };

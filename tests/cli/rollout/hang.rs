@@ -1,0 +1,116 @@
+//! A Prometheus that takes every question and answers none: it keeps nobody from hearing, from going back, or from seeing
+//! an alert.
+
+use std::process::Child;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use serde_json::json;
+
+use super::world::{LIMIT, RULES, Seen, World, end, signal};
+use crate::support::{Answer, Stub, until};
+
+/// Observes for long, so that what is known is not enough before Prometheus hangs; and each call may take longer than a
+/// look may.
+fn slow(rules: &str) -> World {
+    let rules = rules.replace("interval: 300ms", "interval: 30s");
+    let world = World::ruled(Seen::Good, &rules.replace("max_step: 1s", "max_step: 60s"));
+    let text = world.env.read("liveops.yaml");
+    let slow = "version: 1\ncall_timeout: 60s\ntimeout: 60s\n";
+    world
+        .env
+        .write("liveops.yaml", text.replacen("version: 1\n", slow, 1));
+    world
+}
+
+/// Begins, and has it hang at the first step.
+fn hanging(world: &World) -> Child {
+    let child = world.spawn(&[]);
+    until("the first step", LIMIT, || {
+        let status = world.status();
+        (status["phase"] == "observe" && status["weight"] == 20.0).then_some(())
+    });
+    world.set(Seen::Hangs);
+    child
+}
+
+#[test]
+fn it_holds_the_rollout_and_too_long_takes_it_back() {
+    let world = slow(&format!("{RULES}    max_blind: 2s\n"));
+    let child = hanging(&world);
+    let (code, said) = end(child);
+    assert_eq!(code, Some(1), "{said}");
+    assert_eq!(world.weights(), [0.0, 20.0, 0.0], "it never advances");
+    let status = world.status();
+    let reason = status["reason"].as_str().unwrap();
+    assert!(reason.contains("nothing can be seen"), "{status}");
+    assert!(
+        status.to_string().contains("no answer within 4 s"),
+        "{status}"
+    );
+}
+
+#[test]
+fn a_signal_is_heard_meanwhile() {
+    let world = slow(RULES);
+    let child = hanging(&world);
+    until("the hold", LIMIT, || {
+        let status = world.status();
+        status
+            .to_string()
+            .contains("no answer within")
+            .then_some(())
+    });
+    let asked = Instant::now();
+    signal(&child, "TERM");
+    let (code, said) = end(child);
+    assert_eq!(code, Some(1), "{said}");
+    assert_eq!(world.weight(), 0.0);
+    let took = asked.elapsed();
+    assert!(took.as_secs() < 10, "{took:?}");
+}
+
+#[test]
+fn an_alert_takes_it_back_meanwhile() {
+    let fires = Arc::new(AtomicBool::new(false));
+    let rings = Arc::clone(&fires);
+    let alertmanager = Stub::new().on_fn("GET", "/api/v2/alerts", move |_| {
+        let alert = json!({
+            "labels": { "alertname": "GameDown", "severity": "critical" },
+            "annotations": {},
+            // After the rollout began, whenever that is.
+            "startsAt": "2090-01-01T00:00:00Z",
+            "endsAt": "2099-01-01T00:00:00Z",
+            "updatedAt": "2026-01-01T00:00:00Z",
+            "fingerprint": "1",
+            "receivers": [{ "name": "default" }],
+            "status": { "state": "active", "silencedBy": [], "inhibitedBy": [] },
+        });
+        let all = if rings.load(Ordering::Relaxed) {
+            vec![alert]
+        } else {
+            Vec::new()
+        };
+        Answer::json(json!(all))
+    });
+    let rules = RULES.replace("'errors > 5%'", "'errors > 5%', 'alert GameDown'");
+    let world = slow(&rules);
+    let text = world.env.read("liveops.yaml");
+    let text = text.replacen(
+        "test: { ",
+        &format!(
+            "test: {{ alertmanager: {{ url: '{}' }}, ",
+            alertmanager.url()
+        ),
+        1,
+    );
+    world.env.write("liveops.yaml", text);
+    let child = hanging(&world);
+    fires.store(true, Ordering::Relaxed);
+    let (code, said) = end(child);
+    assert_eq!(code, Some(1), "{said}");
+    let reason = world.status()["reason"].to_string();
+    assert!(reason.contains("alert GameDown"), "{reason}");
+    assert_eq!(world.weight(), 0.0);
+}
