@@ -372,3 +372,72 @@ fn what_is_left_out_is_filled_in() {
     let cpu = json!([{ "resource": { "name": "cpu", "target": { "averageUtilization": 80, "type": "Utilization" } }, "type": "Resource" }]);
     assert_eq!((&spec["minReplicas"], &spec["metrics"]), (&json!(1), &cpu));
 }
+
+#[test]
+fn a_server_side_apply_of_several_objects_refuses_each_by_its_version() {
+    let kube = Kube::start();
+    let map = |version: Option<&Value>, text: &str| {
+        let mut map = json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "state" }, "data": { "text": text } });
+        if let Some(version) = version {
+            map["metadata"]["resourceVersion"] = version.clone();
+        }
+        map
+    };
+    let event = |name: &str| {
+        json!({
+            "apiVersion": "v1", "kind": "Event", "metadata": { "name": name },
+            "involvedObject": { "kind": "Deployment", "name": "game", "namespace": "game" },
+            "reason": "Rollout", "message": "m", "type": "Normal",
+        })
+    };
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let apply = |items: Value, force: &str| {
+        let list = json!({ "apiVersion": "v1", "kind": "List", "items": items });
+        std::fs::write(file.path(), list.to_string()).unwrap();
+        kube.try_kubectl(&[
+            "apply",
+            "--server-side",
+            force,
+            "--field-manager=liveops",
+            "--validate=false",
+            "-o",
+            "json",
+            "-f",
+            file.path().to_str().unwrap(),
+        ])
+    };
+    kube.create(&map(None, "one"));
+    let version = kube.get("configmaps", "state")["metadata"]["resourceVersion"].clone();
+    let done = apply(
+        json!([map(Some(&version), "two"), event("e1")]),
+        "--force-conflicts",
+    );
+    let printed: Value = serde_json::from_str(&done.unwrap()).unwrap();
+    assert_eq!(printed["items"][0]["data"]["text"], "two", "{printed}");
+    assert_eq!(printed["items"][1]["kind"], "Event", "{printed}");
+    assert_eq!(kube.get("events", "e1")["message"], "m");
+    // A version that is old refuses that object; the others are applied all the same, and nothing is printed of them.
+    let stale = apply(
+        json!([map(Some(&version), "three"), event("e2")]),
+        "--force-conflicts",
+    );
+    let said = stale.unwrap_err();
+    assert!(said.contains("the object has been modified"), "{said}");
+    assert_eq!(kube.get("configmaps", "state")["data"]["text"], "two");
+    assert!(kube.find("events", "e2").is_some());
+    // The version of an object that has gone is no precondition; its uid is.
+    let mut gone = map(Some(&version), "five");
+    gone["metadata"]["name"] = json!("gone");
+    gone["metadata"]["uid"] = kube.get("configmaps", "state")["metadata"]["uid"].clone();
+    let said = apply(json!([gone]), "--force-conflicts").unwrap_err();
+    assert!(said.contains("uid mismatch"), "{said}");
+    let mut other = map(None, "six");
+    other["metadata"]["uid"] = json!("00000000-0000-4000-8000-ffffffffffff");
+    let said = apply(json!([other]), "--force-conflicts").unwrap_err();
+    assert!(said.contains("field is immutable"), "{said}");
+    // Without force, what somebody else has changed since is theirs.
+    let theirs = json!({ "data": { "text": "theirs" } });
+    kube.merge("configmaps", "state", "somebody", &theirs);
+    let refused = apply(json!([map(None, "four")]), "--force-conflicts=false").unwrap_err();
+    assert!(refused.contains("conflict with \"somebody\""), "{refused}");
+}

@@ -33,7 +33,7 @@ pub(crate) struct Failure {
 }
 
 /// The beginnings and middles of messages, first match wins.
-const WORDS: [(&str, Fault); 17] = [
+const WORDS: [(&str, Fault); 18] = [
     ("(Conflict)", Fault::Conflict),
     ("(AlreadyExists)", Fault::AlreadyExists),
     ("(NotFound)", Fault::NotFound),
@@ -44,6 +44,7 @@ const WORDS: [(&str, Fault); 17] = [
     ("Expected replicas to be ", Fault::Conflict),
     ("Expected resource version to be ", Fault::Conflict),
     ("the object has been modified", Fault::Conflict),
+    ("uid mismatch", Fault::Conflict),
     ("doesn't have a resource type", Fault::NotFound),
     ("context was not found", Fault::NoContext),
     ("context \"", Fault::NoContext),
@@ -53,12 +54,20 @@ const WORDS: [(&str, Fault); 17] = [
     ("was refused - did you specify", Fault::Unreachable),
 ];
 
+/// Begins what kubectl says of a conflict of field managers.
+const ADVICE: &str = "Please review the fields above";
+
 impl Failure {
     pub(super) fn new(fault: Fault, text: impl Into<String>) -> Self {
         Self {
             fault,
             text: text.into(),
         }
+    }
+
+    /// A precondition did not hold, as the object that is there shows.
+    pub(crate) fn conflict() -> Self {
+        Self::new(Fault::Conflict, "another version is there")
     }
 
     /// Classifies what it wrote on stderr.
@@ -68,6 +77,8 @@ impl Failure {
             .find(|(words, _)| stderr.contains(words))
             .map_or(Fault::Other, |(_, fault)| *fault);
         let said = |line: &&str| !line.trim().is_empty() && !is_log(line);
+        // It takes each conflict of an apply for one of field managers, and explains those at length.
+        let stderr = stderr.split(ADVICE).next().unwrap_or_default();
         let last = stderr.lines().rev().find(said).unwrap_or("no message");
         let text = last
             .trim()
@@ -204,6 +215,14 @@ mod tests {
         ] {
             assert_eq!(Failure::read(stderr).fault, fault, "{stderr}");
         }
+    }
+
+    #[test]
+    fn a_conflict_of_an_apply_is_told_without_the_advice_for_another_one() {
+        let stderr = "error: Operation cannot be fulfilled on configmaps \"x\": the object has been modified; please apply your changes to the latest version and try again\nPlease review the fields above--they currently have other managers. Here\nare the ways you can resolve this warning:\nSee https://kubernetes.io/docs/reference/using-api/server-side-apply/#conflicts\n";
+        let failure = Failure::read(stderr);
+        assert_eq!(failure.fault, Fault::Conflict);
+        assert!(failure.text.starts_with("Operation cannot"), "{failure}");
     }
 
     #[test]

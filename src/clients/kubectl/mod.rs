@@ -231,7 +231,7 @@ impl<'a> Kubectl<'a> {
         object: &Value,
         _confirmed: &Confirmed,
     ) -> Result<Value, Failure> {
-        self.feed("create", object).await
+        self.feed(&["create"], object).await
     }
 
     /// Replaces an object by this one, whose `resourceVersion` is the precondition: kubectl would overwrite without.
@@ -251,7 +251,24 @@ impl<'a> Kubectl<'a> {
                     .into(),
             });
         }
-        self.feed("replace", object).await
+        self.feed(&["replace"], object).await
+    }
+
+    /// Applies several objects in one run (server-side, as [`MANAGER`], whatever other managers hold). The
+    /// `uid` and the `resourceVersion` of each are its precondition: an object that has gone is made anew, whatever version
+    /// is named, and one without either is made or overwritten. Each is refused alone: after a
+    /// failure the others may have been applied.
+    ///
+    /// # Errors
+    /// `Conflict`; those of the cluster. Which object was refused is not said: read them.
+    pub(crate) async fn apply(
+        &self,
+        objects: &[Value],
+        _confirmed: &Confirmed,
+    ) -> Result<Vec<Value>, Failure> {
+        let list = json!({ "apiVersion": "v1", "kind": "List", "items": objects });
+        let words = ["apply", "--server-side", "--force-conflicts"];
+        self.feed(&words, &list).await.map(items)
     }
 
     /// Deletes an object, if there is one.
@@ -305,8 +322,8 @@ impl<'a> Kubectl<'a> {
         Ok(answers.iter().map(allowed).collect())
     }
 
-    async fn feed(&self, verb: &str, object: &Value) -> Result<Value, Failure> {
-        let mut args = self.args(&[verb, "-f", "-", "-o", "json"]);
+    async fn feed(&self, verb: &[&str], object: &Value) -> Result<Value, Failure> {
+        let mut args = self.args(&[verb, &["-f", "-", "-o", "json"]].concat());
         // What we write has been read or built by us; validation would first fetch the whole OpenAPI document.
         args.push("--validate=false".into());
         args.push(format!("--field-manager={MANAGER}"));

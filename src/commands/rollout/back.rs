@@ -194,6 +194,7 @@ pub(super) async fn go_back(
     reason: String,
     confirmed: &Confirmed,
 ) -> Result<Done> {
+    let asked = cx.clock.now();
     let mut known = mark(cx, place, &reason, confirmed).await;
     let originals = known.as_ref().map(|(rollout, _)| rollout.originals.clone());
     let touched = known.as_ref().is_none_or(|(rollout, _)| rollout.touched);
@@ -258,7 +259,12 @@ pub(super) async fn go_back(
             None => rollout.phase = Phase::RolledBack,
         }
         archive::keep(cx, rollout);
-        let saved = place.memory.save(rollout, Some(version), confirmed).await;
+        let new = rollout.transitions.iter().filter(|one| one.at >= asked);
+        let notices = place.notices(rollout, &new.cloned().collect::<Vec<_>>());
+        let saved = place
+            .memory
+            .keep(rollout, Some(version), &notices, confirmed)
+            .await;
         if let Err(error) = saved {
             // The one that holds it may have come to the same end.
             tracing::info!(%error, "the end of the rollout is not stored");

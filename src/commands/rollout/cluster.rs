@@ -2,6 +2,7 @@
 //! epoch, and a ConfigMap. Whether a holder is gone is judged by our own clock, never by a time that another machine
 //! wrote: it is gone when its record has not changed while we watched for the length of the lease.
 
+use std::cell::RefCell;
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -10,7 +11,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::change::Confirmed;
 use crate::clients::kubectl::{Failure, Fault, Kubectl, Object, Patch, Resource};
-use crate::commands::rollout::memory::{Holder, Lock, Memory, Stored};
+use crate::commands::rollout::memory::{Holder, Kept, Lock, Memory, Stored};
 use crate::commands::rollout::target::Doing;
 use crate::context::Clock;
 use crate::domain::rollout::state::Rollout;
@@ -33,6 +34,10 @@ pub(crate) struct ClusterMemory<'a> {
     lease: Object,
     state: Object,
     service: &'a str,
+    /// The lease as we wrote it last, as long as it is ours.
+    held: RefCell<Option<Value>>,
+    /// The `uid` of the state. A version alone does not keep an apply from making an object anew that was deleted.
+    uid: RefCell<Option<Value>>,
 }
 
 impl<'a> ClusterMemory<'a> {
@@ -47,6 +52,8 @@ impl<'a> ClusterMemory<'a> {
             lease: Object::new(Resource::Lease, &format!("liveops-{service}"))?,
             state: Object::new(Resource::ConfigMap, &format!("liveops-rollout-{service}"))?,
             service,
+            held: RefCell::default(),
+            uid: RefCell::default(),
         })
     }
 
@@ -89,21 +96,23 @@ impl<'a> ClusterMemory<'a> {
             None => self.kubectl.create(&lease, confirmed).await,
             Some(_) => self.kubectl.replace(&lease, confirmed).await,
         };
-        match written {
-            Ok(lease) => Ok(Some(Lock {
+        let ours = |lease: Value| {
+            let epoch = epoch(&lease);
+            self.held.replace(Some(lease));
+            Some(Lock {
                 holder: holder.to_owned(),
-                epoch: epoch(&lease),
-            })),
+                epoch,
+            })
+        };
+        match written {
+            Ok(lease) => Ok(ours(lease)),
             Err(Failure {
                 fault: Fault::Conflict | Fault::AlreadyExists | Fault::NotFound,
                 ..
             }) => Ok(None),
             // The answer may have been lost on its way, after the write.
             Err(failure) => match self.find(&self.lease).await {
-                Ok(Some(now)) if now["spec"] == lease["spec"] => Ok(Some(Lock {
-                    holder: holder.to_owned(),
-                    epoch: epoch(&now),
-                })),
+                Ok(Some(now)) if now["spec"] == lease["spec"] => Ok(ours(now)),
                 _ => Err(failure.about(&self.kubectl.place(&self.lease))),
             },
         }
@@ -139,7 +148,7 @@ impl<'a> ClusterMemory<'a> {
         }
     }
 
-    async fn amend(&self, lock: &Lock, change: Value, confirmed: &Confirmed) -> Result<()> {
+    async fn amend(&self, lock: &Lock, change: Value, confirmed: &Confirmed) -> Result<Value> {
         let patch = json!([
             { "op": "test", "path": "/spec/holderIdentity", "value": lock.holder },
             { "op": "test", "path": "/spec/leaseTransitions", "value": lock.epoch },
@@ -149,7 +158,7 @@ impl<'a> ClusterMemory<'a> {
             .kubectl
             .patch(&self.lease, Patch::Json, &patch, None, confirmed);
         match done.await {
-            Ok(_) => Ok(()),
+            Ok(lease) => Ok(lease),
             Err(failure) if matches!(failure.fault, Fault::Invalid | Fault::NotFound) => {
                 Err(Error::Conflict {
                     what: format!(
@@ -162,6 +171,69 @@ impl<'a> ClusterMemory<'a> {
             Err(failure) => Err(failure.about(&self.kubectl.place(&self.lease))),
         }
     }
+
+    /// The lease, renewed: the holder's whole will, as far as it was ever applied.
+    fn renewed(&self, lease: &Value) -> Value {
+        json!({
+            "apiVersion": "coordination.k8s.io/v1",
+            "kind": "Lease",
+            "metadata": {
+                "name": self.lease.name.as_str(),
+                "uid": lease["metadata"]["uid"],
+                "resourceVersion": lease["metadata"]["resourceVersion"],
+            },
+            "spec": {
+                "holderIdentity": holder(lease),
+                "leaseDurationSeconds": LEASE.as_secs(),
+                "leaseTransitions": epoch(lease),
+                "renewTime": micro(self.clock.now()),
+            },
+        })
+    }
+
+    /// The state, as it is stored.
+    fn written(&self, text: &str) -> Value {
+        json!({
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {
+                "name": self.state.name.as_str(),
+                "labels": { "app.kubernetes.io/managed-by": "liveops" },
+            },
+            "data": { KEY: text },
+        })
+    }
+
+    /// After a run that failed: what of it has come about? The message says of no object which.
+    async fn settle(&self, failure: &Failure, text: &str, lease: Option<&Value>) -> Result<Kept> {
+        let asked = [self.state.clone(), self.lease.clone()];
+        let place = self.kubectl.place(&self.state);
+        let found = self.kubectl.get(&asked).await;
+        let found = found.map_err(|_| failure.about(&place))?;
+        let of = |object: &Object| found.iter().find(|found| object.is(found));
+        let mut renewed = false;
+        if let (Some(now), Some(ours)) = (of(&self.lease), lease)
+            && holder(now) == holder(ours)
+            && epoch(now) == epoch(ours)
+        {
+            renewed = now["spec"]["renewTime"] == ours["spec"]["renewTime"];
+            self.held.replace(Some(now.clone()));
+        }
+        match of(&self.state) {
+            Some(now) if now["data"][KEY] == text => Ok(Kept {
+                version: version(now),
+                renewed,
+                posted: false,
+            }),
+            Some(_) if failure.fault == Fault::Forbidden => Err(failure.about(&place)),
+            Some(_) => Err(Failure::conflict().about(&place)),
+            None => Err(failure.about(&place)),
+        }
+    }
+}
+
+fn text(rollout: &Rollout) -> Result<String> {
+    serde_json::to_string(rollout).map_err(|error| Error::internal(&format!("the state: {error}")))
 }
 
 impl Memory for ClusterMemory<'_> {
@@ -198,13 +270,18 @@ impl Memory for ClusterMemory<'_> {
     fn renew<'a>(&'a self, lock: &'a Lock, confirmed: &'a Confirmed) -> Doing<'a, ()> {
         let now = micro(self.clock.now());
         let change = json!({ "op": "replace", "path": "/spec/renewTime", "value": now });
-        Box::pin(self.amend(lock, change, confirmed))
+        Box::pin(async move {
+            let lease = self.amend(lock, change, confirmed).await?;
+            self.held.replace(Some(lease));
+            Ok(())
+        })
     }
 
     fn release<'a>(&'a self, lock: &'a Lock, confirmed: &'a Confirmed) -> Doing<'a, ()> {
         // The Lease stays: its epoch must never begin anew.
         let change = json!({ "op": "replace", "path": "/spec/holderIdentity", "value": "" });
-        Box::pin(self.amend(lock, change, confirmed))
+        self.held.take();
+        Box::pin(async move { self.amend(lock, change, confirmed).await.map(drop) })
     }
 
     fn holder(&self) -> Doing<'_, Option<Holder>> {
@@ -243,6 +320,7 @@ impl Memory for ClusterMemory<'_> {
         let Some(object) = objects.iter().find(|object| self.state.is(object)) else {
             return Ok(None);
         };
+        self.uid.replace(object["metadata"].get("uid").cloned());
         let text = object["data"][KEY].as_str().unwrap_or_default();
         let rollout: Rollout = serde_json::from_str(text).map_err(|error| Error::Malformed {
             system: "Kubernetes".into(),
@@ -262,17 +340,7 @@ impl Memory for ClusterMemory<'_> {
         confirmed: &'a Confirmed,
     ) -> Doing<'a, String> {
         Box::pin(async move {
-            let text = serde_json::to_string(rollout)
-                .map_err(|error| Error::internal(&format!("the state: {error}")))?;
-            let mut object = json!({
-                "apiVersion": "v1",
-                "kind": "ConfigMap",
-                "metadata": {
-                    "name": self.state.name.as_str(),
-                    "labels": { "app.kubernetes.io/managed-by": "liveops" },
-                },
-                "data": { KEY: text },
-            });
+            let mut object = self.written(&text(rollout)?);
             let written = match version_before {
                 None => self.kubectl.create(&object, confirmed).await,
                 Some(version) => {
@@ -281,7 +349,10 @@ impl Memory for ClusterMemory<'_> {
                 }
             };
             match written {
-                Ok(object) => Ok(version(&object)),
+                Ok(object) => {
+                    self.uid.replace(object["metadata"].get("uid").cloned());
+                    Ok(version(&object))
+                }
                 Err(failure) if matches!(failure.fault, Fault::Timeout | Fault::Other) => {
                     // The answer may have been lost on its way, after the write.
                     match self.find(&self.state).await? {
@@ -292,6 +363,53 @@ impl Memory for ClusterMemory<'_> {
                 Err(failure) => Err(failure.about(&self.kubectl.place(&self.state))),
             }
         })
+    }
+
+    fn keep<'a>(
+        &'a self,
+        rollout: &'a Rollout,
+        version_before: Option<&'a str>,
+        notices: &'a [Value],
+        confirmed: &'a Confirmed,
+    ) -> Doing<'a, Kept> {
+        Box::pin(async move {
+            let uid = self.uid.borrow().clone();
+            let (Some(before), Some(uid)) = (version_before, uid) else {
+                // An apply would overwrite what somebody else has made meanwhile.
+                let version = self.save(rollout, version_before, confirmed).await?;
+                return Ok(Kept {
+                    version,
+                    renewed: false,
+                    posted: notices.is_empty(),
+                });
+            };
+            let text = text(rollout)?;
+            let mut state = self.written(&text);
+            state["metadata"]["uid"] = uid;
+            state["metadata"]["resourceVersion"] = json!(before);
+            let lease = self.held.borrow().as_ref().map(|held| self.renewed(held));
+            let renewed = lease.is_some();
+            let all = [state].into_iter().chain(lease.clone());
+            let all: Vec<Value> = all.chain(notices.iter().cloned()).collect();
+            match self.kubectl.apply(&all, confirmed).await {
+                Ok(after) => {
+                    let state = after.iter().find(|object| self.state.is(object));
+                    if let Some(lease) = after.iter().find(|object| self.lease.is(object)) {
+                        self.held.replace(Some(lease.clone()));
+                    }
+                    Ok(Kept {
+                        version: state.map(version).unwrap_or_default(),
+                        renewed,
+                        posted: true,
+                    })
+                }
+                Err(failure) => self.settle(&failure, &text, lease.as_ref()).await,
+            }
+        })
+    }
+
+    fn is_dear(&self) -> bool {
+        true
     }
 }
 

@@ -38,6 +38,17 @@ pub(crate) struct Stored {
     pub(crate) version: String,
 }
 
+/// What [`Memory::keep`] has done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Kept {
+    /// The new version of the state.
+    pub(crate) version: String,
+    /// The lock was renewed in the same go.
+    pub(crate) renewed: bool,
+    /// The notices were posted in the same go.
+    pub(crate) posted: bool,
+}
+
 /// Lock and state of the rollouts of one service.
 pub(crate) trait Memory {
     /// Takes the lock; `takeover` also from a holder that seems alive. Where the clock of another machine would have to
@@ -101,4 +112,32 @@ pub(crate) trait Memory {
         version: Option<&'a str>,
         confirmed: &'a Confirmed,
     ) -> Doing<'a, String>;
+
+    /// As [`Memory::save`]; where all is in one cluster the lock is renewed, and these notices are posted, in the same
+    /// run of `kubectl`.
+    ///
+    /// # Errors
+    /// As [`Memory::save`]. A notice that is refused is no error.
+    fn keep<'a>(
+        &'a self,
+        rollout: &'a Rollout,
+        version: Option<&'a str>,
+        notices: &'a [Value],
+        confirmed: &'a Confirmed,
+    ) -> Doing<'a, Kept> {
+        let _ = notices;
+        Box::pin(async move {
+            Ok(Kept {
+                version: self.save(rollout, version, confirmed).await?,
+                renewed: false,
+                posted: true,
+            })
+        })
+    }
+
+    /// Does storing cost a process? Then what a write has come to is stored at the next look, with the renewal of the
+    /// lock; after a crash its intent tells.
+    fn is_dear(&self) -> bool {
+        false
+    }
 }

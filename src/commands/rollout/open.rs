@@ -1,16 +1,20 @@
 //! Finds the service, its target, its memory and its rules.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
 use clap::Args;
+use serde_json::Value;
 
 use crate::commands::rollout::evidence::Scene;
 use crate::commands::rollout::memory::{Memory, Stored};
-use crate::commands::rollout::target::Target;
+use crate::commands::rollout::target::{Notice, Target};
 use crate::commands::rollout::{memories, targets};
 use crate::config::policy::STANDARD;
 use crate::config::schema::Service;
 use crate::context::Context;
 use crate::domain::rollout::exposure::Reading;
 use crate::domain::rollout::plan::{FLAG, Rules};
+use crate::domain::rollout::state::{Rollout, Transition};
 use crate::domain::shell::word;
 use crate::error::{Error, Result};
 use crate::output::prompt;
@@ -54,6 +58,23 @@ impl Place<'_> {
             Ok((reading, None)) => (Ok(reading), self.memory.load().await),
             Err(error) => (Err(error), self.memory.load().await),
         }
+    }
+
+    /// What the platform is told of these transitions.
+    pub(super) fn notices(&self, rollout: &Rollout, transitions: &[Transition]) -> Vec<Value> {
+        let notice = |transition: &Transition| {
+            let mut hasher = DefaultHasher::new();
+            (&rollout.id, transition.at, &transition.text).hash(&mut hasher);
+            Notice {
+                id: hasher.finish(),
+                text: format!(
+                    "{} {}: {}",
+                    rollout.service, transition.weight, transition.text
+                ),
+            }
+        };
+        let all: Vec<Notice> = transitions.iter().map(notice).collect();
+        self.target.notices(&all)
     }
 
     /// What to type about it: `rollout status game`.

@@ -6,6 +6,7 @@ mod others;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::change::Confirmed;
@@ -14,6 +15,7 @@ use crate::commands::rollout::fleet::board::{Board, Said};
 use crate::commands::rollout::memory::Lock;
 use crate::commands::rollout::open::Place;
 use crate::commands::rollout::progress::Progress;
+use crate::commands::rollout::runner::others::RENEW;
 use crate::commands::rollout::target::Finish;
 use crate::context::Context;
 use crate::domain::guard::verdict::Verdict;
@@ -55,6 +57,12 @@ pub(super) enum Left {
     Stuck,
 }
 
+/// Who calls the runner while it looks or waits.
+enum Call {
+    Interrupt(u8),
+    All(Said),
+}
+
 /// One rollout under way.
 pub(super) struct Runner<'a> {
     pub(super) cx: &'a Context,
@@ -83,7 +91,7 @@ pub(super) struct Runner<'a> {
     pause: Duration,
     told: usize,
     /// What the platform is still to be told.
-    untold: Vec<String>,
+    untold: Vec<Value>,
 }
 
 /// A clock that goes on where the injected one stands still.
@@ -172,16 +180,9 @@ impl<'a> Runner<'a> {
             let Ok(locked) = self.keep_lock().await else {
                 return Ok(Left::Taken);
             };
-            // A rollback waits for no metric.
-            let (reading, verdicts) = if self.rollout.phase.is_back() {
-                let stored = self.place.memory.load().await;
-                self.heed(stored).await;
-                (Err("not asked".to_owned()), Vec::new())
-            } else {
-                let ((reading, stored), verdicts) =
-                    tokio::join!(self.place.see(), self.eyes.look(&self.rollout, now));
-                self.heed(stored).await;
-                (reading.map_err(|error| error.to_string()), verdicts)
+            let seen = self.look(now).await?;
+            let Some((reading, verdicts)) = seen else {
+                continue;
             };
             if self.taken {
                 return Ok(Left::Taken);
@@ -202,15 +203,45 @@ impl<'a> Runner<'a> {
             self.progress
                 .show(self.cx, &self.rollout, &look, self.clock.now())?;
             if let Some(left) = self.is_there() {
+                let _ = self.save().await;
                 return Ok(left);
             }
-            if !again {
-                self.wait(began).await?;
+            if self.renew().await.is_err() {
+                return Ok(Left::Taken);
+            }
+            if !again && self.wait(began).await.is_err() {
+                return Ok(Left::Taken);
             }
         }
     }
 
-    /// Decides on one look, and does it. True when there is more to do at once.
+    /// The world and the evidence, all at once; none when somebody has said meanwhile what is to be done: a backend that
+    /// hangs keeps nobody from going back.
+    async fn look(
+        &mut self,
+        now: DateTime<Utc>,
+    ) -> Result<Option<(std::result::Result<Reading, String>, Vec<Verdict>)>> {
+        // A rollback waits for no metric.
+        if self.rollout.phase.is_back() {
+            let stored = self.place.memory.load().await;
+            self.heed(stored).await;
+            return Ok(Some((Err("not asked".to_owned()), Vec::new())));
+        }
+        let call = called(self.cx, self.board, self.heard);
+        let all = async { tokio::join!(self.place.see(), self.eyes.look(&self.rollout, now)) };
+        let ((reading, stored), verdicts) = tokio::select! {
+            seen = all => seen,
+            call = call => {
+                self.answer(call).await;
+                return Ok(None);
+            }
+        };
+        self.heed(stored).await;
+        Ok(Some((reading.map_err(|error| error.to_string()), verdicts)))
+    }
+
+    /// Decides on one look, and does it. True when there is more to do at once. What a write has come to is stored at the
+    /// next look, or when the runner lets go: until then its intent tells whoever comes after a crash.
     async fn act(&mut self, look: &Look) -> Result<bool> {
         let now = self.clock.now();
         let phase = self.rollout.phase;
@@ -227,9 +258,7 @@ impl<'a> Runner<'a> {
         self.journal();
         let stored = self.save().await;
         let Some(write) = write else {
-            self.announce().await;
-            // What was not stored is decided again at the next look.
-            return Ok(self.rollout.phase != phase && stored.is_ok());
+            return Ok(false);
         };
         if self.rollout.intent != Some(write) {
             // Somebody has decided otherwise between the look and now.
@@ -248,13 +277,12 @@ impl<'a> Runner<'a> {
             .ok()
             .and_then(|reading| reading.version.clone());
         let how = self.write(write, version).await;
-        let failed = matches!(how, Wrote::Failed(_));
-        let waiting = matches!(how, Wrote::Waiting(_));
         self.rollout.wrote(write, how, self.clock.now());
         self.journal();
-        let _ = self.save().await;
-        self.announce().await;
-        Ok(!failed && !waiting)
+        if !self.place.memory.is_dear() {
+            let _ = self.save().await;
+        }
+        Ok(false)
     }
 
     /// The way back, which waits for nothing: neither for the state nor for the audit log. Always more to do at once.
@@ -276,7 +304,6 @@ impl<'a> Runner<'a> {
         }
         self.journal();
         let _ = self.save().await;
-        self.announce().await;
         if failed {
             tokio::time::sleep(self.pause).await;
             self.pause = (self.pause * 2).min(LONGEST_PAUSE);
@@ -343,24 +370,35 @@ impl<'a> Runner<'a> {
     }
 
     /// Until the next look, or until somebody says what is to be done.
+    ///
+    /// # Errors
+    /// Somebody else has taken the rollout over.
     async fn wait(&mut self, began: Instant) -> Result<()> {
-        let next = tokio::time::sleep_until(began + self.rollout.plan.rules.poll);
-        let said = match self.board {
-            None => tokio::select! {
-                () = next => return Ok(()),
-                code = self.cx.interrupts.delivered() => {
-                    self.progress.leave();
-                    ask(code).await
-                }
-            },
-            Some(_) if self.heard => {
-                next.await;
-                return Ok(());
+        let next = began + self.rollout.plan.rules.poll;
+        let mut renewal = self.renewed + RENEW;
+        loop {
+            let call = tokio::select! {
+                () = tokio::time::sleep_until(next) => return Ok(()),
+                () = tokio::time::sleep_until(renewal), if renewal < next => None,
+                call = called(self.cx, self.board, self.heard) => Some(call),
+            };
+            let Some(call) = call else {
+                self.renew().await?;
+                renewal = Instant::now() + RENEW;
+                continue;
+            };
+            self.answer(call).await;
+            return Ok(());
+        }
+    }
+
+    async fn answer(&mut self, call: Call) {
+        let said = match call {
+            Call::All(said) => said,
+            Call::Interrupt(code) => {
+                self.progress.leave();
+                ask(code).await
             }
-            Some(board) => tokio::select! {
-                () = next => return Ok(()),
-                said = board.said() => said,
-            },
         };
         self.heard = true;
         let now = self.clock.now();
@@ -382,7 +420,6 @@ impl<'a> Runner<'a> {
             Said::Detach => self.until = Until::Begun,
             Said::Back(why) => self.rollout.go_back(why, now),
         }
-        Ok(())
     }
 
     fn last_words(&self) -> String {
@@ -419,6 +456,15 @@ pub(super) async fn ask(code: u8) -> Said {
         }
     }
     Said::Back(format!("interrupted ({})", signal(code)))
+}
+
+/// Waits until somebody calls: by an interrupt, or with what was said to all regions, which is heard once.
+async fn called(cx: &Context, board: Option<&Board>, heard: bool) -> Call {
+    match board {
+        None => Call::Interrupt(cx.interrupts.delivered().await),
+        Some(_) if heard => std::future::pending().await,
+        Some(board) => Call::All(board.said().await),
+    }
 }
 
 fn signal(code: u8) -> &'static str {

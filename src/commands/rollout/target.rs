@@ -172,11 +172,19 @@ pub(crate) trait Target {
         let _ = reason;
     }
 
-    /// Tells the platform of transitions (Kubernetes Events on the workload), all in one go. Best effort.
-    fn announce<'a>(&'a self, texts: &'a [String], confirmed: &'a Confirmed) -> Doing<'a, ()> {
-        let _ = (texts, confirmed);
-        Box::pin(async { Ok(()) })
+    /// Transitions as the platform's own notices (Kubernetes Events on the workload), to be posted beside the state.
+    fn notices(&self, about: &[Notice]) -> Vec<Value> {
+        let _ = about;
+        Vec::new()
     }
+}
+
+/// Something that a platform is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Notice {
+    /// The same for the same transition, whoever tells of it: posted twice, it is there once.
+    pub(crate) id: u64,
+    pub(crate) text: String,
 }
 
 /// Something that speaks against a rollout, found by a target.

@@ -77,3 +77,35 @@ fn a_look_is_one_run_of_kubectl_and_never_more_than_two() {
         .run(["rollout", "abort", "game", "--yes"])
         .expect_code(0);
 }
+
+#[test]
+fn a_step_is_two_runs_of_kubectl_beside_the_looks() {
+    let (_, traffic, ..) = KINDS[0];
+    let stage = Stage::new(traffic);
+    let (path, runs) = counted(&stage.env);
+    let mut command = stage.env.bare([
+        "rollout", "canary", "game", "--image", NEW, "--steps", "20,40", "--yes",
+    ]);
+    let status = command
+        .env("PATH", path)
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .status()
+        .unwrap();
+    assert!(status.success());
+    let all = fs::read_to_string(&runs).unwrap();
+    let verbs: Vec<&str> = all.lines().collect();
+    // What is done between two looks. Intent, lock and Events are stored in one run.
+    let between: Vec<&[&str]> = verbs.split(|verb| *verb == "get").collect();
+    let steps = between
+        .iter()
+        .filter(|group| **group == ["apply", "patch"])
+        .count();
+    // Two steps, and all of the traffic.
+    assert!(steps >= 3, "{verbs:?}");
+    let many = between.iter().find(|group| {
+        let makes = group.iter().any(|verb| ["create", "delete"].contains(verb));
+        group.len() > 2 && !makes
+    });
+    assert_eq!(many, None, "{verbs:?}");
+}

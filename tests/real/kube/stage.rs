@@ -158,6 +158,14 @@ services:
         phase(&self.kube)
     }
 
+    /// Is the latest rollout that of this image?
+    pub(super) fn is_of(&self, image: &str) -> bool {
+        let state = self.kube.find("configmaps", "liveops-rollout-game");
+        let text = state.and_then(|state| Some(state["data"]["rollout"].as_str()?.to_owned()));
+        let state: Option<Value> = text.and_then(|text| serde_json::from_str(&text).ok());
+        state.is_some_and(|state| state["plan"]["image"] == image)
+    }
+
     /// Waits for this phase.
     #[track_caller]
     pub(super) fn until_phase(&self, phase: &str) {

@@ -88,6 +88,7 @@ fn write<'a>(resource: &str, object: &'a Value, subresource: &'a str) -> Write<'
         name: text(object, "/metadata/name"),
         manager: MANAGER,
         subresource,
+        applied: None,
     }
 }
 

@@ -5,10 +5,31 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-type Path = Vec<String>;
+pub(super) type Path = Vec<String>;
 
-/// Writes down in `new` that `manager` changed what differs from `old`.
-pub(crate) fn record(old: Option<&Value>, new: &mut Value, manager: &str, status: bool, at: &str) {
+/// Who writes, and how.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct By<'a> {
+    pub(super) manager: &'a str,
+    pub(super) status: bool,
+    /// The whole configuration of a server-side apply, whose fields are then its manager's.
+    pub(super) applied: Option<&'a Value>,
+}
+
+impl By<'_> {
+    fn operation(&self) -> &'static str {
+        match self.applied {
+            Some(_) => "Apply",
+            None => "Update",
+        }
+    }
+}
+
+/// Writes down in `new` that somebody changed what differs from `old`.
+pub(super) fn record(old: Option<&Value>, new: &mut Value, by: By<'_>, at: &str) {
+    let By {
+        manager, status, ..
+    } = by;
     let mut changed = BTreeSet::new();
     let empty = json!({});
     differences(old.unwrap_or(&empty), new, &mut Vec::new(), &mut changed);
@@ -18,14 +39,21 @@ pub(crate) fn record(old: Option<&Value>, new: &mut Value, manager: &str, status
     let subresource = if status { "status" } else { "" };
     let entries = old.and_then(|old| old.pointer("/metadata/managedFields"));
     let mut kept = Vec::new();
-    let mut own = changed.clone();
+    let mut own = match by.applied {
+        Some(config) => leaves(config),
+        None => changed.clone(),
+    };
     for entry in entries.and_then(Value::as_array).into_iter().flatten() {
         let mut paths = BTreeSet::new();
         flatten(&entry["fieldsV1"], &mut Vec::new(), &mut paths);
         let same = entry["manager"] == manager
+            && entry["operation"] == by.operation()
             && entry["subresource"].as_str().unwrap_or_default() == subresource;
         if same {
-            own.extend(paths);
+            // What is no longer applied is no longer owned.
+            if by.applied.is_none() {
+                own.extend(paths);
+            }
             continue;
         }
         paths.retain(|path| !changed.contains(path));
@@ -37,7 +65,7 @@ pub(crate) fn record(old: Option<&Value>, new: &mut Value, manager: &str, status
     }
     let mut entry = json!({
         "manager": manager,
-        "operation": "Update",
+        "operation": by.operation(),
         "apiVersion": new["apiVersion"],
         "time": at,
         "fieldsType": "FieldsV1",
@@ -48,6 +76,42 @@ pub(crate) fn record(old: Option<&Value>, new: &mut Value, manager: &str, status
     }
     kept.push(entry);
     new["metadata"]["managedFields"] = Value::Array(kept);
+}
+
+/// What a manager owns by its applies.
+pub(super) fn applied_by(object: &Value, manager: &str) -> BTreeSet<Path> {
+    let mut paths = BTreeSet::new();
+    let entries = object.pointer("/metadata/managedFields");
+    for entry in entries.and_then(Value::as_array).into_iter().flatten() {
+        if entry["manager"] == manager && entry["operation"] == "Apply" {
+            flatten(&entry["fieldsV1"], &mut Vec::new(), &mut paths);
+        }
+    }
+    paths
+}
+
+/// Everybody's fields but those of a manager's applies.
+pub(super) fn others(object: &Value, manager: &str) -> Vec<(String, BTreeSet<Path>)> {
+    let entries = object.pointer("/metadata/managedFields");
+    let entries = entries.and_then(Value::as_array).into_iter().flatten();
+    entries
+        .filter(|entry| !(entry["manager"] == manager && entry["operation"] == "Apply"))
+        .map(|entry| {
+            let mut paths = BTreeSet::new();
+            flatten(&entry["fieldsV1"], &mut Vec::new(), &mut paths);
+            (
+                entry["manager"].as_str().unwrap_or_default().to_owned(),
+                paths,
+            )
+        })
+        .collect()
+}
+
+/// The leaves of a configuration, but for what the server itself sets.
+pub(super) fn leaves(config: &Value) -> BTreeSet<Path> {
+    let mut found = BTreeSet::new();
+    differences(&json!({}), config, &mut Vec::new(), &mut found);
+    found
 }
 
 /// The leaves that differ; what the server itself sets is nobody's.
@@ -123,12 +187,17 @@ mod tests {
 
     #[test]
     fn a_field_belongs_to_the_last_who_changed_it() {
+        let by = |manager| By {
+            manager,
+            status: false,
+            applied: None,
+        };
         let mut first =
             json!({ "metadata": { "name": "x" }, "spec": { "rules": [1], "hosts": ["h"] } });
-        record(None, &mut first, "helm", false, "t1");
+        record(None, &mut first, by("helm"), "t1");
         let mut second = first.clone();
         second["spec"]["rules"] = json!([2]);
-        record(Some(&first), &mut second, "kubectl-edit", false, "t2");
+        record(Some(&first), &mut second, by("kubectl-edit"), "t2");
         let entries = second["metadata"]["managedFields"].as_array().unwrap();
         let owner = |field: &str| {
             let found = entries.iter().find(|entry| {

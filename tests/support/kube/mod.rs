@@ -2,6 +2,7 @@
 //! one (`envtest.rs`); otherwise an in-repo stand-in with the same semantics: versions and conflicts, patches that are
 //! refused, subresources, generations, field managers, controllers that lag behind.
 
+mod apply;
 pub(crate) mod controller;
 mod defaults;
 mod discovery;

@@ -42,6 +42,36 @@ impl Refusal {
         Self::about(kind, name, 409, "Conflict", message)
     }
 
+    /// A server-side apply to an object that has gone.
+    pub(crate) fn no_such_uid(kind: &Kind, name: &str, uid: &Value) -> Self {
+        let message = format!(
+            "Operation cannot be fulfilled on {} \"{name}\": uid mismatch: the provided object specified uid {}, and no existing object was found",
+            kind.qualified(),
+            uid.as_str().unwrap_or_default()
+        );
+        Self::about(kind, name, 409, "Conflict", message)
+    }
+
+    /// Fields of a server-side apply that others manage, with who and which.
+    pub(crate) fn managed(kind: &Kind, name: &str, owners: &[(String, String)]) -> Self {
+        let causes = owners.iter().map(|(manager, field)| {
+            json!({ "reason": "FieldManagerConflict", "message": format!("conflict with \"{manager}\""), "field": field })
+        });
+        let causes: Vec<Value> = causes.collect();
+        let said: Vec<String> = (owners.iter())
+            .map(|(manager, field)| format!("conflict with \"{manager}\": {field}"))
+            .collect();
+        let message = format!(
+            "Apply failed with {} conflict{}: {}",
+            owners.len(),
+            if owners.len() == 1 { "" } else { "s" },
+            said.join("\n")
+        );
+        let mut refusal = Self::about(kind, name, 409, "Conflict", message);
+        refusal.details["causes"] = Value::Array(causes);
+        refusal
+    }
+
     /// As admission and validation say it.
     pub(crate) fn invalid(kind: &Kind, name: &str, field: &str, what: &str) -> Self {
         let message = format!("{} \"{name}\" is invalid: {field}: {what}", kind.kind);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::apply;
 use super::discovery;
 use super::kinds::Kind;
 use super::patch;
@@ -107,6 +108,7 @@ fn handle(store: &Store, place: &Place<'_>, request: &Request) -> Result<Answer,
         name: place.name,
         manager: &manager,
         subresource: place.subresource,
+        applied: None,
     };
     if !place.subresource.is_empty() && !kind.subresources.contains(&place.subresource) {
         return Err(Refusal::no_such_path());
@@ -156,6 +158,11 @@ fn handle(store: &Store, place: &Place<'_>, request: &Request) -> Result<Answer,
                 state.create(&write, object)?
             };
             Answer::json(created).status(201)
+        }
+        ("PATCH", _) if request.header("content-type") == Some(apply::CONTENT_TYPE) => {
+            let force = request.param("force").is_some_and(|force| force == "true");
+            let (object, created) = apply::apply(&mut state, &write, &body()?, force)?;
+            Answer::json(object).status(if created { 201 } else { 200 })
         }
         ("PUT" | "PATCH", name) => {
             let old = state.get(kind, place.namespace, name)?.clone();

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::controller::Image;
 use super::defaults;
 use super::kinds::Kind;
-use super::managed;
+use super::managed::{self, By};
 use super::refusal::Refusal;
 use super::schema;
 
@@ -55,9 +55,19 @@ pub(crate) struct Write<'a> {
     pub(crate) manager: &'a str,
     /// Empty, or `status`.
     pub(crate) subresource: &'a str,
+    /// The whole configuration of a server-side apply.
+    pub(crate) applied: Option<&'a Value>,
 }
 
 impl Write<'_> {
+    fn by(&self) -> By<'_> {
+        By {
+            manager: self.manager,
+            status: self.subresource == "status",
+            applied: self.applied,
+        }
+    }
+
     fn key(&self) -> Key {
         (
             self.kind.resource,
@@ -157,7 +167,7 @@ impl State {
         if kind.generation {
             metadata["generation"] = json!(1);
         }
-        managed::record(None, &mut object, write.manager, false, &at);
+        managed::record(None, &mut object, write.by(), &at);
         Ok(self.put(key, object, "ADDED"))
     }
 
@@ -218,7 +228,7 @@ impl State {
             let generation = old["metadata"]["generation"].as_u64().unwrap_or(1);
             object["metadata"]["generation"] = json!(generation + 1);
         }
-        managed::record(Some(&old), &mut object, write.manager, status, &now());
+        managed::record(Some(&old), &mut object, write.by(), &now());
         Ok(self.put(write.key(), object, "MODIFIED"))
     }
 

@@ -13,24 +13,22 @@ use crate::domain::rollout::exposure::Fence;
 use crate::domain::rollout::state::Phase;
 use crate::error::{Error, Result};
 
-/// How often the lock is renewed, and how long one may go on without.
-const RENEW: Duration = Duration::from_secs(5);
+/// How often the lock is renewed, and how long one may go on without: a little below five seconds, so that looks which
+/// are five seconds apart renew it each time.
+pub(super) const RENEW: Duration = Duration::from_millis(4_500);
 const LOST: Duration = Duration::from_secs(10);
-/// Tries to store the state where others store, or touch what holds it.
-const SAVES: u32 = 5;
+/// Others that may store between our look and our write before we give up.
+const RIVALS: u32 = 8;
 
 impl Runner<'_> {
-    /// Renews the lock when it is time, and has the target know our epoch; or says why nothing may go forward.
+    /// Has the target know our epoch, and the lock renewed where it would soon be lost; or says why nothing may go
+    /// forward. Where there is more time, it is renewed with what a look stores, or after it ([`Self::renew`]).
     ///
     /// # Errors
     /// Somebody else has taken the rollout over.
     pub(super) async fn keep_lock(&mut self) -> Result<std::result::Result<(), String>> {
-        if self.renewed.elapsed() >= RENEW {
-            match self.place.memory.renew(&self.lock, self.confirmed).await {
-                Ok(()) => self.renewed = Instant::now(),
-                Err(error @ Error::Conflict { .. }) => return Err(error),
-                Err(error) => tracing::info!(%error, "the lock was not renewed"),
-            }
+        if self.renewed.elapsed() >= LOST {
+            self.renew().await?;
         }
         if self.renewed.elapsed() >= LOST {
             return Ok(Err("the lock could not be renewed".into()));
@@ -45,6 +43,22 @@ impl Runner<'_> {
             }
         }
         Ok(Ok(()))
+    }
+
+    /// Renews the lock when it is time.
+    ///
+    /// # Errors
+    /// Somebody else has taken the rollout over.
+    pub(super) async fn renew(&mut self) -> Result<()> {
+        if self.renewed.elapsed() < RENEW {
+            return Ok(());
+        }
+        match self.place.memory.renew(&self.lock, self.confirmed).await {
+            Ok(()) => self.renewed = Instant::now(),
+            Err(error @ Error::Conflict { .. }) => return Err(error),
+            Err(error) => tracing::info!(%error, "the lock was not renewed"),
+        }
+        Ok(())
     }
 
     pub(super) fn fence(&self, version: Option<String>) -> Fence {
@@ -108,30 +122,37 @@ impl Runner<'_> {
         if self.is_stored() {
             return Ok(());
         }
-        let mut left = SAVES;
-        loop {
-            let tried = self
+        let mut tries = 1;
+        let kept = loop {
+            let version = self.version.as_deref();
+            let kept = self
                 .place
                 .memory
-                .save(&self.rollout, self.version.as_deref(), self.confirmed)
+                .keep(&self.rollout, version, &self.untold, self.confirmed)
                 .await;
-            left -= 1;
-            match tried {
-                Ok(version) => {
-                    self.version = Some(version);
-                    self.stored = Some((self.rollout.clone(), Instant::now()));
-                    return Ok(());
-                }
-                Err(Error::Conflict { .. }) if left > 0 => {
+            match kept {
+                Err(Error::Conflict { .. }) if tries < RIVALS => {
                     let stored = self.place.memory.load().await;
                     self.heed(stored).await;
                     if self.taken {
-                        return tried.map(|_| ());
+                        return kept.map(drop);
                     }
                 }
-                Err(error) => return Err(error),
+                kept => break kept?,
             }
+            tries += 1;
+        };
+        self.version = Some(kept.version);
+        self.stored = Some((self.rollout.clone(), Instant::now()));
+        if kept.renewed {
+            self.renewed = Instant::now();
         }
+        if !kept.posted {
+            tracing::info!("the platform was not told");
+        }
+        // Nobody waits for a notice: one that was refused is not tried again.
+        self.untold.clear();
+        Ok(())
     }
 
     /// Is there nothing new to store? How a hold puts itself into words changes with every sample, and can wait.
@@ -139,7 +160,7 @@ impl Runner<'_> {
         let Some((stored, at)) = &self.stored else {
             return false;
         };
-        if self.rollout == *stored {
+        if self.rollout == *stored && self.untold.is_empty() {
             return true;
         }
         let mut same = self.rollout.clone();
@@ -151,13 +172,14 @@ impl Runner<'_> {
         same == *stored && at.elapsed() < RENEW
     }
 
-    /// Journals what has happened since the last time; the platform is told of it later, when nothing waits for it.
+    /// Journals what has happened since the last time; the platform is told of it with what is stored next.
     pub(super) fn journal(&mut self) {
         let new = self.rollout.news(self.told).to_vec();
         self.told = self.rollout.happened();
         if !new.is_empty() {
             archive::keep(self.cx, &self.rollout);
         }
+        self.untold.extend(self.place.notices(&self.rollout, &new));
         for transition in new {
             let data = json!({
                 "change": self.rollout.change,
@@ -174,21 +196,6 @@ impl Runner<'_> {
             if let Err(error) = log.append(transition.at, &self.cx.actor, "rollout.moved", data) {
                 tracing::info!(%error, "a transition is not in the audit log");
             }
-            self.untold.push(format!(
-                "{} {}: {}",
-                self.rollout.service, transition.weight, transition.text
-            ));
-        }
-    }
-
-    pub(super) async fn announce(&mut self) {
-        if self.rollout.phase == Phase::RollingBack || self.untold.is_empty() {
-            return;
-        }
-        let texts = std::mem::take(&mut self.untold);
-        let told = self.place.target.announce(&texts, self.confirmed).await;
-        if let Err(error) = told {
-            tracing::info!(%error, "the platform was not told");
         }
     }
 }

@@ -9,7 +9,7 @@ use super::held::{Held, going};
 use super::workload::denied;
 use crate::change::Confirmed;
 use crate::clients::kubectl::{Deed, Object, Patch, Resource};
-use crate::commands::rollout::target::{Doing, Finish, Objection, Target};
+use crate::commands::rollout::target::{Doing, Finish, Notice, Objection, Target};
 use crate::domain::kubernetes::argo::{
     HALT, is_halted, is_observed, is_paused, is_unpausing, is_whole, phase, share, steps,
 };
@@ -416,7 +416,7 @@ impl Target for Argo<'_> {
         }
     }
 
-    fn announce<'a>(&'a self, texts: &'a [String], confirmed: &'a Confirmed) -> Doing<'a, ()> {
-        Box::pin(self.held.post(&self.held.object, texts, confirmed))
+    fn notices(&self, about: &[Notice]) -> Vec<Value> {
+        self.held.events(&self.held.object, about)
     }
 }

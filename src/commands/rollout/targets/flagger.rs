@@ -9,7 +9,7 @@ use super::held::{Held, going};
 use super::workload::{Workload, denied, managed};
 use crate::change::Confirmed;
 use crate::clients::kubectl::{Deed, Object, Patch, Resource};
-use crate::commands::rollout::target::{Doing, Finish, Objection, Target};
+use crate::commands::rollout::target::{Doing, Finish, Notice, Objection, Target};
 use crate::domain::kubernetes::flagger::{
     self, HALT, Stage, gate, is_halted, is_running, record, share, stage,
 };
@@ -467,7 +467,7 @@ impl Target for Flagger<'_> {
         format!("{open} && {go_on}")
     }
 
-    fn announce<'a>(&'a self, texts: &'a [String], confirmed: &'a Confirmed) -> Doing<'a, ()> {
-        Box::pin(self.held.post(&self.workload.stable, texts, confirmed))
+    fn notices(&self, about: &[Notice]) -> Vec<Value> {
+        self.held.events(&self.workload.stable, about)
     }
 }

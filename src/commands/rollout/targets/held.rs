@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::fence;
 use crate::change::Confirmed;
 use crate::clients::kubectl::{Failure, Kubectl, MANAGER, Object, Patch};
+use crate::commands::rollout::target::Notice;
 use crate::context::Clock;
 use crate::domain::kubernetes::note::{self, Note};
 use crate::domain::kubernetes::owner;
@@ -262,49 +263,35 @@ impl<'a> Held<'a> {
         known.cloned().or_else(noted)
     }
 
-    /// Posts Events about a workload, in one run: what `kubectl describe` shows of a rollout, which finds them by the uid.
-    ///
-    /// # Errors
-    /// Those of the cluster; nobody waits for an Event.
-    pub(super) async fn post(
-        &self,
-        workload: &Object,
-        texts: &[String],
-        confirmed: &Confirmed,
-    ) -> Result<()> {
-        let about = self
-            .seen()
-            .iter()
-            .find(|object| workload.is(object))
-            .cloned();
-        let about = about.unwrap_or_default();
+    /// Events about a workload: what `kubectl describe` shows of a rollout, which finds them by the uid. Each has a name
+    /// of its own, so that one that is posted twice is there once.
+    pub(super) fn events(&self, workload: &Object, about: &[Notice]) -> Vec<Value> {
+        let seen = self.seen();
+        let found = seen.iter().find(|object| workload.is(object));
+        let found = found.cloned().unwrap_or_default();
         let now = self.clock.now().to_rfc3339_opts(SecondsFormat::Secs, true);
-        let event = |text: &String| {
+        let event = |notice: &Notice| {
             json!({
                 "apiVersion": "v1",
                 "kind": "Event",
-                "metadata": { "name": format!("{}.{:016x}", workload.name, fastrand::u64(..)) },
+                "metadata": { "name": format!("{}.{:016x}", workload.name, notice.id) },
                 "involvedObject": {
-                    "apiVersion": about["apiVersion"].as_str().unwrap_or_default(),
+                    "apiVersion": found["apiVersion"].as_str().unwrap_or_default(),
                     "kind": workload.resource.kind(),
                     "name": workload.name.as_str(),
                     "namespace": self.kubectl.namespace(),
-                    "uid": about["metadata"]["uid"].as_str().unwrap_or_default(),
+                    "uid": found["metadata"]["uid"].as_str().unwrap_or_default(),
                 },
                 "type": "Normal",
                 "reason": "Rollout",
-                "message": text,
+                "message": notice.text,
                 "source": { "component": MANAGER },
                 "firstTimestamp": now,
                 "lastTimestamp": now,
                 "count": 1,
             })
         };
-        let events: Vec<Value> = texts.iter().map(event).collect();
-        let all = json!({ "apiVersion": "v1", "kind": "List", "items": events });
-        let done = self.kubectl.create(&all, confirmed).await;
-        done.map(drop)
-            .map_err(|failure| failure.about(&self.kubectl.place(workload)))
+        about.iter().map(event).collect()
     }
 }
 

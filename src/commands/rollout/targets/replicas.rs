@@ -12,7 +12,7 @@ use super::held::Held;
 use super::workload::{Detail, Workload};
 use crate::change::Confirmed;
 use crate::clients::kubectl::{Object, Patch, Resource};
-use crate::commands::rollout::target::{Doing, Finish, Objection, Target};
+use crate::commands::rollout::target::{Doing, Finish, Notice, Objection, Target};
 use crate::domain::kubernetes::note::{self, EPOCH};
 use crate::domain::kubernetes::{deployment, owner};
 use crate::domain::rollout::exposure::{Fence, Originals, Percent, Readiness, Reading};
@@ -433,8 +433,8 @@ impl Target for Replicas<'_> {
         self.workload.kubectl.by_hand(&words)
     }
 
-    fn announce<'a>(&'a self, texts: &'a [String], confirmed: &'a Confirmed) -> Doing<'a, ()> {
-        Box::pin(self.service.post(&self.workload.stable, texts, confirmed))
+    fn notices(&self, about: &[Notice]) -> Vec<Value> {
+        self.service.events(&self.workload.stable, about)
     }
 }
 

@@ -454,6 +454,7 @@ pub(super) async fn denied(
         Deed::new("patch", Resource::Lease),
         Deed::new("create", Resource::ConfigMap),
         Deed::new("update", Resource::ConfigMap),
+        Deed::new("patch", Resource::ConfigMap),
     ];
     let asked: Vec<Deed> = deeds.iter().copied().chain(own).collect();
     let may = kubectl.may(&asked).await?;

@@ -11,7 +11,7 @@ use super::held::Held;
 use super::workload::{Detail, Workload};
 use crate::change::Confirmed;
 use crate::clients::kubectl::{Object, Resource};
-use crate::commands::rollout::target::{Doing, Finish, Objection, Target};
+use crate::commands::rollout::target::{Doing, Finish, Notice, Objection, Target};
 use crate::domain::kubernetes::deployment;
 use crate::domain::kubernetes::route::{Route, sticky};
 use crate::domain::rollout::exposure::{Fence, Originals, Percent, Reading};
@@ -313,7 +313,7 @@ impl Target for Routed<'_> {
         self.held.kubectl.by_hand(&words)
     }
 
-    fn announce<'a>(&'a self, texts: &'a [String], confirmed: &'a Confirmed) -> Doing<'a, ()> {
-        Box::pin(self.held.post(&self.workload.stable, texts, confirmed))
+    fn notices(&self, about: &[Notice]) -> Vec<Value> {
+        self.held.events(&self.workload.stable, about)
     }
 }
