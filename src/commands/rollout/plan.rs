@@ -38,6 +38,10 @@ pub(super) struct WhatArgs {
     #[arg(long, value_name = "1,5,25,100")]
     pub(super) steps: Option<String>,
 
+    /// Take the nearest shares that whole instances can give, however far from those that were asked for
+    #[arg(long)]
+    pub(super) allow_coarse: bool,
+
     /// Pass a preflight gate over; may be repeated
     #[arg(long, value_name = "GATE", requires = "reason")]
     pub(super) waive: Vec<String>,
@@ -70,6 +74,28 @@ pub(super) struct Prepared<'a> {
     pub(super) gates: Vec<GateRow>,
     /// Steps that come to no more here than the one before them, and are left out.
     pub(super) merged: Vec<Percent>,
+    /// What was typed of it beside service, image and policy.
+    pub(super) again: String,
+}
+
+impl WhatArgs {
+    /// What begins the rollout as it was planned has these words too.
+    fn again(&self) -> String {
+        let mut words = String::new();
+        if let Some(steps) = &self.steps {
+            words.push_str(&format!(" --steps {}", word(steps)));
+        }
+        if self.allow_coarse {
+            words.push_str(" --allow-coarse");
+        }
+        for gate in &self.waive {
+            words.push_str(&format!(" --waive {}", word(gate)));
+        }
+        if let Some(reason) = self.reason.as_ref().filter(|_| !self.waive.is_empty()) {
+            words.push_str(&format!(" --reason {}", word(reason)));
+        }
+        words
+    }
 }
 
 /// Asks for what is missing, and looks at everything.
@@ -78,6 +104,7 @@ pub(super) struct Prepared<'a> {
 /// What is missing or wrong; the target cannot be read.
 pub(super) async fn prepare(cx: &Context, what: WhatArgs, switch: bool) -> Result<Prepared<'_>> {
     let waived = preflight::waivers(&what.waive, what.reason.as_deref())?;
+    let again = what.again();
     let service = choose(cx, what.service.as_deref())?;
     let (policy, mut rules) = rules(cx, service, what.policy.as_deref())?;
     if let Some(steps) = &what.steps {
@@ -88,6 +115,7 @@ pub(super) async fn prepare(cx: &Context, what: WhatArgs, switch: bool) -> Resul
             )
         })?;
     }
+    rules.coarse = what.allow_coarse;
     if switch {
         rules.steps = vec![Percent::FULL];
     }
@@ -135,6 +163,7 @@ pub(super) async fn prepare(cx: &Context, what: WhatArgs, switch: bool) -> Resul
         eyes,
         gates,
         merged,
+        again,
     })
 }
 
@@ -268,10 +297,11 @@ impl PlanReport {
         let service = &place.name;
         let words = (!is_refused(&prepared.gates)).then(|| {
             format!(
-                "rollout canary {} --image {} --policy {}",
+                "rollout canary {} --image {} --policy {}{}",
                 word(service),
                 word(&plan.image),
-                word(&plan.policy)
+                word(&plan.policy),
+                prepared.again
             )
         });
         let closing = Closing::new(cx, words)?;

@@ -14,8 +14,9 @@ use crate::domain::rollout::plan::{Gate, Rules, Waiver};
 use crate::domain::series::Answer;
 use crate::error::{Error, Result};
 
-/// A share that is off by more than this part of what was asked for is another rollout.
+/// A share that is off by more than this part of what was asked for, or by more than these points, is another rollout.
 const COARSE: f64 = 0.5;
+const POINTS: f64 = 10.0;
 
 /// What a gate came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -230,20 +231,32 @@ async fn budget(cx: &Context, rules: &Rules) -> Found {
     }
 }
 
+/// The shares that can be had, if none is too far from what was asked for, or that is allowed.
 fn effective(place: &Place<'_>, rules: &Rules, originals: &Originals) -> Found {
+    let mut rounded = Vec::new();
     for step in &rules.steps {
         let real = place.target.effective(*step, Some(originals));
-        if (real.get() - step.get()).abs() > step.get() * COARSE {
-            return Err((
-                format!("asked for {step}, whole instances give {real}"),
-                "run more instances, or use other `--steps`".into(),
-            ));
+        let off = (real.get() - step.get()).abs();
+        if off <= step.get() * COARSE && off <= POINTS {
+            continue;
         }
+        if rules.coarse {
+            rounded.push(format!("{real} instead of {step}"));
+            continue;
+        }
+        let why = place.target.arithmetic(*step, originals);
+        let why = why.map_or_else(String::new, |why| format!(": {why}"));
+        return Err((
+            format!("a step of {step} would be {real}{why}"),
+            "use other `--steps`, run more instances, or take what there is with `--allow-coarse`"
+                .into(),
+        ));
     }
-    Ok(format!(
-        "{} instances of stable",
-        originals.stable_available
-    ))
+    let stable = format!("{} instances of stable", originals.stable_available);
+    Ok(match rounded.as_slice() {
+        [] => stable,
+        _ => format!("{stable}; as coarse as allowed: {}", rounded.join(", ")),
+    })
 }
 
 /// The waivers of `--waive GATE --reason TEXT`.

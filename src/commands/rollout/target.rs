@@ -38,6 +38,12 @@ pub(crate) trait Target {
         percent
     }
 
+    /// How that share comes about, in words, where it is a matter of whole instances.
+    fn arithmetic(&self, percent: Percent, originals: &Originals) -> Option<String> {
+        let _ = (percent, originals);
+        None
+    }
+
     /// Does a controller of its own move the weight (Argo Rollouts, Flagger)? Then a weight that rises by itself is
     /// no drift, [`Target::set_exposure`] lets the controller go on, and [`Target::steps`] gives the schedule.
     fn is_delegated(&self) -> bool {

@@ -43,6 +43,9 @@ impl Plan {
 pub(crate) struct Rules {
     /// Shares of the canary, rising; the last is 100.
     pub(crate) steps: Vec<Percent>,
+    /// Shares that whole instances come near to are good enough, however far off they are.
+    #[serde(default)]
+    pub(crate) coarse: bool,
     /// How long each step is observed at least.
     #[serde(with = "millis")]
     pub(crate) interval: Duration,
@@ -102,6 +105,7 @@ impl Default for Rules {
         let steps = (0..10).filter_map(|n| Percent::new(5.0 + 10.0 * f64::from(n)));
         Self {
             steps: steps.chain([Percent::FULL]).collect(),
+            coarse: false,
             interval: minutes(5),
             poll: Duration::from_secs(5),
             confirmations: 2,

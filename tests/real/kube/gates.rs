@@ -94,7 +94,7 @@ fn what_is_too_small_or_not_ready_has_no_room() {
     let all = ["--policy", "gated", "-o", "json"];
     let run = stage.env.run(words.iter().chain(&all)).expect_code(1);
     let gates = run.json()["data"]["gates"].clone();
-    let row = gate(&gates, "whole instances give 33.3%");
+    let row = gate(&gates, "1 new beside 2 old instances is 33.3%");
     assert_eq!(
         (&row["gate"], &row["state"]),
         (&json!("capacity"), &json!("refused"))
@@ -107,6 +107,28 @@ fn what_is_too_small_or_not_ready_has_no_room() {
     ];
     let run = stage.env.run(words.iter().chain(&all).chain(&waived));
     run.expect_code(0);
+    // Between half and all there is nothing here, which is refused with the arithmetic, or rounded where that is allowed.
+    let words_of = |steps: &'static str| words.map(|word| if word == "1" { steps } else { word });
+    let run = stage.env.run(words_of("75").iter().chain(&all));
+    let gates = run.expect_code(1).json()["data"]["gates"].clone();
+    let row = gate(
+        &gates,
+        "75% would take 6 new instances beside the 2 old ones",
+    );
+    assert!(row["hint"].as_str().unwrap().contains("--allow-coarse"));
+    let canary = [
+        "canary", "--image", NEW, "--steps", "75", "--policy", "gated",
+    ];
+    stage.rollout(&canary).expect_code(1);
+    assert_eq!(stage.kube.find("deployments", "game-canary"), None);
+    let coarse = ["--allow-coarse"];
+    let run = stage
+        .env
+        .run(words_of("75").iter().chain(&all).chain(&coarse));
+    let report = run.expect_code(0).json();
+    gate(&report["data"]["gates"], "50% instead of 75%");
+    let next = report["recommendations"][0]["command"].as_str().unwrap();
+    assert!(next.ends_with("--steps 75 --allow-coarse"), "{next}");
     stage
         .kube
         .status("deployments", "game", &json!({ "observedGeneration": 0 }));

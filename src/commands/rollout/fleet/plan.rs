@@ -114,12 +114,13 @@ impl FleetPlan {
             let names: Vec<&str> = regions.iter().map(|row| row.region.as_str()).collect();
             let sizes: Vec<String> = waves.iter().map(|wave| wave.len().to_string()).collect();
             format!(
-                "rollout canary {} --image {} --policy {} --regions {} --wave {}",
+                "rollout canary {} --image {} --policy {} --regions {} --wave {}{}",
                 word(&first.place.name),
                 word(&first.plan.image),
                 word(&first.plan.policy),
                 names.join(","),
-                sizes.join(",")
+                sizes.join(","),
+                first.again
             )
         });
         Ok(Self {

@@ -40,6 +40,21 @@ fn pods(percent: Percent, stable: u64) -> u64 {
     (count as u64).clamp(1, stable.max(1))
 }
 
+/// What [`pods`] comes to, in words.
+fn arithmetic(percent: Percent, stable: u64) -> String {
+    let canary = pods(percent, stable);
+    let real = Percent::of(whole(canary), whole(stable + canary));
+    let comes_to = format!("{canary} new beside {stable} old instances is {real}");
+    let share = percent.get();
+    let wanted = stable as f64 * share / (100.0 - share);
+    if wanted > canary as f64 + 0.5 {
+        return format!(
+            "{percent} would take {wanted:.0} new instances beside the {stable} old ones. The old ones stay, for the way back, and there are never more new ones than old: {comes_to}, and after that comes 100%"
+        );
+    }
+    comes_to
+}
+
 fn whole(count: u64) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }
@@ -171,6 +186,11 @@ impl Target for Replicas<'_> {
             }
             None => percent,
         }
+    }
+
+    fn arithmetic(&self, percent: Percent, originals: &Originals) -> Option<String> {
+        let stable = Detail::of(originals).ok()?.replicas;
+        Some(arithmetic(percent, stable))
     }
 
     fn read(&self) -> Doing<'_, Reading> {
@@ -441,6 +461,17 @@ impl Target for Replicas<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_arithmetic_is_said_in_words() {
+        let said = |percent, stable| arithmetic(Percent::new(percent).unwrap(), stable);
+        assert_eq!(said(5.0, 4), "1 new beside 4 old instances is 20%");
+        assert_eq!(said(50.0, 4), "4 new beside 4 old instances is 50%");
+        assert_eq!(
+            said(75.0, 4),
+            "75% would take 12 new instances beside the 4 old ones. The old ones stay, for the way back, and there are never more new ones than old: 4 new beside 4 old instances is 50%, and after that comes 100%"
+        );
+    }
 
     #[test]
     fn the_canary_grows_beside_stable() {
