@@ -441,3 +441,25 @@ fn a_server_side_apply_of_several_objects_refuses_each_by_its_version() {
     let refused = apply(json!([map(None, "four")]), "--force-conflicts=false").unwrap_err();
     assert!(refused.contains("conflict with \"somebody\""), "{refused}");
 }
+
+#[test]
+fn kinds_are_found_in_the_old_way_too() {
+    let kube = Kube::start();
+    let raw = |path: &str| -> Value {
+        let printed = kube.kubectl(&["get", &format!("--raw={path}")]);
+        serde_json::from_str(&printed).unwrap()
+    };
+    assert_eq!(raw("/api")["versions"], json!(["v1"]));
+    let groups = raw("/apis");
+    let mut groups = groups["groups"].as_array().unwrap().iter();
+    let argo = groups.find(|group| group["name"] == "argoproj.io").unwrap();
+    let version = argo["preferredVersion"]["groupVersion"].as_str().unwrap();
+    let found = raw(&format!("/apis/{version}"));
+    let kinds = found["resources"].as_array().unwrap();
+    let named = |name: &str| kinds.iter().find(|kind| kind["name"] == name).unwrap();
+    assert_eq!(named("rollouts")["kind"], "Rollout");
+    assert_eq!(named("rollouts/status")["kind"], "Rollout");
+    let core = raw("/api/v1");
+    let mut core = core["resources"].as_array().unwrap().iter();
+    assert!(core.any(|kind| kind["name"] == "pods" && kind["namespaced"] == true));
+}

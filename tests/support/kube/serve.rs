@@ -71,15 +71,13 @@ impl<'a> Place<'a> {
 pub(crate) fn serve(store: &Arc<Store>, request: &Request, wire: &mut Wire) -> io::Result<u16> {
     let answer = match request.path.trim_end_matches('/') {
         "/version" => Answer::json(json!({ "major": "1", "minor": "32", "gitVersion": "v1.32.0" })),
-        "/api" => aggregated(true),
-        "/apis" => aggregated(false),
         "/readyz" => Answer::text("ok"),
         path => match Place::of(path) {
             Some(place) if request.param("watch").is_some_and(|watch| watch != "false") => {
                 return watch(store, &place, request, wire);
             }
             Some(place) => handle(store, &place, request).unwrap_or_else(|no| refuse(&no)),
-            None => refuse(&Refusal::no_such_path()),
+            None => discovery::answer(request).unwrap_or_else(|| refuse(&Refusal::no_such_path())),
         },
     };
     wire.send(&answer.bytes())?;
@@ -89,14 +87,6 @@ pub(crate) fn serve(store: &Arc<Store>, request: &Request, wire: &mut Wire) -> i
 /// The answer that says no.
 pub(crate) fn refuse(no: &Refusal) -> Answer {
     Answer::json(no.status()).status(no.code)
-}
-
-fn aggregated(core: bool) -> Answer {
-    Answer::new(
-        200,
-        discovery::AGGREGATED,
-        discovery::groups(core).to_string(),
-    )
 }
 
 fn handle(store: &Store, place: &Place<'_>, request: &Request) -> Result<Answer, Refusal> {
