@@ -225,6 +225,7 @@ fn argo_rollouts_is_led_through_its_steps_back_and_undone() {
                 Value::Null,
                 "no note is left"
             );
+            stage.all_was_asked();
         },
     );
 }

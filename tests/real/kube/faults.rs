@@ -117,6 +117,7 @@ fn where_the_first_lever_fails_the_second_one_is_pulled_and_named() {
     stage.kube.calm();
     assert_eq!(run.code(), Some(1));
     assert_eq!(stage.essences(), before);
+    stage.all_was_asked();
 }
 
 #[test]

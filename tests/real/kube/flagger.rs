@@ -227,6 +227,7 @@ fn flagger_is_watched_told_to_go_back_and_undone() {
             .iter()
             .filter(|asked| asked.manager == "liveops" && asked.body.contains("canaryWeight"));
         assert_eq!(weights.count(), 0);
+        stage.all_was_asked();
     });
 }
 

@@ -196,4 +196,5 @@ fn a_pinned_autoscaler_is_restored_after_a_kill_too() {
     run.kill();
     stage.rollout(&["abort"]).expect_code(0);
     assert_eq!(bounds(&stage), (2, 9));
+    stage.all_was_asked();
 }

@@ -18,6 +18,7 @@ fn forward_and_undone(index: usize) {
     stage.rollout(&["undo"]).expect_code(0);
     available(&stage.kube, "game", 2);
     assert_eq!(stage.essences(), before, "{kind}: undone");
+    stage.all_was_asked();
     // A second time there is nothing to undo.
     let writes = stage.kube.log().len();
     stage.rollout(&["undo"]).expect_code(0);

@@ -1,5 +1,6 @@
 //! One game in a namespace, with traffic split in each of the ways, and metrics that the test drives.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::kube::{CONTEXT, Kube, NAMESPACE};
+use crate::support::kube::{CONTEXT, Kube, Logged, NAMESPACE};
 use crate::support::{Answer, Run, Stub, TestEnv, until};
 
 pub(super) const LIMIT: Duration = Duration::from_secs(30);
@@ -151,6 +152,20 @@ services:
             deployment["spec"]
         ]);
         found.into_iter().chain([spec]).collect()
+    }
+
+    /// Every change that liveops made is one that the gate of permissions had asked about; events it may leave out.
+    #[track_caller]
+    pub(super) fn all_was_asked(&self) {
+        let log = self.kube.log();
+        let asked: BTreeSet<_> = log.iter().filter_map(Logged::review).collect();
+        let done: BTreeSet<_> = log.iter().filter_map(Logged::deed).collect();
+        let unasked = done.difference(&asked).filter(|deed| deed.1 != "events");
+        let unasked: Vec<_> = unasked.collect();
+        assert!(
+            !done.is_empty() && unasked.is_empty(),
+            "{unasked:?} is not in {asked:?}"
+        );
     }
 
     /// The phase that the state in the cluster says, and its weight.

@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::refusal::Refusal;
 use super::review;
@@ -32,6 +32,25 @@ impl Logged {
     /// Did it ask for a change?
     pub(crate) fn is_write(&self) -> bool {
         self.method != "GET" && !self.path.ends_with("selfsubjectaccessreviews")
+    }
+
+    /// Verb, plural and subresource of a change by liveops, as RBAC names them.
+    pub(crate) fn deed(&self) -> Option<(String, String, String)> {
+        let ours = self.manager == "liveops" || self.method == "DELETE";
+        let place = Place::of(&self.path)?;
+        let part = place.subresource;
+        (self.is_write() && (ours || part == "proxy")).then(|| {
+            let words = [place.verb(&self.method), place.kind.resource, part];
+            words.map(str::to_owned).into()
+        })
+    }
+
+    /// What was asked about in a review of access.
+    pub(crate) fn review(&self) -> Option<(String, String, String)> {
+        let review: Value = serde_json::from_str(&self.body).ok()?;
+        let asked = review.pointer("/spec/resourceAttributes")?;
+        let words = ["verb", "resource", "subresource"].map(|name| asked[name].as_str());
+        Some(words.map(|word| word.unwrap_or_default().to_owned()).into())
     }
 
     /// A change that was made.
