@@ -2,8 +2,9 @@
 //! it there, in the middle of the write where it is one.
 
 use std::path::PathBuf;
-use std::process::Command;
 use std::sync::OnceLock;
+
+use super::preload::library;
 
 /// More changes than this in one run are a loop.
 const MOST: usize = 2_000;
@@ -17,7 +18,7 @@ const MOST: usize = 2_000;
 pub(crate) fn kill_everywhere(mut each: impl FnMut(&[(&str, String)]) -> bool) -> usize {
     for at in 1..MOST {
         let vars = [
-            ("LD_PRELOAD", library().display().to_string()),
+            ("LD_PRELOAD", shim().display().to_string()),
             ("KILL_AT", at.to_string()),
         ];
         if each(&vars) {
@@ -28,23 +29,8 @@ pub(crate) fn kill_everywhere(mut each: impl FnMut(&[(&str, String)]) -> bool) -
     panic!("{MOST} changes of the file system, and no end");
 }
 
-/// Compiled once a test process, by the C compiler that links Rust.
-#[allow(clippy::disallowed_methods, reason = "a test compiles its tool")]
-fn library() -> &'static PathBuf {
+/// Compiled once a test process.
+fn shim() -> &'static PathBuf {
     static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
-    LIBRARY.get_or_init(|| {
-        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
-        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/killer.c");
-        let made = folder.join(format!("killer-{}.so", std::process::id()));
-        let output = Command::new("cc")
-            .args(["-shared", "-fPIC", "-O1", "-o"])
-            .arg(&made)
-            .args([source, "-ldl"])
-            .output()
-            .expect("`cc` is there: Rust links with it");
-        assert!(output.status.success(), "{output:?}");
-        let path = folder.join("killer.so");
-        std::fs::rename(&made, &path).expect("the folder of the tests is writable");
-        path
-    })
+    LIBRARY.get_or_init(|| library("killer"))
 }

@@ -16,6 +16,7 @@ pub(crate) mod fault;
 pub(crate) mod http;
 pub(crate) mod killer;
 pub(crate) mod kube;
+pub(crate) mod preload;
 pub(crate) mod process;
 pub(crate) mod prometheus;
 pub(crate) mod pty;

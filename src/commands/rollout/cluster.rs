@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use crate::change::Confirmed;
-use crate::clients::kubectl::{Failure, Fault, Kubectl, Object, Patch, Resource};
+use crate::clients::kubectl::{Failure, Fault, Kubectl, MANAGER, Object, Patch, Resource};
 use crate::commands::rollout::memory::{Holder, Kept, Lock, Memory, Stored};
 use crate::commands::rollout::target::Doing;
 use crate::context::Clock;
@@ -292,9 +292,8 @@ impl Memory for ClusterMemory<'_> {
             if holder(&lease).is_empty() {
                 return Ok(None);
             }
-            let renewed_at = lease["spec"]["renewTime"].as_str().unwrap_or_default();
-            let renewed_at: DateTime<Utc> = renewed_at.parse().unwrap_or_default();
             // Only shown, never acted on: clocks of two machines may differ.
+            let renewed_at = renewed_at(&lease);
             let age = (self.clock.now() - renewed_at).to_std().unwrap_or_default();
             Ok(Some(Holder {
                 holder: holder(&lease).to_owned(),
@@ -415,6 +414,23 @@ impl Memory for ClusterMemory<'_> {
 
 fn holder(lease: &Value) -> &str {
     lease["spec"]["holderIdentity"].as_str().unwrap_or_default()
+}
+
+/// When it was written last, by the clock of the API server, which more machines agree on than on the holder's; by that one
+/// where the server does not say.
+fn renewed_at(lease: &Value) -> DateTime<Utc> {
+    let ours = |entry: &&Value| entry["manager"] == MANAGER;
+    let time = |value: &Value| value.as_str()?.parse::<DateTime<Utc>>().ok();
+    let entries = lease["metadata"]["managedFields"].as_array();
+    let written = entries
+        .into_iter()
+        .flatten()
+        .filter(ours)
+        .filter_map(|entry| time(&entry["time"]));
+    written
+        .max()
+        .or_else(|| time(&lease["spec"]["renewTime"]))
+        .unwrap_or_default()
 }
 
 fn epoch(lease: &Value) -> u64 {

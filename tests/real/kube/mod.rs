@@ -1,6 +1,7 @@
 //! Rollouts and sizes in Kubernetes: the binary, a real `kubectl`, and the API server of the tests.
 
 mod argo;
+mod clocks;
 mod crash;
 mod economy;
 mod faults;

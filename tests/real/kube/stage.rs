@@ -23,7 +23,7 @@ pub(super) struct Stage {
     pub(super) kube: Kube,
     pub(super) env: TestEnv,
     bad: Arc<AtomicBool>,
-    _metrics: Stub,
+    metrics: Stub,
 }
 
 impl Stage {
@@ -82,7 +82,7 @@ services:
             kube,
             env,
             bad,
-            _metrics: metrics,
+            metrics,
         }
     }
 
@@ -197,6 +197,12 @@ services:
         self.env.write("liveops.yaml", text.replacen(from, to, 1));
     }
 
+    /// From now on, metrics are asked for in vain.
+    pub(super) fn hang(&self) {
+        let never = Answer::text("").after(Duration::from_secs(120));
+        self.metrics.set("GET", "/metrics", never);
+    }
+
     /// From now on the canary fails half of its requests.
     pub(super) fn fail(&self) {
         self.bad.store(true, Ordering::Relaxed);
@@ -243,6 +249,17 @@ impl Running {
     pub(super) fn kill(&mut self) {
         self.0.kill().unwrap();
         self.0.wait().unwrap();
+    }
+
+    /// Sends it a signal.
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "a test plays the person beside liveops"
+    )]
+    pub(super) fn signal(&self, name: &str) {
+        let words = [format!("-{name}"), self.0.id().to_string()];
+        let sent = Command::new("kill").args(words).status().unwrap();
+        assert!(sent.success(), "kill -{name}");
     }
 
     /// Waits for its exit code.
