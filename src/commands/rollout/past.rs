@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::commands::rollout::report::{lead, said, share};
 use crate::domain::guard::verdict::{Outcome, Verdict};
 use crate::domain::journal::Event;
 use crate::domain::quantity::Unit;
@@ -236,7 +237,7 @@ fn happened(row: &In<Transition>) -> Block {
     } = &row.what;
     Block::Whole(vec![
         span(
-            lead(*at, row.region.as_deref(), &weight.to_string()),
+            when(*at, row.region.as_deref(), &weight.to_string()),
             Tone::Dim,
         ),
         plain(text.clone()),
@@ -255,16 +256,16 @@ fn came_to(row: &In<Verdict>) -> Block {
     let value = verdict
         .value
         .map_or_else(String::new, |value| format!("{} ", unit.show(value)));
-    let weight = format!("{}%", verdict.weight);
+    let weight = share(verdict.weight);
     Block::Whole(vec![
-        span(lead(verdict.at, row.region.as_deref(), &weight), Tone::Dim),
-        plain(format!("{}  ", verdict.condition)),
-        span(format!("{} ", verdict.outcome.word()), tone),
+        span(when(verdict.at, row.region.as_deref(), &weight), Tone::Dim),
+        plain(format!("{}{}  ", lead(verdict), verdict.condition)),
+        span(format!("{} ", said(verdict)), tone),
         span(format!("{value}{}", verdict.reason), Tone::Dim),
     ])
 }
 
-fn lead(at: DateTime<Utc>, region: Option<&str>, weight: &str) -> String {
+fn when(at: DateTime<Utc>, region: Option<&str>, weight: &str) -> String {
     let place = region.map_or_else(String::new, |region| format!("{region} "));
     format!("{} {place}{weight:>5} ", at.format("%H:%M:%S"))
 }

@@ -349,7 +349,7 @@ impl PlanReport {
 
     /// The plan without what to type next.
     pub(super) fn preview(&self, view: &View) -> Vec<Block> {
-        let dim = |text: String| Block::Line(vec![span(text, Tone::Dim)]);
+        let dim = |text: String| Block::Whole(vec![span(text, Tone::Dim)]);
         let from = self
             .from
             .as_deref()

@@ -55,6 +55,11 @@ pub(crate) struct RolloutRow {
     history: Vec<Verdict>,
 }
 
+/// A share as people read it.
+pub(super) fn share(weight: f64) -> String {
+    format!("{}%", (weight * 10.0).round() / 10.0)
+}
+
 /// Why it does not move.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct HeldRow {
@@ -184,7 +189,7 @@ impl RolloutRow {
             span(format!("{} ", self.title()), Tone::Strong),
             plain(format!("{what}  ")),
             span(self.state(), self.tone()),
-            plain(format!("  {}%", self.weight)),
+            plain(format!("  {}", share(self.weight))),
             span(
                 format!(
                     "  step {}/{}  policy {}",
@@ -337,10 +342,7 @@ impl RolloutRow {
                 (Outcome::NoEvidence, _) => Tone::Unknown,
                 (Outcome::Error, _) => Tone::Warn,
             };
-            let lead = match verdict.role {
-                Role::Success => "want ",
-                Role::Rollback => "back if ",
-            };
+            let lead = lead(verdict);
             let n = plain(verdict.n.map_or_else(|| "-".into(), |n| format!("{n:.0}")));
             let name = Span {
                 text: format!("{lead}{}", verdict.condition),
@@ -386,8 +388,16 @@ impl RolloutRow {
     }
 }
 
+/// What the condition is for.
+pub(super) fn lead(verdict: &Verdict) -> &'static str {
+    match verdict.role {
+        Role::Success => "want ",
+        Role::Rollback => "back if ",
+    }
+}
+
 /// What it came to: a condition for going back that does not hold is no pass to a reader.
-fn said(verdict: &Verdict) -> &'static str {
+pub(super) fn said(verdict: &Verdict) -> &'static str {
     match (verdict.role, verdict.outcome) {
         (Role::Rollback, Outcome::Pass) => "not so",
         (Role::Rollback, Outcome::Fail) => "SO",

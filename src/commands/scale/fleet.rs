@@ -37,6 +37,11 @@ impl<'a> Fleet<'a> {
         })
     }
 
+    /// The `kubectl` line with these words, for this cluster and no other.
+    pub(crate) fn by_hand(&self, words: &str) -> String {
+        self.kubectl.by_hand(words)
+    }
+
     /// How large a service is.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::change::{Done, Plan};
+use crate::change::{Changed, Done, Plan};
 use crate::commands::changed::ChangeReport;
 use crate::commands::rollout::memory::Memory as _;
 use crate::commands::rollout::targets;
@@ -11,6 +11,7 @@ use crate::commands::scale::{ScaleArgs, choose};
 use crate::config::schema::Service;
 use crate::context::Context;
 use crate::domain::kubernetes::autoscaler::Bounds;
+use crate::domain::shell::word;
 use crate::domain::undo::{ScaleUndo, Undo};
 use crate::error::{Error, Exit, Result};
 use crate::output::block::Block;
@@ -21,11 +22,14 @@ pub(super) async fn run(args: &ScaleArgs, cx: &Context) -> Result<Exit> {
     if args.replicas.is_none() && args.min.is_none() && args.max.is_none() {
         return Err(Error::usage(
             format!("what is the new size of `{}`?", service.name),
-            "pass `--replicas N`, or `--min N --max N` where an autoscaler decides; `liveops scale status` says what is there",
+            format!(
+                "pass `--replicas N`, or `--min N --max N` where an autoscaler decides; what is there: `{}`",
+                cx.command("scale status")
+            ),
         ));
     }
     let size = fleet.size(service).await?;
-    let change = decide(args, service, &size)?;
+    let change = decide(cx, args, service, &fleet, &size)?;
     let summary = summary(&change, &size);
     let action = "scale.set";
     if change == change.inverse() {
@@ -57,13 +61,24 @@ pub(super) async fn run(args: &ScaleArgs, cx: &Context) -> Result<Exit> {
             })
         })
         .await?;
-    let report = ChangeReport::new(cx, action, summary, changed, result.clone())?;
+    let is_done = matches!(changed, Changed::Done { .. });
+    let mut report = ChangeReport::new(cx, action, summary, changed, result.clone())?;
+    if is_done {
+        let look = cx.command("scale status");
+        report = report.detail(format!("how many answer already: `{look}`"));
+    }
     cx.output.show(&report, cx.clock.now())?;
     Ok(Exit::Good)
 }
 
 /// The change that is meant, as what it sets and what it expects.
-fn decide(args: &ScaleArgs, service: &Service, size: &Size) -> Result<ScaleUndo> {
+fn decide(
+    cx: &Context,
+    args: &ScaleArgs,
+    service: &Service,
+    fleet: &Fleet<'_>,
+    size: &Size,
+) -> Result<ScaleUndo> {
     let name = service.name.clone();
     let Some(replicas) = args.replicas else {
         let Some(now) = &size.autoscaler else {
@@ -99,9 +114,12 @@ fn decide(args: &ScaleArgs, service: &Service, size: &Size) -> Result<ScaleUndo>
                 bounds.name, size.deployment, bounds.min, bounds.max
             ),
             hint: format!(
-                "set its bounds: `liveops scale {} --min {replicas} --max {}`",
-                service.name,
-                bounds.max.max(replicas)
+                "set its bounds: `{}`",
+                cx.command(&format!(
+                    "scale {} --min {replicas} --max {}",
+                    word(&service.name),
+                    bounds.max.max(replicas)
+                ))
             ),
         });
     }
@@ -109,8 +127,11 @@ fn decide(args: &ScaleArgs, service: &Service, size: &Size) -> Result<ScaleUndo>
         return Err(Error::Refused {
             why: format!("0 replicas would take `{}` out of service", service.name),
             hint: format!(
-                "to do that all the same: `kubectl scale deployment {} --replicas=0`",
-                size.deployment
+                "to do that all the same: `{}`",
+                fleet.by_hand(&format!(
+                    "scale deployment {} --replicas=0",
+                    size.deployment
+                ))
             ),
         });
     }
@@ -155,7 +176,10 @@ async fn refuse_during_rollout(cx: &Context, service: &Service) -> Result<()> {
                 "a rollout of `{}` is under way ({}), and keeps the size that it found",
                 service.name, stored.rollout.id
             ),
-            hint: format!("look at it: `liveops rollout status {}`", service.name),
+            hint: format!(
+                "look at it: `{}`",
+                cx.command(&format!("rollout status {}", word(&service.name)))
+            ),
         }),
         _ => Ok(()),
     }

@@ -59,7 +59,7 @@ fn an_earlier_rollout_is_shown_by_its_change_or_its_own_id() {
     for want in [
         "what happened",
         "begun by",
-        "errors > 5%  FAIL",
+        "back if errors > 5%  SO",
         "rolled back",
     ] {
         assert!(one.stdout.contains(want), "{want}: {}", one.stdout);

@@ -41,6 +41,9 @@ fn a_size_is_set_undone_and_not_taken_from_somebody_else() {
         .run(["scale", "game", "--replicas", "0", "--yes"])
         .expect_code(4);
     assert!(run.stderr.contains("out of service"), "{}", run.stderr);
+    // What is pasted must not meet another cluster.
+    let by_hand = "kubectl --context=test --namespace=game scale deployment game --replicas=0";
+    assert!(run.stderr.contains(by_hand), "{}", run.stderr);
     stage.env.run(["scale", "game"]).expect_code(2);
 }
 
