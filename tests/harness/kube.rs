@@ -188,8 +188,10 @@ fn deployments_roll_out_and_their_pods_say_why_not() {
             .then_some(())
     });
     // A quarter may be away, rounded down.
-    let found = wait_available(&kube, "game", 4);
-    assert_eq!(found["status"]["unavailableReplicas"], 3);
+    until("3 of 7 that are not available", LIMIT, || {
+        let found = wait_available(&kube, "game", 4);
+        (found["status"]["unavailableReplicas"] == 3).then_some(())
+    });
     kube.kubectl(&["annotate", "deployment", "game", "liveops.dev/epoch=7"]);
     kube.kubectl(&["delete", "deployment", "game", "--wait=false"]);
     until("no pod", LIMIT, || {

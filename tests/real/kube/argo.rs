@@ -133,17 +133,19 @@ struct Controller {
 impl Controller {
     /// Its next pass, where there is anything to do.
     fn tick(&self, kube: &Kube) {
+        // First the clock: what it is seen to say was said after whatever the rollout says then.
+        let out = self.out.load(Ordering::SeqCst);
         let Some(rollout) = kube.find("rollouts", "game") else {
             return;
         };
-        let patch = reconcile(&rollout, self.out.load(Ordering::Relaxed));
+        let patch = reconcile(&rollout, out);
         write(kube, &rollout, &patch);
         self.passes.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Lets it have a few passes with its clock run out.
     fn run_out(&self) {
-        self.out.store(true, Ordering::Relaxed);
+        self.out.store(true, Ordering::SeqCst);
         let from = self.passes.load(Ordering::Relaxed);
         until("passes of the controller", LIMIT, || {
             (self.passes.load(Ordering::Relaxed) > from + 5).then_some(())
@@ -239,7 +241,7 @@ fn a_pause_holds_argo_rollouts_too_and_is_over_when_it_goes_on_or_back() {
     let controller = Controller::default();
     let found = || stage.kube.get("rollouts", "game");
     let begin = || {
-        controller.out.store(false, Ordering::Relaxed);
+        controller.out.store(false, Ordering::SeqCst);
         let running = stage.begin(&["rollout", "canary", "game", "--image", NEW, "--yes"]);
         until("the first share", LIMIT, || {
             (weight(&stage) == 20).then_some(())
