@@ -10,10 +10,7 @@ use crate::support::until;
 fn a_signal_takes_it_back_first_where_nobody_can_be_asked() {
     for name in ["TERM", "INT", "HUP"] {
         let world = World::new(Seen::Nothing, "");
-        let holder = world.spawn(&[]);
-        until("the first step", LIMIT, || {
-            (world.weight() == 20.0).then_some(())
-        });
+        let holder = world.spawn_to_first_step();
         signal(&holder, name);
         let (code, said) = end(holder);
         assert_eq!(code, Some(1), "{name}: {said}");

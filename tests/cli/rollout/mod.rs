@@ -157,17 +157,7 @@ fn a_gate_waits_for_approval() {
 fn killed_it_is_orphaned_and_anybody_goes_on_or_back() {
     for (verb, phase, weight) in [("resume", "succeeded", 0.0), ("abort", "rolled_back", 0.0)] {
         let world = World::new(Seen::Nothing, "");
-        let mut command = world
-            .env
-            .bare(["rollout", "canary", "--image", "game:2", "--yes"]);
-        let mut child = command
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        until("the first step", LIMIT, || {
-            (world.weight() > 0.0).then_some(())
-        });
+        let mut child = world.spawn_to_first_step();
         // A second one is refused while the first lives.
         let second = world.start(&[]).expect_code(4);
         assert!(second.stderr.contains("is under way"), "{}", second.stderr);
@@ -212,17 +202,7 @@ fn of_eight_that_begin_at_once_one_wins() {
 #[test]
 fn somebody_elses_weight_holds_it_and_an_abort_from_elsewhere_ends_it() {
     let world = World::new(Seen::Nothing, "");
-    let mut command = world
-        .env
-        .bare(["rollout", "canary", "--image", "game:2", "--yes"]);
-    let mut child = command
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    until("the first step", LIMIT, || {
-        (world.weight() > 0.0).then_some(())
-    });
+    let mut child = world.spawn_to_first_step();
     until("its record", LIMIT, || {
         (world.status()["weight"] == 20.0).then_some(())
     });

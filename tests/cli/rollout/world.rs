@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 
 use crate::support::http::Request;
-use crate::support::{Answer, Run, Stub, TestEnv};
+use crate::support::{Answer, Run, Stub, TestEnv, until};
 
 /// A policy in tenths of seconds.
 pub(super) const RULES: &str =
@@ -252,6 +252,16 @@ policies:
             .stderr(Stdio::piped())
             .spawn()
             .unwrap()
+    }
+
+    /// Begins one, and leaves it running as soon as it has a share.
+    #[track_caller]
+    pub(super) fn spawn_to_first_step(&self) -> Child {
+        let child = self.spawn(&[]);
+        until("the first step", LIMIT, || {
+            (self.weight() > 0.0).then_some(())
+        });
+        child
     }
 
     /// Where the balancer listens.

@@ -117,6 +117,14 @@ impl<'a> Flagger<'a> {
         done.await.map(drop)
     }
 
+    /// What is there, where this rollout may still go forward with it.
+    async fn admitted(&self, fence: &Fence) -> Result<Vec<Value>> {
+        let objects = self.look().await?;
+        let canary = self.held.find(&objects)?;
+        self.held.admit_forward(canary, None, fence)?;
+        Ok(objects)
+    }
+
     /// Has its ticks do something again, once what they are to do is said.
     async fn go_on(
         &self,
@@ -313,9 +321,7 @@ impl Target for Flagger<'_> {
         _confirmed: &'a Confirmed,
     ) -> Doing<'a, Reading> {
         Box::pin(async move {
-            let objects = self.look().await?;
-            let canary = self.held.find(&objects)?;
-            self.held.admit_forward(canary, None, fence)?;
+            let objects = self.admitted(fence).await?;
             // It goes on by itself; we wait until it is there.
             self.awaited.set(percent);
             self.reading(&objects)
@@ -406,9 +412,7 @@ impl Target for Flagger<'_> {
         _confirmed: &'a Confirmed,
     ) -> Doing<'a, Reading> {
         Box::pin(async move {
-            let objects = self.look().await?;
-            let canary = self.held.find(&objects)?;
-            self.held.admit_forward(canary, None, fence)?;
+            let objects = self.admitted(fence).await?;
             let mut reading = self.reading(&objects)?;
             // From here on Flagger finishes by itself.
             reading.live = Percent::FULL;
