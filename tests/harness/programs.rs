@@ -87,3 +87,17 @@ fn an_interrupt_reaches_the_program() {
 fn a_text_that_does_not_come_fails_at_the_end_of_the_program() {
     Pty::spawn(shell("echo something else")).expect("never");
 }
+
+#[test]
+fn the_alert_rules_that_come_along_do_what_they_say() {
+    let rules = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/contrib/alerts/rollouts.test.yml"
+    );
+    let done = Command::new("promtool")
+        .args(["test", "rules", rules])
+        .output()
+        .expect("promtool is installed (Debian package prometheus)");
+    let said = String::from_utf8_lossy(&done.stdout);
+    assert!(done.status.success(), "{said}");
+}

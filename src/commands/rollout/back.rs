@@ -11,6 +11,7 @@ use crate::commands::changed::ChangeReport;
 use crate::commands::rollout::archive;
 use crate::commands::rollout::canary::stuck;
 use crate::commands::rollout::fleet;
+use crate::commands::rollout::memory::Stored;
 use crate::commands::rollout::open::{Place, WhichArgs, choose, place};
 use crate::context::Context;
 use crate::domain::rollout::machine::Wrote;
@@ -84,8 +85,8 @@ pub(super) async fn run(
     finished_too: bool,
 ) -> Result<Exit> {
     let service = &place.name;
-    // A state that cannot be read keeps nobody from going back.
-    let stored = place.memory.load().await;
+    // A state that cannot be read keeps nobody from going back. What carries the weight is read with it, for the patch.
+    let (_, stored) = place.see().await;
     let summary = match &stored {
         Ok(None) => {
             // The state may have been deleted: the object that carries the weight says whether a rollout holds it.
@@ -150,7 +151,8 @@ pub(super) async fn run(
     let planned = json!({ "service": service });
     let changed = change
         .carry_out(cx, async |confirmed| {
-            go_back(cx, place, reason, confirmed).await
+            let stored = stored.ok().flatten();
+            go_back(cx, place, stored, reason, confirmed).await
         })
         .await?;
     let report = ChangeReport::new(cx, action, summary, changed, planned)?;
@@ -184,24 +186,41 @@ pub(super) fn summary(rollout: &Rollout) -> String {
     }
 }
 
-/// Goes back, tells whoever holds the rollout, and reads back that it is so.
+/// Goes back, tells whoever holds the rollout at the same time, and reads back that it is so. `stored` is the state, where
+/// it was read just now.
 ///
 /// # Errors
 /// `HalfDone` with the command to do it by hand.
 pub(super) async fn go_back(
     cx: &Context,
     place: &Place<'_>,
+    stored: Option<Stored>,
     reason: String,
     confirmed: &Confirmed,
 ) -> Result<Done> {
     let asked = cx.clock.now();
-    let mut known = mark(cx, place, &reason, confirmed).await;
-    let originals = known.as_ref().map(|(rollout, _)| rollout.originals.clone());
+    let began = Instant::now();
+    let stored = match stored {
+        Some(stored) => Some(stored),
+        None => place.memory.load().await.ok().flatten(),
+    };
+    let originals = stored
+        .as_ref()
+        .map(|stored| stored.rollout.originals.clone());
+    let touched = stored.as_ref().is_none_or(|stored| stored.rollout.touched);
+    place.target.because(reason.clone());
+    cx.http()?.restart();
+    // A forward write that is under way meanwhile is refused by its preconditions, or comes before this one.
+    let (mut known, first) = tokio::join!(mark(cx, place, stored, &reason, confirmed), async {
+        match touched {
+            true => Some(place.target.restore(originals.as_ref(), confirmed).await),
+            false => None,
+        }
+    });
+    let mut done = first;
     let touched = known.as_ref().is_none_or(|(rollout, _)| rollout.touched);
-    place.target.because(reason);
     let mut pause = FIRST_PAUSE;
     let mut tries = 1;
-    let began = Instant::now();
     // A controller goes back at its own ticks, which Flagger's are a minute apart by default.
     let patience = known.as_ref().map(|(rollout, _)| &rollout.plan.rules);
     let patience = patience.map_or_else(
@@ -217,8 +236,14 @@ pub(super) async fn go_back(
         if !touched {
             break None;
         }
-        cx.http()?.restart();
-        let failure = match place.target.restore(originals.as_ref(), confirmed).await {
+        let tried = match done.take() {
+            Some(tried) => tried,
+            None => {
+                cx.http()?.restart();
+                place.target.restore(originals.as_ref(), confirmed).await
+            }
+        };
+        let failure = match tried {
             Ok(reading) if !reading.live.exceeds(goal) => break Some(reading),
             Ok(reading) => format!("the weight is still {}", reading.live),
             Err(error) => error.to_string(),
@@ -269,6 +294,9 @@ pub(super) async fn go_back(
             // The one that holds it may have come to the same end.
             tracing::info!(%error, "the end of the rollout is not stored");
         }
+        if let Err(error) = place.memory.clear(confirmed).await {
+            tracing::info!(%error, "the lock of the one before stays until it expires");
+        }
     }
     let rollout = known.map(|(rollout, _)| rollout);
     Ok(Done {
@@ -285,12 +313,16 @@ pub(super) async fn go_back(
 async fn mark(
     cx: &Context,
     place: &Place<'_>,
+    mut stored: Option<Stored>,
     reason: &str,
     confirmed: &Confirmed,
 ) -> Option<(Rollout, String)> {
     for _ in 0..5 {
-        let stored = place.memory.load().await.ok()??;
-        let mut rollout = stored.rollout;
+        let found = match stored.take() {
+            Some(stored) => stored,
+            None => place.memory.load().await.ok()??,
+        };
+        let mut rollout = found.rollout;
         let now = cx.clock.now();
         if rollout.phase.is_terminal() {
             // A finished one is taken back all the same: by `undo`.
@@ -299,14 +331,14 @@ async fn mark(
         rollout.go_back(reason.to_owned(), now);
         match place
             .memory
-            .save(&rollout, Some(&stored.version), confirmed)
+            .save(&rollout, Some(&found.version), confirmed)
             .await
         {
             Ok(version) => return Some((rollout, version)),
             Err(Error::Conflict { .. }) => {}
             Err(error) => {
                 tracing::info!(%error, "that it goes back is not stored");
-                return Some((rollout, stored.version));
+                return Some((rollout, found.version));
             }
         }
     }

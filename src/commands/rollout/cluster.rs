@@ -172,6 +172,13 @@ impl<'a> ClusterMemory<'a> {
         }
     }
 
+    /// Time since it was renewed. No lock is taken by it from a rollout that is under way: clocks of two machines may
+    /// differ.
+    fn age(&self, lease: &Value) -> Duration {
+        let age = self.clock.now() - renewed_at(lease);
+        age.to_std().unwrap_or_default()
+    }
+
     /// The lease, renewed: the holder's whole will, as far as it was ever applied.
     fn renewed(&self, lease: &Value) -> Value {
         json!({
@@ -284,6 +291,22 @@ impl Memory for ClusterMemory<'_> {
         Box::pin(async move { self.amend(lock, change, confirmed).await.map(drop) })
     }
 
+    fn clear<'a>(&'a self, confirmed: &'a Confirmed) -> Doing<'a, ()> {
+        Box::pin(async move {
+            let Some(lease) = self.find(&self.lease).await? else {
+                return Ok(());
+            };
+            if holder(&lease).is_empty() || self.age(&lease) < LEASE * 2 {
+                return Ok(());
+            }
+            let lock = Lock {
+                holder: holder(&lease).to_owned(),
+                epoch: epoch(&lease),
+            };
+            self.release(&lock, confirmed).await
+        })
+    }
+
     fn holder(&self) -> Doing<'_, Option<Holder>> {
         Box::pin(async {
             let Some(lease) = self.find(&self.lease).await? else {
@@ -292,14 +315,11 @@ impl Memory for ClusterMemory<'_> {
             if holder(&lease).is_empty() {
                 return Ok(None);
             }
-            // Only shown, never acted on: clocks of two machines may differ.
-            let renewed_at = renewed_at(&lease);
-            let age = (self.clock.now() - renewed_at).to_std().unwrap_or_default();
             Ok(Some(Holder {
                 holder: holder(&lease).to_owned(),
                 epoch: epoch(&lease),
-                renewed_at,
-                alive: age < LEASE,
+                renewed_at: renewed_at(&lease),
+                alive: self.age(&lease) < LEASE,
             }))
         })
     }

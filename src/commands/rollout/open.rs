@@ -166,8 +166,11 @@ pub(super) fn choose<'a>(cx: &'a Context, name: Option<&str>) -> Result<&'a Serv
 pub(super) async fn place<'a>(cx: &'a Context, service: &'a Service) -> Result<Place<'a>> {
     let memory = memories::open(cx, service)?;
     // Without its state a rollout is taken for a canary, whose way back is the weight.
-    let stored = memory.load().await.ok().flatten();
-    let switch = stored.is_some_and(|stored| stored.rollout.plan.switch);
+    let switch = targets::has_switch(service)
+        && memory
+            .load()
+            .await
+            .is_ok_and(|stored| stored.is_some_and(|stored| stored.rollout.plan.switch));
     Ok(Place {
         name: service.name.clone(),
         scene: Scene::of(cx, service)?,

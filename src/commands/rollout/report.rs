@@ -16,6 +16,8 @@ use crate::output::block::{Block, Span, Table, Tone, plain, span};
 use crate::output::sparkline::sparkline;
 use crate::output::view::View;
 
+/// Columns from which a table of conditions has room for everything.
+const WIDE: usize = 100;
 /// Transitions that a screen shows.
 const SHOWN: usize = 6;
 
@@ -235,6 +237,9 @@ impl RolloutRow {
         if !self.verdicts.is_empty() {
             blocks.push(Block::Blank);
             blocks.push(Block::Table(self.conditions(view)));
+            if view.width < WIDE {
+                blocks.extend(self.comparisons(view));
+            }
         }
         blocks.push(Block::Blank);
         let from = self.transitions.len().saturating_sub(SHOWN);
@@ -311,7 +316,7 @@ impl RolloutRow {
     }
 
     fn conditions(&self, view: &View) -> Table {
-        let wide = view.width >= 100;
+        let wide = view.width >= WIDE;
         let mut table = if wide {
             Table::new([
                 "CONDITION",
@@ -371,6 +376,33 @@ impl RolloutRow {
             });
         }
         table
+    }
+
+    /// Where the table has no room for it: each metric of the canary beside the stable one's, and how that went.
+    fn comparisons(&self, view: &View) -> Vec<Block> {
+        let mut seen = Vec::new();
+        let mut blocks = Vec::new();
+        for verdict in &self.verdicts {
+            let metric = verdict.condition.split(' ').next().unwrap_or_default();
+            let trend = self.trend(verdict, view);
+            let (Some(canary), false) = (verdict.value, trend.is_empty()) else {
+                continue;
+            };
+            if seen.contains(&metric) {
+                continue;
+            }
+            seen.push(metric);
+            let unit = Unit::from_name(&verdict.unit);
+            let mut text = format!("  {metric}: canary {}", unit.show(canary));
+            if let Some(stable) = verdict.stable {
+                text.push_str(&format!(", stable {}", unit.show(stable)));
+            }
+            blocks.push(Block::Line(vec![
+                span(trend, Tone::Series(0)),
+                span(text, Tone::Dim),
+            ]));
+        }
+        blocks
     }
 
     /// Canary above stable, at each look: half is as good as stable.

@@ -128,7 +128,7 @@ impl<'a> Rollouts<'a> {
     pub(crate) async fn act(&self, confirmed: &Confirmed) -> Result<Done> {
         let reason = format!("undone by {}", self.cx.actor);
         if let Some(place) = &self.place {
-            return go_back(self.cx, place, reason, confirmed).await;
+            return go_back(self.cx, place, None, reason, confirmed).await;
         }
         match self.whole().await? {
             Some(found) => {

@@ -178,7 +178,7 @@ impl<'a> Runner<'a> {
             let began = Instant::now();
             let now = self.clock.now();
             let Ok(locked) = self.keep_lock().await else {
-                return Ok(Left::Taken);
+                return Ok(self.lost().await);
             };
             let seen = self.look(now).await?;
             let Some((reading, verdicts)) = seen else {
@@ -207,11 +207,21 @@ impl<'a> Runner<'a> {
                 return Ok(left);
             }
             if self.renew().await.is_err() {
-                return Ok(Left::Taken);
+                return Ok(self.lost().await);
             }
             if !again && self.wait(began).await.is_err() {
-                return Ok(Left::Taken);
+                return Ok(self.lost().await);
             }
+        }
+    }
+
+    /// The lock is somebody else's, or nobody's: is the rollout, too, or has somebody ended it?
+    async fn lost(&mut self) -> Left {
+        let stored = self.place.memory.load().await;
+        self.heed(stored).await;
+        match !self.taken && self.rollout.phase.is_terminal() {
+            true => Left::There,
+            false => Left::Taken,
         }
     }
 
@@ -221,10 +231,12 @@ impl<'a> Runner<'a> {
         &mut self,
         now: DateTime<Utc>,
     ) -> Result<Option<(std::result::Result<Reading, String>, Vec<Verdict>)>> {
-        // A rollback waits for no metric.
+        // A rollback waits for no metric; and not for the state either, as long as the lock is ours for sure.
         if self.rollout.phase.is_back() {
-            let stored = self.place.memory.load().await;
-            self.heed(stored).await;
+            if !self.is_ours() {
+                let stored = self.place.memory.load().await;
+                self.heed(stored).await;
+            }
             return Ok(Some((Err("not asked".to_owned()), Vec::new())));
         }
         let call = called(self.cx, self.board, self.heard);

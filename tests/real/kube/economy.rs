@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::stage::{KINDS, LIMIT, NEW, Stage};
 use crate::support::TestEnv;
+use crate::support::preload::library;
 use crate::support::until;
 
 /// A `kubectl` that writes down each run of it.
@@ -108,4 +109,29 @@ fn a_step_is_two_runs_of_kubectl_beside_the_looks() {
         group.len() > 2 && !makes
     });
     assert_eq!(many, None, "{verbs:?}");
+}
+
+#[test]
+fn an_abort_gives_back_the_lock_of_a_holder_that_died_and_posts_what_it_did() {
+    let stage = Stage::new(KINDS[0].1);
+    let mut run = stage.begin(&["rollout", "canary", "game", "--image", NEW, "--yes"]);
+    stage.until_phase("observe");
+    run.kill();
+    // A minute later.
+    let mut abort = stage
+        .env
+        .bare(["rollout", "abort", "game", "--reason", "lag", "--yes"]);
+    let aborted = abort
+        .env("LD_PRELOAD", library("skew"))
+        .env("SKEW", "60")
+        .output()
+        .unwrap();
+    assert!(aborted.status.success(), "{aborted:?}");
+    let lease = stage.kube.get("leases", "liveops-game");
+    assert_eq!(lease["spec"]["holderIdentity"], "");
+    let described = stage.kube.kubectl(&["describe", "deployment", "game"]);
+    assert!(described.contains("lag"), "{described}");
+    // So nobody has to wait for the lock.
+    let words = ["canary", "--image", NEW, "--steps", "50"];
+    stage.rollout(&words).expect_code(0);
 }

@@ -117,6 +117,16 @@ impl Kube {
         env.var("KUBECONFIG", &config.display().to_string())
     }
 
+    /// Where it listens, on loopback.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The kubeconfig with the context [`CONTEXT`].
+    pub(crate) fn kubeconfig(&self) -> PathBuf {
+        self.folder.path().join("kubeconfig")
+    }
+
     /// Runs the real `kubectl` in [`NAMESPACE`]; returns what it printed, or fails with what it said.
     #[track_caller]
     pub(crate) fn kubectl(&self, args: &[&str]) -> String {

@@ -195,7 +195,7 @@ impl Drive<'_> {
                     bad.join(", "),
                     self.fleet.on_failure.word()
                 );
-                let done = go_back(cx, &place, why, confirmed).await?;
+                let done = go_back(cx, &place, None, why, confirmed).await?;
                 let region = cx.region.as_deref().unwrap_or_default();
                 board.note(region, Phase::RolledBack);
                 if let (true, Ok(Some(stored))) = (board.is_drawn(), place.memory.load().await) {

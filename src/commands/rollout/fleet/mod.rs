@@ -232,7 +232,7 @@ pub(super) async fn back_in(
         let region = cx.region.clone().unwrap_or_default();
         let back = async {
             let place = place(cx, choose(cx, Some(service))?).await?;
-            go_back(cx, &place, reason.to_owned(), confirmed).await
+            go_back(cx, &place, None, reason.to_owned(), confirmed).await
         };
         (region, back.await)
     });

@@ -27,10 +27,10 @@ impl Runner<'_> {
     /// # Errors
     /// Somebody else has taken the rollout over.
     pub(super) async fn keep_lock(&mut self) -> Result<std::result::Result<(), String>> {
-        if self.renewed.elapsed() >= LOST {
+        if !self.is_ours() {
             self.renew().await?;
         }
-        if self.renewed.elapsed() >= LOST {
+        if !self.is_ours() {
             return Ok(Err("the lock could not be renewed".into()));
         }
         if !self.claimed && !self.rollout.phase.is_back() {
@@ -43,6 +43,11 @@ impl Runner<'_> {
             }
         }
         Ok(Ok(()))
+    }
+
+    /// Is the lock ours for sure, because it was renewed lately?
+    pub(super) fn is_ours(&self) -> bool {
+        self.renewed.elapsed() < LOST
     }
 
     /// Renews the lock when it is time.

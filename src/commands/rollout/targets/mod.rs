@@ -122,6 +122,12 @@ pub(crate) fn open<'a>(cx: &'a Context, service: &'a Service) -> Result<Box<dyn 
     Ok(target)
 }
 
+/// Is a blue/green switch of this service another target than its canary?
+pub(crate) fn has_switch(service: &Service) -> bool {
+    let rollout = service.rollout.as_ref();
+    rollout.is_some_and(|rollout| matches!(rollout.traffic, Traffic::Replicas { .. }))
+}
+
 /// The target of a blue/green switch: the Service's selector, from the old version's pods to the new one's in one write.
 ///
 /// # Errors
