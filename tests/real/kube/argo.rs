@@ -235,6 +235,8 @@ fn argo_rollouts_is_led_through_its_steps_back_and_undone() {
 #[test]
 fn a_pause_holds_argo_rollouts_too_and_is_over_when_it_goes_on_or_back() {
     let stage = Stage::new(TRAFFIC);
+    // We would lead it on ourselves before anybody can say to stop.
+    stage.configure("interval: 400ms", "interval: 4s");
     let mut object = rollout(TIMED);
     object["spec"]["paused"] = json!(false);
     stage.kube.create(&object);
