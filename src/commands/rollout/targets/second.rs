@@ -138,7 +138,7 @@ mod tests {
         let pulled = second.turn(&before, true).unwrap();
         assert_eq!(pulled[1]["path"], "/spec/subsets/0/labels");
         assert_eq!(pulled[1]["value"], json!({ "track": "stable" }));
-        let mut after = before.clone();
+        let mut after = before;
         after["spec"]["subsets"][0]["labels"] = pulled[1]["value"].clone();
         assert_eq!(second.turn(&after, true), None);
         assert_eq!(
