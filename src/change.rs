@@ -112,11 +112,7 @@ impl Plan {
             refuse_read_only(cx, &self.summary)?;
         }
         let mut preview = self.preview.clone();
-        let tail = if cx.global.dry_run {
-            " (dry run: nothing is changed)"
-        } else {
-            ""
-        };
+        let tail = if cx.global.dry_run { " (dry run: nothing is changed)" } else { "" };
         preview.push(Block::Whole(vec![plain(format!("{}{tail}", self.summary))]));
         // A program reads the plan from the report, and wants no prose beside the one object of an error.
         let read_by_person = prompt::can_prompt() || !cx.output.format().is_machine();
@@ -136,10 +132,7 @@ impl Plan {
         cx.interrupts.release();
         let done = done?;
         match written {
-            Ok(ended) => Ok(Changed::Done {
-                id: (begun && ended).then_some(id),
-                done: Box::new(done),
-            }),
+            Ok(ended) => Ok(Changed::Done { id: (begun && ended).then_some(id), done: Box::new(done) }),
             Err(error) => Err(Error::HalfDone {
                 done: self.summary,
                 left: format!("its end is not in the audit log: {error}"),
@@ -158,10 +151,7 @@ impl Plan {
         let environment = cx.environment()?;
         if !prompt::can_prompt() {
             return Err(Error::Refused {
-                why: format!(
-                    "not confirmed, and nobody can be asked here: {}",
-                    self.summary
-                ),
+                why: format!("not confirmed, and nobody can be asked here: {}", self.summary),
                 hint: "pass `--yes` to do it, `--dry-run` to look".into(),
             });
         }
@@ -196,9 +186,7 @@ impl Plan {
         match written {
             Ok(_) => Ok(true),
             Err(error) if self.kill_switch => {
-                cx.output.warn(&format!(
-                    "the audit log cannot be written, going on: {error}"
-                ));
+                cx.output.warn(&format!("the audit log cannot be written, going on: {error}"));
                 Ok(false)
             }
             Err(error) => Err(error),
@@ -219,8 +207,7 @@ impl Plan {
         match audit_log(cx).append(cx.clock.now(), &cx.actor, kind, data) {
             Ok(_) => Ok(true),
             Err(error) if self.kill_switch => {
-                cx.output
-                    .warn(&format!("its end is not in the audit log: {error}"));
+                cx.output.warn(&format!("its end is not in the audit log: {error}"));
                 Ok(false)
             }
             Err(error) => Err(error),

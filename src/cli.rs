@@ -13,8 +13,8 @@ use crate::commands::complete;
 use crate::commands::demo;
 use crate::commands::flag;
 use crate::commands::{
-    alerts, audit, completions, config, doctor, health, incident, init, man, page, postmortem,
-    query, rollout, runbook, scale, silence, status, triage, undo,
+    alerts, audit, completions, config, doctor, health, incident, init, man, page, postmortem, query, rollout, runbook,
+    scale, silence, status, triage, undo,
 };
 use crate::domain::duration;
 use crate::output::Colour;

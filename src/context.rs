@@ -161,20 +161,12 @@ impl Context {
     /// endpoints and environment stay behind.
     #[cfg(feature = "demo")]
     pub(crate) fn elsewhere(&self, config: PathBuf, work: PathBuf) -> Self {
-        let global = GlobalArgs {
-            config: Some(config),
-            env: None,
-            ..self.global.clone()
-        };
+        let global = GlobalArgs { config: Some(config), env: None, ..self.global.clone() };
         Self {
             global,
             output: self.output.again(),
             clock: self.clock,
-            dirs: Dirs {
-                work,
-                config: self.dirs.cache.join("no-user-file"),
-                ..self.dirs.clone()
-            },
+            dirs: Dirs { work, config: self.dirs.cache.join("no-user-file"), ..self.dirs.clone() },
             actor: self.actor.clone(),
             command_line: self.command_line.clone(),
             interrupts: Rc::default(),
@@ -283,10 +275,7 @@ impl Context {
     /// A secret that cannot be had or is not trusted, a URL that is none.
     pub(crate) fn target(&self, name: &str, endpoint: &Endpoint) -> Result<Target> {
         let (url, headers) = self.config()?.reveal(name, endpoint)?;
-        let headers: Vec<(String, &str)> = headers
-            .iter()
-            .map(|(name, value)| (name.clone(), value.expose()))
-            .collect();
+        let headers: Vec<(String, &str)> = headers.iter().map(|(name, value)| (name.clone(), value.expose())).collect();
         Target::new(name, url.expose(), &headers)
     }
 
@@ -296,10 +285,7 @@ impl Context {
     /// `Unconfigured`, with what to do about it.
     pub(crate) fn prometheus(&self) -> Result<Target> {
         let endpoint = self.config()?.settings.prometheus.as_ref();
-        self.target(
-            "prometheus",
-            endpoint.ok_or_else(|| self.unconfigured("prometheus", "Prometheus"))?,
-        )
+        self.target("prometheus", endpoint.ok_or_else(|| self.unconfigured("prometheus", "Prometheus"))?)
     }
 
     /// Where Alertmanager is.
@@ -308,10 +294,7 @@ impl Context {
     /// `Unconfigured`, with what to do about it.
     pub(crate) fn alertmanager(&self) -> Result<Target> {
         let endpoint = self.config()?.settings.alertmanager.as_ref();
-        self.target(
-            "alertmanager",
-            endpoint.ok_or_else(|| self.unconfigured("alertmanager", "Alertmanager"))?,
-        )
+        self.target("alertmanager", endpoint.ok_or_else(|| self.unconfigured("alertmanager", "Alertmanager"))?)
     }
 
     /// Where the flags are kept.
@@ -338,9 +321,7 @@ impl Context {
         let (url, credentials) = config.reveal("flags", endpoint)?;
         let url = url.expose();
         if let Some(path) = url.strip_prefix("file:") {
-            let path = config
-                .base(&endpoint.url.origin)
-                .join(path.trim_start_matches("//"));
+            let path = config.base(&endpoint.url.origin).join(path.trim_start_matches("//"));
             return Ok(Flags::File(FileFlags::at(path)));
         }
         let mut parsed = RedisUrl::parse(url).map_err(|why| {
@@ -359,10 +340,7 @@ impl Context {
         let ca = ca.map(|(path, origin)| config.base(origin).join(path));
         let needs = permissions(&settings.key);
         let redis = Redis::new(parsed, ca, self.timeouts()?, needs);
-        Ok(Flags::Redis(Box::new(RedisFlags::new(
-            redis,
-            &settings.key,
-        ))))
+        Ok(Flags::Redis(Box::new(RedisFlags::new(redis, &settings.key))))
     }
 
     /// A command to paste in the middle of a sentence. On a screen, `Output` does this by itself.
@@ -374,9 +352,7 @@ impl Context {
         Error::Unconfigured {
             what,
             environment: self.environment().unwrap_or("default").to_owned(),
-            hint: format!(
-                "pass `--{key} URL`, or set `{key}.url` in liveops.yaml; `liveops init` writes one"
-            ),
+            hint: format!("pass `--{key} URL`, or set `{key}.url` in liveops.yaml; `liveops init` writes one"),
         }
     }
 }

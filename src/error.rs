@@ -14,23 +14,11 @@ pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
 /// The one table of exit codes: `--help`, the man page, the README and a test read it.
 pub const EXIT_CODES: [(&str, &str); 7] = [
     ("0", "done; or asked, and the answer is good"),
-    (
-        "1",
-        "asked, and the answer is bad: critical status, failed check, gate refused. Never an error",
-    ),
+    ("1", "asked, and the answer is bad: critical status, failed check, gate refused. Never an error"),
     ("2", "usage, configuration, not found, unsafe request"),
-    (
-        "3",
-        "could not tell: unreachable, timeout, malformed, no evidence; and nothing known to be bad",
-    ),
-    (
-        "4",
-        "refused: not confirmed, read-only, lost a race (conflict), lock held by somebody else",
-    ),
-    (
-        "5",
-        "half done: some effects happened; what is left is printed with the command for it",
-    ),
+    ("3", "could not tell: unreachable, timeout, malformed, no evidence; and nothing known to be bad"),
+    ("4", "refused: not confirmed, read-only, lost a race (conflict), lock held by somebody else"),
+    ("5", "half done: some effects happened; what is left is printed with the command for it"),
     ("130/143", "interrupted"),
 ];
 
@@ -113,80 +101,37 @@ pub(crate) enum Barrier {
 pub(crate) enum Error {
     /// The command line, or an unsafe request.
     #[error("{message}")]
-    Usage {
-        message: String,
-        hint: Option<String>,
-    },
+    Usage { message: String, hint: Option<String> },
     /// The configuration; every problem at once.
     #[error("{}", list(.problems))]
     Config { problems: Vec<Problem> },
     /// The configuration says nothing about what is needed.
     #[error("no {what} is configured for environment `{environment}`")]
-    Unconfigured {
-        what: &'static str,
-        environment: String,
-        hint: String,
-    },
+    Unconfigured { what: &'static str, environment: String, hint: String },
     /// A name that does not exist.
     #[error("{what} `{name}` does not exist")]
-    NotFound {
-        what: &'static str,
-        name: String,
-        candidates: Vec<String>,
-    },
+    NotFound { what: &'static str, name: String, candidates: Vec<String> },
     /// No connection.
     #[error("{system} at {url} cannot be reached: {reason}")]
-    Unreachable {
-        system: String,
-        url: String,
-        barrier: Barrier,
-        reason: String,
-    },
+    Unreachable { system: String, url: String, barrier: Barrier, reason: String },
     /// No answer in time.
     #[error("{system} at {url} did not answer within {}", seconds(.after))]
-    Timeout {
-        system: String,
-        url: String,
-        after: Duration,
-    },
+    Timeout { system: String, url: String, after: Duration },
     /// An answer that says no.
     #[error("{system} at {url} answered {status}{}", detail(.message))]
-    Rejected {
-        system: String,
-        url: String,
-        status: u16,
-        message: String,
-    },
+    Rejected { system: String, url: String, status: u16, message: String },
     /// An answer that says no in words of its own protocol rather than by a status.
     #[error("{system} at {url} {why}")]
-    Declined {
-        system: String,
-        url: String,
-        code: String,
-        why: String,
-        hint: String,
-    },
+    Declined { system: String, url: String, code: String, why: String, hint: String },
     /// An answer that makes no sense.
     #[error("{system} at {url} answered something unexpected: {what}")]
-    Malformed {
-        system: String,
-        url: String,
-        what: String,
-    },
+    Malformed { system: String, url: String, what: String },
     /// A secret that may not be used, or cannot be had.
     #[error("{what}: {reason}")]
-    Secret {
-        what: String,
-        reason: String,
-        hint: String,
-    },
+    Secret { what: String, reason: String, hint: String },
     /// An outside program.
     #[error("`{program}` failed: {reason}")]
-    Tool {
-        program: String,
-        reason: String,
-        hint: String,
-    },
+    Tool { program: String, reason: String, hint: String },
     /// The file system.
     #[error("cannot {action} {}", .path.display())]
     Io {
@@ -197,11 +142,7 @@ pub(crate) enum Error {
     },
     /// A file of ours that is not as we wrote it.
     #[error("{} is damaged: {what}", .path.display())]
-    Damaged {
-        path: PathBuf,
-        what: String,
-        hint: String,
-    },
+    Damaged { path: PathBuf, what: String, hint: String },
     /// Somebody else holds the lock.
     #[error("{} is locked by another liveops", .path.display())]
     Locked { path: PathBuf },
@@ -213,11 +154,7 @@ pub(crate) enum Error {
     Refused { why: String, hint: String },
     /// Some effects happened.
     #[error("half done: {done}; left: {left}")]
-    HalfDone {
-        done: String,
-        left: String,
-        command: String,
-    },
+    HalfDone { done: String, left: String, command: String },
     /// The same, in one of several places that were asked.
     #[error("{place}: {error}")]
     At { place: String, error: Box<Error> },
@@ -234,28 +171,18 @@ fn seconds(after: &Duration) -> String {
 }
 
 fn detail(message: &str) -> String {
-    if message.is_empty() {
-        String::new()
-    } else {
-        format!(": {message}")
-    }
+    if message.is_empty() { String::new() } else { format!(": {message}") }
 }
 
 impl Error {
     /// A usage error with a hint.
     pub(crate) fn usage(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self::Usage {
-            message: message.into(),
-            hint: Some(hint.into()),
-        }
+        Self::Usage { message: message.into(), hint: Some(hint.into()) }
     }
 
     /// The same, with the place where it went wrong.
     pub(crate) fn at(self, place: impl Into<String>) -> Self {
-        Self::At {
-            place: place.into(),
-            error: Box::new(self),
-        }
+        Self::At { place: place.into(), error: Box::new(self) }
     }
 
     /// Something that cannot happen did.
@@ -268,10 +195,7 @@ impl Error {
         match self {
             // A file that was named and is not there is not found, as a flag or a service.
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => 2,
-            Self::Usage { .. }
-            | Self::Config { .. }
-            | Self::Unconfigured { .. }
-            | Self::NotFound { .. } => 2,
+            Self::Usage { .. } | Self::Config { .. } | Self::Unconfigured { .. } | Self::NotFound { .. } => 2,
             Self::Unreachable { .. }
             | Self::Timeout { .. }
             | Self::Rejected { .. }
@@ -294,9 +218,7 @@ impl Error {
         match self {
             Self::Unreachable { reason, .. } => reason.clone(),
             Self::Timeout { after, .. } => format!("no answer within {}", seconds(after)),
-            Self::Rejected {
-                status, message, ..
-            } => format!("answered {status}{}", detail(message)),
+            Self::Rejected { status, message, .. } => format!("answered {status}{}", detail(message)),
             Self::Declined { why, .. } => why.clone(),
             Self::Malformed { what, .. } => format!("answered {what}"),
             Self::At { place, error } => format!("{place}: {}", error.reason()),
@@ -348,14 +270,8 @@ impl Error {
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Self::Usage { hint, .. } => hint.clone(),
-            Self::Config { .. } => {
-                Some("fix the lines above, then run `liveops config validate`".into())
-            }
-            Self::NotFound {
-                what,
-                name,
-                candidates,
-            } => Some(hint::not_found(what, name, candidates)),
+            Self::Config { .. } => Some("fix the lines above, then run `liveops config validate`".into()),
+            Self::NotFound { what, name, candidates } => Some(hint::not_found(what, name, candidates)),
             Self::Unreachable { system, url, .. } => Some(format!(
                 "is {system} running, and the port-forward or VPN up? try `{}`, then `liveops doctor`",
                 hint::probe(url, "-v")
@@ -378,17 +294,14 @@ impl Error {
             Self::Io { path, source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
                 Some(format!("check the path: {} is not there", path.display()))
             }
-            Self::Io { path, .. } => Some(format!(
-                "check that {} exists, is yours, and has space",
-                path.display()
-            )),
+            Self::Io { path, .. } => Some(format!("check that {} exists, is yours, and has space", path.display())),
             Self::Locked { .. } => Some("another liveops is writing; try again in a moment".into()),
             Self::HalfDone { command, .. } => Some(format!("run `{command}`")),
             Self::At { error, .. } => error.hint(),
             Self::Interrupted { .. } => None,
-            Self::Internal(_) => Some(
-                "this is a bug in liveops; run again with `-vv` and report what it prints".into(),
-            ),
+            Self::Internal(_) => {
+                Some("this is a bug in liveops; run again with `-vv` and report what it prints".into())
+            }
         }
     }
 
@@ -430,15 +343,8 @@ mod tests {
         let listed: Vec<&str> = EXIT_CODES.iter().map(|(code, _)| *code).collect();
         for error in [
             Error::usage("x", "y"),
-            Error::Refused {
-                why: "x".into(),
-                hint: "y".into(),
-            },
-            Error::HalfDone {
-                done: "x".into(),
-                left: "y".into(),
-                command: "z".into(),
-            },
+            Error::Refused { why: "x".into(), hint: "y".into() },
+            Error::HalfDone { done: "x".into(), left: "y".into(), command: "z".into() },
             Error::internal("x"),
         ] {
             let code = error.exit_code().to_string();

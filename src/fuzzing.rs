@@ -133,27 +133,11 @@ pub fn flag(data: &[u8]) {
             let told = evaluate(Some(&flag), &name, reader, &user);
             let _ = audience(Some(&flag), &name, reader);
             assert_eq!(flag.document().bytes(), data);
-            assert_eq!(
-                Bulk::new(flag, name.clone(), reader).id(&user.id),
-                told.answer
-            );
+            assert_eq!(Bulk::new(flag, name.clone(), reader).id(&user.id), told.answer);
         }
-        let list = ListEdit {
-            add: vec![text.clone().into_owned()],
-            remove: vec!["a".into()],
-        };
-        let half = SetEdit {
-            percentage: Some(Percent::whole(50)),
-            default_value: Some(true),
-            ..SetEdit::default()
-        };
-        for edit in [
-            Edit::Kill,
-            Edit::Enable,
-            Edit::Allow(list.clone()),
-            Edit::Block(list),
-            Edit::Set(half),
-        ] {
+        let list = ListEdit { add: vec![text.clone().into_owned()], remove: vec!["a".into()] };
+        let half = SetEdit { percentage: Some(Percent::whole(50)), default_value: Some(true), ..SetEdit::default() };
+        for edit in [Edit::Kill, Edit::Enable, Edit::Allow(list.clone()), Edit::Block(list), Edit::Set(half)] {
             if let Ok(Some(edited)) = apply(Some(data), &edit, reader) {
                 assert!(Flag::read(&edited).is_ok());
                 assert_eq!(apply(Some(&edited), &edit, reader), Ok(Some(edited)));

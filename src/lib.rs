@@ -45,10 +45,7 @@ use crate::output::{Colour, Output, TerminalHints};
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().collect();
     // The shell asks for completions through an environment variable; then this prints them and ends.
-    if CompleteEnv::with_factory(cli::command)
-        .try_complete(args.clone(), None)
-        .unwrap_or(true)
-    {
+    if CompleteEnv::with_factory(cli::command).try_complete(args.clone(), None).unwrap_or(true) {
         return ExitCode::SUCCESS;
     }
     let matches = match cli::command().try_get_matches_from(&args) {
@@ -65,10 +62,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let parsed = Cli::from_arg_matches(&matches);
-    let Cli {
-        mut global,
-        command,
-    } = match parsed {
+    let Cli { mut global, command } = match parsed {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();
@@ -116,17 +110,12 @@ fn terminal() -> TerminalHints {
 
 /// Was `-o json` said, on a command line that does not parse?
 fn wants_json(args: &[OsString]) -> bool {
-    let lenient = cli::command()
-        .ignore_errors(true)
-        .try_get_matches_from(args);
-    let understood =
-        lenient.is_ok_and(|matches| matches.get_one::<Format>("output") == Some(&Format::Json));
+    let lenient = cli::command().ignore_errors(true).try_get_matches_from(args);
+    let understood = lenient.is_ok_and(|matches| matches.get_one::<Format>("output") == Some(&Format::Json));
     let is = |arg: &OsString, words: &[&str]| words.iter().any(|word| arg == word);
     understood
         || args.iter().any(|arg| is(arg, &["-ojson", "--output=json"]))
-        || args
-            .windows(2)
-            .any(|pair| is(&pair[0], &["-o", "--output"]) && is(&pair[1], &["json"]))
+        || args.windows(2).any(|pair| is(&pair[0], &["-o", "--output"]) && is(&pair[1], &["json"]))
 }
 
 /// clap's error as ours: its first line says what is wrong, its tips what to type instead.
@@ -159,39 +148,20 @@ fn context(
         Some("init") => output,
         _ => output.repeating(repeat(&global, &quick, matches)),
     };
-    let line: Vec<String> = args
-        .iter()
-        .skip(1)
-        .map(|arg| word(&redact_url(&arg.to_string_lossy())))
-        .collect();
-    Context::new(
-        global,
-        quick,
-        output,
-        clock,
-        dirs,
-        actor(),
-        format!("liveops {}", line.join(" ")),
-    )
+    let line: Vec<String> = args.iter().skip(1).map(|arg| word(&redact_url(&arg.to_string_lossy()))).collect();
+    Context::new(global, quick, output, clock, dirs, actor(), format!("liveops {}", line.join(" ")))
 }
 
 /// What was typed and the next command needs, too; no secrets.
 fn repeat(global: &GlobalArgs, quick: &Quick, matches: &ArgMatches) -> Repeat {
-    let config = global
-        .config
-        .as_ref()
-        .map(|path| path.display().to_string());
-    let config =
-        config.filter(|_| matches.value_source("config") == Some(ValueSource::CommandLine));
+    let config = global.config.as_ref().map(|path| path.display().to_string());
+    let config = config.filter(|_| matches.value_source("config") == Some(ValueSource::CommandLine));
     let typed = |said: &(String, String)| said.1.starts_with("--").then(|| said.0.clone());
     let mut flags = vec![
         ("-e", quick.env.as_ref().and_then(typed)),
         ("--config", config),
         ("--prometheus", quick.prometheus.as_ref().and_then(typed)),
-        (
-            "--alertmanager",
-            quick.alertmanager.as_ref().and_then(typed),
-        ),
+        ("--alertmanager", quick.alertmanager.as_ref().and_then(typed)),
         ("--redis", quick.redis.as_ref().and_then(typed)),
     ];
     let services: Vec<String> = quick.health.iter().filter_map(typed).collect();
@@ -200,9 +170,7 @@ fn repeat(global: &GlobalArgs, quick: &Quick, matches: &ArgMatches) -> Repeat {
         flags.push(("--health", Some(services.join(","))));
     }
     let shown = |value: &String| redact_url(value) == *value;
-    let flags = flags
-        .into_iter()
-        .filter_map(|(flag, value)| Some((flag, word(&value.filter(shown)?))));
+    let flags = flags.into_iter().filter_map(|(flag, value)| Some((flag, word(&value.filter(shown)?))));
     Repeat::new(flags.collect())
 }
 
@@ -213,21 +181,14 @@ fn quick(global: &GlobalArgs, matches: &ArgMatches) -> Quick {
         _ => format!("--{}", name.replace('_', "-")),
     };
     let said = |name: &str, value: &Option<String>| {
-        value
-            .clone()
-            .filter(|value| !value.is_empty())
-            .map(|value| (value, by(name)))
+        value.clone().filter(|value| !value.is_empty()).map(|value| (value, by(name)))
     };
     Quick {
         prometheus: said("prometheus", &global.prometheus),
         alertmanager: said("alertmanager", &global.alertmanager),
         redis: said("redis", &global.redis),
-        timeout: global
-            .timeout
-            .map(|limit| (duration::to_promql(limit), by("timeout"))),
-        read_only: global
-            .read_only
-            .then(|| ("true".to_owned(), by("read_only"))),
+        timeout: global.timeout.map(|limit| (duration::to_promql(limit), by("timeout"))),
+        read_only: global.read_only.then(|| ("true".to_owned(), by("read_only"))),
         env: global.env.clone().map(|name| (name, by("env"))),
         health: global
             .health
@@ -282,11 +243,9 @@ async fn interrupted() -> u8 {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
-        let (Ok(mut int), Ok(mut term), Ok(mut hup)) = (
-            signal(SignalKind::interrupt()),
-            signal(SignalKind::terminate()),
-            signal(SignalKind::hangup()),
-        ) else {
+        let (Ok(mut int), Ok(mut term), Ok(mut hup)) =
+            (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()))
+        else {
             return std::future::pending().await;
         };
         tokio::select! {
@@ -320,8 +279,5 @@ fn trace(verbose: u8) {
         .without_time()
         .with_target(verbose > 1);
     // Set once a process; a second run in the same process keeps the first.
-    let _ = tracing_subscriber::registry()
-        .with(layer)
-        .with(targets)
-        .try_init();
+    let _ = tracing_subscriber::registry().with(layer).with(targets).try_init();
 }

@@ -16,12 +16,7 @@ use crate::support::{Answer, Backends, TestEnv};
 
 /// Each case is a process: enough to find what is common, few enough to stay quick.
 fn few() -> ProptestConfig {
-    ProptestConfig {
-        cases: 40,
-        max_shrink_iters: 60,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    }
+    ProptestConfig { cases: 40, max_shrink_iters: 60, failure_persistence: None, ..ProptestConfig::default() }
 }
 
 const CODES: [i32; 6] = [0, 1, 2, 3, 4, 5];
@@ -30,29 +25,16 @@ fn world() -> &'static (Backends, TestEnv) {
     static WORLD: OnceLock<(Backends, TestEnv)> = OnceLock::new();
     WORLD.get_or_init(|| {
         let (backends, env) = (Backends::start(), TestEnv::new());
-        env.write(
-            "liveops.yaml",
-            backends.config("- { name: players, gauge: game_active_players, by: region }"),
-        );
+        env.write("liveops.yaml", backends.config("- { name: players, gauge: game_active_players, by: region }"));
         (backends, env)
     })
 }
 
 fn sound(run: &Run) -> Result<(), TestCaseError> {
-    prop_assert!(
-        CODES.contains(&run.code),
-        "code {}\n{}",
-        run.code,
-        run.stderr
-    );
+    prop_assert!(CODES.contains(&run.code), "code {}\n{}", run.code, run.stderr);
     prop_assert!(!run.stderr.contains("panicked"), "{}", run.stderr);
     let wild = |text: &str| text.chars().any(|c| c.is_control() && c != '\n');
-    prop_assert!(
-        !wild(&run.stdout) && !wild(&run.stderr),
-        "{:?}\n{:?}",
-        run.stdout,
-        run.stderr
-    );
+    prop_assert!(!wild(&run.stdout) && !wild(&run.stderr), "{:?}\n{:?}", run.stdout, run.stderr);
     Ok(())
 }
 
@@ -63,29 +45,18 @@ fn any_json() -> impl Strategy<Value = Value> {
         any::<bool>().prop_map(Value::from),
         any::<f64>().prop_map(|number| json!(number)),
         any::<String>().prop_map(Value::from),
-        prop::sample::select(vec![
-            "ok", "down", "degraded", "firing", "NaN", "vector", "success"
-        ])
-        .prop_map(Value::from),
+        prop::sample::select(vec!["ok", "down", "degraded", "firing", "NaN", "vector", "success"])
+            .prop_map(Value::from),
     ];
     leaf.prop_recursive(3, 24, 4, |inner| {
         let key = prop_oneof![
             any::<String>(),
-            prop::sample::select(vec![
-                "status",
-                "data",
-                "result",
-                "labels",
-                "components",
-                "metric",
-                "value"
-            ])
-            .prop_map(ToOwned::to_owned),
+            prop::sample::select(vec!["status", "data", "result", "labels", "components", "metric", "value"])
+                .prop_map(ToOwned::to_owned),
         ];
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            prop::collection::vec((key, inner), 0..4)
-                .prop_map(|entries| entries.into_iter().collect()),
+            prop::collection::vec((key, inner), 0..4).prop_map(|entries| entries.into_iter().collect()),
         ]
     })
 }

@@ -25,11 +25,7 @@ pub(crate) struct Alertmanager<'a> {
 impl<'a> Alertmanager<'a> {
     /// A client; nothing is sent yet.
     pub(crate) fn new(http: &'a Http, target: Target, effort: Effort) -> Self {
-        Self {
-            http,
-            target,
-            effort,
-        }
+        Self { http, target, effort }
     }
 
     /// Every alert that it holds, the silenced and inhibited ones too; with matchers only those that satisfy them.
@@ -37,14 +33,8 @@ impl<'a> Alertmanager<'a> {
     /// # Errors
     /// As every call.
     pub(crate) async fn alerts(&self, matchers: &[Matcher]) -> Result<Vec<Alert>> {
-        let filters = matchers
-            .iter()
-            .map(|matcher| ("filter".to_owned(), matcher.show()))
-            .collect();
-        let wires: Vec<AlertWire> = self
-            .get(Request::get("api/v2/alerts").query(filters))
-            .await?
-            .json()?;
+        let filters = matchers.iter().map(|matcher| ("filter".to_owned(), matcher.show())).collect();
+        let wires: Vec<AlertWire> = self.get(Request::get("api/v2/alerts").query(filters)).await?.json()?;
         Ok(wires.into_iter().map(AlertWire::into_domain).collect())
     }
 
@@ -83,15 +73,8 @@ impl<'a> Alertmanager<'a> {
     pub(crate) async fn version(&self) -> Result<(String, Answer)> {
         let answer = self.get(Request::get("api/v2/status")).await?;
         let value: Value = answer.json()?;
-        let version = value
-            .pointer("/versionInfo/version")
-            .and_then(Value::as_str);
-        Ok((
-            version
-                .ok_or_else(|| answer.malformed("a status without version"))?
-                .to_owned(),
-            answer,
-        ))
+        let version = value.pointer("/versionInfo/version").and_then(Value::as_str);
+        Ok((version.ok_or_else(|| answer.malformed("a status without version"))?.to_owned(), answer))
     }
 
     /// Adds a silence, or with `id` changes one, and returns its id. When the answer is lost it looks whether the
@@ -100,12 +83,7 @@ impl<'a> Alertmanager<'a> {
     /// # Errors
     /// As every call. After `Timeout`, `Unreachable` or `Malformed` it is not there as far as can be seen, or could
     /// not be looked for.
-    pub(crate) async fn set_silence(
-        &self,
-        draft: &Draft,
-        id: Option<&str>,
-        _confirmed: &Confirmed,
-    ) -> Result<String> {
+    pub(crate) async fn set_silence(&self, draft: &Draft, id: Option<&str>, _confirmed: &Confirmed) -> Result<String> {
         let lost = match self.post_silence(draft, id).await {
             Err(error) if is_open(&error) => error,
             answered => return answered,
@@ -146,26 +124,16 @@ impl<'a> Alertmanager<'a> {
         if let Some(id) = id {
             body["id"] = json!(id);
         }
-        let answer = self
-            .http
-            .send(
-                &self.target,
-                Request::change(Method::POST, "api/v2/silences", Some(body)),
-            )
-            .await?
-            .ok()?;
+        let answer =
+            self.http.send(&self.target, Request::change(Method::POST, "api/v2/silences", Some(body))).await?.ok()?;
         let value: Value = answer.json()?;
         let id = value.get("silenceID").and_then(Value::as_str);
-        Ok(id
-            .ok_or_else(|| answer.malformed("no `silenceID`"))?
-            .to_owned())
+        Ok(id.ok_or_else(|| answer.malformed("no `silenceID`"))?.to_owned())
     }
 
     /// Ids of the silences that are not expired and are the same as this one.
     async fn live_like(&self, draft: &Draft) -> Result<Vec<String>> {
-        let same = |silence: &Silence| {
-            silence.state != SilenceState::Expired && silence.draft.is_same(draft)
-        };
+        let same = |silence: &Silence| silence.state != SilenceState::Expired && silence.draft.is_same(draft);
         let silences = self.silences().await?.into_iter();
         Ok(silences.filter(same).map(|silence| silence.id).collect())
     }
@@ -199,19 +167,13 @@ impl<'a> Alertmanager<'a> {
     }
 
     async fn get(&self, request: Request) -> Result<Answer> {
-        self.http
-            .send(&self.target, request.effort(self.effort))
-            .await?
-            .ok()
+        self.http.send(&self.target, request.effort(self.effort)).await?.ok()
     }
 }
 
 /// Does the error leave open whether the request was carried out?
 fn is_open(error: &Error) -> bool {
-    matches!(
-        error,
-        Error::Timeout { .. } | Error::Unreachable { .. } | Error::Malformed { .. }
-    )
+    matches!(error, Error::Timeout { .. } | Error::Unreachable { .. } | Error::Malformed { .. })
 }
 
 /// The shortest beginning of an id that is taken for it.

@@ -82,11 +82,7 @@ impl AlertWire {
             fingerprint: Some(self.fingerprint),
             silenced_by: self.status.silenced_by,
             inhibited_by: self.status.inhibited_by,
-            receivers: self
-                .receivers
-                .into_iter()
-                .map(|receiver| receiver.name)
-                .collect(),
+            receivers: self.receivers.into_iter().map(|receiver| receiver.name).collect(),
         }
     }
 }
@@ -105,11 +101,7 @@ impl SilenceWire {
             created_by: self.created_by,
             comment: self.comment,
         };
-        Silence {
-            id: self.id,
-            state,
-            draft,
-        }
+        Silence { id: self.id, state, draft }
     }
 }
 
@@ -121,23 +113,17 @@ pub(crate) fn routing(version: &str, config: &str) -> Routing {
         route: Value,
         receivers: Vec<BTreeMap<String, Value>>,
     }
-    let numbers: Vec<u32> = version
-        .split('.')
-        .map_while(|part| part.parse().ok())
-        .collect();
+    let numbers: Vec<u32> = version.split('.').map_while(|part| part.parse().ok()).collect();
     let config: Option<ConfigWire> = serde_yaml::from_str(config).ok();
-    let name =
-        |receiver: &BTreeMap<String, Value>| Some(receiver.get("name")?.as_str()?.to_owned());
+    let name = |receiver: &BTreeMap<String, Value>| Some(receiver.get("name")?.as_str()?.to_owned());
     let tells = |receiver: &BTreeMap<String, Value>| {
-        receiver.iter().any(|(key, value)| {
-            key.ends_with("_configs") && value.as_array().is_some_and(|list| !list.is_empty())
-        })
+        receiver
+            .iter()
+            .any(|(key, value)| key.ends_with("_configs") && value.as_array().is_some_and(|list| !list.is_empty()))
     };
     Routing {
         reports_muting: numbers.as_slice() >= &[0, 28][..],
-        has_intervals: config
-            .as_ref()
-            .map(|config| config.route.to_string().contains("_time_intervals\"")),
+        has_intervals: config.as_ref().map(|config| config.route.to_string().contains("_time_intervals\"")),
         empty_receivers: config.map(|config| {
             let silent = config.receivers.iter().filter(|receiver| !tells(receiver));
             silent.filter_map(name).collect()

@@ -76,11 +76,7 @@ impl<'a> Balancer<'a> {
     ///
     /// # Errors
     /// Those of the connection, `Rejected`, `Malformed`.
-    pub(crate) async fn insist(
-        &self,
-        members: Map<String, Value>,
-        confirmed: &Confirmed,
-    ) -> Result<Weighing> {
+    pub(crate) async fn insist(&self, members: Map<String, Value>, confirmed: &Confirmed) -> Result<Weighing> {
         let request = Request::change(Method::PUT, "", Some(Value::Object(members)));
         self.put(request.insist(), confirmed).await
     }

@@ -1,8 +1,5 @@
 //! `git`, asked for the tags of the project: the one place that spawns it. Reads only; explicit argv, a deadline.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "this is the one place that asks git"
-)]
+#![expect(clippy::disallowed_methods, reason = "this is the one place that asks git")]
 
 use std::path::Path;
 use std::process::Stdio;
@@ -65,11 +62,7 @@ pub(crate) async fn tags(folder: &Path, limit: Duration) -> Result<Vec<Tag>> {
         let at = DateTime::from_timestamp(fields.next()?.parse().ok()?, 0)?;
         let name = fields.next()?.to_owned();
         let by = fields.next().filter(|by| !by.is_empty());
-        Some(Tag {
-            name,
-            at,
-            by: by.map(ToOwned::to_owned),
-        })
+        Some(Tag { name, at, by: by.map(ToOwned::to_owned) })
     };
     Ok(text.lines().filter_map(tag).collect())
 }

@@ -80,12 +80,7 @@ impl Http {
     /// `Unreachable`, `Timeout`, `Malformed` (body too large, redirects that lead elsewhere).
     pub(crate) async fn send(&self, target: &Target, request: Request) -> Result<Answer> {
         let key = target.base.origin().ascii_serialization();
-        let (breaker, barrier, reason) = self
-            .breakers
-            .borrow()
-            .get(&key)
-            .cloned()
-            .unwrap_or_default();
+        let (breaker, barrier, reason) = self.breakers.borrow().get(&key).cloned().unwrap_or_default();
         if let Err(left) = breaker.admits(self.started.elapsed())
             && !request.insistent
         {
@@ -116,11 +111,7 @@ impl Http {
     async fn attempts(&self, target: &Target, request: &Request) -> Result<Answer> {
         // One deadline for the call, tries and pauses included.
         let own = Instant::now() + self.call;
-        let until = if request.insistent {
-            own
-        } else {
-            own.min(self.deadline())
-        };
+        let until = if request.insistent { own } else { own.min(self.deadline()) };
         let mut pause = FIRST_PAUSE;
         let mut attempt = 1;
         loop {
@@ -145,11 +136,7 @@ impl Http {
         }
         let shown = target.show(&url);
         let began = Instant::now();
-        let late = || Error::Timeout {
-            system: target.system.clone(),
-            url: shown.clone(),
-            after: began.elapsed(),
-        };
+        let late = || Error::Timeout { system: target.system.clone(), url: shown.clone(), after: began.elapsed() };
         let sent = timeout_at(until, self.exchange(target, request, url, &shown)).await;
         let done = sent.unwrap_or_else(|_| Err(late()));
         match &done {
@@ -163,13 +150,7 @@ impl Http {
         done
     }
 
-    async fn exchange(
-        &self,
-        target: &Target,
-        request: &Request,
-        url: Url,
-        shown: &str,
-    ) -> Result<Answer> {
+    async fn exchange(&self, target: &Target, request: &Request, url: Url, shown: &str) -> Result<Answer> {
         let fail = |error: reqwest::Error| failure(target, shown, &error);
         let began = Instant::now();
         let mut builder = self
@@ -184,9 +165,9 @@ impl Http {
             Body::Empty => builder,
             Body::Form(pairs) => builder.form(pairs),
             Body::Json(value) => builder.json(value),
-            Body::Written(bytes) => builder
-                .header(reqwest::header::CONTENT_TYPE, "application/json")
-                .body(bytes.clone()),
+            Body::Written(bytes) => {
+                builder.header(reqwest::header::CONTENT_TYPE, "application/json").body(bytes.clone())
+            }
         };
         for (name, value) in &request.headers {
             builder = builder.header(*name, value);
@@ -203,14 +184,9 @@ impl Http {
         let mut answer = Answer {
             status: response.status().as_u16(),
             content_type: header(reqwest::header::CONTENT_TYPE),
-            date: DateTime::parse_from_rfc2822(&header(reqwest::header::DATE))
-                .ok()
-                .map(|at| at.to_utc()),
+            date: DateTime::parse_from_rfc2822(&header(reqwest::header::DATE)).ok().map(|at| at.to_utc()),
             etag: Some(header(reqwest::header::ETAG)).filter(|tag| !tag.is_empty()),
-            retry_after: header(reqwest::header::RETRY_AFTER)
-                .parse()
-                .ok()
-                .map(Duration::from_secs),
+            retry_after: header(reqwest::header::RETRY_AFTER).parse().ok().map(Duration::from_secs),
             body: Vec::new(),
             elapsed: Duration::ZERO,
             system: target.system.clone(),
@@ -218,7 +194,9 @@ impl Http {
         };
         if response.status().is_redirection() {
             let to = header(reqwest::header::LOCATION);
-            return Err(answer.malformed(format!("a redirect to `{to}`, which is another host or a loop; set the URL to where it really is")));
+            return Err(answer.malformed(format!(
+                "a redirect to `{to}`, which is another host or a loop; set the URL to where it really is"
+            )));
         }
         while let Some(chunk) = response.chunk().await.map_err(fail)? {
             if answer.body.len() + chunk.len() > MAX_BODY {
@@ -240,9 +218,7 @@ impl Http {
         let same_host = Policy::custom(|attempt| {
             let from = attempt.previous().last().map(Url::origin);
             // Headers may hold credentials of our own naming, which reqwest would send along to another host.
-            if attempt.previous().len() > MAX_REDIRECTS
-                || from.is_none_or(|from| from != attempt.url().origin())
-            {
+            if attempt.previous().len() > MAX_REDIRECTS || from.is_none_or(|from| from != attempt.url().origin()) {
                 attempt.stop()
             } else {
                 attempt.follow()
@@ -260,9 +236,7 @@ impl Http {
         if !tls {
             builder = builder.tls_certs_only([]);
         }
-        let client = builder
-            .build()
-            .map_err(|error| Error::internal(&format!("no HTTP client: {error}")))?;
+        let client = builder.build().map_err(|error| Error::internal(&format!("no HTTP client: {error}")))?;
         Ok(slot.get_or_init(|| client))
     }
 }

@@ -52,10 +52,7 @@ impl Streams {
     /// The streams below this key. Nothing is dialled yet.
     pub(crate) fn new(url: RedisUrl, key: String, limits: (Duration, Duration)) -> Self {
         let needs = format!("~{{{key}}}* +xadd +xrange +sadd +smembers +eval");
-        Self {
-            redis: Redis::new(url, None, limits, needs),
-            key,
-        }
+        Self { redis: Redis::new(url, None, limits, needs), key }
     }
 
     /// Its URL, without credentials.
@@ -84,11 +81,7 @@ impl Streams {
         let mut from = "-".to_owned();
         loop {
             let mut ask = cmd("XRANGE");
-            ask.arg(self.stream(id))
-                .arg(&from)
-                .arg("+")
-                .arg("COUNT")
-                .arg(BATCH);
+            ask.arg(self.stream(id)).arg(&from).arg("+").arg("COUNT").arg(BATCH);
             let answer = self.ask(&ask).await?;
             let Value::Array(entries) = &answer else {
                 return Err(unexpected(&self.url(), &answer));
@@ -180,16 +173,12 @@ fn event(entry: &Value) -> Option<Event> {
     let Value::Array(fields) = parts.get(1)? else {
         return None;
     };
-    let place = fields
-        .iter()
-        .position(|field| text(field).as_deref() == Some("event"))?;
+    let place = fields.iter().position(|field| text(field).as_deref() == Some("event"))?;
     let wire: Wire = serde_json::from_str(&text(fields.get(place + 1)?)?).ok()?;
     Some(Event {
         seq: 0,
         id: Some(wire.id),
-        at: DateTime::parse_from_rfc3339(&wire.at)
-            .ok()?
-            .with_timezone(&Utc),
+        at: DateTime::parse_from_rfc3339(&wire.at).ok()?.with_timezone(&Utc),
         by: wire.by,
         kind: wire.kind,
         data: wire.data,

@@ -8,9 +8,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::clients::http::{Answer as HttpAnswer, Effort, Http, Request, Target};
-use crate::clients::prometheus_wire::{
-    AlertsWire, BuildWire, DataWire, ManagersWire, RulesWire, TargetsWire,
-};
+use crate::clients::prometheus_wire::{AlertsWire, BuildWire, DataWire, ManagersWire, RulesWire, TargetsWire};
 use crate::domain::alert::Alert;
 use crate::domain::series::{Queried, Rule, ScrapeTarget};
 use crate::error::Result;
@@ -46,11 +44,7 @@ pub(crate) struct Delivery {
 impl<'a> Prometheus<'a> {
     /// A client; nothing is sent yet.
     pub(crate) fn new(http: &'a Http, target: Target, effort: Effort) -> Self {
-        Self {
-            http,
-            target,
-            effort,
-        }
+        Self { http, target, effort }
     }
 
     /// Its URL, for messages.
@@ -89,34 +83,17 @@ impl<'a> Prometheus<'a> {
     }
 
     async fn query(&self, path: &str, form: Vec<(String, String)>) -> Result<Queried> {
-        let asked = self
-            .http
-            .send(
-                &self.target,
-                Request::ask(path, form.clone()).effort(self.effort),
-            )
-            .await?;
+        let asked = self.http.send(&self.target, Request::ask(path, form.clone()).effort(self.effort)).await?;
         let answer = if asked.status == 405 {
             // A proxy that lets only GET through.
-            self.http
-                .send(
-                    &self.target,
-                    Request::get(path).query(form).effort(self.effort),
-                )
-                .await?
+            self.http.send(&self.target, Request::get(path).query(form).effort(self.effort)).await?
         } else {
             asked
         };
         let envelope: Envelope<DataWire> = decode(&answer)?;
-        let data = envelope
-            .data
-            .ok_or_else(|| answer.malformed("success without data"))?;
+        let data = envelope.data.ok_or_else(|| answer.malformed("success without data"))?;
         let answer = data.into_domain().map_err(|what| answer.malformed(what))?;
-        Ok(Queried {
-            answer,
-            warnings: envelope.warnings,
-            infos: envelope.infos,
-        })
+        Ok(Queried { answer, warnings: envelope.warnings, infos: envelope.infos })
     }
 
     /// The alerts that its own rules make: pending and firing.
@@ -141,10 +118,7 @@ impl<'a> Prometheus<'a> {
     /// As [`Prometheus::instant`]. Query front ends (Thanos, Mimir) answer 404: they have none.
     pub(crate) async fn targets(&self) -> Result<Vec<ScrapeTarget>> {
         let request = Request::get("api/v1/targets").query(vec![("state".into(), "active".into())]);
-        let answer = self
-            .http
-            .send(&self.target, request.effort(self.effort))
-            .await?;
+        let answer = self.http.send(&self.target, request.effort(self.effort)).await?;
         Ok(data::<TargetsWire>(&answer)?.into_domain())
     }
 
@@ -161,10 +135,7 @@ impl<'a> Prometheus<'a> {
     /// # Errors
     /// As [`Prometheus::instant`].
     pub(crate) async fn alertmanagers(&self) -> Result<Delivery> {
-        Ok(self
-            .get::<ManagersWire>("api/v1/alertmanagers")
-            .await?
-            .into_domain())
+        Ok(self.get::<ManagersWire>("api/v1/alertmanagers").await?.into_domain())
     }
 
     /// Its version, and the answer itself for latency and clock.
@@ -172,29 +143,18 @@ impl<'a> Prometheus<'a> {
     /// # Errors
     /// As [`Prometheus::instant`].
     pub(crate) async fn version(&self) -> Result<(String, HttpAnswer)> {
-        let answer = self
-            .http
-            .send(
-                &self.target,
-                Request::get("api/v1/status/buildinfo").effort(self.effort),
-            )
-            .await?;
+        let answer = self.http.send(&self.target, Request::get("api/v1/status/buildinfo").effort(self.effort)).await?;
         Ok((data::<BuildWire>(&answer)?.version, answer))
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
-        let answer = self
-            .http
-            .send(&self.target, Request::get(path).effort(self.effort))
-            .await?;
+        let answer = self.http.send(&self.target, Request::get(path).effort(self.effort)).await?;
         data(&answer)
     }
 }
 
 fn data<T: DeserializeOwned>(answer: &HttpAnswer) -> Result<T> {
-    decode::<T>(answer)?
-        .data
-        .ok_or_else(|| answer.malformed("success without data"))
+    decode::<T>(answer)?.data.ok_or_else(|| answer.malformed("success without data"))
 }
 
 /// Prometheus says what is wrong in the body of a 400 or 422 too.
@@ -204,16 +164,12 @@ fn decode<T: DeserializeOwned>(answer: &HttpAnswer) -> Result<Envelope<T>> {
         struct Failure {
             error: String,
         }
-        let said = serde_json::from_slice::<Failure>(&answer.body)
-            .map_or_else(|_| answer.excerpt(), |failure| failure.error);
+        let said =
+            serde_json::from_slice::<Failure>(&answer.body).map_or_else(|_| answer.excerpt(), |failure| failure.error);
         return Err(answer.rejected(said));
     }
     let envelope: Envelope<T> = answer.json()?;
-    if envelope.status == "success" {
-        Ok(envelope)
-    } else {
-        Err(answer.rejected(envelope.error))
-    }
+    if envelope.status == "success" { Ok(envelope) } else { Err(answer.rejected(envelope.error)) }
 }
 
 fn seconds(at: DateTime<Utc>) -> String {

@@ -8,9 +8,7 @@ use crate::clients::prometheus::Delivery;
 use crate::domain::alert::{Alert, AlertState};
 use crate::domain::labels::Labels;
 use crate::domain::number;
-use crate::domain::series::{
-    Alerting, Answer, Bucket, Measured, NativeHistogram, Point, Rule, ScrapeTarget, Series,
-};
+use crate::domain::series::{Alerting, Answer, Bucket, Measured, NativeHistogram, Point, Rule, ScrapeTarget, Series};
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct DataWire {
@@ -40,10 +38,7 @@ struct HistogramWire {
 type Decoded<T> = Result<T, String>;
 
 fn time(seconds: f64) -> Decoded<DateTime<Utc>> {
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "milliseconds of a time are far below 2^53"
-    )]
+    #[expect(clippy::cast_possible_truncation, reason = "milliseconds of a time are far below 2^53")]
     DateTime::from_timestamp_millis((seconds * 1000.0).round() as i64)
         .ok_or_else(|| format!("the time {seconds} is out of range"))
 }
@@ -55,55 +50,28 @@ fn float(text: &str) -> Decoded<f64> {
 impl HistogramWire {
     fn into_domain(self) -> Decoded<Measured> {
         let bucket = |(boundaries, lower, upper, count): (u8, String, String, String)| {
-            Ok::<_, String>(Bucket {
-                boundaries,
-                lower: float(&lower)?,
-                upper: float(&upper)?,
-                count: float(&count)?,
-            })
+            Ok::<_, String>(Bucket { boundaries, lower: float(&lower)?, upper: float(&upper)?, count: float(&count)? })
         };
         Ok(Measured::Histogram(Box::new(NativeHistogram {
             count: float(&self.count)?,
             sum: float(&self.sum)?,
-            buckets: self
-                .buckets
-                .into_iter()
-                .map(bucket)
-                .collect::<Decoded<_>>()?,
+            buckets: self.buckets.into_iter().map(bucket).collect::<Decoded<_>>()?,
         })))
     }
 }
 
 fn point((at, text): (f64, String)) -> Decoded<Point> {
-    Ok(Point {
-        at: time(at)?,
-        value: Measured::Float(float(&text)?),
-    })
+    Ok(Point { at: time(at)?, value: Measured::Float(float(&text)?) })
 }
 
 impl SeriesWire {
     fn into_domain(self) -> Decoded<Series> {
-        let floats = self
-            .value
-            .into_iter()
-            .chain(self.values.into_iter().flatten())
-            .map(point);
-        let histograms = self
-            .histogram
-            .into_iter()
-            .chain(self.histograms.into_iter().flatten());
-        let histograms = histograms.map(|(at, wire)| {
-            Ok(Point {
-                at: time(at)?,
-                value: wire.into_domain()?,
-            })
-        });
+        let floats = self.value.into_iter().chain(self.values.into_iter().flatten()).map(point);
+        let histograms = self.histogram.into_iter().chain(self.histograms.into_iter().flatten());
+        let histograms = histograms.map(|(at, wire)| Ok(Point { at: time(at)?, value: wire.into_domain()? }));
         let mut points = floats.chain(histograms).collect::<Decoded<Vec<_>>>()?;
         points.sort_by_key(|point| point.at);
-        Ok(Series {
-            labels: self.metric,
-            points,
-        })
+        Ok(Series { labels: self.metric, points })
     }
 }
 
@@ -114,29 +82,15 @@ impl DataWire {
         match self.kind.as_str() {
             "vector" | "matrix" => {
                 let wires: Vec<SeriesWire> = serde_json::from_value(self.result).map_err(odd)?;
-                let series = wires
-                    .into_iter()
-                    .map(SeriesWire::into_domain)
-                    .collect::<Decoded<_>>()?;
-                Ok(if self.kind == "vector" {
-                    Answer::Vector(series)
-                } else {
-                    Answer::Matrix(series)
-                })
+                let series = wires.into_iter().map(SeriesWire::into_domain).collect::<Decoded<_>>()?;
+                Ok(if self.kind == "vector" { Answer::Vector(series) } else { Answer::Matrix(series) })
             }
-            "scalar" => {
-                point(serde_json::from_value(self.result).map_err(odd)?).map(Answer::Scalar)
-            }
+            "scalar" => point(serde_json::from_value(self.result).map_err(odd)?).map(Answer::Scalar),
             "string" => {
                 let (at, text): (f64, String) = serde_json::from_value(self.result).map_err(odd)?;
-                Ok(Answer::String {
-                    at: time(at)?,
-                    text,
-                })
+                Ok(Answer::String { at: time(at)?, text })
             }
-            other => Err(format!(
-                "a result of type `{other}`, which liveops does not know"
-            )),
+            other => Err(format!("a result of type `{other}`, which liveops does not know")),
         }
     }
 }
@@ -154,11 +108,7 @@ struct AlertWire {
 
 impl AlertWire {
     fn into_domain(self) -> Alert {
-        let state = if self.state == "pending" {
-            AlertState::Pending
-        } else {
-            AlertState::Firing
-        };
+        let state = if self.state == "pending" { AlertState::Pending } else { AlertState::Firing };
         Alert {
             name: self.labels.get("alertname").cloned().unwrap_or_default(),
             state,
@@ -177,10 +127,7 @@ impl AlertWire {
 
 /// The runbook link, under the names that teams use.
 pub(crate) fn runbook(annotations: &Labels) -> Option<String> {
-    ["runbook_url", "runbook", "runbookUrl", "runbook_link"]
-        .iter()
-        .find_map(|key| annotations.get(*key))
-        .cloned()
+    ["runbook_url", "runbook", "runbookUrl", "runbook_link"].iter().find_map(|key| annotations.get(*key)).cloned()
 }
 
 #[derive(Debug, Deserialize)]
@@ -190,10 +137,7 @@ pub(crate) struct AlertsWire {
 
 impl AlertsWire {
     pub(crate) fn into_domain(self) -> Vec<Alert> {
-        self.alerts
-            .into_iter()
-            .map(AlertWire::into_domain)
-            .collect()
+        self.alerts.into_iter().map(AlertWire::into_domain).collect()
     }
 }
 
@@ -254,22 +198,13 @@ impl RulesWire {
                 hold: wire.duration,
                 labels: wire.labels.unwrap_or_default(),
                 annotations: wire.annotations.unwrap_or_default(),
-                alerts: wire
-                    .alerts
-                    .unwrap_or_default()
-                    .into_iter()
-                    .map(AlertWire::into_domain)
-                    .collect(),
+                alerts: wire.alerts.unwrap_or_default().into_iter().map(AlertWire::into_domain).collect(),
             }),
         };
         self.groups
             .into_iter()
             .flat_map(|group| {
-                group
-                    .rules
-                    .into_iter()
-                    .map(|wire| rule(&group.name, group.interval, wire))
-                    .collect::<Vec<_>>()
+                group.rules.into_iter().map(|wire| rule(&group.name, group.interval, wire)).collect::<Vec<_>>()
             })
             .collect()
     }
@@ -336,9 +271,6 @@ struct ManagerWire {
 impl ManagersWire {
     pub(crate) fn into_domain(self) -> Delivery {
         let urls = |wires: Vec<ManagerWire>| wires.into_iter().map(|wire| wire.url).collect();
-        Delivery {
-            active: urls(self.active_alertmanagers),
-            dropped: urls(self.dropped_alertmanagers),
-        }
+        Delivery { active: urls(self.active_alertmanagers), dropped: urls(self.dropped_alertmanagers) }
     }
 }

@@ -10,8 +10,7 @@ use crate::error::{Barrier, Error, Result};
 /// # Errors
 /// `Unreachable`, `Timeout`.
 pub(crate) async fn health(http: &Http, target: &Target, effort: Effort) -> Result<Answer> {
-    http.send(target, Request::get("api/health").effort(effort))
-        .await
+    http.send(target, Request::get("api/health").effort(effort)).await
 }
 
 /// The detailed health answer, whatever its status.
@@ -19,18 +18,14 @@ pub(crate) async fn health(http: &Http, target: &Target, effort: Effort) -> Resu
 /// # Errors
 /// `Unreachable`, `Timeout`.
 pub(crate) async fn detailed(http: &Http, target: &Target, effort: Effort) -> Result<Answer> {
-    http.send(target, Request::get("api/health/detailed").effort(effort))
-        .await
+    http.send(target, Request::get("api/health/detailed").effort(effort)).await
 }
 
 /// The state of a service whose health API gave no answer. A refused connection is the machine itself saying that
 /// the service is not there. Anything else may be the way to it, so the state is not known.
 pub(crate) fn state_without_answer(error: &Error) -> ServiceState {
     match error {
-        Error::Unreachable {
-            barrier: Barrier::Refused,
-            ..
-        } => ServiceState::Down,
+        Error::Unreachable { barrier: Barrier::Refused, .. } => ServiceState::Down,
         _ => ServiceState::Unknown,
     }
 }
@@ -47,17 +42,13 @@ pub(crate) async fn scrape(
     effort: Effort,
     wanted: impl Fn(&str) -> bool,
 ) -> Result<(Exposition, Answer)> {
-    let accept =
-        "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=1,*/*;q=0.1";
-    let answer = http
-        .send(target, Request::get(path).accept(accept).effort(effort))
-        .await?
-        .ok()?;
+    let accept = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=1,*/*;q=0.1";
+    let answer = http.send(target, Request::get(path).accept(accept).effort(effort)).await?.ok()?;
     if answer.content_type.starts_with("text/html") {
         return Err(answer.malformed("a web page instead of metrics"));
     }
     let format = Format::from_content_type(&answer.content_type);
-    let parsed = exposition::parse(&answer.text(), format, wanted)
-        .map_err(|error| answer.malformed(error.to_string()))?;
+    let parsed =
+        exposition::parse(&answer.text(), format, wanted).map_err(|error| answer.malformed(error.to_string()))?;
     Ok((parsed, answer))
 }

@@ -1,9 +1,6 @@
 //! The runbook runner: the one place that starts a shell. Only with a [`Confirmed`], only the command that was shown,
 //! stdin closed, with a deadline; every line of output is passed on as it comes, and kept.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "this is the one place that runs the steps of runbooks"
-)]
+#![expect(clippy::disallowed_methods, reason = "this is the one place that runs the steps of runbooks")]
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -57,9 +54,7 @@ impl Ran {
     pub(crate) fn summary(&self) -> String {
         let took = format!("{:.1} s", self.took.as_secs_f64());
         match (self.timed_out, self.code) {
-            (true, _) => format!(
-                "stopped at its deadline after {took}; what it started may still be running"
-            ),
+            (true, _) => format!("stopped at its deadline after {took}; what it started may still be running"),
             (_, Some(code)) => format!("exit code {code} after {took}"),
             (_, None) => format!("ended by a signal after {took}"),
         }
@@ -70,11 +65,7 @@ impl Ran {
 ///
 /// # Errors
 /// `Tool`, when the shell cannot be started.
-pub(crate) async fn run(
-    script: &Script<'_>,
-    mut line: impl FnMut(&str),
-    _confirmed: &Confirmed,
-) -> Result<Ran> {
+pub(crate) async fn run(script: &Script<'_>, mut line: impl FnMut(&str), _confirmed: &Confirmed) -> Result<Ran> {
     let began = Instant::now();
     let failed = |error: std::io::Error| Error::Tool {
         program: script.shell.to_owned(),
@@ -142,11 +133,7 @@ impl Kept {
         self.text.push('\n');
         if self.text.len() > KEPT {
             let over = self.text.len() - KEPT;
-            let cut = self.text[..]
-                .char_indices()
-                .map(|(at, _)| at)
-                .find(|at| *at >= over)
-                .unwrap_or(over);
+            let cut = self.text[..].char_indices().map(|(at, _)| at).find(|at| *at >= over).unwrap_or(over);
             self.text.drain(..cut);
             self.cut = true;
         }
@@ -161,10 +148,7 @@ struct Lines<R> {
 
 impl<R: AsyncRead + Unpin> Lines<R> {
     fn new(stream: Option<R>) -> Self {
-        Self {
-            reader: stream.map(BufReader::new),
-            part: Vec::new(),
-        }
+        Self { reader: stream.map(BufReader::new), part: Vec::new() }
     }
 
     fn is_open(&self) -> bool {

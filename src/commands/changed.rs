@@ -94,12 +94,7 @@ impl ChangeReport {
     ///
     /// # Errors
     /// Those of the configuration.
-    pub(crate) fn nothing(
-        cx: &Context,
-        action: &'static str,
-        summary: String,
-        result: Value,
-    ) -> Result<Self> {
+    pub(crate) fn nothing(cx: &Context, action: &'static str, summary: String, result: Value) -> Result<Self> {
         Ok(Self {
             id: None,
             action,
@@ -168,10 +163,7 @@ impl Report for ChangeReport {
             blocks.push(Block::next("undo", undo));
         }
         if let Some(NoUndo { why, instead }) = &self.no_undo {
-            blocks.push(Block::Whole(vec![span(
-                format!("cannot be undone: {why}"),
-                Tone::Dim,
-            )]));
+            blocks.push(Block::Whole(vec![span(format!("cannot be undone: {why}"), Tone::Dim)]));
             blocks.push(Block::next("instead", instead));
         }
         if let Some((label, command)) = &self.next {
@@ -182,14 +174,8 @@ impl Report for ChangeReport {
 
     fn meta(&self) -> Meta {
         let recommend = |text: &str, command: &String| Recommendation::new(text, command);
-        let undo = self
-            .undo
-            .iter()
-            .map(|command| recommend("revert it", command));
-        let next = self
-            .next
-            .iter()
-            .map(|(label, command)| recommend(label, command));
+        let undo = self.undo.iter().map(|command| recommend("revert it", command));
+        let next = self.next.iter().map(|(label, command)| recommend(label, command));
         Meta {
             environment: Some(self.environment.clone()),
             verdict: Verdict::Pass,

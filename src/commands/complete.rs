@@ -10,48 +10,25 @@ use crate::config::schema;
 use crate::domain::flag::document::Document;
 
 fn root() -> Option<Node> {
-    Some(
-        load(&Dirs::from_environment().ok()?, None, Quick::default())
-            .ok()?
-            .root,
-    )
+    Some(load(&Dirs::from_environment().ok()?, None, Quick::default()).ok()?.root)
 }
 
-fn candidates(
-    names: impl IntoIterator<Item = String>,
-    typed: &std::ffi::OsStr,
-) -> Vec<CompletionCandidate> {
+fn candidates(names: impl IntoIterator<Item = String>, typed: &std::ffi::OsStr) -> Vec<CompletionCandidate> {
     let typed = typed.to_string_lossy();
-    names
-        .into_iter()
-        .filter(|name| name.starts_with(&*typed))
-        .map(CompletionCandidate::new)
-        .collect()
+    names.into_iter().filter(|name| name.starts_with(&*typed)).map(CompletionCandidate::new).collect()
 }
 
 fn named(list: &str) -> Vec<String> {
     let root = root();
-    let Some(Value::List(items)) = root
-        .as_ref()
-        .and_then(|root| root.get(list))
-        .map(|node| &node.value)
-    else {
+    let Some(Value::List(items)) = root.as_ref().and_then(|root| root.get(list)).map(|node| &node.value) else {
         return Vec::new();
     };
-    items
-        .iter()
-        .filter_map(|item| item.get("name")?.text().map(ToOwned::to_owned))
-        .collect()
+    items.iter().filter_map(|item| item.get("name")?.text().map(ToOwned::to_owned)).collect()
 }
 
 /// Environments of the configuration.
 pub(crate) fn environments(typed: &std::ffi::OsStr) -> Vec<CompletionCandidate> {
-    candidates(
-        root()
-            .map(|root| schema::environments(&root))
-            .unwrap_or_default(),
-        typed,
-    )
+    candidates(root().map(|root| schema::environments(&root)).unwrap_or_default(), typed)
 }
 
 /// Services of the configuration.
@@ -81,10 +58,5 @@ fn flags_in_file() -> Option<Vec<String>> {
         }
     };
     let document = Document::parse(&std::fs::read(path).ok()?).ok()?;
-    Some(
-        document
-            .members()
-            .map(|(name, _)| name.to_owned())
-            .collect(),
-    )
+    Some(document.members().map(|(name, _)| name.to_owned()).collect())
 }

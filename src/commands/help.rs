@@ -8,34 +8,10 @@ use crate::error::EXIT_CODES;
 
 /// Headings and their commands, in the order that a shift needs them. A test holds that none is missing.
 const HEADINGS: [(&str, &[&str]); 5] = [
-    (
-        "Monitor",
-        &["status", "health", "query", "alerts", "silence", "changes"],
-    ),
+    ("Monitor", &["status", "health", "query", "alerts", "silence", "changes"]),
     ("Change", &["flag", "rollout", "scale"]),
-    (
-        "Respond",
-        &[
-            "incident",
-            "page",
-            "triage",
-            "runbook",
-            "postmortem",
-            "undo",
-        ],
-    ),
-    (
-        "Tool",
-        &[
-            "init",
-            "config",
-            "doctor",
-            "audit",
-            "demo",
-            "completions",
-            "man",
-        ],
-    ),
+    ("Respond", &["incident", "page", "triage", "runbook", "postmortem", "undo"]),
+    ("Tool", &["init", "config", "doctor", "audit", "demo", "completions", "man"]),
     ("More", &["help"]),
 ];
 
@@ -43,10 +19,7 @@ const HEADINGS: [(&str, &[&str]); 5] = [
 pub(crate) fn dress(command: Command) -> Command {
     let mut groups = String::new();
     for (heading, names) in HEADINGS {
-        let rows: Vec<(&str, String)> = names
-            .iter()
-            .filter_map(|name| Some((*name, about(&command, name)?)))
-            .collect();
+        let rows: Vec<(&str, String)> = names.iter().filter_map(|name| Some((*name, about(&command, name)?))).collect();
         if rows.is_empty() {
             continue;
         }
@@ -56,13 +29,11 @@ pub(crate) fn dress(command: Command) -> Command {
         }
         groups.push('\n');
     }
-    let codes = EXIT_CODES.iter().fold(
-        String::from("\x1b[1m\x1b[4mExit codes:\x1b[0m\n"),
-        |mut text, (code, meaning)| {
+    let codes =
+        EXIT_CODES.iter().fold(String::from("\x1b[1m\x1b[4mExit codes:\x1b[0m\n"), |mut text, (code, meaning)| {
             let _ = writeln!(text, "  {code:<8} {meaning}");
             text
-        },
-    );
+        });
     let start = "\x1b[1m\x1b[4mStart here:\x1b[0m\n  liveops demo                             try everything, with nothing installed\n  liveops status --prometheus URL          look, without any file\n  liveops init                             write a liveops.yaml\n";
     command
         .help_template(
@@ -88,21 +59,10 @@ mod tests {
 
     #[test]
     fn every_command_stands_under_a_heading() {
-        let listed: Vec<&str> = HEADINGS
-            .iter()
-            .flat_map(|(_, names)| names.iter().copied())
-            .collect();
+        let listed: Vec<&str> = HEADINGS.iter().flat_map(|(_, names)| names.iter().copied()).collect();
         for command in crate::cli::Cli::command().get_subcommands() {
-            assert!(
-                listed.contains(&command.get_name()),
-                "{} has no heading",
-                command.get_name()
-            );
-            assert!(
-                command.get_about().is_some(),
-                "{} has no purpose line",
-                command.get_name()
-            );
+            assert!(listed.contains(&command.get_name()), "{} has no heading", command.get_name());
+            assert!(command.get_about().is_some(), "{} has no purpose line", command.get_name());
         }
     }
 }

@@ -89,20 +89,13 @@ struct Channels {
 
 fn list(cx: &Context) -> Result<Exit> {
     let notify = &cx.config()?.settings.notify;
-    let reach: Vec<_> = notify
-        .channels
-        .iter()
-        .map(|channel| (channel.name.clone(), channel.reach()))
-        .collect();
+    let reach: Vec<_> = notify.channels.iter().map(|channel| (channel.name.clone(), channel.reach())).collect();
     let report = Channels {
         channels: notify
             .channels
             .iter()
             .map(|channel| {
-                let place = channel
-                    .endpoint
-                    .as_ref()
-                    .map_or_else(String::new, |endpoint| endpoint.url.show());
+                let place = channel.endpoint.as_ref().map_or_else(String::new, |endpoint| endpoint.url.show());
                 (channel.name.clone(), channel.word(), place)
             })
             .collect(),
@@ -150,13 +143,12 @@ impl Channels {
 
 impl Serialize for Channels {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let channels = self
-            .channels
+        let channels =
+            self.channels.iter().map(|(name, kind, place)| json!({ "name": name, "type": kind, "url": place }));
+        let opened = self
+            .opened
             .iter()
-            .map(|(name, kind, place)| json!({ "name": name, "type": kind, "url": place }));
-        let opened = self.opened.iter().map(
-            |(severity, page, tell)| json!({ "severity": severity, "page": page, "tell": tell }),
-        );
+            .map(|(severity, page, tell)| json!({ "severity": severity, "page": page, "tell": tell }));
         json!({
             "channels": channels.collect::<Vec<_>>(),
             "opened": opened.collect::<Vec<_>>(),
@@ -173,17 +165,10 @@ impl Report for Channels {
         let mut blocks = Vec::new();
         let mut table = Table::new(["channel", "type", "where"]).fixed(&[0, 1]);
         for (name, kind, place) in &self.channels {
-            table.row(vec![
-                span(name, Tone::Strong),
-                plain(*kind),
-                span(place, Tone::Dim),
-            ]);
+            table.row(vec![span(name, Tone::Strong), plain(*kind), span(place, Tone::Dim)]);
         }
         if self.channels.is_empty() {
-            blocks.push(Block::Line(vec![span(
-                "no channel is configured",
-                Tone::Warn,
-            )]));
+            blocks.push(Block::Line(vec![span("no channel is configured", Tone::Warn)]));
         } else {
             blocks.push(Block::Table(table));
             blocks.push(Block::Blank);
@@ -199,18 +184,11 @@ impl Report for Channels {
             if !tell.is_empty() {
                 text = format!("{text}; tell {}", tell.join(", "));
             }
-            blocks.push(Block::Whole(vec![
-                span(format!("  {severity} "), Tone::Strong),
-                plain(text),
-            ]));
+            blocks.push(Block::Whole(vec![span(format!("  {severity} "), Tone::Strong), plain(text)]));
         }
         for item in &self.outbox {
             let text = |key: &str| item[key].as_str().unwrap_or_default().to_owned();
-            let what = if item["page"] == true {
-                "PAGE"
-            } else {
-                "message"
-            };
+            let what = if item["page"] == true { "PAGE" } else { "message" };
             let line = format!(
                 "  in the outbox: {what} about `{}` of {} to {}, tries: {}, next {}",
                 text("about"),
@@ -236,11 +214,7 @@ impl Report for Channels {
     }
 
     fn meta(&self) -> Meta {
-        Meta {
-            environment: Some(self.environment.clone()),
-            recommendations: vec![self.next()],
-            ..Meta::default()
-        }
+        Meta { environment: Some(self.environment.clone()), recommendations: vec![self.next()], ..Meta::default() }
     }
 }
 
@@ -258,7 +232,8 @@ async fn try_all(args: TestArgs, cx: &Context) -> Result<Exit> {
         return Err(Error::Unconfigured {
             what: "channel",
             environment: cx.environment()?.to_owned(),
-            hint: "name channels below `notify` in liveops.yaml: slack, discord, pagerduty, webhook, email, exec".into(),
+            hint: "name channels below `notify` in liveops.yaml: slack, discord, pagerduty, webhook, email, exec"
+                .into(),
         });
     }
     let now = cx.clock.now();
@@ -280,12 +255,8 @@ async fn try_all(args: TestArgs, cx: &Context) -> Result<Exit> {
         keys: vec![format!("liveops/test/{:x}", now.timestamp())],
         command: "liveops page test".into(),
     };
-    let mut report = Delivered {
-        what: "test",
-        told: Vec::new(),
-        environment: cx.environment()?.to_owned(),
-        dry_run: true,
-    };
+    let mut report =
+        Delivered { what: "test", told: Vec::new(), environment: cx.environment()?.to_owned(), dry_run: true };
     if let Some(confirmed) = unasked(cx, "send test messages")? {
         let only = args.channel.as_deref();
         report.told = test(cx, only, &message, args.for_real, &confirmed).await?;
@@ -299,12 +270,8 @@ async fn try_all(args: TestArgs, cx: &Context) -> Result<Exit> {
 }
 
 async fn deliver(cx: &Context) -> Result<Exit> {
-    let mut report = Delivered {
-        what: "flush",
-        told: Vec::new(),
-        environment: cx.environment()?.to_owned(),
-        dry_run: true,
-    };
+    let mut report =
+        Delivered { what: "flush", told: Vec::new(), environment: cx.environment()?.to_owned(), dry_run: true };
     let mut paged = None;
     if let Some(confirmed) = unasked(cx, "deliver what is in the outbox")? {
         let tale = flush(cx, true, &confirmed).await?;
@@ -326,19 +293,14 @@ async fn deliver(cx: &Context) -> Result<Exit> {
 impl Delivered {
     fn verdict(&self) -> Verdict {
         let failed = |told: &Told| told.state != DeliveryState::Accepted;
-        if self.told.iter().any(failed) {
-            Verdict::Fail
-        } else {
-            Verdict::Pass
-        }
+        if self.told.iter().any(failed) { Verdict::Fail } else { Verdict::Pass }
     }
 }
 
 impl Serialize for Delivered {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let told: Vec<Value> = self.told.iter().map(told_json).collect();
-        json!({ "action": self.what, "dry_run": self.dry_run, "deliveries": told })
-            .serialize(serializer)
+        json!({ "action": self.what, "dry_run": self.dry_run, "deliveries": told }).serialize(serializer)
     }
 }
 

@@ -29,25 +29,15 @@ impl Template {
             let file = config.folder().join(folder).join(path);
             match fs::read_to_string(&file) {
                 Ok(text) => {
-                    return Ok(Some(Self {
-                        text,
-                        file: Some(file.display().to_string()),
-                    }));
+                    return Ok(Some(Self { text, file: Some(file.display().to_string()) }));
                 }
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Err(source) => {
-                    return Err(Error::Io {
-                        action: "read",
-                        path: file,
-                        source,
-                    });
+                    return Err(Error::Io { action: "read", path: file, source });
                 }
             }
         }
-        Ok(shipped.map(|text| Self {
-            text: text.to_owned(),
-            file: None,
-        }))
+        Ok(shipped.map(|text| Self { text: text.to_owned(), file: None }))
     }
 
     /// The document. A name that does not exist is an error, so that nothing is left out in silence.
@@ -60,21 +50,18 @@ impl Template {
         environment.set_trim_blocks(true);
         environment.set_lstrip_blocks(true);
         environment.set_keep_trailing_newline(true);
-        environment
-            .render_named_str("template", &self.text, values)
-            .map_err(|error| match &self.file {
-                Some(file) => Error::usage(
-                    format!(
-                        "{file}:{}: {}",
-                        error.line().unwrap_or(0),
-                        error.detail().map_or_else(
-                            || error.kind().to_string(),
-                            |detail| format!("{}: {detail}", error.kind())
-                        )
-                    ),
-                    "mend the template, or remove the file to use the shipped one",
+        environment.render_named_str("template", &self.text, values).map_err(|error| match &self.file {
+            Some(file) => Error::usage(
+                format!(
+                    "{file}:{}: {}",
+                    error.line().unwrap_or(0),
+                    error
+                        .detail()
+                        .map_or_else(|| error.kind().to_string(), |detail| format!("{}: {detail}", error.kind()))
                 ),
-                None => Error::internal(&format!("a template: {error:#}")),
-            })
+                "mend the template, or remove the file to use the shipped one",
+            ),
+            None => Error::internal(&format!("a template: {error:#}")),
+        })
     }
 }

@@ -19,10 +19,7 @@ use crate::error::Problem;
 pub(crate) fn read(text: &str, name: &str) -> Result<Checklist, Vec<Problem>> {
     let layer = Rc::new(Layer::Project(name.to_owned()));
     let document = parse(text, &layer).map_err(|problem| vec![problem])?;
-    let mut problems = Problems {
-        errors: document.problems,
-        ..Problems::default()
-    };
+    let mut problems = Problems { errors: document.problems, ..Problems::default() };
     let mut top = Section::open(&document.root, "", &mut problems);
     let mut items: Vec<Item> = Vec::new();
     for (index, node) in top.list("items", &mut problems).iter().enumerate() {
@@ -40,11 +37,7 @@ pub(crate) fn read(text: &str, name: &str) -> Result<Checklist, Vec<Problem>> {
     }
     top.finish(&mut problems);
     problems.sort();
-    if problems.errors.is_empty() {
-        Ok(Checklist { items })
-    } else {
-        Err(problems.errors)
-    }
+    if problems.errors.is_empty() { Ok(Checklist { items }) } else { Err(problems.errors) }
 }
 
 fn item(node: &Node, index: usize, problems: &mut Problems) -> Option<Item> {
@@ -55,9 +48,7 @@ fn item(node: &Node, index: usize, problems: &mut Problems) -> Option<Item> {
         if !text.is_empty() && text.chars().all(sound) {
             Ok(text.to_owned())
         } else {
-            Err(format!(
-                "`{text}` is not a name of letters, digits, `-` and `_`"
-            ))
+            Err(format!("`{text}` is not a name of letters, digits, `-` and `_`"))
         }
     });
     let ask = section.text("ask", problems);
@@ -72,9 +63,7 @@ fn item(node: &Node, index: usize, problems: &mut Problems) -> Option<Item> {
         })
     });
     let query = section.text("query", problems);
-    let limit = section.parse("limit", problems, |text| {
-        Threshold::parse(text, &Unit::None)
-    });
+    let limit = section.parse("limit", problems, |text| Threshold::parse(text, &Unit::None));
     let command = section.text("command", problems);
     section.require("id", id.is_some(), problems);
     section.require("ask", ask.is_some(), problems);
@@ -115,18 +104,12 @@ mod tests {
     #[test]
     fn slips_are_named_with_their_lines() {
         for (text, want) in [
-            (
-                "items: []",
-                "c.yaml:1: `items`: a checklist needs at least one item",
-            ),
+            ("items: []", "c.yaml:1: `items`: a checklist needs at least one item"),
             (
                 "items:\n  - { id: a, ask: x }\n  - { id: a, ask: y }",
                 "c.yaml:3: `items[1].id`: two items are called `a`",
             ),
-            (
-                "items:\n  - { id: a, ask: x, check: query }",
-                "c.yaml:2: `items[0]`: `query` is missing",
-            ),
+            ("items:\n  - { id: a, ask: x, check: query }", "c.yaml:2: `items[0]`: `query` is missing"),
             (
                 "items:\n  - id: a\n    ask: x\n    chek: query",
                 "c.yaml:4: `items[0].chek`: unknown key; did you mean `check`?",
@@ -137,14 +120,8 @@ mod tests {
             ),
             ("items:\n  - id: a b\n    ask: x", "c.yaml:2: `items[0].id`"),
             ("items:\n  - id: a\n    ask: [", "c.yaml:"),
-            (
-                "items:\n  - { id: a, ask: x, query: up }",
-                "belong to `check: query`",
-            ),
-            (
-                "items:\n  - { id: a, ask: x, check: query, query: up, limit: 5 }",
-                "begin with `>`",
-            ),
+            ("items:\n  - { id: a, ask: x, query: up }", "belong to `check: query`"),
+            ("items:\n  - { id: a, ask: x, check: query, query: up, limit: 5 }", "begin with `>`"),
         ] {
             let problems = read(text, "c.yaml").expect_err(text);
             let all: Vec<String> = problems.iter().map(ToString::to_string).collect();

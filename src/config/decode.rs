@@ -32,12 +32,7 @@ impl Problems {
 }
 
 fn at(origin: &Origin, key: &str, message: impl Into<String>) -> Problem {
-    Problem {
-        source: origin.layer.name().into(),
-        line: origin.line,
-        key: key.into(),
-        message: message.into(),
-    }
+    Problem { source: origin.layer.name().into(), line: origin.line, key: key.into(), message: message.into() }
 }
 
 /// A mapping being read. Keys that nobody asked for are reported by [`Section::finish`].
@@ -53,26 +48,14 @@ impl<'a> Section<'a> {
     pub(crate) fn open(node: &'a Node, path: impl Into<String>, problems: &mut Problems) -> Self {
         let path = path.into();
         if !matches!(node.value, Value::Map(_) | Value::Null) {
-            problems.error(
-                &node.origin,
-                &path,
-                format!("must be a mapping of keys, not {}", kind(&node.value)),
-            );
+            problems.error(&node.origin, &path, format!("must be a mapping of keys, not {}", kind(&node.value)));
         }
-        Self {
-            node,
-            path,
-            known: Vec::new(),
-        }
+        Self { node, path, known: Vec::new() }
     }
 
     /// The dotted path of a member.
     pub(crate) fn path(&self, key: &str) -> String {
-        if self.path.is_empty() {
-            key.to_owned()
-        } else {
-            format!("{}.{key}", self.path)
-        }
+        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
     }
 
     /// Where the mapping was written.
@@ -91,11 +74,7 @@ impl<'a> Section<'a> {
         let node = self.get(key)?;
         let text = node.text().map(ToOwned::to_owned);
         if text.is_none() {
-            problems.error(
-                &node.origin,
-                &self.path(key),
-                format!("must be text, not {}", kind(&node.value)),
-            );
+            problems.error(&node.origin, &self.path(key), format!("must be text, not {}", kind(&node.value)));
         }
         text
     }
@@ -133,34 +112,19 @@ impl<'a> Section<'a> {
             None => &[],
             Some((Value::List(items), _)) => items,
             Some((value, origin)) => {
-                problems.error(
-                    origin,
-                    &self.path(key),
-                    format!("must be a list, not {}", kind(value)),
-                );
+                problems.error(origin, &self.path(key), format!("must be a list, not {}", kind(value)));
                 &[]
             }
         }
     }
 
     /// The members of a mapping member: name, node.
-    pub(crate) fn entries(
-        &mut self,
-        key: &'static str,
-        problems: &mut Problems,
-    ) -> Vec<(&'a str, &'a Node)> {
+    pub(crate) fn entries(&mut self, key: &'static str, problems: &mut Problems) -> Vec<(&'a str, &'a Node)> {
         match self.get(key).map(|node| (&node.value, &node.origin)) {
             None => Vec::new(),
-            Some((Value::Map(entries), _)) => entries
-                .iter()
-                .map(|(key, node)| (key.name.as_str(), node))
-                .collect(),
+            Some((Value::Map(entries), _)) => entries.iter().map(|(key, node)| (key.name.as_str(), node)).collect(),
             Some((value, origin)) => {
-                problems.error(
-                    origin,
-                    &self.path(key),
-                    format!("must be a mapping, not {}", kind(value)),
-                );
+                problems.error(origin, &self.path(key), format!("must be a mapping, not {}", kind(value)));
                 Vec::new()
             }
         }
@@ -168,12 +132,7 @@ impl<'a> Section<'a> {
 
     /// A member that must be there.
     pub(crate) fn require(&self, key: &str, present: bool, problems: &mut Problems) {
-        if !present
-            && self
-                .node
-                .get(key)
-                .is_none_or(|node| node.value == Value::Null)
-        {
+        if !present && self.node.get(key).is_none_or(|node| node.value == Value::Null) {
             problems.error(&self.node.origin, &self.path, format!("`{key}` is missing"));
         }
     }
@@ -193,15 +152,8 @@ impl<'a> Section<'a> {
                 |near| format!("did you mean `{near}`?"),
             );
             // The mapping may be of a lower layer; the value is of the layer that named the key.
-            let origin = Origin {
-                line: key.line,
-                ..node.origin.clone()
-            };
-            problems.error(
-                &origin,
-                &self.path(&key.name),
-                format!("unknown key; {help}"),
-            );
+            let origin = Origin { line: key.line, ..node.origin.clone() };
+            problems.error(&origin, &self.path(&key.name), format!("unknown key; {help}"));
         }
     }
 }

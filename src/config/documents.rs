@@ -43,20 +43,15 @@ impl Default for Documents {
 
 /// Reads `templates`, `runbooks`, `changes` and `dependencies`.
 pub(crate) fn decode(top: &mut Section<'_>, problems: &mut Problems) -> Documents {
-    let mut documents = Documents {
-        templates: top.text("templates", problems).map(PathBuf::from),
-        ..Documents::default()
-    };
+    let mut documents =
+        Documents { templates: top.text("templates", problems).map(PathBuf::from), ..Documents::default() };
     if let Some(node) = top.get("runbooks") {
         let mut section = Section::open(node, "runbooks", problems);
         if let Some(folder) = section.text("folder", problems) {
             documents.runbooks = folder.into();
         }
-        documents.rules = section
-            .list("rules", problems)
-            .iter()
-            .filter_map(|item| item.text().map(PathBuf::from))
-            .collect();
+        documents.rules =
+            section.list("rules", problems).iter().filter_map(|item| item.text().map(PathBuf::from)).collect();
         section.finish(problems);
     }
     if let Some(node) = top.get("changes") {
@@ -67,9 +62,7 @@ pub(crate) fn decode(top: &mut Section<'_>, problems: &mut Problems) -> Document
         section.finish(problems);
     }
     for (index, node) in top.list("dependencies", problems).iter().enumerate() {
-        documents
-            .dependencies
-            .extend(dependency(node, index, problems));
+        documents.dependencies.extend(dependency(node, index, problems));
     }
     documents
 }
@@ -78,21 +71,13 @@ fn dependency(node: &Node, index: usize, problems: &mut Problems) -> Option<Depe
     let mut section = Section::open(node, format!("dependencies[{index}]"), problems);
     let name = section.text("name", problems);
     let url = section.parse("url", problems, |text| {
-        let sound = url::Url::parse(text)
-            .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-        if sound {
-            Ok(text.to_owned())
-        } else {
-            Err(format!("`{text}` is not an http or https URL"))
-        }
+        let sound = url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        if sound { Ok(text.to_owned()) } else { Err(format!("`{text}` is not an http or https URL")) }
     });
     section.require("name", name.is_some(), problems);
     section.require("url", url.is_some(), problems);
     section.finish(problems);
-    Some(Dependency {
-        name: name?,
-        url: url?,
-    })
+    Some(Dependency { name: name?, url: url? })
 }
 
 #[cfg(test)]
@@ -125,10 +110,7 @@ mod tests {
         assert_eq!(documents.dependencies[0].name, "psn");
         for (yaml, want) in [
             ("runbooks: { foldr: x }", "did you mean `folder`?"),
-            (
-                "dependencies: [{ name: a, url: ftp://h }]",
-                "not an http or https URL",
-            ),
+            ("dependencies: [{ name: a, url: ftp://h }]", "not an http or https URL"),
             ("dependencies: [{ url: 'http://h' }]", "`name` is missing"),
         ] {
             let errors = read(yaml).1.join("\n");

@@ -48,15 +48,10 @@ pub(crate) fn decode(
 ) -> Option<Endpoint> {
     if node.text().is_some() {
         let url = checked_url(node, path, schemes, problems)?;
-        return Some(Endpoint {
-            url,
-            headers: Vec::new(),
-        });
+        return Some(Endpoint { url, headers: Vec::new() });
     }
     let mut section = Section::open(node, path, problems);
-    let url = section
-        .get("url")
-        .and_then(|node| checked_url(node, &format!("{path}.url"), schemes, problems));
+    let url = section.get("url").and_then(|node| checked_url(node, &format!("{path}.url"), schemes, problems));
     section.require("url", url.is_some(), problems);
     let mut headers: Vec<(String, Secret)> = section
         .entries("headers", problems)
@@ -85,12 +80,7 @@ pub(crate) fn decode(
 }
 
 /// A value that is sent along; one whose name is that of a secret may only be a reference.
-pub(crate) fn header(
-    name: &str,
-    node: &Node,
-    key: &str,
-    problems: &mut Problems,
-) -> Option<Secret> {
+pub(crate) fn header(name: &str, node: &Node, key: &str, problems: &mut Problems) -> Option<Secret> {
     let value = Secret::decode(node, key, problems)?;
     if is_secret_name(name) && value.is_literal() {
         problems.error(&node.origin, key, "a secret must not stand in a file; write a reference such as `\"Bearer ${TOKEN}\"`, `{file: PATH}` or `{command: […]}`");
@@ -99,12 +89,7 @@ pub(crate) fn header(
 }
 
 /// A URL of one of these schemes, without a secret in it.
-pub(crate) fn checked_url(
-    node: &Node,
-    path: &str,
-    schemes: &[&str],
-    problems: &mut Problems,
-) -> Option<Secret> {
+pub(crate) fn checked_url(node: &Node, path: &str, schemes: &[&str], problems: &mut Problems) -> Option<Secret> {
     let url = Secret::decode(node, path, problems)?;
     let Source::Template(text) = &url.source else {
         return Some(url);
@@ -118,24 +103,13 @@ pub(crate) fn checked_url(
     let parsed = match url::Url::parse(&stand_in) {
         Ok(parsed) if schemes.contains(&parsed.scheme()) => parsed,
         Ok(_) => {
-            let allowed: Vec<String> = schemes
-                .iter()
-                .map(|scheme| format!("`{scheme}:`"))
-                .collect();
-            let message = format!(
-                "must begin with {}{}",
-                allowed.join(" or "),
-                fix(text, schemes)
-            );
+            let allowed: Vec<String> = schemes.iter().map(|scheme| format!("`{scheme}:`")).collect();
+            let message = format!("must begin with {}{}", allowed.join(" or "), fix(text, schemes));
             problems.error(&node.origin, path, message);
             return None;
         }
         Err(error) => {
-            let message = format!(
-                "`{}` is not a URL: {error}{}",
-                redact_url(text),
-                fix(text, schemes)
-            );
+            let message = format!("`{}` is not a URL: {error}{}", redact_url(text), fix(text, schemes));
             problems.error(&node.origin, path, message);
             return None;
         }
@@ -154,22 +128,20 @@ pub(crate) fn checked_url(
 }
 
 /// A file must not hold a secret; an environment variable may, and a flag had better not.
-pub(crate) fn refuses_secret(
-    origin: &Origin,
-    path: &str,
-    what: &str,
-    problems: &mut Problems,
-) -> bool {
+pub(crate) fn refuses_secret(origin: &Origin, path: &str, what: &str, problems: &mut Problems) -> bool {
     match &*origin.layer {
         Layer::Flag(by) if !by.starts_with("--") => false,
         Layer::Flag(by) => {
             let variable = format!("LIVEOPS_{}", by.trim_start_matches('-').to_uppercase());
-            problems.warning(origin, path, format!("{what} in an argument can be seen by every user of this machine; set `{variable}` instead"));
+            problems.warning(
+                origin,
+                path,
+                format!("{what} in an argument can be seen by every user of this machine; set `{variable}` instead"),
+            );
             false
         }
         Layer::Default | Layer::User(_) | Layer::Project(_) => {
-            let message =
-                format!("{what} must not stand in a file; write `${{VARIABLE}}` in its place");
+            let message = format!("{what} must not stand in a file; write `${{VARIABLE}}` in its place");
             problems.error(origin, path, message);
             true
         }
@@ -196,19 +168,8 @@ mod tests {
         let root = parse(yaml, &Rc::new(layer)).expect("valid").root;
         let mut problems = Problems::default();
         let also = [Member::Header("password", "X-Key")];
-        let _ = decode(
-            root.get("e").expect("there"),
-            "e",
-            schemes,
-            &also,
-            &mut problems,
-        );
-        problems
-            .errors
-            .iter()
-            .chain(&problems.warnings)
-            .map(|problem| problem.message.clone())
-            .collect()
+        let _ = decode(root.get("e").expect("there"), "e", schemes, &also, &mut problems);
+        problems.errors.iter().chain(&problems.warnings).map(|problem| problem.message.clone()).collect()
     }
 
     fn of_file(yaml: &str, schemes: &[&str]) -> Vec<String> {
@@ -239,32 +200,14 @@ mod tests {
             ("e: localhost:9090", "did you mean `http://localhost:9090`?"),
             ("e: ftp://h", "must begin with `http:` or `https:`"),
             ("e: { headers: {} }", "`url` is missing"),
-            (
-                "e: { url: http://h, header: {} }",
-                "did you mean `headers`?",
-            ),
-            (
-                "e: http://u:canary@h",
-                "a password must not stand in a file",
-            ),
-            (
-                "e: http://u:canary@${HOST}",
-                "a password must not stand in a file",
-            ),
+            ("e: { url: http://h, header: {} }", "did you mean `headers`?"),
+            ("e: http://u:canary@h", "a password must not stand in a file"),
+            ("e: http://u:canary@${HOST}", "a password must not stand in a file"),
             ("e: http://u:canary@h h", "is not a URL"),
             ("e: http://h/?api_key=canary", "a secret (`api_key`)"),
-            (
-                "e: { url: http://h, headers: { Authorization: canary } }",
-                "a secret must not stand",
-            ),
-            (
-                "e: { url: http://h, headers: { X-Api-Key: canary } }",
-                "a secret must not stand",
-            ),
-            (
-                "e: { url: http://h, password: canary }",
-                "a secret must not stand",
-            ),
+            ("e: { url: http://h, headers: { Authorization: canary } }", "a secret must not stand"),
+            ("e: { url: http://h, headers: { X-Api-Key: canary } }", "a secret must not stand"),
+            ("e: { url: http://h, password: canary }", "a secret must not stand"),
             ("e: { url: 'http://${HOST' }", "`${` without `}`"),
             ("e: [http://h]", "must be a mapping"),
         ] {

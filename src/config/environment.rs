@@ -1,8 +1,5 @@
 //! The process environment, read once: terminal hints, directories, the test clock. Nothing else reads it.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "this is the one place that reads the environment"
-)]
+#![expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -29,19 +26,13 @@ pub(crate) struct Hints {
 /// Colour, characters and width, as the environment has them.
 pub(crate) fn hints() -> Hints {
     let set = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
-    let locale = set("LC_ALL")
-        .or_else(|| set("LC_CTYPE"))
-        .or_else(|| set("LANG"))
-        .unwrap_or_default()
-        .to_lowercase();
+    let locale = set("LC_ALL").or_else(|| set("LC_CTYPE")).or_else(|| set("LANG")).unwrap_or_default().to_lowercase();
     Hints {
         no_color: set("NO_COLOR").is_some(),
         force_color: set("CLICOLOR_FORCE").is_some_and(|value| value != "0"),
         dumb: set("TERM").is_some_and(|value| value == "dumb"),
         utf8: locale.contains("utf-8") || locale.contains("utf8"),
-        columns: set("COLUMNS")
-            .and_then(|value| value.parse().ok())
-            .filter(|columns| *columns >= 20),
+        columns: set("COLUMNS").and_then(|value| value.parse().ok()).filter(|columns| *columns >= 20),
     }
 }
 
@@ -67,12 +58,8 @@ impl Dirs {
         let home = home();
         let base = |variable: &str, below: &str| {
             // The specification says that relative paths are invalid and ignored.
-            let given = env::var_os(variable)
-                .map(PathBuf::from)
-                .filter(|path| path.is_absolute());
-            given
-                .or_else(|| home.as_deref().map(|home| home.join(below)))
-                .map(|base| base.join("liveops"))
+            let given = env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
+            given.or_else(|| home.as_deref().map(|home| home.join(below))).map(|base| base.join("liveops"))
         };
         let missing = |what: &str| {
             Error::usage(
@@ -82,10 +69,8 @@ impl Dirs {
         };
         Ok(Self {
             work: env::current_dir().unwrap_or_else(|_| Path::new(".").into()),
-            config: base("XDG_CONFIG_HOME", ".config")
-                .ok_or_else(|| missing("the configuration"))?,
-            state: base("XDG_STATE_HOME", ".local/state")
-                .ok_or_else(|| missing("the audit log"))?,
+            config: base("XDG_CONFIG_HOME", ".config").ok_or_else(|| missing("the configuration"))?,
+            state: base("XDG_STATE_HOME", ".local/state").ok_or_else(|| missing("the audit log"))?,
             cache: base("XDG_CACHE_HOME", ".cache").ok_or_else(|| missing("the cache"))?,
         })
     }
@@ -99,14 +84,9 @@ pub(crate) fn fixed_now() -> Result<Option<DateTime<Utc>>> {
     let Ok(text) = env::var("LIVEOPS_NOW") else {
         return Ok(None);
     };
-    DateTime::parse_from_rfc3339(&text)
-        .map(|at| Some(at.to_utc()))
-        .map_err(|_| {
-            Error::usage(
-                format!("LIVEOPS_NOW is `{text}`"),
-                "set it to a time such as 2026-01-15T10:30:00Z, or unset it",
-            )
-        })
+    DateTime::parse_from_rfc3339(&text).map(|at| Some(at.to_utc())).map_err(|_| {
+        Error::usage(format!("LIVEOPS_NOW is `{text}`"), "set it to a time such as 2026-01-15T10:30:00Z, or unset it")
+    })
 }
 
 /// The value of a variable that a secret names.

@@ -38,13 +38,7 @@ pub(crate) struct FlagSettings {
 
 impl Default for FlagSettings {
     fn default() -> Self {
-        Self {
-            endpoint: None,
-            key: KEY.into(),
-            reader: Reader::default(),
-            cache_ttl: CACHE_TTL,
-            ca: None,
-        }
+        Self { endpoint: None, key: KEY.into(), reader: Reader::default(), cache_ttl: CACHE_TTL, ca: None }
     }
 }
 
@@ -53,16 +47,11 @@ pub(crate) fn decode(node: &Node, path: &str, problems: &mut Problems) -> FlagSe
     let mut settings = FlagSettings::default();
     if node.text().is_some() {
         let url = checked_url(node, path, problems);
-        settings.endpoint = url.map(|url| Endpoint {
-            url,
-            headers: Vec::new(),
-        });
+        settings.endpoint = url.map(|url| Endpoint { url, headers: Vec::new() });
         return settings;
     }
     let mut section = Section::open(node, path, problems);
-    let url = section
-        .get("url")
-        .and_then(|node| checked_url(node, &format!("{path}.url"), problems));
+    let url = section.get("url").and_then(|node| checked_url(node, &format!("{path}.url"), problems));
     let mut credentials = Vec::new();
     for name in [USERNAME, PASSWORD] {
         if let Some(node) = section.get(name) {
@@ -84,14 +73,10 @@ pub(crate) fn decode(node: &Node, path: &str, problems: &mut Problems) -> FlagSe
         let path = section.text("ca", problems);
         settings.ca = path.map(|path| (PathBuf::from(path), node.origin.clone()));
     }
-    let without =
-        (!credentials.is_empty() || settings.ca.is_some()) && section.get("url").is_none();
+    let without = (!credentials.is_empty() || settings.ca.is_some()) && section.get("url").is_none();
     section.require("url", !without, problems);
     section.finish(problems);
-    settings.endpoint = url.map(|url| Endpoint {
-        url,
-        headers: credentials,
-    });
+    settings.endpoint = url.map(|url| Endpoint { url, headers: credentials });
     settings
 }
 
@@ -105,9 +90,7 @@ fn hash_key(text: &str) -> Result<String, String> {
     if text.is_empty() || text.chars().any(char::is_control) {
         Err("must be the name of a Redis key".into())
     } else if !matches!(braces.as_str(), "" | "{}") || text.contains("{}") {
-        Err(format!(
-            "`{text}` has braces that are no hash tag such as `{{game}}:flags`"
-        ))
+        Err(format!("`{text}` has braces that are no hash tag such as `{{game}}:flags`"))
     } else {
         Ok(text.into())
     }
@@ -120,18 +103,12 @@ fn checked_url(node: &Node, path: &str, problems: &mut Problems) -> Option<Secre
         return Some(url);
     };
     // The whole URL may come from outside; it is checked when it is used.
-    if is_reference(text)
-        || text
-            .strip_prefix("file:")
-            .is_some_and(|path| !path.is_empty())
-    {
+    if is_reference(text) || text.strip_prefix("file:").is_some_and(|path| !path.is_empty()) {
         return Some(url);
     }
     // References are checked as if they were a word, which may stand in each part of a URL but the port.
     let stand_in = url.with_references_as("0")?;
-    let known = stand_in
-        .split_once("://")
-        .is_some_and(|(scheme, _)| SCHEMES.contains(&scheme));
+    let known = stand_in.split_once("://").is_some_and(|(scheme, _)| SCHEMES.contains(&scheme));
     if !known {
         let near = if text.contains("://") || text.contains('@') {
             String::new()
@@ -206,35 +183,17 @@ mod tests {
     #[test]
     fn every_slip_says_what_is_meant_and_never_the_secret() {
         for (yaml, want) in [
-            (
-                "f: 127.0.0.1:6379",
-                "did you mean `redis://127.0.0.1:6379`?",
-            ),
+            ("f: 127.0.0.1:6379", "did you mean `redis://127.0.0.1:6379`?"),
             ("f: flags.json", "did you mean `file:flags.json`?"),
             ("f: http://h", "must begin with `file:`"),
-            (
-                "f: redis://u:canary@h",
-                "a password must not stand in a file",
-            ),
-            (
-                "f: 'redis+cluster://u:canary@h:1,h:2'",
-                "a password must not stand in a file",
-            ),
+            ("f: redis://u:canary@h", "a password must not stand in a file"),
+            ("f: 'redis+cluster://u:canary@h:1,h:2'", "a password must not stand in a file"),
             ("f: redis://h?password=canary", "takes no parameters"),
-            (
-                "f: redis+sentinel://h",
-                "the name of the primary is missing",
-            ),
-            (
-                "f: { url: redis://h, password: canary }",
-                "a secret must not stand",
-            ),
+            ("f: redis+sentinel://h", "the name of the primary is missing"),
+            ("f: { url: redis://h, password: canary }", "a secret must not stand"),
             ("f: { password: '${P}' }", "`url` is missing"),
             ("f: { url: redis://h, headers: {} }", "unknown key"),
-            (
-                "f: { url: redis://h, reader: v3 }",
-                "must be `legacy-v1` or `v2`, not `v3`",
-            ),
+            ("f: { url: redis://h, reader: v3 }", "must be `legacy-v1` or `v2`, not `v3`"),
             ("f: { url: redis://h, key: 'a{b' }", "no hash tag"),
         ] {
             let found = read(yaml).1.join("\n");

@@ -32,13 +32,7 @@ pub(crate) fn decode(top: &mut Section<'_>, problems: &mut Problems) -> Incident
     if let Some(node) = section.get("redis") {
         settings.key = node.get("key").and_then(Node::text).map(ToOwned::to_owned);
     }
-    settings.redis = endpoint::member(
-        &mut section,
-        "redis",
-        &["redis", "rediss"],
-        &[Member::Text("key")],
-        problems,
-    );
+    settings.redis = endpoint::member(&mut section, "redis", &["redis", "rediss"], &[Member::Text("key")], problems);
     if let Some(node) = section.get("severities") {
         let mut table = Section::open(node, "incidents.severities", problems);
         for severity in Severity::ALL {
@@ -70,10 +64,7 @@ fn terms(node: &Node, severity: Severity, table: &mut Severities, problems: &mut
     }
     let none_or = |text: &str| match text {
         "none" => Ok(None),
-        text => text
-            .parse()
-            .map(Some)
-            .map_err(|error: String| format!("{error}, or `none`")),
+        text => text.parse().map(Some).map_err(|error: String| format!("{error}, or `none`")),
     };
     if let Some(limit) = section.parse("postmortem", problems, none_or) {
         terms.postmortem = limit;
@@ -99,16 +90,13 @@ fn business_days(node: &Node, table: &mut Severities, problems: &mut Problems) {
         table.business_days.days = read;
     }
     let time = |text: &str| {
-        NaiveTime::parse_from_str(text, "%H:%M")
-            .map_err(|_| format!("`{text}` is no time of day; write `17:00`"))
+        NaiveTime::parse_from_str(text, "%H:%M").map_err(|_| format!("`{text}` is no time of day; write `17:00`"))
     };
     if let Some(end) = section.parse("end", problems, time) {
         table.business_days.end = end;
     }
-    let offset = |text: &str| {
-        FixedOffset::from_str(text)
-            .map_err(|_| format!("`{text}` is no offset from UTC; write `+02:00`"))
-    };
+    let offset =
+        |text: &str| FixedOffset::from_str(text).map_err(|_| format!("`{text}` is no offset from UTC; write `+02:00`"));
     if let Some(offset) = section.parse("utc_offset", problems, offset) {
         table.business_days.offset = offset;
     }
@@ -156,32 +144,14 @@ mod tests {
         for (yaml, want) in [
             ("incidents: { foldr: x }", "did you mean `folder`?"),
             ("incidents: { severities: { p5: {} } }", "unknown key"),
-            (
-                "incidents: { severities: { p1: { acknowledge: soon } } }",
-                "or `next business day`",
-            ),
-            (
-                "incidents: { business_days: { days: [x] } }",
-                "names of days",
-            ),
-            (
-                "incidents: { business_days: { end: noon } }",
-                "write `17:00`",
-            ),
-            (
-                "incidents: { business_days: { utc_offset: CET } }",
-                "write `+02:00`",
-            ),
-            (
-                "incidents: { redis: 'http://h' }",
-                "must begin with `redis:`",
-            ),
+            ("incidents: { severities: { p1: { acknowledge: soon } } }", "or `next business day`"),
+            ("incidents: { business_days: { days: [x] } }", "names of days"),
+            ("incidents: { business_days: { end: noon } }", "write `17:00`"),
+            ("incidents: { business_days: { utc_offset: CET } }", "write `+02:00`"),
+            ("incidents: { redis: 'http://h' }", "must begin with `redis:`"),
         ] {
             let (_, errors) = read(yaml);
-            assert!(
-                errors.len() == 1 && errors[0].contains(want),
-                "{yaml}: {errors:?}"
-            );
+            assert!(errors.len() == 1 && errors[0].contains(want), "{yaml}: {errors:?}");
         }
     }
 }

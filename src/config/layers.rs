@@ -47,9 +47,7 @@ pub(crate) struct Layers {
 
 /// Looks for `liveops.yaml` in the working directory and above it.
 pub(crate) fn discover(work: &Path) -> Option<PathBuf> {
-    work.ancestors()
-        .map(|dir| dir.join(FILE_NAME))
-        .find(|path| path.is_file())
+    work.ancestors().map(|dir| dir.join(FILE_NAME)).find(|path| path.is_file())
 }
 
 /// Reads user file and project file and lays them over each other.
@@ -63,10 +61,7 @@ pub(crate) fn load(dirs: &Dirs, named: Option<&Path>, quick: Quick) -> Result<La
     };
     let user = Some(user_file(dirs)).filter(|path| path.is_file());
     let mut layers = Layers {
-        root: Node {
-            value: Value::Map(Vec::new()),
-            origin: Origin::of(Layer::Default),
-        },
+        root: Node { value: Value::Map(Vec::new()), origin: Origin::of(Layer::Default) },
         project: project.clone(),
         named: named.map(Path::to_owned),
         user: user.clone(),
@@ -74,10 +69,7 @@ pub(crate) fn load(dirs: &Dirs, named: Option<&Path>, quick: Quick) -> Result<La
         problems: Vec::new(),
     };
     let mut broken = Vec::new();
-    let files = [
-        (user, Layer::User as fn(String) -> Layer),
-        (project, Layer::Project),
-    ];
+    let files = [(user, Layer::User as fn(String) -> Layer), (project, Layer::Project)];
     for (path, layer) in files {
         let Some(path) = path else { continue };
         match read(&path, layer(show(&path, dirs)))? {
@@ -130,11 +122,8 @@ fn existing(path: PathBuf, named: &Path) -> Result<PathBuf> {
 }
 
 fn read(path: &Path, layer: Layer) -> Result<Result<Document, Problem>> {
-    let text = fs::read_to_string(path).map_err(|source| Error::Io {
-        action: "read",
-        path: path.to_owned(),
-        source,
-    })?;
+    let text =
+        fs::read_to_string(path).map_err(|source| Error::Io { action: "read", path: path.to_owned(), source })?;
     let layer = Rc::new(layer);
     Ok(parse(&text, &layer).and_then(|document| {
         if matches!(document.root.value, Value::Map(_) | Value::Null) {
@@ -160,29 +149,17 @@ impl Layers {
 
     /// The project file's absolute path, as the trust remembers it.
     pub(crate) fn project_key(&self) -> String {
-        let path = self
-            .project
-            .as_deref()
-            .unwrap_or_else(|| Path::new(FILE_NAME));
-        path.canonicalize()
-            .unwrap_or_else(|_| path.to_owned())
-            .display()
-            .to_string()
+        let path = self.project.as_deref().unwrap_or_else(|| Path::new(FILE_NAME));
+        path.canonicalize().unwrap_or_else(|_| path.to_owned()).display().to_string()
     }
 
     /// The tree with the command line laid over it and over one environment.
     pub(crate) fn with_quick(&self, environment: &str) -> Node {
         let mut root = self.root.clone();
-        for (key, said) in [
-            ("timeout", &self.quick.timeout),
-            ("read_only", &self.quick.read_only),
-        ] {
+        for (key, said) in [("timeout", &self.quick.timeout), ("read_only", &self.quick.read_only)] {
             if let Some((value, by)) = said {
                 let origin = Origin::of(Layer::Flag(by.clone()));
-                root.merge(Node::map(
-                    vec![(key, Node::scalar(value.clone(), &origin))],
-                    &origin,
-                ));
+                root.merge(Node::map(vec![(key, Node::scalar(value.clone(), &origin))], &origin));
             }
         }
         let mut systems = Vec::new();
@@ -197,8 +174,9 @@ impl Layers {
                 // services read their flags is no matter of where those are.
                 let path = ["environments", environment, key];
                 match member(&mut root, &path).map(|node| &mut node.value) {
-                    Some(Value::Map(entries)) if key == "flags" => entries
-                        .retain(|(name, _)| ["key", "reader", "cache_ttl"].contains(&&*name.name)),
+                    Some(Value::Map(entries)) if key == "flags" => {
+                        entries.retain(|(name, _)| ["key", "reader", "cache_ttl"].contains(&&*name.name))
+                    }
                     Some(_) => {
                         if let Some(known) = member(&mut root, &path[..2]) {
                             remove(known, key);
@@ -206,19 +184,12 @@ impl Layers {
                     }
                     None => {}
                 }
-                systems.push((
-                    key,
-                    Node::map(
-                        vec![("url", Node::scalar(with_scheme(url, key), &origin))],
-                        &origin,
-                    ),
-                ));
+                systems.push((key, Node::map(vec![("url", Node::scalar(with_scheme(url, key), &origin))], &origin)));
             }
         }
         if !systems.is_empty() {
             let origin = Origin::of(Layer::Flag("the command line".into()));
-            let environment_node =
-                Node::map(vec![(environment, Node::map(systems, &origin))], &origin);
+            let environment_node = Node::map(vec![(environment, Node::map(systems, &origin))], &origin);
             root.merge(Node::map(vec![("environments", environment_node)], &origin));
         }
         if !self.quick.health.is_empty() {
@@ -227,21 +198,10 @@ impl Layers {
                 // Overrides of services that are not asked.
                 remove(known, "services");
             }
-            let items = self
-                .quick
-                .health
-                .iter()
-                .map(|(text, by)| service(text, by))
-                .collect::<Vec<_>>();
+            let items = self.quick.health.iter().map(|(text, by)| service(text, by)).collect::<Vec<_>>();
             let origin = items[0].origin.clone();
             root.merge(Node::map(
-                vec![(
-                    "services",
-                    Node {
-                        value: Value::List(items),
-                        origin: origin.clone(),
-                    },
-                )],
+                vec![("services", Node { value: Value::List(items), origin: origin.clone() })],
                 &origin,
             ));
         }
@@ -255,10 +215,7 @@ fn service(text: &str, by: &str) -> Node {
     Node::map(
         vec![
             ("name", Node::scalar(name, &origin)),
-            (
-                "health",
-                Node::map(vec![("url", Node::scalar(url, &origin))], &origin),
-            ),
+            ("health", Node::map(vec![("url", Node::scalar(url, &origin))], &origin)),
         ],
         &origin,
     )
@@ -266,11 +223,8 @@ fn service(text: &str, by: &str) -> Node {
 
 /// `game=http://host:5050`, or `http://host:5050`, which is then named `host:5050`: name and URL.
 pub(crate) fn named_url(text: &str) -> (String, String) {
-    let named = text
-        .split_once('=')
-        .filter(|(name, _)| !name.contains([':', '/']));
-    let (name, url) =
-        named.map_or_else(|| (None, text), |(name, url)| (Some(name.to_owned()), url));
+    let named = text.split_once('=').filter(|(name, _)| !name.contains([':', '/']));
+    let (name, url) = named.map_or_else(|| (None, text), |(name, url)| (Some(name.to_owned()), url));
     let url = with_scheme(url, "health");
     let host = || {
         let parsed = url::Url::parse(&url).ok()?;
@@ -296,14 +250,12 @@ pub(crate) fn with_scheme(url: &str, system: &str) -> String {
 }
 
 fn member<'a>(node: &'a mut Node, path: &[&str]) -> Option<&'a mut Node> {
-    path.iter()
-        .try_fold(node, |node, name| match &mut node.value {
-            Value::Map(entries) => entries
-                .iter_mut()
-                .find(|(key, _): &&mut (Key, Node)| key.name == *name)
-                .map(|(_, node)| node),
-            Value::Null | Value::Scalar { .. } | Value::List(_) => None,
-        })
+    path.iter().try_fold(node, |node, name| match &mut node.value {
+        Value::Map(entries) => {
+            entries.iter_mut().find(|(key, _): &&mut (Key, Node)| key.name == *name).map(|(_, node)| node)
+        }
+        Value::Null | Value::Scalar { .. } | Value::List(_) => None,
+    })
 }
 
 fn remove(node: &mut Node, name: &str) {

@@ -89,16 +89,11 @@ impl Config {
             });
         }
         let root = layers.with_quick(&environment);
-        let mut problems = Problems {
-            errors: layers.problems.clone(),
-            warnings: Vec::new(),
-        };
+        let mut problems = Problems { errors: layers.problems.clone(), warnings: Vec::new() };
         let settings = schema::decode(&root, &environment, &mut problems);
         problems.sort();
         if !problems.errors.is_empty() {
-            return Err(Error::Config {
-                problems: problems.errors,
-            });
+            return Err(Error::Config { problems: problems.errors });
         }
         let trust = Trust::load(&dirs.state);
         Ok(Self {
@@ -134,18 +129,11 @@ impl Config {
     ///
     /// # Errors
     /// A secret that cannot be had, or that a project file may not use without `liveops config trust`.
-    pub(crate) fn reveal(
-        &self,
-        name: &str,
-        endpoint: &Endpoint,
-    ) -> Result<(Revealed, Vec<(String, Revealed)>)> {
+    pub(crate) fn reveal(&self, name: &str, endpoint: &Endpoint) -> Result<(Revealed, Vec<(String, Revealed)>)> {
         for wish in trust::of(name, endpoint) {
             self.permit(Some(wish))?;
         }
-        let headers = endpoint
-            .headers
-            .iter()
-            .map(|(name, value)| Ok((name.clone(), self.value(value)?)));
+        let headers = endpoint.headers.iter().map(|(name, value)| Ok((name.clone(), self.value(value)?)));
         let headers = headers.collect::<Result<_>>()?;
         Ok((self.value(&endpoint.url)?, headers))
     }
@@ -162,13 +150,7 @@ impl Config {
         let mut problems = Problems::default();
         let settings = schema::decode(&self.layers.root, &environment, &mut problems);
         problems.sort();
-        if problems.errors.is_empty() {
-            Ok(settings.flags)
-        } else {
-            Err(Error::Config {
-                problems: problems.errors,
-            })
-        }
+        if problems.errors.is_empty() { Ok(settings.flags) } else { Err(Error::Config { problems: problems.errors }) }
     }
 
     /// Where the flags are when nothing says so: beside the project's file, else in the working directory.
@@ -183,9 +165,7 @@ impl Config {
     /// `Secret`, when a project file wants it without `liveops config trust`.
     pub(crate) fn permit(&self, wish: Option<String>) -> Result<()> {
         match wish {
-            Some(wish) if !self.trust.allows(&self.project_key(), &wish) => {
-                Err(self.untrusted(&wish))
-            }
+            Some(wish) if !self.trust.allows(&self.project_key(), &wish) => Err(self.untrusted(&wish)),
             _ => Ok(()),
         }
     }
@@ -194,10 +174,7 @@ impl Config {
         Error::Secret {
             what: format!("{} is not trusted", self.project_key()),
             reason: format!("it wants to {wish}"),
-            hint: format!(
-                "look at the file; if that is right, run `{}`",
-                self.layers.command("config trust")
-            ),
+            hint: format!("look at the file; if that is right, run `{}`", self.layers.command("config trust")),
         }
     }
 
@@ -235,10 +212,7 @@ impl Config {
 
 /// Checks every environment of the files, and returns all problems, sorted by place.
 pub(crate) fn validate(layers: &Layers) -> Problems {
-    let mut all = Problems {
-        errors: layers.problems.clone(),
-        warnings: Vec::new(),
-    };
+    let mut all = Problems { errors: layers.problems.clone(), warnings: Vec::new() };
     for name in environments(&layers.root) {
         schema::decode(&layers.root, &name, &mut all);
         for region in regions::names(&layers.root, &name) {
@@ -258,11 +232,7 @@ pub(crate) fn validate(layers: &Layers) -> Problems {
 /// The environments of the files, or the name of the only one when they have none.
 pub(crate) fn environments(root: &Node) -> Vec<String> {
     let names = schema::environments(root);
-    if names.is_empty() {
-        vec![ONLY.into()]
-    } else {
-        names
-    }
+    if names.is_empty() { vec![ONLY.into()] } else { names }
 }
 
 /// `--env`, else `default_env`, else the only one there is.
@@ -271,11 +241,7 @@ fn choose(root: &Node, asked: Option<&str>) -> Result<String> {
     if let Some(name) = asked {
         return match names.is_empty() || names.iter().any(|known| known == name) {
             true => Ok(name.to_owned()),
-            false => Err(Error::NotFound {
-                what: "environment",
-                name: name.to_owned(),
-                candidates: names,
-            }),
+            false => Err(Error::NotFound { what: "environment", name: name.to_owned(), candidates: names }),
         };
     }
     if let Some(name) = root.get("default_env").and_then(Node::text) {
@@ -286,10 +252,7 @@ fn choose(root: &Node, asked: Option<&str>) -> Result<String> {
         [] => Ok(ONLY.into()),
         [only] => Ok(only.clone()),
         several => Err(Error::usage(
-            format!(
-                "the configuration has several environments: {}",
-                several.join(", ")
-            ),
+            format!("the configuration has several environments: {}", several.join(", ")),
             format!("choose one with `-e {}`, or set `default_env`", several[0]),
         )),
     }

@@ -43,19 +43,12 @@ pub(crate) struct Origin {
 impl Origin {
     /// An origin without lines.
     pub(crate) fn of(layer: Layer) -> Self {
-        Self {
-            layer: Rc::new(layer),
-            line: 0,
-        }
+        Self { layer: Rc::new(layer), line: 0 }
     }
 
     /// `liveops.yaml:12`, `--prometheus`, `default`.
     pub(crate) fn show(&self) -> String {
-        if self.line == 0 {
-            self.layer.name().to_owned()
-        } else {
-            format!("{}:{}", self.layer.name(), self.line)
-        }
+        if self.line == 0 { self.layer.name().to_owned() } else { format!("{}:{}", self.layer.name(), self.line) }
     }
 }
 
@@ -89,38 +82,20 @@ pub(crate) struct Key {
 impl Node {
     /// A scalar from a flag or a default.
     pub(crate) fn scalar(text: impl Into<String>, origin: &Origin) -> Self {
-        Self {
-            value: Value::Scalar {
-                text: text.into(),
-                quoted: false,
-            },
-            origin: origin.clone(),
-        }
+        Self { value: Value::Scalar { text: text.into(), quoted: false }, origin: origin.clone() }
     }
 
     /// A mapping from a flag or a default.
     pub(crate) fn map(entries: Vec<(&str, Self)>, origin: &Origin) -> Self {
-        let key = |name: &str| Key {
-            name: name.into(),
-            line: 0,
-        };
-        let entries = entries
-            .into_iter()
-            .map(|(name, node)| (key(name), node))
-            .collect();
-        Self {
-            value: Value::Map(entries),
-            origin: origin.clone(),
-        }
+        let key = |name: &str| Key { name: name.into(), line: 0 };
+        let entries = entries.into_iter().map(|(name, node)| (key(name), node)).collect();
+        Self { value: Value::Map(entries), origin: origin.clone() }
     }
 
     /// The member of a mapping.
     pub(crate) fn get(&self, name: &str) -> Option<&Self> {
         match &self.value {
-            Value::Map(entries) => entries
-                .iter()
-                .find(|(key, _)| key.name == name)
-                .map(|(_, node)| node),
+            Value::Map(entries) => entries.iter().find(|(key, _)| key.name == name).map(|(_, node)| node),
             Value::Null | Value::Scalar { .. } | Value::List(_) => None,
         }
     }
@@ -128,10 +103,7 @@ impl Node {
     /// The line of a member's key.
     pub(crate) fn line_of(&self, name: &str) -> Option<usize> {
         match &self.value {
-            Value::Map(entries) => entries
-                .iter()
-                .find(|(key, _)| key.name == name)
-                .map(|(key, _)| key.line),
+            Value::Map(entries) => entries.iter().find(|(key, _)| key.name == name).map(|(key, _)| key.line),
             Value::Null | Value::Scalar { .. } | Value::List(_) => None,
         }
     }
@@ -163,26 +135,16 @@ impl Node {
             }
             // `key:` with nothing after it says nothing.
             (_, Value::Null) => {}
-            (_, value) => {
-                *self = Self {
-                    value,
-                    origin: over.origin,
-                }
-            }
+            (_, value) => *self = Self { value, origin: over.origin },
         }
     }
 
     fn merge_member(&mut self, name: &str, over: Self) {
         match (&mut self.value, over.value) {
-            (Value::List(base), Value::List(items))
-                if name == WHOLE_ITEMS && all_named(base) && all_named(&items) =>
-            {
+            (Value::List(base), Value::List(items)) if name == WHOLE_ITEMS && all_named(base) && all_named(&items) => {
                 merge_items(base, items, |known, item| *known = item);
             }
-            (_, value) => self.merge(Self {
-                value,
-                origin: over.origin,
-            }),
+            (_, value) => self.merge(Self { value, origin: over.origin }),
         }
     }
 }
@@ -208,9 +170,7 @@ mod tests {
     use crate::config::yaml::parse;
 
     fn read(text: &str) -> Node {
-        parse(text, &Rc::new(Layer::Project("liveops.yaml".into())))
-            .expect("valid")
-            .root
+        parse(text, &Rc::new(Layer::Project("liveops.yaml".into()))).expect("valid").root
     }
 
     fn items<'a>(node: &'a Node, key: &str) -> &'a [Node] {
@@ -223,9 +183,7 @@ mod tests {
     #[test]
     fn layers_merge_by_key_and_by_name() {
         let mut base = read("services:\n  - { name: game, owner: a, health: h }\nproject: x\n");
-        base.merge(read(
-            "services:\n  - { name: game, owner: b }\n  - { name: lobby }\nproject:\n",
-        ));
+        base.merge(read("services:\n  - { name: game, owner: b }\n  - { name: lobby }\nproject:\n"));
         let services = items(&base, "services");
         assert_eq!(services.len(), 2);
         assert_eq!(services[0].get("owner").and_then(Node::text), Some("b"));

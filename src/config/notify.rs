@@ -59,9 +59,7 @@ impl Channel {
     /// Does it wake people?
     pub(crate) fn reach(&self) -> Reach {
         match self.kind {
-            ChannelKind::PagerDuty | ChannelKind::Email { .. } | ChannelKind::Exec { .. } => {
-                Reach::Pager
-            }
+            ChannelKind::PagerDuty | ChannelKind::Email { .. } | ChannelKind::Exec { .. } => Reach::Pager,
             ChannelKind::Slack | ChannelKind::Discord | ChannelKind::Webhook => Reach::Room,
         }
     }
@@ -70,11 +68,7 @@ impl Channel {
     pub(crate) fn wish(&self) -> Option<String> {
         match &self.kind {
             ChannelKind::Exec { command, origin } if matches!(*origin.layer, Layer::Project(_)) => {
-                Some(format!(
-                    "run {{command: [{}]}} to notify through {}",
-                    command.join(", "),
-                    self.name
-                ))
+                Some(format!("run {{command: [{}]}} to notify through {}", command.join(", "), self.name))
             }
             _ => None,
         }
@@ -89,11 +83,7 @@ pub(crate) struct Notify {
 }
 
 /// Reads `notify`, with the environment's own laid over it.
-pub(crate) fn decode(
-    top: &mut Section<'_>,
-    over: Option<&Node>,
-    problems: &mut Problems,
-) -> Notify {
+pub(crate) fn decode(top: &mut Section<'_>, over: Option<&Node>, problems: &mut Problems) -> Notify {
     let merged = match (top.get("notify"), over) {
         (None, None) => return Notify::default(),
         (Some(node), None) => node.clone(),
@@ -108,11 +98,7 @@ pub(crate) fn decode(
     let mut notify = Notify::default();
     for (index, node) in section.list("channels", problems).iter().enumerate() {
         if let Some(channel) = channel(node, index, problems) {
-            if notify
-                .channels
-                .iter()
-                .any(|known| known.name == channel.name)
-            {
+            if notify.channels.iter().any(|known| known.name == channel.name) {
                 let path = format!("notify.channels.{}", channel.name);
                 problems.error(&node.origin, &path, "a channel of this name exists already");
             }
@@ -121,9 +107,7 @@ pub(crate) fn decode(
     }
     for (index, node) in section.list("rules", problems).iter().enumerate() {
         let path = format!("notify.rules[{index}]");
-        notify
-            .rules
-            .push(rule(node, &path, &notify.channels, problems));
+        notify.rules.push(rule(node, &path, &notify.channels, problems));
     }
     section.finish(problems);
     notify
@@ -131,32 +115,20 @@ pub(crate) fn decode(
 
 fn channel(node: &Node, index: usize, problems: &mut Problems) -> Option<Channel> {
     let name = node.get("name").and_then(Node::text);
-    let path = name.map_or_else(
-        || format!("notify.channels[{index}]"),
-        |name| format!("notify.channels.{name}"),
-    );
+    let path = name.map_or_else(|| format!("notify.channels[{index}]"), |name| format!("notify.channels.{name}"));
     let mut section = Section::open(node, &path, problems);
     let name = section.parse("name", problems, crate::config::schema::argument);
     section.require("name", name.is_some(), problems);
     let kinds = ["slack", "discord", "pagerduty", "webhook", "email", "exec"];
     let kind = section.parse("type", problems, |text| {
-        kinds
-            .into_iter()
-            .find(|known| *known == text)
-            .ok_or_else(|| {
-                let near = nearest(text, kinds)
-                    .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-                format!("must be one of {}, not `{text}`{near}", kinds.join(", "))
-            })
+        kinds.into_iter().find(|known| *known == text).ok_or_else(|| {
+            let near = nearest(text, kinds).map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+            format!("must be one of {}, not `{text}`{near}", kinds.join(", "))
+        })
     });
     section.require("type", kind.is_some(), problems);
     let (name, kind) = (name.unwrap_or_default(), kind?);
-    let mut found = Channel {
-        name,
-        kind: ChannelKind::Slack,
-        endpoint: None,
-        key: None,
-    };
+    let mut found = Channel { name, kind: ChannelKind::Slack, endpoint: None, key: None };
     match kind {
         "slack" | "discord" => {
             if kind == "discord" {
@@ -174,10 +146,7 @@ fn channel(node: &Node, index: usize, problems: &mut Problems) -> Option<Channel
             } else {
                 let source = Source::Template(PAGERDUTY.into());
                 let origin = node.origin.clone();
-                Some(Endpoint {
-                    url: Secret { source, origin },
-                    headers: Vec::new(),
-                })
+                Some(Endpoint { url: Secret { source, origin }, headers: Vec::new() })
             };
             let key = key(&mut section, "routing_key", problems);
             section.require("routing_key", key.is_some(), problems);
@@ -189,10 +158,7 @@ fn channel(node: &Node, index: usize, problems: &mut Problems) -> Option<Channel
             let headers = section.entries("headers", problems);
             let headers = headers.into_iter().filter_map(|(name, node)| {
                 let key = format!("{path}.headers.{name}");
-                Some((
-                    name.to_owned(),
-                    endpoint::header(name, node, &key, problems)?,
-                ))
+                Some((name.to_owned(), endpoint::header(name, node, &key, problems)?))
             });
             let headers: Vec<(String, Secret)> = headers.collect();
             if let Some(endpoint) = &mut found.endpoint {
@@ -207,18 +173,12 @@ fn channel(node: &Node, index: usize, problems: &mut Problems) -> Option<Channel
             section.require("from", from.is_some(), problems);
             let to = words(&mut section, "to", problems);
             section.require("to", !to.is_empty(), problems);
-            found.kind = ChannelKind::Email {
-                from: from.unwrap_or_default(),
-                to,
-            };
+            found.kind = ChannelKind::Email { from: from.unwrap_or_default(), to };
         }
         _ => {
             let command = words(&mut section, "command", problems);
             section.require("command", !command.is_empty(), problems);
-            found.kind = ChannelKind::Exec {
-                command,
-                origin: node.origin.clone(),
-            };
+            found.kind = ChannelKind::Exec { command, origin: node.origin.clone() };
         }
     }
     section.finish(problems);
@@ -227,14 +187,9 @@ fn channel(node: &Node, index: usize, problems: &mut Problems) -> Option<Channel
 
 fn url(section: &mut Section<'_>, schemes: &[&str], problems: &mut Problems) -> Option<Endpoint> {
     let path = section.path("url");
-    let url = section
-        .get("url")
-        .and_then(|node| endpoint::checked_url(node, &path, schemes, problems));
+    let url = section.get("url").and_then(|node| endpoint::checked_url(node, &path, schemes, problems));
     section.require("url", url.is_some(), problems);
-    Some(Endpoint {
-        url: url?,
-        headers: Vec::new(),
-    })
+    Some(Endpoint { url: url?, headers: Vec::new() })
 }
 
 /// The URL of a chat's webhook is its password.
@@ -242,13 +197,8 @@ fn refuse_hook(endpoint: &Endpoint, path: &str, problems: &mut Problems) {
     let Source::Template(text) = &endpoint.url.source else {
         return;
     };
-    let of_chat = [
-        "hooks.slack.com/",
-        "discord.com/api/",
-        "discordapp.com/api/",
-    ]
-    .iter()
-    .any(|part| text.contains(part));
+    let of_chat =
+        ["hooks.slack.com/", "discord.com/api/", "discordapp.com/api/"].iter().any(|part| text.contains(part));
     if of_chat && endpoint.url.is_literal() {
         let message = "the URL of a webhook is a secret and must not stand in a file; write `${VARIABLE}` or `{file: PATH}` in its place";
         problems.error(&endpoint.url.origin, &format!("{path}.url"), message);
@@ -262,10 +212,7 @@ fn key(section: &mut Section<'_>, name: &'static str, problems: &mut Problems) -
 }
 
 fn beside(endpoint: Option<&Endpoint>, name: &str, key: Option<Secret>) -> Option<Endpoint> {
-    Some(Endpoint {
-        url: endpoint?.url.clone(),
-        headers: vec![(name.to_owned(), key?)],
-    })
+    Some(Endpoint { url: endpoint?.url.clone(), headers: vec![(name.to_owned(), key?)] })
 }
 
 /// A word, or a list of them.
@@ -327,19 +274,10 @@ fn rule(node: &Node, path: &str, channels: &[Channel], problems: &mut Problems) 
         known(name, &node.origin, problems);
     }
     section.finish(problems);
-    Rule {
-        on,
-        severity,
-        page,
-        tell,
-    }
+    Rule { on, severity, page, tell }
 }
 
-fn parsed<T: FromStr<Err = String>>(
-    section: &mut Section<'_>,
-    key: &'static str,
-    problems: &mut Problems,
-) -> Vec<T> {
+fn parsed<T: FromStr<Err = String>>(section: &mut Section<'_>, key: &'static str, problems: &mut Problems) -> Vec<T> {
     let path = section.path(key);
     let Some(node) = section.get(key) else {
         return Vec::new();
@@ -393,17 +331,8 @@ notify:
         );
         assert_eq!(errors, Vec::<String>::new());
         let words: Vec<&str> = notify.channels.iter().map(Channel::word).collect();
-        assert_eq!(
-            words,
-            ["pagerduty", "slack", "discord", "email", "webhook", "exec"]
-        );
-        assert_eq!(
-            notify.rules[0].page,
-            [
-                vec!["oncall".to_owned(), "phone".into()],
-                vec!["mail".into()]
-            ]
-        );
+        assert_eq!(words, ["pagerduty", "slack", "discord", "email", "webhook", "exec"]);
+        assert_eq!(notify.rules[0].page, [vec!["oncall".to_owned(), "phone".into()], vec!["mail".into()]]);
         assert_eq!(notify.rules[1].tell, ["team", "guild"]);
         let pagerduty = notify.channels[0].endpoint.as_ref().expect("an endpoint");
         assert_eq!(pagerduty.url.show(), PAGERDUTY);
@@ -416,50 +345,28 @@ notify:
     #[test]
     fn every_slip_is_told_and_no_secret_may_stand_in_a_file() {
         for (channel, want) in [
-            (
-                "{ name: a, type: slak, url: '${U}' }",
-                "did you mean `slack`?",
-            ),
+            ("{ name: a, type: slak, url: '${U}' }", "did you mean `slack`?"),
             ("{ name: a, type: slack }", "`url` is missing"),
             ("{ type: slack, url: '${U}' }", "`name` is missing"),
-            (
-                "{ name: a, type: slack, url: 'https://hooks.slack.com/services/T/B/canary' }",
-                "is a secret",
-            ),
-            (
-                "{ name: a, type: discord, url: 'https://discord.com/api/webhooks/1/canary' }",
-                "is a secret",
-            ),
-            (
-                "{ name: a, type: pagerduty, routing_key: canary }",
-                "must not stand in a file",
-            ),
+            ("{ name: a, type: slack, url: 'https://hooks.slack.com/services/T/B/canary' }", "is a secret"),
+            ("{ name: a, type: discord, url: 'https://discord.com/api/webhooks/1/canary' }", "is a secret"),
+            ("{ name: a, type: pagerduty, routing_key: canary }", "must not stand in a file"),
             ("{ name: a, type: pagerduty }", "`routing_key` is missing"),
-            (
-                "{ name: a, type: webhook, url: 'http://h', secret: canary }",
-                "must not stand in a file",
-            ),
+            ("{ name: a, type: webhook, url: 'http://h', secret: canary }", "must not stand in a file"),
             (
                 "{ name: a, type: email, url: 'smtp://u:canary@h', from: a@h, to: b@h }",
                 "a password must not stand in a file",
             ),
-            (
-                "{ name: a, type: email, url: 'smtp://h', to: b@h }",
-                "`from` is missing",
-            ),
+            ("{ name: a, type: email, url: 'smtp://h', to: b@h }", "`from` is missing"),
             ("{ name: a, type: exec }", "`command` is missing"),
             ("{ name: a, type: exec, command: x, url: y }", "unknown key"),
         ] {
             let (_, errors) = read(&format!("notify: {{ channels: [{channel}] }}"));
-            assert!(
-                errors.len() == 1 && errors[0].contains(want),
-                "{channel}: {errors:?}"
-            );
+            assert!(errors.len() == 1 && errors[0].contains(want), "{channel}: {errors:?}");
             assert!(!errors[0].contains("canary"), "{errors:?}");
         }
-        let (_, errors) = read(
-            "notify: { channels: [{ name: team, type: exec, command: x }], rules: [{ on: closed, tell: taem }] }",
-        );
+        let (_, errors) =
+            read("notify: { channels: [{ name: team, type: exec, command: x }], rules: [{ on: closed, tell: taem }] }");
         assert!(errors[0].contains("nothing to tell of"), "{errors:?}");
         assert!(errors[1].contains("did you mean `team`?"), "{errors:?}");
     }

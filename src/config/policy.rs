@@ -36,10 +36,7 @@ fn decode(node: &Node, path: &str, problems: &mut Problems) -> Rules {
     let mut section = Section::open(node, path, problems);
     let mut rules = decode_canary(&mut section, problems);
     let whole = |text: &str| {
-        text.parse::<u64>()
-            .ok()
-            .filter(|n| *n > 0)
-            .ok_or_else(|| format!("`{text}` is not a whole number above 0"))
+        text.parse::<u64>().ok().filter(|n| *n > 0).ok_or_else(|| format!("`{text}` is not a whole number above 0"))
     };
     if let Some(list) = conditions(&mut section, "success", problems) {
         rules.success = list;
@@ -48,38 +45,19 @@ fn decode(node: &Node, path: &str, problems: &mut Problems) -> Rules {
         rules.rollback = list;
     }
     if rules.success.is_empty() && rules.rollback.is_empty() {
-        problems.error(
-            section.origin(),
-            path,
-            "has neither `success` nor `rollback`: nothing would be looked at",
-        );
+        problems.error(section.origin(), path, "has neither `success` nor `rollback`: nothing would be looked at");
     }
-    rules.min_samples = section
-        .parse("min_samples", problems, whole)
-        .unwrap_or(usual.min_samples);
+    rules.min_samples = section.parse("min_samples", problems, whole).unwrap_or(usual.min_samples);
     rules.confirmations = section
-        .parse("confirmations", problems, |text| {
-            whole(text).map(|n| u32::try_from(n).unwrap_or(u32::MAX))
-        })
+        .parse("confirmations", problems, |text| whole(text).map(|n| u32::try_from(n).unwrap_or(u32::MAX)))
         .unwrap_or(usual.confirmations);
-    rules.max_blind = section
-        .parse("max_blind", problems, parse_positive)
-        .unwrap_or(usual.max_blind);
-    rules.window = section
-        .parse("rollback_window", problems, parse)
-        .unwrap_or(usual.window);
-    rules.hold_timeout = section
-        .parse("hold_timeout", problems, parse_positive)
-        .unwrap_or(usual.hold_timeout);
-    rules.rollback_timeout = section
-        .parse("rollback_timeout", problems, parse_positive)
-        .unwrap_or(usual.rollback_timeout);
-    rules.start_deadline = section
-        .parse("start_deadline", problems, parse_positive)
-        .unwrap_or(usual.start_deadline);
-    rules.scrape_interval = section
-        .parse("scrape_interval", problems, parse_positive)
-        .unwrap_or(usual.scrape_interval);
+    rules.max_blind = section.parse("max_blind", problems, parse_positive).unwrap_or(usual.max_blind);
+    rules.window = section.parse("rollback_window", problems, parse).unwrap_or(usual.window);
+    rules.hold_timeout = section.parse("hold_timeout", problems, parse_positive).unwrap_or(usual.hold_timeout);
+    rules.rollback_timeout =
+        section.parse("rollback_timeout", problems, parse_positive).unwrap_or(usual.rollback_timeout);
+    rules.start_deadline = section.parse("start_deadline", problems, parse_positive).unwrap_or(usual.start_deadline);
+    rules.scrape_interval = section.parse("scrape_interval", problems, parse_positive).unwrap_or(usual.scrape_interval);
     rules.on_region_failure = section
         .parse("on_region_failure", problems, |text| {
             let found = OnRegionFailure::ALL.iter().find(|(word, _)| *word == text);
@@ -90,20 +68,14 @@ fn decode(node: &Node, path: &str, problems: &mut Problems) -> Rules {
         })
         .unwrap_or_default();
     rules.on_no_data = on_no_data(&mut section, &rules, problems);
-    rules.error_budget = section.parse("error_budget", problems, |text| {
-        crate::domain::promql::check(text).map(|()| text.to_owned())
-    });
+    rules.error_budget =
+        section.parse("error_budget", problems, |text| crate::domain::promql::check(text).map(|()| text.to_owned()));
     if section.get("preflight").is_some() {
         let path = section.path("preflight");
         let list = section.list("preflight", problems);
-        rules.preflight = list
-            .iter()
-            .filter_map(|node| gate(node, &path, problems))
-            .collect();
+        rules.preflight = list.iter().filter_map(|node| gate(node, &path, problems)).collect();
     }
-    rules.approval = section
-        .get("approval")
-        .map(|node| approval(node, &section.path("approval"), problems));
+    rules.approval = section.get("approval").map(|node| approval(node, &section.path("approval"), problems));
     section.finish(problems);
     rules
 }
@@ -117,11 +89,7 @@ fn decode_canary(section: &mut Section<'_>, problems: &mut Problems) -> Rules {
     let mut canary = Section::open(node, path.clone(), problems);
     let initial = canary.parse("initial", problems, Percent::parse);
     let increment = canary.parse("increment", problems, Percent::parse);
-    let steps: Vec<&str> = canary
-        .list("steps", problems)
-        .iter()
-        .filter_map(Node::text)
-        .collect();
+    let steps: Vec<&str> = canary.list("steps", problems).iter().filter_map(Node::text).collect();
     let made = if steps.is_empty() {
         let usual = |value, other: f64| Option::or(value, Percent::new(other));
         let both = usual(initial, 5.0).zip(usual(increment, 10.0));
@@ -134,9 +102,8 @@ fn decode_canary(section: &mut Section<'_>, problems: &mut Problems) -> Rules {
         Some(Err(message)) => problems.error(&node.origin, &path, message),
         None => {}
     }
-    let mut time = |key: &'static str, usual: std::time::Duration| {
-        canary.parse(key, problems, parse_positive).unwrap_or(usual)
-    };
+    let mut time =
+        |key: &'static str, usual: std::time::Duration| canary.parse(key, problems, parse_positive).unwrap_or(usual);
     rules.interval = time("interval", rules.interval);
     // A fast policy looks often enough, and does not wait for minutes where it counts in seconds.
     rules.poll = time("poll", rules.poll.min(rules.interval / 2));
@@ -146,11 +113,7 @@ fn decode_canary(section: &mut Section<'_>, problems: &mut Problems) -> Rules {
     rules
 }
 
-fn conditions(
-    section: &mut Section<'_>,
-    key: &'static str,
-    problems: &mut Problems,
-) -> Option<Vec<String>> {
+fn conditions(section: &mut Section<'_>, key: &'static str, problems: &mut Problems) -> Option<Vec<String>> {
     section.get(key)?;
     let path = section.path(key);
     let mut texts = Vec::new();
@@ -165,11 +128,7 @@ fn conditions(
 }
 
 /// What a metric without data means, by the name of the metric; it must be one that a condition asks for.
-fn on_no_data(
-    section: &mut Section<'_>,
-    rules: &Rules,
-    problems: &mut Problems,
-) -> BTreeMap<String, OnNoData> {
+fn on_no_data(section: &mut Section<'_>, rules: &Rules, problems: &mut Problems) -> BTreeMap<String, OnNoData> {
     let path = section.path("on_no_data");
     let asked: Vec<String> = rules
         .success
@@ -210,11 +169,7 @@ fn gate(node: &Node, path: &str, problems: &mut Problems) -> Option<Gate> {
             || format!("there is {}", names().collect::<Vec<_>>().join(", ")),
             |near| format!("did you mean `{near}`?"),
         );
-        problems.error(
-            &node.origin,
-            path,
-            format!("there is no gate `{text}`; {help}"),
-        );
+        problems.error(&node.origin, path, format!("there is no gate `{text}`; {help}"));
     }
     found.map(|(_, gate)| *gate)
 }
@@ -224,15 +179,13 @@ fn approval(node: &Node, path: &str, problems: &mut Problems) -> ApprovalRule {
     let before = section
         .list("before", problems)
         .iter()
-        .filter_map(
-            |node| match Percent::parse(node.text().unwrap_or_default()) {
-                Ok(percent) => Some(percent),
-                Err(message) => {
-                    problems.error(&node.origin, &format!("{path}.before"), message);
-                    None
-                }
-            },
-        )
+        .filter_map(|node| match Percent::parse(node.text().unwrap_or_default()) {
+            Ok(percent) => Some(percent),
+            Err(message) => {
+                problems.error(&node.origin, &format!("{path}.before"), message);
+                None
+            }
+        })
         .collect();
     let by = section.parse("by", problems, |text| {
         text.parse::<u32>()
@@ -242,37 +195,20 @@ fn approval(node: &Node, path: &str, problems: &mut Problems) -> ApprovalRule {
     });
     let expires = section.parse("expires", problems, parse_positive);
     section.finish(problems);
-    ApprovalRule {
-        before,
-        by: by.unwrap_or(1),
-        expires: expires.unwrap_or(std::time::Duration::from_secs(3600)),
-    }
+    ApprovalRule { before, by: by.unwrap_or(1), expires: expires.unwrap_or(std::time::Duration::from_secs(3600)) }
 }
 
 /// The metrics that a service's guard expressions may name: its own, then the KPIs.
 pub(crate) fn metrics(service: &Service, kpis: &[Kpi]) -> Vec<Kpi> {
     let own = service.rollout.iter().flat_map(|rollout| &rollout.metrics);
-    let others = kpis.iter().filter(|kpi| {
-        kpi.service
-            .as_ref()
-            .is_none_or(|name| *name == service.name)
-    });
+    let others = kpis.iter().filter(|kpi| kpi.service.as_ref().is_none_or(|name| *name == service.name));
     own.chain(others).cloned().collect()
 }
 
 /// A service names a policy that there is, and the policy names metrics that the service has.
-pub(crate) fn check(
-    services: &[Service],
-    policies: &Policies,
-    kpis: &[Kpi],
-    problems: &mut Problems,
-) {
+pub(crate) fn check(services: &[Service], policies: &Policies, kpis: &[Kpi], problems: &mut Problems) {
     for service in services {
-        let Some((name, origin)) = service
-            .rollout
-            .as_ref()
-            .and_then(|rollout| rollout.policy.as_ref())
-        else {
+        let Some((name, origin)) = service.rollout.as_ref().and_then(|rollout| rollout.policy.as_ref()) else {
             continue;
         };
         let path = format!("services.{}.rollout.policy", service.name);
@@ -366,18 +302,9 @@ mod tests {
                 "policies:\n  a:\n    success: [ 'error_rate = 1%' ]",
                 "liveops.yaml:3: `policies.a.success`: `error_rate = 1%`, column 12",
             ),
-            (
-                "policies:\n  a:\n    preflight: [ capacty ]",
-                "did you mean `capacity`?",
-            ),
-            (
-                "policies:\n  a:\n    canary: { initial: 0% }",
-                "must be above 0%",
-            ),
-            (
-                "policies:\n  a:\n    canary: { steps: [20, 10] }",
-                "the steps must rise",
-            ),
+            ("policies:\n  a:\n    preflight: [ capacty ]", "did you mean `capacity`?"),
+            ("policies:\n  a:\n    canary: { initial: 0% }", "must be above 0%"),
+            ("policies:\n  a:\n    canary: { steps: [20, 10] }", "the steps must rise"),
             (
                 "policies:\n  a:\n    success: [ 'errors < 1%' ]\n    rollback: []\n    on_no_data: { erors: pass }",
                 "liveops.yaml:5: `policies.a.on_no_data.erors`: no condition of the policy asks for `erors`; did you mean `errors`?",
@@ -386,14 +313,8 @@ mod tests {
                 "policies:\n  a:\n    success: [ 'errors < 1%' ]\n    rollback: []\n    on_no_data: { errors: ignore }",
                 "`ignore` is none of hold, pass, fail",
             ),
-            (
-                "policies:\n  a:\n    min_samples: 0",
-                "whole number above 0",
-            ),
-            (
-                "policies:\n  a: { success: [], rollback: [] }",
-                "nothing would be looked at",
-            ),
+            ("policies:\n  a:\n    min_samples: 0", "whole number above 0"),
+            ("policies:\n  a: { success: [], rollback: [] }", "nothing would be looked at"),
             (
                 "policies: { fast: { success: [ 'eror_rate < 1%' ], rollback: [] } }\nservices:\n  - name: game\n    rollout: { policy: fast, traffic: { kind: nginx, ingress: i }, metrics: { error_rate: { ratio: { of: a, to: b } } } }",
                 "liveops.yaml:4: `services.game.rollout.policy`: policy `fast`: `eror_rate < 1%`, column 1: there is no metric `eror_rate`; did you mean `error_rate`?",
@@ -404,10 +325,7 @@ mod tests {
             ),
         ] {
             let errors = read(text).1;
-            assert!(
-                errors.iter().any(|error| error.contains(want)),
-                "{text}: {errors:?}"
-            );
+            assert!(errors.iter().any(|error| error.contains(want)), "{text}: {errors:?}");
         }
     }
 }

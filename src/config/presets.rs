@@ -78,19 +78,15 @@ pub(crate) fn render(preset: Preset, answers: &Answers) -> Result<String> {
     environment.add_filter("quoted", quoted);
     environment.add_filter("name", name);
     let known = answers.data.clone();
-    environment.add_filter("kpi", move |text: String, name: String| {
-        match known.get(&name) {
-            Some(Err(reason)) => commented(&text, reason),
-            _ => text,
-        }
+    environment.add_filter("kpi", move |text: String, name: String| match known.get(&name) {
+        Some(Err(reason)) => commented(&text, reason),
+        _ => text,
     });
     let known = answers.data.clone();
-    environment.add_filter("optional", move |text: String, name: String| {
-        match known.get(&name) {
-            Some(Ok(())) => text,
-            Some(Err(reason)) => commented(&text, reason),
-            None => commented(&text, ""),
-        }
+    environment.add_filter("optional", move |text: String, name: String| match known.get(&name) {
+        Some(Ok(())) => text,
+        Some(Err(reason)) => commented(&text, reason),
+        None => commented(&text, ""),
     });
     let broken = |error: minijinja::Error| Error::internal(&format!("a template: {error:#}"));
     let head = environment
@@ -106,9 +102,7 @@ pub(crate) fn render(preset: Preset, answers: &Answers) -> Result<String> {
             },
         )
         .map_err(broken)?;
-    environment
-        .render_str(preset.template(), context! { head => head })
-        .map_err(broken)
+    environment.render_str(preset.template(), context! { head => head }).map_err(broken)
 }
 
 /// The KPIs of both presets by name, for a run without any configuration.
@@ -126,34 +120,19 @@ pub(crate) fn kpis() -> Vec<Kpi> {
 
 /// Every KPI that the preset could have, the optional ones too.
 pub(crate) fn candidates(preset: Preset) -> Vec<Kpi> {
-    let optional = optional(preset)
-        .into_iter()
-        .map(|name| (name.to_owned(), Ok(())));
+    let optional = optional(preset).into_iter().map(|name| (name.to_owned(), Ok(())));
     decode(preset, optional.collect())
 }
 
 /// The KPIs that are only written when they have data.
 pub(crate) fn optional(preset: Preset) -> Vec<&'static str> {
-    preset
-        .template()
-        .split("optional(\"")
-        .skip(1)
-        .filter_map(|rest| rest.split('"').next())
-        .collect()
+    preset.template().split("optional(\"").skip(1).filter_map(|rest| rest.split('"').next()).collect()
 }
 
 fn decode(preset: Preset, data: BTreeMap<String, Result<(), String>>) -> Vec<Kpi> {
-    let answers = Answers {
-        project: "preset".into(),
-        environment: "preset".into(),
-        data,
-        ..Answers::default()
-    };
+    let answers = Answers { project: "preset".into(), environment: "preset".into(), data, ..Answers::default() };
     let layer = Rc::new(Layer::Default);
-    let root = render(preset, &answers)
-        .ok()
-        .and_then(|text| parse(&text, &layer).ok())
-        .map(|document| document.root);
+    let root = render(preset, &answers).ok().and_then(|text| parse(&text, &layer).ok()).map(|document| document.root);
     let root = root.expect("a test renders and reads every template");
     let mut problems = Problems::default();
     let mut top = Section::open(&root, "", &mut problems);
@@ -163,11 +142,8 @@ fn decode(preset: Preset, data: BTreeMap<String, Result<(), String>>) -> Vec<Kpi
 /// Text as it is where YAML reads it back as that; else YAML's double-quoted form, of which JSON's is a part.
 fn name(text: String) -> String {
     let plain = text.starts_with(|c: char| c.is_ascii_alphabetic())
-        && text
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c))
-        && !["true", "false", "null", "yes", "no", "on", "off", "y", "n"]
-            .contains(&text.to_lowercase().as_str());
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c))
+        && !["true", "false", "null", "yes", "no", "on", "off", "y", "n"].contains(&text.to_lowercase().as_str());
     if plain { text } else { quoted(text) }
 }
 
@@ -212,11 +188,7 @@ mod tests {
             alertmanager: Some("http://a:9093".into()),
             flags: Some("redis://:${PW}@r:6379/0".into()),
             services: vec![
-                Service {
-                    name: "game".into(),
-                    url: "http://g:5050".into(),
-                    metrics: None,
-                },
+                Service { name: "game".into(), url: "http://g:5050".into(), metrics: None },
                 Service {
                     name: "lobby".into(),
                     url: "http://l:5050".into(),
@@ -234,9 +206,7 @@ mod tests {
         let mut problems = Problems::default();
         let settings = schema::decode(&document.root, "staging", &mut problems);
         assert!(
-            document.problems.is_empty()
-                && problems.errors.is_empty()
-                && problems.warnings.is_empty(),
+            document.problems.is_empty() && problems.errors.is_empty() && problems.warnings.is_empty(),
             "{problems:?}\n{text}"
         );
         settings
@@ -250,10 +220,7 @@ mod tests {
             assert_eq!(full.services.len(), 2);
             assert!(full.prometheus.is_some() && full.alertmanager.is_some());
             assert!(full.flags.endpoint.is_some());
-            let bare = Answers {
-                environment: "staging".into(),
-                ..Answers::default()
-            };
+            let bare = Answers { environment: "staging".into(), ..Answers::default() };
             assert!(read(preset, &bare).prometheus.is_none());
         }
     }
@@ -264,16 +231,12 @@ mod tests {
         let none = || Err("no data: no `x`".to_owned());
         answers.data.insert("tick_p99".into(), none());
         answers.data.insert("host_cpu".into(), Ok(()));
-        let names = |settings: &schema::Settings| -> Vec<String> {
-            settings.kpis.iter().map(|kpi| kpi.name.clone()).collect()
-        };
+        let names =
+            |settings: &schema::Settings| -> Vec<String> { settings.kpis.iter().map(|kpi| kpi.name.clone()).collect() };
         let found = names(&read(Preset::GameServer, &answers));
         assert!(!found.contains(&"tick_p99".to_owned()) && found.contains(&"host_cpu".to_owned()));
         let text = render(Preset::GameServer, &answers).expect("renders");
-        assert!(
-            text.contains("  # (no data: no `x`)\n  # - name: tick_p99\n"),
-            "{text}"
-        );
+        assert!(text.contains("  # (no data: no `x`)\n  # - name: tick_p99\n"), "{text}");
 
         for kpi in candidates(Preset::GameServer) {
             answers.data.insert(kpi.name, none());
@@ -286,9 +249,7 @@ mod tests {
         let all = kpis();
         let limits = |name: &str| {
             let kpi = all.iter().find(|kpi| kpi.name == name).expect(name);
-            let value = |limit: &Option<crate::domain::threshold::Threshold>| {
-                limit.as_ref().map(|limit| limit.value)
-            };
+            let value = |limit: &Option<crate::domain::threshold::Threshold>| limit.as_ref().map(|limit| limit.value);
             (value(&kpi.warn), value(&kpi.critical))
         };
         for (name, warn, critical) in [

@@ -16,8 +16,7 @@ pub(crate) fn decode(section: &mut Section<'_>, problems: &mut Problems) -> Vec<
     for (name, node) in section.entries(KEY, problems) {
         let path = format!("{path}.{name}");
         // It becomes a part of file names as well.
-        let sound =
-            argument(name).is_ok() && !name.starts_with('.') && !name.contains(['/', ',', '\\']);
+        let sound = argument(name).is_ok() && !name.starts_with('.') && !name.contains(['/', ',', '\\']);
         if sound {
             names.push(name.to_owned());
         } else {
@@ -47,10 +46,8 @@ pub(crate) fn overlay(root: &mut Node, environment: &str, region: &str) -> bool 
 
 /// The regions of an environment, as the file names them.
 pub(crate) fn names(root: &Node, environment: &str) -> Vec<String> {
-    let all = root
-        .get("environments")
-        .and_then(|all| all.get(environment))
-        .and_then(|environment| environment.get(KEY));
+    let all =
+        root.get("environments").and_then(|all| all.get(environment)).and_then(|environment| environment.get(KEY));
     match all.map(|node| &node.value) {
         Some(Value::Map(entries)) => entries.iter().map(|(key, _)| key.name.clone()).collect(),
         _ => Vec::new(),
@@ -59,10 +56,7 @@ pub(crate) fn names(root: &Node, environment: &str) -> Vec<String> {
 
 fn member<'a>(node: &'a mut Node, name: &str) -> Option<&'a mut Node> {
     match &mut node.value {
-        Value::Map(entries) => entries
-            .iter_mut()
-            .find(|(key, _)| key.name == name)
-            .map(|(_, node)| node),
+        Value::Map(entries) => entries.iter_mut().find(|(key, _)| key.name == name).map(|(_, node)| node),
         Value::Null | Value::Scalar { .. } | Value::List(_) => None,
     }
 }
@@ -118,22 +112,13 @@ services:
                 "environments:\n  prod:\n    regions:\n      us: { promtheus: { url: x } }\n",
                 "liveops.yaml:4: `environments.prod.regions.us.promtheus`: unknown key; did you mean `prometheus`?",
             ),
-            (
-                "environments:\n  prod:\n    regions:\n      a/b: {}\n",
-                "a region's name has letters",
-            ),
-            (
-                "environments:\n  prod:\n    regions: [ eu ]\n",
-                "must be a mapping",
-            ),
+            ("environments:\n  prod:\n    regions:\n      a/b: {}\n", "a region's name has letters"),
+            ("environments:\n  prod:\n    regions: [ eu ]\n", "must be a mapping"),
         ] {
             let mut problems = Problems::default();
             schema::decode(&root(text), "prod", &mut problems);
             let errors: Vec<String> = problems.errors.iter().map(ToString::to_string).collect();
-            assert!(
-                errors.iter().any(|error| error.contains(want)),
-                "{errors:?}"
-            );
+            assert!(errors.iter().any(|error| error.contains(want)), "{errors:?}");
         }
     }
 }

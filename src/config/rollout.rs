@@ -38,25 +38,11 @@ pub(crate) struct Destination {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Traffic {
     /// Two Deployments behind one Service; the share is that of the pods.
-    Replicas {
-        stable: String,
-        canary: String,
-        service: String,
-    },
+    Replicas { stable: String, canary: String, service: String },
     /// A Gateway API HTTPRoute; names of backends.
-    GatewayApi {
-        route: String,
-        rule: usize,
-        stable: String,
-        canary: String,
-    },
+    GatewayApi { route: String, rule: usize, stable: String, canary: String },
     /// An Istio VirtualService; `route` is the name of the HTTP route in it.
-    Istio {
-        virtual_service: String,
-        route: Option<String>,
-        stable: Destination,
-        canary: Destination,
-    },
+    Istio { virtual_service: String, route: Option<String>, stable: Destination, canary: Destination },
     /// The canary Ingress of ingress-nginx.
     Nginx { ingress: String },
     /// Argo Rollouts does it.
@@ -68,15 +54,7 @@ pub(crate) enum Traffic {
 }
 
 /// The kinds, as they are written.
-const KINDS: [&str; 7] = [
-    "replicas",
-    "gateway-api",
-    "istio",
-    "nginx",
-    "argo",
-    "flagger",
-    "http",
-];
+const KINDS: [&str; 7] = ["replicas", "gateway-api", "istio", "nginx", "argo", "flagger", "http"];
 
 /// Reads the section; `None` when something essential is wrong, which is then among the problems.
 pub(crate) fn decode(node: &Node, path: &str, problems: &mut Problems) -> Option<Rollout> {
@@ -106,17 +84,10 @@ pub(crate) fn decode(node: &Node, path: &str, problems: &mut Problems) -> Option
     let metrics = section
         .entries("metrics", problems)
         .into_iter()
-        .filter_map(|(name, node)| {
-            kpi::decode_named(node, &format!("{path}.metrics.{name}"), name, problems)
-        })
+        .filter_map(|(name, node)| kpi::decode_named(node, &format!("{path}.metrics.{name}"), name, problems))
         .collect();
     section.finish(problems);
-    Some(Rollout {
-        policy,
-        traffic: traffic?,
-        tracks,
-        metrics,
-    })
+    Some(Rollout { policy, traffic: traffic?, tracks, metrics })
 }
 
 fn labels(section: &mut Section<'_>, key: &'static str, problems: &mut Problems) -> Option<Labels> {
@@ -130,11 +101,9 @@ fn labels(section: &mut Section<'_>, key: &'static str, problems: &mut Problems)
             Some(value) => {
                 labels.insert(name.to_owned(), value.to_owned());
             }
-            None => problems.error(
-                &node.origin,
-                &format!("{}.{name}", section.path(key)),
-                "must be the value of a label",
-            ),
+            None => {
+                problems.error(&node.origin, &format!("{}.{name}", section.path(key)), "must be the value of a label")
+            }
         }
     }
     Some(labels)
@@ -155,13 +124,7 @@ fn decode_traffic(node: &Node, path: &str, problems: &mut Problems) -> Option<Tr
             let stable = name(&mut section, "stable");
             let canary = name(&mut section, "canary");
             let service = name(&mut section, "service");
-            (|| {
-                Some(Traffic::Replicas {
-                    stable: stable?,
-                    canary: canary?,
-                    service: service?,
-                })
-            })()
+            (|| Some(Traffic::Replicas { stable: stable?, canary: canary?, service: service? }))()
         }
         "gateway-api" => {
             let route = name(&mut section, "route");
@@ -169,32 +132,17 @@ fn decode_traffic(node: &Node, path: &str, problems: &mut Problems) -> Option<Tr
             let canary = name(&mut section, "canary");
             let rule = section
                 .parse("rule", problems, |text| {
-                    text.parse::<usize>()
-                        .map_err(|_| format!("`{text}` is not the index of a rule, from 0"))
+                    text.parse::<usize>().map_err(|_| format!("`{text}` is not the index of a rule, from 0"))
                 })
                 .unwrap_or(0);
-            (|| {
-                Some(Traffic::GatewayApi {
-                    route: route?,
-                    rule,
-                    stable: stable?,
-                    canary: canary?,
-                })
-            })()
+            (|| Some(Traffic::GatewayApi { route: route?, rule, stable: stable?, canary: canary? }))()
         }
         "istio" => {
             let virtual_service = name(&mut section, "virtual_service");
             let route = section.parse("route", problems, argument);
             let stable = destination(&mut section, "stable", problems);
             let canary = destination(&mut section, "canary", problems);
-            (|| {
-                Some(Traffic::Istio {
-                    virtual_service: virtual_service?,
-                    route,
-                    stable: stable?,
-                    canary: canary?,
-                })
-            })()
+            (|| Some(Traffic::Istio { virtual_service: virtual_service?, route, stable: stable?, canary: canary? }))()
         }
         "nginx" => name(&mut section, "ingress").map(|ingress| Traffic::Nginx { ingress }),
         "argo" => name(&mut section, "rollout").map(|rollout| Traffic::Argo { rollout }),
@@ -205,15 +153,9 @@ fn decode_traffic(node: &Node, path: &str, problems: &mut Problems) -> Option<Tr
             return url.map(|url| Traffic::Http { url });
         }
         other => {
-            let help = nearest(other, KINDS).map_or_else(
-                || format!("there is {}", KINDS.join(", ")),
-                |near| format!("did you mean `{near}`?"),
-            );
-            problems.error(
-                &node.origin,
-                &section.path("kind"),
-                format!("there is no kind `{other}`; {help}"),
-            );
+            let help = nearest(other, KINDS)
+                .map_or_else(|| format!("there is {}", KINDS.join(", ")), |near| format!("did you mean `{near}`?"));
+            problems.error(&node.origin, &section.path("kind"), format!("there is no kind `{other}`; {help}"));
             return None;
         }
     };
@@ -221,11 +163,7 @@ fn decode_traffic(node: &Node, path: &str, problems: &mut Problems) -> Option<Tr
     traffic
 }
 
-fn destination(
-    section: &mut Section<'_>,
-    key: &'static str,
-    problems: &mut Problems,
-) -> Option<Destination> {
+fn destination(section: &mut Section<'_>, key: &'static str, problems: &mut Problems) -> Option<Destination> {
     let node = section.get(key);
     section.require(key, node.is_some(), problems);
     let mut inner = Section::open(node?, section.path(key), problems);
@@ -233,10 +171,7 @@ fn destination(
     inner.require("host", host.is_some(), problems);
     let subset = inner.parse("subset", problems, argument);
     inner.finish(problems);
-    Some(Destination {
-        host: host?,
-        subset,
-    })
+    Some(Destination { host: host?, subset })
 }
 
 #[cfg(test)]
@@ -267,9 +202,8 @@ mod tests {
             "{ kind: flagger, canary: c }",
             "{ kind: http, url: 'http://127.0.0.1:7000/weight' }",
         ] {
-            let (rollout, errors) = read(&format!(
-                "policy: p\ntraffic: {traffic}\nmetrics: {{ e: {{ ratio: {{ of: x, to: y }} }} }}"
-            ));
+            let (rollout, errors) =
+                read(&format!("policy: p\ntraffic: {traffic}\nmetrics: {{ e: {{ ratio: {{ of: x, to: y }} }} }}"));
             assert_eq!(errors, Vec::<String>::new(), "{traffic}");
             let rollout = rollout.expect(traffic);
             assert_eq!(rollout.metrics[0].name, "e");
@@ -281,32 +215,17 @@ mod tests {
     fn what_is_wrong_is_named() {
         for (yaml, want) in [
             ("policy: p", "`traffic` is missing"),
-            (
-                "traffic: { kind: argoo, rollout: r }",
-                "did you mean `argo`?",
-            ),
+            ("traffic: { kind: argoo, rollout: r }", "did you mean `argo`?"),
             ("traffic: { kind: nginx }", "`ingress` is missing"),
-            (
-                "traffic: { kind: nginx, ingress: --all }",
-                "not beginning with `-`",
-            ),
+            ("traffic: { kind: nginx, ingress: --all }", "not beginning with `-`"),
             ("traffic: { kind: http }", "`url` is missing"),
-            (
-                "traffic: { kind: nginx, ingress: i, ingres: j }",
-                "did you mean `ingress`?",
-            ),
-            (
-                "traffic: { kind: gateway-api, route: r, rule: x, stable: a, canary: b }",
-                "not the index of a rule",
-            ),
+            ("traffic: { kind: nginx, ingress: i, ingres: j }", "did you mean `ingress`?"),
+            ("traffic: { kind: gateway-api, route: r, rule: x, stable: a, canary: b }", "not the index of a rule"),
             (
                 "traffic: { kind: nginx, ingress: i }\ntracks: { stable: { a: x }, canary: { a: x } }",
                 "nothing tells them apart",
             ),
-            (
-                "traffic: { kind: nginx, ingress: i }\nmetrics: { e: { ratio: { of: x } } }",
-                "`to` is missing",
-            ),
+            ("traffic: { kind: nginx, ingress: i }\nmetrics: { e: { ratio: { of: x } } }", "`to` is missing"),
         ] {
             let errors = read(yaml).1.join("\n");
             assert!(errors.contains(want), "{yaml}: {errors}");

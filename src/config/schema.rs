@@ -70,9 +70,7 @@ impl Settings {
             ("flags", &self.flags.endpoint),
             ("clickhouse", &self.clickhouse),
         ];
-        let named = systems
-            .into_iter()
-            .filter_map(|(name, endpoint)| Some((name, endpoint.as_ref()?)));
+        let named = systems.into_iter().filter_map(|(name, endpoint)| Some((name, endpoint.as_ref()?)));
         let services = self.services.iter().flat_map(|service| {
             let weight = match service.rollout.as_ref().map(|rollout| &rollout.traffic) {
                 Some(Traffic::Http { url }) => Some(url),
@@ -90,11 +88,7 @@ impl Settings {
             parts.map(|endpoint| (channel.name.as_str(), endpoint))
         });
         let shared = self.incidents.redis.as_ref();
-        named
-            .chain(services)
-            .chain(channels)
-            .chain(shared.map(|endpoint| ("incidents", endpoint)))
-            .collect()
+        named.chain(services).chain(channels).chain(shared.map(|endpoint| ("incidents", endpoint))).collect()
     }
 }
 
@@ -112,11 +106,7 @@ pub(crate) fn decode(root: &Node, environment: &str, problems: &mut Problems) ->
     if let Some(node) = top.get("version")
         && node.text() != Some("1")
     {
-        problems.error(
-            &node.origin,
-            "version",
-            "must be 1, the only version that this liveops reads",
-        );
+        problems.error(&node.origin, "version", "must be 1, the only version that this liveops reads");
     }
     let project = top.text("project", problems);
     if let Some(node) = top.get("default_env") {
@@ -131,20 +121,12 @@ pub(crate) fn decode(root: &Node, environment: &str, problems: &mut Problems) ->
             } else {
                 format!("there is {}", names.join(", "))
             };
-            problems.error(
-                &node.origin,
-                "default_env",
-                format!("environment `{name}` does not exist; {known}"),
-            );
+            problems.error(&node.origin, "default_env", format!("environment `{name}` does not exist; {known}"));
         }
     }
     let read_only = top.boolean("read_only", problems).unwrap_or(false);
-    let timeout = top
-        .parse("timeout", problems, duration::parse_positive)
-        .unwrap_or(COMMAND_TIMEOUT);
-    let call_timeout = top
-        .parse("call_timeout", problems, duration::parse_positive)
-        .unwrap_or(CALL_TIMEOUT);
+    let timeout = top.parse("timeout", problems, duration::parse_positive).unwrap_or(COMMAND_TIMEOUT);
+    let call_timeout = top.parse("call_timeout", problems, duration::parse_positive).unwrap_or(CALL_TIMEOUT);
     let max_silence = top.get("silences").and_then(|node| {
         let mut section = Section::open(node, "silences", problems);
         let max = section.parse("max", problems, duration::parse_positive);
@@ -177,25 +159,14 @@ pub(crate) fn decode(root: &Node, environment: &str, problems: &mut Problems) ->
         notify: Notify::default(),
         policies,
     };
-    let empty = Node {
-        value: Value::Null,
-        origin: root.origin.clone(),
-    };
+    let empty = Node { value: Value::Null, origin: root.origin.clone() };
     let found = top.entries("environments", problems);
-    let node = found
-        .iter()
-        .find(|(name, _)| *name == environment)
-        .map_or(&empty, |(_, node)| *node);
+    let node = found.iter().find(|(name, _)| *name == environment).map_or(&empty, |(_, node)| *node);
     let overrides = decode_environment(node, &mut settings, problems);
     settings.notify = notify::decode(&mut top, node.get("notify"), problems);
     settings.services = service::decode_all(&mut top, &overrides, environment, problems);
     check_owners(root, &settings, problems);
-    policy::check(
-        &settings.services,
-        &settings.policies,
-        &settings.kpis,
-        problems,
-    );
+    policy::check(&settings.services, &settings.policies, &settings.kpis, problems);
     misplaced(root, environment, &mut top, problems);
     top.finish(problems);
     settings
@@ -215,47 +186,23 @@ fn check_owners(root: &Node, settings: &Settings, problems: &mut Problems) {
             continue;
         };
         let name = node.text().unwrap_or_default();
-        let names = || {
-            settings
-                .services
-                .iter()
-                .map(|service| service.name.as_str())
-        };
+        let names = || settings.services.iter().map(|service| service.name.as_str());
         if !name.is_empty() && !names().any(|known| known == name) {
             let kpi = item.get("name").and_then(Node::text).unwrap_or_default();
-            let near = nearest(name, names())
-                .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-            problems.error(
-                &node.origin,
-                &format!("kpis.{kpi}.service"),
-                format!("there is no service `{name}`{near}"),
-            );
+            let near = nearest(name, names()).map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+            problems.error(&node.origin, &format!("kpis.{kpi}.service"), format!("there is no service `{name}`{near}"));
         }
     }
 }
 
 /// A system at the top of the file is a frequent slip, and "unknown key" alone does not help.
 fn misplaced(root: &Node, environment: &str, top: &mut Section<'_>, problems: &mut Problems) {
-    for key in [
-        "prometheus",
-        "alertmanager",
-        "flags",
-        "kubernetes",
-        "clickhouse",
-        "protected",
-    ] {
+    for key in ["prometheus", "alertmanager", "flags", "kubernetes", "clickhouse", "protected"] {
         if let Some(line) = root.line_of(key) {
             let _ = top.get(key);
             let node = root.get(key).unwrap_or(root);
-            let origin = crate::config::node::Origin {
-                line,
-                ..node.origin.clone()
-            };
-            problems.error(
-                &origin,
-                key,
-                format!("belongs below an environment: `environments.{environment}.{key}`"),
-            );
+            let origin = crate::config::node::Origin { line, ..node.origin.clone() };
+            problems.error(&origin, key, format!("belongs below an environment: `environments.{environment}.{key}`"));
         }
     }
 }
@@ -265,11 +212,7 @@ fn decode_environment<'a>(
     settings: &mut Settings,
     problems: &mut Problems,
 ) -> Vec<(&'a str, &'a Node)> {
-    let mut section = Section::open(
-        node,
-        format!("environments.{}", settings.environment),
-        problems,
-    );
+    let mut section = Section::open(node, format!("environments.{}", settings.environment), problems);
     settings.protected = section.boolean("protected", problems).unwrap_or(false);
     settings.read_only |= section.boolean("read_only", problems).unwrap_or(false);
     settings.prometheus = endpoint::member(&mut section, "prometheus", HTTP, &[], problems);
@@ -301,15 +244,12 @@ fn decode_environment<'a>(
 
 /// A name that becomes an argument of `kubectl`: it cannot begin with `-`, so it can never be taken for an option.
 pub(crate) fn argument(text: &str) -> Result<String, String> {
-    let sound = !text.is_empty()
-        && !text.starts_with('-')
-        && text.chars().all(|c| !c.is_control() && !c.is_whitespace());
+    let sound =
+        !text.is_empty() && !text.starts_with('-') && text.chars().all(|c| !c.is_control() && !c.is_whitespace());
     if sound {
         Ok(text.into())
     } else {
-        Err(format!(
-            "`{text}` is not a valid name: no spaces, and not beginning with `-`"
-        ))
+        Err(format!("`{text}` is not a valid name: no spaces, and not beginning with `-`"))
     }
 }
 
@@ -325,20 +265,14 @@ mod tests {
         let root = parse(yaml, &layer).expect("valid").root;
         let mut problems = Problems::default();
         let settings = decode(&root, environment, &mut problems);
-        (
-            settings,
-            problems.errors.iter().map(ToString::to_string).collect(),
-        )
+        (settings, problems.errors.iter().map(ToString::to_string).collect())
     }
 
     #[test]
     fn every_slip_has_its_line_and_the_nearest_name() {
         for (yaml, want) in [
             ("version: 2", "liveops.yaml:1: `version`: must be 1"),
-            (
-                "projekt: x",
-                "liveops.yaml:1: `projekt`: unknown key; did you mean `project`?",
-            ),
+            ("projekt: x", "liveops.yaml:1: `projekt`: unknown key; did you mean `project`?"),
             (
                 "prometheus: http://h",
                 "liveops.yaml:1: `prometheus`: belongs below an environment: `environments.prod.prometheus`",
@@ -352,18 +286,12 @@ mod tests {
                 "environments:\n  prod:\n    promethues: {}",
                 "liveops.yaml:3: `environments.prod.promethues`: unknown key; did you mean `prometheus`?",
             ),
-            (
-                "environments: { prod: { kubernetes: { context: --token=x } } }",
-                "not beginning with `-`",
-            ),
+            ("environments: { prod: { kubernetes: { context: --token=x } } }", "not beginning with `-`"),
             (
                 "environments: { prod: { services: { lobbi: {} } } }\nservices: [{ name: lobby }]",
                 "there is no such service to override; did you mean `lobby`?",
             ),
-            (
-                "services: [{ name: a }, { name: a }]",
-                "a service of this name exists already",
-            ),
+            ("services: [{ name: a }, { name: a }]", "a service of this name exists already"),
             ("services: [{ health: http://h }]", "`name` is missing"),
             (
                 "kpis: [{ name: k, gauge: g, service: lobbi }]\nservices: [{ name: lobby }]",
@@ -371,10 +299,7 @@ mod tests {
             ),
         ] {
             let (_, errors) = read(yaml, "prod");
-            assert!(
-                errors.iter().any(|error| error.contains(want)),
-                "{yaml}: {errors:?}"
-            );
+            assert!(errors.iter().any(|error| error.contains(want)), "{yaml}: {errors:?}");
             assert_eq!(errors.len(), 1, "{yaml}: {errors:?}");
         }
     }
@@ -387,22 +312,13 @@ environments:
   dev: {}
   prod: { services: { game: { health: { url: 'https://game.example' } } }, protected: true }
 ";
-        for (environment, url, protected) in [
-            ("dev", "http://dev:1", false),
-            ("prod", "https://game.example", true),
-        ] {
+        for (environment, url, protected) in [("dev", "http://dev:1", false), ("prod", "https://game.example", true)] {
             let (settings, errors) = read(yaml, environment);
             assert!(errors.is_empty(), "{errors:?}");
             let game = &settings.services[0];
             assert_eq!(game.owner.as_deref(), Some("platform"));
-            assert_eq!(
-                game.health.as_ref().map(|h| h.url.show()).as_deref(),
-                Some(url)
-            );
-            assert_eq!(
-                game.metrics[0].url.show(),
-                format!("{url}/api/health/metrics")
-            );
+            assert_eq!(game.health.as_ref().map(|h| h.url.show()).as_deref(), Some(url));
+            assert_eq!(game.metrics[0].url.show(), format!("{url}/api/health/metrics"));
             assert_eq!(settings.protected, protected);
         }
     }

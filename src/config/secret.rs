@@ -46,10 +46,7 @@ impl Secret {
                 return None;
             }
         };
-        Some(Self {
-            source,
-            origin: node.origin.clone(),
-        })
+        Some(Self { source, origin: node.origin.clone() })
     }
 
     /// Is the whole value written in the file, with no reference in it?
@@ -75,8 +72,7 @@ impl Secret {
 
     /// Does reading it run a program or open a file, and did a project's file ask for that?
     pub(crate) fn needs_trust(&self) -> bool {
-        matches!(*self.origin.layer, Layer::Project(_))
-            && !matches!(self.source, Source::Template(_))
+        matches!(*self.origin.layer, Layer::Project(_)) && !matches!(self.source, Source::Template(_))
     }
 
     /// How to show it: the reference, never the value.
@@ -98,14 +94,9 @@ impl Secret {
             Source::File(path) => {
                 let path = base.join(from_home(path));
                 let text = std::fs::read_to_string(&path).map_err(|error| {
-                    self.error(
-                        format!("cannot read {}: {error}", path.display()),
-                        "check the path and its permissions",
-                    )
+                    self.error(format!("cannot read {}: {error}", path.display()), "check the path and its permissions")
                 })?;
-                Ok(Revealed::new(
-                    text.trim_end_matches(['\n', '\r']).to_owned(),
-                ))
+                Ok(Revealed::new(text.trim_end_matches(['\n', '\r']).to_owned()))
             }
             Source::Command(argv) => self.run(argv, base),
         }
@@ -113,8 +104,7 @@ impl Secret {
 
     fn expand(&self, text: &str) -> Result<String> {
         let mut out = String::new();
-        let parts =
-            parts(text).map_err(|what| self.error(what.into(), "write it as `${VARIABLE}`"))?;
+        let parts = parts(text).map_err(|what| self.error(what.into(), "write it as `${VARIABLE}`"))?;
         for part in parts {
             match part {
                 Part::Text(text) => out.push_str(text),
@@ -128,20 +118,14 @@ impl Secret {
         let hint = format!("set it: `export {name}=…`");
         match variable(name) {
             None => Err(self.error(format!("the variable `{name}` is not set"), &hint)),
-            Some(value) if value.is_empty() => {
-                Err(self.error(format!("the variable `{name}` is empty"), &hint))
-            }
+            Some(value) if value.is_empty() => Err(self.error(format!("the variable `{name}` is empty"), &hint)),
             Some(value) => Ok(value),
         }
     }
 
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a secret's command is the user's own; explicit argv, no shell"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "a secret's command is the user's own; explicit argv, no shell")]
     fn run(&self, argv: &[String], base: &Path) -> Result<Revealed> {
-        let failed =
-            |reason: String| self.error(reason, &format!("run it yourself: `{}`", argv.join(" ")));
+        let failed = |reason: String| self.error(reason, &format!("run it yourself: `{}`", argv.join(" ")));
         let mut child = Command::new(&argv[0])
             .args(&argv[1..])
             .current_dir(base)
@@ -161,33 +145,19 @@ impl Secret {
         let Ok(answer) = answer.recv_timeout(PATIENCE) else {
             let _ = child.kill();
             let _ = child.wait();
-            return Err(failed(format!(
-                "`{}` did not end within {} s",
-                argv[0],
-                PATIENCE.as_secs()
-            )));
+            return Err(failed(format!("`{}` did not end within {} s", argv[0], PATIENCE.as_secs())));
         };
-        let bytes =
-            answer.map_err(|error| failed(format!("`{}` cannot be read: {error}", argv[0])))?;
-        let status = child
-            .wait()
-            .map_err(|error| failed(format!("`{}` was lost: {error}", argv[0])))?;
+        let bytes = answer.map_err(|error| failed(format!("`{}` cannot be read: {error}", argv[0])))?;
+        let status = child.wait().map_err(|error| failed(format!("`{}` was lost: {error}", argv[0])))?;
         if !status.success() {
             return Err(failed(format!("`{}` failed: {status}", argv[0])));
         }
-        let text = String::from_utf8(bytes)
-            .map_err(|_| failed(format!("`{}` printed no text", argv[0])))?;
-        Ok(Revealed::new(
-            text.trim_end_matches(['\n', '\r']).to_owned(),
-        ))
+        let text = String::from_utf8(bytes).map_err(|_| failed(format!("`{}` printed no text", argv[0])))?;
+        Ok(Revealed::new(text.trim_end_matches(['\n', '\r']).to_owned()))
     }
 
     fn error(&self, reason: String, hint: &str) -> Error {
-        Error::Secret {
-            what: format!("secret at {}", self.origin.show()),
-            reason,
-            hint: hint.into(),
-        }
+        Error::Secret { what: format!("secret at {}", self.origin.show()), reason, hint: hint.into() }
     }
 }
 
@@ -202,9 +172,7 @@ fn parts(text: &str) -> Result<Vec<Part<'_>>, &'static str> {
     let mut found = Vec::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("${") {
-        let (name, tail) = after
-            .split_once('}')
-            .ok_or("has `${` without `}`; write `${VARIABLE}`")?;
+        let (name, tail) = after.split_once('}').ok_or("has `${` without `}`; write `${VARIABLE}`")?;
         let starts_well = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
         if !starts_well || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
             return Err("has `${…}` around something that is not the name of a variable");
@@ -217,26 +185,20 @@ fn parts(text: &str) -> Result<Vec<Part<'_>>, &'static str> {
 }
 
 fn read(value: &Value) -> Result<Source, &'static str> {
-    const FORMS: &str =
-        "must be text with `${VARIABLE}`, `{file: PATH}` or `{command: [PROGRAM, ARGUMENT…]}`";
+    const FORMS: &str = "must be text with `${VARIABLE}`, `{file: PATH}` or `{command: [PROGRAM, ARGUMENT…]}`";
     match value {
         Value::Scalar { text, .. } => {
             parts(text)?;
             Ok(Source::Template(text.clone()))
         }
-        Value::Map(entries) if entries.len() == 1 => {
-            match (entries[0].0.name.as_str(), &entries[0].1.value) {
-                ("file", Value::Scalar { text, .. }) => Ok(Source::File(text.into())),
-                ("command", Value::List(items)) if !items.is_empty() => {
-                    let words = items
-                        .iter()
-                        .map(|item| item.text().map(ToOwned::to_owned))
-                        .collect::<Option<Vec<_>>>();
-                    words.map(Source::Command).ok_or(FORMS)
-                }
-                _ => Err(FORMS),
+        Value::Map(entries) if entries.len() == 1 => match (entries[0].0.name.as_str(), &entries[0].1.value) {
+            ("file", Value::Scalar { text, .. }) => Ok(Source::File(text.into())),
+            ("command", Value::List(items)) if !items.is_empty() => {
+                let words = items.iter().map(|item| item.text().map(ToOwned::to_owned)).collect::<Option<Vec<_>>>();
+                words.map(Source::Command).ok_or(FORMS)
             }
-        }
+            _ => Err(FORMS),
+        },
         Value::Null | Value::List(_) | Value::Map(_) => Err(FORMS),
     }
 }
@@ -254,10 +216,7 @@ mod tests {
     use super::*;
 
     fn secret(source: Source) -> Secret {
-        Secret {
-            source,
-            origin: Origin::of(Layer::Project("liveops.yaml".into())),
-        }
+        Secret { source, origin: Origin::of(Layer::Project("liveops.yaml".into())) }
     }
 
     #[test]
@@ -273,9 +232,7 @@ mod tests {
         assert_eq!(file.reveal(dir.path()).expect("readable").expose(), "abc");
         let command = secret(Source::Command(vec!["echo".into(), "x y".into()]));
         assert_eq!(command.reveal(dir.path()).expect("runs").expose(), "x y");
-        let broken = secret(Source::Template(
-            "Bearer ${LIVEOPS_TEST_SURELY_UNSET}".into(),
-        ));
+        let broken = secret(Source::Template("Bearer ${LIVEOPS_TEST_SURELY_UNSET}".into()));
         let error = broken.reveal(dir.path()).expect_err("unset").to_string();
         assert!(error.contains("LIVEOPS_TEST_SURELY_UNSET"), "{error}");
     }
@@ -292,10 +249,7 @@ mod tests {
             ("${TOKEN:-x}", false),
             ("${1A}", false),
         ] {
-            let value = Value::Scalar {
-                text: text.into(),
-                quoted: true,
-            };
+            let value = Value::Scalar { text: text.into(), quoted: true };
             assert_eq!(read(&value).is_ok(), sound, "{text}");
         }
     }
@@ -303,26 +257,15 @@ mod tests {
     #[test]
     fn references_can_be_replaced() {
         let url = secret(Source::Template("redis://:${PW}@${HOST}:1".into()));
-        assert_eq!(
-            url.with_references_as("x").as_deref(),
-            Some("redis://:x@x:1")
-        );
-        assert_eq!(
-            secret(Source::File("f".into())).with_references_as("x"),
-            None
-        );
+        assert_eq!(url.with_references_as("x").as_deref(), Some("redis://:x@x:1"));
+        assert_eq!(secret(Source::File("f".into())).with_references_as("x"), None);
     }
 
     #[test]
     fn a_command_that_fails_is_named_and_what_it_printed_is_not() {
         let dir = tempfile::tempdir().expect("temp dir");
-        for argv in [
-            vec!["sh", "-c", "echo hunter2; exit 3"],
-            vec!["liveops-surely-missing"],
-        ] {
-            let failing = secret(Source::Command(
-                argv.iter().map(ToString::to_string).collect(),
-            ));
+        for argv in [vec!["sh", "-c", "echo hunter2; exit 3"], vec!["liveops-surely-missing"]] {
+            let failing = secret(Source::Command(argv.iter().map(ToString::to_string).collect()));
             let error = failing.reveal(dir.path()).expect_err("fails").to_string();
             assert!(error.contains(argv[0]), "{error}");
             assert!(!error.contains("hunter2"), "{error}");

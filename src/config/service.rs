@@ -46,15 +46,9 @@ pub(crate) fn decode_all(
     let mut services = Vec::new();
     for (index, node) in top.list("services", problems).iter().enumerate() {
         let name = node.get("name").and_then(Node::text).map(ToOwned::to_owned);
-        let path = name.as_ref().map_or_else(
-            || format!("services[{index}]"),
-            |name| format!("services.{name}"),
-        );
+        let path = name.as_ref().map_or_else(|| format!("services[{index}]"), |name| format!("services.{name}"));
         let mut node = node.clone();
-        if let Some(over) = overrides
-            .iter()
-            .find(|(known, _)| Some(*known) == name.as_deref())
-        {
+        if let Some(over) = overrides.iter().find(|(known, _)| Some(*known) == name.as_deref()) {
             node.merge(over.1.clone());
         }
         let service = decode(&node, &path, problems);
@@ -87,15 +81,7 @@ fn decode(node: &Node, path: &str, problems: &mut Problems) -> Service {
     let mut metrics: Vec<Endpoint> = given
         .iter()
         .enumerate()
-        .filter_map(|(index, node)| {
-            endpoint::decode(
-                node,
-                &format!("{path}.metrics[{index}]"),
-                HTTP,
-                &[],
-                problems,
-            )
-        })
+        .filter_map(|(index, node)| endpoint::decode(node, &format!("{path}.metrics[{index}]"), HTTP, &[], problems))
         .collect();
     let metrics_guessed = given.is_empty();
     if metrics_guessed && let Some(health) = &health {
@@ -110,19 +96,9 @@ fn decode(node: &Node, path: &str, problems: &mut Problems) -> Service {
         workload.finish(problems);
         found
     });
-    let rollout = section
-        .get("rollout")
-        .and_then(|node| rollout::decode(node, &format!("{path}.rollout"), problems));
+    let rollout = section.get("rollout").and_then(|node| rollout::decode(node, &format!("{path}.rollout"), problems));
     section.finish(problems);
-    Service {
-        name: name.unwrap_or_default(),
-        owner,
-        health,
-        metrics,
-        metrics_guessed,
-        workload,
-        rollout,
-    }
+    Service { name: name.unwrap_or_default(), owner, health, metrics, metrics_guessed, workload, rollout }
 }
 
 /// The health API has the metrics at a known path (domain: Service health API).
@@ -132,11 +108,5 @@ fn guess_metrics(health: &Endpoint) -> Option<Endpoint> {
     };
     let url = format!("{}/api/health/metrics", base.trim_end_matches('/'));
     let source = Source::Template(url);
-    Some(Endpoint {
-        url: Secret {
-            source,
-            origin: health.url.origin.clone(),
-        },
-        headers: health.headers.clone(),
-    })
+    Some(Endpoint { url: Secret { source, origin: health.url.origin.clone() }, headers: health.headers.clone() })
 }

@@ -37,25 +37,14 @@ pub(crate) fn of(name: &str, endpoint: &Endpoint) -> Vec<String> {
             _ => format!("header `{header}`"),
         };
         if by_project && matches!(*value.origin.layer, Layer::User(_)) {
-            wishes.push(format!(
-                "send your secret {header} to {} at {}",
-                name,
-                endpoint.url.show()
-            ));
+            wishes.push(format!("send your secret {header} to {} at {}", name, endpoint.url.show()));
         }
         if value.needs_trust() {
-            wishes.push(format!(
-                "get {header} for {name} at {} from {}",
-                endpoint.url.show(),
-                value.show()
-            ));
+            wishes.push(format!("get {header} for {name} at {} from {}", endpoint.url.show(), value.show()));
         }
     }
     if endpoint.url.needs_trust() {
-        wishes.push(format!(
-            "get the URL of {name} from {}",
-            endpoint.url.show()
-        ));
+        wishes.push(format!("get the URL of {name} from {}", endpoint.url.show()));
     }
     wishes
 }
@@ -71,18 +60,13 @@ impl Trust {
     /// Reads `trust.json` of the state folder; a missing or broken file trusts nobody.
     pub(crate) fn load(state: &Path) -> Self {
         let path = state.join("trust.json");
-        let given = fs::read(&path)
-            .ok()
-            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-            .unwrap_or_default();
+        let given = fs::read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
         Self { path, given }
     }
 
     /// Did the user trust this file with this wish?
     pub(crate) fn allows(&self, file: &str, wish: &str) -> bool {
-        self.given
-            .get(file)
-            .is_some_and(|given| given.contains(&digest(wish)))
+        self.given.get(file).is_some_and(|given| given.contains(&digest(wish)))
     }
 
     /// How many wishes of this file the user trusts.
@@ -102,20 +86,14 @@ impl Trust {
     /// When it cannot be serialised, which is a bug.
     pub(crate) fn with(&self, file: &str, wishes: &[String]) -> Result<String> {
         let mut given = self.given.clone();
-        given.insert(
-            file.into(),
-            wishes.iter().map(|wish| digest(wish)).collect(),
-        );
+        given.insert(file.into(), wishes.iter().map(|wish| digest(wish)).collect());
         given.retain(|_, wishes| !wishes.is_empty());
         Ok(serde_json::to_string_pretty(&given)?)
     }
 }
 
 fn digest(wish: &str) -> String {
-    Sha256::digest(wish.as_bytes())
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    Sha256::digest(wish.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
@@ -127,9 +105,7 @@ mod tests {
     use crate::config::yaml::parse;
 
     fn settings(user: &str, project: &str) -> Settings {
-        let read = |text: &str, layer: Layer| -> Node {
-            parse(text, &std::rc::Rc::new(layer)).expect("valid").root
-        };
+        let read = |text: &str, layer: Layer| -> Node { parse(text, &std::rc::Rc::new(layer)).expect("valid").root };
         let mut root = read(user, Layer::User("config.yaml".into()));
         root.merge(read(project, Layer::Project("liveops.yaml".into())));
         let mut problems = Problems::default();
@@ -146,28 +122,18 @@ mod tests {
             ("project: x", vec![]),
             (
                 "environments: { prod: { prometheus: { url: 'https://evil.example' } } }",
-                vec![
-                    "send your secret header `Authorization` to prometheus at https://evil.example",
-                ],
+                vec!["send your secret header `Authorization` to prometheus at https://evil.example"],
             ),
-            (
-                "environments: { prod: { prometheus: 'https://other.example' } }",
-                vec![],
-            ),
+            ("environments: { prod: { prometheus: 'https://other.example' } }", vec![]),
             (
                 "environments: { prod: { prometheus: { headers: { X-Key: { file: /etc/shadow } } } } }",
-                vec![
-                    "get header `X-Key` for prometheus at https://prom.example from {file: /etc/shadow}",
-                ],
+                vec!["get header `X-Key` for prometheus at https://prom.example from {file: /etc/shadow}"],
             ),
             (
                 "services: [{ name: a, health: { url: { command: [sh, run.sh] } } }]",
                 vec!["get the URL of a from {command: [sh, run.sh]}"],
             ),
-            (
-                "services: [{ name: a, health: { url: 'http://a', headers: { Authorization: '${T}' } } }]",
-                vec![],
-            ),
+            ("services: [{ name: a, health: { url: 'http://a', headers: { Authorization: '${T}' } } }]", vec![]),
         ] {
             assert_eq!(wishes(&settings(USER, project)), want, "{project}");
         }

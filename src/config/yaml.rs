@@ -33,10 +33,7 @@ pub(crate) fn parse(text: &str, layer: &Rc<Layer>) -> Result<Document, Problem> 
         problems: Vec::new(),
     };
     let root = reader.document()?;
-    Ok(Document {
-        root,
-        problems: reader.problems,
-    })
+    Ok(Document { root, problems: reader.problems })
 }
 
 struct Reader<'a, 'l> {
@@ -52,13 +49,7 @@ impl<'a> Reader<'a, '_> {
         let (event, line) = loop {
             match self.next()? {
                 (Event::StreamEnd, _) => return Ok(self.empty()),
-                (
-                    Event::Nothing
-                    | Event::StreamStart
-                    | Event::DocumentStart(_)
-                    | Event::DocumentEnd,
-                    _,
-                ) => {}
+                (Event::Nothing | Event::StreamStart | Event::DocumentStart(_) | Event::DocumentEnd, _) => {}
                 found => break found,
             }
         };
@@ -75,31 +66,17 @@ impl<'a> Reader<'a, '_> {
     }
 
     fn empty(&self) -> Node {
-        Node {
-            value: Value::Map(Vec::new()),
-            origin: Origin {
-                layer: Rc::clone(self.layer),
-                line: 0,
-            },
-        }
+        Node { value: Value::Map(Vec::new()), origin: Origin { layer: Rc::clone(self.layer), line: 0 } }
     }
 
     fn problem(&self, line: usize, message: impl Into<String>) -> Problem {
-        Problem {
-            source: self.layer.name().into(),
-            line,
-            key: String::new(),
-            message: message.into(),
-        }
+        Problem { source: self.layer.name().into(), line, key: String::new(), message: message.into() }
     }
 
     fn next(&mut self) -> Result<(Event<'a>, usize), Problem> {
         match self.parser.next() {
             Some(Ok((event, span))) => Ok((event, span.start.line())),
-            Some(Err(error)) => Err(self.problem(
-                error.marker().line(),
-                format!("not valid YAML: {}", error.info()),
-            )),
+            Some(Err(error)) => Err(self.problem(error.marker().line(), format!("not valid YAML: {}", error.info()))),
             None => Ok((Event::StreamEnd, 0)),
         }
     }
@@ -113,14 +90,7 @@ impl<'a> Reader<'a, '_> {
             Event::Scalar(text, style, anchor, _) => {
                 let quoted = style != ScalarStyle::Plain;
                 let null = !quoted && matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
-                let value = if null {
-                    Value::Null
-                } else {
-                    Value::Scalar {
-                        text: text.into_owned(),
-                        quoted,
-                    }
-                };
+                let value = if null { Value::Null } else { Value::Scalar { text: text.into_owned(), quoted } };
                 (value, anchor)
             }
             Event::SequenceStart(anchor, _) => {
@@ -135,26 +105,14 @@ impl<'a> Reader<'a, '_> {
             }
             Event::MappingStart(anchor, _) => (self.mapping(depth)?, anchor),
             Event::Alias(id) => {
-                let known = self
-                    .anchors
-                    .iter()
-                    .find(|(anchor, _)| *anchor == id)
-                    .map(|(_, node)| node.clone());
-                let node = known.ok_or_else(|| {
-                    self.problem(line, "an alias to an anchor that is not complete yet")
-                })?;
+                let known = self.anchors.iter().find(|(anchor, _)| *anchor == id).map(|(_, node)| node.clone());
+                let node = known.ok_or_else(|| self.problem(line, "an alias to an anchor that is not complete yet"))?;
                 self.nodes += size(&node);
                 return Ok(node);
             }
             _ => return Err(self.problem(line, "not valid YAML")),
         };
-        let node = Node {
-            value,
-            origin: Origin {
-                layer: Rc::clone(self.layer),
-                line,
-            },
-        };
+        let node = Node { value, origin: Origin { layer: Rc::clone(self.layer), line } };
         if anchor > 0 {
             self.anchors.push((anchor, node.clone()));
         }
@@ -223,13 +181,8 @@ mod tests {
     fn values_know_their_lines() {
         let node = root("version: 1\r\nkpis:\r\n  - { name: a, warn: \"> 1\" }\r\n");
         let kpis = node.get("kpis").expect("there");
-        let Value::List(items) = &kpis.value else {
-            panic!("list")
-        };
-        assert_eq!(
-            items[0].get("warn").expect("there").origin.show(),
-            "liveops.yaml:3"
-        );
+        let Value::List(items) = &kpis.value else { panic!("list") };
+        assert_eq!(items[0].get("warn").expect("there").origin.show(), "liveops.yaml:3");
     }
 
     #[test]
@@ -276,12 +229,7 @@ mod tests {
             let many = vec![format!("*a{}", n - 1); 10].join(", ");
             text.push_str(&format!("a{n}: &a{n} [{many}]\n"));
         }
-        assert!(
-            read(&text)
-                .expect_err("too large")
-                .message
-                .contains("too large")
-        );
+        assert!(read(&text).expect_err("too large").message.contains("too large"));
         for depth in [200, 100_000] {
             let deep = format!("a: {}{}", "[".repeat(depth), "]".repeat(depth));
             assert!(read(&deep).is_err(), "{depth}");

@@ -51,8 +51,7 @@ pub(crate) fn detailed(sim: &Sim, at: DateTime<Utc>) -> Value {
 pub(crate) fn system_stats(sim: &Sim, at: DateTime<Utc>) -> Value {
     let recent = Recent::until(sim, at);
     let now = &recent.now;
-    let matches =
-        (MODES.iter().zip(now.matches)).map(|(mode, count)| (mode.name.to_owned(), json!(count)));
+    let matches = (MODES.iter().zip(now.matches)).map(|(mode, count)| (mode.name.to_owned(), json!(count)));
     json!({
         "timestamp": timestamp(at),
         "server": {
@@ -88,8 +87,7 @@ pub(crate) fn event_store(sim: &Sim, at: DateTime<Utc>) -> Value {
     /// The mean size of a stored event before and after compression, in bytes.
     const SIZES: (f64, f64) = (412.0, 96.0);
     let recent = Recent::until(sim, at);
-    let by_type = (MODES.iter().zip(&recent.now.events))
-        .map(|(mode, count)| (mode.name.to_owned(), json!(count)));
+    let by_type = (MODES.iter().zip(&recent.now.events)).map(|(mode, count)| (mode.name.to_owned(), json!(count)));
     let total: u64 = recent.now.events.iter().sum();
     json!({
         "timestamp": timestamp(at),
@@ -126,10 +124,7 @@ struct Recent {
 
 impl Recent {
     fn until(sim: &Sim, at: DateTime<Utc>) -> Self {
-        Self {
-            before: sim.snapshot(at - RECENT),
-            now: sim.snapshot(at),
-        }
+        Self { before: sim.snapshot(at - RECENT), now: sim.snapshot(at) }
     }
 
     fn grown(&self, count: impl Fn(&Snapshot) -> u64) -> u64 {
@@ -165,10 +160,7 @@ impl Recent {
     }
 
     fn cache_hits(&self) -> Option<f64> {
-        let [hits, all] = [
-            self.grown(|now| now.cache[0]),
-            self.grown(|now| now.cache.iter().sum()),
-        ];
+        let [hits, all] = [self.grown(|now| now.cache[0]), self.grown(|now| now.cache.iter().sum())];
         (all > 0).then(|| rounded(hits as f64 / all as f64, 4))
     }
 
@@ -192,15 +184,8 @@ impl Recent {
     fn failing_routes(&self) -> Vec<Value> {
         let mut failing = Vec::new();
         for (index, route) in ROUTES.iter().enumerate() {
-            let answered = self
-                .now
-                .tracks
-                .iter()
-                .flat_map(|track| &track.routes[index].0);
-            let failures: BTreeSet<u16> = answered
-                .map(|(status, _)| *status)
-                .filter(|status| *status >= 500)
-                .collect();
+            let answered = self.now.tracks.iter().flat_map(|track| &track.routes[index].0);
+            let failures: BTreeSet<u16> = answered.map(|(status, _)| *status).filter(|status| *status >= 500).collect();
             for status in failures {
                 let count = self.grown(|now| now.requests_of(index, status));
                 if count > 0 {
@@ -237,9 +222,7 @@ mod tests {
     /// The sum of the samples whose line starts so.
     fn sum(exposition: &str, prefix: &str) -> f64 {
         let lines = exposition.lines().filter(|line| line.starts_with(prefix));
-        lines
-            .map(|line| line.rsplit_once(' ').unwrap().1.parse::<f64>().unwrap())
-            .sum()
+        lines.map(|line| line.rsplit_once(' ').unwrap().1.parse::<f64>().unwrap()).sum()
     }
 
     #[test]
@@ -254,24 +237,12 @@ mod tests {
             let detailed = detailed(&sim, at);
 
             assert_eq!(stats["connections"]["active"], gauge("active_connections "));
-            assert_eq!(
-                stats["connections"]["players"],
-                gauge("game_active_players{")
-            );
+            assert_eq!(stats["connections"]["players"], gauge("game_active_players{"));
             assert_eq!(stats["rooms"]["active"], gauge("game_rooms_active "));
-            assert_eq!(
-                stats["rooms"]["matches_in_progress"],
-                gauge("game_matches_in_progress{")
-            );
-            assert_eq!(
-                stats["server"]["memory"]["resident_bytes"],
-                gauge("process_resident_memory_bytes ")
-            );
+            assert_eq!(stats["rooms"]["matches_in_progress"], gauge("game_matches_in_progress{"));
+            assert_eq!(stats["server"]["memory"]["resident_bytes"], gauge("process_resident_memory_bytes "));
             assert_eq!(stats["errors"]["requests"], grown("http_requests_total{"));
-            assert_eq!(
-                event_store(&sim, at)["events_stored"],
-                gauge("game_events_stored_total{")
-            );
+            assert_eq!(event_store(&sim, at)["events_stored"], gauge("game_events_stored_total{"));
             assert_eq!(detailed["active_connections"], gauge("active_connections "));
             assert_eq!(detailed["errors"], stats["errors"]);
             let cpu = detailed["cpu"]["usage_percent"].as_f64().unwrap();
@@ -295,19 +266,11 @@ mod tests {
     #[test]
     fn the_service_calls_itself_healthy() {
         let at = DateTime::from_timestamp(1_705_314_600, 0).unwrap();
-        assert_eq!(
-            health(at),
-            json!({ "status": "healthy", "timestamp": "2024-01-15T10:30:00Z" })
-        );
+        assert_eq!(health(at), json!({ "status": "healthy", "timestamp": "2024-01-15T10:30:00Z" }));
         let later = at + TimeDelta::nanoseconds(12_345_678);
         assert_eq!(health(later)["timestamp"], "2024-01-15T10:30:00.012Z");
         let detailed = detailed(&Sim::new(7), at + TimeDelta::days(3));
         let components = detailed["components"].as_object().unwrap();
-        assert!(
-            components
-                .values()
-                .all(|component| component["status"] == "healthy"),
-            "{detailed}"
-        );
+        assert!(components.values().all(|component| component["status"] == "healthy"), "{detailed}");
     }
 }

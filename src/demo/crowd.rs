@@ -17,13 +17,7 @@ impl Crowd {
         self.population.scaled(rate).plus(&noise)
     }
 
-    pub(crate) fn stream(
-        &self,
-        rate: f64,
-        swing: f64,
-        rng: &mut fastrand::Rng,
-        spread: Spread,
-    ) -> (Flow, Spread) {
+    pub(crate) fn stream(&self, rate: f64, swing: f64, rng: &mut fastrand::Rng, spread: Spread) -> (Flow, Spread) {
         (self.flow(rate, swing, rng), spread)
     }
 

@@ -18,40 +18,16 @@ pub(crate) struct Event {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Happening {
     Created,
-    Joined {
-        player: u32,
-        bot: bool,
-    },
-    Left {
-        player: u32,
-        reason: &'static str,
-    },
-    Reconnected {
-        player: u32,
-    },
-    Acted {
-        player: u32,
-        action: &'static str,
-        points: u32,
-    },
-    Phase {
-        from: Phase,
-        to: Phase,
-    },
-    Snapshot {
-        events: usize,
-    },
-    Error {
-        code: &'static str,
-    },
+    Joined { player: u32, bot: bool },
+    Left { player: u32, reason: &'static str },
+    Reconnected { player: u32 },
+    Acted { player: u32, action: &'static str, points: u32 },
+    Phase { from: Phase, to: Phase },
+    Snapshot { events: usize },
+    Error { code: &'static str },
 }
 
-const ACTIONS: [(&str, u32); 4] = [
-    ("elimination", 100),
-    ("assist", 40),
-    ("objective", 150),
-    ("revive", 60),
-];
+const ACTIONS: [(&str, u32); 4] = [("elimination", 100), ("assist", 40), ("objective", 150), ("revive", 60)];
 const ERRORS: [&str; 3] = ["state_desync", "slow_tick", "late_input"];
 const ACTION_MS: i64 = ACTION_SECONDS as i64 * 1_000;
 const SNAPSHOT_MS: i64 = SNAPSHOT_SECONDS as i64 * 1_000;
@@ -76,26 +52,15 @@ fn life(room: &Room) -> Vec<Event> {
     let mut leaves = vec![i64::MAX; rules.seats as usize];
     for (seat, leave) in (0..).zip(&mut leaves) {
         let (player, bot) = (first + seat * 7, seat >= rules.seats - bots);
-        let at = if bot {
-            room.countdown - 1
-        } else {
-            rng.i64(room.created + 500..room.countdown - 500)
-        };
+        let at = if bot { room.countdown - 1 } else { rng.i64(room.created + 500..room.countdown - 500) };
         push(at, Happening::Joined { player, bot });
         if !bot && rng.f64() < LEAVERS {
             let lost = rng.i64(room.started..room.ended - 60_000);
             *leave = lost;
-            let reason = if rng.bool() {
-                "connection_lost"
-            } else {
-                "quit"
-            };
+            let reason = if rng.bool() { "connection_lost" } else { "quit" };
             push(lost, Happening::Left { player, reason });
             if reason == "connection_lost" && rng.f64() < 0.7 {
-                push(
-                    lost + rng.i64(4_000..50_000),
-                    Happening::Reconnected { player },
-                );
+                push(lost + rng.i64(4_000..50_000), Happening::Reconnected { player });
             }
         }
     }
@@ -117,14 +82,7 @@ fn life(room: &Room) -> Vec<Event> {
         // Whoever has left does nothing more, back or not.
         if at < leaves[seat as usize] {
             let player = first + seat * 7;
-            push(
-                at,
-                Happening::Acted {
-                    player,
-                    action,
-                    points,
-                },
-            );
+            push(at, Happening::Acted { player, action, points });
         }
         at += rng.i64(1..2 * ACTION_MS);
     }
@@ -223,18 +181,12 @@ impl State {
 
     /// The people, without bots, who are connected.
     pub(crate) fn people(&self) -> usize {
-        self.players
-            .values()
-            .filter(|seat| seat.connected && !seat.bot)
-            .count()
+        self.players.values().filter(|seat| seat.connected && !seat.bot).count()
     }
 
     /// The bots in the room.
     pub(crate) fn bots(&self) -> usize {
-        self.players
-            .values()
-            .filter(|seat| seat.connected && seat.bot)
-            .count()
+        self.players.values().filter(|seat| seat.connected && seat.bot).count()
     }
 }
 
@@ -256,14 +208,7 @@ mod tests {
     #[test]
     fn the_replayed_phase_is_the_room_s_phase() {
         for room in some_rooms() {
-            for now in [
-                room.created,
-                room.countdown,
-                room.started - 1,
-                room.started,
-                NOW,
-                room.closed,
-            ] {
+            for now in [room.created, room.countdown, room.started - 1, room.started, NOW, room.closed] {
                 let state = State::replay(&until(&room, now));
                 assert_eq!(Some(state.phase), room.phase(now), "{}", room.id());
             }
@@ -278,11 +223,7 @@ mod tests {
             for (index, event) in events.iter().enumerate() {
                 if let Happening::Acted { player, .. } = event.what {
                     let seat = State::replay(&events[..index]).players.remove(&player);
-                    assert!(
-                        seat.is_some_and(|seat| seat.connected),
-                        "{} {event:?}",
-                        room.id()
-                    );
+                    assert!(seat.is_some_and(|seat| seat.connected), "{} {event:?}", room.id());
                 }
             }
         }

@@ -47,18 +47,12 @@ impl Text {
             let labels: Vec<Label> = labels.iter().copied().chain([("le", &*bound)]).collect();
             self.sample(&bucket, &labels, count);
         }
-        self.sample(
-            &format!("{name}_sum"),
-            labels,
-            format_args!("{:.3}", histogram.sum),
-        );
+        self.sample(&format!("{name}_sum"), labels, format_args!("{:.3}", histogram.sum));
         self.sample(&format!("{name}_count"), labels, histogram.count());
     }
 
     pub(crate) fn sample(&mut self, name: &str, labels: &[Label], value: impl Display) {
-        let labels: Vec<String> = (labels.iter())
-            .map(|(label, value)| format!("{label}=\"{value}\""))
-            .collect();
+        let labels: Vec<String> = (labels.iter()).map(|(label, value)| format!("{label}=\"{value}\"")).collect();
         if labels.is_empty() {
             self.line(format_args!("{name} {value}"));
         } else {

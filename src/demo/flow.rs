@@ -28,29 +28,18 @@ struct Wave {
 impl Flow {
     /// Always `mean`.
     pub(crate) fn constant(mean: f64) -> Self {
-        Self {
-            mean,
-            waves: Vec::new(),
-        }
+        Self { mean, waves: Vec::new() }
     }
 
     /// Wanders between -1 and 1 about zero, by phases drawn from `rng`.
     pub(crate) fn noise(rng: &mut fastrand::Rng) -> Self {
-        NOISE
-            .iter()
-            .fold(Self::constant(0.0), |flow, &(period, weight)| {
-                flow.wave(weight, period, rng.f64() * period)
-            })
+        NOISE.iter().fold(Self::constant(0.0), |flow, &(period, weight)| flow.wave(weight, period, rng.f64() * period))
     }
 
     /// Adds a cosine of this amplitude and period (seconds), highest at `peak` (Unix seconds).
     pub(crate) fn wave(mut self, amplitude: f64, period: f64, peak: f64) -> Self {
         let omega = TAU / period;
-        self.waves.push(Wave {
-            amplitude,
-            omega,
-            phase: -omega * peak,
-        });
+        self.waves.push(Wave { amplitude, omega, phase: -omega * peak });
         self
     }
 
@@ -91,10 +80,7 @@ impl Flow {
     /// The value at `time` (Unix seconds).
     pub(crate) fn at(&self, time: f64) -> f64 {
         let waves = self.waves.iter();
-        self.mean
-            + waves
-                .map(|wave| wave.amplitude * (wave.omega * time + wave.phase).cos())
-                .sum::<f64>()
+        self.mean + waves.map(|wave| wave.amplitude * (wave.omega * time + wave.phase).cos()).sum::<f64>()
     }
 
     /// The integral from `from` to `to` (Unix seconds); zero when `to` is the earlier.

@@ -20,18 +20,12 @@ impl Spread {
     pub(crate) fn log_logistic(bounds: &[f64], median: f64, steepness: f64) -> Self {
         let share = |bound: &f64| 1.0 / (1.0 + (median / bound).powf(steepness));
         let angle = PI / steepness;
-        Self {
-            shares: bounds.iter().map(share).collect(),
-            mean: median * angle / angle.sin(),
-        }
+        Self { shares: bounds.iter().map(share).collect(), mean: median * angle / angle.sin() }
     }
 
     /// The given shares, one a bound and rising, and the given mean.
     pub(crate) fn table(shares: &[f64], mean: f64) -> Self {
-        Self {
-            shares: shares.to_vec(),
-            mean,
-        }
+        Self { shares: shares.to_vec(), mean }
     }
 }
 
@@ -54,10 +48,7 @@ impl Mixture {
         let streams = self.streams.iter().flat_map(|(rate, spread)| {
             parts.iter().flat_map(move |part| {
                 let count = rate.total(part.from, part.to) * part.share;
-                [
-                    (count * (1.0 - part.slow), spread),
-                    (count * part.slow, slow),
-                ]
+                [(count * (1.0 - part.slow), spread), (count * part.slow, slow)]
             })
         });
         self.sum(streams)
@@ -73,11 +64,7 @@ impl Mixture {
             }
             sum += count * spread.mean;
         }
-        Histogram {
-            bounds: self.bounds,
-            cumulative: buckets.into_iter().map(whole).collect(),
-            sum,
-        }
+        Histogram { bounds: self.bounds, cumulative: buckets.into_iter().map(whole).collect(), sum }
     }
 }
 
@@ -126,11 +113,7 @@ impl Histogram {
     /// Both together; the bounds must be the same.
     pub(crate) fn plus(&self, other: &Self) -> Self {
         let pairs = self.cumulative.iter().zip(&other.cumulative);
-        Self {
-            bounds: self.bounds,
-            cumulative: pairs.map(|(one, two)| one + two).collect(),
-            sum: self.sum + other.sum,
-        }
+        Self { bounds: self.bounds, cumulative: pairs.map(|(one, two)| one + two).collect(), sum: self.sum + other.sum }
     }
 
     /// Prometheus' `histogram_quantile`: linear inside the bucket, the highest finite bound above
@@ -160,11 +143,7 @@ mod tests {
     const BOUNDS: &[f64] = &[1.0, 2.0, 4.0];
 
     fn histogram(cumulative: &[u64]) -> Histogram {
-        Histogram {
-            bounds: BOUNDS,
-            cumulative: cumulative.to_vec(),
-            sum: 0.0,
-        }
+        Histogram { bounds: BOUNDS, cumulative: cumulative.to_vec(), sum: 0.0 }
     }
 
     #[test]
@@ -178,11 +157,7 @@ mod tests {
             (&[0, 0, 0, 5], 0.5, Some(4.0)),
         ];
         for (cumulative, q, expected) in cases {
-            assert_eq!(
-                histogram(cumulative).quantile(q),
-                expected,
-                "{cumulative:?} {q}"
-            );
+            assert_eq!(histogram(cumulative).quantile(q), expected, "{cumulative:?} {q}");
         }
     }
 

@@ -9,9 +9,7 @@ use super::world::{IN_ROOMS, MODES, Mode, REGIONS, ROUTES, Region, Route, SALES,
 
 const TICK_BOUNDS: &[f64] = &[0.001, 0.005, 0.01, 0.016, 0.033, 0.05, 0.1];
 const QUEUE_BOUNDS: &[f64] = &[5.0, 15.0, 30.0, 60.0, 120.0, 300.0];
-const NETWORK_BOUNDS: &[f64] = &[
-    10.0, 20.0, 30.0, 50.0, 75.0, 100.0, 150.0, 200.0, 300.0, 500.0,
-];
+const NETWORK_BOUNDS: &[f64] = &[10.0, 20.0, 30.0, 50.0, 75.0, 100.0, 150.0, 200.0, 300.0, 500.0];
 const WEBSOCKET_BOUNDS: &[f64] = &[5.0, 10.0, 20.0, 30.0, 50.0, 75.0, 100.0, 200.0, 500.0];
 const REQUEST_BOUNDS: &[f64] = &[5.0, 10.0, 25.0, 50.0, 100.0, 200.0, 500.0, 1_000.0, 2_500.0];
 
@@ -69,9 +67,7 @@ impl Requests {
     /// What one track answered in its parts: requests of each status, and durations in milliseconds.
     pub(crate) fn answered(&self, parts: &[Part]) -> (Vec<(u16, u64)>, Histogram) {
         let sum = |flow: &Flow, of: fn(&Part) -> f64| {
-            let counts = parts
-                .iter()
-                .map(|part| of(part) * flow.total(part.from, part.to));
+            let counts = parts.iter().map(|part| of(part) * flow.total(part.from, part.to));
             counts.sum::<f64>()
         };
         let mut counts: Vec<(u16, f64)> = Vec::new();
@@ -90,9 +86,7 @@ impl Requests {
                 None => counts.push((*status, count)),
             }
         }
-        let counts: Vec<(u16, u64)> = (counts.into_iter())
-            .map(|(status, count)| (status, whole(count)))
-            .collect();
+        let counts: Vec<(u16, u64)> = (counts.into_iter()).map(|(status, count)| (status, whole(count))).collect();
         let all = counts.iter().map(|(_, count)| count).sum();
         let durations = self.durations.observed_in(parts, &self.slow);
         (counts, durations.with_count(all))
@@ -104,61 +98,31 @@ impl Rates {
         let rng = &mut fastrand::Rng::with_seed(seed);
         let players: Vec<Flow> = REGIONS.iter().map(|region| curve(region, rng)).collect();
         let population = players.iter().fold(Flow::constant(0.0), Flow::plus);
-        let crowd = Crowd {
-            mean: population.mean(),
-            population,
-        };
+        let crowd = Crowd { mean: population.mean(), population };
         let tilt = Flow::noise(rng);
-        let mode_shares: Vec<Flow> = MODES
-            .iter()
-            .map(|mode| Flow::constant(mode.share).plus(&tilt.scaled(mode.tilt)))
-            .collect();
+        let mode_shares: Vec<Flow> =
+            MODES.iter().map(|mode| Flow::constant(mode.share).plus(&tilt.scaled(mode.tilt))).collect();
         Self {
             matches: crowd.by_mode(room_rate),
             ticks: ticks(&crowd, rng),
             queue: queue(&crowd, rng),
-            network: (REGIONS.iter().zip(&players))
-                .map(|(region, players)| network(region, players))
-                .collect(),
+            network: (REGIONS.iter().zip(&players)).map(|(region, players)| network(region, players)).collect(),
             websocket: Mixture {
                 bounds: WEBSOCKET_BOUNDS,
                 streams: vec![
-                    crowd.stream(
-                        0.19,
-                        0.02,
-                        rng,
-                        Spread::log_logistic(WEBSOCKET_BOUNDS, 16.0, 3.4),
-                    ),
-                    crowd.stream(
-                        0.01,
-                        0.3,
-                        rng,
-                        Spread::log_logistic(WEBSOCKET_BOUNDS, 34.0, 4.0),
-                    ),
+                    crowd.stream(0.19, 0.02, rng, Spread::log_logistic(WEBSOCKET_BOUNDS, 16.0, 3.4)),
+                    crowd.stream(0.01, 0.3, rng, Spread::log_logistic(WEBSOCKET_BOUNDS, 34.0, 4.0)),
                 ],
             },
-            requests: (ROUTES.iter())
-                .map(|route| requests(route, &crowd, rng))
-                .collect(),
-            purchases: (SALES.iter())
-                .map(|&(_, _, rate)| crowd.flow(rate, 0.15, rng))
-                .collect(),
+            requests: (ROUTES.iter()).map(|route| requests(route, &crowd, rng)).collect(),
+            purchases: (SALES.iter()).map(|&(_, _, rate)| crowd.flow(rate, 0.15, rng)).collect(),
             messages: [crowd.flow(4.0, 0.01, rng), crowd.flow(9.5, 0.01, rng)],
-            logins: [
-                crowd.flow(0.000_9, 0.1, rng),
-                crowd.flow(0.000_02, 0.2, rng),
-            ],
+            logins: [crowd.flow(0.000_9, 0.1, rng), crowd.flow(0.000_02, 0.2, rng)],
             cache: [crowd.flow(0.42, 0.02, rng), crowd.flow(0.025, 0.1, rng)],
             events: crowd.by_mode(|mode| room_rate(mode) * mode.mean_events()),
-            cpu: Flow::constant(0.35)
-                .plus(&crowd.share(0.12))
-                .plus(&Flow::noise(rng).scaled(0.02)),
-            memory: Flow::constant(0.58)
-                .plus(&crowd.share(0.03))
-                .plus(&Flow::noise(rng).scaled(0.008)),
-            db_connections: Flow::constant(20.0)
-                .plus(&crowd.share(54.0))
-                .plus(&Flow::noise(rng).scaled(6.0)),
+            cpu: Flow::constant(0.35).plus(&crowd.share(0.12)).plus(&Flow::noise(rng).scaled(0.02)),
+            memory: Flow::constant(0.58).plus(&crowd.share(0.03)).plus(&Flow::noise(rng).scaled(0.008)),
+            db_connections: Flow::constant(20.0).plus(&crowd.share(54.0)).plus(&Flow::noise(rng).scaled(6.0)),
             queued_messages: crowd.flow(0.002, 0.3, rng),
             population: crowd.population,
             players,
@@ -195,10 +159,7 @@ fn ticks(crowd: &Crowd, rng: &mut fastrand::Rng) -> Mixture {
     let usual = Flow::constant(TICKS).plus(&slow.scaled(-1.0));
     Mixture {
         bounds: TICK_BOUNDS,
-        streams: vec![
-            (usual, Spread::table(&USUAL_TICK, 0.005_9)),
-            (slow, Spread::table(&SLOW_TICK, 0.021_3)),
-        ],
+        streams: vec![(usual, Spread::table(&USUAL_TICK, 0.005_9)), (slow, Spread::table(&SLOW_TICK, 0.021_3))],
     }
 }
 
@@ -207,33 +168,25 @@ fn queue(crowd: &Crowd, rng: &mut fastrand::Rng) -> Mixture {
     let slow = Spread::log_logistic(QUEUE_BOUNDS, 34.0, 6.0);
     Mixture {
         bounds: QUEUE_BOUNDS,
-        streams: vec![
-            crowd.stream(0.002_4, 0.05, rng, usual),
-            crowd.stream(0.000_06, 0.3, rng, slow),
-        ],
+        streams: vec![crowd.stream(0.002_4, 0.05, rng, usual), crowd.stream(0.000_06, 0.3, rng, slow)],
     }
 }
 
 fn network(region: &Region, players: &Flow) -> Mixture {
     let spread = Spread::log_logistic(NETWORK_BOUNDS, region.latency_ms, 3.6);
-    Mixture {
-        bounds: NETWORK_BOUNDS,
-        streams: vec![(players.scaled(0.2), spread)],
-    }
+    Mixture { bounds: NETWORK_BOUNDS, streams: vec![(players.scaled(0.2), spread)] }
 }
 
 fn requests(route: &Route, crowd: &Crowd, rng: &mut fastrand::Rng) -> Requests {
     let rate = route.per_player;
     let all = crowd.flow(rate, 0.03, rng);
-    let mut others: Vec<(u16, Flow)> = (route.refusals.iter())
-        .map(|&(status, share)| (status, crowd.flow(rate * share, 0.1, rng)))
-        .collect();
+    let mut others: Vec<(u16, Flow)> =
+        (route.refusals.iter()).map(|&(status, share)| (status, crowd.flow(rate * share, 0.1, rng))).collect();
     if let Some((status, share, swing)) = route.failure {
         let of_all: f64 = ROUTES.iter().map(|route| route.per_player).sum();
         others.push((status, crowd.flow(of_all * share, swing / share, rng)));
     }
-    let success =
-        (others.iter()).fold(all.clone(), |left, (_, flow)| left.plus(&flow.scaled(-1.0)));
+    let success = (others.iter()).fold(all.clone(), |left, (_, flow)| left.plus(&flow.scaled(-1.0)));
     let mut statuses = vec![(200, success)];
     statuses.extend(others);
 
@@ -241,21 +194,11 @@ fn requests(route: &Route, crowd: &Crowd, rng: &mut fastrand::Rng) -> Requests {
     let durations = Mixture {
         bounds: REQUEST_BOUNDS,
         streams: vec![
-            (
-                all.plus(&slow.scaled(-1.0)),
-                Spread::log_logistic(REQUEST_BOUNDS, route.median_ms, 2.5),
-            ),
-            (
-                slow,
-                Spread::log_logistic(REQUEST_BOUNDS, 4.0 * route.median_ms, 3.0),
-            ),
+            (all.plus(&slow.scaled(-1.0)), Spread::log_logistic(REQUEST_BOUNDS, route.median_ms, 2.5)),
+            (slow, Spread::log_logistic(REQUEST_BOUNDS, 4.0 * route.median_ms, 3.0)),
         ],
     };
-    Requests {
-        statuses,
-        durations,
-        slow: Spread::log_logistic(REQUEST_BOUNDS, 12.0 * route.median_ms, 3.0),
-    }
+    Requests { statuses, durations, slow: Spread::log_logistic(REQUEST_BOUNDS, 12.0 * route.median_ms, 3.0) }
 }
 
 #[cfg(test)]
@@ -273,30 +216,17 @@ mod tests {
     fn no_rate_and_no_gauge_is_ever_negative() {
         for seed in 0..20 {
             let rates = Rates::new(seed);
-            let mut flows: Vec<&Flow> = [
-                &rates.players,
-                &rates.mode_shares,
-                &rates.matches,
-                &rates.purchases,
-                &rates.events,
-            ]
-            .into_iter()
-            .flatten()
-            .collect();
-            flows.extend(
-                rates
-                    .messages
-                    .iter()
-                    .chain(&rates.logins)
-                    .chain(&rates.cache),
-            );
+            let mut flows: Vec<&Flow> =
+                [&rates.players, &rates.mode_shares, &rates.matches, &rates.purchases, &rates.events]
+                    .into_iter()
+                    .flatten()
+                    .collect();
+            flows.extend(rates.messages.iter().chain(&rates.logins).chain(&rates.cache));
             flows.extend([&rates.cpu, &rates.memory, &rates.db_connections]);
             flows.extend([&rates.population, &rates.queued_messages]);
             let statuses = rates.requests.iter().flat_map(|route| &route.statuses);
             flows.extend(statuses.map(|(_, flow)| flow));
-            let streams = mixtures(&rates)
-                .into_iter()
-                .flat_map(|mixture| &mixture.streams);
+            let streams = mixtures(&rates).into_iter().flat_map(|mixture| &mixture.streams);
             flows.extend(streams.map(|(flow, _)| flow));
             for flow in flows {
                 assert!(flow.least() >= 0.0, "seed {seed}: {flow:?}");
@@ -318,9 +248,7 @@ mod tests {
         for (region, players) in REGIONS.iter().zip(&rates.players) {
             let day = 20_000.0 * DAY;
             let quarters = (0..96).map(|quarter| day + f64::from(quarter) * 900.0);
-            let fullest = quarters
-                .max_by(|a, b| players.at(*a).total_cmp(&players.at(*b)))
-                .unwrap();
+            let fullest = quarters.max_by(|a, b| players.at(*a).total_cmp(&players.at(*b))).unwrap();
             let local = (fullest / 3_600.0 + region.utc_offset).rem_euclid(24.0);
             assert!((18.5..22.5).contains(&local), "{}: {local}", region.name);
         }

@@ -91,18 +91,11 @@ mod tests {
             let at = DateTime::from_timestamp(1_795_000_000 + hour * 3_600, 0).unwrap();
             let status = status(&sim, at);
             let actions = status["recent_actions"].as_array().unwrap();
-            let failed = actions
-                .iter()
-                .filter(|action| action["result"] == "failed")
-                .count();
+            let failed = actions.iter().filter(|action| action["result"] == "failed").count();
             assert_eq!(status["failed_attempts"], failed);
-            assert_eq!(
-                status["stability_score"],
-                100 - 2 * actions.len() - 8 * failed
-            );
-            let times: Vec<DateTime<Utc>> = (actions.iter())
-                .map(|action| action["timestamp"].as_str().unwrap().parse().unwrap())
-                .collect();
+            assert_eq!(status["stability_score"], 100 - 2 * actions.len() - 8 * failed);
+            let times: Vec<DateTime<Utc>> =
+                (actions.iter()).map(|action| action["timestamp"].as_str().unwrap().parse().unwrap()).collect();
             assert!(times.iter().rev().is_sorted() && times.iter().all(|time| *time <= at));
             seen += actions.len();
             failures += failed;

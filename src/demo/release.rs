@@ -12,10 +12,7 @@ struct Build {
     slow: f64,
 }
 
-const GOOD: Build = Build {
-    errors: 0.0,
-    slow: 0.0,
-};
+const GOOD: Build = Build { errors: 0.0, slow: 0.0 };
 
 impl Build {
     /// An image's behaviour is in its name, so that a demonstration can choose: `…:2.1-bad` fails, `…:2.1-slow` is
@@ -69,23 +66,11 @@ pub(crate) struct Release {
 impl Release {
     /// A service that runs one build alone.
     pub(crate) fn of(image: &str) -> Self {
-        Self {
-            stable: image.to_owned(),
-            canary: None,
-            weight: 0,
-            revision: 1,
-            turns: Vec::new(),
-        }
+        Self { stable: image.to_owned(), canary: None, weight: 0, revision: 1, turns: Vec::new() }
     }
 
     /// From `at` on, these builds and this weight hold.
-    pub(crate) fn turn(
-        &mut self,
-        at: DateTime<Utc>,
-        stable: String,
-        canary: Option<String>,
-        weight: u8,
-    ) {
+    pub(crate) fn turn(&mut self, at: DateTime<Utc>, stable: String, canary: Option<String>, weight: u8) {
         let build = |image: Option<&String>| image.map_or(GOOD, |image| Build::of(image));
         self.turns.push(Turn {
             from: at.timestamp_millis() as f64 / 1_000.0,
@@ -100,13 +85,7 @@ impl Release {
     /// What the stable track served from `from` to `to` (Unix seconds).
     pub(crate) fn stable_parts(&self, from: f64, to: f64) -> Vec<Part> {
         let first = self.turns.first().map_or(to, |turn| turn.from.min(to));
-        let alone = Part {
-            from,
-            to: first,
-            share: 1.0,
-            errors: 0.0,
-            slow: 0.0,
-        };
+        let alone = Part { from, to: first, share: 1.0, errors: 0.0, slow: 0.0 };
         let rest = self.parts(from, to, |turn| (1.0 - turn.share, turn.stable));
         std::iter::once(alone).chain(rest).collect()
     }
@@ -121,13 +100,7 @@ impl Release {
         let ends = self.turns.iter().skip(1).map(|turn| turn.from).chain([to]);
         let parts = self.turns.iter().zip(ends).map(|(turn, end)| {
             let (share, build) = of(turn);
-            Part {
-                from: turn.from.max(from),
-                to: end.min(to),
-                share,
-                errors: build.errors,
-                slow: build.slow,
-            }
+            Part { from: turn.from.max(from), to: end.min(to), share, errors: build.errors, slow: build.slow }
         });
         parts.collect()
     }

@@ -20,21 +20,13 @@ struct Change {
     canary: Option<Option<String>>,
 }
 
-fn present<'de, D: serde::Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<Option<String>>, D::Error> {
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
     Deserialize::deserialize(deserializer).map(Some)
 }
 
 /// The document, and its entity tag.
 pub(crate) fn show(sim: &Sim) -> (String, Value) {
-    let Release {
-        stable,
-        canary,
-        weight,
-        revision,
-        ..
-    } = &sim.release;
+    let Release { stable, canary, weight, revision, .. } = &sim.release;
     let document = json!({ "weight": weight, "stable": stable, "canary": canary });
     (format!("\"{revision}\""), document)
 }
@@ -49,8 +41,8 @@ pub(crate) fn change(
     body: &[u8],
     at: DateTime<Utc>,
 ) -> Result<(), (StatusCode, &'static str, String)> {
-    let change: Change = serde_json::from_slice(body)
-        .map_err(|error| (StatusCode::BAD_REQUEST, "bad_request", error.to_string()))?;
+    let change: Change =
+        serde_json::from_slice(body).map_err(|error| (StatusCode::BAD_REQUEST, "bad_request", error.to_string()))?;
     let (tag, _) = show(sim);
     if expected.is_some_and(|expected| expected != tag) {
         let message = format!("it was changed since: the entity tag is {tag}");

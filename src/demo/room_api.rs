@@ -23,10 +23,7 @@ pub(crate) fn stats(sim: &Sim, at: DateTime<Utc>) -> Value {
         })
         .collect();
     let phases = Phase::OPEN.map(|phase| {
-        let count = states
-            .iter()
-            .filter(|(_, state)| state.phase == phase)
-            .count();
+        let count = states.iter().filter(|(_, state)| state.phase == phase).count();
         (phase.name().to_owned(), json!(count))
     });
     let mut by_mode = Map::new();
@@ -43,11 +40,7 @@ pub(crate) fn stats(sim: &Sim, at: DateTime<Utc>) -> Value {
                 "bots": of_mode().map(|(_, state)| state.bots()).sum::<usize>(),
             }),
         );
-        listed.extend(
-            of_mode()
-                .take(LISTED)
-                .map(|(room, state)| summary(room, state, now)),
-        );
+        listed.extend(of_mode().take(LISTED).map(|(room, state)| summary(room, state, now)));
     }
     let average = rooms::mean_match_seconds(sim.seed, &sim.rates, now);
     json!({
@@ -66,10 +59,7 @@ pub(crate) fn stats(sim: &Sim, at: DateTime<Utc>) -> Value {
 /// `GET /api/rooms/{room_id}/events`; `None` for an unknown room.
 pub(crate) fn events(sim: &Sim, id: &str, at: DateTime<Utc>) -> Option<Value> {
     let (room, events) = history(sim, id, at)?;
-    let events: Vec<Value> = (1..)
-        .zip(&events)
-        .map(|(seq, event)| line(seq, event))
-        .collect();
+    let events: Vec<Value> = (1..).zip(&events).map(|(seq, event)| line(seq, event)).collect();
     Some(json!({
         "room_id": id,
         "game_mode": room.rules().name,
@@ -132,40 +122,23 @@ fn summary(room: &Room, state: &State, now: i64) -> Value {
 fn line(seq: usize, event: &Event) -> Value {
     let (category, kind, details) = match &event.what {
         Happening::Created => ("system", "room_created", json!({})),
-        Happening::Joined { player, bot: false } => (
-            "player",
-            "player_joined",
-            json!({ "player_id": player_id(*player) }),
-        ),
-        Happening::Joined { player, bot: true } => (
-            "system",
-            "bot_added",
-            json!({ "player_id": player_id(*player) }),
-        ),
-        Happening::Left { player, reason } => (
-            "player",
-            "player_left",
-            json!({ "player_id": player_id(*player), "reason": reason }),
-        ),
-        Happening::Reconnected { player } => (
-            "player",
-            "player_reconnected",
-            json!({ "player_id": player_id(*player) }),
-        ),
-        Happening::Acted {
-            player,
-            action,
-            points,
-        } => {
-            let details =
-                json!({ "player_id": player_id(*player), "action": action, "points": points });
+        Happening::Joined { player, bot: false } => {
+            ("player", "player_joined", json!({ "player_id": player_id(*player) }))
+        }
+        Happening::Joined { player, bot: true } => ("system", "bot_added", json!({ "player_id": player_id(*player) })),
+        Happening::Left { player, reason } => {
+            ("player", "player_left", json!({ "player_id": player_id(*player), "reason": reason }))
+        }
+        Happening::Reconnected { player } => {
+            ("player", "player_reconnected", json!({ "player_id": player_id(*player) }))
+        }
+        Happening::Acted { player, action, points } => {
+            let details = json!({ "player_id": player_id(*player), "action": action, "points": points });
             ("player", "player_action", details)
         }
-        Happening::Phase { from, to } => (
-            "transition",
-            "phase_changed",
-            json!({ "from": from.name(), "to": to.name() }),
-        ),
+        Happening::Phase { from, to } => {
+            ("transition", "phase_changed", json!({ "from": from.name(), "to": to.name() }))
+        }
         Happening::Snapshot { events } => ("system", "snapshot_saved", json!({ "events": events })),
         Happening::Error { code } => ("error", "error", json!({ "code": code, "recovered": true })),
     };
@@ -200,18 +173,12 @@ mod tests {
         let stats = stats(&sim, now());
         let snapshot = sim.snapshot(now());
         assert_eq!(stats["active_rooms"], snapshot.rooms_active);
-        assert_eq!(
-            stats["phases"]["in_progress"],
-            snapshot.matches.iter().sum::<u64>()
-        );
+        assert_eq!(stats["phases"]["in_progress"], snapshot.matches.iter().sum::<u64>());
         for (mode, matches) in MODES.iter().zip(snapshot.matches) {
             assert_eq!(stats["by_game_mode"][mode.name]["in_progress"], matches);
         }
         let phases = stats["phases"].as_object().unwrap().values();
-        assert_eq!(
-            phases.map(|count| count.as_u64().unwrap()).sum::<u64>(),
-            snapshot.rooms_active
-        );
+        assert_eq!(phases.map(|count| count.as_u64().unwrap()).sum::<u64>(), snapshot.rooms_active);
         let players = stats["players_in_rooms"].as_u64().unwrap();
         assert!(players < snapshot.population() && players > snapshot.population() / 2);
         assert!(stats["bots"].as_u64().unwrap() > 0);
@@ -233,16 +200,12 @@ mod tests {
             assert_eq!(state["last_event_at"], lines.last().unwrap()["timestamp"]);
             let of = |kind: &'static str| lines.iter().filter(move |line| line["type"] == kind);
             assert_eq!(state["errors"], of("error").count());
-            let phase = of("phase_changed")
-                .next_back()
-                .map_or("waiting", |line| line["details"]["to"].as_str().unwrap());
+            let phase =
+                of("phase_changed").next_back().map_or("waiting", |line| line["details"]["to"].as_str().unwrap());
             assert_eq!(state["phase"], phase);
             for player in state["players"].as_array().unwrap() {
-                let actions = of("player_action")
-                    .filter(|line| line["details"]["player_id"] == player["player_id"]);
-                let points: u64 = actions
-                    .map(|line| line["details"]["points"].as_u64().unwrap())
-                    .sum();
+                let actions = of("player_action").filter(|line| line["details"]["player_id"] == player["player_id"]);
+                let points: u64 = actions.map(|line| line["details"]["points"].as_u64().unwrap()).sum();
                 assert_eq!(player["score"], points);
             }
         }

@@ -19,12 +19,7 @@ pub(crate) enum Phase {
 }
 
 impl Phase {
-    pub(crate) const OPEN: [Self; 4] = [
-        Self::Waiting,
-        Self::Countdown,
-        Self::InProgress,
-        Self::Results,
-    ];
+    pub(crate) const OPEN: [Self; 4] = [Self::Waiting, Self::Countdown, Self::InProgress, Self::Results];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -64,17 +59,7 @@ impl Room {
         let countdown = created + between(WAITING);
         let started = countdown + i64::from(COUNTDOWN) * 1_000;
         let ended = started + between(rules.play);
-        Self {
-            mode,
-            slot,
-            round,
-            seed,
-            created,
-            countdown,
-            started,
-            ended,
-            closed: ended + i64::from(RESULTS) * 1_000,
-        }
+        Self { mode, slot, round, seed, created, countdown, started, ended, closed: ended + i64::from(RESULTS) * 1_000 }
     }
 
     /// The id, such as `ranked-0017-22b1f`.
@@ -110,16 +95,10 @@ pub(crate) fn open(seed: u64, rates: &Rates, now: i64) -> Vec<Room> {
 /// The mean length of the last match that ended on each slot, in seconds; `None` without any.
 pub(crate) fn mean_match_seconds(seed: u64, rates: &Rates, now: i64) -> Option<f64> {
     let last_ended = |room: Room| {
-        if room.ended <= now {
-            room
-        } else {
-            Room::on_slot(seed, room.mode, room.slot, room.round - 1)
-        }
+        if room.ended <= now { room } else { Room::on_slot(seed, room.mode, room.slot, room.round - 1) }
     };
     let rooms = latest(seed, rates, now).into_iter().map(last_ended);
-    let (count, total) = rooms.fold((0_u32, 0), |(count, total), room| {
-        (count + 1, total + room.ended - room.started)
-    });
+    let (count, total) = rooms.fold((0_u32, 0), |(count, total), room| (count + 1, total + room.ended - room.started));
     (count > 0).then(|| total as f64 / 1_000.0 / f64::from(count))
 }
 
@@ -148,19 +127,14 @@ fn latest(seed: u64, rates: &Rates, now: i64) -> Vec<Room> {
     for (mode, rules) in MODES.iter().enumerate() {
         // A slot is in use when it was needed in the minute in which its room was created.
         let minutes = period_ms(rules) / MINUTE_MS + 1;
-        let needed: Vec<f64> = (0..=minutes)
-            .map(|ago| slots(rates, mode, minute(now) - ago))
-            .collect();
+        let needed: Vec<f64> = (0..=minutes).map(|ago| slots(rates, mode, minute(now) - ago)).collect();
         let most = needed.iter().copied().fold(0.0, f64::max).ceil() as u32;
         for slot in 0..most {
             let offset = slot_offset(seed, mode, slot);
             let round = (now - offset).div_euclid(period_ms(rules));
             let created = offset + round * period_ms(rules);
             let ago = (minute(now) - minute(created)) as usize;
-            if needed
-                .get(ago)
-                .is_some_and(|needed| f64::from(slot) < *needed)
-            {
+            if needed.get(ago).is_some_and(|needed| f64::from(slot) < *needed) {
                 rooms.push(Room::on_slot(seed, mode, slot, round));
             }
         }
@@ -210,27 +184,13 @@ mod tests {
     fn a_room_lives_from_its_creation_to_its_close() {
         let rates = Rates::new(7);
         for room in open(7, &rates, NOW).iter().take(50) {
-            let times = [
-                room.created,
-                room.countdown,
-                room.started,
-                room.ended,
-                room.closed,
-            ];
+            let times = [room.created, room.countdown, room.started, room.ended, room.closed];
             assert!(times.is_sorted() && room.created <= NOW && NOW < room.closed);
             for now in [room.created, room.started, room.closed - 1] {
-                assert!(
-                    open(7, &rates, now).contains(room),
-                    "{} at {now}",
-                    room.id()
-                );
+                assert!(open(7, &rates, now).contains(room), "{} at {now}", room.id());
             }
             for now in [room.created - 1, room.closed] {
-                assert!(
-                    !open(7, &rates, now).contains(room),
-                    "{} at {now}",
-                    room.id()
-                );
+                assert!(!open(7, &rates, now).contains(room), "{} at {now}", room.id());
             }
         }
     }

@@ -29,13 +29,8 @@ pub(crate) async fn serve(
     clock: impl Fn() -> DateTime<Utc> + Clone + Send + Sync + 'static,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    let service = Arc::new(Service {
-        sim: Mutex::new(sim),
-        clock: Box::new(clock),
-    });
-    serve_http(listener, router(service))
-        .with_graceful_shutdown(shutdown)
-        .await
+    let service = Arc::new(Service { sim: Mutex::new(sim), clock: Box::new(clock) });
+    serve_http(listener, router(service)).with_graceful_shutdown(shutdown).await
 }
 
 struct Service {
@@ -74,21 +69,13 @@ fn document(write: fn(&Sim, DateTime<Utc>) -> Value) -> axum::routing::MethodRou
 }
 
 /// A document about one room, or 404.
-fn room(
-    write: fn(&Sim, &str, DateTime<Utc>) -> Option<Value>,
-) -> axum::routing::MethodRouter<Arc<Service>> {
-    get(
-        move |State(service): Shared, Path(id): Path<String>| async move {
-            match write(&service.sim(), &id, (service.clock)()) {
-                Some(document) => Json(document).into_response(),
-                None => refuse(
-                    StatusCode::NOT_FOUND,
-                    "room_not_found",
-                    &format!("no room `{id}`"),
-                ),
-            }
-        },
-    )
+fn room(write: fn(&Sim, &str, DateTime<Utc>) -> Option<Value>) -> axum::routing::MethodRouter<Arc<Service>> {
+    get(move |State(service): Shared, Path(id): Path<String>| async move {
+        match write(&service.sim(), &id, (service.clock)()) {
+            Some(document) => Json(document).into_response(),
+            None => refuse(StatusCode::NOT_FOUND, "room_not_found", &format!("no room `{id}`")),
+        }
+    })
 }
 
 async fn health(State(service): Shared) -> Json<Value> {
@@ -106,9 +93,7 @@ async fn weight(State(service): Shared) -> Response {
 }
 
 async fn set_weight(State(service): Shared, headers: HeaderMap, body: Bytes) -> Response {
-    let expected = headers
-        .get(header::IF_MATCH)
-        .map(|tag| tag.to_str().unwrap_or_default());
+    let expected = headers.get(header::IF_MATCH).map(|tag| tag.to_str().unwrap_or_default());
     let mut sim = service.sim();
     match rollout_api::change(&mut sim, expected, &body, (service.clock)()) {
         Ok(()) => {
@@ -125,11 +110,7 @@ async fn unknown_path(uri: Uri) -> Response {
 }
 
 async fn wrong_method() -> Response {
-    refuse(
-        StatusCode::METHOD_NOT_ALLOWED,
-        "method_not_allowed",
-        "this path does not take that method",
-    )
+    refuse(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this path does not take that method")
 }
 
 fn refuse(status: StatusCode, error: &str, message: &str) -> Response {
@@ -160,8 +141,7 @@ mod tests {
         let mut answers = Vec::new();
         for (method, path) in requests {
             let mut stream = TcpStream::connect(address).await.unwrap();
-            let request =
-                format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+            let request = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
             stream.write_all(request.as_bytes()).await.unwrap();
             let mut answer = String::new();
             stream.read_to_string(&mut answer).await.unwrap();
@@ -178,10 +158,7 @@ mod tests {
         let sim = Sim::new(7);
         let overview = room_api::stats(&sim, now());
         let id = overview["rooms"][0]["room_id"].as_str().unwrap();
-        let (events, state) = (
-            format!("/api/rooms/{id}/events"),
-            format!("/api/rooms/{id}/state"),
-        );
+        let (events, state) = (format!("/api/rooms/{id}/events"), format!("/api/rooms/{id}/state"));
         let cases = [
             ("/api/health", api::health(now())),
             ("/api/health/detailed", api::detailed(&sim, now())),
@@ -195,15 +172,8 @@ mod tests {
         let requests = cases.each_ref().map(|(path, _)| ("GET", *path));
         for ((path, expected), (head, body)) in cases.iter().zip(ask(&requests).await) {
             assert!(head.starts_with("http/1.1 200 "), "{path}: {head}");
-            assert!(
-                head.contains("content-type: application/json"),
-                "{path}: {head}"
-            );
-            assert_eq!(
-                serde_json::from_str::<Value>(&body).unwrap(),
-                *expected,
-                "{path}"
-            );
+            assert!(head.contains("content-type: application/json"), "{path}: {head}");
+            assert_eq!(serde_json::from_str::<Value>(&body).unwrap(), *expected, "{path}");
         }
     }
 
@@ -211,10 +181,7 @@ mod tests {
     async fn the_metrics_answer_as_prometheus_text() {
         let (head, body) = ask(&[("GET", "/api/health/metrics")]).await.remove(0);
         assert!(head.starts_with("http/1.1 200 "), "{head}");
-        assert!(
-            head.contains("content-type: text/plain; version=0.0.4"),
-            "{head}"
-        );
+        assert!(head.contains("content-type: text/plain; version=0.0.4"), "{head}");
         assert_eq!(body, Sim::new(7).exposition(now()));
     }
 
@@ -223,23 +190,13 @@ mod tests {
         let cases = [
             ("GET", "/", 404, "not_found"),
             ("GET", "/api/nothing", 404, "not_found"),
-            (
-                "GET",
-                "/api/rooms/ranked-0001-1/events",
-                404,
-                "room_not_found",
-            ),
+            ("GET", "/api/rooms/ranked-0001-1/events", 404, "room_not_found"),
             ("GET", "/api/rooms/%1b%5b31m/state", 404, "room_not_found"),
             ("POST", "/api/health", 405, "method_not_allowed"),
         ];
         let requests = cases.map(|(method, path, ..)| (method, path));
-        for ((method, path, status, error), (head, body)) in
-            cases.into_iter().zip(ask(&requests).await)
-        {
-            assert!(
-                head.starts_with(&format!("http/1.1 {status} ")),
-                "{method} {path}: {head}"
-            );
+        for ((method, path, status, error), (head, body)) in cases.into_iter().zip(ask(&requests).await) {
+            assert!(head.starts_with(&format!("http/1.1 {status} ")), "{method} {path}: {head}");
             let body: Value = serde_json::from_str(&body).unwrap();
             assert_eq!(body["error"], error, "{method} {path}");
         }

@@ -27,12 +27,7 @@ pub(crate) struct Sim {
 impl Sim {
     /// A service whose every number follows from `seed` and the time.
     pub(crate) fn new(seed: u64) -> Self {
-        Self {
-            seed,
-            start_ms: START_MS,
-            rates: Rates::new(seed),
-            release: Release::of(world::IMAGE),
-        }
+        Self { seed, start_ms: START_MS, rates: Rates::new(seed), release: Release::of(world::IMAGE) }
     }
 
     /// The same service, started at `start`: its counters are zero until then.
@@ -66,15 +61,11 @@ impl Sim {
             rooms_active += 1;
             matches[room.mode] += u64::from(room.phase(now) == Some(Phase::InProgress));
         }
-        let players = REGIONS
-            .iter()
-            .zip(&rates.players)
-            .flat_map(|(region, flow)| {
-                let here = flow.at(time);
-                let share = move |share: &Flow| (here * share.at(time)).round() as u64;
-                (MODES.iter().zip(&rates.mode_shares))
-                    .map(move |(mode, flow)| (region.name, mode.name, share(flow)))
-            });
+        let players = REGIONS.iter().zip(&rates.players).flat_map(|(region, flow)| {
+            let here = flow.at(time);
+            let share = move |share: &Flow| (here * share.at(time)).round() as u64;
+            (MODES.iter().zip(&rates.mode_shares)).map(move |(mode, flow)| (region.name, mode.name, share(flow)))
+        });
         let players: Vec<_> = players.collect();
         let population: u64 = players.iter().map(|(_, _, count)| count).sum();
         let cpu = rounded(rates.cpu.at(time), 4);
@@ -94,9 +85,7 @@ impl Sim {
                 .collect(),
             ticks: rates.ticks.observed(from, to),
             queue: rates.queue.observed(from, to),
-            network: (rates.network.iter())
-                .map(|mixture| mixture.observed(from, to))
-                .collect(),
+            network: (rates.network.iter()).map(|mixture| mixture.observed(from, to)).collect(),
             websocket: rates.websocket.observed(from, to),
             tracks: self.tracks(from, to),
             purchases: rates.purchases.iter().map(count).collect(),
@@ -117,9 +106,7 @@ impl Sim {
     fn tracks(&self, from: f64, to: f64) -> Vec<Track> {
         let track = |name: &'static str, parts: Vec<Part>| Track {
             name,
-            routes: (self.rates.requests.iter())
-                .map(|route| route.answered(&parts))
-                .collect(),
+            routes: (self.rates.requests.iter()).map(|route| route.answered(&parts)).collect(),
         };
         let stable = track("stable", self.release.stable_parts(from, to));
         let canary = self.release.canary_parts(from, to);
@@ -158,19 +145,8 @@ mod tests {
         }
         let lists = [&snapshot.purchases, &snapshot.events];
         all.extend(lists.into_iter().flatten());
-        all.extend(
-            snapshot
-                .matches_started
-                .iter()
-                .chain(&snapshot.matches_ended),
-        );
-        all.extend(
-            snapshot
-                .messages
-                .iter()
-                .chain(&snapshot.logins)
-                .chain(&snapshot.cache),
-        );
+        all.extend(snapshot.matches_started.iter().chain(&snapshot.matches_ended));
+        all.extend(snapshot.messages.iter().chain(&snapshot.logins).chain(&snapshot.cache));
         all.push((snapshot.cpu_seconds * 1e6) as u64);
         all
     }
@@ -182,31 +158,11 @@ mod tests {
         let durations = now.durations().unwrap().since(&before.durations().unwrap());
         let quantile = |now: &Histogram, before, q| now.since(before).quantile(q).unwrap();
         [
-            (
-                "tick p99",
-                quantile(&now.ticks, &before.ticks, 0.99),
-                0.0165,
-                0.0195,
-            ),
-            (
-                "queue p95",
-                quantile(&now.queue, &before.queue, 0.95),
-                20.0,
-                55.0,
-            ),
+            ("tick p99", quantile(&now.ticks, &before.ticks, 0.99), 0.0165, 0.0195),
+            ("queue p95", quantile(&now.queue, &before.queue, 0.95), 20.0, 55.0),
             ("error ratio", errors / requests, 0.0, 0.001),
-            (
-                "request p95",
-                durations.quantile(0.95).unwrap(),
-                90.0,
-                180.0,
-            ),
-            (
-                "websocket p95",
-                quantile(&now.websocket, &before.websocket, 0.95),
-                25.0,
-                49.0,
-            ),
+            ("request p95", durations.quantile(0.95).unwrap(), 90.0, 180.0),
+            ("websocket p95", quantile(&now.websocket, &before.websocket, 0.95), 25.0, 49.0),
         ]
     }
 
@@ -238,33 +194,22 @@ mod tests {
         let mut sim = Sim::new(7);
         let before = sim.snapshot(time(0));
         let (stable, canary) = (sim.release.stable.clone(), "game-backend:5.0-bad-slow");
-        sim.release
-            .turn(time(0), stable.clone(), Some(canary.into()), 10);
+        sim.release.turn(time(0), stable.clone(), Some(canary.into()), 10);
         let mut last = counters(&before);
         for second in 1..60 {
             let now = counters(&sim.snapshot(time(second * 1_000)));
-            assert!(
-                second > 1 || now.len() > last.len(),
-                "the canary has its own series"
-            );
+            assert!(second > 1 || now.len() > last.len(), "the canary has its own series");
             let back = last.iter().zip(&now).position(|(then, now)| now < then);
             assert!(second == 1 || back.is_none(), "at {second} s");
             last = now;
         }
-        sim.release
-            .turn(time(60_000), stable, Some(canary.into()), 0);
+        sim.release.turn(time(60_000), stable, Some(canary.into()), 0);
         let (then, later) = (sim.snapshot(time(60_000)), sim.snapshot(time(90_000)));
-        assert_eq!(
-            then.tracks[1], later.tracks[1],
-            "no request after the rollback"
-        );
+        assert_eq!(then.tracks[1], later.tracks[1], "no request after the rollback");
         let errors = |track: &Track| {
             let statuses = track.routes.iter().flat_map(|(statuses, _)| statuses);
             let (failed, all) = statuses.fold((0, 0), |(failed, all), (status, count)| {
-                (
-                    failed + if *status >= 500 { *count } else { 0 },
-                    all + count,
-                )
+                (failed + if *status >= 500 { *count } else { 0 }, all + count)
             });
             failed as f64 / all as f64
         };
@@ -272,10 +217,7 @@ mod tests {
         assert!(errors(&then.tracks[0]) < 0.001);
         let p95 = |track: &Track| {
             let all = track.routes.iter().map(|(_, durations)| durations.clone());
-            all.reduce(|one, two| one.plus(&two))
-                .unwrap()
-                .quantile(0.95)
-                .unwrap()
+            all.reduce(|one, two| one.plus(&two)).unwrap().quantile(0.95).unwrap()
         };
         assert!(p95(&then.tracks[1]) > 2.0 * p95(&then.tracks[0]));
     }
@@ -283,10 +225,7 @@ mod tests {
     #[test]
     fn counters_begin_at_the_start() {
         let sim = Sim::new(7).started_at(time(0));
-        assert_eq!(
-            counters(&sim.snapshot(time(-60_000))).iter().max(),
-            Some(&0)
-        );
+        assert_eq!(counters(&sim.snapshot(time(-60_000))).iter().max(), Some(&0));
         assert_eq!(sim.snapshot(time(-60_000)).uptime, 0.0);
         let later = sim.snapshot(time(60_000));
         assert_eq!(later.ticks.count(), 60 * 64 * 60);
@@ -297,19 +236,11 @@ mod tests {
     fn only_the_tick_is_in_warning_over_any_window() {
         for seed in [1, 7, 42] {
             let sim = Sim::new(seed);
-            for (i, window) in
-                (0..400).map(|i: i64| (i, [2_000, 5_000, 60_000, 300_000][i as usize % 4]))
-            {
+            for (i, window) in (0..400).map(|i: i64| (i, [2_000, 5_000, 60_000, 300_000][i as usize % 4])) {
                 let at = time(i * 1_733_000);
-                let (before, now) = (
-                    sim.snapshot(at - TimeDelta::milliseconds(window)),
-                    sim.snapshot(at),
-                );
+                let (before, now) = (sim.snapshot(at - TimeDelta::milliseconds(window)), sim.snapshot(at));
                 for (name, value, least, most) in kpis(&before, &now) {
-                    assert!(
-                        least <= value && value < most,
-                        "{name} {value} over {window} ms at {at}"
-                    );
+                    assert!(least <= value && value < most, "{name} {value} over {window} ms at {at}");
                 }
                 assert!((0.38..0.58).contains(&now.cpu) && (0.55..0.66).contains(&now.memory));
             }
@@ -322,14 +253,8 @@ mod tests {
         let requests = |offset: i64| sim.snapshot(time(offset)).all_requests() as f64;
         for minute in 0..100 {
             let at = minute * 60_000;
-            let (short, long) = (
-                requests(at + 2_000) - requests(at),
-                requests(at + 20_000) - requests(at),
-            );
-            assert!(
-                (short / 2.0 / (long / 20.0) - 1.0).abs() < 0.02,
-                "{short} {long}"
-            );
+            let (short, long) = (requests(at + 2_000) - requests(at), requests(at + 20_000) - requests(at));
+            assert!((short / 2.0 / (long / 20.0) - 1.0).abs() < 0.02, "{short} {long}");
         }
     }
 
@@ -341,18 +266,10 @@ mod tests {
             assert_eq!(now.rooms_active, sim.rooms(now.at).len() as u64);
             assert!(now.matches.iter().sum::<u64>() < now.rooms_active);
             assert!(now.connections > now.population());
-            let open = (now.matches_started.iter().sum::<u64>()
-                - now.matches_ended.iter().sum::<u64>()) as f64;
-            assert!(
-                (open / now.rooms_active as f64 - 1.0).abs() < 0.15,
-                "{open} {}",
-                now.rooms_active
-            );
+            let open = (now.matches_started.iter().sum::<u64>() - now.matches_ended.iter().sum::<u64>()) as f64;
+            assert!((open / now.rooms_active as f64 - 1.0).abs() < 0.15, "{open} {}", now.rooms_active);
             for (statuses, durations) in now.tracks.iter().flat_map(|track| &track.routes) {
-                assert_eq!(
-                    statuses.iter().map(|(_, count)| count).sum::<u64>(),
-                    durations.count()
-                );
+                assert_eq!(statuses.iter().map(|(_, count)| count).sum::<u64>(), durations.count());
             }
         }
     }

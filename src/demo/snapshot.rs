@@ -60,10 +60,7 @@ pub(crate) struct Track {
 impl Snapshot {
     /// Requests of one route and status, on all tracks.
     pub(crate) fn requests_of(&self, route: usize, status: u16) -> u64 {
-        let routes = self
-            .tracks
-            .iter()
-            .filter_map(|track| track.routes.get(route));
+        let routes = self.tracks.iter().filter_map(|track| track.routes.get(route));
         let statuses = routes.flat_map(|(statuses, _)| statuses);
         let matching = statuses.filter(|(known, _)| *known == status);
         matching.map(|(_, count)| count).sum()

@@ -76,8 +76,8 @@ pub(crate) enum Urgency {
 /// The urgency of a severity label.
 pub(crate) fn urgency(severity: Option<&str>) -> Urgency {
     match severity.unwrap_or_default().to_lowercase().as_str() {
-        "critical" | "crit" | "page" | "p1" | "p0" | "sev1" | "sev0" | "emergency" | "fatal"
-        | "disaster" | "blocker" => Urgency::Page,
+        "critical" | "crit" | "page" | "p1" | "p0" | "sev1" | "sev0" | "emergency" | "fatal" | "disaster"
+        | "blocker" => Urgency::Page,
         "info" | "information" | "informational" | "none" | "debug" | "notice" => Urgency::Info,
         _ => Urgency::Notice,
     }
@@ -155,25 +155,16 @@ pub(crate) fn group(alerts: &[Alert]) -> Vec<Group<'_>> {
         }
     }
     for group in &mut groups {
-        group
-            .alerts
-            .sort_by(|a, b| (a.since, &a.labels).cmp(&(b.since, &b.labels)));
+        group.alerts.sort_by(|a, b| (a.since, &a.labels).cmp(&(b.since, &b.labels)));
     }
     groups.sort_by(|a, b| {
-        (
-            !a.state.is_loud(),
-            a.state,
-            rank(a.severity),
-            a.since,
-            a.name,
-        )
-            .cmp(&(
-                !b.state.is_loud(),
-                b.state,
-                rank(b.severity),
-                b.since,
-                b.name,
-            ))
+        (!a.state.is_loud(), a.state, rank(a.severity), a.since, a.name).cmp(&(
+            !b.state.is_loud(),
+            b.state,
+            rank(b.severity),
+            b.since,
+            b.name,
+        ))
     });
     groups
 }
@@ -214,10 +205,7 @@ mod tests {
             silenced,
         ];
         let groups = group(&alerts);
-        let names: Vec<(&str, usize)> = groups
-            .iter()
-            .map(|group| (group.name, group.alerts.len()))
-            .collect();
+        let names: Vec<(&str, usize)> = groups.iter().map(|group| (group.name, group.alerts.len())).collect();
         assert_eq!(names, [("Down", 2), ("Ticks", 1), ("Slow", 1), ("Zed", 1)]);
         assert_eq!(groups[0].since, DateTime::from_timestamp(20, 0));
         assert_eq!(

@@ -39,23 +39,15 @@ impl AlertFilter {
     pub(crate) fn accepts(&self, alert: &Alert) -> bool {
         let severity = alert.severity.as_deref().unwrap_or_default();
         self.has_state(alert)
-            && self
-                .matchers
-                .iter()
-                .all(|matcher| matcher.matches(&alert.labels))
-            && (self.severities.is_empty()
-                || self.severities.iter().any(|word| is_same(word, severity)))
+            && self.matchers.iter().all(|matcher| matcher.matches(&alert.labels))
+            && (self.severities.is_empty() || self.severities.iter().any(|word| is_same(word, severity)))
             && (self.services.is_empty()
-                || service(&alert.labels)
-                    .is_some_and(|name| self.services.iter().any(|wanted| wanted == name)))
+                || service(&alert.labels).is_some_and(|name| self.services.iter().any(|wanted| wanted == name)))
     }
 
     /// Does it let everything through?
     pub(crate) fn is_open(&self) -> bool {
-        self.state == Wanted::All
-            && self.matchers.is_empty()
-            && self.severities.is_empty()
-            && self.services.is_empty()
+        self.state == Wanted::All && self.matchers.is_empty() && self.severities.is_empty() && self.services.is_empty()
     }
 
     /// An alert that is silenced and inhibited is both, though it shows as silenced.
@@ -64,12 +56,8 @@ impl AlertFilter {
             Wanted::All => true,
             Wanted::Firing => alert.state == AlertState::Firing,
             Wanted::Pending => alert.state == AlertState::Pending,
-            Wanted::Silenced => {
-                alert.state == AlertState::Silenced || !alert.silenced_by.is_empty()
-            }
-            Wanted::Inhibited => {
-                alert.state == AlertState::Inhibited || !alert.inhibited_by.is_empty()
-            }
+            Wanted::Silenced => alert.state == AlertState::Silenced || !alert.silenced_by.is_empty(),
+            Wanted::Inhibited => alert.state == AlertState::Inhibited || !alert.inhibited_by.is_empty(),
             Wanted::Muted => alert.state == AlertState::Muted,
         }
     }
@@ -77,10 +65,7 @@ impl AlertFilter {
 
 /// The service that an alert is about.
 pub(crate) fn service(labels: &Labels) -> Option<&str> {
-    SERVICE_LABELS
-        .iter()
-        .find_map(|label| labels.get(*label))
-        .map(String::as_str)
+    SERVICE_LABELS.iter().find_map(|label| labels.get(*label)).map(String::as_str)
 }
 
 /// The same severity: without case, and `p1` … `p4` also mean the words of the severity table.
@@ -103,20 +88,12 @@ mod tests {
     use super::*;
 
     fn alert() -> Alert {
-        let labels = [
-            ("alertname", "Down"),
-            ("job", "game"),
-            ("region", "eu"),
-            ("severity", "critical"),
-        ];
+        let labels = [("alertname", "Down"), ("job", "game"), ("region", "eu"), ("severity", "critical")];
         Alert {
             name: "Down".into(),
             state: AlertState::Silenced,
             severity: Some("critical".into()),
-            labels: labels
-                .iter()
-                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-                .collect(),
+            labels: labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
             annotations: Labels::new(),
             since: None,
             runbook: None,
@@ -143,41 +120,11 @@ mod tests {
                 },
                 true,
             ),
-            (
-                AlertFilter {
-                    matchers: matcher("region=us"),
-                    ..AlertFilter::default()
-                },
-                false,
-            ),
-            (
-                AlertFilter {
-                    severities: words("high"),
-                    ..AlertFilter::default()
-                },
-                false,
-            ),
-            (
-                AlertFilter {
-                    services: words("lobby"),
-                    ..AlertFilter::default()
-                },
-                false,
-            ),
-            (
-                AlertFilter {
-                    state: Wanted::Inhibited,
-                    ..AlertFilter::default()
-                },
-                true,
-            ),
-            (
-                AlertFilter {
-                    state: Wanted::Firing,
-                    ..AlertFilter::default()
-                },
-                false,
-            ),
+            (AlertFilter { matchers: matcher("region=us"), ..AlertFilter::default() }, false),
+            (AlertFilter { severities: words("high"), ..AlertFilter::default() }, false),
+            (AlertFilter { services: words("lobby"), ..AlertFilter::default() }, false),
+            (AlertFilter { state: Wanted::Inhibited, ..AlertFilter::default() }, true),
+            (AlertFilter { state: Wanted::Firing, ..AlertFilter::default() }, false),
         ];
         for (filter, want) in cases {
             assert_eq!(filter.accepts(&alert()), want, "{filter:?}");

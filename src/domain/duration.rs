@@ -126,11 +126,7 @@ pub(crate) fn to_promql(duration: Duration) -> String {
 pub(crate) fn human(duration: Duration) -> String {
     let total = millis(duration);
     if total < 1_000 {
-        return if total == 0 {
-            "0s".to_owned()
-        } else {
-            format!("{total}ms")
-        };
+        return if total == 0 { "0s".to_owned() } else { format!("{total}ms") };
     }
     let seconds = total / 1_000;
     let (big, big_unit, small, small_unit) = if seconds < 60 {
@@ -142,11 +138,7 @@ pub(crate) fn human(duration: Duration) -> String {
     } else {
         (seconds / 86_400, "d", seconds % 86_400 / 3_600, "h")
     };
-    if small == 0 {
-        format!("{big}{big_unit}")
-    } else {
-        format!("{big}{big_unit} {small}{small_unit}")
-    }
+    if small == 0 { format!("{big}{big_unit}") } else { format!("{big}{big_unit} {small}{small_unit}") }
 }
 
 fn millis(duration: Duration) -> u64 {
@@ -208,10 +200,7 @@ mod tests {
             let error = parse(text).unwrap_err().to_string();
             assert!(error.contains(part), "{text}: {error}");
         }
-        assert!(matches!(
-            parse_positive("0s"),
-            Err(DurationError::Zero { .. })
-        ));
+        assert!(matches!(parse_positive("0s"), Err(DurationError::Zero { .. })));
     }
 
     proptest! {

@@ -35,11 +35,7 @@ impl ServiceState {
     }
 
     fn worst(self, other: Self) -> Self {
-        if other.rank() > self.rank() {
-            other
-        } else {
-            self
-        }
+        if other.rank() > self.rank() { other } else { self }
     }
 }
 
@@ -51,27 +47,21 @@ pub(crate) struct Reading {
 }
 
 fn reading(state: ServiceState, detail: impl Into<String>) -> Reading {
-    Reading {
-        state,
-        detail: detail.into(),
-    }
+    Reading { state, detail: detail.into() }
 }
 
 /// The state that a word stands for, in any case.
 pub(crate) fn word(text: &str) -> Option<ServiceState> {
-    Some(
-        match text.trim().trim_matches('"').to_lowercase().as_str() {
-            "healthy" | "ok" | "okay" | "up" | "pass" | "passing" | "alive" | "green"
-            | "serving" | "ready" | "running" | "good" | "operational" | "true" => {
-                ServiceState::Healthy
-            }
-            "degraded" | "warn" | "warning" | "yellow" | "partial" | "partially_degraded"
-            | "impaired" => ServiceState::Degraded,
-            "unhealthy" | "down" | "fail" | "failed" | "failing" | "error" | "critical" | "red"
-            | "dead" | "not_serving" | "out_of_service" | "outage" | "false" => ServiceState::Down,
-            _ => return None,
-        },
-    )
+    Some(match text.trim().trim_matches('"').to_lowercase().as_str() {
+        "healthy" | "ok" | "okay" | "up" | "pass" | "passing" | "alive" | "green" | "serving" | "ready" | "running"
+        | "good" | "operational" | "true" => ServiceState::Healthy,
+        "degraded" | "warn" | "warning" | "yellow" | "partial" | "partially_degraded" | "impaired" => {
+            ServiceState::Degraded
+        }
+        "unhealthy" | "down" | "fail" | "failed" | "failing" | "error" | "critical" | "red" | "dead"
+        | "not_serving" | "out_of_service" | "outage" | "false" => ServiceState::Down,
+        _ => return None,
+    })
 }
 
 /// Reads a health answer: HTTP status, and body as far as it says something (also Spring's `components`,
@@ -81,22 +71,13 @@ pub(crate) fn read(status: u16, body: &[u8]) -> Reading {
     let text = text.trim();
     match status {
         401 | 403 => {
-            return reading(
-                ServiceState::Unknown,
-                format!("answers {status}: the credentials are not accepted"),
-            );
+            return reading(ServiceState::Unknown, format!("answers {status}: the credentials are not accepted"));
         }
         404 | 405 | 410 => {
-            return reading(
-                ServiceState::Unknown,
-                format!("answers {status}: no health API at this URL"),
-            );
+            return reading(ServiceState::Unknown, format!("answers {status}: no health API at this URL"));
         }
         429 => {
-            return reading(
-                ServiceState::Unknown,
-                "answers 429: asks for fewer requests",
-            );
+            return reading(ServiceState::Unknown, "answers 429: asks for fewer requests");
         }
         _ => {}
     }
@@ -104,14 +85,10 @@ pub(crate) fn read(status: u16, body: &[u8]) -> Reading {
     if status >= 400 {
         return match said {
             // 503 with a body: the service speaks for itself, but never better than its status.
-            Some(said) if said.state == ServiceState::Degraded => reading(
-                ServiceState::Degraded,
-                format!("{} (status {status})", said.detail),
-            ),
-            Some(said) if status >= 500 => reading(
-                ServiceState::Down,
-                format!("{} (status {status})", said.detail),
-            ),
+            Some(said) if said.state == ServiceState::Degraded => {
+                reading(ServiceState::Degraded, format!("{} (status {status})", said.detail))
+            }
+            Some(said) if status >= 500 => reading(ServiceState::Down, format!("{} (status {status})", said.detail)),
             None if status >= 500 => reading(ServiceState::Down, format!("answers {status}")),
             _ => reading(ServiceState::Unknown, format!("answers {status}")),
         };
@@ -132,9 +109,7 @@ fn said(text: &str) -> Option<Reading> {
     let Ok(value) = serde_json::from_str::<Value>(text) else {
         return word(text).map(|state| reading(state, state.word()));
     };
-    let own = ["status", "state", "health", "healthy", "ok"]
-        .iter()
-        .find_map(|key| value.get(key));
+    let own = ["status", "state", "health", "healthy", "ok"].iter().find_map(|key| value.get(key));
     let own_text = own.unwrap_or(&value);
     let own_text = match own_text {
         Value::String(text) => Some(text.clone()),
@@ -142,36 +117,22 @@ fn said(text: &str) -> Option<Reading> {
         _ => None,
     };
     let broken = broken_components(&value);
-    let worst = broken
-        .iter()
-        .map(|(_, state)| *state)
-        .fold(ServiceState::Healthy, ServiceState::worst);
-    let names = broken
-        .iter()
-        .map(|(name, state)| format!("{name} {}", state.word()))
-        .collect::<Vec<_>>()
-        .join(", ");
+    let worst = broken.iter().map(|(_, state)| *state).fold(ServiceState::Healthy, ServiceState::worst);
+    let names = broken.iter().map(|(name, state)| format!("{name} {}", state.word())).collect::<Vec<_>>().join(", ");
     match own_text {
         None if broken.is_empty() => None,
         None => Some(reading(worst, names)),
         Some(text) => match word(&text) {
             None => Some(reading(
                 ServiceState::Unknown,
-                format!(
-                    "says `{}`, a word that liveops does not know",
-                    text.chars().take(40).collect::<String>()
-                ),
+                format!("says `{}`, a word that liveops does not know", text.chars().take(40).collect::<String>()),
             )),
             // A part that is down makes a whole that says `ok` at best degraded.
-            Some(ServiceState::Healthy) if worst != ServiceState::Healthy => Some(reading(
-                ServiceState::Degraded,
-                format!("says `{text}`, but {names}"),
-            )),
+            Some(ServiceState::Healthy) if worst != ServiceState::Healthy => {
+                Some(reading(ServiceState::Degraded, format!("says `{text}`, but {names}")))
+            }
             Some(state) if broken.is_empty() => Some(reading(state, text.to_lowercase())),
-            Some(state) => Some(reading(
-                state,
-                format!("{}: {}", text.to_lowercase(), names),
-            )),
+            Some(state) => Some(reading(state, format!("{}: {}", text.to_lowercase(), names))),
         },
     }
 }
@@ -182,32 +143,20 @@ fn broken_components(value: &Value) -> Vec<(String, ServiceState)> {
         let text = match part {
             Value::String(text) => Some(text.clone()),
             Value::Bool(truth) => Some(truth.to_string()),
-            Value::Object(_) => part
-                .get("status")
-                .or_else(|| part.get("state"))
-                .and_then(Value::as_str)
-                .map(ToOwned::to_owned),
+            Value::Object(_) => {
+                part.get("status").or_else(|| part.get("state")).and_then(Value::as_str).map(ToOwned::to_owned)
+            }
             _ => None,
         };
-        text.and_then(|text| word(&text))
-            .filter(|state| *state != ServiceState::Healthy)
+        text.and_then(|text| word(&text)).filter(|state| *state != ServiceState::Healthy)
     };
     let mut found = Vec::new();
-    for key in [
-        "components",
-        "checks",
-        "details",
-        "dependencies",
-        "services",
-    ] {
+    for key in ["components", "checks", "details", "dependencies", "services"] {
         match value.get(key) {
             Some(Value::Object(parts)) => {
                 for (name, part) in parts {
                     // The RFC draft gives a list of measurements for each name.
-                    let part = part
-                        .as_array()
-                        .and_then(|list| list.first())
-                        .unwrap_or(part);
+                    let part = part.as_array().and_then(|list| list.first()).unwrap_or(part);
                     found.extend(state(part).map(|state| (name.clone(), state)));
                 }
             }
@@ -229,12 +178,7 @@ mod tests {
     fn real_answers_are_understood() {
         use ServiceState::{Degraded, Down, Healthy, Unknown};
         for (status, body, want, needle) in [
-            (
-                200,
-                r#"{"status":"healthy","timestamp":"2024-01-15T10:30:00Z"}"#,
-                Healthy,
-                "healthy",
-            ),
+            (200, r#"{"status":"healthy","timestamp":"2024-01-15T10:30:00Z"}"#, Healthy, "healthy"),
             (200, r#"{"status":"UP"}"#, Healthy, "up"),
             (200, "OK", Healthy, "healthy"),
             (200, r#""ok""#, Healthy, ""),
@@ -245,12 +189,7 @@ mod tests {
                 Degraded,
                 "redis down",
             ),
-            (
-                200,
-                r#"{"status":"ok","checks":[{"name":"db","status":"fail"}]}"#,
-                Degraded,
-                "db down",
-            ),
+            (200, r#"{"status":"ok","checks":[{"name":"db","status":"fail"}]}"#, Degraded, "db down"),
             (200, r#"{"status":"purple"}"#, Unknown, "purple"),
             (200, r#"{"uptime":3}"#, Unknown, "without a status"),
             (200, "<html>", Unknown, "web page"),

@@ -54,11 +54,7 @@ pub(crate) fn has_infinity_bucket(cumulative: &[(f64, f64)]) -> bool {
 
 /// Sorted by bound, equal bounds added up, counts never falling.
 fn prepare(cumulative: &[(f64, f64)]) -> Vec<(f64, f64)> {
-    let mut sorted: Vec<(f64, f64)> = cumulative
-        .iter()
-        .copied()
-        .filter(|(bound, _)| !bound.is_nan())
-        .collect();
+    let mut sorted: Vec<(f64, f64)> = cumulative.iter().copied().filter(|(bound, _)| !bound.is_nan()).collect();
     sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
     let mut buckets: Vec<(f64, f64)> = Vec::with_capacity(sorted.len());
     for (bound, count) in sorted {
@@ -88,14 +84,7 @@ mod tests {
 
     #[test]
     fn as_prometheus() {
-        const TICK: Buckets = &[
-            (0.001, 1.0),
-            (0.005, 20.0),
-            (0.01, 60.0),
-            (0.016, 95.0),
-            (0.033, 99.0),
-            (INF, 100.0),
-        ];
+        const TICK: Buckets = &[(0.001, 1.0), (0.005, 20.0), (0.01, 60.0), (0.016, 95.0), (0.033, 99.0), (INF, 100.0)];
         let cases: [(&str, f64, Buckets, f64); 15] = [
             ("inside", 0.5, TICK, 0.00875),
             ("on a bound", 0.95, TICK, 0.016),
@@ -106,30 +95,10 @@ mod tests {
             ("q = 1", 1.0, TICK, 0.033),
             ("q below 0", -0.1, TICK, f64::NEG_INFINITY),
             ("q above 1", 1.1, TICK, INF),
-            (
-                "negative lowest bound",
-                0.1,
-                &[(-1.0, 5.0), (INF, 10.0)],
-                -1.0,
-            ),
-            (
-                "unsorted",
-                0.5,
-                &[(INF, 10.0), (2.0, 10.0), (1.0, 0.0)],
-                1.5,
-            ),
-            (
-                "equal bounds",
-                0.5,
-                &[(1.0, 2.0), (1.0, 2.0), (INF, 8.0)],
-                1.0,
-            ),
-            (
-                "not monotonic",
-                0.5,
-                &[(1.0, 6.0), (2.0, 4.0), (INF, 10.0)],
-                5.0 / 6.0,
-            ),
+            ("negative lowest bound", 0.1, &[(-1.0, 5.0), (INF, 10.0)], -1.0),
+            ("unsorted", 0.5, &[(INF, 10.0), (2.0, 10.0), (1.0, 0.0)], 1.5),
+            ("equal bounds", 0.5, &[(1.0, 2.0), (1.0, 2.0), (INF, 8.0)], 1.0),
+            ("not monotonic", 0.5, &[(1.0, 6.0), (2.0, 4.0), (INF, 10.0)], 5.0 / 6.0),
             ("falls to +Inf", 0.9, &[(1.0, 6.0), (INF, 4.0)], 0.9),
             ("rates", 0.5, &[(1.0, 0.1), (2.0, 0.3), (INF, 0.4)], 1.5),
         ];

@@ -141,10 +141,7 @@ pub(crate) struct Head {
 
 impl Default for Head {
     fn default() -> Self {
-        Self {
-            seq: 0,
-            hash: GENESIS.into(),
-        }
+        Self { seq: 0, hash: GENESIS.into() }
     }
 }
 
@@ -168,13 +165,7 @@ pub(crate) struct Entry {
 impl Entry {
     /// An entry that stands in one journal only.
     pub(crate) fn new(at: DateTime<Utc>, by: &str, kind: &str, data: Value) -> Self {
-        Self {
-            id: None,
-            at,
-            by: by.into(),
-            kind: kind.into(),
-            data,
-        }
+        Self { id: None, at, by: by.into(), kind: kind.into(), data }
     }
 }
 
@@ -213,23 +204,13 @@ pub(crate) fn seal(head: &Head, entry: Entry) -> (String, Event) {
     let body = &open[..open.len() - 1];
     let hash = link(&head.hash, body);
     let line = format!("{body},\"hash\":\"{hash}\"}}");
-    let event = Event {
-        seq,
-        id: entry.id,
-        at: entry.at,
-        by: entry.by,
-        kind: entry.kind,
-        data: entry.data,
-        hash,
-    };
+    let event = Event { seq, id: entry.id, at: entry.at, by: entry.by, kind: entry.kind, data: entry.data, hash };
     (line, event)
 }
 
 /// The line without `,"hash":"…"}`.
 fn body<'a>(line: &'a str, hash: &str) -> Option<&'a str> {
-    line.strip_suffix("\"}")?
-        .strip_suffix(hash)?
-        .strip_suffix(",\"hash\":\"")
+    line.strip_suffix("\"}")?.strip_suffix(hash)?.strip_suffix(",\"hash\":\"")
 }
 
 /// Reads a line and checks that it continues `head`.
@@ -237,8 +218,7 @@ fn body<'a>(line: &'a str, hash: &str) -> Option<&'a str> {
 /// # Errors
 /// What is wrong, in words.
 pub(crate) fn open(head: &Head, line: &str) -> Result<Event, String> {
-    let event: Event =
-        serde_json::from_str(line).map_err(|error| format!("is not an event: {error}"))?;
+    let event: Event = serde_json::from_str(line).map_err(|error| format!("is not an event: {error}"))?;
     follows((head.seq, &head.hash), &event, line)?;
     Ok(event)
 }

@@ -7,10 +7,8 @@ pub(crate) type Labels = BTreeMap<String, String>;
 
 /// Shows labels as Prometheus does: `{a="b",c="d"}`; `{}` when there are none.
 pub(crate) fn show(labels: &Labels) -> String {
-    let pairs: Vec<String> = labels
-        .iter()
-        .map(|(name, value)| format!("{}={}", show_name(name), quote(value)))
-        .collect();
+    let pairs: Vec<String> =
+        labels.iter().map(|(name, value)| format!("{}={}", show_name(name), quote(value))).collect();
     format!("{{{}}}", pairs.join(","))
 }
 
@@ -34,11 +32,7 @@ pub(crate) fn quote(text: &str) -> String {
 
 /// A label name as PromQL wants it: bare, or quoted (Prometheus ≥ 3) when it has other characters.
 pub(crate) fn show_name(name: &str) -> String {
-    if is_bare_label(name) {
-        name.to_owned()
-    } else {
-        quote(name)
-    }
+    if is_bare_label(name) { name.to_owned() } else { quote(name) }
 }
 
 /// Whether the label name matches `[a-zA-Z_][a-zA-Z0-9_]*`.
@@ -50,9 +44,7 @@ pub(crate) fn is_bare_label(name: &str) -> bool {
 pub(crate) fn is_bare_metric(name: &str) -> bool {
     !name.is_empty()
         && !name.starts_with(|c: char| c.is_ascii_digit())
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b':')
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b':')
 }
 
 #[cfg(test)]
@@ -68,10 +60,7 @@ mod tests {
             (&[("k8s.pod", "é")], r#"{"k8s.pod"="é"}"#),
         ];
         for (pairs, want) in cases {
-            let labels: Labels = pairs
-                .iter()
-                .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-                .collect();
+            let labels: Labels = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
             assert_eq!(show(&labels), want);
         }
     }

@@ -38,18 +38,8 @@ pub(crate) enum MatcherError {
 /// every value that there is (texts of any kind; names of alerts; names and addresses of machines).
 const FAMILIES: [&[&str]; 3] = [
     &["zq-7f3a-unlikely", "9Q", "some other value, with spaces"],
-    &[
-        "AardvarkLost",
-        "KubePodCrashLooping",
-        "QueueFull99",
-        "ZebraUnlikely",
-    ],
-    &[
-        "a7-unlikely.example",
-        "game-backend-0",
-        "us-east-1b",
-        "zq-node-17:9100",
-    ],
+    &["AardvarkLost", "KubePodCrashLooping", "QueueFull99", "ZebraUnlikely"],
+    &["a7-unlikely.example", "game-backend-0", "us-east-1b", "zq-node-17:9100"],
 ];
 /// The words of `severity`: whoever lists them all means everything.
 const SEVERITIES: &[&str] = &["critical", "high", "warning", "medium", "low", "info"];
@@ -62,36 +52,21 @@ impl Matcher {
     pub(crate) fn parse(text: &str) -> Result<Self, MatcherError> {
         let text = text.trim();
         let Some(at) = text.find(['=', '!']) else {
-            return if !text.is_empty()
-                && text
-                    .chars()
-                    .all(|c| c.is_alphanumeric() || "_-:. ".contains(c))
-            {
-                Ok(Self {
-                    name: "alertname".into(),
-                    value: text.into(),
-                    is_regex: false,
-                    is_equal: true,
-                })
+            return if !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || "_-:. ".contains(c)) {
+                Ok(Self { name: "alertname".into(), value: text.into(), is_regex: false, is_equal: true })
             } else {
                 Err(MatcherError::Shape(text.into()))
             };
         };
         let (name, rest) = text.split_at(at);
-        let operators = [
-            ("=~", true, true),
-            ("!~", true, false),
-            ("!=", false, false),
-            ("=", false, true),
-        ];
-        let found = operators.into_iter().find_map(|(op, is_regex, is_equal)| {
-            Some((rest.strip_prefix(op)?, is_regex, is_equal))
-        });
+        let operators = [("=~", true, true), ("!~", true, false), ("!=", false, false), ("=", false, true)];
+        let found = operators
+            .into_iter()
+            .find_map(|(op, is_regex, is_equal)| Some((rest.strip_prefix(op)?, is_regex, is_equal)));
         let (value, is_regex, is_equal) = found.ok_or_else(|| MatcherError::Shape(text.into()))?;
         let name = name.trim();
-        let valid = |(index, c): (usize, char)| {
-            c == '_' || c.is_ascii_alphabetic() || (index > 0 && c.is_ascii_digit())
-        };
+        let valid =
+            |(index, c): (usize, char)| c == '_' || c.is_ascii_alphabetic() || (index > 0 && c.is_ascii_digit());
         if name.is_empty() || !name.char_indices().all(valid) {
             return Err(MatcherError::Name(name.into()));
         }
@@ -100,24 +75,10 @@ impl Matcher {
         if !quoted && (value.starts_with('"') || value.ends_with('"')) {
             return Err(MatcherError::Quote(text.into()));
         }
-        let matcher = Self {
-            name: name.into(),
-            value: unquote(value),
-            is_regex,
-            is_equal,
-        };
+        let matcher = Self { name: name.into(), value: unquote(value), is_regex, is_equal };
         if is_regex && let Err(error) = matcher.regex() {
-            let reason = error
-                .to_string()
-                .lines()
-                .last()
-                .unwrap_or_default()
-                .trim_start_matches("error: ")
-                .to_owned();
-            return Err(MatcherError::Regex {
-                value: matcher.value,
-                reason,
-            });
+            let reason = error.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+            return Err(MatcherError::Regex { value: matcher.value, reason });
         }
         Ok(matcher)
     }
@@ -129,10 +90,7 @@ impl Matcher {
     pub(crate) fn parse_all(texts: &[String]) -> Result<Vec<Self>, MatcherError> {
         let mut all = Vec::new();
         for text in texts {
-            let list = text
-                .trim()
-                .strip_prefix('{')
-                .and_then(|text| text.strip_suffix('}'));
+            let list = text.trim().strip_prefix('{').and_then(|text| text.strip_suffix('}'));
             match list {
                 None => all.push(Self::parse(text)?),
                 Some(list) => {
@@ -156,11 +114,8 @@ impl Matcher {
     }
 
     fn accepts(&self, value: &str) -> bool {
-        let equal = if self.is_regex {
-            self.regex().is_ok_and(|regex| regex.is_match(value))
-        } else {
-            self.value == value
-        };
+        let equal =
+            if self.is_regex { self.regex().is_ok_and(|regex| regex.is_match(value)) } else { self.value == value };
         equal == self.is_equal
     }
 
@@ -188,27 +143,13 @@ impl Matcher {
             (false, true) => "=",
             (false, false) => "!=",
         };
-        format!(
-            "{}{op}\"{}\"",
-            self.name,
-            self.value
-                .replace('\\', "\\\\")
-                .replace('"', "\\\"")
-                .replace('\n', "\\n")
-        )
+        format!("{}{op}\"{}\"", self.name, self.value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
     }
 }
 
 /// All matchers as one text.
 pub(crate) fn show(matchers: &[Matcher]) -> String {
-    format!(
-        "{{{}}}",
-        matchers
-            .iter()
-            .map(Matcher::show)
-            .collect::<Vec<_>>()
-            .join(", ")
-    )
+    format!("{{{}}}", matchers.iter().map(Matcher::show).collect::<Vec<_>>().join(", "))
 }
 
 /// The parts between the commas that stand outside quotes; empty ones are left out.
@@ -232,10 +173,7 @@ fn split(list: &str) -> Vec<&str> {
 }
 
 fn unquote(text: &str) -> String {
-    let Some(inner) = text
-        .strip_prefix('"')
-        .and_then(|text| text.strip_suffix('"'))
-    else {
+    let Some(inner) = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) else {
         return text.to_owned();
     };
     let mut out = String::new();
@@ -270,13 +208,7 @@ mod tests {
             ("job!~\"a|b\"", "job!~\"a|b\""),
             ("a=", "a=\"\""),
         ] {
-            assert_eq!(
-                Matcher::parse(text)
-                    .map(|matcher| matcher.show())
-                    .as_deref(),
-                Ok(want),
-                "{text}"
-            );
+            assert_eq!(Matcher::parse(text).map(|matcher| matcher.show()).as_deref(), Ok(want), "{text}");
         }
         for text in ["", "=x", "1a=x", "a=~(", "a b=c", "a=\"x", "a=x\"", "a=\""] {
             assert!(Matcher::parse(text).is_err(), "{text}");
@@ -303,11 +235,7 @@ mod tests {
             ("zone!=x", true),
             ("region=~a|eu-west", true),
         ] {
-            assert_eq!(
-                Matcher::parse(text).expect("valid").matches(&labels),
-                want,
-                "{text}"
-            );
+            assert_eq!(Matcher::parse(text).expect("valid").matches(&labels), want, "{text}");
         }
     }
 
@@ -327,11 +255,7 @@ mod tests {
             ("severity=~critical|high|warning|medium|low|info", true),
             ("severity=~high|low", false),
         ] {
-            assert_eq!(
-                Matcher::parse(text).expect("valid").is_broad(),
-                want,
-                "{text}"
-            );
+            assert_eq!(Matcher::parse(text).expect("valid").is_broad(), want, "{text}");
         }
     }
 }

@@ -53,9 +53,7 @@ pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::
     }
     match Written::deserialize(from)? {
         Written::Number(value) => Ok(value),
-        Written::Text(text) => {
-            parse(&text).ok_or_else(|| D::Error::custom(format!("`{text}` is not a number")))
-        }
+        Written::Text(text) => parse(&text).ok_or_else(|| D::Error::custom(format!("`{text}` is not a number"))),
     }
 }
 

@@ -22,10 +22,7 @@ pub(crate) fn query(kpi: &Kpi) -> String {
     if let KpiKind::PromQl(promql) = &kpi.kind {
         return promql.clone();
     }
-    let counts: Vec<String> = needed(kpi)
-        .iter()
-        .map(|selector| format!("count({})", selector.show()))
-        .collect();
+    let counts: Vec<String> = needed(kpi).iter().map(|selector| format!("count({})", selector.show())).collect();
     counts.join(" and on () ")
 }
 
@@ -34,11 +31,7 @@ pub(crate) fn is_among(kpi: &Kpi, samples: &[(&str, &Labels)]) -> Option<bool> {
     if matches!(kpi.kind, KpiKind::PromQl(_)) {
         return None;
     }
-    let found = |selector: &Selector| {
-        samples
-            .iter()
-            .any(|(name, labels)| selector.matches(name, labels))
-    };
+    let found = |selector: &Selector| samples.iter().any(|(name, labels)| selector.matches(name, labels));
     Some(needed(kpi).iter().all(found))
 }
 
@@ -91,11 +84,7 @@ mod tests {
     }
 
     fn ratio(of: &str, to: &str) -> Kpi {
-        kpi(KpiKind::Ratio {
-            of: selector(of),
-            to: selector(to),
-            window: WINDOW,
-        })
+        kpi(KpiKind::Ratio { of: selector(of), to: selector(to), window: WINDOW })
     }
 
     #[test]
@@ -103,10 +92,7 @@ mod tests {
         let one = ratio("http_total{status=~\"5..\"}", "http_total");
         assert_eq!(query(&one), "count(http_total)");
         let two = ratio("errors_total", "http_total");
-        assert_eq!(
-            query(&two),
-            "count(errors_total) and on () count(http_total)"
-        );
+        assert_eq!(query(&two), "count(errors_total) and on () count(http_total)");
         assert_eq!(query(&kpi(KpiKind::PromQl("up == 1".into()))), "up == 1");
     }
 
@@ -114,10 +100,7 @@ mod tests {
     fn samples_of_a_scrape_are_found_by_their_labels() {
         let labels: Labels = [("status".to_owned(), "200".to_owned())].into();
         let samples = [("http_total", &labels)];
-        assert_eq!(
-            is_among(&ratio("http_total{status=\"500\"}", "http_total"), &samples),
-            Some(true)
-        );
+        assert_eq!(is_among(&ratio("http_total{status=\"500\"}", "http_total"), &samples), Some(true));
         assert_eq!(is_among(&ratio("x", "http_total"), &samples), Some(false));
         assert_eq!(is_among(&kpi(KpiKind::PromQl("x".into())), &samples), None);
     }
@@ -137,11 +120,7 @@ mod tests {
                 "http_requests_total{c=\"d\"}",
                 "no series `http_requests_total{c=\"d\"}` of late",
             ),
-            (
-                "http_requests_total",
-                "http_requests_total",
-                "`http_requests_total` has no samples of late",
-            ),
+            ("http_requests_total", "http_requests_total", "`http_requests_total` has no samples of late"),
         ] {
             assert_eq!(reason(&ratio(of, to), &names), want);
         }

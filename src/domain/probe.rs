@@ -24,10 +24,7 @@ pub(crate) fn parts(expression: &str) -> Vec<Part> {
     let mut found = Vec::new();
     match parser::parse(expression) {
         Ok(expr) => collect(&expr, &mut found),
-        Err(_) => found.push(Part {
-            query: expression.to_owned(),
-            needs: None,
-        }),
+        Err(_) => found.push(Part { query: expression.to_owned(), needs: None }),
     }
     found.truncate(MOST);
     found
@@ -43,10 +40,7 @@ fn collect(expr: &Expr, found: &mut Vec<Part>) {
         Expr::Binary(both) if both.op.is_comparison_operator() && !both.return_bool() => {
             found.push(comparison(both));
         }
-        _ => found.push(Part {
-            query: expr.to_string(),
-            needs: None,
-        }),
+        _ => found.push(Part { query: expr.to_string(), needs: None }),
     }
 }
 
@@ -56,16 +50,10 @@ fn comparison(both: &BinaryExpr) -> Part {
         (false, true) => (&both.lhs, both.op.to_string(), &both.rhs),
         (true, false) => (&both.rhs, mirrored(both), &both.lhs),
         _ => {
-            return Part {
-                query: both.to_string(),
-                needs: None,
-            };
+            return Part { query: both.to_string(), needs: None };
         }
     };
-    Part {
-        query: vector.to_string(),
-        needs: Some(format!("{op} {number}")),
-    }
+    Part { query: vector.to_string(), needs: Some(format!("{op} {number}")) }
 }
 
 /// `5 < x` says `x > 5`.
@@ -103,20 +91,14 @@ impl Probed {
             };
         };
         if series.is_empty() {
-            return format!(
-                "`{query}` gives nothing at all: its metric is missing or has no recent samples"
-            );
+            return format!("`{query}` gives nothing at all: its metric is missing or has no recent samples");
         }
         let mut values: Vec<String> = series
             .iter()
             .take(MOST)
             .map(|(labels, value)| {
                 let value = Unit::None.show(*value);
-                if labels.is_empty() {
-                    value
-                } else {
-                    format!("{value} {}", labels::show(labels))
-                }
+                if labels.is_empty() { value } else { format!("{value} {}", labels::show(labels)) }
             })
             .collect();
         if series.len() > MOST {
@@ -132,26 +114,13 @@ mod tests {
 
     #[test]
     fn expressions_are_taken_apart() {
-        let part = |query: &str, needs: Option<&str>| Part {
-            query: query.into(),
-            needs: needs.map(Into::into),
-        };
+        let part = |query: &str, needs: Option<&str>| Part { query: query.into(), needs: needs.map(Into::into) };
         let cases = [
-            (
-                r#"up{job="game"} == 0"#,
-                vec![part(r#"up{job="game"}"#, Some("== 0"))],
-            ),
-            (
-                "5 < sum(rate(x_total[5m])) * 60",
-                vec![part("sum(rate(x_total[5m])) * 60", Some("> 5"))],
-            ),
+            (r#"up{job="game"} == 0"#, vec![part(r#"up{job="game"}"#, Some("== 0"))]),
+            ("5 < sum(rate(x_total[5m])) * 60", vec![part("sum(rate(x_total[5m])) * 60", Some("> 5"))]),
             (
                 "(a > 3) and b == 0 and absent(c)",
-                vec![
-                    part("a", Some("> 3")),
-                    part("b", Some("== 0")),
-                    part("absent(c)", None),
-                ],
+                vec![part("a", Some("> 3")), part("b", Some("== 0")), part("absent(c)", None)],
             ),
             ("a > b", vec![part("a > b", None)]),
             ("a > bool 1", vec![part("a > bool 1", None)]),
@@ -165,14 +134,7 @@ mod tests {
     #[test]
     fn the_distance_is_shown() {
         let probed = |series: Vec<(Labels, f64)>| {
-            Probed {
-                part: Part {
-                    query: "x".into(),
-                    needs: Some("> 0.02".into()),
-                },
-                series: Ok(series),
-            }
-            .show()
+            Probed { part: Part { query: "x".into(), needs: Some("> 0.02".into()) }, series: Ok(series) }.show()
         };
         let eu = Labels::from([("region".into(), "eu".into())]);
         assert_eq!(

@@ -35,10 +35,7 @@ impl Unit {
     /// `…_percent`, before an optional `_total` or `_sum`); [`Unit::None`] when it promises none.
     /// `…_bucket` and `…_count` count observations, whatever is measured.
     pub(crate) fn from_metric_name(name: &str) -> Self {
-        let base = name
-            .strip_suffix("_total")
-            .or_else(|| name.strip_suffix("_sum"))
-            .unwrap_or(name);
+        let base = name.strip_suffix("_total").or_else(|| name.strip_suffix("_sum")).unwrap_or(name);
         match base.rsplit_once('_').map_or(base, |(_, last)| last) {
             "seconds" => Unit::Seconds,
             "ms" | "milliseconds" | "millis" => Unit::Milliseconds,
@@ -156,11 +153,7 @@ fn plain(value: f64) -> String {
     }
     let decimals = decimals(size);
     let text = format!("{size:.decimals$}");
-    let text = if text.contains('.') {
-        text.trim_end_matches('0').trim_end_matches('.')
-    } else {
-        &text
-    };
+    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
     format!("{sign}{text}")
 }
 

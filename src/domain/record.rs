@@ -143,31 +143,18 @@ fn end(record: &mut ChangeRecord, event: &Event) {
     }
     record.error = text(&event.data, "error");
     let kind = text(&event.data, "kind").unwrap_or_default();
-    record.state = if UNCLEAR.contains(&kind.as_str()) {
-        ChangeState::Unclear
-    } else {
-        ChangeState::Failed
-    };
+    record.state = if UNCLEAR.contains(&kind.as_str()) { ChangeState::Unclear } else { ChangeState::Failed };
 }
 
 /// What `undo` without an id may revert in an environment, the latest first: changes that hold, and those of which
 /// it is not known whether they happened. An undo is no candidate, but an undo of an undo is: it does again what
 /// the first change did.
-pub(crate) fn undoable<'a>(
-    records: &'a [ChangeRecord],
-    environment: &str,
-) -> Vec<&'a ChangeRecord> {
-    let reverts: HashMap<&str, &str> = records
-        .iter()
-        .filter_map(|record| Some((record.id.as_str(), record.undoes.as_deref()?)))
-        .collect();
+pub(crate) fn undoable<'a>(records: &'a [ChangeRecord], environment: &str) -> Vec<&'a ChangeRecord> {
+    let reverts: HashMap<&str, &str> =
+        records.iter().filter_map(|record| Some((record.id.as_str(), record.undoes.as_deref()?))).collect();
     // A journal that was tampered with may hold a circle.
     let is_undo = |id: &str| {
-        std::iter::successors(reverts.get(id), |id| reverts.get(**id))
-            .take(records.len() + 1)
-            .count()
-            % 2
-            == 1
+        std::iter::successors(reverts.get(id), |id| reverts.get(**id)).take(records.len() + 1).count() % 2 == 1
     };
     let open = |record: &&ChangeRecord| {
         record.environment == environment
@@ -207,17 +194,11 @@ mod tests {
 
     fn done(id: &str) -> Event {
         let undo = json!({ "do": "expire_silence", "id": "s", "expected": "2026-01-01T00:00:00Z" });
-        event(
-            "change.done",
-            json!({ "id": id, "result": { "n": 1 }, "undo": undo }),
-        )
+        event("change.done", json!({ "id": id, "result": { "n": 1 }, "undo": undo }))
     }
 
     fn failed(id: &str, kind: &str) -> Event {
-        event(
-            "change.failed",
-            json!({ "id": id, "error": "no", "kind": kind }),
-        )
+        event("change.failed", json!({ "id": id, "error": "no", "kind": kind }))
     }
 
     #[test]
@@ -234,28 +215,15 @@ mod tests {
             begin("e", Some("a")),
             done("e"),
         ];
-        let states: Vec<(String, &str)> = changes(&events)
-            .into_iter()
-            .map(|record| (record.id, record.state.word()))
-            .collect();
-        let want = [
-            ("a", "undone"),
-            ("b", "failed"),
-            ("c", "unclear"),
-            ("d", "unfinished"),
-            ("e", "done"),
-        ];
+        let states: Vec<(String, &str)> =
+            changes(&events).into_iter().map(|record| (record.id, record.state.word())).collect();
+        let want = [("a", "undone"), ("b", "failed"), ("c", "unclear"), ("d", "unfinished"), ("e", "done")];
         assert_eq!(states, want.map(|(id, state)| (id.to_owned(), state)));
     }
 
     #[test]
     fn an_undo_that_failed_undoes_nothing() {
-        let records = changes(&[
-            begin("a", None),
-            done("a"),
-            begin("u", Some("a")),
-            failed("u", "conflict"),
-        ]);
+        let records = changes(&[begin("a", None), done("a"), begin("u", Some("a")), failed("u", "conflict")]);
         assert_eq!(records[0].state, ChangeState::Done);
         assert_eq!(undoable(&records, "staging")[0].id, "a");
     }
@@ -263,10 +231,7 @@ mod tests {
     #[test]
     fn the_next_to_undo_is_the_latest_that_holds() {
         let ids = |events: &[Event]| -> Vec<String> {
-            undoable(&changes(events), "staging")
-                .iter()
-                .map(|record| record.id.clone())
-                .collect()
+            undoable(&changes(events), "staging").iter().map(|record| record.id.clone()).collect()
         };
         let mut events = vec![begin("a", None), done("a"), begin("b", None), done("b")];
         assert_eq!(ids(&events), ["b", "a"]);

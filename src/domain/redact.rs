@@ -9,10 +9,7 @@ pub(crate) fn redact_url(text: &str) -> String {
         return redact_text(text);
     };
     let mut changed = false;
-    if url
-        .password()
-        .is_some_and(|password| !is_reference(password))
-    {
+    if url.password().is_some_and(|password| !is_reference(password)) {
         changed = url.set_password(Some("***")).is_ok();
     }
     let secret = |name: &str, value: &str| is_secret_name(name) && !is_reference(value);
@@ -20,22 +17,14 @@ pub(crate) fn redact_url(text: &str) -> String {
         let pairs: Vec<(String, String)> = url
             .query_pairs()
             .map(|(name, value)| {
-                let value = if secret(&name, &value) {
-                    "***".into()
-                } else {
-                    value.into_owned()
-                };
+                let value = if secret(&name, &value) { "***".into() } else { value.into_owned() };
                 (name.into_owned(), value)
             })
             .collect();
         url.query_pairs_mut().clear().extend_pairs(pairs);
         changed = true;
     }
-    if changed {
-        url.to_string()
-    } else {
-        text.to_owned()
-    }
+    if changed { url.to_string() } else { text.to_owned() }
 }
 
 /// The same for text that does not parse: `scheme://user:password@rest`.
@@ -58,27 +47,15 @@ pub(crate) fn is_reference(text: &str) -> bool {
         .strip_prefix("${")
         .or_else(|| text.strip_prefix("$%7B"))
         .and_then(|rest| rest.strip_suffix('}').or_else(|| rest.strip_suffix("%7D")));
-    inner.is_some_and(|name| {
-        !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-    })
+    inner.is_some_and(|name| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'))
 }
 
 /// Does this header or parameter usually carry a secret?
 pub(crate) fn is_secret_name(name: &str) -> bool {
     let name = name.to_lowercase();
-    [
-        "authorization",
-        "cookie",
-        "token",
-        "secret",
-        "password",
-        "api-key",
-        "apikey",
-        "api_key",
-        "credential",
-    ]
-    .iter()
-    .any(|part| name.contains(part))
+    ["authorization", "cookie", "token", "secret", "password", "api-key", "apikey", "api_key", "credential"]
+        .iter()
+        .any(|part| name.contains(part))
 }
 
 #[cfg(test)]
@@ -88,15 +65,9 @@ mod tests {
     #[test]
     fn passwords_and_keys_do_not_show() {
         assert_eq!(redact_url("redis://u:hunter2@h:1/0"), "redis://u:***@h:1/0");
-        assert_eq!(
-            redact_url("http://h/x?api_key=1&a=2"),
-            "http://h/x?api_key=***&a=2"
-        );
+        assert_eq!(redact_url("http://h/x?api_key=1&a=2"), "http://h/x?api_key=***&a=2");
         assert_eq!(redact_url("http://h:9090/prom"), "http://h:9090/prom");
-        assert_eq!(
-            redact_url("redis://:${PASSWORD}@h:1/0"),
-            "redis://:${PASSWORD}@h:1/0"
-        );
+        assert_eq!(redact_url("redis://:${PASSWORD}@h:1/0"), "redis://:${PASSWORD}@h:1/0");
         assert_eq!(redact_url("redis://:$ecret@h:1/0"), "redis://:***@h:1/0");
         assert_eq!(redact_url("http://h/x?token=${T}"), "http://h/x?token=${T}");
         assert_eq!(redact_url("http://u:hunter2@h h/"), "http://u:***@h h/");

@@ -6,14 +6,8 @@
 use std::fmt;
 
 /// The schemes, the plain one first.
-pub(crate) const SCHEMES: [&str; 6] = [
-    "redis",
-    "rediss",
-    "redis+cluster",
-    "rediss+cluster",
-    "redis+sentinel",
-    "rediss+sentinel",
-];
+pub(crate) const SCHEMES: [&str; 6] =
+    ["redis", "rediss", "redis+cluster", "rediss+cluster", "redis+sentinel", "rediss+sentinel"];
 /// Port of a server that names none.
 const SERVER_PORT: u16 = 6379;
 /// Port of a Sentinel that names none.
@@ -65,9 +59,8 @@ impl RedisUrl {
             ));
         }
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-        let (login, hosts) = authority
-            .rsplit_once('@')
-            .map_or((None, authority), |(login, hosts)| (Some(login), hosts));
+        let (login, hosts) =
+            authority.rsplit_once('@').map_or((None, authority), |(login, hosts)| (Some(login), hosts));
         let (user, password) = credentials(login)?;
         let mut path = path.split('/').filter(|part| !part.is_empty());
         let topology = match kind {
@@ -82,17 +75,15 @@ impl RedisUrl {
             "+cluster" => Topology::Cluster(nodes(hosts, SERVER_PORT)?),
             "+sentinel" => Topology::Sentinel {
                 sentinels: nodes(hosts, SENTINEL_PORT)?,
-                name: decoded(path.next().ok_or(
-                    "the name of the primary is missing: `redis+sentinel://HOST:26379/PRIMARY`",
-                )?)?,
+                name: decoded(
+                    path.next().ok_or("the name of the primary is missing: `redis+sentinel://HOST:26379/PRIMARY`")?,
+                )?,
             },
             _ => return Err(format!("`{scheme}:` is not a scheme of Redis")),
         };
         let db = match path.next() {
             None => 0,
-            Some(text) => text
-                .parse()
-                .map_err(|_| format!("`{text}` is not the number of a database"))?,
+            Some(text) => text.parse().map_err(|_| format!("`{text}` is not the number of a database"))?,
         };
         if matches!(topology, Topology::Cluster(_)) && db != 0 {
             return Err("a Redis Cluster has database 0 only".into());
@@ -100,13 +91,7 @@ impl RedisUrl {
         if let Some(more) = path.next() {
             return Err(format!("`/{more}` is too much"));
         }
-        Ok(Self {
-            topology,
-            tls,
-            user,
-            password,
-            db,
-        })
+        Ok(Self { topology, tls, user, password, db })
     }
 }
 
@@ -159,10 +144,7 @@ impl Node {
         if host.is_empty() || !host.chars().all(sound) {
             return Err(bad());
         }
-        Ok(Self {
-            host: host.to_owned(),
-            port,
-        })
+        Ok(Self { host: host.to_owned(), port })
     }
 }
 
@@ -177,9 +159,7 @@ impl fmt::Display for Node {
 }
 
 fn nodes(text: &str, port: u16) -> Result<Vec<Node>, String> {
-    text.split(',')
-        .map(|node| Node::parse(node, port))
-        .collect()
+    text.split(',').map(|node| Node::parse(node, port)).collect()
 }
 
 type Login = (Option<String>, Option<String>);
@@ -209,11 +189,7 @@ fn decoded(text: &str) -> Result<String, String> {
         let digit = |byte: Option<u8>| byte.and_then(|byte| char::from(byte).to_digit(16));
         let (high, low) = (digit(rest.next()), digit(rest.next()));
         let value = high.zip(low).map(|(high, low)| high * 16 + low);
-        bytes.push(
-            value
-                .and_then(|value| u8::try_from(value).ok())
-                .ok_or_else(bad)?,
-        );
+        bytes.push(value.and_then(|value| u8::try_from(value).ok()).ok_or_else(bad)?);
     }
     String::from_utf8(bytes).map_err(|_| bad())
 }
@@ -229,10 +205,7 @@ mod tests {
             ("redis://u:p%40w@h:1/2", "redis://h:1/2"),
             ("rediss://:p@[::1]:7", "rediss://[::1]:7"),
             ("redis+cluster://a:1,b", "redis+cluster://a:1,b:6379"),
-            (
-                "rediss+sentinel://u@a,b:2/main/3",
-                "rediss+sentinel://a:26379,b:2/main/3",
-            ),
+            ("rediss+sentinel://u@a,b:2/main/3", "rediss+sentinel://a:26379,b:2/main/3"),
         ] {
             let url = RedisUrl::parse(text).expect(text);
             assert_eq!(url.to_string(), shown);

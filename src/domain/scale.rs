@@ -17,18 +17,8 @@ pub(crate) struct Trigger {
 
 /// The triggers of capacity planning: CPU > 70 %, memory > 80 %, queue depth > 1000, response > 200 ms.
 pub(crate) const TRIGGERS: [Trigger; 4] = [
-    Trigger {
-        name: "cpu",
-        limit: 70.0,
-        unit: "%",
-        figures: &["cpu", "cpu_usage", "cpu_utilization"],
-    },
-    Trigger {
-        name: "memory",
-        limit: 80.0,
-        unit: "%",
-        figures: &["memory", "memory_usage", "memory_utilization"],
-    },
+    Trigger { name: "cpu", limit: 70.0, unit: "%", figures: &["cpu", "cpu_usage", "cpu_utilization"] },
+    Trigger { name: "memory", limit: 80.0, unit: "%", figures: &["memory", "memory_usage", "memory_utilization"] },
     Trigger {
         name: "queue depth",
         limit: 1000.0,
@@ -39,13 +29,7 @@ pub(crate) const TRIGGERS: [Trigger; 4] = [
         name: "response",
         limit: 200.0,
         unit: "ms",
-        figures: &[
-            "response_p95",
-            "request_p95",
-            "p95_latency",
-            "latency_p95",
-            "response_time",
-        ],
+        figures: &["response_p95", "request_p95", "p95_latency", "latency_p95", "response_time"],
     },
 ];
 
@@ -82,16 +66,8 @@ mod tests {
     #[test]
     fn figures_are_compared_in_the_unit_of_the_limit() {
         let [cpu, _, queue, response] = TRIGGERS;
-        assert_eq!(
-            cpu.convert(0.71, &Unit::Ratio)
-                .map(|value| cpu.is_hit(value)),
-            Some(true)
-        );
-        assert_eq!(
-            cpu.convert(70.0, &Unit::Percent)
-                .map(|value| cpu.is_hit(value)),
-            Some(false)
-        );
+        assert_eq!(cpu.convert(0.71, &Unit::Ratio).map(|value| cpu.is_hit(value)), Some(true));
+        assert_eq!(cpu.convert(70.0, &Unit::Percent).map(|value| cpu.is_hit(value)), Some(false));
         assert_eq!(response.convert(0.25, &Unit::Seconds), Some(250.0));
         assert_eq!(queue.convert(1.0, &Unit::Seconds), None);
         assert_eq!(response.show(response.limit), "200 ms");

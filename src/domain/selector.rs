@@ -56,14 +56,8 @@ impl Selector {
     /// [`SelectorError`] when it is not PromQL or is not a plain selector of one metric.
     pub(crate) fn parse(text: &str) -> Result<Self, SelectorError> {
         let text = text.trim();
-        let not_plain = |what| SelectorError::NotPlain {
-            text: text.to_owned(),
-            what,
-        };
-        let parsed = parser::parse(text).map_err(|reason| SelectorError::Syntax {
-            text: text.to_owned(),
-            reason,
-        })?;
+        let not_plain = |what| SelectorError::NotPlain { text: text.to_owned(), what };
+        let parsed = parser::parse(text).map_err(|reason| SelectorError::Syntax { text: text.to_owned(), reason })?;
         let plain = match parsed {
             Expr::VectorSelector(plain) => plain,
             Expr::MatrixSelector(_) => {
@@ -77,9 +71,7 @@ impl Selector {
         if !plain.matchers.or_matchers.is_empty() {
             return Err(not_plain("a choice by `or`"));
         }
-        Self::from_plain(plain).ok_or_else(|| SelectorError::NoName {
-            text: text.to_owned(),
-        })
+        Self::from_plain(plain).ok_or_else(|| SelectorError::NoName { text: text.to_owned() })
     }
 
     fn from_plain(plain: VectorSelector) -> Option<Self> {
@@ -149,11 +141,7 @@ impl Selector {
             format!("{name}{}{}", matcher.op, labels::quote(&matcher.value))
         }));
         let name = if bare { self.name.as_str() } else { "" };
-        if parts.is_empty() {
-            name.to_owned()
-        } else {
-            format!("{name}{{{}}}", parts.join(","))
-        }
+        if parts.is_empty() { name.to_owned() } else { format!("{name}{{{}}}", parts.join(",")) }
     }
 }
 
@@ -177,10 +165,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn labels(pairs: &[(&str, &str)]) -> Labels {
-        pairs
-            .iter()
-            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-            .collect()
+        pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
     }
 
     #[test]
@@ -203,11 +188,7 @@ mod tests {
             (r#"up{path="C:\\x"}"#, &[("path", "C:\\x")], true),
         ] {
             let parsed = Selector::parse(selector).unwrap();
-            assert_eq!(
-                parsed.matches("up", &labels(pairs)),
-                want,
-                "{selector} {pairs:?}"
-            );
+            assert_eq!(parsed.matches("up", &labels(pairs)), want, "{selector} {pairs:?}");
         }
     }
 
@@ -217,18 +198,9 @@ mod tests {
             ("up", "up"),
             ("up{}", "up"),
             ("job:errors:rate5m", "job:errors:rate5m"),
-            (
-                r#"a{ b = 'x"y\\' , c!~"\\d+"}"#,
-                r#"a{b="x\"y\\",c!~"\\d+"}"#,
-            ),
-            (
-                r#"{__name__="http.requests",a="1"}"#,
-                r#"{__name__="http.requests",a="1"}"#,
-            ),
-            (
-                r#"{"http.requests",a="1"}"#,
-                r#"{__name__="http.requests",a="1"}"#,
-            ),
+            (r#"a{ b = 'x"y\\' , c!~"\\d+"}"#, r#"a{b="x\"y\\",c!~"\\d+"}"#),
+            (r#"{__name__="http.requests",a="1"}"#, r#"{__name__="http.requests",a="1"}"#),
+            (r#"{"http.requests",a="1"}"#, r#"{__name__="http.requests",a="1"}"#),
             (r#"{__name__="nan"}"#, r#"{__name__="nan"}"#),
             ("sum_x{a=\"é\\n\"}", "sum_x{a=\"é\\n\"}"),
         ] {

@@ -54,11 +54,7 @@ pub(crate) fn commands(script: &str) -> Vec<Vec<String>> {
                 reader.redirect();
                 while letters.next_if(|next| "<>&|".contains(*next)).is_some() {}
             }
-            '(' if reader
-                .word
-                .as_deref()
-                .is_some_and(|word| word.ends_with('$')) =>
-            {
+            '(' if reader.word.as_deref().is_some_and(|word| word.ends_with('$')) => {
                 // A command within a command stands for a word, and is one of its own.
                 reader.push('(');
                 reader.end_command();
@@ -101,11 +97,7 @@ impl Reader {
 
     /// `2>file`: neither the number nor the file is a word of the command.
     fn redirect(&mut self) {
-        if self
-            .word
-            .as_ref()
-            .is_some_and(|word| word.chars().all(|c| c.is_ascii_digit()))
-        {
+        if self.word.as_ref().is_some_and(|word| word.chars().all(|c| c.is_ascii_digit())) {
             self.word = None;
         }
         self.end_word();
@@ -128,34 +120,17 @@ mod tests {
     #[test]
     fn a_script_is_its_commands() {
         let script = "# look\nliveops status -o json | jq '.a b' 2>/dev/null && echo \"it $X\" # done\nX=$(liveops flag list) \\\n  run;liveops undo>&2";
-        let found: Vec<String> = commands(script)
-            .iter()
-            .map(|words| words.join("_"))
-            .collect();
+        let found: Vec<String> = commands(script).iter().map(|words| words.join("_")).collect();
         assert_eq!(
             found,
-            [
-                "liveops_status_-o_json",
-                "jq_.a b",
-                "echo_it $X",
-                "X=$(",
-                "liveops_flag_list",
-                "run",
-                "liveops_undo",
-            ]
+            ["liveops_status_-o_json", "jq_.a b", "echo_it $X", "X=$(", "liveops_flag_list", "run", "liveops_undo",]
         );
     }
 
     #[test]
     fn words_come_back_as_they_were() {
-        for text in [
-            "a", "it's", "", "a b", "$(x)", "#no", "a\"b", "\\", "a\nb", "é|;",
-        ] {
-            assert_eq!(
-                words(&format!("run {}", word(text))),
-                ["run", text],
-                "{text:?}"
-            );
+        for text in ["a", "it's", "", "a b", "$(x)", "#no", "a\"b", "\\", "a\nb", "é|;"] {
+            assert_eq!(words(&format!("run {}", word(text))), ["run", text], "{text:?}");
         }
     }
 

@@ -38,11 +38,7 @@ pub(crate) struct Silence {
 impl Draft {
     /// `{alertname="X"} until …`.
     pub(crate) fn summary(&self) -> String {
-        format!(
-            "{} until {}",
-            show(&self.matchers),
-            self.ends_at.format("%FT%TZ")
-        )
+        format!("{} until {}", show(&self.matchers), self.ends_at.format("%FT%TZ"))
     }
 
     /// Is this the same silence, as far as somebody who lost the answer can tell? The start does not count: a past
@@ -78,11 +74,7 @@ pub(crate) enum Unsafe {
     #[error(
         "{shown} hides nothing, ever: no alert has two values of `{label}`; write `{label}=~{either}` for either of them"
     )]
-    Contradiction {
-        shown: String,
-        label: String,
-        either: String,
-    },
+    Contradiction { shown: String, label: String, either: String },
     #[error("a silence of {asked} is longer than the cap of {cap}")]
     TooLong { asked: String, cap: String },
 }
@@ -92,29 +84,17 @@ pub(crate) enum Unsafe {
 ///
 /// # Errors
 /// Why it is unsafe.
-pub(crate) fn check(
-    matchers: &[Matcher],
-    length: Duration,
-    cap: Duration,
-    force: bool,
-) -> Result<(), Unsafe> {
+pub(crate) fn check(matchers: &[Matcher], length: Duration, cap: Duration, force: bool) -> Result<(), Unsafe> {
     let narrows = |matcher: &Matcher| !matcher.is_broad() && !matcher.accepts_missing();
     if !matchers.iter().any(narrows) {
         return Err(Unsafe::Everything(show(matchers)));
     }
     if let Some((label, values)) = contradiction(matchers) {
-        return Err(Unsafe::Contradiction {
-            shown: show(matchers),
-            label: label.to_owned(),
-            either: values.join("|"),
-        });
+        return Err(Unsafe::Contradiction { shown: show(matchers), label: label.to_owned(), either: values.join("|") });
     }
     if length > cap && !force {
         let human = crate::domain::duration::human;
-        return Err(Unsafe::TooLong {
-            asked: human(length),
-            cap: human(cap),
-        });
+        return Err(Unsafe::TooLong { asked: human(length), cap: human(cap) });
     }
     Ok(())
 }
@@ -122,11 +102,8 @@ pub(crate) fn check(
 /// A label that is said to have two values at once.
 fn contradiction(matchers: &[Matcher]) -> Option<(&str, Vec<&str>)> {
     matchers.iter().find_map(|matcher| {
-        let mut values: Vec<&str> = matchers
-            .iter()
-            .filter(|other| other.name == matcher.name)
-            .filter_map(Matcher::exact)
-            .collect();
+        let mut values: Vec<&str> =
+            matchers.iter().filter(|other| other.name == matcher.name).filter_map(Matcher::exact).collect();
         values.sort_unstable();
         values.dedup();
         (values.len() > 1).then_some((matcher.name.as_str(), values))
@@ -138,54 +115,25 @@ mod tests {
     use super::*;
 
     fn matchers(texts: &[&str]) -> Vec<Matcher> {
-        texts
-            .iter()
-            .map(|text| Matcher::parse(text).expect("valid"))
-            .collect()
+        texts.iter().map(|text| Matcher::parse(text).expect("valid")).collect()
     }
 
     #[test]
     fn broad_and_long_silences_are_refused() {
         let hours = |n: u64| Duration::from_secs(n * 3600);
-        assert!(matches!(
-            check(&matchers(&["alertname=~.+"]), hours(1), hours(4), true),
-            Err(Unsafe::Everything(_))
-        ));
-        assert!(matches!(
-            check(&matchers(&["a!=x", "b=~.*"]), hours(1), hours(4), true),
-            Err(Unsafe::Everything(_))
-        ));
-        assert!(matches!(
-            check(&[], hours(1), hours(4), false),
-            Err(Unsafe::Everything(_))
-        ));
+        assert!(matches!(check(&matchers(&["alertname=~.+"]), hours(1), hours(4), true), Err(Unsafe::Everything(_))));
+        assert!(matches!(check(&matchers(&["a!=x", "b=~.*"]), hours(1), hours(4), true), Err(Unsafe::Everything(_))));
+        assert!(matches!(check(&[], hours(1), hours(4), false), Err(Unsafe::Everything(_))));
         // Every alert lacks this label; Alertmanager itself refuses such a silence.
         for text in ["nosuchlabel=", "region=~eu|", "severity!~critical"] {
             assert!(
-                matches!(
-                    check(&matchers(&[text]), hours(1), hours(4), true),
-                    Err(Unsafe::Everything(_))
-                ),
+                matches!(check(&matchers(&[text]), hours(1), hours(4), true), Err(Unsafe::Everything(_))),
                 "{text}"
             );
         }
         let twice = check(&matchers(&["Down", "Slow"]), hours(1), hours(4), false).unwrap_err();
-        assert!(
-            twice.to_string().contains("alertname=~Down|Slow"),
-            "{twice}"
-        );
-        assert!(matches!(
-            check(&matchers(&["a=x"]), hours(5), hours(4), false),
-            Err(Unsafe::TooLong { .. })
-        ));
-        assert_eq!(
-            check(
-                &matchers(&["a=x", "b=~.*", "c!=y"]),
-                hours(5),
-                hours(4),
-                true
-            ),
-            Ok(())
-        );
+        assert!(twice.to_string().contains("alertname=~Down|Slow"), "{twice}");
+        assert!(matches!(check(&matchers(&["a=x"]), hours(5), hours(4), false), Err(Unsafe::TooLong { .. })));
+        assert_eq!(check(&matchers(&["a=x", "b=~.*", "c!=y"]), hours(5), hours(4), true), Ok(()));
     }
 }

@@ -27,8 +27,7 @@ mod tests {
 
     #[test]
     fn what_latency_and_whole_seconds_explain_is_no_skew() {
-        let at =
-            |ms: i64| DateTime::from_timestamp_millis(1_700_000_000_000 + ms).expect("in range");
+        let at = |ms: i64| DateTime::from_timestamp_millis(1_700_000_000_000 + ms).expect("in range");
         for (date, received, elapsed, want) in [
             (0, 0, 10, 0),
             // Cut to the second: the server may have been at 0.999.
@@ -40,11 +39,7 @@ mod tests {
             (600_000, 0, 0, 600_000),
         ] {
             let found = skew(at(date), at(received), Duration::from_millis(elapsed));
-            assert_eq!(
-                found.num_milliseconds(),
-                want,
-                "{date} {received} {elapsed}"
-            );
+            assert_eq!(found.num_milliseconds(), want, "{date} {received} {elapsed}");
         }
     }
 }

@@ -37,13 +37,7 @@ mod tests {
     fn looking_at_nothing_is_not_green() {
         assert_eq!(of_all([]), Level::Unknown);
         assert_eq!(of_all([Level::Ok]), Level::Ok);
-        assert_eq!(
-            of_all([Level::Ok, ServiceState::Unknown.into(), Level::Warn]),
-            Level::Unknown
-        );
-        assert_eq!(
-            of_all([Level::Unknown, ServiceState::Down.into()]),
-            Level::Critical
-        );
+        assert_eq!(of_all([Level::Ok, ServiceState::Unknown.into(), Level::Warn]), Level::Unknown);
+        assert_eq!(of_all([Level::Unknown, ServiceState::Down.into()]), Level::Critical);
     }
 }

@@ -56,16 +56,7 @@ impl KpiReading {
             other => format!("the value is {other}"),
         });
         let value = Some(value).filter(|value| value.is_finite());
-        Self {
-            kpi,
-            origin,
-            value,
-            by,
-            level,
-            note,
-            trend: Vec::new(),
-            as_of: None,
-        }
+        Self { kpi, origin, value, by, level, note, trend: Vec::new(), as_of: None }
     }
 
     /// The values of the last hour with their times.
@@ -74,9 +65,7 @@ impl KpiReading {
         let gaps = i32::try_from(self.trend.len().saturating_sub(1)).unwrap_or(0);
         let at = |index: usize| now - hour + hour / gaps.max(1) * i32::try_from(index).unwrap_or(0);
         let values = self.trend.iter().enumerate();
-        values
-            .filter_map(|(index, value)| Some((at(index), (*value)?)))
-            .collect()
+        values.filter_map(|(index, value)| Some((at(index), (*value)?))).collect()
     }
 
     /// No value, and why.
@@ -199,18 +188,10 @@ impl Readings {
             levels.push(Level::Unknown);
         }
         if let Some(targets) = &self.targets {
-            levels.push(if targets.down.is_empty() {
-                Level::Ok
-            } else {
-                Level::Warn
-            });
+            levels.push(if targets.down.is_empty() { Level::Ok } else { Level::Warn });
         }
         if let Some(flags) = &self.flags {
-            levels.push(if flags.broken() == 0 {
-                Level::Ok
-            } else {
-                Level::Warn
-            });
+            levels.push(if flags.broken() == 0 { Level::Ok } else { Level::Warn });
         }
         levels.extend(std::iter::repeat_n(Level::Unknown, sources_down));
         levels

@@ -3,10 +3,7 @@
 /// The candidate nearest to `name`, when it is near enough to be a slip of the fingers: at most one
 /// edit in four characters plus one (Damerau-Levenshtein, without case), or the only one that
 /// begins with what was typed (three characters or more).
-pub(crate) fn nearest<'a>(
-    name: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let typed = name.to_lowercase();
     let allowed = 1 + typed.chars().count() / 4;
     let mut best: Option<(usize, &str)> = None;
@@ -36,14 +33,7 @@ mod tests {
 
     #[test]
     fn finds_slips_and_nothing_far() {
-        let known = [
-            "prometheus",
-            "alertmanager",
-            "flags",
-            "kpis",
-            "services",
-            "project",
-        ];
+        let known = ["prometheus", "alertmanager", "flags", "kpis", "services", "project"];
         for (typed, want) in [
             ("promethues", Some("prometheus")),
             ("Prometheus", Some("prometheus")),

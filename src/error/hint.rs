@@ -24,16 +24,8 @@ pub(super) fn not_found(what: &str, name: &str, candidates: &[String]) -> String
         (Some(near), _) => format!("did you mean `{near}`?"),
         (None, 0) => format!("there is no {what} at all yet"),
         (None, n) => {
-            let shown: Vec<String> = candidates
-                .iter()
-                .take(8)
-                .map(|name| format!("`{name}`"))
-                .collect();
-            let more = if n > 8 {
-                format!(" and {} more", n - 8)
-            } else {
-                String::new()
-            };
+            let shown: Vec<String> = candidates.iter().take(8).map(|name| format!("`{name}`")).collect();
+            let more = if n > 8 { format!(" and {} more", n - 8) } else { String::new() };
             format!("there is {}{more}", shown.join(", "))
         }
     }
@@ -45,9 +37,7 @@ pub(super) fn rejected(system: &str, status: u16) -> String {
         401 | 403 => format!(
             "{system} did not accept the credentials; set `headers` for it in the config, by reference: `Authorization: \"Bearer ${{TOKEN}}\"`"
         ),
-        404 | 405 => format!(
-            "is this {system}'s base URL? `liveops config show --origin` says where it was set"
-        ),
+        404 | 405 => format!("is this {system}'s base URL? `liveops config show --origin` says where it was set"),
         429 => format!("{system} asks for fewer requests; wait a little, then try again"),
         500..=599 => {
             format!("{system} itself is in trouble; look at its logs, then run `liveops doctor`")

@@ -33,10 +33,7 @@ pub(crate) struct Span {
 
 /// Text with a meaning.
 pub(crate) fn span(text: impl Into<String>, tone: Tone) -> Span {
-    Span {
-        text: text.into(),
-        tone,
-    }
+    Span { text: text.into(), tone }
 }
 
 /// Text without one.
@@ -70,10 +67,7 @@ impl Block {
 
     /// A next command: what for, and what to type.
     pub(crate) fn next(label: &str, command: impl Into<String>) -> Self {
-        Self::Whole(vec![
-            span(format!("{label}: "), Tone::Dim),
-            span(command, Tone::Command),
-        ])
+        Self::Whole(vec![span(format!("{label}: "), Tone::Dim), span(command, Tone::Command)])
     }
 }
 
@@ -95,10 +89,7 @@ pub(crate) struct Table {
 impl Table {
     /// An empty table with these titles.
     pub(crate) fn new<const N: usize>(columns: [&str; N]) -> Self {
-        Self {
-            columns: columns.iter().map(ToString::to_string).collect(),
-            ..Self::default()
-        }
+        Self { columns: columns.iter().map(ToString::to_string).collect(), ..Self::default() }
     }
 
     /// Sets columns flush right.

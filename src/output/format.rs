@@ -96,15 +96,8 @@ pub(crate) fn number(value: f64) -> Value {
 /// The rows as CSV (RFC 4180, with `\n`), header first. A cell that a spreadsheet would run as a formula is quoted by `'`.
 pub(crate) fn csv(table: &Table) -> String {
     let line = |cells: Vec<String>| cells.join(",");
-    let mut out = vec![line(
-        table.columns.iter().map(|title| cell(title)).collect(),
-    )];
-    out.extend(
-        table
-            .rows
-            .iter()
-            .map(|row| line(row.iter().map(|span| cell(&span.text)).collect())),
-    );
+    let mut out = vec![line(table.columns.iter().map(|title| cell(title)).collect())];
+    out.extend(table.rows.iter().map(|row| line(row.iter().map(|span| cell(&span.text)).collect())));
     out.join("\n")
 }
 
@@ -112,31 +105,16 @@ pub(crate) fn csv(table: &Table) -> String {
 pub(crate) fn cell(text: &str) -> String {
     // As on a terminal: a row stays one line, and obeys nobody.
     let text = &*escape(text);
-    let formula = text.starts_with(['=', '@', '\t', '\r'])
-        || (text.starts_with(['+', '-']) && text.parse::<f64>().is_err());
-    let text = if formula {
-        format!("'{text}")
-    } else {
-        text.to_owned()
-    };
-    if text.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    } else {
-        text
-    }
+    let formula =
+        text.starts_with(['=', '@', '\t', '\r']) || (text.starts_with(['+', '-']) && text.parse::<f64>().is_err());
+    let text = if formula { format!("'{text}") } else { text.to_owned() };
+    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
 }
 
 /// The first column, one value a line.
 pub(crate) fn names(table: &Table) -> String {
-    let first = |row: &Vec<crate::output::block::Span>| {
-        row.first().map(|cell| escape(&cell.text).into_owned())
-    };
-    table
-        .rows
-        .iter()
-        .filter_map(first)
-        .collect::<Vec<_>>()
-        .join("\n")
+    let first = |row: &Vec<crate::output::block::Span>| row.first().map(|cell| escape(&cell.text).into_owned());
+    table.rows.iter().filter_map(first).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]

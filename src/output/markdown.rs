@@ -55,19 +55,14 @@ impl Page<'_> {
             Event::End(tag) => self.end(tag),
             Event::Text(text) => self.text(&text),
             Event::Code(text) => {
-                let tone = if text.starts_with("liveops ") {
-                    Tone::Command
-                } else {
-                    Tone::Strong
-                };
+                let tone = if text.starts_with("liveops ") { Tone::Command } else { Tone::Strong };
                 self.spans.push(span(text.into_string(), tone));
             }
             Event::SoftBreak => self.spans.push(plain(" ")),
             Event::HardBreak => self.flush(),
-            Event::Rule => self.blocks.push(Block::Line(vec![span(
-                self.view.pick("─", "-").repeat(self.width()),
-                Tone::Dim,
-            )])),
+            Event::Rule => {
+                self.blocks.push(Block::Line(vec![span(self.view.pick("─", "-").repeat(self.width()), Tone::Dim)]))
+            }
             Event::TaskListMarker(done) => {
                 self.spans.push(plain(if done { "[x] " } else { "[ ] " }));
             }
@@ -124,10 +119,7 @@ impl Page<'_> {
                     .enumerate()
                     .filter(|(_, alignment)| **alignment == Alignment::Right)
                     .map(|(index, _)| index);
-                self.table = Some(Table {
-                    right: right.collect(),
-                    ..Table::default()
-                });
+                self.table = Some(Table { right: right.collect(), ..Table::default() });
             }
             Tag::TableRow => {
                 if let Some(table) = &mut self.table {
@@ -199,16 +191,9 @@ impl Page<'_> {
             return;
         };
         let indent = " ".repeat(self.indent() + 2);
-        if let Some(step) = info
-            .split_once("step=\"")
-            .and_then(|(_, rest)| rest.split('"').next())
-        {
+        if let Some(step) = info.split_once("step=\"").and_then(|(_, rest)| rest.split('"').next()) {
             let mark = self.view.pick("▶ step: ", "> step: ");
-            let tail = if info.contains(" confirm") {
-                "  (asks before it runs)"
-            } else {
-                ""
-            };
+            let tail = if info.contains(" confirm") { "  (asks before it runs)" } else { "" };
             self.blocks.push(Block::Line(vec![
                 plain(indent[2..].to_owned()),
                 span(format!("{mark}{step}"), Tone::Strong),
@@ -216,10 +201,7 @@ impl Page<'_> {
             ]));
         }
         for line in body.lines() {
-            self.blocks.push(Block::Whole(vec![
-                plain(indent.clone()),
-                span(line, Tone::Command),
-            ]));
+            self.blocks.push(Block::Whole(vec![plain(indent.clone()), span(line, Tone::Command)]));
         }
         self.blank();
     }
@@ -246,16 +228,10 @@ impl Page<'_> {
         }
         let marker = self.marker.take();
         let indent = " ".repeat(self.indent());
-        let hang = marker.as_deref().map_or_else(
-            || if self.lists.is_empty() { 0 } else { 2 },
-            UnicodeWidthStr::width,
-        );
+        let hang = marker.as_deref().map_or_else(|| if self.lists.is_empty() { 0 } else { 2 }, UnicodeWidthStr::width);
         let first = format!("{indent}{}", marker.unwrap_or_else(|| " ".repeat(hang)));
         let other = format!("{indent}{}", " ".repeat(hang));
-        for (index, mut line) in wrap(spans, self.width().saturating_sub(first.width()))
-            .into_iter()
-            .enumerate()
-        {
+        for (index, mut line) in wrap(spans, self.width().saturating_sub(first.width())).into_iter().enumerate() {
             let lead = if index == 0 { &first } else { &other };
             line.insert(0, plain(lead.clone()));
             self.blocks.push(Block::Line(line));
@@ -268,11 +244,8 @@ fn wrap(spans: Vec<Span>, width: usize) -> Vec<Vec<Span>> {
     let mut lines: Vec<Vec<Span>> = vec![Vec::new()];
     let mut used = 0;
     for part in spans {
-        let words: Vec<&str> = if part.tone == Tone::Command {
-            vec![&part.text]
-        } else {
-            part.text.split_inclusive(' ').collect()
-        };
+        let words: Vec<&str> =
+            if part.tone == Tone::Command { vec![&part.text] } else { part.text.split_inclusive(' ').collect() };
         for word in words {
             let cells = word.trim_end().width();
             if used > 0 && used + cells > width {
@@ -303,13 +276,7 @@ mod tests {
     use super::*;
 
     fn draw(text: &str, width: usize) -> String {
-        let view = View {
-            width,
-            height: None,
-            unicode: false,
-            terminal: false,
-            now: DateTime::default(),
-        };
+        let view = View { width, height: None, unicode: false, terminal: false, now: DateTime::default() };
         let line = |spans: &[Span]| spans.iter().map(|s| s.text.as_str()).collect::<String>();
         let lines = blocks(text, &view).into_iter().map(|block| match block {
             Block::Line(spans) | Block::Whole(spans) => line(&spans).trim_end().to_owned(),
@@ -341,15 +308,7 @@ mod tests {
 
     #[test]
     fn any_text_can_be_drawn() {
-        for text in [
-            "",
-            "#",
-            "```",
-            "- - - a",
-            "| a |\n|--|\n",
-            "> > x\n1. [",
-            "<!-- c -->\n<b>x</b>",
-        ] {
+        for text in ["", "#", "```", "- - - a", "| a |\n|--|\n", "> > x\n1. [", "<!-- c -->\n<b>x</b>"] {
             draw(text, 20);
         }
     }

@@ -57,10 +57,7 @@ pub(crate) struct TerminalHints {
 }
 
 fn no_rows() -> Error {
-    Error::usage(
-        "this report has no rows, so it has no `csv` or `name` form",
-        "use `-o table`, `-o json` or `-o yaml`",
-    )
+    Error::usage("this report has no rows, so it has no `csv` or `name` form", "use `-o table`, `-o json` or `-o yaml`")
 }
 
 /// Format, colour, size, quietness: the one thing that prints.
@@ -100,12 +97,7 @@ impl Output {
 
     /// The same door once more, for a second context of the same run.
     pub(crate) fn again(&self) -> Self {
-        Self {
-            hints: self.hints.clone(),
-            repeat: Repeat::default(),
-            closed: Cell::new(self.closed.get()),
-            ..*self
-        }
+        Self { hints: self.hints.clone(), repeat: Repeat::default(), closed: Cell::new(self.closed.get()), ..*self }
     }
 
     /// Commands to paste carry these flags.
@@ -137,16 +129,10 @@ impl Output {
     /// The place that stdout is.
     pub(crate) fn view(&self, now: DateTime<Utc>) -> View {
         let size = self.out_is_terminal.then(|| Term::stdout().size());
-        let width = size
-            .map(|(_, columns)| usize::from(columns))
-            .filter(|width| *width > 0);
+        let width = size.map(|(_, columns)| usize::from(columns)).filter(|width| *width > 0);
         View {
-            width: width
-                .or(self.hints.columns)
-                .unwrap_or(if self.out_is_terminal { 80 } else { 160 }),
-            height: size
-                .map(|(rows, _)| usize::from(rows))
-                .filter(|rows| *rows > 0),
+            width: width.or(self.hints.columns).unwrap_or(if self.out_is_terminal { 80 } else { 160 }),
+            height: size.map(|(rows, _)| usize::from(rows)).filter(|rows| *rows > 0),
             unicode: self.hints.utf8 && !self.hints.dumb,
             terminal: self.out_is_terminal,
             now,
@@ -178,11 +164,7 @@ impl Output {
     /// As [`Output::show`].
     pub(crate) fn show_line<R: Report>(&self, report: &R, now: DateTime<Utc>) -> Result<()> {
         match self.format {
-            Format::Json => self.write(&escape_json(&serde_json::to_string(&envelope(
-                report,
-                &self.repeat,
-                now,
-            )?)?)),
+            Format::Json => self.write(&escape_json(&serde_json::to_string(&envelope(report, &self.repeat, now)?)?)),
             Format::Yaml => {
                 let text = self.text(report, now)?;
                 self.write(&format!("---\n{text}"))
@@ -205,19 +187,12 @@ impl Output {
     fn text<R: Report>(&self, report: &R, now: DateTime<Utc>) -> Result<String> {
         let view = self.view(now);
         let rows = || {
-            let machine = View {
-                terminal: false,
-                ..view.clone()
-            };
+            let machine = View { terminal: false, ..view.clone() };
             report.rows(&machine).ok_or_else(no_rows)
         };
         Ok(match self.format {
             Format::Table => self.drawn(report.blocks(&view), &view).join("\n"),
-            Format::Json => escape_json(&serde_json::to_string_pretty(&envelope(
-                report,
-                &self.repeat,
-                now,
-            )?)?),
+            Format::Json => escape_json(&serde_json::to_string_pretty(&envelope(report, &self.repeat, now)?)?),
             Format::Yaml => serde_yaml::to_string(&envelope(report, &self.repeat, now)?)
                 .map_err(|error| Error::internal(&error.to_string()))?
                 .trim_end()
@@ -250,24 +225,14 @@ impl Output {
         let mut out = stdout().lock();
         let done = out
             .write_all(text.as_bytes())
-            .and_then(|()| {
-                if text.ends_with('\n') {
-                    Ok(())
-                } else {
-                    out.write_all(b"\n")
-                }
-            })
+            .and_then(|()| if text.ends_with('\n') { Ok(()) } else { out.write_all(b"\n") })
             .and_then(|()| out.flush());
         match done {
             Err(error) if error.kind() == ErrorKind::BrokenPipe => {
                 self.closed.set(true);
                 Ok(())
             }
-            Err(error) => Err(Error::Io {
-                action: "write",
-                path: "stdout".into(),
-                source: error,
-            }),
+            Err(error) => Err(Error::Io { action: "write", path: "stdout".into(), source: error }),
             Ok(()) => Ok(()),
         }
     }
@@ -286,10 +251,7 @@ impl Output {
 
     /// Blocks on stderr: a plan before its confirmation. Shown even with `--quiet`, since a question follows.
     pub(crate) fn show_plan(&self, blocks: &[Block], now: DateTime<Utc>) {
-        let view = View {
-            terminal: stderr().is_terminal(),
-            ..self.view(now)
-        };
+        let view = View { terminal: stderr().is_terminal(), ..self.view(now) };
         let text = render::lines(blocks, &view, self.colour_err).join("\n");
         // Nothing can be done about a closed stderr.
         let _ = writeln!(stderr().lock(), "{text}");
@@ -298,23 +260,13 @@ impl Output {
     /// An error, once, at the end: message, causes, hint; one JSON object with `-o json`.
     pub(crate) fn error(&self, error: &Error) {
         if self.format == Format::Json {
-            let _ = writeln!(
-                stderr().lock(),
-                "{}",
-                escape_json(&error.to_json().to_string())
-            );
+            let _ = writeln!(stderr().lock(), "{}", escape_json(&error.to_json().to_string()));
             return;
         }
-        self.to_stderr(&[
-            span("error: ", Tone::Bad),
-            span(error.to_string(), Tone::Plain),
-        ]);
+        self.to_stderr(&[span("error: ", Tone::Bad), span(error.to_string(), Tone::Plain)]);
         let mut cause = std::error::Error::source(error);
         while let Some(current) = cause {
-            self.to_stderr(&[
-                span("caused by: ", Tone::Dim),
-                span(current.to_string(), Tone::Plain),
-            ]);
+            self.to_stderr(&[span("caused by: ", Tone::Dim), span(current.to_string(), Tone::Plain)]);
             cause = current.source();
         }
         if let Some(hint) = error.hint() {
@@ -324,10 +276,6 @@ impl Output {
 
     fn to_stderr(&self, spans: &[Span]) {
         // Nothing can be done about a closed stderr.
-        let _ = writeln!(
-            stderr().lock(),
-            "{}",
-            render::message(spans, self.colour_err)
-        );
+        let _ = writeln!(stderr().lock(), "{}", render::message(spans, self.colour_err));
     }
 }

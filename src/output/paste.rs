@@ -19,9 +19,7 @@ impl Repeat {
 
     /// The command with the flags that it lacks. Doing it twice changes nothing; other programs' commands stay.
     pub(crate) fn apply(&self, command: &str) -> String {
-        let verb = command
-            .strip_prefix("liveops ")
-            .and_then(|words| words.split_whitespace().next());
+        let verb = command.strip_prefix("liveops ").and_then(|words| words.split_whitespace().next());
         let Some(verb) = verb.filter(|verb| !ELSEWHERE.contains(verb)) else {
             return command.to_owned();
         };
@@ -57,19 +55,14 @@ impl Repeat {
 
     /// Every command among the next steps.
     pub(crate) fn steps(&self, steps: Vec<Recommendation>) -> Vec<Recommendation> {
-        let step = |step: Recommendation| Recommendation {
-            command: step.command.map(|command| self.apply(&command)),
-            ..step
-        };
+        let step =
+            |step: Recommendation| Recommendation { command: step.command.map(|command| self.apply(&command)), ..step };
         steps.into_iter().map(step).collect()
     }
 
     fn span(&self, span: Span) -> Span {
         match span.tone {
-            Tone::Command => Span {
-                text: self.apply(&span.text),
-                ..span
-            },
+            Tone::Command => Span { text: self.apply(&span.text), ..span },
             _ => span,
         }
     }
@@ -81,19 +74,10 @@ mod tests {
 
     #[test]
     fn commands_go_where_this_one_went() {
-        let repeat = Repeat::new(vec![
-            ("-e", "prod".into()),
-            ("--prometheus", "http://h:9090".into()),
-        ]);
+        let repeat = Repeat::new(vec![("-e", "prod".into()), ("--prometheus", "http://h:9090".into())]);
         for (command, want) in [
-            (
-                "liveops doctor",
-                "liveops doctor -e prod --prometheus http://h:9090",
-            ),
-            (
-                "liveops undo c1 -e staging",
-                "liveops undo c1 -e staging --prometheus http://h:9090",
-            ),
+            ("liveops doctor", "liveops doctor -e prod --prometheus http://h:9090"),
+            ("liveops undo c1 -e staging", "liveops undo c1 -e staging --prometheus http://h:9090"),
             ("liveops init", "liveops init --prometheus http://h:9090"),
             ("liveops demo --keep", "liveops demo --keep"),
             ("curl -v http://h", "curl -v http://h"),
@@ -102,9 +86,6 @@ mod tests {
             assert_eq!(repeat.apply(&repeat.apply(command)), want, "twice");
         }
         let steps = repeat.steps(vec![Recommendation::new("why", "liveops status")]);
-        assert_eq!(
-            steps[0].command.as_deref(),
-            Some("liveops status -e prod --prometheus http://h:9090")
-        );
+        assert_eq!(steps[0].command.as_deref(), Some("liveops status -e prod --prometheus http://h:9090"));
     }
 }

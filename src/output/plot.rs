@@ -68,11 +68,7 @@ pub(crate) struct Canvas {
 impl Default for Canvas {
     /// What an 80 × 24 terminal holds beside a command line and a prompt.
     fn default() -> Self {
-        Self {
-            width: 80,
-            height: 22,
-            ascii: false,
-        }
+        Self { width: 80, height: 22, ascii: false }
     }
 }
 
@@ -100,11 +96,7 @@ impl Plot {
     /// A plot without data, and one without room, is one line that says so.
     pub(crate) fn draw(&self, canvas: &Canvas) -> Vec<PlotLine> {
         let window = Window::new(self.start, self.end);
-        let traces: Vec<Trace<'_>> = self
-            .series
-            .iter()
-            .map(|series| Trace::new(series, &window))
-            .collect();
+        let traces: Vec<Trace<'_>> = self.series.iter().map(|series| Trace::new(series, &window)).collect();
         if let Some(reason) = absence(&traces) {
             let title = self.title.as_ref().map(|title| format!("{title}: "));
             return sentence(&format!("{}{reason}", title.unwrap_or_default()), canvas);
@@ -187,10 +179,7 @@ fn notes(traces: &[Trace<'_>], total: usize, canvas: &Canvas) -> Vec<PlotLine> {
         1 => notes.push("1 infinite sample drawn at the edge".to_owned()),
         many => notes.push(format!("{many} infinite samples drawn at the edge")),
     }
-    notes
-        .iter()
-        .flat_map(|note| sentence(note, canvas))
-        .collect()
+    notes.iter().flat_map(|note| sentence(note, canvas)).collect()
 }
 
 #[cfg(test)]

@@ -8,11 +8,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 const PATIENCE: Duration = Duration::from_millis(400);
 
 /// Runs `work`; if it takes long and a person is looking, says what it waits for.
-pub(crate) async fn waiting<T>(
-    visible: bool,
-    what: impl FnOnce() -> String,
-    work: impl Future<Output = T>,
-) -> T {
+pub(crate) async fn waiting<T>(visible: bool, what: impl FnOnce() -> String, work: impl Future<Output = T>) -> T {
     if !visible {
         return work.await;
     }

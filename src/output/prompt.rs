@@ -33,11 +33,7 @@ pub(crate) fn confirm(question: &str) -> Result<bool> {
 pub(crate) fn text(question: &str, default: Option<&str>) -> Result<String> {
     let mut input = Input::<String>::new().with_prompt(question);
     if let Some(default) = default {
-        input = if default.is_empty() {
-            input.allow_empty(true)
-        } else {
-            input.default(default.into())
-        };
+        input = if default.is_empty() { input.allow_empty(true) } else { input.default(default.into()) };
     }
     input.interact_text_on(&Term::stderr()).map_err(broken)
 }
@@ -60,17 +56,14 @@ pub(crate) fn choose(question: &str, items: &[&str]) -> Result<usize> {
 ///
 /// # Errors
 /// Those of the question.
-pub(crate) async fn aside<T: Send + 'static>(
-    ask: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<T> {
+pub(crate) async fn aside<T: Send + 'static>(ask: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     let (tell, told) = tokio::sync::oneshot::channel();
     // Nothing can take a reading of the terminal back; the thread ends with the process.
     std::thread::spawn(move || {
         // Nobody listens any more after an interrupt.
         let _ = tell.send(ask());
     });
-    told.await
-        .unwrap_or_else(|_| Err(Error::internal("a question without an answer")))
+    told.await.unwrap_or_else(|_| Err(Error::internal("a question without an answer")))
 }
 
 /// A line, if one comes within the time; none otherwise. The text of the question stays on its line.
@@ -80,10 +73,7 @@ pub(crate) async fn answer_within(question: &str, limit: std::time::Duration) ->
     // Nothing can take a reading of the terminal back; the thread ends with the process.
     std::thread::spawn(move || {
         let mut line = String::new();
-        if std::io::stdin()
-            .read_line(&mut line)
-            .is_ok_and(|read| read > 0)
-        {
+        if std::io::stdin().read_line(&mut line).is_ok_and(|read| read > 0) {
             let _ = tell.send(line.trim().to_lowercase());
         }
     });
@@ -101,9 +91,5 @@ fn broken(error: dialoguer::Error) -> Error {
         let _ = Term::stderr().show_cursor();
         return Error::Interrupted { code: 130 };
     }
-    Error::Io {
-        action: "read an answer from",
-        path: "the terminal".into(),
-        source,
-    }
+    Error::Io { action: "read an answer from", path: "the terminal".into(), source }
 }

@@ -2,9 +2,7 @@
 
 use std::borrow::Cow;
 
-use comfy_table::{
-    Cell, CellAlignment, ColumnConstraint, ContentArrangement, Table as Grid, presets::NOTHING,
-};
+use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, Table as Grid, presets::NOTHING};
 use console::{Style, truncate_str};
 
 use crate::output::block::{Block, Span, Table, Tone};
@@ -47,21 +45,8 @@ fn line(spans: &[Span], colour: bool) -> String {
 /// Spans of our own messages: they may have several lines, each escaped on its own.
 pub(crate) fn message(spans: &[Span], colour: bool) -> String {
     let lines = |part: &Span| {
-        let line = |text: &str| {
-            paint(
-                &Span {
-                    text: text.to_owned(),
-                    tone: part.tone,
-                },
-                colour,
-            )
-            .into_owned()
-        };
-        part.text
-            .split('\n')
-            .map(line)
-            .collect::<Vec<_>>()
-            .join("\n")
+        let line = |text: &str| paint(&Span { text: text.to_owned(), tone: part.tone }, colour).into_owned();
+        part.text.split('\n').map(line).collect::<Vec<_>>().join("\n")
     };
     spans.iter().map(lines).collect()
 }
@@ -99,16 +84,7 @@ fn grid(table: &Table, view: &View, colour: bool) -> Vec<String> {
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_width(u16::try_from(width).unwrap_or(u16::MAX));
     if table.columns.iter().any(|title| !title.is_empty()) {
-        let title = |text: &String| {
-            paint(
-                &Span {
-                    text: text.to_uppercase(),
-                    tone: Tone::Dim,
-                },
-                colour,
-            )
-            .into_owned()
-        };
+        let title = |text: &String| paint(&Span { text: text.to_uppercase(), tone: Tone::Dim }, colour).into_owned();
         grid.set_header(table.columns.iter().map(title));
     }
     for row in &table.rows {
@@ -124,9 +100,7 @@ fn grid(table: &Table, view: &View, colour: bool) -> Vec<String> {
             column.set_constraint(ColumnConstraint::ContentWidth);
         }
     }
-    grid.lines()
-        .map(|text| format!("{indent}{text}").trim_end().to_owned())
-        .collect()
+    grid.lines().map(|text| format!("{indent}{text}").trim_end().to_owned()).collect()
 }
 
 #[cfg(test)]
@@ -138,13 +112,7 @@ mod tests {
 
     fn view(width: usize) -> View {
         let now = DateTime::from_timestamp(0, 0).expect("epoch");
-        View {
-            width,
-            height: None,
-            unicode: true,
-            terminal: false,
-            now,
-        }
+        View { width, height: None, unicode: true, terminal: false, now }
     }
 
     #[test]

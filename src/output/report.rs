@@ -75,10 +75,7 @@ pub(crate) struct Recommendation {
 impl Recommendation {
     /// A step with a command.
     pub(crate) fn new(text: impl Into<String>, command: impl Into<String>) -> Self {
-        Self {
-            text: text.into(),
-            command: Some(command.into()),
-        }
+        Self { text: text.into(), command: Some(command.into()) }
     }
 }
 

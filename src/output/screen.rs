@@ -44,13 +44,8 @@ impl<'a> Screen<'a> {
         if fitting < lines.len() {
             let hidden = lines.len() - fitting;
             lines.truncate(fitting);
-            let note = span(
-                format!(
-                    "{} {hidden} more lines; make the window taller",
-                    view.pick("…", "...")
-                ),
-                Tone::Dim,
-            );
+            let note =
+                span(format!("{} {hidden} more lines; make the window taller", view.pick("…", "...")), Tone::Dim);
             lines.extend(self.output.lines(&[Block::Line(vec![note])], view));
         }
         let body: Vec<String> = lines.iter().map(|line| format!("{line}\x1b[K")).collect();
@@ -85,13 +80,11 @@ impl Drop for Screen<'_> {
 
 fn raw(text: &str) -> Result<()> {
     let mut out = stdout().lock();
-    out.write_all(text.as_bytes())
-        .and_then(|()| out.flush())
-        .map_err(|source| crate::error::Error::Io {
-            action: "write",
-            path: "stdout".into(),
-            source,
-        })
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|source| crate::error::Error::Io {
+        action: "write",
+        path: "stdout".into(),
+        source,
+    })
 }
 
 #[cfg(test)]
@@ -101,15 +94,7 @@ mod tests {
     #[test]
     fn wrapped_lines_take_the_rows_that_they_take() {
         let lines = ["title", "0123456789abcdef", "", "\x1b[1mnext\x1b[0m"].map(ToOwned::to_owned);
-        for (width, room, want) in [
-            (20, 4, 4),
-            (20, 3, 2),
-            (8, 5, 4),
-            (8, 4, 2),
-            (8, 3, 1),
-            (4, 2, 0),
-            (0, 99, 4),
-        ] {
+        for (width, room, want) in [(20, 4, 4), (20, 3, 2), (8, 5, 4), (8, 4, 2), (8, 3, 1), (4, 2, 0), (0, 99, 4)] {
             assert_eq!(fitting(&lines, width, room), want, "{width}x{room}");
         }
     }

@@ -20,16 +20,11 @@ const FLAT: f64 = 1e-9;
 /// stretched.
 pub(crate) fn sparkline(values: &[Option<f64>], width: usize, ascii: bool) -> String {
     let levels = if ascii { &ASCII } else { &BLOCKS };
-    let columns: Vec<Option<f64>> = (0..width)
-        .map(|column| mean(bucket(values, column, width)))
-        .collect();
+    let columns: Vec<Option<f64>> = (0..width).map(|column| mean(bucket(values, column, width))).collect();
     let present = || columns.iter().flatten().copied();
     let min = present().fold(f64::INFINITY, f64::min);
     let max = present().fold(f64::NEG_INFINITY, f64::max);
-    columns
-        .iter()
-        .map(|column| column.map_or(' ', |value| levels[level(value, min, max)]))
-        .collect()
+    columns.iter().map(|column| column.map_or(' ', |value| levels[level(value, min, max)])).collect()
 }
 
 /// The samples that fall into one column; every sample falls into at least one.
@@ -75,12 +70,7 @@ mod tests {
             (&ramp, 4, "▁▃▆█", "_:+#"),
             (&some(&[1.0, 2.0]), 4, "▁▁██", "__##"),
             (&[Some(1.0), None, Some(2.0)], 3, "▁ █", "_ #"),
-            (
-                &[Some(1.0), Some(f64::NAN), Some(f64::INFINITY), Some(2.0)],
-                4,
-                "▁  █",
-                "_  #",
-            ),
+            (&[Some(1.0), Some(f64::NAN), Some(f64::INFINITY), Some(2.0)], 4, "▁  █", "_  #"),
             (&some(&[5.0, 5.0, 5.0]), 3, "▄▄▄", "---"),
             (&some(&[0.0, 0.0]), 2, "▄▄", "--"),
             (&some(&[1e9, 1e9 + 1e-6]), 2, "▄▄", "--"),
@@ -103,9 +93,7 @@ mod tests {
     #[test]
     fn always_fills_the_width() {
         for count in 0..40 {
-            let values: Vec<Option<f64>> = (0..count)
-                .map(|n| (n % 3 > 0).then_some(f64::from(n)))
-                .collect();
+            let values: Vec<Option<f64>> = (0..count).map(|n| (n % 3 > 0).then_some(f64::from(n))).collect();
             for width in 0..50 {
                 assert_eq!(sparkline(&values, width, false).chars().count(), width);
             }

@@ -30,11 +30,7 @@ impl Chart<'_> {
     /// The document; `None` when there is nothing to draw.
     pub(crate) fn draw(&self) -> Option<String> {
         let finite = |points: &[(DateTime<Utc>, f64)]| -> Vec<(DateTime<Utc>, f64)> {
-            points
-                .iter()
-                .copied()
-                .filter(|(_, value)| value.is_finite())
-                .collect()
+            points.iter().copied().filter(|(_, value)| value.is_finite()).collect()
         };
         let (points, before) = (finite(self.points), finite(self.before));
         let (first, last) = (points.first()?.0, points.last()?.0);
@@ -43,20 +39,12 @@ impl Chart<'_> {
         let low = values.clone().fold(0.0_f64, f64::min);
         let high = values.fold(f64::MIN, f64::max);
         // A level far above the line would press it flat.
-        let levels: Vec<&(f64, &str)> = self
-            .levels
-            .iter()
-            .filter(|(level, _)| level.is_finite() && *level <= high * 2.0)
-            .collect();
-        let high = levels
-            .iter()
-            .fold(high, |high, (level, _)| high.max(*level));
+        let levels: Vec<&(f64, &str)> =
+            self.levels.iter().filter(|(level, _)| level.is_finite() && *level <= high * 2.0).collect();
+        let high = levels.iter().fold(high, |high, (level, _)| high.max(*level));
         let high = if high > low { high } else { low + 1.0 };
-        let x = |at: DateTime<Utc>| {
-            LEFT + (at - first).num_milliseconds() as f64 / span * (WIDTH - LEFT - RIGHT)
-        };
-        let y =
-            |value: f64| HEIGHT - BOTTOM - (value - low) / (high - low) * (HEIGHT - TOP - BOTTOM);
+        let x = |at: DateTime<Utc>| LEFT + (at - first).num_milliseconds() as f64 / span * (WIDTH - LEFT - RIGHT);
+        let y = |value: f64| HEIGHT - BOTTOM - (value - low) / (high - low) * (HEIGHT - TOP - BOTTOM);
         let mut svg = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" width=\"{WIDTH}\" height=\"{HEIGHT}\" font-family=\"sans-serif\" font-size=\"11\">\n<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n<text x=\"{LEFT}\" y=\"16\" font-size=\"13\" font-weight=\"bold\">{}</text>\n",
             escape(self.title)
@@ -116,11 +104,7 @@ impl Chart<'_> {
             "<polyline points=\"{}\" fill=\"none\" stroke=\"#2471a3\" stroke-width=\"1.6\"/>",
             path(&points).trim_end()
         );
-        for (at, anchor) in [
-            (first, "start"),
-            (first + (last - first) / 2, "middle"),
-            (last, "end"),
-        ] {
+        for (at, anchor) in [(first, "start"), (first + (last - first) / 2, "middle"), (last, "end")] {
             let _ = writeln!(
                 svg,
                 "<text x=\"{:.1}\" y=\"{}\" text-anchor=\"{anchor}\" fill=\"#555\">{}</text>",
@@ -135,10 +119,7 @@ impl Chart<'_> {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 #[cfg(test)]
@@ -151,12 +132,7 @@ mod tests {
     fn a_series_is_drawn_and_nothing_is_not() {
         let start = DateTime::<Utc>::default();
         let points: Vec<_> = (0..10_i32)
-            .map(|n| {
-                (
-                    start + TimeDelta::minutes(i64::from(n)),
-                    if n == 3 { f64::NAN } else { f64::from(n) },
-                )
-            })
+            .map(|n| (start + TimeDelta::minutes(i64::from(n)), if n == 3 { f64::NAN } else { f64::from(n) }))
             .collect();
         let chart = |points| {
             Chart {

@@ -20,11 +20,7 @@ pub(crate) struct View {
 impl View {
     /// A moment: relative on a terminal (`12m ago`), RFC 3339 elsewhere.
     pub(crate) fn time(&self, at: DateTime<Utc>) -> String {
-        if self.terminal {
-            relative(at, self.now)
-        } else {
-            rfc3339(at)
-        }
+        if self.terminal { relative(at, self.now) } else { rfc3339(at) }
     }
 
     /// The Unicode text, or its ASCII stand-in.
@@ -52,11 +48,7 @@ pub(crate) fn relative(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
 /// Two units at most: `45s`, `12m`, `3h 5m`, `4d 2h`.
 pub(crate) fn compact(seconds: u64) -> String {
     let pair = |big: u64, unit: char, small: u64, sub: char| {
-        if small == 0 {
-            format!("{big}{unit}")
-        } else {
-            format!("{big}{unit} {small}{sub}")
-        }
+        if small == 0 { format!("{big}{unit}") } else { format!("{big}{unit} {small}{sub}") }
     };
     match seconds {
         0..60 => format!("{seconds}s"),
@@ -85,11 +77,7 @@ mod tests {
             (353_000, "4d 2h ago"),
             (-7_200, "in 2h"),
         ] {
-            assert_eq!(
-                relative(now - TimeDelta::seconds(seconds), now),
-                want,
-                "{seconds}"
-            );
+            assert_eq!(relative(now - TimeDelta::seconds(seconds), now), want, "{seconds}");
         }
     }
 }

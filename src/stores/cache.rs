@@ -18,9 +18,7 @@ pub(crate) struct Cache {
 impl Cache {
     /// The cache below `root` that belongs to `scope`, such as the path of the project's file and the environment.
     pub(crate) fn new(root: &Path, scope: &[&str]) -> Self {
-        Self {
-            folder: root.join(name(&scope.join("\n"))),
-        }
+        Self { folder: root.join(name(&scope.join("\n"))) }
     }
 
     /// The entry of this key; a broken one is as good as none.
@@ -49,11 +47,7 @@ impl Cache {
 
 /// A file name that any text has.
 pub(crate) fn name(text: &str) -> String {
-    Sha256::digest(text.as_bytes())
-        .iter()
-        .take(12)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    Sha256::digest(text.as_bytes()).iter().take(12).map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
@@ -69,9 +63,6 @@ mod tests {
         assert_eq!(cache.load::<Vec<u8>>("k"), Some(vec![1, 2]));
         fs::write(cache.path("k"), "{").expect("write");
         assert_eq!(cache.load::<Vec<u8>>("k"), None);
-        assert_eq!(
-            Cache::new(dir.path(), &["a", "c"]).load::<Vec<u8>>("k"),
-            None
-        );
+        assert_eq!(Cache::new(dir.path(), &["a", "c"]).load::<Vec<u8>>("k"), None);
     }
 }

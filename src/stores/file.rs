@@ -54,11 +54,7 @@ pub(crate) fn write_cache(path: &Path, bytes: &[u8]) -> io::Result<()> {
 pub(crate) fn write_shared(path: &Path, text: &str, replace: bool) -> Result<()> {
     // A link stays one: what it points to is replaced.
     let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let io = |source| Error::Io {
-        action: "write",
-        path: path.clone(),
-        source,
-    };
+    let io = |source| Error::Io { action: "write", path: path.clone(), source };
     let folder = folder_of(path);
     fs::create_dir_all(folder).map_err(io)?;
     let mut builder = tempfile::Builder::new();
@@ -66,15 +62,9 @@ pub(crate) fn write_shared(path: &Path, text: &str, replace: bool) -> Result<()>
     #[cfg(unix)]
     let builder = builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
     let mut file = builder.prefix(".liveops").tempfile_in(folder).map_err(io)?;
-    file.write_all(text.as_bytes())
-        .and_then(|()| file.as_file().sync_all())
-        .map_err(io)?;
+    file.write_all(text.as_bytes()).and_then(|()| file.as_file().sync_all()).map_err(io)?;
     let existed = path.exists();
-    let kept = if replace || existed {
-        file.persist(path)
-    } else {
-        file.persist_noclobber(path)
-    };
+    let kept = if replace || existed { file.persist(path) } else { file.persist_noclobber(path) };
     match kept {
         Ok(_) => sync_folder(folder).map_err(io),
         Err(error) if error.error.kind() == ErrorKind::AlreadyExists => Err(Error::Refused {

@@ -90,11 +90,7 @@ fn one(store: &Incidents, id: &str, known: Option<&Kept>) -> Result<(Kept, bool)
     // The stamp was taken first: an event that comes in between makes the next look read again.
     let (length, modified) = stamp.unwrap_or_default();
     let summary = store.summary(id)?;
-    let kept = Kept {
-        length,
-        modified,
-        summary,
-    };
+    let kept = Kept { length, modified, summary };
     Ok((kept, true))
 }
 
@@ -130,15 +126,10 @@ mod tests {
         let second = store.open(at, "ada", &opened("b")).expect("open");
         assert_eq!(look().summaries.len(), 2);
         let note = Said { text: "x".into() };
-        store
-            .append(&first, at, "ada", kind::NOTE, &note)
-            .expect("append");
+        store.append(&first, at, "ada", kind::NOTE, &note).expect("append");
         assert_eq!(look().summaries[0].incident.notes, 1);
         assert_eq!(look().summaries[0].incident.notes, 1, "from the cache");
-        let mut file = fs::OpenOptions::new()
-            .append(true)
-            .open(store.journal(&first).path())
-            .expect("open");
+        let mut file = fs::OpenOptions::new().append(true).open(store.journal(&first).path()).expect("open");
         file.write_all(b"{\"seq\":3,").expect("tear");
         assert_eq!(look().summaries[0].faults.len(), 1);
         fs::write(store.journal(&second).path(), "nonsense\n").expect("break");

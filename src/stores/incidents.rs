@@ -21,8 +21,7 @@ use crate::stores::journal::{Journal, Reading};
 /// How long one waits for another to open an incident.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Files of ours that belong to this machine only.
-const IGNORED: &str =
-    "# liveops: locks and heads are of one machine only\n*.lock\n*.head\n.new-*\n";
+const IGNORED: &str = "# liveops: locks and heads are of one machine only\n*.lock\n*.head\n.new-*\n";
 /// Copies of a journal that git merges line by line stay whole: each line continues one above it.
 const ATTRIBUTES: &str = "journal.jsonl merge=union\n";
 
@@ -58,9 +57,7 @@ const LAST: usize = 6;
 impl Incidents {
     /// The incidents in this folder; nothing is created before the first is opened.
     pub(crate) fn at(folder: impl Into<PathBuf>) -> Self {
-        Self {
-            folder: folder.into(),
-        }
+        Self { folder: folder.into() }
     }
 
     /// The folder of one incident: its journal, evidence, postmortem.
@@ -114,8 +111,7 @@ impl Incidents {
         data: &T,
     ) -> Result<Event> {
         self.must_have(id)?;
-        self.journal(id)
-            .append(at, by, kind, serde_json::to_value(data)?)
+        self.journal(id).append(at, by, kind, serde_json::to_value(data)?)
     }
 
     /// Takes over events of another copy; those that are here already are left out. The incident may be new here.
@@ -127,13 +123,8 @@ impl Incidents {
         // What a file says of itself stays in it.
         let ours = |event: &Event| event.id.is_some() && !event.kind.starts_with("journal.");
         let entries = events.into_iter().filter(ours);
-        let entries = entries.map(|event| Entry {
-            id: event.id,
-            at: event.at,
-            by: event.by,
-            kind: event.kind,
-            data: event.data,
-        });
+        let entries =
+            entries.map(|event| Entry { id: event.id, at: event.at, by: event.by, kind: event.kind, data: event.data });
         Ok(self.journal(id).extend(entries.collect())?.len())
     }
 
@@ -154,51 +145,28 @@ impl Incidents {
     pub(crate) fn summary(&self, id: &str) -> Result<Summary> {
         self.must_have(id)?;
         let pages = self.journal(id).pages()?;
-        let Story {
-            incident,
-            events,
-            faults,
-        } = self.told(id, pages.read::<Line<'_>>())?;
-        let shown = |event: &&Line<'_>| {
-            ![kind::NOTIFICATION, kind::EVIDENCE].contains(&event.kind.as_ref())
-        };
+        let Story { incident, events, faults } = self.told(id, pages.read::<Line<'_>>())?;
+        let shown = |event: &&Line<'_>| ![kind::NOTIFICATION, kind::EVIDENCE].contains(&event.kind.as_ref());
         let last = events.iter().rev().filter(shown).take(LAST);
         let mut last: Vec<Event> = last.map(Line::opened).collect();
         last.reverse();
-        Ok(Summary {
-            incident,
-            faults,
-            last,
-        })
+        Ok(Summary { incident, faults, last })
     }
 
     /// The incident that a journal tells of, its events in order, and what is wrong with the journal.
-    fn told<D: Data, S: AsRef<str>>(
-        &self,
-        id: &str,
-        reading: Reading<Event<D, S>>,
-    ) -> Result<Story<Event<D, S>>> {
+    fn told<D: Data, S: AsRef<str>>(&self, id: &str, reading: Reading<Event<D, S>>) -> Result<Story<Event<D, S>>> {
         let events = in_order(reading.events);
         let incident = replay(id, &events).ok_or_else(|| Error::Damaged {
             path: self.journal(id).path().to_owned(),
             what: "it does not say how the incident was opened".into(),
             hint: "look at the file; `git log` has its earlier states, where it is in git".into(),
         })?;
-        let mut faults: Vec<String> = reading
-            .faults
-            .iter()
-            .map(|fault| format!("line {} {}", fault.line, fault.what))
-            .collect();
+        let mut faults: Vec<String> =
+            reading.faults.iter().map(|fault| format!("line {} {}", fault.line, fault.what)).collect();
         if reading.torn.is_some() {
-            faults.push(
-                "the last line is half-written: a crash; the next event sets it aside".into(),
-            );
+            faults.push("the last line is half-written: a crash; the next event sets it aside".into());
         }
-        Ok(Story {
-            incident,
-            events,
-            faults,
-        })
+        Ok(Story { incident, events, faults })
     }
 
     /// Held by whoever looks for an incident in order to open one where there is none.
@@ -255,11 +223,7 @@ impl Incidents {
             }
             path = folder.join(format!("{stem}-{n}.{end}"));
         }
-        write_private(&path, bytes).map_err(|source| Error::Io {
-            action: "write",
-            path: path.clone(),
-            source,
-        })?;
+        write_private(&path, bytes).map_err(|source| Error::Io { action: "write", path: path.clone(), source })?;
         let file = path.file_name().unwrap_or_default().to_string_lossy();
         Ok(format!("evidence/{file}"))
     }
@@ -268,11 +232,7 @@ impl Incidents {
         if is_sound(id) && self.journal(id).path().is_file() {
             return Ok(());
         }
-        Err(Error::NotFound {
-            what: "incident",
-            name: id.to_owned(),
-            candidates: self.ids().unwrap_or_default(),
-        })
+        Err(Error::NotFound { what: "incident", name: id.to_owned(), candidates: self.ids().unwrap_or_default() })
     }
 
     fn prepare(&self) -> Result<()> {
@@ -280,19 +240,14 @@ impl Incidents {
         for (name, text) in [(".gitignore", IGNORED), (".gitattributes", ATTRIBUTES)] {
             let path = self.folder.join(name);
             if !path.exists() {
-                write_private(&path, text.as_bytes())
-                    .map_err(|source| self.io("write into", source))?;
+                write_private(&path, text.as_bytes()).map_err(|source| self.io("write into", source))?;
             }
         }
         Ok(())
     }
 
     fn io(&self, action: &'static str, source: io::Error) -> Error {
-        Error::Io {
-            action,
-            path: self.folder.clone(),
-            source,
-        }
+        Error::Io { action, path: self.folder.clone(), source }
     }
 }
 
@@ -330,14 +285,9 @@ mod tests {
         assert_eq!(incidents.ids().expect("none"), Vec::<String>::new());
         let first = incidents.open(at(), "ada", &opened("Down")).expect("open");
         let second = incidents.open(at(), "bob", &opened("Down")).expect("open");
-        assert_eq!(
-            (first.as_str(), second.as_str()),
-            ("2026-11-22-p1-down", "2026-11-22-p1-down-2")
-        );
+        assert_eq!((first.as_str(), second.as_str()), ("2026-11-22-p1-down", "2026-11-22-p1-down-2"));
         assert_eq!(incidents.ids().expect("ids"), [first.clone(), second]);
-        incidents
-            .append(&first, at(), "ada", kind::NOTE, &note("é"))
-            .expect("append");
+        incidents.append(&first, at(), "ada", kind::NOTE, &note("é")).expect("append");
         let story = incidents.story(&first).expect("story");
         assert_eq!((story.events.len(), story.incident.notes), (2, 1));
         assert!(story.faults.is_empty());
@@ -355,11 +305,8 @@ mod tests {
         let events = ours.story(&id).expect("story").events;
         assert_eq!(theirs.merge(&id, events).expect("merge"), 1);
         for n in 0..3 {
-            ours.append(&id, at(), "ada", kind::NOTE, &note(&format!("a{n}")))
-                .expect("append");
-            theirs
-                .append(&id, at(), "bob", kind::NOTE, &note(&format!("b{n}")))
-                .expect("append");
+            ours.append(&id, at(), "ada", kind::NOTE, &note(&format!("a{n}"))).expect("append");
+            theirs.append(&id, at(), "bob", kind::NOTE, &note(&format!("b{n}"))).expect("append");
         }
         let (a, b) = (ours.story(&id).expect("a"), theirs.story(&id).expect("b"));
         assert_eq!(ours.merge(&id, b.events.clone()).expect("merge"), 3);
@@ -368,10 +315,7 @@ mod tests {
         let (a, b) = (ours.story(&id).expect("a"), theirs.story(&id).expect("b"));
         assert_eq!(a.events.len(), 7);
         assert_eq!(a.incident, b.incident);
-        assert!(
-            a.faults.is_empty() && b.faults.is_empty(),
-            "both chains hold"
-        );
+        assert!(a.faults.is_empty() && b.faults.is_empty(), "both chains hold");
     }
 
     #[test]
@@ -384,17 +328,13 @@ mod tests {
         fs::create_dir_all(theirs.folder_of(&id)).expect("mkdir");
         fs::write(theirs.journal(&id).path(), &base).expect("clone");
         for n in 0..3 {
-            ours.append(&id, at(), "ada", kind::NOTE, &note(&format!("a{n}")))
-                .expect("append");
+            ours.append(&id, at(), "ada", kind::NOTE, &note(&format!("a{n}"))).expect("append");
         }
-        theirs
-            .append(&id, at(), "bob", kind::NOTE, &note("b"))
-            .expect("append");
+        theirs.append(&id, at(), "bob", kind::NOTE, &note("b")).expect("append");
         let text = |store: &Incidents| fs::read_to_string(store.journal(&id).path()).expect("read");
         let merged = format!("{}{}", text(&ours), &text(&theirs)[base.len()..]);
         fs::write(ours.journal(&id).path(), merged).expect("merge");
-        ours.append(&id, at(), "ada", kind::NOTE, &note("after"))
-            .expect("append");
+        ours.append(&id, at(), "ada", kind::NOTE, &note("after")).expect("append");
         let story = ours.story(&id).expect("story");
         assert!(story.faults.is_empty(), "{:?}", story.faults);
         assert_eq!(story.incident.notes, 5);

@@ -13,9 +13,7 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::domain::journal::{
-    Entry, Event, Fault, Forks, Head, Line, Sealed, TAMPERED, open, seal, verify,
-};
+use crate::domain::journal::{Entry, Event, Fault, Forks, Head, Line, Sealed, TAMPERED, open, seal, verify};
 use crate::error::{Error, Result};
 use crate::stores::file::{private_folder, sync_folder, write_private};
 
@@ -55,29 +53,19 @@ impl Pages {
             None => ("", self.text.as_str()),
         };
         let (events, faults) = verify(whole, self.known.as_ref(), self.forks);
-        Reading {
-            events,
-            faults,
-            torn: (!torn.is_empty()).then(|| torn.to_owned()),
-        }
+        Reading { events, faults, torn: (!torn.is_empty()).then(|| torn.to_owned()) }
     }
 }
 
 impl Journal {
     /// A journal at this path; nothing is created before the first append.
     pub(crate) fn at(path: impl Into<PathBuf>) -> Self {
-        Self {
-            path: path.into(),
-            copied: false,
-        }
+        Self { path: path.into(), copied: false }
     }
 
     /// A journal of which there are copies, in git or in Redis: each event gets an id, so that copies can be merged.
     pub(crate) fn copied(path: impl Into<PathBuf>) -> Self {
-        Self {
-            path: path.into(),
-            copied: true,
-        }
+        Self { path: path.into(), copied: true }
     }
 
     /// Where it is.
@@ -89,17 +77,9 @@ impl Journal {
     ///
     /// # Errors
     /// `Locked` after five seconds, `Io` (disk full, read-only), `Damaged` when the last line is not ours.
-    pub(crate) fn append(
-        &self,
-        at: DateTime<Utc>,
-        by: &str,
-        kind: &str,
-        data: Value,
-    ) -> Result<Event> {
+    pub(crate) fn append(&self, at: DateTime<Utc>, by: &str, kind: &str, data: Value) -> Result<Event> {
         let mut events = self.extend(vec![Entry::new(at, by, kind, data)])?;
-        events
-            .pop()
-            .ok_or_else(|| Error::internal("an appended event is gone"))
+        events.pop().ok_or_else(|| Error::internal("an appended event is gone"))
     }
 
     /// Appends events in one write and returns them once they are on the disk. Those whose id the journal has
@@ -144,11 +124,8 @@ impl Journal {
             sync_folder(self.path.parent().unwrap_or_else(|| Path::new(".")))
                 .map_err(|source| self.io("sync", source))?;
         }
-        write_private(
-            &self.beside("head"),
-            serde_json::to_string(&head)?.as_bytes(),
-        )
-        .map_err(|source| self.io("write the head of", source))?;
+        write_private(&self.beside("head"), serde_json::to_string(&head)?.as_bytes())
+            .map_err(|source| self.io("write the head of", source))?;
         Ok(events)
     }
 
@@ -181,16 +158,13 @@ impl Journal {
         // The head comes first: a line that is appended in between must not look like one that was removed.
         let known = self.known_head();
         let text = match fs::read(&self.path) {
-            Ok(bytes) => String::from_utf8(bytes)
-                .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()),
+            Ok(bytes) => {
+                String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
             Err(source) => return Err(self.io("read", source)),
         };
-        let forks = if self.copied {
-            Forks::Merged
-        } else {
-            Forks::Faults
-        };
+        let forks = if self.copied { Forks::Merged } else { Forks::Faults };
         Ok(Pages { text, known, forks })
     }
 
@@ -241,10 +215,7 @@ impl Journal {
             next.hash.clone_from(&event.hash);
             events.push(event);
         }
-        let before = file
-            .metadata()
-            .map_err(|source| self.io("read", source))?
-            .len();
+        let before = file.metadata().map_err(|source| self.io("read", source))?.len();
         let written = file.write_all(&bytes).and_then(|()| file.sync_data());
         if let Err(source) = written {
             // A full disk may have taken half of the line: take it back, so that the journal stays whole.
@@ -265,15 +236,12 @@ impl Journal {
         let text = String::from_utf8_lossy(&bytes).into_owned();
         if open(&head, &text).is_ok() {
             // Only the newline is missing.
-            file.write_all(b"\n")
-                .map_err(|source| self.io("append to", source))?;
+            file.write_all(b"\n").map_err(|source| self.io("append to", source))?;
             return self.head(file);
         }
         let aside = self.beside(&format!("torn-{}", head.seq + 1));
-        write_private(&aside, &bytes)
-            .map_err(|source| self.io("set the torn line aside of", source))?;
-        file.set_len(start)
-            .map_err(|source| self.io("repair", source))?;
+        write_private(&aside, &bytes).map_err(|source| self.io("set the torn line aside of", source))?;
+        file.set_len(start).map_err(|source| self.io("repair", source))?;
         let data = json!({ "torn_line": text, "kept_in": aside.display().to_string() });
         let entry = Entry::new(at, by, "journal.repaired", data);
         self.write(file, &mut head, vec![entry])?;
@@ -282,24 +250,14 @@ impl Journal {
 
     /// Bytes after the last newline, and where they start.
     fn torn(&self, file: &mut File) -> Result<Option<(u64, Vec<u8>)>> {
-        let end = file
-            .metadata()
-            .map_err(|source| self.io("read", source))?
-            .len();
+        let end = file.metadata().map_err(|source| self.io("read", source))?.len();
         let (start, bytes) = self.tail(file, end)?;
-        Ok(if bytes.is_empty() {
-            None
-        } else {
-            Some((start, bytes))
-        })
+        Ok(if bytes.is_empty() { None } else { Some((start, bytes)) })
     }
 
     /// The head that the last whole line makes.
     fn head(&self, file: &mut File) -> Result<Head> {
-        let end = file
-            .metadata()
-            .map_err(|source| self.io("read", source))?
-            .len();
+        let end = file.metadata().map_err(|source| self.io("read", source))?.len();
         let (start, _) = self.tail(file, end)?;
         if start == 0 {
             return Ok(Head::default());
@@ -310,10 +268,7 @@ impl Journal {
             what: format!("its last line is not an event: {error}"),
             hint: "run `liveops audit verify` to see all that is wrong; move the file away to begin a new one".into(),
         })?;
-        Ok(Head {
-            seq: event.seq,
-            hash: event.hash,
-        })
+        Ok(Head { seq: event.seq, hash: event.hash })
     }
 
     /// The bytes between the last newline before `end` and `end`: read backwards, however long the file is.
@@ -351,9 +306,7 @@ impl Journal {
                     std::thread::sleep(Duration::from_millis(5));
                 }
                 Err(TryLockError::WouldBlock) => {
-                    return Err(Error::Locked {
-                        path: self.path.clone(),
-                    });
+                    return Err(Error::Locked { path: self.path.clone() });
                 }
                 Err(TryLockError::Error(source)) => return Err(self.io("lock", source)),
             }
@@ -382,11 +335,7 @@ impl Journal {
     }
 
     fn io(&self, action: &'static str, source: io::Error) -> Error {
-        Error::Io {
-            action,
-            path: self.path.clone(),
-            source,
-        }
+        Error::Io { action, path: self.path.clone(), source }
     }
 }
 

@@ -63,23 +63,15 @@ impl Item {
 
     /// Puts the next try off, as the service asked or as long as is polite.
     pub(crate) fn put_off(&mut self, now: DateTime<Utc>, asked: Option<std::time::Duration>) {
-        let polite = FIRST_PAUSE
-            .saturating_mul(1 << self.attempts.min(10))
-            .min(LONGEST_PAUSE);
-        let pause = asked
-            .and_then(|asked| TimeDelta::from_std(asked).ok())
-            .unwrap_or(TimeDelta::seconds(polite));
+        let polite = FIRST_PAUSE.saturating_mul(1 << self.attempts.min(10)).min(LONGEST_PAUSE);
+        let pause = asked.and_then(|asked| TimeDelta::from_std(asked).ok()).unwrap_or(TimeDelta::seconds(polite));
         self.attempts += 1;
         self.next_at = now.checked_add_signed(pause).unwrap_or(now);
     }
 
     /// Is it too late for it?
     pub(crate) fn is_stale(&self, now: DateTime<Utc>) -> bool {
-        let life = if self.message.page {
-            PAGE_LIFE
-        } else {
-            NEWS_LIFE
-        };
+        let life = if self.message.page { PAGE_LIFE } else { NEWS_LIFE };
         now - self.queued_at > life
     }
 }
@@ -99,9 +91,7 @@ pub(crate) struct Claim {
 impl Outbox {
     /// The outbox in this folder; nothing is created before the first message.
     pub(crate) fn at(folder: impl Into<PathBuf>) -> Self {
-        Self {
-            folder: folder.into(),
-        }
+        Self { folder: folder.into() }
     }
 
     /// Keeps an item, in place of an older state of it.
@@ -110,11 +100,7 @@ impl Outbox {
     /// `Io`.
     pub(crate) fn put(&self, item: &Item) -> Result<()> {
         let path = self.path(&item.id(), "json");
-        write_private(&path, &serde_json::to_vec(item)?).map_err(|source| Error::Io {
-            action: "write",
-            path,
-            source,
-        })
+        write_private(&path, &serde_json::to_vec(item)?).map_err(|source| Error::Io { action: "write", path, source })
     }
 
     /// It is delivered, or given up.
@@ -129,9 +115,7 @@ impl Outbox {
         private_folder(&self.folder).ok()?;
         let lock = File::create(self.path(&item.id(), "lock")).ok()?;
         lock.try_lock().ok()?;
-        self.path(&item.id(), "json")
-            .is_file()
-            .then_some(Claim { _lock: lock })
+        self.path(&item.id(), "json").is_file().then_some(Claim { _lock: lock })
     }
 
     /// All items, the oldest first. What cannot be read is left out.
@@ -143,11 +127,7 @@ impl Outbox {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(source) => {
-                return Err(Error::Io {
-                    action: "read",
-                    path: self.folder.clone(),
-                    source,
-                });
+                return Err(Error::Io { action: "read", path: self.folder.clone(), source });
             }
         };
         let mut items: Vec<Item> = entries
@@ -161,16 +141,8 @@ impl Outbox {
 
     fn path(&self, id: &str, end: &str) -> PathBuf {
         // Names of channels are words of the configuration, and may hold what a file's name may not.
-        let name: String = id
-            .chars()
-            .map(|c| {
-                if c.is_ascii_alphanumeric() || c == '-' || c == '_' {
-                    c
-                } else {
-                    '_'
-                }
-            })
-            .collect();
+        let name: String =
+            id.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' || c == '_' { c } else { '_' }).collect();
         self.folder.join(format!("{name}.{end}"))
     }
 }

@@ -19,9 +19,7 @@ fn files(folder: &str) -> Vec<Source> {
         .iter()
         .map(|path| {
             let text = fs::read_to_string(path).expect("a source file is readable UTF-8");
-            let name = path
-                .strip_prefix(root)
-                .expect("it was found below the root");
+            let name = path.strip_prefix(root).expect("it was found below the root");
             Source::new(name.to_string_lossy().replace('\\', "/"), text)
         })
         .collect()
@@ -44,11 +42,7 @@ fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {
 /// Fails with every finding, not only the first.
 #[track_caller]
 fn report(rule: &str, findings: &[String]) {
-    assert!(
-        findings.is_empty(),
-        "{rule}:\n  {}\n",
-        findings.join("\n  ")
-    );
+    assert!(findings.is_empty(), "{rule}:\n  {}\n", findings.join("\n  "));
 }
 
 fn all() -> Vec<Source> {
@@ -62,37 +56,25 @@ fn imports_go_one_way() {
     let sources = files("src");
     assert!(!sources.is_empty(), "the test finds the source");
     let findings: Vec<_> = sources.iter().flat_map(rules::imports).collect();
-    report(
-        "imports go one way (the table is in tests/architecture/rules.rs)",
-        &findings,
-    );
+    report("imports go one way (the table is in tests/architecture/rules.rs)", &findings);
 }
 
 #[test]
 fn no_file_is_longer_than_the_limit() {
     let findings: Vec<_> = all().iter().filter_map(rules::length).collect();
-    report(
-        "a file has one responsibility and is split at about 300 lines",
-        &findings,
-    );
+    report("a file has one responsibility and is split at about 300 lines", &findings);
 }
 
 #[test]
 fn every_module_says_what_it_is_for() {
     let findings: Vec<_> = all().iter().filter_map(rules::opening).collect();
-    report(
-        "a module opens with `//!`: its one responsibility and its constraint",
-        &findings,
-    );
+    report("a module opens with `//!`: its one responsibility and its constraint", &findings);
 }
 
 #[test]
 fn there_is_one_block_on() {
     let findings: Vec<_> = files("src").iter().flat_map(rules::block_on).collect();
-    report(
-        "the runtime is made and entered once, in src/lib.rs",
-        &findings,
-    );
+    report("the runtime is made and entered once, in src/lib.rs", &findings);
 }
 
 #[test]

@@ -21,16 +21,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     // A store of flags is a client of Redis; and of `change` only the token.
     ("stores", &["domain", "error", "clients", "change"]),
     // Of `cli` the global flags, which it is made from.
-    (
-        "context",
-        &[
-            "cli", "domain", "error", "output", "config", "stores", "clients",
-        ],
-    ),
-    (
-        "change",
-        &["domain", "error", "output", "stores", "context"],
-    ),
+    ("context", &["cli", "domain", "error", "output", "config", "stores", "clients"]),
+    ("change", &["domain", "error", "output", "stores", "context"]),
     ("commands", &["*"]),
     ("cli", &["*"]),
     ("fuzzing", &["*"]),
@@ -64,14 +56,8 @@ pub(crate) fn imports(source: &Source) -> Vec<String> {
             [] => "nothing else of ours".to_owned(),
             names => format!("only {}", names.join(", ")),
         };
-        let except = if TOKEN_ROOMS.contains(&room) {
-            " (of change only `Confirmed`)"
-        } else {
-            ""
-        };
-        Some(format!(
-            "{path}:{line}: `{room}` uses `crate::{used}`; it may use {may}{except}"
-        ))
+        let except = if TOKEN_ROOMS.contains(&room) { " (of change only `Confirmed`)" } else { "" };
+        Some(format!("{path}:{line}: `{room}` uses `crate::{used}`; it may use {may}{except}"))
     };
     source.uses().iter().filter_map(forbidden).collect()
 }
@@ -79,30 +65,19 @@ pub(crate) fn imports(source: &Source) -> Vec<String> {
 /// The room that a file of `src` belongs to: its first folder, or its own name.
 fn room(source: &Source) -> &str {
     let inner = source.path.strip_prefix("src/").unwrap_or(&source.path);
-    inner
-        .split('/')
-        .next()
-        .unwrap_or_default()
-        .trim_end_matches(".rs")
+    inner.split('/').next().unwrap_or_default().trim_end_matches(".rs")
 }
 
 /// A file over the limit.
 pub(crate) fn length(source: &Source) -> Option<String> {
     let lines = source.text.lines().count();
-    (lines > LIMIT).then(|| {
-        format!(
-            "{}:{lines}: {lines} lines, the limit is {LIMIT}",
-            source.path
-        )
-    })
+    (lines > LIMIT).then(|| format!("{}:{lines}: {lines} lines, the limit is {LIMIT}", source.path))
 }
 
 /// A file that does not open with `//!`.
 pub(crate) fn opening(source: &Source) -> Option<String> {
     let first = source.text.lines().next().unwrap_or_default();
-    let said = first
-        .strip_prefix("//!")
-        .is_some_and(|text| !text.trim().is_empty());
+    let said = first.strip_prefix("//!").is_some_and(|text| !text.trim().is_empty());
     (!said).then(|| format!("{}:1: opens with `{first}`", source.path))
 }
 
@@ -112,11 +87,7 @@ pub(crate) fn block_on(source: &Source) -> Vec<String> {
         return Vec::new();
     }
     let place = |line: usize| format!("{}:{line}: `block_on`", source.path);
-    let found = source
-        .tokens
-        .iter()
-        .filter(|token| token.text == "block_on")
-        .map(|token| token.line);
+    let found = source.tokens.iter().filter(|token| token.text == "block_on").map(|token| token.line);
     if source.path == "src/lib.rs" {
         // The first is the one that is meant.
         return found.skip(1).map(place).collect();
@@ -166,18 +137,12 @@ fn declarations(source: &Source) -> Vec<String> {
     for (at, token) in source.tokens.iter().enumerate() {
         if token.text == "mod" && source.text_at(at + 2) == ";" {
             let name = source.text_at(at + 1);
-            files.extend([
-                format!("{below}/{name}.rs"),
-                format!("{below}/{name}/mod.rs"),
-            ]);
+            files.extend([format!("{below}/{name}.rs"), format!("{below}/{name}/mod.rs")]);
         }
     }
     // Literals are no tokens; a path attribute is a line of its own.
     for line in source.text.lines() {
-        let path = line
-            .trim()
-            .strip_prefix("#[path = \"")
-            .and_then(|rest| rest.strip_suffix("\"]"));
+        let path = line.trim().strip_prefix("#[path = \"").and_then(|rest| rest.strip_suffix("\"]"));
         files.extend(path.map(|path| join(folder, path)));
     }
     files
@@ -217,26 +182,10 @@ mod tests {
                 "//! x\nuse super::super::config::Config;",
                 "src/output/table.rs:2: `output` uses `crate::config::Config`",
             ),
-            (
-                "src/clients/kubectl.rs",
-                "use crate::change::Plan;",
-                "(of change only `Confirmed`)",
-            ),
-            (
-                "src/clients/kubectl.rs",
-                "use crate::change;",
-                "(of change only `Confirmed`)",
-            ),
-            (
-                "src/change.rs",
-                "use crate::commands::flag;",
-                "`change` uses `crate::commands::flag`",
-            ),
-            (
-                "src/helpers.rs",
-                "",
-                "src/helpers.rs:1: `helpers` is no room",
-            ),
+            ("src/clients/kubectl.rs", "use crate::change::Plan;", "(of change only `Confirmed`)"),
+            ("src/clients/kubectl.rs", "use crate::change;", "(of change only `Confirmed`)"),
+            ("src/change.rs", "use crate::commands::flag;", "`change` uses `crate::commands::flag`"),
+            ("src/helpers.rs", "", "src/helpers.rs:1: `helpers` is no room"),
         ];
         for (path, text, finding) in cases {
             let found = imports(&source(path, text));
@@ -248,24 +197,12 @@ mod tests {
     #[test]
     fn a_use_along_the_direction_is_fine() {
         let cases = [
-            (
-                "src/domain/kpi.rs",
-                "use crate::domain::slo; use super::slo; use serde::Serialize;",
-            ),
+            ("src/domain/kpi.rs", "use crate::domain::slo; use super::slo; use serde::Serialize;"),
             ("src/output/table.rs", "use crate::error::Error;"),
-            (
-                "src/clients/kubectl.rs",
-                "use crate::change::Confirmed; use crate::{domain::x, error::Error};",
-            ),
-            (
-                "src/commands/flag/set.rs",
-                "use crate::{change, clients, stores};",
-            ),
+            ("src/clients/kubectl.rs", "use crate::change::Confirmed; use crate::{domain::x, error::Error};"),
+            ("src/commands/flag/set.rs", "use crate::{change, clients, stores};"),
             ("src/lib.rs", "use crate::commands;"),
-            (
-                "src/context.rs",
-                "use crate::output::Output; use crate::clients::Prometheus;",
-            ),
+            ("src/context.rs", "use crate::output::Output; use crate::clients::Prometheus;"),
         ];
         for (path, text) in cases {
             assert_eq!(imports(&source(path, text)), Vec::<String>::new(), "{text}");
@@ -280,15 +217,9 @@ mod tests {
         assert!(opening(&source("src/a.rs", "use std::fs;")).is_some());
         assert!(opening(&source("src/a.rs", "//!\n")).is_some());
         assert!(opening(&source("src/a.rs", "//! What.\n")).is_none());
-        assert_eq!(
-            block_on(&source("src/a.rs", "\nx.block_on(y)")),
-            ["src/a.rs:2: `block_on`"]
-        );
+        assert_eq!(block_on(&source("src/a.rs", "\nx.block_on(y)")), ["src/a.rs:2: `block_on`"]);
         assert!(block_on(&source("src/lib.rs", "x.block_on(y)")).is_empty());
-        assert_eq!(
-            ignored(&source("tests/a.rs", "#[test]\n#[ignore = \"slow\"]")),
-            ["tests/a.rs:2: `#[ignore]`"]
-        );
+        assert_eq!(ignored(&source("tests/a.rs", "#[test]\n#[ignore = \"slow\"]")), ["tests/a.rs:2: `#[ignore]`"]);
         assert!(ignored(&source("tests/a.rs", "\"#[ignore]\" // #[ignore]")).is_empty());
     }
 
@@ -301,20 +232,14 @@ mod tests {
             source("src/domain/kpi.rs", "mod window;"),
             source("src/domain/kpi/window.rs", ""),
             source("src/domain/lost.rs", ""),
-            source(
-                "tests/cli/main.rs",
-                "#[path = \"../support/mod.rs\"]\nmod support;\nmod status;",
-            ),
+            source("tests/cli/main.rs", "#[path = \"../support/mod.rs\"]\nmod support;\nmod status;"),
             source("tests/cli/status.rs", ""),
             source("tests/cli/silence.rs", ""),
             source("tests/support/mod.rs", ""),
         ];
         assert_eq!(
             undeclared(&sources),
-            [
-                "src/domain/lost.rs:1: no `mod` declares it",
-                "tests/cli/silence.rs:1: no `mod` declares it",
-            ]
+            ["src/domain/lost.rs:1: no `mod` declares it", "tests/cli/silence.rs:1: no `mod` declares it",]
         );
     }
 }

@@ -33,11 +33,7 @@ impl Source {
     /// The file's module path: `src/clients/prometheus.rs` is `clients`, `prometheus`; a crate root has none.
     pub(crate) fn module(&self) -> Vec<String> {
         let inner = self.path.strip_prefix("src/").unwrap_or(&self.path);
-        let mut parts: Vec<_> = inner
-            .trim_end_matches(".rs")
-            .split('/')
-            .map(str::to_owned)
-            .collect();
+        let mut parts: Vec<_> = inner.trim_end_matches(".rs").split('/').map(str::to_owned).collect();
         let last = parts.last().map(String::as_str);
         if last == Some("mod") || (parts.len() == 1 && matches!(last, Some("lib" | "main"))) {
             parts.pop();
@@ -156,39 +152,25 @@ fn tokens(text: &str) -> Vec<Token> {
                 while at < chars.len() && (chars[at].is_alphanumeric() || chars[at] == '_') {
                     at += 1;
                 }
-                tokens.push(Token {
-                    text: chars[start..at].iter().collect(),
-                    line,
-                });
+                tokens.push(Token { text: chars[start..at].iter().collect(), line });
             }
             ':' if next == Some(':') => {
                 at += 2;
-                tokens.push(Token {
-                    text: "::".to_owned(),
-                    line,
-                });
+                tokens.push(Token { text: "::".to_owned(), line });
             }
             space if space.is_whitespace() => at += 1,
             other => {
                 at += 1;
-                tokens.push(Token {
-                    text: other.to_string(),
-                    line,
-                });
+                tokens.push(Token { text: other.to_string(), line });
             }
         }
-        line += chars[start..at]
-            .iter()
-            .filter(|character| **character == '\n')
-            .count();
+        line += chars[start..at].iter().filter(|character| **character == '\n').count();
     }
     tokens
 }
 
 fn find(chars: &[char], from: usize, what: char) -> usize {
-    (from..chars.len())
-        .find(|at| chars[*at] == what)
-        .unwrap_or(chars.len())
+    (from..chars.len()).find(|at| chars[*at] == what).unwrap_or(chars.len())
 }
 
 /// Block comments nest.
@@ -226,27 +208,15 @@ fn literal(chars: &[char], start: usize) -> Option<usize> {
         at += 1;
     }
     let raw = chars[start..at].contains(&'r');
-    let hashes = chars[at..]
-        .iter()
-        .take_while(|character| **character == '#')
-        .count();
+    let hashes = chars[at..].iter().take_while(|character| **character == '#').count();
     match chars.get(at + hashes) {
         Some('"') if raw => {
             let body = at + hashes + 1;
             let ends = |end: &usize| {
                 chars[*end] == '"'
-                    && chars[end + 1..]
-                        .iter()
-                        .take(hashes)
-                        .filter(|hash| **hash == '#')
-                        .count()
-                        == hashes
+                    && chars[end + 1..].iter().take(hashes).filter(|hash| **hash == '#').count() == hashes
             };
-            Some(
-                (body..chars.len())
-                    .find(ends)
-                    .map_or(chars.len(), |end| end + 1 + hashes),
-            )
+            Some((body..chars.len()).find(ends).map_or(chars.len(), |end| end + 1 + hashes))
         }
         Some('"') if hashes == 0 => Some(string(chars, at)),
         Some('\'') if hashes == 0 && chars[start] == 'b' => Some(quote(chars, at)),
@@ -269,62 +239,30 @@ mod tests {
 
     fn paths(file: &str, text: &str) -> Vec<String> {
         let source = Source::new(file.to_owned(), text.to_owned());
-        source
-            .uses()
-            .iter()
-            .map(|used| format!("{}@{}", used.path.join("::"), used.line))
-            .collect()
+        source.uses().iter().map(|used| format!("{}@{}", used.path.join("::"), used.line)).collect()
     }
 
     #[test]
     fn paths_are_found_and_resolved() {
         let cases: &[(&str, &str, &[&str])] = &[
-            (
-                "src/domain/kpi.rs",
-                "use crate::clients::Prometheus;",
-                &["clients::Prometheus@1"],
-            ),
+            ("src/domain/kpi.rs", "use crate::clients::Prometheus;", &["clients::Prometheus@1"]),
             (
                 "src/domain/kpi.rs",
                 "use crate::{\n  error::Error, output::{Report, table},\n};",
                 &["error::Error@2", "output::Report@2", "output::table@2"],
             ),
-            (
-                "src/domain/kpi.rs",
-                "use super::super::clients;",
-                &["clients@1"],
-            ),
-            (
-                "src/domain/kpi.rs",
-                "use super::slo::Slo;",
-                &["domain::slo::Slo@1"],
-            ),
+            ("src/domain/kpi.rs", "use super::super::clients;", &["clients@1"]),
+            ("src/domain/kpi.rs", "use super::slo::Slo;", &["domain::slo::Slo@1"]),
             ("src/domain/mod.rs", "use super::error;", &["error@1"]),
-            (
-                "src/domain/kpi.rs",
-                "mod tests { use super::super::x; } use super::y;",
-                &["domain::x@1", "domain::y@1"],
-            ),
-            (
-                "src/domain/kpi.rs",
-                "fn f() { crate::stores::open() }",
-                &["stores::open@1"],
-            ),
-            (
-                "src/domain/kpi.rs",
-                "pub(crate) fn f() {} // crate::clients\n/* crate::a /* */ crate::b */",
-                &[],
-            ),
+            ("src/domain/kpi.rs", "mod tests { use super::super::x; } use super::y;", &["domain::x@1", "domain::y@1"]),
+            ("src/domain/kpi.rs", "fn f() { crate::stores::open() }", &["stores::open@1"]),
+            ("src/domain/kpi.rs", "pub(crate) fn f() {} // crate::clients\n/* crate::a /* */ crate::b */", &[]),
             (
                 "src/domain/kpi.rs",
                 "let a = \"crate::clients\"; let b = r#\"\" crate::x\"#; let c = '\"'; crate::z()",
                 &["z@1"],
             ),
-            (
-                "src/domain/kpi.rs",
-                "fn f<'a>(x: &'a str) -> crate::Error {} b'\\'' b\"crate::q\"",
-                &["Error@1"],
-            ),
+            ("src/domain/kpi.rs", "fn f<'a>(x: &'a str) -> crate::Error {} b'\\'' b\"crate::q\"", &["Error@1"]),
             ("src/domain/kpi.rs", "use super::*;", &["domain@1"]),
         ];
         for (file, text, expected) in cases {

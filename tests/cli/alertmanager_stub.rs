@@ -47,21 +47,13 @@ pub(crate) struct AlertmanagerStub {
 impl AlertmanagerStub {
     /// Serves these alerts (as `GET /api/v2/alerts` gives them), and no silences yet.
     pub(crate) fn start(alerts: Value) -> Self {
-        let world = Arc::new(Mutex::new(World {
-            alerts,
-            silences: Vec::new(),
-            posts: vec![Post::Answered],
-        }));
+        let world = Arc::new(Mutex::new(World { alerts, silences: Vec::new(), posts: vec![Post::Answered] }));
         let posted = Arc::new(AtomicUsize::new(0));
         let server = {
             let (world, posted) = (Arc::clone(&world), Arc::clone(&posted));
             WireServer::start(move |wire| serve(wire, &world, &posted))
         };
-        Self {
-            world,
-            posted,
-            server,
-        }
+        Self { world, posted, server }
     }
 
     /// Decides what becomes of the next posts, one after the other; the last decision stays.
@@ -111,10 +103,7 @@ impl AlertmanagerStub {
 
     /// A fresh environment whose Alertmanager this is, with a fixed clock and actor.
     pub(crate) fn env(&self) -> TestEnv {
-        TestEnv::new()
-            .now(NOW)
-            .var("LIVEOPS_ACTOR", "ada")
-            .var("LIVEOPS_ALERTMANAGER", &self.url())
+        TestEnv::new().now(NOW).var("LIVEOPS_ACTOR", "ada").var("LIVEOPS_ALERTMANAGER", &self.url())
     }
 }
 
@@ -186,11 +175,7 @@ fn answer(request: &Request, world: &mut World) -> Answer {
         }
         ("DELETE", path) => {
             let id = path.rsplit('/').next().unwrap_or_default();
-            match world
-                .silences
-                .iter_mut()
-                .find(|silence| silence["id"] == id)
-            {
+            match world.silences.iter_mut().find(|silence| silence["id"] == id) {
                 Some(silence) if silence["status"]["state"] != "expired" => {
                     silence["status"] = json!({"state": "expired"});
                     Answer::json(json!(null))

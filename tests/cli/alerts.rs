@@ -27,11 +27,7 @@ pub(crate) fn prometheus(alerts: &Value) -> Stub {
     let ok = |data: Value| Answer::json(json!({"status": "success", "data": data}));
     Stub::new()
         .on("GET", "/api/v1/alerts", ok(json!({ "alerts": *alerts })))
-        .on(
-            "GET",
-            "/api/v1/rules",
-            ok(json!({"groups": [{"name": "game", "interval": 15, "rules": [rule]}]})),
-        )
+        .on("GET", "/api/v1/rules", ok(json!({"groups": [{"name": "game", "interval": 15, "rules": [rule]}]})))
         .on(
             "GET",
             "/api/v1/alertmanagers",
@@ -72,15 +68,9 @@ fn the_list_has_the_worst_on_top_and_is_bad() {
 fn the_list_as_json_csv_and_names() {
     let stub = world();
     let env = stub.env();
-    let json = env
-        .run(["alerts", "list", "-o", "json"])
-        .expect_code(1)
-        .json();
+    let json = env.run(["alerts", "list", "-o", "json"]).expect_code(1).json();
     assert_eq!(json["schema"], "liveops.alerts.list/1");
-    assert_eq!(
-        (&json["verdict"], &json["status"]),
-        (&json!("fail"), &json!("success"))
-    );
+    assert_eq!((&json["verdict"], &json["status"]), (&json!("fail"), &json!("success")));
     assert_eq!(json["data"]["origin"], "alertmanager");
     assert_eq!(json["data"]["groups"][0]["name"], "ServerDown");
     assert_eq!(json["data"]["groups"][0]["count"], 2);
@@ -89,10 +79,7 @@ fn the_list_as_json_csv_and_names() {
     assert_eq!(json["sources"][0]["state"], "ok");
     assert_eq!(json["sources"][1]["state"], "unconfigured");
     let names = env.run(["alerts", "-o", "name"]);
-    assert_eq!(
-        names.stdout,
-        "ServerDown\nServerDown\nTickSlow\nQueueLong\n"
-    );
+    assert_eq!(names.stdout, "ServerDown\nServerDown\nTickSlow\nQueueLong\n");
     let csv = env.run(["alerts", "-o", "csv", "--state", "silenced"]);
     assert_eq!(
         csv.stdout,
@@ -109,32 +96,17 @@ fn filters_narrow_the_list_and_the_verdict() {
     let env = stub.env();
     for (args, code, names) in [
         (&["alerts", "--severity", "p2"][..], 0, "TickSlow\n"),
-        (
-            &["alerts", "instance=~eu-.*", "--state", "firing"],
-            1,
-            "ServerDown\nServerDown\nTickSlow\n",
-        ),
+        (&["alerts", "instance=~eu-.*", "--state", "firing"], 1, "ServerDown\nServerDown\nTickSlow\n"),
         (&["alerts", "instance=eu-2", "list"], 1, "ServerDown\n"),
-        (
-            &["alerts", "ServerDown", "instance!=eu-1"],
-            1,
-            "ServerDown\n",
-        ),
+        (&["alerts", "ServerDown", "instance!=eu-1"], 1, "ServerDown\n"),
         (&["alerts", "--service", "lobby"], 0, ""),
         (&["alerts", "QueueLong"], 0, "QueueLong\n"),
     ] {
-        let run = env
-            .run(args.iter().chain(&["-o", "name"]))
-            .expect_code(code);
+        let run = env.run(args.iter().chain(&["-o", "name"])).expect_code(code);
         assert_eq!(run.stdout, names, "{args:?}");
     }
     let none = env.run(["alerts", "--service", "lobby"]);
-    assert!(
-        none.stdout
-            .contains("no alert matches; 4 more do not match"),
-        "{}",
-        none.stdout
-    );
+    assert!(none.stdout.contains("no alert matches; 4 more do not match"), "{}", none.stdout);
 }
 
 #[test]
@@ -143,18 +115,9 @@ fn wrong_words_are_usage_errors_with_a_way_out() {
     for (args, part) in [
         (&["alerts", "region=~("][..], "is no regular expression"),
         (&["alerts", "1a=x"], "is no label name"),
-        (
-            &["alerts", "list", "--state", "loud"],
-            "possible values: firing",
-        ),
-        (
-            &["alerts", "show", "ServerDwon"],
-            "did you mean `ServerDown`?",
-        ),
-        (
-            &["alerts", "region=eu", "show", "X"],
-            "takes no filter before it",
-        ),
+        (&["alerts", "list", "--state", "loud"], "possible values: firing"),
+        (&["alerts", "show", "ServerDwon"], "did you mean `ServerDown`?"),
+        (&["alerts", "region=eu", "show", "X"], "takes no filter before it"),
         (&["alerts", "watch", "-o", "csv"], "a stream has no `csv`"),
         (&["alerts", "watch", "--interval", "5"], "write `5s`"),
     ] {
@@ -163,147 +126,65 @@ fn wrong_words_are_usage_errors_with_a_way_out() {
         assert_eq!(run.stdout, "", "{args:?}");
     }
     let run = TestEnv::new().run(["alerts"]).expect_code(2);
-    assert!(
-        run.stderr
-            .contains("no Alertmanager or Prometheus is configured"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("no Alertmanager or Prometheus is configured"), "{}", run.stderr);
 }
 
 #[test]
 fn without_alertmanager_prometheus_is_asked() {
-    let prometheus = prometheus(&json!([
-        made("ServerDown", "firing"),
-        made("TickSlow", "pending")
-    ]));
-    let env = TestEnv::new()
-        .now(NOW)
-        .var("LIVEOPS_PROMETHEUS", &prometheus.url());
+    let prometheus = prometheus(&json!([made("ServerDown", "firing"), made("TickSlow", "pending")]));
+    let env = TestEnv::new().now(NOW).var("LIVEOPS_PROMETHEUS", &prometheus.url());
     let alone = env.run(["alerts", "-o", "json"]).expect_code(1).json();
     assert_eq!(alone["data"]["origin"], "prometheus");
     assert_eq!(alone["status"], "success");
     assert_eq!(alone["data"]["alerts"][1]["state"], "pending");
     // Configured and down is another thing than not configured: it is said.
-    let run = env
-        .run([
-            "alerts",
-            "--alertmanager",
-            "http://127.0.0.1:1",
-            "-o",
-            "json",
-        ])
-        .expect_code(1);
+    let run = env.run(["alerts", "--alertmanager", "http://127.0.0.1:1", "-o", "json"]).expect_code(1);
     let json = run.json();
     assert_eq!(json["status"], "partial");
-    assert!(
-        json["warnings"][0]
-            .as_str()
-            .unwrap()
-            .starts_with("silences are not known"),
-        "{json}"
-    );
+    assert!(json["warnings"][0].as_str().unwrap().starts_with("silences are not known"), "{json}");
     assert_eq!(json["sources"][0]["state"], "down");
 }
 
 #[test]
 fn what_is_not_known_is_not_green() {
     let stub = AlertmanagerStub::start(json!([]));
-    assert!(
-        stub.env()
-            .run(["alerts"])
-            .expect_code(0)
-            .stdout
-            .contains("nothing fires")
-    );
-    let run = stub
-        .env()
-        .run(["alerts", "--prometheus", "http://127.0.0.1:1"])
-        .expect_code(3);
-    assert!(
-        run.stdout.contains("nothing fires, as far as is known"),
-        "{}",
-        run.stdout
-    );
-    assert!(
-        run.stderr.contains("alerts may be missing"),
-        "{}",
-        run.stderr
-    );
+    assert!(stub.env().run(["alerts"]).expect_code(0).stdout.contains("nothing fires"));
+    let run = stub.env().run(["alerts", "--prometheus", "http://127.0.0.1:1"]).expect_code(3);
+    assert!(run.stdout.contains("nothing fires, as far as is known"), "{}", run.stdout);
+    assert!(run.stderr.contains("alerts may be missing"), "{}", run.stderr);
 }
 
 #[test]
 fn pending_and_lost_alerts_come_from_prometheus() {
     let stub = world();
-    let prometheus = prometheus(&json!([
-        made("ServerDown", "firing"),
-        made("DiskFull", "pending"),
-        made("NeverArrived", "firing"),
-    ]));
-    let run = stub
-        .env()
-        .run(["alerts", "--prometheus", &prometheus.url(), "-o", "json"])
-        .expect_code(1);
+    let prometheus =
+        prometheus(&json!(
+            [made("ServerDown", "firing"), made("DiskFull", "pending"), made("NeverArrived", "firing"),]
+        ));
+    let run = stub.env().run(["alerts", "--prometheus", &prometheus.url(), "-o", "json"]).expect_code(1);
     let json = run.json();
-    let names: Vec<&str> = json["data"]["groups"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|group| group["name"].as_str().unwrap())
-        .collect();
-    assert_eq!(
-        names,
-        [
-            "ServerDown",
-            "NeverArrived",
-            "TickSlow",
-            "DiskFull",
-            "QueueLong"
-        ]
-    );
-    assert!(
-        json["warnings"][0]
-            .as_str()
-            .unwrap()
-            .contains("`NeverArrived`"),
-        "{json}"
-    );
+    let names: Vec<&str> =
+        json["data"]["groups"].as_array().unwrap().iter().map(|group| group["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["ServerDown", "NeverArrived", "TickSlow", "DiskFull", "QueueLong"]);
+    assert!(json["warnings"][0].as_str().unwrap().contains("`NeverArrived`"), "{json}");
 }
 
 #[test]
 fn names_from_outside_cannot_steer_the_terminal() {
     let stub = AlertmanagerStub::start(json!([alert("Evil\u{1b}[2J\u{202e}", "critical", "a\nb")]));
-    for verb in [
-        &["alerts"][..],
-        &["alerts", "show", "Evil\u{1b}[2J\u{202e}"],
-    ] {
+    for verb in [&["alerts"][..], &["alerts", "show", "Evil\u{1b}[2J\u{202e}"]] {
         let run = stub.env().run(verb);
-        assert!(
-            !run.stdout.contains('\u{1b}') && !run.stdout.contains('\u{202e}'),
-            "{:?}",
-            run.stdout
-        );
-        assert!(
-            run.stdout.contains("Evil\\x1b[2J\\u{202e}"),
-            "{:?}",
-            run.stdout
-        );
+        assert!(!run.stdout.contains('\u{1b}') && !run.stdout.contains('\u{202e}'), "{:?}", run.stdout);
+        assert!(run.stdout.contains("Evil\\x1b[2J\\u{202e}"), "{:?}", run.stdout);
     }
 }
 
 #[test]
 fn every_fault_of_alertmanager_is_told_and_bounded() {
-    for fault in Fault::ALL
-        .iter()
-        .copied()
-        .filter(|fault| fault.applies_to(Backend::Alertmanager))
-    {
+    for fault in Fault::ALL.iter().copied().filter(|fault| fault.applies_to(Backend::Alertmanager)) {
         let server = serve(fault, Backend::Alertmanager);
         let env = TestEnv::new().var("LIVEOPS_ALERTMANAGER", &server.url);
-        for args in [
-            &["alerts", "--timeout", "1s"][..],
-            &["silence", "list", "--timeout", "1s"],
-        ] {
+        for args in [&["alerts", "--timeout", "1s"][..], &["silence", "list", "--timeout", "1s"]] {
             let run = env.run(args);
             assert!(run.took.as_secs() < 4, "{fault} {args:?}: {:?}", run.took);
             assert!(!run.stderr.contains("panicked"), "{fault}: {}", run.stderr);
@@ -313,12 +194,7 @@ fn every_fault_of_alertmanager_is_told_and_bounded() {
                 assert!(said, "{fault}: {}", run.stderr);
                 assert_eq!(run.stdout, "", "{fault}");
             } else {
-                assert!(
-                    run.code < 2,
-                    "{fault} {args:?}: {} {}",
-                    run.code,
-                    run.stderr
-                );
+                assert!(run.code < 2, "{fault} {args:?}: {} {}", run.code, run.stderr);
             }
         }
     }
@@ -326,17 +202,10 @@ fn every_fault_of_alertmanager_is_told_and_bounded() {
 
 #[test]
 fn watch_gives_an_object_a_line_and_keeps_what_was_good() {
-    let stub = Stub::new().on(
-        "GET",
-        "/api/v2/alerts",
-        Answer::json(json!([alert("A", "high", "x")])),
-    );
+    let stub = Stub::new().on("GET", "/api/v2/alerts", Answer::json(json!([alert("A", "high", "x")])));
     let env = TestEnv::new();
     let mut command = env.bare(["alerts", "watch", "--interval", "100ms", "-o", "json"]);
-    command
-        .env("LIVEOPS_ALERTMANAGER", stub.url())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null());
+    command.env("LIVEOPS_ALERTMANAGER", stub.url()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut next = || -> Value { serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap() };
@@ -348,10 +217,7 @@ fn watch_gives_an_object_a_line_and_keeps_what_was_good() {
             break line;
         }
     };
-    assert_eq!(
-        (&stale["verdict"], &stale["status"]),
-        (&json!("unknown"), &json!("error"))
-    );
+    assert_eq!((&stale["verdict"], &stale["status"]), (&json!("unknown"), &json!("error")));
     assert_eq!(stale["data"]["alerts"][0]["name"], "A");
     stub.set("GET", "/api/v2/alerts", Answer::json(json!([])));
     while next()["data"]["stale_seconds"].is_number() {}
@@ -364,14 +230,9 @@ fn watch_gives_an_object_a_line_and_keeps_what_was_good() {
 fn watch_gives_the_terminal_back() {
     let stub = world();
     let mut pty = stub.env().pty(["alerts", "watch", "--interval", "100ms"]);
-    pty.expect("\u{1b}[?1049h")
-        .expect("ServerDown")
-        .expect("ServerDown");
+    pty.expect("\u{1b}[?1049h").expect("ServerDown").expect("ServerDown");
     pty.interrupt();
     let (code, transcript) = pty.wait();
     assert_eq!(code, 130);
-    assert!(
-        transcript.ends_with("\u{1b}[?25h\u{1b}[?1049l"),
-        "{transcript:?}"
-    );
+    assert!(transcript.ends_with("\u{1b}[?25h\u{1b}[?1049l"), "{transcript:?}");
 }

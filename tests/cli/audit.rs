@@ -15,22 +15,8 @@ fn world() -> AlertmanagerStub {
 }
 
 fn add(env: &TestEnv, name: &str) -> String {
-    let run = env.run([
-        "silence",
-        "add",
-        name,
-        "--for",
-        "1h",
-        "--comment",
-        "x",
-        "--yes",
-        "-o",
-        "json",
-    ]);
-    run.expect_code(0).json()["data"]["id"]
-        .as_str()
-        .unwrap()
-        .to_owned()
+    let run = env.run(["silence", "add", name, "--for", "1h", "--comment", "x", "--yes", "-o", "json"]);
+    run.expect_code(0).json()["data"]["id"].as_str().unwrap().to_owned()
 }
 
 #[test]
@@ -38,12 +24,7 @@ fn an_empty_log_is_whole() {
     let env = TestEnv::new();
     for verb in ["list", "verify"] {
         let run = env.run(["audit", verb]).expect_code(0);
-        assert!(
-            run.stdout
-                .contains("nothing was changed through liveops yet"),
-            "{}",
-            run.stdout
-        );
+        assert!(run.stdout.contains("nothing was changed through liveops yet"), "{}", run.stdout);
     }
     env.run(["audit", "show", "c123"]).expect_code(2);
 }
@@ -54,59 +35,28 @@ fn each_change_is_one_entry() {
     let env = stub.env();
     let first = add(&env, "A");
     let second = add(&env, "B");
-    let undo = env
-        .run(["undo", &first, "--yes", "-o", "json"])
-        .expect_code(0)
-        .json();
-    let json = env
-        .run(["audit", "list", "-o", "json"])
-        .expect_code(0)
-        .json();
+    let undo = env.run(["undo", &first, "--yes", "-o", "json"]).expect_code(0).json();
+    let json = env.run(["audit", "list", "-o", "json"]).expect_code(0).json();
     let changes = json["data"]["changes"].as_array().unwrap();
-    let states: Vec<_> = changes
-        .iter()
-        .map(|change| change["state"].as_str().unwrap())
-        .collect();
+    let states: Vec<_> = changes.iter().map(|change| change["state"].as_str().unwrap()).collect();
     assert_eq!(states, ["done", "done", "undone"]);
     assert_eq!(changes[0]["undoes"], first);
     assert_eq!(changes[2]["undone_by"], undo["data"]["id"]);
-    assert_eq!(
-        (&changes[1]["id"], &changes[1]["by"]),
-        (&json!(second), &json!("ada"))
-    );
-    assert_eq!(
-        changes[1]["command"],
-        "liveops silence add B --for 1h --comment x --yes -o json"
-    );
-    let csv = env
-        .run(["audit", "list", "-o", "csv", "--limit", "1"])
-        .stdout;
-    assert!(
-        csv.starts_with("id,time,by,environment,action,state,undone_by,summary\nc"),
-        "{csv}"
-    );
+    assert_eq!((&changes[1]["id"], &changes[1]["by"]), (&json!(second), &json!("ada")));
+    assert_eq!(changes[1]["command"], "liveops silence add B --for 1h --comment x --yes -o json");
+    let csv = env.run(["audit", "list", "-o", "csv", "--limit", "1"]).stdout;
+    assert!(csv.starts_with("id,time,by,environment,action,state,undone_by,summary\nc"), "{csv}");
     let list = env.run(["audit", "list", "--limit", "1"]).stdout;
     assert!(list.contains("2 more"), "{list}");
-    let show = env
-        .run(["audit", "show", &second[..5]])
-        .expect_code(0)
-        .stdout;
+    let show = env.run(["audit", "show", &second[..5]]).expect_code(0).stdout;
     assert!(
-        show.contains("expire silence 5117ce00-0001")
-            && show.contains(&format!("next: liveops undo {second}")),
+        show.contains("expire silence 5117ce00-0001") && show.contains(&format!("next: liveops undo {second}")),
         "{show}"
     );
     let wrong = env.run(["audit", "show", "c00"]).expect_code(2);
     assert!(wrong.stderr.contains("does not exist"), "{}", wrong.stderr);
-    let later = env
-        .command(["audit", "list", "--since", "24h"])
-        .env("LIVEOPS_NOW", "2026-01-17T00:00:00Z")
-        .run();
-    assert!(
-        later.stdout.contains("nothing was changed in this time"),
-        "{}",
-        later.stdout
-    );
+    let later = env.command(["audit", "list", "--since", "24h"]).env("LIVEOPS_NOW", "2026-01-17T00:00:00Z").run();
+    assert!(later.stdout.contains("nothing was changed in this time"), "{}", later.stdout);
 }
 
 #[test]
@@ -121,16 +71,8 @@ fn every_edit_is_found() {
     env.run(["audit", "verify"]).expect_code(0);
     let edits = [
         ("edited", whole.replacen("ada", "eve", 1), "line 1"),
-        (
-            "removed",
-            [&lines[..1], &lines[2..]].concat().join("\n") + "\n",
-            "line 2",
-        ),
-        (
-            "reordered",
-            [lines[0], lines[2], lines[1], lines[3]].join("\n") + "\n",
-            "line 2",
-        ),
+        ("removed", [&lines[..1], &lines[2..]].concat().join("\n") + "\n", "line 2"),
+        ("reordered", [lines[0], lines[2], lines[1], lines[3]].join("\n") + "\n", "line 2"),
         ("cut short", lines[..3].join("\n") + "\n", "line 4"),
         ("emptied", String::new(), "line 1"),
     ];
@@ -138,17 +80,10 @@ fn every_edit_is_found() {
         fs::write(&path, text).unwrap();
         let run = env.run(["audit", "verify"]).expect_code(1);
         assert!(run.stdout.contains(part), "{what}: {}", run.stdout);
-        let json = env
-            .run(["audit", "verify", "-o", "json"])
-            .expect_code(1)
-            .json();
+        let json = env.run(["audit", "verify", "-o", "json"]).expect_code(1).json();
         assert_eq!(json["verdict"], "fail", "{what}");
         let list = env.run(["audit", "list"]).expect_code(0);
-        assert!(
-            list.stderr.contains("not as") && list.stderr.contains("written"),
-            "{what}: {}",
-            list.stderr
-        );
+        assert!(list.stderr.contains("not as") && list.stderr.contains("written"), "{what}: {}", list.stderr);
         // The next change does not cover it up.
         add(&env, "C");
         env.run(["audit", "verify"]).expect_code(1);
@@ -181,13 +116,7 @@ fn a_torn_line_is_reported_and_is_no_fault() {
     assert_eq!(run.json()["data"]["torn"], "{\"seq\":3,\"at");
     add(&env, "B");
     env.run(["audit", "verify"]).expect_code(0);
-    assert_eq!(
-        env.run(["audit", "list", "-o", "json"]).json()["data"]["changes"]
-            .as_array()
-            .unwrap()
-            .len(),
-        2
-    );
+    assert_eq!(env.run(["audit", "list", "-o", "json"]).json()["data"]["changes"].as_array().unwrap().len(), 2);
 }
 
 #[test]
@@ -196,35 +125,16 @@ fn a_change_that_was_killed_is_unfinished_and_can_be_undone_if_it_happened() {
         let stub = world();
         stub.posts(&[post]);
         let env = stub.env();
-        let mut command = env.bare([
-            "silence",
-            "add",
-            "A",
-            "--for",
-            "1h",
-            "--comment",
-            "x",
-            "--yes",
-        ]);
+        let mut command = env.bare(["silence", "add", "A", "--for", "1h", "--comment", "x", "--yes"]);
         command.stdout(Stdio::null()).stderr(Stdio::null());
         let mut child = command.spawn().unwrap();
-        until("the post", Duration::from_secs(10), || {
-            (stub.changes() > 0).then_some(())
-        });
+        until("the post", Duration::from_secs(10), || (stub.changes() > 0).then_some(()));
         child.kill().unwrap();
         child.wait().unwrap();
-        let verify = env
-            .run(["audit", "verify", "-o", "json"])
-            .expect_code(0)
-            .json();
+        let verify = env.run(["audit", "verify", "-o", "json"]).expect_code(0).json();
         assert_eq!(verify["data"]["unfinished"].as_array().unwrap().len(), 1);
         let list = env.run(["audit", "list"]).expect_code(0);
-        assert!(
-            list.stdout
-                .contains("unfinished: begun, and its end was never written"),
-            "{}",
-            list.stdout
-        );
+        assert!(list.stdout.contains("unfinished: begun, and its end was never written"), "{}", list.stdout);
         let undo = env.run(["undo", "--yes"]);
         if happened {
             assert_eq!(undo.code, 0, "{}", undo.stderr);
@@ -251,13 +161,7 @@ fn writers_at_once_do_not_lose_or_break_anything() {
             });
         }
     });
-    let json = env
-        .run(["audit", "verify", "-o", "json"])
-        .expect_code(0)
-        .json();
-    assert_eq!(
-        (&json["data"]["changes"], &json["data"]["events"]),
-        (&json!(12), &json!(24))
-    );
+    let json = env.run(["audit", "verify", "-o", "json"]).expect_code(0).json();
+    assert_eq!((&json["data"]["changes"], &json["data"]["events"]), (&json!(12), &json!(24)));
     assert_eq!(stub.live().len(), 12);
 }

@@ -29,11 +29,7 @@ fn prometheus(broken: bool) -> Stub {
             .map(|n: i64| {
                 let at = NOW_UNIX - 7_200 + n * 30;
                 let wobble = f64::from(u8::try_from(n * 7 % 5).unwrap()) * 0.0001;
-                let level = if broken && at >= NOW_UNIX - 1_200 {
-                    0.05
-                } else {
-                    0.001
-                };
+                let level = if broken && at >= NOW_UNIX - 1_200 { 0.05 } else { 0.001 };
                 json!([at, (level + wobble).to_string()])
             })
             .collect();
@@ -56,35 +52,9 @@ fn prometheus(broken: bool) -> Stub {
 fn one_timeline_of_everything() {
     let (prometheus, alertmanager) = (prometheus(false), AlertmanagerStub::start(json!([])));
     alertmanager.add("5117ce00", "TickSlow", "active", "2026-01-15T12:00:00.000Z");
-    let env = env()
-        .var("LIVEOPS_PROMETHEUS", &prometheus.url())
-        .var("LIVEOPS_ALERTMANAGER", &alertmanager.url());
-    record(
-        &env,
-        &[
-            "--kind",
-            "deploy",
-            "--service",
-            "game",
-            "--version",
-            "1.42",
-            "--at",
-            "40m ago",
-        ],
-    );
-    record(
-        &env,
-        &[
-            "--kind",
-            "migration",
-            "--note",
-            "players.region",
-            "--at",
-            "5m ago",
-            "--by",
-            "ci",
-        ],
-    );
+    let env = env().var("LIVEOPS_PROMETHEUS", &prometheus.url()).var("LIVEOPS_ALERTMANAGER", &alertmanager.url());
+    record(&env, &["--kind", "deploy", "--service", "game", "--version", "1.42", "--at", "40m ago"]);
+    record(&env, &["--kind", "migration", "--note", "players.region", "--at", "5m ago", "--by", "ci"]);
     let run = env.run(["changes"]).expect_code(0);
     insta::assert_snapshot!(run.snapshot(), @r#"
         code: 0
@@ -100,24 +70,15 @@ fn one_timeline_of_everything() {
         "#);
     let json = env.run(["changes", "-o", "json"]).expect_code(0).json();
     assert_eq!(json["schema"], "liveops.changes/1");
-    let kinds: Vec<&str> = json["data"]["changes"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|change| change["kind"].as_str().unwrap())
-        .collect();
+    let kinds: Vec<&str> =
+        json["data"]["changes"].as_array().unwrap().iter().map(|change| change["kind"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["restart", "deploy", "silence", "migration"]);
     assert_eq!(json["status"], "success");
     // Those of another service are left out, those of none stay.
-    let lobby = env
-        .run(["changes", "--service", "lobby", "-o", "csv"])
-        .expect_code(0);
+    let lobby = env.run(["changes", "--service", "lobby", "-o", "csv"]).expect_code(0);
     assert!(!lobby.stdout.contains("1.42") && lobby.stdout.contains("players.region"));
     env.run(["changes", "--service", "loby"]).expect_code(2);
-    let short = env
-        .run(["changes", "--since", "10m", "-o", "json"])
-        .expect_code(0)
-        .json();
+    let short = env.run(["changes", "--since", "10m", "-o", "json"]).expect_code(0).json();
     assert_eq!(short["data"]["changes"].as_array().unwrap().len(), 1);
 }
 
@@ -126,75 +87,22 @@ fn what_was_done_through_liveops_is_told_once_and_can_be_undone() {
     let alertmanager = AlertmanagerStub::start(json!([]));
     let env = alertmanager.env();
     env.write("liveops.yaml", CONFIG);
-    env.run([
-        "silence",
-        "add",
-        "X",
-        "--for",
-        "1h",
-        "--comment",
-        "c",
-        "--yes",
-    ])
-    .expect_code(0);
+    env.run(["silence", "add", "X", "--for", "1h", "--comment", "c", "--yes"]).expect_code(0);
     let json = env.run(["changes", "-o", "json"]).expect_code(0).json();
     let changes = json["data"]["changes"].as_array().unwrap();
     assert_eq!(changes.len(), 1, "{json:#}");
     assert_eq!(changes[0]["source"], "alertmanager");
-    assert!(
-        changes[0]["revert"]
-            .as_str()
-            .unwrap()
-            .starts_with("liveops silence expire")
-    );
+    assert!(changes[0]["revert"].as_str().unwrap().starts_with("liveops silence expire"));
 }
 
 #[test]
 fn a_break_has_its_suspects_with_reasons() {
     let stub = prometheus(true);
     let env = env().var("LIVEOPS_PROMETHEUS", &stub.url());
-    record(
-        &env,
-        &[
-            "--kind",
-            "deploy",
-            "--service",
-            "game",
-            "--version",
-            "1.42",
-            "--at",
-            "2026-01-15T10:09:48Z",
-        ],
-    );
-    record(
-        &env,
-        &[
-            "--kind",
-            "deploy",
-            "--service",
-            "lobby",
-            "--version",
-            "7",
-            "--at",
-            "2026-01-15T10:09:55Z",
-        ],
-    );
-    record(
-        &env,
-        &[
-            "--kind",
-            "config",
-            "--service",
-            "game",
-            "--note",
-            "later",
-            "--at",
-            "5m ago",
-        ],
-    );
-    let run = env
-        .run(["changes", "--around", "error_rate"])
-        .expect_code(0);
+    record(&env, &["--kind", "deploy", "--service", "game", "--version", "1.42", "--at", "2026-01-15T10:09:48Z"]);
+    record(&env, &["--kind", "deploy", "--service", "lobby", "--version", "7", "--at", "2026-01-15T10:09:55Z"]);
+    record(&env, &["--kind", "config", "--service", "game", "--note", "later", "--at", "5m ago"]);
+    let run = env.run(["changes", "--around", "error_rate"]).expect_code(0);
     insta::assert_snapshot!(run.snapshot(), @r#"
         code: 0
         --- stdout
@@ -213,17 +121,11 @@ fn a_break_has_its_suspects_with_reasons() {
         look at everything: liveops status
         --- stderr
         "#);
-    let json = env
-        .run(["changes", "--around", "error_rate", "-o", "json"])
-        .expect_code(0)
-        .json();
+    let json = env.run(["changes", "--around", "error_rate", "-o", "json"]).expect_code(0).json();
     let around = &json["data"]["around"];
     assert_eq!(around["break"]["at"], "2026-01-15T10:10:00Z");
     assert_eq!(around["suspects"][0]["change"]["reference"], "1.42");
-    assert_eq!(
-        around["suspects"][0]["reasons"],
-        json!(["12s before the break", "same service"])
-    );
+    assert_eq!(around["suspects"][0]["reasons"], json!(["12s before the break", "same service"]));
     assert!(!around["suspects"].to_string().contains("later"));
     env.run(["changes", "--around", "eror_rate"]).expect_code(2);
 }
@@ -232,47 +134,11 @@ fn a_break_has_its_suspects_with_reasons() {
 fn a_figure_that_did_not_break_says_so_and_one_that_is_unknown_too() {
     let stub = prometheus(false);
     let env = env();
-    let calm = env
-        .run([
-            "changes",
-            "--around",
-            "error_rate",
-            "--prometheus",
-            &stub.url(),
-        ])
-        .expect_code(0);
-    assert!(
-        calm.stdout.contains("error_rate has no break"),
-        "{}",
-        calm.stdout
-    );
-    record(
-        &env,
-        &[
-            "--kind",
-            "deploy",
-            "--service",
-            "game",
-            "--version",
-            "1.42",
-            "--at",
-            "1m ago",
-        ],
-    );
-    let dead = env
-        .run([
-            "changes",
-            "--around",
-            "error_rate",
-            "--prometheus",
-            "http://127.0.0.1:1",
-        ])
-        .expect_code(3);
-    assert!(
-        dead.stdout.contains("cannot be told") && dead.stdout.contains("1.42"),
-        "{}",
-        dead.stdout
-    );
+    let calm = env.run(["changes", "--around", "error_rate", "--prometheus", &stub.url()]).expect_code(0);
+    assert!(calm.stdout.contains("error_rate has no break"), "{}", calm.stdout);
+    record(&env, &["--kind", "deploy", "--service", "game", "--version", "1.42", "--at", "1m ago"]);
+    let dead = env.run(["changes", "--around", "error_rate", "--prometheus", "http://127.0.0.1:1"]).expect_code(3);
+    assert!(dead.stdout.contains("cannot be told") && dead.stdout.contains("1.42"), "{}", dead.stdout);
 }
 
 #[test]
@@ -283,24 +149,9 @@ fn dead_sources_are_named_and_blank_nothing() {
         .var("LIVEOPS_REDIS", "redis://127.0.0.1:1");
     env.write(
         "liveops.yaml",
-        CONFIG.replace(
-            "staging: {}",
-            "staging: { kubernetes: { context: nowhere, namespace: game } }",
-        ),
+        CONFIG.replace("staging: {}", "staging: { kubernetes: { context: nowhere, namespace: game } }"),
     );
-    record(
-        &env,
-        &[
-            "--kind",
-            "deploy",
-            "--service",
-            "game",
-            "--version",
-            "1.42",
-            "--at",
-            "1m ago",
-        ],
-    );
+    record(&env, &["--kind", "deploy", "--service", "game", "--version", "1.42", "--at", "1m ago"]);
     let json = env.run(["changes", "-o", "json"]).expect_code(0).json();
     assert_eq!(json["status"], "partial");
     assert_eq!(json["data"]["changes"].as_array().unwrap().len(), 1);
@@ -313,73 +164,25 @@ fn dead_sources_are_named_and_blank_nothing() {
         .collect();
     assert_eq!(down, ["kubernetes", "flags", "prometheus", "alertmanager"]);
     let screen = env.run(["changes"]).expect_code(0);
-    assert!(
-        screen.stdout.contains("flags: ") && screen.stdout.contains("1.42"),
-        "{}",
-        screen.stdout
-    );
+    assert!(screen.stdout.contains("flags: ") && screen.stdout.contains("1.42"), "{}", screen.stdout);
 }
 
 #[test]
 fn recording_says_what_it_wrote_and_refuses_what_says_nothing() {
     let env = env();
-    env.run(["changes", "record", "--kind", "deploy"])
-        .expect_code(2);
-    env.run(["changes", "record", "--kind", "deploi", "--version", "1"])
-        .expect_code(2);
-    env.run([
-        "changes",
-        "record",
-        "--kind",
-        "deploy",
-        "--version",
-        "1",
-        "--at",
-        "noon",
-    ])
-    .expect_code(2);
-    env.run([
-        "changes",
-        "record",
-        "--kind",
-        "deploy",
-        "--version",
-        "1",
-        "--read-only",
-    ])
-    .expect_code(4);
-    env.run([
-        "changes",
-        "record",
-        "--kind",
-        "deploy",
-        "--version",
-        "1",
-        "--dry-run",
-    ])
-    .expect_code(0);
+    env.run(["changes", "record", "--kind", "deploy"]).expect_code(2);
+    env.run(["changes", "record", "--kind", "deploi", "--version", "1"]).expect_code(2);
+    env.run(["changes", "record", "--kind", "deploy", "--version", "1", "--at", "noon"]).expect_code(2);
+    env.run(["changes", "record", "--kind", "deploy", "--version", "1", "--read-only"]).expect_code(4);
+    env.run(["changes", "record", "--kind", "deploy", "--version", "1", "--dry-run"]).expect_code(0);
     assert!(!env.path().join("changes").exists());
     let json = env
-        .run([
-            "changes",
-            "record",
-            "--kind",
-            "rollback",
-            "--service",
-            "game",
-            "--version",
-            "1.41",
-            "-o",
-            "json",
-        ])
+        .run(["changes", "record", "--kind", "rollback", "--service", "game", "--version", "1.41", "-o", "json"])
         .expect_code(0)
         .json();
     assert_eq!(json["schema"], "liveops.changes.record/1");
     assert_eq!(json["data"]["seq"], 1);
-    assert!(
-        env.read("changes/deployments.jsonl")
-            .contains("\"version\":\"1.41\"")
-    );
+    assert!(env.read("changes/deployments.jsonl").contains("\"version\":\"1.41\""));
 }
 
 #[test]
@@ -388,43 +191,25 @@ fn git_tags_are_on_the_timeline() {
     let git = |args: &[&str]| {
         #[allow(clippy::disallowed_methods, reason = "a test makes its own repository")]
         let status = std::process::Command::new("git")
-            .args([
-                "-c",
-                "user.name=Ada",
-                "-c",
-                "user.email=a@b",
-                "-c",
-                "init.defaultBranch=main",
-            ])
+            .args(["-c", "user.name=Ada", "-c", "user.email=a@b", "-c", "init.defaultBranch=main"])
             .args(args)
             .current_dir(env.path())
             .env("GIT_COMMITTER_DATE", "2026-01-15T10:00:00Z")
             .env("GIT_AUTHOR_DATE", "2026-01-15T10:00:00Z")
             .output();
-        assert!(
-            status.is_ok_and(|output| output.status.success()),
-            "git {args:?}"
-        );
+        assert!(status.is_ok_and(|output| output.status.success()), "git {args:?}");
     };
     git(&["init", "-q"]);
     git(&["commit", "-q", "--allow-empty", "-m", "x"]);
     git(&["tag", "-a", "v1.42", "-m", "release"]);
     let run = env.run(["changes", "-o", "csv"]).expect_code(0);
-    assert!(
-        run.stdout
-            .contains("2026-01-15T10:00:00Z,tag,git,,tag v1.42,Ada"),
-        "{}",
-        run.stdout
-    );
+    assert!(run.stdout.contains("2026-01-15T10:00:00Z,tag,git,,tag v1.42,Ada"), "{}", run.stdout);
 }
 
 #[test]
 fn incidents_are_found_in_their_configured_folder() {
     let env = TestEnv::new();
-    env.write(
-        "liveops.yaml",
-        "version: 1\nenvironments: { staging: {} }\nincidents: { folder: ops/incidents }\n",
-    );
+    env.write("liveops.yaml", "version: 1\nenvironments: { staging: {} }\nincidents: { folder: ops/incidents }\n");
     env.run(["incident", "open", "--sev", "p3", "--title", "lag"]);
     assert!(env.path().join("ops/incidents").is_dir());
     let run = env.run(["changes"]).expect_code(0);

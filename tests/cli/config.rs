@@ -16,18 +16,13 @@ fn with_user_file(env: &TestEnv, text: &str) {
 fn shown(run: &Run, path: &str) -> (String, String) {
     let json = run.json();
     let origin = json["data"]["origins"][path].as_str().unwrap_or_default();
-    let value = path
-        .split('.')
-        .fold(&json["data"]["config"], |node, key| &node[key]);
-    let value = value
-        .as_str()
-        .map_or_else(|| value.to_string(), ToOwned::to_owned);
+    let value = path.split('.').fold(&json["data"]["config"], |node, key| &node[key]);
+    let value = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
     (value, origin.to_owned())
 }
 
 #[test]
-fn a_flag_wins_over_the_environment_that_over_the_project_that_over_the_user_that_over_the_default()
-{
+fn a_flag_wins_over_the_environment_that_over_the_project_that_over_the_user_that_over_the_default() {
     let env = TestEnv::new();
     let path = "environments.default.prometheus.url";
     let show = |args: &[&str], variable: Option<&str>| {
@@ -41,42 +36,20 @@ fn a_flag_wins_over_the_environment_that_over_the_project_that_over_the_user_tha
     assert_eq!(shown(&bare, path), ("null".into(), String::new()));
     assert_eq!(shown(&bare, "timeout"), ("30s".into(), "default".into()));
 
-    with_user_file(
-        &env,
-        "timeout: 20s\nenvironments: { default: { prometheus: 'http://user:1' } }\n",
-    );
+    with_user_file(&env, "timeout: 20s\nenvironments: { default: { prometheus: 'http://user:1' } }\n");
     let (value, origin) = shown(&show(&[], None), path.trim_end_matches(".url"));
     assert_eq!(value, "http://user:1");
     assert!(origin.ends_with("config.yaml:2"), "{origin}");
 
-    env.write(
-        "liveops.yaml",
-        "environments:\n  default:\n    prometheus: { url: 'http://project:1' }\n",
-    );
+    env.write("liveops.yaml", "environments:\n  default:\n    prometheus: { url: 'http://project:1' }\n");
     let project = show(&[], None);
-    assert_eq!(
-        shown(&project, path),
-        ("http://project:1".into(), "liveops.yaml:3".into())
-    );
-    assert_eq!(
-        shown(&project, "timeout").0,
-        "20s",
-        "the user's, since the project says nothing"
-    );
+    assert_eq!(shown(&project, path), ("http://project:1".into(), "liveops.yaml:3".into()));
+    assert_eq!(shown(&project, "timeout").0, "20s", "the user's, since the project says nothing");
 
     let variable = show(&[], Some("http://variable:1"));
-    assert_eq!(
-        shown(&variable, path),
-        ("http://variable:1".into(), "LIVEOPS_PROMETHEUS".into())
-    );
-    let flag = show(
-        &["--prometheus", "flag:1", "--timeout", "7s"],
-        Some("http://variable:1"),
-    );
-    assert_eq!(
-        shown(&flag, path),
-        ("http://flag:1".into(), "--prometheus".into())
-    );
+    assert_eq!(shown(&variable, path), ("http://variable:1".into(), "LIVEOPS_PROMETHEUS".into()));
+    let flag = show(&["--prometheus", "flag:1", "--timeout", "7s"], Some("http://variable:1"));
+    assert_eq!(shown(&flag, path), ("http://flag:1".into(), "--prometheus".into()));
     assert_eq!(shown(&flag, "timeout"), ("7s".into(), "--timeout".into()));
 }
 
@@ -122,20 +95,10 @@ kpis:
     # next: liveops config validate
     --- stderr
     "###);
-    env.write(
-        "again.yaml",
-        env.run(["config", "show"]).expect_code(0).stdout,
-    );
-    env.run(["--config", "again.yaml", "config", "validate"])
-        .expect_code(0);
-    let csv = env
-        .run(["config", "show", "-o", "csv"])
-        .expect_code(0)
-        .stdout;
-    assert!(
-        csv.starts_with("key,value,origin\nversion,1,liveops.yaml:2\n"),
-        "{csv}"
-    );
+    env.write("again.yaml", env.run(["config", "show"]).expect_code(0).stdout);
+    env.run(["--config", "again.yaml", "config", "validate"]).expect_code(0);
+    let csv = env.run(["config", "show", "-o", "csv"]).expect_code(0).stdout;
+    assert!(csv.starts_with("key,value,origin\nversion,1,liveops.yaml:2\n"), "{csv}");
 }
 
 #[test]
@@ -180,35 +143,22 @@ kpis:
 
     hint: fix the lines above, then run `liveops config validate`
     "###);
-    let error = env
-        .run(["config", "validate", "-o", "json"])
-        .expect_code(2)
-        .json_error();
+    let error = env.run(["config", "validate", "-o", "json"]).expect_code(2).json_error();
     assert_eq!(error["kind"], "config");
     let problems = error["problems"].as_array().unwrap();
-    assert_eq!(
-        problems.len(),
-        error["error"].as_str().unwrap().lines().count() - 1
-    );
-    assert!(
-        problems
-            .iter()
-            .any(|problem| problem["line"] == 5
-                && problem["key"] == "environments.staging.promethues")
-    );
+    assert_eq!(problems.len(), error["error"].as_str().unwrap().lines().count() - 1);
+    assert!(problems.iter().any(|problem| problem["line"] == 5 && problem["key"] == "environments.staging.promethues"));
     // Any other command says the same about what it reads.
-    assert!(
-        env.run(["-e", "staging", "doctor"])
-            .expect_code(2)
-            .stderr
-            .contains("did you mean `prometheus`?")
-    );
+    assert!(env.run(["-e", "staging", "doctor"]).expect_code(2).stderr.contains("did you mean `prometheus`?"));
 }
 
 #[test]
 fn a_good_configuration_is_counted() {
     let env = TestEnv::new();
-    env.write("liveops.yaml", "environments: { a: {}, b: {} }\ndefault_env: a\nservices: [ { name: x } ]\npolicies: { p: {} }\n");
+    env.write(
+        "liveops.yaml",
+        "environments: { a: {}, b: {} }\ndefault_env: a\nservices: [ { name: x } ]\npolicies: { p: {} }\n",
+    );
     insta::assert_snapshot!(env.run(["config", "validate"]).expect_code(0).snapshot(), @r###"
     code: 0
     --- stdout
@@ -227,27 +177,11 @@ fn files_that_cannot_be_read_say_so() {
     env.write("list.yaml", "- a\n");
     fs::create_dir(env.path().join("folder")).unwrap();
     for (args, code, words) in [
-        (
-            &["config", "validate"][..],
-            2,
-            "liveops.yaml:3: not valid YAML",
-        ),
-        (
-            &["--config", "nope.yaml", "config", "validate"],
-            2,
-            "the configuration file `nope.yaml` does not exist",
-        ),
-        (
-            &["--config", "nope.yaml", "doctor"],
-            2,
-            "named by `--config`",
-        ),
+        (&["config", "validate"][..], 2, "liveops.yaml:3: not valid YAML"),
+        (&["--config", "nope.yaml", "config", "validate"], 2, "the configuration file `nope.yaml` does not exist"),
+        (&["--config", "nope.yaml", "doctor"], 2, "named by `--config`"),
         (&["--config", "folder", "doctor"], 2, "is a folder"),
-        (
-            &["--config", "list.yaml", "doctor"],
-            2,
-            "list.yaml:1: the file must be a mapping",
-        ),
+        (&["--config", "list.yaml", "doctor"], 2, "list.yaml:1: the file must be a mapping"),
     ] {
         let run = env.run(args).expect_code(code);
         assert!(run.stderr.contains(words), "{args:?}: {}", run.stderr);
@@ -275,16 +209,10 @@ fn the_project_file_is_found_upwards_and_places_are_named() {
     --- stderr
     "###);
     fs::write(env.root().join("liveops.yaml"), "project: above\n").unwrap();
-    let run = env
-        .run(["config", "path", "-o", "json"])
-        .expect_code(0)
-        .json();
+    let run = env.run(["config", "path", "-o", "json"]).expect_code(0).json();
     let project = &run["data"]["files"][0];
     assert_eq!(project["found"], true);
-    assert_eq!(
-        project["path"],
-        env.root().join("liveops.yaml").display().to_string()
-    );
+    assert_eq!(project["path"], env.root().join("liveops.yaml").display().to_string());
     let shown = env.run(["config", "show"]).expect_code(0);
     assert!(shown.stdout.contains("project: above"));
     // Also with a file that is broken: where it is, is what one wants to know then.
@@ -298,17 +226,12 @@ fn an_unknown_environment_has_a_nearest_one() {
     env.write("liveops.yaml", "environments: { staging: {}, prod: {} }\n");
     let run = env.run(["-e", "stagin", "doctor"]).expect_code(2);
     assert!(
-        run.stderr.contains("environment `stagin` does not exist")
-            && run.stderr.contains("did you mean `staging`?"),
+        run.stderr.contains("environment `stagin` does not exist") && run.stderr.contains("did you mean `staging`?"),
         "{}",
         run.stderr
     );
     let run = env.run(["doctor"]).expect_code(2);
-    assert!(
-        run.stderr.contains("several environments: staging, prod"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("several environments: staging, prod"), "{}", run.stderr);
 }
 
 #[test]
@@ -322,30 +245,9 @@ services: [ { name: game, owner: a } ]
 kpis: [ { name: k, gauge: g, service: game } ]
 ",
     );
-    env.run([
-        "doctor",
-        "--health",
-        &stub.url(),
-        "--prometheus",
-        &stub.url(),
-    ]);
+    env.run(["doctor", "--health", &stub.url(), "--prometheus", &stub.url()]);
     assert!(!stub.requests().is_empty());
-    assert!(
-        stub.requests()
-            .iter()
-            .all(|request| request.header("x-scope-orgid").is_none())
-    );
-    let shown = env
-        .run([
-            "--health",
-            &format!("lobby={}", stub.url()),
-            "config",
-            "show",
-        ])
-        .expect_code(0);
-    assert!(
-        shown.stdout.contains("name: lobby") && !shown.stdout.contains("name: game"),
-        "{}",
-        shown.stdout
-    );
+    assert!(stub.requests().iter().all(|request| request.header("x-scope-orgid").is_none()));
+    let shown = env.run(["--health", &format!("lobby={}", stub.url()), "config", "show"]).expect_code(0);
+    assert!(shown.stdout.contains("name: lobby") && !shown.stdout.contains("name: game"), "{}", shown.stdout);
 }

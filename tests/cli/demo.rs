@@ -27,9 +27,7 @@ fn the_demo_shows_a_full_screen_in_seconds_and_leaves_nothing() {
     assert_eq!(run.stderr, "");
     let left = |folder: &str| {
         let entries = std::fs::read_dir(env.root().join(folder)).unwrap();
-        entries
-            .map(|entry| entry.unwrap().file_name())
-            .collect::<Vec<_>>()
+        entries.map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>()
     };
     assert!(left("tmp").is_empty() && left("work").is_empty() && left("state").is_empty());
     let caches = std::fs::read_dir(env.cache()).map_or(0, Iterator::count);
@@ -60,23 +58,15 @@ fn keep_serves_until_it_is_interrupted_and_cleans_up() {
     let env = TestEnv::new();
     let port = free_port();
     let mut pty = env.pty(["demo", "--keep", "--port", &port.to_string()]);
-    pty.expect("until Ctrl-C")
-        .expect("cd ")
-        .expect("liveops status --watch");
+    pty.expect("until Ctrl-C").expect("cd ").expect("liveops status --watch");
     until("the demo's service", Duration::from_secs(5), || {
-        http::get(port, "/api/health")
-            .ok()
-            .filter(|answer| answer.status == 200)
+        http::get(port, "/api/health").ok().filter(|answer| answer.status == 200)
     });
     let folders = || std::fs::read_dir(env.root().join("tmp")).unwrap().count();
     assert_eq!(folders(), 1);
     pty.interrupt();
     assert_eq!(pty.wait().0, 130);
-    assert!(happens(Duration::from_secs(2), || http::get(
-        port,
-        "/api/health"
-    )
-    .is_err()));
+    assert!(happens(Duration::from_secs(2), || http::get(port, "/api/health").is_err()));
     assert_eq!(folders(), 0, "the throw-away folder is gone");
     let caches = std::fs::read_dir(env.cache()).map_or(0, Iterator::count);
     assert_eq!(caches, 0, "and the cache with it");

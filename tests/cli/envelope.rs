@@ -195,11 +195,7 @@ fn formats_of_rows_are_refused_before_anybody_is_asked() {
     for format in ["csv", "name"] {
         let run = env.run(["status", "-o", format]).expect_code(2);
         assert!(run.stderr.contains("no rows"), "{}", run.stderr);
-        assert!(
-            run.stderr.contains("hint: use `-o table`"),
-            "{}",
-            run.stderr
-        );
+        assert!(run.stderr.contains("hint: use `-o table`"), "{}", run.stderr);
         assert_eq!(run.stdout, "");
     }
     assert!(backends.prometheus.requests().is_empty());

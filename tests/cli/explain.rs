@@ -10,16 +10,7 @@ use crate::support::TestEnv;
 fn show_tells_all_that_is_known() {
     let stub = world();
     let prometheus = prometheus(&json!([]));
-    let run = stub
-        .env()
-        .run([
-            "alerts",
-            "show",
-            "TickSlow",
-            "--prometheus",
-            &prometheus.url(),
-        ])
-        .expect_code(0);
+    let run = stub.env().run(["alerts", "show", "TickSlow", "--prometheus", &prometheus.url()]).expect_code(0);
     insta::assert_snapshot!(run.snapshot(), @r#"
         code: 0
         --- stdout
@@ -36,11 +27,7 @@ fn show_tells_all_that_is_known() {
         next: liveops alerts explain TickSlow --prometheus http://127.0.0.1:[PORT]
         --- stderr
         "#);
-    let json = stub
-        .env()
-        .run(["alerts", "show", "ServerDown", "-o", "json"])
-        .expect_code(1)
-        .json();
+    let json = stub.env().run(["alerts", "show", "ServerDown", "-o", "json"]).expect_code(1).json();
     assert_eq!(json["schema"], "liveops.alerts.show/1");
     assert_eq!(json["data"]["alerts"][1]["labels"]["instance"], "eu-2");
     assert_eq!(json["data"]["rules"], json!([]));
@@ -50,16 +37,7 @@ fn show_tells_all_that_is_known() {
 fn explain_says_how_far_the_condition_is_from_holding() {
     let stub = AlertmanagerStub::start(json!([]));
     let prometheus = prometheus(&json!([]));
-    let run = stub
-        .env()
-        .run([
-            "alerts",
-            "explain",
-            "TickSlow",
-            "--prometheus",
-            &prometheus.url(),
-        ])
-        .expect_code(0);
+    let run = stub.env().run(["alerts", "explain", "TickSlow", "--prometheus", &prometheus.url()]).expect_code(0);
     insta::assert_snapshot!(run.snapshot(), @r#"
         code: 0
         --- stdout
@@ -82,16 +60,8 @@ fn explain_says_how_far_the_condition_is_from_holding() {
 #[test]
 fn explain_names_the_silence_and_how_to_end_it() {
     let stub = world();
-    stub.add(
-        "5117ce00",
-        "QueueLong",
-        "active",
-        "2026-01-15T11:00:00.000Z",
-    );
-    let run = stub
-        .env()
-        .run(["alerts", "explain", "QueueLong"])
-        .expect_code(0);
+    stub.add("5117ce00", "QueueLong", "active", "2026-01-15T11:00:00.000Z");
+    let run = stub.env().run(["alerts", "explain", "QueueLong"]).expect_code(0);
     insta::assert_snapshot!(run.snapshot(), @r#"
         code: 0
         --- stdout
@@ -112,10 +82,7 @@ fn explain_names_the_silence_and_how_to_end_it() {
         next: liveops silence expire 5117ce00
         --- stderr
         "#);
-    let json = stub
-        .env()
-        .run(["alerts", "explain", "QueueLong", "-o", "json"])
-        .json();
+    let json = stub.env().run(["alerts", "explain", "QueueLong", "-o", "json"]).json();
     assert_eq!(json["data"]["paging"], "no");
     assert_eq!(json["data"]["steps"][0]["answer"], "unknown");
     assert_eq!(json["data"]["next"], "silence expire 5117ce00");
@@ -124,34 +91,13 @@ fn explain_names_the_silence_and_how_to_end_it() {
 #[test]
 fn explain_without_what_it_needs_does_not_know() {
     let prometheus = prometheus(&json!([]));
-    let env = TestEnv::new()
-        .now(NOW)
-        .var("LIVEOPS_PROMETHEUS", &prometheus.url());
+    let env = TestEnv::new().now(NOW).var("LIVEOPS_PROMETHEUS", &prometheus.url());
     let run = env.run(["alerts", "explain", "TickSlwo"]).expect_code(2);
-    assert!(
-        run.stderr.contains("did you mean `TickSlow`?"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("did you mean `TickSlow`?"), "{}", run.stderr);
     // That the condition does not hold is enough to know, without any Alertmanager.
     env.run(["alerts", "explain", "TickSlow"]).expect_code(0);
-    let run = world()
-        .env()
-        .run(["alerts", "explain", "Unheard", "-o", "json"])
-        .expect_code(3);
+    let run = world().env().run(["alerts", "explain", "Unheard", "-o", "json"]).expect_code(3);
     assert_eq!(run.json()["data"]["paging"], "unknown");
-    let dead = env
-        .run([
-            "alerts",
-            "explain",
-            "TickSlow",
-            "--prometheus",
-            "http://127.0.0.1:1",
-        ])
-        .expect_code(3);
-    assert!(
-        dead.stdout.contains("connection refused"),
-        "{}",
-        dead.stdout
-    );
+    let dead = env.run(["alerts", "explain", "TickSlow", "--prometheus", "http://127.0.0.1:1"]).expect_code(3);
+    assert!(dead.stdout.contains("connection refused"), "{}", dead.stdout);
 }

@@ -16,17 +16,8 @@ fn where_the_file_cannot_be_written_it_stays_as_it_was() {
     std::fs::remove_file(env.state().join("audit.jsonl")).unwrap();
     let before = env.read("flags.json");
     let history = env.read("flags.history.jsonl");
-    for verb in [
-        &["set", "shop", "--pct", "50"][..],
-        &["kill", "shop"],
-        &["rm", "shop"],
-    ] {
-        let args: Vec<&str> = ["flag"]
-            .iter()
-            .chain(verb)
-            .chain(&["--yes"])
-            .copied()
-            .collect();
+    for verb in [&["set", "shop", "--pct", "50"][..], &["kill", "shop"], &["rm", "shop"]] {
+        let args: Vec<&str> = ["flag"].iter().chain(verb).chain(&["--yes"]).copied().collect();
         let (code, stderr) = limited(&env, 8, &args);
         assert_eq!(code, 3, "{verb:?}: {stderr}");
         for said in ["cannot write", "flags.json", "has space"] {
@@ -36,10 +27,7 @@ fn where_the_file_cannot_be_written_it_stays_as_it_was() {
         assert_eq!(env.read("flags.history.jsonl"), history, "{verb:?}");
         assert!(!env.path().join("flags.pending").exists(), "{verb:?}");
     }
-    let list = env
-        .run(["audit", "list", "-o", "json"])
-        .expect_code(0)
-        .json();
+    let list = env.run(["audit", "list", "-o", "json"]).expect_code(0).json();
     assert_eq!(list["data"]["changes"][0]["state"], "failed");
     // With space again it goes on.
     change(&env, &["flag", "set", "shop", "--pct", "50"]);
@@ -59,9 +47,7 @@ fn where_only_the_history_cannot_grow_nothing_of_it_is_lost() {
     assert_eq!(code, 0, "{stderr}");
     assert_eq!(flags(&env)["shop"]["percentage"], 90);
     let newest = |env: &crate::support::TestEnv| -> Value {
-        let run = env
-            .run(["flag", "history", "shop", "-o", "json"])
-            .expect_code(0);
+        let run = env.run(["flag", "history", "shop", "-o", "json"]).expect_code(0);
         run.json()["data"]["revisions"][0]["rev"].clone()
     };
     assert_eq!(newest(&env), 40);
@@ -69,10 +55,7 @@ fn where_only_the_history_cannot_grow_nothing_of_it_is_lost() {
     change(&env, &["flag", "kill", "shop"]);
     assert_eq!(newest(&env), 41);
     let text = env.read("flags.history.jsonl");
-    let lines: Vec<Value> = text
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines.len(), 41);
     for pair in lines.windows(2) {
         assert_eq!(pair[0]["after"], pair[1]["before"]);
@@ -83,24 +66,15 @@ fn where_only_the_history_cannot_grow_nothing_of_it_is_lost() {
 #[test]
 fn a_folder_that_takes_nothing_is_named_with_what_to_do() {
     let env = env();
-    env.write(
-        "liveops.yaml",
-        "version: 1\nenvironments: { dev: { flags: 'file:/sys/flags.json' } }\n",
-    );
+    env.write("liveops.yaml", "version: 1\nenvironments: { dev: { flags: 'file:/sys/flags.json' } }\n");
     env.run(["flag", "list"]).expect_code(0);
-    for verb in [
-        &["set", "shop", "--pct", "50"][..],
-        &["set", "shop", "--disable"],
-    ] {
+    for verb in [&["set", "shop", "--pct", "50"][..], &["set", "shop", "--disable"]] {
         let run = env.run(["flag"].iter().chain(verb).chain(&["--yes"]));
         let run = run.expect_code(3);
         for said in ["cannot lock /sys/flags.lock", "denied", "hint: "] {
             assert!(run.stderr.contains(said), "{said}: {}", run.stderr);
         }
     }
-    let list = env
-        .run(["audit", "list", "-o", "json"])
-        .expect_code(0)
-        .json();
+    let list = env.run(["audit", "list", "-o", "json"]).expect_code(0).json();
     assert_eq!(list["data"]["changes"][0]["state"], "failed");
 }

@@ -20,10 +20,7 @@ fn our_own_format_comes_back_to_the_byte() {
     let run = env.run(["flag", "export", "--out", "out.json"]);
     let run = run.expect_code(0);
     assert_eq!(run.stdout, "");
-    for said in [
-        "2 flags of `default` in out.json",
-        "liveops flag import out.json",
-    ] {
+    for said in ["2 flags of `default` in out.json", "liveops flag import out.json"] {
         assert!(run.stderr.contains(said), "{said}: {}", run.stderr);
     }
     assert_eq!(env.read("out.json"), OWN, "without liveops' own member");
@@ -43,18 +40,7 @@ fn flagd_gets_what_it_can_say_and_hears_of_the_rest() {
     let env = env();
     change(&env, &["flag", "set", "all", "--pct", "100"]);
     change(&env, &["flag", "set", "some", "--pct", "10"]);
-    change(
-        &env,
-        &[
-            "flag",
-            "set",
-            "odd",
-            "--pct",
-            "100",
-            "--rule",
-            "name matches ^a",
-        ],
-    );
+    change(&env, &["flag", "set", "odd", "--pct", "100", "--rule", "name matches ^a"]);
     let run = env.run(["flag", "export", "--format", "flagd", "--out", "x.json"]);
     let run = run.expect_code(2);
     for said in [
@@ -67,9 +53,7 @@ fn flagd_gets_what_it_can_say_and_hears_of_the_rest() {
         assert!(run.stderr.contains(said), "{said}: {}", run.stderr);
     }
     assert!(!env.path().join("x.json").exists());
-    let exact = env
-        .run(["flag", "export", "--format", "flagd", "all"])
-        .expect_code(0);
+    let exact = env.run(["flag", "export", "--format", "flagd", "all"]).expect_code(0);
     let exact: Value = serde_json::from_str(&exact.stdout).unwrap();
     assert_eq!(
         exact["flags"]["all"],
@@ -77,12 +61,7 @@ fn flagd_gets_what_it_can_say_and_hears_of_the_rest() {
     );
     let run = env.run(["flag", "export", "--format", "flagd", "--lossy"]);
     let run = run.expect_code(0);
-    for said in [
-        "left out",
-        "odd: rule 1",
-        "answers otherwise",
-        "some: the same share",
-    ] {
+    for said in ["left out", "odd: rule 1", "answers otherwise", "some: the same share"] {
         assert!(run.stderr.contains(said), "{said}: {}", run.stderr);
     }
     let lossy: Value = serde_json::from_str(&run.stdout).unwrap();
@@ -116,9 +95,7 @@ fn from_flagd_it_is_a_dry_run_with_diff_audience_and_losses() {
     assert!(run.stdout.contains(next), "{}", run.stdout);
     assert_eq!(env.read("flags.json"), before);
     // A loss must be agreed to, and nothing of the rest is done without.
-    let apply = [
-        "flag", "import", "--format", "flagd", "in.json", "--apply", "--yes",
-    ];
+    let apply = ["flag", "import", "--format", "flagd", "in.json", "--apply", "--yes"];
     let run = env.run(apply).expect_code(2);
     for said in ["slow: the same share", "nothing was changed", "--lossy"] {
         assert!(run.stderr.contains(said), "{said}: {}", run.stderr);
@@ -127,11 +104,7 @@ fn from_flagd_it_is_a_dry_run_with_diff_audience_and_losses() {
     env.run(apply.iter().chain(&["--lossy"])).expect_code(0);
     let now = flags(&env);
     assert_eq!(
-        (
-            &now["shop"]["rules"],
-            &now["shop"]["defaultValue"],
-            &now["slow"]["percentage"]
-        ),
+        (&now["shop"]["rules"], &now["shop"]["defaultValue"], &now["slow"]["percentage"]),
         (
             &json!([{ "attribute": "region", "operator": "in", "values": ["eu", "uk"], "enabled": true }]),
             &json!(false),
@@ -139,9 +112,7 @@ fn from_flagd_it_is_a_dry_run_with_diff_audience_and_losses() {
         )
     );
     // What went in comes out again with the same answers.
-    let out = env
-        .run(["flag", "export", "--format", "flagd", "shop"])
-        .expect_code(0);
+    let out = env.run(["flag", "export", "--format", "flagd", "shop"]).expect_code(0);
     env.write("again.json", &out.stdout);
     let run = env.run(["flag", "import", "--format", "flagd", "again.json"]);
     assert!(run.stdout.contains("so already"), "{}", run.stdout);
@@ -165,43 +136,24 @@ fn what_no_flag_here_can_do_is_refused_flag_by_flag() {
         assert!(run.stderr.contains(said), "{text}: {}", run.stderr);
     }
     // Each is named, and the rest can be had.
-    let both = FLAGD.replace(
-        "\"slow\": { \"state\": \"ENABLED\"",
-        "\"slow\": { \"state\": \"ON\"",
-    );
+    let both = FLAGD.replace("\"slow\": { \"state\": \"ENABLED\"", "\"slow\": { \"state\": \"ON\"");
     env.write("in.json", both);
-    let args = [
-        "flag", "import", "--format", "flagd", "in.json", "--lossy", "--apply", "--yes",
-    ];
+    let args = ["flag", "import", "--format", "flagd", "in.json", "--lossy", "--apply", "--yes"];
     let run = env.run(args).expect_code(0);
-    assert!(
-        run.stderr
-            .contains("left out, as no flag here can do it:\n  slow: its `state`"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("left out, as no flag here can do it:\n  slow: its `state`"), "{}", run.stderr);
     assert!(flags(&env).get("slow").is_none());
     // And who forgets the format is told.
     env.write("in.json", FLAGD);
     let run = env.run(["flag", "import", "in.json"]).expect_code(2);
-    assert!(
-        run.stderr.contains("say so: `--format flagd`"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("say so: `--format flagd`"), "{}", run.stderr);
 }
 
 #[test]
 fn what_is_stored_broken_is_not_passed_over_in_silence() {
     let env = env();
-    env.write(
-        "flags.json",
-        r#"{"a":{"enabled":true,"defaultValue":true},"b":[1]}"#,
-    );
+    env.write("flags.json", r#"{"a":{"enabled":true,"defaultValue":true},"b":[1]}"#);
     for format in ["own", "flagd"] {
-        let run = env
-            .run(["flag", "export", "--format", format])
-            .expect_code(2);
+        let run = env.run(["flag", "export", "--format", format]).expect_code(2);
         assert!(run.stderr.contains("b: it is an array"), "{}", run.stderr);
         let run = env.run(["flag", "export", "--format", format, "--lossy"]);
         let run = run.expect_code(0);

@@ -19,31 +19,16 @@ fn without_apply_it_only_shows_what_it_would_do() {
     for said in ["new flag fresh", "flag shop, revision 1", "percentage"] {
         assert!(run.stderr.contains(said), "{said}: {}", run.stderr);
     }
-    assert!(
-        run.stdout
-            .contains("to do it: liveops flag import in.json --apply"),
-        "{}",
-        run.stdout
-    );
+    assert!(run.stdout.contains("to do it: liveops flag import in.json --apply"), "{}", run.stdout);
     assert_eq!(env.read("flags.json"), before);
-    env.run(["flag", "import", "in.json", "--apply"])
-        .expect_code(4);
+    env.run(["flag", "import", "in.json", "--apply"]).expect_code(4);
     let done = change(&env, &["flag", "import", "in.json", "--apply"]);
     assert_eq!(done["summary"], "import 2 flags: `shop`, `fresh`");
     let now = flags(&env);
-    assert_eq!(
-        (&now["shop"]["percentage"], &now["shop"]["_liveops"]),
-        (&json!(50), &json!({ "rev": 2 }))
-    );
-    assert!(
-        env.read("flags.json")
-            .contains("\"note\": 1234567890123456789012"),
-        "to the byte"
-    );
+    assert_eq!((&now["shop"]["percentage"], &now["shop"]["_liveops"]), (&json!(50), &json!({ "rev": 2 })));
+    assert!(env.read("flags.json").contains("\"note\": 1234567890123456789012"), "to the byte");
     // Once more there is nothing to do; and one undo takes both back.
-    let run = env
-        .run(["flag", "import", "in.json", "--apply", "--yes"])
-        .expect_code(0);
+    let run = env.run(["flag", "import", "in.json", "--apply", "--yes"]).expect_code(0);
     assert!(run.stdout.contains("nothing to do"), "{}", run.stdout);
     change(&env, &["undo"]);
     let now = flags(&env);
@@ -60,27 +45,13 @@ fn what_no_reader_would_take_is_refused_as_a_whole() {
         (r#"{"a":{"enabled":true},"a":{}}"#, "more than once"),
         (r#"{"a":7}"#, "flag `a` of the file cannot be taken"),
         (r#"{"":{}}"#, "cannot be empty"),
-        (
-            r#"{"a":{"enabled":true,"percentage":10.5,"defaultValue":true}}"#,
-            "has decimals",
-        ),
-        (
-            r#"{"a":{"enabled":true,"percentage":10,"allowlist":{},"defaultValue":true}}"#,
-            "not an array",
-        ),
+        (r#"{"a":{"enabled":true,"percentage":10.5,"defaultValue":true}}"#, "has decimals"),
+        (r#"{"a":{"enabled":true,"percentage":10,"allowlist":{},"defaultValue":true}}"#, "not an array"),
     ] {
-        let run = env
-            .command(["flag", "import", "-", "--apply", "--yes"])
-            .stdin(text)
-            .run()
-            .expect_code(2);
+        let run = env.command(["flag", "import", "-", "--apply", "--yes"]).stdin(text).run().expect_code(2);
         assert!(run.stderr.contains(said), "{text}: {}", run.stderr);
     }
     assert!(!env.path().join("flags.json").exists());
     let run = env.run(["flag", "import", "nowhere.json"]).expect_code(2);
-    assert!(
-        run.stderr.contains("cannot read nowhere.json"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("cannot read nowhere.json"), "{}", run.stderr);
 }

@@ -26,12 +26,7 @@ fn prod(env: &TestEnv) -> Value {
 const PROMOTE: [&str; 6] = ["flag", "promote", "--from", "staging", "--to", "prod"];
 
 fn promote(env: &TestEnv, more: &[&str]) -> Value {
-    let run = env.run(
-        PROMOTE
-            .iter()
-            .chain(more)
-            .chain(&["--reason", "week 2", "--yes", "-o", "json"]),
-    );
+    let run = env.run(PROMOTE.iter().chain(more).chain(&["--reason", "week 2", "--yes", "-o", "json"]));
     run.expect_code(0).json()
 }
 
@@ -57,24 +52,11 @@ fn all_flags_are_carried_over_and_others_left_alone() {
     let env = world();
     let done = promote(&env, &[]);
     let summary = done["data"]["summary"].as_str().unwrap();
-    assert!(
-        summary.contains("promote 2 flags: `fresh`, `shop`"),
-        "{summary}"
-    );
+    assert!(summary.contains("promote 2 flags: `fresh`, `shop`"), "{summary}");
     let now = prod(&env);
     assert_eq!(
-        (
-            &now["shop"]["percentage"],
-            &now["shop"]["allowlist"],
-            &now["fresh"]["percentage"],
-            &now["old"]
-        ),
-        (
-            &json!(50),
-            &json!(["qa_1"]),
-            &json!(5),
-            &json!({ "enabled": false })
-        )
+        (&now["shop"]["percentage"], &now["shop"]["allowlist"], &now["fresh"]["percentage"], &now["old"]),
+        (&json!(50), &json!(["qa_1"]), &json!(5), &json!({ "enabled": false }))
     );
     let again = promote(&env, &[]);
     assert_eq!(again["data"]["changed"], false);
@@ -91,9 +73,7 @@ fn the_environment_that_is_changed_is_the_one_that_is_guarded() {
     assert!(run.stderr.contains("`prod` is protected"), "{}", run.stderr);
     let run = env.run(PROMOTE.iter().chain(&["--dry-run"])).expect_code(0);
     assert!(run.stderr.contains("percentage"), "{}", run.stderr);
-    let run = env
-        .run(PROMOTE.iter().chain(&["--reason", "x"]))
-        .expect_code(4);
+    let run = env.run(PROMOTE.iter().chain(&["--reason", "x"])).expect_code(4);
     assert!(run.stderr.contains("nobody can be asked"), "{}", run.stderr);
     assert_eq!(env.read("prod.json"), PROD);
 }
@@ -103,40 +83,17 @@ fn what_cannot_be_carried_over_is_said() {
     let env = world();
     for (more, code, said) in [
         (vec!["nope"], 2, "flag `nope` does not exist"),
-        (
-            vec!["--only", "percentage", "fresh"],
-            2,
-            "a part of it cannot be carried over",
-        ),
-        (
-            vec!["--only", "pct", "shop"],
-            2,
-            "neither side has a member `pct`",
-        ),
+        (vec!["--only", "percentage", "fresh"], 2, "a part of it cannot be carried over"),
+        (vec!["--only", "pct", "shop"], 2, "neither side has a member `pct`"),
     ] {
-        let run = env.run(
-            PROMOTE
-                .iter()
-                .chain(&more)
-                .chain(&["--reason", "x", "--yes"]),
-        );
+        let run = env.run(PROMOTE.iter().chain(&more).chain(&["--reason", "x", "--yes"]));
         let run = run.expect_code(code);
         assert!(run.stderr.contains(said), "{more:?}: {}", run.stderr);
     }
-    let run = env
-        .run(PROMOTE.iter().chain(&["--only", "percentage", "--dry-run"]))
-        .expect_code(0);
-    assert!(
-        run.stderr.contains("flag `fresh` is not in `prod` yet"),
-        "{}",
-        run.stderr
-    );
+    let run = env.run(PROMOTE.iter().chain(&["--only", "percentage", "--dry-run"])).expect_code(0);
+    assert!(run.stderr.contains("flag `fresh` is not in `prod` yet"), "{}", run.stderr);
     let run = env.run(["flag", "promote", "--from", "prod", "--to", "prod", "--yes"]);
     run.expect_code(2);
-    let run = env
-        .run([
-            "flag", "promote", "--from", "nowhere", "--to", "prod", "--yes",
-        ])
-        .expect_code(2);
+    let run = env.run(["flag", "promote", "--from", "nowhere", "--to", "prod", "--yes"]).expect_code(2);
     assert!(run.stderr.contains("nowhere"), "{}", run.stderr);
 }

@@ -99,8 +99,5 @@ fn what_means_something_else_by_now_is_refused_with_both_values() {
     pty.send_line("y");
     assert_eq!(pty.wait().0, 0);
     let now = flags(&env)["shop"].clone();
-    assert_eq!(
-        (&now["enabled"], &now["percentage"]),
-        (&json!(false), &json!(75))
-    );
+    assert_eq!((&now["enabled"], &now["percentage"]), (&json!(false), &json!(75)));
 }

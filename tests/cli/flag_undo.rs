@@ -21,24 +21,16 @@ fn a_change_is_undone_and_redone_from_the_history() {
     assert_eq!(percentage(&env), 10);
     assert_eq!(undone["result"]["flags"][0]["rev"], 3, "as a new revision");
     // The audit log knows that the change is undone.
-    let shown = env
-        .run(["audit", "show", id(&raised), "-o", "json"])
-        .expect_code(0);
+    let shown = env.run(["audit", "show", id(&raised), "-o", "json"]).expect_code(0);
     assert_eq!(shown.json()["data"]["undone_by"], undone["id"]);
     change(&env, &["flag", "undo", "shop"]);
     assert_eq!(percentage(&env), 25, "the undo of an undo");
     change(&env, &["flag", "undo", "shop", "--to-rev", "1"]);
     assert_eq!(percentage(&env), 10);
-    let run = env
-        .run(["flag", "undo", "shop", "--to-rev", "9", "--yes"])
-        .expect_code(2);
+    let run = env.run(["flag", "undo", "shop", "--to-rev", "9", "--yes"]).expect_code(2);
     assert!(run.stderr.contains("no revision 9"), "{}", run.stderr);
     let run = env.run(["flag", "undo", "nope", "--yes"]).expect_code(2);
-    assert!(
-        run.stderr.contains("flag `nope` does not exist"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("flag `nope` does not exist"), "{}", run.stderr);
     env.run(["audit", "verify"]).expect_code(0);
 }
 
@@ -52,18 +44,13 @@ fn liveops_undo_takes_back_any_change_of_flags() {
     assert_eq!(back["result"]["undoes"], killed["id"]);
     assert_eq!(back["result"]["readers_by"], "2026-01-15T10:30:30Z");
     let now = flags(&env);
-    assert_eq!(
-        (&now["shop"]["enabled"], &now["other"]["enabled"]),
-        (&json!(true), &json!(true))
-    );
+    assert_eq!((&now["shop"]["enabled"], &now["other"]["enabled"]), (&json!(true), &json!(true)));
     change(&env, &["undo", id(&back)]);
     assert_eq!(flags(&env)["shop"]["enabled"], false);
     // What was changed since is not overwritten: its history says by whom.
     let run = env.run(["undo", id(&made), "--yes"]).expect_code(4);
     assert!(
-        run.stderr.contains(
-            "flag `shop` was changed since, by ada at 2026-01-15T10:30:00Z: enabled true to false"
-        ),
+        run.stderr.contains("flag `shop` was changed since, by ada at 2026-01-15T10:30:00Z: enabled true to false"),
         "{}",
         run.stderr
     );
@@ -90,18 +77,11 @@ fn the_undo_of_a_creation_removes_and_that_of_a_removal_brings_back() {
 fn what_was_changed_outside_is_not_overwritten() {
     let env = env();
     change(&env, &["flag", "set", "shop", "--pct", "10"]);
-    let text = env
-        .read("flags.json")
-        .replace("\"percentage\":10", "\"percentage\":90");
+    let text = env.read("flags.json").replace("\"percentage\":10", "\"percentage\":90");
     env.write("flags.json", text);
     for args in [vec!["undo", "--yes"], vec!["flag", "undo", "shop", "--yes"]] {
         let run = env.run(&args).expect_code(4);
-        assert!(
-            run.stderr
-                .contains("was changed since, outside liveops: percentage 10 to 90"),
-            "{}",
-            run.stderr
-        );
+        assert!(run.stderr.contains("was changed since, outside liveops: percentage 10 to 90"), "{}", run.stderr);
     }
     assert_eq!(percentage(&env), 90);
 }
@@ -112,11 +92,7 @@ fn what_a_file_cannot_hold_is_not_brought_back() {
     env.write("flags.json", "{\"shop\":[1, 2]}\n");
     change(&env, &["flag", "kill", "shop"]);
     let run = env.run(["flag", "undo", "shop", "--yes"]).expect_code(2);
-    assert!(
-        run.stderr.contains("cannot stand in a JSON file"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("cannot stand in a JSON file"), "{}", run.stderr);
     assert_eq!(flags(&env)["shop"]["enabled"], false);
 }
 

@@ -19,8 +19,7 @@ const SHELLS: [(&str, &str); 5] = [
 
 /// Name and text of each file in a folder.
 fn files(folder: &Path) -> BTreeMap<String, String> {
-    let entries = fs::read_dir(folder)
-        .unwrap_or_else(|error| panic!("{}: {error}; {REMEDY}", folder.display()));
+    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}; {REMEDY}", folder.display()));
     entries
         .map(|entry| entry.unwrap().path())
         .map(|path| {
@@ -36,34 +35,21 @@ fn committed_completions_are_what_the_binary_writes() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let written: BTreeMap<String, String> = SHELLS
         .iter()
-        .map(|(shell, file)| {
-            (
-                (*file).to_owned(),
-                env.run(["completions", shell]).expect_code(0).stdout,
-            )
-        })
+        .map(|(shell, file)| ((*file).to_owned(), env.run(["completions", shell]).expect_code(0).stdout))
         .collect();
-    assert!(
-        files(&root.join("completions")) == written,
-        "completions/ is out of date; {REMEDY}"
-    );
+    assert!(files(&root.join("completions")) == written, "completions/ is out of date; {REMEDY}");
 }
 
 #[test]
 fn committed_manual_pages_are_what_the_binary_writes() {
     let env = TestEnv::new();
     env.run(["man", "--out", "pages"]).expect_code(0);
-    let (written, committed) = (
-        files(&env.path().join("pages")),
-        files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("man")),
-    );
+    let (written, committed) =
+        (files(&env.path().join("pages")), files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("man")));
     let names = |pages: &BTreeMap<String, String>| pages.keys().cloned().collect::<Vec<_>>();
     assert_eq!(names(&committed), names(&written), "{REMEDY}");
     for (name, page) in written {
-        assert!(
-            committed[&name] == page,
-            "man/{name} is out of date; {REMEDY}"
-        );
+        assert!(committed[&name] == page, "man/{name} is out of date; {REMEDY}");
     }
 }
 
@@ -73,12 +59,7 @@ fn every_command_has_a_page_and_pages_are_free_of_terminal_codes() {
     let run = env.run(["man", "--out", "pages"]).expect_code(0);
     let pages = files(&env.path().join("pages"));
     assert_eq!(run.stderr, format!("{} pages in pages\n", pages.len()));
-    for page in [
-        "liveops.1",
-        "liveops-status.1",
-        "liveops-health-metrics.1",
-        "liveops-demo.1",
-    ] {
+    for page in ["liveops.1", "liveops-status.1", "liveops-health-metrics.1", "liveops-demo.1"] {
         assert!(pages.contains_key(page), "{page}");
     }
     for (name, page) in &pages {
@@ -86,24 +67,14 @@ fn every_command_has_a_page_and_pages_are_free_of_terminal_codes() {
         assert!(page.starts_with(".ie") || page.starts_with(".TH"), "{name}");
     }
     let status = &pages["liveops-status.1"];
-    assert!(
-        status.contains("fail\\-on") && status.contains("liveops status \\-\\-nagios"),
-        "{status}"
-    );
-    assert!(
-        !status.contains("\\-\\-alertmanager"),
-        "global options stand once, in liveops(1)"
-    );
+    assert!(status.contains("fail\\-on") && status.contains("liveops status \\-\\-nagios"), "{status}");
+    assert!(!status.contains("\\-\\-alertmanager"), "global options stand once, in liveops(1)");
 }
 
 #[test]
 fn an_unknown_shell_names_the_known_ones() {
     let run = TestEnv::new().run(["completions", "tcsh"]).expect_code(2);
-    assert!(
-        run.stderr.contains("bash, zsh, fish, powershell, elvish"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("bash, zsh, fish, powershell, elvish"), "{}", run.stderr);
 }
 
 /// What Tab offers after these words, with the last one unfinished.
@@ -132,10 +103,7 @@ fn tab_offers_commands_options_and_the_names_of_the_configuration() {
          kpis: [ { name: tick_p99, gauge: tick }, { name: players, gauge: players } ]\n",
     );
     assert_eq!(tab(&env, &["stat"]), ["status"]);
-    assert_eq!(
-        tab(&env, &["status", "--service", ""]),
-        ["game-backend", "lobby"]
-    );
+    assert_eq!(tab(&env, &["status", "--service", ""]), ["game-backend", "lobby"]);
     assert_eq!(tab(&env, &["status", "--service", "lo"]), ["lobby"]);
     assert_eq!(tab(&env, &["-e", ""]), ["staging", "prod"]);
     assert_eq!(tab(&env, &["status", "--fail-on", "c"]), ["critical"]);

@@ -14,9 +14,7 @@ fn service() -> (Backends, TestEnv) {
 #[test]
 fn basic_is_the_default_and_shows_the_state() {
     let (backends, env) = service();
-    backends.health(Answer::json(
-        json!({"status": "healthy", "timestamp": NOW, "region": "eu"}),
-    ));
+    backends.health(Answer::json(json!({"status": "healthy", "timestamp": NOW, "region": "eu"})));
     let run = env.run(["health"]);
     insta::assert_snapshot!(run.snapshot(), @r#"
         code: 0
@@ -37,8 +35,10 @@ fn detailed_lists_every_member_that_the_answer_has() {
     backends.service.set(
         "GET",
         "/api/health/detailed",
-        Answer::json(json!({"status": "degraded", "uptime": 86_400, "cpu": {"usage_percent": 41.5}, "tags": ["a", "b"],
-            "components": {"database": {"status": "healthy"}, "redis": {"status": "down"}}})),
+        Answer::json(
+            json!({"status": "degraded", "uptime": 86_400, "cpu": {"usage_percent": 41.5}, "tags": ["a", "b"],
+            "components": {"database": {"status": "healthy"}, "redis": {"status": "down"}}}),
+        ),
     );
     insta::assert_snapshot!(env.run(["health", "detailed"]).snapshot(), @r#"
         code: 0
@@ -59,9 +59,7 @@ fn detailed_lists_every_member_that_the_answer_has() {
 #[test]
 fn json_has_the_document_as_it_came() {
     let (backends, env) = service();
-    backends.health(Answer::json(
-        json!({"status": "healthy", "extra": {"b": 1, "a": 2}}),
-    ));
+    backends.health(Answer::json(json!({"status": "healthy", "extra": {"b": 1, "a": 2}})));
     insta::assert_snapshot!(env.run(["health", "-o", "json"]).snapshot(), @r#"
         code: 0
         --- stdout
@@ -169,9 +167,7 @@ fn metrics_are_listed_filtered_and_counted() {
         next: liveops status
         --- stderr
         "#);
-    let csv = env
-        .run(["health", "metrics", "-o", "csv", "--buckets"])
-        .expect_code(0);
+    let csv = env.run(["health", "metrics", "-o", "csv", "--buckets"]).expect_code(0);
     insta::assert_snapshot!(csv.stdout, @r#"
         series,value,service
         "game_active_players{region=""eu""}",702,game-backend
@@ -180,10 +176,7 @@ fn metrics_are_listed_filtered_and_counted() {
         game_tick_duration_seconds_count,9,game-backend
         process_cpu_seconds_total,1.5,game-backend
         "#);
-    let json = env
-        .run(["health", "metrics", "-o", "json", "--match", "players"])
-        .expect_code(0)
-        .json();
+    let json = env.run(["health", "metrics", "-o", "json", "--match", "players"]).expect_code(0).json();
     assert_eq!(json["schema"], "liveops.health.metrics/1");
     assert_eq!(json["data"]["services"][0]["metrics"][1]["value"], "NaN");
 }
@@ -193,11 +186,7 @@ fn metrics_that_cannot_be_had_are_unknown_with_the_reason() {
     let (backends, env) = service();
     backends.expose("game_active_players{region=\"eu\"} many\n");
     let run = env.run(["health", "metrics"]).expect_code(3);
-    assert!(
-        run.stdout.contains("game-backend metrics: "),
-        "{}",
-        run.stdout
-    );
+    assert!(run.stdout.contains("game-backend metrics: "), "{}", run.stdout);
     assert!(run.stdout.contains("line 1"), "{}", run.stdout);
 }
 
@@ -213,12 +202,6 @@ fn without_services_it_says_what_to_set() {
         hint: pass `--health URL`, or list `services` in liveops.yaml; `liveops init` writes one
         "#);
     let (_backends, env) = service();
-    let wrong = env
-        .run(["health", "detailed", "--service", "game-backen"])
-        .expect_code(2);
-    assert!(
-        wrong.stderr.contains("did you mean `game-backend`?"),
-        "{}",
-        wrong.stderr
-    );
+    let wrong = env.run(["health", "detailed", "--service", "game-backen"]).expect_code(2);
+    assert!(wrong.stderr.contains("did you mean `game-backend`?"), "{}", wrong.stderr);
 }

@@ -15,15 +15,7 @@ fn commands(env: &TestEnv) -> BTreeSet<String> {
     env.run(["man", "--out", "pages"]).expect_code(0);
     let entries = fs::read_dir(env.path().join("pages")).unwrap();
     let names = entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
-    names
-        .filter_map(|name| {
-            Some(
-                name.strip_prefix("liveops-")?
-                    .strip_suffix(".1")?
-                    .to_owned(),
-            )
-        })
-        .collect()
+    names.filter_map(|name| Some(name.strip_prefix("liveops-")?.strip_suffix(".1")?.to_owned())).collect()
 }
 
 #[test]
@@ -36,9 +28,7 @@ fn the_root_help_lists_every_command_once_under_a_heading() {
         for line in help.lines() {
             match line.strip_prefix("  ") {
                 None => heading = line,
-                Some(row)
-                    if ["Monitor:", "Respond:", "Change:", "Tool:", "More:"].contains(&heading) =>
-                {
+                Some(row) if ["Monitor:", "Respond:", "Change:", "Tool:", "More:"].contains(&heading) => {
                     let (name, purpose) = row.split_once(' ').unwrap_or((row, ""));
                     assert!(!purpose.trim().is_empty(), "`{name}` has no purpose line");
                     listed.push(name.to_owned());
@@ -48,16 +38,8 @@ fn the_root_help_lists_every_command_once_under_a_heading() {
         }
         let once: BTreeSet<String> = listed.iter().cloned().collect();
         assert_eq!(once.len(), listed.len(), "{listed:?}");
-        let nouns: BTreeSet<String> = commands
-            .iter()
-            .filter(|name| !name.contains('-'))
-            .cloned()
-            .collect();
-        assert_eq!(
-            &once - &BTreeSet::from(["help".to_owned()]),
-            nouns,
-            "{flag}"
-        );
+        let nouns: BTreeSet<String> = commands.iter().filter(|name| !name.contains('-')).cloned().collect();
+        assert_eq!(&once - &BTreeSet::from(["help".to_owned()]), nouns, "{flag}");
     }
 }
 
@@ -66,28 +48,13 @@ fn every_command_has_a_purpose_a_paragraph_and_worked_examples() {
     let env = TestEnv::new();
     for command in commands(&env) {
         let words: Vec<&str> = command.split('-').collect();
-        let help = env
-            .run(words.iter().copied().chain(["--help"]))
-            .expect_code(0)
-            .stdout;
+        let help = env.run(words.iter().copied().chain(["--help"])).expect_code(0).stdout;
         let purpose = help.lines().next().unwrap_or_default();
-        assert!(
-            purpose.len() <= 90 && !purpose.ends_with('.'),
-            "{command}: `{purpose}`"
-        );
-        assert!(
-            help.lines().nth(2).is_some_and(|line| line.len() > 20),
-            "{command}: no paragraph\n{help}"
-        );
-        assert!(
-            help.contains("Examples:\n  liveops "),
-            "{command}: no examples\n{help}"
-        );
+        assert!(purpose.len() <= 90 && !purpose.ends_with('.'), "{command}: `{purpose}`");
+        assert!(help.lines().nth(2).is_some_and(|line| line.len() > 20), "{command}: no paragraph\n{help}");
+        assert!(help.contains("Examples:\n  liveops "), "{command}: no examples\n{help}");
         assert!(!help.contains('\x1b'), "{command}");
-        assert!(
-            help.lines().all(|line| line.chars().count() <= 100),
-            "{command}\n{help}"
-        );
+        assert!(help.lines().all(|line| line.chars().count() <= 100), "{command}\n{help}");
     }
 }
 
@@ -105,10 +72,7 @@ fn the_one_table_of_exit_codes_stands_wherever_it_is_shown() {
     let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
     if let Ok(readme) = fs::read_to_string(readme) {
         for (code, meaning) in EXIT_CODES {
-            assert!(
-                readme.contains(&format!("| {code} | {meaning} |")),
-                "`{code}` in README.md"
-            );
+            assert!(readme.contains(&format!("| {code} | {meaning} |")), "`{code}` in README.md");
         }
     }
 }
@@ -138,35 +102,21 @@ fn usage_errors_exit_2_and_suggest() {
 #[test]
 fn usage_errors_are_json_where_json_was_asked_for() {
     let env = TestEnv::new();
-    for args in [
-        &["-o", "json", "statu"][..],
-        &["statu", "--output=json"],
-        &["status", "-ojson", "--servce", "x"],
-    ] {
+    for args in [&["-o", "json", "statu"][..], &["statu", "--output=json"], &["status", "-ojson", "--servce", "x"]] {
         let error = env.run(args).expect_code(2).json_error();
         assert_eq!(error["kind"], "usage", "{args:?}");
         assert_eq!(error["exit_code"], 2);
         let text = format!("{} {}", error["error"], error["hint"]);
-        assert!(
-            text.contains("status") || text.contains("--service"),
-            "{text}"
-        );
+        assert!(text.contains("status") || text.contains("--service"), "{text}");
     }
-    let named = env
-        .command(["statu"])
-        .env("LIVEOPS_OUTPUT", "json")
-        .run()
-        .expect_code(2);
+    let named = env.command(["statu"]).env("LIVEOPS_OUTPUT", "json").run().expect_code(2);
     assert_eq!(named.json_error()["kind"], "usage");
 }
 
 #[test]
 fn the_version_is_one_line() {
     let run = TestEnv::new().run(["--version"]).expect_code(0);
-    assert_eq!(
-        run.stdout,
-        format!("liveops {}\n", env!("CARGO_PKG_VERSION"))
-    );
+    assert_eq!(run.stdout, format!("liveops {}\n", env!("CARGO_PKG_VERSION")));
 }
 
 #[test]
@@ -179,32 +129,18 @@ fn global_flags_stand_before_or_after_the_command_and_win_over_the_environment()
     let after = env.run(["health", "-o", "json"]).expect_code(0);
     assert_eq!(before.snapshot(), after.snapshot());
     let yaml = env.run(["health"]).expect_code(0);
-    assert!(
-        yaml.stdout.starts_with("schema: liveops.health/1"),
-        "{}",
-        yaml.stdout
-    );
+    assert!(yaml.stdout.starts_with("schema: liveops.health/1"), "{}", yaml.stdout);
 }
 
 #[test]
 fn an_environment_is_chosen_and_a_wrong_one_gets_the_nearest() {
     let env = TestEnv::new();
-    env.write(
-        "liveops.yaml",
-        "version: 1\nenvironments: { staging: {}, prod: {} }\n",
-    );
+    env.write("liveops.yaml", "version: 1\nenvironments: { staging: {}, prod: {} }\n");
     let several = env.run(["status"]).expect_code(2);
     assert!(several.stderr.contains("-e staging"), "{}", several.stderr);
     let wrong = env.run(["status", "-e", "stagin"]).expect_code(2);
-    assert!(
-        wrong.stderr.contains("did you mean `staging`?"),
-        "{}",
-        wrong.stderr
-    );
-    let chosen = env
-        .command(["status", "-o", "json"])
-        .env("LIVEOPS_ENV", "prod")
-        .run();
+    assert!(wrong.stderr.contains("did you mean `staging`?"), "{}", wrong.stderr);
+    let chosen = env.command(["status", "-o", "json"]).env("LIVEOPS_ENV", "prod").run();
     assert_eq!(chosen.json()["environment"], "prod");
 }
 
@@ -214,41 +150,15 @@ fn the_timeout_bounds_the_whole_command() {
     let slow = crate::support::Answer::text("ok").after(std::time::Duration::from_secs(20));
     backends.health(slow);
     let env = TestEnv::new();
-    let run = env
-        .run([
-            "health",
-            "--health",
-            &backends.service.url(),
-            "--timeout",
-            "300ms",
-            "-o",
-            "json",
-        ])
-        .expect_code(3);
-    assert!(
-        run.took < std::time::Duration::from_secs(5),
-        "{:?}",
-        run.took
-    );
+    let run =
+        env.run(["health", "--health", &backends.service.url(), "--timeout", "300ms", "-o", "json"]).expect_code(3);
+    assert!(run.took < std::time::Duration::from_secs(5), "{:?}", run.took);
     let service: &Value = &run.json()["data"]["services"][0];
-    assert!(
-        service["detail"]
-            .as_str()
-            .unwrap()
-            .contains("no answer within 0.3 s"),
-        "{service}"
-    );
+    assert!(service["detail"].as_str().unwrap().contains("no answer within 0.3 s"), "{service}");
 }
 
 #[test]
 fn a_wrong_test_clock_is_refused() {
-    let run = TestEnv::new()
-        .now("yesterday")
-        .run(["status"])
-        .expect_code(2);
-    assert!(
-        run.stderr.contains("LIVEOPS_NOW is `yesterday`"),
-        "{}",
-        run.stderr
-    );
+    let run = TestEnv::new().now("yesterday").run(["status"]).expect_code(2);
+    assert!(run.stderr.contains("LIVEOPS_NOW is `yesterday`"), "{}", run.stderr);
 }

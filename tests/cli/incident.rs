@@ -26,14 +26,7 @@ pub(crate) fn at(env: &TestEnv, time: &str, args: &[&str]) -> crate::support::Ru
 }
 
 pub(crate) const ID: &str = "2026-01-15-p1-matchmaking-down";
-pub(crate) const OPEN: [&str; 6] = [
-    "incident",
-    "open",
-    "--sev",
-    "p1",
-    "--title",
-    "matchmaking down",
-];
+pub(crate) const OPEN: [&str; 6] = ["incident", "open", "--sev", "p1", "--title", "matchmaking down"];
 
 pub(crate) fn journal(env: &TestEnv, id: &str) -> PathBuf {
     env.path().join("incidents").join(id).join("journal.jsonl")
@@ -57,18 +50,8 @@ fn an_incident_from_its_opening_to_its_end() {
         assert!(run.stdout.contains(line), "{line}\n{}", run.stdout);
     }
     at(&env, "2026-01-15T10:33:00Z", &["incident", "ack"]).expect_code(0);
-    at(
-        &env,
-        "2026-01-15T10:34:00Z",
-        &["incident", "note", "all of eu"],
-    )
-    .expect_code(0);
-    at(
-        &env,
-        "2026-01-15T10:35:00Z",
-        &["incident", "role", "scribe", "bob"],
-    )
-    .expect_code(0);
+    at(&env, "2026-01-15T10:34:00Z", &["incident", "note", "all of eu"]).expect_code(0);
+    at(&env, "2026-01-15T10:35:00Z", &["incident", "role", "scribe", "bob"]).expect_code(0);
     let mitigate = ["incident", "mitigate", "rolled back 1.42"];
     at(&env, "2026-01-15T10:50:00Z", &mitigate).expect_code(0);
     let resolve = ["incident", "resolve", "queue is normal"];
@@ -85,18 +68,9 @@ fn an_incident_from_its_opening_to_its_end() {
     ] {
         assert!(run.stdout.contains(line), "{line}\n{}", run.stdout);
     }
-    let run = at(
-        &env,
-        "2026-01-15T12:00:00Z",
-        &["incident", "report", "-o", "json"],
-    );
+    let run = at(&env, "2026-01-15T12:00:00Z", &["incident", "report", "-o", "json"]);
     let all = &run.expect_code(0).json()["data"]["groups"][0];
-    let medians: Vec<&Value> = all["measures"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|one| &one["median_s"])
-        .collect();
+    let medians: Vec<&Value> = all["measures"].as_array().unwrap().iter().map(|one| &one["median_s"]).collect();
     assert_eq!(medians, [0, 180, 1200, 2400]);
     assert_eq!(all["deadlines_missed"], 0);
 }
@@ -106,18 +80,10 @@ fn only_the_severity_is_needed_and_it_is_needed() {
     let env = fixed();
     let run = env.run(["incident", "open"]).expect_code(2);
     assert!(run.stderr.contains("pass `--sev p1`"), "{}", run.stderr);
-    env.run(["incident", "open", "--sev", "sev9"])
-        .expect_code(2);
-    assert!(
-        !env.path().join("incidents").exists(),
-        "nothing was written"
-    );
-    env.run(["incident", "open", "--sev", "critical"])
-        .expect_code(0);
-    assert_eq!(
-        show(&env, "2026-01-15-p1-incident")["incident"]["severity"],
-        "p1"
-    );
+    env.run(["incident", "open", "--sev", "sev9"]).expect_code(2);
+    assert!(!env.path().join("incidents").exists(), "nothing was written");
+    env.run(["incident", "open", "--sev", "critical"]).expect_code(0);
+    assert_eq!(show(&env, "2026-01-15-p1-incident")["incident"]["severity"], "p1");
 }
 
 #[test]
@@ -140,76 +106,33 @@ fn what_is_not_possible_is_refused_with_what_is() {
     env.run(OPEN).expect_code(0);
     env.run(["incident", "ack"]).expect_code(0);
     let run = env.run(["incident", "ack"]).expect_code(4);
-    assert!(
-        run.stderr.contains("is acknowledged by ada"),
-        "{}",
-        run.stderr
-    );
-    assert!(
-        run.stderr
-            .contains("allowed now: mitigate, resolve, escalate"),
-        "{}",
-        run.stderr
-    );
-    let json = env
-        .run(["incident", "reopen", "-i", ID, "-o", "json"])
-        .expect_code(4);
+    assert!(run.stderr.contains("is acknowledged by ada"), "{}", run.stderr);
+    assert!(run.stderr.contains("allowed now: mitigate, resolve, escalate"), "{}", run.stderr);
+    let json = env.run(["incident", "reopen", "-i", ID, "-o", "json"]).expect_code(4);
     assert_eq!(json.json_error()["kind"], "conflict");
     env.run(["incident", "severity", "p1"]).expect_code(4);
     for (args, said) in [
-        (
-            ["incident", "amend", "mitigated-at", "10:00"],
-            "has no mitigated_at yet",
-        ),
-        (
-            [
-                "incident",
-                "amend",
-                "acknowledged-at",
-                "2026-01-15T09:00:00Z",
-            ],
-            "before started_at",
-        ),
-        (
-            ["incident", "amend", "started-at", "2026-01-15T11:00:00Z"],
-            "in the future",
-        ),
-        (
-            ["incident", "amend", "started-at", "soonish"],
-            "is not a time",
-        ),
+        (["incident", "amend", "mitigated-at", "10:00"], "has no mitigated_at yet"),
+        (["incident", "amend", "acknowledged-at", "2026-01-15T09:00:00Z"], "before started_at"),
+        (["incident", "amend", "started-at", "2026-01-15T11:00:00Z"], "in the future"),
+        (["incident", "amend", "started-at", "soonish"], "is not a time"),
     ] {
         let run = env.run(args).expect_code(2);
         assert!(run.stderr.contains(said), "{}", run.stderr);
     }
-    let run = env
-        .run(["incident", "show", "2026-01-15-p1-matchmaking-dwon"])
-        .expect_code(2);
-    assert!(
-        run.stderr.contains(&format!("did you mean `{ID}`?")),
-        "{}",
-        run.stderr
-    );
+    let run = env.run(["incident", "show", "2026-01-15-p1-matchmaking-dwon"]).expect_code(2);
+    assert!(run.stderr.contains(&format!("did you mean `{ID}`?")), "{}", run.stderr);
 }
 
 #[test]
 fn which_incident_is_meant_is_never_guessed() {
     let env = fixed();
     let run = env.run(["incident", "ack"]).expect_code(2);
-    assert!(
-        run.stderr.contains("no incident is open in `prod`"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("no incident is open in `prod`"), "{}", run.stderr);
     env.run(OPEN).expect_code(0);
-    env.run(["incident", "open", "--sev", "p3", "--title", "chat slow"])
-        .expect_code(0);
+    env.run(["incident", "open", "--sev", "p3", "--title", "chat slow"]).expect_code(0);
     let run = env.run(["incident", "ack"]).expect_code(2);
-    assert!(
-        run.stderr.contains("2 incidents are open"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("2 incidents are open"), "{}", run.stderr);
     assert!(run.stderr.contains("chat slow") && run.stderr.contains("matchmaking down"));
     env.run(["incident", "ack", "chat"]).expect_code(0);
     env.run(["incident", "ack", "2026"]).expect_code(2);
@@ -227,10 +150,8 @@ fn a_dry_run_writes_nothing_and_read_only_refuses() {
     assert!(!env.path().join("incidents").exists());
     env.run(OPEN).expect_code(0);
     let before = fs::read(journal(&env, ID)).unwrap();
-    env.run(["incident", "note", "x", "--dry-run"])
-        .expect_code(0);
-    env.run(["incident", "note", "x", "--read-only"])
-        .expect_code(4);
+    env.run(["incident", "note", "x", "--dry-run"]).expect_code(0);
+    env.run(["incident", "note", "x", "--read-only"]).expect_code(4);
     env.run(["page", "flush", "--read-only"]).expect_code(4);
     assert_eq!(fs::read(journal(&env, ID)).unwrap(), before);
 }
@@ -245,21 +166,10 @@ fn status_begins_with_the_open_incident_and_what_is_due() {
     let lines: Vec<&str> = run.stdout.lines().collect();
     assert!(lines[3].contains("P1 matchmaking down"), "{}", run.stdout);
     assert!(lines[4].contains("NOBODY HAS IT YET"), "{}", run.stdout);
-    assert!(
-        lines[5].contains("ACKNOWLEDGE OVERDUE by 2m"),
-        "{}",
-        run.stdout
-    );
-    assert!(
-        run.stdout.contains("liveops incident ack"),
-        "{}",
-        run.stdout
-    );
+    assert!(lines[5].contains("ACKNOWLEDGE OVERDUE by 2m"), "{}", run.stdout);
+    assert!(run.stdout.contains("liveops incident ack"), "{}", run.stdout);
     let json = at(&env, "2026-01-15T10:37:00Z", &["status", "-o", "json"]).json();
-    assert_eq!(
-        json["incidents"][0]["next_deadline"]["standing"],
-        "breached"
-    );
+    assert_eq!(json["incidents"][0]["next_deadline"]["standing"], "breached");
 }
 
 #[test]
@@ -268,70 +178,40 @@ fn a_miss_is_seen_whatever_is_said_later() {
     at(&env, "2026-01-15T10:30:00Z", &OPEN).expect_code(0);
     at(&env, "2026-01-15T10:36:00Z", &["incident", "show"]).expect_code(1);
     at(&env, "2026-01-15T10:38:00Z", &["incident", "ack"]).expect_code(0);
-    let amend = [
-        "incident",
-        "amend",
-        "acknowledged-at",
-        "10:32",
-        "--because",
-        "on the phone",
-    ];
+    let amend = ["incident", "amend", "acknowledged-at", "10:32", "--because", "on the phone"];
     at(&env, "2026-01-15T10:40:00Z", &amend).expect_code(0);
     let run = at(&env, "2026-01-15T10:41:00Z", &["incident", "show"]);
     assert!(run.stdout.contains("missed as recorded"), "{}", run.stdout);
     let timeline = at(&env, "2026-01-15T10:41:00Z", &["incident", "timeline"]);
-    assert!(
-        timeline.stdout.contains("was 2026-01-15T10:38:00Z"),
-        "{}",
-        timeline.stdout
-    );
+    assert!(timeline.stdout.contains("was 2026-01-15T10:38:00Z"), "{}", timeline.stdout);
 }
 
 #[test]
 fn resolving_says_what_the_metrics_say() {
     let backends = Backends::start();
     let env = fixed();
-    env.write(
-        "liveops.yaml",
-        backends.config("- { name: tick, promql: tick_ms, critical: \"> 20\" }"),
-    );
+    env.write("liveops.yaml", backends.config("- { name: tick, promql: tick_ms, critical: \"> 20\" }"));
     backends.prometheus_answers(|_| vec![(serde_json::json!({}), 35.0)]);
     env.run(OPEN).expect_code(0);
     let run = env.run(["incident", "resolve", "over"]).expect_code(0);
-    assert!(
-        run.stdout.contains("NOT RECOVERED: tick is 35"),
-        "{}",
-        run.stdout
-    );
+    assert!(run.stdout.contains("NOT RECOVERED: tick is 35"), "{}", run.stdout);
     backends.prometheus_answers(|_| vec![(serde_json::json!({}), 5.0)]);
     env.run(["incident", "reopen", "not yet"]).expect_code(0);
     let run = env.run(["incident", "resolve"]).expect_code(0);
-    assert!(
-        run.stdout.contains("recovered: the one KPI is normal"),
-        "{}",
-        run.stdout
-    );
+    assert!(run.stdout.contains("recovered: the one KPI is normal"), "{}", run.stdout);
 }
 
 #[test]
 fn the_evidence_is_kept_with_its_values() {
     let backends = Backends::start();
     let env = fixed();
-    env.write(
-        "liveops.yaml",
-        backends.config("- { name: tick, promql: tick_ms }"),
-    );
+    env.write("liveops.yaml", backends.config("- { name: tick, promql: tick_ms }"));
     backends.prometheus_answers(|_| vec![(serde_json::json!({}), 8.0)]);
     env.run(OPEN).expect_code(0);
     let folder = env.path().join("incidents").join(ID).join("evidence");
-    let read = |name: &str| -> Value {
-        serde_json::from_slice(&fs::read(folder.join(name)).unwrap()).unwrap()
-    };
+    let read = |name: &str| -> Value { serde_json::from_slice(&fs::read(folder.join(name)).unwrap()).unwrap() };
     assert_eq!(read("status.json")["metrics"]["tick"]["value"], 8.0);
-    assert_eq!(
-        read("kpis.json")["kpis"]["tick"].as_array().unwrap().len(),
-        61
-    );
+    assert_eq!(read("kpis.json")["kpis"]["tick"].as_array().unwrap().len(), 61);
     assert!(read("changes.json")["changes"].is_array());
 }
 
@@ -342,9 +222,7 @@ fn nothing_that_is_dead_hinders_an_incident() {
     for config in [
         DEAD.to_owned(),
         format!("{DEAD}incidents: {{ redis: {{ url: 'redis://{dead}/0' }} }}\n"),
-        format!(
-            "{DEAD}notify: {{ channels: [{{ name: team, type: webhook, url: 'http://{dead}' }}] }}\n"
-        ),
+        format!("{DEAD}notify: {{ channels: [{{ name: team, type: webhook, url: 'http://{dead}' }}] }}\n"),
         format!(
             "{DEAD}notify: {{ channels: [{{ name: mail, type: email, url: 'smtp://{dead}', from: a@h, to: b@h }}] }}\n"
         ),
@@ -356,24 +234,12 @@ fn nothing_that_is_dead_hinders_an_incident() {
         env.write("liveops.yaml", &config);
         let run = env.run(OPEN);
         let pages = config.contains("notify");
-        assert_eq!(
-            run.code,
-            if pages { 5 } else { 0 },
-            "{config}\n{}{}",
-            run.stdout,
-            run.stderr
-        );
-        assert_eq!(
-            run.stderr.contains("NOBODY WAS PAGED"),
-            pages,
-            "{}",
-            run.stderr
-        );
+        assert_eq!(run.code, if pages { 5 } else { 0 }, "{config}\n{}{}", run.stdout, run.stderr);
+        assert_eq!(run.stderr.contains("NOBODY WAS PAGED"), pages, "{}", run.stderr);
         assert!(run.stdout.contains("unknown"), "{}", run.stdout);
         env.run(["incident", "ack"]).expect_code(0);
         env.run(["incident", "note", "looking"]).expect_code(0);
-        env.run(["incident", "mitigate", "restarted"])
-            .expect_code(0);
+        env.run(["incident", "mitigate", "restarted"]).expect_code(0);
         let run = env.run(["incident", "resolve", "over"]).expect_code(0);
         assert!(run.stdout.contains("recovery unknown"), "{}", run.stdout);
         assert_eq!(show(&env, ID)["incident"]["phase"], "resolved");
@@ -395,10 +261,7 @@ fn without_a_project_incidents_are_kept_with_the_users_state() {
 #[test]
 fn each_step_names_the_next_useful_command() {
     let env = TestEnv::new().now("2026-01-15T10:30:00Z");
-    env.write(
-        "liveops.yaml",
-        "version: 1\nenvironments: { staging: {} }\n",
-    );
+    env.write("liveops.yaml", "version: 1\nenvironments: { staging: {} }\n");
     let next = |env: &TestEnv, args: &[&str]| -> Vec<String> {
         let json = env.command(args.iter().chain(&["-o", "json"])).run().json();
         let steps = json["recommendations"].as_array().unwrap();
@@ -409,24 +272,17 @@ fn each_step_names_the_next_useful_command() {
         steps.iter().map(show).collect()
     };
     let id = "2026-01-15-p1-slow";
-    let opened = next(
-        &env,
-        &["incident", "open", "--sev", "p1", "--title", "slow"],
-    );
+    let opened = next(&env, &["incident", "open", "--sev", "p1", "--title", "slow"]);
     let triage = format!("find the cause: liveops triage --incident {id}");
     assert!(opened.contains(&triage), "{opened:?}");
     assert!(next(&env, &["status"]).contains(&triage));
     let acked = next(&env, &["incident", "ack"]);
     assert!(acked.contains(&triage), "{acked:?}");
     let resolved = next(&env, &["incident", "resolve", "over"]);
-    let postmortem =
-        format!("write the postmortem, due 2026-01-17 10:30Z: liveops postmortem new {id}");
+    let postmortem = format!("write the postmortem, due 2026-01-17 10:30Z: liveops postmortem new {id}");
     assert!(resolved.contains(&postmortem), "{resolved:?}");
     assert!(next(&env, &["status"]).contains(&postmortem));
     let late = env.now("2026-01-18T00:00:00Z");
     let late = next(&late, &["status"]).join("\n");
-    assert!(
-        late.contains("write the postmortem, OVERDUE since 2026-01-17 10:30Z"),
-        "{late}"
-    );
+    assert!(late.contains("write the postmortem, OVERDUE since 2026-01-17 10:30Z"), "{late}");
 }

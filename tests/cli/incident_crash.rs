@@ -12,27 +12,21 @@ fn with_pager() -> TestEnv {
 
 fn killed(env: &TestEnv, args: &[&str], vars: &[(&str, String)]) -> Run {
     let run = env.command(args);
-    let run = vars
-        .iter()
-        .fold(run, |run, (name, value)| run.env(name, value))
-        .run();
+    let run = vars.iter().fold(run, |run, (name, value)| run.env(name, value)).run();
     assert!([0, 137].contains(&run.code), "{}", run.stderr);
     run
 }
 
 /// Half a minute later.
 fn after(env: &TestEnv, args: &[&str]) -> Run {
-    env.command(args)
-        .env("LIVEOPS_NOW", "2026-01-15T10:30:30Z")
-        .run()
+    env.command(args).env("LIVEOPS_NOW", "2026-01-15T10:30:30Z").run()
 }
 
 fn ids(env: &TestEnv) -> Vec<String> {
     let list = env.run(["incident", "list", "-o", "json"]).expect_code(0);
     let all = list.json()["data"]["incidents"].clone();
     let all = all.as_array().expect("a list").iter();
-    all.map(|one| one["id"].as_str().expect("an id").to_owned())
-        .collect()
+    all.map(|one| one["id"].as_str().expect("an id").to_owned()).collect()
 }
 
 #[test]

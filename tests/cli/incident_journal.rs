@@ -14,25 +14,14 @@ fn a_line_torn_anywhere_is_set_aside_and_the_journal_goes_on() {
     let path = journal(&env, ID);
     let whole = fs::read(&path).unwrap();
     let events = whole.iter().filter(|byte| **byte == b'\n').count();
-    env.run(["incident", "note", "this line is torn"])
-        .expect_code(0);
+    env.run(["incident", "note", "this line is torn"]).expect_code(0);
     let longer = fs::read(&path).unwrap();
     let line = &longer[whole.len()..];
-    for cut in [
-        1,
-        line.len() / 3,
-        line.len() / 2,
-        line.len() - 2,
-        line.len() - 1,
-    ] {
+    for cut in [1, line.len() / 3, line.len() / 2, line.len() - 2, line.len() - 1] {
         fs::write(&path, [&whole[..], &line[..cut]].concat()).unwrap();
         fs::remove_file(path.with_extension("jsonl.head")).unwrap();
         let torn = show(&env, ID);
-        assert_eq!(
-            torn["faults"].as_array().unwrap().len(),
-            1,
-            "cut at {cut}: it is reported"
-        );
+        assert_eq!(torn["faults"].as_array().unwrap().len(), 1, "cut at {cut}: it is reported");
         env.run(["incident", "ack"]).expect_code(0);
         let after = show(&env, ID);
         assert_eq!(after["faults"], serde_json::json!([]), "cut at {cut}");
@@ -48,12 +37,8 @@ fn a_kill_at_any_time_loses_nothing_that_was_said_to_be_done() {
     env.run(OPEN).expect_code(0);
     let mut done = 0;
     for round in 0..25_u64 {
-        let mut child = env
-            .bare(["incident", "note", "x", "-q"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut child =
+            env.bare(["incident", "note", "x", "-q"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         // A kill in each phase of the run: it takes about as long as this loop sweeps over.
         let until = std::time::Instant::now() + std::time::Duration::from_millis(round * 2);
         while std::time::Instant::now() < until && child.try_wait().unwrap().is_none() {
@@ -67,10 +52,7 @@ fn a_kill_at_any_time_loses_nothing_that_was_said_to_be_done() {
     let shown = show(&env, ID);
     assert_eq!(shown["faults"], serde_json::json!([]));
     let notes = shown["incident"]["notes"].as_u64().unwrap();
-    assert!(
-        notes > done as u64,
-        "{notes} notes, {done} runs said that it is done"
-    );
+    assert!(notes > done as u64, "{notes} notes, {done} runs said that it is done");
 }
 
 #[test]
@@ -83,19 +65,13 @@ fn two_people_write_at_once() {
             scope.spawn(move || {
                 for n in 0..8 {
                     let text = format!("{person} {n}");
-                    env.command(["incident", "note", &text])
-                        .env("LIVEOPS_ACTOR", person)
-                        .run()
-                        .expect_code(0);
+                    env.command(["incident", "note", &text]).env("LIVEOPS_ACTOR", person).run().expect_code(0);
                 }
             });
         }
     });
     let shown = show(&env, ID);
-    assert_eq!(
-        (&shown["incident"]["notes"], &shown["faults"]),
-        (&16.into(), &serde_json::json!([]))
-    );
+    assert_eq!((&shown["incident"]["notes"], &shown["faults"]), (&16.into(), &serde_json::json!([])));
 }
 
 /// The binary under a limit of the size of files: what a full disk does to a write.
@@ -108,10 +84,7 @@ pub(crate) fn limited(env: &TestEnv, blocks: u64, args: &[&str]) -> (i32, String
         .arg(bare.get_program())
         .args(bare.get_args())
         .env_clear()
-        .envs(
-            bare.get_envs()
-                .filter_map(|(name, value)| Some((name, value?))),
-        )
+        .envs(bare.get_envs().filter_map(|(name, value)| Some((name, value?))))
         .current_dir(env.path())
         .output()
         .unwrap();
@@ -133,11 +106,7 @@ fn a_full_disk_is_said_and_leaves_the_journal_whole() {
     let (code, stderr) = limited(&env, blocks, &["incident", "note", &"x".repeat(300)]);
     assert_eq!(code, 3, "{stderr}");
     assert!(stderr.contains("cannot append to"), "{stderr}");
-    assert_eq!(
-        fs::read(&path).unwrap(),
-        before,
-        "no half of a line is left"
-    );
+    assert_eq!(fs::read(&path).unwrap(), before, "no half of a line is left");
     env.run(["incident", "note", "space again"]).expect_code(0);
     assert_eq!(show(&env, ID)["faults"], serde_json::json!([]));
 }
@@ -148,9 +117,7 @@ fn what_was_edited_is_said() {
     env.run(OPEN).expect_code(0);
     env.run(["incident", "note", "it was 03:12"]).expect_code(0);
     let path = journal(&env, ID);
-    let text = fs::read_to_string(&path)
-        .unwrap()
-        .replace("it was 03:12", "it was 03:02");
+    let text = fs::read_to_string(&path).unwrap().replace("it was 03:12", "it was 03:02");
     fs::write(&path, text).unwrap();
     let run = env.run(["incident", "show"]).expect_code(0);
     assert!(run.stdout.contains("JOURNAL: line"), "{}", run.stdout);

@@ -17,22 +17,12 @@ fn prometheus(known: &'static [&'static str]) -> Stub {
             "/api/v1/status/buildinfo",
             Answer::json(json!({"status": "success", "data": {"version": "2.42.0"}})),
         )
-        .on(
-            "GET",
-            "/api/v1/label/__name__/values",
-            Answer::json(json!({"status": "success", "data": known})),
-        )
+        .on("GET", "/api/v1/label/__name__/values", Answer::json(json!({"status": "success", "data": known})))
         .on_fn("POST", "/api/v1/query", move |request| {
             let query = request.param("query").unwrap_or_default();
             let found = known.iter().any(|name| query == format!("count({name})"));
-            let result = if found {
-                json!([{"metric": {}, "value": [1.0, "3"]}])
-            } else {
-                json!([])
-            };
-            Answer::json(
-                json!({"status": "success", "data": {"resultType": "vector", "result": result}}),
-            )
+            let result = if found { json!([{"metric": {}, "value": [1.0, "3"]}]) } else { json!([]) };
+            Answer::json(json!({"status": "success", "data": {"resultType": "vector", "result": result}}))
         })
 }
 
@@ -40,30 +30,13 @@ fn prometheus(known: &'static [&'static str]) -> Stub {
 fn the_file_is_valid_without_any_answer() {
     for preset in ["game-server", "http-api"] {
         let env = TestEnv::new().now(NOW);
-        let run = env
-            .run(["init", "--preset", preset, "--name", "starfall"])
-            .expect_code(0);
-        assert!(
-            run.stdout
-                .contains("wrote liveops.yaml: project `starfall`, environment `main`"),
-            "{}",
-            run.stdout
-        );
-        assert!(
-            run.stdout.ends_with("next: liveops config validate\n"),
-            "{}",
-            run.stdout
-        );
+        let run = env.run(["init", "--preset", preset, "--name", "starfall"]).expect_code(0);
+        assert!(run.stdout.contains("wrote liveops.yaml: project `starfall`, environment `main`"), "{}", run.stdout);
+        assert!(run.stdout.ends_with("next: liveops config validate\n"), "{}", run.stdout);
         env.run(["config", "validate"]).expect_code(0);
-        let mode = fs::metadata(env.path().join("liveops.yaml"))
-            .unwrap()
-            .permissions()
-            .mode();
+        let mode = fs::metadata(env.path().join("liveops.yaml")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o644, "a project's file is for the team");
-        let left: Vec<_> = fs::read_dir(env.path())
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name())
-            .collect();
+        let left: Vec<_> = fs::read_dir(env.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(left, ["liveops.yaml"], "no temporary file stays");
     }
 }
@@ -72,8 +45,7 @@ fn the_file_is_valid_without_any_answer() {
 #[test]
 fn the_examples_of_regions_and_of_a_rollout_are_valid() {
     let env = TestEnv::new().now(NOW);
-    env.run(["init", "--preset", "http-api", "--name", "starfall"])
-        .expect_code(0);
+    env.run(["init", "--preset", "http-api", "--name", "starfall"]).expect_code(0);
     let text = fs::read_to_string(env.path().join("liveops.yaml")).unwrap();
     // The lines from this one to the next empty one, without `mark`.
     let example = |from: &str, mark: &str| -> String {
@@ -86,10 +58,7 @@ fn the_examples_of_regions_and_of_a_rollout_are_valid() {
     let services = example("#   services:\n", "#   ");
     let with = text
         .replace("    # regions:", &format!("{regions}\n    # regions:"))
-        .replace(
-            "# The policies of",
-            &format!("{services}\n# The policies of"),
-        );
+        .replace("# The policies of", &format!("{services}\n# The policies of"));
     env.write("liveops.yaml", with);
     env.run(["config", "validate"]).expect_code(0);
     // They are in use then: a region that there is not is refused with those that there are.
@@ -100,18 +69,12 @@ fn the_examples_of_regions_and_of_a_rollout_are_valid() {
 #[test]
 fn what_was_found_is_said_and_kpis_without_data_are_commented_out() {
     let env = TestEnv::new();
-    let prometheus = prometheus(&[
-        "http_request_total",
-        "http_request_duration_ms_bucket",
-        "cpu_usage_ratio",
-    ]);
-    let health = Stub::new()
-        .on(
-            "GET",
-            "/api/health",
-            Answer::json(json!({"status": "healthy"})),
-        )
-        .on("GET", "/metrics", Answer::text("a 1\n"));
+    let prometheus = prometheus(&["http_request_total", "http_request_duration_ms_bucket", "cpu_usage_ratio"]);
+    let health = Stub::new().on("GET", "/api/health", Answer::json(json!({"status": "healthy"}))).on(
+        "GET",
+        "/metrics",
+        Answer::text("a 1\n"),
+    );
     let run = env
         .run([
             "-e",
@@ -150,38 +113,23 @@ fn what_was_found_is_said_and_kpis_without_data_are_commented_out() {
     let text = env.read("liveops.yaml");
     assert!(text.contains("  # (not in Prometheus yet: no metric `http_requests_total`; did you mean `http_request_total`?)\n  # - name: requests\n"), "{text}");
     assert!(text.contains("\n  - name: request_p95\n"), "{text}");
-    let shown = env
-        .run(["config", "show", "-o", "json"])
-        .expect_code(0)
-        .json();
-    let kpis: Vec<&str> = shown["data"]["config"]["kpis"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|kpi| kpi["name"].as_str().unwrap())
-        .collect();
+    let shown = env.run(["config", "show", "-o", "json"]).expect_code(0).json();
+    let kpis: Vec<&str> =
+        shown["data"]["config"]["kpis"].as_array().unwrap().iter().map(|kpi| kpi["name"].as_str().unwrap()).collect();
     assert_eq!(kpis, ["request_p95", "cpu"]);
     assert_eq!(shown["environment"], "prod");
-    assert_eq!(
-        shown["data"]["config"]["services"][0]["metrics"][0],
-        format!("{}/metrics", health.url())
-    );
+    assert_eq!(shown["data"]["config"]["services"][0]["metrics"][0], format!("{}/metrics", health.url()));
 }
 
 #[test]
 fn without_prometheus_the_services_metrics_decide() {
     let env = TestEnv::new();
-    let health = Stub::new()
-        .on("GET", "/api/health", Answer::json(json!({"status": "ok"})))
-        .on(
-            "GET",
-            "/api/health/metrics",
-            Answer::text("game_active_players{region=\"eu\"} 3\n"),
-        );
-    let run = env
-        .run(["init", "--health", &health.url(), "-o", "json"])
-        .expect_code(0)
-        .json();
+    let health = Stub::new().on("GET", "/api/health", Answer::json(json!({"status": "ok"}))).on(
+        "GET",
+        "/api/health/metrics",
+        Answer::text("game_active_players{region=\"eu\"} 3\n"),
+    );
+    let run = env.run(["init", "--health", &health.url(), "-o", "json"]).expect_code(0).json();
     assert_eq!(run["data"]["kpis_with_data"], json!(["active_players"]));
     assert_eq!(run["schema"], "liveops.init/1");
     env.run(["config", "validate"]).expect_code(0);
@@ -189,28 +137,16 @@ fn without_prometheus_the_services_metrics_decide() {
 
 #[test]
 fn nothing_that_is_found_stops_the_writing() {
-    let html = Stub::new().on(
-        "*",
-        "/*",
-        Answer::new(200, "text/html", "<html>sign in</html>"),
-    );
+    let html = Stub::new().on("*", "/*", Answer::new(200, "text/html", "<html>sign in</html>"));
     let locked = Stub::new().on("*", "/*", Answer::text("no").status(401));
     for (url, word, detail) in [
         (html.url(), "absent", "a web page instead of JSON"),
         (locked.url(), "absent", "it wants credentials"),
-        (
-            "http://127.0.0.1:1".to_owned(),
-            "unreachable",
-            "connection refused",
-        ),
+        ("http://127.0.0.1:1".to_owned(), "unreachable", "connection refused"),
     ] {
         let env = TestEnv::new();
         let run = env.run(["init", "--prometheus", &url]).expect_code(0);
-        assert!(
-            run.stdout.contains(&format!("prometheus {word}")) && run.stdout.contains(detail),
-            "{}",
-            run.stdout
-        );
+        assert!(run.stdout.contains(&format!("prometheus {word}")) && run.stdout.contains(detail), "{}", run.stdout);
         assert!(run.stdout.ends_with("next: liveops doctor\n"));
         // Nothing is known of the KPIs, so they are all there.
         assert!(env.read("liveops.yaml").contains("\n  - name: tick_p99\n"));
@@ -223,11 +159,7 @@ fn an_existing_file_is_never_overwritten_unasked() {
     let env = TestEnv::new();
     env.write("liveops.yaml", "mine: [\n");
     let run = env.run(["init"]).expect_code(4);
-    assert!(
-        run.stderr.contains("exists already") && run.stderr.contains("--force"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("exists already") && run.stderr.contains("--force"), "{}", run.stderr);
     assert_eq!(env.read("liveops.yaml"), "mine: [\n");
     env.run(["init", "--dry-run"]).expect_code(0);
     assert_eq!(env.read("liveops.yaml"), "mine: [\n");
@@ -235,10 +167,8 @@ fn an_existing_file_is_never_overwritten_unasked() {
     terminal.expect("overwrite it?").send_line("");
     assert_eq!(terminal.wait().0, 4);
     assert_eq!(env.read("liveops.yaml"), "mine: [\n");
-    env.run(["init", "--out", "deploy/other.yaml"])
-        .expect_code(0);
-    env.run(["--config", "deploy/other.yaml", "config", "validate"])
-        .expect_code(0);
+    env.run(["init", "--out", "deploy/other.yaml"]).expect_code(0);
+    env.run(["--config", "deploy/other.yaml", "config", "validate"]).expect_code(0);
     // A broken file is a reason to write a new one, not an obstacle.
     env.run(["init", "--force"]).expect_code(0);
     env.run(["config", "validate"]).expect_code(0);
@@ -249,40 +179,20 @@ fn an_existing_file_is_never_overwritten_unasked() {
 fn a_password_becomes_a_reference() {
     let env = TestEnv::new();
     let run = env
-        .run([
-            "init",
-            "--redis",
-            "redis://:canary-1@127.0.0.1:1/0",
-            "--prometheus",
-            "http://u:canary-1@127.0.0.1:1",
-        ])
+        .run(["init", "--redis", "redis://:canary-1@127.0.0.1:1/0", "--prometheus", "http://u:canary-1@127.0.0.1:1"])
         .expect_code(0);
     let text = env.read("liveops.yaml");
     assert!(!format!("{}{}{text}", run.stdout, run.stderr).contains("canary-1"));
-    assert!(
-        text.contains("redis://:${REDIS_PASSWORD}@127.0.0.1:1/0"),
-        "{text}"
-    );
-    assert!(
-        run.stdout
-            .contains("set PROMETHEUS_PASSWORD, REDIS_PASSWORD"),
-        "{}",
-        run.stdout
-    );
+    assert!(text.contains("redis://:${REDIS_PASSWORD}@127.0.0.1:1/0"), "{text}");
+    assert!(run.stdout.contains("set PROMETHEUS_PASSWORD, REDIS_PASSWORD"), "{}", run.stdout);
     env.run(["config", "validate"]).expect_code(0);
 }
 
 #[test]
 fn wrong_flags_say_what_is_right() {
     for (args, words) in [
-        (
-            &["init", "--prometheus", "ftp://h"][..],
-            "is not a URL of prometheus",
-        ),
-        (
-            &["init", "--health", "a b=http://h"],
-            "cannot be the name of a service",
-        ),
+        (&["init", "--prometheus", "ftp://h"][..], "is not a URL of prometheus"),
+        (&["init", "--health", "a b=http://h"], "cannot be the name of a service"),
         (&["init", "--out", "."], "is a folder"),
         (&["init", "--preset", "game"], "game-server"),
     ] {
@@ -302,25 +212,17 @@ fn on_a_terminal_it_asks_for_what_the_flags_do_not_say() {
     terminal.expect("What do you run?").send("\r");
     terminal.expect("URL of Prometheus").send_line("not a url");
     terminal.expect("is not a URL of prometheus");
-    terminal
-        .expect("URL of Prometheus")
-        .send_line(&prometheus.url());
+    terminal.expect("URL of Prometheus").send_line(&prometheus.url());
     terminal.expect("URL of Alertmanager").send_line("none");
     terminal.expect("Health API").send_line("game=127.0.0.1:1");
     terminal.expect("Another one").send_line("");
     terminal.expect("wrote").expect("next:");
     let (code, transcript) = terminal.wait();
     assert_eq!(code, 0, "{transcript}");
-    let shown = env
-        .run(["config", "show", "-o", "json"])
-        .expect_code(0)
-        .json();
+    let shown = env.run(["config", "show", "-o", "json"]).expect_code(0).json();
     let config = &shown["data"]["config"];
     assert_eq!(config["project"], "starfall");
-    assert_eq!(
-        config["environments"]["main"]["prometheus"]["url"],
-        prometheus.url()
-    );
+    assert_eq!(config["environments"]["main"]["prometheus"]["url"], prometheus.url());
     assert_eq!(config["services"][0]["name"], "game");
     assert_eq!(config["kpis"].as_array().unwrap().len(), 1);
 }

@@ -15,14 +15,7 @@ use crate::support::{Answer, Run, Stub, TestEnv};
 
 pub(crate) const CANARY: &str = "canary-7c1f";
 pub(crate) const ID: &str = "2026-01-15-p1-down-channel";
-pub(crate) const OPEN: [&str; 6] = [
-    "incident",
-    "open",
-    "--sev",
-    "p1",
-    "--title",
-    "down <!channel>",
-];
+pub(crate) const OPEN: [&str; 6] = ["incident", "open", "--sev", "p1", "--title", "down <!channel>"];
 
 /// An environment whose user has these channels (lines below `channels:`) and rules.
 pub(crate) fn env(channels: &str) -> TestEnv {
@@ -39,10 +32,7 @@ pub(crate) fn env(channels: &str) -> TestEnv {
 }
 
 pub(crate) fn pagerduty(stub: &Stub) -> String {
-    format!(
-        "    - {{ name: oncall, type: pagerduty, url: \"{}\", routing_key: \"${{KEY}}\" }}\n",
-        stub.url()
-    )
+    format!("    - {{ name: oncall, type: pagerduty, url: \"{}\", routing_key: \"${{KEY}}\" }}\n", stub.url())
 }
 
 pub(crate) fn accepts() -> Stub {
@@ -54,8 +44,7 @@ pub(crate) fn deliveries(run: &Run) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let all = run.json()["data"]["deliveries"].clone();
     let all = all.as_array().unwrap().iter();
-    all.map(|one| (text(&one["channel"]), text(&one["state"])))
-        .collect()
+    all.map(|one| (text(&one["channel"]), text(&one["state"]))).collect()
 }
 
 pub(crate) fn later(env: &TestEnv, time: &str, args: &[&str]) -> Run {
@@ -74,19 +63,12 @@ fn pagerduty_hears_of_the_page_the_ack_and_the_end_under_one_key() {
     env.run(["incident", "ack"]).expect_code(0);
     env.run(["incident", "mitigate", "x"]).expect_code(0);
     env.run(["incident", "resolve", "x"]).expect_code(0);
-    let sent: Vec<Value> = stub
-        .requests()
-        .iter()
-        .map(|request| request.json())
-        .collect();
+    let sent: Vec<Value> = stub.requests().iter().map(|request| request.json()).collect();
     let actions: Vec<&Value> = sent.iter().map(|event| &event["event_action"]).collect();
     assert_eq!(actions, ["trigger", "acknowledge", "resolve"]);
     let key = format!("liveops/prod/{ID}");
     for event in &sent {
-        assert_eq!(
-            (&event["dedup_key"], &event["routing_key"]),
-            (&json!(key), &json!(CANARY))
-        );
+        assert_eq!((&event["dedup_key"], &event["routing_key"]), (&json!(key), &json!(CANARY)));
     }
     assert_eq!(
         sent[0]["payload"],
@@ -113,37 +95,22 @@ fn an_escalation_is_a_page_of_its_own_and_ends_with_the_others() {
     let stub = accepts();
     let env = env(&pagerduty(&stub));
     env.run(OPEN).expect_code(0);
-    env.run(["incident", "escalate", "--because", "no idea"])
-        .expect_code(0);
+    env.run(["incident", "escalate", "--because", "no idea"]).expect_code(0);
     env.run(["incident", "resolve", "x"]).expect_code(0);
-    let sent: Vec<Value> = stub
-        .requests()
-        .iter()
-        .map(|request| request.json())
-        .collect();
+    let sent: Vec<Value> = stub.requests().iter().map(|request| request.json()).collect();
     let keys: Vec<String> = sent
         .iter()
         .map(|event| {
             format!(
                 "{} {}",
                 event["event_action"].as_str().unwrap(),
-                event["dedup_key"]
-                    .as_str()
-                    .unwrap()
-                    .rsplit('/')
-                    .next()
-                    .unwrap()
+                event["dedup_key"].as_str().unwrap().rsplit('/').next().unwrap()
             )
         })
         .collect();
     assert_eq!(
         keys,
-        [
-            format!("trigger {ID}"),
-            "trigger escalated-1".into(),
-            format!("resolve {ID}"),
-            "resolve escalated-1".into()
-        ]
+        [format!("trigger {ID}"), "trigger escalated-1".into(), format!("resolve {ID}"), "resolve escalated-1".into()]
     );
 }
 
@@ -154,10 +121,7 @@ fn what_pagerduty_refuses_goes_to_the_next_in_line() {
     let next = "    - { name: phone, type: exec, command: [sh, -c, 'cat > called.json'] }\n";
     let both = env(&format!("{}{next}", pagerduty(&stub)));
     let run = json_of(&both, &OPEN).expect_code(0);
-    let states = [
-        ("oncall".to_owned(), "given_up".to_owned()),
-        ("phone".to_owned(), "accepted".to_owned()),
-    ];
+    let states = [("oncall".to_owned(), "given_up".to_owned()), ("phone".to_owned(), "accepted".to_owned())];
     assert_eq!(deliveries(&run), states);
     assert!(run.stdout.contains("Length of 'routing_key' is incorrect"));
     let called: Value = serde_json::from_str(&both.read("called.json")).unwrap();
@@ -166,56 +130,24 @@ fn what_pagerduty_refuses_goes_to_the_next_in_line() {
     let alone = env(&pagerduty(&stub));
     let run = json_of(&alone, &OPEN).expect_code(5);
     assert_eq!(run.json()["data"]["paged"], false);
-    assert!(
-        run.json_error()["error"]
-            .as_str()
-            .unwrap()
-            .contains("NOBODY WAS PAGED")
-    );
+    assert!(run.json_error()["error"].as_str().unwrap().contains("NOBODY WAS PAGED"));
     let shown = alone.run(["incident", "show"]);
-    assert!(
-        shown.stdout.contains("NOBODY WAS PAGED"),
-        "{}",
-        shown.stdout
-    );
+    assert!(shown.stdout.contains("NOBODY WAS PAGED"), "{}", shown.stdout);
 }
 
 #[test]
 fn a_page_that_may_have_arrived_is_sent_again_under_the_same_key() {
-    let stub = Stub::new().on_fn("POST", "/v2/enqueue", |_| {
-        Answer::json(json!({}))
-            .status(202)
-            .after(Duration::from_secs(20))
-    });
+    let stub = Stub::new()
+        .on_fn("POST", "/v2/enqueue", |_| Answer::json(json!({})).status(202).after(Duration::from_secs(20)));
     let env = env(&pagerduty(&stub));
-    let run = env
-        .run(OPEN.into_iter().chain(["--timeout", "1s"]))
-        .expect_code(5);
+    let run = env.run(OPEN.into_iter().chain(["--timeout", "1s"])).expect_code(5);
     assert!(run.stdout.contains("may have arrived"), "{}", run.stdout);
-    stub.set(
-        "POST",
-        "/v2/enqueue",
-        Answer::json(json!({ "status": "success" })).status(202),
-    );
-    let run = later(
-        &env,
-        "2026-01-15T10:30:05Z",
-        &["incident", "note", "too early to try again"],
-    );
+    stub.set("POST", "/v2/enqueue", Answer::json(json!({ "status": "success" })).status(202));
+    let run = later(&env, "2026-01-15T10:30:05Z", &["incident", "note", "too early to try again"]);
     assert_eq!(stub.requests().len(), 1, "{}", run.stdout);
     later(&env, "2026-01-15T10:31:00Z", &["page", "flush"]).expect_code(0);
-    let keys: Vec<Value> = stub
-        .requests()
-        .iter()
-        .map(|request| request.json()["dedup_key"].clone())
-        .collect();
-    assert_eq!(
-        keys,
-        [
-            json!(format!("liveops/prod/{ID}")),
-            json!(format!("liveops/prod/{ID}"))
-        ]
-    );
+    let keys: Vec<Value> = stub.requests().iter().map(|request| request.json()["dedup_key"].clone()).collect();
+    assert_eq!(keys, [json!(format!("liveops/prod/{ID}")), json!(format!("liveops/prod/{ID}"))]);
     let shown = json_of(&env, &["incident", "show"]).json();
     assert_eq!(shown["data"]["incident"]["paged"], true);
     assert_eq!(stub.requests().len(), 2);
@@ -244,30 +176,14 @@ fn slack(stub: &Stub) -> (TestEnv, String) {
 fn slack_gets_whole_messages_in_which_nobody_is_pinged() {
     let stub = Stub::new().on("POST", "/services/*", Answer::text("ok"));
     let (env, path) = slack(&stub);
-    env.run([
-        "incident",
-        "open",
-        "--sev",
-        "p4",
-        "--title",
-        "down <!channel>",
-    ])
-    .expect_code(0);
+    env.run(["incident", "open", "--sev", "p4", "--title", "down <!channel>"]).expect_code(0);
     let sent = stub.requests_to(&path);
     assert_eq!(sent.len(), 1);
     let body = sent[0].json();
     assert_eq!(body["text"], "P4 opened: down &lt;!channel&gt; (prod)");
-    assert_eq!(
-        body["blocks"][0]["text"]["text"],
-        "P4 opened: down <!channel> (prod)"
-    );
+    assert_eq!(body["blocks"][0]["text"]["text"], "P4 opened: down <!channel> (prod)");
     assert_eq!(body["blocks"][0]["text"]["type"], "plain_text");
-    assert!(
-        body["blocks"][1]["text"]["text"]
-            .as_str()
-            .unwrap()
-            .starts_with("down &lt;!channel&gt;\nby ada")
-    );
+    assert!(body["blocks"][1]["text"]["text"].as_str().unwrap().starts_with("down &lt;!channel&gt;\nby ada"));
 }
 
 #[test]
@@ -283,64 +199,36 @@ fn slacks_refusals_are_final_and_its_limits_are_kept() {
         let (env, _) = slack(&stub);
         let run = json_of(&env, &OPEN).expect_code(5);
         assert_eq!(deliveries(&run)[0].1, state, "{status}");
-        assert!(
-            run.stdout.contains(&format!("answered {status}: {said}")),
-            "{}",
-            run.stdout
-        );
+        assert!(run.stdout.contains(&format!("answered {status}: {said}")), "{}", run.stdout);
     }
-    let stub = Stub::new().on(
-        "POST",
-        "/services/*",
-        Answer::text("rate_limited")
-            .status(429)
-            .header("Retry-After", "90"),
-    );
+    let stub =
+        Stub::new().on("POST", "/services/*", Answer::text("rate_limited").status(429).header("Retry-After", "90"));
     let (env, _) = slack(&stub);
     let run = json_of(&env, &OPEN).expect_code(5);
     assert_eq!(deliveries(&run)[0].1, "failed");
     let outbox = json_of(&env, &["page", "list"]).json();
-    assert_eq!(
-        outbox["data"]["outbox"][0]["next_at"],
-        "2026-01-15T10:31:30Z"
-    );
+    assert_eq!(outbox["data"]["outbox"][0]["next_at"], "2026-01-15T10:31:30Z");
 }
 
 #[test]
 fn discord_is_asked_to_answer_and_says_when_to_come_again() {
-    let stub = Stub::new().on(
-        "POST",
-        "/api/webhooks/*",
-        Answer::json(json!({ "id": "1" })),
-    );
+    let stub = Stub::new().on("POST", "/api/webhooks/*", Answer::json(json!({ "id": "1" })));
     let hook = format!("{}/api/webhooks/1/{CANARY}", stub.url());
-    let env =
-        env("    - { name: guild, type: discord, url: \"${DISCORD}\" }\n").var("DISCORD", &hook);
+    let env = env("    - { name: guild, type: discord, url: \"${DISCORD}\" }\n").var("DISCORD", &hook);
     env.run(OPEN).expect_code(0);
     let sent = stub.requests();
     assert_eq!(sent[0].param("wait").as_deref(), Some("true"));
     assert_eq!(sent[0].json()["allowed_mentions"], json!({ "parse": [] }));
-    assert_eq!(
-        sent[0].json()["embeds"][0]["title"],
-        "P1 opened: down \\<!channel\\> (prod)"
-    );
-    let limited =
-        json!({ "message": "You are being rate limited.", "retry_after": 30.0, "global": false });
+    assert_eq!(sent[0].json()["embeds"][0]["title"], "P1 opened: down \\<!channel\\> (prod)");
+    let limited = json!({ "message": "You are being rate limited.", "retry_after": 30.0, "global": false });
     stub.set("POST", "/api/webhooks/*", Answer::json(limited).status(429));
     env.run(["incident", "ack"]).expect_code(0);
     let outbox = json_of(&env, &["page", "list"]).json();
-    assert_eq!(
-        outbox["data"]["outbox"][0]["next_at"],
-        "2026-01-15T10:30:30Z"
-    );
+    assert_eq!(outbox["data"]["outbox"][0]["next_at"], "2026-01-15T10:30:30Z");
     let gone = json!({ "message": "Unknown Webhook", "code": 10015 });
     stub.set("POST", "/api/webhooks/*", Answer::json(gone).status(404));
     let run = json_of(&env, &["incident", "mitigate", "x"]).expect_code(0);
-    assert!(
-        run.stdout.contains("answered 404: Unknown Webhook"),
-        "{}",
-        run.stdout
-    );
+    assert!(run.stdout.contains("answered 404: Unknown Webhook"), "{}", run.stdout);
 }
 
 #[test]
@@ -356,26 +244,12 @@ fn a_webhook_is_signed_over_its_very_bytes() {
     let mut mac = Hmac::<Sha256>::new_from_slice(CANARY.as_bytes()).unwrap();
     mac.update(format!("{timestamp}.").as_bytes());
     mac.update(&sent.body);
-    let hex: String = mac
-        .finalize()
-        .into_bytes()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    assert_eq!(
-        sent.header("x-liveops-signature"),
-        Some(format!("v1={hex}").as_str())
-    );
+    let hex: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(sent.header("x-liveops-signature"), Some(format!("v1={hex}").as_str()));
     assert_eq!(sent.header("x-team"), Some("ops"));
     let body = sent.json();
-    assert_eq!(
-        (&body["schema"], &body["test"]),
-        (&json!("liveops.notification/1"), &json!(false))
-    );
-    assert_eq!(
-        body["message"]["id"].as_str(),
-        sent.header("idempotency-key")
-    );
+    assert_eq!((&body["schema"], &body["test"]), (&json!("liveops.notification/1"), &json!(false)));
+    assert_eq!(body["message"]["id"].as_str(), sent.header("idempotency-key"));
 }
 
 /// A mail server that answers RCPT and DATA with these, and keeps what it was sent.
@@ -392,11 +266,7 @@ fn smtp(rcpt: &'static str) -> (WireServer, Arc<Mutex<String>>) {
                 return Ok(());
             }
             kept.lock().unwrap().push_str(&line);
-            let word = line
-                .split([' ', '\r'])
-                .next()
-                .unwrap_or_default()
-                .to_uppercase();
+            let word = line.split([' ', '\r']).next().unwrap_or_default().to_uppercase();
             if is_data {
                 if line == ".\r\n" {
                     is_data = false;

@@ -18,11 +18,7 @@ fn rules_say_who_is_told_of_what() {
     assert_eq!(run.json()["data"]["paged"], true);
     env.run(["incident", "ack"]).expect_code(0);
     env.run(["incident", "mitigate", "x"]).expect_code(0);
-    let paths: Vec<String> = stub
-        .requests()
-        .into_iter()
-        .map(|request| request.path)
-        .collect();
+    let paths: Vec<String> = stub.requests().into_iter().map(|request| request.path).collect();
     assert_eq!(paths.iter().filter(|path| *path == "/a").count(), 1);
     assert_eq!(paths.iter().filter(|path| *path == "/b").count(), 2);
 }
@@ -30,21 +26,11 @@ fn rules_say_who_is_told_of_what() {
 #[test]
 fn a_projects_own_words_are_used_and_bad_ones_hold_nothing_up() {
     let stub = Stub::new().on("POST", "/*", Answer::text("").status(200));
-    let env = env(&format!(
-        "    - {{ name: a, type: webhook, url: \"{}\" }}\n",
-        stub.url()
-    ));
-    env.write(
-        "templates/notify/subject.webhook.j2",
-        "{{ severity }}! {{ title }}",
-    );
+    let env = env(&format!("    - {{ name: a, type: webhook, url: \"{}\" }}\n", stub.url()));
+    env.write("templates/notify/subject.webhook.j2", "{{ severity }}! {{ title }}");
     env.write("templates/notify/body.j2", "{% if %}");
     let run = env.run(OPEN).expect_code(0);
-    assert!(
-        run.stderr.contains("templates/notify/body.j2 is not used"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("templates/notify/body.j2 is not used"), "{}", run.stderr);
     let body = stub.requests()[0].json();
     assert_eq!(body["subject"], "p1! down <!channel>");
     assert!(body["body"].as_str().unwrap().contains("by ada"));
@@ -59,44 +45,16 @@ fn a_test_proves_the_way_and_calls_nobody() {
     ))
     .var("SLACK", &format!("{}/services/{CANARY}", stub.url()));
     let run = json_of(&env, &["page", "test"]).expect_code(1);
-    let states: Vec<String> = deliveries(&run)
-        .into_iter()
-        .map(|(name, state)| format!("{name} {state}"))
-        .collect();
-    assert_eq!(
-        states,
-        [
-            "oncall accepted",
-            "team accepted",
-            "phone accepted",
-            "lost given_up"
-        ]
-    );
-    assert!(
-        !env.path().join("called").exists(),
-        "the program was not run"
-    );
-    let sent: Vec<Value> = stub
-        .requests_to("/v2/enqueue")
-        .iter()
-        .map(|request| request.json())
-        .collect();
+    let states: Vec<String> = deliveries(&run).into_iter().map(|(name, state)| format!("{name} {state}")).collect();
+    assert_eq!(states, ["oncall accepted", "team accepted", "phone accepted", "lost given_up"]);
+    assert!(!env.path().join("called").exists(), "the program was not run");
+    let sent: Vec<Value> = stub.requests_to("/v2/enqueue").iter().map(|request| request.json()).collect();
     assert_eq!(sent.len(), 1);
-    assert_eq!(
-        sent[0]["event_action"], "resolve",
-        "the end of what never began"
-    );
+    assert_eq!(sent[0]["event_action"], "resolve", "the end of what never began");
     let posted = stub.requests_to(&format!("/services/{CANARY}"));
-    assert!(
-        posted[0].json()["text"]
-            .as_str()
-            .unwrap()
-            .starts_with("TEST, nobody has to come")
-    );
-    env.run(["page", "test", "--channel", "nobody"])
-        .expect_code(2);
-    env.run(["page", "test", "--channel", "phone", "--for-real"])
-        .expect_code(0);
+    assert!(posted[0].json()["text"].as_str().unwrap().starts_with("TEST, nobody has to come"));
+    env.run(["page", "test", "--channel", "nobody"]).expect_code(2);
+    env.run(["page", "test", "--channel", "phone", "--for-real"]).expect_code(0);
     assert!(env.path().join("called").exists());
 }
 
@@ -175,51 +133,19 @@ fn alertmanagers_webhook_opens_one_incident_and_tells_it_of_the_rest() {
     };
     let start = "2026-01-15T10:20:00Z";
     let first = receive(webhook("firing", start), "2026-01-15T10:30:00Z");
-    assert_eq!(
-        (&first["action"], &first["incident"]["severity"]),
-        (&json!("opened"), &json!("p1"))
-    );
+    assert_eq!((&first["action"], &first["incident"]["severity"]), (&json!("opened"), &json!("p1")));
     assert_eq!(first["incident"]["started_at"], start);
     assert_eq!(first["incident"]["runbook"], "https://wiki/ServerDown");
     assert_eq!(first["paged"], true);
-    assert_eq!(
-        receive(webhook("firing", start), "2026-01-15T10:31:00Z")["action"],
-        "known"
-    );
+    assert_eq!(receive(webhook("firing", start), "2026-01-15T10:31:00Z")["action"], "known");
     let ended = receive(webhook("resolved", start), "2026-01-15T10:32:00Z");
-    assert_eq!(
-        (&ended["action"], &ended["incident"]["phase"]),
-        (&json!("updated"), &json!("open"))
-    );
+    assert_eq!((&ended["action"], &ended["incident"]["phase"]), (&json!("updated"), &json!("open")));
     env.run(["incident", "resolve", "over"]).expect_code(0);
-    assert_eq!(
-        receive(webhook("firing", start), "2026-01-15T10:33:00Z")["action"],
-        "known"
-    );
-    assert_eq!(
-        receive(
-            webhook("firing", "2026-01-15T10:34:00Z"),
-            "2026-01-15T10:35:00Z"
-        )["action"],
-        "opened"
-    );
-    let triggers = stub
-        .requests()
-        .iter()
-        .filter(|request| request.json()["event_action"] == "trigger")
-        .count();
+    assert_eq!(receive(webhook("firing", start), "2026-01-15T10:33:00Z")["action"], "known");
+    assert_eq!(receive(webhook("firing", "2026-01-15T10:34:00Z"), "2026-01-15T10:35:00Z")["action"], "opened");
+    let triggers = stub.requests().iter().filter(|request| request.json()["event_action"] == "trigger").count();
     assert_eq!(triggers, 2);
-    let bad = env
-        .command(["incident", "receive"])
-        .stdin("<html>")
-        .run()
-        .expect_code(2);
-    assert!(
-        bad.stderr
-            .contains("not the JSON of Alertmanager's webhook"),
-        "{}",
-        bad.stderr
-    );
-    env.run(["incident", "receive", "--listen", "0.0.0.0:0"])
-        .expect_code(2);
+    let bad = env.command(["incident", "receive"]).stdin("<html>").run().expect_code(2);
+    assert!(bad.stderr.contains("not the JSON of Alertmanager's webhook"), "{}", bad.stderr);
+    env.run(["incident", "receive", "--listen", "0.0.0.0:0"]).expect_code(2);
 }

@@ -25,12 +25,9 @@ fn prometheus() -> Stub {
     let field = |request: &Request, name: &str| -> String {
         let body = String::from_utf8_lossy(&request.body).into_owned();
         let found = url::form_urlencoded::parse(body.as_bytes()).find(|(key, _)| key == name);
-        found
-            .map(|(_, value)| value.into_owned())
-            .unwrap_or_default()
+        found.map(|(_, value)| value.into_owned()).unwrap_or_default()
     };
-    let number =
-        move |request: &Request, name: &str| -> f64 { field(request, name).parse().unwrap_or(0.0) };
+    let number = move |request: &Request, name: &str| -> f64 { field(request, name).parse().unwrap_or(0.0) };
     Stub::new()
         .on_fn("POST", "/api/v1/query_range", move |request| {
             let query = field(request, "query");
@@ -113,10 +110,7 @@ fn new_fills_in_what_the_journal_and_the_metrics_know() {
         "2026-01-15T10:19:30Z",
     ])
     .expect_code(0);
-    let json = env
-        .run(["postmortem", "new", "-o", "json"])
-        .expect_code(0)
-        .json();
+    let json = env.run(["postmortem", "new", "-o", "json"]).expect_code(0).json();
     assert_eq!(json["schema"], "liveops.postmortem.new/1");
     assert_eq!(json["data"]["incident"], id);
     let text = env.read(format!("incidents/{id}/postmortem.md"));
@@ -138,16 +132,10 @@ fn new_fills_in_what_the_journal_and_the_metrics_know() {
     }
     assert!(!text.contains("| unknown |"), "{text}");
     let svg = env.read(format!("incidents/{id}/active_players.svg"));
-    assert!(
-        svg.starts_with("<svg") && svg.contains(">mitigated<"),
-        "{svg}"
-    );
+    assert!(svg.starts_with("<svg") && svg.contains(">mitigated<"), "{svg}");
     // It is not overwritten, and what people must add is asked for.
     env.run(["postmortem", "new"]).expect_code(4);
-    let check = env
-        .run(["postmortem", "check", "-o", "json"])
-        .expect_code(1)
-        .json();
+    let check = env.run(["postmortem", "check", "-o", "json"]).expect_code(1).json();
     assert_eq!(check["verdict"], "fail");
     assert!(check["data"]["findings"].to_string().contains("to_fill_in"));
 }
@@ -155,10 +143,7 @@ fn new_fills_in_what_the_journal_and_the_metrics_know() {
 #[test]
 fn what_the_metrics_do_not_know_is_unknown_and_never_zero() {
     let (id, env) = incident(env().var("LIVEOPS_PROMETHEUS", "http://127.0.0.1:1"));
-    let json = env
-        .run(["postmortem", "new", "-o", "json"])
-        .expect_code(0)
-        .json();
+    let json = env.run(["postmortem", "new", "-o", "json"]).expect_code(0).json();
     assert_eq!(json["status"], "partial");
     let text = env.read(format!("incidents/{id}/postmortem.md"));
     assert_eq!(text.matches("| unknown |").count(), 3, "{text}");
@@ -169,11 +154,7 @@ fn what_the_metrics_do_not_know_is_unknown_and_never_zero() {
 fn a_whole_one_passes_and_is_closed() {
     let (id, env) = incident(env());
     let unwritten = env.run(["postmortem", "check"]).expect_code(1);
-    assert!(
-        unwritten.stdout.contains("not written"),
-        "{}",
-        unwritten.stdout
-    );
+    assert!(unwritten.stdout.contains("not written"), "{}", unwritten.stdout);
     env.run(["postmortem", "new"]).expect_code(0);
     env.run(["postmortem", "done"]).expect_code(1);
     let path = format!("incidents/{id}/postmortem.md");
@@ -191,16 +172,11 @@ fn a_whole_one_passes_and_is_closed() {
         .collect();
     env.write(&path, filled);
     env.run(["postmortem", "check"]).expect_code(0);
-    env.run(["postmortem", "done", "--read-only"])
-        .expect_code(4);
+    env.run(["postmortem", "done", "--read-only"]).expect_code(4);
     // Two days later it is overdue, until it is closed.
     let env = env.now("2026-01-18T00:00:00Z");
     let late = env.run(["postmortem", "check"]).expect_code(1);
-    assert!(
-        late.stdout.contains("it was due at 2026-01-17"),
-        "{}",
-        late.stdout
-    );
+    assert!(late.stdout.contains("it was due at 2026-01-17"), "{}", late.stdout);
     env.run(["postmortem", "done"]).expect_code(0);
     env.run(["postmortem", "check", &id]).expect_code(0);
 }
@@ -209,10 +185,6 @@ fn a_whole_one_passes_and_is_closed() {
 fn without_an_incident_it_says_so() {
     let env = env().now("2026-01-15T10:30:00Z");
     let none = env.run(["postmortem", "new"]).expect_code(2);
-    assert!(
-        none.stderr.contains("there is no incident"),
-        "{}",
-        none.stderr
-    );
+    assert!(none.stderr.contains("there is no incident"), "{}", none.stderr);
     env.run(["postmortem", "check", "nope"]).expect_code(2);
 }

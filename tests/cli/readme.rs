@@ -7,11 +7,7 @@ const README: &str = include_str!("../../README.md");
 /// The fenced blocks of a language.
 fn blocks(language: &str) -> Vec<&'static str> {
     let start = format!("```{language}\n");
-    README
-        .split(&start)
-        .skip(1)
-        .filter_map(|rest| rest.split("\n```").next())
-        .collect()
+    README.split(&start).skip(1).filter_map(|rest| rest.split("\n```").next()).collect()
 }
 
 #[test]
@@ -35,16 +31,13 @@ fn its_commands_exist() {
         let Some(words) = line.strip_prefix("liveops ") else {
             continue;
         };
-        let words: Vec<&str> = words
-            .split_whitespace()
-            .take_while(|word| word.chars().all(|c| c.is_ascii_lowercase()))
-            .collect();
+        let words: Vec<&str> =
+            words.split_whitespace().take_while(|word| word.chars().all(|c| c.is_ascii_lowercase())).collect();
         if words.is_empty() {
             continue;
         }
         seen += 1;
-        env.run(words.iter().copied().chain(["--help"]))
-            .expect_code(0);
+        env.run(words.iter().copied().chain(["--help"])).expect_code(0);
     }
     assert!(seen > 8, "only {seen} commands were found in README.md");
 }
@@ -55,21 +48,13 @@ fn its_commands_exist() {
 fn follow(heading: &str, count: usize, shown: impl Fn(&[&str]) -> &'static str) {
     let env = TestEnv::new();
     let mut demo = env.pty(["demo", "--keep"]);
-    demo.expect("until Ctrl-C")
-        .expect("cd ")
-        .expect("liveops flag list");
+    demo.expect("until Ctrl-C").expect("cd ").expect("liveops flag list");
     let transcript = console::strip_ansi_codes(demo.transcript()).into_owned();
     let (_, folder) = transcript.rsplit_once("go there: cd ").unwrap();
     let folder = folder.lines().next().unwrap().trim().to_owned();
     hurry(&format!("{folder}/liveops.yaml"));
     let chapter = README.split(heading).nth(1).unwrap();
-    let block = chapter
-        .split("```console\n")
-        .nth(1)
-        .unwrap()
-        .split("```")
-        .next()
-        .unwrap();
+    let block = chapter.split("```console\n").nth(1).unwrap().split("```").next().unwrap();
     let mut seen = 0;
     for line in block.lines() {
         let (command, remark) = line.split_once(" # ").unwrap_or((line, ""));
@@ -88,11 +73,7 @@ fn follow(heading: &str, count: usize, shown: impl Fn(&[&str]) -> &'static str) 
             .expect_code(code);
         let plain: Vec<&str> = words.iter().map(String::as_str).collect();
         let shown = shown(&plain);
-        assert!(
-            run.stdout.contains(shown),
-            "{line}: `{shown}` in\n{}",
-            run.stdout
-        );
+        assert!(run.stdout.contains(shown), "{line}: `{shown}` in\n{}", run.stdout);
         seen += 1;
     }
     assert_eq!(seen, count);
@@ -120,25 +101,21 @@ fn its_flags_chapter_works_on_the_demo() {
 #[cfg(feature = "demo")]
 #[test]
 fn its_incident_chapter_works_on_the_demo() {
-    follow(
-        "### A quarter of an hour on the demo",
-        13,
-        |words| match words {
-            ["incident", "open", ..] => "liveops triage --incident",
-            ["incident", "ack"] => "acknowledged by",
-            ["triage"] => "liveops flag kill new_matchmaking",
-            ["changes", ..] => "new_matchmaking",
-            ["runbook", "new", ..] => "service-degradation.md",
-            ["runbook", "run", ..] => "List what changed",
-            ["flag", "set", ..] => "percentage 10 to 40",
-            ["flag", ..] => "kill flag `new_matchmaking`",
-            ["incident", "mitigate", ..] => "when it is over",
-            ["incident", "timeline"] => "service-degradation `List what changed` done",
-            ["incident", "resolve", ..] => "write the postmortem, due",
-            ["postmortem", "new"] => "postmortem.md is written",
-            _ => "left to fill in",
-        },
-    );
+    follow("### A quarter of an hour on the demo", 13, |words| match words {
+        ["incident", "open", ..] => "liveops triage --incident",
+        ["incident", "ack"] => "acknowledged by",
+        ["triage"] => "liveops flag kill new_matchmaking",
+        ["changes", ..] => "new_matchmaking",
+        ["runbook", "new", ..] => "service-degradation.md",
+        ["runbook", "run", ..] => "List what changed",
+        ["flag", "set", ..] => "percentage 10 to 40",
+        ["flag", ..] => "kill flag `new_matchmaking`",
+        ["incident", "mitigate", ..] => "when it is over",
+        ["incident", "timeline"] => "service-degradation `List what changed` done",
+        ["incident", "resolve", ..] => "write the postmortem, due",
+        ["postmortem", "new"] => "postmortem.md is written",
+        _ => "left to fill in",
+    });
 }
 
 /// In shorter steps: a good build is promoted, a bad one goes back by itself, a flag gets everybody.

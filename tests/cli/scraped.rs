@@ -33,9 +33,7 @@ fn exposition(step: u32) -> String {
 }
 
 fn value(run: &Value, kpi: &str) -> f64 {
-    run["metrics"][kpi]["value"]
-        .as_f64()
-        .unwrap_or_else(|| panic!("{kpi}: {}", run["metrics"][kpi]))
+    run["metrics"][kpi]["value"].as_f64().unwrap_or_else(|| panic!("{kpi}: {}", run["metrics"][kpi]))
 }
 
 fn close(found: f64, wanted: f64) -> bool {
@@ -47,21 +45,12 @@ fn every_kind_is_computed_between_two_looks_a_minute_apart() {
     let (backends, env) = (Backends::start(), TestEnv::new());
     env.write("liveops.yaml", backends.scrape_config(KPIS));
     backends.expose(&exposition(0));
-    let first = env
-        .command(["status", "-o", "json"])
-        .env("LIVEOPS_NOW", "2026-01-15T10:30:00Z")
-        .run();
+    let first = env.command(["status", "-o", "json"]).env("LIVEOPS_NOW", "2026-01-15T10:30:00Z").run();
     // A clock that stands still sees nothing grow, and says so.
     let reason = first.json()["metrics"]["purchases"]["reason"].clone();
-    assert!(
-        reason.as_str().unwrap().contains("second scrape"),
-        "{reason}"
-    );
+    assert!(reason.as_str().unwrap().contains("second scrape"), "{reason}");
     backends.expose(&exposition(1));
-    let run = env
-        .command(["status", "-o", "json"])
-        .env("LIVEOPS_NOW", "2026-01-15T10:31:00Z")
-        .run();
+    let run = env.command(["status", "-o", "json"]).env("LIVEOPS_NOW", "2026-01-15T10:31:00Z").run();
     let json = run.json();
     for (kpi, wanted) in [
         ("players", 1204.0),
@@ -71,68 +60,37 @@ fn every_kind_is_computed_between_two_looks_a_minute_apart() {
         // Half of the ticks are above 16 ms; the 99th of 100 is 49/50 of the way to 33 ms.
         ("tick_p99", 0.016 + 0.017 * 0.98),
     ] {
-        assert!(
-            close(value(&json, kpi), wanted),
-            "{kpi}: {}",
-            json["metrics"][kpi]
-        );
+        assert!(close(value(&json, kpi), wanted), "{kpi}: {}", json["metrics"][kpi]);
         assert_eq!(json["metrics"][kpi]["source"], "scrape");
     }
     let level = |kpi: &str| json["metrics"][kpi]["level"].clone();
-    assert_eq!(
-        (level("load"), level("errors"), level("tick_p99")),
-        (json!("warn"), json!("ok"), json!("warn"))
-    );
-    assert_eq!(
-        json["metrics"]["players"]["by"],
-        json!({"eu": 700.0, "us": 504.0})
-    );
+    assert_eq!((level("load"), level("errors"), level("tick_p99")), (json!("warn"), json!("ok"), json!("warn")));
+    assert_eq!(json["metrics"]["players"]["by"], json!({"eu": 700.0, "us": 504.0}));
     assert_eq!(level("lag"), "unknown");
-    assert!(
-        json["metrics"]["lag"]["reason"]
-            .as_str()
-            .unwrap()
-            .contains("needs Prometheus")
-    );
+    assert!(json["metrics"]["lag"]["reason"].as_str().unwrap().contains("needs Prometheus"));
     assert_eq!(run.code, 3, "one KPI is unknown");
 }
 
 #[test]
 fn a_counter_that_was_reset_has_grown_by_its_new_value() {
     let (backends, env) = (Backends::start(), TestEnv::new());
-    env.write(
-        "liveops.yaml",
-        backends.scrape_config("- { name: purchases, rate: game_purchases_total }"),
-    );
+    env.write("liveops.yaml", backends.scrape_config("- { name: purchases, rate: game_purchases_total }"));
     for (now, total) in [("2026-01-15T10:30:00Z", 5000), ("2026-01-15T10:30:30Z", 60)] {
         backends.expose(&format!("game_purchases_total {total}\n"));
         env.command(["status"]).env("LIVEOPS_NOW", now).run();
     }
-    let run = env
-        .command(["status", "-o", "json"])
-        .env("LIVEOPS_NOW", "2026-01-15T10:30:30Z")
-        .run();
-    assert!(
-        close(value(&run.json(), "purchases"), 2.0),
-        "{}",
-        run.stdout
-    );
+    let run = env.command(["status", "-o", "json"]).env("LIVEOPS_NOW", "2026-01-15T10:30:30Z").run();
+    assert!(close(value(&run.json(), "purchases"), 2.0), "{}", run.stdout);
 }
 
 #[test]
 fn the_first_look_waits_a_second_and_the_next_is_instant() {
     let (backends, env) = (Backends::start(), TestEnv::new());
-    env.write(
-        "liveops.yaml",
-        backends.scrape_config("- { name: purchases, rate: game_purchases_total }"),
-    );
+    env.write("liveops.yaml", backends.scrape_config("- { name: purchases, rate: game_purchases_total }"));
     backends.expose_each(|scrape| format!("game_purchases_total {}\n", scrape * 100));
     let first = env.run(["status", "-o", "json"]).expect_code(0);
     let rate = value(&first.json(), "purchases");
-    assert!(
-        (60.0..=100.5).contains(&rate),
-        "100 in a good second, not {rate} a second"
-    );
+    assert!((60.0..=100.5).contains(&rate), "100 in a good second, not {rate} a second");
     assert!(first.took >= Duration::from_secs(1), "{:?}", first.took);
     let again = env.run(["status", "-o", "json"]).expect_code(0);
     assert!(again.took < Duration::from_millis(900), "{:?}", again.took);
@@ -142,10 +100,7 @@ fn the_first_look_waits_a_second_and_the_next_is_instant() {
 #[test]
 fn a_status_without_counters_does_not_wait() {
     let (backends, env) = (Backends::start(), TestEnv::new());
-    env.write(
-        "liveops.yaml",
-        backends.scrape_config("- { name: players, gauge: game_active_players }"),
-    );
+    env.write("liveops.yaml", backends.scrape_config("- { name: players, gauge: game_active_players }"));
     let run = env.run(["status"]).expect_code(0);
     assert!(run.took < Duration::from_millis(900), "{:?}", run.took);
     assert_eq!(backends.service.requests_to("/api/health/metrics").len(), 1);
@@ -161,17 +116,11 @@ fn some_endpoints_of_several_make_the_sum_unknown_not_small() {
             "version: 1\nservices:\n  - name: game\n    metrics: [ \"{url}/a\", \"{url}/b\" ]\nkpis:\n  - {{ name: players, gauge: game_active_players }}\n"
         ),
     );
-    backends
-        .service
-        .set("GET", "/a", Answer::text("game_active_players 10\n"));
-    backends
-        .service
-        .set("GET", "/b", Answer::text("game_active_players 7\n"));
+    backends.service.set("GET", "/a", Answer::text("game_active_players 10\n"));
+    backends.service.set("GET", "/b", Answer::text("game_active_players 7\n"));
     let both = env.run(["status", "-o", "json"]).expect_code(0).json();
     assert!(close(value(&both, "players"), 17.0));
-    backends
-        .service
-        .set("GET", "/b", Answer::text("").status(500));
+    backends.service.set("GET", "/b", Answer::text("").status(500));
     let one = env.run(["status", "-o", "json"]).expect_code(3).json();
     assert_eq!(one["metrics"]["players"]["value"], Value::Null);
     insta::assert_snapshot!(one["metrics"]["players"]["reason"].as_str().unwrap(), @r#"
@@ -183,21 +132,12 @@ fn some_endpoints_of_several_make_the_sum_unknown_not_small() {
 #[test]
 fn a_guessed_metrics_path_that_is_not_there_is_nobodys_fault() {
     let (backends, env) = (Backends::start(), TestEnv::new());
-    backends.service.set(
-        "GET",
-        "/api/health/metrics",
-        Answer::text("no such page").status(404),
-    );
-    let run = env
-        .run(["status", "--health", &backends.service.url(), "-o", "json"])
-        .expect_code(0);
+    backends.service.set("GET", "/api/health/metrics", Answer::text("no such page").status(404));
+    let run = env.run(["status", "--health", &backends.service.url(), "-o", "json"]).expect_code(0);
     assert_eq!(run.json()["sources"], json!([]));
     env.write("liveops.yaml", backends.scrape_config(""));
     let run = env.run(["status", "-o", "json"]).expect_code(3).json();
-    assert_eq!(
-        run["sources"][0]["state"], "down",
-        "a path that was configured is a fault"
-    );
+    assert_eq!(run["sources"][0]["state"], "down", "a path that was configured is a fault");
 }
 
 #[test]
@@ -206,75 +146,35 @@ fn presets_stand_in_for_kpis_and_show_only_what_has_data() {
     backends.expose(&exposition(1));
     let run = env.run(["status", "--health", &backends.service.url(), "-o", "json"]);
     let json = run.json();
-    assert_eq!(
-        json["metrics"]["active_players"]["value"], 1204.0,
-        "{}",
-        run.stdout
-    );
+    assert_eq!(json["metrics"]["active_players"]["value"], 1204.0, "{}", run.stdout);
     let kpis = json["metrics"].as_object().unwrap();
-    assert!(
-        kpis.values().all(|kpi| !kpi["value"].is_null()),
-        "{}",
-        run.stdout
-    );
+    assert!(kpis.values().all(|kpi| !kpi["value"].is_null()), "{}", run.stdout);
     let table = env.run(["status", "--health", &backends.service.url()]);
-    assert!(
-        table
-            .stdout
-            .contains("KPIs  the usual ones that have data here"),
-        "{}",
-        table.stdout
-    );
+    assert!(table.stdout.contains("KPIs  the usual ones that have data here"), "{}", table.stdout);
 }
 
 #[test]
 fn prometheus_that_is_down_is_replaced_by_scrapes_and_still_named() {
     let (backends, env) = (Backends::start(), TestEnv::new());
     let config = backends.config("- { name: players, gauge: game_active_players }");
-    env.write(
-        "liveops.yaml",
-        config.replace(&backends.prometheus.url(), "http://127.0.0.1:1"),
-    );
+    env.write("liveops.yaml", config.replace(&backends.prometheus.url(), "http://127.0.0.1:1"));
     let run = env.run(["status"]).expect_code(3);
-    assert!(
-        run.stdout.contains("prometheus down: connection refused"),
-        "{}",
-        run.stdout
-    );
+    assert!(run.stdout.contains("prometheus down: connection refused"), "{}", run.stdout);
     assert!(run.stdout.contains("17"), "{}", run.stdout);
     let json = env.run(["status", "-o", "json"]).json();
     assert_eq!(json["metrics"]["players"]["source"], "scrape");
     assert_eq!(json["metrics"]["players"]["level"], "ok");
-    assert_eq!(
-        (json["verdict"].as_str(), json["status"].as_str()),
-        (Some("unknown"), Some("partial"))
-    );
+    assert_eq!((json["verdict"].as_str(), json["status"].as_str()), (Some("unknown"), Some("partial")));
 }
 
 #[test]
 fn samples_that_carry_an_old_time_are_not_shown_as_now() {
-    let (backends, env) = (
-        Backends::start(),
-        TestEnv::new().now("2026-01-15T10:30:00Z"),
-    );
-    env.write(
-        "liveops.yaml",
-        backends.scrape_config("- { name: players, gauge: game_active_players }"),
-    );
-    let at = |time: &str| {
-        time.parse::<chrono::DateTime<chrono::Utc>>()
-            .unwrap()
-            .timestamp_millis()
-    };
-    backends.expose(&format!(
-        "game_active_players 17 {}\n",
-        at("2026-01-15T10:29:00Z")
-    ));
+    let (backends, env) = (Backends::start(), TestEnv::new().now("2026-01-15T10:30:00Z"));
+    env.write("liveops.yaml", backends.scrape_config("- { name: players, gauge: game_active_players }"));
+    let at = |time: &str| time.parse::<chrono::DateTime<chrono::Utc>>().unwrap().timestamp_millis();
+    backends.expose(&format!("game_active_players 17 {}\n", at("2026-01-15T10:29:00Z")));
     env.run(["status"]).expect_code(0);
-    backends.expose(&format!(
-        "game_active_players 17 {}\n",
-        at("2026-01-15T09:29:00Z")
-    ));
+    backends.expose(&format!("game_active_players 17 {}\n", at("2026-01-15T09:29:00Z")));
     let json = env.run(["status", "-o", "json"]).expect_code(3).json();
     assert_eq!(json["metrics"]["players"]["value"], Value::Null);
     let reason = json["metrics"]["players"]["reason"].as_str().unwrap();

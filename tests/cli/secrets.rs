@@ -47,16 +47,10 @@ fn secrets_are_sent_where_they_belong() {
     env.run(["status"]).expect_code(0);
     let sent = |stub: &crate::support::Stub, header: &str| {
         let requests = stub.requests();
-        requests
-            .iter()
-            .all(|request| request.header(header).is_some())
-            && !requests.is_empty()
+        requests.iter().all(|request| request.header(header).is_some()) && !requests.is_empty()
     };
     assert!(sent(&backends.prometheus, "authorization"));
-    assert!(
-        sent(&backends.alertmanager, "authorization"),
-        "the password of a URL becomes basic authentication"
-    );
+    assert!(sent(&backends.alertmanager, "authorization"), "the password of a URL becomes basic authentication");
     assert!(sent(&backends.service, "x-api-key"));
     env.run(["health", "metrics"]).expect_code(0);
     let scrapes = backends.service.requests_to("/api/health/metrics");
@@ -68,58 +62,29 @@ fn secrets_appear_in_no_output_cache_or_state() {
     let (backends, env) = guarded();
     let mut outputs = Vec::new();
     let mut look = |what: &str| {
-        for command in [
-            &["status"][..],
-            &["health"],
-            &["health", "detailed"],
-            &["health", "metrics"],
-        ] {
+        for command in [&["status"][..], &["health"], &["health", "detailed"], &["health", "metrics"]] {
             for format in ["table", "json"] {
                 let run = env.run(command.iter().chain(&["-vv", "-o", format]));
-                outputs.push((
-                    format!("{what} {command:?} {format}"),
-                    run.stdout + &run.stderr,
-                ));
+                outputs.push((format!("{what} {command:?} {format}"), run.stdout + &run.stderr));
             }
         }
     };
     look("healthy");
-    for stub in [
-        &backends.prometheus,
-        &backends.alertmanager,
-        &backends.service,
-    ] {
+    for stub in [&backends.prometheus, &backends.alertmanager, &backends.service] {
         stub.set("*", "/*", Answer::text("who are you?").status(401));
-        stub.set(
-            "POST",
-            "/api/v1/query",
-            Answer::new(302, "text/plain", "").header("Location", "/loop"),
-        );
+        stub.set("POST", "/api/v1/query", Answer::new(302, "text/plain", "").header("Location", "/loop"));
     }
     look("refused");
     let text = env.read("liveops.yaml");
-    let ports = [
-        &backends.prometheus,
-        &backends.alertmanager,
-        &backends.service,
-    ]
-    .map(crate::support::Stub::port);
-    env.write(
-        "liveops.yaml",
-        ports
-            .iter()
-            .fold(text, |text, port| text.replace(&format!(":{port}"), ":1")),
-    );
+    let ports = [&backends.prometheus, &backends.alertmanager, &backends.service].map(crate::support::Stub::port);
+    env.write("liveops.yaml", ports.iter().fold(text, |text, port| text.replace(&format!(":{port}"), ":1")));
     look("dead");
     for (what, output) in outputs {
         assert!(!output.contains(CANARY), "{what}\n{output}");
     }
     let mut files = Vec::new();
     contents(env.root(), &mut files);
-    assert!(
-        files.iter().any(|(path, _)| path.contains("/cache/")),
-        "something was cached"
-    );
+    assert!(files.iter().any(|(path, _)| path.contains("/cache/")), "something was cached");
     for (path, bytes) in files {
         assert!(!String::from_utf8_lossy(&bytes).contains(CANARY), "{path}");
     }
@@ -129,16 +94,9 @@ fn secrets_appear_in_no_output_cache_or_state() {
 fn secrets_are_not_on_the_command_line_of_the_process() {
     let (backends, env) = guarded();
     backends.health(Answer::text("ok").after(Duration::from_secs(2)));
-    let mut child = env
-        .bare(["status"])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    until("the request", Duration::from_secs(10), || {
-        (!backends.service.requests().is_empty()).then_some(())
-    });
+    let mut child =
+        env.bare(["status"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    until("the request", Duration::from_secs(10), || (!backends.service.requests().is_empty()).then_some(()));
     let line = fs::read(format!("/proc/{}/cmdline", child.id())).unwrap();
     assert!(!String::from_utf8_lossy(&line).contains(CANARY));
     child.kill().unwrap();
@@ -148,18 +106,12 @@ fn secrets_are_not_on_the_command_line_of_the_process() {
 #[test]
 fn a_password_typed_in_a_url_is_not_repeated() {
     let env = TestEnv::new();
-    for url in [
-        format!("http://u:{CANARY}@127.0.0.1:1"),
-        format!("http://127.0.0.1:1/x?api_key={CANARY}"),
-    ] {
+    for url in [format!("http://u:{CANARY}@127.0.0.1:1"), format!("http://127.0.0.1:1/x?api_key={CANARY}")] {
         for flag in ["--prometheus", "--alertmanager", "--health"] {
             for format in ["table", "json"] {
                 let run = env.run(["status", flag, &url, "-vv", "-o", format]);
                 assert_ne!(run.code, 0);
-                assert!(
-                    !(run.stdout + &run.stderr).contains(CANARY),
-                    "{flag} {url} {format}"
-                );
+                assert!(!(run.stdout + &run.stderr).contains(CANARY), "{flag} {url} {format}");
             }
         }
     }
@@ -168,26 +120,15 @@ fn a_password_typed_in_a_url_is_not_repeated() {
 #[test]
 fn a_secret_that_is_not_set_is_named_and_the_rest_still_shows() {
     let (_backends, env) = guarded();
-    let run = env
-        .command(["status", "-o", "json"])
-        .env_remove("TOKEN")
-        .run()
-        .expect_code(3);
-    assert!(
-        run.stdout.contains("the variable `TOKEN` is not set"),
-        "{}",
-        run.stdout
-    );
+    let run = env.command(["status", "-o", "json"]).env_remove("TOKEN").run().expect_code(3);
+    assert!(run.stdout.contains("the variable `TOKEN` is not set"), "{}", run.stdout);
 }
 
 #[test]
 fn what_is_cached_is_for_the_user_alone() {
     use std::os::unix::fs::PermissionsExt;
     let (backends, env) = (Backends::start(), TestEnv::new());
-    env.write(
-        "liveops.yaml",
-        backends.scrape_config("- { name: p, rate: game_active_players }"),
-    );
+    env.write("liveops.yaml", backends.scrape_config("- { name: p, rate: game_active_players }"));
     env.run(["status"]);
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&env.cache()), 0o700);

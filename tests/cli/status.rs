@@ -13,10 +13,9 @@ const KPIS: &str = r#"- { name: active_players, gauge: game_active_players, by: 
 /// What Prometheus knows in the story that most tests here tell.
 fn story(query: &str) -> Vec<(Value, f64)> {
     match query {
-        "sum by (region) (game_active_players)" => vec![
-            (json!({"region": "eu"}), 702.0),
-            (json!({"region": "us"}), 502.0),
-        ],
+        "sum by (region) (game_active_players)" => {
+            vec![(json!({"region": "eu"}), 702.0), (json!({"region": "us"}), 502.0)]
+        }
         query if query.contains("game_active_players") => vec![(json!({}), 1204.0)],
         query if query.contains("histogram_quantile") => vec![(json!({}), 0.0172)],
         query if query.contains("http_requests_total") => vec![(json!({}), 0.0002)],
@@ -29,11 +28,7 @@ pub(crate) fn busy() -> (Backends, TestEnv) {
     let backends = Backends::start();
     backends.prometheus_answers(story);
     let tick = |instance: &str, minutes, state| {
-        alert(
-            json!({"alertname": "TickPerformanceDegraded", "severity": "high", "instance": instance}),
-            minutes,
-            state,
-        )
+        alert(json!({"alertname": "TickPerformanceDegraded", "severity": "high", "instance": instance}), minutes, state)
     };
     backends.alerts(json!([
         tick("10.0.0.2:5050", 3, "active"),
@@ -49,10 +44,7 @@ pub(crate) fn quiet() -> (Backends, TestEnv) {
     let backends = Backends::start();
     backends.prometheus_answers(story);
     let env = TestEnv::new().now(NOW);
-    env.write(
-        "liveops.yaml",
-        backends.config("- { name: active_players, gauge: game_active_players, by: region }"),
-    );
+    env.write("liveops.yaml", backends.config("- { name: active_players, gauge: game_active_players, by: region }"));
     (backends, env)
 }
 
@@ -135,22 +127,12 @@ fn verdicts_and_exit_codes_follow_the_worst_finding() {
         let what = format!("{} {severity:?}", String::from_utf8_lossy(&health.body));
         backends.health(health);
         let alerts: Vec<Value> = severity
-            .map(|severity| {
-                alert(
-                    json!({"alertname": "Some", "severity": severity}),
-                    5,
-                    "active",
-                )
-            })
+            .map(|severity| alert(json!({"alertname": "Some", "severity": severity}), 5, "active"))
             .into_iter()
             .collect();
         backends.alerts(json!(alerts));
         let run = env.run(["status", "-o", "json"]);
-        assert_eq!(
-            (run.json()["verdict"].as_str(), run.code),
-            (Some(verdict), by_default),
-            "{what}"
-        );
+        assert_eq!((run.json()["verdict"].as_str(), run.code), (Some(verdict), by_default), "{what}");
         let codes = [
             (["status", "--fail-on", "critical"], by_default),
             (["status", "--fail-on", "warn"], on_warn),
@@ -175,42 +157,19 @@ fn nagios_gets_one_line_with_performance_data() {
         "#);
     backends.health(Answer::json(json!({"status": "down"})).status(503));
     let run = env.run(["status", "--nagios"]).expect_code(2);
-    assert!(
-        run.stdout
-            .starts_with("LIVEOPS CRITICAL - 1 service down, "),
-        "{}",
-        run.stdout
-    );
+    assert!(run.stdout.starts_with("LIVEOPS CRITICAL - 1 service down, "), "{}", run.stdout);
 }
 
 #[test]
 fn a_service_is_chosen_by_name_and_a_wrong_name_gets_the_nearest() {
     let (backends, env) = quiet();
     backends.alerts(json!([
-        alert(
-            json!({"alertname": "Lobby", "severity": "critical", "service": "lobby"}),
-            5,
-            "active"
-        ),
-        alert(
-            json!({"alertname": "Ours", "severity": "warning", "service": "game-backend"}),
-            5,
-            "active"
-        ),
-        alert(
-            json!({"alertname": "Nobody", "severity": "warning"}),
-            5,
-            "active"
-        ),
+        alert(json!({"alertname": "Lobby", "severity": "critical", "service": "lobby"}), 5, "active"),
+        alert(json!({"alertname": "Ours", "severity": "warning", "service": "game-backend"}), 5, "active"),
+        alert(json!({"alertname": "Nobody", "severity": "warning"}), 5, "active"),
     ]));
-    let run = env
-        .run(["status", "--service", "game-backend"])
-        .expect_code(0);
-    assert!(
-        run.stdout.contains("Ours") && run.stdout.contains("Nobody"),
-        "{}",
-        run.stdout
-    );
+    let run = env.run(["status", "--service", "game-backend"]).expect_code(0);
+    assert!(run.stdout.contains("Ours") && run.stdout.contains("Nobody"), "{}", run.stdout);
     assert!(!run.stdout.contains("Lobby"), "{}", run.stdout);
     assert!(run.stdout.contains("1 of other services"), "{}", run.stdout);
     let wrong = env.run(["status", "-s", "game-backnd"]).expect_code(2);
@@ -222,10 +181,7 @@ fn a_service_is_chosen_by_name_and_a_wrong_name_gets_the_nearest() {
 
         hint: did you mean `game-backend`?
         "#);
-    let error = env
-        .run(["status", "-s", "x", "-o", "json"])
-        .expect_code(2)
-        .json_error();
+    let error = env.run(["status", "-s", "x", "-o", "json"]).expect_code(2).json_error();
     assert_eq!(error["kind"], "not_found");
     assert_eq!(error["exit_code"], 2);
     assert_eq!(error["hint"], "there is `game-backend`");
@@ -246,34 +202,19 @@ fn a_new_user_without_any_configuration_is_told_where_to_begin() {
         next: liveops demo
         --- stderr
         "#);
-    assert_eq!(
-        env.run(["status", "-o", "json"]).json()["verdict"],
-        "unknown"
-    );
+    assert_eq!(env.run(["status", "-o", "json"]).json()["verdict"], "unknown");
 }
 
 #[test]
 fn endpoints_on_the_command_line_need_no_file() {
     let (backends, env) = (Backends::start(), TestEnv::new());
     backends.prometheus_answers(story);
-    let run = env
-        .run([
-            "status",
-            "--prometheus",
-            &backends.prometheus.url(),
-            "-o",
-            "json",
-        ])
-        .expect_code(0)
-        .json();
+    let run = env.run(["status", "--prometheus", &backends.prometheus.url(), "-o", "json"]).expect_code(0).json();
     assert_eq!(run["environment"], "default");
     assert_eq!(run["sources"][0]["name"], "prometheus");
     assert_eq!(run["data"]["targets"]["up"], 1);
     let url = format!("lobby={}", backends.service.url());
-    let run = env
-        .run(["status", "--health", &url, "-o", "json"])
-        .expect_code(0)
-        .json();
+    let run = env.run(["status", "--health", &url, "-o", "json"]).expect_code(0).json();
     assert_eq!(run["data"]["services"][0]["name"], "lobby");
     assert_eq!(run["data"]["services"][0]["state"], "healthy");
     let named = TestEnv::new().var("LIVEOPS_HEALTH", &backends.service.url());
@@ -287,17 +228,9 @@ fn one_dead_backend_leaves_the_rest_on_the_screen() {
     let text = env.read("liveops.yaml");
     let (before, after) = text.split_once("alertmanager: ").unwrap();
     let (_, after) = after.split_once('\n').unwrap();
-    env.write(
-        "liveops.yaml",
-        format!("{before}alertmanager: http://127.0.0.1:1\n{after}"),
-    );
+    env.write("liveops.yaml", format!("{before}alertmanager: http://127.0.0.1:1\n{after}"));
     let run = env.run(["status"]).expect_code(3);
-    for shown in [
-        "1,204",
-        "alertmanager down: connection refused",
-        "UNKNOWN",
-        "game-backend  healthy",
-    ] {
+    for shown in ["1,204", "alertmanager down: connection refused", "UNKNOWN", "game-backend  healthy"] {
         assert!(run.stdout.contains(shown), "`{shown}` in\n{}", run.stdout);
     }
     let json = env.run(["status", "-o", "json"]).expect_code(3).json();
@@ -309,15 +242,8 @@ fn verbose_shows_each_request_on_stderr_and_nothing_on_stdout() {
     let (_backends, env) = quiet();
     let plain = env.run(["status"]).expect_code(0);
     let verbose = env.run(["status", "-v"]).expect_code(0);
-    assert_eq!(
-        verbose.snapshot().split("--- stderr").next(),
-        plain.snapshot().split("--- stderr").next()
-    );
-    assert!(
-        verbose.stderr.contains("/api/v2/alerts"),
-        "{}",
-        verbose.stderr
-    );
+    assert_eq!(verbose.snapshot().split("--- stderr").next(), plain.snapshot().split("--- stderr").next());
+    assert!(verbose.stderr.contains("/api/v2/alerts"), "{}", verbose.stderr);
     assert!(verbose.stderr.contains("status=200"), "{}", verbose.stderr);
 }
 
@@ -337,13 +263,7 @@ fn prometheus_without_its_api_at_the_url_is_not_taken_for_a_quiet_one() {
     assert_eq!(run.code, 3, "{}", run.stdout);
     let json = run.json();
     assert_eq!(json["sources"][0]["state"], "down");
-    assert!(
-        json["sources"][0]["error"]
-            .as_str()
-            .unwrap()
-            .contains("404"),
-        "{json}"
-    );
+    assert!(json["sources"][0]["error"].as_str().unwrap().contains("404"), "{json}");
 }
 
 #[test]
@@ -356,8 +276,5 @@ fn warnings_of_prometheus_are_passed_on() {
             "data": {"resultType": "vector", "result": [{"metric": {}, "value": [1_768_473_000, "5"]}]}})),
     );
     let run = env.run(["status"]).expect_code(0);
-    assert_eq!(
-        run.stderr,
-        "warning: prometheus, on KPI `active_players`: a store is missing\n"
-    );
+    assert_eq!(run.stderr, "warning: prometheus, on KPI `active_players`: a store is missing\n");
 }

@@ -13,11 +13,7 @@ fn ascii_terminals_get_ascii() {
     for (name, value) in [("LANG", "C"), ("LC_ALL", "POSIX"), ("TERM", "dumb")] {
         let run = env.command(["status"]).env(name, value).run();
         assert!(run.stdout.is_ascii(), "{name}={value}\n{}", run.stdout);
-        assert!(
-            run.stdout.contains("! WARNING") || run.stdout.contains("? UNKNOWN"),
-            "{}",
-            run.stdout
-        );
+        assert!(run.stdout.contains("! WARNING") || run.stdout.contains("? UNKNOWN"), "{}", run.stdout);
     }
 }
 
@@ -32,10 +28,7 @@ fn colour_is_asked_for_or_not_and_never_changes_the_words() {
         let stdout = console::strip_ansi_codes(&run.stdout).into_owned();
         let mut text = run.clone();
         text.stdout = stdout;
-        text.snapshot()
-            .split_whitespace()
-            .map(ToOwned::to_owned)
-            .collect::<Vec<_>>()
+        text.snapshot().split_whitespace().map(ToOwned::to_owned).collect::<Vec<_>>()
     };
     assert_eq!(words(&always), words(&plain));
     let cases = [
@@ -53,11 +46,7 @@ fn colour_is_asked_for_or_not_and_never_changes_the_words() {
         if let Some(value) = force {
             command = command.env("CLICOLOR_FORCE", value);
         }
-        assert_eq!(
-            command.run().stdout.contains('\x1b'),
-            coloured,
-            "{no_color:?} {force:?}"
-        );
+        assert_eq!(command.run().stdout.contains('\x1b'), coloured, "{no_color:?} {force:?}");
     }
     let json = env.run(["status", "--color", "always", "-o", "json"]);
     assert!(!json.stdout.contains('\x1b'), "JSON is never coloured");
@@ -75,10 +64,7 @@ fn the_screen_fits_a_terminal_of_80_by_24() {
         assert!(console::measure_text_width(line) <= 80, "`{line}`");
     }
     assert!(transcript.contains('\x1b'), "a terminal gets colour");
-    assert!(
-        text.contains("next: liveops alerts explain TickPerformanceDegraded"),
-        "{text}"
-    );
+    assert!(text.contains("next: liveops alerts explain TickPerformanceDegraded"), "{text}");
 }
 
 #[test]
@@ -90,10 +76,7 @@ fn many_services_in_trouble_are_counted_and_the_verdict_stays_in_sight() {
     let mut config = "version: 1\nservices:\n".to_owned();
     for n in 0..40 {
         let kind = if n < 25 { "ill" } else { "dead" };
-        config += &format!(
-            "  - {{ name: {kind}-{n}, health: \"{}/{kind}\" }}\n",
-            stub.url()
-        );
+        config += &format!("  - {{ name: {kind}-{n}, health: \"{}/{kind}\" }}\n", stub.url());
     }
     config += "kpis:\n";
     for n in 0..10 {
@@ -104,46 +87,22 @@ fn many_services_in_trouble_are_counted_and_the_verdict_stays_in_sight() {
     let text = console::strip_ansi_codes(&transcript).into_owned();
     assert_eq!(code, 1, "{text}");
     // The worst come first, and what is left out is counted.
-    assert!(
-        text.contains("dead-39") && !text.contains("ill-0  "),
-        "{text}"
-    );
+    assert!(text.contains("dead-39") && !text.contains("ill-0  "), "{text}");
     assert!(text.contains("and 30 more that are not healthy"), "{text}");
     let lines: Vec<&str> = text.trim_end().lines().collect();
     let last: Vec<&str> = lines.iter().rev().take(24).copied().collect();
-    assert!(
-        last.iter().any(|line| line.contains("15 services down")),
-        "{text}"
-    );
+    assert!(last.iter().any(|line| line.contains("15 services down")), "{text}");
 }
 
 #[test]
 fn a_reader_that_goes_away_is_no_error() {
     let (_backends, env) = busy();
-    for args in [
-        &["status"][..],
-        &["status", "-o", "json"],
-        &["status", "--watch", "--interval", "50ms"],
-    ] {
-        let mut child = env
-            .bare(args)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+    for args in [&["status"][..], &["status", "-o", "json"], &["status", "--watch", "--interval", "50ms"]] {
+        let mut child =
+            env.bare(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         drop(child.stdout.take());
         let mut said = String::new();
-        child
-            .stderr
-            .take()
-            .unwrap()
-            .read_to_string(&mut said)
-            .unwrap();
-        assert_eq!(
-            (code(child.wait().unwrap()), said.as_str()),
-            (3, ""),
-            "{args:?}"
-        );
+        child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        assert_eq!((code(child.wait().unwrap()), said.as_str()), (3, ""), "{args:?}");
     }
 }

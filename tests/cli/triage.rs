@@ -46,41 +46,19 @@ fn prometheus() -> Stub {
 fn outcomes(json: &Value) -> Vec<(String, String)> {
     let items = json["data"]["items"].as_array().unwrap();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    items
-        .iter()
-        .map(|item| (text(&item["id"]), text(&item["outcome"])))
-        .collect()
+    items.iter().map(|item| (text(&item["id"]), text(&item["outcome"]))).collect()
 }
 
 #[test]
 fn it_looks_by_itself_and_ends_with_what_may_help() {
     let stub = prometheus();
     let env = env().var("LIVEOPS_PROMETHEUS", &stub.url());
-    env.run([
-        "changes",
-        "record",
-        "--kind",
-        "deploy",
-        "--service",
-        "game",
-        "--version",
-        "1.42",
-        "--at",
-        "9m ago",
-    ])
-    .expect_code(0);
-    let json = env
-        .run(["triage", "--non-interactive", "-o", "json"])
-        .expect_code(1)
-        .json();
+    env.run(["changes", "record", "--kind", "deploy", "--service", "game", "--version", "1.42", "--at", "9m ago"])
+        .expect_code(0);
+    let json = env.run(["triage", "--non-interactive", "-o", "json"]).expect_code(1).json();
     assert_eq!(json["schema"], "liveops.triage/1");
     let found = outcomes(&json);
-    let of = |id: &str| {
-        found
-            .iter()
-            .find(|(known, _)| known == id)
-            .map(|(_, outcome)| outcome.as_str())
-    };
+    let of = |id: &str| found.iter().find(|(known, _)| known == id).map(|(_, outcome)| outcome.as_str());
     for (id, want) in [
         ("impact", "suspicious"),
         ("alerts", "suspicious"),
@@ -95,19 +73,12 @@ fn it_looks_by_itself_and_ends_with_what_may_help() {
         assert_eq!(of(id), Some(want), "{id}: {json:#}");
     }
     let impact = json["data"]["items"][0]["evidence"][0].as_str().unwrap();
-    assert_eq!(
-        impact,
-        "CRITICAL tick: 50 ms (eu 50 ms, us 10 ms), only in eu"
-    );
+    assert_eq!(impact, "CRITICAL tick: 50 ms (eu 50 ms, us 10 ms), only in eu");
     let ways = json["data"]["mitigations"].to_string();
     assert!(ways.contains("liveops scale game --replicas N"), "{ways}");
     let screen = env.run(["triage", "--non-interactive"]).expect_code(1);
     assert!(screen.stdout.contains("what may help"), "{}", screen.stdout);
-    assert!(
-        screen.stdout.contains("liveops incident open --sev p2"),
-        "{}",
-        screen.stdout
-    );
+    assert!(screen.stdout.contains("liveops incident open --sev p2"), "{}", screen.stdout);
 }
 
 #[test]
@@ -120,31 +91,22 @@ fn dead_dependencies_are_unknown_each_by_itself() {
     let env = env().var("LIVEOPS_PROMETHEUS", "http://127.0.0.1:1");
     env.write(
         "liveops.yaml",
-        format!("{CONFIG}dependencies:\n  - {{ name: psn, url: '{}' }}\n  - {{ name: dead, url: 'http://127.0.0.1:1' }}\n", page.url()),
+        format!(
+            "{CONFIG}dependencies:\n  - {{ name: psn, url: '{}' }}\n  - {{ name: dead, url: 'http://127.0.0.1:1' }}\n",
+            page.url()
+        ),
     );
-    let json = env
-        .run(["triage", "--non-interactive", "-o", "json"])
-        .expect_code(1)
-        .json();
+    let json = env.run(["triage", "--non-interactive", "-o", "json"]).expect_code(1).json();
     let found = outcomes(&json);
-    for (id, want) in [
-        ("impact", "unknown"),
-        ("dependencies", "suspicious"),
-        ("targets", "unknown"),
-    ] {
+    for (id, want) in [("impact", "unknown"), ("dependencies", "suspicious"), ("targets", "unknown")] {
         assert!(found.contains(&(id.into(), want.into())), "{id}: {json:#}");
     }
     assert!(json.to_string().contains("psn: major Partial outage"));
     env.write("liveops.yaml", format!("{CONFIG}templates: tpl\n"));
-    env.write(
-        "tpl/triage/oncall.yaml",
-        "items: [{ id: a, ask: Is it on?, chek: x }]\n",
-    );
+    env.write("tpl/triage/oncall.yaml", "items: [{ id: a, ask: Is it on?, chek: x }]\n");
     let slip = env.run(["triage", "--non-interactive"]).expect_code(2);
     assert!(
-        slip.stderr.contains(
-            "tpl/triage/oncall.yaml:1: `items[0].chek`: unknown key; did you mean `check`?"
-        ),
+        slip.stderr.contains("tpl/triage/oncall.yaml:1: `items[0].chek`: unknown key; did you mean `check`?"),
         "{}",
         slip.stderr
     );
@@ -154,26 +116,14 @@ fn dead_dependencies_are_unknown_each_by_itself() {
 fn keys_answer_and_the_next_one_resumes_where_it_was_left() {
     let stub = prometheus();
     let env = env().var("LIVEOPS_PROMETHEUS", &stub.url());
-    env.run([
-        "incident",
-        "open",
-        "--sev",
-        "p2",
-        "--title",
-        "slow",
-        "--service",
-        "game",
-        "--yes",
-    ]);
+    env.run(["incident", "open", "--sev", "p2", "--title", "slow", "--service", "game", "--yes"]);
     let mut pty = env.pty(["triage"]);
     pty.expect("1/9 Who is hit").expect("suspicious").send("p");
     // A note stays with the item and goes on; back shows the answer.
     pty.expect("2/9 Which alert").send("n");
     pty.expect("note").send_line("tick first");
     pty.expect("3/9 Did a deployment").send("b");
-    pty.expect("2/9 Which alert")
-        .expect("answered before: problem: tick first")
-        .send("\r");
+    pty.expect("2/9 Which alert").expect("answered before: problem: tick first").send("\r");
     pty.expect("3/9 Did a deployment").send("s");
     pty.expect("left out").send_line("no access");
     pty.expect("4/9").send("r");
@@ -186,31 +136,20 @@ fn keys_answer_and_the_next_one_resumes_where_it_was_left() {
     let mut pty = env.pty(["triage", "--resume"]);
     pty.expect("5/9 Is something outside down?").send("q");
     let (_, text) = pty.wait();
-    assert!(
-        !text.contains("1/9") && text.contains("skipped (no access)"),
-        "{text}"
-    );
+    assert!(!text.contains("1/9") && text.contains("skipped (no access)"), "{text}");
     let folder = std::fs::read_dir(env.path().join("incidents")).unwrap();
-    let id = folder
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .find(|name| name.contains("p2"))
-        .unwrap();
+    let id =
+        folder.map(|entry| entry.unwrap().file_name().into_string().unwrap()).find(|name| name.contains("p2")).unwrap();
     let journal = env.read(format!("incidents/{id}/journal.jsonl"));
     assert!(journal.matches("triage.answered").count() >= 4, "{journal}");
-    assert!(
-        journal.contains("CRITICAL tick: 50 ms (eu 50 ms"),
-        "the evidence is kept: {journal}"
-    );
+    assert!(journal.contains("CRITICAL tick: 50 ms (eu 50 ms"), "the evidence is kept: {journal}");
 }
 
 #[test]
 fn plain_lines_do_for_a_bad_connection() {
     let env = env();
     env.write("liveops.yaml", format!("{CONFIG}templates: tpl\n"));
-    env.write(
-        "tpl/triage/oncall.yaml",
-        "items: [{ id: a, ask: Is it on? }, { id: b, ask: Sure? }]\n",
-    );
+    env.write("tpl/triage/oncall.yaml", "items: [{ id: a, ask: Is it on? }, { id: b, ask: Sure? }]\n");
     let mut pty = env.pty(["triage", "--plain"]);
     pty.expect("1/2 Is it on?").expect("f=fine").send_line("x");
     pty.expect("f=fine").send_line("problem");
@@ -231,48 +170,29 @@ fn with_flag() -> TestEnv {
         "tpl/triage/oncall.yaml",
         "items:\n  - { id: flags, ask: Was it a flag?, check: flags }\n  - { id: told, ask: Do they know?, check: told }\n",
     );
-    env.run([
-        "flag", "set", "new_ui", "--pct", "30", "--reason", "calm", "--yes",
-    ])
-    .expect_code(0);
+    env.run(["flag", "set", "new_ui", "--pct", "30", "--reason", "calm", "--yes"]).expect_code(0);
     env
 }
 
 #[test]
 fn the_best_way_out_is_run_from_there_through_its_own_question() {
     let env = with_flag();
-    env.run([
-        "incident",
-        "open",
-        "--sev",
-        "p2",
-        "--title",
-        "slow",
-        "--service",
-        "game",
-    ]);
+    env.run(["incident", "open", "--sev", "p2", "--title", "slow", "--service", "game"]);
     let mut pty = env.pty(["triage"]);
-    pty.expect("1/2 Was it a flag?")
-        .expect("flag new_ui")
-        .send("p");
+    pty.expect("1/2 Was it a flag?").expect("flag new_ui").send("p");
     pty.expect("2/2 Do they know?").send("s");
     pty.expect("why is it left out?").send_line("alone");
-    pty.expect("what may help")
-        .expect("liveops flag kill new_ui");
+    pty.expect("what may help").expect("liveops flag kill new_ui");
     pty.expect("run one of them?").send("\u{1b}[B\r");
     // The plan and the question are those of the command itself.
-    pty.expect("kill flag `new_ui`")
-        .expect("go on in")
-        .send_line("y");
+    pty.expect("kill flag `new_ui`").expect("go on in").send_line("y");
     let (code, text) = pty.wait();
     assert_eq!(code, 1, "{text}");
     let flag = env.run(["flag", "get", "new_ui", "-o", "json"]).json();
     assert_eq!(flag["data"]["state"], "off", "{flag:#}");
     let timeline = env.run(["incident", "timeline"]).expect_code(0);
     assert!(
-        timeline
-            .stdout
-            .contains("`liveops flag kill new_ui`: ended with exit code 0")
+        timeline.stdout.contains("`liveops flag kill new_ui`: ended with exit code 0")
             && timeline.stdout.contains("triage: Was it a flag? problem"),
         "{}",
         timeline.stdout
@@ -292,42 +212,29 @@ fn on_a_bad_line_the_way_out_is_chosen_by_its_number() {
     assert!(text.contains("triage --resume"), "{text}");
     let mut pty = env.pty(["triage", "--plain", "--resume", "--yes"]);
     pty.expect("2/2").expect("f=fine").send_line("f");
-    pty.expect("0 none of them now")
-        .expect("its number")
-        .send_line("99");
+    pty.expect("0 none of them now").expect("its number").send_line("99");
     pty.expect("its number").send_line("1");
     pty.expect("kill flag `new_ui`");
     let (_, text) = pty.wait();
-    assert!(
-        !text.contains("1/2 "),
-        "what was answered is not asked again: {text}"
-    );
+    assert!(!text.contains("1/2 "), "what was answered is not asked again: {text}");
 }
 
 #[test]
-#[allow(
-    clippy::disallowed_methods,
-    reason = "signals need a program or unsafe code"
-)]
+#[allow(clippy::disallowed_methods, reason = "signals need a program or unsafe code")]
 fn killed_on_the_way_it_goes_on_where_it_was() {
     let env = with_flag();
     let mut pty = env.pty(["triage"]);
     pty.expect("1/2 Was it a flag?").expect("[f]ine").send("f");
     pty.expect("2/2 Do they know?").expect("[f]ine");
     let pid = pty.pid().to_string();
-    let killed = std::process::Command::new("/bin/kill")
-        .args(["-KILL", &pid])
-        .status();
+    let killed = std::process::Command::new("/bin/kill").args(["-KILL", &pid]).status();
     assert!(killed.unwrap().success());
     assert_eq!(pty.wait().0, 137);
     let mut pty = env.pty(["triage", "--resume"]);
     pty.expect("2/2 Do they know?").expect("[f]ine").terminate();
     let (code, text) = pty.wait();
     assert_eq!(code, 143, "{text}");
-    assert!(
-        !text.contains("1/2 ") && text.contains("triage --resume"),
-        "{text}"
-    );
+    assert!(!text.contains("1/2 ") && text.contains("triage --resume"), "{text}");
 }
 
 #[test]
@@ -342,22 +249,9 @@ fn several_open_incidents_are_never_guessed_at() {
         "{}",
         which.stderr
     );
-    env.run(["triage", "--non-interactive", "--incident", "nope"])
-        .expect_code(2);
-    let one = env.run([
-        "triage",
-        "--non-interactive",
-        "--incident",
-        "one",
-        "-o",
-        "json",
-    ]);
-    assert!(
-        one.json()["data"]["incident"]
-            .as_str()
-            .unwrap()
-            .ends_with("p3-one")
-    );
+    env.run(["triage", "--non-interactive", "--incident", "nope"]).expect_code(2);
+    let one = env.run(["triage", "--non-interactive", "--incident", "one", "-o", "json"]);
+    assert!(one.json()["data"]["incident"].as_str().unwrap().ends_with("p3-one"));
     env.run(["triage", "--resume"]).expect_code(2);
 }
 
@@ -374,35 +268,14 @@ esac
 fn logs_are_read_and_sizes_known_where_there_is_kubernetes() {
     let env = TestEnv::new();
     let program = env.write("bin/kubectl", KUBECTL);
-    std::fs::set_permissions(
-        &program,
-        std::os::unix::fs::PermissionsExt::from_mode(0o755),
-    )
-    .unwrap();
-    let env = env.var(
-        "PATH",
-        &format!("{}:/usr/bin:/bin", program.parent().unwrap().display()),
-    );
+    std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let env = env.var("PATH", &format!("{}:/usr/bin:/bin", program.parent().unwrap().display()));
     env.write("liveops.yaml", "version: 1\nenvironments: { staging: { kubernetes: { context: eu, namespace: game } } }\nservices: [{ name: game }]\n");
-    let json = env
-        .run(["triage", "--non-interactive", "-o", "json"])
-        .expect_code(1)
-        .json();
-    let logs = json["data"]["items"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .find(|item| item["id"] == "logs")
-        .unwrap();
+    let json = env.run(["triage", "--non-interactive", "-o", "json"]).expect_code(1).json();
+    let logs = json["data"]["items"].as_array().unwrap().iter().find(|item| item["id"] == "logs").unwrap();
     assert_eq!(logs["outcome"], "suspicious", "{json:#}");
-    assert_eq!(
-        logs["evidence"][0],
-        "game: 2 errors in 3 lines: 2x db timeout after # ms"
-    );
+    assert_eq!(logs["evidence"][0], "game: 2 errors in 3 lines: 2x db timeout after # ms");
     let ways = json["data"]["mitigations"].to_string();
     assert!(ways.contains("liveops scale game --replicas 6"), "{ways}");
-    assert!(
-        ways.contains("kubectl --context=eu --namespace=game rollout restart deployment/game"),
-        "{ways}"
-    );
+    assert!(ways.contains("kubectl --context=eu --namespace=game rollout restart deployment/game"), "{ways}");
 }

@@ -27,9 +27,7 @@ fn literal_secrets_are_refused_and_shown_nowhere() {
         ),
         format!("environments: {{ a: {{ prometheus: 'http://u:{CANARY}@h' }} }}"),
         format!("environments: {{ a: {{ flags: 'redis://:{CANARY}@${{HOST}}' }} }}"),
-        format!(
-            "environments: {{ a: {{ clickhouse: {{ url: 'http://h', password: {CANARY} }} }} }}"
-        ),
+        format!("environments: {{ a: {{ clickhouse: {{ url: 'http://h', password: {CANARY} }} }} }}"),
         format!("environments: {{ a: {{ prometheus: 'http://h/?token={CANARY}' }} }}"),
     ] {
         let env = TestEnv::new();
@@ -41,16 +39,8 @@ fn literal_secrets_are_refused_and_shown_nowhere() {
             &["config", "show", "-o", "json"],
         ] {
             let run = env.run(args).expect_code(2);
-            assert!(
-                !format!("{}{}", run.stdout, run.stderr).contains(CANARY),
-                "{text}: {args:?}: {}",
-                run.stderr
-            );
-            assert!(
-                run.stderr.contains("must not stand in a file"),
-                "{text}: {}",
-                run.stderr
-            );
+            assert!(!format!("{}{}", run.stdout, run.stderr).contains(CANARY), "{text}: {args:?}: {}", run.stderr);
+            assert!(run.stderr.contains("must not stand in a file"), "{text}: {}", run.stderr);
         }
     }
 }
@@ -69,40 +59,23 @@ fn a_secret_is_sent_and_never_shown() {
         ),
     );
     // The command's own argument is in the file, by the test's choice: `show` may print that file back.
-    for args in [
-        &["doctor", "-vv"][..],
-        &["doctor", "-o", "json"],
-        &["doctor", "--all"],
-        &["config", "validate"],
-    ] {
+    for args in [&["doctor", "-vv"][..], &["doctor", "-o", "json"], &["doctor", "--all"], &["config", "validate"]] {
         let run = env.run(args);
-        assert!(
-            !format!("{}{}", run.stdout, run.stderr).contains(CANARY),
-            "{args:?}: {}{}",
-            run.stdout,
-            run.stderr
-        );
+        assert!(!format!("{}{}", run.stdout, run.stderr).contains(CANARY), "{args:?}: {}{}", run.stdout, run.stderr);
     }
     let sent = health.requests_to("/api/health");
-    for (header, value) in [
-        ("authorization", format!("Bearer {CANARY}")),
-        ("x-key", CANARY.into()),
-        ("x-file", CANARY.into()),
-    ] {
+    for (header, value) in
+        [("authorization", format!("Bearer {CANARY}")), ("x-key", CANARY.into()), ("x-file", CANARY.into())]
+    {
         assert_eq!(sent[0].header(header), Some(value.as_str()));
     }
 }
 
 #[test]
-fn a_project_cannot_send_the_users_secret_to_its_own_host_before_it_is_trusted_nor_after_it_changed()
- {
+fn a_project_cannot_send_the_users_secret_to_its_own_host_before_it_is_trusted_nor_after_it_changed() {
     let (one, two) = (Stub::new(), Stub::new());
     for stub in [&one, &two] {
-        stub.set(
-            "*",
-            "/*",
-            Answer::json(json!({"status": "success", "data": []})),
-        );
+        stub.set("*", "/*", Answer::json(json!({"status": "success", "data": []})));
     }
     let env = TestEnv::new().var("TOKEN", CANARY);
     with_user_file(
@@ -110,33 +83,18 @@ fn a_project_cannot_send_the_users_secret_to_its_own_host_before_it_is_trusted_n
         "environments: { prod: { prometheus: { url: 'https://mine.example', headers: { Authorization: 'Bearer ${TOKEN}' } } } }\n",
     );
     let point_at = |stub: &Stub| {
-        env.write(
-            "liveops.yaml",
-            format!(
-                "environments: {{ prod: {{ prometheus: {{ url: '{}' }} }} }}\n",
-                stub.url()
-            ),
-        );
+        env.write("liveops.yaml", format!("environments: {{ prod: {{ prometheus: {{ url: '{}' }} }} }}\n", stub.url()));
     };
-    let leaked = |stub: &Stub| {
-        stub.requests()
-            .iter()
-            .any(|request| request.header("authorization").is_some())
-    };
+    let leaked = |stub: &Stub| stub.requests().iter().any(|request| request.header("authorization").is_some());
 
     point_at(&one);
     let run = doctor(&env).expect_code(1);
     assert!(
-        run.stdout
-            .contains("send your secret header `Authorization`")
-            && run.stdout.contains("liveops config trust"),
+        run.stdout.contains("send your secret header `Authorization`") && run.stdout.contains("liveops config trust"),
         "{}",
         run.stdout
     );
-    assert!(
-        one.requests().is_empty(),
-        "not even asked without the header"
-    );
+    assert!(one.requests().is_empty(), "not even asked without the header");
 
     // Nobody agreed.
     let refused = env.run(["config", "trust"]).expect_code(4);
@@ -170,10 +128,7 @@ fn a_projects_files_and_commands_need_trust_and_the_users_do_not() {
             health.url()
         )
     };
-    for value in [
-        "{ command: [sh, -c, 'touch ran; echo x'] }",
-        "{ file: token }",
-    ] {
+    for value in ["{ command: [sh, -c, 'touch ran; echo x'] }", "{ file: token }"] {
         let env = TestEnv::new();
         env.write("token", "x");
         env.write("liveops.yaml", file(value));
@@ -184,11 +139,7 @@ fn a_projects_files_and_commands_need_trust_and_the_users_do_not() {
         doctor(&env).expect_code(0);
         assert_eq!(value.contains("touch"), env.path().join("ran").exists());
         let again = env.run(["config", "trust"]).expect_code(0);
-        assert!(
-            again.stdout.contains("  trusted:"),
-            "nothing is left to ask: {}",
-            again.stdout
-        );
+        assert!(again.stdout.contains("  trusted:"), "nothing is left to ask: {}", again.stdout);
     }
     // The user's own file is below the user's own folder, whatever lies in the project.
     let env = TestEnv::new();
@@ -200,20 +151,13 @@ fn a_projects_files_and_commands_need_trust_and_the_users_do_not() {
     let sent = health.requests();
     assert_eq!(sent.last().unwrap().header("x-key"), Some("mine"));
     let nothing = env.run(["config", "trust"]).expect_code(0);
-    assert!(
-        nothing.stdout.contains("asks for nothing that needs trust"),
-        "{}",
-        nothing.stdout
-    );
+    assert!(nothing.stdout.contains("asks for nothing that needs trust"), "{}", nothing.stdout);
 }
 
 #[test]
 fn trust_asks_on_a_terminal_and_enter_means_no() {
     let env = TestEnv::new();
-    env.write(
-        "liveops.yaml",
-        "services: [ { name: game, health: { url: { command: [echo, 'http://h'] } } } ]\n",
-    );
+    env.write("liveops.yaml", "services: [ { name: game, health: { url: { command: [echo, 'http://h'] } } } ]\n");
     let mut terminal = env.pty(["config", "trust"]);
     terminal.expect("get the URL of game from {command: [echo, http://h]}");
     terminal.expect("let it?").send_line("");
@@ -228,30 +172,13 @@ fn trust_asks_on_a_terminal_and_enter_means_no() {
 fn a_password_on_the_command_line_works_is_warned_about_and_not_shown() {
     let url = format!("redis://:{CANARY}@127.0.0.1:1/0");
     for (args, variable, warned) in [
-        (
-            &["--redis", url.as_str(), "config", "show", "--origin"][..],
-            "",
-            true,
-        ),
+        (&["--redis", url.as_str(), "config", "show", "--origin"][..], "", true),
         (&["config", "show", "--origin"][..], url.as_str(), false),
     ] {
         let env = TestEnv::new();
-        let run = env
-            .command(args)
-            .env("LIVEOPS_REDIS", variable)
-            .run()
-            .expect_code(0);
-        assert!(
-            run.stdout.contains("redis://:***@127.0.0.1:1/0"),
-            "{}",
-            run.stdout
-        );
-        assert_eq!(
-            run.stderr.contains("set `LIVEOPS_REDIS` instead"),
-            warned,
-            "{}",
-            run.stderr
-        );
+        let run = env.command(args).env("LIVEOPS_REDIS", variable).run().expect_code(0);
+        assert!(run.stdout.contains("redis://:***@127.0.0.1:1/0"), "{}", run.stdout);
+        assert_eq!(run.stderr.contains("set `LIVEOPS_REDIS` instead"), warned, "{}", run.stderr);
         assert!(!format!("{}{}", run.stdout, run.stderr).contains(CANARY));
     }
 }

@@ -15,18 +15,7 @@ fn change(env: &TestEnv, args: &[&str]) -> Value {
 }
 
 fn add(env: &TestEnv) -> Value {
-    change(
-        env,
-        &[
-            "silence",
-            "add",
-            "ServerDown",
-            "--for",
-            "1h",
-            "--comment",
-            "x",
-        ],
-    )
+    change(env, &["silence", "add", "ServerDown", "--for", "1h", "--comment", "x"])
 }
 
 fn id(data: &Value) -> &str {
@@ -37,11 +26,7 @@ fn id(data: &Value) -> &str {
 fn nothing_to_undo_is_said() {
     let stub = world();
     let run = stub.env().run(["undo"]).expect_code(4);
-    assert!(
-        run.stderr.contains("there is nothing to undo in `default`"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("there is nothing to undo in `default`"), "{}", run.stderr);
     let list = stub.env().run(["undo", "--list"]).expect_code(0);
     assert!(list.stdout.contains("nothing to undo"), "{}", list.stdout);
     stub.env().run(["undo", "c1234"]).expect_code(2);
@@ -53,39 +38,20 @@ fn an_undo_is_previewed_confirmed_and_itself_undoable() {
     let env = stub.env();
     let added = add(&env);
     let refused = env.run(["undo"]).expect_code(4);
-    assert!(
-        refused
-            .stderr
-            .contains("silence {alertname=\"ServerDown\"} for 1h"),
-        "{}",
-        refused.stderr
-    );
+    assert!(refused.stderr.contains("silence {alertname=\"ServerDown\"} for 1h"), "{}", refused.stderr);
     env.run(["undo", "--dry-run"]).expect_code(0);
     assert_eq!(stub.live().len(), 1);
     let undone = change(&env, &["undo"]);
     assert_eq!(stub.live().len(), 0);
     let again = env.run(["undo", id(&added), "--yes"]).expect_code(4);
-    assert!(
-        again.stderr.contains("has been undone already"),
-        "{}",
-        again.stderr
-    );
-    assert!(
-        again
-            .stderr
-            .contains(&format!("liveops undo {}", id(&undone))),
-        "{}",
-        again.stderr
-    );
+    assert!(again.stderr.contains("has been undone already"), "{}", again.stderr);
+    assert!(again.stderr.contains(&format!("liveops undo {}", id(&undone))), "{}", again.stderr);
     // Without an id an undo is not undone, with one it is.
     env.run(["undo", "--yes"]).expect_code(4);
     let redone = change(&env, &["undo", id(&undone)]);
     let live = stub.live();
     assert_eq!(live.len(), 1);
-    assert_eq!(
-        (&live[0]["endsAt"], &live[0]["comment"]),
-        (&json!("2026-01-15T11:30:00.000000000Z"), &json!("x"))
-    );
+    assert_eq!((&live[0]["endsAt"], &live[0]["comment"]), (&json!("2026-01-15T11:30:00.000000000Z"), &json!("x")));
     // What was done again is a change like any other.
     let last = change(&env, &["undo"]);
     assert_eq!(last["result"]["undoes"], redone["id"]);
@@ -96,12 +62,7 @@ fn an_undo_is_previewed_confirmed_and_itself_undoable() {
 #[test]
 fn an_extension_is_set_back_and_forth() {
     let stub = world();
-    stub.add(
-        "5117ce00",
-        "ServerDown",
-        "active",
-        "2026-01-15T11:30:00.000Z",
-    );
+    stub.add("5117ce00", "ServerDown", "active", "2026-01-15T11:30:00.000Z");
     let env = stub.env();
     change(&env, &["silence", "extend", "5117ce00", "--by", "1h"]);
     let undone = change(&env, &["undo"]);
@@ -113,24 +74,11 @@ fn an_extension_is_set_back_and_forth() {
 #[test]
 fn an_expired_silence_comes_back_for_the_rest_of_its_time() {
     let stub = world();
-    stub.add(
-        "5117ce00",
-        "ServerDown",
-        "active",
-        "2026-01-15T11:30:00.000Z",
-    );
+    stub.add("5117ce00", "ServerDown", "active", "2026-01-15T11:30:00.000Z");
     let env = stub.env();
     change(&env, &["silence", "expire", "5117ce00"]);
-    let late = env
-        .command(["undo", "--yes"])
-        .env("LIVEOPS_NOW", "2026-01-15T12:00:00Z")
-        .run()
-        .expect_code(4);
-    assert!(
-        late.stderr.contains("there is nothing left of it"),
-        "{}",
-        late.stderr
-    );
+    let late = env.command(["undo", "--yes"]).env("LIVEOPS_NOW", "2026-01-15T12:00:00Z").run().expect_code(4);
+    assert!(late.stderr.contains("there is nothing left of it"), "{}", late.stderr);
     change(&env, &["undo"]);
     assert_eq!(stub.live()[0]["endsAt"], "2026-01-15T11:30:00.000000000Z");
     assert_eq!(stub.live()[0]["createdBy"], "bob");
@@ -147,10 +95,7 @@ fn what_somebody_else_changed_is_not_overwritten() {
     let error = run.json_error();
     assert_eq!(error["kind"], "conflict");
     let text = error["error"].as_str().unwrap();
-    assert!(
-        text.contains("should end at 2026-01-15T11:30:00Z, and it ends at 2026-01-15T14:00:00Z"),
-        "{text}"
-    );
+    assert!(text.contains("should end at 2026-01-15T11:30:00Z, and it ends at 2026-01-15T14:00:00Z"), "{text}");
     assert_eq!(stub.live().len(), 1);
     change(&env, &["silence", "expire", silence]);
     let run = env.run(["undo", id(&added), "--yes"]).expect_code(4);
@@ -161,30 +106,14 @@ fn what_somebody_else_changed_is_not_overwritten() {
 fn another_environment_or_another_alertmanager_is_not_touched() {
     let stub = world();
     let env = stub.env();
-    env.write(
-        "liveops.yaml",
-        "version: 1\ndefault_env: staging\nenvironments: { staging: {}, prod: {} }\n",
-    );
+    env.write("liveops.yaml", "version: 1\ndefault_env: staging\nenvironments: { staging: {}, prod: {} }\n");
     let added = add(&env);
-    let run = env
-        .run(["undo", id(&added), "-e", "prod", "--yes"])
-        .expect_code(2);
-    assert!(
-        run.stderr
-            .contains(&format!("liveops undo {} -e staging", id(&added))),
-        "{}",
-        run.stderr
-    );
+    let run = env.run(["undo", id(&added), "-e", "prod", "--yes"]).expect_code(2);
+    assert!(run.stderr.contains(&format!("liveops undo {} -e staging", id(&added))), "{}", run.stderr);
     env.run(["undo", "-e", "prod", "--yes"]).expect_code(4);
     let other = world();
-    let run = env
-        .run(["undo", "--yes", "--alertmanager", &other.url()])
-        .expect_code(4);
-    assert!(
-        run.stderr.contains("Alertmanager does not know silence"),
-        "{}",
-        run.stderr
-    );
+    let run = env.run(["undo", "--yes", "--alertmanager", &other.url()]).expect_code(4);
+    assert!(run.stderr.contains("Alertmanager does not know silence"), "{}", run.stderr);
     assert_eq!((other.changes(), stub.live().len()), (0, 1));
 }
 
@@ -208,29 +137,13 @@ fn what_cannot_be_undone_says_why_and_what_to_do_instead() {
     std::fs::write(&log, lines.join("\n") + "\n").unwrap();
     let run = env.run(["undo", "--yes", "-o", "json"]).expect_code(4);
     let error = run.json_error();
-    let (said, hint) = (
-        error["error"].as_str().unwrap(),
-        error["hint"].as_str().unwrap(),
-    );
-    assert!(
-        said.contains("cannot be undone: a page cannot be called back"),
-        "{said}"
-    );
-    assert!(
-        hint.starts_with("instead: `liveops alerts list"),
-        "never silently the one before it: {hint}"
-    );
-    assert!(
-        hint.contains(&format!("liveops undo {}", id(&first))),
-        "{hint}"
-    );
+    let (said, hint) = (error["error"].as_str().unwrap(), error["hint"].as_str().unwrap());
+    assert!(said.contains("cannot be undone: a page cannot be called back"), "{said}");
+    assert!(hint.starts_with("instead: `liveops alerts list"), "never silently the one before it: {hint}");
+    assert!(hint.contains(&format!("liveops undo {}", id(&first))), "{hint}");
     assert_eq!(stub.live().len(), 2);
     let list = env.run(["undo", "--list", "-o", "name"]).expect_code(0);
     assert_eq!(list.stdout.trim(), id(&first));
     let shown = env.run(["audit", "show", id(&second)]).expect_code(0);
-    assert!(
-        shown.stdout.contains("cannot be undone: a page"),
-        "{}",
-        shown.stdout
-    );
+    assert!(shown.stdout.contains("cannot be undone: a page"), "{}", shown.stdout);
 }

@@ -40,39 +40,25 @@ fn last_frame(pty: &mut Pty) -> Option<String> {
 
 #[track_caller]
 fn await_frame(pty: &mut Pty, what: &str, accepts: impl Fn(&str) -> bool) -> String {
-    until(
-        format_args!("a frame with {what}"),
-        Duration::from_secs(20),
-        || last_frame(pty).filter(|frame| accepts(frame)),
-    )
+    until(format_args!("a frame with {what}"), Duration::from_secs(20), || {
+        last_frame(pty).filter(|frame| accepts(frame))
+    })
 }
 
 #[test]
 fn the_screen_is_redrawn_in_place_and_restored_on_ctrl_c() {
     let (_backends, env) = watched();
     let mut pty = env.pty(["status", "--watch", "--interval", "100ms"]);
-    pty.expect(ENTER)
-        .expect(FRAME)
-        .expect("starfall · staging")
-        .expect("every 100ms");
-    pty.expect(FRAME_END)
-        .expect(FRAME)
-        .expect("starfall · staging");
+    pty.expect(ENTER).expect(FRAME).expect("starfall · staging").expect("every 100ms");
+    pty.expect(FRAME_END).expect(FRAME).expect("starfall · staging");
     let transcript = pty.transcript().to_owned();
-    assert!(
-        !transcript.contains("\x1b[2J"),
-        "no clearing between frames: that would flicker"
-    );
+    assert!(!transcript.contains("\x1b[2J"), "no clearing between frames: that would flicker");
     let (code, transcript) = {
         pty.interrupt();
         pty.wait()
     };
     assert_eq!(code, 130);
-    assert!(
-        transcript.ends_with(LEAVE),
-        "{:?}",
-        &transcript[transcript.len().saturating_sub(80)..]
-    );
+    assert!(transcript.ends_with(LEAVE), "{:?}", &transcript[transcript.len().saturating_sub(80)..]);
     assert_eq!(transcript.matches(ENTER).count(), 1);
 }
 
@@ -94,9 +80,7 @@ fn values_of_a_source_that_died_are_marked_with_their_age_and_prove_nothing() {
     let good = await_frame(&mut pty, "the value", |frame| frame.contains("17"));
     assert!(good.contains("OK  starfall"), "{good}");
     drop(backends.prometheus);
-    let dead = await_frame(&mut pty, "an age", |frame| {
-        frame.contains("last known, ") && frame.contains("s ago")
-    });
+    let dead = await_frame(&mut pty, "an age", |frame| frame.contains("last known, ") && frame.contains("s ago"));
     assert!(dead.contains("UNKNOWN  starfall"), "{dead}");
     assert!(dead.contains("17"), "the last good value stays\n{dead}");
     assert!(dead.contains("prometheus down: "), "{dead}");
@@ -112,14 +96,8 @@ fn a_source_that_comes_back_is_believed_again() {
     let mut pty = env.pty(["status", "--watch", "--interval", "100ms"]);
     await_frame(&mut pty, "OK", |frame| frame.contains("OK  starfall"));
     backends.prometheus.set("POST", "/api/v1/query", broken());
-    await_frame(&mut pty, "UNKNOWN", |frame| {
-        frame.contains("UNKNOWN") && frame.contains("last known")
-    });
-    backends
-        .prometheus
-        .set_fn("POST", "/api/v1/query", |request| {
-            healthy(Backend::Prometheus, request)
-        });
+    await_frame(&mut pty, "UNKNOWN", |frame| frame.contains("UNKNOWN") && frame.contains("last known"));
+    backends.prometheus.set_fn("POST", "/api/v1/query", |request| healthy(Backend::Prometheus, request));
     let again = await_frame(&mut pty, "OK", |frame| frame.contains("OK  starfall"));
     assert!(!again.contains("last known"), "{again}");
     pty.interrupt();
@@ -129,30 +107,16 @@ fn a_source_that_comes_back_is_believed_again() {
 #[test]
 fn a_resize_is_followed_at_once_and_nothing_scrolls() {
     let (backends, env) = watched();
-    backends
-        .prometheus
-        .set("GET", "/api/v1/alerts", many_alerts());
+    backends.prometheus.set("GET", "/api/v1/alerts", many_alerts());
     let mut pty = env.pty(["status", "--watch", "--interval", "60s"]);
     let first = await_frame(&mut pty, "alerts", |frame| frame.contains("Alert"));
     assert!(first.split("\r\n").count() <= 24, "{first}");
-    assert!(
-        first.contains("more lines; make the window taller"),
-        "{first}"
-    );
+    assert!(first.contains("more lines; make the window taller"), "{first}");
     pty.resize(60, 10);
-    let small = await_frame(&mut pty, "ten lines", |frame| {
-        frame.split("\r\n").count() <= 10
-    });
-    assert!(
-        small
-            .split("\r\n")
-            .all(|line| console::measure_text_width(line) <= 60),
-        "{small}"
-    );
+    let small = await_frame(&mut pty, "ten lines", |frame| frame.split("\r\n").count() <= 10);
+    assert!(small.split("\r\n").all(|line| console::measure_text_width(line) <= 60), "{small}");
     pty.resize(200, 60);
-    await_frame(&mut pty, "everything", |frame| {
-        !frame.contains("more lines")
-    });
+    await_frame(&mut pty, "everything", |frame| !frame.contains("more lines"));
     pty.interrupt();
     assert_eq!(pty.wait().0, 130);
 }
@@ -181,10 +145,7 @@ fn json_is_one_object_a_line_and_memory_stays() {
     let mut next = || -> Value { serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap() };
     let resident = |pid: u32| -> u64 {
         let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-        let line = status
-            .lines()
-            .find(|line| line.starts_with("VmRSS:"))
-            .unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     };
     for _ in 0..30 {
@@ -195,10 +156,7 @@ fn json_is_one_object_a_line_and_memory_stays() {
         next();
     }
     let late = resident(child.id());
-    assert!(
-        late < early + 2048,
-        "{early} kB after 30 frames, {late} kB after 150"
-    );
+    assert!(late < early + 2048, "{early} kB after 30 frames, {late} kB after 150");
     assert!(late < 60 * 1024, "{late} kB");
     drop(lines);
     // With nobody reading any more it ends by itself, with the verdict of its last look.
@@ -217,10 +175,7 @@ fn in_a_pipe_frames_follow_each_other_without_terminal_codes() {
         .unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let seen: Vec<String> = lines.map(Result::unwrap).take(30).collect();
-    assert!(
-        seen.iter().filter(|line| line.contains("starfall")).count() >= 2,
-        "{seen:?}"
-    );
+    assert!(seen.iter().filter(|line| line.contains("starfall")).count() >= 2, "{seen:?}");
     assert!(seen.iter().all(|line| !line.contains('\x1b')));
     assert_eq!(code(child.wait().unwrap()), 0);
 }

@@ -20,13 +20,7 @@ const AT_ONCE: usize = 8;
 
 /// Runs every fault that the backend can have, and reports all failures together.
 fn walk(kind: Backend, case: impl Fn(Fault) -> Result<(), String> + Sync) {
-    let queue = Mutex::new(
-        Fault::ALL
-            .iter()
-            .copied()
-            .filter(|fault| fault.applies_to(kind))
-            .collect::<Vec<_>>(),
-    );
+    let queue = Mutex::new(Fault::ALL.iter().copied().filter(|fault| fault.applies_to(kind)).collect::<Vec<_>>());
     let failures = Mutex::new(Vec::new());
     thread::scope(|scope| {
         for _ in 0..AT_ONCE {
@@ -36,10 +30,7 @@ fn walk(kind: Backend, case: impl Fn(Fault) -> Result<(), String> + Sync) {
                         return;
                     };
                     if let Err(why) = case(fault) {
-                        failures
-                            .lock()
-                            .unwrap()
-                            .push(format!("{kind:?} {fault}: {why}"));
+                        failures.lock().unwrap().push(format!("{kind:?} {fault}: {why}"));
                     }
                 }
             });
@@ -62,11 +53,7 @@ fn sound(run: &Run, code: i32) -> Result<Value, String> {
     let all = format!("\n--- stdout\n{}\n--- stderr\n{}", run.stdout, run.stderr);
     ensure!(run.took < DEADLINE, "took {:?}{all}", run.took);
     ensure!(!run.stderr.contains("panicked"), "panics{all}");
-    ensure!(
-        run.code == code,
-        "exit code {} instead of {code}{all}",
-        run.code
-    );
+    ensure!(run.code == code, "exit code {} instead of {code}{all}", run.code);
     serde_json::from_str(&run.stdout).map_err(|error| format!("not JSON: {error}{all}"))
 }
 
@@ -79,21 +66,13 @@ fn source<'a>(report: &'a Value, name: &str) -> Result<&'a Value, String> {
 fn down_with_a_reason(report: &Value, name: &str) -> Result<(), String> {
     let source = source(report, name)?;
     ensure!(source["state"] == "down", "{source}");
-    ensure!(
-        source["error"]
-            .as_str()
-            .is_some_and(|error| error.len() > 8),
-        "no reason: {source}"
-    );
+    ensure!(source["error"].as_str().is_some_and(|error| error.len() > 8), "no reason: {source}");
     Ok(())
 }
 
 fn is_17(report: &Value, origin: &str) -> Result<(), String> {
     let kpi = &report["metrics"]["players"];
-    ensure!(
-        kpi["value"] == 17.0 && kpi["source"] == origin && kpi["level"] == "ok",
-        "{kpi}"
-    );
+    ensure!(kpi["value"] == 17.0 && kpi["source"] == origin && kpi["level"] == "ok", "{kpi}");
     Ok(())
 }
 
@@ -101,24 +80,14 @@ fn is_unknown_with_a_reason(report: &Value) -> Result<(), String> {
     let kpi = &report["metrics"]["players"];
     ensure!(kpi["level"] == "unknown", "{kpi}");
     ensure!(kpi["value"].is_null(), "{kpi}");
-    ensure!(
-        kpi["reason"]
-            .as_str()
-            .is_some_and(|reason| reason.len() > 8),
-        "no reason: {kpi}"
-    );
+    ensure!(kpi["reason"].as_str().is_some_and(|reason| reason.len() > 8), "no reason: {kpi}");
     Ok(())
 }
 
 fn service_is(report: &Value, state: &str) -> Result<(), String> {
     let service = &report["data"]["services"][0];
     ensure!(service["state"] == state, "{service}");
-    ensure!(
-        service["detail"]
-            .as_str()
-            .is_some_and(|detail| !detail.is_empty()),
-        "no detail: {service}"
-    );
+    ensure!(service["detail"].as_str().is_some_and(|detail| !detail.is_empty()), "no detail: {service}");
     Ok(())
 }
 
@@ -130,9 +99,7 @@ fn run(config: &str, args: &[&str]) -> Run {
 
 /// `status -o json` with one backend's URL replaced by the broken one's.
 fn status(backends: &Backends, broken: &Stub, server: &FaultServer) -> Run {
-    let config = backends
-        .config("- { name: players, gauge: game_active_players }")
-        .replace(&broken.url(), &server.url);
+    let config = backends.config("- { name: players, gauge: game_active_players }").replace(&broken.url(), &server.url);
     run(&config, &["status", "-o", "json"])
 }
 
@@ -145,11 +112,7 @@ fn prometheus() {
         let run = status(&backends, &backends.prometheus, &server);
         let report = sound(&run, if clock_only { 0 } else { 3 })?;
         service_is(&report, "healthy")?;
-        ensure!(
-            source(&report, "alertmanager")?["state"] == "ok",
-            "{}",
-            report["sources"]
-        );
+        ensure!(source(&report, "alertmanager")?["state"] == "ok", "{}", report["sources"]);
         if fault.is_outage() {
             down_with_a_reason(&report, "prometheus")?;
             is_17(&report, "scrape")
@@ -176,11 +139,7 @@ fn alertmanager() {
         service_is(&report, "healthy")?;
         is_17(&report, "prometheus")?;
         let alerts = report["data"]["alerts"].as_array().map_or(0, Vec::len);
-        ensure!(
-            alerts == usize::from(code == 1),
-            "{}",
-            report["data"]["alerts"]
-        );
+        ensure!(alerts == usize::from(code == 1), "{}", report["data"]["alerts"]);
         if fault.is_outage() {
             down_with_a_reason(&report, "alertmanager")?;
         }
@@ -204,20 +163,14 @@ fn health_in_status() {
     walk(Backend::Health, |fault| {
         let server = serve(fault, Backend::Health);
         let (state, code) = health_state(fault);
-        let config = backends
-            .config("- { name: players, gauge: game_active_players }")
-            .replace(
-                &format!("health: {{ url: \"{}\"", backends.service.url()),
-                &format!("health: {{ url: \"{}\"", server.url),
-            );
+        let config = backends.config("- { name: players, gauge: game_active_players }").replace(
+            &format!("health: {{ url: \"{}\"", backends.service.url()),
+            &format!("health: {{ url: \"{}\"", server.url),
+        );
         let report = sound(&run(&config, &["status", "-o", "json"]), code)?;
         service_is(&report, state)?;
         is_17(&report, "prometheus")?;
-        ensure!(
-            source(&report, "alertmanager")?["state"] == "ok",
-            "{}",
-            report["sources"]
-        );
+        ensure!(source(&report, "alertmanager")?["state"] == "ok", "{}", report["sources"]);
         Ok(())
     });
 }
@@ -227,27 +180,16 @@ fn health_alone() {
     walk(Backend::Health, |fault| {
         let server = serve(fault, Backend::Health);
         let (state, code) = health_state(fault);
-        let config = format!(
-            "version: 1\nservices: [ {{ name: game, health: {{ url: \"{}\" }} }} ]\n",
-            server.url
-        );
+        let config = format!("version: 1\nservices: [ {{ name: game, health: {{ url: \"{}\" }} }} ]\n", server.url);
         let report = sound(&run(&config, &["health", "-o", "json"]), code)?;
         service_is(&report, state)?;
         let table = run(&config, &["health"]);
         ensure!(table.code == code, "the table exits with {}", table.code);
         if state != "healthy" {
             let endpoint = &server.endpoint;
-            ensure!(
-                table.stdout.contains(endpoint.as_str()),
-                "`{endpoint}` is not named\n{}",
-                table.stdout
-            );
+            ensure!(table.stdout.contains(endpoint.as_str()), "`{endpoint}` is not named\n{}", table.stdout);
             let next = format!("next: curl -v {}", server.url);
-            ensure!(
-                table.stdout.contains(&next),
-                "no `{next}`\n{}",
-                table.stdout
-            );
+            ensure!(table.stdout.contains(&next), "no `{next}`\n{}", table.stdout);
         }
         Ok(())
     });
@@ -260,18 +202,9 @@ fn metrics() {
         let server = serve(fault, Backend::Metrics);
         let config = backends
             .scrape_config("- { name: players, gauge: game_active_players }")
-            .replace(
-                &format!("{}/api/health/metrics", backends.service.url()),
-                &format!("{}/metrics", server.url),
-            );
-        let known = matches!(
-            fault,
-            Fault::TwoSeries | Fault::ClockAhead | Fault::ClockBehind
-        );
-        let report = sound(
-            &run(&config, &["status", "-o", "json"]),
-            if known { 0 } else { 3 },
-        )?;
+            .replace(&format!("{}/api/health/metrics", backends.service.url()), &format!("{}/metrics", server.url));
+        let known = matches!(fault, Fault::TwoSeries | Fault::ClockAhead | Fault::ClockBehind);
+        let report = sound(&run(&config, &["status", "-o", "json"]), if known { 0 } else { 3 })?;
         service_is(&report, "healthy")?;
         if known {
             is_17(&report, "scrape")?;
@@ -289,14 +222,8 @@ fn metrics() {
 fn metrics_alone() {
     walk(Backend::Metrics, |fault| {
         let server = serve(fault, Backend::Metrics);
-        let config = format!(
-            "version: 1\nservices: [ {{ name: game, metrics: [ \"{}/metrics\" ] }} ]\n",
-            server.url
-        );
-        let report = sound(
-            &run(&config, &["health", "metrics", "-o", "json"]),
-            if fault.is_outage() { 3 } else { 0 },
-        )?;
+        let config = format!("version: 1\nservices: [ {{ name: game, metrics: [ \"{}/metrics\" ] }} ]\n", server.url);
+        let report = sound(&run(&config, &["health", "metrics", "-o", "json"]), if fault.is_outage() { 3 } else { 0 })?;
         if fault.is_outage() {
             down_with_a_reason(&report, "game metrics")?;
         }
@@ -311,10 +238,7 @@ fn everything_at_once() {
         if !fault.is_outage() {
             return Ok(());
         }
-        let servers = Backend::ALL
-            .iter()
-            .map(|kind| serve(fault, *kind))
-            .collect::<Vec<_>>();
+        let servers = Backend::ALL.iter().map(|kind| serve(fault, *kind)).collect::<Vec<_>>();
         let [prometheus, alertmanager, health, metrics] = servers.as_slice() else {
             return Err("four backends".into());
         };
@@ -325,26 +249,14 @@ fn everything_at_once() {
         );
         let code = health_state(fault).1;
         let report = sound(&run(&config, &["status", "-o", "json"]), code)?;
-        ensure!(
-            report["status"] == "error" || code == 1 || !matches!(fault, Fault::Refused),
-            "{}",
-            report["status"]
-        );
+        ensure!(report["status"] == "error" || code == 1 || !matches!(fault, Fault::Refused), "{}", report["status"]);
         for name in ["prometheus", "alertmanager", "game metrics"] {
             down_with_a_reason(&report, name)?;
         }
         is_unknown_with_a_reason(&report)?;
         let table = run(&config, &["status"]);
-        ensure!(
-            table.code == code && !table.stdout.contains("panicked"),
-            "{}",
-            table.stdout
-        );
-        ensure!(
-            table.stdout.contains("next: liveops doctor"),
-            "no next command\n{}",
-            table.stdout
-        );
+        ensure!(table.code == code && !table.stdout.contains("panicked"), "{}", table.stdout);
+        ensure!(table.stdout.contains("next: liveops doctor"), "no next command\n{}", table.stdout);
         Ok(())
     });
 }

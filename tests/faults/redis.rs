@@ -39,11 +39,7 @@ fn serves(what: &str, said: &str, serve: fn(&mut Wire) -> io::Result<()>) {
 fn every_fault_of_redis_is_said_in_time() {
     let nobody = format!("redis://127.0.0.1:{}", free_port());
     fails("refused", &nobody, "connection refused");
-    fails(
-        "no name",
-        "redis://redis.invalid:6379",
-        "cannot be resolved",
-    );
+    fails("no name", "redis://redis.invalid:6379", "cannot be resolved");
     serves("never answers", "did not answer within", |wire| wire.hold());
     serves("hangs up", "the connection broke off", |_| Ok(()));
     serves("a byte a second", "did not answer within", |wire| {
@@ -53,21 +49,15 @@ fn every_fault_of_redis_is_said_in_time() {
             wire.pause(Duration::from_secs(1))?;
         }
     });
-    serves("closes midway", "the connection broke off", |wire| {
-        wire.send(b"$100\r\n{\"enabled\"")
-    });
+    serves("closes midway", "the connection broke off", |wire| wire.send(b"$100\r\n{\"enabled\""));
     serves("another protocol", "not the protocol of Redis", |wire| {
         wire.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")?;
         wire.hold()
     });
-    serves(
-        "another type",
-        "a number where Redis has something else",
-        |wire| {
-            wire.send(b":7\r\n")?;
-            wire.hold()
-        },
-    );
+    serves("another type", "a number where Redis has something else", |wire| {
+        wire.send(b":7\r\n")?;
+        wire.hold()
+    });
     serves("a flood", "redis at redis://", |wire| {
         wire.send(b"$900000000\r\n")?;
         let chunk = vec![b'x'; 1 << 20];
@@ -76,26 +66,11 @@ fn every_fault_of_redis_is_said_in_time() {
         }
     });
     for (answer, said) in [
-        (
-            &b"-LOADING Redis is loading the dataset in memory\r\n"[..],
-            "still loading",
-        ),
-        (
-            b"-MASTERDOWN Link with MASTER is down\r\n",
-            "replica without its primary",
-        ),
-        (
-            b"-CLUSTERDOWN Hash slot not served\r\n",
-            "the cluster is down",
-        ),
-        (
-            b"-BUSY Redis is busy running a script\r\n",
-            "busy with somebody's script",
-        ),
-        (
-            b"-ERR max number of clients reached\r\n",
-            "max number of clients",
-        ),
+        (&b"-LOADING Redis is loading the dataset in memory\r\n"[..], "still loading"),
+        (b"-MASTERDOWN Link with MASTER is down\r\n", "replica without its primary"),
+        (b"-CLUSTERDOWN Hash slot not served\r\n", "the cluster is down"),
+        (b"-BUSY Redis is busy running a script\r\n", "busy with somebody's script"),
+        (b"-ERR max number of clients reached\r\n", "max number of clients"),
         (b"-MOVED 12284 127.0.0.1:1\r\n", "connection refused"),
     ] {
         let server = WireServer::start(move |wire| {
@@ -104,11 +79,7 @@ fn every_fault_of_redis_is_said_in_time() {
             wire.send(answer)?;
             wire.hold()
         });
-        fails(
-            "an error",
-            &format!("redis://127.0.0.1:{}", server.port()),
-            said,
-        );
+        fails("an error", &format!("redis://127.0.0.1:{}", server.port()), said);
     }
 }
 
@@ -135,17 +106,9 @@ fn a_write_whose_reply_is_lost_takes_place_once() {
             wire.send(&bytes[..n])?;
         }
     });
-    let env = TestEnv::new().var(
-        "LIVEOPS_REDIS",
-        &format!("redis://127.0.0.1:{}", proxy.port()),
-    );
-    env.run(["flag", "set", "a", "--pct", "10", "--yes"])
-        .expect_code(0);
-    assert_eq!(
-        cut.load(Ordering::SeqCst),
-        1,
-        "it found its own write, and did not write again"
-    );
+    let env = TestEnv::new().var("LIVEOPS_REDIS", &format!("redis://127.0.0.1:{}", proxy.port()));
+    env.run(["flag", "set", "a", "--pct", "10", "--yes"]).expect_code(0);
+    assert_eq!(cut.load(Ordering::SeqCst), 1, "it found its own write, and did not write again");
     assert_eq!(cli(upstream, &["XLEN", "{feature_flags}:history"]), "1");
     assert!(cli(upstream, &["HGET", "feature_flags", "a"]).contains("\"rev\":1"));
 }

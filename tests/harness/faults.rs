@@ -45,17 +45,11 @@ fn content_faults_answer_200_and_differ_from_the_good_answer() {
     for &kind in Backend::ALL {
         let good = good(kind);
         assert_eq!(good.status, 200, "{kind:?}");
-        for &fault in Fault::ALL
-            .iter()
-            .filter(|fault| !fault.is_outage() && fault.applies_to(kind))
-        {
+        for &fault in Fault::ALL.iter().filter(|fault| !fault.is_outage() && fault.applies_to(kind)) {
             let answer = get(fault, kind).unwrap();
             assert_eq!(answer.status, 200, "{kind:?} {fault}");
             let differs = answer.text() != good.text();
-            assert!(
-                differs || matches!(fault, Fault::ClockAhead | Fault::ClockBehind),
-                "{kind:?} {fault}"
-            );
+            assert!(differs || matches!(fault, Fault::ClockAhead | Fault::ClockBehind), "{kind:?} {fault}");
         }
     }
 }
@@ -78,20 +72,12 @@ fn documents_of_json_backends_parse_exactly_when_they_should() {
 fn statuses_are_sent_as_they_are() {
     for status in [401, 403, 404, 429, 500, 503] {
         for &kind in Backend::ALL {
-            assert_eq!(
-                get(Fault::Status(status), kind).unwrap().status,
-                status,
-                "{kind:?}"
-            );
+            assert_eq!(get(Fault::Status(status), kind).unwrap().status, status, "{kind:?}");
         }
     }
     let answer = get(Fault::RedirectLoop, Backend::Health).unwrap();
     assert_eq!(answer.status, 302);
-    assert!(
-        answer
-            .headers
-            .contains(&("location".to_owned(), "/api/health".to_owned()))
-    );
+    assert!(answer.headers.contains(&("location".to_owned(), "/api/health".to_owned())));
 }
 
 #[test]
@@ -113,12 +99,8 @@ fn slow_and_silent_servers_send_what_they_promise_within_a_second() {
     for (fault, expected) in cases {
         let server = serve(fault, Backend::Health);
         let mut stream = TcpStream::connect(("127.0.0.1", port(&server))).unwrap();
-        stream
-            .write_all(b"GET /api/health HTTP/1.1\r\nHost: x\r\n\r\n")
-            .unwrap();
-        stream
-            .set_read_timeout(Some(Duration::from_millis(700)))
-            .unwrap();
+        stream.write_all(b"GET /api/health HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        stream.set_read_timeout(Some(Duration::from_millis(700))).unwrap();
         let (mut bytes, mut buffer) = (0, [0; 4096]);
         while let Ok(length @ 1..) = stream.read(&mut buffer) {
             bytes += length;
@@ -133,11 +115,7 @@ fn slow_and_silent_servers_send_what_they_promise_within_a_second() {
 #[test]
 fn an_answer_that_breaks_off_is_shorter_than_announced() {
     let answer = get(Fault::ClosesMidway, Backend::Prometheus).unwrap();
-    let announced = answer
-        .headers
-        .iter()
-        .find(|(name, _)| name == "content-length")
-        .unwrap();
+    let announced = answer.headers.iter().find(|(name, _)| name == "content-length").unwrap();
     assert!(answer.body.len() < announced.1.parse().unwrap());
 }
 
@@ -146,12 +124,8 @@ fn a_huge_body_is_a_hundred_megabytes_with_and_without_announcement() {
     for fault in [Fault::HugeBody, Fault::HugeBodyUnannounced] {
         let server = serve(fault, Backend::Prometheus);
         let mut stream = TcpStream::connect(("127.0.0.1", port(&server))).unwrap();
-        stream
-            .write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-            .unwrap();
-        stream
-            .set_read_timeout(Some(Duration::from_secs(20)))
-            .unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         let mut buffer = vec![0; 1 << 20];
         let mut total = 0;
         while total < 100_000_000 {
@@ -169,17 +143,10 @@ fn a_skewed_clock_shows_in_the_date_header_of_every_backend() {
     for (fault, skew) in [(Fault::ClockAhead, SKEW), (Fault::ClockBehind, -SKEW)] {
         for &kind in Backend::ALL {
             let answer = get(fault, kind).unwrap();
-            let (_, date) = answer
-                .headers
-                .iter()
-                .find(|(name, _)| name == "date")
-                .unwrap();
+            let (_, date) = answer.headers.iter().find(|(name, _)| name == "date").unwrap();
             let date: DateTime<Utc> = DateTime::parse_from_rfc2822(date).unwrap().into();
             let off = date - DateTime::<Utc>::from(SystemTime::now()) - skew;
-            assert!(
-                off.abs() < TimeDelta::seconds(30),
-                "{kind:?} {fault}: {off}"
-            );
+            assert!(off.abs() < TimeDelta::seconds(30), "{kind:?} {fault}: {off}");
         }
     }
 }
@@ -188,11 +155,7 @@ fn a_skewed_clock_shows_in_the_date_header_of_every_backend() {
 fn both_bad_tls_servers_have_an_https_url() {
     for fault in [Fault::TlsToPlain, Fault::SelfSigned] {
         let server = serve(fault, Backend::Prometheus);
-        assert!(
-            server.url.starts_with("https://127.0.0.1:"),
-            "{}",
-            server.url
-        );
+        assert!(server.url.starts_with("https://127.0.0.1:"), "{}", server.url);
     }
 }
 
@@ -218,11 +181,7 @@ fn a_self_signed_server_serves_whoever_trusts_its_certificate_and_nobody_else() 
         stream.read_to_string(&mut answer)?;
         Ok(answer)
     };
-    assert!(
-        ask(&[certificate])
-            .unwrap()
-            .contains("\"status\":\"healthy\"")
-    );
+    assert!(ask(&[certificate]).unwrap().contains("\"status\":\"healthy\""));
     let error = ask(&[]).unwrap_err().to_string();
     assert!(error.contains("UnknownIssuer"), "{error}");
 }

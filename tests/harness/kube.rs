@@ -75,35 +75,19 @@ fn preconditions_refuse_in_the_words_of_the_real_one() {
     assert!(patch(fresh, "c", 10).unwrap_err().contains("is invalid"));
     let owner = kube.get("httproutes", "game")["metadata"]["managedFields"].clone();
     let rules = |entry: &&Value| entry["fieldsV1"].pointer("/f:spec/f:rules").is_some();
-    assert_eq!(
-        owner.as_array().unwrap().iter().find(rules).unwrap()["manager"],
-        "liveops"
-    );
+    assert_eq!(owner.as_array().unwrap().iter().find(rules).unwrap()["manager"], "liveops");
 
-    let merge =
-        json!({ "metadata": { "resourceVersion": version, "labels": { "x": "y" } } }).to_string();
+    let merge = json!({ "metadata": { "resourceVersion": version, "labels": { "x": "y" } } }).to_string();
     let stale = kube.try_kubectl(&["patch", "httproute", "game", "--type=merge", "-p", &merge]);
     assert!(stale.unwrap_err().contains("Error from server (Conflict)"));
-    let missing = kube
-        .try_kubectl(&["get", "httproute", "none", "-o", "json"])
-        .unwrap_err();
-    assert!(
-        missing.contains("Error from server (NotFound)"),
-        "{missing}"
-    );
+    let missing = kube.try_kubectl(&["get", "httproute", "none", "-o", "json"]).unwrap_err();
+    assert!(missing.contains("Error from server (NotFound)"), "{missing}");
     kube.trouble("patch", "httproutes", Trouble::Forbidden);
     let no = patch(fresh, "b", 7).unwrap_err();
     assert!(no.contains("Error from server (Forbidden)"), "{no}");
-    assert!(
-        kube.try_kubectl(&["auth", "can-i", "patch", "httproutes"])
-            .is_err()
-    );
+    assert!(kube.try_kubectl(&["auth", "can-i", "patch", "httproutes"]).is_err());
     kube.calm();
-    assert_eq!(
-        kube.kubectl(&["auth", "can-i", "patch", "httproutes"])
-            .trim(),
-        "yes"
-    );
+    assert_eq!(kube.kubectl(&["auth", "can-i", "patch", "httproutes"]).trim(), "yes");
 }
 
 #[test]
@@ -119,22 +103,16 @@ fn leases_are_created_once_and_replaced_with_their_version() {
     let file = std::env::temp_dir().join(format!("liveops-lease-{}.json", std::process::id()));
     std::fs::write(&file, lease.to_string()).unwrap();
     let path = file.display().to_string();
-    let twice = kube
-        .try_kubectl(&["create", "-f", &path, "--validate=false"])
-        .unwrap_err();
+    let twice = kube.try_kubectl(&["create", "-f", &path, "--validate=false"]).unwrap_err();
     assert!(twice.contains("(AlreadyExists)"), "{twice}");
     let mut stale = lease;
     stale["metadata"]["resourceVersion"] = json!("1");
     std::fs::write(&file, stale.to_string()).unwrap();
-    let lost = kube
-        .try_kubectl(&["replace", "-f", &path, "--validate=false"])
-        .unwrap_err();
+    let lost = kube.try_kubectl(&["replace", "-f", &path, "--validate=false"]).unwrap_err();
     std::fs::remove_file(&file).unwrap();
     assert!(lost.contains("(Conflict)"), "{lost}");
     kube.stop();
-    let gone = kube
-        .try_kubectl(&["get", "lease", "liveops-game"])
-        .unwrap_err();
+    let gone = kube.try_kubectl(&["get", "lease", "liveops-game"]).unwrap_err();
     assert!(gone.contains("refused"), "{gone}");
     kube.restart();
     kube.kubectl(&["get", "lease", "liveops-game"]);
@@ -151,21 +129,9 @@ fn deployments_roll_out_and_their_pods_say_why_not() {
         let found = kube.find("endpoints", "game")?;
         (found["subsets"][0]["addresses"].as_array()?.len() == 3).then_some(())
     });
-    kube.kubectl(&[
-        "scale",
-        "deployment",
-        "game",
-        "--replicas=5",
-        "--current-replicas=3",
-    ]);
+    kube.kubectl(&["scale", "deployment", "game", "--replicas=5", "--current-replicas=3"]);
     wait_available(&kube, "game", 5);
-    let wrong = kube.try_kubectl(&[
-        "scale",
-        "deployment",
-        "game",
-        "--replicas=1",
-        "--current-replicas=3",
-    ]);
+    let wrong = kube.try_kubectl(&["scale", "deployment", "game", "--replicas=1", "--current-replicas=3"]);
     assert!(wrong.is_err());
     kube.kubectl(&["set", "image", "deployment/game", "server=game:2"]);
     until("the second revision", LIMIT, || {
@@ -174,18 +140,12 @@ fn deployments_roll_out_and_their_pods_say_why_not() {
     });
     kube.kubectl(&["rollout", "status", "deployment/game", "--timeout=10s"]);
     kube.kubectl(&["rollout", "undo", "deployment/game", "--to-revision=1"]);
-    assert_eq!(
-        kube.get("deployments", "game")["spec"]["template"]["spec"]["containers"][0]["image"],
-        "game:1"
-    );
+    assert_eq!(kube.get("deployments", "game")["spec"]["template"]["spec"]["containers"][0]["image"], "game:1");
     kube.kubectl(&["rollout", "status", "deployment/game", "--timeout=20s"]);
     kube.kubectl(&["set", "image", "deployment/game", "server=game:bad"]);
     let reason = "/status/containerStatuses/0/state/waiting/reason";
     until("a crash loop", LIMIT, || {
-        kube.list("pods")
-            .iter()
-            .any(|pod| pod.pointer(reason) == Some(&json!("CrashLoopBackOff")))
-            .then_some(())
+        kube.list("pods").iter().any(|pod| pod.pointer(reason) == Some(&json!("CrashLoopBackOff"))).then_some(())
     });
     // A quarter may be away, rounded down.
     until("3 of 7 that are not available", LIMIT, || {
@@ -194,9 +154,7 @@ fn deployments_roll_out_and_their_pods_say_why_not() {
     });
     kube.kubectl(&["annotate", "deployment", "game", "liveops.dev/epoch=7"]);
     kube.kubectl(&["delete", "deployment", "game", "--wait=false"]);
-    until("no pod", LIMIT, || {
-        kube.list("pods").is_empty().then_some(())
-    });
+    until("no pod", LIMIT, || kube.list("pods").is_empty().then_some(()));
 }
 
 #[test]
@@ -207,12 +165,7 @@ fn an_apply_of_the_manifest_changes_what_it_says() {
     std::fs::write(&file, route().to_string()).unwrap();
     kube.kubectl(&["apply", "-f", &path, "--validate=false"]);
     let applied = kube.get("httproutes", "game")["spec"].clone();
-    kube.merge(
-        "httproutes",
-        "game",
-        "liveops",
-        &json!({ "spec": { "rules": [{ "backendRefs": [] }] } }),
-    );
+    kube.merge("httproutes", "game", "liveops", &json!({ "spec": { "rules": [{ "backendRefs": [] }] } }));
     kube.kubectl(&["apply", "-f", &path, "--validate=false"]);
     std::fs::write(&file, deployment("game", "game:1", 2).to_string()).unwrap();
     kube.kubectl(&["apply", "-f", &path, "--validate=false"]);
@@ -221,14 +174,8 @@ fn an_apply_of_the_manifest_changes_what_it_says() {
     std::fs::remove_file(&file).unwrap();
     assert_eq!(kube.get("httproutes", "game")["spec"], applied);
     let backend = &applied["rules"][0]["backendRefs"][0];
-    assert_eq!(
-        (&backend["name"], &backend["weight"]),
-        (&json!("a"), &json!(100))
-    );
-    assert_eq!(
-        kube.get("deployments", "game")["spec"]["template"]["spec"]["containers"][0]["image"],
-        "game:2"
-    );
+    assert_eq!((&backend["name"], &backend["weight"]), (&json!("a"), &json!(100)));
+    assert_eq!(kube.get("deployments", "game")["spec"]["template"]["spec"]["containers"][0]["image"], "game:2");
 }
 
 #[test]
@@ -250,10 +197,7 @@ fn what_is_too_large_or_of_the_wrong_form_is_refused() {
     create(&map(1 << 20)).unwrap();
     kube.kubectl(&["delete", "configmap", "large"]);
     let large = create(&map((1 << 20) + 1)).unwrap_err();
-    assert!(
-        large.contains("may not be more than 1048576 bytes"),
-        "{large}"
-    );
+    assert!(large.contains("may not be more than 1048576 bytes"), "{large}");
     let noted = json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "noted", "annotations": { "a": "b".repeat(256 << 10) } } });
     assert!(create(&noted).unwrap_err().contains("metadata.annotations"));
     let lease = |renewed: &str, seconds: i64| {
@@ -264,17 +208,9 @@ fn what_is_too_large_or_of_the_wrong_form_is_refused() {
             "spec": { "holderIdentity": "", "renewTime": renewed, "leaseDurationSeconds": seconds },
         })
     };
-    assert!(
-        create(&lease("2026-01-01T00:00:00Z", 15))
-            .unwrap_err()
-            .contains("(BadRequest)")
-    );
+    assert!(create(&lease("2026-01-01T00:00:00Z", 15)).unwrap_err().contains("(BadRequest)"));
     let micro = "2026-01-01T00:00:00.000000Z";
-    assert!(
-        create(&lease(micro, 0))
-            .unwrap_err()
-            .contains("greater than 0")
-    );
+    assert!(create(&lease(micro, 0)).unwrap_err().contains("greater than 0"));
     create(&lease(micro, 15)).unwrap();
     let scaler = json!({
         "apiVersion": "autoscaling/v2",
@@ -289,11 +225,7 @@ fn what_is_too_large_or_of_the_wrong_form_is_refused() {
         "metadata": { "name": "game.1" },
         "involvedObject": { "kind": "Deployment", "name": "game", "namespace": "elsewhere" },
     });
-    assert!(
-        create(&event)
-            .unwrap_err()
-            .contains("involvedObject.namespace")
-    );
+    assert!(create(&event).unwrap_err().contains("involvedObject.namespace"));
     std::fs::remove_file(&file).unwrap();
 }
 
@@ -311,21 +243,10 @@ fn what_is_left_out_is_filled_in() {
             "matches": [{ "path": { "type": "PathPrefix", "value": "/" } }],
         })
     );
-    let negative =
-        json!([{ "op": "add", "path": "/spec/rules/0/backendRefs/0/weight", "value": -1 }]);
-    let no = kube.try_kubectl(&[
-        "patch",
-        "httproute",
-        "game",
-        "--type=json",
-        "-p",
-        &negative.to_string(),
-    ]);
+    let negative = json!([{ "op": "add", "path": "/spec/rules/0/backendRefs/0/weight", "value": -1 }]);
+    let no = kube.try_kubectl(&["patch", "httproute", "game", "--type=json", "-p", &negative.to_string()]);
     let no = no.unwrap_err();
-    assert!(
-        no.contains("spec.rules[0].backendRefs[0].weight: Invalid value: -1"),
-        "{no}"
-    );
+    assert!(no.contains("spec.rules[0].backendRefs[0].weight: Invalid value: -1"), "{no}");
     kube.create(&deployment("game", "game:1", 1));
     let spec = kube.get("deployments", "game")["spec"].clone();
     assert_eq!(
@@ -358,10 +279,7 @@ fn what_is_left_out_is_filled_in() {
     );
     kube.create(&json!({ "apiVersion": "v1", "kind": "Service", "metadata": { "name": "game" }, "spec": { "selector": { "app": "game" }, "ports": [{ "port": 80 }] } }));
     let service = kube.get("services", "game")["spec"].clone();
-    assert_eq!(
-        service["ports"],
-        json!([{ "port": 80, "protocol": "TCP", "targetPort": 80 }])
-    );
+    assert_eq!(service["ports"], json!([{ "port": 80, "protocol": "TCP", "targetPort": 80 }]));
     assert_eq!(service["clusterIPs"], json!([service["clusterIP"]]));
     let scaler = json!({
         "apiVersion": "autoscaling/v2",
@@ -410,19 +328,13 @@ fn a_server_side_apply_of_several_objects_refuses_each_by_its_version() {
     };
     kube.create(&map(None, "one"));
     let version = kube.get("configmaps", "state")["metadata"]["resourceVersion"].clone();
-    let done = apply(
-        json!([map(Some(&version), "two"), event("e1")]),
-        "--force-conflicts",
-    );
+    let done = apply(json!([map(Some(&version), "two"), event("e1")]), "--force-conflicts");
     let printed: Value = serde_json::from_str(&done.unwrap()).unwrap();
     assert_eq!(printed["items"][0]["data"]["text"], "two", "{printed}");
     assert_eq!(printed["items"][1]["kind"], "Event", "{printed}");
     assert_eq!(kube.get("events", "e1")["message"], "m");
     // A version that is old refuses that object; the others are applied all the same, and nothing is printed of them.
-    let stale = apply(
-        json!([map(Some(&version), "three"), event("e2")]),
-        "--force-conflicts",
-    );
+    let stale = apply(json!([map(Some(&version), "three"), event("e2")]), "--force-conflicts");
     let said = stale.unwrap_err();
     assert!(said.contains("the object has been modified"), "{said}");
     assert_eq!(kube.get("configmaps", "state")["data"]["text"], "two");

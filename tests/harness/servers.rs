@@ -25,30 +25,17 @@ fn prometheus_scrapes_the_exporter_and_notifies_alertmanager() {
     exporter.fail(500);
     let firing = prometheus.wait_alert("GameServerDown", "firing");
     assert_eq!(firing["labels"]["severity"], "critical");
-    assert!(
-        firing["annotations"]["runbook_url"]
-            .as_str()
-            .unwrap()
-            .ends_with("GameServerDown.md")
-    );
-    let listed = alertmanager.wait_alert("GameServerDown", |alert| {
-        alert["labels"]["alertname"] == "GameServerDown"
-    });
+    assert!(firing["annotations"]["runbook_url"].as_str().unwrap().ends_with("GameServerDown.md"));
+    let listed = alertmanager.wait_alert("GameServerDown", |alert| alert["labels"]["alertname"] == "GameServerDown");
     assert_eq!(listed["receivers"][0]["name"], "pager");
 
     let port = prometheus.server.port();
     prometheus.server.kill();
-    assert!(
-        http::get(port, "/-/ready").is_err(),
-        "a killed server answers no more"
-    );
+    assert!(http::get(port, "/-/ready").is_err(), "a killed server answers no more");
     prometheus.server.restart();
     assert!(!prometheus.query("vector(1)").is_empty());
     drop(prometheus);
-    assert!(
-        http::get(port, "/-/ready").is_err(),
-        "a dropped server answers no more"
-    );
+    assert!(http::get(port, "/-/ready").is_err(), "a dropped server answers no more");
 }
 
 #[test]

@@ -44,35 +44,17 @@ fn explain_follows_an_alert_from_its_rule_to_its_receiver() {
     let exporter = Exporter::new("game_tick 16\ngame_twin{x=\"1\"} 1\n");
     let alertmanager = Alertmanager::start(alertmanager::CONFIG);
     let dead = Target::new("game-servers", 1);
-    let both = format!(
-        "{}{}",
-        rules::without_wait(rules::ALL).trim_end(),
-        RULES.trim_start_matches("\ngroups:")
-    );
-    let mut prometheus = Prometheus::start(
-        &[exporter.target("game"), dead],
-        &both,
-        Some(alertmanager.server.port()),
-        "1s",
-    );
+    let both = format!("{}{}", rules::without_wait(rules::ALL).trim_end(), RULES.trim_start_matches("\ngroups:"));
+    let mut prometheus =
+        Prometheus::start(&[exporter.target("game"), dead], &both, Some(alertmanager.server.port()), "1s");
     prometheus.wait_until("game_tick", |tick| tick == 16.0);
-    let env = TestEnv::new()
-        .var("LIVEOPS_PROMETHEUS", &prometheus.url())
-        .var("LIVEOPS_ALERTMANAGER", &alertmanager.url());
-    let explain = |name: &str, code: i32| {
-        env.run(["alerts", "explain", name, "-o", "json"])
-            .expect_code(code)
-            .json()
-    };
+    let env =
+        TestEnv::new().var("LIVEOPS_PROMETHEUS", &prometheus.url()).var("LIVEOPS_ALERTMANAGER", &alertmanager.url());
+    let explain = |name: &str, code: i32| env.run(["alerts", "explain", name, "-o", "json"]).expect_code(code).json();
 
     // Its condition does not hold, and by how much; or there is nothing to compare.
     let quiet = explain("TickSlow", 0);
-    says(
-        &quiet,
-        "rule",
-        "yes",
-        "group extra, fires at once, severity=high",
-    );
+    says(&quiet, "rule", "yes", "group extra, fires at once, severity=high");
     says(&quiet, "evaluated", "yes", "ago");
     says(&quiet, "condition", "no", "is 16");
     says(&quiet, "condition", "no", "must be > 20");
@@ -84,12 +66,8 @@ fn explain_follows_an_alert_from_its_rule_to_its_receiver() {
     // It holds, but not yet for long enough; its neighbour fires.
     exporter.set("game_tick 30\ngame_twin{x=\"1\"} 1\n");
     prometheus.wait_alert("LongWait", "pending");
-    alertmanager.wait_alert("TickSlow", |alert| {
-        alert["labels"]["alertname"] == "TickSlow"
-    });
-    alertmanager.wait_alert("GameServerDown", |alert| {
-        alert["labels"]["alertname"] == "GameServerDown"
-    });
+    alertmanager.wait_alert("TickSlow", |alert| alert["labels"]["alertname"] == "TickSlow");
+    alertmanager.wait_alert("GameServerDown", |alert| alert["labels"]["alertname"] == "GameServerDown");
     let pending = explain("LongWait", 0);
     says(&pending, "held", "no", "fires in 59m");
     let loud = explain("TickSlow", 1);
@@ -97,42 +75,18 @@ fn explain_follows_an_alert_from_its_rule_to_its_receiver() {
     says(&loud, "received", "yes", "job=game");
     says(&loud, "inhibited", "no", "");
     says(&loud, "muted", "no", "");
-    says(
-        &loud,
-        "receivers",
-        "no",
-        "default, which has no integration",
-    );
+    says(&loud, "receivers", "no", "default, which has no integration");
     assert_eq!(loud["data"]["broken"], true);
 
     // The list has all three states of it.
     let list = env.run(["alerts", "-o", "json"]).expect_code(1).json();
     let groups = list["data"]["groups"].to_string();
-    assert!(
-        groups.contains("GameServerDown") && groups.contains("\"pending\""),
-        "{groups}"
-    );
-    let named = env
-        .run(["alerts", "explain", "GameServrDown"])
-        .expect_code(2);
-    assert!(
-        named.stderr.contains("did you mean `GameServerDown`?"),
-        "{}",
-        named.stderr
-    );
+    assert!(groups.contains("GameServerDown") && groups.contains("\"pending\""), "{groups}");
+    let named = env.run(["alerts", "explain", "GameServrDown"]).expect_code(2);
+    assert!(named.stderr.contains("did you mean `GameServerDown`?"), "{}", named.stderr);
 
     // Silenced: by whom, until when.
-    env.run([
-        "silence",
-        "add",
-        "TickSlow",
-        "--for",
-        "1h",
-        "--comment",
-        "known",
-        "--yes",
-    ])
-    .expect_code(0);
+    env.run(["silence", "add", "TickSlow", "--for", "1h", "--comment", "known", "--yes"]).expect_code(0);
     alertmanager.wait_alert("TickSlow silenced", |alert| {
         alert["labels"]["alertname"] == "TickSlow" && alert["status"]["state"] == "suppressed"
     });
@@ -174,22 +128,10 @@ fn a_rule_that_fails_and_a_prometheus_that_tells_nobody_are_broken() {
     let prometheus = Prometheus::start(&[exporter.target("game")], RULES, None, "1s");
     prometheus.wait_alert("TickSlow", "firing");
     let env = TestEnv::new().var("LIVEOPS_PROMETHEUS", &prometheus.url());
-    let told = env
-        .run(["alerts", "explain", "TickSlow", "-o", "json"])
-        .expect_code(1)
-        .json();
+    let told = env.run(["alerts", "explain", "TickSlow", "-o", "json"]).expect_code(1).json();
     says(&told, "delivered", "no", "knows no Alertmanager");
-    assert!(
-        told["data"]["conclusion"]
-            .as_str()
-            .unwrap()
-            .contains("nobody is told"),
-        "{told:#}"
-    );
-    let broken = env
-        .run(["alerts", "explain", "Broken", "-o", "json"])
-        .expect_code(1)
-        .json();
+    assert!(told["data"]["conclusion"].as_str().unwrap().contains("nobody is told"), "{told:#}");
+    let broken = env.run(["alerts", "explain", "Broken", "-o", "json"]).expect_code(1).json();
     says(&broken, "evaluated", "no", "many-to-many");
     let show = env.run(["alerts", "show", "TickSlow", "-o", "json"]).json();
     assert_eq!(show["data"]["rules"][0]["expression"], "game_tick > 20");

@@ -7,9 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::process::{Program, Server};
 use crate::support::stub::Answer;
-use crate::support::{
-    Alertmanager, Exporter, Prometheus, Run, Target, TestEnv, alertmanager, rules, until,
-};
+use crate::support::{Alertmanager, Exporter, Prometheus, Run, Target, TestEnv, alertmanager, rules, until};
 
 fn findings(run: &Run) -> Vec<Value> {
     run.json()["data"]["findings"].as_array().unwrap().clone()
@@ -19,9 +17,7 @@ fn findings(run: &Run) -> Vec<Value> {
 fn find(run: &Run, check: &str, level: &str, words: &str) {
     let all = findings(run);
     let found = all.iter().any(|found| {
-        found["check"] == check
-            && found["level"] == level
-            && found["message"].as_str().unwrap().contains(words)
+        found["check"] == check && found["level"] == level && found["message"].as_str().unwrap().contains(words)
     });
     assert!(found, "no {level} {check} with `{words}` in {all:#?}");
 }
@@ -30,30 +26,14 @@ fn find(run: &Run, check: &str, level: &str, words: &str) {
 fn a_healthy_world_has_no_problem() {
     let exporter = Exporter::new("game_active_players{region=\"eu\"} 17\n");
     let alertmanager = Alertmanager::start(alertmanager::CONFIG);
-    let prometheus = Prometheus::start(
-        &[exporter.target("game-servers")],
-        rules::ALL,
-        Some(alertmanager.server.port()),
-        "1s",
-    );
+    let prometheus =
+        Prometheus::start(&[exporter.target("game-servers")], rules::ALL, Some(alertmanager.server.port()), "1s");
     prometheus.wait_targets("up");
     prometheus.wait_until("game_active_players", |players| players == 17.0);
     let env = TestEnv::new();
-    env.write(
-        "liveops.yaml",
-        "kpis: [ { name: players, gauge: game_active_players } ]\n",
-    );
-    let ask = || {
-        env.run([
-            "doctor",
-            "-o",
-            "json",
-            "--prometheus",
-            &prometheus.url(),
-            "--alertmanager",
-            &alertmanager.url(),
-        ])
-    };
+    env.write("liveops.yaml", "kpis: [ { name: players, gauge: game_active_players } ]\n");
+    let ask =
+        || env.run(["doctor", "-o", "json", "--prometheus", &prometheus.url(), "--alertmanager", &alertmanager.url()]);
     let run = until("all rules to be evaluated", Duration::from_secs(30), || {
         let run = ask();
         (run.code == 0 && findings(&run).iter().all(|found| found["level"] == "ok")).then_some(run)
@@ -81,71 +61,36 @@ groups:
 fn down_and_slow_targets_broken_rules_and_missing_metrics_are_found() {
     let exporter = Exporter::new("game_active_players{region=\"eu\"} 17\n");
     let slow = Exporter::new("");
-    slow.stub.set(
-        "GET",
-        "/metrics",
-        Answer::text("a 1\n").after(Duration::from_millis(700)),
-    );
-    let targets = [
-        exporter.target("game-servers"),
-        Target::new("game-servers", 1),
-        slow.target("slow"),
-    ];
+    slow.stub.set("GET", "/metrics", Answer::text("a 1\n").after(Duration::from_millis(700)));
+    let targets = [exporter.target("game-servers"), Target::new("game-servers", 1), slow.target("slow")];
     let prometheus = Prometheus::start(&targets, BROKEN, None, "1s");
     let env = TestEnv::new();
-    env.write("liveops.yaml", "kpis:\n  - { name: players, gauge: game_active_player }\n  - { name: refused, promql: 'up * on (job) up' }\n");
-    let ask = || env.run(["doctor", "-o", "json", "--prometheus", &prometheus.url()]);
-    let run = until(
-        "prometheus to have seen all of it",
-        Duration::from_secs(30),
-        || {
-            let run = ask();
-            let has = |check: &str, words: &str| {
-                findings(&run).iter().any(|found| {
-                    found["check"] == check && found["message"].as_str().unwrap().contains(words)
-                })
-            };
-            (has("rules", "fails")
-                && has("scrapes", "slow")
-                && has("targets", "down")
-                && has("kpis", "did you mean"))
-            .then_some(run)
-        },
-    )
-    .expect_code(1);
-    find(
-        &run,
-        "targets",
-        "fail",
-        "1 of 2 targets of job `game-servers` is down: 127.0.0.1:1",
+    env.write(
+        "liveops.yaml",
+        "kpis:\n  - { name: players, gauge: game_active_player }\n  - { name: refused, promql: 'up * on (job) up' }\n",
     );
+    let ask = || env.run(["doctor", "-o", "json", "--prometheus", &prometheus.url()]);
+    let run = until("prometheus to have seen all of it", Duration::from_secs(30), || {
+        let run = ask();
+        let has = |check: &str, words: &str| {
+            findings(&run)
+                .iter()
+                .any(|found| found["check"] == check && found["message"].as_str().unwrap().contains(words))
+        };
+        (has("rules", "fails") && has("scrapes", "slow") && has("targets", "down") && has("kpis", "did you mean"))
+            .then_some(run)
+    })
+    .expect_code(1);
+    find(&run, "targets", "fail", "1 of 2 targets of job `game-servers` is down: 127.0.0.1:1");
     find(&run, "targets", "fail", "connection refused");
     find(&run, "scrapes", "warn", "of an interval of 1s");
-    find(
-        &run,
-        "rules",
-        "fail",
-        "rule `twice` of group `broken` fails: found duplicate series",
-    );
-    find(
-        &run,
-        "runbooks",
-        "warn",
-        "2 alerts have no runbook: NoRunbook, Always",
-    );
+    find(&run, "rules", "fail", "rule `twice` of group `broken` fails: found duplicate series");
+    find(&run, "runbooks", "warn", "2 alerts have no runbook: NoRunbook, Always");
     find(&run, "delivery", "warn", "nobody is paged");
     find(&run, "kpis", "warn", "did you mean `game_active_players`?");
     find(&run, "kpis", "fail", "KPI `refused`: answers 422");
-    let screen = env
-        .run(["doctor", "--prometheus", &prometheus.url()])
-        .expect_code(1)
-        .stdout;
-    assert!(
-        screen
-            .lines()
-            .all(|line| line.chars().count() <= 100 || line.contains("http")),
-        "{screen}"
-    );
+    let screen = env.run(["doctor", "--prometheus", &prometheus.url()]).expect_code(1).stdout;
+    assert!(screen.lines().all(|line| line.chars().count() <= 100 || line.contains("http")), "{screen}");
 }
 
 #[test]
@@ -155,21 +100,8 @@ fn silences_and_fatigue_come_from_the_alertmanager() {
         .map(|n| json!({"labels": {"alertname": format!("A{n}"), "severity": "high"}, "startsAt": "2020-01-01T00:00:00Z"}))
         .collect();
     alertmanager.post_alerts(&json!(alerts));
-    let run = TestEnv::new()
-        .run([
-            "doctor",
-            "-o",
-            "json",
-            "--alertmanager",
-            &alertmanager.url(),
-        ])
-        .expect_code(0);
-    find(
-        &run,
-        "fatigue",
-        "warn",
-        "12 alerts of different names fire at once",
-    );
+    let run = TestEnv::new().run(["doctor", "-o", "json", "--alertmanager", &alertmanager.url()]).expect_code(0);
+    find(&run, "fatigue", "warn", "12 alerts of different names fire at once");
     find(&run, "fatigue", "warn", "fires for more than a day: A0");
 }
 
@@ -206,30 +138,12 @@ fn redis_wants_its_password() {
     let server = redis("canary-redis");
     let at = format!("127.0.0.1:{}/0", server.port());
     let env = TestEnv::new().var("REDIS_PASSWORD", "canary-redis");
-    let none = env
-        .run(["doctor", "-o", "json", "--redis", &format!("redis://{at}")])
-        .expect_code(1);
+    let none = env.run(["doctor", "-o", "json", "--redis", &format!("redis://{at}")]).expect_code(1);
     find(&none, "credentials", "fail", "asks for a password");
-    let wrong = env
-        .run([
-            "doctor",
-            "-o",
-            "json",
-            "--redis",
-            &format!("redis://:wrong-canary@{at}"),
-        ])
-        .expect_code(1);
-    find(
-        &wrong,
-        "credentials",
-        "fail",
-        "does not accept user and password",
-    );
+    let wrong = env.run(["doctor", "-o", "json", "--redis", &format!("redis://:wrong-canary@{at}")]).expect_code(1);
+    find(&wrong, "credentials", "fail", "does not accept user and password");
     assert!(!format!("{}{}", wrong.stdout, wrong.stderr).contains("wrong-canary"));
-    env.write(
-        "liveops.yaml",
-        format!("environments: {{ a: {{ flags: 'redis://:${{REDIS_PASSWORD}}@{at}' }} }}\n"),
-    );
+    env.write("liveops.yaml", format!("environments: {{ a: {{ flags: 'redis://:${{REDIS_PASSWORD}}@{at}' }} }}\n"));
     let good = env.run(["doctor", "-vv", "-o", "json"]).expect_code(0);
     find(&good, "reachable", "ok", "accepts the credentials");
     assert!(!format!("{}{}", good.stdout, good.stderr).contains("canary-redis"));

@@ -53,12 +53,7 @@ fn killed(env: &TestEnv, port: u16, verb: &[&str], cuts: &Receiver<()>) -> bool 
     let url = format!("redis://127.0.0.1:{port}");
     let options = ["--yes", "--redis", &url];
     let line = ["flag"].iter().chain(verb).chain(&options);
-    let mut child: Child = env
-        .bare(line)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("the binary runs");
+    let mut child: Child = env.bare(line).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary runs");
     loop {
         match cuts.recv_timeout(Duration::from_millis(5)) {
             Ok(()) => {
@@ -79,16 +74,11 @@ fn killed(env: &TestEnv, port: u16, verb: &[&str], cuts: &Receiver<()>) -> bool 
 
 #[test]
 fn killed_between_any_two_requests_it_leaves_old_or_new_and_can_go_on() {
-    const OLD: &str =
-        r#"{"enabled":true,"percentage":10,"defaultValue":true,"_liveops":{"rev":7}}"#;
+    const OLD: &str = r#"{"enabled":true,"percentage":10,"defaultValue":true,"_liveops":{"rev":7}}"#;
     let redis = server("");
     let place = Place::Redis(redis.port(), "0");
     let (mut before, mut after) = (0, 0);
-    for verb in [
-        &["set", "shop", "--pct", "25"][..],
-        &["kill", "shop"],
-        &["rm", "shop"],
-    ] {
+    for verb in [&["set", "shop", "--pct", "25"][..], &["kill", "shop"], &["rm", "shop"]] {
         for arrives in [false, true] {
             let mut finished = false;
             for cut in 0..MOST {
@@ -107,11 +97,7 @@ fn killed_between_any_two_requests_it_leaves_old_or_new_and_can_go_on() {
                 if is_new {
                     assert_eq!(history.len(), 1, "{at}");
                     assert_eq!(history[0]["before"], OLD, "{at}");
-                    assert_eq!(
-                        history[0]["after"].as_str().unwrap_or_default(),
-                        stored,
-                        "{at}"
-                    );
+                    assert_eq!(history[0]["after"].as_str().unwrap_or_default(), stored, "{at}");
                     assert_ne!(place.get("shop"), old, "{at}");
                 } else {
                     assert_eq!(stored, OLD, "{at}");
@@ -123,10 +109,7 @@ fn killed_between_any_two_requests_it_leaves_old_or_new_and_can_go_on() {
                 before += usize::from(!is_new);
                 after += usize::from(is_new);
                 // The audit log tells what is not known, and verifies.
-                let list = env
-                    .run(["audit", "list", "-o", "json"])
-                    .expect_code(0)
-                    .json();
+                let list = env.run(["audit", "list", "-o", "json"]).expect_code(0).json();
                 let changes = list["data"]["changes"].as_array().expect("a list").clone();
                 env.run(["audit", "verify"]).expect_code(0);
                 if let Some(change) = changes.first() {
@@ -146,20 +129,12 @@ fn killed_between_any_two_requests_it_leaves_old_or_new_and_can_go_on() {
                             undo.stdout,
                             undo.stderr
                         );
-                        assert_eq!(
-                            cli(redis.port(), &["HGET", "feature_flags", "shop"]),
-                            OLD,
-                            "{at}"
-                        );
+                        assert_eq!(cli(redis.port(), &["HGET", "feature_flags", "shop"]), OLD, "{at}");
                     }
                 } else {
-                    assert!(
-                        !is_new,
-                        "nothing is done before it is in the audit log: {at}"
-                    );
+                    assert!(!is_new, "nothing is done before it is in the audit log: {at}");
                 }
-                env.run(["flag", "set", "shop", "--pct", "33", "--yes"])
-                    .expect_code(0);
+                env.run(["flag", "set", "shop", "--pct", "33", "--yes"]).expect_code(0);
                 let is = place.get("shop").unwrap_or(Value::Null);
                 assert_eq!(is["percentage"], 33, "{at}");
             }

@@ -20,15 +20,7 @@ fn watch_hears_of_every_change_at_once_with_who_and_why() {
     let listens = || cli(redis.port(), &["PUBSUB", "NUMSUB", channel]).ends_with('1');
     assert!(deadline::happens(Duration::from_secs(20), listens));
     env.write("two.json", TWO);
-    let import = [
-        "flag",
-        "import",
-        "two.json",
-        "--apply",
-        "--yes",
-        "--reason",
-        "both at once",
-    ];
+    let import = ["flag", "import", "two.json", "--apply", "--yes", "--reason", "both at once"];
     env.run(import).expect_code(0);
     pty.expect("by ada: both at once");
     pty.expect("percentage 10 to 20");
@@ -55,11 +47,7 @@ fn a_notice_that_could_not_be_sent_is_said_to_a_person_too() {
     let env = at(&format!("redis://ops:${{PW}}@127.0.0.1:{}", redis.port())).var("PW", "p");
     let run = env.run(["flag", "set", "a", "--pct", "10", "--yes"]);
     let run = run.expect_code(0);
-    for said in [
-        "no notice could be published",
-        "only when their cache ends",
-        "every service has it by",
-    ] {
+    for said in ["no notice could be published", "only when their cache ends", "every service has it by"] {
         assert!(run.stdout.contains(said), "{said}: {}", run.stdout);
     }
 }
@@ -73,37 +61,17 @@ fn the_least_permissions_that_it_names_are_enough_for_every_verb() {
         let login = ["--user", "admin", "--pass", "p", "--no-auth-warning"];
         let made = cli(
             redis.port(),
-            &login
-                .iter()
-                .chain(&["ACL", "SETUSER", "bare", "on", ">p"])
-                .copied()
-                .collect::<Vec<_>>(),
+            &login.iter().chain(&["ACL", "SETUSER", "bare", "on", ">p"]).copied().collect::<Vec<_>>(),
         );
         assert_eq!(made, "OK");
         set(&env, &["a", "--pct", "5"]);
         let bare = at(&format!("redis://bare:${{PW}}@127.0.0.1:{}", redis.port())).var("PW", "p");
         let refused = bare.run(["flag", "list"]).expect_code(3);
-        let rule = refused
-            .stderr
-            .split('~')
-            .skip(1)
-            .collect::<Vec<_>>()
-            .join("~");
+        let rule = refused.stderr.split('~').skip(1).collect::<Vec<_>>().join("~");
         format!("~{}", rule.split('`').next().expect("a rule").trim())
     };
     let rule: Vec<&str> = needs.split_whitespace().collect();
-    let login = [
-        "--user",
-        "admin",
-        "--pass",
-        "p",
-        "--no-auth-warning",
-        "ACL",
-        "SETUSER",
-        "least",
-        "on",
-        ">p",
-    ];
+    let login = ["--user", "admin", "--pass", "p", "--no-auth-warning", "ACL", "SETUSER", "least", "on", ">p"];
     let all: Vec<&str> = login.iter().copied().chain(rule).collect();
     assert_eq!(cli(redis.port(), &all), "OK", "{needs}");
     let env = at(&format!("redis://least:${{PW}}@127.0.0.1:{}", redis.port())).var("PW", "p");
@@ -123,15 +91,7 @@ fn the_least_permissions_that_it_names_are_enough_for_every_verb() {
     ] {
         env.run(["flag"].iter().chain(line)).expect_code(0);
     }
-    let denied = [
-        "--user",
-        "admin",
-        "--pass",
-        "p",
-        "--no-auth-warning",
-        "ACL",
-        "LOG",
-    ];
+    let denied = ["--user", "admin", "--pass", "p", "--no-auth-warning", "ACL", "LOG"];
     let denied = cli(redis.port(), &denied);
     assert!(!denied.contains("least"), "{denied}");
 }

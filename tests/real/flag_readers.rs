@@ -16,36 +16,25 @@ const USERS: usize = 640;
 const READERS: [&str; 2] = ["legacy-v1", "v2"];
 
 /// `node` with these arguments; what it prints.
-#[allow(
-    clippy::disallowed_methods,
-    reason = "a test starts the program that it compares with"
-)]
+#[allow(clippy::disallowed_methods, reason = "a test starts the program that it compares with")]
 fn node(arguments: &[&str], stdin: &Path) -> String {
     let output = Command::new("node")
         .args(arguments)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .stdin(std::fs::File::open(stdin).unwrap())
         .output()
-        .unwrap_or_else(|error| panic!("`node` cannot be started ({error}); install the Debian package `nodejs`, or run scripts/test"));
+        .unwrap_or_else(|error| {
+            panic!("`node` cannot be started ({error}); install the Debian package `nodejs`, or run scripts/test")
+        });
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success(),
-        "{said}\n{}",
-        String::from_utf8_lossy(&output.stdout)
-    );
+    assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stdout));
     String::from_utf8(output.stdout).unwrap()
 }
 
 #[test]
 fn the_reader_passes_its_own_tests() {
-    let said = node(
-        &["--test", "contrib/readers/feature-flags.test.mjs"],
-        Path::new("/dev/null"),
-    );
-    assert!(
-        said.contains("# fail 0") && !said.contains("# pass 0"),
-        "{said}"
-    );
+    let said = node(&["--test", "contrib/readers/feature-flags.test.mjs"], Path::new("/dev/null"));
+    assert!(said.contains("# fail 0") && !said.contains("# pass 0"), "{said}");
 }
 
 /// xorshift: the same cases in every run, so that a failure can be looked at.
@@ -85,9 +74,7 @@ fn id(dice: &mut Dice) -> String {
     match dice.roll(6) {
         0 => dice.pick(&ODD_IDS).to_owned(),
         1 => format!("{}", dice.roll(100_000)),
-        2 => (0..dice.roll(9))
-            .map(|_| char::from_u32(0x20 + dice.roll(0x3000) as u32).unwrap_or('x'))
-            .collect(),
+        2 => (0..dice.roll(9)).map(|_| char::from_u32(0x20 + dice.roll(0x3000) as u32).unwrap_or('x')).collect(),
         _ => format!("player-{}", dice.roll(2000)),
     }
 }
@@ -176,29 +163,14 @@ fn condition(dice: &mut Dice) -> String {
 fn rules(dice: &mut Dice) -> Option<String> {
     if dice.roll(3) == 0 {
         return dice
-            .pick(
-                &[
-                    None,
-                    Some("null"),
-                    Some("[]"),
-                    Some("{}"),
-                    Some("\"x\""),
-                    Some("[7]"),
-                ]
-                .each_ref(),
-            )
+            .pick(&[None, Some("null"), Some("[]"), Some("{}"), Some("\"x\""), Some("[7]")].each_ref())
             .map(str::to_owned);
     }
     let rules: Vec<String> = (0..dice.roll(4))
         .map(|_| {
-            let enabled =
-                dice.pick(&["true", "false", "true", "false", "true", "false", "\"yes\""]);
+            let enabled = dice.pick(&["true", "false", "true", "false", "true", "false", "\"yes\""]);
             match dice.roll(4) {
-                0 => format!(
-                    "{{\"all\":[{{{}}},{{{}}}],\"enabled\":{enabled}}}",
-                    condition(dice),
-                    condition(dice)
-                ),
+                0 => format!("{{\"all\":[{{{}}},{{{}}}],\"enabled\":{enabled}}}", condition(dice), condition(dice)),
                 _ => format!("{{{},\"enabled\":{enabled}}}", condition(dice)),
             }
         })
@@ -209,26 +181,13 @@ fn rules(dice: &mut Dice) -> Option<String> {
 /// A flag as services may have written it: mostly sound, sometimes anything.
 fn flag(dice: &mut Dice) -> String {
     let mut members = Vec::new();
-    let enabled = [
-        "true",
-        "true",
-        "true",
-        "true",
-        "true",
-        "true",
-        "false",
-        "1",
-        "0",
-        "\"false\"",
-        "null",
-        "[]",
-    ];
+    let enabled = ["true", "true", "true", "true", "true", "true", "false", "1", "0", "\"false\"", "null", "[]"];
     members.push(format!("\"enabled\":{}", dice.pick(&enabled)));
     let percentage = match dice.roll(3) {
         0 => dice
             .pick(&[
-                "null", "\"10\"", "10.5", "0.5", "99.999", "-5", "250", "\"ten\"", "[30]", "[]",
-                "{}", "true", "1e400", "\" 40 \"", "\"0x20\"", "1e1",
+                "null", "\"10\"", "10.5", "0.5", "99.999", "-5", "250", "\"ten\"", "[30]", "[]", "{}", "true", "1e400",
+                "\" 40 \"", "\"0x20\"", "1e1",
             ])
             .to_owned(),
         _ => dice.roll(101).to_string(),
@@ -241,16 +200,11 @@ fn flag(dice: &mut Dice) -> String {
     }
     members.extend(rules(dice).map(|rules| format!("\"rules\":{rules}")));
     if dice.roll(8) > 0 {
-        members.push(format!(
-            "\"defaultValue\":{}",
-            dice.pick(&["true", "true", "true", "false", "1", "\"\"", "null"])
-        ));
+        members
+            .push(format!("\"defaultValue\":{}", dice.pick(&["true", "true", "true", "false", "1", "\"\"", "null"])));
     }
     if dice.roll(6) == 0 {
-        members.push(format!(
-            "\"salt\":{}",
-            dice.pick(&["\"s\"", "\"日\"", "null", "7"])
-        ));
+        members.push(format!("\"salt\":{}", dice.pick(&["\"s\"", "\"日\"", "null", "7"])));
     }
     format!("{{{}}}", members.join(","))
 }
@@ -303,17 +257,8 @@ for (const [reader, name, text] of flags) {
 "#;
 
 fn letters(env: &TestEnv, reader: &str, name: &str) -> String {
-    let run = env.run([
-        "--config",
-        &format!("{reader}.yaml"),
-        "flag",
-        "eval",
-        name,
-        "--users",
-        "users.jsonl",
-        "-o",
-        "json",
-    ]);
+    let run =
+        env.run(["--config", &format!("{reader}.yaml"), "flag", "eval", name, "--users", "users.jsonl", "-o", "json"]);
     assert!(run.code == 0 || run.code == 3, "{name}: {}", run.stderr);
     run.stdout
         .lines()
@@ -329,15 +274,11 @@ fn letters(env: &TestEnv, reader: &str, name: &str) -> String {
 #[test]
 fn more_than_a_hundred_thousand_answers_are_those_of_the_reader() {
     let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
-    let flags: Vec<(&str, String, String)> = (0..FLAGS)
-        .map(|n| (READERS[n % 2], format!("flag_{n}"), flag(&mut dice)))
-        .collect();
+    let flags: Vec<(&str, String, String)> =
+        (0..FLAGS).map(|n| (READERS[n % 2], format!("flag_{n}"), flag(&mut dice))).collect();
     let users: Vec<Value> = (0..USERS).map(|_| user(&mut dice)).collect();
     let env = TestEnv::new();
-    let members: Vec<String> = flags
-        .iter()
-        .map(|(_, name, text)| format!("\"{name}\":{text}"))
-        .collect();
+    let members: Vec<String> = flags.iter().map(|(_, name, text)| format!("\"{name}\":{text}")).collect();
     env.write("flags.json", format!("{{{}}}", members.join(",\n")));
     for reader in READERS {
         env.write(format!("{reader}.yaml"), format!("version: 1\nenvironments: {{ default: {{ flags: {{ url: \"file:flags.json\", reader: {reader} }} }} }}\n"));
@@ -347,10 +288,7 @@ fn more_than_a_hundred_thousand_answers_are_those_of_the_reader() {
         writeln!(lines, "{user}").unwrap();
     }
     env.write("users.jsonl", lines);
-    let question = env.write(
-        "question.json",
-        json!({ "flags": flags, "users": users }).to_string(),
-    );
+    let question = env.write("question.json", json!({ "flags": flags, "users": users }).to_string());
     let told = node(&["--input-type=module", "-e", JUDGE], &question);
     let told: Vec<&str> = told.lines().collect();
     assert_eq!(told.len(), FLAGS);
@@ -360,17 +298,10 @@ fn more_than_a_hundred_thousand_answers_are_those_of_the_reader() {
             .chunks(FLAGS.div_ceil(4))
             .map(|part| {
                 let env = &env;
-                scope.spawn(move || {
-                    part.iter()
-                        .map(|(reader, name, _)| letters(env, reader, name))
-                        .collect::<Vec<_>>()
-                })
+                scope.spawn(move || part.iter().map(|(reader, name, _)| letters(env, reader, name)).collect::<Vec<_>>())
             })
             .collect();
-        parts
-            .into_iter()
-            .flat_map(|part| part.join().unwrap())
-            .collect()
+        parts.into_iter().flat_map(|part| part.join().unwrap()).collect()
     });
 
     let mut wrong = Vec::new();
@@ -380,25 +311,15 @@ fn more_than_a_hundred_thousand_answers_are_those_of_the_reader() {
         for ((user, theirs), ours) in users.iter().zip(theirs.chars()).zip(ours.chars()) {
             *seen.entry(ours).or_default() += 1;
             // A pattern on text beyond ASCII is the one thing of which liveops claims less than JavaScript.
-            let unclaimed =
-                ours == 'u' && text.contains("\"matches\"") && user.to_string().contains('日');
+            let unclaimed = ours == 'u' && text.contains("\"matches\"") && user.to_string().contains('日');
             if ours != theirs && !unclaimed {
-                wrong.push(format!(
-                    "{reader} says {theirs}, liveops {ours}: {text} {user}"
-                ));
+                wrong.push(format!("{reader} says {theirs}, liveops {ours}: {text} {user}"));
             }
         }
     }
+    assert!(wrong.is_empty(), "{} differ, such as\n{}", wrong.len(), wrong[..wrong.len().min(5)].join("\n"));
     assert!(
-        wrong.is_empty(),
-        "{} differ, such as\n{}",
-        wrong.len(),
-        wrong[..wrong.len().min(5)].join("\n")
-    );
-    assert!(
-        seen.values().sum::<usize>() > 100_000
-            && seen.values().all(|count| *count > 1000)
-            && seen.len() == 3,
+        seen.values().sum::<usize>() > 100_000 && seen.values().all(|count| *count > 1000) && seen.len() == 3,
         "{seen:?}"
     );
 }

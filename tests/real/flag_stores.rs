@@ -12,10 +12,7 @@ use crate::support::{TestEnv, deadline, tls};
 /// An environment whose flags are there.
 pub(crate) fn at(url: &str) -> TestEnv {
     let env = TestEnv::new().var("LIVEOPS_ACTOR", "ada");
-    env.write(
-        "liveops.yaml",
-        format!("version: 1\nenvironments:\n  dev:\n    flags: {{ url: \"{url}\" }}\n"),
-    );
+    env.write("liveops.yaml", format!("version: 1\nenvironments:\n  dev:\n    flags: {{ url: \"{url}\" }}\n"));
     env
 }
 
@@ -52,26 +49,11 @@ impl Place<'_> {
             Self::File(env) => {
                 let text = std::fs::read_to_string(env.path().join("flags.history.jsonl"));
                 let text = text.expect("a history");
-                text.lines()
-                    .map(|line| serde_json::from_str(line).expect("JSON"))
-                    .collect()
+                text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
             }
             Self::Redis(port, db) => {
-                let said = cli(
-                    *port,
-                    &[
-                        "-c",
-                        "-n",
-                        db,
-                        "--json",
-                        "XRANGE",
-                        "{feature_flags}:history",
-                        "-",
-                        "+",
-                    ],
-                );
-                let entries: Vec<(String, Vec<String>)> =
-                    serde_json::from_str(&said).expect("entries");
+                let said = cli(*port, &["-c", "-n", db, "--json", "XRANGE", "{feature_flags}:history", "-", "+"]);
+                let entries: Vec<(String, Vec<String>)> = serde_json::from_str(&said).expect("entries");
                 let object = |fields: Vec<String>| -> Value {
                     let pairs = fields.chunks(2);
                     pairs
@@ -79,16 +61,10 @@ impl Place<'_> {
                         .collect::<serde_json::Map<_, _>>()
                         .into()
                 };
-                entries
-                    .into_iter()
-                    .map(|(_, fields)| object(fields))
-                    .collect()
+                entries.into_iter().map(|(_, fields)| object(fields)).collect()
             }
         };
-        entries
-            .into_iter()
-            .filter(|entry| entry["flag"] == name)
-            .collect()
+        entries.into_iter().filter(|entry| entry["flag"] == name).collect()
     }
 
     /// The revisions that the history has of a flag.
@@ -103,32 +79,17 @@ fn suite(env: &TestEnv, place: &Place<'_>) {
     set(env, &["a", "--pct", "10", "--reason", "it's \"time\" é"]);
     set(env, &["a", "--pct", "20"]);
     set(env, &["b c", "--pct", "5"]);
-    let stale = env.run([
-        "flag",
-        "set",
-        "a",
-        "--pct",
-        "30",
-        "--expect-rev",
-        "1",
-        "--yes",
-    ]);
+    let stale = env.run(["flag", "set", "a", "--pct", "30", "--expect-rev", "1", "--yes"]);
     stale.expect_code(4);
     env.run(["flag", "kill", "a", "--yes"]).expect_code(0);
     assert_eq!(place.get("a").expect("there")["enabled"], false);
     env.run(["flag", "undo", "a", "--yes"]).expect_code(0);
     let flag = place.get("a").expect("there");
-    assert_eq!(
-        (&flag["enabled"], &flag["percentage"]),
-        (&Value::from(true), &Value::from(20))
-    );
+    assert_eq!((&flag["enabled"], &flag["percentage"]), (&Value::from(true), &Value::from(20)));
     let history = place.history("a");
     assert_eq!(place.revisions("a"), [1, 2, 3, 4]);
     assert_eq!(history[0]["reason"], "it's \"time\" é");
-    assert!(
-        history.iter().all(|entry| entry["by"] == "ada"),
-        "{history:?}"
-    );
+    assert!(history.iter().all(|entry| entry["by"] == "ada"), "{history:?}");
     // Each begins with the bytes that the one before ended with.
     for pair in history.windows(2) {
         assert_eq!(pair[0]["after"], pair[1]["before"]);
@@ -168,10 +129,7 @@ fn a_cluster_keeps_flags_and_goes_on_after_a_failover() {
         .and_then(|line| line.split([':', '@']).nth(1))
         .and_then(|port| port.parse::<u16>().ok())
         .expect("somebody serves the slot");
-    let lost = cluster
-        .servers
-        .iter_mut()
-        .find(|server| server.port() == owner);
+    let lost = cluster.servers.iter_mut().find(|server| server.port() == owner);
     lost.expect("one of ours").kill();
     // Waits for the replica to take over, within the time of a command.
     set(&env, &["a", "--pct", "60"]);
@@ -199,11 +157,7 @@ fn sentinels_lead_to_the_new_primary_in_the_middle_of_writes() {
     });
     assert!(cli(replica, &["info", "replication"]).contains("role:master"));
     let revisions = Place::Redis(replica, "0").revisions("busy");
-    assert_eq!(
-        revisions,
-        (1..=12).collect::<Vec<u64>>(),
-        "each write once, in order"
-    );
+    assert_eq!(revisions, (1..=12).collect::<Vec<u64>>(), "each write once, in order");
 }
 
 #[test]
@@ -219,9 +173,7 @@ fn tls_is_checked_against_the_authority_that_is_named() {
     ));
     let url = format!("rediss://127.0.0.1:{}", redis.port());
     let env = at(&url);
-    let run = env
-        .run(["flag", "set", "a", "--pct", "1", "--yes"])
-        .expect_code(3);
+    let run = env.run(["flag", "set", "a", "--pct", "1", "--yes"]).expect_code(3);
     assert!(run.stderr.contains("TLS failed"), "{}", run.stderr);
     let env = TestEnv::new().var("PW", "canary");
     let ca = shown(&certificate);
@@ -230,13 +182,9 @@ fn tls_is_checked_against_the_authority_that_is_named() {
         format!("version: 1\nenvironments: {{ dev: {{ flags: {{ url: \"{url}\", ca: \"{ca}\", password: \"${{PW}}\" }} }} }}\n"),
     );
     set(&env, &["a", "--pct", "10"]);
-    let run = env
-        .run(["-vv", "flag", "kill", "a", "--yes"])
-        .expect_code(0);
+    let run = env.run(["-vv", "flag", "kill", "a", "--yes"]).expect_code(0);
     assert!(!run.stderr.contains("canary"), "{}", run.stderr);
-    let plain = at(&url.replace("rediss", "redis"))
-        .run(["flag", "kill", "a", "--yes"])
-        .expect_code(3);
+    let plain = at(&url.replace("rediss", "redis")).run(["flag", "kill", "a", "--yes"]).expect_code(3);
     assert!(plain.stderr.contains("redis"), "{}", plain.stderr);
 }
 
@@ -260,10 +208,7 @@ fn what_a_user_may_not_do_is_done_another_way_or_said() {
     };
     let admin = |args: &[&str]| {
         let login = ["--user", "admin", "--pass", "p", "--no-auth-warning"];
-        cli(
-            redis.port(),
-            &login.iter().chain(args).copied().collect::<Vec<_>>(),
-        )
+        cli(redis.port(), &login.iter().chain(args).copied().collect::<Vec<_>>())
     };
     for user in ["noeval", "noevalsha", "nopublish"] {
         let env = with(user, "p");
@@ -271,31 +216,14 @@ fn what_a_user_may_not_do_is_done_another_way_or_said() {
         set(&env, &[user, "--pct", "20"]);
     }
     for user in ["reader", "nohistory"] {
-        let run = with(user, "p")
-            .run(["flag", "set", user, "--pct", "10", "--yes"])
-            .expect_code(3);
+        let run = with(user, "p").run(["flag", "set", user, "--pct", "10", "--yes"]).expect_code(3);
         assert!(run.stderr.contains("does not allow it"), "{}", run.stderr);
-        assert!(
-            run.stderr
-                .contains("~feature_flags ~{feature_flags}:history"),
-            "{}",
-            run.stderr
-        );
+        assert!(run.stderr.contains("~feature_flags ~{feature_flags}:history"), "{}", run.stderr);
         assert_eq!(admin(&["HEXISTS", "feature_flags", user]), "0", "{user}");
     }
-    assert_eq!(
-        admin(&["XLEN", "{feature_flags}:history"]),
-        "6",
-        "no entry without its change"
-    );
-    let run = with("noeval", "wrong-canary")
-        .run(["flag", "kill", "a", "--yes"])
-        .expect_code(3);
-    assert!(
-        run.stderr.contains("does not accept user and password"),
-        "{}",
-        run.stderr
-    );
+    assert_eq!(admin(&["XLEN", "{feature_flags}:history"]), "6", "no entry without its change");
+    let run = with("noeval", "wrong-canary").run(["flag", "kill", "a", "--yes"]).expect_code(3);
+    assert!(run.stderr.contains("does not accept user and password"), "{}", run.stderr);
     assert!(!run.stderr.contains("canary"), "{}", run.stderr);
 }
 
@@ -306,60 +234,31 @@ fn a_server_that_takes_no_writes_says_why() {
     let linked = || cli(replica.port(), &["info", "replication"]).contains("master_link_status:up");
     assert!(deadline::happens(Duration::from_secs(30), linked));
     let env = at(&format!("redis://127.0.0.1:{}", replica.port()));
-    let run = env
-        .run(["flag", "set", "a", "--pct", "10", "--yes"])
-        .expect_code(4);
-    let said = format!(
-        "read-only replica: nothing was changed; its primary is 127.0.0.1:{}",
-        primary.port()
-    );
+    let run = env.run(["flag", "set", "a", "--pct", "10", "--yes"]).expect_code(4);
+    let said = format!("read-only replica: nothing was changed; its primary is 127.0.0.1:{}", primary.port());
     assert!(run.stderr.contains(&said), "{}", run.stderr);
 
     let full = server("maxmemory 100kb\nmaxmemory-policy noeviction");
     let env = at(&format!("redis://127.0.0.1:{}", full.port()));
-    let run = env
-        .run(["flag", "set", "a", "--pct", "10", "--yes"])
-        .expect_code(3);
-    assert!(
-        run.stderr
-            .contains("out of memory and takes no writes: nothing was changed"),
-        "{}",
-        run.stderr
-    );
+    let run = env.run(["flag", "set", "a", "--pct", "10", "--yes"]).expect_code(3);
+    assert!(run.stderr.contains("out of memory and takes no writes: nothing was changed"), "{}", run.stderr);
 
     let cases = [
-        (
-            "feature_flags",
-            "has a string at `feature_flags`, where a hash is meant",
-        ),
-        (
-            "{feature_flags}:history",
-            "has a string at `{feature_flags}:history`, where a stream is meant",
-        ),
+        ("feature_flags", "has a string at `feature_flags`, where a hash is meant"),
+        ("{feature_flags}:history", "has a string at `{feature_flags}:history`, where a stream is meant"),
     ];
     for (db, (key, want)) in cases.into_iter().enumerate() {
         cli(primary.port(), &["-n", &db.to_string(), "SET", key, "x"]);
         let env = at(&format!("redis://127.0.0.1:{}/{db}", primary.port()));
-        let run = env
-            .run(["flag", "set", "a", "--pct", "10", "--yes"])
-            .expect_code(3);
+        let run = env.run(["flag", "set", "a", "--pct", "10", "--yes"]).expect_code(3);
         assert!(run.stderr.contains(want), "{}", run.stderr);
-        assert_ne!(
-            cli(
-                primary.port(),
-                &["-n", &db.to_string(), "HEXISTS", "feature_flags", "a"]
-            ),
-            "1"
-        );
+        assert_ne!(cli(primary.port(), &["-n", &db.to_string(), "HEXISTS", "feature_flags", "a"]), "1");
     }
 }
 
 /// Killed at any moment, a writer leaves the old or the new value and a history that agrees with it.
 #[test]
-#[allow(
-    clippy::disallowed_methods,
-    reason = "a process is started to be killed"
-)]
+#[allow(clippy::disallowed_methods, reason = "a process is started to be killed")]
 fn a_killed_writer_of_the_file_leaves_nothing_half_done() {
     let env = at("file:flags.json");
     set(&env, &["a", "--pct", "1"]);
@@ -379,10 +278,7 @@ fn a_killed_writer_of_the_file_leaves_nothing_half_done() {
             thread::yield_now();
         }
         killed += u64::from(child.kill().is_ok() && !child.wait().expect("it ends").success());
-        assert!(
-            place.get("a").is_some(),
-            "the file is whole after step {step}"
-        );
+        assert!(place.get("a").is_some(), "the file is whole after step {step}");
     }
     assert!(killed > 0, "none was killed");
     // One more, which settles what the last has left.
@@ -390,17 +286,9 @@ fn a_killed_writer_of_the_file_leaves_nothing_half_done() {
     let history = place.history("a");
     let newest = history.last().expect("there");
     let flag = place.get("a").expect("there");
-    assert_eq!(
-        newest["after"]
-            .as_str()
-            .and_then(|text| serde_json::from_str::<Value>(text).ok()),
-        Some(flag)
-    );
+    assert_eq!(newest["after"].as_str().and_then(|text| serde_json::from_str::<Value>(text).ok()), Some(flag));
     for pair in history.windows(2) {
-        assert_eq!(
-            pair[0]["after"], pair[1]["before"],
-            "nothing is missing between"
-        );
+        assert_eq!(pair[0]["after"], pair[1]["before"], "nothing is missing between");
     }
 }
 
@@ -414,20 +302,13 @@ fn two_writers_of_a_file_lose_nothing() {
             scope.spawn(move || {
                 for edit in 0..5 {
                     let user = format!("u{writer}-{edit}");
-                    env.run(["flag", "allow", "a", "add", &user, "--yes"])
-                        .expect_code(0);
+                    env.run(["flag", "allow", "a", "add", &user, "--yes"]).expect_code(0);
                 }
             });
         }
     });
     let place = Place::File(&env);
-    assert_eq!(
-        place.get("a").expect("there")["allowlist"]
-            .as_array()
-            .expect("a list")
-            .len(),
-        20
-    );
+    assert_eq!(place.get("a").expect("there")["allowlist"].as_array().expect("a list").len(), 20);
     assert_eq!(place.revisions("a"), (1..=21).collect::<Vec<u64>>());
 }
 
@@ -441,9 +322,7 @@ fn a_list_of_ten_thousand_flags_stays_linear() {
     let mut filled = 0;
     let mut fastest = |count: usize| {
         while filled < count {
-            let names: Vec<String> = (filled..filled + 1000)
-                .map(|n| format!("flag_{n}"))
-                .collect();
+            let names: Vec<String> = (filled..filled + 1000).map(|n| format!("flag_{n}")).collect();
             let mut args = vec!["HSET", "feature_flags"];
             args.extend(names.iter().flat_map(|name| [name.as_str(), value]));
             assert_eq!(cli(redis.port(), &args), "1000");

@@ -60,9 +60,7 @@ const READS: [Step; 22] = [
 ];
 
 fn at(dev: &str, prod: &str) -> TestEnv {
-    let env = TestEnv::new()
-        .now("2026-11-24T12:00:00Z")
-        .var("LIVEOPS_ACTOR", "ada");
+    let env = TestEnv::new().now("2026-11-24T12:00:00Z").var("LIVEOPS_ACTOR", "ada");
     env.write(
         "liveops.yaml",
         format!("version: 1\nenvironments:\n  dev: {{ flags: {{ url: \"{dev}\" }} }}\n  prod: {{ flags: {{ url: \"{prod}\" }} }}\n"),
@@ -70,10 +68,7 @@ fn at(dev: &str, prod: &str) -> TestEnv {
     env.write("users.txt", "user_1\nuser_123\nqa_1\n");
     for format in FORMATS {
         let definition = r#"{"enabled":true,"percentage":5,"defaultValue":true}"#;
-        env.write(
-            format!("in_{format}.json"),
-            format!("{{\"imported_{format}\":{definition}}}"),
-        );
+        env.write(format!("in_{format}.json"), format!("{{\"imported_{format}\":{definition}}}"));
     }
     env
 }
@@ -84,19 +79,13 @@ fn said(env: &TestEnv, (verb, code): Step, format: &str, stores: [&str; 2]) -> S
     let named = verb.replace("NAME", &format!("in_{format}"));
     let words = named.split(' ').chain(["-e", "dev", "--yes", "-o", format]);
     let run = env.run(["flag"].into_iter().chain(words));
-    assert_eq!(
-        run.code, code,
-        "{named} -o {format}\n{}{}",
-        run.stdout, run.stderr
-    );
+    assert_eq!(run.code, code, "{named} -o {format}\n{}{}", run.stdout, run.stderr);
     let mut text = format!("{}--- stderr\n{}", run.stdout, run.stderr);
     for store in stores {
         text = text.replace(store, "STORE");
     }
     let root = env.path().display().to_string();
-    text = text
-        .replace(&format!("file:{root}/"), "")
-        .replace(&format!("{root}/"), "");
+    text = text.replace(&format!("file:{root}/"), "").replace(&format!("{root}/"), "");
     for (pattern, with) in [
         (r#""latency_ms": \d+"#, "LATENCY"),
         (r"\bc[0-9a-f]{8}\b", "CHANGE"),
@@ -117,12 +106,8 @@ fn each_verb_says_of_redis_what_it_says_of_a_file() {
     let on_redis = at(&urls[0], &urls[1]);
     let on_file = at("file:dev.json", "file:prod.json");
     // Somebody else wrote a flag that is on for nobody: lint has something to say.
-    let odd =
-        r#"{"enabled":true,"percentage":10,"allowlist":["admin_user_1"],"defaultValue":false}"#;
-    cli(
-        redis.port(),
-        &["-n", "1", "HSET", "feature_flags", "odd", odd],
-    );
+    let odd = r#"{"enabled":true,"percentage":10,"allowlist":["admin_user_1"],"defaultValue":false}"#;
+    cli(redis.port(), &["-n", "1", "HSET", "feature_flags", "odd", odd]);
     on_file.write("dev.json", format!("{{\"odd\":{odd}}}\n"));
     for step in WRITES.into_iter().chain(READS) {
         for format in FORMATS {

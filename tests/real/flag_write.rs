@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use crate::support::TestEnv;
 use crate::support::process::{Program, Server};
 
-const FOREIGN: &str = r#"{ "enabled": true, "percentage": 10, "allowlist": [], "big": 1234567890123456789012, "defaultValue": true }"#;
+const FOREIGN: &str =
+    r#"{ "enabled": true, "percentage": 10, "allowlist": [], "big": 1234567890123456789012, "defaultValue": true }"#;
 
 fn start() -> (Server, TestEnv) {
     let server = Server::start(
@@ -18,43 +19,25 @@ fn start() -> (Server, TestEnv) {
             package: "redis-server",
             args: |port, folder: &Path| {
                 let (port, folder) = (port.to_string(), folder.display().to_string());
-                [
-                    "--port",
-                    &port,
-                    "--bind",
-                    "127.0.0.1",
-                    "--dir",
-                    &folder,
-                    "--save",
-                    "",
-                ]
-                .map(ToOwned::to_owned)
-                .into()
+                ["--port", &port, "--bind", "127.0.0.1", "--dir", &folder, "--save", ""].map(ToOwned::to_owned).into()
             },
             ready: |port| cli(port, &["PING"]).trim() == "PONG",
         },
         |_| {},
     );
     let url = format!("redis://127.0.0.1:{}/0", server.port());
-    let env = TestEnv::new()
-        .var("LIVEOPS_REDIS", &url)
-        .var("LIVEOPS_ACTOR", "ada");
+    let env = TestEnv::new().var("LIVEOPS_REDIS", &url).var("LIVEOPS_ACTOR", "ada");
     (server, env)
 }
 
-#[allow(
-    clippy::disallowed_methods,
-    reason = "a test asks the server that it has started"
-)]
+#[allow(clippy::disallowed_methods, reason = "a test asks the server that it has started")]
 fn cli(port: u16, args: &[&str]) -> String {
     let output = Command::new("redis-cli")
         .args(["-p", &port.to_string()])
         .args(args)
         .output()
         .expect("`redis-cli` of the Debian package `redis-tools` runs");
-    String::from_utf8_lossy(&output.stdout)
-        .trim_end()
-        .to_owned()
+    String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
 }
 
 fn put(server: &Server, name: &str, raw: &str) {
@@ -78,35 +61,15 @@ fn change(env: &TestEnv, args: &[&str]) -> Value {
 fn every_verb_writes_one_revision_that_undo_takes_back() {
     let (server, env) = start();
     put(&server, "shop", FOREIGN);
-    let set = change(
-        &env,
-        &[
-            "flag",
-            "set",
-            "shop",
-            "--pct",
-            "25",
-            "--reason",
-            "second step",
-        ],
-    );
+    let set = change(&env, &["flag", "set", "shop", "--pct", "25", "--reason", "second step"]);
     assert_eq!(
         raw(&server, "shop"),
         r#"{ "enabled": true, "percentage": 25, "allowlist": [], "big": 1234567890123456789012, "defaultValue": true, "_liveops": {"rev":1} }"#,
         "everything else to the byte"
     );
     // The history knows who, why, what was typed, and the id of the audit log.
-    let history = cli(
-        server.port(),
-        &["XREVRANGE", "{feature_flags}:history", "+", "-"],
-    );
-    for known in [
-        set["id"].as_str().unwrap(),
-        "ada",
-        "second step",
-        "liveops flag set shop",
-        FOREIGN,
-    ] {
+    let history = cli(server.port(), &["XREVRANGE", "{feature_flags}:history", "+", "-"]);
+    for known in [set["id"].as_str().unwrap(), "ada", "second step", "liveops flag set shop", FOREIGN] {
         assert!(history.contains(known), "{known}: {history}");
     }
     change(&env, &["flag", "allow", "shop", "add", "日本"]);
@@ -117,10 +80,7 @@ fn every_verb_writes_one_revision_that_undo_takes_back() {
     assert_eq!(raw(&server, "shop"), "");
     change(&env, &["flag", "undo", "shop"]);
     let now = flag(&server, "shop");
-    assert_eq!(
-        (&now["enabled"], &now["percentage"], &now["allowlist"]),
-        (&json!(true), &json!(25), &json!(["日本"]))
-    );
+    assert_eq!((&now["enabled"], &now["percentage"], &now["allowlist"]), (&json!(true), &json!(25), &json!(["日本"])));
     let length = cli(server.port(), &["XLEN", "{feature_flags}:history"]);
     assert_eq!(length, "6", "one entry a change");
     env.run(["audit", "verify"]).expect_code(0);
@@ -130,14 +90,8 @@ fn every_verb_writes_one_revision_that_undo_takes_back() {
 fn what_is_no_json_can_be_killed_and_brought_back() {
     let (server, env) = start();
     put(&server, "shop", "{\"enabled\": tru");
-    let run = env
-        .run(["flag", "set", "shop", "--pct", "1", "--yes"])
-        .expect_code(2);
-    assert!(
-        run.stderr.contains("liveops flag kill shop"),
-        "{}",
-        run.stderr
-    );
+    let run = env.run(["flag", "set", "shop", "--pct", "1", "--yes"]).expect_code(2);
+    assert!(run.stderr.contains("liveops flag kill shop"), "{}", run.stderr);
     change(&env, &["flag", "kill", "shop"]);
     assert_eq!(flag(&server, "shop")["enabled"], false);
     let run = env.run(["flag", "undo", "shop", "--yes"]).expect_code(0);
@@ -157,10 +111,7 @@ fn a_rival_between_look_and_write_is_not_overwritten() {
     pty.expect("percentage 10 to 50");
     assert_eq!(pty.wait().0, 4);
     assert_eq!(flag(&server, "shop")["percentage"], 50);
-    assert_eq!(
-        cli(server.port(), &["XLEN", "{feature_flags}:history"]),
-        "0"
-    );
+    assert_eq!(cli(server.port(), &["XLEN", "{feature_flags}:history"]), "0");
 }
 
 #[test]
@@ -173,8 +124,7 @@ fn of_many_at_once_none_is_lost() {
             scope.spawn(move || {
                 for n in 0..4 {
                     let id = format!("u{writer}_{n}");
-                    env.run(["flag", "allow", "shop", "add", &id, "--yes"])
-                        .expect_code(0);
+                    env.run(["flag", "allow", "shop", "add", &id, "--yes"]).expect_code(0);
                 }
             });
         }

@@ -31,17 +31,11 @@ impl World {
             prometheus: Prometheus::start(&[target], "", None, "1s"),
             alertmanager,
             redis: redis(""),
-            page: Stub::new().on(
-                "GET",
-                "/",
-                Answer::json(serde_json::json!({"status": {"indicator": "none"}})),
-            ),
+            page: Stub::new().on("GET", "/", Answer::json(serde_json::json!({"status": {"indicator": "none"}}))),
             service: Some(service(env, port)),
             port,
         };
-        world
-            .prometheus
-            .wait_until("count(rate(game_purchases_total[1m]))", |count| count > 0.0);
+        world.prometheus.wait_until("count(rate(game_purchases_total[1m]))", |count| count > 0.0);
         world
     }
 
@@ -75,25 +69,10 @@ fn day(env: &TestEnv, dead: &str) -> Value {
             run.stdout,
             run.stderr
         );
-        assert!(
-            began.elapsed() < STEP,
-            "{dead} is dead: {args:?} takes too long"
-        );
+        assert!(began.elapsed() < STEP, "{dead} is dead: {args:?} takes too long");
         run
     };
-    step(
-        &[
-            "incident",
-            "open",
-            "--sev",
-            "p1",
-            "--title",
-            dead,
-            "--service",
-            "game-backend",
-        ],
-        &[0],
-    );
+    step(&["incident", "open", "--sev", "p1", "--title", dead, "--service", "game-backend"], &[0]);
     step(&["incident", "ack"], &[0]);
     let triage = step(&["triage", "--non-interactive", "-o", "json"], &[0, 1, 3]).json();
     assert_eq!(triage["data"]["items"].as_array().unwrap().len(), 9);
@@ -114,23 +93,10 @@ fn day(env: &TestEnv, dead: &str) -> Value {
         );
     }
     let timeline = step(&["incident", "timeline", dead, "-o", "json"], &[0]).json();
-    let kinds: Vec<&str> = timeline["data"]["events"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|event| event["type"].as_str().unwrap())
-        .collect();
-    for kind in [
-        "incident.opened",
-        "incident.acked",
-        "incident.mitigated",
-        "incident.resolved",
-    ] {
-        assert_eq!(
-            kinds.iter().filter(|one| **one == kind).count(),
-            1,
-            "{dead}: {kinds:?}"
-        );
+    let kinds: Vec<&str> =
+        timeline["data"]["events"].as_array().unwrap().iter().map(|event| event["type"].as_str().unwrap()).collect();
+    for kind in ["incident.opened", "incident.acked", "incident.mitigated", "incident.resolved"] {
+        assert_eq!(kinds.iter().filter(|one| **one == kind).count(), 1, "{dead}: {kinds:?}");
     }
     assert_eq!(timeline["data"]["faults"], serde_json::json!([]));
     triage["data"]["items"].clone()
@@ -149,22 +115,14 @@ fn a_day_with_each_dependency_dead_in_turn() {
     env.write("liveops.yaml", world.config());
 
     let items = day(&env, "nothing");
-    for (id, want) in [
-        ("impact", "clear"),
-        ("dependencies", "clear"),
-        ("targets", "clear"),
-    ] {
+    for (id, want) in [("impact", "clear"), ("dependencies", "clear"), ("targets", "clear")] {
         assert_eq!(outcome(&items, id), want, "{items:#}");
     }
 
     world.prometheus.server.kill();
     let items = day(&env, "prometheus");
     assert_eq!(outcome(&items, "targets"), "unknown", "{items:#}");
-    assert_eq!(
-        outcome(&items, "impact"),
-        "clear",
-        "the service is asked itself: {items:#}"
-    );
+    assert_eq!(outcome(&items, "impact"), "clear", "the service is asked itself: {items:#}");
     world.prometheus.server.restart();
 
     world.alertmanager.server.kill();

@@ -20,29 +20,14 @@ struct Listener {
 impl Listener {
     fn start(env: &TestEnv) -> Self {
         let mut child = env
-            .bare([
-                "incident",
-                "receive",
-                "--listen",
-                "127.0.0.1:0",
-                "-o",
-                "json",
-            ])
+            .bare(["incident", "receive", "--listen", "127.0.0.1:0", "-o", "json"])
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
         let mut line = String::new();
-        BufReader::new(child.stderr.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        let port = line
-            .trim()
-            .trim_end_matches('/')
-            .rsplit(':')
-            .next()
-            .unwrap()
-            .parse();
+        BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
+        let port = line.trim().trim_end_matches('/').rsplit(':').next().unwrap().parse();
         let port = port.unwrap_or_else(|_| panic!("no port in `{line}`"));
         Self { child, port }
     }
@@ -57,9 +42,7 @@ impl Drop for Listener {
 }
 
 fn incidents(env: &TestEnv) -> Vec<Value> {
-    let run = env
-        .run(["incident", "list", "--all", "-o", "json"])
-        .expect_code(0);
+    let run = env.run(["incident", "list", "--all", "-o", "json"]).expect_code(0);
     run.json()["data"]["incidents"].as_array().unwrap().clone()
 }
 
@@ -73,8 +56,7 @@ fn alertmanager_opens_an_incident_and_tells_of_its_end() {
         listener.port
     ));
     let alert = |ends: Option<&str>| {
-        let labels =
-            json!({ "alertname": "ServerDown", "severity": "critical", "service": "match" });
+        let labels = json!({ "alertname": "ServerDown", "severity": "critical", "service": "match" });
         match ends {
             Some(ends) => json!([{ "labels": labels, "endsAt": ends }]),
             None => {
@@ -85,29 +67,14 @@ fn alertmanager_opens_an_incident_and_tells_of_its_end() {
     alertmanager.post_alerts(&alert(None));
     let opened = until("the incident", LIMIT, || incidents(&env).first().cloned());
     assert_eq!(opened["title"], "ServerDown on match");
-    assert_eq!(
-        (&opened["severity"], &opened["runbook"]),
-        (&json!("p1"), &json!("https://wiki/x"))
-    );
-    until("its alert", LIMIT, || {
-        (incidents(&env)[0]["alerts_firing"] == 1).then_some(())
-    });
+    assert_eq!((&opened["severity"], &opened["runbook"]), (&json!("p1"), &json!("https://wiki/x")));
+    until("its alert", LIMIT, || (incidents(&env)[0]["alerts_firing"] == 1).then_some(()));
     let now = crate::support::backends::real_now().to_rfc3339();
-    let answer = crate::support::http::post_json(
-        alertmanager.server.port(),
-        "/api/v2/alerts",
-        &alert(Some(&now)),
-    );
+    let answer = crate::support::http::post_json(alertmanager.server.port(), "/api/v2/alerts", &alert(Some(&now)));
     assert_eq!(answer.unwrap().status, 200);
-    until("the end of its alert", LIMIT, || {
-        (incidents(&env)[0]["alerts_firing"] == 0).then_some(())
-    });
+    until("the end of its alert", LIMIT, || (incidents(&env)[0]["alerts_firing"] == 0).then_some(()));
     let all = incidents(&env);
-    assert_eq!(
-        (all.len(), &all[0]["phase"]),
-        (1, &json!("open")),
-        "repeated deliveries open no other"
-    );
+    assert_eq!((all.len(), &all[0]["phase"]), (1, &json!("open")), "repeated deliveries open no other");
 }
 
 fn redis() -> Server {
@@ -118,20 +85,9 @@ fn redis() -> Server {
             args: |port, folder| {
                 let port = port.to_string();
                 let folder = folder.display().to_string();
-                [
-                    "--port",
-                    &port,
-                    "--bind",
-                    "127.0.0.1",
-                    "--dir",
-                    &folder,
-                    "--save",
-                    "",
-                    "--appendonly",
-                    "no",
-                ]
-                .map(ToOwned::to_owned)
-                .to_vec()
+                ["--port", &port, "--bind", "127.0.0.1", "--dir", &folder, "--save", "", "--appendonly", "no"]
+                    .map(ToOwned::to_owned)
+                    .to_vec()
             },
             ready: |port| std::net::TcpStream::connect(("127.0.0.1", port)).is_ok(),
         },
@@ -149,26 +105,18 @@ fn member(actor: &str, port: u16) -> TestEnv {
 }
 
 fn texts(env: &TestEnv, id: &str) -> Vec<String> {
-    let run = env
-        .run(["incident", "timeline", id, "-o", "json"])
-        .expect_code(0)
-        .json();
+    let run = env.run(["incident", "timeline", id, "-o", "json"]).expect_code(0).json();
     assert_eq!(run["data"]["faults"], json!([]), "the chain holds");
     let events = run["data"]["events"].as_array().unwrap().clone();
     let text = |event: &Value| event["text"].as_str().unwrap().to_owned();
-    events
-        .iter()
-        .filter(|event| event["type"] != "incident.evidence")
-        .map(text)
-        .collect()
+    events.iter().filter(|event| event["type"] != "incident.evidence").map(text).collect()
 }
 
 #[test]
 fn two_teams_share_a_redis_and_lose_nothing() {
     let mut server = redis();
     let (ada, bob) = (member("ada", server.port()), member("bob", server.port()));
-    ada.run(["incident", "open", "--sev", "p1", "--title", "down"])
-        .expect_code(0);
+    ada.run(["incident", "open", "--sev", "p1", "--title", "down"]).expect_code(0);
     let id = incidents(&ada)[0]["id"].as_str().unwrap().to_owned();
     bob.run(["incident", "sync"]).expect_code(0);
     bob.run(["incident", "ack"]).expect_code(0);
@@ -177,44 +125,19 @@ fn two_teams_share_a_redis_and_lose_nothing() {
     // Redis is gone: both go on, each for itself.
     server.kill();
     let run = ada.run(["incident", "note", "ada alone"]).expect_code(0);
-    assert!(
-        run.stderr.contains("not in the shared store yet"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("not in the shared store yet"), "{}", run.stderr);
     bob.run(["incident", "note", "bob alone"]).expect_code(0);
     ada.run(["incident", "sync"]).expect_code(3);
 
     // It comes back empty, and both bring what they have.
     server.restart();
     ada.run(["incident", "sync"]).expect_code(0);
-    let run = bob
-        .run(["incident", "sync", "-o", "json"])
-        .expect_code(0)
-        .json();
-    assert!(
-        run["data"]["received"].as_u64().unwrap() >= 2
-            && run["data"]["sent"].as_u64().unwrap() >= 1
-    );
+    let run = bob.run(["incident", "sync", "-o", "json"]).expect_code(0).json();
+    assert!(run["data"]["received"].as_u64().unwrap() >= 2 && run["data"]["sent"].as_u64().unwrap() >= 1);
     ada.run(["incident", "sync"]).expect_code(0);
     let story = texts(&ada, &id);
     assert_eq!(story, texts(&bob, &id));
-    assert_eq!(
-        story,
-        [
-            "opened P1: down",
-            "acknowledged",
-            "by ada",
-            "ada alone",
-            "bob alone"
-        ]
-    );
-    let again = ada
-        .run(["incident", "sync", "-o", "json"])
-        .expect_code(0)
-        .json();
-    assert_eq!(
-        (&again["data"]["received"], &again["data"]["sent"]),
-        (&json!(0), &json!(0))
-    );
+    assert_eq!(story, ["opened P1: down", "acknowledged", "by ada", "ada alone", "bob alone"]);
+    let again = ada.run(["incident", "sync", "-o", "json"]).expect_code(0).json();
+    assert_eq!((&again["data"]["received"], &again["data"]["sent"]), (&json!(0), &json!(0)));
 }

@@ -26,10 +26,7 @@ fn series(start: DateTime<Utc>) -> String {
             good += if hit { 90 } else { 100 };
             bad += if hit { 10 } else { 0 };
             bought += if hit { 15 } else { 60 };
-            let _ = writeln!(
-                requests,
-                "http_requests_total{{status=\"200\"}} {good} {at}"
-            );
+            let _ = writeln!(requests, "http_requests_total{{status=\"200\"}} {good} {at}");
             let _ = writeln!(requests, "http_requests_total{{status=\"500\"}} {bad} {at}");
             let _ = writeln!(purchases, "game_purchases_total {bought} {at}");
         }
@@ -39,20 +36,9 @@ fn series(start: DateTime<Utc>) -> String {
 
 /// An incident of an hour that began at `start`.
 fn incident(env: TestEnv, start: DateTime<Utc>) -> TestEnv {
-    let at = |minutes: i64| {
-        (start + TimeDelta::minutes(minutes)).to_rfc3339_opts(SecondsFormat::Secs, true)
-    };
+    let at = |minutes: i64| (start + TimeDelta::minutes(minutes)).to_rfc3339_opts(SecondsFormat::Secs, true);
     let env = env.now(&at(10));
-    env.run([
-        "incident",
-        "open",
-        "--sev",
-        "p1",
-        "--title",
-        "errors",
-        "--started-at",
-        "10m ago",
-    ]);
+    env.run(["incident", "open", "--sev", "p1", "--title", "errors", "--started-at", "10m ago"]);
     let env = env.now(&at(31));
     env.run(["incident", "mitigate", "rolled back"]);
     let env = env.now(&at(60));
@@ -68,10 +54,7 @@ fn amount(json: &Value, name: &str) -> Option<f64> {
 }
 
 #[test]
-#[allow(
-    clippy::disallowed_methods,
-    reason = "the blocks of a server must be recent"
-)]
+#[allow(clippy::disallowed_methods, reason = "the blocks of a server must be recent")]
 fn the_impact_is_what_the_series_say_and_unknown_without_them() {
     // Whole minutes, so that a sample lies on the start.
     let start = Utc::now() - TimeDelta::hours(3);
@@ -80,10 +63,7 @@ fn the_impact_is_what_the_series_say_and_unknown_without_them() {
     let env = TestEnv::new().var("LIVEOPS_PROMETHEUS", &prometheus.url());
     env.write("liveops.yaml", CONFIG);
     let env = incident(env, start);
-    let json = env
-        .run(["postmortem", "new", "-o", "json"])
-        .expect_code(0)
-        .json();
+    let json = env.run(["postmortem", "new", "-o", "json"]).expect_code(0).json();
     for (name, want) in [
         ("duration", 3_600.0),
         // 500 fewer for 30 minutes.
@@ -106,30 +86,16 @@ fn the_impact_is_what_the_series_say_and_unknown_without_them() {
     assert!(text.contains("500 at the worst"), "{text}");
     for plot in ["active_players", "error_rate", "purchases"] {
         let svg = env.read(format!("incidents/{id}/{plot}.svg"));
-        assert!(
-            svg.contains("<polyline") && text.contains(&format!("({plot}.svg)")),
-            "{plot}"
-        );
+        assert!(svg.contains("<polyline") && text.contains(&format!("({plot}.svg)")), "{plot}");
     }
 
     prometheus.server.kill();
-    let json = env
-        .run(["postmortem", "new", "--force", "-o", "json"])
-        .expect_code(0)
-        .json();
+    let json = env.run(["postmortem", "new", "--force", "-o", "json"]).expect_code(0).json();
     assert_eq!(json["status"], "partial");
     for name in ["players lost", "errors served", "purchases missed"] {
-        assert_eq!(
-            amount(&json, name),
-            None,
-            "{name} is unknown, and never zero"
-        );
+        assert_eq!(amount(&json, name), None, "{name} is unknown, and never zero");
     }
-    assert_eq!(
-        amount(&json, "duration"),
-        Some(3_600.0),
-        "that is in the journal"
-    );
+    assert_eq!(amount(&json, "duration"), Some(3_600.0), "that is in the journal");
 }
 
 #[test]
@@ -138,25 +104,15 @@ fn runbooks_are_held_against_the_rules_of_prometheus() {
     let prometheus = Prometheus::start(&[], rules, None, "1s");
     let env = TestEnv::new().var("LIVEOPS_PROMETHEUS", &prometheus.url());
     env.write("liveops.yaml", CONFIG);
-    let json = env
-        .run(["runbook", "check", "-o", "json"])
-        .expect_code(1)
-        .json();
+    let json = env.run(["runbook", "check", "-o", "json"]).expect_code(1).json();
     assert_eq!(json["data"]["rules"], 2, "{json:#}");
     let missing = json["data"]["findings"].to_string();
-    assert_eq!(
-        missing.matches("alert_without_runbook").count(),
-        2,
-        "{missing}"
-    );
+    assert_eq!(missing.matches("alert_without_runbook").count(), 2, "{missing}");
     for alert in ["TickSlow", "QueueLong"] {
         env.run(["runbook", "new", alert]).expect_code(0);
     }
     env.write("docs/runbooks/alerts/Gone.md", "# Gone\n");
-    let json = env
-        .run(["runbook", "check", "-o", "json"])
-        .expect_code(1)
-        .json();
+    let json = env.run(["runbook", "check", "-o", "json"]).expect_code(1).json();
     let found = json["data"]["findings"].to_string();
     assert!(!found.contains("alert_without_runbook"), "{found}");
     assert!(found.contains("no rule makes an alert `Gone`"), "{found}");

@@ -11,9 +11,7 @@ fn start() -> (Alertmanager, TestEnv) {
         {"labels": {"alertname": "ServerDown", "severity": "critical", "instance": "eu-1"}},
         {"labels": {"alertname": "ServerDown", "severity": "critical", "instance": "us-1"}},
     ]));
-    let env = TestEnv::new()
-        .var("LIVEOPS_ALERTMANAGER", &alertmanager.url())
-        .var("LIVEOPS_ACTOR", "ada");
+    let env = TestEnv::new().var("LIVEOPS_ALERTMANAGER", &alertmanager.url()).var("LIVEOPS_ACTOR", "ada");
     (alertmanager, env)
 }
 
@@ -23,10 +21,7 @@ fn change(env: &TestEnv, args: &[&str]) -> Value {
 }
 
 fn silence(alertmanager: &Alertmanager, id: &Value) -> Value {
-    let found = alertmanager
-        .silences()
-        .into_iter()
-        .find(|silence| silence["id"] == *id);
+    let found = alertmanager.silences().into_iter().find(|silence| silence["id"] == *id);
     found.unwrap_or_else(|| panic!("no silence {id}"))
 }
 
@@ -43,16 +38,7 @@ fn wait(alertmanager: &Alertmanager, instance: &str, state: &str) {
 #[test]
 fn a_silence_is_added_extended_expired_and_each_is_undone() {
     let (alertmanager, env) = start();
-    let line = [
-        "silence",
-        "add",
-        "ServerDown",
-        "instance=~\"eu-.*\"",
-        "--for",
-        "1h",
-        "--comment",
-        "it's known",
-    ];
+    let line = ["silence", "add", "ServerDown", "instance=~\"eu-.*\"", "--for", "1h", "--comment", "it's known"];
     let added = change(&env, &line);
     assert_eq!(added["result"]["hides"]["count"], 1);
     let id = added["result"]["silence"].clone();
@@ -66,17 +52,11 @@ fn a_silence_is_added_extended_expired_and_each_is_undone() {
     let short = &id.as_str().unwrap()[..8];
     let extended = change(&env, &["silence", "extend", short, "--by", "30m"]);
     assert_eq!(extended["result"]["silence"], id);
-    assert_eq!(
-        end(&silence(&alertmanager, &id)),
-        first + TimeDelta::minutes(30)
-    );
+    assert_eq!(end(&silence(&alertmanager, &id)), first + TimeDelta::minutes(30));
     let undone = change(&env, &["undo"]);
     assert_eq!(end(&silence(&alertmanager, &id)), first);
     change(&env, &["undo", undone["id"].as_str().unwrap()]);
-    assert_eq!(
-        end(&silence(&alertmanager, &id)),
-        first + TimeDelta::minutes(30)
-    );
+    assert_eq!(end(&silence(&alertmanager, &id)), first + TimeDelta::minutes(30));
     change(&env, &["undo"]);
 
     // Expired, and back again for the rest of its time, under a new id.
@@ -99,18 +79,7 @@ fn a_silence_is_added_extended_expired_and_each_is_undone() {
 #[test]
 fn what_somebody_changed_in_alertmanager_is_not_overwritten() {
     let (alertmanager, env) = start();
-    let added = change(
-        &env,
-        &[
-            "silence",
-            "add",
-            "ServerDown",
-            "--for",
-            "1h",
-            "--comment",
-            "x",
-        ],
-    );
+    let added = change(&env, &["silence", "add", "ServerDown", "--for", "1h", "--comment", "x"]);
     let mut theirs = silence(&alertmanager, &added["result"]["silence"]);
     theirs["endsAt"] = json!((end(&theirs) + TimeDelta::hours(1)).to_rfc3339());
     let answer = http::post_json(alertmanager.server.port(), "/api/v2/silences", &theirs).unwrap();
@@ -119,16 +88,8 @@ fn what_somebody_changed_in_alertmanager_is_not_overwritten() {
     assert!(run.stderr.contains("was changed since"), "{}", run.stderr);
     wait(&alertmanager, "eu-1", "suppressed");
     // Somebody ends it with their own tool: there is nothing left to undo.
-    env.run([
-        "silence",
-        "expire",
-        added["result"]["silence"].as_str().unwrap(),
-        "--yes",
-    ])
-    .expect_code(0);
-    let run = env
-        .run(["undo", added["id"].as_str().unwrap(), "--yes"])
-        .expect_code(4);
+    env.run(["silence", "expire", added["result"]["silence"].as_str().unwrap(), "--yes"]).expect_code(0);
+    let run = env.run(["undo", added["id"].as_str().unwrap(), "--yes"]).expect_code(4);
     assert!(run.stderr.contains("has expired already"), "{}", run.stderr);
 }
 
@@ -148,10 +109,7 @@ fn alertmanager_accepts_every_kind_of_matcher_that_liveops_does() {
         "x",
     ];
     let added = change(&env, &line);
-    assert_eq!(
-        added["result"]["hides"]["count"], 1,
-        "liveops and Alertmanager agree on what it matches"
-    );
+    assert_eq!(added["result"]["hides"]["count"], 1, "liveops and Alertmanager agree on what it matches");
     wait(&alertmanager, "eu-1", "suppressed");
     wait(&alertmanager, "us-1", "active");
     let filtered = env.run(["alerts", "instance!=us-1", "severity=~crit.*", "-o", "name"]);

@@ -6,9 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::support::process::free_port;
-use crate::support::{
-    Alertmanager, Answer, Exporter, Prometheus, Target, TestEnv, alertmanager, rules, until,
-};
+use crate::support::{Alertmanager, Answer, Exporter, Prometheus, Target, TestEnv, alertmanager, rules, until};
 
 const KPIS: &str = r#"kpis:
   - { name: players, gauge: game_active_players, by: region }
@@ -61,42 +59,21 @@ fn every_kind_of_kpi_is_the_same_by_prometheus_and_by_direct_scrape() {
     let exporter = steady();
     let prometheus = Prometheus::start(&[exporter.target("game-servers")], "", None, "1s");
     let env = TestEnv::new();
-    env.write(
-        "liveops.yaml",
-        config(&prometheus.url(), "", &[exporter.url()]),
-    );
-    prometheus.wait_until(
-        "count_over_time(game_purchases_total{currency=\"eur\"}[10s])",
-        |count| count >= 6.0,
-    );
+    env.write("liveops.yaml", config(&prometheus.url(), "", &[exporter.url()]));
+    prometheus.wait_until("count_over_time(game_purchases_total{currency=\"eur\"}[10s])", |count| count >= 6.0);
     // The base of the rates, and five seconds later the other end.
     look(&env, "bare");
     let began = Instant::now();
-    until("five seconds", Duration::from_secs(10), || {
-        (began.elapsed() > Duration::from_secs(5)).then_some(())
-    });
+    until("five seconds", Duration::from_secs(10), || (began.elapsed() > Duration::from_secs(5)).then_some(()));
     let (scraped, asked) = (look(&env, "bare"), look(&env, "prod"));
     let mut compared = 0;
     for (name, kpi) in asked["metrics"].as_object().unwrap() {
         let other = &scraped["metrics"][name];
-        assert_eq!(
-            (kpi["source"].as_str(), other["source"].as_str()),
-            (Some("prometheus"), Some("scrape"))
-        );
-        assert_eq!(
-            (&kpi["unit"], &kpi["level"]),
-            (&other["unit"], &other["level"]),
-            "{name}"
-        );
+        assert_eq!((kpi["source"].as_str(), other["source"].as_str()), (Some("prometheus"), Some("scrape")));
+        assert_eq!((&kpi["unit"], &kpi["level"]), (&other["unit"], &other["level"]), "{name}");
         let mut agree = |what: &str, a: &Value, b: &Value| {
-            let (a, b) = (
-                a.as_f64().unwrap_or(f64::NAN),
-                b.as_f64().unwrap_or(f64::NAN),
-            );
-            assert!(
-                (a - b).abs() <= 0.01 * a.abs(),
-                "{name} {what}: prometheus {a}, scrape {b}"
-            );
+            let (a, b) = (a.as_f64().unwrap_or(f64::NAN), b.as_f64().unwrap_or(f64::NAN));
+            assert!((a - b).abs() <= 0.01 * a.abs(), "{name} {what}: prometheus {a}, scrape {b}");
             compared += 1;
         };
         agree("in all", &kpi["value"], &other["value"]);
@@ -123,22 +100,12 @@ fn alerts_are_grouped_targets_named_and_the_death_of_prometheus_survived() {
         "1s",
     );
     let env = TestEnv::new();
-    let text = config(
-        &prometheus.url(),
-        &format!(", alertmanager: \"{}\"", alertmanager.url()),
-        &[exporter.url()],
-    );
+    let text = config(&prometheus.url(), &format!(", alertmanager: \"{}\"", alertmanager.url()), &[exporter.url()]);
     env.write("liveops.yaml", text);
     let is_down = |alert: &Value| alert["labels"]["alertname"] == "GameServerDown";
     until("both alerts", Duration::from_secs(30), || {
         let alerts = alertmanager.get("alerts");
-        (alerts
-            .as_array()?
-            .iter()
-            .filter(|alert| is_down(alert))
-            .count()
-            == 2)
-            .then_some(())
+        (alerts.as_array()?.iter().filter(|alert| is_down(alert)).count() == 2).then_some(())
     });
     let run = env.run(["status"]).expect_code(1);
     for shown in [
@@ -152,57 +119,31 @@ fn alerts_are_grouped_targets_named_and_the_death_of_prometheus_survived() {
         assert!(run.stdout.contains(&shown), "`{shown}` in\n{}", run.stdout);
     }
     for target in &dead {
-        assert!(
-            run.stdout
-                .contains(&format!("game-servers {}", target.address)),
-            "{}",
-            run.stdout
-        );
+        assert!(run.stdout.contains(&format!("game-servers {}", target.address)), "{}", run.stdout);
     }
     let report = look(&env, "prod");
-    assert_eq!(
-        report["data"]["targets"]["down"].as_array().unwrap().len(),
-        2
-    );
-    assert_eq!(
-        report["data"]["alerts"][0]["name"], "GameServerDown",
-        "the worst first"
-    );
+    assert_eq!(report["data"]["targets"]["down"].as_array().unwrap().len(), 2);
+    assert_eq!(report["data"]["alerts"][0]["name"], "GameServerDown", "the worst first");
     assert_eq!(report["metrics"]["players"]["source"], "prometheus");
 
     prometheus.server.kill();
     let report = look(&env, "prod");
     let sources = report["sources"].as_array().unwrap();
-    let state = |name: &str| {
-        sources
-            .iter()
-            .find(|source| source["name"] == name)
-            .map(|source| source["state"].clone())
-    };
+    let state = |name: &str| sources.iter().find(|source| source["name"] == name).map(|source| source["state"].clone());
     assert_eq!(state("prometheus"), Some(json!("down")));
     assert_eq!(state("alertmanager"), Some(json!("ok")));
     assert_eq!(state("game-backend metrics"), Some(json!("ok")));
     assert_eq!(report["metrics"]["players"]["source"], "scrape");
     assert_eq!(report["metrics"]["players"]["value"], 1204.0);
-    assert_eq!(
-        report["data"]["targets"],
-        Value::Null,
-        "nobody knows the targets now"
-    );
-    assert_eq!(
-        report["verdict"], "fail",
-        "alertmanager still holds the alerts"
-    );
+    assert_eq!(report["data"]["targets"], Value::Null, "nobody knows the targets now");
+    assert_eq!(report["verdict"], "fail", "alertmanager still holds the alerts");
 }
 
 #[test]
 fn without_alertmanager_the_alerts_come_from_prometheus() {
     let exporter = steady();
     let prometheus = Prometheus::start(
-        &[
-            exporter.target("game-servers"),
-            Target::new("game-servers", free_port()),
-        ],
+        &[exporter.target("game-servers"), Target::new("game-servers", free_port())],
         &rules::without_wait(rules::ALL),
         None,
         "1s",
@@ -210,10 +151,7 @@ fn without_alertmanager_the_alerts_come_from_prometheus() {
     prometheus.wait_alert("GameServerDown", "firing");
     prometheus.wait_until("sum(up)", |up| up == 1.0);
     let env = TestEnv::new();
-    let run = env
-        .run(["status", "--prometheus", &prometheus.url(), "-o", "json"])
-        .expect_code(1)
-        .json();
+    let run = env.run(["status", "--prometheus", &prometheus.url(), "-o", "json"]).expect_code(1).json();
     assert_eq!(run["data"]["alerts"][0]["name"], "GameServerDown");
     assert_eq!(run["data"]["targets"]["up"], 1);
 }

@@ -56,8 +56,7 @@ impl Alertmanager {
             ready: |port| http::get(port, "/-/ready").is_ok_and(|answer| answer.status == 200),
         };
         let server = Server::start(program, |folder| {
-            fs::write(folder.join("alertmanager.yml"), config_yaml)
-                .expect("the server's folder is writable");
+            fs::write(folder.join("alertmanager.yml"), config_yaml).expect("the server's folder is writable");
         });
         Self { server }
     }
@@ -72,16 +71,9 @@ impl Alertmanager {
     pub(crate) fn post_alerts(&self, alerts: &Value) {
         let answer = http::post_json(self.server.port(), "/api/v2/alerts", alerts)
             .expect("alertmanager answers while it is alive");
-        assert_eq!(
-            answer.status,
-            200,
-            "alertmanager refuses the alerts: {}",
-            answer.text()
-        );
+        assert_eq!(answer.status, 200, "alertmanager refuses the alerts: {}", answer.text());
         for alert in alerts.as_array().map_or(&[][..], Vec::as_slice) {
-            self.wait_alert(&format!("{}", alert["labels"]), |listed| {
-                listed["labels"] == alert["labels"]
-            });
+            self.wait_alert(&format!("{}", alert["labels"]), |listed| listed["labels"] == alert["labels"]);
         }
     }
 
@@ -89,11 +81,7 @@ impl Alertmanager {
     #[track_caller]
     pub(crate) fn wait_alert(&self, what: &str, accepts: impl Fn(&Value) -> bool) -> Value {
         until(format_args!("alert {what} in alertmanager"), LIMIT, || {
-            self.get("alerts")
-                .as_array()?
-                .iter()
-                .find(|alert| accepts(alert))
-                .cloned()
+            self.get("alerts").as_array()?.iter().find(|alert| accepts(alert)).cloned()
         })
     }
 
@@ -106,8 +94,8 @@ impl Alertmanager {
     /// The answer of one call of the v2 API.
     #[track_caller]
     pub(crate) fn get(&self, call: &str) -> Value {
-        let answer = http::get(self.server.port(), &format!("/api/v2/{call}"))
-            .expect("alertmanager answers while it is alive");
+        let answer =
+            http::get(self.server.port(), &format!("/api/v2/{call}")).expect("alertmanager answers while it is alive");
         assert_eq!(answer.status, 200, "{call}: {}", answer.text());
         answer.json()
     }

@@ -21,12 +21,7 @@ pub(crate) enum Backend {
 
 impl Backend {
     /// Every backend.
-    pub(crate) const ALL: &[Self] = &[
-        Self::Prometheus,
-        Self::Alertmanager,
-        Self::Health,
-        Self::Metrics,
-    ];
+    pub(crate) const ALL: &[Self] = &[Self::Prometheus, Self::Alertmanager, Self::Health, Self::Metrics];
 
     /// The media type of its answers.
     pub(crate) fn content_type(self) -> &'static str {
@@ -60,12 +55,7 @@ pub(crate) struct Content {
 impl Content {
     /// One series of value 17, as of `now`.
     pub(crate) fn good(now: DateTime<Utc>) -> Self {
-        Self {
-            clock: now,
-            age: TimeDelta::zero(),
-            values: &["17"],
-            members: Members::Good,
-        }
+        Self { clock: now, age: TimeDelta::zero(), values: &["17"], members: Members::Good }
     }
 
     pub(crate) fn members(mut self, members: Members) -> Self {
@@ -110,13 +100,7 @@ pub(crate) fn answer(kind: Backend, request: &Request, content: &Content) -> Ans
         None => Answer::new(404, "text/plain", "404 page not found\n"),
     };
     // RFC 9110, 5.6.7: the preferred format of `Date`.
-    answer.header(
-        "Date",
-        &content
-            .clock
-            .format("%a, %d %b %Y %H:%M:%S GMT")
-            .to_string(),
-    )
+    answer.header("Date", &content.clock.format("%a, %d %b %Y %H:%M:%S GMT").to_string())
 }
 
 fn prometheus(request: &Request, content: &Content) -> Option<Value> {
@@ -199,11 +183,7 @@ fn range(request: &Request, content: &Content, value: &str) -> Value {
     let end: f64 = seconds("end").map_or(newest, |end: f64| end.min(newest));
     let step: f64 = seconds("step").unwrap_or(60.0).max(1.0);
     let times = std::iter::successors(Some(start), |time| Some(time + step));
-    times
-        .take_while(|time| *time <= end)
-        .take(11_000)
-        .map(|time| json!([time, value]))
-        .collect()
+    times.take_while(|time| *time <= end).take(11_000).map(|time| json!([time, value])).collect()
 }
 
 fn alertmanager(request: &Request, content: &Content) -> Option<Value> {
@@ -282,16 +262,9 @@ fn exposition(content: &Content) -> String {
         Members::Good => content.values,
     };
     // A timestamp is unusual in an exposition; it is there only where the samples are not from now.
-    let stamp = if content.age.is_zero() {
-        String::new()
-    } else {
-        format!(" {}", content.at().timestamp_millis())
-    };
+    let stamp = if content.age.is_zero() { String::new() } else { format!(" {}", content.at().timestamp_millis()) };
     let mut text = String::new();
-    for (name, labels) in [
-        ("game_active_players", "{region=\"eu\"}"),
-        ("active_connections", ""),
-    ] {
+    for (name, labels) in [("game_active_players", "{region=\"eu\"}"), ("active_connections", "")] {
         text.push_str(&format!("# TYPE {name} gauge\n"));
         for value in values {
             text.push_str(&format!("{name}{labels} {value}{stamp}\n"));
@@ -305,10 +278,7 @@ fn rfc3339(time: DateTime<Utc>) -> String {
 }
 
 /// Seconds since the epoch with milliseconds, as Prometheus writes timestamps.
-#[allow(
-    clippy::cast_precision_loss,
-    reason = "milliseconds of this century fit the mantissa"
-)]
+#[allow(clippy::cast_precision_loss, reason = "milliseconds of this century fit the mantissa")]
 fn unix(time: DateTime<Utc>) -> f64 {
     time.timestamp_millis() as f64 / 1000.0
 }

@@ -32,11 +32,7 @@ impl Backends {
         Self {
             service: of(Backend::Health),
             prometheus: of(Backend::Prometheus).on("GET", "/api/v1/alerts", quiet),
-            alertmanager: of(Backend::Alertmanager).on(
-                "GET",
-                "/api/v2/alerts",
-                Answer::json(json!([])),
-            ),
+            alertmanager: of(Backend::Alertmanager).on("GET", "/api/v2/alerts", Answer::json(json!([]))),
         }
     }
 
@@ -63,10 +59,7 @@ impl Backends {
         let kpis = if kpis.is_empty() {
             String::new()
         } else {
-            let lines: String = kpis
-                .lines()
-                .map(|line| format!("  {}\n", line.trim()))
-                .collect();
+            let lines: String = kpis.lines().map(|line| format!("  {}\n", line.trim())).collect();
             format!("kpis:\n{lines}")
         };
         format!(
@@ -76,8 +69,7 @@ impl Backends {
 
     /// Makes the service expose this text.
     pub(crate) fn expose(&self, exposition: &str) {
-        self.service
-            .set("GET", "/api/health/metrics", Answer::text(exposition));
+        self.service.set("GET", "/api/health/metrics", Answer::text(exposition));
     }
 
     /// Makes the service's exposition a function of how often it has been scraped, from 0.
@@ -98,35 +90,29 @@ impl Backends {
 
     /// Makes Prometheus answer instant queries by `answer` (label sets with values), and ranges by an hour that
     /// leads up to the first of them. Times are those of [`NOW`].
-    pub(crate) fn prometheus_answers(
-        &self,
-        answer: impl Fn(&str) -> Vec<(Value, f64)> + Send + Sync + 'static,
-    ) {
+    pub(crate) fn prometheus_answers(&self, answer: impl Fn(&str) -> Vec<(Value, f64)> + Send + Sync + 'static) {
         let answer = Arc::new(answer);
         let instant = Arc::clone(&answer);
-        self.prometheus
-            .set_fn("POST", "/api/v1/query", move |request| {
-                let series: Vec<Value> = instant(&query(request))
-                    .into_iter()
-                    .map(|(labels, value)| json!({"metric": labels, "value": [unix(now()), value.to_string()]}))
-                    .collect();
-                vector("vector", &series)
-            });
-        self.prometheus
-            .set_fn("POST", "/api/v1/query_range", move |request| {
-                let series: Vec<Value> = answer(&query(request))
-                    .into_iter()
-                    .take(1)
-                    .map(|(labels, value)| json!({"metric": labels, "values": hour(value)}))
-                    .collect();
-                vector("matrix", &series)
-            });
+        self.prometheus.set_fn("POST", "/api/v1/query", move |request| {
+            let series: Vec<Value> = instant(&query(request))
+                .into_iter()
+                .map(|(labels, value)| json!({"metric": labels, "value": [unix(now()), value.to_string()]}))
+                .collect();
+            vector("vector", &series)
+        });
+        self.prometheus.set_fn("POST", "/api/v1/query_range", move |request| {
+            let series: Vec<Value> = answer(&query(request))
+                .into_iter()
+                .take(1)
+                .map(|(labels, value)| json!({"metric": labels, "values": hour(value)}))
+                .collect();
+            vector("matrix", &series)
+        });
     }
 
     /// Makes Alertmanager hold these alerts (the shape of its API v2).
     pub(crate) fn alerts(&self, alerts: Value) {
-        self.alertmanager
-            .set("GET", "/api/v2/alerts", Answer::json(alerts));
+        self.alertmanager.set("GET", "/api/v2/alerts", Answer::json(alerts));
     }
 }
 
@@ -136,19 +122,10 @@ pub(crate) fn of(kind: Backend) -> Stub {
 }
 
 /// An alert of Alertmanager that began `minutes` before [`NOW`].
-#[allow(
-    clippy::needless_pass_by_value,
-    reason = "reads well with json!({…}) in place"
-)]
+#[allow(clippy::needless_pass_by_value, reason = "reads well with json!({…}) in place")]
 pub(crate) fn alert(labels: Value, minutes: i64, state: &str) -> Value {
-    let runbook = format!(
-        "docs/runbooks/alerts/{}.md",
-        labels["alertname"].as_str().unwrap_or_default()
-    );
-    let silenced: Vec<&str> = (state == "suppressed")
-        .then_some("6f0c1b9e")
-        .into_iter()
-        .collect();
+    let runbook = format!("docs/runbooks/alerts/{}.md", labels["alertname"].as_str().unwrap_or_default());
+    let silenced: Vec<&str> = (state == "suppressed").then_some("6f0c1b9e").into_iter().collect();
     json!({"labels": labels, "annotations": {"runbook_url": runbook}, "fingerprint": labels.to_string(),
         "startsAt": (now() - TimeDelta::minutes(minutes)).to_rfc3339(), "updatedAt": now().to_rfc3339(),
         "endsAt": (now() + TimeDelta::minutes(4)).to_rfc3339(), "generatorURL": "", "receivers": [{"name": "pager"}],
@@ -184,10 +161,7 @@ fn hour(value: f64) -> Vec<Value> {
         .collect()
 }
 
-#[allow(
-    clippy::cast_precision_loss,
-    reason = "milliseconds of this century fit the mantissa"
-)]
+#[allow(clippy::cast_precision_loss, reason = "milliseconds of this century fit the mantissa")]
 fn unix(time: DateTime<Utc>) -> f64 {
     time.timestamp_millis() as f64 / 1000.0
 }

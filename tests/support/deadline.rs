@@ -12,20 +12,13 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// # Panics
 /// When `limit` has passed; the message names `what` was awaited.
 #[track_caller]
-pub(crate) fn until<T>(
-    what: impl Display,
-    limit: Duration,
-    mut question: impl FnMut() -> Option<T>,
-) -> T {
+pub(crate) fn until<T>(what: impl Display, limit: Duration, mut question: impl FnMut() -> Option<T>) -> T {
     let started = Instant::now();
     loop {
         if let Some(answer) = question() {
             return answer;
         }
-        assert!(
-            started.elapsed() < limit,
-            "waited {limit:?} in vain for {what}"
-        );
+        assert!(started.elapsed() < limit, "waited {limit:?} in vain for {what}");
         thread::sleep(PAUSE);
     }
 }

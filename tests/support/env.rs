@@ -29,10 +29,8 @@ pub(crate) struct TestEnv {
 impl TestEnv {
     /// A fresh environment; the working directory is empty.
     pub(crate) fn new() -> Self {
-        let root = tempfile::Builder::new()
-            .prefix("liveops-test-")
-            .tempdir()
-            .expect("the temporary folder is writable");
+        let root =
+            tempfile::Builder::new().prefix("liveops-test-").tempdir().expect("the temporary folder is writable");
         for folder in ["work", "home", "config", "state", "cache", "runtime", "tmp"] {
             fs::create_dir(root.path().join(folder)).expect("a fresh folder takes sub-folders");
         }
@@ -52,10 +50,7 @@ impl TestEnv {
             ("TZ", "UTC".to_owned()),
         ]
         .map(|(name, value)| (name.to_owned(), value));
-        Self {
-            root,
-            vars: vars.into(),
-        }
+        Self { root, vars: vars.into() }
     }
 
     /// Fixes the clock of every later run at `time` (RFC 3339).
@@ -74,19 +69,14 @@ impl TestEnv {
     ///
     /// # Panics
     /// When the runner has no such program; names the script that installs it.
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "the runner's PATH is where scripts/test puts programs"
-    )]
+    #[allow(clippy::disallowed_methods, reason = "the runner's PATH is where scripts/test puts programs")]
     #[track_caller]
     pub(crate) fn with_program(self, name: &str) -> Self {
         let path = env::var_os("PATH").unwrap_or_default();
         let program = env::split_paths(&path)
             .map(|folder| folder.join(name))
             .find(|program| program.is_file())
-            .unwrap_or_else(|| {
-                panic!("`{name}` is not on PATH; run scripts/test, which installs it")
-            });
+            .unwrap_or_else(|| panic!("`{name}` is not on PATH; run scripts/test, which installs it"));
         let bin = self.root.path().join("bin");
         fs::create_dir_all(&bin).expect("the test's own folder is writable");
         symlink(program, bin.join(name)).expect("the test's own folder is writable");
@@ -143,21 +133,14 @@ impl TestEnv {
     }
 
     /// A run that still takes more environment, stdin or another deadline.
-    pub(crate) fn command<A: AsRef<OsStr>>(
-        &self,
-        args: impl IntoIterator<Item = A>,
-    ) -> Invocation<'_> {
+    pub(crate) fn command<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Invocation<'_> {
         Invocation::new(self, self.bare(args))
     }
 
     /// Starts `liveops` on a terminal of 80 columns and 24 lines, in colour.
     pub(crate) fn pty<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Pty {
         let mut command = self.bare(args);
-        command
-            .env_remove("COLUMNS")
-            .env_remove("LINES")
-            .env_remove("NO_COLOR")
-            .env("TERM", "xterm-256color");
+        command.env_remove("COLUMNS").env_remove("LINES").env_remove("NO_COLOR").env("TERM", "xterm-256color");
         Pty::spawn(command)
     }
 

@@ -169,25 +169,12 @@ pub(crate) fn serve(fault: Fault, kind: Backend) -> FaultServer {
         }
         _ => {
             let server = WireServer::start(move |wire| answer(fault, kind, wire));
-            let scheme = if fault == Fault::TlsToPlain {
-                "https"
-            } else {
-                "http"
-            };
-            (
-                format!("{scheme}://127.0.0.1:{}", server.port()),
-                Some(Keeper::Plain(server)),
-            )
+            let scheme = if fault == Fault::TlsToPlain { "https" } else { "http" };
+            (format!("{scheme}://127.0.0.1:{}", server.port()), Some(Keeper::Plain(server)))
         }
     };
     let endpoint = url.rsplit("//").next().unwrap_or_default().to_owned();
-    FaultServer {
-        url,
-        endpoint,
-        fault,
-        kind,
-        server,
-    }
+    FaultServer { url, endpoint, fault, kind, server }
 }
 
 /// What a backend of this kind answers when nothing is wrong with it.
@@ -203,8 +190,7 @@ fn now() -> DateTime<Utc> {
 fn answer(fault: Fault, kind: Backend, wire: &mut Wire) -> io::Result<()> {
     if fault == Fault::TlsToPlain {
         // What is spoken to it is no HTTP; a plain server says so and hangs up.
-        return wire
-            .send(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        return wire.send(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
     }
     while let Some(request) = Request::read(&mut wire.reader)? {
         let good = healthy(kind, &request);
@@ -241,7 +227,8 @@ fn defective(fault: Fault, kind: Backend, request: &Request, good: Answer) -> An
             };
         }
         Fault::HtmlInstead => {
-            let page = "<!DOCTYPE html>\n<html><head><title>Sign in</title></head>\n<body><form>…</form></body></html>\n";
+            let page =
+                "<!DOCTYPE html>\n<html><head><title>Sign in</title></head>\n<body><form>…</form></body></html>\n";
             return Answer::new(200, "text/html; charset=utf-8", page);
         }
         Fault::Truncated => {
@@ -280,11 +267,7 @@ fn flood(wire: &mut Wire, kind: Backend, announced: bool) -> io::Result<()> {
         _ => (b"{\"status\":\"success\",\"data\":\"", b"filler-"),
     };
     let block = filler.repeat(64 * 1024 / filler.len());
-    let framing = if announced {
-        format!("Content-Length: {HUGE}")
-    } else {
-        "Transfer-Encoding: chunked".to_owned()
-    };
+    let framing = if announced { format!("Content-Length: {HUGE}") } else { "Transfer-Encoding: chunked".to_owned() };
     let kind = kind.content_type();
     wire.send(format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\n{framing}\r\n\r\n").as_bytes())?;
     let mut sent = 0;

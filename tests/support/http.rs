@@ -32,8 +32,7 @@ impl Request {
             return Ok(None);
         };
         let mut words = line.split(' ');
-        let (Some(method), Some(target), Some(_)) = (words.next(), words.next(), words.next())
-        else {
+        let (Some(method), Some(target), Some(_)) = (words.next(), words.next(), words.next()) else {
             return Err(invalid("not an HTTP request line"));
         };
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
@@ -61,11 +60,7 @@ impl Request {
     /// The first parameter of this name, from the query string or a form body.
     pub(crate) fn param(&self, name: &str) -> Option<String> {
         let form = pairs(&self.body);
-        self.query
-            .iter()
-            .chain(&form)
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| value.clone())
+        self.query.iter().chain(&form).find(|(known, _)| known == name).map(|(_, value)| value.clone())
     }
 
     /// The body as JSON.
@@ -90,8 +85,7 @@ impl Response {
     /// The body as JSON.
     #[track_caller]
     pub(crate) fn json(&self) -> serde_json::Value {
-        serde_json::from_slice(&self.body)
-            .unwrap_or_else(|error| panic!("not JSON ({error}): {}", self.text()))
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("not JSON ({error}): {}", self.text()))
     }
 
     /// The body as text.
@@ -113,16 +107,8 @@ pub(crate) fn get(port: u16, path: &str) -> io::Result<Response> {
 /// # Errors
 /// As [`get`].
 pub(crate) fn post_form(port: u16, path: &str, form: &[(&str, &str)]) -> io::Result<Response> {
-    let body = url::form_urlencoded::Serializer::new(String::new())
-        .extend_pairs(form)
-        .finish();
-    call(
-        port,
-        "POST",
-        path,
-        "application/x-www-form-urlencoded",
-        body.as_bytes(),
-    )
+    let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+    call(port, "POST", path, "application/x-www-form-urlencoded", body.as_bytes())
 }
 
 /// `POST path` with a JSON body.
@@ -130,34 +116,18 @@ pub(crate) fn post_form(port: u16, path: &str, form: &[(&str, &str)]) -> io::Res
 /// # Errors
 /// As [`get`].
 pub(crate) fn post_json(port: u16, path: &str, body: &serde_json::Value) -> io::Result<Response> {
-    call(
-        port,
-        "POST",
-        path,
-        "application/json",
-        body.to_string().as_bytes(),
-    )
+    call(port, "POST", path, "application/json", body.to_string().as_bytes())
 }
 
 /// One request. HTTP/1.0, so that no server answers in chunks and the end of the connection ends the body.
-pub(crate) fn call(
-    port: u16,
-    method: &str,
-    path: &str,
-    kind: &str,
-    body: &[u8],
-) -> io::Result<Response> {
+pub(crate) fn call(port: u16, method: &str, path: &str, kind: &str, body: &[u8]) -> io::Result<Response> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     stream.set_read_timeout(Some(CALL_LIMIT))?;
     stream.set_write_timeout(Some(CALL_LIMIT))?;
     let length = body.len();
-    let mut message =
-        format!("{method} {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\n").into_bytes();
+    let mut message = format!("{method} {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\n").into_bytes();
     if method != "GET" {
-        write!(
-            message,
-            "Content-Type: {kind}\r\nContent-Length: {length}\r\n"
-        )?;
+        write!(message, "Content-Type: {kind}\r\nContent-Length: {length}\r\n")?;
     }
     message.extend_from_slice(b"\r\n");
     message.extend_from_slice(body);
@@ -175,18 +145,11 @@ pub(crate) fn call(
         Some(length) => reader.take(length).read_to_end(&mut body)?,
         None => reader.read_to_end(&mut body)?,
     };
-    Ok(Response {
-        status,
-        headers,
-        body,
-    })
+    Ok(Response { status, headers, body })
 }
 
 fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
-    headers
-        .iter()
-        .find(|(known, _)| known == name)
-        .map(|(_, value)| value.as_str())
+    headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
 }
 
 fn headers(reader: &mut impl BufRead) -> io::Result<Vec<(String, String)>> {
@@ -196,9 +159,7 @@ fn headers(reader: &mut impl BufRead) -> io::Result<Vec<(String, String)>> {
         if line.is_empty() {
             return Ok(headers);
         }
-        let (name, value) = line
-            .split_once(':')
-            .ok_or_else(|| invalid("a header without colon"))?;
+        let (name, value) = line.split_once(':').ok_or_else(|| invalid("a header without colon"))?;
         headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
 }

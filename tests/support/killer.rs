@@ -17,10 +17,7 @@ const MOST: usize = 2_000;
 #[track_caller]
 pub(crate) fn kill_everywhere(mut each: impl FnMut(&[(&str, String)]) -> bool) -> usize {
     for at in 1..MOST {
-        let vars = [
-            ("LD_PRELOAD", shim().display().to_string()),
-            ("KILL_AT", at.to_string()),
-        ];
+        let vars = [("LD_PRELOAD", shim().display().to_string()), ("KILL_AT", at.to_string())];
         if each(&vars) {
             assert!(at > 1, "no change of the file system was seen");
             return at - 1;

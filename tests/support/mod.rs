@@ -1,10 +1,6 @@
 //! What the integration tests share: a hermetic environment, stub and faulty backends, real servers.
 //! Included by each test binary with `#[path = "../support/mod.rs"] mod support;`; synchronous, std threads.
-#![allow(
-    dead_code,
-    unused_imports,
-    reason = "each test binary uses its own part of this module"
-)]
+#![allow(dead_code, unused_imports, reason = "each test binary uses its own part of this module")]
 
 pub(crate) mod alertmanager;
 pub(crate) mod answers;

@@ -43,17 +43,10 @@ impl Server {
     /// When the binary is missing (names the Debian package) or the server is not ready within 30 s (shows its log).
     #[track_caller]
     pub(crate) fn start(program: Program, prepare: impl FnOnce(&Path)) -> Self {
-        let folder = tempfile::Builder::new()
-            .prefix("liveops-server-")
-            .tempdir()
-            .expect("the temporary folder is writable");
+        let folder =
+            tempfile::Builder::new().prefix("liveops-server-").tempdir().expect("the temporary folder is writable");
         prepare(folder.path());
-        let mut server = Self {
-            program,
-            child: None,
-            port: 0,
-            folder,
-        };
+        let mut server = Self { program, child: None, port: 0, folder };
         for attempt in 1.. {
             server.port = free_port();
             if server.launch() {
@@ -86,10 +79,8 @@ impl Server {
 
     /// Everything the server has printed.
     pub(crate) fn log(&self) -> String {
-        fs::read(self.log_path()).map_or_else(
-            |error| format!("(no log: {error})"),
-            |bytes| String::from_utf8_lossy(&bytes).into_owned(),
-        )
+        fs::read(self.log_path())
+            .map_or_else(|error| format!("(no log: {error})"), |bytes| String::from_utf8_lossy(&bytes).into_owned())
     }
 
     /// Kills the server at once, as a crash would; the data stay for [`Server::restart`].
@@ -104,19 +95,11 @@ impl Server {
     #[track_caller]
     pub(crate) fn restart(&mut self) {
         self.kill();
-        assert!(
-            self.launch(),
-            "`{}` does not start again; its log:\n{}",
-            self.program.binary,
-            self.log()
-        );
+        assert!(self.launch(), "`{}` does not start again; its log:\n{}", self.program.binary, self.log());
     }
 
     /// Starts the child and waits for it; `false` when it ended by itself or is not ready in time.
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "a test starts the servers it needs"
-    )]
+    #[allow(clippy::disallowed_methods, reason = "a test starts the servers it needs")]
     #[track_caller]
     fn launch(&mut self) -> bool {
         let log = File::create(self.log_path()).expect("the server's folder is writable");
@@ -158,10 +141,7 @@ impl Server {
 }
 
 impl Drop for Server {
-    #[allow(
-        clippy::print_stderr,
-        reason = "the log belongs to the output of the failed test"
-    )]
+    #[allow(clippy::print_stderr, reason = "the log belongs to the output of the failed test")]
     fn drop(&mut self) {
         self.kill();
         if thread::panicking() {

@@ -119,16 +119,10 @@ impl Prometheus {
     /// Replaces the rules of the running server.
     #[track_caller]
     pub(crate) fn set_rules(&self, rules_yaml: &str) {
-        fs::write(self.server.folder().join("rules.yml"), rules_yaml)
-            .expect("the server's folder is writable");
-        let answer = http::post_form(self.server.port(), "/-/reload", &[])
-            .expect("prometheus answers while it is alive");
-        assert_eq!(
-            answer.status,
-            200,
-            "prometheus refuses the rules: {}",
-            answer.text()
-        );
+        fs::write(self.server.folder().join("rules.yml"), rules_yaml).expect("the server's folder is writable");
+        let answer =
+            http::post_form(self.server.port(), "/-/reload", &[]).expect("prometheus answers while it is alive");
+        assert_eq!(answer.status, 200, "prometheus refuses the rules: {}", answer.text());
     }
 
     /// The instant vector (or scalar) that `promql` has now.
@@ -145,29 +139,21 @@ impl Prometheus {
     /// Waits until `promql` returns exactly one sample that `accepts` likes, and returns its value.
     #[track_caller]
     pub(crate) fn wait_until(&self, promql: &str, accepts: impl Fn(f64) -> bool) -> f64 {
-        until(
-            format_args!("`{promql}` in prometheus"),
-            LIMIT,
-            || match self.query(promql).as_slice() {
-                [(_, value)] if accepts(*value) => Some(*value),
-                _ => None,
-            },
-        )
+        until(format_args!("`{promql}` in prometheus"), LIMIT, || match self.query(promql).as_slice() {
+            [(_, value)] if accepts(*value) => Some(*value),
+            _ => None,
+        })
     }
 
     /// Waits until the alert of this name is `state` (`pending`, `firing`), and returns it as the API shows it.
     #[track_caller]
     pub(crate) fn wait_alert(&self, name: &str, state: &str) -> Value {
-        until(
-            format_args!("alert `{name}` to be {state} in prometheus"),
-            LIMIT,
-            || {
-                array(&self.api("alerts", &[])["alerts"])
-                    .iter()
-                    .find(|alert| alert["labels"]["alertname"] == name && alert["state"] == state)
-                    .cloned()
-            },
-        )
+        until(format_args!("alert `{name}` to be {state} in prometheus"), LIMIT, || {
+            array(&self.api("alerts", &[])["alerts"])
+                .iter()
+                .find(|alert| alert["labels"]["alertname"] == name && alert["state"] == state)
+                .cloned()
+        })
     }
 
     /// Waits until every target has been scraped at least once and is in `health` (`up`, `down`).
@@ -184,9 +170,7 @@ impl Prometheus {
     /// `data` of one call of the query API.
     #[track_caller]
     pub(crate) fn api(&self, call: &str, params: &[(&str, &str)]) -> Value {
-        let query = url::form_urlencoded::Serializer::new(String::new())
-            .extend_pairs(params)
-            .finish();
+        let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(params).finish();
         let answer = http::get(self.server.port(), &format!("/api/v1/{call}?{query}"))
             .expect("prometheus answers while it is alive");
         assert_eq!(answer.status, 200, "{call} {params:?}: {}", answer.text());
@@ -195,10 +179,7 @@ impl Prometheus {
 }
 
 /// Writes blocks of past series into the server's data folder (promtool is in Debian's `prometheus`).
-#[allow(
-    clippy::disallowed_methods,
-    reason = "a test starts the programs it needs"
-)]
+#[allow(clippy::disallowed_methods, reason = "a test starts the programs it needs")]
 #[track_caller]
 fn backfill(folder: &Path, past: &str) {
     let file = folder.join("past.om");
@@ -209,44 +190,30 @@ fn backfill(folder: &Path, past: &str) {
         .arg(folder.join("data"))
         .output()
         .expect("promtool is installed (Debian package prometheus)");
-    assert!(
-        made.status.success(),
-        "promtool: {}",
-        String::from_utf8_lossy(&made.stderr)
-    );
+    assert!(made.status.success(), "promtool: {}", String::from_utf8_lossy(&made.stderr));
 }
 
 fn config(targets: &[Target], alertmanager: Option<u16>, interval: &str) -> String {
-    let mut text = format!(
-        "global: {{scrape_interval: {interval}, evaluation_interval: {interval}}}\nrule_files: [rules.yml]\n"
-    );
+    let mut text =
+        format!("global: {{scrape_interval: {interval}, evaluation_interval: {interval}}}\nrule_files: [rules.yml]\n");
     if let Some(port) = alertmanager {
         text.push_str("alerting:\n  alertmanagers:\n");
-        text.push_str(&format!(
-            "    - static_configs: [{{targets: ['127.0.0.1:{port}']}}]\n"
-        ));
+        text.push_str(&format!("    - static_configs: [{{targets: ['127.0.0.1:{port}']}}]\n"));
     }
     text.push_str("scrape_configs:\n");
     let mut jobs: BTreeMap<(&str, &str), Vec<&Target>> = BTreeMap::new();
     for target in targets {
-        jobs.entry((&target.job, &target.path))
-            .or_default()
-            .push(target);
+        jobs.entry((&target.job, &target.path)).or_default().push(target);
     }
     for (index, ((job, path), targets)) in jobs.into_iter().enumerate() {
         // Two paths of one job need two scrape configurations, whose names must differ; the label stays the job's.
-        text.push_str(&format!(
-            "  - job_name: scrape-{index}\n    metrics_path: '{path}'\n    static_configs:\n"
-        ));
+        text.push_str(&format!("  - job_name: scrape-{index}\n    metrics_path: '{path}'\n    static_configs:\n"));
         for target in targets {
             let mut labels = format!("job: '{job}'");
             for (name, value) in &target.labels {
                 labels.push_str(&format!(", {name}: '{value}'"));
             }
-            text.push_str(&format!(
-                "      - {{targets: ['{}'], labels: {{{labels}}}}}\n",
-                target.address
-            ));
+            text.push_str(&format!("      - {{targets: ['{}'], labels: {{{labels}}}}}\n", target.address));
         }
     }
     text
@@ -268,8 +235,5 @@ fn sample(entry: &Value) -> Sample {
 }
 
 fn value(pair: &Value) -> f64 {
-    pair[1]
-        .as_str()
-        .and_then(|text| text.parse().ok())
-        .expect("prometheus writes a sample's value as a string")
+    pair[1].as_str().and_then(|text| text.parse().ok()).expect("prometheus writes a sample's value as a string")
 }

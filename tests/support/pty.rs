@@ -28,12 +28,7 @@ impl Pty {
     /// Starts `command` on a terminal of 80 columns and 24 lines without echo.
     pub(crate) fn spawn(command: Command) -> Self {
         let session = Session::spawn(command).expect("a pseudo-terminal can be opened");
-        Self {
-            session,
-            transcript: String::new(),
-            seen: 0,
-            ended: false,
-        }
+        Self { session, transcript: String::new(), seen: 0, ended: false }
     }
 
     /// Waits until `text` appears after the last text that was awaited.
@@ -73,32 +68,22 @@ impl Pty {
     /// Types Ctrl-C.
     #[track_caller]
     pub(crate) fn interrupt(&mut self) -> &mut Self {
-        self.session
-            .send(ControlCode::EndOfText)
-            .expect("the terminal takes input");
+        self.session.send(ControlCode::EndOfText).expect("the terminal takes input");
         self
     }
 
     /// Asks the program to end, as `kill` does (SIGTERM).
     #[track_caller]
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "signals need a program or unsafe code"
-    )]
+    #[allow(clippy::disallowed_methods, reason = "signals need a program or unsafe code")]
     pub(crate) fn terminate(&mut self) -> &mut Self {
-        let sent = Command::new("/bin/kill")
-            .args(["-TERM", &self.pid().to_string()])
-            .status();
+        let sent = Command::new("/bin/kill").args(["-TERM", &self.pid().to_string()]).status();
         assert!(sent.is_ok_and(|status| status.success()), "/bin/kill works");
         self
     }
 
     /// Changes the size of the terminal, which also signals the program.
     pub(crate) fn resize(&mut self, columns: u16, lines: u16) -> &mut Self {
-        self.session
-            .get_process_mut()
-            .set_window_size(columns, lines)
-            .expect("the terminal can be resized");
+        self.session.get_process_mut().set_window_size(columns, lines).expect("the terminal can be resized");
         self
     }
 
@@ -121,11 +106,7 @@ impl Pty {
     pub(crate) fn wait(mut self) -> (i32, String) {
         let started = Instant::now();
         while !self.ended {
-            assert!(
-                started.elapsed() < LIMIT,
-                "the program does not end; the terminal shows\n{}",
-                self.transcript
-            );
+            assert!(started.elapsed() < LIMIT, "the program does not end; the terminal shows\n{}", self.transcript);
             self.fill();
         }
         let code = loop {
@@ -135,10 +116,7 @@ impl Pty {
                 Ok(_) => thread::sleep(PAUSE),
                 Err(error) => panic!("the program cannot be waited for: {error}"),
             }
-            assert!(
-                started.elapsed() < LIMIT,
-                "the program closed its terminal and lives on"
-            );
+            assert!(started.elapsed() < LIMIT, "the program closed its terminal and lives on");
         };
         (code, self.transcript)
     }
@@ -148,9 +126,7 @@ impl Pty {
         let mut buffer = [0; 4096];
         match self.session.try_read(&mut buffer) {
             Ok(0) => self.ended = true,
-            Ok(length) => self
-                .transcript
-                .push_str(&String::from_utf8_lossy(&buffer[..length])),
+            Ok(length) => self.transcript.push_str(&String::from_utf8_lossy(&buffer[..length])),
             Err(error) if error.kind() == ErrorKind::WouldBlock => thread::sleep(PAUSE),
             // Linux answers EIO when the last process has closed the other end.
             Err(_) => self.ended = true,

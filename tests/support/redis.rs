@@ -53,22 +53,14 @@ fn ready(port: u16) -> bool {
 ///
 /// # Panics
 /// When there is no `redis-cli` (Debian package `redis-tools`).
-#[allow(
-    clippy::disallowed_methods,
-    reason = "a test looks at the server by its own tool"
-)]
+#[allow(clippy::disallowed_methods, reason = "a test looks at the server by its own tool")]
 #[track_caller]
 pub(crate) fn cli(port: u16, args: &[&str]) -> String {
-    let run = Command::new("redis-cli")
-        .args(["-h", "127.0.0.1", "-p", &port.to_string()])
-        .args(args)
-        .output();
+    let run = Command::new("redis-cli").args(["-h", "127.0.0.1", "-p", &port.to_string()]).args(args).output();
     let output = run.unwrap_or_else(|error| {
         panic!("`redis-cli` cannot be started ({error}); install the Debian package `redis-tools`")
     });
-    String::from_utf8_lossy(&output.stdout)
-        .trim_end()
-        .to_owned()
+    String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
 }
 
 /// Three primaries with a replica each.
@@ -90,10 +82,7 @@ impl Cluster {
                 ))
             })
             .collect();
-        let nodes: Vec<String> = servers
-            .iter()
-            .map(|server| format!("127.0.0.1:{}", server.port()))
-            .collect();
+        let nodes: Vec<String> = servers.iter().map(|server| format!("127.0.0.1:{}", server.port())).collect();
         let mut args = vec!["--cluster", "create"];
         args.extend(nodes.iter().map(String::as_str));
         args.extend(["--cluster-replicas", "1", "--cluster-yes"]);
@@ -103,8 +92,7 @@ impl Cluster {
             let replication = cli(server.port(), &["info", "replication"]);
             info.contains("cluster_state:ok")
                 && info.contains("cluster_known_nodes:6")
-                && (replication.contains("connected_slaves:1")
-                    || replication.contains("master_link_status:up"))
+                && (replication.contains("connected_slaves:1") || replication.contains("master_link_status:up"))
         };
         let agreed = deadline::happens(AGREED, || servers.iter().all(is_up));
         assert!(agreed, "the cluster does not come up: {said}");
@@ -113,11 +101,7 @@ impl Cluster {
 
     /// The seeds, as a URL.
     pub(crate) fn url(&self) -> String {
-        let nodes: Vec<String> = self
-            .servers
-            .iter()
-            .map(|server| format!("127.0.0.1:{}", server.port()))
-            .collect();
+        let nodes: Vec<String> = self.servers.iter().map(|server| format!("127.0.0.1:{}", server.port())).collect();
         format!("redis+cluster://{}", nodes.join(","))
     }
 }
@@ -135,12 +119,8 @@ impl Sentinel {
     pub(crate) fn start() -> Self {
         let primary = server("repl-diskless-sync-delay 0");
         let replica = server(&format!("replicaof 127.0.0.1 {}", primary.port()));
-        let linked =
-            || cli(replica.port(), &["info", "replication"]).contains("master_link_status:up");
-        assert!(
-            deadline::happens(AGREED, linked),
-            "the replica does not follow"
-        );
+        let linked = || cli(replica.port(), &["info", "replication"]).contains("master_link_status:up");
+        assert!(deadline::happens(AGREED, linked), "the replica does not follow");
         let watched = primary.port();
         let sentinel = Server::start(
             Program {
@@ -161,21 +141,12 @@ impl Sentinel {
                     "bind 127.0.0.1\nsentinel monitor main 127.0.0.1 {watched} 1\n\
                      sentinel down-after-milliseconds main 500\nsentinel failover-timeout main 3000\n"
                 );
-                std::fs::write(folder.join("sentinel.conf"), config)
-                    .expect("a fresh folder is writable");
+                std::fs::write(folder.join("sentinel.conf"), config).expect("a fresh folder is writable");
             },
         );
-        let knows =
-            || cli(sentinel.port(), &["sentinel", "replicas", "main"]).contains("127.0.0.1");
-        assert!(
-            deadline::happens(AGREED, knows),
-            "the Sentinel does not see the replica"
-        );
-        Self {
-            primary,
-            replica,
-            sentinel,
-        }
+        let knows = || cli(sentinel.port(), &["sentinel", "replicas", "main"]).contains("127.0.0.1");
+        assert!(deadline::happens(AGREED, knows), "the Sentinel does not see the replica");
+        Self { primary, replica, sentinel }
     }
 
     /// The Sentinel, as a URL.

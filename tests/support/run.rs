@@ -26,12 +26,7 @@ pub(crate) struct Invocation<'a> {
 
 impl<'a> Invocation<'a> {
     pub(crate) fn new(env: &'a TestEnv, command: Command) -> Self {
-        Self {
-            env,
-            command,
-            stdin: None,
-            limit: RUN_LIMIT,
-        }
+        Self { env, command, stdin: None, limit: RUN_LIMIT }
     }
 
     /// Adds an environment variable for this run.
@@ -78,10 +73,8 @@ impl<'a> Invocation<'a> {
             })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        let mut child = self
-            .command
-            .spawn()
-            .unwrap_or_else(|error| panic!("`{:?}` does not start: {error}", self.command));
+        let mut child =
+            self.command.spawn().unwrap_or_else(|error| panic!("`{:?}` does not start: {error}", self.command));
         if let (Some(mut pipe), Some(bytes)) = (child.stdin.take(), self.stdin.take()) {
             // A program that stops reading early is not this thread's failure.
             thread::spawn(move || drop(pipe.write_all(&bytes)));
@@ -165,10 +158,8 @@ impl Run {
     /// Code, stdout and stderr as one text for an inline snapshot; ports, the temporary folder, the version and
     /// durations in `ms`, `µs` and `"latency_ms"`, and how long a look took, are replaced by names.
     pub(crate) fn snapshot(&self) -> String {
-        static DURATION: LazyLock<Regex> =
-            LazyLock::new(|| pattern(r" *\b\d+(\.\d+)? ?(ms|µs|us)\b"));
-        static MEMBER: LazyLock<Regex> =
-            LazyLock::new(|| pattern(r#"("latency_ms": ?)\d+(\.\d+)?"#));
+        static DURATION: LazyLock<Regex> = LazyLock::new(|| pattern(r" *\b\d+(\.\d+)? ?(ms|µs|us)\b"));
+        static MEMBER: LazyLock<Regex> = LazyLock::new(|| pattern(r#"("latency_ms": ?)\d+(\.\d+)?"#));
         let exact = self.snapshot_exact();
         static LOOK: LazyLock<Regex> = LazyLock::new(|| pattern(r"Z in \d+\.\d s\b"));
         let text = MEMBER.replace_all(&exact, "${1}0");
@@ -178,19 +169,14 @@ impl Run {
 
     /// As [`Run::snapshot`], but durations stay: for output whose milliseconds are the thing tested.
     pub(crate) fn snapshot_exact(&self) -> String {
-        let text = format!(
-            "code: {}\n--- stdout\n{}--- stderr\n{}",
-            self.code,
-            closed(&self.stdout),
-            closed(&self.stderr)
-        );
+        let text =
+            format!("code: {}\n--- stdout\n{}--- stderr\n{}", self.code, closed(&self.stdout), closed(&self.stderr));
         self.filter(&text)
     }
 
     /// `text` with the temporary folder, loopback ports and the version of the program replaced by names.
     pub(crate) fn filter(&self, text: &str) -> String {
-        static PORT: LazyLock<Regex> =
-            LazyLock::new(|| pattern(r"(127\.0\.0\.1|localhost|\[::1\]):\d{1,5}\b"));
+        static PORT: LazyLock<Regex> = LazyLock::new(|| pattern(r"(127\.0\.0\.1|localhost|\[::1\]):\d{1,5}\b"));
         let text = text.replace(&self.root, "[TEMP]");
         let text = PORT.replace_all(&text, "$1:[PORT]");
         text.replace(env!("CARGO_PKG_VERSION"), "[VERSION]")
@@ -205,30 +191,20 @@ impl Run {
     /// stdout as JSON lines, one document each.
     #[track_caller]
     pub(crate) fn json_lines(&self) -> Vec<serde_json::Value> {
-        self.stdout
-            .lines()
-            .map(|line| parse("a line of stdout", line, self))
-            .collect()
+        self.stdout.lines().map(|line| parse("a line of stdout", line, self)).collect()
     }
 
     /// stderr as the one JSON object that `-o json` makes of an error: its last line that is an object.
     #[track_caller]
     pub(crate) fn json_error(&self) -> serde_json::Value {
-        let object = self
-            .stderr
-            .find('{')
-            .map_or("", |start| &self.stderr[start..]);
+        let object = self.stderr.find('{').map_or("", |start| &self.stderr[start..]);
         parse("stderr", object, self)
     }
 
     /// Fails unless the program ended with `code`; returns itself for the next question.
     #[track_caller]
     pub(crate) fn expect_code(self, code: i32) -> Self {
-        assert_eq!(
-            self.code, code,
-            "exit code\n--- stdout\n{}\n--- stderr\n{}",
-            self.stdout, self.stderr
-        );
+        assert_eq!(self.code, code, "exit code\n--- stdout\n{}\n--- stderr\n{}", self.stdout, self.stderr);
         self
     }
 }

@@ -33,10 +33,7 @@ impl Answer {
     }
 
     /// 200 with JSON.
-    #[allow(
-        clippy::needless_pass_by_value,
-        reason = "reads well with json!({…}) in place"
-    )]
+    #[allow(clippy::needless_pass_by_value, reason = "reads well with json!({…}) in place")]
     pub(crate) fn json(value: serde_json::Value) -> Self {
         Self::new(200, "application/json", value.to_string())
     }
@@ -171,11 +168,7 @@ impl Stub {
     ) {
         let mut routes = lock(&self.shared.routes);
         routes.retain(|route| route.method != method || route.path != path);
-        routes.push(Route {
-            method: method.to_owned(),
-            path: path.to_owned(),
-            handler: Arc::new(handler),
-        });
+        routes.push(Route { method: method.to_owned(), path: path.to_owned(), handler: Arc::new(handler) });
     }
 
     /// `http://127.0.0.1:PORT`, without a slash at the end.
@@ -203,10 +196,7 @@ impl Stub {
 
 impl fmt::Debug for Stub {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Stub")
-            .field("url", &self.url())
-            .finish_non_exhaustive()
+        formatter.debug_struct("Stub").field("url", &self.url()).finish_non_exhaustive()
     }
 }
 

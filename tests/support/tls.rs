@@ -44,8 +44,7 @@ impl TlsServer {
         let folder = tempfile::tempdir().expect("the temporary folder is writable");
         let config = Arc::new(config(folder.path()));
         let server = WireServer::start(move |wire| {
-            let mut connection =
-                ServerConnection::new(Arc::clone(&config)).map_err(std::io::Error::other)?;
+            let mut connection = ServerConnection::new(Arc::clone(&config)).map_err(std::io::Error::other)?;
             let mut stream = Stream::new(&mut connection, wire.reader.get_mut());
             let request = Request::read(&mut BufReader::new(&mut stream))?;
             if let Some(request) = request {
@@ -77,24 +76,14 @@ fn certificate(folder: &Path) -> PathBuf {
 ///
 /// # Panics
 /// When the `openssl` command is missing (Debian package `openssl`).
-#[allow(
-    clippy::disallowed_methods,
-    reason = "a key is made for each test rather than committed"
-)]
+#[allow(clippy::disallowed_methods, reason = "a key is made for each test rather than committed")]
 #[track_caller]
 pub(crate) fn make_certificate(folder: &Path) -> (PathBuf, PathBuf) {
     let (certificate, key) = (certificate(folder), folder.join("key.pem"));
     let request = folder.join("request.cnf");
     fs::write(&request, REQUEST).expect("the test's own folder is writable");
     let output = Command::new("openssl")
-        .args([
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:prime256v1",
-        ])
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"])
         .args(["-nodes", "-days", "2", "-config"])
         .arg(&request)
         .arg("-keyout")
@@ -102,24 +91,17 @@ pub(crate) fn make_certificate(folder: &Path) -> (PathBuf, PathBuf) {
         .arg("-out")
         .arg(&certificate)
         .output()
-        .unwrap_or_else(|error| {
-            panic!("`openssl` cannot be started ({error}); install the Debian package `openssl`")
-        });
-    assert!(
-        output.status.success(),
-        "openssl: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+        .unwrap_or_else(|error| panic!("`openssl` cannot be started ({error}); install the Debian package `openssl`"));
+    assert!(output.status.success(), "openssl: {}", String::from_utf8_lossy(&output.stderr));
     (certificate, key)
 }
 
 #[track_caller]
 fn config(folder: &Path) -> ServerConfig {
     let (certificate, key) = make_certificate(folder);
-    let chain = CertificateDer::from_pem_slice(&fs::read(&certificate).expect("openssl wrote it"))
-        .expect("openssl writes PEM");
-    let key = PrivateKeyDer::from_pem_slice(&fs::read(&key).expect("openssl wrote it"))
-        .expect("openssl writes PEM");
+    let chain =
+        CertificateDer::from_pem_slice(&fs::read(&certificate).expect("openssl wrote it")).expect("openssl writes PEM");
+    let key = PrivateKeyDer::from_pem_slice(&fs::read(&key).expect("openssl wrote it")).expect("openssl writes PEM");
     ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .expect("the provider has the default versions")

@@ -46,11 +46,7 @@ impl Wire {
             .changed
             .wait_timeout_while(state, time, |state| !state.stopped)
             .unwrap_or_else(PoisonError::into_inner);
-        if state.stopped {
-            Err(io::ErrorKind::Interrupted.into())
-        } else {
-            Ok(())
-        }
+        if state.stopped { Err(io::ErrorKind::Interrupted.into()) } else { Ok(()) }
     }
 
     /// Holds the connection open, silent, until the server is stopped.
@@ -92,33 +88,21 @@ pub(crate) struct WireServer {
 
 impl WireServer {
     /// Serves on a free port of loopback. An error of `serve` ends that connection alone.
-    pub(crate) fn start(
-        serve: impl Fn(&mut Wire) -> io::Result<()> + Send + Sync + 'static,
-    ) -> Self {
+    pub(crate) fn start(serve: impl Fn(&mut Wire) -> io::Result<()> + Send + Sync + 'static) -> Self {
         Self::start_at(0, serve)
     }
 
     /// Serves on this port of loopback, such as one that served before; 0 for a free one.
-    pub(crate) fn start_at(
-        port: u16,
-        serve: impl Fn(&mut Wire) -> io::Result<()> + Send + Sync + 'static,
-    ) -> Self {
+    pub(crate) fn start_at(port: u16, serve: impl Fn(&mut Wire) -> io::Result<()> + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", port)).expect("loopback has a free port");
-        let port = listener
-            .local_addr()
-            .expect("a bound socket has an address")
-            .port();
+        let port = listener.local_addr().expect("a bound socket has an address").port();
         let stop = Arc::new(Stop::default());
         let accept = {
             let stop = Arc::clone(&stop);
             let serve = Arc::new(serve);
             thread::spawn(move || accept(&listener, &stop, &serve))
         };
-        Self {
-            port,
-            stop,
-            accept: Some(accept),
-        }
+        Self { port, stop, accept: Some(accept) }
     }
 
     /// The port of loopback.
@@ -148,11 +132,7 @@ where
         }
         let (stop, serve) = (Arc::clone(stop), Arc::clone(serve));
         threads.push(thread::spawn(move || {
-            let mut wire = Wire {
-                reader: BufReader::new(reader),
-                writer: stream,
-                stop,
-            };
+            let mut wire = Wire { reader: BufReader::new(reader), writer: stream, stop };
             // A client that hangs up is the normal end of a connection.
             drop(serve(&mut wire));
             drop(wire.writer.shutdown(Shutdown::Both));
@@ -186,9 +166,6 @@ impl Drop for WireServer {
 
 impl fmt::Debug for WireServer {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("WireServer")
-            .field("port", &self.port)
-            .finish_non_exhaustive()
+        formatter.debug_struct("WireServer").field("port", &self.port).finish_non_exhaustive()
     }
 }

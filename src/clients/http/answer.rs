@@ -30,30 +30,17 @@ impl Answer {
     /// # Errors
     /// `Rejected`.
     pub(crate) fn ok(self) -> Result<Self> {
-        if self.status < 400 {
-            Ok(self)
-        } else {
-            Err(self.rejected(self.excerpt()))
-        }
+        if self.status < 400 { Ok(self) } else { Err(self.rejected(self.excerpt())) }
     }
 
     /// The error for this status.
     pub(crate) fn rejected(&self, message: String) -> Error {
-        Error::Rejected {
-            system: self.system.clone(),
-            url: self.url.clone(),
-            status: self.status,
-            message,
-        }
+        Error::Rejected { system: self.system.clone(), url: self.url.clone(), status: self.status, message }
     }
 
     /// The error for a body that makes no sense.
     pub(crate) fn malformed(&self, what: impl Into<String>) -> Error {
-        Error::Malformed {
-            system: self.system.clone(),
-            url: self.url.clone(),
-            what: what.into(),
-        }
+        Error::Malformed { system: self.system.clone(), url: self.url.clone(), what: what.into() }
     }
 
     /// The body as JSON of this type.
@@ -86,10 +73,6 @@ impl Answer {
     pub(crate) fn excerpt(&self) -> String {
         let text = self.text();
         let line = text.trim().lines().next().unwrap_or_default();
-        if line.starts_with('<') {
-            String::new()
-        } else {
-            line.chars().take(160).collect()
-        }
+        if line.starts_with('<') { String::new() } else { line.chars().take(160).collect() }
     }
 }

@@ -38,12 +38,7 @@ pub(super) fn failure(target: &Target, url: &str, error: &reqwest::Error) -> Err
                 format!("TLS failed: {why}")
             }
         }
-        Some(
-            Kind::ConnectionReset
-            | Kind::BrokenPipe
-            | Kind::UnexpectedEof
-            | Kind::ConnectionAborted,
-        ) => BROKE.into(),
+        Some(Kind::ConnectionReset | Kind::BrokenPipe | Kind::UnexpectedEof | Kind::ConnectionAborted) => BROKE.into(),
         _ if error.is_body()
             || error.is_decode()
             || all.contains("connection closed")
@@ -53,20 +48,12 @@ pub(super) fn failure(target: &Target, url: &str, error: &reqwest::Error) -> Err
             BROKE.into()
         }
         Some(kind) => kind.to_string(),
-        None => texts
-            .last()
-            .cloned()
-            .unwrap_or_else(|| "the request failed".into()),
+        None => texts.last().cloned().unwrap_or_else(|| "the request failed".into()),
     };
     let barrier = match kind {
         Some(Kind::ConnectionRefused) => Barrier::Refused,
         _ if reason == BROKE => Barrier::Broke,
         _ => Barrier::Way,
     };
-    Error::Unreachable {
-        system: target.system.clone(),
-        url: url.to_owned(),
-        barrier,
-        reason,
-    }
+    Error::Unreachable { system: target.system.clone(), url: url.to_owned(), barrier, reason }
 }

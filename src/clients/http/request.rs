@@ -74,17 +74,8 @@ impl Request {
     }
 
     /// Sends a change. Only `clients` that hold a `Confirmed` call this.
-    pub(crate) fn change(
-        method: Method,
-        path: impl Into<String>,
-        body: Option<serde_json::Value>,
-    ) -> Self {
-        Self::new(
-            method,
-            path,
-            body.map_or(Body::Empty, Body::Json),
-            Effort::Once,
-        )
+    pub(crate) fn change(method: Method, path: impl Into<String>, body: Option<serde_json::Value>) -> Self {
+        Self::new(method, path, body.map_or(Body::Empty, Body::Json), Effort::Once)
     }
 
     /// Sends a message to somebody, once. Only `clients/notify` calls this, which holds a `Confirmed`.

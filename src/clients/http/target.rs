@@ -44,20 +44,12 @@ impl Target {
             value.set_sensitive(true);
             map.insert(key, value);
         }
-        Ok(Self {
-            system: system.to_owned(),
-            base,
-            headers: map,
-            hidden: false,
-        })
+        Ok(Self { system: system.to_owned(), base, headers: map, hidden: false })
     }
 
     /// The same, of which no more than the host is ever shown.
     pub(crate) fn hidden(self) -> Self {
-        Self {
-            hidden: true,
-            ..self
-        }
+        Self { hidden: true, ..self }
     }
 
     /// The base URL, without password.
@@ -67,22 +59,14 @@ impl Target {
 
     /// One of its URLs, for messages and logs.
     pub(super) fn show(&self, url: &Url) -> String {
-        if self.hidden {
-            format!("{}/…", url.origin().ascii_serialization())
-        } else {
-            show(url)
-        }
+        if self.hidden { format!("{}/…", url.origin().ascii_serialization()) } else { show(url) }
     }
 
     /// The base URL with a path below it; an empty path is the base itself.
     pub(crate) fn join(&self, path: &str) -> Url {
         let mut url = self.base.clone();
         if !path.is_empty() {
-            let joined = format!(
-                "{}/{}",
-                url.path().trim_end_matches('/'),
-                path.trim_start_matches('/')
-            );
+            let joined = format!("{}/{}", url.path().trim_end_matches('/'), path.trim_start_matches('/'));
             url.set_path(&joined);
         }
         url
@@ -92,8 +76,5 @@ impl Target {
 /// A URL for messages and logs: no password, no query values that look like keys.
 fn show(url: &Url) -> String {
     let text = redact_url(url.as_str());
-    text.strip_suffix('/')
-        .filter(|_| url.path() == "/")
-        .unwrap_or(&text)
-        .to_owned()
+    text.strip_suffix('/').filter(|_| url.path() == "/").unwrap_or(&text).to_owned()
 }

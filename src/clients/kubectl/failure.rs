@@ -59,10 +59,7 @@ const ADVICE: &str = "Please review the fields above";
 
 impl Failure {
     pub(super) fn new(fault: Fault, text: impl Into<String>) -> Self {
-        Self {
-            fault,
-            text: text.into(),
-        }
+        Self { fault, text: text.into() }
     }
 
     /// A precondition did not hold, as the object that is there shows.
@@ -72,18 +69,12 @@ impl Failure {
 
     /// Classifies what it wrote on stderr.
     pub(super) fn read(stderr: &str) -> Self {
-        let fault = WORDS
-            .iter()
-            .find(|(words, _)| stderr.contains(words))
-            .map_or(Fault::Other, |(_, fault)| *fault);
+        let fault = WORDS.iter().find(|(words, _)| stderr.contains(words)).map_or(Fault::Other, |(_, fault)| *fault);
         let said = |line: &&str| !line.trim().is_empty() && !is_log(line);
         // It takes each conflict of an apply for one of field managers, and explains those at length.
         let stderr = stderr.split(ADVICE).next().unwrap_or_default();
         let last = stderr.lines().rev().find(said).unwrap_or("no message");
-        let text = last
-            .trim()
-            .trim_start_matches("error: ")
-            .trim_start_matches("Error from server ");
+        let text = last.trim().trim_start_matches("error: ").trim_start_matches("Error from server ");
         Self::new(fault, text)
     }
 
@@ -108,8 +99,7 @@ impl Failure {
             Fault::NotInstalled => Error::Tool {
                 program: "kubectl".into(),
                 reason: self.text.clone(),
-                hint: "install kubectl 1.24 or later: https://kubernetes.io/docs/tasks/tools/"
-                    .into(),
+                hint: "install kubectl 1.24 or later: https://kubernetes.io/docs/tasks/tools/".into(),
             },
             Fault::NoContext => Error::Tool {
                 program: "kubectl".into(),
@@ -124,8 +114,7 @@ impl Failure {
             Fault::Invalid | Fault::Timeout | Fault::Other => Error::Tool {
                 program: "kubectl".into(),
                 reason: format!("{place}: {}", self.text),
-                hint: "check the context: `kubectl config get-contexts`, then `kubectl version`"
-                    .into(),
+                hint: "check the context: `kubectl config get-contexts`, then `kubectl version`".into(),
             },
         }
     }
@@ -134,9 +123,7 @@ impl Failure {
     pub(crate) fn about_test(&self, place: &str) -> Error {
         match self.fault {
             Fault::Invalid => Error::Conflict {
-                what: format!(
-                    "{place} is not as it was read: somebody changed it meanwhile, or holds it"
-                ),
+                what: format!("{place} is not as it was read: somebody changed it meanwhile, or holds it"),
                 hint: "look at it again: `liveops rollout status`".into(),
             },
             _ => self.about(place),
@@ -148,10 +135,7 @@ impl Failure {
 fn is_log(line: &str) -> bool {
     let mut letters = line.chars();
     matches!(letters.next(), Some('E' | 'W' | 'I'))
-        && letters
-            .by_ref()
-            .take(4)
-            .all(|letter| letter.is_ascii_digit())
+        && letters.by_ref().take(4).all(|letter| letter.is_ascii_digit())
         && letters.next() == Some(' ')
 }
 
@@ -176,14 +160,8 @@ mod tests {
                 "Error from server (AlreadyExists): error when creating \"STDIN\": leases.coordination.k8s.io \"x\" already exists\n",
                 Fault::AlreadyExists,
             ),
-            (
-                "Error from server (NotFound): deployments.apps \"x\" not found\n",
-                Fault::NotFound,
-            ),
-            (
-                "error: the server doesn't have a resource type \"httproute\"\n",
-                Fault::NotFound,
-            ),
+            ("Error from server (NotFound): deployments.apps \"x\" not found\n", Fault::NotFound),
+            ("error: the server doesn't have a resource type \"httproute\"\n", Fault::NotFound),
             (
                 "Error from server (Forbidden): deployments.apps \"x\" is forbidden: User \"u\" cannot patch\n",
                 Fault::Forbidden,
@@ -192,19 +170,13 @@ mod tests {
                 "The request is invalid: the server rejected our request due to an error in our request\n",
                 Fault::Invalid,
             ),
-            (
-                "The Deployment \"x\" is invalid: spec.selector: field is immutable\n",
-                Fault::Invalid,
-            ),
+            ("The Deployment \"x\" is invalid: spec.selector: field is immutable\n", Fault::Invalid),
             ("error: Expected replicas to be 3, was 5\n", Fault::Conflict),
             (
                 "E1124 17:00:00.000000  1 memcache.go:265] \"Unhandled Error\"\nThe connection to the server 127.0.0.1:1 was refused - did you specify the right host or port?\n",
                 Fault::Unreachable,
             ),
-            (
-                "Unable to connect to the server: dial tcp: lookup nowhere: no such host\n",
-                Fault::Unreachable,
-            ),
+            ("Unable to connect to the server: dial tcp: lookup nowhere: no such host\n", Fault::Unreachable),
             (
                 "Unable to connect to the server: net/http: request canceled (Client.Timeout exceeded while awaiting headers)\n",
                 Fault::Timeout,
@@ -227,8 +199,7 @@ mod tests {
 
     #[test]
     fn the_words_are_kubectls_without_its_preamble() {
-        let failure =
-            Failure::read("E1124 17:00:00.000000 1 x.go:1] no\nerror: something else\n\n");
+        let failure = Failure::read("E1124 17:00:00.000000 1 x.go:1] no\nerror: something else\n\n");
         assert_eq!(failure.text, "something else");
     }
 }

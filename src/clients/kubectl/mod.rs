@@ -36,16 +36,8 @@ pub(crate) enum Patch {
 
 impl<'a> Kubectl<'a> {
     /// Where to go; names are validated by the configuration, so that none can be taken for an option.
-    pub(crate) fn new(
-        context: Option<&'a str>,
-        namespace: Option<&'a str>,
-        limit: Duration,
-    ) -> Self {
-        Self {
-            context,
-            namespace,
-            limit,
-        }
+    pub(crate) fn new(context: Option<&'a str>, namespace: Option<&'a str>, limit: Duration) -> Self {
+        Self { context, namespace, limit }
     }
 
     /// The same with another bound on a run.
@@ -60,11 +52,7 @@ impl<'a> Kubectl<'a> {
 
     /// Where an object is, for messages: `deployment.apps/game in staging/game`.
     pub(crate) fn place(&self, object: &Object) -> String {
-        format!(
-            "{object} in {}/{}",
-            self.context.unwrap_or("current context"),
-            self.namespace()
-        )
+        format!("{object} in {}/{}", self.context.unwrap_or("current context"), self.namespace())
     }
 
     /// A command to paste that does what liveops would, with the same context and namespace.
@@ -85,9 +73,7 @@ impl<'a> Kubectl<'a> {
     pub(crate) async fn client_version(&self) -> Result<String> {
         let args = ["version", "--client", "--output=json"].map(str::to_owned);
         let value = process::json(&args, None, self.limit).await.map_err(tool)?;
-        let version = value
-            .pointer("/clientVersion/gitVersion")
-            .and_then(Value::as_str);
+        let version = value.pointer("/clientVersion/gitVersion").and_then(Value::as_str);
         Ok(version.unwrap_or("unknown").to_owned())
     }
 
@@ -98,18 +84,9 @@ impl<'a> Kubectl<'a> {
     pub(crate) async fn contexts(&self) -> Result<(Vec<String>, Option<String>)> {
         let args = ["config", "view", "--output=json"].map(str::to_owned);
         let value = process::json(&args, None, self.limit).await.map_err(tool)?;
-        let names = value["contexts"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(|context| context["name"].as_str());
-        let current = value["current-context"]
-            .as_str()
-            .filter(|name| !name.is_empty());
-        Ok((
-            names.map(ToOwned::to_owned).collect(),
-            current.map(ToOwned::to_owned),
-        ))
+        let names = value["contexts"].as_array().into_iter().flatten().filter_map(|context| context["name"].as_str());
+        let current = value["current-context"].as_str().filter(|name| !name.is_empty());
+        Ok((names.map(ToOwned::to_owned).collect(), current.map(ToOwned::to_owned)))
     }
 
     /// The API server's version: proves that it is reachable and accepts us.
@@ -119,15 +96,10 @@ impl<'a> Kubectl<'a> {
     pub(crate) async fn server_version(&self) -> Result<String> {
         let args = self.args(&["version", "--output=json"]);
         let value = process::json(&args, None, self.limit).await.map_err(tool)?;
-        let version = value
-            .pointer("/serverVersion/gitVersion")
-            .and_then(Value::as_str);
-        version.map(ToOwned::to_owned).ok_or_else(|| {
-            tool(Failure {
-                fault: Fault::Other,
-                text: "the API server did not say its version".into(),
-            })
-        })
+        let version = value.pointer("/serverVersion/gitVersion").and_then(Value::as_str);
+        version
+            .map(ToOwned::to_owned)
+            .ok_or_else(|| tool(Failure { fault: Fault::Other, text: "the API server did not say its version".into() }))
     }
 
     /// Reads these objects in one run; those that do not exist are left out. With their managed fields.
@@ -137,9 +109,7 @@ impl<'a> Kubectl<'a> {
     pub(crate) async fn get(&self, objects: &[Object]) -> Result<Vec<Value>, Failure> {
         let mut args = self.args(&["get"]);
         args.extend(objects.iter().map(ToString::to_string));
-        args.extend(
-            ["--ignore-not-found", "--show-managed-fields", "-o", "json"].map(str::to_owned),
-        );
+        args.extend(["--ignore-not-found", "--show-managed-fields", "-o", "json"].map(str::to_owned));
         let value = process::json(&args, None, self.limit).await?;
         Ok(items(value))
     }
@@ -148,11 +118,7 @@ impl<'a> Kubectl<'a> {
     ///
     /// # Errors
     /// Those of the cluster.
-    pub(crate) async fn list(
-        &self,
-        resource: &str,
-        labels: Option<&str>,
-    ) -> Result<Vec<Value>, Failure> {
+    pub(crate) async fn list(&self, resource: &str, labels: Option<&str>) -> Result<Vec<Value>, Failure> {
         let mut args = self.args(&["get", resource, "-o", "json"]);
         args.extend(labels.map(|labels| format!("--selector={labels}")));
         let value = process::json(&args, None, self.limit).await?;
@@ -163,12 +129,7 @@ impl<'a> Kubectl<'a> {
     ///
     /// # Errors
     /// Those of the cluster.
-    pub(crate) async fn logs(
-        &self,
-        labels: &str,
-        container: Option<&str>,
-        since: Duration,
-    ) -> Result<String, Failure> {
+    pub(crate) async fn logs(&self, labels: &str, container: Option<&str>, since: Duration) -> Result<String, Failure> {
         let mut args = self.args(&["logs", "--tail=200", "--prefix", "--ignore-errors"]);
         args.push(format!("--selector={labels}"));
         args.push(format!("--since={}s", since.as_secs()));
@@ -209,28 +170,17 @@ impl<'a> Kubectl<'a> {
     ///
     /// # Errors
     /// Those of the cluster.
-    pub(crate) async fn post_raw(
-        &self,
-        path: &str,
-        body: &Value,
-        _confirmed: &Confirmed,
-    ) -> Result<(), Failure> {
+    pub(crate) async fn post_raw(&self, path: &str, body: &Value, _confirmed: &Confirmed) -> Result<(), Failure> {
         let raw = format!("--raw={path}");
         let args = self.args(&["create", &raw, "-f", "-"]);
-        process::output(&args, Some(body), self.limit)
-            .await
-            .map(drop)
+        process::output(&args, Some(body), self.limit).await.map(drop)
     }
 
     /// Creates an object; returns it as it is then.
     ///
     /// # Errors
     /// `AlreadyExists`; those of the cluster.
-    pub(crate) async fn create(
-        &self,
-        object: &Value,
-        _confirmed: &Confirmed,
-    ) -> Result<Value, Failure> {
+    pub(crate) async fn create(&self, object: &Value, _confirmed: &Confirmed) -> Result<Value, Failure> {
         self.feed(&["create"], object).await
     }
 
@@ -238,17 +188,12 @@ impl<'a> Kubectl<'a> {
     ///
     /// # Errors
     /// `Conflict`; those of the cluster.
-    pub(crate) async fn replace(
-        &self,
-        object: &Value,
-        _confirmed: &Confirmed,
-    ) -> Result<Value, Failure> {
+    pub(crate) async fn replace(&self, object: &Value, _confirmed: &Confirmed) -> Result<Value, Failure> {
         let version = object["metadata"]["resourceVersion"].as_str();
         if version.is_none_or(str::is_empty) {
             return Err(Failure {
                 fault: Fault::Invalid,
-                text: "an object without a resourceVersion would overwrite whatever is there"
-                    .into(),
+                text: "an object without a resourceVersion would overwrite whatever is there".into(),
             });
         }
         self.feed(&["replace"], object).await
@@ -261,11 +206,7 @@ impl<'a> Kubectl<'a> {
     ///
     /// # Errors
     /// `Conflict`; those of the cluster. Which object was refused is not said: read them.
-    pub(crate) async fn apply(
-        &self,
-        objects: &[Value],
-        _confirmed: &Confirmed,
-    ) -> Result<Vec<Value>, Failure> {
+    pub(crate) async fn apply(&self, objects: &[Value], _confirmed: &Confirmed) -> Result<Vec<Value>, Failure> {
         let list = json!({ "apiVersion": "v1", "kind": "List", "items": objects });
         let words = ["apply", "--server-side", "--force-conflicts"];
         self.feed(&words, &list).await.map(items)
@@ -275,11 +216,7 @@ impl<'a> Kubectl<'a> {
     ///
     /// # Errors
     /// Those of the cluster.
-    pub(crate) async fn delete(
-        &self,
-        object: &Object,
-        _confirmed: &Confirmed,
-    ) -> Result<(), Failure> {
+    pub(crate) async fn delete(&self, object: &Object, _confirmed: &Confirmed) -> Result<(), Failure> {
         let object = object.to_string();
         let args = self.args(&["delete", &object, "--ignore-not-found", "--wait=false"]);
         process::output(&args, None, self.limit).await.map(drop)
@@ -311,11 +248,7 @@ impl<'a> Kubectl<'a> {
         let args = self.args(&["create", "-f", "-", "-o", "json", "--validate=false"]);
         let answers = process::all_json(&args, Some(&list), self.limit).await?;
         if answers.len() != deeds.len() {
-            let text = format!(
-                "{} answers to {} reviews of access",
-                answers.len(),
-                deeds.len()
-            );
+            let text = format!("{} answers to {} reviews of access", answers.len(), deeds.len());
             return Err(Failure::new(Fault::Other, text));
         }
         let allowed = |answer: &Value| answer["status"]["allowed"] == true;
@@ -334,10 +267,7 @@ impl<'a> Kubectl<'a> {
         let mut args: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
         args.extend(self.context.map(|name| format!("--context={name}")));
         args.extend(self.namespace.map(|name| format!("--namespace={name}")));
-        args.push(format!(
-            "--request-timeout={}s",
-            self.limit.as_secs().max(1)
-        ));
+        args.push(format!("--request-timeout={}s", self.limit.as_secs().max(1)));
         args
     }
 }
@@ -346,12 +276,10 @@ impl<'a> Kubectl<'a> {
 fn items(value: Value) -> Vec<Value> {
     match value {
         Value::Null => Vec::new(),
-        Value::Object(mut members) if members.contains_key("items") => {
-            match members.remove("items") {
-                Some(Value::Array(items)) => items,
-                _ => Vec::new(),
-            }
-        }
+        Value::Object(mut members) if members.contains_key("items") => match members.remove("items") {
+            Some(Value::Array(items)) => items,
+            _ => Vec::new(),
+        },
         object => vec![object],
     }
 }

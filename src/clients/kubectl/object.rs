@@ -90,18 +90,12 @@ pub(crate) struct Deed {
 impl Deed {
     /// On the object itself.
     pub(crate) fn new(verb: &'static str, resource: Resource) -> Self {
-        Self {
-            verb,
-            resource,
-            part: None,
-        }
+        Self { verb, resource, part: None }
     }
 
     /// As `kubectl auth can-i` takes it.
     pub(crate) fn words(self) -> String {
-        let part = self
-            .part
-            .map_or_else(String::new, |part| format!(" --subresource={part}"));
+        let part = self.part.map_or_else(String::new, |part| format!(" --subresource={part}"));
         format!("{} {}{part}", self.verb, self.resource.word())
     }
 }
@@ -130,9 +124,7 @@ impl Name {
         let fits = text.len() <= 253
             && text.starts_with(inner)
             && text.ends_with(inner)
-            && text
-                .chars()
-                .all(|letter| inner(letter) || matches!(letter, '-' | '.'));
+            && text.chars().all(|letter| inner(letter) || matches!(letter, '-' | '.'));
         if fits {
             Ok(Self(text.to_owned()))
         } else {
@@ -168,10 +160,7 @@ impl Object {
     /// # Errors
     /// As [`Name::new`].
     pub(crate) fn new(resource: Resource, name: &str) -> Result<Self> {
-        Ok(Self {
-            resource,
-            name: Name::new(name)?,
-        })
+        Ok(Self { resource, name: Name::new(name)? })
     }
 
     /// Is it this one?
@@ -195,9 +184,7 @@ mod tests {
         for good in ["game", "game-2", "a.b", "0"] {
             assert!(Name::new(good).is_ok(), "{good}");
         }
-        for bad in [
-            "", "-game", "--all", "Game", "a/b", "a b", "game-", "ä", "a\n",
-        ] {
+        for bad in ["", "-game", "--all", "Game", "a/b", "a b", "game-", "ä", "a\n"] {
             assert!(Name::new(bad).is_err(), "{bad}");
         }
         assert!(Name::new(&"a".repeat(254)).is_err());

@@ -1,8 +1,5 @@
 //! One run of `kubectl`: explicit argv, never a shell, objects on stdin, a deadline that kills.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "this is the one place that spawns kubectl"
-)]
+#![expect(clippy::disallowed_methods, reason = "this is the one place that spawns kubectl")]
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -15,21 +12,13 @@ use tokio::time::timeout;
 use super::failure::{Failure, Fault};
 
 /// Runs it to its end and reads what it printed as JSON; nothing printed is `Null`.
-pub(super) async fn json(
-    args: &[String],
-    stdin: Option<&Value>,
-    limit: Duration,
-) -> Result<Value, Failure> {
+pub(super) async fn json(args: &[String], stdin: Option<&Value>, limit: Duration) -> Result<Value, Failure> {
     let printed = all_json(args, stdin, limit).await?;
     Ok(printed.into_iter().next().unwrap_or_default())
 }
 
 /// The same, for what prints one value after the other.
-pub(super) async fn all_json(
-    args: &[String],
-    stdin: Option<&Value>,
-    limit: Duration,
-) -> Result<Vec<Value>, Failure> {
+pub(super) async fn all_json(args: &[String], stdin: Option<&Value>, limit: Duration) -> Result<Vec<Value>, Failure> {
     let bytes = output(args, stdin, limit).await?;
     serde_json::Deserializer::from_slice(&bytes)
         .into_iter()
@@ -38,21 +27,13 @@ pub(super) async fn all_json(
 }
 
 /// Runs it to its end; returns what it printed.
-pub(super) async fn output(
-    args: &[String],
-    stdin: Option<&Value>,
-    limit: Duration,
-) -> Result<Vec<u8>, Failure> {
+pub(super) async fn output(args: &[String], stdin: Option<&Value>, limit: Duration) -> Result<Vec<u8>, Failure> {
     let mut command = Command::new("kubectl");
     command
         .args(args)
         // Its messages are classified by their words.
         .env("LC_ALL", "C")
-        .stdin(if stdin.is_some() {
-            Stdio::piped()
-        } else {
-            Stdio::null()
-        })
+        .stdin(if stdin.is_some() { Stdio::piped() } else { Stdio::null() })
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true);

@@ -16,8 +16,8 @@ const TITLE: usize = 256;
 const DESCRIPTION: usize = 4_096;
 
 pub(super) async fn send(http: &Http, target: &Target, message: &Message, words: &Words) -> Sent {
-    let request = Request::deliver("", body(message, words).to_string().into_bytes())
-        .query(vec![("wait".into(), "true".into())]);
+    let request =
+        Request::deliver("", body(message, words).to_string().into_bytes()).query(vec![("wait".into(), "true".into())]);
     let answer = match post(http, target, request).await {
         Ok(answer) => answer,
         Err(sent) => return sent,
@@ -26,17 +26,12 @@ pub(super) async fn send(http: &Http, target: &Target, message: &Message, words:
         return Sent::Accepted("posted".into());
     }
     let said: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-    let words = said["message"]
-        .as_str()
-        .map_or_else(|| answer.excerpt(), ToOwned::to_owned);
+    let words = said["message"].as_str().map_or_else(|| answer.excerpt(), ToOwned::to_owned);
     match refusal(&answer, &words) {
         // Seconds with a fraction, in the body.
         Sent::Later { reason, after } => Sent::Later {
             reason,
-            after: said["retry_after"]
-                .as_f64()
-                .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-                .or(after),
+            after: said["retry_after"].as_f64().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()).or(after),
         },
         sent => sent,
     }
@@ -89,21 +84,12 @@ mod tests {
     fn markdown_is_escaped_and_nobody_is_pinged() {
         let (message, mut words) = example();
         let sent = body(&message, &words);
-        assert_eq!(
-            sent["embeds"][0]["description"],
-            "it is \\*down\\* & \\<gone\\>"
-        );
+        assert_eq!(sent["embeds"][0]["description"], "it is \\*down\\* & \\<gone\\>");
         assert_eq!(sent["allowed_mentions"], json!({ "parse": [] }));
         words.subject = "*".repeat(500);
         words.body = "x".repeat(9_000);
         let sent = body(&message, &words);
-        let length = |name: &str| {
-            sent["embeds"][0][name]
-                .as_str()
-                .expect("text")
-                .chars()
-                .count()
-        };
+        let length = |name: &str| sent["embeds"][0][name].as_str().expect("text").chars().count();
         assert!(length("title") <= TITLE && length("description") <= DESCRIPTION);
     }
 }

@@ -43,23 +43,14 @@ pub(super) async fn probe(url: &str, limit: Duration) -> Sent {
     };
     match tokio::time::timeout(limit, transport.test_connection()).await {
         Ok(Ok(true)) => Sent::Accepted("the mail server accepts us; no mail was sent".into()),
-        Ok(Ok(false)) => Sent::Later {
-            reason: "the mail server hung up".into(),
-            after: None,
-        },
+        Ok(Ok(false)) => Sent::Later { reason: "the mail server hung up".into(), after: None },
         Ok(Err(error)) => failure(&error),
         Err(_) => late(limit),
     }
 }
 
 fn late(limit: Duration) -> Sent {
-    Sent::Later {
-        reason: format!(
-            "no answer within {} s; it may have arrived",
-            limit.as_secs()
-        ),
-        after: None,
-    }
+    Sent::Later { reason: format!("no answer within {} s; it may have arrived", limit.as_secs()), after: None }
 }
 
 fn failure(error: &SmtpError) -> Sent {
@@ -73,14 +64,7 @@ fn failure(error: &SmtpError) -> Sent {
         }
         source = current.source();
     }
-    if error.is_permanent() || error.is_client() {
-        Sent::Refused(reason)
-    } else {
-        Sent::Later {
-            reason,
-            after: None,
-        }
-    }
+    if error.is_permanent() || error.is_client() { Sent::Refused(reason) } else { Sent::Later { reason, after: None } }
 }
 
 fn transport(url: &str, limit: Duration) -> Result<Transport, String> {
@@ -94,16 +78,12 @@ fn transport(url: &str, limit: Duration) -> Result<Transport, String> {
         parsed.query_pairs_mut().append_pair("tls", "required");
     }
     let _ = rustls::crypto::ring::default_provider().install_default();
-    Ok(Transport::from_url(parsed.as_str())
-        .map_err(|_| bad())?
-        .timeout(Some(limit))
-        .build())
+    Ok(Transport::from_url(parsed.as_str()).map_err(|_| bad())?.timeout(Some(limit)).build())
 }
 
 fn mail(from: &str, to: &[String], message: &Message, words: &Words) -> Result<Mail, String> {
     let mailbox = |text: &str| -> Result<Mailbox, String> {
-        text.parse()
-            .map_err(|error| format!("`{text}` is no address: {error}"))
+        text.parse().map_err(|error| format!("`{text}` is no address: {error}"))
     };
     let thread = format!("<{}@liveops>", message.incident);
     let mut builder = Mail::builder()
@@ -118,9 +98,7 @@ fn mail(from: &str, to: &[String], message: &Message, words: &Words) -> Result<M
     for address in to {
         builder = builder.to(mailbox(address)?);
     }
-    builder
-        .body(words.body.clone())
-        .map_err(|error| format!("it makes no mail: {error}"))
+    builder.body(words.body.clone()).map_err(|error| format!("it makes no mail: {error}"))
 }
 
 #[cfg(test)]

@@ -1,9 +1,6 @@
 //! A program of the team's own: explicit argv, never a shell; the message as JSON on stdin. It says how it went by its
 //! exit code: 0 taken, 75 (`EX_TEMPFAIL` of sysexits.h) later, any other never.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "the program stands in the configuration, by the user or by trust"
-)]
+#![expect(clippy::disallowed_methods, reason = "the program stands in the configuration, by the user or by trust")]
 
 use std::path::Path;
 use std::process::Stdio;
@@ -19,12 +16,7 @@ use crate::domain::incident::message::Message;
 /// `EX_TEMPFAIL`.
 const LATER: i32 = 75;
 
-pub(super) async fn send(
-    command: &[String],
-    message: &Message,
-    words: &Words,
-    limit: Duration,
-) -> Sent {
+pub(super) async fn send(command: &[String], message: &Message, words: &Words, limit: Duration) -> Sent {
     let args = args(command, message, words);
     let Some((program, args)) = args.split_first() else {
         return Sent::Refused("no program is named".into());
@@ -52,10 +44,7 @@ pub(super) async fn send(
     let output = match tokio::time::timeout(limit, run).await {
         Ok(Ok(output)) => output,
         Ok(Err(error)) => {
-            return Sent::Later {
-                reason: format!("`{program}` was lost: {error}"),
-                after: None,
-            };
+            return Sent::Later { reason: format!("`{program}` was lost: {error}"), after: None };
         }
         Err(_) => {
             return Sent::Later {
@@ -67,18 +56,12 @@ pub(super) async fn send(
     let said = String::from_utf8_lossy(&output.stderr);
     let last = said.lines().rev().find(|line| !line.trim().is_empty());
     let reason = match last {
-        Some(line) => format!(
-            "`{program}` failed: {}",
-            line.chars().take(160).collect::<String>()
-        ),
+        Some(line) => format!("`{program}` failed: {}", line.chars().take(160).collect::<String>()),
         None => format!("`{program}` failed: {}", output.status),
     };
     match output.status.code() {
         Some(0) => Sent::Accepted(format!("`{program}` ended well")),
-        Some(LATER) => Sent::Later {
-            reason,
-            after: None,
-        },
+        Some(LATER) => Sent::Later { reason, after: None },
         _ => Sent::Refused(reason),
     }
 }
@@ -92,8 +75,7 @@ pub(super) fn probe(command: &[String], path: &str) -> Sent {
     let found = if program.contains('/') {
         is_there(Path::new(program))
     } else {
-        path.split(':')
-            .any(|folder| is_there(&Path::new(folder).join(program)))
+        path.split(':').any(|folder| is_there(&Path::new(folder).join(program)))
     };
     if found {
         Sent::Accepted(format!("`{program}` is there; it was not run"))
@@ -115,9 +97,7 @@ fn args(command: &[String], message: &Message, words: &Words) -> Vec<String> {
         ("{text}", &message.text),
     ];
     let fill = |word: &String| {
-        values.iter().fold(word.clone(), |word, (name, value)| {
-            word.replace(name, value.trim_start_matches('-'))
-        })
+        values.iter().fold(word.clone(), |word, (name, value)| word.replace(name, value.trim_start_matches('-')))
     };
     command.iter().map(fill).collect()
 }
@@ -132,10 +112,7 @@ mod tests {
         let (mut message, words) = example();
         message.title = "--force; rm -rf /".into();
         let command = ["call", "{severity}", "{title}", "x={incident}"].map(ToOwned::to_owned);
-        assert_eq!(
-            args(&command, &message, &words),
-            ["call", "p1", "force; rm -rf /", "x=2026-11-22-p1-down"]
-        );
+        assert_eq!(args(&command, &message, &words), ["call", "p1", "force; rm -rf /", "x=2026-11-22-p1-down"]);
     }
 
     #[tokio::test]
@@ -145,24 +122,12 @@ mod tests {
             let command = ["sh", "-c", script].map(ToOwned::to_owned);
             send(&command, &message, &words, Duration::from_secs(5)).await
         };
-        assert!(matches!(
-            run("grep -q '\"incident\":\"2026-11-22-p1-down\"'").await,
-            Sent::Accepted(_)
-        ));
+        assert!(matches!(run("grep -q '\"incident\":\"2026-11-22-p1-down\"'").await, Sent::Accepted(_)));
         assert!(matches!(run("exit 75").await, Sent::Later { .. }));
-        assert_eq!(
-            run("echo no signal >&2; exit 1").await,
-            Sent::Refused("`sh` failed: no signal".into())
-        );
+        assert_eq!(run("echo no signal >&2; exit 1").await, Sent::Refused("`sh` failed: no signal".into()));
         let missing = ["liveops-surely-missing".to_owned()];
-        assert!(matches!(
-            send(&missing, &message, &words, Duration::from_secs(5)).await,
-            Sent::Refused(_)
-        ));
+        assert!(matches!(send(&missing, &message, &words, Duration::from_secs(5)).await, Sent::Refused(_)));
         assert!(matches!(probe(&missing, "/usr/bin:/bin"), Sent::Refused(_)));
-        assert!(matches!(
-            probe(&["sh".to_owned()], "/usr/bin:/bin"),
-            Sent::Accepted(_)
-        ));
+        assert!(matches!(probe(&["sh".to_owned()], "/usr/bin:/bin"), Sent::Accepted(_)));
     }
 }

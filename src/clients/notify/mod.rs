@@ -58,10 +58,7 @@ pub(crate) enum Sent {
     /// It will never take it.
     Refused(String),
     /// It may take it later; after this time, if it said one.
-    Later {
-        reason: String,
-        after: Option<Duration>,
-    },
+    Later { reason: String, after: Option<Duration> },
 }
 
 /// Sends a message, once.
@@ -76,22 +73,13 @@ pub(crate) async fn send(
     match way {
         Way::Slack(target) => slack::send(http, target, message, words).await,
         Way::Discord(target) => discord::send(http, target, message, words).await,
-        Way::PagerDuty { target, key } => {
-            pagerduty::send(http, target, key.expose(), message, words).await
-        }
+        Way::PagerDuty { target, key } => pagerduty::send(http, target, key.expose(), message, words).await,
         Way::Webhook { target, secret } => {
             let secret = secret.as_ref().map(Revealed::expose);
             webhook::send(http, target, secret, (message, words), now).await
         }
         Way::Email { url, from, to } => {
-            email::send(
-                url.expose(),
-                (from, to),
-                message,
-                words,
-                http.call_timeout(),
-            )
-            .await
+            email::send(url.expose(), (from, to), message, words, http.call_timeout()).await
         }
         Way::Exec { command, .. } => exec::send(command, message, words, http.call_timeout()).await,
     }
@@ -107,14 +95,10 @@ pub(crate) async fn probe(
     confirmed: &Confirmed,
 ) -> Sent {
     match way {
-        Way::PagerDuty { target, key } => {
-            pagerduty::probe(http, target, key.expose(), message).await
-        }
+        Way::PagerDuty { target, key } => pagerduty::probe(http, target, key.expose(), message).await,
         Way::Email { url, .. } => email::probe(url.expose(), http.call_timeout()).await,
         Way::Exec { command, path } => exec::probe(command, path),
-        Way::Slack(_) | Way::Discord(_) | Way::Webhook { .. } => {
-            send(http, way, message, words, now, confirmed).await
-        }
+        Way::Slack(_) | Way::Discord(_) | Way::Webhook { .. } => send(http, way, message, words, now, confirmed).await,
     }
 }
 
@@ -139,10 +123,7 @@ fn refusal(answer: &Answer, said: &str) -> Sent {
         said => format!("answered {}: {said}", answer.status),
     };
     match answer.status {
-        408 | 425 | 429 | 500.. => Sent::Later {
-            reason,
-            after: answer.retry_after,
-        },
+        408 | 425 | 429 | 500.. => Sent::Later { reason, after: answer.retry_after },
         _ => Sent::Refused(reason),
     }
 }
@@ -198,10 +179,7 @@ pub(crate) fn example() -> (Message, Words) {
         keys: vec!["liveops/prod/2026-11-22-p1-down".into()],
         command: "liveops incident show".into(),
     };
-    let words = Words {
-        subject: "P1 opened: <!channel> & @everyone".into(),
-        body: "it is *down* & <gone>".into(),
-    };
+    let words = Words { subject: "P1 opened: <!channel> & @everyone".into(), body: "it is *down* & <gone>".into() };
     (message, words)
 }
 

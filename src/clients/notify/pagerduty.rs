@@ -16,13 +16,7 @@ const KEY: usize = 255;
 /// Characters of the details: the whole event may have 512 kB.
 const DETAILS: usize = 64_000;
 
-pub(super) async fn send(
-    http: &Http,
-    target: &Target,
-    routing_key: &str,
-    message: &Message,
-    words: &Words,
-) -> Sent {
+pub(super) async fn send(http: &Http, target: &Target, routing_key: &str, message: &Message, words: &Words) -> Sent {
     let action = match message.about {
         About::Acked => "acknowledge",
         About::Resolved => "resolve",
@@ -40,21 +34,16 @@ pub(super) async fn send(
 }
 
 /// The end of something that never began: PagerDuty takes it and drops it, so nobody is called.
-pub(super) async fn probe(
-    http: &Http,
-    target: &Target,
-    routing_key: &str,
-    message: &Message,
-) -> Sent {
+pub(super) async fn probe(http: &Http, target: &Target, routing_key: &str, message: &Message) -> Sent {
     let event = json!({
         "routing_key": routing_key,
         "event_action": "resolve",
         "dedup_key": fit(&format!("liveops/test/{}", message.id)),
     });
     match enqueue(http, target, &event).await {
-        Sent::Accepted(_) => Sent::Accepted(
-            "takes events; that it calls the right people, only `--for-real` can prove".into(),
-        ),
+        Sent::Accepted(_) => {
+            Sent::Accepted("takes events; that it calls the right people, only `--for-real` can prove".into())
+        }
         sent => sent,
     }
 }
@@ -69,22 +58,14 @@ async fn enqueue(http: &Http, target: &Target, event: &Value) -> Sent {
         return Sent::Accepted("queued by PagerDuty".into());
     }
     let said: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-    let errors: Vec<&str> = said["errors"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .collect();
+    let errors: Vec<&str> = said["errors"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let words = match (errors.is_empty(), said["message"].as_str()) {
         (false, _) => errors.join("; "),
         (true, Some(message)) => message.to_owned(),
         (true, None) => answer.excerpt(),
     };
     if (200..300).contains(&answer.status) {
-        return Sent::Later {
-            reason: format!("answered {} instead of 202: {words}", answer.status),
-            after: None,
-        };
+        return Sent::Later { reason: format!("answered {} instead of 202: {words}", answer.status), after: None };
     }
     refusal(&answer, &words)
 }
@@ -129,11 +110,7 @@ fn event(routing_key: &str, action: &str, key: &str, message: &Message, words: &
         },
     });
     event["client"] = json!("liveops");
-    if let Some(runbook) = message
-        .runbook
-        .as_deref()
-        .filter(|link| link.starts_with("http"))
-    {
+    if let Some(runbook) = message.runbook.as_deref().filter(|link| link.starts_with("http")) {
         event["links"] = json!([{ "href": runbook, "text": "Runbook" }]);
     }
     event

@@ -20,10 +20,7 @@ pub(super) async fn send(http: &Http, target: &Target, message: &Message, words:
     };
     match answer.status {
         200 if answer.text().trim() == "ok" => Sent::Accepted("posted".into()),
-        200..=299 => Sent::Later {
-            reason: format!("answered `{}` instead of `ok`", answer.excerpt()),
-            after: None,
-        },
+        200..=299 => Sent::Later { reason: format!("answered `{}` instead of `ok`", answer.excerpt()), after: None },
         _ => refusal(&answer, &answer.excerpt()),
     }
 }
@@ -40,12 +37,7 @@ fn escape(c: char) -> Option<&'static str> {
 
 fn body(message: &Message, words: &Words) -> Value {
     let text = |most, text: &str| cut_escaped(text, most, escape);
-    let context = format!(
-        "{} · {} · {}",
-        message.incident,
-        message.by,
-        message.at.format("%Y-%m-%d %H:%M:%SZ")
-    );
+    let context = format!("{} · {} · {}", message.incident, message.by, message.at.format("%Y-%m-%d %H:%M:%SZ"));
     json!({
         // What a phone shows.
         "text": text(SECTION, &words.subject),
@@ -68,10 +60,7 @@ mod tests {
         let (message, mut words) = example();
         let sent = body(&message, &words);
         assert_eq!(sent["text"], "P1 opened: &lt;!channel&gt; &amp; @everyone");
-        assert_eq!(
-            sent["blocks"][1]["text"]["text"],
-            "it is *down* &amp; &lt;gone&gt;"
-        );
+        assert_eq!(sent["blocks"][1]["text"]["text"], "it is *down* &amp; &lt;gone&gt;");
         words.subject = "x".repeat(500);
         words.body = "<".repeat(5_000);
         let sent = body(&message, &words);

@@ -32,9 +32,7 @@ pub(super) async fn send(
     }
     let request = Request::deliver("", body.into_bytes()).headers(headers);
     match post(http, target, request).await {
-        Ok(answer) if (200..300).contains(&answer.status) => {
-            Sent::Accepted(format!("answered {}", answer.status))
-        }
+        Ok(answer) if (200..300).contains(&answer.status) => Sent::Accepted(format!("answered {}", answer.status)),
         Ok(answer) => refusal(&answer, &answer.excerpt()),
         Err(sent) => sent,
     }

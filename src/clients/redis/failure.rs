@@ -10,16 +10,7 @@ use crate::error::{Barrier, Error};
 
 const BROKE: &str = "the connection broke off";
 /// Codes that a script's error may carry within its text.
-const INNER: [&str; 8] = [
-    "NOPERM",
-    "READONLY",
-    "OOM",
-    "WRONGTYPE",
-    "MISCONF",
-    "NOREPLICAS",
-    "MASTERDOWN",
-    "NOSCRIPT",
-];
+const INNER: [&str; 8] = ["NOPERM", "READONLY", "OOM", "WRONGTYPE", "MISCONF", "NOREPLICAS", "MASTERDOWN", "NOSCRIPT"];
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -68,14 +59,12 @@ impl Failure {
                 reason: tls_reason(&io.to_string()).unwrap_or_else(|| BROKE.into()),
             },
             // Half of an answer is to its parser only an answer that ends too early.
-            None if error.is_io_error() || error.to_string().contains("nexpected end") => {
-                Error::Unreachable {
-                    system: SYSTEM.into(),
-                    url: url.to_owned(),
-                    barrier: Barrier::Broke,
-                    reason: BROKE.into(),
-                }
-            }
+            None if error.is_io_error() || error.to_string().contains("nexpected end") => Error::Unreachable {
+                system: SYSTEM.into(),
+                url: url.to_owned(),
+                barrier: Barrier::Broke,
+                reason: BROKE.into(),
+            },
             None => malformed(
                 url,
                 "something that is not the protocol of Redis; is it another port, or one that speaks TLS (`rediss:`)?",
@@ -99,11 +88,7 @@ impl Failure {
 }
 
 fn malformed(url: &str, what: &str) -> Error {
-    Error::Malformed {
-        system: SYSTEM.into(),
-        url: url.to_owned(),
-        what: what.to_owned(),
-    }
+    Error::Malformed { system: SYSTEM.into(), url: url.to_owned(), what: what.to_owned() }
 }
 
 impl Said {
@@ -121,11 +106,7 @@ impl Said {
         };
         // A script's error ends with where in the script it was.
         let text = text.split(" script: ").next().unwrap_or(text);
-        Self {
-            code: code.to_owned(),
-            text: text.trim_end_matches(['.', ',']).to_owned(),
-            url: url.to_owned(),
-        }
+        Self { code: code.to_owned(), text: text.trim_end_matches(['.', ',']).to_owned(), url: url.to_owned() }
     }
 
     /// In words, with what to do about it.
@@ -134,11 +115,13 @@ impl Said {
         let (why, hint) = match self.code.as_str() {
             "NOAUTH" => (
                 "asks for a password".into(),
-                "set `password: \"${REDIS_PASSWORD}\"` beside `flags.url`, and `username` where it has ACL users".into(),
+                "set `password: \"${REDIS_PASSWORD}\"` beside `flags.url`, and `username` where it has ACL users"
+                    .into(),
             ),
             "WRONGPASS" => (
                 "does not accept user and password, or the user is disabled".into(),
-                "check `flags.username` and `flags.password`; `liveops config show --origin` says where they were set".into(),
+                "check `flags.username` and `flags.password`; `liveops config show --origin` says where they were set"
+                    .into(),
             ),
             "NOPERM" => (
                 format!("does not allow it: {text}"),
@@ -178,22 +161,13 @@ impl Said {
                 "has not enough replicas to take writes: nothing was changed".into(),
                 "look at its replicas; `redis-cli INFO replication` lists them".into(),
             ),
-            "BUSY" => (
-                "is busy with somebody's script".into(),
-                "wait, or end it with `redis-cli SCRIPT KILL`".into(),
-            ),
+            "BUSY" => ("is busy with somebody's script".into(), "wait, or end it with `redis-cli SCRIPT KILL`".into()),
             code => (
                 format!("answered {code}{}{text}", if text.is_empty() { "" } else { ": " }),
                 "run again with `-v` to see the request; `liveops doctor` checks version and permissions".into(),
             ),
         };
-        Error::Declined {
-            system: SYSTEM.into(),
-            url: self.url.clone(),
-            code: self.code.clone(),
-            why,
-            hint,
-        }
+        Error::Declined { system: SYSTEM.into(), url: self.url.clone(), code: self.code.clone(), why, hint }
     }
 }
 
@@ -201,36 +175,22 @@ impl Said {
 pub(super) fn unreachable(url: &str, node: &Node, error: &io::Error) -> Error {
     let text = error.to_string();
     let (barrier, reason) = match error.kind() {
-        io::ErrorKind::ConnectionRefused => (
-            Barrier::Refused,
-            "connection refused; nothing listens there".into(),
-        ),
-        _ if text.contains("lookup") => (
-            Barrier::Way,
-            format!("the name `{}` cannot be resolved", node.host),
-        ),
+        io::ErrorKind::ConnectionRefused => (Barrier::Refused, "connection refused; nothing listens there".into()),
+        _ if text.contains("lookup") => (Barrier::Way, format!("the name `{}` cannot be resolved", node.host)),
         io::ErrorKind::ConnectionReset
         | io::ErrorKind::BrokenPipe
         | io::ErrorKind::UnexpectedEof
         | io::ErrorKind::ConnectionAborted => (Barrier::Broke, BROKE.into()),
         _ => (Barrier::Way, tls_reason(&text).unwrap_or(text)),
     };
-    Error::Unreachable {
-        system: SYSTEM.into(),
-        url: url.to_owned(),
-        barrier,
-        reason,
-    }
+    Error::Unreachable { system: SYSTEM.into(), url: url.to_owned(), barrier, reason }
 }
 
 fn tls_reason(text: &str) -> Option<String> {
     if text.contains("corrupt message") || text.contains("InvalidContentType") {
         Some("TLS failed: what answers there does not speak it; is it `redis:` instead of `rediss:`?".into())
     } else if text.contains("UnknownIssuer") {
-        Some(
-            "TLS failed: nobody vouches for its certificate; set `ca: FILE` beside `flags.url`"
-                .into(),
-        )
+        Some("TLS failed: nobody vouches for its certificate; set `ca: FILE` beside `flags.url`".into())
     } else if text.contains("certificate") || text.contains("tls") || text.contains("TLS") {
         Some(format!("TLS failed: {text}"))
     } else {

@@ -60,15 +60,7 @@ impl Redis {
         (call, command): (Duration, Duration),
         needs: String,
     ) -> Self {
-        Self {
-            url,
-            ca,
-            call,
-            command,
-            needs,
-            tls: OnceCell::new(),
-            connection: RefCell::new(None),
-        }
+        Self { url, ca, call, command, needs, tls: OnceCell::new(), connection: RefCell::new(None) }
     }
 
     /// Its URL, without credentials.
@@ -89,11 +81,7 @@ impl Redis {
     /// When all tries of a request that begins now must be over: where another server may take the place of one that
     /// is gone, that is worth waiting for.
     pub(crate) fn patience(&self) -> Instant {
-        let limit = if self.has_several() {
-            self.command
-        } else {
-            self.call
-        };
+        let limit = if self.has_several() { self.command } else { self.call };
         Instant::now() + limit
     }
 
@@ -117,13 +105,10 @@ impl Redis {
             Failure::Said(said) => {
                 said.code == "TRYAGAIN"
                     || (self.has_several()
-                        && ["CLUSTERDOWN", "MASTERDOWN", "LOADING", "READONLY"]
-                            .contains(&said.code.as_str()))
+                        && ["CLUSTERDOWN", "MASTERDOWN", "LOADING", "READONLY"].contains(&said.code.as_str()))
             }
             Failure::NotSent(error) | Failure::NoReply(error) => match error {
-                Error::Unreachable { barrier, .. } => {
-                    self.has_several() || *barrier == Barrier::Broke
-                }
+                Error::Unreachable { barrier, .. } => self.has_several() || *barrier == Barrier::Broke,
                 Error::Timeout { .. } => self.has_several(),
                 _ => false,
             },
@@ -165,9 +150,7 @@ impl Redis {
                     return Err(Failure::NoReply(self.late(&node)));
                 }
             };
-            let target = error
-                .redirect_node()
-                .and_then(|(address, _)| Node::parse(address, node.port).ok());
+            let target = error.redirect_node().and_then(|(address, _)| Node::parse(address, node.port).ok());
             let Some(target) = target else {
                 let failure = Failure::of(&error, &self.address(&node));
                 if !matches!(failure, Failure::Said(_)) {
@@ -215,9 +198,7 @@ impl Redis {
 
     /// The primary that the first Sentinel to answer knows, once it says itself that it is one.
     async fn primary(&self, sentinels: &[Node], name: &str, until: Instant) -> Result<Connection> {
-        let asked = sentinels
-            .iter()
-            .map(|sentinel| Box::pin(self.primary_by(sentinel, name, until)));
+        let asked = sentinels.iter().map(|sentinel| Box::pin(self.primary_by(sentinel, name, until)));
         let (node, _) = select_ok(asked).await?;
         let mut connection = self.dial(&node, until).await?;
         let role = redis::cmd("ROLE");
@@ -229,9 +210,7 @@ impl Redis {
                 url: self.address(&node),
                 // It was: the Sentinels are about to choose another.
                 barrier: Barrier::Broke,
-                reason: format!(
-                    "Sentinel calls it the primary of `{name}`, and it says that it is a replica"
-                ),
+                reason: format!("Sentinel calls it the primary of `{name}`, and it says that it is a replica"),
             }),
             Ok(Err(error)) if !Failure::of(&error, "").is("NOPERM") => {
                 Err(self.explain(Failure::of(&error, &self.address(&node))))
@@ -247,11 +226,7 @@ impl Redis {
         let mut login = false;
         loop {
             let mut connection = self.dial_as(sentinel, login, until).await?;
-            let said = timeout_at(
-                until,
-                ask.query_async::<Option<(String, u16)>>(&mut connection.wire),
-            )
-            .await;
+            let said = timeout_at(until, ask.query_async::<Option<(String, u16)>>(&mut connection.wire)).await;
             return match said {
                 Ok(Ok(Some((host, port)))) => Ok(Node { host, port }),
                 Ok(Ok(None)) => Err(Error::NotFound {
@@ -273,13 +248,10 @@ impl Redis {
     async fn primaries(&self, connection: &mut Connection, until: Instant) -> Vec<String> {
         let mut ask = redis::cmd("SENTINEL");
         ask.arg("MASTERS");
-        let asked =
-            ask.query_async::<Vec<std::collections::HashMap<String, String>>>(&mut connection.wire);
+        let asked = ask.query_async::<Vec<std::collections::HashMap<String, String>>>(&mut connection.wire);
         let masters = timeout_at(until, asked).await.ok().and_then(Result::ok);
         let names = masters.unwrap_or_default().into_iter();
-        names
-            .filter_map(|mut master| master.remove("name"))
-            .collect()
+        names.filter_map(|mut master| master.remove("name")).collect()
     }
 
     async fn dial(&self, node: &Node, until: Instant) -> Result<Connection> {
@@ -293,9 +265,7 @@ impl Redis {
         let setup = MultiplexedConnection::new_with_config(
             &login,
             wire,
-            AsyncConnectionConfig::new()
-                .set_connection_timeout(None)
-                .set_response_timeout(None),
+            AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None),
         );
         let (wire, driver) = match timeout_at(until, setup).await {
             Ok(Ok(ready)) => ready,
@@ -303,10 +273,7 @@ impl Redis {
             Err(_) => return Err(self.late(node)),
         };
         tokio::spawn(driver);
-        Ok(Connection {
-            wire,
-            node: node.clone(),
-        })
+        Ok(Connection { wire, node: node.clone() })
     }
 
     async fn wire(&self, node: &Node, until: Instant) -> Result<Wire> {
@@ -315,9 +282,7 @@ impl Redis {
             false => None,
         };
         match timeout_at(until, Wire::connect(node, tls)).await {
-            Ok(wire) => {
-                wire.map_err(|error| failure::unreachable(&self.address(node), node, &error))
-            }
+            Ok(wire) => wire.map_err(|error| failure::unreachable(&self.address(node), node, &error)),
             Err(_) => Err(self.late(node)),
         }
     }
@@ -359,20 +324,12 @@ impl Redis {
     }
 
     fn late(&self, node: &Node) -> Error {
-        Error::Timeout {
-            system: SYSTEM.into(),
-            url: self.address(node),
-            after: self.call,
-        }
+        Error::Timeout { system: SYSTEM.into(), url: self.address(node), after: self.call }
     }
 
     /// A node as a URL, to paste after `redis-cli -u`.
     fn address(&self, node: &Node) -> String {
-        RedisUrl {
-            topology: Topology::Single(node.clone()),
-            ..self.url.clone()
-        }
-        .to_string()
+        RedisUrl { topology: Topology::Single(node.clone()), ..self.url.clone() }.to_string()
     }
 
     /// The error of a failure.

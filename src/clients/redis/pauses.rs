@@ -17,10 +17,7 @@ pub(crate) struct Pauses {
 impl Pauses {
     /// Up to then.
     pub(crate) fn until(until: Instant) -> Self {
-        Self {
-            next: FIRST_PAUSE,
-            until,
-        }
+        Self { next: FIRST_PAUSE, until }
     }
 
     /// Waits; `false` when there is no time left for that.

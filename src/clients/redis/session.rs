@@ -22,11 +22,7 @@ pub(crate) struct Session {
 impl Session {
     /// Of a connection to this address; each request is bounded by `call`.
     pub(super) fn new(wire: MultiplexedConnection, address: String, call: Duration) -> Self {
-        Self {
-            wire,
-            address,
-            call,
-        }
+        Self { wire, address, call }
     }
 
     /// Sends several requests at once, and waits for all replies. With an `atomic` pipeline the answer is that of

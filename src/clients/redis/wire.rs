@@ -61,17 +61,11 @@ pub(crate) fn tls_config(ca: Option<&Path>) -> io::Result<Arc<ClientConfig>> {
                     .map_err(|error| error.to_string())
                     .and_then(|der| roots.add(der).map_err(|error| error.to_string()));
                 added.map_err(|error| {
-                    io::Error::new(
-                        io::ErrorKind::InvalidData,
-                        format!("a certificate in it is broken: {error}"),
-                    )
+                    io::Error::new(io::ErrorKind::InvalidData, format!("a certificate in it is broken: {error}"))
                 })?;
             }
             if roots.is_empty() {
-                return Err(io::Error::new(
-                    io::ErrorKind::InvalidData,
-                    "it holds no certificate in PEM",
-                ));
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "it holds no certificate in PEM"));
             }
         }
         None => {
@@ -83,17 +77,11 @@ pub(crate) fn tls_config(ca: Option<&Path>) -> io::Result<Arc<ClientConfig>> {
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(io::Error::other)?;
-    Ok(Arc::new(
-        builder.with_root_certificates(roots).with_no_client_auth(),
-    ))
+    Ok(Arc::new(builder.with_root_certificates(roots).with_no_client_auth()))
 }
 
 impl AsyncRead for Wire {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let read = match &mut self.stream {
             Stream::Plain(tcp) => Pin::new(tcp).poll_read(cx, buffer),
@@ -109,11 +97,7 @@ impl AsyncRead for Wire {
 }
 
 impl AsyncWrite for Wire {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         // The next answer begins.
         self.taken = 0;
         match &mut self.stream {

@@ -68,15 +68,9 @@ impl From<&Group<'_>> for GroupEntry {
 
 /// Something critical that fires is bad; what is not known is worse than a warning; what is only for information
 /// is good.
-pub(crate) fn verdict<'a>(
-    alerts: impl IntoIterator<Item = &'a Alert>,
-    is_complete: bool,
-) -> Verdict {
-    let worst = alerts
-        .into_iter()
-        .filter(|alert| alert.state.is_loud())
-        .map(|alert| urgency(alert.severity.as_deref()))
-        .min();
+pub(crate) fn verdict<'a>(alerts: impl IntoIterator<Item = &'a Alert>, is_complete: bool) -> Verdict {
+    let worst =
+        alerts.into_iter().filter(|alert| alert.state.is_loud()).map(|alert| urgency(alert.severity.as_deref())).min();
     match (worst, is_complete) {
         (Some(Urgency::Page), _) => Verdict::Fail,
         (_, false) => Verdict::Unknown,
@@ -119,11 +113,7 @@ mod tests {
             (Pending, "critical", false, Verdict::Unknown),
         ] {
             let alerts = [alert(state, severity)];
-            assert_eq!(
-                verdict(&alerts, complete),
-                want,
-                "{state:?} {severity} {complete}"
-            );
+            assert_eq!(verdict(&alerts, complete), want, "{state:?} {severity} {complete}");
         }
     }
 }

@@ -36,9 +36,7 @@ fn source(name: &str, parts: Vec<Source>) -> Source {
     let state = match (parts.iter().any(is_down), parts.iter().all(is_down)) {
         (true, true) => SourceState::Down,
         (true, false) => SourceState::Degraded,
-        (false, _) => parts
-            .first()
-            .map_or(SourceState::Unconfigured, |part| part.state),
+        (false, _) => parts.first().map_or(SourceState::Unconfigured, |part| part.state),
     };
     Source {
         name: name.to_owned(),
@@ -49,12 +47,7 @@ fn source(name: &str, parts: Vec<Source>) -> Source {
 }
 
 /// Asks everything at once, and then what the expression gives, if its condition does not hold.
-pub(super) async fn gather(
-    cx: &Context,
-    backends: &Backends<'_>,
-    name: &str,
-    filter: &AlertFilter,
-) -> Evidence {
+pub(super) async fn gather(cx: &Context, backends: &Backends<'_>, name: &str, filter: &AlertFilter) -> Evidence {
     let prometheus = backends.prometheus.as_ref();
     let alertmanager = backends.alertmanager.as_ref();
     let (
@@ -66,10 +59,7 @@ pub(super) async fn gather(
     ) = tokio::join!(
         timed("prometheus", prometheus.map(Prometheus::rules)),
         timed("prometheus", prometheus.map(Prometheus::alertmanagers)),
-        timed(
-            "alertmanager",
-            alertmanager.map(|client| client.alerts(&[]))
-        ),
+        timed("alertmanager", alertmanager.map(|client| client.alerts(&[]))),
         timed("alertmanager", alertmanager.map(Alertmanager::silences)),
         timed("alertmanager", alertmanager.map(Alertmanager::routing)),
     );
@@ -77,10 +67,7 @@ pub(super) async fn gather(
     let all_alerts = known(alerts, "Alertmanager");
     let all_alerts = all_alerts.map(sorted);
     let is_meant = |alert: &Alert| alert.name == name && filter.accepts(alert);
-    let rules = all_rules
-        .as_ref()
-        .map(|rules| named(rules, name, is_meant))
-        .map_err(Clone::clone);
+    let rules = all_rules.as_ref().map(|rules| named(rules, name, is_meant)).map_err(Clone::clone);
     let probes = match (&rules, prometheus) {
         (Ok(rules), Some(prometheus)) => probe(rules, prometheus).await,
         _ => Vec::new(),
@@ -98,8 +85,7 @@ pub(super) async fn gather(
             now: cx.clock.now(),
             rules,
             probes,
-            delivery: known(delivery, "Prometheus")
-                .map(|delivery| (delivery.active, delivery.dropped)),
+            delivery: known(delivery, "Prometheus").map(|delivery| (delivery.active, delivery.dropped)),
             alerts: own,
             others,
             silences: known(silences, "Alertmanager"),
@@ -107,10 +93,7 @@ pub(super) async fn gather(
         },
         sources: vec![
             source("prometheus", vec![rules_source, delivery_source]),
-            source(
-                "alertmanager",
-                vec![alerts_source, silences_source, routing_source],
-            ),
+            source("alertmanager", vec![alerts_source, silences_source, routing_source]),
         ],
         all_rules: all_rules.unwrap_or_default(),
         all_alerts: all_alerts.unwrap_or_default(),
@@ -125,11 +108,8 @@ fn sorted(mut alerts: Vec<Alert>) -> Vec<Alert> {
 
 /// The alerting rules of this name, each with those of its alerts that are meant.
 fn named(rules: &[Rule], name: &str, is_meant: impl Fn(&Alert) -> bool) -> Vec<Rule> {
-    let mut found: Vec<Rule> = rules
-        .iter()
-        .filter(|rule| rule.name == name && rule.alerting.is_some())
-        .cloned()
-        .collect();
+    let mut found: Vec<Rule> =
+        rules.iter().filter(|rule| rule.name == name && rule.alerting.is_some()).cloned().collect();
     for made in found.iter_mut().filter_map(|rule| rule.alerting.as_mut()) {
         made.alerts.retain(&is_meant);
         made.alerts = sorted(std::mem::take(&mut made.alerts));
@@ -139,11 +119,7 @@ fn named(rules: &[Rule], name: &str, is_meant: impl Fn(&Alert) -> bool) -> Vec<R
 
 /// What each condition of the first rule gives now, when no rule has an alert.
 async fn probe(rules: &[Rule], prometheus: &Prometheus<'_>) -> Vec<Probed> {
-    let quiet = rules.iter().all(|rule| {
-        rule.alerting
-            .as_ref()
-            .is_none_or(|made| made.alerts.is_empty())
-    });
+    let quiet = rules.iter().all(|rule| rule.alerting.as_ref().is_none_or(|made| made.alerts.is_empty()));
     let Some(rule) = rules.first().filter(|_| quiet) else {
         return Vec::new();
     };
@@ -156,27 +132,15 @@ async fn probe(rules: &[Rule], prometheus: &Prometheus<'_>) -> Vec<Probed> {
 }
 
 async fn ask(part: &Part, prometheus: &Prometheus<'_>) -> Known<Vec<(Labels, f64)>> {
-    let queried = prometheus
-        .instant(&part.query, None)
-        .await
-        .map_err(|error| error.to_string())?;
+    let queried = prometheus.instant(&part.query, None).await.map_err(|error| error.to_string())?;
     let value = |series: Series| {
         let last = series.points.last()?.value.float()?;
-        let labels = series
-            .labels
-            .into_iter()
-            .filter(|(name, _)| name != "__name__")
-            .collect();
+        let labels = series.labels.into_iter().filter(|(name, _)| name != "__name__").collect();
         Some((labels, last))
     };
     match queried.answer {
         Answer::Vector(series) => Ok(series.into_iter().filter_map(value).collect()),
-        Answer::Scalar(point) => Ok(point
-            .value
-            .float()
-            .map(|value| (Labels::new(), value))
-            .into_iter()
-            .collect()),
+        Answer::Scalar(point) => Ok(point.value.float().map(|value| (Labels::new(), value)).into_iter().collect()),
         Answer::Matrix(_) | Answer::String { .. } => Err("it gives no instant vector".into()),
     }
 }

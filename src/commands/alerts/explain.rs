@@ -86,17 +86,9 @@ impl Report for AlertExplanation {
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         let told = &self.explanation;
-        let mut blocks: Vec<Block> = told
-            .steps
-            .iter()
-            .flat_map(|told| step(told, view))
-            .collect();
+        let mut blocks: Vec<Block> = told.steps.iter().flat_map(|told| step(told, view)).collect();
         blocks.push(Block::Blank);
-        let tone = if told.broken {
-            Tone::Bad
-        } else {
-            tone::verdict(self.verdict())
-        };
+        let tone = if told.broken { Tone::Bad } else { tone::verdict(self.verdict()) };
         blocks.push(Block::Whole(vec![
             span(format!("{} ", view.pick("→", "=>")), tone),
             span(told.conclusion.clone(), Tone::Strong),
@@ -108,19 +100,11 @@ impl Report for AlertExplanation {
     }
 
     fn meta(&self) -> Meta {
-        let is_missing =
-            |source: &Source| matches!(source.state, SourceState::Down | SourceState::Degraded);
-        let next = self
-            .next
-            .iter()
-            .map(|command| Recommendation::new(self.explanation.conclusion.clone(), command));
+        let is_missing = |source: &Source| matches!(source.state, SourceState::Down | SourceState::Degraded);
+        let next = self.next.iter().map(|command| Recommendation::new(self.explanation.conclusion.clone(), command));
         Meta {
             environment: Some(self.environment.clone()),
-            outcome: if self.sources.iter().any(is_missing) {
-                Outcome::Partial
-            } else {
-                Outcome::Success
-            },
+            outcome: if self.sources.iter().any(is_missing) { Outcome::Partial } else { Outcome::Success },
             verdict: self.verdict(),
             recommendations: next.collect(),
             sources: self.sources.clone(),
@@ -130,10 +114,7 @@ impl Report for AlertExplanation {
 }
 
 pub(super) async fn run(args: ExplainArgs, cx: &Context) -> Result<Exit> {
-    let filter = AlertFilter {
-        matchers: matchers(&args.matchers)?,
-        ..AlertFilter::default()
-    };
+    let filter = AlertFilter { matchers: matchers(&args.matchers)?, ..AlertFilter::default() };
     let backends = backends(cx, Effort::Full)?;
     let visible = prompt::can_prompt() && !cx.global.quiet;
     let what = || format!("asking about {}", args.name);
@@ -141,21 +122,15 @@ pub(super) async fn run(args: ExplainArgs, cx: &Context) -> Result<Exit> {
     let evidence = waiting(visible, what, work).await;
     let facts = &evidence.facts;
     let empty = |known: bool, is_empty: bool| known && is_empty;
-    let no_rule = empty(
-        facts.rules.is_ok() || backends.prometheus.is_none(),
-        facts.rules.as_ref().map_or(true, Vec::is_empty),
-    );
+    let no_rule =
+        empty(facts.rules.is_ok() || backends.prometheus.is_none(), facts.rules.as_ref().map_or(true, Vec::is_empty));
     let no_alert = empty(
         facts.alerts.is_ok() || backends.alertmanager.is_none(),
         facts.alerts.as_ref().map_or(true, Vec::is_empty),
     );
     // A name that all who could know it do not know is a slip of the fingers.
     if no_rule && no_alert && backends.prometheus.is_some() {
-        return Err(unknown(
-            &args.name,
-            &evidence.all_alerts,
-            &evidence.all_rules,
-        ));
+        return Err(unknown(&args.name, &evidence.all_alerts, &evidence.all_rules));
     }
     let explanation = explain(facts);
     let report = AlertExplanation {

@@ -33,9 +33,7 @@ pub(crate) struct Gathered {
 impl Gathered {
     /// Did every configured backend answer?
     pub(crate) fn is_complete(&self) -> bool {
-        self.sources
-            .iter()
-            .all(|source| matches!(source.state, SourceState::Ok | SourceState::Unconfigured))
+        self.sources.iter().all(|source| matches!(source.state, SourceState::Ok | SourceState::Unconfigured))
     }
 }
 
@@ -57,8 +55,7 @@ pub(crate) fn backends(cx: &Context, effort: Effort) -> Result<Backends<'_>> {
         Err(error) => Err(error),
     };
     let backends = Backends {
-        alertmanager: found(cx.alertmanager())?
-            .map(|target| Alertmanager::new(http, target, effort)),
+        alertmanager: found(cx.alertmanager())?.map(|target| Alertmanager::new(http, target, effort)),
         prometheus: found(cx.prometheus())?.map(|target| Prometheus::new(http, target, effort)),
     };
     if backends.alertmanager.is_none() && backends.prometheus.is_none() {
@@ -72,10 +69,7 @@ pub(crate) fn backends(cx: &Context, effort: Effort) -> Result<Backends<'_>> {
 }
 
 /// Asks one backend, if it is there, and keeps the time.
-pub(crate) async fn timed<T>(
-    name: &str,
-    call: Option<impl Future<Output = Result<T>>>,
-) -> (Option<Result<T>>, Source) {
+pub(crate) async fn timed<T>(name: &str, call: Option<impl Future<Output = Result<T>>>) -> (Option<Result<T>>, Source) {
     let began = Instant::now();
     let answer = match call {
         Some(call) => Some(call.await),
@@ -89,12 +83,8 @@ pub(crate) async fn timed<T>(
     let source = Source {
         name: name.to_owned(),
         state,
-        latency_ms: answer
-            .as_ref()
-            .map(|_| u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)),
-        error: answer
-            .as_ref()
-            .and_then(|answer| Some(answer.as_ref().err()?.to_string())),
+        latency_ms: answer.as_ref().map(|_| u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)),
+        error: answer.as_ref().and_then(|answer| Some(answer.as_ref().err()?.to_string())),
     };
     (answer, source)
 }
@@ -105,26 +95,12 @@ pub(crate) async fn timed<T>(
 /// When no backend answered: what the first of them failed with.
 pub(crate) async fn gather(backends: &Backends<'_>) -> Result<Gathered> {
     let ((held, first), (made, second)) = tokio::join!(
-        timed(
-            "alertmanager",
-            backends
-                .alertmanager
-                .as_ref()
-                .map(|client| client.alerts(&[]))
-        ),
-        timed(
-            "prometheus",
-            backends.prometheus.as_ref().map(Prometheus::alerts)
-        ),
+        timed("alertmanager", backends.alertmanager.as_ref().map(|client| client.alerts(&[]))),
+        timed("prometheus", backends.prometheus.as_ref().map(Prometheus::alerts)),
     );
     let sources = vec![first, second];
     let (origin, alerts, warnings) = merge(held, made)?;
-    Ok(Gathered {
-        origin,
-        alerts,
-        sources,
-        warnings,
-    })
+    Ok(Gathered { origin, alerts, sources, warnings })
 }
 
 type Answered = Option<Result<Vec<Alert>>>;
@@ -137,16 +113,15 @@ fn merge(held: Answered, made: Answered) -> Result<(Origin, Vec<Alert>, Vec<Stri
             let mut alerts = held;
             match made {
                 None => {}
-                Some(Err(error)) => warnings.push(format!(
-                    "what is pending is not known, and alerts may be missing: {error}"
-                )),
+                Some(Err(error)) => {
+                    warnings.push(format!("what is pending is not known, and alerts may be missing: {error}"))
+                }
                 Some(Ok(made)) => alerts = complete(alerts, made, &mut warnings),
             }
             Ok((Origin::Alertmanager, alerts, warnings))
         }
         (Some(Err(error)), Some(Ok(made))) => {
-            let warning =
-                format!("silences are not known, these are Prometheus' own alerts: {error}");
+            let warning = format!("silences are not known, these are Prometheus' own alerts: {error}");
             Ok((Origin::Prometheus, made, vec![warning]))
         }
         (None, Some(Ok(made))) => Ok((Origin::Prometheus, made, Vec::new())),
@@ -169,9 +144,7 @@ fn complete(mut held: Vec<Alert>, made: Vec<Alert>, warnings: &mut Vec<String>) 
         held.push(alert);
     }
     for name in lost {
-        warnings.push(format!(
-            "Alertmanager does not have `{name}` (yet), which Prometheus fires: nobody may be told"
-        ));
+        warnings.push(format!("Alertmanager does not have `{name}` (yet), which Prometheus fires: nobody may be told"));
     }
     held
 }
@@ -206,12 +179,8 @@ mod tests {
         use AlertState::{Firing, Pending, Silenced};
         let held = vec![alert("A", Silenced)];
         let made = vec![alert("A", Firing), alert("B", Pending), alert("C", Firing)];
-        let (origin, alerts, warnings) =
-            merge(Some(Ok(held)), Some(Ok(made))).expect("both answered");
-        let names: Vec<(&str, AlertState)> = alerts
-            .iter()
-            .map(|alert| (alert.name.as_str(), alert.state))
-            .collect();
+        let (origin, alerts, warnings) = merge(Some(Ok(held)), Some(Ok(made))).expect("both answered");
+        let names: Vec<(&str, AlertState)> = alerts.iter().map(|alert| (alert.name.as_str(), alert.state)).collect();
         assert_eq!(origin, Origin::Alertmanager);
         assert_eq!(names, [("A", Silenced), ("B", Pending), ("C", Firing)]);
         assert_eq!(warnings.len(), 1);

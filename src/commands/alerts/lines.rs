@@ -15,9 +15,7 @@ const VALUES: usize = 3;
 /// The groups, one a line, with the runbook below those that call for attention; at most `most` groups.
 pub(crate) fn groups(groups: &[Group<'_>], most: usize, view: &View) -> Vec<Block> {
     let shown = &groups[..groups.len().min(most)];
-    let width = |text: fn(&Group<'_>) -> usize, room: usize| {
-        shown.iter().map(text).max().unwrap_or(0).min(room)
-    };
+    let width = |text: fn(&Group<'_>) -> usize, room: usize| shown.iter().map(text).max().unwrap_or(0).min(room);
     let name = width(|group| group.name.chars().count(), NAME_ROOM);
     let severity = width(|group| severity(group).chars().count(), 12);
     let mut blocks = Vec::new();
@@ -25,17 +23,11 @@ pub(crate) fn groups(groups: &[Group<'_>], most: usize, view: &View) -> Vec<Bloc
         blocks.push(line(group, name, severity, view));
         let urgent = matches!(group.state, AlertState::Firing | AlertState::Pending);
         if let (true, Some(runbook)) = (urgent, group.runbook) {
-            blocks.push(Block::Whole(vec![
-                span("    runbook: ", Tone::Dim),
-                plain(runbook),
-            ]));
+            blocks.push(Block::Whole(vec![span("    runbook: ", Tone::Dim), plain(runbook)]));
         }
     }
     if groups.len() > shown.len() {
-        blocks.push(Block::Line(vec![span(
-            format!("  and {} more groups", groups.len() - shown.len()),
-            Tone::Dim,
-        )]));
+        blocks.push(Block::Line(vec![span(format!("  and {} more groups", groups.len() - shown.len()), Tone::Dim)]));
     }
     blocks
 }
@@ -65,29 +57,18 @@ fn line(group: &Group<'_>, name: usize, room: usize, view: &View) -> Block {
 
 /// For how long.
 pub(crate) fn age(since: Option<DateTime<Utc>>, now: DateTime<Utc>) -> String {
-    since.map_or_else(
-        || "?".into(),
-        |since| compact((now - since).num_seconds().unsigned_abs()),
-    )
+    since.map_or_else(|| "?".into(), |since| compact((now - since).num_seconds().unsigned_abs()))
 }
 
 /// What tells these alerts from others: where they differ first, then what they have in common.
 pub(crate) fn place(group: &Group<'_>) -> String {
-    let (differ, common): (Vec<_>, Vec<_>) = group
-        .labels()
-        .into_iter()
-        .partition(|(_, values)| values.len() > 1);
+    let (differ, common): (Vec<_>, Vec<_>) = group.labels().into_iter().partition(|(_, values)| values.len() > 1);
     let list = |(name, values): (String, Vec<String>)| match values.len() {
         1 => format!("{name}={}", values[0]),
         n if n > VALUES => format!("{n} values of {name}"),
         _ => format!("{name}={}", values.join("|")),
     };
-    differ
-        .into_iter()
-        .chain(common)
-        .map(list)
-        .collect::<Vec<_>>()
-        .join(" ")
+    differ.into_iter().chain(common).map(list).collect::<Vec<_>>().join(" ")
 }
 
 /// `3 firing (2 critical), 1 pending, 2 silenced`.
@@ -95,10 +76,7 @@ pub(crate) fn count(alerts: &[&Alert]) -> String {
     let of = |state: AlertState| alerts.iter().filter(|alert| alert.state == state).count();
     let critical = alerts
         .iter()
-        .filter(|alert| {
-            alert.state.is_loud()
-                && tone::alert(alert.state, alert.severity.as_deref()) == Tone::Bad
-        })
+        .filter(|alert| alert.state.is_loud() && tone::alert(alert.state, alert.severity.as_deref()) == Tone::Bad)
         .count();
     let mut parts = vec![match of(AlertState::Firing) {
         0 => "nothing fires".to_owned(),
@@ -106,12 +84,7 @@ pub(crate) fn count(alerts: &[&Alert]) -> String {
         n if critical == n => format!("{n} firing, critical"),
         n => format!("{n} firing ({critical} critical)"),
     }];
-    for state in [
-        AlertState::Pending,
-        AlertState::Silenced,
-        AlertState::Inhibited,
-        AlertState::Muted,
-    ] {
+    for state in [AlertState::Pending, AlertState::Silenced, AlertState::Inhibited, AlertState::Muted] {
         if of(state) > 0 {
             parts.push(format!("{} {}", of(state), state.word()));
         }
@@ -163,9 +136,6 @@ mod tests {
         let mut minor = alert("m");
         minor.severity = Some("low".into());
         assert_eq!(count(&[]), "nothing fires");
-        assert_eq!(
-            count(&[&alert("a"), &minor, &quiet]),
-            "2 firing (1 critical), 1 silenced"
-        );
+        assert_eq!(count(&[&alert("a"), &minor, &quiet]), "2 firing (1 critical), 1 silenced");
     }
 }

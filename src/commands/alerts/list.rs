@@ -70,11 +70,8 @@ impl AlertList {
     /// # Errors
     /// Those of the configuration.
     pub(crate) fn new(cx: &Context, gathered: &Gathered, filter: &AlertFilter) -> Result<Self> {
-        let (mut found, rest): (Vec<Alert>, Vec<Alert>) = gathered
-            .alerts
-            .iter()
-            .cloned()
-            .partition(|alert| filter.accepts(alert));
+        let (mut found, rest): (Vec<Alert>, Vec<Alert>) =
+            gathered.alerts.iter().cloned().partition(|alert| filter.accepts(alert));
         found.sort_by(|a, b| {
             let key = |alert: &Alert| (alert.state, rank(alert.severity.as_deref()), alert.since);
             (key(a), &a.name, &a.labels).cmp(&(key(b), &b.name, &b.labels))
@@ -145,10 +142,7 @@ impl Report for AlertList {
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         let tone = tone::verdict(self.verdict);
-        let mut head = vec![
-            tone::mark(tone, view),
-            span(format!(" {}", self.heading()), Tone::Strong),
-        ];
+        let mut head = vec![tone::mark(tone, view), span(format!(" {}", self.heading()), Tone::Strong)];
         if !self.complete {
             head.push(span(", as far as is known", Tone::Unknown));
         }
@@ -166,16 +160,7 @@ impl Report for AlertList {
     }
 
     fn rows(&self, _view: &View) -> Option<Table> {
-        let mut table = Table::new([
-            "name",
-            "state",
-            "severity",
-            "since",
-            "service",
-            "labels",
-            "runbook",
-            "receivers",
-        ]);
+        let mut table = Table::new(["name", "state", "severity", "since", "service", "labels", "runbook", "receivers"]);
         for alert in &self.found {
             let text = |text: Option<&str>| plain(text.unwrap_or_default());
             table.row(vec![
@@ -194,15 +179,8 @@ impl Report for AlertList {
 
     fn meta(&self) -> Meta {
         let mut recommendations = Vec::new();
-        if let Some(first) = self
-            .found
-            .iter()
-            .find(|alert| alert.state == AlertState::Firing)
-        {
-            recommendations.push(Recommendation::new(
-                format!("why does `{}` page?", first.name),
-                &self.next,
-            ));
+        if let Some(first) = self.found.iter().find(|alert| alert.state == AlertState::Firing) {
+            recommendations.push(Recommendation::new(format!("why does `{}` page?", first.name), &self.next));
         }
         Meta {
             environment: Some(self.environment.clone()),

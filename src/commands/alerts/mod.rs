@@ -64,22 +64,13 @@ pub(crate) struct FilterArgs {
     service: Vec<String>,
 
     /// Only alerts in this state [default: all]
-    #[arg(
-        long,
-        value_enum,
-        value_name = "STATE",
-        default_value_t,
-        hide_default_value = true
-    )]
+    #[arg(long, value_enum, value_name = "STATE", default_value_t, hide_default_value = true)]
     state: Wanted,
 }
 
 impl FilterArgs {
     fn is_empty(&self) -> bool {
-        self.matchers.is_empty()
-            && self.severity.is_empty()
-            && self.service.is_empty()
-            && self.state == Wanted::All
+        self.matchers.is_empty() && self.severity.is_empty() && self.service.is_empty() && self.state == Wanted::All
     }
 
     /// These conditions and those that were typed before the verb.

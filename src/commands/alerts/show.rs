@@ -56,9 +56,7 @@ impl From<&Rule> for RuleEntry {
             health: rule.health.clone(),
             last_error: Some(rule.last_error.clone()).filter(|text| !text.is_empty()),
             labels: made.map(|made| made.labels.clone()).unwrap_or_default(),
-            annotations: made
-                .map(|made| made.annotations.clone())
-                .unwrap_or_default(),
+            annotations: made.map(|made| made.annotations.clone()).unwrap_or_default(),
         }
     }
 }
@@ -104,21 +102,16 @@ impl Report for AlertDetails {
                     rule.group,
                     hold(rule.for_seconds),
                     rule.state,
-                    rule.last_error
-                        .as_ref()
-                        .map(|why| format!(", in error: {why}"))
-                        .unwrap_or_default()
+                    rule.last_error.as_ref().map(|why| format!(", in error: {why}")).unwrap_or_default()
                 ),
             ));
             blocks.push(field("expression", &rule.expression));
         }
         let runbook = self.found.iter().find_map(|alert| alert.runbook.clone());
         let written = || {
-            self.rules.iter().find_map(|rule| {
-                ["runbook_url", "runbook"]
-                    .iter()
-                    .find_map(|key| rule.annotations.get(*key).cloned())
-            })
+            self.rules
+                .iter()
+                .find_map(|rule| ["runbook_url", "runbook"].iter().find_map(|key| rule.annotations.get(*key).cloned()))
         };
         match runbook.or_else(written) {
             Some(runbook) => blocks.push(field("runbook", &runbook)),
@@ -138,11 +131,7 @@ impl Report for AlertDetails {
     fn meta(&self) -> Meta {
         Meta {
             environment: Some(self.environment.clone()),
-            outcome: if self.complete {
-                Outcome::Success
-            } else {
-                Outcome::Partial
-            },
+            outcome: if self.complete { Outcome::Success } else { Outcome::Partial },
             verdict: self.verdict,
             recommendations: vec![Recommendation::new("why does it (not) page?", &self.next)],
             sources: self.sources.clone(),
@@ -188,11 +177,9 @@ fn alert_blocks(alert: &Alert, view: &View) -> Vec<Block> {
             blocks.push(field(name, text));
         }
     }
-    for (name, list) in [
-        ("receivers", &alert.receivers),
-        ("silenced by", &alert.silenced_by),
-        ("inhibited by", &alert.inhibited_by),
-    ] {
+    for (name, list) in
+        [("receivers", &alert.receivers), ("silenced by", &alert.silenced_by), ("inhibited by", &alert.inhibited_by)]
+    {
         if !list.is_empty() {
             blocks.push(field(name, &list.join(", ")));
         }
@@ -203,17 +190,11 @@ fn alert_blocks(alert: &Alert, view: &View) -> Vec<Block> {
 /// The names that there are, for a name that there is not.
 pub(super) fn unknown(name: &str, alerts: &[Alert], rules: &[Rule]) -> Error {
     let made = rules.iter().filter(|rule| rule.alerting.is_some());
-    let mut candidates: Vec<String> = made
-        .map(|rule| rule.name.clone())
-        .chain(alerts.iter().map(|alert| alert.name.clone()))
-        .collect();
+    let mut candidates: Vec<String> =
+        made.map(|rule| rule.name.clone()).chain(alerts.iter().map(|alert| alert.name.clone())).collect();
     candidates.sort();
     candidates.dedup();
-    Error::NotFound {
-        what: "alert",
-        name: name.to_owned(),
-        candidates,
-    }
+    Error::NotFound { what: "alert", name: name.to_owned(), candidates }
 }
 
 pub(super) async fn run(args: ShowArgs, cx: &Context) -> Result<Exit> {
@@ -226,12 +207,7 @@ pub(super) async fn run(args: ShowArgs, cx: &Context) -> Result<Exit> {
     let name = args.name;
     let is_named = |rule: &&Rule| rule.name == name && rule.alerting.is_some();
     let made: Vec<RuleEntry> = rules.iter().filter(is_named).map(Into::into).collect();
-    let found: Vec<Alert> = gathered
-        .alerts
-        .iter()
-        .filter(|alert| alert.name == name)
-        .cloned()
-        .collect();
+    let found: Vec<Alert> = gathered.alerts.iter().filter(|alert| alert.name == name).cloned().collect();
     if made.is_empty() && found.is_empty() {
         for warning in &gathered.warnings {
             cx.output.warn(warning);

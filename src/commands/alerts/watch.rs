@@ -53,9 +53,7 @@ pub(super) async fn run(args: WatchArgs, before: FilterArgs, cx: &Context) -> Re
         ));
     }
     let backends = backends(cx, Effort::Quick)?;
-    let screen = (cx.output.format() == Format::Table)
-        .then(|| Screen::enter(&cx.output))
-        .transpose()?;
+    let screen = (cx.output.format() == Format::Table).then(|| Screen::enter(&cx.output)).transpose()?;
     let mut last = None;
     while !cx.output.is_closed() {
         cx.http()?.restart();
@@ -107,18 +105,11 @@ async fn round(
 
 fn frame(cx: &Context, screen: &Screen<'_>, report: &AlertList, interval: Duration) -> Result<()> {
     let view = cx.output.view(cx.clock.now());
-    let title = format!(
-        "alerts in {} at {}, every {}",
-        cx.environment()?,
-        rfc3339(view.now),
-        duration::human(interval)
-    );
+    let title =
+        format!("alerts in {} at {}, every {}", cx.environment()?, rfc3339(view.now), duration::human(interval));
     let mut blocks = vec![Block::Line(vec![span(title, Tone::Dim)])];
     for warning in report.warnings() {
-        blocks.push(Block::Line(vec![
-            span("warning: ", Tone::Warn),
-            span(warning, Tone::Plain),
-        ]));
+        blocks.push(Block::Line(vec![span("warning: ", Tone::Warn), span(warning, Tone::Plain)]));
     }
     blocks.extend(report.blocks(&view));
     screen.draw(&blocks, &view)

@@ -56,13 +56,7 @@ impl ChangeList {
         warnings: Vec<String>,
         next: String,
     ) -> Self {
-        Self {
-            changes,
-            left_out,
-            empty,
-            warnings,
-            next,
-        }
+        Self { changes, left_out, empty, warnings, next }
     }
 }
 
@@ -76,12 +70,7 @@ impl Report for ChangeList {
             blocks.push(Block::Line(vec![
                 mark(tone, view),
                 span(format!(" {}", record.id), Tone::Strong),
-                plain(format!(
-                    "  {}, {} in {}, ",
-                    view.time(record.at),
-                    record.by,
-                    record.environment
-                )),
+                plain(format!("  {}, {} in {}, ", view.time(record.at), record.by, record.environment)),
                 span(state(record), tone),
             ]));
             blocks.push(Block::Whole(vec![plain(format!("    {}", record.summary))]));
@@ -91,10 +80,7 @@ impl Report for ChangeList {
         }
         if self.left_out > 0 {
             blocks.push(Block::Line(vec![span(
-                format!(
-                    "{} more; `--limit` and `--since` widen the view",
-                    self.left_out
-                ),
+                format!("{} more; `--limit` and `--since` widen the view", self.left_out),
                 Tone::Dim,
             )]));
         }
@@ -104,16 +90,7 @@ impl Report for ChangeList {
     }
 
     fn rows(&self, _view: &View) -> Option<Table> {
-        let mut table = Table::new([
-            "id",
-            "time",
-            "by",
-            "environment",
-            "action",
-            "state",
-            "undone_by",
-            "summary",
-        ]);
+        let mut table = Table::new(["id", "time", "by", "environment", "action", "state", "undone_by", "summary"]);
         for record in &self.changes {
             table.row(vec![
                 plain(&record.id),
@@ -131,11 +108,7 @@ impl Report for ChangeList {
 
     fn meta(&self) -> Meta {
         Meta {
-            verdict: if self.warnings.is_empty() {
-                Verdict::Pass
-            } else {
-                Verdict::Warn
-            },
+            verdict: if self.warnings.is_empty() { Verdict::Pass } else { Verdict::Warn },
             recommendations: vec![Recommendation::new("next", &self.next)],
             warnings: self.warnings.clone(),
             ..Meta::default()
@@ -157,17 +130,10 @@ pub(super) fn run(args: &ListArgs, cx: &Context) -> Result<Exit> {
         Some(first) => format!("liveops audit show {}", first.id),
         None => "liveops audit verify".into(),
     };
-    let empty = if total == 0 {
-        "nothing was changed through liveops yet"
-    } else {
-        "nothing was changed in this time"
-    };
+    let empty = if total == 0 { "nothing was changed through liveops yet" } else { "nothing was changed in this time" };
     let warnings = complaint(&reading).into_iter().collect();
     let report = ChangeList::new(shown, 0, empty, warnings, next);
-    let report = ChangeList {
-        left_out: total - report.changes.len(),
-        ..report
-    };
+    let report = ChangeList { left_out: total - report.changes.len(), ..report };
     cx.output.show(&report, cx.clock.now())?;
     Ok(Exit::Good)
 }

@@ -57,13 +57,10 @@ pub(crate) fn read(cx: &Context) -> Result<(Reading, Vec<ChangeRecord>)> {
 pub(crate) fn complaint(reading: &Reading) -> Option<String> {
     match reading.faults.len() {
         0 => None,
-        1 => Some(
-            "a line of the audit log is not as it was written; `liveops audit verify` shows it"
-                .into(),
-        ),
-        n => Some(format!(
-            "{n} lines of the audit log are not as they were written; `liveops audit verify` shows them"
-        )),
+        1 => Some("a line of the audit log is not as it was written; `liveops audit verify` shows it".into()),
+        n => {
+            Some(format!("{n} lines of the audit log are not as they were written; `liveops audit verify` shows them"))
+        }
     }
 }
 
@@ -85,11 +82,7 @@ pub(crate) fn find<'a>(records: &'a [ChangeRecord], id: &str) -> Result<&'a Chan
         _ => Err(Error::NotFound {
             what: "change",
             name: id.to_owned(),
-            candidates: records
-                .iter()
-                .rev()
-                .map(|record| record.id.clone())
-                .collect(),
+            candidates: records.iter().rev().map(|record| record.id.clone()).collect(),
         }),
     }
 }
@@ -109,9 +102,7 @@ fn tone(state: ChangeState) -> Tone {
 fn state(record: &ChangeRecord) -> String {
     match (record.state, &record.undone_by) {
         (ChangeState::Undone, Some(by)) => format!("undone by {by}"),
-        (ChangeState::Unfinished, _) => {
-            "unfinished: begun, and its end was never written".to_owned()
-        }
+        (ChangeState::Unfinished, _) => "unfinished: begun, and its end was never written".to_owned(),
         (ChangeState::Unclear, _) => "unclear: failed, and it may have happened".to_owned(),
         (state, _) => state.word().to_owned(),
     }

@@ -63,10 +63,7 @@ impl Report for ChangeDetails {
         ])];
         let mut field = |name: &str, text: Option<String>| {
             if let Some(text) = text {
-                blocks.push(Block::Whole(vec![
-                    span(format!("  {name:<12}"), Tone::Dim),
-                    plain(text),
-                ]));
+                blocks.push(Block::Whole(vec![span(format!("  {name:<12}"), Tone::Dim), plain(text)]));
             }
         };
         field("what", Some(record.summary.clone()));

@@ -59,15 +59,9 @@ impl Report for Verification {
             (_, 1) => " a line is not as it was written".to_owned(),
             (_, n) => format!(" {n} lines are not as they were written"),
         };
-        let mut blocks = vec![Block::Line(vec![
-            mark(tone, view),
-            span(said, Tone::Strong),
-        ])];
+        let mut blocks = vec![Block::Line(vec![mark(tone, view), span(said, Tone::Strong)])];
         for fault in &self.faults {
-            blocks.push(Block::Whole(vec![
-                span(format!("  line {}: ", fault.line), Tone::Bad),
-                plain(&fault.what),
-            ]));
+            blocks.push(Block::Whole(vec![span(format!("  line {}: ", fault.line), Tone::Bad), plain(&fault.what)]));
         }
         if let Some(torn) = &self.torn {
             blocks.push(Block::Whole(vec![
@@ -81,10 +75,7 @@ impl Report for Verification {
                 plain(self.unfinished.join(", ")),
             ]));
         }
-        blocks.push(Block::Whole(vec![span(
-            format!("  {}", self.path),
-            Tone::Dim,
-        )]));
+        blocks.push(Block::Whole(vec![span(format!("  {}", self.path), Tone::Dim)]));
         blocks.push(Block::Blank);
         blocks.push(Block::next("next", self.next()));
         blocks

@@ -38,25 +38,16 @@ pub(crate) async fn gather(cx: &Context, since: DateTime<Utc>) -> Result<Found> 
     ];
     let mut changes = Vec::new();
     let mut sources = Vec::new();
-    for (found, source) in [kubernetes, flags, prometheus, alertmanager, git]
-        .into_iter()
-        .chain(files)
-    {
+    for (found, source) in [kubernetes, flags, prometheus, alertmanager, git].into_iter().chain(files) {
         changes.extend(found);
         sources.push(source);
     }
     let now = cx.clock.now();
     changes.retain(|change| change.at >= since && change.at <= now);
-    Ok(Found {
-        changes: timeline(changes),
-        sources,
-    })
+    Ok(Found { changes: timeline(changes), sources })
 }
 
-async fn source(
-    name: &'static str,
-    asked: impl Future<Output = Result<Vec<Change>>>,
-) -> (Vec<Change>, Source) {
+async fn source(name: &'static str, asked: impl Future<Output = Result<Vec<Change>>>) -> (Vec<Change>, Source) {
     let began = Instant::now();
     let answer = asked.await;
     let mut source = Source {

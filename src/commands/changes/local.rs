@@ -15,9 +15,8 @@ use crate::error::Result;
 pub(super) fn audit(cx: &Context, since: DateTime<Utc>) -> Result<Vec<Change>> {
     let environment = cx.environment()?;
     let records = record::changes(&audit_log(cx).recent(since));
-    let kept = records
-        .into_iter()
-        .filter(|record| record.environment == environment && record.state != ChangeState::Failed);
+    let kept =
+        records.into_iter().filter(|record| record.environment == environment && record.state != ChangeState::Failed);
     Ok(kept
         .map(|record| {
             let noun = record.action.split('.').next().unwrap_or_default();
@@ -62,11 +61,7 @@ pub(super) fn incidents(cx: &Context, since: DateTime<Utc>) -> Result<Vec<Change
         if one.environment != environment {
             continue;
         }
-        let moments = [
-            ("opened", &one.detected),
-            ("mitigated", &one.mitigated),
-            ("resolved", &one.resolved),
-        ];
+        let moments = [("opened", &one.detected), ("mitigated", &one.mitigated), ("resolved", &one.resolved)];
         for (word, moment) in moments {
             if let Some(at) = moment.at() {
                 let what = format!("{} {id} {word}: {}", one.severity, one.title);
@@ -95,12 +90,7 @@ pub(super) fn deployments(cx: &Context, since: DateTime<Utc>) -> Result<Vec<Chan
             service: entry.service.clone(),
             by: Some(event.by),
             reference: entry.version.clone(),
-            ..Change::new(
-                entry.occurred_at,
-                entry.kind.kind(),
-                "deployments",
-                entry.words(),
-            )
+            ..Change::new(entry.occurred_at, entry.kind.kind(), "deployments", entry.words())
         })
     };
     Ok(events.into_iter().filter_map(entry).collect())

@@ -70,11 +70,7 @@ pub(crate) async fn run(args: ChangesArgs, cx: &Context) -> Result<Exit> {
     if let Some(Verb::Record(args)) = args.verb {
         return record::run(args, cx);
     }
-    let kpi = args
-        .around
-        .as_deref()
-        .map(|name| kpi(cx, name))
-        .transpose()?;
+    let kpi = args.around.as_deref().map(|name| kpi(cx, name)).transpose()?;
     known_service(cx, args.service.as_deref())?;
     let now = cx.clock.now();
     let since = back(now, args.since)?;
@@ -87,9 +83,7 @@ pub(crate) async fn run(args: ChangesArgs, cx: &Context) -> Result<Exit> {
     let (found, looked) = tokio::join!(gather::gather(cx, since), looked);
     let mut found = found?;
     if let Some(service) = &args.service {
-        found
-            .changes
-            .retain(|change| change.service.as_ref().is_none_or(|name| name == service));
+        found.changes.retain(|change| change.service.as_ref().is_none_or(|name| name == service));
     }
     let mut report = ChangesReport::new(cx, since, args.service.clone(), found)?;
     if let (Some(kpi), Some(looked)) = (&kpi, looked) {
@@ -123,32 +117,23 @@ pub(crate) fn back(now: DateTime<Utc>, length: Duration) -> Result<DateTime<Utc>
 /// `NotFound`.
 fn kpi(cx: &Context, name: &str) -> Result<Kpi> {
     let kpis = &cx.config()?.settings.kpis;
-    let known = if kpis.is_empty() {
-        crate::config::presets::kpis()
-    } else {
-        kpis.clone()
-    };
+    let known = if kpis.is_empty() { crate::config::presets::kpis() } else { kpis.clone() };
     let names = known.iter().map(|kpi| kpi.name.clone()).collect();
-    known
-        .into_iter()
-        .find(|kpi| kpi.name == name)
-        .ok_or_else(|| Error::NotFound {
-            what: "KPI",
-            name: name.to_owned(),
-            candidates: names,
-        })
+    known.into_iter().find(|kpi| kpi.name == name).ok_or_else(|| Error::NotFound {
+        what: "KPI",
+        name: name.to_owned(),
+        candidates: names,
+    })
 }
 
 fn known_service(cx: &Context, service: Option<&str>) -> Result<()> {
     let services = &cx.config()?.settings.services;
     match service {
-        Some(name) if !services.is_empty() && services.iter().all(|known| known.name != name) => {
-            Err(Error::NotFound {
-                what: "service",
-                name: name.to_owned(),
-                candidates: services.iter().map(|known| known.name.clone()).collect(),
-            })
-        }
+        Some(name) if !services.is_empty() && services.iter().all(|known| known.name != name) => Err(Error::NotFound {
+            what: "service",
+            name: name.to_owned(),
+            candidates: services.iter().map(|known| known.name.clone()).collect(),
+        }),
         _ => Ok(()),
     }
 }
@@ -173,30 +158,17 @@ pub(crate) async fn series(
     };
     // A KPI is one series; a user's own PromQL may give several, of which the first is looked at.
     let points = series.into_iter().next().map(|series| series.points);
-    Ok(points
-        .into_iter()
-        .flatten()
-        .filter_map(|point| Some((point.at, point.value.float()?)))
-        .collect())
+    Ok(points.into_iter().flatten().filter_map(|point| Some((point.at, point.value.float()?))).collect())
 }
 
 /// The break of a KPI, if it has one; an error where that cannot be told.
-async fn broken(
-    cx: &Context,
-    kpi: &Kpi,
-    from: DateTime<Utc>,
-    to: DateTime<Utc>,
-) -> Result<Option<Break>> {
+async fn broken(cx: &Context, kpi: &Kpi, from: DateTime<Utc>, to: DateTime<Utc>) -> Result<Option<Break>> {
     let points = series(cx, kpi, from, to).await?;
     if points.len() < 10 {
         return Err(Error::Malformed {
             system: "prometheus".into(),
             url: cx.prometheus()?.url(),
-            what: format!(
-                "{} points of `{}`: too few to find a break in",
-                points.len(),
-                kpi.name
-            ),
+            what: format!("{} points of `{}`: too few to find a break in", points.len(), kpi.name),
         });
     }
     Ok(breaks::find(&points))

@@ -147,10 +147,7 @@ pub(super) fn run(args: RecordArgs, cx: &Context) -> Result<Exit> {
         });
     }
     if args.service.is_none() && args.version.is_none() && args.note.is_none() {
-        return Err(Error::usage(
-            "nothing is said of the change",
-            "add `--service`, `--version` or `--note`",
-        ));
+        return Err(Error::usage("nothing is said of the change", "add `--service`, `--version` or `--note`"));
     }
     let now = cx.clock.now();
     let occurred_at = match &args.at {
@@ -173,13 +170,8 @@ pub(super) fn run(args: RecordArgs, cx: &Context) -> Result<Exit> {
         let data = serde_json::to_value(&entry)?;
         Some(journal.append(now, &by, RECORDED, data)?.seq)
     };
-    let report = RecordReport {
-        entry,
-        by,
-        dry_run: cx.global.dry_run,
-        seq,
-        journal: journal.path().display().to_string(),
-    };
+    let report =
+        RecordReport { entry, by, dry_run: cx.global.dry_run, seq, journal: journal.path().display().to_string() };
     cx.output.show(&report, now)?;
     Ok(Exit::Good)
 }
@@ -188,11 +180,7 @@ impl Report for RecordReport {
     const SCHEMA: &'static str = "liveops.changes.record/1";
 
     fn blocks(&self, view: &View) -> Vec<Block> {
-        let head = if self.dry_run {
-            "would be recorded: "
-        } else {
-            "recorded: "
-        };
+        let head = if self.dry_run { "would be recorded: " } else { "recorded: " };
         vec![
             Block::Whole(vec![
                 tone::mark(Tone::Good, view),

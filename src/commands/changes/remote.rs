@@ -36,15 +36,8 @@ pub(super) async fn kubernetes(cx: &Context, since: DateTime<Utc>) -> Result<Vec
             hint: "set `kubernetes.context` and `kubernetes.namespace` in liveops.yaml".into(),
         });
     };
-    let client = Kubectl::new(
-        kubernetes.context.as_deref(),
-        kubernetes.namespace.as_deref(),
-        settings.call_timeout,
-    );
-    let (sets, events) = tokio::join!(
-        client.list("replicasets.apps", None),
-        client.list("events", None)
-    );
+    let client = Kubectl::new(kubernetes.context.as_deref(), kubernetes.namespace.as_deref(), settings.call_timeout);
+    let (sets, events) = tokio::join!(client.list("replicasets.apps", None), client.list("events", None));
     let sets = sets.map_err(|failure| failure.about("the ReplicaSets"))?;
     let mut changes = rollouts(&sets, since);
     // Events are kept for an hour, and not everybody may read them.
@@ -79,13 +72,10 @@ fn rollouts(sets: &[Value], since: DateTime<Utc>) -> Vec<Change> {
     for (deployment, mut sets) in by_owner {
         sets.sort_by_key(|set| time(&set["metadata"]["creationTimestamp"]));
         for (index, set) in sets.iter().enumerate() {
-            let Some(at) = time(&set["metadata"]["creationTimestamp"]).filter(|at| *at >= since)
-            else {
+            let Some(at) = time(&set["metadata"]["creationTimestamp"]).filter(|at| *at >= since) else {
                 continue;
             };
-            let revision = set["metadata"]["annotations"]["deployment.kubernetes.io/revision"]
-                .as_str()
-                .unwrap_or("?");
+            let revision = set["metadata"]["annotations"]["deployment.kubernetes.io/revision"].as_str().unwrap_or("?");
             let image = images(set);
             let what = match index.checked_sub(1).map(|before| images(sets[before])) {
                 Some(before) if before != image => {
@@ -97,8 +87,7 @@ fn rollouts(sets: &[Value], since: DateTime<Utc>) -> Vec<Change> {
             changes.push(Change {
                 service: Some(deployment.to_owned()),
                 reference: Some(format!("{deployment}/{revision}")),
-                revert: (index > 0)
-                    .then(|| format!("kubectl rollout undo deployment/{deployment}")),
+                revert: (index > 0).then(|| format!("kubectl rollout undo deployment/{deployment}")),
                 ..Change::new(at, Kind::Deploy, "kubernetes", what)
             });
         }
@@ -124,17 +113,14 @@ fn scalings(events: &[Value], rollouts: &[Change]) -> Vec<Change> {
     for event in events {
         let object = &event["involvedObject"];
         let name = object["name"].as_str().unwrap_or_default();
-        let at = ["lastTimestamp", "eventTime"]
-            .iter()
-            .find_map(|key| time(&event[*key]));
+        let at = ["lastTimestamp", "eventTime"].iter().find_map(|key| time(&event[*key]));
         let (Some(at), Some(message)) = (at, event["message"].as_str()) else {
             continue;
         };
         let near_rollout = || {
-            rollouts.iter().any(|rollout| {
-                rollout.service.as_deref() == Some(name)
-                    && (at - rollout.at).num_minutes().abs() < 10
-            })
+            rollouts
+                .iter()
+                .any(|rollout| rollout.service.as_deref() == Some(name) && (at - rollout.at).num_minutes().abs() < 10)
         };
         let kept = match event["reason"].as_str() {
             Some("SuccessfulRescale") => true,
@@ -173,9 +159,7 @@ fn revisions(history: Vec<Revision>, since: DateTime<Utc>) -> Vec<Change> {
             let (newest, reach) = last.get(&revision.flag).copied().unwrap_or_default();
             let is_last = revision.rev >= newest;
             let mut change = flag(revision);
-            change.revert = change
-                .revert
-                .filter(|way| is_last || (reach > 0.0 && way.contains(" kill ")));
+            change.revert = change.revert.filter(|way| is_last || (reach > 0.0 && way.contains(" kill ")));
             change
         })
         .collect()
@@ -195,10 +179,7 @@ fn share(value: &Option<Value>) -> f64 {
 }
 
 fn flag(revision: Revision) -> Change {
-    let (before, after) = (
-        read(revision.before.as_ref()),
-        read(revision.after.as_ref()),
-    );
+    let (before, after) = (read(revision.before.as_ref()), read(revision.after.as_ref()));
     let name = &revision.flag;
     let mut parts = Vec::new();
     match (&before, &after) {
@@ -217,22 +198,14 @@ fn flag(revision: Revision) -> Change {
             }
         }
     }
-    let reason = revision
-        .reason
-        .as_ref()
-        .map_or_else(String::new, |reason| format!(" ({reason})"));
+    let reason = revision.reason.as_ref().map_or_else(String::new, |reason| format!(" ({reason})"));
     // How many players the step reached: those between the two shares, or all that had it.
     Change {
         by: Some(revision.by),
         reference: Some(revision.op),
         share: Some((share(&after) - share(&before)).abs()).filter(|share| *share > 0.0),
         revert: way_back(name, share(&before), share(&after)),
-        ..Change::new(
-            revision.at,
-            Kind::Flag,
-            "flags",
-            format!("flag {name}: {}{reason}", parts.join(", ")),
-        )
+        ..Change::new(revision.at, Kind::Flag, "flags", format!("flag {name}: {}{reason}", parts.join(", ")))
     }
 }
 
@@ -254,17 +227,10 @@ pub(super) async fn prometheus(cx: &Context, since: DateTime<Utc>) -> Result<Vec
     let after = since.timestamp();
     let starts = format!("process_start_time_seconds > {after}");
     let reloads = format!("prometheus_config_last_reload_success_timestamp_seconds > {after}");
-    let (starts, reloads) = tokio::join!(
-        client.instant(&starts, None),
-        client.instant(&reloads, None)
-    );
+    let (starts, reloads) = tokio::join!(client.instant(&starts, None), client.instant(&reloads, None));
     let mut changes = moments(&starts?.answer, Kind::Restart, "started");
     if let Ok(reloads) = reloads {
-        changes.extend(moments(
-            &reloads.answer,
-            Kind::Rules,
-            "loaded its rules and configuration",
-        ));
+        changes.extend(moments(&reloads.answer, Kind::Rules, "loaded its rules and configuration"));
     }
     Ok(changes)
 }
@@ -276,19 +242,13 @@ fn moments(answer: &Answer, kind: Kind, what: &str) -> Vec<Change> {
     };
     let one = |series: &crate::domain::series::Series| {
         let seconds = series.points.first()?.value.float()?;
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "far times are refused by chrono"
-        )]
+        #[expect(clippy::cast_possible_truncation, reason = "far times are refused by chrono")]
         let at = DateTime::from_timestamp_millis((seconds * 1_000.0) as i64)?;
         let label = |name: &str| series.labels.get(name).cloned();
         let job = label("service").or_else(|| label("job"));
         let who = [job.clone(), label("instance")];
         let who: Vec<String> = who.into_iter().flatten().collect();
-        Some(Change {
-            service: job,
-            ..Change::new(at, kind, "prometheus", format!("{} {what}", who.join(" ")))
-        })
+        Some(Change { service: job, ..Change::new(at, kind, "prometheus", format!("{} {what}", who.join(" "))) })
     };
     series.iter().filter_map(one).collect()
 }
@@ -311,15 +271,9 @@ pub(super) async fn silences(cx: &Context, since: DateTime<Utc>) -> Result<Vec<C
                 ..Change::new(draft.starts_at, Kind::Silence, "alertmanager", what)
             });
         }
-        if silence.state == SilenceState::Expired && draft.ends_at >= since && draft.ends_at <= now
-        {
+        if silence.state == SilenceState::Expired && draft.ends_at >= since && draft.ends_at <= now {
             let what = format!("silence {matchers} ended");
-            changes.push(Change::new(
-                draft.ends_at,
-                Kind::Silence,
-                "alertmanager",
-                what,
-            ));
+            changes.push(Change::new(draft.ends_at, Kind::Silence, "alertmanager", what));
         }
     }
     Ok(changes)
@@ -348,10 +302,7 @@ mod tests {
         let since = "2026-01-15T09:30:00Z".parse().expect("a time");
         let changes = rollouts(&sets, since);
         assert_eq!(changes.len(), 1);
-        assert_eq!(
-            changes[0].what,
-            "game revision 2: game:1.41 becomes game:1.42"
-        );
+        assert_eq!(changes[0].what, "game revision 2: game:1.41 becomes game:1.42");
         let event = |reason: &str, at: &str| json!({ "reason": reason, "lastTimestamp": at, "message": "Scaled up to 3", "involvedObject": {"name": "game"} });
         let events = [
             event("ScalingReplicaSet", "2026-01-15T10:01:00Z"),
@@ -381,18 +332,9 @@ mod tests {
         };
         let kill = Some("liveops flag kill a".to_owned());
         let undo = Some("liveops flag undo a".to_owned());
-        assert_eq!(
-            ways(vec![revision(2, on, off), revision(3, off, on)]),
-            [None, kill.clone()]
-        );
-        assert_eq!(
-            ways(vec![revision(1, off, on), revision(2, on, off)]),
-            [None, undo]
-        );
-        assert_eq!(
-            ways(vec![revision(1, off, on), revision(2, on, on)]),
-            [kill.clone(), kill]
-        );
+        assert_eq!(ways(vec![revision(2, on, off), revision(3, off, on)]), [None, kill.clone()]);
+        assert_eq!(ways(vec![revision(1, off, on), revision(2, on, off)]), [None, undo]);
+        assert_eq!(ways(vec![revision(1, off, on), revision(2, on, on)]), [kill.clone(), kill]);
     }
 
     #[test]

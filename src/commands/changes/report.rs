@@ -49,12 +49,7 @@ pub(super) struct ChangesReport {
 }
 
 impl ChangesReport {
-    pub(super) fn new(
-        cx: &Context,
-        since: DateTime<Utc>,
-        service: Option<String>,
-        found: Found,
-    ) -> Result<Self> {
+    pub(super) fn new(cx: &Context, since: DateTime<Utc>, service: Option<String>, found: Found) -> Result<Self> {
         Ok(Self {
             since: rfc3339(since),
             until: rfc3339(cx.clock.now()),
@@ -67,34 +62,20 @@ impl ChangesReport {
     }
 
     /// Adds what was found around a KPI.
-    pub(super) fn around(
-        &mut self,
-        kpi: &Kpi,
-        looked: Result<Option<Break>>,
-        suspects: Vec<Suspect>,
-    ) {
+    pub(super) fn around(&mut self, kpi: &Kpi, looked: Result<Option<Break>>, suspects: Vec<Suspect>) {
         let (broken, error) = match looked {
             Ok(broken) => (broken, None),
             Err(error) => (None, Some(error.to_string())),
         };
-        self.around = Some(Around {
-            kpi: kpi.name.clone(),
-            broken,
-            error,
-            suspects,
-            unit: kpi.unit.clone(),
-        });
+        self.around = Some(Around { kpi: kpi.name.clone(), broken, error, suspects, unit: kpi.unit.clone() });
     }
 
     fn asked(&self) -> impl Iterator<Item = &Source> {
-        self.sources
-            .iter()
-            .filter(|source| source.state != SourceState::Unconfigured)
+        self.sources.iter().filter(|source| source.state != SourceState::Unconfigured)
     }
 
     fn down(&self) -> impl Iterator<Item = &Source> {
-        self.asked()
-            .filter(|source| source.state == SourceState::Down)
+        self.asked().filter(|source| source.state == SourceState::Down)
     }
 
     /// Nothing is bad about a change; that a break cannot be told is unknown.
@@ -113,10 +94,7 @@ impl ChangesReport {
             .map(|command| Recommendation::new("take the first suspect back", command))
             .collect();
         if self.around.is_none() {
-            next.push(Recommendation::new(
-                "find what broke a figure",
-                "liveops changes --around error_rate",
-            ));
+            next.push(Recommendation::new("find what broke a figure", "liveops changes --around error_rate"));
         } else if next.is_empty() {
             next.push(Recommendation::new("look at everything", "liveops status"));
         }
@@ -124,10 +102,7 @@ impl ChangesReport {
     }
 
     fn headline(&self) -> String {
-        let of = self
-            .service
-            .as_ref()
-            .map_or_else(String::new, |service| format!(" of {service}"));
+        let of = self.service.as_ref().map_or_else(String::new, |service| format!(" of {service}"));
         match self.changes.len() {
             0 => format!("nothing is known to have changed{of}"),
             1 => format!("1 change{of}"),
@@ -140,10 +115,7 @@ impl ChangesReport {
             return vec![
                 Block::Whole(vec![
                     tone::mark(Tone::Unknown, view),
-                    span(
-                        format!(" whether {} broke cannot be told: {error}", around.kpi),
-                        Tone::Unknown,
-                    ),
+                    span(format!(" whether {} broke cannot be told: {error}", around.kpi), Tone::Unknown),
                 ]),
                 Block::Blank,
             ];
@@ -178,15 +150,8 @@ impl ChangesReport {
                 span(format!("  {}. ", index + 1), Tone::Strong),
                 plain(suspect.change.what.clone()),
             ]));
-            let by = suspect
-                .change
-                .by
-                .as_ref()
-                .map_or_else(String::new, |by| format!("; by {by}"));
-            blocks.push(Block::Line(vec![span(
-                format!("     {}{by}", suspect.reasons.join("; ")),
-                Tone::Dim,
-            )]));
+            let by = suspect.change.by.as_ref().map_or_else(String::new, |by| format!("; by {by}"));
+            blocks.push(Block::Line(vec![span(format!("     {}{by}", suspect.reasons.join("; ")), Tone::Dim)]));
         }
         blocks.push(Block::Blank);
         blocks
@@ -211,11 +176,7 @@ impl Report for ChangesReport {
         if let Some(around) = &self.around {
             blocks.extend(self.around_blocks(around, view));
         }
-        blocks.push(Block::heading(format!(
-            "{} since {}",
-            self.headline(),
-            self.since
-        )));
+        blocks.push(Block::heading(format!("{} since {}", self.headline(), self.since)));
         let hidden = self.changes.len().saturating_sub(SHOWN);
         if hidden > 0 {
             blocks.push(Block::Line(vec![span(
@@ -282,9 +243,7 @@ impl Report for ChangesReport {
             },
             verdict: match &self.around {
                 Some(Around { error: Some(_), .. }) => Verdict::Unknown,
-                Some(Around {
-                    broken: Some(_), ..
-                }) => Verdict::Warn,
+                Some(Around { broken: Some(_), .. }) => Verdict::Warn,
                 _ => Verdict::Pass,
             },
             recommendations: self.next(),

@@ -50,18 +50,11 @@ pub(crate) fn run(_args: &PathArgs, cx: &Context) -> Result<Exit> {
         Some(named) => place(
             "project file",
             &dirs.work.join(named),
-            [
-                "read; named by --config or LIVEOPS_CONFIG",
-                "named, but not there",
-            ],
+            ["read; named by --config or LIVEOPS_CONFIG", "named, but not there"],
         ),
         None => match layers::discover(&dirs.work) {
             Some(path) => place("project file", &path, ["read", ""]),
-            None => place(
-                "project file",
-                &dirs.work.join(FILE_NAME),
-                ["", "not here, nor in any folder above"],
-            ),
+            None => place("project file", &dirs.work.join(FILE_NAME), ["", "not here, nor in any folder above"]),
         },
     };
     let state = &dirs.state;
@@ -69,21 +62,13 @@ pub(crate) fn run(_args: &PathArgs, cx: &Context) -> Result<Exit> {
     let report = ConfigPath {
         files: vec![
             project,
-            place(
-                "your own file",
-                &layers::user_file(dirs),
-                ["read; the project file wins over it", "not there"],
-            ),
+            place("your own file", &layers::user_file(dirs), ["read; the project file wins over it", "not there"]),
             place("trust", &state.join("trust.json"), later),
             place("audit log", &state.join("audit.jsonl"), later),
         ],
         folders: vec![
             place("state", state, later),
-            place(
-                "cache",
-                &dirs.cache,
-                ["may be deleted at any time", later[1]],
-            ),
+            place("cache", &dirs.cache, ["may be deleted at any time", later[1]]),
         ],
     };
     cx.output.show(&report, cx.clock.now())?;
@@ -96,47 +81,26 @@ impl Report for ConfigPath {
     fn blocks(&self, view: &View) -> Vec<Block> {
         let mut blocks = Vec::new();
         for place in self.files.iter().chain(&self.folders) {
-            let (mark, tone) = if place.found {
-                (view.pick("●", "+"), Tone::Good)
-            } else {
-                (view.pick("·", "-"), Tone::Dim)
-            };
+            let (mark, tone) =
+                if place.found { (view.pick("●", "+"), Tone::Good) } else { (view.pick("·", "-"), Tone::Dim) };
             // A path is there to be copied, so it is never cut.
             blocks.push(Block::Whole(vec![
                 span(format!("{mark} "), tone),
                 plain(format!("{:<14}", place.what)),
                 span(place.path.clone(), Tone::Strong),
-                span(
-                    if place.note.is_empty() {
-                        String::new()
-                    } else {
-                        format!("  {}", place.note)
-                    },
-                    Tone::Dim,
-                ),
+                span(if place.note.is_empty() { String::new() } else { format!("  {}", place.note) }, Tone::Dim),
             ]));
         }
         blocks.push(Block::Blank);
         let has_config = self.files.iter().take(2).any(|place| place.found);
-        blocks.push(Block::next(
-            "next",
-            if has_config {
-                "liveops config show --origin"
-            } else {
-                "liveops init"
-            },
-        ));
+        blocks.push(Block::next("next", if has_config { "liveops config show --origin" } else { "liveops init" }));
         blocks
     }
 
     fn rows(&self, _view: &View) -> Option<Table> {
         let mut table = Table::new(["path", "what", "found"]);
         for place in self.files.iter().chain(&self.folders) {
-            table.row(vec![
-                plain(place.path.clone()),
-                plain(place.what),
-                plain(place.found.to_string()),
-            ]);
+            table.row(vec![plain(place.path.clone()), plain(place.what), plain(place.found.to_string())]);
         }
         Some(table)
     }

@@ -83,34 +83,16 @@ fn with_defaults(config: &Config) -> Node {
     let origin = Origin::of(Layer::Default);
     let defaults = [
         ("read_only", Node::scalar("false", &origin)),
-        (
-            "timeout",
-            Node::scalar(to_promql(settings.timeout), &origin),
-        ),
-        (
-            "call_timeout",
-            Node::scalar(to_promql(settings.call_timeout), &origin),
-        ),
-        (
-            "silences",
-            Node::map(
-                vec![(
-                    "max",
-                    Node::scalar(to_promql(settings.max_silence), &origin),
-                )],
-                &origin,
-            ),
-        ),
+        ("timeout", Node::scalar(to_promql(settings.timeout), &origin)),
+        ("call_timeout", Node::scalar(to_promql(settings.call_timeout), &origin)),
+        ("silences", Node::map(vec![("max", Node::scalar(to_promql(settings.max_silence), &origin))], &origin)),
     ];
     if let Value::Map(entries) = &mut root.value {
         for (name, node) in defaults {
             let known = |(key, node): &(Key, Node)| key.name == name && node.value != Value::Null;
             if !entries.iter().any(known) {
                 entries.retain(|(key, _)| key.name != name);
-                let key = Key {
-                    name: name.into(),
-                    line: 0,
-                };
+                let key = Key { name: name.into(), line: 0 };
                 entries.push((key, node));
             }
         }
@@ -123,18 +105,10 @@ impl Report for ConfigShow {
 
     fn blocks(&self, _view: &View) -> Vec<Block> {
         let comment = |text: String| Block::Whole(vec![span(text, Tone::Dim)]);
-        let mut blocks = vec![comment(format!(
-            "# environment: {} ({})",
-            self.environment, self.chosen_by
-        ))];
+        let mut blocks = vec![comment(format!("# environment: {} ({})", self.environment, self.chosen_by))];
         // Comments stand in one column where they can; a long value pushes only its own.
-        let width = self
-            .lines
-            .iter()
-            .map(|line| line.text.chars().count())
-            .filter(|width| *width <= 56)
-            .max()
-            .unwrap_or(0);
+        let width =
+            self.lines.iter().map(|line| line.text.chars().count()).filter(|width| *width <= 56).max().unwrap_or(0);
         for line in &self.lines {
             let mut spans = vec![plain(line.text.clone())];
             if self.show_origin
@@ -145,34 +119,20 @@ impl Report for ConfigShow {
             }
             blocks.push(Block::Whole(spans));
         }
-        let next = if self.show_origin {
-            "liveops config validate"
-        } else {
-            "liveops config show --origin"
-        };
-        blocks.push(Block::Whole(vec![
-            span("# next: ", Tone::Dim),
-            span(next, Tone::Command),
-        ]));
+        let next = if self.show_origin { "liveops config validate" } else { "liveops config show --origin" };
+        blocks.push(Block::Whole(vec![span("# next: ", Tone::Dim), span(next, Tone::Command)]));
         blocks
     }
 
     fn rows(&self, _view: &View) -> Option<Table> {
         let mut table = Table::new(["key", "value", "origin"]);
         for leaf in &self.leaves {
-            table.row(vec![
-                plain(leaf.path.clone()),
-                plain(leaf.value.clone()),
-                plain(leaf.origin.clone()),
-            ]);
+            table.row(vec![plain(leaf.path.clone()), plain(leaf.value.clone()), plain(leaf.origin.clone())]);
         }
         Some(table)
     }
 
     fn meta(&self) -> Meta {
-        Meta {
-            environment: Some(self.environment.clone()),
-            ..Meta::default()
-        }
+        Meta { environment: Some(self.environment.clone()), ..Meta::default() }
     }
 }

@@ -59,21 +59,11 @@ pub(crate) fn run(args: &TrustArgs, cx: &Context) -> Result<Exit> {
     }
     let file = layers.project_key();
     let trust = Trust::load(&cx.dirs.state);
-    let asked = if args.revoke {
-        Vec::new()
-    } else {
-        asked(&layers)?
-    };
+    let asked = if args.revoke { Vec::new() } else { asked(&layers)? };
     let new = asked.iter().any(|wish| !trust.allows(&file, wish));
     let known = trust.count(&file);
     let mut report = ConfigTrust {
-        wishes: asked
-            .iter()
-            .map(|wish| Wish {
-                trusted: trust.allows(&file, wish),
-                wish: wish.clone(),
-            })
-            .collect(),
+        wishes: asked.iter().map(|wish| Wish { trusted: trust.allows(&file, wish), wish: wish.clone() }).collect(),
         done: "nothing",
         file: file.clone(),
         next: layers.command("config trust"),
@@ -103,19 +93,11 @@ pub(crate) fn run(args: &TrustArgs, cx: &Context) -> Result<Exit> {
 fn asked(layers: &Layers) -> Result<Vec<String>> {
     let found = validate(layers);
     if !found.errors.is_empty() {
-        return Err(Error::Config {
-            problems: found.errors,
-        });
+        return Err(Error::Config { problems: found.errors });
     }
     let mut all: Vec<String> = environments(&layers.root)
         .iter()
-        .flat_map(|name| {
-            wishes(&schema::decode(
-                &layers.root,
-                name,
-                &mut Problems::default(),
-            ))
-        })
+        .flat_map(|name| wishes(&schema::decode(&layers.root, name, &mut Problems::default())))
         .collect();
     all.sort();
     all.dedup();
@@ -127,17 +109,9 @@ fn confirm(report: &ConfigTrust, cx: &Context) -> Result<()> {
         return Ok(());
     }
     if !prompt::can_prompt() {
-        let wishes: Vec<&str> = report
-            .wishes
-            .iter()
-            .map(|wish| wish.wish.as_str())
-            .collect();
+        let wishes: Vec<&str> = report.wishes.iter().map(|wish| wish.wish.as_str()).collect();
         return Err(Error::Refused {
-            why: format!(
-                "not confirmed, and nobody can be asked here: {} wants to {}",
-                report.file,
-                wishes.join("; ")
-            ),
+            why: format!("not confirmed, and nobody can be asked here: {} wants to {}", report.file, wishes.join("; ")),
             hint: "pass `--yes` to agree, `--dry-run` to look".into(),
         });
     }
@@ -147,28 +121,17 @@ fn confirm(report: &ConfigTrust, cx: &Context) -> Result<()> {
     } else {
         Err(Error::Refused {
             why: "not confirmed; the file is trusted no more than before".into(),
-            hint: "look at the file; `liveops config show --origin` says where each value was set"
-                .into(),
+            hint: "look at the file; `liveops config show --origin` says where each value was set".into(),
         })
     }
 }
 
 impl ConfigTrust {
     fn asks(&self) -> Vec<Block> {
-        let mut blocks = vec![Block::Whole(vec![
-            span(self.file.clone(), Tone::Strong),
-            plain(" asks to"),
-        ])];
+        let mut blocks = vec![Block::Whole(vec![span(self.file.clone(), Tone::Strong), plain(" asks to")])];
         for wish in &self.wishes {
-            let (text, tone) = if wish.trusted {
-                ("trusted:", Tone::Good)
-            } else {
-                ("not trusted:", Tone::Warn)
-            };
-            blocks.push(Block::Whole(vec![
-                span(format!("  {text:<13}"), tone),
-                plain(wish.wish.clone()),
-            ]));
+            let (text, tone) = if wish.trusted { ("trusted:", Tone::Good) } else { ("not trusted:", Tone::Warn) };
+            blocks.push(Block::Whole(vec![span(format!("  {text:<13}"), tone), plain(wish.wish.clone())]));
         }
         blocks
     }
@@ -180,10 +143,9 @@ impl Report for ConfigTrust {
     fn blocks(&self, _view: &View) -> Vec<Block> {
         let open = self.wishes.iter().any(|wish| !wish.trusted);
         let mut blocks = match (self.done, self.wishes.is_empty()) {
-            ("revoked", _) => vec![Block::Whole(vec![
-                span(self.file.clone(), Tone::Strong),
-                plain(" is trusted no more"),
-            ])],
+            ("revoked", _) => {
+                vec![Block::Whole(vec![span(self.file.clone(), Tone::Strong), plain(" is trusted no more")])]
+            }
             (_, true) => vec![Block::Whole(vec![
                 span(self.file.clone(), Tone::Strong),
                 plain(" asks for nothing that needs trust"),

@@ -46,11 +46,8 @@ struct ConfigValidate {
 
 pub(crate) fn run(_args: &ValidateArgs, cx: &Context) -> Result<Exit> {
     let layers = layers::load(&cx.dirs, cx.global.config.as_deref(), Quick::default())?;
-    let files: Vec<String> = [&layers.user, &layers.project]
-        .into_iter()
-        .flatten()
-        .map(|path| layers::show(path, &cx.dirs))
-        .collect();
+    let files: Vec<String> =
+        [&layers.user, &layers.project].into_iter().flatten().map(|path| layers::show(path, &cx.dirs)).collect();
     if files.is_empty() {
         return Err(Error::usage(
             "there is no configuration to check: no liveops.yaml here or above, and no file of your own",
@@ -59,9 +56,7 @@ pub(crate) fn run(_args: &ValidateArgs, cx: &Context) -> Result<Exit> {
     }
     let found = validate(&layers);
     if !found.errors.is_empty() {
-        return Err(Error::Config {
-            problems: found.errors,
-        });
+        return Err(Error::Config { problems: found.errors });
     }
     let report = ConfigValidate::new(&layers, files, found.warnings);
     cx.output.show(&report, cx.clock.now())?;
@@ -94,16 +89,8 @@ impl ConfigValidate {
     }
 
     fn sentence(&self) -> String {
-        let (environments, services, kpis) = (
-            self.environments.len(),
-            self.services.len(),
-            self.kpis.len(),
-        );
-        let verb = if environments + services + kpis == 1 {
-            "is"
-        } else {
-            "are"
-        };
+        let (environments, services, kpis) = (self.environments.len(), self.services.len(), self.kpis.len());
+        let verb = if environments + services + kpis == 1 { "is" } else { "are" };
         format!(
             "{}, {} and {} {verb} sound",
             count(environments, "environment"),
@@ -123,10 +110,7 @@ impl Report for ConfigValidate {
     fn blocks(&self, _view: &View) -> Vec<Block> {
         let mut blocks = vec![
             Block::Whole(vec![span(self.sentence(), Tone::Good)]),
-            Block::Whole(vec![span(
-                format!("read from {}", self.files.join(", then ")),
-                Tone::Dim,
-            )]),
+            Block::Whole(vec![span(format!("read from {}", self.files.join(", then ")), Tone::Dim)]),
         ];
         for warning in &self.warnings {
             let problem = Problem {
@@ -135,10 +119,7 @@ impl Report for ConfigValidate {
                 key: warning.key.clone(),
                 message: warning.message.clone(),
             };
-            blocks.push(Block::Whole(vec![
-                span("warning: ", Tone::Warn),
-                plain(problem.to_string()),
-            ]));
+            blocks.push(Block::Whole(vec![span("warning: ", Tone::Warn), plain(problem.to_string())]));
         }
         blocks.push(Block::Blank);
         blocks.push(Block::next("next", "liveops doctor"));
@@ -147,11 +128,7 @@ impl Report for ConfigValidate {
 
     fn meta(&self) -> Meta {
         Meta {
-            verdict: if self.warnings.is_empty() {
-                Verdict::Pass
-            } else {
-                Verdict::Warn
-            },
+            verdict: if self.warnings.is_empty() { Verdict::Pass } else { Verdict::Warn },
             recommendations: vec![Recommendation::new("ask every system", "liveops doctor")],
             ..Meta::default()
         }

@@ -59,11 +59,7 @@ fn item(key: &str, node: &Node, indent: &str, out: &mut Vec<Line>) {
         Value::Map(entries) if !entries.is_empty() => {
             let rest = format!("{indent}  ");
             for (index, (key, node)) in entries.iter().enumerate() {
-                let first = if index == 0 {
-                    format!("{indent}- ")
-                } else {
-                    rest.clone()
-                };
+                let first = if index == 0 { format!("{indent}- ") } else { rest.clone() };
                 member(&key.name, node, &first, &rest, out);
             }
         }
@@ -76,10 +72,7 @@ fn item(key: &str, node: &Node, indent: &str, out: &mut Vec<Line>) {
 }
 
 fn line(text: String, node: Option<&Node>) -> Line {
-    Line {
-        text,
-        origin: node.map(|node| node.origin.show()),
-    }
+    Line { text, origin: node.map(|node| node.origin.show()) }
 }
 
 /// A value without members, as YAML.
@@ -94,11 +87,7 @@ fn text(key: &str, node: &Node) -> String {
 
 /// The value, unless it looks like a secret that found its way here: a second lock behind the schema's.
 fn shown(key: &str, text: &str) -> String {
-    if is_secret_name(key) && !text.contains("${") {
-        "***".into()
-    } else {
-        redact_url(text)
-    }
+    if is_secret_name(key) && !text.contains("${") { "***".into() } else { redact_url(text) }
 }
 
 /// A scalar that YAML reads back as the same text, in the plainest form.
@@ -111,10 +100,7 @@ fn scalar(text: &str, quoted: bool) -> String {
     if is_typed || text.chars().any(char::is_control) {
         return Json::from(text).to_string();
     }
-    serde_yaml::to_string(text).map_or_else(
-        |_| Json::from(text).to_string(),
-        |written| written.trim_end().to_owned(),
-    )
+    serde_yaml::to_string(text).map_or_else(|_| Json::from(text).to_string(), |written| written.trim_end().to_owned())
 }
 
 /// The tree as JSON; unquoted numbers and booleans are such.
@@ -130,10 +116,7 @@ pub(crate) fn json(key: &str, node: &Node) -> Json {
         }
         Value::List(items) => items.iter().map(|item| json(key, item)).collect(),
         Value::Map(entries) => Json::Object(
-            entries
-                .iter()
-                .map(|(key, node)| (key.name.clone(), json(&key.name, node)))
-                .collect::<Map<_, _>>(),
+            entries.iter().map(|(key, node)| (key.name.clone(), json(&key.name, node))).collect::<Map<_, _>>(),
         ),
     }
 }
@@ -147,10 +130,7 @@ pub(crate) fn leaves(root: &Node) -> Vec<Leaf> {
 
 /// Path to origin.
 pub(crate) fn origins(root: &Node) -> BTreeMap<String, String> {
-    leaves(root)
-        .into_iter()
-        .map(|leaf| (leaf.path, leaf.origin))
-        .collect()
+    leaves(root).into_iter().map(|leaf| (leaf.path, leaf.origin)).collect()
 }
 
 fn collect(path: &str, key: &str, node: &Node, out: &mut Vec<Leaf>) {
@@ -163,10 +143,10 @@ fn collect(path: &str, key: &str, node: &Node, out: &mut Vec<Leaf>) {
         }
         Value::List(items) if !items.is_empty() => {
             for (index, item) in items.iter().enumerate() {
-                let path = item.get("name").and_then(Node::text).map_or_else(
-                    || format!("{path}[{index}]"),
-                    |name| format!("{path}.{name}"),
-                );
+                let path = item
+                    .get("name")
+                    .and_then(Node::text)
+                    .map_or_else(|| format!("{path}[{index}]"), |name| format!("{path}.{name}"));
                 collect(&path, key, item, out);
             }
         }
@@ -196,10 +176,7 @@ mod tests {
     }
 
     fn written(root: &Node) -> String {
-        lines(root)
-            .iter()
-            .map(|line| format!("{}\n", line.text))
-            .collect()
+        lines(root).iter().map(|line| format!("{}\n", line.text)).collect()
     }
 
     #[test]
@@ -243,9 +220,8 @@ kpis: [ { ratio: { of: 'http_requests_total{status=~"5.."}', to: x }, warn: "> 0
 
     #[test]
     fn no_secret_is_shown_even_where_the_schema_would_refuse_it() {
-        let root = read(
-            "h: { Authorization: canary, X: 'redis://:canary@h', password: canary, k: 'http://h/?token=canary' }",
-        );
+        let root =
+            read("h: { Authorization: canary, X: 'redis://:canary@h', password: canary, k: 'http://h/?token=canary' }");
         let all = format!("{} {} {:?}", written(&root), json("", &root), leaves(&root));
         assert!(!all.contains("canary"), "{all}");
     }

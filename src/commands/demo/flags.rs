@@ -69,16 +69,12 @@ fn story(now: DateTime<Utc>) -> Result<(Flags, Vec<Revision>)> {
 pub(super) fn write(folder: &Path, now: DateTime<Utc>) -> Result<()> {
     let (flags, history) = story(now)?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let members: Vec<String> = flags
-        .iter()
-        .map(|(name, value)| format!("  {}: {}", Value::from(name.as_str()), text(value)))
-        .collect();
+    let members: Vec<String> =
+        flags.iter().map(|(name, value)| format!("  {}: {}", Value::from(name.as_str()), text(value))).collect();
     let line = |revision: &Revision| {
         let fields = revision.to_fields();
-        let object: Map<String, Value> = fields
-            .into_iter()
-            .map(|(field, value)| (field.to_owned(), Value::from(text(&value))))
-            .collect();
+        let object: Map<String, Value> =
+            fields.into_iter().map(|(field, value)| (field.to_owned(), Value::from(text(&value)))).collect();
         format!("{}\n", Value::from(object))
     };
     let players = (1..=PLAYERS).map(|n| format!("player-{n}\n"));
@@ -88,11 +84,7 @@ pub(super) fn write(folder: &Path, now: DateTime<Utc>) -> Result<()> {
         ("players.txt", players.collect()),
     ] {
         let path = folder.join(name);
-        std::fs::write(&path, content).map_err(|source| Error::Io {
-            action: "write",
-            path,
-            source,
-        })?;
+        std::fs::write(&path, content).map_err(|source| Error::Io { action: "write", path, source })?;
     }
     Ok(())
 }

@@ -54,35 +54,22 @@ pub(crate) struct DemoArgs {
 
 pub(crate) async fn run(args: DemoArgs, cx: &Context) -> Result<Exit> {
     cx.output.refuse_rows()?;
-    let listener = TcpListener::bind(("127.0.0.1", args.port))
-        .await
-        .map_err(|source| Error::Io {
-            action: "listen on",
-            path: format!("127.0.0.1:{}", args.port).into(),
-            source,
-        })?;
-    let address = listener.local_addr().map_err(|source| Error::Io {
+    let listener = TcpListener::bind(("127.0.0.1", args.port)).await.map_err(|source| Error::Io {
         action: "listen on",
-        path: "127.0.0.1".into(),
+        path: format!("127.0.0.1:{}", args.port).into(),
         source,
     })?;
+    let address =
+        listener.local_addr().map_err(|source| Error::Io { action: "listen on", path: "127.0.0.1".into(), source })?;
     let sim = Sim::new(7).started_at(cx.clock.now() - UPTIME);
     let clock = cx.clock;
-    let service = serve(
-        listener,
-        sim.clone(),
-        move || clock.now(),
-        std::future::pending(),
-    );
+    let service = serve(listener, sim.clone(), move || clock.now(), std::future::pending());
 
-    let folder = tempfile::Builder::new()
-        .prefix("liveops-demo-")
-        .tempdir()
-        .map_err(|source| Error::Io {
-            action: "create a folder in",
-            path: std::env::temp_dir(),
-            source,
-        })?;
+    let folder = tempfile::Builder::new().prefix("liveops-demo-").tempdir().map_err(|source| Error::Io {
+        action: "create a folder in",
+        path: std::env::temp_dir(),
+        source,
+    })?;
     let url = format!("http://{address}");
     write_config(folder.path(), &url)?;
     flags::write(folder.path(), cx.clock.now())?;
@@ -91,11 +78,7 @@ pub(crate) async fn run(args: DemoArgs, cx: &Context) -> Result<Exit> {
         let store = Throwaway(cache(&inner)?);
         let settings = &inner.config()?.settings;
         let services: Vec<&Service> = settings.services.iter().collect();
-        seed(
-            &store.0,
-            &services,
-            &past(&sim, &settings.kpis, cx.clock.now()),
-        );
+        seed(&store.0, &services, &past(&sim, &settings.kpis, cx.clock.now()));
         let shown = show(&inner, folder.path(), &url, args.keep).await;
         if args.keep && shown.is_ok() {
             // Until Ctrl-C.
@@ -126,11 +109,7 @@ fn write_config(folder: &Path, url: &str) -> Result<()> {
         .render_str(CONFIG, context! { url })
         .map_err(|error| Error::internal(&format!("the demo's configuration: {error}")))?;
     let path = folder.join("liveops.yaml");
-    std::fs::write(&path, text).map_err(|source| Error::Io {
-        action: "write",
-        path,
-        source,
-    })
+    std::fs::write(&path, text).map_err(|source| Error::Io { action: "write", path, source })
 }
 
 async fn show(cx: &Context, folder: &Path, url: &str, keep: bool) -> Result<()> {
@@ -147,38 +126,21 @@ async fn show(cx: &Context, folder: &Path, url: &str, keep: bool) -> Result<()> 
         // They would ask a service that is gone by then.
         status.next.clear();
     }
-    let report = DemoReport {
-        status,
-        folder: folder.to_owned(),
-        url: url.to_owned(),
-        keep,
-    };
+    let report = DemoReport { status, folder: folder.to_owned(), url: url.to_owned(), keep };
     cx.output.show(&report, cx.clock.now())
 }
 
 /// What the KPIs were in the hour before, had one looked: the simulated world is a function of time.
-fn past(
-    sim: &Sim,
-    kpis: &[Kpi],
-    now: DateTime<Utc>,
-) -> Vec<(DateTime<Utc>, BTreeMap<String, f64>)> {
+fn past(sim: &Sim, kpis: &[Kpi], now: DateTime<Utc>) -> Vec<(DateTime<Utc>, BTreeMap<String, f64>)> {
     let snapshot = |at: DateTime<Utc>| {
         let parsed = parse(&sim.exposition(at), Format::Text, |_| true);
-        Snapshot {
-            at,
-            samples: parsed.map(|parsed| parsed.samples).unwrap_or_default(),
-        }
+        Snapshot { at, samples: parsed.map(|parsed| parsed.samples).unwrap_or_default() }
     };
     let look = |back: i32| {
         let at = now - TimeDelta::minutes(i64::from(back));
         let (previous, current) = (snapshot(at - TimeDelta::minutes(1)), snapshot(at));
-        let windows = [Window {
-            previous: Some(&previous),
-            current: &current,
-        }];
-        let values = kpis
-            .iter()
-            .filter_map(|kpi| Some((kpi.name.clone(), evaluate(kpi, &windows).ok()?.total)));
+        let windows = [Window { previous: Some(&previous), current: &current }];
+        let values = kpis.iter().filter_map(|kpi| Some((kpi.name.clone(), evaluate(kpi, &windows).ok()?.total)));
         (at, values.collect())
     };
     (1..=LOOKS).rev().map(look).collect()
@@ -193,10 +155,7 @@ struct DemoReport {
 }
 
 impl serde::Serialize for DemoReport {
-    fn serialize<S: serde::Serializer>(
-        &self,
-        serializer: S,
-    ) -> std::result::Result<S::Ok, S::Error> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
         self.status.serialize(serializer)
     }
 }
@@ -207,30 +166,19 @@ impl Report for DemoReport {
     fn blocks(&self, view: &View) -> Vec<Block> {
         let dim = |text: String| Block::Line(vec![span(text, Tone::Dim)]);
         let mut blocks = vec![
-            dim(format!(
-                "a simulated game service is running at {}",
-                self.url
-            )),
+            dim(format!("a simulated game service is running at {}", self.url)),
             dim("$ liveops status".into()),
             Block::Blank,
         ];
         blocks.extend(self.status.blocks(view));
         blocks.push(Block::Blank);
         if self.keep {
-            blocks.push(Block::heading(
-                "The service keeps running until Ctrl-C. In a second terminal:",
-            ));
-            blocks.push(Block::next(
-                "  go there",
-                format!("cd {}", self.folder.display()),
-            ));
+            blocks.push(Block::heading("The service keeps running until Ctrl-C. In a second terminal:"));
+            blocks.push(Block::next("  go there", format!("cd {}", self.folder.display())));
             for (what, command) in [
                 ("  look, again and again", "liveops status --watch"),
                 ("  who has which feature", "liveops flag list"),
-                (
-                    "  roll out a build, and a bad one",
-                    "liveops rollout canary --image game-backend:2.1",
-                ),
+                ("  roll out a build, and a bad one", "liveops rollout canary --image game-backend:2.1"),
                 ("  the service's own health", "liveops health detailed"),
                 ("  as a script sees it", "liveops status -o json"),
                 ("  what is set, and where", "liveops config show --origin"),
@@ -238,15 +186,10 @@ impl Report for DemoReport {
                 blocks.push(Block::next(what, command));
             }
         } else {
-            blocks.push(Block::heading(
-                "That was a simulation, and it is gone. Next:",
-            ));
+            blocks.push(Block::heading("That was a simulation, and it is gone. Next:"));
             for (what, command) in [
                 ("  keep it running to play with", "liveops demo --keep"),
-                (
-                    "  your own systems",
-                    "liveops status --prometheus http://127.0.0.1:9090",
-                ),
+                ("  your own systems", "liveops status --prometheus http://127.0.0.1:9090"),
                 ("  set it up for good", "liveops init"),
             ] {
                 blocks.push(Block::next(what, command));

@@ -45,10 +45,7 @@ async fn look(cx: &Context, system: &mut System) -> Result<()> {
 fn cluster(answer: &Answer) -> Option<Finding> {
     let status: Value = answer.json().ok()?;
     let cluster = status.get("cluster")?;
-    let peers = cluster
-        .get("peers")
-        .and_then(Value::as_array)
-        .map_or(0, Vec::len);
+    let peers = cluster.get("peers").and_then(Value::as_array).map_or(0, Vec::len);
     Some(match cluster.get("status")?.as_str()? {
         "ready" => Finding::ok("cluster", format!("ready, {}", count(peers, "peer"))),
         "disabled" => Finding::ok("cluster", "a single one"),

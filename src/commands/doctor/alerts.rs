@@ -47,12 +47,9 @@ pub(crate) fn judge(alerts: &[Alert], now: DateTime<Utc>) -> Vec<Finding> {
         .collect();
     if !long.is_empty() {
         findings.push(
-            Finding::warn(
-                "fatigue",
-                format!("fires for more than a day: {}", first(&long, 3)),
-            )
-            .fix("fix the cause, change the threshold, or silence it with an end and a reason")
-            .command("liveops alerts list"),
+            Finding::warn("fatigue", format!("fires for more than a day: {}", first(&long, 3)))
+                .fix("fix the cause, change the threshold, or silence it with an end and a reason")
+                .command("liveops alerts list"),
         );
     }
     if findings.is_empty() {
@@ -69,31 +66,19 @@ pub(crate) fn judge(alerts: &[Alert], now: DateTime<Utc>) -> Vec<Finding> {
 /// An alert that proves by firing that alerts arrive.
 fn is_heartbeat(alert: &Alert) -> bool {
     let name = alert.name.to_lowercase();
-    urgency(alert.severity.as_deref()) == Urgency::Info
-        || name.contains("watchdog")
-        || name.contains("deadman")
+    urgency(alert.severity.as_deref()) == Urgency::Info || name.contains("watchdog") || name.contains("deadman")
 }
 
 /// Judges silences: one that ends soon over alerts that then page, and ones that are meant to last for ever.
 pub(crate) fn silences(silences: &[Silence], alerts: &[Alert], now: DateTime<Utc>) -> Vec<Finding> {
-    let hidden: BTreeSet<&str> = alerts
-        .iter()
-        .flat_map(|alert| alert.silenced_by.iter().map(String::as_str))
-        .collect();
-    let active = || {
-        silences
-            .iter()
-            .filter(|silence| silence.state == SilenceState::Active)
-    };
+    let hidden: BTreeSet<&str> = alerts.iter().flat_map(|alert| alert.silenced_by.iter().map(String::as_str)).collect();
+    let active = || silences.iter().filter(|silence| silence.state == SilenceState::Active);
     let short = |silence: &Silence| silence.id.chars().take(8).collect::<String>();
     let mut findings = Vec::new();
     for silence in active() {
         let left = silence.draft.ends_at - now;
         if left < SOON && hidden.contains(silence.id.as_str()) {
-            let under = alerts
-                .iter()
-                .filter(|alert| alert.silenced_by.contains(&silence.id))
-                .count();
+            let under = alerts.iter().filter(|alert| alert.silenced_by.contains(&silence.id)).count();
             let message = format!(
                 "silence {} ends in {}, and {} under it will page",
                 short(silence),
@@ -115,11 +100,7 @@ pub(crate) fn silences(silences: &[Silence], alerts: &[Alert], now: DateTime<Utc
         findings.push(
             Finding::warn(
                 "silences",
-                format!(
-                    "{} for more than a week to come: {}",
-                    count(long.len(), "silence"),
-                    first(&long, 3)
-                ),
+                format!("{} for more than a week to come: {}", count(long.len(), "silence"), first(&long, 3)),
             )
             .fix("a silence that lasts hides the next incident, too; change the alert instead")
             .command("liveops silence list"),
@@ -157,36 +138,22 @@ mod tests {
 
     #[test]
     fn many_and_long_are_fatigue_and_heartbeats_are_not() {
-        let many: Vec<Alert> = (0..11)
-            .map(|n| alert(&format!("a{n}"), "high", 1))
-            .collect();
+        let many: Vec<Alert> = (0..11).map(|n| alert(&format!("a{n}"), "high", 1)).collect();
         for (alerts, want) in [
             (vec![], vec![(Level::Ok, "nothing fires")]),
             (
-                vec![
-                    alert("Watchdog", "none", 900),
-                    alert("DeadMansSwitch", "page", 900),
-                ],
+                vec![alert("Watchdog", "none", 900), alert("DeadMansSwitch", "page", 900)],
                 vec![(Level::Ok, "nothing fires")],
             ),
-            (
-                many[..10].to_vec(),
-                vec![(Level::Ok, "10 alerts of different names fire")],
-            ),
-            (
-                many,
-                vec![(Level::Warn, "11 alerts of different names fire at once")],
-            ),
+            (many[..10].to_vec(), vec![(Level::Ok, "10 alerts of different names fire")]),
+            (many, vec![(Level::Warn, "11 alerts of different names fire at once")]),
             (
                 vec![alert("a", "high", 1), alert("a", "high", 50)],
                 vec![(Level::Warn, "fires for more than a day: a (2d 2h)")],
             ),
         ] {
             let found = judge(&alerts, now());
-            let found: Vec<(Level, &str)> = found
-                .iter()
-                .map(|found| (found.level, found.message.as_str()))
-                .collect();
+            let found: Vec<(Level, &str)> = found.iter().map(|found| (found.level, found.message.as_str())).collect();
             assert_eq!(found, want);
         }
     }
@@ -206,15 +173,8 @@ mod tests {
         };
         let mut quiet = alert("a", "high", 1);
         quiet.silenced_by = vec!["soon".into()];
-        let all = [
-            silence("soon", 10),
-            silence("empty", 10),
-            silence("for-ever-and-ever", 20_000),
-        ];
-        let found: Vec<String> = silences(&all, &[quiet], now())
-            .into_iter()
-            .map(|found| found.message)
-            .collect();
+        let all = [silence("soon", 10), silence("empty", 10), silence("for-ever-and-ever", 20_000)];
+        let found: Vec<String> = silences(&all, &[quiet], now()).into_iter().map(|found| found.message).collect();
         assert_eq!(
             found,
             [

@@ -16,18 +16,10 @@ const SKEW_FAIL: TimeDelta = TimeDelta::seconds(60);
 const SLOW: Duration = Duration::from_secs(1);
 
 /// Notes version and latency, and judges latency and clock.
-pub(crate) fn judge(
-    system: &mut System,
-    version: Option<String>,
-    answer: &Answer,
-    now: DateTime<Utc>,
-) {
+pub(crate) fn judge(system: &mut System, version: Option<String>, answer: &Answer, now: DateTime<Utc>) {
     system.version = version;
     system.latency_ms = u64::try_from(answer.elapsed.as_millis()).ok();
-    system.add(Finding::ok(
-        "reachable",
-        "answers, and accepts the credentials",
-    ));
+    system.add(Finding::ok("reachable", "answers, and accepts the credentials"));
     system.add(latency(answer.elapsed));
     if let Some(date) = answer.date {
         system.add(clock(skew(date, now, answer.elapsed)));
@@ -47,11 +39,7 @@ fn latency(elapsed: Duration) -> Finding {
 fn clock(skew: TimeDelta) -> Finding {
     let size = skew.abs();
     let seconds = u64::try_from(size.num_seconds()).unwrap_or(0);
-    let side = if skew > TimeDelta::zero() {
-        "ahead of"
-    } else {
-        "behind"
-    };
+    let side = if skew > TimeDelta::zero() { "ahead of" } else { "behind" };
     let message = format!("its clock is {} {side} ours", compact(seconds));
     let fix = "check time synchronisation on both machines: `timedatectl status`";
     if size > SKEW_FAIL {

@@ -36,14 +36,7 @@ pub(crate) struct Finding {
 
 impl Finding {
     fn new(check: &'static str, level: Level, message: impl Into<String>) -> Self {
-        Self {
-            check,
-            system: String::new(),
-            level,
-            message: message.into(),
-            fix: None,
-            command: None,
-        }
+        Self { check, system: String::new(), level, message: message.into(), fix: None, command: None }
     }
 
     /// All is well.
@@ -63,16 +56,8 @@ impl Finding {
 
     /// Could not be told, and why.
     pub(crate) fn unknown(check: &'static str, error: &Error) -> Self {
-        Self::new(
-            check,
-            Level::Unknown,
-            format!("could not be told: {}", said(error)),
-        )
-        .fix(
-            error
-                .hint()
-                .unwrap_or_else(|| "run `liveops doctor -v` to see each request".into()),
-        )
+        Self::new(check, Level::Unknown, format!("could not be told: {}", said(error)))
+            .fix(error.hint().unwrap_or_else(|| "run `liveops doctor -v` to see each request".into()))
     }
 
     /// With what to do about it.
@@ -115,10 +100,7 @@ impl System {
 
     /// Adds a finding.
     pub(crate) fn add(&mut self, finding: Finding) {
-        self.findings.push(Finding {
-            system: self.name.clone(),
-            ..finding
-        });
+        self.findings.push(Finding { system: self.name.clone(), ..finding });
     }
 
     /// Adds several.
@@ -130,11 +112,7 @@ impl System {
 
     /// The worst that was found.
     pub(crate) fn level(&self) -> Level {
-        self.findings
-            .iter()
-            .map(|finding| finding.level)
-            .max()
-            .unwrap_or(Level::Ok)
+        self.findings.iter().map(|finding| finding.level).max().unwrap_or(Level::Ok)
     }
 }
 
@@ -181,18 +159,11 @@ pub(crate) fn said(error: &Error) -> String {
     match error {
         Error::Unreachable { reason, .. } => format!("cannot be reached: {reason}"),
         Error::Timeout { after, .. } => format!("no answer within {:.1} s", after.as_secs_f64()),
-        Error::Rejected {
-            status: status @ (401 | 403),
-            ..
-        } => {
+        Error::Rejected { status: status @ (401 | 403), .. } => {
             format!("does not accept the credentials (status {status})")
         }
-        Error::Rejected {
-            status, message, ..
-        } if message.is_empty() => format!("answers {status}"),
-        Error::Rejected {
-            status, message, ..
-        } => format!("answers {status}: {message}"),
+        Error::Rejected { status, message, .. } if message.is_empty() => format!("answers {status}"),
+        Error::Rejected { status, message, .. } => format!("answers {status}: {message}"),
         Error::Malformed { what, .. } => format!("answers something unexpected: {what}"),
         Error::Tool { reason, .. } => reason.clone(),
         other => other.to_string(),

@@ -42,17 +42,11 @@ async fn redis(store: &RedisFlags, system: &mut System) -> Result<()> {
     };
     system.version = Some(said(&info, "redis_version"));
     system.latency_ms = u64::try_from(elapsed.as_millis()).ok();
-    system.add(Finding::ok(
-        "reachable",
-        "answers, and accepts the credentials",
-    ));
+    system.add(Finding::ok("reachable", "answers, and accepts the credentials"));
     if elapsed > SLOW {
         system.add(
-            Finding::warn(
-                "latency",
-                format!("took {} ms to connect and answer", elapsed.as_millis()),
-            )
-            .fix("is it overloaded, or far away? `redis-cli --latency` says more"),
+            Finding::warn("latency", format!("took {} ms to connect and answer", elapsed.as_millis()))
+                .fix("is it overloaded, or far away? `redis-cli --latency` says more"),
         );
     }
     system.add(encryption(store));
@@ -66,19 +60,10 @@ async fn redis(store: &RedisFlags, system: &mut System) -> Result<()> {
     }
     let replication = store.info("replication").await?;
     if said(&replication, "role") == "slave" {
-        let primary = format!(
-            "{}:{}",
-            said(&replication, "master_host"),
-            said(&replication, "master_port")
-        );
+        let primary = format!("{}:{}", said(&replication, "master_host"), said(&replication, "master_port"));
         system.add(
-            Finding::fail(
-                "role",
-                format!("is a read-only replica of {primary}: flags can be read, not changed"),
-            )
-            .fix(format!(
-                "set `flags.url` to {primary}, or to `redis+sentinel://…`, which finds the primary"
-            )),
+            Finding::fail("role", format!("is a read-only replica of {primary}: flags can be read, not changed"))
+                .fix(format!("set `flags.url` to {primary}, or to `redis+sentinel://…`, which finds the primary")),
         );
     } else {
         system.add(Finding::ok("role", "takes writes"));
@@ -87,8 +72,11 @@ async fn redis(store: &RedisFlags, system: &mut System) -> Result<()> {
     let policy = said(&memory, "maxmemory_policy");
     if said(&memory, "maxmemory") != "0" && policy.starts_with("allkeys") {
         system.add(
-            Finding::warn("eviction", format!("evicts any key when memory runs out (`{policy}`): the flags too, and then all are off"))
-                .fix("give the flags a Redis of their own, or `maxmemory-policy volatile-lru`"),
+            Finding::warn(
+                "eviction",
+                format!("evicts any key when memory runs out (`{policy}`): the flags too, and then all are off"),
+            )
+            .fix("give the flags a Redis of their own, or `maxmemory-policy volatile-lru`"),
         );
     }
     system.extend(expiry(store).await?);
@@ -98,19 +86,14 @@ async fn redis(store: &RedisFlags, system: &mut System) -> Result<()> {
 
 fn encryption(store: &RedisFlags) -> Finding {
     let shown = store.shown();
-    let is_near = ["127.0.0.1:", "localhost:", "[::1]:"]
-        .iter()
-        .any(|host| shown.contains(host));
+    let is_near = ["127.0.0.1:", "localhost:", "[::1]:"].iter().any(|host| shown.contains(host));
     if store.has_tls() {
         Finding::ok("encryption", "TLS")
     } else if is_near {
         Finding::ok("encryption", "none, on this machine")
     } else {
-        Finding::warn(
-            "encryption",
-            "none: password and flags can be read and changed on the way",
-        )
-        .fix("use `rediss:` in `flags.url`, with `ca: FILE` for an authority of your own; or a VPN")
+        Finding::warn("encryption", "none: password and flags can be read and changed on the way")
+            .fix("use `rediss:` in `flags.url`, with `ca: FILE` for an authority of your own; or a VPN")
     }
 }
 
@@ -119,11 +102,8 @@ async fn expiry(store: &RedisFlags) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     if let Some(left) = store.expires().await {
         findings.push(
-            Finding::fail(
-                "expiry",
-                format!("all flags expire in {left} s, and are then off for everybody"),
-            )
-            .fix("take the expiry away: `redis-cli PERSIST KEY`"),
+            Finding::fail("expiry", format!("all flags expire in {left} s, and are then off for everybody"))
+                .fix("take the expiry away: `redis-cli PERSIST KEY`"),
         );
     }
     let names = store.expiring().await?;
@@ -145,10 +125,7 @@ async fn expiry(store: &RedisFlags) -> Result<Vec<Finding>> {
 
 async fn permissions(store: &RedisFlags) -> Finding {
     let Some(denied) = store.denied().await else {
-        return Finding::ok(
-            "permissions",
-            "not asked: needs Redis 7 and the right to `ACL DRYRUN`",
-        );
+        return Finding::ok("permissions", "not asked: needs Redis 7 and the right to `ACL DRYRUN`");
     };
     let names: Vec<&str> = denied.iter().map(|denied| denied.what.as_str()).collect();
     let fix = format!("the ACL rule that allows all of it: `{}`", store.rule());
@@ -183,21 +160,12 @@ async fn file(store: &FileFlags) -> Finding {
 /// Redis says in its own words what HTTP says by a status.
 fn problem(error: &Error) -> Finding {
     match error {
-        Error::Unreachable { url, .. } => Finding::fail(
-            "reachable",
-            format!("cannot be reached: {}", error.reason()),
-        )
-        .fix(format!(
-            "is Redis running, and are port-forward and VPN up? `redis-cli -u {url} ping` says more"
-        )),
-        Error::Declined {
-            code, why, hint, ..
-        } => {
+        Error::Unreachable { url, .. } => Finding::fail("reachable", format!("cannot be reached: {}", error.reason()))
+            .fix(format!("is Redis running, and are port-forward and VPN up? `redis-cli -u {url} ping` says more")),
+        Error::Declined { code, why, hint, .. } => {
             let is_login = ["NOAUTH", "WRONGPASS", "NOPERM"].contains(&code.as_str());
             let check = if is_login { "credentials" } else { "answer" };
-            Finding::fail(check, why.clone())
-                .fix(hint.clone())
-                .command("liveops config show --origin")
+            Finding::fail(check, why.clone()).fix(hint.clone()).command("liveops config show --origin")
         }
         error => no_answer(error),
     }
@@ -214,11 +182,7 @@ mod tests {
         let path = dir.path().join("flags.json");
         let store = FileFlags::at(&path);
         assert_eq!(file(&store).await.level, Level::Fail);
-        for (text, level) in [
-            ("{\"a\": {}}", Level::Ok),
-            ("[]", Level::Fail),
-            ("{", Level::Fail),
-        ] {
+        for (text, level) in [("{\"a\": {}}", Level::Ok), ("[]", Level::Fail), ("{", Level::Fail)] {
             std::fs::write(&path, text).expect("write");
             assert_eq!(file(&store).await.level, level, "{text}");
         }

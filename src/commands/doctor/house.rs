@@ -18,12 +18,9 @@ pub(crate) fn check(cx: &Context, is_empty: bool) -> Result<System> {
     system.version = Some(env!("CARGO_PKG_VERSION").into());
     if is_empty {
         system.add(
-            Finding::warn(
-                "configuration",
-                "no system is configured, so there is nothing to ask",
-            )
-            .fix("write a liveops.yaml, or name a system: `--prometheus URL`, `--health URL`")
-            .command("liveops init"),
+            Finding::warn("configuration", "no system is configured, so there is nothing to ask")
+                .fix("write a liveops.yaml, or name a system: `--prometheus URL`, `--health URL`")
+                .command("liveops init"),
         );
     }
     for problem in &config.warnings {
@@ -33,10 +30,7 @@ pub(crate) fn check(cx: &Context, is_empty: bool) -> Result<System> {
                 .command("liveops config validate"),
         );
     }
-    let files = [
-        config.layers.project.as_deref(),
-        config.layers.user.as_deref(),
-    ];
+    let files = [config.layers.project.as_deref(), config.layers.user.as_deref()];
     let mut sound = true;
     for path in files.into_iter().flatten() {
         if let Some(finding) = permissions(path) {
@@ -45,10 +39,7 @@ pub(crate) fn check(cx: &Context, is_empty: bool) -> Result<System> {
         }
     }
     if sound && files.iter().any(Option::is_some) {
-        system.add(Finding::ok(
-            "configuration",
-            "sound, and only you can change it",
-        ));
+        system.add(Finding::ok("configuration", "sound, and only you can change it"));
     }
     if !user_file(&cx.dirs).exists() && files.iter().all(Option::is_none) && !is_empty {
         system.add(Finding::ok("configuration", "none; flags are all there is"));
@@ -63,11 +54,8 @@ pub(crate) fn check(cx: &Context, is_empty: bool) -> Result<System> {
 fn permissions(path: &Path) -> Option<Finding> {
     let mode = mode(path)?;
     (mode & 0o002 != 0).then(|| {
-        Finding::fail(
-            "permissions",
-            format!("everybody can change {}", path.display()),
-        )
-        .fix(format!("`chmod o-w {}`", path.display()))
+        Finding::fail("permissions", format!("everybody can change {}", path.display()))
+            .fix(format!("`chmod o-w {}`", path.display()))
     })
 }
 
@@ -88,10 +76,7 @@ fn state(folder: &Path) -> Finding {
     let Some(there) = nearest else {
         return Finding::fail("state", format!("{} cannot be made", folder.display()));
     };
-    if let Err(error) = tempfile::Builder::new()
-        .prefix(".liveops-doctor")
-        .tempfile_in(there)
-    {
+    if let Err(error) = tempfile::Builder::new().prefix(".liveops-doctor").tempfile_in(there) {
         return Finding::fail("state", format!("{} cannot be written: {error}", there.display()))
             .fix("without it nothing can be changed, since every change is journalled; check its owner and the free space, or set XDG_STATE_HOME");
     }
@@ -99,11 +84,10 @@ fn state(folder: &Path) -> Finding {
         return Finding::ok("state", "will be made at the first change");
     }
     match mode(folder) {
-        Some(mode) if mode & 0o077 != 0 => Finding::warn(
-            "state",
-            format!("{} is open to others (mode {mode:o})", folder.display()),
-        )
-        .fix(format!("`chmod 700 {}`", folder.display())),
+        Some(mode) if mode & 0o077 != 0 => {
+            Finding::warn("state", format!("{} is open to others (mode {mode:o})", folder.display()))
+                .fix(format!("`chmod 700 {}`", folder.display()))
+        }
         _ => Finding::ok("state", "writable, and yours alone"),
     }
 }
@@ -113,35 +97,22 @@ fn audit(cx: &Context) -> Finding {
     let reading = match log.read() {
         Ok(reading) => reading,
         Err(Error::Io { source, .. }) => {
-            return Finding::fail(
-                "audit",
-                format!("{} cannot be read: {source}", log.path().display()),
-            )
-            .fix("check its owner and permissions");
+            return Finding::fail("audit", format!("{} cannot be read: {source}", log.path().display()))
+                .fix("check its owner and permissions");
         }
         Err(error) => return Finding::unknown("audit", &error),
     };
     match (reading.faults.first(), reading.torn) {
-        (Some(fault), _) => Finding::fail(
-            "audit",
-            format!(
-                "the audit log was changed: line {} {}",
-                fault.line, fault.what
-            ),
-        )
-        .fix("find out who did; the entries around it cannot be relied on")
-        .command("liveops audit verify"),
-        (None, Some(_)) => Finding::warn(
-            "audit",
-            "the last line of the audit log is torn, as by a crash",
-        )
-        .fix("nothing: the next change sets it aside and says so")
-        .command("liveops audit verify"),
+        (Some(fault), _) => {
+            Finding::fail("audit", format!("the audit log was changed: line {} {}", fault.line, fault.what))
+                .fix("find out who did; the entries around it cannot be relied on")
+                .command("liveops audit verify")
+        }
+        (None, Some(_)) => Finding::warn("audit", "the last line of the audit log is torn, as by a crash")
+            .fix("nothing: the next change sets it aside and says so")
+            .command("liveops audit verify"),
         (None, None) if reading.events.is_empty() => Finding::ok("audit", "empty"),
-        (None, None) => Finding::ok(
-            "audit",
-            format!("{} verified", count(reading.events.len(), "event")),
-        ),
+        (None, None) => Finding::ok("audit", format!("{} verified", count(reading.events.len(), "event"))),
     }
 }
 
@@ -152,14 +123,10 @@ fn terminal(cx: &Context) -> Option<Finding> {
     }
     let size = format!("{}x{}", view.width, view.height.unwrap_or(24));
     Some(if !view.unicode {
-        Finding::warn(
-            "terminal",
-            format!("{size}, ASCII only: plots and marks are coarser"),
-        )
-        .fix("if it can show UTF-8: `export LC_ALL=C.UTF-8`")
+        Finding::warn("terminal", format!("{size}, ASCII only: plots and marks are coarser"))
+            .fix("if it can show UTF-8: `export LC_ALL=C.UTF-8`")
     } else if view.width < 80 {
-        Finding::warn("terminal", format!("{size}: lines will be cut"))
-            .fix("make it at least 80 columns wide")
+        Finding::warn("terminal", format!("{size}: lines will be cut")).fix("make it at least 80 columns wide")
     } else {
         Finding::ok("terminal", size)
     })
@@ -181,11 +148,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("temp dir");
         chmod(dir.path(), 0o700);
         assert_eq!(state(dir.path()).level, Level::Ok);
-        assert!(
-            state(&dir.path().join("a/b"))
-                .message
-                .contains("will be made")
-        );
+        assert!(state(&dir.path().join("a/b")).message.contains("will be made"));
         chmod(dir.path(), 0o755);
         assert_eq!(state(dir.path()).level, Level::Warn);
     }

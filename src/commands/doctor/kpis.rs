@@ -32,11 +32,7 @@ pub(crate) async fn asked(client: &Prometheus<'_>, kpis: &[Kpi], limit: Duration
     let asked = stream::iter(kpis).map(async |kpi| {
         let began = Instant::now();
         let answer = client.instant(&kpi.promql(), None).await;
-        Asked {
-            kpi,
-            answer: answer.map(|queried| has_value(&queried.answer)),
-            took: began.elapsed(),
-        }
+        Asked { kpi, answer: answer.map(|queried| has_value(&queried.answer)), took: began.elapsed() }
     });
     let mut all: Vec<Asked<'_>> = asked.buffer_unordered(AT_ONCE).collect().await;
     all.sort_by(|a, b| a.kpi.name.cmp(&b.kpi.name));
@@ -45,15 +41,9 @@ pub(crate) async fn asked(client: &Prometheus<'_>, kpis: &[Kpi], limit: Duration
     } else {
         BTreeSet::new()
     };
-    let mut findings: Vec<Finding> = all
-        .iter()
-        .filter_map(|asked| judge(asked, &names, limit))
-        .collect();
+    let mut findings: Vec<Finding> = all.iter().filter_map(|asked| judge(asked, &names, limit)).collect();
     if findings.is_empty() && !kpis.is_empty() {
-        findings.push(Finding::ok(
-            "kpis",
-            format!("{} with data", count(kpis.len(), "KPI")),
-        ));
+        findings.push(Finding::ok("kpis", format!("{} with data", count(kpis.len(), "KPI"))));
     }
     findings
 }
@@ -71,32 +61,19 @@ fn judge(asked: &Asked<'_>, names: &BTreeSet<String>, limit: Duration) -> Option
     let command = format!("liveops query --kpi {name}");
     match &asked.answer {
         Ok(true) if asked.took > SLOW => Some(
-            Finding::warn(
-                "kpis",
-                format!("KPI `{name}` took {:.1} s", asked.took.as_secs_f64()),
-            )
-            .fix(narrow)
-            .command(command),
+            Finding::warn("kpis", format!("KPI `{name}` took {:.1} s", asked.took.as_secs_f64()))
+                .fix(narrow)
+                .command(command),
         ),
         Ok(true) => None,
         Ok(false) => Some(missing(asked.kpi, names)),
         Err(Error::Timeout { .. }) => Some(
-            Finding::fail(
-                "kpis",
-                format!(
-                    "KPI `{name}` has no answer within {:.0} s",
-                    limit.as_secs_f64()
-                ),
-            )
-            .fix(narrow)
-            .command(command),
+            Finding::fail("kpis", format!("KPI `{name}` has no answer within {:.0} s", limit.as_secs_f64()))
+                .fix(narrow)
+                .command(command),
         ),
         // Prometheus refuses the expression itself.
-        Err(
-            error @ Error::Rejected {
-                status: 400 | 422, ..
-            },
-        ) => Some(
+        Err(error @ Error::Rejected { status: 400 | 422, .. }) => Some(
             Finding::fail("kpis", format!("KPI `{name}`: {}", said(error)))
                 .fix("correct its definition in the configuration")
                 .command(format!("liveops query --kpi {name} --explain")),
@@ -106,16 +83,9 @@ fn judge(asked: &Asked<'_>, names: &BTreeSet<String>, limit: Duration) -> Option
 }
 
 fn missing(kpi: &Kpi, names: &BTreeSet<String>) -> Finding {
-    Finding::warn(
-        "kpis",
-        format!(
-            "KPI `{}` has no data: {}",
-            kpi.name,
-            presence::reason(kpi, names)
-        ),
-    )
-    .fix("correct its metric in the configuration, or remove it; until then it is unknown")
-    .command(format!("liveops query --kpi {} --explain", kpi.name))
+    Finding::warn("kpis", format!("KPI `{}` has no data: {}", kpi.name, presence::reason(kpi, names)))
+        .fix("correct its metric in the configuration, or remove it; until then it is unknown")
+        .command(format!("liveops query --kpi {} --explain", kpi.name))
 }
 
 /// Looks for each KPI in what the services expose, where there is no Prometheus to ask.
@@ -127,10 +97,7 @@ pub(crate) fn scraped(cx: &Context, samples: &[Sample]) -> Result<Option<System>
     if kpis.is_empty() || samples.is_empty() {
         return Ok(None);
     }
-    let series: Vec<(&str, &Labels)> = samples
-        .iter()
-        .map(|sample| (sample.name.as_str(), &sample.labels))
-        .collect();
+    let series: Vec<(&str, &Labels)> = samples.iter().map(|sample| (sample.name.as_str(), &sample.labels)).collect();
     let names: BTreeSet<String> = series.iter().map(|(name, _)| (*name).to_owned()).collect();
     let mut system = System::new("kpis", None);
     for kpi in kpis {
@@ -140,10 +107,7 @@ pub(crate) fn scraped(cx: &Context, samples: &[Sample]) -> Result<Option<System>
             None => system.add(
                 Finding::warn(
                     "kpis",
-                    format!(
-                        "KPI `{}` is PromQL, and there is no Prometheus to compute it",
-                        kpi.name
-                    ),
+                    format!("KPI `{}` is PromQL, and there is no Prometheus to compute it", kpi.name),
                 )
                 .fix("set `prometheus.url`, or write it as a gauge, rate, ratio or quantile")
                 .command("liveops config show --origin"),
@@ -151,10 +115,7 @@ pub(crate) fn scraped(cx: &Context, samples: &[Sample]) -> Result<Option<System>
         }
     }
     if system.findings.is_empty() {
-        system.add(Finding::ok(
-            "kpis",
-            format!("{} in the services' metrics", count(kpis.len(), "KPI")),
-        ));
+        system.add(Finding::ok("kpis", format!("{} in the services' metrics", count(kpis.len(), "KPI"))));
     }
     Ok(Some(system))
 }
@@ -184,11 +145,7 @@ mod tests {
             status,
             message: "many-to-many".into(),
         };
-        let late = Error::Timeout {
-            system: "prometheus".into(),
-            url: "http://p".into(),
-            after: SLOW,
-        };
+        let late = Error::Timeout { system: "prometheus".into(), url: "http://p".into(), after: SLOW };
         for (answer, seconds, want) in [
             (Ok(true), 1, None),
             (Ok(true), 6, Some(Level::Warn)),
@@ -197,11 +154,7 @@ mod tests {
             (Err(rejected(422)), 1, Some(Level::Fail)),
             (Err(rejected(503)), 1, Some(Level::Unknown)),
         ] {
-            let asked = Asked {
-                kpi: &kpi,
-                answer,
-                took: Duration::from_secs(seconds),
-            };
+            let asked = Asked { kpi: &kpi, answer, took: Duration::from_secs(seconds) };
             let found = judge(&asked, &BTreeSet::new(), SLOW);
             assert_eq!(found.as_ref().map(|found| found.level), want, "{found:?}");
         }

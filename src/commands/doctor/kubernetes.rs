@@ -45,39 +45,27 @@ async fn look(kubectl: &Kubectl<'_>, context: Option<&str>, system: &mut System)
         }
         None if current.is_none() => {
             system.add(
-                Finding::fail(
-                    "context",
-                    "no context is set, and the kubeconfig has no current one",
-                )
-                .fix("set `kubernetes.context`"),
+                Finding::fail("context", "no context is set, and the kubeconfig has no current one")
+                    .fix("set `kubernetes.context`"),
             );
             return Ok(());
         }
         None => system.add(
-            Finding::warn(
-                "context",
-                "no context is set, so the current one is used, whichever that is",
-            )
-            .fix("set `kubernetes.context`, so that a change never meets the wrong cluster"),
+            Finding::warn("context", "no context is set, so the current one is used, whichever that is")
+                .fix("set `kubernetes.context`, so that a change never meets the wrong cluster"),
         ),
         Some(_) => system.add(Finding::ok("context", "exists")),
     }
     let server = kubectl.server_version().await?;
-    system.add(Finding::ok(
-        "server",
-        format!("API server {server} answers"),
-    ));
+    system.add(Finding::ok("server", format!("API server {server} answers")));
     Ok(())
 }
 
 fn version(text: &str) -> Finding {
-    let mut numbers = text.trim_start_matches('v').split('.').map(|part| {
-        part.chars()
-            .take_while(char::is_ascii_digit)
-            .collect::<String>()
-            .parse::<u32>()
-            .ok()
-    });
+    let mut numbers = text
+        .trim_start_matches('v')
+        .split('.')
+        .map(|part| part.chars().take_while(char::is_ascii_digit).collect::<String>().parse::<u32>().ok());
     match (numbers.next().flatten(), numbers.next().flatten()) {
         (Some(major), Some(minor)) if (major, minor) < (1, MINOR) => {
             Finding::fail("kubectl", format!("kubectl {text} is older than 1.{MINOR}"))

@@ -30,10 +30,7 @@ async fn look(cx: &Context, system: &mut System) -> Result<()> {
         // Front ends of other makes answer queries without telling a version.
         Err(Error::Rejected { status: 404, .. }) => {
             client.instant("vector(1)", None).await?;
-            system.add(Finding::ok(
-                "reachable",
-                "answers, and accepts the credentials",
-            ));
+            system.add(Finding::ok("reachable", "answers, and accepts the credentials"));
         }
         Err(error) => return Err(error),
     }
@@ -46,10 +43,7 @@ async fn look(cx: &Context, system: &mut System) -> Result<()> {
         kpis::asked(&client, &settings.kpis, http.call_timeout()),
         lost(&client),
     );
-    system.extend(or_unknown(
-        "targets",
-        scraped.map(|all| targets::judge(&all)),
-    ));
+    system.extend(or_unknown("targets", scraped.map(|all| targets::judge(&all))));
     let configured = settings.alertmanager.is_some();
     if let (Ok(rules), Ok(told)) = (&evaluated, &told) {
         system.extend(rules::delivery(rules, told, configured));
@@ -58,10 +52,7 @@ async fn look(cx: &Context, system: &mut System) -> Result<()> {
     system.extend(lost);
     if !configured {
         let now = cx.clock.now();
-        system.extend(or_unknown(
-            "fatigue",
-            firing.map(|all| alerts::judge(&all, now)),
-        ));
+        system.extend(or_unknown("fatigue", firing.map(|all| alerts::judge(&all, now))));
     }
     system.extend(measured);
     Ok(())
@@ -71,10 +62,7 @@ async fn look(cx: &Context, system: &mut System) -> Result<()> {
 fn or_unknown(check: &'static str, found: Result<Vec<Finding>>) -> Vec<Finding> {
     match found {
         Ok(findings) => findings,
-        Err(Error::Rejected {
-            status: 404 | 405 | 501,
-            ..
-        }) => Vec::new(),
+        Err(Error::Rejected { status: 404 | 405 | 501, .. }) => Vec::new(),
         Err(error) => vec![Finding::unknown(check, &error)],
     }
 }
@@ -90,12 +78,8 @@ async fn lost(client: &Prometheus<'_>) -> Option<Finding> {
     Some(
         Finding::fail(
             "delivery",
-            format!(
-                "about {value:.0} notifications did not reach Alertmanager in the last 15 minutes"
-            ),
+            format!("about {value:.0} notifications did not reach Alertmanager in the last 15 minutes"),
         )
-        .fix(
-            "is Alertmanager reachable from Prometheus? look at its log for `Error sending alert`",
-        ),
+        .fix("is Alertmanager reachable from Prometheus? look at its log for `Error sending alert`"),
     )
 }

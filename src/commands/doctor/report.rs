@@ -25,29 +25,16 @@ impl Doctor {
     /// From the systems with their findings.
     pub(crate) fn new(environment: String, mut systems: Vec<System>, all: bool) -> Self {
         for system in &mut systems {
-            system
-                .findings
-                .sort_by_key(|finding| Reverse(finding.level));
+            system.findings.sort_by_key(|finding| Reverse(finding.level));
         }
         systems.sort_by_key(|system| Reverse(system.level()));
-        let mut findings: Vec<Finding> = systems
-            .iter()
-            .flat_map(|system| system.findings.clone())
-            .collect();
+        let mut findings: Vec<Finding> = systems.iter().flat_map(|system| system.findings.clone()).collect();
         findings.sort_by_key(|finding| Reverse(finding.level));
-        Self {
-            systems,
-            findings,
-            environment,
-            all,
-        }
+        Self { systems, findings, environment, all }
     }
 
     fn count(&self, level: Level) -> usize {
-        self.findings
-            .iter()
-            .filter(|finding| finding.level == level)
-            .count()
+        self.findings.iter().filter(|finding| finding.level == level).count()
     }
 
     fn verdict(&self) -> Verdict {
@@ -61,46 +48,21 @@ impl Doctor {
 
     /// What was looked at and is fine, by name.
     fn fine(system: &System) -> Vec<&str> {
-        let mut names: Vec<&str> = system
-            .findings
-            .iter()
-            .filter(|finding| finding.level == Level::Ok)
-            .map(|finding| finding.check)
-            .collect();
+        let mut names: Vec<&str> =
+            system.findings.iter().filter(|finding| finding.level == Level::Ok).map(|finding| finding.check).collect();
         names.dedup();
         names
     }
 
     fn headline(&self) -> Vec<Span> {
-        let mut spans = vec![
-            span("doctor", Tone::Strong),
-            span(format!("  {}  ", self.environment), Tone::Dim),
-        ];
+        let mut spans = vec![span("doctor", Tone::Strong), span(format!("  {}  ", self.environment), Tone::Dim)];
         let parts = [
-            (
-                Level::Fail,
-                count(self.count(Level::Fail), "problem"),
-                Tone::Bad,
-            ),
-            (
-                Level::Unknown,
-                format!("{} unknown", self.count(Level::Unknown)),
-                Tone::Unknown,
-            ),
-            (
-                Level::Warn,
-                count(self.count(Level::Warn), "warning"),
-                Tone::Warn,
-            ),
-            (
-                Level::Ok,
-                format!("{} ok", self.count(Level::Ok)),
-                Tone::Good,
-            ),
+            (Level::Fail, count(self.count(Level::Fail), "problem"), Tone::Bad),
+            (Level::Unknown, format!("{} unknown", self.count(Level::Unknown)), Tone::Unknown),
+            (Level::Warn, count(self.count(Level::Warn), "warning"), Tone::Warn),
+            (Level::Ok, format!("{} ok", self.count(Level::Ok)), Tone::Good),
         ];
-        let shown = parts
-            .into_iter()
-            .filter(|(level, ..)| self.count(*level) > 0);
+        let shown = parts.into_iter().filter(|(level, ..)| self.count(*level) > 0);
         for (index, (_, text, tone)) in shown.enumerate() {
             if index > 0 {
                 spans.push(plain(", "));
@@ -126,15 +88,9 @@ fn mark(level: Level, view: &View) -> Span {
 
 /// `prometheus  2.42.0  3 ms  http://127.0.0.1:9090`, with a mark when all is well there.
 fn heading(system: &System, view: &View) -> Vec<Span> {
-    let mut spans = vec![
-        mark(system.level(), view),
-        span(format!(" {}", system.name), Tone::Strong),
-    ];
+    let mut spans = vec![mark(system.level(), view), span(format!(" {}", system.name), Tone::Strong)];
     let latency = system.latency_ms.map(|ms| format!("{ms} ms"));
-    for part in [&system.version, &latency, &system.url]
-        .into_iter()
-        .flatten()
-    {
+    for part in [&system.version, &latency, &system.url].into_iter().flatten() {
         spans.push(span(format!("  {part}"), Tone::Dim));
     }
     spans
@@ -156,12 +112,7 @@ fn problem(finding: &Finding, view: &View) -> Vec<Block> {
                 let first = if index == 0 { head.clone() } else { plain("") };
                 let fill = 9usize.saturating_sub(2 + first.text.chars().count());
                 // Whole: a word longer than the line, such as a URL, must not be cut.
-                Block::Whole(vec![
-                    plain("  "),
-                    first,
-                    plain(" ".repeat(fill)),
-                    plain(line),
-                ])
+                Block::Whole(vec![plain("  "), first, plain(" ".repeat(fill)), plain(line)])
             })
             .collect::<Vec<_>>()
     };
@@ -204,11 +155,7 @@ impl Report for Doctor {
         let mut blocks = vec![Block::Line(self.headline())];
         let mut previous = Level::Fail;
         for system in &self.systems {
-            let bad: Vec<&Finding> = system
-                .findings
-                .iter()
-                .filter(|finding| finding.level != Level::Ok)
-                .collect();
+            let bad: Vec<&Finding> = system.findings.iter().filter(|finding| finding.level != Level::Ok).collect();
             // Systems in which all is well stand line by line below the others.
             if previous != Level::Ok || self.all {
                 blocks.push(Block::Blank);
@@ -216,21 +163,14 @@ impl Report for Doctor {
             previous = system.level();
             let mut head = heading(system, view);
             if bad.is_empty() && !self.all {
-                head.push(span(
-                    format!("  {}", Self::fine(system).join(", ")),
-                    Tone::Dim,
-                ));
+                head.push(span(format!("  {}", Self::fine(system).join(", ")), Tone::Dim));
                 blocks.push(Block::Line(head));
                 continue;
             }
             blocks.push(Block::Line(head));
             blocks.extend(bad.iter().flat_map(|finding| problem(finding, view)));
             if self.all {
-                for finding in system
-                    .findings
-                    .iter()
-                    .filter(|finding| finding.level == Level::Ok)
-                {
+                for finding in system.findings.iter().filter(|finding| finding.level == Level::Ok) {
                     blocks.push(Block::Line(vec![
                         plain("  "),
                         span(format!("{:<7}", "ok"), Tone::Good),
@@ -275,22 +215,14 @@ impl Report for Doctor {
     }
 
     fn meta(&self) -> Meta {
-        let bad = || {
-            self.findings
-                .iter()
-                .filter(|finding| finding.level != Level::Ok)
-        };
+        let bad = || self.findings.iter().filter(|finding| finding.level != Level::Ok);
         let is_silent = |system: &System| {
             system.findings.iter().any(|finding| {
-                finding.level == Level::Fail
-                    && matches!(finding.check, "reachable" | "credentials" | "answer")
+                finding.level == Level::Fail && matches!(finding.check, "reachable" | "credentials" | "answer")
             })
         };
-        let outside: Vec<&System> = self
-            .systems
-            .iter()
-            .filter(|system| system.name != "liveops" && system.name != "kpis")
-            .collect();
+        let outside: Vec<&System> =
+            self.systems.iter().filter(|system| system.name != "liveops" && system.name != "kpis").collect();
         let silent = outside.iter().filter(|system| is_silent(system)).count();
         Meta {
             environment: Some(self.environment.clone()),
@@ -302,16 +234,10 @@ impl Report for Doctor {
             verdict: self.verdict(),
             recommendations: bad()
                 .filter_map(|finding| {
-                    Some(Recommendation {
-                        text: finding.fix.clone()?,
-                        command: finding.command.clone(),
-                    })
+                    Some(Recommendation { text: finding.fix.clone()?, command: finding.command.clone() })
                 })
                 .collect(),
-            sources: outside
-                .iter()
-                .map(|system| source(system, is_silent(system)))
-                .collect(),
+            sources: outside.iter().map(|system| source(system, is_silent(system))).collect(),
             ..Meta::default()
         }
     }
@@ -328,9 +254,7 @@ fn source(system: &System, silent: bool) -> Source {
             Level::Warn | Level::Ok => SourceState::Ok,
         },
         latency_ms: system.latency_ms,
-        error: worst
-            .filter(|_| matches!(level, Level::Fail | Level::Unknown))
-            .map(|finding| finding.message.clone()),
+        error: worst.filter(|_| matches!(level, Level::Fail | Level::Unknown)).map(|finding| finding.message.clone()),
     }
 }
 

@@ -40,33 +40,16 @@ fn broken(rules: &[Rule]) -> Vec<Finding> {
         .iter()
         .take(LINES)
         .map(|rule| {
-            Finding::fail(
-                "rules",
-                format!(
-                    "rule `{}` of group `{}` fails: {}",
-                    rule.name, rule.group, rule.last_error
-                ),
-            )
-            .fix("correct its expression; until then it neither records nor alerts")
-            .command(format!(
-                "liveops query '{}'",
-                rule.expression.replace('\'', "'\\''")
-            ))
+            Finding::fail("rules", format!("rule `{}` of group `{}` fails: {}", rule.name, rule.group, rule.last_error))
+                .fix("correct its expression; until then it neither records nor alerts")
+                .command(format!("liveops query '{}'", rule.expression.replace('\'', "'\\''")))
         })
         .collect();
     if broken.len() > LINES {
-        let names: Vec<&str> = broken
-            .iter()
-            .skip(LINES)
-            .map(|rule| rule.name.as_str())
-            .collect();
+        let names: Vec<&str> = broken.iter().skip(LINES).map(|rule| rule.name.as_str()).collect();
         findings.push(Finding::fail(
             "rules",
-            format!(
-                "{} fail, too: {}",
-                count(names.len(), "more rule"),
-                first(&names, NAMES)
-            ),
+            format!("{} fail, too: {}", count(names.len(), "more rule"), first(&names, NAMES)),
         ));
     }
     findings
@@ -77,18 +60,11 @@ fn slow(rules: &[Rule]) -> Vec<Finding> {
     for rule in rules {
         *groups.entry(&rule.group).or_default() += rule.evaluation;
     }
-    let rule = rules
-        .iter()
-        .filter(|rule| rule.evaluation > SLOW_RULE)
-        .max_by(|a, b| a.evaluation.total_cmp(&b.evaluation));
-    let group = groups
-        .into_iter()
-        .filter(|(_, seconds)| *seconds > SLOW_GROUP);
+    let rule =
+        rules.iter().filter(|rule| rule.evaluation > SLOW_RULE).max_by(|a, b| a.evaluation.total_cmp(&b.evaluation));
+    let group = groups.into_iter().filter(|(_, seconds)| *seconds > SLOW_GROUP);
     let message = match (rule, group.max_by(|a, b| a.1.total_cmp(&b.1))) {
-        (Some(rule), _) => format!(
-            "rule `{}` takes {:.1} s to evaluate",
-            rule.name, rule.evaluation
-        ),
+        (Some(rule), _) => format!("rule `{}` takes {:.1} s to evaluate", rule.name, rule.evaluation),
         (None, Some((group, seconds))) => {
             format!("group `{group}` takes {seconds:.1} s to evaluate")
         }
@@ -101,17 +77,9 @@ fn slow(rules: &[Rule]) -> Vec<Finding> {
 }
 
 fn runbooks(rules: &[Rule]) -> Finding {
-    let alerting = || {
-        rules
-            .iter()
-            .filter_map(|rule| Some((rule, rule.alerting.as_ref()?)))
-    };
+    let alerting = || rules.iter().filter_map(|rule| Some((rule, rule.alerting.as_ref()?)));
     let mut names: Vec<&str> = alerting()
-        .filter(|(_, alerting)| {
-            !RUNBOOK
-                .iter()
-                .any(|key| alerting.annotations.contains_key(*key))
-        })
+        .filter(|(_, alerting)| !RUNBOOK.iter().any(|key| alerting.annotations.contains_key(*key)))
         .map(|(rule, _)| rule.name.as_str())
         .collect();
     names.dedup();
@@ -119,15 +87,8 @@ fn runbooks(rules: &[Rule]) -> Finding {
         return Finding::ok("runbooks", "every alert has one");
     }
     let verb = if names.len() == 1 { "has" } else { "have" };
-    Finding::warn(
-        "runbooks",
-        format!(
-            "{} {verb} no runbook: {}",
-            count(names.len(), "alert"),
-            first(&names, NAMES)
-        ),
-    )
-    .fix("write one an alert, and link it by the annotation `runbook_url`")
+    Finding::warn("runbooks", format!("{} {verb} no runbook: {}", count(names.len(), "alert"), first(&names, NAMES)))
+        .fix("write one an alert, and link it by the annotation `runbook_url`")
 }
 
 /// Does anybody hear the alerts? `configured` says whether liveops knows an Alertmanager.
@@ -137,16 +98,8 @@ pub(crate) fn delivery(rules: &[Rule], delivery: &Delivery, configured: bool) ->
     }
     if !delivery.dropped.is_empty() {
         return Some(
-            Finding::warn(
-                "delivery",
-                format!(
-                    "Alertmanagers were dropped: {}",
-                    first(&delivery.dropped, 2)
-                ),
-            )
-            .fix(
-                "look at `alerting.alertmanagers` and its relabelling in Prometheus' configuration",
-            ),
+            Finding::warn("delivery", format!("Alertmanagers were dropped: {}", first(&delivery.dropped, 2)))
+                .fix("look at `alerting.alertmanagers` and its relabelling in Prometheus' configuration"),
         );
     }
     if !delivery.active.is_empty() {
@@ -190,10 +143,7 @@ mod tests {
     }
 
     fn levels(findings: &[Finding]) -> Vec<(&str, Level)> {
-        findings
-            .iter()
-            .map(|found| (found.check, found.level))
-            .collect()
+        findings.iter().map(|found| (found.check, found.level)).collect()
     }
 
     #[test]
@@ -201,38 +151,18 @@ mod tests {
         let good = || rule("a", "ok", 0.1, Some("runbook_url"));
         for (rules, want) in [
             (vec![], vec![("rules", Level::Warn)]),
-            (
-                vec![good()],
-                vec![("rules", Level::Ok), ("runbooks", Level::Ok)],
-            ),
-            (
-                vec![rule("a", "ok", 0.1, None)],
-                vec![("rules", Level::Ok), ("runbooks", Level::Warn)],
-            ),
-            (
-                vec![rule("a", "err", 0.1, Some("runbook"))],
-                vec![("rules", Level::Fail), ("runbooks", Level::Ok)],
-            ),
-            (
-                vec![rule("a", "ok", 2.1, Some("runbook"))],
-                vec![("rules", Level::Warn), ("runbooks", Level::Ok)],
-            ),
+            (vec![good()], vec![("rules", Level::Ok), ("runbooks", Level::Ok)]),
+            (vec![rule("a", "ok", 0.1, None)], vec![("rules", Level::Ok), ("runbooks", Level::Warn)]),
+            (vec![rule("a", "err", 0.1, Some("runbook"))], vec![("rules", Level::Fail), ("runbooks", Level::Ok)]),
+            (vec![rule("a", "ok", 2.1, Some("runbook"))], vec![("rules", Level::Warn), ("runbooks", Level::Ok)]),
         ] {
             assert_eq!(levels(&judge(&rules)), want);
         }
-        let many: Vec<Rule> = (0..7)
-            .map(|n| rule(&format!("r{n}"), "err", 0.0, None))
-            .collect();
+        let many: Vec<Rule> = (0..7).map(|n| rule(&format!("r{n}"), "err", 0.0, None)).collect();
         let found = judge(&many);
         assert_eq!(found[5].message, "2 more rules fail, too: r5, r6");
-        assert_eq!(
-            found[6].message,
-            "7 alerts have no runbook: r0, r1, r2, r3 and 3 more"
-        );
-        assert_eq!(
-            found[0].command.as_deref(),
-            Some("liveops query 'up == '\\''x'\\'''")
-        );
+        assert_eq!(found[6].message, "7 alerts have no runbook: r0, r1, r2, r3 and 3 more");
+        assert_eq!(found[0].command.as_deref(), Some("liveops query 'up == '\\''x'\\'''"));
     }
 
     #[test]
@@ -243,22 +173,10 @@ mod tests {
             dropped: dropped.iter().map(ToString::to_string).collect(),
         };
         let level = |found: Option<Finding>| found.map(|found| found.level);
-        assert_eq!(
-            level(delivery(&rules, &to(&[], &[]), true)),
-            Some(Level::Fail)
-        );
-        assert_eq!(
-            level(delivery(&rules, &to(&[], &[]), false)),
-            Some(Level::Warn)
-        );
-        assert_eq!(
-            level(delivery(&rules, &to(&["a"], &["b"]), true)),
-            Some(Level::Warn)
-        );
-        assert_eq!(
-            level(delivery(&rules, &to(&["a"], &[]), true)),
-            Some(Level::Ok)
-        );
+        assert_eq!(level(delivery(&rules, &to(&[], &[]), true)), Some(Level::Fail));
+        assert_eq!(level(delivery(&rules, &to(&[], &[]), false)), Some(Level::Warn));
+        assert_eq!(level(delivery(&rules, &to(&["a"], &["b"]), true)), Some(Level::Warn));
+        assert_eq!(level(delivery(&rules, &to(&["a"], &[]), true)), Some(Level::Ok));
         assert_eq!(level(delivery(&[], &to(&[], &[]), true)), None);
     }
 }

@@ -18,34 +18,21 @@ pub(crate) async fn check(cx: &Context) -> (Vec<System>, Vec<Sample>) {
     let Ok(config) = cx.config() else {
         return (Vec::new(), Vec::new());
     };
-    let all = join_all(
-        config
-            .settings
-            .services
-            .iter()
-            .map(|service| one(cx, service)),
-    )
-    .await;
+    let all = join_all(config.settings.services.iter().map(|service| one(cx, service))).await;
     let (systems, samples): (Vec<System>, Vec<Vec<Sample>>) = all.into_iter().unzip();
     (systems, samples.into_iter().flatten().collect())
 }
 
 async fn one(cx: &Context, service: &Service) -> (System, Vec<Sample>) {
     let url = service.health.iter().chain(&service.metrics).next();
-    let mut system = System::new(
-        format!("service {}", service.name),
-        url.map(|endpoint| endpoint.url.show()),
-    );
+    let mut system = System::new(format!("service {}", service.name), url.map(|endpoint| endpoint.url.show()));
     let health = async {
         match &service.health {
             Some(endpoint) => Some(ask(cx, &service.name, endpoint).await),
             None => None,
         }
     };
-    let metrics = service
-        .metrics
-        .iter()
-        .map(async |endpoint| (endpoint, scrape(cx, &service.name, endpoint).await));
+    let metrics = service.metrics.iter().map(async |endpoint| (endpoint, scrape(cx, &service.name, endpoint).await));
     let (health, metrics) = join!(health, join_all(metrics));
     let mut silent = false;
     match health {
@@ -67,12 +54,11 @@ async fn one(cx: &Context, service: &Service) -> (System, Vec<Sample>) {
             // A guess that is wrong is no fault, and one word about a dead service is enough.
             Err(Error::Rejected { status: 404, .. }) if service.metrics_guessed => continue,
             Err(error) if silent && is_silence(&error) => continue,
-            Err(error) if service.metrics_guessed => Finding::warn(
-                "metrics",
-                format!("metrics at {}: {}", endpoint.url.show(), said(&error)),
-            )
-            .fix("set `metrics: [ URL ]` of the service to where they are")
-            .command("liveops config show --origin"),
+            Err(error) if service.metrics_guessed => {
+                Finding::warn("metrics", format!("metrics at {}: {}", endpoint.url.show(), said(&error)))
+                    .fix("set `metrics: [ URL ]` of the service to where they are")
+                    .command("liveops config show --origin")
+            }
             Err(error) => Finding {
                 check: "metrics",
                 message: format!("metrics at {}: {}", endpoint.url.show(), said(&error)),
@@ -83,11 +69,8 @@ async fn one(cx: &Context, service: &Service) -> (System, Vec<Sample>) {
     }
     if service.health.is_none() && service.metrics.is_empty() {
         system.add(
-            Finding::warn(
-                "reachable",
-                "neither `health` nor `metrics` is set, so nothing is known of it",
-            )
-            .fix("set `health: { url: … }` for it"),
+            Finding::warn("reachable", "neither `health` nor `metrics` is set, so nothing is known of it")
+                .fix("set `health: { url: … }` for it"),
         );
     }
     (system, samples)
@@ -95,10 +78,7 @@ async fn one(cx: &Context, service: &Service) -> (System, Vec<Sample>) {
 
 /// Was it not even asked, or did it not answer?
 fn is_silence(error: &Error) -> bool {
-    matches!(
-        error,
-        Error::Unreachable { .. } | Error::Timeout { .. } | Error::Secret { .. }
-    )
+    matches!(error, Error::Unreachable { .. } | Error::Timeout { .. } | Error::Secret { .. })
 }
 
 async fn ask(cx: &Context, name: &str, endpoint: &Endpoint) -> Result<Answer> {
@@ -107,11 +87,7 @@ async fn ask(cx: &Context, name: &str, endpoint: &Endpoint) -> Result<Answer> {
 
 async fn scrape(cx: &Context, name: &str, endpoint: &Endpoint) -> Result<Exposition> {
     let target = cx.target(name, endpoint)?;
-    Ok(
-        service::scrape(cx.http()?, &target, "", Effort::Quick, |_| true)
-            .await?
-            .0,
-    )
+    Ok(service::scrape(cx.http()?, &target, "", Effort::Quick, |_| true).await?.0)
 }
 
 fn judge_health(system: &mut System, answer: &Answer, cx: &Context) {
@@ -153,11 +129,8 @@ fn judge_metrics(found: &Exposition, endpoint: &Endpoint) -> Finding {
         .fix("register each metric once; Prometheus drops such samples, too");
     }
     if found.total == 0 {
-        return Finding::warn(
-            "metrics",
-            format!("metrics at {}: empty", endpoint.url.show()),
-        )
-        .fix("does the service register its metrics before it serves them?");
+        return Finding::warn("metrics", format!("metrics at {}: empty", endpoint.url.show()))
+            .fix("does the service register its metrics before it serves them?");
     }
     Finding::ok("metrics", count(found.total, "sample"))
 }

@@ -17,9 +17,9 @@ pub(crate) async fn clickhouse(cx: &Context) -> Option<System> {
         Ok((version, first)) if version.starts_with(|c: char| c.is_ascii_digit()) => {
             answer::judge(&mut system, Some(version), &first, cx.clock.now());
         }
-        Ok((_, first)) => system.add(no_answer(
-            &first.malformed(format!("`{}` instead of a version", first.excerpt())),
-        )),
+        Ok((_, first)) => {
+            system.add(no_answer(&first.malformed(format!("`{}` instead of a version", first.excerpt()))))
+        }
         Err(error) => system.add(no_answer(&error)),
     }
     Some(system)

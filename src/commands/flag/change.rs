@@ -68,14 +68,7 @@ async fn target(site: &Site<'_>, why: &Why, (name, edit): (FlagName, Edit)) -> R
         Err(EditError::NoSuchFlag) => return Err(missing(&site.store, &name).await),
         Err(error) => return Err(refused(site.cx, &name, before.as_deref(), &error)),
     };
-    Ok(Target {
-        name,
-        edit,
-        before,
-        after,
-        strict: why.expect_rev.is_some(),
-        said: Vec::new(),
-    })
+    Ok(Target { name, edit, before, after, strict: why.expect_rev.is_some(), said: Vec::new() })
 }
 
 /// Flags that are to be written in one change, and what that does.
@@ -96,20 +89,10 @@ pub(crate) struct Outcome {
 
 impl Planned {
     /// Looks at what the change does.
-    pub(crate) async fn of(
-        site: &Site<'_>,
-        action: &str,
-        mut targets: Vec<Target>,
-        why: Why,
-    ) -> Result<Self> {
+    pub(crate) async fn of(site: &Site<'_>, action: &str, mut targets: Vec<Target>, why: Why) -> Result<Self> {
         let preview = Preview::of(site, &targets, why.users.as_deref()).await?;
         targets.retain(Target::changes);
-        Ok(Self {
-            summary: preview::summary(action, &targets),
-            targets,
-            reason: why.reason,
-            preview,
-        })
+        Ok(Self { summary: preview::summary(action, &targets), targets, reason: why.reason, preview })
     }
 
     /// Is there nothing to write?
@@ -120,16 +103,12 @@ impl Planned {
     /// The undo, as far as it is known before the act.
     pub(crate) fn undo(&self) -> Undo {
         let flags = self.targets.iter().map(|target| target.name.to_string());
-        Undo::from(FlagUndo::RestoreFlags {
-            flags: flags.collect(),
-        })
+        Undo::from(FlagUndo::RestoreFlags { flags: flags.collect() })
     }
 
     /// Does it take flags away from users only?
     pub(crate) fn only_takes_away(&self, site: &Site<'_>) -> bool {
-        self.targets
-            .iter()
-            .all(|target| target.only_takes_away(site.reader))
+        self.targets.iter().all(|target| target.only_takes_away(site.reader))
     }
 
     /// What is known of it beforehand, for programs.
@@ -147,25 +126,14 @@ impl Planned {
             }
         }
         let written = |effect: &&Effect| effect.revision.is_some();
-        let flags = effects
-            .iter()
-            .filter(written)
-            .map(|effect| effect.name.to_string());
-        let undo = FlagUndo::RestoreFlags {
-            flags: flags.collect(),
-        };
+        let flags = effects.iter().filter(written).map(|effect| effect.name.to_string());
+        let undo = FlagUndo::RestoreFlags { flags: flags.collect() };
         let result = json!({
             "flags": self.preview.effects(&effects),
             "reason": self.reason,
             "readers_by": seen_by(site.cx.clock.now(), site.cache_ttl),
         });
-        Outcome {
-            done: Done {
-                result,
-                undo: (!undo.flags().is_empty()).then(|| undo.into()),
-            },
-            errors,
-        }
+        Outcome { done: Done { result, undo: (!undo.flags().is_empty()).then(|| undo.into()) }, errors }
     }
 }
 

@@ -96,36 +96,24 @@ type Values = BTreeMap<String, Vec<u8>>;
 
 /// The flags that differ, by name, and how many do not.
 fn compare(from: &Values, to: &Values, names: &[FlagName]) -> (Vec<Difference>, usize) {
-    let wanted = |name: &&String| {
-        names.is_empty() || names.iter().any(|wanted| wanted.as_str() == name.as_str())
-    };
+    let wanted = |name: &&String| names.is_empty() || names.iter().any(|wanted| wanted.as_str() == name.as_str());
     let all: BTreeSet<&String> = from.keys().chain(to.keys()).filter(wanted).collect();
     let mut same = 0;
     let mut differences = Vec::new();
     for flag in all {
-        let (have, want) = (
-            to.get(flag).map(Vec::as_slice),
-            from.get(flag).map(Vec::as_slice),
-        );
+        let (have, want) = (to.get(flag).map(Vec::as_slice), from.get(flag).map(Vec::as_slice));
         let changes = deltas(have, want);
         let how = match (have, want) {
             (None, _) => How::Missing,
             (_, None) => How::Extra,
             // What is no JSON has no members to compare, only bytes.
-            (Some(have), Some(want))
-                if changes.is_empty() && (have == want || is_json(have) && is_json(want)) =>
-            {
+            (Some(have), Some(want)) if changes.is_empty() && (have == want || is_json(have) && is_json(want)) => {
                 same += 1;
                 continue;
             }
             _ => How::Differs,
         };
-        differences.push(Difference {
-            flag: flag.clone(),
-            how,
-            changes,
-            words: delta::words(have, want),
-        });
+        differences.push(Difference { flag: flag.clone(), how, changes, words: delta::words(have, want) });
     }
     (differences, same)
 }
@@ -143,11 +131,8 @@ impl FlagDiff {
             (count(How::Extra), format!("only in {}", self.to)),
             (self.same, "the same".to_owned()),
         ];
-        let parts: Vec<String> = counts
-            .into_iter()
-            .filter(|(n, _)| *n > 0)
-            .map(|(n, what)| format!("{n} {what}"))
-            .collect();
+        let parts: Vec<String> =
+            counts.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
         match parts.is_empty() {
             true => "no flags in either".into(),
             false => parts.join(", "),
@@ -184,11 +169,7 @@ impl Report for FlagDiff {
     fn rows(&self, _view: &View) -> Option<Table> {
         let mut table = Table::new(["flag", "how", "changes"]);
         for one in &self.flags {
-            table.row(vec![
-                plain(&one.flag),
-                plain(one.how.word()),
-                plain(&one.words),
-            ]);
+            table.row(vec![plain(&one.flag), plain(one.how.word()), plain(&one.words)]);
         }
         Some(table)
     }
@@ -196,11 +177,7 @@ impl Report for FlagDiff {
     fn meta(&self) -> Meta {
         Meta {
             environment: Some(self.to.clone()),
-            verdict: if self.flags.is_empty() {
-                Verdict::Pass
-            } else {
-                Verdict::Fail
-            },
+            verdict: if self.flags.is_empty() { Verdict::Pass } else { Verdict::Fail },
             recommendations: self.next.iter().cloned().collect(),
             sources: self.sources.clone(),
             ..Meta::default()
@@ -223,10 +200,8 @@ pub(super) async fn run(args: DiffArgs, cx: &Context) -> Result<Exit> {
     let (here, there) = (cx.flags_of(&args.from)?, cx.flags_of(&to)?);
     let (have, want) = tokio::join!(there.all(), here.all());
     let (have, want): (Values, Values) = (have?.into_iter().collect(), want?.into_iter().collect());
-    if let Some(name) = args
-        .names
-        .iter()
-        .find(|name| !have.contains_key(name.as_str()) && !want.contains_key(name.as_str()))
+    if let Some(name) =
+        args.names.iter().find(|name| !have.contains_key(name.as_str()) && !want.contains_key(name.as_str()))
     {
         return Err(Error::NotFound {
             what: "flag",
@@ -235,37 +210,16 @@ pub(super) async fn run(args: DiffArgs, cx: &Context) -> Result<Exit> {
         });
     }
     let (flags, same) = compare(&want, &have, &args.names);
-    let first = flags
-        .iter()
-        .find(|one| one.how != How::Missing)
-        .or(flags.first());
+    let first = flags.iter().find(|one| one.how != How::Missing).or(flags.first());
     let next = first.map(|one| {
-        let place = if one.how == How::Missing {
-            &args.from
-        } else {
-            &to
-        };
+        let place = if one.how == How::Missing { &args.from } else { &to };
         let command = format!("flag history {} -e {}", word(&one.flag), word(place));
         words::command(cx, "who changed it last", &command)
     });
-    let named = |environment: &str| Source {
-        name: format!("flags of {environment}"),
-        ..answered(began)
-    };
-    let report = FlagDiff {
-        sources: vec![named(&args.from), named(&to)],
-        from: args.from,
-        to,
-        flags,
-        same,
-        next,
-    };
+    let named = |environment: &str| Source { name: format!("flags of {environment}"), ..answered(began) };
+    let report = FlagDiff { sources: vec![named(&args.from), named(&to)], from: args.from, to, flags, same, next };
     cx.output.show(&report, cx.clock.now())?;
-    Ok(if report.flags.is_empty() {
-        Exit::Good
-    } else {
-        Exit::Bad
-    })
+    Ok(if report.flags.is_empty() { Exit::Good } else { Exit::Bad })
 }
 
 #[cfg(test)]
@@ -280,40 +234,20 @@ mod tests {
     #[test]
     fn what_differs_is_what_readers_see() {
         let from = values(&[
-            (
-                "a",
-                r#"{"enabled":true,"percentage":25,"_liveops":{"rev":7}}"#,
-            ),
+            ("a", r#"{"enabled":true,"percentage":25,"_liveops":{"rev":7}}"#),
             ("b", r#"{"enabled":true}"#),
             ("c", r#"{"enabled":true,"percentage":10}"#),
             ("broken", "{"),
         ]);
         let to = values(&[
-            (
-                "a",
-                r#"{"enabled":true,"percentage":10,"_liveops":{"rev":2}}"#,
-            ),
-            (
-                "c",
-                r#"{ "percentage": 10, "enabled": true, "_liveops": {"rev": 3} }"#,
-            ),
+            ("a", r#"{"enabled":true,"percentage":10,"_liveops":{"rev":2}}"#),
+            ("c", r#"{ "percentage": 10, "enabled": true, "_liveops": {"rev": 3} }"#),
             ("d", r#"{"enabled":true}"#),
             ("broken", "{}"),
         ]);
         let (differences, same) = compare(&from, &to, &[]);
-        let found: Vec<(&str, How)> = differences
-            .iter()
-            .map(|one| (one.flag.as_str(), one.how))
-            .collect();
-        assert_eq!(
-            found,
-            [
-                ("a", How::Differs),
-                ("b", How::Missing),
-                ("broken", How::Differs),
-                ("d", How::Extra)
-            ]
-        );
+        let found: Vec<(&str, How)> = differences.iter().map(|one| (one.flag.as_str(), one.how)).collect();
+        assert_eq!(found, [("a", How::Differs), ("b", How::Missing), ("broken", How::Differs), ("d", How::Extra)]);
         assert_eq!(same, 1);
         assert_eq!(differences[0].words, "percentage 10 to 25");
         let only: Vec<FlagName> = vec!["c".parse().expect("a name")];

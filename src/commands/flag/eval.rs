@@ -44,12 +44,7 @@ pub(crate) struct EvalArgs {
     #[arg(value_name = "NAME", value_parser = name)]
     name: FlagName,
     /// One user's id
-    #[arg(
-        long,
-        value_name = "ID",
-        required_unless_present = "users",
-        conflicts_with = "users"
-    )]
+    #[arg(long, value_name = "ID", required_unless_present = "users", conflicts_with = "users")]
     user: Option<String>,
     /// An attribute of that user, for rules (repeat it)
     #[arg(long = "attr", value_name = "KEY=VALUE", value_parser = attribute, conflicts_with = "users")]
@@ -112,11 +107,7 @@ impl Report for Asked {
     const SCHEMA: &'static str = "liveops.flag.eval/1";
 
     fn blocks(&self, _view: &View) -> Vec<Block> {
-        let step = self
-            .evaluation
-            .steps
-            .iter()
-            .find(|step| step.step == self.evaluation.decided_by);
+        let step = self.evaluation.steps.iter().find(|step| step.step == self.evaluation.decided_by);
         let because = step.map_or_else(String::new, |step| match step.step {
             StepName::Rules => step.detail.clone(),
             name => format!("{}: {}", name.word(), step.detail),
@@ -138,10 +129,7 @@ impl Report for Asked {
 
     fn rows(&self, _view: &View) -> Option<Table> {
         let mut table = Table::new(["user", "on"]);
-        table.row(vec![
-            plain(&self.user),
-            plain(rows::csv_word(self.evaluation.answer)),
-        ]);
+        table.row(vec![plain(&self.user), plain(rows::csv_word(self.evaluation.answer))]);
         Some(table)
     }
 
@@ -153,11 +141,7 @@ impl Report for Asked {
     fn meta(&self) -> Meta {
         Meta {
             environment: Some(self.environment.clone()),
-            verdict: if self.on.is_some() {
-                Verdict::Pass
-            } else {
-                Verdict::Unknown
-            },
+            verdict: if self.on.is_some() { Verdict::Pass } else { Verdict::Unknown },
             recommendations: vec![Recommendation::new("every step", &self.next)],
             warnings: self.warnings.clone(),
             ..Meta::default()
@@ -180,16 +164,9 @@ fn asked_for(flag: &Flag) -> Vec<&str> {
 
 /// Said where rules ask for what was not given.
 fn without_attributes(flag: &Flag, given: &Map<String, Value>) -> Option<String> {
-    let missing: Vec<&str> = asked_for(flag)
-        .into_iter()
-        .filter(|name| !given.contains_key(*name))
-        .collect();
-    (!missing.is_empty()).then(|| {
-        format!(
-            "rules ask for {}, which was not given: they were taken for missing",
-            missing.join(", ")
-        )
-    })
+    let missing: Vec<&str> = asked_for(flag).into_iter().filter(|name| !given.contains_key(*name)).collect();
+    (!missing.is_empty())
+        .then(|| format!("rules ask for {}, which was not given: they were taken for missing", missing.join(", ")))
 }
 
 /// The flag as it is now.
@@ -222,23 +199,13 @@ async fn load(name: &FlagName, cx: &Context) -> Result<Flag> {
 pub(super) async fn run(args: EvalArgs, cx: &Context) -> Result<Exit> {
     let reader = cx.config()?.settings.flags.reader;
     if let Some(users) = &args.users {
-        let request = bulk::Request {
-            users,
-            count: args.count,
-            form: args.format,
-        };
+        let request = bulk::Request { users, count: args.count, form: args.format };
         return bulk::run(&args.name, reader, &request, cx).await;
     }
     let flag = load(&args.name, cx).await?;
-    let attributes: Map<String, Value> = args
-        .attributes
-        .into_iter()
-        .map(|(key, value)| (key, Value::from(value)))
-        .collect();
-    let user = User {
-        id: args.user.unwrap_or_default(),
-        attributes,
-    };
+    let attributes: Map<String, Value> =
+        args.attributes.into_iter().map(|(key, value)| (key, Value::from(value))).collect();
+    let user = User { id: args.user.unwrap_or_default(), attributes };
     let evaluation = evaluate(Some(&flag), &args.name, reader, &user);
     let report = Asked {
         flag: args.name.to_string(),
@@ -246,21 +213,11 @@ pub(super) async fn run(args: EvalArgs, cx: &Context) -> Result<Exit> {
         reader,
         rev: flag.rev(),
         environment: cx.environment()?.to_owned(),
-        warnings: without_attributes(&flag, &user.attributes)
-            .into_iter()
-            .collect(),
-        next: cx.command(&format!(
-            "flag explain {} {}",
-            word(&user.id),
-            word(args.name.as_str())
-        )),
+        warnings: without_attributes(&flag, &user.attributes).into_iter().collect(),
+        next: cx.command(&format!("flag explain {} {}", word(&user.id), word(args.name.as_str()))),
         user: user.id,
         evaluation,
     };
     cx.output.show(&report, cx.clock.now())?;
-    Ok(if report.on.is_some() {
-        Exit::Good
-    } else {
-        Exit::Unknown
-    })
+    Ok(if report.on.is_some() { Exit::Good } else { Exit::Unknown })
 }

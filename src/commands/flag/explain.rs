@@ -96,15 +96,8 @@ impl Explained {
             (Err(error), _) => return Self::unreadable(held, error.to_string()),
             (_, Err(error)) => return Self::unreadable(held, error.to_string()),
         };
-        let Evaluation {
-            answer,
-            decided_by,
-            steps,
-            bucket,
-            on_from,
-        } = evaluate(Some(flag), &name, reader, user);
-        let other =
-            (reader != Reader::V2).then(|| evaluate(Some(flag), &name, Reader::V2, user).answer);
+        let Evaluation { answer, decided_by, steps, bucket, on_from } = evaluate(Some(flag), &name, reader, user);
+        let other = (reader != Reader::V2).then(|| evaluate(Some(flag), &name, Reader::V2, user).answer);
         Self {
             flag: held.name.clone(),
             answer,
@@ -112,11 +105,7 @@ impl Explained {
             malformed: None,
             v2: other,
             rev: flag.rev(),
-            evaluation: Some(Steps {
-                bucket,
-                on_from,
-                steps,
-            }),
+            evaluation: Some(Steps { bucket, on_from, steps }),
         }
     }
 
@@ -151,15 +140,10 @@ impl Explained {
     fn row(&self, view: &View) -> Vec<crate::output::block::Span> {
         let tone = words::answer(self.answer);
         let decided = self.evaluation.as_ref().and_then(|known| {
-            let step = known
-                .steps
-                .iter()
-                .find(|step| Some(step.step.word()) == self.decided_by)?;
+            let step = known.steps.iter().find(|step| Some(step.step.word()) == self.decided_by)?;
             Some(format!("{}: {}", step.step.word(), step.detail))
         });
-        let why = decided
-            .or_else(|| self.malformed.clone())
-            .unwrap_or_default();
+        let why = decided.or_else(|| self.malformed.clone()).unwrap_or_default();
         let from = match self.on_from() {
             Some(Percent::NOBODY) => "at any %".to_owned(),
             Some(from) => format!("from {from} %"),
@@ -177,9 +161,7 @@ impl Explained {
     /// The whole way, step by step.
     fn story(&self, user: &str, view: &View) -> Vec<Block> {
         let tone = words::answer(self.answer);
-        let by = self
-            .decided_by
-            .map_or_else(String::new, |step| format!(", by its {step}"));
+        let by = self.decided_by.map_or_else(String::new, |step| format!(", by its {step}"));
         let mut blocks = vec![Block::Whole(vec![
             words::answer_mark(self.answer, view),
             span(format!(" {}", self.flag), Tone::Strong),
@@ -188,10 +170,7 @@ impl Explained {
             plain(by),
         ])];
         if let Some(why) = &self.malformed {
-            blocks.push(Block::Whole(vec![span(
-                format!("    it cannot be read: {why}"),
-                Tone::Bad,
-            )]));
+            blocks.push(Block::Whole(vec![span(format!("    it cannot be read: {why}"), Tone::Bad)]));
         }
         let mut table = Table::new(["", "", "", ""]).indent(2).fixed(&[0, 1]);
         let steps = self.evaluation.iter().flat_map(|known| &known.steps);
@@ -219,13 +198,8 @@ impl Explained {
         }
         blocks.push(Block::Table(table));
         if self.evaluation.is_some() {
-            let v2 = self.v2.map_or_else(String::new, |answer| {
-                format!("; reader v2 would say {}", answer.word())
-            });
-            blocks.push(Block::Whole(vec![plain(format!(
-                "  {}{v2}",
-                self.turning()
-            ))]));
+            let v2 = self.v2.map_or_else(String::new, |answer| format!("; reader v2 would say {}", answer.word()));
+            blocks.push(Block::Whole(vec![plain(format!("  {}{v2}", self.turning()))]));
         }
         blocks
     }
@@ -234,19 +208,11 @@ impl Explained {
 impl Explanation {
     fn verdict(&self) -> Verdict {
         let unknown = |one: &Explained| one.answer == Answer::CannotTell;
-        if self.flags.iter().any(unknown) {
-            Verdict::Unknown
-        } else {
-            Verdict::Pass
-        }
+        if self.flags.iter().any(unknown) { Verdict::Unknown } else { Verdict::Pass }
     }
 
     fn whom(&self) -> String {
-        if self.user.is_empty() {
-            "somebody without an id (anonymous)".into()
-        } else {
-            self.user.clone()
-        }
+        if self.user.is_empty() { "somebody without an id (anonymous)".into() } else { self.user.clone() }
     }
 }
 
@@ -262,11 +228,7 @@ impl Report for Explanation {
                 let on = many.iter().filter(|one| one.answer == Answer::On).count();
                 blocks.push(Block::Whole(vec![
                     span(self.whom(), Tone::Strong),
-                    plain(format!(
-                        ": {on} of {} flags on in {}",
-                        many.len(),
-                        self.environment
-                    )),
+                    plain(format!(": {on} of {} flags on in {}", many.len(), self.environment)),
                 ]));
                 let mut table = Table::new(["", "flag", "is", "why", "on"]).fixed(&[0, 2, 4]);
                 for one in many {
@@ -289,15 +251,7 @@ impl Report for Explanation {
     }
 
     fn rows(&self, _view: &View) -> Option<Table> {
-        let mut table = Table::new([
-            "flag",
-            "user",
-            "answer",
-            "decided_by",
-            "bucket",
-            "on_from",
-            "v2",
-        ]);
+        let mut table = Table::new(["flag", "user", "answer", "decided_by", "bucket", "on_from", "v2"]);
         for one in &self.flags {
             let known = one.evaluation.as_ref();
             table.row(vec![
@@ -305,16 +259,8 @@ impl Report for Explanation {
                 plain(&self.user),
                 plain(one.answer.word()),
                 plain(one.decided_by.unwrap_or("malformed")),
-                plain(
-                    known
-                        .map(|known| known.bucket.to_string())
-                        .unwrap_or_default(),
-                ),
-                plain(
-                    one.on_from()
-                        .map(|from| from.to_string())
-                        .unwrap_or_default(),
-                ),
+                plain(known.map(|known| known.bucket.to_string()).unwrap_or_default()),
+                plain(one.on_from().map(|from| from.to_string()).unwrap_or_default()),
                 plain(one.v2.map(Answer::word).unwrap_or_default()),
             ]);
         }
@@ -341,10 +287,9 @@ fn next(user: &str, asked: &[Explained], cx: &Context) -> Recommendation {
                 "to switch this user on, and everybody before",
                 format!("flag set {} --pct {} --dry-run", word(&one.flag), from),
             ),
-            (Answer::CannotTell, _) if one.malformed.is_none() => (
-                "say what the rules ask about",
-                format!("flag get {}", word(&one.flag)),
-            ),
+            (Answer::CannotTell, _) if one.malformed.is_none() => {
+                ("say what the rules ask about", format!("flag get {}", word(&one.flag)))
+            }
             _ => ("the whole flag", format!("flag get {}", word(&one.flag))),
         },
         many => {
@@ -354,10 +299,7 @@ fn next(user: &str, asked: &[Explained], cx: &Context) -> Recommendation {
                 .or_else(|| many.iter().find(|one| one.answer == Answer::Off))
                 .or(many.first());
             match first {
-                Some(first) => (
-                    "step by step",
-                    format!("flag explain {} {}", word(user), word(&first.flag)),
-                ),
+                Some(first) => ("step by step", format!("flag explain {} {}", word(user), word(&first.flag))),
                 None => ("the flags", "flag list".to_owned()),
             }
         }
@@ -369,13 +311,8 @@ pub(super) async fn run(args: ExplainArgs, cx: &Context) -> Result<Exit> {
     let store = cx.flags()?;
     let shelf = Shelf::of(cx, &store).await?.only(&args.names)?;
     let mut user = User::new(args.user);
-    user.attributes
-        .extend(args.attributes.into_iter().map(Attribute::into_pair));
-    let flags: Vec<Explained> = shelf
-        .flags
-        .iter()
-        .map(|held| Explained::new(held, shelf.reader, &user))
-        .collect();
+    user.attributes.extend(args.attributes.into_iter().map(Attribute::into_pair));
+    let flags: Vec<Explained> = shelf.flags.iter().map(|held| Explained::new(held, shelf.reader, &user)).collect();
     let report = Explanation {
         next: next(&user.id, &flags, cx),
         user: user.id,
@@ -386,9 +323,5 @@ pub(super) async fn run(args: ExplainArgs, cx: &Context) -> Result<Exit> {
         source: shelf.source,
     };
     cx.output.show(&report, cx.clock.now())?;
-    Ok(if report.verdict() == Verdict::Unknown {
-        Exit::Unknown
-    } else {
-        Exit::Good
-    })
+    Ok(if report.verdict() == Verdict::Unknown { Exit::Unknown } else { Exit::Good })
 }

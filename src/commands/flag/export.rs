@@ -79,10 +79,7 @@ pub(super) async fn run(args: ExportArgs, cx: &Context) -> Result<Exit> {
         count(carried, "flag"),
         shelf.environment,
         path.display(),
-        cx.command(&format!(
-            "flag import{format} {}",
-            word(&path.display().to_string())
-        )),
+        cx.command(&format!("flag import{format} {}", word(&path.display().to_string()))),
     ));
     Ok(Exit::Good)
 }
@@ -154,10 +151,9 @@ fn agreed<T>(cx: &Context, args: &ExportArgs, crossing: &Crossing<T>) -> Result<
             ),
         ));
     }
-    for (heading, said) in [
-        ("left out, as it cannot be said in this format:", refused),
-        ("answers otherwise for some users:", losses),
-    ] {
+    for (heading, said) in
+        [("left out, as it cannot be said in this format:", refused), ("answers otherwise for some users:", losses)]
+    {
         if !said.is_empty() {
             cx.output.warn(&listed(heading, said));
         }

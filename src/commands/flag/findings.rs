@@ -12,15 +12,8 @@ use crate::output::block::{Block, Tone, plain, span};
 use crate::output::view::View;
 
 /// What is wrong with a flag, by itself and against its newest revision, where that is known.
-pub(super) fn findings(
-    held: &Held,
-    reader: Reader,
-    newest: Option<(&Revision, DateTime<Utc>)>,
-) -> Vec<Finding> {
-    let around = Surroundings {
-        newest,
-        ..Surroundings::default()
-    };
+pub(super) fn findings(held: &Held, reader: Reader, newest: Option<(&Revision, DateTime<Utc>)>) -> Vec<Finding> {
+    let around = Surroundings { newest, ..Surroundings::default() };
     of(held, reader, around)
 }
 
@@ -28,11 +21,7 @@ pub(super) fn findings(
 pub(super) fn of(held: &Held, reader: Reader, around: Surroundings<'_>) -> Vec<Finding> {
     match held.name.parse::<FlagName>() {
         Ok(name) => lint_read(&name, (&held.raw, &held.read), reader, around),
-        Err(error) => vec![Finding {
-            code: "W20",
-            severity: Severity::Warning,
-            message: error.to_string(),
-        }],
+        Err(error) => vec![Finding { code: "W20", severity: Severity::Warning, message: error.to_string() }],
     }
 }
 

@@ -92,11 +92,7 @@ impl Flips {
     }
 
     fn all(&self) -> u64 {
-        self.turns_on.count
-            + self.turns_off.count
-            + self.unknown.count
-            + self.stays_on
-            + self.stays_off
+        self.turns_on.count + self.turns_off.count + self.unknown.count + self.stays_on + self.stays_off
     }
 }
 
@@ -142,11 +138,7 @@ impl Preview {
                 continue;
             }
             let more = group.count - group.ids.len() as u64;
-            let more = if more > 0 {
-                format!(" and {more} more")
-            } else {
-                String::new()
-            };
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
             blocks.push(Block::Whole(vec![
                 plain("  "),
                 tone::mark(tone, view),
@@ -168,10 +160,7 @@ impl Report for Preview {
         let mut blocks = vec![
             Block::Line(vec![
                 span(&self.flag, Tone::Strong),
-                plain(format!(
-                    " in {} at {} %, not done yet",
-                    self.environment, self.percentage
-                )),
+                plain(format!(" in {} at {} %, not done yet", self.environment, self.percentage)),
             ]),
             Block::Whole(vec![plain(format!("  now   {}", self.now.audience))]),
             Block::Whole(vec![plain(format!("  then  {}", self.then.audience))]),
@@ -181,10 +170,9 @@ impl Report for Preview {
                 blocks.push(Block::Blank);
                 blocks.extend(self.draw(users, view));
             }
-            None => blocks.push(Block::Line(vec![span(
-                "  with `--users FILE` each of your users is asked",
-                Tone::Dim,
-            )])),
+            None => {
+                blocks.push(Block::Line(vec![span("  with `--users FILE` each of your users is asked", Tone::Dim)]))
+            }
         }
         blocks.push(Block::Blank);
         blocks.extend(words::next(&self.next));
@@ -194,11 +182,9 @@ impl Report for Preview {
     fn rows(&self, _view: &View) -> Option<Table> {
         let users = self.users.as_ref()?;
         let mut table = Table::new(["user", "flip"]);
-        for (group, what) in [
-            (&users.turns_on, "turns_on"),
-            (&users.turns_off, "turns_off"),
-            (&users.unknown, "unknown"),
-        ] {
+        for (group, what) in
+            [(&users.turns_on, "turns_on"), (&users.turns_off, "turns_off"), (&users.unknown, "unknown")]
+        {
             for id in &group.ids {
                 table.row(vec![plain(id), plain(what)]);
             }
@@ -226,10 +212,7 @@ pub(super) async fn run(args: PreviewArgs, cx: &Context) -> Result<Exit> {
     let began = Instant::now();
     let before = store.get(&args.name).await?;
     let source = answered(began);
-    let edit = Edit::Set(SetEdit {
-        percentage: Some(args.pct),
-        ..SetEdit::default()
-    });
+    let edit = Edit::Set(SetEdit { percentage: Some(args.pct), ..SetEdit::default() });
     let Some(raw) = before else {
         return Err(Shelf::of(cx, &store).await?.no_such(&args.name));
     };
@@ -238,10 +221,7 @@ pub(super) async fn run(args: PreviewArgs, cx: &Context) -> Result<Exit> {
         let hint = match error {
             EditError::NobodyOn(_) => format!(
                 "what would be meant: `{}`",
-                cx.command(&format!(
-                    "flag set {named} --pct {} --default true --dry-run",
-                    args.pct
-                ))
+                cx.command(&format!("flag set {named} --pct {} --default true --dry-run", args.pct))
             ),
             _ => format!("look at it: `{}`", cx.command(&format!("flag get {named}"))),
         };
@@ -271,11 +251,7 @@ pub(super) async fn run(args: PreviewArgs, cx: &Context) -> Result<Exit> {
         users: args.users.is_some().then_some(flips),
         environment: cx.environment()?.to_owned(),
         source,
-        next: words::command(
-            cx,
-            "to do it",
-            &format!("flag set {named} --pct {} --reason WHY", args.pct),
-        ),
+        next: words::command(cx, "to do it", &format!("flag set {named} --pct {} --reason WHY", args.pct)),
     };
     cx.output.show(&report, cx.clock.now())?;
     Ok(match report.verdict() {

@@ -28,12 +28,7 @@ pub(super) struct Crossing<T> {
 
 impl<T> Crossing<T> {
     pub(super) fn new() -> Self {
-        Self {
-            carried: Vec::new(),
-            refused: Vec::new(),
-            losses: Vec::new(),
-            notes: Vec::new(),
-        }
+        Self { carried: Vec::new(), refused: Vec::new(), losses: Vec::new(), notes: Vec::new() }
     }
 
     pub(super) fn add(&mut self, name: &str, carried: Result<Carried<T>, Inexpressible>) {
@@ -51,15 +46,11 @@ impl<T> Crossing<T> {
     /// What is said of one flag, losses first.
     pub(super) fn of(&self, name: &str) -> Vec<String> {
         let said = self.losses.iter().chain(&self.notes);
-        said.filter(|(flag, _)| flag == name)
-            .map(|(_, text)| text.clone())
-            .collect()
+        said.filter(|(flag, _)| flag == name).map(|(_, text)| text.clone()).collect()
     }
 }
 
 /// One line a flag, below a heading.
 pub(super) fn listed(heading: &str, said: &[(String, String)]) -> String {
-    said.iter().fold(heading.to_owned(), |text, (name, why)| {
-        format!("{text}\n  {name}: {why}")
-    })
+    said.iter().fold(heading.to_owned(), |text, (name, why)| format!("{text}\n  {name}: {why}"))
 }

@@ -101,29 +101,19 @@ impl Report for FlagDetail {
         let widest = self.members.iter().map(|(name, _)| name.chars().count());
         let widest = widest.max().unwrap_or(0);
         for (name, raw) in &self.members {
-            blocks.push(Block::Line(vec![
-                span(format!("  {name:widest$}  "), Tone::Dim),
-                plain(raw),
-            ]));
+            blocks.push(Block::Line(vec![span(format!("  {name:widest$}  "), Tone::Dim), plain(raw)]));
         }
         if self.members.is_empty() {
             blocks.push(Block::Line(vec![plain(format!("  {}", self.raw))]));
         }
         if !self.findings.is_empty() {
             blocks.push(Block::Blank);
-            blocks.extend(
-                self.findings
-                    .iter()
-                    .map(|finding| findings::block(finding, view)),
-            );
+            blocks.extend(self.findings.iter().map(|finding| findings::block(finding, view)));
         }
         if let Some(changes) = &self.changes {
             blocks.push(Block::Blank);
             if self.drifted == Some(true) && !changes.is_empty() {
-                blocks.push(Block::Line(vec![span(
-                    "changed past liveops since the newest revision",
-                    Tone::Warn,
-                )]));
+                blocks.push(Block::Line(vec![span("changed past liveops since the newest revision", Tone::Warn)]));
             }
             if changes.is_empty() {
                 blocks.push(Block::text("nothing was changed through liveops"));
@@ -137,18 +127,9 @@ impl Report for FlagDetail {
 
     fn rows(&self, _view: &View) -> Option<Table> {
         let titles = ["name"].iter().chain(&Summary::TITLES).chain(&["raw"]);
-        let mut table = Table {
-            columns: titles.map(ToString::to_string).collect(),
-            ..Table::default()
-        };
+        let mut table = Table { columns: titles.map(ToString::to_string).collect(), ..Table::default() };
         let cells = self.summary.cells().map(plain);
-        table.row(
-            [plain(&self.name)]
-                .into_iter()
-                .chain(cells)
-                .chain([plain(&self.raw)])
-                .collect(),
-        );
+        table.row([plain(&self.name)].into_iter().chain(cells).chain([plain(&self.raw)]).collect());
         Some(table)
     }
 
@@ -169,10 +150,7 @@ pub(super) async fn run(args: GetArgs, cx: &Context) -> Result<Exit> {
     let history = async {
         match args.history {
             // One more than is shown would only say that there are more.
-            true => store
-                .history(Some(&args.name), Some(CHANGES))
-                .await
-                .map(Some),
+            true => store.history(Some(&args.name), Some(CHANGES)).await.map(Some),
             false => Ok(None),
         }
     };
@@ -186,9 +164,7 @@ pub(super) async fn run(args: GetArgs, cx: &Context) -> Result<Exit> {
     let reader = cx.config()?.settings.flags.reader;
     let newest = history.as_deref().and_then(<[Revision]>::first);
     let members = held.read.iter().flat_map(|flag| flag.document().members());
-    let members = members
-        .map(|(name, raw)| (name.to_owned(), raw.to_owned()))
-        .collect();
+    let members = members.map(|(name, raw)| (name.to_owned(), raw.to_owned())).collect();
     let named = word(args.name.as_str());
     let report = FlagDetail {
         name: held.name.clone(),
@@ -199,18 +175,12 @@ pub(super) async fn run(args: GetArgs, cx: &Context) -> Result<Exit> {
         value: serde_json::from_slice(&held.raw).ok(),
         findings: findings(&held, reader, newest.map(|newest| (newest, cx.clock.now()))),
         drifted: history.as_ref().map(|_| drift(Some(&held.raw), newest)),
-        changes: history
-            .as_ref()
-            .map(|history| history.iter().map(RevisionEntry::new).collect()),
+        changes: history.as_ref().map(|history| history.iter().map(RevisionEntry::new).collect()),
         members,
         environment: cx.environment()?.to_owned(),
         source,
         next: if args.history {
-            words::command(
-                cx,
-                "why a user has it, or not",
-                &format!("flag explain USER {named}"),
-            )
+            words::command(cx, "why a user has it, or not", &format!("flag explain USER {named}"))
         } else {
             words::command(cx, "who changed it", &format!("flag history {named}"))
         },

@@ -60,11 +60,7 @@ pub(super) struct RevisionEntry {
 
 impl RevisionEntry {
     pub(super) fn new(revision: &Revision) -> Self {
-        let text = |bytes: &Option<Vec<u8>>| {
-            bytes
-                .as_ref()
-                .map(|bytes| String::from_utf8_lossy(bytes).into_owned())
-        };
+        let text = |bytes: &Option<Vec<u8>>| bytes.as_ref().map(|bytes| String::from_utf8_lossy(bytes).into_owned());
         Self {
             op: revision.op.clone(),
             rev: revision.rev,
@@ -126,10 +122,7 @@ impl Report for FlagHistory {
             (n, false) => format!("{n} revisions"),
         };
         let mut blocks = vec![
-            Block::Line(vec![
-                span(&self.flag, Tone::Strong),
-                plain(format!(" in {}: {count}", self.environment)),
-            ]),
+            Block::Line(vec![span(&self.flag, Tone::Strong), plain(format!(" in {}: {count}", self.environment))]),
             Block::Blank,
         ];
         if self.drifted {
@@ -137,19 +130,13 @@ impl Report for FlagHistory {
                 "now  changed past liveops since the revision below, by nobody knows whom",
                 Tone::Warn,
             )]));
-            blocks.push(Block::Whole(vec![plain(format!(
-                "    {}",
-                self.drift_words
-            ))]));
+            blocks.push(Block::Whole(vec![plain(format!("    {}", self.drift_words))]));
         }
         for revision in &self.revisions {
             blocks.extend(revision.blocks(view));
         }
         if self.more {
-            blocks.push(Block::Line(vec![span(
-                "older ones: `--limit` shows more",
-                Tone::Dim,
-            )]));
+            blocks.push(Block::Line(vec![span("older ones: `--limit` shows more", Tone::Dim)]));
         }
         blocks.push(Block::Blank);
         blocks.extend(words::next(&self.next));
@@ -187,10 +174,7 @@ pub(super) async fn run(args: HistoryArgs, cx: &Context) -> Result<Exit> {
     let began = Instant::now();
     // One more than is shown says whether there are more.
     let limit = args.limit.saturating_add(1);
-    let (current, history) = tokio::join!(
-        store.get(&args.name),
-        store.history(Some(&args.name), Some(limit))
-    );
+    let (current, history) = tokio::join!(store.get(&args.name), store.history(Some(&args.name), Some(limit)));
     let (current, mut history) = (current?, history?);
     if current.is_none() && history.is_empty() {
         return Err(Shelf::of(cx, &store).await?.no_such(&args.name));
@@ -198,9 +182,7 @@ pub(super) async fn run(args: HistoryArgs, cx: &Context) -> Result<Exit> {
     let more = history.len() > args.limit;
     history.truncate(args.limit);
     let drifted = !history.is_empty() && drift(current.as_deref(), history.first());
-    let newest = history
-        .first()
-        .and_then(|revision| revision.after.as_deref());
+    let newest = history.first().and_then(|revision| revision.after.as_deref());
     let named = word(args.name.as_str());
     let next = if drifted || history.is_empty() {
         words::command(cx, "the flag as it is", &format!("flag get {named}"))
@@ -209,11 +191,7 @@ pub(super) async fn run(args: HistoryArgs, cx: &Context) -> Result<Exit> {
     };
     let report = FlagHistory {
         drift_words: delta::words(newest, current.as_deref()),
-        drift: if drifted {
-            deltas(newest, current.as_deref())
-        } else {
-            Vec::new()
-        },
+        drift: if drifted { deltas(newest, current.as_deref()) } else { Vec::new() },
         drifted,
         flag: args.name.to_string(),
         revisions: history.iter().map(RevisionEntry::new).collect(),

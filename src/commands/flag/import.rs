@@ -123,10 +123,7 @@ fn object(text: &[u8], path: &Path) -> Result<Document> {
 
 fn own(args: &ImportArgs, document: &Document) -> Result<Crossing<Vec<u8>>> {
     if document.get("flags").is_some() && document.get("$schema").is_some() {
-        return Err(Error::usage(
-            format!("{} is in flagd's schema", args.file.display()),
-            "say so: `--format flagd`",
-        ));
+        return Err(Error::usage(format!("{} is in flagd's schema", args.file.display()), "say so: `--format flagd`"));
     }
     let mut crossing = Crossing::new();
     let flags = document.members();
@@ -135,25 +132,17 @@ fn own(args: &ImportArgs, document: &Document) -> Result<Crossing<Vec<u8>>> {
     Ok(crossing)
 }
 
-fn from_flagd(
-    args: &ImportArgs,
-    document: &Document,
-    site: &Site<'_>,
-) -> Result<Crossing<Vec<u8>>> {
+fn from_flagd(args: &ImportArgs, document: &Document, site: &Site<'_>) -> Result<Crossing<Vec<u8>>> {
     let path = &args.file;
     let Some(flags) = document.get("flags") else {
         return Err(Error::usage(
-            format!(
-                "{} has no member `flags`, so it is not in flagd's schema",
-                path.display()
-            ),
+            format!("{} has no member `flags`, so it is not in flagd's schema", path.display()),
             "our own format is read without `--format`; flagd's is {\"flags\": {NAME: {\"state\": …, \"variants\": …}}}",
         ));
     };
     let mut crossing = Crossing::new();
     for (name, raw) in object(flags.as_bytes(), path)?.members() {
-        let definition: serde_json::Value =
-            serde_json::from_str(raw).map_err(|why| cannot_take(name, &why))?;
+        let definition: serde_json::Value = serde_json::from_str(raw).map_err(|why| cannot_take(name, &why))?;
         let parsed: FlagName = name.parse().map_err(|why| cannot_take(name, &why))?;
         crossing.add(name, flagd::import(&definition, &parsed, site.reader));
     }
@@ -168,10 +157,7 @@ fn agreed<T>(args: &ImportArgs, cx: &Context, crossing: &Crossing<T>) -> Result<
         said.push(listed("cannot be done by a flag here:", refused));
     }
     if args.apply && !losses.is_empty() {
-        said.push(listed(
-            "would answer otherwise for some users than flagd does:",
-            losses,
-        ));
+        said.push(listed("would answer otherwise for some users than flagd does:", losses));
     }
     if !said.is_empty() && !args.lossy {
         return Err(Error::usage(
@@ -183,18 +169,13 @@ fn agreed<T>(args: &ImportArgs, cx: &Context, crossing: &Crossing<T>) -> Result<
         ));
     }
     if !refused.is_empty() {
-        cx.output
-            .warn(&listed("left out, as no flag here can do it:", refused));
+        cx.output.warn(&listed("left out, as no flag here can do it:", refused));
     }
     Ok(())
 }
 
 fn text(path: &PathBuf) -> Result<Vec<u8>> {
-    let failed = |source| Error::Io {
-        action: "read",
-        path: path.clone(),
-        source,
-    };
+    let failed = |source| Error::Io { action: "read", path: path.clone(), source };
     let mut text = Vec::new();
     let read = if path.as_os_str() == "-" {
         std::io::stdin().lock().take(LARGEST).read_to_end(&mut text)
@@ -228,12 +209,5 @@ async fn target(site: &Site<'_>, why: &Why, (name, raw): (&str, &[u8])) -> Resul
     if let Some(why) = unfit(&name, (before.as_deref(), after.as_deref()), site.reader) {
         return Err(failed(&why));
     }
-    Ok(Target {
-        name,
-        edit,
-        before,
-        after,
-        strict: why.expect_rev.is_some(),
-        said: Vec::new(),
-    })
+    Ok(Target { name, edit, before, after, strict: why.expect_rev.is_some(), said: Vec::new() })
 }

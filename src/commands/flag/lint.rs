@@ -90,24 +90,18 @@ impl Report for LintReport {
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         let looked = words::count(self.flags, "flag");
-        let mut blocks = vec![Block::Line(vec![plain(
-            match (self.errors, self.warnings) {
-                (0, 0) => format!("{looked} in {}: nothing to find", self.environment),
-                (errors, warnings) => format!(
-                    "{looked} in {}: {}, {}",
-                    self.environment,
-                    words::count(errors, "error"),
-                    words::count(warnings, "warning")
-                ),
-            },
-        )])];
+        let mut blocks = vec![Block::Line(vec![plain(match (self.errors, self.warnings) {
+            (0, 0) => format!("{looked} in {}: nothing to find", self.environment),
+            (errors, warnings) => format!(
+                "{looked} in {}: {}, {}",
+                self.environment,
+                words::count(errors, "error"),
+                words::count(warnings, "warning")
+            ),
+        })])];
         for one in &self.found {
             blocks.push(Block::Line(vec![span(&one.flag, Tone::Strong)]));
-            blocks.extend(
-                one.findings
-                    .iter()
-                    .map(|finding| findings::block(finding, view)),
-            );
+            blocks.extend(one.findings.iter().map(|finding| findings::block(finding, view)));
         }
         blocks.push(Block::Blank);
         blocks.extend(words::next(&self.next));
@@ -140,11 +134,7 @@ impl Report for LintReport {
     fn meta(&self) -> Meta {
         Meta {
             environment: Some(self.environment.clone()),
-            outcome: if self.lost.is_empty() {
-                Outcome::Success
-            } else {
-                Outcome::Partial
-            },
+            outcome: if self.lost.is_empty() { Outcome::Success } else { Outcome::Partial },
             verdict: self.verdict(),
             recommendations: vec![self.next.clone()],
             sources: vec![self.source.clone()],
@@ -164,11 +154,7 @@ fn is_partial(held: &Held, reader: crate::domain::flag::reader::Reader) -> bool 
 
 pub(super) async fn run(args: LintArgs, cx: &Context) -> Result<Exit> {
     let store = cx.flags()?;
-    let (shelf, history, expiring) = tokio::join!(
-        Shelf::of(cx, &store),
-        store.history(None, None),
-        store.expiring()
-    );
+    let (shelf, history, expiring) = tokio::join!(Shelf::of(cx, &store), store.history(None, None), store.expiring());
     let mut shelf = shelf?;
     let mut lost = words::partly(&mut shelf.source, history.as_ref().err());
     let expiring = expiring.unwrap_or_else(|error| {
@@ -177,10 +163,7 @@ pub(super) async fn run(args: LintArgs, cx: &Context) -> Result<Exit> {
     });
     let history = history.unwrap_or_default();
     let last = newest(&history);
-    let partial = shelf
-        .flags
-        .iter()
-        .filter(|held| is_partial(held, shelf.reader));
+    let partial = shelf.flags.iter().filter(|held| is_partial(held, shelf.reader));
     let partial: Vec<String> = partial.map(|held| held.name.clone()).collect();
     let shelf = shelf.only(&args.names)?;
     let now = cx.clock.now();
@@ -191,10 +174,7 @@ pub(super) async fn run(args: LintArgs, cx: &Context) -> Result<Exit> {
             partial: &partial,
             expires: expiring.contains(&held.name),
         };
-        Linted {
-            findings: findings::of(held, shelf.reader, around),
-            flag: held.name.clone(),
-        }
+        Linted { findings: findings::of(held, shelf.reader, around), flag: held.name.clone() }
     };
     let mut found: Vec<Linted> = shelf.flags.iter().map(lint).collect();
     found.retain(|one| !one.findings.is_empty());
@@ -204,11 +184,7 @@ pub(super) async fn run(args: LintArgs, cx: &Context) -> Result<Exit> {
         all.filter(|finding| finding.severity == severity).count()
     };
     let next = match found.first() {
-        Some(first) => words::command(
-            cx,
-            "the flag itself",
-            &format!("flag get {}", word(&first.flag)),
-        ),
+        Some(first) => words::command(cx, "the flag itself", &format!("flag get {}", word(&first.flag))),
         None => words::command(cx, "all flags", "flag list"),
     };
     let report = LintReport {

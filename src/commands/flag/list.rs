@@ -54,12 +54,7 @@ struct LastChange {
 
 impl LastChange {
     fn of(revision: &Revision) -> Self {
-        Self {
-            at: rfc3339(revision.at),
-            by: revision.by.clone(),
-            reason: revision.reason.clone(),
-            when: revision.at,
-        }
+        Self { at: rfc3339(revision.at), by: revision.by.clone(), reason: revision.reason.clone(), when: revision.at }
     }
 }
 
@@ -111,21 +106,9 @@ struct FlagList {
 impl FlagList {
     fn heading(&self) -> Block {
         let count = |tone: Tone| self.flags.iter().filter(|flag| flag.tone == tone).count();
-        let off = self
-            .flags
-            .iter()
-            .filter(|flag| flag.summary.state == State::Off)
-            .count();
-        let mut text = format!(
-            "{} in {}",
-            words::count(self.flags.len(), "flag"),
-            self.environment
-        );
-        for (n, what) in [
-            (off, "off"),
-            (count(Tone::Bad), "with errors"),
-            (count(Tone::Warn), "with warnings"),
-        ] {
+        let off = self.flags.iter().filter(|flag| flag.summary.state == State::Off).count();
+        let mut text = format!("{} in {}", words::count(self.flags.len(), "flag"), self.environment);
+        for (n, what) in [(off, "off"), (count(Tone::Bad), "with errors"), (count(Tone::Warn), "with warnings")] {
             if n > 0 {
                 text.push_str(&format!(", {n} {what}"));
             }
@@ -147,9 +130,7 @@ impl Report for FlagList {
         let mut blocks = vec![self.heading(), self.place()];
         let when = |flag: &FlagEntry| {
             let last = flag.changed.as_ref();
-            last.map_or_else(String::new, |last| {
-                format!("{} {}", view.time(last.when), last.by)
-            })
+            last.map_or_else(String::new, |last| format!("{} {}", view.time(last.when), last.by))
         };
         let rows: Vec<[Span; 4]> = self
             .flags
@@ -163,9 +144,7 @@ impl Report for FlagList {
                 ]
             })
             .collect();
-        let texts = rows
-            .iter()
-            .map(|row| row.iter().map(|cell| cell.text.as_str()).collect());
+        let texts = rows.iter().map(|row| row.iter().map(|cell| cell.text.as_str()).collect());
         let columns = words::Columns::new(texts, &[28, 40, 11, 20]);
         for (flag, row) in self.flags.iter().zip(rows) {
             blocks.push(columns.line(tone::mark(flag.tone, view), row.into()));
@@ -178,10 +157,7 @@ impl Report for FlagList {
     fn rows(&self, _view: &View) -> Option<Table> {
         let last = ["changed_at", "changed_by", "reason", "findings"];
         let titles = ["name"].iter().chain(&Summary::TITLES).chain(&last);
-        let mut table = Table {
-            columns: titles.map(ToString::to_string).collect(),
-            ..Table::default()
-        };
+        let mut table = Table { columns: titles.map(ToString::to_string).collect(), ..Table::default() };
         for flag in &self.flags {
             let mut row = vec![plain(&flag.name)];
             row.extend(flag.summary.cells().into_iter().map(plain));
@@ -189,10 +165,7 @@ impl Report for FlagList {
             row.extend([
                 plain(last.map(|last| last.at.clone()).unwrap_or_default()),
                 plain(last.map(|last| last.by.clone()).unwrap_or_default()),
-                plain(
-                    last.and_then(|last| last.reason.clone())
-                        .unwrap_or_default(),
-                ),
+                plain(last.and_then(|last| last.reason.clone()).unwrap_or_default()),
                 plain(flag.findings.join(" ")),
             ]);
             table.row(row);
@@ -209,16 +182,8 @@ impl Report for FlagList {
     fn meta(&self) -> Meta {
         Meta {
             environment: Some(self.environment.clone()),
-            outcome: if self.warnings.is_empty() {
-                Outcome::Success
-            } else {
-                Outcome::Partial
-            },
-            verdict: if self.flags.iter().any(|flag| flag.tone == Tone::Bad) {
-                Verdict::Warn
-            } else {
-                Verdict::Pass
-            },
+            outcome: if self.warnings.is_empty() { Outcome::Success } else { Outcome::Partial },
+            verdict: if self.flags.iter().any(|flag| flag.tone == Tone::Bad) { Verdict::Warn } else { Verdict::Pass },
             recommendations: vec![self.next.clone()],
             sources: vec![self.source.clone()],
             warnings: self.warnings.clone(),
@@ -238,18 +203,10 @@ pub(super) fn newest(history: &[Revision]) -> HashMap<&str, &Revision> {
 
 /// What to type next: the worst flag, or the first.
 fn next(cx: &Context, flags: &[FlagEntry]) -> Recommendation {
-    let worst = [Tone::Bad, Tone::Warn]
-        .iter()
-        .find_map(|tone| flags.iter().find(|flag| flag.tone == *tone));
+    let worst = [Tone::Bad, Tone::Warn].iter().find_map(|tone| flags.iter().find(|flag| flag.tone == *tone));
     match (worst, flags.first()) {
-        (Some(flag), _) => words::command(
-            cx,
-            "what is wrong with it",
-            &format!("flag lint {}", word(&flag.name)),
-        ),
-        (None, Some(flag)) => {
-            words::command(cx, "all of one", &format!("flag get {}", word(&flag.name)))
-        }
+        (Some(flag), _) => words::command(cx, "what is wrong with it", &format!("flag lint {}", word(&flag.name))),
+        (None, Some(flag)) => words::command(cx, "all of one", &format!("flag get {}", word(&flag.name))),
         (None, None) => words::command(cx, "make one", "flag set NAME --pct 10 --dry-run"),
     }
 }

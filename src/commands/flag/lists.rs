@@ -68,21 +68,12 @@ pub(super) async fn block(args: BlockArgs, cx: &Context) -> Result<Exit> {
     change(cx, "flag.block", args.list, Edit::Block).await
 }
 
-async fn change(
-    cx: &Context,
-    action: &'static str,
-    args: ListArgs,
-    edit: fn(ListEdit) -> Edit,
-) -> Result<Exit> {
+async fn change(cx: &Context, action: &'static str, args: ListArgs, edit: fn(ListEdit) -> Edit) -> Result<Exit> {
     let (add, remove) = match args.how {
         How::Add => (args.ids, Vec::new()),
         How::Rm => (Vec::new(), args.ids),
     };
-    let request = Request {
-        action,
-        edits: vec![(args.name, edit(ListEdit { add, remove }))],
-        why: args.why,
-        kill_switch: false,
-    };
+    let request =
+        Request { action, edits: vec![(args.name, edit(ListEdit { add, remove }))], why: args.why, kill_switch: false };
     carry_out(cx, request).await
 }

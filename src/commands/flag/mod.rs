@@ -127,6 +127,5 @@ pub(crate) async fn run(args: FlagArgs, cx: &Context) -> Result<Exit> {
 
 /// For clap: a flag's name, or what is wrong with it.
 pub(crate) fn name(text: &str) -> Result<FlagName, String> {
-    text.parse()
-        .map_err(|error: crate::domain::flag::name::NameError| error.to_string())
+    text.parse().map_err(|error: crate::domain::flag::name::NameError| error.to_string())
 }

@@ -105,28 +105,16 @@ impl OverlapReport {
 
     /// What the numbers mean.
     fn meaning(&self) -> String {
-        let Overlap {
-            a,
-            b,
-            both,
-            independent,
-        } = self.expected;
-        let (small, large) = if a <= b {
-            (&self.a, &self.b)
-        } else {
-            (&self.b, &self.a)
-        };
+        let Overlap { a, b, both, independent } = self.expected;
+        let (small, large) = if a <= b { (&self.a, &self.b) } else { (&self.b, &self.a) };
         if both == 0.0 {
             "by percentage and default they share nobody".into()
         } else if independent {
             "they sort users independently: as many share them as chance makes".into()
         } else if (a - b).abs() < f64::EPSILON {
-            "the very same users have both: what one does cannot be told from what the other does"
-                .into()
+            "the very same users have both: what one does cannot be told from what the other does".into()
         } else {
-            format!(
-                "everybody who has {small} has {large} too: what one does cannot be told from what the other does"
-            )
+            format!("everybody who has {small} has {large} too: what one does cannot be told from what the other does")
         }
     }
 }
@@ -141,25 +129,14 @@ impl Report for OverlapReport {
                 span(&self.a, Tone::Strong),
                 plain(format!(" {}, ", percent(a))),
                 span(&self.b, Tone::Strong),
-                plain(format!(
-                    " {}, both {} of all users in {}",
-                    percent(b),
-                    percent(both),
-                    self.environment
-                )),
+                plain(format!(" {}, both {} of all users in {}", percent(b), percent(both), self.environment)),
             ]),
             Block::Whole(vec![plain(format!("  {}", self.meaning()))]),
         ];
         if let Some(counted) = &self.counted {
             blocks.push(Block::Whole(vec![plain(format!(
                 "  of {} users: {} both, {} only {}, {} only {}, {} neither",
-                counted.users,
-                counted.both,
-                counted.only_a,
-                self.a,
-                counted.only_b,
-                self.b,
-                counted.neither
+                counted.users, counted.both, counted.only_a, self.a, counted.only_b, self.b, counted.neither
             ))]));
             if counted.unknown > 0 {
                 let text = format!("  {} cannot be told", counted.unknown);
@@ -195,15 +172,10 @@ fn readable(held: &Held) -> Result<&Flag> {
 pub(super) async fn run(args: OverlapArgs, cx: &Context) -> Result<Exit> {
     cx.output.refuse_rows()?;
     if args.a == args.b {
-        return Err(Error::usage(
-            format!("`{}` overlaps with itself wholly", args.a),
-            "name two flags",
-        ));
+        return Err(Error::usage(format!("`{}` overlaps with itself wholly", args.a), "name two flags"));
     }
     let store = cx.flags()?;
-    let shelf = Shelf::of(cx, &store)
-        .await?
-        .only(&[args.a.clone(), args.b.clone()])?;
+    let shelf = Shelf::of(cx, &store).await?.only(&[args.a.clone(), args.b.clone()])?;
     let [held_a, held_b] = shelf.flags.as_slice() else {
         return Err(Error::internal("two names, and not two flags"));
     };
@@ -217,14 +189,9 @@ pub(super) async fn run(args: OverlapArgs, cx: &Context) -> Result<Exit> {
         })
         .await?;
     }
-    let asks = [(&args.a, a), (&args.b, b)]
-        .into_iter()
-        .filter(|(_, flag)| asks_attributes(flag));
-    let notes = asks
-        .map(|(name, _)| {
-            format!("`{name}` has rules: whom they let in or keep out is not in its share")
-        })
-        .collect();
+    let asks = [(&args.a, a), (&args.b, b)].into_iter().filter(|(_, flag)| asks_attributes(flag));
+    let notes =
+        asks.map(|(name, _)| format!("`{name}` has rules: whom they let in or keep out is not in its share")).collect();
     let report = OverlapReport {
         expected: overlap((&args.a, a), (&args.b, b), reader),
         a: args.a.to_string(),
@@ -237,11 +204,7 @@ pub(super) async fn run(args: OverlapArgs, cx: &Context) -> Result<Exit> {
         next: words::command(
             cx,
             "one user's way through both",
-            &format!(
-                "flag explain USER {} {}",
-                word(args.a.as_str()),
-                word(args.b.as_str())
-            ),
+            &format!("flag explain USER {} {}", word(args.a.as_str()), word(args.b.as_str())),
         ),
     };
     cx.output.show(&report, cx.clock.now())?;

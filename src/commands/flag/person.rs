@@ -26,9 +26,7 @@ pub(super) fn attribute(text: &str) -> Result<Attribute, String> {
             key: key.to_owned(),
             value: serde_json::from_str(value).unwrap_or_else(|_| Value::from(value)),
         }),
-        _ => Err(format!(
-            "`{text}` is no attribute; write KEY=VALUE, such as region=eu"
-        )),
+        _ => Err(format!("`{text}` is no attribute; write KEY=VALUE, such as region=eu")),
     }
 }
 
@@ -49,10 +47,7 @@ mod tests {
             ("query=a=b", "query", json!("a=b")),
             ("empty=", "empty", json!("")),
         ] {
-            assert_eq!(
-                attribute(text).map(Attribute::into_pair),
-                Ok((key.to_owned(), value))
-            );
+            assert_eq!(attribute(text).map(Attribute::into_pair), Ok((key.to_owned(), value)));
         }
         assert!(attribute("region").is_err());
         assert!(attribute("=eu").is_err());

@@ -57,11 +57,7 @@ impl Preview {
     ///
     /// # Errors
     /// Those of the file with the users.
-    pub(super) async fn of(
-        site: &Site<'_>,
-        targets: &[Target],
-        file: Option<&Path>,
-    ) -> Result<Self> {
+    pub(super) async fn of(site: &Site<'_>, targets: &[Target], file: Option<&Path>) -> Result<Self> {
         let mut sights = Vec::new();
         for target in targets {
             let mut sight = Sight::of(target, site.reader);
@@ -158,10 +154,7 @@ pub(crate) fn summary(action: &str, targets: &[Target]) -> String {
         _ => "set",
     };
     let [one] = targets else {
-        let names: Vec<String> = targets
-            .iter()
-            .map(|one| format!("`{}`", one.name))
-            .collect();
+        let names: Vec<String> = targets.iter().map(|one| format!("`{}`", one.name)).collect();
         return format!("{verb} {} flags: {}", targets.len(), names.join(", "));
     };
     let (name, before, after) = (&one.name, one.before.as_deref(), one.after.as_deref());
@@ -217,21 +210,11 @@ struct Pair<'a> {
 impl<'a> Pair<'a> {
     fn of(target: &'a Target) -> Self {
         let read = |bytes: &Option<Vec<u8>>| Flag::read(bytes.as_deref()?).ok();
-        Self {
-            name: &target.name,
-            before: read(&target.before),
-            after: read(&target.after),
-        }
+        Self { name: &target.name, before: read(&target.before), after: read(&target.after) }
     }
 
     fn flip(&self, reader: Reader, user: &User) -> Flip {
-        flip(
-            self.before.as_ref(),
-            self.after.as_ref(),
-            self.name,
-            reader,
-            user,
-        )
+        flip(self.before.as_ref(), self.after.as_ref(), self.name, reader, user)
     }
 }
 
@@ -239,9 +222,7 @@ impl<'a> Pair<'a> {
 async fn slip(site: &Site<'_>, name: &FlagName) -> Option<String> {
     let all = site.store.all().await.ok()?;
     let near = nearest(name.as_str(), all.iter().map(|(name, _)| name.as_str()))?;
-    Some(format!(
-        "there is no flag `{name}` yet, so this creates it; did you mean `{near}`?"
-    ))
+    Some(format!("there is no flag `{name}` yet, so this creates it; did you mean `{near}`?"))
 }
 
 impl Sight {
@@ -258,10 +239,7 @@ impl Sight {
         if after.is_some() && new.is_none() {
             warnings.push("what comes back is no valid JSON: readers fail on it".to_owned());
         }
-        let who = Who {
-            name: &target.name,
-            reader,
-        };
+        let who = Who { name: &target.name, reader };
         if target.changes() {
             warnings.extend(who.without_id(old.as_ref(), new.as_ref()));
         }
@@ -290,10 +268,7 @@ impl Sight {
 
     /// Does nothing change?
     fn is_still(&self) -> bool {
-        self.changes.is_empty()
-            && !self.created
-            && !self.removed
-            && self.audience_before == self.audience_after
+        self.changes.is_empty() && !self.created && !self.removed && self.audience_before == self.audience_after
     }
 
     fn draw(&self, blocks: &mut Vec<Block>) {
@@ -314,35 +289,18 @@ impl Sight {
         let silent = |delta: &Delta| self.removed || (self.created && delta.is_empty());
         for delta in self.changes.iter().filter(|delta| !silent(delta)) {
             let (old, new) = delta.shown();
-            table.row(vec![
-                plain(&delta.member),
-                span(old, Tone::Dim),
-                span(new, Tone::Strong),
-            ]);
+            table.row(vec![plain(&delta.member), span(old, Tone::Dim), span(new, Tone::Strong)]);
         }
-        let (now, then) = (
-            whom(self.audience_before.as_ref()),
-            whom(self.audience_after.as_ref()),
-        );
-        table.row(vec![
-            plain("on for"),
-            span(now, Tone::Dim),
-            span(then, Tone::Strong),
-        ]);
+        let (now, then) = (whom(self.audience_before.as_ref()), whom(self.audience_after.as_ref()));
+        table.row(vec![plain("on for"), span(now, Tone::Dim), span(then, Tone::Strong)]);
         if !self.is_still() {
             blocks.push(Block::Table(table));
         }
         if let Some(users) = &self.users {
-            blocks.push(Block::text(format!(
-                "  of the users given: {}",
-                users.words()
-            )));
+            blocks.push(Block::text(format!("  of the users given: {}", users.words())));
         }
         for warning in &self.warnings {
-            blocks.push(Block::Whole(vec![
-                span("WARNING: ", Tone::Bad),
-                span(warning, Tone::Strong),
-            ]));
+            blocks.push(Block::Whole(vec![span("WARNING: ", Tone::Bad), span(warning, Tone::Strong)]));
         }
     }
 }
@@ -362,12 +320,9 @@ impl Who<'_> {
     fn without_id(&self, old: Option<&Flag>, new: Option<&Flag>) -> Option<String> {
         let (was, is) = (self.evaluate(old, "").answer, self.evaluate(new, ""));
         let now = is.answer;
-        let known = [was, now]
-            .iter()
-            .all(|answer| *answer != Answer::CannotTell);
+        let known = [was, now].iter().all(|answer| *answer != Answer::CannotTell);
         // Where everybody switches, nobody needs to be told of some.
-        let everybody =
-            |flag: Option<&Flag>| flag.is_none_or(|flag| !flag.enabled() || flag.gate() >= 100.0);
+        let everybody = |flag: Option<&Flag>| flag.is_none_or(|flag| !flag.enabled() || flag.gate() >= 100.0);
         if !known || was == now || (everybody(old) && everybody(new)) {
             return None;
         }
@@ -400,10 +355,7 @@ impl Who<'_> {
         if off.is_empty() {
             return None;
         }
-        Some(format!(
-            "in the allowlist, and off: the percentage comes before it: {}",
-            named(&off)
-        ))
+        Some(format!("in the allowlist, and off: the percentage comes before it: {}", named(&off)))
     }
 
     /// What the lint says of the flag as it will be. What is not worse than before, and hits nobody, is not repeated.
@@ -417,9 +369,7 @@ impl Who<'_> {
             _ => !known.contains(finding),
         };
         let found = lint(after).into_iter().filter(says);
-        found
-            .map(|finding| format!("{} ({})", finding.message, finding.code))
-            .collect()
+        found.map(|finding| format!("{} ({})", finding.message, finding.code)).collect()
     }
 }
 

@@ -51,10 +51,7 @@ pub(super) struct PromoteArgs {
 pub(super) async fn run(args: PromoteArgs, cx: &Context) -> Result<Exit> {
     if args.from == args.to {
         return Err(Error::usage(
-            format!(
-                "`{}` is both the environment to read and the one to change",
-                args.to
-            ),
+            format!("`{}` is both the environment to read and the one to change", args.to),
             "name two environments; `liveops config show` lists them",
         ));
     }
@@ -67,16 +64,12 @@ pub(super) async fn run(args: PromoteArgs, cx: &Context) -> Result<Exit> {
         match target(&site, &args, (&name, &bytes)).await {
             Ok(target) => targets.push(target),
             // What is not there yet cannot get a part; who named it should know, the others are not meant.
-            Err(Unfit::Partial) if args.names.is_empty() => cx.output.note(&format!(
-                "note: flag `{name}` is not in `{}` yet, and is left out",
-                args.to
-            )),
+            Err(Unfit::Partial) if args.names.is_empty() => {
+                cx.output.note(&format!("note: flag `{name}` is not in `{}` yet, and is left out", args.to))
+            }
             Err(Unfit::Partial) => {
                 return Err(Error::usage(
-                    format!(
-                        "flag `{name}` is not in `{}` yet: a part of it cannot be carried over",
-                        args.to
-                    ),
+                    format!("flag `{name}` is not in `{}` yet: a part of it cannot be carried over", args.to),
                     format!("leave out `--only`, or `{name}`"),
                 ));
             }
@@ -106,9 +99,7 @@ fn wanted(args: &PromoteArgs, all: &BTreeMap<String, Vec<u8>>) -> Result<Vec<(Fl
     };
     if args.names.is_empty() {
         // A name that is none for liveops cannot be written either.
-        let named = all
-            .iter()
-            .filter_map(|(name, bytes)| Some((name.parse().ok()?, bytes.clone())));
+        let named = all.iter().filter_map(|(name, bytes)| Some((name.parse().ok()?, bytes.clone())));
         return Ok(named.collect());
     }
     let find = |name: &FlagName| {
@@ -124,26 +115,16 @@ enum Unfit {
     Failed(Error),
 }
 
-async fn target(
-    site: &Site<'_>,
-    args: &PromoteArgs,
-    (name, bytes): (&FlagName, &[u8]),
-) -> Result<Target, Unfit> {
+async fn target(site: &Site<'_>, args: &PromoteArgs, (name, bytes): (&FlagName, &[u8])) -> Result<Target, Unfit> {
     let failed = |why: &dyn std::fmt::Display| {
         Unfit::Failed(Error::usage(
             format!("flag `{name}` cannot be carried over: {why}"),
-            format!(
-                "`{}` shows what is wrong with it",
-                site.cx.command("flag lint --all")
-            ),
+            format!("`{}` shows what is wrong with it", site.cx.command("flag lint --all")),
         ))
     };
     let before = site.store.get(name).await.map_err(Unfit::Failed)?;
-    args.why
-        .at_revision(site.cx, name, before.as_deref())
-        .map_err(Unfit::Failed)?;
-    let from =
-        Document::parse(bytes).map_err(|why| failed(&format!("in `{}`, {why}", args.from)))?;
+    args.why.at_revision(site.cx, name, before.as_deref()).map_err(Unfit::Failed)?;
+    let from = Document::parse(bytes).map_err(|why| failed(&format!("in `{}`, {why}", args.from)))?;
     let merged = promote(&from, before.as_deref(), &args.only).map_err(|why| match why {
         PromoteError::Partial => Unfit::Partial,
         why => failed(&why),
@@ -153,12 +134,5 @@ async fn target(
     if let Some(why) = unfit(name, (before.as_deref(), after.as_deref()), site.reader) {
         return Err(failed(&why));
     }
-    Ok(Target {
-        name: name.clone(),
-        edit,
-        before,
-        after,
-        strict: args.why.expect_rev.is_some(),
-        said: Vec::new(),
-    })
+    Ok(Target { name: name.clone(), edit, before, after, strict: args.why.expect_rev.is_some(), said: Vec::new() })
 }

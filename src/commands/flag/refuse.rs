@@ -24,12 +24,7 @@ pub(super) async fn missing(store: &Flags, name: &FlagName) -> Error {
 }
 
 /// The error for an edit that would not do what it says.
-pub(crate) fn refused(
-    cx: &Context,
-    name: &FlagName,
-    before: Option<&[u8]>,
-    error: &EditError,
-) -> Error {
+pub(crate) fn refused(cx: &Context, name: &FlagName, before: Option<&[u8]>, error: &EditError) -> Error {
     let quoted = word(name.as_str());
     let flag = before.and_then(|bytes| Flag::read(bytes).ok());
     let line = &cx.command_line;
@@ -89,16 +84,15 @@ fn as_it_stands(flag: Option<&Flag>) -> String {
         (0, true) => "nobody at all would have been switched on".into(),
         (0, false) => "only whom a rule turns on would have been".into(),
         (1, true) => "only the one user of the allowlist could have been, if the percentage lets that one pass".into(),
-        (n, _) => format!("only users of the allowlist ({n}) and of rules could have been, those whom the percentage lets pass"),
+        (n, _) => format!(
+            "only users of the allowlist ({n}) and of rules could have been, those whom the percentage lets pass"
+        ),
     }
 }
 
 /// What `bucket >= percentage` makes of decimals.
 fn rounded(percentage: f64) -> String {
-    format!(
-        "its {percentage} would have switched on {} % (every bucket below it)",
-        percentage.ceil()
-    )
+    format!("its {percentage} would have switched on {} % (every bucket below it)", percentage.ceil())
 }
 
 /// Why readers would not take the flag as it will be, where they took it before: a wrong type, a value that means
@@ -111,9 +105,8 @@ pub(super) fn unfit(
     let lint = |bytes| lint(name, bytes, reader, Surroundings::default());
     let known: Vec<Finding> = before.map(lint).unwrap_or_default();
     // A flag that is on for nobody (E06) is read as it is meant, and the preview says so.
-    let breaks = |finding: &Finding| {
-        finding.severity == Severity::Error && finding.code != "E06" && !known.contains(finding)
-    };
+    let breaks =
+        |finding: &Finding| finding.severity == Severity::Error && finding.code != "E06" && !known.contains(finding);
     let found = lint(after?).into_iter().find(breaks)?;
     Some(format!("{} ({})", found.message, found.code))
 }

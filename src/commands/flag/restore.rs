@@ -37,8 +37,7 @@ pub(crate) async fn read_all(site: &Site<'_>, names: &[String]) -> Result<Vec<Fl
 
 /// The history and the audit log hold no other names than ours.
 fn parsed(name: &str) -> Result<FlagName> {
-    name.parse()
-        .map_err(|error| Error::internal(&format!("flag `{name}`: {error}")))
+    name.parse().map_err(|error| Error::internal(&format!("flag `{name}`: {error}")))
 }
 
 /// What is to be written for it: the old value as a new revision.
@@ -56,14 +55,7 @@ pub(crate) fn target(restore: &Restore, reader: Reader) -> Result<Target> {
         (None, None) => None,
         (from, to) => apply(from.as_deref(), &edit, reader).unwrap_or_else(|_| to.clone()),
     };
-    Ok(Target {
-        name,
-        edit,
-        before: restore.from.clone(),
-        after,
-        strict: true,
-        said: Vec::new(),
-    })
+    Ok(Target { name, edit, before: restore.from.clone(), after, strict: true, said: Vec::new() })
 }
 
 /// The error for a flag that has moved on: what happened to it since, and what can be done.
@@ -71,10 +63,7 @@ pub(crate) fn stale(cx: &Context, why: &Stale) -> Error {
     let history = |flag: &str| cx.command(&format!("flag history {}", word(flag)));
     let (what, hint) = match why {
         Stale::Changed { flag, by } => (
-            format!(
-                "{why}: {}; nothing was overwritten",
-                words(by.before.as_deref(), by.after.as_deref())
-            ),
+            format!("{why}: {}; nothing was overwritten", words(by.before.as_deref(), by.after.as_deref())),
             format!(
                 "`{}` takes that back; `{}` shows the revisions, and `flag undo {} --to-rev N` goes back to one",
                 cx.command(&format!("flag undo {}", word(flag))),
@@ -82,15 +71,8 @@ pub(crate) fn stale(cx: &Context, why: &Stale) -> Error {
                 word(flag)
             ),
         ),
-        Stale::Drifted {
-            flag,
-            newest,
-            found,
-        } => (
-            format!(
-                "{why}: {}; nothing was overwritten",
-                words(newest.after.as_deref(), found.as_deref())
-            ),
+        Stale::Drifted { flag, newest, found } => (
+            format!("{why}: {}; nothing was overwritten", words(newest.after.as_deref(), found.as_deref())),
             format!(
                 "look at it: `{}`; then set what you want by hand",
                 cx.command(&format!("flag get {}", word(flag)))
@@ -98,21 +80,13 @@ pub(crate) fn stale(cx: &Context, why: &Stale) -> Error {
         ),
         Stale::NoRevision { flag, known, .. } => {
             let known: Vec<String> = known.iter().take(8).map(ToString::to_string).collect();
-            let hint = format!(
-                "it knows {}; `{}` shows them",
-                known.join(", "),
-                history(flag)
-            );
+            let hint = format!("it knows {}; `{}` shows them", known.join(", "), history(flag));
             return Error::usage(why.to_string(), hint);
         }
-        Stale::Forgotten { flag } | Stale::NoHistory { flag } => (
-            why.to_string(),
-            format!("what it knows: `{}`", history(flag)),
-        ),
-        Stale::DidNotHappen(_) => (
-            why.to_string(),
-            format!("what can be undone: `{}`", cx.command("undo --list")),
-        ),
+        Stale::Forgotten { flag } | Stale::NoHistory { flag } => {
+            (why.to_string(), format!("what it knows: `{}`", history(flag)))
+        }
+        Stale::DidNotHappen(_) => (why.to_string(), format!("what can be undone: `{}`", cx.command("undo --list"))),
     };
     Error::Conflict { what, hint }
 }

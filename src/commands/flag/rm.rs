@@ -27,11 +27,7 @@ pub(super) struct RmArgs {
 }
 
 pub(super) async fn run(args: RmArgs, cx: &Context) -> Result<Exit> {
-    let request = Request {
-        action: "flag.rm",
-        edits: vec![(args.name, Edit::Remove)],
-        why: args.why,
-        kill_switch: false,
-    };
+    let request =
+        Request { action: "flag.rm", edits: vec![(args.name, Edit::Remove)], why: args.why, kill_switch: false };
     carry_out(cx, request).await
 }

@@ -78,16 +78,9 @@ impl SetArgs {
             ));
         }
         let percentage = self.pct.as_deref().map(percentage).transpose()?;
-        let rules: Vec<serde_json::Value> = self
-            .rules
-            .iter()
-            .map(|text| rule_text::parse(text))
-            .collect::<Result<_, _>>()
-            .map_err(|error| {
-                Error::usage(
-                    error.to_string(),
-                    "`liveops flag set --help` shows how a rule is written",
-                )
+        let rules: Vec<serde_json::Value> =
+            self.rules.iter().map(|text| rule_text::parse(text)).collect::<Result<_, _>>().map_err(|error| {
+                Error::usage(error.to_string(), "`liveops flag set --help` shows how a rule is written")
             })?;
         let edit = SetEdit {
             percentage,
@@ -111,22 +104,14 @@ impl SetArgs {
 }
 
 fn percentage(text: &str) -> Result<Percent> {
-    text.parse()
-        .map_err(|error: crate::domain::flag::percent::PercentError| {
-            Error::usage(
-                error.to_string(),
-                "such as `--pct 10` for a tenth of all users",
-            )
-        })
+    text.parse().map_err(|error: crate::domain::flag::percent::PercentError| {
+        Error::usage(error.to_string(), "such as `--pct 10` for a tenth of all users")
+    })
 }
 
 pub(super) async fn run(args: SetArgs, cx: &Context) -> Result<Exit> {
     let edit = args.edit()?;
-    let request = Request {
-        action: "flag.set",
-        edits: vec![(args.name, Edit::Set(edit))],
-        why: args.why,
-        kill_switch: false,
-    };
+    let request =
+        Request { action: "flag.set", edits: vec![(args.name, Edit::Set(edit))], why: args.why, kill_switch: false };
     carry_out(cx, request).await
 }

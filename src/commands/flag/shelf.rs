@@ -22,11 +22,7 @@ pub(super) struct Held {
 impl Held {
     /// Reads what is stored.
     pub(super) fn new(name: String, raw: Vec<u8>) -> Self {
-        Self {
-            read: Flag::read(&raw),
-            name,
-            raw,
-        }
+        Self { read: Flag::read(&raw), name, raw }
     }
 }
 
@@ -54,10 +50,7 @@ impl Shelf {
             reader: cx.config()?.settings.flags.reader,
             shown: store.shown(),
             source: answered(began),
-            flags: all
-                .into_iter()
-                .map(|(name, raw)| Held::new(name, raw))
-                .collect(),
+            flags: all.into_iter().map(|(name, raw)| Held::new(name, raw)).collect(),
         })
     }
 

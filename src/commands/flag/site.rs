@@ -86,9 +86,7 @@ impl<'a> Site<'a> {
                 "no notice could be published: services that listen for changes see it only when their cache ends; every service has it by {by} ({ttl})"
             ));
         }
-        Some(format!(
-            "every service has it by {by}: they keep a flag for {ttl}"
-        ))
+        Some(format!("every service has it by {by}: they keep a flag for {ttl}"))
     }
 }
 
@@ -110,33 +108,16 @@ impl Site<'_> {
     ///
     /// # Errors
     /// `Conflict` with both values, or when others were faster all the time; those of the store.
-    pub(super) async fn write(
-        &self,
-        target: &Target,
-        reason: Option<&str>,
-        confirmed: &Confirmed,
-    ) -> Result<Effect> {
+    pub(super) async fn write(&self, target: &Target, reason: Option<&str>, confirmed: &Confirmed) -> Result<Effect> {
         let mut expected = target.before.clone();
         let mut after = target.after.clone();
         let began = Instant::now();
         for attempt in 0_u32.. {
             let mut revision = self.revision(&target.name, confirmed, (&expected, &after));
             revision.reason = reason.map(ToOwned::to_owned);
-            let write = Write {
-                name: target.name.clone(),
-                expected: expected.clone(),
-                revision,
-                epoch: None,
-            };
-            if let Written::Applied { notified, replicas } =
-                self.store.write(&write, confirmed).await?
-            {
-                return Ok(Effect {
-                    name: write.name,
-                    revision: Some(write.revision),
-                    notified,
-                    replicas,
-                });
+            let write = Write { name: target.name.clone(), expected: expected.clone(), revision, epoch: None };
+            if let Written::Applied { notified, replicas } = self.store.write(&write, confirmed).await? {
+                return Ok(Effect { name: write.name, revision: Some(write.revision), notified, replicas });
             }
             if began.elapsed() > self.patience {
                 break;
@@ -155,12 +136,7 @@ impl Site<'_> {
                 return Err(self.conflict(target, found.as_deref()).await);
             };
             if anew == found {
-                return Ok(Effect {
-                    name: write.name,
-                    revision: None,
-                    notified: true,
-                    replicas: None,
-                });
+                return Ok(Effect { name: write.name, revision: None, notified: true, replicas: None });
             }
             if target.strict || !same {
                 return Err(self.conflict(target, found.as_deref()).await);
@@ -175,8 +151,7 @@ impl Site<'_> {
             ),
             hint: format!(
                 "see who: `{}`; then try again",
-                self.cx
-                    .command(&format!("flag history {}", word(target.name.as_str())))
+                self.cx.command(&format!("flag history {}", word(target.name.as_str())))
             ),
         })
     }
@@ -226,8 +201,7 @@ impl Site<'_> {
             ),
             hint: format!(
                 "look at it: `{}`; if it is still right, run it again",
-                self.cx
-                    .command(&format!("flag get {}", word(name.as_str())))
+                self.cx.command(&format!("flag get {}", word(name.as_str())))
             ),
         }
     }

@@ -72,10 +72,7 @@ impl Report for StaleList {
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         let heading = match self.flags.len() {
-            0 => format!(
-                "no flag in {} has been the same for everybody for {} days",
-                self.environment, self.days
-            ),
+            0 => format!("no flag in {} has been the same for everybody for {} days", self.environment, self.days),
             n => format!(
                 "{} in {}, the same for everybody for {} days or more",
                 words::count(n, "flag"),
@@ -90,18 +87,12 @@ impl Report for StaleList {
                 tone::mark(Tone::Dim, view),
                 span(format!(" {}", one.name), Tone::Strong),
                 plain(format!("  {}", one.stale)),
-                span(
-                    format!(", by {}{}", one.by, reason.unwrap_or_default()),
-                    Tone::Dim,
-                ),
+                span(format!(", by {}{}", one.by, reason.unwrap_or_default()), Tone::Dim),
             ]));
         }
         if self.untold > 0 {
             blocks.push(Block::Line(vec![span(
-                format!(
-                    "{} without a history, or changed past liveops: not judged",
-                    self.untold
-                ),
+                format!("{} without a history, or changed past liveops: not judged", self.untold),
                 Tone::Dim,
             )]));
         }
@@ -145,10 +136,7 @@ pub(super) async fn run(args: StaleArgs, cx: &Context) -> Result<Exit> {
     let mut flags = Vec::new();
     let mut untold = 0;
     for held in &shelf.flags {
-        let Some(last) = newest
-            .get(held.name.as_str())
-            .filter(|last| last.after.as_ref() == Some(&held.raw))
-        else {
+        let Some(last) = newest.get(held.name.as_str()).filter(|last| last.after.as_ref() == Some(&held.raw)) else {
             untold += 1;
             continue;
         };
@@ -161,21 +149,13 @@ pub(super) async fn run(args: StaleArgs, cx: &Context) -> Result<Exit> {
     }
     flags.sort_by_key(|one| one.stale.since);
     let next = match flags.first() {
-        Some(first) => words::command(
-            cx,
-            "when the code asks no more",
-            &format!("flag rm {} --dry-run", word(&first.name)),
-        ),
+        Some(first) => {
+            words::command(cx, "when the code asks no more", &format!("flag rm {} --dry-run", word(&first.name)))
+        }
         None => words::command(cx, "all flags", "flag list"),
     };
-    let report = StaleList {
-        days: args.days,
-        flags,
-        untold,
-        environment: shelf.environment,
-        source: shelf.source,
-        next,
-    };
+    let report =
+        StaleList { days: args.days, flags, untold, environment: shelf.environment, source: shelf.source, next };
     cx.output.show(&report, now)?;
     Ok(Exit::Good)
 }

@@ -68,14 +68,8 @@ impl Summary {
         };
         let reach = audience(Some(flag), &name, reader);
         Self {
-            state: if flag.enabled() {
-                State::On
-            } else {
-                State::Off
-            },
-            percentage: flag
-                .percentage()
-                .filter(|percentage| percentage.is_finite()),
+            state: if flag.enabled() { State::On } else { State::Off },
+            percentage: flag.percentage().filter(|percentage| percentage.is_finite()),
             audience: words(flag, reader, &reach),
             reach: Some(reach),
             allowlist: flag.allowlist().ids().len(),
@@ -102,16 +96,8 @@ impl Summary {
     }
 
     /// The titles of [`Summary::cells`].
-    pub(super) const TITLES: [&str; 8] = [
-        "state",
-        "percentage",
-        "audience",
-        "allowlist",
-        "blocklist",
-        "rules",
-        "default",
-        "rev",
-    ];
+    pub(super) const TITLES: [&str; 8] =
+        ["state", "percentage", "audience", "allowlist", "blocklist", "rules", "default", "rev"];
 
     /// Its mark, when nothing is wrong with it.
     pub(super) fn mark(&self) -> Tone {
@@ -155,10 +141,7 @@ fn words(flag: &Flag, reader: Reader, reach: &Audience) -> String {
             parts.push(format!("less {}", users(blocked, "blocked")));
         }
         if in_rules + out_rules > 0 {
-            parts.push(format!(
-                "as {} may say",
-                users(in_rules + out_rules, "rule")
-            ));
+            parts.push(format!("as {} may say", users(in_rules + out_rules, "rule")));
         }
         return parts.join(", ");
     }
@@ -178,10 +161,7 @@ fn words(flag: &Flag, reader: Reader, reach: &Audience) -> String {
     let why = match behind {
         _ if flag.default_value() || gate == 0.0 => "the percentage is 0".to_owned(),
         0 => "defaultValue is false".to_owned(),
-        n => format!(
-            "defaultValue is false, {} behind the gate",
-            users(n, "listed")
-        ),
+        n => format!("defaultValue is false, {} behind the gate", users(n, "listed")),
     };
     format!("nobody: {why}")
 }
@@ -193,10 +173,7 @@ fn fails(flag: &Flag, reader: Reader) -> Option<String> {
     if reader == Reader::V2 {
         return flag.unfit().map(|why| format!("nobody: {why}"));
     }
-    let broken = [
-        ("allowlist", flag.allowlist()),
-        ("blocklist", flag.blocklist()),
-    ];
+    let broken = [("allowlist", flag.allowlist()), ("blocklist", flag.blocklist())];
     let list = broken.iter().find_map(|(name, list)| match list {
         IdList::Broken(kind) => Some((*name, *kind)),
         _ => None,
@@ -213,10 +190,7 @@ fn fails(flag: &Flag, reader: Reader) -> Option<String> {
 fn rules(flag: &Flag) -> (usize, usize) {
     use crate::domain::flag::rule::Rule;
     let all = flag.rules().list();
-    let out = all
-        .iter()
-        .filter(|rule| matches!(rule, Rule::Known { enabled: false, .. }))
-        .count();
+    let out = all.iter().filter(|rule| matches!(rule, Rule::Known { enabled: false, .. })).count();
     (all.len() - out, out)
 }
 
@@ -231,20 +205,12 @@ fn share(gate: f64) -> String {
     }
     let one_in = gate.recip().round();
     let near = (gate.recip() - one_in).abs() < 0.05 * one_in;
-    if near && one_in >= 2.0 {
-        format!("{}, about 1 in {one_in}", percent(gate))
-    } else {
-        percent(gate)
-    }
+    if near && one_in >= 2.0 { format!("{}, about 1 in {one_in}", percent(gate)) } else { percent(gate) }
 }
 
 /// `1 rule`, `2 rules`; participles stay as they are.
 fn users(n: usize, what: &str) -> String {
-    if n == 1 || what.ends_with("ed") {
-        format!("{n} {what}")
-    } else {
-        format!("{n} {what}s")
-    }
+    if n == 1 || what.ends_with("ed") { format!("{n} {what}") } else { format!("{n} {what}s") }
 }
 
 #[cfg(test)]
@@ -293,7 +259,11 @@ mod tests {
                 "1 listed user, whom 1 rule lets in of 50 %",
                 "1 listed user, whom 1 rule lets in",
             ),
-            (format!(r#"{{"enabled":true,"rules":[{out}]}}"#), "nobody: defaultValue is false", "nobody: defaultValue is false"),
+            (
+                format!(r#"{{"enabled":true,"rules":[{out}]}}"#),
+                "nobody: defaultValue is false",
+                "nobody: defaultValue is false",
+            ),
             (
                 r#"{"enabled":true,"allowlist":{}}"#.to_owned(),
                 "readers fail: `allowlist` is an object, not an array",

@@ -67,19 +67,8 @@ pub(super) async fn disable(args: DisableArgs, cx: &Context) -> Result<Exit> {
     switch(cx, "flag.disable", args.name, Edit::Disable, args.why).await
 }
 
-async fn switch(
-    cx: &Context,
-    action: &'static str,
-    name: FlagName,
-    edit: Edit,
-    why: Why,
-) -> Result<Exit> {
-    let request = Request {
-        action,
-        edits: vec![(name, edit)],
-        why,
-        kill_switch: false,
-    };
+async fn switch(cx: &Context, action: &'static str, name: FlagName, edit: Edit, why: Why) -> Result<Exit> {
+    let request = Request { action, edits: vec![(name, edit)], why, kill_switch: false };
     carry_out(cx, request).await
 }
 
@@ -90,10 +79,7 @@ pub(super) async fn kill(args: KillArgs, cx: &Context) -> Result<Exit> {
     let request = Request {
         action: "flag.kill",
         edits: names.into_iter().map(|name| (name, Edit::Kill)).collect(),
-        why: Why {
-            reason: args.reason,
-            ..Why::default()
-        },
+        why: Why { reason: args.reason, ..Why::default() },
         kill_switch: true,
     };
     carry_out(cx, request).await

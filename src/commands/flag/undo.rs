@@ -41,8 +41,7 @@ pub(super) struct UndoArgs {
 pub(super) async fn run(args: UndoArgs, cx: &Context) -> Result<Exit> {
     let site = Site::of(cx)?;
     let now = read(&site, &args.name).await?;
-    args.why
-        .at_revision(cx, &args.name, now.current.as_deref())?;
+    args.why.at_revision(cx, &args.name, now.current.as_deref())?;
     let back = match now.step_back(args.to_rev) {
         Err(Stale::NoHistory { .. }) if now.current.is_none() => {
             return Err(missing(&site.store, &args.name).await);
@@ -74,9 +73,7 @@ fn undone(cx: &Context, op: &str, name: &FlagName) -> Option<String> {
     let (_, records) = audit::read(cx).ok()?;
     let record = records.into_iter().find(|record| record.id == op)?;
     match record.undo? {
-        Undo::Flag(FlagUndo::RestoreFlags { flags }) if flags == [name.as_str()] => {
-            Some(op.to_owned())
-        }
+        Undo::Flag(FlagUndo::RestoreFlags { flags }) if flags == [name.as_str()] => Some(op.to_owned()),
         _ => None,
     }
 }

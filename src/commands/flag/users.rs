@@ -105,11 +105,7 @@ mod tests {
 
     fn told(form: Form, text: &str) -> Result<Vec<(String, Value)>, Fault> {
         let mut users = Vec::new();
-        let input = Input {
-            shown: "users".into(),
-            form,
-            from: Box::new(std::io::Cursor::new(text.to_owned())),
-        };
+        let input = Input { shown: "users".into(), form, from: Box::new(std::io::Cursor::new(text.to_owned())) };
         read(input, |user| {
             users.push((user.id, Value::from(user.attributes)));
             true
@@ -122,29 +118,15 @@ mod tests {
         let none = json!({});
         assert_eq!(
             told(Form::Ids, "\u{feff}a\n\nplayer 2\r\n").unwrap(),
-            [
-                ("a".to_owned(), none.clone()),
-                ("player 2".to_owned(), none.clone())
-            ]
+            [("a".to_owned(), none.clone()), ("player 2".to_owned(), none.clone())]
         );
         assert_eq!(
-            told(
-                Form::Jsonl,
-                "{\"userId\": 7, \"region\": \"eu\"}\n \n{\"id\":\"b\"}\n\"c\""
-            )
-            .unwrap(),
-            [
-                ("7".to_owned(), json!({"region": "eu"})),
-                ("b".to_owned(), none.clone()),
-                ("c".to_owned(), none.clone())
-            ]
+            told(Form::Jsonl, "{\"userId\": 7, \"region\": \"eu\"}\n \n{\"id\":\"b\"}\n\"c\"").unwrap(),
+            [("7".to_owned(), json!({"region": "eu"})), ("b".to_owned(), none.clone()), ("c".to_owned(), none.clone())]
         );
         assert_eq!(
             told(Form::Csv, "region,id,level\neu,\"a,b\",30\n,c,\n").unwrap(),
-            [
-                ("a,b".to_owned(), json!({"region": "eu", "level": "30"})),
-                ("c".to_owned(), none)
-            ]
+            [("a,b".to_owned(), json!({"region": "eu", "level": "30"})), ("c".to_owned(), none)]
         );
         assert!(told(Form::Ids, "").unwrap().is_empty());
     }
@@ -152,12 +134,7 @@ mod tests {
     #[test]
     fn a_line_that_is_no_user_is_named() {
         for (form, text, line, said) in [
-            (
-                Form::Jsonl,
-                "{\"id\":1}\n\n{\"region\":1}\n",
-                3,
-                "has no id",
-            ),
+            (Form::Jsonl, "{\"id\":1}\n\n{\"region\":1}\n", 3, "has no id"),
             (Form::Csv, "id,level\na,1\nb\n", 3, "has 1 cells"),
             (Form::Csv, "id,level\n\"a\nb\",1\nb\n", 4, "has 1 cells"),
         ] {

@@ -74,9 +74,7 @@ impl Report for FlagChange {
             Some(by) => (Tone::Good, format!("by {by}")),
             None => (Tone::Warn, "past liveops, by nobody knows whom".to_owned()),
         };
-        let rev = self
-            .rev
-            .map_or_else(String::new, |rev| format!(" rev {rev}"));
+        let rev = self.rev.map_or_else(String::new, |rev| format!(" rev {rev}"));
         let reason = self.reason.as_ref().map(|reason| format!(": {reason}"));
         vec![
             Block::Line(vec![
@@ -93,28 +91,17 @@ impl Report for FlagChange {
     }
 
     fn meta(&self) -> Meta {
-        Meta {
-            environment: Some(self.environment.clone()),
-            ..Meta::default()
-        }
+        Meta { environment: Some(self.environment.clone()), ..Meta::default() }
     }
 }
 
 impl FlagChange {
     fn new(cx: &Context, reader: Reader, found: Seen) -> Result<Self> {
         let (before, after) = (found.before.as_deref(), found.now.as_deref());
-        let held = found
-            .now
-            .clone()
-            .map(|raw| Held::new(found.name.clone(), raw));
-        let audience = held.map_or_else(
-            || "nobody: it is removed".to_owned(),
-            |held| Summary::new(&held, reader).audience,
-        );
-        let when = found
-            .revision
-            .as_ref()
-            .map_or_else(|| cx.clock.now(), |revision| revision.at);
+        let held = found.now.clone().map(|raw| Held::new(found.name.clone(), raw));
+        let audience =
+            held.map_or_else(|| "nobody: it is removed".to_owned(), |held| Summary::new(&held, reader).audience);
+        let when = found.revision.as_ref().map_or_else(|| cx.clock.now(), |revision| revision.at);
         Ok(Self {
             at: rfc3339(when),
             when,
@@ -124,15 +111,8 @@ impl FlagChange {
             removed: after.is_none(),
             environment: cx.environment()?.to_owned(),
             flag: found.name,
-            rev: found
-                .revision
-                .as_ref()
-                .map(|revision| revision.rev)
-                .filter(|rev| *rev > 0),
-            command: found
-                .revision
-                .as_ref()
-                .map(|revision| revision.command.clone()),
+            rev: found.revision.as_ref().map(|revision| revision.rev).filter(|rev| *rev > 0),
+            command: found.revision.as_ref().map(|revision| revision.command.clone()),
             by: found.revision.as_ref().map(|revision| revision.by.clone()),
             reason: found.revision.and_then(|revision| revision.reason),
         })
@@ -148,32 +128,23 @@ pub(super) async fn run(args: WatchArgs, cx: &Context) -> Result<Exit> {
     }
     let store = cx.flags()?;
     let reader = cx.config()?.settings.flags.reader;
-    let wanted =
-        |flag: &str| args.names.is_empty() || args.names.iter().any(|name| name.as_str() == flag);
+    let wanted = |flag: &str| args.names.is_empty() || args.names.iter().any(|name| name.as_str() == flag);
     let mut watch = store.watch(args.interval).await?;
     let what = match args.names.as_slice() {
         [] => "all flags".to_owned(),
         [one] => format!("flag `{one}`"),
         some => words::count(some.len(), "flag"),
     };
-    let how = if watch.is_told() {
-        String::new()
-    } else {
-        format!(", looking every {}", duration::human(args.interval))
-    };
-    cx.output.note(&format!(
-        "watching {what} in {} ({}{how}); Ctrl-C ends",
-        cx.environment()?,
-        store.shown()
-    ));
+    let how =
+        if watch.is_told() { String::new() } else { format!(", looking every {}", duration::human(args.interval)) };
+    cx.output.note(&format!("watching {what} in {} ({}{how}); Ctrl-C ends", cx.environment()?, store.shown()));
     let mut silent = false;
     while !cx.output.is_closed() {
         let changes = match watch.next().await {
             Ok(changes) => changes,
             Err(error) => {
                 if !silent {
-                    cx.output
-                        .warn(&format!("nothing new is known, asking on: {error}"));
+                    cx.output.warn(&format!("nothing new is known, asking on: {error}"));
                 }
                 silent = true;
                 sleep(args.interval).await;

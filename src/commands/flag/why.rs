@@ -38,11 +38,7 @@ impl Why {
         let environment = cx.environment()?;
         Err(Error::usage(
             format!("`{environment}` is protected: a change there says why"),
-            format!(
-                "add a reason: `{} --reason {}`",
-                cx.command_line,
-                word("what the next engineer should know")
-            ),
+            format!("add a reason: `{} --reason {}`", cx.command_line, word("what the next engineer should know")),
         ))
     }
 
@@ -50,12 +46,7 @@ impl Why {
     ///
     /// # Errors
     /// `Conflict`, with the revision that it is at.
-    pub(super) fn at_revision(
-        &self,
-        cx: &Context,
-        name: &FlagName,
-        bytes: Option<&[u8]>,
-    ) -> Result<()> {
+    pub(super) fn at_revision(&self, cx: &Context, name: &FlagName, bytes: Option<&[u8]>) -> Result<()> {
         let found = bytes.and_then(|bytes| Flag::read(bytes).ok()?.rev());
         let Some(expected) = self.expect_rev.filter(|expected| found != Some(*expected)) else {
             return Ok(());
@@ -67,10 +58,7 @@ impl Why {
         };
         Err(Error::Conflict {
             what: format!("flag `{name}` is not at revision {expected}: {is}"),
-            hint: format!(
-                "see what happened: `{}`",
-                cx.command(&format!("flag history {}", word(name.as_str())))
-            ),
+            hint: format!("see what happened: `{}`", cx.command(&format!("flag history {}", word(name.as_str())))),
         })
     }
 }

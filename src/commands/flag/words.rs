@@ -39,9 +39,7 @@ pub(super) fn count(n: usize, what: &str) -> String {
 /// The next command, with what it is for.
 pub(super) fn next(step: &Recommendation) -> Vec<Block> {
     let command = step.command.iter();
-    command
-        .map(|command| Block::next(&format!("next, {}", step.text), command))
-        .collect()
+    command.map(|command| Block::next(&format!("next, {}", step.text), command)).collect()
 }
 
 /// The step with its command as it is to be pasted.

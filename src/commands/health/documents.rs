@@ -38,8 +38,7 @@ struct Entry {
 impl Entry {
     /// Did it answer nothing, or nothing that a health API answers?
     fn needs_a_look(&self) -> bool {
-        self.latency_ms.is_none()
-            || matches!(self.state, ServiceState::Down | ServiceState::Unknown)
+        self.latency_ms.is_none() || matches!(self.state, ServiceState::Down | ServiceState::Unknown)
     }
 }
 
@@ -63,11 +62,7 @@ pub(super) async fn detailed(services: &[&Service], cx: &Context) -> Result<Exit
 async fn show(services: &[&Service], cx: &Context, detailed: bool) -> Result<Exit> {
     let asked = stream::iter(services).map(|service| one(cx, service, detailed));
     let entries: Vec<Entry> = asked.buffered(AT_ONCE).collect().await;
-    let report = HealthReport {
-        environment: cx.environment()?.to_owned(),
-        detailed,
-        services: entries,
-    };
+    let report = HealthReport { environment: cx.environment()?.to_owned(), detailed, services: entries };
     cx.output.show(&report, cx.clock.now())?;
     Ok(match report.meta().verdict {
         Verdict::Fail => Exit::Bad,
@@ -77,17 +72,11 @@ async fn show(services: &[&Service], cx: &Context, detailed: bool) -> Result<Exi
 }
 
 async fn one(cx: &Context, service: &Service, detailed: bool) -> Entry {
-    let path = if detailed {
-        "api/health/detailed"
-    } else {
-        "api/health"
-    };
+    let path = if detailed { "api/health/detailed" } else { "api/health" };
     let url = service
         .health
         .as_ref()
-        .map_or_else(String::new, |endpoint| {
-            format!("{}/{path}", endpoint.url.show().trim_end_matches('/'))
-        });
+        .map_or_else(String::new, |endpoint| format!("{}/{path}", endpoint.url.show().trim_end_matches('/')));
     let entry = |state, latency_ms, detail, document| Entry {
         name: service.name.clone(),
         url: url.clone(),
@@ -101,11 +90,7 @@ async fn one(cx: &Context, service: &Service, detailed: bool) -> Entry {
             let reading = health::read(status, &body);
             let document = serde_json::from_slice(&body).unwrap_or_else(|_| {
                 let text = String::from_utf8_lossy(&body).trim().to_owned();
-                if text.is_empty() || text.starts_with('<') {
-                    Value::Null
-                } else {
-                    Value::String(text)
-                }
+                if text.is_empty() || text.starts_with('<') { Value::Null } else { Value::String(text) }
             });
             entry(reading.state, Some(latency), reading.detail, document)
         }
@@ -139,14 +124,8 @@ impl Report for HealthReport {
         let mut blocks = Vec::new();
         for entry in &self.services {
             let tone = tone::service(entry.state);
-            let latency = entry
-                .latency_ms
-                .map_or_else(String::new, |ms| format!("  {ms} ms"));
-            let detail = if entry.detail == entry.state.word() {
-                String::new()
-            } else {
-                format!("  {}", entry.detail)
-            };
+            let latency = entry.latency_ms.map_or_else(String::new, |ms| format!("  {ms} ms"));
+            let detail = if entry.detail == entry.state.word() { String::new() } else { format!("  {}", entry.detail) };
             blocks.push(Block::Line(vec![
                 tone::mark(tone, view),
                 span(format!(" {}", entry.name), Tone::Strong),
@@ -155,17 +134,12 @@ impl Report for HealthReport {
                 plain(detail),
             ]));
             if entry.needs_a_look() {
-                blocks.push(Block::Line(vec![span(
-                    format!("  at {}", entry.url),
-                    Tone::Dim,
-                )]));
+                blocks.push(Block::Line(vec![span(format!("  at {}", entry.url), Tone::Dim)]));
             }
             let mut table = Table::new(["", ""]).indent(2);
             members("", &entry.document, &mut table);
             if !self.detailed {
-                table
-                    .rows
-                    .retain(|row| !matches!(row[0].text.as_str(), "status"));
+                table.rows.retain(|row| !matches!(row[0].text.as_str(), "status"));
             }
             blocks.push(Block::Table(table));
         }
@@ -179,40 +153,23 @@ impl Report for HealthReport {
     fn rows(&self, _view: &View) -> Option<Table> {
         let mut table = Table::new(["service", "state", "latency_ms", "detail"]);
         for entry in &self.services {
-            let latency = entry
-                .latency_ms
-                .map_or_else(String::new, |ms| ms.to_string());
-            table.row(vec![
-                plain(&entry.name),
-                plain(entry.state.word()),
-                plain(latency),
-                plain(&entry.detail),
-            ]);
+            let latency = entry.latency_ms.map_or_else(String::new, |ms| ms.to_string());
+            table.row(vec![plain(&entry.name), plain(entry.state.word()), plain(latency), plain(&entry.detail)]);
         }
         Some(table)
     }
 
     fn meta(&self) -> Meta {
-        let silent = self
-            .services
-            .iter()
-            .filter(|entry| entry.latency_ms.is_none())
-            .count();
+        let silent = self.services.iter().filter(|entry| entry.latency_ms.is_none()).count();
         let verdict = match standing::of_all(self.services.iter().map(|entry| entry.state.into())) {
             Level::Ok => Verdict::Pass,
             Level::Warn => Verdict::Warn,
             Level::Unknown => Verdict::Unknown,
             Level::Critical => Verdict::Fail,
         };
-        let broken = self
-            .services
-            .iter()
-            .find(|entry| entry.needs_a_look() && !entry.url.is_empty());
+        let broken = self.services.iter().find(|entry| entry.needs_a_look() && !entry.url.is_empty());
         let look = broken.map(|entry| {
-            Recommendation::new(
-                format!("what {} really answers", entry.name),
-                format!("curl -v {}", word(&entry.url)),
-            )
+            Recommendation::new(format!("what {} really answers", entry.name), format!("curl -v {}", word(&entry.url)))
         });
         let next = if self.detailed {
             ("its metrics", "liveops health metrics")
@@ -236,28 +193,17 @@ impl Report for HealthReport {
 /// Every leaf of a document as a row: dotted name, value.
 fn members(path: &str, value: &Value, table: &mut Table) {
     let below = |name: &str| {
-        if path.is_empty() {
-            name.to_owned()
-        } else {
-            format!("{path}.{name}")
-        }
+        if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
     };
     match value {
-        Value::Object(map) => map
-            .iter()
-            .for_each(|(name, value)| members(&below(name), value, table)),
-        Value::Array(items)
-            if items
-                .iter()
-                .all(|item| !item.is_object() && !item.is_array()) =>
-        {
+        Value::Object(map) => map.iter().for_each(|(name, value)| members(&below(name), value, table)),
+        Value::Array(items) if items.iter().all(|item| !item.is_object() && !item.is_array()) => {
             let text: Vec<String> = items.iter().map(leaf).collect();
             table.row(vec![span(path, Tone::Dim), plain(text.join(", "))]);
         }
-        Value::Array(items) => items
-            .iter()
-            .enumerate()
-            .for_each(|(index, value)| members(&below(&index.to_string()), value, table)),
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(index, value)| members(&below(&index.to_string()), value, table))
+        }
         Value::Null if path.is_empty() => {}
         leaf_value => {
             let path = if path.is_empty() { "body" } else { path };

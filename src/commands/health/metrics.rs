@@ -58,17 +58,8 @@ fn samples<S: serde::Serializer>(samples: &[Sample], to: S) -> Result<S::Ok, S::
 }
 
 pub(super) async fn run(args: &MetricsArgs, services: &[&Service], cx: &Context) -> Result<Exit> {
-    let endpoints = services.iter().flat_map(|service| {
-        service
-            .metrics
-            .iter()
-            .map(move |endpoint| (service, endpoint))
-    });
-    let wanted = |name: &str| {
-        args.pattern
-            .as_deref()
-            .is_none_or(|pattern| name.contains(pattern))
-    };
+    let endpoints = services.iter().flat_map(|service| service.metrics.iter().map(move |endpoint| (service, endpoint)));
+    let wanted = |name: &str| args.pattern.as_deref().is_none_or(|pattern| name.contains(pattern));
     let wanted = &wanted;
     let asked = join_all(endpoints.map(|(service, endpoint)| async move {
         let scraped = async {
@@ -96,25 +87,14 @@ pub(super) async fn run(args: &MetricsArgs, services: &[&Service], cx: &Context)
         match scraped {
             Ok((exposition, answer)) => {
                 let latency_ms = u64::try_from(answer.elapsed.as_millis()).ok();
-                report.sources.push(Source {
-                    name,
-                    state: SourceState::Ok,
-                    latency_ms,
-                    error: None,
-                });
+                report.sources.push(Source { name, state: SourceState::Ok, latency_ms, error: None });
                 let mut metrics = exposition.samples;
                 if !args.buckets {
                     let before = metrics.len();
-                    metrics.retain(|sample| {
-                        !(sample.name.ends_with("_bucket") && sample.labels.contains_key("le"))
-                    });
+                    metrics.retain(|sample| !(sample.name.ends_with("_bucket") && sample.labels.contains_key("le")));
                     report.hidden_buckets += before - metrics.len();
                 }
-                report.services.push(Exposed {
-                    service,
-                    metrics,
-                    duplicates: exposition.duplicates,
-                });
+                report.services.push(Exposed { service, metrics, duplicates: exposition.duplicates });
             }
             Err(error) => {
                 report.sources.push(Source {
@@ -127,11 +107,7 @@ pub(super) async fn run(args: &MetricsArgs, services: &[&Service], cx: &Context)
         }
     }
     cx.output.show(&report, cx.clock.now())?;
-    Ok(if report.meta().verdict == Verdict::Unknown {
-        Exit::Unknown
-    } else {
-        Exit::Good
-    })
+    Ok(if report.meta().verdict == Verdict::Unknown { Exit::Unknown } else { Exit::Good })
 }
 
 impl Report for MetricsReport {
@@ -146,29 +122,15 @@ impl Report for MetricsReport {
             }
             let mut table = Table::new(["", ""]).right(&[1]).indent(2).fixed(&[1]);
             for sample in &exposed.metrics {
-                let labels = if sample.labels.is_empty() {
-                    String::new()
-                } else {
-                    labels::show(&sample.labels)
-                };
+                let labels = if sample.labels.is_empty() { String::new() } else { labels::show(&sample.labels) };
                 let value = Unit::from_metric_name(&sample.name).show(sample.value);
-                table.row(vec![
-                    plain(format!("{}{labels}", sample.name)),
-                    span(value, Tone::Strong),
-                ]);
+                table.row(vec![plain(format!("{}{labels}", sample.name)), span(value, Tone::Strong)]);
             }
             blocks.push(Block::Table(table));
         }
-        for source in self
-            .sources
-            .iter()
-            .filter(|source| source.state != SourceState::Ok)
-        {
+        for source in self.sources.iter().filter(|source| source.state != SourceState::Ok) {
             let error = source.error.as_deref().unwrap_or_default();
-            blocks.push(Block::Line(vec![
-                span("? ", Tone::Unknown),
-                plain(format!("{}: {error}", source.name)),
-            ]));
+            blocks.push(Block::Line(vec![span("? ", Tone::Unknown), plain(format!("{}: {error}", source.name))]));
         }
         if self.hidden_buckets > 0 {
             let text = format!(
@@ -201,15 +163,8 @@ impl Report for MetricsReport {
     }
 
     fn meta(&self) -> Meta {
-        let down = self
-            .sources
-            .iter()
-            .filter(|source| source.state != SourceState::Ok)
-            .count();
-        let duplicates = self
-            .services
-            .iter()
-            .filter(|exposed| exposed.duplicates > 0);
+        let down = self.sources.iter().filter(|source| source.state != SourceState::Ok).count();
+        let duplicates = self.services.iter().filter(|exposed| exposed.duplicates > 0);
         Meta {
             environment: Some(self.environment.clone()),
             outcome: match down {
@@ -217,22 +172,12 @@ impl Report for MetricsReport {
                 n if n == self.sources.len() => Outcome::Error,
                 _ => Outcome::Partial,
             },
-            verdict: if down > 0 {
-                Verdict::Unknown
-            } else {
-                Verdict::Pass
-            },
-            recommendations: vec![Recommendation::new(
-                "how they stand against their thresholds",
-                "liveops status",
-            )],
+            verdict: if down > 0 { Verdict::Unknown } else { Verdict::Pass },
+            recommendations: vec![Recommendation::new("how they stand against their thresholds", "liveops status")],
             sources: self.sources.clone(),
             warnings: duplicates
                 .map(|exposed| {
-                    format!(
-                        "{}: {} series stand there twice; the first counts",
-                        exposed.service, exposed.duplicates
-                    )
+                    format!("{}: {} series stand there twice; the first counts", exposed.service, exposed.duplicates)
                 })
                 .collect(),
             ..Meta::default()

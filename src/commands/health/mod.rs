@@ -74,9 +74,7 @@ fn services<'a>(which: &Which, cx: &'a Context) -> Result<Vec<&'a Service>> {
         return Err(Error::Unconfigured {
             what: "service",
             environment: config.settings.environment.clone(),
-            hint:
-                "pass `--health URL`, or list `services` in liveops.yaml; `liveops init` writes one"
-                    .into(),
+            hint: "pass `--health URL`, or list `services` in liveops.yaml; `liveops init` writes one".into(),
         });
     }
     if which.service.is_empty() {
@@ -86,14 +84,11 @@ fn services<'a>(which: &Which, cx: &'a Context) -> Result<Vec<&'a Service>> {
         .service
         .iter()
         .map(|name| {
-            known
-                .iter()
-                .find(|service| service.name == *name)
-                .ok_or_else(|| Error::NotFound {
-                    what: "service",
-                    name: name.clone(),
-                    candidates: known.iter().map(|service| service.name.clone()).collect(),
-                })
+            known.iter().find(|service| service.name == *name).ok_or_else(|| Error::NotFound {
+                what: "service",
+                name: name.clone(),
+                candidates: known.iter().map(|service| service.name.clone()).collect(),
+            })
         })
         .collect()
 }

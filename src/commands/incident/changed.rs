@@ -66,12 +66,7 @@ pub(super) fn must_allow(cx: &Context, one: &Incident, action: Action) -> Result
         _ => String::new(),
     };
     Err(Error::Conflict {
-        what: format!(
-            "{} is {}{by}: `{}` is not possible",
-            one.id,
-            one.phase.word(),
-            action.verb()
-        ),
+        what: format!("{} is {}{by}: `{}` is not possible", one.id, one.phase.word(), action.verb()),
         hint: format!(
             "allowed now: {}; look: `{}`",
             Action::allowed(one.phase).join(", "),
@@ -158,10 +153,7 @@ impl IncidentChange {
             .map(|told| format!("{}: {}", told.channel, told.reason))
             .collect();
         Err(Error::HalfDone {
-            done: format!(
-                "{} is in the journal of {}",
-                self.summary, self.shown.incident.id
-            ),
+            done: format!("{} is in the journal of {}", self.summary, self.shown.incident.id),
             left: format!("NOBODY WAS PAGED, CALL SOMEBODY ({})", why.join("; ")),
             command: cx.command("page flush"),
         })
@@ -234,16 +226,9 @@ impl Report for IncidentChange {
     const SCHEMA: &'static str = "liveops.incident.change/1";
 
     fn blocks(&self, view: &View) -> Vec<Block> {
-        let (tone, word) = if self.dry_run {
-            (Tone::Dim, "dry run, nothing is changed: ")
-        } else {
-            (Tone::Good, "")
-        };
-        let mut blocks = vec![Block::Whole(vec![
-            mark(tone, view),
-            span(format!(" {word}"), tone),
-            plain(self.summary.clone()),
-        ])];
+        let (tone, word) = if self.dry_run { (Tone::Dim, "dry run, nothing is changed: ") } else { (Tone::Good, "") };
+        let mut blocks =
+            vec![Block::Whole(vec![mark(tone, view), span(format!(" {word}"), tone), plain(self.summary.clone())])];
         blocks.extend(self.shown.head(view));
         blocks.extend(told_lines(&self.tale.told, view));
         for detail in &self.details {
@@ -264,11 +249,7 @@ impl Report for IncidentChange {
     fn meta(&self) -> Meta {
         Meta {
             environment: Some(self.shown.incident.environment.clone()),
-            outcome: if self.tale.paged == Some(false) {
-                Outcome::Partial
-            } else {
-                Outcome::Success
-            },
+            outcome: if self.tale.paged == Some(false) { Outcome::Partial } else { Outcome::Success },
             verdict: Verdict::Pass,
             incidents: vec![self.shown.json()],
             recommendations: self.steps(),
@@ -292,11 +273,7 @@ pub(super) fn occurred(cx: &Context, text: Option<&str>) -> Result<Option<chrono
         // The last time that the clock showed this.
         Some(clock) => {
             let today = now.date_naive().and_time(clock).and_utc();
-            if today > now {
-                today - chrono::TimeDelta::days(1)
-            } else {
-                today
-            }
+            if today > now { today - chrono::TimeDelta::days(1) } else { today }
         }
         None => crate::commands::query::window::time(text, now).map_err(|_| {
             Error::usage(

@@ -53,19 +53,10 @@ pub(crate) struct Tale {
 /// Those of the configuration.
 pub(super) fn calls(cx: &Context, incident: &Incident, about: About) -> Result<Calls> {
     let notify = &cx.config()?.settings.notify;
-    let channels: Vec<_> = notify
-        .channels
-        .iter()
-        .map(|channel| (channel.name.clone(), channel.reach()))
-        .collect();
-    let mut calls =
-        crate::domain::incident::notice::calls(&notify.rules, &channels, about, incident.severity);
-    let is_pager = |name: &String| {
-        notify
-            .channels
-            .iter()
-            .any(|known| known.name == *name && known.kind == ChannelKind::PagerDuty)
-    };
+    let channels: Vec<_> = notify.channels.iter().map(|channel| (channel.name.clone(), channel.reach())).collect();
+    let mut calls = crate::domain::incident::notice::calls(&notify.rules, &channels, about, incident.severity);
+    let is_pager =
+        |name: &String| notify.channels.iter().any(|known| known.name == *name && known.kind == ChannelKind::PagerDuty);
     // A pager knows three things only: somebody is to come, somebody has it, it is over. It hears the last two where it
     // heard the first.
     calls.tell.retain(|name| !is_pager(name));
@@ -83,12 +74,7 @@ pub(super) fn calls(cx: &Context, incident: &Incident, about: About) -> Result<C
 }
 
 /// Tells everybody who is to be told, and returns within a bound.
-pub(super) async fn tell(
-    cx: &Context,
-    calls: &Calls,
-    message: Message,
-    confirmed: &Confirmed,
-) -> Tale {
+pub(super) async fn tell(cx: &Context, calls: &Calls, message: Message, confirmed: &Confirmed) -> Tale {
     let now = cx.clock.now();
     let pages = pages(calls, &message, now);
     // A channel that is paged need not be told as well.
@@ -103,13 +89,8 @@ pub(super) async fn tell(
     let until = Instant::now() + NEWS_PATIENCE;
     let telling = join_all(news.into_iter().map(|item| async {
         let waiting = told(cx, &item, DeliveryState::Queued, "still under way".into());
-        let late = Told {
-            page: false,
-            ..waiting
-        };
-        timeout_at(until, attempt(cx, item, confirmed))
-            .await
-            .map_or(late, |(told, _)| told)
+        let late = Told { page: false, ..waiting };
+        timeout_at(until, attempt(cx, item, confirmed)).await.map_or(late, |(told, _)| told)
     }));
     let (mut tale, news) = tokio::join!(page(cx, pages, confirmed), telling);
     tale.told.extend(news);
@@ -122,14 +103,8 @@ pub(super) fn pages(calls: &Calls, message: &Message, now: DateTime<Utc>) -> Vec
         return Vec::new();
     };
     let page = |channel: &String| {
-        let message = Message {
-            page: true,
-            ..message.clone()
-        };
-        Item {
-            then: then.to_vec(),
-            ..Item::new(channel, message, now)
-        }
+        let message = Message { page: true, ..message.clone() };
+        Item { then: then.to_vec(), ..Item::new(channel, message, now) }
     };
     first.iter().map(page).collect()
 }
@@ -143,12 +118,8 @@ async fn page(cx: &Context, mut group: Vec<Item>, confirmed: &Confirmed) -> Tale
     tale.paged = Some(false);
     while !group.is_empty() {
         let tried = join_all(group.into_iter().map(|item| attempt(cx, item, confirmed))).await;
-        let taken = tried
-            .iter()
-            .any(|(told, _)| told.state == DeliveryState::Accepted);
-        let next = tried
-            .iter()
-            .find_map(|(_, item)| next_group(item, cx.clock.now()));
+        let taken = tried.iter().any(|(told, _)| told.state == DeliveryState::Accepted);
+        let next = tried.iter().find_map(|(_, item)| next_group(item, cx.clock.now()));
         tale.told.extend(tried.into_iter().map(|(told, _)| told));
         if taken {
             tale.paged = Some(true);
@@ -163,10 +134,7 @@ async fn page(cx: &Context, mut group: Vec<Item>, confirmed: &Confirmed) -> Tale
 /// The same page for the channels that come next.
 fn next_group(item: &Item, now: DateTime<Utc>) -> Option<Vec<Item>> {
     let (group, then) = item.then.split_first()?;
-    let to = |channel: &String| Item {
-        then: then.to_vec(),
-        ..Item::new(channel, item.message.clone(), now)
-    };
+    let to = |channel: &String| Item { then: then.to_vec(), ..Item::new(channel, item.message.clone(), now) };
     Some(group.iter().map(to).collect())
 }
 
@@ -177,9 +145,7 @@ fn next_group(item: &Item, now: DateTime<Utc>) -> Option<Vec<Item>> {
 pub(crate) async fn flush(cx: &Context, all: bool, confirmed: &Confirmed) -> Result<Tale> {
     let now = cx.clock.now();
     if let Err(error) = queue_forgotten(cx, now) {
-        cx.output.warn(&format!(
-            "whether a page was forgotten is not known: {error}"
-        ));
+        cx.output.warn(&format!("whether a page was forgotten is not known: {error}"));
     }
     let mut due = outbox(cx)?.items()?;
     due.retain(|item| all || item.next_at <= now);
@@ -201,8 +167,7 @@ pub(crate) async fn flush(cx: &Context, all: bool, confirmed: &Confirmed) -> Res
             next = next_group(&item, now);
             let incident = &item.message.incident;
             // Another channel may have taken the same page before.
-            let is_paged = standing(cx, incident)
-                .is_ok_and(|summary| summary.incident.is_paged() == Some(true));
+            let is_paged = standing(cx, incident).is_ok_and(|summary| summary.incident.is_paged() == Some(true));
             tale.paged = Some(tale.paged.unwrap_or(true) && is_paged);
         } else if told.page {
             tale.paged = tale.paged.or(Some(true));
@@ -237,9 +202,7 @@ fn moot(cx: &Context, item: &Item, now: DateTime<Utc>) -> Option<&'static str> {
 pub(super) fn queue(cx: &Context, mut item: Item) -> Item {
     let kept = outbox(cx).and_then(|outbox| outbox.put(&item));
     if let Err(error) = kept {
-        cx.output.warn(&format!(
-            "the outbox cannot be written, so this is tried once only: {error}"
-        ));
+        cx.output.warn(&format!("the outbox cannot be written, so this is tried once only: {error}"));
         item.kept = false;
     }
     record(cx, &item, DeliveryState::Queued, None);
@@ -250,12 +213,7 @@ pub(super) fn queue(cx: &Context, mut item: Item) -> Item {
 async fn attempt(cx: &Context, mut item: Item, confirmed: &Confirmed) -> (Told, Item) {
     let claim = outbox(cx).ok().and_then(|outbox| outbox.claim(&item));
     if claim.is_none() && item.kept {
-        let waiting = told(
-            cx,
-            &item,
-            DeliveryState::Queued,
-            "another command is at it".into(),
-        );
+        let waiting = told(cx, &item, DeliveryState::Queued, "another command is at it".into());
         return (waiting, item);
     }
     let found = channel(cx, &item.channel).and_then(|channel| Ok((way(cx, channel)?, channel)));
@@ -269,10 +227,7 @@ async fn attempt(cx: &Context, mut item: Item, confirmed: &Confirmed) -> (Told, 
             send(http, &way, &item.message, &words, cx.clock.now(), confirmed).await
         }
         // A secret may be there the next time.
-        Err(error @ Error::Secret { .. }) => Sent::Later {
-            reason: error.to_string(),
-            after: None,
-        },
+        Err(error @ Error::Secret { .. }) => Sent::Later { reason: error.to_string(), after: None },
         Err(error) => Sent::Refused(error.to_string()),
     };
     if let Sent::Later { after, .. } = &sent {
@@ -292,10 +247,7 @@ fn settle(cx: &Context, item: Item, sent: Sent) -> (Told, Item) {
     if let Ok(outbox) = outbox(cx) {
         if state == DeliveryState::Failed {
             // The next in line are called now; a later try must not call them again.
-            let kept = Item {
-                then: Vec::new(),
-                ..item.clone()
-            };
+            let kept = Item { then: Vec::new(), ..item.clone() };
             if let Err(error) = outbox.put(&kept) {
                 cx.output.warn(&error.to_string());
             }
@@ -308,13 +260,7 @@ fn settle(cx: &Context, item: Item, sent: Sent) -> (Told, Item) {
 
 fn told(cx: &Context, item: &Item, state: DeliveryState, reason: String) -> Told {
     let kind = channel(cx, &item.channel).map_or("unknown", Channel::word);
-    Told {
-        channel: item.channel.clone(),
-        kind,
-        page: item.message.page,
-        state,
-        reason,
-    }
+    Told { channel: item.channel.clone(), kind, page: item.message.page, state, reason }
 }
 
 /// The journal's line for it. A test belongs to no incident.
@@ -385,30 +331,18 @@ fn way(cx: &Context, channel: &Channel) -> Result<Way> {
     Ok(match &channel.kind {
         ChannelKind::Slack => Way::Slack(target()?.hidden()),
         ChannelKind::Discord => Way::Discord(target()?.hidden()),
-        ChannelKind::PagerDuty => Way::PagerDuty {
-            target: target()?,
-            key: key()?.ok_or_else(|| Error::internal("a pager without a key"))?,
-        },
-        ChannelKind::Webhook => Way::Webhook {
-            target: target()?.hidden(),
-            secret: key()?,
-        },
+        ChannelKind::PagerDuty => {
+            Way::PagerDuty { target: target()?, key: key()?.ok_or_else(|| Error::internal("a pager without a key"))? }
+        }
+        ChannelKind::Webhook => Way::Webhook { target: target()?.hidden(), secret: key()? },
         ChannelKind::Email { from, to } => {
             let endpoint = channel.endpoint.as_ref();
-            let endpoint =
-                endpoint.ok_or_else(|| Error::internal("a channel without an endpoint"))?;
-            Way::Email {
-                url: cx.config()?.reveal(&channel.name, endpoint)?.0,
-                from: from.clone(),
-                to: to.clone(),
-            }
+            let endpoint = endpoint.ok_or_else(|| Error::internal("a channel without an endpoint"))?;
+            Way::Email { url: cx.config()?.reveal(&channel.name, endpoint)?.0, from: from.clone(), to: to.clone() }
         }
         ChannelKind::Exec { command, .. } => {
             cx.config()?.permit(channel.wish())?;
-            Way::Exec {
-                command: command.clone(),
-                path: variable("PATH").unwrap_or_default(),
-            }
+            Way::Exec { command: command.clone(), path: variable("PATH").unwrap_or_default() }
         }
     })
 }
@@ -434,10 +368,7 @@ pub(crate) async fn test(
                 if real {
                     let sent = send(http, &way, message, &words, now, confirmed).await;
                     // What was begun for a test is ended at once.
-                    let end = Message {
-                        about: About::Resolved,
-                        ..message.clone()
-                    };
+                    let end = Message { about: About::Resolved, ..message.clone() };
                     if channel.kind == ChannelKind::PagerDuty {
                         let _ = send(http, &way, &end, &words, now, confirmed).await;
                     }
@@ -453,13 +384,7 @@ pub(crate) async fn test(
             Sent::Refused(why) => (DeliveryState::GivenUp, why),
             Sent::Later { reason, .. } => (DeliveryState::Failed, reason),
         };
-        Told {
-            channel: channel.name.clone(),
-            kind: channel.word(),
-            page: false,
-            state,
-            reason,
-        }
+        Told { channel: channel.name.clone(), kind: channel.word(), page: false, state, reason }
     });
     Ok(join_all(tried).await)
 }

@@ -51,8 +51,7 @@ fn keep(cx: &Context, id: &str, seen: Seen) -> String {
     let (file, text) = match seen.found {
         Ok((text, value)) => {
             let bytes = serde_json::to_vec_pretty(&value).unwrap_or_default();
-            let kept =
-                store(cx).and_then(|store| store.keep(id, &format!("{}.json", seen.name), &bytes));
+            let kept = store(cx).and_then(|store| store.keep(id, &format!("{}.json", seen.name), &bytes));
             match kept {
                 Ok(file) => (Some(file), text),
                 Err(error) => (None, format!("{text}; not kept: {error}")),
@@ -61,13 +60,8 @@ fn keep(cx: &Context, id: &str, seen: Seen) -> String {
         Err(why) => (None, format!("unknown: {why}")),
     };
     let line = format!("{}: {text}", seen.name);
-    let evidence = Evidence {
-        name: seen.name.to_owned(),
-        file,
-        text,
-    };
-    let written = store(cx)
-        .and_then(|store| store.append(id, cx.clock.now(), &cx.actor, kind::EVIDENCE, &evidence));
+    let evidence = Evidence { name: seen.name.to_owned(), file, text };
+    let written = store(cx).and_then(|store| store.append(id, cx.clock.now(), &cx.actor, kind::EVIDENCE, &evidence));
     if let Err(error) = written {
         cx.output.warn(&format!("not in the journal: {error}"));
     }
@@ -123,10 +117,7 @@ fn firing(gathered: &Gathered) -> Option<Seen> {
         None if !gathered.alerts_expected => return None,
         None => Err("neither Alertmanager nor Prometheus answers".to_owned()),
         Some(alerts) => {
-            let mut firing: Vec<&Alert> = alerts
-                .iter()
-                .filter(|alert| alert.state == AlertState::Firing)
-                .collect();
+            let mut firing: Vec<&Alert> = alerts.iter().filter(|alert| alert.state == AlertState::Firing).collect();
             firing.sort_by_key(|alert| (rank(alert.severity.as_deref()), alert.since));
             let mut names: Vec<&str> = firing.iter().map(|alert| alert.name.as_str()).collect();
             names.dedup();
@@ -140,10 +131,7 @@ fn firing(gathered: &Gathered) -> Option<Seen> {
                 .map_err(|error| error.to_string())
         }
     };
-    Some(Seen {
-        name: "alerts",
-        found,
-    })
+    Some(Seen { name: "alerts", found })
 }
 
 /// The rollouts under way; nothing where there is none.
@@ -154,21 +142,11 @@ fn rollouts(gathered: &Gathered) -> Option<Seen> {
     }
     let one = |row: &RolloutRow| format!("{} at {} % ({})", row.title(), row.weight, row.image);
     let unknown = |row: &UnseenRow| format!("{} unknown: {}", row.title(), row.why);
-    let all: Vec<String> = (seen.rollouts.iter().map(one))
-        .chain(seen.unseen.iter().map(unknown))
-        .collect();
+    let all: Vec<String> = (seen.rollouts.iter().map(one)).chain(seen.unseen.iter().map(unknown)).collect();
     let found = serde_json::to_value((&seen.rollouts, &seen.unseen))
-        .map(|found| {
-            (
-                all.join("; "),
-                json!({ "rollouts": found[0], "unknown": found[1] }),
-            )
-        })
+        .map(|found| (all.join("; "), json!({ "rollouts": found[0], "unknown": found[1] })))
         .map_err(|error| error.to_string());
-    Some(Seen {
-        name: "rollouts",
-        found,
-    })
+    Some(Seen { name: "rollouts", found })
 }
 
 /// The first three, and how many there are beside.
@@ -182,20 +160,13 @@ fn shortened(names: &[&str]) -> String {
 /// The series of each KPI over the last hour.
 async fn kpis(cx: &Context) -> Seen {
     let found = series(cx).await.map_err(|error| error.to_string());
-    Seen {
-        name: "kpis",
-        found,
-    }
+    Seen { name: "kpis", found }
 }
 
 async fn series(cx: &Context) -> Result<(String, Value)> {
     let settings = &cx.config()?.settings;
     let presets = crate::config::presets::kpis();
-    let kpis = if settings.kpis.is_empty() {
-        &presets
-    } else {
-        &settings.kpis
-    };
+    let kpis = if settings.kpis.is_empty() { &presets } else { &settings.kpis };
     let prometheus = Prometheus::new(cx.http()?, cx.prometheus()?, Effort::Quick);
     let end = cx.clock.now();
     let asked = kpis.iter().map(async |kpi| {
@@ -215,9 +186,7 @@ async fn series(cx: &Context) -> Result<(String, Value)> {
     match failed {
         Some(error) if all.is_empty() => Err(error),
         failed => {
-            let known = all
-                .values()
-                .filter(|one| one.as_array().is_some_and(|all| !all.is_empty()));
+            let known = all.values().filter(|one| one.as_array().is_some_and(|all| !all.is_empty()));
             let known = known.count();
             let mut text = format!("{known} of {} KPIs over the last hour", kpis.len());
             if let Some(error) = failed {
@@ -246,9 +215,7 @@ async fn changes(cx: &Context, id: &str) -> Seen {
     let since = cx.clock.now() - CHANGES;
     let found = changed::gather(cx, since).await.and_then(|mut found| {
         // The incident itself is no news to it.
-        found
-            .changes
-            .retain(|change| change.kind != Kind::Incident || !change.what.contains(id));
+        found.changes.retain(|change| change.kind != Kind::Incident || !change.what.contains(id));
         let silent: Vec<&str> = found
             .sources
             .iter()
@@ -266,24 +233,13 @@ async fn changes(cx: &Context, id: &str) -> Seen {
         });
         Ok((text, value))
     });
-    Seen {
-        name: "changes",
-        found: found.map_err(|error| error.to_string()),
-    }
+    Seen { name: "changes", found: found.map_err(|error| error.to_string()) }
 }
 
 fn last_of(changes: &[Change]) -> String {
     let Some(last) = changes.last() else {
         return "none in 6 h".to_owned();
     };
-    let by = last
-        .by
-        .as_ref()
-        .map_or_else(String::new, |by| format!(" by {by}"));
-    format!(
-        "{} in 6 h, the last {}: {}{by}",
-        changes.len(),
-        rfc3339(last.at),
-        last.what
-    )
+    let by = last.by.as_ref().map_or_else(String::new, |by| format!(" by {by}"));
+    format!("{} in 6 h, the last {}: {}{by}", changes.len(), rfc3339(last.at), last.what)
 }

@@ -9,9 +9,7 @@ use crate::commands::incident::pick::which;
 use crate::commands::incident::view::clock;
 use crate::commands::incident::{Which, standing};
 use crate::context::Context;
-use crate::domain::incident::event::{
-    Amended, Escalated, Field, Graded, HandedOff, Roled, Said, kind,
-};
+use crate::domain::incident::event::{Amended, Escalated, Field, Graded, HandedOff, Roled, Said, kind};
 use crate::domain::incident::notice::About;
 use crate::domain::incident::severity::Severity;
 use crate::domain::incident::state::Incident;
@@ -167,19 +165,7 @@ async fn fact<T: Serialize>(
     about: Option<About>,
 ) -> Result<Exit> {
     let data = serde_json::to_value(data)?;
-    say(
-        cx,
-        Say {
-            id,
-            action,
-            kind,
-            data,
-            summary,
-            about,
-            details: Vec::new(),
-        },
-    )
-    .await
+    say(cx, Say { id, action, kind, data, summary, about, details: Vec::new() }).await
 }
 
 fn because(head: String, text: Option<&str>) -> String {
@@ -193,15 +179,7 @@ pub(super) async fn note(args: NoteArgs, cx: &Context) -> Result<Exit> {
     let id = which(cx, args.which.incident.as_deref(), "note")?;
     let summary = args.text.clone();
     let said = Said { text: args.text };
-    fact(
-        cx,
-        id,
-        (Action::Note, kind::NOTE),
-        &said,
-        summary,
-        Some(About::Note),
-    )
-    .await
+    fact(cx, id, (Action::Note, kind::NOTE), &said, summary, Some(About::Note)).await
 }
 
 pub(super) async fn severity(args: SeverityArgs, cx: &Context) -> Result<Exit> {
@@ -217,10 +195,7 @@ pub(super) async fn severity(args: SeverityArgs, cx: &Context) -> Result<Exit> {
     let about = (args.severity < incident.severity).then_some(About::Severity);
     let verb = if about.is_some() { "raised" } else { "lowered" };
     let head = format!("{verb} from {} to {}", incident.severity, args.severity);
-    let graded = Graded {
-        severity: args.severity,
-        text: args.because.clone(),
-    };
+    let graded = Graded { severity: args.severity, text: args.because.clone() };
     let summary = because(head, args.because.as_deref());
     let action = (Action::Severity, kind::SEVERITY);
     fact(cx, id, action, &graded, summary, about).await
@@ -228,10 +203,7 @@ pub(super) async fn severity(args: SeverityArgs, cx: &Context) -> Result<Exit> {
 
 pub(super) async fn role(args: RoleArgs, cx: &Context) -> Result<Exit> {
     let id = which(cx, args.which.incident.as_deref(), "role")?;
-    let roled = Roled {
-        role: args.role.to_lowercase(),
-        person: args.person.unwrap_or_else(|| cx.actor.clone()),
-    };
+    let roled = Roled { role: args.role.to_lowercase(), person: args.person.unwrap_or_else(|| cx.actor.clone()) };
     let summary = format!("{} is {} now", roled.person, roled.role);
     fact(cx, id, (Action::Role, kind::ROLE), &roled, summary, None).await
 }
@@ -239,16 +211,9 @@ pub(super) async fn role(args: RoleArgs, cx: &Context) -> Result<Exit> {
 pub(super) async fn escalate(args: EscalateArgs, cx: &Context) -> Result<Exit> {
     let id = which(cx, args.which.incident.as_deref(), "escalate")?;
     let to = args.to.unwrap_or_default();
-    let head = if to.is_empty() {
-        "escalated".to_owned()
-    } else {
-        format!("escalated to {to}")
-    };
+    let head = if to.is_empty() { "escalated".to_owned() } else { format!("escalated to {to}") };
     let summary = because(head, args.because.as_deref());
-    let escalated = Escalated {
-        to,
-        text: args.because,
-    };
+    let escalated = Escalated { to, text: args.because };
     let action = (Action::Escalate, kind::ESCALATED);
     fact(cx, id, action, &escalated, summary, Some(About::Escalated)).await
 }
@@ -258,23 +223,12 @@ pub(super) async fn handoff(args: HandoffArgs, cx: &Context) -> Result<Exit> {
     let incident = standing(cx, &id)?.incident;
     let head = format!("handed to {}", args.to);
     let summary = because(head, args.note.as_deref());
-    let handed = HandedOff {
-        to: args.to,
-        text: args.note,
-    };
+    let handed = HandedOff { to: args.to, text: args.note };
     let data = serde_json::to_value(handed)?;
     let details = brief(&incident, cx.clock.now());
     say(
         cx,
-        Say {
-            id,
-            action: Action::Handoff,
-            kind: kind::HANDOFF,
-            data,
-            summary,
-            about: Some(About::Handoff),
-            details,
-        },
+        Say { id, action: Action::Handoff, kind: kind::HANDOFF, data, summary, about: Some(About::Handoff), details },
     )
     .await
 }
@@ -292,12 +246,8 @@ fn brief(one: &Incident, now: DateTime<Utc>) -> Vec<String> {
     }
     let roles = one.roles.iter().map(|(role, who)| format!("{role} {who}"));
     lines.extend(roles);
-    let firing: Vec<&str> = one
-        .signals
-        .values()
-        .filter(|signal| signal.firing)
-        .map(|signal| signal.alert.as_str())
-        .collect();
+    let firing: Vec<&str> =
+        one.signals.values().filter(|signal| signal.firing).map(|signal| signal.alert.as_str()).collect();
     if !firing.is_empty() {
         lines.push(format!("still firing: {}", firing.join(", ")));
     }
@@ -318,9 +268,7 @@ pub(super) async fn amend(args: AmendArgs, cx: &Context) -> Result<Exit> {
         let moment = occurred(cx, Some(&args.to))?;
         let to = moment.ok_or_else(|| Error::internal("a time that is none"))?;
         check_order(cx, &incident, field, to)?;
-        let was = times(&incident)
-            .into_iter()
-            .find(|(known, _)| *known == field);
+        let was = times(&incident).into_iter().find(|(known, _)| *known == field);
         (was.and_then(|(_, at)| at).map(rfc3339), rfc3339(to))
     } else {
         let was = match field {
@@ -333,12 +281,7 @@ pub(super) async fn amend(args: AmendArgs, cx: &Context) -> Result<Exit> {
     let before = was.as_deref().unwrap_or("nothing");
     let head = format!("{} is {to}, was {before}", field.key());
     let summary = because(head, args.because.as_deref());
-    let amended = Amended {
-        field,
-        to,
-        was,
-        text: args.because,
-    };
+    let amended = Amended { field, to, was, text: args.because };
     let action = (Action::Amend, kind::AMENDED);
     fact(cx, id, action, &amended, summary, None).await
 }
@@ -356,31 +299,18 @@ fn times(one: &Incident) -> [(Field, Option<DateTime<Utc>>); 5] {
 /// The five times of an incident follow one another, and one that has not come cannot be corrected.
 fn check_order(cx: &Context, one: &Incident, field: Field, to: DateTime<Utc>) -> Result<()> {
     let all = times(one);
-    let place = all
-        .iter()
-        .position(|(known, _)| *known == field)
-        .unwrap_or(0);
+    let place = all.iter().position(|(known, _)| *known == field).unwrap_or(0);
     let refused = |message: String| {
         let show = cx.command(&format!("incident show {}", one.id));
         Error::usage(message, format!("`{show}` shows its times"))
     };
     if all[place].1.is_none() {
-        return Err(refused(format!(
-            "{} is {}: it has no {} yet",
-            one.id,
-            one.phase.word(),
-            field.key()
-        )));
+        return Err(refused(format!("{} is {}: it has no {} yet", one.id, one.phase.word(), field.key())));
     }
-    let later = all[..place]
-        .iter()
-        .find(|(_, at)| at.is_some_and(|at| at > to));
-    let earlier = all[place + 1..]
-        .iter()
-        .find(|(_, at)| at.is_some_and(|at| at < to));
-    let wrong = later
-        .map(|(other, at)| (*other, *at, "before"))
-        .or_else(|| earlier.map(|(other, at)| (*other, *at, "after")));
+    let later = all[..place].iter().find(|(_, at)| at.is_some_and(|at| at > to));
+    let earlier = all[place + 1..].iter().find(|(_, at)| at.is_some_and(|at| at < to));
+    let wrong =
+        later.map(|(other, at)| (*other, *at, "before")).or_else(|| earlier.map(|(other, at)| (*other, *at, "after")));
     match wrong {
         Some((other, Some(at), word)) => Err(refused(format!(
             "{} cannot be {}, {word} {}, which is {}",

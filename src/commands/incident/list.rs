@@ -58,22 +58,14 @@ pub(super) fn run(args: &ListArgs, cx: &Context) -> Result<Exit> {
     incidents.sort_by(|a, b| {
         let (a, b) = (&a.incident, &b.incident);
         let over = |one: &crate::domain::incident::state::Incident| !one.phase.is_open();
-        over(a).cmp(&over(b)).then_with(|| {
-            if over(a) {
-                b.id.cmp(&a.id)
-            } else {
-                (a.severity, &a.id).cmp(&(b.severity, &b.id))
-            }
-        })
+        over(a)
+            .cmp(&over(b))
+            .then_with(|| if over(a) { b.id.cmp(&a.id) } else { (a.severity, &a.id).cmp(&(b.severity, &b.id)) })
     });
     let report = IncidentList {
         others: total - incidents.len(),
         incidents,
-        warnings: index
-            .broken
-            .iter()
-            .map(|(id, error)| format!("{id} cannot be read: {error}"))
-            .collect(),
+        warnings: index.broken.iter().map(|(id, error)| format!("{id} cannot be read: {error}")).collect(),
         environment,
     };
     cx.output.show(&report, now)?;
@@ -87,9 +79,7 @@ impl IncidentList {
                 let id = &first.incident.id;
                 Recommendation::new("next", format!("liveops incident show {id}"))
             }
-            None => {
-                Recommendation::new("when something is wrong", "liveops incident open --sev p2")
-            }
+            None => Recommendation::new("when something is wrong", "liveops incident open --sev p2"),
         }
     }
 }
@@ -105,11 +95,7 @@ impl Report for IncidentList {
     const SCHEMA: &'static str = "liveops.incident.list/1";
 
     fn blocks(&self, view: &View) -> Vec<Block> {
-        let mut blocks: Vec<Block> = self
-            .incidents
-            .iter()
-            .flat_map(|shown| shown.head(view))
-            .collect();
+        let mut blocks: Vec<Block> = self.incidents.iter().flat_map(|shown| shown.head(view)).collect();
         if self.incidents.is_empty() {
             blocks.push(Block::text("no incident is open"));
         }
@@ -157,11 +143,7 @@ impl Report for IncidentList {
                 plain(one.started.at().map(rfc3339).unwrap_or_default()),
                 plain(one.resolved.at().map(rfc3339).unwrap_or_default()),
                 plain(one.lead().unwrap_or_default()),
-                plain(
-                    next(&shown.deadlines)
-                        .map(|deadline| rfc3339(deadline.due))
-                        .unwrap_or_default(),
-                ),
+                plain(next(&shown.deadlines).map(|deadline| rfc3339(deadline.due)).unwrap_or_default()),
                 plain(missed.join(" ")),
                 plain(&one.title),
             ]);
@@ -172,18 +154,9 @@ impl Report for IncidentList {
     fn meta(&self) -> Meta {
         Meta {
             environment: Some(self.environment.clone()),
-            outcome: if self.warnings.is_empty() {
-                Outcome::Success
-            } else {
-                Outcome::Partial
-            },
+            outcome: if self.warnings.is_empty() { Outcome::Success } else { Outcome::Partial },
             verdict: Verdict::Pass,
-            incidents: self
-                .incidents
-                .iter()
-                .filter(|shown| shown.incident.phase.is_open())
-                .map(Shown::json)
-                .collect(),
+            incidents: self.incidents.iter().filter(|shown| shown.incident.phase.is_open()).map(Shown::json).collect(),
             recommendations: vec![self.next()],
             warnings: self.warnings.clone(),
             ..Meta::default()

@@ -32,15 +32,10 @@ pub(super) async fn run(cx: &Context, address: SocketAddr) -> Result<Exit> {
         ));
     }
     let Some(confirmed) = unasked(cx, "take deliveries of Alertmanager")? else {
-        cx.output
-            .note(&format!("dry run: would listen on {address}"));
+        cx.output.note(&format!("dry run: would listen on {address}"));
         return Ok(Exit::Good);
     };
-    let io = |source| Error::Io {
-        action: "listen on",
-        path: address.to_string().into(),
-        source,
-    };
+    let io = |source| Error::Io { action: "listen on", path: address.to_string().into(), source };
     let listener = TcpListener::bind(address).await.map_err(io)?;
     let place = listener.local_addr().map_err(io)?;
     cx.output.note(&format!("listening on http://{place}/"));

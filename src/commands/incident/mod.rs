@@ -113,11 +113,7 @@ pub(crate) fn store(cx: &Context) -> Result<Incidents> {
     let config = cx.config()?;
     let folder = config.settings.incidents.folder.as_deref();
     let folder = folder.unwrap_or("incidents");
-    let base = config
-        .layers
-        .project
-        .as_deref()
-        .and_then(std::path::Path::parent);
+    let base = config.layers.project.as_deref().and_then(std::path::Path::parent);
     Ok(Incidents::at(base.unwrap_or(&cx.dirs.state).join(folder)))
 }
 

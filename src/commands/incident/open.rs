@@ -64,21 +64,14 @@ pub(super) struct OpenArgs {
 pub(super) async fn run(args: OpenArgs, cx: &Context) -> Result<Exit> {
     let started_at = occurred(cx, args.started_at.as_deref())?;
     let mut warnings = Vec::new();
-    let alert = if args.from_alert {
-        worst(cx, &mut warnings).await?
-    } else {
-        None
-    };
+    let alert = if args.from_alert { worst(cx, &mut warnings).await? } else { None };
     let table = &cx.config()?.settings.incidents.severities;
     let severity = severity(&args, alert.as_ref(), table)?;
     let label = |name: &str| {
         let alert = alert.as_ref()?;
         alert.labels.get(name).cloned()
     };
-    let service = args
-        .service
-        .or_else(|| label("service"))
-        .or_else(|| label("job"));
+    let service = args.service.or_else(|| label("service")).or_else(|| label("job"));
     let name = args.alert.or_else(|| Some(alert.as_ref()?.name.clone()));
     let title = args.title.unwrap_or_else(|| match (&name, &service) {
         (Some(alert), Some(service)) => format!("{alert} on {service}"),
@@ -128,10 +121,7 @@ async fn worst(cx: &Context, warnings: &mut Vec<String>) -> Result<Option<Alert>
     let asked = async { alerts(&backends(cx, Effort::Quick)?).await };
     match asked.await {
         Ok(gathered) => {
-            let firing = gathered
-                .alerts
-                .into_iter()
-                .filter(|one| one.state == AlertState::Firing);
+            let firing = gathered.alerts.into_iter().filter(|one| one.state == AlertState::Firing);
             let worst = firing.min_by_key(|one| (rank(one.severity.as_deref()), one.since));
             if worst.is_none() {
                 warnings.push("no alert fires now; the incident is opened without one".into());
@@ -171,14 +161,9 @@ pub(super) async fn begin(cx: &Context, opened: Opened, warnings: Vec<String>) -
     };
     let store = store(cx)?;
     let id = store.open(now, &cx.actor, &opened)?;
-    cx.output.note(&format!(
-        "{id} is open and in the journal; looking, and telling the people"
-    ));
+    cx.output.note(&format!("{id} is open and in the journal; looking, and telling the people"));
     let story = store.story(&id)?;
-    let event = story
-        .events
-        .first()
-        .ok_or_else(|| Error::internal("an incident without an opening"))?;
+    let event = story.events.first().ok_or_else(|| Error::internal("an incident without an opening"))?;
     let calls = calls(cx, &story.incident, About::Opened)?;
     let text = match &opened.alert {
         Some(alert) if !opened.title.contains(alert.as_str()) => {
@@ -187,8 +172,7 @@ pub(super) async fn begin(cx: &Context, opened: Opened, warnings: Vec<String>) -
         _ => opened.title.clone(),
     };
     let message = message(&story.incident, About::Opened, text, event);
-    let ((lines, alerts), mut tale) =
-        tokio::join!(capture(cx, &id), tell(cx, &calls, message, &confirmed));
+    let ((lines, alerts), mut tale) = tokio::join!(capture(cx, &id), tell(cx, &calls, message, &confirmed));
     let runbook = runbook(cx, &id, &opened, &alerts);
     tale.told.extend(left_over(cx, &confirmed).await);
     let mut warnings = warnings;
@@ -202,10 +186,7 @@ pub(super) async fn begin(cx: &Context, opened: Opened, warnings: Vec<String>) -
     if calls.is_empty() {
         let text = "nobody is told: the configuration has no channel for this (`notify`)";
         details.push(text.into());
-        next.push(Recommendation::new(
-            "who would be told",
-            "liveops page list",
-        ));
+        next.push(Recommendation::new("who would be told", "liveops page list"));
     }
     let report = IncidentChange {
         action: "open",
@@ -231,14 +212,9 @@ fn runbook(cx: &Context, id: &str, opened: &Opened, alerts: &[Alert]) -> Option<
     let name = opened.alert.as_deref()?;
     let alert = alerts.iter().find(|alert| alert.name == name)?;
     let runbook = alert.runbook.clone()?;
-    let amended = Amended {
-        field: Field::Runbook,
-        to: runbook.clone(),
-        was: None,
-        text: Some("the alert says so".into()),
-    };
-    let written = store(cx)
-        .and_then(|store| store.append(id, cx.clock.now(), &cx.actor, kind::AMENDED, &amended));
+    let amended =
+        Amended { field: Field::Runbook, to: runbook.clone(), was: None, text: Some("the alert says so".into()) };
+    let written = store(cx).and_then(|store| store.append(id, cx.clock.now(), &cx.actor, kind::AMENDED, &amended));
     if let Err(error) = written {
         cx.output.warn(&format!("not in the journal: {error}"));
     }

@@ -48,25 +48,11 @@ pub(crate) fn which_of(cx: &Context, named: Option<&str>, command: &str) -> Resu
         )),
         [one] => Ok(one.id.clone()),
         several => {
-            let list = several.iter().fold(
-                format!("{} incidents are open:", several.len()),
-                |text, one| {
-                    let severity = one.severity;
-                    format!(
-                        "{text}\n  {severity} {}  {} ({})",
-                        one.id,
-                        one.title,
-                        one.phase.word()
-                    )
-                },
-            );
-            Err(Error::usage(
-                list,
-                format!(
-                    "say which: `{}`",
-                    cx.command(&format!("{command} {}", several[0].id))
-                ),
-            ))
+            let list = several.iter().fold(format!("{} incidents are open:", several.len()), |text, one| {
+                let severity = one.severity;
+                format!("{text}\n  {severity} {}  {} ({})", one.id, one.title, one.phase.word())
+            });
+            Err(Error::usage(list, format!("say which: `{}`", cx.command(&format!("{command} {}", several[0].id)))))
         }
     }
 }
@@ -93,11 +79,7 @@ fn by_name(cx: &Context, named: &str) -> Result<String> {
     let fitting: Vec<&String> = ids.iter().filter(|id| id.contains(named)).collect();
     match fitting.as_slice() {
         [one] if !named.is_empty() => Ok((*one).clone()),
-        [] | [_] => Err(Error::NotFound {
-            what: "incident",
-            name: named.to_owned(),
-            candidates: ids,
-        }),
+        [] | [_] => Err(Error::NotFound { what: "incident", name: named.to_owned(), candidates: ids }),
         several => Err(Error::usage(
             format!("`{named}` fits {} incidents", several.len()),
             format!("there is `{}`, `{}` …", several[0], several[1]),

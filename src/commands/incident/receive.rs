@@ -62,15 +62,11 @@ pub(super) async fn run(args: ReceiveArgs, cx: &Context) -> Result<Exit> {
         return listen::run(cx, address).await;
     }
     let mut bytes = Vec::new();
-    std::io::stdin()
-        .lock()
-        .take(LARGEST)
-        .read_to_end(&mut bytes)
-        .map_err(|source| Error::Io {
-            action: "read",
-            path: "stdin".into(),
-            source,
-        })?;
+    std::io::stdin().lock().take(LARGEST).read_to_end(&mut bytes).map_err(|source| Error::Io {
+        action: "read",
+        path: "stdin".into(),
+        source,
+    })?;
     let webhook = Webhook::parse(&bytes).map_err(|what| {
         Error::usage(
             what,
@@ -110,11 +106,7 @@ pub(super) fn write(cx: &Context, webhook: &Webhook) -> Result<Written> {
     let store = store(cx)?;
     let _lock = store.lock()?;
     let (now, by) = (cx.clock.now(), "alertmanager");
-    let incidents: Vec<_> = index(cx)?
-        .summaries
-        .into_iter()
-        .map(|summary| summary.incident)
-        .collect();
+    let incidents: Vec<_> = index(cx)?.summaries.into_iter().map(|summary| summary.incident).collect();
     let (what, id, signals) = match webhook.meaning(&incidents, cx.environment()?) {
         Meaning::Nothing => ("nothing", None, Vec::new()),
         Meaning::Open(opened, signals) => {
@@ -129,22 +121,14 @@ pub(super) fn write(cx: &Context, webhook: &Webhook) -> Result<Written> {
             store.append(id, now, by, kind::SIGNAL, signal)?;
         }
     }
-    Ok(Written {
-        what,
-        id,
-        alerts: signals.into_iter().map(|signal| signal.text).collect(),
-    })
+    Ok(Written { what, id, alerts: signals.into_iter().map(|signal| signal.text).collect() })
 }
 
 /// Evidence and people, for an incident that was opened.
 ///
 /// # Errors
 /// When the journal cannot be read.
-pub(super) async fn follow(
-    cx: &Context,
-    written: Written,
-    confirmed: &Confirmed,
-) -> Result<Received> {
+pub(super) async fn follow(cx: &Context, written: Written, confirmed: &Confirmed) -> Result<Received> {
     let table = &cx.config()?.settings.incidents.severities;
     let store = store(cx)?;
     let mut report = Received {
@@ -162,15 +146,11 @@ pub(super) async fn follow(
     };
     if written.what == "opened" {
         let story = store.story(&id)?;
-        let event = story
-            .events
-            .first()
-            .ok_or_else(|| Error::internal("an incident without an opening"))?;
+        let event = story.events.first().ok_or_else(|| Error::internal("an incident without an opening"))?;
         let calls = calls(cx, &story.incident, About::Opened)?;
         let text = report.alerts.join("\n");
         let message = message(&story.incident, About::Opened, text, event);
-        let ((lines, _), tale) =
-            tokio::join!(capture(cx, &id), tell(cx, &calls, message, confirmed));
+        let ((lines, _), tale) = tokio::join!(capture(cx, &id), tell(cx, &calls, message, confirmed));
         report.details = lines;
         report.told = tale.told;
         report.paged = tale.paged;
@@ -181,9 +161,7 @@ pub(super) async fn follow(
     }
     let incident = standing(cx, &id)?.incident;
     if written.what == "updated" && incident.signals.values().all(|signal| !signal.firing) {
-        report
-            .details
-            .push("all its alerts have ended; it is over when you say so".into());
+        report.details.push("all its alerts have ended; it is over when you say so".into());
     }
     report.shown = Some(Shown::new(incident, table, cx.clock.now()));
     Ok(report)
@@ -212,11 +190,7 @@ fn planned(cx: &Context, webhook: &Webhook) -> Result<Received> {
 
 impl Received {
     fn next(&self) -> Recommendation {
-        match self
-            .shown
-            .as_ref()
-            .and_then(|shown| shown.next().into_iter().next())
-        {
+        match self.shown.as_ref().and_then(|shown| shown.next().into_iter().next()) {
             Some(step) => step,
             None => Recommendation::new("next", "liveops incident list"),
         }
@@ -248,15 +222,8 @@ impl Report for Received {
             "known" => " nothing new",
             _ => " the end of what no incident tells of",
         };
-        let dry = if self.dry_run {
-            ", dry run: nothing is changed"
-        } else {
-            ""
-        };
-        let mut blocks = vec![Block::Line(vec![
-            mark(Tone::Plain, view),
-            plain(format!("{what}{dry}")),
-        ])];
+        let dry = if self.dry_run { ", dry run: nothing is changed" } else { "" };
+        let mut blocks = vec![Block::Line(vec![mark(Tone::Plain, view), plain(format!("{what}{dry}"))])];
         blocks.extend(self.shown.iter().flat_map(|shown| shown.head(view)));
         for line in self.alerts.iter().chain(&self.details) {
             blocks.push(Block::Whole(vec![plain(format!("  {line}"))]));

@@ -33,52 +33,32 @@ pub(super) async fn recovery(cx: &Context, incident: &Incident) -> Recovery {
         Err(error) => return Recovery::Unknown(error.to_string()),
     };
     let readings = &gathered.readings;
-    let concerns = |service: &Option<String>| {
-        incident.service.is_none() || service.is_none() || *service == incident.service
-    };
-    let kpis: Vec<_> = readings
-        .kpis
-        .iter()
-        .filter(|one| concerns(&one.kpi.service))
-        .collect();
+    let concerns =
+        |service: &Option<String>| incident.service.is_none() || service.is_none() || *service == incident.service;
+    let kpis: Vec<_> = readings.kpis.iter().filter(|one| concerns(&one.kpi.service)).collect();
     let mut bad: Vec<String> = kpis
         .iter()
         .filter(|one| matches!(one.level, Level::Critical | Level::Warn))
         .map(|one| {
-            let limit = if one.level == Level::Critical {
-                &one.kpi.critical
-            } else {
-                &one.kpi.warn
-            };
+            let limit = if one.level == Level::Critical { &one.kpi.critical } else { &one.kpi.warn };
             over(&one.kpi, one.value, limit.as_ref())
         })
         .collect();
     let of_incident = |alert: &&Alert| {
-        let grouped = incident
-            .signals
-            .values()
-            .any(|signal| signal.alert == alert.name);
-        alert.state == AlertState::Firing
-            && (grouped || incident.alert.as_deref() == Some(&alert.name))
+        let grouped = incident.signals.values().any(|signal| signal.alert == alert.name);
+        alert.state == AlertState::Firing && (grouped || incident.alert.as_deref() == Some(&alert.name))
     };
     let firing = readings.alerts.iter().flatten().filter(of_incident);
     let mut names: Vec<&str> = firing.map(|alert| alert.name.as_str()).collect();
     names.sort_unstable();
     names.dedup();
-    bad.extend(
-        names
-            .into_iter()
-            .map(|name| format!("`{name}` still fires")),
-    );
+    bad.extend(names.into_iter().map(|name| format!("`{name}` still fires")));
     if !bad.is_empty() {
         return Recovery::Not(bad.join("; "));
     }
     let known = kpis.iter().filter(|one| one.level == Level::Ok).count();
-    let unknown: Vec<&str> = kpis
-        .iter()
-        .filter(|one| one.level == Level::Unknown)
-        .map(|one| one.kpi.name.as_str())
-        .collect();
+    let unknown: Vec<&str> =
+        kpis.iter().filter(|one| one.level == Level::Unknown).map(|one| one.kpi.name.as_str()).collect();
     let alert_unknown = incident.alert.is_some() && readings.alerts.is_none();
     match (known, unknown.len(), alert_unknown) {
         (0, 0, false) if incident.alert.is_some() => {

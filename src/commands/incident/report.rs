@@ -83,9 +83,7 @@ pub(super) fn run(args: &ReportArgs, cx: &Context) -> Result<Exit> {
     let group = |name: String, some: Vec<&Incident>| {
         let late = |one: &&Incident| {
             let all = deadlines(one, table, now);
-            all.iter()
-                .filter(|due| due.standing == Standing::Breached)
-                .count()
+            all.iter().filter(|due| due.standing == Standing::Breached).count()
         };
         Group {
             name,
@@ -113,11 +111,7 @@ pub(super) fn run(args: &ReportArgs, cx: &Context) -> Result<Exit> {
         window: args.since,
         groups,
         environment: environment.to_owned(),
-        warnings: index
-            .broken
-            .iter()
-            .map(|(id, error)| format!("{id} cannot be read: {error}"))
-            .collect(),
+        warnings: index.broken.iter().map(|(id, error)| format!("{id} cannot be read: {error}")).collect(),
     };
     cx.output.show(&report, now)?;
     Ok(Exit::Good)
@@ -132,12 +126,7 @@ impl Serialize for IncidentMeasures {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let definitions: serde_json::Map<String, Value> = Span::ALL
             .into_iter()
-            .map(|span| {
-                (
-                    json!(span).as_str().unwrap_or_default().to_owned(),
-                    json!(span.definition()),
-                )
-            })
+            .map(|span| (json!(span).as_str().unwrap_or_default().to_owned(), json!(span.definition())))
             .collect();
         let groups = self.groups.iter().map(|group| {
             json!({
@@ -173,24 +162,15 @@ impl Report for IncidentMeasures {
             blocks.push(Block::next("next", "liveops incident list --all"));
             return blocks;
         }
-        let mut table = Table::new([
-            "", "N", "OPEN", "MISSED", "MTTD", "MTTA", "MITIGATE", "MTTR",
-        ])
-        .right(&[1, 2, 3])
-        .fixed(&[0, 1, 2, 3, 4, 5, 6, 7]);
+        let mut table = Table::new(["", "N", "OPEN", "MISSED", "MTTD", "MTTA", "MITIGATE", "MTTR"])
+            .right(&[1, 2, 3])
+            .fixed(&[0, 1, 2, 3, 4, 5, 6, 7]);
         for group in &self.groups {
             let mut row = vec![
                 span(&group.name, Tone::Strong),
                 plain(group.incidents.to_string()),
                 plain(group.open.to_string()),
-                span(
-                    group.missed.to_string(),
-                    if group.missed > 0 {
-                        Tone::Warn
-                    } else {
-                        Tone::Plain
-                    },
-                ),
+                span(group.missed.to_string(), if group.missed > 0 { Tone::Warn } else { Tone::Plain }),
             ];
             row.extend(group.measures.iter().map(|one| {
                 if one.n == 0 {
@@ -204,9 +184,7 @@ impl Report for IncidentMeasures {
         let dim = |text: String| Block::Whole(vec![span(text, Tone::Dim)]);
         blocks.push(dim(format!("median / p90; {}", definitions())));
         if count < FEW {
-            blocks.push(dim(format!(
-                "{count} incidents are too few to see a trend in"
-            )));
+            blocks.push(dim(format!("{count} incidents are too few to see a trend in")));
         }
         blocks.push(Block::Blank);
         blocks.push(Block::next("next", "liveops incident list --all"));
@@ -214,16 +192,7 @@ impl Report for IncidentMeasures {
     }
 
     fn rows(&self, _view: &View) -> Option<Table> {
-        let mut table = Table::new([
-            "group",
-            "incidents",
-            "open",
-            "missed",
-            "span",
-            "n",
-            "median_s",
-            "p90_s",
-        ]);
+        let mut table = Table::new(["group", "incidents", "open", "missed", "span", "n", "median_s", "p90_s"]);
         let number = |value: Option<i64>| plain(value.map(|n| n.to_string()).unwrap_or_default());
         for group in &self.groups {
             for one in &group.measures {
@@ -245,11 +214,7 @@ impl Report for IncidentMeasures {
     fn meta(&self) -> Meta {
         Meta {
             environment: Some(self.environment.clone()),
-            outcome: if self.warnings.is_empty() {
-                Outcome::Success
-            } else {
-                Outcome::Partial
-            },
+            outcome: if self.warnings.is_empty() { Outcome::Success } else { Outcome::Partial },
             recommendations: vec![Recommendation::new("next", "liveops incident list --all")],
             warnings: self.warnings.clone(),
             ..Meta::default()

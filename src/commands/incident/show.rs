@@ -57,11 +57,7 @@ pub(super) fn run(args: &ShowArgs, cx: &Context) -> Result<Exit> {
 /// # Errors
 /// Those of the journal.
 pub(super) fn gather(cx: &Context, id: &str) -> Result<IncidentReport> {
-    let Summary {
-        incident,
-        faults,
-        last,
-    } = standing(cx, id)?;
+    let Summary { incident, faults, last } = standing(cx, id)?;
     let now = cx.clock.now();
     let table = &cx.config()?.settings.incidents.severities;
     Ok(IncidentReport {
@@ -74,11 +70,7 @@ pub(super) fn gather(cx: &Context, id: &str) -> Result<IncidentReport> {
 
 impl IncidentReport {
     fn verdict(&self) -> Verdict {
-        let overdue = self
-            .shown
-            .deadlines
-            .iter()
-            .any(|one| one.is_open() && one.standing == Standing::Breached);
+        let overdue = self.shown.deadlines.iter().any(|one| one.is_open() && one.standing == Standing::Breached);
         if overdue {
             Verdict::Fail
         } else if !self.faults.is_empty() || self.shown.incident.phase.is_open() {
@@ -126,21 +118,10 @@ impl Report for IncidentReport {
             ("mitigated", &one.mitigated),
             ("resolved", &one.resolved),
         ] {
-            times.extend(
-                moment
-                    .at()
-                    .map(|at| format!("{word} {}", clock(at, view.now))),
-            );
+            times.extend(moment.at().map(|at| format!("{word} {}", clock(at, view.now))));
         }
-        blocks.push(Block::Whole(vec![span(
-            format!("  {}", times.join(", ")),
-            Tone::Dim,
-        )]));
-        let roles: Vec<String> = one
-            .roles
-            .iter()
-            .map(|(role, who)| format!("{role} {who}"))
-            .collect();
+        blocks.push(Block::Whole(vec![span(format!("  {}", times.join(", ")), Tone::Dim)]));
+        let roles: Vec<String> = one.roles.iter().map(|(role, who)| format!("{role} {who}")).collect();
         if !roles.is_empty() {
             blocks.push(Block::Whole(vec![plain(format!("  {}", roles.join(", ")))]));
         }
@@ -149,24 +130,14 @@ impl Report for IncidentReport {
         }
         for signal in one.signals.values().filter(|signal| signal.firing) {
             let text = format!(" still firing: {}", signal.alert);
-            blocks.push(Block::Line(vec![
-                plain("  "),
-                mark(Tone::Bad, view),
-                span(text, Tone::Bad),
-            ]));
+            blocks.push(Block::Line(vec![plain("  "), mark(Tone::Bad, view), span(text, Tone::Bad)]));
         }
-        let troubled = one
-            .deliveries
-            .values()
-            .filter(|one| one.state != DeliveryState::Accepted);
+        let troubled = one.deliveries.values().filter(|one| one.state != DeliveryState::Accepted);
         for delivery in troubled {
             let word = delivery_word(delivery.state);
             let why = delivery.reason.as_deref().unwrap_or_default();
             let what = if delivery.page { "PAGE" } else { "message" };
-            let text = format!(
-                " {what} about `{}` to {}: {word}",
-                delivery.about, delivery.channel
-            );
+            let text = format!(" {what} about `{}` to {}: {word}", delivery.about, delivery.channel);
             blocks.push(Block::Whole(vec![
                 plain("  "),
                 mark(Tone::Warn, view),

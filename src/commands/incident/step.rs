@@ -101,37 +101,16 @@ pub(super) async fn ack(args: AckArgs, cx: &Context) -> Result<Exit> {
     let named = args.id.or(args.which.incident);
     let id = which(cx, named.as_deref(), "ack")?;
     let text = args.message;
-    let moved = Moved {
-        text: text.clone(),
-        ..Moved::default()
-    };
+    let moved = Moved { text: text.clone(), ..Moved::default() };
     let summary = summary(&format!("acknowledged by {}", cx.actor), text.as_deref());
-    step(
-        cx,
-        (id, Action::Ack, kind::ACKED, About::Acked),
-        moved,
-        summary,
-        Vec::new(),
-    )
-    .await
+    step(cx, (id, Action::Ack, kind::ACKED, About::Acked), moved, summary, Vec::new()).await
 }
 
 pub(super) async fn mitigate(args: MitigateArgs, cx: &Context) -> Result<Exit> {
     let id = which(cx, args.which.incident.as_deref(), "mitigate")?;
-    let moved = Moved {
-        text: args.text.clone(),
-        occurred_at: occurred(cx, args.at.as_deref())?,
-        check: None,
-    };
+    let moved = Moved { text: args.text.clone(), occurred_at: occurred(cx, args.at.as_deref())?, check: None };
     let summary = summary("mitigated", args.text.as_deref());
-    step(
-        cx,
-        (id, Action::Mitigate, kind::MITIGATED, About::Mitigated),
-        moved,
-        summary,
-        Vec::new(),
-    )
-    .await
+    step(cx, (id, Action::Mitigate, kind::MITIGATED, About::Mitigated), moved, summary, Vec::new()).await
 }
 
 pub(super) async fn resolve(args: ResolveArgs, cx: &Context) -> Result<Exit> {
@@ -144,20 +123,9 @@ pub(super) async fn resolve(args: ResolveArgs, cx: &Context) -> Result<Exit> {
     if !matches!(recovery, Recovery::Recovered(_)) {
         cx.output.warn(&said);
     }
-    let moved = Moved {
-        text: args.text.clone(),
-        occurred_at,
-        check: Some(said.clone()),
-    };
+    let moved = Moved { text: args.text.clone(), occurred_at, check: Some(said.clone()) };
     let summary = summary("resolved", args.text.as_deref());
-    step(
-        cx,
-        (id, Action::Resolve, kind::RESOLVED, About::Resolved),
-        moved,
-        summary,
-        vec![said],
-    )
-    .await
+    step(cx, (id, Action::Resolve, kind::RESOLVED, About::Resolved), moved, summary, vec![said]).await
 }
 
 pub(super) async fn reopen(args: ReopenArgs, cx: &Context) -> Result<Exit> {
@@ -165,19 +133,9 @@ pub(super) async fn reopen(args: ReopenArgs, cx: &Context) -> Result<Exit> {
         Some(_) => which(cx, args.which.incident.as_deref(), "reopen")?,
         None => last(cx)?,
     };
-    let moved = Moved {
-        text: args.text.clone(),
-        ..Moved::default()
-    };
+    let moved = Moved { text: args.text.clone(), ..Moved::default() };
     let summary = summary("reopened", args.text.as_deref());
-    step(
-        cx,
-        (id, Action::Reopen, kind::REOPENED, About::Reopened),
-        moved,
-        summary,
-        Vec::new(),
-    )
-    .await
+    step(cx, (id, Action::Reopen, kind::REOPENED, About::Reopened), moved, summary, Vec::new()).await
 }
 
 /// What can be reopened is the incident that changed last, when it is the only one of the last day; else it is named.
@@ -200,10 +158,7 @@ fn last(cx: &Context) -> Result<String> {
         _ => Err(crate::error::Error::usage(
             match recent.len() {
                 0 => "no incident was mitigated or resolved in the last day".to_owned(),
-                n => format!(
-                    "{n} incidents were mitigated or resolved in the last day: {}",
-                    recent.join(", ")
-                ),
+                n => format!("{n} incidents were mitigated or resolved in the last day: {}", recent.join(", ")),
             },
             format!("say which: `{}`", cx.command("incident reopen -i ID")),
         )),
@@ -218,17 +173,5 @@ async fn step(
     details: Vec<String>,
 ) -> Result<Exit> {
     let data = serde_json::to_value(moved)?;
-    say(
-        cx,
-        Say {
-            id,
-            action,
-            kind,
-            data,
-            summary,
-            about: Some(about),
-            details,
-        },
-    )
-    .await
+    say(cx, Say { id, action, kind, data, summary, about: Some(about), details }).await
 }

@@ -76,8 +76,7 @@ pub(super) async fn run(_: SyncArgs, cx: &Context) -> Result<Exit> {
     let streams = streams(cx)?.ok_or_else(|| Error::Unconfigured {
         what: "second store of incidents",
         environment: cx.environment().unwrap_or("default").to_owned(),
-        hint: "set `incidents.redis.url` in liveops.yaml, such as `redis://127.0.0.1:6379/0`"
-            .into(),
+        hint: "set `incidents.redis.url` in liveops.yaml, such as `redis://127.0.0.1:6379/0`".into(),
     })?;
     let store = store(cx)?;
     let mut report = Synced {
@@ -106,12 +105,7 @@ pub(super) async fn run(_: SyncArgs, cx: &Context) -> Result<Exit> {
     }
     Err(Error::HalfDone {
         done: format!("{} incidents were brought together", report.moved.len()),
-        left: report
-            .failed
-            .iter()
-            .map(|(id, error)| format!("{id}: {error}"))
-            .collect::<Vec<_>>()
-            .join("; "),
+        left: report.failed.iter().map(|(id, error)| format!("{id}: {error}")).collect::<Vec<_>>().join("; "),
         command: cx.command("incident sync"),
     })
 }
@@ -120,22 +114,14 @@ pub(super) async fn run(_: SyncArgs, cx: &Context) -> Result<Exit> {
 ///
 /// # Errors
 /// Those of either store.
-pub(super) async fn one(
-    store: &Incidents,
-    streams: &Streams,
-    id: &str,
-    confirmed: &Confirmed,
-) -> Result<Moved> {
+pub(super) async fn one(store: &Incidents, streams: &Streams, id: &str, confirmed: &Confirmed) -> Result<Moved> {
     let there = streams.events(id).await?;
     let here = match store.story(id) {
         Ok(story) => story.events,
         Err(Error::NotFound { .. }) => Vec::new(),
         Err(error) => return Err(error),
     };
-    let known: HashSet<&str> = there
-        .iter()
-        .filter_map(|event| event.id.as_deref())
-        .collect();
+    let known: HashSet<&str> = there.iter().filter_map(|event| event.id.as_deref()).collect();
     let missing: Vec<&Event> = here
         .iter()
         .filter(|event| is_shared(event))
@@ -143,11 +129,7 @@ pub(super) async fn one(
         .collect();
     let sent = streams.add(id, &missing, confirmed).await?;
     let received = store.merge(id, there)?;
-    Ok(Moved {
-        id: id.to_owned(),
-        received,
-        sent,
-    })
+    Ok(Moved { id: id.to_owned(), received, sent })
 }
 
 /// What a file says of itself stays with it.
@@ -172,12 +154,7 @@ pub(super) async fn refresh(cx: &Context) -> Result<()> {
         let known: HashMap<String, bool> = super::index(cx)?
             .summaries
             .into_iter()
-            .map(|summary| {
-                (
-                    summary.incident.id.clone(),
-                    summary.incident.phase.is_open(),
-                )
-            })
+            .map(|summary| (summary.incident.id.clone(), summary.incident.phase.is_open()))
             .collect();
         for id in streams.ids().await? {
             if known.get(&id).copied().unwrap_or(true) {
@@ -188,16 +165,10 @@ pub(super) async fn refresh(cx: &Context) -> Result<()> {
     };
     let pulled: Result<()> = match tokio::time::timeout(PATIENCE, pulled).await {
         Ok(pulled) => pulled,
-        Err(_) => Err(Error::Timeout {
-            system: "redis".into(),
-            url: "incidents.redis".into(),
-            after: PATIENCE,
-        }),
+        Err(_) => Err(Error::Timeout { system: "redis".into(), url: "incidents.redis".into(), after: PATIENCE }),
     };
     if let Err(error) = pulled {
-        cx.output.note(&format!(
-            "note: what others wrote is not known, this is what stands here: {error}"
-        ));
+        cx.output.note(&format!("note: what others wrote is not known, this is what stands here: {error}"));
     }
     Ok(())
 }
@@ -212,17 +183,10 @@ pub(super) async fn push(cx: &Context, id: &str, confirmed: &Confirmed) -> Optio
     };
     let result: Result<()> = match tokio::time::timeout(PATIENCE, synced).await {
         Ok(result) => result,
-        Err(_) => Err(Error::Timeout {
-            system: "redis".into(),
-            url: "incidents.redis".into(),
-            after: PATIENCE,
-        }),
+        Err(_) => Err(Error::Timeout { system: "redis".into(), url: "incidents.redis".into(), after: PATIENCE }),
     };
     let error = result.err()?;
-    Some(format!(
-        "not in the shared store yet, `{}` takes it there: {error}",
-        cx.command("incident sync")
-    ))
+    Some(format!("not in the shared store yet, `{}` takes it there: {error}", cx.command("incident sync")))
 }
 
 impl Synced {
@@ -235,10 +199,7 @@ impl Synced {
 impl Serialize for Synced {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let (received, sent) = self.total();
-        let failed = self
-            .failed
-            .iter()
-            .map(|(id, error)| json!({ "id": id, "error": error.to_string() }));
+        let failed = self.failed.iter().map(|(id, error)| json!({ "id": id, "error": error.to_string() }));
         json!({
             "store": self.url,
             "dry_run": self.dry_run,
@@ -258,33 +219,19 @@ impl Report for Synced {
         let (received, sent) = self.total();
         let head = match (self.dry_run, received + sent) {
             (true, _) => format!("dry run, nothing is changed; {} answers", self.url),
-            (false, 0) => format!(
-                "{} incidents, the same here and in {}",
-                self.moved.len(),
-                self.url
-            ),
-            (false, _) => format!(
-                "{received} events came from {}, {sent} went there",
-                self.url
-            ),
+            (false, 0) => format!("{} incidents, the same here and in {}", self.moved.len(), self.url),
+            (false, _) => format!("{received} events came from {}, {sent} went there", self.url),
         };
         let mut blocks = vec![Block::Whole(vec![plain(head)])];
         let mut table = Table::new(["incident", "came", "went"]).right(&[1, 2]);
         for one in self.moved.iter().filter(|one| one.received + one.sent > 0) {
-            table.row(vec![
-                plain(&one.id),
-                plain(one.received.to_string()),
-                plain(one.sent.to_string()),
-            ]);
+            table.row(vec![plain(&one.id), plain(one.received.to_string()), plain(one.sent.to_string())]);
         }
         if !table.rows.is_empty() {
             blocks.push(Block::Table(table));
         }
         for (id, error) in &self.failed {
-            blocks.push(Block::Whole(vec![span(
-                format!("{id}: {error}"),
-                Tone::Bad,
-            )]));
+            blocks.push(Block::Whole(vec![span(format!("{id}: {error}"), Tone::Bad)]));
         }
         blocks.push(Block::next("next", "liveops incident list"));
         blocks
@@ -293,11 +240,7 @@ impl Report for Synced {
     fn meta(&self) -> Meta {
         Meta {
             environment: Some(self.environment.clone()),
-            outcome: if self.failed.is_empty() {
-                Outcome::Success
-            } else {
-                Outcome::Partial
-            },
+            outcome: if self.failed.is_empty() { Outcome::Success } else { Outcome::Partial },
             verdict: Verdict::Pass,
             recommendations: vec![Recommendation::new("next", "liveops incident list")],
             ..Meta::default()

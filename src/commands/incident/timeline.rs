@@ -76,11 +76,7 @@ fn words(event: &Event) -> String {
     let get = |key: &str| said(key).unwrap_or_default().to_owned();
     let happened = said("occurred_at").map_or_else(String::new, |at| format!(" (happened {at})"));
     match event.kind.as_str() {
-        kind::OPENED => format!(
-            "opened {}: {}",
-            get("severity").to_uppercase(),
-            get("title")
-        ),
+        kind::OPENED => format!("opened {}: {}", get("severity").to_uppercase(), get("title")),
         kind::ACKED => with("acknowledged".into()),
         kind::MITIGATED => with(format!("mitigated{happened}")),
         kind::RESOLVED => match said("check") {
@@ -88,20 +84,12 @@ fn words(event: &Event) -> String {
             None => with(format!("resolved{happened}")),
         },
         kind::REOPENED => with("reopened".into()),
-        kind::SEVERITY => with(format!(
-            "severity is {} now",
-            get("severity").to_uppercase()
-        )),
+        kind::SEVERITY => with(format!("severity is {} now", get("severity").to_uppercase())),
         kind::ROLE => format!("{} is {} now", get("person"), get("role")),
         kind::ESCALATED if get("to").is_empty() => with("escalated".into()),
         kind::ESCALATED => with(format!("escalated to {}", get("to"))),
         kind::HANDOFF => with(format!("handed to {}", get("to"))),
-        kind::AMENDED => with(format!(
-            "{} is {}, was {}",
-            get("field"),
-            get("to"),
-            said("was").unwrap_or("nothing")
-        )),
+        kind::AMENDED => with(format!("{} is {}, was {}", get("field"), get("to"), said("was").unwrap_or("nothing"))),
         kind::EVIDENCE => with(get("name")),
         "journal.repaired" => "a half-written line was set aside".into(),
         _ => text.map_or_else(|| event.kind.clone(), ToOwned::to_owned),
@@ -165,10 +153,7 @@ impl Report for Timeline {
             blocks.push(Block::Whole(vec![span(text, Tone::Bad)]));
         }
         if self.left_out > 0 {
-            let text = format!(
-                "{} messages left out; `--notifications` shows them",
-                self.left_out
-            );
+            let text = format!("{} messages left out; `--notifications` shows them", self.left_out);
             blocks.push(Block::Line(vec![span(text, Tone::Dim)]));
         }
         blocks.push(Block::Blank);
@@ -195,11 +180,7 @@ impl Report for Timeline {
         let next = format!("liveops incident show {}", self.incident);
         Meta {
             environment: Some(self.environment.clone()),
-            verdict: if self.faults.is_empty() {
-                Verdict::Pass
-            } else {
-                Verdict::Warn
-            },
+            verdict: if self.faults.is_empty() { Verdict::Pass } else { Verdict::Warn },
             recommendations: vec![Recommendation::new("next", next)],
             warnings: self.faults.clone(),
             ..Meta::default()

@@ -25,10 +25,7 @@ pub(crate) struct Shown {
 impl Shown {
     /// The incident as it stands now.
     pub(crate) fn new(incident: Incident, table: &Severities, now: DateTime<Utc>) -> Self {
-        Self {
-            deadlines: deadlines(&incident, table, now),
-            incident,
-        }
+        Self { deadlines: deadlines(&incident, table, now), incident }
     }
 
     /// Its part of a JSON report, and of `incidents` in the envelope.
@@ -100,11 +97,7 @@ impl Shown {
             span(one.title.clone(), Tone::Strong),
             span(format!("  {}", one.id), Tone::Dim),
         ])];
-        let mut line = vec![plain(format!(
-            "  {} {}",
-            one.phase.word(),
-            self.since(view.now)
-        ))];
+        let mut line = vec![plain(format!("  {} {}", one.phase.word(), self.since(view.now)))];
         match one.lead() {
             Some(lead) => line.push(plain(format!(", {lead} has it"))),
             None if one.phase == Phase::Open => line.push(span(", NOBODY HAS IT YET", Tone::Bad)),
@@ -150,10 +143,7 @@ impl Shown {
         let at = |verb: &str| format!("liveops incident {verb} -i {}", one.id);
         let mut steps = Vec::new();
         if self.unpaged().is_some() {
-            steps.push(Recommendation::new(
-                "try to page again",
-                "liveops page flush",
-            ));
+            steps.push(Recommendation::new("try to page again", "liveops page flush"));
         }
         match one.phase {
             Phase::Open => {
@@ -161,10 +151,8 @@ impl Shown {
                 steps.push(self.triage());
             }
             Phase::Acknowledged => {
-                let late = self
-                    .deadlines
-                    .iter()
-                    .any(|one| one.duty == Duty::Mitigate && one.standing == Standing::Breached);
+                let late =
+                    self.deadlines.iter().any(|one| one.duty == Duty::Mitigate && one.standing == Standing::Breached);
                 if late && one.escalations.is_empty() {
                     steps.push(Recommendation::new("call for help", at("escalate")));
                 }
@@ -185,20 +173,11 @@ impl Shown {
         }
         if let (Some(alert), true) = (&one.alert, one.phase < Phase::Mitigated) {
             // A runbook of the project has the name of its alert; one on the web is opened by hand.
-            let file = one
-                .runbook
-                .as_deref()
-                .and_then(|link| link.rsplit('/').next());
+            let file = one.runbook.as_deref().and_then(|link| link.rsplit('/').next());
             if file.is_some_and(|file| file.strip_suffix(".md") == Some(alert)) {
-                steps.push(Recommendation::new(
-                    "follow its runbook",
-                    format!("liveops runbook run {}", word(alert)),
-                ));
+                steps.push(Recommendation::new("follow its runbook", format!("liveops runbook run {}", word(alert))));
             }
-            steps.push(Recommendation::new(
-                "what the alert means",
-                format!("liveops alerts explain {}", word(alert)),
-            ));
+            steps.push(Recommendation::new("what the alert means", format!("liveops alerts explain {}", word(alert))));
         }
         steps
     }
@@ -210,10 +189,7 @@ impl Shown {
 
     /// Writing it, with the time until when, where one is owed and not done.
     pub(crate) fn postmortem(&self) -> Option<Recommendation> {
-        let owed = self
-            .deadlines
-            .iter()
-            .find(|one| one.duty == Duty::Postmortem && one.done.is_none())?;
+        let owed = self.deadlines.iter().find(|one| one.duty == Duty::Postmortem && one.done.is_none())?;
         let due = owed.due.format("%Y-%m-%d %H:%MZ");
         let text = match owed.standing {
             Standing::Breached => format!("write the postmortem, OVERDUE since {due}"),
@@ -264,35 +240,19 @@ pub(crate) fn deadline_line(deadline: &Deadline, view: &View) -> Vec<Span> {
     let duty = deadline.duty.word();
     let past = compact(seconds(deadline.done.unwrap_or(view.now) - deadline.due));
     let (tone, text) = match (deadline.standing, deadline.done) {
-        (Standing::Pending, _) => (
-            Tone::Strong,
-            format!(
-                "{duty} in {} (by {due})",
-                compact(seconds(deadline.due - view.now))
-            ),
-        ),
+        (Standing::Pending, _) => {
+            (Tone::Strong, format!("{duty} in {} (by {due})", compact(seconds(deadline.due - view.now))))
+        }
         (Standing::Kept, _) => (Tone::Good, format!("{duty}: in time (by {due})")),
-        (Standing::Breached, None) => (
-            Tone::Bad,
-            format!("{} OVERDUE by {past} (was due {due})", duty.to_uppercase()),
-        ),
+        (Standing::Breached, None) => (Tone::Bad, format!("{} OVERDUE by {past} (was due {due})", duty.to_uppercase())),
         (Standing::Breached, Some(_)) if deadline.disputed => (
             Tone::Warn,
-            format!(
-                "{duty}: missed as recorded (due {due}, written down {past} late); an earlier time was stated"
-            ),
+            format!("{duty}: missed as recorded (due {due}, written down {past} late); an earlier time was stated"),
         ),
         // What was lowered after the miss may have been done before the last due time.
-        (Standing::Breached, Some(_)) => (
-            Tone::Warn,
-            format!("{duty}: missed, done {past} late (due {due})"),
-        ),
+        (Standing::Breached, Some(_)) => (Tone::Warn, format!("{duty}: missed, done {past} late (due {due})")),
     };
-    vec![
-        plain("  "),
-        mark(tone, view),
-        span(format!(" {text}"), tone),
-    ]
+    vec![plain("  "), mark(tone, view), span(format!(" {text}"), tone)]
 }
 
 fn deadline_json(deadline: &Deadline) -> Value {
@@ -326,8 +286,7 @@ mod tests {
     #[test]
     fn the_runbook_of_the_alert_is_the_next_step_where_the_project_has_it() {
         let commands = |runbook: &str| -> Vec<String> {
-            let data =
-                json!({ "severity": "p1", "title": "x", "alert": "TickSlow", "runbook": runbook });
+            let data = json!({ "severity": "p1", "title": "x", "alert": "TickSlow", "runbook": runbook });
             let opened = Event {
                 seq: 1,
                 id: None,
@@ -339,21 +298,11 @@ mod tests {
             };
             let incident = replay("i", &[opened]).expect("opened");
             let shown = Shown::new(incident, &Severities::default(), DateTime::default());
-            shown
-                .next()
-                .into_iter()
-                .filter_map(|step| step.command)
-                .collect()
+            shown.next().into_iter().filter_map(|step| step.command).collect()
         };
         let own = commands("docs/runbooks/alerts/TickSlow.md");
-        assert!(
-            own.contains(&"liveops runbook run TickSlow".to_owned()),
-            "{own:?}"
-        );
+        assert!(own.contains(&"liveops runbook run TickSlow".to_owned()), "{own:?}");
         let web = commands("https://wiki/other");
-        assert!(
-            web.iter().all(|command| !command.contains("runbook run")),
-            "{web:?}"
-        );
+        assert!(web.iter().all(|command| !command.contains("runbook run")), "{web:?}");
     }
 }

@@ -42,11 +42,7 @@ pub(super) async fn run(args: WatchArgs, cx: &Context) -> Result<Exit> {
     let named = args.id.as_deref().or(args.which.incident.as_deref());
     let id = which(cx, named, "watch")?;
     cx.output.refuse_rows()?;
-    let screen = if cx.output.format() == Format::Table {
-        Some(Screen::enter(&cx.output)?)
-    } else {
-        None
-    };
+    let screen = if cx.output.format() == Format::Table { Some(Screen::enter(&cx.output)?) } else { None };
     loop {
         let began = tokio::time::Instant::now();
         let report = show::gather(cx, &id)?;
@@ -73,15 +69,6 @@ pub(super) async fn run(args: WatchArgs, cx: &Context) -> Result<Exit> {
 }
 
 fn exit(report: &IncidentReport) -> Exit {
-    let overdue = |shown: &Shown| {
-        shown
-            .deadlines
-            .iter()
-            .any(|due| due.is_open() && due.standing == Standing::Breached)
-    };
-    if overdue(&report.shown) {
-        Exit::Bad
-    } else {
-        Exit::Good
-    }
+    let overdue = |shown: &Shown| shown.deadlines.iter().any(|due| due.is_open() && due.standing == Standing::Breached);
+    if overdue(&report.shown) { Exit::Bad } else { Exit::Good }
 }

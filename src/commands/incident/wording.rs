@@ -23,18 +23,13 @@ pub(super) fn words(cx: &Context, kind: &str, message: &Message) -> Words {
             };
             match render(&text, message) {
                 Ok(text) => return text,
-                Err(error) => cx.output.warn(&format!(
-                    "templates/notify/{own} is not used, since it fails: {error}"
-                )),
+                Err(error) => cx.output.warn(&format!("templates/notify/{own} is not used, since it fails: {error}")),
             }
         }
         // Rendering a built-in one is tested; should it fail, the text alone is sent.
         render(built_in, message).unwrap_or_else(|_| message.text.clone())
     };
-    Words {
-        subject: part("subject", SUBJECT).replace(['\r', '\n'], " "),
-        body: part("body", BODY),
-    }
+    Words { subject: part("subject", SUBJECT).replace(['\r', '\n'], " "), body: part("body", BODY) }
 }
 
 fn read(cx: &Context, name: &str) -> Option<String> {
@@ -91,9 +86,6 @@ mod tests {
         );
         let mut test = message.clone();
         test.about = About::Test;
-        assert_eq!(
-            render(SUBJECT, &test).expect("renders"),
-            "TEST, nobody has to come (prod)"
-        );
+        assert_eq!(render(SUBJECT, &test).expect("renders"), "TEST, nobody has to come (prod)");
     }
 }

@@ -38,23 +38,12 @@ pub(crate) struct Given {
 pub(crate) async fn gather(args: &InitArgs, cx: &Context, http: &Http) -> Result<Given> {
     let global = &cx.global;
     let flag = |text: &Option<String>, system: &str| {
-        text.as_deref()
-            .filter(|text| !text.is_empty())
-            .map(|text| place::url(text, system))
-            .transpose()
+        text.as_deref().filter(|text| !text.is_empty()).map(|text| place::url(text, system)).transpose()
     };
-    let folder = cx
-        .dirs
-        .work
-        .file_name()
-        .map(|name| name.to_string_lossy().into_owned());
+    let folder = cx.dirs.work.file_name().map(|name| name.to_string_lossy().into_owned());
     let mut given = Given {
         preset: args.preset.unwrap_or(Preset::GameServer),
-        project: args
-            .name
-            .clone()
-            .or(folder)
-            .unwrap_or_else(|| "my-game".into()),
+        project: args.name.clone().or(folder).unwrap_or_else(|| "my-game".into()),
         environment: global.env.clone().unwrap_or_else(|| "main".into()),
         prometheus: flag(&global.prometheus, "prometheus")?,
         alertmanager: flag(&global.alertmanager, "alertmanager")?,
@@ -73,12 +62,9 @@ pub(crate) async fn gather(args: &InitArgs, cx: &Context, http: &Http) -> Result
 }
 
 async fn ask(given: &mut Given, args: &InitArgs, cx: &Context, http: &Http) -> Result<()> {
-    let (prometheus, alertmanager) = join!(
-        is_prometheus(http, given.prometheus.is_none()),
-        is_alertmanager(http, given.alertmanager.is_none()),
-    );
-    cx.output
-        .note("Enter takes what stands in brackets; Ctrl-C leaves without writing anything.");
+    let (prometheus, alertmanager) =
+        join!(is_prometheus(http, given.prometheus.is_none()), is_alertmanager(http, given.alertmanager.is_none()),);
+    cx.output.note("Enter takes what stands in brackets; Ctrl-C leaves without writing anything.");
     if args.name.is_none() {
         given.project = prompt::text("Name of the project", Some(&given.project))?;
     }
@@ -107,10 +93,7 @@ async fn ask(given: &mut Given, args: &InitArgs, cx: &Context, http: &Http) -> R
             }
             match place::service(&text) {
                 Ok(service) if given.services.iter().any(|known| known.0 == service.0) => {
-                    cx.output.warn(&format!(
-                        "`{}` is there already; give it another name",
-                        service.0
-                    ));
+                    cx.output.warn(&format!("`{}` is there already; give it another name", service.0));
                 }
                 Ok(service) => {
                     given.services.push(service);
@@ -124,12 +107,7 @@ async fn ask(given: &mut Given, args: &InitArgs, cx: &Context, http: &Http) -> R
 }
 
 /// Asks until the answer is a URL or nothing.
-fn address(
-    question: &str,
-    system: &str,
-    found: Option<&str>,
-    cx: &Context,
-) -> Result<Option<String>> {
+fn address(question: &str, system: &str, found: Option<&str>, cx: &Context) -> Result<Option<String>> {
     loop {
         let text = match found {
             Some(url) => prompt::text(&format!("{question} (`none` for none)"), Some(url))?,
@@ -150,10 +128,7 @@ async fn is_prometheus(http: &Http, look: bool) -> bool {
         return false;
     };
     let client = prometheus::Prometheus::new(http, target, Effort::Once);
-    look && matches!(
-        tokio::time::timeout(GLANCE, client.version()).await,
-        Ok(Ok(_))
-    )
+    look && matches!(tokio::time::timeout(GLANCE, client.version()).await, Ok(Ok(_)))
 }
 
 async fn is_alertmanager(http: &Http, look: bool) -> bool {
@@ -161,8 +136,5 @@ async fn is_alertmanager(http: &Http, look: bool) -> bool {
         return false;
     };
     let client = alertmanager::Alertmanager::new(http, target, Effort::Once);
-    look && matches!(
-        tokio::time::timeout(GLANCE, client.version()).await,
-        Ok(Ok(_))
-    )
+    look && matches!(tokio::time::timeout(GLANCE, client.version()).await, Ok(Ok(_)))
 }

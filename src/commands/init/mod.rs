@@ -70,8 +70,7 @@ pub(crate) async fn run(args: InitArgs, cx: &Context) -> Result<Exit> {
     let text = render(given.preset, &answers)?;
     write::check(&text)?;
     if cx.global.dry_run {
-        cx.output
-            .note("dry run: nothing is written; this is the file");
+        cx.output.note("dry run: nothing is written; this is the file");
         cx.output.write(&text)?;
         return Ok(Exit::Good);
     }
@@ -92,14 +91,8 @@ fn answers(given: &Given, findings: &probe::Findings) -> (Answers, Vec<String>) 
     let answers = Answers {
         project: given.project.clone(),
         environment: given.environment.clone(),
-        prometheus: given
-            .prometheus
-            .as_deref()
-            .map(|url| safe(url, "PROMETHEUS")),
-        alertmanager: given
-            .alertmanager
-            .as_deref()
-            .map(|url| safe(url, "ALERTMANAGER")),
+        prometheus: given.prometheus.as_deref().map(|url| safe(url, "PROMETHEUS")),
+        alertmanager: given.alertmanager.as_deref().map(|url| safe(url, "ALERTMANAGER")),
         flags: given.flags.as_deref().map(|url| safe(url, "REDIS")),
         services: given
             .services

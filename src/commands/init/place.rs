@@ -14,12 +14,9 @@ pub(crate) fn url(text: &str, system: &str) -> Result<String> {
     // A reference to a variable may stand anywhere; only what is written out can be checked.
     let sound = url.contains("${")
         || match system {
-            "flags" => {
-                url.starts_with("file:") || crate::domain::redis_url::RedisUrl::parse(&url).is_ok()
-            }
-            _ => url::Url::parse(&url).is_ok_and(|parsed| {
-                ["http", "https"].contains(&parsed.scheme()) && parsed.has_host()
-            }),
+            "flags" => url.starts_with("file:") || crate::domain::redis_url::RedisUrl::parse(&url).is_ok(),
+            _ => url::Url::parse(&url)
+                .is_ok_and(|parsed| ["http", "https"].contains(&parsed.scheme()) && parsed.has_host()),
         };
     if sound {
         return Ok(url);
@@ -30,10 +27,7 @@ pub(crate) fn url(text: &str, system: &str) -> Result<String> {
         "flags" => "redis://127.0.0.1:6379/0",
         _ => "http://127.0.0.1:5050",
     };
-    Err(Error::usage(
-        format!("`{}` is not a URL of {system}", redact_url(text)),
-        format!("write it like `{example}`"),
-    ))
+    Err(Error::usage(format!("`{}` is not a URL of {system}", redact_url(text)), format!("write it like `{example}`")))
 }
 
 /// Name and URL of a service.
@@ -43,8 +37,7 @@ pub(crate) fn url(text: &str, system: &str) -> Result<String> {
 pub(crate) fn service(text: &str) -> Result<(String, String)> {
     let (name, found) = named_url(text.trim());
     let found = url(&found, "health")?;
-    let sound =
-        !name.starts_with('-') && !name.chars().any(|c| c.is_whitespace() || c.is_control());
+    let sound = !name.starts_with('-') && !name.chars().any(|c| c.is_whitespace() || c.is_control());
     if sound && !name.is_empty() {
         Ok((name, found))
     } else {
@@ -63,10 +56,7 @@ pub(crate) fn without_secrets(text: &str, system: &str) -> (String, Vec<String>)
         return several_hosts(text, system);
     };
     let mut variables = Vec::new();
-    if url
-        .password()
-        .is_some_and(|password| !is_reference(password))
-    {
+    if url.password().is_some_and(|password| !is_reference(password)) {
         variables.push(format!("{system}_PASSWORD"));
         let _ = url.set_password(Some(MARK));
     }
@@ -87,25 +77,19 @@ pub(crate) fn without_secrets(text: &str, system: &str) -> (String, Vec<String>)
     if variables.is_empty() {
         return (text.to_owned(), variables);
     }
-    let out = variables.iter().fold(url.to_string(), |text, variable| {
-        text.replacen(MARK, &format!("${{{variable}}}"), 1)
-    });
+    let out =
+        variables.iter().fold(url.to_string(), |text, variable| text.replacen(MARK, &format!("${{{variable}}}"), 1));
     variables.dedup();
     (out, variables)
 }
 
 /// The same for a list of hosts, which is no URL to others than Redis.
 fn several_hosts(text: &str, system: &str) -> (String, Vec<String>) {
-    let login = text
-        .split_once("://")
-        .and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?)));
+    let login = text.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?)));
     match login.and_then(|(scheme, (login, rest))| Some((scheme, login.split_once(':')?, rest))) {
         Some((scheme, (user, password), rest)) if !is_reference(password) => {
             let variable = format!("{system}_PASSWORD");
-            (
-                format!("{scheme}://{user}:${{{variable}}}@{rest}"),
-                vec![variable],
-            )
+            (format!("{scheme}://{user}:${{{variable}}}@{rest}"), vec![variable])
         }
         _ => (text.to_owned(), Vec::new()),
     }
@@ -126,11 +110,7 @@ mod tests {
         ] {
             assert_eq!(url(text, system).expect(text), want);
         }
-        for (text, system) in [
-            ("ftp://h", "prometheus"),
-            ("http://", "health"),
-            ("http://u:canary@h h", "health"),
-        ] {
+        for (text, system) in [("ftp://h", "prometheus"), ("http://", "health"), ("http://u:canary@h h", "health")] {
             let error = url(text, system).expect_err(text).to_string();
             assert!(!error.contains("canary"), "{error}");
         }
@@ -138,10 +118,7 @@ mod tests {
 
     #[test]
     fn services_have_a_name() {
-        assert_eq!(
-            service("game=localhost:5050").expect("sound"),
-            ("game".into(), "http://localhost:5050".into())
-        );
+        assert_eq!(service("game=localhost:5050").expect("sound"), ("game".into(), "http://localhost:5050".into()));
         assert_eq!(service("http://h:1/x").expect("sound").0, "h:1");
         assert!(service("-x=http://h").is_err());
     }
@@ -150,23 +127,12 @@ mod tests {
     fn secrets_become_references() {
         for (text, want, variables) in [
             ("http://h:1", "http://h:1", vec![]),
-            (
-                "redis://:canary@h:1/0",
-                "redis://:${REDIS_PASSWORD}@h:1/0",
-                vec!["REDIS_PASSWORD"],
-            ),
+            ("redis://:canary@h:1/0", "redis://:${REDIS_PASSWORD}@h:1/0", vec!["REDIS_PASSWORD"]),
             ("http://u:${PW}@h/", "http://u:${PW}@h/", vec![]),
-            (
-                "http://h/?token=canary&a=1",
-                "http://h/?token=${REDIS_KEY}&a=1",
-                vec!["REDIS_KEY"],
-            ),
+            ("http://h/?token=canary&a=1", "http://h/?token=${REDIS_KEY}&a=1", vec!["REDIS_KEY"]),
         ] {
             let (text, found) = without_secrets(text, "REDIS");
-            assert_eq!(
-                (text.as_str(), found),
-                (want, variables.iter().map(ToString::to_string).collect())
-            );
+            assert_eq!((text.as_str(), found), (want, variables.iter().map(ToString::to_string).collect()));
         }
     }
 }

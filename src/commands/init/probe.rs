@@ -65,10 +65,7 @@ pub(crate) struct Findings {
 pub(crate) async fn all(http: &Http, given: &Given, cx: &Context) -> Findings {
     let work = &cx.dirs.work;
     let kpis = candidates(given.preset);
-    let services = given
-        .services
-        .iter()
-        .map(|(name, url)| look_at_service(http, work, name, url));
+    let services = given.services.iter().map(|(name, url)| look_at_service(http, work, name, url));
     let (prometheus, alertmanager, services) = join!(
         look_at_prometheus(http, work, given.prometheus.as_deref(), &kpis),
         look_at_alertmanager(http, work, given.alertmanager.as_deref()),
@@ -90,21 +87,13 @@ pub(crate) async fn all(http: &Http, given: &Given, cx: &Context) -> Findings {
         }
     }
     if !asked && !samples.is_empty() {
-        let samples: Vec<(&str, &Labels)> = samples
-            .iter()
-            .map(|sample| (sample.name.as_str(), &sample.labels))
-            .collect();
+        let samples: Vec<(&str, &Labels)> =
+            samples.iter().map(|sample| (sample.name.as_str(), &sample.labels)).collect();
         let names: BTreeSet<String> = samples.iter().map(|(name, _)| (*name).to_owned()).collect();
         for kpi in &kpis {
             if let Some(there) = presence::is_among(kpi, &samples) {
-                let reason = || {
-                    format!(
-                        "not in the services' metrics yet: {}",
-                        presence::reason(kpi, &names)
-                    )
-                };
-                all.data
-                    .insert(kpi.name.clone(), there.then_some(()).ok_or_else(reason));
+                let reason = || format!("not in the services' metrics yet: {}", presence::reason(kpi, &names));
+                all.data.insert(kpi.name.clone(), there.then_some(()).ok_or_else(reason));
             }
         }
     }
@@ -112,10 +101,8 @@ pub(crate) async fn all(http: &Http, given: &Given, cx: &Context) -> Findings {
 }
 
 fn target(system: &str, url: &str, work: &Path) -> Result<Target> {
-    let secret = Secret {
-        source: Source::Template(url.to_owned()),
-        origin: Origin::of(Layer::Flag("the command line".into())),
-    };
+    let secret =
+        Secret { source: Source::Template(url.to_owned()), origin: Origin::of(Layer::Flag("the command line".into())) };
     Target::new(system, secret.reveal(work)?.expose(), &[])
 }
 
@@ -124,30 +111,19 @@ fn finding(what: impl Into<String>, url: &str, done: Result<String>) -> Finding 
         Ok(detail) => (State::Found, detail),
         Err(Error::Unreachable { reason, .. }) => (State::Unreachable, reason),
         Err(error @ Error::Timeout { .. }) => (State::Unreachable, error.to_string()),
-        Err(Error::Rejected { status, .. }) if matches!(status, 401 | 403) => (
-            State::Absent,
-            format!("answers {status}: it wants credentials; add `headers` to the file"),
-        ),
+        Err(Error::Rejected { status, .. }) if matches!(status, 401 | 403) => {
+            (State::Absent, format!("answers {status}: it wants credentials; add `headers` to the file"))
+        }
         Err(Error::Rejected { status, .. }) => (State::Absent, format!("answers {status}")),
         Err(Error::Malformed { what, .. }) => (State::Absent, format!("answers {what}")),
         Err(error) => (State::Unreachable, error.to_string()),
     };
-    Finding {
-        what: what.into(),
-        url: redact_url(url),
-        state,
-        detail,
-    }
+    Finding { what: what.into(), url: redact_url(url), state, detail }
 }
 
 type Data = BTreeMap<String, Result<(), String>>;
 
-async fn look_at_prometheus(
-    http: &Http,
-    work: &Path,
-    url: Option<&str>,
-    kpis: &[Kpi],
-) -> Option<(Finding, Data)> {
+async fn look_at_prometheus(http: &Http, work: &Path, url: Option<&str>, kpis: &[Kpi]) -> Option<(Finding, Data)> {
     let url = url?;
     let found = async {
         let client = Prometheus::new(http, target("prometheus", url, work)?, Effort::Quick);
@@ -185,11 +161,7 @@ async fn data(client: &Prometheus<'_>, kpis: &[Kpi]) -> Data {
         };
         Some((kpi, has))
     });
-    let known: Vec<(&Kpi, bool)> = asked
-        .buffer_unordered(AT_ONCE)
-        .filter_map(async |found| found)
-        .collect()
-        .await;
+    let known: Vec<(&Kpi, bool)> = asked.buffer_unordered(AT_ONCE).filter_map(async |found| found).collect().await;
     let names = if known.iter().all(|(_, has)| *has) {
         BTreeSet::new()
     } else {
@@ -199,10 +171,7 @@ async fn data(client: &Prometheus<'_>, kpis: &[Kpi]) -> Data {
         let reason = || format!("not in Prometheus yet: {}", presence::reason(kpi, &names));
         has.then_some(()).ok_or_else(reason)
     };
-    known
-        .into_iter()
-        .map(|(kpi, has)| (kpi.name.clone(), state(kpi, has)))
-        .collect()
+    known.into_iter().map(|(kpi, has)| (kpi.name.clone(), state(kpi, has))).collect()
 }
 
 async fn look_at_alertmanager(http: &Http, work: &Path, url: Option<&str>) -> Option<Finding> {
@@ -228,11 +197,7 @@ async fn look_at_service(http: &Http, work: &Path, name: &str, url: &str) -> Loo
         if reading.state == ServiceState::Unknown {
             return Err(answer.malformed(reading.detail.trim_start_matches("answers ")));
         }
-        Ok(format!(
-            "{}, in {} ms",
-            reading.detail,
-            answer.elapsed.as_millis()
-        ))
+        Ok(format!("{}, in {} ms", reading.detail, answer.elapsed.as_millis()))
     };
     let (health, metrics) = join!(asked, scrape(http, work, name, url));
     let health = finding(format!("health of {name}"), url, health);
@@ -244,24 +209,12 @@ async fn look_at_service(http: &Http, work: &Path, name: &str, url: &str) -> Loo
             let detail = format!("{} sample{plural}", samples.len());
             let usual = place == format!("{}/api/health/metrics", url.trim_end_matches('/'));
             let moved = (!usual).then(|| (name.to_owned(), place.clone()));
-            (
-                Some(finding(format!("metrics of {name}"), &place, Ok(detail))),
-                samples,
-                moved,
-            )
+            (Some(finding(format!("metrics of {name}"), &place, Ok(detail))), samples, moved)
         }
         Err(_) if silent => (None, Vec::new(), None),
-        Err(error) => (
-            Some(finding(format!("metrics of {name}"), url, Err(error))),
-            Vec::new(),
-            None,
-        ),
+        Err(error) => (Some(finding(format!("metrics of {name}"), url, Err(error))), Vec::new(), None),
     };
-    Looked {
-        places: std::iter::once(health).chain(place).collect(),
-        samples,
-        elsewhere: moved,
-    }
+    Looked { places: std::iter::once(health).chain(place).collect(), samples, elsewhere: moved }
 }
 
 /// The metrics endpoint: where the health API has it, or at the usual `/metrics`.
@@ -271,10 +224,7 @@ async fn scrape(http: &Http, work: &Path, name: &str, url: &str) -> Result<(Stri
     for path in ["api/health/metrics", "metrics"] {
         match service::scrape(http, &base, path, Effort::Quick, |_| true).await {
             Ok((found, _)) => {
-                return Ok((
-                    format!("{}/{path}", url.trim_end_matches('/')),
-                    found.samples,
-                ));
+                return Ok((format!("{}/{path}", url.trim_end_matches('/')), found.samples));
             }
             Err(error @ (Error::Unreachable { .. } | Error::Timeout { .. })) => return Err(error),
             Err(error) => first = first.or(Some(error)),

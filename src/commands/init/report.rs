@@ -41,17 +41,13 @@ impl Init {
         findings: Findings,
         variables: Vec<String>,
     ) -> Self {
-        let with =
-            |(name, known): (&String, &Result<(), String>)| known.is_ok().then(|| name.clone());
+        let with = |(name, known): (&String, &Result<(), String>)| known.is_ok().then(|| name.clone());
         let optional = optional(given.preset);
         let without = |(name, known): (&String, &Result<(), String>)| {
             if optional.contains(&name.as_str()) {
                 return None;
             }
-            Some(Left {
-                kpi: name.clone(),
-                reason: known.as_ref().err()?.clone(),
-            })
+            Some(Left { kpi: name.clone(), reason: known.as_ref().err()?.clone() })
         };
         Self {
             path: path.display().to_string(),
@@ -107,36 +103,25 @@ impl Report for Init {
     const SCHEMA: &'static str = "liveops.init/1";
 
     fn blocks(&self, view: &View) -> Vec<Block> {
-        let mut blocks: Vec<Block> = self
-            .found
-            .iter()
-            .flat_map(|found| place(found, view))
-            .collect();
+        let mut blocks: Vec<Block> = self.found.iter().flat_map(|found| place(found, view)).collect();
         if !blocks.is_empty() {
             blocks.push(Block::Blank);
         }
         blocks.push(Block::Whole(vec![
             plain("wrote "),
             span(self.path.clone(), Tone::Strong),
-            plain(format!(
-                ": project `{}`, environment `{}`, preset {}",
-                self.project, self.environment, self.preset
-            )),
+            plain(format!(": project `{}`, environment `{}`, preset {}", self.project, self.environment, self.preset)),
         ]));
         let names = |list: &mut dyn Iterator<Item = &str>| list.collect::<Vec<_>>().join(", ");
         if !self.kpis_without_data.is_empty() {
             let left = names(&mut self.kpis_without_data.iter().map(|left| left.kpi.as_str()));
-            blocks.push(Block::Whole(vec![plain(format!(
-                "commented out, since they have no data yet: {left}"
-            ))]));
+            blocks.push(Block::Whole(vec![plain(format!("commented out, since they have no data yet: {left}"))]));
         }
         if !self.variables.is_empty() {
             let all = names(&mut self.variables.iter().map(String::as_str));
             blocks.push(Block::Whole(vec![
                 span("set ", Tone::Warn),
-                plain(format!(
-                    "{all}: the file refers to it instead of the secret that was given"
-                )),
+                plain(format!("{all}: the file refers to it instead of the secret that was given")),
             ]));
         }
         blocks.push(Block::Blank);
@@ -157,16 +142,8 @@ impl Report for Init {
         };
         Meta {
             environment: Some(self.environment.clone()),
-            outcome: if self.is_all_found() {
-                Outcome::Success
-            } else {
-                Outcome::Partial
-            },
-            verdict: if self.is_all_found() {
-                Verdict::Pass
-            } else {
-                Verdict::Warn
-            },
+            outcome: if self.is_all_found() { Outcome::Success } else { Outcome::Partial },
+            verdict: if self.is_all_found() { Verdict::Pass } else { Verdict::Warn },
             recommendations: vec![Recommendation::new("see what it shows", self.next())],
             sources: self.found.iter().map(source).collect(),
             ..Meta::default()

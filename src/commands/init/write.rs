@@ -13,10 +13,7 @@ use crate::output::prompt;
 
 /// Bounds on one call and on all of them together.
 pub(crate) fn limits(cx: &Context) -> (Duration, Duration) {
-    (
-        Duration::from_secs(5),
-        cx.global.timeout.unwrap_or(Duration::from_secs(30)),
-    )
+    (Duration::from_secs(5), cx.global.timeout.unwrap_or(Duration::from_secs(30)))
 }
 
 /// Asks before an existing file is overwritten.
@@ -38,16 +35,12 @@ pub(crate) fn may_write(path: &Path, force: bool, cx: &Context) -> Result<()> {
         hint: hint.into(),
     };
     if !prompt::can_prompt() {
-        return Err(refused(
-            "pass `--force` to overwrite it, or `--out FILE` to write another one",
-        ));
+        return Err(refused("pass `--force` to overwrite it, or `--out FILE` to write another one"));
     }
     if prompt::confirm(&format!("{} exists already; overwrite it?", path.display()))? {
         Ok(())
     } else {
-        Err(refused(
-            "`liveops config validate` checks the one that is there",
-        ))
+        Err(refused("`liveops config validate` checks the one that is there"))
     }
 }
 
@@ -57,9 +50,7 @@ pub(crate) fn may_write(path: &Path, force: bool, cx: &Context) -> Result<()> {
 /// Its problems. They come from an answer, such as an environment's name that no environment can have.
 pub(crate) fn check(text: &str) -> Result<()> {
     let layer = Rc::new(Layer::Project("the new file".into()));
-    let document = yaml::parse(text, &layer).map_err(|problem| Error::Config {
-        problems: vec![problem],
-    })?;
+    let document = yaml::parse(text, &layer).map_err(|problem| Error::Config { problems: vec![problem] })?;
     let problems = validate(&Layers {
         root: document.root,
         project: None,
@@ -68,11 +59,5 @@ pub(crate) fn check(text: &str) -> Result<()> {
         quick: Quick::default(),
         problems: document.problems,
     });
-    if problems.errors.is_empty() {
-        Ok(())
-    } else {
-        Err(Error::Config {
-            problems: problems.errors,
-        })
-    }
+    if problems.errors.is_empty() { Ok(()) } else { Err(Error::Config { problems: problems.errors }) }
 }

@@ -43,11 +43,7 @@ pub(super) struct Checked {
 pub(super) fn run(args: &CheckArgs, cx: &Context) -> Result<Exit> {
     let report = look(args.id.as_deref(), cx)?;
     cx.output.show(&report, cx.clock.now())?;
-    Ok(if report.findings.is_empty() {
-        Exit::Good
-    } else {
-        Exit::Bad
-    })
+    Ok(if report.findings.is_empty() { Exit::Good } else { Exit::Bad })
 }
 
 /// Reads and checks the document of an incident. That there is none is a finding once it is owed.
@@ -61,11 +57,7 @@ pub(super) fn look(id: Option<&str>, cx: &Context) -> Result<Checked> {
         Ok(text) => Some(text),
         Err(error) if error.kind() == ErrorKind::NotFound => None,
         Err(source) => {
-            return Err(Error::Io {
-                action: "read",
-                path,
-                source,
-            });
+            return Err(Error::Io { action: "read", path, source });
         }
     };
     let (findings, action_items) = match &text {
@@ -78,11 +70,7 @@ pub(super) fn look(id: Option<&str>, cx: &Context) -> Result<Checked> {
                 Some(due) => format!("it is not written; due at {}", rfc3339(due)),
                 None => "it is not written".to_owned(),
             };
-            let finding = Finding {
-                kind: "not_written",
-                line: None,
-                message,
-            };
+            let finding = Finding { kind: "not_written", line: None, message };
             (vec![finding], Vec::new())
         }
     };
@@ -108,11 +96,7 @@ impl Checked {
     }
 
     fn verdict(&self) -> Verdict {
-        if self.findings.is_empty() {
-            Verdict::Pass
-        } else {
-            Verdict::Fail
-        }
+        if self.findings.is_empty() { Verdict::Pass } else { Verdict::Fail }
     }
 }
 
@@ -128,13 +112,8 @@ impl Report for Checked {
         };
         let mut blocks = vec![Block::Whole(vec![tone::mark(tone, view), span(head, tone)])];
         for finding in &self.findings {
-            let line = finding
-                .line
-                .map_or_else(String::new, |line| format!("line {line}: "));
-            blocks.push(Block::Whole(vec![plain(format!(
-                "  {line}{}",
-                finding.message
-            ))]));
+            let line = finding.line.map_or_else(String::new, |line| format!("line {line}: "));
+            blocks.push(Block::Whole(vec![plain(format!("  {line}{}", finding.message))]));
         }
         let next = self.next();
         if let Some(command) = next.command {
@@ -156,10 +135,6 @@ impl Report for Checked {
     }
 
     fn meta(&self) -> Meta {
-        Meta {
-            verdict: self.verdict(),
-            recommendations: vec![self.next()],
-            ..Meta::default()
-        }
+        Meta { verdict: self.verdict(), recommendations: vec![self.next()], ..Meta::default() }
     }
 }

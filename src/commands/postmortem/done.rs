@@ -47,22 +47,11 @@ pub(super) fn run(args: &DoneArgs, cx: &Context) -> Result<Exit> {
         return Ok(Exit::Bad);
     }
     if !cx.global.dry_run {
-        let said = Said {
-            text: "the postmortem is done".into(),
-        };
+        let said = Said { text: "the postmortem is done".into() };
         let store = store(cx)?;
-        store.append(
-            &checked.incident,
-            cx.clock.now(),
-            &cx.actor,
-            kind::POSTMORTEM,
-            &json!(said),
-        )?;
+        store.append(&checked.incident, cx.clock.now(), &cx.actor, kind::POSTMORTEM, &json!(said))?;
     }
-    let report = Closed {
-        incident: checked.incident,
-        dry_run: cx.global.dry_run,
-    };
+    let report = Closed { incident: checked.incident, dry_run: cx.global.dry_run };
     cx.output.show(&report, cx.clock.now())?;
     Ok(Exit::Good)
 }
@@ -71,11 +60,7 @@ impl Report for Closed {
     const SCHEMA: &'static str = "liveops.postmortem.done/1";
 
     fn blocks(&self, view: &View) -> Vec<Block> {
-        let head = if self.dry_run {
-            "would be done"
-        } else {
-            "is done"
-        };
+        let head = if self.dry_run { "would be done" } else { "is done" };
         vec![
             Block::Whole(vec![
                 crate::commands::tone::mark(Tone::Good, view),
@@ -87,10 +72,7 @@ impl Report for Closed {
 
     fn meta(&self) -> Meta {
         Meta {
-            recommendations: vec![Recommendation::new(
-                "see all incidents",
-                "liveops incident list",
-            )],
+            recommendations: vec![Recommendation::new("see all incidents", "liveops incident list")],
             ..Meta::default()
         }
     }

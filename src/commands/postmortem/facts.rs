@@ -62,9 +62,7 @@ pub(super) fn stamp(at: DateTime<Utc>) -> String {
 /// `12m`, or why it is not known.
 pub(super) fn between(from: Option<DateTime<Utc>>, to: Option<DateTime<Utc>>) -> String {
     match (from, to) {
-        (Some(from), Some(to)) if to >= from => {
-            compact(u64::try_from((to - from).num_seconds()).unwrap_or_default())
-        }
+        (Some(from), Some(to)) if to >= from => compact(u64::try_from((to - from).num_seconds()).unwrap_or_default()),
         (Some(_), None) => "not yet".into(),
         _ => "unknown".into(),
     }
@@ -72,39 +70,23 @@ pub(super) fn between(from: Option<DateTime<Utc>>, to: Option<DateTime<Utc>>) ->
 
 /// The journal as lines. How messages were delivered is for the journal, unless nobody got one.
 pub(super) fn timeline(events: &[Event]) -> Vec<Moment> {
-    let told =
-        |event: &&Event| event.kind != kind::NOTIFICATION || event.data["state"] == "given_up";
-    let moment = |event: &Event| Moment {
-        at: stamp(event.at),
-        by: cell(&event.by),
-        what: cell(&line(event).text),
-    };
+    let told = |event: &&Event| event.kind != kind::NOTIFICATION || event.data["state"] == "given_up";
+    let moment = |event: &Event| Moment { at: stamp(event.at), by: cell(&event.by), what: cell(&line(event).text) };
     events.iter().filter(told).map(moment).collect()
 }
 
 /// Deadlines, kept and missed.
 pub(super) fn duties(deadlines: &[Deadline]) -> Vec<Duty> {
     let duty = |deadline: &Deadline| {
-        let done = deadline
-            .done
-            .map_or_else(String::new, |at| format!(" at {}", stamp(at)));
+        let done = deadline.done.map_or_else(String::new, |at| format!(" at {}", stamp(at)));
         let result = match deadline.standing {
             Standing::Kept => format!("kept{done}"),
-            Standing::Breached => format!(
-                "MISSED{}",
-                if done.is_empty() {
-                    ", and still open".into()
-                } else {
-                    format!("; done{done}")
-                }
-            ),
+            Standing::Breached => {
+                format!("MISSED{}", if done.is_empty() { ", and still open".into() } else { format!("; done{done}") })
+            }
             Standing::Pending => "still open".to_owned(),
         };
-        Duty {
-            duty: deadline.duty.word(),
-            due: stamp(deadline.due),
-            result,
-        }
+        Duty { duty: deadline.duty.word(), due: stamp(deadline.due), result }
     };
     deadlines.iter().map(duty).collect()
 }
@@ -113,20 +95,13 @@ pub(super) fn duties(deadlines: &[Deadline]) -> Vec<Duty> {
 ///
 /// # Errors
 /// Those of the configuration.
-pub(super) async fn causes(
-    cx: &Context,
-    figures: &[Figure],
-    service: Option<&str>,
-    span: Span,
-) -> Result<Causes> {
+pub(super) async fn causes(cx: &Context, figures: &[Figure], service: Option<&str>, span: Span) -> Result<Causes> {
     let found = gather(cx, span.from - TimeDelta::hours(2)).await?;
     let mut causes = Causes::default();
     for source in &found.sources {
         if source.state == SourceState::Down {
             let why = source.error.as_deref().unwrap_or("no answer");
-            causes
-                .gaps
-                .push(format!("changes of {}: {why}", source.name));
+            causes.gaps.push(format!("changes of {}: {why}", source.name));
         }
     }
     let near = |one: &Break| one.at >= span.from - TimeDelta::minutes(30);
@@ -147,9 +122,7 @@ pub(super) async fn causes(
         })
         .max_by(|a, b| a.1.sigmas.total_cmp(&b.1.sigmas));
     let Some((figure, broken)) = broken else {
-        causes.gaps.push(
-            "no figure has a clear break near the beginning, so changes are not ranked".into(),
-        );
+        causes.gaps.push("no figure has a clear break near the beginning, so changes are not ranked".into());
         return Ok(causes);
     };
     let unit = &figure.kpi.unit;
@@ -160,19 +133,12 @@ pub(super) async fn causes(
         unit.show(broken.to),
         stamp(broken.at)
     ));
-    let before: Vec<_> = found
-        .changes
-        .into_iter()
-        .filter(|change| change.at <= span.to)
-        .collect();
+    let before: Vec<_> = found.changes.into_iter().filter(|change| change.at <= span.to).collect();
     let suspects = rank(&before, &broken, service.or(figure.kpi.service.as_deref()));
     causes.suspects = suspects
         .into_iter()
         .take(5)
-        .map(|suspect| Suspected {
-            what: cell(&suspect.change.what),
-            reasons: suspect.reasons.join("; "),
-        })
+        .map(|suspect| Suspected { what: cell(&suspect.change.what), reasons: suspect.reasons.join("; ") })
         .collect();
     Ok(causes)
 }

@@ -85,21 +85,12 @@ async fn remembered(cx: &Context) -> Vec<(String, Vec<(DateTime<Utc>, f64)>)> {
     let now = cx.clock.now();
     let gathered = gather(&StatusArgs::glance(), cx, &mut Memory::default()).await;
     let kpis = gathered.map_or_else(|_| Vec::new(), |gathered| gathered.readings.kpis);
-    kpis.iter()
-        .map(|one| (one.kpi.name.clone(), one.points(now)))
-        .collect()
+    kpis.iter().map(|one| (one.kpi.name.clone(), one.points(now))).collect()
 }
 
-async fn asked(
-    cx: &Context,
-    kpis: &[Kpi],
-    (from, to): (DateTime<Utc>, DateTime<Utc>),
-) -> Vec<Figure> {
+async fn asked(cx: &Context, kpis: &[Kpi], (from, to): (DateTime<Utc>, DateTime<Utc>)) -> Vec<Figure> {
     join_all(kpis.iter().map(async |kpi| {
-        let (points, before) = tokio::join!(
-            series(cx, kpi, from, to),
-            series(cx, kpi, from - WEEK, to - WEEK)
-        );
+        let (points, before) = tokio::join!(series(cx, kpi, from, to), series(cx, kpi, from - WEEK, to - WEEK));
         let points = points.map_err(|error| error.to_string());
         Figure {
             kpi: kpi.clone(),
@@ -118,27 +109,12 @@ impl Figure {
     /// A plot, and its file's name.
     pub(super) fn plot(&self, marks: &[(DateTime<Utc>, &str)]) -> Option<(String, String)> {
         let points = self.points.as_ref().ok()?;
-        let moved: Vec<_> = self
-            .before
-            .iter()
-            .map(|(at, value)| (*at + WEEK, *value))
-            .collect();
+        let moved: Vec<_> = self.before.iter().map(|(at, value)| (*at + WEEK, *value)).collect();
         let mut levels = Vec::new();
-        for (threshold, name) in [
-            (&self.kpi.warn, "warning"),
-            (&self.kpi.critical, "critical"),
-        ] {
+        for (threshold, name) in [(&self.kpi.warn, "warning"), (&self.kpi.critical, "critical")] {
             levels.extend(threshold.as_ref().map(|threshold| (threshold.value, name)));
         }
-        let title = format!(
-            "{}{}",
-            self.kpi.title(),
-            if moved.is_empty() {
-                ""
-            } else {
-                " (dashed: a week before)"
-            }
-        );
+        let title = format!("{}{}", self.kpi.title(), if moved.is_empty() { "" } else { " (dashed: a week before)" });
         let svg = Chart {
             title: &title,
             points,
@@ -148,18 +124,8 @@ impl Figure {
             show: &|value| self.kpi.unit.show(value),
         }
         .draw()?;
-        let sound: String = self
-            .kpi
-            .name
-            .chars()
-            .map(|c| {
-                if c.is_ascii_alphanumeric() || c == '_' {
-                    c
-                } else {
-                    '-'
-                }
-            })
-            .collect();
+        let sound: String =
+            self.kpi.name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' }).collect();
         Some((format!("{sound}.svg"), svg))
     }
 
@@ -188,11 +154,7 @@ impl Figure {
                 )
             }
         };
-        let tail = if self.remembered {
-            " (from looks at the status; there are no other metrics of it)"
-        } else {
-            ""
-        };
+        let tail = if self.remembered { " (from looks at the status; there are no other metrics of it)" } else { "" };
         (spark, format!("{words}{tail}"))
     }
 
@@ -215,9 +177,7 @@ impl Figure {
 pub(super) async fn impact(cx: &Context, figures: &[Figure], span: Span) -> Vec<Measure> {
     let players = figures.iter().find(|figure| figure.counts_players());
     let purchases = figures.iter().find(|figure| figure.counts_purchases());
-    let errors = figures
-        .iter()
-        .find(|figure| matches!(figure.kpi.kind, KpiKind::Ratio { .. }));
+    let errors = figures.iter().find(|figure| matches!(figure.kpi.kind, KpiKind::Ratio { .. }));
     vec![
         measured("players lost", "player_minutes", players, |figure| {
             lost(figure, span).map(|lost| {
@@ -232,30 +192,19 @@ pub(super) async fn impact(cx: &Context, figures: &[Figure], span: Span) -> Vec<
         }),
         served(cx, errors, span).await,
         measured("purchases missed", "purchases", purchases, |figure| {
-            lost(figure, span).map(|lost| {
-                (
-                    lost.total,
-                    Unit::None.show(lost.total.round()),
-                    evidence(figure, lost.covered),
-                )
-            })
+            lost(figure, span)
+                .map(|lost| (lost.total, Unit::None.show(lost.total.round()), evidence(figure, lost.covered)))
         }),
     ]
 }
 
 fn evidence(figure: &Figure, covered: f64) -> String {
     let part = if covered < 0.95 {
-        format!(
-            "; both weeks have values for {:.0} % of it",
-            covered * 100.0
-        )
+        format!("; both weeks have values for {:.0} % of it", covered * 100.0)
     } else {
         String::new()
     };
-    format!(
-        "`{}` against the same time last week{part}",
-        figure.kpi.name
-    )
+    format!("`{}` against the same time last week{part}", figure.kpi.name)
 }
 
 fn lost(figure: &Figure, span: Span) -> Result<crate::domain::postmortem::impact::Loss, String> {
@@ -270,9 +219,7 @@ fn measured(
     figure: Option<&Figure>,
     measure: impl Fn(&Figure) -> Result<Told, String>,
 ) -> Measure {
-    let found = figure
-        .ok_or_else(|| "no KPI of this is configured".to_owned())
-        .and_then(measure);
+    let found = figure.ok_or_else(|| "no KPI of this is configured".to_owned()).and_then(measure);
     Measure::new(name, unit, found)
 }
 
@@ -284,14 +231,7 @@ impl Measure {
             Ok((amount, value, evidence)) => (Some(amount), value, evidence),
             Err(why) => (None, "unknown".into(), why),
         };
-        Self {
-            name,
-            value,
-            evidence,
-            known,
-            amount,
-            unit,
-        }
+        Self { name, value, evidence, known, amount, unit }
     }
 }
 
@@ -321,8 +261,6 @@ async fn number(cx: &Context, query: &str, at: DateTime<Utc>) -> Result<Option<f
     let Answer::Vector(series) = answer else {
         return Ok(None);
     };
-    let value = series
-        .first()
-        .and_then(|series| series.points.first()?.value.float());
+    let value = series.first().and_then(|series| series.points.first()?.value.float());
     Ok(value.filter(|value| value.is_finite()))
 }

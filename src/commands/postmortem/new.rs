@@ -84,31 +84,17 @@ pub(super) async fn run(args: NewArgs, cx: &Context) -> Result<Exit> {
     let now = cx.clock.now();
     let started = one.started.at().or(one.detected.at()).unwrap_or(now);
     let ended = one.resolved.at().or(one.mitigated.at());
-    let span = Span {
-        from: started,
-        to: ended.unwrap_or(now),
-        harm: one.mitigated.at().or(ended).unwrap_or(now),
-    };
+    let span = Span { from: started, to: ended.unwrap_or(now), harm: one.mitigated.at().or(ended).unwrap_or(now) };
     let configured = &cx.config()?.settings.kpis;
-    let kpis = if configured.is_empty() {
-        crate::config::presets::kpis()
-    } else {
-        configured.clone()
-    };
+    let kpis = if configured.is_empty() { crate::config::presets::kpis() } else { configured.clone() };
     let figures = look(cx, &kpis, span).await;
-    let (measures, causes) = tokio::join!(
-        impact(cx, &figures, span),
-        causes(cx, &figures, one.service.as_deref(), span)
-    );
+    let (measures, causes) =
+        tokio::join!(impact(cx, &figures, span), causes(cx, &figures, one.service.as_deref(), span));
     let causes = causes?;
     let mut impact = vec![Measure {
         name: "duration",
         value: between(Some(started), Some(span.to)),
-        evidence: if ended.is_some() {
-            "the journal".into()
-        } else {
-            "the journal; it is not over".into()
-        },
+        evidence: if ended.is_some() { "the journal".into() } else { "the journal; it is not over".into() },
         known: true,
         amount: Some((span.to - started).as_seconds_f64()),
         unit: "seconds",
@@ -118,15 +104,8 @@ pub(super) async fn run(args: NewArgs, cx: &Context) -> Result<Exit> {
         measure.value = cell(&measure.value);
         measure.evidence = cell(&measure.evidence);
     }
-    let named = [
-        ("began", Some(started)),
-        ("opened", one.detected.at()),
-        ("mitigated", one.mitigated.at()),
-    ];
-    let marks: Vec<_> = named
-        .into_iter()
-        .filter_map(|(name, at)| Some((at?, name)))
-        .collect();
+    let named = [("began", Some(started)), ("opened", one.detected.at()), ("mitigated", one.mitigated.at())];
+    let marks: Vec<_> = named.into_iter().filter_map(|(name, at)| Some((at?, name))).collect();
     let mut plots = Vec::new();
     let kpis: Vec<Kpi> = figures
         .iter()
@@ -135,12 +114,7 @@ pub(super) async fn run(args: NewArgs, cx: &Context) -> Result<Exit> {
             let plot = figure.plot(&marks);
             let file = plot.as_ref().map(|(file, _)| file.clone());
             plots.extend(plot);
-            Kpi {
-                title: figure.kpi.title().into_owned(),
-                spark,
-                words: cell(&words),
-                file,
-            }
+            Kpi { title: figure.kpi.title().into_owned(), spark, words: cell(&words), file }
         })
         .collect();
     let template = Template::find(cx, "postmortem/postmortem.md.j2", Some(TEMPLATE))?
@@ -201,17 +175,11 @@ impl Report for Written {
             let lines = self.markdown.lines();
             return lines.map(|line| Block::Whole(vec![plain(line)])).collect();
         }
-        let mut blocks = vec![Block::Whole(vec![
-            tone::mark(Tone::Good, view),
-            plain(format!(" {} is written", self.path)),
-        ])];
+        let mut blocks =
+            vec![Block::Whole(vec![tone::mark(Tone::Good, view), plain(format!(" {} is written", self.path))])];
         let mut table = Table::new(["", ""]).fixed(&[0]).indent(2);
         for measure in &self.impact {
-            let tone = if measure.known {
-                Tone::Strong
-            } else {
-                Tone::Unknown
-            };
+            let tone = if measure.known { Tone::Strong } else { Tone::Unknown };
             table.row(vec![plain(measure.name), span(&measure.value, tone)]);
         }
         blocks.push(Block::Table(table));
@@ -232,11 +200,7 @@ impl Report for Written {
     fn meta(&self) -> Meta {
         let unknown = self.impact.iter().any(|measure| !measure.known);
         Meta {
-            outcome: if unknown || !self.gaps.is_empty() {
-                Outcome::Partial
-            } else {
-                Outcome::Success
-            },
+            outcome: if unknown || !self.gaps.is_empty() { Outcome::Partial } else { Outcome::Success },
             recommendations: vec![Recommendation::new(
                 "see what is left to do",
                 format!("liveops postmortem check {}", word(&self.incident)),

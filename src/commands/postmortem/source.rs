@@ -18,11 +18,7 @@ use crate::stores::incidents::Story;
 /// Those of the configuration.
 pub(crate) fn open(cx: &Context) -> Result<Option<String>> {
     let mut open = pick::open_ones(cx)?;
-    Ok(if open.len() == 1 {
-        open.pop().map(|one| one.id)
-    } else {
-        None
-    })
+    Ok(if open.len() == 1 { open.pop().map(|one| one.id) } else { None })
 }
 
 /// The incident of this name; without one, the last that was resolved and has no finished postmortem, else the last
@@ -41,18 +37,11 @@ pub(super) fn which(cx: &Context, named: Option<&str>) -> Result<Story> {
 fn waiting(cx: &Context) -> Result<String> {
     let environment = cx.environment()?;
     let all = index(cx)?.summaries;
-    let here: Vec<&Incident> = all
-        .iter()
-        .map(|summary| &summary.incident)
-        .filter(|one| one.environment == environment)
-        .collect();
+    let here: Vec<&Incident> =
+        all.iter().map(|summary| &summary.incident).filter(|one| one.environment == environment).collect();
     let is_over = |one: &&&Incident| one.phase == Phase::Resolved;
     let owed = |one: &&&Incident| is_over(one) && one.postmortem.at().is_none();
-    let found = here
-        .iter()
-        .rfind(owed)
-        .or_else(|| here.iter().rfind(|one| !is_over(one)))
-        .or(here.last());
+    let found = here.iter().rfind(owed).or_else(|| here.iter().rfind(|one| !is_over(one))).or(here.last());
     found.map(|one| one.id.clone()).ok_or_else(|| {
         Error::usage(
             "there is no incident in this environment yet",
@@ -70,11 +59,7 @@ pub(super) fn document(cx: &Context, id: &str) -> Result<PathBuf> {
 ///
 /// # Errors
 /// Those of the configuration.
-pub(super) fn duties(
-    cx: &Context,
-    incident: &Incident,
-    now: DateTime<Utc>,
-) -> Result<Vec<Deadline>> {
+pub(super) fn duties(cx: &Context, incident: &Incident, now: DateTime<Utc>) -> Result<Vec<Deadline>> {
     let table = &cx.config()?.settings.incidents.severities;
     Ok(deadlines(incident, table, now))
 }
@@ -83,11 +68,7 @@ pub(super) fn duties(
 ///
 /// # Errors
 /// Those of the configuration.
-pub(super) fn due(
-    cx: &Context,
-    incident: &Incident,
-    now: DateTime<Utc>,
-) -> Result<Option<DateTime<Utc>>> {
+pub(super) fn due(cx: &Context, incident: &Incident, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>> {
     let mut all = duties(cx, incident, now)?.into_iter();
     let found = all.find(|deadline| deadline.duty == Duty::Postmortem);
     Ok(found.map(|deadline| deadline.due))

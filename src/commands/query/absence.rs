@@ -16,19 +16,12 @@ pub(super) struct Absence {
 
 impl Absence {
     fn hint(text: &str) -> Self {
-        Self {
-            hints: vec![text.into()],
-            next: None,
-        }
+        Self { hints: vec![text.into()], next: None }
     }
 }
 
 /// Looks for the reason. Asks for the metric names, and says less when it cannot have them.
-pub(super) async fn explain(
-    client: &Prometheus<'_>,
-    promql: &str,
-    known: Option<&Expression>,
-) -> Absence {
+pub(super) async fn explain(client: &Prometheus<'_>, promql: &str, known: Option<&Expression>) -> Absence {
     let Some(known) = known else {
         return Absence::default();
     };
@@ -37,9 +30,7 @@ pub(super) async fn explain(
     }
     match client.metric_names().await {
         Err(_) => Absence::default(),
-        Ok(names) if names.is_empty() => {
-            Absence::hint("this Prometheus has no metrics at all; is anything scraped?")
-        }
+        Ok(names) if names.is_empty() => Absence::hint("this Prometheus has no metrics at all; is anything scraped?"),
         Ok(names) => judge(promql, &known.metrics, &names),
     }
 }
@@ -99,18 +90,9 @@ mod tests {
                 Some("game_active_players"),
             ),
             ("zzz", "zzz", "there is no metric `zzz`", None),
-            (
-                "up == 5",
-                "up",
-                "the metric exists: its labels, a comparison or the time leave nothing over",
-                Some("up"),
-            ),
+            ("up == 5", "up", "the metric exists: its labels, a comparison or the time leave nothing over", Some("up")),
         ] {
-            let found = judge(
-                promql,
-                &[wanted.to_owned()],
-                &names.iter().cloned().collect(),
-            );
+            let found = judge(promql, &[wanted.to_owned()], &names.iter().cloned().collect());
             assert_eq!(found.hints, [hint]);
             assert_eq!(found.next.as_deref(), next);
         }

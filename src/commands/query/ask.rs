@@ -32,9 +32,7 @@ impl Asked {
         kpi: Option<&Kpi>,
         window: &Window,
     ) -> Result<Self> {
-        let by = kpi
-            .and_then(Kpi::promql_by)
-            .filter(|_| matches!(window, Window::Instant(_)));
+        let by = kpi.and_then(Kpi::promql_by).filter(|_| matches!(window, Window::Instant(_)));
         let began = Instant::now();
         let visible = cx.output.is_terminal() && !cx.global.quiet;
         let work = async {
@@ -46,11 +44,7 @@ impl Asked {
             })
         };
         let (queried, by) = waiting(visible, || format!("asking {}", client.url()), work).await;
-        Ok(Self {
-            queried: queried.map_err(|error| explain(error, promql, cx))?,
-            by,
-            latency: began.elapsed(),
-        })
+        Ok(Self { queried: queried.map_err(|error| explain(error, promql, cx))?, by, latency: began.elapsed() })
     }
 
     /// Was nothing found?
@@ -72,15 +66,9 @@ async fn evaluate(client: &Prometheus<'_>, promql: &str, window: &Window) -> Res
 /// Says what the user can do about an expression that Prometheus does not take.
 fn explain(error: Error, promql: &str, cx: &Context) -> Error {
     match error {
-        Error::Rejected {
-            status: 400 | 422,
-            message,
-            ..
-        } if !message.is_empty() => {
+        Error::Rejected { status: 400 | 422, message, .. } if !message.is_empty() => {
             if let Some(mut syntax) = promql::from_server(promql, &message) {
-                syntax.hint = Some(
-                    "this is Prometheus' own answer; `liveops doctor` shows its version".into(),
-                );
+                syntax.hint = Some("this is Prometheus' own answer; `liveops doctor` shows its version".into());
                 return caret::error(promql, &syntax, cx);
             }
             let hint = hint(&message);

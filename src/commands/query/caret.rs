@@ -21,19 +21,19 @@ pub(super) fn error(promql: &str, syntax: &Syntax, cx: &Context) -> Error {
     let drawn = draw(promql, syntax, view.width.clamp(40, 120) - 4, view.unicode);
     Error::Usage {
         message: format!("PromQL, {place}: {}\n\n{drawn}", syntax.message),
-        hint: Some(syntax.hint.clone().unwrap_or_else(|| {
-            "`--no-check` sends it as it is, for what is not Prometheus' own PromQL".into()
-        })),
+        hint: Some(
+            syntax
+                .hint
+                .clone()
+                .unwrap_or_else(|| "`--no-check` sends it as it is, for what is not Prometheus' own PromQL".into()),
+        ),
     }
 }
 
 /// The faulty line, cut around the fault where it is wider than `width`, with carets below.
 fn draw(promql: &str, syntax: &Syntax, width: usize, unicode: bool) -> String {
     let lines: Vec<&str> = promql.split('\n').collect();
-    let at = syntax
-        .line
-        .saturating_sub(1)
-        .min(lines.len().saturating_sub(1));
+    let at = syntax.line.saturating_sub(1).min(lines.len().saturating_sub(1));
     let mut out = String::new();
     for line in &lines[at.saturating_sub(LINES_BEFORE)..at] {
         let (shown, _) = cut(&escape(line), 0, width, unicode);
@@ -41,21 +41,11 @@ fn draw(promql: &str, syntax: &Syntax, width: usize, unicode: bool) -> String {
     }
     let line = lines.get(at).copied().unwrap_or_default();
     let before: String = line.chars().take(syntax.column - 1).collect();
-    let meant: String = line
-        .chars()
-        .skip(syntax.column - 1)
-        .take(syntax.width)
-        .collect();
+    let meant: String = line.chars().skip(syntax.column - 1).take(syntax.width).collect();
     let place = escape(&before).width();
     let (shown, place) = cut(&escape(line), place, width, unicode);
-    let carets = escape(&meant)
-        .width()
-        .clamp(1, (width - place.min(width - 1)).max(1));
-    out.push_str(&format!(
-        "    {shown}\n    {}{}",
-        " ".repeat(place),
-        "^".repeat(carets)
-    ));
+    let carets = escape(&meant).width().clamp(1, (width - place.min(width - 1)).max(1));
+    out.push_str(&format!("    {shown}\n    {}{}", " ".repeat(place), "^".repeat(carets)));
     out
 }
 
@@ -65,11 +55,7 @@ fn cut(line: &str, place: usize, width: usize, unicode: bool) -> (String, usize)
         return (line.to_owned(), place);
     }
     let dots = if unicode { "…" } else { "..." };
-    let begin = if place < width * 3 / 4 {
-        0
-    } else {
-        place - width / 2
-    };
+    let begin = if place < width * 3 / 4 { 0 } else { place - width / 2 };
     let mut shown = String::new();
     let mut cell = 0;
     let mut first = None;

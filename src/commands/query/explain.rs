@@ -42,12 +42,7 @@ struct Definition {
 }
 
 impl Explanation {
-    pub(super) fn new(
-        promql: &str,
-        kpi: Option<&Kpi>,
-        known: Option<Expression>,
-        cx: &Context,
-    ) -> Result<Self> {
+    pub(super) fn new(promql: &str, kpi: Option<&Kpi>, known: Option<Expression>, cx: &Context) -> Result<Self> {
         let kpi = kpi.map(|kpi| Definition {
             name: kpi.name.clone(),
             title: kpi.title().into_owned(),
@@ -61,10 +56,7 @@ impl Explanation {
         Ok(Self {
             query: promql.to_owned(),
             gives: known.as_ref().map(|known| known.gives.name()),
-            metrics: known
-                .as_ref()
-                .map(|known| known.metrics.clone())
-                .unwrap_or_default(),
+            metrics: known.as_ref().map(|known| known.metrics.clone()).unwrap_or_default(),
             pretty: known.map(|known| known.pretty),
             kpi,
             environment: cx.environment()?.to_owned(),
@@ -83,11 +75,7 @@ impl Report for Explanation {
     fn blocks(&self, _view: &View) -> Vec<Block> {
         let mut blocks = Vec::new();
         if let Some(kpi) = &self.kpi {
-            let unit = if kpi.unit.is_empty() {
-                String::new()
-            } else {
-                format!("  in {}", kpi.unit)
-            };
+            let unit = if kpi.unit.is_empty() { String::new() } else { format!("  in {}", kpi.unit) };
             let head: Vec<Span> = vec![span(&*kpi.title, Tone::Strong), span(unit, Tone::Dim)];
             blocks.push(Block::Line(head));
             blocks.push(field("promql", &*self.query));
@@ -106,27 +94,18 @@ impl Report for Explanation {
             blocks.push(field("promql", lines.next().unwrap_or_default()));
             blocks.extend(lines.map(|line| field("", line)));
         }
-        blocks.push(field(
-            "gives",
-            self.gives.unwrap_or("cannot be told without Prometheus"),
-        ));
+        blocks.push(field("gives", self.gives.unwrap_or("cannot be told without Prometheus")));
         if !self.metrics.is_empty() {
             blocks.push(field("metrics", self.metrics.join(", ")));
         }
         if let Some(kpi) = &self.kpi {
             blocks.push(Block::Blank);
-            blocks.push(Block::next(
-                "ask it",
-                format!("liveops query --kpi {}", kpi.name),
-            ));
+            blocks.push(Block::next("ask it", format!("liveops query --kpi {}", kpi.name)));
         }
         blocks
     }
 
     fn meta(&self) -> Meta {
-        Meta {
-            environment: Some(self.environment.clone()),
-            ..Meta::default()
-        }
+        Meta { environment: Some(self.environment.clone()), ..Meta::default() }
     }
 }

@@ -50,21 +50,14 @@ fn number<S: serde::Serializer>(value: &Option<f64>, to: S) -> Result<S::Ok, S::
 }
 
 fn numbers<S: serde::Serializer>(values: &BTreeMap<String, f64>, to: S) -> Result<S::Ok, S::Error> {
-    to.collect_map(
-        values
-            .iter()
-            .map(|(label, value)| (label, format::number(*value))),
-    )
+    to.collect_map(values.iter().map(|(label, value)| (label, format::number(*value))))
 }
 
 impl Figure {
     /// The figure of what was answered.
     pub(super) fn new(kpi: Kpi, asked: &Asked, window: &Window) -> Self {
         let found = last(&asked.queried, window);
-        let by = asked
-            .by
-            .as_ref()
-            .map(|by| by.as_ref().map(|by| breakdown(&kpi, by)));
+        let by = asked.by.as_ref().map(|by| by.as_ref().map(|by| breakdown(&kpi, by)));
         let reason = match &found {
             Err(reason) => Some(reason.clone()),
             Ok(value) if !value.is_finite() => Some("nothing was measured in the window".into()),
@@ -88,11 +81,8 @@ impl Figure {
 
     /// Its entry among the metrics of the envelope.
     pub(super) fn metric(&self) -> (String, serde_json::Value) {
-        let values: serde_json::Map<String, serde_json::Value> = self
-            .values
-            .iter()
-            .map(|(label, value)| (label.clone(), format::number(*value)))
-            .collect();
+        let values: serde_json::Map<String, serde_json::Value> =
+            self.values.iter().map(|(label, value)| (label.clone(), format::number(*value))).collect();
         let entry = serde_json::json!({
             "value": self.value.map(format::number),
             "unit": self.unit.name(),
@@ -106,10 +96,8 @@ impl Figure {
     /// The thresholds in words, such as `warn > 16ms, critical > 20ms`.
     pub(super) fn thresholds(&self) -> Option<String> {
         let words = [("warn", &self.warn), ("critical", &self.critical)];
-        let words: Vec<String> = words
-            .iter()
-            .filter_map(|(name, text)| Some(format!("{name} {}", text.as_ref()?)))
-            .collect();
+        let words: Vec<String> =
+            words.iter().filter_map(|(name, text)| Some(format!("{name} {}", text.as_ref()?))).collect();
         (!words.is_empty()).then(|| words.join(", "))
     }
 }
@@ -137,10 +125,7 @@ fn last(queried: &Queried, window: &Window) -> Result<f64, String> {
 }
 
 fn float(point: &Point) -> Result<f64, String> {
-    point
-        .value
-        .float()
-        .ok_or_else(|| "its value is a native histogram".into())
+    point.value.float().ok_or_else(|| "its value is a native histogram".into())
 }
 
 fn breakdown(kpi: &Kpi, queried: &Queried) -> BTreeMap<String, f64> {

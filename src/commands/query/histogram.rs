@@ -23,11 +23,7 @@ pub(super) fn blocks(histogram: &NativeHistogram, view: &View) -> Vec<Block> {
         .filter_map(|chunk| {
             let (first, last) = (chunk.first()?, chunk.last()?);
             let (open, close) = (edges(first.boundaries).0, edges(last.boundaries).1);
-            let interval = format!(
-                "{open}{}, {}{close}",
-                number(first.lower),
-                number(last.upper)
-            );
+            let interval = format!("{open}{}, {}{close}", number(first.lower), number(last.upper));
             Some((interval, chunk.iter().map(|bucket| bucket.count).sum()))
         })
         .collect();
@@ -42,11 +38,7 @@ pub(super) fn blocks(histogram: &NativeHistogram, view: &View) -> Vec<Block> {
         )]
         let cells = (share * BAR).ceil() as usize;
         let bar = view.pick("█", "#").repeat(cells);
-        table.row(vec![
-            plain(interval),
-            plain(number(count)),
-            span(bar, Tone::Series(0)),
-        ]);
+        table.row(vec![plain(interval), plain(number(count)), span(bar, Tone::Series(0))]);
     }
     vec![Block::Table(table)]
 }
@@ -60,32 +52,15 @@ mod tests {
 
     #[test]
     fn many_buckets_are_put_together() {
-        let bucket = |place: u32| Bucket {
-            boundaries: 0,
-            lower: f64::from(place),
-            upper: f64::from(place + 1),
-            count: 2.0,
-        };
-        let histogram = NativeHistogram {
-            count: 80.0,
-            sum: 1.0,
-            buckets: (0..40).map(bucket).collect(),
-        };
-        let view = View {
-            width: 80,
-            height: None,
-            unicode: false,
-            terminal: false,
-            now: DateTime::UNIX_EPOCH,
-        };
+        let bucket =
+            |place: u32| Bucket { boundaries: 0, lower: f64::from(place), upper: f64::from(place + 1), count: 2.0 };
+        let histogram = NativeHistogram { count: 80.0, sum: 1.0, buckets: (0..40).map(bucket).collect() };
+        let view = View { width: 80, height: None, unicode: false, terminal: false, now: DateTime::UNIX_EPOCH };
         let [Block::Table(table)] = &blocks(&histogram, &view)[..] else {
             panic!("one table");
         };
         assert_eq!(table.rows.len(), 14);
-        let texts: Vec<&str> = table.rows[0]
-            .iter()
-            .map(|cell| cell.text.as_str())
-            .collect();
+        let texts: Vec<&str> = table.rows[0].iter().map(|cell| cell.text.as_str()).collect();
         assert_eq!(texts, ["(0, 3]", "6", &"#".repeat(30)]);
     }
 }

@@ -101,8 +101,7 @@ struct Question {
 pub(crate) async fn run(args: QueryArgs, cx: &Context) -> Result<Exit> {
     let question = question(&args, cx)?;
     if question.kpi.is_none() && !args.no_check {
-        promql::check(&question.promql)
-            .map_err(|syntax| caret::error(&question.promql, &syntax, cx))?;
+        promql::check(&question.promql).map_err(|syntax| caret::error(&question.promql, &syntax, cx))?;
     }
     let known = promql::inspect(&question.promql);
     if args.explain {
@@ -114,18 +113,9 @@ pub(crate) async fn run(args: QueryArgs, cx: &Context) -> Result<Exit> {
     let (window, note) = Window::choose(&args, gives, cx.clock.now().trunc_subsecs(3))?;
     fits(&window, gives, &args)?;
 
-    let target = cx
-        .prometheus()
-        .map_err(|error| unconfigured(error, &args))?;
+    let target = cx.prometheus().map_err(|error| unconfigured(error, &args))?;
     let client = Prometheus::new(cx.http()?, target, Effort::Full);
-    let asked = Asked::ask(
-        cx,
-        &client,
-        &question.promql,
-        question.kpi.as_ref(),
-        &window,
-    )
-    .await?;
+    let asked = Asked::ask(cx, &client, &question.promql, question.kpi.as_ref(), &window).await?;
     let absence = if asked.is_empty() {
         absence::explain(&client, &question.promql, known.as_ref()).await
     } else {
@@ -174,10 +164,7 @@ fn question(args: &QueryArgs, cx: &Context) -> Result<Question> {
             name: name.clone(),
             candidates: kpis.iter().map(|kpi| kpi.name.clone()).collect(),
         })?;
-        return Ok(Question {
-            promql: kpi.promql(),
-            kpi: Some(kpi),
-        });
+        return Ok(Question { promql: kpi.promql(), kpi: Some(kpi) });
     }
     let mut promql = args.promql.clone().ok_or_else(|| {
         Error::usage(
@@ -187,13 +174,11 @@ fn question(args: &QueryArgs, cx: &Context) -> Result<Question> {
     })?;
     if promql == "-" {
         promql.clear();
-        stdin()
-            .read_to_string(&mut promql)
-            .map_err(|source| Error::Io {
-                action: "read",
-                path: "stdin".into(),
-                source,
-            })?;
+        stdin().read_to_string(&mut promql).map_err(|source| Error::Io {
+            action: "read",
+            path: "stdin".into(),
+            source,
+        })?;
         promql.truncate(promql.trim_end().len());
     }
     Ok(Question { promql, kpi: None })
@@ -219,16 +204,10 @@ fn fits(window: &Window, gives: Option<Gives>, args: &QueryArgs) -> Result<()> {
             "ask for it without `--range`"
         };
         let what = gives.name();
-        return Err(Error::usage(
-            format!("a {what} cannot be evaluated over a range"),
-            hint,
-        ));
+        return Err(Error::usage(format!("a {what} cannot be evaluated over a range"), hint));
     }
     if args.plot && gives == Gives::Text {
-        return Err(Error::usage(
-            "a string cannot be plotted",
-            "leave out `--plot`",
-        ));
+        return Err(Error::usage("a string cannot be plotted", "leave out `--plot`"));
     }
     Ok(())
 }

@@ -37,9 +37,7 @@ pub(super) fn blocks(report: &QueryResult, view: &View) -> Vec<Block> {
         }
         Found::Vector(_) | Found::String { .. } => Vec::new(),
     };
-    let only_histograms = series
-        .iter()
-        .all(|one| one.points.iter().all(|point| point.value.float().is_none()));
+    let only_histograms = series.iter().all(|one| one.points.iter().all(|point| point.value.float().is_none()));
     if only_histograms && !series.is_empty() {
         let text = "native histograms have no line; plot `histogram_quantile(0.99, …)` or `histogram_count(…)`";
         return vec![Block::Whole(vec![plain(text)])];
@@ -48,11 +46,7 @@ pub(super) fn blocks(report: &QueryResult, view: &View) -> Vec<Block> {
     let all: Vec<&Labels> = series.iter().map(|one| &one.labels).collect();
     let shape = Shape::new(&all);
     let name = |one: &Series| {
-        let name = if all.len() == 1 {
-            shape.shared.clone()
-        } else {
-            shape.name(&one.labels)
-        };
+        let name = if all.len() == 1 { shape.shared.clone() } else { shape.name(&one.labels) };
         match &report.kpi {
             Some(figure) if name.is_empty() => figure.kpi.name.clone(),
             None if name.is_empty() => report.query.clone(),
@@ -65,11 +59,7 @@ pub(super) fn blocks(report: &QueryResult, view: &View) -> Vec<Block> {
             .iter()
             .map(|one| PlotSeries {
                 name: escape(&name(one)).into_owned(),
-                points: one
-                    .points
-                    .iter()
-                    .map(|point| (point.at, float(point)))
-                    .collect(),
+                points: one.points.iter().map(|point| (point.at, float(point))).collect(),
             })
             .collect(),
         start,
@@ -78,16 +68,10 @@ pub(super) fn blocks(report: &QueryResult, view: &View) -> Vec<Block> {
         format: Box::new(move |value| unit.show(value)),
         thresholds: thresholds(report),
     };
-    let height = view.height.map_or(MOST_LINES - 2, |height| {
-        height
-            .saturating_sub(OTHER_LINES)
-            .clamp(LEAST_LINES, MOST_LINES - 2)
-    });
-    let canvas = Canvas {
-        width: view.width.min(MOST_COLUMNS),
-        height,
-        ascii: !view.unicode,
-    };
+    let height = view
+        .height
+        .map_or(MOST_LINES - 2, |height| height.saturating_sub(OTHER_LINES).clamp(LEAST_LINES, MOST_LINES - 2));
+    let canvas = Canvas { width: view.width.min(MOST_COLUMNS), height, ascii: !view.unicode };
     let tone = |ink: Ink| match ink {
         Ink::Axis => Tone::Dim,
         Ink::Series(place) => Tone::Series(place),
@@ -96,21 +80,12 @@ pub(super) fn blocks(report: &QueryResult, view: &View) -> Vec<Block> {
     };
     plot.draw(&canvas)
         .into_iter()
-        .map(|line| {
-            Block::Line(
-                line.into_iter()
-                    .map(|(text, ink)| span(text, tone(ink)))
-                    .collect(),
-            )
-        })
+        .map(|line| Block::Line(line.into_iter().map(|(text, ink)| span(text, tone(ink))).collect()))
         .collect()
 }
 
 fn alone(labels: Labels, point: &Point) -> Series {
-    Series {
-        labels,
-        points: vec![point.clone()],
-    }
+    Series { labels, points: vec![point.clone()] }
 }
 
 /// From when to when: the range, or what the raw samples cover.
@@ -118,11 +93,7 @@ fn bounds(window: &Window, series: &[&Series], view: &View) -> (DateTime<Utc>, D
     if let Window::Range { start, end, .. } = window {
         return (*start, *end);
     }
-    let times = || {
-        series
-            .iter()
-            .flat_map(|one| one.points.iter().map(|point| point.at))
-    };
+    let times = || series.iter().flat_map(|one| one.points.iter().map(|point| point.at));
     let last = times().max().unwrap_or(view.now);
     (times().min().unwrap_or(last), last)
 }
@@ -131,11 +102,7 @@ fn title(report: &QueryResult, shape: &Shape, count: usize) -> String {
     match &report.kpi {
         Some(figure) => figure.title.clone(),
         None if count > 1 && !shape.shared.is_empty() => shape.shared.clone(),
-        None => report
-            .query
-            .split_whitespace()
-            .collect::<Vec<_>>()
-            .join(" "),
+        None => report.query.split_whitespace().collect::<Vec<_>>().join(" "),
     }
 }
 
@@ -143,16 +110,13 @@ fn thresholds(report: &QueryResult) -> Vec<(f64, String)> {
     let Some(figure) = &report.kpi else {
         return Vec::new();
     };
-    [
-        ("warn", &figure.kpi.warn),
-        ("critical", &figure.kpi.critical),
-    ]
-    .into_iter()
-    .filter_map(|(name, threshold)| {
-        let threshold = threshold.as_ref()?;
-        Some((threshold.value, format!("{name} {}", side(threshold.op))))
-    })
-    .collect()
+    [("warn", &figure.kpi.warn), ("critical", &figure.kpi.critical)]
+        .into_iter()
+        .filter_map(|(name, threshold)| {
+            let threshold = threshold.as_ref()?;
+            Some((threshold.value, format!("{name} {}", side(threshold.op))))
+        })
+        .collect()
 }
 
 /// On which side of the line it is bad.

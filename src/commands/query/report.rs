@@ -68,19 +68,9 @@ impl Serialize for QueryResult {
         }
         let range = match self.window {
             Window::Instant(_) => None,
-            Window::Range { start, end, step } => Some(Range {
-                start,
-                end,
-                step_seconds: step.as_secs_f64(),
-            }),
+            Window::Range { start, end, step } => Some(Range { start, end, step_seconds: step.as_secs_f64() }),
         };
-        Data {
-            query: &self.query,
-            kpi: self.kpi.as_ref(),
-            range,
-            result: &self.result,
-        }
-        .serialize(to)
+        Data { query: &self.query, kpi: self.kpi.as_ref(), range, result: &self.result }.serialize(to)
     }
 }
 
@@ -140,20 +130,14 @@ impl QueryResult {
             return Vec::new();
         };
         let tone = tone::level(figure.level);
-        let value = figure.value.map_or(String::new(), |value| {
-            format!("{}  ", figure.unit.show(value))
-        });
+        let value = figure.value.map_or(String::new(), |value| format!("{}  ", figure.unit.show(value)));
         let mut line: Vec<Span> = vec![
             tone::mark(tone, view),
             span(format!(" {}  ", figure.title), Tone::Strong),
             span(value, tone),
             span(tone::level_word(figure.level), tone),
         ];
-        line.extend(
-            figure
-                .thresholds()
-                .map(|text| span(format!("  ({text})"), Tone::Dim)),
-        );
+        line.extend(figure.thresholds().map(|text| span(format!("  ({text})"), Tone::Dim)));
         let mut blocks = vec![Block::Line(line)];
         let reason = figure.reason.as_ref().filter(|_| !self.result.is_empty());
         blocks.extend(reason.map(|reason| Block::text(format!("  {reason}"))));

@@ -17,10 +17,7 @@ pub(super) struct Shape {
 impl Shape {
     /// The shape of these series.
     pub(super) fn new(all: &[&Labels]) -> Self {
-        let mut shared = all
-            .first()
-            .map(|first| (*first).clone())
-            .unwrap_or_default();
+        let mut shared = all.first().map(|first| (*first).clone()).unwrap_or_default();
         if all.len() > 1 {
             shared.retain(|name, value| all.iter().all(|labels| labels.get(name) == Some(value)));
         }
@@ -32,11 +29,7 @@ impl Shape {
         }
         // `__name__` comes before the labels, as it does in PromQL.
         differing.sort_by_key(|name| (name != NAME, name.clone()));
-        let shared = if shared.is_empty() {
-            String::new()
-        } else {
-            full_name(&shared)
-        };
+        let shared = if shared.is_empty() { String::new() } else { full_name(&shared) };
         Self { shared, differing }
     }
 
@@ -64,22 +57,10 @@ impl Shape {
         };
         if !self.differing.is_empty() && self.differing.iter().map(width).sum::<usize>() <= room {
             let title = |name: &String| {
-                if name == NAME {
-                    "metric".into()
-                } else {
-                    name.clone()
-                }
+                if name == NAME { "metric".into() } else { name.clone() }
             };
-            let row = |labels: &&Labels| {
-                self.differing
-                    .iter()
-                    .map(|name| plain(cell(labels, name)))
-                    .collect()
-            };
-            return (
-                self.differing.iter().map(title).collect(),
-                all.iter().map(row).collect(),
-            );
+            let row = |labels: &&Labels| self.differing.iter().map(|name| plain(cell(labels, name))).collect();
+            return (self.differing.iter().map(title).collect(), all.iter().map(row).collect());
         }
         let row = |labels: &&Labels| vec![plain(self.name(labels))];
         (vec!["series".into()], all.iter().map(row).collect())

@@ -88,27 +88,14 @@ fn breakdown(figure: &Figure) -> Vec<Block> {
     let mut table = Table::new([label, "value"]).right(&[1]).indent(2);
     for (name, value) in values {
         let tone = tone::level(figure.kpi.level(value));
-        let tone = if tone == Tone::Good {
-            Tone::Plain
-        } else {
-            tone
-        };
-        table.row(vec![
-            plain(name.clone()),
-            span(figure.unit.show(value), tone),
-        ]);
+        let tone = if tone == Tone::Good { Tone::Plain } else { tone };
+        table.row(vec![plain(name.clone()), span(figure.unit.show(value), tone)]);
     }
     vec![Block::Blank, Block::Table(table)]
 }
 
 /// A line on what all share, and a table of what differs with further columns.
-fn listed(
-    rows: &[(&Labels, Vec<Span>)],
-    titles: &[&str],
-    when: &str,
-    nameless: &str,
-    view: &View,
-) -> Vec<Block> {
+fn listed(rows: &[(&Labels, Vec<Span>)], titles: &[&str], when: &str, nameless: &str, view: &View) -> Vec<Block> {
     let all: Vec<&Labels> = rows.iter().map(|(labels, _)| *labels).collect();
     let shape = Shape::new(&all);
     let widest = |at: usize| {
@@ -119,36 +106,23 @@ fn listed(
     let (mut columns, mut cells) = shape.columns(&all, view.width.saturating_sub(taken));
     if let [only] = cells.as_mut_slice() {
         // One series needs no line above: its name is its row.
-        let name = if shape.shared.is_empty() {
-            nameless
-        } else {
-            &shape.shared
-        };
+        let name = if shape.shared.is_empty() { nameless } else { &shape.shared };
         *only = vec![plain(name)];
     }
     let count = match rows.len() {
         1 => "1 series".to_owned(),
         many => format!("{many} series"),
     };
-    let mut blocks = vec![Block::Line(vec![
-        plain(count),
-        span(format!("  {when}"), Tone::Dim),
-    ])];
+    let mut blocks = vec![Block::Line(vec![plain(count), span(format!("  {when}"), Tone::Dim)])];
     if rows.len() > 1 && !shape.shared.is_empty() {
         let shared = format!("in all: {}", shape.shared);
         blocks.push(Block::Whole(vec![span(shared, Tone::Dim)]));
     }
     let first = columns.len();
     columns.extend(titles.iter().map(|title| (*title).to_owned()));
-    let numbers: Vec<usize> = (first..columns.len())
-        .filter(|at| columns[*at] != "trend")
-        .collect();
-    let mut table = Table {
-        columns,
-        fixed: (first..first + titles.len()).collect(),
-        right: numbers,
-        ..Table::default()
-    };
+    let numbers: Vec<usize> = (first..columns.len()).filter(|at| columns[*at] != "trend").collect();
+    let mut table =
+        Table { columns, fixed: (first..first + titles.len()).collect(), right: numbers, ..Table::default() };
     for (name, (_, values)) in cells.into_iter().zip(rows) {
         table.row(name.into_iter().chain(values.iter().cloned()).collect());
     }
@@ -160,10 +134,7 @@ fn matrix(series: &[&Series], report: &QueryResult, view: &View) -> Vec<Block> {
     let window = &report.window;
     let unit = report.kpi.as_ref().map(|figure| &figure.unit);
     let nameless = report.kpi.as_ref().map_or("{}", |figure| &figure.title);
-    let rows: Vec<(&Labels, Vec<Span>)> = series
-        .iter()
-        .map(|one| (&one.labels, summary(one, window, unit)))
-        .collect();
+    let rows: Vec<(&Labels, Vec<Span>)> = series.iter().map(|one| (&one.labels, summary(one, window, unit))).collect();
     let when = match window {
         Window::Range { start, end, step } => format!(
             "{} up to {}, every {}",
@@ -193,13 +164,7 @@ fn matrix(series: &[&Series], report: &QueryResult, view: &View) -> Vec<Block> {
             (labels, cells)
         })
         .collect();
-    listed(
-        &rows,
-        &["last", "min", "max", "avg", "trend"],
-        &when,
-        nameless,
-        view,
-    )
+    listed(&rows, &["last", "min", "max", "avg", "trend"], &when, nameless, view)
 }
 
 fn table_width(blocks: &[Block]) -> usize {
@@ -224,26 +189,14 @@ fn ended(series: &Series, window: &Window) -> Option<String> {
 
 /// Last, least, greatest and mean value.
 fn summary(series: &Series, window: &Window, unit: Option<&Unit>) -> Vec<Span> {
-    let values = || {
-        series
-            .points
-            .iter()
-            .map(float)
-            .filter(|value| value.is_finite())
-    };
+    let values = || series.points.iter().map(float).filter(|value| value.is_finite());
     let count = values().count();
     let last = match (series.points.last(), ended(series, window)) {
         (None, _) => plain(""),
         (Some(_), Some(before)) => span(format!("ended {before} before"), Tone::Unknown),
         (Some(point), None) => span(measured(&point.value, unit), Tone::Strong),
     };
-    let show = |value: f64| {
-        plain(if count == 0 {
-            "-".into()
-        } else {
-            with_unit(value, unit)
-        })
-    };
+    let show = |value: f64| plain(if count == 0 { "-".into() } else { with_unit(value, unit) });
     vec![
         last,
         show(values().fold(f64::INFINITY, f64::min)),
@@ -256,21 +209,14 @@ fn summary(series: &Series, window: &Window, unit: Option<&Unit>) -> Vec<Span> {
 /// The values at every step, with gaps where there was no sample; raw samples as they come.
 fn grid(series: &Series, window: &Window) -> Vec<Option<f64>> {
     let Window::Range { start, end, step } = window else {
-        return series
-            .points
-            .iter()
-            .map(|point| Some(float(point)))
-            .collect();
+        return series.points.iter().map(|point| Some(float(point))).collect();
     };
     let step = i64::try_from(step.as_millis()).unwrap_or(i64::MAX).max(1);
     let places = (*end - *start).num_milliseconds() / step + 1;
     let mut grid = vec![None; usize::try_from(places).unwrap_or(0)];
     for point in &series.points {
         let place = ((point.at - *start).num_milliseconds() + step / 2) / step;
-        if let Some(cell) = usize::try_from(place)
-            .ok()
-            .and_then(|place| grid.get_mut(place))
-        {
+        if let Some(cell) = usize::try_from(place).ok().and_then(|place| grid.get_mut(place)) {
             *cell = Some(float(point));
         }
     }

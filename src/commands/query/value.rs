@@ -17,18 +17,10 @@ pub(super) fn number(value: f64) -> String {
         return format!("{value:.5e}");
     }
     #[expect(clippy::cast_possible_truncation, reason = "the exponent is -6 to 14")]
-    let before = if size < 1e-6 {
-        0
-    } else {
-        size.log10().floor() as i32 + 1
-    };
+    let before = if size < 1e-6 { 0 } else { size.log10().floor() as i32 + 1 };
     let decimals = usize::try_from(DIGITS - before).unwrap_or(0);
     let text = format!("{value:.decimals$}");
-    if text.contains('.') {
-        text.trim_end_matches('0').trim_end_matches('.').to_owned()
-    } else {
-        text
-    }
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
 /// A number in the unit of a KPI, else as [`number`].
@@ -45,16 +37,9 @@ pub(super) fn measured(value: &Measured, unit: Option<&Unit>) -> String {
 }
 
 fn compact(histogram: &NativeHistogram) -> String {
-    let mut text = format!(
-        "count {}, sum {}",
-        number(histogram.count),
-        number(histogram.sum)
-    );
+    let mut text = format!("count {}, sum {}", number(histogram.count), number(histogram.sum));
     if histogram.count > 0.0 {
-        text.push_str(&format!(
-            ", avg {}",
-            number(histogram.sum / histogram.count)
-        ));
+        text.push_str(&format!(", avg {}", number(histogram.sum / histogram.count)));
     }
     text
 }
@@ -111,11 +96,7 @@ mod tests {
             (0.0, "0", "0"),
             (1204.0, "1204", "1204"),
             (1_234_567.0, "1234567", "1234567"),
-            (
-                0.016_666_666_666_666_666,
-                "0.0166667",
-                "0.016666666666666666",
-            ),
+            (0.016_666_666_666_666_666, "0.0166667", "0.016666666666666666"),
             (1204.5678, "1204.57", "1204.5678"),
             (-0.5, "-0.5", "-0.5"),
             (999_999.9, "1000000", "999999.9"),
@@ -124,10 +105,7 @@ mod tests {
             (f64::NAN, "NaN", "NaN"),
             (f64::NEG_INFINITY, "-Inf", "-Inf"),
         ] {
-            assert_eq!(
-                (number(value).as_str(), exact_number(value).as_str()),
-                (short, long)
-            );
+            assert_eq!((number(value).as_str(), exact_number(value).as_str()), (short, long));
             let back: f64 = exact_number(value).parse().unwrap();
             assert!(back == value || value.is_nan());
         }

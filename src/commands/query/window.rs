@@ -19,10 +19,8 @@ const MOST_STEPS: u64 = 11_000;
 const PLOT_RANGE: Duration = Duration::from_secs(3_600);
 
 /// Steps that a person finds round, in seconds. Longer ones are whole days.
-const ROUND: [u64; 18] = [
-    1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200,
-    86_400,
-];
+const ROUND: [u64; 18] =
+    [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400];
 
 /// When an expression is evaluated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,11 +28,7 @@ pub(super) enum Window {
     /// Once; without a time, now by Prometheus' own clock.
     Instant(Option<DateTime<Utc>>),
     /// At `start`, every `step` from there, and not after `end`.
-    Range {
-        start: DateTime<Utc>,
-        end: DateTime<Utc>,
-        step: Duration,
-    },
+    Range { start: DateTime<Utc>, end: DateTime<Utc>, step: Duration },
 }
 
 impl Window {
@@ -42,11 +36,7 @@ impl Window {
     ///
     /// # Errors
     /// Times that cannot be read, a step without a range.
-    pub(super) fn choose(
-        args: &QueryArgs,
-        gives: Option<Gives>,
-        now: DateTime<Utc>,
-    ) -> Result<(Self, Option<String>)> {
+    pub(super) fn choose(args: &QueryArgs, gives: Option<Gives>, now: DateTime<Utc>) -> Result<(Self, Option<String>)> {
         let at = args.at.as_deref().map(|text| time(text, now)).transpose()?;
         // The samples of a window are plotted as they are.
         let implied = args.plot && (gives != Some(Gives::RangeVector) || args.step.is_some());
@@ -65,12 +55,7 @@ impl Window {
         let start = TimeDelta::from_std(range)
             .ok()
             .and_then(|range| end.checked_sub_signed(range))
-            .ok_or_else(|| {
-                Error::usage(
-                    "the range begins before time does",
-                    "take a shorter `--range`",
-                )
-            })?;
+            .ok_or_else(|| Error::usage("the range begins before time does", "take a shorter `--range`"))?;
         Ok((Self::Range { start, end, step }, note))
     }
 }
@@ -112,20 +97,10 @@ pub(crate) fn time(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>> {
         .and_then(|text| duration::parse(text).ok())
         .and_then(|back| now.checked_sub_signed(TimeDelta::from_std(back).ok()?));
     let unix = || {
-        let seconds: f64 = text
-            .parse()
-            .ok()
-            .filter(|number: &f64| number.is_finite())?;
+        let seconds: f64 = text.parse().ok().filter(|number: &f64| number.is_finite())?;
         // Thirteen digits are milliseconds, as JavaScript and Grafana's links have them.
-        let millis = if seconds.abs() < 1e11 {
-            seconds * 1_000.0
-        } else {
-            seconds
-        };
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "far times are refused by chrono"
-        )]
+        let millis = if seconds.abs() < 1e11 { seconds * 1_000.0 } else { seconds };
+        #[expect(clippy::cast_possible_truncation, reason = "far times are refused by chrono")]
         DateTime::from_timestamp_millis(millis.round() as i64)
     };
     let local = || {
@@ -139,23 +114,13 @@ pub(crate) fn time(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>> {
             })
             .map(|at| at.and_utc())
     };
-    let rfc3339 = || {
-        DateTime::parse_from_rfc3339(text)
-            .ok()
-            .map(|at| at.to_utc())
-    };
-    (text == "now")
-        .then_some(now)
-        .or(ago)
-        .or_else(rfc3339)
-        .or_else(unix)
-        .or_else(local)
-        .ok_or_else(|| {
-            Error::usage(
-                format!("`--at {text}` is not a time"),
-                "write `2026-01-15T10:30:00Z`, `2026-01-15 10:30` (UTC), unix seconds, `now`, `-10m` or `10m ago`",
-            )
-        })
+    let rfc3339 = || DateTime::parse_from_rfc3339(text).ok().map(|at| at.to_utc());
+    (text == "now").then_some(now).or(ago).or_else(rfc3339).or_else(unix).or_else(local).ok_or_else(|| {
+        Error::usage(
+            format!("`--at {text}` is not a time"),
+            "write `2026-01-15T10:30:00Z`, `2026-01-15 10:30` (UTC), unix seconds, `now`, `-10m` or `10m ago`",
+        )
+    })
 }
 
 #[cfg(test)]
@@ -183,16 +148,7 @@ mod tests {
             let want: DateTime<Utc> = want.parse().unwrap();
             assert_eq!(time(text, now()).unwrap(), want, "{text}");
         }
-        for text in [
-            "",
-            "10m",
-            "yesterday",
-            "-",
-            "-1",
-            "2026-13-01",
-            "NaN",
-            "1e300",
-        ] {
+        for text in ["", "10m", "yesterday", "-", "-1", "2026-13-01", "NaN", "1e300"] {
             let read = time(text, now());
             assert!(read.is_err() || text == "-1", "{text}: {read:?}");
         }
@@ -200,15 +156,9 @@ mod tests {
 
     #[test]
     fn default_steps_are_round() {
-        for (range, want) in [
-            ("1m", "1s"),
-            ("1h", "15s"),
-            ("6h", "2m"),
-            ("1d", "10m"),
-            ("7d", "1h"),
-            ("30d", "3h"),
-            ("1y", "2d"),
-        ] {
+        for (range, want) in
+            [("1m", "1s"), ("1h", "15s"), ("6h", "2m"), ("1d", "10m"), ("7d", "1h"), ("30d", "3h"), ("1y", "2d")]
+        {
             let range = duration::parse(range).unwrap();
             assert_eq!(duration::to_promql(step(range, None).0), want, "{range:?}");
         }
@@ -218,10 +168,7 @@ mod tests {
     fn steps_stay_within_what_prometheus_allows() {
         let parse = |text| duration::parse(text).unwrap();
         // 11,000 steps are 11,001 points, and still allowed.
-        assert_eq!(
-            step(parse("11000s"), Some(parse("1s"))),
-            (parse("1s"), None)
-        );
+        assert_eq!(step(parse("11000s"), Some(parse("1s"))), (parse("1s"), None));
         let (chosen, note) = step(parse("7d"), Some(parse("1s")));
         assert_eq!(chosen, parse("1m"));
         assert_eq!(
@@ -231,10 +178,7 @@ mod tests {
         for range in ["1s", "11001s", "3d", "2y", "290y"] {
             let range = parse(range);
             let (chosen, _) = step(range, Some(Duration::from_millis(1)));
-            assert!(
-                range.as_millis() / chosen.as_millis() <= 11_000,
-                "{range:?}"
-            );
+            assert!(range.as_millis() / chosen.as_millis() <= 11_000, "{range:?}");
         }
     }
 }

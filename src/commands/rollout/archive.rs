@@ -20,14 +20,8 @@ pub(super) struct Archive {
 impl Archive {
     /// Of this service or flag.
     pub(super) fn of(cx: &Context, environment: &str, name: &str, is_flag: bool) -> Self {
-        let kind = if is_flag {
-            "past-ramps"
-        } else {
-            "past-rollouts"
-        };
-        Self {
-            folder: cx.dirs.state.join(kind).join(environment).join(name),
-        }
+        let kind = if is_flag { "past-ramps" } else { "past-rollouts" };
+        Self { folder: cx.dirs.state.join(kind).join(environment).join(name) }
     }
 
     /// The ids of those that are kept.
@@ -35,11 +29,7 @@ impl Archive {
     /// # Errors
     /// `Io`.
     pub(super) fn ids(&self) -> Result<Vec<String>> {
-        let failed = |source| Error::Io {
-            action: "read",
-            path: self.folder.clone(),
-            source,
-        };
+        let failed = |source| Error::Io { action: "read", path: self.folder.clone(), source };
         let entries = match fs::read_dir(&self.folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
@@ -58,11 +48,7 @@ impl Archive {
     /// `Io`; `Damaged`.
     pub(super) fn load(&self, id: &str) -> Result<Rollout> {
         let path = self.folder.join(format!("{id}{ENDING}"));
-        let bytes = fs::read(&path).map_err(|source| Error::Io {
-            action: "read",
-            path: path.clone(),
-            source,
-        })?;
+        let bytes = fs::read(&path).map_err(|source| Error::Io { action: "read", path: path.clone(), source })?;
         serde_json::from_slice(&bytes).map_err(|error| Error::Damaged {
             what: error.to_string(),
             hint: "was it written by a newer liveops? nothing but the history needs it".into(),
@@ -80,9 +66,7 @@ pub(super) fn keep(cx: &Context, rollout: &Rollout) {
     let (environment, name) = (&rollout.environment, &rollout.service);
     let archive = Archive::of(cx, environment, name, rollout.plan.is_exact());
     let path = archive.folder.join(format!("{}{ENDING}", rollout.id));
-    let kept = serde_json::to_vec(rollout)
-        .map_err(std::io::Error::from)
-        .and_then(|bytes| write_private(&path, &bytes));
+    let kept = serde_json::to_vec(rollout).map_err(std::io::Error::from).and_then(|bytes| write_private(&path, &bytes));
     if let Err(error) = kept {
         tracing::info!(%error, "a rollout that is over is not kept for the history");
     }

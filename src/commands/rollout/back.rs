@@ -92,24 +92,16 @@ pub(super) async fn run(
             // The state may have been deleted: the object that carries the weight says whether a rollout holds it.
             let held = place.target.read().await?.epoch.is_some();
             if !held {
-                return nothing(
-                    cx,
-                    action,
-                    format!("no {} of {service} was ever begun", place.noun()),
-                );
+                return nothing(cx, action, format!("no {} of {service} was ever begun", place.noun()));
             }
-            cx.output
-                .warn("the state of the rollout is gone, going back by the undo note");
+            cx.output.warn("the state of the rollout is gone, going back by the undo note");
             format!("give the old version of {service} its traffic back")
         }
         Ok(Some(stored)) => {
             let rollout = &stored.rollout;
             match rollout.phase {
                 Phase::RolledBack => {
-                    let text = format!(
-                        "{service} is back already: {} is rolled back",
-                        what(rollout)
-                    );
+                    let text = format!("{service} is back already: {} is rolled back", what(rollout));
                     return nothing(cx, action, text);
                 }
                 Phase::Succeeded if !finished_too => {
@@ -121,11 +113,7 @@ pub(super) async fn run(
                         ),
                         hint: format!(
                             "to go back to {}: `{}`",
-                            rollout
-                                .originals
-                                .stable_image
-                                .as_deref()
-                                .unwrap_or("what was before"),
+                            rollout.originals.stable_image.as_deref().unwrap_or("what was before"),
                             cx.command(&place.words("undo"))
                         ),
                     });
@@ -134,20 +122,12 @@ pub(super) async fn run(
             }
         }
         Err(error) => {
-            cx.output.warn(&format!(
-                "the state of the rollout cannot be read, going back by the undo note: {error}"
-            ));
+            cx.output.warn(&format!("the state of the rollout cannot be read, going back by the undo note: {error}"));
             format!("give the old version of {service} its traffic back")
         }
     };
-    let change = Change {
-        action,
-        summary: summary.clone(),
-        preview: Vec::new(),
-        undo: None,
-        kill_switch: true,
-        undoes: None,
-    };
+    let change =
+        Change { action, summary: summary.clone(), preview: Vec::new(), undo: None, kill_switch: true, undoes: None };
     let planned = json!({ "service": service });
     let changed = change
         .carry_out(cx, async |confirmed| {
@@ -179,10 +159,7 @@ pub(super) fn summary(rollout: &Rollout) -> String {
     let (from, to) = (rollout.applied, rollout.originals.weight);
     match rollout.plan.is_exact() {
         true => format!("take flag `{}` back from {from} to {to}", rollout.service),
-        false => format!(
-            "take {} of {} back from {from} to {to}",
-            rollout.plan.image, rollout.service
-        ),
+        false => format!("take {} of {} back from {from} to {to}", rollout.plan.image, rollout.service),
     }
 }
 
@@ -204,9 +181,7 @@ pub(super) async fn go_back(
         Some(stored) => Some(stored),
         None => place.memory.load().await.ok().flatten(),
     };
-    let originals = stored
-        .as_ref()
-        .map(|stored| stored.rollout.originals.clone());
+    let originals = stored.as_ref().map(|stored| stored.rollout.originals.clone());
     let touched = stored.as_ref().is_none_or(|stored| stored.rollout.touched);
     place.target.because(reason.clone());
     cx.http()?.restart();
@@ -223,15 +198,9 @@ pub(super) async fn go_back(
     let mut tries = 1;
     // A controller goes back at its own ticks, which Flagger's are a minute apart by default.
     let patience = known.as_ref().map(|(rollout, _)| &rollout.plan.rules);
-    let patience = patience.map_or_else(
-        || Rules::default().rollback_timeout,
-        |rules| rules.rollback_timeout,
-    );
+    let patience = patience.map_or_else(|| Rules::default().rollback_timeout, |rules| rules.rollback_timeout);
     let mut said = String::new();
-    let goal = originals
-        .as_ref()
-        .map(|originals| originals.weight)
-        .unwrap_or_default();
+    let goal = originals.as_ref().map(|originals| originals.weight).unwrap_or_default();
     let reading = loop {
         if !touched {
             break None;
@@ -286,10 +255,7 @@ pub(super) async fn go_back(
         archive::keep(cx, rollout);
         let new = rollout.transitions.iter().filter(|one| one.at >= asked);
         let notices = place.notices(rollout, &new.cloned().collect::<Vec<_>>());
-        let saved = place
-            .memory
-            .keep(rollout, Some(version), &notices, confirmed)
-            .await;
+        let saved = place.memory.keep(rollout, Some(version), &notices, confirmed).await;
         if let Err(error) = saved {
             // The one that holds it may have come to the same end.
             tracing::info!(%error, "the end of the rollout is not stored");
@@ -329,11 +295,7 @@ async fn mark(
             rollout.phase = Phase::Window;
         }
         rollout.go_back(reason.to_owned(), now);
-        match place
-            .memory
-            .save(&rollout, Some(&found.version), confirmed)
-            .await
-        {
+        match place.memory.save(&rollout, Some(&found.version), confirmed).await {
             Ok(version) => return Some((rollout, version)),
             Err(Error::Conflict { .. }) => {}
             Err(error) => {

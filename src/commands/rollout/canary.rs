@@ -115,10 +115,7 @@ pub(super) async fn run(args: CanaryArgs, cx: &Context) -> Result<Exit> {
 
 pub(super) async fn bluegreen(args: BluegreenArgs, cx: &Context) -> Result<Exit> {
     if args.what.steps.is_some() {
-        return Err(Error::usage(
-            "a switch has no `--steps`",
-            "leave it out, or use `liveops rollout canary`",
-        ));
+        return Err(Error::usage("a switch has no `--steps`", "leave it out, or use `liveops rollout canary`"));
     }
     if args.regions.is_given() {
         return fleet::begin(cx, args.what, &args.regions, &args.stay, true).await;
@@ -129,11 +126,7 @@ pub(super) async fn bluegreen(args: BluegreenArgs, cx: &Context) -> Result<Exit>
 async fn begin(cx: &Context, what: WhatArgs, stay: &StayArgs, switch: bool) -> Result<Exit> {
     cx.output.refuse_rows()?;
     let prepared = prepare(cx, what, switch).await?;
-    let action = if switch {
-        "rollout.bluegreen"
-    } else {
-        "rollout.canary"
-    };
+    let action = if switch { "rollout.bluegreen" } else { "rollout.canary" };
     // A rollout under way is the better reason: its traffic would only look like a gate's refusal.
     refuse_second(cx, &prepared.place).await?;
     let report = PlanReport::new(cx, &prepared)?;
@@ -141,23 +134,13 @@ async fn begin(cx: &Context, what: WhatArgs, stay: &StayArgs, switch: bool) -> R
         cx.output.show(&report, cx.clock.now())?;
         return Ok(Exit::Bad);
     }
-    let Prepared {
-        place,
-        plan,
-        originals,
-        eyes,
-        ..
-    } = prepared;
+    let Prepared { place, plan, originals, eyes, .. } = prepared;
     let service = place.name.clone();
     let summary = match plan.rules.steps.len() {
         1 => format!("switch {service} to {}", plan.image),
         steps => format!("roll out {} to {service} in {steps} steps", plan.image),
     };
-    let undo = RolloutUndo::Rollback {
-        service: service.clone(),
-        image: plan.image.clone(),
-        regions: Vec::new(),
-    };
+    let undo = RolloutUndo::Rollback { service: service.clone(), image: plan.image.clone(), regions: Vec::new() };
     let change = Change {
         action,
         summary: summary.clone(),
@@ -167,15 +150,9 @@ async fn begin(cx: &Context, what: WhatArgs, stay: &StayArgs, switch: bool) -> R
         undoes: None,
     };
     let planned = serde_json::to_value(&report)?;
-    let how = How {
-        until: stay.until(),
-        takeover: stay.takeover,
-        part: None,
-    };
+    let how = How { until: stay.until(), takeover: stay.takeover, part: None };
     let changed = change
-        .carry_out(cx, async |confirmed| {
-            launch(cx, &place, (plan, originals, eyes), &how, confirmed).await
-        })
+        .carry_out(cx, async |confirmed| launch(cx, &place, (plan, originals, eyes), &how, confirmed).await)
         .await?;
     match changed {
         Changed::Planned => {
@@ -207,10 +184,7 @@ pub(super) async fn launch(
     how: &How<'_>,
     confirmed: &Confirmed,
 ) -> Result<Done> {
-    let lock = place
-        .memory
-        .acquire(&holder(cx), how.takeover, confirmed)
-        .await?;
+    let lock = place.memory.acquire(&holder(cx), how.takeover, confirmed).await?;
     // Somebody may have been faster between the look and the lock.
     let stored = match refuse_second(cx, place).await {
         Ok(stored) => stored,
@@ -318,18 +292,11 @@ pub(super) async fn go(begin: Begin<'_>) -> Result<Done> {
                 Some(hold) => hold.text.clone(),
                 None => "it waits for approval".into(),
             };
-            let verb = if runner.is_held() {
-                "resume"
-            } else {
-                "approve"
-            };
+            let verb = if runner.is_held() { "resume" } else { "approve" };
             Err(Error::HalfDone {
                 done: match rollout.plan.is_exact() {
                     true => format!("flag `{}` is at {}", rollout.service, rollout.applied),
-                    false => format!(
-                        "{} has {} of the traffic",
-                        rollout.plan.image, rollout.applied
-                    ),
+                    false => format!("{} has {} of the traffic", rollout.plan.image, rollout.applied),
                 },
                 left: why,
                 command: cx.command(&place.words(verb)),
@@ -338,14 +305,10 @@ pub(super) async fn go(begin: Begin<'_>) -> Result<Done> {
         Left::There => {
             if until == Until::Begun && !rollout.phase.is_terminal() {
                 let resume = cx.command(&place.words("resume"));
-                cx.output
-                    .note(&format!("detached; nobody watches it until `{resume}`"));
+                cx.output.note(&format!("detached; nobody watches it until `{resume}`"));
             }
             let undo = RolloutUndo::of(rollout);
-            Ok(Done {
-                result,
-                undo: (!rollout.phase.is_back()).then(|| undo.into()),
-            })
+            Ok(Done { result, undo: (!rollout.phase.is_back()).then(|| undo.into()) })
         }
     }
 }
@@ -358,10 +321,7 @@ pub(super) fn stuck(cx: &Context, place: &Place<'_>, rollout: &Rollout) -> Error
         None => ("it was not said why".into(), None),
     };
     Error::HalfDone {
-        done: format!(
-            "tried to take {} of {} back",
-            rollout.plan.image, rollout.service
-        ),
+        done: format!("tried to take {} of {} back", rollout.plan.image, rollout.service),
         left: format!(
             "the old version does not have its traffic yet: {text}; by hand or again, then `{again}` finishes it"
         ),
@@ -382,9 +342,5 @@ pub(super) async fn show(cx: &Context, place: &Place<'_>) -> Result<Exit> {
         FLAG => cx.output.show_line(&RampStatus(report), cx.clock.now())?,
         _ => cx.output.show_line(&report, cx.clock.now())?,
     }
-    Ok(if phase.is_back() {
-        Exit::Bad
-    } else {
-        Exit::Good
-    })
+    Ok(if phase.is_back() { Exit::Bad } else { Exit::Good })
 }

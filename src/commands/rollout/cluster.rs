@@ -85,12 +85,7 @@ impl<'a> ClusterMemory<'a> {
         })
     }
 
-    async fn take(
-        &self,
-        holder: &str,
-        old: Option<&Value>,
-        confirmed: &Confirmed,
-    ) -> Result<Option<Lock>> {
+    async fn take(&self, holder: &str, old: Option<&Value>, confirmed: &Confirmed) -> Result<Option<Lock>> {
         let lease = self.ours(holder, old);
         let written = match old {
             None => self.kubectl.create(&lease, confirmed).await,
@@ -99,17 +94,11 @@ impl<'a> ClusterMemory<'a> {
         let ours = |lease: Value| {
             let epoch = epoch(&lease);
             self.held.replace(Some(lease));
-            Some(Lock {
-                holder: holder.to_owned(),
-                epoch,
-            })
+            Some(Lock { holder: holder.to_owned(), epoch })
         };
         match written {
             Ok(lease) => Ok(ours(lease)),
-            Err(Failure {
-                fault: Fault::Conflict | Fault::AlreadyExists | Fault::NotFound,
-                ..
-            }) => Ok(None),
+            Err(Failure { fault: Fault::Conflict | Fault::AlreadyExists | Fault::NotFound, .. }) => Ok(None),
             // The answer may have been lost on its way, after the write.
             Err(failure) => match self.find(&self.lease).await {
                 Ok(Some(now)) if now["spec"] == lease["spec"] => Ok(ours(now)),
@@ -154,20 +143,13 @@ impl<'a> ClusterMemory<'a> {
             { "op": "test", "path": "/spec/leaseTransitions", "value": lock.epoch },
             change,
         ]);
-        let done = self
-            .kubectl
-            .patch(&self.lease, Patch::Json, &patch, None, confirmed);
+        let done = self.kubectl.patch(&self.lease, Patch::Json, &patch, None, confirmed);
         match done.await {
             Ok(lease) => Ok(lease),
-            Err(failure) if matches!(failure.fault, Fault::Invalid | Fault::NotFound) => {
-                Err(Error::Conflict {
-                    what: format!(
-                        "the lock of `{}` was taken over by somebody else",
-                        self.service
-                    ),
-                    hint: format!("look: `liveops rollout status {}`", self.service),
-                })
-            }
+            Err(failure) if matches!(failure.fault, Fault::Invalid | Fault::NotFound) => Err(Error::Conflict {
+                what: format!("the lock of `{}` was taken over by somebody else", self.service),
+                hint: format!("look: `liveops rollout status {}`", self.service),
+            }),
             Err(failure) => Err(failure.about(&self.kubectl.place(&self.lease))),
         }
     }
@@ -227,11 +209,7 @@ impl<'a> ClusterMemory<'a> {
             self.held.replace(Some(now.clone()));
         }
         match of(&self.state) {
-            Some(now) if now["data"][KEY] == text => Ok(Kept {
-                version: version(now),
-                renewed,
-                posted: false,
-            }),
+            Some(now) if now["data"][KEY] == text => Ok(Kept { version: version(now), renewed, posted: false }),
             Some(_) if failure.fault == Fault::Forbidden => Err(failure.about(&place)),
             Some(_) => Err(Failure::conflict().about(&place)),
             None => Err(failure.about(&place)),
@@ -244,12 +222,7 @@ fn text(rollout: &Rollout) -> Result<String> {
 }
 
 impl Memory for ClusterMemory<'_> {
-    fn acquire<'a>(
-        &'a self,
-        me: &'a str,
-        takeover: bool,
-        confirmed: &'a Confirmed,
-    ) -> Doing<'a, Lock> {
+    fn acquire<'a>(&'a self, me: &'a str, takeover: bool, confirmed: &'a Confirmed) -> Doing<'a, Lock> {
         Box::pin(async move {
             for _ in 0..RIVALS {
                 let old = self.find(&self.lease).await?;
@@ -299,10 +272,7 @@ impl Memory for ClusterMemory<'_> {
             if holder(&lease).is_empty() || self.age(&lease) < LEASE * 2 {
                 return Ok(());
             }
-            let lock = Lock {
-                holder: holder(&lease).to_owned(),
-                epoch: epoch(&lease),
-            };
+            let lock = Lock { holder: holder(&lease).to_owned(), epoch: epoch(&lease) };
             self.release(&lock, confirmed).await
         })
     }
@@ -346,10 +316,7 @@ impl Memory for ClusterMemory<'_> {
             url: self.kubectl.place(&self.state),
             what: format!("a state that liveops did not write, or a newer one: {error}"),
         })?;
-        Ok(Some(Stored {
-            rollout,
-            version: version(object),
-        }))
+        Ok(Some(Stored { rollout, version: version(object) }))
     }
 
     fn save<'a>(
@@ -396,11 +363,7 @@ impl Memory for ClusterMemory<'_> {
             let (Some(before), Some(uid)) = (version_before, uid) else {
                 // An apply would overwrite what somebody else has made meanwhile.
                 let version = self.save(rollout, version_before, confirmed).await?;
-                return Ok(Kept {
-                    version,
-                    renewed: false,
-                    posted: notices.is_empty(),
-                });
+                return Ok(Kept { version, renewed: false, posted: notices.is_empty() });
             };
             let text = text(rollout)?;
             let mut state = self.written(&text);
@@ -416,11 +379,7 @@ impl Memory for ClusterMemory<'_> {
                     if let Some(lease) = after.iter().find(|object| self.lease.is(object)) {
                         self.held.replace(Some(lease.clone()));
                     }
-                    Ok(Kept {
-                        version: state.map(version).unwrap_or_default(),
-                        renewed,
-                        posted: true,
-                    })
+                    Ok(Kept { version: state.map(version).unwrap_or_default(), renewed, posted: true })
                 }
                 Err(failure) => self.settle(&failure, &text, lease.as_ref()).await,
             }
@@ -442,15 +401,8 @@ fn renewed_at(lease: &Value) -> DateTime<Utc> {
     let ours = |entry: &&Value| entry["manager"] == MANAGER;
     let time = |value: &Value| value.as_str()?.parse::<DateTime<Utc>>().ok();
     let entries = lease["metadata"]["managedFields"].as_array();
-    let written = entries
-        .into_iter()
-        .flatten()
-        .filter(ours)
-        .filter_map(|entry| time(&entry["time"]));
-    written
-        .max()
-        .or_else(|| time(&lease["spec"]["renewTime"]))
-        .unwrap_or_default()
+    let written = entries.into_iter().flatten().filter(ours).filter_map(|entry| time(&entry["time"]));
+    written.max().or_else(|| time(&lease["spec"]["renewTime"])).unwrap_or_default()
 }
 
 fn epoch(lease: &Value) -> u64 {

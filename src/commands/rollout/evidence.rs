@@ -74,10 +74,7 @@ impl Scene {
     /// # Errors
     /// It has no `rollout` section.
     pub(super) fn of(cx: &Context, service: &Service) -> Result<Self> {
-        let rollout = service
-            .rollout
-            .as_ref()
-            .ok_or_else(|| Error::internal("a rollout without its section"))?;
+        let rollout = service.rollout.as_ref().ok_or_else(|| Error::internal("a rollout without its section"))?;
         let endpoints = service.metrics.iter().cloned();
         Ok(Self {
             service: Some(service.name.clone()),
@@ -118,20 +115,14 @@ impl<'a> Eyes<'a> {
     /// A condition that does not fit the service; nobody to ask.
     pub(super) fn open(cx: &'a Context, scene: &Scene, rules: &Rules) -> Result<Self> {
         let mut watched = Vec::new();
-        let all = [
-            (Role::Success, &rules.success),
-            (Role::Rollback, &rules.rollback),
-        ];
+        let all = [(Role::Success, &rules.success), (Role::Rollback, &rules.rollback)];
         for (role, texts) in all {
             for text in texts {
                 watched.push(watch(role, text, &scene.metrics)?);
             }
         }
         let (prometheus, alertmanager) = match backends(cx, Effort::Once) {
-            Ok(Backends {
-                alertmanager,
-                prometheus,
-            }) => (prometheus, alertmanager),
+            Ok(Backends { alertmanager, prometheus }) => (prometheus, alertmanager),
             Err(Error::Unconfigured { .. }) => (None, None),
             Err(error) => return Err(error),
         };
@@ -156,7 +147,9 @@ impl<'a> Eyes<'a> {
                         Some(service) => format!(
                             "pass `--prometheus URL`, or give `{service}` its `metrics` endpoints in liveops.yaml"
                         ),
-                        None => "pass `--prometheus URL`, or give services their `metrics` endpoints in liveops.yaml".into(),
+                        None => {
+                            "pass `--prometheus URL`, or give services their `metrics` endpoints in liveops.yaml".into()
+                        }
                     },
                 });
             }
@@ -189,23 +182,14 @@ impl<'a> Eyes<'a> {
     pub(super) async fn look(&mut self, rollout: &Rollout, now: DateTime<Utc>) -> Vec<Verdict> {
         let age = (now - rollout.started_at).to_std().unwrap_or_default();
         let short = (self.scrape_interval * SHORT).min(age);
-        let long = (rollout.phase == Phase::Observe)
-            .then(|| (now - rollout.since).to_std().unwrap_or_default());
+        let long = (rollout.phase == Phase::Observe).then(|| (now - rollout.since).to_std().unwrap_or_default());
         let windows: Vec<Duration> = std::iter::once(short).chain(long).collect();
-        let has_alerts = self
-            .watched
-            .iter()
-            .any(|one| matches!(one, Watched::Alert(..)));
-        let (answers, scrapes, alerts) = tokio::join!(
-            self.ask(&windows, now),
-            self.scrape(now),
-            self.alerts(has_alerts)
-        );
+        let has_alerts = self.watched.iter().any(|one| matches!(one, Watched::Alert(..)));
+        let (answers, scrapes, alerts) =
+            tokio::join!(self.ask(&windows, now), self.scrape(now), self.alerts(has_alerts));
         if let Some(scrapes) = scrapes {
             // What lies before every window is looked at no more, but for the last of it: windows begin there.
-            let from = rollout
-                .since
-                .min(now - TimeDelta::from_std(short).unwrap_or_default());
+            let from = rollout.since.min(now - TimeDelta::from_std(short).unwrap_or_default());
             let first = self.history.iter().rposition(|old| old.at <= from);
             self.history.drain(..first.unwrap_or(0));
             self.history.push(scrapes);
@@ -213,9 +197,7 @@ impl<'a> Eyes<'a> {
         let mut verdicts = Vec::new();
         for watched in &self.watched {
             let verdict = match watched {
-                Watched::Alert(role, condition) => {
-                    self.alert(*role, condition, alerts.as_ref(), rollout, now)
-                }
+                Watched::Alert(role, condition) => self.alert(*role, condition, alerts.as_ref(), rollout, now),
                 Watched::Metric(Role::Success, bound) => match long {
                     Some(long) => self.metric(Role::Success, bound, long, &answers, rollout, now),
                     // Outside of an observation nothing is asked of it.
@@ -232,11 +214,7 @@ impl<'a> Eyes<'a> {
                     }
                 }
             };
-            verdicts.push(Verdict {
-                step: rollout.step,
-                weight: rollout.applied.get(),
-                ..verdict
-            });
+            verdicts.push(Verdict { step: rollout.step, weight: rollout.applied.get(), ..verdict });
         }
         verdicts
     }
@@ -256,24 +234,14 @@ impl<'a> Eyes<'a> {
             Some(stable) => seen(stable).0,
             None => Err(Fault::NoSeries),
         };
-        let blank = Verdict {
-            queries,
-            ..Verdict::bare(&bound.text, role, Outcome::NoEvidence, now, "")
-        };
-        let evidence = Evidence {
-            canary: &canary,
-            stable: &stable,
-            before: rollout.baselines.get(&bound.text).copied(),
-        };
+        let blank = Verdict { queries, ..Verdict::bare(&bound.text, role, Outcome::NoEvidence, now, "") };
+        let evidence =
+            Evidence { canary: &canary, stable: &stable, before: rollout.baselines.get(&bound.text).copied() };
         // A new version's first samples are there after a scrape, and a rate needs two.
         let age = (now - rollout.since).to_std().unwrap_or_default();
         let demand = Demand {
             min_samples: self.min_samples,
-            on_no_data: self
-                .on_no_data
-                .get(&bound.metric.name)
-                .copied()
-                .unwrap_or_default(),
+            on_no_data: self.on_no_data.get(&bound.metric.name).copied().unwrap_or_default(),
             due: rollout.phase == Phase::Observe && age >= self.scrape_interval * 2,
         };
         judge(bound, evidence, demand, blank)
@@ -289,10 +257,7 @@ impl<'a> Eyes<'a> {
     ) -> (Result<Seen, Fault>, Vec<String>) {
         if self.prometheus.is_none() {
             let from = now - TimeDelta::from_std(window).unwrap_or_default();
-            return (
-                scraped::seen(metric, track, &self.history, from),
-                Vec::new(),
-            );
+            return (scraped::seen(metric, track, &self.history, from), Vec::new());
         }
         let queries = match Queries::new(metric, track, window) {
             Ok(queries) => queries,
@@ -300,9 +265,7 @@ impl<'a> Eyes<'a> {
         };
         let answer = |query: &String| match answers.get(query) {
             Some(Ok(queried)) => Ok(queried),
-            Some(Err(reason)) => Err(Fault::Failed {
-                reason: reason.clone(),
-            }),
+            Some(Err(reason)) => Err(Fault::Failed { reason: reason.clone() }),
             None => Err(Fault::NoSeries),
         };
         let read = || {
@@ -359,19 +322,11 @@ impl<'a> Eyes<'a> {
             })
             .collect();
         let scraped = self.endpoints.iter().map(|target| async {
-            let (parsed, _) = in_time(scrape(http, target, "", Effort::Once, |_| true))
-                .await
-                .ok()?;
-            let snapshot = Snapshot {
-                at: now,
-                samples: parsed.samples,
-            };
+            let (parsed, _) = in_time(scrape(http, target, "", Effort::Once, |_| true)).await.ok()?;
+            let snapshot = Snapshot { at: now, samples: parsed.samples };
             Some(keep(snapshot, &kpis))
         });
-        Some(Scrapes {
-            at: now,
-            endpoints: join_all(scraped).await,
-        })
+        Some(Scrapes { at: now, endpoints: join_all(scraped).await })
     }
 
     async fn alerts(&self, wanted: bool) -> Option<Result<Vec<Alert>, String>> {
@@ -406,10 +361,7 @@ impl<'a> Eyes<'a> {
         let firing = alerts.iter().find(|alert| {
             alert.state != AlertState::Pending
                 && alert.name == condition.name
-                && condition
-                    .matchers
-                    .iter()
-                    .all(|one| one.matches(&alert.labels))
+                && condition.matchers.iter().all(|one| one.matches(&alert.labels))
                 && match (&self.scene.service, alert.labels.get("service")) {
                     (Some(ours), Some(theirs)) => ours == theirs,
                     _ => true,
@@ -422,10 +374,7 @@ impl<'a> Eyes<'a> {
                 format!(
                     "{} since {}",
                     alert.state.word(),
-                    alert.since.map_or_else(
-                        || "some time".to_owned(),
-                        |since| since.format("%FT%TZ").to_string(),
-                    )
+                    alert.since.map_or_else(|| "some time".to_owned(), |since| since.format("%FT%TZ").to_string(),)
                 ),
             ),
             None => verdict(Outcome::Pass, "it does not fire".into()),
@@ -443,9 +392,7 @@ fn watch(role: Role, text: &str, known: &[Kpi]) -> Result<Watched> {
     match Condition::parse(text).map_err(|error| refuse(error.to_string()))? {
         Condition::Alert(alert) => Ok(Watched::Alert(role, alert)),
         Condition::Metric(written) => {
-            let bound = written
-                .bind(known)
-                .map_err(|error| refuse(error.to_string()))?;
+            let bound = written.bind(known).map_err(|error| refuse(error.to_string()))?;
             Ok(Watched::Metric(role, Box::new(bound)))
         }
     }

@@ -45,18 +45,13 @@ pub(super) struct Subject<'a> {
 }
 
 pub(super) async fn run(args: &HistoryArgs, cx: &Context) -> Result<Exit> {
-    let known = |name: &str| -> Result<bool> {
-        Ok(candidates(cx)?.iter().any(|service| service.name == name))
-    };
+    let known = |name: &str| -> Result<bool> { Ok(candidates(cx)?.iter().any(|service| service.name == name)) };
     // Where there is one service, its name can be left out.
     let (service, id) = match (args.which.service(), args.id.as_deref()) {
         (Some(id), None) if is_id(id) && !known(id)? => (choose(cx, None)?, Some(id)),
         (service, id) => (choose(cx, service)?, id),
     };
-    let subject = Subject {
-        name: &service.name,
-        is_flag: false,
-    };
+    let subject = Subject { name: &service.name, is_flag: false };
     let mut warnings = Vec::new();
     let latest = match fleet::find(cx, Some(&service.name)).await {
         // What is known here can be told all the same.
@@ -127,12 +122,7 @@ pub(super) fn tell(
         Some(id) => {
             let archive = Archive::of(cx, &environment, subject.name, subject.is_flag);
             let kept = archive.ids()?;
-            let known = Known {
-                rows: &rows,
-                moved: &moved,
-                latest: &latest,
-                kept: &kept,
-            };
+            let known = Known { rows: &rows, moved: &moved, latest: &latest, kept: &kept };
             let (name, wanted) = known.find(id)?;
             rows.retain(|row| {
                 let of_it = |rollout| wanted.contains(rollout);
@@ -196,17 +186,11 @@ impl Known<'_> {
         let rows = rows.map(|row| (row.change.as_str(), row.rollout.as_ref()));
         let latest = self.latest.iter().flat_map(|rollout| {
             let change = rollout.change.as_deref();
-            change
-                .into_iter()
-                .chain([rollout.id.as_str()])
-                .map(move |name| (name, Some(&rollout.id)))
+            change.into_iter().chain([rollout.id.as_str()]).map(move |name| (name, Some(&rollout.id)))
         });
         let moved = self.moved.iter().rev().flat_map(|moved| {
             let change = moved.change.as_deref();
-            change
-                .into_iter()
-                .chain([moved.rollout.as_str()])
-                .map(move |name| (name, Some(&moved.rollout)))
+            change.into_iter().chain([moved.rollout.as_str()]).map(move |name| (name, Some(&moved.rollout)))
         });
         let kept = self.kept.iter().map(|id| (id.as_str(), Some(id)));
         rows.chain(latest).chain(moved).chain(kept).collect()
@@ -235,11 +219,7 @@ impl Known<'_> {
                         candidates.push(name.to_owned());
                     }
                 }
-                return Err(Error::NotFound {
-                    what: "past rollout",
-                    name: id.to_owned(),
-                    candidates,
-                });
+                return Err(Error::NotFound { what: "past rollout", name: id.to_owned(), candidates });
             }
         };
         let mut wanted: Vec<String> = Vec::new();

@@ -56,12 +56,7 @@ pub(crate) trait Memory {
     ///
     /// # Errors
     /// `Refused` (exit 4), naming the holder, its epoch and the command that takes over.
-    fn acquire<'a>(
-        &'a self,
-        holder: &'a str,
-        takeover: bool,
-        confirmed: &'a Confirmed,
-    ) -> Doing<'a, Lock>;
+    fn acquire<'a>(&'a self, holder: &'a str, takeover: bool, confirmed: &'a Confirmed) -> Doing<'a, Lock>;
 
     /// Shows that we are alive. The runner calls it every five seconds, and stops all forward writes when it has not
     /// succeeded for ten.
@@ -138,11 +133,7 @@ pub(crate) trait Memory {
     ) -> Doing<'a, Kept> {
         let _ = notices;
         Box::pin(async move {
-            Ok(Kept {
-                version: self.save(rollout, version, confirmed).await?,
-                renewed: false,
-                posted: true,
-            })
+            Ok(Kept { version: self.save(rollout, version, confirmed).await?, renewed: false, posted: true })
         })
     }
 

@@ -67,10 +67,7 @@ impl Place<'_> {
             (&rollout.id, transition.at, &transition.text).hash(&mut hasher);
             Notice {
                 id: hasher.finish(),
-                text: format!(
-                    "{} {}: {}",
-                    rollout.service, transition.weight, transition.text
-                ),
+                text: format!("{} {}: {}", rollout.service, transition.weight, transition.text),
             }
         };
         let all: Vec<Notice> = transitions.iter().map(notice).collect();
@@ -116,10 +113,7 @@ pub(super) fn words(target: &str, verb: &str, name: &str) -> String {
 /// The configuration.
 pub(super) fn candidates(cx: &Context) -> Result<Vec<&Service>> {
     let services = &cx.config()?.settings.services;
-    Ok(services
-        .iter()
-        .filter(|service| service.rollout.is_some())
-        .collect())
+    Ok(services.iter().filter(|service| service.rollout.is_some()).collect())
 }
 
 /// The service that is meant: the named one, the only one, or the one that a person chooses.
@@ -142,20 +136,15 @@ pub(super) fn choose<'a>(cx: &'a Context, name: Option<&str>) -> Result<&'a Serv
         [] => Err(Error::Unconfigured {
             what: "rollout",
             environment: cx.environment()?.to_owned(),
-            hint: "say how a service's traffic is split: `rollout.traffic` of it in liveops.yaml"
-                .into(),
+            hint: "say how a service's traffic is split: `rollout.traffic` of it in liveops.yaml".into(),
         }),
         several if prompt::can_prompt() && !cx.global.yes => {
             let index = prompt::choose("which service?", &names)?;
-            several
-                .get(index)
-                .copied()
-                .ok_or_else(|| Error::internal("a choice that was not offered"))
+            several.get(index).copied().ok_or_else(|| Error::internal("a choice that was not offered"))
         }
-        _ => Err(Error::usage(
-            "several services can be rolled out; say which",
-            format!("there is {}", names.join(", ")),
-        )),
+        _ => {
+            Err(Error::usage("several services can be rolled out; say which", format!("there is {}", names.join(", "))))
+        }
     }
 }
 
@@ -167,10 +156,7 @@ pub(super) async fn place<'a>(cx: &'a Context, service: &'a Service) -> Result<P
     let memory = memories::open(cx, service)?;
     // Without its state a rollout is taken for a canary, whose way back is the weight.
     let switch = targets::has_switch(service)
-        && memory
-            .load()
-            .await
-            .is_ok_and(|stored| stored.is_some_and(|stored| stored.rollout.plan.switch));
+        && memory.load().await.is_ok_and(|stored| stored.is_some_and(|stored| stored.rollout.plan.switch));
     Ok(Place {
         name: service.name.clone(),
         scene: Scene::of(cx, service)?,
@@ -193,26 +179,15 @@ pub(super) fn fresh<'a>(cx: &'a Context, service: &'a Service, switch: bool) -> 
 }
 
 fn target<'a>(cx: &'a Context, service: &'a Service, switch: bool) -> Result<Box<dyn Target + 'a>> {
-    if switch {
-        targets::open_switch(cx, service)
-    } else {
-        targets::open(cx, service)
-    }
+    if switch { targets::open_switch(cx, service) } else { targets::open(cx, service) }
 }
 
 /// The rules: the named policy, else the service's own, else the built-in one.
 ///
 /// # Errors
 /// `NotFound` with the candidates.
-pub(super) fn rules(
-    cx: &Context,
-    service: &Service,
-    named: Option<&str>,
-) -> Result<(String, Rules)> {
-    let own = service
-        .rollout
-        .as_ref()
-        .and_then(|rollout| Some(rollout.policy.as_ref()?.0.as_str()));
+pub(super) fn rules(cx: &Context, service: &Service, named: Option<&str>) -> Result<(String, Rules)> {
+    let own = service.rollout.as_ref().and_then(|rollout| Some(rollout.policy.as_ref()?.0.as_str()));
     let name = named.or(own).unwrap_or(STANDARD);
     let policies = &cx.config()?.settings.policies;
     let rules = policies.get(name).ok_or_else(|| Error::NotFound {

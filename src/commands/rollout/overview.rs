@@ -27,12 +27,7 @@ pub(crate) struct UnseenRow {
 impl UnseenRow {
     /// Of this service there, because of this.
     pub(super) fn new(cx: &Context, service: &str, error: &Error) -> Self {
-        Self {
-            service: service.to_owned(),
-            region: cx.region.clone(),
-            why: error.to_string(),
-            hint: error.hint(),
-        }
+        Self { service: service.to_owned(), region: cx.region.clone(), why: error.to_string(), hint: error.hint() }
     }
 
     /// The service, and the region of it.
@@ -59,12 +54,7 @@ impl Seen {
             .iter()
             .filter(|whole| whole.is_over())
             .flat_map(Whole::ids)
-            .chain(
-                alone
-                    .iter()
-                    .filter(|row| row.phase.is_terminal())
-                    .map(|row| &row.id),
-            )
+            .chain(alone.iter().filter(|row| row.phase.is_terminal()).map(|row| &row.id))
             .cloned()
             .collect();
         self.rollouts.retain(|row| !over.contains(&row.id));
@@ -114,21 +104,12 @@ impl RolloutStatus {
                 next.insert(0, step);
             }
         }
-        Ok(Self {
-            rollouts,
-            unknown: unseen,
-            environment: cx.environment()?.to_owned(),
-            apart,
-            next,
-        })
+        Ok(Self { rollouts, unknown: unseen, environment: cx.environment()?.to_owned(), apart, next })
     }
 
     /// Of one rollout.
     pub(super) fn one(cx: &Context, row: Option<RolloutRow>) -> crate::error::Result<Self> {
-        let seen = Seen {
-            rollouts: row.into_iter().collect(),
-            ..Seen::default()
-        };
+        let seen = Seen { rollouts: row.into_iter().collect(), ..Seen::default() };
         Self::new(cx, seen)
     }
 
@@ -157,9 +138,7 @@ impl RolloutStatus {
 /// What can be done with it now.
 fn steps(cx: &Context, row: &RolloutRow) -> Vec<Recommendation> {
     let name = &row.service;
-    let step = |text: &str, verb: &str| {
-        Recommendation::new(text, cx.command(&words(&row.target, verb, name)))
-    };
+    let step = |text: &str, verb: &str| Recommendation::new(text, cx.command(&words(&row.target, verb, name)));
     let mut steps = Vec::new();
     match row.phase {
         Phase::RolledBack => {
@@ -170,10 +149,9 @@ fn steps(cx: &Context, row: &RolloutRow) -> Vec<Recommendation> {
             steps.push(Recommendation::new("try again", cx.command(&abort)));
         }
         Phase::Succeeded => match (&row.change, row.is_ramp()) {
-            (Some(change), true) => steps.push(Recommendation::new(
-                "go back to before the ramp",
-                cx.command(&format!("undo {change}")),
-            )),
+            (Some(change), true) => {
+                steps.push(Recommendation::new("go back to before the ramp", cx.command(&format!("undo {change}"))))
+            }
             (None, true) => {}
             (_, false) => steps.push(step("go back to the old version", "undo")),
         },
@@ -226,24 +204,16 @@ impl Report for RolloutStatus {
             blocks.push(Block::Blank);
         }
         if self.rollouts.is_empty() && self.unknown.is_empty() {
-            blocks.push(Block::text(format!(
-                "no rollout was ever begun in `{}`",
-                self.environment
-            )));
+            blocks.push(Block::text(format!("no rollout was ever begun in `{}`", self.environment)));
         }
         for step in &self.next {
-            blocks.push(Block::next(
-                &step.text,
-                step.command.clone().unwrap_or_default(),
-            ));
+            blocks.push(Block::next(&step.text, step.command.clone().unwrap_or_default()));
         }
         blocks
     }
 
     fn rows(&self, _view: &View) -> Option<Table> {
-        let mut table = Table::new([
-            "service", "id", "image", "phase", "weight", "step", "held", "orphaned", "region",
-        ]);
+        let mut table = Table::new(["service", "id", "image", "phase", "weight", "step", "held", "orphaned", "region"]);
         for row in &self.rollouts {
             let phase = serde_json::to_value(row.phase).ok();
             table.row(
@@ -251,15 +221,10 @@ impl Report for RolloutStatus {
                     row.service.clone(),
                     row.id.clone(),
                     row.image.clone(),
-                    phase
-                        .and_then(|phase| phase.as_str().map(ToOwned::to_owned))
-                        .unwrap_or_default(),
+                    phase.and_then(|phase| phase.as_str().map(ToOwned::to_owned)).unwrap_or_default(),
                     row.weight.to_string(),
                     (row.step + 1).to_string(),
-                    row.held
-                        .as_ref()
-                        .map(|held| held.text.clone())
-                        .unwrap_or_default(),
+                    row.held.as_ref().map(|held| held.text.clone()).unwrap_or_default(),
                     row.orphaned.to_string(),
                     row.region.clone().unwrap_or_default(),
                 ]

@@ -41,10 +41,7 @@ impl Moved {
             return None;
         }
         let moved: Self = serde_json::from_value(event.data.clone()).ok()?;
-        Some(Self {
-            at: event.at,
-            ..moved
-        })
+        Some(Self { at: event.at, ..moved })
     }
 
     /// Is it one of this service or flag? Where an older liveops has not written what tells them apart, it may be.
@@ -111,11 +108,7 @@ pub(super) struct Shown {
 
 impl From<Rollout> for Shown {
     fn from(rollout: Rollout) -> Self {
-        Self {
-            region: rollout.region,
-            transitions: rollout.transitions,
-            verdicts: rollout.verdicts,
-        }
+        Self { region: rollout.region, transitions: rollout.transitions, verdicts: rollout.verdicts }
     }
 }
 
@@ -125,18 +118,9 @@ impl Shown {
         let mut region = None;
         let transition = |moved: &Moved| {
             region.clone_from(&moved.region);
-            Transition {
-                at: moved.at,
-                phase: moved.phase,
-                weight: moved.weight,
-                text: moved.text.clone(),
-            }
+            Transition { at: moved.at, phase: moved.phase, weight: moved.weight, text: moved.text.clone() }
         };
-        Self {
-            transitions: moved.map(transition).collect(),
-            region,
-            verdicts: Vec::new(),
-        }
+        Self { transitions: moved.map(transition).collect(), region, verdicts: Vec::new() }
     }
 }
 
@@ -153,14 +137,8 @@ pub(super) fn rows_of(shown: Vec<Shown>) -> (Vec<In<Transition>>, Vec<In<Verdict
     let (mut transitions, mut verdicts) = (Vec::new(), Vec::new());
     for one in shown {
         let region = one.region;
-        transitions.extend(one.transitions.into_iter().map(|what| In {
-            region: region.clone(),
-            what,
-        }));
-        verdicts.extend(one.verdicts.into_iter().map(|what| In {
-            region: region.clone(),
-            what,
-        }));
+        transitions.extend(one.transitions.into_iter().map(|what| In { region: region.clone(), what }));
+        verdicts.extend(one.verdicts.into_iter().map(|what| In { region: region.clone(), what }));
     }
     (transitions, verdicts)
 }
@@ -192,10 +170,7 @@ impl Report for RolloutHistory {
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         if self.rollouts.is_empty() && self.transitions.is_empty() {
-            return vec![Block::text(format!(
-                "no {} of {} is known here",
-                self.noun, self.service
-            ))];
+            return vec![Block::text(format!("no {} of {} is known here", self.noun, self.service))];
         }
         let mut blocks = vec![Block::Table(self.table(view))];
         if self.one && !self.transitions.is_empty() {
@@ -222,26 +197,14 @@ impl Report for RolloutHistory {
     }
 
     fn meta(&self) -> Meta {
-        Meta {
-            environment: Some(self.environment.clone()),
-            warnings: self.warnings.clone(),
-            ..Meta::default()
-        }
+        Meta { environment: Some(self.environment.clone()), warnings: self.warnings.clone(), ..Meta::default() }
     }
 }
 
 /// The line of a transition.
 fn happened(row: &In<Transition>) -> Block {
-    let Transition {
-        at, weight, text, ..
-    } = &row.what;
-    Block::Whole(vec![
-        span(
-            when(*at, row.region.as_deref(), &weight.to_string()),
-            Tone::Dim,
-        ),
-        plain(text.clone()),
-    ])
+    let Transition { at, weight, text, .. } = &row.what;
+    Block::Whole(vec![span(when(*at, row.region.as_deref(), &weight.to_string()), Tone::Dim), plain(text.clone())])
 }
 
 /// The line of a verdict.
@@ -253,9 +216,7 @@ fn came_to(row: &In<Verdict>) -> Block {
         Outcome::Fail => Tone::Bad,
         Outcome::NoEvidence | Outcome::Error => Tone::Unknown,
     };
-    let value = verdict
-        .value
-        .map_or_else(String::new, |value| format!("{} ", unit.show(value)));
+    let value = verdict.value.map_or_else(String::new, |value| format!("{} ", unit.show(value)));
     let weight = share(verdict.weight);
     Block::Whole(vec![
         span(when(verdict.at, row.region.as_deref(), &weight), Tone::Dim),
@@ -291,10 +252,7 @@ impl RolloutHistory {
     fn next(&self) -> Vec<Block> {
         let mut next = Vec::new();
         let latest = self.rollouts.iter().find_map(|row| row.rollout.as_ref());
-        let earlier = self
-            .rollouts
-            .iter()
-            .find(|row| row.rollout.is_some() && row.rollout.as_ref() != latest);
+        let earlier = self.rollouts.iter().find(|row| row.rollout.is_some() && row.rollout.as_ref() != latest);
         if let Some(row) = earlier {
             let command = format!("{} {}", self.command, row.change);
             next.push(Block::next("why an earlier one went as it did", command));

@@ -108,12 +108,8 @@ pub(super) async fn prepare(cx: &Context, what: WhatArgs, switch: bool) -> Resul
     let service = choose(cx, what.service.as_deref())?;
     let (policy, mut rules) = rules(cx, service, what.policy.as_deref())?;
     if let Some(steps) = &what.steps {
-        rules.steps = schedule::given(steps).map_err(|message| {
-            Error::usage(
-                message,
-                "give rising percentages, such as `--steps 5,25,100`",
-            )
-        })?;
+        rules.steps = schedule::given(steps)
+            .map_err(|message| Error::usage(message, "give rising percentages, such as `--steps 5,25,100`"))?;
     }
     rules.coarse = what.allow_coarse;
     if switch {
@@ -121,22 +117,14 @@ pub(super) async fn prepare(cx: &Context, what: WhatArgs, switch: bool) -> Resul
     }
     let image = match what.image {
         Some(image) => image,
-        None if prompt::can_prompt() && !cx.global.yes => {
-            prompt::text("which image is the new version?", None)?
-        }
+        None if prompt::can_prompt() && !cx.global.yes => prompt::text("which image is the new version?", None)?,
         None => {
             let message = format!("which version of `{}`? `--image` is missing", service.name);
-            return Err(Error::usage(
-                message,
-                "add `--image REF`, such as `--image game:2.1`",
-            ));
+            return Err(Error::usage(message, "add `--image REF`, such as `--image game:2.1`"));
         }
     };
     if image.is_empty() || image.starts_with('-') || image.contains(char::is_whitespace) {
-        return Err(Error::usage(
-            format!("`{image}` is no image"),
-            "write it as in `kubectl set image`",
-        ));
+        return Err(Error::usage(format!("`{image}` is no image"), "write it as in `kubectl set image`"));
     }
     let place = fresh(cx, service, switch)?;
     let eyes = Eyes::open(cx, &place.scene, &rules)?;
@@ -148,31 +136,13 @@ pub(super) async fn prepare(cx: &Context, what: WhatArgs, switch: bool) -> Resul
     let (steps, merged) = schedule::distinct(&rules.steps, real);
     rules.steps = steps;
     let gates = preflight::check(cx, &place, &rules, &originals, &waived).await?;
-    let plan = Plan {
-        image,
-        policy,
-        target: place.target.kind().to_owned(),
-        switch,
-        rules,
-        waived: used(waived, &gates),
-    };
-    Ok(Prepared {
-        place,
-        plan,
-        originals,
-        eyes,
-        gates,
-        merged,
-        again,
-    })
+    let plan =
+        Plan { image, policy, target: place.target.kind().to_owned(), switch, rules, waived: used(waived, &gates) };
+    Ok(Prepared { place, plan, originals, eyes, gates, merged, again })
 }
 
 fn used(waived: Vec<Waiver>, gates: &[GateRow]) -> Vec<Waiver> {
-    let is_used = |waiver: &Waiver| {
-        gates
-            .iter()
-            .any(|row| row.gate == waiver.gate && row.state == GateState::Waived)
-    };
+    let is_used = |waiver: &Waiver| gates.iter().any(|row| row.gate == waiver.gate && row.state == GateState::Waived);
     waived.into_iter().filter(is_used).collect()
 }
 
@@ -183,11 +153,7 @@ pub(super) async fn run(args: PlanArgs, cx: &Context) -> Result<Exit> {
     let prepared = prepare(cx, args.what, false).await?;
     let report = PlanReport::new(cx, &prepared)?;
     cx.output.show(&report, cx.clock.now())?;
-    Ok(if report.is_refused() {
-        Exit::Bad
-    } else {
-        Exit::Good
-    })
+    Ok(if report.is_refused() { Exit::Bad } else { Exit::Good })
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -276,19 +242,15 @@ impl PlanReport {
             .iter()
             .map(|step| {
                 let approval = rules.approval.as_ref().is_some_and(|rule| {
-                    rule.before.iter().any(|share| {
-                        *step >= *share && (below < *share || share.is_zero() && below.is_zero())
-                    })
+                    rule.before
+                        .iter()
+                        .any(|share| *step >= *share && (below < *share || share.is_zero() && below.is_zero()))
                 });
                 below = *step;
                 StepRow {
                     percent: *step,
                     effective: place.target.effective(*step, Some(&prepared.originals)),
-                    needs_per_second: schedule::traffic_needed(
-                        rules.min_samples,
-                        *step,
-                        rules.interval,
-                    ),
+                    needs_per_second: schedule::traffic_needed(rules.min_samples, *step, rules.interval),
                     approval,
                 }
             })
@@ -350,41 +312,24 @@ impl PlanReport {
     /// The plan without what to type next.
     pub(super) fn preview(&self, view: &View) -> Vec<Block> {
         let dim = |text: String| Block::Whole(vec![span(text, Tone::Dim)]);
-        let from = self
-            .from
-            .as_deref()
-            .map_or_else(String::new, |from| format!("{from} to "));
+        let from = self.from.as_deref().map_or_else(String::new, |from| format!("{from} to "));
         let mut blocks = vec![
             Block::Whole(vec![
                 span(format!("{}: ", self.service), Tone::Strong),
                 plain(format!("{from}{}", self.image)),
-                span(
-                    format!(
-                        "  by policy {}, {} at {}",
-                        self.policy, self.target, self.place
-                    ),
-                    Tone::Dim,
-                ),
+                span(format!("  by policy {}, {} at {}", self.policy, self.target, self.place), Tone::Dim),
             ]),
             Block::Blank,
         ];
-        let mut table = Table::new(["STEP", "SHARE", "REAL", "NEEDS", ""])
-            .right(&[0, 1, 2, 3])
-            .fixed(&[0, 1, 2, 3]);
+        let mut table = Table::new(["STEP", "SHARE", "REAL", "NEEDS", ""]).right(&[0, 1, 2, 3]).fixed(&[0, 1, 2, 3]);
         for (index, step) in self.steps.iter().enumerate() {
             let off = !step.percent.is_about(step.effective);
             table.row(vec![
                 plain((index + 1).to_string()),
                 plain(step.percent.to_string()),
-                span(
-                    step.effective.to_string(),
-                    if off { Tone::Warn } else { Tone::Plain },
-                ),
+                span(step.effective.to_string(), if off { Tone::Warn } else { Tone::Plain }),
                 plain(format!("{:.1} req/s", step.needs_per_second)),
-                span(
-                    if step.approval { "after approval" } else { "" },
-                    Tone::Warn,
-                ),
+                span(if step.approval { "after approval" } else { "" }, Tone::Warn),
             ]);
         }
         blocks.push(Block::Table(table));
@@ -405,15 +350,9 @@ impl PlanReport {
             human(std::time::Duration::from_secs_f64(self.takes_s)),
             human(self.rules.window)
         )));
-        for (lead, texts) in [
-            ("goes on while", &self.success),
-            ("goes back if", &self.rollback),
-        ] {
+        for (lead, texts) in [("goes on while", &self.success), ("goes back if", &self.rollback)] {
             if !texts.is_empty() {
-                blocks.push(Block::Whole(vec![
-                    span(format!("{lead}: "), Tone::Dim),
-                    plain(texts.join(", ")),
-                ]));
+                blocks.push(Block::Whole(vec![span(format!("{lead}: "), Tone::Dim), plain(texts.join(", "))]));
             }
         }
         if !self.gates.is_empty() {
@@ -428,12 +367,7 @@ impl PlanReport {
             blocks.push(Block::Whole(vec![
                 span(format!("{mark} {}: ", row.gate), tone),
                 plain(row.text.clone()),
-                span(
-                    row.hint
-                        .as_ref()
-                        .map_or_else(String::new, |hint| format!(" ({hint})")),
-                    Tone::Dim,
-                ),
+                span(row.hint.as_ref().map_or_else(String::new, |hint| format!(" ({hint})")), Tone::Dim),
             ]));
         }
         if self.is_refused() {

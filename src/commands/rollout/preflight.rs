@@ -44,12 +44,7 @@ fn row(gate: Gate, found: std::result::Result<String, (String, String)>) -> Gate
         Ok(text) => (GateState::Pass, text, None),
         Err((text, hint)) => (GateState::Refused, text, Some(hint)),
     };
-    GateRow {
-        gate: gate.name().into(),
-        state,
-        text,
-        hint,
-    }
+    GateRow { gate: gate.name().into(), state, text, hint }
 }
 
 /// Asks everybody at once.
@@ -91,35 +86,24 @@ pub(super) async fn check(
         if !wanted(gate) {
             continue;
         }
-        let mine = objections
-            .iter()
-            .find(|one| one.gate == gate.name() && one.blocks);
+        let mine = objections.iter().find(|one| one.gate == gate.name() && one.blocks);
         let found = match mine {
             Some(one) => Err((one.text.clone(), one.hint.clone())),
             None if gate == Gate::Capacity => effective(place, rules, originals),
             None => Ok(match gate {
-                Gate::RollbackPlan => format!(
-                    "back by hand: {}",
-                    place.target.undo_by_hand(Some(originals))
-                ),
+                Gate::RollbackPlan => format!("back by hand: {}", place.target.undo_by_hand(Some(originals))),
                 _ => "everything that is needed is allowed".into(),
             }),
         };
         rows.push(row(gate, found));
     }
     let others = objections.iter().filter(|one| {
-        let gated = Gate::ALL
-            .iter()
-            .any(|(name, gate)| *name == one.gate && wanted(*gate));
+        let gated = Gate::ALL.iter().any(|(name, gate)| *name == one.gate && wanted(*gate));
         !one.blocks || !gated
     });
     rows.extend(others.map(|one| GateRow {
         gate: one.gate.into(),
-        state: if one.blocks {
-            GateState::Refused
-        } else {
-            GateState::Warning
-        },
+        state: if one.blocks { GateState::Refused } else { GateState::Warning },
         text: one.text.clone(),
         hint: Some(one.hint.clone()),
     }));
@@ -142,14 +126,9 @@ async fn alerts_exist(cx: &Context, rules: &Rules) -> Found {
         let client = Prometheus::new(cx.http()?, cx.prometheus()?, Effort::Quick);
         client.rules().await
     };
-    let known = known
-        .await
-        .map_err(|error| (format!("no rules: {error}"), hint()))?;
-    let alerting: Vec<&str> = known
-        .iter()
-        .filter(|rule| rule.alerting.is_some())
-        .map(|rule| rule.name.as_str())
-        .collect();
+    let known = known.await.map_err(|error| (format!("no rules: {error}"), hint()))?;
+    let alerting: Vec<&str> =
+        known.iter().filter(|rule| rule.alerting.is_some()).map(|rule| rule.name.as_str()).collect();
     if alerting.is_empty() {
         return Err(("there is no alert rule at all".into(), hint()));
     }
@@ -157,13 +136,7 @@ async fn alerts_exist(cx: &Context, rules: &Rules) -> Found {
         if let Ok(Condition::Alert(alert)) = Condition::parse(text)
             && !alerting.contains(&alert.name.as_str())
         {
-            return Err((
-                format!(
-                    "the policy relies on alert {}, and no rule makes it",
-                    alert.name
-                ),
-                hint(),
-            ));
+            return Err((format!("the policy relies on alert {}, and no rule makes it", alert.name), hint()));
         }
     }
     Ok(format!("{} alert rules", alerting.len()))
@@ -178,27 +151,18 @@ async fn none_fires(cx: &Context, service: &str) -> Found {
             (None, None) => Err(Error::internal("no backend")),
         }
     };
-    let alerts = ask.await.map_err(|error| {
-        (
-            format!("nobody says what fires: {error}"),
-            "pass `--alertmanager URL`".to_owned(),
-        )
-    })?;
+    let alerts = ask
+        .await
+        .map_err(|error| (format!("nobody says what fires: {error}"), "pass `--alertmanager URL`".to_owned()))?;
     let firing = alerts.iter().find(|alert| {
         alert.state == AlertState::Firing
             && urgency(alert.severity.as_deref()) == Urgency::Page
-            && alert
-                .labels
-                .get("service")
-                .is_none_or(|name| name == service)
+            && alert.labels.get("service").is_none_or(|name| name == service)
     });
     match firing {
         Some(alert) => Err((
             format!("{} fires", alert.name),
-            format!(
-                "end it first: `{}`",
-                cx.command(&format!("alerts show {}", alert.name))
-            ),
+            format!("end it first: `{}`", cx.command(&format!("alerts show {}", alert.name))),
         )),
         None => Ok("no critical alert fires".into()),
     }
@@ -213,9 +177,7 @@ async fn budget(cx: &Context, rules: &Rules) -> Found {
         let client = Prometheus::new(cx.http()?, cx.prometheus()?, Effort::Quick);
         client.instant(query, Some(cx.clock.now())).await
     };
-    let answer = ask
-        .await
-        .map_err(|error| (format!("it cannot be asked: {error}"), hint()))?;
+    let answer = ask.await.map_err(|error| (format!("it cannot be asked: {error}"), hint()))?;
     let value = match &answer.answer {
         Answer::Vector(series) => match series.as_slice() {
             [only] => only.points.last().and_then(|point| point.value.float()),
@@ -248,8 +210,7 @@ fn effective(place: &Place<'_>, rules: &Rules, originals: &Originals) -> Found {
         let why = why.map_or_else(String::new, |why| format!(": {why}"));
         return Err((
             format!("a step of {step} would be {real}{why}"),
-            "use other `--steps`, run more instances, or take what there is with `--allow-coarse`"
-                .into(),
+            "use other `--steps`, run more instances, or take what there is with `--allow-coarse`".into(),
         ));
     }
     let stable = format!("{} instances of stable", originals.stable_available);
@@ -267,28 +228,18 @@ pub(super) fn waivers(gates: &[String], reason: Option<&str>) -> Result<Vec<Waiv
     if gates.is_empty() {
         return Ok(Vec::new());
     }
-    let reason = reason.ok_or_else(|| {
-        Error::usage(
-            "`--waive` needs a reason",
-            "add `--reason TEXT`; it is journalled",
-        )
-    })?;
+    let reason =
+        reason.ok_or_else(|| Error::usage("`--waive` needs a reason", "add `--reason TEXT`; it is journalled"))?;
     gates
         .iter()
         .map(|gate| {
             if Gate::ALL.iter().any(|(name, _)| name == gate) {
-                return Ok(Waiver {
-                    gate: gate.clone(),
-                    reason: reason.to_owned(),
-                });
+                return Ok(Waiver { gate: gate.clone(), reason: reason.to_owned() });
             }
             Err(Error::NotFound {
                 what: "gate",
                 name: gate.clone(),
-                candidates: Gate::ALL
-                    .iter()
-                    .map(|(name, _)| (*name).to_owned())
-                    .collect(),
+                candidates: Gate::ALL.iter().map(|(name, _)| (*name).to_owned()).collect(),
             })
         })
         .collect()

@@ -51,17 +51,10 @@ impl Report for RolloutEvent<'_> {
     const SCHEMA: &'static str = "liveops.rollout.event/1";
 
     fn blocks(&self, _view: &View) -> Vec<Block> {
-        let Transition {
-            at, weight, text, ..
-        } = self.transition;
+        let Transition { at, weight, text, .. } = self.transition;
         vec![Block::Whole(vec![
             span(
-                format!(
-                    "{} {} {:>4} ",
-                    at.format("%FT%TZ"),
-                    self.region.unwrap_or(self.service),
-                    weight.to_string()
-                ),
+                format!("{} {} {:>4} ", at.format("%FT%TZ"), self.region.unwrap_or(self.service), weight.to_string()),
                 Tone::Dim,
             ),
             span(text.clone(), Tone::Plain),
@@ -81,13 +74,7 @@ impl<'a> Progress<'a> {
         } else {
             None
         };
-        Ok(Self {
-            screen,
-            board,
-            told,
-            history: Vec::new(),
-            spoke: None,
-        })
+        Ok(Self { screen, board, told, history: Vec::new(), spoke: None })
     }
 
     /// Gives the screen back, for a question.
@@ -99,13 +86,7 @@ impl<'a> Progress<'a> {
     ///
     /// # Errors
     /// When stdout cannot be written.
-    pub(super) fn show(
-        &mut self,
-        cx: &Context,
-        rollout: &Rollout,
-        look: &Look,
-        now: DateTime<Utc>,
-    ) -> Result<()> {
+    pub(super) fn show(&mut self, cx: &Context, rollout: &Rollout, look: &Look, now: DateTime<Utc>) -> Result<()> {
         self.history.extend(look.verdicts.iter().cloned());
         let over = self.history.len().saturating_sub(KEPT);
         self.history.drain(..over);
@@ -119,10 +100,7 @@ impl<'a> Progress<'a> {
             let row = row();
             let mut blocks = row.blocks(&view);
             blocks.push(Block::Blank);
-            blocks.push(Block::Line(vec![span(
-                "Ctrl-C asks whether to hold, detach or roll back",
-                Tone::Dim,
-            )]));
+            blocks.push(Block::Line(vec![span("Ctrl-C asks whether to hold, detach or roll back", Tone::Dim)]));
             return screen.draw(&blocks, &view);
         }
         if matches!(cx.output.format(), Format::Csv | Format::Name) {
@@ -133,26 +111,15 @@ impl<'a> Progress<'a> {
             tell(cx, rollout, transition, &look.verdicts, now)?;
         }
         self.told = rollout.happened();
-        let quiet = self
-            .spoke
-            .is_none_or(|spoke| (now - spoke).to_std().unwrap_or_default() >= QUIET);
+        let quiet = self.spoke.is_none_or(|spoke| (now - spoke).to_std().unwrap_or_default() >= QUIET);
         if quiet && rollout.phase != Phase::RollingBack {
             self.spoke = Some(now);
             let standing = Transition {
                 at: now,
                 phase: rollout.phase,
                 weight: rollout.applied,
-                text: match look
-                    .verdicts
-                    .iter()
-                    .find(|verdict| !verdict.reason.is_empty())
-                {
-                    Some(verdict) => format!(
-                        "{}; {}: {}",
-                        rollout.phase.word(),
-                        verdict.condition,
-                        verdict.reason
-                    ),
+                text: match look.verdicts.iter().find(|verdict| !verdict.reason.is_empty()) {
+                    Some(verdict) => format!("{}; {}: {}", rollout.phase.word(), verdict.condition, verdict.reason),
                     None => rollout.phase.word().to_owned(),
                 },
             };

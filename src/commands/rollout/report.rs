@@ -75,8 +75,7 @@ impl RolloutRow {
     pub(crate) fn new(rollout: &Rollout, holder: Option<&Holder>) -> Self {
         let mut latest: Vec<Verdict> = Vec::new();
         for verdict in rollout.verdicts.iter().rev() {
-            let known =
-                |old: &Verdict| old.condition == verdict.condition && old.role == verdict.role;
+            let known = |old: &Verdict| old.condition == verdict.condition && old.role == verdict.role;
             if !latest.iter().any(known) {
                 latest.push(verdict.clone());
             }
@@ -97,13 +96,7 @@ impl RolloutRow {
             phase: rollout.phase,
             since: rollout.since,
             step: rollout.step,
-            steps: rollout
-                .plan
-                .rules
-                .steps
-                .iter()
-                .map(|step| step.get())
-                .collect(),
+            steps: rollout.plan.rules.steps.iter().map(|step| step.get()).collect(),
             weight: rollout.applied.get(),
             held: rollout.hold.as_ref().map(|hold| HeldRow {
                 why: hold.why,
@@ -124,10 +117,7 @@ impl RolloutRow {
 
     /// Of one that this process has in hand.
     pub(super) fn held_by_us(rollout: &Rollout) -> Self {
-        Self {
-            orphaned: false,
-            ..Self::new(rollout, None)
-        }
+        Self { orphaned: false, ..Self::new(rollout, None) }
     }
 
     /// The verdicts of the look just now, instead of the stored ones.
@@ -154,10 +144,7 @@ impl RolloutRow {
 
     /// Is nobody at it, or does it wait for a person?
     pub(crate) fn needs_somebody(&self) -> bool {
-        let waits = self
-            .held
-            .as_ref()
-            .is_some_and(|held| !held.why.ends_by_itself());
+        let waits = self.held.as_ref().is_some_and(|held| !held.why.ends_by_itself());
         self.orphaned || waits || matches!(self.phase, Phase::Gate | Phase::RollbackFailed)
     }
 
@@ -192,15 +179,7 @@ impl RolloutRow {
             plain(format!("{what}  ")),
             span(self.state(), self.tone()),
             plain(format!("  {}", share(self.weight))),
-            span(
-                format!(
-                    "  step {}/{}  policy {}",
-                    self.step + 1,
-                    self.steps.len(),
-                    self.policy
-                ),
-                Tone::Dim,
-            ),
+            span(format!("  step {}/{}  policy {}", self.step + 1, self.steps.len(), self.policy), Tone::Dim),
         ])];
         blocks.push(Block::Line(self.track(view)));
         if let Some(held) = &self.held {
@@ -219,20 +198,14 @@ impl RolloutRow {
             }
         }
         if let Some(reason) = &self.reason {
-            blocks.push(Block::Whole(vec![
-                span("because: ", Tone::Bad),
-                plain(reason.clone()),
-            ]));
+            blocks.push(Block::Whole(vec![span("because: ", Tone::Bad), plain(reason.clone())]));
         }
         if let Some(left) = self.until_next(view.now) {
             let what = match self.phase {
                 Phase::Window => "the old version is kept for another",
                 _ => "next decision in",
             };
-            blocks.push(Block::Line(vec![span(
-                format!("{what} {}", human(left)),
-                Tone::Dim,
-            )]));
+            blocks.push(Block::Line(vec![span(format!("{what} {}", human(left)), Tone::Dim)]));
         }
         if !self.verdicts.is_empty() {
             blocks.push(Block::Blank);
@@ -275,16 +248,11 @@ impl RolloutRow {
             (Outcome::Pass, Role::Success) => 4,
             (Outcome::Pass, Role::Rollback) => 5,
         };
-        self.verdicts
-            .iter()
-            .min_by_key(rank)
-            .map_or_else(String::new, |verdict| {
-                let unit = Unit::from_name(&verdict.unit);
-                let value = verdict
-                    .value
-                    .map_or_else(String::new, |value| format!(" at {}", unit.show(value)));
-                format!("{}{value}: {}", verdict.condition, said(verdict))
-            })
+        self.verdicts.iter().min_by_key(rank).map_or_else(String::new, |verdict| {
+            let unit = Unit::from_name(&verdict.unit);
+            let value = verdict.value.map_or_else(String::new, |value| format!(" at {}", unit.show(value)));
+            format!("{}{value}: {}", verdict.condition, said(verdict))
+        })
     }
 
     /// How long until something is decided.
@@ -298,11 +266,7 @@ impl RolloutRow {
     fn track(&self, view: &View) -> Vec<Span> {
         let mut spans = vec![span("steps ", Tone::Dim)];
         for (index, step) in self.steps.iter().enumerate() {
-            let over = index < self.step
-                || matches!(
-                    self.phase,
-                    Phase::Window | Phase::Finishing | Phase::Succeeded
-                );
+            let over = index < self.step || matches!(self.phase, Phase::Window | Phase::Finishing | Phase::Succeeded);
             let (text, tone) = if over {
                 (format!("{step}{} ", view.pick("✓", "+")), Tone::Good)
             } else if index == self.step {
@@ -318,29 +282,15 @@ impl RolloutRow {
     fn conditions(&self, view: &View) -> Table {
         let wide = view.width >= WIDE;
         let mut table = if wide {
-            Table::new([
-                "CONDITION",
-                "VALUE",
-                "STABLE",
-                "N",
-                "BOUND",
-                "LIMIT",
-                "VERDICT",
-                "WHY",
-                "TREND",
-            ])
-            .right(&[1, 2, 3, 4, 5])
-            .fixed(&[0, 1, 2, 3, 4, 5, 6, 8])
+            Table::new(["CONDITION", "VALUE", "STABLE", "N", "BOUND", "LIMIT", "VERDICT", "WHY", "TREND"])
+                .right(&[1, 2, 3, 4, 5])
+                .fixed(&[0, 1, 2, 3, 4, 5, 6, 8])
         } else {
-            Table::new(["CONDITION", "VALUE", "N", "LIMIT", "VERDICT"])
-                .right(&[1, 2, 3])
-                .fixed(&[0, 1, 2, 3, 4])
+            Table::new(["CONDITION", "VALUE", "N", "LIMIT", "VERDICT"]).right(&[1, 2, 3]).fixed(&[0, 1, 2, 3, 4])
         };
         for verdict in &self.verdicts {
             let unit = Unit::from_name(&verdict.unit);
-            let show = |value: Option<f64>| {
-                plain(value.map_or_else(|| "-".to_owned(), |value| unit.show(value)))
-            };
+            let show = |value: Option<f64>| plain(value.map_or_else(|| "-".to_owned(), |value| unit.show(value)));
             let tone = match (verdict.outcome, verdict.role) {
                 (Outcome::Pass, _) => Tone::Good,
                 (Outcome::Fail, _) => Tone::Bad,
@@ -349,10 +299,7 @@ impl RolloutRow {
             };
             let lead = lead(verdict);
             let n = plain(verdict.n.map_or_else(|| "-".into(), |n| format!("{n:.0}")));
-            let name = Span {
-                text: format!("{lead}{}", verdict.condition),
-                tone: Tone::Plain,
-            };
+            let name = Span { text: format!("{lead}{}", verdict.condition), tone: Tone::Plain };
             table.row(if wide {
                 vec![
                     name,
@@ -366,13 +313,7 @@ impl RolloutRow {
                     span(self.trend(verdict, view), Tone::Series(0)),
                 ]
             } else {
-                vec![
-                    name,
-                    show(verdict.value),
-                    n,
-                    show(verdict.threshold),
-                    span(said(verdict), tone),
-                ]
+                vec![name, show(verdict.value), n, show(verdict.threshold), span(said(verdict), tone)]
             });
         }
         table
@@ -397,10 +338,7 @@ impl RolloutRow {
             if let Some(stable) = verdict.stable {
                 text.push_str(&format!(", stable {}", unit.show(stable)));
             }
-            blocks.push(Block::Line(vec![
-                span(trend, Tone::Series(0)),
-                span(text, Tone::Dim),
-            ]));
+            blocks.push(Block::Line(vec![span(trend, Tone::Series(0)), span(text, Tone::Dim)]));
         }
         blocks
     }

@@ -23,15 +23,9 @@ pub(crate) struct Rollouts<'a> {
 impl<'a> Rollouts<'a> {
     /// # Errors
     /// The service is no longer configured.
-    pub(crate) async fn new(
-        cx: &'a Context,
-        undo: &'a RolloutUndo,
-        change: &'a str,
-    ) -> Result<Self> {
+    pub(crate) async fn new(cx: &'a Context, undo: &'a RolloutUndo, change: &'a str) -> Result<Self> {
         let place = match undo {
-            RolloutUndo::Rollback {
-                service, regions, ..
-            } => {
+            RolloutUndo::Rollback { service, regions, .. } => {
                 let service = choose(cx, Some(service))?;
                 match regions.is_empty() {
                     true => Some(place(cx, service).await?),
@@ -40,12 +34,7 @@ impl<'a> Rollouts<'a> {
             }
             RolloutUndo::RampBack { flag } => Some(ramp::place(cx, &ramp::name(flag)?).await?),
         };
-        Ok(Self {
-            cx,
-            place,
-            undo,
-            change,
-        })
+        Ok(Self { cx, place, undo, change })
     }
 
     /// The rollout that would be taken back; none when it did not happen or is back already.
@@ -91,8 +80,7 @@ impl<'a> Rollouts<'a> {
                     ),
                     hint: format!(
                         "look at it: `{}`",
-                        self.cx
-                            .command(&format!("flag history {}", word(&rollout.service)))
+                        self.cx.command(&format!("flag history {}", word(&rollout.service)))
                     ),
                 });
             }
@@ -131,12 +119,8 @@ impl<'a> Rollouts<'a> {
             return go_back(self.cx, place, None, reason, confirmed).await;
         }
         match self.whole().await? {
-            Some(found) => {
-                fleet::back_in(&found.touched(), found.service(), &reason, confirmed).await
-            }
-            None => Err(Error::internal(
-                "a rollout over regions that was there is not",
-            )),
+            Some(found) => fleet::back_in(&found.touched(), found.service(), &reason, confirmed).await,
+            None => Err(Error::internal("a rollout over regions that was there is not")),
         }
     }
 }

@@ -126,10 +126,7 @@ impl<'a> Runner<'a> {
         let mut rollout = begin.rollout;
         rollout.epoch = begin.lock.epoch;
         Self {
-            clock: Steady {
-                at: begin.cx.clock.now(),
-                began: Instant::now(),
-            },
+            clock: Steady { at: begin.cx.clock.now(), began: Instant::now() },
             cx: begin.cx,
             place: begin.place,
             eyes: begin.eyes,
@@ -187,12 +184,7 @@ impl<'a> Runner<'a> {
             if self.taken {
                 return Ok(Left::Taken);
             }
-            let look = Look {
-                reading,
-                verdicts,
-                locked,
-                delegated: self.place.target.is_delegated(),
-            };
+            let look = Look { reading, verdicts, locked, delegated: self.place.target.is_delegated() };
             let again = self.act(&look).await?;
             if self.taken {
                 return Ok(Left::Taken);
@@ -200,8 +192,7 @@ impl<'a> Runner<'a> {
             if let (Some(board), Some(region)) = (self.board, &self.cx.region) {
                 board.note(region, self.rollout.phase);
             }
-            self.progress
-                .show(self.cx, &self.rollout, &look, self.clock.now())?;
+            self.progress.show(self.cx, &self.rollout, &look, self.clock.now())?;
             if let Some(left) = self.is_there() {
                 let _ = self.save().await;
                 return Ok(left);
@@ -283,11 +274,7 @@ impl<'a> Runner<'a> {
             return Ok(false);
         }
         self.wrote = true;
-        let version = look
-            .reading
-            .as_ref()
-            .ok()
-            .and_then(|reading| reading.version.clone());
+        let version = look.reading.as_ref().ok().and_then(|reading| reading.version.clone());
         let how = self.write(write, version).await;
         self.rollout.wrote(write, how, self.clock.now());
         self.journal();
@@ -417,9 +404,7 @@ impl<'a> Runner<'a> {
         match said {
             Said::Hold => {
                 if let Err(error) = self.place.target.halt(true, self.confirmed).await {
-                    self.cx
-                        .output
-                        .warn(&format!("its controller goes on: {error}"));
+                    self.cx.output.warn(&format!("its controller goes on: {error}"));
                 }
                 self.rollout.wish = Some(Wish {
                     what: WishKind::Pause,
@@ -438,18 +423,14 @@ impl<'a> Runner<'a> {
         format!(
             "the rollout is where it was; go on: `{}`, go back: `{}`",
             self.cx.command(&self.place.words("resume")),
-            self.cx
-                .command(&format!("{} --yes", self.place.words("abort")))
+            self.cx.command(&format!("{} --yes", self.place.words("abort")))
         )
     }
 
     /// Is it held for a person?
     pub(super) fn is_held(&self) -> bool {
         self.rollout.hold.as_ref().is_some_and(|hold| {
-            matches!(
-                hold.why,
-                HoldKind::Paused | HoldKind::Undecided | HoldKind::Write | HoldKind::Foreign
-            )
+            matches!(hold.why, HoldKind::Paused | HoldKind::Undecided | HoldKind::Write | HoldKind::Foreign)
         })
     }
 }
@@ -457,10 +438,7 @@ impl<'a> Runner<'a> {
 /// What an interrupt means: at a terminal a person says so, and may think for a while.
 pub(super) async fn ask(code: u8) -> Said {
     if code == 130 && prompt::can_prompt() {
-        let question = format!(
-            "h = hold here, d = detach, r = roll back (in {} s by itself): ",
-            THINK.as_secs()
-        );
+        let question = format!("h = hold here, d = detach, r = roll back (in {} s by itself): ", THINK.as_secs());
         match prompt::answer_within(&question, THINK).await.as_deref() {
             Some("h" | "hold") => return Said::Hold,
             Some("d" | "detach") => return Said::Detach,

@@ -58,11 +58,7 @@ pub(super) async fn watch<R: Report>(
     look: impl AsyncFn() -> Result<R>,
     exit: impl Fn(&R) -> Exit,
 ) -> Result<Exit> {
-    let screen = if cx.output.format() == Format::Table {
-        Some(Screen::enter(&cx.output)?)
-    } else {
-        None
-    };
+    let screen = if cx.output.format() == Format::Table { Some(Screen::enter(&cx.output)?) } else { None };
     loop {
         cx.http()?.restart();
         let report = look().await?;
@@ -118,10 +114,7 @@ pub(super) async fn rows_here(cx: &Context) -> Result<Seen> {
             return (None, None);
         };
         match holder {
-            Ok(holder) => (
-                Some(RolloutRow::new(&stored.rollout, holder.as_ref())),
-                None,
-            ),
+            Ok(holder) => (Some(RolloutRow::new(&stored.rollout, holder.as_ref())), None),
             // Nobody knows whether it is orphaned, so that is not said of it.
             Err(error) => {
                 let row = RolloutRow::held_by_us(&stored.rollout);

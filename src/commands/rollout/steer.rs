@@ -84,38 +84,18 @@ pub(super) async fn approve(args: ApproveArgs, cx: &Context) -> Result<Exit> {
     let place = place(cx, choose(cx, args.which.service())?).await?;
     let stored = under_way(cx, &place).await?;
     let (step, image) = (stored.rollout.step, stored.rollout.plan.image.clone());
-    let waits =
-        stored.rollout.phase == Phase::Gate || stored.rollout.lacks_approval(cx.clock.now());
+    let waits = stored.rollout.phase == Phase::Gate || stored.rollout.lacks_approval(cx.clock.now());
     if !waits {
         return Err(Error::Refused {
-            why: format!(
-                "{image} waits for no approval; it is {}",
-                stored.rollout.phase.word()
-            ),
+            why: format!("{image} waits for no approval; it is {}", stored.rollout.phase.word()),
             hint: format!("look at it: `{}`", cx.command("rollout status")),
         });
     }
-    let summary = format!(
-        "approve step {} ({}) of {image}",
-        step + 1,
-        stored.rollout.target()
-    );
-    say(
-        cx,
-        &place,
-        "rollout.approve",
-        summary,
-        None,
-        |rollout, cx| {
-            // It may have moved on while somebody thought: the approval is then for a step that is no more.
-            rollout.approvals.push(Approval {
-                by: cx.actor.clone(),
-                at: cx.clock.now(),
-                step,
-                image: image.clone(),
-            });
-        },
-    )
+    let summary = format!("approve step {} ({}) of {image}", step + 1, stored.rollout.target());
+    say(cx, &place, "rollout.approve", summary, None, |rollout, cx| {
+        // It may have moved on while somebody thought: the approval is then for a step that is no more.
+        rollout.approvals.push(Approval { by: cx.actor.clone(), at: cx.clock.now(), step, image: image.clone() });
+    })
     .await
 }
 
@@ -166,12 +146,7 @@ pub(super) async fn promote(args: PromoteArgs, cx: &Context) -> Result<Exit> {
 
 /// What is asked for, by us and now.
 pub(super) fn wish(cx: &Context, what: WishKind, reason: Option<String>) -> Wish {
-    Wish {
-        what,
-        by: cx.actor.clone(),
-        at: cx.clock.now(),
-        reason,
-    }
+    Wish { what, by: cx.actor.clone(), at: cx.clock.now(), reason }
 }
 
 /// The rollout that is not over.
@@ -208,11 +183,7 @@ async fn say(
     still: Option<bool>,
     what: impl Fn(&mut Rollout, &Context),
 ) -> Result<Exit> {
-    let alive = place
-        .memory
-        .holder()
-        .await?
-        .is_some_and(|holder| holder.alive);
+    let alive = place.memory.holder().await?.is_some_and(|holder| holder.alive);
     let change = Change {
         action,
         summary: summary.clone(),
@@ -240,16 +211,9 @@ async fn say(
         .await?;
     let mut report = ChangeReport::new(cx, action, summary, changed, json!({}))?;
     report = report.detail(if alive {
-        format!(
-            "whoever holds the {} heeds it at the next look",
-            place.noun()
-        )
+        format!("whoever holds the {} heeds it at the next look", place.noun())
     } else {
-        format!(
-            "nobody holds the {}; go on with `{}`",
-            place.noun(),
-            cx.command(&place.words("resume"))
-        )
+        format!("nobody holds the {}; go on with `{}`", place.noun(), cx.command(&place.words("resume")))
     });
     if let Some(said) = controller.take() {
         report = report.detail(said);
@@ -295,10 +259,7 @@ pub(super) async fn tell(
             }),
         };
     }
-    Err(Error::Conflict {
-        what: "the state of the rollout changes too fast".into(),
-        hint: "try again".into(),
-    })
+    Err(Error::Conflict { what: "the state of the rollout changes too fast".into(), hint: "try again".into() })
 }
 
 /// Says it to the holder, or goes on where there is none.
@@ -315,35 +276,17 @@ pub(super) async fn go_on(
     let stored = under_way(cx, place).await?;
     let rollout = &stored.rollout;
     let summary = format!("{verb} {} at {}", what(rollout), rollout.applied);
-    let alive = place
-        .memory
-        .holder()
-        .await?
-        .is_some_and(|holder| holder.alive);
+    let alive = place.memory.holder().await?.is_some_and(|holder| holder.alive);
     if alive && !takeover {
         return say(cx, place, action, summary, Some(false), |rollout, cx| {
             rollout.wish = Some(wish(cx, kind, None));
         })
         .await;
     }
-    let how = How {
-        until,
-        takeover,
-        part: None,
-    };
-    let change = Change {
-        action,
-        summary: summary.clone(),
-        preview: Vec::new(),
-        undo: None,
-        kill_switch: false,
-        undoes: None,
-    };
-    let changed = change
-        .carry_out(cx, async |confirmed| {
-            carry_on(cx, place, &how, kind, confirmed).await
-        })
-        .await?;
+    let how = How { until, takeover, part: None };
+    let change =
+        Change { action, summary: summary.clone(), preview: Vec::new(), undo: None, kill_switch: false, undoes: None };
+    let changed = change.carry_out(cx, async |confirmed| carry_on(cx, place, &how, kind, confirmed).await).await?;
     match changed {
         Changed::Planned => {
             let report = ChangeReport::new(cx, action, summary, changed, json!({}))?;
@@ -367,10 +310,7 @@ pub(super) async fn carry_on(
 ) -> Result<Done> {
     let stored = under_way(cx, place).await?;
     let eyes = Eyes::open(cx, &place.scene, &stored.rollout.plan.rules)?;
-    let lock = place
-        .memory
-        .acquire(&holder(cx), how.takeover, confirmed)
-        .await?;
+    let lock = place.memory.acquire(&holder(cx), how.takeover, confirmed).await?;
     let again = async {
         let stored = under_way(cx, place).await?;
         place.target.halt(false, confirmed).await?;

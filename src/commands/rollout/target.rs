@@ -124,12 +124,7 @@ pub(crate) trait Target {
     ///
     /// # Errors
     /// `Conflict` when the world is not as the fence says (somebody was faster, another epoch): nothing is changed.
-    fn set_exposure<'a>(
-        &'a self,
-        percent: Percent,
-        fence: &'a Fence,
-        confirmed: &'a Confirmed,
-    ) -> Doing<'a, Reading>;
+    fn set_exposure<'a>(&'a self, percent: Percent, fence: &'a Fence, confirmed: &'a Confirmed) -> Doing<'a, Reading>;
 
     /// Rollback: all traffic to the old version, as the first thing and in the fewest calls; then what else is to be
     /// restored. Depends on no lock, no state, no readiness, no metric, no earlier failure (also not on an open
@@ -138,11 +133,7 @@ pub(crate) trait Target {
     ///
     /// # Errors
     /// Not accepted yet; the runner tries again.
-    fn restore<'a>(
-        &'a self,
-        originals: Option<&'a Originals>,
-        confirmed: &'a Confirmed,
-    ) -> Doing<'a, Reading>;
+    fn restore<'a>(&'a self, originals: Option<&'a Originals>, confirmed: &'a Confirmed) -> Doing<'a, Reading>;
 
     /// At 100 %: makes the new version the promoted one as far as that costs no capacity. The old version keeps the
     /// size it had, for the window.

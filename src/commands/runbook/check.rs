@@ -93,10 +93,7 @@ pub(super) async fn run(args: CheckArgs, cx: &Context) -> Result<Exit> {
     }
     let mut findings = Vec::new();
     for book in &books {
-        findings.extend(
-            book.filed
-                .check(|link| dead(link, book, &shelf.root, &urls)),
-        );
+        findings.extend(book.filed.check(|link| dead(link, book, &shelf.root, &urls)));
         findings.extend(verbs::check(book));
     }
     let mut gap = None;
@@ -108,13 +105,8 @@ pub(super) async fn run(args: CheckArgs, cx: &Context) -> Result<Exit> {
         count = known.rules.as_ref().map(Vec::len);
         sources.extend(known.source);
     }
-    findings.sort_by(|a, b| {
-        (a.weight, &a.file, a.line, &a.alert).cmp(&(b.weight, &b.file, b.line, &b.alert))
-    });
-    let errors = findings
-        .iter()
-        .filter(|finding| finding.weight == Weight::Error)
-        .count();
+    findings.sort_by(|a, b| (a.weight, &a.file, a.line, &a.alert).cmp(&(b.weight, &b.file, b.line, &b.alert)));
+    let errors = findings.iter().filter(|finding| finding.weight == Weight::Error).count();
     let report = Checked {
         runbooks: books.len(),
         rules: count,
@@ -134,12 +126,7 @@ pub(super) async fn run(args: CheckArgs, cx: &Context) -> Result<Exit> {
 }
 
 /// The rules against the runbooks, and the pages that rules link.
-fn matched(
-    known: &Rules,
-    books: &[Book],
-    shelf: &Shelf,
-    urls: &BTreeMap<String, Option<String>>,
-) -> Vec<Finding> {
+fn matched(known: &Rules, books: &[Book], shelf: &Shelf, urls: &BTreeMap<String, Option<String>>) -> Vec<Finding> {
     let Some(rules) = &known.rules else {
         return Vec::new();
     };
@@ -169,16 +156,8 @@ fn matched(
 }
 
 /// Why a link is dead; `None` when it is not, or was not looked at.
-fn dead(
-    link: &str,
-    book: &Book,
-    root: &Path,
-    urls: &BTreeMap<String, Option<String>>,
-) -> Option<String> {
-    let link = crate::domain::runbook::Link {
-        to: link.to_owned(),
-        line: 0,
-    };
+fn dead(link: &str, book: &Book, root: &Path, urls: &BTreeMap<String, Option<String>>) -> Option<String> {
+    let link = crate::domain::runbook::Link { to: link.to_owned(), line: 0 };
     if link.is_url() {
         return urls.get(&link.to).cloned().flatten();
     }
@@ -208,20 +187,15 @@ async fn look(mut urls: Vec<String>, cx: &Context) -> Result<BTreeMap<String, Op
         };
         (url, why)
     };
-    Ok(stream::iter(urls.into_iter().map(one))
-        .buffer_unordered(AT_ONCE)
-        .collect()
-        .await)
+    Ok(stream::iter(urls.into_iter().map(one)).buffer_unordered(AT_ONCE).collect().await)
 }
 
 /// The site of a URL, and what is asked of it.
 fn page(text: &str) -> Result<(Target, Request)> {
     let bad = || Error::usage(format!("`{text}` is no URL"), "mend the link");
     let mut url = url::Url::parse(text).map_err(|_| bad())?;
-    let request = Request::get(url.path())
-        .query(url.query_pairs().into_owned().collect())
-        .accept("*/*")
-        .effort(Effort::Quick);
+    let request =
+        Request::get(url.path()).query(url.query_pairs().into_owned().collect()).accept("*/*").effort(Effort::Quick);
     url.set_path("");
     url.set_query(None);
     url.set_fragment(None);
@@ -276,10 +250,7 @@ impl Report for Checked {
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         let tone = tone::verdict(self.verdict());
-        let mut blocks = vec![Block::Line(vec![
-            tone::mark(tone, view),
-            span(format!(" {}", self.headline()), tone),
-        ])];
+        let mut blocks = vec![Block::Line(vec![tone::mark(tone, view), span(format!(" {}", self.headline()), tone)])];
         if let Some(gap) = &self.gap {
             blocks.push(Block::Whole(vec![span(
                 format!("  alerts and runbooks could not be matched: {gap}"),
@@ -298,9 +269,7 @@ impl Report for Checked {
                 Weight::Error => Tone::Bad,
                 Weight::Warning => Tone::Warn,
             };
-            let line = finding
-                .line
-                .map_or_else(String::new, |line| format!("line {line}: "));
+            let line = finding.line.map_or_else(String::new, |line| format!("line {line}: "));
             blocks.push(Block::Whole(vec![
                 plain("  "),
                 tone::mark(tone, view),
@@ -337,11 +306,7 @@ impl Report for Checked {
 
     fn meta(&self) -> Meta {
         Meta {
-            outcome: if self.gap.is_some() {
-                Outcome::Partial
-            } else {
-                Outcome::Success
-            },
+            outcome: if self.gap.is_some() { Outcome::Partial } else { Outcome::Success },
             verdict: self.verdict(),
             recommendations: self.next(),
             sources: self.sources.clone(),

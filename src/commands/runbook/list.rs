@@ -50,10 +50,7 @@ pub(super) async fn run(_args: ListArgs, cx: &Context) -> Result<Exit> {
     let shipped = SCENARIOS
         .iter()
         .filter(|scenario| !books.iter().any(|book| book.filed.name == scenario.name))
-        .map(|scenario| Shipped {
-            name: scenario.name,
-            when: scenario.when,
-        });
+        .map(|scenario| Shipped { name: scenario.name, when: scenario.when });
     let report = RunbookList {
         shipped: shipped.collect(),
         runbooks: books
@@ -73,9 +70,7 @@ pub(super) async fn run(_args: ListArgs, cx: &Context) -> Result<Exit> {
 
 impl RunbookList {
     fn table(&self) -> Table {
-        let mut table = Table::new(["name", "for", "steps", "title"])
-            .right(&[2])
-            .fixed(&[0, 1, 2]);
+        let mut table = Table::new(["name", "for", "steps", "title"]).right(&[2]).fixed(&[0, 1, 2]);
         for entry in &self.runbooks {
             table.row(vec![
                 span(&entry.name, Tone::Strong),
@@ -90,12 +85,9 @@ impl RunbookList {
     fn next(&self) -> Vec<Recommendation> {
         let first = self.runbooks.first();
         let mut next = Vec::new();
-        next.extend(first.map(|entry| {
-            Recommendation::new(
-                "read",
-                format!("liveops runbook show {}", word(&entry.name)),
-            )
-        }));
+        next.extend(
+            first.map(|entry| Recommendation::new("read", format!("liveops runbook show {}", word(&entry.name)))),
+        );
         next.push(match self.shipped.first() {
             Some(shipped) if first.is_none() => {
                 Recommendation::new("write one", format!("liveops runbook new {}", shipped.name))
@@ -139,9 +131,6 @@ impl Report for RunbookList {
     }
 
     fn meta(&self) -> Meta {
-        Meta {
-            recommendations: self.next(),
-            ..Meta::default()
-        }
+        Meta { recommendations: self.next(), ..Meta::default() }
     }
 }

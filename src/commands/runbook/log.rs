@@ -30,11 +30,7 @@ impl RunLog {
     }
 
     fn of(cx: &Context, id: &str) -> Self {
-        Self {
-            id: id.to_owned(),
-            journal: Journal::at(folder(cx).join(format!("{id}.jsonl"))),
-            broken: false,
-        }
+        Self { id: id.to_owned(), journal: Journal::at(folder(cx).join(format!("{id}.jsonl"))), broken: false }
     }
 
     /// The last run of a runbook in an environment that has not come to its end.
@@ -60,9 +56,7 @@ impl RunLog {
             && !self.broken
         {
             self.broken = true;
-            cx.output.warn(&format!(
-                "this run cannot be journalled, and not be resumed: {error}"
-            ));
+            cx.output.warn(&format!("this run cannot be journalled, and not be resumed: {error}"));
         }
     }
 

@@ -84,11 +84,7 @@ pub(super) async fn run(args: NewArgs, cx: &Context) -> Result<Exit> {
     }
     let shelf = Shelf::open(cx)?;
     let scenario = scenario::find(&args.name);
-    let purpose = if scenario.is_some() {
-        Purpose::Scenario
-    } else {
-        Purpose::Alert
-    };
+    let purpose = if scenario.is_some() { Purpose::Scenario } else { Purpose::Alert };
     let (shown, path) = shelf.place(&args.name, purpose)?;
     if !cx.global.dry_run && !args.force && path.exists() {
         return Err(Error::Refused {
@@ -102,10 +98,7 @@ pub(super) async fn run(args: NewArgs, cx: &Context) -> Result<Exit> {
     let mut warnings = Vec::new();
     let known = match purpose {
         Purpose::Alert => rules::gather(cx, &args.rules).await?,
-        Purpose::Scenario => Rules {
-            rules: None,
-            source: None,
-        },
+        Purpose::Scenario => Rules { rules: None, source: None },
     };
     let found = match purpose {
         Purpose::Alert => matching(&args, &known, &mut warnings)?,
@@ -140,25 +133,15 @@ pub(super) async fn run(args: NewArgs, cx: &Context) -> Result<Exit> {
 fn matching(args: &NewArgs, known: &Rules, warnings: &mut Vec<String>) -> Result<Vec<AlertRule>> {
     let Some(rules) = &known.rules else {
         let why = known.gap().unwrap_or_default();
-        warnings.push(format!(
-            "the rule is not known, so it is not filled in: {why}"
-        ));
+        warnings.push(format!("the rule is not known, so it is not filled in: {why}"));
         return Ok(Vec::new());
     };
-    let found: Vec<AlertRule> = rules
-        .iter()
-        .filter(|rule| rule.name == args.name)
-        .cloned()
-        .collect();
+    let found: Vec<AlertRule> = rules.iter().filter(|rule| rule.name == args.name).cloned().collect();
     if found.is_empty() && !args.force {
         let mut candidates: Vec<String> = rules.iter().map(|rule| rule.name.clone()).collect();
         candidates.extend(scenario::SCENARIOS.iter().map(|s| s.name.to_owned()));
         candidates.dedup();
-        return Err(Error::NotFound {
-            what: "alert or scenario",
-            name: args.name.clone(),
-            candidates,
-        });
+        return Err(Error::NotFound { what: "alert or scenario", name: args.name.clone(), candidates });
     }
     if found.is_empty() {
         warnings.push(format!("no rule makes an alert `{}` yet", args.name));
@@ -172,11 +155,7 @@ fn service(args: &NewArgs, rules: &[AlertRule], cx: &Context) -> Result<String> 
     let names: Vec<String> = services.iter().map(|s| s.name.clone()).collect();
     if let Some(name) = &args.service {
         if !names.is_empty() && !names.contains(name) {
-            return Err(Error::NotFound {
-                what: "service",
-                name: name.clone(),
-                candidates: names,
-            });
+            return Err(Error::NotFound { what: "service", name: name.clone(), candidates: names });
         }
         return Ok(name.clone());
     }
@@ -211,20 +190,11 @@ struct KpiValues {
     related: bool,
 }
 
-fn render(
-    template: &Template,
-    name: &str,
-    service: &str,
-    rules: &[AlertRule],
-    cx: &Context,
-) -> Result<String> {
+fn render(template: &Template, name: &str, service: &str, rules: &[AlertRule], cx: &Context) -> Result<String> {
     let config = cx.config()?;
     let settings = &config.settings;
-    let metrics: Vec<String> = rules
-        .iter()
-        .filter_map(|rule| inspect(&rule.expression))
-        .flat_map(|expression| expression.metrics)
-        .collect();
+    let metrics: Vec<String> =
+        rules.iter().filter_map(|rule| inspect(&rule.expression)).flat_map(|expression| expression.metrics).collect();
     let values = rules.iter().map(|rule| RuleValues {
         expression: &rule.expression,
         query: word(&rule.expression),
@@ -236,11 +206,7 @@ fn render(
         place: &rule.place,
     });
     let kpis = settings.kpis.iter().map(|kpi| kpi_values(kpi, &metrics));
-    let owner = settings
-        .services
-        .iter()
-        .find(|known| known.name == service)
-        .and_then(|known| known.owner.clone());
+    let owner = settings.services.iter().find(|known| known.name == service).and_then(|known| known.owner.clone());
     template.render(context! {
         name => name,
         service => service,
@@ -252,11 +218,7 @@ fn render(
 }
 
 fn kpi_values(kpi: &Kpi, metrics: &[String]) -> KpiValues {
-    let own: Vec<String> = kpi
-        .selectors()
-        .iter()
-        .map(|selector| selector.name().to_owned())
-        .collect();
+    let own: Vec<String> = kpi.selectors().iter().map(|selector| selector.name().to_owned()).collect();
     KpiValues {
         name: kpi.name.clone(),
         title: kpi.title().into_owned(),
@@ -285,11 +247,7 @@ impl Report for Written {
     fn blocks(&self, view: &View) -> Vec<Block> {
         let mut blocks = Vec::new();
         if self.dry_run {
-            blocks.extend(
-                self.markdown
-                    .lines()
-                    .map(|line| Block::Whole(vec![plain(line)])),
-            );
+            blocks.extend(self.markdown.lines().map(|line| Block::Whole(vec![plain(line)])));
             blocks.push(Block::Line(vec![span(
                 format!("dry run, nothing is written: this would be {}", self.path),
                 Tone::Dim,
@@ -308,10 +266,7 @@ impl Report for Written {
         };
         blocks.push(Block::text(from));
         if self.to_fill_in > 0 {
-            blocks.push(Block::text(format!(
-                "  {} lines only you can fill in: look for `[fill in`",
-                self.to_fill_in
-            )));
+            blocks.push(Block::text(format!("  {} lines only you can fill in: look for `[fill in`", self.to_fill_in)));
         }
         for next in self.next() {
             if let Some(command) = next.command {
@@ -323,11 +278,7 @@ impl Report for Written {
 
     fn meta(&self) -> Meta {
         Meta {
-            outcome: if self.warnings.is_empty() {
-                Outcome::Success
-            } else {
-                Outcome::Partial
-            },
+            outcome: if self.warnings.is_empty() { Outcome::Success } else { Outcome::Partial },
             recommendations: self.next(),
             sources: self.source.clone().into_iter().collect(),
             warnings: self.warnings.clone(),
@@ -351,29 +302,15 @@ mod tests {
     }
 
     fn checked(text: &str, name: &str, purpose: Purpose, values: minijinja::Value) -> Runbook {
-        let template = Template {
-            text: text.into(),
-            file: None,
-        };
+        let template = Template { text: text.into(), file: None };
         let markdown = template.render(values).expect(name);
-        let filed = Filed {
-            name: name.into(),
-            path: name.into(),
-            purpose,
-            book: Runbook::parse(&markdown),
-        };
+        let filed = Filed { name: name.into(), path: name.into(), purpose, book: Runbook::parse(&markdown) };
         // A file that a fresh runbook links may not be there yet.
         let dead = |link: &str| (!link.starts_with("http")).then(|| "a local file".to_owned());
         let findings = filed.check(dead);
-        let grave: Vec<&Finding> = findings
-            .iter()
-            .filter(|f| f.weight == Weight::Error)
-            .collect();
+        let grave: Vec<&Finding> = findings.iter().filter(|f| f.weight == Weight::Error).collect();
         assert!(grave.is_empty(), "{name}: {grave:#?}\n{markdown}");
-        assert!(
-            findings.iter().all(|f| f.kind != "step_without_check"),
-            "{name}: {findings:#?}"
-        );
+        assert!(findings.iter().all(|f| f.kind != "step_without_check"), "{name}: {findings:#?}");
         assert!(!markdown.contains("\n\n\n"), "{name}: {markdown}");
         filed.book
     }
@@ -381,18 +318,9 @@ mod tests {
     #[test]
     fn every_scenario_renders_and_passes_its_own_check() {
         for scenario in &SCENARIOS {
-            let book = checked(
-                scenario.text,
-                scenario.name,
-                Purpose::Scenario,
-                values(&[], &[]),
-            );
+            let book = checked(scenario.text, scenario.name, Purpose::Scenario, values(&[], &[]));
             assert!(book.steps.len() >= 3, "{} has too few steps", scenario.name);
-            assert!(
-                book.steps.iter().any(|step| !step.confirm),
-                "{} has no look",
-                scenario.name
-            );
+            assert!(book.steps.iter().any(|step| !step.confirm), "{} has no look", scenario.name);
         }
     }
 

@@ -36,29 +36,18 @@ pub(super) async fn gather(cx: &Context, named: &[PathBuf]) -> Result<Rules> {
         for file in files {
             read(&base, file, &mut rules)?;
         }
-        return Ok(Rules {
-            rules: Some(rules),
-            source: None,
-        });
+        return Ok(Rules { rules: Some(rules), source: None });
     }
     let client = match cx.prometheus() {
         Ok(target) => Prometheus::new(cx.http()?, target, Effort::Quick),
         Err(Error::Unconfigured { .. }) => {
-            return Ok(Rules {
-                rules: None,
-                source: None,
-            });
+            return Ok(Rules { rules: None, source: None });
         }
         Err(error) => return Err(error),
     };
     let (answer, source) = timed("prometheus", Some(client.rules())).await;
-    let rules = answer
-        .and_then(Result::ok)
-        .map(|rules| rules.iter().filter_map(AlertRule::of).collect());
-    Ok(Rules {
-        rules,
-        source: Some(source),
-    })
+    let rules = answer.and_then(Result::ok).map(|rules| rules.iter().filter_map(AlertRule::of).collect());
+    Ok(Rules { rules, source: Some(source) })
 }
 
 impl Rules {
@@ -68,11 +57,7 @@ impl Rules {
             return None;
         }
         Some(match &self.source {
-            Some(Source {
-                error: Some(error),
-                state: SourceState::Down,
-                ..
-            }) => error.clone(),
+            Some(Source { error: Some(error), state: SourceState::Down, .. }) => error.clone(),
             _ => "no Prometheus is configured, and no rule files are named".into(),
         })
     }
@@ -81,33 +66,21 @@ impl Rules {
 /// A file, or every `.yml` and `.yaml` of a folder.
 fn read(base: &Path, file: &Path, rules: &mut Vec<AlertRule>) -> Result<()> {
     let path = base.join(file);
-    let io = |source| Error::Io {
-        action: "read",
-        path: path.clone(),
-        source,
-    };
+    let io = |source| Error::Io { action: "read", path: path.clone(), source };
     let shown = file.display().to_string();
     if path.is_dir() {
         let entries = fs::read_dir(&path).map_err(io)?;
         let mut names: Vec<PathBuf> = entries
             .filter_map(|entry| Some(entry.ok()?.file_name()))
             .map(|name| file.join(name))
-            .filter(|name| {
-                name.extension()
-                    .is_some_and(|extension| extension == "yml" || extension == "yaml")
-            })
+            .filter(|name| name.extension().is_some_and(|extension| extension == "yml" || extension == "yaml"))
             .collect();
         names.sort();
         return names.iter().try_for_each(|name| read(base, name, rules));
     }
     let text = fs::read_to_string(&path).map_err(io)?;
     let found = AlertRule::read_file(&text, &shown).map_err(|message| Error::Config {
-        problems: vec![Problem {
-            source: shown.clone(),
-            line: 0,
-            key: String::new(),
-            message,
-        }],
+        problems: vec![Problem { source: shown.clone(), line: 0, key: String::new(), message }],
     })?;
     rules.extend(found);
     Ok(())

@@ -53,9 +53,7 @@ pub(crate) struct RunArgs {
 }
 
 fn assignment(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text
-        .split_once('=')
-        .ok_or("write it as NAME=VALUE, such as VERSION=1.42")?;
+    let (name, value) = text.split_once('=').ok_or("write it as NAME=VALUE, such as VERSION=1.42")?;
     if crate::domain::runbook::is_variable(name) {
         Ok((name.to_owned(), value.to_owned()))
     } else {
@@ -107,11 +105,7 @@ pub(super) async fn run(args: RunArgs, cx: &Context) -> Result<Exit> {
     match walked {
         Ok(Walked::Over) => {
             cx.output.show(&report, cx.clock.now())?;
-            Ok(if report.verdict() == Verdict::Fail {
-                Exit::Bad
-            } else {
-                Exit::Good
-            })
+            Ok(if report.verdict() == Verdict::Fail { Exit::Bad } else { Exit::Good })
         }
         Ok(Walked::Stopped) if report.touched() > 0 => {
             cx.output.show(&report, cx.clock.now())?;
@@ -123,10 +117,7 @@ pub(super) async fn run(args: RunArgs, cx: &Context) -> Result<Exit> {
         }
         Ok(Walked::Stopped) => Err(Error::Refused {
             why: "stopped before the first step; nothing was run".into(),
-            hint: format!(
-                "read it with `{}`",
-                cx.command(&format!("runbook show {}", word(&args.name)))
-            ),
+            hint: format!("read it with `{}`", cx.command(&format!("runbook show {}", word(&args.name)))),
         }),
         Err(error) => {
             if report.touched() > 0
@@ -144,10 +135,7 @@ fn chosen(args: &RunArgs, book: &Book) -> Result<Vec<Step>> {
     let all = &book.filed.book.steps;
     if let Some(fault) = book.filed.book.faults.first() {
         return Err(Error::usage(
-            format!(
-                "{}:{}: step cannot be read: {}",
-                book.filed.path, fault.line, fault.what
-            ),
+            format!("{}:{}: step cannot be read: {}", book.filed.path, fault.line, fault.what),
             "mend it first: a run that leaves a step out in silence is worse than none",
         ));
     }
@@ -162,19 +150,14 @@ fn chosen(args: &RunArgs, book: &Book) -> Result<Vec<Step>> {
         return Ok(all.clone());
     }
     let find = |name: &&String| {
-        let by_number = name
-            .parse()
-            .ok()
-            .and_then(|n: usize| all.get(n.wrapping_sub(1)));
-        all.iter()
-            .find(|step| step.name.eq_ignore_ascii_case(name))
-            .or(by_number)
-            .cloned()
-            .ok_or_else(|| Error::NotFound {
+        let by_number = name.parse().ok().and_then(|n: usize| all.get(n.wrapping_sub(1)));
+        all.iter().find(|step| step.name.eq_ignore_ascii_case(name)).or(by_number).cloned().ok_or_else(|| {
+            Error::NotFound {
                 what: "step",
                 name: (*name).clone(),
                 candidates: all.iter().map(|step| step.name.clone()).collect(),
-            })
+            }
+        })
     };
     let steps: Vec<Step> = wanted.iter().map(find).collect::<Result<_>>()?;
     if let (Some(_), Some(step)) = (&args.rollback, steps.first())
@@ -208,14 +191,8 @@ fn variables(args: &RunArgs, steps: &[Step], cx: &Context) -> Result<Vec<(String
     if missing.is_empty() || cx.global.dry_run {
         return Ok(values);
     }
-    let flags: Vec<String> = missing
-        .iter()
-        .map(|name| format!("--set {name}=…"))
-        .collect();
-    Err(Error::usage(
-        format!("the steps need {}", missing.join(", ")),
-        format!("pass `{}`", flags.join(" ")),
-    ))
+    let flags: Vec<String> = missing.iter().map(|name| format!("--set {name}=…")).collect();
+    Err(Error::usage(format!("the steps need {}", missing.join(", ")), format!("pass `{}`", flags.join(" "))))
 }
 
 /// What every step finds in its environment beside its own variables: nested `liveops` goes where this one went.
@@ -227,28 +204,16 @@ pub(crate) fn surroundings(cx: &Context) -> Result<Vec<(String, OsString)>> {
     let config = cx.config()?;
     let named = &config.layers.named;
     set("LIVEOPS_ENV", Some(cx.environment()?.into()));
-    set(
-        "LIVEOPS_CONFIG",
-        named.as_ref().map(|path| cx.dirs.work.join(path).into()),
-    );
-    set(
-        "LIVEOPS_PROMETHEUS",
-        cx.global.prometheus.clone().map(Into::into),
-    );
-    set(
-        "LIVEOPS_ALERTMANAGER",
-        cx.global.alertmanager.clone().map(Into::into),
-    );
+    set("LIVEOPS_CONFIG", named.as_ref().map(|path| cx.dirs.work.join(path).into()));
+    set("LIVEOPS_PROMETHEUS", cx.global.prometheus.clone().map(Into::into));
+    set("LIVEOPS_ALERTMANAGER", cx.global.alertmanager.clone().map(Into::into));
     set("LIVEOPS_REDIS", cx.global.redis.clone().map(Into::into));
     if !cx.global.health.is_empty() {
         set("LIVEOPS_HEALTH", Some(cx.global.health.join(",").into()));
     }
     let mut kubectl = String::from("kubectl");
     if let Some(kubernetes) = &config.settings.kubernetes {
-        for (flag, value) in [
-            ("context", &kubernetes.context),
-            ("namespace", &kubernetes.namespace),
-        ] {
+        for (flag, value) in [("context", &kubernetes.context), ("namespace", &kubernetes.namespace)] {
             if let Some(value) = value {
                 kubectl.push_str(&format!(" --{flag}={value}"));
             }
@@ -273,10 +238,7 @@ impl RunReport {
     }
 
     fn touched(&self) -> usize {
-        self.steps
-            .iter()
-            .filter(|step| step.state != StepState::Open)
-            .count()
+        self.steps.iter().filter(|step| step.state != StepState::Open).count()
     }
 
     fn verdict(&self) -> Verdict {
@@ -330,24 +292,13 @@ impl Report for RunReport {
         let mut blocks = vec![
             Block::Line(vec![
                 tone::mark(tone, view),
-                span(
-                    format!(
-                        " {}: {} of {} steps over",
-                        self.runbook,
-                        self.over(),
-                        self.steps.len()
-                    ),
-                    tone,
-                ),
+                span(format!(" {}: {} of {} steps over", self.runbook, self.over(), self.steps.len()), tone),
             ]),
             Block::Table(self.table()),
             Block::Blank,
         ];
         if let Some(incident) = &self.incident {
-            blocks.push(Block::Line(vec![span(
-                format!("journalled in incident {incident}"),
-                Tone::Dim,
-            )]));
+            blocks.push(Block::Line(vec![span(format!("journalled in incident {incident}"), Tone::Dim)]));
         }
         for next in self.next() {
             if let Some(command) = next.command {

@@ -35,10 +35,7 @@ impl Shelf {
     /// Those of the configuration.
     pub(crate) fn open(cx: &Context) -> Result<Self> {
         let config = cx.config()?;
-        Ok(Self {
-            root: config.folder(),
-            folder: config.settings.documents.runbooks.clone(),
-        })
+        Ok(Self { root: config.folder(), folder: config.settings.documents.runbooks.clone() })
     }
 
     /// The folder of one purpose, as it is shown.
@@ -90,22 +87,15 @@ impl Shelf {
     /// # Errors
     /// `NotFound` with the nearest name, or with the command that writes it.
     pub(crate) fn find(&self, name: &str) -> Result<Book> {
-        let is_path = Path::new(name)
-            .extension()
-            .is_some_and(|extension| extension.eq_ignore_ascii_case("md"));
+        let is_path = Path::new(name).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("md"));
         if is_path {
             let path = self.root.join(name);
-            let purpose = if path
-                .parent()
-                .is_some_and(|folder| folder.ends_with("alerts"))
-            {
+            let purpose = if path.parent().is_some_and(|folder| folder.ends_with("alerts")) {
                 Purpose::Alert
             } else {
                 Purpose::Scenario
             };
-            let shown = Path::new(name)
-                .parent()
-                .map_or_else(String::new, |folder| folder.display().to_string());
+            let shown = Path::new(name).parent().map_or_else(String::new, |folder| folder.display().to_string());
             return read(&path, &shown, purpose);
         }
         for purpose in [Purpose::Alert, Purpose::Scenario] {
@@ -129,11 +119,7 @@ fn markdown(folder: &Path) -> Result<Vec<PathBuf>> {
         Ok(entries) => entries,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         Err(source) => {
-            return Err(Error::Io {
-                action: "read",
-                path: folder.to_owned(),
-                source,
-            });
+            return Err(Error::Io { action: "read", path: folder.to_owned(), source });
         }
     };
     let mut files: Vec<PathBuf> = entries
@@ -149,11 +135,7 @@ fn markdown(folder: &Path) -> Result<Vec<PathBuf>> {
 }
 
 fn read(path: &Path, folder: &str, purpose: Purpose) -> Result<Book> {
-    let io = |source| Error::Io {
-        action: "read",
-        path: path.to_owned(),
-        source,
-    };
+    let io = |source| Error::Io { action: "read", path: path.to_owned(), source };
     let size = fs::metadata(path).map_err(io)?.len();
     if size > LARGEST {
         return Err(Error::usage(
@@ -162,25 +144,8 @@ fn read(path: &Path, folder: &str, purpose: Purpose) -> Result<Book> {
         ));
     }
     let text = String::from_utf8_lossy(&fs::read(path).map_err(io)?).into_owned();
-    let name = path
-        .file_stem()
-        .map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
-    let file = path
-        .file_name()
-        .map_or_else(String::new, |file| file.to_string_lossy().into_owned());
-    let shown = if folder.is_empty() {
-        file
-    } else {
-        format!("{folder}/{file}")
-    };
-    Ok(Book {
-        filed: Filed {
-            name,
-            path: shown,
-            purpose,
-            book: Runbook::parse(&text),
-        },
-        text,
-        path: path.to_owned(),
-    })
+    let name = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+    let file = path.file_name().map_or_else(String::new, |file| file.to_string_lossy().into_owned());
+    let shown = if folder.is_empty() { file } else { format!("{folder}/{file}") };
+    Ok(Book { filed: Filed { name, path: shown, purpose, book: Runbook::parse(&text) }, text, path: path.to_owned() })
 }

@@ -57,12 +57,7 @@ pub(super) fn run(args: &ShowArgs, cx: &Context) -> Result<Exit> {
             part.ok_or_else(|| crate::error::Error::NotFound {
                 what: "section",
                 name: wanted.clone(),
-                candidates: filed
-                    .book
-                    .sections
-                    .iter()
-                    .map(|section| section.title.clone())
-                    .collect(),
+                candidates: filed.book.sections.iter().map(|section| section.title.clone()).collect(),
             })?
         }
     };
@@ -86,9 +81,7 @@ fn section(text: &str, sections: &[Section], wanted: &str) -> Option<String> {
     let mut found = Vec::new();
     for (index, section) in sections.iter().enumerate() {
         if section.title.to_lowercase().contains(&wanted) {
-            let end = sections
-                .get(index + 1)
-                .map_or(lines.len(), |next| next.line - 1);
+            let end = sections.get(index + 1).map_or(lines.len(), |next| next.line - 1);
             found.extend_from_slice(&lines[section.line - 1..end]);
         }
     }
@@ -97,12 +90,8 @@ fn section(text: &str, sections: &[Section], wanted: &str) -> Option<String> {
 
 impl Shown {
     fn next(&self) -> Option<Recommendation> {
-        (!self.steps.is_empty()).then(|| {
-            Recommendation::new(
-                "run its steps",
-                format!("liveops runbook run {}", word(&self.name)),
-            )
-        })
+        (!self.steps.is_empty())
+            .then(|| Recommendation::new("run its steps", format!("liveops runbook run {}", word(&self.name))))
     }
 }
 
@@ -113,11 +102,7 @@ impl Report for Shown {
         let mut blocks = vec![Block::Line(vec![span(&self.path, Tone::Dim)])];
         blocks.extend(markdown::blocks(&self.markdown, view));
         blocks.push(Block::Blank);
-        if let Some(Recommendation {
-            text,
-            command: Some(command),
-        }) = self.next()
-        {
+        if let Some(Recommendation { text, command: Some(command) }) = self.next() {
             blocks.push(Block::next(&text, command));
         }
         blocks
@@ -138,9 +123,6 @@ impl Report for Shown {
     }
 
     fn meta(&self) -> Meta {
-        Meta {
-            recommendations: self.next().into_iter().collect(),
-            ..Meta::default()
-        }
+        Meta { recommendations: self.next().into_iter().collect(), ..Meta::default() }
     }
 }

@@ -25,16 +25,11 @@ pub(super) fn check(book: &Book) -> Vec<Finding> {
         let parts = [
             Some(("", &step.command)),
             step.check.as_ref().map(|text| ("the check of ", text)),
-            step.rollback
-                .as_ref()
-                .map(|text| ("the rollback of ", text)),
+            step.rollback.as_ref().map(|text| ("the rollback of ", text)),
         ];
         for (what, text) in parts.into_iter().flatten() {
             for why in wrong(text) {
-                findings.push(finding(
-                    step.line,
-                    format!("{what}step `{}`: {why}", step.name),
-                ));
+                findings.push(finding(step.line, format!("{what}step `{}`: {why}", step.name)));
             }
         }
     }
@@ -72,9 +67,7 @@ fn wrong(script: &str) -> Vec<String> {
         let Err(error) = crate::cli::command().try_get_matches_from(line) else {
             continue;
         };
-        let known = typed
-            .iter()
-            .any(|word| word.contains('$') || word.chars().any(char::is_uppercase));
+        let known = typed.iter().any(|word| word.contains('$') || word.chars().any(char::is_uppercase));
         let is_wrong = match error.kind() {
             ErrorKind::InvalidSubcommand | ErrorKind::UnknownArgument => true,
             ErrorKind::InvalidValue | ErrorKind::ValueValidation => !known,
@@ -83,17 +76,10 @@ fn wrong(script: &str) -> Vec<String> {
         if is_wrong {
             let text = error.to_string();
             let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-            let said = lines
-                .next()
-                .unwrap_or_default()
-                .trim_start_matches("error: ")
-                .to_owned();
+            let said = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
             let tip = lines.find_map(|line| line.strip_prefix("tip: "));
             let tip = tip.map_or_else(String::new, |tip| format!("; {tip}"));
-            found.push(format!(
-                "`liveops {}` would fail: {said}{tip}",
-                typed.join(" ")
-            ));
+            found.push(format!("`liveops {}` would fail: {said}{tip}", typed.join(" ")));
         }
     }
     found
@@ -105,15 +91,10 @@ fn is_ours(word: &str) -> bool {
 
 /// What may stand before a program: assignments and words of the shell.
 fn leads(word: &str) -> bool {
-    let assigned = word
-        .split_once('=')
-        .is_some_and(|(name, _)| crate::domain::runbook::is_variable(name));
+    let assigned = word.split_once('=').is_some_and(|(name, _)| crate::domain::runbook::is_variable(name));
     assigned
-        || [
-            "if", "then", "else", "elif", "while", "until", "do", "!", "{", "exec", "time", "env",
-            "sudo", "$",
-        ]
-        .contains(&word)
+        || ["if", "then", "else", "elif", "while", "until", "do", "!", "{", "exec", "time", "env", "sudo", "$"]
+            .contains(&word)
 }
 
 #[cfg(test)]
@@ -144,10 +125,7 @@ mod tests {
             ("liveops changes --since yesterdayish", "yesterdayish"),
         ] {
             let found = wrong(bad);
-            assert!(
-                found.len() == 1 && found[0].contains(want),
-                "{bad}: {found:?}"
-            );
+            assert!(found.len() == 1 && found[0].contains(want), "{bad}: {found:?}");
         }
     }
 }

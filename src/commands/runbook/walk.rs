@@ -154,9 +154,7 @@ impl Walk {
                 Ok(true) => None,
                 Ok(false) if prompt::can_prompt() => Some(self.after_failure(index)?),
                 Ok(false) => return Ok(Walked::Over),
-                Err(Error::Refused { .. })
-                    if prompt::can_prompt() && !cx.is_read_only()? && !cx.global.yes =>
-                {
+                Err(Error::Refused { .. }) if prompt::can_prompt() && !cx.is_read_only()? && !cx.global.yes => {
                     Some(self.after_no()?)
                 }
                 Err(error) => return Err(error),
@@ -190,28 +188,14 @@ impl Walk {
         }
         let verb = if back { "take back" } else { "run" };
         let instead = match &step.rollback {
-            Some(_) => format!(
-                "runbook run {} --rollback {}",
-                word(&self.name),
-                word(&step.name)
-            ),
+            Some(_) => format!("runbook run {} --rollback {}", word(&self.name), word(&step.name)),
             None => format!("runbook show {}", word(&self.name)),
         };
         let plan = Plan {
-            action: if back {
-                "runbook.rollback"
-            } else {
-                "runbook.step"
-            },
+            action: if back { "runbook.rollback" } else { "runbook.step" },
             summary: format!("{verb} step `{}` of {}", step.name, self.title),
             preview,
-            undo: Some(
-                Impossible::Nothing {
-                    why: "a runbook's step is a command of its own".into(),
-                    instead,
-                }
-                .into(),
-            ),
+            undo: Some(Impossible::Nothing { why: "a runbook's step is a command of its own".into(), instead }.into()),
             // A look changes nothing, and must work when the disk is full.
             kill_switch: !step.confirm,
             undoes: None,
@@ -244,9 +228,7 @@ impl Walk {
         let text = |key: &str| result[key].as_str().map(ToOwned::to_owned);
         self.fates[index] = Fate {
             state: Some(state),
-            exit_code: result["exit_code"]
-                .as_i64()
-                .and_then(|code| i32::try_from(code).ok()),
+            exit_code: result["exit_code"].as_i64().and_then(|code| i32::try_from(code).ok()),
             detail: text("detail"),
             output: text("output"),
         };
@@ -266,22 +248,12 @@ impl Walk {
             (Some(rollback), true) => rollback.as_str(),
             _ => step.command.as_str(),
         };
-        self.note(
-            cx,
-            "step.begun",
-            step,
-            json!({ "command": command, "back": back }),
-        );
+        self.note(cx, "step.begun", step, json!({ "command": command, "back": back }));
         let ran = self.shell(step, command, quiet, cx, confirmed).await;
         let ran = match ran {
             Ok(ran) => ran,
             Err(error) => {
-                self.note(
-                    cx,
-                    "step.failed",
-                    step,
-                    json!({ "detail": error.to_string() }),
-                );
+                self.note(cx, "step.failed", step, json!({ "detail": error.to_string() }));
                 return Err(error);
             }
         };
@@ -309,23 +281,12 @@ impl Walk {
         });
         self.note(cx, kind, step, data.clone());
         if !quiet {
-            cx.output.note(&format!(
-                "{} `{}`: {detail}",
-                if good { "done:" } else { "FAILED:" },
-                step.name
-            ));
+            cx.output.note(&format!("{} `{}`: {detail}", if good { "done:" } else { "FAILED:" }, step.name));
         }
         Ok(data)
     }
 
-    async fn shell(
-        &self,
-        step: &Step,
-        text: &str,
-        quiet: bool,
-        cx: &Context,
-        confirmed: &Confirmed,
-    ) -> Result<Ran> {
+    async fn shell(&self, step: &Step, text: &str, quiet: bool, cx: &Context, confirmed: &Confirmed) -> Result<Ran> {
         let mut variables = self.surroundings.clone();
         for (name, value) in &self.variables {
             variables.push((name.clone(), value.into()));
@@ -333,13 +294,8 @@ impl Walk {
         if let Some(incident) = &self.incident {
             variables.push(("LIVEOPS_INCIDENT".into(), incident.into()));
         }
-        let script = Script {
-            shell: step.shell,
-            text,
-            variables: &variables,
-            folder: &self.folder,
-            limit: step.timeout,
-        };
+        let script =
+            Script { shell: step.shell, text, variables: &variables, folder: &self.folder, limit: step.timeout };
         let show = |line: &str| {
             if !quiet {
                 cx.output.note(&format!("  {line}"));
@@ -361,13 +317,9 @@ impl Walk {
             let mut copy = data.clone();
             copy["runbook"] = json!(self.title);
             copy["text"] = json!(format!("{} `{}` {how}", self.title, step.name));
-            let kept = store(cx).and_then(|store| {
-                store.append(id, cx.clock.now(), &cx.actor, "runbook.step", &copy)
-            });
+            let kept = store(cx).and_then(|store| store.append(id, cx.clock.now(), &cx.actor, "runbook.step", &copy));
             if let Err(error) = kept {
-                cx.output.warn(&format!(
-                    "the step is not in the incident's journal: {error}"
-                ));
+                cx.output.warn(&format!("the step is not in the incident's journal: {error}"));
             }
         }
         self.log.write(cx, kind, data);
@@ -376,26 +328,15 @@ impl Walk {
     fn skip(&mut self, index: usize, cx: &Context) -> Result<()> {
         let step = self.steps[index].clone();
         let reason = prompt::text("why is it left out?", Some(""))?;
-        let reason = if reason.is_empty() {
-            "no reason given".to_owned()
-        } else {
-            reason
-        };
+        let reason = if reason.is_empty() { "no reason given".to_owned() } else { reason };
         self.note(cx, "step.skipped", &step, json!({ "detail": reason }));
-        self.fates[index] = Fate {
-            state: Some(StepState::Skipped),
-            detail: Some(reason),
-            ..Fate::default()
-        };
+        self.fates[index] = Fate { state: Some(StepState::Skipped), detail: Some(reason), ..Fate::default() };
         Ok(())
     }
 
     fn after_failure(&self, index: usize) -> Result<Choice> {
-        let mut items = vec![
-            ("stop here", Choice::Stop),
-            ("try it again", Choice::Again),
-            ("go on without it", Choice::Skip),
-        ];
+        let mut items =
+            vec![("stop here", Choice::Stop), ("try it again", Choice::Again), ("go on without it", Choice::Skip)];
         if self.steps[index].rollback.is_some() {
             items.push(("take it back, and stop", Choice::RollBack));
         }
@@ -405,11 +346,7 @@ impl Walk {
     fn after_no(&self) -> Result<Choice> {
         choose(
             "not run; what now?",
-            &[
-                ("stop here", Choice::Stop),
-                ("leave this step out", Choice::Skip),
-                ("ask again", Choice::Again),
-            ],
+            &[("stop here", Choice::Stop), ("leave this step out", Choice::Skip), ("ask again", Choice::Again)],
         )
     }
 
@@ -418,10 +355,7 @@ impl Walk {
         let mut blocks = vec![
             Block::Blank,
             Block::Line(vec![
-                span(
-                    format!("step {} of {}: {}", index + 1, self.steps.len(), step.name),
-                    Tone::Strong,
-                ),
+                span(format!("step {} of {}: {}", index + 1, self.steps.len(), step.name), Tone::Strong),
                 span(if step.confirm { "" } else { "  (only looks)" }, Tone::Dim),
             ]),
         ];
@@ -431,15 +365,9 @@ impl Walk {
                 Tone::Warn,
             )]));
         }
-        let needed = self
-            .variables
-            .iter()
-            .filter(|(name, _)| step.needs.contains(name));
+        let needed = self.variables.iter().filter(|(name, _)| step.needs.contains(name));
         for (name, value) in needed {
-            blocks.push(Block::Whole(vec![plain(format!(
-                "  {name}={}",
-                word(value)
-            ))]));
+            blocks.push(Block::Whole(vec![plain(format!("  {name}={}", word(value)))]));
         }
         let command = match (&step.rollback, back) {
             (Some(rollback), true) => rollback,
@@ -451,10 +379,7 @@ impl Walk {
         let more = [("check", &step.check), ("rollback", &step.rollback)];
         for (label, text) in more.into_iter().filter(|_| !back) {
             if let Some(text) = text {
-                blocks.push(Block::Whole(vec![
-                    span(format!("  {label}: "), Tone::Dim),
-                    plain(text),
-                ]));
+                blocks.push(Block::Whole(vec![span(format!("  {label}: "), Tone::Dim), plain(text)]));
             }
         }
         blocks
@@ -475,10 +400,7 @@ impl Walk {
 
     /// The command that goes on, while something is left.
     pub(super) fn resume(&self, cx: &Context) -> Option<String> {
-        let left = self
-            .fates
-            .iter()
-            .any(|fate| !fate.state.is_some_and(StepState::is_over));
+        let left = self.fates.iter().any(|fate| !fate.state.is_some_and(StepState::is_over));
         let resumable = left && self.whole && self.log.is_sound() && !cx.global.dry_run;
         resumable.then(|| cx.command(&format!("runbook run {} --resume", word(&self.name))))
     }

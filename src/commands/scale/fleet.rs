@@ -32,9 +32,7 @@ impl<'a> Fleet<'a> {
     /// # Errors
     /// `Unconfigured`.
     pub(crate) fn of(cx: &'a Context) -> Result<Self> {
-        Ok(Self {
-            kubectl: targets::kubectl(cx)?,
-        })
+        Ok(Self { kubectl: targets::kubectl(cx)? })
     }
 
     /// The `kubectl` line with these words, for this cluster and no other.
@@ -51,20 +49,13 @@ impl<'a> Fleet<'a> {
         let name = configured.and_then(|workload| workload.deployment.as_deref());
         let object = Object::new(Resource::Deployment, name.unwrap_or(&service.name))?;
         let asked = [object.clone()];
-        let (found, scalers) = tokio::join!(
-            self.kubectl.get(&asked),
-            self.kubectl.list(Resource::Hpa.word(), None)
-        );
-        let failed =
-            |failure: crate::clients::kubectl::Failure| failure.about(&self.kubectl.place(&object));
+        let (found, scalers) = tokio::join!(self.kubectl.get(&asked), self.kubectl.list(Resource::Hpa.word(), None));
+        let failed = |failure: crate::clients::kubectl::Failure| failure.about(&self.kubectl.place(&object));
         let found = found.map_err(failed)?;
         let found = found.first().ok_or_else(|| {
             Error::usage(
                 format!("{} does not exist", self.kubectl.place(&object)),
-                format!(
-                    "name the Deployment: `services.{}.workload.deployment` in liveops.yaml",
-                    service.name
-                ),
+                format!("name the Deployment: `services.{}.workload.deployment` in liveops.yaml", service.name),
             )
         })?;
         let scalers = scalers.map_err(failed)?;
@@ -103,12 +94,8 @@ impl<'a> Fleet<'a> {
             ]
         };
         let patch: Vec<Value> = match change {
-            ScaleUndo::SetReplicas {
-                replicas, expected, ..
-            } => set("/spec/replicas", *expected, *replicas).into(),
-            ScaleUndo::SetBounds {
-                bounds, expected, ..
-            } => {
+            ScaleUndo::SetReplicas { replicas, expected, .. } => set("/spec/replicas", *expected, *replicas).into(),
+            ScaleUndo::SetBounds { bounds, expected, .. } => {
                 let least = if expected.min == 1 {
                     // 1 is what it means when it is not set.
                     vec![json!({ "op": "add", "path": "/spec/minReplicas", "value": bounds.min })]
@@ -120,17 +107,12 @@ impl<'a> Fleet<'a> {
             }
         };
         let patch = Value::Array(patch);
-        let done = self
-            .kubectl
-            .patch(&object, Patch::Json, &patch, None, confirmed);
-        done.await.map(drop).map_err(|failure| {
-            match failure.about_test(&self.kubectl.place(&object)) {
-                Error::Conflict { what, .. } => Error::Conflict {
-                    what,
-                    hint: "look at it again: `liveops scale status`".into(),
-                },
-                other => other,
+        let done = self.kubectl.patch(&object, Patch::Json, &patch, None, confirmed);
+        done.await.map(drop).map_err(|failure| match failure.about_test(&self.kubectl.place(&object)) {
+            Error::Conflict { what, .. } => {
+                Error::Conflict { what, hint: "look at it again: `liveops scale status`".into() }
             }
+            other => other,
         })
     }
 }

@@ -63,21 +63,13 @@ pub(crate) async fn run(args: ScaleArgs, cx: &Context) -> Result<Exit> {
 /// `NotFound` with the candidates; `Usage` when it is not clear which.
 fn choose<'a>(cx: &'a Context, name: Option<&str>) -> Result<&'a Service> {
     let services = &cx.config()?.settings.services;
-    let names = || {
-        services
-            .iter()
-            .map(|service| service.name.clone())
-            .collect()
-    };
+    let names = || services.iter().map(|service| service.name.clone()).collect();
     match (name, services.as_slice()) {
-        (Some(name), all) => all
-            .iter()
-            .find(|service| service.name == name)
-            .ok_or_else(|| Error::NotFound {
-                what: "service",
-                name: name.to_owned(),
-                candidates: names(),
-            }),
+        (Some(name), all) => all.iter().find(|service| service.name == name).ok_or_else(|| Error::NotFound {
+            what: "service",
+            name: name.to_owned(),
+            candidates: names(),
+        }),
         (None, [only]) => Ok(only),
         (None, []) => Err(Error::Unconfigured {
             what: "service",
@@ -86,10 +78,7 @@ fn choose<'a>(cx: &'a Context, name: Option<&str>) -> Result<&'a Service> {
         }),
         (None, _) => {
             let names: Vec<String> = names();
-            Err(Error::usage(
-                "which service?",
-                format!("there is {}", names.join(", ")),
-            ))
+            Err(Error::usage("which service?", format!("there is {}", names.join(", "))))
         }
     }
 }

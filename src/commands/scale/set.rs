@@ -55,10 +55,7 @@ pub(super) async fn run(args: &ScaleArgs, cx: &Context) -> Result<Exit> {
     let changed = plan
         .carry_out(cx, async |confirmed| {
             fleet.apply(&change, confirmed).await?;
-            Ok(Done {
-                result: result.clone(),
-                undo: Some(undo),
-            })
+            Ok(Done { result: result.clone(), undo: Some(undo) })
         })
         .await?;
     let is_done = matches!(changed, Changed::Done { .. });
@@ -72,40 +69,24 @@ pub(super) async fn run(args: &ScaleArgs, cx: &Context) -> Result<Exit> {
 }
 
 /// The change that is meant, as what it sets and what it expects.
-fn decide(
-    cx: &Context,
-    args: &ScaleArgs,
-    service: &Service,
-    fleet: &Fleet<'_>,
-    size: &Size,
-) -> Result<ScaleUndo> {
+fn decide(cx: &Context, args: &ScaleArgs, service: &Service, fleet: &Fleet<'_>, size: &Size) -> Result<ScaleUndo> {
     let name = service.name.clone();
     let Some(replicas) = args.replicas else {
         let Some(now) = &size.autoscaler else {
             return Err(Error::usage(
-                format!(
-                    "`{}` has no autoscaler, so it has no bounds",
-                    size.deployment
-                ),
+                format!("`{}` has no autoscaler, so it has no bounds", size.deployment),
                 format!("pass `--replicas N`; it has {}", size.replicas),
             ));
         };
-        let bounds = Bounds {
-            name: now.name.clone(),
-            min: args.min.unwrap_or(now.min),
-            max: args.max.unwrap_or(now.max),
-        };
+        let bounds =
+            Bounds { name: now.name.clone(), min: args.min.unwrap_or(now.min), max: args.max.unwrap_or(now.max) };
         if bounds.min == 0 || bounds.min > bounds.max {
             return Err(Error::usage(
                 format!("{} to {} are no bounds", bounds.min, bounds.max),
                 "the lower one is at least 1, and not above the upper one",
             ));
         }
-        return Ok(ScaleUndo::SetBounds {
-            service: name,
-            bounds,
-            expected: now.clone(),
-        });
+        return Ok(ScaleUndo::SetBounds { service: name, bounds, expected: now.clone() });
     };
     if let Some(bounds) = &size.autoscaler {
         return Err(Error::Refused {
@@ -128,34 +109,19 @@ fn decide(
             why: format!("0 replicas would take `{}` out of service", service.name),
             hint: format!(
                 "to do that all the same: `{}`",
-                fleet.by_hand(&format!(
-                    "scale deployment {} --replicas=0",
-                    size.deployment
-                ))
+                fleet.by_hand(&format!("scale deployment {} --replicas=0", size.deployment))
             ),
         });
     }
-    Ok(ScaleUndo::SetReplicas {
-        service: name,
-        deployment: size.deployment.clone(),
-        replicas,
-        expected: size.replicas,
-    })
+    Ok(ScaleUndo::SetReplicas { service: name, deployment: size.deployment.clone(), replicas, expected: size.replicas })
 }
 
 fn summary(change: &ScaleUndo, size: &Size) -> String {
     match change {
-        ScaleUndo::SetReplicas {
-            service, replicas, ..
-        } => format!(
-            "scale {service} from {} to {replicas} replicas",
-            size.replicas
-        ),
-        ScaleUndo::SetBounds {
-            service,
-            bounds,
-            expected,
-        } => format!(
+        ScaleUndo::SetReplicas { service, replicas, .. } => {
+            format!("scale {service} from {} to {replicas} replicas", size.replicas)
+        }
+        ScaleUndo::SetBounds { service, bounds, expected } => format!(
             "set the autoscaler of {service} from {}-{} to {}-{} replicas",
             expected.min, expected.max, bounds.min, bounds.max
         ),
@@ -176,10 +142,7 @@ async fn refuse_during_rollout(cx: &Context, service: &Service) -> Result<()> {
                 "a rollout of `{}` is under way ({}), and keeps the size that it found",
                 service.name, stored.rollout.id
             ),
-            hint: format!(
-                "look at it: `{}`",
-                cx.command(&format!("rollout status {}", word(&service.name)))
-            ),
+            hint: format!("look at it: `{}`", cx.command(&format!("rollout status {}", word(&service.name)))),
         }),
         _ => Ok(()),
     }

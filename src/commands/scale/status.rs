@@ -73,12 +73,8 @@ pub(super) async fn run(_args: &StatusArgs, cx: &Context) -> Result<Exit> {
         .iter()
         .map(|trigger| {
             let kpis = &gathered.readings.kpis;
-            let found = trigger
-                .figures
-                .iter()
-                .find_map(|name| kpis.iter().find(|reading| reading.kpi.name == *name));
-            let value =
-                found.and_then(|reading| trigger.convert(reading.value?, &reading.kpi.unit));
+            let found = trigger.figures.iter().find_map(|name| kpis.iter().find(|reading| reading.kpi.name == *name));
+            let value = found.and_then(|reading| trigger.convert(reading.value?, &reading.kpi.unit));
             TriggerState {
                 name: trigger.name,
                 limit: trigger.limit,
@@ -91,21 +87,13 @@ pub(super) async fn run(_args: &StatusArgs, cx: &Context) -> Result<Exit> {
                     None => "unknown",
                 },
                 note: match found {
-                    None => Some(format!(
-                        "no key figure is called {}",
-                        trigger.figures.join(", ")
-                    )),
+                    None => Some(format!("no key figure is called {}", trigger.figures.join(", "))),
                     Some(reading) => reading.note.clone(),
                 },
             }
         })
         .collect();
-    let report = ScaleStatus {
-        services: services?,
-        triggers,
-        sources: gathered.sources,
-        warnings: gathered.warnings,
-    };
+    let report = ScaleStatus { services: services?, triggers, sources: gathered.sources, warnings: gathered.warnings };
     let exit = match report.verdict() {
         Verdict::Fail => Exit::Bad,
         Verdict::Unknown => Exit::Unknown,
@@ -163,9 +151,7 @@ impl Report for ScaleStatus {
                 "ok" => (view.pick("●", "+"), Tone::Good),
                 _ => (view.pick("?", "?"), Tone::Unknown),
             };
-            let now = state
-                .value
-                .map_or_else(|| "?".to_owned(), |value| trigger.show(value));
+            let now = state.value.map_or_else(|| "?".to_owned(), |value| trigger.show(value));
             table.row(vec![
                 span(mark, tone),
                 plain(trigger.name),
@@ -176,11 +162,8 @@ impl Report for ScaleStatus {
         }
         let mut blocks = vec![Block::Table(table)];
         if !self.services.is_empty() {
-            let mut table =
-                Table::new(["service", "replicas", "available", "autoscaler", ""]).right(&[1, 2]);
-            let number = |value: Option<u64>| {
-                value.map_or_else(|| "?".to_owned(), |value| value.to_string())
-            };
+            let mut table = Table::new(["service", "replicas", "available", "autoscaler", ""]).right(&[1, 2]);
+            let number = |value: Option<u64>| value.map_or_else(|| "?".to_owned(), |value| value.to_string());
             for service in &self.services {
                 let bounds = match (service.min, service.max) {
                     (Some(min), Some(max)) => format!("{min} to {max}"),
@@ -200,29 +183,11 @@ impl Report for ScaleStatus {
         blocks.push(Block::Blank);
         let service = self.services.first();
         let command = match (self.verdict(), service) {
-            (
-                Verdict::Fail,
-                Some(ServiceSize {
-                    name,
-                    min: Some(_),
-                    max: Some(max),
-                    ..
-                }),
-            ) => {
+            (Verdict::Fail, Some(ServiceSize { name, min: Some(_), max: Some(max), .. })) => {
                 format!("liveops scale {name} --max {}", max + max.div_ceil(2))
             }
-            (
-                Verdict::Fail,
-                Some(ServiceSize {
-                    name,
-                    replicas: Some(replicas),
-                    ..
-                }),
-            ) => {
-                format!(
-                    "liveops scale {name} --replicas {}",
-                    replicas + replicas.div_ceil(2).max(1)
-                )
+            (Verdict::Fail, Some(ServiceSize { name, replicas: Some(replicas), .. })) => {
+                format!("liveops scale {name} --replicas {}", replicas + replicas.div_ceil(2).max(1))
             }
             _ => "liveops status".to_owned(),
         };

@@ -71,13 +71,7 @@ pub(super) async fn run(args: AddArgs, cx: &Context) -> Result<Exit> {
     let cap = cx.config()?.settings.max_silence;
     check(&matchers, args.length, cap, args.force).map_err(|why| refused(&why))?;
     let now = cx.clock.now();
-    let draft = draft(
-        matchers,
-        args.length,
-        now,
-        args.by.unwrap_or_else(|| cx.actor.clone()),
-        args.comment,
-    )?;
+    let draft = draft(matchers, args.length, now, args.by.unwrap_or_else(|| cx.actor.clone()), args.comment)?;
     let client = alertmanager(cx)?;
     let preview = look(cx, &client, &draft).await?;
     let loud = preview.loud().len();
@@ -92,12 +86,7 @@ pub(super) async fn run(args: AddArgs, cx: &Context) -> Result<Exit> {
         action: "silence.add",
         summary: summary.clone(),
         preview: preview.blocks(cx),
-        undo: Some(
-            SilenceUndo::ExpireSilenceLike {
-                silence: draft.clone(),
-            }
-            .into(),
-        ),
+        undo: Some(SilenceUndo::ExpireSilenceLike { silence: draft.clone() }.into()),
         kill_switch: false,
         undoes: None,
     };
@@ -112,13 +101,7 @@ pub(super) async fn run(args: AddArgs, cx: &Context) -> Result<Exit> {
         .carry_out(cx, async |confirmed| {
             let id = client.set_silence(&draft, None, confirmed).await?;
             Ok(Done {
-                undo: Some(
-                    SilenceUndo::ExpireSilence {
-                        id: id.clone(),
-                        expected: draft.ends_at,
-                    }
-                    .into(),
-                ),
+                undo: Some(SilenceUndo::ExpireSilence { id: id.clone(), expected: draft.ends_at }.into()),
                 result: json!({ "silence": id, "draft": draft, "hides": hides }),
             })
         })
@@ -157,22 +140,11 @@ fn draft(
     comment: String,
 ) -> Result<Draft> {
     let starts_at = whole(now);
-    let ends_at = TimeDelta::from_std(length)
-        .ok()
-        .and_then(|length| starts_at.checked_add_signed(length))
-        .ok_or_else(|| {
-            Error::usage(
-                format!("`{}` is too long for a silence", human(length)),
-                "give it hours, such as `--for 2h`",
-            )
+    let ends_at =
+        TimeDelta::from_std(length).ok().and_then(|length| starts_at.checked_add_signed(length)).ok_or_else(|| {
+            Error::usage(format!("`{}` is too long for a silence", human(length)), "give it hours, such as `--for 2h`")
         })?;
-    Ok(Draft {
-        matchers,
-        starts_at,
-        ends_at,
-        created_by,
-        comment,
-    })
+    Ok(Draft { matchers, starts_at, ends_at, created_by, comment })
 }
 
 /// A time without its part of a second.
@@ -200,11 +172,7 @@ async fn look(cx: &Context, client: &Alertmanager<'_>, draft: &Draft) -> Result<
     let mut preview = Preview {
         warnings: Vec::new(),
         notes: Vec::new(),
-        alerts: all
-            .iter()
-            .filter(|alert| draft.hides(&alert.labels))
-            .cloned()
-            .collect(),
+        alerts: all.iter().filter(|alert| draft.hides(&alert.labels)).cloned().collect(),
     };
     let critical = preview.critical();
     if !critical.is_empty() {
@@ -219,28 +187,22 @@ async fn look(cx: &Context, client: &Alertmanager<'_>, draft: &Draft) -> Result<
     }
     let firing = all.iter().filter(|alert| alert.state.is_loud()).count();
     if firing > 2 && preview.loud().len() == firing {
-        preview.warnings.push(format!(
-            "that is everything that fires now: {firing} alerts"
-        ));
+        preview.warnings.push(format!("that is everything that fires now: {firing} alerts"));
     }
     preview.notes.extend(twin(cx, draft, &silences?));
     let names: Option<Vec<String>> = rules.ok().map(|rules| {
         let made = rules.into_iter().filter(|rule| rule.alerting.is_some());
-        made.map(|rule| rule.name)
-            .chain(all.into_iter().map(|alert| alert.name))
-            .collect()
+        made.map(|rule| rule.name).chain(all.into_iter().map(|alert| alert.name)).collect()
     });
-    preview
-        .warnings
-        .extend(names.and_then(|names| misspelt(draft, &names)));
+    preview.warnings.extend(names.and_then(|names| misspelt(draft, &names)));
     Ok(preview)
 }
 
 /// A silence that already does the same.
 fn twin(cx: &Context, draft: &Draft, silences: &[Silence]) -> Option<String> {
-    let found = silences.iter().find(|silence| {
-        silence.state == SilenceState::Active && silence.draft.has_same_matchers(draft)
-    })?;
+    let found = silences
+        .iter()
+        .find(|silence| silence.state == SilenceState::Active && silence.draft.has_same_matchers(draft))?;
     Some(format!(
         "silence {} does the same until {}; to make it longer: {}",
         found.id,
@@ -302,18 +264,13 @@ impl Preview {
         let view = cx.output.view(cx.clock.now());
         let mut blocks = Vec::new();
         if self.alerts.is_empty() {
-            blocks.push(Block::text(
-                "it matches nothing now; it will hide what fires while it lasts",
-            ));
+            blocks.push(Block::text("it matches nothing now; it will hide what fires while it lasts"));
         } else {
             blocks.push(Block::heading("it matches now:"));
             blocks.extend(lines::groups(&group(&self.alerts), PREVIEW, &view));
         }
         for warning in &self.warnings {
-            blocks.push(Block::Whole(vec![
-                span("WARNING: ", Tone::Bad),
-                span(warning, Tone::Strong),
-            ]));
+            blocks.push(Block::Whole(vec![span("WARNING: ", Tone::Bad), span(warning, Tone::Strong)]));
         }
         for note in &self.notes {
             blocks.push(Block::Whole(vec![span(format!("note: {note}"), Tone::Dim)]));

@@ -38,10 +38,7 @@ pub(super) async fn run(args: ExpireArgs, cx: &Context) -> Result<Exit> {
     let silence = client.silence(&args.id).await?;
     let (id, draft) = (silence.id, silence.draft);
     if silence.state == SilenceState::Expired {
-        let summary = format!(
-            "silence {id} has expired already, at {}",
-            draft.ends_at.format("%FT%TZ")
-        );
+        let summary = format!("silence {id} has expired already, at {}", draft.ends_at.format("%FT%TZ"));
         let result = json!({ "silence": id, "draft": draft });
         let report = ChangeReport::nothing(cx, "silence.expire", summary, result)?;
         cx.output.show(&report, cx.clock.now())?;
@@ -53,10 +50,7 @@ pub(super) async fn run(args: ExpireArgs, cx: &Context) -> Result<Exit> {
     if !cx.global.yes
         && let Ok(all) = client.alerts(&draft.matchers).await
     {
-        let held: Vec<Alert> = all
-            .into_iter()
-            .filter(|alert| alert.silenced_by.contains(&id))
-            .collect();
+        let held: Vec<Alert> = all.into_iter().filter(|alert| alert.silenced_by.contains(&id)).collect();
         let view = cx.output.view(cx.clock.now());
         if !held.is_empty() {
             preview.push(Block::heading("it keeps quiet now:"));
@@ -69,10 +63,7 @@ pub(super) async fn run(args: ExpireArgs, cx: &Context) -> Result<Exit> {
     if let Some(count) = hidden {
         summary.push_str(&format!("; it keeps {} quiet", alerts(count)));
     }
-    let undo = Undo::from(SilenceUndo::AddSilence {
-        id: id.clone(),
-        silence: draft.clone(),
-    });
+    let undo = Undo::from(SilenceUndo::AddSilence { id: id.clone(), silence: draft.clone() });
     let plan = Plan {
         action: "silence.expire",
         summary: summary.clone(),
@@ -85,10 +76,7 @@ pub(super) async fn run(args: ExpireArgs, cx: &Context) -> Result<Exit> {
     let changed = plan
         .carry_out(cx, async |confirmed| {
             client.expire_silence(&id, confirmed).await?;
-            Ok(Done {
-                result: result.clone(),
-                undo: Some(undo),
-            })
+            Ok(Done { result: result.clone(), undo: Some(undo) })
         })
         .await?;
     let report = ChangeReport::new(cx, "silence.expire", summary, changed, result.clone())?;

@@ -48,8 +48,7 @@ pub(super) async fn run(args: ExtendArgs, cx: &Context) -> Result<Exit> {
     let now = cx.clock.now();
     let old = silence.draft.ends_at;
     let too_long = |what: String| {
-        let hint =
-            "extend it by less, or pass `--force`; the cap is `silences.max` of the configuration";
+        let hint = "extend it by less, or pass `--force`; the cap is `silences.max` of the configuration";
         Error::usage(what, hint)
     };
     let new = TimeDelta::from_std(args.by)
@@ -66,10 +65,7 @@ pub(super) async fn run(args: ExtendArgs, cx: &Context) -> Result<Exit> {
             human(cap)
         )));
     }
-    let draft = Draft {
-        ends_at: new,
-        ..silence.draft.clone()
-    };
+    let draft = Draft { ends_at: new, ..silence.draft.clone() };
     let id = silence.id.clone();
     let summary = format!(
         "extend silence {} {} by {}, until {}",
@@ -78,13 +74,7 @@ pub(super) async fn run(args: ExtendArgs, cx: &Context) -> Result<Exit> {
         human(args.by),
         new.format("%FT%TZ")
     );
-    let undo = |id: String| {
-        Undo::from(SilenceUndo::SetSilenceEnd {
-            id,
-            ends_at: old,
-            expected: new,
-        })
-    };
+    let undo = |id: String| Undo::from(SilenceUndo::SetSilenceEnd { id, ends_at: old, expected: new });
     let plan = Plan {
         action: "silence.extend",
         summary: summary.clone(),
@@ -117,10 +107,7 @@ pub(super) async fn run(args: ExtendArgs, cx: &Context) -> Result<Exit> {
                 });
             }
             let kept = client.set_silence(&draft, Some(&id), confirmed).await?;
-            Ok(Done {
-                result: result(&kept),
-                undo: Some(undo(kept)),
-            })
+            Ok(Done { result: result(&kept), undo: Some(undo(kept)) })
         })
         .await?;
     let mut report = ChangeReport::new(cx, "silence.extend", summary, changed, result(&id))?;

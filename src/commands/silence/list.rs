@@ -121,19 +121,12 @@ impl Report for SilenceList {
     const SCHEMA: &'static str = "liveops.silence.list/1";
 
     fn blocks(&self, view: &View) -> Vec<Block> {
-        let mut blocks: Vec<Block> = self
-            .silences
-            .iter()
-            .flat_map(|entry| entry.blocks(view))
-            .collect();
+        let mut blocks: Vec<Block> = self.silences.iter().flat_map(|entry| entry.blocks(view)).collect();
         if self.silences.is_empty() {
             blocks.push(Block::text("nothing is silenced"));
         }
         if self.expired > 0 {
-            blocks.push(Block::Line(vec![span(
-                format!("{} expired; `--all` shows them", self.expired),
-                Tone::Dim,
-            )]));
+            blocks.push(Block::Line(vec![span(format!("{} expired; `--all` shows them", self.expired), Tone::Dim)]));
         }
         blocks.push(Block::Blank);
         blocks.push(Block::next("next", &self.next));
@@ -141,9 +134,7 @@ impl Report for SilenceList {
     }
 
     fn rows(&self, _view: &View) -> Option<Table> {
-        let mut table = Table::new([
-            "id", "state", "starts", "ends", "by", "holds", "matchers", "comment",
-        ]);
+        let mut table = Table::new(["id", "state", "starts", "ends", "by", "holds", "matchers", "comment"]);
         for entry in &self.silences {
             table.row(vec![
                 plain(&entry.id),
@@ -162,11 +153,7 @@ impl Report for SilenceList {
     fn meta(&self) -> Meta {
         Meta {
             environment: Some(self.environment.clone()),
-            outcome: if self.source.state == SourceState::Ok {
-                Outcome::Success
-            } else {
-                Outcome::Partial
-            },
+            outcome: if self.source.state == SourceState::Ok { Outcome::Success } else { Outcome::Partial },
             recommendations: vec![Recommendation::new("next", &self.next)],
             sources: vec![self.source.clone()],
             warnings: self.warnings.clone(),
@@ -192,34 +179,19 @@ pub(super) async fn run(args: ListArgs, cx: &Context) -> Result<Exit> {
     if !args.all {
         silences.retain(|silence| silence.state != SilenceState::Expired);
     }
-    let warnings: Vec<String> = alerts
-        .as_ref()
-        .err()
-        .map(ToString::to_string)
-        .into_iter()
-        .collect();
+    let warnings: Vec<String> = alerts.as_ref().err().map(ToString::to_string).into_iter().collect();
     let alerts = alerts.ok();
-    let next = match silences
-        .iter()
-        .find(|silence| silence.state != SilenceState::Expired)
-    {
+    let next = match silences.iter().find(|silence| silence.state != SilenceState::Expired) {
         Some(first) => format!("silence expire {}", short(&first.id)),
         None => "alerts".into(),
     };
     let report = SilenceList {
         expired: total - silences.len(),
-        silences: silences
-            .into_iter()
-            .map(|silence| SilenceEntry::new(silence, alerts.as_deref()))
-            .collect(),
+        silences: silences.into_iter().map(|silence| SilenceEntry::new(silence, alerts.as_deref())).collect(),
         environment: cx.environment()?.to_owned(),
         source: Source {
             name: "alertmanager".into(),
-            state: if warnings.is_empty() {
-                SourceState::Ok
-            } else {
-                SourceState::Degraded
-            },
+            state: if warnings.is_empty() { SourceState::Ok } else { SourceState::Degraded },
             latency_ms: u64::try_from(began.elapsed().as_millis()).ok(),
             error: warnings.first().cloned(),
         },

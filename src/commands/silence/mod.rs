@@ -51,25 +51,14 @@ pub(crate) async fn run(args: SilenceArgs, cx: &Context) -> Result<Exit> {
 /// # Errors
 /// `Unconfigured`.
 pub(crate) fn alertmanager(cx: &Context) -> Result<Alertmanager<'_>> {
-    Ok(Alertmanager::new(
-        cx.http()?,
-        cx.alertmanager()?,
-        Effort::Full,
-    ))
+    Ok(Alertmanager::new(cx.http()?, cx.alertmanager()?, Effort::Full))
 }
 
 /// The error for a silence that is over: it can only be made anew.
 fn over(cx: &Context, silence: &Silence) -> Error {
     let draft = &silence.draft;
     Error::Conflict {
-        what: format!(
-            "silence {} has expired, at {}",
-            silence.id,
-            draft.ends_at.format("%FT%TZ")
-        ),
-        hint: format!(
-            "make it anew: `{}`",
-            cx.command(&add_again(&draft.matchers, &draft.comment))
-        ),
+        what: format!("silence {} has expired, at {}", silence.id, draft.ends_at.format("%FT%TZ")),
+        hint: format!("make it anew: `{}`", cx.command(&add_again(&draft.matchers, &draft.comment))),
     }
 }

@@ -23,10 +23,7 @@ pub(crate) async fn ask(cx: &Context) -> Found {
     let (from_alertmanager, from_prometheus) = tokio::join!(alertmanager(cx), prometheus(cx));
     let fallback = from_prometheus.and_then(Result::ok);
     match from_alertmanager {
-        None => Found {
-            alerts: fallback,
-            source: None,
-        },
+        None => Found { alerts: fallback, source: None },
         Some((Ok(alerts), latency_ms)) => {
             let source = Source {
                 name: "alertmanager".into(),
@@ -34,10 +31,7 @@ pub(crate) async fn ask(cx: &Context) -> Found {
                 latency_ms: Some(latency_ms),
                 error: None,
             };
-            Found {
-                alerts: Some(alerts),
-                source: Some(source),
-            }
+            Found { alerts: Some(alerts), source: Some(source) }
         }
         Some((Err(error), _)) => {
             let source = Source {
@@ -46,10 +40,7 @@ pub(crate) async fn ask(cx: &Context) -> Found {
                 latency_ms: None,
                 error: Some(error.reason()),
             };
-            Found {
-                alerts: fallback,
-                source: Some(source),
-            }
+            Found { alerts: fallback, source: Some(source) }
         }
     }
 }
@@ -60,16 +51,8 @@ async fn alertmanager(cx: &Context) -> Option<(Result<Vec<Alert>>, u64)> {
         Err(Error::Unconfigured { .. }) => return None,
         target => target,
     };
-    let asked = async {
-        Alertmanager::new(cx.http()?, target?, Effort::Quick)
-            .alerts(&[])
-            .await
-    }
-    .await;
-    Some((
-        asked,
-        u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
-    ))
+    let asked = async { Alertmanager::new(cx.http()?, target?, Effort::Quick).alerts(&[]).await }.await;
+    Some((asked, u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)))
 }
 
 async fn prometheus(cx: &Context) -> Option<Result<Vec<Alert>>> {
@@ -77,16 +60,6 @@ async fn prometheus(cx: &Context) -> Option<Result<Vec<Alert>>> {
         Err(Error::Unconfigured { .. }) => return None,
         target => target,
     };
-    let asked = async {
-        Prometheus::new(cx.http()?, target?, Effort::Quick)
-            .alerts()
-            .await
-    }
-    .await;
-    Some(asked.map(|alerts| {
-        alerts
-            .into_iter()
-            .filter(|alert| alert.state == AlertState::Firing)
-            .collect()
-    }))
+    let asked = async { Prometheus::new(cx.http()?, target?, Effort::Quick).alerts().await }.await;
+    Some(asked.map(|alerts| alerts.into_iter().filter(|alert| alert.state == AlertState::Firing).collect()))
 }

@@ -48,13 +48,8 @@ pub(crate) async fn ask(cx: &Context) -> Found {
     let lost = history.as_ref().err().map(Error::reason);
     let since = cx.clock.now() - TimeDelta::hours(1);
     let history = history.unwrap_or_default();
-    let recent: Vec<&Revision> = history
-        .iter()
-        .filter(|revision| revision.at >= since)
-        .collect();
-    let reader = cx
-        .config()
-        .map_or(Reader::default(), |config| config.settings.flags.reader);
+    let recent: Vec<&Revision> = history.iter().filter(|revision| revision.at >= since).collect();
+    let reader = cx.config().map_or(Reader::default(), |config| config.settings.flags.reader);
     let environment = cx.environment().unwrap_or_default();
     Found {
         flags: Some(reading(&all, &history, &recent, reader, cx.clock.now())),
@@ -67,10 +62,7 @@ pub(crate) async fn ask(cx: &Context) -> Found {
             latency_ms: u64::try_from(began.elapsed().as_millis()).ok(),
             error: lost.map(|why| format!("their history: {why}")),
         }),
-        changes: recent
-            .into_iter()
-            .map(|revision| record(revision, environment))
-            .collect(),
+        changes: recent.into_iter().map(|revision| record(revision, environment)).collect(),
     }
 }
 
@@ -102,44 +94,31 @@ fn reading(
     reader: Reader,
     now: DateTime<Utc>,
 ) -> FlagsReading {
-    let mut reading = FlagsReading {
-        count: all.len(),
-        ..FlagsReading::default()
-    };
+    let mut reading = FlagsReading { count: all.len(), ..FlagsReading::default() };
     for (name, raw) in all {
         let newest = history.iter().find(|revision| revision.flag == *name);
         if Flag::read(raw).is_ok_and(|flag| !flag.enabled()) {
             reading.off += 1;
-            let by_kill = newest
-                .filter(|newest| newest.after.as_ref() == Some(raw))
-                .is_some_and(is_kill);
+            let by_kill = newest.filter(|newest| newest.after.as_ref() == Some(raw)).is_some_and(is_kill);
             reading.killed += usize::from(by_kill);
         }
         let Ok(parsed) = name.parse::<FlagName>() else {
             reading.warnings += 1;
             continue;
         };
-        let around = Surroundings {
-            newest: newest.map(|newest| (newest, now)),
-            ..Surroundings::default()
-        };
+        let around = Surroundings { newest: newest.map(|newest| (newest, now)), ..Surroundings::default() };
         for finding in lint(&parsed, raw, reader, around) {
             match finding.severity {
                 Severity::Warning => reading.warnings += 1,
-                Severity::Error => reading.errors.push(FlagError {
-                    flag: name.clone(),
-                    code: finding.code,
-                    message: finding.message,
-                }),
+                Severity::Error => {
+                    reading.errors.push(FlagError { flag: name.clone(), code: finding.code, message: finding.message })
+                }
             }
         }
     }
     // What services fail on comes first.
     reading.errors.sort_by_key(|error| !error.breaks());
-    let mut changed: Vec<&str> = recent
-        .iter()
-        .map(|revision| revision.flag.as_str())
-        .collect();
+    let mut changed: Vec<&str> = recent.iter().map(|revision| revision.flag.as_str()).collect();
     changed.sort_unstable();
     changed.dedup();
     reading.changed = changed.len();
@@ -148,10 +127,7 @@ fn reading(
 
 /// Was it `flag kill`? The command is what was typed, with global flags anywhere.
 fn is_kill(revision: &Revision) -> bool {
-    revision
-        .command
-        .split_whitespace()
-        .any(|word| word == "kill")
+    revision.command.split_whitespace().any(|word| word == "kill")
 }
 
 /// A revision as the other changes of the screen.
@@ -167,9 +143,7 @@ fn record(revision: &Revision, environment: &str) -> ChangeRecord {
         action: "flag".into(),
         summary: format!("flag `{}`: {words}", revision.flag),
         command: revision.command.clone(),
-        result: Some(
-            json!({ "flag": revision.flag, "rev": revision.rev, "reason": revision.reason }),
-        ),
+        result: Some(json!({ "flag": revision.flag, "rev": revision.rev, "reason": revision.reason })),
         error: None,
         undo: None,
         undoes: None,
@@ -182,8 +156,7 @@ pub(crate) fn merge(
     mut changes: Vec<ChangeRecord>,
     flags: impl IntoIterator<Item = ChangeRecord>,
 ) -> Vec<ChangeRecord> {
-    let known: std::collections::HashSet<String> =
-        changes.iter().map(|change| change.id.clone()).collect();
+    let known: std::collections::HashSet<String> = changes.iter().map(|change| change.id.clone()).collect();
     let is_new = |change: &ChangeRecord| !known.contains(&change.id);
     changes.extend(flags.into_iter().filter(is_new));
     changes.sort_by_key(|change| std::cmp::Reverse(change.at));
@@ -219,11 +192,7 @@ mod tests {
         ] {
             let history = [revision("c1", 0, command, after)];
             let found = reading(&flags, &history, &[&history[0]], Reader::LegacyV1, now);
-            assert_eq!(
-                (found.count, found.off, found.killed, found.changed),
-                (1, 1, killed, 1),
-                "{command}"
-            );
+            assert_eq!((found.count, found.off, found.killed, found.changed), (1, 1, killed, 1), "{command}");
         }
         let trap = r#"{"enabled":true,"percentage":10,"defaultValue":false}"#;
         let flags = vec![("a".to_owned(), trap.as_bytes().to_vec())];
@@ -234,10 +203,7 @@ mod tests {
     #[test]
     fn a_change_that_both_know_is_told_once_and_the_newest_comes_first() {
         let record = |op: &str, minutes| record(&revision(op, minutes, "", "{}"), "demo");
-        let merged = merge(
-            vec![record("c1", 1)],
-            vec![record("c3", 3), record("c1", 1), record("c0", 0)],
-        );
+        let merged = merge(vec![record("c1", 1)], vec![record("c3", 3), record("c1", 1), record("c0", 0)]);
         let ids: Vec<&str> = merged.iter().map(|change| change.id.as_str()).collect();
         assert_eq!(ids, ["c3", "c1", "c0"]);
     }

@@ -55,18 +55,8 @@ pub(crate) fn systems(cx: &Context) -> String {
     };
     let settings = &config.settings;
     let mut names = Vec::new();
-    names.extend(
-        settings
-            .prometheus
-            .as_ref()
-            .map(|_| "Prometheus".to_owned()),
-    );
-    names.extend(
-        settings
-            .alertmanager
-            .as_ref()
-            .map(|_| "Alertmanager".to_owned()),
-    );
+    names.extend(settings.prometheus.as_ref().map(|_| "Prometheus".to_owned()));
+    names.extend(settings.alertmanager.as_ref().map(|_| "Alertmanager".to_owned()));
     names.extend(settings.flags.endpoint.as_ref().map(|_| "flags".to_owned()));
     match settings.services.len() {
         0 => {}
@@ -79,39 +69,20 @@ pub(crate) fn systems(cx: &Context) -> String {
 /// The cache of this project and environment.
 pub(crate) fn cache(cx: &Context) -> Result<Cache> {
     let config = cx.config()?;
-    Ok(Cache::new(
-        &cx.dirs.cache,
-        &[&config.project_key(), &config.settings.environment],
-    ))
+    Ok(Cache::new(&cx.dirs.cache, &[&config.project_key(), &config.settings.environment]))
 }
 
 /// Asks everything at once.
-pub(crate) async fn gather(
-    args: &StatusArgs,
-    cx: &Context,
-    memory: &mut Memory,
-) -> Result<Gathered> {
+pub(crate) async fn gather(args: &StatusArgs, cx: &Context, memory: &mut Memory) -> Result<Gathered> {
     let began = Instant::now();
     let settings = &cx.config()?.settings;
     cx.http()?.restart();
     let cache = cache(cx)?;
-    let wanted =
-        |name: &str| args.service.is_empty() || args.service.iter().any(|known| known == name);
-    let asked: Vec<&Service> = settings
-        .services
-        .iter()
-        .filter(|service| wanted(&service.name))
-        .collect();
+    let wanted = |name: &str| args.service.is_empty() || args.service.iter().any(|known| known == name);
+    let asked: Vec<&Service> = settings.services.iter().filter(|service| wanted(&service.name)).collect();
     let presets = settings.kpis.is_empty();
-    let kpis: Vec<Kpi> = if presets {
-        crate::config::presets::kpis()
-    } else {
-        settings.kpis.clone()
-    };
-    let kpis: Vec<Kpi> = kpis
-        .into_iter()
-        .filter(|kpi| kpi.service.as_deref().is_none_or(wanted))
-        .collect();
+    let kpis: Vec<Kpi> = if presets { crate::config::presets::kpis() } else { settings.kpis.clone() };
+    let kpis: Vec<Kpi> = kpis.into_iter().filter(|kpi| kpi.service.as_deref().is_none_or(wanted)).collect();
 
     let (services, (said, scraped), found, flags, rollouts, ramps) = tokio::join!(
         services::ask(cx, &asked),
@@ -182,10 +153,7 @@ pub(crate) async fn gather(
 fn incidents_of(cx: &Context, warnings: &mut Vec<String>) -> Result<Vec<Shown>> {
     let table = &cx.config()?.settings.incidents.severities;
     match pick::open_ones(cx) {
-        Ok(open) => Ok(open
-            .into_iter()
-            .map(|one| Shown::new(one, table, cx.clock.now()))
-            .collect()),
+        Ok(open) => Ok(open.into_iter().map(|one| Shown::new(one, table, cx.clock.now())).collect()),
         Err(error) => {
             warnings.push(format!("open incidents are not known: {error}"));
             Ok(Vec::new())
@@ -197,10 +165,7 @@ fn incidents_of(cx: &Context, warnings: &mut Vec<String>) -> Result<Vec<Shown>> 
 fn postmortem_of(cx: &Context) -> Result<Option<Recommendation>> {
     let table = &cx.config()?.settings.incidents.severities;
     let over = pick::unwritten(cx).unwrap_or_default();
-    let mut owed: Vec<Shown> = over
-        .into_iter()
-        .map(|one| Shown::new(one, table, cx.clock.now()))
-        .collect();
+    let mut owed: Vec<Shown> = over.into_iter().map(|one| Shown::new(one, table, cx.clock.now())).collect();
     owed.sort_by_key(|one| one.incident.resolved.at());
     Ok(owed.iter().find_map(Shown::postmortem))
 }
@@ -216,23 +181,10 @@ fn changes_of(cx: &Context) -> Result<Vec<ChangeRecord>> {
 }
 
 /// From Prometheus; from the services themselves where it is absent, down, or silent for long.
-async fn kpis_of(
-    cx: &Context,
-    services: &[&Service],
-    kpis: &[Kpi],
-    cache: &Cache,
-) -> (Option<Said>, Option<Scraped>) {
-    let configured = cx
-        .config()
-        .is_ok_and(|config| config.settings.prometheus.is_some());
+async fn kpis_of(cx: &Context, services: &[&Service], kpis: &[Kpi], cache: &Cache) -> (Option<Said>, Option<Scraped>) {
+    let configured = cx.config().is_ok_and(|config| config.settings.prometheus.is_some());
     let can_scrape = services.iter().any(|service| !service.metrics.is_empty());
-    let scraping = async {
-        if can_scrape {
-            Some(scrape::ask(cx, services, kpis, cache).await)
-        } else {
-            None
-        }
-    };
+    let scraping = async { if can_scrape { Some(scrape::ask(cx, services, kpis, cache).await) } else { None } };
     if !configured {
         return (None, scraping.await);
     }
@@ -248,33 +200,21 @@ async fn kpis_of(
         return (Some(said), None);
     }
     let unknown = |kpi: &Kpi| {
-        let why = format!(
-            "prometheus: {}",
-            said.source.error.as_deref().unwrap_or("down")
-        );
+        let why = format!("prometheus: {}", said.source.error.as_deref().unwrap_or("down"));
         KpiReading::unknown(kpi.clone(), Origin::Prometheus, why)
     };
-    let scraped = scraped.unwrap_or_else(|| Scraped {
-        kpis: kpis.iter().map(unknown).collect(),
-        sources: Vec::new(),
-    });
+    let scraped = scraped.unwrap_or_else(|| Scraped { kpis: kpis.iter().map(unknown).collect(), sources: Vec::new() });
     (Some(said), Some(scraped))
 }
 
 /// With `--service`, alerts that name another service are counted, not shown.
 fn only_for(args: &StatusArgs, readings: &mut Readings) {
-    let Some(alerts) = readings
-        .alerts
-        .as_mut()
-        .filter(|_| !args.service.is_empty())
-    else {
+    let Some(alerts) = readings.alerts.as_mut().filter(|_| !args.service.is_empty()) else {
         return;
     };
     let before = alerts.len();
     alerts.retain(|alert| {
-        let names = ["service", "job", "app", "deployment"]
-            .iter()
-            .filter_map(|label| alert.labels.get(*label));
+        let names = ["service", "job", "app", "deployment"].iter().filter_map(|label| alert.labels.get(*label));
         // An alert that names no service may be about this one.
         let mut names = names.peekable();
         names.peek().is_none() || names.any(|name| args.service.contains(name))

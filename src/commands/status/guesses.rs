@@ -31,12 +31,7 @@ impl Misses {
     }
 
     /// Adds those that this look found missing, and keeps them for the next.
-    pub(super) fn add(
-        mut self,
-        urls: impl Iterator<Item = String>,
-        cache: &Cache,
-        now: DateTime<Utc>,
-    ) {
+    pub(super) fn add(mut self, urls: impl Iterator<Item = String>, cache: &Cache, now: DateTime<Utc>) {
         let before = self.0.len();
         self.0.extend(urls.map(|url| (url, now)));
         if self.0.len() > before {

@@ -21,17 +21,10 @@ pub(crate) struct Judgement {
 }
 
 /// Judges everything that was read.
-pub(crate) fn judge(
-    readings: &Readings,
-    sources: &[Source],
-    alerts_expected: bool,
-    rollouts: &Seen,
-) -> Judgement {
+pub(crate) fn judge(readings: &Readings, sources: &[Source], alerts_expected: bool, rollouts: &Seen) -> Judgement {
     // Who answers only in part may keep back the one thing that matters.
-    let down = sources
-        .iter()
-        .filter(|source| matches!(source.state, SourceState::Down | SourceState::Degraded))
-        .count();
+    let down =
+        sources.iter().filter(|source| matches!(source.state, SourceState::Down | SourceState::Degraded)).count();
     let mut levels = readings.levels(alerts_expected, down);
     levels.extend(rollouts.rollouts.iter().map(level));
     levels.extend(rollouts.unseen.iter().map(|_| Level::Unknown));
@@ -42,11 +35,7 @@ pub(crate) fn judge(
         Level::Ok => Verdict::Pass,
     };
     let warnings = levels.iter().filter(|level| **level == Level::Warn).count();
-    Judgement {
-        verdict,
-        warnings,
-        headline: headline(readings, sources, levels.len(), alerts_expected, rollouts),
-    }
+    Judgement { verdict, warnings, headline: headline(readings, sources, levels.len(), alerts_expected, rollouts) }
 }
 
 /// How bad a rollout under way is by itself: what its users see, alerts and KPIs say.
@@ -66,33 +55,12 @@ fn headline(
     alerts_expected: bool,
     rollouts: &Seen,
 ) -> String {
-    let services = |state| {
-        readings
-            .services
-            .iter()
-            .filter(|service| service.state == state)
-            .count()
-    };
-    let kpis = |level| {
-        readings
-            .kpis
-            .iter()
-            .filter(|reading| reading.level == level)
-            .count()
-    };
-    let alerts = |level| {
-        readings
-            .alerts
-            .iter()
-            .flatten()
-            .filter(|alert| standing::of_alert(alert) == Some(level))
-            .count()
-    };
-    let down: Vec<&str> = sources
-        .iter()
-        .filter(|source| source.state == SourceState::Down)
-        .map(|source| source.name.as_str())
-        .collect();
+    let services = |state| readings.services.iter().filter(|service| service.state == state).count();
+    let kpis = |level| readings.kpis.iter().filter(|reading| reading.level == level).count();
+    let alerts =
+        |level| readings.alerts.iter().flatten().filter(|alert| standing::of_alert(alert) == Some(level)).count();
+    let down: Vec<&str> =
+        sources.iter().filter(|source| source.state == SourceState::Down).map(|source| source.name.as_str()).collect();
     let partly: Vec<&str> = sources
         .iter()
         .filter(|source| source.state == SourceState::Degraded)
@@ -104,48 +72,21 @@ fn headline(
             parts.push(format!("{n} {}", if n == 1 { one } else { many }));
         }
     };
-    add(
-        services(ServiceState::Down),
-        "service down",
-        "services down",
-    );
+    add(services(ServiceState::Down), "service down", "services down");
     let rolled = |wanted: fn(&RolloutRow) -> bool| {
         let all = rollouts.rollouts.iter();
         all.filter(|row| wanted(row)).count()
     };
-    add(
-        rolled(|row| row.phase == Phase::RollbackFailed),
-        "rollback failed",
-        "rollbacks failed",
-    );
+    add(rolled(|row| row.phase == Phase::RollbackFailed), "rollback failed", "rollbacks failed");
     add(alerts(Level::Critical), "critical alert", "critical alerts");
     add(kpis(Level::Critical), "KPI critical", "KPIs critical");
-    add(
-        services(ServiceState::Degraded),
-        "service degraded",
-        "services degraded",
-    );
+    add(services(ServiceState::Degraded), "service degraded", "services degraded");
     add(alerts(Level::Warn), "alert firing", "alerts firing");
     add(kpis(Level::Warn), "KPI in warning", "KPIs in warning");
-    add(
-        readings
-            .targets
-            .as_ref()
-            .map_or(0, |targets| targets.down.len()),
-        "target down",
-        "targets down",
-    );
+    add(readings.targets.as_ref().map_or(0, |targets| targets.down.len()), "target down", "targets down");
     let flags = readings.flags.as_ref().map_or(0, FlagsReading::broken);
-    add(
-        flags,
-        "flag that services cannot read",
-        "flags that services cannot read",
-    );
-    add(
-        services(ServiceState::Unknown),
-        "service unknown",
-        "services unknown",
-    );
+    add(flags, "flag that services cannot read", "flags that services cannot read");
+    add(services(ServiceState::Unknown), "service unknown", "services unknown");
     add(kpis(Level::Unknown), "KPI unknown", "KPIs unknown");
     add(
         rolled(|row| row.phase.is_back() && row.phase != Phase::RollbackFailed),
@@ -185,12 +126,7 @@ fn named(sources: &[&str]) -> String {
 }
 
 /// What to do next, the most urgent first.
-pub(crate) fn next(
-    readings: &Readings,
-    sources: &[Source],
-    presets: bool,
-    configured: bool,
-) -> Vec<Recommendation> {
+pub(crate) fn next(readings: &Readings, sources: &[Source], presets: bool, configured: bool) -> Vec<Recommendation> {
     let mut next = Vec::new();
     if !configured {
         for (why, command) in [
@@ -202,13 +138,8 @@ pub(crate) fn next(
         }
         return next;
     }
-    let loud: Vec<Alert> = readings
-        .alerts
-        .iter()
-        .flatten()
-        .filter(|alert| standing::of_alert(alert).is_some())
-        .cloned()
-        .collect();
+    let loud: Vec<Alert> =
+        readings.alerts.iter().flatten().filter(|alert| standing::of_alert(alert).is_some()).cloned().collect();
     if let Some(first) = group(&loud).first() {
         next.push(Recommendation::new(
             "the first alert to fire",
@@ -233,15 +164,9 @@ pub(crate) fn next(
             }
             Origin::Scrape => "liveops health metrics".into(),
         };
-        next.push(Recommendation::new(
-            format!("{} is above its threshold", reading.kpi.title()),
-            command,
-        ));
+        next.push(Recommendation::new(format!("{} is above its threshold", reading.kpi.title()), command));
     }
-    let faulty = readings
-        .flags
-        .as_ref()
-        .and_then(|flags| flags.errors.first());
+    let faulty = readings.flags.as_ref().and_then(|flags| flags.errors.first());
     if let Some(error) = faulty {
         next.push(Recommendation::new(
             format!("flag {} does not do what it says", error.flag),
@@ -249,31 +174,16 @@ pub(crate) fn next(
         ));
     }
     let trouble = sources.iter().any(|source| source.state != SourceState::Ok);
-    let gaps = readings
-        .kpis
-        .iter()
-        .any(|reading| reading.level == Level::Unknown);
-    let targets = readings
-        .targets
-        .as_ref()
-        .is_some_and(|targets| !targets.down.is_empty());
+    let gaps = readings.kpis.iter().any(|reading| reading.level == Level::Unknown);
+    let targets = readings.targets.as_ref().is_some_and(|targets| !targets.down.is_empty());
     if trouble || gaps || targets {
-        next.push(Recommendation::new(
-            "some sources do not answer, or lack data",
-            "liveops doctor",
-        ));
+        next.push(Recommendation::new("some sources do not answer, or lack data", "liveops doctor"));
     }
     if presets {
-        next.push(Recommendation::new(
-            "name your own KPIs and thresholds",
-            "liveops init",
-        ));
+        next.push(Recommendation::new("name your own KPIs and thresholds", "liveops init"));
     }
     if next.is_empty() {
-        next.push(Recommendation::new(
-            "keep looking",
-            "liveops status --watch",
-        ));
+        next.push(Recommendation::new("keep looking", "liveops status --watch"));
     }
     next
 }

@@ -22,8 +22,7 @@ impl Memory {
                 if let Some((at, last)) = self.kpis.get(&reading.kpi.name) {
                     fill_gaps(&mut reading.trend, &last.trend, now - *at);
                 }
-                self.kpis
-                    .insert(reading.kpi.name.clone(), (now, reading.clone()));
+                self.kpis.insert(reading.kpi.name.clone(), (now, reading.clone()));
             } else if let Some((at, last)) = self.kpis.get(&reading.kpi.name) {
                 reading.value = last.value;
                 reading.by = last.by.clone();

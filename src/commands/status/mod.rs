@@ -99,12 +99,7 @@ pub(crate) async fn run(args: StatusArgs, cx: &Context) -> Result<Exit> {
     }
     let mut memory = memory::Memory::default();
     let names = || format!("asking {}", gather::systems(cx));
-    let gathered = waiting(
-        !cx.global.quiet && !args.nagios,
-        names,
-        gather::gather(&args, cx, &mut memory),
-    )
-    .await?;
+    let gathered = waiting(!cx.global.quiet && !args.nagios, names, gather::gather(&args, cx, &mut memory)).await?;
     let report = report::StatusReport::new(gathered, cx)?;
     if args.nagios {
         cx.output.write(&nagios::line(&report))?;
@@ -127,11 +122,7 @@ fn exit(report: &report::StatusReport, fail_on: FailOn) -> Exit {
 
 fn check_names(args: &StatusArgs, cx: &Context) -> Result<()> {
     let known = &cx.config()?.settings.services;
-    match args
-        .service
-        .iter()
-        .find(|name| !known.iter().any(|service| service.name == **name))
-    {
+    match args.service.iter().find(|name| !known.iter().any(|service| service.name == **name)) {
         Some(name) => Err(Error::NotFound {
             what: "service",
             name: name.clone(),

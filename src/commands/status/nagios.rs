@@ -21,10 +21,7 @@ pub(crate) fn line(report: &StatusReport) -> String {
         .filter(|reading| reading.as_of.is_none())
         .filter_map(|reading| {
             let limit = |threshold: &Option<crate::domain::threshold::Threshold>| {
-                threshold
-                    .as_ref()
-                    .map(|threshold| threshold.value.to_string())
-                    .unwrap_or_default()
+                threshold.as_ref().map(|threshold| threshold.value.to_string()).unwrap_or_default()
             };
             Some(format!(
                 "'{}'={};{};{}",
@@ -37,11 +34,7 @@ pub(crate) fn line(report: &StatusReport) -> String {
         .collect();
     // A bar would begin the performance data.
     let headline = escape(&report.judgement.headline).replace('|', "/");
-    let data = if data.is_empty() {
-        String::new()
-    } else {
-        format!(" | {}", data.join(" "))
-    };
+    let data = if data.is_empty() { String::new() } else { format!(" | {}", data.join(" ")) };
     format!("LIVEOPS {word} - {headline}{data}")
 }
 

@@ -35,9 +35,7 @@ pub(crate) struct Said {
 /// Asks everything at once.
 pub(crate) async fn ask(cx: &Context, kpis: &[Kpi]) -> Said {
     let began = Instant::now();
-    let client = cx
-        .prometheus()
-        .and_then(|target| Ok(Prometheus::new(cx.http()?, target, Effort::Quick)));
+    let client = cx.prometheus().and_then(|target| Ok(Prometheus::new(cx.http()?, target, Effort::Quick)));
     let client = match client {
         Ok(client) => client,
         Err(error) => return down(&error),
@@ -46,22 +44,13 @@ pub(crate) async fn ask(cx: &Context, kpis: &[Kpi]) -> Said {
     let asked = join_all(kpis.iter().map(|kpi| one(&client, kpi, now)));
     let (asked, targets) = tokio::join!(asked, client.targets());
     let errors = || asked.iter().filter_map(|(_, error)| error.as_ref());
-    let outage = errors()
-        .chain(targets.as_ref().err())
-        .find(|error| error.is_outage());
-    let answered = asked
-        .iter()
-        .any(|(_, error)| error.as_ref().is_none_or(is_about_the_question))
-        || targets.is_ok();
+    let outage = errors().chain(targets.as_ref().err()).find(|error| error.is_outage());
+    let answered = asked.iter().any(|(_, error)| error.as_ref().is_none_or(is_about_the_question)) || targets.is_ok();
     let first = errors().chain(targets.as_ref().err()).next();
     if let (false, Some(error)) = (answered, outage.or(first)) {
         return down(error);
     }
-    let state = if outage.is_some() {
-        SourceState::Degraded
-    } else {
-        SourceState::Ok
-    };
+    let state = if outage.is_some() { SourceState::Degraded } else { SourceState::Ok };
     let source = Source {
         name: "prometheus".into(),
         state,
@@ -79,38 +68,18 @@ pub(crate) async fn ask(cx: &Context, kpis: &[Kpi]) -> Said {
     warnings.sort();
     warnings.dedup();
     // Query front ends (Thanos, Mimir) scrape nothing, and say 404.
-    Said {
-        source,
-        kpis,
-        targets: targets.ok().as_deref().map(count),
-        warnings,
-    }
+    Said { source, kpis, targets: targets.ok().as_deref().map(count), warnings }
 }
 
 /// Is this Prometheus' own no to one question? A 404 is somebody else's: it has no such API at this URL.
 fn is_about_the_question(error: &Error) -> bool {
-    matches!(
-        error,
-        Error::Rejected {
-            status: 400 | 422,
-            ..
-        }
-    )
+    matches!(error, Error::Rejected { status: 400 | 422, .. })
 }
 
 fn down(error: &Error) -> Said {
-    let source = Source {
-        name: "prometheus".into(),
-        state: SourceState::Down,
-        latency_ms: None,
-        error: Some(error.reason()),
-    };
-    Said {
-        source,
-        kpis: Vec::new(),
-        targets: None,
-        warnings: Vec::new(),
-    }
+    let source =
+        Source { name: "prometheus".into(), state: SourceState::Down, latency_ms: None, error: Some(error.reason()) };
+    Said { source, kpis: Vec::new(), targets: None, warnings: Vec::new() }
 }
 
 type Asked = ((KpiReading, Vec<String>), Option<Error>);
@@ -129,16 +98,9 @@ async fn one(client: &Prometheus<'_>, kpi: &Kpi, now: DateTime<Utc>) -> Asked {
     let mut warnings = Vec::new();
     let (mut reading, error) = match total {
         Ok(queried) => {
-            warnings.extend(
-                queried
-                    .warnings
-                    .iter()
-                    .map(|warning| format!("prometheus, on KPI `{}`: {warning}", kpi.name)),
-            );
-            let parts = by
-                .and_then(Result::ok)
-                .map(|queried| parts(&queried, kpi))
-                .unwrap_or_default();
+            warnings
+                .extend(queried.warnings.iter().map(|warning| format!("prometheus, on KPI `{}`: {warning}", kpi.name)));
+            let parts = by.and_then(Result::ok).map(|queried| parts(&queried, kpi)).unwrap_or_default();
             (read(kpi, &queried, parts, now), None)
         }
         Err(error) => {
@@ -146,9 +108,7 @@ async fn one(client: &Prometheus<'_>, kpi: &Kpi, now: DateTime<Utc>) -> Asked {
             (reading, Some(error))
         }
     };
-    reading.trend = trend
-        .map(|queried| self::trend(&queried, now))
-        .unwrap_or_default();
+    reading.trend = trend.map(|queried| self::trend(&queried, now)).unwrap_or_default();
     ((reading, warnings), error)
 }
 
@@ -156,10 +116,7 @@ async fn one(client: &Prometheus<'_>, kpi: &Kpi, now: DateTime<Utc>) -> Asked {
 fn read(kpi: &Kpi, queried: &Queried, by: BTreeMap<String, f64>, now: DateTime<Utc>) -> KpiReading {
     let unknown = |why: String| KpiReading::unknown(kpi.clone(), Origin::Prometheus, why);
     if let Some(at) = newest(&queried.answer).filter(|at| now - *at > STALE) {
-        let why = format!(
-            "the newest value is from {}; is a cache in front of it?",
-            relative(at, now)
-        );
+        let why = format!("the newest value is from {}; is a cache in front of it?", relative(at, now));
         return unknown(why);
     }
     match &queried.answer {
@@ -171,14 +128,11 @@ fn read(kpi: &Kpi, queried: &Queried, by: BTreeMap<String, f64>, now: DateTime<U
             [] => unknown("no series; is the metric scraped?".into()),
             [only] => match last(only) {
                 Some(value) => KpiReading::known(kpi.clone(), Origin::Prometheus, value, by),
-                None => unknown(
-                    "a native histogram instead of a number; use histogram_quantile()".into(),
-                ),
+                None => unknown("a native histogram instead of a number; use histogram_quantile()".into()),
             },
-            several => unknown(format!(
-                "{} series where one is expected; aggregate with sum() or the like",
-                several.len()
-            )),
+            several => {
+                unknown(format!("{} series where one is expected; aggregate with sum() or the like", several.len()))
+            }
         },
         Answer::Matrix(_) => unknown("a range vector where one value is expected".into()),
         Answer::String { .. } => unknown("a string where a number is expected".into()),
@@ -189,10 +143,7 @@ fn read(kpi: &Kpi, queried: &Queried, by: BTreeMap<String, f64>, now: DateTime<U
 fn newest(answer: &Answer) -> Option<DateTime<Utc>> {
     match answer {
         Answer::Scalar(point) => Some(point.at),
-        Answer::Vector(series) => series
-            .iter()
-            .filter_map(|series| Some(series.points.last()?.at))
-            .max(),
+        Answer::Vector(series) => series.iter().filter_map(|series| Some(series.points.last()?.at)).max(),
         Answer::Matrix(_) | Answer::String { .. } => None,
     }
 }
@@ -205,12 +156,7 @@ fn parts(queried: &Queried, kpi: &Kpi) -> BTreeMap<String, f64> {
     let (Answer::Vector(series), Some(label)) = (&queried.answer, &kpi.by) else {
         return BTreeMap::new();
     };
-    let part = |series: &Series| {
-        Some((
-            series.labels.get(label).cloned().unwrap_or_default(),
-            last(series)?,
-        ))
-    };
+    let part = |series: &Series| Some((series.labels.get(label).cloned().unwrap_or_default(), last(series)?));
     series.iter().filter_map(part).collect()
 }
 

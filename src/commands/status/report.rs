@@ -35,21 +35,9 @@ impl StatusReport {
     /// Judges what was gathered.
     pub(crate) fn new(gathered: Gathered, cx: &Context) -> Result<Self> {
         let settings = &cx.config()?.settings;
-        let judgement = judge(
-            &gathered.readings,
-            &gathered.sources,
-            gathered.alerts_expected,
-            &gathered.rollouts,
-        );
-        let configured = gathered.alerts_expected
-            || !settings.services.is_empty()
-            || !gathered.sources.is_empty();
-        let mut next = next(
-            &gathered.readings,
-            &gathered.sources,
-            gathered.presets,
-            configured,
-        );
+        let judgement = judge(&gathered.readings, &gathered.sources, gathered.alerts_expected, &gathered.rollouts);
+        let configured = gathered.alerts_expected || !settings.services.is_empty() || !gathered.sources.is_empty();
+        let mut next = next(&gathered.readings, &gathered.sources, gathered.presets, configured);
         if let Some(first) = gathered.incidents.first() {
             next.splice(0..0, first.next().into_iter().take(2));
         } else {
@@ -172,11 +160,7 @@ fn rollout(row: &RolloutRow) -> Value {
 }
 
 fn metric(reading: &KpiReading) -> Value {
-    let by: Map<String, Value> = reading
-        .by
-        .iter()
-        .map(|(label, value)| (label.clone(), number(*value)))
-        .collect();
+    let by: Map<String, Value> = reading.by.iter().map(|(label, value)| (label.clone(), number(*value))).collect();
     let time = |at: Option<DateTime<Utc>>| at.map(rfc3339);
     json!({
         "title": reading.kpi.title(),
@@ -202,15 +186,8 @@ impl Report for StatusReport {
     fn meta(&self) -> Meta {
         let sources = &self.gathered.sources;
         let readings = &self.gathered.readings;
-        let silent = sources
-            .iter()
-            .filter(|source| source.state != SourceState::Ok)
-            .count();
-        let unheard = readings
-            .services
-            .iter()
-            .filter(|service| service.latency_ms.is_none())
-            .count();
+        let silent = sources.iter().filter(|source| source.state != SourceState::Ok).count();
+        let unheard = readings.services.iter().filter(|service| service.latency_ms.is_none()).count();
         let outcome = match (silent + unheard, sources.len() + readings.services.len()) {
             (0, _) => Outcome::Success,
             (bad, all) if bad == all => Outcome::Error,
@@ -220,11 +197,7 @@ impl Report for StatusReport {
             environment: Some(self.environment.clone()),
             outcome,
             verdict: self.verdict(),
-            metrics: readings
-                .kpis
-                .iter()
-                .map(|reading| (reading.kpi.name.clone(), metric(reading)))
-                .collect(),
+            metrics: readings.kpis.iter().map(|reading| (reading.kpi.name.clone(), metric(reading))).collect(),
             incidents: self.gathered.incidents.iter().map(Shown::json).collect(),
             recommendations: self.next.clone(),
             sources: sources.clone(),

@@ -53,17 +53,11 @@ struct Place<'a> {
 }
 
 /// Scrapes every endpoint and computes every KPI.
-pub(crate) async fn ask(
-    cx: &Context,
-    services: &[&Service],
-    kpis: &[Kpi],
-    cache: &Cache,
-) -> Scraped {
+pub(crate) async fn ask(cx: &Context, services: &[&Service], kpis: &[Kpi], cache: &Cache) -> Scraped {
     let misses = Misses::load(cache, cx.clock.now());
     let mut places = scrape_all(cx, services, kpis, cache, &misses).await;
     let immature = |places: &[Place<'_>]| {
-        kpis.iter()
-            .any(|kpi| matches!(compute(kpi, places), Err(why) if why.is_cured_by_scraping_again()))
+        kpis.iter().any(|kpi| matches!(compute(kpi, places), Err(why) if why.is_cured_by_scraping_again()))
     };
     if immature(&places) {
         tokio::time::sleep(PAUSE).await;
@@ -86,10 +80,7 @@ pub(crate) async fn ask(
     let missed = missed.map(|place| place.endpoint.url.show());
     misses.add(missed, cache, cx.clock.now());
     let readings = kpis.iter().map(|kpi| reading(kpi, &places)).collect();
-    Scraped {
-        kpis: readings,
-        sources: sources(&places),
-    }
+    Scraped { kpis: readings, sources: sources(&places) }
 }
 
 fn key(endpoint: &Endpoint) -> String {
@@ -106,8 +97,7 @@ async fn scrape_all<'a>(
     let selectors: Vec<Selector> = kpis.iter().flat_map(Kpi::selectors).collect();
     let selectors = &selectors;
     let endpoints = services.iter().flat_map(|service| {
-        let asked =
-            |endpoint: &&Endpoint| !(service.metrics_guessed && misses.holds(&endpoint.url.show()));
+        let asked = |endpoint: &&Endpoint| !(service.metrics_guessed && misses.holds(&endpoint.url.show()));
         let asked = service.metrics.iter().filter(asked);
         asked.map(move |endpoint| (*service, endpoint))
     });
@@ -122,14 +112,7 @@ async fn scrape_all<'a>(
                 Ok(_) => cache.load(&key(endpoint)).unwrap_or_default(),
                 Err(_) => Vec::new(),
             };
-            Place {
-                service,
-                endpoint,
-                history,
-                current,
-                stale,
-                took: began.elapsed(),
-            }
+            Place { service, endpoint, history, current, stale, took: began.elapsed() }
         })
         .buffered(AT_ONCE)
         .collect()
@@ -156,9 +139,7 @@ async fn one(
 fn fresh(exposition: Exposition, now: DateTime<Utc>) -> (Vec<Sample>, Option<TimeDelta>) {
     let age = |stamp: Option<f64>| {
         // A time that is none is as old as can be.
-        stamp.map(|millis| {
-            DateTime::from_timestamp_millis(millis as i64).map_or(TimeDelta::MAX, |at| now - at)
-        })
+        stamp.map(|millis| DateTime::from_timestamp_millis(millis as i64).map_or(TimeDelta::MAX, |at| now - at))
     };
     let mut stale: Option<TimeDelta> = None;
     let mut samples = exposition.samples;
@@ -175,20 +156,13 @@ fn fresh(exposition: Exposition, now: DateTime<Utc>) -> (Vec<Sample>, Option<Tim
 
 /// The KPI over the endpoints that answered, each against its own earlier scrape.
 fn compute(kpi: &Kpi, places: &[Place<'_>]) -> Result<KpiValue, NoValue> {
-    let of_service = |place: &&Place<'_>| {
-        kpi.service
-            .as_ref()
-            .is_none_or(|name| *name == place.service.name)
-    };
+    let of_service = |place: &&Place<'_>| kpi.service.as_ref().is_none_or(|name| *name == place.service.name);
     let windows: Vec<Window<'_>> = places
         .iter()
         .filter(of_service)
         .filter_map(|place| {
             let current = place.current.as_ref().ok()?;
-            Some(Window {
-                previous: earlier(kpi, &place.history, current.at),
-                current,
-            })
+            Some(Window { previous: earlier(kpi, &place.history, current.at), current })
         })
         .collect();
     evaluate(kpi, &windows)
@@ -197,25 +171,17 @@ fn compute(kpi: &Kpi, places: &[Place<'_>]) -> Result<KpiValue, NoValue> {
 /// The oldest scrape that is still inside the KPI's window: the longer the base, the steadier the rate.
 fn earlier<'a>(kpi: &Kpi, history: &'a [Snapshot], now: DateTime<Utc>) -> Option<&'a Snapshot> {
     let window = match &kpi.kind {
-        KpiKind::Rate { window, .. }
-        | KpiKind::Ratio { window, .. }
-        | KpiKind::Quantile { window, .. } => *window,
+        KpiKind::Rate { window, .. } | KpiKind::Ratio { window, .. } | KpiKind::Quantile { window, .. } => *window,
         KpiKind::Gauge { .. } | KpiKind::PromQl(_) => return None,
     };
     let window = TimeDelta::from_std(window).unwrap_or(TimeDelta::MAX);
-    history.iter().find(|snapshot| {
-        now - snapshot.at <= window && now - snapshot.at >= TimeDelta::milliseconds(500)
-    })
+    history.iter().find(|snapshot| now - snapshot.at <= window && now - snapshot.at >= TimeDelta::milliseconds(500))
 }
 
 fn reading(kpi: &Kpi, places: &[Place<'_>]) -> KpiReading {
     let failed: Vec<(&str, &Error)> = places
         .iter()
-        .filter(|place| {
-            kpi.service
-                .as_ref()
-                .is_none_or(|name| *name == place.service.name)
-        })
+        .filter(|place| kpi.service.as_ref().is_none_or(|name| *name == place.service.name))
         .filter(|place| !is_guess_that_missed(place))
         .filter_map(|place| Some((place.service.name.as_str(), place.current.as_ref().err()?)))
         .collect();
@@ -223,24 +189,16 @@ fn reading(kpi: &Kpi, places: &[Place<'_>]) -> KpiReading {
         (Ok(value), None) => KpiReading::known(kpi.clone(), Origin::Scrape, value.total, value.by),
         (Ok(_), Some((name, error))) => {
             // A sum over some of the servers would look like a fall, and a quantile like health.
-            let why = format!(
-                "{} of {} endpoints did not answer; {name}: {}",
-                failed.len(),
-                places.len(),
-                error.reason()
-            );
+            let why =
+                format!("{} of {} endpoints did not answer; {name}: {}", failed.len(), places.len(), error.reason());
             KpiReading::unknown(kpi.clone(), Origin::Scrape, why)
         }
-        (Err(NoValue::NeedsPrometheus), _) => KpiReading::unknown(
-            kpi.clone(),
-            Origin::Scrape,
-            NoValue::NeedsPrometheus.to_string(),
-        ),
-        (Err(_), Some((name, error))) => KpiReading::unknown(
-            kpi.clone(),
-            Origin::Scrape,
-            format!("{name}'s metrics: {}", error.reason()),
-        ),
+        (Err(NoValue::NeedsPrometheus), _) => {
+            KpiReading::unknown(kpi.clone(), Origin::Scrape, NoValue::NeedsPrometheus.to_string())
+        }
+        (Err(_), Some((name, error))) => {
+            KpiReading::unknown(kpi.clone(), Origin::Scrape, format!("{name}'s metrics: {}", error.reason()))
+        }
         (Err(why), None) => {
             let stale = places.iter().filter_map(|place| place.stale).min();
             let why = match (stale, &why) {
@@ -260,36 +218,23 @@ fn old(age: TimeDelta) -> String {
 
 /// The metrics path was our guess, and the service does not have it: nobody's fault.
 fn is_guess_that_missed(place: &Place<'_>) -> bool {
-    place.service.metrics_guessed
-        && matches!(
-            &place.current,
-            Err(Error::Rejected {
-                status: 404 | 405,
-                ..
-            })
-        )
+    place.service.metrics_guessed && matches!(&place.current, Err(Error::Rejected { status: 404 | 405, .. }))
 }
 
 fn remember(place: &Place<'_>, kpis: &[Kpi], cache: &Cache) {
     let Ok(current) = &place.current else { return };
     let longest = kpis.iter().filter_map(|kpi| match &kpi.kind {
-        KpiKind::Rate { window, .. }
-        | KpiKind::Ratio { window, .. }
-        | KpiKind::Quantile { window, .. } => Some(*window),
+        KpiKind::Rate { window, .. } | KpiKind::Ratio { window, .. } | KpiKind::Quantile { window, .. } => {
+            Some(*window)
+        }
         KpiKind::Gauge { .. } | KpiKind::PromQl(_) => None,
     });
-    let Some(longest) = longest
-        .max()
-        .and_then(|window| TimeDelta::from_std(window).ok())
-    else {
+    let Some(longest) = longest.max().and_then(|window| TimeDelta::from_std(window).ok()) else {
         return;
     };
     // A scrape of the future is left over from a clock that was wrong.
-    let mut history: Vec<&Snapshot> = place
-        .history
-        .iter()
-        .filter(|old| current.at - old.at <= longest && old.at <= current.at)
-        .collect();
+    let mut history: Vec<&Snapshot> =
+        place.history.iter().filter(|old| current.at - old.at <= longest && old.at <= current.at).collect();
     // Close ones are thinned out, and of too many the oldest goes: the file stays small however often one looks.
     if history.len() >= 2 && current.at - history[history.len() - 2].at < SPACING {
         history.pop();
@@ -304,26 +249,13 @@ fn sources(places: &[Place<'_>]) -> Vec<Source> {
     let mut index: HashMap<&str, usize> = HashMap::new();
     for place in places.iter().filter(|place| !is_guess_that_missed(place)) {
         let name = place.service.name.as_str();
-        let latency_ms = place
-            .current
-            .as_ref()
-            .ok()
-            .and_then(|_| u64::try_from(place.took.as_millis()).ok());
+        let latency_ms = place.current.as_ref().ok().and_then(|_| u64::try_from(place.took.as_millis()).ok());
         let error = place.current.as_ref().err().map(Error::reason);
-        let state = if error.is_none() {
-            SourceState::Ok
-        } else {
-            SourceState::Down
-        };
+        let state = if error.is_none() { SourceState::Ok } else { SourceState::Down };
         match index.get(name).map(|at| &mut sources[*at]) {
             None => {
                 index.insert(name, sources.len());
-                sources.push(Source {
-                    name: format!("{name} metrics"),
-                    state,
-                    latency_ms,
-                    error,
-                });
+                sources.push(Source { name: format!("{name} metrics"), state, latency_ms, error });
             }
             Some(known) => {
                 if known.state != state {

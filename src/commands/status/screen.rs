@@ -56,8 +56,7 @@ pub(crate) fn blocks(report: &StatusReport, view: &View) -> Vec<Block> {
         // The top has scrolled away, and the verdict with it.
         blocks.extend([Block::Blank, title(report, view), headline(report)]);
     }
-    let configured =
-        !report.gathered.sources.is_empty() || !report.gathered.readings.services.is_empty();
+    let configured = !report.gathered.sources.is_empty() || !report.gathered.readings.services.is_empty();
     for next in report.next.iter().take(if configured { 2 } else { 3 }) {
         let Some(command) = &next.command else {
             continue;
@@ -70,11 +69,7 @@ pub(crate) fn blocks(report: &StatusReport, view: &View) -> Vec<Block> {
 /// The open incidents with their next deadline and what was missed, before all.
 fn incidents(report: &StatusReport, view: &View) -> Vec<Block> {
     let open = &report.gathered.incidents;
-    let mut blocks: Vec<Block> = open
-        .iter()
-        .take(INCIDENTS)
-        .flat_map(|shown| shown.head(view))
-        .collect();
+    let mut blocks: Vec<Block> = open.iter().take(INCIDENTS).flat_map(|shown| shown.head(view)).collect();
     if open.len() > INCIDENTS {
         let more = open.len() - INCIDENTS;
         let text = format!("  and {more} more open: liveops incident list");
@@ -114,10 +109,7 @@ fn title(report: &StatusReport, view: &View) -> Block {
         tone::mark(tone, view),
         span(format!(" {}  ", word(report.verdict())), tone),
         span(place, Tone::Strong),
-        span(
-            format!("  {} in {took:.1} s{every}", view.now.format("%H:%M:%SZ")),
-            Tone::Dim,
-        ),
+        span(format!("  {} in {took:.1} s{every}", view.now.format("%H:%M:%SZ")), Tone::Dim),
     ])
 }
 
@@ -133,10 +125,7 @@ fn services(report: &StatusReport, view: &View) -> Vec<Block> {
     }
     let few = services.len() <= LISTED;
     let shown = |service: &&ServiceReading| few || service.state != ServiceState::Healthy;
-    let mut table = Table::new(["", "", "", "", ""])
-        .right(&[3])
-        .indent(2)
-        .fixed(&[0, 2, 3]);
+    let mut table = Table::new(["", "", "", "", ""]).right(&[3]).indent(2).fixed(&[0, 2, 3]);
     let mut listed: Vec<&ServiceReading> = services.iter().filter(shown).collect();
     if !few {
         listed.sort_by_key(|service| Reverse(Level::from(service.state)));
@@ -144,14 +133,8 @@ fn services(report: &StatusReport, view: &View) -> Vec<Block> {
     let more = listed.len().saturating_sub(AILING);
     for service in listed.into_iter().take(AILING) {
         let tone = tone::service(service.state);
-        let latency = service
-            .latency_ms
-            .map_or_else(String::new, |ms| format!("{ms} ms"));
-        let detail = if service.detail == service.state.word() {
-            ""
-        } else {
-            &service.detail
-        };
+        let latency = service.latency_ms.map_or_else(String::new, |ms| format!("{ms} ms"));
+        let detail = if service.detail == service.state.word() { "" } else { &service.detail };
         table.row(vec![
             tone::mark(tone, view),
             plain(&service.name),
@@ -166,10 +149,8 @@ fn services(report: &StatusReport, view: &View) -> Vec<Block> {
         blocks.push(Block::Line(vec![span(text, Tone::Dim)]));
     }
     if !few {
-        let healthy: Vec<&ServiceReading> = services
-            .iter()
-            .filter(|service| service.state == ServiceState::Healthy)
-            .collect();
+        let healthy: Vec<&ServiceReading> =
+            services.iter().filter(|service| service.state == ServiceState::Healthy).collect();
         if let Some(slowest) = healthy.iter().max_by_key(|service| service.latency_ms) {
             let text = format!(
                 " {} healthy, the slowest {} in {} ms",
@@ -177,11 +158,7 @@ fn services(report: &StatusReport, view: &View) -> Vec<Block> {
                 slowest.name,
                 slowest.latency_ms.unwrap_or(0)
             );
-            blocks.push(Block::Line(vec![
-                plain("  "),
-                tone::mark(Tone::Good, view),
-                plain(text),
-            ]));
+            blocks.push(Block::Line(vec![plain("  "), tone::mark(Tone::Good, view), plain(text)]));
         }
     }
     blocks
@@ -219,17 +196,11 @@ fn changes(report: &StatusReport, view: &View) -> Vec<Block> {
             span(who(change), Tone::Dim),
             span(state, tone),
             plain(&change.summary),
-            span(
-                reason(change).map_or_else(String::new, |reason| format!("  {reason}")),
-                Tone::Dim,
-            ),
+            span(reason(change).map_or_else(String::new, |reason| format!("  {reason}")), Tone::Dim),
         ]));
     }
     if changes.len() > CHANGES {
-        let text = format!(
-            "    and {} more: liveops audit list",
-            changes.len() - CHANGES
-        );
+        let text = format!("    and {} more: liveops audit list", changes.len() - CHANGES);
         blocks.push(Block::Line(vec![span(text, Tone::Dim)]));
     }
     blocks.push(Block::Blank);

@@ -17,11 +17,7 @@ const AT_ONCE: usize = 256;
 /// Asks every service that has a health API, and returns their states in the order of the configuration.
 pub(crate) async fn ask(cx: &Context, services: &[&Service]) -> Vec<ServiceReading> {
     let asked = services.iter().filter(|service| service.health.is_some());
-    stream::iter(asked)
-        .map(|service| one(cx, service))
-        .buffered(AT_ONCE)
-        .collect()
-        .await
+    stream::iter(asked).map(|service| one(cx, service)).buffered(AT_ONCE).collect().await
 }
 
 async fn one(cx: &Context, service: &Service) -> ServiceReading {
@@ -42,10 +38,7 @@ async fn one(cx: &Context, service: &Service) -> ServiceReading {
 }
 
 async fn answer(cx: &Context, service: &Service) -> Result<(health::Reading, u64)> {
-    let endpoint = service
-        .health
-        .as_ref()
-        .ok_or_else(|| Error::internal("a service without health API was asked"))?;
+    let endpoint = service.health.as_ref().ok_or_else(|| Error::internal("a service without health API was asked"))?;
     let target = cx.target(&service.name, endpoint)?;
     let answer = service::health(cx.http()?, &target, Effort::Quick).await?;
     let latency = u64::try_from(answer.elapsed.as_millis()).unwrap_or(u64::MAX);

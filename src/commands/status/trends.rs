@@ -36,12 +36,7 @@ pub(super) fn with_trends(
     readings
 }
 
-fn record(
-    trends: &mut BTreeMap<String, Vec<(DateTime<Utc>, f64)>>,
-    name: &str,
-    at: DateTime<Utc>,
-    value: f64,
-) {
+fn record(trends: &mut BTreeMap<String, Vec<(DateTime<Utc>, f64)>>, name: &str, at: DateTime<Utc>, value: f64) {
     let points = trends.entry(name.to_owned()).or_default();
     points.retain(|(old, _)| at - *old <= HOUR && *old <= at);
     if points.len() >= 2 && at - points[points.len() - 2].0 < TREND_SPACING {
@@ -63,11 +58,7 @@ fn grid(points: &[(DateTime<Utc>, f64)], now: DateTime<Utc>) -> Vec<Option<f64>>
 
 /// Writes KPI values of past moments into the cache, as if one had looked then: the demo's hour before it began.
 #[cfg(feature = "demo")]
-pub(crate) fn seed(
-    cache: &Cache,
-    services: &[&Service],
-    past: &[(DateTime<Utc>, BTreeMap<String, f64>)],
-) {
+pub(crate) fn seed(cache: &Cache, services: &[&Service], past: &[(DateTime<Utc>, BTreeMap<String, f64>)]) {
     let mut trends = Trends::default();
     for (at, values) in past {
         for (name, value) in values {

@@ -13,11 +13,7 @@ use crate::output::screen::Screen;
 /// Looks until it is interrupted, or until nobody reads any more. The exit code is then that of the last look.
 pub(crate) async fn run(args: &StatusArgs, cx: &Context) -> Result<Exit> {
     let mut memory = Memory::default();
-    let screen = if cx.output.format() == Format::Table {
-        Some(Screen::enter(&cx.output)?)
-    } else {
-        None
-    };
+    let screen = if cx.output.format() == Format::Table { Some(Screen::enter(&cx.output)?) } else { None };
     let mut resized = resizes();
     loop {
         let began = tokio::time::Instant::now();

@@ -22,11 +22,7 @@ pub(super) struct Board<'a> {
 
 impl<'a> Board<'a> {
     /// Starts every check.
-    pub(super) fn start(
-        cx: &'a Context,
-        items: &'a [Item],
-        incident: Option<&'a Incident>,
-    ) -> Self {
+    pub(super) fn start(cx: &'a Context, items: &'a [Item], incident: Option<&'a Incident>) -> Self {
         let board = Self {
             ground: Ground::new(cx, incident),
             items,

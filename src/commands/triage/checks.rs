@@ -59,10 +59,9 @@ pub(super) async fn make(ground: Ground<'_>, item: &Item) -> Found {
     let mut found = match found {
         Err(_) => Found::unknown(format!("no answer within {} s", LIMIT.as_secs())),
         Ok(Ok(found)) => found,
-        Ok(Err(Error::Unconfigured { what, .. })) => Found::new(
-            Outcome::Manual,
-            vec![format!("not looked at: no {what} is configured")],
-        ),
+        Ok(Err(Error::Unconfigured { what, .. })) => {
+            Found::new(Outcome::Manual, vec![format!("not looked at: no {what} is configured")])
+        }
         Ok(Err(error)) => Found::unknown(error.to_string()),
     };
     let more = found.lines.len().saturating_sub(LINES);
@@ -84,10 +83,7 @@ async fn alerts(ground: &Ground<'_>) -> Result<Found> {
     };
     let Some(known) = &gathered.readings.alerts else {
         if gathered.alerts_expected {
-            return Ok(Found::unknown(down(
-                &gathered.sources,
-                "who knows the alerts did not answer",
-            )));
+            return Ok(Found::unknown(down(&gathered.sources, "who knows the alerts did not answer")));
         }
         return Err(Error::Unconfigured {
             what: "Prometheus or Alertmanager",
@@ -109,12 +105,7 @@ async fn alerts(ground: &Ground<'_>) -> Result<Found> {
     if let Some(first) = firing.first() {
         let runbook = match &first.runbook {
             Some(link) => format!("its runbook: {link}"),
-            None => format!(
-                "`{}`",
-                ground
-                    .cx
-                    .command(&format!("alerts explain {}", word(&first.name)))
-            ),
+            None => format!("`{}`", ground.cx.command(&format!("alerts explain {}", word(&first.name)))),
         };
         lines.insert(1, runbook);
     }
@@ -127,9 +118,7 @@ async fn alerts(ground: &Ground<'_>) -> Result<Found> {
 
 /// The reason of the first source that is down.
 fn down(sources: &[crate::output::report::Source], otherwise: &str) -> String {
-    let dead = sources
-        .iter()
-        .find(|source| source.state == SourceState::Down);
+    let dead = sources.iter().find(|source| source.state == SourceState::Down);
     dead.map_or_else(
         || otherwise.to_owned(),
         |source| {
@@ -148,19 +137,11 @@ async fn changed(ground: &Ground<'_>, kinds: &[Kind], asked: &[&str]) -> Result<
     };
     let now = ground.cx.clock.now();
     let (suspects, others) = history.of(kinds);
-    let mut lines: Vec<String> = suspects
-        .iter()
-        .map(|one| format!("suspect: {} ({})", one.change.what, one.reasons.join("; ")))
-        .collect();
-    lines.extend(
-        others
-            .iter()
-            .map(|change| format!("{}: {}", relative(change.at, now), change.what)),
-    );
-    let silent = history
-        .sources
-        .iter()
-        .filter(|one| one.state == SourceState::Down && asked.contains(&one.name.as_str()));
+    let mut lines: Vec<String> =
+        suspects.iter().map(|one| format!("suspect: {} ({})", one.change.what, one.reasons.join("; "))).collect();
+    lines.extend(others.iter().map(|change| format!("{}: {}", relative(change.at, now), change.what)));
+    let silent =
+        history.sources.iter().filter(|one| one.state == SourceState::Down && asked.contains(&one.name.as_str()));
     let silent: Vec<String> = silent
         .map(|one| {
             let why = one.error.as_deref().unwrap_or("no answer");
@@ -209,9 +190,7 @@ async fn dependencies(cx: &Context) -> Result<Found> {
                     }
                 }
             }
-            Err(error @ Error::Rejected { .. }) => {
-                (Outcome::Suspicious, format!("{}: {error}", one.name))
-            }
+            Err(error @ Error::Rejected { .. }) => (Outcome::Suspicious, format!("{}: {error}", one.name)),
             Err(error) => (Outcome::Unknown, format!("{}: {error}", one.name)),
         };
         // What is bad stands first.
@@ -240,17 +219,8 @@ async fn targets_of(ground: &Ground<'_>) -> Result<Found> {
             ServiceState::Healthy => good.push(service.name.as_str()),
             state => {
                 let bad = state != ServiceState::Unknown;
-                outcome = outcome.worse(if bad {
-                    Outcome::Suspicious
-                } else {
-                    Outcome::Unknown
-                });
-                lines.push(format!(
-                    "{} is {}: {}",
-                    service.name,
-                    state.word(),
-                    service.detail
-                ));
+                outcome = outcome.worse(if bad { Outcome::Suspicious } else { Outcome::Unknown });
+                lines.push(format!("{} is {}: {}", service.name, state.word(), service.detail));
             }
         }
     }
@@ -269,10 +239,7 @@ async fn targets_of(ground: &Ground<'_>) -> Result<Found> {
         }
         None if gathered.targets_expected => {
             outcome = outcome.worse(Outcome::Unknown);
-            lines.push(format!(
-                "targets: {}",
-                down(&gathered.sources, "Prometheus did not say")
-            ));
+            lines.push(format!("targets: {}", down(&gathered.sources, "Prometheus did not say")));
         }
         None => {}
     }
@@ -295,31 +262,21 @@ async fn targets_of(ground: &Ground<'_>) -> Result<Found> {
 async fn logs(ground: &Ground<'_>) -> Result<Found> {
     let cx = ground.cx;
     let kubectl = targets::kubectl(cx)?;
-    let mut services: Vec<&crate::config::schema::Service> =
-        cx.config()?.settings.services.iter().collect();
+    let mut services: Vec<&crate::config::schema::Service> = cx.config()?.settings.services.iter().collect();
     let hit = ground.incident.and_then(|one| one.service.as_deref());
     services.sort_by_key(|service| hit != Some(service.name.as_str()));
     let asked = services.iter().take(SERVICES).map(async |service| {
         let workload = service.workload.as_ref();
         let name = workload.and_then(|one| one.deployment.as_deref());
         let name = name.unwrap_or(&service.name);
-        let object = crate::clients::kubectl::Object::new(
-            crate::clients::kubectl::Resource::Deployment,
-            name,
-        )?;
-        let failed =
-            |failure: crate::clients::kubectl::Failure| failure.about(&kubectl.place(&object));
-        let found = kubectl
-            .get(std::slice::from_ref(&object))
-            .await
-            .map_err(failed)?;
+        let object = crate::clients::kubectl::Object::new(crate::clients::kubectl::Resource::Deployment, name)?;
+        let failed = |failure: crate::clients::kubectl::Failure| failure.about(&kubectl.place(&object));
+        let found = kubectl.get(std::slice::from_ref(&object)).await.map_err(failed)?;
         let Some(found) = found.first() else {
             return Ok(None);
         };
         let container = workload.and_then(|one| one.container.as_deref());
-        let text = kubectl
-            .logs(&deployment::selector(found), container, LOGS)
-            .await;
+        let text = kubectl.logs(&deployment::selector(found), container, LOGS).await;
         Ok(Some(digest(&text.map_err(failed)?)))
     });
     let mut lines = Vec::new();
@@ -328,28 +285,16 @@ async fn logs(ground: &Ground<'_>) -> Result<Found> {
         let name = &service.name;
         let (found, line) = match read {
             Err(error) => (Outcome::Unknown, Error::to_string(&error)),
-            Ok(None) => (
-                Outcome::Unknown,
-                format!("{name}: there is no such Deployment"),
-            ),
-            Ok(Some(read)) if read.lines == 0 => {
-                (Outcome::Unknown, format!("{name}: no line in 15 minutes"))
+            Ok(None) => (Outcome::Unknown, format!("{name}: there is no such Deployment")),
+            Ok(Some(read)) if read.lines == 0 => (Outcome::Unknown, format!("{name}: no line in 15 minutes")),
+            Ok(Some(read)) if read.errors.is_empty() => {
+                (Outcome::Clear, format!("{name}: no error in {} lines", read.lines))
             }
-            Ok(Some(read)) if read.errors.is_empty() => (
-                Outcome::Clear,
-                format!("{name}: no error in {} lines", read.lines),
-            ),
             Ok(Some(read)) => {
                 let count: usize = read.errors.iter().map(|group| group.count).sum();
                 let kinds = read.errors.iter().take(KINDS);
-                let kinds: Vec<String> = kinds
-                    .map(|group| format!("{}x {}", group.count, group.what))
-                    .collect();
-                let line = format!(
-                    "{name}: {count} errors in {} lines: {}",
-                    read.lines,
-                    kinds.join(" · ")
-                );
+                let kinds: Vec<String> = kinds.map(|group| format!("{}x {}", group.count, group.what)).collect();
+                let line = format!("{name}: {count} errors in {} lines: {}", read.lines, kinds.join(" · "));
                 (Outcome::Suspicious, line)
             }
         };
@@ -371,34 +316,19 @@ async fn query(cx: &Context, item: &Item) -> Result<Found> {
         Answer::Vector(series) => series
             .iter()
             .filter_map(|one| {
-                let labels: Vec<String> = one
-                    .labels
-                    .iter()
-                    .map(|(name, value)| format!("{name}={value}"))
-                    .collect();
+                let labels: Vec<String> = one.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
                 Some((labels.join(" "), one.points.first()?.value.float()?))
             })
             .collect(),
-        Answer::Scalar(point) => point
-            .value
-            .float()
-            .map(|value| (String::new(), value))
-            .into_iter()
-            .collect(),
+        Answer::Scalar(point) => point.value.float().map(|value| (String::new(), value)).into_iter().collect(),
         _ => Vec::new(),
     };
     values.retain(|(_, value)| value.is_finite());
     if values.is_empty() {
-        return Ok(Found::unknown(format!(
-            "the metrics have no value of {text}"
-        )));
+        return Ok(Found::unknown(format!("the metrics have no value of {text}")));
     }
     values.sort_by(|a, b| b.1.total_cmp(&a.1));
-    let breached = |value: f64| {
-        item.limit
-            .as_ref()
-            .is_some_and(|limit| limit.is_breached(value))
-    };
+    let breached = |value: f64| item.limit.as_ref().is_some_and(|limit| limit.is_breached(value));
     let bad = values.iter().any(|(_, value)| breached(*value));
     let mut lines: Vec<String> = values
         .iter()
@@ -408,11 +338,7 @@ async fn query(cx: &Context, item: &Item) -> Result<Found> {
                 Some(limit) if breached(*value) => format!(", limit {}", limit.text),
                 _ => String::new(),
             };
-            let head = if labels.is_empty() {
-                String::new()
-            } else {
-                format!("{labels}: ")
-            };
+            let head = if labels.is_empty() { String::new() } else { format!("{labels}: ") };
             format!("{head}{shown}{tail}")
         })
         .collect();
@@ -444,17 +370,10 @@ fn told(cx: &Context, incident: Option<&Incident>) -> Found {
             DeliveryState::GivenUp => "NOT DELIVERED",
             _ => "not delivered yet",
         };
-        let why = one
-            .reason
-            .as_deref()
-            .filter(|_| one.state != DeliveryState::Accepted);
+        let why = one.reason.as_deref().filter(|_| one.state != DeliveryState::Accepted);
         let why = why.map_or_else(String::new, |why| format!(": {why}"));
         format!("{} ({}) {state}{why}", one.channel, one.about)
     });
-    let outcome = if incident.is_paged() == Some(false) {
-        Outcome::Suspicious
-    } else {
-        Outcome::Manual
-    };
+    let outcome = if incident.is_paged() == Some(false) { Outcome::Suspicious } else { Outcome::Manual };
     Found::new(outcome, lines.collect())
 }

@@ -7,14 +7,7 @@ use crate::domain::triage::{Found, Outcome};
 use crate::error::Result;
 
 /// Words in the names of figures that more replicas would help.
-const LOAD: [&str; 6] = [
-    "cpu",
-    "memory",
-    "queue",
-    "saturation",
-    "connections",
-    "load",
-];
+const LOAD: [&str; 6] = ["cpu", "memory", "queue", "saturation", "connections", "load"];
 
 /// What is out of its bounds and where, then how many players there are.
 pub(super) async fn scope(ground: &Ground<'_>) -> Result<Found> {
@@ -28,14 +21,10 @@ pub(super) async fn scope(ground: &Ground<'_>) -> Result<Found> {
 
 fn judge(readings: &Readings) -> Found {
     let level = |wanted| readings.kpis.iter().filter(move |one| one.level == wanted);
-    let mut lines: Vec<String> = level(Level::Critical)
-        .map(|one| format!("CRITICAL {}", line(one)))
-        .collect();
+    let mut lines: Vec<String> = level(Level::Critical).map(|one| format!("CRITICAL {}", line(one))).collect();
     lines.extend(level(Level::Warn).map(|one| format!("warning {}", line(one))));
     let bad = !lines.is_empty();
-    let unknown: Vec<&str> = level(Level::Unknown)
-        .map(|one| one.kpi.name.as_str())
-        .collect();
+    let unknown: Vec<&str> = level(Level::Unknown).map(|one| one.kpi.name.as_str()).collect();
     if !bad && unknown.is_empty() && !readings.kpis.is_empty() {
         lines.push("no figure is out of its bounds".into());
     }
@@ -46,10 +35,7 @@ fn judge(readings: &Readings) -> Found {
         0 => {}
         n if n > 3 => {
             let why = level(Level::Unknown).find_map(|one| one.note.as_deref());
-            lines.push(format!(
-                "{n} figures cannot be told: {}",
-                why.unwrap_or("no answer")
-            ));
+            lines.push(format!("{n} figures cannot be told: {}", why.unwrap_or("no answer")));
         }
         _ => lines.push(format!("cannot be told: {}", unknown.join(", "))),
     }
@@ -69,29 +55,16 @@ fn judge(readings: &Readings) -> Found {
 /// `tick p99: 31 ms (eu 40 ms, us 9 ms), only in eu`.
 fn line(one: &KpiReading) -> String {
     let show = |value: f64| one.kpi.unit.show(value);
-    let mut text = format!(
-        "{}: {}",
-        one.kpi.title(),
-        one.value.map_or_else(|| "unknown".into(), show)
-    );
+    let mut text = format!("{}: {}", one.kpi.title(), one.value.map_or_else(|| "unknown".into(), show));
     if one.by.is_empty() {
         return text;
     }
     let rank = |value: f64| one.kpi.level(value);
-    let mut parts: Vec<(&String, f64)> =
-        one.by.iter().map(|(name, value)| (name, *value)).collect();
+    let mut parts: Vec<(&String, f64)> = one.by.iter().map(|(name, value)| (name, *value)).collect();
     parts.sort_by_key(|part| std::cmp::Reverse(rank(part.1)));
-    let shown: Vec<String> = parts
-        .iter()
-        .take(5)
-        .map(|(name, value)| format!("{name} {}", show(*value)))
-        .collect();
+    let shown: Vec<String> = parts.iter().take(5).map(|(name, value)| format!("{name} {}", show(*value))).collect();
     let more = parts.len().saturating_sub(shown.len());
-    let more = if more > 0 {
-        format!(", {more} more")
-    } else {
-        String::new()
-    };
+    let more = if more > 0 { format!(", {more} more") } else { String::new() };
     text.push_str(&format!(" ({}{more})", shown.join(", ")));
     let hit: Vec<&str> = parts
         .iter()
@@ -109,16 +82,13 @@ fn line(one: &KpiReading) -> String {
 /// `, 1,400 an hour ago`, where the trend goes back that far.
 fn trend(one: &KpiReading) -> String {
     let before = one.trend.iter().take(10).find_map(|value| *value);
-    before.map_or_else(String::new, |value| {
-        format!(", {} an hour ago", one.kpi.unit.show(value))
-    })
+    before.map_or_else(String::new, |value| format!(", {} an hour ago", one.kpi.unit.show(value)))
 }
 
 /// Figures of load that are out of bounds, in words.
 pub(super) fn load(readings: &Readings) -> Vec<String> {
     let bad = readings.kpis.iter().filter(|one| {
-        matches!(one.level, Level::Warn | Level::Critical)
-            && LOAD.iter().any(|word| one.kpi.name.contains(word))
+        matches!(one.level, Level::Warn | Level::Critical) && LOAD.iter().any(|word| one.kpi.name.contains(word))
     });
     bad.map(line).collect()
 }
@@ -158,10 +128,7 @@ mod tests {
     fn one_region_is_told_from_all_of_them() {
         let found = judge(&readings(vec![tick(0.05, &[("eu", 0.05), ("us", 0.01)])]));
         assert_eq!(found.outcome, Outcome::Suspicious);
-        assert_eq!(
-            found.lines,
-            ["CRITICAL queue: 50 ms (eu 50 ms, us 10 ms), only in eu"]
-        );
+        assert_eq!(found.lines, ["CRITICAL queue: 50 ms (eu 50 ms, us 10 ms), only in eu"]);
         let all = readings(vec![tick(0.05, &[("eu", 0.05), ("us", 0.04)])]);
         assert!(judge(&all).lines[0].ends_with(", everywhere"));
         assert_eq!(load(&all).len(), 1);

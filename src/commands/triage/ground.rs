@@ -54,58 +54,37 @@ impl<'a> Ground<'a> {
                 .boxed_local()
                 .shared();
         let known = status.clone();
-        let history = async move { Rc::new(history(cx, incident, known).await) }
-            .boxed_local()
-            .shared();
-        Self {
-            cx,
-            incident,
-            status,
-            history,
-        }
+        let history = async move { Rc::new(history(cx, incident, known).await) }.boxed_local().shared();
+        Self { cx, incident, status, history }
     }
 }
 
 impl History {
     /// The suspects of these kinds, and the other changes of them; the newest first.
     pub(super) fn of(&self, kinds: &[Kind]) -> (Vec<&Suspect>, Vec<&Change>) {
-        let suspects: Vec<&Suspect> = self
-            .suspects
+        let suspects: Vec<&Suspect> = self.suspects.iter().filter(|one| kinds.contains(&one.change.kind)).collect();
+        let others = self
+            .changes
             .iter()
-            .filter(|one| kinds.contains(&one.change.kind))
-            .collect();
-        let others = self.changes.iter().rev().filter(|change| {
-            kinds.contains(&change.kind) && suspects.iter().all(|one| one.change != **change)
-        });
+            .rev()
+            .filter(|change| kinds.contains(&change.kind) && suspects.iter().all(|one| one.change != **change));
         let others = others.collect();
         (suspects, others)
     }
 }
 
 /// The changes, and the suspects of the clearest break among the KPIs that have thresholds.
-async fn history<'a>(
-    cx: &Context,
-    incident: Option<&Incident>,
-    status: Asked<'a, Gathered>,
-) -> Result<History> {
+async fn history<'a>(cx: &Context, incident: Option<&Incident>, status: Asked<'a, Gathered>) -> Result<History> {
     let now = cx.clock.now();
     let started = incident.and_then(|one| one.started.at()).unwrap_or(now);
     let since = started - BACK;
-    let (found, broken) = tokio::join!(
-        gather_changes(cx, since),
-        clearest(cx, (since, now), status)
-    );
+    let (found, broken) = tokio::join!(gather_changes(cx, since), clearest(cx, (since, now), status));
     let found = found?;
     let suspects = broken.map_or_else(Vec::new, |(broken, service)| {
         let service = incident.and_then(|one| one.service.clone()).or(service);
         rank(&found.changes, &broken, service.as_deref())
     });
-    Ok(History {
-        since,
-        changes: found.changes,
-        suspects,
-        sources: found.sources,
-    })
+    Ok(History { since, changes: found.changes, suspects, sources: found.sources })
 }
 
 /// The clearest break, and the service of its KPI. From Prometheus, or else from what the status knows of the last hour.
@@ -115,11 +94,7 @@ async fn clearest<'a>(
     status: Asked<'a, Gathered>,
 ) -> Option<(Break, Option<String>)> {
     let settings = &cx.config().ok()?.settings;
-    let judged: Vec<&Kpi> = settings
-        .kpis
-        .iter()
-        .filter(|kpi| kpi.critical.is_some() || kpi.warn.is_some())
-        .collect();
+    let judged: Vec<&Kpi> = settings.kpis.iter().filter(|kpi| kpi.critical.is_some() || kpi.warn.is_some()).collect();
     let asked = judged.iter().map(async |kpi| {
         let points = series(cx, kpi, since, now).await.unwrap_or_default();
         (points.len() >= LEAST).then(|| (find(&points), kpi.service.clone()))
@@ -132,8 +107,6 @@ async fn clearest<'a>(
         let trends = trends.filter(|one| one.kpi.critical.is_some() || one.kpi.warn.is_some());
         found.extend(trends.map(|one| (find(&one.points(now)), one.kpi.service.clone())));
     }
-    let broken = found
-        .into_iter()
-        .filter_map(|(broken, service)| Some((broken?, service)));
+    let broken = found.into_iter().filter_map(|(broken, service)| Some((broken?, service)));
     broken.max_by(|a, b| a.0.sigmas.total_cmp(&b.0.sigmas))
 }

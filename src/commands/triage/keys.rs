@@ -58,8 +58,7 @@ pub(super) fn line(question: &str, plain: bool) -> Result<String> {
         return crate::output::prompt::text(question, Some(""));
     }
     let term = Term::stderr();
-    term.write_line(&format!("{question}:"))
-        .map_err(|error| broken(&term, error))?;
+    term.write_line(&format!("{question}:")).map_err(|error| broken(&term, error))?;
     read_line()
 }
 
@@ -67,16 +66,10 @@ pub(super) fn line(question: &str, plain: bool) -> Result<String> {
 fn draw(term: &Term, choices: &[Choice], at: usize) -> Result<()> {
     let parts = choices.iter().enumerate().map(|(index, (letter, word))| {
         let rest = word.strip_prefix(*letter).unwrap_or(word);
-        if index == at {
-            format!(">[{letter}]{rest}<")
-        } else {
-            format!(" [{letter}]{rest} ")
-        }
+        if index == at { format!(">[{letter}]{rest}<") } else { format!(" [{letter}]{rest} ") }
     });
     let line: String = parts.collect();
-    term.clear_line()
-        .and_then(|()| term.write_str(&line))
-        .map_err(|error| broken(term, error))
+    term.clear_line().and_then(|()| term.write_str(&line)).map_err(|error| broken(term, error))
 }
 
 fn end(term: &Term) -> Result<()> {
@@ -84,21 +77,15 @@ fn end(term: &Term) -> Result<()> {
 }
 
 fn by_line(term: &Term, choices: &[Choice], preset: usize) -> Result<char> {
-    let words: Vec<String> = choices
-        .iter()
-        .map(|(letter, word)| format!("{letter}={word}"))
-        .collect();
+    let words: Vec<String> = choices.iter().map(|(letter, word)| format!("{letter}={word}")).collect();
     loop {
         let line = format!("{} (Enter: {})", words.join(" "), choices[preset].1);
-        term.write_line(&line)
-            .map_err(|error| broken(term, error))?;
+        term.write_line(&line).map_err(|error| broken(term, error))?;
         let typed = read_line()?.to_lowercase();
         if typed.is_empty() {
             return Ok(choices[preset].0);
         }
-        let found = choices
-            .iter()
-            .find(|(letter, word)| typed == letter.to_string() || typed == *word);
+        let found = choices.iter().find(|(letter, word)| typed == letter.to_string() || typed == *word);
         if let Some((letter, _)) = found {
             return Ok(*letter);
         }
@@ -118,9 +105,5 @@ fn broken(term: &Term, source: std::io::Error) -> Error {
         let _ = term.show_cursor();
         return Error::Interrupted { code: 130 };
     }
-    Error::Io {
-        action: "read an answer from",
-        path: "the terminal".into(),
-        source,
-    }
+    Error::Io { action: "read an answer from", path: "the terminal".into(), source }
 }

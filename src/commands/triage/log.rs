@@ -40,10 +40,7 @@ impl TriageLog {
                 Journal::at(cx.dirs.state.join(file))
             }
         };
-        Ok(Self {
-            incident: story.map(|story| story.incident),
-            journal,
-        })
+        Ok(Self { incident: story.map(|story| story.incident), journal })
     }
 
     /// The incident, if there is one.

@@ -64,8 +64,7 @@ pub(crate) struct TriageArgs {
 pub(crate) async fn run(args: TriageArgs, cx: &Context) -> Result<Exit> {
     let checklist = find(cx)?;
     let log = TriageLog::open(cx, args.incident.as_deref())?;
-    let interactive =
-        !args.non_interactive && prompt::can_prompt() && !cx.output.format().is_machine();
+    let interactive = !args.non_interactive && prompt::can_prompt() && !cx.output.format().is_machine();
     if args.resume && !interactive {
         return Err(Error::usage(
             "nobody can be asked here, so there is nothing to go on with",

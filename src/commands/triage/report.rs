@@ -9,9 +9,7 @@ use crate::domain::triage::mitigation::Mitigation;
 use crate::domain::triage::{Answer, Found, Item, Outcome, Said};
 use crate::error::{Exit, Result};
 use crate::output::block::{Block, Table, Tone, plain, span};
-use crate::output::report::{
-    Meta, Outcome as Job, Recommendation, Report, Source, SourceState, Verdict,
-};
+use crate::output::report::{Meta, Outcome as Job, Recommendation, Report, Source, SourceState, Verdict};
 use crate::output::view::View;
 
 /// Mitigations that a screen shows.
@@ -53,20 +51,10 @@ impl TriageReport {
         quit: bool,
     ) -> Result<Self> {
         let repeat = cx.output.repeat();
-        let mitigations = mitigations.into_iter().map(|way| Mitigation {
-            command: repeat.apply(&way.command),
-            ..way
-        });
+        let mitigations = mitigations.into_iter().map(|way| Mitigation { command: repeat.apply(&way.command), ..way });
         let entry = |(item, found, answer): (Item, Found, Option<Said>)| {
             let (answer, note) = answer.map_or((None, None), |(answer, note)| (Some(answer), note));
-            Entry {
-                id: item.id,
-                ask: item.ask,
-                outcome: found.outcome,
-                evidence: found.lines,
-                answer,
-                note,
-            }
+            Entry { id: item.id, ask: item.ask, outcome: found.outcome, evidence: found.lines, answer, note }
         };
         Ok(Self {
             incident: log.incident().map(|one| one.id.clone()),
@@ -86,16 +74,8 @@ impl TriageReport {
     /// A person's word goes before that of a check.
     fn verdict(&self) -> Verdict {
         let open = |entry: &&Entry| entry.answer.is_none();
-        let is = |outcome| {
-            self.items
-                .iter()
-                .filter(open)
-                .any(|one| one.outcome == outcome)
-        };
-        let problem = self
-            .items
-            .iter()
-            .any(|one| one.answer == Some(Answer::Problem));
+        let is = |outcome| self.items.iter().filter(open).any(|one| one.outcome == outcome);
+        let problem = self.items.iter().any(|one| one.answer == Some(Answer::Problem));
         if problem || is(Outcome::Suspicious) {
             Verdict::Fail
         } else if is(Outcome::Unknown) {
@@ -119,15 +99,9 @@ impl TriageReport {
             next.push(Recommendation::new("go on", self.resume.clone()));
         }
         if self.incident.is_none() && self.verdict() == Verdict::Fail {
-            next.push(Recommendation::new(
-                "open an incident",
-                "liveops incident open --sev p2",
-            ));
+            next.push(Recommendation::new("open an incident", "liveops incident open --sev p2"));
         } else if self.incident.is_some() && self.finished {
-            next.push(Recommendation::new(
-                "once it is better",
-                "liveops incident mitigate \"what helped\"",
-            ));
+            next.push(Recommendation::new("once it is better", "liveops incident mitigate \"what helped\""));
         }
         if next.is_empty() {
             next.push(Recommendation::new("look at everything", "liveops status"));
@@ -151,13 +125,8 @@ impl Report for TriageReport {
                 (None, Outcome::Unknown) => Tone::Unknown,
                 (Some(Answer::Skipped), _) | (None, Outcome::Manual) => Tone::Dim,
             };
-            let said = entry
-                .answer
-                .map_or(entry.outcome.word(), |answer| answer.word());
-            let note = entry
-                .note
-                .as_ref()
-                .map_or_else(String::new, |note| format!(" ({note})"));
+            let said = entry.answer.map_or(entry.outcome.word(), |answer| answer.word());
+            let note = entry.note.as_ref().map_or_else(String::new, |note| format!(" ({note})"));
             blocks.push(Block::Line(vec![
                 tone::mark(tone, view),
                 plain(format!(" {}  ", entry.ask)),
@@ -177,10 +146,7 @@ impl Report for TriageReport {
                 plain(format!("  {}. {}: ", index + 1, way.title)),
                 span(&way.command, Tone::Command),
             ]));
-            blocks.push(Block::Line(vec![span(
-                format!("     {}", way.why),
-                Tone::Dim,
-            )]));
+            blocks.push(Block::Line(vec![span(format!("     {}", way.why), Tone::Dim)]));
         }
         blocks.push(Block::Blank);
         for next in self.next() {
@@ -205,10 +171,7 @@ impl Report for TriageReport {
     }
 
     fn meta(&self) -> Meta {
-        let down = self
-            .sources
-            .iter()
-            .any(|one| one.state == SourceState::Down);
+        let down = self.sources.iter().any(|one| one.state == SourceState::Down);
         Meta {
             environment: Some(self.environment.clone()),
             outcome: if down { Job::Partial } else { Job::Success },

@@ -11,15 +11,8 @@ use crate::output::block::{Block, Tone, plain, span};
 use crate::output::progress::waiting;
 use crate::output::prompt::aside;
 
-const CHOICES: [Choice; 7] = [
-    ('f', "fine"),
-    ('p', "problem"),
-    ('s', "skip"),
-    ('n', "note"),
-    ('r', "run again"),
-    ('b', "back"),
-    ('q', "quit"),
-];
+const CHOICES: [Choice; 7] =
+    [('f', "fine"), ('p', "problem"), ('s', "skip"), ('n', "note"), ('r', "run again"), ('b', "back"), ('q', "quit")];
 
 /// Asks item by item; `true` when the person quit before the end.
 ///
@@ -37,8 +30,7 @@ pub(super) async fn walk(
     let walked = steps(args, items, board, log, cx).await;
     cx.interrupts.unclaim();
     if matches!(walked, Ok(true) | Err(Error::Interrupted { .. })) {
-        cx.output
-            .note(&format!("what was answered is kept; {resume}"));
+        cx.output.note(&format!("what was answered is kept; {resume}"));
     }
     walked
 }
@@ -68,9 +60,7 @@ async fn steps(
             Outcome::Suspicious => 1,
             Outcome::Unknown | Outcome::Manual => 2,
         };
-        let asked = board
-            .beside(aside(move || choose(&CHOICES, preset, plain)))
-            .await?;
+        let asked = board.beside(aside(move || choose(&CHOICES, preset, plain))).await?;
         let keep = |answer, note: &str| log.keep(cx, event(item, &found, answer, note));
         match asked {
             'f' => keep(Answer::Fine, ""),
@@ -117,13 +107,7 @@ async fn found(board: &mut Board<'_>, index: usize, item: &Item, cx: &Context) -
     waiting(true, || format!("{} (looking)", item.ask), look).await
 }
 
-fn show(
-    (index, count): (usize, usize),
-    item: &Item,
-    found: &Found,
-    before: Option<&Said>,
-    cx: &Context,
-) {
+fn show((index, count): (usize, usize), item: &Item, found: &Found, before: Option<&Said>, cx: &Context) {
     let tone = match found.outcome {
         Outcome::Clear => Tone::Good,
         Outcome::Suspicious => Tone::Bad,
@@ -138,28 +122,17 @@ fn show(
         ]),
     ];
     if !item.help.is_empty() {
-        blocks.push(Block::Line(vec![span(
-            format!("  {}", item.help),
-            Tone::Dim,
-        )]));
+        blocks.push(Block::Line(vec![span(format!("  {}", item.help), Tone::Dim)]));
     }
     for text in &found.lines {
         blocks.push(Block::Whole(vec![plain(format!("  - {text}"))]));
     }
     if let Some(command) = &item.command {
-        blocks.push(Block::Whole(vec![
-            plain("  "),
-            span(cx.output.repeat().apply(command), Tone::Command),
-        ]));
+        blocks.push(Block::Whole(vec![plain("  "), span(cx.output.repeat().apply(command), Tone::Command)]));
     }
     if let Some((answer, note)) = before {
-        let note = note
-            .as_ref()
-            .map_or_else(String::new, |note| format!(": {note}"));
-        blocks.push(Block::Line(vec![span(
-            format!("  answered before: {}{note}", answer.word()),
-            Tone::Dim,
-        )]));
+        let note = note.as_ref().map_or_else(String::new, |note| format!(": {note}"));
+        blocks.push(Block::Line(vec![span(format!("  answered before: {}{note}", answer.word()), Tone::Dim)]));
     }
     cx.output.show_plan(&blocks, cx.clock.now());
 }

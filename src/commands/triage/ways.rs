@@ -51,13 +51,7 @@ pub(super) async fn ways(ground: &Ground<'_>) -> Result<Vec<Mitigation>> {
     let gathered = status.as_ref().as_ref().ok();
     let rollouts = gathered.map_or_else(Vec::new, |gathered| {
         let rows = gathered.rollouts.under_way();
-        rows.map(|row| {
-            (
-                row.service.clone(),
-                format!("{}, {} %", row.state(), row.weight),
-            )
-        })
-        .collect()
+        rows.map(|row| (row.service.clone(), format!("{}, {} %", row.state(), row.weight))).collect()
     });
     let facts = Facts {
         suspects: &history.suspects,
@@ -89,26 +83,14 @@ fn runbooks(ground: &Ground<'_>, looked: bool) -> Vec<String> {
     };
     let alert = ground.incident.and_then(|one| one.alert.clone());
     let wanted = alert.into_iter().chain(GENERAL.map(str::to_owned));
-    wanted
-        .filter(|name| {
-            looked
-                && shelf
-                    .find(name)
-                    .is_ok_and(|book| !book.filed.book.steps.is_empty())
-        })
-        .collect()
+    wanted.filter(|name| looked && shelf.find(name).is_ok_and(|book| !book.filed.book.steps.is_empty())).collect()
 }
 
 /// Offers to run the mitigations that are whole, one after the other, through the normal confirmation of each.
 ///
 /// # Errors
 /// `Refused`, `Interrupted`, and those of the command that was chosen.
-pub(super) async fn offer(
-    ways: &[Mitigation],
-    plain: bool,
-    log: &TriageLog,
-    cx: &Context,
-) -> Result<()> {
+pub(super) async fn offer(ways: &[Mitigation], plain: bool, log: &TriageLog, cx: &Context) -> Result<()> {
     let ready: Vec<&Mitigation> = ways.iter().filter(|way| way.ready).take(8).collect();
     if ready.is_empty() || cx.is_read_only()? {
         return Ok(());
@@ -174,16 +156,10 @@ async fn by_shell(way: &Mitigation, cx: &Context) -> Result<()> {
     let plan = Plan {
         action: "triage.mitigate",
         summary: format!("run `{}`", way.command),
-        preview: vec![Block::Whole(vec![plain(format!(
-            "{}: {}",
-            way.title, way.why
-        ))])],
+        preview: vec![Block::Whole(vec![plain(format!("{}: {}", way.title, way.why))])],
         undo: Some(
-            Impossible::Nothing {
-                why: "it was a command of another program".into(),
-                instead: "undo --list".into(),
-            }
-            .into(),
+            Impossible::Nothing { why: "it was a command of another program".into(), instead: "undo --list".into() }
+                .into(),
         ),
         kill_switch: false,
         undoes: None,

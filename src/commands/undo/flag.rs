@@ -23,16 +23,8 @@ pub(super) struct FlagChange<'a> {
 impl<'a> FlagChange<'a> {
     /// # Errors
     /// Those of the configuration.
-    pub(super) fn new(
-        cx: &'a Context,
-        undo: &'a FlagUndo,
-        record: &'a ChangeRecord,
-    ) -> Result<Self> {
-        Ok(Self {
-            site: Site::of(cx)?,
-            undo,
-            record,
-        })
+    pub(super) fn new(cx: &'a Context, undo: &'a FlagUndo, record: &'a ChangeRecord) -> Result<Self> {
+        Ok(Self { site: Site::of(cx)?, undo, record })
     }
 }
 
@@ -47,17 +39,8 @@ impl Revert for FlagChange<'_> {
             Stale::DidNotHappen(_) => Reverted::DidNotHappen(why.to_string()),
             why => Reverted::Failed(stale(self.site.cx, &why)),
         })?;
-        let targets = restores
-            .iter()
-            .map(|restore| target(restore, self.site.reader))
-            .collect::<Result<_>>()?;
-        let why = Why {
-            reason: Some(format!(
-                "undoes {}: {}",
-                self.record.id, self.record.summary
-            )),
-            ..Why::default()
-        };
+        let targets = restores.iter().map(|restore| target(restore, self.site.reader)).collect::<Result<_>>()?;
+        let why = Why { reason: Some(format!("undoes {}: {}", self.record.id, self.record.summary)), ..Why::default() };
         Ok(Planned::of(&self.site, "flag.undo", targets, why).await?)
     }
 

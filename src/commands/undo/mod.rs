@@ -64,10 +64,9 @@ pub(crate) async fn run(args: UndoArgs, cx: &Context) -> Result<Exit> {
         None => {
             for record in candidates {
                 match revert(cx, record, &records).await {
-                    Err(Reverted::DidNotHappen(why)) => cx.output.note(&format!(
-                        "{} ({}): {why}; looking further back",
-                        record.id, record.summary
-                    )),
+                    Err(Reverted::DidNotHappen(why)) => {
+                        cx.output.note(&format!("{} ({}): {why}; looking further back", record.id, record.summary))
+                    }
                     done => return done.map_err(Into::into),
                 }
             }
@@ -150,13 +149,7 @@ fn list(cx: &Context, candidates: Vec<&ChangeRecord>, complaint: Option<String>)
     });
     let changes = candidates.into_iter().cloned().collect();
     let warnings = complaint.into_iter().collect();
-    let report = ChangeList::new(
-        changes,
-        0,
-        "there is nothing to undo in this environment",
-        warnings,
-        next,
-    );
+    let report = ChangeList::new(changes, 0, "there is nothing to undo in this environment", warnings, next);
     cx.output.show(&report, cx.clock.now())?;
     Ok(Exit::Good)
 }
@@ -167,10 +160,7 @@ fn may(cx: &Context, record: &ChangeRecord, records: &[ChangeRecord]) -> Result<
     let id = &record.id;
     if record.environment != environment {
         return Err(Error::usage(
-            format!(
-                "change {id} was made in `{}`, and this is `{environment}`",
-                record.environment
-            ),
+            format!("change {id} was made in `{}`, and this is `{environment}`", record.environment),
             format!("run `liveops undo {id} -e {}`", record.environment),
         ));
     }
@@ -187,11 +177,7 @@ fn may(cx: &Context, record: &ChangeRecord, records: &[ChangeRecord]) -> Result<
         let by = record.undone_by.as_deref().unwrap_or_default();
         return Err(Error::Conflict {
             what: format!("change {id} has been undone already, by {by}"),
-            hint: format!(
-                "`{}` reverts the last of that, {}",
-                cx.command(&format!("undo {}", last.id)),
-                last.summary
-            ),
+            hint: format!("`{}` reverts the last of that, {}", cx.command(&format!("undo {}", last.id)), last.summary),
         });
     }
     if record.state == ChangeState::Failed {
@@ -206,25 +192,16 @@ fn may(cx: &Context, record: &ChangeRecord, records: &[ChangeRecord]) -> Result<
     Ok(())
 }
 
-async fn revert(
-    cx: &Context,
-    record: &ChangeRecord,
-    records: &[ChangeRecord],
-) -> Result<Exit, Reverted> {
+async fn revert(cx: &Context, record: &ChangeRecord, records: &[ChangeRecord]) -> Result<Exit, Reverted> {
     let by_hand = || Error::Refused {
         why: format!("liveops does not know how to undo change {}", record.id),
-        hint: format!(
-            "`liveops audit show {}` shows what it did; revert it by hand",
-            record.id
-        ),
+        hint: format!("`liveops audit show {}` shows what it did; revert it by hand", record.id),
     };
     let certain = record.state.is_certain();
     match record.undo.as_ref().ok_or_else(by_hand)? {
         Undo::Silence(undo) => carry_out(cx, record, Silences::new(cx, undo, certain)?).await,
         Undo::Flag(undo) => carry_out(cx, record, FlagChange::new(cx, undo, record)?).await,
-        Undo::Rollout(undo) => {
-            carry_out(cx, record, Rollouts::new(cx, undo, &record.id).await?).await
-        }
+        Undo::Rollout(undo) => carry_out(cx, record, Rollouts::new(cx, undo, &record.id).await?).await,
         Undo::Scale(undo) => carry_out(cx, record, Scales::new(cx, undo)?).await,
         Undo::Impossible(Impossible::Nothing { why, instead }) => {
             Err(impossible(cx, record, records, (why, instead)).into())
@@ -233,17 +210,9 @@ async fn revert(
 }
 
 /// The refusal for what has no way back. It names the change before it, which nobody should revert by accident.
-fn impossible(
-    cx: &Context,
-    record: &ChangeRecord,
-    records: &[ChangeRecord],
-    (why, instead): (&str, &str),
-) -> Error {
+fn impossible(cx: &Context, record: &ChangeRecord, records: &[ChangeRecord], (why, instead): (&str, &str)) -> Error {
     let mut hint = format!("instead: `{}`", cx.command(instead));
-    let before = undoable(records, &record.environment)
-        .into_iter()
-        .skip_while(|other| other.id != record.id)
-        .nth(1);
+    let before = undoable(records, &record.environment).into_iter().skip_while(|other| other.id != record.id).nth(1);
     if let Some(before) = before {
         hint.push_str(&format!(
             "; the change before it, {}, can be: `{}`",
@@ -251,29 +220,14 @@ fn impossible(
             cx.command(&format!("undo {}", before.id))
         ));
     }
-    Error::Refused {
-        why: format!(
-            "change {} ({}) cannot be undone: {why}",
-            record.id, record.summary
-        ),
-        hint,
-    }
+    Error::Refused { why: format!("change {} ({}) cannot be undone: {why}", record.id, record.summary), hint }
 }
 
-async fn carry_out(
-    cx: &Context,
-    record: &ChangeRecord,
-    kind: impl Revert,
-) -> Result<Exit, Reverted> {
+async fn carry_out(cx: &Context, record: &ChangeRecord, kind: impl Revert) -> Result<Exit, Reverted> {
     let reverse = kind.decide().await?;
     let step = kind.step(&reverse);
     let mut preview = vec![
-        Block::text(format!(
-            "change {} of {} at {}:",
-            record.id,
-            record.by,
-            record.at.format("%FT%TZ")
-        )),
+        Block::text(format!("change {} of {} at {}:", record.id, record.by, record.at.format("%FT%TZ"))),
         Block::text(format!("  {}", record.summary)),
     ];
     preview.extend(step.preview);

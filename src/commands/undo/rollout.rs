@@ -15,12 +15,7 @@ impl Revert for Rollouts<'_> {
     }
 
     fn step(&self, reverse: &Rollout) -> Step {
-        Step {
-            summary: self.summary(reverse),
-            preview: Vec::new(),
-            undo: self.undo().again(),
-            safe_side: true,
-        }
+        Step { summary: self.summary(reverse), preview: Vec::new(), undo: self.undo().again(), safe_side: true }
     }
 
     async fn act(&self, _reverse: &Rollout, confirmed: &Confirmed) -> Result<Done> {

@@ -20,11 +20,7 @@ impl<'a> Scales<'a> {
     /// # Errors
     /// `Unconfigured`.
     pub(super) fn new(cx: &'a Context, undo: &'a ScaleUndo) -> Result<Self> {
-        Ok(Self {
-            cx,
-            fleet: Fleet::of(cx)?,
-            undo,
-        })
+        Ok(Self { cx, fleet: Fleet::of(cx)?, undo })
     }
 }
 
@@ -41,27 +37,16 @@ impl Revert for Scales<'_> {
         }
         Err(Reverted::Failed(Error::Conflict {
             what: "somebody has changed the size since".into(),
-            hint: format!(
-                "to do it all the same: `{}`",
-                self.cx.command(&self.undo.by_hand())
-            ),
+            hint: format!("to do it all the same: `{}`", self.cx.command(&self.undo.by_hand())),
         }))
     }
 
     fn step(&self, reverse: &ScaleUndo) -> Step {
-        Step {
-            summary: reverse.summary(),
-            preview: Vec::new(),
-            undo: reverse.inverse().into(),
-            safe_side: false,
-        }
+        Step { summary: reverse.summary(), preview: Vec::new(), undo: reverse.inverse().into(), safe_side: false }
     }
 
     async fn act(&self, reverse: &ScaleUndo, confirmed: &Confirmed) -> Result<Done> {
         self.fleet.apply(reverse, confirmed).await?;
-        Ok(Done {
-            result: json!({ "scale": reverse }),
-            undo: Some(reverse.inverse().into()),
-        })
+        Ok(Done { result: json!({ "scale": reverse }), undo: Some(reverse.inverse().into()) })
     }
 }

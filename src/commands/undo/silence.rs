@@ -26,12 +26,7 @@ impl<'a> Silences<'a> {
     /// `Unconfigured`.
     pub(super) fn new(cx: &'a Context, undo: &'a SilenceUndo, certain: bool) -> Result<Self> {
         let client = alertmanager(cx)?;
-        Ok(Self {
-            cx,
-            client,
-            undo,
-            certain,
-        })
+        Ok(Self { cx, client, undo, certain })
     }
 
     /// The error for a world that has moved on.
@@ -43,17 +38,11 @@ impl<'a> Silences<'a> {
             Stale::DidNotHappen(_) => return Reverted::DidNotHappen(why.to_string()),
             Stale::Expired { .. } | Stale::Exists { .. } => look,
             Stale::Changed { id, .. } => {
-                format!(
-                    "{look}; to end it all the same: `{}`",
-                    cx.command(&format!("silence expire {id}"))
-                )
+                format!("{look}; to end it all the same: `{}`", cx.command(&format!("silence expire {id}")))
             }
             Stale::Gone { .. } | Stale::Over { .. } => by_hand,
         };
-        Reverted::Failed(Error::Conflict {
-            what: why.to_string(),
-            hint,
-        })
+        Reverted::Failed(Error::Conflict { what: why.to_string(), hint })
     }
 }
 
@@ -62,9 +51,7 @@ impl Revert for Silences<'_> {
 
     async fn decide(&self) -> Result<Reverse, Reverted> {
         let silences = self.client.silences().await?;
-        self.undo
-            .decide(&silences, self.cx.clock.now(), self.certain)
-            .map_err(|why| self.stale(&why))
+        self.undo.decide(&silences, self.cx.clock.now(), self.certain).map_err(|why| self.stale(&why))
     }
 
     fn step(&self, reverse: &Reverse) -> Step {
@@ -84,38 +71,21 @@ impl Revert for Silences<'_> {
                 (silence.id.clone(), undo(reverse))
             }
             Reverse::SetEnd { silence, ends_at } => {
-                let draft = Draft {
-                    ends_at: *ends_at,
-                    ..silence.draft.clone()
-                };
-                let id = client
-                    .set_silence(&draft, Some(&silence.id), confirmed)
-                    .await?;
-                let undo = SilenceUndo::SetSilenceEnd {
-                    id: id.clone(),
-                    ends_at: silence.draft.ends_at,
-                    expected: *ends_at,
-                };
+                let draft = Draft { ends_at: *ends_at, ..silence.draft.clone() };
+                let id = client.set_silence(&draft, Some(&silence.id), confirmed).await?;
+                let undo =
+                    SilenceUndo::SetSilenceEnd { id: id.clone(), ends_at: silence.draft.ends_at, expected: *ends_at };
                 (id, undo)
             }
             Reverse::Add { draft, .. } => {
                 // One that had not begun yet keeps its start.
-                let draft = Draft {
-                    starts_at: draft.starts_at.max(now),
-                    ..draft.clone()
-                };
+                let draft = Draft { starts_at: draft.starts_at.max(now), ..draft.clone() };
                 let id = client.set_silence(&draft, None, confirmed).await?;
-                let undo = SilenceUndo::ExpireSilence {
-                    id: id.clone(),
-                    expected: draft.ends_at,
-                };
+                let undo = SilenceUndo::ExpireSilence { id: id.clone(), expected: draft.ends_at };
                 (id, undo)
             }
         };
-        Ok(Done {
-            result: json!({ "silence": id }),
-            undo: Some(undo.into()),
-        })
+        Ok(Done { result: json!({ "silence": id }), undo: Some(undo.into()) })
     }
 }
 
@@ -138,17 +108,12 @@ fn summary(reverse: &Reverse) -> String {
 /// How it is reverted, as far as that is known before it is done.
 fn undo(reverse: &Reverse) -> SilenceUndo {
     match reverse {
-        Reverse::Expire { silence } => SilenceUndo::AddSilence {
-            id: silence.id.clone(),
-            silence: silence.draft.clone(),
-        },
-        Reverse::SetEnd { silence, ends_at } => SilenceUndo::SetSilenceEnd {
-            id: silence.id.clone(),
-            ends_at: silence.draft.ends_at,
-            expected: *ends_at,
-        },
-        Reverse::Add { draft, .. } => SilenceUndo::ExpireSilenceLike {
-            silence: draft.clone(),
-        },
+        Reverse::Expire { silence } => {
+            SilenceUndo::AddSilence { id: silence.id.clone(), silence: silence.draft.clone() }
+        }
+        Reverse::SetEnd { silence, ends_at } => {
+            SilenceUndo::SetSilenceEnd { id: silence.id.clone(), ends_at: silence.draft.ends_at, expected: *ends_at }
+        }
+        Reverse::Add { draft, .. } => SilenceUndo::ExpireSilenceLike { silence: draft.clone() },
     }
 }

@@ -36,11 +36,7 @@ pub(crate) struct Break {
 
 /// The largest break of a series in the order of time; `None` when it has none. NaN and infinities are passed over.
 pub(crate) fn find(points: &[(DateTime<Utc>, f64)]) -> Option<Break> {
-    let points: Vec<(DateTime<Utc>, f64)> = points
-        .iter()
-        .copied()
-        .filter(|(_, value)| value.is_finite())
-        .collect();
+    let points: Vec<(DateTime<Utc>, f64)> = points.iter().copied().filter(|(_, value)| value.is_finite()).collect();
     if points.len() < 2 * LEAST {
         return None;
     }
@@ -65,37 +61,21 @@ pub(crate) fn find(points: &[(DateTime<Utc>, f64)]) -> Option<Break> {
         return None;
     }
     let (before, after) = sides(&values, place);
-    Some(Break {
-        at: points[place].0,
-        after: points[place - 1].0,
-        from: median(before),
-        to: median(after),
-        sigmas,
-    })
+    Some(Break { at: points[place].0, after: points[place - 1].0, from: median(before), to: median(after), sigmas })
 }
 
 fn sides(values: &[f64], at: usize) -> (&[f64], &[f64]) {
-    (
-        &values[at.saturating_sub(SIDE)..at],
-        &values[at..(at + SIDE).min(values.len())],
-    )
+    (&values[at.saturating_sub(SIDE)..at], &values[at..(at + SIDE).min(values.len())])
 }
 
 /// The evidence of a split (the shift of the means against their own error, as Welch's t), and the shift of the
 /// medians in deviations of the noise.
 fn split(values: &[f64], at: usize) -> (f64, f64) {
     let (before, after) = sides(values, at);
-    let floor = 1e-9
-        * values
-            .iter()
-            .fold(0.0_f64, |max, value| max.max(value.abs()))
-        + f64::MIN_POSITIVE;
-    let noise = (deviation(before).powi(2) / 2.0 + deviation(after).powi(2) / 2.0)
-        .sqrt()
-        .max(floor);
+    let floor = 1e-9 * values.iter().fold(0.0_f64, |max, value| max.max(value.abs())) + f64::MIN_POSITIVE;
+    let noise = (deviation(before).powi(2) / 2.0 + deviation(after).powi(2) / 2.0).sqrt().max(floor);
     let error = |side: &[f64]| variance(side) / side.len() as f64;
-    let evidence =
-        (mean(after) - mean(before)).abs() / (error(before) + error(after)).sqrt().max(floor);
+    let evidence = (mean(after) - mean(before)).abs() / (error(before) + error(after)).sqrt().max(floor);
     let sigmas = (median(after) - median(before)).abs() / noise;
     (evidence, sigmas.min(1e6))
 }
@@ -105,19 +85,12 @@ fn standard(values: &[f64]) -> Option<Vec<f64>> {
     let steps: Vec<f64> = values.windows(2).map(|pair| pair[1] - pair[0]).collect();
     let spread = deviation(&steps) / std::f64::consts::SQRT_2;
     let centre = median(values);
-    let widest = values
-        .iter()
-        .map(|value| (value - centre).abs())
-        .fold(0.0, f64::max);
+    let widest = values.iter().map(|value| (value - centre).abs()).fold(0.0, f64::max);
     if widest <= f64::EPSILON * centre.abs() {
         return None;
     }
     // A series that only ever jumps has no noise of its own.
-    let unit = if spread > widest * 1e-3 {
-        spread
-    } else {
-        widest * 0.1
-    };
+    let unit = if spread > widest * 1e-3 { spread } else { widest * 0.1 };
     Some(values.iter().map(|value| (value - centre) / unit).collect())
 }
 
@@ -127,11 +100,7 @@ fn mean(values: &[f64]) -> f64 {
 
 fn variance(values: &[f64]) -> f64 {
     let mean = mean(values);
-    values
-        .iter()
-        .map(|value| (value - mean).powi(2))
-        .sum::<f64>()
-        / (values.len().max(2) - 1) as f64
+    values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (values.len().max(2) - 1) as f64
 }
 
 fn median(values: &[f64]) -> f64 {

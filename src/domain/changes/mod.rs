@@ -72,12 +72,7 @@ pub(crate) struct Change {
 
 impl Change {
     /// A change without the rest.
-    pub(crate) fn new(
-        at: DateTime<Utc>,
-        kind: Kind,
-        source: &'static str,
-        what: impl Into<String>,
-    ) -> Self {
+    pub(crate) fn new(at: DateTime<Utc>, kind: Kind, source: &'static str, what: impl Into<String>) -> Self {
         Self {
             at,
             kind,
@@ -94,8 +89,7 @@ impl Change {
 
 /// In the order of time, each once: what the audit log and a system itself tell of is one change.
 pub(crate) fn timeline(mut changes: Vec<Change>) -> Vec<Change> {
-    changes
-        .sort_by(|a, b| (a.at, a.kind, a.source, &a.what).cmp(&(b.at, b.kind, b.source, &b.what)));
+    changes.sort_by(|a, b| (a.at, a.kind, a.source, &a.what).cmp(&(b.at, b.kind, b.source, &b.what)));
     let mut seen = std::collections::HashSet::new();
     // The system itself knows more than our log of having asked for it, and stands first.
     let own: std::collections::HashSet<String> = changes
@@ -117,10 +111,7 @@ mod tests {
     #[test]
     fn one_change_is_told_once() {
         let at = DateTime::default();
-        let told = |source, kind, id: &str| Change {
-            reference: Some(id.into()),
-            ..Change::new(at, kind, source, "x")
-        };
+        let told = |source, kind, id: &str| Change { reference: Some(id.into()), ..Change::new(at, kind, source, "x") };
         let all = timeline(vec![
             told("audit", Kind::Flag, "c1"),
             told("flags", Kind::Flag, "c1"),

@@ -43,11 +43,7 @@ pub(crate) fn rank(changes: &[Change], broken: &Break, service: Option<&str>) ->
         .filter_map(|change| judge(change, broken, service))
         .filter(|suspect| suspect.score >= LEAST)
         .collect();
-    suspects.sort_by(|a, b| {
-        b.score
-            .total_cmp(&a.score)
-            .then(b.change.at.cmp(&a.change.at))
-    });
+    suspects.sort_by(|a, b| b.score.total_cmp(&a.score).then(b.change.at.cmp(&a.change.at)));
     suspects
 }
 
@@ -78,11 +74,7 @@ fn judge(change: &Change, broken: &Break, service: Option<&str>) -> Option<Suspe
         score *= (share / 100.0).clamp(0.0, 1.0).powf(0.25);
         reasons.push(format!("player share {share} %"));
     }
-    Some(Suspect {
-        change: change.clone(),
-        score,
-        reasons,
-    })
+    Some(Suspect { change: change.clone(), score, reasons })
 }
 
 /// `12s`, `4m 10s`: no more than is known.
@@ -114,13 +106,7 @@ mod tests {
     }
 
     fn broken(seconds: i64) -> Break {
-        Break {
-            at: at(seconds),
-            after: at(seconds - 30),
-            from: 1.0,
-            to: 2.0,
-            sigmas: 9.0,
-        }
+        Break { at: at(seconds), after: at(seconds - 30), from: 1.0, to: 2.0, sigmas: 9.0 }
     }
 
     #[test]
@@ -134,15 +120,8 @@ mod tests {
         ];
         let suspects = rank(&changes, &broken(0), Some("game"));
         assert_eq!(suspects[0].change.kind, Kind::Flag);
-        assert_eq!(
-            suspects[0].reasons,
-            ["12s before the break", "same service", "player share 10 %"]
-        );
-        assert!(
-            suspects
-                .iter()
-                .all(|s| s.change.kind != Kind::Silence && s.change.at <= at(0))
-        );
+        assert_eq!(suspects[0].reasons, ["12s before the break", "same service", "player share 10 %"]);
+        assert!(suspects.iter().all(|s| s.change.kind != Kind::Silence && s.change.at <= at(0)));
     }
 
     #[test]
@@ -157,15 +136,7 @@ mod tests {
     fn the_culprit_is_found_in_generated_histories() {
         const RUNS: u32 = 400;
         let mut random = fastrand::Rng::with_seed(20_260_115);
-        let kinds = [
-            Kind::Deploy,
-            Kind::Flag,
-            Kind::Config,
-            Kind::Scale,
-            Kind::Restart,
-            Kind::Rules,
-            Kind::Silence,
-        ];
+        let kinds = [Kind::Deploy, Kind::Flag, Kind::Config, Kind::Scale, Kind::Restart, Kind::Rules, Kind::Silence];
         let services = ["game", "lobby", "chat"];
         let (mut found, mut first, mut third) = (0, 0, 0);
         for _ in 0..RUNS {
@@ -185,12 +156,7 @@ mod tests {
                 .collect();
             let mut changes = vec![Change {
                 what: "culprit".into(),
-                ..change(
-                    cause,
-                    culprit_kind,
-                    Some("game"),
-                    (culprit_kind == Kind::Flag).then_some(25.0),
-                )
+                ..change(cause, culprit_kind, Some("game"), (culprit_kind == Kind::Flag).then_some(25.0))
             }];
             for _ in 0..12 {
                 let service = services[random.usize(..3)];

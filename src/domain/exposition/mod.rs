@@ -31,11 +31,7 @@ impl Format {
     /// Prometheus 2 does.
     pub(crate) fn from_content_type(content_type: &str) -> Self {
         let media = content_type.split(';').next().unwrap_or("").trim();
-        if media.eq_ignore_ascii_case("application/openmetrics-text") {
-            Format::OpenMetrics
-        } else {
-            Format::Text
-        }
+        if media.eq_ignore_ascii_case("application/openmetrics-text") { Format::OpenMetrics } else { Format::Text }
     }
 }
 
@@ -79,11 +75,7 @@ pub(crate) struct ExpositionError {
 /// # Errors
 /// [`ExpositionError`] at the first line that is not of the format, and when there are more than
 /// [`MAX_SAMPLES`] wanted samples.
-pub(crate) fn parse(
-    body: &str,
-    format: Format,
-    wanted: impl Fn(&str) -> bool,
-) -> Result<Exposition, ExpositionError> {
+pub(crate) fn parse(body: &str, format: Format, wanted: impl Fn(&str) -> bool) -> Result<Exposition, ExpositionError> {
     let mut reader = Reader::new(body, format);
     let mut found = Exposition::default();
     if body.trim_start().starts_with('<') {

@@ -18,13 +18,7 @@ pub(super) struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// At the beginning of a body; a byte order mark is stepped over.
     pub(super) fn new(body: &'a str, format: Format) -> Self {
-        Reader {
-            body: body.strip_prefix('\u{feff}').unwrap_or(body),
-            at: 0,
-            line: 1,
-            format,
-            stamp: None,
-        }
+        Reader { body: body.strip_prefix('\u{feff}').unwrap_or(body), at: 0, line: 1, format, stamp: None }
     }
 
     /// The time that the latest sample carries, in milliseconds since the epoch.
@@ -34,10 +28,7 @@ impl<'a> Reader<'a> {
 
     /// An error at the current line.
     pub(super) fn error(&self, message: &str) -> ExpositionError {
-        ExpositionError {
-            line: self.line,
-            message: message.to_owned(),
-        }
+        ExpositionError { line: self.line, message: message.to_owned() }
     }
 
     /// `wanted`, and what stands there instead.
@@ -84,9 +75,7 @@ impl<'a> Reader<'a> {
             self.blanks();
             match self.peek() {
                 None if self.format == Format::OpenMetrics => {
-                    return Err(
-                        self.error("OpenMetrics must end with `# EOF`; the body is cut off")
-                    );
+                    return Err(self.error("OpenMetrics must end with `# EOF`; the body is cut off"));
                 }
                 None => return Ok(None),
                 Some(b'\n') if self.format == Format::OpenMetrics => {
@@ -127,18 +116,12 @@ impl<'a> Reader<'a> {
         match keyword {
             "EOF" if strict => {
                 let rest = self.body[self.at..].trim_start_matches('\n');
-                return if rest.is_empty() {
-                    Ok(true)
-                } else {
-                    Err(self.error("nothing may follow `# EOF`"))
-                };
+                return if rest.is_empty() { Ok(true) } else { Err(self.error("nothing may follow `# EOF`")) };
             }
             "TYPE" => self.check_type(words)?,
             "HELP" | "UNIT" => {}
             _ if strict => {
-                return Err(
-                    self.error("OpenMetrics allows only HELP, TYPE, UNIT and EOF after `#`")
-                );
+                return Err(self.error("OpenMetrics allows only HELP, TYPE, UNIT and EOF after `#`"));
             }
             _ => {}
         }
@@ -147,10 +130,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads what follows `# TYPE`; without a metric name it is a remark.
-    fn check_type<'w>(
-        &self,
-        mut words: impl Iterator<Item = &'w str>,
-    ) -> Result<(), ExpositionError> {
+    fn check_type<'w>(&self, mut words: impl Iterator<Item = &'w str>) -> Result<(), ExpositionError> {
         if words.next().is_none() {
             return Ok(());
         }
@@ -188,11 +168,7 @@ impl<'a> Reader<'a> {
         }
         self.end_of_line()?;
         labels.retain(|_, value| !value.is_empty());
-        Ok(Sample {
-            name,
-            labels,
-            value,
-        })
+        Ok(Sample { name, labels, value })
     }
 
     /// A classic name: letters, digits and `_`, and what `also` allows; empty when there is none.
@@ -212,11 +188,7 @@ impl<'a> Reader<'a> {
                 return Ok(());
             }
             let quoted = self.peek() == Some(b'"');
-            let key = if quoted {
-                self.quoted()?
-            } else {
-                self.word(|_| false).to_owned()
-            };
+            let key = if quoted { self.quoted()? } else { self.word(|_| false).to_owned() };
             if key.is_empty() {
                 return Err(self.expected("a label name or `}`"));
             }

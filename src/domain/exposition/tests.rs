@@ -49,11 +49,7 @@ fn open_metrics() {
                 foo_seconds_created 1520430000.123\n# EOF\n";
     assert_eq!(
         read(body, Format::OpenMetrics).unwrap(),
-        [
-            r#"foo_seconds_bucket{le="1.0"} 17"#,
-            "foo_seconds_count{} 17",
-            "foo_seconds_created{} 1520430000.123",
-        ]
+        [r#"foo_seconds_bucket{le="1.0"} 17"#, "foo_seconds_count{} 17", "foo_seconds_created{} 1520430000.123",]
     );
     assert!(read(body.trim_end(), Format::OpenMetrics).is_ok());
 }
@@ -61,23 +57,13 @@ fn open_metrics() {
 #[test]
 fn quoted_names() {
     let body = "{\"http.requests\",\"k8s.pod\"=\"a\"} 1\n{a=\"b\",\"é\"} 2\n{\"only\"} 3\n";
-    assert_eq!(
-        read(body, Format::Text).unwrap(),
-        [
-            r#"http.requests{"k8s.pod"="a"} 1"#,
-            r#"é{a="b"} 2"#,
-            "only{} 3"
-        ]
-    );
+    assert_eq!(read(body, Format::Text).unwrap(), [r#"http.requests{"k8s.pod"="a"} 1"#, r#"é{a="b"} 2"#, "only{} 3"]);
 }
 
 #[test]
 fn content_type_tells_the_format() {
     for (header, want) in [
-        (
-            "application/openmetrics-text; version=1.0.0; charset=utf-8",
-            Format::OpenMetrics,
-        ),
+        ("application/openmetrics-text; version=1.0.0; charset=utf-8", Format::OpenMetrics),
         ("Application/OpenMetrics-Text", Format::OpenMetrics),
         ("text/plain; version=0.0.4", Format::Text),
         ("", Format::Text),
@@ -91,110 +77,30 @@ fn content_type_tells_the_format() {
 fn a_bad_line_fails_with_its_number() {
     use Format::{OpenMetrics, Text};
     for (body, format, want) in [
-        (
-            "a 1\nb\n",
-            Text,
-            "line 2: expected a value, but the line ends",
-        ),
+        ("a 1\nb\n", Text, "line 2: expected a value, but the line ends"),
         ("a one\n", Text, "line 1: expected a value, found `one`"),
-        (
-            "a 1 2 3\n",
-            Text,
-            "line 1: expected the end of the line, found `3`",
-        ),
-        (
-            "a 1 2.5\n",
-            Text,
-            "line 1: expected a timestamp, found `2.5`",
-        ),
-        (
-            "a 1 # {} 1\n",
-            Text,
-            "line 1: expected the end of the line, found `# {} 1`",
-        ),
-        (
-            "a{b=\"c\" 1\n",
-            Text,
-            "line 1: expected a label name or `}`, found `1`",
-        ),
-        (
-            "a{b=c} 1\n",
-            Text,
-            "line 1: expected a text in double quotes, found `c} 1`",
-        ),
-        (
-            "a{b=\"c} 1\nd 2\n",
-            Text,
-            "line 1: a text in double quotes has no end",
-        ),
-        (
-            "a{b=\"1\",b=\"2\"} 1\n",
-            Text,
-            "line 1: the label `b` is given twice",
-        ),
-        (
-            "a{:b=\"1\"} 1\n",
-            Text,
-            "line 1: expected a label name or `}`, found `:b=\"1\"} 1`",
-        ),
+        ("a 1 2 3\n", Text, "line 1: expected the end of the line, found `3`"),
+        ("a 1 2.5\n", Text, "line 1: expected a timestamp, found `2.5`"),
+        ("a 1 # {} 1\n", Text, "line 1: expected the end of the line, found `# {} 1`"),
+        ("a{b=\"c\" 1\n", Text, "line 1: expected a label name or `}`, found `1`"),
+        ("a{b=c} 1\n", Text, "line 1: expected a text in double quotes, found `c} 1`"),
+        ("a{b=\"c} 1\nd 2\n", Text, "line 1: a text in double quotes has no end"),
+        ("a{b=\"1\",b=\"2\"} 1\n", Text, "line 1: the label `b` is given twice"),
+        ("a{:b=\"1\"} 1\n", Text, "line 1: expected a label name or `}`, found `:b=\"1\"} 1`"),
         ("a{\"b\"} 1\n", Text, "line 1: expected `=`, found `} 1`"),
-        (
-            "1a 1\n",
-            Text,
-            "line 1: expected a metric name, found `1a 1`",
-        ),
+        ("1a 1\n", Text, "line 1: expected a metric name, found `1a 1`"),
         ("é 1\n", Text, "line 1: expected a metric name, found `é 1`"),
-        (
-            "{a=\"b\"} 1\n",
-            Text,
-            "line 1: expected a metric name, found ` 1`",
-        ),
-        (
-            "# TYPE a meter\n",
-            Text,
-            "line 1: `meter` is not a type of metric",
-        ),
-        (
-            "# TYPE a gauge x\n",
-            Text,
-            "line 1: `gauge` is not a type of metric",
-        ),
-        (
-            "a 1\r\n",
-            Text,
-            "line 1: lines must end with a line feed alone, without a carriage return",
-        ),
+        ("{a=\"b\"} 1\n", Text, "line 1: expected a metric name, found ` 1`"),
+        ("# TYPE a meter\n", Text, "line 1: `meter` is not a type of metric"),
+        ("# TYPE a gauge x\n", Text, "line 1: `gauge` is not a type of metric"),
+        ("a 1\r\n", Text, "line 1: lines must end with a line feed alone, without a carriage return"),
         ("<html>", Text, "line 1: this is HTML or XML, not metrics"),
-        (
-            "{\"status\": \"ok\"}",
-            Text,
-            "line 1: expected a label name or `}`, found `: \"ok\"}`",
-        ),
-        (
-            "a 1\n",
-            OpenMetrics,
-            "line 2: OpenMetrics must end with `# EOF`; the body is cut off",
-        ),
-        (
-            "a 1\n\n# EOF\n",
-            OpenMetrics,
-            "line 2: OpenMetrics allows no empty line",
-        ),
-        (
-            "# EOF\na 1\n",
-            OpenMetrics,
-            "line 1: nothing may follow `# EOF`",
-        ),
-        (
-            "# hi\n# EOF\n",
-            OpenMetrics,
-            "line 1: OpenMetrics allows only HELP, TYPE, UNIT and EOF after `#`",
-        ),
-        (
-            "a 1 # x\n# EOF\n",
-            OpenMetrics,
-            "line 1: expected the labels of an exemplar, found `x`",
-        ),
+        ("{\"status\": \"ok\"}", Text, "line 1: expected a label name or `}`, found `: \"ok\"}`"),
+        ("a 1\n", OpenMetrics, "line 2: OpenMetrics must end with `# EOF`; the body is cut off"),
+        ("a 1\n\n# EOF\n", OpenMetrics, "line 2: OpenMetrics allows no empty line"),
+        ("# EOF\na 1\n", OpenMetrics, "line 1: nothing may follow `# EOF`"),
+        ("# hi\n# EOF\n", OpenMetrics, "line 1: OpenMetrics allows only HELP, TYPE, UNIT and EOF after `#`"),
+        ("a 1 # x\n# EOF\n", OpenMetrics, "line 1: expected the labels of an exemplar, found `x`"),
     ] {
         assert_eq!(read(body, format).unwrap_err(), want, "{body:?}");
     }
@@ -205,10 +111,7 @@ fn the_first_of_a_series_is_kept() {
     let body = "a{x=\"1\",y=\"2\"} 1\na 5\na{y=\"2\",x=\"1\"} 2\na{x=\"1\",y=\"2\",z=\"\"} 3\n";
     let found = parse(body, Format::Text, |_| true).unwrap();
     assert_eq!((found.duplicates, found.total), (2, 4));
-    assert_eq!(
-        found.samples.iter().map(|s| s.value).collect::<Vec<_>>(),
-        [1.0, 5.0]
-    );
+    assert_eq!(found.samples.iter().map(|s| s.value).collect::<Vec<_>>(), [1.0, 5.0]);
 }
 
 #[test]
@@ -231,10 +134,7 @@ fn a_sample_survives_json() {
     let body = "a{x=\"1\"} NaN\nb 2.5\nc +Inf\n";
     let found = parse(body, Format::Text, |_| true).unwrap();
     let json = serde_json::to_string(&found.samples).unwrap();
-    assert!(
-        json.contains(r#""value":"NaN""#) && json.contains(r#""value":"+Inf""#),
-        "{json}"
-    );
+    assert!(json.contains(r#""value":"NaN""#) && json.contains(r#""value":"+Inf""#), "{json}");
     let back: Vec<Sample> = serde_json::from_str(&json).unwrap();
     assert_eq!(format!("{back:?}"), format!("{:?}", found.samples));
 }

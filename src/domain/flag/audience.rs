@@ -55,11 +55,10 @@ pub(crate) fn audience(flag: Option<&Flag>, name: &FlagName, reader: Reader) -> 
         Reader::LegacyV1 => gate,
         Reader::V2 => 1.0,
     };
-    let mut uncertain = [flag.allowlist(), flag.blocklist()]
-        .iter()
-        .any(|list| matches!(list, IdList::Broken(_) | IdList::Text(_)))
-        && reader == Reader::LegacyV1
-        && gate > 0.0;
+    let mut uncertain =
+        [flag.allowlist(), flag.blocklist()].iter().any(|list| matches!(list, IdList::Broken(_) | IdList::Text(_)))
+            && reader == Reader::LegacyV1
+            && gate > 0.0;
     // The last rule first: each may take all users from those after it, or none.
     for rule in flag.rules().list().iter().rev() {
         match rule {
@@ -82,14 +81,7 @@ pub(crate) fn audience(flag: Option<&Flag>, name: &FlagName, reader: Reader) -> 
     let is_on = |id: &&str| answer(Some(flag), name, reader, &User::new(*id)) == Answer::On;
     let (on, off): (Vec<&str>, Vec<&str>) = flag.allowlist().ids().into_iter().partition(is_on);
     let owned = |ids: Vec<&str>| ids.into_iter().map(ToOwned::to_owned).collect();
-    Audience {
-        at_least,
-        at_most,
-        uncertain,
-        let_in: owned(on),
-        shut_out: owned(off),
-        anonymous,
-    }
+    Audience { at_least, at_most, uncertain, let_in: owned(on), shut_out: owned(off), anonymous }
 }
 
 /// Exact counts over users that were given.
@@ -128,17 +120,8 @@ pub(crate) enum Flip {
 }
 
 /// What a change of the flag does to a user.
-pub(crate) fn flip(
-    before: Option<&Flag>,
-    after: Option<&Flag>,
-    name: &FlagName,
-    reader: Reader,
-    user: &User,
-) -> Flip {
-    match (
-        answer(before, name, reader, user),
-        answer(after, name, reader, user),
-    ) {
+pub(crate) fn flip(before: Option<&Flag>, after: Option<&Flag>, name: &FlagName, reader: Reader, user: &User) -> Flip {
+    match (answer(before, name, reader, user), answer(after, name, reader, user)) {
         (Answer::CannotTell, _) | (_, Answer::CannotTell) => Flip::CannotTell,
         (Answer::Off, Answer::On) => Flip::TurnsOn,
         (Answer::On, Answer::Off) => Flip::TurnsOff,
@@ -169,17 +152,8 @@ pub(crate) fn overlap(a: (&FlagName, &Flag), b: (&FlagName, &Flag), reader: Read
     }
     let independent = reader == Reader::V2 && salt(a) != salt(b);
     let (share_a, share_b) = (share(a), share(b));
-    let both = if independent {
-        share_a * share_b
-    } else {
-        share_a.min(share_b)
-    };
-    Overlap {
-        a: share_a,
-        b: share_b,
-        both,
-        independent,
-    }
+    let both = if independent { share_a * share_b } else { share_a.min(share_b) };
+    Overlap { a: share_a, b: share_b, both, independent }
 }
 
 /// Does the flag ask for attributes, so that an id alone does not tell?
@@ -231,31 +205,10 @@ mod tests {
     #[test]
     fn shares_with_and_without_rules() {
         let legacy = Reader::LegacyV1;
-        assert_eq!(
-            bounds(
-                r#"{"enabled":true,"percentage":10,"defaultValue":true}"#,
-                legacy
-            ),
-            (0.1, 0.1)
-        );
-        assert_eq!(
-            bounds(
-                r#"{"enabled":true,"percentage":10.5,"defaultValue":true}"#,
-                legacy
-            ),
-            (0.11, 0.11)
-        );
-        assert_eq!(
-            bounds(
-                r#"{"enabled":true,"percentage":10.5,"defaultValue":true}"#,
-                Reader::V2
-            ),
-            (0.105, 0.105)
-        );
-        assert_eq!(
-            bounds(r#"{"enabled":false,"defaultValue":true}"#, legacy),
-            (0.0, 0.0)
-        );
+        assert_eq!(bounds(r#"{"enabled":true,"percentage":10,"defaultValue":true}"#, legacy), (0.1, 0.1));
+        assert_eq!(bounds(r#"{"enabled":true,"percentage":10.5,"defaultValue":true}"#, legacy), (0.11, 0.11));
+        assert_eq!(bounds(r#"{"enabled":true,"percentage":10.5,"defaultValue":true}"#, Reader::V2), (0.105, 0.105));
+        assert_eq!(bounds(r#"{"enabled":false,"defaultValue":true}"#, legacy), (0.0, 0.0));
         let rule = |enabled: bool, default: bool| {
             format!(
                 r#"{{"enabled":true,"percentage":50,"rules":[{{"attribute":"a","operator":"eq","value":1,"enabled":{enabled}}}],"defaultValue":{default}}}"#
@@ -265,13 +218,7 @@ mod tests {
         assert_eq!(bounds(&rule(false, true), legacy), (0.0, 0.5));
         assert_eq!(bounds(&rule(true, true), legacy), (0.5, 0.5));
         assert_eq!(bounds(&rule(true, false), Reader::V2), (0.0, 1.0));
-        assert!(
-            of(
-                r#"{"enabled":true,"rules":[{}],"defaultValue":true}"#,
-                legacy
-            )
-            .uncertain
-        );
+        assert!(of(r#"{"enabled":true,"rules":[{}],"defaultValue":true}"#, legacy).uncertain);
     }
 
     #[test]
@@ -299,12 +246,8 @@ mod tests {
         assert_eq!(both(Reader::LegacyV1).both, 0.1);
         assert!((both(Reader::V2).both - 0.02).abs() < 1e-12);
         let users = (0..20_000).map(|n| User::new(format!("u{n}")));
-        let on = |flag: &Flag, name: &FlagName, user: &User| {
-            answer(Some(flag), name, Reader::V2, user) == Answer::On
-        };
-        let count = users
-            .filter(|user| on(&a, &name_a, user) && on(&b, &name_b, user))
-            .count();
+        let on = |flag: &Flag, name: &FlagName, user: &User| answer(Some(flag), name, Reader::V2, user) == Answer::On;
+        let count = users.filter(|user| on(&a, &name_a, user) && on(&b, &name_b, user)).count();
         assert!((300..500).contains(&count), "{count}");
     }
 
@@ -314,27 +257,12 @@ mod tests {
         let before = flag(r#"{"enabled":true,"percentage":40,"defaultValue":true}"#);
         let after = flag(r#"{"enabled":true,"percentage":50,"defaultValue":true}"#);
         let user = User::new("admin_user_1");
-        assert_eq!(
-            flip(Some(&before), Some(&after), &name, Reader::LegacyV1, &user),
-            Flip::TurnsOn
-        );
-        assert_eq!(
-            flip(Some(&after), None, &name, Reader::LegacyV1, &user),
-            Flip::TurnsOff
-        );
+        assert_eq!(flip(Some(&before), Some(&after), &name, Reader::LegacyV1, &user), Flip::TurnsOn);
+        assert_eq!(flip(Some(&after), None, &name, Reader::LegacyV1, &user), Flip::TurnsOff);
         let fixed = |text: &str| constant(Some(&flag(text)), &name, Reader::LegacyV1);
         assert_eq!(fixed(r#"{"enabled":false}"#), Some(Answer::Off));
-        assert_eq!(
-            fixed(r#"{"enabled":true,"percentage":0,"allowlist":["a"]}"#),
-            Some(Answer::Off)
-        );
-        assert_eq!(
-            fixed(r#"{"enabled":true,"percentage":100,"allowlist":[],"defaultValue":true}"#),
-            Some(Answer::On)
-        );
-        assert_eq!(
-            fixed(r#"{"enabled":true,"percentage":100,"allowlist":["a"],"defaultValue":true}"#),
-            None
-        );
+        assert_eq!(fixed(r#"{"enabled":true,"percentage":0,"allowlist":["a"]}"#), Some(Answer::Off));
+        assert_eq!(fixed(r#"{"enabled":true,"percentage":100,"allowlist":[],"defaultValue":true}"#), Some(Answer::On));
+        assert_eq!(fixed(r#"{"enabled":true,"percentage":100,"allowlist":["a"],"defaultValue":true}"#), None);
     }
 }

@@ -8,11 +8,7 @@ pub(crate) const V2_BUCKETS: u32 = 100_000;
 
 /// The services' string hash: `h * 31 + unit` in wrapping 32 bits over UTF-16 code units. An ASCII byte is its unit.
 pub(crate) fn hash(id: &str) -> i32 {
-    if id.is_ascii() {
-        hash_ascii(id.as_bytes())
-    } else {
-        id.encode_utf16().fold(0, step)
-    }
+    if id.is_ascii() { hash_ascii(id.as_bytes()) } else { id.encode_utf16().fold(0, step) }
 }
 
 /// The same of bytes that are known to be ASCII: eight bytes at a time, as 31^7·b0 + … + 31·b6 + b7.
@@ -25,17 +21,12 @@ pub(crate) fn hash_ascii(id: &[u8]) -> i32 {
     let head = match id.first_chunk::<8>() {
         Some(first) if odd > 0 => eight(u64::from_le_bytes(*first) << (64 - 8 * odd)),
         Some(_) => 0,
-        None => id.iter().fold(0, |hash: u32, byte| {
-            hash.wrapping_mul(31).wrapping_add(u32::from(*byte))
-        }),
+        None => id.iter().fold(0, |hash: u32, byte| hash.wrapping_mul(31).wrapping_add(u32::from(*byte))),
     };
     let (_, full) = id.split_at(odd);
     let (full, _) = full.as_chunks::<8>();
     full.iter()
-        .fold(head, |hash, bytes| {
-            hash.wrapping_mul(STRIDE)
-                .wrapping_add(eight(u64::from_le_bytes(*bytes)))
-        })
+        .fold(head, |hash, bytes| hash.wrapping_mul(STRIDE).wrapping_add(eight(u64::from_le_bytes(*bytes))))
         .cast_signed()
 }
 
@@ -47,9 +38,7 @@ fn eight(bytes: u64) -> u32 {
     const LOW: u64 = 0x0000_ffff_0000_ffff;
     let pairs = (bytes & EVEN) * 31 + ((bytes >> 8) & EVEN);
     let fours = (pairs & LOW) * (31 * 31) + ((pairs >> 16) & LOW);
-    (fours as u32)
-        .wrapping_mul(31 * 31 * 31 * 31)
-        .wrapping_add((fours >> 32) as u32)
+    (fours as u32).wrapping_mul(31 * 31 * 31 * 31).wrapping_add((fours >> 32) as u32)
 }
 
 fn step(hash: i32, unit: u16) -> i32 {
@@ -88,14 +77,8 @@ impl V2Hash {
     pub(crate) fn new(salt: &str) -> Self {
         let prefix = format!("{salt}:").into_bytes();
         let whole = prefix.len() / 4 * 4;
-        let state = prefix[..whole]
-            .chunks_exact(4)
-            .fold(0, |state, block| mix(state, word(block)));
-        Self {
-            state,
-            rest: prefix[whole..].to_vec(),
-            length: prefix.len(),
-        }
+        let state = prefix[..whole].chunks_exact(4).fold(0, |state, block| mix(state, word(block)));
+        Self { state, rest: prefix[whole..].to_vec(), length: prefix.len() }
     }
 
     /// The bucket of this user.
@@ -132,16 +115,11 @@ fn word(block: &[u8]) -> u32 {
 }
 
 fn scramble(word: u32) -> u32 {
-    word.wrapping_mul(0xcc9e_2d51)
-        .rotate_left(15)
-        .wrapping_mul(0x1b87_3593)
+    word.wrapping_mul(0xcc9e_2d51).rotate_left(15).wrapping_mul(0x1b87_3593)
 }
 
 fn mix(state: u32, word: u32) -> u32 {
-    (state ^ scramble(word))
-        .rotate_left(13)
-        .wrapping_mul(5)
-        .wrapping_add(0xe654_6b64)
+    (state ^ scramble(word)).rotate_left(13).wrapping_mul(5).wrapping_add(0xe654_6b64)
 }
 
 fn finish(mut hash: u32) -> u32 {
@@ -188,17 +166,10 @@ mod tests {
     fn eight_at_a_time_is_one_at_a_time() {
         let bytes: Vec<u8> = (0..64).map(|n: u8| n.wrapping_mul(37) & 0x7f).collect();
         for length in 0..bytes.len() {
-            let slow = bytes[..length]
-                .iter()
-                .fold(0, |hash, byte| step(hash, u16::from(*byte)));
+            let slow = bytes[..length].iter().fold(0, |hash, byte| step(hash, u16::from(*byte)));
             assert_eq!(hash_ascii(&bytes[..length]), slow, "{length}");
         }
-        assert_eq!(
-            hash_ascii(&[0x7f; 8]),
-            [0x7f; 8]
-                .iter()
-                .fold(0, |hash, byte: &u8| step(hash, u16::from(*byte)))
-        );
+        assert_eq!(hash_ascii(&[0x7f; 8]), [0x7f; 8].iter().fold(0, |hash, byte: &u8| step(hash, u16::from(*byte))));
     }
 
     #[test]
@@ -216,18 +187,11 @@ mod tests {
         };
         assert_eq!(full("test"), 0xba6b_d213);
         assert_eq!(full("Hello, world!"), 0xc036_3e43);
-        assert_eq!(
-            full("The quick brown fox jumps over the lazy dog"),
-            0x2e4f_f723
-        );
+        assert_eq!(full("The quick brown fox jumps over the lazy dog"), 0x2e4f_f723);
         assert_eq!(full("日本"), 3_302_619_458);
         for salt in ["", "a", "ab", "abc", "new_matchmaking"] {
             for id in ["x", "xy", "xyz", "user_1", "日本", "anonymous"] {
-                assert_eq!(
-                    v2(salt, id),
-                    spread(full(&format!("{salt}:{id}"))),
-                    "{salt}:{id}"
-                );
+                assert_eq!(v2(salt, id), spread(full(&format!("{salt}:{id}"))), "{salt}:{id}");
             }
         }
         assert_eq!(v2("f", ""), v2("f", "anonymous"));

@@ -33,11 +33,7 @@ impl Bulk {
     /// Prepares a flag.
     pub(crate) fn new(flag: Flag, name: FlagName, reader: Reader) -> Self {
         let of = |step| verdict(step, &flag, &name, reader, &User::default());
-        let off = of(StepName::Enabled).or(if reader == Reader::V2 {
-            of(StepName::Shape)
-        } else {
-            None
-        });
+        let off = of(StepName::Enabled).or(if reader == Reader::V2 { of(StepName::Shape) } else { None });
         let gate = flag.percentage().filter(|percentage| *percentage < 100.0);
         Self {
             constant: off.or_else(|| constant(Some(&flag), &name, reader)),
@@ -73,19 +69,13 @@ impl Bulk {
         match (self.constant, self.reader) {
             (Some(answer), _) => answer,
             (None, Reader::LegacyV1) => self.legacy(id, bucket::hash_ascii(id)),
-            (None, Reader::V2) => {
-                std::str::from_utf8(id).map_or(Answer::CannotTell, |id| self.v2(id))
-            }
+            (None, Reader::V2) => std::str::from_utf8(id).map_or(Answer::CannotTell, |id| self.v2(id)),
         }
     }
 
     #[inline]
     fn legacy(&self, id: &[u8], hash: i32) -> Answer {
-        let spread = if id.is_empty() {
-            bucket::hash_ascii(bucket::ANONYMOUS.as_bytes())
-        } else {
-            hash
-        };
+        let spread = if id.is_empty() { bucket::hash_ascii(bucket::ANONYMOUS.as_bytes()) } else { hash };
         if bucket::of_hash(spread) >= self.passing {
             return Answer::Off;
         }
@@ -111,11 +101,7 @@ impl Bulk {
         if let Some(answer) = self.ruled {
             return answer;
         }
-        if f64::from(self.salted.bucket(id)) >= self.below {
-            Answer::Off
-        } else {
-            self.default
-        }
+        if f64::from(self.salted.bucket(id)) >= self.below { Answer::Off } else { self.default }
     }
 }
 
@@ -124,9 +110,7 @@ fn has(list: &IdList, id: &[u8], hash: i32) -> Option<bool> {
     match list {
         IdList::Absent => Some(false),
         IdList::Ids(ids) => Some(ids.has_hashed(id, hash)),
-        IdList::Text(_) | IdList::Broken(_) => {
-            std::str::from_utf8(id).ok().and_then(|id| list.has(id))
-        }
+        IdList::Text(_) | IdList::Broken(_) => std::str::from_utf8(id).ok().and_then(|id| list.has(id)),
     }
 }
 
@@ -137,8 +121,8 @@ mod tests {
     use super::*;
 
     fn list() -> impl Strategy<Value = String> {
-        let listed = prop::collection::vec("[ab]{0,2}|日|12345", 0..4)
-            .prop_map(|ids| serde_json::Value::from(ids).to_string());
+        let listed =
+            prop::collection::vec("[ab]{0,2}|日|12345", 0..4).prop_map(|ids| serde_json::Value::from(ids).to_string());
         prop_oneof![4 => listed, 1 => prop::sample::select(vec!["null", "{}", "\"ab\"", "[1,12345]", "7", "[]"]).prop_map(str::to_owned)]
     }
 

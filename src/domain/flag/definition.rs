@@ -47,9 +47,7 @@ impl Flag {
         };
         let rev = member(OURS).and_then(|ours| ours.get("rev").map(Js::to_number));
         // Doubles hold whole numbers up to 2^53 exactly.
-        let rev = rev
-            .filter(|rev| (0.0..=9_007_199_254_740_992.0).contains(rev))
-            .map(|rev| rev as u64);
+        let rev = rev.filter(|rev| (0.0..=9_007_199_254_740_992.0).contains(rev)).map(|rev| rev as u64);
         Self {
             enabled: member("enabled").is_some_and(|enabled| enabled.is_truthy()),
             default_value: member("defaultValue").is_some_and(|value| value.is_truthy()),
@@ -138,9 +136,7 @@ impl Flag {
 
 /// `v2` coerces nothing: a member of a wrong type makes the flag broken.
 fn unfit(document: &Document, percentage: Option<&Js>) -> Option<String> {
-    let wrong = |name: &str, value: &Js, expected: &str| {
-        Some(format!("`{name}` is {}, not {expected}", value.kind()))
-    };
+    let wrong = |name: &str, value: &Js, expected: &str| Some(format!("`{name}` is {}, not {expected}", value.kind()));
     for (name, expected) in [
         ("enabled", "a boolean"),
         ("defaultValue", "a boolean"),
@@ -204,14 +200,8 @@ mod tests {
         assert!(read.enabled() && !read.default_value());
         assert_eq!(read.rev(), Some(17));
         assert_eq!(read.unfit(), Some("`enabled` is a string, not a boolean"));
-        assert_eq!(
-            flag("{\"allowlist\":{}}").unfit(),
-            Some("`allowlist` is an object, not an array")
-        );
-        assert_eq!(
-            flag("{\"enabled\":true,\"percentage\":12.5,\"allowlist\":null}").unfit(),
-            None
-        );
+        assert_eq!(flag("{\"allowlist\":{}}").unfit(), Some("`allowlist` is an object, not an array"));
+        assert_eq!(flag("{\"enabled\":true,\"percentage\":12.5,\"allowlist\":null}").unfit(), None);
         assert!(Flag::read(b"[]").is_err());
     }
 }

@@ -67,9 +67,7 @@ impl Difference {
         Some(Moved {
             old: count(&self.before)?,
             new: count(&self.after)?,
-            text: [signed('+', &self.added), signed('-', &self.removed)]
-                .concat()
-                .join(" "),
+            text: [signed('+', &self.added), signed('-', &self.removed)].concat().join(" "),
         })
     }
 }
@@ -83,11 +81,7 @@ fn count(ids: usize) -> String {
 }
 
 fn signed(sign: char, ids: &[String]) -> Vec<String> {
-    let mut shown: Vec<String> = ids
-        .iter()
-        .take(NAMED)
-        .map(|id| format!("{sign}{id}"))
-        .collect();
+    let mut shown: Vec<String> = ids.iter().take(NAMED).map(|id| format!("{sign}{id}")).collect();
     if ids.len() > NAMED {
         shown.push(format!("({sign}{} more)", ids.len() - NAMED));
     }
@@ -143,36 +137,21 @@ mod tests {
     fn an_edit_in_words() {
         let flag = r#"{"enabled":true,"percentage":10,"allowlist":["a"],"_liveops":{"rev":1}}"#;
         for (after, want) in [
-            (
-                r#"{"enabled":true,"percentage":25,"allowlist":["a"],"_liveops":{"rev":2}}"#,
-                "percentage 10 to 25",
-            ),
+            (r#"{"enabled":true,"percentage":25,"allowlist":["a"],"_liveops":{"rev":2}}"#, "percentage 10 to 25"),
             (
                 r#"{"enabled":false,"percentage":10,"allowlist":["b","c","d","e","f"]}"#,
                 "enabled true to false, allowlist +b +c +d (+2 more) -a",
             ),
-            (
-                r#"{"enabled":true,"percentage":10,"allowlist":{}}"#,
-                "allowlist [\"a\"] to {}",
-            ),
-            (
-                r#"{"enabled":true,"allowlist":["a"],"new":1}"#,
-                "percentage 10 taken away, new 1",
-            ),
-            (
-                r#"{ "enabled": true, "percentage": 10.0, "allowlist": ["a"] }"#,
-                "only spelling and revision",
-            ),
+            (r#"{"enabled":true,"percentage":10,"allowlist":{}}"#, "allowlist [\"a\"] to {}"),
+            (r#"{"enabled":true,"allowlist":["a"],"new":1}"#, "percentage 10 taken away, new 1"),
+            (r#"{ "enabled": true, "percentage": 10.0, "allowlist": ["a"] }"#, "only spelling and revision"),
             (flag, "no change"),
             ("{", "its value becomes no valid JSON"),
         ] {
             assert_eq!(said(Some(flag), Some(after)), want, "{after}");
         }
         assert_eq!(said(Some(flag), None), "the flag is removed");
-        assert_eq!(
-            said(None, Some(r#"{"enabled":true,"percentage":10}"#)),
-            "enabled true, percentage 10"
-        );
+        assert_eq!(said(None, Some(r#"{"enabled":true,"percentage":10}"#)), "enabled true, percentage 10");
         assert_eq!(
             said(Some("{"), Some(r#"{"enabled":false}"#)),
             "its value was no valid JSON and becomes enabled false"

@@ -31,11 +31,7 @@ pub(crate) fn diff(before: Option<&Document>, after: Option<&Document>) -> Vec<D
         }
     }
     let differs = |name: &&str| {
-        let raw = |document: Option<&Document>| {
-            document
-                .and_then(|document| document.get(name))
-                .map(ToOwned::to_owned)
-        };
+        let raw = |document: Option<&Document>| document.and_then(|document| document.get(name)).map(ToOwned::to_owned);
         let (old, new) = (raw(before), raw(after));
         if old == new || same_value(old.as_deref(), new.as_deref()) {
             return None;
@@ -43,10 +39,7 @@ pub(crate) fn diff(before: Option<&Document>, after: Option<&Document>) -> Vec<D
         let (was, is) = (texts(old.as_deref()), texts(new.as_deref()));
         let missing = |from: &[String], other: &[String]| -> Vec<String> {
             let other: HashSet<&String> = other.iter().collect();
-            from.iter()
-                .filter(|id| !other.contains(id))
-                .cloned()
-                .collect()
+            from.iter().filter(|id| !other.contains(id)).cloned().collect()
         };
         Some(Difference {
             member: (*name).to_owned(),
@@ -73,16 +66,9 @@ fn same_value(old: Option<&str>, new: Option<&str>) -> bool {
 
 fn texts(raw: Option<&str>) -> Vec<String> {
     match raw.map(Js::read) {
-        Some(Js::Array(all)) => all
-            .into_iter()
-            .filter_map(|value| {
-                if let Js::Text(id) = value {
-                    Some(id)
-                } else {
-                    None
-                }
-            })
-            .collect(),
+        Some(Js::Array(all)) => {
+            all.into_iter().filter_map(|value| if let Js::Text(id) = value { Some(id) } else { None }).collect()
+        }
         _ => Vec::new(),
     }
 }
@@ -116,28 +102,12 @@ mod tests {
         assert_eq!(
             said(
                 Some(r#"{"percentage":10,"allowlist":["a","b"],"_liveops":{"rev":1},"gone":1}"#),
-                Some(
-                    r#"{"allowlist": ["b","c"],"percentage":1e1,"new":null,"_liveops":{"rev":2}}"#
-                )
+                Some(r#"{"allowlist": ["b","c"],"percentage":1e1,"new":null,"_liveops":{"rev":2}}"#)
             ),
-            [
-                r#"allowlist ["a","b"] > ["b","c"] +["c"] -["a"]"#,
-                "gone 1 >  +[] -[]",
-                "new  > null +[] -[]"
-            ]
+            [r#"allowlist ["a","b"] > ["b","c"] +["c"] -["a"]"#, "gone 1 >  +[] -[]", "new  > null +[] -[]"]
         );
-        assert_eq!(
-            said(None, Some("{\"enabled\":true}")),
-            ["enabled  > true +[] -[]"]
-        );
-        assert_eq!(
-            said(
-                Some("{\"n\":12345678901234567890}"),
-                Some("{\"n\":12345678901234567891}")
-            )
-            .len(),
-            1
-        );
+        assert_eq!(said(None, Some("{\"enabled\":true}")), ["enabled  > true +[] -[]"]);
+        assert_eq!(said(Some("{\"n\":12345678901234567890}"), Some("{\"n\":12345678901234567891}")).len(), 1);
         assert!(said(Some("{}"), None).is_empty());
     }
 }

@@ -35,16 +35,12 @@ impl Document {
     /// # Errors
     /// What a reader's `JSON.parse` would not take either, and what is no object.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
-        let text =
-            std::str::from_utf8(bytes).map_err(|error| Malformed::Encoding(error.valid_up_to()))?;
+        let text = std::str::from_utf8(bytes).map_err(|error| Malformed::Encoding(error.valid_up_to()))?;
         if text.is_empty() {
             return Err(Malformed::Empty);
         }
         check(text)?;
-        let first = text
-            .trim_start_matches([' ', '\t', '\n', '\r'])
-            .bytes()
-            .next();
+        let first = text.trim_start_matches([' ', '\t', '\n', '\r']).bytes().next();
         match first {
             Some(b'{') => Ok(Self::of(text.to_owned())),
             Some(b'[') => Err(Malformed::Kind("an array")),
@@ -64,11 +60,7 @@ impl Document {
         let twice = names.windows(2).filter(|pair| pair[0] == pair[1]);
         let mut duplicates: Vec<String> = twice.map(|pair| pair[0].to_owned()).collect();
         duplicates.dedup();
-        Self {
-            text,
-            members,
-            duplicates,
-        }
+        Self { text, members, duplicates }
     }
 
     /// An object without members.
@@ -84,9 +76,7 @@ impl Document {
 
     /// The members in order, with their raw JSON; duplicates included.
     pub(crate) fn members(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.members
-            .iter()
-            .map(|(name, item)| (name.as_str(), &self.text[item.value.clone()]))
+        self.members.iter().map(|(name, item)| (name.as_str(), &self.text[item.value.clone()]))
     }
 
     /// Sets a member to a valid JSON text, in its place; a new one is put at the end.
@@ -104,9 +94,7 @@ impl Document {
 
     /// Takes a member away, all of its name.
     pub(crate) fn remove(&mut self, name: &str) {
-        let places: Vec<usize> = (0..self.members.len())
-            .filter(|place| self.members[*place].0 == name)
-            .collect();
+        let places: Vec<usize> = (0..self.members.len()).filter(|place| self.members[*place].0 == name).collect();
         if !places.is_empty() {
             *self = Self::of(without(&self.text, &places));
         }
@@ -165,18 +153,13 @@ mod tests {
         edited.set("percentage", "10");
         assert_eq!(
             edited.text(),
-            text.replace("true", "false")
-                .replace("\"\\ud800\"\n", "\"\\ud800\",\n  \"percentage\": 10\n")
+            text.replace("true", "false").replace("\"\\ud800\"\n", "\"\\ud800\",\n  \"percentage\": 10\n")
         );
         edited.remove("percentage");
         edited.set("enabled", "true");
         assert_eq!(edited.text(), text);
         edited.remove("big");
-        assert!(
-            edited.text().starts_with("{\n  \"huge\":1e400 ,"),
-            "{}",
-            edited.text()
-        );
+        assert!(edited.text().starts_with("{\n  \"huge\":1e400 ,"), "{}", edited.text());
     }
 
     #[test]
@@ -204,20 +187,8 @@ mod tests {
         ] {
             assert_eq!(Document::parse(bytes).unwrap_err().to_string(), error);
         }
-        for bytes in [
-            "{",
-            "{\"a\":1}x",
-            "{'a':1}",
-            "{\"a\":01}",
-            "{\"a\":1,}",
-            "\u{feff}{}",
-            "{\"a\":NaN}",
-            "   ",
-        ] {
-            assert!(
-                matches!(Document::parse(bytes.as_bytes()), Err(Malformed::Json(_))),
-                "{bytes}"
-            );
+        for bytes in ["{", "{\"a\":1}x", "{'a':1}", "{\"a\":01}", "{\"a\":1,}", "\u{feff}{}", "{\"a\":NaN}", "   "] {
+            assert!(matches!(Document::parse(bytes.as_bytes()), Err(Malformed::Json(_))), "{bytes}");
         }
     }
 
@@ -240,18 +211,15 @@ mod tests {
         ];
         leaf.prop_recursive(3, 24, 4, |inner| {
             prop_oneof![
-                prop::collection::vec(inner.clone(), 0..4)
-                    .prop_map(|all| format!("[{}]", all.join(" , "))),
+                prop::collection::vec(inner.clone(), 0..4).prop_map(|all| format!("[{}]", all.join(" , "))),
                 prop::collection::vec((any::<String>(), inner), 0..4).prop_map(object),
             ]
         })
     }
 
     fn object(members: Vec<(String, String)>) -> String {
-        let members: Vec<String> = members
-            .into_iter()
-            .map(|(key, value)| format!(" {}\t: {value}", quoted(&key)))
-            .collect();
+        let members: Vec<String> =
+            members.into_iter().map(|(key, value)| format!(" {}\t: {value}", quoted(&key))).collect();
         format!("{{{}\n}}", members.join(","))
     }
 

@@ -53,15 +53,10 @@ pub(crate) enum EditError {
     NoSuchFlag,
     #[error("the flag cannot be edited: {0}")]
     Malformed(#[from] Malformed),
-    #[error(
-        "the flag cannot be edited: `{0}` stands in it more than once, and readers see the last one only"
-    )]
+    #[error("the flag cannot be edited: `{0}` stands in it more than once, and readers see the last one only")]
     Duplicate(String),
     #[error("`{member}` is {kind}, not an array: an id cannot be put into it or taken out")]
-    NoArray {
-        member: &'static str,
-        kind: &'static str,
-    },
+    NoArray { member: &'static str, kind: &'static str },
     #[error(
         "with `defaultValue` false, {0} % would be on for nobody: the default decides about everybody whom the percentage lets pass"
     )]
@@ -77,11 +72,7 @@ pub(crate) enum EditError {
 ///
 /// # Errors
 /// What stands in the way, and what the services' reader could not take.
-pub(crate) fn apply(
-    current: Option<&[u8]>,
-    edit: &Edit,
-    reader: Reader,
-) -> Result<Option<Vec<u8>>, EditError> {
+pub(crate) fn apply(current: Option<&[u8]>, edit: &Edit, reader: Reader) -> Result<Option<Vec<u8>>, EditError> {
     let Some(bytes) = current else {
         return match edit {
             Edit::Set(set) => create(set, reader).map(Some),
@@ -99,11 +90,7 @@ pub(crate) fn apply(
         Edit::Enable => with_member(editable(bytes)?, "enabled", "true"),
         Edit::Disable => with_member(editable(bytes)?, "enabled", "false"),
     };
-    Ok(Some(if edited.bytes() == bytes {
-        bytes.to_vec()
-    } else {
-        counted(edited, Some(bytes))
-    }))
+    Ok(Some(if edited.bytes() == bytes { bytes.to_vec() } else { counted(edited, Some(bytes)) }))
 }
 
 fn editable(bytes: &[u8]) -> Result<Document, EditError> {
@@ -120,16 +107,10 @@ fn create(set: &SetEdit, reader: Reader) -> Result<Vec<u8>, EditError> {
     let default = set.default_value.unwrap_or(set.percentage.is_some());
     let mut document = Document::empty();
     document.set("enabled", boolean(set.enabled.unwrap_or(true)));
-    document.set(
-        "percentage",
-        &set.percentage.unwrap_or(Percent::ALL).to_string(),
-    );
+    document.set("percentage", &set.percentage.unwrap_or(Percent::ALL).to_string());
     document.set("allowlist", "[]");
     document.set("blocklist", "[]");
-    document.set(
-        "rules",
-        &Value::from(set.rules.clone().unwrap_or_default()).to_string(),
-    );
+    document.set("rules", &Value::from(set.rules.clone().unwrap_or_default()).to_string());
     document.set("defaultValue", boolean(default));
     if let Some(salt) = &set.salt {
         document.set("salt", &quoted(salt));
@@ -151,9 +132,7 @@ fn check(set: &SetEdit, reader: Reader) -> Result<(), EditError> {
 
 fn apply_set(mut document: Document, set: &SetEdit, reader: Reader) -> Result<Document, EditError> {
     check(set, reader)?;
-    let default = document
-        .get("defaultValue")
-        .is_some_and(|raw| Js::read(raw).is_truthy());
+    let default = document.get("defaultValue").is_some_and(|raw| Js::read(raw).is_truthy());
     if let Some(percentage) = set.percentage
         && percentage > Percent::NOBODY
         && set.default_value.is_none()
@@ -162,24 +141,10 @@ fn apply_set(mut document: Document, set: &SetEdit, reader: Reader) -> Result<Do
         return Err(EditError::NobodyOn(percentage));
     }
     let wanted = [
-        (
-            "enabled",
-            set.enabled.map(|value| boolean(value).to_owned()),
-        ),
-        (
-            "percentage",
-            set.percentage.map(|percentage| percentage.to_string()),
-        ),
-        (
-            "rules",
-            set.rules
-                .as_ref()
-                .map(|rules| Value::from(rules.clone()).to_string()),
-        ),
-        (
-            "defaultValue",
-            set.default_value.map(|value| boolean(value).to_owned()),
-        ),
+        ("enabled", set.enabled.map(|value| boolean(value).to_owned())),
+        ("percentage", set.percentage.map(|percentage| percentage.to_string())),
+        ("rules", set.rules.as_ref().map(|rules| Value::from(rules.clone()).to_string())),
+        ("defaultValue", set.default_value.map(|value| boolean(value).to_owned())),
         ("salt", set.salt.as_deref().map(quoted)),
     ];
     for (name, raw) in wanted {
@@ -196,53 +161,30 @@ fn boolean(value: bool) -> &'static str {
 
 /// Sets a member, unless it has this value already, however it is written.
 fn with_member(mut document: Document, name: &str, raw: &str) -> Document {
-    let same = document
-        .get(name)
-        .is_some_and(|now| Js::read(now) == Js::read(raw));
+    let same = document.get(name).is_some_and(|now| Js::read(now) == Js::read(raw));
     if !same {
         document.set(name, raw);
     }
     document
 }
 
-fn apply_list(
-    mut document: Document,
-    member: &'static str,
-    edit: &ListEdit,
-) -> Result<Document, EditError> {
+fn apply_list(mut document: Document, member: &'static str, edit: &ListEdit) -> Result<Document, EditError> {
     let mut array = match document.get(member) {
         None | Some("null") => "[]".to_owned(),
         Some(raw) if raw.starts_with('[') => raw.to_owned(),
         Some(raw) => {
-            return Err(EditError::NoArray {
-                member,
-                kind: Js::read(raw).kind(),
-            });
+            return Err(EditError::NoArray { member, kind: Js::read(raw).kind() });
         }
     };
     let before = array.clone();
-    let texts = |array: &str| -> Vec<Js> {
-        items(array)
-            .into_iter()
-            .map(|item| Js::read(&array[item.value]))
-            .collect()
-    };
+    let texts =
+        |array: &str| -> Vec<Js> { items(array).into_iter().map(|item| Js::read(&array[item.value])).collect() };
     let unwanted = |value: &Js| matches!(value, Js::Text(id) if edit.remove.contains(id));
     let elements = texts(&array);
-    let places: Vec<usize> = (0..elements.len())
-        .filter(|place| unwanted(&elements[*place]))
-        .collect();
+    let places: Vec<usize> = (0..elements.len()).filter(|place| unwanted(&elements[*place])).collect();
     array = without(&array, &places);
-    let mut known: std::collections::HashSet<String> = texts(&array)
-        .into_iter()
-        .filter_map(|value| {
-            if let Js::Text(id) = value {
-                Some(id)
-            } else {
-                None
-            }
-        })
-        .collect();
+    let mut known: std::collections::HashSet<String> =
+        texts(&array).into_iter().filter_map(|value| if let Js::Text(id) = value { Some(id) } else { None }).collect();
     for id in &edit.add {
         if known.insert(id.clone()) {
             array = append(&array, "", &quoted(id));
@@ -262,10 +204,7 @@ fn kill(bytes: &[u8]) -> Vec<u8> {
         fresh.set("enabled", "false");
         return counted(fresh, None);
     };
-    if document
-        .get("enabled")
-        .is_none_or(|raw| Js::read(raw) == Js::Bool(false))
-    {
+    if document.get("enabled").is_none_or(|raw| Js::read(raw) == Js::Bool(false)) {
         return bytes.to_vec();
     }
     let mut killed = document;
@@ -275,10 +214,7 @@ fn kill(bytes: &[u8]) -> Vec<u8> {
 
 fn replace(bytes: &[u8], new: &[u8]) -> Result<Vec<u8>, EditError> {
     let document = Document::parse(new)?;
-    let (had, now) = (
-        rev(&document),
-        Document::parse(bytes).ok().and_then(|now| rev(&now)),
-    );
+    let (had, now) = (rev(&document), Document::parse(bytes).ok().and_then(|now| rev(&now)));
     // The same but for the count of revisions: nothing to do.
     let mut level = document.clone();
     if let (Some(_), Some(now)) = (had, now) {
@@ -292,18 +228,14 @@ fn replace(bytes: &[u8], new: &[u8]) -> Result<Vec<u8>, EditError> {
 
 /// Counts the revision up: beyond that of the document itself, and of the bytes that it takes the place of.
 fn counted(mut document: Document, over: Option<&[u8]>) -> Vec<u8> {
-    let over = over
-        .and_then(|bytes| Document::parse(bytes).ok())
-        .and_then(|over| rev(&over));
+    let over = over.and_then(|bytes| Document::parse(bytes).ok()).and_then(|over| rev(&over));
     let last = rev(&document).max(over).unwrap_or(0);
     set_rev(&mut document, last.saturating_add(1));
     document.into_bytes()
 }
 
 fn set_rev(document: &mut Document, rev: u64) {
-    let ours = document
-        .get(OURS)
-        .and_then(|raw| Document::parse(raw.as_bytes()).ok());
+    let ours = document.get(OURS).and_then(|raw| Document::parse(raw.as_bytes()).ok());
     let mut ours = ours.unwrap_or_else(Document::empty);
     ours.set("rev", &rev.to_string());
     document.set(OURS, ours.text());
@@ -339,21 +271,14 @@ pub(crate) fn means_the_same(before: Option<&[u8]>, now: Option<&[u8]>, edit: &E
             };
             without_ours(&before) == without_ours(&now)
         }
-        Edit::Set(_) | Edit::Enable => ["enabled", "percentage", "rules", "defaultValue", "salt"]
-            .into_iter()
-            .all(same),
+        Edit::Set(_) | Edit::Enable => ["enabled", "percentage", "rules", "defaultValue", "salt"].into_iter().all(same),
         Edit::Allow(list) => same_membership(&before, &now, "allowlist", list),
         Edit::Block(list) => same_membership(&before, &now, "blocklist", list),
     }
 }
 
 /// Did nobody else touch the ids in question?
-fn same_membership(
-    before: &Document,
-    now: &Document,
-    member: &'static str,
-    edit: &ListEdit,
-) -> bool {
+fn same_membership(before: &Document, now: &Document, member: &'static str, edit: &ListEdit) -> bool {
     let has = |document: &Document| -> Option<Vec<bool>> {
         let list = match document.get(member) {
             None | Some("null") => Vec::new(),
@@ -363,23 +288,9 @@ fn same_membership(
             },
             Some(_) => return None,
         };
-        let texts: std::collections::HashSet<&str> = list
-            .iter()
-            .filter_map(|value| {
-                if let Js::Text(id) = value {
-                    Some(id.as_str())
-                } else {
-                    None
-                }
-            })
-            .collect();
-        Some(
-            edit.add
-                .iter()
-                .chain(&edit.remove)
-                .map(|id| texts.contains(id.as_str()))
-                .collect(),
-        )
+        let texts: std::collections::HashSet<&str> =
+            list.iter().filter_map(|value| if let Js::Text(id) = value { Some(id.as_str()) } else { None }).collect();
+        Some(edit.add.iter().chain(&edit.remove).map(|id| texts.contains(id.as_str())).collect())
     };
     has(before).is_some_and(|before| has(now) == Some(before))
 }

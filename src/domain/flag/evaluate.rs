@@ -132,18 +132,11 @@ pub(crate) struct Evaluation {
 pub(crate) fn answer(flag: Option<&Flag>, name: &FlagName, reader: Reader, user: &User) -> Answer {
     let Some(flag) = flag else { return Answer::Off };
     let mut steps = order(reader).iter();
-    steps
-        .find_map(|step| verdict(*step, flag, name, reader, user))
-        .unwrap_or(Answer::Off)
+    steps.find_map(|step| verdict(*step, flag, name, reader, user)).unwrap_or(Answer::Off)
 }
 
 /// The answer with every step.
-pub(crate) fn evaluate(
-    flag: Option<&Flag>,
-    name: &FlagName,
-    reader: Reader,
-    user: &User,
-) -> Evaluation {
+pub(crate) fn evaluate(flag: Option<&Flag>, name: &FlagName, reader: Reader, user: &User) -> Evaluation {
     let bucket = bucket_of(flag, name, reader, user);
     let Some(flag) = flag else {
         let step = Step {
@@ -161,40 +154,18 @@ pub(crate) fn evaluate(
         };
     };
     let mut decided: Option<(StepName, Answer)> = None;
-    let mut steps = vec![Step {
-        step: StepName::Exists,
-        reached: true,
-        answer: None,
-        detail: "yes".into(),
-    }];
+    let mut steps = vec![Step { step: StepName::Exists, reached: true, answer: None, detail: "yes".into() }];
     for &step in order(reader) {
         let answer = verdict(step, flag, name, reader, user);
-        steps.push(Step {
-            step,
-            reached: decided.is_none(),
-            answer,
-            detail: detail(step, flag, reader, user, bucket),
-        });
+        steps.push(Step { step, reached: decided.is_none(), answer, detail: detail(step, flag, reader, user, bucket) });
         decided = decided.or(answer.map(|answer| (step, answer)));
     }
     let (decided_by, answer) = decided.unwrap_or((StepName::Default, Answer::Off));
-    Evaluation {
-        answer,
-        decided_by,
-        steps,
-        bucket,
-        on_from: on_from(flag, name, reader, user, bucket),
-    }
+    Evaluation { answer, decided_by, steps, bucket, on_from: on_from(flag, name, reader, user, bucket) }
 }
 
 /// What one step answers by itself; none when it passes the question on.
-pub(crate) fn verdict(
-    step: StepName,
-    flag: &Flag,
-    name: &FlagName,
-    reader: Reader,
-    user: &User,
-) -> Option<Answer> {
+pub(crate) fn verdict(step: StepName, flag: &Flag, name: &FlagName, reader: Reader, user: &User) -> Option<Answer> {
     match step {
         StepName::Exists => None,
         StepName::Shape => flag.unfit().map(|_| Answer::Off),
@@ -205,8 +176,7 @@ pub(crate) fn verdict(
                 Reader::LegacyV1 => f64::from(bucket::legacy(&user.id)) >= percentage,
                 // A percent is a thousand buckets; the product is the same double in every language.
                 Reader::V2 => {
-                    f64::from(bucket::v2(flag.salt().unwrap_or(name.as_str()), &user.id))
-                        >= percentage * 1000.0
+                    f64::from(bucket::v2(flag.salt().unwrap_or(name.as_str()), &user.id)) >= percentage * 1000.0
                 }
             };
             beyond.then_some(Answer::Off)
@@ -235,14 +205,11 @@ fn by_rules(rules: &Rules, user: &User) -> Option<(usize, Answer)> {
     let Rules::List(rules) = rules else {
         return Some((0, Answer::CannotTell));
     };
-    rules
-        .iter()
-        .enumerate()
-        .find_map(|(place, rule)| match (rule.matches(user), rule) {
-            (Match::Yes, Rule::Known { enabled, .. }) => Some((place, (*enabled).into())),
-            (Match::No, _) => None,
-            _ => Some((place, Answer::CannotTell)),
-        })
+    rules.iter().enumerate().find_map(|(place, rule)| match (rule.matches(user), rule) {
+        (Match::Yes, Rule::Known { enabled, .. }) => Some((place, (*enabled).into())),
+        (Match::No, _) => None,
+        _ => Some((place, Answer::CannotTell)),
+    })
 }
 
 fn bucket_of(flag: Option<&Flag>, name: &FlagName, reader: Reader, user: &User) -> u32 {
@@ -260,13 +227,7 @@ fn just_passes(reader: Reader, bucket: u32) -> Percent {
     })
 }
 
-fn on_from(
-    flag: &Flag,
-    name: &FlagName,
-    reader: Reader,
-    user: &User,
-    bucket: u32,
-) -> Option<Percent> {
+fn on_from(flag: &Flag, name: &FlagName, reader: Reader, user: &User, bucket: u32) -> Option<Percent> {
     let mut gated = false;
     for &step in order(reader) {
         if step == StepName::Percentage {
@@ -274,11 +235,7 @@ fn on_from(
             continue;
         }
         // A percentage of a wrong type would be put right by the new one.
-        if step == StepName::Shape
-            && flag
-                .unfit()
-                .is_some_and(|why| why.starts_with("`percentage`"))
-        {
+        if step == StepName::Shape && flag.unfit().is_some_and(|why| why.starts_with("`percentage`")) {
             continue;
         }
         match verdict(step, flag, name, reader, user) {
@@ -292,17 +249,12 @@ fn on_from(
 }
 
 fn detail(step: StepName, flag: &Flag, reader: Reader, user: &User, bucket: u32) -> String {
-    let raw = |name: &str| {
-        flag.document()
-            .get(name)
-            .map_or_else(|| "missing".to_owned(), short)
-    };
+    let raw = |name: &str| flag.document().get(name).map_or_else(|| "missing".to_owned(), short);
     match step {
         StepName::Exists => "yes".into(),
-        StepName::Shape => flag.unfit().map_or_else(
-            || "every member has its type".into(),
-            |why| format!("broken: {why}"),
-        ),
+        StepName::Shape => {
+            flag.unfit().map_or_else(|| "every member has its type".into(), |why| format!("broken: {why}"))
+        }
         StepName::Enabled => raw("enabled"),
         StepName::Percentage => gate(flag, reader, bucket),
         StepName::Allowlist => in_list(flag.allowlist(), reader, user),
@@ -367,9 +319,7 @@ fn rules(rules: &Rules, user: &User) -> String {
     match (&list[place], answer) {
         (Rule::Strange(why), _) => format!("rule {number} is of another shape ({why})"),
         (Rule::Known { .. }, Answer::CannotTell) => {
-            format!(
-                "rule {number} has a regular expression that may mean something else in JavaScript"
-            )
+            format!("rule {number} has a regular expression that may mean something else in JavaScript")
         }
         (Rule::Known { .. }, answer) => format!("rule {number} matches: {}", answer.word()),
     }

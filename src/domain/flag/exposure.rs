@@ -42,9 +42,8 @@ fn within(inner: &IdList, outer: &IdList) -> bool {
     if inner == outer {
         return true;
     }
-    let plain = |list: &IdList| {
-        matches!(list, IdList::Absent | IdList::Ids(_)) && list.strange(Reader::LegacyV1).is_none()
-    };
+    let plain =
+        |list: &IdList| matches!(list, IdList::Absent | IdList::Ids(_)) && list.strange(Reader::LegacyV1).is_none();
     let outer_ids: HashSet<&str> = outer.ids().into_iter().collect();
     plain(inner) && plain(outer) && inner.ids().iter().all(|id| outer_ids.contains(id))
 }
@@ -58,41 +57,19 @@ mod tests {
     use crate::domain::flag::user::User;
 
     fn takes_away(before: &str, after: &str) -> bool {
-        only_takes_away(
-            Some(before.as_bytes()),
-            Some(after.as_bytes()),
-            Reader::LegacyV1,
-        )
+        only_takes_away(Some(before.as_bytes()), Some(after.as_bytes()), Reader::LegacyV1)
     }
 
     #[test]
     fn what_gives_and_what_takes() {
         let on = r#"{"enabled":true,"percentage":50,"allowlist":["a"],"defaultValue":true}"#;
         for (after, want) in [
-            (
-                r#"{"enabled":false,"percentage":100,"defaultValue":true}"#,
-                true,
-            ),
-            (
-                r#"{"enabled":true,"percentage":10,"allowlist":[],"defaultValue":true}"#,
-                true,
-            ),
-            (
-                r#"{"enabled":true,"percentage":51,"allowlist":["a"],"defaultValue":true}"#,
-                false,
-            ),
-            (
-                r#"{"enabled":true,"percentage":10,"allowlist":["b"],"defaultValue":true}"#,
-                false,
-            ),
-            (
-                r#"{"enabled":true,"percentage":10,"rules":[{}],"defaultValue":true}"#,
-                false,
-            ),
-            (
-                r#"{"enabled":true,"percentage":10,"blocklist":["x"],"defaultValue":false}"#,
-                true,
-            ),
+            (r#"{"enabled":false,"percentage":100,"defaultValue":true}"#, true),
+            (r#"{"enabled":true,"percentage":10,"allowlist":[],"defaultValue":true}"#, true),
+            (r#"{"enabled":true,"percentage":51,"allowlist":["a"],"defaultValue":true}"#, false),
+            (r#"{"enabled":true,"percentage":10,"allowlist":["b"],"defaultValue":true}"#, false),
+            (r#"{"enabled":true,"percentage":10,"rules":[{}],"defaultValue":true}"#, false),
+            (r#"{"enabled":true,"percentage":10,"blocklist":["x"],"defaultValue":false}"#, true),
         ] {
             assert_eq!(takes_away(on, after), want, "{after}");
         }

@@ -92,11 +92,7 @@ fn var(name: impl Display) -> Value {
 /// Whole numbers without a point.
 fn number(number: f64) -> Value {
     // Doubles hold whole numbers up to 2^53 exactly.
-    if number.fract() == 0.0 && number.abs() < 9_007_199_254_740_992.0 {
-        json!(number as i64)
-    } else {
-        json!(number)
-    }
+    if number.fract() == 0.0 && number.abs() < 9_007_199_254_740_992.0 { json!(number as i64) } else { json!(number) }
 }
 
 /// The id that is hashed: who has none is `anonymous`, as for the readers.

@@ -52,11 +52,7 @@ impl Revision {
             ("before", self.before.clone()),
             ("after", self.after.clone()),
         ];
-        fields.extend(
-            optional
-                .into_iter()
-                .filter_map(|(name, value)| Some((name, value?))),
-        );
+        fields.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value?))));
         fields
     }
 
@@ -64,28 +60,19 @@ impl Revision {
     ///
     /// # Errors
     /// What is missing or wrong.
-    pub(crate) fn from_fields<'a>(
-        fields: impl IntoIterator<Item = (&'a [u8], &'a [u8])>,
-    ) -> Result<Self, EntryError> {
+    pub(crate) fn from_fields<'a>(fields: impl IntoIterator<Item = (&'a [u8], &'a [u8])>) -> Result<Self, EntryError> {
         let fields: std::collections::HashMap<&[u8], &[u8]> = fields.into_iter().collect();
         let raw = |name: &str| fields.get(name.as_bytes()).copied();
         let text = |name: &'static str| {
-            raw(name)
-                .map(|bytes| String::from_utf8_lossy(bytes).into_owned())
-                .ok_or(EntryError::Missing(name))
+            raw(name).map(|bytes| String::from_utf8_lossy(bytes).into_owned()).ok_or(EntryError::Missing(name))
         };
-        let wrong = |field: &'static str, found: &str| EntryError::Wrong {
-            field,
-            found: found.to_owned(),
-        };
+        let wrong = |field: &'static str, found: &str| EntryError::Wrong { field, found: found.to_owned() };
         let (rev, at) = (text("rev")?, text("at")?);
         Ok(Self {
             op: text("op")?,
             flag: text("flag")?,
             rev: rev.parse().map_err(|_| wrong("rev", &rev))?,
-            at: DateTime::parse_from_rfc3339(&at)
-                .map_err(|_| wrong("at", &at))?
-                .to_utc(),
+            at: DateTime::parse_from_rfc3339(&at).map_err(|_| wrong("at", &at))?.to_utc(),
             by: text("by")?,
             reason: text("reason").ok(),
             command: text("command")?,
@@ -106,11 +93,7 @@ mod tests {
 
     use super::*;
 
-    fn revision(
-        reason: Option<String>,
-        before: Option<Vec<u8>>,
-        after: Option<Vec<u8>>,
-    ) -> Revision {
+    fn revision(reason: Option<String>, before: Option<Vec<u8>>, after: Option<Vec<u8>>) -> Revision {
         Revision {
             op: "0b7c".into(),
             flag: "a flag".into(),
@@ -138,19 +121,12 @@ mod tests {
         let mut fields = revision(None, None, None).to_fields();
         fields.retain(|(name, _)| *name != "by");
         let read = |fields: &[(&str, Vec<u8>)]| {
-            Revision::from_fields(
-                fields
-                    .iter()
-                    .map(|(name, value)| (name.as_bytes(), value.as_slice())),
-            )
+            Revision::from_fields(fields.iter().map(|(name, value)| (name.as_bytes(), value.as_slice())))
         };
         assert_eq!(read(&fields), Err(EntryError::Missing("by")));
         fields.push(("by", b"ada".to_vec()));
         fields[2].1 = b"x".to_vec();
-        assert_eq!(
-            read(&fields).unwrap_err().to_string(),
-            "`rev` of the entry reads `x`"
-        );
+        assert_eq!(read(&fields).unwrap_err().to_string(), "`rev` of the entry reads `x`");
     }
 
     proptest! {

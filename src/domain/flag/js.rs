@@ -29,11 +29,7 @@ impl Js {
     /// The member of an object.
     pub(crate) fn get(&self, name: &str) -> Option<&Self> {
         match self {
-            Self::Object(members) => members
-                .iter()
-                .rev()
-                .find(|(key, _)| key == name)
-                .map(|(_, value)| value),
+            Self::Object(members) => members.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value),
             _ => None,
         }
     }
@@ -104,11 +100,7 @@ fn read(raw: &str, depth: usize) -> Js {
 /// The text of a quoted string; none when it holds half a surrogate pair.
 fn text(quoted: &str) -> Option<String> {
     let inner = quoted.strip_prefix('"')?.strip_suffix('"')?;
-    if inner.contains('\\') {
-        serde_json::from_str(quoted).ok()
-    } else {
-        Some(inner.to_owned())
-    }
+    if inner.contains('\\') { serde_json::from_str(quoted).ok() } else { Some(inner.to_owned()) }
 }
 
 /// The name that a quoted key stands for. One with half a surrogate pair has no text: it stays as it is written.
@@ -143,21 +135,11 @@ fn text_to_number(text: &str) -> f64 {
     }
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
     if unsigned == "Infinity" {
-        return if text.starts_with('-') {
-            f64::NEG_INFINITY
-        } else {
-            f64::INFINITY
-        };
+        return if text.starts_with('-') { f64::NEG_INFINITY } else { f64::INFINITY };
     }
     // Rust also takes `inf`, `nan` and the like, JavaScript does not.
-    let decimal = unsigned
-        .bytes()
-        .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'+' | b'-'));
-    if decimal {
-        text.parse().unwrap_or(f64::NAN)
-    } else {
-        f64::NAN
-    }
+    let decimal = unsigned.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'+' | b'-'));
+    if decimal { text.parse().unwrap_or(f64::NAN) } else { f64::NAN }
 }
 
 fn digits_to_number(digits: &str, radix: u32) -> f64 {
@@ -166,9 +148,7 @@ fn digits_to_number(digits: &str, radix: u32) -> f64 {
     }
     digits
         .chars()
-        .try_fold(0.0, |number, c| {
-            Some(number * f64::from(radix) + f64::from(c.to_digit(radix)?))
-        })
+        .try_fold(0.0, |number, c| Some(number * f64::from(radix) + f64::from(c.to_digit(radix)?)))
         .unwrap_or(f64::NAN)
 }
 
@@ -178,12 +158,7 @@ pub(crate) fn number_to_text(number: f64) -> String {
         return "NaN".into();
     }
     if number.is_infinite() {
-        return if number < 0.0 {
-            "-Infinity"
-        } else {
-            "Infinity"
-        }
-        .into();
+        return if number < 0.0 { "-Infinity" } else { "Infinity" }.into();
     }
     if number == 0.0 {
         return "0".into();
@@ -198,10 +173,7 @@ pub(crate) fn number_to_text(number: f64) -> String {
     match point {
         1..=21 if digits.len() <= place => format!("{sign}{digits:0<place$}"),
         1..=21 => format!("{sign}{}.{}", &digits[..place], &digits[place..]),
-        -5..=0 => format!(
-            "{sign}0.{}{digits}",
-            "0".repeat(point.unsigned_abs() as usize)
-        ),
+        -5..=0 => format!("{sign}0.{}{digits}", "0".repeat(point.unsigned_abs() as usize)),
         _ => {
             let (first, rest) = digits.split_at(1);
             let dot = if rest.is_empty() { "" } else { "." };

@@ -13,11 +13,7 @@ pub(crate) struct Item {
 impl Item {
     /// Where it begins.
     pub(crate) fn start(&self) -> usize {
-        if self.key.is_empty() {
-            self.value.start
-        } else {
-            self.key.start
-        }
+        if self.key.is_empty() { self.value.start } else { self.key.start }
     }
 
     /// Where it ends.
@@ -29,10 +25,7 @@ impl Item {
 /// The items of the object or array that the text is, without those inside them. The text must be valid JSON; what is
 /// neither object nor array has none.
 pub(crate) fn items(text: &str) -> Vec<Item> {
-    let mut at = Cursor {
-        text: text.as_bytes(),
-        at: 0,
-    };
+    let mut at = Cursor { text: text.as_bytes(), at: 0 };
     at.space();
     let object = match at.peek() {
         Some(b'{') => true,
@@ -53,10 +46,7 @@ pub(crate) fn items(text: &str) -> Vec<Item> {
                     at.at += 1; // the colon
                     at.space();
                 }
-                found.push(Item {
-                    key,
-                    value: at.value(),
-                });
+                found.push(Item { key, value: at.value() });
             }
         }
     }
@@ -125,10 +115,7 @@ impl Cursor<'_> {
     /// A number, `true`, `false` or `null`.
     fn scalar(&mut self) {
         while let Some(byte) = self.peek()
-            && !matches!(
-                byte,
-                b',' | b':' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r'
-            )
+            && !matches!(byte, b',' | b':' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r')
         {
             self.at += 1;
         }

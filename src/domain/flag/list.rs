@@ -64,9 +64,7 @@ impl IdList {
     pub(crate) fn is_empty(&self) -> bool {
         match self {
             Self::Absent => true,
-            Self::Ids(ids) => {
-                ids.strings.is_empty() && ids.numbers.is_empty() && ids.odd.is_empty()
-            }
+            Self::Ids(ids) => ids.strings.is_empty() && ids.numbers.is_empty() && ids.odd.is_empty(),
             Self::Text(_) | Self::Broken(_) => false,
         }
     }
@@ -95,16 +93,8 @@ impl IdList {
     /// How many elements no id equals, with the kind of one. Numbers are such under `legacy-v1`.
     pub(crate) fn strange(&self, reader: Reader) -> Option<(usize, &'static str)> {
         let Self::Ids(ids) = self else { return None };
-        let numbers = if reader == Reader::LegacyV1 {
-            ids.numbers.len()
-        } else {
-            0
-        };
-        let kind = ids
-            .odd
-            .first()
-            .copied()
-            .or((numbers > 0).then_some("a number"))?;
+        let numbers = if reader == Reader::LegacyV1 { ids.numbers.len() } else { 0 };
+        let kind = ids.odd.first().copied().or((numbers > 0).then_some("a number"))?;
         Some((ids.odd.len() + numbers, kind))
     }
 }
@@ -123,9 +113,7 @@ impl Ids {
                 other => ids.odd.push(other.kind()),
             }
         }
-        let words = (ids.strings.len() * SPREAD)
-            .div_ceil(64)
-            .next_power_of_two();
+        let words = (ids.strings.len() * SPREAD).div_ceil(64).next_power_of_two();
         ids.bits = vec![0; words];
         for id in &ids.strings {
             let (word, bit) = place(bucket::hash(id), words);
@@ -142,8 +130,7 @@ impl Ids {
     #[inline]
     pub(crate) fn has_hashed(&self, id: &[u8], hash: i32) -> bool {
         let (word, bit) = place(hash, self.bits.len());
-        self.bits[word] & bit != 0
-            && std::str::from_utf8(id).is_ok_and(|id| self.strings.contains(id))
+        self.bits[word] & bit != 0 && std::str::from_utf8(id).is_ok_and(|id| self.strings.contains(id))
     }
 }
 
@@ -173,31 +160,20 @@ mod tests {
         assert_eq!(list("{}").has("a"), None);
         assert_eq!(list("null").has("a"), Some(false));
         assert_eq!(IdList::of(None).has("a"), Some(false));
-        assert_eq!(
-            list("[1,null,\"a\"]").strange(Reader::LegacyV1),
-            Some((2, "null"))
-        );
+        assert_eq!(list("[1,null,\"a\"]").strange(Reader::LegacyV1), Some((2, "null")));
         assert!(list("[]").is_empty());
     }
 
     #[test]
     fn the_hashed_look_finds_the_same() {
         let raw: Vec<String> = (0..500).map(|n| format!("\"user_{n}\"")).collect();
-        let IdList::Ids(ids) = list(&format!("[{}]", raw.join(","))) else {
-            panic!("an array")
-        };
+        let IdList::Ids(ids) = list(&format!("[{}]", raw.join(","))) else { panic!("an array") };
         for n in 0..2000 {
             let id = format!("user_{n}");
-            assert_eq!(
-                ids.has_hashed(id.as_bytes(), bucket::hash(&id)),
-                n < 500,
-                "{id}"
-            );
+            assert_eq!(ids.has_hashed(id.as_bytes(), bucket::hash(&id)), n < 500, "{id}");
         }
         assert!(!Ids::default().has("x"));
-        let IdList::Ids(none) = list("[]") else {
-            panic!("an array")
-        };
+        let IdList::Ids(none) = list("[]") else { panic!("an array") };
         assert!(!none.has_hashed(b"x", bucket::hash("x")));
     }
 }

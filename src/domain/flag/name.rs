@@ -71,9 +71,6 @@ mod tests {
         assert_eq!("".parse::<FlagName>(), Err(NameError::Empty));
         assert_eq!("a\nb".parse::<FlagName>(), Err(NameError::Control('\n')));
         assert_eq!(" a".parse::<FlagName>(), Err(NameError::Space));
-        assert_eq!(
-            "x".repeat(201).parse::<FlagName>(),
-            Err(NameError::Long(201))
-        );
+        assert_eq!("x".repeat(201).parse::<FlagName>(), Err(NameError::Long(201)));
     }
 }

@@ -64,11 +64,7 @@ impl FromStr for Percent {
         let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
         if !digits(whole) || (number.contains('.') && !digits(decimals)) {
             let negative = whole.strip_prefix('-').is_some_and(digits);
-            return Err(if negative {
-                PercentError::Range(text.to_owned())
-            } else {
-                shape()
-            });
+            return Err(if negative { PercentError::Range(text.to_owned()) } else { shape() });
         }
         let decimals = decimals.trim_end_matches('0');
         if decimals.len() > 3 {
@@ -95,11 +91,7 @@ impl fmt::Display for Percent {
 
 impl Serialize for Percent {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if self.is_whole() {
-            serializer.serialize_u32(self.0 / 1000)
-        } else {
-            serializer.serialize_f64(self.value())
-        }
+        if self.is_whole() { serializer.serialize_u32(self.0 / 1000) } else { serializer.serialize_f64(self.value()) }
     }
 }
 
@@ -120,10 +112,7 @@ mod tests {
         assert!(matches!(read("99999999999"), Err(PercentError::Range(_))));
         assert!(matches!(read("1.2345"), Err(PercentError::Fine(_))));
         for wrong in ["", "%", ".5", "5.", "ten", "1e1", "+5", "NaN", "--5"] {
-            assert!(
-                matches!(read(wrong), Err(PercentError::Shape(_))),
-                "{wrong}"
-            );
+            assert!(matches!(read(wrong), Err(PercentError::Shape(_))), "{wrong}");
         }
         assert_eq!(Percent::from_thousandths(10_500).to_string(), "10.5");
         assert_eq!(Percent::whole(7).to_string(), "7");

@@ -21,11 +21,7 @@ pub(crate) enum PromoteError {
 ///
 /// # Errors
 /// A name that neither side knows; a part of a flag that does not exist there.
-pub(crate) fn promote(
-    from: &Document,
-    to: Option<&[u8]>,
-    only: &[String],
-) -> Result<Vec<u8>, PromoteError> {
+pub(crate) fn promote(from: &Document, to: Option<&[u8]>, only: &[String]) -> Result<Vec<u8>, PromoteError> {
     if only.iter().any(|name| name == OURS) {
         return Err(PromoteError::Ours);
     }
@@ -38,17 +34,11 @@ pub(crate) fn promote(
         return Ok(fresh.into_bytes());
     };
     let mut merged = Document::parse(to)?;
-    if let Some(unknown) = only
-        .iter()
-        .find(|name| from.get(name).is_none() && merged.get(name).is_none())
-    {
+    if let Some(unknown) = only.iter().find(|name| from.get(name).is_none() && merged.get(name).is_none()) {
         return Err(PromoteError::NoMember(unknown.clone()));
     }
     let names: Vec<String> = if only.is_empty() {
-        let all = from
-            .members()
-            .chain(merged.members())
-            .map(|(name, _)| name.to_owned());
+        let all = from.members().chain(merged.members()).map(|(name, _)| name.to_owned());
         all.filter(|name| name != OURS).collect()
     } else {
         only.to_vec()
@@ -67,48 +57,27 @@ pub(crate) fn promote(
 mod tests {
     use super::*;
 
-    const FROM: &str =
-        r#"{"enabled":true,"percentage":50,"big":12345678901234567890,"_liveops":{"rev":9}}"#;
-    const TO: &str =
-        r#"{ "percentage": 10, "enabled": false, "allowlist": ["a"], "_liveops": {"rev":2} }"#;
+    const FROM: &str = r#"{"enabled":true,"percentage":50,"big":12345678901234567890,"_liveops":{"rev":9}}"#;
+    const TO: &str = r#"{ "percentage": 10, "enabled": false, "allowlist": ["a"], "_liveops": {"rev":2} }"#;
 
     fn done(to: Option<&str>, only: &[&str]) -> Result<String, PromoteError> {
         let only: Vec<String> = only.iter().map(|name| (*name).to_owned()).collect();
-        promote(
-            &Document::parse(FROM.as_bytes()).unwrap(),
-            to.map(str::as_bytes),
-            &only,
-        )
-        .map(|bytes| String::from_utf8(bytes).unwrap())
+        promote(&Document::parse(FROM.as_bytes()).unwrap(), to.map(str::as_bytes), &only)
+            .map(|bytes| String::from_utf8(bytes).unwrap())
     }
 
     #[test]
     fn parts_and_wholes() {
-        assert_eq!(
-            done(Some(TO), &["percentage"]).unwrap(),
-            TO.replace("10,", "50,")
-        );
-        assert_eq!(
-            done(Some(TO), &["allowlist"]).unwrap(),
-            TO.replace(", \"allowlist\": [\"a\"]", "")
-        );
+        assert_eq!(done(Some(TO), &["percentage"]).unwrap(), TO.replace("10,", "50,"));
+        assert_eq!(done(Some(TO), &["allowlist"]).unwrap(), TO.replace(", \"allowlist\": [\"a\"]", ""));
         assert_eq!(
             done(Some(TO), &[]).unwrap(),
             r#"{ "percentage": 50, "enabled": true, "_liveops": {"rev":2}, "big": 12345678901234567890 }"#
         );
-        assert_eq!(
-            done(None, &[]).unwrap(),
-            FROM.replace(r#","_liveops":{"rev":9}"#, "")
-        );
+        assert_eq!(done(None, &[]).unwrap(), FROM.replace(r#","_liveops":{"rev":9}"#, ""));
         assert_eq!(done(None, &["percentage"]), Err(PromoteError::Partial));
-        assert_eq!(
-            done(Some(TO), &["pct"]),
-            Err(PromoteError::NoMember("pct".into()))
-        );
+        assert_eq!(done(Some(TO), &["pct"]), Err(PromoteError::NoMember("pct".into())));
         assert_eq!(done(Some(TO), &[OURS]), Err(PromoteError::Ours));
-        assert!(matches!(
-            done(Some("{"), &[]),
-            Err(PromoteError::Malformed(_))
-        ));
+        assert!(matches!(done(Some("{"), &[]), Err(PromoteError::Malformed(_))));
     }
 }

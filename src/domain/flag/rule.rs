@@ -114,8 +114,7 @@ fn known(value: &Js) -> Result<Rule, String> {
         None => (vec![Condition::of(value)?], &condition::MEMBERS),
     };
     for (name, _) in members {
-        if name != "enabled" && !names.contains(&name.as_str()) && !REMARKS.contains(&name.as_str())
-        {
+        if name != "enabled" && !names.contains(&name.as_str()) && !REMARKS.contains(&name.as_str()) {
             return Err(format!("`{name}` is not known"));
         }
     }
@@ -132,9 +131,7 @@ fn only(value: &Js, names: &[&str]) -> Result<(), String> {
     let Js::Object(members) = value else {
         return Ok(());
     };
-    let strange = members
-        .iter()
-        .find(|(name, _)| !names.contains(&name.as_str()) && !REMARKS.contains(&name.as_str()));
+    let strange = members.iter().find(|(name, _)| !names.contains(&name.as_str()) && !REMARKS.contains(&name.as_str()));
     strange.map_or(Ok(()), |(name, _)| Err(format!("`{name}` is not known")))
 }
 

@@ -7,15 +7,8 @@ use crate::domain::flag::rule::{Operator, Rule};
 use crate::domain::suggest::nearest;
 
 /// Signs that people type for the words.
-const SIGNS: [(&str, &str); 7] = [
-    ("=", "eq"),
-    ("==", "eq"),
-    ("!=", "ne"),
-    ("<", "lt"),
-    ("<=", "lte"),
-    (">", "gt"),
-    (">=", "gte"),
-];
+const SIGNS: [(&str, &str); 7] =
+    [("=", "eq"), ("==", "eq"), ("!=", "ne"), ("<", "lt"), ("<=", "lte"), (">", "gt"), (">=", "gte")];
 
 /// Why a text is no rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -24,9 +17,7 @@ pub(crate) enum RuleError {
     Json(String),
     #[error("no reader understands this rule: {0}")]
     Strange(String),
-    #[error(
-        "`{0}` is no condition; write ATTRIBUTE OPERATOR VALUE[,VALUE…], such as `region in eu,us`"
-    )]
+    #[error("`{0}` is no condition; write ATTRIBUTE OPERATOR VALUE[,VALUE…], such as `region in eu,us`")]
     Condition(String),
     #[error("there is no operator `{word}`{}", .near.as_ref().map(|near| format!("; did you mean `{near}`?")).unwrap_or_default())]
     Operator { word: String, near: Option<String> },
@@ -59,10 +50,7 @@ fn short(text: &str) -> Result<Value, RuleError> {
             other => return Err(RuleError::Outcome(other.to_owned())),
         },
     };
-    let mut all: Vec<Map<String, Value>> = conditions
-        .split(" and ")
-        .map(condition)
-        .collect::<Result<_, _>>()?;
+    let mut all: Vec<Map<String, Value>> = conditions.split(" and ").map(condition).collect::<Result<_, _>>()?;
     if let [_] = all.as_slice() {
         let mut only = all.remove(0);
         only.insert("enabled".into(), enabled.into());
@@ -73,14 +61,8 @@ fn short(text: &str) -> Result<Value, RuleError> {
 
 fn condition(text: &str) -> Result<Map<String, Value>, RuleError> {
     let shape = || RuleError::Condition(text.trim().to_owned());
-    let (attribute, rest) = text
-        .trim()
-        .split_once(char::is_whitespace)
-        .ok_or_else(shape)?;
-    let (word, values) = rest
-        .trim()
-        .split_once(char::is_whitespace)
-        .ok_or_else(shape)?;
+    let (attribute, rest) = text.trim().split_once(char::is_whitespace).ok_or_else(shape)?;
+    let (word, values) = rest.trim().split_once(char::is_whitespace).ok_or_else(shape)?;
     let sign = SIGNS.iter().find(|(sign, _)| *sign == word);
     let word = sign.map_or(word, |(_, word)| word);
     if Operator::from_word(word).is_none() {
@@ -92,10 +74,7 @@ fn condition(text: &str) -> Result<Map<String, Value>, RuleError> {
     // A pattern may hold commas.
     let values: Vec<Value> = match word {
         "matches" => vec![values.trim().into()],
-        _ => values
-            .split(',')
-            .map(|value| scalar(value.trim()))
-            .collect(),
+        _ => values.split(',').map(|value| scalar(value.trim())).collect(),
     };
     if values.iter().any(|value| value == "") {
         return Err(shape());
@@ -126,10 +105,7 @@ mod tests {
                 "region in eu,us",
                 json!({ "attribute": "region", "operator": "in", "values": ["eu", "us"], "enabled": true }),
             ),
-            (
-                "level >= 10 : off",
-                json!({ "attribute": "level", "operator": "gte", "values": [10], "enabled": false }),
-            ),
+            ("level >= 10 : off", json!({ "attribute": "level", "operator": "gte", "values": [10], "enabled": false })),
             (
                 "region = eu and beta eq true and zip eq 007",
                 json!({ "all": [
@@ -146,28 +122,16 @@ mod tests {
             assert_eq!(parse(text), Ok(want), "{text}");
         }
         let json = r#"{"attribute":"region","operator":"in","values":["eu"],"enabled":true}"#;
-        assert_eq!(
-            parse(json).map(|rule| rule.to_string()),
-            Ok(json.to_owned())
-        );
+        assert_eq!(parse(json).map(|rule| rule.to_string()), Ok(json.to_owned()));
     }
 
     #[test]
     fn what_is_no_rule_is_told_apart() {
         assert!(matches!(parse("{"), Err(RuleError::Json(_))));
-        assert!(matches!(
-            parse("{\"variant\":\"a\"}"),
-            Err(RuleError::Strange(_))
-        ));
+        assert!(matches!(parse("{\"variant\":\"a\"}"), Err(RuleError::Strange(_))));
         assert!(matches!(parse("region"), Err(RuleError::Condition(_))));
-        assert!(matches!(
-            parse("region in eu,,us"),
-            Err(RuleError::Condition(_))
-        ));
-        assert!(matches!(
-            parse("region in eu : maybe"),
-            Err(RuleError::Outcome(_))
-        ));
+        assert!(matches!(parse("region in eu,,us"), Err(RuleError::Condition(_))));
+        assert!(matches!(parse("region in eu : maybe"), Err(RuleError::Outcome(_))));
         assert_eq!(
             parse("region start_with e").map_err(|error| error.to_string()),
             Err("there is no operator `start_with`; did you mean `starts_with`?".into())

@@ -26,22 +26,13 @@ pub(crate) struct Stale {
 impl fmt::Display for Stale {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { answer, days, .. } = self;
-        write!(
-            f,
-            "it is {} for everybody, unchanged for {days} days",
-            answer.word()
-        )
+        write!(f, "it is {} for everybody, unchanged for {days} days", answer.word())
     }
 }
 
 /// Is the flag the same for everybody, and unchanged for so long? `newest` is its newest revision; a flag that was
 /// changed outside liveops since is not told stale, for nobody knows when.
-pub(crate) fn stale(
-    current: &[u8],
-    newest: &Revision,
-    now: DateTime<Utc>,
-    after: Duration,
-) -> Option<Stale> {
+pub(crate) fn stale(current: &[u8], newest: &Revision, now: DateTime<Utc>, after: Duration) -> Option<Stale> {
     if newest.after.as_deref() != Some(current) {
         return None;
     }
@@ -53,11 +44,7 @@ pub(crate) fn stale(
     // The salt of `v2` cannot matter where everybody gets the same.
     let name: FlagName = newest.flag.parse().ok()?;
     let answer = constant(Some(&flag), &name, Reader::LegacyV1)?;
-    Some(Stale {
-        answer,
-        since: newest.at,
-        days: unchanged.num_days(),
-    })
+    Some(Stale { answer, since: newest.at, days: unchanged.num_days() })
 }
 
 #[cfg(test)]
@@ -88,10 +75,7 @@ mod tests {
             r#"{"enabled":true,"percentage":100,"defaultValue":true}"#,
             r#"{"enabled":true,"percentage":50,"defaultValue":true}"#,
         );
-        assert_eq!(
-            told(full, full, 31).unwrap().to_string(),
-            "it is on for everybody, unchanged for 31 days"
-        );
+        assert_eq!(told(full, full, 31).unwrap().to_string(), "it is on for everybody, unchanged for 31 days");
         assert_eq!(told(full, full, 29), None);
         assert_eq!(told(part, part, 99), None);
         assert_eq!(told(full, part, 99), None);

@@ -12,9 +12,6 @@ pub(crate) struct User {
 impl User {
     /// A user of whom only the id is known.
     pub(crate) fn new(id: impl Into<String>) -> Self {
-        Self {
-            id: id.into(),
-            attributes: Map::new(),
-        }
+        Self { id: id.into(), attributes: Map::new() }
     }
 }

@@ -22,36 +22,22 @@ pub(crate) enum OnNoData {
 
 impl OnNoData {
     /// All of them, as they are written.
-    pub(crate) const ALL: [(&'static str, Self); 3] = [
-        ("hold", Self::Hold),
-        ("pass", Self::Pass),
-        ("fail", Self::Fail),
-    ];
+    pub(crate) const ALL: [(&'static str, Self); 3] =
+        [("hold", Self::Hold), ("pass", Self::Pass), ("fail", Self::Fail)];
 
     /// Counters that come to life with the first bad request are none until then: where that is known of a metric, and
     /// there were requests, none of them was bad.
     pub(super) fn filled(self, canary: &Result<Seen, Fault>) -> Option<Seen> {
         match canary {
-            Err(Fault::NoPart { whole }) if self == Self::Pass => Some(Seen::Ratio {
-                part: 0.0,
-                whole: *whole,
-            }),
+            Err(Fault::NoPart { whole }) if self == Self::Pass => Some(Seen::Ratio { part: 0.0, whole: *whole }),
             _ => None,
         }
     }
 
     /// Settles a verdict that has no data. `due`: it has been looked for long enough to be there.
     /// `counted`: the metric is a share of requests.
-    pub(super) fn settle(
-        self,
-        fault: &Fault,
-        (counted, due): (bool, bool),
-        verdict: Verdict,
-    ) -> Verdict {
-        let absent = matches!(
-            fault,
-            Fault::NoSeries | Fault::NotFinite { .. } | Fault::NoPart { .. }
-        );
+    pub(super) fn settle(self, fault: &Fault, (counted, due): (bool, bool), verdict: Verdict) -> Verdict {
+        let absent = matches!(fault, Fault::NoSeries | Fault::NotFinite { .. } | Fault::NoPart { .. });
         match self {
             Self::Pass if absent && !counted => Verdict {
                 outcome: Outcome::Pass,

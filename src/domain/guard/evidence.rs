@@ -117,9 +117,8 @@ impl Queries {
                 }
             }
             KpiKind::PromQl(text) => Self {
-                part: promql::narrowed(text, track).ok_or_else(|| Fault::Failed {
-                    reason: format!("labels cannot be added to `{text}`"),
-                })?,
+                part: promql::narrowed(text, track)
+                    .ok_or_else(|| Fault::Failed { reason: format!("labels cannot be added to `{text}`") })?,
                 whole: None,
                 fresh: None,
                 same_metric: false,
@@ -175,17 +174,14 @@ fn series(queried: &Queried) -> Result<&[Series], Fault> {
     }
     match &queried.answer {
         Answer::Vector(series) => Ok(series),
-        _ => Err(Fault::Failed {
-            reason: "the answer is no instant vector".into(),
-        }),
+        _ => Err(Fault::Failed { reason: "the answer is no instant vector".into() }),
     }
 }
 
 fn value(series: &Series) -> Result<f64, Fault> {
     let value = series.points.last().and_then(|point| point.value.float());
-    let value = value.ok_or_else(|| Fault::Failed {
-        reason: "a native histogram where a number is expected".into(),
-    })?;
+    let value =
+        value.ok_or_else(|| Fault::Failed { reason: "a native histogram where a number is expected".into() })?;
     match number::special(value) {
         Some(value) => Err(Fault::NotFinite { value }),
         None => Ok(value),
@@ -204,9 +200,7 @@ fn one(queried: &Queried) -> Result<Option<f64>, Fault> {
     match series(queried)? {
         [] => Ok(None),
         [only] => value(only).map(Some),
-        several => Err(Fault::Several {
-            count: several.len(),
-        }),
+        several => Err(Fault::Several { count: several.len() }),
     }
 }
 
@@ -218,9 +212,7 @@ fn buckets(queried: &Queried) -> Result<Vec<(f64, f64)>, Fault> {
     let mut buckets = Vec::new();
     for series in all {
         let bound = series.labels.get("le").and_then(|le| number::parse(le));
-        let bound = bound.ok_or_else(|| Fault::Failed {
-            reason: "a bucket without a bound `le`".into(),
-        })?;
+        let bound = bound.ok_or_else(|| Fault::Failed { reason: "a bucket without a bound `le`".into() })?;
         buckets.push((bound, value(series)?));
     }
     buckets.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -230,8 +222,7 @@ fn buckets(queried: &Queried) -> Result<Vec<(f64, f64)>, Fault> {
     }
     if buckets.last().is_none_or(|(le, _)| le.is_finite()) {
         return Err(Fault::Failed {
-            reason: "no bucket with the bound `+Inf`, so nothing says how many requests there were"
-                .into(),
+            reason: "no bucket with the bound `+Inf`, so nothing says how many requests there were".into(),
         });
     }
     Ok(buckets)
@@ -253,16 +244,9 @@ mod tests {
                 "" => Labels::new(),
                 le => Labels::from([("le".into(), le.into())]),
             },
-            points: vec![Point {
-                at: at(100),
-                value: Measured::Float(*value),
-            }],
+            points: vec![Point { at: at(100), value: Measured::Float(*value) }],
         });
-        Queried {
-            answer: Answer::Vector(series.collect()),
-            warnings: Vec::new(),
-            infos: Vec::new(),
-        }
+        Queried { answer: Answer::Vector(series.collect()), warnings: Vec::new(), infos: Vec::new() }
     }
 
     fn metric(kind: KpiKind) -> Kpi {
@@ -293,12 +277,7 @@ mod tests {
     #[test]
     fn labels_are_added_to_each_selector() {
         let minute = Duration::from_secs(60);
-        let queries = Queries::new(
-            &ratio("http_requests_total{status=~\"5..\"}"),
-            &canary(),
-            minute,
-        )
-        .expect("sound");
+        let queries = Queries::new(&ratio("http_requests_total{status=~\"5..\"}"), &canary(), minute).expect("sound");
         assert_eq!(
             queries.all(),
             [
@@ -307,15 +286,9 @@ mod tests {
                 "max(timestamp(http_requests_total{track=\"canary\"}))",
             ]
         );
-        let free = metric(KpiKind::PromQl(
-            "sum(rate(a[5m])) / sum(rate(b{x=\"1\"}[5m]))".into(),
-        ));
+        let free = metric(KpiKind::PromQl("sum(rate(a[5m])) / sum(rate(b{x=\"1\"}[5m]))".into()));
         let queries = Queries::new(&free, &canary(), minute).expect("sound");
-        assert!(
-            queries.part.matches("track=\"canary\"").count() == 2,
-            "{}",
-            queries.part
-        );
+        assert!(queries.part.matches("track=\"canary\"").count() == 2, "{}", queries.part);
     }
 
     #[test]
@@ -324,35 +297,16 @@ mod tests {
         let queries = Queries::new(&metric, &canary(), Duration::from_secs(60)).expect("sound");
         let oldest = Duration::from_secs(30);
         let fresh = vector(&[("", 95.0)]);
-        let read = |part: &Queried, whole: &Queried| {
-            queries.read(&metric, part, Some(whole), Some(&fresh), at(100), oldest)
-        };
+        let read =
+            |part: &Queried, whole: &Queried| queries.read(&metric, part, Some(whole), Some(&fresh), at(100), oldest);
         let whole = vector(&[("", 200.0)]);
         let none = vector(&[]);
-        assert_eq!(
-            read(&vector(&[("", 3.0)]), &whole),
-            Ok(Seen::Ratio {
-                part: 3.0,
-                whole: 200.0
-            })
-        );
+        assert_eq!(read(&vector(&[("", 3.0)]), &whole), Ok(Seen::Ratio { part: 3.0, whole: 200.0 }));
         // No series of errors is no error, where there are requests.
-        assert_eq!(
-            read(&none, &whole),
-            Ok(Seen::Ratio {
-                part: 0.0,
-                whole: 200.0
-            })
-        );
+        assert_eq!(read(&none, &whole), Ok(Seen::Ratio { part: 0.0, whole: 200.0 }));
         assert_eq!(read(&none, &none), Err(Fault::NoSeries));
-        assert_eq!(
-            read(&none, &vector(&[("", f64::NAN)])),
-            Err(Fault::NotFinite { value: "NaN" })
-        );
-        assert_eq!(
-            read(&none, &vector(&[("", 1.0), ("", 2.0)])),
-            Err(Fault::Several { count: 2 })
-        );
+        assert_eq!(read(&none, &vector(&[("", f64::NAN)])), Err(Fault::NotFinite { value: "NaN" }));
+        assert_eq!(read(&none, &vector(&[("", 1.0), ("", 2.0)])), Err(Fault::Several { count: 2 }));
         let mut warned = whole.clone();
         warned.warnings.push("a store is missing".into());
         assert!(matches!(read(&none, &warned), Err(Fault::Warned { .. })));
@@ -372,17 +326,8 @@ mod tests {
 
     #[test]
     fn buckets_are_whole_or_nothing() {
-        assert_eq!(
-            buckets(&vector(&[("+Inf", 10.0), ("0.1", 8.0)])),
-            Ok(vec![(0.1, 8.0), (f64::INFINITY, 10.0)])
-        );
-        assert!(matches!(
-            buckets(&vector(&[("0.1", 8.0)])),
-            Err(Fault::Failed { .. })
-        ));
-        assert_eq!(
-            buckets(&vector(&[("0.1", 8.0), ("0.1", 9.0), ("+Inf", 9.0)])),
-            Err(Fault::Several { count: 2 })
-        );
+        assert_eq!(buckets(&vector(&[("+Inf", 10.0), ("0.1", 8.0)])), Ok(vec![(0.1, 8.0), (f64::INFINITY, 10.0)]));
+        assert!(matches!(buckets(&vector(&[("0.1", 8.0)])), Err(Fault::Failed { .. })));
+        assert_eq!(buckets(&vector(&[("0.1", 8.0), ("0.1", 9.0), ("+Inf", 9.0)])), Err(Fault::Several { count: 2 }));
     }
 }

@@ -19,11 +19,7 @@ pub(crate) struct ExpressionError {
 
 impl fmt::Display for ExpressionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "`{}`, column {}: {}",
-            self.text, self.column, self.message
-        )
+        write!(f, "`{}`, column {}: {}", self.text, self.column, self.message)
     }
 }
 
@@ -120,23 +116,15 @@ impl<'a> Cursor<'a> {
 }
 
 fn fail(text: &str, at: usize, message: impl Into<String>) -> ExpressionError {
-    ExpressionError {
-        text: text.to_owned(),
-        column: text[..at].chars().count() + 1,
-        message: message.into(),
-    }
+    ExpressionError { text: text.to_owned(), column: text[..at].chars().count() + 1, message: message.into() }
 }
 
 fn is_name(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '_' | ':' | '-' | '.')
 }
 
-const OPERATORS: [(&str, Comparison); 4] = [
-    ("<=", Comparison::AtMost),
-    (">=", Comparison::AtLeast),
-    ("<", Comparison::Below),
-    (">", Comparison::Above),
-];
+const OPERATORS: [(&str, Comparison); 4] =
+    [("<=", Comparison::AtMost), (">=", Comparison::AtLeast), ("<", Comparison::Below), (">", Comparison::Above)];
 
 impl Condition {
     /// Reads one.
@@ -149,19 +137,14 @@ impl Condition {
         let start = cursor.at;
         let name = cursor.word(is_name);
         if name.is_empty() {
-            return cursor.fail(
-                start,
-                "begins with the name of a metric or with `alert`, as in `error_rate < 1%`",
-            );
+            return cursor.fail(start, "begins with the name of a metric or with `alert`, as in `error_rate < 1%`");
         }
         if name == "alert" && !cursor.rest().trim_start().starts_with(['<', '>']) {
             return alert(cursor);
         }
         cursor.space();
         let at = cursor.at;
-        let op = OPERATORS
-            .into_iter()
-            .find_map(|(sign, op)| cursor.take(sign).then_some(op));
+        let op = OPERATORS.into_iter().find_map(|(sign, op)| cursor.take(sign).then_some(op));
         let Some(op) = op else {
             return cursor.fail(at, format!("after `{name}` comes <, <=, > or >="));
         };
@@ -172,13 +155,7 @@ impl Condition {
         if !cursor.rest().is_empty() {
             return cursor.fail(cursor.at, format!("unexpected `{}`", cursor.rest()));
         }
-        Ok(Self::Metric(Written {
-            text: text.trim().to_owned(),
-            metric: name.to_owned(),
-            op,
-            limit,
-            at,
-        }))
+        Ok(Self::Metric(Written { text: text.trim().to_owned(), metric: name.to_owned(), op, limit, at }))
     }
 
     /// As it was written.
@@ -201,24 +178,16 @@ impl Written {
             let names: Vec<&str> = metrics.iter().map(|metric| metric.name.as_str()).collect();
             let help = match nearest(&self.metric, names.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),
-                None if names.is_empty() => {
-                    "the service has no `rollout.metrics` and there are no `kpis`".into()
-                }
+                None if names.is_empty() => "the service has no `rollout.metrics` and there are no `kpis`".into(),
                 None => format!("there is {}", names.join(", ")),
             };
-            return Err(fail(
-                text,
-                0,
-                format!("there is no metric `{}`; {help}", self.metric),
-            ));
+            return Err(fail(text, 0, format!("there is no metric `{}`; {help}", self.metric)));
         };
         let value = |number: &str| {
-            Threshold::parse(&format!("> {number}"), &metric.unit)
-                .map(|threshold| threshold.value)
-                .map_err(|error| {
-                    let said = error.to_string().replace(&format!("> {number}"), number);
-                    fail(text, self.at.min(text.len()), said)
-                })
+            Threshold::parse(&format!("> {number}"), &metric.unit).map(|threshold| threshold.value).map_err(|error| {
+                let said = error.to_string().replace(&format!("> {number}"), number);
+                fail(text, self.at.min(text.len()), said)
+            })
         };
         let limit = match &self.limit {
             WrittenLimit::Fixed(number) => Limit::Fixed(value(number)?),
@@ -230,12 +199,7 @@ impl Written {
                 },
             },
         };
-        Ok(Bound {
-            text: text.clone(),
-            metric: metric.clone(),
-            op: self.op,
-            limit,
-        })
+        Ok(Bound { text: text.clone(), metric: metric.clone(), op: self.op, limit })
     }
 }
 
@@ -251,15 +215,11 @@ fn limit(cursor: &mut Cursor<'_>) -> Result<WrittenLimit, ExpressionError> {
         cursor.space();
         let at = cursor.at;
         let digits = cursor.word(|c| c.is_ascii_digit() || c == '.');
-        times = digits.parse().ok().filter(|n| *n > 0.0).map_or_else(
-            || {
-                cursor.fail(
-                    at,
-                    "after `baseline *` comes a number above 0, as in `baseline * 1.2`",
-                )
-            },
-            Ok,
-        )?;
+        times = digits
+            .parse()
+            .ok()
+            .filter(|n| *n > 0.0)
+            .map_or_else(|| cursor.fail(at, "after `baseline *` comes a number above 0, as in `baseline * 1.2`"), Ok)?;
     }
     for (sign, factor) in [("+", 1.0), ("-", -1.0)] {
         if cursor.take(sign) {
@@ -281,10 +241,7 @@ fn number(cursor: &mut Cursor<'_>) -> Result<String, ExpressionError> {
     let at = cursor.at;
     let rest = cursor.rest().trim_end();
     if !rest.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
-        return cursor.fail(
-            at,
-            "a number is wanted here, such as `1%`, `250ms` or `baseline * 1.2`",
-        );
+        return cursor.fail(at, "a number is wanted here, such as `1%`, `250ms` or `baseline * 1.2`");
     }
     cursor.at += rest.len();
     Ok(rest.to_owned())
@@ -295,10 +252,7 @@ fn alert(mut cursor: Cursor<'_>) -> Result<Condition, ExpressionError> {
     let at = cursor.at;
     let name = cursor.word(is_name);
     if name.is_empty() {
-        return cursor.fail(
-            at,
-            "after `alert` comes its name, as in `alert ServiceDegraded severity=critical`",
-        );
+        return cursor.fail(at, "after `alert` comes its name, as in `alert ServiceDegraded severity=critical`");
     }
     let mut matchers = Vec::new();
     loop {
@@ -312,18 +266,12 @@ fn alert(mut cursor: Cursor<'_>) -> Result<Condition, ExpressionError> {
             // A bare word would mean another alert's name.
             Ok(matcher) if word.contains('=') => matchers.push(matcher),
             _ => {
-                return cursor.fail(
-                    at,
-                    format!("`{word}` is no matcher: write LABEL=VALUE, as in `severity=critical`"),
-                );
+                return cursor
+                    .fail(at, format!("`{word}` is no matcher: write LABEL=VALUE, as in `severity=critical`"));
             }
         }
     }
-    Ok(Condition::Alert(AlertCondition {
-        text: cursor.text.trim().to_owned(),
-        name: name.to_owned(),
-        matchers,
-    }))
+    Ok(Condition::Alert(AlertCondition { text: cursor.text.trim().to_owned(), name: name.to_owned(), matchers }))
 }
 
 #[cfg(test)]
@@ -350,27 +298,14 @@ mod tests {
             critical: None,
             service: None,
         };
-        let ratio = KpiKind::Ratio {
-            of: selector("e"),
-            to: selector("t"),
-            window,
-        };
-        let quantile = KpiKind::Quantile {
-            q: 0.99,
-            histogram: selector("h_seconds"),
-            window,
-        };
-        vec![
-            metric("error_rate", ratio, Unit::Ratio),
-            metric("p99_latency", quantile, Unit::Seconds),
-        ]
+        let ratio = KpiKind::Ratio { of: selector("e"), to: selector("t"), window };
+        let quantile = KpiKind::Quantile { q: 0.99, histogram: selector("h_seconds"), window };
+        vec![metric("error_rate", ratio, Unit::Ratio), metric("p99_latency", quantile, Unit::Seconds)]
     }
 
     fn bind(text: &str) -> Result<Bound, String> {
         match Condition::parse(text).map_err(|error| error.to_string())? {
-            Condition::Metric(written) => {
-                written.bind(&metrics()).map_err(|error| error.to_string())
-            }
+            Condition::Metric(written) => written.bind(&metrics()).map_err(|error| error.to_string()),
             Condition::Alert(_) => Err("an alert".into()),
         }
     }
@@ -380,35 +315,10 @@ mod tests {
         for (text, op, limit) in [
             ("error_rate < 1%", Comparison::Below, Limit::Fixed(0.01)),
             ("error_rate>5%", Comparison::Above, Limit::Fixed(0.05)),
-            (
-                " p99_latency <= 250 ms ",
-                Comparison::AtMost,
-                Limit::Fixed(0.25),
-            ),
-            (
-                "p99_latency < baseline * 1.2",
-                Comparison::Below,
-                Limit::Baseline {
-                    times: 1.2,
-                    plus: 0.0,
-                },
-            ),
-            (
-                "p99_latency < baseline + 50ms",
-                Comparison::Below,
-                Limit::Baseline {
-                    times: 1.0,
-                    plus: 0.05,
-                },
-            ),
-            (
-                "error_rate < baseline * 2 + 0.5%",
-                Comparison::Below,
-                Limit::Baseline {
-                    times: 2.0,
-                    plus: 0.005,
-                },
-            ),
+            (" p99_latency <= 250 ms ", Comparison::AtMost, Limit::Fixed(0.25)),
+            ("p99_latency < baseline * 1.2", Comparison::Below, Limit::Baseline { times: 1.2, plus: 0.0 }),
+            ("p99_latency < baseline + 50ms", Comparison::Below, Limit::Baseline { times: 1.0, plus: 0.05 }),
+            ("error_rate < baseline * 2 + 0.5%", Comparison::Below, Limit::Baseline { times: 2.0, plus: 0.005 }),
         ] {
             let bound = bind(text).expect(text);
             assert_eq!((bound.op, bound.limit), (op, limit), "{text}");
@@ -425,10 +335,7 @@ mod tests {
             ("error_rate < many", "column 14: a number is wanted"),
             ("error_rate < baseline x", "column 23: after `baseline`"),
             ("error_rate < baseline * x", "column 25: after `baseline *`"),
-            (
-                "error_rate < 5ms",
-                "column 14: `5ms`: `ms` does not fit a ratio",
-            ),
+            ("error_rate < 5ms", "column 14: `5ms`: `ms` does not fit a ratio"),
             ("error_rat < 5%", "did you mean `error_rate`?"),
             ("alert", "column 6: after `alert` comes its name"),
             ("alert A critical", "column 9: `critical` is no matcher"),
@@ -440,15 +347,11 @@ mod tests {
 
     #[test]
     fn alerts_have_matchers() {
-        let Ok(Condition::Alert(alert)) =
-            Condition::parse("alert ServiceDegraded severity=critical region=~eu-.*")
+        let Ok(Condition::Alert(alert)) = Condition::parse("alert ServiceDegraded severity=critical region=~eu-.*")
         else {
             panic!("an alert");
         };
-        assert_eq!(
-            (alert.name.as_str(), alert.matchers.len()),
-            ("ServiceDegraded", 2)
-        );
+        assert_eq!((alert.name.as_str(), alert.matchers.len()), ("ServiceDegraded", 2));
     }
 
     proptest! {

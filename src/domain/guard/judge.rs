@@ -4,9 +4,7 @@
 use crate::domain::guard::absence::OnNoData;
 use crate::domain::guard::evidence::{Fault, Seen};
 use crate::domain::guard::expression::{Bound, Limit};
-use crate::domain::guard::statistics::{
-    CONFIDENCE, Counts, SIGNIFICANCE, binomial_tail, chance_of_luck, wilson,
-};
+use crate::domain::guard::statistics::{CONFIDENCE, Counts, SIGNIFICANCE, binomial_tail, chance_of_luck, wilson};
 use crate::domain::guard::verdict::{Blame, Outcome, Role, Verdict};
 use crate::domain::histogram;
 use crate::domain::kpi::KpiKind;
@@ -37,32 +35,16 @@ pub(crate) struct Demand {
 }
 
 /// What the condition comes to; `blank` has its text, role and time, and gets the rest.
-pub(crate) fn judge(
-    condition: &Bound,
-    evidence: Evidence<'_>,
-    demand: Demand,
-    blank: Verdict,
-) -> Verdict {
-    let Demand {
-        min_samples,
-        on_no_data,
-        due,
-    } = demand;
-    let mut verdict = Verdict {
-        unit: condition.metric.unit.name().to_owned(),
-        ..blank
-    };
+pub(crate) fn judge(condition: &Bound, evidence: Evidence<'_>, demand: Demand, blank: Verdict) -> Verdict {
+    let Demand { min_samples, on_no_data, due } = demand;
+    let mut verdict = Verdict { unit: condition.metric.unit.name().to_owned(), ..blank };
     let filled = [evidence.canary, evidence.stable].map(|seen| on_no_data.filled(seen));
     let canary = match (evidence.canary, &filled[0]) {
         (Ok(seen), _) | (_, Some(seen)) => seen,
         (Err(fault), None) => {
             let counted = matches!(condition.metric.kind, KpiKind::Ratio { .. });
-            let blind = Verdict {
-                outcome: fault.outcome(),
-                blind: true,
-                reason: format!("canary: {fault}"),
-                ..verdict
-            };
+            let blind =
+                Verdict { outcome: fault.outcome(), blind: true, reason: format!("canary: {fault}"), ..verdict };
             return on_no_data.settle(fault, (counted, due), blind);
         }
     };
@@ -74,9 +56,7 @@ pub(crate) fn judge(
     verdict.blind = false;
     verdict.value = Some(point(canary, q)).filter(|value| value.is_finite());
     verdict.n = count(canary);
-    verdict.stable = stable
-        .map(|seen| point(seen, q))
-        .filter(|value| value.is_finite());
+    verdict.stable = stable.map(|seen| point(seen, q)).filter(|value| value.is_finite());
     verdict.stable_n = stable.and_then(count);
     let threshold = match condition.limit {
         Limit::Fixed(value) => value,
@@ -113,34 +93,15 @@ pub(crate) fn judge(
     };
     match canary {
         Seen::Ratio { part, whole } => {
-            let counts = Counts {
-                bad: *part,
-                all: *whole,
-            };
+            let counts = Counts { bad: *part, all: *whole };
             ratio(counts, stable, &ask, verdict)
         }
         Seen::Buckets(buckets) => latency(buckets, stable, 1.0 - q, &ask, verdict),
         Seen::Value(value) => {
-            let breached = if ask.bad_above {
-                *value > threshold
-            } else {
-                *value < threshold
-            };
-            let side = if breached {
-                "on the bad side of"
-            } else {
-                "within"
-            };
-            verdict.reason = format!(
-                "{} is {side} {}",
-                ask.unit.show(*value),
-                ask.unit.show(threshold)
-            );
-            verdict.outcome = if breached {
-                Outcome::Fail
-            } else {
-                Outcome::Pass
-            };
+            let breached = if ask.bad_above { *value > threshold } else { *value < threshold };
+            let side = if breached { "on the bad side of" } else { "within" };
+            verdict.reason = format!("{} is {side} {}", ask.unit.show(*value), ask.unit.show(threshold));
+            verdict.outcome = if breached { Outcome::Fail } else { Outcome::Pass };
             verdict
         }
     }
@@ -186,33 +147,19 @@ fn ratio(counts: Counts, stable: Option<&Seen>, ask: &Ask<'_>, mut verdict: Verd
     let bound = if ask.bad_above { low } else { high };
     verdict.bound = Some(bound);
     let is_bad = |value: f64| {
-        if ask.bad_above {
-            value > ask.threshold
-        } else {
-            value < ask.threshold
-        }
+        if ask.bad_above { value > ask.threshold } else { value < ask.threshold }
     };
     let shown = |value: f64| ask.unit.show(value);
     let (bad, share) = (counts.bad.round(), counts.share());
     if is_bad(bound) {
         verdict.outcome = Outcome::Fail;
         let word = if ask.bad_above { "at least" } else { "at most" };
-        verdict.reason = format!(
-            "{bad:.0} of {n:.0}: {word} {} with 99% confidence",
-            shown(bound)
-        );
+        verdict.reason = format!("{bad:.0} of {n:.0}: {word} {} with 99% confidence", shown(bound));
         if let Some(Seen::Ratio { part, whole }) = stable {
-            let stable = Counts {
-                bad: *part,
-                all: *whole,
-            };
+            let stable = Counts { bad: *part, all: *whole };
             // For a share that should be high, the others are the bad ones.
             let turned = |counts: Counts| Counts {
-                bad: if ask.bad_above {
-                    counts.bad
-                } else {
-                    counts.all - counts.bad
-                },
+                bad: if ask.bad_above { counts.bad } else { counts.all - counts.bad },
                 ..counts
             };
             let stable_is_bad = stable.all >= FEWEST && is_bad(stable.share());
@@ -229,11 +176,8 @@ fn ratio(counts: Counts, stable: Option<&Seen>, ask: &Ask<'_>, mut verdict: Verd
         verdict.reason = format!("{n:.0} of {:.0} samples", ask.min_samples);
     } else if is_bad(share) || share == ask.threshold {
         verdict.outcome = Outcome::NoEvidence;
-        verdict.reason = format!(
-            "{} is not on the good side of {}, and may be luck",
-            shown(share),
-            shown(ask.threshold)
-        );
+        verdict.reason =
+            format!("{} is not on the good side of {}, and may be luck", shown(share), shown(ask.threshold));
     } else {
         verdict.outcome = Outcome::Pass;
         verdict.reason = format!("{bad:.0} of {n:.0}");
@@ -243,19 +187,10 @@ fn ratio(counts: Counts, stable: Option<&Seen>, ask: &Ask<'_>, mut verdict: Verd
 
 /// Two quantiles are too noisy to compare. The requests above the threshold (rounded up to a bucket's bound) are
 /// counted instead: if the quantile is kept, no more than `tail` of them are.
-fn latency(
-    buckets: &[(f64, f64)],
-    stable: Option<&Seen>,
-    tail: f64,
-    ask: &Ask<'_>,
-    mut verdict: Verdict,
-) -> Verdict {
+fn latency(buckets: &[(f64, f64)], stable: Option<&Seen>, tail: f64, ask: &Ask<'_>, mut verdict: Verdict) -> Verdict {
     let n = count(&Seen::Buckets(buckets.to_vec())).unwrap_or(0.0);
     let wanted = ask.threshold * (1.0 - 1e-9);
-    let Some((limit, _)) = buckets
-        .iter()
-        .find(|(le, _)| le.is_finite() && *le >= wanted)
-    else {
+    let Some((limit, _)) = buckets.iter().find(|(le, _)| le.is_finite() && *le >= wanted) else {
         let highest = buckets.iter().rev().find(|(le, _)| le.is_finite());
         verdict.outcome = Outcome::Error;
         verdict.reason = match highest {
@@ -271,10 +206,7 @@ fn latency(
     let above = |buckets: &[(f64, f64)]| {
         let all = buckets.last().map_or(0.0, |(_, count)| *count);
         let within = buckets.iter().find(|(le, _)| le == limit);
-        Counts {
-            bad: (all - within.map_or(all, |(_, count)| *count)).max(0.0),
-            all,
-        }
+        Counts { bad: (all - within.map_or(all, |(_, count)| *count)).max(0.0), all }
     };
     let counts = above(buckets);
     let slow = counts.bad.round();
@@ -289,8 +221,7 @@ fn latency(
         match stable {
             Some(Seen::Buckets(stable)) => {
                 let stable = above(stable);
-                let stable_chance =
-                    binomial_tail(stable.bad.round() as u64, stable.all.round() as u64, tail);
+                let stable_chance = binomial_tail(stable.bad.round() as u64, stable.all.round() as u64, tail);
                 let luck = chance_of_luck(counts, stable);
                 let share = Unit::Ratio.show(stable.share());
                 blame(&mut verdict, luck, stable_chance < SIGNIFICANCE, &share);
@@ -298,11 +229,7 @@ fn latency(
             _ => verdict.blame = Some(Blame::Unclear),
         }
     } else if verdict.role == Role::Rollback {
-        verdict.outcome = if n >= enough {
-            Outcome::Pass
-        } else {
-            Outcome::NoEvidence
-        };
+        verdict.outcome = if n >= enough { Outcome::Pass } else { Outcome::NoEvidence };
     } else if n < ask.min_samples {
         verdict.outcome = Outcome::NoEvidence;
         verdict.reason = format!("{n:.0} of {:.0} samples", ask.min_samples);

@@ -23,21 +23,14 @@ pub(crate) struct Scrapes {
 ///
 /// # Errors
 /// Why nothing was seen.
-pub(crate) fn seen(
-    metric: &Kpi,
-    track: &Labels,
-    history: &[Scrapes],
-    from: DateTime<Utc>,
-) -> Result<Seen, Fault> {
+pub(crate) fn seen(metric: &Kpi, track: &Labels, history: &[Scrapes], from: DateTime<Utc>) -> Result<Seen, Fault> {
     let begin = history.iter().rposition(|scrapes| scrapes.at <= from);
     let window = &history[begin.unwrap_or(0)..];
     let Some(latest) = window.last() else {
         return Err(Fault::NoSeries);
     };
     if latest.endpoints.iter().all(Option::is_none) {
-        return Err(Fault::Failed {
-            reason: "no metrics endpoint answers".into(),
-        });
+        return Err(Fault::Failed { reason: "no metrics endpoint answers".into() });
     }
     match &metric.kind {
         KpiKind::Ratio { of, to, .. } => {
@@ -48,48 +41,26 @@ pub(crate) fn seen(
                 None if of.name() == to.name() => BTreeMap::new(),
                 None => return Err(Fault::NoPart { whole }),
             };
-            Ok(Seen::Ratio {
-                part: part.values().sum(),
-                whole,
-            })
+            Ok(Seen::Ratio { part: part.values().sum(), whole })
         }
         KpiKind::Quantile { histogram, .. } => {
             let buckets = histogram.with_suffix("_bucket").narrowed(track);
             let grown = growth(&buckets, window).ok_or(Fault::NoSeries)?;
-            let mut buckets: Vec<(f64, f64)> = grown
-                .iter()
-                .filter_map(|(le, count)| Some((number::parse(le)?, *count)))
-                .collect();
+            let mut buckets: Vec<(f64, f64)> =
+                grown.iter().filter_map(|(le, count)| Some((number::parse(le)?, *count))).collect();
             buckets.sort_by(|a, b| a.0.total_cmp(&b.0));
             if buckets.last().is_none_or(|(le, _)| le.is_finite()) {
-                return Err(Fault::Failed {
-                    reason: "no bucket with the bound `+Inf`".into(),
-                });
+                return Err(Fault::Failed { reason: "no bucket with the bound `+Inf`".into() });
             }
             Ok(Seen::Buckets(buckets))
         }
-        KpiKind::Gauge { selector, agg } => value(
-            metric,
-            window,
-            &KpiKind::Gauge {
-                selector: selector.narrowed(track),
-                agg: *agg,
-            },
-        ),
-        KpiKind::Rate {
-            selector,
-            window: range,
-        } => value(
-            metric,
-            window,
-            &KpiKind::Rate {
-                selector: selector.narrowed(track),
-                window: *range,
-            },
-        ),
-        KpiKind::PromQl(_) => Err(Fault::Failed {
-            reason: "free PromQL, which needs Prometheus".into(),
-        }),
+        KpiKind::Gauge { selector, agg } => {
+            value(metric, window, &KpiKind::Gauge { selector: selector.narrowed(track), agg: *agg })
+        }
+        KpiKind::Rate { selector, window: range } => {
+            value(metric, window, &KpiKind::Rate { selector: selector.narrowed(track), window: *range })
+        }
+        KpiKind::PromQl(_) => Err(Fault::Failed { reason: "free PromQL, which needs Prometheus".into() }),
     }
 }
 
@@ -101,21 +72,10 @@ fn value(metric: &Kpi, window: &[Scrapes], kind: &KpiKind) -> Result<Seen, Fault
         .endpoints
         .iter()
         .zip(&first.endpoints)
-        .filter_map(|(current, previous)| {
-            Some(Window {
-                current: current.as_ref()?,
-                previous: previous.as_ref(),
-            })
-        })
+        .filter_map(|(current, previous)| Some(Window { current: current.as_ref()?, previous: previous.as_ref() }))
         .collect();
-    let narrow = Kpi {
-        kind: kind.clone(),
-        by: None,
-        ..metric.clone()
-    };
-    scrape::evaluate(&narrow, &windows)
-        .map(|value| Seen::Value(value.total))
-        .map_err(|_| Fault::NoSeries)
+    let narrow = Kpi { kind: kind.clone(), by: None, ..metric.clone() };
+    scrape::evaluate(&narrow, &windows).map(|value| Seen::Value(value.total)).map_err(|_| Fault::NoSeries)
 }
 
 /// By how much the selected series grew, by their `le` (empty without); `None` when the latest scrapes have none.
@@ -129,10 +89,7 @@ fn growth(selector: &Selector, window: &[Scrapes]) -> Option<BTreeMap<String, f6
         there = false;
         for (index, snapshot) in scrapes.endpoints.iter().enumerate() {
             let Some(snapshot) = snapshot else { continue };
-            let selected = snapshot
-                .samples
-                .iter()
-                .filter(|sample| selector.matches(&sample.name, &sample.labels));
+            let selected = snapshot.samples.iter().filter(|sample| selector.matches(&sample.name, &sample.labels));
             for sample in selected {
                 there = true;
                 let before = known.insert((index, &sample.labels), sample.value);
@@ -165,19 +122,10 @@ mod tests {
     fn scrapes(second: i64, values: &[(&str, &str, f64)]) -> Scrapes {
         let samples = values.iter().map(|(status, track, value)| Sample {
             name: "http_requests_total".into(),
-            labels: Labels::from([
-                ("status".into(), (*status).into()),
-                ("track".into(), (*track).into()),
-            ]),
+            labels: Labels::from([("status".into(), (*status).into()), ("track".into(), (*track).into())]),
             value: *value,
         });
-        Scrapes {
-            at: at(second),
-            endpoints: vec![Some(Snapshot {
-                at: at(second),
-                samples: samples.collect(),
-            })],
-        }
+        Scrapes { at: at(second), endpoints: vec![Some(Snapshot { at: at(second), samples: samples.collect() })] }
     }
 
     #[test]
@@ -207,24 +155,9 @@ mod tests {
             scrapes(15, &[("200", "canary", 7.0), ("500", "canary", 1.0)]),
         ];
         let canary = Labels::from([("track".into(), "canary".into())]);
-        assert_eq!(
-            seen(&metric, &canary, &history, at(6)),
-            Ok(Seen::Ratio {
-                part: 4.0,
-                whole: 31.0
-            })
-        );
-        assert_eq!(
-            seen(&metric, &canary, &history[..2], at(0)),
-            Ok(Seen::Ratio {
-                part: 0.0,
-                whole: 10.0
-            })
-        );
+        assert_eq!(seen(&metric, &canary, &history, at(6)), Ok(Seen::Ratio { part: 4.0, whole: 31.0 }));
+        assert_eq!(seen(&metric, &canary, &history[..2], at(0)), Ok(Seen::Ratio { part: 0.0, whole: 10.0 }));
         let stable = Labels::from([("track".into(), "stable".into())]);
-        assert_eq!(
-            seen(&metric, &stable, &history, at(0)),
-            Err(Fault::NoSeries)
-        );
+        assert_eq!(seen(&metric, &stable, &history, at(0)), Err(Fault::NoSeries));
     }
 }

@@ -117,10 +117,7 @@ mod tests {
         assert!((wilson(5.0, 20.0, 0.99).0 - 0.0965).abs() < 1e-4);
         // Brown, Cai, DasGupta (2001), two-sided 95 % for 5 of 50: 0.0434 to 0.2136.
         let (low, high) = wilson(5.0, 50.0, 0.975);
-        assert!(
-            (low - 0.0434).abs() < 5e-4 && (high - 0.2136).abs() < 5e-4,
-            "{low} {high}"
-        );
+        assert!((low - 0.0434).abs() < 5e-4 && (high - 0.2136).abs() < 5e-4, "{low} {high}");
         assert_eq!(wilson(0.0, 0.0, 0.99), (0.0, 1.0));
     }
 
@@ -137,14 +134,8 @@ mod tests {
     #[test]
     fn exceedances_that_reject_one_per_cent() {
         for (above, whole) in [(5, 100), (9, 300), (12, 500), (19, 1000), (44, 3000)] {
-            assert!(
-                binomial_tail(above, whole, 0.01) < SIGNIFICANCE,
-                "{above}/{whole}"
-            );
-            assert!(
-                binomial_tail(above - 1, whole, 0.01) >= SIGNIFICANCE,
-                "{above}-1/{whole}"
-            );
+            assert!(binomial_tail(above, whole, 0.01) < SIGNIFICANCE, "{above}/{whole}");
+            assert!(binomial_tail(above - 1, whole, 0.01) >= SIGNIFICANCE, "{above}-1/{whole}");
         }
         assert_eq!(binomial_tail(0, 10, 0.5), 1.0);
     }
@@ -163,16 +154,7 @@ mod tests {
         let tea = chance_of_luck(Counts { bad: 3.0, all: 4.0 }, Counts { bad: 1.0, all: 4.0 });
         assert!((tea - 17.0 / 70.0).abs() < 1e-9, "{tea}");
         // Two proportions, 60/1000 against 40/1000: z = 2.0520, p = 0.0201.
-        let z = chance_of_luck(
-            Counts {
-                bad: 60.0,
-                all: 1000.0,
-            },
-            Counts {
-                bad: 40.0,
-                all: 1000.0,
-            },
-        );
+        let z = chance_of_luck(Counts { bad: 60.0, all: 1000.0 }, Counts { bad: 40.0, all: 1000.0 });
         assert!((z - 0.0201).abs() < 1e-4, "{z}");
         let none = Counts { bad: 0.0, all: 0.0 };
         assert_eq!(chance_of_luck(none, none), 1.0);

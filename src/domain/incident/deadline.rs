@@ -60,11 +60,7 @@ impl Deadline {
 }
 
 /// The deadlines of an incident, in the order of its life.
-pub(crate) fn deadlines(
-    incident: &Incident,
-    table: &Severities,
-    now: DateTime<Utc>,
-) -> Vec<Deadline> {
+pub(crate) fn deadlines(incident: &Incident, table: &Severities, now: DateTime<Utc>) -> Vec<Deadline> {
     let opened = incident.detected.recorded.unwrap_or(incident.last_event);
     let mut all = vec![judge(
         Duty::Acknowledge,
@@ -99,10 +95,7 @@ pub(crate) fn deadlines(
 
 /// The open deadline that comes first; one that is missed and still to be done comes before all.
 pub(crate) fn next(deadlines: &[Deadline]) -> Option<&Deadline> {
-    deadlines
-        .iter()
-        .filter(|deadline| deadline.is_open())
-        .min_by_key(|deadline| deadline.due)
+    deadlines.iter().filter(|deadline| deadline.is_open()).min_by_key(|deadline| deadline.due)
 }
 
 /// One duty under each severity that the incident had while the duty was open. What was raised must be done within
@@ -123,9 +116,7 @@ fn judge(
         if place > 0 && grade.at > until {
             break;
         }
-        let end = grades
-            .get(place + 1)
-            .map_or(until, |next| next.at.min(until));
+        let end = grades.get(place + 1).map_or(until, |next| next.at.min(until));
         let raised = place > 0 && grade.severity < grades[place - 1].severity;
         let new = limit(table.terms(grade.severity)).map(|limit| {
             let start = if raised { grade.at.max(from) } else { from };
@@ -151,8 +142,7 @@ fn judge(
         due,
         standing,
         done,
-        disputed: standing == Standing::Breached
-            && moment.stated.is_some_and(|stated| stated <= due),
+        disputed: standing == Standing::Breached && moment.stated.is_some_and(|stated| stated <= due),
     })
 }
 
@@ -187,16 +177,8 @@ mod tests {
     }
 
     fn stand(events: &[(i64, &str, Value)], severity: &str, now: i64) -> Vec<String> {
-        let mut all = vec![event(
-            0,
-            kind::OPENED,
-            json!({ "severity": severity, "title": "x" }),
-        )];
-        all.extend(
-            events
-                .iter()
-                .map(|(n, kind, data)| event(*n, kind, data.clone())),
-        );
+        let mut all = vec![event(0, kind::OPENED, json!({ "severity": severity, "title": "x" }))];
+        all.extend(events.iter().map(|(n, kind, data)| event(*n, kind, data.clone())));
         let incident = replay("i", &all).expect("opened");
         deadlines(&incident, &Severities::default(), minute(now))
             .iter()
@@ -211,25 +193,12 @@ mod tests {
     #[test]
     fn deadlines_follow_the_table() {
         let ack = |n| (n, kind::ACKED, json!({}));
-        assert_eq!(
-            stand(&[], "p1", 3),
-            ["acknowledge 5 Pending", "mitigate 30 Pending"]
-        );
-        assert_eq!(
-            stand(&[], "p1", 6),
-            ["acknowledge 5 Breached", "mitigate 30 Pending"]
-        );
-        assert_eq!(
-            stand(&[ack(4)], "p1", 40),
-            ["acknowledge 5 Kept", "mitigate 30 Breached"]
-        );
+        assert_eq!(stand(&[], "p1", 3), ["acknowledge 5 Pending", "mitigate 30 Pending"]);
+        assert_eq!(stand(&[], "p1", 6), ["acknowledge 5 Breached", "mitigate 30 Pending"]);
+        assert_eq!(stand(&[ack(4)], "p1", 40), ["acknowledge 5 Kept", "mitigate 30 Breached"]);
         assert_eq!(
             stand(&[ack(7), (20, kind::RESOLVED, json!({}))], "p2", 40),
-            [
-                "acknowledge 15 Kept",
-                "mitigate 30 Kept",
-                "postmortem 2900 Pending"
-            ]
+            ["acknowledge 15 Kept", "mitigate 30 Kept", "postmortem 2900 Pending"]
         );
         assert_eq!(
             stand(&[(20, kind::RESOLVED, json!({}))], "p3", 40),
@@ -241,14 +210,8 @@ mod tests {
     #[test]
     fn a_raise_gives_the_new_limit_from_then_and_never_more_time() {
         let grade = |n, severity: &str| (n, kind::SEVERITY, json!({ "severity": severity }));
-        assert_eq!(
-            stand(&[grade(50, "p1")], "p3", 52),
-            ["acknowledge 55 Pending", "mitigate 80 Pending"]
-        );
-        assert_eq!(
-            stand(&[grade(58, "p2")], "p3", 59),
-            ["acknowledge 60 Pending", "mitigate 88 Pending"]
-        );
+        assert_eq!(stand(&[grade(50, "p1")], "p3", 52), ["acknowledge 55 Pending", "mitigate 80 Pending"]);
+        assert_eq!(stand(&[grade(58, "p2")], "p3", 59), ["acknowledge 60 Pending", "mitigate 88 Pending"]);
         assert_eq!(
             stand(&[grade(3, "p3")], "p1", 40),
             ["acknowledge 60 Pending", "mitigate 120 Pending"],
@@ -265,30 +228,16 @@ mod tests {
     fn a_miss_stays_whatever_is_said_later() {
         let amend = json!({ "field": "acknowledged_at", "to": "2026-11-22T03:04:00Z" });
         assert_eq!(
-            stand(
-                &[(9, kind::ACKED, json!({})), (60, kind::AMENDED, amend)],
-                "p1",
-                70
-            )[0],
+            stand(&[(9, kind::ACKED, json!({})), (60, kind::AMENDED, amend)], "p1", 70)[0],
             "acknowledge 5 Breached, disputed"
         );
         let late = json!({ "occurred_at": "2026-11-22T03:20:00Z" });
-        assert_eq!(
-            stand(&[(40, kind::MITIGATED, late)], "p1", 70)[1],
-            "mitigate 30 Breached, disputed"
-        );
+        assert_eq!(stand(&[(40, kind::MITIGATED, late)], "p1", 70)[1], "mitigate 30 Breached, disputed");
     }
 
     #[test]
     fn a_reopened_incident_is_mitigated_anew() {
-        let events = [
-            (2, kind::ACKED, json!({})),
-            (20, kind::MITIGATED, json!({})),
-            (60, kind::REOPENED, json!({})),
-        ];
-        assert_eq!(
-            stand(&events, "p1", 70),
-            ["acknowledge 5 Kept", "mitigate 90 Pending"]
-        );
+        let events = [(2, kind::ACKED, json!({})), (20, kind::MITIGATED, json!({})), (60, kind::REOPENED, json!({}))];
+        assert_eq!(stand(&events, "p1", 70), ["acknowledge 5 Kept", "mitigate 90 Pending"]);
     }
 }

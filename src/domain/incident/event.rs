@@ -137,10 +137,7 @@ impl Field {
 
     /// Is it a time?
     pub(crate) fn is_time(self) -> bool {
-        !matches!(
-            self,
-            Self::Title | Self::Service | Self::Alert | Self::Runbook
-        )
+        !matches!(self, Self::Title | Self::Service | Self::Alert | Self::Runbook)
     }
 }
 

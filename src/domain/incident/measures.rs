@@ -24,12 +24,7 @@ pub(crate) enum Span {
 
 impl Span {
     /// In the order of an incident's life.
-    pub(crate) const ALL: [Self; 4] = [
-        Self::Detect,
-        Self::Acknowledge,
-        Self::Mitigate,
-        Self::Resolve,
-    ];
+    pub(crate) const ALL: [Self; 4] = [Self::Detect, Self::Acknowledge, Self::Mitigate, Self::Resolve];
 
     /// As operators call it.
     pub(crate) fn word(self) -> &'static str {
@@ -80,12 +75,7 @@ pub(crate) fn measure(incidents: &[&Incident]) -> [Measure; 4] {
         let lengths = incidents.iter().filter_map(|one| span.of(one));
         let mut lengths: Vec<i64> = lengths.map(|length| length.num_seconds()).collect();
         lengths.sort_unstable();
-        Measure {
-            span,
-            n: lengths.len(),
-            median_s: median(&lengths),
-            p90_s: nearest_rank(&lengths, 90),
-        }
+        Measure { span, n: lengths.len(), median_s: median(&lengths), p90_s: nearest_rank(&lengths, 90) }
     })
 }
 

@@ -72,9 +72,7 @@ fn keys(incident: &Incident, about: About) -> Vec<String> {
     let escalated = |n: usize| format!("{base}/escalated-{n}");
     match about {
         About::Escalated => vec![escalated(count)],
-        About::Acked | About::Resolved => std::iter::once(base.clone())
-            .chain((1..=count).map(escalated))
-            .collect(),
+        About::Acked | About::Resolved => std::iter::once(base.clone()).chain((1..=count).map(escalated)).collect(),
         _ => vec![base],
     }
 }

@@ -10,30 +10,19 @@ const LONGEST: usize = 40;
 
 /// The id that an incident would like; a number is added where it is taken: [`numbered`].
 pub(crate) fn name(at: DateTime<Utc>, severity: Severity, title: &str) -> String {
-    format!(
-        "{}-{}-{}",
-        at.format("%Y-%m-%d"),
-        severity.key(),
-        slug(title)
-    )
+    format!("{}-{}-{}", at.format("%Y-%m-%d"), severity.key(), slug(title))
 }
 
 /// The n-th wish for a name; the first is the name itself.
 pub(crate) fn numbered(name: &str, n: u32) -> String {
-    if n < 2 {
-        name.to_owned()
-    } else {
-        format!("{name}-{n}")
-    }
+    if n < 2 { name.to_owned() } else { format!("{name}-{n}") }
 }
 
 /// Could this be an incident's id? What is none is never looked for in the file system.
 pub(crate) fn is_sound(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphanumeric())
         && name.len() <= 128
-        && name
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
 }
 
 fn slug(title: &str) -> String {
@@ -51,11 +40,7 @@ fn slug(title: &str) -> String {
         slug.truncate(end);
     }
     let slug = slug.trim_matches('-');
-    if slug.is_empty() {
-        "incident".into()
-    } else {
-        slug.to_owned()
-    }
+    if slug.is_empty() { "incident".into() } else { slug.to_owned() }
 }
 
 #[cfg(test)]

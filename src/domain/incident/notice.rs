@@ -56,10 +56,7 @@ impl About {
 
     /// Does it call for somebody to come?
     pub(crate) fn calls(self) -> bool {
-        matches!(
-            self,
-            Self::Opened | Self::Escalated | Self::Reopened | Self::Severity
-        )
+        matches!(self, Self::Opened | Self::Escalated | Self::Reopened | Self::Severity)
     }
 }
 
@@ -73,13 +70,10 @@ impl FromStr for About {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        Self::ALL
-            .into_iter()
-            .find(|about| about.word() == text)
-            .ok_or_else(|| {
-                let words: Vec<&str> = Self::ALL.into_iter().map(Self::word).collect();
-                format!("`{text}` is nothing to tell of: {}", words.join(", "))
-            })
+        Self::ALL.into_iter().find(|about| about.word() == text).ok_or_else(|| {
+            let words: Vec<&str> = Self::ALL.into_iter().map(Self::word).collect();
+            format!("`{text}` is nothing to tell of: {}", words.join(", "))
+        })
     }
 }
 
@@ -120,12 +114,7 @@ impl Calls {
 /// Who is told of an event, by all rules that fit it. Without any rule: pagers are called in the order of the
 /// configuration for what calls somebody at P1 to P3, rooms when no pager takes it, and rooms are told of everything
 /// but notes.
-pub(crate) fn calls(
-    rules: &[Rule],
-    channels: &[(String, Reach)],
-    about: About,
-    severity: Severity,
-) -> Calls {
+pub(crate) fn calls(rules: &[Rule], channels: &[(String, Reach)], about: About, severity: Severity) -> Calls {
     if rules.is_empty() {
         return by_default(channels, about, severity);
     }
@@ -143,12 +132,7 @@ pub(crate) fn calls(
 }
 
 fn by_default(channels: &[(String, Reach)], about: About, severity: Severity) -> Calls {
-    let of = |reach| {
-        channels
-            .iter()
-            .filter(move |(_, known)| *known == reach)
-            .map(|(name, _)| name.clone())
-    };
+    let of = |reach| channels.iter().filter(move |(_, known)| *known == reach).map(|(name, _)| name.clone());
     let rooms: Vec<String> = of(Reach::Room).collect();
     let mut calls = Calls::default();
     if about.calls() && severity < Severity::P4 {
@@ -168,28 +152,16 @@ mod tests {
     use super::*;
 
     fn channels() -> Vec<(String, Reach)> {
-        vec![
-            ("team".into(), Reach::Room),
-            ("oncall".into(), Reach::Pager),
-            ("mail".into(), Reach::Pager),
-        ]
+        vec![("team".into(), Reach::Room), ("oncall".into(), Reach::Pager), ("mail".into(), Reach::Pager)]
     }
 
     #[test]
     fn without_rules_pagers_are_called_and_rooms_are_told() {
         let groups = |names: &[&[&str]]| -> Vec<Vec<String>> {
-            names
-                .iter()
-                .map(|group| group.iter().map(ToString::to_string).collect())
-                .collect()
+            names.iter().map(|group| group.iter().map(ToString::to_string).collect()).collect()
         };
         for (about, severity, page, tell) in [
-            (
-                About::Opened,
-                Severity::P1,
-                groups(&[&["oncall"], &["mail"], &["team"]]),
-                vec!["team"],
-            ),
+            (About::Opened, Severity::P1, groups(&[&["oncall"], &["mail"], &["team"]]), vec!["team"]),
             (About::Opened, Severity::P4, vec![], vec!["team"]),
             (About::Resolved, Severity::P1, vec![], vec!["team"]),
             (About::Note, Severity::P1, vec![], vec![]),
@@ -206,25 +178,14 @@ mod tests {
         let rule = |on: &[About], severity: &[Severity], page: &str, tell: &str| Rule {
             on: on.to_vec(),
             severity: severity.to_vec(),
-            page: if page.is_empty() {
-                Vec::new()
-            } else {
-                vec![vec![page.into()]]
-            },
+            page: if page.is_empty() { Vec::new() } else { vec![vec![page.into()]] },
             tell: vec![tell.into()],
         };
-        let rules = [
-            rule(&[], &[], "", "team"),
-            rule(&[About::Opened], &[Severity::P1], "oncall", "team"),
-        ];
+        let rules = [rule(&[], &[], "", "team"), rule(&[About::Opened], &[Severity::P1], "oncall", "team")];
         let first = calls(&rules, &channels(), About::Opened, Severity::P1);
         assert_eq!(first.page, [["oncall".to_owned()]]);
         assert_eq!(first.tell, ["team"]);
-        assert!(
-            calls(&rules, &channels(), About::Opened, Severity::P2)
-                .page
-                .is_empty()
-        );
+        assert!(calls(&rules, &channels(), About::Opened, Severity::P2).page.is_empty());
         assert!("closed".parse::<About>().is_err());
     }
 }

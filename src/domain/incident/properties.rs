@@ -26,10 +26,7 @@ fn event(n: usize, seconds: i64, what: usize) -> Event {
         (kind::SEVERITY, json!({ "severity": "p4" })),
         (kind::ROLE, json!({ "role": "commander", "person": "eve" })),
         (kind::ESCALATED, json!({ "to": "lead" })),
-        (
-            kind::AMENDED,
-            json!({ "field": "acknowledged_at", "to": "2026-09-21T14:13:25Z" }),
-        ),
+        (kind::AMENDED, json!({ "field": "acknowledged_at", "to": "2026-09-21T14:13:25Z" })),
         (kind::AMENDED, json!({ "field": "title", "to": "y" })),
         ("triage.answered", json!({ "text": "of somebody else" })),
         (kind::SEVERITY, json!("of no known shape")),
@@ -54,12 +51,7 @@ fn history() -> impl Strategy<Value = Vec<Event>> {
             data: json!({ "severity": "p2", "title": "x" }),
             ..event(0, 0, 0)
         }];
-        all.extend(
-            steps
-                .into_iter()
-                .enumerate()
-                .map(|(n, (seconds, what))| event(n + 1, seconds, what)),
-        );
+        all.extend(steps.into_iter().enumerate().map(|(n, (seconds, what))| event(n + 1, seconds, what)));
         all
     })
 }

@@ -147,13 +147,7 @@ pub(crate) struct BusinessDays {
 impl Default for BusinessDays {
     fn default() -> Self {
         Self {
-            days: vec![
-                Weekday::Mon,
-                Weekday::Tue,
-                Weekday::Wed,
-                Weekday::Thu,
-                Weekday::Fri,
-            ],
+            days: vec![Weekday::Mon, Weekday::Tue, Weekday::Wed, Weekday::Thu, Weekday::Fri],
             end: NaiveTime::from_hms_opt(17, 0, 0).unwrap_or_default(),
             offset: Utc.fix(),
         }
@@ -167,11 +161,7 @@ impl BusinessDays {
         (1..=7)
             .filter_map(|ahead| today.checked_add_days(Days::new(ahead)))
             .find(|day| self.days.contains(&day.weekday()))
-            .and_then(|day| {
-                day.and_time(self.end)
-                    .and_local_timezone(self.offset)
-                    .single()
-            })
+            .and_then(|day| day.and_time(self.end).and_local_timezone(self.offset).single())
             .map_or(DateTime::<Utc>::MAX_UTC, |end| end.to_utc())
     }
 }
@@ -211,12 +201,7 @@ impl Default for Severities {
                 terms("service down, all users", minutes(5), minutes(30), two_days),
                 terms("degraded, many users", minutes(15), minutes(30), two_days),
                 terms("partial impact", minutes(60), minutes(120), None),
-                terms(
-                    "minor, workaround exists",
-                    Limit::NextBusinessDay,
-                    minutes(24 * 60),
-                    None,
-                ),
+                terms("minor, workaround exists", Limit::NextBusinessDay, minutes(24 * 60), None),
             ],
             business_days: BusinessDays::default(),
         }
@@ -270,29 +255,14 @@ mod tests {
             ("2026-11-27T23:59:00Z", "2026-11-30T17:00:00Z"),
             ("2026-11-28T08:00:00Z", "2026-11-30T17:00:00Z"),
         ] {
-            assert_eq!(
-                Limit::NextBusinessDay.after(at(start), &utc),
-                at(want),
-                "{start}"
-            );
+            assert_eq!(Limit::NextBusinessDay.after(at(start), &utc), at(want), "{start}");
         }
-        let tokyo = BusinessDays {
-            offset: FixedOffset::east_opt(9 * 3600).expect("in range"),
-            ..BusinessDays::default()
-        };
+        let tokyo =
+            BusinessDays { offset: FixedOffset::east_opt(9 * 3600).expect("in range"), ..BusinessDays::default() };
         // Thursday evening in UTC is Friday in Tokyo, and its next business day is Monday.
-        assert_eq!(
-            Limit::NextBusinessDay.after(at("2026-11-26T20:00:00Z"), &tokyo),
-            at("2026-11-30T08:00:00Z")
-        );
-        let never = BusinessDays {
-            days: Vec::new(),
-            ..BusinessDays::default()
-        };
-        assert_eq!(
-            Limit::NextBusinessDay.after(at("2026-11-26T20:00:00Z"), &never),
-            DateTime::<Utc>::MAX_UTC
-        );
+        assert_eq!(Limit::NextBusinessDay.after(at("2026-11-26T20:00:00Z"), &tokyo), at("2026-11-30T08:00:00Z"));
+        let never = BusinessDays { days: Vec::new(), ..BusinessDays::default() };
+        assert_eq!(Limit::NextBusinessDay.after(at("2026-11-26T20:00:00Z"), &never), DateTime::<Utc>::MAX_UTC);
     }
 
     #[test]
@@ -302,9 +272,6 @@ mod tests {
         assert!("soon".parse::<Limit>().is_err());
         let table = Severities::default();
         assert_eq!(table.terms(Severity::P1).acknowledge.to_string(), "5m");
-        assert_eq!(
-            table.terms(Severity::P4).acknowledge.to_string(),
-            "next business day"
-        );
+        assert_eq!(table.terms(Severity::P4).acknowledge.to_string(), "next business day");
     }
 }

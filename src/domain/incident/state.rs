@@ -6,8 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::incident::event::{
-    Amended, Delivery, Escalated, Evidence, Field, Graded, HandedOff, Moved, Opened, Roled, Signal,
-    kind,
+    Amended, Delivery, Escalated, Evidence, Field, Graded, HandedOff, Moved, Opened, Roled, Signal, kind,
 };
 use crate::domain::incident::severity::Severity;
 use crate::domain::incident::transition::Phase;
@@ -96,10 +95,7 @@ impl Incident {
 
     /// The person to talk to: the commander, or who acknowledged.
     pub(crate) fn lead(&self) -> Option<&str> {
-        self.roles
-            .get("commander")
-            .or(self.acked_by.as_ref())
-            .map(String::as_str)
+        self.roles.get("commander").or(self.acked_by.as_ref()).map(String::as_str)
     }
 }
 
@@ -114,10 +110,8 @@ pub(crate) fn in_order<D, S: AsRef<str>>(mut events: Vec<Event<D, S>>) -> Vec<Ev
     }
     // Copies of an event stand side by side now, unless one was forged with another time; the first is kept.
     let mut seen = HashSet::with_capacity(events.len());
-    let keep: Vec<bool> = events
-        .iter()
-        .map(|event| event.id.as_ref().is_none_or(|id| seen.insert(id.as_ref())))
-        .collect();
+    let keep: Vec<bool> =
+        events.iter().map(|event| event.id.as_ref().is_none_or(|id| seen.insert(id.as_ref()))).collect();
     let mut keep = keep.into_iter();
     events.retain(|_| keep.next().unwrap_or(true));
     events
@@ -125,10 +119,8 @@ pub(crate) fn in_order<D, S: AsRef<str>>(mut events: Vec<Event<D, S>>) -> Vec<Ev
 
 /// The incident that these events make; they must be [`in_order`]. `None` without an opening.
 pub(crate) fn replay<D: Data, S: AsRef<str>>(id: &str, events: &[Event<D, S>]) -> Option<Incident> {
-    let mut incident = events
-        .iter()
-        .filter(|event| event.kind.as_ref() == kind::OPENED)
-        .find_map(|event| begin(id, event))?;
+    let mut incident =
+        events.iter().filter(|event| event.kind.as_ref() == kind::OPENED).find_map(|event| begin(id, event))?;
     for event in events {
         incident.apply(event);
     }
@@ -157,10 +149,7 @@ fn begin<D: Data, S: AsRef<str>>(id: &str, event: &Event<D, S>) -> Option<Incide
         resolved: Moment::default(),
         postmortem: Moment::default(),
         reopened: None,
-        grades: vec![Grade {
-            at: event.at,
-            severity: opened.severity,
-        }],
+        grades: vec![Grade { at: event.at, severity: opened.severity }],
         roles: BTreeMap::new(),
         people: BTreeSet::new(),
         escalations: Vec::new(),
@@ -190,10 +179,7 @@ impl Incident {
             kind::SEVERITY => {
                 if let Some(graded) = event.data.read::<Graded>() {
                     self.severity = graded.severity;
-                    self.grades.push(Grade {
-                        at: event.at,
-                        severity: graded.severity,
-                    });
+                    self.grades.push(Grade { at: event.at, severity: graded.severity });
                 }
             }
             kind::ROLE => {

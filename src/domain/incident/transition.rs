@@ -85,9 +85,7 @@ impl Action {
         match self {
             Self::Ack => phase == Phase::Open,
             Self::Mitigate => phase < Phase::Mitigated,
-            Self::Resolve | Self::Severity | Self::Role | Self::Escalate | Self::Handoff => {
-                phase.is_open()
-            }
+            Self::Resolve | Self::Severity | Self::Role | Self::Escalate | Self::Handoff => phase.is_open(),
             Self::Reopen => phase >= Phase::Mitigated,
             Self::Note | Self::Amend => true,
         }
@@ -95,10 +93,7 @@ impl Action {
 
     /// The verbs that are allowed in this phase.
     pub(crate) fn allowed(phase: Phase) -> Vec<&'static str> {
-        ALL.into_iter()
-            .filter(|action| action.is_allowed(phase))
-            .map(Self::verb)
-            .collect()
+        ALL.into_iter().filter(|action| action.is_allowed(phase)).map(Self::verb).collect()
     }
 }
 
@@ -109,18 +104,9 @@ mod tests {
     #[test]
     fn each_phase_says_what_it_allows() {
         for (phase, allowed) in [
-            (
-                Phase::Open,
-                "ack mitigate resolve escalate note severity role handoff amend",
-            ),
-            (
-                Phase::Acknowledged,
-                "mitigate resolve escalate note severity role handoff amend",
-            ),
-            (
-                Phase::Mitigated,
-                "resolve escalate reopen note severity role handoff amend",
-            ),
+            (Phase::Open, "ack mitigate resolve escalate note severity role handoff amend"),
+            (Phase::Acknowledged, "mitigate resolve escalate note severity role handoff amend"),
+            (Phase::Mitigated, "resolve escalate reopen note severity role handoff amend"),
             (Phase::Resolved, "reopen note amend"),
         ] {
             assert_eq!(Action::allowed(phase).join(" "), allowed, "{phase:?}");

@@ -52,20 +52,15 @@ impl WebhookAlert {
     fn signal(&self) -> Signal {
         let firing = self.is_firing();
         let name = self.name();
-        let fingerprint = if self.fingerprint.is_empty() {
-            format!("{:?}", self.labels)
-        } else {
-            self.fingerprint.clone()
-        };
+        let fingerprint =
+            if self.fingerprint.is_empty() { format!("{:?}", self.labels) } else { self.fingerprint.clone() };
         let place: Vec<&str> = ["instance", "pod", "region", "service"]
             .iter()
             .filter_map(|label| self.labels.get(*label).map(String::as_str))
             .take(1)
             .collect();
         let verb = if firing { "fires" } else { "has ended" };
-        let place = place
-            .first()
-            .map_or_else(String::new, |place| format!(" on {place}"));
+        let place = place.first().map_or_else(String::new, |place| format!(" on {place}"));
         Signal {
             fingerprint,
             alert: name.to_owned(),
@@ -108,9 +103,7 @@ impl Webhook {
         let signals: Vec<Signal> = self.alerts.iter().map(WebhookAlert::signal).collect();
         let of_group = incidents
             .iter()
-            .filter(|one| {
-                one.environment == environment && one.group_key.as_ref() == Some(&self.group_key)
-            })
+            .filter(|one| one.environment == environment && one.group_key.as_ref() == Some(&self.group_key))
             .max_by_key(|one| (one.phase.is_open(), one.detected.recorded));
         let is_news = |known: &Incident, signal: &Signal| {
             // An alert that has ended begins anew with a later start: the old one comes only out of order.
@@ -120,11 +113,7 @@ impl Webhook {
             })
         };
         if let Some(one) = of_group {
-            let news: Vec<Signal> = signals
-                .iter()
-                .filter(|signal| is_news(one, signal))
-                .cloned()
-                .collect();
+            let news: Vec<Signal> = signals.iter().filter(|signal| is_news(one, signal)).cloned().collect();
             let again = news.iter().any(|signal| signal.firing);
             if one.phase.is_open() || !again {
                 return Meaning::Update(one.id.clone(), news);
@@ -218,8 +207,7 @@ mod tests {
 
     #[test]
     fn the_worst_alert_makes_the_incident() {
-        let Meaning::Open(opened, signals) = webhook(&[("a", "firing", T1)]).meaning(&[], "prod")
-        else {
+        let Meaning::Open(opened, signals) = webhook(&[("a", "firing", T1)]).meaning(&[], "prod") else {
             panic!("it opens one");
         };
         assert_eq!((opened.severity, signals.len()), (Severity::P1, 1));
@@ -239,23 +227,15 @@ mod tests {
         };
         assert_eq!(news(&first), 0);
         assert_eq!(news(&webhook(&[("a", "resolved", T1)])), 1);
-        assert_eq!(
-            news(&webhook(&[("a", "firing", T1), ("b", "firing", T1)])),
-            1
-        );
-        assert!(
-            matches!(first.meaning(&[open], "staging"), Meaning::Open(..)),
-            "another environment"
-        );
+        assert_eq!(news(&webhook(&[("a", "firing", T1), ("b", "firing", T1)])), 1);
+        assert!(matches!(first.meaning(&[open], "staging"), Meaning::Open(..)), "another environment");
     }
 
     #[test]
     fn what_a_person_has_ended_is_opened_again_only_by_a_new_start() {
         let first = webhook(&[("a", "firing", T1)]);
         let over = [incident(&first, true)];
-        assert!(
-            matches!(first.meaning(&over, "prod"), Meaning::Update(_, news) if news.is_empty())
-        );
+        assert!(matches!(first.meaning(&over, "prod"), Meaning::Update(_, news) if news.is_empty()));
         let again = webhook(&[("a", "firing", T2)]);
         assert!(matches!(again.meaning(&over, "prod"), Meaning::Open(..)));
     }

@@ -28,19 +28,9 @@ impl Above {
         let body = body(line, event.hash())?;
         let before = event.seq().checked_sub(1)?;
         let genesis = [GENESIS.to_owned()];
-        let parents = if before == 0 {
-            &genesis[..]
-        } else {
-            at(before)
-        };
-        parents
-            .iter()
-            .find(|hash| link(hash, body) == event.hash())?;
-        Some(if at(event.seq()).iter().any(|hash| hash == event.hash()) {
-            Admitted::Again
-        } else {
-            Admitted::Fork
-        })
+        let parents = if before == 0 { &genesis[..] } else { at(before) };
+        parents.iter().find(|hash| link(hash, body) == event.hash())?;
+        Some(if at(event.seq()).iter().any(|hash| hash == event.hash()) { Admitted::Again } else { Admitted::Fork })
     }
 }
 
@@ -63,8 +53,7 @@ fn read<'a, E: Sealed + Deserialize<'a> + Send>(text: &'a str) -> Vec<Read<'a, E
     let mut all: Vec<Read<'a, E>> = Vec::new();
     let mut last = None;
     for line in text.lines() {
-        let event: Result<E, String> =
-            serde_json::from_str(line).map_err(|error| format!("is not an event: {error}"));
+        let event: Result<E, String> = serde_json::from_str(line).map_err(|error| format!("is not an event: {error}"));
         let above = last.and_then(|at: usize| {
             let above = all[at].event.as_ref().ok()?;
             let event = event.as_ref().ok()?;
@@ -121,14 +110,8 @@ fn verify_in<'a, E: Sealed + Deserialize<'a> + Send>(
     let read: Vec<Vec<Read<'a, E>>> = match pieces.as_slice() {
         [whole] => vec![read(whole)],
         pieces => std::thread::scope(|scope| {
-            let work: Vec<_> = pieces
-                .iter()
-                .map(|piece| scope.spawn(|| read(piece)))
-                .collect();
-            work.into_iter()
-                .zip(pieces)
-                .map(|(work, piece)| work.join().unwrap_or_else(|_| read(piece)))
-                .collect()
+            let work: Vec<_> = pieces.iter().map(|piece| scope.spawn(|| read(piece))).collect();
+            work.into_iter().zip(pieces).map(|(work, piece)| work.join().unwrap_or_else(|_| read(piece))).collect()
         }),
     };
     judge(read.into_iter().flatten(), known, forks)
@@ -145,10 +128,7 @@ fn judge<'a, E: Sealed + 'a>(
     let mut above = Above::default();
     let mut seen = known.is_none_or(|known| known.seq == 0);
     for (index, read) in lines.enumerate() {
-        let fault = |what| Fault {
-            line: index + 1,
-            what,
-        };
+        let fault = |what| Fault { line: index + 1, what };
         let event = match read.event {
             Ok(event) => event,
             Err(what) => {
@@ -172,10 +152,7 @@ fn judge<'a, E: Sealed + 'a>(
             }
         }
         if event.kind() == TAMPERED {
-            faults.push(fault(format!(
-                "events before it were removed: {}",
-                event.said()
-            )));
+            faults.push(fault(format!("events before it were removed: {}", event.said())));
             seen = true;
         }
         head.seq = event.seq();
@@ -184,14 +161,8 @@ fn judge<'a, E: Sealed + 'a>(
         events.push(event);
     }
     if let (false, Some(known)) = (seen, known) {
-        let what = format!(
-            "event {} was written and is not here any more: lines were removed or rewritten",
-            known.seq
-        );
-        faults.push(Fault {
-            line: events.len() + 1,
-            what,
-        });
+        let what = format!("event {} was written and is not here any more: lines were removed or rewritten", known.seq);
+        faults.push(Fault { line: events.len() + 1, what });
     }
     (events, faults)
 }
@@ -211,10 +182,7 @@ mod tests {
             let at = DateTime::from_timestamp(1_700_000_000, 0).expect("in range");
             let data = json!({ "n": n, "text": "é \" }" });
             let (line, event) = seal(&head, Entry::new(at, "ada", "change.done", data));
-            head = Head {
-                seq: event.seq,
-                hash: event.hash,
-            };
+            head = Head { seq: event.seq, hash: event.hash };
             lines.push(line);
         }
         (lines, head)
@@ -251,10 +219,7 @@ mod tests {
         assert!(!faults(&swapped, &head).is_empty());
         let mut spaced = lines;
         spaced[2] = spaced[2].replacen("\"seq\":", "\"seq\": ", 1);
-        assert!(
-            !faults(&spaced, &head).is_empty(),
-            "even white space counts"
-        );
+        assert!(!faults(&spaced, &head).is_empty(), "even white space counts");
         assert!(!faults(&[], &head).is_empty(), "all removed");
     }
 
@@ -286,16 +251,10 @@ mod tests {
     fn extend(lines: &[String], by: &str, count: usize) -> Vec<String> {
         let mut lines = lines.to_vec();
         let last: Event = serde_json::from_str(&lines[lines.len() - 1]).expect("an event");
-        let mut head = Head {
-            seq: last.seq,
-            hash: last.hash,
-        };
+        let mut head = Head { seq: last.seq, hash: last.hash };
         for n in 0..count {
             let (line, event) = seal(&head, Entry::new(last.at, by, "note", json!(n)));
-            head = Head {
-                seq: event.seq,
-                hash: event.hash,
-            };
+            head = Head { seq: event.seq, hash: event.hash };
             lines.push(line);
         }
         lines
@@ -308,8 +267,7 @@ mod tests {
         let mut merged = ada;
         merged.extend_from_slice(&bob[3..]);
         let merged = extend(&merged, "eve", 1);
-        let faults =
-            |lines: &[String], forks| verify::<Event>(&lines.join("\n"), None, forks).1.len();
+        let faults = |lines: &[String], forks| verify::<Event>(&lines.join("\n"), None, forks).1.len();
         assert_eq!(faults(&merged, Forks::Merged), 0);
         assert!(faults(&merged, Forks::Faults) > 0);
         for at in 0..merged.len() {

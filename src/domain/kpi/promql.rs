@@ -28,11 +28,7 @@ impl Kpi {
                     format!("{part} / {whole}")
                 }
             }
-            KpiKind::Quantile {
-                q,
-                histogram,
-                window,
-            } => {
+            KpiKind::Quantile { q, histogram, window } => {
                 let groups = match &by {
                     Some(label) => format!("le, {label}"),
                     None => "le".to_owned(),

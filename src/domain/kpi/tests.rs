@@ -26,34 +26,19 @@ fn cases() -> Vec<(Kpi, &'static str, Option<&'static str>)> {
     vec![
         (
             kpi(
-                KpiKind::Gauge {
-                    selector: select("game_active_players{mode!=\"\"}"),
-                    agg: Aggregation::Sum,
-                },
+                KpiKind::Gauge { selector: select("game_active_players{mode!=\"\"}"), agg: Aggregation::Sum },
                 Some("region"),
             ),
             r#"sum (game_active_players{mode!=""})"#,
             Some(r#"sum by (region) (game_active_players{mode!=""})"#),
         ),
         (
-            kpi(
-                KpiKind::Gauge {
-                    selector: select("{__name__=\"cpu.load\"}"),
-                    agg: Aggregation::Max,
-                },
-                None,
-            ),
+            kpi(KpiKind::Gauge { selector: select("{__name__=\"cpu.load\"}"), agg: Aggregation::Max }, None),
             r#"max ({__name__="cpu.load"})"#,
             None,
         ),
         (
-            kpi(
-                KpiKind::Rate {
-                    selector: select("game_purchases_total"),
-                    window: FIVE,
-                },
-                Some("item_type"),
-            ),
+            kpi(KpiKind::Rate { selector: select("game_purchases_total"), window: FIVE }, Some("item_type")),
             "sum (rate(game_purchases_total[5m]))",
             Some("sum by (item_type) (rate(game_purchases_total[5m]))"),
         ),
@@ -72,14 +57,7 @@ fn cases() -> Vec<(Kpi, &'static str, Option<&'static str>)> {
             ),
         ),
         (
-            kpi(
-                KpiKind::Ratio {
-                    of: select("cache_hits_total"),
-                    to: select("cache_reads_total"),
-                    window: FIVE,
-                },
-                None,
-            ),
+            kpi(KpiKind::Ratio { of: select("cache_hits_total"), to: select("cache_reads_total"), window: FIVE }, None),
             "sum (rate(cache_hits_total[5m])) / sum (rate(cache_reads_total[5m]))",
             None,
         ),
@@ -93,15 +71,9 @@ fn cases() -> Vec<(Kpi, &'static str, Option<&'static str>)> {
                 Some("region"),
             ),
             r#"histogram_quantile(0.99, sum by (le) (rate(tick_seconds_bucket{a="x\"y"}[1m30s])))"#,
-            Some(
-                r#"histogram_quantile(0.99, sum by (le, region) (rate(tick_seconds_bucket{a="x\"y"}[1m30s])))"#,
-            ),
+            Some(r#"histogram_quantile(0.99, sum by (le, region) (rate(tick_seconds_bucket{a="x\"y"}[1m30s])))"#),
         ),
-        (
-            kpi(KpiKind::PromQl("up == 0".into()), Some("job")),
-            "up == 0",
-            None,
-        ),
+        (kpi(KpiKind::PromQl("up == 0".into()), Some("job")), "up == 0", None),
     ]
 }
 
@@ -126,10 +98,8 @@ fn titles() {
 
 #[test]
 fn what_a_scrape_must_keep() {
-    let wanted: Vec<Vec<String>> = cases()
-        .iter()
-        .map(|(kpi, ..)| kpi.selectors().iter().map(Selector::show).collect())
-        .collect();
+    let wanted: Vec<Vec<String>> =
+        cases().iter().map(|(kpi, ..)| kpi.selectors().iter().map(Selector::show).collect()).collect();
     assert_eq!(wanted[0], [r#"game_active_players{mode!=""}"#]);
     assert_eq!(wanted[3].len(), 2);
     assert_eq!(wanted[5], [r#"tick_seconds_bucket{a="x\"y"}"#]);
@@ -139,23 +109,8 @@ fn what_a_scrape_must_keep() {
 #[test]
 fn units_from_the_metric() {
     let units: Vec<Unit> = cases().into_iter().map(|(kpi, ..)| kpi.unit).collect();
-    assert_eq!(
-        units,
-        [
-            Unit::None,
-            Unit::None,
-            Unit::PerSecond,
-            Unit::Ratio,
-            Unit::Ratio,
-            Unit::Seconds,
-            Unit::None
-        ]
-    );
-    let bucket = KpiKind::Quantile {
-        q: 0.5,
-        histogram: select("lat_ms_bucket"),
-        window: FIVE,
-    };
+    assert_eq!(units, [Unit::None, Unit::None, Unit::PerSecond, Unit::Ratio, Unit::Ratio, Unit::Seconds, Unit::None]);
+    let bucket = KpiKind::Quantile { q: 0.5, histogram: select("lat_ms_bucket"), window: FIVE };
     assert_eq!(bucket.natural_unit(), Unit::Milliseconds);
 }
 
@@ -164,8 +119,5 @@ fn level_by_thresholds() {
     let mut kpi = kpi(KpiKind::PromQl("1".into()), None);
     kpi.unit = Unit::Seconds;
     kpi.warn = Some(Threshold::parse("> 16ms", &kpi.unit).unwrap());
-    assert_eq!(
-        [0.016, 0.02, f64::NAN].map(|v| kpi.level(v)),
-        [Level::Ok, Level::Warn, Level::Unknown]
-    );
+    assert_eq!([0.016, 0.02, f64::NAN].map(|v| kpi.level(v)), [Level::Ok, Level::Warn, Level::Unknown]);
 }

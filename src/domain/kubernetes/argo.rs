@@ -12,10 +12,7 @@ use crate::domain::rollout::exposure::Percent;
 pub(crate) fn is_observed(rollout: &Value) -> bool {
     let generation = rollout["metadata"]["generation"].as_u64();
     let observed = &rollout["status"]["observedGeneration"];
-    let observed = observed
-        .as_str()
-        .and_then(|text| text.parse().ok())
-        .or_else(|| observed.as_u64());
+    let observed = observed.as_str().and_then(|text| text.parse().ok()).or_else(|| observed.as_u64());
     generation == observed
 }
 
@@ -51,9 +48,7 @@ pub(crate) fn phase(rollout: &Value) -> &str {
 /// Is one version alone there?
 pub(crate) fn is_whole(rollout: &Value) -> bool {
     let status = &rollout["status"];
-    is_observed(rollout)
-        && status["currentPodHash"].is_string()
-        && status["currentPodHash"] == status["stableRS"]
+    is_observed(rollout) && status["currentPodHash"].is_string() && status["currentPodHash"] == status["stableRS"]
 }
 
 /// The steps of its strategy.
@@ -68,9 +63,7 @@ pub(crate) fn share(rollout: &Value) -> Percent {
     if is_whole(rollout) {
         return Percent::ZERO;
     }
-    let told = status
-        .pointer("/canary/weights/canary/weight")
-        .and_then(Value::as_f64);
+    let told = status.pointer("/canary/weights/canary/weight").and_then(Value::as_f64);
     if status["abort"] == true {
         // Without a router the canary's pods are scaled away; with one, it says when the weight is back.
         return Percent::new(told.unwrap_or(0.0)).unwrap_or(Percent::ZERO);
@@ -82,8 +75,7 @@ pub(crate) fn share(rollout: &Value) -> Percent {
         Some(100.0)
     } else {
         let done = all.iter().take(index.saturating_add(1));
-        done.filter_map(|step| step["setWeight"].as_f64())
-            .next_back()
+        done.filter_map(|step| step["setWeight"].as_f64()).next_back()
     };
     Percent::new(told.or(step).unwrap_or(0.0)).unwrap_or(Percent::ZERO)
 }
@@ -121,8 +113,7 @@ mod tests {
 
     #[test]
     fn a_status_of_an_older_generation_is_not_believed() {
-        let status =
-            |observed: Value| json!({ "observedGeneration": observed, "phase": "Healthy" });
+        let status = |observed: Value| json!({ "observedGeneration": observed, "phase": "Healthy" });
         assert_eq!(phase(&rollout(&status(json!("4")))), "Healthy");
         assert_eq!(phase(&rollout(&status(json!("3")))), "Progressing");
     }

@@ -30,21 +30,13 @@ impl Bounds {
     /// At least `replicas`, so that the old version keeps its capacity.
     pub(crate) fn floor(&self, replicas: u64) -> Self {
         let min = self.min.max(replicas);
-        Self {
-            min,
-            max: self.max.max(min),
-            ..self.clone()
-        }
+        Self { min, max: self.max.max(min), ..self.clone() }
     }
 
     /// Exactly `replicas`, where a ratio of pods is the share of the traffic.
     pub(crate) fn pinned(&self, replicas: u64) -> Self {
         let replicas = replicas.max(1);
-        Self {
-            min: replicas,
-            max: replicas,
-            ..self.clone()
-        }
+        Self { min: replicas, max: replicas, ..self.clone() }
     }
 }
 

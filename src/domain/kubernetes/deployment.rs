@@ -25,40 +25,27 @@ pub(crate) fn readiness(deployment: &Value) -> Readiness {
     let count = |name: &str| status[name].as_u64().unwrap_or(0);
     let wanted = replicas(deployment);
     let available = available(deployment);
-    let waiting = |why: String| Readiness::Waiting {
-        available,
-        wanted: u32::try_from(wanted).unwrap_or(u32::MAX),
-        why,
-    };
+    let waiting =
+        |why: String| Readiness::Waiting { available, wanted: u32::try_from(wanted).unwrap_or(u32::MAX), why };
     let generation = deployment["metadata"]["generation"].as_u64().unwrap_or(0);
     if generation > count("observedGeneration") {
         return waiting("the last change is not observed yet".into());
     }
     let condition = |kind: &str| {
         let all = status["conditions"].as_array();
-        all.into_iter()
-            .flatten()
-            .find(|condition| condition["type"] == kind)
+        all.into_iter().flatten().find(|condition| condition["type"] == kind)
     };
     if let Some(progress) = condition("Progressing")
         && progress["reason"] == "ProgressDeadlineExceeded"
     {
         let why = progress["message"].as_str();
-        return Readiness::Failed {
-            available,
-            why: why
-                .unwrap_or("its progress deadline is exceeded")
-                .to_owned(),
-        };
+        return Readiness::Failed { available, why: why.unwrap_or("its progress deadline is exceeded").to_owned() };
     }
     if let Some(failure) = condition("ReplicaFailure")
         && failure["status"] == "True"
     {
         let why = failure["message"].as_str();
-        return Readiness::Failed {
-            available,
-            why: why.unwrap_or("its pods cannot be created").to_owned(),
-        };
+        return Readiness::Failed { available, why: why.unwrap_or("its pods cannot be created").to_owned() };
     }
     if spec["paused"] == true {
         return waiting("the Deployment is paused".into());
@@ -84,10 +71,7 @@ pub(crate) fn stuck(pods: &[Value]) -> Option<String> {
     let containers = pods.iter().flat_map(|pod| {
         let status = &pod["status"];
         let lists = ["initContainerStatuses", "containerStatuses"];
-        lists
-            .into_iter()
-            .filter_map(|list| status[list].as_array())
-            .flatten()
+        lists.into_iter().filter_map(|list| status[list].as_array()).flatten()
     });
     containers.into_iter().find_map(|container| {
         let waiting = &container["state"]["waiting"];
@@ -123,26 +107,16 @@ pub(crate) fn selector_of(labels: &Value) -> String {
 pub(crate) fn container(deployment: &Value, name: Option<&str>) -> Result<usize, String> {
     let all = deployment["spec"]["template"]["spec"]["containers"].as_array();
     let all = all.map(Vec::as_slice).unwrap_or_default();
-    let names = || -> Vec<&str> {
-        all.iter()
-            .filter_map(|container| container["name"].as_str())
-            .collect()
-    };
+    let names = || -> Vec<&str> { all.iter().filter_map(|container| container["name"].as_str()).collect() };
     match name {
         Some(name) => all
             .iter()
             .position(|container| container["name"] == name)
-            .ok_or_else(|| {
-                format!(
-                    "it has no container `{name}`; there is {}",
-                    names().join(", ")
-                )
-            }),
+            .ok_or_else(|| format!("it has no container `{name}`; there is {}", names().join(", "))),
         None if all.len() == 1 => Ok(0),
-        None => Err(format!(
-            "which of its containers is meant? set `workload.container` to one of {}",
-            names().join(", ")
-        )),
+        None => {
+            Err(format!("which of its containers is meant? set `workload.container` to one of {}", names().join(", ")))
+        }
     }
 }
 
@@ -160,10 +134,7 @@ pub(crate) fn revision(deployment: &Value) -> Option<&str> {
 /// The JSON Patch that gives the container another image, if it still has `from`.
 pub(crate) fn set_image(container: usize, from: &str, to: &str) -> Vec<Value> {
     let path = format!("/spec/template/spec/containers/{container}/image");
-    vec![
-        json!({ "op": "test", "path": path, "value": from }),
-        json!({ "op": "replace", "path": path, "value": to }),
-    ]
+    vec![json!({ "op": "test", "path": path, "value": from }), json!({ "op": "replace", "path": path, "value": to })]
 }
 
 /// A Deployment for the canary: the stable one with another name, labels, image and size.
@@ -203,9 +174,9 @@ pub(crate) fn canary_of(
 
 /// Would these labels be selected?
 pub(crate) fn selects(selector: &Value, labels: &Value) -> bool {
-    selector.as_object().is_some_and(|selector| {
-        !selector.is_empty() && selector.iter().all(|(name, value)| labels[name] == *value)
-    })
+    selector
+        .as_object()
+        .is_some_and(|selector| !selector.is_empty() && selector.iter().all(|(name, value)| labels[name] == *value))
 }
 
 #[cfg(test)]
@@ -219,16 +190,9 @@ mod tests {
     #[test]
     fn readiness_is_kubectls() {
         let whole = json!({ "observedGeneration": 2, "replicas": 3, "updatedReplicas": 3, "availableReplicas": 3 });
-        assert_eq!(
-            readiness(&deployment(&whole)),
-            Readiness::Ready { available: 3 }
-        );
+        assert_eq!(readiness(&deployment(&whole)), Readiness::Ready { available: 3 });
         for (member, value, why) in [
-            (
-                "observedGeneration",
-                1,
-                "the last change is not observed yet",
-            ),
+            ("observedGeneration", 1, "the last change is not observed yet"),
             ("updatedReplicas", 2, "2 of 3 pods updated"),
             ("replicas", 4, "1 old pods are still there"),
             ("availableReplicas", 1, "1 of 3 pods available"),
@@ -236,10 +200,7 @@ mod tests {
             let mut status = whole.clone();
             status[member] = json!(value);
             let found = readiness(&deployment(&status));
-            assert!(
-                matches!(&found, Readiness::Waiting { why: said, .. } if said == why),
-                "{found:?}"
-            );
+            assert!(matches!(&found, Readiness::Waiting { why: said, .. } if said == why), "{found:?}");
         }
         for condition in [
             json!({ "type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded" }),
@@ -247,10 +208,7 @@ mod tests {
         ] {
             let mut status = whole.clone();
             status["conditions"] = json!([condition]);
-            assert!(matches!(
-                readiness(&deployment(&status)),
-                Readiness::Failed { .. }
-            ));
+            assert!(matches!(readiness(&deployment(&status)), Readiness::Failed { .. }));
         }
     }
 
@@ -278,15 +236,9 @@ mod tests {
         });
         let labels = Map::from_iter([("track".to_owned(), json!("canary"))]);
         let canary = canary_of(&stable, "game-canary", &labels, 0, "game:2", 1);
-        assert_eq!(
-            canary["spec"]["selector"]["matchLabels"],
-            json!({ "app": "game", "track": "canary" })
-        );
+        assert_eq!(canary["spec"]["selector"]["matchLabels"], json!({ "app": "game", "track": "canary" }));
         assert_eq!(image(&canary, 0), Some("game:2"));
-        assert_eq!(
-            canary["metadata"]["labels"].get("argocd.argoproj.io/instance"),
-            None
-        );
+        assert_eq!(canary["metadata"]["labels"].get("argocd.argoproj.io/instance"), None);
         assert_eq!(selector(&canary), "app=game,track=canary");
     }
 }

@@ -32,9 +32,8 @@ fn mark(canary: &Value) -> Value {
     let conditions = canary["status"]["conditions"].as_array();
     let promoted = conditions.into_iter().flatten();
     let promoted = promoted.filter(|condition| condition["type"] == "Promoted");
-    let since: Vec<&Value> = promoted
-        .flat_map(|condition| [&condition["reason"], &condition["lastUpdateTime"]])
-        .collect();
+    let since: Vec<&Value> =
+        promoted.flat_map(|condition| [&condition["reason"], &condition["lastUpdateTime"]]).collect();
     json!([canary["status"]["lastAppliedSpec"], since])
 }
 
@@ -68,10 +67,7 @@ pub(crate) fn stage(canary: &Value) -> Stage {
 
 /// Is an analysis under way, of ours or of somebody else?
 pub(crate) fn is_running(canary: &Value) -> bool {
-    !matches!(
-        canary["status"]["phase"].as_str(),
-        None | Some("Initialized" | "Succeeded" | "Failed" | "Initializing")
-    )
+    !matches!(canary["status"]["phase"].as_str(), None | Some("Initialized" | "Succeeded" | "Failed" | "Initializing"))
 }
 
 /// The field of its spec by which a person has the controller stand still.
@@ -105,8 +101,7 @@ pub(crate) fn gate(canary: &Value) -> Option<(String, String)> {
     let namespace = host.next().or(canary["metadata"]["namespace"].as_str())?;
     let port = url.port().unwrap_or(80);
     let base = url.path().trim_end_matches("check").trim_end_matches('/');
-    let proxy =
-        format!("/api/v1/namespaces/{namespace}/services/http:{service}:{port}/proxy{base}");
+    let proxy = format!("/api/v1/namespaces/{namespace}/services/http:{service}:{port}/proxy{base}");
     Some((format!("{proxy}/open"), format!("{proxy}/close")))
 }
 
@@ -123,9 +118,7 @@ pub(crate) fn steps(canary: &Value) -> Vec<Percent> {
             let most = analysis["maxWeight"].as_u64().unwrap_or(100).min(100);
             let weights = (1..).map(|n| n * step).take_while(|weight| *weight <= most);
             let weights = weights.take(if step == 0 { 0 } else { 100 });
-            weights
-                .filter_map(|weight| Percent::new(weight as f64))
-                .collect()
+            weights.filter_map(|weight| Percent::new(weight as f64)).collect()
         }
     };
     steps.retain(|weight| !weight.is_about(Percent::FULL));

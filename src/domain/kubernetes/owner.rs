@@ -27,9 +27,7 @@ pub(crate) fn of<'a>(object: &'a Value, path: &[&str]) -> Option<&'a str> {
 /// The manager other than `own` that wrote last, whatever it wrote.
 pub(crate) fn rival<'a>(object: &'a Value, own: &str) -> Option<&'a str> {
     let entries = object.pointer("/metadata/managedFields")?.as_array()?;
-    let others = entries
-        .iter()
-        .filter(|entry| entry["manager"] != own && entry["subresource"] != "status");
+    let others = entries.iter().filter(|entry| entry["manager"] != own && entry["subresource"] != "status");
     let latest = others.max_by_key(|entry| entry["time"].as_str().unwrap_or_default())?;
     latest["manager"].as_str()
 }
@@ -42,9 +40,7 @@ pub(crate) fn gitops(object: &Value) -> Option<&'static str> {
     };
     if has("annotations", "argocd.argoproj.io/") || has("labels", "argocd.argoproj.io/") {
         Some("Argo CD")
-    } else if has("labels", "kustomize.toolkit.fluxcd.io/")
-        || has("labels", "helm.toolkit.fluxcd.io/")
-    {
+    } else if has("labels", "kustomize.toolkit.fluxcd.io/") || has("labels", "helm.toolkit.fluxcd.io/") {
         Some("Flux")
     } else {
         None
@@ -59,7 +55,8 @@ mod tests {
 
     #[test]
     fn the_deepest_and_latest_manager_is_named() {
-        let entry = |manager: &str, time: &str, fields: Value| json!({ "manager": manager, "time": time, "fieldsV1": fields });
+        let entry =
+            |manager: &str, time: &str, fields: Value| json!({ "manager": manager, "time": time, "fieldsV1": fields });
         let object = json!({ "metadata": { "managedFields": [
             entry("helm", "2026-01-03T00:00:00Z", json!({ "f:spec": { "f:hosts": {} } })),
             entry("liveops", "2026-01-01T00:00:00Z", json!({ "f:spec": { "f:rules": {} } })),

@@ -13,24 +13,13 @@ const WHOLE: [u64; 2] = [100, 1000];
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Route {
     /// Gateway API HTTPRoute: a rule's backends, by name.
-    Gateway {
-        rule: usize,
-        stable: String,
-        canary: String,
-    },
+    Gateway { rule: usize, stable: String, canary: String },
     /// Istio VirtualService: an HTTP route's destinations, by host and subset.
-    Istio {
-        route: Option<String>,
-        stable: (String, Option<String>),
-        canary: (String, Option<String>),
-    },
+    Istio { route: Option<String>, stable: (String, Option<String>), canary: (String, Option<String>) },
     /// The canary Ingress of ingress-nginx: one annotation.
     Nginx,
     /// A Service whose selector is switched, all or nothing: labels in it that mean the one version or the other.
-    Selector {
-        stable: Map<String, Value>,
-        canary: Map<String, Value>,
-    },
+    Selector { stable: Map<String, Value>, canary: Map<String, Value> },
 }
 
 const NGINX: &str = "nginx.ingress.kubernetes.io/";
@@ -86,11 +75,7 @@ impl Route {
             Self::Gateway { .. } | Self::Istio { .. } => {
                 let pair = self.pair(object)?;
                 let (canary, both) = (pair.weight(pair.canary), pair.both());
-                if both == 0 {
-                    0.0
-                } else {
-                    canary as f64 * 100.0 / both as f64
-                }
+                if both == 0 { 0.0 } else { canary as f64 * 100.0 / both as f64 }
             }
             Self::Nginx => {
                 nginx(object)?;
@@ -130,11 +115,8 @@ impl Route {
             Self::Gateway { .. } | Self::Istio { .. } => {
                 let pair = self.pair(object)?;
                 let tenths = (percent.get() * 10.0).round() as u64;
-                let whole = if pair.others() > 0 {
-                    pair.both()
-                } else {
-                    WHOLE[usize::from(!tenths.is_multiple_of(10))]
-                };
+                let whole =
+                    if pair.others() > 0 { pair.both() } else { WHOLE[usize::from(!tenths.is_multiple_of(10))] };
                 let canary = (tenths * whole + 500) / 1000;
                 Ok(self.weights(&pair, [Some(whole - canary), Some(canary)]))
             }
@@ -145,19 +127,13 @@ impl Route {
                 Ok(vec![json!({ "op": "add", "path": path, "value": weight })])
             }
             Self::Selector { stable, canary } => {
-                let (from, to) = if percent.is_about(Percent::FULL) {
-                    (stable, canary)
-                } else {
-                    (canary, stable)
-                };
+                let (from, to) = if percent.is_about(Percent::FULL) { (stable, canary) } else { (canary, stable) };
                 let now = &object["spec"]["selector"];
                 if holds(now, to) {
                     return Ok(Vec::new());
                 }
                 if !holds(now, from) {
-                    return Err(format!(
-                        "its selector is neither that of the old version nor of the new one: {now}"
-                    ));
+                    return Err(format!("its selector is neither that of the old version nor of the new one: {now}"));
                 }
                 Ok(vec![
                     json!({ "op": "test", "path": "/spec/selector", "value": now }),
@@ -201,9 +177,7 @@ impl Route {
                     Ok(now.clone())
                 } else {
                     let wanted = Value::Object(stable.clone());
-                    Err(format!(
-                        "its selector {now} means another version than {wanted}"
-                    ))
+                    Err(format!("its selector {now} means another version than {wanted}"))
                 }
             }
         }
@@ -222,9 +196,7 @@ impl Route {
             }
             Self::Nginx => {
                 let weight = original[NGINX_WEIGHT].as_str().unwrap_or("0");
-                let mut operations = vec![
-                    json!({ "op": "add", "path": note::pointer(NGINX_WEIGHT), "value": weight }),
-                ];
+                let mut operations = vec![json!({ "op": "add", "path": note::pointer(NGINX_WEIGHT), "value": weight })];
                 for name in NGINX_STICKY {
                     if note::annotation(object, name).is_some() {
                         operations.push(json!({ "op": "remove", "path": note::pointer(name) }));
@@ -234,9 +206,7 @@ impl Route {
             }
             Self::Selector { stable, canary } => {
                 let old = switched(original, canary, stable);
-                Ok(vec![
-                    json!({ "op": "replace", "path": "/spec/selector", "value": old }),
-                ])
+                Ok(vec![json!({ "op": "replace", "path": "/spec/selector", "value": old })])
             }
         }
     }
@@ -257,12 +227,7 @@ impl Route {
         let restored = |names: &mut dyn Iterator<Item = &str>, now: &Value| -> Map<String, Value> {
             names
                 .filter(|name| original.get(name) != now.get(name))
-                .map(|name| {
-                    (
-                        name.to_owned(),
-                        original.get(name).cloned().unwrap_or_default(),
-                    )
-                })
+                .map(|name| (name.to_owned(), original.get(name).cloned().unwrap_or_default()))
                 .collect()
         };
         let (nothing, patch) = match self {
@@ -270,10 +235,7 @@ impl Route {
             Self::Nginx => {
                 let mut names = NGINX_STICKY.into_iter().chain([NGINX_WEIGHT]);
                 let map = restored(&mut names, &object["metadata"]["annotations"]);
-                (
-                    map.is_empty(),
-                    json!({ "metadata": { "annotations": map } }),
-                )
+                (map.is_empty(), json!({ "metadata": { "annotations": map } }))
             }
             Self::Selector { stable, canary } => {
                 let mut names = stable.keys().chain(canary.keys()).map(String::as_str);
@@ -313,55 +275,35 @@ impl Route {
 
     fn pair<'a>(&self, object: &'a Value) -> Result<Pair<'a>, String> {
         let (path, fits, unset): (String, Box<Fits<'_>>, u64) = match self {
-            Self::Gateway {
-                rule,
-                stable,
-                canary,
-            } => (
+            Self::Gateway { rule, stable, canary } => (
                 format!("/spec/rules/{rule}/backendRefs"),
-                Box::new(move |backend, of_canary| {
-                    backend["name"] == *(if of_canary { canary } else { stable })
-                }),
+                Box::new(move |backend, of_canary| backend["name"] == *(if of_canary { canary } else { stable })),
                 1,
             ),
-            Self::Istio {
-                route,
-                stable,
-                canary,
-            } => {
+            Self::Istio { route, stable, canary } => {
                 let index = istio_route(object, route.as_deref())?;
                 let fits = move |backend: &Value, of_canary: bool| {
                     let (host, subset) = if of_canary { canary } else { stable };
                     let destination = &backend["destination"];
-                    destination["host"] == *host
-                        && destination["subset"].as_str() == subset.as_deref()
+                    destination["host"] == *host && destination["subset"].as_str() == subset.as_deref()
                 };
                 (format!("/spec/http/{index}/route"), Box::new(fits), 0)
             }
             Self::Nginx | Self::Selector { .. } => return Err("it has no backends".into()),
         };
-        let list = object
-            .pointer(&path)
-            .and_then(Value::as_array)
-            .ok_or_else(|| format!("it has nothing at `{path}`"))?;
+        let list =
+            object.pointer(&path).and_then(Value::as_array).ok_or_else(|| format!("it has nothing at `{path}`"))?;
         let find = |of_canary: bool| {
             let mut found = (0..list.len()).filter(|index| fits(&list[*index], of_canary));
             match (found.next(), found.next()) {
                 (Some(index), None) => Ok(index),
                 (None, _) => Err(format!("`{path}` has no backend {}", self.name(of_canary))),
-                (Some(_), Some(_)) => Err(format!(
-                    "`{path}` has the backend {} twice, so it is ambiguous",
-                    self.name(of_canary)
-                )),
+                (Some(_), Some(_)) => {
+                    Err(format!("`{path}` has the backend {} twice, so it is ambiguous", self.name(of_canary)))
+                }
             }
         };
-        Ok(Pair {
-            stable: find(false)?,
-            canary: find(true)?,
-            path,
-            list,
-            unset,
-        })
+        Ok(Pair { stable: find(false)?, canary: find(true)?, path, list, unset })
     }
 
     fn name(&self, of_canary: bool) -> String {
@@ -397,16 +339,11 @@ impl Route {
                 }
                 _ => {
                     let path = format!("{place}/name");
-                    operations
-                        .push(json!({ "op": "test", "path": path, "value": backend["name"] }));
+                    operations.push(json!({ "op": "test", "path": path, "value": backend["name"] }));
                 }
             }
         }
-        for ((index, place), weight) in [pair.stable, pair.canary]
-            .into_iter()
-            .zip(&places)
-            .zip(weights)
-        {
+        for ((index, place), weight) in [pair.stable, pair.canary].into_iter().zip(&places).zip(weights) {
             let path = format!("{place}/weight");
             match weight {
                 Some(weight) => {
@@ -431,9 +368,7 @@ fn holds(selector: &Value, labels: &Map<String, Value>) -> bool {
 fn switched(selector: &Value, from: &Map<String, Value>, to: &Map<String, Value>) -> Value {
     let kept = selector.as_object().into_iter().flatten();
     let kept = kept.filter(|(name, _)| !from.contains_key(*name));
-    let pairs = kept
-        .chain(to)
-        .map(|(name, value)| (name.clone(), value.clone()));
+    let pairs = kept.chain(to).map(|(name, value)| (name.clone(), value.clone()));
     Value::Object(pairs.collect())
 }
 
@@ -446,10 +381,7 @@ fn istio_route(object: &Value, name: Option<&str>) -> Result<usize, String> {
             found.ok_or_else(|| format!("it has no HTTP route named `{name}`"))
         }
         None if routes.len() == 1 => Ok(0),
-        None => Err(format!(
-            "it has {} HTTP routes: name the one that is meant with `traffic.route`",
-            routes.len()
-        )),
+        None => Err(format!("it has {} HTTP routes: name the one that is meant with `traffic.route`", routes.len())),
     }
 }
 
@@ -471,16 +403,11 @@ fn nginx_total(object: &Value) -> f64 {
 pub(crate) fn sticky<'a>(all: &'a [Value], canary: &Value) -> Option<&'a str> {
     let hosts = |object: &Value| -> Vec<Value> {
         let rules = object["spec"]["rules"].as_array();
-        rules
-            .into_iter()
-            .flatten()
-            .map(|rule| rule["host"].clone())
-            .collect()
+        rules.into_iter().flatten().map(|rule| rule["host"].clone()).collect()
     };
     let own = hosts(canary);
-    let says = |object: &Value, name: &str, value: &str| {
-        note::annotation(object, &format!("{NGINX}{name}")) == Some(value)
-    };
+    let says =
+        |object: &Value, name: &str, value: &str| note::annotation(object, &format!("{NGINX}{name}")) == Some(value);
     let found = all.iter().find(|object| {
         hosts(object).iter().any(|host| own.contains(host))
             && says(object, "affinity", "cookie")

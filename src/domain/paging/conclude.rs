@@ -15,19 +15,11 @@ pub(super) struct Conclusion {
 
 impl Conclusion {
     fn new(paging: Reply, sentence: impl Into<String>) -> Self {
-        Self {
-            paging,
-            broken: false,
-            sentence: sentence.into(),
-            next: None,
-        }
+        Self { paging, broken: false, sentence: sentence.into(), next: None }
     }
 
     fn broken(sentence: impl Into<String>) -> Self {
-        Self {
-            broken: true,
-            ..Self::new(Reply::No, sentence)
-        }
+        Self { broken: true, ..Self::new(Reply::No, sentence) }
     }
 
     fn next(mut self, command: impl Into<String>) -> Self {
@@ -43,22 +35,16 @@ pub(super) fn conclude(facts: &Facts, steps: &[Step]) -> Conclusion {
         Ok(alerts) if !alerts.is_empty() => held(facts, steps, alerts),
         Ok(_) => before(facts, steps),
         // Where it stops before Alertmanager, that need not be asked.
-        Err(_) if facts.rules.is_ok() && (!is_firing(facts) || stops(steps, "delivered")) => {
-            before(facts, steps)
+        Err(_) if facts.rules.is_ok() && (!is_firing(facts) || stops(steps, "delivered")) => before(facts, steps),
+        Err(why) => {
+            Conclusion::new(Reply::Unknown, format!("whether `{name}` pages is not known: {why}")).next("doctor")
         }
-        Err(why) => Conclusion::new(
-            Reply::Unknown,
-            format!("whether `{name}` pages is not known: {why}"),
-        )
-        .next("doctor"),
     }
 }
 
 /// Did this step say no?
 fn stops(steps: &[Step], name: &str) -> bool {
-    steps
-        .iter()
-        .any(|step| step.step == name && step.answer == Reply::No)
+    steps.iter().any(|step| step.step == name && step.answer == Reply::No)
 }
 
 /// It is not in Alertmanager: where on the way is it?
@@ -71,17 +57,13 @@ fn before(facts: &Facts, steps: &[Step]) -> Conclusion {
         return Conclusion::new(Reply::Unknown, sentence).next("doctor");
     };
     if stops(steps, "evaluated") {
-        return Conclusion::broken(format!(
-            "`{name}` cannot page: Prometheus does not evaluate its rule"
-        ))
-        .next("doctor");
+        return Conclusion::broken(format!("`{name}` cannot page: Prometheus does not evaluate its rule"))
+            .next("doctor");
     }
     if is_firing(facts) {
         return if stops(steps, "delivered") {
-            Conclusion::broken(format!(
-                "`{name}` fires, and nobody is told: Prometheus delivers to no Alertmanager"
-            ))
-            .next("doctor")
+            Conclusion::broken(format!("`{name}` fires, and nobody is told: Prometheus delivers to no Alertmanager"))
+                .next("doctor")
         } else {
             Conclusion::broken(format!(
                 "`{name}` fires, and Alertmanager does not have it (yet): it is on its way, goes to another Alertmanager, or is dropped by relabelling"
@@ -124,33 +106,23 @@ fn held(facts: &Facts, steps: &[Step], alerts: &[Alert]) -> Conclusion {
     let name = &facts.name;
     let count = |state: AlertState| alerts.iter().filter(|alert| alert.state == state).count();
     let loud = count(AlertState::Firing);
-    let quiet: Vec<String> = [
-        AlertState::Silenced,
-        AlertState::Inhibited,
-        AlertState::Muted,
-    ]
-    .into_iter()
-    .filter(|state| count(*state) > 0)
-    .map(|state| match (count(state), alerts.len()) {
-        (n, all) if n == all => state.word().to_owned(),
-        (n, _) => format!("{n} {}", state.word()),
-    })
-    .collect();
+    let quiet: Vec<String> = [AlertState::Silenced, AlertState::Inhibited, AlertState::Muted]
+        .into_iter()
+        .filter(|state| count(*state) > 0)
+        .map(|state| match (count(state), alerts.len()) {
+            (n, all) if n == all => state.word().to_owned(),
+            (n, _) => format!("{n} {}", state.word()),
+        })
+        .collect();
     let silence = alerts.iter().flat_map(|alert| &alert.silenced_by).next();
     let undo = silence.map(|id| format!("silence expire {}", word(id)));
     if loud == 0 {
         let by = alerts.iter().find_map(|alert| {
             let fingerprint = alert.inhibited_by.first()?;
-            let source = facts
-                .others
-                .iter()
-                .find(|other| other.fingerprint.as_ref() == Some(fingerprint))?;
+            let source = facts.others.iter().find(|other| other.fingerprint.as_ref() == Some(fingerprint))?;
             Some(source.name.clone())
         });
-        let mut sentence = format!(
-            "`{name}` fires and does not page: it is {}",
-            quiet.join(" and ")
-        );
+        let mut sentence = format!("`{name}` fires and does not page: it is {}", quiet.join(" and "));
         if let (Some(by), None) = (&by, &silence) {
             sentence.push_str(&format!(" by `{by}`, which is nearer to the cause"));
         }
@@ -160,10 +132,8 @@ fn held(facts: &Facts, steps: &[Step], alerts: &[Alert]) -> Conclusion {
         return Conclusion::new(Reply::No, sentence).next(next);
     }
     if stops(steps, "receivers") {
-        return Conclusion::broken(format!(
-            "`{name}` fires, and nobody is told: its receiver has no integration"
-        ))
-        .next(format!("alerts show {}", word(name)));
+        return Conclusion::broken(format!("`{name}` fires, and nobody is told: its receiver has no integration"))
+            .next(format!("alerts show {}", word(name)));
     }
     let mut receivers: Vec<&str> = alerts
         .iter()
@@ -176,20 +146,12 @@ fn held(facts: &Facts, steps: &[Step], alerts: &[Alert]) -> Conclusion {
     let mut sentence = match (loud, alerts.len()) {
         (1, 1) => format!("`{name}` pages {told}"),
         (loud, all) if loud == all => format!("`{name}` pages {told} with {all} alerts"),
-        (loud, all) => format!(
-            "`{name}` pages {told} with {loud} of {all} alerts; the rest: {}",
-            quiet.join(", ")
-        ),
+        (loud, all) => format!("`{name}` pages {told} with {loud} of {all} alerts; the rest: {}", quiet.join(", ")),
     };
-    let muted = steps
-        .iter()
-        .any(|step| step.step == "muted" && step.answer == Reply::Unknown);
+    let muted = steps.iter().any(|step| step.step == "muted" && step.answer == Reply::Unknown);
     if muted {
         sentence.push_str(", unless a time interval of its route mutes it");
     }
-    let add = format!(
-        "silence add {} --for 1h --comment WHY --dry-run",
-        word(name)
-    );
+    let add = format!("silence add {} --for 1h --comment WHY --dry-run", word(name));
     Conclusion::new(if muted { Reply::Unknown } else { Reply::Yes }, sentence).next(add)
 }

@@ -26,39 +26,23 @@ fn blocked(
 
 /// Does another alert keep it quiet?
 pub(super) fn inhibited(alerts: &[Alert], facts: &Facts) -> Step {
-    let hit: Vec<&Alert> = alerts
-        .iter()
-        .filter(|alert| !alert.inhibited_by.is_empty())
-        .collect();
+    let hit: Vec<&Alert> = alerts.iter().filter(|alert| !alert.inhibited_by.is_empty()).collect();
     let mut by: Vec<&String> = hit.iter().flat_map(|alert| &alert.inhibited_by).collect();
     by.sort();
     by.dedup();
     let evidence = listed(&by, |fingerprint| {
-        let source = facts
-            .others
-            .iter()
-            .chain(alerts)
-            .find(|alert| alert.fingerprint.as_ref() == Some(*fingerprint));
+        let source = facts.others.iter().chain(alerts).find(|alert| alert.fingerprint.as_ref() == Some(*fingerprint));
         match source {
             Some(alert) => format!("by {} {}", alert.name, tags(alert)),
             None => format!("by the alert {fingerprint}, which is not listed any more"),
         }
     });
-    blocked(
-        "inhibited",
-        "is it inhibited by another alert?",
-        alerts,
-        &hit,
-        evidence,
-    )
+    blocked("inhibited", "is it inhibited by another alert?", alerts, &hit, evidence)
 }
 
 /// Does a silence?
 pub(super) fn silenced(alerts: &[Alert], facts: &Facts) -> Step {
-    let hit: Vec<&Alert> = alerts
-        .iter()
-        .filter(|alert| !alert.silenced_by.is_empty())
-        .collect();
+    let hit: Vec<&Alert> = alerts.iter().filter(|alert| !alert.silenced_by.is_empty()).collect();
     let mut by: BTreeMap<&String, usize> = BTreeMap::new();
     for id in hit.iter().flat_map(|alert| &alert.silenced_by) {
         *by.entry(id).or_default() += 1;
@@ -66,10 +50,7 @@ pub(super) fn silenced(alerts: &[Alert], facts: &Facts) -> Step {
     let ids: Vec<&String> = by.into_keys().collect();
     let evidence = listed(&ids, |id| {
         let known = facts.silences.as_ref().ok();
-        let silence = known
-            .into_iter()
-            .flatten()
-            .find(|silence| &silence.id == *id);
+        let silence = known.into_iter().flatten().find(|silence| &silence.id == *id);
         match silence {
             None => format!("by silence {id}"),
             Some(silence) => format!(
@@ -87,10 +68,7 @@ pub(super) fn silenced(alerts: &[Alert], facts: &Facts) -> Step {
 /// Does a time interval of its route?
 pub(super) fn muted(alerts: &[Alert], facts: &Facts) -> Step {
     let question = "is it muted by a time interval?";
-    let hit: Vec<&Alert> = alerts
-        .iter()
-        .filter(|alert| alert.state == AlertState::Muted)
-        .collect();
+    let hit: Vec<&Alert> = alerts.iter().filter(|alert| alert.state == AlertState::Muted).collect();
     if hit.is_empty() {
         match &facts.routing {
             Err(why) => return unknown("muted", question, why.clone()),
@@ -98,7 +76,8 @@ pub(super) fn muted(alerts: &[Alert], facts: &Facts) -> Step {
             Ok(routing) => match routing.has_intervals {
                 Some(false) => {}
                 Some(true) => {
-                    let why = "routes have time intervals, and this Alertmanager does not say when they apply (0.28 does)";
+                    let why =
+                        "routes have time intervals, and this Alertmanager does not say when they apply (0.28 does)";
                     return unknown("muted", question, why.into());
                 }
                 None => {
@@ -123,18 +102,8 @@ pub(super) fn receivers(alerts: &[Alert], facts: &Facts) -> Step {
     };
     let is_empty = |name: &String| empty.is_some_and(|empty| empty.contains(name));
     let evidence = listed(&names, |name| {
-        if is_empty(name) {
-            format!("{name}, which has no integration: it tells nobody")
-        } else {
-            (*name).clone()
-        }
+        if is_empty(name) { format!("{name}, which has no integration: it tells nobody") } else { (*name).clone() }
     });
     let any = names.iter().any(|name| !is_empty(name));
-    step(
-        "receivers",
-        question,
-        Reply::from_bool(any),
-        Some(any),
-        evidence,
-    )
+    step("receivers", question, Reply::from_bool(any), Some(any), evidence)
 }

@@ -26,20 +26,10 @@ pub(super) fn all(facts: &Facts) -> Vec<Step> {
     }
     steps.push(delivered(&facts.delivery));
     match &facts.alerts {
-        Err(why) => steps.push(unknown(
-            "received",
-            "does Alertmanager have it?",
-            why.clone(),
-        )),
+        Err(why) => steps.push(unknown("received", "does Alertmanager have it?", why.clone())),
         Ok(alerts) if alerts.is_empty() => {
             if is_firing(facts) {
-                steps.push(step(
-                    "received",
-                    "does Alertmanager have it?",
-                    Reply::No,
-                    Some(false),
-                    Vec::new(),
-                ));
+                steps.push(step("received", "does Alertmanager have it?", Reply::No, Some(false), Vec::new()));
             }
         }
         Ok(alerts) => {
@@ -66,19 +56,12 @@ pub(super) fn all(facts: &Facts) -> Vec<Step> {
 
 /// Does Prometheus fire it?
 pub(super) fn is_firing(facts: &Facts) -> bool {
-    facts.rules.as_ref().is_ok_and(|rules| {
-        rules
-            .iter()
-            .flat_map(own)
-            .any(|alert| alert.state == AlertState::Firing)
-    })
+    facts.rules.as_ref().is_ok_and(|rules| rules.iter().flat_map(own).any(|alert| alert.state == AlertState::Firing))
 }
 
 /// The alerts of a rule.
 pub(super) fn own(rule: &Rule) -> &[Alert] {
-    rule.alerting
-        .as_ref()
-        .map_or(&[], |alerting| &alerting.alerts)
+    rule.alerting.as_ref().map_or(&[], |alerting| &alerting.alerts)
 }
 
 /// How long its condition must hold.
@@ -114,13 +97,7 @@ pub(super) fn step(
     passes: Option<bool>,
     evidence: Vec<String>,
 ) -> Step {
-    Step {
-        step,
-        question,
-        answer,
-        passes,
-        evidence,
-    }
+    Step { step, question, answer, passes, evidence }
 }
 
 /// A step that nothing is known of, and why.
@@ -145,11 +122,7 @@ pub(super) fn tags(alert: &Alert) -> String {
         .filter(|(name, _)| !matches!(name.as_str(), "alertname" | "severity"))
         .map(|(name, value)| format!("{name}={value}"))
         .collect();
-    if pairs.is_empty() {
-        "(no further labels)".into()
-    } else {
-        pairs.join(" ")
-    }
+    if pairs.is_empty() { "(no further labels)".into() } else { pairs.join(" ") }
 }
 
 fn rule(facts: &Facts) -> Step {
@@ -159,22 +132,13 @@ fn rule(facts: &Facts) -> Step {
         Ok(rules) if rules.is_empty() => {
             let evidence = "Prometheus has no rule of this name; something else sends the alert";
             // It came to Alertmanager all the same, so the way does not end here.
-            step(
-                "rule",
-                question,
-                Reply::No,
-                Some(true),
-                vec![evidence.into()],
-            )
+            step("rule", question, Reply::No, Some(true), vec![evidence.into()])
         }
         Ok(rules) => {
             let show = |rule: &Rule| {
                 let given = rule.alerting.as_ref().map(|alerting| &alerting.labels);
-                let labels: Vec<String> = given
-                    .into_iter()
-                    .flatten()
-                    .map(|(name, value)| format!("{name}={value}"))
-                    .collect();
+                let labels: Vec<String> =
+                    given.into_iter().flatten().map(|(name, value)| format!("{name}={value}")).collect();
                 let hold = match hold(rule) {
                     Duration::ZERO => "fires at once".to_owned(),
                     hold => format!("for {}", human(hold)),
@@ -206,9 +170,7 @@ fn evaluated(rules: &[Rule], now: DateTime<Utc>) -> Step {
         return unknown(name, question, why);
     };
     let interval = rules.iter().map(|rule| rule.interval).fold(0.0, f64::max);
-    let late = Duration::try_from_secs_f64(interval * 3.0)
-        .unwrap_or_default()
-        .max(Duration::from_secs(60));
+    let late = Duration::try_from_secs_f64(interval * 3.0).unwrap_or_default().max(Duration::from_secs(60));
     let age = now - last;
     let mut evidence = vec![format!("last {} ago", ago(last.min(now), now))];
     let is_late = age > TimeDelta::from_std(late).unwrap_or_default();
@@ -218,13 +180,7 @@ fn evaluated(rules: &[Rule], now: DateTime<Utc>) -> Step {
             human(Duration::try_from_secs_f64(interval).unwrap_or_default())
         ));
     }
-    step(
-        name,
-        question,
-        Reply::from_bool(!is_late),
-        Some(!is_late),
-        evidence,
-    )
+    step(name, question, Reply::from_bool(!is_late), Some(!is_late), evidence)
 }
 
 fn condition(rules: &[Rule], facts: &Facts) -> Step {
@@ -234,19 +190,13 @@ fn condition(rules: &[Rule], facts: &Facts) -> Step {
         let evidence = facts.probes.iter().map(Probed::show).collect();
         return step("condition", question, Reply::No, Some(false), evidence);
     }
-    let evidence = listed(&alerts, |alert| {
-        format!("{} {}", alert.state.word(), tags(alert))
-    });
+    let evidence = listed(&alerts, |alert| format!("{} {}", alert.state.word(), tags(alert)));
     step("condition", question, Reply::Yes, Some(true), evidence)
 }
 
 fn held(rules: &[Rule], now: DateTime<Utc>) -> Option<Step> {
     let question = "for long enough?";
-    let firing: Vec<&Alert> = rules
-        .iter()
-        .flat_map(own)
-        .filter(|alert| alert.state == AlertState::Firing)
-        .collect();
+    let firing: Vec<&Alert> = rules.iter().flat_map(own).filter(|alert| alert.state == AlertState::Firing).collect();
     if let Some(since) = firing.iter().filter_map(|alert| alert.since).min() {
         let evidence = vec![format!("it has held for {}", ago(since, now))];
         return Some(step("held", question, Reply::Yes, Some(true), evidence));
@@ -268,17 +218,14 @@ fn delivered(delivery: &Known<(Vec<String>, Vec<String>)>) -> Step {
         Ok((active, dropped)) => {
             let mut evidence = active.clone();
             if active.is_empty() {
-                evidence.push("Prometheus knows no Alertmanager: look at its `alerting` section and at its service discovery".into());
+                evidence.push(
+                    "Prometheus knows no Alertmanager: look at its `alerting` section and at its service discovery"
+                        .into(),
+                );
             }
             evidence.extend(dropped.iter().map(|url| format!("dropped: {url}")));
             let any = !active.is_empty();
-            step(
-                "delivered",
-                question,
-                Reply::from_bool(any),
-                Some(any),
-                evidence,
-            )
+            step("delivered", question, Reply::from_bool(any), Some(any), evidence)
         }
     }
 }

@@ -54,31 +54,21 @@ fn facts(in_prometheus: Vec<Alert>, in_alertmanager: Vec<Alert>) -> Facts {
         now: now(),
         rules: Ok(vec![rule(in_prometheus)]),
         probes: vec![Probed {
-            part: Part {
-                query: "tick".into(),
-                needs: Some("> 0.02".into()),
-            },
+            part: Part { query: "tick".into(), needs: Some("> 0.02".into()) },
             series: Ok(vec![(Labels::new(), 0.01)]),
         }],
         delivery: Ok((vec!["http://am/api/v2/alerts".into()], Vec::new())),
         alerts: Ok(in_alertmanager),
         others: Vec::new(),
         silences: Ok(Vec::new()),
-        routing: Ok(Routing {
-            reports_muting: true,
-            has_intervals: Some(false),
-            empty_receivers: Some(Vec::new()),
-        }),
+        routing: Ok(Routing { reports_muting: true, has_intervals: Some(false), empty_receivers: Some(Vec::new()) }),
     }
 }
 
 fn answers(facts: &Facts) -> String {
     let explanation = explain(facts);
-    let steps: Vec<String> = explanation
-        .steps
-        .iter()
-        .map(|step| format!("{}={}", step.step, step.answer.word()))
-        .collect();
+    let steps: Vec<String> =
+        explanation.steps.iter().map(|step| format!("{}={}", step.step, step.answer.word())).collect();
     format!(
         "{} | paging={} broken={} | {} | {}",
         steps.join(" "),
@@ -93,10 +83,7 @@ const PASSED: &str = "rule=yes evaluated=yes condition=yes held=yes delivered=ye
 
 #[test]
 fn it_pages() {
-    let facts = facts(
-        vec![alert(AlertState::Firing)],
-        vec![alert(AlertState::Firing)],
-    );
+    let facts = facts(vec![alert(AlertState::Firing)], vec![alert(AlertState::Firing)]);
     assert_eq!(
         answers(&facts),
         format!(
@@ -110,15 +97,8 @@ fn it_pages() {
 fn its_condition_does_not_hold() {
     let explanation = explain(&facts(Vec::new(), Vec::new()));
     assert_eq!(explanation.paging, Reply::No);
-    assert_eq!(
-        explanation.steps[2].evidence,
-        ["is 0.01; must be > 0.02: `tick`"]
-    );
-    assert!(
-        explanation
-            .conclusion
-            .ends_with("its condition does not hold")
-    );
+    assert_eq!(explanation.steps[2].evidence, ["is 0.01; must be > 0.02: `tick`"]);
+    assert!(explanation.conclusion.ends_with("its condition does not hold"));
     assert!(!explanation.broken);
 }
 
@@ -143,18 +123,12 @@ fn somewhere_the_way_is_broken() {
     let mut nowhere = facts(firing(), Vec::new());
     nowhere.delivery = Ok((Vec::new(), Vec::new()));
     let mut deaf = facts(firing(), firing());
-    deaf.routing = Ok(Routing {
-        empty_receivers: Some(vec!["pager".into()]),
-        ..Routing::default()
-    });
+    deaf.routing = Ok(Routing { empty_receivers: Some(vec!["pager".into()]), ..Routing::default() });
     for (facts, part) in [
         (&bad_rule, "does not evaluate its rule"),
         (&late, "does not evaluate its rule"),
         (&nowhere, "delivers to no Alertmanager"),
-        (
-            &self::facts(firing(), Vec::new()),
-            "Alertmanager does not have it",
-        ),
+        (&self::facts(firing(), Vec::new()), "Alertmanager does not have it"),
         (&deaf, "its receiver has no integration"),
     ] {
         let text = answers(facts);
@@ -181,10 +155,7 @@ fn it_is_kept_quiet() {
     }]);
     let explanation = explain(&facts);
     let step = &explanation.steps[7];
-    assert_eq!(
-        step.evidence,
-        ["by silence s-1 of ada for another 1h, until 2023-11-14T23:13:20Z: deploying"]
-    );
+    assert_eq!(step.evidence, ["by silence s-1 of ada for another 1h, until 2023-11-14T23:13:20Z: deploying"]);
     assert_eq!(explanation.next.as_deref(), Some("silence expire s-1"));
 
     let mut inhibited = alert(AlertState::Inhibited);
@@ -195,10 +166,7 @@ fn it_is_kept_quiet() {
     facts.alerts = Ok(vec![inhibited, alert(AlertState::Firing)]);
     facts.others = vec![cause];
     let text = answers(&facts);
-    assert!(
-        text.contains("pages pager with 1 of 2 alerts; the rest: 1 inhibited"),
-        "{text}"
-    );
+    assert!(text.contains("pages pager with 1 of 2 alerts; the rest: 1 inhibited"), "{text}");
     if let Ok(alerts) = &mut facts.alerts {
         alerts.pop();
     }
@@ -209,14 +177,8 @@ fn it_is_kept_quiet() {
 
 #[test]
 fn what_cannot_be_asked_is_unknown() {
-    let mut facts = facts(
-        vec![alert(AlertState::Firing)],
-        vec![alert(AlertState::Firing)],
-    );
-    facts.routing = Ok(Routing {
-        has_intervals: Some(true),
-        ..Routing::default()
-    });
+    let mut facts = facts(vec![alert(AlertState::Firing)], vec![alert(AlertState::Firing)]);
+    facts.routing = Ok(Routing { has_intervals: Some(true), ..Routing::default() });
     assert!(answers(&facts).contains("muted=unknown"));
     facts.alerts = Err("down".into());
     let text = answers(&facts);

@@ -21,14 +21,7 @@ const SECTIONS: [&str; 10] = [
 ];
 
 /// Words that look for somebody instead of something.
-const BLAME: [&str; 6] = [
-    "human error",
-    "careless",
-    "negligen",
-    "should have known",
-    "his fault",
-    "her fault",
-];
+const BLAME: [&str; 6] = ["human error", "careless", "negligen", "should have known", "his fault", "her fault"];
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -53,9 +46,7 @@ impl ActionItem {
     /// Is it done, or dropped on purpose?
     pub(crate) fn is_closed(&self) -> bool {
         let status = self.status.to_lowercase();
-        ["done", "closed", "fixed", "dropped", "won't do"]
-            .iter()
-            .any(|word| status.starts_with(word))
+        ["done", "closed", "fixed", "dropped", "won't do"].iter().any(|word| status.starts_with(word))
     }
 }
 
@@ -83,34 +74,19 @@ pub(crate) fn check(
     let document = read(text);
     let mut findings = Vec::new();
     let mut say = |kind, line, message: String| {
-        findings.push(Finding {
-            kind,
-            line,
-            message,
-        });
+        findings.push(Finding { kind, line, message });
     };
     for wanted in SECTIONS {
-        let found = document
-            .sections
-            .iter()
-            .find(|part| part.title.to_lowercase().contains(wanted));
+        let found = document.sections.iter().find(|part| part.title.to_lowercase().contains(wanted));
         match found {
-            None => say(
-                "missing_section",
-                None,
-                format!("section `{wanted}` is missing"),
-            ),
+            None => say("missing_section", None, format!("section `{wanted}` is missing")),
             // That no action item is there is said below.
-            Some(part) if part.text.trim().is_empty() && wanted != "action items" => say(
-                "empty_section",
-                Some(part.line),
-                format!("section `{}` is empty", part.title),
-            ),
-            Some(part) if wanted == "impact" && !has_number(&part.text) => say(
-                "no_numbers",
-                Some(part.line),
-                "the impact has no number: how long, how many, how much?".into(),
-            ),
+            Some(part) if part.text.trim().is_empty() && wanted != "action items" => {
+                say("empty_section", Some(part.line), format!("section `{}` is empty", part.title))
+            }
+            Some(part) if wanted == "impact" && !has_number(&part.text) => {
+                say("no_numbers", Some(part.line), "the impact has no number: how long, how many, how much?".into())
+            }
             Some(_) => {}
         }
     }
@@ -138,16 +114,10 @@ pub(crate) fn check(
             say("no_owner", line, format!("`{}` has no owner", item.action));
         }
         match NaiveDate::parse_from_str(item.due.trim(), "%Y-%m-%d") {
-            Err(_) => say(
-                "no_date",
-                line,
-                format!("`{}` has no date (YYYY-MM-DD)", item.action),
-            ),
-            Ok(date) if date < now.date_naive() && !item.is_closed() => say(
-                "unresolved",
-                line,
-                format!("`{}` was due on {date} and is not done", item.action),
-            ),
+            Err(_) => say("no_date", line, format!("`{}` has no date (YYYY-MM-DD)", item.action)),
+            Ok(date) if date < now.date_naive() && !item.is_closed() => {
+                say("unresolved", line, format!("`{}` was due on {date} and is not done", item.action))
+            }
             Ok(_) => {}
         }
     }
@@ -166,9 +136,7 @@ fn has_number(text: &str) -> bool {
 }
 
 fn read(text: &str) -> Document {
-    let starts: Vec<usize> = std::iter::once(0)
-        .chain(text.match_indices('\n').map(|(at, _)| at + 1))
-        .collect();
+    let starts: Vec<usize> = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
     let line = |at: usize| starts.partition_point(|start| *start <= at);
     let mut document = Document::default();
     let mut heading: Option<(usize, String)> = None;
@@ -176,17 +144,12 @@ fn read(text: &str) -> Document {
     let mut is_head = false;
     for (event, range) in Parser::new_ext(text, Options::ENABLE_TABLES).into_offset_iter() {
         match event {
-            Event::Start(Tag::Heading {
-                level: HeadingLevel::H2,
-                ..
-            }) => heading = Some((line(range.start), String::new())),
+            Event::Start(Tag::Heading { level: HeadingLevel::H2, .. }) => {
+                heading = Some((line(range.start), String::new()))
+            }
             Event::End(TagEnd::Heading(HeadingLevel::H2)) => {
                 if let Some((line, title)) = heading.take() {
-                    document.sections.push(Part {
-                        title,
-                        line,
-                        text: String::new(),
-                    });
+                    document.sections.push(Part { title, line, text: String::new() });
                 }
             }
             Event::Start(Tag::TableHead) => is_head = true,
@@ -198,10 +161,8 @@ fn read(text: &str) -> Document {
                 }
             }
             Event::End(TagEnd::TableRow) => {
-                let in_actions = document
-                    .sections
-                    .last()
-                    .is_some_and(|part| part.title.to_lowercase().contains("action items"));
+                let in_actions =
+                    document.sections.last().is_some_and(|part| part.title.to_lowercase().contains("action items"));
                 if let Some((line, cells)) = row.take().filter(|_| in_actions) {
                     let cell = |n: usize| cells.get(n).map_or("", |cell| cell.trim()).to_owned();
                     document.items.push(ActionItem {
@@ -258,9 +219,7 @@ mod tests {
             .filter(|title| **title != "action items")
             .map(|title| format!("## {title}\n\nIt took 12 minutes.\n\n"))
             .collect();
-        format!(
-            "# P\n\n{body}## Action items\n\n| action | owner | due | status |\n|---|---|---|---|\n{items}\n"
-        )
+        format!("# P\n\n{body}## Action items\n\n| action | owner | due | status |\n|---|---|---|---|\n{items}\n")
     }
 
     fn kinds(text: &str) -> Vec<&'static str> {
@@ -270,10 +229,7 @@ mod tests {
 
     #[test]
     fn a_whole_one_is_good_and_what_lacks_is_named() {
-        assert_eq!(
-            kinds(&document("| alert on it | ada | 2026-02-01 | open |")),
-            [""; 0]
-        );
+        assert_eq!(kinds(&document("| alert on it | ada | 2026-02-01 | open |")), [""; 0]);
         for (items, want) in [
             ("| a | | 2026-02-01 | open |", "no_owner"),
             ("| a | ada | soon | open |", "no_date"),
@@ -285,18 +241,10 @@ mod tests {
             assert_eq!(kinds(&document(items)), [want], "{items}");
         }
         assert_eq!(kinds(&document("| a | ada | 2026-01-01 | done |")), [""; 0]);
-        let vague = document("| a | ada | 2026-02-01 | open |").replace(
-            "## impact\n\nIt took 12 minutes.",
-            "## impact\n\nunknown: 3 sources\n\nmany players",
-        );
+        let vague = document("| a | ada | 2026-02-01 | open |")
+            .replace("## impact\n\nIt took 12 minutes.", "## impact\n\nunknown: 3 sources\n\nmany players");
         assert_eq!(kinds(&vague), ["no_numbers"]);
-        assert!(
-            kinds("# x\n")
-                .iter()
-                .filter(|kind| **kind == "missing_section")
-                .count()
-                == 10
-        );
+        assert!(kinds("# x\n").iter().filter(|kind| **kind == "missing_section").count() == 10);
     }
 
     #[test]

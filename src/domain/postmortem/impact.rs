@@ -23,23 +23,11 @@ pub(crate) struct Loss {
 ///
 /// Each point is held against the nearest one of the week before; the area between them is summed up by the rectangle
 /// that each point stands for. Points above last week's count as no loss: other players do not make up for lost ones.
-pub(crate) fn loss(
-    points: &Points,
-    before: &Points,
-    from: DateTime<Utc>,
-    to: DateTime<Utc>,
-) -> Option<Loss> {
-    let inside: Vec<(DateTime<Utc>, f64)> = points
-        .iter()
-        .copied()
-        .filter(|(at, value)| *at >= from && *at <= to && value.is_finite())
-        .collect();
+pub(crate) fn loss(points: &Points, before: &Points, from: DateTime<Utc>, to: DateTime<Utc>) -> Option<Loss> {
+    let inside: Vec<(DateTime<Utc>, f64)> =
+        points.iter().copied().filter(|(at, value)| *at >= from && *at <= to && value.is_finite()).collect();
     let step = step(points)?;
-    let mut loss = Loss {
-        worst: 0.0,
-        total: 0.0,
-        covered: 0.0,
-    };
+    let mut loss = Loss { worst: 0.0, total: 0.0, covered: 0.0 };
     let mut pairs = 0_usize;
     for (at, value) in &inside {
         let Some(expected) = nearest(before, *at - WEEK, step) else {
@@ -65,25 +53,14 @@ pub(crate) fn extreme(
     to: DateTime<Utc>,
     highest: bool,
 ) -> Option<(DateTime<Utc>, f64)> {
-    let inside = points
-        .iter()
-        .copied()
-        .filter(|(at, value)| *at >= from && *at <= to && value.is_finite());
+    let inside = points.iter().copied().filter(|(at, value)| *at >= from && *at <= to && value.is_finite());
     let order = |a: &(DateTime<Utc>, f64), b: &(DateTime<Utc>, f64)| a.1.total_cmp(&b.1);
-    if highest {
-        inside.max_by(order)
-    } else {
-        inside.min_by(order)
-    }
+    if highest { inside.max_by(order) } else { inside.min_by(order) }
 }
 
 /// The usual distance of two points.
 fn step(points: &Points) -> Option<TimeDelta> {
-    points
-        .windows(2)
-        .map(|pair| pair[1].0 - pair[0].0)
-        .filter(|step| *step > TimeDelta::zero())
-        .min()
+    points.windows(2).map(|pair| pair[1].0 - pair[0].0).filter(|step| *step > TimeDelta::zero()).min()
 }
 
 fn nearest(points: &Points, at: DateTime<Utc>, within: TimeDelta) -> Option<f64> {
@@ -110,9 +87,7 @@ mod tests {
 
     #[test]
     fn the_loss_is_the_area_below_last_week() {
-        let now: Vec<_> = (0..60)
-            .map(|n| (at(n), if (20..30).contains(&n) { 400.0 } else { 1000.0 }))
-            .collect();
+        let now: Vec<_> = (0..60).map(|n| (at(n), if (20..30).contains(&n) { 400.0 } else { 1000.0 })).collect();
         let before: Vec<_> = (0..60).map(|n| (at(n) - WEEK, 900.0)).collect();
         let lost = loss(&now, &before, at(15), at(34)).expect("both weeks");
         assert!((lost.worst - 500.0).abs() < 1e-9);
@@ -120,9 +95,6 @@ mod tests {
         assert!(lost.covered > 0.95);
         assert_eq!(loss(&now, &[], at(15), at(34)), None, "no last week");
         assert_eq!(loss(&now, &before, at(100), at(120)), None, "no points");
-        assert_eq!(
-            extreme(&now, at(15), at(34), false).map(|(_, value)| value),
-            Some(400.0)
-        );
+        assert_eq!(extreme(&now, at(15), at(34), false).map(|(_, value)| value), Some(400.0));
     }
 }

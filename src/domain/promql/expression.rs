@@ -75,28 +75,16 @@ pub(crate) fn inspect(text: &str) -> Option<Expression> {
     // The visitor has no errors.
     let _ = walk_expr(&mut selected, &tree);
     // A name that had to be replaced is not one of the text.
-    let metrics = selected
-        .0
-        .into_iter()
-        .filter(|name| text.contains(name.as_str()))
-        .collect();
+    let metrics = selected.0.into_iter().filter(|name| text.contains(name.as_str())).collect();
     let first = found.first().map_or("", |token| token.text);
-    let ordered = ["sort", "topk", "bottomk"]
-        .iter()
-        .any(|name| first.to_ascii_lowercase().starts_with(name))
+    let ordered = ["sort", "topk", "bottomk"].iter().any(|name| first.to_ascii_lowercase().starts_with(name))
         && matches!(*tree, Expr::Call(_) | Expr::Aggregate(_));
     let selects = match &*tree {
         Expr::VectorSelector(selector) => selector.name.clone(),
         Expr::MatrixSelector(matrix) => matrix.vs.name.clone(),
         _ => None,
     };
-    Some(Expression {
-        gives: tree.value_type().into(),
-        metrics,
-        selects,
-        ordered,
-        pretty: tree.prettify(),
-    })
+    Some(Expression { gives: tree.value_type().into(), metrics, selects, ordered, pretty: tree.prettify() })
 }
 
 #[derive(Default)]

@@ -49,10 +49,7 @@ pub(super) fn fault(text: &str, tokens: &[Token<'_>]) -> Fault {
         0 => Some("an expression"),
         _ => good(low).filter(|what| !what.is_empty()),
     };
-    Fault {
-        token: (low < tokens.len()).then_some(low),
-        expected,
-    }
+    Fault { token: (low < tokens.len()).then_some(low), expected }
 }
 
 /// What can be written after a beginning, so that it becomes a whole; `None` when nothing can.
@@ -77,10 +74,7 @@ pub(super) fn continuation(text: &str, tokens: &[Token<'_>]) -> Option<&'static 
             (_, "@") => "a time such as `1700000000`",
             (name, _) => name,
         };
-        AFTER_LABELS[..afters]
-            .iter()
-            .any(|after| whole(after))
-            .then_some(name)
+        AFTER_LABELS[..afters].iter().any(|after| whole(after)).then_some(name)
     })
 }
 

@@ -32,18 +32,8 @@ struct Reader<'a> {
 
 /// The error in `original` for what the parser crate said of `text`, which has the same places; none when it
 /// said that of a function that it is too old for.
-pub(super) fn explain(
-    original: &str,
-    text: &str,
-    tokens: &[Token<'_>],
-    said: &str,
-) -> Result<(), Syntax> {
-    let reader = Reader {
-        original,
-        text,
-        tokens,
-        said,
-    };
+pub(super) fn explain(original: &str, text: &str, tokens: &[Token<'_>], said: &str) -> Result<(), Syntax> {
+    let reader = Reader { original, text, tokens, said };
     if let Some(name) = said.strip_prefix("unknown function with name ") {
         return reader.unknown_function(name.trim_matches('\''));
     }
@@ -91,21 +81,13 @@ impl Reader<'_> {
                         .into_iter()
                         .find(|first| self.is_wrong(self.slice(*first, index)));
                     if let Some(first) = wrong {
-                        return Part {
-                            first,
-                            open: Some(opened),
-                            last: index,
-                        };
+                        return Part { first, open: Some(opened), last: index };
                     }
                 }
                 _ => {}
             }
         }
-        Part {
-            first: 0,
-            open: None,
-            last: self.tokens.len() - 1,
-        }
+        Part { first: 0, open: None, last: self.tokens.len() - 1 }
     }
 
     /// The token that names what a bracket belongs to: `sum` of `sum by (a) (`, `x` of `x{`.
@@ -117,14 +99,10 @@ impl Reader<'_> {
             token if token.kind == Kind::Word => before,
             token if token.text == ")" => {
                 // The labels of `by (…)`, which hold no further brackets.
-                let labels = (0..before)
-                    .rev()
-                    .find(|index| self.tokens[*index].text == "(");
+                let labels = (0..before).rev().find(|index| self.tokens[*index].text == "(");
                 let by = labels.and_then(|labels| labels.checked_sub(2));
-                by.filter(|by| {
-                    self.tokens[by + 1].is_word("by") || self.tokens[by + 1].is_word("without")
-                })
-                .unwrap_or(open)
+                by.filter(|by| self.tokens[by + 1].is_word("by") || self.tokens[by + 1].is_word("without"))
+                    .unwrap_or(open)
             }
             _ => open,
         }
@@ -160,8 +138,7 @@ impl Reader<'_> {
         let said = |start: &str| self.said.starts_with(start);
         let one = |found: Option<usize>| found.map(|index| (index, index));
         let word = |words: &[&str]| {
-            let is_one =
-                |index: &&usize| words.iter().any(|word| self.tokens[**index].is_word(word));
+            let is_one = |index: &&usize| words.iter().any(|word| self.tokens[**index].is_word(word));
             level.iter().find(is_one).copied()
         };
         let sign = |text: &str| {
@@ -179,20 +156,13 @@ impl Reader<'_> {
         } else if said("vector matching") {
             one(word(&["on", "ignoring"]))
         } else if said("offset") || said("no offset") {
-            one(level
-                .iter()
-                .rev()
-                .find(|i| self.tokens[**i].is_word("offset"))
-                .copied())
+            one(level.iter().rev().find(|i| self.tokens[**i].is_word("offset")).copied())
         } else if said("@") || said("no @") || said("timestamp") {
             one(sign("@"))
         } else if said("ranges only") || said("subquery") {
             one(sign("["))
         } else if said("unary") {
-            one(level
-                .iter()
-                .find(|i| matches!(self.tokens[**i].text, "+" | "-"))
-                .copied())
+            one(level.iter().find(|i| matches!(self.tokens[**i].text, "+" | "-")).copied())
         } else if said("binary") {
             self.operand(&level)
         } else if said("expected type") {
@@ -208,12 +178,7 @@ impl Reader<'_> {
 
     /// The comparison that is cured by `bool`.
     fn comparison(&self, level: &[usize]) -> Option<usize> {
-        let signs = || {
-            level
-                .iter()
-                .copied()
-                .filter(|i| COMPARISONS.contains(&self.tokens[*i].text))
-        };
+        let signs = || level.iter().copied().filter(|i| COMPARISONS.contains(&self.tokens[*i].text));
         let cured = |index: &usize| {
             let end = self.tokens[*index].end();
             !self.is_wrong(&format!("{} bool {}", &self.text[..end], &self.text[end..]))
@@ -227,9 +192,7 @@ impl Reader<'_> {
             let token = self.tokens[*index];
             matches!(token.text, "+" | "-" | "*" | "/" | "%" | "^")
                 || COMPARISONS.contains(&token.text)
-                || ["and", "or", "unless", "atan2"]
-                    .iter()
-                    .any(|word| token.is_word(word))
+                || ["and", "or", "unless", "atan2"].iter().any(|word| token.is_word(word))
         };
         let begin = *level.first()?;
         let end = self.end_of(*level.last()?);
@@ -274,10 +237,7 @@ impl Reader<'_> {
             _ => "x",
         };
         let level = self.level(part);
-        let commas = level
-            .iter()
-            .copied()
-            .filter(|i| self.tokens[*i].text == ",");
+        let commas = level.iter().copied().filter(|i| self.tokens[*i].text == ",");
         let mut first = open + 1;
         let mut changed = None;
         for end in commas.chain([part.last]) {

@@ -49,20 +49,11 @@ impl Syntax {
         let (line, column) = place(text, start);
         let meant = text.get(start..end).unwrap_or_default();
         let first = meant.lines().next().unwrap_or_default();
-        Self {
-            message,
-            hint: None,
-            line,
-            column,
-            width: first.chars().count().max(1),
-        }
+        Self { message, hint: None, line, column, width: first.chars().count().max(1) }
     }
 
     fn hint(self, hint: impl Into<String>) -> Self {
-        Self {
-            hint: Some(hint.into()),
-            ..self
-        }
+        Self { hint: Some(hint.into()), ..self }
     }
 }
 
@@ -80,10 +71,7 @@ impl std::fmt::Display for Syntax {
 pub(crate) fn place(text: &str, byte: usize) -> (usize, usize) {
     let before = text.get(..byte).unwrap_or(text);
     let line = before.rfind('\n').map_or(0, |newline| newline + 1);
-    (
-        before.matches('\n').count() + 1,
-        before[line..].chars().count() + 1,
-    )
+    (before.matches('\n').count() + 1, before[line..].chars().count() + 1)
 }
 
 /// How the parser crate takes a text.
@@ -142,12 +130,7 @@ fn parse(text: &str) -> Outcome {
 pub(crate) fn check(text: &str) -> Result<(), Syntax> {
     let found = tokens(text);
     if found.is_empty() {
-        return Err(Syntax::at(
-            text,
-            text.len(),
-            text.len(),
-            "nothing to evaluate".into(),
-        ));
+        return Err(Syntax::at(text, text.len(), text.len(), "nothing to evaluate".into()));
     }
     if is_beyond(&found) || !matches!(parse(text), Outcome::NoGrammar | Outcome::NoSense(_)) {
         return Ok(());
@@ -169,19 +152,12 @@ pub(crate) fn from_server(text: &str, said: &str) -> Option<Syntax> {
     let mut numbers = before.rsplit([':', ' ']);
     let column: usize = numbers.next()?.parse().ok()?;
     let line: usize = numbers.next()?.parse().ok()?;
-    let begin: usize = text
-        .split_inclusive('\n')
-        .take(line.checked_sub(1)?)
-        .map(str::len)
-        .sum();
+    let begin: usize = text.split_inclusive('\n').take(line.checked_sub(1)?).map(str::len).sum();
     let mut byte = (begin + column.checked_sub(1)?).min(text.len());
     while !text.is_char_boundary(byte) {
         byte -= 1;
     }
-    let end = tokens(text)
-        .iter()
-        .find(|token| token.start == byte)
-        .map_or(byte, Token::end);
+    let end = tokens(text).iter().find(|token| token.start == byte).map_or(byte, Token::end);
     Some(Syntax::at(text, byte, end, message.to_owned()))
 }
 
@@ -201,14 +177,9 @@ fn is_beyond(found: &[Token<'_>]) -> bool {
                 in_window = false;
             }
             (Kind::Number | Kind::Word, text) => {
-                let offset = |back: usize| {
-                    index
-                        .checked_sub(back)
-                        .is_some_and(|at| found[at].is_word("offset"))
-                };
-                let is_long = text
-                    .parse::<f64>()
-                    .is_ok_and(|seconds| seconds.is_nan() || seconds.abs() >= LONGEST_SECONDS);
+                let offset = |back: usize| index.checked_sub(back).is_some_and(|at| found[at].is_word("offset"));
+                let is_long =
+                    text.parse::<f64>().is_ok_and(|seconds| seconds.is_nan() || seconds.abs() >= LONGEST_SECONDS);
                 if is_long && (in_window || offset(1) || offset(2)) {
                     return true;
                 }
@@ -235,10 +206,7 @@ fn plain(text: &str, found: &[Token<'_>]) -> String {
         let late = names::LATE_KEYWORDS.iter().any(|word| token.is_word(word));
         let raw = token.text.starts_with('`') && token.text.contains('\\') && token.text.len() > 1;
         if raw && token.text.ends_with('`') {
-            plain.replace_range(
-                token.start + 1..token.end() - 1,
-                &"z".repeat(token.text.len() - 2),
-            );
+            plain.replace_range(token.start + 1..token.end() - 1, &"z".repeat(token.text.len() - 2));
         } else if late || (in_braces && token.is_word("or")) {
             plain.replace_range(token.start..token.end(), &"z".repeat(token.text.len()));
         }
@@ -248,19 +216,13 @@ fn plain(text: &str, found: &[Token<'_>]) -> String {
 
 fn ungrammatical(text: &str, found: &[Token<'_>], plain: &str) -> Syntax {
     let fault = grammar::fault(plain, found);
-    let expected = fault
-        .expected
-        .map_or_else(String::new, |what| format!(", expected {what}"));
+    let expected = fault.expected.map_or_else(String::new, |what| format!(", expected {what}"));
     let Some(token) = fault.token.and_then(|index| found.get(index)) else {
         let end = found.last().map_or(0, Token::end);
         let message = match grammar::unclosed(found) {
             Some(open) => {
                 let (line, column) = place(text, open.start);
-                let line = if line > 1 {
-                    format!("line {line}, ")
-                } else {
-                    String::new()
-                };
+                let line = if line > 1 { format!("line {line}, ") } else { String::new() };
                 format!("`{}` of {line}column {column} is not closed", open.text)
             }
             None => format!("unexpected end{expected}"),
@@ -268,13 +230,9 @@ fn ungrammatical(text: &str, found: &[Token<'_>], plain: &str) -> Syntax {
         return Syntax::at(text, end, end, message);
     };
     let shown: String = text[token.start..token.end()].chars().take(40).collect();
-    let is_open_ended = token.kind == Kind::Text
-        && (token.text.len() < 2 || !token.text.ends_with(&token.text[..1]));
+    let is_open_ended = token.kind == Kind::Text && (token.text.len() < 2 || !token.text.ends_with(&token.text[..1]));
     let message = if is_open_ended {
-        format!(
-            "the string that begins with {} is not ended",
-            &token.text[..1]
-        )
+        format!("the string that begins with {} is not ended", &token.text[..1])
     } else if token.kind == Kind::Number && matches!(parse(token.text), Outcome::NoGrammar) {
         format!("`{shown}` is neither a number nor a duration")
     } else {
@@ -283,12 +241,10 @@ fn ungrammatical(text: &str, found: &[Token<'_>], plain: &str) -> Syntax {
     let syntax = Syntax::at(text, token.start, token.end(), message);
     let is_call = |index: usize| found.get(index + 1).is_some_and(|next| next.text == "(");
     match fault.token {
-        Some(index) if token.kind == Kind::Word && is_call(index) => {
-            match nearest(token.text, names::FUNCTIONS) {
-                Some(near) if near != token.text => syntax.hint(format!("did you mean `{near}`?")),
-                _ => syntax,
-            }
-        }
+        Some(index) if token.kind == Kind::Word && is_call(index) => match nearest(token.text, names::FUNCTIONS) {
+            Some(near) if near != token.text => syntax.hint(format!("did you mean `{near}`?")),
+            _ => syntax,
+        },
         _ => syntax,
     }
 }

@@ -46,13 +46,8 @@ impl ExprVisitor for Demands {
             _ => return Ok(true),
         };
         let groups = &selector.matchers;
-        let all = groups
-            .matchers
-            .iter()
-            .chain(groups.or_matchers.iter().flatten());
-        let mut demands: Vec<_> = all
-            .map(|one| (one.name.clone(), one.op.to_string(), one.value.clone()))
-            .collect();
+        let all = groups.matchers.iter().chain(groups.or_matchers.iter().flatten());
+        let mut demands: Vec<_> = all.map(|one| (one.name.clone(), one.op.to_string(), one.value.clone())).collect();
         demands.sort();
         self.0.push(demands);
         Ok(true)
@@ -70,11 +65,7 @@ impl Narrow<'_> {
             if index == 0 && group.is_empty() && selector.name.is_none() {
                 continue;
             }
-            group.extend(
-                self.0
-                    .iter()
-                    .map(|(name, value)| Matcher::new(MatchOp::Equal, name, value)),
-            );
+            group.extend(self.0.iter().map(|(name, value)| Matcher::new(MatchOp::Equal, name, value)));
         }
     }
 }
@@ -101,14 +92,8 @@ mod tests {
         let labels = Labels::from([("track".into(), "canary".into())]);
         for (text, want) in [
             ("up", Some("up{track=\"canary\"}")),
-            (
-                "sum(rate(a{x=\"1\"}[5m]))",
-                Some("sum(rate(a{track=\"canary\",x=\"1\"}[5m]))"),
-            ),
-            (
-                "max_over_time(a[1h:1m])",
-                Some("max_over_time(a{track=\"canary\"}[1h:1m])"),
-            ),
+            ("sum(rate(a{x=\"1\"}[5m]))", Some("sum(rate(a{track=\"canary\",x=\"1\"}[5m]))")),
+            ("max_over_time(a[1h:1m])", Some("max_over_time(a{track=\"canary\"}[1h:1m])")),
             ("vector(1)", Some("vector(1)")),
             ("sum(", None),
         ] {

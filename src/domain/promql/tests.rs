@@ -22,8 +22,7 @@ fn every_beginning_of_a_good_expression_is_good() {
         let found = tokens(text);
         let plain = plain(text, &found);
         let found = tokens(&plain);
-        if matches!(parse(&plain), Outcome::NoSense(said) if UNSURE.iter().any(|s| said.starts_with(s)))
-        {
+        if matches!(parse(&plain), Outcome::NoSense(said) if UNSURE.iter().any(|s| said.starts_with(s))) {
             continue;
         }
         for count in 1..=found.len() {
@@ -54,79 +53,33 @@ fn faults_have_columns() {
 #[test]
 fn messages_say_what_to_write() {
     for (text, message, hint) in [
-        (
-            "sum(rte(x[5m]))",
-            "unknown function `rte`",
-            Some("did you mean `rate`?"),
-        ),
-        (
-            "rate(foo)",
-            "`rate` takes a range vector here, not an instant vector",
-            Some("give it a window: `…[5m]`"),
-        ),
+        ("sum(rte(x[5m]))", "unknown function `rte`", Some("did you mean `rate`?")),
+        ("rate(foo)", "`rate` takes a range vector here, not an instant vector", Some("give it a window: `…[5m]`")),
         ("sum(", "`(` of column 4 is not closed", None),
-        (
-            "a\n+ sum(\nb",
-            "`(` of line 2, column 6 is not closed",
-            None,
-        ),
+        ("a\n+ sum(\nb", "`(` of line 2, column 6 is not closed", None),
         ("foo +", "unexpected end, expected an expression", None),
         ("foo[5x]", "`5x` is neither a number nor a duration", None),
         ("foo[", "`[` of column 4 is not closed", None),
         ("foo{a=}", "unexpected `}`, expected a quoted value", None),
-        (
-            "foo{a \"b\"}",
-            "unexpected `\"b\"`, expected `=`, `!=`, `=~` or `!~`",
-            None,
-        ),
-        (
-            "foo{a=\"b}",
-            "the string that begins with \" is not ended",
-            None,
-        ),
-        (
-            "foo offset bar",
-            "unexpected `bar`, expected a duration such as `5m`",
-            None,
-        ),
-        (
-            "sum(x) by region",
-            "unexpected `region`, expected `(`",
-            None,
-        ),
-        (
-            "1 == 1",
-            "a comparison of two numbers needs `bool`",
-            Some("write `1 == bool 2`, which gives 0 or 1"),
-        ),
-        (
-            "topk(x)",
-            "wrong number of arguments: expected 2, got 1",
-            None,
-        ),
+        ("foo{a \"b\"}", "unexpected `\"b\"`, expected `=`, `!=`, `=~` or `!~`", None),
+        ("foo{a=\"b}", "the string that begins with \" is not ended", None),
+        ("foo offset bar", "unexpected `bar`, expected a duration such as `5m`", None),
+        ("sum(x) by region", "unexpected `region`, expected `(`", None),
+        ("1 == 1", "a comparison of two numbers needs `bool`", Some("write `1 == bool 2`, which gives 0 or 1")),
+        ("topk(x)", "wrong number of arguments: expected 2, got 1", None),
         ("", "nothing to evaluate", None),
         (" # only a comment", "nothing to evaluate", None),
     ] {
         let syntax = check(text).unwrap_err();
-        assert_eq!(
-            (syntax.message.as_str(), syntax.hint.as_deref()),
-            (message, hint),
-            "{text}"
-        );
+        assert_eq!((syntax.message.as_str(), syntax.hint.as_deref()), (message, hint), "{text}");
     }
 }
 
 #[test]
 fn a_fault_in_one_line() {
     let shown = |text| check(text).unwrap_err().to_string();
-    assert_eq!(
-        shown("rte(x)"),
-        "column 1: unknown function `rte`; did you mean `rate`?"
-    );
-    assert_eq!(
-        shown("a\n+"),
-        "line 2, column 2: unexpected end, expected an expression"
-    );
+    assert_eq!(shown("rte(x)"), "column 1: unknown function `rte`; did you mean `rate`?");
+    assert_eq!(shown("a\n+"), "line 2, column 2: unexpected end, expected an expression");
 }
 
 #[test]
@@ -138,11 +91,7 @@ fn places_count_lines_and_characters() {
         ("# 日本\nfoo{", 2, 5, 1),
     ] {
         let found = check(text).unwrap_err();
-        assert_eq!(
-            (found.line, found.column, found.width),
-            (line, column, width),
-            "{text}"
-        );
+        assert_eq!((found.line, found.column, found.width), (line, column, width), "{text}");
     }
 }
 
@@ -150,26 +99,15 @@ fn places_count_lines_and_characters() {
 fn what_the_server_says_gets_its_place() {
     let said = "invalid parameter \"query\": 2:9: parse error: unexpected <op:*>";
     let syntax = from_server("a\n+\"日本\" * * 2", said).unwrap();
-    assert_eq!(
-        (syntax.line, syntax.column, syntax.message.as_str()),
-        (2, 5, "unexpected <op:*>")
-    );
-    assert_eq!(
-        from_server("a", "9:9: parse error: x").map(|found| found.line),
-        Some(1)
-    );
+    assert_eq!((syntax.line, syntax.column, syntax.message.as_str()), (2, 5, "unexpected <op:*>"));
+    assert_eq!(from_server("a", "9:9: parse error: x").map(|found| found.line), Some(1));
     assert_eq!(from_server("a", "no such host"), None);
 }
 
 #[test]
 fn what_it_gives_is_known_beforehand() {
     for (text, gives, metrics, ordered) in [
-        (
-            "sum(a) / b{x=\"y\"}",
-            Gives::InstantVector,
-            vec!["a", "b"],
-            false,
-        ),
+        ("sum(a) / b{x=\"y\"}", Gives::InstantVector, vec!["a", "b"], false),
         ("rate(a[5m])[1h:]", Gives::RangeVector, vec!["a"], false),
         ("step + up", Gives::InstantVector, vec!["step", "up"], false),
         ("anchored + up", Gives::InstantVector, vec!["up"], false),
@@ -191,13 +129,7 @@ fn what_it_gives_is_known_beforehand() {
 fn what_the_crate_cannot_hold_passes() {
     let deep = format!("{}x{}", "(".repeat(10_000), ")".repeat(10_000));
     let long = vec!["x"; 10_000].join(" + ");
-    for text in [
-        deep.as_str(),
-        &long,
-        "x[1e30]",
-        "x offset Inf",
-        "x offset - 1e300",
-    ] {
+    for text in [deep.as_str(), &long, "x[1e30]", "x offset Inf", "x offset - 1e300"] {
         assert_eq!(check(text), Ok(()), "{text:.40}");
         assert_eq!(inspect(text), None, "{text:.40}");
     }

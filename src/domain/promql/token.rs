@@ -62,9 +62,7 @@ pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
             ')' | '}' | ']' => (Kind::Close, 1),
             '"' | '\'' | '`' => (Kind::Text, quoted(rest, first)),
             c if c.is_ascii_digit() => (Kind::Number, number(rest)),
-            '.' if rest[1..].starts_with(|c: char| c.is_ascii_digit()) => {
-                (Kind::Number, number(rest))
-            }
+            '.' if rest[1..].starts_with(|c: char| c.is_ascii_digit()) => (Kind::Number, number(rest)),
             c if is_name(c) || (c == ':' && colon) => {
                 let ends = |c: char| !(is_name(c) || c.is_ascii_digit() || (c == ':' && colon));
                 (Kind::Word, rest.find(ends).unwrap_or(rest.len()))
@@ -77,11 +75,7 @@ pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
         } else if matches!(first, '}' | ']') {
             colon = true;
         }
-        found.push(Token {
-            kind,
-            text: &rest[..length],
-            start,
-        });
+        found.push(Token { kind, text: &rest[..length], start });
         start += length;
     }
     found
@@ -127,26 +121,8 @@ mod tests {
     fn cuts_into_pieces_with_places() {
         for (text, want) in [
             ("sum(a:b)", vec!["sum", "(", "a:b", ")"]),
-            (
-                "x{a=~\"y\\\"z\"}[5m:1m]",
-                vec![
-                    "x",
-                    "{",
-                    "a",
-                    "=~",
-                    "\"y\\\"z\"",
-                    "}",
-                    "[",
-                    "5m",
-                    ":",
-                    "1m",
-                    "]",
-                ],
-            ),
-            (
-                "1e-5-.5 != 0x1e+2",
-                vec!["1e-5", "-", ".5", "!=", "0x1e", "+", "2"],
-            ),
+            ("x{a=~\"y\\\"z\"}[5m:1m]", vec!["x", "{", "a", "=~", "\"y\\\"z\"", "}", "[", "5m", ":", "1m", "]"]),
+            ("1e-5-.5 != 0x1e+2", vec!["1e-5", "-", ".5", "!=", "0x1e", "+", "2"]),
             ("a # b (\n+ c", vec!["a", "+", "c"]),
             ("é;'not ended", vec!["é", ";", "'not ended"]),
             ("`\\`a", vec!["`\\`", "a"]),

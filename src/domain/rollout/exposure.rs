@@ -116,9 +116,7 @@ impl Readiness {
     pub(crate) fn available(&self) -> u32 {
         match self {
             Self::Absent => 0,
-            Self::Ready { available }
-            | Self::Waiting { available, .. }
-            | Self::Failed { available, .. } => *available,
+            Self::Ready { available } | Self::Waiting { available, .. } | Self::Failed { available, .. } => *available,
         }
     }
 
@@ -182,12 +180,7 @@ mod tests {
 
     #[test]
     fn percentages_read_and_show() {
-        for (text, want) in [
-            ("5%", "5%"),
-            ("12.5 %", "12.5%"),
-            ("0", "0%"),
-            ("100%", "100%"),
-        ] {
+        for (text, want) in [("5%", "5%"), ("12.5 %", "12.5%"), ("0", "0%"), ("100%", "100%")] {
             assert_eq!(Percent::parse(text).map(|p| p.to_string()), Ok(want.into()));
         }
         for text in ["", "%", "-1%", "101", "NaN", "five"] {

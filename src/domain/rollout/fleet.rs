@@ -31,11 +31,8 @@ pub(crate) enum OnRegionFailure {
 
 impl OnRegionFailure {
     /// All of them, as they are written.
-    pub(crate) const ALL: [(&'static str, Self); 3] = [
-        ("region", Self::Region),
-        ("wave", Self::Wave),
-        ("all", Self::All),
-    ];
+    pub(crate) const ALL: [(&'static str, Self); 3] =
+        [("region", Self::Region), ("wave", Self::Wave), ("all", Self::All)];
 
     /// The name in the configuration.
     pub(crate) fn word(self) -> &'static str {
@@ -181,10 +178,7 @@ pub(crate) fn waves(regions: &[String], sizes: &[usize]) -> Result<Vec<Vec<Strin
         rest = after;
     }
     match sizes.next() {
-        Some(more) => Err(format!(
-            "there is no region left for a wave of {more}: {} are given",
-            regions.len()
-        )),
+        Some(more) => Err(format!("there is no region left for a wave of {more}: {} are given", regions.len())),
         None => Ok(waves),
     }
 }
@@ -199,23 +193,13 @@ mod tests {
     }
 
     fn fleet(on_failure: OnRegionFailure) -> Fleet {
-        Fleet {
-            id: "f".into(),
-            waves: waves(&names("a,b,c,d"), &[1, 2]).expect("sound"),
-            on_failure,
-        }
+        Fleet { id: "f".into(), waves: waves(&names("a,b,c,d"), &[1, 2]).expect("sound"), on_failure }
     }
 
     fn shown(fleet: &Fleet, standings: &[(&str, Standing)]) -> String {
-        let standings = standings
-            .iter()
-            .map(|(name, standing)| ((*name).to_owned(), *standing))
-            .collect();
+        let standings = standings.iter().map(|(name, standing)| ((*name).to_owned(), *standing)).collect();
         let tasks = fleet.tasks(&standings);
-        let shown: Vec<String> = tasks
-            .iter()
-            .map(|(region, task)| format!("{region}:{task:?}"))
-            .collect();
+        let shown: Vec<String> = tasks.iter().map(|(region, task)| format!("{region}:{task:?}")).collect();
         shown.join(" ")
     }
 
@@ -251,11 +235,7 @@ mod tests {
             (OnRegionFailure::Wave, "a:GoOn c:TakeBack"),
             (OnRegionFailure::All, "a:TakeBack c:TakeBack"),
         ] {
-            assert_eq!(
-                shown(&fleet(on_failure), &standings),
-                want,
-                "{on_failure:?}"
-            );
+            assert_eq!(shown(&fleet(on_failure), &standings), want, "{on_failure:?}");
         }
     }
 
@@ -274,13 +254,9 @@ mod tests {
             (None, Some(UnderWay), "a,b,c"),
         ] {
             let known = [("a", a), ("b", b)];
-            let known = known
-                .into_iter()
-                .filter_map(|(name, at)| Some((name.to_owned(), at?)));
+            let known = known.into_iter().filter_map(|(name, at)| Some((name.to_owned(), at?)));
             let known = known.collect();
-            let may = it
-                .regions()
-                .filter(|region| it.may_have_begun(region, &known));
+            let may = it.regions().filter(|region| it.may_have_begun(region, &known));
             let may: Vec<&str> = may.map(String::as_str).collect();
             assert_eq!(may.join(","), want, "{a:?} {b:?}");
         }

@@ -112,10 +112,7 @@ impl Rollout {
             WishKind::Promote => {
                 self.hold = None;
                 self.tries = 0;
-                self.note(
-                    now,
-                    format!("promoted by {by}, without waiting for evidence"),
-                );
+                self.note(now, format!("promoted by {by}, without waiting for evidence"));
                 match self.phase {
                     Phase::Window => self.enter(Phase::Finishing, now),
                     Phase::SetWeight | Phase::Propagate | Phase::Observe | Phase::Gate
@@ -124,14 +121,7 @@ impl Rollout {
                         self.step = self.plan.rules.steps.len().saturating_sub(1);
                         let all = self.applied.is_about(Percent::FULL);
                         self.intent = None;
-                        self.enter(
-                            if all {
-                                Phase::Promote
-                            } else {
-                                Phase::SetWeight
-                            },
-                            now,
-                        );
+                        self.enter(if all { Phase::Promote } else { Phase::SetWeight }, now);
                     }
                     _ => {}
                 }
@@ -191,16 +181,12 @@ impl Rollout {
                 Some(Write::Finish)
             }
             Phase::Finishing => Some(Write::Finish),
-            Phase::Succeeded | Phase::RollingBack | Phase::RollbackFailed | Phase::RolledBack => {
-                None
-            }
+            Phase::Succeeded | Phase::RollingBack | Phase::RollbackFailed | Phase::RolledBack => None,
         }
     }
 
     fn weight(&self) -> Write {
-        Write::Weight {
-            percent: self.target(),
-        }
+        Write::Weight { percent: self.target() }
     }
 
     fn observe(&mut self, look: &Look, now: DateTime<Utc>) -> Option<Write> {
@@ -209,13 +195,11 @@ impl Rollout {
             return None;
         }
         // Also what would lead back must be seen, and be seen not to hold.
-        let missing = look
+        let missing = look.verdicts.iter().find(|verdict| verdict.outcome != Outcome::Pass);
+        let proven = look
             .verdicts
             .iter()
-            .find(|verdict| verdict.outcome != Outcome::Pass);
-        let proven = look.verdicts.iter().any(|verdict| {
-            verdict.outcome == Outcome::Pass && !verdict.certain && !verdict.assumed
-        });
+            .any(|verdict| verdict.outcome == Outcome::Pass && !verdict.certain && !verdict.assumed);
         let missing = match missing {
             Some(verdict) => Some(format!("{}: {}", verdict.condition, verdict.reason)),
             None if !proven => Some("no condition has any evidence".into()),
@@ -232,9 +216,7 @@ impl Rollout {
         }
         self.hold = None;
         for verdict in &look.verdicts {
-            let enough = verdict
-                .stable_n
-                .is_none_or(|n| n >= self.plan.rules.min_samples as f64);
+            let enough = verdict.stable_n.is_none_or(|n| n >= self.plan.rules.min_samples as f64);
             if let Some(value) = verdict.stable.filter(|_| enough) {
                 self.baselines.insert(verdict.condition.clone(), value);
             }
@@ -268,9 +250,10 @@ impl Rollout {
             Some(before) => self.plan.rules.steps.get(before).copied().map(Percent::get),
             None => None,
         };
-        let needed = rule.before.iter().any(|share| {
-            self.target().get() >= share.get() && from.is_none_or(|from| from < share.get())
-        });
+        let needed = rule
+            .before
+            .iter()
+            .any(|share| self.target().get() >= share.get() && from.is_none_or(|from| from < share.get()));
         if !needed {
             return false;
         }
@@ -319,11 +302,7 @@ impl Rollout {
     /// It cannot be taken back: what is left is for a person, by this command.
     pub(crate) fn give_up(&mut self, why: &str, by_hand: Option<String>, now: DateTime<Utc>) {
         let since = self.stuck.as_ref().map_or(now, |stuck| stuck.since);
-        self.stuck = Some(Stuck {
-            text: why.to_owned(),
-            since,
-            by_hand,
-        });
+        self.stuck = Some(Stuck { text: why.to_owned(), since, by_hand });
         if self.phase == Phase::RollingBack {
             self.enter(Phase::RollbackFailed, now);
         }
@@ -357,11 +336,7 @@ impl Rollout {
             Some(hold) if hold.why == why => hold.text = text,
             _ => {
                 self.note(now, format!("held: {text}"));
-                self.hold = Some(Hold {
-                    why,
-                    text,
-                    since: now,
-                });
+                self.hold = Some(Hold { why, text, since: now });
             }
         }
     }
@@ -423,11 +398,7 @@ impl Rollout {
             if self.tries == 1 || self.tries.is_multiple_of(10) {
                 self.note(now, format!("not back yet (try {}): {error}", self.tries));
             }
-            let stuck = self.stuck.get_or_insert_with(|| Stuck {
-                text: String::new(),
-                since: now,
-                by_hand: None,
-            });
+            let stuck = self.stuck.get_or_insert_with(|| Stuck { text: String::new(), since: now, by_hand: None });
             error.clone_into(&mut stuck.text);
             if since(self.since, now) >= self.plan.rules.rollback_timeout {
                 self.enter(Phase::RollbackFailed, now);

@@ -172,10 +172,7 @@ impl Gate {
 
     /// The name in the configuration.
     pub(crate) fn name(self) -> &'static str {
-        Self::ALL
-            .iter()
-            .find(|(_, gate)| *gate == self)
-            .map_or("", |(name, _)| name)
+        Self::ALL.iter().find(|(_, gate)| *gate == self).map_or("", |(name, _)| name)
     }
 }
 

@@ -33,15 +33,9 @@ pub(crate) fn regular(initial: Percent, increment: Percent) -> Result<Vec<Percen
 /// # Errors
 /// What is wrong with them.
 pub(crate) fn given(text: &str) -> Result<Vec<Percent>, String> {
-    let mut steps = text
-        .split(',')
-        .map(Percent::parse)
-        .collect::<Result<Vec<_>, _>>()?;
+    let mut steps = text.split(',').map(Percent::parse).collect::<Result<Vec<_>, _>>()?;
     if let Some(pair) = steps.windows(2).find(|pair| !pair[1].exceeds(pair[0])) {
-        return Err(format!(
-            "the steps must rise, and {} comes after {}",
-            pair[1], pair[0]
-        ));
+        return Err(format!("the steps must rise, and {} comes after {}", pair[1], pair[0]));
     }
     if steps.first().is_none_or(|first| first.is_zero()) {
         return Err("the first step must be above 0%".into());
@@ -49,10 +43,7 @@ pub(crate) fn given(text: &str) -> Result<Vec<Percent>, String> {
     if steps.len() > MOST {
         return Err(format!("more than {MOST} steps"));
     }
-    if !steps
-        .last()
-        .is_some_and(|last| last.is_about(Percent::FULL))
-    {
+    if !steps.last().is_some_and(|last| last.is_about(Percent::FULL)) {
         steps.push(Percent::FULL);
     }
     Ok(steps)
@@ -60,10 +51,7 @@ pub(crate) fn given(text: &str) -> Result<Vec<Percent>, String> {
 
 /// Leaves out the steps that come to no more than the one before them, where the world knows only whole instances; the
 /// last one stays. Gives the rest, and what was left out.
-pub(crate) fn distinct(
-    steps: &[Percent],
-    real: impl Fn(Percent) -> Percent,
-) -> (Vec<Percent>, Vec<Percent>) {
+pub(crate) fn distinct(steps: &[Percent], real: impl Fn(Percent) -> Percent) -> (Vec<Percent>, Vec<Percent>) {
     let (mut kept, mut merged) = (Vec::new(), Vec::new());
     let mut at = Percent::ZERO;
     for (index, step) in steps.iter().enumerate() {
@@ -94,10 +82,7 @@ pub(crate) fn whole(text: &str) -> Result<Vec<Percent>, String> {
         })
         .collect::<Result<_, _>>()?;
     match steps.windows(2).find(|pair| !pair[1].exceeds(pair[0])) {
-        Some(pair) => Err(format!(
-            "the steps must rise, and {} comes after {}",
-            pair[1], pair[0]
-        )),
+        Some(pair) => Err(format!("the steps must rise, and {} comes after {}", pair[1], pair[0])),
         None => Ok(steps),
     }
 }
@@ -130,10 +115,7 @@ mod tests {
 
     #[test]
     fn given_steps_rise_to_everything() {
-        assert_eq!(
-            given("1, 5%,25").map(|s| shown(&s)),
-            Ok("1%,5%,25%,100%".into())
-        );
+        assert_eq!(given("1, 5%,25").map(|s| shown(&s)), Ok("1%,5%,25%,100%".into()));
         for text in ["5,5", "20,10", "0,50", "", "5,x", "200"] {
             assert!(given(text).is_err(), "{text}");
         }
@@ -159,9 +141,7 @@ mod tests {
     #[test]
     fn a_flag_rises_by_whole_percentages_to_its_last_step() {
         assert_eq!(whole("1, 5%,25").map(|s| shown(&s)), Ok("1%,5%,25%".into()));
-        for text in [
-            "", "0,5", "5,5", "20,10", "0.5,1", "5,x", "5,101", "-1,5", "5,,10",
-        ] {
+        for text in ["", "0,5", "5,5", "20,10", "0.5,1", "5,x", "5,101", "-1,5", "5,,10"] {
             assert!(whole(text).is_err(), "{text}");
         }
     }

@@ -123,10 +123,7 @@ impl Phase {
 
     /// Is the old version to have its traffic again, or does it have it?
     pub(crate) fn is_back(self) -> bool {
-        matches!(
-            self,
-            Self::RollingBack | Self::RollbackFailed | Self::RolledBack
-        )
+        matches!(self, Self::RollingBack | Self::RollbackFailed | Self::RolledBack)
     }
 
     /// The name on the screen, for this kind of target.
@@ -217,10 +214,7 @@ pub(crate) enum HoldKind {
 impl HoldKind {
     /// Does it end by itself when its cause is gone?
     pub(crate) fn ends_by_itself(self) -> bool {
-        matches!(
-            self,
-            Self::NoEvidence | Self::Error | Self::Drift | Self::Capacity
-        )
+        matches!(self, Self::NoEvidence | Self::Error | Self::Drift | Self::Capacity)
     }
 }
 
@@ -314,11 +308,7 @@ impl Rollout {
     /// The share of the step under way.
     pub(crate) fn target(&self) -> Percent {
         let steps = &self.plan.rules.steps;
-        steps
-            .get(self.step)
-            .or(steps.last())
-            .copied()
-            .unwrap_or(Percent::FULL)
+        steps.get(self.step).or(steps.last()).copied().unwrap_or(Percent::FULL)
     }
 
     /// Why the next write is made, in a line.
@@ -327,12 +317,12 @@ impl Rollout {
             return self.reason.clone().unwrap_or_default();
         }
         let before = self.step.checked_sub(1);
-        let seen = self.verdicts.iter().filter(|verdict| {
-            Some(verdict.step) == before && verdict.outcome == Outcome::Pass && !verdict.certain
-        });
-        let mut seen: Vec<(&str, &str)> = seen
-            .map(|verdict| (verdict.condition.as_str(), verdict.reason.as_str()))
-            .collect();
+        let seen = self
+            .verdicts
+            .iter()
+            .filter(|verdict| Some(verdict.step) == before && verdict.outcome == Outcome::Pass && !verdict.certain);
+        let mut seen: Vec<(&str, &str)> =
+            seen.map(|verdict| (verdict.condition.as_str(), verdict.reason.as_str())).collect();
         seen.reverse();
         let mut told: Vec<&str> = Vec::new();
         let mut text = format!("step {} of {}", self.step + 1, self.plan.rules.steps.len());
@@ -347,12 +337,7 @@ impl Rollout {
 
     /// Notes what happened.
     pub(crate) fn note(&mut self, at: DateTime<Utc>, text: impl Into<String>) {
-        self.transitions.push(Transition {
-            at,
-            phase: self.phase,
-            weight: self.applied,
-            text: text.into(),
-        });
+        self.transitions.push(Transition { at, phase: self.phase, weight: self.applied, text: text.into() });
         let over = self.transitions.len().saturating_sub(TRANSITIONS);
         self.transitions.drain(..over);
         self.forgotten += over;

@@ -46,13 +46,7 @@ pub(crate) struct Filed {
 }
 
 impl Filed {
-    fn finding(
-        &self,
-        weight: Weight,
-        kind: &'static str,
-        line: Option<usize>,
-        message: String,
-    ) -> Finding {
+    fn finding(&self, weight: Weight, kind: &'static str, line: Option<usize>, message: String) -> Finding {
         Finding {
             weight,
             kind,
@@ -73,11 +67,7 @@ impl Filed {
         }
         let mut missing: Vec<String> = Vec::new();
         for wanted in self.purpose.sections() {
-            let found = self
-                .book
-                .sections
-                .iter()
-                .find(|section| section.title.to_lowercase().contains(wanted));
+            let found = self.book.sections.iter().find(|section| section.title.to_lowercase().contains(wanted));
             match found {
                 None => missing.push(format!("`{wanted}`")),
                 Some(section) if section.empty => {
@@ -102,12 +92,7 @@ impl Filed {
                     "step `{}` changes something and has no `check`: nobody will know whether it worked",
                     step.name
                 );
-                findings.push(self.finding(
-                    Weight::Warning,
-                    "step_without_check",
-                    Some(step.line),
-                    message,
-                ));
+                findings.push(self.finding(Weight::Warning, "step_without_check", Some(step.line), message));
             }
         }
         for link in &self.book.links {
@@ -126,10 +111,7 @@ impl Filed {
 
 /// Every alert has its runbook, every runbook its alert. `folder` is where alerts' runbooks are, as it is shown.
 pub(crate) fn against_rules(files: &[Filed], rules: &[AlertRule], folder: &str) -> Vec<Finding> {
-    let runbooks: Vec<&Filed> = files
-        .iter()
-        .filter(|file| file.purpose == Purpose::Alert)
-        .collect();
+    let runbooks: Vec<&Filed> = files.iter().filter(|file| file.purpose == Purpose::Alert).collect();
     let mut findings = Vec::new();
     let mut seen = BTreeSet::new();
     for rule in rules {
@@ -152,15 +134,7 @@ pub(crate) fn against_rules(files: &[Filed], rules: &[AlertRule], folder: &str) 
 
 fn of_rule(rule: &AlertRule, runbooks: &[&Filed], folder: &str) -> Option<Finding> {
     let finding = |weight, kind, message: String, command: Option<String>| {
-        Some(Finding {
-            weight,
-            kind,
-            file: None,
-            line: None,
-            alert: Some(rule.name.clone()),
-            message,
-            command,
-        })
+        Some(Finding { weight, kind, file: None, line: None, alert: Some(rule.name.clone()), message, command })
     };
     let own = format!("{}.md", rule.name);
     let link = rule.runbook();
@@ -173,29 +147,16 @@ fn of_rule(rule: &AlertRule, runbooks: &[&Filed], folder: &str) -> Option<Findin
             // Kept somewhere else; `--online` looks whether it is there.
             return None;
         }
-        let cased = runbooks
-            .iter()
-            .find(|file| file.name.eq_ignore_ascii_case(&rule.name));
+        let cased = runbooks.iter().find(|file| file.name.eq_ignore_ascii_case(&rule.name));
         let message = match cased {
             Some(file) => format!(
                 "alert `{}` ({}) has no runbook; {} differs in upper and lower case",
                 rule.name, rule.place, file.path
             ),
-            None => format!(
-                "alert `{}` ({}) has no runbook: {folder}/{own} is not there",
-                rule.name, rule.place
-            ),
+            None => format!("alert `{}` ({}) has no runbook: {folder}/{own} is not there", rule.name, rule.place),
         };
-        let command = format!(
-            "liveops runbook new {}",
-            crate::domain::shell::word(&rule.name)
-        );
-        return finding(
-            Weight::Error,
-            "alert_without_runbook",
-            message,
-            Some(command),
-        );
+        let command = format!("liveops runbook new {}", crate::domain::shell::word(&rule.name));
+        return finding(Weight::Error, "alert_without_runbook", message, Some(command));
     }
     match link {
         None => finding(
@@ -210,10 +171,7 @@ fn of_rule(rule: &AlertRule, runbooks: &[&Filed], folder: &str) -> Option<Findin
         Some(link) if !is_url(&link) && link.rsplit('/').next() != Some(own.as_str()) => finding(
             Weight::Error,
             "wrong_annotation",
-            format!(
-                "alert `{}` links `{link}`; its runbook is {folder}/{own}",
-                rule.name
-            ),
+            format!("alert `{}` links `{link}`; its runbook is {folder}/{own}", rule.name),
             None,
         ),
         Some(_) => None,
@@ -230,12 +188,7 @@ mod tests {
     use crate::domain::labels::Labels;
 
     fn filed(name: &str, purpose: Purpose, text: &str) -> Filed {
-        Filed {
-            name: name.into(),
-            path: format!("docs/{name}.md"),
-            purpose,
-            book: Runbook::parse(text),
-        }
+        Filed { name: name.into(), path: format!("docs/{name}.md"), purpose, book: Runbook::parse(text) }
     }
 
     fn rule(name: &str, link: Option<&str>) -> AlertRule {
@@ -244,10 +197,7 @@ mod tests {
             expression: "up".into(),
             hold: 0.0,
             labels: Labels::default(),
-            annotations: link
-                .map(|link| ("runbook_url".to_owned(), link.to_owned()))
-                .into_iter()
-                .collect(),
+            annotations: link.map(|link| ("runbook_url".to_owned(), link.to_owned())).into_iter().collect(),
             place: "group g".into(),
         }
     }
@@ -297,13 +247,7 @@ mod tests {
             ]
         );
         assert!(findings[0].message.contains("upper and lower case"));
-        assert_eq!(
-            findings[1].command.as_deref(),
-            Some("liveops runbook new Web")
-        );
-        assert_eq!(
-            kinds(&against_rules(&files[..1], &[rule("Down", None)], "d")),
-            ["no_annotation"]
-        );
+        assert_eq!(findings[1].command.as_deref(), Some("liveops runbook new Web"));
+        assert_eq!(kinds(&against_rules(&files[..1], &[rule("Down", None)], "d")), ["no_annotation"]);
     }
 }

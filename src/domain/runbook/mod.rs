@@ -46,14 +46,7 @@ impl Purpose {
                 "escalation",
                 "related",
             ],
-            Self::Scenario => &[
-                "detection",
-                "triage",
-                "diagnosis",
-                "mitigation",
-                "resolution",
-                "post-incident",
-            ],
+            Self::Scenario => &["detection", "triage", "diagnosis", "mitigation", "resolution", "post-incident"],
         }
     }
 }
@@ -81,9 +74,10 @@ impl Link {
 
     /// The path of a file, without its anchor; none for URLs, mail addresses, and places in the same file.
     pub(crate) fn file(&self) -> Option<&str> {
-        let has_scheme = self.to.split_once(':').is_some_and(|(scheme, _)| {
-            scheme.len() > 1 && scheme.chars().all(|c| c.is_ascii_alphanumeric())
-        });
+        let has_scheme = self
+            .to
+            .split_once(':')
+            .is_some_and(|(scheme, _)| scheme.len() > 1 && scheme.chars().all(|c| c.is_ascii_alphanumeric()));
         if has_scheme {
             return None;
         }

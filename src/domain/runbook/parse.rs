@@ -33,10 +33,7 @@ pub(super) fn parse(text: &str) -> Runbook {
     for step in &book.steps {
         if names.contains(&step.name.as_str()) {
             let what = format!("another step is called `{}` too", step.name);
-            twice.push(Fault {
-                line: step.line,
-                what,
-            });
+            twice.push(Fault { line: step.line, what });
         }
         names.push(&step.name);
     }
@@ -45,9 +42,7 @@ pub(super) fn parse(text: &str) -> Runbook {
 }
 
 fn line_starts(text: &str) -> Vec<usize> {
-    std::iter::once(0)
-        .chain(text.match_indices('\n').map(|(at, _)| at + 1))
-        .collect()
+    std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect()
 }
 
 struct Reader<'a> {
@@ -86,10 +81,7 @@ impl Reader<'_> {
             Event::End(TagEnd::CodeBlock) => self.end_code(),
             Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => {
                 let line = self.line(at);
-                self.book.links.push(Link {
-                    to: dest_url.into_string(),
-                    line,
-                });
+                self.book.links.push(Link { to: dest_url.into_string(), line });
             }
             Event::Text(text) | Event::Code(text) => match (&mut self.code, &mut self.heading) {
                 (Some((_, body, _)), _) => body.push_str(&text),
@@ -117,11 +109,7 @@ impl Reader<'_> {
         let title = title.trim().to_owned();
         match level {
             HeadingLevel::H1 if self.book.title.is_empty() => self.book.title = title,
-            HeadingLevel::H1 | HeadingLevel::H2 => self.book.sections.push(Section {
-                title,
-                line,
-                empty: true,
-            }),
+            HeadingLevel::H1 | HeadingLevel::H2 => self.book.sections.push(Section { title, line, empty: true }),
             _ => {}
         }
     }
@@ -130,11 +118,7 @@ impl Reader<'_> {
         let Some((info, body, line)) = self.code.take() else {
             return;
         };
-        let section = self
-            .book
-            .sections
-            .last()
-            .map_or("", |section| section.title.as_str());
+        let section = self.book.sections.last().map_or("", |section| section.title.as_str());
         match step::read(&info, &body, section, line) {
             None => {}
             Some(Ok(step)) => self.book.steps.push(step),
@@ -153,33 +137,15 @@ mod tests {
     fn sections_links_steps_and_faults_have_their_lines() {
         let book = parse(TEXT);
         assert_eq!(book.title, "Rollback");
-        let sections: Vec<_> = book
-            .sections
-            .iter()
-            .map(|s| (s.title.as_str(), s.line, s.empty))
-            .collect();
-        assert_eq!(
-            sections,
-            [
-                ("Detection", 5, false),
-                ("Empty", 9, true),
-                ("Fix", 13, false)
-            ]
-        );
+        let sections: Vec<_> = book.sections.iter().map(|s| (s.title.as_str(), s.line, s.empty)).collect();
+        assert_eq!(sections, [("Detection", 5, false), ("Empty", 9, true), ("Fix", 13, false)]);
         assert_eq!(book.links.len(), 2);
-        assert_eq!(
-            (book.links[0].file(), book.links[0].line),
-            (Some("b.md"), 7)
-        );
+        assert_eq!((book.links[0].file(), book.links[0].line), (Some("b.md"), 7));
         assert!(book.links[1].is_url() && book.links[1].file().is_none());
         assert_eq!(book.steps.len(), 2);
         assert_eq!(book.steps[1].check.as_deref(), Some("test \"a b\" && true"));
         assert_eq!(
-            (
-                book.steps[0].command.as_str(),
-                book.steps[0].line,
-                book.steps[0].section.as_str()
-            ),
+            (book.steps[0].command.as_str(), book.steps[0].line, book.steps[0].section.as_str()),
             ("echo 1", 17, "Fix")
         );
         assert_eq!(book.unfilled, [25]);

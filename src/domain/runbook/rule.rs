@@ -70,10 +70,7 @@ impl AlertRule {
                     serde_json::Value::String(text) => text,
                     other => other.to_string(),
                 },
-                hold: entry
-                    .hold
-                    .and_then(|text| duration::parse(&text).ok())
-                    .map_or(0.0, |hold| hold.as_secs_f64()),
+                hold: entry.hold.and_then(|text| duration::parse(&text).ok()).map_or(0.0, |hold| hold.as_secs_f64()),
                 labels: entry.labels,
                 annotations: entry.annotations,
                 place: place.to_owned(),
@@ -90,19 +87,12 @@ impl AlertRule {
     /// The service that its labels name.
     pub(crate) fn service(&self) -> Option<&str> {
         let names = ["service", "job", "app"];
-        names
-            .iter()
-            .find_map(|name| self.labels.get(*name))
-            .map(String::as_str)
+        names.iter().find_map(|name| self.labels.get(*name)).map(String::as_str)
     }
 
     /// An annotation, by the first of these names that it has.
     pub(crate) fn annotation(&self, names: &[&str]) -> Option<&str> {
-        names
-            .iter()
-            .find_map(|name| self.annotations.get(*name))
-            .map(String::as_str)
-            .filter(|text| !text.is_empty())
+        names.iter().find_map(|name| self.annotations.get(*name)).map(String::as_str).filter(|text| !text.is_empty())
     }
 
     /// Where its annotation says that the runbook is, with the alert's name filled in.
@@ -137,10 +127,7 @@ mod tests {
         let rules = AlertRule::read_file(text, "r.yml").expect("sound");
         assert_eq!(rules.len(), 2);
         let down = &rules[0];
-        assert_eq!(
-            (down.hold, down.severity(), down.service()),
-            (60.0, Some("critical"), Some("game"))
-        );
+        assert_eq!((down.hold, down.severity(), down.service()), (60.0, Some("critical"), Some("game")));
         assert_eq!(down.runbook().as_deref(), Some("docs/Down.md"));
         assert_eq!(rules[1].expression, "1");
         assert!(AlertRule::read_file("groups: 3", "r.yml").is_err());

@@ -91,19 +91,13 @@ impl RunState {
     /// The state of a step.
     pub(crate) fn of(&self, step: &Step) -> StepState {
         let digest = step.digest();
-        self.steps
-            .iter()
-            .find(|(known, _)| *known == digest)
-            .map_or(StepState::Open, |(_, state)| *state)
+        self.steps.iter().find(|(known, _)| *known == digest).map_or(StepState::Open, |(_, state)| *state)
     }
 
     /// Steps that were touched and are not in the runbook any more as they were.
     pub(crate) fn strangers(&self, steps: &[Step]) -> usize {
         let digests: Vec<String> = steps.iter().map(Step::digest).collect();
-        self.steps
-            .iter()
-            .filter(|(known, _)| !digests.contains(known))
-            .count()
+        self.steps.iter().filter(|(known, _)| !digests.contains(known)).count()
     }
 }
 
@@ -140,10 +134,7 @@ mod tests {
             say("step.begun", &steps[1]),
         ]);
         let states: Vec<StepState> = steps.iter().map(|step| run.of(step)).collect();
-        assert_eq!(
-            states,
-            [StepState::Done, StepState::Unfinished, StepState::Open]
-        );
+        assert_eq!(states, [StepState::Done, StepState::Unfinished, StepState::Open]);
         assert_eq!((run.runbook.as_str(), run.ended), ("x", false));
         assert_eq!(run.strangers(&steps), 0);
         assert_eq!(run.strangers(&steps[1..]), 1);

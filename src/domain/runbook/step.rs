@@ -62,21 +62,12 @@ impl Step {
             self.check.as_deref().unwrap_or_default(),
             self.rollback.as_deref().unwrap_or_default(),
         ];
-        Sha256::digest(text.join("\0").as_bytes())
-            .iter()
-            .take(8)
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        Sha256::digest(text.join("\0").as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
     }
 }
 
 /// Reads the info string of a block. `None`: it is not marked to run.
-pub(super) fn read(
-    info: &str,
-    body: &str,
-    section: &str,
-    line: usize,
-) -> Option<Result<Step, String>> {
+pub(super) fn read(info: &str, body: &str, section: &str, line: usize) -> Option<Result<Step, String>> {
     let (shell, rest) = info.trim().split_once(char::is_whitespace)?;
     let rest = rest.trim_start();
     let words = rest.strip_prefix("liveops")?;
@@ -123,10 +114,8 @@ fn step(shell: &str, words: &str, body: &str, section: &str, line: usize) -> Res
                 return Err(format!("`{key}` needs a value: `{key}=\"…\"`"));
             }
             (key, _) => {
-                let help = nearest(key, KEYS).map_or_else(
-                    || format!("known are {}", KEYS.join(", ")),
-                    |near| format!("did you mean `{near}`?"),
-                );
+                let help = nearest(key, KEYS)
+                    .map_or_else(|| format!("known are {}", KEYS.join(", ")), |near| format!("did you mean `{near}`?"));
                 return Err(format!("`{key}` is unknown; {help}"));
             }
         }
@@ -165,9 +154,7 @@ fn pairs(text: &str) -> Result<Vec<(String, Option<String>)>, String> {
     let mut found = Vec::new();
     let mut rest = text.trim_start();
     while !rest.is_empty() {
-        let end = rest
-            .find(|c: char| c == '=' || c.is_whitespace())
-            .unwrap_or(rest.len());
+        let end = rest.find(|c: char| c == '=' || c.is_whitespace()).unwrap_or(rest.len());
         let key = rest[..end].to_owned();
         if key.is_empty() {
             return Err("a value without a key".into());
@@ -242,10 +229,7 @@ mod tests {
         assert_eq!(step.needs, ["A", "B"]);
         assert_eq!((step.timeout.as_secs(), step.line), (90, 7));
         let digest = step.digest();
-        let other = Step {
-            command: "x".into(),
-            ..step
-        };
+        let other = Step { command: "x".into(), ..step };
         assert_ne!(digest, other.digest());
     }
 

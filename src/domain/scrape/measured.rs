@@ -24,20 +24,14 @@ pub(super) enum Measured<'a> {
         selector: String,
     },
     /// The growth of cumulative buckets.
-    Buckets {
-        q: f64,
-        rates: Vector<'a>,
-        selector: String,
-    },
+    Buckets { q: f64, rates: Vector<'a>, selector: String },
 }
 
 impl<'a> Measured<'a> {
     /// Takes from the scrapes what the formula needs.
     pub(super) fn of(kind: &KpiKind, windows: &[Window<'a>]) -> Result<Self, NoValue> {
         match kind {
-            KpiKind::Gauge { selector, agg } => {
-                Ok(Measured::Values(instant(selector, windows)?, *agg))
-            }
+            KpiKind::Gauge { selector, agg } => Ok(Measured::Values(instant(selector, windows)?, *agg)),
             KpiKind::Rate { selector, window } => {
                 let rates = rates(selector, *window, windows)?;
                 Ok(Measured::Values(rates, Aggregation::Sum))
@@ -51,24 +45,11 @@ impl<'a> Measured<'a> {
                     Err(NoValue::NoSeries { .. }) if absent_is_zero => Vector::new(),
                     other => other?,
                 };
-                Ok(Measured::Ratio {
-                    part,
-                    whole,
-                    absent_is_zero,
-                    selector: to.show(),
-                })
+                Ok(Measured::Ratio { part, whole, absent_is_zero, selector: to.show() })
             }
-            KpiKind::Quantile {
-                q,
-                histogram,
-                window,
-            } => {
+            KpiKind::Quantile { q, histogram, window } => {
                 let buckets = histogram.with_suffix("_bucket");
-                Ok(Measured::Buckets {
-                    q: *q,
-                    rates: rates(&buckets, *window, windows)?,
-                    selector: buckets.show(),
-                })
+                Ok(Measured::Buckets { q: *q, rates: rates(&buckets, *window, windows)?, selector: buckets.show() })
             }
             KpiKind::PromQl(_) => Err(NoValue::NeedsPrometheus),
         }
@@ -78,12 +59,7 @@ impl<'a> Measured<'a> {
     pub(super) fn groups(&self, by: Option<&str>) -> Result<Groups, NoValue> {
         match self {
             Measured::Values(values, agg) => Ok(aggregate(values, by, *agg)),
-            Measured::Ratio {
-                part,
-                whole,
-                absent_is_zero,
-                ..
-            } => Ok(ratio(part, whole, by, *absent_is_zero)),
+            Measured::Ratio { part, whole, absent_is_zero, .. } => Ok(ratio(part, whole, by, *absent_is_zero)),
             Measured::Buckets { q, rates, selector } => quantiles(*q, rates, by, selector),
         }
     }
@@ -92,26 +68,15 @@ impl<'a> Measured<'a> {
     pub(super) fn no_traffic(&self) -> Option<NoValue> {
         let (rates, selector) = match self {
             Measured::Values(..) => return None,
-            Measured::Ratio {
-                whole, selector, ..
-            } => (whole, selector),
-            Measured::Buckets {
-                rates, selector, ..
-            } => (rates, selector),
+            Measured::Ratio { whole, selector, .. } => (whole, selector),
+            Measured::Buckets { rates, selector, .. } => (rates, selector),
         };
         let still = rates.iter().all(|(_, rate)| *rate == 0.0);
-        still.then(|| NoValue::NoTraffic {
-            selector: selector.clone(),
-        })
+        still.then(|| NoValue::NoTraffic { selector: selector.clone() })
     }
 }
 
-fn ratio(
-    part: &[(&Labels, f64)],
-    whole: &[(&Labels, f64)],
-    by: Option<&str>,
-    absent_is_zero: bool,
-) -> Groups {
+fn ratio(part: &[(&Labels, f64)], whole: &[(&Labels, f64)], by: Option<&str>, absent_is_zero: bool) -> Groups {
     let parts = aggregate(part, by, Aggregation::Sum);
     aggregate(whole, by, Aggregation::Sum)
         .into_iter()
@@ -123,12 +88,7 @@ fn ratio(
         .collect()
 }
 
-fn quantiles(
-    q: f64,
-    rates: &[(&Labels, f64)],
-    by: Option<&str>,
-    selector: &str,
-) -> Result<Groups, NoValue> {
+fn quantiles(q: f64, rates: &[(&Labels, f64)], by: Option<&str>, selector: &str) -> Result<Groups, NoValue> {
     let mut groups: BTreeMap<String, Vec<(f64, f64)>> = BTreeMap::new();
     for (labels, rate) in rates {
         // As Prometheus: a bucket whose bound is not a number is left out.
@@ -139,12 +99,7 @@ fn quantiles(
     }
     let all_complete = groups.values().all(|g| histogram::has_infinity_bucket(g));
     if groups.is_empty() || (by.is_none() && !all_complete) {
-        return Err(NoValue::NoInfinityBucket {
-            selector: selector.to_owned(),
-        });
+        return Err(NoValue::NoInfinityBucket { selector: selector.to_owned() });
     }
-    Ok(groups
-        .into_iter()
-        .map(|(group, buckets)| (group, histogram::quantile(q, &buckets)))
-        .collect())
+    Ok(groups.into_iter().map(|(group, buckets)| (group, histogram::quantile(q, &buckets))).collect())
 }

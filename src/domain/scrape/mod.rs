@@ -106,9 +106,7 @@ pub(crate) fn evaluate(kpi: &Kpi, windows: &[Window<'_>]) -> Result<KpiValue, No
     let measured = Measured::of(&kpi.kind, windows)?;
     let total = measured.groups(None)?.get("").copied().unwrap_or(f64::NAN);
     if let Some(value) = number::special(total) {
-        return Err(measured
-            .no_traffic()
-            .unwrap_or(NoValue::NotFinite { value }));
+        return Err(measured.no_traffic().unwrap_or(NoValue::NotFinite { value }));
     }
     let by = match &kpi.by {
         Some(label) => measured.groups(Some(label))?,
@@ -125,11 +123,9 @@ pub(crate) fn keep(mut snapshot: Snapshot, kpis: &[Kpi]) -> Snapshot {
         by_name.entry(selector.name()).or_default().push(selector);
     }
     snapshot.samples.retain(|sample| {
-        by_name.get(sample.name.as_str()).is_some_and(|wanted| {
-            wanted
-                .iter()
-                .any(|selector| selector.matches(&sample.name, &sample.labels))
-        })
+        by_name
+            .get(sample.name.as_str())
+            .is_some_and(|wanted| wanted.iter().any(|selector| selector.matches(&sample.name, &sample.labels)))
     });
     snapshot
 }

@@ -15,59 +15,40 @@ pub(super) type Vector<'a> = Vec<(&'a Labels, f64)>;
 pub(super) type Groups = BTreeMap<String, f64>;
 
 fn selected<'a>(snapshot: &'a Snapshot, selector: &Selector) -> impl Iterator<Item = &'a Sample> {
-    snapshot
-        .samples
-        .iter()
-        .filter(|sample| selector.matches(&sample.name, &sample.labels))
+    snapshot.samples.iter().filter(|sample| selector.matches(&sample.name, &sample.labels))
 }
 
-pub(super) fn instant<'a>(
-    selector: &Selector,
-    windows: &[Window<'a>],
-) -> Result<Vector<'a>, NoValue> {
+pub(super) fn instant<'a>(selector: &Selector, windows: &[Window<'a>]) -> Result<Vector<'a>, NoValue> {
     let values: Vector<'a> = windows
         .iter()
         .flat_map(|window| selected(window.current, selector))
         .map(|sample| (&sample.labels, sample.value))
         .collect();
     if values.is_empty() {
-        return Err(NoValue::NoSeries {
-            selector: selector.show(),
-        });
+        return Err(NoValue::NoSeries { selector: selector.show() });
     }
     Ok(values)
 }
 
 /// The growth a second of each series that both scrapes of its endpoint have.
-pub(super) fn rates<'a>(
-    selector: &Selector,
-    range: Duration,
-    windows: &[Window<'a>],
-) -> Result<Vector<'a>, NoValue> {
+pub(super) fn rates<'a>(selector: &Selector, range: Duration, windows: &[Window<'a>]) -> Result<Vector<'a>, NoValue> {
     instant(selector, windows)?;
     let mut rates = Vector::new();
     for window in windows {
         let Some((previous, seconds)) = usable_previous(window, range) else {
             continue;
         };
-        let before: HashMap<&Labels, f64> = selected(previous, selector)
-            .map(|sample| (&sample.labels, sample.value))
-            .collect();
+        let before: HashMap<&Labels, f64> =
+            selected(previous, selector).map(|sample| (&sample.labels, sample.value)).collect();
         for sample in selected(window.current, selector) {
             if let Some(old) = before.get(&sample.labels) {
-                let grown = if sample.value < *old {
-                    sample.value
-                } else {
-                    sample.value - old
-                };
+                let grown = if sample.value < *old { sample.value } else { sample.value - old };
                 rates.push((&sample.labels, grown / seconds));
             }
         }
     }
     if rates.is_empty() {
-        return Err(NoValue::NeedsSecondScrape {
-            selector: selector.show(),
-        });
+        return Err(NoValue::NeedsSecondScrape { selector: selector.show() });
     }
     Ok(rates)
 }
@@ -81,9 +62,7 @@ fn usable_previous<'a>(window: &Window<'a>, range: Duration) -> Option<(&'a Snap
 }
 
 pub(super) fn group_of(labels: &Labels, by: Option<&str>) -> String {
-    by.and_then(|label| labels.get(label))
-        .cloned()
-        .unwrap_or_default()
+    by.and_then(|label| labels.get(label)).cloned().unwrap_or_default()
 }
 
 pub(super) fn aggregate(vector: &[(&Labels, f64)], by: Option<&str>, agg: Aggregation) -> Groups {
@@ -98,8 +77,5 @@ pub(super) fn aggregate(vector: &[(&Labels, f64)], by: Option<&str>, agg: Aggreg
         Aggregation::Max => values.iter().copied().fold(f64::NAN, f64::max),
         Aggregation::Min => values.iter().copied().fold(f64::NAN, f64::min),
     };
-    groups
-        .into_iter()
-        .map(|(group, values)| (group, fold(&values)))
-        .collect()
+    groups.into_iter().map(|(group, values)| (group, fold(&values))).collect()
 }

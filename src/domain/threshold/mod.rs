@@ -53,17 +53,13 @@ pub(crate) struct Threshold {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub(crate) enum ThresholdError {
     /// No comparison in front.
-    #[error(
-        "`{text}` is not a threshold: begin with `>`, `>=`, `<`, `<=`, `==` or `!=`, as in `> 5`"
-    )]
+    #[error("`{text}` is not a threshold: begin with `>`, `>=`, `<`, `<=`, `==` or `!=`, as in `> 5`")]
     Operator {
         /// What was given.
         text: String,
     },
     /// No finite number after the comparison.
-    #[error(
-        "`{text}` is not a threshold: after the comparison comes a number, as in `> 16ms` or `< 0.5`"
-    )]
+    #[error("`{text}` is not a threshold: after the comparison comes a number, as in `> 16ms` or `< 0.5`")]
     Number {
         /// What was given.
         text: String,
@@ -99,27 +95,17 @@ impl Threshold {
     /// [`ThresholdError`] when it is not one, or when its unit does not fit.
     pub(crate) fn parse(text: &str, unit: &Unit) -> Result<Self, ThresholdError> {
         let written = text.trim();
-        let found = OPERATORS
-            .iter()
-            .find_map(|(sign, op)| Some((*sign, *op, written.strip_prefix(sign)?.trim())));
-        let (sign, op, limit) = found.ok_or_else(|| ThresholdError::Operator {
-            text: written.into(),
-        })?;
+        let found = OPERATORS.iter().find_map(|(sign, op)| Some((*sign, *op, written.strip_prefix(sign)?.trim())));
+        let (sign, op, limit) = found.ok_or_else(|| ThresholdError::Operator { text: written.into() })?;
         let (digits, suffix) = split_number(limit);
         let suffix = suffix.trim();
         let number: f64 = digits
             .parse()
             .ok()
             .filter(|n: &f64| n.is_finite())
-            .ok_or_else(|| ThresholdError::Number {
-                text: written.into(),
-            })?;
+            .ok_or_else(|| ThresholdError::Number { text: written.into() })?;
         if *unit == Unit::Ratio && suffix.is_empty() && number > 1.0 {
-            return Err(ThresholdError::BareRatio {
-                text: written.into(),
-                op: sign.into(),
-                number: digits.into(),
-            });
+            return Err(ThresholdError::BareRatio { text: written.into(), op: sign.into(), number: digits.into() });
         }
         let value = match scale(unit, suffix) {
             // Two factors, because dividing by 1000 is exact to the last bit where × 0.001 is not.
@@ -132,11 +118,7 @@ impl Threshold {
             measured: measured(unit),
             allowed: allowed(unit),
         })?;
-        Ok(Threshold {
-            op,
-            value,
-            text: written.to_owned(),
-        })
+        Ok(Threshold { op, value, text: written.to_owned() })
     }
 
     /// Whether the value is on the bad side. `NaN` is on no side.
@@ -215,11 +197,7 @@ mod tests {
             (">", Unit::None, "comes a number"),
             ("> 1e999", Unit::None, "comes a number"),
             ("> NaN", Unit::None, "comes a number"),
-            (
-                "> 5%",
-                Unit::None,
-                "`%` does not fit a value without a unit",
-            ),
+            ("> 5%", Unit::None, "`%` does not fit a value without a unit"),
             ("> 5%", Unit::None, "give the KPI a `unit`"),
             ("> 5%", Unit::Seconds, "a time such as `16ms`"),
             ("> 5ms", Unit::Ratio, "per cent (`5%`)"),

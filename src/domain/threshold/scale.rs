@@ -64,9 +64,7 @@ fn time(suffix: &str) -> Option<(f64, f64)> {
 fn binary(suffix: &str) -> Option<f64> {
     let prefix = match suffix {
         "B" => "",
-        _ => suffix
-            .strip_suffix('B')
-            .or_else(|| suffix.ends_with('i').then_some(suffix))?,
+        _ => suffix.strip_suffix('B').or_else(|| suffix.ends_with('i').then_some(suffix))?,
     };
     let (letter, base) = match prefix.strip_suffix('i') {
         Some(letter) => (letter, 1024.0_f64),
@@ -111,9 +109,7 @@ pub(super) fn measured(unit: &Unit) -> String {
 /// What may be written for such a value, in words.
 pub(super) fn allowed(unit: &Unit) -> String {
     match unit {
-        Unit::None => {
-            "a plain number, or give the KPI a `unit` (`ratio`, `s`, `ms`, `bytes` …)".into()
-        }
+        Unit::None => "a plain number, or give the KPI a `unit` (`ratio`, `s`, `ms`, `bytes` …)".into(),
         Unit::Ratio => "per cent (`5%`) or a number from 0 to 1 (`0.05`)".to_owned(),
         Unit::Percent => "per cent (`5%`) or a number from 0 to 100".to_owned(),
         Unit::Seconds | Unit::Milliseconds => "a time such as `16ms`, `120s` or `1m30s`".to_owned(),

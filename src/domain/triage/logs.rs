@@ -20,16 +20,7 @@ pub(crate) struct Digest {
 }
 
 /// Words of plain lines that tell of an error.
-const LOUD: [&str; 8] = [
-    "error",
-    "fatal",
-    "panic",
-    "panicked",
-    "exception",
-    "traceback",
-    "critical",
-    "oomkilled",
-];
+const LOUD: [&str; 8] = ["error", "fatal", "panic", "panicked", "exception", "traceback", "critical", "oomkilled"];
 
 /// Longer messages are cut: the beginning says what it is.
 const LONGEST: usize = 90;
@@ -38,11 +29,7 @@ const LONGEST: usize = 90;
 pub(crate) fn digest(text: &str) -> Digest {
     let mut digest = Digest::default();
     for line in text.lines() {
-        let line = line
-            .strip_prefix('[')
-            .and_then(|rest| rest.split_once("] "))
-            .map_or(line, |(_, said)| said)
-            .trim();
+        let line = line.strip_prefix('[').and_then(|rest| rest.split_once("] ")).map_or(line, |(_, said)| said).trim();
         if line.is_empty() {
             continue;
         }
@@ -55,22 +42,16 @@ pub(crate) fn digest(text: &str) -> Digest {
             None => digest.errors.push(Group { what, count: 1 }),
         }
     }
-    digest
-        .errors
-        .sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.what.cmp(&b.what)));
+    digest.errors.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.what.cmp(&b.what)));
     digest
 }
 
 /// What the line complains of; `None` when it does not.
 fn error_of(line: &str) -> Option<String> {
-    let structured = serde_json::from_str::<Value>(line)
-        .ok()
-        .filter(Value::is_object);
+    let structured = serde_json::from_str::<Value>(line).ok().filter(Value::is_object);
     let Some(value) = structured else {
         let lower = line.to_lowercase();
-        let loud = lower
-            .split(|c: char| !c.is_ascii_alphanumeric())
-            .any(|word| LOUD.contains(&word));
+        let loud = lower.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| LOUD.contains(&word));
         return loud.then(|| kind(line));
     };
     let text = |keys: &[&str]| {
@@ -79,9 +60,7 @@ fn error_of(line: &str) -> Option<String> {
     };
     let level = text(&["level", "severity", "lvl"]).unwrap_or_default();
     let level = level.to_lowercase();
-    let loud = ["err", "fatal", "crit", "panic", "alert", "emerg"]
-        .iter()
-        .any(|start| level.starts_with(start));
+    let loud = ["err", "fatal", "crit", "panic", "alert", "emerg"].iter().any(|start| level.starts_with(start));
     if !loud {
         return None;
     }
@@ -125,37 +104,15 @@ mod tests {
              all terrors are imaginary\n\n";
         let digest = digest(text);
         assert_eq!(digest.lines, 5);
-        let found: Vec<(&str, usize)> = digest
-            .errors
-            .iter()
-            .map(|group| (group.what.as_str(), group.count))
-            .collect();
-        assert_eq!(
-            found,
-            [
-                ("websocket: send failed after # ms", 2),
-                ("#-#-# #:#:# FATAL: out of memory", 1)
-            ]
-        );
+        let found: Vec<(&str, usize)> = digest.errors.iter().map(|group| (group.what.as_str(), group.count)).collect();
+        assert_eq!(found, [("websocket: send failed after # ms", 2), ("#-#-# #:#:# FATAL: out of memory", 1)]);
     }
 
     #[test]
     fn any_text_can_be_read() {
-        for text in [
-            "",
-            "\n",
-            "[",
-            "[x] ",
-            "{}",
-            "{\"level\":\"error\"}",
-            "[1,2]",
-            "\u{0}error",
-        ] {
+        for text in ["", "\n", "[", "[x] ", "{}", "{\"level\":\"error\"}", "[1,2]", "\u{0}error"] {
             digest(text);
         }
-        assert_eq!(
-            digest("{\"level\":\"error\"}").errors[0].what,
-            "an error without a message"
-        );
+        assert_eq!(digest("{\"level\":\"error\"}").errors[0].what, "an error without a message");
     }
 }

@@ -49,13 +49,7 @@ impl Facts<'_> {
         for (service, state) in &self.rollouts {
             let command = format!("liveops rollout abort {}", word(service));
             let why = format!("a rollout is under way: {state}");
-            add(
-                &mut found,
-                "stop the rollout, and go back",
-                why,
-                command,
-                0.95,
-            );
+            add(&mut found, "stop the rollout, and go back", why, command, 0.95);
         }
         for suspect in self.suspects {
             let change = &suspect.change;
@@ -63,27 +57,13 @@ impl Facts<'_> {
                 // What takes seconds is tried before what takes minutes.
                 let speed = if change.kind == Kind::Flag { 1.0 } else { 0.85 };
                 let why = format!("{}; {}", change.what, suspect.reasons.join("; "));
-                add(
-                    &mut found,
-                    title(change),
-                    why,
-                    command,
-                    suspect.score * speed,
-                );
+                add(&mut found, title(change), why, command, suspect.score * speed);
             }
         }
         // Without a break there are no suspects; what is recent is worth a look all the same.
         for change in self.recent.iter().rev() {
-            if let (Some(command), Kind::Flag | Kind::Deploy | Kind::Config) =
-                (self.way_back(change), change.kind)
-            {
-                add(
-                    &mut found,
-                    title(change),
-                    change.what.clone(),
-                    command,
-                    0.15,
-                );
+            if let (Some(command), Kind::Flag | Kind::Deploy | Kind::Config) = (self.way_back(change), change.kind) {
+                add(&mut found, title(change), change.what.clone(), command, 0.15);
             }
         }
         self.scale_out(&mut found);
@@ -92,13 +72,7 @@ impl Facts<'_> {
             let score = if place == 0 { 0.3 } else { 0.07 };
             let why = "its steps are written down, and each is asked for".to_owned();
             let command = format!("liveops runbook run {}", word(name));
-            add(
-                &mut found,
-                &format!("follow the runbook `{name}`"),
-                why,
-                command,
-                score,
-            );
+            add(&mut found, &format!("follow the runbook `{name}`"), why, command, score);
         }
         found.sort_by(|a, b| b.score.total_cmp(&a.score));
         found
@@ -119,13 +93,7 @@ impl Facts<'_> {
             None => ("N".to_owned(), false),
         };
         let now = replicas.map_or_else(String::new, |now| format!(" (now {now})"));
-        add(
-            found,
-            "scale out",
-            format!("{why}{now}"),
-            format!("liveops scale {service} --replicas {count}"),
-            score,
-        );
+        add(found, "scale out", format!("{why}{now}"), format!("liveops scale {service} --replicas {count}"), score);
         if let Some(last) = found.last_mut().filter(|last| last.title == "scale out") {
             last.ready = ready;
         }
@@ -133,18 +101,9 @@ impl Facts<'_> {
 
     fn restart(&self, found: &mut Vec<Mitigation>) {
         if let Some(kubectl) = &self.kubectl {
-            let command = format!(
-                "{kubectl} rollout restart deployment/{}",
-                word(self.service)
-            );
+            let command = format!("{kubectl} rollout restart deployment/{}", word(self.service));
             let why = "helps when a process is stuck; its matches are lost unless it drains";
-            add(
-                found,
-                "restart the pods one by one",
-                why.into(),
-                command,
-                0.05,
-            );
+            add(found, "restart the pods one by one", why.into(), command, 0.05);
         }
     }
 
@@ -162,35 +121,19 @@ impl Facts<'_> {
             return Some(format!("liveops rollout undo {}", word(service)));
         }
         let kubectl = self.kubectl.as_deref()?;
-        Some(format!(
-            "{kubectl} rollout undo deployment/{}",
-            word(service)
-        ))
+        Some(format!("{kubectl} rollout undo deployment/{}", word(service)))
     }
 }
 
 fn add(found: &mut Vec<Mitigation>, title: &str, why: String, command: String, score: f64) {
     if found.iter().all(|known| known.command != command) {
-        found.push(Mitigation {
-            title: title.to_owned(),
-            why,
-            command,
-            ready: true,
-            score,
-        });
+        found.push(Mitigation { title: title.to_owned(), why, command, ready: true, score });
     }
 }
 
 fn title(change: &Change) -> &'static str {
     match change.kind {
-        Kind::Flag
-            if change
-                .revert
-                .as_deref()
-                .is_some_and(|way| way.contains(" kill ")) =>
-        {
-            "kill the flag"
-        }
+        Kind::Flag if change.revert.as_deref().is_some_and(|way| way.contains(" kill ")) => "kill the flag",
         Kind::Flag => "take the flag's change back",
         Kind::Deploy => "roll the deployment back",
         Kind::Config => "take the configuration back",
@@ -230,19 +173,10 @@ mod tests {
             suspect(Kind::Flag, 0.75, Some("liveops flag kill a")),
             suspect(Kind::Flag, 0.75, Some("liveops flag kill a")),
         ];
-        let mut facts = Facts {
-            suspects: &suspects,
-            service: "game",
-            rolls_out: true,
-            ..Facts::default()
-        };
+        let mut facts = Facts { suspects: &suspects, service: "game", rolls_out: true, ..Facts::default() };
         assert_eq!(
             commands(&facts),
-            [
-                "liveops flag kill a",
-                "liveops rollout undo game",
-                "liveops scale game --replicas N"
-            ]
+            ["liveops flag kill a", "liveops rollout undo game", "liveops scale game --replicas N"]
         );
         facts.rollouts = vec![("game".into(), "canary at 10 %".into())];
         assert_eq!(commands(&facts)[0], "liveops rollout abort game");
@@ -250,11 +184,7 @@ mod tests {
 
     #[test]
     fn what_kubernetes_deployed_is_taken_back_there() {
-        let suspects = [suspect(
-            Kind::Deploy,
-            0.8,
-            Some("kubectl rollout undo deployment/game"),
-        )];
+        let suspects = [suspect(Kind::Deploy, 0.8, Some("kubectl rollout undo deployment/game"))];
         let facts = Facts {
             suspects: &suspects,
             service: "game",
@@ -272,10 +202,7 @@ mod tests {
             ]
         );
         assert!(facts.mitigations().iter().all(|one| one.ready));
-        let none = Facts {
-            service: "game",
-            ..Facts::default()
-        };
+        let none = Facts { service: "game", ..Facts::default() };
         assert!(!none.mitigations()[0].ready, "how many is not known");
     }
 }

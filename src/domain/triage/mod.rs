@@ -118,11 +118,7 @@ impl Outcome {
             Self::Unknown => 2,
             Self::Suspicious => 3,
         };
-        if weight(other) > weight(self) {
-            other
-        } else {
-            self
-        }
+        if weight(other) > weight(self) { other } else { self }
     }
 
     /// The word for it.
@@ -184,10 +180,7 @@ pub(crate) type Said = (Answer, Option<String>);
 
 /// The last answer to an item in a journal, with its note.
 pub(crate) fn answer(events: &[Event], item: &str) -> Option<Said> {
-    let event = events
-        .iter()
-        .rev()
-        .find(|event| event.kind == ANSWERED && event.data["item"] == item)?;
+    let event = events.iter().rev().find(|event| event.kind == ANSWERED && event.data["item"] == item)?;
     let answer = serde_json::from_value(event.data["answer"].clone()).ok()?;
     let note = event.data["note"].as_str().filter(|note| !note.is_empty());
     Some((answer, note.map(ToOwned::to_owned)))
@@ -195,11 +188,7 @@ pub(crate) fn answer(events: &[Event], item: &str) -> Option<Said> {
 
 /// The data of an answer's event; `text` is the line for people.
 pub(crate) fn event(item: &Item, found: &Found, answer: Answer, note: &str) -> Value {
-    let tail = if note.is_empty() {
-        String::new()
-    } else {
-        format!(" ({note})")
-    };
+    let tail = if note.is_empty() { String::new() } else { format!(" ({note})") };
     serde_json::json!({
         "item": item.id,
         "answer": answer,

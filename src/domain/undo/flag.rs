@@ -47,30 +47,20 @@ pub(crate) enum Stale {
     #[error("it did not happen: no history of {} knows it", flags(.0))]
     DidNotHappen(Vec<String>),
     /// The change is known to have happened, and not to this store.
-    #[error(
-        "the history of flag `{flag}` does not know it: this is another store, or it has forgotten"
-    )]
+    #[error("the history of flag `{flag}` does not know it: this is another store, or it has forgotten")]
     Forgotten { flag: String },
     /// Somebody changed it since, through liveops.
     #[error("flag `{flag}` was changed since, by {} at {}", .by.by, stamp(.by.at))]
     Changed { flag: String, by: Box<Revision> },
     /// Somebody changed it since, by other means.
     #[error("flag `{flag}` was changed since, outside liveops")]
-    Drifted {
-        flag: String,
-        newest: Box<Revision>,
-        found: Option<Vec<u8>>,
-    },
+    Drifted { flag: String, newest: Box<Revision>, found: Option<Vec<u8>> },
     /// Nothing is known of it.
     #[error("flag `{flag}` has no history: liveops has never changed it")]
     NoHistory { flag: String },
     /// There is no such revision.
     #[error("flag `{flag}` has no revision {rev} in its history")]
-    NoRevision {
-        flag: String,
-        rev: u64,
-        known: Vec<u64>,
-    },
+    NoRevision { flag: String, rev: u64, known: Vec<u64> },
 }
 
 fn flags(names: &[String]) -> String {
@@ -110,12 +100,7 @@ impl FlagUndo {
     ///
     /// # Errors
     /// Why it must not be carried out.
-    pub(crate) fn decide(
-        &self,
-        op: &str,
-        world: &[FlagNow],
-        certain: bool,
-    ) -> Result<Vec<Restore>, Stale> {
+    pub(crate) fn decide(&self, op: &str, world: &[FlagNow], certain: bool) -> Result<Vec<Restore>, Stale> {
         let mut restores = Vec::new();
         for now in world {
             let flag = || now.flag.clone();
@@ -138,9 +123,7 @@ impl FlagNow {
     /// # Errors
     /// Why that cannot be.
     pub(crate) fn step_back(&self, to_rev: Option<u64>) -> Result<Restore, Stale> {
-        let newest = self.history.first().ok_or_else(|| Stale::NoHistory {
-            flag: self.flag.clone(),
-        })?;
+        let newest = self.history.first().ok_or_else(|| Stale::NoHistory { flag: self.flag.clone() })?;
         let back = self.back_over(newest)?;
         let Some(rev) = to_rev else {
             return Ok(back);
@@ -151,10 +134,7 @@ impl FlagNow {
             rev,
             known: self.history.iter().map(|revision| revision.rev).collect(),
         })?;
-        Ok(Restore {
-            to: wanted.after.clone(),
-            ..back
-        })
+        Ok(Restore { to: wanted.after.clone(), ..back })
     }
 
     /// One revision taken back, if it is the newest and nothing has happened since.
@@ -166,17 +146,8 @@ impl FlagNow {
             return Err(Stale::Changed { flag, by });
         }
         if drift(self.current.as_deref(), Some(newest)) {
-            return Err(Stale::Drifted {
-                flag,
-                newest: Box::new(newest.clone()),
-                found: self.current.clone(),
-            });
+            return Err(Stale::Drifted { flag, newest: Box::new(newest.clone()), found: self.current.clone() });
         }
-        Ok(Restore {
-            flag,
-            from: self.current.clone(),
-            to: revision.before.clone(),
-            op: revision.op.clone(),
-        })
+        Ok(Restore { flag, from: self.current.clone(), to: revision.before.clone(), op: revision.op.clone() })
     }
 }

@@ -11,9 +11,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::flag::{FlagNow, FlagUndo, Restore, Stale as StaleFlag};
 pub(crate) use self::rollout::RolloutUndo;
 pub(crate) use self::scale::ScaleUndo;
-pub(crate) use self::silence::{
-    Reverse as SilenceReverse, SilenceUndo, Stale as StaleSilence, add_again,
-};
+pub(crate) use self::silence::{Reverse as SilenceReverse, SilenceUndo, Stale as StaleSilence, add_again};
 
 /// The reverse of a change. Each variant holds what it expects to find, so that somebody else's later change is
 /// never overwritten. In JSON it is one object whose `do` says what; the nouns share that name space.
@@ -131,11 +129,7 @@ mod tests {
             json!({ "do": "fly", "why": "x", "instead": "y", "id": "a", "expected": "2026-01-01T00:00:00Z" }),
             json!({ "why": "x", "instead": "y" }),
         ] {
-            assert_eq!(
-                serde_json::from_value::<Undo>(unknown.clone()).ok(),
-                None,
-                "{unknown}"
-            );
+            assert_eq!(serde_json::from_value::<Undo>(unknown.clone()).ok(), None, "{unknown}");
         }
     }
 }

@@ -31,22 +31,14 @@ impl RolloutUndo {
         let name = rollout.service.clone();
         match rollout.plan.is_exact() {
             true => Self::RampBack { flag: name },
-            false => Self::Rollback {
-                service: name,
-                image: rollout.plan.image.clone(),
-                regions: Vec::new(),
-            },
+            false => Self::Rollback { service: name, image: rollout.plan.image.clone(), regions: Vec::new() },
         }
     }
 
     /// What it does, in words.
     pub(crate) fn summary(&self) -> String {
         match self {
-            Self::Rollback {
-                service,
-                image,
-                regions,
-            } if !regions.is_empty() => {
+            Self::Rollback { service, image, regions } if !regions.is_empty() => {
                 format!("take {image} of {service} back in {}", regions.join(", "))
             }
             Self::Rollback { service, image, .. } => format!("take {image} of {service} back"),
@@ -74,10 +66,6 @@ impl RolloutUndo {
                 format!("flag ramp start {} --steps 1,10,50,100", word(flag)),
             ),
         };
-        Impossible::Nothing {
-            why: why.into(),
-            instead,
-        }
-        .into()
+        Impossible::Nothing { why: why.into(), instead }.into()
     }
 }

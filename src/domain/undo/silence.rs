@@ -20,11 +20,7 @@ pub(crate) enum SilenceUndo {
     /// Expire the silence that looks like this one: its id is not known, since the answer never came.
     ExpireSilenceLike { silence: Draft },
     /// Set a silence's end back, if it still ends when we made it end.
-    SetSilenceEnd {
-        id: String,
-        ends_at: DateTime<Utc>,
-        expected: DateTime<Utc>,
-    },
+    SetSilenceEnd { id: String, ends_at: DateTime<Utc>, expected: DateTime<Utc> },
     /// Add a silence again that was expired (`id`), until its old end.
     AddSilence { id: String, silence: Draft },
 }
@@ -35,10 +31,7 @@ pub(crate) enum Reverse {
     /// Expire this silence; the draft brings it back.
     Expire { silence: Silence },
     /// Give this silence another end.
-    SetEnd {
-        silence: Silence,
-        ends_at: DateTime<Utc>,
-    },
+    SetEnd { silence: Silence, ends_at: DateTime<Utc> },
     /// Add this silence.
     Add { draft: Draft, was: String },
 }
@@ -50,20 +43,14 @@ pub(crate) enum Stale {
     #[error("it did not happen: {0}")]
     DidNotHappen(String),
     /// What it acted on is gone.
-    #[error(
-        "Alertmanager does not know silence {id}: it is another Alertmanager, or it has forgotten"
-    )]
+    #[error("Alertmanager does not know silence {id}: it is another Alertmanager, or it has forgotten")]
     Gone { id: String },
     /// Somebody was faster.
     #[error("silence {id} has expired already, at {}", stamp(.at))]
     Expired { id: String, at: DateTime<Utc> },
     /// Somebody changed it since.
     #[error("silence {id} was changed since: it should end at {}, and it ends at {}", stamp(.expected), stamp(.found))]
-    Changed {
-        id: String,
-        expected: DateTime<Utc>,
-        found: DateTime<Utc>,
-    },
+    Changed { id: String, expected: DateTime<Utc>, found: DateTime<Utc> },
     /// It was there to be brought back, and somebody has done so.
     #[error("silence {id} already does the same until {}", stamp(.until))]
     Exists { id: String, until: DateTime<Utc> },
@@ -106,10 +93,7 @@ impl SilenceUndo {
 
     /// Does it only take quiet away? Then nothing may hold it up.
     pub(crate) fn is_safe_side(&self) -> bool {
-        matches!(
-            self,
-            Self::ExpireSilence { .. } | Self::ExpireSilenceLike { .. }
-        )
+        matches!(self, Self::ExpireSilence { .. } | Self::ExpireSilenceLike { .. })
     }
 
     /// What it comes to, given every silence that Alertmanager knows. `certain` says that the change is known to
@@ -117,48 +101,29 @@ impl SilenceUndo {
     ///
     /// # Errors
     /// Why it must not be carried out.
-    pub(crate) fn decide(
-        &self,
-        silences: &[Silence],
-        now: DateTime<Utc>,
-        certain: bool,
-    ) -> Result<Reverse, Stale> {
+    pub(crate) fn decide(&self, silences: &[Silence], now: DateTime<Utc>, certain: bool) -> Result<Reverse, Stale> {
         let known = |id: &str| {
-            silences
-                .iter()
-                .find(|silence| silence.id == id)
-                .ok_or_else(|| Stale::Gone { id: id.to_owned() })
+            silences.iter().find(|silence| silence.id == id).ok_or_else(|| Stale::Gone { id: id.to_owned() })
         };
         match self {
             Self::ExpireSilence { id, expected } => {
                 let silence = live(known(id)?)?;
                 unchanged(silence, *expected)?;
-                Ok(Reverse::Expire {
-                    silence: silence.clone(),
-                })
+                Ok(Reverse::Expire { silence: silence.clone() })
             }
             Self::ExpireSilenceLike { silence: draft } => {
                 let same = |silence: &&Silence| silence.draft.is_same(draft);
                 let mut found: Vec<&Silence> = silences.iter().filter(same).collect();
                 found.sort_by_key(|silence| silence.state);
-                let first = found.first().ok_or_else(|| {
-                    Stale::DidNotHappen(format!("Alertmanager has no silence {}", draft.summary()))
-                })?;
-                Ok(Reverse::Expire {
-                    silence: live(first)?.clone(),
-                })
+                let first = found
+                    .first()
+                    .ok_or_else(|| Stale::DidNotHappen(format!("Alertmanager has no silence {}", draft.summary())))?;
+                Ok(Reverse::Expire { silence: live(first)?.clone() })
             }
-            Self::SetSilenceEnd {
-                id,
-                ends_at,
-                expected,
-            } => {
+            Self::SetSilenceEnd { id, ends_at, expected } => {
                 let silence = known(id)?;
                 if !certain && silence.draft.ends_at.timestamp() == ends_at.timestamp() {
-                    return Err(Stale::DidNotHappen(format!(
-                        "silence {id} still ends at {}",
-                        stamp(ends_at)
-                    )));
+                    return Err(Stale::DidNotHappen(format!("silence {id} still ends at {}", stamp(ends_at))));
                 }
                 let silence = live(silence)?.clone();
                 unchanged(&silence, *expected)?;
@@ -166,20 +131,14 @@ impl SilenceUndo {
                 Ok(if *ends_at <= now {
                     Reverse::Expire { silence }
                 } else {
-                    Reverse::SetEnd {
-                        silence,
-                        ends_at: *ends_at,
-                    }
+                    Reverse::SetEnd { silence, ends_at: *ends_at }
                 })
             }
             Self::AddSilence { id, silence: draft } => {
                 let old = known(id)?;
                 if is_live(old) {
                     return Err(if certain {
-                        Stale::Exists {
-                            id: id.clone(),
-                            until: old.draft.ends_at,
-                        }
+                        Stale::Exists { id: id.clone(), until: old.draft.ends_at }
                     } else {
                         Stale::DidNotHappen(format!("silence {id} is still there"))
                     });
@@ -187,18 +146,11 @@ impl SilenceUndo {
                 if draft.ends_at <= now {
                     return Err(Stale::Over { at: draft.ends_at });
                 }
-                let twin =
-                    |silence: &&Silence| is_live(silence) && silence.draft.has_same_matchers(draft);
+                let twin = |silence: &&Silence| is_live(silence) && silence.draft.has_same_matchers(draft);
                 if let Some(twin) = silences.iter().find(twin) {
-                    return Err(Stale::Exists {
-                        id: twin.id.clone(),
-                        until: twin.draft.ends_at,
-                    });
+                    return Err(Stale::Exists { id: twin.id.clone(), until: twin.draft.ends_at });
                 }
-                Ok(Reverse::Add {
-                    draft: draft.clone(),
-                    was: id.clone(),
-                })
+                Ok(Reverse::Add { draft: draft.clone(), was: id.clone() })
             }
         }
     }
@@ -208,10 +160,7 @@ fn live(silence: &Silence) -> Result<&Silence, Stale> {
     if is_live(silence) {
         Ok(silence)
     } else {
-        Err(Stale::Expired {
-            id: silence.id.clone(),
-            at: silence.draft.ends_at,
-        })
+        Err(Stale::Expired { id: silence.id.clone(), at: silence.draft.ends_at })
     }
 }
 
@@ -220,22 +169,11 @@ fn unchanged(silence: &Silence, expected: DateTime<Utc>) -> Result<(), Stale> {
     if silence.draft.ends_at.timestamp() == expected.timestamp() {
         return Ok(());
     }
-    Err(Stale::Changed {
-        id: silence.id.clone(),
-        expected,
-        found: silence.draft.ends_at,
-    })
+    Err(Stale::Changed { id: silence.id.clone(), expected, found: silence.draft.ends_at })
 }
 
 /// `silence add …` for the same matchers; the length is the person's to choose.
 pub(crate) fn add_again(matchers: &[Matcher], comment: &str) -> String {
-    let matchers: Vec<String> = matchers
-        .iter()
-        .map(|matcher| word(&matcher.show()))
-        .collect();
-    format!(
-        "silence add {} --for 1h --comment {}",
-        matchers.join(" "),
-        word(comment)
-    )
+    let matchers: Vec<String> = matchers.iter().map(|matcher| word(&matcher.show())).collect();
+    format!("silence add {} --for 1h --comment {}", matchers.join(" "), word(comment))
 }

@@ -47,9 +47,7 @@ impl Grid {
         let mut cells = Vec::with_capacity(area.columns * area.rows);
         for row in 0..area.rows {
             for column in 0..area.columns {
-                let there: Vec<usize> = (0..layers.len())
-                    .filter(|one| layers[*one].bits(column, row) > 0)
-                    .collect();
+                let there: Vec<usize> = (0..layers.len()).filter(|one| layers[*one].bits(column, row) > 0).collect();
                 cells.push(match there.as_slice() {
                     [] => (Cell::Blank, Ink::Plain),
                     several if area.coarse => {
@@ -99,9 +97,7 @@ impl Grid {
         let near = column.saturating_sub(reach)..=(column + reach).min(last);
         let best = near
             .flat_map(|x| (0..self.area.rows).map(move |y| (x, y)))
-            .filter(|(x, y)| {
-                layers[one].bits(*x, *y) > 0 && matches!(self.cell(*x, *y), Cell::Dots(_))
-            })
+            .filter(|(x, y)| layers[one].bits(*x, *y) > 0 && matches!(self.cell(*x, *y), Cell::Dots(_)))
             .min_by_key(|(x, y)| {
                 let shared = layers.iter().filter(|layer| layer.bits(*x, *y) > 0).count();
                 (shared, x.abs_diff(column))
@@ -199,18 +195,12 @@ mod tests {
     use super::*;
 
     fn text(grid: &Grid) -> Vec<String> {
-        (0..grid.area.rows)
-            .map(|row| grid.runs(row).into_iter().map(|(text, _)| text).collect())
-            .collect()
+        (0..grid.area.rows).map(|row| grid.runs(row).into_iter().map(|(text, _)| text).collect()).collect()
     }
 
     /// A coarse layer that holds the cells given as `#`.
     fn layer(rows: &[&str]) -> (Area, Layer) {
-        let area = Area {
-            columns: rows[0].len(),
-            rows: rows.len(),
-            coarse: true,
-        };
+        let area = Area { columns: rows[0].len(), rows: rows.len(), coarse: true };
         let mut layer = Layer::new(area);
         for (y, row) in rows.iter().enumerate() {
             for (x, _) in row.match_indices('#') {

@@ -43,10 +43,7 @@ pub(super) fn legend(
             };
             let name = fit(trace.name, layout.name, ascii);
             let row = row.each_ref().map(String::as_str);
-            vec![
-                (mark.to_string(), Ink::Series(one)),
-                (layout.entry(&name, row), Ink::Plain),
-            ]
+            vec![(mark.to_string(), Ink::Series(one)), (layout.entry(&name, row), Ink::Plain)]
         })
         .collect();
 
@@ -86,17 +83,9 @@ impl Layout {
         // Mark and space, then two spaces before each column.
         let taken = |columns: usize| 2 + widths[..columns].iter().map(|one| one + 2).sum::<usize>();
         let most = if widths[3] > 0 { 4 } else { 3 };
-        let columns = (1..=most)
-            .rev()
-            .find(|columns| taken(*columns) + longest.min(NAME) <= width)
-            .unwrap_or(1);
+        let columns = (1..=most).rev().find(|columns| taken(*columns) + longest.min(NAME) <= width).unwrap_or(1);
         let name = longest.min(width.saturating_sub(taken(columns)));
-        Self {
-            columns,
-            widths,
-            name,
-            width: taken(columns) + name,
-        }
+        Self { columns, widths, name, width: taken(columns) + name }
     }
 
     /// What follows the mark, padded to the width of all entries.
@@ -105,11 +94,7 @@ impl Layout {
         for (column, value) in row.iter().enumerate().take(self.columns) {
             let width = self.widths[column];
             entry.push_str("  ");
-            entry.push_str(&if column < 3 {
-                right(value, width)
-            } else {
-                left(value, width)
-            });
+            entry.push_str(&if column < 3 { right(value, width) } else { left(value, width) });
         }
         entry
     }
@@ -117,15 +102,12 @@ impl Layout {
 
 /// Last, least and greatest value, and when the series ended if it did.
 fn values(trace: &Trace<'_>, window: &Window, format: &dyn Fn(f64) -> String) -> [String; 4] {
-    let write =
-        |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |one| number(one, format));
+    let write = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |one| number(one, format));
     let last = match trace.last() {
         None => "no data".to_owned(),
         some => write(some),
     };
-    let ended = trace
-        .ended(window)
-        .map_or_else(String::new, |at| format!("ended {}", window.write(at)));
+    let ended = trace.ended(window).map_or_else(String::new, |at| format!("ended {}", window.write(at)));
     [last, write(trace.min()), write(trace.max()), ended]
 }
 
@@ -161,16 +143,10 @@ mod tests {
                 },
             })
             .collect();
-        legend(
-            &traces,
-            &window,
-            &|value| format!("{value:.1}"),
-            width,
-            ascii,
-        )
-        .into_iter()
-        .map(|line| line.into_iter().map(|(text, _)| text).collect())
-        .collect()
+        legend(&traces, &window, &|value| format!("{value:.1}"), width, ascii)
+            .into_iter()
+            .map(|line| line.into_iter().map(|(text, _)| text).collect())
+            .collect()
     }
 
     #[test]
@@ -184,10 +160,7 @@ mod tests {
                 "c us       no data     -      -",
             ]
         );
-        assert_eq!(
-            drawn(&["eu-west"], 60, false),
-            ["           last  min    max", "⠒ eu-west  12.0  5.0  250.0"]
-        );
+        assert_eq!(drawn(&["eu-west"], 60, false), ["           last  min    max", "⠒ eu-west  12.0  5.0  250.0"]);
     }
 
     #[test]
@@ -205,10 +178,7 @@ mod tests {
     #[test]
     fn narrow_legends_drop_columns_then_cut_names() {
         let name = ["checkout-service-eu-west"];
-        let narrow = [
-            "                    last  min    max",
-            "⠒ checkout-servic…  12.0  5.0  250.0",
-        ];
+        let narrow = ["                    last  min    max", "⠒ checkout-servic…  12.0  5.0  250.0"];
         assert_eq!(drawn(&name, 36, false), narrow);
         let narrower = ["                 last", "a checkout-s...  12.0"];
         assert_eq!(drawn(&name, 21, true), narrower);

@@ -12,35 +12,18 @@ use super::{Canvas, Ink, Plot, PlotLine};
 
 impl Plot {
     /// The drawing area with its axes.
-    pub(super) fn panel(
-        &self,
-        traces: &[Trace<'_>],
-        window: &Window,
-        rows: usize,
-        canvas: &Canvas,
-    ) -> Vec<PlotLine> {
+    pub(super) fn panel(&self, traces: &[Trace<'_>], window: &Window, rows: usize, canvas: &Canvas) -> Vec<PlotLine> {
         let values = traces.iter().flat_map(Trace::values);
         let bounds = self.thresholds.iter().map(|(value, _)| *value);
         let scale = Scale::new(values, bounds, rows);
-        let upright = Area {
-            columns: 0,
-            rows,
-            coarse: canvas.ascii,
-        };
+        let upright = Area { columns: 0, rows, coarse: canvas.ascii };
         let labels = self.value_labels(&scale, &upright, canvas);
         let gutter = labels.iter().flatten().map(|label| label.width()).max();
         let gutter = gutter.unwrap_or(0).max("UTC".len());
-        let area = Area {
-            columns: canvas.width - gutter - 2,
-            ..upright
-        };
+        let area = Area { columns: canvas.width - gutter - 2, ..upright };
         let grid = self.grid(traces, window, &scale, area);
 
-        let (tick, side) = if canvas.ascii {
-            ("+", "|")
-        } else {
-            ("┤", "│")
-        };
+        let (tick, side) = if canvas.ascii { ("+", "|") } else { ("┤", "│") };
         let mut lines: Vec<PlotLine> = (0..rows)
             .map(|row| {
                 let label = labels[row].as_deref();
@@ -98,11 +81,7 @@ impl Plot {
             grid.threshold(area.row(scale.share(*value)));
         }
         // Labels after all lines, so that no line runs through a label.
-        for (value, label) in self
-            .thresholds
-            .iter()
-            .filter(|(value, _)| value.is_finite())
-        {
+        for (value, label) in self.thresholds.iter().filter(|(value, _)| value.is_finite()) {
             let arrow = match (within(value), *value > high, area.coarse) {
                 (true, _, _) => "",
                 (false, true, false) => "↑ ",
@@ -120,11 +99,7 @@ impl Plot {
 
 /// The time axis and the labels below it.
 fn time_lines(window: &Window, area: Area, gutter: usize) -> (String, String) {
-    let (corner, dash, tick) = if area.coarse {
-        ('+', '-', '+')
-    } else {
-        ('└', '─', '┬')
-    };
+    let (corner, dash, tick) = if area.coarse { ('+', '-', '+') } else { ('└', '─', '┬') };
     let mut axis = vec![dash; area.columns];
     let mut labels = right("UTC", gutter);
     let width = gutter + 2 + area.columns;
@@ -133,11 +108,7 @@ fn time_lines(window: &Window, area: Area, gutter: usize) -> (String, String) {
         let centred = (gutter + 2 + column).saturating_sub(label.len() / 2);
         let start = centred.min(width.saturating_sub(label.len()));
         // At the left end a label begins under the axis, not under the values.
-        let start = if column * 2 < label.len() {
-            start.max(gutter + 1)
-        } else {
-            start
-        };
+        let start = if column * 2 < label.len() { start.max(gutter + 1) } else { start };
         if start > labels.len() && start + label.len() <= width {
             axis[column] = tick;
             labels = left(&labels, start) + &label;

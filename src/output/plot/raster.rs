@@ -58,10 +58,7 @@ pub(super) struct Layer {
 
 impl Layer {
     pub(super) fn new(area: Area) -> Self {
-        Self {
-            area,
-            cells: vec![0; area.columns * area.rows],
-        }
+        Self { area, cells: vec![0; area.columns * area.rows] }
     }
 
     /// The bits of a cell; 0 where nothing is drawn.
@@ -92,11 +89,7 @@ impl Layer {
     /// Sets one dot.
     pub(super) fn set(&mut self, (x, y): (usize, usize)) {
         let (across, down) = self.area.cell();
-        let bit = if self.area.coarse {
-            1
-        } else {
-            BRAILLE[y % 4][x % 2]
-        };
+        let bit = if self.area.coarse { 1 } else { BRAILLE[y % 4][x % 2] };
         self.cells[(y / down) * self.area.columns + x / across] |= bit;
     }
 
@@ -127,11 +120,8 @@ impl Layer {
 
 /// The median time between neighbouring points in seconds; none for fewer than two instants.
 pub(super) fn median_step(points: &[(DateTime<Utc>, f64)]) -> Option<f64> {
-    let mut steps: Vec<f64> = points
-        .windows(2)
-        .map(|pair| seconds(pair[0].0, pair[1].0))
-        .filter(|step| *step > 0.0)
-        .collect();
+    let mut steps: Vec<f64> =
+        points.windows(2).map(|pair| seconds(pair[0].0, pair[1].0)).filter(|step| *step > 0.0).collect();
     steps.sort_by(f64::total_cmp);
     // The lower of two middles: with as many gaps as steps, the step is what was meant.
     (!steps.is_empty()).then(|| steps[(steps.len() - 1) / 2])
@@ -147,37 +137,14 @@ mod tests {
     use super::*;
 
     fn point(second: i64, value: f64) -> (DateTime<Utc>, f64) {
-        (
-            DateTime::from_timestamp(second, 0).expect("in range"),
-            value,
-        )
+        (DateTime::from_timestamp(second, 0).expect("in range"), value)
     }
 
     fn drawn(points: &[(DateTime<Utc>, f64)]) -> Vec<String> {
-        let area = Area {
-            columns: 9,
-            rows: 3,
-            coarse: true,
-        };
+        let area = Area { columns: 9, rows: 3, coarse: true };
         let mut layer = Layer::new(area);
-        layer.trace(points, |at, value| {
-            value
-                .is_finite()
-                .then(|| (at.timestamp() as usize, 2 - value as usize))
-        });
-        (0..3)
-            .map(|row| {
-                (0..9)
-                    .map(|column| {
-                        if layer.bits(column, row) > 0 {
-                            '#'
-                        } else {
-                            '.'
-                        }
-                    })
-                    .collect()
-            })
-            .collect()
+        layer.trace(points, |at, value| value.is_finite().then(|| (at.timestamp() as usize, 2 - value as usize)));
+        (0..3).map(|row| (0..9).map(|column| if layer.bits(column, row) > 0 { '#' } else { '.' }).collect()).collect()
     }
 
     #[test]
@@ -186,27 +153,15 @@ mod tests {
         assert_eq!(drawn(&slope), ["...##....", ".##..##..", "#......##"]);
         let missing = [point(0, 1.0), point(2, 1.0), point(6, 1.0), point(8, 1.0)];
         assert_eq!(drawn(&missing)[1], "###...###");
-        let nan = [
-            point(0, 1.0),
-            point(2, f64::NAN),
-            point(4, 1.0),
-            point(6, 1.0),
-        ];
+        let nan = [point(0, 1.0), point(2, f64::NAN), point(4, 1.0), point(6, 1.0)];
         assert_eq!(drawn(&nan)[1], "#...###..");
         assert_eq!(drawn(&[point(3, 1.0)])[1], "...#.....");
-        assert_eq!(
-            drawn(&[point(3, 0.0), point(3, 2.0)]),
-            ["...#.....", "...#.....", "...#....."]
-        );
+        assert_eq!(drawn(&[point(3, 0.0), point(3, 2.0)]), ["...#.....", "...#.....", "...#....."]);
     }
 
     #[test]
     fn braille_dots_have_their_bits() {
-        let area = Area {
-            columns: 1,
-            rows: 1,
-            coarse: false,
-        };
+        let area = Area { columns: 1, rows: 1, coarse: false };
         let mut layer = Layer::new(area);
         layer.line((0, 0), (0, 3));
         assert_eq!(layer.bits(0, 0), 0x47);

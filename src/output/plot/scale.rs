@@ -46,11 +46,7 @@ fn enclosing(min: f64, max: f64, n: usize) -> Vec<f64> {
 
 /// `factor` × 10^`exponent`; a negative power divides, which keeps 3 × 10^-1 at exactly 0.3.
 fn scaled(factor: f64, exponent: i32) -> f64 {
-    if exponent < 0 {
-        factor / 10f64.powi(-exponent)
-    } else {
-        factor * 10f64.powi(exponent)
-    }
+    if exponent < 0 { factor / 10f64.powi(-exponent) } else { factor * 10f64.powi(exponent) }
 }
 
 /// The range to show for values within `min..=max`: as it is, or widened when there is nothing to see.
@@ -80,16 +76,10 @@ impl Scale {
     ///
     /// Zero is included when it is close, and so is a threshold that at most doubles the range: how far
     /// the line is from it is what the reader wants to see.
-    pub(super) fn new(
-        values: impl Iterator<Item = f64>,
-        thresholds: impl Iterator<Item = f64>,
-        rows: usize,
-    ) -> Self {
+    pub(super) fn new(values: impl Iterator<Item = f64>, thresholds: impl Iterator<Item = f64>, rows: usize) -> Self {
         let (min, max) = values
             .filter(|value| value.is_finite())
-            .fold((f64::INFINITY, f64::NEG_INFINITY), |(min, max), value| {
-                (min.min(value), max.max(value))
-            });
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(min, max), value| (min.min(value), max.max(value)));
         // Nothing but infinities: any axis will do.
         let (min, max) = if min > max { (0.0, 1.0) } else { (min, max) };
         let (mut low, mut high) = spread(min, max);
@@ -102,19 +92,13 @@ impl Scale {
             low = low.min(value);
             high = high.max(value);
         }
-        Self {
-            ticks: enclosing(low, high, rows / 3 + 2),
-        }
+        Self { ticks: enclosing(low, high, rows / 3 + 2) }
     }
 
     /// Where `value` lies: 0 at the bottom, 1 at the top; what is beyond lies at the edge.
     pub(super) fn share(&self, value: f64) -> f64 {
         let (low, high) = self.bounds();
-        let value = if value.is_finite() {
-            value.clamp(-LIMIT, LIMIT)
-        } else {
-            value
-        };
+        let value = if value.is_finite() { value.clamp(-LIMIT, LIMIT) } else { value };
         (value.clamp(low, high) - low) / (high - low)
     }
 
@@ -153,31 +137,13 @@ mod tests {
 
     #[test]
     fn ticks_survive_any_floats() {
-        let odd = [
-            0.0,
-            -0.0,
-            5e-324,
-            1e-310,
-            1e-9,
-            1.0,
-            1.0 + f64::EPSILON,
-            1e16,
-            1e16 + 2.0,
-            1e300,
-            f64::MAX,
-            f64::MIN,
-        ];
+        let odd =
+            [0.0, -0.0, 5e-324, 1e-310, 1e-9, 1.0, 1.0 + f64::EPSILON, 1e16, 1e16 + 2.0, 1e300, f64::MAX, f64::MIN];
         for min in odd {
             for max in odd {
                 let ticks = nice_ticks(min, max, 6);
-                assert!(
-                    (2..=6).contains(&ticks.len()),
-                    "{min:e}..{max:e}: {ticks:?}"
-                );
-                assert!(
-                    ticks.is_sorted_by(|a, b| a < b),
-                    "{min:e}..{max:e}: {ticks:?}"
-                );
+                assert!((2..=6).contains(&ticks.len()), "{min:e}..{max:e}: {ticks:?}");
+                assert!(ticks.is_sorted_by(|a, b| a < b), "{min:e}..{max:e}: {ticks:?}");
             }
         }
         assert!(nice_ticks(f64::NAN, 1.0, 5).is_empty());

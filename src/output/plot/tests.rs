@@ -13,10 +13,7 @@ fn start() -> DateTime<Utc> {
 fn series(name: &str, minutes: &[(i64, f64)]) -> PlotSeries {
     PlotSeries {
         name: name.to_owned(),
-        points: minutes
-            .iter()
-            .map(|(minute, value)| (start() + TimeDelta::minutes(*minute), *value))
-            .collect(),
+        points: minutes.iter().map(|(minute, value)| (start() + TimeDelta::minutes(*minute), *value)).collect(),
     }
 }
 
@@ -37,19 +34,12 @@ fn text(lines: &[PlotLine]) -> Vec<String> {
 }
 
 fn canvas(width: usize, height: usize, ascii: bool) -> Canvas {
-    Canvas {
-        width,
-        height,
-        ascii,
-    }
+    Canvas { width, height, ascii }
 }
 
 #[test]
 fn a_slope_with_a_gap_in_braille() {
-    let mut plot = hour(vec![series(
-        "up",
-        &[(0, 0.0), (15, 5.0), (30, f64::NAN), (45, 5.0), (60, 10.0)],
-    )]);
+    let mut plot = hour(vec![series("up", &[(0, 0.0), (15, 5.0), (30, f64::NAN), (45, 5.0), (60, 10.0)])]);
     plot.title = Some("players".to_owned());
     assert_eq!(
         text(&plot.draw(&canvas(44, 10, false))),
@@ -70,10 +60,8 @@ fn a_slope_with_a_gap_in_braille() {
 
 #[test]
 fn two_series_and_a_threshold_in_ascii() {
-    let mut plot = hour(vec![
-        series("eu", &[(0, 0.0), (30, 8.0), (60, 8.0)]),
-        series("us", &[(0, 8.0), (30, 8.0), (60, 0.0)]),
-    ]);
+    let mut plot =
+        hour(vec![series("eu", &[(0, 0.0), (30, 8.0), (60, 8.0)]), series("us", &[(0, 8.0), (30, 8.0), (60, 0.0)])]);
     plot.thresholds = vec![(4.0, "slo".to_owned()), (1000.0, "page".to_owned())];
     let lines = plot.draw(&canvas(40, 12, true));
     assert_eq!(
@@ -105,15 +93,7 @@ fn lone_points_and_infinities() {
     let drawn = text(&single.draw(&canvas(30, 9, false)));
     assert_eq!(drawn.iter().filter(|line| line.contains('•')).count(), 1);
 
-    let plot = hour(vec![series(
-        "odd",
-        &[
-            (0, 0.0),
-            (20, f64::INFINITY),
-            (40, f64::NEG_INFINITY),
-            (60, 10.0),
-        ],
-    )]);
+    let plot = hour(vec![series("odd", &[(0, 0.0), (20, f64::INFINITY), (40, f64::NEG_INFINITY), (60, 10.0)])]);
     let drawn = text(&plot.draw(&canvas(40, 12, true)));
     assert_eq!(drawn[9], "       last   min   max");
     assert_eq!(drawn[10], "a odd    10  -Inf  +Inf");
@@ -141,11 +121,7 @@ fn nothing_to_draw_is_one_line() {
     let cases = [
         (vec![], None, "no data"),
         (vec![outside], Some("players"), "players: no data"),
-        (
-            vec![nan],
-            Some("players"),
-            "players: no data (every sample is NaN)",
-        ),
+        (vec![nan], Some("players"), "players: no data (every sample is NaN)"),
     ];
     for (series, title, expected) in cases {
         let mut plot = hour(series);
@@ -154,10 +130,7 @@ fn nothing_to_draw_is_one_line() {
     }
     let plot = hour(vec![series("up", &[(0, 1.0)])]);
     assert_eq!(text(&plot.draw(&canvas(15, 9, false))), ["not enough col…"]);
-    assert_eq!(
-        text(&plot.draw(&canvas(80, 5, false))),
-        ["not enough lines for a plot"]
-    );
+    assert_eq!(text(&plot.draw(&canvas(80, 5, false))), ["not enough lines for a plot"]);
 }
 
 #[test]
@@ -166,15 +139,9 @@ fn too_many_series_are_counted() {
     let plot = hour(all.collect());
     let drawn = text(&plot.draw(&Canvas::default()));
     assert!(drawn.len() <= 22, "{drawn:#?}");
-    assert_eq!(
-        drawn.last().map(String::as_str),
-        Some("… and 7 more, with smaller last values")
-    );
+    assert_eq!(drawn.last().map(String::as_str), Some("… and 7 more, with smaller last values"));
     let legend = drawn[drawn.len() - 6..].join("\n");
-    assert!(
-        !legend.contains("room-06") && legend.contains("room-07"),
-        "{legend}"
-    );
+    assert!(!legend.contains("room-06") && legend.contains("room-07"), "{legend}");
     // Ten lines leave room for two series, their heading, and the note.
     let low = text(&plot.draw(&canvas(80, 10, true)));
     assert_eq!(low[7], "a room-15    15    0   15");
@@ -210,10 +177,7 @@ fn any_series() -> impl Strategy<Value = PlotSeries> {
     let points = prop::collection::vec((-4000i64..8000, value()), 0..40);
     ("\\PC{0,30}", points).prop_map(|(name, points)| PlotSeries {
         name,
-        points: points
-            .into_iter()
-            .map(|(second, value)| (start() + TimeDelta::seconds(second), value))
-            .collect(),
+        points: points.into_iter().map(|(second, value)| (start() + TimeDelta::seconds(second), value)).collect(),
     })
 }
 

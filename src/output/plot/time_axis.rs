@@ -69,11 +69,7 @@ impl Window {
 
     /// The window in words, for the title: the date that a short tick leaves out.
     pub(super) fn describe(&self, ascii: bool) -> String {
-        let time = if self.seconds() < 10 * MINUTE {
-            "%H:%M:%S"
-        } else {
-            "%H:%M"
-        };
+        let time = if self.seconds() < 10 * MINUTE { "%H:%M:%S" } else { "%H:%M" };
         let full = format!("%Y-%m-%d {time}");
         let same_day = self.start.date_naive() == self.end.date_naive();
         let end = self.end.format(if same_day { time } else { &full });
@@ -164,56 +160,27 @@ mod tests {
     #[test]
     fn ticks_adapt_to_the_span() {
         let cases: [(&str, &str, &[&str]); 8] = [
-            (
-                "2026-05-01T12:00:03Z",
-                "2026-05-01T12:01:03Z",
-                &["12:00:15", "12:00:30", "12:00:45", "12:01:00"],
-            ),
+            ("2026-05-01T12:00:03Z", "2026-05-01T12:01:03Z", &["12:00:15", "12:00:30", "12:00:45", "12:01:00"]),
             (
                 "2026-05-01T11:00:00Z",
                 "2026-05-01T12:00:00Z",
-                &[
-                    "11:00", "11:10", "11:20", "11:30", "11:40", "11:50", "12:00",
-                ],
+                &["11:00", "11:10", "11:20", "11:30", "11:40", "11:50", "12:00"],
             ),
-            (
-                "2026-04-30T23:10:00Z",
-                "2026-05-01T01:00:00Z",
-                &["23:30", "00:00", "00:30", "01:00"],
-            ),
-            (
-                "2026-05-01T00:00:00Z",
-                "2026-05-02T00:00:00Z",
-                &["00:00", "06:00", "12:00", "18:00", "00:00"],
-            ),
+            ("2026-04-30T23:10:00Z", "2026-05-01T01:00:00Z", &["23:30", "00:00", "00:30", "01:00"]),
+            ("2026-05-01T00:00:00Z", "2026-05-02T00:00:00Z", &["00:00", "06:00", "12:00", "18:00", "00:00"]),
             (
                 "2026-05-01T00:00:00Z",
                 "2026-05-02T18:00:00Z",
                 &["05-01 00:00", "05-01 12:00", "05-02 00:00", "05-02 12:00"],
             ),
-            (
-                "2026-05-01T10:00:00Z",
-                "2026-05-08T10:00:00Z",
-                &["05-03", "05-05", "05-07"],
-            ),
+            ("2026-05-01T10:00:00Z", "2026-05-08T10:00:00Z", &["05-03", "05-05", "05-07"]),
             // Mondays.
-            (
-                "2026-04-02T00:00:00Z",
-                "2026-05-02T00:00:00Z",
-                &["04-06", "04-13", "04-20", "04-27"],
-            ),
-            (
-                "2025-01-15T00:00:00Z",
-                "2026-05-15T00:00:00Z",
-                &["2025-07-01", "2026-01-01"],
-            ),
+            ("2026-04-02T00:00:00Z", "2026-05-02T00:00:00Z", &["04-06", "04-13", "04-20", "04-27"]),
+            ("2025-01-15T00:00:00Z", "2026-05-15T00:00:00Z", &["2025-07-01", "2026-01-01"]),
         ];
         for (start, end, expected) in cases {
-            let labels: Vec<String> = Window::new(at(start), at(end))
-                .ticks(60)
-                .into_iter()
-                .map(|(_, label)| label)
-                .collect();
+            let labels: Vec<String> =
+                Window::new(at(start), at(end)).ticks(60).into_iter().map(|(_, label)| label).collect();
             assert_eq!(labels, expected, "{start} to {end}");
         }
     }
@@ -242,9 +209,6 @@ mod tests {
         assert_eq!(window.share(now), 0.5);
         assert_eq!(window.describe(false), "2026-05-01 11:59:30 – 12:00:30 UTC");
         let backwards = Window::new(now, at("2026-04-30T12:00:00Z"));
-        assert_eq!(
-            backwards.describe(true),
-            "2026-04-30 12:00 - 2026-05-01 12:00 UTC"
-        );
+        assert_eq!(backwards.describe(true), "2026-04-30 12:00 - 2026-05-01 12:00 UTC");
     }
 }

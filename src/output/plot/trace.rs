@@ -19,25 +19,14 @@ pub(super) struct Trace<'a> {
 
 impl<'a> Trace<'a> {
     pub(super) fn new(series: &'a PlotSeries, window: &Window) -> Self {
-        let mut points: Vec<_> = series
-            .points
-            .iter()
-            .copied()
-            .filter(|(at, _)| window.contains(*at))
-            .collect();
+        let mut points: Vec<_> = series.points.iter().copied().filter(|(at, _)| window.contains(*at)).collect();
         points.sort_by_key(|(at, _)| *at);
-        Self {
-            name: &series.name,
-            points,
-        }
+        Self { name: &series.name, points }
     }
 
     /// The values that can be drawn, infinities included.
     pub(super) fn values(&self) -> impl Iterator<Item = f64> {
-        self.points
-            .iter()
-            .map(|(_, value)| *value)
-            .filter(|value| !value.is_nan())
+        self.points.iter().map(|(_, value)| *value).filter(|value| !value.is_nan())
     }
 
     /// The newest value, which may be NaN; none when the series has no point.
@@ -71,12 +60,7 @@ pub(super) fn largest(traces: Vec<Trace<'_>>, most: usize) -> Vec<Trace<'_>> {
     if traces.len() <= most {
         return traces;
     }
-    let rank = |trace: &Trace<'_>| {
-        trace
-            .last()
-            .filter(|value| !value.is_nan())
-            .unwrap_or(f64::NEG_INFINITY)
-    };
+    let rank = |trace: &Trace<'_>| trace.last().filter(|value| !value.is_nan()).unwrap_or(f64::NEG_INFINITY);
     let mut numbered: Vec<(usize, Trace<'_>)> = traces.into_iter().enumerate().collect();
     numbered.sort_by(|(_, a), (_, b)| rank(b).total_cmp(&rank(a)));
     numbered.truncate(most);
@@ -93,22 +77,13 @@ mod tests {
     }
 
     fn series(name: &str, points: &[(i64, f64)]) -> PlotSeries {
-        PlotSeries {
-            name: name.to_owned(),
-            points: points
-                .iter()
-                .map(|(at, value)| (second(*at), *value))
-                .collect(),
-        }
+        PlotSeries { name: name.to_owned(), points: points.iter().map(|(at, value)| (second(*at), *value)).collect() }
     }
 
     #[test]
     fn cut_to_the_window_and_sorted() {
         let window = Window::new(second(10), second(100));
-        let series = series(
-            "a",
-            &[(30, f64::NAN), (20, 2.0), (5, 99.0), (10, 1.0), (101, 99.0)],
-        );
+        let series = series("a", &[(30, f64::NAN), (20, 2.0), (5, 99.0), (10, 1.0), (101, 99.0)]);
         let trace = Trace::new(&series, &window);
         assert_eq!(trace.points.len(), 3);
         assert_eq!((trace.min(), trace.max()), (Some(1.0), Some(2.0)));
@@ -129,10 +104,7 @@ mod tests {
         ];
         let kept = |most| -> Vec<&str> {
             let traces = all.iter().map(|one| Trace::new(one, &window)).collect();
-            largest(traces, most)
-                .iter()
-                .map(|trace| trace.name)
-                .collect()
+            largest(traces, most).iter().map(|trace| trace.name).collect()
         };
         assert_eq!(kept(2), ["high", "higher"]);
         assert_eq!(kept(3), ["falling", "high", "higher"]);

@@ -42,10 +42,9 @@ impl RedisFlags {
             command.arg("DRYRUN").arg(&user).arg(words);
             match self.redis.ask(&command).await.ok()? {
                 Value::Okay => {}
-                Value::BulkString(said) => denied.push(Denied {
-                    what: format!("{} ({})", words[0], String::from_utf8_lossy(&said)),
-                    is_minor,
-                }),
+                Value::BulkString(said) => {
+                    denied.push(Denied { what: format!("{} ({})", words[0], String::from_utf8_lossy(&said)), is_minor })
+                }
                 _ => return None,
             }
         }
@@ -65,29 +64,17 @@ impl RedisFlags {
     /// # Errors
     /// As for a request.
     pub(crate) async fn expiring(&self) -> Result<Vec<String>> {
-        let names: Vec<String> = self
-            .all()
-            .await?
-            .into_iter()
-            .map(|(name, _)| name)
-            .collect();
+        let names: Vec<String> = self.all().await?.into_iter().map(|(name, _)| name).collect();
         if names.is_empty() {
             return Ok(Vec::new());
         }
         let mut command = redis::cmd("HTTL");
-        command
-            .arg(&self.keys.hash)
-            .arg("FIELDS")
-            .arg(names.len())
-            .arg(&names);
+        command.arg(&self.keys.hash).arg("FIELDS").arg(names.len()).arg(&names);
         match self.redis.ask(&command).await {
             Ok(Value::Array(left)) => {
                 let expires = |left: &Value| matches!(left, Value::Int(left) if *left >= 0);
                 let left = names.into_iter().zip(left);
-                Ok(left
-                    .filter(|(_, left)| expires(left))
-                    .map(|(name, _)| name)
-                    .collect())
+                Ok(left.filter(|(_, left)| expires(left)).map(|(name, _)| name).collect())
             }
             Ok(other) => Err(unexpected(&self.shown(), &other)),
             // Before 7.4, or not allowed to ask.

@@ -104,9 +104,7 @@ impl FileFlags {
         if document.duplicates().iter().any(|twice| twice == name) {
             return Err(Error::Damaged {
                 path: self.path.clone(),
-                what: format!(
-                    "flag `{name}` stands in it more than once, and readers see only the last"
-                ),
+                what: format!("flag `{name}` stands in it more than once, and readers see only the last"),
                 hint: "take the others out by hand".into(),
             });
         }
@@ -122,8 +120,7 @@ impl FileFlags {
                         "only Redis keeps bytes that are no JSON",
                     )
                 })?;
-                let text = std::str::from_utf8(value)
-                    .map_err(|_| Error::internal("JSON that is no UTF-8"))?;
+                let text = std::str::from_utf8(value).map_err(|_| Error::internal("JSON that is no UTF-8"))?;
                 document.set(name, text);
             }
             None => document.remove(name),
@@ -144,10 +141,7 @@ impl FileFlags {
         if let Err(error) = written {
             tracing::warn!(%error, "the history is completed by the next change");
         }
-        Ok(Written::Applied {
-            notified: false,
-            replicas: None,
-        })
+        Ok(Written::Applied { notified: false, replicas: None })
     }
 
     /// Settles what a crash has left: the bytes in the file say how far it had come.
@@ -185,9 +179,7 @@ impl FileFlags {
     fn forget(&self) -> Result<()> {
         let path = self.beside("pending");
         match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(io_error("remove", &path, error))
-            }
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io_error("remove", &path, error)),
             _ => Ok(()),
         }
     }
@@ -223,10 +215,7 @@ impl FileFlags {
     fn lines(&self) -> Result<Vec<Revision>> {
         let path = self.beside("history.jsonl");
         match fs::read(&path) {
-            Ok(bytes) => Ok(bytes
-                .split(|byte| *byte == b'\n')
-                .filter_map(line::read)
-                .collect()),
+            Ok(bytes) => Ok(bytes.split(|byte| *byte == b'\n').filter_map(line::read).collect()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
             Err(source) => Err(io_error("read", &path, source)),
         }
@@ -266,9 +255,7 @@ impl FileFlags {
                     sleep(Duration::from_millis(2)).await;
                 }
                 Err(TryLockError::WouldBlock) => {
-                    return Err(Error::Locked {
-                        path: self.path.clone(),
-                    });
+                    return Err(Error::Locked { path: self.path.clone() });
                 }
                 Err(TryLockError::Error(source)) => return Err(io_error("lock", &path, source)),
             }
@@ -284,17 +271,13 @@ impl FileFlags {
 impl FlagStore for FileFlags {
     async fn get(&self, name: &FlagName) -> Result<Option<Vec<u8>>> {
         let document = self.load()?;
-        Ok(document
-            .get(name.as_str())
-            .map(|raw| raw.as_bytes().to_vec()))
+        Ok(document.get(name.as_str()).map(|raw| raw.as_bytes().to_vec()))
     }
 
     async fn all(&self) -> Result<Vec<(String, Vec<u8>)>> {
         let document = self.load()?;
-        let mut flags: Vec<(String, Vec<u8>)> = document
-            .members()
-            .map(|(name, raw)| (name.to_owned(), raw.as_bytes().to_vec()))
-            .collect();
+        let mut flags: Vec<(String, Vec<u8>)> =
+            document.members().map(|(name, raw)| (name.to_owned(), raw.as_bytes().to_vec())).collect();
         // Of a name that stands twice the last counts, as it does for readers.
         flags.reverse();
         flags.sort_by(|a, b| a.0.cmp(&b.0));
@@ -307,11 +290,7 @@ impl FlagStore for FileFlags {
         self.replace(write)
     }
 
-    async fn history(
-        &self,
-        name: Option<&FlagName>,
-        limit: Option<usize>,
-    ) -> Result<Vec<Revision>> {
+    async fn history(&self, name: Option<&FlagName>, limit: Option<usize>) -> Result<Vec<Revision>> {
         let mut found = self.lines()?;
         // A change that took place and whose writer has not come to the history yet, or never will.
         if let Some(intent) = self.intent()?
@@ -362,11 +341,7 @@ fn shared() -> Permissions {
 }
 
 fn io_error(action: &'static str, path: &Path, source: io::Error) -> Error {
-    Error::Io {
-        action,
-        path: path.to_owned(),
-        source,
-    }
+    Error::Io { action, path: path.to_owned(), source }
 }
 
 #[cfg(test)]

@@ -29,8 +29,7 @@ pub(super) fn write(revision: &Revision) -> Result<Vec<u8>> {
 pub(super) fn read(line: &[u8]) -> Option<Revision> {
     let object: Map<String, Value> = serde_json::from_slice(line).ok()?;
     let fields = object.iter();
-    let fields: Vec<(&[u8], &[u8])> = fields
-        .map(|(name, value)| Some((name.as_bytes(), value.as_str()?.as_bytes())))
-        .collect::<Option<_>>()?;
+    let fields: Vec<(&[u8], &[u8])> =
+        fields.map(|(name, value)| Some((name.as_bytes(), value.as_str()?.as_bytes()))).collect::<Option<_>>()?;
     Revision::from_fields(fields).ok()
 }

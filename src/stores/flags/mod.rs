@@ -65,8 +65,7 @@ pub(crate) trait FlagStore {
     async fn write(&self, write: &Write, confirmed: &Confirmed) -> Result<Written>;
 
     /// The changes of one flag, or of all, the newest first.
-    async fn history(&self, name: Option<&FlagName>, limit: Option<usize>)
-    -> Result<Vec<Revision>>;
+    async fn history(&self, name: Option<&FlagName>, limit: Option<usize>) -> Result<Vec<Revision>>;
 
     /// Where it is, without credentials.
     fn shown(&self) -> String;
@@ -130,11 +129,7 @@ impl FlagStore for Flags {
         }
     }
 
-    async fn history(
-        &self,
-        name: Option<&FlagName>,
-        limit: Option<usize>,
-    ) -> Result<Vec<Revision>> {
+    async fn history(&self, name: Option<&FlagName>, limit: Option<usize>) -> Result<Vec<Revision>> {
         match self {
             Self::Redis(store) => store.history(name, limit).await,
             Self::File(store) => store.history(name, limit).await,

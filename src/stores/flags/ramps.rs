@@ -53,18 +53,12 @@ impl RampLock {
 impl RampRecord {
     fn new(lock: Option<&[u8]>, state: Option<&[u8]>, now: u64) -> Self {
         let lock = lock.and_then(RampLock::read);
-        let age = lock
-            .as_ref()
-            .map_or(0, |lock| now.saturating_sub(lock.renewed));
+        let age = lock.as_ref().map_or(0, |lock| now.saturating_sub(lock.renewed));
         let state = state.and_then(|bytes| {
             let (version, json) = std::str::from_utf8(bytes).ok()?.split_once(' ')?;
             Some((version.parse().ok()?, json.to_owned()))
         });
-        Self {
-            lock,
-            age: Duration::from_millis(age),
-            state,
-        }
+        Self { lock, age: Duration::from_millis(age), state }
     }
 }
 
@@ -75,10 +69,7 @@ impl RedisFlags {
     /// As for a request.
     pub(crate) async fn ramp(&self, name: &FlagName) -> Result<RampRecord> {
         let mut command = redis::cmd("HMGET");
-        command
-            .arg(&self.keys.ramps)
-            .arg(format!("lock:{name}"))
-            .arg(format!("state:{name}"));
+        command.arg(&self.keys.ramps).arg(format!("lock:{name}")).arg(format!("state:{name}"));
         let value = self.read(&command).await?;
         let Value::Array(parts) = &value else {
             return Err(unexpected(&self.shown(), &value));
@@ -86,11 +77,7 @@ impl RedisFlags {
         let [lock, state] = parts.as_slice() else {
             return Err(unexpected(&self.shown(), &value));
         };
-        Ok(RampRecord::new(
-            bytes(lock),
-            bytes(state),
-            self.now().await?,
-        ))
+        Ok(RampRecord::new(bytes(lock), bytes(state), self.now().await?))
     }
 
     /// Every ramp that there is or was.
@@ -107,20 +94,14 @@ impl RedisFlags {
         if parts.is_empty() {
             return Ok(Vec::new());
         }
-        let pairs: Vec<(&[u8], &[u8])> = parts
-            .chunks_exact(2)
-            .filter_map(|pair| Some((bytes(&pair[0])?, bytes(&pair[1])?)))
-            .collect();
+        let pairs: Vec<(&[u8], &[u8])> =
+            parts.chunks_exact(2).filter_map(|pair| Some((bytes(&pair[0])?, bytes(&pair[1])?))).collect();
         let now = self.now().await?;
         let found = pairs.iter().filter_map(|(field, state)| {
             let name = field.strip_prefix(b"state:")?;
             let lock = [b"lock:", name].concat();
             let lock = pairs.iter().find(|(field, _)| **field == lock);
-            Some(RampRecord::new(
-                lock.map(|(_, lock)| *lock),
-                Some(state),
-                now,
-            ))
+            Some(RampRecord::new(lock.map(|(_, lock)| *lock), Some(state), now))
         });
         Ok(found.collect())
     }
@@ -198,9 +179,7 @@ impl RedisFlags {
         let Value::Array(parts) = &value else {
             return Err(unexpected(&self.shown(), &value));
         };
-        let number = |value: &Value| -> Option<u64> {
-            std::str::from_utf8(bytes(value)?).ok()?.parse().ok()
-        };
+        let number = |value: &Value| -> Option<u64> { std::str::from_utf8(bytes(value)?).ok()?.parse().ok() };
         match parts.as_slice() {
             [seconds, micros] => number(seconds).zip(number(micros)),
             _ => None,

@@ -38,11 +38,7 @@ pub(super) struct Keys {
 
 impl Keys {
     fn of(hash: &str) -> Self {
-        let slot = if hash.contains('{') {
-            hash.to_owned()
-        } else {
-            format!("{{{hash}}}")
-        };
+        let slot = if hash.contains('{') { hash.to_owned() } else { format!("{{{hash}}}") };
         Self {
             hash: hash.to_owned(),
             history: format!("{slot}:history"),
@@ -64,11 +60,7 @@ pub(crate) fn permissions(hash: &str) -> String {
 impl RedisFlags {
     /// The flags in this hash.
     pub(crate) fn new(redis: Redis, hash: &str) -> Self {
-        Self {
-            redis,
-            keys: Keys::of(hash),
-            script: redis::Script::new(SCRIPT),
-        }
+        Self { redis, keys: Keys::of(hash), script: redis::Script::new(SCRIPT) }
     }
 
     /// A section of what the server says about itself.
@@ -107,26 +99,12 @@ impl RedisFlags {
             None
         };
         match (self.redis.explain(failure), adds) {
-            (
-                Error::Declined {
-                    system,
-                    url,
-                    code,
-                    hint,
-                    ..
-                },
-                Some(why),
-            ) => Error::Declined {
-                system,
-                url,
-                code,
-                why,
-                hint,
-            },
-            (Error::Refused { why, hint }, Some(primary)) => Error::Refused {
-                why: format!("{why}; its primary is {primary}"),
-                hint,
-            },
+            (Error::Declined { system, url, code, hint, .. }, Some(why)) => {
+                Error::Declined { system, url, code, why, hint }
+            }
+            (Error::Refused { why, hint }, Some(primary)) => {
+                Error::Refused { why: format!("{why}; its primary is {primary}"), hint }
+            }
             (error, _) => error,
         }
     }
@@ -154,11 +132,7 @@ impl RedisFlags {
             return None;
         };
         let info = pairs(&bytes);
-        let said = |name: &str| {
-            info.iter()
-                .find(|(key, _)| key == name)
-                .map(|(_, value)| value)
-        };
+        let said = |name: &str| info.iter().find(|(key, _)| key == name).map(|(_, value)| value);
         Some(format!("{}:{}", said("master_host")?, said("master_port")?))
     }
 
@@ -174,10 +148,7 @@ impl RedisFlags {
 
     /// One compare-and-set, once.
     async fn attempt(&self, write: &Write) -> Result<Written, Failure> {
-        let mut sent = self
-            .redis
-            .ask(&self.call("EVALSHA", self.script.get_hash(), write))
-            .await;
+        let mut sent = self.redis.ask(&self.call("EVALSHA", self.script.get_hash(), write)).await;
         if sent.as_ref().is_err_and(is_about_evalsha) {
             // Redis was started anew, or somebody flushed its scripts; or only whole scripts are allowed.
             sent = self.redis.ask(&self.call("EVAL", SCRIPT, write)).await;
@@ -190,25 +161,17 @@ impl RedisFlags {
             return Err(Failure::NoReply(unexpected(&self.shown(), &value)));
         };
         match parts.as_slice() {
-            [Value::Int(1), Value::Int(told)] => Ok(Written::Applied {
-                notified: *told == 1,
-                replicas: None,
-            }),
+            [Value::Int(1), Value::Int(told)] => Ok(Written::Applied { notified: *told == 1, replicas: None }),
             [Value::Int(2)] => Ok(Written::Fenced),
             [Value::Int(0), Value::Nil] => Ok(Written::Conflict { found: None }),
-            [Value::Int(0), Value::BulkString(found)] => Ok(Written::Conflict {
-                found: Some(found.clone()),
-            }),
+            [Value::Int(0), Value::BulkString(found)] => Ok(Written::Conflict { found: Some(found.clone()) }),
             _ => Err(Failure::NoReply(unexpected(&self.shown(), &value))),
         }
     }
 
     fn call(&self, how: &str, script: &str, write: &Write) -> Cmd {
-        let given = |value: &Option<Vec<u8>>| {
-            (u8::from(value.is_some()), value.clone().unwrap_or_default())
-        };
-        let ((was_there, expected), (is_kept, value)) =
-            (given(&write.expected), given(&write.revision.after));
+        let given = |value: &Option<Vec<u8>>| (u8::from(value.is_some()), value.clone().unwrap_or_default());
+        let ((was_there, expected), (is_kept, value)) = (given(&write.expected), given(&write.revision.after));
         let mut command = redis::cmd(how);
         command
             .arg(script)
@@ -223,11 +186,7 @@ impl RedisFlags {
             .arg(value)
             .arg(&self.keys.channel)
             .arg(HISTORY)
-            .arg(
-                write
-                    .epoch
-                    .map_or_else(String::new, |epoch| epoch.to_string()),
-            );
+            .arg(write.epoch.map_or_else(String::new, |epoch| epoch.to_string()));
         for (field, value) in write.revision.to_fields() {
             command.arg(field).arg(value);
         }
@@ -244,12 +203,7 @@ impl RedisFlags {
     /// Entries of the history from this id on, the newest first, with their ids.
     async fn page(&self, from: &str) -> Result<Vec<(String, Option<Revision>)>> {
         let mut command = redis::cmd("XREVRANGE");
-        command
-            .arg(&self.keys.history)
-            .arg(from)
-            .arg("-")
-            .arg("COUNT")
-            .arg(PAGE);
+        command.arg(&self.keys.history).arg(from).arg("-").arg("COUNT").arg(PAGE);
         let value = self.read(&command).await?;
         entries(&value).ok_or_else(|| unexpected(&self.shown(), &value))
     }
@@ -258,12 +212,8 @@ impl RedisFlags {
 /// The lines `key:value` of `INFO`.
 fn pairs(info: &[u8]) -> Vec<(String, String)> {
     let text = String::from_utf8_lossy(info);
-    let lines = text
-        .lines()
-        .filter_map(|line| line.trim_end().split_once(':'));
-    lines
-        .map(|(key, value)| (key.to_owned(), value.to_owned()))
-        .collect()
+    let lines = text.lines().filter_map(|line| line.trim_end().split_once(':'));
+    lines.map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
 }
 
 /// Is it the script as such that the server does not have, know or allow, rather than a command in it?
@@ -345,16 +295,10 @@ impl FlagStore for RedisFlags {
             let failure = match self.attempt(write).await {
                 // After a lost reply, what is in the way may be our own write, or what somebody made of it since.
                 Ok(Written::Conflict { .. }) if lost && self.is_done(wanted).await? => {
-                    return Ok(Written::Applied {
-                        notified: true,
-                        replicas: None,
-                    });
+                    return Ok(Written::Applied { notified: true, replicas: None });
                 }
                 Ok(Written::Applied { notified, .. }) if self.redis.has_several() => {
-                    return Ok(Written::Applied {
-                        notified,
-                        replicas: self.replicas().await,
-                    });
+                    return Ok(Written::Applied { notified, replicas: self.replicas().await });
                 }
                 Ok(written) => return Ok(written),
                 Err(failure) => failure,
@@ -371,10 +315,7 @@ impl FlagStore for RedisFlags {
             self.redis.forget();
             match self.is_done(wanted).await {
                 Ok(true) => {
-                    return Ok(Written::Applied {
-                        notified: true,
-                        replicas: None,
-                    });
+                    return Ok(Written::Applied { notified: true, replicas: None });
                 }
                 Ok(false) if pauses.next().await => {}
                 looked => {
@@ -383,11 +324,7 @@ impl FlagStore for RedisFlags {
                         Ok(_) => self.explain(failure).await,
                     };
                     return Err(Error::HalfDone {
-                        done: format!(
-                            "the change of `{}` was sent to {}",
-                            write.name,
-                            self.shown()
-                        ),
+                        done: format!("the change of `{}` was sent to {}", write.name, self.shown()),
                         left: format!("whether it took place is not known: {error}"),
                         command: format!("liveops flag history {}", write.name),
                     });
@@ -396,11 +333,7 @@ impl FlagStore for RedisFlags {
         }
     }
 
-    async fn history(
-        &self,
-        name: Option<&FlagName>,
-        limit: Option<usize>,
-    ) -> Result<Vec<Revision>> {
+    async fn history(&self, name: Option<&FlagName>, limit: Option<usize>) -> Result<Vec<Revision>> {
         let limit = limit.unwrap_or(usize::MAX);
         let mut found = Vec::new();
         let mut from = "+".to_owned();
@@ -410,13 +343,8 @@ impl FlagStore for RedisFlags {
             if let Some((id, _)) = page.last() {
                 from = format!("({id}");
             }
-            let wanted =
-                |revision: &Revision| name.is_none_or(|name| revision.flag == name.as_str());
-            found.extend(
-                page.into_iter()
-                    .filter_map(|(_, revision)| revision)
-                    .filter(wanted),
-            );
+            let wanted = |revision: &Revision| name.is_none_or(|name| revision.flag == name.as_str());
+            found.extend(page.into_iter().filter_map(|(_, revision)| revision).filter(wanted));
             if is_last || found.len() >= limit {
                 found.truncate(limit);
                 return Ok(found);

@@ -20,9 +20,7 @@ pub(super) async fn write(redis: &Redis, keys: &Keys, write: &Write) -> Result<W
         look.cmd("WATCH").arg(&keys.hash).ignore();
         if write.epoch.is_some() {
             look.cmd("WATCH").arg(&keys.ramps).ignore();
-            look.cmd("HGET")
-                .arg(&keys.ramps)
-                .arg(format!("lock:{name}"));
+            look.cmd("HGET").arg(&keys.ramps).arg(format!("lock:{name}"));
         }
         look.cmd("HGET").arg(&keys.hash).arg(name);
         let mut answer = session.ask(&look).await?;
@@ -50,12 +48,7 @@ pub(super) async fn write(redis: &Redis, keys: &Keys, write: &Write) -> Result<W
         }
         let mut act = redis::pipe();
         act.atomic();
-        act.cmd("XADD")
-            .arg(&keys.history)
-            .arg("MAXLEN")
-            .arg("~")
-            .arg(HISTORY)
-            .arg("*");
+        act.cmd("XADD").arg(&keys.history).arg("MAXLEN").arg("~").arg(HISTORY).arg("*");
         for (field, value) in write.revision.to_fields() {
             act.arg(field).arg(value);
         }
@@ -71,9 +64,6 @@ pub(super) async fn write(redis: &Redis, keys: &Keys, write: &Write) -> Result<W
         }
         let mut tell = redis::pipe();
         tell.cmd("PUBLISH").arg(&keys.channel).arg(name);
-        return Ok(Written::Applied {
-            notified: session.ask(&tell).await.is_ok(),
-            replicas: None,
-        });
+        return Ok(Written::Applied { notified: session.ask(&tell).await.is_ok(), replicas: None });
     }
 }

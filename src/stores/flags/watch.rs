@@ -103,10 +103,7 @@ impl<'a> Watch<'a> {
 /// The changes after the one that was told last, oldest first. A change of several flags may have been told half.
 fn since(newest: Vec<Revision>, told: Option<&Revision>) -> Vec<Revision> {
     let known = |revision: &Revision| told.is_some_and(|told| told.is_same(revision));
-    let mut fresh: Vec<Revision> = newest
-        .into_iter()
-        .take_while(|revision| !known(revision))
-        .collect();
+    let mut fresh: Vec<Revision> = newest.into_iter().take_while(|revision| !known(revision)).collect();
     fresh.reverse();
     fresh
 }
@@ -123,23 +120,15 @@ fn compare(
     let mut left: BTreeMap<String, Vec<Option<Vec<u8>>>> = BTreeMap::new();
     for revision in fresh {
         let name = revision.flag.clone();
-        left.entry(name.clone())
-            .or_default()
-            .push(revision.before.clone());
+        left.entry(name.clone()).or_default().push(revision.before.clone());
         let after = revision.after.clone();
         match &after {
             Some(value) => known.insert(name.clone(), value.clone()),
             None => known.remove(&name),
         };
-        seen.push(Seen {
-            before: revision.before.clone(),
-            now: after,
-            name,
-            revision: Some(revision),
-        });
+        seen.push(Seen { before: revision.before.clone(), now: after, name, revision: Some(revision) });
     }
-    let names: std::collections::BTreeSet<String> =
-        known.keys().chain(now.keys()).cloned().collect();
+    let names: std::collections::BTreeSet<String> = known.keys().chain(now.keys()).cloned().collect();
     for name in names {
         let (had, has) = (known.get(&name).cloned(), now.get(&name).cloned());
         let is_older = left.get(&name).is_some_and(|left| left.contains(&has));
@@ -150,12 +139,7 @@ fn compare(
             Some(value) => known.insert(name.clone(), value.clone()),
             None => known.remove(&name),
         };
-        seen.push(Seen {
-            name,
-            before: had,
-            now: has,
-            revision: None,
-        });
+        seen.push(Seen { name, before: had, now: has, revision: None });
     }
     (seen, known)
 }
@@ -168,9 +152,7 @@ mod tests {
 
     fn flags(pairs: &[(&str, &str)]) -> BTreeMap<String, Vec<u8>> {
         let pairs = pairs.iter();
-        pairs
-            .map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()))
-            .collect()
+        pairs.map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect()
     }
 
     fn revision(flag: &str, before: Option<&str>, after: Option<&str>) -> Revision {
@@ -195,9 +177,7 @@ mod tests {
     ) -> Vec<(String, Option<String>, bool)> {
         let (seen, _) = compare(&flags(before), &flags(now), fresh);
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
-        seen.into_iter()
-            .map(|seen| (seen.name, seen.now.map(text), seen.revision.is_some()))
-            .collect()
+        seen.into_iter().map(|seen| (seen.name, seen.now.map(text), seen.revision.is_some())).collect()
     }
 
     fn row(name: &str, now: Option<&str>, by_liveops: bool) -> (String, Option<String>, bool) {
@@ -216,34 +196,17 @@ mod tests {
 
     #[test]
     fn each_revision_is_told_and_what_it_does_not_explain_too() {
-        let two = vec![
-            revision("a", Some("1"), Some("2")),
-            revision("a", Some("2"), Some("3")),
-        ];
+        let two = vec![revision("a", Some("1"), Some("2")), revision("a", Some("2"), Some("3"))];
         assert_eq!(
-            told(
-                &[("a", "1"), ("b", "1")],
-                &[("a", "3"), ("b", "9")],
-                two.clone()
-            ),
-            [
-                row("a", Some("2"), true),
-                row("a", Some("3"), true),
-                row("b", Some("9"), false)
-            ]
+            told(&[("a", "1"), ("b", "1")], &[("a", "3"), ("b", "9")], two.clone()),
+            [row("a", Some("2"), true), row("a", Some("3"), true), row("b", Some("9"), false)]
         );
         // Somebody else changed it after the last revision.
-        assert_eq!(
-            told(&[("a", "1")], &[("a", "4")], two.clone())[2],
-            row("a", Some("4"), false)
-        );
+        assert_eq!(told(&[("a", "1")], &[("a", "4")], two.clone())[2], row("a", Some("4"), false));
         // The flags were read before the last revision.
         assert_eq!(told(&[("a", "1")], &[("a", "2")], two).len(), 2);
         assert_eq!(told(&[("a", "1")], &[], vec![]), [row("a", None, false)]);
-        assert_eq!(
-            told(&[("a", "1")], &[], vec![revision("a", Some("1"), None)]),
-            [row("a", None, true)]
-        );
+        assert_eq!(told(&[("a", "1")], &[], vec![revision("a", Some("1"), None)]), [row("a", None, true)]);
         assert_eq!(told(&[("a", "1")], &[("a", "1")], vec![]), []);
     }
 }

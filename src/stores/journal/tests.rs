@@ -16,9 +16,7 @@ fn journal() -> (tempfile::TempDir, Journal) {
 fn appends_and_reads_back() {
     let (_dir, journal) = journal();
     for n in 0..3 {
-        journal
-            .append(at(), "ada", "note", json!({ "n": n }))
-            .expect("append");
+        journal.append(at(), "ada", "note", json!({ "n": n })).expect("append");
     }
     let reading = journal.read().expect("read");
     assert_eq!(reading.events.len(), 3);
@@ -39,15 +37,9 @@ fn recent_events_are_read_from_the_end() {
     assert!(journal.recent(at()).is_empty());
     for n in 0..5 {
         let data = json!({ "n": n, "text": "x".repeat(5000) });
-        journal
-            .append(at() + minute * n, "ada", "note", data)
-            .expect("append");
+        journal.append(at() + minute * n, "ada", "note", data).expect("append");
     }
-    let numbers: Vec<u64> = journal
-        .recent(at() + minute * 3)
-        .iter()
-        .map(|event| event.seq)
-        .collect();
+    let numbers: Vec<u64> = journal.recent(at() + minute * 3).iter().map(|event| event.seq).collect();
     assert_eq!(numbers, [4, 5]);
     assert_eq!(journal.recent(at()).len(), 5);
 }
@@ -55,27 +47,16 @@ fn recent_events_are_read_from_the_end() {
 #[test]
 fn a_torn_line_is_kept_and_reported_wherever_it_tears() {
     let (_dir, journal) = journal();
-    journal
-        .append(at(), "ada", "note", json!({ "text": "x".repeat(9000) }))
-        .expect("append");
+    journal.append(at(), "ada", "note", json!({ "text": "x".repeat(9000) })).expect("append");
     let whole = fs::read(journal.path()).expect("read");
     for cut in [1, 20, whole.len() - 2] {
         fs::write(journal.path(), [&whole[..], &whole[..cut]].concat()).expect("tear");
         assert!(journal.read().expect("read").torn.is_some());
-        journal
-            .append(at(), "bob", "note", json!({}))
-            .expect("append");
+        journal.append(at(), "bob", "note", json!({})).expect("append");
         let reading = journal.read().expect("read");
-        let kinds: Vec<&str> = reading
-            .events
-            .iter()
-            .map(|event| event.kind.as_str())
-            .collect();
+        let kinds: Vec<&str> = reading.events.iter().map(|event| event.kind.as_str()).collect();
         assert_eq!(kinds, ["note", "journal.repaired", "note"], "cut at {cut}");
-        assert_eq!(
-            reading.events[1].data["torn_line"].as_str().map(str::len),
-            Some(cut)
-        );
+        assert_eq!(reading.events[1].data["torn_line"].as_str().map(str::len), Some(cut));
         assert!(reading.faults.is_empty(), "{:?}", reading.faults);
         fs::write(journal.path(), &whole).expect("reset");
         fs::remove_file(journal.beside("head")).expect("reset");
@@ -85,14 +66,10 @@ fn a_torn_line_is_kept_and_reported_wherever_it_tears() {
 #[test]
 fn a_missing_newline_is_only_added() {
     let (_dir, journal) = journal();
-    journal
-        .append(at(), "ada", "note", json!({}))
-        .expect("append");
+    journal.append(at(), "ada", "note", json!({})).expect("append");
     let whole = fs::read(journal.path()).expect("read");
     fs::write(journal.path(), &whole[..whole.len() - 1]).expect("tear");
-    journal
-        .append(at(), "ada", "note", json!({}))
-        .expect("append");
+    journal.append(at(), "ada", "note", json!({})).expect("append");
     let reading = journal.read().expect("read");
     assert_eq!(reading.events.len(), 2);
     assert!(reading.faults.is_empty());
@@ -102,24 +79,15 @@ fn a_missing_newline_is_only_added() {
 fn a_journal_cut_short_is_noticed() {
     let (_dir, journal) = journal();
     for _ in 0..3 {
-        journal
-            .append(at(), "ada", "note", json!({}))
-            .expect("append");
+        journal.append(at(), "ada", "note", json!({})).expect("append");
     }
     let text = fs::read_to_string(journal.path()).expect("read");
     let two: Vec<&str> = text.lines().take(2).collect();
     fs::write(journal.path(), two.join("\n") + "\n").expect("cut");
     assert_eq!(journal.read().expect("read").faults.len(), 1);
-    journal
-        .append(at(), "ada", "note", json!({}))
-        .expect("append");
+    journal.append(at(), "ada", "note", json!({})).expect("append");
     let reading = journal.read().expect("read");
-    assert_eq!(
-        reading.faults.len(),
-        1,
-        "the next append does not hide it: {:?}",
-        reading.faults
-    );
+    assert_eq!(reading.faults.len(), 1, "the next append does not hide it: {:?}", reading.faults);
 }
 
 #[test]
@@ -129,9 +97,7 @@ fn a_reader_between_two_writes_sees_no_fault() {
         let writer = journal.clone();
         let work = scope.spawn(move || {
             for n in 0..100 {
-                writer
-                    .append(at(), "ada", "note", json!({ "n": n }))
-                    .expect("append");
+                writer.append(at(), "ada", "note", json!({ "n": n })).expect("append");
             }
         });
         while !work.is_finished() {
@@ -150,9 +116,7 @@ fn writers_do_not_lose_each_others_events() {
             let journal = journal.clone();
             scope.spawn(move || {
                 for n in 0..25 {
-                    journal
-                        .append(at(), "ada", "note", json!({ "writer": writer, "n": n }))
-                        .expect("append");
+                    journal.append(at(), "ada", "note", json!({ "writer": writer, "n": n })).expect("append");
                 }
             });
         }

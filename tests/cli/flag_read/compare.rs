@@ -7,15 +7,7 @@ fn preview_counts_who_flips() {
     let env = world();
     // Buckets 22, 75, 43, 27.
     env.write("users.txt", "user_123\nuser_1\nadmin_user_1\n🚀\n");
-    let preview = [
-        "flag",
-        "preview",
-        "new_matchmaking",
-        "--pct",
-        "30",
-        "--users",
-        "users.txt",
-    ];
+    let preview = ["flag", "preview", "new_matchmaking", "--pct", "30", "--users", "users.txt"];
     insta::assert_snapshot!(env.run(preview).snapshot(), @r#"
     code: 0
     --- stdout
@@ -29,66 +21,24 @@ fn preview_counts_who_flips() {
     next, to do it: liveops flag set new_matchmaking --pct 30 --reason WHY
     --- stderr
     "#);
-    let run = env
-        .run(preview.into_iter().chain(["-o", "name"]))
-        .expect_code(0);
+    let run = env.run(preview.into_iter().chain(["-o", "name"])).expect_code(0);
     assert_eq!(run.stdout, "user_123\n🚀\n");
     env.write("users.csv", "region,id\neu,user_1\nus,u2\n");
-    let csv = [
-        "flag",
-        "preview",
-        "winter_event",
-        "--pct",
-        "50",
-        "--users",
-        "users.csv",
-    ];
+    let csv = ["flag", "preview", "winter_event", "--pct", "50", "--users", "users.csv"];
     let run = env.run(csv).expect_code(2);
     assert!(
-        run.stderr.contains("would be on for nobody")
-            && run.stderr.contains("--default true --dry-run"),
+        run.stderr.contains("would be on for nobody") && run.stderr.contains("--default true --dry-run"),
         "{}",
         run.stderr
     );
-    let stdin = env.command([
-        "flag",
-        "preview",
-        "double_xp",
-        "--pct",
-        "50",
-        "--users",
-        "-",
-        "-o",
-        "json",
-    ]);
-    let down = stdin
-        .stdin("{\"id\":\"user_1\"}\n\"user_123\"\n")
-        .run()
-        .expect_code(0)
-        .json();
-    assert_eq!(
-        down["data"]["users"]["turns_off"],
-        json!({"count": 1, "ids": ["user_1"]})
-    );
-    let run = env
-        .run(["flag", "preview", "double_xp", "--pct", "101"])
-        .expect_code(2);
+    let stdin = env.command(["flag", "preview", "double_xp", "--pct", "50", "--users", "-", "-o", "json"]);
+    let down = stdin.stdin("{\"id\":\"user_1\"}\n\"user_123\"\n").run().expect_code(0).json();
+    assert_eq!(down["data"]["users"]["turns_off"], json!({"count": 1, "ids": ["user_1"]}));
+    let run = env.run(["flag", "preview", "double_xp", "--pct", "101"]).expect_code(2);
     assert!(run.stderr.contains("from 0 to 100"), "{}", run.stderr);
-    let run = env
-        .run([
-            "flag",
-            "preview",
-            "double_xp",
-            "--pct",
-            "5",
-            "--users",
-            "none.txt",
-        ])
-        .expect_code(2);
+    let run = env.run(["flag", "preview", "double_xp", "--pct", "5", "--users", "none.txt"]).expect_code(2);
     assert!(run.stderr.contains("cannot open"), "{}", run.stderr);
-    let run = env
-        .run(["flag", "preview", "double_xp", "--pct", "5", "-o", "csv"])
-        .expect_code(2);
+    let run = env.run(["flag", "preview", "double_xp", "--pct", "5", "-o", "csv"]).expect_code(2);
     assert!(run.stderr.contains("no rows"), "{}", run.stderr);
     assert_eq!(env.read("flags.json"), FLAGS, "nothing is changed");
 }
@@ -97,32 +47,16 @@ fn preview_counts_who_flips() {
 fn overlap_says_that_the_same_users_are_hit() {
     let env = world();
     env.write("users.txt", "user_123\nuser_1\nplayer-7\n");
-    let overlap = [
-        "flag",
-        "overlap",
-        "new_matchmaking",
-        "double_xp",
-        "--users",
-        "users.txt",
-    ];
+    let overlap = ["flag", "overlap", "new_matchmaking", "double_xp", "--users", "users.txt"];
     let run = env.run(overlap).expect_code(0);
     assert!(
-        run.stdout
-            .contains("everybody who has new_matchmaking has double_xp too")
-            && run.stdout.contains(
-                "of 3 users: 0 both, 0 only new_matchmaking, 3 only double_xp, 0 neither"
-            ),
+        run.stdout.contains("everybody who has new_matchmaking has double_xp too")
+            && run.stdout.contains("of 3 users: 0 both, 0 only new_matchmaking, 3 only double_xp, 0 neither"),
         "{}",
         run.stdout
     );
-    let run = env
-        .run(["flag", "overlap", "double_xp", "double_xp"])
-        .expect_code(2);
-    assert!(
-        run.stderr.contains("overlaps with itself"),
-        "{}",
-        run.stderr
-    );
+    let run = env.run(["flag", "overlap", "double_xp", "double_xp"]).expect_code(2);
+    assert!(run.stderr.contains("overlaps with itself"), "{}", run.stderr);
 }
 
 #[test]
@@ -146,17 +80,10 @@ fn lint_fails_on_errors_and_with_strict_on_warnings() {
     --- stderr
     "#);
     env.run(["flag", "lint", "new_matchmaking"]).expect_code(0);
-    env.run(["flag", "lint", "new_matchmaking", "--strict"])
-        .expect_code(1);
-    env.run(["flag", "lint", "winter_event", "--strict"])
-        .expect_code(0);
-    let names = env
-        .run(["flag", "lint", "--all", "-o", "name"])
-        .expect_code(1);
-    assert_eq!(
-        names.stdout,
-        "battle_pass\nodd\ndouble_xp\nnew_matchmaking\n"
-    );
+    env.run(["flag", "lint", "new_matchmaking", "--strict"]).expect_code(1);
+    env.run(["flag", "lint", "winter_event", "--strict"]).expect_code(0);
+    let names = env.run(["flag", "lint", "--all", "-o", "name"]).expect_code(1);
+    assert_eq!(names.stdout, "battle_pass\nodd\ndouble_xp\nnew_matchmaking\n");
 }
 
 #[test]
@@ -164,18 +91,10 @@ fn stale_is_judged_by_the_history() {
     let env = world();
     let stale = data(&env, &["flag", "stale"], 0);
     assert_eq!(stale["flags"].as_array().unwrap().len(), 1);
-    assert_eq!(
-        (&stale["flags"][0]["name"], &stale["flags"][0]["days"]),
-        (&json!("double_xp"), &json!(96))
-    );
+    assert_eq!((&stale["flags"][0]["name"], &stale["flags"][0]["days"]), (&json!("double_xp"), &json!(96)));
     assert_eq!(stale["untold"], 3);
-    assert_eq!(
-        data(&env, &["flag", "stale", "--days", "100"], 0)["flags"],
-        json!([])
-    );
-    let run = env
-        .run(["flag", "list", "--stale", "-o", "name"])
-        .expect_code(0);
+    assert_eq!(data(&env, &["flag", "stale", "--days", "100"], 0)["flags"], json!([]));
+    let run = env.run(["flag", "list", "--stale", "-o", "name"]).expect_code(0);
     assert_eq!(run.stdout, "double_xp\n");
 }
 
@@ -197,20 +116,11 @@ fn diff_compares_two_environments() {
     next, who changed it last: liveops flag history new_matchmaking -e prod
     --- stderr
     "#);
-    env.run(["flag", "diff", "--from", "prod", "double_xp"])
-        .expect_code(0);
-    let names = env
-        .run(["flag", "diff", "--from", "prod", "-o", "name"])
-        .expect_code(1);
+    env.run(["flag", "diff", "--from", "prod", "double_xp"]).expect_code(0);
+    let names = env.run(["flag", "diff", "--from", "prod", "-o", "name"]).expect_code(1);
     assert_eq!(names.stdout, "new_matchmaking\nodd\nold_shop\n");
     let run = env.run(["flag", "diff", "--from", "prdo"]).expect_code(2);
-    assert!(
-        run.stderr.contains("did you mean `prod`?"),
-        "{}",
-        run.stderr
-    );
-    let run = env
-        .run(["flag", "diff", "--from", "staging"])
-        .expect_code(2);
+    assert!(run.stderr.contains("did you mean `prod`?"), "{}", run.stderr);
+    let run = env.run(["flag", "diff", "--from", "staging"]).expect_code(2);
     assert!(run.stderr.contains("the same as itself"), "{}", run.stderr);
 }

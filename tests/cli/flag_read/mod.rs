@@ -23,9 +23,7 @@ const FLAGS: &str = r#"{
 
 /// The raw value of a flag of [`FLAGS`].
 fn raw(flag: &str) -> String {
-    let line = FLAGS
-        .lines()
-        .find(|line| line.contains(&format!("\"{flag}\": ")));
+    let line = FLAGS.lines().find(|line| line.contains(&format!("\"{flag}\": ")));
     let (_, value) = line.unwrap().split_once(": ").unwrap();
     value.trim_end_matches(',').to_owned()
 }
@@ -51,15 +49,7 @@ fn history() -> String {
     let first = r#"{"enabled":true,"percentage":1,"defaultValue":true}"#;
     let queue = raw("ranked_queue").replace("\"enabled\":false", "\"enabled\":true");
     [
-        revision(
-            "double_xp",
-            1,
-            "2025-10-11T10:30:00.000Z",
-            "kim",
-            "stays",
-            "set",
-            (None, &raw("double_xp")),
-        ),
+        revision("double_xp", 1, "2025-10-11T10:30:00.000Z", "kim", "stays", "set", (None, &raw("double_xp"))),
         revision(
             "battle_pass",
             1,
@@ -69,15 +59,7 @@ fn history() -> String {
             "set",
             (None, r#"{"enabled":false,"percentage":0}"#),
         ),
-        revision(
-            "new_matchmaking",
-            2,
-            "2026-01-14T10:30:00.000Z",
-            "ada",
-            "first",
-            "set",
-            (None, first),
-        ),
+        revision("new_matchmaking", 2, "2026-01-14T10:30:00.000Z", "ada", "first", "set", (None, first)),
         revision(
             "new_matchmaking",
             3,
@@ -112,9 +94,7 @@ fn world() -> TestEnv {
 }
 
 fn data(env: &TestEnv, args: &[&str], code: i32) -> Value {
-    let run = env
-        .run(args.iter().copied().chain(["-o", "json"]))
-        .expect_code(code);
+    let run = env.run(args.iter().copied().chain(["-o", "json"])).expect_code(code);
     run.json()["data"].clone()
 }
 
@@ -138,21 +118,8 @@ fn list_says_who_is_on_and_what_is_wrong() {
     "#);
     let list = data(&env, &["flag", "list"], 0);
     let flags = list["flags"].as_array().unwrap();
-    let names: Vec<&str> = flags
-        .iter()
-        .map(|flag| flag["name"].as_str().unwrap())
-        .collect();
-    assert_eq!(
-        names,
-        [
-            "battle_pass",
-            "double_xp",
-            "new_matchmaking",
-            "odd",
-            "ranked_queue",
-            "winter_event"
-        ]
-    );
+    let names: Vec<&str> = flags.iter().map(|flag| flag["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["battle_pass", "double_xp", "new_matchmaking", "odd", "ranked_queue", "winter_event"]);
     assert_eq!(flags[0]["findings"], json!(["E06", "W19"]));
     assert_eq!(flags[2]["changed"]["by"], "ada");
     assert_eq!(flags[2]["reach"]["shut_out"], json!(["admin_user_1"]));
@@ -177,11 +144,7 @@ fn without_any_flag_there_is_a_next_step() {
         run.stdout
     );
     let run = env.run(["flag", "get", "x"]).expect_code(2);
-    assert!(
-        run.stderr.contains("hint: there is no flag at all yet"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("hint: there is no flag at all yet"), "{}", run.stderr);
 }
 
 #[test]
@@ -214,18 +177,12 @@ fn get_shows_the_members_and_keeps_the_bytes() {
     "#);
     let flag = data(&env, &["flag", "get", "new_matchmaking"], 0);
     assert_eq!(flag["raw"], raw("new_matchmaking"));
-    assert_eq!(
-        (&flag["changes"], &flag["drifted"]),
-        (&Value::Null, &Value::Null)
-    );
+    assert_eq!((&flag["changes"], &flag["drifted"]), (&Value::Null, &Value::Null));
     let flag = data(&env, &["flag", "get", "battle_pass", "--history"], 0);
     assert_eq!(flag["drifted"], true);
     assert_eq!(flag["audience"], "nobody: defaultValue is false");
     let odd = data(&env, &["flag", "get", "odd"], 0);
-    assert_eq!(
-        (&odd["state"], &odd["findings"][0]["code"]),
-        (&json!("malformed"), &json!("E01"))
-    );
+    assert_eq!((&odd["state"], &odd["findings"][0]["code"]), (&json!("malformed"), &json!("E01")));
 }
 
 #[test]
@@ -240,19 +197,12 @@ fn a_wrong_name_gets_the_nearest() {
         &["flag", "lint", "new_matchmakng"],
         &["flag", "diff", "--from", "prod", "new_matchmakng"],
     ] {
-        let error = env
-            .run(args.iter().copied().chain(["-o", "json"]))
-            .expect_code(2)
-            .json_error();
+        let error = env.run(args.iter().copied().chain(["-o", "json"])).expect_code(2).json_error();
         assert_eq!(error["kind"], "not_found", "{args:?}");
         assert_eq!(error["hint"], "did you mean `new_matchmaking`?", "{args:?}");
     }
     let run = env.run(["flag", "get", ""]).expect_code(2);
-    assert!(
-        run.stderr.contains("a flag's name cannot be empty"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("a flag's name cannot be empty"), "{}", run.stderr);
 }
 
 #[test]
@@ -272,27 +222,12 @@ fn history_tells_who_when_why_and_what() {
     --- stderr
     "#);
     let run = env.run(["flag", "history", "battle_pass"]).expect_code(0);
-    assert!(
-        run.stdout
-            .contains("changed past liveops since the revision below"),
-        "{}",
-        run.stdout
-    );
-    let one = data(
-        &env,
-        &["flag", "history", "new_matchmaking", "--limit", "1"],
-        0,
-    );
-    assert_eq!(
-        (&one["more"], &one["revisions"][0]["rev"]),
-        (&json!(true), &json!(3))
-    );
+    assert!(run.stdout.contains("changed past liveops since the revision below"), "{}", run.stdout);
+    let one = data(&env, &["flag", "history", "new_matchmaking", "--limit", "1"], 0);
+    assert_eq!((&one["more"], &one["revisions"][0]["rev"]), (&json!(true), &json!(3)));
     assert_eq!(one["revisions"][0]["after"], raw("new_matchmaking"));
     let none = data(&env, &["flag", "history", "winter_event"], 0);
-    assert_eq!(
-        (&none["revisions"], &none["drifted"]),
-        (&json!([]), &json!(false))
-    );
+    assert_eq!((&none["revisions"], &none["drifted"]), (&json!([]), &json!(false)));
 }
 
 #[test]
@@ -317,30 +252,15 @@ fn explain_shows_every_step_and_those_not_reached() {
     "#);
     // A regular flag for whoever has no id: bucket 75.
     let nobody = data(&env, &["flag", "explain", "", "new_matchmaking"], 0);
-    assert_eq!(
-        (
-            &nobody["flags"][0]["bucket"],
-            &nobody["flags"][0]["on_from"]
-        ),
-        (&json!(75), &json!(76))
-    );
+    assert_eq!((&nobody["flags"][0]["bucket"], &nobody["flags"][0]["on_from"]), (&json!(75), &json!(76)));
     let winter = ["flag", "explain", "u1", "winter_event"];
     assert_eq!(data(&env, &winter, 0)["flags"][0]["answer"], "off");
     let eu = [&winter[..], &["--attr", "region=eu"]].concat();
     assert_eq!(data(&env, &eu, 0)["flags"][0]["answer"], "on");
     // What cannot be told is not guessed.
     let all = env.run(["flag", "explain", "user_123"]).expect_code(3);
-    assert!(
-        all.stdout.contains("user_123: 1 of 6 flags on in staging"),
-        "{}",
-        all.stdout
-    );
-    assert_eq!(
-        data(&env, &["flag", "explain", "user_123", "odd"], 3)["flags"][0]["answer"],
-        "unknown"
-    );
-    let run = env
-        .run(["flag", "explain", "u1", "odd", "--attr", "region"])
-        .expect_code(2);
+    assert!(all.stdout.contains("user_123: 1 of 6 flags on in staging"), "{}", all.stdout);
+    assert_eq!(data(&env, &["flag", "explain", "user_123", "odd"], 3)["flags"][0]["answer"], "unknown");
+    let run = env.run(["flag", "explain", "u1", "odd", "--attr", "region"]).expect_code(2);
     assert!(run.stderr.contains("write KEY=VALUE"), "{}", run.stderr);
 }

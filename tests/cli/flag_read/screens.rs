@@ -18,11 +18,7 @@ fn a_damaged_file_and_a_dead_redis_are_not_an_empty_list() {
     ] {
         let redis = ["--redis", "redis://127.0.0.1:1", "--timeout", "2s"];
         let run = env.run(args.iter().chain(&redis)).expect_code(3);
-        assert!(
-            run.stderr.contains("127.0.0.1:1") && run.stderr.contains("hint: "),
-            "{args:?} {}",
-            run.stderr
-        );
+        assert!(run.stderr.contains("127.0.0.1:1") && run.stderr.contains("hint: "), "{args:?} {}", run.stderr);
         assert_eq!(run.stdout, "", "{args:?}");
     }
 }
@@ -35,18 +31,7 @@ fn names_and_values_reach_no_terminal_as_commands() {
     let flags = json!({ evil: flag, "tame": flag });
     env.write("flags.json", flags.to_string());
     env.write("users.txt", format!("{evil}\n"));
-    env.write(
-        "flags.history.jsonl",
-        revision(
-            evil,
-            1,
-            "2026-01-15T10:20:00Z",
-            evil,
-            evil,
-            evil,
-            (None, "{}"),
-        ),
-    );
+    env.write("flags.history.jsonl", revision(evil, 1, "2026-01-15T10:20:00Z", evil, evil, evil, (None, "{}")));
     for format in ["table", "json", "yaml", "csv", "name"] {
         for args in [
             &["flag", "list"][..],
@@ -58,14 +43,8 @@ fn names_and_values_reach_no_terminal_as_commands() {
         ] {
             let run = env.run(args.iter().copied().chain(["-o", format]));
             for text in [&run.stdout, &run.stderr] {
-                assert!(
-                    !text.contains(['\u{1b}', '\u{7}']),
-                    "{args:?} {format}\n{text:?}"
-                );
-                assert!(
-                    format == "yaml" || !text.contains('\u{202e}'),
-                    "{args:?} {format}\n{text:?}"
-                );
+                assert!(!text.contains(['\u{1b}', '\u{7}']), "{args:?} {format}\n{text:?}");
+                assert!(format == "yaml" || !text.contains('\u{202e}'), "{args:?} {format}\n{text:?}");
             }
         }
     }
@@ -76,22 +55,12 @@ fn watch_tells_changes_as_they_happen_and_ends_cleanly() {
     let env = world();
     let mut pty = env.pty(["flag", "watch", "--interval", "50ms"]);
     pty.expect("watching all flags in staging");
-    env.write(
-        "flags.json",
-        FLAGS.replace("\"percentage\":10,", "\"percentage\":40,"),
-    );
-    pty.expect("new_matchmaking")
-        .expect("past liveops")
-        .expect("percentage 10 to 40")
-        .expect("on now: 40 %");
+    env.write("flags.json", FLAGS.replace("\"percentage\":10,", "\"percentage\":40,"));
+    pty.expect("new_matchmaking").expect("past liveops").expect("percentage 10 to 40").expect("on now: 40 %");
     pty.interrupt();
     assert_eq!(pty.wait().0, 130);
     let run = env.run(["flag", "watch", "-o", "csv"]).expect_code(2);
-    assert!(
-        run.stderr.contains("a stream has no `csv`"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("a stream has no `csv`"), "{}", run.stderr);
 }
 
 #[test]
@@ -118,57 +87,29 @@ fn status_has_a_line_for_flags_and_their_changes() {
     let json = env.run(["status", "-o", "json"]).json();
     let flags = &json["data"]["flags"];
     assert_eq!(
-        (
-            &flags["count"],
-            &flags["off"],
-            &flags["killed"],
-            &flags["changed"]
-        ),
+        (&flags["count"], &flags["off"], &flags["killed"], &flags["changed"]),
         (&json!(6), &json!(1), &json!(1), &json!(1))
     );
-    let codes: Vec<&Value> = flags["errors"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|error| &error["code"])
-        .collect();
+    let codes: Vec<&Value> = flags["errors"].as_array().unwrap().iter().map(|error| &error["code"]).collect();
     assert_eq!(codes, ["E01", "E06"]);
     // One that is on for nobody is no trouble of the service.
-    env.write(
-        "flags.json",
-        r#"{"a":{"enabled":true,"percentage":10,"defaultValue":false}}"#,
-    );
+    env.write("flags.json", r#"{"a":{"enabled":true,"percentage":10,"defaultValue":false}}"#);
     let run = env.run(["status"]);
     assert!(run.stdout.contains("OK"), "{}", run.stdout);
     assert!(run.stdout.contains("· a  E06"), "{}", run.stdout);
     let change = &json["data"]["changes"][0];
     assert_eq!(
         (&change["by"], &change["reason"], &change["at"]),
-        (
-            &json!("sam"),
-            &json!("queue p95 doubled"),
-            &json!("2026-01-15T10:18:00Z")
-        )
+        (&json!("sam"), &json!("queue p95 doubled"), &json!("2026-01-15T10:18:00Z"))
     );
     // Without flags nothing is said of them.
     let none = TestEnv::new().now(NOW);
-    none.write(
-        "liveops.yaml",
-        "version: 1\nenvironments: { staging: { prometheus: http://127.0.0.1:1 } }\n",
-    );
+    none.write("liveops.yaml", "version: 1\nenvironments: { staging: { prometheus: http://127.0.0.1:1 } }\n");
     let json = none.run(["status", "-o", "json"]).json();
     assert_eq!(json["data"]["flags"], Value::Null);
-    assert!(
-        json["sources"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .all(|source| source["name"] != "flags")
-    );
+    assert!(json["sources"].as_array().unwrap().iter().all(|source| source["name"] != "flags"));
     // A store that does not answer is unknown, and the rest is still there.
-    let run = env
-        .run(["status", "--redis", "redis://127.0.0.1:1"])
-        .expect_code(3);
+    let run = env.run(["status", "--redis", "redis://127.0.0.1:1"]).expect_code(3);
     for shown in ["UNKNOWN", "flags not answering", "Flags   ? unknown"] {
         assert!(run.stdout.contains(shown), "`{shown}` in\n{}", run.stdout);
     }

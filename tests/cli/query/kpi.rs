@@ -29,16 +29,11 @@ fn a_kpi_is_judged() {
         ("NaN", 3, "unknown", "unknown"),
     ] {
         let stub = prometheus(vector(&[(json!({}), value)]));
-        let run = with_config(&stub)
-            .run(["query", "--kpi", "tick_p99", "-o", "json"])
-            .expect_code(code);
+        let run = with_config(&stub).run(["query", "--kpi", "tick_p99", "-o", "json"]).expect_code(code);
         let report = run.json();
         assert_eq!(report["verdict"], verdict);
         let metric = &report["metrics"]["tick_p99"];
-        assert_eq!(
-            (&metric["level"], &metric["unit"]),
-            (&json!(level), &json!("s"))
-        );
+        assert_eq!((&metric["level"], &metric["unit"]), (&json!(level), &json!("s")));
         assert_eq!(metric["source"], "prometheus");
     }
 }
@@ -46,15 +41,8 @@ fn a_kpi_is_judged() {
 #[test]
 fn a_kpi_shows_its_breakdown_with_its_unit() {
     let stub = Stub::new().on_fn("POST", "/api/v1/query", |request| {
-        if request
-            .param("query")
-            .unwrap_or_default()
-            .contains("by (le, region)")
-        {
-            vector(&[
-                (json!({"region": "eu"}), "0.0312"),
-                (json!({"region": "us"}), "0.004"),
-            ])
+        if request.param("query").unwrap_or_default().contains("by (le, region)") {
+            vector(&[(json!({"region": "eu"}), "0.0312"), (json!({"region": "us"}), "0.004")])
         } else {
             vector(&[(json!({}), "0.0172")])
         }
@@ -77,16 +65,9 @@ fn a_kpi_shows_its_breakdown_with_its_unit() {
 #[test]
 fn a_kpi_is_plotted_with_its_thresholds() {
     let values: Vec<Value> = (0..=240)
-        .map(|n| {
-            json!([
-                AT - 3_600.0 + f64::from(n) * 15.0,
-                format!("{}", 0.012 + f64::from(n % 60) / 10_000.0)
-            ])
-        })
+        .map(|n| json!([AT - 3_600.0 + f64::from(n) * 15.0, format!("{}", 0.012 + f64::from(n % 60) / 10_000.0)]))
         .collect();
-    let stub = prometheus(success(
-        json!({"resultType": "matrix", "result": [{"metric": {}, "values": values}]}),
-    ));
+    let stub = prometheus(success(json!({"resultType": "matrix", "result": [{"metric": {}, "values": values}]})));
     let run = with_config(&stub).run(["query", "--kpi", "tick_p99", "--plot"]);
     insta::assert_snapshot!(run.snapshot_exact(), @r#"
     code: 0
@@ -137,9 +118,7 @@ fn a_kpi_is_explained_without_asking() {
     --- stderr
     "#);
     assert_eq!(stub.requests().len(), 0);
-    let run = env()
-        .run(["query", "sum by(a)(x)/y", "--explain", "-o", "json"])
-        .expect_code(0);
+    let run = env().run(["query", "sum by(a)(x)/y", "--explain", "-o", "json"]).expect_code(0);
     assert_eq!(run.json()["schema"], "liveops.query.explain/1");
     assert_eq!(run.json()["data"]["gives"], "instant vector");
     assert_eq!(run.json()["data"]["metrics"], json!(["x", "y"]));
@@ -148,24 +127,10 @@ fn a_kpi_is_explained_without_asking() {
 #[test]
 fn a_kpi_that_does_not_exist_or_cannot_be_asked() {
     let stub = Stub::new();
-    let run = with_config(&stub)
-        .run(["query", "--kpi", "tickp99"])
-        .expect_code(2);
-    assert!(
-        run.stderr.contains("did you mean `tick_p99`?"),
-        "{}",
-        run.stderr
-    );
+    let run = with_config(&stub).run(["query", "--kpi", "tickp99"]).expect_code(2);
+    assert!(run.stderr.contains("did you mean `tick_p99`?"), "{}", run.stderr);
     let env = env();
-    env.write(
-        "liveops.yaml",
-        CONFIG.replace("lab: { prometheus: { url: \"URL\" } }", "lab: {}"),
-    );
+    env.write("liveops.yaml", CONFIG.replace("lab: { prometheus: { url: \"URL\" } }", "lab: {}"));
     let run = env.run(["query", "--kpi", "players"]).expect_code(2);
-    assert!(
-        run.stderr
-            .contains("`liveops status` computes KPIs from direct scrapes"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("`liveops status` computes KPIs from direct scrapes"), "{}", run.stderr);
 }

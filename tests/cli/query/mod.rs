@@ -11,28 +11,19 @@ const NOW: &str = "2026-01-15T10:30:00Z";
 /// [`NOW`] in unix seconds.
 const AT: f64 = 1_768_473_000.0;
 
-#[allow(
-    clippy::needless_pass_by_value,
-    reason = "reads well with json!({…}) in place"
-)]
+#[allow(clippy::needless_pass_by_value, reason = "reads well with json!({…}) in place")]
 fn success(data: Value) -> Answer {
     Answer::json(json!({"status": "success", "data": data}))
 }
 
 fn vector(series: &[(Value, &str)]) -> Answer {
-    let result: Vec<Value> = series
-        .iter()
-        .map(|(labels, value)| json!({"metric": labels, "value": [AT, value]}))
-        .collect();
+    let result: Vec<Value> =
+        series.iter().map(|(labels, value)| json!({"metric": labels, "value": [AT, value]})).collect();
     success(json!({"resultType": "vector", "result": result}))
 }
 
 fn prometheus(answer: Answer) -> Stub {
-    Stub::new().on("POST", "/api/v1/query", answer.clone()).on(
-        "POST",
-        "/api/v1/query_range",
-        answer,
-    )
+    Stub::new().on("POST", "/api/v1/query", answer.clone()).on("POST", "/api/v1/query_range", answer)
 }
 
 fn env() -> TestEnv {
@@ -46,18 +37,9 @@ fn ask(stub: &Stub, args: &[&str]) -> crate::support::Run {
 
 fn players() -> Answer {
     vector(&[
-        (
-            json!({"__name__": "game_active_players", "job": "game", "region": "us"}),
-            "17",
-        ),
-        (
-            json!({"__name__": "game_active_players", "job": "game", "region": "eu"}),
-            "1204.5",
-        ),
-        (
-            json!({"__name__": "game_active_players", "job": "game", "region": "ap\u{1b}[2J"}),
-            "NaN",
-        ),
+        (json!({"__name__": "game_active_players", "job": "game", "region": "us"}), "17"),
+        (json!({"__name__": "game_active_players", "job": "game", "region": "eu"}), "1204.5"),
+        (json!({"__name__": "game_active_players", "job": "game", "region": "ap\u{1b}[2J"}), "NaN"),
     ])
 }
 
@@ -79,10 +61,7 @@ fn a_vector_shows_what_differs_greatest_first() {
     --- stderr
     "#);
     let request = &stub.requests_to("/api/v1/query")[0];
-    assert_eq!(
-        request.param("query").as_deref(),
-        Some("game_active_players")
-    );
+    assert_eq!(request.param("query").as_deref(), Some("game_active_players"));
     assert_eq!(request.param("time"), None, "now is Prometheus' own");
 }
 
@@ -118,10 +97,7 @@ fn json_holds_everything_sorted_by_labels() {
 #[test]
 fn csv_has_a_column_a_label_and_name_a_line_a_series() {
     let stub = prometheus(vector(&[
-        (
-            json!({"__name__": "x", "a": "1,\"2\""}),
-            "0.016666666666666666",
-        ),
+        (json!({"__name__": "x", "a": "1,\"2\""}), "0.016666666666666666"),
         (json!({"__name__": "x", "b": "=cmd()"}), "+Inf"),
     ]));
     let run = ask(&stub, &["x", "-o", "csv"]).expect_code(0);
@@ -137,14 +113,10 @@ fn csv_has_a_column_a_label_and_name_a_line_a_series() {
 
 #[test]
 fn a_scalar_and_a_string_stand_alone() {
-    let stub = prometheus(success(
-        json!({"resultType": "scalar", "result": [AT, "42.5"]}),
-    ));
+    let stub = prometheus(success(json!({"resultType": "scalar", "result": [AT, "42.5"]})));
     let run = ask(&stub, &["41.5 + 1"]).expect_code(0);
     assert!(run.stdout.starts_with("42.5\n"), "{}", run.stdout);
-    let stub = prometheus(success(
-        json!({"resultType": "string", "result": [AT, "hi"]}),
-    ));
+    let stub = prometheus(success(json!({"resultType": "string", "result": [AT, "hi"]})));
     assert_eq!(ask(&stub, &["\"hi\""]).expect_code(0).stdout, "hi\n");
 }
 
@@ -159,10 +131,7 @@ fn matrix() -> Answer {
 #[test]
 fn a_range_is_summed_up_and_says_which_series_ended() {
     let stub = prometheus(matrix());
-    let run = ask(
-        &stub,
-        &["sum by (region) (x)", "--range", "10m", "--step", "5m"],
-    );
+    let run = ask(&stub, &["sum by (region) (x)", "--range", "10m", "--step", "5m"]);
     insta::assert_snapshot!(run.snapshot(), @r#"
     code: 0
     --- stdout
@@ -182,19 +151,8 @@ fn a_range_is_summed_up_and_says_which_series_ended() {
 #[test]
 fn a_range_in_json_and_csv() {
     let stub = prometheus(matrix());
-    let args = [
-        "x",
-        "--range",
-        "10m",
-        "--step",
-        "5m",
-        "--at",
-        "2026-01-15 10:30",
-        "-o",
-    ];
-    let report = ask(&stub, &[&args[..], &["json"]].concat())
-        .expect_code(0)
-        .json();
+    let args = ["x", "--range", "10m", "--step", "5m", "--at", "2026-01-15 10:30", "-o"];
+    let report = ask(&stub, &[&args[..], &["json"]].concat()).expect_code(0).json();
     let data = &report["data"];
     assert_eq!(data["start"], "2026-01-15T10:20:00Z");
     assert_eq!(data["end"], NOW);
@@ -207,9 +165,7 @@ fn a_range_in_json_and_csv() {
             {"at": "2026-01-15T10:25:00Z", "value": 8.0},
         ])
     );
-    let csv = ask(&stub, &[&args[..], &["csv"]].concat())
-        .expect_code(0)
-        .stdout;
+    let csv = ask(&stub, &[&args[..], &["csv"]].concat()).expect_code(0).stdout;
     assert_eq!(csv.lines().count(), 6);
     assert_eq!(csv.lines().nth(4), Some("2026-01-15T10:20:00Z,8,us"));
 }
@@ -245,11 +201,8 @@ fn a_plot_is_drawn_with_axes_and_legend() {
     as data: liveops query 'sum by (region) (x)' --range 10m -o csv --prometheus http://127.0.0.1:[PORT]
     --- stderr
     "#);
-    let ascii = env()
-        .command(["query", "--prometheus", &stub.url(), "x", "--plot"])
-        .env("LANG", "C")
-        .run()
-        .expect_code(0);
+    let ascii =
+        env().command(["query", "--prometheus", &stub.url(), "x", "--plot"]).env("LANG", "C").run().expect_code(0);
     assert!(ascii.stdout.is_ascii(), "{}", ascii.stdout);
 }
 
@@ -282,38 +235,20 @@ fn a_native_histogram_is_compact_for_people_and_whole_in_json() {
     over time: liveops query rpc_latency --plot --prometheus http://127.0.0.1:[PORT]
     --- stderr
     "#);
-    let report = ask(&stub, &["rpc_latency", "-o", "json"])
-        .expect_code(0)
-        .json();
+    let report = ask(&stub, &["rpc_latency", "-o", "json"]).expect_code(0).json();
     let value = &report["data"]["result"][0]["value"];
     assert_eq!(value["count"], 59.0);
-    assert_eq!(
-        value["buckets"][0],
-        json!({"boundaries": 3, "lower": -0.001, "upper": 0.001, "count": 2.0})
-    );
-    let csv = ask(&stub, &["rpc_latency", "-o", "csv"])
-        .expect_code(0)
-        .stdout;
-    assert!(
-        csv.contains("{count:59, sum:33.2, [-0.001,0.001]:2, "),
-        "{csv}"
-    );
+    assert_eq!(value["buckets"][0], json!({"boundaries": 3, "lower": -0.001, "upper": 0.001, "count": 2.0}));
+    let csv = ask(&stub, &["rpc_latency", "-o", "csv"]).expect_code(0).stdout;
+    assert!(csv.contains("{count:59, sum:33.2, [-0.001,0.001]:2, "), "{csv}");
 
     let stub = prometheus(success(json!({"resultType": "matrix", "result": [
         {"metric": {"job": "game"}, "histograms": [[AT, histogram]]},
     ]})));
     let run = ask(&stub, &["rpc_latency", "--range", "5m"]).expect_code(0);
-    assert!(
-        run.stdout.contains("count 59, sum 33.2, avg 0.562712"),
-        "{}",
-        run.stdout
-    );
+    assert!(run.stdout.contains("count 59, sum 33.2, avg 0.562712"), "{}", run.stdout);
     let run = ask(&stub, &["rpc_latency", "--plot"]).expect_code(0);
-    assert!(
-        run.stdout.contains("histogram_quantile(0.99, …)"),
-        "{}",
-        run.stdout
-    );
+    assert!(run.stdout.contains("histogram_quantile(0.99, …)"), "{}", run.stdout);
 }
 
 #[test]
@@ -326,8 +261,5 @@ fn an_expression_can_come_from_stdin() {
         .run()
         .expect_code(0);
     let sent = stub.requests()[0].param("query");
-    assert_eq!(
-        sent.as_deref(),
-        Some("sum by (region) (\n  game_active_players # now\n)")
-    );
+    assert_eq!(sent.as_deref(), Some("sum by (region) (\n  game_active_players # now\n)"));
 }

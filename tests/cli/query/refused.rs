@@ -23,11 +23,7 @@ fn warnings_and_infos_are_said_aside() {
     assert_eq!(run.stderr, "");
     assert_eq!(run.json()["warnings"].as_array().map(Vec::len), Some(2));
     let quiet = ask(&stub, &["1", "-q", "-o", "csv"]).expect_code(0);
-    assert!(
-        quiet.stderr.starts_with("warning: ") && !quiet.stderr.contains("note"),
-        "{}",
-        quiet.stderr
-    );
+    assert!(quiet.stderr.starts_with("warning: ") && !quiet.stderr.contains("note"), "{}", quiet.stderr);
 }
 
 #[test]
@@ -46,9 +42,7 @@ fn what_does_not_parse_is_not_sent() {
         let run = ask(&stub, &[promql]).expect_code(2);
         assert_eq!(run.stderr, want);
     }
-    let error = ask(&stub, &["up +", "-o", "json"])
-        .expect_code(2)
-        .json_error();
+    let error = ask(&stub, &["up +", "-o", "json"]).expect_code(2).json_error();
     assert_eq!(error["kind"], "usage");
     assert_eq!(stub.requests().len(), 0);
     ask(&stub, &["median_over_time(x[5m])", "--no-check"]).expect_code(0);
@@ -59,35 +53,15 @@ fn what_does_not_parse_is_not_sent() {
 fn what_does_not_fit_together_is_refused_with_what_to_do() {
     let stub = prometheus(players());
     for (args, error, hint) in [
-        (
-            vec!["up", "--step", "5s"],
-            "`--step` needs a range",
-            "--range 1h --step 5s",
-        ),
-        (
-            vec!["up[5m]", "--range", "1h"],
-            "a range vector cannot be evaluated over a range",
-            "rate(…)",
-        ),
-        (
-            vec!["\"a\"", "--plot"],
-            "a string cannot be",
-            "without `--range`",
-        ),
-        (
-            vec!["up", "--at", "tomorrow"],
-            "`--at tomorrow` is not a time",
-            "10m ago",
-        ),
+        (vec!["up", "--step", "5s"], "`--step` needs a range", "--range 1h --step 5s"),
+        (vec!["up[5m]", "--range", "1h"], "a range vector cannot be evaluated over a range", "rate(…)"),
+        (vec!["\"a\"", "--plot"], "a string cannot be", "without `--range`"),
+        (vec!["up", "--at", "tomorrow"], "`--at tomorrow` is not a time", "10m ago"),
         (vec![], "nothing to ask", "--kpi NAME"),
     ] {
         let run = ask(&stub, &args).expect_code(2);
         let (first, second) = run.stderr.split_once("\nhint: ").unwrap();
-        assert!(
-            first.contains(error) && second.contains(hint),
-            "{args:?}: {}",
-            run.stderr
-        );
+        assert!(first.contains(error) && second.contains(hint), "{args:?}: {}", run.stderr);
     }
     assert_eq!(stub.requests().len(), 0);
 }
@@ -98,29 +72,14 @@ fn what_prometheus_refuses_is_shown_in_its_words_with_its_place() {
         let body = json!({"status": "error", "errorType": kind, "error": error});
         prometheus(Answer::json(body).status(status))
     };
-    let stub = refuse(
-        400,
-        "bad_data",
-        "invalid parameter \"query\": 1:7: parse error: unknown function with name \"rte\"",
-    );
+    let stub =
+        refuse(400, "bad_data", "invalid parameter \"query\": 1:7: parse error: unknown function with name \"rte\"");
     let run = ask(&stub, &["up +  rte(x)", "--no-check"]).expect_code(2);
-    assert!(
-        run.stderr.contains("    up +  rte(x)\n          ^^^\n"),
-        "{}",
-        run.stderr
-    );
-    let stub = refuse(
-        422,
-        "execution",
-        "many-to-many matching not allowed: matching labels must be unique on one side",
-    );
+    assert!(run.stderr.contains("    up +  rte(x)\n          ^^^\n"), "{}", run.stderr);
+    let stub =
+        refuse(422, "execution", "many-to-many matching not allowed: matching labels must be unique on one side");
     let run = ask(&stub, &["a / b"]).expect_code(2);
-    assert!(
-        run.stderr
-            .contains("matching labels must be unique on one side"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("matching labels must be unique on one side"), "{}", run.stderr);
     assert!(run.stderr.contains("group_left"), "{}", run.stderr);
     let stub = refuse(503, "timeout", "query timed out in expression evaluation");
     ask(&stub, &["a", "--timeout", "1s"]).expect_code(3);
@@ -128,16 +87,12 @@ fn what_prometheus_refuses_is_shown_in_its_words_with_its_place() {
 
 #[test]
 fn a_proxy_that_takes_only_get_is_asked_by_get() {
-    let stub = Stub::new()
-        .on("POST", "/api/v1/query", Answer::text("no").status(405))
-        .on("GET", "/api/v1/query", players());
+    let stub =
+        Stub::new().on("POST", "/api/v1/query", Answer::text("no").status(405)).on("GET", "/api/v1/query", players());
     ask(&stub, &["game_active_players{a=\"é&b\"}"]).expect_code(0);
     let requests = stub.requests_to("/api/v1/query");
     assert_eq!(requests.len(), 2);
-    assert_eq!(
-        requests[1].param("query").as_deref(),
-        Some("game_active_players{a=\"é&b\"}")
-    );
+    assert_eq!(requests[1].param("query").as_deref(), Some("game_active_players{a=\"é&b\"}"));
 }
 
 #[test]

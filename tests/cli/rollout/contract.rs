@@ -34,28 +34,16 @@ fn a_gate_is_satisfied_or_waived_with_a_reason_that_is_kept() {
     // The stub answers 1000 to what is no error rate: there is some budget left. A weight leaves no way back.
     lock(&world.state).weight = 30.0;
     let refused = world.start(&[]).expect_code(1);
-    for want in [
-        "rollback_plan",
-        "make it the stable one first",
-        "--waive GATE --reason TEXT",
-    ] {
+    for want in ["rollback_plan", "make it the stable one first", "--waive GATE --reason TEXT"] {
         assert!(refused.stdout.contains(want), "{want}: {}", refused.stdout);
     }
     assert!(world.weights().is_empty(), "nothing was written");
     let without = world.start(&["--waive", "rollback_plan"]).expect_code(2);
     assert!(without.stderr.contains("--reason"), "{}", without.stderr);
-    let wrong = world
-        .start(&["--waive", "rolback_plan", "--reason", "x"])
-        .expect_code(2);
-    assert!(
-        wrong.stderr.contains("did you mean `rollback_plan`?"),
-        "{}",
-        wrong.stderr
-    );
+    let wrong = world.start(&["--waive", "rolback_plan", "--reason", "x"]).expect_code(2);
+    assert!(wrong.stderr.contains("did you mean `rollback_plan`?"), "{}", wrong.stderr);
     lock(&world.state).canary = Some("game:2".into());
-    world
-        .start(&["--waive", "rollback_plan", "--reason", "half of it is live"])
-        .expect_code(0);
+    world.start(&["--waive", "rollback_plan", "--reason", "half of it is live"]).expect_code(0);
     let log = walk(&world.env.root().join("state"), "audit.jsonl");
     let log = std::fs::read_to_string(log).unwrap();
     assert!(log.contains("half of it is live"), "{log}");
@@ -92,11 +80,7 @@ fn with_nothing_under_way_nothing_is_done() {
     let then = world.weights().len();
     for verb in ["approve", "resume", "promote", "pause"] {
         let late = world.env.run(["rollout", verb, "--yes"]).expect_code(4);
-        assert!(
-            late.stderr.contains("no rollout of game is under way"),
-            "{verb}: {}",
-            late.stderr
-        );
+        assert!(late.stderr.contains("no rollout of game is under way"), "{verb}: {}", late.stderr);
     }
     world.env.run(["rollout", "abort", "--yes"]).expect_code(0);
     assert_eq!(world.weights().len(), then, "what is back stays as it is");
@@ -107,9 +91,7 @@ fn with_nothing_under_way_nothing_is_done() {
 fn a_state_of_the_version_before_is_taken_over() {
     let world = World::new(Seen::Nothing, "");
     let mut holder = world.spawn(&[]);
-    until("the first step", LIMIT, || {
-        (world.status()["weight"] == 20.0).then_some(())
-    });
+    until("the first step", LIMIT, || (world.status()["weight"] == 20.0).then_some(()));
     holder.kill().unwrap();
     holder.wait().unwrap();
     let folder = world.env.root().join("state");

@@ -18,9 +18,7 @@ fn slow(rules: &str) -> World {
     let world = World::ruled(Seen::Good, &rules.replace("max_step: 1s", "max_step: 60s"));
     let text = world.env.read("liveops.yaml");
     let slow = "version: 1\ncall_timeout: 60s\ntimeout: 60s\n";
-    world
-        .env
-        .write("liveops.yaml", text.replacen("version: 1\n", slow, 1));
+    world.env.write("liveops.yaml", text.replacen("version: 1\n", slow, 1));
     world
 }
 
@@ -45,10 +43,7 @@ fn it_holds_the_rollout_and_too_long_takes_it_back() {
     let status = world.status();
     let reason = status["reason"].as_str().unwrap();
     assert!(reason.contains("nothing can be seen"), "{status}");
-    assert!(
-        status.to_string().contains("no answer within 4 s"),
-        "{status}"
-    );
+    assert!(status.to_string().contains("no answer within 4 s"), "{status}");
 }
 
 #[test]
@@ -57,10 +52,7 @@ fn a_signal_is_heard_meanwhile() {
     let child = hanging(&world);
     until("the hold", LIMIT, || {
         let status = world.status();
-        status
-            .to_string()
-            .contains("no answer within")
-            .then_some(())
+        status.to_string().contains("no answer within").then_some(())
     });
     let asked = Instant::now();
     signal(&child, "TERM");
@@ -87,24 +79,13 @@ fn an_alert_takes_it_back_meanwhile() {
             "receivers": [{ "name": "default" }],
             "status": { "state": "active", "silencedBy": [], "inhibitedBy": [] },
         });
-        let all = if rings.load(Ordering::Relaxed) {
-            vec![alert]
-        } else {
-            Vec::new()
-        };
+        let all = if rings.load(Ordering::Relaxed) { vec![alert] } else { Vec::new() };
         Answer::json(json!(all))
     });
     let rules = RULES.replace("'errors > 5%'", "'errors > 5%', 'alert GameDown'");
     let world = slow(&rules);
     let text = world.env.read("liveops.yaml");
-    let text = text.replacen(
-        "test: { ",
-        &format!(
-            "test: {{ alertmanager: {{ url: '{}' }}, ",
-            alertmanager.url()
-        ),
-        1,
-    );
+    let text = text.replacen("test: { ", &format!("test: {{ alertmanager: {{ url: '{}' }}, ", alertmanager.url()), 1);
     world.env.write("liveops.yaml", text);
     let child = hanging(&world);
     fires.store(true, Ordering::Relaxed);

@@ -19,18 +19,9 @@ use crate::support::until;
 fn a_good_build_is_promoted_step_by_step() {
     let world = World::new(Seen::Good, "");
     let run = world.start(&[]).expect_code(0);
-    assert!(
-        run.stdout.contains("every condition holds"),
-        "{}",
-        run.stdout
-    );
+    assert!(run.stdout.contains("every condition holds"), "{}", run.stdout);
     let weights = world.weights();
-    assert_eq!(
-        weights,
-        [0.0, 20.0, 60.0, 100.0, 100.0, 0.0],
-        "{}",
-        run.stdout
-    );
+    assert_eq!(weights, [0.0, 20.0, 60.0, 100.0, 100.0, 0.0], "{}", run.stdout);
     // The roles were swapped: the new version is the stable one.
     let status = world.status();
     assert_eq!(status["phase"], "succeeded");
@@ -46,31 +37,15 @@ fn a_bad_build_goes_back_by_itself() {
     let world = World::new(Seen::Bad, "");
     let run = world.start(&[]).expect_code(1);
     assert_eq!(world.weight(), 0.0);
-    assert!(
-        run.stdout.contains("errors > 5%: 120 of 1000"),
-        "{}",
-        run.stdout
-    );
+    assert!(run.stdout.contains("errors > 5%: 120 of 1000"), "{}", run.stdout);
     assert!(run.stdout.contains("it is the canary"), "{}", run.stdout);
     let status = world.env.run(["rollout", "status"]).expect_code(1);
     assert!(status.stdout.contains("rolled back"), "{}", status.stdout);
-    let history = world
-        .env
-        .run(["rollout", "history", "-o", "json"])
-        .expect_code(0)
-        .json();
+    let history = world.env.run(["rollout", "history", "-o", "json"]).expect_code(0).json();
     let verdicts = history["data"]["verdicts"].as_array().unwrap();
-    let failed = verdicts
-        .iter()
-        .find(|verdict| verdict["outcome"] == "fail")
-        .unwrap();
+    let failed = verdicts.iter().find(|verdict| verdict["outcome"] == "fail").unwrap();
     assert_eq!(failed["n"], 1000.0);
-    assert!(
-        failed["queries"][0]
-            .as_str()
-            .unwrap()
-            .contains("track=\"canary\"")
-    );
+    assert!(failed["queries"][0].as_str().unwrap().contains("track=\"canary\""));
     // The next one begins clean.
     world.set(Seen::Good);
     world.start(&[]).expect_code(0);
@@ -93,11 +68,7 @@ fn what_is_not_known_holds_and_never_advances() {
         let run = world.start(&["--until", "paused"]).expect_code(5);
         assert_eq!(world.weights(), [0.0, 20.0], "{seen:?}: {}", run.stdout);
         assert!(run.stderr.contains("half done"), "{}", run.stderr);
-        assert!(
-            run.stderr.contains("liveops rollout resume game"),
-            "{}",
-            run.stderr
-        );
+        assert!(run.stderr.contains("liveops rollout resume game"), "{}", run.stderr);
         let status = world.status();
         assert_eq!(status["held"]["why"], "undecided", "{seen:?}");
         let verdicts = status["verdicts"].as_array().unwrap();
@@ -119,38 +90,20 @@ fn blindness_is_bounded() {
     let world = World::new(Seen::Broken, "    max_blind: 400ms\n");
     let run = world.start(&[]).expect_code(1);
     assert_eq!(world.weight(), 0.0);
-    assert!(
-        run.stdout.contains("nothing can be seen of the canary"),
-        "{}",
-        run.stdout
-    );
+    assert!(run.stdout.contains("nothing can be seen of the canary"), "{}", run.stdout);
 }
 
 #[test]
 fn a_gate_waits_for_approval() {
     let world = World::new(Seen::Good, "    approval: { before: [50%], by: 1 }\n");
     let run = world.start(&["--until", "paused"]).expect_code(5);
-    assert!(
-        run.stderr.contains("rollout approve game"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("rollout approve game"), "{}", run.stderr);
     assert_eq!(world.weight(), 20.0);
-    world
-        .env
-        .run(["rollout", "approve", "--yes"])
-        .expect_code(0);
+    world.env.run(["rollout", "approve", "--yes"]).expect_code(0);
     world.env.run(["rollout", "resume", "--yes"]).expect_code(0);
     assert_eq!(world.status()["phase"], "succeeded");
-    let late = world
-        .env
-        .run(["rollout", "approve", "--yes"])
-        .expect_code(4);
-    assert!(
-        late.stderr.contains("no rollout of game is under way"),
-        "{}",
-        late.stderr
-    );
+    let late = world.env.run(["rollout", "approve", "--yes"]).expect_code(4);
+    assert!(late.stderr.contains("no rollout of game is under way"), "{}", late.stderr);
 }
 
 #[test]
@@ -177,23 +130,14 @@ fn killed_it_is_orphaned_and_anybody_goes_on_or_back() {
 fn of_eight_that_begin_at_once_one_wins() {
     // Without evidence the winner stays where it is, so that one that comes late meets it too.
     let world = World::new(Seen::Nothing, "");
-    let args = [
-        "rollout", "canary", "--image", "game:2", "--yes", "--until", "paused",
-    ];
+    let args = ["rollout", "canary", "--image", "game:2", "--yes", "--until", "paused"];
     let children: Vec<_> = (0..8)
         .map(|_| {
             let mut command = world.env.bare(args);
-            command
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .spawn()
-                .unwrap()
+            command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
         })
         .collect();
-    let mut codes: Vec<_> = children
-        .into_iter()
-        .map(|mut child| child.wait().unwrap().code().unwrap_or(-1))
-        .collect();
+    let mut codes: Vec<_> = children.into_iter().map(|mut child| child.wait().unwrap().code().unwrap_or(-1)).collect();
     codes.sort_unstable();
     assert_eq!(codes, [4, 4, 4, 4, 4, 4, 4, 5]);
     assert_eq!(world.weights(), [0.0, 20.0], "only the winner writes");
@@ -203,21 +147,14 @@ fn of_eight_that_begin_at_once_one_wins() {
 fn somebody_elses_weight_holds_it_and_an_abort_from_elsewhere_ends_it() {
     let world = World::new(Seen::Nothing, "");
     let mut child = world.spawn_to_first_step();
-    until("its record", LIMIT, || {
-        (world.status()["weight"] == 20.0).then_some(())
-    });
+    until("its record", LIMIT, || (world.status()["weight"] == 20.0).then_some(()));
     {
         let mut state = lock(&world.state);
         state.weight = 7.0;
         state.revision += 1;
     }
-    until("the hold", LIMIT, || {
-        (world.status()["held"]["why"] == "drift").then_some(())
-    });
-    world
-        .env
-        .run(["rollout", "abort", "--reason", "drift", "--yes"])
-        .expect_code(0);
+    until("the hold", LIMIT, || (world.status()["held"]["why"] == "drift").then_some(()));
+    world.env.run(["rollout", "abort", "--reason", "drift", "--yes"]).expect_code(0);
     assert_eq!(world.weight(), 0.0);
     let code = child.wait().unwrap().code();
     assert_eq!(code, Some(1), "the one that held it says that it went back");
@@ -226,42 +163,19 @@ fn somebody_elses_weight_holds_it_and_an_abort_from_elsewhere_ends_it() {
 #[test]
 fn the_plan_says_what_each_step_needs_and_changes_nothing() {
     let world = World::new(Seen::Good, "");
-    let run = world
-        .env
-        .run(["rollout", "plan", "--image", "game:2", "--steps", "5,50"])
-        .expect_code(0);
+    let run = world.env.run(["rollout", "plan", "--image", "game:2", "--steps", "5,50"]).expect_code(0);
     assert!(run.stdout.contains("5%"), "{}", run.stdout);
     assert!(run.stdout.contains("req/s"), "{}", run.stdout);
     let dry = world.start(&["--dry-run"]).expect_code(0);
     assert!(dry.stdout.contains("dry run"), "{}", dry.stdout);
     assert_eq!(world.weights(), Vec::<f64>::new());
     for (args, code, want) in [
-        (
-            &["rollout", "canary", "--yes"][..],
-            2,
-            "`--image` is missing",
-        ),
-        (
-            &["rollout", "plan", "gmae", "--image", "x"],
-            2,
-            "did you mean `game`?",
-        ),
-        (
-            &["rollout", "plan", "--image", "x", "--policy", "fats"],
-            2,
-            "did you mean `fast`?",
-        ),
-        (
-            &["rollout", "plan", "--image", "x", "--steps", "9,5"],
-            2,
-            "the steps must rise",
-        ),
+        (&["rollout", "canary", "--yes"][..], 2, "`--image` is missing"),
+        (&["rollout", "plan", "gmae", "--image", "x"], 2, "did you mean `game`?"),
+        (&["rollout", "plan", "--image", "x", "--policy", "fats"], 2, "did you mean `fast`?"),
+        (&["rollout", "plan", "--image", "x", "--steps", "9,5"], 2, "the steps must rise"),
         (&["rollout", "canary", "--image", "x"], 4, "not confirmed"),
-        (
-            &["rollout", "resume", "--yes"],
-            4,
-            "no rollout of game was ever begun",
-        ),
+        (&["rollout", "resume", "--yes"], 4, "no rollout of game was ever begun"),
     ] {
         let run = world.env.run(args).expect_code(code);
         assert!(run.stderr.contains(want), "{args:?}: {}", run.stderr);
@@ -269,9 +183,5 @@ fn the_plan_says_what_each_step_needs_and_changes_nothing() {
     // A canary that has traffic already leaves no way back: a gate refuses, and can be passed over.
     lock(&world.state).weight = 30.0;
     let refused = world.start(&[]).expect_code(1);
-    assert!(
-        refused.stdout.contains("--waive GATE --reason TEXT"),
-        "{}",
-        refused.stdout
-    );
+    assert!(refused.stdout.contains("--waive GATE --reason TEXT"), "{}", refused.stdout);
 }

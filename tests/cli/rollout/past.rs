@@ -28,10 +28,7 @@ fn bad_then_good() -> (World, Value) {
 #[test]
 fn an_earlier_rollout_is_shown_by_its_change_or_its_own_id() {
     let (world, bad) = bad_then_good();
-    let (change, id) = (
-        bad["change"].as_str().unwrap(),
-        bad["rollout"].as_str().unwrap(),
-    );
+    let (change, id) = (bad["change"].as_str().unwrap(), bad["rollout"].as_str().unwrap());
     let all = history(&world.env, &[]);
     assert_eq!(all["rollouts"].as_array().unwrap().len(), 2);
     assert!(!all["verdicts"].as_array().unwrap().iter().any(is_bad));
@@ -56,12 +53,7 @@ fn an_earlier_rollout_is_shown_by_its_change_or_its_own_id() {
     assert!(table.stdout.contains(&command), "{}", table.stdout);
     // Where there is one service, the id is enough.
     let one = world.env.run(["rollout", "history", change]).expect_code(0);
-    for want in [
-        "what happened",
-        "begun by",
-        "back if errors > 5%  SO",
-        "rolled back",
-    ] {
+    for want in ["what happened", "begun by", "back if errors > 5%  SO", "rolled back"] {
         assert!(one.stdout.contains(want), "{want}: {}", one.stdout);
     }
 }
@@ -73,16 +65,10 @@ fn an_id_that_means_none_is_refused_with_the_nearest() {
     let mut near = change.to_owned();
     let last = if near.pop() == Some('0') { '1' } else { '0' };
     near.push(last);
-    let run = world
-        .env
-        .run(["rollout", "history", "game", &near])
-        .expect_code(2);
+    let run = world.env.run(["rollout", "history", "game", &near]).expect_code(2);
     assert!(run.stderr.contains(change), "{}", run.stderr);
     // One letter could be anything.
-    world
-        .env
-        .run(["rollout", "history", "game", "c"])
-        .expect_code(2);
+    world.env.run(["rollout", "history", "game", "c"]).expect_code(2);
 }
 
 #[test]
@@ -105,16 +91,8 @@ fn without_its_verdicts_the_audit_log_still_tells_what_happened() {
     let id = bad["rollout"].as_str().unwrap();
     let kept = world.env.state().join("past-rollouts/test/game");
     std::fs::remove_file(kept.join(format!("{id}.json"))).unwrap();
-    let run = world
-        .env
-        .run(["rollout", "history", "game", id])
-        .expect_code(0);
+    let run = world.env.run(["rollout", "history", "game", id]).expect_code(0);
     assert!(run.stdout.contains("starting canary"), "{}", run.stdout);
     let said = format!("the verdicts of {id} are not kept here");
-    assert!(
-        run.stderr.contains(&said) || run.stdout.contains(&said),
-        "{}{}",
-        run.stdout,
-        run.stderr
-    );
+    assert!(run.stderr.contains(&said) || run.stdout.contains(&said), "{}{}", run.stdout, run.stderr);
 }

@@ -54,25 +54,11 @@ policies:
 {rules}"
             ),
         );
-        Self {
-            env,
-            states,
-            _stubs: stubs,
-        }
+        Self { env, states, _stubs: stubs }
     }
 
     pub(super) fn args(more: &[&'static str]) -> Vec<&'static str> {
-        let args = [
-            "rollout",
-            "canary",
-            "--image",
-            "game:2",
-            "--yes",
-            "--regions",
-            "eu,us,asia",
-            "--wave",
-            "1,2",
-        ];
+        let args = ["rollout", "canary", "--image", "game:2", "--yes", "--regions", "eu,us,asia", "--wave", "1,2"];
         args.iter().chain(more).copied().collect()
     }
 
@@ -99,11 +85,7 @@ policies:
     /// Begins one, and leaves it running.
     pub(super) fn spawn(&self, args: &[&'static str]) -> Child {
         let mut command = self.env.bare(args);
-        command
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap()
+        command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
     /// What `rollout status` says of the region.
@@ -117,9 +99,7 @@ policies:
     /// Waits until it is at this phase there.
     #[track_caller]
     pub(super) fn until_phase(&self, region: &str, phase: &str) {
-        until(format!("{region} {phase}"), LIMIT, || {
-            (self.row(region)["phase"] == phase).then_some(())
-        });
+        until(format!("{region} {phase}"), LIMIT, || (self.row(region)["phase"] == phase).then_some(()));
     }
 
     /// The phase of each region that has one.
@@ -127,31 +107,16 @@ policies:
         let run = self.env.run(["rollout", "status", "-o", "json"]);
         let rows = run.json()["data"]["rollouts"].as_array().unwrap().clone();
         let text = |value: &Value| value.as_str().unwrap().to_owned();
-        rows.iter()
-            .map(|row| (text(&row["region"]), text(&row["phase"])))
-            .collect()
+        rows.iter().map(|row| (text(&row["region"]), text(&row["phase"]))).collect()
     }
 
     /// Killed while it waits for evidence in the second wave.
     pub(super) fn killed(rules: &str) -> Self {
         let world = Self::new([Seen::Good, Seen::Nothing, Seen::Good], rules);
-        let mut command = world.env.bare([
-            "rollout",
-            "canary",
-            "--image",
-            "game:2",
-            "--yes",
-            "--regions",
-            "eu,us,asia",
-        ]);
-        let mut child = command
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        until("the second region", LIMIT, || {
-            (world.weight("us") > 0.0).then_some(())
-        });
+        let mut command =
+            world.env.bare(["rollout", "canary", "--image", "game:2", "--yes", "--regions", "eu,us,asia"]);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        until("the second region", LIMIT, || (world.weight("us") > 0.0).then_some(()));
         if rules == RULES {
             world.until_phase("eu", "succeeded");
         }
@@ -166,41 +131,16 @@ fn good_regions_are_promoted_wave_by_wave_and_undone_as_one() {
     let world = Regions::new([Seen::Good; 3], RULES);
     let plan = world
         .env
-        .run([
-            "rollout",
-            "plan",
-            "--image",
-            "game:2",
-            "--regions",
-            "eu,us,asia",
-            "--wave",
-            "1,2",
-        ])
+        .run(["rollout", "plan", "--image", "game:2", "--regions", "eu,us,asia", "--wave", "1,2"])
         .expect_code(0);
-    for want in [
-        "eu",
-        "us",
-        "asia",
-        "20% 60% 100%",
-        "req/s at 20%",
-        "takes its wave back",
-        "--wave 1,2",
-    ] {
+    for want in ["eu", "us", "asia", "20% 60% 100%", "req/s at 20%", "takes its wave back", "--wave 1,2"] {
         assert!(plan.stdout.contains(want), "{want}: {}", plan.stdout);
     }
     assert!(!world.begun("eu"), "a plan changes nothing");
     // As soon as another one begins, the one before must be promoted.
     let run = world.env.run(Regions::args(&[])).expect_code(0);
-    let at = |text: &str| {
-        run.stdout
-            .find(text)
-            .unwrap_or_else(|| panic!("{text}: {}", run.stdout))
-    };
-    assert!(
-        at(" eu 100% promoted") < at(" us   0% begun"),
-        "{}",
-        run.stdout
-    );
+    let at = |text: &str| run.stdout.find(text).unwrap_or_else(|| panic!("{text}: {}", run.stdout));
+    assert!(at(" eu 100% promoted") < at(" us   0% begun"), "{}", run.stdout);
     for region in NAMES {
         assert_eq!(world.stable(region), "game:2", "{region}");
         assert_eq!(world.phases()[region], "succeeded", "{region}");
@@ -208,11 +148,7 @@ fn good_regions_are_promoted_wave_by_wave_and_undone_as_one() {
     let history = world.env.run(["rollout", "history"]).expect_code(0);
     assert!(history.stdout.contains(" asia "), "{}", history.stdout);
     let again = world.env.run(["rollout", "abort", "--yes"]).expect_code(4);
-    assert!(
-        again.stderr.contains("rollout undo game"),
-        "{}",
-        again.stderr
-    );
+    assert!(again.stderr.contains("rollout undo game"), "{}", again.stderr);
     world.env.run(["undo", "--yes"]).expect_code(0);
     for region in NAMES {
         assert_eq!(world.stable(region), "game:1", "{region}");
@@ -224,18 +160,13 @@ fn good_regions_are_promoted_wave_by_wave_and_undone_as_one() {
 
 #[test]
 fn a_bad_region_stops_the_rest_and_takes_back_what_the_policy_says() {
-    for (policy, eu, asia) in [
-        ("region", "window", "window"),
-        ("wave", "window", "rolled_back"),
-        ("all", "rolled_back", "rolled_back"),
-    ] {
+    for (policy, eu, asia) in
+        [("region", "window", "window"), ("wave", "window", "rolled_back"), ("all", "rolled_back", "rolled_back")]
+    {
         let rules = RULES.replace("rollback_window: 100ms", "rollback_window: 60s");
         let rules = format!("{rules}    on_region_failure: {policy}\n");
         let world = Regions::new([Seen::Good, Seen::Bad, Seen::Good], &rules);
-        let run = world
-            .env
-            .run(Regions::args(&["--until", "promoted"]))
-            .expect_code(1);
+        let run = world.env.run(Regions::args(&["--until", "promoted"])).expect_code(1);
         let phases = world.phases();
         assert_eq!(phases["us"], "rolled_back", "{policy}: {}", run.stdout);
         assert_eq!(phases["eu"], eu, "{policy}: {}", run.stdout);
@@ -250,18 +181,7 @@ fn a_bad_region_stops_the_rest_and_takes_back_what_the_policy_says() {
     }
     // One at a time: what comes after the bad one never begins.
     let world = Regions::new([Seen::Bad, Seen::Good, Seen::Good], RULES);
-    world
-        .env
-        .run([
-            "rollout",
-            "canary",
-            "--image",
-            "game:2",
-            "--yes",
-            "--regions",
-            "eu,us",
-        ])
-        .expect_code(1);
+    world.env.run(["rollout", "canary", "--image", "game:2", "--yes", "--regions", "eu,us"]).expect_code(1);
     assert!(!world.begun("us") && !world.begun("asia"));
     assert_eq!(world.weight("eu"), 0.0);
 }
@@ -302,13 +222,9 @@ fn sigterm_takes_back_the_regions_under_way() {
     let world = Regions::new([Seen::Good, Seen::Nothing, Seen::Nothing], RULES);
     let mut command = world.env.bare(Regions::args(&[]));
     let child = command.stdout(Stdio::null()).spawn().unwrap();
-    until("the second wave", LIMIT, || {
-        (world.weight("us") > 0.0 && world.weight("asia") > 0.0).then_some(())
-    });
+    until("the second wave", LIMIT, || (world.weight("us") > 0.0 && world.weight("asia") > 0.0).then_some(()));
     // Until its window ends, the first is under way as well.
-    until("the end of the first wave", LIMIT, || {
-        (world.phases()["eu"] == "succeeded").then_some(())
-    });
+    until("the end of the first wave", LIMIT, || (world.phases()["eu"] == "succeeded").then_some(()));
     super::world::signal(&child, "TERM");
     let (code, _) = super::world::end(child);
     assert_eq!(code, Some(1));
@@ -325,11 +241,7 @@ fn what_is_wrong_with_regions_is_said() {
         (&["--regions", "eu,uss"][..], 2, "did you mean `us`?"),
         (&["--regions", "eu,eu"], 2, "named twice"),
         (&["--regions", "eu", "--wave", "1,1"], 2, "no region left"),
-        (
-            &["--regions", "eu", "--wave", "0"],
-            2,
-            "a wave of no region",
-        ),
+        (&["--regions", "eu", "--wave", "0"], 2, "a wave of no region"),
     ] {
         let all = ["rollout", "canary", "--image", "game:2", "--yes"];
         let run = world.env.run(all.iter().chain(args)).expect_code(code);

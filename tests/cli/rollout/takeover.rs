@@ -18,21 +18,12 @@ fn a_holder_that_hung_stops_by_itself_and_writes_nothing() {
     let world = World::new(Seen::Nothing, "");
     let first = world.spawn(&[]);
     // From then on it only looks, so that it hangs in the middle of nothing that others wait for.
-    until("the hold", LIMIT, || {
-        (world.status()["held"]["why"] == "undecided").then_some(())
-    });
+    until("the hold", LIMIT, || (world.status()["held"]["why"] == "undecided").then_some(()));
     signal(&first, "STOP");
     // It looks alive, so it is not taken over by accident.
     let said = world.env.run(["rollout", "resume", "--yes"]).expect_code(0);
     assert!(said.stdout.contains("whoever holds"), "{}", said.stdout);
-    let second = world.env.run([
-        "rollout",
-        "resume",
-        "--takeover",
-        "--until",
-        "paused",
-        "--yes",
-    ]);
+    let second = world.env.run(["rollout", "resume", "--takeover", "--until", "paused", "--yes"]);
     second.expect_code(5);
     let before = world.weights();
     assert_eq!(before, [0.0, 20.0, 20.0], "claimed, and left where it was");
@@ -50,23 +41,12 @@ fn what_the_holder_before_has_in_hand_is_refused() {
     let world = World::new(Seen::Good, "");
     lock(&world.state).keep = Some(60.0);
     let first = world.spawn(&[]);
-    until("the second step on its way", LIMIT, || {
-        (lock(&world.state).kept > 0).then_some(())
-    });
+    until("the second step on its way", LIMIT, || (lock(&world.state).kept > 0).then_some(()));
     signal(&first, "STOP");
     world.set(Seen::Nothing);
-    let mut second = world.env.bare([
-        "rollout",
-        "resume",
-        "--takeover",
-        "--until",
-        "paused",
-        "--yes",
-    ]);
+    let mut second = world.env.bare(["rollout", "resume", "--takeover", "--until", "paused", "--yes"]);
     let second = second.spawn().unwrap();
-    until("the claim", LIMIT, || {
-        (world.weights().len() > 2).then_some(())
-    });
+    until("the claim", LIMIT, || (world.weights().len() > 2).then_some(()));
     // Now what the first one sent arrives; the second one sends its own.
     lock(&world.state).keep = None;
     let (code, said) = end(second);
@@ -115,9 +95,7 @@ fn a_rollback_that_is_refused_is_said_to_have_failed_and_is_tried_again() {
     for (verb, code) in [("abort", 0), ("resume", 1)] {
         let world = World::new(Seen::Nothing, "    rollback_timeout: 500ms\n");
         let holder = world.spawn(&[]);
-        until("the first step", LIMIT, || {
-            (world.weight() == 20.0).then_some(())
-        });
+        until("the first step", LIMIT, || (world.weight() == 20.0).then_some(()));
         lock(&world.state).refuse = u32::MAX;
         world.set(Seen::Bad);
         let (left, said) = end(holder);
@@ -137,17 +115,9 @@ fn a_rollback_that_is_refused_is_said_to_have_failed_and_is_tried_again() {
             assert!(status.stdout.contains(want), "{want}: {}", status.stdout);
         }
         let screen = world.env.run(["status"]);
-        assert!(
-            screen.stdout.contains("ROLLBACK FAILED"),
-            "{}",
-            screen.stdout
-        );
+        assert!(screen.stdout.contains("ROLLBACK FAILED"), "{}", screen.stdout);
         let history = world.env.run(["rollout", "history"]).expect_code(0);
-        assert!(
-            history.stdout.contains("rollback failed"),
-            "{}",
-            history.stdout
-        );
+        assert!(history.stdout.contains("rollback failed"), "{}", history.stdout);
         world.start(&[]).expect_code(4);
         lock(&world.state).refuse = 0;
         world.env.run(["rollout", verb, "--yes"]).expect_code(code);
@@ -165,18 +135,12 @@ fn flaky(port: u16, failures: Arc<AtomicU32>) -> u16 {
     thread::spawn(move || {
         for client in listener.incoming().flatten() {
             let fails = |left: u32| left.checked_sub(1);
-            if failures
-                .fetch_update(Ordering::SeqCst, Ordering::SeqCst, fails)
-                .is_ok()
-            {
+            if failures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, fails).is_ok() {
                 drop(client.shutdown(Shutdown::Both));
                 continue;
             }
             let server = TcpStream::connect(("127.0.0.1", port)).unwrap();
-            for (mut from, mut to) in [
-                (client.try_clone().unwrap(), server.try_clone().unwrap()),
-                (server, client),
-            ] {
+            for (mut from, mut to) in [(client.try_clone().unwrap(), server.try_clone().unwrap()), (server, client)] {
                 thread::spawn(move || {
                     drop(io::copy(&mut from, &mut to));
                     drop(to.shutdown(Shutdown::Both));
@@ -195,14 +159,9 @@ fn a_way_back_is_tried_until_the_balancer_is_there_again() {
     let port = world.port();
     let door = flaky(port, Arc::clone(&failures));
     let config = std::fs::read_to_string(world.env.path().join("liveops.yaml")).unwrap();
-    world.env.write(
-        "liveops.yaml",
-        config.replace(&format!(":{port}/weight"), &format!(":{door}/weight")),
-    );
+    world.env.write("liveops.yaml", config.replace(&format!(":{port}/weight"), &format!(":{door}/weight")));
     let mut holder = world.spawn(&[]);
-    until("the first step", LIMIT, || {
-        (world.weight() == 20.0).then_some(())
-    });
+    until("the first step", LIMIT, || (world.weight() == 20.0).then_some(()));
     holder.kill().unwrap();
     holder.wait().unwrap();
     failures.store(10, Ordering::SeqCst);

@@ -11,8 +11,7 @@ use crate::support::http::Request;
 use crate::support::{Answer, Run, Stub, TestEnv, until};
 
 /// A policy in tenths of seconds.
-pub(super) const RULES: &str =
-    "    canary: { steps: [20, 60, 100], interval: 300ms, poll: 50ms, max_step: 1s }
+pub(super) const RULES: &str = "    canary: { steps: [20, 60, 100], interval: 300ms, poll: 50ms, max_step: 1s }
     success: [ 'errors < 1%' ]
     rollback: [ 'errors > 5%' ]
     min_samples: 100
@@ -94,10 +93,7 @@ fn change(state: &mut State, request: &Request) -> Answer {
         return Answer::new(503, "text/plain", "draining");
     }
     let tag = format!("\"{}\"", state.revision);
-    if request
-        .header("if-match")
-        .is_some_and(|wanted| wanted != tag)
-    {
+    if request.header("if-match").is_some_and(|wanted| wanted != tag) {
         return Answer::json(json!({ "error": "changed" })).status(412);
     }
     let body: Value = serde_json::from_slice(&request.body).unwrap();
@@ -126,21 +122,14 @@ fn vector(values: &[f64]) -> Answer {
             value.to_string()
         }
     };
-    let series: Vec<Value> = values
-        .iter()
-        .map(|value| json!({ "metric": {}, "value": [now.as_secs_f64(), show(value)] }))
-        .collect();
-    Answer::json(
-        json!({ "status": "success", "data": { "resultType": "vector", "result": series } }),
-    )
+    let series: Vec<Value> =
+        values.iter().map(|value| json!({ "metric": {}, "value": [now.as_secs_f64(), show(value)] })).collect();
+    Answer::json(json!({ "status": "success", "data": { "resultType": "vector", "result": series } }))
 }
 
 fn prometheus(seen: Seen, request: &Request) -> Answer {
     let text = request.param("query").unwrap_or_default();
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap()
-        .as_secs_f64();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64();
     let is_canary = text.contains("canary");
     let seen = if is_canary { seen } else { Seen::Good };
     if text.contains("timestamp") {
@@ -187,9 +176,8 @@ pub(super) fn side(seen: Seen) -> (Arc<Mutex<State>>, Stub, Stub) {
         kept: 0,
     }));
     let (reads, writes, asks) = (state.clone(), state.clone(), state.clone());
-    let balancer = Stub::new()
-        .on_fn("GET", "/weight", move |_| weighing(&lock(&reads)))
-        .on_fn("PUT", "/weight", move |request| {
+    let balancer =
+        Stub::new().on_fn("GET", "/weight", move |_| weighing(&lock(&reads))).on_fn("PUT", "/weight", move |request| {
             arrive(&writes, request);
             change(&mut lock(&writes), request)
         });
@@ -230,12 +218,7 @@ policies:
                 balancer.url()
             ),
         );
-        Self {
-            env,
-            state,
-            balancer,
-            _prometheus: backend,
-        }
+        Self { env, state, balancer, _prometheus: backend }
     }
 
     pub(super) fn start(&self, more: &[&str]) -> Run {
@@ -247,20 +230,14 @@ policies:
     pub(super) fn spawn(&self, more: &[&str]) -> Child {
         let args = ["rollout", "canary", "--image", "game:2", "--yes"];
         let mut command = self.env.bare(args.iter().chain(more));
-        command
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap()
+        command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
     /// Begins one, and leaves it running as soon as it has a share.
     #[track_caller]
     pub(super) fn spawn_to_first_step(&self) -> Child {
         let child = self.spawn(&[]);
-        until("the first step", LIMIT, || {
-            (self.weight() > 0.0).then_some(())
-        });
+        until("the first step", LIMIT, || (self.weight() > 0.0).then_some(()));
         child
     }
 
@@ -288,15 +265,9 @@ policies:
 }
 
 /// Sends a signal to a process of the test's own.
-#[allow(
-    clippy::disallowed_methods,
-    reason = "a test plays the person beside liveops"
-)]
+#[allow(clippy::disallowed_methods, reason = "a test plays the person beside liveops")]
 pub(super) fn signal(child: &Child, name: &str) {
-    let sent = Command::new("kill")
-        .args([format!("-{name}"), child.id().to_string()])
-        .status()
-        .unwrap();
+    let sent = Command::new("kill").args([format!("-{name}"), child.id().to_string()]).status().unwrap();
     assert!(sent.success(), "kill -{name}");
 }
 

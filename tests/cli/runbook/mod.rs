@@ -29,12 +29,7 @@ fn prometheus() -> Stub {
             "lastEvaluation": NOW })
     };
     let rules = [
-        rule(
-            "GameServerDown",
-            "up == 0",
-            json!({"severity": "critical"}),
-            json!({}),
-        ),
+        rule("GameServerDown", "up == 0", json!({"severity": "critical"}), json!({})),
         rule(
             "TickSlow",
             "game_tick_duration_seconds_bucket > 1",
@@ -53,9 +48,7 @@ fn prometheus() -> Stub {
 #[test]
 fn new_fills_in_what_the_rule_and_the_kpis_say() {
     let env = env();
-    let run = env
-        .run(["runbook", "new", "TickSlow", "--rules", "rules.yml"])
-        .expect_code(0);
+    let run = env.run(["runbook", "new", "TickSlow", "--rules", "rules.yml"]).expect_code(0);
     insta::assert_snapshot!(run.snapshot(), @r#"
         code: 0
         --- stdout
@@ -80,31 +73,10 @@ fn new_fills_in_what_the_rule_and_the_kpis_say() {
         assert!(text.contains(want), "{want}\n{text}");
     }
     // A second time nothing is overwritten.
-    let again = env
-        .run([
-            "runbook",
-            "new",
-            "TickSlow",
-            "--rules",
-            "rules.yml",
-            "-o",
-            "json",
-        ])
-        .expect_code(4);
+    let again = env.run(["runbook", "new", "TickSlow", "--rules", "rules.yml", "-o", "json"]).expect_code(4);
     assert_eq!(again.json_error()["kind"], "refused");
-    let json = env
-        .run([
-            "runbook",
-            "new",
-            "TickSlow",
-            "--rules",
-            "rules.yml",
-            "--force",
-            "-o",
-            "json",
-        ])
-        .expect_code(0)
-        .json();
+    let json =
+        env.run(["runbook", "new", "TickSlow", "--rules", "rules.yml", "--force", "-o", "json"]).expect_code(0).json();
     assert_eq!(json["schema"], "liveops.runbook.new/1");
     assert_eq!(json["data"]["path"], "docs/runbooks/alerts/TickSlow.md");
     assert_eq!(json["data"]["rules"], 1);
@@ -115,59 +87,22 @@ fn new_asks_prometheus_and_goes_on_without_it() {
     let stub = prometheus();
     let url = stub.url();
     let env = env();
-    env.run(["runbook", "new", "GameServerDown", "--prometheus", &url])
-        .expect_code(0);
-    let slip = env
-        .run(["runbook", "new", "GameSeverDown", "--prometheus", &url])
-        .expect_code(2);
-    assert!(
-        slip.stderr.contains("did you mean `GameServerDown`?"),
-        "{}",
-        slip.stderr
-    );
+    env.run(["runbook", "new", "GameServerDown", "--prometheus", &url]).expect_code(0);
+    let slip = env.run(["runbook", "new", "GameSeverDown", "--prometheus", &url]).expect_code(2);
+    assert!(slip.stderr.contains("did you mean `GameServerDown`?"), "{}", slip.stderr);
     let dead = env
-        .run([
-            "runbook",
-            "new",
-            "TickSlow",
-            "--prometheus",
-            "http://127.0.0.1:1",
-            "-o",
-            "json",
-        ])
+        .run(["runbook", "new", "TickSlow", "--prometheus", "http://127.0.0.1:1", "-o", "json"])
         .expect_code(0)
         .json();
     assert_eq!(dead["status"], "partial");
-    assert!(
-        dead["warnings"][0]
-            .as_str()
-            .unwrap()
-            .contains("is not known")
-    );
+    assert!(dead["warnings"][0].as_str().unwrap().contains("is not known"));
     for name in ["../x", ".hidden", "a/b", ""] {
-        env.run([
-            "runbook",
-            "new",
-            "--rules",
-            "rules.yml",
-            "--force",
-            "--",
-            name,
-        ])
-        .expect_code(2);
+        env.run(["runbook", "new", "--rules", "rules.yml", "--force", "--", name]).expect_code(2);
     }
-    env.run(["runbook", "new", "rollback", "--read-only"])
-        .expect_code(4);
-    env.run(["runbook", "new", "rollback", "--service", "gme"])
-        .expect_code(2);
-    let dry = env
-        .run(["runbook", "new", "rollback", "--dry-run"])
-        .expect_code(0);
-    assert!(
-        dry.stdout.contains("# Rollback of game-backend"),
-        "{}",
-        dry.stdout
-    );
+    env.run(["runbook", "new", "rollback", "--read-only"]).expect_code(4);
+    env.run(["runbook", "new", "rollback", "--service", "gme"]).expect_code(2);
+    let dry = env.run(["runbook", "new", "rollback", "--dry-run"]).expect_code(0);
+    assert!(dry.stdout.contains("# Rollback of game-backend"), "{}", dry.stdout);
     assert!(!env.path().join("docs/runbooks/rollback.md").exists());
 }
 
@@ -177,10 +112,7 @@ fn a_template_of_the_project_is_used_instead() {
     env.write("liveops.yaml", format!("{CONFIG}templates: tpl\n"));
     env.write("tpl/runbook/rollback.md.j2", "# Ours for {{ service }}\n");
     env.run(["runbook", "new", "rollback"]).expect_code(0);
-    assert_eq!(
-        env.read("docs/runbooks/rollback.md"),
-        "# Ours for game-backend\n"
-    );
+    assert_eq!(env.read("docs/runbooks/rollback.md"), "# Ours for game-backend\n");
     env.write("tpl/runbook/hotfix.md.j2", "# x\n{{ nobody.knows }}\n");
     let run = env.run(["runbook", "new", "hotfix"]).expect_code(2);
     assert!(run.stderr.contains("hotfix.md.j2:2:"), "{}", run.stderr);
@@ -189,30 +121,21 @@ fn a_template_of_the_project_is_used_instead() {
 #[test]
 fn every_shipped_runbook_is_written_and_passes_the_check() {
     let env = env();
-    let names = env
-        .run(["runbook", "list", "-o", "json"])
-        .expect_code(0)
-        .json();
+    let names = env.run(["runbook", "list", "-o", "json"]).expect_code(0).json();
     let shipped = names["data"]["shipped"].as_array().unwrap();
     assert_eq!(shipped.len(), 10);
     for scenario in shipped {
-        env.run(["runbook", "new", scenario["name"].as_str().unwrap()])
-            .expect_code(0);
+        env.run(["runbook", "new", scenario["name"].as_str().unwrap()]).expect_code(0);
     }
     for alert in ["TickSlow", "GameServerDown"] {
-        env.run(["runbook", "new", alert, "--rules", "rules.yml"])
-            .expect_code(0);
+        env.run(["runbook", "new", alert, "--rules", "rules.yml"]).expect_code(0);
     }
-    let checked = env
-        .run(["runbook", "check", "--rules", "rules.yml", "-o", "json"])
-        .expect_code(0)
-        .json();
+    let checked = env.run(["runbook", "check", "--rules", "rules.yml", "-o", "json"]).expect_code(0).json();
     assert_eq!(checked["verdict"], "warn", "{checked:#}");
     assert_eq!(checked["data"]["errors"], 0);
     assert_eq!(checked["data"]["runbooks"], 12);
     // What is left to fill in, and the annotation that is missing, weigh with `--strict`.
-    env.run(["runbook", "check", "--rules", "rules.yml", "--strict"])
-        .expect_code(1);
+    env.run(["runbook", "check", "--rules", "rules.yml", "--strict"]).expect_code(1);
 }
 
 #[test]
@@ -223,9 +146,7 @@ fn check_names_what_would_fail_at_night() {
         "# T\n## Description\n\n## Severity\nx [a](gone.md) [b](../../../rules.yml) [c](#x)\n```sh liveops stepp=x\ny\n```\n",
     );
     env.write("docs/runbooks/alerts/Old.md", "# Old\n");
-    let run = env
-        .run(["runbook", "check", "--rules", "rules.yml"])
-        .expect_code(1);
+    let run = env.run(["runbook", "check", "--rules", "rules.yml"]).expect_code(1);
     insta::assert_snapshot!(run.snapshot(), @r#"
         code: 1
         --- stdout
@@ -249,24 +170,14 @@ fn check_names_what_would_fail_at_night() {
         write what is missing: liveops runbook new GameServerDown
         --- stderr
         "#);
-    let json = env
-        .run(["runbook", "check", "--rules", "rules.yml", "-o", "json"])
-        .expect_code(1)
-        .json();
+    let json = env.run(["runbook", "check", "--rules", "rules.yml", "-o", "json"]).expect_code(1).json();
     assert_eq!(json["schema"], "liveops.runbook.check/1");
     assert_eq!(json["verdict"], "fail");
-    let csv = env
-        .run(["runbook", "check", "--rules", "rules.yml", "-o", "csv"])
-        .expect_code(1);
-    assert!(
-        csv.stdout
-            .starts_with("kind,weight,file,line,alert,message")
-    );
-    env.run(["runbook", "check", "--rules", "nowhere.yml"])
-        .expect_code(2);
+    let csv = env.run(["runbook", "check", "--rules", "rules.yml", "-o", "csv"]).expect_code(1);
+    assert!(csv.stdout.starts_with("kind,weight,file,line,alert,message"));
+    env.run(["runbook", "check", "--rules", "nowhere.yml"]).expect_code(2);
     env.write("bad.yml", "groups: 3\n");
-    env.run(["runbook", "check", "--rules", "bad.yml"])
-        .expect_code(2);
+    env.run(["runbook", "check", "--rules", "bad.yml"]).expect_code(2);
 }
 
 #[test]
@@ -274,22 +185,8 @@ fn without_rules_nothing_is_called_good() {
     let env = env();
     env.run(["runbook", "new", "rollback"]).expect_code(0);
     let none = env.run(["runbook", "check"]).expect_code(3);
-    assert!(
-        none.stdout.contains("could not be matched"),
-        "{}",
-        none.stdout
-    );
-    let dead = env
-        .run([
-            "runbook",
-            "check",
-            "--prometheus",
-            "http://127.0.0.1:1",
-            "-o",
-            "json",
-        ])
-        .expect_code(3)
-        .json();
+    assert!(none.stdout.contains("could not be matched"), "{}", none.stdout);
+    let dead = env.run(["runbook", "check", "--prometheus", "http://127.0.0.1:1", "-o", "json"]).expect_code(3).json();
     assert_eq!(dead["verdict"], "unknown");
     assert_eq!(dead["sources"][0]["state"], "down");
     // One runbook by itself needs no rules.
@@ -304,14 +201,8 @@ fn urls_are_looked_at_only_online() {
     env.write("docs/runbooks/fix.md", text);
     env.run(["runbook", "check", "fix"]).expect_code(0);
     assert!(stub.requests().is_empty());
-    let run = env
-        .run(["runbook", "check", "fix", "--online"])
-        .expect_code(1);
-    assert!(
-        run.stdout.contains("/gone?x=1#y` is dead: it answers 404"),
-        "{}",
-        run.stdout
-    );
+    let run = env.run(["runbook", "check", "fix", "--online"]).expect_code(1);
+    assert!(run.stdout.contains("/gone?x=1#y` is dead: it answers 404"), "{}", run.stdout);
     assert!(!run.stdout.contains("/good`"), "{}", run.stdout);
 }
 
@@ -354,20 +245,13 @@ fn show_draws_it_and_list_counts_it() {
         run its steps: liveops runbook run fix
         --- stderr
         "#);
-    let part = env
-        .run(["runbook", "show", "fix", "--section", "resol"])
-        .expect_code(0);
+    let part = env.run(["runbook", "show", "fix", "--section", "resol"]).expect_code(0);
     assert!(!part.stdout.contains("Detection") && part.stdout.contains("Resolution"));
-    env.run(["runbook", "show", "fix", "--section", "nope"])
-        .expect_code(2);
+    env.run(["runbook", "show", "fix", "--section", "nope"]).expect_code(2);
     let raw = env.run(["runbook", "show", "fix", "--raw"]).expect_code(0);
     assert_eq!(raw.stdout, STEPS);
     let slip = env.run(["runbook", "show", "fxi"]).expect_code(2);
-    assert!(
-        slip.stderr.contains("did you mean `fix`?"),
-        "{}",
-        slip.stderr
-    );
+    assert!(slip.stderr.contains("did you mean `fix`?"), "{}", slip.stderr);
     let names = env.run(["runbook", "list", "-o", "name"]).expect_code(0);
     assert_eq!(names.stdout, "fix\n");
 }
@@ -376,19 +260,10 @@ fn show_draws_it_and_list_counts_it() {
 fn check_finds_commands_that_do_not_exist() {
     let env = env();
     let text = STEPS
-        .replace(
-            "echo env=$LIVEOPS_ENV; exit 3",
-            "liveops status --watsh | head -1",
-        )
-        .replace(
-            "## Post-incident\nx",
-            "## Post-incident\nThen `liveops postmortm new`, and `liveops undo`.",
-        );
+        .replace("echo env=$LIVEOPS_ENV; exit 3", "liveops status --watsh | head -1")
+        .replace("## Post-incident\nx", "## Post-incident\nThen `liveops postmortm new`, and `liveops undo`.");
     env.write("docs/runbooks/fix.md", text);
-    let json = env
-        .run(["runbook", "check", "fix", "-o", "json"])
-        .expect_code(1)
-        .json();
+    let json = env.run(["runbook", "check", "fix", "-o", "json"]).expect_code(1).json();
     let found: Vec<&str> = json["data"]["findings"]
         .as_array()
         .unwrap()
@@ -397,12 +272,6 @@ fn check_finds_commands_that_do_not_exist() {
         .map(|finding| finding["message"].as_str().unwrap())
         .collect();
     assert_eq!(found.len(), 2, "{json:#}");
-    assert!(
-        found[0].contains("step `Look`: `liveops status --watsh` would fail"),
-        "{found:?}"
-    );
-    assert!(
-        found[1].contains("`liveops postmortm new` would fail"),
-        "{found:?}"
-    );
+    assert!(found[0].contains("step `Look`: `liveops status --watsh` would fail"), "{found:?}");
+    assert!(found[1].contains("`liveops postmortm new` would fail"), "{found:?}");
 }

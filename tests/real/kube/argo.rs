@@ -14,8 +14,7 @@ use crate::support::until;
 const PASS: Duration = Duration::from_millis(40);
 const TRAFFIC: &str = "{ kind: argo, rollout: game }";
 
-const STEPS: &str =
-    r#"[{ "setWeight": 20 }, { "pause": {} }, { "setWeight": 50 }, { "pause": {} }]"#;
+const STEPS: &str = r#"[{ "setWeight": 20 }, { "pause": {} }, { "setWeight": 50 }, { "pause": {} }]"#;
 /// It goes on by its own clock, which the test has run out.
 const TIMED: &str = r#"[{ "setWeight": 20 }, { "pause": { "duration": "10m" } }, { "setWeight": 50 }, { "pause": { "duration": "10m" } }]"#;
 
@@ -61,7 +60,8 @@ fn reconcile(rollout: &Value, out: bool) -> Value {
         }
         patch
     };
-    let weight = |weight: u64| json!({ "weights": { "canary": { "weight": weight }, "stable": { "weight": 100 - weight } } });
+    let weight =
+        |weight: u64| json!({ "weights": { "canary": { "weight": weight }, "stable": { "weight": 100 - weight } } });
     let stable = |phase: &str| {
         seen(json!({
             "stableRS": hash, "currentStepIndex": steps.len(), "phase": phase, "message": null, "abort": null,
@@ -108,9 +108,7 @@ fn reconcile(rollout: &Value, out: bool) -> Value {
     if let Some(share) = step["setWeight"].as_u64() {
         return on(json!({ "canary": weight(share) }));
     }
-    let waits = status["pauseConditions"]
-        .as_array()
-        .is_some_and(|all| !all.is_empty());
+    let waits = status["pauseConditions"].as_array().is_some_and(|all| !all.is_empty());
     let over = out && step["pause"]["duration"].is_string();
     match (waits && !over, status["controllerPause"] == true) {
         (true, _) => seen(json!({ "phase": "Paused", "message": "CanaryPauseStep" })),
@@ -147,9 +145,7 @@ impl Controller {
     fn run_out(&self) {
         self.out.store(true, Ordering::SeqCst);
         let from = self.passes.load(Ordering::Relaxed);
-        until("passes of the controller", LIMIT, || {
-            (self.passes.load(Ordering::Relaxed) > from + 5).then_some(())
-        });
+        until("passes of the controller", LIMIT, || (self.passes.load(Ordering::Relaxed) > from + 5).then_some(()));
     }
 }
 
@@ -166,9 +162,7 @@ fn write(kube: &Kube, rollout: &Value, patch: &Value) {
 
 fn weight(stage: &Stage) -> u64 {
     let status = &stage.kube.get("rollouts", "game")["status"];
-    status["canary"]["weights"]["canary"]["weight"]
-        .as_u64()
-        .unwrap_or(0)
+    status["canary"]["weights"]["canary"]["weight"].as_u64().unwrap_or(0)
 }
 
 #[test]
@@ -184,16 +178,14 @@ fn argo_rollouts_is_led_through_its_steps_back_and_undone() {
                 (stage.kube.get("rollouts", "game")["status"]["phase"] == "Healthy").then_some(())
             });
             let before = stage.kube.get("rollouts", "game")["spec"].clone();
-            let stable =
-                |stage: &Stage| stage.kube.get("rollouts", "game")["status"]["stableRS"].clone();
+            let stable = |stage: &Stage| stage.kube.get("rollouts", "game")["status"]["stableRS"].clone();
             // A good build goes through every pause, and is the stable one then.
             stage.rollout(&["canary", "--image", NEW]).expect_code(0);
             assert_eq!(stable(&stage), "game-2");
             assert_eq!(image(&stage.kube.get("rollouts", "game")), NEW);
             let told = |words: &str| {
                 let log = stage.kube.log().into_iter();
-                let log =
-                    log.filter(|asked| asked.is_accepted_write() && asked.manager == "liveops");
+                let log = log.filter(|asked| asked.is_accepted_write() && asked.manager == "liveops");
                 log.filter(|asked| asked.body.contains(words)).count()
             };
             assert_eq!(told("pauseConditions"), 2, "each pause is ended once");
@@ -201,11 +193,7 @@ fn argo_rollouts_is_led_through_its_steps_back_and_undone() {
             // After the promotion the old one is made the stable one again, without its steps.
             stage.rollout(&["undo"]).expect_code(0);
             assert_eq!(stable(&stage), "game-1");
-            assert_eq!(
-                told("promoteFull"),
-                1,
-                "after its steps it is through by itself"
-            );
+            assert_eq!(told("promoteFull"), 1, "after its steps it is through by itself");
             assert_eq!(stage.kube.get("rollouts", "game")["spec"], before);
             // Killed at a pause, somebody else aborts.
             let mut run = stage.begin(&["rollout", "canary", "game", "--image", NEW, "--yes"]);
@@ -222,11 +210,7 @@ fn argo_rollouts_is_led_through_its_steps_back_and_undone() {
             let after = stage.kube.get("rollouts", "game");
             assert_eq!((&after["spec"], weight(&stage)), (&before, 0));
             assert_eq!(after["status"]["phase"], "Healthy");
-            assert_eq!(
-                after["metadata"]["annotations"],
-                Value::Null,
-                "no note is left"
-            );
+            assert_eq!(after["metadata"]["annotations"], Value::Null, "no note is left");
             stage.all_was_asked();
         },
     );
@@ -245,9 +229,7 @@ fn a_pause_holds_argo_rollouts_too_and_is_over_when_it_goes_on_or_back() {
     let begin = || {
         controller.out.store(false, Ordering::SeqCst);
         let running = stage.begin(&["rollout", "canary", "game", "--image", NEW, "--yes"]);
-        until("the first share", LIMIT, || {
-            (weight(&stage) == 20).then_some(())
-        });
+        until("the first share", LIMIT, || (weight(&stage) == 20).then_some(()));
         let said = stage.rollout(&["pause"]).expect_code(0).stdout;
         assert!(said.contains("Argo Rollouts stands still"), "{said}");
         assert_eq!(found()["spec"]["paused"], true);
@@ -257,9 +239,7 @@ fn a_pause_holds_argo_rollouts_too_and_is_over_when_it_goes_on_or_back() {
         PASS,
         |kube| controller.tick(kube),
         || {
-            until("the first deploy", LIMIT, || {
-                (found()["status"]["phase"] == "Healthy").then_some(())
-            });
+            until("the first deploy", LIMIT, || (found()["status"]["phase"] == "Healthy").then_some(()));
             let before = found()["spec"].clone();
             let mut running = begin();
             controller.run_out();
@@ -280,9 +260,7 @@ fn a_pause_holds_argo_rollouts_too_and_is_over_when_it_goes_on_or_back() {
             let after = found();
             assert_eq!((&after["spec"], weight(&stage)), (&before, 0));
             assert_eq!(after["metadata"]["annotations"], Value::Null);
-            until("it is whole again", LIMIT, || {
-                (found()["status"]["phase"] == "Healthy").then_some(())
-            });
+            until("it is whole again", LIMIT, || (found()["status"]["phase"] == "Healthy").then_some(()));
         },
     );
 }

@@ -13,9 +13,7 @@ use crate::support::until;
 fn elsewhere(stage: &Stage, skew: i64, more: &[&str]) -> Running {
     let words = ["rollout", "canary", "game", "--image", NEW, "--yes"];
     let mut command = stage.env.bare(words.iter().chain(more));
-    command
-        .env("LD_PRELOAD", library("skew"))
-        .env("SKEW", skew.to_string());
+    command.env("LD_PRELOAD", library("skew")).env("SKEW", skew.to_string());
     Running::unheard(command)
 }
 
@@ -80,10 +78,7 @@ fn a_holder_ten_minutes_ahead_that_is_gone_is_not_waited_for() {
 #[test]
 fn metrics_that_hang_cost_neither_the_lock_nor_a_signal() {
     let stage = Stage::new(KINDS[0].1);
-    stage.configure(
-        "version: 1\n",
-        "version: 1\ncall_timeout: 60s\ntimeout: 60s\n",
-    );
+    stage.configure("version: 1\n", "version: 1\ncall_timeout: 60s\ntimeout: 60s\n");
     let before = stage.essences();
     let words = ["rollout", "canary", "game", "--image", NEW, "--yes"];
     stage.configure("interval: 400ms", "interval: 60s");
@@ -111,10 +106,6 @@ fn metrics_that_hang_cost_neither_the_lock_nor_a_signal() {
     let asked = Instant::now();
     run.signal("TERM");
     assert_eq!(run.code(), Some(1));
-    assert!(
-        asked.elapsed() < Duration::from_secs(10),
-        "{:?}",
-        asked.elapsed()
-    );
+    assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
     assert_eq!(stage.essences(), before);
 }

@@ -53,10 +53,7 @@ fn killed_after(stage: &Stage, image: &str, k: u32) -> bool {
         .stderr(std::process::Stdio::null())
         .status()
         .unwrap();
-    assert!(
-        matches!(status.code(), None | Some(0)),
-        "call {k}: {status}"
-    );
+    assert!(matches!(status.code(), None | Some(0)), "call {k}: {status}");
     status.code().is_none()
 }
 
@@ -128,9 +125,7 @@ fn after_a_kill_before_the_state_is_stored_another_rollout_takes_the_lock() {
         assert_eq!(stage.phase().0, "", "call {k}");
     }
     let words = ["canary", "--image", NEW, "--steps", "50"];
-    stage
-        .rollout(&[&words[..], &["--takeover"]].concat())
-        .expect_code(0);
+    stage.rollout(&[&words[..], &["--takeover"]].concat()).expect_code(0);
     assert_eq!(stage.image("game"), NEW);
     available(&stage.kube, "game", 2);
 }

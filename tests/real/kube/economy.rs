@@ -15,11 +15,7 @@ fn counted(env: &TestEnv) -> (String, std::path::PathBuf) {
     let folder = env.root().join("counted");
     fs::create_dir_all(&folder).unwrap();
     let runs = folder.join("runs");
-    let script = format!(
-        "#!/bin/sh\necho \"$1\" >> {}\nexec {} \"$@\"\n",
-        runs.display(),
-        real.display()
-    );
+    let script = format!("#!/bin/sh\necho \"$1\" >> {}\nexec {} \"$@\"\n", runs.display(), real.display());
     let path = folder.join("kubectl");
     fs::write(&path, script).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
@@ -31,9 +27,7 @@ fn a_look_is_one_run_of_kubectl_and_never_more_than_two() {
     let (_, traffic, resource, name) = KINDS[0];
     let stage = Stage::new(traffic);
     let (path, runs) = counted(&stage.env);
-    let mut command = stage
-        .env
-        .bare(["rollout", "canary", "game", "--image", NEW, "--yes"]);
+    let mut command = stage.env.bare(["rollout", "canary", "game", "--image", NEW, "--yes"]);
     let mut child = command
         .env("PATH", path)
         .stdout(std::process::Stdio::null())
@@ -44,10 +38,7 @@ fn a_look_is_one_run_of_kubectl_and_never_more_than_two() {
         let route = stage.kube.get(resource, name);
         (route["spec"]["rules"][1]["backendRefs"][0]["weight"].as_u64()? > 0).then_some(())
     });
-    stage
-        .env
-        .run(["rollout", "pause", "game", "--yes"])
-        .expect_code(0);
+    stage.env.run(["rollout", "pause", "game", "--yes"]).expect_code(0);
     until("the pause", LIMIT, || {
         let run = stage.env.run(["rollout", "status", "game", "-o", "json"]);
         run.stdout.contains("\"paused\"").then_some(())
@@ -58,11 +49,7 @@ fn a_look_is_one_run_of_kubectl_and_never_more_than_two() {
     let began = Instant::now();
     until("some looks", LIMIT, || {
         let now = said();
-        let gets = now
-            .lines()
-            .skip(before)
-            .filter(|verb| *verb == "get")
-            .count();
+        let gets = now.lines().skip(before).filter(|verb| *verb == "get").count();
         (gets >= 12 && began.elapsed() >= Duration::from_secs(1)).then_some(())
     });
     let after = said();
@@ -73,10 +60,7 @@ fn a_look_is_one_run_of_kubectl_and_never_more_than_two() {
     assert!(others.len() <= looks / 4, "{looks} looks, and {others:?}");
     child.kill().unwrap();
     child.wait().unwrap();
-    stage
-        .env
-        .run(["rollout", "abort", "game", "--yes"])
-        .expect_code(0);
+    stage.env.run(["rollout", "abort", "game", "--yes"]).expect_code(0);
 }
 
 #[test]
@@ -84,9 +68,7 @@ fn a_step_is_two_runs_of_kubectl_beside_the_looks() {
     let (_, traffic, ..) = KINDS[0];
     let stage = Stage::new(traffic);
     let (path, runs) = counted(&stage.env);
-    let mut command = stage.env.bare([
-        "rollout", "canary", "game", "--image", NEW, "--steps", "20,40", "--yes",
-    ]);
+    let mut command = stage.env.bare(["rollout", "canary", "game", "--image", NEW, "--steps", "20,40", "--yes"]);
     let status = command
         .env("PATH", path)
         .stdout(std::process::Stdio::null())
@@ -98,10 +80,7 @@ fn a_step_is_two_runs_of_kubectl_beside_the_looks() {
     let verbs: Vec<&str> = all.lines().collect();
     // What is done between two looks. Intent, lock and Events are stored in one run.
     let between: Vec<&[&str]> = verbs.split(|verb| *verb == "get").collect();
-    let steps = between
-        .iter()
-        .filter(|group| **group == ["apply", "patch"])
-        .count();
+    let steps = between.iter().filter(|group| **group == ["apply", "patch"]).count();
     // Two steps, and all of the traffic.
     assert!(steps >= 3, "{verbs:?}");
     let many = between.iter().find(|group| {
@@ -118,14 +97,8 @@ fn an_abort_gives_back_the_lock_of_a_holder_that_died_and_posts_what_it_did() {
     stage.until_phase("observe");
     run.kill();
     // A minute later.
-    let mut abort = stage
-        .env
-        .bare(["rollout", "abort", "game", "--reason", "lag", "--yes"]);
-    let aborted = abort
-        .env("LD_PRELOAD", library("skew"))
-        .env("SKEW", "60")
-        .output()
-        .unwrap();
+    let mut abort = stage.env.bare(["rollout", "abort", "game", "--reason", "lag", "--yes"]);
+    let aborted = abort.env("LD_PRELOAD", library("skew")).env("SKEW", "60").output().unwrap();
     assert!(aborted.status.success(), "{aborted:?}");
     let lease = stage.kube.get("leases", "liveops-game");
     assert_eq!(lease["spec"]["holderIdentity"], "");

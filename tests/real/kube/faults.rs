@@ -52,21 +52,15 @@ fn a_permission_that_is_lost_holds_it_and_conflicts_are_written_again() {
     let stage = Stage::new(KINDS[0].1);
     let mut run = stage.begin(&canary(&["--until", "paused"]));
     until_weight(&stage);
-    stage
-        .kube
-        .trouble("patch", "httproutes", Trouble::Forbidden);
+    stage.kube.trouble("patch", "httproutes", Trouble::Forbidden);
     assert_eq!(run.code(), Some(5));
     said(&stage, "cannot patch resource");
     let there = weight(&stage);
     assert!(there > Some(0));
     stage.kube.calm();
     // Others that are faster a few times do not keep it from its end.
-    stage
-        .kube
-        .trouble("update", "configmaps", Trouble::Conflicts(3));
-    stage
-        .kube
-        .trouble("patch", "httproutes", Trouble::Conflicts(2));
+    stage.kube.trouble("update", "configmaps", Trouble::Conflicts(3));
+    stage.kube.trouble("patch", "httproutes", Trouble::Conflicts(2));
     stage.rollout(&["resume"]).expect_code(0);
     assert_eq!(stage.image("game"), NEW);
 }
@@ -77,8 +71,7 @@ fn whoever_touches_the_state_of_the_last_rollout_keeps_nobody_from_the_next() {
     stage.rollout(&["canary", "--image", NEW]).expect_code(0);
     let reads = |kube: &Kube| {
         let log = kube.log().into_iter();
-        log.filter(|asked| asked.method == "GET" && asked.path.contains("/configmaps"))
-            .count()
+        log.filter(|asked| asked.method == "GET" && asked.path.contains("/configmaps")).count()
     };
     let (mut seen, mut count) = (reads(&stage.kube), 0);
     // A backup, a label controller: each time that the state was read it changes the version, and nothing of ours.
@@ -91,9 +84,7 @@ fn whoever_touches_the_state_of_the_last_rollout_keeps_nobody_from_the_next() {
         }
     };
     stage.beside(Duration::from_millis(5), rival, || {
-        stage
-            .rollout(&["canary", "--image", "game:3"])
-            .expect_code(0);
+        stage.rollout(&["canary", "--image", "game:3"]).expect_code(0);
     });
     assert_eq!(stage.image("game"), "game:3");
 }
@@ -104,9 +95,7 @@ fn where_the_first_lever_fails_the_second_one_is_pulled_and_named() {
     let before = stage.essences();
     let mut run = stage.begin(&canary(&[]));
     until_weight(&stage);
-    stage
-        .kube
-        .trouble("patch", "httproutes", Trouble::Forbidden);
+    stage.kube.trouble("patch", "httproutes", Trouble::Forbidden);
     stage.fail();
     until("the second lever", LIMIT, || {
         let service = stage.kube.get("services", "game-canary");
@@ -135,10 +124,7 @@ fn a_route_that_is_gone_leaves_the_second_lever() {
     });
     // Whoever deployed it does so again, with the annotations of the time.
     for name in ["resourceVersion", "uid", "managedFields", "generation"] {
-        route["metadata"]
-            .as_object_mut()
-            .unwrap()
-            .shift_remove(name);
+        route["metadata"].as_object_mut().unwrap().shift_remove(name);
     }
     stage.kube.create(&route);
     assert_eq!(run.code(), Some(1));
@@ -182,9 +168,7 @@ fn a_foreign_weight_holds_the_rollout_and_names_its_author() {
     let before = stage.essences();
     let canary_weight = |route: &Value| route["spec"]["http"][0]["route"][1]["weight"].as_u64();
     let mut run = stage.begin(&canary(&["--until", "paused"]));
-    until("a weight", LIMIT, || {
-        (canary_weight(&stage.kube.get(resource, name))? > 0).then_some(())
-    });
+    until("a weight", LIMIT, || (canary_weight(&stage.kube.get(resource, name))? > 0).then_some(()));
     let theirs = json!({ "spec": { "http": [{ "name": "primary", "retries": { "attempts": 2 }, "route": [
         { "destination": { "host": "game-stable" }, "weight": 93 },
         { "destination": { "host": "game-canary" }, "weight": 7 },
@@ -205,9 +189,7 @@ fn an_abort_works_from_the_undo_note_alone() {
     let mut run = stage.begin(&canary(&[]));
     until_weight(&stage);
     run.kill();
-    stage
-        .kube
-        .kubectl(&["delete", "configmap", "liveops-rollout-game"]);
+    stage.kube.kubectl(&["delete", "configmap", "liveops-rollout-game"]);
     stage.rollout(&["abort"]).expect_code(0);
     assert_eq!(stage.essences(), before);
 }
@@ -215,17 +197,16 @@ fn an_abort_works_from_the_undo_note_alone() {
 #[test]
 fn of_eight_starts_at_once_one_wins() {
     let stage = Stage::new(KINDS[0].1);
-    let mut runs: Vec<_> = (0..8)
-        .map(|_| stage.begin(&canary(&["--steps", "50", "--until", "promoted"])))
-        .collect();
+    let mut runs: Vec<_> = (0..8).map(|_| stage.begin(&canary(&["--steps", "50", "--until", "promoted"]))).collect();
     let codes: Vec<_> = runs.iter_mut().map(super::stage::Running::code).collect();
     let won = codes.iter().filter(|code| **code == Some(0)).count();
     assert_eq!(won, 1, "{codes:?}");
     let others = codes.iter().filter(|code| matches!(code, Some(4)));
     assert_eq!(others.count(), 7, "{codes:?}");
-    let made = stage.kube.log().into_iter().filter(|asked| {
-        asked.is_accepted_write() && asked.method == "POST" && asked.path.ends_with("/deployments")
-    });
+    let made =
+        stage.kube.log().into_iter().filter(|asked| {
+            asked.is_accepted_write() && asked.method == "POST" && asked.path.ends_with("/deployments")
+        });
     // The stable one is the test's; the losers wrote nothing.
     assert_eq!(made.count(), 2);
 }

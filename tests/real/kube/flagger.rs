@@ -52,9 +52,7 @@ fn image(kube: &Kube, name: &str) -> String {
 
 /// Is the gate of the rollback webhook open?
 fn is_open(kube: &Kube) -> bool {
-    kube.proxied()
-        .last()
-        .is_some_and(|path| path == "rollback/open")
+    kube.proxied().last().is_some_and(|path| path == "rollback/open")
 }
 
 /// One tick. A `slow` analysis stays at its first step.
@@ -99,10 +97,7 @@ fn tick(kube: &Kube, slow: bool) {
             let changed = status["lastPromotedSpec"] != *hash && status["lastAppliedSpec"] != *hash;
             if changed {
                 size(1);
-                enter(
-                    "Progressing",
-                    json!({ "canaryWeight": 0, "lastAppliedSpec": hash }),
-                );
+                enter("Progressing", json!({ "canaryWeight": 0, "lastAppliedSpec": hash }));
             } else if status["lastAppliedSpec"] != *hash && status["phase"] == "Failed" {
                 kube.status("canaries", "game", &json!({ "lastAppliedSpec": hash }));
             }
@@ -110,27 +105,17 @@ fn tick(kube: &Kube, slow: bool) {
         Some("Progressing") if canary["spec"]["skipAnalysis"] == true => {
             promote();
             size(0);
-            enter(
-                "Succeeded",
-                json!({ "canaryWeight": 0, "lastPromotedSpec": hash }),
-            );
+            enter("Succeeded", json!({ "canaryWeight": 0, "lastPromotedSpec": hash }));
         }
         Some("Progressing") if is_open(kube) => {
             size(0);
-            enter(
-                "Failed",
-                json!({ "canaryWeight": 0, "lastAppliedSpec": hash }),
-            );
+            enter("Failed", json!({ "canaryWeight": 0, "lastAppliedSpec": hash }));
         }
         Some("Progressing") if slow && status["canaryWeight"] == STEP => {}
         Some("Progressing") => {
             let weight = status["canaryWeight"].as_u64().unwrap_or(0);
             if weight < MOST {
-                kube.status(
-                    "canaries",
-                    "game",
-                    &json!({ "canaryWeight": weight + STEP }),
-                );
+                kube.status("canaries", "game", &json!({ "canaryWeight": weight + STEP }));
             } else {
                 promote();
                 enter("Promoting", json!({}));
@@ -178,11 +163,7 @@ fn flagger_is_watched_told_to_go_back_and_undone() {
         // Nothing but Flagger itself could go back.
         let words = ["rollout", "plan", "game", "--image", NEW];
         let run = stage.env.run(words).expect_code(1);
-        assert!(
-            run.stdout.contains("no webhook of type `rollback`"),
-            "{}",
-            run.stdout
-        );
+        assert!(run.stdout.contains("no webhook of type `rollback`"), "{}", run.stdout);
         stage.rollout(&["canary", "--image", NEW]).expect_code(1);
         assert_eq!(image(&stage.kube, "game"), OLD);
         let hook = json!({ "spec": { "analysis": { "webhooks": hooks() } } });
@@ -202,30 +183,14 @@ fn flagger_is_watched_told_to_go_back_and_undone() {
         stage.rollout(&["canary", "--image", NEW]).expect_code(1);
         let after = stage.kube.get("canaries", "game");
         assert_eq!(after["status"]["phase"], "Failed");
-        assert_eq!(
-            image(&stage.kube, "game"),
-            OLD,
-            "the next apply begins no analysis"
-        );
+        assert_eq!(image(&stage.kube, "game"), OLD, "the next apply begins no analysis");
         assert_eq!(image(&stage.kube, "game-primary"), OLD);
         assert_eq!(after["spec"], before);
-        assert_eq!(
-            after["metadata"]["annotations"],
-            Value::Null,
-            "no note is left"
-        );
-        assert!(
-            stage
-                .kube
-                .proxied()
-                .iter()
-                .any(|path| path == "rollback/open")
-        );
+        assert_eq!(after["metadata"]["annotations"], Value::Null, "no note is left");
+        assert!(stage.kube.proxied().iter().any(|path| path == "rollback/open"));
         assert!(!is_open(&stage.kube), "the gate is closed again");
         let log = stage.kube.log();
-        let weights = log
-            .iter()
-            .filter(|asked| asked.manager == "liveops" && asked.body.contains("canaryWeight"));
+        let weights = log.iter().filter(|asked| asked.manager == "liveops" && asked.body.contains("canaryWeight"));
         assert_eq!(weights.count(), 0);
         stage.all_was_asked();
     });
@@ -246,26 +211,20 @@ fn a_pause_suspends_flagger_and_both_ways_out_of_it_let_it_go() {
     let some_ticks = || {
         slow.store(false, Ordering::Relaxed);
         let from = ticks.load(Ordering::Relaxed);
-        until("ticks", LIMIT, || {
-            (ticks.load(Ordering::Relaxed) > from + 5).then_some(())
-        });
+        until("ticks", LIMIT, || (ticks.load(Ordering::Relaxed) > from + 5).then_some(()));
     };
     let spec = || stage.kube.get("canaries", "game")["spec"].clone();
     let begin = || {
         slow.store(true, Ordering::Relaxed);
         let running = stage.begin(&["rollout", "canary", "game", "--image", NEW, "--yes"]);
-        until("its first share", LIMIT, || {
-            (weight(&stage) == STEP).then_some(())
-        });
+        until("its first share", LIMIT, || (weight(&stage) == STEP).then_some(()));
         let said = stage.rollout(&["pause"]).expect_code(0).stdout;
         assert!(said.contains("Flagger stands still"), "{said}");
         assert_eq!(spec()["suspend"], true);
         running
     };
     stage.beside(Duration::from_millis(100), tick, || {
-        until("Initialized", LIMIT, || {
-            (phase(&stage) == "Initialized").then_some(())
-        });
+        until("Initialized", LIMIT, || (phase(&stage) == "Initialized").then_some(()));
         let before = spec();
         let mut running = begin();
         some_ticks();
@@ -302,18 +261,11 @@ fn a_slow_flagger_is_waited_for_as_long_as_the_policy_says() {
             tick(kube, true);
         }
     };
-    stage.configure(
-        "rollback_window: 0s",
-        "rollback_timeout: 2s\n    rollback_window: 0s",
-    );
+    stage.configure("rollback_window: 0s", "rollback_timeout: 2s\n    rollback_window: 0s");
     stage.beside(Duration::from_millis(50), tick, || {
-        until("Initialized", LIMIT, || {
-            (phase(&stage) == "Initialized").then_some(())
-        });
+        until("Initialized", LIMIT, || (phase(&stage) == "Initialized").then_some(()));
         let mut running = stage.begin(&["rollout", "canary", "game", "--image", NEW, "--yes"]);
-        until("its first share", LIMIT, || {
-            (weight(&stage) == STEP).then_some(())
-        });
+        until("its first share", LIMIT, || (weight(&stage) == STEP).then_some(()));
         slow.store(true, Ordering::Relaxed);
         // It is told, and does not tick before the policy has it given up.
         stage.fail();

@@ -23,7 +23,8 @@ fn subsets_of_istio_are_made_to_mean_the_stable_pods() {
     let stage = Stage::new(
         "{ kind: istio, virtual_service: game, route: primary, stable: { host: game, subset: old }, canary: { host: game, subset: new } }",
     );
-    let to = |subset: &str, weight: u64| json!({ "destination": { "host": "game", "subset": subset }, "weight": weight });
+    let to =
+        |subset: &str, weight: u64| json!({ "destination": { "host": "game", "subset": subset }, "weight": weight });
     let http = json!([{ "name": "primary", "route": [to("old", 100), to("new", 0)] }]);
     let patch = json!({ "spec": { "http": http } });
     stage.kube.merge("virtualservices", "game", "ada", &patch);
@@ -46,29 +47,18 @@ fn subsets_of_istio_are_made_to_mean_the_stable_pods() {
     let before = (stage.essences(), essence(&rule()));
     let mut run = stage.begin(&["rollout", "canary", "game", "--image", NEW, "--yes"]);
     let weight = |route: &Value| route["spec"]["http"][0]["route"][1]["weight"].as_u64();
-    until("a weight", LIMIT, || {
-        (weight(&stage.kube.get("virtualservices", "game"))? > 0).then_some(())
-    });
-    stage
-        .kube
-        .trouble("patch", "virtualservices", Trouble::Forbidden);
+    until("a weight", LIMIT, || (weight(&stage.kube.get("virtualservices", "game"))? > 0).then_some(()));
+    stage.kube.trouble("patch", "virtualservices", Trouble::Forbidden);
     stage.fail();
-    until("the second lever", LIMIT, || {
-        (rule()["spec"]["subsets"][1]["labels"]["track"] == "stable").then_some(())
-    });
+    until("the second lever", LIMIT, || (rule()["spec"]["subsets"][1]["labels"]["track"] == "stable").then_some(()));
     // It is pulled after the first try, and not after some more.
     let first = place(&stage, "virtualservices/game", "/weight", false).unwrap();
     let second = place(&stage, "destinationrules/game", "/labels", true).unwrap();
     let between = &stage.kube.log()[first + 1..second];
-    let again = between
-        .iter()
-        .filter(|asked| asked.method == "PATCH" && asked.path.contains("virtualservices"));
+    let again = between.iter().filter(|asked| asked.method == "PATCH" && asked.path.contains("virtualservices"));
     assert_eq!(again.count(), 0);
     let text = said(&stage, "second lever");
-    assert!(
-        text.contains("subset `new` of DestinationRule `game`"),
-        "{text}"
-    );
+    assert!(text.contains("subset `new` of DestinationRule `game`"), "{text}");
     stage.kube.calm();
     assert_eq!(run.code(), Some(1));
     assert_eq!((stage.essences(), essence(&rule())), before);
@@ -83,9 +73,7 @@ fn a_switched_service_that_cannot_be_switched_back_gets_the_old_version_behind_i
     stage.until_phase("window");
     stage.kube.trouble("patch", "services", Trouble::Forbidden);
     stage.fail();
-    until("the second lever", LIMIT, || {
-        (stage.image("game-canary") == OLD).then_some(())
-    });
+    until("the second lever", LIMIT, || (stage.image("game-canary") == OLD).then_some(()));
     let text = said(&stage, "second lever");
     assert!(text.contains("goes back to game:1, pod by pod"), "{text}");
     stage.kube.calm();

@@ -33,8 +33,7 @@ impl Region {
     /// The writes of liveops that the cluster took.
     fn writes(&self) -> Vec<Logged> {
         let all = self.kube.log().into_iter();
-        all.filter(|asked| asked.is_accepted_write() && asked.manager == "liveops")
-            .collect()
+        all.filter(|asked| asked.is_accepted_write() && asked.manager == "liveops").collect()
     }
 
     fn fail(&self) {
@@ -98,16 +97,7 @@ environments:
     }
 
     fn words(more: &[&'static str]) -> Vec<&'static str> {
-        let words = [
-            "rollout",
-            "canary",
-            "game",
-            "--image",
-            NEW,
-            "--regions",
-            "a,b,c",
-            "--yes",
-        ];
+        let words = ["rollout", "canary", "game", "--image", NEW, "--regions", "a,b,c", "--yes"];
         words.iter().chain(more).copied().collect()
     }
 
@@ -162,10 +152,7 @@ fn good_regions_are_promoted_wave_by_wave_each_on_its_own_evidence() {
     assert_eq!(world.images(), [NEW; 3]);
     assert_eq!(world.phases(), ["succeeded"; 3]);
     for region in &world.all {
-        assert!(
-            !region.metrics.requests().is_empty(),
-            "its own metrics are looked at"
-        );
+        assert!(!region.metrics.requests().is_empty(), "its own metrics are looked at");
         assert_eq!(region.kube.find("deployments", "game-canary"), None);
     }
     let undone = world.run(&["undo", "--yes"]).expect_code(0);
@@ -215,11 +202,7 @@ fn lost_and_killed_in_the_middle_every_region_is_told_and_anybody_goes_on() {
     world.all[2].kube.stop();
     let resume = ["rollout", "resume", "--takeover", "--yes"];
     let half = world.run(&resume).expect_code(5);
-    for want in [
-        "a succeeded, b succeeded, c not begun",
-        "c: ",
-        "liveops rollout resume game",
-    ] {
+    for want in ["a succeeded, b succeeded, c not begun", "c: ", "liveops rollout resume game"] {
         assert!(half.stderr.contains(want), "{want}: {}", half.stderr);
     }
     assert_eq!(image(&world.all[1].kube, "game"), NEW);

@@ -80,9 +80,7 @@ fn a_canary_that_crashes_gets_no_traffic_and_is_taken_back() {
     assert!(said.contains("CrashLoopBackOff"), "{said}");
     assert_eq!(stage.essences(), before);
     let weighted = stage.kube.log().into_iter().filter(|asked| {
-        asked.is_accepted_write()
-            && asked.path.contains("httproutes")
-            && asked.body.contains("\"value\":30")
+        asked.is_accepted_write() && asked.path.contains("httproutes") && asked.body.contains("\"value\":30")
     });
     assert_eq!(weighted.count(), 0);
     assert_eq!(stage.image("game"), OLD);

@@ -12,9 +12,7 @@ fn a_size_is_set_undone_and_not_taken_from_somebody_else() {
         let run = stage.env.run(args.iter().chain(&["--yes", "-o", "json"]));
         run.expect_code(0).json()["data"].clone()
     };
-    let dry = stage
-        .env
-        .run(["scale", "game", "--replicas", "5", "--dry-run"]);
+    let dry = stage.env.run(["scale", "game", "--replicas", "5", "--dry-run"]);
     dry.expect_code(0);
     available(&stage.kube, "game", 2);
     let done = change(&["scale", "game", "--replicas", "5"]);
@@ -25,21 +23,12 @@ fn a_size_is_set_undone_and_not_taken_from_somebody_else() {
     let same = change(&["scale", "game", "--replicas", "2"]);
     assert_eq!(same["changed"], false);
     let done = change(&["scale", "game", "--replicas", "4"]);
-    stage
-        .kube
-        .kubectl(&["scale", "deployment", "game", "--replicas=3"]);
+    stage.kube.kubectl(&["scale", "deployment", "game", "--replicas=3"]);
     let id = done["id"].as_str().unwrap().to_owned();
     let run = stage.env.run(["undo", &id, "--yes"]).expect_code(4);
-    assert!(
-        run.stderr.contains("somebody has changed the size"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("somebody has changed the size"), "{}", run.stderr);
     available(&stage.kube, "game", 3);
-    let run = stage
-        .env
-        .run(["scale", "game", "--replicas", "0", "--yes"])
-        .expect_code(4);
+    let run = stage.env.run(["scale", "game", "--replicas", "0", "--yes"]).expect_code(4);
     assert!(run.stderr.contains("out of service"), "{}", run.stderr);
     // What is pasted must not meet another cluster.
     let by_hand = "kubectl --context=test --namespace=game scale deployment game --replicas=0";
@@ -51,26 +40,15 @@ fn a_size_is_set_undone_and_not_taken_from_somebody_else() {
 fn where_an_autoscaler_decides_its_bounds_are_set() {
     let stage = Stage::new(KINDS[0].1);
     stage.kube.create(&autoscaler(2, 6));
-    let run = stage
-        .env
-        .run(["scale", "game", "--replicas", "5", "--yes"])
-        .expect_code(4);
+    let run = stage.env.run(["scale", "game", "--replicas", "5", "--yes"]).expect_code(4);
     assert!(run.stderr.contains("--min 5 --max 6"), "{}", run.stderr);
-    let run = stage.env.run([
-        "scale", "game", "--min", "4", "--max", "9", "--yes", "-o", "json",
-    ]);
+    let run = stage.env.run(["scale", "game", "--min", "4", "--max", "9", "--yes", "-o", "json"]);
     run.expect_code(0);
     available(&stage.kube, "game", 4);
     stage.env.run(["undo", "--yes"]).expect_code(0);
     let spec = stage.kube.get("horizontalpodautoscalers", "game")["spec"].clone();
-    assert_eq!(
-        (&spec["minReplicas"], &spec["maxReplicas"]),
-        (&json!(2), &json!(6))
-    );
-    stage
-        .env
-        .run(["scale", "game", "--min", "7", "--max", "3", "--yes"])
-        .expect_code(2);
+    assert_eq!((&spec["minReplicas"], &spec["maxReplicas"]), (&json!(2), &json!(6)));
+    stage.env.run(["scale", "game", "--min", "7", "--max", "3", "--yes"]).expect_code(2);
     // Nothing tells the triggers here, and the sizes are shown all the same.
     let run = stage.env.run(["scale", "status", "-o", "json"]);
     let data = run.expect_code(3).json()["data"].clone();
@@ -86,19 +64,10 @@ fn a_passed_trigger_says_what_to_type_and_a_protected_environment_wants_its_name
     let run = stage.env.run(["scale", "status", "-o", "json"]);
     let triggers = run.expect_code(1).json()["data"]["triggers"].clone();
     let mut found = triggers.as_array().unwrap().iter();
-    let queue = found
-        .find(|trigger| trigger["name"] == "queue depth")
-        .unwrap();
-    assert_eq!(
-        (&queue["value"], &queue["state"]),
-        (&json!(1500.0), &json!("hit"))
-    );
+    let queue = found.find(|trigger| trigger["name"] == "queue depth").unwrap();
+    assert_eq!((&queue["value"], &queue["state"]), (&json!(1500.0), &json!("hit")));
     let run = stage.env.run(["scale", "status"]);
-    assert!(
-        run.stdout.contains("liveops scale game --replicas 3"),
-        "{}",
-        run.stdout
-    );
+    assert!(run.stdout.contains("liveops scale game --replicas 3"), "{}", run.stdout);
     stage.configure("  test:\n", "  test:\n    protected: true\n");
     let set = ["scale", "game", "--replicas", "3"];
     let mut pty = stage.env.pty(set);
@@ -114,9 +83,7 @@ fn a_passed_trigger_says_what_to_type_and_a_protected_environment_wants_its_name
 #[test]
 fn a_rollout_under_way_keeps_the_size_that_it_found() {
     let stage = Stage::new(KINDS[0].1);
-    let mut run = stage.begin(&[
-        "rollout", "canary", "game", "--image", "game:2", "--yes", "--detach",
-    ]);
+    let mut run = stage.begin(&["rollout", "canary", "game", "--image", "game:2", "--yes", "--detach"]);
     assert_eq!(run.code(), Some(0));
     let set = ["scale", "game", "--replicas", "5", "--yes"];
     let run = stage.env.run(set).expect_code(4);

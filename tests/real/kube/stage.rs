@@ -79,12 +79,7 @@ services:
 "#
             ),
         );
-        Self {
-            kube,
-            env,
-            bad,
-            metrics,
-        }
+        Self { kube, env, bad, metrics }
     }
 
     /// Begins to run liveops; nobody reads what it prints.
@@ -102,12 +97,7 @@ services:
     }
 
     /// Works while somebody else ticks, with this pause in between: a controller, a rival.
-    pub(super) fn beside<T>(
-        &self,
-        pause: Duration,
-        tick: impl FnMut(&Kube) + Send,
-        work: impl FnOnce() -> T,
-    ) -> T {
+    pub(super) fn beside<T>(&self, pause: Duration, tick: impl FnMut(&Kube) + Send, work: impl FnOnce() -> T) -> T {
         let stop = AtomicBool::new(false);
         std::thread::scope(|scope| {
             let (stop, mut tick) = (&stop, tick);
@@ -148,10 +138,7 @@ services:
         ];
         let found = all.map(|(resource, name)| essence(&self.kube.get(resource, name)));
         let deployment = self.kube.get("deployments", "game");
-        let spec = json!([
-            self.kube.find("deployments", "game-canary"),
-            deployment["spec"]
-        ]);
+        let spec = json!([self.kube.find("deployments", "game-canary"), deployment["spec"]]);
         found.into_iter().chain([spec]).collect()
     }
 
@@ -163,10 +150,7 @@ services:
         let done: BTreeSet<_> = log.iter().filter_map(Logged::deed).collect();
         let unasked = done.difference(&asked).filter(|deed| deed.1 != "events");
         let unasked: Vec<_> = unasked.collect();
-        assert!(
-            !done.is_empty() && unasked.is_empty(),
-            "{unasked:?} is not in {asked:?}"
-        );
+        assert!(!done.is_empty() && unasked.is_empty(), "{unasked:?} is not in {asked:?}");
     }
 
     /// The phase that the state in the cluster says, and its weight.
@@ -185,9 +169,7 @@ services:
     /// Waits for this phase.
     #[track_caller]
     pub(super) fn until_phase(&self, phase: &str) {
-        until(format!("phase {phase}"), LIMIT, || {
-            (self.phase().0 == phase).then_some(())
-        });
+        until(format!("phase {phase}"), LIMIT, || (self.phase().0 == phase).then_some(()));
     }
 
     /// Changes the configuration.
@@ -253,10 +235,7 @@ impl Running {
     }
 
     /// Sends it a signal.
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "a test plays the person beside liveops"
-    )]
+    #[allow(clippy::disallowed_methods, reason = "a test plays the person beside liveops")]
     pub(super) fn signal(&self, name: &str) {
         let words = [format!("-{name}"), self.0.id().to_string()];
         let sent = Command::new("kill").args(words).status().unwrap();
@@ -266,9 +245,7 @@ impl Running {
     /// Waits for its exit code.
     #[track_caller]
     pub(super) fn code(&mut self) -> Option<i32> {
-        let status = until("the end of liveops", LIMIT * 2, || {
-            self.0.try_wait().unwrap()
-        });
+        let status = until("the end of liveops", LIMIT * 2, || self.0.try_wait().unwrap());
         status.code()
     }
 }
@@ -381,18 +358,8 @@ pub(super) const KINDS: [(&str, &str, &str, &str); 4] = [
         "virtualservices",
         "game",
     ),
-    (
-        "nginx",
-        "{ kind: nginx, ingress: game-canary }",
-        "ingresses",
-        "game-canary",
-    ),
-    (
-        "replicas",
-        "{ kind: replicas, stable: game, canary: game-canary, service: game }",
-        "services",
-        "game",
-    ),
+    ("nginx", "{ kind: nginx, ingress: game-canary }", "ingresses", "game-canary"),
+    ("replicas", "{ kind: replicas, stable: game, canary: game-canary, service: game }", "services", "game"),
 ];
 
 /// What a rollback must leave as it found it: the spec, the labels, the annotations.

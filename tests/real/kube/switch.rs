@@ -10,9 +10,7 @@ fn share(kind: &str, object: &Value) -> Value {
     match kind {
         "gateway-api" => object["spec"]["rules"][1]["backendRefs"][0]["weight"].clone(),
         "istio" => object["spec"]["http"][0]["route"][1]["weight"].clone(),
-        "nginx" => {
-            object["metadata"]["annotations"]["nginx.ingress.kubernetes.io/canary-weight"].clone()
-        }
+        "nginx" => object["metadata"]["annotations"]["nginx.ingress.kubernetes.io/canary-weight"].clone(),
         _ => object["spec"]["selector"]["track"].clone(),
     }
 }
@@ -20,9 +18,8 @@ fn share(kind: &str, object: &Value) -> Value {
 /// Every weight of the canary that anybody ever wrote, in order.
 fn shares(stage: &Stage, resource: &str, words: &str) -> usize {
     let log = stage.kube.log().into_iter();
-    let writes = log.filter(|asked| {
-        asked.is_accepted_write() && asked.path.contains(resource) && asked.body.contains(words)
-    });
+    let writes =
+        log.filter(|asked| asked.is_accepted_write() && asked.path.contains(resource) && asked.body.contains(words));
     writes.count()
 }
 
@@ -33,9 +30,7 @@ fn switched_and_back(index: usize) {
     let before = stage.essences();
     let policy = ["--policy", "windowed", "--until", "promoted"];
     let words = ["bluegreen", "--image", NEW];
-    stage
-        .rollout(&[&words[..], &policy[..]].concat())
-        .expect_code(0);
+    stage.rollout(&[&words[..], &policy[..]].concat()).expect_code(0);
     let all = match kind {
         "nginx" => json!("100"),
         "replicas" => json!("canary"),
@@ -82,16 +77,7 @@ fn a_switch_is_one_write_finished_and_undone() {
 fn what_turns_bad_in_the_window_goes_back_by_itself() {
     let stage = Stage::new(KINDS[3].1);
     let before = stage.essences();
-    let mut run = stage.begin(&[
-        "rollout",
-        "bluegreen",
-        "game",
-        "--image",
-        NEW,
-        "--policy",
-        "windowed",
-        "--yes",
-    ]);
+    let mut run = stage.begin(&["rollout", "bluegreen", "game", "--image", NEW, "--policy", "windowed", "--yes"]);
     stage.until_phase("window");
     stage.fail();
     assert_eq!(run.code(), Some(1));

@@ -9,62 +9,25 @@ fn what_cannot_be_ramped_is_refused_with_what_to_type() {
     for (args, want, hint) in [
         (&["set", "off", "--pct", "0", "--disable"][..], "", ""),
         (&["set", "rules_only", "--rule", "region in eu"], "", ""),
-        (
-            &["ramp", "start", "new_matchmakin", "--steps", "5"],
-            "there is no flag",
-            "did you mean `new_matchmaking`?",
-        ),
+        (&["ramp", "start", "new_matchmakin", "--steps", "5"], "there is no flag", "did you mean `new_matchmaking`?"),
         (
             &["ramp", "start", "brand_new_shop", "--steps", "5"],
             "there is no flag",
             "liveops flag set brand_new_shop --pct 0",
         ),
-        (
-            &["ramp", "start", "off", "--steps", "5"],
-            "is off",
-            "--pct 0 --enable",
-        ),
-        (
-            &["ramp", "start", "rules_only", "--steps", "5"],
-            "defaultValue",
-            "--default true",
-        ),
-        (
-            &["ramp", "start", FLAG, "--steps", "5,20,50"],
-            "is at 10% already",
-            "--steps 20,50",
-        ),
-        (
-            &["ramp", "start", FLAG, "--steps", "20,20"],
-            "the steps must rise",
-            "--steps 1,5,25,50,100",
-        ),
-        (
-            &["ramp", "start", FLAG, "--steps", "20,101"],
-            "no whole percentage",
-            "",
-        ),
-        (
-            &["ramp", "start", FLAG, "--steps", "20.5"],
-            "no whole percentage",
-            "",
-        ),
+        (&["ramp", "start", "off", "--steps", "5"], "is off", "--pct 0 --enable"),
+        (&["ramp", "start", "rules_only", "--steps", "5"], "defaultValue", "--default true"),
+        (&["ramp", "start", FLAG, "--steps", "5,20,50"], "is at 10% already", "--steps 20,50"),
+        (&["ramp", "start", FLAG, "--steps", "20,20"], "the steps must rise", "--steps 1,5,25,50,100"),
+        (&["ramp", "start", FLAG, "--steps", "20,101"], "no whole percentage", ""),
+        (&["ramp", "start", FLAG, "--steps", "20.5"], "no whole percentage", ""),
     ] {
         let guard = ["--guard", "error_rate < 1%"];
         let guard = if args[0] == "ramp" { &guard[..] } else { &[] };
         let all = ["flag"].iter().chain(args).chain(guard).chain(&["--yes"]);
         let run = env.run(all);
-        assert_eq!(
-            run.code,
-            if want.is_empty() { 0 } else { 2 },
-            "{args:?}: {}",
-            run.stderr
-        );
-        assert!(
-            run.stderr.contains(want) && run.stderr.contains(hint),
-            "{args:?}: {}",
-            run.stderr
-        );
+        assert_eq!(run.code, if want.is_empty() { 0 } else { 2 }, "{args:?}: {}", run.stderr);
+        assert!(run.stderr.contains(want) && run.stderr.contains(hint), "{args:?}: {}", run.stderr);
     }
     let start = |more: &[&str]| {
         let usual = ["flag", "ramp", "start", FLAG, "--steps", "20,50"];
@@ -73,17 +36,9 @@ fn what_cannot_be_ramped_is_refused_with_what_to_type() {
     for (more, code, want) in [
         (&["--yes"][..], 2, "without a guard"),
         (&["--guard", "eror_rate < 1%", "--yes"], 2, "error_rate"),
-        (
-            &["--guard", "p99 < baseline * 1.2", "--yes"],
-            2,
-            "cannot be used for this flag",
-        ),
+        (&["--guard", "p99 < baseline * 1.2", "--yes"], 2, "cannot be used for this flag"),
         (&["--guard", "error_rate < 1%"], 4, "not confirmed"),
-        (
-            &["--policy", "standrd", "--yes"],
-            2,
-            "did you mean `standard`?",
-        ),
+        (&["--policy", "standrd", "--yes"], 2, "did you mean `standard`?"),
     ] {
         let run = start(more).expect_code(code);
         assert!(run.stderr.contains(want), "{more:?}: {}", run.stderr);
@@ -133,21 +88,8 @@ fn for_programs_it_is_an_object_a_line_and_a_protected_environment_wants_a_reaso
     assert_eq!(again["data"]["flag"], FLAG);
     assert_eq!(again["data"]["verdicts"], first["data"]["verdicts"]);
     assert_eq!(again["data"]["ramps"].as_array().unwrap().len(), 1);
-    world.env.write(
-        "liveops.yaml",
-        text.replace("  test:\n", "  test:\n    protected: true\n"),
-    );
-    let args = [
-        "flag",
-        "ramp",
-        "start",
-        FLAG,
-        "--steps",
-        "30",
-        "--guard",
-        "error_rate < 1%",
-        "--yes",
-    ];
+    world.env.write("liveops.yaml", text.replace("  test:\n", "  test:\n    protected: true\n"));
+    let args = ["flag", "ramp", "start", FLAG, "--steps", "30", "--guard", "error_rate < 1%", "--yes"];
     let refused = world.env.run(args).expect_code(2);
     assert!(refused.stderr.contains("--reason"), "{}", refused.stderr);
 }

@@ -34,21 +34,14 @@ struct World {
 
 fn vector(values: &[f64]) -> Answer {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let series: Vec<Value> = values
-        .iter()
-        .map(|value| json!({ "metric": {}, "value": [now.as_secs_f64(), value.to_string()] }))
-        .collect();
-    Answer::json(
-        json!({ "status": "success", "data": { "resultType": "vector", "result": series } }),
-    )
+    let series: Vec<Value> =
+        values.iter().map(|value| json!({ "metric": {}, "value": [now.as_secs_f64(), value.to_string()] })).collect();
+    Answer::json(json!({ "status": "success", "data": { "resultType": "vector", "result": series } }))
 }
 
 fn answer(seen: Seen, request: &Request) -> Answer {
     let text = request.param("query").unwrap_or_default();
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap()
-        .as_secs_f64();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64();
     match seen {
         Seen::Nothing => vector(&[]),
         _ if text.contains("timestamp") => vector(&[now]),
@@ -84,13 +77,8 @@ kpis:
                 prometheus.url()
             ),
         );
-        env.run(["flag", "set", FLAG, "--pct", percentage, "--yes"])
-            .expect_code(0);
-        Self {
-            env,
-            seen,
-            _prometheus: prometheus,
-        }
+        env.run(["flag", "set", FLAG, "--pct", percentage, "--yes"]).expect_code(0);
+        Self { env, seen, _prometheus: prometheus }
     }
 
     fn set(&self, seen: Seen) {
@@ -148,35 +136,22 @@ kpis:
         let run = self.env.run(["flag", "history", FLAG, "-o", "json"]);
         let data = run.json();
         let revisions = data["data"]["revisions"].as_array().unwrap();
-        revisions
-            .iter()
-            .map(|revision| revision["reason"].as_str().unwrap_or("").to_owned())
-            .collect()
+        revisions.iter().map(|revision| revision["reason"].as_str().unwrap_or("").to_owned()).collect()
     }
 
     fn await_percentage(&self, wanted: i64) {
-        until("the percentage", LIMIT, || {
-            (self.percentage() == wanted).then_some(())
-        });
+        until("the percentage", LIMIT, || (self.percentage() == wanted).then_some(()));
     }
 
     fn await_hold(&self, why: &str) {
-        until("the hold", LIMIT, || {
-            (self.status()["held"]["why"] == why).then_some(())
-        });
+        until("the hold", LIMIT, || (self.status()["held"]["why"] == why).then_some(()));
     }
 }
 
-#[allow(
-    clippy::disallowed_methods,
-    reason = "signals need a program or unsafe code"
-)]
+#[allow(clippy::disallowed_methods, reason = "signals need a program or unsafe code")]
 fn signal(child: &Child, signal: &str) {
     let pid = child.id().to_string();
-    let sent = Command::new("/bin/kill")
-        .args([signal, &pid])
-        .status()
-        .unwrap();
+    let sent = Command::new("/bin/kill").args([signal, &pid]).status().unwrap();
     assert!(sent.success());
 }
 

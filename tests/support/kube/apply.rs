@@ -18,10 +18,7 @@ pub(super) fn apply(
     config: &Value,
     force: bool,
 ) -> Result<(Value, bool), Refusal> {
-    let write = Write {
-        applied: Some(config),
-        ..*write
-    };
+    let write = Write { applied: Some(config), ..*write };
     let uid = config["metadata"].get("uid");
     let Ok(old) = state.get(write.kind, write.namespace, write.name).cloned() else {
         if let Some(uid) = uid {
@@ -36,19 +33,12 @@ pub(super) fn apply(
     };
     if uid.is_some_and(|uid| *uid != old["metadata"]["uid"]) {
         let what = "field is immutable";
-        return Err(Refusal::invalid(
-            write.kind,
-            write.name,
-            "metadata.uid",
-            what,
-        ));
+        return Err(Refusal::invalid(write.kind, write.name, "metadata.uid", what));
     }
     let wanted = leaves(config);
     let mut owners = Vec::new();
     for (manager, paths) in others(&old, write.manager) {
-        let taken = paths
-            .iter()
-            .filter(|path| wanted.contains(*path) && at(&old, path) != at(config, path));
+        let taken = paths.iter().filter(|path| wanted.contains(*path) && at(&old, path) != at(config, path));
         owners.extend(taken.map(|path| (manager.clone(), path.join(".").replace("f:", ""))));
     }
     if !force && !owners.is_empty() {
@@ -63,9 +53,7 @@ pub(super) fn apply(
 }
 
 fn at<'a>(object: &'a Value, path: &[String]) -> Option<&'a Value> {
-    path.iter().try_fold(object, |inner, name| {
-        inner.get(name.strip_prefix("f:").unwrap_or(name))
-    })
+    path.iter().try_fold(object, |inner, name| inner.get(name.strip_prefix("f:").unwrap_or(name)))
 }
 
 fn remove(object: &mut Value, path: &[String]) {
@@ -73,9 +61,7 @@ fn remove(object: &mut Value, path: &[String]) {
         return;
     };
     let name = |name: &String| name.strip_prefix("f:").unwrap_or(name).to_owned();
-    let place = above
-        .iter()
-        .try_fold(object, |inner, part| inner.get_mut(name(part)));
+    let place = above.iter().try_fold(object, |inner, part| inner.get_mut(name(part)));
     if let Some(Value::Object(members)) = place {
         members.shift_remove(&name(last));
     }
@@ -87,9 +73,7 @@ fn merge(object: &mut Value, config: &Value) {
         return;
     };
     for (name, value) in wanted {
-        let mine = members
-            .entry(name.clone())
-            .or_insert_with(|| Value::Object(Map::new()));
+        let mine = members.entry(name.clone()).or_insert_with(|| Value::Object(Map::new()));
         merge(mine, value);
     }
 }

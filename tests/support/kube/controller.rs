@@ -39,10 +39,7 @@ pub(crate) fn run(store: &Arc<Store>, images: &Images) {
             }
         }
         std::thread::sleep(LAG);
-        let known = images
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let known = images.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut state = store.lock();
         state.images = known;
         // Until nothing moves: each pass follows from the one before.
@@ -60,9 +57,7 @@ pub(crate) fn run(store: &Arc<Store>, images: &Images) {
 }
 
 fn reconcile(state: &mut State) {
-    let all = |state: &State, resource: &str| -> Vec<Value> {
-        state.list(resource, "").into_iter().cloned().collect()
-    };
+    let all = |state: &State, resource: &str| -> Vec<Value> { state.list(resource, "").into_iter().cloned().collect() };
     for autoscaler in all(state, "horizontalpodautoscalers") {
         clamp(state, &autoscaler);
     }
@@ -75,10 +70,7 @@ fn reconcile(state: &mut State) {
 }
 
 fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
-    object
-        .pointer(pointer)
-        .and_then(Value::as_str)
-        .unwrap_or_default()
+    object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
 fn write<'a>(resource: &str, object: &'a Value, subresource: &'a str) -> Write<'a> {
@@ -121,31 +113,15 @@ fn roll(state: &mut State, deployment: &Value) {
         .filter(|set| set["metadata"]["ownerReferences"][0]["uid"] == deployment["metadata"]["uid"])
         .cloned()
         .collect();
-    let current = own
-        .iter()
-        .find(|set| set["metadata"]["labels"]["pod-template-hash"] == *hash);
-    let revision = |set: &Value| {
-        text(
-            set,
-            "/metadata/annotations/deployment.kubernetes.io~1revision",
-        )
-        .parse::<u64>()
-        .unwrap_or(0)
-    };
+    let current = own.iter().find(|set| set["metadata"]["labels"]["pod-template-hash"] == *hash);
+    let revision =
+        |set: &Value| text(set, "/metadata/annotations/deployment.kubernetes.io~1revision").parse::<u64>().unwrap_or(0);
     let newest = own.iter().map(revision).max().unwrap_or(0);
     let size = |set: &Value| set["spec"]["replicas"].as_u64().unwrap_or(0);
-    let number = current.map_or(newest + 1, |set| {
-        if revision(set) == newest {
-            newest
-        } else {
-            newest + 1
-        }
-    });
+    let number = current.map_or(newest + 1, |set| if revision(set) == newest { newest } else { newest + 1 });
     let name = current.map(|set| &set["metadata"]["name"]);
-    let mut old: Vec<Value> = (own.iter())
-        .filter(|set| Some(&set["metadata"]["name"]) != name && size(set) > 0)
-        .cloned()
-        .collect();
+    let mut old: Vec<Value> =
+        (own.iter()).filter(|set| Some(&set["metadata"]["name"]) != name && size(set) > 0).cloned().collect();
     let (surge, unavailable) = slack(deployment, wanted);
     let rest: u64 = old.iter().map(size).sum();
     // As many new ones at once as the surge leaves room for.
@@ -172,11 +148,8 @@ fn roll(state: &mut State, deployment: &Value) {
     if whole["metadata"]["annotations"].is_null() {
         whole["metadata"]["annotations"] = json!({});
     }
-    whole["metadata"]["annotations"]["deployment.kubernetes.io/revision"] =
-        json!(number.to_string());
-    let whole = state
-        .update(&write("deployments", &whole, ""), whole.clone())
-        .unwrap_or(whole);
+    whole["metadata"]["annotations"]["deployment.kubernetes.io/revision"] = json!(number.to_string());
+    let whole = state.update(&write("deployments", &whole, ""), whole.clone()).unwrap_or(whole);
     let mut status = whole.clone();
     status["status"] = json!({
         "observedGeneration": whole["metadata"]["generation"],
@@ -197,13 +170,9 @@ fn roll(state: &mut State, deployment: &Value) {
 fn slack(deployment: &Value, wanted: u64) -> (u64, u64) {
     let limits = &deployment["spec"]["strategy"]["rollingUpdate"];
     let count = |name: &str, up: bool| {
-        let percent = limits[name]
-            .as_str()
-            .and_then(|text| text.strip_suffix('%'));
+        let percent = limits[name].as_str().and_then(|text| text.strip_suffix('%'));
         let percent = percent.and_then(|digits| digits.parse::<u64>().ok());
-        percent.map_or(limits[name].as_u64().unwrap_or(0), |percent| {
-            (wanted * percent + if up { 99 } else { 0 }) / 100
-        })
+        percent.map_or(limits[name].as_u64().unwrap_or(0), |percent| (wanted * percent + if up { 99 } else { 0 }) / 100)
     };
     match (count("maxSurge", true), count("maxUnavailable", false)) {
         (0, 0) => (0, 1),
@@ -228,9 +197,7 @@ fn replica_set(
         let mut set = current.clone();
         set["spec"]["replicas"] = json!(replicas);
         set["metadata"]["annotations"] = annotations;
-        return state
-            .update(&write("replicasets", &set, ""), set.clone())
-            .unwrap_or(set);
+        return state.update(&write("replicasets", &set, ""), set.clone()).unwrap_or(set);
     }
     let mut template = deployment["spec"]["template"].clone();
     template["metadata"]["labels"]["pod-template-hash"] = json!(hash);
@@ -247,9 +214,7 @@ fn replica_set(
         },
         "spec": { "replicas": replicas, "selector": selector, "template": template },
     });
-    state
-        .create(&write("replicasets", &set, ""), set.clone())
-        .unwrap_or(set)
+    state.create(&write("replicasets", &set, ""), set.clone()).unwrap_or(set)
 }
 
 fn digest(text: &str) -> String {
@@ -275,10 +240,7 @@ fn pods(state: &mut State, set: &Value) -> u64 {
         .filter(|pod| pod["metadata"]["ownerReferences"][0]["uid"] == set["metadata"]["uid"])
         .cloned()
         .collect();
-    for pod in own
-        .iter()
-        .skip(usize::try_from(wanted).unwrap_or(usize::MAX))
-    {
+    for pod in own.iter().skip(usize::try_from(wanted).unwrap_or(usize::MAX)) {
         drop(state.delete(&write("pods", pod, "")));
     }
     for number in own.len() as u64..wanted {
@@ -321,16 +283,12 @@ pub(crate) fn pod_status(pod: &Value, images: &BTreeMap<String, Image>) -> (Valu
         let image = text(container, "/image");
         images.get(image).copied().unwrap_or(Image::Ready)
     };
-    let containers: Vec<(Image, &Value)> = (containers.into_iter().flatten())
-        .map(|container| (known(container), container))
-        .collect();
+    let containers: Vec<(Image, &Value)> =
+        (containers.into_iter().flatten()).map(|container| (known(container), container)).collect();
     let ready = containers.iter().all(|(image, _)| *image == Image::Ready);
-    let pending = containers
-        .iter()
-        .any(|(image, _)| *image == Image::CannotBePulled);
-    let statuses: Vec<Value> = (containers.iter())
-        .map(|(image, container)| container_status(container, *image))
-        .collect();
+    let pending = containers.iter().any(|(image, _)| *image == Image::CannotBePulled);
+    let statuses: Vec<Value> =
+        (containers.iter()).map(|(image, container)| container_status(container, *image)).collect();
     let word = if ready { "True" } else { "False" };
     let status = json!({
         "phase": if pending { "Pending" } else { "Running" },
@@ -344,24 +302,9 @@ fn container_status(container: &Value, behaviour: Image) -> Value {
     let image = text(container, "/image");
     let waiting = |reason: &str, message: &str| json!({ "waiting": { "reason": reason, "message": message } });
     let (state, restarts) = match behaviour {
-        Image::Ready | Image::NeverReady => (
-            json!({ "running": { "startedAt": "2026-01-01T00:00:00Z" } }),
-            0,
-        ),
-        Image::Crashes => (
-            waiting(
-                "CrashLoopBackOff",
-                "back-off 40s restarting failed container",
-            ),
-            4,
-        ),
-        Image::CannotBePulled => (
-            waiting(
-                "ImagePullBackOff",
-                &format!("Back-off pulling image \"{image}\""),
-            ),
-            0,
-        ),
+        Image::Ready | Image::NeverReady => (json!({ "running": { "startedAt": "2026-01-01T00:00:00Z" } }), 0),
+        Image::Crashes => (waiting("CrashLoopBackOff", "back-off 40s restarting failed container"), 4),
+        Image::CannotBePulled => (waiting("ImagePullBackOff", &format!("Back-off pulling image \"{image}\"")), 0),
     };
     json!({
         "name": container["name"],
@@ -380,11 +323,7 @@ fn endpoints(state: &mut State, service: &Value) {
     };
     let namespace = text(service, "/metadata/namespace").to_owned();
     let addresses: BTreeSet<String> = (state.list("pods", &namespace).into_iter())
-        .filter(|pod| {
-            selector
-                .iter()
-                .all(|(label, value)| pod["metadata"]["labels"][label] == *value)
-        })
+        .filter(|pod| selector.iter().all(|(label, value)| pod["metadata"]["labels"][label] == *value))
         .filter(|pod| pod["status"]["conditions"][0]["status"] == "True")
         .map(|pod| text(pod, "/metadata/name").to_owned())
         .collect();

@@ -9,9 +9,7 @@ use super::schema;
 /// Fills it in.
 pub(super) fn fill(kind: &Kind, object: &mut Value) {
     let name = object["metadata"]["name"].as_str().unwrap_or_default();
-    let address = name
-        .bytes()
-        .fold(7_u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte));
+    let address = name.bytes().fold(7_u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte));
     match kind.resource {
         "deployments" => {
             let spec = &mut object["spec"];
@@ -48,8 +46,7 @@ pub(super) fn fill(kind: &Kind, object: &mut Value) {
             let spec = &mut object["spec"];
             put(spec, "minReplicas", json!(1));
             let target = json!({ "type": "Utilization", "averageUtilization": 80 });
-            let metric =
-                json!({ "type": "Resource", "resource": { "name": "cpu", "target": target } });
+            let metric = json!({ "type": "Resource", "resource": { "name": "cpu", "target": target } });
             put(spec, "metrics", json!([metric]));
         }
         "events" => {
@@ -69,30 +66,16 @@ fn pod(spec: &mut Value) {
     put(spec, "securityContext", json!({}));
     put(spec, "schedulerName", json!("default-scheduler"));
     for list in ["containers", "initContainers"] {
-        for container in spec
-            .get_mut(list)
-            .and_then(Value::as_array_mut)
-            .into_iter()
-            .flatten()
-        {
+        for container in spec.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
             let image = container["image"].as_str().unwrap_or_default();
             let name = image.rsplit('/').next().unwrap_or_default();
             let pinned = name.contains([':', '@']) && !name.ends_with(":latest");
             let pull = if pinned { "IfNotPresent" } else { "Always" };
             put(container, "imagePullPolicy", json!(pull));
             put(container, "resources", json!({}));
-            put(
-                container,
-                "terminationMessagePath",
-                json!("/dev/termination-log"),
-            );
+            put(container, "terminationMessagePath", json!("/dev/termination-log"));
             put(container, "terminationMessagePolicy", json!("File"));
-            for port in container
-                .get_mut("ports")
-                .and_then(Value::as_array_mut)
-                .into_iter()
-                .flatten()
-            {
+            for port in container.get_mut("ports").and_then(Value::as_array_mut).into_iter().flatten() {
                 put(port, "protocol", json!("TCP"));
             }
         }

@@ -14,32 +14,20 @@ pub(crate) fn answer(request: &Request) -> Option<Answer> {
     let path = request.path.trim_end_matches('/');
     let accept = request.header("accept").unwrap_or_default();
     let forms = ["v2", "v2beta1"];
-    let form = forms
-        .into_iter()
-        .find(|form| accept.contains(&format!("v={form};as=APIGroupDiscoveryList")));
+    let form = forms.into_iter().find(|form| accept.contains(&format!("v={form};as=APIGroupDiscoveryList")));
     match (path, form) {
         ("/api" | "/apis", Some(form)) => {
-            let kind =
-                format!("application/json;g=apidiscovery.k8s.io;v={form};as=APIGroupDiscoveryList");
-            Some(Answer::new(
-                200,
-                &kind,
-                aggregated(path == "/api", form).to_string(),
-            ))
+            let kind = format!("application/json;g=apidiscovery.k8s.io;v={form};as=APIGroupDiscoveryList");
+            Some(Answer::new(200, &kind, aggregated(path == "/api", form).to_string()))
         }
-        ("/api", None) => Some(Answer::json(
-            json!({ "kind": "APIVersions", "versions": ["v1"] }),
-        )),
+        ("/api", None) => Some(Answer::json(json!({ "kind": "APIVersions", "versions": ["v1"] }))),
         ("/apis", None) => Some(Answer::json(list())),
         _ => resources(path).map(Answer::json),
     }
 }
 
 fn names(core: bool) -> BTreeSet<&'static str> {
-    (KINDS.iter().map(|kind| kind.group))
-        .chain([ACCESS])
-        .filter(|group| group.is_empty() == core)
-        .collect()
+    (KINDS.iter().map(|kind| kind.group)).chain([ACCESS]).filter(|group| group.is_empty() == core).collect()
 }
 
 /// The group of reviews of access.
@@ -65,8 +53,7 @@ fn list() -> Value {
     let groups: Vec<Value> = (names(false).into_iter())
         .map(|group| {
             let version = version(group);
-            let version =
-                json!({ "groupVersion": format!("{group}/{version}"), "version": version });
+            let version = json!({ "groupVersion": format!("{group}/{version}"), "version": version });
             json!({ "name": group, "versions": [version], "preferredVersion": version })
         })
         .collect();
@@ -111,19 +98,11 @@ fn resources(path: &str) -> Option<Value> {
             "verbs": ["create"],
         }));
     }
-    let name = if group.is_empty() {
-        version.to_owned()
-    } else {
-        format!("{group}/{version}")
-    };
-    Some(
-        json!({ "kind": "APIResourceList", "apiVersion": "v1", "groupVersion": name, "resources": all }),
-    )
+    let name = if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
+    Some(json!({ "kind": "APIResourceList", "apiVersion": "v1", "groupVersion": name, "resources": all }))
 }
 
-const VERBS: [&str; 7] = [
-    "create", "delete", "get", "list", "patch", "update", "watch",
-];
+const VERBS: [&str; 7] = ["create", "delete", "get", "list", "patch", "update", "watch"];
 
 fn group(group: &str) -> Value {
     let kinds = KINDS.iter().filter(|kind| kind.group == group);
@@ -138,11 +117,7 @@ fn group(group: &str) -> Value {
             "verbs": ["create"],
         }));
     }
-    let metadata = if group.is_empty() {
-        json!({})
-    } else {
-        json!({ "name": group })
-    };
+    let metadata = if group.is_empty() { json!({}) } else { json!({ "name": group }) };
     json!({
         "metadata": metadata,
         "versions": [{ "version": version, "resources": resources, "freshness": "Current" }],

@@ -38,24 +38,13 @@ impl Envtest {
     /// Starts them from the binaries in `assets`.
     #[track_caller]
     pub(crate) fn start(assets: &Path, images: &Images) -> Self {
-        let folder = tempfile::Builder::new()
-            .prefix("liveops-envtest-")
-            .tempdir()
-            .expect("the temporary folder is writable");
-        let mut server = Self {
-            children: Vec::new(),
-            folder,
-            proxy: process::free_port(),
-            stopped: Arc::default(),
-            kubelet: None,
-        };
+        let folder =
+            tempfile::Builder::new().prefix("liveops-envtest-").tempdir().expect("the temporary folder is writable");
+        let mut server =
+            Self { children: Vec::new(), folder, proxy: process::free_port(), stopped: Arc::default(), kubelet: None };
         server.launch(assets);
         server.define(assets);
-        let (port, stopped, images) = (
-            server.proxy,
-            Arc::clone(&server.stopped),
-            Arc::clone(images),
-        );
+        let (port, stopped, images) = (server.proxy, Arc::clone(&server.stopped), Arc::clone(images));
         server.kubelet = Some(thread::spawn(move || kubelet(port, &stopped, &images)));
         server
     }
@@ -68,11 +57,7 @@ impl Envtest {
     fn launch(&mut self, assets: &Path) {
         let root = self.folder.path().to_owned();
         let at = |name: &str| root.join(name).display().to_string();
-        let (etcd, peer, api) = (
-            process::free_port(),
-            process::free_port(),
-            process::free_port(),
-        );
+        let (etcd, peer, api) = (process::free_port(), process::free_port(), process::free_port());
         let key = at("sa.key");
         let openssl = ["genpkey", "-quiet", "-algorithm", "RSA", "-out", &key];
         run("openssl", openssl);
@@ -115,11 +100,7 @@ impl Envtest {
         ];
         self.spawn(&assets.join("kube-apiserver"), args);
         let config = format!("--kubeconfig={}", at("kubeconfig"));
-        let proxy = [
-            "proxy".to_owned(),
-            config.clone(),
-            format!("--port={}", self.proxy),
-        ];
+        let proxy = ["proxy".to_owned(), config.clone(), format!("--port={}", self.proxy)];
         self.spawn(Path::new("kubectl"), proxy);
         let port = self.proxy;
         until("the real API server", START_LIMIT, || {
@@ -140,19 +121,11 @@ impl Envtest {
         self.spawn(&assets.join("kube-controller-manager"), args);
     }
 
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "a test starts the servers it needs"
-    )]
+    #[allow(clippy::disallowed_methods, reason = "a test starts the servers it needs")]
     #[track_caller]
     fn spawn(&mut self, program: &Path, args: impl IntoIterator<Item = String>) {
-        let name = program
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        let log =
-            fs::File::create(self.folder.path().join(format!("{name}.log"))).expect("own folder");
+        let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let log = fs::File::create(self.folder.path().join(format!("{name}.log"))).expect("own folder");
         let errors = log.try_clone().expect("a file handle can be duplicated");
         let child = Command::new(program)
             .args(args)
@@ -168,11 +141,8 @@ impl Envtest {
     fn define(&self, assets: &Path) {
         let path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
         for kind in KINDS.iter().filter(|kind| kind.custom) {
-            let file = assets
-                .join("crds")
-                .join(format!("{}.json", kind.qualified()));
-            let real =
-                fs::read_to_string(file).map(|text| serde_json::from_str(&text).expect("JSON"));
+            let file = assets.join("crds").join(format!("{}.json", kind.qualified()));
+            let real = fs::read_to_string(file).map(|text| serde_json::from_str(&text).expect("JSON"));
             let definition = real.unwrap_or_else(|_| kind.definition());
             let answer = http::post_json(self.proxy, path, &definition).expect("an answer");
             assert!(answer.status < 300, "{}", answer.text());
@@ -201,25 +171,17 @@ impl Drop for Envtest {
 #[allow(clippy::disallowed_methods, reason = "a test makes the keys it needs")]
 fn run<const N: usize>(program: &str, args: [&str; N]) {
     let done = Command::new(program).args(args).status();
-    assert!(
-        done.is_ok_and(|status| status.success()),
-        "`{program}` failed"
-    );
+    assert!(done.is_ok_and(|status| status.success()), "`{program}` failed");
 }
 
 /// What a scheduler and a kubelet do: each pod gets a node and the status that its images deserve, and ends when it is
 /// told to.
 fn kubelet(port: u16, stopped: &AtomicBool, images: &Images) {
     while !stopped.load(Ordering::Relaxed) {
-        let pods = http::get(port, "/api/v1/pods")
-            .ok()
-            .map(|answer| answer.json());
+        let pods = http::get(port, "/api/v1/pods").ok().map(|answer| answer.json());
         let pods = pods.iter().flat_map(|list| list["items"].as_array());
         for pod in pods.flatten() {
-            let known = images
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .clone();
+            let known = images.lock().unwrap_or_else(PoisonError::into_inner).clone();
             // Whoever is faster may have deleted it meanwhile.
             drop(tend(port, pod, &known));
         }
@@ -233,10 +195,7 @@ fn tend(port: u16, pod: &Value, images: &BTreeMap<String, Image>) -> io::Result<
         found.unwrap_or_default()
     };
     let name = text("/metadata/name");
-    let path = format!(
-        "/api/v1/namespaces/{}/pods/{name}",
-        text("/metadata/namespace")
-    );
+    let path = format!("/api/v1/namespaces/{}/pods/{name}", text("/metadata/namespace"));
     if pod["metadata"].get("deletionTimestamp").is_some() {
         let now = format!("{path}?gracePeriodSeconds=0");
         return http::call(port, "DELETE", &now, "application/json", b"").map(drop);
@@ -254,9 +213,7 @@ fn tend(port: u16, pod: &Value, images: &BTreeMap<String, Image>) -> io::Result<
         return Ok(());
     }
     // The endpoints controller leaves out pods without an address.
-    let number = name.bytes().fold(0_u16, |sum, byte| {
-        sum.wrapping_mul(31).wrapping_add(byte.into())
-    });
+    let number = name.bytes().fold(0_u16, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
     status["podIP"] = json!(format!("10.1.{}.{}", number >> 8, number & 0xff));
     let body = json!({ "status": status }).to_string();
     let kind = "application/merge-patch+json";
@@ -265,10 +222,7 @@ fn tend(port: u16, pod: &Value, images: &BTreeMap<String, Image>) -> io::Result<
 }
 
 /// The folder of the binaries, when there is one.
-#[allow(
-    clippy::disallowed_methods,
-    reason = "the convention of envtest is a variable"
-)]
+#[allow(clippy::disallowed_methods, reason = "the convention of envtest is a variable")]
 pub(crate) fn assets() -> Option<PathBuf> {
     std::env::var_os("KUBEBUILDER_ASSETS").map(PathBuf::from)
 }

@@ -98,44 +98,30 @@ pub(crate) enum Behind {
 impl Desk {
     /// Everything that was asked.
     pub(crate) fn log(&self) -> Vec<Logged> {
-        self.log
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// From now on, this verb (`*` for any) on this resource (`*` for any) is in trouble.
     pub(crate) fn trouble(&self, verb: &'static str, resource: &'static str, trouble: Trouble) {
         let mut rules = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
-        rules.push(Rule {
-            verb,
-            resource,
-            trouble,
-        });
+        rules.push(Rule { verb, resource, trouble });
     }
 
     /// No trouble any more.
     pub(crate) fn calm(&self) {
-        self.rules
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
+        self.rules.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// Paths that were asked of Services through the proxy, oldest first.
     pub(crate) fn proxied(&self) -> Vec<String> {
-        self.proxied
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.proxied.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn find(&self, verb: &str, resource: &str) -> Option<Trouble> {
         let mut rules = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
         rules.retain(|rule| rule.trouble != Trouble::Conflicts(0));
         let fits = |rule: &&mut Rule| {
-            (rule.verb == "*" || rule.verb == verb)
-                && (rule.resource == "*" || rule.resource == resource)
+            (rule.verb == "*" || rule.verb == verb) && (rule.resource == "*" || rule.resource == resource)
         };
         let rule = rules.iter_mut().find(fits)?;
         if let Trouble::Conflicts(left) = &mut rule.trouble {
@@ -195,10 +181,7 @@ fn answer(desk: &Desk, behind: &Behind, request: &Request, wire: &mut Wire) -> i
                 return send(wire, &serve::refuse(&no));
             }
             Some(Trouble::Conflicts(_)) => {
-                return send(
-                    wire,
-                    &serve::refuse(&Refusal::conflict(place.kind, place.name)),
-                );
+                return send(wire, &serve::refuse(&Refusal::conflict(place.kind, place.name)));
             }
             Some(Trouble::Unavailable) => {
                 return send(wire, &serve::refuse(&Refusal::unavailable()));
@@ -210,10 +193,7 @@ fn answer(desk: &Desk, behind: &Behind, request: &Request, wire: &mut Wire) -> i
         let (verb, resource) = review::asked(request);
         let denied = desk.find(&verb, &resource) == Some(Trouble::Forbidden);
         if denied || matches!(behind, Behind::StandIn(_)) {
-            return send(
-                wire,
-                &Answer::json(review::answer(request, !denied)).status(201),
-            );
+            return send(wire, &Answer::json(review::answer(request, !denied)).status(201));
         }
     }
     match behind {
@@ -233,10 +213,7 @@ fn forward(port: u16, request: &Request, wire: &mut Wire) -> io::Result<u16> {
     let mut query = url::form_urlencoded::Serializer::new(String::new());
     query.extend_pairs(&request.query);
     let query = query.finish();
-    let mut head = format!(
-        "{} {}?{query} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\n",
-        request.method, request.path
-    );
+    let mut head = format!("{} {}?{query} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\n", request.method, request.path);
     for (name, value) in &request.headers {
         if !["host", "connection", "accept-encoding"].contains(&name.as_str()) {
             head.push_str(&format!("{name}: {value}\r\n"));
@@ -262,11 +239,7 @@ fn forward(port: u16, request: &Request, wire: &mut Wire) -> io::Result<u16> {
         };
         if status == 0 {
             let line = String::from_utf8_lossy(&buffer[..read.min(16)]).into_owned();
-            status = line
-                .split(' ')
-                .nth(1)
-                .and_then(|code| code.parse().ok())
-                .unwrap_or(0);
+            status = line.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or(0);
         }
         wire.send(&buffer[..read])?;
     }

@@ -20,62 +20,22 @@ pub(crate) struct Kind {
     pub(crate) custom: bool,
 }
 
-const fn builtin(
-    group: &'static str,
-    version: &'static str,
-    resource: &'static str,
-    kind: &'static str,
-) -> Kind {
-    Kind {
-        group,
-        version,
-        resource,
-        kind,
-        short: &[],
-        generation: false,
-        subresources: &[],
-        custom: false,
-    }
+const fn builtin(group: &'static str, version: &'static str, resource: &'static str, kind: &'static str) -> Kind {
+    Kind { group, version, resource, kind, short: &[], generation: false, subresources: &[], custom: false }
 }
 
-const fn custom(
-    group: &'static str,
-    version: &'static str,
-    resource: &'static str,
-    kind: &'static str,
-) -> Kind {
-    Kind {
-        generation: true,
-        subresources: &["status"],
-        custom: true,
-        ..builtin(group, version, resource, kind)
-    }
+const fn custom(group: &'static str, version: &'static str, resource: &'static str, kind: &'static str) -> Kind {
+    Kind { generation: true, subresources: &["status"], custom: true, ..builtin(group, version, resource, kind) }
 }
 
 /// Every kind. Namespaces are the only ones outside a namespace.
 pub(crate) const KINDS: &[Kind] = &[
     builtin("", "v1", "namespaces", "Namespace"),
-    Kind {
-        subresources: &["status"],
-        short: &["po"],
-        ..builtin("", "v1", "pods", "Pod")
-    },
-    Kind {
-        short: &["svc"],
-        ..builtin("", "v1", "services", "Service")
-    },
-    Kind {
-        short: &["ep"],
-        ..builtin("", "v1", "endpoints", "Endpoints")
-    },
-    Kind {
-        short: &["cm"],
-        ..builtin("", "v1", "configmaps", "ConfigMap")
-    },
-    Kind {
-        short: &["ev"],
-        ..builtin("", "v1", "events", "Event")
-    },
+    Kind { subresources: &["status"], short: &["po"], ..builtin("", "v1", "pods", "Pod") },
+    Kind { short: &["svc"], ..builtin("", "v1", "services", "Service") },
+    Kind { short: &["ep"], ..builtin("", "v1", "endpoints", "Endpoints") },
+    Kind { short: &["cm"], ..builtin("", "v1", "configmaps", "ConfigMap") },
+    Kind { short: &["ev"], ..builtin("", "v1", "events", "Event") },
     Kind {
         short: &["deploy"],
         generation: true,
@@ -91,12 +51,7 @@ pub(crate) const KINDS: &[Kind] = &[
     Kind {
         short: &["hpa"],
         subresources: &["status"],
-        ..builtin(
-            "autoscaling",
-            "v2",
-            "horizontalpodautoscalers",
-            "HorizontalPodAutoscaler",
-        )
+        ..builtin("autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler")
     },
     builtin("coordination.k8s.io", "v1", "leases", "Lease"),
     Kind {
@@ -106,37 +61,16 @@ pub(crate) const KINDS: &[Kind] = &[
         ..builtin("networking.k8s.io", "v1", "ingresses", "Ingress")
     },
     custom("gateway.networking.k8s.io", "v1", "httproutes", "HTTPRoute"),
-    Kind {
-        short: &["vs"],
-        ..custom(
-            "networking.istio.io",
-            "v1",
-            "virtualservices",
-            "VirtualService",
-        )
-    },
-    Kind {
-        short: &["dr"],
-        ..custom(
-            "networking.istio.io",
-            "v1",
-            "destinationrules",
-            "DestinationRule",
-        )
-    },
-    Kind {
-        short: &["ro"],
-        ..custom("argoproj.io", "v1alpha1", "rollouts", "Rollout")
-    },
+    Kind { short: &["vs"], ..custom("networking.istio.io", "v1", "virtualservices", "VirtualService") },
+    Kind { short: &["dr"], ..custom("networking.istio.io", "v1", "destinationrules", "DestinationRule") },
+    Kind { short: &["ro"], ..custom("argoproj.io", "v1alpha1", "rollouts", "Rollout") },
     custom("flagger.app", "v1beta1", "canaries", "Canary"),
 ];
 
 impl Kind {
     /// The kind at a group, version and plural.
     pub(crate) fn find(group: &str, version: &str, resource: &str) -> Option<&'static Self> {
-        KINDS
-            .iter()
-            .find(|kind| (kind.group, kind.version, kind.resource) == (group, version, resource))
+        KINDS.iter().find(|kind| (kind.group, kind.version, kind.resource) == (group, version, resource))
     }
 
     /// The kind of this plural, whatever its group.
@@ -154,20 +88,12 @@ impl Kind {
 
     /// `apps/v1`, `v1`.
     pub(crate) fn api_version(&self) -> String {
-        if self.group.is_empty() {
-            self.version.to_owned()
-        } else {
-            format!("{}/{}", self.group, self.version)
-        }
+        if self.group.is_empty() { self.version.to_owned() } else { format!("{}/{}", self.group, self.version) }
     }
 
     /// `deployments.apps`, as messages name it.
     pub(crate) fn qualified(&self) -> String {
-        if self.group.is_empty() {
-            self.resource.to_owned()
-        } else {
-            format!("{}.{}", self.resource, self.group)
-        }
+        if self.group.is_empty() { self.resource.to_owned() } else { format!("{}.{}", self.resource, self.group) }
     }
 
     pub(crate) fn singular(&self) -> String {

@@ -27,9 +27,7 @@ impl By<'_> {
 
 /// Writes down in `new` that somebody changed what differs from `old`.
 pub(super) fn record(old: Option<&Value>, new: &mut Value, by: By<'_>, at: &str) {
-    let By {
-        manager, status, ..
-    } = by;
+    let By { manager, status, .. } = by;
     let mut changed = BTreeSet::new();
     let empty = json!({});
     differences(old.unwrap_or(&empty), new, &mut Vec::new(), &mut changed);
@@ -99,10 +97,7 @@ pub(super) fn others(object: &Value, manager: &str) -> Vec<(String, BTreeSet<Pat
         .map(|entry| {
             let mut paths = BTreeSet::new();
             flatten(&entry["fieldsV1"], &mut Vec::new(), &mut paths);
-            (
-                entry["manager"].as_str().unwrap_or_default().to_owned(),
-                paths,
-            )
+            (entry["manager"].as_str().unwrap_or_default().to_owned(), paths)
         })
         .collect()
 }
@@ -187,24 +182,15 @@ mod tests {
 
     #[test]
     fn a_field_belongs_to_the_last_who_changed_it() {
-        let by = |manager| By {
-            manager,
-            status: false,
-            applied: None,
-        };
-        let mut first =
-            json!({ "metadata": { "name": "x" }, "spec": { "rules": [1], "hosts": ["h"] } });
+        let by = |manager| By { manager, status: false, applied: None };
+        let mut first = json!({ "metadata": { "name": "x" }, "spec": { "rules": [1], "hosts": ["h"] } });
         record(None, &mut first, by("helm"), "t1");
         let mut second = first.clone();
         second["spec"]["rules"] = json!([2]);
         record(Some(&first), &mut second, by("kubectl-edit"), "t2");
         let entries = second["metadata"]["managedFields"].as_array().unwrap();
         let owner = |field: &str| {
-            let found = entries.iter().find(|entry| {
-                entry["fieldsV1"]
-                    .pointer(&format!("/f:spec/{field}"))
-                    .is_some()
-            });
+            let found = entries.iter().find(|entry| entry["fieldsV1"].pointer(&format!("/f:spec/{field}")).is_some());
             found.unwrap()["manager"].clone()
         };
         assert_eq!(owner("f:rules"), "kubectl-edit");

@@ -74,24 +74,12 @@ impl Kube {
         let desk = Arc::new(Desk::default());
         let door = front::open(0, &desk, &behind);
         let port = door.port();
-        let folder = tempfile::Builder::new()
-            .prefix("liveops-kube-")
-            .tempdir()
-            .expect("the temporary folder is writable");
+        let folder =
+            tempfile::Builder::new().prefix("liveops-kube-").tempdir().expect("the temporary folder is writable");
         let config = kubeconfig(&[(CONTEXT, port)]);
         fs::write(folder.path().join("kubeconfig"), config).expect("own folder");
-        let kube = Self {
-            door: Some(door),
-            port,
-            desk,
-            behind,
-            images,
-            folder,
-            controller,
-            _envtest: envtest,
-        };
-        let namespace =
-            json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": NAMESPACE } });
+        let kube = Self { door: Some(door), port, desk, behind, images, folder, controller, _envtest: envtest };
+        let namespace = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": NAMESPACE } });
         let made = kube.call("POST", "/api/v1/namespaces", Some(&namespace));
         assert!(made.status < 300, "{}", made.text());
         kube
@@ -100,18 +88,13 @@ impl Kube {
     /// An environment whose `kubectl` finds this server in the context [`CONTEXT`].
     pub(crate) fn env(&self) -> TestEnv {
         let config = self.folder.path().join("kubeconfig");
-        TestEnv::new()
-            .with_program("kubectl")
-            .var("KUBECONFIG", &config.display().to_string())
+        TestEnv::new().with_program("kubectl").var("KUBECONFIG", &config.display().to_string())
     }
 
     /// An environment whose `kubectl` finds each of these servers in a context of its own.
     pub(crate) fn env_of(contexts: &[(&str, &Self)]) -> TestEnv {
         let env = TestEnv::new().with_program("kubectl");
-        let ports: Vec<_> = contexts
-            .iter()
-            .map(|(name, kube)| (*name, kube.port))
-            .collect();
+        let ports: Vec<_> = contexts.iter().map(|(name, kube)| (*name, kube.port)).collect();
         let config = env.root().join("kubeconfig");
         fs::write(&config, kubeconfig(&ports)).expect("own folder");
         env.var("KUBECONFIG", &config.display().to_string())
@@ -130,32 +113,21 @@ impl Kube {
     /// Runs the real `kubectl` in [`NAMESPACE`]; returns what it printed, or fails with what it said.
     #[track_caller]
     pub(crate) fn kubectl(&self, args: &[&str]) -> String {
-        self.try_kubectl(args)
-            .unwrap_or_else(|error| panic!("kubectl {args:?}: {error}"))
+        self.try_kubectl(args).unwrap_or_else(|error| panic!("kubectl {args:?}: {error}"))
     }
 
     /// The same, for what may be refused.
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "a test plays the person beside liveops"
-    )]
+    #[allow(clippy::disallowed_methods, reason = "a test plays the person beside liveops")]
     pub(crate) fn try_kubectl(&self, args: &[&str]) -> Result<String, String> {
         let output = Command::new("kubectl")
-            .args([
-                format!("--context={CONTEXT}"),
-                format!("--namespace={NAMESPACE}"),
-            ])
+            .args([format!("--context={CONTEXT}"), format!("--namespace={NAMESPACE}")])
             .args(args)
             .env("KUBECONFIG", self.folder.path().join("kubeconfig"))
             .env("HOME", self.folder.path())
             .output()
             .unwrap_or_else(|error| panic!("kubectl does not start ({error}); run scripts/test"));
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        if output.status.success() {
-            Ok(text(&output.stdout))
-        } else {
-            Err(text(&output.stderr))
-        }
+        if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
     }
 
     /// Creates an object in [`NAMESPACE`].
@@ -183,30 +155,22 @@ impl Kube {
     /// The object of this plural and name.
     #[track_caller]
     pub(crate) fn get(&self, resource: &str, name: &str) -> Value {
-        self.find(resource, name)
-            .unwrap_or_else(|| panic!("no {resource} `{name}`"))
+        self.find(resource, name).unwrap_or_else(|| panic!("no {resource} `{name}`"))
     }
 
     /// All objects of this plural.
     pub(crate) fn list(&self, resource: &str) -> Vec<Value> {
         let answer = self.call("GET", &collection(Kind::of(resource)), None);
-        answer.json()["items"]
-            .as_array()
-            .cloned()
-            .unwrap_or_default()
+        answer.json()["items"].as_array().cloned().unwrap_or_default()
     }
 
     /// Merges into an object, as somebody called `manager`.
     #[track_caller]
     pub(crate) fn merge(&self, resource: &str, name: &str, manager: &str, patch: &Value) {
-        let path = format!(
-            "{}/{name}?fieldManager={manager}",
-            collection(Kind::of(resource))
-        );
+        let path = format!("{}/{name}?fieldManager={manager}", collection(Kind::of(resource)));
         let kind = "application/merge-patch+json";
         let body = patch.to_string();
-        let answer =
-            http::call(self.port, "PATCH", &path, kind, body.as_bytes()).expect("an answer");
+        let answer = http::call(self.port, "PATCH", &path, kind, body.as_bytes()).expect("an answer");
         assert!(answer.status < 300, "{}", answer.text());
     }
 
@@ -216,8 +180,7 @@ impl Kube {
         let path = format!("{}/{name}/status", collection(Kind::of(resource)));
         let kind = "application/merge-patch+json";
         let body = json!({ "status": status }).to_string();
-        let answer =
-            http::call(self.port, "PATCH", &path, kind, body.as_bytes()).expect("an answer");
+        let answer = http::call(self.port, "PATCH", &path, kind, body.as_bytes()).expect("an answer");
         assert!(answer.status < 300, "{}", answer.text());
     }
 
@@ -265,8 +228,7 @@ impl Kube {
 
     fn call(&self, method: &str, path: &str, body: Option<&Value>) -> Response {
         let body = body.map(ToString::to_string).unwrap_or_default();
-        http::call(self.port, method, path, "application/json", body.as_bytes())
-            .expect("the API server answers")
+        http::call(self.port, method, path, "application/json", body.as_bytes()).expect("the API server answers")
     }
 }
 
@@ -289,11 +251,7 @@ fn kubeconfig(contexts: &[(&str, u16)]) -> String {
 
 fn collection(kind: &Kind) -> String {
     let root = if kind.group.is_empty() { "api" } else { "apis" };
-    format!(
-        "/{root}/{}/namespaces/{NAMESPACE}/{}",
-        kind.api_version(),
-        kind.resource
-    )
+    format!("/{root}/{}/namespaces/{NAMESPACE}/{}", kind.api_version(), kind.resource)
 }
 
 impl Drop for Kube {

@@ -17,19 +17,14 @@ const KEYS: [(&str, &[&str]); 7] = [
 ];
 
 /// `object` with a patch of this content type applied.
-pub(crate) fn apply(
-    object: &Value,
-    content_type: &str,
-    body: &[u8],
-    custom: bool,
-) -> Result<Value, Refusal> {
+pub(crate) fn apply(object: &Value, content_type: &str, body: &[u8], custom: bool) -> Result<Value, Refusal> {
     let patch: Value = serde_json::from_slice(body)
         .map_err(|error| Refusal::bad_request(&format!("the patch is no JSON: {error}")))?;
     let mut patched = object.clone();
     match content_type.split(';').next().unwrap_or_default() {
         "application/json-patch+json" => {
-            let patch: json_patch::Patch = serde_json::from_value(patch)
-                .map_err(|error| Refusal::bad_request(&error.to_string()))?;
+            let patch: json_patch::Patch =
+                serde_json::from_value(patch).map_err(|error| Refusal::bad_request(&error.to_string()))?;
             json_patch::patch(&mut patched, &patch).map_err(|_| Refusal::patch())?;
         }
         "application/merge-patch+json" => json_patch::merge(&mut patched, &patch),
@@ -88,11 +83,7 @@ fn merge_list(list: &mut Value, items: &[Value], keys: &[&str]) {
     let mut merged = list.as_array().cloned().unwrap_or_default();
     for item in items {
         let key = keys.iter().find(|key| item.get(**key).is_some());
-        let found = key.and_then(|key| {
-            merged
-                .iter()
-                .position(|mine| mine.get(*key) == item.get(*key))
-        });
+        let found = key.and_then(|key| merged.iter().position(|mine| mine.get(*key) == item.get(*key)));
         let deleted = item.get("$patch").and_then(Value::as_str) == Some("delete");
         match found {
             Some(index) if deleted => {
@@ -118,18 +109,14 @@ mod tests {
         let body = json!({ "spec": { "$setElementOrder/containers": [{ "name": "a" }], "containers": [{ "name": "a", "image": "a:2" }, { "name": "b", "$patch": "delete" }] } });
         let kind = "application/strategic-merge-patch+json";
         let patched = apply(&object, kind, body.to_string().as_bytes(), false).unwrap();
-        assert_eq!(
-            patched,
-            json!({ "spec": { "containers": [{ "name": "a", "image": "a:2", "env": [] }] } })
-        );
+        assert_eq!(patched, json!({ "spec": { "containers": [{ "name": "a", "image": "a:2", "env": [] }] } }));
         assert_eq!(apply(&object, kind, b"{}", true).unwrap_err().code, 415);
     }
 
     #[test]
     fn a_json_patch_is_all_or_nothing() {
         let object = json!({ "a": 1, "b": 2 });
-        let body =
-            br#"[{"op":"replace","path":"/a","value":9},{"op":"test","path":"/b","value":3}]"#;
+        let body = br#"[{"op":"replace","path":"/a","value":9},{"op":"test","path":"/b","value":3}]"#;
         let refused = apply(&object, "application/json-patch+json", body, true).unwrap_err();
         assert_eq!((refused.code, refused.reason), (422, "Invalid"));
     }

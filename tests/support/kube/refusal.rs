@@ -16,12 +16,7 @@ pub(crate) struct Refusal {
 
 impl Refusal {
     fn about(kind: &Kind, name: &str, code: u16, reason: &'static str, message: String) -> Self {
-        Self {
-            code,
-            reason,
-            message,
-            details: json!({ "name": name, "group": kind.group, "kind": kind.resource }),
-        }
+        Self { code, reason, message, details: json!({ "name": name, "group": kind.group, "kind": kind.resource }) }
     }
 
     pub(crate) fn not_found(kind: &Kind, name: &str) -> Self {
@@ -58,9 +53,8 @@ impl Refusal {
             json!({ "reason": "FieldManagerConflict", "message": format!("conflict with \"{manager}\""), "field": field })
         });
         let causes: Vec<Value> = causes.collect();
-        let said: Vec<String> = (owners.iter())
-            .map(|(manager, field)| format!("conflict with \"{manager}\": {field}"))
-            .collect();
+        let said: Vec<String> =
+            (owners.iter()).map(|(manager, field)| format!("conflict with \"{manager}\": {field}")).collect();
         let message = format!(
             "Apply failed with {} conflict{}: {}",
             owners.len(),
@@ -77,8 +71,7 @@ impl Refusal {
         let message = format!("{} \"{name}\" is invalid: {field}: {what}", kind.kind);
         let mut refusal = Self::about(kind, name, 422, "Invalid", message);
         refusal.details["kind"] = json!(kind.kind);
-        refusal.details["causes"] =
-            json!([{ "reason": "FieldValueInvalid", "message": what, "field": field }]);
+        refusal.details["causes"] = json!([{ "reason": "FieldValueInvalid", "message": what, "field": field }]);
         refusal
     }
 
@@ -103,12 +96,7 @@ impl Refusal {
     }
 
     pub(crate) fn bad_request(message: &str) -> Self {
-        Self {
-            code: 400,
-            reason: "BadRequest",
-            message: message.to_owned(),
-            details: json!({}),
-        }
+        Self { code: 400, reason: "BadRequest", message: message.to_owned(), details: json!({}) }
     }
 
     /// A path that does not exist.

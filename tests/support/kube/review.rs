@@ -10,9 +10,7 @@ pub(crate) fn asked(request: &Request) -> (String, String) {
     match request.body.strip_prefix(b"k8s\0") {
         // Unknown.raw → SelfSubjectAccessReview.spec → resourceAttributes → verb, resource
         Some(unknown) => {
-            let attributes = [2, 2, 1]
-                .iter()
-                .try_fold(unknown, |bytes, number| field(bytes, *number));
+            let attributes = [2, 2, 1].iter().try_fold(unknown, |bytes, number| field(bytes, *number));
             let word = |number| {
                 let bytes = attributes.and_then(|bytes| field(bytes, number));
                 String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned()
@@ -30,11 +28,7 @@ pub(crate) fn asked(request: &Request) -> (String, String) {
 
 /// The answer: the review itself, with its verdict.
 pub(crate) fn answer(request: &Request, allowed: bool) -> Value {
-    let asked = if request.body.starts_with(b"k8s\0") {
-        json!({})
-    } else {
-        request.json()["spec"].clone()
-    };
+    let asked = if request.body.starts_with(b"k8s\0") { json!({}) } else { request.json()["spec"].clone() };
     json!({
         "kind": "SelfSubjectAccessReview",
         "apiVersion": "authorization.k8s.io/v1",

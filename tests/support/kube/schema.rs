@@ -37,7 +37,8 @@ fn reference(group: &str, kind: &str) -> Value {
 /// A weight that is left out is 1.
 fn backend() -> Value {
     let mut backend = reference("", "Service");
-    backend["properties"]["weight"] = json!({ "type": "integer", "format": "int32", "minimum": 0, "maximum": 1_000_000, "default": 1 });
+    backend["properties"]["weight"] =
+        json!({ "type": "integer", "format": "int32", "minimum": 0, "maximum": 1_000_000, "default": 1 });
     backend
 }
 
@@ -76,9 +77,7 @@ pub(crate) fn fill(schema: &Value, value: &mut Value) {
             fill(items, item);
         }
     }
-    let (Some(properties), Some(members)) =
-        (schema["properties"].as_object(), value.as_object_mut())
-    else {
+    let (Some(properties), Some(members)) = (schema["properties"].as_object(), value.as_object_mut()) else {
         return;
     };
     for (name, schema) in properties {
@@ -112,20 +111,14 @@ pub(crate) fn refuse(schema: &Value, value: &Value, field: &str) -> Option<(Stri
         };
         if outside {
             let limit = limit.unwrap_or_default();
-            let what = format!(
-                "Invalid value: {value}: {field} in body should be {word} than or equal to {limit}"
-            );
+            let what = format!("Invalid value: {value}: {field} in body should be {word} than or equal to {limit}");
             return Some((field.to_owned(), what));
         }
     }
     let members = value.as_object().into_iter().flatten();
     members.into_iter().find_map(|(name, member)| {
         let dot = if field.is_empty() { "" } else { "." };
-        refuse(
-            &schema["properties"][name],
-            member,
-            &format!("{field}{dot}{name}"),
-        )
+        refuse(&schema["properties"][name], member, &format!("{field}{dot}{name}"))
     })
 }
 
@@ -139,21 +132,12 @@ mod tests {
         let mut route = json!({ "spec": { "rules": [{ "backendRefs": [{ "name": "a" }] }] } });
         fill(&schema, &mut route);
         let backend = &route["spec"]["rules"][0]["backendRefs"][0];
-        assert_eq!(
-            (&backend["weight"], &backend["kind"]),
-            (&json!(1), &json!("Service"))
-        );
-        assert_eq!(
-            route["spec"]["rules"][0]["matches"][0]["path"]["value"],
-            "/"
-        );
+        assert_eq!((&backend["weight"], &backend["kind"]), (&json!(1), &json!("Service")));
+        assert_eq!(route["spec"]["rules"][0]["matches"][0]["path"]["value"], "/");
         assert_eq!(refuse(&schema, &route, ""), None);
         route["spec"]["rules"][0]["backendRefs"][0]["weight"] = json!(-1);
         let (field, what) = refuse(&schema, &route, "").unwrap();
         assert_eq!(field, "spec.rules[0].backendRefs[0].weight");
-        assert!(
-            what.ends_with("should be greater than or equal to 0"),
-            "{what}"
-        );
+        assert!(what.ends_with("should be greater than or equal to 0"), "{what}");
     }
 }

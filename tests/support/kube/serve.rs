@@ -123,30 +123,17 @@ fn handle(store: &Store, place: &Place<'_>, request: &Request) -> Result<Answer,
         }
         ("GET", name) => {
             let object = state.get(kind, place.namespace, name)?;
-            Answer::json(if place.subresource == "scale" {
-                scale(object)
-            } else {
-                object.clone()
-            })
+            Answer::json(if place.subresource == "scale" { scale(object) } else { object.clone() })
         }
         ("POST", "") => {
             let object = body()?;
             let name = object["metadata"]["name"].as_str().map(ToOwned::to_owned);
             let name = name.unwrap_or_else(|| {
-                let prefix = object["metadata"]["generateName"]
-                    .as_str()
-                    .unwrap_or("object-");
+                let prefix = object["metadata"]["generateName"].as_str().unwrap_or("object-");
                 format!("{prefix}{:05x}", state.version() + 1)
             });
-            let write = Write {
-                name: &name,
-                ..write
-            };
-            let created = if dry {
-                object
-            } else {
-                state.create(&write, object)?
-            };
+            let write = Write { name: &name, ..write };
+            let created = if dry { object } else { state.create(&write, object)? };
             Answer::json(created).status(201)
         }
         ("PATCH", _) if request.header("content-type") == Some(apply::CONTENT_TYPE) => {
@@ -156,11 +143,7 @@ fn handle(store: &Store, place: &Place<'_>, request: &Request) -> Result<Answer,
         }
         ("PUT" | "PATCH", name) => {
             let old = state.get(kind, place.namespace, name)?.clone();
-            let before = if place.subresource == "scale" {
-                scale(&old)
-            } else {
-                old.clone()
-            };
+            let before = if place.subresource == "scale" { scale(&old) } else { old.clone() };
             let mut after = if request.method == "PUT" {
                 body()?
             } else {
@@ -177,23 +160,9 @@ fn handle(store: &Store, place: &Place<'_>, request: &Request) -> Result<Answer,
             if dry {
                 return Ok(Answer::json(after));
             }
-            let subresource = if place.subresource == "status" {
-                "status"
-            } else {
-                ""
-            };
-            let updated = state.update(
-                &Write {
-                    subresource,
-                    ..write
-                },
-                after,
-            )?;
-            Answer::json(if place.subresource == "scale" {
-                scale(&updated)
-            } else {
-                updated
-            })
+            let subresource = if place.subresource == "status" { "status" } else { "" };
+            let updated = state.update(&Write { subresource, ..write }, after)?;
+            Answer::json(if place.subresource == "scale" { scale(&updated) } else { updated })
         }
         ("DELETE", name) if !name.is_empty() => Answer::json(state.delete(&write)?),
         _ => {
@@ -288,9 +257,7 @@ fn terms(selector: &str) -> Vec<String> {
 
 /// Streams what happens, a JSON object a line, until the client or the server ends.
 fn watch(store: &Store, place: &Place<'_>, request: &Request, wire: &mut Wire) -> io::Result<u16> {
-    wire.send(
-        b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n",
-    )?;
+    wire.send(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")?;
     let send = |wire: &mut Wire, kind: &str, object: &Value| {
         let line = format!("{}\n", json!({ "type": kind, "object": object }));
         wire.send(format!("{:x}\r\n{line}\r\n", line.len()).as_bytes())
@@ -300,18 +267,13 @@ fn watch(store: &Store, place: &Place<'_>, request: &Request, wire: &mut Wire) -
             && (place.namespace.is_empty() || key.1 == place.namespace)
             && (place.name.is_empty() || key.2 == place.name)
     };
-    let since = request
-        .param("resourceVersion")
-        .and_then(|version| version.parse().ok());
+    let since = request.param("resourceVersion").and_then(|version| version.parse().ok());
     let mut seen: u64 = since.unwrap_or(0);
     if seen == 0 {
         let (version, objects) = {
             let state = store.lock();
             let found = state.objects.iter().filter(|(key, _)| here(key));
-            (
-                state.version(),
-                found.map(|(_, object)| object.clone()).collect::<Vec<_>>(),
-            )
+            (state.version(), found.map(|(_, object)| object.clone()).collect::<Vec<_>>())
         };
         for object in objects.iter().filter(|object| selected(object, request)) {
             send(wire, "ADDED", object)?;
@@ -322,19 +284,14 @@ fn watch(store: &Store, place: &Place<'_>, request: &Request, wire: &mut Wire) -
         let fresh: Vec<Event> = {
             let state = store.wait(seen, Duration::from_millis(500));
             if state.stopped {
-                return wire
-                    .send(b"0\r\n\r\n")
-                    .and(Err(io::ErrorKind::Interrupted.into()));
+                return wire.send(b"0\r\n\r\n").and(Err(io::ErrorKind::Interrupted.into()));
             }
             let fresh = state.events.iter().filter(|event| event.version > seen);
             let fresh = fresh.cloned().collect();
             seen = state.version();
             fresh
         };
-        for event in fresh
-            .iter()
-            .filter(|event| here(&event.key) && selected(&event.object, request))
-        {
+        for event in fresh.iter().filter(|event| here(&event.key) && selected(&event.object, request)) {
             send(wire, event.kind, &event.object)?;
         }
         // A client that is gone is only noticed by writing: an empty line is no event.

@@ -61,19 +61,11 @@ pub(crate) struct Write<'a> {
 
 impl Write<'_> {
     fn by(&self) -> By<'_> {
-        By {
-            manager: self.manager,
-            status: self.subresource == "status",
-            applied: self.applied,
-        }
+        By { manager: self.manager, status: self.subresource == "status", applied: self.applied }
     }
 
     fn key(&self) -> Key {
-        (
-            self.kind.resource,
-            self.namespace.to_owned(),
-            self.name.to_owned(),
-        )
+        (self.kind.resource, self.namespace.to_owned(), self.name.to_owned())
     }
 }
 
@@ -92,10 +84,7 @@ impl Store {
     pub(crate) fn wait(&self, version: u64, limit: Duration) -> MutexGuard<'_, State> {
         let state = self.lock();
         let unchanged = |state: &mut State| state.version <= version && !state.stopped;
-        self.changed
-            .wait_timeout_while(state, limit, unchanged)
-            .unwrap_or_else(PoisonError::into_inner)
-            .0
+        self.changed.wait_timeout_while(state, limit, unchanged).unwrap_or_else(PoisonError::into_inner).0
     }
 }
 
@@ -105,12 +94,7 @@ impl State {
         self.version
     }
 
-    pub(crate) fn get(
-        &self,
-        kind: &'static Kind,
-        namespace: &str,
-        name: &str,
-    ) -> Result<&Value, Refusal> {
+    pub(crate) fn get(&self, kind: &'static Kind, namespace: &str, name: &str) -> Result<&Value, Refusal> {
         self.objects
             .get(&(kind.resource, namespace.to_owned(), name.to_owned()))
             .ok_or_else(|| Refusal::not_found(kind, name))
@@ -118,27 +102,16 @@ impl State {
 
     /// The objects of a kind; an empty namespace means all.
     pub(crate) fn list(&self, resource: &str, namespace: &str) -> Vec<&Value> {
-        let here = |(key, _): &(&Key, &Value)| {
-            key.0 == resource && (namespace.is_empty() || key.1 == namespace)
-        };
+        let here = |(key, _): &(&Key, &Value)| key.0 == resource && (namespace.is_empty() || key.1 == namespace);
         let found = self.objects.iter().filter(here);
         found.map(|(_, object)| object).collect()
     }
 
     /// POST.
-    pub(crate) fn create(
-        &mut self,
-        write: &Write<'_>,
-        mut object: Value,
-    ) -> Result<Value, Refusal> {
+    pub(crate) fn create(&mut self, write: &Write<'_>, mut object: Value) -> Result<Value, Refusal> {
         let (kind, key) = (write.kind, write.key());
-        if object["metadata"]
-            .get("resourceVersion")
-            .is_some_and(|version| version != "")
-        {
-            return Err(Refusal::bad_request(
-                "resourceVersion should not be set on objects to be created",
-            ));
+        if object["metadata"].get("resourceVersion").is_some_and(|version| version != "") {
+            return Err(Refusal::bad_request("resourceVersion should not be set on objects to be created"));
         }
         let namespaces = Kind::of("namespaces");
         if kind.is_namespaced() {
@@ -172,16 +145,11 @@ impl State {
     }
 
     /// PUT, and what a patch comes to.
-    pub(crate) fn update(
-        &mut self,
-        write: &Write<'_>,
-        mut object: Value,
-    ) -> Result<Value, Refusal> {
+    pub(crate) fn update(&mut self, write: &Write<'_>, mut object: Value) -> Result<Value, Refusal> {
         let kind = write.kind;
         let old = self.get(kind, write.namespace, write.name)?.clone();
         let version = &object["metadata"]["resourceVersion"];
-        if version.as_str().is_some_and(|version| !version.is_empty())
-            && *version != old["metadata"]["resourceVersion"]
+        if version.as_str().is_some_and(|version| !version.is_empty()) && *version != old["metadata"]["resourceVersion"]
         {
             return Err(Refusal::conflict(kind, write.name));
         }
@@ -193,20 +161,10 @@ impl State {
         } else if kind.subresources.contains(&"status") {
             match old.get("status") {
                 Some(status) => object["status"] = status.clone(),
-                None => drop(
-                    object
-                        .as_object_mut()
-                        .and_then(|members| members.shift_remove("status")),
-                ),
+                None => drop(object.as_object_mut().and_then(|members| members.shift_remove("status"))),
             }
         }
-        for fixed in [
-            "uid",
-            "creationTimestamp",
-            "generation",
-            "resourceVersion",
-            "managedFields",
-        ] {
+        for fixed in ["uid", "creationTimestamp", "generation", "resourceVersion", "managedFields"] {
             if let Some(value) = old["metadata"].get(fixed) {
                 object["metadata"][fixed] = value.clone();
             }
@@ -234,29 +192,15 @@ impl State {
 
     /// DELETE; what it owned goes with it.
     pub(crate) fn delete(&mut self, write: &Write<'_>) -> Result<Value, Refusal> {
-        let object = self
-            .objects
-            .remove(&write.key())
-            .ok_or_else(|| Refusal::not_found(write.kind, write.name))?;
+        let object = self.objects.remove(&write.key()).ok_or_else(|| Refusal::not_found(write.kind, write.name))?;
         self.version += 1;
         self.log("DELETED", write.key(), object.clone());
         let uid = object["metadata"]["uid"].clone();
-        let owned =
-            |(_, child): &(&Key, &Value)| child["metadata"]["ownerReferences"][0]["uid"] == uid;
-        let children: Vec<Key> = self
-            .objects
-            .iter()
-            .filter(owned)
-            .map(|(key, _)| key.clone())
-            .collect();
+        let owned = |(_, child): &(&Key, &Value)| child["metadata"]["ownerReferences"][0]["uid"] == uid;
+        let children: Vec<Key> = self.objects.iter().filter(owned).map(|(key, _)| key.clone()).collect();
         for (resource, namespace, name) in children {
             let kind = Kind::of(resource);
-            let child = Write {
-                kind,
-                namespace: &namespace,
-                name: &name,
-                ..*write
-            };
+            let child = Write { kind, namespace: &namespace, name: &name, ..*write };
             drop(self.delete(&child));
         }
         Ok(object)
@@ -265,9 +209,7 @@ impl State {
     fn put(&mut self, key: Key, mut object: Value, event: &'static str) -> Value {
         // Empty maps are left out of what the server stores.
         for map in ["labels", "annotations"] {
-            if object["metadata"][map]
-                .as_object()
-                .is_some_and(serde_json::Map::is_empty)
+            if object["metadata"][map].as_object().is_some_and(serde_json::Map::is_empty)
                 && let Some(metadata) = object["metadata"].as_object_mut()
             {
                 metadata.shift_remove(map);
@@ -281,12 +223,7 @@ impl State {
     }
 
     fn log(&mut self, kind: &'static str, key: Key, object: Value) {
-        self.events.push(Event {
-            version: self.version,
-            kind,
-            key,
-            object,
-        });
+        self.events.push(Event { version: self.version, kind, key, object });
     }
 }
 
@@ -313,32 +250,16 @@ fn validate(kind: &Kind, name: &str, old: Option<&Value>, object: &Value) -> Res
         let selector = spec["selector"]["matchLabels"].as_object();
         let labels = &spec["template"]["metadata"]["labels"];
         let selects = selector.is_some_and(|selector| {
-            !selector.is_empty()
-                && selector
-                    .iter()
-                    .all(|(label, value)| labels[label] == *value)
+            !selector.is_empty() && selector.iter().all(|(label, value)| labels[label] == *value)
         });
         if !selects {
             let what = "`selector` does not match template `labels`";
-            return Err(Refusal::invalid(
-                kind,
-                name,
-                "spec.template.metadata.labels",
-                what,
-            ));
+            return Err(Refusal::invalid(kind, name, "spec.template.metadata.labels", what));
         }
         if old.is_some_and(|old| old["spec"]["selector"] != spec["selector"]) {
-            return Err(Refusal::invalid(
-                kind,
-                name,
-                "spec.selector",
-                "field is immutable",
-            ));
+            return Err(Refusal::invalid(kind, name, "spec.selector", "field is immutable"));
         }
-        if spec["replicas"]
-            .as_i64()
-            .is_some_and(|replicas| replicas < 0)
-        {
+        if spec["replicas"].as_i64().is_some_and(|replicas| replicas < 0) {
             let what = "must be greater than or equal to 0";
             return Err(Refusal::invalid(kind, name, "spec.replicas", what));
         }
@@ -360,16 +281,11 @@ fn limits(kind: &Kind, name: &str, object: &Value) -> Option<Refusal> {
     let no = |field: &str, what: &str| Some(Refusal::invalid(kind, name, field, what));
     let annotations = &object["metadata"]["annotations"];
     if names(annotations) + values(annotations) > 256 << 10 {
-        return no(
-            "metadata.annotations",
-            "Too long: may not be more than 262144 bytes",
-        );
+        return no("metadata.annotations", "Too long: may not be more than 262144 bytes");
     }
     let spec = &object["spec"];
     match kind.resource {
-        "configmaps" if values(&object["data"]) > 1 << 20 => {
-            no("[]", "Too long: may not be more than 1048576 bytes")
-        }
+        "configmaps" if values(&object["data"]) > 1 << 20 => no("[]", "Too long: may not be more than 1048576 bytes"),
         "leases" => {
             let seconds = spec["leaseDurationSeconds"].as_i64();
             if seconds.is_some_and(|seconds| seconds <= 0) {
@@ -377,9 +293,7 @@ fn limits(kind: &Kind, name: &str, object: &Value) -> Option<Refusal> {
             }
             let micro = |text: &str| {
                 let fraction = text.split_once('.').map(|(_, rest)| rest);
-                fraction.is_some_and(|rest| {
-                    rest.find(|letter: char| !letter.is_ascii_digit()) == Some(6)
-                })
+                fraction.is_some_and(|rest| rest.find(|letter: char| !letter.is_ascii_digit()) == Some(6))
             };
             let times = ["acquireTime", "renewTime"].map(|time| spec[time].as_str());
             let wrong = times.into_iter().flatten().find(|text| !micro(text))?;
@@ -397,19 +311,9 @@ fn limits(kind: &Kind, name: &str, object: &Value) -> Option<Refusal> {
             (most < least).then(|| Refusal::invalid(kind, name, "spec.maxReplicas", what))
         }
         "events" => {
-            let (own, about) = (
-                &object["metadata"]["namespace"],
-                &object["involvedObject"]["namespace"],
-            );
+            let (own, about) = (&object["metadata"]["namespace"], &object["involvedObject"]["namespace"]);
             let same = own.is_null() || own == about;
-            (!same).then(|| {
-                Refusal::invalid(
-                    kind,
-                    name,
-                    "involvedObject.namespace",
-                    "does not match event.namespace",
-                )
-            })
+            (!same).then(|| Refusal::invalid(kind, name, "involvedObject.namespace", "does not match event.namespace"))
         }
         _ => None,
     }

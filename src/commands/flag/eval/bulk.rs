@@ -60,26 +60,16 @@ struct Counted {
 impl Counted {
     fn summary(&self) -> Shown {
         let Counts { on, off, unknown } = self.counts;
-        let share = if self.users == 0 {
-            0.0
-        } else {
-            on as f64 * 100.0 / self.users as f64
-        };
+        let share = if self.users == 0 { 0.0 } else { on as f64 * 100.0 / self.users as f64 };
         let mut line = vec![
             span(&self.flag, Tone::Strong),
-            plain(format!(
-                " is on for {on} of {} users ({share:.2} %), off for {off}",
-                self.users
-            )),
+            plain(format!(" is on for {on} of {} users ({share:.2} %), off for {off}", self.users)),
         ];
         if unknown > 0 {
             line.push(span(format!(", unknown for {unknown}"), Tone::Unknown));
         }
         if self.empty_lines > 0 {
-            line.push(span(
-                format!("; {} empty lines", self.empty_lines),
-                Tone::Dim,
-            ));
+            line.push(span(format!("; {} empty lines", self.empty_lines), Tone::Dim));
         }
         Shown::Line(line)
     }
@@ -89,21 +79,13 @@ impl Report for Counted {
     const SCHEMA: &'static str = "liveops.flag.eval-count/1";
 
     fn blocks(&self, _view: &View) -> Vec<Shown> {
-        vec![
-            self.summary(),
-            Shown::Blank,
-            Shown::next("who it can reach at all", &self.next),
-        ]
+        vec![self.summary(), Shown::Blank, Shown::next("who it can reach at all", &self.next)]
     }
 
     fn meta(&self) -> Meta {
         Meta {
             environment: Some(self.environment.clone()),
-            verdict: if self.counts.unknown == 0 {
-                Verdict::Pass
-            } else {
-                Verdict::Unknown
-            },
+            verdict: if self.counts.unknown == 0 { Verdict::Pass } else { Verdict::Unknown },
             recommendations: vec![Recommendation::new("who it can reach at all", &self.next)],
             warnings: self.warnings.clone(),
             ..Meta::default()
@@ -111,12 +93,7 @@ impl Report for Counted {
     }
 }
 
-pub(super) async fn run(
-    name: &FlagName,
-    reader: Reader,
-    request: &Request<'_>,
-    cx: &Context,
-) -> Result<Exit> {
+pub(super) async fn run(name: &FlagName, reader: Reader, request: &Request<'_>, cx: &Context) -> Result<Exit> {
     let shape = match (request.count, cx.output.format()) {
         (true, _) => {
             cx.output.refuse_rows()?;
@@ -141,11 +118,8 @@ pub(super) async fn run(
         let asked = asked.join(", ");
         warnings.push(format!("rules ask for {asked}, and ids alone were given: they were taken for missing; JSON lines or CSV can hold them"));
     }
-    let question = Arc::new(Question {
-        bulk: Bulk::new(flag, name.clone(), reader),
-        shape,
-        json: input.form == Form::Jsonl,
-    });
+    let question =
+        Arc::new(Question { bulk: Bulk::new(flag, name.clone(), reader), shape, json: input.form == Form::Jsonl });
     cx.output.write(shape.header())?;
     let mut report = Counted {
         flag: name.to_string(),
@@ -166,11 +140,8 @@ pub(super) async fn run(
             for warning in &report.warnings {
                 cx.output.warn(warning);
             }
-            cx.output.write(
-                &cx.output
-                    .lines(&[vec![Shown::Blank], report.blocks(&view)].concat(), &view)
-                    .join("\n"),
-            )?;
+            cx.output
+                .write(&cx.output.lines(&[vec![Shown::Blank], report.blocks(&view)].concat(), &view).join("\n"))?;
         }
         Shape::Csv | Shape::Json | Shape::Names => {
             for warning in &report.warnings {
@@ -178,23 +149,14 @@ pub(super) async fn run(
             }
         }
     }
-    Ok(if report.counts.unknown == 0 {
-        Exit::Good
-    } else {
-        Exit::Unknown
-    })
+    Ok(if report.counts.unknown == 0 { Exit::Good } else { Exit::Unknown })
 }
 
 /// What the threads hand over.
 type Pieces = tokio_mpsc::Receiver<Piece>;
 
 /// Takes the pieces in order, writes their rows, adds up.
-async fn stream(
-    input: Input,
-    question: Arc<Question>,
-    cx: &Context,
-    report: &mut Counted,
-) -> Result<()> {
+async fn stream(input: Input, question: Arc<Question>, cx: &Context, report: &mut Counted) -> Result<()> {
     let shown = input.shown.clone();
     let (give_back, spent) = mpsc::channel();
     let mut pieces = if input.form == Form::Csv {
@@ -243,14 +205,8 @@ fn one_reader(from: Box<dyn Read + Send>, question: Arc<Question>) -> Pieces {
 }
 
 /// Starts the threads: the one that reads deals blocks out in turn.
-fn workers(
-    from: Box<dyn Read + Send>,
-    question: &Arc<Question>,
-    spent: mpsc::Receiver<Block>,
-) -> Vec<Pieces> {
-    let count = std::thread::available_parallelism()
-        .map_or(1, usize::from)
-        .min(MOST_THREADS);
+fn workers(from: Box<dyn Read + Send>, question: &Arc<Question>, spent: mpsc::Receiver<Block>) -> Vec<Pieces> {
+    let count = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
     let mut dealt = Vec::with_capacity(count);
     let mut pieces = Vec::with_capacity(count);
     for _ in 0..count {
@@ -274,10 +230,7 @@ fn workers(
             let next = match blocks.next(spent.try_recv().unwrap_or_default()) {
                 Ok(Some(block)) => Ok(block),
                 Ok(None) => return,
-                Err(stop) => Err(Piece {
-                    fault: Some((1, stop.to_string())),
-                    ..Piece::default()
-                }),
+                Err(stop) => Err(Piece { fault: Some((1, stop.to_string())), ..Piece::default() }),
             };
             let last = next.is_err();
             if dealt[turn].send(next).is_err() || last {

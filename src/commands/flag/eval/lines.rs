@@ -38,16 +38,9 @@ impl Question {
         let (text, broken) = match std::str::from_utf8(bytes) {
             Ok(text) => (text, false),
             // What stands before the first bad byte is still good.
-            Err(error) => (
-                std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default(),
-                true,
-            ),
+            Err(error) => (std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default(), true),
         };
-        let whole = if broken {
-            text.rfind('\n').map_or("", |end| &text[..=end])
-        } else {
-            text
-        };
+        let whole = if broken { text.rfind('\n').map_or("", |end| &text[..=end]) } else { text };
         if self.json {
             self.objects(whole, &mut piece);
         } else {
@@ -69,14 +62,9 @@ impl Question {
                 piece.empty += 1;
                 continue;
             }
-            let answer = if ascii {
-                self.bulk.ascii(line.as_bytes())
-            } else {
-                self.bulk.id(line)
-            };
+            let answer = if ascii { self.bulk.ascii(line.as_bytes()) } else { self.bulk.id(line) };
             piece.counts.add(answer);
-            self.shape
-                .row(&mut piece.out, line, answer, tame && !is_formula(line));
+            self.shape.row(&mut piece.out, line, answer, tame && !is_formula(line));
         }
     }
 
@@ -111,11 +99,7 @@ struct Lines<'a> {
 
 impl<'a> Lines<'a> {
     fn of(text: &'a str) -> Self {
-        Self {
-            text,
-            ends: memchr::memchr_iter(b'\n', text.as_bytes()),
-            start: 0,
-        }
+        Self { text, ends: memchr::memchr_iter(b'\n', text.as_bytes()), start: 0 }
     }
 }
 
@@ -151,11 +135,7 @@ mod tests {
     fn answered(bytes: &[u8], shape: Shape, json: bool) -> Piece {
         let flag = br#"{"enabled":true,"percentage":50,"allowlist":["user_123"],"rules":[{"attribute":"region","operator":"eq","value":"eu","enabled":false}],"defaultValue":true}"#;
         let question = Question {
-            bulk: Bulk::new(
-                Flag::read(flag).unwrap(),
-                "f".parse().unwrap(),
-                Reader::LegacyV1,
-            ),
+            bulk: Bulk::new(Flag::read(flag).unwrap(), "f".parse().unwrap(), Reader::LegacyV1),
             shape,
             json,
         };
@@ -167,9 +147,7 @@ mod tests {
             all.counts.on += piece.counts.on;
             all.counts.off += piece.counts.off;
             all.empty += piece.empty;
-            all.fault = all
-                .fault
-                .or(piece.fault.map(|(line, why)| (all.lines + line, why)));
+            all.fault = all.fault.or(piece.fault.map(|(line, why)| (all.lines + line, why)));
             all.lines += piece.lines;
         }
         all
@@ -180,14 +158,7 @@ mod tests {
         let piece = answered("user_1\r\n\n日本\nuser_123".as_bytes(), Shape::Csv, false);
         assert_eq!(piece.out, "user_1,false\n日本,true\nuser_123,true\n");
         assert_eq!((piece.lines, piece.empty, piece.fault), (4, 1, None));
-        assert_eq!(
-            piece.counts,
-            Counts {
-                on: 2,
-                off: 1,
-                unknown: 0
-            }
-        );
+        assert_eq!(piece.counts, Counts { on: 2, off: 1, unknown: 0 });
     }
 
     #[test]
@@ -202,14 +173,8 @@ mod tests {
 
     #[test]
     fn attributes_reach_the_rules() {
-        let piece = answered(
-            b"{\"id\":\"admin_user_1\",\"region\":\"eu\"}\n{\"id\":\"admin_user_1\"}\n",
-            Shape::Json,
-            true,
-        );
-        assert_eq!(
-            piece.out,
-            "{\"user\":\"admin_user_1\",\"on\":false}\n{\"user\":\"admin_user_1\",\"on\":true}\n"
-        );
+        let piece =
+            answered(b"{\"id\":\"admin_user_1\",\"region\":\"eu\"}\n{\"id\":\"admin_user_1\"}\n", Shape::Json, true);
+        assert_eq!(piece.out, "{\"user\":\"admin_user_1\",\"on\":false}\n{\"user\":\"admin_user_1\",\"on\":true}\n");
     }
 }

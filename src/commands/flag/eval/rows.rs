@@ -89,22 +89,16 @@ impl Shape {
 /// May ids of this text be written as they are, as far as their characters go?
 pub(super) fn is_tame(text: &str) -> bool {
     let wild = |byte: u8| {
-        !(0x20..0x7f).contains(&byte) && byte != b'\n' && byte != b'\r'
-            || matches!(byte, b'"' | b',' | b'\\')
+        !(0x20..0x7f).contains(&byte) && byte != b'\n' && byte != b'\r' || matches!(byte, b'"' | b',' | b'\\')
     };
     // Pieces without an early end, so that the compiler looks at many bytes at once.
-    text.as_bytes()
-        .chunks(4096)
-        .all(|piece| !piece.iter().fold(false, |found, byte| found | wild(*byte)))
+    text.as_bytes().chunks(4096).all(|piece| !piece.iter().fold(false, |found, byte| found | wild(*byte)))
 }
 
 /// Does it begin like a formula of a spreadsheet?
 #[inline]
 pub(super) fn is_formula(id: &str) -> bool {
-    matches!(
-        id.as_bytes().first(),
-        Some(b'=' | b'@' | b'+' | b'-' | b'\t')
-    )
+    matches!(id.as_bytes().first(), Some(b'=' | b'@' | b'+' | b'-' | b'\t'))
 }
 
 #[cfg(test)]
@@ -119,24 +113,15 @@ mod tests {
             out
         };
         assert_eq!(row(Shape::Csv, "u1", Answer::On), "u1,true\n");
-        assert_eq!(
-            row(Shape::Csv, "a,\"b\"", Answer::Off),
-            "\"a,\"\"b\"\"\",false\n"
-        );
-        assert_eq!(
-            row(Shape::Csv, "=x()", Answer::CannotTell),
-            "'=x(),unknown\n"
-        );
+        assert_eq!(row(Shape::Csv, "a,\"b\"", Answer::Off), "\"a,\"\"b\"\"\",false\n");
+        assert_eq!(row(Shape::Csv, "=x()", Answer::CannotTell), "'=x(),unknown\n");
         assert_eq!(
             row(Shape::Json, "q\"\\\u{202e}", Answer::CannotTell),
             "{\"user\":\"q\\\"\\\\\\u202e\",\"on\":null}\n"
         );
         assert_eq!(row(Shape::Names, "u1", Answer::On), "u1\n");
         assert_eq!(row(Shape::Names, "u1", Answer::Off), "");
-        assert_eq!(
-            row(Shape::Table, "日\x1b", Answer::On),
-            "on       日\\x1b\n"
-        );
+        assert_eq!(row(Shape::Table, "日\x1b", Answer::On), "on       日\\x1b\n");
         assert_eq!(row(Shape::Count, "u1", Answer::On), "");
     }
 }

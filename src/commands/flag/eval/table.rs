@@ -56,11 +56,7 @@ mod tests {
     fn pieces(text: &str) -> Vec<Piece> {
         let flag = br#"{"enabled":true,"percentage":100,"rules":[{"attribute":"level","operator":"gte","value":10,"enabled":true}],"defaultValue":false}"#;
         let question = Question {
-            bulk: Bulk::new(
-                Flag::read(flag).unwrap(),
-                "f".parse().unwrap(),
-                Reader::LegacyV1,
-            ),
+            bulk: Bulk::new(Flag::read(flag).unwrap(), "f".parse().unwrap(), Reader::LegacyV1),
             shape: Shape::Csv,
             json: false,
         };
@@ -87,14 +83,8 @@ mod tests {
         }
         text.push_str("x\n");
         let found = pieces(&text);
-        assert_eq!(
-            found.iter().map(|piece| piece.counts.off).sum::<u64>(),
-            5000
-        );
+        assert_eq!(found.iter().map(|piece| piece.counts.off).sum::<u64>(), 5000);
         let (line, why) = found[1].fault.clone().unwrap();
-        assert_eq!(
-            (found[0].lines + line, why.as_str()),
-            (5002, "has 1 cells, and the header 2")
-        );
+        assert_eq!((found[0].lines + line, why.as_str()), (5002, "has 1 cells, and the header 2"));
     }
 }

@@ -34,10 +34,7 @@ impl Drop for Server {
     }
 }
 
-#[allow(
-    clippy::disallowed_methods,
-    reason = "a test starts the server that it writes to"
-)]
+#[allow(clippy::disallowed_methods, reason = "a test starts the server that it writes to")]
 fn server(folder: &Path) -> Server {
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = free.local_addr().unwrap().port();
@@ -65,10 +62,7 @@ fn writer(port: u16, folder: &Path, actor: &str) -> Context {
         timeout: Some(Duration::from_secs(200)),
         ..GlobalArgs::default()
     };
-    let quick = Quick {
-        redis: Some((format!("redis://127.0.0.1:{port}"), "--redis".into())),
-        ..Quick::default()
-    };
+    let quick = Quick { redis: Some((format!("redis://127.0.0.1:{port}"), "--redis".into())), ..Quick::default() };
     let dirs = Dirs {
         work: folder.join("work"),
         config: folder.join("none"),
@@ -77,15 +71,7 @@ fn writer(port: u16, folder: &Path, actor: &str) -> Context {
     };
     let output = Output::new(Format::Json, Colour::Never, true, TerminalHints::default());
     let line = "liveops flag allow busy".to_owned();
-    Context::new(
-        global,
-        quick,
-        output,
-        Clock::new(None),
-        dirs,
-        actor.into(),
-        line,
-    )
+    Context::new(global, quick, output, Clock::new(None), dirs, actor.into(), line)
 }
 
 fn busy() -> FlagName {
@@ -112,14 +98,8 @@ async fn write(cx: Context, user: String) {
     let site = Site::of(&cx).unwrap();
     for turn in 0..EDITS {
         let list = match turn % 2 {
-            0 => ListEdit {
-                add: vec![user.clone()],
-                remove: Vec::new(),
-            },
-            _ => ListEdit {
-                add: Vec::new(),
-                remove: vec![user.clone()],
-            },
+            0 => ListEdit { add: vec![user.clone()], remove: Vec::new() },
+            _ => ListEdit { add: Vec::new(), remove: vec![user.clone()] },
         };
         let effect = edit(&site, Edit::Allow(list)).await;
         assert!(effect.revision.is_some(), "{user} {turn}");
@@ -165,11 +145,7 @@ fn of_64_writers_with_50_edits_none_is_lost_and_a_kill_comes_through() {
             edit(&site, Edit::Kill).await;
             began.elapsed()
         });
-        assert!(
-            !threads
-                .iter()
-                .all(std::thread::ScopedJoinHandle::is_finished)
-        );
+        assert!(!threads.iter().all(std::thread::ScopedJoinHandle::is_finished));
         took
     });
     assert!(took < Duration::from_secs(20), "{took:?}");

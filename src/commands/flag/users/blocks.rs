@@ -42,18 +42,11 @@ pub(in crate::commands::flag) struct Blocks<R> {
 
 impl<R: Read> Blocks<R> {
     pub(in crate::commands::flag) fn new(from: R) -> Self {
-        Self {
-            from,
-            rest: Vec::new(),
-            begun: false,
-        }
+        Self { from, rest: Vec::new(), begun: false }
     }
 
     /// The next lines, in a block that is used again. The last line may lack its end. None at the end of the stream.
-    pub(in crate::commands::flag) fn next(
-        &mut self,
-        mut block: Block,
-    ) -> Result<Option<Block>, Stop> {
+    pub(in crate::commands::flag) fn next(&mut self, mut block: Block) -> Result<Option<Block>, Stop> {
         let buffer = &mut block.bytes;
         if buffer.len() < BLOCK {
             buffer.resize(BLOCK, 0);

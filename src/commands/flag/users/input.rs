@@ -37,11 +37,7 @@ impl Input {
     ///
     /// # Errors
     /// `Io`; `Usage` for a folder, and for JSON that is not one object a line.
-    pub(in crate::commands::flag) async fn open(
-        cx: &Context,
-        path: &Path,
-        form: Option<Form>,
-    ) -> Result<Self> {
+    pub(in crate::commands::flag) async fn open(cx: &Context, path: &Path, form: Option<Form>) -> Result<Self> {
         let (path, place) = (path.to_owned(), cx.dirs.work.join(path));
         // What a terminal or a pipe has not sent yet is waited for elsewhere: here nothing may hold up Ctrl-C.
         tokio::task::spawn_blocking(move || open(&path, &place, form))
@@ -52,25 +48,15 @@ impl Input {
 
 fn open(path: &Path, place: &Path, form: Option<Form>) -> Result<Input> {
     let is_stdin = path.as_os_str() == "-";
-    let shown = if is_stdin {
-        "stdin".to_owned()
-    } else {
-        path.display().to_string()
-    };
-    let failed = |action: &'static str, source: std::io::Error| Error::Io {
-        action,
-        path: shown.clone().into(),
-        source,
-    };
+    let shown = if is_stdin { "stdin".to_owned() } else { path.display().to_string() };
+    let failed =
+        |action: &'static str, source: std::io::Error| Error::Io { action, path: shown.clone().into(), source };
     let mut from: Box<dyn Read + Send> = if is_stdin {
         Box::new(std::io::stdin())
     } else {
         let file = File::open(place).map_err(|source| failed("open", source))?;
         if file.metadata().is_ok_and(|about| about.is_dir()) {
-            return Err(Error::usage(
-                format!("{shown} is a folder"),
-                "name a file with one user a line",
-            ));
+            return Err(Error::usage(format!("{shown} is a folder"), "name a file with one user a line"));
         }
         Box::new(file)
     };
@@ -130,11 +116,7 @@ fn looks_like(seen: &[u8]) -> Form {
     let end = first.iter().position(|byte| *byte == b'\n');
     let header = String::from_utf8_lossy(&first[..end.unwrap_or(first.len())]);
     let names_id = |cell: &str| ID_NAMES.contains(&cell.trim().trim_matches('"'));
-    if header.contains(',') && header.split(',').any(names_id) {
-        Form::Csv
-    } else {
-        Form::Ids
-    }
+    if header.contains(',') && header.split(',').any(names_id) { Form::Csv } else { Form::Ids }
 }
 
 #[cfg(test)]

@@ -23,13 +23,9 @@ impl<R: Read> Rows<R> {
     /// # Errors
     /// What is wrong with it.
     pub(in crate::commands::flag) fn of(from: R) -> Result<Self, Fault> {
-        let mut reader = csv::ReaderBuilder::new()
-            .buffer_capacity(256 * 1024)
-            .from_reader(from);
+        let mut reader = csv::ReaderBuilder::new().buffer_capacity(256 * 1024).from_reader(from);
         let header = reader.headers().map_err(|error| fault(&error))?;
-        let names = header
-            .iter()
-            .map(|name| name.trim_start_matches('\u{feff}'));
+        let names = header.iter().map(|name| name.trim_start_matches('\u{feff}'));
         let names: Vec<String> = names.map(ToOwned::to_owned).collect();
         let place = |id: &str| names.iter().position(|name| name == id);
         Ok(Self {
@@ -55,10 +51,7 @@ impl<R: Read> Rows<R> {
                 attributes.insert(name.clone(), Value::from(cell));
             }
         }
-        Ok(Some(User {
-            id: self.record.get(self.id).unwrap_or_default().to_owned(),
-            attributes,
-        }))
+        Ok(Some(User { id: self.record.get(self.id).unwrap_or_default().to_owned(), attributes }))
     }
 
     /// The line after the last row; a quoted cell may hold several.
@@ -69,9 +62,9 @@ impl<R: Read> Rows<R> {
 
 fn fault(error: &csv::Error) -> Fault {
     let why = match error.kind() {
-        csv::ErrorKind::UnequalLengths {
-            expected_len, len, ..
-        } => format!("has {len} cells, and the header {expected_len}"),
+        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
+            format!("has {len} cells, and the header {expected_len}")
+        }
         csv::ErrorKind::Utf8 { .. } => "is not UTF-8".into(),
         _ => error.to_string(),
     };

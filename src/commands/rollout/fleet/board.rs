@@ -36,11 +36,7 @@ pub(in crate::commands::rollout) struct Board {
 impl Board {
     /// With what is known at the beginning; `drawn` says whether somebody draws it.
     pub(super) fn new(standings: Standings, rows: Vec<RolloutRow>, drawn: bool) -> Self {
-        let board = Self {
-            standings: RefCell::new(standings),
-            drawn: Cell::new(drawn),
-            ..Self::default()
-        };
+        let board = Self { standings: RefCell::new(standings), drawn: Cell::new(drawn), ..Self::default() };
         rows.into_iter().for_each(|row| board.picture(row));
         board
     }
@@ -80,10 +76,7 @@ impl Board {
 
     /// A region stands there.
     pub(super) fn stands(&self, region: &str, standing: Standing) {
-        let before = self
-            .standings
-            .borrow_mut()
-            .insert(region.to_owned(), standing);
+        let before = self.standings.borrow_mut().insert(region.to_owned(), standing);
         if before != Some(standing) {
             self.changed.notify_one();
         }

@@ -70,22 +70,15 @@ impl Drive<'_> {
             Origin::Plan(plan) => plan.image.clone(),
         };
         if let Some((_, error)) = failed.first() {
-            let untouched = standings
-                .values()
-                .all(|standing| *standing == Standing::Pending);
+            let untouched = standings.values().all(|standing| *standing == Standing::Pending);
             if untouched && failed.len() == 1 {
                 let first = failed.into_iter().next();
                 let error = first.map(|(region, error)| error.at(format!("region {region}")));
-                return Err(
-                    error.unwrap_or_else(|| Error::internal("an error that was there is not"))
-                );
+                return Err(error.unwrap_or_else(|| Error::internal("an error that was there is not")));
             }
             let again = match error {
                 Error::HalfDone { .. } => None,
-                _ => Some(
-                    self.cx
-                        .command(&format!("rollout resume {}", word(self.service))),
-                ),
+                _ => Some(self.cx.command(&format!("rollout resume {}", word(self.service)))),
             };
             let stands = result(self.fleet, self.service, &image, &standings);
             return Err(half_done(&stood(&stands), &failed, again));
@@ -96,18 +89,10 @@ impl Drive<'_> {
             image: image.clone(),
             regions: self.fleet.regions().cloned().collect(),
         };
-        Ok(Done {
-            result: result(self.fleet, self.service, &image, &standings),
-            undo: (!bad).then(|| undo.into()),
-        })
+        Ok(Done { result: result(self.fleet, self.service, &image, &standings), undo: (!bad).then(|| undo.into()) })
     }
 
-    async fn drive(
-        &self,
-        board: &Board,
-        picture: &mut Picture<'_>,
-        confirmed: &Confirmed,
-    ) -> Vec<(String, Error)> {
+    async fn drive(&self, board: &Board, picture: &mut Picture<'_>, confirmed: &Confirmed) -> Vec<(String, Error)> {
         let mut running: FuturesUnordered<Doing<'_>> = FuturesUnordered::new();
         let mut begun = BTreeSet::new();
         let mut failed = Vec::new();
@@ -147,13 +132,7 @@ impl Drive<'_> {
         }
     }
 
-    fn task<'f>(
-        &'f self,
-        region: String,
-        task: Task,
-        board: &'f Board,
-        confirmed: &'f Confirmed,
-    ) -> Doing<'f> {
+    fn task<'f>(&'f self, region: String, task: Task, board: &'f Board, confirmed: &'f Confirmed) -> Doing<'f> {
         Box::pin(async move {
             let named = |cx: &&Context| cx.region.as_ref() == Some(&region);
             let done = match self.regions.iter().find(named) {
@@ -164,18 +143,8 @@ impl Drive<'_> {
         })
     }
 
-    async fn act(
-        &self,
-        cx: &Context,
-        task: Task,
-        board: &Board,
-        confirmed: &Confirmed,
-    ) -> Result<Done> {
-        let how = How {
-            until: self.stay.until(),
-            takeover: self.stay.takeover,
-            part: Some((self.fleet, board)),
-        };
+    async fn act(&self, cx: &Context, task: Task, board: &Board, confirmed: &Confirmed) -> Result<Done> {
+        let how = How { until: self.stay.until(), takeover: self.stay.takeover, part: Some((self.fleet, board)) };
         match task {
             Task::Begin => self.begin(cx, &how, confirmed).await,
             Task::GoOn => {
@@ -212,21 +181,14 @@ impl Drive<'_> {
         let (place, plan, originals, eyes, gates) = match &self.origin {
             Origin::New { what, switch } => {
                 let prepared = prepare(cx, what.clone(), *switch).await?;
-                (
-                    prepared.place,
-                    prepared.plan,
-                    prepared.originals,
-                    prepared.eyes,
-                    prepared.gates,
-                )
+                (prepared.place, prepared.plan, prepared.originals, prepared.eyes, prepared.gates)
             }
             Origin::Plan(plan) => {
                 let service = choose(cx, Some(self.service))?;
                 let place = fresh(cx, service, plan.switch)?;
                 let eyes = Eyes::open(cx, &place.scene, &plan.rules)?;
                 let originals = place.target.originals().await?;
-                let gates =
-                    preflight::check(cx, &place, &plan.rules, &originals, &plan.waived).await?;
+                let gates = preflight::check(cx, &place, &plan.rules, &originals, &plan.waived).await?;
                 (place, (**plan).clone(), originals, eyes, gates)
             }
         };
@@ -276,8 +238,6 @@ pub(super) fn half_done(done: &str, failed: &[(String, Error)], command: Option<
     Error::HalfDone {
         done: done.to_owned(),
         left: left.join("; "),
-        command: command
-            .or(own)
-            .unwrap_or_else(|| "liveops rollout status".into()),
+        command: command.or(own).unwrap_or_else(|| "liveops rollout status".into()),
     }
 }

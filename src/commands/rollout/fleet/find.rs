@@ -32,12 +32,8 @@ impl Found {
     pub(super) fn standings(&self) -> Standings {
         let at = |region: &String| Standing::of(self.rollouts.get(region), &self.fleet.id);
         let is_seen = |region: &&String| self.unseen.iter().all(|(unseen, _)| unseen != *region);
-        let known: Standings = self
-            .fleet
-            .regions()
-            .filter(is_seen)
-            .map(|region| (region.clone(), at(region)))
-            .collect();
+        let known: Standings =
+            self.fleet.regions().filter(is_seen).map(|region| (region.clone(), at(region))).collect();
         let mut standings = known.clone();
         for (region, _) in &self.unseen {
             let at = match self.fleet.may_have_begun(region, &known) {
@@ -80,12 +76,7 @@ impl Found {
     /// The regions that have begun, and are not back.
     pub(in crate::commands::rollout) fn touched(&self) -> Vec<&Context> {
         let standings = self.standings();
-        self.contexts_where(|region| {
-            !matches!(
-                standings.get(region),
-                None | Some(Standing::Pending | Standing::Back)
-            )
-        })
+        self.contexts_where(|region| !matches!(standings.get(region), None | Some(Standing::Pending | Standing::Back)))
     }
 
     /// The plan of it.
@@ -103,10 +94,7 @@ impl Found {
 ///
 /// # Errors
 /// The configuration; which service is not clear; no region that can be seen knows of one, and another cannot be seen.
-pub(in crate::commands::rollout) async fn find(
-    cx: &Context,
-    service: Option<&str>,
-) -> Result<Option<Found>> {
+pub(in crate::commands::rollout) async fn find(cx: &Context, service: Option<&str>) -> Result<Option<Found>> {
     // What is about one region alone is not about the whole.
     if cx.region.is_some() || cx.config()?.settings.regions.is_empty() {
         return Ok(None);
@@ -131,14 +119,10 @@ pub(in crate::commands::rollout) async fn find(
             Err(error) => unseen.push((region, error)),
         }
     }
-    let latest = rollouts
-        .values()
-        .filter(|rollout| rollout.fleet.is_some())
-        .max_by_key(|rollout| rollout.started_at);
+    let latest = rollouts.values().filter(|rollout| rollout.fleet.is_some()).max_by_key(|rollout| rollout.started_at);
     let here = here.ok().flatten().map(|stored| stored.rollout);
     let here = here.filter(|here| here.fleet.is_none());
-    let Some((fleet, began)) = latest.and_then(|it| Some((it.fleet.clone()?, it.started_at)))
-    else {
+    let Some((fleet, began)) = latest.and_then(|it| Some((it.fleet.clone()?, it.started_at))) else {
         return match unseen.into_iter().next() {
             // There may be one where it cannot be looked.
             Some((region, error)) if here.is_none_or(|here| here.phase.is_terminal()) => {
@@ -153,17 +137,8 @@ pub(in crate::commands::rollout) async fn find(
     rollouts.retain(|_, rollout| rollout.fleet.as_ref() == Some(&fleet));
     let is_of_it = |region: &str| fleet.regions().any(|name| name == region);
     unseen.retain(|(region, _)| is_of_it(region));
-    let contexts = contexts
-        .into_iter()
-        .filter(|cx| cx.region.as_deref().is_some_and(is_of_it))
-        .collect();
-    Ok(Some(Found {
-        service: chosen.name.clone(),
-        contexts,
-        rollouts,
-        unseen,
-        fleet,
-    }))
+    let contexts = contexts.into_iter().filter(|cx| cx.region.as_deref().is_some_and(is_of_it)).collect();
+    Ok(Some(Found { service: chosen.name.clone(), contexts, rollouts, unseen, fleet }))
 }
 
 /// The latest rollout of each service, here and in each region, and what kept us from knowing one.
@@ -188,8 +163,7 @@ pub(in crate::commands::rollout) async fn rows(cx: &Context) -> Result<Seen> {
             Err(error) => {
                 // What is wrong with one region hides no other.
                 let all = services.iter();
-                seen.unseen
-                    .extend(all.map(|service| UnseenRow::new(region, &service.name, &error)));
+                seen.unseen.extend(all.map(|service| UnseenRow::new(region, &service.name, &error)));
                 continue;
             }
         };

@@ -54,11 +54,7 @@ impl RegionArgs {
         let known = &cx.config()?.settings.regions;
         for (index, region) in self.regions.iter().enumerate() {
             if !known.contains(region) {
-                return Err(Error::NotFound {
-                    what: "region",
-                    name: region.clone(),
-                    candidates: known.clone(),
-                });
+                return Err(Error::NotFound { what: "region", name: region.clone(), candidates: known.clone() });
             }
             if self.regions[..index].contains(region) {
                 return Err(Error::usage(
@@ -67,12 +63,8 @@ impl RegionArgs {
                 ));
             }
         }
-        waves(&self.regions, &self.wave).map_err(|message| {
-            Error::usage(
-                message,
-                "write how many regions go at once, such as `--wave 1,2`",
-            )
-        })
+        waves(&self.regions, &self.wave)
+            .map_err(|message| Error::usage(message, "write how many regions go at once, such as `--wave 1,2`"))
     }
 }
 
@@ -103,27 +95,13 @@ pub(super) async fn begin(
     };
     let image = first.plan.image.clone();
     what.image = Some(image.clone());
-    let fleet = Fleet {
-        id: format!("f{:08x}", fastrand::u32(..)),
-        waves,
-        on_failure: first.plan.rules.on_region_failure,
-    };
+    let fleet =
+        Fleet { id: format!("f{:08x}", fastrand::u32(..)), waves, on_failure: first.plan.rules.on_region_failure };
     drop(prepared);
-    let summary = format!(
-        "roll out {image} to {service} in {}, {} waves",
-        regions.regions.join(", "),
-        fleet.waves.len()
-    );
-    let undo = RolloutUndo::Rollback {
-        service: service.clone(),
-        image,
-        regions: regions.regions.clone(),
-    };
-    let action = if switch {
-        "rollout.bluegreen"
-    } else {
-        "rollout.canary"
-    };
+    let summary =
+        format!("roll out {image} to {service} in {}, {} waves", regions.regions.join(", "), fleet.waves.len());
+    let undo = RolloutUndo::Rollback { service: service.clone(), image, regions: regions.regions.clone() };
+    let action = if switch { "rollout.bluegreen" } else { "rollout.canary" };
     let change = Change {
         action,
         summary: summary.clone(),
@@ -142,11 +120,7 @@ pub(super) async fn begin(
         seen: Vec::new(),
         wish: WishKind::Resume,
     };
-    let changed = change
-        .carry_out(cx, async |confirmed| {
-            drive.run(Standings::new(), confirmed).await
-        })
-        .await?;
+    let changed = change.carry_out(cx, async |confirmed| drive.run(Standings::new(), confirmed).await).await?;
     if let Changed::Planned = changed {
         let planned = serde_json::to_value(&report)?;
         let report = ChangeReport::new(cx, action, summary, changed, planned)?;
@@ -170,25 +144,14 @@ pub(super) async fn take_back(
         _ => true,
     };
     let regions: Vec<&Context> = found.contexts_where(wanted);
-    let names: Vec<&str> = regions
-        .iter()
-        .filter_map(|cx| cx.region.as_deref())
-        .collect();
+    let names: Vec<&str> = regions.iter().filter_map(|cx| cx.region.as_deref()).collect();
     let service = word(&found.service);
     if names.is_empty() {
-        let over = found
-            .fleet
-            .regions()
-            .any(|region| standings.get(region) == Some(&Standing::Over));
+        let over = found.fleet.regions().any(|region| standings.get(region) == Some(&Standing::Over));
         if over && !finished_too {
             return Err(Error::Conflict {
-                what: format!(
-                    "the rollout of {service} has succeeded in its regions, so there is nothing to abort"
-                ),
-                hint: format!(
-                    "to go back: `{}`",
-                    cx.command(&format!("rollout undo {service}"))
-                ),
+                what: format!("the rollout of {service} has succeeded in its regions, so there is nothing to abort"),
+                hint: format!("to go back: `{}`", cx.command(&format!("rollout undo {service}"))),
             });
         }
         let text = format!("{service} is back already in every region");
@@ -196,23 +159,11 @@ pub(super) async fn take_back(
         cx.output.show(&report, cx.clock.now())?;
         return Ok(Exit::Good);
     }
-    let summary = format!(
-        "give the old version of {service} its traffic back in {}",
-        names.join(", ")
-    );
-    let change = Change {
-        action,
-        summary: summary.clone(),
-        preview: Vec::new(),
-        undo: None,
-        kill_switch: true,
-        undoes: None,
-    };
-    let changed = change
-        .carry_out(cx, async |confirmed| {
-            back_in(&regions, &found.service, &reason, confirmed).await
-        })
-        .await?;
+    let summary = format!("give the old version of {service} its traffic back in {}", names.join(", "));
+    let change =
+        Change { action, summary: summary.clone(), preview: Vec::new(), undo: None, kill_switch: true, undoes: None };
+    let changed =
+        change.carry_out(cx, async |confirmed| back_in(&regions, &found.service, &reason, confirmed).await).await?;
     let report = ChangeReport::new(cx, action, summary, changed, json!({ "regions": names }))?;
     cx.output.show(&report, cx.clock.now())?;
     Ok(Exit::Good)
@@ -245,20 +196,10 @@ pub(super) async fn back_in(
         }
     }
     if failed.is_empty() {
-        return Ok(Done {
-            result: json!({ "service": service, "regions": done }),
-            undo: None,
-        });
+        return Ok(Done { result: json!({ "service": service, "regions": done }), undo: None });
     }
     Err(drive::half_done(
-        &format!(
-            "back in {}",
-            if done.is_empty() {
-                "no region".into()
-            } else {
-                done.join(", ")
-            }
-        ),
+        &format!("back in {}", if done.is_empty() { "no region".into() } else { done.join(", ") }),
         &failed,
         None,
     ))
@@ -267,8 +208,7 @@ pub(super) async fn back_in(
 /// Where every region stands after it, with the exit code of the whole.
 async fn show(cx: &Context, service: &str) -> Result<Exit> {
     let mut seen = rows(cx).await?;
-    seen.rollouts
-        .retain(|row| row.service == service && row.region.is_some());
+    seen.rollouts.retain(|row| row.service == service && row.region.is_some());
     seen.unseen.retain(|row| row.service == service);
     let report = RolloutStatus::new(cx, seen)?;
     cx.output.show_line(&report, cx.clock.now())?;

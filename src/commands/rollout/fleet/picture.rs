@@ -74,10 +74,8 @@ impl<'a> Picture<'a> {
             None => vec![Block::text("looking at the gates of the first wave")],
         };
         blocks.push(Block::Blank);
-        let mut moved: Vec<_> = rows
-            .iter()
-            .flat_map(|row| row.transitions.iter().map(move |moved| (row, moved)))
-            .collect();
+        let mut moved: Vec<_> =
+            rows.iter().flat_map(|row| row.transitions.iter().map(move |moved| (row, moved))).collect();
         moved.sort_by_key(|(_, moved)| moved.at);
         let regions = rows.iter().filter_map(|row| row.region.as_ref());
         let wide = regions.map(|region| region.chars().count()).max();
@@ -86,11 +84,7 @@ impl<'a> Picture<'a> {
             let region = row.region.as_deref().unwrap_or_default();
             blocks.push(Block::Line(vec![
                 span(
-                    format!(
-                        "{}  {region:<wide$} {:>4}  ",
-                        moved.at.format("%H:%M:%S"),
-                        moved.weight.to_string()
-                    ),
+                    format!("{}  {region:<wide$} {:>4}  ", moved.at.format("%H:%M:%S"), moved.weight.to_string()),
                     Tone::Dim,
                 ),
                 plain(moved.text.clone()),

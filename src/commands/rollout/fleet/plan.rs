@@ -50,22 +50,14 @@ fn named(cx: &Context, error: Error) -> Error {
     error.at(format!("region {region}"))
 }
 
-pub(in crate::commands::rollout) async fn run(
-    cx: &Context,
-    mut what: WhatArgs,
-    regions: &RegionArgs,
-) -> Result<Exit> {
+pub(in crate::commands::rollout) async fn run(cx: &Context, mut what: WhatArgs, regions: &RegionArgs) -> Result<Exit> {
     let waves = regions.waves(cx)?;
     what.service = Some(choose(cx, what.service.as_deref())?.name.clone());
     let contexts = contexts(cx, &regions.regions);
     let prepared = prepare_all(&contexts, &what, false).await?;
     let report = FleetPlan::new(cx, &waves, &contexts, &prepared)?;
     cx.output.show(&report, cx.clock.now())?;
-    Ok(if report.is_refused() {
-        Exit::Bad
-    } else {
-        Exit::Good
-    })
+    Ok(if report.is_refused() { Exit::Bad } else { Exit::Good })
 }
 
 /// One region's part.
@@ -103,11 +95,7 @@ impl FleetPlan {
         for (cx, prepared) in contexts.iter().zip(prepared) {
             let region = cx.region.clone().unwrap_or_default();
             let wave = waves.iter().position(|wave| wave.contains(&region));
-            regions.push(RegionRow {
-                wave: wave.unwrap_or(0) + 1,
-                region,
-                plan: PlanReport::new(cx, prepared)?,
-            });
+            regions.push(RegionRow { wave: wave.unwrap_or(0) + 1, region, plan: PlanReport::new(cx, prepared)? });
         }
         let refused = regions.iter().any(|row| row.plan.is_refused());
         let words = (!refused).then(|| {
@@ -139,19 +127,13 @@ impl FleetPlan {
 
     /// The plan without what to type next.
     pub(super) fn preview(&self, view: &View) -> Vec<Block> {
-        let mut table = Table::new(["WAVE", "REGION", "FROM", "SHARES", "NEEDS", "GATES"])
-            .right(&[0])
-            .fixed(&[0, 1, 4, 5]);
+        let mut table =
+            Table::new(["WAVE", "REGION", "FROM", "SHARES", "NEEDS", "GATES"]).right(&[0]).fixed(&[0, 1, 4, 5]);
         for row in &self.regions {
-            let (word, tone) = if row.plan.is_refused() {
-                ("refused", Tone::Bad)
-            } else {
-                ("pass", Tone::Good)
-            };
+            let (word, tone) = if row.plan.is_refused() { ("refused", Tone::Bad) } else { ("pass", Tone::Good) };
             let shares: Vec<String> = row.plan.shares().iter().map(ToString::to_string).collect();
-            let needs = row.plan.needs().map_or_else(String::new, |(rate, share)| {
-                format!("{rate:.1} req/s at {share}")
-            });
+            let needs =
+                row.plan.needs().map_or_else(String::new, |(rate, share)| format!("{rate:.1} req/s at {share}"));
             table.row(vec![
                 plain(row.wave.to_string()),
                 plain(row.region.clone()),

@@ -31,69 +31,37 @@ pub(in crate::commands::rollout) async fn approve(cx: &Context, found: &Found) -
         .map(|(region, it)| format!("step {} ({}) in {region}", it.step + 1, it.target()))
         .collect();
     let summary = format!("approve {} of {}", steps.join(", "), found.image());
-    say(
-        cx,
-        found,
-        &regions,
-        ("rollout.approve", summary, None),
-        |it, cx| {
-            let region = cx.region.as_deref().unwrap_or_default();
-            // It may have moved on while somebody thought: the approval is then for a step that is no more.
-            let Some(seen) = found.rollouts.get(region) else {
-                return;
-            };
-            it.approvals.push(Approval {
-                by: cx.actor.clone(),
-                at: cx.clock.now(),
-                step: seen.step,
-                image: seen.plan.image.clone(),
-            });
-        },
-    )
+    say(cx, found, &regions, ("rollout.approve", summary, None), |it, cx| {
+        let region = cx.region.as_deref().unwrap_or_default();
+        // It may have moved on while somebody thought: the approval is then for a step that is no more.
+        let Some(seen) = found.rollouts.get(region) else {
+            return;
+        };
+        it.approvals.push(Approval {
+            by: cx.actor.clone(),
+            at: cx.clock.now(),
+            step: seen.step,
+            image: seen.plan.image.clone(),
+        });
+    })
     .await
 }
 
 /// `rollout pause` of the whole: every region under way stays where it is, and none begins.
-pub(in crate::commands::rollout) async fn pause(
-    cx: &Context,
-    found: &Found,
-    reason: Option<&String>,
-) -> Result<Exit> {
+pub(in crate::commands::rollout) async fn pause(cx: &Context, found: &Found, reason: Option<&String>) -> Result<Exit> {
     let moves = |it: &Rollout| !it.phase.is_terminal() && !it.phase.is_back();
     let regions = found.regions_where(cx, "a pause", moves)?;
-    let at: Vec<String> = found
-        .named(&regions)
-        .map(|(region, it)| format!("{region} at {}", it.applied))
-        .collect();
-    let summary = format!(
-        "pause {} of {} in {}",
-        found.image(),
-        found.service,
-        at.join(", ")
-    );
-    say(
-        cx,
-        found,
-        &regions,
-        ("rollout.pause", summary, Some(true)),
-        |it, cx| {
-            it.wish = Some(wish(cx, WishKind::Pause, reason.cloned()));
-        },
-    )
+    let at: Vec<String> = found.named(&regions).map(|(region, it)| format!("{region} at {}", it.applied)).collect();
+    let summary = format!("pause {} of {} in {}", found.image(), found.service, at.join(", "));
+    say(cx, found, &regions, ("rollout.pause", summary, Some(true)), |it, cx| {
+        it.wish = Some(wish(cx, WishKind::Pause, reason.cloned()));
+    })
     .await
 }
 
 /// `rollout resume` of the whole: goes on with what is under way, and with what has not begun.
-pub(in crate::commands::rollout) async fn resume(
-    cx: &Context,
-    found: &Found,
-    stay: &StayArgs,
-) -> Result<Exit> {
-    let summary = format!(
-        "go on with {} of {} in its regions",
-        found.image(),
-        found.service
-    );
+pub(in crate::commands::rollout) async fn resume(cx: &Context, found: &Found, stay: &StayArgs) -> Result<Exit> {
+    let summary = format!("go on with {} of {} in its regions", found.image(), found.service);
     let moves = |it: &Rollout| !it.phase.is_terminal();
     let how = ("rollout.resume", summary, WishKind::Resume);
     go_on(cx, found, &found.which(moves), stay, how).await
@@ -101,11 +69,7 @@ pub(in crate::commands::rollout) async fn resume(
 
 /// `rollout promote` of the whole: those under way get all of the traffic at once; or, where all that are under way have it,
 /// their windows end. What has not begun is left to its own evidence.
-pub(in crate::commands::rollout) async fn promote(
-    cx: &Context,
-    found: &Found,
-    stay: &StayArgs,
-) -> Result<Exit> {
+pub(in crate::commands::rollout) async fn promote(cx: &Context, found: &Found, stay: &StayArgs) -> Result<Exit> {
     let in_window = |it: &Rollout| matches!(it.phase, Phase::Window | Phase::Finishing);
     let moves = |it: &Rollout| !it.phase.is_terminal() && !it.phase.is_back();
     let windows = found.which(|it| in_window(it));
@@ -118,18 +82,10 @@ pub(in crate::commands::rollout) async fn promote(
         ([], []) => {
             // None is: that is said by it.
             let regions = found.regions_where(cx, "a promotion", moves)?;
-            return Err(Error::internal(&format!(
-                "{} regions of none",
-                regions.len()
-            )));
+            return Err(Error::internal(&format!("{} regions of none", regions.len())));
         }
         ([], _) => (
-            format!(
-                "end the window of {} of {} in {}",
-                found.image(),
-                found.service,
-                names(&windows).join(", ")
-            ),
+            format!("end the window of {} of {} in {}", found.image(), found.service, names(&windows).join(", ")),
             windows,
         ),
         (_, []) => (
@@ -158,11 +114,7 @@ pub(in crate::commands::rollout) async fn promote(
                     names(&windows).join(", "),
                     names(&rising).join(", ")
                 ),
-                format!(
-                    "all of the traffic at once: {}; the end of the way back: {}",
-                    each(&rising),
-                    each(&windows)
-                ),
+                format!("all of the traffic at once: {}; the end of the way back: {}", each(&rising), each(&windows)),
             ));
         }
     };
@@ -196,25 +148,13 @@ async fn go_on(
         });
     }
     if !stay.takeover && !held(found, regions).await?.is_empty() {
-        return say(
-            cx,
-            found,
-            regions,
-            (action, summary, Some(false)),
-            |it, cx| {
-                it.wish = Some(wish(cx, kind, None));
-            },
-        )
+        return say(cx, found, regions, (action, summary, Some(false)), |it, cx| {
+            it.wish = Some(wish(cx, kind, None));
+        })
         .await;
     }
-    let change = Change {
-        action,
-        summary: summary.clone(),
-        preview: Vec::new(),
-        undo: None,
-        kill_switch: false,
-        undoes: None,
-    };
+    let change =
+        Change { action, summary: summary.clone(), preview: Vec::new(), undo: None, kill_switch: false, undoes: None };
     let drive = Drive {
         cx,
         fleet: &found.fleet,
@@ -222,14 +162,10 @@ async fn go_on(
         service: &found.service,
         origin: Origin::Plan(Box::new(found.plan()?.clone())),
         stay,
-        seen: (found.rollouts.values())
-            .map(RolloutRow::held_by_us)
-            .collect(),
+        seen: (found.rollouts.values()).map(RolloutRow::held_by_us).collect(),
         wish: kind,
     };
-    let changed = change
-        .carry_out(cx, async |confirmed| drive.run(standings, confirmed).await)
-        .await?;
+    let changed = change.carry_out(cx, async |confirmed| drive.run(standings, confirmed).await).await?;
     if let Changed::Planned = changed {
         let report = ChangeReport::new(cx, action, summary, changed, json!({}))?;
         cx.output.show(&report, cx.clock.now())?;
@@ -267,11 +203,8 @@ async fn say(
         kill_switch: action.ends_with(".pause"),
         undoes: None,
     };
-    let changed = change
-        .carry_out(cx, async |confirmed| {
-            say_in(found, regions, (action, still), &what, confirmed).await
-        })
-        .await?;
+    let changed =
+        change.carry_out(cx, async |confirmed| say_in(found, regions, (action, still), &what, confirmed).await).await?;
     let mut report = ChangeReport::new(cx, action, summary, changed, json!({}))?;
     let unheld: Vec<&str> = regions
         .iter()
@@ -345,10 +278,7 @@ impl Found {
     }
 
     /// What the regions remember of it.
-    fn named<'f>(
-        &'f self,
-        regions: &'f [&Context],
-    ) -> impl Iterator<Item = (&'f str, &'f Rollout)> {
+    fn named<'f>(&'f self, regions: &'f [&Context]) -> impl Iterator<Item = (&'f str, &'f Rollout)> {
         regions.iter().filter_map(|cx| {
             let region = cx.region.as_deref()?;
             Some((region, self.rollouts.get(region)?))
@@ -364,12 +294,7 @@ impl Found {
     ///
     /// # Errors
     /// `Refused`: none is.
-    fn regions_where(
-        &self,
-        cx: &Context,
-        what: &str,
-        wanted: impl Fn(&Rollout) -> bool,
-    ) -> Result<Vec<&Context>> {
+    fn regions_where(&self, cx: &Context, what: &str, wanted: impl Fn(&Rollout) -> bool) -> Result<Vec<&Context>> {
         let found = self.which(wanted);
         if !found.is_empty() {
             return Ok(found);
@@ -384,15 +309,8 @@ impl Found {
             })
             .collect();
         Err(Error::Refused {
-            why: format!(
-                "no region of {} waits for {what}: {}",
-                self.service,
-                stand.join(", ")
-            ),
-            hint: format!(
-                "look at them: `{}`",
-                cx.command(&format!("rollout status {}", word(&self.service)))
-            ),
+            why: format!("no region of {} waits for {what}: {}", self.service, stand.join(", ")),
+            hint: format!("look at them: `{}`", cx.command(&format!("rollout status {}", word(&self.service)))),
         })
     }
 }

@@ -52,10 +52,7 @@ pub(in crate::commands) fn group<'a>(
         }
     }
     let wholes = wholes.into_values();
-    (
-        wholes.filter_map(|rows| Whole::of(&rows, unseen)).collect(),
-        alone,
-    )
+    (wholes.filter_map(|rows| Whole::of(&rows, unseen)).collect(), alone)
 }
 
 impl<'a> Whole<'a> {
@@ -66,9 +63,7 @@ impl<'a> Whole<'a> {
         let bad = rows.iter().any(|row| row.phase.is_back());
         let at = |region: &String| {
             let mine = |row: &&&RolloutRow| row.region.as_ref() == Some(region);
-            let silent = |row: &&UnseenRow| {
-                row.region.as_ref() == Some(region) && row.service == first.service
-            };
+            let silent = |row: &&UnseenRow| row.region.as_ref() == Some(region) && row.service == first.service;
             match (rows.iter().find(mine), unseen.iter().find(silent)) {
                 (Some(row), _) => At::Seen(row),
                 (None, Some(row)) => At::Unseen(&row.why),
@@ -77,18 +72,9 @@ impl<'a> Whole<'a> {
             }
         };
         let waves = fleet.waves.iter().enumerate();
-        let lines = waves.flat_map(|(index, wave)| {
-            wave.iter().map(move |region| Line {
-                region,
-                wave: index + 1,
-                at: at(region),
-            })
-        });
-        Some(Self {
-            fleet,
-            first,
-            lines: lines.collect(),
-        })
+        let lines = waves
+            .flat_map(|(index, wave)| wave.iter().map(move |region| Line { region, wave: index + 1, at: at(region) }));
+        Some(Self { fleet, first, lines: lines.collect() })
     }
 
     /// Its service, and what is rolled out.
@@ -171,10 +157,7 @@ impl<'a> Whole<'a> {
         }
         vec![
             Block::Line(vec![
-                span(
-                    format!("{} in {} regions ", self.first.service, self.lines.len()),
-                    Tone::Strong,
-                ),
+                span(format!("{} in {} regions ", self.first.service, self.lines.len()), Tone::Strong),
                 plain(format!("{}  ", self.first.image)),
                 span(format!("policy {}, {back}", self.first.policy), Tone::Dim),
             ]),
@@ -185,13 +168,10 @@ impl<'a> Whole<'a> {
     /// The table, and what there is to say of the region that matters most.
     pub(in crate::commands::rollout) fn blocks(&self, view: &View) -> Vec<Block> {
         let mut blocks = self.table(view);
-        let worst = self
-            .worst_first()
-            .into_iter()
-            .find_map(|line| match line.at {
-                At::Seen(row) => Some(row),
-                _ => None,
-            });
+        let worst = self.worst_first().into_iter().find_map(|line| match line.at {
+            At::Seen(row) => Some(row),
+            _ => None,
+        });
         if let Some(row) = worst {
             blocks.push(Block::Blank);
             blocks.extend(row.blocks(view));
@@ -230,8 +210,7 @@ impl Line<'_> {
 
     /// Is it one that turned out bad itself?
     fn is_to_blame(&self) -> bool {
-        let so =
-            |verdict: &Verdict| verdict.role == Role::Rollback && verdict.outcome == Outcome::Fail;
+        let so = |verdict: &Verdict| verdict.role == Role::Rollback && verdict.outcome == Outcome::Fail;
         matches!(self.at, At::Seen(row) if row.verdicts.iter().any(so))
     }
 

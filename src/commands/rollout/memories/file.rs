@@ -60,21 +60,12 @@ fn holder_name(epoch: u64) -> String {
 impl<'a> FileMemory<'a> {
     /// In this folder; nothing is made before it is needed.
     pub(super) fn new(cx: &'a Context, folder: PathBuf, look: String) -> Self {
-        Self {
-            cx,
-            folder,
-            look,
-            held: RefCell::default(),
-        }
+        Self { cx, folder, look, held: RefCell::default() }
     }
 
     fn io(&self, action: &'static str) -> impl Fn(io::Error) -> Error {
         let path = self.folder.clone();
-        move |source| Error::Io {
-            action,
-            path: path.clone(),
-            source,
-        }
+        move |source| Error::Io { action, path: path.clone(), source }
     }
 
     fn read<T: for<'de> Deserialize<'de>>(&self, name: &str) -> Result<Option<T>> {
@@ -83,20 +74,14 @@ impl<'a> FileMemory<'a> {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(source) => {
-                return Err(Error::Io {
-                    action: "read",
-                    path,
-                    source,
-                });
+                return Err(Error::Io { action: "read", path, source });
             }
         };
-        serde_json::from_slice(&bytes)
-            .map(Some)
-            .map_err(|error| Error::Damaged {
-                what: error.to_string(),
-                hint: "was it written by a newer liveops? when nothing in it is worth keeping, remove it".into(),
-                path,
-            })
+        serde_json::from_slice(&bytes).map(Some).map_err(|error| Error::Damaged {
+            what: error.to_string(),
+            hint: "was it written by a newer liveops? when nothing in it is worth keeping, remove it".into(),
+            path,
+        })
     }
 
     /// The files whose names are `lead` and a number, by their number.
@@ -136,9 +121,7 @@ impl<'a> FileMemory<'a> {
     /// Gives the file this name; false when somebody was faster.
     fn name(&self, file: &NamedTempFile, name: &str) -> Result<bool> {
         match fs::hard_link(file.path(), self.folder.join(name)) {
-            Ok(()) => sync_folder(&self.folder)
-                .map(|()| true)
-                .map_err(self.io("write in")),
+            Ok(()) => sync_folder(&self.folder).map(|()| true).map_err(self.io("write in")),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
             Err(error) => Err(self.io("write in")(error)),
         }
@@ -149,9 +132,7 @@ impl<'a> FileMemory<'a> {
             let before = self.latest(LOCK)?;
             if !takeover && self.is_held(before)? {
                 let known = self.read::<HolderFile>(&holder_name(before))?;
-                let by = known
-                    .as_ref()
-                    .map_or("another liveops", |known| &known.holder);
+                let by = known.as_ref().map_or("another liveops", |known| &known.holder);
                 return Err(Error::Refused {
                     why: format!("{by} holds the rollout of this service"),
                     hint: format!(
@@ -168,10 +149,7 @@ impl<'a> FileMemory<'a> {
                 continue;
             }
             let file = file.into_file();
-            let lock = Lock {
-                holder: holder.to_owned(),
-                epoch,
-            };
+            let lock = Lock { holder: holder.to_owned(), epoch };
             self.show(&lock, false)?;
             *self.held.borrow_mut() = Some(file);
             self.forget(LOCK, epoch);
@@ -185,11 +163,7 @@ impl<'a> FileMemory<'a> {
     }
 
     fn show(&self, lock: &Lock, released: bool) -> Result<()> {
-        let file = HolderFile {
-            holder: lock.holder.clone(),
-            renewed_at: self.cx.clock.now(),
-            released,
-        };
+        let file = HolderFile { holder: lock.holder.clone(), renewed_at: self.cx.clock.now(), released };
         let path = self.folder.join(holder_name(lock.epoch));
         write_private(&path, &serde_json::to_vec_pretty(&file)?).map_err(self.io("write"))
     }
@@ -215,12 +189,7 @@ impl<'a> FileMemory<'a> {
         if known.released {
             return Ok(None);
         }
-        Ok(Some(Holder {
-            alive: self.is_held(epoch)?,
-            holder: known.holder,
-            epoch,
-            renewed_at: known.renewed_at,
-        }))
+        Ok(Some(Holder { alive: self.is_held(epoch)?, holder: known.holder, epoch, renewed_at: known.renewed_at }))
     }
 
     /// Does a living process hold the lock of this epoch?
@@ -264,10 +233,7 @@ impl<'a> FileMemory<'a> {
         if version.unwrap_or("0") != there.to_string() {
             return Err(self.overtaken());
         }
-        let next = StateFile {
-            version: there + 1,
-            rollout: rollout.clone(),
-        };
+        let next = StateFile { version: there + 1, rollout: rollout.clone() };
         let mut file = self.nameless()?;
         file.write_all(&serde_json::to_vec_pretty(&next)?)
             .and_then(|()| file.as_file().sync_all())
@@ -288,12 +254,7 @@ impl<'a> FileMemory<'a> {
 }
 
 impl Memory for FileMemory<'_> {
-    fn acquire<'a>(
-        &'a self,
-        holder: &'a str,
-        takeover: bool,
-        _confirmed: &'a Confirmed,
-    ) -> Doing<'a, Lock> {
+    fn acquire<'a>(&'a self, holder: &'a str, takeover: bool, _confirmed: &'a Confirmed) -> Doing<'a, Lock> {
         Box::pin(async move { self.take(holder, takeover) })
     }
 
@@ -315,10 +276,7 @@ impl Memory for FileMemory<'_> {
 
     fn load(&self) -> Doing<'_, Option<Stored>> {
         Box::pin(async {
-            Ok(self.state()?.map(|file| Stored {
-                rollout: file.rollout,
-                version: file.version.to_string(),
-            }))
+            Ok(self.state()?.map(|file| Stored { rollout: file.rollout, version: file.version.to_string() }))
         })
     }
 

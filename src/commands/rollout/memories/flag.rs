@@ -42,16 +42,10 @@ impl<'a> FlagMemory<'a> {
         let began = Instant::now();
         let mut first: Option<RampLock> = None;
         loop {
-            let taken = self
-                .store
-                .take_ramp(&self.name, holder, takeover, LEASE, confirmed)
-                .await?;
+            let taken = self.store.take_ramp(&self.name, holder, takeover, LEASE, confirmed).await?;
             let found = match taken {
                 Ok(epoch) => {
-                    return Ok(Lock {
-                        holder: holder.to_owned(),
-                        epoch,
-                    });
+                    return Ok(Lock { holder: holder.to_owned(), epoch });
                 }
                 Err(found) => found,
             };
@@ -71,30 +65,19 @@ impl<'a> FlagMemory<'a> {
     }
 
     async fn keep(&self, lock: &Lock, give_back: bool, confirmed: &Confirmed) -> Result<()> {
-        let ours = self
-            .store
-            .renew_ramp(&self.name, lock.epoch, give_back, confirmed)
-            .await?;
+        let ours = self.store.renew_ramp(&self.name, lock.epoch, give_back, confirmed).await?;
         if ours {
             return Ok(());
         }
         Err(Error::Conflict {
-            what: format!(
-                "the ramp of `{}` was taken over by somebody else",
-                self.name
-            ),
+            what: format!("the ramp of `{}` was taken over by somebody else", self.name),
             hint: self.look(),
         })
     }
 }
 
 fn unknown() -> RampLock {
-    RampLock {
-        holder: "another liveops".into(),
-        epoch: 0,
-        renewed: 0,
-        is_free: false,
-    }
+    RampLock { holder: "another liveops".into(), epoch: 0, renewed: 0, is_free: false }
 }
 
 /// Who holds it, of what stands there.
@@ -122,19 +105,11 @@ pub(super) fn stored(record: &RampRecord, store: &RedisFlags) -> Result<Option<S
         url: store.shown(),
         what: format!("the state of a ramp that liveops did not write: {error}"),
     })?;
-    Ok(Some(Stored {
-        rollout,
-        version: version.to_string(),
-    }))
+    Ok(Some(Stored { rollout, version: version.to_string() }))
 }
 
 impl Memory for FlagMemory<'_> {
-    fn acquire<'a>(
-        &'a self,
-        holder: &'a str,
-        takeover: bool,
-        confirmed: &'a Confirmed,
-    ) -> Doing<'a, Lock> {
+    fn acquire<'a>(&'a self, holder: &'a str, takeover: bool, confirmed: &'a Confirmed) -> Doing<'a, Lock> {
         Box::pin(self.take(holder, takeover, confirmed))
     }
 
@@ -164,16 +139,11 @@ impl Memory for FlagMemory<'_> {
             let before = version.map_or(Ok(0), str::parse);
             let before = before.map_err(|_| Error::internal("a version that is no number"))?;
             let json = serde_json::to_string(rollout)?;
-            let saved = self
-                .store
-                .save_ramp(&self.name, before, &json, confirmed)
-                .await?;
-            saved
-                .map(|version| version.to_string())
-                .ok_or_else(|| Error::Conflict {
-                    what: "the state of the ramp was changed by somebody else".into(),
-                    hint: self.look(),
-                })
+            let saved = self.store.save_ramp(&self.name, before, &json, confirmed).await?;
+            saved.map(|version| version.to_string()).ok_or_else(|| Error::Conflict {
+                what: "the state of the ramp was changed by somebody else".into(),
+                hint: self.look(),
+            })
         })
     }
 }

@@ -64,11 +64,7 @@ pub(crate) async fn of_flags(cx: &Context) -> Result<Vec<(Stored, Option<Holder>
         }
         Flags::File(store) => {
             let path = store.ramps();
-            let failed = |source| Error::Io {
-                action: "read",
-                path: path.clone(),
-                source,
-            };
+            let failed = |source| Error::Io { action: "read", path: path.clone(), source };
             let folders = match fs::read_dir(&path) {
                 Ok(folders) => folders,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(found),

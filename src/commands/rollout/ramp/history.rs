@@ -37,10 +37,7 @@ struct RampHistory(RolloutHistory);
 
 pub(super) async fn run(args: &HistoryArgs, cx: &Context) -> Result<Exit> {
     let name = &args.which.name;
-    let subject = Subject {
-        name: name.as_str(),
-        is_flag: true,
-    };
+    let subject = Subject { name: name.as_str(), is_flag: true };
     let mut warnings = Vec::new();
     let memory = memories::of_flag(cx, name)?;
     let latest = latest(memory.as_ref(), &mut warnings).await;

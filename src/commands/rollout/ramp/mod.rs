@@ -199,10 +199,7 @@ pub(super) async fn place<'a>(cx: &'a Context, name: &FlagName) -> Result<Place<
 /// Every metric of the environment: a flag belongs to no service.
 fn scene(cx: &Context, particulars: &Particulars) -> Result<Scene> {
     let settings = &cx.config()?.settings;
-    let of_services = settings
-        .services
-        .iter()
-        .filter_map(|service| service.rollout.as_ref());
+    let of_services = settings.services.iter().filter_map(|service| service.rollout.as_ref());
     let mut metrics = settings.kpis.clone();
     for metric in of_services.flat_map(|rollout| &rollout.metrics) {
         if !metrics.iter().any(|known| known.name == metric.name) {
@@ -227,6 +224,5 @@ fn scene(cx: &Context, particulars: &Particulars) -> Result<Scene> {
 /// # Errors
 /// `Internal`.
 pub(super) fn name(text: &str) -> Result<FlagName> {
-    text.parse()
-        .map_err(|_| Error::internal("a ramp of something that is no flag"))
+    text.parse().map_err(|_| Error::internal("a ramp of something that is no flag"))
 }

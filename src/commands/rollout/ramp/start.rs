@@ -101,8 +101,7 @@ pub(super) struct StartArgs {
 fn labels(text: &str) -> std::result::Result<Labels, String> {
     let pair = |pair: &str| {
         let (name, value) = pair.split_once('=')?;
-        let named =
-            !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        let named = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
         named.then(|| (name.to_owned(), value.trim_matches('"').to_owned()))
     };
     text.split(',')
@@ -144,10 +143,7 @@ pub(super) async fn run(args: StartArgs, cx: &Context) -> Result<Exit> {
     };
     refuse_second(cx, &place).await?;
     let bytes = check(cx, name, &rules).await?;
-    let why = Why {
-        reason: args.reason.clone(),
-        ..Why::default()
-    };
+    let why = Why { reason: args.reason.clone(), ..Why::default() };
     why.check(cx)?;
     let mut eyes = Eyes::open(cx, &place.scene, &rules)?;
     let mut originals = place.target.originals().await?;
@@ -170,21 +166,13 @@ pub(super) async fn run(args: StartArgs, cx: &Context) -> Result<Exit> {
     let names = (name.to_string(), cx.environment()?.to_owned());
     let now = cx.clock.now();
     let mut rollout = Rollout::new(id, names, cx.actor.clone(), plan, originals, now);
-    rollout
-        .written
-        .clone_from(&rollout.originals.stable_revision);
+    rollout.written.clone_from(&rollout.originals.stable_revision);
     let before = before(cx, &mut eyes, &mut rollout).await?;
     let planned = RampPlan::new(&rollout, before);
     if let Some(bad) = planned.bad() {
         return Err(Error::Refused {
-            why: format!(
-                "`{}` does not hold before anybody gets the flag by this ramp: {}",
-                bad.condition, bad.reason
-            ),
-            hint: format!(
-                "look at it: `{}`; a ramp could not tell its own harm from that",
-                cx.command("status")
-            ),
+            why: format!("`{}` does not hold before anybody gets the flag by this ramp: {}", bad.condition, bad.reason),
+            hint: format!("look at it: `{}`; a ramp could not tell its own harm from that", cx.command("status")),
         });
     }
     let summary = format!(
@@ -206,10 +194,7 @@ pub(super) async fn run(args: StartArgs, cx: &Context) -> Result<Exit> {
     let changed = change
         .carry_out(cx, async |confirmed| {
             let takeover = args.stay.takeover;
-            let lock = place
-                .memory
-                .acquire(&holder(cx), takeover, confirmed)
-                .await?;
+            let lock = place.memory.acquire(&holder(cx), takeover, confirmed).await?;
             // Somebody may have been faster between the look and the lock.
             let stored = match refuse_second(cx, &place).await {
                 Ok(stored) => stored,
@@ -248,38 +233,23 @@ pub(super) async fn run(args: StartArgs, cx: &Context) -> Result<Exit> {
 fn rules(cx: &Context, args: &StartArgs) -> Result<Rules> {
     let settings = &cx.config()?.settings;
     let mut rules = match &args.policy {
-        Some(name) => settings
-            .policies
-            .get(name)
-            .cloned()
-            .ok_or_else(|| Error::NotFound {
-                what: "policy",
-                name: name.clone(),
-                candidates: settings.policies.keys().cloned().collect(),
-            })?,
-        None => Rules {
-            success: Vec::new(),
-            rollback: Vec::new(),
-            ..Rules::default()
-        },
+        Some(name) => settings.policies.get(name).cloned().ok_or_else(|| Error::NotFound {
+            what: "policy",
+            name: name.clone(),
+            candidates: settings.policies.keys().cloned().collect(),
+        })?,
+        None => Rules { success: Vec::new(), rollback: Vec::new(), ..Rules::default() },
     };
     rules.success.extend(args.guard.iter().cloned());
     if rules.success.is_empty() && rules.rollback.is_empty() {
         let names: Vec<&str> = settings.kpis.iter().map(|kpi| kpi.name.as_str()).collect();
         return Err(Error::usage(
             "a ramp without a guard: nothing would keep it from everybody, or take it back",
-            format!(
-                "add one, such as `--guard 'error_rate < 1%'`, or `--policy NAME`; metrics: {}",
-                names.join(", ")
-            ),
+            format!("add one, such as `--guard 'error_rate < 1%'`, or `--policy NAME`; metrics: {}", names.join(", ")),
         ));
     }
-    rules.steps = schedule::whole(&args.steps).map_err(|message| {
-        Error::usage(
-            message,
-            "give rising whole percentages, such as `--steps 1,5,25,50,100`",
-        )
-    })?;
+    rules.steps = schedule::whole(&args.steps)
+        .map_err(|message| Error::usage(message, "give rising whole percentages, such as `--steps 1,5,25,50,100`"))?;
     rules.interval = args.hold;
     rules.poll = rules.poll.min(POLL).min(args.hold / 2);
     rules.max_step = args.hold * 3;
@@ -316,17 +286,11 @@ async fn check(cx: &Context, name: &FlagName, rules: &Rules) -> Result<Vec<u8>> 
     {
         return Err(Error::usage(
             format!("flag `{name}` is off, so that a percentage would reach nobody"),
-            format!(
-                "switch it on for nobody first: `{}`",
-                cx.command(&format!("flag set {quoted} --pct 0 --enable"))
-            ),
+            format!("switch it on for nobody first: `{}`", cx.command(&format!("flag set {quoted} --pct 0 --enable"))),
         ));
     }
     for step in &rules.steps {
-        let edit = Edit::Set(SetEdit {
-            percentage: step.get().to_string().parse().ok(),
-            ..SetEdit::default()
-        });
+        let edit = Edit::Set(SetEdit { percentage: step.get().to_string().parse().ok(), ..SetEdit::default() });
         if let Err(error) = apply(Some(&bytes), &edit, site.reader) {
             return Err(refused(cx, name, Some(&bytes), &error));
         }
@@ -335,19 +299,12 @@ async fn check(cx: &Context, name: &FlagName, rules: &Rules) -> Result<Vec<u8>> 
     let at = Percent::new(gate).unwrap_or(Percent::FULL);
     let first = rules.steps.first().copied().unwrap_or_default();
     if !first.exceeds(at) {
-        let left: Vec<String> = rules
-            .steps
-            .iter()
-            .filter(|step| step.exceeds(at))
-            .map(|step| step.get().to_string())
-            .collect();
+        let left: Vec<String> =
+            rules.steps.iter().filter(|step| step.exceeds(at)).map(|step| step.get().to_string()).collect();
         return Err(Error::usage(
             format!("flag `{name}` is at {at} already, and the first step is {first}"),
             match left.is_empty() {
-                true => format!(
-                    "begin lower: `{}`",
-                    cx.command(&format!("flag set {quoted} --pct 0"))
-                ),
+                true => format!("begin lower: `{}`", cx.command(&format!("flag set {quoted} --pct 0"))),
                 false => format!("take the steps above it: `--steps {}`", left.join(",")),
             },
         ));
@@ -355,10 +312,7 @@ async fn check(cx: &Context, name: &FlagName, rules: &Rules) -> Result<Vec<u8>> 
     if at.get().fract() != 0.0 && site.reader == crate::domain::flag::reader::Reader::LegacyV1 {
         return Err(Error::usage(
             format!("flag `{name}` is at {gate} %, to which this reader could not go back"),
-            format!(
-                "make it whole first: `{}`",
-                cx.command(&format!("flag set {quoted} --pct {}", gate.floor()))
-            ),
+            format!("make it whole first: `{}`", cx.command(&format!("flag set {quoted} --pct {}", gate.floor()))),
         ));
     }
     Ok(bytes)
@@ -400,10 +354,7 @@ async fn before(cx: &Context, eyes: &mut Eyes<'_>, rollout: &mut Rollout) -> Res
         }
     }
     // The first look of all at counters tells nothing, and a value that is compared with itself neither.
-    Ok(seen
-        .into_iter()
-        .filter(|verdict| known && !compares(&verdict.condition))
-        .collect())
+    Ok(seen.into_iter().filter(|verdict| known && !compares(&verdict.condition)).collect())
 }
 
 impl RampPlan {
@@ -424,9 +375,7 @@ impl RampPlan {
 
     /// The condition that is bad already.
     fn bad(&self) -> Option<&Verdict> {
-        self.before
-            .iter()
-            .find(|verdict| verdict.outcome == Outcome::Fail)
+        self.before.iter().find(|verdict| verdict.outcome == Outcome::Fail)
     }
 }
 
@@ -438,9 +387,7 @@ impl Report for RampPlan {
         let hold = Duration::from_secs_f64(self.hold_s);
         let propagation = Duration::from_secs_f64(self.propagation_s);
         let all = (hold + propagation) * u32::try_from(steps.len()).unwrap_or(1);
-        let line = |lead: &str, text: String| {
-            Block::Whole(vec![span(format!("{lead}: "), Tone::Dim), plain(text)])
-        };
+        let line = |lead: &str, text: String| Block::Whole(vec![span(format!("{lead}: "), Tone::Dim), plain(text)]);
         let mut blocks = vec![
             Block::Whole(vec![
                 span(format!("{}: ", self.flag), Tone::Strong),
@@ -458,11 +405,7 @@ impl Report for RampPlan {
             )]),
         ];
         if !self.guards.is_empty() {
-            let text = format!(
-                "{}; otherwise back to {}",
-                self.guards.join(", "),
-                self.from
-            );
+            let text = format!("{}; otherwise back to {}", self.guards.join(", "), self.from);
             blocks.push(line("goes on while", text));
         }
         if !self.rollback.is_empty() {
@@ -470,12 +413,7 @@ impl Report for RampPlan {
         }
         for verdict in &self.before {
             if verdict.role == Role::Success || verdict.outcome != Outcome::Pass {
-                let text = format!(
-                    "{} {}: {}",
-                    verdict.condition,
-                    verdict.outcome.word(),
-                    verdict.reason
-                );
+                let text = format!("{} {}: {}", verdict.condition, verdict.outcome.word(), verdict.reason);
                 blocks.push(line("before it", text));
             }
         }

@@ -67,10 +67,7 @@ async fn look(cx: &Context, name: Option<&FlagName>) -> Result<RolloutStatus> {
         }
         None => ramps(cx).await?,
     };
-    let seen = Seen {
-        rollouts: rows,
-        ..Seen::default()
-    };
+    let seen = Seen { rollouts: rows, ..Seen::default() };
     RolloutStatus::new(cx, seen)
 }
 
@@ -80,9 +77,7 @@ async fn look(cx: &Context, name: Option<&FlagName>) -> Result<RolloutStatus> {
 /// The flags cannot be reached.
 pub(crate) async fn ramps(cx: &Context) -> Result<Vec<RolloutRow>> {
     let found = memories::of_flags(cx).await?;
-    let rows = found
-        .iter()
-        .map(|(stored, holder)| RolloutRow::new(&stored.rollout, holder.as_ref()));
+    let rows = found.iter().map(|(stored, holder)| RolloutRow::new(&stored.rollout, holder.as_ref()));
     Ok(rows.collect())
 }
 
@@ -112,10 +107,7 @@ impl Report for RampStatus {
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         if self.0.rollouts.is_empty() {
-            return vec![Block::text(format!(
-                "no ramp of a flag was ever begun in `{}`",
-                self.0.environment
-            ))];
+            return vec![Block::text(format!("no ramp of a flag was ever begun in `{}`", self.0.environment))];
         }
         self.0.blocks(view)
     }

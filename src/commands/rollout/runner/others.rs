@@ -67,11 +67,7 @@ impl Runner<'_> {
     }
 
     pub(super) fn fence(&self, version: Option<String>) -> Fence {
-        Fence {
-            rollout: self.rollout.id.clone(),
-            epoch: self.lock.epoch,
-            version,
-        }
+        Fence { rollout: self.rollout.id.clone(), epoch: self.lock.epoch, version }
     }
 
     /// Takes over what others have stored meanwhile, and sees whether the rollout is still ours.
@@ -130,11 +126,7 @@ impl Runner<'_> {
         let mut tries = 1;
         let kept = loop {
             let version = self.version.as_deref();
-            let kept = self
-                .place
-                .memory
-                .keep(&self.rollout, version, &self.untold, self.confirmed)
-                .await;
+            let kept = self.place.memory.keep(&self.rollout, version, &self.untold, self.confirmed).await;
             match kept {
                 Err(Error::Conflict { .. }) if tries < RIVALS => {
                     let stored = self.place.memory.load().await;

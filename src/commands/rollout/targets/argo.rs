@@ -28,11 +28,7 @@ pub(super) struct Argo<'a> {
 
 impl<'a> Argo<'a> {
     pub(super) fn new(held: Held<'a>, container: Option<&'a str>) -> Self {
-        Self {
-            held,
-            container,
-            awaited: Cell::new(Percent::ZERO),
-        }
+        Self { held, container, awaited: Cell::new(Percent::ZERO) }
     }
 
     async fn look(&self) -> Result<Value> {
@@ -48,10 +44,7 @@ impl<'a> Argo<'a> {
         let available = count("availableReplicas");
         let message = rollout["status"]["message"].as_str().unwrap_or_default();
         let canary = match phase(rollout) {
-            "Degraded" => Readiness::Failed {
-                available,
-                why: format!("Argo Rollouts says it is degraded: {message}"),
-            },
+            "Degraded" => Readiness::Failed { available, why: format!("Argo Rollouts says it is degraded: {message}") },
             "Paused" | "Healthy" => Readiness::Ready { available },
             _ if is_whole(rollout) => Readiness::Ready { available },
             _ => Readiness::Waiting {
@@ -69,9 +62,7 @@ impl<'a> Argo<'a> {
             settled: is_observed(rollout) && !held && arrived,
             stable: Readiness::Ready { available },
             canary,
-            version: rollout["metadata"]["resourceVersion"]
-                .as_str()
-                .map(ToOwned::to_owned),
+            version: rollout["metadata"]["resourceVersion"].as_str().map(ToOwned::to_owned),
             epoch: note::epoch(rollout),
             writer: owner::of(rollout, &["spec", "template"]).map(ToOwned::to_owned),
         }
@@ -96,8 +87,7 @@ impl<'a> Argo<'a> {
     /// Sets a part of the status, as the plugin does.
     async fn tell(&self, status: Value, confirmed: &Confirmed) -> Result<Value> {
         let patch = json!({ "status": status });
-        self.patch(Patch::Merge, &patch, Some("status"), confirmed)
-            .await
+        self.patch(Patch::Merge, &patch, Some("status"), confirmed).await
     }
 
     /// The image in the template, where it is another one; one write with what is `also` to be done.
@@ -141,9 +131,7 @@ impl Target for Argo<'_> {
     fn steps(&self) -> Doing<'_, Option<Vec<Percent>>> {
         Box::pin(async {
             let rollout = self.look().await?;
-            let weights = steps(&rollout)
-                .iter()
-                .filter_map(|step| step["setWeight"].as_f64());
+            let weights = steps(&rollout).iter().filter_map(|step| step["setWeight"].as_f64());
             let mut weights: Vec<Percent> = weights.filter_map(Percent::new).collect();
             weights.retain(|weight| !weight.is_zero() && !weight.is_about(Percent::FULL));
             weights.push(Percent::FULL);
@@ -174,9 +162,7 @@ impl Target for Argo<'_> {
                 stable_available: u32::try_from(available).unwrap_or(u32::MAX),
                 stable_image: deployment::image(&rollout, container).map(ToOwned::to_owned),
                 stable_digest: None,
-                stable_revision: rollout["status"]["stableRS"]
-                    .as_str()
-                    .map(ToOwned::to_owned),
+                stable_revision: rollout["status"]["stableRS"].as_str().map(ToOwned::to_owned),
                 detail: json!({ "container": container, "halt": rollout["spec"][HALT] }),
             })
         })
@@ -186,20 +172,12 @@ impl Target for Argo<'_> {
         Box::pin(async {
             let rollout = self.look().await?;
             let kubectl = &self.held.kubectl;
-            let status = Deed {
-                part: Some("status"),
-                ..Deed::new("patch", Resource::ArgoRollout)
-            };
+            let status = Deed { part: Some("status"), ..Deed::new("patch", Resource::ArgoRollout) };
             let deeds = [Deed::new("patch", Resource::ArgoRollout), status];
             let denied = denied(kubectl, &deeds).await;
             let mut objections = denied.map_err(|failure| self.held.failed(&failure))?;
             let mut object = |text: String, hint: String, blocks: bool| {
-                objections.push(Objection {
-                    gate: "rollback_plan",
-                    text,
-                    hint,
-                    blocks,
-                });
+                objections.push(Objection { gate: "rollback_plan", text, hint, blocks });
             };
             if !rollout["spec"]["strategy"]["canary"].is_object() {
                 object(
@@ -216,19 +194,12 @@ impl Target for Argo<'_> {
                 );
             } else if !is_whole(&rollout) || phase(&rollout) != "Healthy" {
                 object(
-                    format!(
-                        "Argo Rollouts is in the middle of another version: {}",
-                        phase(&rollout)
-                    ),
-                    format!(
-                        "look: `{}`",
-                        kubectl.by_hand(&format!("get {} -o yaml", self.held.object))
-                    ),
+                    format!("Argo Rollouts is in the middle of another version: {}", phase(&rollout)),
+                    format!("look: `{}`", kubectl.by_hand(&format!("get {} -o yaml", self.held.object))),
                     true,
                 );
             }
-            let waits =
-                |step: &Value| step["pause"].is_object() && step["pause"]["duration"].is_null();
+            let waits = |step: &Value| step["pause"].is_object() && step["pause"]["duration"].is_null();
             if !steps(&rollout).iter().any(waits) {
                 object(
                     "none of its steps is `pause: {}`, so it goes on by its own clock, and evidence can only take it back".into(),
@@ -264,12 +235,7 @@ impl Target for Argo<'_> {
         })
     }
 
-    fn set_exposure<'a>(
-        &'a self,
-        percent: Percent,
-        fence: &'a Fence,
-        confirmed: &'a Confirmed,
-    ) -> Doing<'a, Reading> {
+    fn set_exposure<'a>(&'a self, percent: Percent, fence: &'a Fence, confirmed: &'a Confirmed) -> Doing<'a, Reading> {
         Box::pin(async move {
             let rollout = self.look().await?;
             self.held.admit_forward(&rollout, None, fence)?;
@@ -298,21 +264,14 @@ impl Target for Argo<'_> {
         })
     }
 
-    fn restore<'a>(
-        &'a self,
-        originals: Option<&'a Originals>,
-        confirmed: &'a Confirmed,
-    ) -> Doing<'a, Reading> {
+    fn restore<'a>(&'a self, originals: Option<&'a Originals>, confirmed: &'a Confirmed) -> Doing<'a, Reading> {
         Box::pin(async move {
             let mut rollout = self.look().await?;
             let Some(originals) = Held::originals(&rollout, originals) else {
                 return Ok(self.reading(&rollout));
             };
-            let stable = rollout["status"]["stableRS"]
-                .as_str()
-                .map(ToOwned::to_owned);
-            let promoted =
-                originals.stable_revision.is_some() && stable != originals.stable_revision;
+            let stable = rollout["status"]["stableRS"].as_str().map(ToOwned::to_owned);
+            let promoted = originals.stable_revision.is_some() && stable != originals.stable_revision;
             if !promoted && !is_whole(&rollout) && rollout["status"]["abort"] != true {
                 rollout = self.tell(json!({ "abort": true }), confirmed).await?;
             }
@@ -328,10 +287,7 @@ impl Target for Argo<'_> {
             if promoted {
                 // For the controller the old version is a new canary now: it gets everything without waiting for steps,
                 // as soon as it is seen; the controller forgets what it was told before.
-                if is_observed(&rollout)
-                    && !is_whole(&rollout)
-                    && rollout["status"]["promoteFull"] != true
-                {
+                if is_observed(&rollout) && !is_whole(&rollout) && rollout["status"]["promoteFull"] != true {
                     rollout = self.tell(json!({ "promoteFull": true }), confirmed).await?;
                 }
                 let mut reading = self.reading(&rollout);
@@ -390,10 +346,7 @@ impl Target for Argo<'_> {
             let container = self.place_of_container(&rollout)?;
             let same = deployment::image(&rollout, container) == Some(image);
             if !same || !is_whole(&rollout) || phase(&rollout) != "Healthy" {
-                return Ok(Finish::Waiting(format!(
-                    "Argo Rollouts is {}",
-                    phase(&rollout)
-                )));
+                return Ok(Finish::Waiting(format!("Argo Rollouts is {}", phase(&rollout))));
             }
             self.held.release(None, confirmed).await?;
             Ok(Finish::Done)

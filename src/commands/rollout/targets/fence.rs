@@ -13,12 +13,7 @@ use crate::error::{Error, Result};
 ///
 /// # Errors
 /// `Conflict`: another rollout, or a newer holder.
-pub(super) fn admit(
-    place: &str,
-    carrier: &Value,
-    also: Option<&Value>,
-    fence: &Fence,
-) -> Result<()> {
+pub(super) fn admit(place: &str, carrier: &Value, also: Option<&Value>, fence: &Fence) -> Result<()> {
     let other = note::read(carrier).is_some_and(|note| note.rollout != fence.rollout);
     let epochs = [Some(carrier), also].into_iter().flatten();
     let newest = epochs.filter_map(note::epoch).max();
@@ -38,12 +33,7 @@ pub(super) fn admit(
 ///
 /// # Errors
 /// `Conflict`.
-pub(super) fn admit_forward(
-    place: &str,
-    carrier: &Value,
-    also: Option<&Value>,
-    fence: &Fence,
-) -> Result<()> {
+pub(super) fn admit_forward(place: &str, carrier: &Value, also: Option<&Value>, fence: &Fence) -> Result<()> {
     admit(place, carrier, also, fence)?;
     if note::read(carrier).is_some() {
         return Ok(());
@@ -76,7 +66,5 @@ pub(super) async fn claim(
         "annotations": { EPOCH: fence.epoch.to_string() },
     } });
     let done = kubectl.patch(object, Patch::Merge, &patch, None, confirmed);
-    done.await
-        .map(drop)
-        .map_err(|failure| failure.about(&place))
+    done.await.map(drop).map_err(|failure| failure.about(&place))
 }

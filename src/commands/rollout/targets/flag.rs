@@ -39,22 +39,13 @@ impl<'a> FlagTarget<'a> {
     /// # Errors
     /// Those of the configuration.
     pub(crate) fn new(cx: &'a Context, name: FlagName, reason: Option<String>) -> Result<Self> {
-        Ok(Self {
-            site: Site::of(cx)?,
-            name,
-            because: RefCell::default(),
-            reason,
-            seen: RefCell::default(),
-        })
+        Ok(Self { site: Site::of(cx)?, name, because: RefCell::default(), reason, seen: RefCell::default() })
     }
 
     /// The version of these bytes.
     pub(crate) fn version(bytes: &[u8]) -> String {
         let digest = Sha256::digest(bytes);
-        digest[..12]
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        digest[..12].iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     async fn get(&self) -> Result<Option<Vec<u8>>> {
@@ -87,21 +78,12 @@ impl<'a> FlagTarget<'a> {
     async fn reading(&self, bytes: Option<&[u8]>) -> Reading {
         let version = Self::version(bytes.unwrap_or_default());
         let by = self.writer(bytes, &version).await;
-        let failed = |what: &str| Readiness::Failed {
-            available: 0,
-            why: format!("the flag {what} by {by}"),
-        };
+        let failed = |what: &str| Readiness::Failed { available: 0, why: format!("the flag {what} by {by}") };
         let (live, canary) = match bytes.map(Flag::read) {
             None => (Percent::ZERO, failed("was removed")),
-            Some(Err(error)) => (
-                Percent::ZERO,
-                failed(&format!("was made unreadable ({error})")),
-            ),
+            Some(Err(error)) => (Percent::ZERO, failed(&format!("was made unreadable ({error})"))),
             Some(Ok(flag)) if !flag.enabled() => (Percent::ZERO, failed("was switched off")),
-            Some(Ok(flag)) => (
-                Percent::new(flag.gate()).unwrap_or(Percent::FULL),
-                Readiness::Ready { available: 1 },
-            ),
+            Some(Ok(flag)) => (Percent::new(flag.gate()).unwrap_or(Percent::FULL), Readiness::Ready { available: 1 }),
         };
         Reading {
             live,
@@ -116,16 +98,10 @@ impl<'a> FlagTarget<'a> {
 
     /// What the flag is with this percentage.
     fn with(&self, bytes: &[u8], percent: Percent) -> Result<Vec<u8>> {
-        let edit = Edit::Set(SetEdit {
-            percentage: percent.get().to_string().parse().ok(),
-            ..SetEdit::default()
-        });
+        let edit = Edit::Set(SetEdit { percentage: percent.get().to_string().parse().ok(), ..SetEdit::default() });
         let after = apply(Some(bytes), &edit, self.site.reader);
         after
-            .map_err(|error| Error::Refused {
-                why: format!("flag `{}`: {error}", self.name),
-                hint: self.look(),
-            })?
+            .map_err(|error| Error::Refused { why: format!("flag `{}`: {error}", self.name), hint: self.look() })?
             .ok_or_else(|| Error::internal("a percentage that removes the flag"))
     }
 
@@ -142,20 +118,13 @@ impl<'a> FlagTarget<'a> {
         confirmed: &Confirmed,
     ) -> Result<Option<Written>> {
         let both = (Some(before), Some(after));
-        let mut revision = self
-            .site
-            .revision(&self.name, confirmed, (&both.0, &both.1));
+        let mut revision = self.site.revision(&self.name, confirmed, (&both.0, &both.1));
         let because = self.because.borrow().clone();
         revision.reason = Some(match &self.reason {
             Some(reason) => format!("{reason}; ramp, {because}"),
             None => format!("ramp, {because}"),
         });
-        let write = Write {
-            name: self.name.clone(),
-            expected: both.0,
-            revision,
-            epoch,
-        };
+        let write = Write { name: self.name.clone(), expected: both.0, revision, epoch };
         match self.site.store.write(&write, confirmed).await? {
             Written::Conflict { .. } => Ok(None),
             written => {
@@ -167,18 +136,10 @@ impl<'a> FlagTarget<'a> {
     }
 
     fn faster(&self) -> Error {
-        Error::Conflict {
-            what: format!("flag `{}` was changed by somebody else", self.name),
-            hint: self.look(),
-        }
+        Error::Conflict { what: format!("flag `{}` was changed by somebody else", self.name), hint: self.look() }
     }
 
-    async fn step(
-        &self,
-        percent: Percent,
-        fence: &Fence,
-        confirmed: &Confirmed,
-    ) -> Result<Reading> {
+    async fn step(&self, percent: Percent, fence: &Fence, confirmed: &Confirmed) -> Result<Reading> {
         let bytes = self.get().await?.ok_or_else(|| self.faster())?;
         if fence.version.as_deref() != Some(&Self::version(&bytes)) {
             return Err(self.faster());
@@ -211,11 +172,7 @@ impl<'a> FlagTarget<'a> {
                 return Ok(reading);
             }
             let after = self.with(&bytes, goal)?;
-            if self
-                .put((bytes, after.clone()), None, confirmed)
-                .await?
-                .is_some()
-            {
+            if self.put((bytes, after.clone()), None, confirmed).await?.is_some() {
                 return Ok(self.reading(Some(&after)).await);
             }
         }
@@ -263,20 +220,11 @@ impl Target for FlagTarget<'_> {
         self.read()
     }
 
-    fn set_exposure<'a>(
-        &'a self,
-        percent: Percent,
-        fence: &'a Fence,
-        confirmed: &'a Confirmed,
-    ) -> Doing<'a, Reading> {
+    fn set_exposure<'a>(&'a self, percent: Percent, fence: &'a Fence, confirmed: &'a Confirmed) -> Doing<'a, Reading> {
         Box::pin(self.step(percent, fence, confirmed))
     }
 
-    fn restore<'a>(
-        &'a self,
-        originals: Option<&'a Originals>,
-        confirmed: &'a Confirmed,
-    ) -> Doing<'a, Reading> {
+    fn restore<'a>(&'a self, originals: Option<&'a Originals>, confirmed: &'a Confirmed) -> Doing<'a, Reading> {
         let goal = originals.map_or(Percent::ZERO, |was| was.weight);
         Box::pin(self.back(goal, confirmed))
     }
@@ -304,9 +252,7 @@ impl Target for FlagTarget<'_> {
     fn undo_by_hand(&self, originals: Option<&Originals>) -> String {
         let goal = originals.map_or(Percent::ZERO, |was| was.weight).get();
         let name = word(self.name.as_str());
-        self.site
-            .cx
-            .command(&format!("flag set {name} --pct {goal}"))
+        self.site.cx.command(&format!("flag set {name} --pct {goal}"))
     }
 
     fn because(&self, reason: String) {

@@ -10,9 +10,7 @@ use super::workload::{Workload, denied, managed};
 use crate::change::Confirmed;
 use crate::clients::kubectl::{Deed, Object, Patch, Resource};
 use crate::commands::rollout::target::{Doing, Finish, Notice, Objection, Target};
-use crate::domain::kubernetes::flagger::{
-    self, HALT, Stage, gate, is_halted, is_running, record, share, stage,
-};
+use crate::domain::kubernetes::flagger::{self, HALT, Stage, gate, is_halted, is_running, record, share, stage};
 use crate::domain::kubernetes::{deployment, note};
 use crate::domain::rollout::exposure::{Fence, Originals, Percent, Readiness, Reading};
 use crate::error::{Error, Result};
@@ -28,11 +26,7 @@ pub(super) struct Flagger<'a> {
 
 impl<'a> Flagger<'a> {
     pub(super) fn new(held: Held<'a>, workload: Workload<'a>) -> Self {
-        Self {
-            held,
-            workload,
-            awaited: Cell::new(Percent::ZERO),
-        }
+        Self { held, workload, awaited: Cell::new(Percent::ZERO) }
     }
 
     async fn look(&self) -> Result<Vec<Value>> {
@@ -43,40 +37,26 @@ impl<'a> Flagger<'a> {
         let canary = self.held.find(objects)?;
         let available = deployment::available(self.workload.stable_in(objects)?);
         let phase = canary["status"]["phase"].as_str().unwrap_or("Initializing");
-        let waiting = |why: String| Readiness::Waiting {
-            available,
-            wanted: 1,
-            why,
-        };
+        let waiting = |why: String| Readiness::Waiting { available, wanted: 1, why };
         let live = share(canary);
         let stage = stage(canary);
         Ok(Reading {
             live,
             // It has come as far as is waited for, or to an end.
-            settled: !is_halted(canary)
-                && (!self.awaited.get().exceeds(live) || stage == Stage::Failed),
+            settled: !is_halted(canary) && (!self.awaited.get().exceeds(live) || stage == Stage::Failed),
             // The primary that Flagger keeps is its own matter.
-            stable: Readiness::Ready {
-                available: available.max(1),
-            },
+            stable: Readiness::Ready { available: available.max(1) },
             canary: match stage {
-                Stage::Failed => Readiness::Failed {
-                    available,
-                    why: "Flagger's analysis failed".into(),
-                },
+                Stage::Failed => Readiness::Failed { available, why: "Flagger's analysis failed".into() },
                 Stage::Unseen => waiting(
                     "Flagger has not begun; it does so at its next tick, and never with a spec that has just failed"
                         .into(),
                 ),
                 Stage::Idle if phase == "Initializing" => waiting("Flagger initializes".into()),
-                Stage::Analysis if live.is_zero() && available == 0 => {
-                    waiting("Flagger scales its target up".into())
-                }
+                Stage::Analysis if live.is_zero() && available == 0 => waiting("Flagger scales its target up".into()),
                 _ => Readiness::Ready { available },
             },
-            version: canary["metadata"]["resourceVersion"]
-                .as_str()
-                .map(ToOwned::to_owned),
+            version: canary["metadata"]["resourceVersion"].as_str().map(ToOwned::to_owned),
             epoch: note::epoch(canary),
             writer: None,
         })
@@ -106,9 +86,7 @@ impl<'a> Flagger<'a> {
             return Ok(());
         }
         let patch = deployment::set_image(container, now, image);
-        self.workload
-            .apply(&self.workload.stable, patch, confirmed)
-            .await
+        self.workload.apply(&self.workload.stable, patch, confirmed).await
     }
 
     async fn skip(&self, skip: &Value, confirmed: &Confirmed) -> Result<()> {
@@ -126,12 +104,7 @@ impl<'a> Flagger<'a> {
     }
 
     /// Has its ticks do something again, once what they are to do is said.
-    async fn go_on(
-        &self,
-        canary: &Value,
-        originals: &Originals,
-        confirmed: &Confirmed,
-    ) -> Result<()> {
+    async fn go_on(&self, canary: &Value, originals: &Originals, confirmed: &Confirmed) -> Result<()> {
         if is_halted(canary) {
             let patch = json!({ "spec": { HALT: going(&originals.detail) } });
             let done = self.held.patch(Patch::Merge, &patch, None, confirmed);
@@ -141,17 +114,9 @@ impl<'a> Flagger<'a> {
     }
 
     /// The old version again, after the new one was promoted: Flagger promotes it without an analysis.
-    async fn promote_back(
-        &self,
-        objects: &[Value],
-        originals: &Originals,
-        confirmed: &Confirmed,
-    ) -> Result<Reading> {
+    async fn promote_back(&self, objects: &[Value], originals: &Originals, confirmed: &Confirmed) -> Result<Reading> {
         let canary = self.held.find(objects)?;
-        let (image, was) = (
-            originals.stable_image.as_deref().unwrap_or_default(),
-            &originals.detail["route"]["skip"],
-        );
+        let (image, was) = (originals.stable_image.as_deref().unwrap_or_default(), &originals.detail["route"]["skip"]);
         let primary = self.primary_image(objects).await?;
         if primary.as_deref() == Some(image) && canary["status"]["phase"] == "Succeeded" {
             if canary["spec"]["skipAnalysis"] != *was {
@@ -170,9 +135,7 @@ impl<'a> Flagger<'a> {
         self.set_image(objects, image, confirmed).await?;
         self.go_on(canary, originals, confirmed).await?;
         Err(Error::Conflict {
-            what: format!(
-                "Flagger makes {image} its primary again at its next ticks, without an analysis"
-            ),
+            what: format!("Flagger makes {image} its primary again at its next ticks, without an analysis"),
             hint: "it is asked again".into(),
         })
     }
@@ -183,12 +146,9 @@ impl<'a> Flagger<'a> {
         let object = Object::new(Resource::Deployment, &name)?;
         let found = self.held.kubectl.get(std::slice::from_ref(&object)).await;
         let found = found.map_err(|failure| self.workload.failed(&object, &failure))?;
-        let container =
-            deployment::container(self.workload.stable_in(objects)?, self.workload.container)
-                .map_err(|why| self.workload.unfit(&self.workload.stable, &why))?;
-        let image = found
-            .first()
-            .and_then(|primary| deployment::image(primary, container));
+        let container = deployment::container(self.workload.stable_in(objects)?, self.workload.container)
+            .map_err(|why| self.workload.unfit(&self.workload.stable, &why))?;
+        let image = found.first().and_then(|primary| deployment::image(primary, container));
         Ok(image.map(ToOwned::to_owned))
     }
 }
@@ -233,9 +193,7 @@ impl Target for Flagger<'_> {
             let objects = self.look().await?;
             let route = record(self.held.find(&objects)?);
             let workload = &self.workload;
-            let mut originals = workload
-                .originals(&objects, route, Map::new(), None, Percent::ZERO)
-                .await?;
+            let mut originals = workload.originals(&objects, route, Map::new(), None, Percent::ZERO).await?;
             // Flagger scales its target to nothing between two analyses.
             originals.stable_available = 0;
             Ok(originals)
@@ -249,17 +207,15 @@ impl Target for Flagger<'_> {
             let deeds = [
                 Deed::new("patch", Resource::FlaggerCanary),
                 Deed::new("patch", Resource::Deployment),
-                Deed {
-                    part: Some("proxy"),
-                    ..Deed::new("create", Resource::Service)
-                },
+                Deed { part: Some("proxy"), ..Deed::new("create", Resource::Service) },
             ];
             let denied = denied(&self.held.kubectl, &deeds).await;
             let mut objections = denied.map_err(|failure| self.held.failed(&failure))?;
             if gate(canary).is_none() {
                 objections.push(Objection {
                     gate: "rollback_plan",
-                    text: "the Canary has no webhook of type `rollback`, so nothing but Flagger itself could go back".into(),
+                    text: "the Canary has no webhook of type `rollback`, so nothing but Flagger itself could go back"
+                        .into(),
                     hint: "add one: https://docs.flagger.app/usage/webhooks#manual-gating".into(),
                     blocks: true,
                 });
@@ -314,12 +270,7 @@ impl Target for Flagger<'_> {
         })
     }
 
-    fn set_exposure<'a>(
-        &'a self,
-        percent: Percent,
-        fence: &'a Fence,
-        _confirmed: &'a Confirmed,
-    ) -> Doing<'a, Reading> {
+    fn set_exposure<'a>(&'a self, percent: Percent, fence: &'a Fence, _confirmed: &'a Confirmed) -> Doing<'a, Reading> {
         Box::pin(async move {
             let objects = self.admitted(fence).await?;
             // It goes on by itself; we wait until it is there.
@@ -338,21 +289,14 @@ impl Target for Flagger<'_> {
         })
     }
 
-    fn restore<'a>(
-        &'a self,
-        originals: Option<&'a Originals>,
-        confirmed: &'a Confirmed,
-    ) -> Doing<'a, Reading> {
+    fn restore<'a>(&'a self, originals: Option<&'a Originals>, confirmed: &'a Confirmed) -> Doing<'a, Reading> {
         Box::pin(async move {
             let objects = self.look().await?;
             let canary = self.held.find(&objects)?;
             let Some(originals) = Held::originals(canary, originals) else {
                 return self.reading(&objects);
             };
-            let told = |what: &str| Error::Conflict {
-                what: what.to_owned(),
-                hint: "it is asked again".into(),
-            };
+            let told = |what: &str| Error::Conflict { what: what.to_owned(), hint: "it is asked again".into() };
             let was = &originals.detail["route"]["skip"];
             // An analysis that is left out because we said so is the old version's way back.
             if canary["spec"]["skipAnalysis"] == true && *was != true {
@@ -360,13 +304,10 @@ impl Target for Flagger<'_> {
             }
             match stage(canary) {
                 Stage::Analysis => {
-                    let (open, _) = gate(canary)
-                        .ok_or_else(|| self.held.unfit("it has no rollback webhook"))?;
+                    let (open, _) = gate(canary).ok_or_else(|| self.held.unfit("it has no rollback webhook"))?;
                     self.turn(&open, canary, confirmed).await?;
                     self.go_on(canary, &originals, confirmed).await?;
-                    Err(told(
-                        "Flagger has been told to go back, and does so at its next tick",
-                    ))
+                    Err(told("Flagger has been told to go back, and does so at its next tick"))
                 }
                 Stage::Promotion => {
                     self.go_on(canary, &originals, confirmed).await?;
@@ -378,9 +319,7 @@ impl Target for Flagger<'_> {
                 Stage::Idle => {
                     // The note is gone: the rollout was finished, or is back already.
                     let old = originals.stable_image.as_deref().unwrap_or_default();
-                    if self.primary_image(&objects).await?.as_deref() == Some(old)
-                        && !is_running(canary)
-                    {
+                    if self.primary_image(&objects).await?.as_deref() == Some(old) && !is_running(canary) {
                         return self.reading(&objects);
                     }
                     self.promote_back(&objects, &originals, confirmed).await
@@ -441,10 +380,7 @@ impl Target for Flagger<'_> {
                     what: "Flagger went back by itself while it promoted".into(),
                     hint: "take the rollout back too: `liveops rollout abort`".into(),
                 }),
-                _ => Ok(Finish::Waiting(format!(
-                    "Flagger is {}",
-                    phase.unwrap_or("initializing")
-                ))),
+                _ => Ok(Finish::Waiting(format!("Flagger is {}", phase.unwrap_or("initializing")))),
             }
         })
     }

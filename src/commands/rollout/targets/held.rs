@@ -31,12 +31,7 @@ pub(super) struct Held<'a> {
 
 impl<'a> Held<'a> {
     pub(super) fn new(kubectl: Kubectl<'a>, object: Object, clock: Clock) -> Self {
-        Self {
-            kubectl,
-            object,
-            clock,
-            seen: RefCell::default(),
-        }
+        Self { kubectl, object, clock, seen: RefCell::default() }
     }
 
     /// Where it is, for messages.
@@ -71,15 +66,9 @@ impl<'a> Held<'a> {
     ///
     /// # Errors
     /// The cluster cannot be read.
-    pub(super) async fn known(
-        &self,
-        version: Option<&str>,
-        others: &[&Object],
-    ) -> Result<Vec<Value>> {
+    pub(super) async fn known(&self, version: Option<&str>, others: &[&Object]) -> Result<Vec<Value>> {
         let seen = self.seen.borrow().clone();
-        let fits = |object: &Value| {
-            version.is_none_or(|version| object["metadata"]["resourceVersion"] == version)
-        };
+        let fits = |object: &Value| version.is_none_or(|version| object["metadata"]["resourceVersion"] == version);
         match self.find(&seen) {
             Ok(object) if fits(object) => Ok(seen),
             _ => self.look(others).await,
@@ -120,12 +109,7 @@ impl<'a> Held<'a> {
     ///
     /// # Errors
     /// `Conflict`; also where the note is gone.
-    pub(super) fn admit_forward(
-        &self,
-        found: &Value,
-        also: Option<&Value>,
-        fence: &Fence,
-    ) -> Result<()> {
+    pub(super) fn admit_forward(&self, found: &Value, also: Option<&Value>, fence: &Fence) -> Result<()> {
         fence::admit_forward(&self.place(), found, also, fence)
     }
 
@@ -133,12 +117,7 @@ impl<'a> Held<'a> {
     ///
     /// # Errors
     /// `Conflict`; those of the cluster.
-    pub(super) async fn claim(
-        &self,
-        found: &Value,
-        fence: &Fence,
-        confirmed: &Confirmed,
-    ) -> Result<()> {
+    pub(super) async fn claim(&self, found: &Value, fence: &Fence, confirmed: &Confirmed) -> Result<()> {
         fence::claim(&self.kubectl, &self.object, found, fence, confirmed).await
     }
 
@@ -156,10 +135,7 @@ impl<'a> Held<'a> {
         confirmed: &Confirmed,
     ) -> Result<Vec<Value>> {
         self.admit(found, None, fence)?;
-        let note = Note {
-            rollout: fence.rollout.clone(),
-            originals: originals.clone(),
-        };
+        let note = Note { rollout: fence.rollout.clone(), originals: originals.clone() };
         if note::read(found).as_ref() == Some(&note) && note::epoch(found) == Some(fence.epoch) {
             return Ok(self.seen.borrow().clone());
         }
@@ -185,12 +161,7 @@ impl<'a> Held<'a> {
     ///
     /// # Errors
     /// `Conflict` when it changes too fast, or the field does not stay; those of the cluster.
-    pub(super) async fn halt(
-        &self,
-        field: &str,
-        still: bool,
-        confirmed: &Confirmed,
-    ) -> Result<bool> {
+    pub(super) async fn halt(&self, field: &str, still: bool, confirmed: &Confirmed) -> Result<bool> {
         let is_so = |object: &Value| (object["spec"][field] == true) == still;
         for _ in 0..TRIES {
             let objects = self.look(&[]).await?;
@@ -217,10 +188,7 @@ impl<'a> Held<'a> {
             }
         }
         Err(Error::Conflict {
-            what: format!(
-                "{}: `spec.{field}` cannot be set, it changes too fast",
-                self.place()
-            ),
+            what: format!("{}: `spec.{field}` cannot be set, it changes too fast", self.place()),
             hint: "try again".into(),
         })
     }
@@ -236,9 +204,7 @@ impl<'a> Held<'a> {
         subresource: Option<&str>,
         confirmed: &Confirmed,
     ) -> Result<Vec<Value>> {
-        let done = self
-            .kubectl
-            .patch(&self.object, kind, patch, subresource, confirmed);
+        let done = self.kubectl.patch(&self.object, kind, patch, subresource, confirmed);
         let error = match done.await {
             Ok(after) => return Ok(self.replace(after)),
             Err(failure) if kind == Patch::Json => failure.about_test(&self.place()),
@@ -297,10 +263,7 @@ impl<'a> Held<'a> {
 
 /// The error for an object that is not as it is configured.
 pub(super) fn unfit(place: &str, why: &str) -> Error {
-    Error::usage(
-        format!("{place}: {why}"),
-        "correct the object, or `rollout.traffic` in liveops.yaml",
-    )
+    Error::usage(format!("{place}: {why}"), "correct the object, or `rollout.traffic` in liveops.yaml")
 }
 
 /// What the field that halts a controller was while it went, if it was there at all.

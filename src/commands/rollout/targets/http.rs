@@ -21,16 +21,8 @@ impl<'a> HttpTarget<'a> {
     }
 
     /// A forward write: if the balancer is as it was read.
-    async fn set(
-        &self,
-        members: Value,
-        tag: Option<&str>,
-        confirmed: &Confirmed,
-    ) -> Result<Reading> {
-        let after = self
-            .balancer
-            .change(object(members), tag, confirmed)
-            .await?;
+    async fn set(&self, members: Value, tag: Option<&str>, confirmed: &Confirmed) -> Result<Reading> {
+        let after = self.balancer.change(object(members), tag, confirmed).await?;
         Ok(reading(&after))
     }
 }
@@ -123,9 +115,7 @@ impl Target for HttpTarget<'_> {
         Box::pin(async move {
             let seen = self.balancer.read().await?;
             // One that speaks of no images is told of none.
-            if seen.canary.as_deref() == Some(image)
-                || (seen.canary.is_none() && seen.stable.is_none())
-            {
+            if seen.canary.as_deref() == Some(image) || (seen.canary.is_none() && seen.stable.is_none()) {
                 return Ok(reading(&seen));
             }
             if seen.weight > 0.0 {
@@ -140,8 +130,7 @@ impl Target for HttpTarget<'_> {
                 });
             }
             let tag = fence.version.as_deref().or(seen.tag.as_deref());
-            self.set(json!({ "canary": image, "weight": 0 }), tag, confirmed)
-                .await
+            self.set(json!({ "canary": image, "weight": 0 }), tag, confirmed).await
         })
     }
 
@@ -158,26 +147,16 @@ impl Target for HttpTarget<'_> {
         })
     }
 
-    fn set_exposure<'a>(
-        &'a self,
-        percent: Percent,
-        fence: &'a Fence,
-        confirmed: &'a Confirmed,
-    ) -> Doing<'a, Reading> {
+    fn set_exposure<'a>(&'a self, percent: Percent, fence: &'a Fence, confirmed: &'a Confirmed) -> Doing<'a, Reading> {
         Box::pin(async move {
             let weight = json!({ "weight": number(percent) });
             self.set(weight, fence.version.as_deref(), confirmed).await
         })
     }
 
-    fn restore<'a>(
-        &'a self,
-        originals: Option<&'a Originals>,
-        confirmed: &'a Confirmed,
-    ) -> Doing<'a, Reading> {
+    fn restore<'a>(&'a self, originals: Option<&'a Originals>, confirmed: &'a Confirmed) -> Doing<'a, Reading> {
         Box::pin(async move {
-            let mut members =
-                json!({ "weight": number(originals.map_or(Percent::ZERO, |was| was.weight)) });
+            let mut members = json!({ "weight": number(originals.map_or(Percent::ZERO, |was| was.weight)) });
             // After the roles were swapped, the old image has to come back as well.
             if let Some(image) = originals.and_then(|was| was.stable_image.as_ref()) {
                 members["stable"] = json!(image);
@@ -208,8 +187,7 @@ impl Target for HttpTarget<'_> {
             // The roles are swapped where the balancer knows of any; otherwise everything stays with the canary.
             if originals.stable_image.is_some() {
                 let members = json!({ "weight": 0, "stable": image, "canary": null });
-                self.set(members, fence.version.as_deref(), confirmed)
-                    .await?;
+                self.set(members, fence.version.as_deref(), confirmed).await?;
             }
             Ok(Finish::Done)
         })
@@ -220,19 +198,12 @@ impl Target for HttpTarget<'_> {
         if let Some(image) = originals.and_then(|was| was.stable_image.as_ref()) {
             members["stable"] = json!(image);
         }
-        format!(
-            "curl -X PUT -H 'Content-Type: application/json' -d '{members}' {}",
-            self.balancer.url()
-        )
+        format!("curl -X PUT -H 'Content-Type: application/json' -d '{members}' {}", self.balancer.url())
     }
 }
 
 /// A whole number where it is one: some balancers take no other.
 fn number(percent: Percent) -> Value {
     let value = percent.get();
-    if value.fract() == 0.0 {
-        json!(value as u64)
-    } else {
-        json!(value)
-    }
+    if value.fract() == 0.0 { json!(value as u64) } else { json!(value) }
 }

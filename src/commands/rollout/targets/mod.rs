@@ -44,48 +44,27 @@ pub(crate) fn open<'a>(cx: &'a Context, service: &'a Service) -> Result<Box<dyn 
             let balancer = Balancer::new(cx.http()?, target);
             Box::new(http::HttpTarget::new(balancer))
         }
-        Traffic::GatewayApi {
-            route,
-            rule,
-            stable,
-            canary,
-        } => Box::new(Routed {
+        Traffic::GatewayApi { route, rule, stable, canary } => Box::new(Routed {
             kind: "gateway-api",
             held: held(cx, Resource::HttpRoute, route)?,
-            route: Route::Gateway {
-                rule: *rule,
-                stable: stable.clone(),
-                canary: canary.clone(),
-            },
+            route: Route::Gateway { rule: *rule, stable: stable.clone(), canary: canary.clone() },
             workload: workload(cx, service)?,
             telling: Telling::Services {
                 stable: Object::new(Resource::Service, stable)?,
                 canary: Object::new(Resource::Service, canary)?,
             },
         }),
-        Traffic::Istio {
-            virtual_service,
-            route,
-            stable,
-            canary,
-        } => {
+        Traffic::Istio { virtual_service, route, stable, canary } => {
             let pair = |place: &Destination| (place.host.clone(), place.subset.clone());
             Box::new(Routed {
                 kind: "istio",
                 held: held(cx, Resource::VirtualService, virtual_service)?,
-                route: Route::Istio {
-                    route: route.clone(),
-                    stable: pair(stable),
-                    canary: pair(canary),
-                },
+                route: Route::Istio { route: route.clone(), stable: pair(stable), canary: pair(canary) },
                 workload: workload(cx, service)?,
                 telling: if stable.host == canary.host {
                     Telling::Labels(labels(&rollout.tracks.canary))
                 } else {
-                    Telling::Services {
-                        stable: service_of(stable)?,
-                        canary: service_of(canary)?,
-                    }
+                    Telling::Services { stable: service_of(stable)?, canary: service_of(canary)? }
                 },
             })
         }
@@ -96,11 +75,7 @@ pub(crate) fn open<'a>(cx: &'a Context, service: &'a Service) -> Result<Box<dyn 
             workload: workload(cx, service)?,
             telling: Telling::IngressBackend,
         }),
-        Traffic::Replicas {
-            stable,
-            canary,
-            service: name,
-        } => Box::new(Replicas {
+        Traffic::Replicas { stable, canary, service: name } => Box::new(Replicas {
             service: held(cx, Resource::Service, name)?,
             workload: Workload {
                 stable: Object::new(Resource::Deployment, stable)?,
@@ -114,10 +89,9 @@ pub(crate) fn open<'a>(cx: &'a Context, service: &'a Service) -> Result<Box<dyn 
             let container = configured.and_then(|workload| workload.container.as_deref());
             Box::new(Argo::new(held(cx, Resource::ArgoRollout, name)?, container))
         }
-        Traffic::Flagger { canary } => Box::new(Flagger::new(
-            held(cx, Resource::FlaggerCanary, canary)?,
-            workload(cx, service)?,
-        )),
+        Traffic::Flagger { canary } => {
+            Box::new(Flagger::new(held(cx, Resource::FlaggerCanary, canary)?, workload(cx, service)?))
+        }
     };
     Ok(target)
 }
@@ -132,17 +106,9 @@ pub(crate) fn has_switch(service: &Service) -> bool {
 ///
 /// # Errors
 /// As [`open`]; a kind of traffic that has no such Service.
-pub(crate) fn open_switch<'a>(
-    cx: &'a Context,
-    service: &'a Service,
-) -> Result<Box<dyn Target + 'a>> {
+pub(crate) fn open_switch<'a>(cx: &'a Context, service: &'a Service) -> Result<Box<dyn Target + 'a>> {
     let rollout = section(cx, service)?;
-    let Traffic::Replicas {
-        stable,
-        canary,
-        service: name,
-    } = &rollout.traffic
-    else {
+    let Traffic::Replicas { stable, canary, service: name } = &rollout.traffic else {
         // A weight that goes from nothing to everything is a switch too.
         return open(cx, service);
     };
@@ -150,10 +116,7 @@ pub(crate) fn open_switch<'a>(
     Ok(Box::new(Routed {
         kind: "replicas",
         held: held(cx, Resource::Service, name)?,
-        route: Route::Selector {
-            stable: labels(old),
-            canary: labels(new),
-        },
+        route: Route::Selector { stable: labels(old), canary: labels(new) },
         workload: Workload {
             stable: Object::new(Resource::Deployment, stable)?,
             canary: Object::new(Resource::Deployment, canary)?,
@@ -167,10 +130,7 @@ pub(crate) fn open_switch<'a>(
 ///
 /// # Errors
 /// As [`open`].
-pub(crate) fn memory<'a>(
-    cx: &'a Context,
-    service: &'a Service,
-) -> Result<Option<ClusterMemory<'a>>> {
+pub(crate) fn memory<'a>(cx: &'a Context, service: &'a Service) -> Result<Option<ClusterMemory<'a>>> {
     if let Traffic::Http { .. } = section(cx, service)?.traffic {
         return Ok(None);
     }
@@ -194,16 +154,14 @@ fn section<'a>(cx: &Context, service: &'a Service) -> Result<&'a Rollout> {
 /// `Unconfigured`.
 pub(crate) fn kubectl(cx: &Context) -> Result<Kubectl<'_>> {
     let configured = cx.config()?.settings.kubernetes.as_ref();
-    let names = configured.and_then(|kubernetes| {
-        Some((
-            kubernetes.context.as_deref()?,
-            kubernetes.namespace.as_deref()?,
-        ))
-    });
+    let names =
+        configured.and_then(|kubernetes| Some((kubernetes.context.as_deref()?, kubernetes.namespace.as_deref()?)));
     let (context, namespace) = names.ok_or_else(|| Error::Unconfigured {
         what: "Kubernetes context and namespace",
         environment: cx.environment().unwrap_or("default").to_owned(),
-        hint: "set `kubernetes: { context: …, namespace: … }` in liveops.yaml; `kubectl config get-contexts` lists them".into(),
+        hint:
+            "set `kubernetes: { context: …, namespace: … }` in liveops.yaml; `kubectl config get-contexts` lists them"
+                .into(),
     })?;
     let limit = cx.http()?.call_timeout();
     Ok(Kubectl::new(Some(context), Some(namespace), limit))
@@ -211,11 +169,7 @@ pub(crate) fn kubectl(cx: &Context) -> Result<Kubectl<'_>> {
 
 /// The object that carries the weight, or whose controller moves it.
 fn held<'a>(cx: &'a Context, resource: Resource, name: &str) -> Result<Held<'a>> {
-    Ok(Held::new(
-        kubectl(cx)?,
-        Object::new(resource, name)?,
-        cx.clock,
-    ))
+    Ok(Held::new(kubectl(cx)?, Object::new(resource, name)?, cx.clock))
 }
 
 fn workload<'a>(cx: &'a Context, service: &'a Service) -> Result<Workload<'a>> {
@@ -239,7 +193,5 @@ fn service_of(place: &Destination) -> Result<Object> {
 
 fn labels(labels: &Labels) -> Map<String, Value> {
     let pairs = labels.iter();
-    pairs
-        .map(|(name, value)| (name.clone(), json!(value)))
-        .collect()
+    pairs.map(|(name, value)| (name.clone(), json!(value))).collect()
 }

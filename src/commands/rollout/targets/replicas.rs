@@ -99,26 +99,16 @@ impl Replicas<'_> {
         let mut canary = self.workload.canary_readiness(objects).await?;
         let made = self.workload.canary_in(objects).is_some();
         // Where no label keeps its pods out of the Service, it has none before its first share.
-        if made
-            && canary == Readiness::Absent
-            && self
-                .narrow(objects, &service["spec"]["selector"])?
-                .is_none()
-        {
+        if made && canary == Readiness::Absent && self.narrow(objects, &service["spec"]["selector"])?.is_none() {
             canary = Readiness::Ready { available: 0 };
         }
-        let manager = self
-            .workload
-            .canary_in(objects)
-            .and_then(|canary| owner::of(canary, &["spec", "replicas"]));
+        let manager = self.workload.canary_in(objects).and_then(|canary| owner::of(canary, &["spec", "replicas"]));
         Ok(Reading {
             live: self.share(objects)?,
             settled: !matches!(canary, Readiness::Waiting { .. }),
             stable: deployment::readiness(self.workload.stable_in(objects)?),
             canary,
-            version: service["metadata"]["resourceVersion"]
-                .as_str()
-                .map(ToOwned::to_owned),
+            version: service["metadata"]["resourceVersion"].as_str().map(ToOwned::to_owned),
             epoch: note::epoch(service),
             writer: manager.map(ToOwned::to_owned),
         })
@@ -221,9 +211,7 @@ impl Target for Replicas<'_> {
             }
             let share = self.share(&objects)?;
             let labels = self.labels.clone();
-            self.workload
-                .originals(&objects, selector, labels, None, share)
-                .await
+            self.workload.originals(&objects, selector, labels, None, share).await
         })
     }
 
@@ -262,18 +250,14 @@ impl Target for Replicas<'_> {
             let fits_both = service["spec"]["selector"] == detail.route;
             let narrow = narrowed.as_ref().filter(|_| fits_both);
             let narrow = narrow.map(|narrowed| json!({ "spec": { "selector": narrowed } }));
-            self.service
-                .hold(service, originals, fence, narrow, confirmed)
-                .await?;
+            self.service.hold(service, originals, fence, narrow, confirmed).await?;
             if let Some(bounds) = &detail.autoscaler {
                 let pinned = bounds.pinned(detail.replicas);
                 self.workload.bound(bounds, &pinned, confirmed).await?;
             }
             // Without such a label it starts with its first pod's share, at the first step.
             let size = u64::from(narrowed.is_some());
-            self.workload
-                .start(&objects, &detail, image, size, confirmed)
-                .await?;
+            self.workload.start(&objects, &detail, image, size, confirmed).await?;
             // How the canary comes up is seen at the next look.
             self.reading(&objects).await
         })
@@ -293,21 +277,13 @@ impl Target for Replicas<'_> {
         })
     }
 
-    fn set_exposure<'a>(
-        &'a self,
-        percent: Percent,
-        fence: &'a Fence,
-        confirmed: &'a Confirmed,
-    ) -> Doing<'a, Reading> {
+    fn set_exposure<'a>(&'a self, percent: Percent, fence: &'a Fence, confirmed: &'a Confirmed) -> Doing<'a, Reading> {
         Box::pin(async move {
             let objects = self.look().await?;
             let service = self.service.find(&objects)?;
             let canary = self.workload.canary_in(&objects);
             self.service.admit_forward(service, canary, fence)?;
-            let canary = canary.ok_or_else(|| {
-                self.workload
-                    .unfit(&self.workload.canary, "it does not exist")
-            })?;
+            let canary = canary.ok_or_else(|| self.workload.unfit(&self.workload.canary, "it does not exist"))?;
             let Some(note) = note::read(service) else {
                 return Err(Error::internal("a note that was there is not"));
             };
@@ -315,9 +291,7 @@ impl Target for Replicas<'_> {
             let wanted = pods(percent, detail.replicas);
             let version = &canary["metadata"]["resourceVersion"];
             let (path, ours) = (note::pointer(EPOCH), fence.epoch.to_string());
-            let mut patch = vec![
-                json!({ "op": "test", "path": "/metadata/resourceVersion", "value": version }),
-            ];
+            let mut patch = vec![json!({ "op": "test", "path": "/metadata/resourceVersion", "value": version })];
             if canary["metadata"]["annotations"].is_object() {
                 patch.push(json!({ "op": "add", "path": path, "value": ours }));
             } else {
@@ -325,9 +299,7 @@ impl Target for Replicas<'_> {
                 patch.push(json!({ "op": "add", "path": "/metadata/annotations", "value": only }));
             }
             patch.push(json!({ "op": "replace", "path": "/spec/replicas", "value": wanted }));
-            self.workload
-                .apply(&self.workload.canary, patch, confirmed)
-                .await?;
+            self.workload.apply(&self.workload.canary, patch, confirmed).await?;
             // With everything on the canary, stable stays as it is, outside the Service.
             let full = percent.is_about(Percent::FULL);
             let available = u64::from(deployment::available(canary));
@@ -352,11 +324,7 @@ impl Target for Replicas<'_> {
         })
     }
 
-    fn restore<'a>(
-        &'a self,
-        originals: Option<&'a Originals>,
-        confirmed: &'a Confirmed,
-    ) -> Doing<'a, Reading> {
+    fn restore<'a>(&'a self, originals: Option<&'a Originals>, confirmed: &'a Confirmed) -> Doing<'a, Reading> {
         Box::pin(async move {
             let objects = self.look().await?;
             let service = self.service.find(&objects)?;
@@ -373,9 +341,7 @@ impl Target for Replicas<'_> {
             if first.is_some() || self.narrow(&objects, &detail.route)?.is_none() {
                 self.workload.stop(&detail, confirmed).await?;
             }
-            self.workload
-                .keep(&objects, &originals, &detail, confirmed)
-                .await?;
+            self.workload.keep(&objects, &originals, &detail, confirmed).await?;
             self.workload.stop(&detail, confirmed).await?;
             if let Some(bounds) = &detail.autoscaler {
                 let pinned = bounds.pinned(detail.replicas);
@@ -393,9 +359,7 @@ impl Target for Replicas<'_> {
             let released = self.service.release(Some(widen), confirmed).await;
             if let (Some(first), Err(_)) = (&first, &released) {
                 return Err(Error::Conflict {
-                    what: format!(
-                        "the Service cannot be patched ({first}); by the second lever the canary is gone"
-                    ),
+                    what: format!("the Service cannot be patched ({first}); by the second lever the canary is gone"),
                     hint: "ask for the permission, and abort again: `liveops rollout abort`".into(),
                 });
             }
@@ -446,10 +410,7 @@ impl Target for Replicas<'_> {
 
     fn undo_by_hand(&self, originals: Option<&Originals>) -> String {
         let _ = originals;
-        let words = format!(
-            "scale {} --replicas=0",
-            shell::word(&self.workload.canary.to_string())
-        );
+        let words = format!("scale {} --replicas=0", shell::word(&self.workload.canary.to_string()));
         self.workload.kubectl.by_hand(&words)
     }
 
@@ -475,15 +436,9 @@ mod tests {
 
     #[test]
     fn the_canary_grows_beside_stable() {
-        for (percent, stable, canary) in [
-            (0.0, 10, 0),
-            (5.0, 10, 1),
-            (25.0, 3, 1),
-            (50.0, 4, 4),
-            (75.0, 4, 4),
-            (95.0, 2, 2),
-            (100.0, 4, 4),
-        ] {
+        for (percent, stable, canary) in
+            [(0.0, 10, 0), (5.0, 10, 1), (25.0, 3, 1), (50.0, 4, 4), (75.0, 4, 4), (95.0, 2, 2), (100.0, 4, 4)]
+        {
             let percent = Percent::new(percent).unwrap();
             assert_eq!(pods(percent, stable), canary, "{percent} of {stable}");
         }

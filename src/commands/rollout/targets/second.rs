@@ -12,18 +12,9 @@ use crate::error::Result;
 #[serde(untagged)]
 pub(super) enum Second {
     /// What the canary's Service selects.
-    Service {
-        canary_service: String,
-        stable: Value,
-        canary: Value,
-    },
+    Service { canary_service: String, stable: Value, canary: Value },
     /// The labels of the canary's subset in a DestinationRule of Istio.
-    Subset {
-        destination_rule: String,
-        subset: String,
-        stable: Value,
-        canary: Value,
-    },
+    Subset { destination_rule: String, subset: String, stable: Value, canary: Value },
 }
 
 impl Second {
@@ -68,9 +59,7 @@ impl Second {
     pub(super) fn object(&self) -> Result<Object> {
         match self {
             Self::Service { canary_service, .. } => Object::new(Resource::Service, canary_service),
-            Self::Subset {
-                destination_rule, ..
-            } => Object::new(Resource::DestinationRule, destination_rule),
+            Self::Subset { destination_rule, .. } => Object::new(Resource::DestinationRule, destination_rule),
         }
     }
 
@@ -101,13 +90,9 @@ impl Second {
             Self::Service { canary_service, .. } => {
                 format!("Service `{canary_service}` selects the stable pods")
             }
-            Self::Subset {
-                destination_rule,
-                subset,
-                ..
-            } => format!(
-                "subset `{subset}` of DestinationRule `{destination_rule}` means the stable pods"
-            ),
+            Self::Subset { destination_rule, subset, .. } => {
+                format!("subset `{subset}` of DestinationRule `{destination_rule}` means the stable pods")
+            }
         }
     }
 }
@@ -141,10 +126,7 @@ mod tests {
         let mut after = before;
         after["spec"]["subsets"][0]["labels"] = pulled[1]["value"].clone();
         assert_eq!(second.turn(&after, true), None);
-        assert_eq!(
-            second.turn(&after, false).unwrap()[1]["value"],
-            json!({ "track": "canary" })
-        );
+        assert_eq!(second.turn(&after, false).unwrap()[1]["value"], json!({ "track": "canary" }));
     }
 
     #[test]

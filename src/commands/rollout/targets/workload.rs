@@ -119,8 +119,7 @@ impl Workload<'_> {
         weight: Percent,
     ) -> Result<Originals> {
         let stable = self.stable_in(objects)?;
-        let container = deployment::container(stable, self.container)
-            .map_err(|why| self.unfit(&self.stable, &why))?;
+        let container = deployment::container(stable, self.container).map_err(|why| self.unfit(&self.stable, &why))?;
         let all = self.kubectl.list(Resource::Hpa.word(), None).await;
         let all = all.map_err(|failure| self.failed(&self.stable, &failure))?;
         let autoscaler = autoscaler::find(&all, self.stable.name.as_str()).and_then(Bounds::of);
@@ -130,9 +129,7 @@ impl Workload<'_> {
         let image = deployment::image(stable, container).map(ToOwned::to_owned);
         let digest = pods.iter().find_map(|pod| {
             let running = pod["status"]["containerStatuses"].as_array()?;
-            let own = running
-                .iter()
-                .find(|status| status["image"].as_str() == image.as_deref())?;
+            let own = running.iter().find(|status| status["image"].as_str() == image.as_deref())?;
             let id = own["imageID"].as_str()?;
             id.split_once('@').map(|(_, digest)| digest.to_owned())
         });
@@ -141,15 +138,8 @@ impl Workload<'_> {
             let image = deployment::image(canary, index).unwrap_or_default();
             (image.to_owned(), deployment::replicas(canary))
         });
-        let detail = Detail {
-            route,
-            labels,
-            replicas: deployment::replicas(stable),
-            container,
-            canary,
-            autoscaler,
-            second,
-        };
+        let detail =
+            Detail { route, labels, replicas: deployment::replicas(stable), container, canary, autoscaler, second };
         self.recorded.replace(Some(detail.clone()));
         Ok(Originals {
             weight,
@@ -184,8 +174,7 @@ impl Workload<'_> {
                 Err(failure) => Err(self.failed(&self.canary, &failure)),
             };
         };
-        let container = deployment::container(canary, self.container)
-            .map_err(|why| self.unfit(&self.canary, &why))?;
+        let container = deployment::container(canary, self.container).map_err(|why| self.unfit(&self.canary, &why))?;
         let now = deployment::image(canary, container).unwrap_or_default();
         let mut patch = Vec::new();
         if now != image {
@@ -201,34 +190,20 @@ impl Workload<'_> {
     ///
     /// # Errors
     /// `Conflict` when a test fails; those of the cluster.
-    pub(super) async fn apply(
-        &self,
-        object: &Object,
-        patch: Vec<Value>,
-        confirmed: &Confirmed,
-    ) -> Result<()> {
+    pub(super) async fn apply(&self, object: &Object, patch: Vec<Value>, confirmed: &Confirmed) -> Result<()> {
         if patch.is_empty() {
             return Ok(());
         }
         let patch = Value::Array(patch);
-        let done = self
-            .kubectl
-            .patch(object, Patch::Json, &patch, None, confirmed);
-        done.await
-            .map(drop)
-            .map_err(|failure| failure.about_test(&self.kubectl.place(object)))
+        let done = self.kubectl.patch(object, Patch::Json, &patch, None, confirmed);
+        done.await.map(drop).map_err(|failure| failure.about_test(&self.kubectl.place(object)))
     }
 
     /// Sets the bounds of the stable autoscaler from these to those; one that somebody changed meanwhile stays.
     ///
     /// # Errors
     /// Those of the cluster.
-    pub(super) async fn bound(
-        &self,
-        from: &Bounds,
-        to: &Bounds,
-        confirmed: &Confirmed,
-    ) -> Result<()> {
+    pub(super) async fn bound(&self, from: &Bounds, to: &Bounds, confirmed: &Confirmed) -> Result<()> {
         let object = Object::new(Resource::Hpa, &from.name)?;
         let found = self.kubectl.get(std::slice::from_ref(&object)).await;
         let found = found.map_err(|failure| self.failed(&object, &failure))?;
@@ -240,12 +215,8 @@ impl Workload<'_> {
         }
         let mut patch = to.patch();
         patch["metadata"]["resourceVersion"] = now["metadata"]["resourceVersion"].clone();
-        let done = self
-            .kubectl
-            .patch(&object, Patch::Merge, &patch, None, confirmed);
-        done.await
-            .map(drop)
-            .map_err(|failure| self.failed(&object, &failure))
+        let done = self.kubectl.patch(&object, Patch::Merge, &patch, None, confirmed);
+        done.await.map(drop).map_err(|failure| self.failed(&object, &failure))
     }
 
     /// The canary as it was at the start: gone, or with its old image and size.
@@ -262,9 +233,7 @@ impl Workload<'_> {
             { "op": "replace", "path": path, "value": image },
             { "op": "replace", "path": "/spec/replicas", "value": replicas },
         ]);
-        let done = self
-            .kubectl
-            .patch(&self.canary, Patch::Json, &patch, None, confirmed);
+        let done = self.kubectl.patch(&self.canary, Patch::Json, &patch, None, confirmed);
         match done.await {
             Ok(_) => Ok(()),
             // Whoever deleted it has done more than we would.
@@ -276,29 +245,18 @@ impl Workload<'_> {
     /// Is what carries the weight the only way back, as far as was recorded?
     pub(super) fn has_one_lever(&self) -> bool {
         let recorded = self.recorded.borrow();
-        recorded
-            .as_ref()
-            .is_some_and(|detail| detail.second.is_none())
+        recorded.as_ref().is_some_and(|detail| detail.second.is_none())
     }
 
     /// The canary's Deployment with this image, as it stands: its pods are replaced a few at a time.
     ///
     /// # Errors
     /// Those of the cluster.
-    pub(super) async fn set_canary(
-        &self,
-        detail: &Detail,
-        image: &str,
-        confirmed: &Confirmed,
-    ) -> Result<()> {
+    pub(super) async fn set_canary(&self, detail: &Detail, image: &str, confirmed: &Confirmed) -> Result<()> {
         let path = format!("/spec/template/spec/containers/{}/image", detail.container);
         let patch = json!([{ "op": "replace", "path": path, "value": image }]);
-        let done = self
-            .kubectl
-            .patch(&self.canary, Patch::Json, &patch, None, confirmed);
-        done.await
-            .map(drop)
-            .map_err(|failure| self.failed(&self.canary, &failure))
+        let done = self.kubectl.patch(&self.canary, Patch::Json, &patch, None, confirmed);
+        done.await.map(drop).map_err(|failure| self.failed(&self.canary, &failure))
     }
 
     /// The stable Deployment with its old image and at least its old size, where somebody or we changed it.
@@ -365,20 +323,12 @@ impl Workload<'_> {
         let selector = deployment::selector_of(&labels);
         let pods = self.kubectl.list("pods", Some(&selector)).await;
         let pods = pods.map_err(|failure| self.failed(&self.canary, &failure))?;
-        let alive = pods
-            .iter()
-            .filter(|pod| pod["metadata"]["deletionTimestamp"].is_null());
+        let alive = pods.iter().filter(|pod| pod["metadata"]["deletionTimestamp"].is_null());
         match alive.count() {
             0 => Ok(()),
             count => Err(Error::Conflict {
-                what: format!(
-                    "the canary has no traffic any more, and {count} of its pods are still ending"
-                ),
-                hint: format!(
-                    "look: `{}`",
-                    self.kubectl
-                        .by_hand(&format!("get pods --selector={selector}"))
-                ),
+                what: format!("the canary has no traffic any more, and {count} of its pods are still ending"),
+                hint: format!("look: `{}`", self.kubectl.by_hand(&format!("get pods --selector={selector}"))),
             }),
         }
     }
@@ -387,11 +337,7 @@ impl Workload<'_> {
     ///
     /// # Errors
     /// The cluster cannot be asked.
-    pub(super) async fn objections(
-        &self,
-        objects: &[Value],
-        carrier: Resource,
-    ) -> Result<Vec<Objection>> {
+    pub(super) async fn objections(&self, objects: &[Value], carrier: Resource) -> Result<Vec<Objection>> {
         let mut deeds = vec![
             Deed::new("patch", carrier),
             Deed::new("patch", Resource::Deployment),
@@ -404,20 +350,15 @@ impl Workload<'_> {
             let more = pinned.into_iter().chain(second);
             deeds.extend(more.map(|resource| Deed::new("patch", resource)));
         }
-        let mut objections = denied(&self.kubectl, &deeds)
-            .await
-            .map_err(|failure| self.failed(&self.stable, &failure))?;
+        let mut objections =
+            denied(&self.kubectl, &deeds).await.map_err(|failure| self.failed(&self.stable, &failure))?;
         objections.extend(objects.iter().filter_map(managed));
         let stable = deployment::readiness(self.stable_in(objects)?);
         if !stable.is_ready() {
             objections.push(Objection {
                 gate: "capacity",
                 text: format!("the stable version is not ready itself: {}", word(&stable)),
-                hint: format!(
-                    "look: `{}`",
-                    self.kubectl
-                        .by_hand(&format!("rollout status {}", self.stable))
-                ),
+                hint: format!("look: `{}`", self.kubectl.by_hand(&format!("rollout status {}", self.stable))),
                 blocks: true,
             });
         }
@@ -432,9 +373,7 @@ pub(super) fn managed(object: &Value) -> Option<Objection> {
     let kind = object["kind"].as_str().unwrap_or_default();
     Some(Objection {
         gate: "gitops",
-        text: format!(
-            "{tool} manages {kind} `{name}`, and may set it back in the middle of the rollout"
-        ),
+        text: format!("{tool} manages {kind} `{name}`, and may set it back in the middle of the rollout"),
         hint: format!("let {tool} ignore the weights (`ignoreDifferences`), or pause its sync"),
         blocks: false,
     })
@@ -444,10 +383,7 @@ pub(super) fn managed(object: &Value) -> Option<Objection> {
 ///
 /// # Errors
 /// The cluster cannot be asked.
-pub(super) async fn denied(
-    kubectl: &Kubectl<'_>,
-    deeds: &[Deed],
-) -> std::result::Result<Vec<Objection>, Failure> {
+pub(super) async fn denied(kubectl: &Kubectl<'_>, deeds: &[Deed]) -> std::result::Result<Vec<Objection>, Failure> {
     let own = [
         Deed::new("create", Resource::Lease),
         Deed::new("update", Resource::Lease),
@@ -463,10 +399,7 @@ pub(super) async fn denied(
         .map(|(deed, _)| Objection {
             gate: "permissions",
             text: format!("you may not {deed}"),
-            hint: format!(
-                "check: `{}`",
-                kubectl.by_hand(&format!("auth can-i {}", deed.words()))
-            ),
+            hint: format!("check: `{}`", kubectl.by_hand(&format!("auth can-i {}", deed.words()))),
             blocks: true,
         })
         .collect())

@@ -12,42 +12,22 @@ pub(super) fn alerts(report: &StatusReport, view: &View) -> Vec<Block> {
         if !report.gathered.alerts_expected {
             return Vec::new();
         }
-        let line = vec![
-            plain("  "),
-            tone::mark(Tone::Unknown, view),
-            plain(" unknown: nobody who knows the alerts answers"),
-        ];
+        let line =
+            vec![plain("  "), tone::mark(Tone::Unknown, view), plain(" unknown: nobody who knows the alerts answers")];
         return vec![Block::heading("Alerts"), Block::Line(line)];
     };
     let groups = group(alerts);
-    let loud: Vec<&Group<'_>> = groups
-        .iter()
-        .filter(|group| group.state == AlertState::Firing)
-        .collect();
-    let quiet: usize = groups
-        .iter()
-        .filter(|group| !group.state.is_loud())
-        .map(|group| group.alerts.len())
-        .sum();
+    let loud: Vec<&Group<'_>> = groups.iter().filter(|group| group.state == AlertState::Firing).collect();
+    let quiet: usize = groups.iter().filter(|group| !group.state.is_loud()).map(|group| group.alerts.len()).sum();
     let mut heading = vec![span("Alerts", Tone::Strong)];
     if let Some(at) = readings.alerts_as_of {
-        heading.push(span(
-            format!("  last known, {}", relative(at, view.now)),
-            Tone::Unknown,
-        ));
+        heading.push(span(format!("  last known, {}", relative(at, view.now)), Tone::Unknown));
     }
     let mut blocks = vec![Block::Line(heading)];
     if loud.is_empty() {
         blocks.push(Block::Line(vec![
             plain("  "),
-            tone::mark(
-                if readings.alerts_as_of.is_some() {
-                    Tone::Unknown
-                } else {
-                    Tone::Good
-                },
-                view,
-            ),
+            tone::mark(if readings.alerts_as_of.is_some() { Tone::Unknown } else { Tone::Good }, view),
             plain(" none firing"),
         ]));
     }
@@ -56,56 +36,37 @@ pub(super) fn alerts(report: &StatusReport, view: &View) -> Vec<Block> {
     }
     let mut also = Vec::new();
     if quiet > 0 {
-        also.push(format!(
-            "{quiet} kept quiet by silences, inhibition or time"
-        ));
+        also.push(format!("{quiet} kept quiet by silences, inhibition or time"));
     }
     if readings.alerts_elsewhere > 0 {
         also.push(format!("{} of other services", readings.alerts_elsewhere));
     }
     if !also.is_empty() {
-        blocks.push(Block::Line(vec![span(
-            format!("    and {}: liveops alerts", also.join(", ")),
-            Tone::Dim,
-        )]));
+        blocks.push(Block::Line(vec![span(format!("    and {}: liveops alerts", also.join(", ")), Tone::Dim)]));
     }
     blocks
 }
 
 fn alert_lines(group: &Group<'_>, view: &View) -> Vec<Block> {
     let tone = tone::alert(group.state, group.severity);
-    let count = if group.alerts.len() > 1 {
-        format!(" {}{}", view.pick("×", "x"), group.alerts.len())
-    } else {
-        String::new()
-    };
+    let count =
+        if group.alerts.len() > 1 { format!(" {}{}", view.pick("×", "x"), group.alerts.len()) } else { String::new() };
     let since = group.since.map_or_else(String::new, |at| {
         let seconds = (view.now - at).num_seconds().max(0).unsigned_abs();
         format!("for {}", crate::output::view::compact(seconds))
     });
-    let labels = group
-        .labels()
-        .into_iter()
-        .map(|(name, values)| match values.as_slice() {
-            [only] => format!("{name}={only}"),
-            several => format!("{} {name}s", several.len()),
-        });
+    let labels = group.labels().into_iter().map(|(name, values)| match values.as_slice() {
+        [only] => format!("{name}={only}"),
+        several => format!("{} {name}s", several.len()),
+    });
     let head = Block::Line(vec![
         plain("  "),
         tone::mark(tone, view),
         span(format!(" {}{count}", group.name), Tone::Strong),
-        span(
-            format!("  {}", group.severity.unwrap_or("no severity")),
-            tone,
-        ),
+        span(format!("  {}", group.severity.unwrap_or("no severity")), tone),
         plain(format!("  {since}")),
-        span(
-            format!("  {}", labels.collect::<Vec<_>>().join(" ")),
-            Tone::Dim,
-        ),
+        span(format!("  {}", labels.collect::<Vec<_>>().join(" ")), Tone::Dim),
     ]);
-    let runbook = group
-        .runbook
-        .map(|link| Block::Line(vec![span(format!("      runbook {link}"), Tone::Dim)]));
+    let runbook = group.runbook.map(|link| Block::Line(vec![span(format!("      runbook {link}"), Tone::Dim)]));
     std::iter::once(head).chain(runbook).collect()
 }

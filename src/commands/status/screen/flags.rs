@@ -13,8 +13,7 @@ pub(super) fn flags(report: &StatusReport, view: &View) -> Vec<Block> {
     let heading = span("Flags   ", Tone::Strong);
     let Some(flags) = &report.gathered.readings.flags else {
         let mut sources = report.gathered.sources.iter();
-        let down =
-            sources.find(|source| source.name == "flags" && source.state == SourceState::Down);
+        let down = sources.find(|source| source.name == "flags" && source.state == SourceState::Down);
         let unknown = |_| {
             let text = plain(" unknown: their store does not say");
             Block::Line(vec![heading, tone::mark(Tone::Unknown, view), text])
@@ -44,11 +43,7 @@ pub(super) fn flags(report: &StatusReport, view: &View) -> Vec<Block> {
     let text = plain(format!(" {}", parts.join(", ")));
     let mut blocks = vec![Block::Line(vec![heading, tone::mark(tone, view), text])];
     for error in flags.errors.iter().take(BROKEN) {
-        let tone = if error.breaks() {
-            Tone::Warn
-        } else {
-            Tone::Dim
-        };
+        let tone = if error.breaks() { Tone::Warn } else { Tone::Dim };
         blocks.push(Block::Line(vec![
             plain("  "),
             tone::mark(tone, view),
@@ -58,10 +53,7 @@ pub(super) fn flags(report: &StatusReport, view: &View) -> Vec<Block> {
     }
     if flags.errors.len() > BROKEN {
         let more = flags.errors.len() - BROKEN;
-        blocks.push(Block::Line(vec![span(
-            format!("    and {more} more: liveops flag lint"),
-            Tone::Dim,
-        )]));
+        blocks.push(Block::Line(vec![span(format!("    and {more} more: liveops flag lint"), Tone::Dim)]));
     }
     blocks
 }

@@ -15,16 +15,10 @@ pub(super) fn kpis(report: &StatusReport, view: &View) -> Vec<Block> {
     if kpis.is_empty() {
         return Vec::new();
     }
-    let mut table = Table::new(["", "", "", "", ""])
-        .right(&[2])
-        .indent(2)
-        .fixed(&[0, 2, 3]);
+    let mut table = Table::new(["", "", "", "", ""]).right(&[2]).indent(2).fixed(&[0, 2, 3]);
     for reading in kpis {
         let tone = tone::level(reading.level);
-        let value = reading.value.map_or_else(
-            || "unknown".to_owned(),
-            |value| reading.kpi.unit.show(value),
-        );
+        let value = reading.value.map_or_else(|| "unknown".to_owned(), |value| reading.kpi.unit.show(value));
         let drawn = if reading.trend.iter().flatten().count() > 1 {
             sparkline(&reading.trend, SPARK, !view.unicode)
         } else {
@@ -33,23 +27,12 @@ pub(super) fn kpis(report: &StatusReport, view: &View) -> Vec<Block> {
         table.row(vec![
             tone::mark(tone, view),
             plain(reading.kpi.title()),
-            span(
-                value,
-                if reading.level == Level::Ok {
-                    Tone::Strong
-                } else {
-                    tone
-                },
-            ),
+            span(value, if reading.level == Level::Ok { Tone::Strong } else { tone }),
             span(drawn, Tone::Dim),
             detail(reading, view),
         ]);
     }
-    let note = if report.gathered.presets {
-        "  the usual ones that have data here"
-    } else {
-        ""
-    };
+    let note = if report.gathered.presets { "  the usual ones that have data here" } else { "" };
     let heading = vec![span("KPIs", Tone::Strong), span(note, Tone::Dim)];
     vec![Block::Line(heading), Block::Table(table)]
 }
@@ -62,10 +45,7 @@ fn detail(reading: &KpiReading, view: &View) -> Span {
     };
     let mut parts: Vec<String> = Vec::new();
     match reading.level {
-        Level::Critical => parts.extend(threshold(
-            "critical",
-            text(&reading.kpi.critical).as_deref(),
-        )),
+        Level::Critical => parts.extend(threshold("critical", text(&reading.kpi.critical).as_deref())),
         Level::Warn => parts.extend(threshold("warn", text(&reading.kpi.warn).as_deref())),
         Level::Unknown | Level::Ok => {}
     }
@@ -85,10 +65,7 @@ fn detail(reading: &KpiReading, view: &View) -> Span {
         let rest = (more > 0).then(|| format!("{more} more"));
         parts.push(shown.chain(rest).collect::<Vec<_>>().join(dot));
     }
-    let tone = if matches!(reading.level, Level::Warn | Level::Critical) {
-        tone::level(reading.level)
-    } else {
-        Tone::Dim
-    };
+    let tone =
+        if matches!(reading.level, Level::Warn | Level::Critical) { tone::level(reading.level) } else { Tone::Dim };
     span(parts.join("; "), tone)
 }

@@ -47,11 +47,8 @@ fn regions(whole: &Whole<'_>, view: &View) -> Vec<Block> {
     let (service, image) = whole.title();
     let lines = whole.worst_first();
     let tone = lines.first().map_or(Tone::Dim, |line| line.state().1);
-    let mut head = vec![
-        plain("  "),
-        tone::mark(tone, view),
-        plain(format!(" {service}  {image}  in {} regions", lines.len())),
-    ];
+    let mut head =
+        vec![plain("  "), tone::mark(tone, view), plain(format!(" {service}  {image}  in {} regions", lines.len()))];
     if lines.len() > LISTED {
         for line in lines {
             head.push(plain("  "));
@@ -72,22 +69,12 @@ fn regions(whole: &Whole<'_>, view: &View) -> Vec<Block> {
 /// `eu observing 20%`.
 fn place(line: &Line<'_>) -> Vec<Span> {
     let (state, tone) = line.state();
-    let share = line
-        .share()
-        .map_or_else(String::new, |share| format!(" {share}%"));
-    vec![
-        plain(format!("{} ", line.region)),
-        span(state, tone),
-        plain(share),
-    ]
+    let share = line.share().map_or_else(String::new, |share| format!(" {share}%"));
+    vec![plain(format!("{} ", line.region)), span(state, tone), plain(share)]
 }
 
 fn line(row: &RolloutRow, view: &View) -> Block {
-    let tone = if row.needs_somebody() {
-        Tone::Warn
-    } else {
-        Tone::Dim
-    };
+    let tone = if row.needs_somebody() { Tone::Warn } else { Tone::Dim };
     let held = match (&row.stuck, &row.held) {
         (Some(stuck), _) => format!("  not back: {}", stuck.text),
         (None, Some(held)) => format!("  held: {}", held.text),

@@ -15,52 +15,25 @@ pub(super) fn targets(report: &StatusReport, view: &View) -> Vec<Block> {
             return Vec::new();
         }
         let text = plain(" unknown: prometheus does not say");
-        return vec![Block::Line(vec![
-            span("Targets ", Tone::Strong),
-            tone::mark(Tone::Unknown, view),
-            text,
-        ])];
+        return vec![Block::Line(vec![span("Targets ", Tone::Strong), tone::mark(Tone::Unknown, view), text])];
     };
     if targets.down.is_empty() && targets.unknown == 0 {
-        let tone = if targets.up == 0 {
-            Tone::Unknown
-        } else {
-            Tone::Good
-        };
+        let tone = if targets.up == 0 { Tone::Unknown } else { Tone::Good };
         let text = if targets.up == 0 {
             " none: Prometheus scrapes nothing".to_owned()
         } else {
             format!(" all {} up", targets.up)
         };
-        return vec![Block::Line(vec![
-            span("Targets ", Tone::Strong),
-            tone::mark(tone, view),
-            plain(text),
-        ])];
+        return vec![Block::Line(vec![span("Targets ", Tone::Strong), tone::mark(tone, view), plain(text)])];
     }
     let counts = format!(
         " {} up, {} down{}",
         targets.up,
         targets.down.len(),
-        if targets.unknown > 0 {
-            format!(", {} not scraped yet", targets.unknown)
-        } else {
-            String::new()
-        }
+        if targets.unknown > 0 { format!(", {} not scraped yet", targets.unknown) } else { String::new() }
     );
-    let mark = tone::mark(
-        if targets.down.is_empty() {
-            Tone::Unknown
-        } else {
-            Tone::Warn
-        },
-        view,
-    );
-    let mut blocks = vec![Block::Line(vec![
-        span("Targets ", Tone::Strong),
-        mark,
-        plain(counts),
-    ])];
+    let mark = tone::mark(if targets.down.is_empty() { Tone::Unknown } else { Tone::Warn }, view);
+    let mut blocks = vec![Block::Line(vec![span("Targets ", Tone::Strong), mark, plain(counts)])];
     for (name, error) in targets.down.iter().take(3) {
         blocks.push(Block::Line(vec![
             plain("  "),
@@ -80,11 +53,8 @@ pub(super) fn targets(report: &StatusReport, view: &View) -> Vec<Block> {
 
 /// Those that answer on one line, each that does not on its own, with the reason.
 pub(super) fn sources(report: &StatusReport, view: &View) -> Vec<Block> {
-    let (good, bad): (Vec<&Source>, Vec<&Source>) = report
-        .gathered
-        .sources
-        .iter()
-        .partition(|source| source.state == SourceState::Ok);
+    let (good, bad): (Vec<&Source>, Vec<&Source>) =
+        report.gathered.sources.iter().partition(|source| source.state == SourceState::Ok);
     let mut blocks = Vec::new();
     for source in bad.iter().take(FAILING) {
         let tone = tone::source(source.state);
@@ -102,11 +72,7 @@ pub(super) fn sources(report: &StatusReport, view: &View) -> Vec<Block> {
     }
     let mut spans = vec![span("Sources ", Tone::Strong)];
     if bad.len() > FAILING {
-        let more = format!(
-            "and {} more are down{}",
-            bad.len() - FAILING,
-            view.pick(" · ", ", ")
-        );
+        let more = format!("and {} more are down{}", bad.len() - FAILING, view.pick(" · ", ", "));
         spans.push(span(more, Tone::Bad));
     }
     match good.as_slice() {
@@ -117,11 +83,7 @@ pub(super) fn sources(report: &StatusReport, view: &View) -> Vec<Block> {
         }
         few => {
             for (index, source) in few.iter().enumerate() {
-                let dot = if index > 0 {
-                    view.pick(" · ", ", ")
-                } else {
-                    ""
-                };
+                let dot = if index > 0 { view.pick(" · ", ", ") } else { "" };
                 let latency = source.latency_ms.map(|ms| format!(" {ms} ms"));
                 spans.push(plain(dot));
                 spans.push(tone::mark(Tone::Good, view));

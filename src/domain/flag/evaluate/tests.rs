@@ -21,22 +21,13 @@ fn ask(text: &str, reader: Reader, id: &str) -> Evaluation {
 fn the_services_own_example_is_on_for_nobody() {
     let text = r#"{"enabled":true,"percentage":10,"allowlist":["admin_user_1"],"blocklist":[],"rules":[],"defaultValue":false}"#;
     let admin = ask(text, Reader::LegacyV1, "admin_user_1");
-    assert_eq!(
-        (admin.answer, admin.decided_by),
-        (Answer::Off, StepName::Percentage)
-    );
+    assert_eq!((admin.answer, admin.decided_by), (Answer::Off, StepName::Percentage));
     assert_eq!(admin.on_from, Some(Percent::whole(44)));
     let said: Vec<String> = admin
         .steps
         .iter()
         .map(|step| {
-            format!(
-                "{} {} {} {}",
-                step.step.word(),
-                step.reached,
-                step.answer.map_or("-", Answer::word),
-                step.detail
-            )
+            format!("{} {} {} {}", step.step.word(), step.reached, step.answer.map_or("-", Answer::word), step.detail)
         })
         .collect();
     assert_eq!(
@@ -53,28 +44,18 @@ fn the_services_own_example_is_on_for_nobody() {
     );
     assert_eq!(ask(text, Reader::V2, "admin_user_1").answer, Answer::On);
     assert_eq!(ask(text, Reader::LegacyV1, "user_2").on_from, None);
-    let on = (0..2000)
-        .filter(|n| ask(text, Reader::LegacyV1, &format!("user_{n}")).answer == Answer::On);
+    let on = (0..2000).filter(|n| ask(text, Reader::LegacyV1, &format!("user_{n}")).answer == Answer::On);
     assert_eq!(on.count(), 0);
 }
 
 #[test]
 fn the_order_of_each_reader() {
     let text = r#"{"enabled":true,"percentage":100,"allowlist":["a"],"blocklist":["a","b"],"defaultValue":true}"#;
-    assert_eq!(
-        ask(text, Reader::LegacyV1, "a").decided_by,
-        StepName::Allowlist
-    );
+    assert_eq!(ask(text, Reader::LegacyV1, "a").decided_by, StepName::Allowlist);
     assert_eq!(ask(text, Reader::V2, "a").decided_by, StepName::Blocklist);
     assert_eq!(ask(text, Reader::LegacyV1, "b").answer, Answer::Off);
-    assert_eq!(
-        ask(text, Reader::LegacyV1, "c").decided_by,
-        StepName::Default
-    );
-    assert_eq!(
-        evaluate(None, &name(), Reader::LegacyV1, &User::new("c")).answer,
-        Answer::Off
-    );
+    assert_eq!(ask(text, Reader::LegacyV1, "c").decided_by, StepName::Default);
+    assert_eq!(evaluate(None, &name(), Reader::LegacyV1, &User::new("c")).answer, Answer::Off);
 }
 
 #[test]
@@ -88,56 +69,27 @@ fn empty_ids_share_the_bucket_of_anonymous_but_not_its_place_in_a_list() {
 #[test]
 fn what_cannot_be_told_is_said() {
     for (text, step) in [
-        (
-            r#"{"enabled":true,"allowlist":{},"defaultValue":true}"#,
-            StepName::Allowlist,
-        ),
-        (
-            r#"{"enabled":true,"rules":[{"if":1}],"defaultValue":true}"#,
-            StepName::Rules,
-        ),
-        (
-            r#"{"enabled":true,"rules":"x","defaultValue":true}"#,
-            StepName::Rules,
-        ),
+        (r#"{"enabled":true,"allowlist":{},"defaultValue":true}"#, StepName::Allowlist),
+        (r#"{"enabled":true,"rules":[{"if":1}],"defaultValue":true}"#, StepName::Rules),
+        (r#"{"enabled":true,"rules":"x","defaultValue":true}"#, StepName::Rules),
     ] {
         let found = ask(text, Reader::LegacyV1, "u");
-        assert_eq!(
-            (found.answer, found.decided_by, found.on_from),
-            (Answer::CannotTell, step, None),
-            "{text}"
-        );
+        assert_eq!((found.answer, found.decided_by, found.on_from), (Answer::CannotTell, step, None), "{text}");
     }
-    let broken = ask(
-        r#"{"enabled":true,"allowlist":{},"defaultValue":true}"#,
-        Reader::V2,
-        "u",
-    );
-    assert_eq!(
-        (broken.answer, broken.decided_by),
-        (Answer::Off, StepName::Shape)
-    );
+    let broken = ask(r#"{"enabled":true,"allowlist":{},"defaultValue":true}"#, Reader::V2, "u");
+    assert_eq!((broken.answer, broken.decided_by), (Answer::Off, StepName::Shape));
 }
 
 #[test]
 fn rules_ask_attributes() {
     let flag = Flag::read(br#"{"enabled":true,"rules":[{"attribute":"region","operator":"in","values":["eu"],"enabled":true}],"defaultValue":false}"#).unwrap();
     let mut user = User::new("u");
-    assert_eq!(
-        answer(Some(&flag), &name(), Reader::LegacyV1, &user),
-        Answer::Off
-    );
+    assert_eq!(answer(Some(&flag), &name(), Reader::LegacyV1, &user), Answer::Off);
     user.attributes.insert("region".into(), json!("eu"));
-    assert_eq!(
-        answer(Some(&flag), &name(), Reader::LegacyV1, &user),
-        Answer::On
-    );
+    assert_eq!(answer(Some(&flag), &name(), Reader::LegacyV1, &user), Answer::On);
     let found = evaluate(Some(&flag), &name(), Reader::LegacyV1, &user);
     assert_eq!(found.steps[5].detail, "rule 1 matches: on");
-    assert_eq!(
-        found.on_from,
-        Some(Percent::from_thousandths((found.bucket + 1) * 1000))
-    );
+    assert_eq!(found.on_from, Some(Percent::from_thousandths((found.bucket + 1) * 1000)));
 }
 
 proptest! {
@@ -187,9 +139,7 @@ fn golden_values_of_the_readers() {
         assert_eq!(bucket["v2"], json!(bucket::v2(name().as_str(), id)), "{id}");
     }
     for case in golden["cases"].as_array().unwrap() {
-        let flag = case["flag"]
-            .as_str()
-            .map(|text| Flag::read(text.as_bytes()).unwrap());
+        let flag = case["flag"].as_str().map(|text| Flag::read(text.as_bytes()).unwrap());
         let user = User {
             id: case["user"].as_str().unwrap().into(),
             attributes: case["attributes"].as_object().unwrap().clone(),

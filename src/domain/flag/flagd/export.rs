@@ -12,30 +12,16 @@ use crate::domain::flag::reader::Reader;
 use crate::domain::flag::rule::{Rule, Rules, has_remarks};
 
 /// The members that the targeting is made of.
-const CARRIED: [&str; 7] = [
-    "enabled",
-    "percentage",
-    "allowlist",
-    "blocklist",
-    "rules",
-    "defaultValue",
-    OURS,
-];
+const CARRIED: [&str; 7] = ["enabled", "percentage", "allowlist", "blocklist", "rules", "defaultValue", OURS];
 
 /// A flag as flagd would have it. A flag that is not enabled stays `ENABLED` with a first step that answers "off": a
 /// `DISABLED` one leaves the answer to the default in each caller's code.
 ///
 /// # Errors
 /// What has no counterpart there.
-pub(crate) fn export(
-    name: &FlagName,
-    flag: &Flag,
-    reader: Reader,
-) -> Result<Carried<Value>, Inexpressible> {
+pub(crate) fn export(name: &FlagName, flag: &Flag, reader: Reader) -> Result<Carried<Value>, Inexpressible> {
     if let Some(why) = flag.unfit_for(reader) {
-        return Err(Inexpressible::because(format!(
-            "readers take it for broken: {why}; put it right first"
-        )));
+        return Err(Inexpressible::because(format!("readers take it for broken: {why}; put it right first")));
     }
     let mut losses = Losses::default();
     let mut steps = Vec::new();
@@ -92,10 +78,7 @@ impl<'a> Gate<'a> {
     fn of(name: &'a FlagName, flag: &'a Flag, reader: Reader) -> Option<Self> {
         let inside = (flag.gate_share(reader) * f64::from(V2_BUCKETS)).round() as u32;
         let salt = flag.salt().filter(|_| reader == Reader::V2);
-        (inside < V2_BUCKETS).then_some(Self {
-            salt: salt.unwrap_or(name.as_str()),
-            inside,
-        })
+        (inside < V2_BUCKETS).then_some(Self { salt: salt.unwrap_or(name.as_str()), inside })
     }
 
     /// `v2`'s bucket is flagd's formula over `salt:id`, so weights out of its buckets take the same users.
@@ -118,9 +101,9 @@ fn ids<'a>(flag: &'a Flag, member: &str, reader: Reader) -> Result<Vec<&'a str>,
     match list {
         IdList::Absent => Ok(Vec::new()),
         IdList::Ids(_) => Ok(list.found_by(reader)),
-        IdList::Text(_) => Err(Inexpressible::because(format!(
-            "its `{member}` is a string, not an array; put it right first"
-        ))),
+        IdList::Text(_) => {
+            Err(Inexpressible::because(format!("its `{member}` is a string, not an array; put it right first")))
+        }
         IdList::Broken(kind) => Err(Inexpressible::because(format!(
             "its `{member}` is {kind}, not an array, on which readers fail; put it right first"
         ))),
@@ -129,9 +112,7 @@ fn ids<'a>(flag: &'a Flag, member: &str, reader: Reader) -> Result<Vec<&'a str>,
 
 fn rules(rules: &Rules, steps: &mut Vec<Value>, losses: &mut Losses) -> Result<(), Inexpressible> {
     if let Rules::Broken(kind) = rules {
-        return Err(Inexpressible::because(format!(
-            "its `rules` are {kind}, not an array; put it right first"
-        )));
+        return Err(Inexpressible::because(format!("its `rules` are {kind}, not an array; put it right first")));
     }
     for (place, rule) in rules.list().iter().enumerate() {
         let at = |why: &str| Inexpressible::because(format!("rule {}: {why}", place + 1));
@@ -140,10 +121,8 @@ fn rules(rules: &Rules, steps: &mut Vec<Value>, losses: &mut Losses) -> Result<(
                 return Err(at(&format!("{why}, so what it does is not known")));
             }
             Rule::Known { all, enabled } => {
-                let all: Result<Vec<Value>, Inexpressible> = all
-                    .iter()
-                    .map(|condition| logic::written(condition, losses))
-                    .collect();
+                let all: Result<Vec<Value>, Inexpressible> =
+                    all.iter().map(|condition| logic::written(condition, losses)).collect();
                 let mut all = all.map_err(|why| at(&why.to_string()))?;
                 let test = match all.len() {
                     0 => json!(true),
@@ -160,12 +139,8 @@ fn rules(rules: &Rules, steps: &mut Vec<Value>, losses: &mut Losses) -> Result<(
 /// What decides about nobody, and has no place there.
 fn notes(flag: &Flag, reader: Reader) -> Vec<String> {
     let carried = |name: &str| CARRIED.contains(&name) || (name == "salt" && reader == Reader::V2);
-    let left: Vec<String> = flag
-        .document()
-        .members()
-        .filter(|(name, _)| !carried(name))
-        .map(|(name, _)| format!("`{name}`"))
-        .collect();
+    let left: Vec<String> =
+        flag.document().members().filter(|(name, _)| !carried(name)).map(|(name, _)| format!("`{name}`")).collect();
     let mut notes = Vec::new();
     if !left.is_empty() {
         notes.push(format!("left out, as readers do: {}", left.join(", ")));

@@ -12,23 +12,13 @@ use crate::domain::flag::reader::Reader;
 const FLAG_KEY: &str = "$flagd.flagKey";
 
 /// Members of a definition that decide about somebody, or say nothing by themselves.
-const CARRIED: [&str; 5] = [
-    "state",
-    "variants",
-    "defaultVariant",
-    "targeting",
-    "$schema",
-];
+const CARRIED: [&str; 5] = ["state", "variants", "defaultVariant", "targeting", "$schema"];
 
 /// The bytes of a flag that answers as flagd's definition does.
 ///
 /// # Errors
 /// What no flag of this reader can do.
-pub(crate) fn import(
-    definition: &Value,
-    name: &FlagName,
-    reader: Reader,
-) -> Result<Carried<Vec<u8>>, Inexpressible> {
+pub(crate) fn import(definition: &Value, name: &FlagName, reader: Reader) -> Result<Carried<Vec<u8>>, Inexpressible> {
     let mut made = Made {
         name,
         reader,
@@ -46,12 +36,11 @@ pub(crate) fn import(
         Some("ENABLED") => {}
         Some("DISABLED") => {
             made.off = true;
-            made.losses.say("flagd leaves a disabled flag to the default in each caller's code; the services here answer off");
+            made.losses
+                .say("flagd leaves a disabled flag to the default in each caller's code; the services here answer off");
         }
         _ => {
-            return Err(Inexpressible::because(
-                "its `state` is neither ENABLED nor DISABLED",
-            ));
+            return Err(Inexpressible::because("its `state` is neither ENABLED nor DISABLED"));
         }
     }
     match definition.get("targeting") {
@@ -68,17 +57,10 @@ pub(crate) fn import(
         .collect();
     let notes = match left.is_empty() {
         true => Vec::new(),
-        false => vec![format!(
-            "left out, as no reader here asks for it: {}",
-            left.join(", ")
-        )],
+        false => vec![format!("left out, as no reader here asks for it: {}", left.join(", "))],
     };
     let losses = std::mem::take(&mut made.losses.0);
-    Ok(Carried {
-        value: made.bytes(),
-        losses,
-        notes,
-    })
+    Ok(Carried { value: made.bytes(), losses, notes })
 }
 
 /// Variants that are on and off.
@@ -92,28 +74,19 @@ impl Variants {
         let Some(Value::Object(variants)) = definition.get("variants") else {
             return Err(Inexpressible::because("it has no `variants`"));
         };
-        let answers: Option<Vec<(String, bool)>> = variants
-            .iter()
-            .map(|(name, value)| Some((name.clone(), value.as_bool()?)))
-            .collect();
+        let answers: Option<Vec<(String, bool)>> =
+            variants.iter().map(|(name, value)| Some((name.clone(), value.as_bool()?))).collect();
         Ok(Self {
             answers: answers.ok_or_else(|| {
-                Inexpressible::because(
-                    "its variants are no booleans, and the services know on and off alone",
-                )
+                Inexpressible::because("its variants are no booleans, and the services know on and off alone")
             })?,
-            default: definition
-                .get("defaultVariant")
-                .and_then(Value::as_str)
-                .map(ToOwned::to_owned),
+            default: definition.get("defaultVariant").and_then(Value::as_str).map(ToOwned::to_owned),
         })
     }
 
     fn named(&self, name: &str) -> Result<bool, Inexpressible> {
         let found = self.answers.iter().find(|(known, _)| known == name);
-        found
-            .map(|(_, on)| *on)
-            .ok_or_else(|| Inexpressible::because(format!("it has no variant `{name}`")))
+        found.map(|(_, on)| *on).ok_or_else(|| Inexpressible::because(format!("it has no variant `{name}`")))
     }
 
     fn default(&self) -> Result<bool, Inexpressible> {
@@ -182,9 +155,7 @@ impl Made<'_> {
 
     fn step(&mut self, test: &Value, outcome: &Value) -> Result<(), Inexpressible> {
         let Some(on) = self.variants.outcome(outcome)? else {
-            return Err(Inexpressible::because(format!(
-                "a step answers with more than a variant: {outcome}"
-            )));
+            return Err(Inexpressible::because(format!("a step answers with more than a variant: {outcome}")));
         };
         if let Some(gate) = self.outside(test, on)? {
             let first = self.allow.is_empty() && self.block.is_empty() && self.rules.is_empty();
@@ -242,10 +213,7 @@ impl Made<'_> {
     }
 
     fn is_untouched(&self) -> bool {
-        self.percentage.is_none()
-            && self.allow.is_empty()
-            && self.block.is_empty()
-            && self.rules.is_empty()
+        self.percentage.is_none() && self.allow.is_empty() && self.block.is_empty() && self.rules.is_empty()
     }
 
     /// `{"==": [fraction, variant]}` → off: who is outside of a share.
@@ -272,9 +240,7 @@ impl Made<'_> {
     fn gate(&mut self, fraction: &Fraction) -> Result<(), Inexpressible> {
         let (inside, total) = (fraction.inside, fraction.total);
         if self.percentage.is_some() {
-            return Err(Inexpressible::because(
-                "it takes a share of users twice, and a flag here has one percentage",
-            ));
+            return Err(Inexpressible::because("it takes a share of users twice, and a flag here has one percentage"));
         }
         self.default = fraction.passed;
         let parts = match self.reader {
@@ -285,11 +251,7 @@ impl Made<'_> {
         if !scaled.is_multiple_of(u128::from(total)) {
             return Err(Inexpressible::because(format!(
                 "its share of {inside} in {total} is no {} of reader {}",
-                if parts == 100 {
-                    "whole percentage"
-                } else {
-                    "thousandth of a percent"
-                },
+                if parts == 100 { "whole percentage" } else { "thousandth of a percent" },
                 self.reader.word()
             )));
         }
@@ -304,9 +266,7 @@ impl Made<'_> {
             (Some(salt), Reader::V2) => {
                 self.salt = Some(salt.clone());
                 if !fraction.anonymous {
-                    self.losses.say(
-                        "users without an id: flagd hashes the empty id, reader v2 `anonymous`",
-                    );
+                    self.losses.say("users without an id: flagd hashes the empty id, reader v2 `anonymous`");
                 }
             }
             _ => self.losses.other_users(),
@@ -357,9 +317,7 @@ impl Fraction {
         for part in weighed {
             let (variant, weight) = match part.as_array().map(Vec::as_slice) {
                 Some([Value::String(variant)]) => (variant, 1),
-                Some([Value::String(variant), weight]) => {
-                    (variant, weight.as_u64().ok_or_else(odd)?)
-                }
+                Some([Value::String(variant), weight]) => (variant, weight.as_u64().ok_or_else(odd)?),
                 _ => return Err(odd()),
             };
             parts.push((variant, variants.named(variant)?, weight));
@@ -401,15 +359,8 @@ fn salted(key: &Value, name: &FlagName) -> Result<(Option<String>, bool), Inexpr
     if is_id(key) {
         return Ok((None, *key == hashed_id()));
     }
-    let elsewhere = || {
-        Inexpressible::because(format!(
-            "its share of users is not taken by their id, but by {key}"
-        ))
-    };
-    let parts = key
-        .get("cat")
-        .and_then(Value::as_array)
-        .ok_or_else(elsewhere)?;
+    let elsewhere = || Inexpressible::because(format!("its share of users is not taken by their id, but by {key}"));
+    let parts = key.get("cat").and_then(Value::as_array).ok_or_else(elsewhere)?;
     let (id, before) = parts.split_last().ok_or_else(elsewhere)?;
     if !is_id(id) {
         return Err(elsewhere());

@@ -10,18 +10,11 @@ use crate::domain::flag::js::{Js, number_to_text, numeral};
 use crate::domain::flag::rule::{Condition, Operator, full_version};
 
 /// Orders: JsonLogic's sign, and ours.
-const ORDERS: [(&str, Operator); 4] = [
-    ("<", Operator::Lt),
-    ("<=", Operator::Lte),
-    (">", Operator::Gt),
-    (">=", Operator::Gte),
-];
+const ORDERS: [(&str, Operator); 4] =
+    [("<", Operator::Lt), ("<=", Operator::Lte), (">", Operator::Gt), (">=", Operator::Gte)];
 
 /// Parts of texts.
-const PARTS: [(&str, Operator); 2] = [
-    ("starts_with", Operator::StartsWith),
-    ("ends_with", Operator::EndsWith),
-];
+const PARTS: [(&str, Operator); 2] = [("starts_with", Operator::StartsWith), ("ends_with", Operator::EndsWith)];
 
 /// Versions: flagd's sign, and ours.
 const VERSIONS: [(&str, Operator); 2] = [("<", Operator::SemverLt), (">=", Operator::SemverGte)];
@@ -33,9 +26,7 @@ const VERSIONS: [(&str, Operator); 2] = [("<", Operator::SemverLt), (">=", Opera
 pub(super) fn written(condition: &Condition, losses: &mut Losses) -> Result<Value, Inexpressible> {
     let (name, operator) = (condition.attribute.as_str(), condition.operator);
     if name.is_empty() || name.contains('.') || name == USER || name.starts_with('$') {
-        return Err(Inexpressible::because(format!(
-            "flagd cannot ask for an attribute named `{name}`"
-        )));
+        return Err(Inexpressible::because(format!("flagd cannot ask for an attribute named `{name}`")));
     }
     let sign = |table: &[(&'static str, Operator)]| {
         let found = table.iter().find(|(_, known)| *known == operator);
@@ -47,29 +38,21 @@ pub(super) fn written(condition: &Condition, losses: &mut Losses) -> Result<Valu
     });
     let tests: Vec<Value> = match operator {
         Operator::Matches => {
-            return Err(Inexpressible::because(
-                "flagd has no regular expressions (`matches`)",
-            ));
+            return Err(Inexpressible::because("flagd has no regular expressions (`matches`)"));
         }
         Operator::Eq | Operator::In => return Ok(one_of(condition, losses)),
         Operator::Ne | Operator::NotIn => return Ok(json!({ "!": [one_of(condition, losses)] })),
         Operator::Lt | Operator::Lte | Operator::Gt | Operator::Gte => {
             losses.order(name);
             let numbers = condition.values.iter().filter_map(as_number);
-            numbers
-                .map(|value| json!({ (sign(&ORDERS)): [var(name), number(value)] }))
-                .collect()
+            numbers.map(|value| json!({ (sign(&ORDERS)): [var(name), number(value)] })).collect()
         }
-        Operator::StartsWith | Operator::EndsWith => texts
-            .map(|text| json!({ (sign(&PARTS)): [var(name), text] }))
-            .collect(),
+        Operator::StartsWith | Operator::EndsWith => {
+            texts.map(|text| json!({ (sign(&PARTS)): [var(name), text] })).collect()
+        }
         Operator::Contains => {
             losses.contains(name);
-            condition
-                .values
-                .iter()
-                .map(|value| json!({ "in": [scalar(value), var(name)] }))
-                .collect()
+            condition.values.iter().map(|value| json!({ "in": [scalar(value), var(name)] })).collect()
         }
         Operator::SemverLt | Operator::SemverGte => {
             losses.version(name);
@@ -179,10 +162,7 @@ pub(super) fn read(test: &Value, losses: &mut Losses) -> Result<Test, Inexpressi
     match (operator.as_str(), arguments) {
         ("and", parts) => all_of(parts, losses),
         ("or", parts) => {
-            let parts: Vec<Test> = parts
-                .iter()
-                .map(|part| read(part, losses))
-                .collect::<Result<_, _>>()?;
+            let parts: Vec<Test> = parts.iter().map(|part| read(part, losses)).collect::<Result<_, _>>()?;
             Ok(merged(&parts).unwrap_or(Test::Any(parts)))
         }
         ("!", [inner]) => match read(inner, losses)? {
@@ -203,22 +183,13 @@ pub(super) fn read(test: &Value, losses: &mut Losses) -> Result<Test, Inexpressi
             Ok(condition(name, "contains", std::slice::from_ref(value)))
         }
         ("==" | "===" | "!=" | "!==", [left, right]) => {
-            let (asked, value) = if name_of(left).is_some() {
-                (left, right)
-            } else {
-                (right, left)
-            };
+            let (asked, value) = if name_of(left).is_some() { (left, right) } else { (right, left) };
             let values = scalars(std::slice::from_ref(value)).ok_or_else(unknown)?;
             let is_not = operator.starts_with('!');
             match name_of(asked).ok_or_else(unknown)? {
                 USER if is_not => Err(unknown()),
                 USER => users(&values).ok_or_else(unknown),
-                name => Ok(equals(
-                    name,
-                    if is_not { "ne" } else { "eq" },
-                    &values,
-                    losses,
-                )),
+                name => Ok(equals(name, if is_not { "ne" } else { "eq" }, &values, losses)),
             }
         }
         ("starts_with" | "ends_with", [asked, Value::String(part)]) => {
@@ -273,9 +244,7 @@ fn all_of(parts: &[Value], losses: &mut Losses) -> Result<Test, Inexpressible> {
         })
     };
     match guarded.into_iter().find(|name| !compared(name)) {
-        Some(name) => Err(Inexpressible::because(format!(
-            "no rule here can ask whether `{name}` is there"
-        ))),
+        Some(name) => Err(Inexpressible::because(format!("no rule here can ask whether `{name}` is there"))),
         None if conditions.is_empty() => Ok(Test::Always(true)),
         None => Ok(Test::All(conditions)),
     }
@@ -328,9 +297,7 @@ fn negated(conditions: &[Value]) -> Option<Test> {
 }
 
 fn condition(name: &str, operator: &str, values: &[Value]) -> Test {
-    Test::All(vec![
-        json!({ "attribute": name, "operator": operator, "values": values }),
-    ])
+    Test::All(vec![json!({ "attribute": name, "operator": operator, "values": values })])
 }
 
 /// Equality: of a value and its twin the first stays; one without its twin finds more here than there.
@@ -339,8 +306,7 @@ fn equals(name: &str, operator: &str, values: &[Value], losses: &mut Losses) -> 
     for value in values {
         let twin_of = |value: &Value| twin(&Js::read(&value.to_string()));
         let twin = twin_of(value);
-        let known =
-            |one: &Value| Some(one) == twin.as_ref() || twin_of(one).as_ref() == Some(value);
+        let known = |one: &Value| Some(one) == twin.as_ref() || twin_of(one).as_ref() == Some(value);
         if kept.iter().any(known) {
             continue;
         }
@@ -357,10 +323,7 @@ fn equals(name: &str, operator: &str, values: &[Value], losses: &mut Losses) -> 
 }
 
 fn users(values: &[Value]) -> Option<Test> {
-    let ids: Option<Vec<String>> = values
-        .iter()
-        .map(|id| id.as_str().map(ToOwned::to_owned))
-        .collect();
+    let ids: Option<Vec<String>> = values.iter().map(|id| id.as_str().map(ToOwned::to_owned)).collect();
     ids.map(Test::User)
 }
 
@@ -380,7 +343,5 @@ pub(super) fn name_of(asked: &Value) -> Option<&str> {
 
 /// The attribute that is asked for: a name that is no path, and not flagd's own.
 fn attribute(asked: &Value) -> Option<&str> {
-    name_of(asked).filter(|name| {
-        !name.is_empty() && !name.contains('.') && !name.starts_with('$') && *name != USER
-    })
+    name_of(asked).filter(|name| !name.is_empty() && !name.contains('.') && !name.starts_with('$') && *name != USER)
 }

@@ -31,10 +31,7 @@ fn what_is_exact_comes_back_to_the_byte_without_a_loss() {
             r#"{"enabled":true,"percentage":100,"allowlist":["a"],"blocklist":["b","日"],"rules":[],"defaultValue":true}"#,
             LEGACY,
         ),
-        (
-            r#"{"enabled":false,"percentage":100,"allowlist":[],"blocklist":[],"rules":[],"defaultValue":false}"#,
-            LEGACY,
-        ),
+        (r#"{"enabled":false,"percentage":100,"allowlist":[],"blocklist":[],"rules":[],"defaultValue":false}"#, LEGACY),
         (
             r#"{"enabled":true,"percentage":10.5,"allowlist":["a"],"blocklist":["b"],"rules":[{"attribute":"region","operator":"in","values":["eu","12",true],"enabled":false}],"defaultValue":true}"#,
             Reader::V2,
@@ -80,22 +77,13 @@ fn what_has_no_counterpart_there_is_refused() {
     for (text, said) in [
         (r#"{"enabled":true,"rules":[{}]}"#, "rule 1: "),
         (r#"{"enabled":true,"rules":7}"#, "`rules` are a number"),
-        (
-            r#"{"enabled":true,"allowlist":{}}"#,
-            "`allowlist` is an object",
-        ),
-        (
-            r#"{"enabled":true,"allowlist":"ab"}"#,
-            "a string, not an array",
-        ),
+        (r#"{"enabled":true,"allowlist":{}}"#, "`allowlist` is an object"),
+        (r#"{"enabled":true,"allowlist":"ab"}"#, "a string, not an array"),
         (
             r#"{"enabled":true,"rules":[{"attribute":"a","operator":"matches","value":"x","enabled":true}]}"#,
             "no regular expressions",
         ),
-        (
-            r#"{"enabled":true,"rules":[{"attribute":"a.b","operator":"eq","value":"x","enabled":true}]}"#,
-            "`a.b`",
-        ),
+        (r#"{"enabled":true,"rules":[{"attribute":"a.b","operator":"eq","value":"x","enabled":true}]}"#, "`a.b`"),
     ] {
         let why = out(text, LEGACY).unwrap_err().to_string();
         assert!(why.contains(said), "{text}: {why}");
@@ -105,10 +93,9 @@ fn what_has_no_counterpart_there_is_refused() {
 }
 
 fn foreign(more: &Value) -> Value {
-    let mut flag = json!({ "state": "ENABLED", "variants": { "on": true, "off": false, "true": true }, "defaultVariant": "off" });
-    flag.as_object_mut()
-        .unwrap()
-        .extend(more.as_object().unwrap().clone());
+    let mut flag =
+        json!({ "state": "ENABLED", "variants": { "on": true, "off": false, "true": true }, "defaultVariant": "off" });
+    flag.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     flag
 }
 
@@ -117,20 +104,8 @@ fn what_other_people_write_is_read() {
     let (on, off) = (true, false);
     for (more, reader, user, expected, losses) in [
         (json!({ "defaultVariant": "on" }), LEGACY, json!({}), on, 0),
-        (
-            json!({ "targeting": null, "metadata": { "team": "x" } }),
-            LEGACY,
-            json!({}),
-            off,
-            0,
-        ),
-        (
-            json!({ "state": "DISABLED", "defaultVariant": "on" }),
-            LEGACY,
-            json!({}),
-            off,
-            1,
-        ),
+        (json!({ "targeting": null, "metadata": { "team": "x" } }), LEGACY, json!({}), off, 0),
+        (json!({ "state": "DISABLED", "defaultVariant": "on" }), LEGACY, json!({}), off, 1),
         (
             json!({ "targeting": { "if": [{ "==": [{ "var": "tier" }, "gold"] }, true] } }),
             LEGACY,
@@ -187,34 +162,10 @@ fn what_other_people_write_is_read() {
             on,
             1,
         ),
-        (
-            json!({ "targeting": { "fractional": [["on", 100], ["off", 0]] } }),
-            LEGACY,
-            json!({}),
-            on,
-            0,
-        ),
-        (
-            json!({ "targeting": { "fractional": [["off", 100], ["on", 0]] } }),
-            LEGACY,
-            json!({}),
-            off,
-            0,
-        ),
-        (
-            json!({ "targeting": { "fractional": [["on"], ["off", 3]] } }),
-            LEGACY,
-            json!({}),
-            on,
-            1,
-        ),
-        (
-            json!({ "targeting": { "fractional": [["off", 90], ["on", 10]] } }),
-            Reader::V2,
-            json!({}),
-            off,
-            1,
-        ),
+        (json!({ "targeting": { "fractional": [["on", 100], ["off", 0]] } }), LEGACY, json!({}), on, 0),
+        (json!({ "targeting": { "fractional": [["off", 100], ["on", 0]] } }), LEGACY, json!({}), off, 0),
+        (json!({ "targeting": { "fractional": [["on"], ["off", 3]] } }), LEGACY, json!({}), on, 1),
+        (json!({ "targeting": { "fractional": [["off", 90], ["on", 10]] } }), Reader::V2, json!({}), off, 1),
         (
             json!({ "targeting": { "fractional": [{ "cat": [{ "var": "$flagd.flagKey" }, ":", { "var": "targetingKey" }] }, ["on", 1], ["off", 999]] } }),
             Reader::V2,
@@ -239,28 +190,16 @@ fn what_other_people_write_is_read() {
         let (text, said) = read.unwrap_or_else(|why| panic!("{more}: {why}"));
         assert_eq!(said.len(), losses, "{more}: {said:?}");
         let flag = Flag::read(text.as_bytes()).unwrap();
-        let Value::Object(attributes) = user else {
-            panic!("an object")
-        };
-        let user = User {
-            id: "u".into(),
-            attributes,
-        };
-        assert_eq!(
-            answer(Some(&flag), &name(), reader, &user),
-            expected.into(),
-            "{more}: {text}"
-        );
+        let Value::Object(attributes) = user else { panic!("an object") };
+        let user = User { id: "u".into(), attributes };
+        assert_eq!(answer(Some(&flag), &name(), reader, &user), expected.into(), "{more}: {text}");
     }
     let both = json!({ "targeting": { "if": [
         { "in": [{ "var": "targetingKey" }, ["a", "b"]] }, "on",
         { "in": [{ "var": "targetingKey" }, ["b", "c"]] }, "off", "on"] } });
     for reader in Reader::ALL {
         let (text, _) = back(&foreign(&both), reader).unwrap();
-        assert!(
-            text.contains(r#""allowlist":["a","b"],"blocklist":["c"]"#),
-            "{text}"
-        );
+        assert!(text.contains(r#""allowlist":["a","b"],"blocklist":["c"]"#), "{text}");
     }
 }
 
@@ -269,53 +208,21 @@ fn what_no_flag_here_can_do_is_refused() {
     let user = json!({ "in": [{ "var": "targetingKey" }, ["u"]] });
     let share = json!({ "fractional": [["on", 1], ["off", 1]] });
     for (more, reader, said) in [
-        (
-            json!({ "state": "ON" }),
-            LEGACY,
-            "neither ENABLED nor DISABLED",
-        ),
-        (
-            json!({ "defaultVariant": null }),
-            LEGACY,
-            "each caller's code",
-        ),
-        (
-            json!({ "defaultVariant": "blue" }),
-            LEGACY,
-            "no variant `blue`",
-        ),
+        (json!({ "state": "ON" }), LEGACY, "neither ENABLED nor DISABLED"),
+        (json!({ "defaultVariant": null }), LEGACY, "each caller's code"),
+        (json!({ "defaultVariant": "blue" }), LEGACY, "no variant `blue`"),
         (json!({ "variants": { "red": "r" } }), LEGACY, "no booleans"),
         (json!({ "variants": null }), LEGACY, "no `variants`"),
-        (
-            json!({ "targeting": { "==": [1, 1] } }),
-            LEGACY,
-            "neither `if`",
-        ),
-        (
-            json!({ "targeting": { "if": [{ "$ref": "vip" }, "on", "off"] } }),
-            LEGACY,
-            "no rule here can ask",
-        ),
-        (
-            json!({ "targeting": { "if": [{ "!": [{ "missing": ["a"] }] }, "on", "off"] } }),
-            LEGACY,
-            "can ask",
-        ),
+        (json!({ "targeting": { "==": [1, 1] } }), LEGACY, "neither `if`"),
+        (json!({ "targeting": { "if": [{ "$ref": "vip" }, "on", "off"] } }), LEGACY, "no rule here can ask"),
+        (json!({ "targeting": { "if": [{ "!": [{ "missing": ["a"] }] }, "on", "off"] } }), LEGACY, "can ask"),
         (
             json!({ "targeting": { "if": [{ "and": [user, true, { "==": [{ "var": "a" }, "b"] }] }, "on", "off"] } }),
             LEGACY,
             "together with",
         ),
-        (
-            json!({ "targeting": { "if": [user, share, "off"] } }),
-            LEGACY,
-            "more than a variant",
-        ),
-        (
-            json!({ "targeting": { "if": [user, "on", share] } }),
-            LEGACY,
-            "comes after lists",
-        ),
+        (json!({ "targeting": { "if": [user, share, "off"] } }), LEGACY, "more than a variant"),
+        (json!({ "targeting": { "if": [user, "on", share] } }), LEGACY, "comes after lists"),
         (
             json!({ "targeting": { "if": [{ "==": [share, "off"] }, "off", user, "on", "off"] } }),
             Reader::V2,
@@ -326,26 +233,10 @@ fn what_no_flag_here_can_do_is_refused() {
             Reader::V2,
             "by {\"var\":\"email\"}",
         ),
-        (
-            json!({ "targeting": { "fractional": [["on", 1], ["off", 2]] } }),
-            Reader::V2,
-            "1 in 3",
-        ),
-        (
-            json!({ "targeting": { "fractional": [["on", 125], ["off", 875]] } }),
-            LEGACY,
-            "no whole percentage",
-        ),
-        (
-            json!({ "targeting": { "fractional": [["on", -1]] } }),
-            LEGACY,
-            "cannot be read",
-        ),
-        (
-            json!({ "targeting": { "fractional": [] } }),
-            LEGACY,
-            "cannot be read",
-        ),
+        (json!({ "targeting": { "fractional": [["on", 1], ["off", 2]] } }), Reader::V2, "1 in 3"),
+        (json!({ "targeting": { "fractional": [["on", 125], ["off", 875]] } }), LEGACY, "no whole percentage"),
+        (json!({ "targeting": { "fractional": [["on", -1]] } }), LEGACY, "cannot be read"),
+        (json!({ "targeting": { "fractional": [] } }), LEGACY, "cannot be read"),
     ] {
         let why = back(&foreign(&more), reader).expect_err(&more.to_string());
         assert!(why.contains(said), "{more}: {why}");
@@ -354,17 +245,9 @@ fn what_no_flag_here_can_do_is_refused() {
 
 fn value() -> impl Strategy<Value = Value> {
     prop_oneof![
-        prop::sample::select(vec![
-            "eu", "12", "12.0", "true", "", " ", "x1", "1.4", "v2.0.0", "e"
-        ])
-        .prop_map(Value::from),
-        prop::sample::select(vec![
-            json!(12),
-            json!(1.5),
-            json!(-3),
-            json!(true),
-            json!(false)
-        ]),
+        prop::sample::select(vec!["eu", "12", "12.0", "true", "", " ", "x1", "1.4", "v2.0.0", "e"])
+            .prop_map(Value::from),
+        prop::sample::select(vec![json!(12), json!(1.5), json!(-3), json!(true), json!(false)]),
     ]
 }
 

@@ -50,10 +50,7 @@ const WORDS: [(&str, Operator); 14] = [
 impl Operator {
     /// The operator of that word.
     pub(crate) fn from_word(word: &str) -> Option<Self> {
-        WORDS
-            .iter()
-            .find(|(known, _)| *known == word)
-            .map(|(_, operator)| *operator)
+        WORDS.iter().find(|(known, _)| *known == word).map(|(_, operator)| *operator)
     }
 
     /// Its word.
@@ -81,9 +78,7 @@ pub(crate) struct Condition {
 
 impl PartialEq for Condition {
     fn eq(&self, other: &Self) -> bool {
-        self.attribute == other.attribute
-            && self.operator == other.operator
-            && self.values == other.values
+        self.attribute == other.attribute && self.operator == other.operator && self.values == other.values
     }
 }
 
@@ -99,8 +94,7 @@ impl Condition {
         let Some(Js::Text(word)) = value.get("operator") else {
             return Err("it has no `operator`".into());
         };
-        let operator = Operator::from_word(word)
-            .ok_or_else(|| format!("the operator `{word}` is not known"))?;
+        let operator = Operator::from_word(word).ok_or_else(|| format!("the operator `{word}` is not known"))?;
         let values = match (value.get("values"), value.get("value")) {
             (Some(Js::Array(values)), None) => values.clone(),
             (None, Some(value)) => vec![value.clone()],
@@ -112,17 +106,9 @@ impl Condition {
         if !values.iter().all(scalar) {
             return Err("a value is neither text, number nor boolean".into());
         }
-        let patterns = if operator == Operator::Matches {
-            values.iter().map(pattern::compile).collect()
-        } else {
-            Vec::new()
-        };
-        Ok(Self {
-            attribute: attribute.clone(),
-            operator,
-            values,
-            patterns,
-        })
+        let patterns =
+            if operator == Operator::Matches { values.iter().map(pattern::compile).collect() } else { Vec::new() };
+        Ok(Self { attribute: attribute.clone(), operator, values, patterns })
     }
 
     /// Can it be told for every user? Not with a pattern that JavaScript may read differently.
@@ -134,8 +120,7 @@ impl Condition {
     pub(super) fn matches(&self, user: &User) -> Match {
         let attribute = user.attributes.get(&self.attribute);
         let any = |fits: &dyn Fn(&Value, &Js) -> bool| {
-            attribute
-                .is_some_and(|attribute| self.values.iter().any(|value| fits(attribute, value)))
+            attribute.is_some_and(|attribute| self.values.iter().any(|value| fits(attribute, value)))
         };
         let holds = match self.operator {
             Operator::Eq | Operator::In => any(&same),
@@ -147,16 +132,12 @@ impl Condition {
             Operator::StartsWith => any(&|a, b| texts(a, b, |a, b| a.starts_with(b))),
             Operator::EndsWith => any(&|a, b| texts(a, b, |a, b| a.ends_with(b))),
             Operator::Contains => any(&contains),
-            Operator::SemverLt => any(&|a, b| {
-                texts(a, b, |a, b| {
-                    version::order(a, b).is_some_and(std::cmp::Ordering::is_lt)
-                })
-            }),
-            Operator::SemverGte => any(&|a, b| {
-                texts(a, b, |a, b| {
-                    version::order(a, b).is_some_and(std::cmp::Ordering::is_ge)
-                })
-            }),
+            Operator::SemverLt => {
+                any(&|a, b| texts(a, b, |a, b| version::order(a, b).is_some_and(std::cmp::Ordering::is_lt)))
+            }
+            Operator::SemverGte => {
+                any(&|a, b| texts(a, b, |a, b| version::order(a, b).is_some_and(std::cmp::Ordering::is_ge)))
+            }
             Operator::Matches => return self.matches_pattern(attribute),
         };
         if holds { Match::Yes } else { Match::No }

@@ -69,10 +69,8 @@ fn is_common(pattern: &str) -> bool {
             '*' | '+' | '?' if !in_class => repeats = true,
             _ => {}
         }
-        let anchor = matches!(first, '^' | '$' | '|')
-            || rest.starts_with("\\b")
-            || rest.starts_with("\\B")
-            || first == '(';
+        let anchor =
+            matches!(first, '^' | '$' | '|') || rest.starts_with("\\b") || rest.starts_with("\\B") || first == '(';
         rest = &rest[taken..];
         if first == '(' && rest.starts_with("?:") {
             rest = &rest[2..];
@@ -91,8 +89,5 @@ fn is_count(text: &str) -> bool {
         return false;
     };
     let (low, high) = inner.split_once(',').unwrap_or((inner, ""));
-    !low.is_empty()
-        && [low, high]
-            .iter()
-            .all(|part| part.bytes().all(|byte| byte.is_ascii_digit()))
+    !low.is_empty() && [low, high].iter().all(|part| part.bytes().all(|byte| byte.is_ascii_digit()))
 }

@@ -5,13 +5,8 @@ use serde_json::{Value, json};
 use super::*;
 
 fn user(attributes: Value) -> User {
-    let Value::Object(attributes) = attributes else {
-        panic!("an object")
-    };
-    User {
-        id: "u".into(),
-        attributes,
-    }
+    let Value::Object(attributes) = attributes else { panic!("an object") };
+    User { id: "u".into(), attributes }
 }
 
 fn rule(value: &Value) -> Rule {
@@ -20,8 +15,7 @@ fn rule(value: &Value) -> Rule {
 
 fn ask(operator: &str, values: &Value, attributes: Value) -> Match {
     let key = if values.is_array() { "values" } else { "value" };
-    rule(&json!({ "attribute": "a", "operator": operator, key: values, "enabled": true }))
-        .matches(&user(attributes))
+    rule(&json!({ "attribute": "a", "operator": operator, key: values, "enabled": true })).matches(&user(attributes))
 }
 
 #[test]
@@ -51,12 +45,7 @@ fn every_operator() {
         ("contains", json!("ef"), json!("prefix"), Yes),
         ("contains", json!("vip"), json!(["vip", "beta"]), Yes),
         ("contains", json!("vi"), json!(["vip", "beta"]), No),
-        (
-            "matches",
-            json!("^eu-[a-z]+\\d{1,2}$"),
-            json!("eu-west12"),
-            Yes,
-        ),
+        ("matches", json!("^eu-[a-z]+\\d{1,2}$"), json!("eu-west12"), Yes),
         ("matches", json!("^eu"), json!("us"), No),
         ("matches", json!("(?=x)"), json!("x"), CannotTell),
         ("matches", json!("\\pL"), json!("x"), CannotTell),
@@ -72,11 +61,7 @@ fn every_operator() {
         ("semver_gte", json!("v1.4.0+7"), json!("1.4.0+1"), Yes),
         ("semver_lt", json!("1.4.0"), json!("latest"), No),
     ] {
-        assert_eq!(
-            ask(operator, &values, json!({ "a": attribute })),
-            expected,
-            "{attribute} {operator} {values}"
-        );
+        assert_eq!(ask(operator, &values, json!({ "a": attribute })), expected, "{attribute} {operator} {values}");
     }
 }
 
@@ -90,11 +75,7 @@ fn a_missing_attribute_fits_nothing_and_is_ruled_out_by_nothing() {
         ("ne", Match::Yes),
         ("not_in", Match::Yes),
     ] {
-        assert_eq!(
-            ask(operator, &json!(["x"]), json!({})),
-            expected,
-            "{operator}"
-        );
+        assert_eq!(ask(operator, &json!(["x"]), json!({})), expected, "{operator}");
     }
 }
 
@@ -104,18 +85,9 @@ fn all_of_several() {
         { "attribute": "region", "operator": "eq", "value": "eu" },
         { "attribute": "name", "operator": "matches", "value": "(?=x)" },
     ], "enabled": false, "description": "why" }));
-    assert_eq!(
-        both.matches(&user(json!({ "region": "us", "name": "x" }))),
-        Match::No
-    );
-    assert_eq!(
-        both.matches(&user(json!({ "region": "eu", "name": "x" }))),
-        Match::CannotTell
-    );
-    assert_eq!(
-        rule(&json!({ "all": [], "enabled": true })).matches(&user(json!({}))),
-        Match::Yes
-    );
+    assert_eq!(both.matches(&user(json!({ "region": "us", "name": "x" }))), Match::No);
+    assert_eq!(both.matches(&user(json!({ "region": "eu", "name": "x" }))), Match::CannotTell);
+    assert_eq!(rule(&json!({ "all": [], "enabled": true })).matches(&user(json!({}))), Match::Yes);
 }
 
 #[test]
@@ -135,8 +107,5 @@ fn other_shapes_are_strange() {
     ] {
         assert!(matches!(rule(&value), Rule::Strange(_)), "{value}");
     }
-    assert_eq!(
-        rule(&json!(1)),
-        Rule::Strange("it is a number, not an object".into())
-    );
+    assert_eq!(rule(&json!(1)), Rule::Strange("it is a number, not an object".into()));
 }

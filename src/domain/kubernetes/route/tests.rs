@@ -3,11 +3,7 @@
 use super::*;
 
 fn gateway() -> Route {
-    Route::Gateway {
-        rule: 0,
-        stable: "a".into(),
-        canary: "b".into(),
-    }
+    Route::Gateway { rule: 0, stable: "a".into(), canary: "b".into() }
 }
 
 fn percent(value: f64) -> Percent {
@@ -28,12 +24,7 @@ fn httproute(backends: &Value) -> Value {
 #[test]
 fn weights_are_set_and_taken_back_to_the_byte() {
     let objects = [
-        (
-            gateway(),
-            httproute(
-                &json!([{ "name": "b", "weight": 0, "port": 80 }, { "name": "a", "port": 80 }]),
-            ),
-        ),
+        (gateway(), httproute(&json!([{ "name": "b", "weight": 0, "port": 80 }, { "name": "a", "port": 80 }]))),
         (
             gateway(),
             httproute(
@@ -89,13 +80,9 @@ fn tenths_of_a_percent_are_kept_and_others_keep_their_share() {
     let object = httproute(&json!([{ "name": "a" }, { "name": "b", "weight": 0 }]));
     let object = apply(&object, route.set(&object, percent(12.5)).expect("set"));
     assert_eq!(object["spec"]["rules"][0]["backendRefs"][1]["weight"], 125);
-    let shared = httproute(
-        &json!([{ "name": "a", "weight": 80 }, { "name": "b", "weight": 0 }, { "name": "c", "weight": 20 }]),
-    );
-    assert!(
-        route.original(&shared).is_err(),
-        "80 cannot be split by the percent"
-    );
+    let shared =
+        httproute(&json!([{ "name": "a", "weight": 80 }, { "name": "b", "weight": 0 }, { "name": "c", "weight": 20 }]));
+    assert!(route.original(&shared).is_err(), "80 cannot be split by the percent");
 }
 
 #[test]
@@ -103,25 +90,13 @@ fn what_is_ambiguous_or_missing_is_named() {
     let route = gateway();
     for (backends, words) in [
         (json!([{ "name": "a" }]), "no backend `b`"),
-        (
-            json!([{ "name": "a" }, { "name": "b" }, { "name": "b" }]),
-            "twice",
-        ),
+        (json!([{ "name": "a" }, { "name": "b" }, { "name": "b" }]), "twice"),
     ] {
         let error = route.share(&httproute(&backends)).unwrap_err();
         assert!(error.contains(words), "{error}");
     }
-    assert!(
-        Route::Nginx
-            .share(&json!({}))
-            .unwrap_err()
-            .contains("no canary Ingress")
-    );
-    let istio = Route::Istio {
-        route: None,
-        stable: ("a".into(), None),
-        canary: ("b".into(), None),
-    };
+    assert!(Route::Nginx.share(&json!({})).unwrap_err().contains("no canary Ingress"));
+    let istio = Route::Istio { route: None, stable: ("a".into(), None), canary: ("b".into(), None) };
     let two = json!({ "spec": { "http": [{}, {}] } });
     assert!(istio.share(&two).unwrap_err().contains("2 HTTP routes"));
 }
@@ -146,15 +121,9 @@ fn a_weight_of_nginx_is_a_part_of_its_total_where_that_is_more_than_100() {
     };
     for (total, weight) in [("1000", "50"), ("50", "5"), ("none", "5")] {
         let object = canary(total);
-        let object = apply(
-            &object,
-            Route::Nginx.set(&object, percent(5.0)).expect("set"),
-        );
+        let object = apply(&object, Route::Nginx.set(&object, percent(5.0)).expect("set"));
         let annotations = &object["metadata"]["annotations"];
-        assert_eq!(
-            annotations["nginx.ingress.kubernetes.io/canary-weight"],
-            weight
-        );
+        assert_eq!(annotations["nginx.ingress.kubernetes.io/canary-weight"], weight);
         assert_eq!(Route::Nginx.share(&object), Ok(percent(5.0)), "of {total}");
     }
 }
@@ -163,11 +132,7 @@ fn a_weight_of_nginx_is_a_part_of_its_total_where_that_is_more_than_100() {
 fn a_weight_that_is_not_written_is_one_for_gateways_and_nothing_for_istio() {
     let both = httproute(&json!([{ "name": "a" }, { "name": "b" }]));
     assert_eq!(gateway().share(&both), Ok(percent(50.0)));
-    let istio = Route::Istio {
-        route: None,
-        stable: ("a".into(), None),
-        canary: ("b".into(), None),
-    };
+    let istio = Route::Istio { route: None, stable: ("a".into(), None), canary: ("b".into(), None) };
     let object = json!({ "spec": { "http": [{ "route": [
         { "destination": { "host": "a" }, "weight": 100 },
         { "destination": { "host": "b" } },
@@ -178,25 +143,16 @@ fn a_weight_that_is_not_written_is_one_for_gateways_and_nothing_for_istio() {
 #[test]
 fn a_service_that_fits_both_versions_is_narrowed_switched_and_widened_again() {
     let labels = |value: &str| Map::from_iter([("track".to_owned(), json!(value))]);
-    let route = Route::Selector {
-        stable: labels("stable"),
-        canary: labels("canary"),
-    };
+    let route = Route::Selector { stable: labels("stable"), canary: labels("canary") };
     let start = json!({ "spec": { "selector": { "app": "game" } } });
     let original = route.original(&start).expect("fits both");
     let mut object = start.clone();
     json_patch::merge(&mut object, &route.narrow(&original).expect("too wide"));
-    assert_eq!(
-        object["spec"]["selector"],
-        json!({ "app": "game", "track": "stable" })
-    );
+    assert_eq!(object["spec"]["selector"], json!({ "app": "game", "track": "stable" }));
     object = apply(&object, route.set(&object, Percent::FULL).expect("set"));
     assert_eq!(route.share(&object), Ok(Percent::FULL));
     object = apply(&object, route.back(&object, &original).expect("back"));
-    assert_eq!(
-        object["spec"]["selector"]["track"], "stable",
-        "as long as pods of the canary are there"
-    );
+    assert_eq!(object["spec"]["selector"]["track"], "stable", "as long as pods of the canary are there");
     let widened = route.tidy(&object, &original).expect("to widen");
     json_patch::merge(&mut object, &widened);
     assert_eq!(object, start);

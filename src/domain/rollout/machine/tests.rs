@@ -82,12 +82,7 @@ fn at(look: &Look, now: DateTime<Utc>) -> Look {
 }
 
 fn look(live: f64, success: Outcome, rollback: Outcome) -> Look {
-    Look {
-        reading: Ok(reading(live)),
-        verdicts: verdicts(success, rollback),
-        locked: Ok(()),
-        delegated: false,
-    }
+    Look { reading: Ok(reading(live)), verdicts: verdicts(success, rollback), locked: Ok(()), delegated: false }
 }
 
 /// A world that does what it is told, and evidence that is what it is. Goes on for `seconds`.
@@ -201,10 +196,7 @@ fn an_outage_of_everything_does_not_condemn_the_canary() {
     for second in 8..20 {
         assert_eq!(it.step(&everything, time(second)), None);
     }
-    assert_eq!(
-        it.hold.as_ref().map(|hold| hold.why),
-        Some(HoldKind::NoEvidence)
-    );
+    assert_eq!(it.hold.as_ref().map(|hold| hold.why), Some(HoldKind::NoEvidence));
 }
 
 #[test]
@@ -214,15 +206,9 @@ fn without_evidence_it_holds_then_waits_for_a_person_then_goes_back() {
     run(&mut it, &mut live, 0, 4, GOOD);
     let none = (Outcome::NoEvidence, Outcome::NoEvidence);
     run(&mut it, &mut live, 4, 20, none);
-    assert_eq!(
-        it.hold.as_ref().map(|hold| hold.why),
-        Some(HoldKind::NoEvidence)
-    );
+    assert_eq!(it.hold.as_ref().map(|hold| hold.why), Some(HoldKind::NoEvidence));
     run(&mut it, &mut live, 24, 20, none);
-    assert_eq!(
-        it.hold.as_ref().map(|hold| hold.why),
-        Some(HoldKind::Undecided)
-    );
+    assert_eq!(it.hold.as_ref().map(|hold| hold.why), Some(HoldKind::Undecided));
     // Evidence that comes late does not move it any more: a person was called.
     run(&mut it, &mut live, 44, 5, GOOD);
     assert_eq!((it.phase, live), (Phase::Observe, 10.0));
@@ -237,10 +223,7 @@ fn blindness_is_bounded() {
     run(&mut it, &mut live, 0, 6, GOOD);
     let writes = run(&mut it, &mut live, 6, 40, (Outcome::Error, Outcome::Error));
     assert_eq!(writes, [(26, Write::Restore)]);
-    assert!(
-        it.reason
-            .is_some_and(|reason| reason.starts_with("nothing can be seen"))
-    );
+    assert!(it.reason.is_some_and(|reason| reason.starts_with("nothing can be seen")));
 }
 
 #[test]
@@ -254,12 +237,7 @@ fn a_gate_wants_different_people_for_this_step_and_image() {
     run(&mut it, &mut live, 0, 30, GOOD);
     assert_eq!((it.phase, live, it.step), (Phase::Gate, 10.0, 1));
     let mut approve = |by: &str, step: usize, image: &str, second: i64| {
-        it.approvals.push(Approval {
-            by: by.into(),
-            at: time(second),
-            step,
-            image: image.into(),
-        });
+        it.approvals.push(Approval { by: by.into(), at: time(second), step, image: image.into() });
         it.lacks_approval(time(30))
     };
     assert!(approve("ada", 1, "game:2", 29));
@@ -283,10 +261,7 @@ fn a_foreign_weight_holds_and_a_higher_one_goes_back() {
     assert!(hold.text.contains("set by kubectl-edit"), "{}", hold.text);
     assert_eq!(it.step(&look(10.0, GOOD.0, GOOD.1), time(7)), None);
     assert_eq!(it.hold, None);
-    assert_eq!(
-        it.step(&look(70.0, GOOD.0, GOOD.1), time(8)),
-        Some(Write::Restore)
-    );
+    assert_eq!(it.step(&look(70.0, GOOD.0, GOOD.1), time(8)), Some(Write::Restore));
 }
 
 #[test]
@@ -314,12 +289,7 @@ fn a_rollback_that_does_not_end_is_said_to_have_failed_and_can_be_tried_again() 
     assert_eq!(refuse(&mut it, 49), None);
     assert!(!it.phase.is_terminal());
     for (second, what) in [(50, WishKind::Pause), (51, WishKind::Resume)] {
-        it.wish = Some(Wish {
-            what,
-            by: "ada".into(),
-            at: time(second),
-            reason: None,
-        });
+        it.wish = Some(Wish { what, by: "ada".into(), at: time(second), reason: None });
         let write = it.step(&look(10.0, GOOD.0, GOOD.1), time(second));
         let again = what == WishKind::Resume;
         assert_eq!(write.is_some(), again, "{what:?}");

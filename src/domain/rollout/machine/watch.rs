@@ -18,19 +18,12 @@ impl Rollout {
             return;
         }
         let exposed = self.applied.exceeds(self.originals.weight)
-            || look
-                .reading
-                .as_ref()
-                .is_ok_and(|reading| reading.live.exceeds(self.originals.weight));
+            || look.reading.as_ref().is_ok_and(|reading| reading.live.exceeds(self.originals.weight));
         for verdict in &look.verdicts {
             self.count(verdict);
         }
         let confirmed = look.verdicts.iter().find(|verdict| {
-            let wanted = if verdict.certain {
-                1
-            } else {
-                self.plan.rules.confirmations
-            };
+            let wanted = if verdict.certain { 1 } else { self.plan.rules.confirmations };
             self.streaks.get(&verdict.condition).copied().unwrap_or(0) >= wanted.max(1)
         });
         if let Some(verdict) = confirmed {
@@ -52,8 +45,7 @@ impl Rollout {
                     return self.go_back(format!("{lead}{why}"), now);
                 }
                 Readiness::Waiting { why, .. }
-                    if self.phase == Phase::CanaryUp
-                        && since(self.since, now) >= self.plan.rules.start_deadline =>
+                    if self.phase == Phase::CanaryUp && since(self.since, now) >= self.plan.rules.start_deadline =>
                 {
                     return self.go_back(format!("the canary is not ready in time: {why}"), now);
                 }
@@ -66,11 +58,8 @@ impl Rollout {
                 && reading.live.exceeds(self.applied);
             if over && self.touched {
                 let by = reading.writer.as_deref().unwrap_or("somebody else");
-                let text = format!(
-                    "the weight is {}, more than the plan's {}; set by {by}",
-                    reading.live,
-                    self.target()
-                );
+                let text =
+                    format!("the weight is {}, more than the plan's {}; set by {by}", reading.live, self.target());
                 return self.go_back(text, now);
             }
         }
@@ -85,13 +74,8 @@ impl Rollout {
                 return self.go_back(format!("nothing can be seen of the canary: {why}"), now);
             }
         }
-        let waits = self
-            .hold
-            .as_ref()
-            .filter(|hold| !matches!(hold.why, HoldKind::Paused | HoldKind::Foreign));
-        if exposed
-            && waits.is_some_and(|hold| since(hold.since, now) >= self.plan.rules.hold_timeout)
-        {
+        let waits = self.hold.as_ref().filter(|hold| !matches!(hold.why, HoldKind::Paused | HoldKind::Foreign));
+        if exposed && waits.is_some_and(|hold| since(hold.since, now) >= self.plan.rules.hold_timeout) {
             let text = waits.map_or("", |hold| &hold.text);
             let reason = format!("held for too long: {text}");
             self.go_back(reason, now);
@@ -103,9 +87,7 @@ impl Rollout {
         let acts = match verdict.role {
             Role::Rollback => true,
             // What hits both versions is no reason to blame the new one; the hard conditions still act.
-            Role::Success => {
-                matches!(self.phase, Phase::Observe) && verdict.blame != Some(Blame::Everything)
-            }
+            Role::Success => matches!(self.phase, Phase::Observe) && verdict.blame != Some(Blame::Everything),
         };
         match verdict.outcome {
             Outcome::Fail if acts => {
@@ -116,8 +98,7 @@ impl Rollout {
                 if verdict.at < *grown {
                     *grown = verdict.at;
                 }
-                if *streak == 0 || since(*grown, verdict.at) >= self.plan.rules.poll.mul_f64(APART)
-                {
+                if *streak == 0 || since(*grown, verdict.at) >= self.plan.rules.poll.mul_f64(APART) {
                     *streak += 1;
                     *grown = verdict.at;
                 }
@@ -159,14 +140,11 @@ impl Rollout {
         if self.phase == Phase::Finishing || !self.touched {
             return None;
         }
-        let known = reading.live.is_about(self.applied)
-            || expected.is_some_and(|expected| reading.live.is_about(expected));
+        let known =
+            reading.live.is_about(self.applied) || expected.is_some_and(|expected| reading.live.is_about(expected));
         if !known && !look.delegated {
             let by = reading.writer.as_deref().unwrap_or("somebody else");
-            let text = format!(
-                "the weight is {} and should be {}; set by {by}",
-                reading.live, self.applied
-            );
+            let text = format!("the weight is {} and should be {}; set by {by}", reading.live, self.applied);
             return Some((HoldKind::Drift, text));
         }
         let (has, had) = (reading.stable.available(), self.originals.stable_available);

@@ -36,10 +36,7 @@ async fn write(store: &FileFlags, before: Option<&str>, after: Option<&str>) -> 
     written.expect("written")
 }
 
-const APPLIED: Written = Written::Applied {
-    notified: false,
-    replicas: None,
-};
+const APPLIED: Written = Written::Applied { notified: false, replicas: None };
 
 #[tokio::test]
 async fn a_write_replaces_what_is_expected_and_nothing_else() {
@@ -48,27 +45,16 @@ async fn a_write_replaces_what_is_expected_and_nothing_else() {
     assert_eq!(store.get(&name).await.expect("read"), None);
     fs::write(&store.path, "{\n  \"b\": {\"x\": 1e400 }\n}\n").expect("write");
     assert_eq!(write(&store, None, Some("{\"n\":1}")).await, APPLIED);
-    assert_eq!(
-        write(&store, None, Some("{}")).await,
-        Written::Conflict {
-            found: Some(b"{\"n\":1}".to_vec())
-        }
-    );
+    assert_eq!(write(&store, None, Some("{}")).await, Written::Conflict { found: Some(b"{\"n\":1}".to_vec()) });
     assert_eq!(write(&store, Some("{\"n\":1}"), Some("{ }")).await, APPLIED);
     let text = fs::read_to_string(&store.path).expect("read");
     assert_eq!(text, "{\n  \"b\": {\"x\": 1e400 },\n  \"a\": { }\n}\n");
     assert_eq!(write(&store, Some("{ }"), None).await, APPLIED);
-    assert_eq!(
-        write(&store, Some("{ }"), None).await,
-        Written::Conflict { found: None }
-    );
+    assert_eq!(write(&store, Some("{ }"), None).await, Written::Conflict { found: None });
     let text = fs::read_to_string(&store.path).expect("read");
     assert_eq!(text, "{\n  \"b\": {\"x\": 1e400 }\n}\n");
     let history = store.history(Some(&name), None).await.expect("read");
-    let after: Vec<_> = history
-        .iter()
-        .map(|revision| revision.after.as_deref())
-        .collect();
+    let after: Vec<_> = history.iter().map(|revision| revision.after.as_deref()).collect();
     assert_eq!(after, [None, Some(&b"{ }"[..]), Some(b"{\"n\":1}")]);
     assert_eq!(history[0].reason.as_deref(), Some("it's \"time\""));
     assert!(!dir.path().join("flags.pending").exists());
@@ -83,17 +69,10 @@ async fn a_crash_between_any_two_steps_loses_nothing_and_invents_nothing() {
         write(&store, None, Some(old)).await;
         let change = change(Some(old), Some(new));
         if steps >= 1 {
-            store
-                .put(
-                    &store.beside("pending"),
-                    &line::write(&change.revision).expect("text"),
-                )
-                .expect("put");
+            store.put(&store.beside("pending"), &line::write(&change.revision).expect("text")).expect("put");
         }
         if steps >= 2 {
-            store
-                .put(&store.path, format!("{{\"a\":{new}}}\n").as_bytes())
-                .expect("put");
+            store.put(&store.path, format!("{{\"a\":{new}}}\n").as_bytes()).expect("put");
         }
         if steps == 3 {
             // Killed while it wrote the line.
@@ -106,35 +85,18 @@ async fn a_crash_between_any_two_steps_loses_nothing_and_invents_nothing() {
         if steps == 4 {
             store.append(&change.revision).expect("append");
         }
-        let seen = |history: Vec<Revision>| {
-            history
-                .iter()
-                .map(|revision| revision.after.clone())
-                .collect::<Vec<_>>()
-        };
+        let seen = |history: Vec<Revision>| history.iter().map(|revision| revision.after.clone()).collect::<Vec<_>>();
         let bytes = |text: &str| Some(text.as_bytes().to_vec());
         let mut want = vec![bytes(old)];
         if took_place {
             want.insert(0, bytes(new));
         }
-        assert_eq!(
-            seen(store.history(None, None).await.expect("read")),
-            want,
-            "after step {steps}"
-        );
+        assert_eq!(seen(store.history(None, None).await.expect("read")), want, "after step {steps}");
         // The next writer settles it, and so it stays.
         let current = if took_place { new } else { old };
-        assert_eq!(
-            write(&store, Some(current), Some("{}")).await,
-            APPLIED,
-            "after step {steps}"
-        );
+        assert_eq!(write(&store, Some(current), Some("{}")).await, APPLIED, "after step {steps}");
         want.insert(0, bytes("{}"));
-        assert_eq!(
-            seen(store.history(None, None).await.expect("read")),
-            want,
-            "after step {steps}"
-        );
+        assert_eq!(seen(store.history(None, None).await.expect("read")), want, "after step {steps}");
         assert!(!dir.path().join("flags.pending").exists());
     }
 }
@@ -146,21 +108,12 @@ async fn what_is_no_object_of_flags_is_never_overwritten() {
         fs::write(&store.path, text).expect("write");
         let confirmed = Confirmed::for_test();
         let refused = store.write(&change(None, Some("{}")), &confirmed).await;
-        assert!(
-            matches!(refused, Err(Error::Damaged { .. })),
-            "{text}: {refused:?}"
-        );
+        assert!(matches!(refused, Err(Error::Damaged { .. })), "{text}: {refused:?}");
         assert_eq!(fs::read_to_string(&store.path).expect("read"), text);
     }
     fs::write(&store.path, "{\"a\":1,\"b\":\"x\",\"a\":2}").expect("write");
     let all = store.all().await.expect("read");
-    assert_eq!(
-        all,
-        [
-            ("a".to_owned(), b"2".to_vec()),
-            ("b".to_owned(), b"\"x\"".to_vec())
-        ]
-    );
+    assert_eq!(all, [("a".to_owned(), b"2".to_vec()), ("b".to_owned(), b"\"x\"".to_vec())]);
 }
 
 #[cfg(unix)]

@@ -29,10 +29,7 @@ impl Routed<'_> {
 
     pub(super) async fn reading(&self, objects: &[Value]) -> Result<Reading> {
         let object = self.held.find(objects)?;
-        let live = self
-            .route
-            .share(object)
-            .map_err(|why| self.held.unfit(&why))?;
+        let live = self.route.share(object).map_err(|why| self.held.unfit(&why))?;
         let version = object["metadata"]["resourceVersion"].as_str();
         Ok(Reading {
             live,
@@ -46,15 +43,9 @@ impl Routed<'_> {
     }
 
     /// The preconditions of a forward write, and our epoch where an older one stands.
-    pub(super) fn fenced(
-        &self,
-        object: &Value,
-        fence: &Fence,
-        mut operations: Vec<Value>,
-    ) -> Vec<Value> {
+    pub(super) fn fenced(&self, object: &Value, fence: &Fence, mut operations: Vec<Value>) -> Vec<Value> {
         let version = &object["metadata"]["resourceVersion"];
-        let mut patch =
-            vec![json!({ "op": "test", "path": "/metadata/resourceVersion", "value": version })];
+        let mut patch = vec![json!({ "op": "test", "path": "/metadata/resourceVersion", "value": version })];
         let (path, ours) = (note::pointer(EPOCH), fence.epoch.to_string());
         if let Some(epoch) = note::annotation(object, EPOCH) {
             patch.push(json!({ "op": "test", "path": path, "value": epoch }));
@@ -91,10 +82,7 @@ impl Routed<'_> {
             let object = self.held.find(&objects)?;
             let patch = self.route.back(object, original);
             let patch = Value::Array(patch.map_err(|why| self.held.unfit(&why))?);
-            match kubectl
-                .patch(&self.held.object, Patch::Json, &patch, None, confirmed)
-                .await
-            {
+            match kubectl.patch(&self.held.object, Patch::Json, &patch, None, confirmed).await {
                 Ok(after) => {
                     self.held.replace(after);
                     return Ok(());
@@ -104,9 +92,7 @@ impl Routed<'_> {
                 Err(failure) => return Err(failure.about_test(&self.held.place())),
             }
         }
-        Err(self
-            .held
-            .unfit("its backends change faster than they can be read"))
+        Err(self.held.unfit("its backends change faster than they can be read"))
     }
 
     /// All traffic to the old version: by the first lever, or where that fails by the second. Where a Service itself is
@@ -115,21 +101,13 @@ impl Routed<'_> {
     /// # Errors
     /// The first lever failed; it says whether the second one has done it. It is tried again either way, until the object
     /// that carries the weight says so too.
-    pub(super) async fn pull(
-        &self,
-        originals: &Originals,
-        detail: &Detail,
-        confirmed: &Confirmed,
-    ) -> Result<()> {
+    pub(super) async fn pull(&self, originals: &Originals, detail: &Detail, confirmed: &Confirmed) -> Result<()> {
         let Err(first) = self.lever(&detail.route, confirmed).await else {
             return Ok(());
         };
         let second = match (&detail.second, &self.route, &originals.stable_image) {
             (Some(second), _, _) => match self.redirect(second, true, confirmed).await {
-                Ok(()) => format!(
-                    "by the second lever nobody reaches the canary: {}",
-                    second.done()
-                ),
+                Ok(()) => format!("by the second lever nobody reaches the canary: {}", second.done()),
                 Err(error) => format!("the second lever fails too: {error}"),
             },
             (None, Route::Selector { .. }, Some(image)) => {
@@ -150,26 +128,16 @@ impl Routed<'_> {
     }
 
     /// The second lever, and its undoing.
-    pub(super) async fn redirect(
-        &self,
-        second: &Second,
-        pulled: bool,
-        confirmed: &Confirmed,
-    ) -> Result<()> {
+    pub(super) async fn redirect(&self, second: &Second, pulled: bool, confirmed: &Confirmed) -> Result<()> {
         let object = second.object()?;
         let kubectl = &self.workload.kubectl;
         let failed = |failure| self.workload.failed(&object, &failure);
-        let found = kubectl
-            .get(std::slice::from_ref(&object))
-            .await
-            .map_err(failed)?;
+        let found = kubectl.get(std::slice::from_ref(&object)).await.map_err(failed)?;
         let turn = |found| second.turn(found, pulled);
         let Some(patch) = found.first().and_then(turn) else {
             return Ok(());
         };
-        let done = kubectl
-            .patch(&object, Patch::Json, &patch, None, confirmed)
-            .await;
+        let done = kubectl.patch(&object, Patch::Json, &patch, None, confirmed).await;
         done.map(drop).map_err(failed)
     }
 
@@ -185,10 +153,7 @@ impl Routed<'_> {
         Second::subset(&rules, &stable.0, old, new)
     }
 
-    pub(super) async fn services(
-        &self,
-        objects: &[Value],
-    ) -> Result<(Map<String, Value>, Option<Second>)> {
+    pub(super) async fn services(&self, objects: &[Value]) -> Result<(Map<String, Value>, Option<Second>)> {
         let (stable, canary) = match &self.telling {
             Telling::Labels(labels) => {
                 self.told_apart(objects)?;
@@ -209,8 +174,7 @@ impl Routed<'_> {
         let found = found.map_err(|failure| self.workload.failed(&canary, &failure))?;
         let selector = |object: &Object| -> Result<Value> {
             let service = found.iter().find(|service| object.is(service));
-            let service =
-                service.ok_or_else(|| self.workload.unfit(object, "it does not exist"))?;
+            let service = service.ok_or_else(|| self.workload.unfit(object, "it does not exist"))?;
             Ok(service["spec"]["selector"].clone())
         };
         let of_canary = selector(&canary)?;
@@ -260,18 +224,12 @@ impl Routed<'_> {
         if deployment::selects(&wanted, template) {
             return Ok(());
         }
-        let why =
-            format!("its pods lack {wanted}, by which they are told from the new ones: add it");
+        let why = format!("its pods lack {wanted}, by which they are told from the new ones: add it");
         Err(self.workload.unfit(&self.workload.stable, &why))
     }
 
     /// Everything but the weights, as it was: canary, autoscaler, selector, annotations.
-    pub(super) async fn tidy(
-        &self,
-        originals: &Originals,
-        detail: &Detail,
-        confirmed: &Confirmed,
-    ) -> Result<()> {
+    pub(super) async fn tidy(&self, originals: &Originals, detail: &Detail, confirmed: &Confirmed) -> Result<()> {
         self.workload.stop(detail, confirmed).await?;
         if let Some(bounds) = &detail.autoscaler {
             let pinned = bounds.floor(u64::from(originals.stable_available));

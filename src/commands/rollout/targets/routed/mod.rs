@@ -80,9 +80,7 @@ impl Target for Routed<'_> {
             let route = self.route.original(object).map_err(unfit)?;
             let (labels, second) = self.services(&objects).await?;
             let workload = &self.workload;
-            workload
-                .originals(&objects, route, labels, second, share)
-                .await
+            workload.originals(&objects, route, labels, second, share).await
         })
     }
 
@@ -92,14 +90,13 @@ impl Target for Routed<'_> {
             let object = self.held.find(&objects)?;
             let carrier = self.held.object.resource;
             let mut objections = self.workload.objections(&objects, carrier).await?;
-            let share = self
-                .route
-                .share(object)
-                .map_err(|why| self.held.unfit(&why))?;
+            let share = self.route.share(object).map_err(|why| self.held.unfit(&why))?;
             if !share.is_zero() {
                 objections.push(Objection {
                     gate: "rollback_plan",
-                    text: format!("the canary already has {share} of the traffic, so there is no old version to go back to"),
+                    text: format!(
+                        "the canary already has {share} of the traffic, so there is no old version to go back to"
+                    ),
                     hint: "give the stable version all of it first".into(),
                     blocks: true,
                 });
@@ -144,18 +141,14 @@ impl Target for Routed<'_> {
             let objects = self.known(fence.version.as_deref()).await?;
             let object = self.held.find(&objects)?;
             let narrow = self.route.narrow(&detail.route);
-            self.held
-                .hold(object, originals, fence, narrow, confirmed)
-                .await?;
+            self.held.hold(object, originals, fence, narrow, confirmed).await?;
             if let Some(bounds) = &detail.autoscaler {
                 let pinned = bounds.floor(u64::from(originals.stable_available));
                 self.workload.bound(bounds, &pinned, confirmed).await?;
             }
             // As large as the stable one: what it would need for all of the traffic is there before it gets any.
             let size = detail.replicas.max(1);
-            self.workload
-                .start(&objects, &detail, image, size, confirmed)
-                .await?;
+            self.workload.start(&objects, &detail, image, size, confirmed).await?;
             // How the canary comes up is seen at the next look.
             self.reading(&objects).await
         })
@@ -169,36 +162,23 @@ impl Target for Routed<'_> {
         })
     }
 
-    fn set_exposure<'a>(
-        &'a self,
-        percent: Percent,
-        fence: &'a Fence,
-        confirmed: &'a Confirmed,
-    ) -> Doing<'a, Reading> {
+    fn set_exposure<'a>(&'a self, percent: Percent, fence: &'a Fence, confirmed: &'a Confirmed) -> Doing<'a, Reading> {
         Box::pin(async move {
             let objects = self.known(fence.version.as_deref()).await?;
             let canary = self.workload.canary_in(&objects);
-            if !percent.is_zero() && canary.is_none_or(|canary| deployment::available(canary) == 0)
-            {
+            if !percent.is_zero() && canary.is_none_or(|canary| deployment::available(canary) == 0) {
                 return Err(Error::Conflict {
                     what: "the canary has no available pod, so it gets no traffic".into(),
                     hint: format!("look: `{}`", self.workload.kubectl.by_hand("get pods")),
                 });
             }
             let object = self.held.find(&objects)?;
-            let operations = self
-                .route
-                .set(object, percent)
-                .map_err(|why| self.held.unfit(&why))?;
+            let operations = self.route.set(object, percent).map_err(|why| self.held.unfit(&why))?;
             self.forward(&objects, operations, fence, confirmed).await
         })
     }
 
-    fn restore<'a>(
-        &'a self,
-        originals: Option<&'a Originals>,
-        confirmed: &'a Confirmed,
-    ) -> Doing<'a, Reading> {
+    fn restore<'a>(&'a self, originals: Option<&'a Originals>, confirmed: &'a Confirmed) -> Doing<'a, Reading> {
         Box::pin(async move {
             let known = match originals {
                 Some(originals) => Some(originals.clone()),
@@ -214,19 +194,14 @@ impl Target for Routed<'_> {
             };
             let Some(originals) = known else {
                 return Err(Error::Conflict {
-                    what: format!(
-                        "{} carries no undo note, and nothing else is known of the start",
-                        self.place()
-                    ),
+                    what: format!("{} carries no undo note, and nothing else is known of the start", self.place()),
                     hint: "set the weights by hand".into(),
                 });
             };
             let detail = Detail::of(&originals)?;
             self.pull(&originals, &detail, confirmed).await?;
             let objects = self.known(None).await?;
-            self.workload
-                .keep(&objects, &originals, &detail, confirmed)
-                .await?;
+            self.workload.keep(&objects, &originals, &detail, confirmed).await?;
             if self.route.narrow(&detail.route).is_some() {
                 self.workload.stop(&detail, confirmed).await?;
                 self.workload.is_gone(&objects, &detail).await?;
@@ -273,24 +248,14 @@ impl Target for Routed<'_> {
             if let Some(why) = adopted.await? {
                 return Ok(Finish::Waiting(why));
             }
-            let share = self
-                .route
-                .share(object)
-                .map_err(|why| self.held.unfit(&why))?;
+            let share = self.route.share(object).map_err(|why| self.held.unfit(&why))?;
             if share.exceeds(originals.weight) {
-                let back = self
-                    .route
-                    .back(object, &detail.route)
-                    .map_err(|why| self.held.unfit(&why))?;
+                let back = self.route.back(object, &detail.route).map_err(|why| self.held.unfit(&why))?;
                 self.forward(&objects, back, fence, confirmed).await?;
-                return Ok(Finish::Waiting(
-                    "the traffic moves to the stable Deployment".into(),
-                ));
+                return Ok(Finish::Waiting("the traffic moves to the stable Deployment".into()));
             }
             if !self.route.is_settled(object) {
-                return Ok(Finish::Waiting(
-                    "the gateway has not taken the route over yet".into(),
-                ));
+                return Ok(Finish::Waiting("the gateway has not taken the route over yet".into()));
             }
             self.tidy(originals, &detail, confirmed).await?;
             Ok(Finish::Done)
