@@ -8,11 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from harness import MIB, Row, Run, compared, free_port, interleave, running, until
+from harness import LIVEOPS, MIB, Row, Run, compared, free_port, interleave, running, until
 
 BENCH = Path(__file__).resolve().parent
 ROOT = BENCH.parent
-LIVEOPS = str(ROOT / "target/release/liveops")
 PEERS = ROOT / "target/bench/peers"
 NAME = "new_matchmaking"
 # As the issue of every engine: one flag, ten per cent. The lists are what the services' flags have, too.

@@ -6,8 +6,11 @@ import socket
 import statistics
 import subprocess
 import time
+from pathlib import Path
 
 MIB = 1024 * 1024
+# As it is shipped.
+LIVEOPS = str(Path(__file__).resolve().parent.parent / "target/dist/liveops")
 
 
 class Row:

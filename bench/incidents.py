@@ -5,12 +5,9 @@ import hashlib
 import json
 import random
 import shutil
-from pathlib import Path
 
-from harness import Row, Run, compared, interleave, ms
+from harness import LIVEOPS, Row, Run, compared, interleave, ms
 
-ROOT = Path(__file__).resolve().parent.parent
-LIVEOPS = str(ROOT / "target/release/liveops")
 EVENTS = 100_000
 LIMIT_MS = 100
 

@@ -24,10 +24,9 @@ import flags
 import incidents
 import suspects
 import rollouts
-from harness import MIB, Row, Run, ask, compared, free_port, interleave, ms, running, until
+from harness import LIVEOPS, MIB, Row, Run, ask, compared, free_port, interleave, ms, running, until
 
 ROOT = Path(__file__).resolve().parent.parent
-LIVEOPS = str(ROOT / "target/release/liveops")
 SLOW_SERVER = str(ROOT / "target/bench/slow_server")
 RESULTS = ROOT / "bench/RESULTS.md"
 ENDPOINTS = 200
@@ -240,7 +239,7 @@ def write_results(rows, times, env):
         "the same machine in the same minutes.",
         "",
         f"- date: {datetime.date.today().isoformat()}",
-        f"- {version.stdout.strip()}, release build, {Path(LIVEOPS).stat().st_size / MIB:.1f} MiB",
+        f"- {version.stdout.strip()}, dist build, {Path(LIVEOPS).stat().st_size / MIB:.1f} MiB",
         f"- processor: {processor()}, {os.cpu_count()} cores; {platform.system()} {platform.machine()}",
         f"- runs: {times} of each",
         *versions(env),

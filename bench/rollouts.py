@@ -15,10 +15,9 @@ from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from harness import Row, until
+from harness import LIVEOPS, Row, until
 
 ROOT = Path(__file__).resolve().parent.parent
-LIVEOPS = str(ROOT / "target/release/liveops")
 # Where the build has put it.
 KUBE = ROOT / "target/bench/kube_server"
 # 200 of them at 5 s between two looks would take an hour one by one; they wait nearly all of the time.
