@@ -1,11 +1,12 @@
 //! The break in a series: where its level shifted most, and whether that is more than noise.
 //!
-//! Bayesian online changepoint detection (Adams and MacKay 2007, arXiv:0710.3742, by `augurs-changepoint`) proposes
-//! places; each is moved to the sharpest split nearby, and the largest shift wins if it is far out of the noise.
+//! PELT proposes places; each is moved to the sharpest split nearby, and the largest shift wins if it is far out of the
+//! noise.
 
-use augurs_changepoint::{Detector, NormalGammaDetector};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+
+use crate::domain::changes::changepoint::changepoints;
 
 /// Points on each side of a split that its levels are taken from.
 const SIDE: usize = 20;
@@ -42,8 +43,7 @@ pub(crate) fn find(points: &[(DateTime<Utc>, f64)]) -> Option<Break> {
     }
     let values: Vec<f64> = points.iter().map(|(_, value)| *value).collect();
     let scaled = standard(&values)?;
-    let mut places: Vec<usize> = NormalGammaDetector::default()
-        .detect_changepoints(&scaled)
+    let mut places: Vec<usize> = changepoints(&scaled)
         .into_iter()
         .flat_map(|at| at.saturating_sub(OFF)..=at + OFF)
         .filter(|at| *at >= LEAST && *at + LEAST <= values.len())

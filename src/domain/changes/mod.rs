@@ -1,6 +1,7 @@
 //! What changed, from whatever source, in one shape; the break in a KPI's series; and who is suspected of it. Pure.
 
 pub(crate) mod breaks;
+mod changepoint;
 pub(crate) mod rank;
 
 use chrono::{DateTime, Utc};
