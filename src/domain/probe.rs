@@ -1,10 +1,8 @@
 //! An alert's expression taken apart: which conditions it joins by `and`, and what to ask to see how far each is from
 //! holding. The syntax is PromQL's (https://prometheus.io/docs/prometheus/latest/querying/operators/).
 
-use promql_parser::parser::token::{T_GTE, T_GTR, T_LAND, T_LSS, T_LTE};
-use promql_parser::parser::{self, BinaryExpr, Expr, value::ValueType};
-
 use crate::domain::labels::{self, Labels};
+use crate::domain::promql::{self, BinaryExpr, Expr, Gives};
 use crate::domain::quantity::Unit;
 
 /// Conditions and series beyond these are counted, not shown.
@@ -22,7 +20,7 @@ pub(crate) struct Part {
 /// The conditions of an expression, in its order. What does not parse is one condition.
 pub(crate) fn parts(expression: &str) -> Vec<Part> {
     let mut found = Vec::new();
-    match parser::parse(expression) {
+    match promql::tree(expression) {
         Ok(expr) => collect(&expr, &mut found),
         Err(_) => found.push(Part { query: expression.to_owned(), needs: None }),
     }
@@ -32,23 +30,21 @@ pub(crate) fn parts(expression: &str) -> Vec<Part> {
 
 fn collect(expr: &Expr, found: &mut Vec<Part>) {
     match expr {
-        Expr::Paren(inner) => collect(&inner.expr, found),
-        Expr::Binary(both) if both.op.id() == T_LAND => {
+        Expr::Paren(inner) => collect(inner, found),
+        Expr::Binary(both) if both.op == "and" => {
             collect(&both.lhs, found);
             collect(&both.rhs, found);
         }
-        Expr::Binary(both) if both.op.is_comparison_operator() && !both.return_bool() => {
-            found.push(comparison(both));
-        }
+        Expr::Binary(both) if both.is_comparison() && !both.matching.return_bool => found.push(comparison(both)),
         _ => found.push(Part { query: expr.to_string(), needs: None }),
     }
 }
 
 fn comparison(both: &BinaryExpr) -> Part {
-    let scalar = |expr: &Expr| expr.value_type() == ValueType::Scalar;
+    let scalar = |expr: &Expr| expr.gives() == Gives::Scalar;
     let (vector, op, number) = match (scalar(&both.lhs), scalar(&both.rhs)) {
-        (false, true) => (&both.lhs, both.op.to_string(), &both.rhs),
-        (true, false) => (&both.rhs, mirrored(both), &both.lhs),
+        (false, true) => (&both.lhs, both.op, &both.rhs),
+        (true, false) => (&both.rhs, mirrored(both.op), &both.lhs),
         _ => {
             return Part { query: both.to_string(), needs: None };
         }
@@ -57,13 +53,13 @@ fn comparison(both: &BinaryExpr) -> Part {
 }
 
 /// `5 < x` says `x > 5`.
-fn mirrored(both: &BinaryExpr) -> String {
-    match both.op.id() {
-        T_LSS => ">".into(),
-        T_LTE => ">=".into(),
-        T_GTR => "<".into(),
-        T_GTE => "<=".into(),
-        _ => both.op.to_string(),
+fn mirrored(op: &'static str) -> &'static str {
+    match op {
+        "<" => ">",
+        "<=" => ">=",
+        ">" => "<",
+        ">=" => "<=",
+        op => op,
     }
 }
 

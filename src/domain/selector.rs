@@ -1,13 +1,12 @@
-//! Vector selectors (`http_requests_total{status=~"5.."}`): read by a PromQL parser, matched against
-//! scraped series by Prometheus' rules, and written back as PromQL.
+//! Vector selectors (`http_requests_total{status=~"5.."}`): read, matched against scraped series by Prometheus' rules,
+//! and written back as PromQL.
 
 use std::fmt;
 
-use promql_parser::label::{MatchOp, Matcher};
-use promql_parser::parser::{self, Expr, VectorSelector};
 use thiserror::Error;
 
 use crate::domain::labels::{self, Labels};
+use crate::domain::promql::{self, Expr, MatchOp, Matcher, VectorSelector};
 
 const NAME_LABEL: &str = "__name__";
 
@@ -57,19 +56,20 @@ impl Selector {
     pub(crate) fn parse(text: &str) -> Result<Self, SelectorError> {
         let text = text.trim();
         let not_plain = |what| SelectorError::NotPlain { text: text.to_owned(), what };
-        let parsed = parser::parse(text).map_err(|reason| SelectorError::Syntax { text: text.to_owned(), reason })?;
-        let plain = match parsed {
-            Expr::VectorSelector(plain) => plain,
-            Expr::MatrixSelector(_) => {
-                return Err(not_plain("a range (the window is set by itself)"));
-            }
+        let syntax = |reason| SelectorError::Syntax { text: text.to_owned(), reason };
+        let plain = match promql::tree(text).map_err(syntax)? {
+            Expr::Selector(plain) if plain.range.is_none() => plain,
+            Expr::Selector(_) => return Err(not_plain("a range (the window is set by itself)")),
             _ => return Err(not_plain("an expression")),
         };
-        if plain.offset.is_some() || plain.at.is_some() {
+        if plain.shift.offset.is_some() || plain.shift.at.is_some() {
             return Err(not_plain("moved in time by `offset` or `@`"));
         }
-        if !plain.matchers.or_matchers.is_empty() {
+        if plain.matchers.len() > 1 {
             return Err(not_plain("a choice by `or`"));
+        }
+        if let Some(unread) = plain.matchers.iter().flatten().find(|matcher| matcher.accepts("").is_none()) {
+            return Err(syntax(format!("illegal regex for {}", unread.value)));
         }
         Self::from_plain(plain).ok_or_else(|| SelectorError::NoName { text: text.to_owned() })
     }
@@ -77,7 +77,7 @@ impl Selector {
     fn from_plain(plain: VectorSelector) -> Option<Self> {
         let mut name = plain.name;
         let mut matchers = Vec::new();
-        for matcher in plain.matchers.matchers {
+        for matcher in plain.matchers.into_iter().flatten() {
             let names_it = matcher.name == NAME_LABEL && matcher.op == MatchOp::Equal;
             if names_it && name.as_ref().is_none_or(|n| *n == matcher.value) {
                 name = Some(matcher.value);
@@ -103,7 +103,7 @@ impl Selector {
         self.name == name
             && self.matchers.iter().all(|matcher| {
                 let value = labels.get(&matcher.name).map_or("", String::as_str);
-                matcher.is_match(value)
+                matcher.accepts(value) == Some(true)
             })
     }
 
@@ -120,7 +120,7 @@ impl Selector {
     pub(crate) fn narrowed(&self, labels: &Labels) -> Self {
         let mut narrow = self.clone();
         for (name, value) in labels {
-            let matcher = Matcher::new(MatchOp::Equal, name, value);
+            let matcher = Matcher::new(name, MatchOp::Equal, value);
             if !narrow.matchers.contains(&matcher) {
                 narrow.matchers.push(matcher);
             }

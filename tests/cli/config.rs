@@ -136,7 +136,7 @@ kpis:
       liveops.yaml:7: `environments.prod.alertmanager.url`: must begin with `http:` or `https:`; did you mean `http://h:9093`?
       liveops.yaml:8: `environments.prod.services.lobbi`: there is no such service to override; did you mean `lobby`?
       liveops.yaml:9: key `version` is given twice; first on line 1
-      liveops.yaml:12: `kpis.a.gauge`: `x{` is not a metric selector: unexpected end of input inside braces
+      liveops.yaml:12: `kpis.a.gauge`: `x{` is not a metric selector: column 3: `{` of column 2 is not closed
       liveops.yaml:12: `kpis.a.service`: there is no service `lobi`; did you mean `lobby`?
       liveops.yaml:13: `kpis.b`: has gauge and rate at once; choose one
       liveops.yaml:14: `kpis.c.warn`: `a lot` is not a threshold: begin with `>`, `>=`, `<`, `<=`, `==` or `!=`, as in `> 5`

@@ -116,3 +116,41 @@ fn prometheus_agrees_about_what_is_promql() {
         assert_eq!(column.as_deref(), Some(theirs), "{promql}: {said}");
     }
 }
+
+/// An expression that is good but for some pieces that were left out, doubled or taken from another one.
+fn mutated(random: &mut fastrand::Rng) -> String {
+    let piece = regex::Regex::new(r"\w+|\s+|.").expect("a constant pattern");
+    let lines: Vec<&'static str> = VALID.lines().collect();
+    let pieces = |random: &mut fastrand::Rng| -> Vec<&'static str> {
+        piece.find_iter(lines[random.usize(..lines.len())]).map(|found| found.as_str()).collect()
+    };
+    let mut text = pieces(random);
+    for _ in 0..random.usize(1..4) {
+        let other = pieces(random);
+        let (at, from) = (random.usize(..=text.len()), random.usize(..other.len()));
+        match random.u8(..3) {
+            0 if at < text.len() => drop(text.remove(at)),
+            1 if at < text.len() => text[at] = other[from],
+            _ => text.insert(at, other[from]),
+        }
+    }
+    text.concat()
+}
+
+#[test]
+fn what_is_refused_unasked_is_refused_by_prometheus_too() {
+    let prometheus = Prometheus::start(&[], "", None, "1m");
+    let env = TestEnv::new();
+    let mut random = fastrand::Rng::with_seed(20_261_130);
+    let mut refused = 0;
+    for _ in 0..150 {
+        let promql = mutated(&mut random);
+        // Nothing listens there: what is not refused before it is asked is "unreachable".
+        let run = env.run(["query", "--prometheus", "http://127.0.0.1:9", "--", &promql]);
+        if run.code == 2 {
+            refused += 1;
+            assert!(verdict(&prometheus, &promql).is_some(), "{promql}: {}", run.stderr);
+        }
+    }
+    assert!((75..150).contains(&refused), "{refused}");
+}

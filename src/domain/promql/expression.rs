@@ -1,47 +1,8 @@
 //! What can be told about an expression without asking a server: what it gives, of which metrics.
 
-use promql_parser::parser::Expr;
-use promql_parser::parser::value::ValueType;
-use promql_parser::util::visitor::{ExprVisitor, walk_expr};
-
+use crate::domain::promql::ast::{Expr, Gives};
 use crate::domain::promql::token::tokens;
-use crate::domain::promql::{Outcome, is_beyond, parse, plain};
-
-/// What an expression gives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Gives {
-    /// A number.
-    Scalar,
-    /// A text.
-    Text,
-    /// One value a series.
-    InstantVector,
-    /// The samples of a window.
-    RangeVector,
-}
-
-impl Gives {
-    /// As PromQL's documentation calls it.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Scalar => "scalar",
-            Self::Text => "string",
-            Self::InstantVector => "instant vector",
-            Self::RangeVector => "range vector",
-        }
-    }
-}
-
-impl From<ValueType> for Gives {
-    fn from(kind: ValueType) -> Self {
-        match kind {
-            ValueType::Scalar => Self::Scalar,
-            ValueType::String => Self::Text,
-            ValueType::Vector => Self::InstantVector,
-            ValueType::Matrix => Self::RangeVector,
-        }
-    }
-}
+use crate::domain::promql::tree;
 
 /// What can be told about an expression without asking a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,52 +19,21 @@ pub(crate) struct Expression {
     pub(crate) pretty: String,
 }
 
-/// What the expression will give; nothing when the parser crate cannot read it.
+/// What the expression will give; nothing when it cannot be read here.
 pub(crate) fn inspect(text: &str) -> Option<Expression> {
-    let found = tokens(text);
-    if is_beyond(&found) {
-        return None;
-    }
-    let tree = match parse(text) {
-        Outcome::Good(tree) => tree,
-        _ => match parse(&plain(text, &found)) {
-            Outcome::Good(tree) => tree,
-            _ => return None,
-        },
-    };
-    let mut selected = Metrics::default();
-    // The visitor has no errors.
-    let _ = walk_expr(&mut selected, &tree);
-    // A name that had to be replaced is not one of the text.
-    let metrics = selected.0.into_iter().filter(|name| text.contains(name.as_str())).collect();
-    let first = found.first().map_or("", |token| token.text);
-    let ordered = ["sort", "topk", "bottomk"].iter().any(|name| first.to_ascii_lowercase().starts_with(name))
-        && matches!(*tree, Expr::Call(_) | Expr::Aggregate(_));
-    let selects = match &*tree {
-        Expr::VectorSelector(selector) => selector.name.clone(),
-        Expr::MatrixSelector(matrix) => matrix.vs.name.clone(),
+    let mut tree = tree(text).ok()?;
+    let pretty = tree.prettify();
+    let mut metrics: Vec<String> = Vec::new();
+    tree.for_each_selector(&mut |selector| {
+        metrics.extend(selector.name.clone().filter(|name| !metrics.contains(name)));
+    });
+    let first = tokens(text).first().map_or_else(String::new, |token| token.text.to_ascii_lowercase());
+    let ordered = ["sort", "topk", "bottomk"].iter().any(|name| first.starts_with(name))
+        && matches!(tree, Expr::Call { .. } | Expr::Aggregate { .. });
+    let gives = tree.gives();
+    let selects = match tree {
+        Expr::Selector(selector) => selector.name,
         _ => None,
     };
-    Some(Expression { gives: tree.value_type().into(), metrics, selects, ordered, pretty: tree.prettify() })
-}
-
-#[derive(Default)]
-struct Metrics(Vec<String>);
-
-impl ExprVisitor for Metrics {
-    type Error = std::convert::Infallible;
-
-    fn pre_visit(&mut self, expr: &Expr) -> Result<bool, Self::Error> {
-        let selector = match expr {
-            Expr::VectorSelector(selector) => Some(selector),
-            Expr::MatrixSelector(matrix) => Some(&matrix.vs),
-            _ => None,
-        };
-        if let Some(name) = selector.and_then(|selector| selector.name.as_ref())
-            && !self.0.contains(name)
-        {
-            self.0.push(name.clone());
-        }
-        Ok(true)
-    }
+    Some(Expression { gives, metrics, selects, ordered, pretty })
 }

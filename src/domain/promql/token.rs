@@ -1,4 +1,4 @@
-//! PromQL cut into tokens with their places. Cuts only; what is allowed where, the parser knows.
+//! PromQL cut into tokens with their places. Cuts only; what is allowed where, `parser` knows.
 
 /// What a token is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
