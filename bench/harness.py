@@ -1,7 +1,9 @@
-"""What every measurement needs: rows of the table, timed runs, interleaving, servers that are started and stopped."""
+"""What every measurement needs: tables, timed runs, interleaving, servers that are started and stopped."""
 
 import contextlib
 import os
+import platform
+import re
 import socket
 import statistics
 import subprocess
@@ -9,8 +11,28 @@ import time
 from pathlib import Path
 
 MIB = 1024 * 1024
+ROOT = Path(__file__).resolve().parent.parent
 # As it is shipped.
-LIVEOPS = str(Path(__file__).resolve().parent.parent / "target/dist/liveops")
+LIVEOPS = str(ROOT / "target/dist/liveops")
+RESULTS = ROOT / "bench/RESULTS.md"
+# The part of the results that `bench/run --build` writes.
+BUILD = "## The first build"
+
+
+def table(rows):
+    """A Markdown table; the first row is its head."""
+    widths = [max(len(line[column]) for line in rows) for column in range(len(rows[0]))]
+    shown = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths)) + " |" for line in rows]
+    shown.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    return shown
+
+
+def processor():
+    with contextlib.suppress(OSError):
+        found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.M)
+        if found:
+            return found[1]
+    return platform.machine()
 
 
 class Row:

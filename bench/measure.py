@@ -24,11 +24,9 @@ import flags
 import incidents
 import suspects
 import rollouts
-from harness import LIVEOPS, MIB, Row, Run, ask, compared, free_port, interleave, ms, running, until
+from harness import BUILD, LIVEOPS, MIB, RESULTS, ROOT, Row, Run, ask, compared, free_port, interleave, ms, processor, running, table, until
 
-ROOT = Path(__file__).resolve().parent.parent
 SLOW_SERVER = str(ROOT / "target/bench/slow_server")
-RESULTS = ROOT / "bench/RESULTS.md"
 ENDPOINTS = 200
 DELAY_MS = 100
 # How each peer says its version, which is the least that it can do.
@@ -215,20 +213,9 @@ def versions(env):
     return lines
 
 
-def processor():
-    with contextlib.suppress(OSError):
-        found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.M)
-        if found:
-            return found[1]
-    return platform.machine()
-
-
 def write_results(rows, times, env):
     head = ["what", "liveops", "against", "which takes", "ratio", "target", "result"]
-    table = [head, *(row.columns() for row in rows)]
-    widths = [max(len(line[column]) for line in table) for column in range(len(head))]
-    shown = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths)) + " |" for line in table]
-    shown.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    shown = table([head, *(row.columns() for row in rows)])
     notes = [f"- {row.cells[0]} against {row.cells[2]}: {row.note}" for row in rows if row.note]
     missed = sum(row.met is False for row in rows)
     version = subprocess.run([LIVEOPS, "--version"], env=env, capture_output=True, text=True, check=True)
@@ -250,6 +237,10 @@ def write_results(rows, times, env):
     ]
     if notes:
         text += ["", *notes]
+    # The other part stays as it is.
+    _, heading, build = RESULTS.read_text().partition(BUILD) if RESULTS.exists() else ("", "", "")
+    if heading:
+        text += ["", (heading + build).rstrip()]
     RESULTS.write_text("\n".join(text) + "\n")
     print("\n".join(shown))
     for note in notes:
