@@ -1,24 +1,15 @@
 //! The command line: what can be typed. No logic.
 
-use std::path::PathBuf;
-use std::time::Duration;
-
-use clap::builder::ValueHint;
-use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
-use clap_complete::engine::ArgValueCompleter;
-
-use crate::commands::changes;
-use crate::commands::complete;
 #[cfg(feature = "demo")]
 use crate::commands::demo;
-use crate::commands::flag;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
 use crate::commands::{
-    alerts, audit, completions, config, doctor, health, incident, init, man, page, postmortem, query, rollout, runbook,
-    scale, silence, status, triage, undo,
+    alerts, audit, changes, completions, config, doctor, flag, health, incident, init, man, page, postmortem, query,
+    rollout, runbook, scale, silence, status, triage, undo,
 };
-use crate::domain::duration;
-use crate::output::Colour;
-use crate::output::format::Format;
+use crate::globals::GlobalArgs;
 
 /// One terminal from the page to the postmortem
 ///
@@ -39,85 +30,6 @@ pub(crate) struct Cli {
     pub(crate) global: GlobalArgs,
     #[command(subcommand)]
     pub(crate) command: Command,
-}
-
-/// Options that every command takes.
-#[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Global options")]
-pub(crate) struct GlobalArgs {
-    /// Environment to work in [default: `default_env` of the config]
-    #[arg(short = 'e', long, global = true, env = "LIVEOPS_ENV", value_name = "NAME", add = ArgValueCompleter::new(complete::environments))]
-    pub(crate) env: Option<String>,
-
-    /// Configuration file [default: liveops.yaml here or above]
-    #[arg(long, global = true, env = "LIVEOPS_CONFIG", value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(crate) config: Option<PathBuf>,
-
-    /// Format of the report
-    #[arg(
-        short = 'o',
-        long,
-        global = true,
-        env = "LIVEOPS_OUTPUT",
-        value_enum,
-        default_value_t,
-        hide_possible_values = true,
-        value_name = "table|json|yaml|csv|name",
-        hide_default_value = true
-    )]
-    pub(crate) output: Format,
-
-    /// When to colour
-    #[arg(
-        long,
-        global = true,
-        value_enum,
-        default_value_t,
-        hide_possible_values = true,
-        value_name = "auto|always|never",
-        hide_default_value = true
-    )]
-    pub(crate) color: Colour,
-
-    /// Say nothing but the report and errors
-    #[arg(short = 'q', long, global = true)]
-    pub(crate) quiet: bool,
-
-    /// Show each request on stderr; twice for more
-    #[arg(short = 'v', long, global = true, action = ArgAction::Count)]
-    pub(crate) verbose: u8,
-
-    /// Bound on the whole command, such as 10s [default: 30s; one call: 5s]
-    #[arg(long, global = true, env = "LIVEOPS_TIMEOUT", value_name = "DURATION", value_parser = duration::parse_positive)]
-    pub(crate) timeout: Option<Duration>,
-
-    /// Refuse every change
-    #[arg(long, global = true, env = "LIVEOPS_READ_ONLY", value_parser = clap::builder::BoolishValueParser::new(), action = ArgAction::SetTrue)]
-    pub(crate) read_only: bool,
-
-    /// Show what would be done, and do nothing
-    #[arg(long, global = true)]
-    pub(crate) dry_run: bool,
-
-    /// Do not ask for confirmation
-    #[arg(short = 'y', long, global = true)]
-    pub(crate) yes: bool,
-
-    /// Prometheus to ask, without any file
-    #[arg(long, global = true, env = "LIVEOPS_PROMETHEUS", hide_env_values = true, value_name = "URL", value_hint = ValueHint::Url)]
-    pub(crate) prometheus: Option<String>,
-
-    /// Alertmanager to ask, without any file
-    #[arg(long, global = true, env = "LIVEOPS_ALERTMANAGER", hide_env_values = true, value_name = "URL", value_hint = ValueHint::Url)]
-    pub(crate) alertmanager: Option<String>,
-
-    /// Service to ask by its health API; may be repeated
-    #[arg(long, global = true, env = "LIVEOPS_HEALTH", hide_env_values = true, value_delimiter = ',', value_name = "[NAME=]URL", value_hint = ValueHint::Url)]
-    pub(crate) health: Vec<String>,
-
-    /// Redis that holds the feature flags, without any file
-    #[arg(long, global = true, env = "LIVEOPS_REDIS", hide_env_values = true, value_name = "URL", value_hint = ValueHint::Url)]
-    pub(crate) redis: Option<String>,
 }
 
 /// What can be done. The headings of `--help` stand in [`crate::commands::help`].
@@ -159,7 +71,7 @@ impl Command {
 
 /// The whole command line with grouped help and the exit codes.
 pub(crate) fn command() -> clap::Command {
-    crate::commands::help::dress(Cli::command())
+    crate::help::dress(Cli::command())
 }
 
 #[cfg(test)]

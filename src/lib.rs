@@ -4,42 +4,43 @@
 //! `commands` is what you type, `domain` what it means, `clients` what it talks to, `stores` what it remembers,
 //! `output` what you see, `config` what you set up, `change` the one path of a mutation.
 
-mod change;
+#![warn(missing_docs, unreachable_pub)]
+
+mod changed;
+mod choice;
 mod cli;
-mod clients;
 mod commands;
-mod config;
+mod complete;
 mod context;
-#[cfg(feature = "demo")]
-mod demo;
-mod domain;
-mod error;
-#[cfg(feature = "fuzz")]
-#[doc(hidden)]
-pub mod fuzzing;
+mod globals;
+mod help;
 mod output;
-mod stores;
+mod person;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::rc::Rc;
 
 use clap::parser::ValueSource;
 use clap::{ArgMatches, FromArgMatches};
 use clap_complete::CompleteEnv;
 
-pub use crate::error::EXIT_CODES;
-
-use crate::cli::{Cli, GlobalArgs};
-use crate::config::environment::{Dirs, actor, fixed_now, hints};
-use crate::config::layers::Quick;
-use crate::context::{Clock, Context};
-use crate::domain::duration;
-use crate::domain::redact::redact_url;
-use crate::domain::shell::word;
-use crate::error::{Error, Result};
+use crate::cli::Cli;
+use crate::context::Context;
+use crate::globals::GlobalArgs;
 use crate::output::format::Format;
-use crate::output::paste::Repeat;
 use crate::output::{Colour, Output, TerminalHints};
+use liveops_domain::error::{Error, Result};
+use liveops_domain::text::duration;
+use liveops_domain::text::paste::Repeat;
+use liveops_domain::text::redact::redact_url;
+use liveops_domain::text::shell::word;
+use liveops_engine::clock::Clock;
+use liveops_engine::config::environment::{Dirs, actor, fixed_now, hints};
+use liveops_engine::config::layers::Quick;
+use liveops_engine::session::{Person, Session};
+
+pub use liveops_domain::error::EXIT_CODES;
 
 /// Runs one command line and returns its exit code.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -143,13 +144,17 @@ fn context(
     args: &[OsString],
 ) -> Context {
     let quick = quick(&global, matches);
-    let output = match matches.subcommand_name() {
+    let repeat = match matches.subcommand_name() {
         // The file that it writes holds what was typed.
-        Some("init") => output,
-        _ => output.repeating(repeat(&global, &quick, matches)),
+        Some("init") => Repeat::default(),
+        _ => repeat(&global, &quick, matches),
     };
+    let output = Rc::new(output.repeating(repeat.clone()));
     let line: Vec<String> = args.iter().skip(1).map(|arg| word(&redact_url(&arg.to_string_lossy()))).collect();
-    Context::new(global, quick, output, clock, dirs, actor(), format!("liveops {}", line.join(" ")))
+    let (voice, ask) = (Rc::clone(&output), Rc::clone(&output));
+    let command_line = format!("liveops {}", line.join(" "));
+    let person = Person { voice, ask, actor: actor(), command_line, repeat };
+    Context::new(Session::new(global.into(), quick, person, clock, dirs), output)
 }
 
 /// What was typed and the next command needs, too; no secrets.

@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 use clap_complete::env::{Bash, Elvish, EnvCompleter, Fish, Powershell, Zsh};
 
 use crate::context::Context;
-use crate::error::{Error, Exit, Result};
+use liveops_domain::error::{Error, Exit, Result};
 
 /// Print the completion script of a shell
 ///

@@ -7,7 +7,7 @@ use clap::{Args, Command};
 use clap_mangen::Man;
 
 use crate::context::Context;
-use crate::error::{Error, Exit, Result};
+use liveops_domain::error::{Error, Exit, Result};
 
 /// Write the manual pages, one a command
 ///

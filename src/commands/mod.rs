@@ -2,9 +2,7 @@
 
 pub(crate) mod alerts;
 pub(crate) mod audit;
-pub(crate) mod changed;
 pub(crate) mod changes;
-pub(crate) mod complete;
 pub(crate) mod completions;
 pub(crate) mod config;
 #[cfg(feature = "demo")]
@@ -12,7 +10,6 @@ pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod flag;
 pub(crate) mod health;
-pub(crate) mod help;
 pub(crate) mod incident;
 pub(crate) mod init;
 pub(crate) mod man;
@@ -24,14 +21,12 @@ pub(crate) mod runbook;
 pub(crate) mod scale;
 pub(crate) mod silence;
 pub(crate) mod status;
-pub(crate) mod template;
-pub(crate) mod tone;
 pub(crate) mod triage;
 pub(crate) mod undo;
 
 use crate::cli::Command;
 use crate::context::Context;
-use crate::error::Result;
+use liveops_domain::error::Result;
 
 /// Runs the command and returns the exit code. One match, no logic.
 pub(crate) async fn dispatch(command: Command, cx: &Context) -> Result<u8> {
@@ -60,5 +55,5 @@ pub(crate) async fn dispatch(command: Command, cx: &Context) -> Result<u8> {
         Command::Completions(args) => completions::run(args, cx).await,
         Command::Man(args) => man::run(args, cx).await,
     };
-    exit.map(crate::error::Exit::code)
+    exit.map(liveops_domain::error::Exit::code)
 }

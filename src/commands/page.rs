@@ -4,19 +4,23 @@ use clap::{Args, Subcommand};
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
-use crate::change::unasked;
-use crate::commands::incident::changed::{told_json, told_lines};
-use crate::commands::incident::deliver::{Told, flush, test};
-use crate::commands::incident::outbox;
+use crate::commands::incident::changed::told_lines;
 use crate::context::Context;
-use crate::domain::incident::event::DeliveryState;
-use crate::domain::incident::message::Message;
-use crate::domain::incident::notice::{About, calls};
-use crate::domain::incident::severity::Severity;
-use crate::error::{Error, Exit, Result};
 use crate::output::block::{Block, Table, Tone, plain, span};
-use crate::output::report::{Meta, Outcome, Recommendation, Report, Verdict};
-use crate::output::view::{View, rfc3339};
+use crate::output::report::{Meta, Report};
+use crate::output::view::View;
+use liveops_domain::error::{Error, Exit, Result};
+use liveops_domain::incident::event::DeliveryState;
+use liveops_domain::incident::message::Message;
+use liveops_domain::incident::notice::{About, calls};
+use liveops_domain::incident::severity::Severity;
+use liveops_domain::status::source::{Outcome, Recommendation, Verdict};
+use liveops_domain::text::time::rfc3339;
+use liveops_engine::change::unasked;
+use liveops_engine::incident::deliver::{Told, test};
+use liveops_engine::incident::flush::flush;
+use liveops_engine::incident::record::told_json;
+use liveops_engine::session::outbox;
 
 /// See who is told of incidents, try it, and deliver what is on its way
 #[derive(Debug, Args)]

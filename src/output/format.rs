@@ -5,10 +5,12 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::output::block::Table;
-use crate::output::escape::escape;
-use crate::output::paste::Repeat;
-use crate::output::report::{Outcome, Recommendation, Report, Source, Verdict};
-use crate::output::view::rfc3339;
+use crate::output::report::Report;
+use liveops_domain::status::source::{Outcome, Recommendation, Source, Verdict};
+use liveops_domain::text::cell::cell;
+use liveops_domain::text::escape::escape;
+use liveops_domain::text::paste::Repeat;
+use liveops_domain::text::time::rfc3339;
 
 /// What `-o` takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -74,41 +76,12 @@ pub(crate) fn envelope<R: Report>(
     })
 }
 
-/// A number for JSON: finite ones as they are, the others as Prometheus spells them.
-pub(crate) fn number(value: f64) -> Value {
-    serde_json::Number::from_f64(value).map_or_else(
-        || {
-            Value::String(
-                if value.is_nan() {
-                    "NaN"
-                } else if value > 0.0 {
-                    "+Inf"
-                } else {
-                    "-Inf"
-                }
-                .into(),
-            )
-        },
-        Value::Number,
-    )
-}
-
 /// The rows as CSV (RFC 4180, with `\n`), header first. A cell that a spreadsheet would run as a formula is quoted by `'`.
 pub(crate) fn csv(table: &Table) -> String {
     let line = |cells: Vec<String>| cells.join(",");
     let mut out = vec![line(table.columns.iter().map(|title| cell(title)).collect())];
     out.extend(table.rows.iter().map(|row| line(row.iter().map(|span| cell(&span.text)).collect())));
     out.join("\n")
-}
-
-/// One cell of CSV.
-pub(crate) fn cell(text: &str) -> String {
-    // As on a terminal: a row stays one line, and obeys nobody.
-    let text = &*escape(text);
-    let formula =
-        text.starts_with(['=', '@', '\t', '\r']) || (text.starts_with(['+', '-']) && text.parse::<f64>().is_err());
-    let text = if formula { format!("'{text}") } else { text.to_owned() };
-    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
 }
 
 /// The first column, one value a line.
@@ -121,13 +94,6 @@ pub(crate) fn names(table: &Table) -> String {
 mod tests {
     use super::*;
     use crate::output::block::plain;
-
-    #[test]
-    fn numbers_keep_what_json_cannot_say() {
-        assert_eq!(number(1.5), serde_json::json!(1.5));
-        assert_eq!(number(f64::NAN), serde_json::json!("NaN"));
-        assert_eq!(number(f64::NEG_INFINITY), serde_json::json!("-Inf"));
-    }
 
     #[test]
     fn csv_quotes_and_disarms() {

@@ -1,7 +1,6 @@
 //! What you see. `Output` is the only door to stdout and stderr; it knows reports, not what they mean.
 
 pub(crate) mod block;
-pub(crate) mod escape;
 pub(crate) mod format;
 pub(crate) mod markdown;
 pub(crate) mod paste;
@@ -11,8 +10,7 @@ pub(crate) mod prompt;
 mod render;
 pub(crate) mod report;
 pub(crate) mod screen;
-pub(crate) mod sparkline;
-pub(crate) mod svg;
+pub(crate) mod tone;
 pub(crate) mod view;
 
 use std::cell::Cell;
@@ -21,13 +19,14 @@ use std::io::{ErrorKind, IsTerminal, Write, stderr, stdout};
 use chrono::{DateTime, Utc};
 use console::Term;
 
-use crate::error::{Error, Result};
 use crate::output::block::{Block, Span, Tone, span};
-use crate::output::escape::escape_json;
 use crate::output::format::{Format, csv, envelope, names};
-use crate::output::paste::Repeat;
+use crate::output::paste::repeated;
 use crate::output::report::Report;
 use crate::output::view::View;
+use liveops_domain::error::{Error, Result};
+use liveops_domain::text::escape::escape_json;
+use liveops_domain::text::paste::Repeat;
 
 /// When to colour: `--color`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -211,7 +210,7 @@ impl Output {
     }
 
     fn drawn(&self, blocks: Vec<Block>, view: &View) -> Vec<String> {
-        render::lines(&self.repeat.blocks(blocks), view, self.colour_out)
+        render::lines(&repeated(&self.repeat, blocks), view, self.colour_out)
     }
 
     /// Writes raw text and a newline to stdout. Only for what is itself a file format: completions, CSV, config.

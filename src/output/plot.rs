@@ -7,15 +7,17 @@ mod legend;
 mod panel;
 mod raster;
 pub(crate) mod scale;
+#[cfg(test)]
+mod tests;
 mod time_axis;
 mod trace;
 
 use chrono::{DateTime, Utc};
 use unicode_width::UnicodeWidthStr;
 
-use fit::{fit, left};
-use time_axis::Window;
-use trace::{Trace, largest};
+use crate::output::plot::fit::{fit, left};
+use crate::output::plot::time_axis::Window;
+use crate::output::plot::trace::{Trace, largest};
 
 /// The letters that tell series apart without colour; as many series are shown at most.
 const MARKS: [char; 10] = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j'];
@@ -181,6 +183,3 @@ fn notes(traces: &[Trace<'_>], total: usize, canvas: &Canvas) -> Vec<PlotLine> {
     }
     notes.iter().flat_map(|note| sentence(note, canvas)).collect()
 }
-
-#[cfg(test)]
-mod tests;

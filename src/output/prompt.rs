@@ -5,7 +5,7 @@ use std::io::{IsTerminal, stderr, stdin};
 use dialoguer::console::Term;
 use dialoguer::{Confirm, Input, Select};
 
-use crate::error::{Error, Result};
+use liveops_domain::error::{Error, Result};
 
 /// Can somebody answer? Both stdin and stderr must be a terminal.
 pub(crate) fn can_prompt() -> bool {

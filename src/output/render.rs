@@ -2,12 +2,13 @@
 
 use std::borrow::Cow;
 
-use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, Table as Grid, presets::NOTHING};
+use comfy_table::presets::NOTHING;
+use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, Table as Grid};
 use console::{Style, truncate_str};
 
 use crate::output::block::{Block, Span, Table, Tone};
-use crate::output::escape::escape;
 use crate::output::view::View;
+use liveops_domain::text::escape::escape;
 
 /// Colours of plot series, told apart by most colour-blind people in this order.
 const SERIES: [u8; 6] = [6, 3, 5, 2, 4, 1];

@@ -4,16 +4,19 @@ use std::io::{Write, stdout};
 
 use console::measure_text_width;
 
-use crate::error::Result;
 use crate::output::Output;
 use crate::output::block::{Block, Tone, span};
 use crate::output::view::View;
+use liveops_domain::error::Result;
 
 /// Enter: other buffer, hidden cursor. Leave: the reverse (xterm control sequences, DEC private modes 1049 and 25).
 const ENTER: &str = "\x1b[?1049h\x1b[?25l";
+
 const LEAVE: &str = "\x1b[?25h\x1b[?1049l";
+
 /// Synchronized output (mode 2026): terminals that know it show each frame whole; the others ignore it.
 const BEGIN: &str = "\x1b[?2026h\x1b[H";
+
 const END: &str = "\x1b[J\x1b[?2026l";
 
 /// The alternate screen. Dropping it restores the terminal, however the command ends.
@@ -80,7 +83,7 @@ impl Drop for Screen<'_> {
 
 fn raw(text: &str) -> Result<()> {
     let mut out = stdout().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|source| crate::error::Error::Io {
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|source| liveops_domain::error::Error::Io {
         action: "write",
         path: "stdout".into(),
         source,

@@ -1,6 +1,8 @@
 //! What a report may know of where it will be seen: size, characters, and the time. Never the format.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
+
+use liveops_domain::text::time::{relative, rfc3339};
 
 /// The place that blocks are drawn for.
 #[derive(Debug, Clone)]
@@ -26,36 +28,6 @@ impl View {
     /// The Unicode text, or its ASCII stand-in.
     pub(crate) fn pick<'a>(&self, unicode: &'a str, ascii: &'a str) -> &'a str {
         if self.unicode { unicode } else { ascii }
-    }
-}
-
-/// RFC 3339 in UTC, to the second: the one form in JSON, pipes and journals.
-pub(crate) fn rfc3339(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Secs, true)
-}
-
-/// `12m ago`, `in 3h 5m`, `now`.
-pub(crate) fn relative(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
-    let seconds = (now - at).num_seconds();
-    let text = compact(seconds.unsigned_abs());
-    match seconds {
-        -1..=1 => "now".into(),
-        s if s > 0 => format!("{text} ago"),
-        _ => format!("in {text}"),
-    }
-}
-
-/// Two units at most: `45s`, `12m`, `3h 5m`, `4d 2h`.
-pub(crate) fn compact(seconds: u64) -> String {
-    let pair = |big: u64, unit: char, small: u64, sub: char| {
-        if small == 0 { format!("{big}{unit}") } else { format!("{big}{unit} {small}{sub}") }
-    };
-    match seconds {
-        0..60 => format!("{seconds}s"),
-        60..600 => pair(seconds / 60, 'm', seconds % 60, 's'),
-        600..3_600 => format!("{}m", seconds / 60),
-        3_600..86_400 => pair(seconds / 3_600, 'h', seconds % 3_600 / 60, 'm'),
-        _ => pair(seconds / 86_400, 'd', seconds % 86_400 / 3_600, 'h'),
     }
 }
 

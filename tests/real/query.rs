@@ -4,8 +4,8 @@ use std::sync::LazyLock;
 
 use crate::support::{Exporter, Prometheus, Run, TestEnv, http};
 
-static VALID: &str = include_str!("../../src/domain/promql/valid.promql");
-static INVALID: &str = include_str!("../../src/domain/promql/invalid.promql");
+static VALID: &str = include_str!("../../crates/domain/src/metric/promql/valid.promql");
+static INVALID: &str = include_str!("../../crates/domain/src/metric/promql/invalid.promql");
 
 fn exposition() -> String {
     let mut text = String::new();

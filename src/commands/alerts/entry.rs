@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use crate::domain::alert::{Alert, AlertState, Group, Urgency, urgency};
-use crate::domain::labels::Labels;
-use crate::output::report::Verdict;
-use crate::output::view::rfc3339;
+use liveops_domain::alert::{Alert, AlertState, Group, Urgency, urgency};
+use liveops_domain::metric::labels::Labels;
+use liveops_domain::status::source::Verdict;
+use liveops_domain::text::time::rfc3339;
 
 /// An alert.
 #[derive(Debug, Clone, Serialize)]

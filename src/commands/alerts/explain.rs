@@ -3,20 +3,21 @@
 use clap::Args;
 use serde::Serialize;
 
-use crate::clients::http::Effort;
-use crate::commands::alerts::gather::backends;
 use crate::commands::alerts::show::unknown;
-use crate::commands::alerts::{evidence, exit, matchers};
-use crate::commands::tone;
+use crate::commands::alerts::{exit, matchers};
 use crate::context::Context;
-use crate::domain::alert_filter::AlertFilter;
-use crate::domain::paging::{Explanation, Reply, Step, explain};
-use crate::error::{Exit, Result};
 use crate::output::block::{Block, Tone, plain, span};
 use crate::output::progress::waiting;
-use crate::output::prompt;
-use crate::output::report::{Meta, Outcome, Recommendation, Report, Source, SourceState, Verdict};
+use crate::output::report::{Meta, Report};
 use crate::output::view::View;
+use crate::output::{prompt, tone};
+use liveops_domain::alert::filter::AlertFilter;
+use liveops_domain::alert::paging::{Explanation, Reply, Step, explain};
+use liveops_domain::error::{Exit, Result};
+use liveops_domain::status::source::{Outcome, Recommendation, Source, SourceState, Verdict};
+use liveops_engine::alerts::evidence;
+use liveops_engine::alerts::gather::backends;
+use liveops_engine::clients::http::request::Effort;
 
 /// Say why an alert does, or does not, page
 ///
@@ -116,7 +117,7 @@ impl Report for AlertExplanation {
 pub(super) async fn run(args: ExplainArgs, cx: &Context) -> Result<Exit> {
     let filter = AlertFilter { matchers: matchers(&args.matchers)?, ..AlertFilter::default() };
     let backends = backends(cx, Effort::Full)?;
-    let visible = prompt::can_prompt() && !cx.global.quiet;
+    let visible = prompt::can_prompt() && !cx.choices.quiet;
     let what = || format!("asking about {}", args.name);
     let work = evidence::gather(cx, &backends, &args.name, &filter);
     let evidence = waiting(visible, what, work).await;

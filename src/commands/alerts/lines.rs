@@ -2,13 +2,15 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::commands::tone;
-use crate::domain::alert::{Alert, AlertState, Group};
 use crate::output::block::{Block, Span, Tone, plain, span};
-use crate::output::view::{View, compact};
+use crate::output::tone;
+use crate::output::view::View;
+use liveops_domain::alert::{Alert, AlertState, Group};
+use liveops_domain::text::time::compact;
 
 /// Names are given no more room than this, so that the rest of the line is seen, too.
 const NAME_ROOM: usize = 34;
+
 /// Values of a label beyond these are counted, not listed.
 const VALUES: usize = 3;
 
@@ -95,8 +97,8 @@ pub(crate) fn count(alerts: &[&Alert]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::alert::group;
-    use crate::domain::labels::Labels;
+    use liveops_domain::alert::group;
+    use liveops_domain::metric::labels::Labels;
 
     fn alert(instance: &str) -> Alert {
         Alert {

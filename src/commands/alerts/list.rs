@@ -3,21 +3,22 @@
 use clap::Args;
 use serde::Serialize;
 
-use crate::clients::http::Effort;
 use crate::commands::alerts::entry::{AlertEntry, GroupEntry, verdict};
-use crate::commands::alerts::gather::{Gathered, Origin, backends, gather};
 use crate::commands::alerts::{FilterArgs, exit, lines};
-use crate::commands::tone;
 use crate::context::Context;
-use crate::domain::alert::{Alert, AlertState, group, rank};
-use crate::domain::alert_filter::{AlertFilter, service};
-use crate::domain::shell::word;
-use crate::error::{Exit, Result};
 use crate::output::block::{Block, Table, Tone, plain, span};
 use crate::output::progress::waiting;
-use crate::output::prompt;
-use crate::output::report::{Meta, Outcome, Recommendation, Report, Source, Verdict};
-use crate::output::view::{View, compact, rfc3339};
+use crate::output::report::{Meta, Report};
+use crate::output::view::View;
+use crate::output::{prompt, tone};
+use liveops_domain::alert::filter::{AlertFilter, service};
+use liveops_domain::alert::{Alert, AlertState, group, rank};
+use liveops_domain::error::{Exit, Result};
+use liveops_domain::status::source::{Outcome, Recommendation, Source, Verdict};
+use liveops_domain::text::shell::word;
+use liveops_domain::text::time::{compact, rfc3339};
+use liveops_engine::alerts::gather::{Gathered, Origin, backends, gather};
+use liveops_engine::clients::http::request::Effort;
 
 /// List what fires, is pending, silenced or inhibited
 ///
@@ -169,7 +170,7 @@ impl Report for AlertList {
                 text(alert.severity.as_deref()),
                 plain(alert.since.map(rfc3339).unwrap_or_default()),
                 text(service(&alert.labels)),
-                plain(crate::domain::labels::show(&alert.labels)),
+                plain(liveops_domain::metric::labels::show(&alert.labels)),
                 text(alert.runbook.as_deref()),
                 plain(alert.receivers.join(" ")),
             ]);
@@ -203,7 +204,7 @@ impl Report for AlertList {
 pub(super) async fn run(args: FilterArgs, cx: &Context) -> Result<Exit> {
     let filter = args.filter()?;
     let backends = backends(cx, Effort::Full)?;
-    let visible = prompt::can_prompt() && !cx.global.quiet;
+    let visible = prompt::can_prompt() && !cx.choices.quiet;
     let what = || "asking for alerts".to_owned();
     let gathered = waiting(visible, what, gather(&backends)).await?;
     let report = AlertList::new(cx, &gathered, &filter)?;

@@ -1,9 +1,7 @@
 //! `liveops alerts`: what fires, and why something does or does not page.
 
 mod entry;
-mod evidence;
 mod explain;
-pub(crate) mod gather;
 pub(crate) mod lines;
 mod list;
 mod show;
@@ -12,12 +10,13 @@ mod watch;
 use clap::{Args, Subcommand};
 use clap_complete::engine::ArgValueCompleter;
 
-use crate::commands::complete;
+use crate::choice::choice;
+use crate::complete;
 use crate::context::Context;
-use crate::domain::alert_filter::{AlertFilter, Wanted};
-use crate::domain::matcher::Matcher;
-use crate::error::{Error, Exit, Result};
-use crate::output::report::Verdict;
+use liveops_domain::alert::filter::{AlertFilter, Wanted};
+use liveops_domain::alert::matcher::Matcher;
+use liveops_domain::error::{Error, Exit, Result};
+use liveops_domain::status::source::Verdict;
 
 /// See what fires, and why something pages or does not
 ///
@@ -64,7 +63,7 @@ pub(crate) struct FilterArgs {
     service: Vec<String>,
 
     /// Only alerts in this state [default: all]
-    #[arg(long, value_enum, value_name = "STATE", default_value_t, hide_default_value = true)]
+    #[arg(long, value_parser = choice(Wanted::ALL), value_name = "STATE", default_value = "all", hide_default_value = true)]
     state: Wanted,
 }
 

@@ -3,21 +3,22 @@
 use clap::Args;
 use serde::Serialize;
 
-use crate::clients::http::Effort;
-use crate::clients::prometheus::Prometheus;
 use crate::commands::alerts::entry::{AlertEntry, verdict};
-use crate::commands::alerts::gather::{backends, gather, timed};
 use crate::commands::alerts::{exit, lines};
-use crate::commands::tone;
 use crate::context::Context;
-use crate::domain::alert::{Alert, group};
-use crate::domain::labels::Labels;
-use crate::domain::series::Rule;
-use crate::domain::shell::word;
-use crate::error::{Error, Exit, Result};
 use crate::output::block::{Block, Tone, plain, span};
-use crate::output::report::{Meta, Outcome, Recommendation, Report, Source, Verdict};
+use crate::output::report::{Meta, Report};
+use crate::output::tone;
 use crate::output::view::View;
+use liveops_domain::alert::rule::Rule;
+use liveops_domain::alert::{Alert, group};
+use liveops_domain::error::{Error, Exit, Result};
+use liveops_domain::metric::labels::Labels;
+use liveops_domain::status::source::{Outcome, Recommendation, Source, Verdict};
+use liveops_domain::text::shell::word;
+use liveops_engine::alerts::gather::{backends, gather, timed};
+use liveops_engine::clients::http::request::Effort;
+use liveops_engine::clients::prometheus::Prometheus;
 
 /// Show every alert of a name, and its rule
 ///
@@ -143,7 +144,7 @@ impl Report for AlertDetails {
 
 fn hold(seconds: f64) -> String {
     match std::time::Duration::try_from_secs_f64(seconds) {
-        Ok(hold) if !hold.is_zero() => format!("for {}", crate::domain::duration::human(hold)),
+        Ok(hold) if !hold.is_zero() => format!("for {}", liveops_domain::text::duration::human(hold)),
         _ => "fires at once".into(),
     }
 }

@@ -6,19 +6,20 @@ use chrono::{DateTime, Utc};
 use clap::Args;
 use tokio::time::sleep;
 
-use crate::clients::http::Effort;
 use crate::commands::alerts::FilterArgs;
-use crate::commands::alerts::gather::{Backends, Gathered, backends, gather};
 use crate::commands::alerts::list::AlertList;
 use crate::context::Context;
-use crate::domain::alert_filter::AlertFilter;
-use crate::domain::duration;
-use crate::error::{Error, Exit, Result};
 use crate::output::block::{Block, Tone, span};
 use crate::output::format::Format;
-use crate::output::report::{Report, Source, SourceState};
+use crate::output::report::Report;
 use crate::output::screen::Screen;
-use crate::output::view::rfc3339;
+use liveops_domain::alert::filter::AlertFilter;
+use liveops_domain::error::{Error, Exit, Result};
+use liveops_domain::status::source::{Source, SourceState};
+use liveops_domain::text::duration;
+use liveops_domain::text::time::rfc3339;
+use liveops_engine::alerts::gather::{Backends, Gathered, backends, gather};
+use liveops_engine::clients::http::request::Effort;
 
 /// Redraw the list until Ctrl-C
 ///

@@ -5,15 +5,18 @@ use std::time::Duration;
 use clap::Args;
 use serde::Serialize;
 
-use crate::commands::audit::{complaint, horizon, read, state, tone};
-use crate::commands::tone::mark;
+use crate::commands::audit::{horizon, state, tone};
 use crate::context::Context;
-use crate::domain::duration;
-use crate::domain::record::ChangeRecord;
-use crate::error::{Exit, Result};
 use crate::output::block::{Block, Table, Tone, plain, span};
-use crate::output::report::{Meta, Recommendation, Report, Verdict};
-use crate::output::view::{View, rfc3339};
+use crate::output::report::{Meta, Report};
+use crate::output::tone::mark;
+use crate::output::view::View;
+use liveops_domain::change::record::ChangeRecord;
+use liveops_domain::error::{Exit, Result};
+use liveops_domain::status::source::{Recommendation, Verdict};
+use liveops_domain::text::duration;
+use liveops_domain::text::time::rfc3339;
+use liveops_engine::undo::audit::{complaint, read};
 
 /// List the changes that were made, the latest first
 ///

@@ -7,12 +7,10 @@ mod verify;
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 
-use crate::change::audit_log;
 use crate::context::Context;
-use crate::domain::record::{ChangeRecord, ChangeState, changes};
-use crate::error::{Error, Exit, Result};
 use crate::output::block::Tone;
-use crate::stores::journal::Reading;
+use liveops_domain::change::record::{ChangeRecord, ChangeState};
+use liveops_domain::error::{Exit, Result};
 
 /// Read and verify the log of every change
 ///
@@ -40,50 +38,6 @@ pub(crate) async fn run(args: AuditArgs, cx: &Context) -> Result<Exit> {
         Verb::List(args) => list::run(&args, cx),
         Verb::Show(args) => show::run(&args, cx),
         Verb::Verify(args) => verify::run(&args, cx),
-    }
-}
-
-/// Everything that the audit log holds, and the changes in it, oldest first.
-///
-/// # Errors
-/// When it cannot be read.
-pub(crate) fn read(cx: &Context) -> Result<(Reading, Vec<ChangeRecord>)> {
-    let reading = audit_log(cx).read()?;
-    let records = changes(&reading.events);
-    Ok((reading, records))
-}
-
-/// What is wrong with the log, for commands that go on all the same.
-pub(crate) fn complaint(reading: &Reading) -> Option<String> {
-    match reading.faults.len() {
-        0 => None,
-        1 => Some("a line of the audit log is not as it was written; `liveops audit verify` shows it".into()),
-        n => {
-            Some(format!("{n} lines of the audit log are not as they were written; `liveops audit verify` shows them"))
-        }
-    }
-}
-
-/// The shortest beginning of an id that is taken for it.
-const SHORTEST: usize = 4;
-
-/// The change with this id, or the only one whose id begins so.
-///
-/// # Errors
-/// `NotFound`, with the latest ids.
-pub(crate) fn find<'a>(records: &'a [ChangeRecord], id: &str) -> Result<&'a ChangeRecord> {
-    if let Some(exact) = records.iter().find(|record| record.id == id) {
-        return Ok(exact);
-    }
-    let begins = |record: &&ChangeRecord| id.len() >= SHORTEST && record.id.starts_with(id);
-    let found: Vec<&ChangeRecord> = records.iter().filter(begins).collect();
-    match found.as_slice() {
-        [only] => Ok(only),
-        _ => Err(Error::NotFound {
-            what: "change",
-            name: id.to_owned(),
-            candidates: records.iter().rev().map(|record| record.id.clone()).collect(),
-        }),
     }
 }
 

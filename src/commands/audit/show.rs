@@ -3,15 +3,18 @@
 use clap::Args;
 use serde::Serialize;
 
-use crate::commands::audit::{complaint, find, read, state, tone};
-use crate::commands::tone::mark;
+use crate::commands::audit::{state, tone};
 use crate::context::Context;
-use crate::domain::record::{ChangeRecord, ChangeState};
-use crate::domain::undo::Undo;
-use crate::error::{Exit, Result};
 use crate::output::block::{Block, Tone, plain, span};
-use crate::output::report::{Meta, Recommendation, Report};
-use crate::output::view::{View, rfc3339};
+use crate::output::report::{Meta, Report};
+use crate::output::tone::mark;
+use crate::output::view::View;
+use liveops_domain::change::record::{ChangeRecord, ChangeState};
+use liveops_domain::change::undo::Undo;
+use liveops_domain::error::{Exit, Result};
+use liveops_domain::status::source::Recommendation;
+use liveops_domain::text::time::rfc3339;
+use liveops_engine::undo::audit::{complaint, find, read};
 
 /// Show one change: command, result, and its undo
 #[derive(Debug, Args)]

@@ -3,16 +3,16 @@
 use clap::Args;
 use serde::Serialize;
 
-use crate::change::audit_log;
-use crate::commands::audit::read;
-use crate::commands::tone::{mark, verdict};
 use crate::context::Context;
-use crate::domain::journal::Fault;
-use crate::domain::record::ChangeState;
-use crate::error::{Exit, Result};
 use crate::output::block::{Block, Tone, plain, span};
-use crate::output::report::{Meta, Recommendation, Report, Verdict};
+use crate::output::report::{Meta, Report};
+use crate::output::tone::{mark, verdict};
 use crate::output::view::View;
+use liveops_domain::change::journal::Fault;
+use liveops_domain::change::record::ChangeState;
+use liveops_domain::error::{Exit, Result};
+use liveops_domain::status::source::{Recommendation, Verdict};
+use liveops_engine::undo::audit::read;
 
 /// Check that no line of the log was edited, removed or reordered
 ///
@@ -102,7 +102,7 @@ impl Verification {
 pub(super) fn run(_args: &VerifyArgs, cx: &Context) -> Result<Exit> {
     let (reading, records) = read(cx)?;
     let report = Verification {
-        path: audit_log(cx).path().display().to_string(),
+        path: cx.audit_log().path().display().to_string(),
         events: reading.events.len(),
         changes: records.len(),
         unfinished: records

@@ -1,33 +1,25 @@
 //! `liveops changes`: one timeline of everything that changed, and who is suspected of a KPI's break.
 
-pub(crate) mod gather;
-mod local;
-mod record;
-mod remote;
-mod report;
+pub(crate) mod record;
+pub(crate) mod report;
 
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 use clap_complete::engine::ArgValueCompleter;
 
-use crate::clients::http::Effort;
-use crate::clients::prometheus::Prometheus;
 use crate::commands::changes::report::ChangesReport;
-use crate::commands::complete;
+use crate::complete;
 use crate::context::Context;
-use crate::domain::changes::breaks::{self, Break};
-use crate::domain::changes::rank::rank;
-use crate::domain::duration;
-use crate::domain::kpi::Kpi;
-use crate::domain::series::Answer;
-use crate::error::{Error, Exit, Result};
-
-/// Points of a KPI's series that a break is looked for in.
-const POINTS: u32 = 240;
-/// The finest step that is asked for.
-const FINEST: Duration = Duration::from_secs(15);
+use liveops_domain::change::timeline::breaks;
+use liveops_domain::change::timeline::breaks::Break;
+use liveops_domain::change::timeline::rank::rank;
+use liveops_domain::error::{Error, Exit, Result};
+use liveops_domain::metric::kpi::Kpi;
+use liveops_domain::text::duration;
+use liveops_engine::changes as gather;
+use liveops_engine::changes::{back, series};
 
 /// See what changed, and what may have broken a KPI
 ///
@@ -100,24 +92,13 @@ pub(crate) async fn run(args: ChangesArgs, cx: &Context) -> Result<Exit> {
     Ok(exit)
 }
 
-/// So far back.
-///
-/// # Errors
-/// `Usage`, when there was no time then.
-pub(crate) fn back(now: DateTime<Utc>, length: Duration) -> Result<DateTime<Utc>> {
-    TimeDelta::from_std(length)
-        .ok()
-        .and_then(|length| now.checked_sub_signed(length))
-        .ok_or_else(|| Error::usage("that is before time began", "take a shorter `--since`"))
-}
-
 /// A KPI by its name.
 ///
 /// # Errors
 /// `NotFound`.
-fn kpi(cx: &Context, name: &str) -> Result<Kpi> {
+pub(crate) fn kpi(cx: &Context, name: &str) -> Result<Kpi> {
     let kpis = &cx.config()?.settings.kpis;
-    let known = if kpis.is_empty() { crate::config::presets::kpis() } else { kpis.clone() };
+    let known = if kpis.is_empty() { liveops_engine::config::presets::kpis() } else { kpis.clone() };
     let names = known.iter().map(|kpi| kpi.name.clone()).collect();
     known.into_iter().find(|kpi| kpi.name == name).ok_or_else(|| Error::NotFound {
         what: "KPI",
@@ -136,29 +117,6 @@ fn known_service(cx: &Context, service: Option<&str>) -> Result<()> {
         }),
         _ => Ok(()),
     }
-}
-
-/// The series of a KPI.
-///
-/// # Errors
-/// Those of Prometheus; `Malformed` when there is no such series.
-pub(crate) async fn series(
-    cx: &Context,
-    kpi: &Kpi,
-    from: DateTime<Utc>,
-    to: DateTime<Utc>,
-) -> Result<Vec<(DateTime<Utc>, f64)>> {
-    let client = Prometheus::new(cx.http()?, cx.prometheus()?, Effort::Quick);
-    let span = (to - from).to_std().unwrap_or_default();
-    let step = (span / POINTS).max(FINEST);
-    let step = Duration::from_secs(step.as_secs());
-    let queried = client.range(&kpi.promql(), from, to, step).await?;
-    let Answer::Matrix(series) = queried.answer else {
-        return Ok(Vec::new());
-    };
-    // A KPI is one series; a user's own PromQL may give several, of which the first is looked at.
-    let points = series.into_iter().next().map(|series| series.points);
-    Ok(points.into_iter().flatten().filter_map(|point| Some((point.at, point.value.float()?))).collect())
 }
 
 /// The break of a KPI, if it has one; an error where that cannot be told.

@@ -1,19 +1,16 @@
 //! `liveops changes record`: what CI or a person did elsewhere, written into the project's own journal.
 
 use clap::{Args, ValueEnum};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::commands::tone;
 use crate::context::Context;
-use crate::domain::changes::Kind;
-use crate::error::{Error, Exit, Result};
 use crate::output::block::{Block, Tone, plain, span};
-use crate::output::report::{Meta, Recommendation, Report};
+use crate::output::report::{Meta, Report};
+use crate::output::tone;
 use crate::output::view::View;
-use crate::stores::journal::Journal;
-
-/// The kind of events in the journal of deployments.
-pub(super) const RECORDED: &str = "change.recorded";
+use liveops_domain::error::{Error, Exit, Result};
+use liveops_domain::status::source::Recommendation;
+use liveops_engine::changes::record::{Entry, RECORDED, Recorded, journal};
 
 /// Write down a change that was made elsewhere, such as a deployment by CI
 ///
@@ -27,7 +24,7 @@ pub(super) const RECORDED: &str = "change.recorded";
 pub(crate) struct RecordArgs {
     /// What it was
     #[arg(long, value_enum)]
-    kind: Recorded,
+    kind: RecordedArg,
 
     /// Service that it was done to
     #[arg(long, value_name = "NAME")]
@@ -51,9 +48,8 @@ pub(crate) struct RecordArgs {
 }
 
 /// What can be recorded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Recorded {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum RecordedArg {
     Deploy,
     Rollback,
     Config,
@@ -62,71 +58,17 @@ pub(super) enum Recorded {
     Other,
 }
 
-impl Recorded {
-    /// The kind on the timeline.
-    pub(super) fn kind(self) -> Kind {
-        match self {
-            Self::Deploy | Self::Rollback => Kind::Deploy,
-            Self::Config => Kind::Config,
-            Self::Migration => Kind::Migration,
-            Self::Scale => Kind::Scale,
-            Self::Other => Kind::Other,
+impl From<RecordedArg> for Recorded {
+    fn from(arg: RecordedArg) -> Self {
+        match arg {
+            RecordedArg::Deploy => Self::Deploy,
+            RecordedArg::Rollback => Self::Rollback,
+            RecordedArg::Config => Self::Config,
+            RecordedArg::Migration => Self::Migration,
+            RecordedArg::Scale => Self::Scale,
+            RecordedArg::Other => Self::Other,
         }
     }
-
-    /// The word for it.
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Self::Deploy => "deploy",
-            Self::Rollback => "rollback",
-            Self::Config => "config",
-            Self::Migration => "migration",
-            Self::Scale => "scale",
-            Self::Other => "change",
-        }
-    }
-}
-
-/// An entry of the journal.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Entry {
-    pub(super) kind: Recorded,
-    pub(super) environment: String,
-    #[serde(default)]
-    pub(super) service: Option<String>,
-    #[serde(default)]
-    pub(super) version: Option<String>,
-    #[serde(default)]
-    pub(super) note: Option<String>,
-    /// When it happened.
-    pub(super) occurred_at: chrono::DateTime<chrono::Utc>,
-}
-
-impl Entry {
-    /// `deploy of game-backend 1.42: note`.
-    pub(super) fn words(&self) -> String {
-        let mut text = self.kind.word().to_owned();
-        if let Some(service) = &self.service {
-            text.push_str(&format!(" of {service}"));
-        }
-        if let Some(version) = &self.version {
-            text.push_str(&format!(" {version}"));
-        }
-        if let Some(note) = &self.note {
-            text.push_str(&format!(": {note}"));
-        }
-        text
-    }
-}
-
-/// The project's journal of changes.
-///
-/// # Errors
-/// Those of the configuration.
-pub(super) fn journal(cx: &Context) -> Result<Journal> {
-    let config = cx.config()?;
-    let path = &config.settings.documents.deployments;
-    Ok(Journal::at(config.folder().join(path)))
 }
 
 #[derive(Debug, Serialize)]
@@ -140,7 +82,7 @@ struct RecordReport {
 }
 
 pub(super) fn run(args: RecordArgs, cx: &Context) -> Result<Exit> {
-    if cx.is_read_only()? && !cx.global.dry_run {
+    if cx.is_read_only()? && !cx.choices.dry_run {
         return Err(Error::Refused {
             why: "read-only: will not write into the journal".into(),
             hint: "leave out `--read-only`".into(),
@@ -151,11 +93,11 @@ pub(super) fn run(args: RecordArgs, cx: &Context) -> Result<Exit> {
     }
     let now = cx.clock.now();
     let occurred_at = match &args.at {
-        Some(text) => crate::commands::query::window::time(text, now)?,
+        Some(text) => liveops_engine::query::window::time(text, now)?,
         None => now,
     };
     let entry = Entry {
-        kind: args.kind,
+        kind: args.kind.into(),
         environment: cx.environment()?.to_owned(),
         service: args.service,
         version: args.version,
@@ -164,14 +106,14 @@ pub(super) fn run(args: RecordArgs, cx: &Context) -> Result<Exit> {
     };
     let by = args.by.unwrap_or_else(|| cx.actor.clone());
     let journal = journal(cx)?;
-    let seq = if cx.global.dry_run {
+    let seq = if cx.choices.dry_run {
         None
     } else {
         let data = serde_json::to_value(&entry)?;
         Some(journal.append(now, &by, RECORDED, data)?.seq)
     };
     let report =
-        RecordReport { entry, by, dry_run: cx.global.dry_run, seq, journal: journal.path().display().to_string() };
+        RecordReport { entry, by, dry_run: cx.choices.dry_run, seq, journal: journal.path().display().to_string() };
     cx.output.show(&report, now)?;
     Ok(Exit::Good)
 }

@@ -3,20 +3,23 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use crate::commands::changes::gather::Found;
-use crate::commands::tone;
 use crate::context::Context;
-use crate::domain::changes::breaks::Break;
-use crate::domain::changes::rank::Suspect;
-use crate::domain::changes::{Change, Kind};
-use crate::domain::kpi::Kpi;
-use crate::error::{Exit, Result};
 use crate::output::block::{Block, Span, Table, Tone, plain, span};
-use crate::output::report::{Meta, Outcome, Recommendation, Report, Source, SourceState, Verdict};
-use crate::output::view::{View, rfc3339};
+use crate::output::report::{Meta, Report};
+use crate::output::tone;
+use crate::output::view::View;
+use liveops_domain::change::timeline::breaks::Break;
+use liveops_domain::change::timeline::rank::Suspect;
+use liveops_domain::change::timeline::{Change, Kind};
+use liveops_domain::error::{Exit, Result};
+use liveops_domain::metric::kpi::Kpi;
+use liveops_domain::status::source::{Outcome, Recommendation, Source, SourceState, Verdict};
+use liveops_domain::text::time::rfc3339;
+use liveops_engine::changes::Found;
 
 /// Suspects that a screen shows.
 const SUSPECTS: usize = 5;
+
 /// Changes that a screen shows, the newest; the others are counted.
 const SHOWN: usize = 40;
 
@@ -30,12 +33,12 @@ struct Around {
     error: Option<String>,
     suspects: Vec<Suspect>,
     #[serde(skip)]
-    unit: crate::domain::quantity::Unit,
+    unit: liveops_domain::metric::quantity::Unit,
 }
 
 /// What changed.
 #[derive(Debug, Serialize)]
-pub(super) struct ChangesReport {
+pub(crate) struct ChangesReport {
     since: String,
     until: String,
     service: Option<String>,

@@ -9,7 +9,7 @@ mod yaml;
 use clap::{Args, Subcommand};
 
 use crate::context::Context;
-use crate::error::{Exit, Result};
+use liveops_domain::error::{Exit, Result};
 
 /// Show, check and trust the configuration
 ///

@@ -5,12 +5,13 @@ use std::path::Path;
 use clap::Args;
 use serde::Serialize;
 
-use crate::config::layers::{self, FILE_NAME};
 use crate::context::Context;
-use crate::error::{Exit, Result};
 use crate::output::block::{Block, Table, Tone, plain, span};
 use crate::output::report::Report;
 use crate::output::view::View;
+use liveops_domain::error::{Exit, Result};
+use liveops_engine::config::layers;
+use liveops_engine::config::layers::FILE_NAME;
 
 /// Say which files are read, and where liveops keeps its own
 ///
@@ -46,7 +47,7 @@ pub(crate) fn run(_args: &PathArgs, cx: &Context) -> Result<Exit> {
         found: path.exists(),
         note: note[usize::from(!path.exists())],
     };
-    let project = match &cx.global.config {
+    let project = match &cx.choices.config {
         Some(named) => place(
             "project file",
             &dirs.work.join(named),

@@ -7,14 +7,14 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use crate::commands::config::yaml::{Leaf, Line, json, leaves, lines, origins};
-use crate::config::Config;
-use crate::config::node::{Key, Layer, Node, Origin, Value};
 use crate::context::Context;
-use crate::domain::duration::to_promql;
-use crate::error::{Exit, Result};
 use crate::output::block::{Block, Table, Tone, plain, span};
 use crate::output::report::{Meta, Report};
 use crate::output::view::View;
+use liveops_domain::error::{Exit, Result};
+use liveops_domain::text::duration::to_promql;
+use liveops_engine::config::Config;
+use liveops_engine::config::node::{Key, Layer, Node, Origin, Value};
 
 /// Print the configuration that is in force
 ///

@@ -3,17 +3,17 @@
 use clap::Args;
 use serde::Serialize;
 
-use crate::config::decode::Problems;
-use crate::config::layers::{self, Layers, Quick};
-use crate::config::trust::{Trust, wishes};
-use crate::config::{environments, schema, validate};
 use crate::context::Context;
-use crate::error::{Error, Exit, Result};
 use crate::output::block::{Block, Tone, plain, span};
 use crate::output::prompt;
 use crate::output::report::Report;
 use crate::output::view::View;
-use crate::stores::file::write_private;
+use liveops_domain::error::{Error, Exit, Result};
+use liveops_engine::config::decode::Problems;
+use liveops_engine::config::layers::{Layers, Quick};
+use liveops_engine::config::trust::{Trust, wishes};
+use liveops_engine::config::{environments, layers, schema, validate};
+use liveops_engine::files::file::write_private;
 
 /// Let the project's file use your secrets as it asks
 ///
@@ -50,7 +50,7 @@ struct ConfigTrust {
 }
 
 pub(crate) fn run(args: &TrustArgs, cx: &Context) -> Result<Exit> {
-    let layers = layers::load(&cx.dirs, cx.global.config.as_deref(), Quick::default())?;
+    let layers = layers::load(&cx.dirs, cx.choices.config.as_deref(), Quick::default())?;
     if layers.project.is_none() {
         return Err(Error::usage(
             "there is no project file to trust: no liveops.yaml here or above",
@@ -69,7 +69,7 @@ pub(crate) fn run(args: &TrustArgs, cx: &Context) -> Result<Exit> {
         next: layers.command("config trust"),
     };
     let changes = new || (args.revoke && known > 0);
-    if changes && !cx.global.dry_run {
+    if changes && !cx.choices.dry_run {
         if !args.revoke {
             confirm(&report, cx)?;
         }
@@ -105,7 +105,7 @@ fn asked(layers: &Layers) -> Result<Vec<String>> {
 }
 
 fn confirm(report: &ConfigTrust, cx: &Context) -> Result<()> {
-    if cx.global.yes {
+    if cx.choices.yes {
         return Ok(());
     }
     if !prompt::can_prompt() {

@@ -5,14 +5,15 @@ use std::collections::BTreeSet;
 use clap::Args;
 use serde::Serialize;
 
-use crate::config::decode::Problems;
-use crate::config::layers::{self, Layers, Quick};
-use crate::config::{environments, schema, validate};
 use crate::context::Context;
-use crate::error::{Error, Exit, Problem, Result};
 use crate::output::block::{Block, Tone, plain, span};
-use crate::output::report::{Meta, Recommendation, Report, Verdict};
+use crate::output::report::{Meta, Report};
 use crate::output::view::View;
+use liveops_domain::error::{Error, Exit, Problem, Result};
+use liveops_domain::status::source::{Recommendation, Verdict};
+use liveops_engine::config::decode::Problems;
+use liveops_engine::config::layers::{Layers, Quick};
+use liveops_engine::config::{environments, layers, schema, validate};
 
 /// Check the configuration, every environment of it
 ///
@@ -45,7 +46,7 @@ struct ConfigValidate {
 }
 
 pub(crate) fn run(_args: &ValidateArgs, cx: &Context) -> Result<Exit> {
-    let layers = layers::load(&cx.dirs, cx.global.config.as_deref(), Quick::default())?;
+    let layers = layers::load(&cx.dirs, cx.choices.config.as_deref(), Quick::default())?;
     let files: Vec<String> =
         [&layers.user, &layers.project].into_iter().flatten().map(|path| layers::show(path, &cx.dirs)).collect();
     if files.is_empty() {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json};
 
-use crate::config::node::{Node, Value};
-use crate::domain::redact::{is_secret_name, redact_url};
+use liveops_domain::text::redact::{is_secret_name, redact_url};
+use liveops_engine::config::node::{Node, Value};
 
 /// A line of YAML, and who said its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -166,8 +166,8 @@ mod tests {
     use std::rc::Rc;
 
     use super::*;
-    use crate::config::node::Layer;
-    use crate::config::yaml::parse;
+    use liveops_engine::config::node::Layer;
+    use liveops_engine::config::yaml::parse;
 
     fn read(text: &str) -> Node {
         parse(text, &Rc::new(Layer::Project("liveops.yaml".into())))

@@ -8,12 +8,13 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use crate::domain::duration;
-use crate::domain::flag::history::Revision;
-use crate::error::{Error, Result};
+use liveops_domain::error::{Error, Result};
+use liveops_domain::flag::history::Revision;
+use liveops_domain::text::duration;
 
 /// One change a line, the oldest first; values as liveops writes them, byte for byte.
-const STORY: &str = include_str!("../../../templates/demo/flags.jsonl");
+const STORY: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/templates/demo/flags.jsonl"));
+
 /// Players to try `preview` and `overlap` on.
 const PLAYERS: u32 = 500;
 

@@ -10,28 +10,31 @@ use clap::Args;
 use minijinja::{Environment, context};
 use tokio::net::TcpListener;
 
-use crate::commands::status::gather::{cache, gather};
-use crate::commands::status::memory::Memory;
-use crate::commands::status::report::StatusReport;
-use crate::commands::status::trends::seed;
-use crate::commands::status::{FailOn, StatusArgs};
-use crate::config::schema::Service;
 use crate::context::Context;
-use crate::demo::{Sim, serve};
-use crate::domain::exposition::{Format, parse};
-use crate::domain::kpi::Kpi;
-use crate::domain::scrape::{Snapshot, Window, evaluate};
-use crate::error::{Error, Exit, Result};
 use crate::output::block::{Block, Tone, span};
 use crate::output::report::{Meta, Report};
 use crate::output::view::View;
-use crate::stores::cache::Cache;
+use liveops_demo::serve::serve;
+use liveops_demo::sim::Sim;
+use liveops_domain::error::{Error, Exit, Result};
+use liveops_domain::metric::exposition::{Format, parse};
+use liveops_domain::metric::kpi::Kpi;
+use liveops_domain::metric::scrape::{Snapshot, Window, evaluate};
+use liveops_engine::config::service::Service;
+use liveops_engine::files::cache::Cache;
+use liveops_engine::observe::last_good::Memory;
+use liveops_engine::observe::trends::seed;
+use liveops_engine::session::cache;
+use liveops_engine::status::gather;
+use liveops_engine::status::report::StatusReport;
 
 /// The service claims to have been started this long ago.
 const UPTIME: TimeDelta = TimeDelta::hours(76);
+
 /// The hour before the demo, one look a minute.
 const LOOKS: i32 = 60;
-const CONFIG: &str = include_str!("../../../templates/demo/liveops.yaml");
+
+const CONFIG: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/templates/demo/liveops.yaml"));
 
 /// Try everything on a simulated game service, with nothing installed
 ///
@@ -113,14 +116,7 @@ fn write_config(folder: &Path, url: &str) -> Result<()> {
 }
 
 async fn show(cx: &Context, folder: &Path, url: &str, keep: bool) -> Result<()> {
-    let args = StatusArgs {
-        service: Vec::new(),
-        fail_on: FailOn::Never,
-        watch: false,
-        interval: std::time::Duration::from_secs(5),
-        nagios: false,
-    };
-    let gathered = gather(&args, cx, &mut Memory::default()).await?;
+    let gathered = gather(&[], cx, &mut Memory::default()).await?;
     let mut status = StatusReport::new(gathered, cx)?;
     if !keep {
         // They would ask a service that is gone by then.

@@ -1,29 +1,18 @@
 //! `liveops doctor`: asks everything that is configured, all at once under one deadline, and says what is wrong with
 //! it and how to fix that. Changes nothing.
 
-mod alertmanager;
-mod alerts;
-mod answer;
-mod finding;
-mod flags;
-mod house;
-mod kpis;
-mod kubernetes;
-mod prometheus;
 mod report;
-mod rules;
-mod services;
-mod stores;
-mod targets;
 
 use clap::Args;
 use tokio::join;
 
-use crate::commands::doctor::finding::System;
 use crate::commands::doctor::report::Doctor;
 use crate::context::Context;
-use crate::error::{Exit, Result};
-use crate::output::report::{Report, Verdict};
+use crate::output::report::Report;
+use liveops_domain::error::{Exit, Result};
+use liveops_domain::status::source::Verdict;
+use liveops_engine::doctor::finding::System;
+use liveops_engine::doctor::{alertmanager, flags, kpis, kubernetes, prometheus, self_check, services, stores};
 
 /// Find out what is wrong with the systems that liveops asks
 ///
@@ -67,7 +56,7 @@ pub(crate) async fn run(args: DoctorArgs, cx: &Context) -> Result<Exit> {
     if cx.config()?.settings.prometheus.is_none() {
         systems.extend(kpis::scraped(cx, &samples)?);
     }
-    systems.push(house::check(cx, is_empty)?);
+    systems.push(self_check::check(cx, is_empty)?);
     let report = Doctor::new(environment, systems, args.all);
     cx.output.show(&report, cx.clock.now())?;
     Ok(match report.meta().verdict {

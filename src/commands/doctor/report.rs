@@ -4,10 +4,11 @@ use std::cmp::Reverse;
 
 use serde::Serialize;
 
-use crate::commands::doctor::finding::{Finding, Level, System, count};
 use crate::output::block::{Block, Span, Table, Tone, plain, span};
-use crate::output::report::{Meta, Outcome, Recommendation, Report, Source, SourceState, Verdict};
+use crate::output::report::{Meta, Report};
 use crate::output::view::View;
+use liveops_domain::status::source::{Outcome, Recommendation, Source, SourceState, Verdict};
+use liveops_engine::doctor::finding::{Finding, Level, System, count};
 
 /// Everything that was looked at.
 #[derive(Debug, Serialize)]
@@ -83,7 +84,7 @@ fn tone(level: Level) -> Tone {
 }
 
 fn mark(level: Level, view: &View) -> Span {
-    crate::commands::tone::mark(tone(level), view)
+    crate::output::tone::mark(tone(level), view)
 }
 
 /// `prometheus  2.42.0  3 ms  http://127.0.0.1:9090`, with a mark when all is well there.

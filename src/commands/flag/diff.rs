@@ -7,18 +7,20 @@ use clap_complete::engine::ArgValueCompleter;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use crate::commands::complete;
-use crate::commands::flag::shelf::answered;
-use crate::commands::flag::{name, words};
+use crate::commands::flag::{labels, name};
+use crate::complete;
 use crate::context::Context;
-use crate::domain::flag::delta::{self, Delta, deltas};
-use crate::domain::flag::name::FlagName;
-use crate::domain::shell::word;
-use crate::error::{Error, Exit, Result};
 use crate::output::block::{Block, Table, Tone, plain, span};
-use crate::output::report::{Meta, Recommendation, Report, Source, Verdict};
+use crate::output::report::{Meta, Report};
 use crate::output::view::View;
-use crate::stores::flags::FlagStore as _;
+use liveops_domain::error::{Error, Exit, Result};
+use liveops_domain::flag::delta;
+use liveops_domain::flag::delta::{Delta, deltas};
+use liveops_domain::flag::name::FlagName;
+use liveops_domain::status::source::{Recommendation, Source, Verdict};
+use liveops_domain::text::shell::word;
+use liveops_engine::flag::catalog::answered;
+use liveops_engine::flagstore::FlagStore as _;
 
 /// Compare the flags of two environments
 ///
@@ -119,7 +121,7 @@ fn compare(from: &Values, to: &Values, names: &[FlagName]) -> (Vec<Difference>, 
 }
 
 fn is_json(bytes: &[u8]) -> bool {
-    crate::domain::flag::document::Document::parse(bytes).is_ok()
+    liveops_domain::flag::document::Document::parse(bytes).is_ok()
 }
 
 impl FlagDiff {
@@ -162,7 +164,7 @@ impl Report for FlagDiff {
             ]));
         }
         blocks.push(Block::Blank);
-        blocks.extend(self.next.iter().flat_map(words::next));
+        blocks.extend(self.next.iter().flat_map(labels::next));
         blocks
     }
 
@@ -214,7 +216,7 @@ pub(super) async fn run(args: DiffArgs, cx: &Context) -> Result<Exit> {
     let next = first.map(|one| {
         let place = if one.how == How::Missing { &args.from } else { &to };
         let command = format!("flag history {} -e {}", word(&one.flag), word(place));
-        words::command(cx, "who changed it last", &command)
+        labels::command(cx, "who changed it last", &command)
     });
     let named = |environment: &str| Source { name: format!("flags of {environment}"), ..answered(began) };
     let report = FlagDiff { sources: vec![named(&args.from), named(&to)], from: args.from, to, flags, same, next };

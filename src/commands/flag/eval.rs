@@ -1,9 +1,6 @@
 //! `liveops flag eval`: what a flag says of one user, or of millions, as the services' reader decides.
 
-mod bulk;
-mod lines;
-mod rows;
-mod table;
+pub(crate) mod bulk;
 
 use std::path::PathBuf;
 
@@ -11,21 +8,24 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::choice::choice;
 use crate::commands::flag::name;
-use crate::commands::flag::users::Form;
 use crate::context::Context;
-use crate::domain::flag::definition::Flag;
-use crate::domain::flag::evaluate::{Answer, Evaluation, StepName, evaluate};
-use crate::domain::flag::name::FlagName;
-use crate::domain::flag::reader::Reader;
-use crate::domain::flag::rule::Rule;
-use crate::domain::flag::user::User;
-use crate::domain::shell::word;
-use crate::error::{Error, Exit, Result};
 use crate::output::block::{Block, Table, Tone, plain, span};
-use crate::output::report::{Meta, Recommendation, Report, Verdict};
+use crate::output::report::{Meta, Report};
 use crate::output::view::View;
-use crate::stores::flags::FlagStore;
+use liveops_domain::error::{Error, Exit, Result};
+use liveops_domain::flag::definition::Flag;
+use liveops_domain::flag::evaluate::{Answer, Evaluation, StepName, evaluate};
+use liveops_domain::flag::name::FlagName;
+use liveops_domain::flag::reader::Reader;
+use liveops_domain::flag::rule::Rule;
+use liveops_domain::flag::user::User;
+use liveops_domain::status::source::{Recommendation, Verdict};
+use liveops_domain::text::shell::word;
+use liveops_engine::flag::eval::rows;
+use liveops_engine::flag::users::input::Form;
+use liveops_engine::flagstore::FlagStore;
 
 /// Ask a flag about one user, or about a file of millions
 ///
@@ -56,7 +56,7 @@ pub(crate) struct EvalArgs {
     #[arg(long, requires = "users")]
     count: bool,
     /// How the file is written, where its name and first line do not tell
-    #[arg(long, value_enum, value_name = "FORMAT", requires = "users")]
+    #[arg(long, value_parser = choice(Form::ALL), value_name = "FORMAT", requires = "users")]
     format: Option<Form>,
 }
 
@@ -150,7 +150,7 @@ impl Report for Asked {
 }
 
 /// The attributes that the flag's rules ask for.
-fn asked_for(flag: &Flag) -> Vec<&str> {
+pub(crate) fn asked_for(flag: &Flag) -> Vec<&str> {
     let mut names: Vec<&str> = Vec::new();
     for rule in flag.rules().list() {
         if let Rule::Known { all, .. } = rule {
@@ -173,7 +173,7 @@ fn without_attributes(flag: &Flag, given: &Map<String, Value>) -> Option<String>
 ///
 /// # Errors
 /// A flag that does not exist, or that is no JSON object, and what the store says.
-async fn load(name: &FlagName, cx: &Context) -> Result<Flag> {
+pub(crate) async fn load(name: &FlagName, cx: &Context) -> Result<Flag> {
     let store = cx.flags()?;
     let Some(bytes) = store.get(name).await? else {
         let all = store.all().await?;
@@ -199,7 +199,7 @@ async fn load(name: &FlagName, cx: &Context) -> Result<Flag> {
 pub(super) async fn run(args: EvalArgs, cx: &Context) -> Result<Exit> {
     let reader = cx.config()?.settings.flags.reader;
     if let Some(users) = &args.users {
-        let request = bulk::Request { users, count: args.count, form: args.format };
+        let request = liveops_engine::flag::eval::bulk::Request { users, count: args.count, form: args.format };
         return bulk::run(&args.name, reader, &request, cx).await;
     }
     let flag = load(&args.name, cx).await?;

@@ -4,21 +4,22 @@ use clap::Args;
 use clap_complete::engine::ArgValueCompleter;
 use serde::Serialize;
 
-use crate::commands::complete;
-use crate::commands::flag::person::{Attribute, attribute};
-use crate::commands::flag::shelf::{Held, Shelf};
-use crate::commands::flag::{name, words};
+use crate::commands::flag::{labels, name};
+use crate::complete;
 use crate::context::Context;
-use crate::domain::flag::evaluate::{Answer, Evaluation, evaluate};
-use crate::domain::flag::name::FlagName;
-use crate::domain::flag::percent::Percent;
-use crate::domain::flag::reader::Reader;
-use crate::domain::flag::user::User;
-use crate::domain::shell::word;
-use crate::error::{Exit, Result};
 use crate::output::block::{Block, Table, Tone, plain, span};
-use crate::output::report::{Meta, Outcome, Recommendation, Report, Source, Verdict};
+use crate::output::report::{Meta, Report};
 use crate::output::view::View;
+use liveops_domain::error::{Exit, Result};
+use liveops_domain::flag::evaluate::{Answer, Evaluation, evaluate};
+use liveops_domain::flag::name::FlagName;
+use liveops_domain::flag::percent::Percent;
+use liveops_domain::flag::reader::Reader;
+use liveops_domain::flag::user::User;
+use liveops_domain::status::source::{Outcome, Recommendation, Source, Verdict};
+use liveops_domain::text::shell::word;
+use liveops_engine::flag::catalog::{Held, Shelf};
+use liveops_engine::flag::user_attributes::{Attribute, attribute};
 
 /// Say why a user has a flag or has not: each step, with its values
 ///
@@ -70,7 +71,7 @@ struct Explained {
 struct Steps {
     bucket: u32,
     on_from: Option<Percent>,
-    steps: Vec<crate::domain::flag::evaluate::Step>,
+    steps: Vec<liveops_domain::flag::evaluate::Step>,
 }
 
 /// All that was asked.
@@ -138,7 +139,7 @@ impl Explained {
 
     /// The line of a list.
     fn row(&self, view: &View) -> Vec<crate::output::block::Span> {
-        let tone = words::answer(self.answer);
+        let tone = labels::answer(self.answer);
         let decided = self.evaluation.as_ref().and_then(|known| {
             let step = known.steps.iter().find(|step| Some(step.step.word()) == self.decided_by)?;
             Some(format!("{}: {}", step.step.word(), step.detail))
@@ -150,7 +151,7 @@ impl Explained {
             None => String::new(),
         };
         vec![
-            words::answer_mark(self.answer, view),
+            labels::answer_mark(self.answer, view),
             plain(&self.flag),
             span(self.answer.word(), tone),
             plain(why),
@@ -160,10 +161,10 @@ impl Explained {
 
     /// The whole way, step by step.
     fn story(&self, user: &str, view: &View) -> Vec<Block> {
-        let tone = words::answer(self.answer);
+        let tone = labels::answer(self.answer);
         let by = self.decided_by.map_or_else(String::new, |step| format!(", by its {step}"));
         let mut blocks = vec![Block::Whole(vec![
-            words::answer_mark(self.answer, view),
+            labels::answer_mark(self.answer, view),
             span(format!(" {}", self.flag), Tone::Strong),
             plain(format!(" for {user}: ")),
             span(self.answer.word(), tone),
@@ -177,7 +178,7 @@ impl Explained {
         for (number, step) in steps.enumerate() {
             let decides = step.reached && step.answer.is_some();
             let (tone, says) = match (step.reached, step.answer) {
-                (true, Some(answer)) => (words::answer(answer), answer.word().to_owned()),
+                (true, Some(answer)) => (labels::answer(answer), answer.word().to_owned()),
                 (true, None) => (Tone::Plain, "goes on".to_owned()),
                 (false, Some(answer)) => (Tone::Dim, format!("not reached ({})", answer.word())),
                 (false, None) => (Tone::Dim, "not reached".to_owned()),
@@ -246,7 +247,7 @@ impl Report for Explanation {
             Tone::Dim,
         )]));
         blocks.push(Block::Blank);
-        blocks.extend(words::next(&self.next));
+        blocks.extend(labels::next(&self.next));
         blocks
     }
 

@@ -7,17 +7,17 @@ use clap::builder::ValueHint;
 use serde_json::{Map, json};
 
 use crate::commands::flag::format::{Crossing, Format, listed};
+use crate::commands::flag::labels::count;
 use crate::commands::flag::name;
-use crate::commands::flag::shelf::{Held, Shelf};
-use crate::commands::flag::words::count;
 use crate::context::Context;
-use crate::domain::flag::definition::OURS;
-use crate::domain::flag::document::quoted;
-use crate::domain::flag::flagd::{SCHEMA, export};
-use crate::domain::flag::name::FlagName;
-use crate::domain::shell::word;
-use crate::error::{Error, Exit, Result};
-use crate::stores::file::write_shared;
+use liveops_domain::error::{Error, Exit, Result};
+use liveops_domain::flag::definition::OURS;
+use liveops_domain::flag::document::quoted;
+use liveops_domain::flag::flagd::{SCHEMA, export};
+use liveops_domain::flag::name::FlagName;
+use liveops_domain::text::shell::word;
+use liveops_engine::files::file::write_shared;
+use liveops_engine::flag::catalog::{Held, Shelf};
 
 /// Write flags to a file, in our own format or flagd's
 ///

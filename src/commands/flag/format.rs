@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-use crate::domain::flag::flagd::{Carried, Inexpressible};
+use liveops_domain::flag::flagd::{Carried, Inexpressible};
 
 /// How a file of flags is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]

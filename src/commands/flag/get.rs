@@ -5,24 +5,26 @@ use clap_complete::engine::ArgValueCompleter;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use crate::commands::complete;
-use crate::commands::flag::findings::{self, findings, worst};
+use crate::commands::flag::findings::worst;
 use crate::commands::flag::history::RevisionEntry;
-use crate::commands::flag::shelf::{Held, Shelf, answered};
-use crate::commands::flag::summary::Summary;
-use crate::commands::flag::{name, words};
-use crate::commands::tone;
+use crate::commands::flag::{findings, labels, name};
+use crate::complete;
 use crate::context::Context;
-use crate::domain::flag::history::{Revision, drift};
-use crate::domain::flag::lint::Finding;
-use crate::domain::flag::name::FlagName;
-use crate::domain::flag::reader::Reader;
-use crate::domain::shell::word;
-use crate::error::{Exit, Result};
 use crate::output::block::{Block, Table, Tone, plain, span};
-use crate::output::report::{Meta, Recommendation, Report, Source};
+use crate::output::report::{Meta, Report};
+use crate::output::tone;
 use crate::output::view::View;
-use crate::stores::flags::FlagStore as _;
+use liveops_domain::error::{Exit, Result};
+use liveops_domain::flag::history::{Revision, drift};
+use liveops_domain::flag::lint::Finding;
+use liveops_domain::flag::name::FlagName;
+use liveops_domain::flag::reader::Reader;
+use liveops_domain::status::source::{Recommendation, Source};
+use liveops_domain::text::shell::word;
+use liveops_engine::flag::catalog::{Held, Shelf, answered};
+use liveops_engine::flag::findings::findings;
+use liveops_engine::flag::summary::Summary;
+use liveops_engine::flagstore::FlagStore as _;
 
 /// Changes that `--history` shows.
 const CHANGES: usize = 5;
@@ -83,7 +85,7 @@ impl FlagDetail {
     fn title(&self, view: &View) -> Block {
         let rev = self.summary.rev;
         let rev = rev.map_or_else(String::new, |rev| format!(", rev {rev}"));
-        let mark = worst(&self.findings).unwrap_or(self.summary.mark());
+        let mark = worst(&self.findings).unwrap_or(labels::mark(&self.summary));
         Block::Line(vec![
             tone::mark(mark, view),
             span(format!(" {}", self.name), Tone::Strong),
@@ -96,7 +98,7 @@ impl Report for FlagDetail {
     const SCHEMA: &'static str = "liveops.flag.get/1";
 
     fn blocks(&self, view: &View) -> Vec<Block> {
-        let who = span(format!("  {}", self.summary.audience), self.summary.tone());
+        let who = span(format!("  {}", self.summary.audience), labels::tone(&self.summary));
         let mut blocks = vec![self.title(view), Block::Whole(vec![who]), Block::Blank];
         let widest = self.members.iter().map(|(name, _)| name.chars().count());
         let widest = widest.max().unwrap_or(0);
@@ -121,7 +123,7 @@ impl Report for FlagDetail {
             blocks.extend(changes.iter().flat_map(|change| change.blocks(view)));
         }
         blocks.push(Block::Blank);
-        blocks.extend(words::next(&self.next));
+        blocks.extend(labels::next(&self.next));
         blocks
     }
 
@@ -136,7 +138,7 @@ impl Report for FlagDetail {
     fn meta(&self) -> Meta {
         Meta {
             environment: Some(self.environment.clone()),
-            verdict: words::verdict(worst(&self.findings)),
+            verdict: labels::verdict(worst(&self.findings)),
             recommendations: vec![self.next.clone()],
             sources: vec![self.source.clone()],
             ..Meta::default()
@@ -180,9 +182,9 @@ pub(super) async fn run(args: GetArgs, cx: &Context) -> Result<Exit> {
         environment: cx.environment()?.to_owned(),
         source,
         next: if args.history {
-            words::command(cx, "why a user has it, or not", &format!("flag explain USER {named}"))
+            labels::command(cx, "why a user has it, or not", &format!("flag explain USER {named}"))
         } else {
-            words::command(cx, "who changed it", &format!("flag history {named}"))
+            labels::command(cx, "who changed it", &format!("flag history {named}"))
         },
     };
     cx.output.show(&report, cx.clock.now())?;

@@ -5,19 +5,22 @@ use clap_complete::engine::ArgValueCompleter;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use crate::commands::complete;
-use crate::commands::flag::shelf::{Shelf, answered};
-use crate::commands::flag::{name, words};
+use crate::commands::flag::{labels, name};
+use crate::complete;
 use crate::context::Context;
-use crate::domain::flag::delta::{self, Delta, deltas};
-use crate::domain::flag::history::{Revision, drift};
-use crate::domain::flag::name::FlagName;
-use crate::domain::shell::word;
-use crate::error::{Exit, Result};
 use crate::output::block::{Block, Table, Tone, plain, span};
-use crate::output::report::{Meta, Recommendation, Report, Source};
-use crate::output::view::{View, rfc3339};
-use crate::stores::flags::FlagStore as _;
+use crate::output::report::{Meta, Report};
+use crate::output::view::View;
+use liveops_domain::error::{Exit, Result};
+use liveops_domain::flag::delta;
+use liveops_domain::flag::delta::{Delta, deltas};
+use liveops_domain::flag::history::{Revision, drift};
+use liveops_domain::flag::name::FlagName;
+use liveops_domain::status::source::{Recommendation, Source};
+use liveops_domain::text::shell::word;
+use liveops_domain::text::time::rfc3339;
+use liveops_engine::flag::catalog::{Shelf, answered};
+use liveops_engine::flagstore::FlagStore as _;
 
 /// Show who changed a flag, when, why, and what
 ///
@@ -139,7 +142,7 @@ impl Report for FlagHistory {
             blocks.push(Block::Line(vec![span("older ones: `--limit` shows more", Tone::Dim)]));
         }
         blocks.push(Block::Blank);
-        blocks.extend(words::next(&self.next));
+        blocks.extend(labels::next(&self.next));
         blocks
     }
 
@@ -185,9 +188,9 @@ pub(super) async fn run(args: HistoryArgs, cx: &Context) -> Result<Exit> {
     let newest = history.first().and_then(|revision| revision.after.as_deref());
     let named = word(args.name.as_str());
     let next = if drifted || history.is_empty() {
-        words::command(cx, "the flag as it is", &format!("flag get {named}"))
+        labels::command(cx, "the flag as it is", &format!("flag get {named}"))
     } else {
-        words::command(cx, "take the newest back", &format!("flag undo {named}"))
+        labels::command(cx, "take the newest back", &format!("flag undo {named}"))
     };
     let report = FlagHistory {
         drift_words: delta::words(newest, current.as_deref()),

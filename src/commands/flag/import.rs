@@ -1,24 +1,26 @@
 //! `liveops flag import`: definitions from a file into this environment, as a dry run until `--apply` is said.
 
+use crate::commands::flag::change::carry_out;
+use liveops_engine::flag::reason::ChangeReason;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use clap::builder::ValueHint;
 
-use crate::commands::flag::change::{Change, Planned};
 use crate::commands::flag::format::{Crossing, Format, listed};
-use crate::commands::flag::refuse::unfit;
-use crate::commands::flag::site::{Site, Target};
-use crate::commands::flag::why::Why;
+use crate::commands::flag::reason::ReasonArgs;
 use crate::context::Context;
-use crate::domain::flag::document::Document;
-use crate::domain::flag::edit::{Edit, apply};
-use crate::domain::flag::flagd;
-use crate::domain::flag::name::FlagName;
-use crate::domain::flag::promote::promote;
-use crate::error::{Error, Exit, Result};
-use crate::stores::flags::FlagStore;
+use liveops_domain::error::{Error, Exit, Result};
+use liveops_domain::flag::document::Document;
+use liveops_domain::flag::edit::{Edit, apply};
+use liveops_domain::flag::flagd;
+use liveops_domain::flag::name::FlagName;
+use liveops_domain::flag::promote::promote;
+use liveops_engine::flag::change::{Change, Planned};
+use liveops_engine::flag::refuse::unfit;
+use liveops_engine::flag::store_access::{Site, Target};
+use liveops_engine::flagstore::FlagStore;
 
 /// The largest file that is read, in bytes: more is no file of flags.
 const LARGEST: u64 = 64 << 20;
@@ -64,10 +66,11 @@ pub(super) struct ImportArgs {
     lossy: bool,
 
     #[command(flatten)]
-    why: Why,
+    why: ReasonArgs,
 }
 
 pub(super) async fn run(args: ImportArgs, cx: &Context) -> Result<Exit> {
+    let why = ChangeReason::from(args.why.clone());
     let document = read(&args.file)?;
     let site = Site::of(cx)?;
     let crossing = match args.format {
@@ -77,12 +80,12 @@ pub(super) async fn run(args: ImportArgs, cx: &Context) -> Result<Exit> {
     agreed(&args, cx, &crossing)?;
     let mut targets = Vec::new();
     for (name, definition) in &crossing.carried {
-        let mut target = target(&site, &args.why, (name, definition)).await?;
+        let mut target = target(&site, &why, (name, definition)).await?;
         target.said = crossing.of(name);
         targets.push(target);
     }
     if targets.iter().any(Target::changes) {
-        args.why.check(cx)?;
+        why.check(cx)?;
     }
     let lossy = match args.lossy || crossing.losses.is_empty() {
         true => "",
@@ -93,10 +96,10 @@ pub(super) async fn run(args: ImportArgs, cx: &Context) -> Result<Exit> {
         kill_switch: false,
         undoes: None,
         failed: Vec::new(),
-        planned: Planned::of(&site, "flag.import", targets, args.why).await?,
+        planned: Planned::of(&site, "flag.import", targets, why).await?,
         to_do_it: (!args.apply).then(|| format!("{} --apply{lossy}", cx.command_line)),
     };
-    change.carry_out(&site).await
+    carry_out(cx, &site, change).await
 }
 
 /// The object in the file.
@@ -194,7 +197,7 @@ fn cannot_take(name: &str, what: &dyn std::fmt::Display) -> Error {
     )
 }
 
-async fn target(site: &Site<'_>, why: &Why, (name, raw): (&str, &[u8])) -> Result<Target> {
+async fn target(site: &Site<'_>, why: &ChangeReason, (name, raw): (&str, &[u8])) -> Result<Target> {
     let failed = |what: &dyn std::fmt::Display| cannot_take(name, what);
     let name: FlagName = name.parse().map_err(|why| failed(&why))?;
     let definition = Document::parse(raw).map_err(|why| failed(&why))?;

@@ -6,21 +6,21 @@ use clap::Args;
 use clap_complete::engine::ArgValueCompleter;
 use serde::Serialize;
 
-use crate::commands::complete;
-use crate::commands::flag::list::newest;
-use crate::commands::flag::shelf::{Held, Shelf};
 use crate::commands::flag::stale::AFTER;
-use crate::commands::flag::{findings, name, words};
+use crate::commands::flag::{findings, labels, name};
+use crate::complete;
 use crate::context::Context;
-use crate::domain::flag::lint::{Finding, Severity, Surroundings};
-use crate::domain::flag::name::FlagName;
-use crate::domain::shell::word;
-use crate::error::{Exit, Result};
 use crate::output::block::{Block, Table, Tone, plain, span};
-use crate::output::escape::escape;
-use crate::output::report::{Meta, Outcome, Recommendation, Report, Source, Verdict};
+use crate::output::report::{Meta, Report};
 use crate::output::view::View;
-use crate::stores::flags::FlagStore as _;
+use liveops_domain::error::{Exit, Result};
+use liveops_domain::flag::lint::{Finding, Severity, Surroundings};
+use liveops_domain::flag::name::FlagName;
+use liveops_domain::status::source::{Outcome, Recommendation, Source, Verdict};
+use liveops_domain::text::escape::escape;
+use liveops_domain::text::shell::word;
+use liveops_engine::flag::catalog::{Held, Shelf, newest};
+use liveops_engine::flagstore::FlagStore as _;
 
 /// Find what is wrong with flags
 ///
@@ -89,14 +89,14 @@ impl Report for LintReport {
     const SCHEMA: &'static str = "liveops.flag.lint/1";
 
     fn blocks(&self, view: &View) -> Vec<Block> {
-        let looked = words::count(self.flags, "flag");
+        let looked = labels::count(self.flags, "flag");
         let mut blocks = vec![Block::Line(vec![plain(match (self.errors, self.warnings) {
             (0, 0) => format!("{looked} in {}: nothing to find", self.environment),
             (errors, warnings) => format!(
                 "{looked} in {}: {}, {}",
                 self.environment,
-                words::count(errors, "error"),
-                words::count(warnings, "warning")
+                labels::count(errors, "error"),
+                labels::count(warnings, "warning")
             ),
         })])];
         for one in &self.found {
@@ -104,7 +104,7 @@ impl Report for LintReport {
             blocks.extend(one.findings.iter().map(|finding| findings::block(finding, view)));
         }
         blocks.push(Block::Blank);
-        blocks.extend(words::next(&self.next));
+        blocks.extend(labels::next(&self.next));
         blocks
     }
 
@@ -145,7 +145,7 @@ impl Report for LintReport {
 }
 
 /// Is it on for some, by its percentage?
-fn is_partial(held: &Held, reader: crate::domain::flag::reader::Reader) -> bool {
+fn is_partial(held: &Held, reader: liveops_domain::flag::reader::Reader) -> bool {
     held.read.as_ref().is_ok_and(|flag| {
         let gate = flag.gate_share(reader);
         flag.enabled() && flag.default_value() && gate > 0.0 && gate < 1.0
@@ -156,7 +156,7 @@ pub(super) async fn run(args: LintArgs, cx: &Context) -> Result<Exit> {
     let store = cx.flags()?;
     let (shelf, history, expiring) = tokio::join!(Shelf::of(cx, &store), store.history(None, None), store.expiring());
     let mut shelf = shelf?;
-    let mut lost = words::partly(&mut shelf.source, history.as_ref().err());
+    let mut lost = labels::partly(&mut shelf.source, history.as_ref().err());
     let expiring = expiring.unwrap_or_else(|error| {
         lost.push(format!("whether flags expire is not known: {error}"));
         Vec::new()
@@ -174,7 +174,7 @@ pub(super) async fn run(args: LintArgs, cx: &Context) -> Result<Exit> {
             partial: &partial,
             expires: expiring.contains(&held.name),
         };
-        Linted { findings: findings::of(held, shelf.reader, around), flag: held.name.clone() }
+        Linted { findings: liveops_engine::flag::findings::of(held, shelf.reader, around), flag: held.name.clone() }
     };
     let mut found: Vec<Linted> = shelf.flags.iter().map(lint).collect();
     found.retain(|one| !one.findings.is_empty());
@@ -184,8 +184,8 @@ pub(super) async fn run(args: LintArgs, cx: &Context) -> Result<Exit> {
         all.filter(|finding| finding.severity == severity).count()
     };
     let next = match found.first() {
-        Some(first) => words::command(cx, "the flag itself", &format!("flag get {}", word(&first.flag))),
-        None => words::command(cx, "all flags", "flag list"),
+        Some(first) => labels::command(cx, "the flag itself", &format!("flag get {}", word(&first.flag))),
+        None => labels::command(cx, "all flags", "flag list"),
     };
     let report = LintReport {
         flags: shelf.flags.len(),

@@ -1,27 +1,28 @@
 //! `liveops flag list`: every flag on a line: who is on, who changed it last, what is wrong with it.
 
-use std::collections::HashMap;
-
 use chrono::{DateTime, Utc};
 use clap::Args;
 use serde::Serialize;
 
-use crate::commands::flag::findings::{findings, worst};
-use crate::commands::flag::shelf::{Held, Shelf};
-use crate::commands::flag::stale::{self, StaleArgs};
-use crate::commands::flag::summary::{State, Summary};
-use crate::commands::flag::words;
-use crate::commands::tone;
+use crate::commands::flag::findings::worst;
+use crate::commands::flag::stale::StaleArgs;
+use crate::commands::flag::{labels, stale};
 use crate::context::Context;
-use crate::domain::flag::history::Revision;
-use crate::domain::flag::reader::Reader;
-use crate::domain::shell::word;
-use crate::error::{Exit, Result};
 use crate::output::block::{Block, Span, Table, Tone, plain, span};
-use crate::output::escape::escape;
-use crate::output::report::{Meta, Outcome, Recommendation, Report, Source, Verdict};
-use crate::output::view::{View, rfc3339};
-use crate::stores::flags::FlagStore as _;
+use crate::output::report::{Meta, Report};
+use crate::output::tone;
+use crate::output::view::View;
+use liveops_domain::error::{Exit, Result};
+use liveops_domain::flag::history::Revision;
+use liveops_domain::flag::reader::Reader;
+use liveops_domain::status::source::{Outcome, Recommendation, Source, Verdict};
+use liveops_domain::text::escape::escape;
+use liveops_domain::text::shell::word;
+use liveops_domain::text::time::rfc3339;
+use liveops_engine::flag::catalog::{Held, Shelf, newest};
+use liveops_engine::flag::findings::findings;
+use liveops_engine::flag::summary::{State, Summary};
+use liveops_engine::flagstore::FlagStore as _;
 
 /// So many of the newest changes say who changed a flag last; a flag that is not among them was changed before.
 const RECENT: usize = 500;
@@ -78,7 +79,7 @@ impl FlagEntry {
         let summary = Summary::new(held, reader);
         Self {
             changed: last.map(LastChange::of),
-            tone: worst(&findings).unwrap_or(summary.mark()),
+            tone: worst(&findings).unwrap_or(labels::mark(&summary)),
             findings: findings.iter().map(|finding| finding.code).collect(),
             summary,
             name: held.name.clone(),
@@ -107,7 +108,7 @@ impl FlagList {
     fn heading(&self) -> Block {
         let count = |tone: Tone| self.flags.iter().filter(|flag| flag.tone == tone).count();
         let off = self.flags.iter().filter(|flag| flag.summary.state == State::Off).count();
-        let mut text = format!("{} in {}", words::count(self.flags.len(), "flag"), self.environment);
+        let mut text = format!("{} in {}", labels::count(self.flags.len(), "flag"), self.environment);
         for (n, what) in [(off, "off"), (count(Tone::Bad), "with errors"), (count(Tone::Warn), "with warnings")] {
             if n > 0 {
                 text.push_str(&format!(", {n} {what}"));
@@ -138,19 +139,19 @@ impl Report for FlagList {
             .map(|flag| {
                 [
                     plain(&flag.name),
-                    span(flag.summary.audience.clone(), flag.summary.tone()),
+                    span(flag.summary.audience.clone(), labels::tone(&flag.summary)),
                     span(few(&flag.findings), flag.tone),
                     span(when(flag), Tone::Dim),
                 ]
             })
             .collect();
         let texts = rows.iter().map(|row| row.iter().map(|cell| cell.text.as_str()).collect());
-        let columns = words::Columns::new(texts, &[28, 40, 11, 20]);
+        let columns = labels::Columns::new(texts, &[28, 40, 11, 20]);
         for (flag, row) in self.flags.iter().zip(rows) {
             blocks.push(columns.line(tone::mark(flag.tone, view), row.into()));
         }
         blocks.push(Block::Blank);
-        blocks.extend(words::next(&self.next));
+        blocks.extend(labels::next(&self.next));
         blocks
     }
 
@@ -192,22 +193,13 @@ impl Report for FlagList {
     }
 }
 
-/// The newest change of each flag that is among them.
-pub(super) fn newest(history: &[Revision]) -> HashMap<&str, &Revision> {
-    let mut newest = HashMap::new();
-    for revision in history {
-        newest.entry(revision.flag.as_str()).or_insert(revision);
-    }
-    newest
-}
-
 /// What to type next: the worst flag, or the first.
 fn next(cx: &Context, flags: &[FlagEntry]) -> Recommendation {
     let worst = [Tone::Bad, Tone::Warn].iter().find_map(|tone| flags.iter().find(|flag| flag.tone == *tone));
     match (worst, flags.first()) {
-        (Some(flag), _) => words::command(cx, "what is wrong with it", &format!("flag lint {}", word(&flag.name))),
-        (None, Some(flag)) => words::command(cx, "all of one", &format!("flag get {}", word(&flag.name))),
-        (None, None) => words::command(cx, "make one", "flag set NAME --pct 10 --dry-run"),
+        (Some(flag), _) => labels::command(cx, "what is wrong with it", &format!("flag lint {}", word(&flag.name))),
+        (None, Some(flag)) => labels::command(cx, "all of one", &format!("flag get {}", word(&flag.name))),
+        (None, None) => labels::command(cx, "make one", "flag set NAME --pct 10 --dry-run"),
     }
 }
 
@@ -229,7 +221,7 @@ pub(super) async fn run(args: ListArgs, cx: &Context) -> Result<Exit> {
     let (shelf, history) = tokio::join!(Shelf::of(cx, &store), store.history(None, Some(RECENT)));
     let mut shelf = shelf?;
     // The flags are there: what is lost is only who changed them.
-    let warnings: Vec<String> = words::partly(&mut shelf.source, history.as_ref().err());
+    let warnings: Vec<String> = labels::partly(&mut shelf.source, history.as_ref().err());
     let history = history.unwrap_or_default();
     let newest = newest(&history);
     let flags: Vec<FlagEntry> = shelf

@@ -1,14 +1,15 @@
 //! `liveops flag allow` and `liveops flag block`: who is in the lists of a flag.
 
+use crate::commands::flag::change;
 use clap::{Args, ValueEnum};
 
-use crate::commands::flag::change::{Request, carry_out};
 use crate::commands::flag::name;
-use crate::commands::flag::why::Why;
+use crate::commands::flag::reason::ReasonArgs;
 use crate::context::Context;
-use crate::domain::flag::edit::{Edit, ListEdit};
-use crate::domain::flag::name::FlagName;
-use crate::error::{Exit, Result};
+use liveops_domain::error::{Exit, Result};
+use liveops_domain::flag::edit::{Edit, ListEdit};
+use liveops_domain::flag::name::FlagName;
+use liveops_engine::flag::change::Request;
 
 /// Put users into the allowlist, or take them out
 ///
@@ -50,7 +51,7 @@ struct ListArgs {
     ids: Vec<String>,
 
     #[command(flatten)]
-    why: Why,
+    why: ReasonArgs,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -73,7 +74,11 @@ async fn change(cx: &Context, action: &'static str, args: ListArgs, edit: fn(Lis
         How::Add => (args.ids, Vec::new()),
         How::Rm => (Vec::new(), args.ids),
     };
-    let request =
-        Request { action, edits: vec![(args.name, edit(ListEdit { add, remove }))], why: args.why, kill_switch: false };
-    carry_out(cx, request).await
+    let request = Request {
+        action,
+        edits: vec![(args.name, edit(ListEdit { add, remove }))],
+        why: args.why.into(),
+        kill_switch: false,
+    };
+    change::request(cx, request).await
 }

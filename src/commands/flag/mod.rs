@@ -1,45 +1,38 @@
 //! `liveops flag`: who gets a feature. One file a verb; `change` is the way that every writing verb takes.
 
-pub(crate) mod change;
+mod change;
 mod diff;
-mod eval;
+pub(crate) mod eval;
 mod explain;
 mod export;
-mod findings;
-mod forecast;
+pub(crate) mod findings;
 mod format;
 mod get;
 mod history;
+pub(crate) mod impact;
 mod import;
+pub(crate) mod labels;
 mod lint;
 mod list;
 mod lists;
 mod overlap;
-mod person;
 mod preview;
 mod promote;
-pub(crate) mod refuse;
-pub(crate) mod restore;
+pub(crate) mod ramp;
+pub(crate) mod reason;
 mod rm;
 mod set;
-mod shelf;
-pub(crate) mod site;
-mod stale;
-mod summary;
+pub(crate) mod stale;
 mod switch;
 mod undo;
-mod users;
 mod watch;
-pub(crate) mod why;
-mod words;
 
 use clap::{Args, Subcommand};
 
-use crate::cli::GlobalArgs;
-use crate::commands::rollout;
 use crate::context::Context;
-use crate::domain::flag::name::FlagName;
-use crate::error::{Exit, Result};
+use crate::globals::GlobalArgs;
+use liveops_domain::error::{Exit, Result};
+use liveops_domain::flag::name::FlagName;
 
 /// Change who gets a feature, and see who has it
 ///
@@ -64,7 +57,7 @@ enum Verb {
     List(list::ListArgs),
     Get(get::GetArgs),
     Explain(explain::ExplainArgs),
-    Preview(forecast::PreviewArgs),
+    Preview(preview::PreviewArgs),
     Set(set::SetArgs),
     Allow(lists::AllowArgs),
     Block(lists::BlockArgs),
@@ -83,7 +76,7 @@ enum Verb {
     Stale(stale::StaleArgs),
     Export(export::ExportArgs),
     Import(import::ImportArgs),
-    Ramp(rollout::RampArgs),
+    Ramp(crate::commands::flag::ramp::RampArgs),
 }
 
 impl FlagArgs {
@@ -102,7 +95,7 @@ pub(crate) async fn run(args: FlagArgs, cx: &Context) -> Result<Exit> {
         Verb::List(args) => list::run(args, cx).await,
         Verb::Get(args) => get::run(args, cx).await,
         Verb::Explain(args) => explain::run(args, cx).await,
-        Verb::Preview(args) => forecast::run(args, cx).await,
+        Verb::Preview(args) => preview::run(args, cx).await,
         Verb::Set(args) => set::run(args, cx).await,
         Verb::Allow(args) => lists::allow(args, cx).await,
         Verb::Block(args) => lists::block(args, cx).await,
@@ -121,11 +114,11 @@ pub(crate) async fn run(args: FlagArgs, cx: &Context) -> Result<Exit> {
         Verb::Stale(args) => stale::run(args, cx).await,
         Verb::Export(args) => export::run(args, cx).await,
         Verb::Import(args) => import::run(args, cx).await,
-        Verb::Ramp(args) => rollout::ramp(args, cx).await,
+        Verb::Ramp(args) => ramp::run(args, cx).await,
     }
 }
 
 /// For clap: a flag's name, or what is wrong with it.
 pub(crate) fn name(text: &str) -> Result<FlagName, String> {
-    text.parse().map_err(|error: crate::domain::flag::name::NameError| error.to_string())
+    text.parse().map_err(|error: liveops_domain::flag::name::NameError| error.to_string())
 }

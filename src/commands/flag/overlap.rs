@@ -7,20 +7,22 @@ use clap::builder::ValueHint;
 use clap_complete::engine::ArgValueCompleter;
 use serde::Serialize;
 
-use crate::commands::complete;
-use crate::commands::flag::shelf::{Held, Shelf};
-use crate::commands::flag::{name, users, words};
+use crate::commands::flag::{labels, name};
+use crate::complete;
 use crate::context::Context;
-use crate::domain::flag::audience::{Overlap, asks_attributes, overlap};
-use crate::domain::flag::definition::Flag;
-use crate::domain::flag::evaluate::{Answer, answer};
-use crate::domain::flag::name::FlagName;
-use crate::domain::flag::reader::Reader;
-use crate::domain::shell::word;
-use crate::error::{Error, Exit, Result};
 use crate::output::block::{Block, Tone, plain, span};
-use crate::output::report::{Meta, Recommendation, Report, Source, Verdict};
+use crate::output::report::{Meta, Report};
 use crate::output::view::View;
+use liveops_domain::error::{Error, Exit, Result};
+use liveops_domain::flag::audience::{Overlap, asks_attributes, overlap};
+use liveops_domain::flag::definition::Flag;
+use liveops_domain::flag::evaluate::{Answer, answer};
+use liveops_domain::flag::name::FlagName;
+use liveops_domain::flag::reader::Reader;
+use liveops_domain::status::source::{Recommendation, Source, Verdict};
+use liveops_domain::text::shell::word;
+use liveops_engine::flag::catalog::{Held, Shelf};
+use liveops_engine::flag::users;
 
 /// Show how much two flags hit the same users
 ///
@@ -50,7 +52,7 @@ pub(super) struct OverlapArgs {
 /// Exact counts.
 #[derive(Debug, Default, Serialize)]
 struct Counted {
-    users: u64,
+    pub(crate) users: u64,
     only_a: u64,
     only_b: u64,
     both: u64,
@@ -144,7 +146,7 @@ impl Report for OverlapReport {
             }
         }
         blocks.push(Block::Blank);
-        blocks.extend(words::next(&self.next));
+        blocks.extend(labels::next(&self.next));
         blocks
     }
 
@@ -201,7 +203,7 @@ pub(super) async fn run(args: OverlapArgs, cx: &Context) -> Result<Exit> {
         environment: shelf.environment,
         source: shelf.source,
         notes,
-        next: words::command(
+        next: labels::command(
             cx,
             "one user's way through both",
             &format!("flag explain USER {} {}", word(args.a.as_str()), word(args.b.as_str())),

@@ -1,407 +1,263 @@
-//! What a change does to flags and to whom: shown before the question, and kept for the report.
+//! `liveops flag preview`: who would be switched on, and who off, before anything is changed.
 
-use std::path::Path;
+use std::path::PathBuf;
 
+use clap::Args;
+use clap::builder::ValueHint;
+use clap_complete::engine::ArgValueCompleter;
 use serde::Serialize;
-use serde_json::{Value, json};
+use tokio::time::Instant;
 
-use crate::commands::changed::ChangeReport;
-use crate::commands::flag::site::{Effect, Site, Target};
-use crate::commands::flag::users;
-use crate::domain::flag::audience::{Audience, Flip, audience, flip};
-use crate::domain::flag::bucket::ANONYMOUS;
-use crate::domain::flag::definition::Flag;
-use crate::domain::flag::delta::{Delta, deltas, words};
-use crate::domain::flag::evaluate::{Answer, Evaluation, StepName, evaluate};
-use crate::domain::flag::lint::{Finding, Surroundings, lint};
-use crate::domain::flag::name::FlagName;
-use crate::domain::flag::percent::Percent;
-use crate::domain::flag::reader::Reader;
-use crate::domain::flag::user::User;
-use crate::domain::suggest::nearest;
-use crate::error::Result;
+use crate::commands::flag::{labels, name};
+use crate::complete;
+use crate::context::Context;
 use crate::output::block::{Block, Table, Tone, plain, span};
-use crate::stores::flags::FlagStore;
+use crate::output::format::Format;
+use crate::output::report::{Meta, Report};
+use crate::output::tone;
+use crate::output::view::View;
+use liveops_domain::error::{Error, Exit, Result};
+use liveops_domain::flag::audience::{Flip, flip};
+use liveops_domain::flag::edit::{Edit, EditError, SetEdit, apply};
+use liveops_domain::flag::name::FlagName;
+use liveops_domain::flag::percent::Percent;
+use liveops_domain::flag::reader::Reader;
+use liveops_domain::status::source::{Recommendation, Source, Verdict};
+use liveops_domain::text::shell::word;
+use liveops_engine::flag::catalog::{Held, Shelf, answered};
+use liveops_engine::flag::summary::Summary;
+use liveops_engine::flag::users;
+use liveops_engine::flagstore::FlagStore as _;
 
-/// Users that one line names; the others are counted.
-const NAMED: usize = 5;
+/// Show who would be switched on and off by another percentage
+///
+/// Nothing is changed. With --users each of them is asked before and after, as the services' reader would; without, the
+/// expected share is told. Lists and rules count as they do in production, so the percentage may do less than it says.
+///
+/// Exit code: 0 all told, 3 for some users it cannot be told.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  liveops flag preview new_matchmaking --pct 25
+  liveops flag preview new_matchmaking --pct 25 --users players.txt
+  liveops flag preview new_matchmaking --pct 25 --users players.csv -o name    the ids that flip
 
-/// What is known of a change beforehand.
-#[derive(Debug)]
-pub(crate) struct Preview {
-    sights: Vec<Sight>,
+A file of users has one id a line, one JSON object with an `id` a line, or is CSV with a header (the file's name
+ends in .csv, or a column is called `id`); - is stdin.")]
+pub(crate) struct PreviewArgs {
+    /// The flag
+    #[arg(value_name = "NAME", value_parser = name, add = ArgValueCompleter::new(complete::flags))]
+    name: FlagName,
+
+    /// The percentage to try
+    #[arg(long, value_name = "N")]
+    pct: Percent,
+
+    /// Users to ask about
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    users: Option<PathBuf>,
+
+    /// How many ids to show of each kind; -o name and -o csv list all that flip
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    limit: usize,
 }
 
-/// One flag of it.
+/// Users of one kind: how many, and some of them.
+#[derive(Debug, Default, Serialize)]
+struct Group {
+    count: u64,
+    ids: Vec<String>,
+}
+
+/// What would become of the users that were given.
+#[derive(Debug, Default, Serialize)]
+struct Flips {
+    turns_on: Group,
+    turns_off: Group,
+    stays_on: u64,
+    stays_off: u64,
+    unknown: Group,
+}
+
+impl Flips {
+    fn add(&mut self, flip: Flip, id: String, limit: usize) {
+        let group = match flip {
+            Flip::TurnsOn => &mut self.turns_on,
+            Flip::TurnsOff => &mut self.turns_off,
+            Flip::CannotTell => &mut self.unknown,
+            Flip::StaysOn => return self.stays_on += 1,
+            Flip::StaysOff => return self.stays_off += 1,
+        };
+        group.count += 1;
+        if group.ids.len() < limit {
+            group.ids.push(id);
+        }
+    }
+
+    fn all(&self) -> u64 {
+        self.turns_on.count + self.turns_off.count + self.unknown.count + self.stays_on + self.stays_off
+    }
+}
+
+/// A change that is only thought of.
 #[derive(Debug, Serialize)]
-struct Sight {
-    flag: FlagName,
-    /// Does it come to be, or go?
-    created: bool,
-    removed: bool,
-    /// The revision that it has now, where liveops wrote it.
-    rev_before: Option<u64>,
-    changes: Vec<Delta>,
-    /// Whom it reaches now, and then; `null` where there is no flag, or none that can be read.
-    audience_before: Option<Audience>,
-    audience_after: Option<Audience>,
-    /// What it does to the users that were given.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    users: Option<Exact>,
-    /// What is odd about it, and whom it surprises.
-    warnings: Vec<String>,
+struct Preview {
+    flag: String,
+    reader: Reader,
+    percentage: Percent,
+    now: Summary,
+    then: Summary,
+    /// `null` where no users were given.
+    users: Option<Flips>,
+    #[serde(skip)]
+    environment: String,
+    #[serde(skip)]
+    source: Source,
+    #[serde(skip)]
+    next: Recommendation,
 }
 
 impl Preview {
-    /// Looks at every flag before and after.
-    ///
-    /// # Errors
-    /// Those of the file with the users.
-    pub(super) async fn of(site: &Site<'_>, targets: &[Target], file: Option<&Path>) -> Result<Self> {
-        let mut sights = Vec::new();
-        for target in targets {
-            let mut sight = Sight::of(target, site.reader);
-            if sight.created {
-                sight.warnings.extend(slip(site, &target.name).await);
-            }
-            sights.push(sight);
+    fn verdict(&self) -> Verdict {
+        match &self.users {
+            Some(users) if users.unknown.count > 0 => Verdict::Unknown,
+            _ => Verdict::Pass,
         }
-        if let Some(file) = file {
-            let pairs: Vec<Pair> = targets.iter().map(Pair::of).collect();
-            let mut exact = vec![Exact::default(); pairs.len()];
-            users::each(site.cx, file, |user| {
-                for (pair, exact) in pairs.iter().zip(&mut exact) {
-                    exact.add(pair.flip(site.reader, &user));
-                }
-            })
-            .await?;
-            for (sight, exact) in sights.iter_mut().zip(exact) {
-                sight.users = Some(exact);
-            }
-        }
-        Ok(Self { sights })
     }
 
-    /// For the person who is asked.
-    pub(crate) fn blocks(&self) -> Vec<Block> {
-        let mut blocks = Vec::new();
-        for sight in &self.sights {
-            sight.draw(&mut blocks);
+    fn draw(&self, users: &Flips, view: &View) -> Vec<Block> {
+        let on = |more: u64, stays: u64| format!("{} of {} users", more + stays, users.all());
+        let mut blocks = vec![Block::Line(vec![plain(format!(
+            "  {} are on now, {} then",
+            on(users.turns_off.count, users.stays_on),
+            users.turns_on.count + users.stays_on
+        ))])];
+        for (group, tone, what) in [
+            (&users.turns_on, Tone::Good, "switched on"),
+            (&users.turns_off, Tone::Bad, "switched off"),
+            (&users.unknown, Tone::Unknown, "cannot be told"),
+        ] {
+            if group.count == 0 {
+                continue;
+            }
+            let more = group.count - group.ids.len() as u64;
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            blocks.push(Block::Whole(vec![
+                plain("  "),
+                tone::mark(tone, view),
+                span(format!(" {} {what}", group.count), tone),
+                plain(format!(": {}{more}", group.ids.join(", "))),
+            ]));
+        }
+        if users.turns_on.count + users.turns_off.count + users.unknown.count == 0 {
+            blocks.push(Block::text("  nobody of them is switched"));
+        }
+        blocks
+    }
+}
+
+impl Report for Preview {
+    const SCHEMA: &'static str = "liveops.flag.preview/1";
+
+    fn blocks(&self, view: &View) -> Vec<Block> {
+        let mut blocks = vec![
+            Block::Line(vec![
+                span(&self.flag, Tone::Strong),
+                plain(format!(" in {} at {} %, not done yet", self.environment, self.percentage)),
+            ]),
+            Block::Whole(vec![plain(format!("  now   {}", self.now.audience))]),
+            Block::Whole(vec![plain(format!("  then  {}", self.then.audience))]),
+        ];
+        match &self.users {
+            Some(users) => {
+                blocks.push(Block::Blank);
+                blocks.extend(self.draw(users, view));
+            }
+            None => {
+                blocks.push(Block::Line(vec![span("  with `--users FILE` each of your users is asked", Tone::Dim)]))
+            }
         }
         blocks.push(Block::Blank);
+        blocks.extend(labels::next(&self.next));
         blocks
     }
 
-    /// For the result of a dry run.
-    pub(super) fn planned(&self) -> Value {
-        json!(self.sights)
-    }
-
-    /// For the result of what was done.
-    pub(super) fn effects(&self, effects: &[Effect]) -> Value {
-        let of = |effect: &Effect| {
-            let sight = self.sights.iter().find(|sight| sight.flag == effect.name);
-            let mut result = json!(sight);
-            let revision = effect.revision.as_ref();
-            result["rev"] = json!(revision.map(|revision| revision.rev).filter(|rev| *rev > 0));
-            result["written"] = json!(revision.is_some());
-            result["notified"] = json!(effect.notified);
-            if let Some(replicas) = effect.replicas {
-                result["replicas"] = json!(replicas);
+    fn rows(&self, _view: &View) -> Option<Table> {
+        let users = self.users.as_ref()?;
+        let mut table = Table::new(["user", "flip"]);
+        for (group, what) in
+            [(&users.turns_on, "turns_on"), (&users.turns_off, "turns_off"), (&users.unknown, "unknown")]
+        {
+            for id in &group.ids {
+                table.row(vec![plain(id), plain(what)]);
             }
-            // What was done in the end, which is more than was planned when somebody was faster.
-            if let Some(revision) = revision {
-                let (before, after) = (revision.before.as_deref(), revision.after.as_deref());
-                result["changes"] = json!(deltas(before, after));
-            }
-            result
-        };
-        effects.iter().map(of).collect()
+        }
+        Some(table)
     }
 
-    /// All warnings, onto a report that was not preceded by the preview.
-    pub(super) fn onto(&self, report: ChangeReport) -> ChangeReport {
-        let several = self.sights.len() > 1;
-        let warnings = self.sights.iter().flat_map(|sight| {
-            let named = move |warning: &String| match several {
-                true => format!("flag `{}`: {warning}", sight.flag),
-                false => warning.clone(),
-            };
-            sight.warnings.iter().map(named)
-        });
-        report.warnings(warnings.collect())
-    }
-
-    /// In words, that there is nothing to do.
-    pub(super) fn as_it_is(&self) -> String {
-        match self.sights.as_slice() {
-            [] => "no flag is left to change".to_owned(),
-            [one] => format!("flag `{}` is so already", one.flag),
-            all => format!("all {} flags are so already", all.len()),
+    fn meta(&self) -> Meta {
+        Meta {
+            environment: Some(self.environment.clone()),
+            verdict: self.verdict(),
+            recommendations: vec![self.next.clone()],
+            sources: vec![self.source.clone()],
+            ..Meta::default()
         }
     }
 }
 
-/// The change in one line, for the question and the audit log.
-pub(crate) fn summary(action: &str, targets: &[Target]) -> String {
-    let verb = match action {
-        "flag.kill" => "kill",
-        "flag.enable" => "enable",
-        "flag.disable" => "disable",
-        "flag.undo" => "restore",
-        "flag.import" => "import",
-        "flag.promote" => "promote",
-        _ => "set",
+pub(crate) async fn run(args: PreviewArgs, cx: &Context) -> Result<Exit> {
+    if args.users.is_none() {
+        cx.output.refuse_rows()?;
+    }
+    let store = cx.flags()?;
+    let reader = cx.config()?.settings.flags.reader;
+    let began = Instant::now();
+    let before = store.get(&args.name).await?;
+    let source = answered(began);
+    let edit = Edit::Set(SetEdit { percentage: Some(args.pct), ..SetEdit::default() });
+    let Some(raw) = before else {
+        return Err(Shelf::of(cx, &store).await?.no_such(&args.name));
     };
-    let [one] = targets else {
-        let names: Vec<String> = targets.iter().map(|one| format!("`{}`", one.name)).collect();
-        return format!("{verb} {} flags: {}", targets.len(), names.join(", "));
+    let named = word(args.name.as_str());
+    let after = apply(Some(&raw), &edit, reader).map_err(|error| {
+        let hint = match error {
+            EditError::NobodyOn(_) => format!(
+                "what would be meant: `{}`",
+                cx.command(&format!("flag set {named} --pct {} --default true --dry-run", args.pct))
+            ),
+            _ => format!("look at it: `{}`", cx.command(&format!("flag get {named}"))),
+        };
+        Error::usage(error.to_string(), hint)
+    })?;
+    let after = after.unwrap_or_default();
+    let [now, then] = [raw, after].map(|raw| Held::new(args.name.to_string(), raw));
+    let limit = match cx.output.format() {
+        Format::Csv | Format::Name => usize::MAX,
+        _ => args.limit,
     };
-    let (name, before, after) = (&one.name, one.before.as_deref(), one.after.as_deref());
-    match (action, before, after) {
-        ("flag.kill" | "flag.enable" | "flag.disable", ..) => format!("{verb} flag `{name}`"),
-        (_, _, None) => format!("remove flag `{name}`"),
-        (_, None, Some(_)) => format!("create flag `{name}`: {}", words(None, after)),
-        _ => format!("{verb} flag `{name}`: {}", words(before, after)),
+    let mut flips = Flips::default();
+    if let Some(path) = &args.users {
+        users::each(cx, path, |user| {
+            let (before, after) = (now.read.as_ref().ok(), then.read.as_ref().ok());
+            let flip = flip(before, after, &args.name, reader, &user);
+            flips.add(flip, user.id, limit);
+        })
+        .await?;
     }
-}
-
-/// Exact counts of users.
-#[derive(Debug, Clone, Default, Serialize)]
-struct Exact {
-    turn_on: u64,
-    turn_off: u64,
-    stay_on: u64,
-    stay_off: u64,
-    unknown: u64,
-}
-
-impl Exact {
-    fn add(&mut self, flip: Flip) {
-        let count = match flip {
-            Flip::TurnsOn => &mut self.turn_on,
-            Flip::TurnsOff => &mut self.turn_off,
-            Flip::StaysOn => &mut self.stay_on,
-            Flip::StaysOff => &mut self.stay_off,
-            Flip::CannotTell => &mut self.unknown,
-        };
-        *count += 1;
-    }
-
-    fn words(&self) -> String {
-        let unknown = match self.unknown {
-            0 => String::new(),
-            n => format!("; of {n} it cannot be told"),
-        };
-        format!(
-            "{} turn on, {} turn off, {} stay on, {} stay off{unknown}",
-            self.turn_on, self.turn_off, self.stay_on, self.stay_off
-        )
-    }
-}
-
-/// A flag before and after, read once for many users.
-struct Pair<'a> {
-    name: &'a FlagName,
-    before: Option<Flag>,
-    after: Option<Flag>,
-}
-
-impl<'a> Pair<'a> {
-    fn of(target: &'a Target) -> Self {
-        let read = |bytes: &Option<Vec<u8>>| Flag::read(bytes.as_deref()?).ok();
-        Self { name: &target.name, before: read(&target.before), after: read(&target.after) }
-    }
-
-    fn flip(&self, reader: Reader, user: &User) -> Flip {
-        flip(self.before.as_ref(), self.after.as_ref(), self.name, reader, user)
-    }
-}
-
-/// A name that nobody has used yet, and that is nearly another: probably a slip.
-async fn slip(site: &Site<'_>, name: &FlagName) -> Option<String> {
-    let all = site.store.all().await.ok()?;
-    let near = nearest(name.as_str(), all.iter().map(|(name, _)| name.as_str()))?;
-    Some(format!("there is no flag `{name}` yet, so this creates it; did you mean `{near}`?"))
-}
-
-impl Sight {
-    fn of(target: &Target, reader: Reader) -> Self {
-        let (before, after) = (target.before.as_deref(), target.after.as_deref());
-        let read = |bytes: Option<&[u8]>| bytes.and_then(|bytes| Flag::read(bytes).ok());
-        let (old, new) = (read(before), read(after));
-        let mut warnings = target.said.clone();
-        if before.is_some() && old.is_none() {
-            warnings.push(
-                "it is no valid JSON: nothing of it can be kept but its name; the history has its bytes".to_owned(),
-            );
-        }
-        if after.is_some() && new.is_none() {
-            warnings.push("what comes back is no valid JSON: readers fail on it".to_owned());
-        }
-        let who = Who { name: &target.name, reader };
-        if target.changes() {
-            warnings.extend(who.without_id(old.as_ref(), new.as_ref()));
-        }
-        if let Some(new) = new.as_ref().filter(|flag| flag.enabled()) {
-            warnings.extend(who.behind_the_gate(new));
-        }
-        if let Some(after) = after {
-            warnings.extend(who.found(before, after));
-        }
-        let reach = |flag: &Option<Flag>| {
-            let flag = flag.as_ref()?;
-            Some(audience(Some(flag), &target.name, reader))
-        };
-        Self {
-            audience_before: reach(&old),
-            audience_after: reach(&new),
-            flag: target.name.clone(),
-            created: before.is_none() && after.is_some(),
-            removed: before.is_some() && after.is_none(),
-            rev_before: old.as_ref().and_then(Flag::rev),
-            changes: deltas(before, after),
-            users: None,
-            warnings,
-        }
-    }
-
-    /// Does nothing change?
-    fn is_still(&self) -> bool {
-        self.changes.is_empty() && !self.created && !self.removed && self.audience_before == self.audience_after
-    }
-
-    fn draw(&self, blocks: &mut Vec<Block>) {
-        let what = match (self.created, self.removed, self.rev_before) {
-            _ if self.is_still() => "nothing to do for flag ".to_owned(),
-            (true, _, _) => "new flag ".to_owned(),
-            (_, true, _) => "flag to be removed: ".to_owned(),
-            _ => "flag ".to_owned(),
-        };
-        let rev = self.rev_before.map(|rev| format!(", revision {rev}"));
-        blocks.push(Block::Line(vec![
-            plain(what),
-            span(self.flag.to_string(), Tone::Strong),
-            span(rev.unwrap_or_default(), Tone::Dim),
-        ]));
-        let mut table = Table::new(["", "now", "then"]).indent(2).fixed(&[0]);
-        // Of a new flag, what is empty says nothing.
-        let silent = |delta: &Delta| self.removed || (self.created && delta.is_empty());
-        for delta in self.changes.iter().filter(|delta| !silent(delta)) {
-            let (old, new) = delta.shown();
-            table.row(vec![plain(&delta.member), span(old, Tone::Dim), span(new, Tone::Strong)]);
-        }
-        let (now, then) = (whom(self.audience_before.as_ref()), whom(self.audience_after.as_ref()));
-        table.row(vec![plain("on for"), span(now, Tone::Dim), span(then, Tone::Strong)]);
-        if !self.is_still() {
-            blocks.push(Block::Table(table));
-        }
-        if let Some(users) = &self.users {
-            blocks.push(Block::text(format!("  of the users given: {}", users.words())));
-        }
-        for warning in &self.warnings {
-            blocks.push(Block::Whole(vec![span("WARNING: ", Tone::Bad), span(warning, Tone::Strong)]));
-        }
-    }
-}
-
-/// Questions about whom a flag hits.
-struct Who<'a> {
-    name: &'a FlagName,
-    reader: Reader,
-}
-
-impl Who<'_> {
-    fn evaluate(&self, flag: Option<&Flag>, id: &str) -> Evaluation {
-        evaluate(flag, self.name, self.reader, &User::new(id))
-    }
-
-    /// Users without an id are one user for the reader: they switch together.
-    fn without_id(&self, old: Option<&Flag>, new: Option<&Flag>) -> Option<String> {
-        let (was, is) = (self.evaluate(old, "").answer, self.evaluate(new, ""));
-        let now = is.answer;
-        let known = [was, now].iter().all(|answer| *answer != Answer::CannotTell);
-        // Where everybody switches, nobody needs to be told of some.
-        let everybody = |flag: Option<&Flag>| flag.is_none_or(|flag| !flag.enabled() || flag.gate() >= 100.0);
-        if !known || was == now || (everybody(old) && everybody(new)) {
-            return None;
-        }
-        Some(format!(
-            "all users without an id are switched {} at once: for the reader each of them is `{ANONYMOUS}`, bucket {}",
-            now.word(),
-            self.shown(&is)
-        ))
-    }
-
-    fn shown(&self, evaluation: &Evaluation) -> String {
-        match self.reader {
-            Reader::LegacyV1 => evaluation.bucket.to_string(),
-            Reader::V2 => format!("{:.3}", f64::from(evaluation.bucket) / 1000.0),
-        }
-    }
-
-    /// Who is in the allowlist, and off all the same.
-    fn behind_the_gate(&self, flag: &Flag) -> Option<String> {
-        let ids = flag.allowlist().ids();
-        let off = ids.iter().filter_map(|id| {
-            let seen = self.evaluate(Some(flag), id);
-            let gated = seen.answer == Answer::Off && seen.decided_by == StepName::Percentage;
-            gated.then(|| match seen.on_from {
-                Some(from) => format!("{id} (bucket {}, on from {from} %)", seen.bucket),
-                None => format!("{id} (bucket {})", seen.bucket),
-            })
-        });
-        let off: Vec<String> = off.collect();
-        if off.is_empty() {
-            return None;
-        }
-        Some(format!("in the allowlist, and off: the percentage comes before it: {}", named(&off)))
-    }
-
-    /// What the lint says of the flag as it will be. What is not worse than before, and hits nobody, is not repeated.
-    fn found(&self, before: Option<&[u8]>, after: &[u8]) -> Vec<String> {
-        let lint = |bytes| lint(self.name, bytes, self.reader, Surroundings::default());
-        let known: Vec<Finding> = before.map(lint).unwrap_or_default();
-        let says = |finding: &Finding| match finding.code {
-            // Said here in other words.
-            "E01" | "W10" | "W15" => false,
-            "E06" | "W11" | "W12" => true,
-            _ => !known.contains(finding),
-        };
-        let found = lint(after).into_iter().filter(says);
-        found.map(|finding| format!("{} ({})", finding.message, finding.code)).collect()
-    }
-}
-
-/// Whom a flag reaches, in words: listed users are too few to move a share, and are counted.
-fn whom(reach: Option<&Audience>) -> String {
-    let Some(reach) = reach else {
-        return "nobody".into();
+    let report = Preview {
+        flag: args.name.to_string(),
+        reader,
+        percentage: args.pct,
+        now: Summary::new(&now, reader),
+        then: Summary::new(&then, reader),
+        users: args.users.is_some().then_some(flips),
+        environment: cx.environment()?.to_owned(),
+        source,
+        next: labels::command(cx, "to do it", &format!("flag set {named} --pct {} --reason WHY", args.pct)),
     };
-    let percent = |share: f64| Percent::from_thousandths((share * 100_000.0).round() as u32);
-    let (least, most) = (percent(reach.at_least), percent(reach.at_most));
-    match (least, most) {
-        _ if reach.uncertain => format!("cannot be told; {most} % at most"),
-        (Percent::NOBODY, Percent::NOBODY) => listed(reach.let_in.len()),
-        (Percent::ALL, _) => "everybody".into(),
-        _ if least == most => format!("about {most} % of users"),
-        _ => format!("{least} to {most} % of users, as rules say"),
-    }
-}
-
-fn listed(count: usize) -> String {
-    match count {
-        0 => "nobody".into(),
-        1 => "1 listed user".into(),
-        n => format!("{n} listed users"),
-    }
-}
-
-fn named(all: &[String]) -> String {
-    let shown: Vec<&str> = all.iter().take(NAMED).map(String::as_str).collect();
-    let mut text = shown.join(", ");
-    if all.len() > NAMED {
-        text.push_str(&format!(" and {} more", all.len() - NAMED));
-    }
-    text
+    cx.output.show(&report, cx.clock.now())?;
+    Ok(match report.verdict() {
+        Verdict::Unknown => Exit::Unknown,
+        _ => Exit::Good,
+    })
 }

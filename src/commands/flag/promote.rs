@@ -1,21 +1,23 @@
 //! `liveops flag promote`: flags of one environment into another, whole or member by member.
 
+use crate::commands::flag::change::carry_out;
+use liveops_engine::flag::reason::ChangeReason;
 use std::collections::BTreeMap;
 
 use clap::Args;
 
-use crate::commands::flag::change::{Change, Planned};
 use crate::commands::flag::name;
-use crate::commands::flag::refuse::unfit;
-use crate::commands::flag::site::{Site, Target};
-use crate::commands::flag::why::Why;
+use crate::commands::flag::reason::ReasonArgs;
 use crate::context::Context;
-use crate::domain::flag::document::Document;
-use crate::domain::flag::edit::{Edit, apply};
-use crate::domain::flag::name::FlagName;
-use crate::domain::flag::promote::{PromoteError, promote};
-use crate::error::{Error, Exit, Result};
-use crate::stores::flags::FlagStore;
+use liveops_domain::error::{Error, Exit, Result};
+use liveops_domain::flag::document::Document;
+use liveops_domain::flag::edit::{Edit, apply};
+use liveops_domain::flag::name::FlagName;
+use liveops_domain::flag::promote::{PromoteError, promote};
+use liveops_engine::flag::change::{Change, Planned};
+use liveops_engine::flag::refuse::unfit;
+use liveops_engine::flag::store_access::{Site, Target};
+use liveops_engine::flagstore::FlagStore;
 
 /// Carry flags from one environment to another
 ///
@@ -45,10 +47,11 @@ pub(super) struct PromoteArgs {
     only: Vec<String>,
 
     #[command(flatten)]
-    why: Why,
+    why: ReasonArgs,
 }
 
 pub(super) async fn run(args: PromoteArgs, cx: &Context) -> Result<Exit> {
+    let why = ChangeReason::from(args.why.clone());
     if args.from == args.to {
         return Err(Error::usage(
             format!("`{}` is both the environment to read and the one to change", args.to),
@@ -61,7 +64,7 @@ pub(super) async fn run(args: PromoteArgs, cx: &Context) -> Result<Exit> {
     let wanted = wanted(&args, &all)?;
     let mut targets = Vec::new();
     for (name, bytes) in wanted {
-        match target(&site, &args, (&name, &bytes)).await {
+        match target(&site, &args, &why, (&name, &bytes)).await {
             Ok(target) => targets.push(target),
             // What is not there yet cannot get a part; who named it should know, the others are not meant.
             Err(Unfit::Partial) if args.names.is_empty() => {
@@ -77,17 +80,17 @@ pub(super) async fn run(args: PromoteArgs, cx: &Context) -> Result<Exit> {
         }
     }
     if targets.iter().any(Target::changes) {
-        args.why.check(cx)?;
+        why.check(cx)?;
     }
     let change = Change {
         action: "flag.promote",
         kill_switch: false,
         undoes: None,
         failed: Vec::new(),
-        planned: Planned::of(&site, "flag.promote", targets, args.why).await?,
+        planned: Planned::of(&site, "flag.promote", targets, why).await?,
         to_do_it: None,
     };
-    change.carry_out(&site).await
+    carry_out(cx, &site, change).await
 }
 
 /// The flags that are meant, with their bytes.
@@ -115,7 +118,12 @@ enum Unfit {
     Failed(Error),
 }
 
-async fn target(site: &Site<'_>, args: &PromoteArgs, (name, bytes): (&FlagName, &[u8])) -> Result<Target, Unfit> {
+async fn target(
+    site: &Site<'_>,
+    args: &PromoteArgs,
+    why_at: &ChangeReason,
+    (name, bytes): (&FlagName, &[u8]),
+) -> Result<Target, Unfit> {
     let failed = |why: &dyn std::fmt::Display| {
         Unfit::Failed(Error::usage(
             format!("flag `{name}` cannot be carried over: {why}"),
@@ -123,7 +131,7 @@ async fn target(site: &Site<'_>, args: &PromoteArgs, (name, bytes): (&FlagName, 
         ))
     };
     let before = site.store.get(name).await.map_err(Unfit::Failed)?;
-    args.why.at_revision(site.cx, name, before.as_deref()).map_err(Unfit::Failed)?;
+    why_at.at_revision(site.cx, name, before.as_deref()).map_err(Unfit::Failed)?;
     let from = Document::parse(bytes).map_err(|why| failed(&format!("in `{}`, {why}", args.from)))?;
     let merged = promote(&from, before.as_deref(), &args.only).map_err(|why| match why {
         PromoteError::Partial => Unfit::Partial,

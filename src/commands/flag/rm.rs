@@ -1,14 +1,15 @@
 //! `liveops flag rm`: takes a flag away. Readers then answer "off" for everybody.
 
+use crate::commands::flag::change;
 use clap::Args;
 
-use crate::commands::flag::change::{Request, carry_out};
 use crate::commands::flag::name;
-use crate::commands::flag::why::Why;
+use crate::commands::flag::reason::ReasonArgs;
 use crate::context::Context;
-use crate::domain::flag::edit::Edit;
-use crate::domain::flag::name::FlagName;
-use crate::error::{Exit, Result};
+use liveops_domain::error::{Exit, Result};
+use liveops_domain::flag::edit::Edit;
+use liveops_domain::flag::name::FlagName;
+use liveops_engine::flag::change::Request;
 
 /// Remove a flag; services then take it for off
 ///
@@ -23,11 +24,11 @@ pub(super) struct RmArgs {
     name: FlagName,
 
     #[command(flatten)]
-    why: Why,
+    why: ReasonArgs,
 }
 
 pub(super) async fn run(args: RmArgs, cx: &Context) -> Result<Exit> {
     let request =
-        Request { action: "flag.rm", edits: vec![(args.name, Edit::Remove)], why: args.why, kill_switch: false };
-    carry_out(cx, request).await
+        Request { action: "flag.rm", edits: vec![(args.name, Edit::Remove)], why: args.why.into(), kill_switch: false };
+    change::request(cx, request).await
 }

@@ -1,16 +1,17 @@
 //! `liveops flag set`: creates a flag, or edits what is named and nothing else.
 
+use crate::commands::flag::change;
 use clap::Args;
 
-use crate::commands::flag::change::{Request, carry_out};
 use crate::commands::flag::name;
-use crate::commands::flag::why::Why;
+use crate::commands::flag::reason::ReasonArgs;
 use crate::context::Context;
-use crate::domain::flag::edit::{Edit, SetEdit};
-use crate::domain::flag::name::FlagName;
-use crate::domain::flag::percent::Percent;
-use crate::domain::flag::rule_text;
-use crate::error::{Error, Exit, Result};
+use liveops_domain::error::{Error, Exit, Result};
+use liveops_domain::flag::edit::{Edit, SetEdit};
+use liveops_domain::flag::name::FlagName;
+use liveops_domain::flag::percent::Percent;
+use liveops_domain::flag::rule_text;
+use liveops_engine::flag::change::Request;
 
 /// Create a flag, or change the members that are named
 ///
@@ -66,7 +67,7 @@ pub(super) struct SetArgs {
     variant: Option<String>,
 
     #[command(flatten)]
-    why: Why,
+    why: ReasonArgs,
 }
 
 impl SetArgs {
@@ -104,14 +105,18 @@ impl SetArgs {
 }
 
 fn percentage(text: &str) -> Result<Percent> {
-    text.parse().map_err(|error: crate::domain::flag::percent::PercentError| {
+    text.parse().map_err(|error: liveops_domain::flag::percent::PercentError| {
         Error::usage(error.to_string(), "such as `--pct 10` for a tenth of all users")
     })
 }
 
 pub(super) async fn run(args: SetArgs, cx: &Context) -> Result<Exit> {
     let edit = args.edit()?;
-    let request =
-        Request { action: "flag.set", edits: vec![(args.name, Edit::Set(edit))], why: args.why, kill_switch: false };
-    carry_out(cx, request).await
+    let request = Request {
+        action: "flag.set",
+        edits: vec![(args.name, Edit::Set(edit))],
+        why: args.why.into(),
+        kill_switch: false,
+    };
+    change::request(cx, request).await
 }

@@ -5,18 +5,19 @@ use std::time::Duration;
 use clap::Args;
 use serde::Serialize;
 
-use crate::commands::flag::list::newest;
-use crate::commands::flag::shelf::Shelf;
-use crate::commands::flag::words;
-use crate::commands::tone;
+use crate::commands::flag::labels;
 use crate::context::Context;
-use crate::domain::flag::stale::{Stale, stale};
-use crate::domain::shell::word;
-use crate::error::{Exit, Result};
 use crate::output::block::{Block, Table, Tone, plain, span};
-use crate::output::report::{Meta, Recommendation, Report, Source};
-use crate::output::view::{View, rfc3339};
-use crate::stores::flags::FlagStore as _;
+use crate::output::report::{Meta, Report};
+use crate::output::tone;
+use crate::output::view::View;
+use liveops_domain::error::{Exit, Result};
+use liveops_domain::flag::stale::{Stale, stale};
+use liveops_domain::status::source::{Recommendation, Source};
+use liveops_domain::text::shell::word;
+use liveops_domain::text::time::rfc3339;
+use liveops_engine::flag::catalog::{Shelf, newest};
+use liveops_engine::flagstore::FlagStore as _;
 
 /// Days without a change after which a flag that is the same for everybody is stale.
 pub(super) const AFTER: u64 = 30;
@@ -30,7 +31,7 @@ pub(super) const AFTER: u64 = 30;
 #[command(after_help = "Examples:
   liveops flag stale
   liveops flag stale --days 90 -o name | xargs -n 1 git grep -n")]
-pub(super) struct StaleArgs {
+pub(crate) struct StaleArgs {
     /// Unchanged for so many days
     #[arg(long, value_name = "N", default_value_t = AFTER)]
     days: u64,
@@ -75,7 +76,7 @@ impl Report for StaleList {
             0 => format!("no flag in {} has been the same for everybody for {} days", self.environment, self.days),
             n => format!(
                 "{} in {}, the same for everybody for {} days or more",
-                words::count(n, "flag"),
+                labels::count(n, "flag"),
                 self.environment,
                 self.days
             ),
@@ -97,7 +98,7 @@ impl Report for StaleList {
             )]));
         }
         blocks.push(Block::Blank);
-        blocks.extend(words::next(&self.next));
+        blocks.extend(labels::next(&self.next));
         blocks
     }
 
@@ -150,9 +151,9 @@ pub(super) async fn run(args: StaleArgs, cx: &Context) -> Result<Exit> {
     flags.sort_by_key(|one| one.stale.since);
     let next = match flags.first() {
         Some(first) => {
-            words::command(cx, "when the code asks no more", &format!("flag rm {} --dry-run", word(&first.name)))
+            labels::command(cx, "when the code asks no more", &format!("flag rm {} --dry-run", word(&first.name)))
         }
-        None => words::command(cx, "all flags", "flag list"),
+        None => labels::command(cx, "all flags", "flag list"),
     };
     let report =
         StaleList { days: args.days, flags, untold, environment: shelf.environment, source: shelf.source, next };

@@ -1,15 +1,17 @@
 //! `liveops flag enable`, `disable` and `kill`: the switch of a flag. Killing is a kill switch: nothing but `--yes`
 //! stands before it, and switching on again is what asks.
 
+use crate::commands::flag::change;
 use clap::Args;
+use liveops_engine::flag::reason::ChangeReason;
 
-use crate::commands::flag::change::{Request, carry_out};
 use crate::commands::flag::name;
-use crate::commands::flag::why::Why;
+use crate::commands::flag::reason::ReasonArgs;
 use crate::context::Context;
-use crate::domain::flag::edit::Edit;
-use crate::domain::flag::name::FlagName;
-use crate::error::{Exit, Result};
+use liveops_domain::error::{Exit, Result};
+use liveops_domain::flag::edit::Edit;
+use liveops_domain::flag::name::FlagName;
+use liveops_engine::flag::change::Request;
 
 /// Switch a flag on, for whom its percentage, lists and rules say
 #[derive(Debug, Args)]
@@ -22,7 +24,7 @@ pub(super) struct EnableArgs {
     name: FlagName,
 
     #[command(flatten)]
-    why: Why,
+    why: ReasonArgs,
 }
 
 /// Switch a flag off for everybody; the rest of it stays
@@ -37,7 +39,7 @@ pub(super) struct DisableArgs {
     name: FlagName,
 
     #[command(flatten)]
-    why: Why,
+    why: ReasonArgs,
 }
 
 /// Switch flags off for everybody, now
@@ -67,9 +69,9 @@ pub(super) async fn disable(args: DisableArgs, cx: &Context) -> Result<Exit> {
     switch(cx, "flag.disable", args.name, Edit::Disable, args.why).await
 }
 
-async fn switch(cx: &Context, action: &'static str, name: FlagName, edit: Edit, why: Why) -> Result<Exit> {
-    let request = Request { action, edits: vec![(name, edit)], why, kill_switch: false };
-    carry_out(cx, request).await
+async fn switch(cx: &Context, action: &'static str, name: FlagName, edit: Edit, why: ReasonArgs) -> Result<Exit> {
+    let request = Request { action, edits: vec![(name, edit)], why: why.into(), kill_switch: false };
+    change::request(cx, request).await
 }
 
 pub(super) async fn kill(args: KillArgs, cx: &Context) -> Result<Exit> {
@@ -79,8 +81,8 @@ pub(super) async fn kill(args: KillArgs, cx: &Context) -> Result<Exit> {
     let request = Request {
         action: "flag.kill",
         edits: names.into_iter().map(|name| (name, Edit::Kill)).collect(),
-        why: Why { reason: args.reason, ..Why::default() },
+        why: ChangeReason { reason: args.reason, ..ChangeReason::default() },
         kill_switch: true,
     };
-    carry_out(cx, request).await
+    change::request(cx, request).await
 }

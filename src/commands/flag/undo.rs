@@ -1,18 +1,20 @@
 //! `liveops flag undo`: the newest change of a flag taken back, whoever made it, or everything after a revision.
 
+use crate::commands::flag::change::carry_out;
 use clap::Args;
+use liveops_engine::flag::reason::ChangeReason;
 
-use crate::commands::audit;
-use crate::commands::flag::change::{Change, Planned};
 use crate::commands::flag::name;
-use crate::commands::flag::refuse::missing;
-use crate::commands::flag::restore::{read, stale, target};
-use crate::commands::flag::site::Site;
-use crate::commands::flag::why::Why;
+use crate::commands::flag::reason::ReasonArgs;
 use crate::context::Context;
-use crate::domain::flag::name::FlagName;
-use crate::domain::undo::{FlagUndo, StaleFlag as Stale, Undo};
-use crate::error::{Exit, Result};
+use liveops_domain::change::undo::Undo;
+use liveops_domain::change::undo::flag::{FlagUndo, Stale};
+use liveops_domain::error::{Exit, Result};
+use liveops_domain::flag::name::FlagName;
+use liveops_engine::flag::change::{Change, Planned};
+use liveops_engine::flag::refuse::missing;
+use liveops_engine::flag::restore::{read, stale, target};
+use liveops_engine::flag::store_access::Site;
 
 /// Take the newest change of a flag back, or go back to a revision
 ///
@@ -35,13 +37,14 @@ pub(super) struct UndoArgs {
     to_rev: Option<u64>,
 
     #[command(flatten)]
-    why: Why,
+    why: ReasonArgs,
 }
 
 pub(super) async fn run(args: UndoArgs, cx: &Context) -> Result<Exit> {
+    let why = ChangeReason::from(args.why.clone());
     let site = Site::of(cx)?;
     let now = read(&site, &args.name).await?;
-    args.why.at_revision(cx, &args.name, now.current.as_deref())?;
+    why.at_revision(cx, &args.name, now.current.as_deref())?;
     let back = match now.step_back(args.to_rev) {
         Err(Stale::NoHistory { .. }) if now.current.is_none() => {
             return Err(missing(&site.store, &args.name).await);
@@ -51,7 +54,7 @@ pub(super) async fn run(args: UndoArgs, cx: &Context) -> Result<Exit> {
     let target = target(&back, site.reader)?;
     let safe = target.only_takes_away(site.reader);
     if !safe && target.changes() {
-        args.why.check(cx)?;
+        why.check(cx)?;
     }
     let undoes = match args.to_rev {
         None => undone(cx, &back.op, &args.name),
@@ -62,15 +65,15 @@ pub(super) async fn run(args: UndoArgs, cx: &Context) -> Result<Exit> {
         kill_switch: safe,
         undoes,
         failed: Vec::new(),
-        planned: Planned::of(&site, "flag.undo", vec![target], args.why).await?,
+        planned: Planned::of(&site, "flag.undo", vec![target], why).await?,
         to_do_it: None,
     };
-    change.carry_out(&site).await
+    carry_out(cx, &site, change).await
 }
 
 /// The change in this user's audit log that this takes back as a whole: one of this flag alone.
 fn undone(cx: &Context, op: &str, name: &FlagName) -> Option<String> {
-    let (_, records) = audit::read(cx).ok()?;
+    let (_, records) = liveops_engine::undo::audit::read(cx).ok()?;
     let record = records.into_iter().find(|record| record.id == op)?;
     match record.undo? {
         Undo::Flag(FlagUndo::RestoreFlags { flags }) if flags == [name.as_str()] => Some(op.to_owned()),

@@ -8,22 +8,25 @@ use clap_complete::engine::ArgValueCompleter;
 use serde::Serialize;
 use tokio::time::sleep;
 
-use crate::commands::complete;
-use crate::commands::flag::shelf::Held;
-use crate::commands::flag::summary::Summary;
-use crate::commands::flag::{name, words};
-use crate::commands::tone;
+use crate::commands::flag::{labels, name};
+use crate::complete;
 use crate::context::Context;
-use crate::domain::duration;
-use crate::domain::flag::delta::{self, Delta, deltas};
-use crate::domain::flag::name::FlagName;
-use crate::domain::flag::reader::Reader;
-use crate::error::{Error, Exit, Result};
 use crate::output::block::{Block, Tone, plain, span};
 use crate::output::format::Format;
 use crate::output::report::{Meta, Report};
-use crate::output::view::{View, rfc3339};
-use crate::stores::flags::{FlagStore as _, Seen};
+use crate::output::tone;
+use crate::output::view::View;
+use liveops_domain::error::{Error, Exit, Result};
+use liveops_domain::flag::delta;
+use liveops_domain::flag::delta::{Delta, deltas};
+use liveops_domain::flag::name::FlagName;
+use liveops_domain::flag::reader::Reader;
+use liveops_domain::text::duration;
+use liveops_domain::text::time::rfc3339;
+use liveops_engine::flag::catalog::Held;
+use liveops_engine::flag::summary::Summary;
+use liveops_engine::flagstore::FlagStore as _;
+use liveops_engine::flagstore::watch::Seen;
 
 /// Show changes as they happen, until Ctrl-C
 ///
@@ -133,7 +136,7 @@ pub(super) async fn run(args: WatchArgs, cx: &Context) -> Result<Exit> {
     let what = match args.names.as_slice() {
         [] => "all flags".to_owned(),
         [one] => format!("flag `{one}`"),
-        some => words::count(some.len(), "flag"),
+        some => labels::count(some.len(), "flag"),
     };
     let how =
         if watch.is_told() { String::new() } else { format!(", looking every {}", duration::human(args.interval)) };

@@ -1,23 +1,23 @@
 //! The JSON documents of the health API, shown member by member as the service wrote them.
 
-use futures_util::StreamExt;
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::clients::http::Effort;
-use crate::clients::service;
-use crate::commands::tone;
-use crate::config::schema::Service;
 use crate::context::Context;
-use crate::domain::health::{self, ServiceState};
-use crate::domain::level::Level;
-use crate::domain::shell::word;
-use crate::domain::standing;
-use crate::error::{Error, Exit, Result};
 use crate::output::block::{Block, Table, Tone, plain, span};
-use crate::output::report::{Meta, Outcome, Recommendation, Report, Verdict};
+use crate::output::report::{Meta, Report};
+use crate::output::tone;
 use crate::output::view::View;
+use liveops_domain::error::{Error, Exit, Result};
+use liveops_domain::metric::level::Level;
+use liveops_domain::status::health::ServiceState;
+use liveops_domain::status::source::{Outcome, Recommendation, Verdict};
+use liveops_domain::status::{health, worst_level};
+use liveops_domain::text::shell::word;
+use liveops_engine::clients::http::request::Effort;
+use liveops_engine::clients::service;
+use liveops_engine::config::service::Service;
 
 /// Services that are asked at the same time.
 const AT_ONCE: usize = 256;
@@ -161,7 +161,7 @@ impl Report for HealthReport {
 
     fn meta(&self) -> Meta {
         let silent = self.services.iter().filter(|entry| entry.latency_ms.is_none()).count();
-        let verdict = match standing::of_all(self.services.iter().map(|entry| entry.state.into())) {
+        let verdict = match worst_level::of_all(self.services.iter().map(|entry| entry.state.into())) {
             Level::Ok => Verdict::Pass,
             Level::Warn => Verdict::Warn,
             Level::Unknown => Verdict::Unknown,

@@ -5,17 +5,18 @@ use futures_util::future::join_all;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::clients::http::Effort;
-use crate::clients::service::scrape;
-use crate::config::schema::Service;
 use crate::context::Context;
-use crate::domain::exposition::Sample;
-use crate::domain::labels;
-use crate::domain::quantity::Unit;
-use crate::error::{Error, Exit, Result};
 use crate::output::block::{Block, Table, Tone, plain, span};
-use crate::output::report::{Meta, Outcome, Recommendation, Report, Source, SourceState, Verdict};
+use crate::output::report::{Meta, Report};
 use crate::output::view::View;
+use liveops_domain::error::{Error, Exit, Result};
+use liveops_domain::metric::exposition::Sample;
+use liveops_domain::metric::labels;
+use liveops_domain::metric::quantity::Unit;
+use liveops_domain::status::source::{Outcome, Recommendation, Source, SourceState, Verdict};
+use liveops_engine::clients::http::request::Effort;
+use liveops_engine::clients::service::scrape;
+use liveops_engine::config::service::Service;
 
 /// Options of `health metrics`.
 #[derive(Debug, Args)]
@@ -52,7 +53,7 @@ struct Exposed {
 fn samples<S: serde::Serializer>(samples: &[Sample], to: S) -> Result<S::Ok, S::Error> {
     let values: Vec<Value> = samples
         .iter()
-        .map(|sample| json!({ "name": sample.name, "labels": sample.labels, "value": crate::output::format::number(sample.value) }))
+        .map(|sample| json!({ "name": sample.name, "labels": sample.labels, "value": liveops_domain::text::cell::number(sample.value) }))
         .collect();
     values.serialize(to)
 }
@@ -154,7 +155,7 @@ impl Report for MetricsReport {
                 } else {
                     format!("{}{}", sample.name, labels::show(&sample.labels))
                 };
-                let value = crate::domain::number::special(sample.value)
+                let value = liveops_domain::metric::number::special(sample.value)
                     .map_or_else(|| sample.value.to_string(), ToOwned::to_owned);
                 table.row(vec![plain(series), plain(value), plain(&exposed.service)]);
             }

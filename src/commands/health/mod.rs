@@ -6,10 +6,10 @@ mod metrics;
 use clap::{Args, Subcommand};
 use clap_complete::engine::ArgValueCompleter;
 
-use crate::commands::complete;
-use crate::config::schema::Service;
+use crate::complete;
 use crate::context::Context;
-use crate::error::{Error, Exit, Result};
+use liveops_domain::error::{Error, Exit, Result};
+use liveops_engine::config::service::Service;
 
 /// Ask the services' health API: basic, detailed, metrics
 ///

@@ -1,21 +1,23 @@
 //! `liveops incident note`, `severity`, `role`, `escalate`, `amend`, `handoff`: what is known, and who does what.
 
+use crate::commands::incident::changed::say;
 use chrono::{DateTime, Utc};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use crate::commands::incident::changed::{Say, occurred, say};
-use crate::commands::incident::pick::which;
-use crate::commands::incident::view::clock;
-use crate::commands::incident::{Which, standing};
+use crate::commands::incident::Which;
 use crate::context::Context;
-use crate::domain::incident::event::{Amended, Escalated, Field, Graded, HandedOff, Roled, Said, kind};
-use crate::domain::incident::notice::About;
-use crate::domain::incident::severity::Severity;
-use crate::domain::incident::state::Incident;
-use crate::domain::incident::transition::Action;
-use crate::error::{Error, Exit, Result};
-use crate::output::view::rfc3339;
+use liveops_domain::error::{Error, Exit, Result};
+use liveops_domain::incident::event::{Amended, Escalated, Field, Graded, HandedOff, Roled, Said, kind};
+use liveops_domain::incident::notice::About;
+use liveops_domain::incident::severity::Severity;
+use liveops_domain::incident::state::Incident;
+use liveops_domain::incident::transition::Action;
+use liveops_domain::text::time::rfc3339;
+use liveops_engine::incident::record::{Say, occurred};
+use liveops_engine::incident::resolve::which;
+use liveops_engine::incident::standing;
+use liveops_engine::incident::summary::clock;
 
 /// Write something down
 #[derive(Debug, Args)]

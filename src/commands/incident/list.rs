@@ -1,18 +1,21 @@
 //! `liveops incident list`: the open ones, the worst first; with `--all` also those that are over.
 
+use crate::commands::incident::view::head;
 use clap::Args;
 use serde::{Serialize, Serializer};
 use serde_json::json;
 
-use crate::commands::incident::index;
-use crate::commands::incident::view::Shown;
 use crate::context::Context;
-use crate::domain::incident::deadline::{Standing, next};
-use crate::domain::incident::severity::Severity;
-use crate::error::{Exit, Result};
 use crate::output::block::{Block, Table, Tone, plain, span};
-use crate::output::report::{Meta, Outcome, Recommendation, Report, Verdict};
-use crate::output::view::{View, rfc3339};
+use crate::output::report::{Meta, Report};
+use crate::output::view::View;
+use liveops_domain::error::{Exit, Result};
+use liveops_domain::incident::deadline::{Standing, next};
+use liveops_domain::incident::severity::Severity;
+use liveops_domain::status::source::{Outcome, Recommendation, Verdict};
+use liveops_domain::text::time::rfc3339;
+use liveops_engine::incident::index;
+use liveops_engine::incident::summary::Shown;
 
 /// List incidents
 ///
@@ -57,7 +60,7 @@ pub(super) fn run(args: &ListArgs, cx: &Context) -> Result<Exit> {
     // What is open comes first, the worst before all; what is over, the latest first.
     incidents.sort_by(|a, b| {
         let (a, b) = (&a.incident, &b.incident);
-        let over = |one: &crate::domain::incident::state::Incident| !one.phase.is_open();
+        let over = |one: &liveops_domain::incident::state::Incident| !one.phase.is_open();
         over(a)
             .cmp(&over(b))
             .then_with(|| if over(a) { b.id.cmp(&a.id) } else { (a.severity, &a.id).cmp(&(b.severity, &b.id)) })
@@ -95,7 +98,7 @@ impl Report for IncidentList {
     const SCHEMA: &'static str = "liveops.incident.list/1";
 
     fn blocks(&self, view: &View) -> Vec<Block> {
-        let mut blocks: Vec<Block> = self.incidents.iter().flat_map(|shown| shown.head(view)).collect();
+        let mut blocks: Vec<Block> = self.incidents.iter().flat_map(|shown| head(shown, view)).collect();
         if self.incidents.is_empty() {
             blocks.push(Block::text("no incident is open"));
         }

@@ -2,33 +2,22 @@
 //! person said is kept.
 
 pub(crate) mod changed;
-pub(crate) mod deliver;
-mod evidence;
 mod facts;
-mod forgotten;
 mod list;
-mod listen;
 mod open;
-pub(crate) mod pick;
-mod receive;
-mod recovery;
+pub(crate) mod receive;
 mod report;
 mod show;
 mod step;
-mod sync;
+pub(crate) mod sync;
 pub(crate) mod timeline;
 pub(crate) mod view;
 mod watch;
-mod wording;
 
 use clap::{Args, Subcommand};
 
-use crate::commands::status::gather::cache;
 use crate::context::Context;
-use crate::error::{Exit, Result};
-use crate::stores::incident_index::{self, Index};
-use crate::stores::incidents::{Incidents, Summary};
-use crate::stores::outbox::Outbox;
+use liveops_domain::error::{Exit, Result};
 
 /// Open an incident, say what happens, and end it
 ///
@@ -81,7 +70,7 @@ pub(crate) struct Which {
 
 pub(crate) async fn run(args: IncidentArgs, cx: &Context) -> Result<Exit> {
     if !matches!(args.verb, Verb::Open(_) | Verb::Receive(_) | Verb::Sync(_)) {
-        sync::refresh(cx).await?;
+        liveops_engine::incident::sync::refresh(cx).await?;
     }
     match args.verb {
         Verb::Open(args) => open::run(args, cx).await,
@@ -103,41 +92,4 @@ pub(crate) async fn run(args: IncidentArgs, cx: &Context) -> Result<Exit> {
         Verb::Receive(args) => receive::run(args, cx).await,
         Verb::Sync(args) => sync::run(args, cx).await,
     }
-}
-
-/// The incidents of this project: beside its file; without one, with the user's state.
-///
-/// # Errors
-/// Those of the configuration.
-pub(crate) fn store(cx: &Context) -> Result<Incidents> {
-    let config = cx.config()?;
-    let folder = config.settings.incidents.folder.as_deref();
-    let folder = folder.unwrap_or("incidents");
-    let base = config.layers.project.as_deref().and_then(std::path::Path::parent);
-    Ok(Incidents::at(base.unwrap_or(&cx.dirs.state).join(folder)))
-}
-
-/// The states of all incidents.
-///
-/// # Errors
-/// As [`incident_index::read`].
-pub(crate) fn index(cx: &Context) -> Result<Index> {
-    incident_index::read(&store(cx)?, &cache(cx)?)
-}
-
-/// Where one incident stands.
-///
-/// # Errors
-/// As [`incident_index::summary`].
-pub(crate) fn standing(cx: &Context, id: &str) -> Result<Summary> {
-    incident_index::summary(&store(cx)?, &cache(cx)?, id)
-}
-
-/// The messages of this project that are on their way.
-///
-/// # Errors
-/// Those of the configuration.
-pub(crate) fn outbox(cx: &Context) -> Result<Outbox> {
-    let key = crate::stores::cache::name(&cx.config()?.project_key());
-    Ok(Outbox::at(cx.dirs.state.join("outbox").join(key)))
 }

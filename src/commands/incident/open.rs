@@ -3,25 +3,28 @@
 use clap::Args;
 use serde_json::json;
 
-use crate::change::unasked;
-use crate::clients::http::Effort;
-use crate::commands::alerts::gather::{backends, gather as alerts};
-use crate::commands::incident::changed::{IncidentChange, left_over, message, occurred};
-use crate::commands::incident::deliver::{Tale, calls, tell};
-use crate::commands::incident::evidence::capture;
-use crate::commands::incident::sync::push;
-use crate::commands::incident::view::Shown;
-use crate::commands::incident::{standing, store};
+use crate::commands::incident::changed::exit;
 use crate::context::Context;
-use crate::domain::alert::{Alert, AlertState, rank};
-use crate::domain::incident::event::{Amended, Field, Opened, kind};
-use crate::domain::incident::notice::About;
-use crate::domain::incident::severity::{Severities, Severity};
-use crate::domain::incident::state::{in_order, replay};
-use crate::domain::journal::Event;
-use crate::error::{Error, Exit, Result};
 use crate::output::prompt;
-use crate::output::report::Recommendation;
+use liveops_domain::alert::{Alert, AlertState, rank};
+use liveops_domain::change::journal::Event;
+use liveops_domain::error::{Error, Exit, Result};
+use liveops_domain::incident::event::{Amended, Field, Opened, kind};
+use liveops_domain::incident::notice::About;
+use liveops_domain::incident::severity::{Severities, Severity};
+use liveops_domain::incident::state::{in_order, replay};
+use liveops_domain::status::source::Recommendation;
+use liveops_engine::alerts::gather::{backends, gather as alerts};
+use liveops_engine::change::unasked;
+use liveops_engine::clients::http::request::Effort;
+use liveops_engine::incident::deliver::{Tale, calls, tell};
+use liveops_engine::incident::evidence::capture;
+use liveops_engine::incident::message::message;
+use liveops_engine::incident::record::{IncidentChange, left_over, occurred};
+use liveops_engine::incident::standing;
+use liveops_engine::incident::summary::Shown;
+use liveops_engine::incident::sync::push;
+use liveops_engine::session::store;
 
 /// Open an incident
 ///
@@ -45,7 +48,7 @@ pub(super) struct OpenArgs {
     title: Option<String>,
 
     /// The service that is in trouble
-    #[arg(long, value_name = "NAME", add = clap_complete::engine::ArgValueCompleter::new(crate::commands::complete::services))]
+    #[arg(long, value_name = "NAME", add = clap_complete::engine::ArgValueCompleter::new(crate::complete::services))]
     service: Option<String>,
 
     /// The alert that told of it
@@ -201,7 +204,7 @@ pub(super) async fn begin(cx: &Context, opened: Opened, warnings: Vec<String>) -
         command: String::new(),
     };
     cx.output.show(&report, cx.clock.now())?;
-    report.exit(cx)
+    exit(&report, cx)
 }
 
 /// The runbook of the alert, which is known once the alerts are.

@@ -1,31 +1,24 @@
 //! `liveops incident receive`: Alertmanager's webhook opens incidents and tells those that are open of their alerts.
 
+use crate::commands::incident::view::head;
 use std::io::Read;
 use std::net::SocketAddr;
 
 use clap::Args;
-use serde::{Serialize, Serializer};
-use serde_json::json;
 
-use crate::change::{Confirmed, unasked};
-use crate::commands::incident::changed::{left_over, message, told_json, told_lines};
-use crate::commands::incident::deliver::{Told, calls, tell};
-use crate::commands::incident::evidence::capture;
-use crate::commands::incident::sync::push;
-use crate::commands::incident::view::Shown;
-use crate::commands::incident::{index, listen, standing, store};
-use crate::commands::tone::mark;
+use crate::commands::incident::changed::told_lines;
 use crate::context::Context;
-use crate::domain::incident::event::kind;
-use crate::domain::incident::notice::About;
-use crate::domain::incident::webhook::{Meaning, Webhook};
-use crate::error::{Error, Exit, Result};
 use crate::output::block::{Block, Tone, plain};
-use crate::output::report::{Meta, Recommendation, Report, Verdict};
+use crate::output::report::{Meta, Report};
+use crate::output::tone::mark;
 use crate::output::view::View;
-
-/// The most that is read.
-pub(super) const LARGEST: u64 = 4 * 1024 * 1024;
+use liveops_domain::error::{Error, Exit, Result};
+use liveops_domain::incident::webhook::{Meaning, Webhook};
+use liveops_domain::status::source::{Recommendation, Verdict};
+use liveops_engine::change::unasked;
+use liveops_engine::incident::receive::{Received, follow, write};
+use liveops_engine::incident::summary::Shown;
+use liveops_engine::incident::{index, listen};
 
 /// Take Alertmanager's webhook: open an incident, or tell it of its alerts
 ///
@@ -44,25 +37,12 @@ pub(super) struct ReceiveArgs {
     listen: Option<SocketAddr>,
 }
 
-/// What a delivery came to.
-pub(super) struct Received {
-    /// `opened`, `updated`, `known`, `nothing`.
-    what: &'static str,
-    dry_run: bool,
-    shown: Option<Shown>,
-    alerts: Vec<String>,
-    details: Vec<String>,
-    told: Vec<Told>,
-    paged: Option<bool>,
-    environment: String,
-}
-
 pub(super) async fn run(args: ReceiveArgs, cx: &Context) -> Result<Exit> {
     if let Some(address) = args.listen {
-        return listen::run(cx, address).await;
+        return listen::run(cx, address, |received| cx.output.show_line(received, cx.clock.now())).await;
     }
     let mut bytes = Vec::new();
-    std::io::stdin().lock().take(LARGEST).read_to_end(&mut bytes).map_err(|source| Error::Io {
+    std::io::stdin().lock().take(listen::LARGEST).read_to_end(&mut bytes).map_err(|source| Error::Io {
         action: "read",
         path: "stdin".into(),
         source,
@@ -91,82 +71,6 @@ pub(super) async fn run(args: ReceiveArgs, cx: &Context) -> Result<Exit> {
     Ok(Exit::Good)
 }
 
-/// A delivery that is in the journal.
-pub(super) struct Written {
-    what: &'static str,
-    id: Option<String>,
-    alerts: Vec<String>,
-}
-
-/// Puts it into the journal: after this, it is not lost. One at a time, so that two deliveries never open two.
-///
-/// # Errors
-/// As the journal.
-pub(super) fn write(cx: &Context, webhook: &Webhook) -> Result<Written> {
-    let store = store(cx)?;
-    let _lock = store.lock()?;
-    let (now, by) = (cx.clock.now(), "alertmanager");
-    let incidents: Vec<_> = index(cx)?.summaries.into_iter().map(|summary| summary.incident).collect();
-    let (what, id, signals) = match webhook.meaning(&incidents, cx.environment()?) {
-        Meaning::Nothing => ("nothing", None, Vec::new()),
-        Meaning::Open(opened, signals) => {
-            let id = store.open(now, by, &opened)?;
-            ("opened", Some(id), signals)
-        }
-        Meaning::Update(id, signals) if signals.is_empty() => ("known", Some(id), signals),
-        Meaning::Update(id, signals) => ("updated", Some(id), signals),
-    };
-    if let Some(id) = &id {
-        for signal in &signals {
-            store.append(id, now, by, kind::SIGNAL, signal)?;
-        }
-    }
-    Ok(Written { what, id, alerts: signals.into_iter().map(|signal| signal.text).collect() })
-}
-
-/// Evidence and people, for an incident that was opened.
-///
-/// # Errors
-/// When the journal cannot be read.
-pub(super) async fn follow(cx: &Context, written: Written, confirmed: &Confirmed) -> Result<Received> {
-    let table = &cx.config()?.settings.incidents.severities;
-    let store = store(cx)?;
-    let mut report = Received {
-        what: written.what,
-        dry_run: false,
-        shown: None,
-        alerts: written.alerts,
-        details: Vec::new(),
-        told: Vec::new(),
-        paged: None,
-        environment: cx.environment()?.to_owned(),
-    };
-    let Some(id) = written.id else {
-        return Ok(report);
-    };
-    if written.what == "opened" {
-        let story = store.story(&id)?;
-        let event = story.events.first().ok_or_else(|| Error::internal("an incident without an opening"))?;
-        let calls = calls(cx, &story.incident, About::Opened)?;
-        let text = report.alerts.join("\n");
-        let message = message(&story.incident, About::Opened, text, event);
-        let ((lines, _), tale) = tokio::join!(capture(cx, &id), tell(cx, &calls, message, confirmed));
-        report.details = lines;
-        report.told = tale.told;
-        report.paged = tale.paged;
-    }
-    report.told.extend(left_over(cx, confirmed).await);
-    if let Some(warning) = push(cx, &id, confirmed).await {
-        cx.output.warn(&warning);
-    }
-    let incident = standing(cx, &id)?.incident;
-    if written.what == "updated" && incident.signals.values().all(|signal| !signal.firing) {
-        report.details.push("all its alerts have ended; it is over when you say so".into());
-    }
-    report.shown = Some(Shown::new(incident, table, cx.clock.now()));
-    Ok(report)
-}
-
 fn planned(cx: &Context, webhook: &Webhook) -> Result<Received> {
     let summaries = index(cx)?.summaries.into_iter();
     let incidents: Vec<_> = summaries.map(|summary| summary.incident).collect();
@@ -188,27 +92,10 @@ fn planned(cx: &Context, webhook: &Webhook) -> Result<Received> {
     })
 }
 
-impl Received {
-    fn next(&self) -> Recommendation {
-        match self.shown.as_ref().and_then(|shown| shown.next().into_iter().next()) {
-            Some(step) => step,
-            None => Recommendation::new("next", "liveops incident list"),
-        }
-    }
-}
-
-impl Serialize for Received {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        json!({
-            "action": self.what,
-            "dry_run": self.dry_run,
-            "incident": self.shown.as_ref().map(Shown::json),
-            "alerts": self.alerts,
-            "deliveries": self.told.iter().map(told_json).collect::<Vec<_>>(),
-            "paged": self.paged,
-            "details": self.details,
-        })
-        .serialize(serializer)
+fn next(received: &Received) -> Recommendation {
+    match received.shown.as_ref().and_then(|shown| shown.next().into_iter().next()) {
+        Some(step) => step,
+        None => Recommendation::new("next", "liveops incident list"),
     }
 }
 
@@ -224,12 +111,12 @@ impl Report for Received {
         };
         let dry = if self.dry_run { ", dry run: nothing is changed" } else { "" };
         let mut blocks = vec![Block::Line(vec![mark(Tone::Plain, view), plain(format!("{what}{dry}"))])];
-        blocks.extend(self.shown.iter().flat_map(|shown| shown.head(view)));
+        blocks.extend(self.shown.iter().flat_map(|shown| head(shown, view)));
         for line in self.alerts.iter().chain(&self.details) {
             blocks.push(Block::Whole(vec![plain(format!("  {line}"))]));
         }
         blocks.extend(told_lines(&self.told, view));
-        let next = self.next();
+        let next = next(self);
         blocks.extend(next.command.map(|command| Block::next(&next.text, command)));
         blocks
     }
@@ -239,7 +126,7 @@ impl Report for Received {
             environment: Some(self.environment.clone()),
             verdict: Verdict::Pass,
             incidents: self.shown.iter().map(Shown::json).collect(),
-            recommendations: vec![self.next()],
+            recommendations: vec![next(self)],
             ..Meta::default()
         }
     }

@@ -8,17 +8,19 @@ use clap::Args;
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
-use crate::commands::incident::index;
 use crate::context::Context;
-use crate::domain::duration::{human, parse_positive};
-use crate::domain::incident::deadline::{Standing, deadlines};
-use crate::domain::incident::measures::{Measure, Span, is_within, measure};
-use crate::domain::incident::severity::Severity;
-use crate::domain::incident::state::Incident;
-use crate::error::{Exit, Result};
 use crate::output::block::{Block, Table, Tone, plain, span};
-use crate::output::report::{Meta, Outcome, Recommendation, Report};
-use crate::output::view::{View, compact, rfc3339};
+use crate::output::report::{Meta, Report};
+use crate::output::view::View;
+use liveops_domain::error::{Exit, Result};
+use liveops_domain::incident::deadline::{Standing, deadlines};
+use liveops_domain::incident::measures::{Measure, Span, is_within, measure};
+use liveops_domain::incident::severity::Severity;
+use liveops_domain::incident::state::Incident;
+use liveops_domain::status::source::{Outcome, Recommendation};
+use liveops_domain::text::duration::{human, parse_positive};
+use liveops_domain::text::time::{compact, rfc3339};
+use liveops_engine::incident::index;
 
 /// Fewer incidents than this prove nothing.
 const FEW: usize = 8;

@@ -1,22 +1,28 @@
 //! `liveops incident show`: where it stands, what is due, who was told, what is known.
 
+use crate::commands::incident::view::head;
 use clap::Args;
 use serde::{Serialize, Serializer};
 use serde_json::json;
 
-use crate::commands::incident::pick::which;
-use crate::commands::incident::timeline::{Line, line};
-use crate::commands::incident::view::{Shown, clock, deadline_line, delivery_word};
-use crate::commands::incident::{Which, standing, store};
-use crate::commands::tone::mark;
+use crate::commands::incident::Which;
+use crate::commands::incident::timeline::block;
+use crate::commands::incident::view::{deadline_line, delivery_word};
 use crate::context::Context;
-use crate::domain::incident::deadline::Standing;
-use crate::domain::incident::event::DeliveryState;
-use crate::error::{Exit, Result};
 use crate::output::block::{Block, Tone, plain, span};
-use crate::output::report::{Meta, Report, Verdict};
+use crate::output::report::{Meta, Report};
+use crate::output::tone::mark;
 use crate::output::view::View;
-use crate::stores::incidents::Summary;
+use liveops_domain::error::{Exit, Result};
+use liveops_domain::incident::deadline::Standing;
+use liveops_domain::incident::event::DeliveryState;
+use liveops_domain::status::source::Verdict;
+use liveops_engine::files::incidents::Summary;
+use liveops_engine::incident::resolve::which;
+use liveops_engine::incident::standing;
+use liveops_engine::incident::summary::{Shown, clock};
+use liveops_engine::incident::timeline::{Line, line};
+use liveops_engine::session::store;
 
 /// Show where an incident stands
 ///
@@ -104,7 +110,7 @@ impl Report for IncidentReport {
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         let one = &self.shown.incident;
-        let mut blocks = self.shown.head(view);
+        let mut blocks = head(&self.shown, view);
         for deadline in &self.shown.deadlines {
             if !deadline.is_open() && deadline.standing == Standing::Kept {
                 blocks.push(Block::Line(deadline_line(deadline, view)));
@@ -150,7 +156,7 @@ impl Report for IncidentReport {
             blocks.push(Block::Whole(vec![span(text, Tone::Bad)]));
         }
         blocks.push(Block::Blank);
-        blocks.extend(self.last.iter().map(|line| line.block(view)));
+        blocks.extend(self.last.iter().map(|line| block(line, view)));
         blocks.push(Block::Blank);
         for step in self.shown.next() {
             blocks.extend(step.command.map(|command| Block::next(&step.text, command)));

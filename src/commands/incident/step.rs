@@ -1,16 +1,17 @@
 //! `liveops incident ack`, `mitigate`, `resolve`, `reopen`: the steps from one phase to the next.
 
+use crate::commands::incident::changed::say;
 use clap::Args;
 
 use crate::commands::incident::Which;
-use crate::commands::incident::changed::{Say, occurred, say};
-use crate::commands::incident::pick::which;
-use crate::commands::incident::recovery::{Recovery, recovery};
 use crate::context::Context;
-use crate::domain::incident::event::{Moved, kind};
-use crate::domain::incident::notice::About;
-use crate::domain::incident::transition::Action;
-use crate::error::{Exit, Result};
+use liveops_domain::error::{Exit, Result};
+use liveops_domain::incident::event::{Moved, kind};
+use liveops_domain::incident::notice::About;
+use liveops_domain::incident::transition::Action;
+use liveops_engine::incident::record::{Say, occurred};
+use liveops_engine::incident::recovery::{Recovery, recovery};
+use liveops_engine::incident::resolve::which;
 
 /// Say that you have it
 ///
@@ -116,8 +117,8 @@ pub(super) async fn mitigate(args: MitigateArgs, cx: &Context) -> Result<Exit> {
 pub(super) async fn resolve(args: ResolveArgs, cx: &Context) -> Result<Exit> {
     let id = which(cx, args.which.incident.as_deref(), "resolve")?;
     let occurred_at = occurred(cx, args.at.as_deref())?;
-    let incident = super::standing(cx, &id)?.incident;
-    super::changed::must_allow(cx, &incident, Action::Resolve)?;
+    let incident = liveops_engine::incident::standing(cx, &id)?.incident;
+    liveops_engine::incident::record::must_allow(cx, &incident, Action::Resolve)?;
     let recovery = recovery(cx, &incident).await;
     let said = recovery.text();
     if !matches!(recovery, Recovery::Recovered(_)) {
@@ -142,7 +143,7 @@ pub(super) async fn reopen(args: ReopenArgs, cx: &Context) -> Result<Exit> {
 fn last(cx: &Context) -> Result<String> {
     let now = cx.clock.now();
     let environment = cx.environment()?;
-    let recent: Vec<String> = super::index(cx)?
+    let recent: Vec<String> = liveops_engine::incident::index(cx)?
         .summaries
         .into_iter()
         .map(|summary| summary.incident)
@@ -155,7 +156,7 @@ fn last(cx: &Context) -> Result<String> {
         .collect();
     match recent.as_slice() {
         [one] => Ok(one.clone()),
-        _ => Err(crate::error::Error::usage(
+        _ => Err(liveops_domain::error::Error::usage(
             match recent.len() {
                 0 => "no incident was mitigated or resolved in the last day".to_owned(),
                 n => format!("{n} incidents were mitigated or resolved in the last day: {}", recent.join(", ")),

@@ -1,20 +1,22 @@
 //! `liveops incident timeline`: everything that was written down, in the order in which it happened.
 
-use chrono::{DateTime, Utc};
 use clap::Args;
 use serde::Serialize;
-use serde_json::Value;
 
-use crate::commands::incident::pick::which;
-use crate::commands::incident::view::clock;
-use crate::commands::incident::{Which, store};
+use crate::commands::incident::Which;
 use crate::context::Context;
-use crate::domain::incident::event::kind;
-use crate::domain::journal::Event;
-use crate::error::{Exit, Result};
 use crate::output::block::{Block, Table, Tone, plain, span};
-use crate::output::report::{Meta, Recommendation, Report, Verdict};
-use crate::output::view::{View, rfc3339};
+use crate::output::report::{Meta, Report};
+use crate::output::view::View;
+use liveops_domain::change::journal::Event;
+use liveops_domain::error::{Exit, Result};
+use liveops_domain::incident::event::kind;
+use liveops_domain::status::source::{Recommendation, Verdict};
+use liveops_domain::text::time::rfc3339;
+use liveops_engine::incident::resolve::which;
+use liveops_engine::incident::summary::clock;
+use liveops_engine::incident::timeline::{Line, line};
+use liveops_engine::session::store;
 
 /// Print an incident's journal in the order in which things happened
 ///
@@ -37,81 +39,20 @@ pub(super) struct TimelineArgs {
     notifications: bool,
 }
 
-/// An event as people read it.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct Line {
-    id: Option<String>,
-    #[serde(serialize_with = "time")]
-    at: DateTime<Utc>,
-    by: String,
-    #[serde(rename = "type")]
-    kind: String,
-    pub(crate) text: String,
-    data: Value,
-}
-
-fn time<S: serde::Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true))
-}
-
-/// The line of an event: its kind in a word, and its text.
-pub(crate) fn line(event: &Event) -> Line {
-    Line {
-        id: event.id.clone(),
-        at: event.at,
-        by: event.by.clone(),
-        kind: event.kind.clone(),
-        text: words(event),
-        data: event.data.clone(),
-    }
-}
-
-fn words(event: &Event) -> String {
-    let said = |key: &str| event.data.get(key).and_then(Value::as_str);
-    let text = said("text");
-    let with = |head: String| match text {
-        Some(text) => format!("{head}: {text}"),
-        None => head,
+/// `03:12Z ada  opened P1: matchmaking down`.
+pub(super) fn block(line: &Line, view: &View) -> Block {
+    let tone = match line.kind.as_str() {
+        kind::OPENED | kind::REOPENED | kind::ESCALATED => Tone::Bad,
+        kind::ACKED | kind::MITIGATED | kind::SEVERITY => Tone::Warn,
+        kind::RESOLVED => Tone::Good,
+        kind::NOTIFICATION | kind::EVIDENCE => Tone::Dim,
+        _ => Tone::Plain,
     };
-    let get = |key: &str| said(key).unwrap_or_default().to_owned();
-    let happened = said("occurred_at").map_or_else(String::new, |at| format!(" (happened {at})"));
-    match event.kind.as_str() {
-        kind::OPENED => format!("opened {}: {}", get("severity").to_uppercase(), get("title")),
-        kind::ACKED => with("acknowledged".into()),
-        kind::MITIGATED => with(format!("mitigated{happened}")),
-        kind::RESOLVED => match said("check") {
-            Some(check) => format!("{} [{check}]", with(format!("resolved{happened}"))),
-            None => with(format!("resolved{happened}")),
-        },
-        kind::REOPENED => with("reopened".into()),
-        kind::SEVERITY => with(format!("severity is {} now", get("severity").to_uppercase())),
-        kind::ROLE => format!("{} is {} now", get("person"), get("role")),
-        kind::ESCALATED if get("to").is_empty() => with("escalated".into()),
-        kind::ESCALATED => with(format!("escalated to {}", get("to"))),
-        kind::HANDOFF => with(format!("handed to {}", get("to"))),
-        kind::AMENDED => with(format!("{} is {}, was {}", get("field"), get("to"), said("was").unwrap_or("nothing"))),
-        kind::EVIDENCE => with(get("name")),
-        "journal.repaired" => "a half-written line was set aside".into(),
-        _ => text.map_or_else(|| event.kind.clone(), ToOwned::to_owned),
-    }
-}
-
-impl Line {
-    /// `03:12Z ada  opened P1: matchmaking down`.
-    pub(super) fn block(&self, view: &View) -> Block {
-        let tone = match self.kind.as_str() {
-            kind::OPENED | kind::REOPENED | kind::ESCALATED => Tone::Bad,
-            kind::ACKED | kind::MITIGATED | kind::SEVERITY => Tone::Warn,
-            kind::RESOLVED => Tone::Good,
-            kind::NOTIFICATION | kind::EVIDENCE => Tone::Dim,
-            _ => Tone::Plain,
-        };
-        Block::Whole(vec![
-            span(clock(self.at, view.now), Tone::Dim),
-            plain(format!("  {}  ", self.by)),
-            span(self.text.clone(), tone),
-        ])
-    }
+    Block::Whole(vec![
+        span(clock(line.at, view.now), Tone::Dim),
+        plain(format!("  {}  ", line.by)),
+        span(line.text.clone(), tone),
+    ])
 }
 
 /// The whole journal.
@@ -147,7 +88,7 @@ impl Report for Timeline {
     const SCHEMA: &'static str = "liveops.incident.timeline/1";
 
     fn blocks(&self, view: &View) -> Vec<Block> {
-        let mut blocks: Vec<Block> = self.events.iter().map(|line| line.block(view)).collect();
+        let mut blocks: Vec<Block> = self.events.iter().map(|line| block(line, view)).collect();
         for fault in &self.faults {
             let text = format!("JOURNAL: {fault}");
             blocks.push(Block::Whole(vec![span(text, Tone::Bad)]));

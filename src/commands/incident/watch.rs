@@ -4,18 +4,19 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::change::unasked;
-use crate::commands::incident::changed::left_over;
-use crate::commands::incident::pick::which;
-use crate::commands::incident::show::{self, IncidentReport};
-use crate::commands::incident::{Which, view::Shown};
+use crate::commands::incident::show::IncidentReport;
+use crate::commands::incident::{Which, show};
 use crate::context::Context;
-use crate::domain::duration::parse_positive;
-use crate::domain::incident::deadline::Standing;
-use crate::error::{Exit, Result};
 use crate::output::format::Format;
 use crate::output::report::Report;
 use crate::output::screen::Screen;
+use liveops_domain::error::{Exit, Result};
+use liveops_domain::incident::deadline::Standing;
+use liveops_domain::text::duration::parse_positive;
+use liveops_engine::change::unasked;
+use liveops_engine::incident::record::left_over;
+use liveops_engine::incident::resolve::which;
+use liveops_engine::incident::summary::Shown;
 
 /// Watch an incident and its deadlines
 ///

@@ -4,39 +4,32 @@ use std::time::Duration;
 
 use tokio::join;
 
-use crate::clients::http::{Effort, Http, Target};
-use crate::clients::{alertmanager, prometheus};
-use crate::commands::init::{InitArgs, place};
-use crate::config::presets::Preset;
+use crate::commands::init::InitArgs;
 use crate::context::Context;
-use crate::error::Result;
 use crate::output::prompt;
+use liveops_domain::error::Result;
+use liveops_engine::clients::http::Http;
+use liveops_engine::clients::http::request::Effort;
+use liveops_engine::clients::http::target::Target;
+use liveops_engine::clients::{alertmanager, prometheus};
+use liveops_engine::config::presets::Preset;
+use liveops_engine::init::given::Given;
+use liveops_engine::init::place;
 
 /// Where these systems usually are when they run on the same machine.
 const PROMETHEUS: &str = "http://127.0.0.1:9090";
+
 const ALERTMANAGER: &str = "http://127.0.0.1:9093";
+
 /// How long a look at the usual places may keep the first question waiting.
 const GLANCE: Duration = Duration::from_millis(500);
-
-/// What was said.
-#[derive(Debug)]
-pub(crate) struct Given {
-    pub(crate) preset: Preset,
-    pub(crate) project: String,
-    pub(crate) environment: String,
-    pub(crate) prometheus: Option<String>,
-    pub(crate) alertmanager: Option<String>,
-    pub(crate) flags: Option<String>,
-    /// Name and base of the health API.
-    pub(crate) services: Vec<(String, String)>,
-}
 
 /// Flags, and answers to what they do not say.
 ///
 /// # Errors
 /// A flag that is not a URL; Ctrl-C.
 pub(crate) async fn gather(args: &InitArgs, cx: &Context, http: &Http) -> Result<Given> {
-    let global = &cx.global;
+    let global = &cx.choices;
     let flag = |text: &Option<String>, system: &str| {
         text.as_deref().filter(|text| !text.is_empty()).map(|text| place::url(text, system)).transpose()
     };

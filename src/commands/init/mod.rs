@@ -2,23 +2,22 @@
 //! it was given. What it finds never stops the writing; an existing file does.
 
 mod ask;
-mod place;
-mod probe;
 mod report;
-mod write;
 
 use std::path::PathBuf;
 
 use clap::Args;
 use clap::builder::ValueHint;
 
-use crate::clients::http::Http;
-use crate::commands::init::ask::Given;
+use crate::choice::choice;
 use crate::commands::init::report::Init;
-use crate::config::presets::{Answers, Preset, Service, render};
 use crate::context::Context;
-use crate::error::{Error, Exit, Result};
-use crate::stores::file::write_shared;
+use liveops_domain::error::{Error, Exit, Result};
+use liveops_engine::clients::http::Http;
+use liveops_engine::config::presets::{Answers, Preset, Service, render};
+use liveops_engine::files::file::write_shared;
+use liveops_engine::init::given::Given;
+use liveops_engine::init::{place, probe, write};
 
 /// Write a commented liveops.yaml
 ///
@@ -33,7 +32,7 @@ use crate::stores::file::write_shared;
   liveops init --preset game-server --dry-run              only shows")]
 pub(crate) struct InitArgs {
     /// Kind of service, which decides on the KPIs [default: game-server]
-    #[arg(long, value_enum)]
+    #[arg(long, value_parser = choice(Preset::ALL))]
     preset: Option<Preset>,
 
     /// The project's name [default: that of the folder]
@@ -51,14 +50,14 @@ pub(crate) struct InitArgs {
 
 /// Gathers answers, looks at the places they name, writes.
 pub(crate) async fn run(args: InitArgs, cx: &Context) -> Result<Exit> {
-    if cx.global.read_only {
+    if cx.choices.read_only {
         return Err(Error::Refused {
             why: "read-only: will not write a file".into(),
             hint: "leave out `--read-only`, or look with `--dry-run`".into(),
         });
     }
     let path = cx.dirs.work.join(&args.out);
-    if !cx.global.dry_run {
+    if !cx.choices.dry_run {
         write::may_write(&path, args.force, cx)?;
     }
     // Not the context's client: that reads the configuration, which may be the broken one that is to be replaced.
@@ -69,7 +68,7 @@ pub(crate) async fn run(args: InitArgs, cx: &Context) -> Result<Exit> {
     let (answers, variables) = answers(&given, &findings);
     let text = render(given.preset, &answers)?;
     write::check(&text)?;
-    if cx.global.dry_run {
+    if cx.choices.dry_run {
         cx.output.note("dry run: nothing is written; this is the file");
         cx.output.write(&text)?;
         return Ok(Exit::Good);

@@ -4,12 +4,13 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::commands::init::ask::Given;
-use crate::commands::init::probe::{Finding, Findings, State};
-use crate::config::presets::{Answers, optional};
 use crate::output::block::{Block, Tone, plain, span};
-use crate::output::report::{Meta, Outcome, Recommendation, Report, Source, SourceState, Verdict};
+use crate::output::report::{Meta, Report};
 use crate::output::view::View;
+use liveops_domain::status::source::{Outcome, Recommendation, Source, SourceState, Verdict};
+use liveops_engine::config::presets::{Answers, optional};
+use liveops_engine::init::given::Given;
+use liveops_engine::init::probe::{Finding, Findings, State};
 
 /// A KPI that was written commented out.
 #[derive(Debug, Serialize)]
@@ -74,7 +75,7 @@ impl Init {
         } else {
             "doctor"
         };
-        if self.path == crate::config::layers::FILE_NAME {
+        if self.path == liveops_engine::config::layers::FILE_NAME {
             format!("liveops {verb}")
         } else {
             format!("liveops --config {} {verb}", self.path)

@@ -6,15 +6,17 @@ use std::io::ErrorKind;
 use clap::Args;
 use serde::Serialize;
 
-use crate::commands::postmortem::source;
-use crate::commands::tone;
 use crate::context::Context;
-use crate::domain::postmortem::check::{ActionItem, Finding, check};
-use crate::domain::shell::word;
-use crate::error::{Error, Exit, Result};
 use crate::output::block::{Block, Table, Tone, plain, span};
-use crate::output::report::{Meta, Recommendation, Report, Verdict};
-use crate::output::view::{View, rfc3339};
+use crate::output::report::{Meta, Report};
+use crate::output::tone;
+use crate::output::view::View;
+use liveops_domain::error::{Error, Exit, Result};
+use liveops_domain::postmortem::check::{ActionItem, Finding, check};
+use liveops_domain::status::source::{Recommendation, Verdict};
+use liveops_domain::text::shell::word;
+use liveops_domain::text::time::rfc3339;
+use liveops_engine::postmortem::source;
 
 /// Check what a postmortem still lacks
 ///

@@ -3,14 +3,15 @@
 use clap::Args;
 use serde_json::json;
 
-use crate::commands::incident::store;
 use crate::commands::postmortem::check::look;
 use crate::context::Context;
-use crate::domain::incident::event::{Said, kind};
-use crate::error::{Error, Exit, Result};
 use crate::output::block::{Block, Tone, plain};
-use crate::output::report::{Meta, Recommendation, Report};
+use crate::output::report::{Meta, Report};
 use crate::output::view::View;
+use liveops_domain::error::{Error, Exit, Result};
+use liveops_domain::incident::event::{Said, kind};
+use liveops_domain::status::source::Recommendation;
+use liveops_engine::session::store;
 
 /// Say that a postmortem is done: its check must pass, and its deadline is met
 ///
@@ -33,7 +34,7 @@ struct Closed {
 }
 
 pub(super) fn run(args: &DoneArgs, cx: &Context) -> Result<Exit> {
-    if cx.is_read_only()? && !cx.global.dry_run {
+    if cx.is_read_only()? && !cx.choices.dry_run {
         return Err(Error::Refused {
             why: "read-only: will not write into the journal".into(),
             hint: "leave out `--read-only`".into(),
@@ -46,12 +47,12 @@ pub(super) fn run(args: &DoneArgs, cx: &Context) -> Result<Exit> {
         cx.output.show(&checked, cx.clock.now())?;
         return Ok(Exit::Bad);
     }
-    if !cx.global.dry_run {
+    if !cx.choices.dry_run {
         let said = Said { text: "the postmortem is done".into() };
         let store = store(cx)?;
         store.append(&checked.incident, cx.clock.now(), &cx.actor, kind::POSTMORTEM, &json!(said))?;
     }
-    let report = Closed { incident: checked.incident, dry_run: cx.global.dry_run };
+    let report = Closed { incident: checked.incident, dry_run: cx.choices.dry_run };
     cx.output.show(&report, cx.clock.now())?;
     Ok(Exit::Good)
 }
@@ -63,7 +64,7 @@ impl Report for Closed {
         let head = if self.dry_run { "would be done" } else { "is done" };
         vec![
             Block::Whole(vec![
-                crate::commands::tone::mark(Tone::Good, view),
+                crate::output::tone::mark(Tone::Good, view),
                 plain(format!(" the postmortem of {} {head}", self.incident)),
             ]),
             Block::next("see all incidents", "liveops incident list"),

@@ -5,47 +5,22 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
 
-use crate::clients::http::Effort;
-use crate::clients::prometheus::Prometheus;
-use crate::commands::changes::series;
-use crate::commands::status::StatusArgs;
-use crate::commands::status::gather::gather;
-use crate::commands::status::memory::Memory;
 use crate::context::Context;
-use crate::domain::duration::to_promql;
-use crate::domain::kpi::{Kpi, KpiKind};
-use crate::domain::level::Level;
-use crate::domain::postmortem::impact::{WEEK, extreme, loss};
-use crate::domain::quantity::Unit;
-use crate::domain::series::Answer;
-use crate::error::{Error, Result};
-use crate::output::sparkline::sparkline;
-use crate::output::svg::Chart;
+use liveops_domain::error::{Error, Result};
+use liveops_domain::metric::kpi::{Kpi, KpiKind};
+use liveops_domain::metric::quantity::Unit;
+use liveops_domain::metric::series::Answer;
+use liveops_domain::postmortem::impact::{WEEK, loss};
+use liveops_domain::text::duration::to_promql;
+use liveops_engine::changes::series;
+use liveops_engine::clients::http::request::Effort;
+use liveops_engine::clients::prometheus::Prometheus;
+use liveops_engine::observe::last_good::Memory;
+use liveops_engine::postmortem::facts::{Figure, Span};
+use liveops_engine::status::gather;
 
 /// How much is shown before and after.
 const MARGIN: TimeDelta = TimeDelta::minutes(30);
-/// Columns of a sparkline.
-const SPARK: usize = 32;
-
-/// When it was.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Span {
-    pub(super) from: DateTime<Utc>,
-    pub(super) to: DateTime<Utc>,
-    /// Until when users were harmed.
-    pub(super) harm: DateTime<Utc>,
-}
-
-/// A KPI over the incident.
-#[derive(Debug)]
-pub(super) struct Figure {
-    pub(super) kpi: Kpi,
-    pub(super) points: Result<Vec<(DateTime<Utc>, f64)>, String>,
-    /// The week before, at its own times.
-    before: Vec<(DateTime<Utc>, f64)>,
-    /// The metrics did not say; this is what looks at the status left behind.
-    remembered: bool,
-}
 
 /// A measure of the impact.
 #[derive(Debug, serde::Serialize)]
@@ -81,9 +56,9 @@ pub(super) async fn look(cx: &Context, kpis: &[Kpi], span: Span) -> Vec<Figure> 
 }
 
 /// The last hour of each KPI, as far as `status` has seen it.
-async fn remembered(cx: &Context) -> Vec<(String, Vec<(DateTime<Utc>, f64)>)> {
+pub(crate) async fn remembered(cx: &Context) -> Vec<(String, Vec<(DateTime<Utc>, f64)>)> {
     let now = cx.clock.now();
-    let gathered = gather(&StatusArgs::glance(), cx, &mut Memory::default()).await;
+    let gathered = gather(&[], cx, &mut Memory::default()).await;
     let kpis = gathered.map_or_else(|_| Vec::new(), |gathered| gathered.readings.kpis);
     kpis.iter().map(|one| (one.kpi.name.clone(), one.points(now))).collect()
 }
@@ -103,74 +78,6 @@ async fn asked(cx: &Context, kpis: &[Kpi], (from, to): (DateTime<Utc>, DateTime<
         }
     }))
     .await
-}
-
-impl Figure {
-    /// A plot, and its file's name.
-    pub(super) fn plot(&self, marks: &[(DateTime<Utc>, &str)]) -> Option<(String, String)> {
-        let points = self.points.as_ref().ok()?;
-        let moved: Vec<_> = self.before.iter().map(|(at, value)| (*at + WEEK, *value)).collect();
-        let mut levels = Vec::new();
-        for (threshold, name) in [(&self.kpi.warn, "warning"), (&self.kpi.critical, "critical")] {
-            levels.extend(threshold.as_ref().map(|threshold| (threshold.value, name)));
-        }
-        let title = format!("{}{}", self.kpi.title(), if moved.is_empty() { "" } else { " (dashed: a week before)" });
-        let svg = Chart {
-            title: &title,
-            points,
-            before: &moved,
-            marks,
-            levels: &levels,
-            show: &|value| self.kpi.unit.show(value),
-        }
-        .draw()?;
-        let sound: String =
-            self.kpi.name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' }).collect();
-        Some((format!("{sound}.svg"), svg))
-    }
-
-    /// `▁▂▇█▂`, and what it says.
-    pub(super) fn words(&self, span: Span) -> (String, String) {
-        let points = match &self.points {
-            Ok(points) => points,
-            Err(why) => return (String::new(), format!("unknown: {why}")),
-        };
-        let values: Vec<Option<f64>> = points.iter().map(|(_, value)| Some(*value)).collect();
-        let spark = sparkline(&values, SPARK, false);
-        let highest = self.rises();
-        let words = match extreme(points, span.from, span.to, highest) {
-            None => "unknown: no value while it lasted".to_owned(),
-            Some((at, value)) => {
-                let level = match self.kpi.level(value) {
-                    Level::Critical => ", critical",
-                    Level::Warn => ", above the warning",
-                    Level::Ok | Level::Unknown => "",
-                };
-                format!(
-                    "{} {}{level} at {}",
-                    if highest { "at most" } else { "at least" },
-                    self.kpi.unit.show(value),
-                    at.format("%H:%M")
-                )
-            }
-        };
-        let tail = if self.remembered { " (from looks at the status; there are no other metrics of it)" } else { "" };
-        (spark, format!("{words}{tail}"))
-    }
-
-    /// Is more of it worse?
-    fn rises(&self) -> bool {
-        self.kpi.warn.is_some() || self.kpi.critical.is_some()
-    }
-
-    /// Players are what a gauge of that name counts.
-    fn counts_players(&self) -> bool {
-        matches!(self.kpi.kind, KpiKind::Gauge { .. }) && self.kpi.name.contains("player")
-    }
-
-    fn counts_purchases(&self) -> bool {
-        matches!(self.kpi.kind, KpiKind::Rate { .. }) && self.kpi.name.contains("purchase")
-    }
 }
 
 /// What it cost: players and purchases against the week before, errors served.
@@ -207,7 +114,7 @@ fn evidence(figure: &Figure, covered: f64) -> String {
     format!("`{}` against the same time last week{part}", figure.kpi.name)
 }
 
-fn lost(figure: &Figure, span: Span) -> Result<crate::domain::postmortem::impact::Loss, String> {
+fn lost(figure: &Figure, span: Span) -> Result<liveops_domain::postmortem::impact::Loss, String> {
     let points = figure.points.as_ref().map_err(Clone::clone)?;
     loss(points, &figure.before, span.from, span.to)
         .ok_or_else(|| "there are no metrics of the same time last week".into())

@@ -2,15 +2,13 @@
 
 mod check;
 mod done;
-mod facts;
-mod figures;
+pub(crate) mod figures;
 mod new;
-pub(crate) mod source;
 
 use clap::{Args, Subcommand};
 
 use crate::context::Context;
-use crate::error::{Exit, Result};
+use liveops_domain::error::{Exit, Result};
 
 /// Write the postmortem of an incident, and check that it is fit to be read
 ///

@@ -4,22 +4,23 @@ use clap::Args;
 use minijinja::context;
 use serde::Serialize;
 
-use crate::commands::postmortem::facts::{between, causes, cell, duties, stamp, timeline};
-use crate::commands::postmortem::figures::{Measure, Span, impact, look};
-use crate::commands::postmortem::source;
-use crate::commands::template::Template;
-use crate::commands::tone;
+use crate::commands::postmortem::figures::{Measure, impact, look};
 use crate::context::Context;
-use crate::domain::runbook::Runbook;
-use crate::domain::shell::word;
-use crate::error::{Error, Exit, Result};
 use crate::output::block::{Block, Table, Tone, plain, span};
-use crate::output::report::{Meta, Outcome, Recommendation, Report};
+use crate::output::report::{Meta, Report};
+use crate::output::tone;
 use crate::output::view::View;
-use crate::stores::file::write_shared;
+use liveops_domain::error::{Error, Exit, Result};
+use liveops_domain::runbook::Runbook;
+use liveops_domain::status::source::{Outcome, Recommendation};
+use liveops_domain::text::shell::word;
+use liveops_engine::files::file::write_shared;
+use liveops_engine::postmortem::facts::{Span, between, causes, cell, duties, stamp, timeline};
+use liveops_engine::postmortem::source;
+use liveops_engine::template::Template;
 
 /// The shipped template.
-const TEMPLATE: &str = include_str!("../../../templates/postmortem/postmortem.md.j2");
+const TEMPLATE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/templates/postmortem/postmortem.md.j2"));
 
 /// Write the postmortem of an incident
 ///
@@ -63,7 +64,7 @@ struct Written {
 }
 
 pub(super) async fn run(args: NewArgs, cx: &Context) -> Result<Exit> {
-    if cx.is_read_only()? && !cx.global.dry_run {
+    if cx.is_read_only()? && !cx.choices.dry_run {
         return Err(Error::Refused {
             why: "read-only: will not write a postmortem".into(),
             hint: "leave out `--read-only`, or look with `--dry-run`".into(),
@@ -72,7 +73,7 @@ pub(super) async fn run(args: NewArgs, cx: &Context) -> Result<Exit> {
     let story = source::which(cx, args.id.as_deref())?;
     let one = &story.incident;
     let path = source::document(cx, &one.id)?;
-    if path.exists() && !args.force && !cx.global.dry_run {
+    if path.exists() && !args.force && !cx.choices.dry_run {
         return Err(Error::Refused {
             why: format!("{} exists already; nothing was written", path.display()),
             hint: format!(
@@ -86,7 +87,7 @@ pub(super) async fn run(args: NewArgs, cx: &Context) -> Result<Exit> {
     let ended = one.resolved.at().or(one.mitigated.at());
     let span = Span { from: started, to: ended.unwrap_or(now), harm: one.mitigated.at().or(ended).unwrap_or(now) };
     let configured = &cx.config()?.settings.kpis;
-    let kpis = if configured.is_empty() { crate::config::presets::kpis() } else { configured.clone() };
+    let kpis = if configured.is_empty() { liveops_engine::config::presets::kpis() } else { configured.clone() };
     let figures = look(cx, &kpis, span).await;
     let (measures, causes) =
         tokio::join!(impact(cx, &figures, span), causes(cx, &figures, one.service.as_deref(), span));
@@ -152,12 +153,12 @@ pub(super) async fn run(args: NewArgs, cx: &Context) -> Result<Exit> {
         plots: plots.iter().map(|(file, _)| file.clone()).collect(),
         suspects: causes.suspects.len(),
         to_fill_in: Runbook::parse(&markdown).unfilled.len(),
-        dry_run: cx.global.dry_run,
+        dry_run: cx.choices.dry_run,
         gaps: causes.gaps,
         impact,
         markdown,
     };
-    if !cx.global.dry_run {
+    if !cx.choices.dry_run {
         for (file, svg) in &plots {
             write_shared(&path.with_file_name(file), svg, true)?;
         }

@@ -1,10 +1,10 @@
 //! The next command: the same question in another form.
 
-use crate::domain::shell::word;
+use liveops_domain::text::shell::word;
 
 /// What was typed beside the question. Endpoint and environment are added by `Output`.
 #[derive(Debug)]
-pub(super) struct Again {
+pub(crate) struct Again {
     at: String,
 }
 

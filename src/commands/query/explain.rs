@@ -3,12 +3,12 @@
 use serde::Serialize;
 
 use crate::context::Context;
-use crate::domain::kpi::Kpi;
-use crate::domain::promql::Expression;
-use crate::error::Result;
 use crate::output::block::{Block, Span, Tone, plain, span};
 use crate::output::report::{Meta, Report};
 use crate::output::view::View;
+use liveops_domain::error::Result;
+use liveops_domain::metric::kpi::Kpi;
+use liveops_domain::metric::promql::Expression;
 
 /// The PromQL that a KPI becomes, or what is known of an expression.
 #[derive(Debug, Serialize)]

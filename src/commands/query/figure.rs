@@ -4,18 +4,17 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::commands::query::ask::Asked;
-use crate::commands::query::window::Window;
-use crate::domain::kpi::Kpi;
-use crate::domain::level::Level;
-use crate::domain::quantity::Unit;
-use crate::domain::series::{Answer, Point, Queried, Series};
-use crate::error::Result;
-use crate::output::format;
+use liveops_domain::error::Result;
+use liveops_domain::metric::kpi::Kpi;
+use liveops_domain::metric::level::Level;
+use liveops_domain::metric::quantity::Unit;
+use liveops_domain::metric::series::{Answer, Point, Queried, Series};
+use liveops_engine::query::ask::Asked;
+use liveops_engine::query::window::Window;
 
 /// A KPI as it is at the time of the question, or at the end of the range.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct Figure {
+pub(crate) struct Figure {
     /// Its name in the configuration.
     name: String,
     pub(super) title: String,
@@ -46,11 +45,11 @@ fn unit_name<S: serde::Serializer>(unit: &Unit, to: S) -> Result<S::Ok, S::Error
 
 #[expect(clippy::ref_option, reason = "serde calls it so")]
 fn number<S: serde::Serializer>(value: &Option<f64>, to: S) -> Result<S::Ok, S::Error> {
-    value.map(format::number).serialize(to)
+    value.map(liveops_domain::text::cell::number).serialize(to)
 }
 
 fn numbers<S: serde::Serializer>(values: &BTreeMap<String, f64>, to: S) -> Result<S::Ok, S::Error> {
-    to.collect_map(values.iter().map(|(label, value)| (label, format::number(*value))))
+    to.collect_map(values.iter().map(|(label, value)| (label, liveops_domain::text::cell::number(*value))))
 }
 
 impl Figure {
@@ -81,10 +80,13 @@ impl Figure {
 
     /// Its entry among the metrics of the envelope.
     pub(super) fn metric(&self) -> (String, serde_json::Value) {
-        let values: serde_json::Map<String, serde_json::Value> =
-            self.values.iter().map(|(label, value)| (label.clone(), format::number(*value))).collect();
+        let values: serde_json::Map<String, serde_json::Value> = self
+            .values
+            .iter()
+            .map(|(label, value)| (label.clone(), liveops_domain::text::cell::number(*value)))
+            .collect();
         let entry = serde_json::json!({
-            "value": self.value.map(format::number),
+            "value": self.value.map(liveops_domain::text::cell::number),
             "unit": self.unit.name(),
             "level": self.level,
             "source": "prometheus",

@@ -1,9 +1,9 @@
 //! A native histogram as rows of buckets with bars.
 
 use crate::commands::query::value::{edges, number};
-use crate::domain::series::NativeHistogram;
 use crate::output::block::{Block, Table, Tone, plain, span};
 use crate::output::view::View;
+use liveops_domain::metric::series::NativeHistogram;
 
 /// Rows at most; neighbouring buckets are put together where there are more.
 const ROWS: usize = 16;
@@ -48,7 +48,7 @@ mod tests {
     use chrono::DateTime;
 
     use super::*;
-    use crate::domain::series::Bucket;
+    use liveops_domain::metric::series::Bucket;
 
     #[test]
     fn many_buckets_are_put_together() {

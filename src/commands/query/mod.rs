@@ -1,20 +1,17 @@
 //! `liveops query`: PromQL at one time or over a range, as table, plot, CSV or JSON; or the value of a KPI.
 
-mod absence;
 mod again;
-mod ask;
-mod caret;
 mod explain;
 mod figure;
-mod found;
 mod histogram;
 mod picture;
 mod report;
+pub(crate) mod result;
 mod shape;
 mod table;
 mod value;
-pub(crate) mod window;
 
+use crate::output::progress::waiting;
 use std::io::{Read, stdin};
 use std::time::Duration;
 
@@ -22,23 +19,26 @@ use chrono::SubsecRound;
 use clap::Args;
 use clap_complete::engine::ArgValueCompleter;
 
-use crate::clients::http::Effort;
-use crate::clients::prometheus::Prometheus;
-use crate::commands::complete;
-use crate::commands::query::absence::Absence;
 use crate::commands::query::again::Again;
-use crate::commands::query::ask::Asked;
 use crate::commands::query::figure::Figure;
-use crate::commands::query::found::Found;
-use crate::commands::query::report::QueryResult;
-use crate::commands::query::window::Window;
+use crate::commands::query::result::QueryResult;
+use crate::complete;
 use crate::context::Context;
-use crate::domain::duration;
-use crate::domain::kpi::Kpi;
-use crate::domain::promql::{self, Expression, Gives};
-use crate::domain::quantity::Unit;
-use crate::error::{Error, Exit, Result};
-use crate::output::report::{Report, Verdict};
+use crate::output::report::Report;
+use liveops_domain::error::{Error, Exit, Result};
+use liveops_domain::metric::kpi::Kpi;
+use liveops_domain::metric::promql;
+use liveops_domain::metric::promql::{Expression, Gives};
+use liveops_domain::metric::quantity::Unit;
+use liveops_domain::status::source::Verdict;
+use liveops_domain::text::duration;
+use liveops_engine::clients::http::request::Effort;
+use liveops_engine::clients::prometheus::Prometheus;
+use liveops_engine::query::ask::Asked;
+use liveops_engine::query::no_data::Absence;
+use liveops_engine::query::result::Found;
+use liveops_engine::query::window::{Span, Window};
+use liveops_engine::query::{caret, no_data};
 
 /// Ask Prometheus: a table, a plot, CSV or JSON
 ///
@@ -65,19 +65,19 @@ pub(crate) struct QueryArgs {
 
     /// Time to evaluate at, or end of the range: RFC 3339, unix seconds, `now`, `-10m` [default: now]
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
-    at: Option<String>,
+    pub(crate) at: Option<String>,
 
     /// Evaluate over this long, up to now or `--at`
     #[arg(long, value_name = "DURATION", value_parser = duration::parse_positive)]
-    range: Option<Duration>,
+    pub(crate) range: Option<Duration>,
 
     /// Time between two points of the range [default: about 250 points]
     #[arg(long, value_name = "DURATION", value_parser = duration::parse_positive)]
-    step: Option<Duration>,
+    pub(crate) step: Option<Duration>,
 
     /// Draw the series over time [default range: 1h]
     #[arg(long)]
-    plot: bool,
+    pub(crate) plot: bool,
 
     /// Say what would be asked, and ask nothing
     #[arg(long)]
@@ -86,6 +86,12 @@ pub(crate) struct QueryArgs {
     /// Send the expression as it is: for MetricsQL and functions that liveops does not know
     #[arg(long)]
     no_check: bool,
+}
+
+impl QueryArgs {
+    fn span(&self) -> Span<'_> {
+        Span { at: self.at.as_deref(), range: self.range, step: self.step, plot: self.plot }
+    }
 }
 
 /// What is asked, before anybody was asked.
@@ -103,21 +109,23 @@ pub(crate) async fn run(args: QueryArgs, cx: &Context) -> Result<Exit> {
     if question.kpi.is_none() && !args.no_check {
         promql::check(&question.promql).map_err(|syntax| caret::error(&question.promql, &syntax, cx))?;
     }
-    let known = promql::inspect(&question.promql);
+    let known = liveops_domain::metric::promql::inspect(&question.promql);
     if args.explain {
         let report = explain::Explanation::new(&question.promql, question.kpi.as_ref(), known, cx)?;
         cx.output.show(&report, cx.clock.now())?;
         return Ok(Exit::Good);
     }
     let gives = known.as_ref().map(|known| known.gives);
-    let (window, note) = Window::choose(&args, gives, cx.clock.now().trunc_subsecs(3))?;
+    let (window, note) = Window::choose(args.span(), gives, cx.clock.now().trunc_subsecs(3))?;
     fits(&window, gives, &args)?;
 
     let target = cx.prometheus().map_err(|error| unconfigured(error, &args))?;
     let client = Prometheus::new(cx.http()?, target, Effort::Full);
-    let asked = Asked::ask(cx, &client, &question.promql, question.kpi.as_ref(), &window).await?;
+    let work = Asked::ask(cx, &client, &question.promql, question.kpi.as_ref(), &window);
+    let visible = cx.output.is_terminal() && !cx.choices.quiet;
+    let asked = waiting(visible, || format!("asking {}", client.url()), work).await?;
     let absence = if asked.is_empty() {
-        absence::explain(&client, &question.promql, known.as_ref()).await
+        no_data::explain(&client, &question.promql, known.as_ref()).await
     } else {
         Absence::default()
     };

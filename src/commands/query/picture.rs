@@ -2,17 +2,17 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::commands::query::found::{Found, float};
-use crate::commands::query::report::QueryResult;
+use crate::commands::query::result::QueryResult;
 use crate::commands::query::shape::Shape;
-use crate::commands::query::window::Window;
-use crate::domain::labels::Labels;
-use crate::domain::series::{Point, Series};
-use crate::domain::threshold::Comparison;
 use crate::output::block::{Block, Tone, plain, span};
-use crate::output::escape::escape;
 use crate::output::plot::{Canvas, Ink, Plot, PlotSeries};
 use crate::output::view::View;
+use liveops_domain::metric::labels::Labels;
+use liveops_domain::metric::series::{Point, Series};
+use liveops_domain::metric::threshold::Comparison;
+use liveops_domain::text::escape::escape;
+use liveops_engine::query::result::{Found, float};
+use liveops_engine::query::window::Window;
 
 /// Lines at most, with axes and legend.
 const MOST_LINES: usize = 22;

@@ -1,154 +1,20 @@
 //! The report of `liveops query`: its JSON contract, its CSV rows, and the outline of its screen.
 
-use std::time::Duration;
-
-use chrono::{DateTime, SecondsFormat, Utc};
-use serde::Serialize;
-
-use crate::commands::query::absence::Absence;
-use crate::commands::query::again::Again;
 use crate::commands::query::figure::Figure;
-use crate::commands::query::found::{Found, full_name};
+use crate::commands::query::result::{QueryResult, exact_time};
 use crate::commands::query::value::exact;
-use crate::commands::query::window::Window;
 use crate::commands::query::{picture, table};
-use crate::commands::tone;
-use crate::domain::duration;
-use crate::domain::labels::Labels;
-use crate::domain::level::Level;
-use crate::domain::quantity::Unit;
-use crate::domain::series::Point;
-use crate::domain::shell::word;
-use crate::output::block::{Block, Span, Table, Tone, plain, span};
-use crate::output::report::{Meta, Recommendation, Report, Source, SourceState, Verdict};
+use crate::output::block::{Block, Table, Tone, plain, span};
+use crate::output::report::{Meta, Report};
 use crate::output::view::View;
+use liveops_domain::metric::labels::Labels;
+use liveops_domain::metric::series::Point;
+use liveops_domain::status::source::{Recommendation, Source, SourceState};
+use liveops_engine::query::result::{Found, full_name};
+use liveops_engine::query::window::Window;
 
 /// Expressions longer than this are not repeated in the next command.
-const LONGEST_NEXT: usize = 200;
-
-/// What `liveops query` found: `{query, kpi?, start?, end?, step_seconds?, type, result}`.
-#[derive(Debug)]
-pub(super) struct QueryResult {
-    /// The PromQL that was sent.
-    pub(super) query: String,
-    pub(super) kpi: Option<Figure>,
-    pub(super) window: Window,
-    pub(super) result: Found,
-    pub(super) plot: bool,
-    /// The order of the series means something.
-    pub(super) ordered: bool,
-    /// The unit that a plot is drawn in.
-    pub(super) unit: Unit,
-    pub(super) again: Again,
-    /// Why there may be nothing.
-    pub(super) absence: Absence,
-    pub(super) environment: String,
-    pub(super) latency: Duration,
-    pub(super) warnings: Vec<String>,
-    pub(super) notes: Vec<String>,
-}
-
-impl Serialize for QueryResult {
-    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct Data<'a> {
-            query: &'a str,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            kpi: Option<&'a Figure>,
-            #[serde(flatten)]
-            range: Option<Range>,
-            #[serde(flatten)]
-            result: &'a Found,
-        }
-        #[derive(Serialize)]
-        struct Range {
-            start: DateTime<Utc>,
-            end: DateTime<Utc>,
-            step_seconds: f64,
-        }
-        let range = match self.window {
-            Window::Instant(_) => None,
-            Window::Range { start, end, step } => Some(Range { start, end, step_seconds: step.as_secs_f64() }),
-        };
-        Data { query: &self.query, kpi: self.kpi.as_ref(), range, result: &self.result }.serialize(to)
-    }
-}
-
-impl QueryResult {
-    fn verdict(&self) -> Verdict {
-        match &self.kpi {
-            Some(figure) => match figure.level {
-                Level::Ok => Verdict::Pass,
-                Level::Warn => Verdict::Warn,
-                Level::Critical => Verdict::Fail,
-                Level::Unknown => Verdict::Unknown,
-            },
-            None if self.result.is_empty() => Verdict::Unknown,
-            None => Verdict::Pass,
-        }
-    }
-
-    /// The next useful command, and what for.
-    fn next(&self) -> Option<(&'static str, String)> {
-        if self.result.is_empty() {
-            let command = match &self.absence.next {
-                Some(corrected) => self.again.query(&word(corrected), ""),
-                None => self.again.command("doctor"),
-            };
-            return Some(("next", command));
-        }
-        if self.plot && self.kpi.is_some() {
-            return Some(("all KPIs", self.again.command("status")));
-        }
-        let question = match &self.kpi {
-            Some(figure) => format!("--kpi {}", word(&figure.kpi.name)),
-            None if self.query.chars().count() <= LONGEST_NEXT => word(&self.query),
-            None => return None,
-        };
-        let range = match self.window {
-            Window::Range { start, end, .. } => {
-                let range = (end - start).to_std().unwrap_or_default();
-                format!(" --range {}", duration::to_promql(range))
-            }
-            Window::Instant(_) => String::new(),
-        };
-        match (&self.result, self.plot) {
-            (Found::String { .. }, _) => None,
-            (_, true) => {
-                let form = format!("{range} -o csv");
-                Some(("as data", self.again.query(&question, &form)))
-            }
-            (_, false) => {
-                let form = format!("{range} --plot");
-                Some(("over time", self.again.query(&question, &form)))
-            }
-        }
-    }
-
-    fn heading(&self, view: &View) -> Vec<Block> {
-        let Some(figure) = &self.kpi else {
-            return Vec::new();
-        };
-        let tone = tone::level(figure.level);
-        let value = figure.value.map_or(String::new(), |value| format!("{}  ", figure.unit.show(value)));
-        let mut line: Vec<Span> = vec![
-            tone::mark(tone, view),
-            span(format!(" {}  ", figure.title), Tone::Strong),
-            span(value, tone),
-            span(tone::level_word(figure.level), tone),
-        ];
-        line.extend(figure.thresholds().map(|text| span(format!("  ({text})"), Tone::Dim)));
-        let mut blocks = vec![Block::Line(line)];
-        let reason = figure.reason.as_ref().filter(|_| !self.result.is_empty());
-        blocks.extend(reason.map(|reason| Block::text(format!("  {reason}"))));
-        blocks
-    }
-}
-
-/// A time with as many digits of a second as it has.
-pub(super) fn exact_time(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
-}
+pub(crate) const LONGEST_NEXT: usize = 200;
 
 impl Report for QueryResult {
     const SCHEMA: &'static str = "liveops.query/1";

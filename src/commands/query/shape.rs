@@ -2,9 +2,9 @@
 
 use unicode_width::UnicodeWidthStr;
 
-use crate::commands::query::found::{NAME, full_name};
-use crate::domain::labels::Labels;
 use crate::output::block::{Span, plain};
+use liveops_domain::metric::labels::Labels;
+use liveops_engine::query::result::{NAME, full_name};
 
 /// What the series have in common, and the labels by which they differ.
 pub(super) struct Shape {

@@ -3,20 +3,21 @@
 use unicode_width::UnicodeWidthStr;
 
 use crate::commands::query::figure::Figure;
-use crate::commands::query::found::{Found, float};
 use crate::commands::query::histogram;
-use crate::commands::query::report::QueryResult;
+use crate::commands::query::result::QueryResult;
 use crate::commands::query::shape::Shape;
 use crate::commands::query::value::{measured, with_unit};
-use crate::commands::query::window::Window;
-use crate::commands::tone;
-use crate::domain::duration;
-use crate::domain::labels::Labels;
-use crate::domain::quantity::Unit;
-use crate::domain::series::{Measured, Series};
 use crate::output::block::{Block, Span, Table, Tone, plain, span};
-use crate::output::sparkline::sparkline;
-use crate::output::view::{View, compact};
+use crate::output::tone;
+use crate::output::view::View;
+use liveops_domain::metric::labels::Labels;
+use liveops_domain::metric::quantity::Unit;
+use liveops_domain::metric::series::{Measured, Series};
+use liveops_domain::text::duration;
+use liveops_domain::text::sparkline::sparkline;
+use liveops_domain::text::time::compact;
+use liveops_engine::query::result::{Found, float};
+use liveops_engine::query::window::Window;
 
 /// Native histograms whose buckets are drawn; of more, count and sum are enough.
 const DRAWN: usize = 3;

@@ -1,8 +1,8 @@
 //! Values for people and for programs: numbers with few digits, with a KPI's unit, and whole ones for CSV.
 
-use crate::domain::number::special;
-use crate::domain::quantity::Unit;
-use crate::domain::series::{Measured, NativeHistogram};
+use liveops_domain::metric::number::special;
+use liveops_domain::metric::quantity::Unit;
+use liveops_domain::metric::series::{Measured, NativeHistogram};
 
 /// Significant digits of a number without a unit.
 const DIGITS: i32 = 6;

@@ -4,17 +4,17 @@
 use clap::Args;
 use serde_json::Value;
 
-use crate::commands::audit::read;
-use crate::commands::rollout::archive::Archive;
-use crate::commands::rollout::memory::Memory;
-use crate::commands::rollout::open::{WhichArgs, candidates, choose, words};
+use crate::commands::rollout::args::WhichArgs;
 use crate::commands::rollout::past::{Moved, PastRow, RolloutHistory, Shown, rows_of};
-use crate::commands::rollout::{fleet, memories};
 use crate::context::Context;
-use crate::domain::record::ChangeRecord;
-use crate::domain::rollout::plan::FLAG;
-use crate::domain::rollout::state::Rollout;
-use crate::error::{Error, Exit, Result};
+use liveops_domain::change::record::ChangeRecord;
+use liveops_domain::error::{Error, Exit, Result};
+use liveops_domain::rollout::plan::FLAG;
+use liveops_domain::rollout::state::Rollout;
+use liveops_engine::rollout::history::Archive;
+use liveops_engine::rollout::resolve::{candidates, choose, words};
+use liveops_engine::rollout::state_store::{Memory, open as memories};
+use liveops_engine::undo::audit::read;
 
 /// The shortest beginning of an id that is taken for it.
 const SHORTEST: usize = 4;
@@ -38,10 +38,10 @@ pub(crate) struct HistoryArgs {
 }
 
 /// Whose past is told.
-pub(super) struct Subject<'a> {
+pub(crate) struct Subject<'a> {
     /// The service, or the flag.
-    pub(super) name: &'a str,
-    pub(super) is_flag: bool,
+    pub(crate) name: &'a str,
+    pub(crate) is_flag: bool,
 }
 
 pub(super) async fn run(args: &HistoryArgs, cx: &Context) -> Result<Exit> {
@@ -53,7 +53,7 @@ pub(super) async fn run(args: &HistoryArgs, cx: &Context) -> Result<Exit> {
     };
     let subject = Subject { name: &service.name, is_flag: false };
     let mut warnings = Vec::new();
-    let latest = match fleet::find(cx, Some(&service.name)).await {
+    let latest = match liveops_engine::rollout::regions::lookup::find(cx, Some(&service.name)).await {
         // What is known here can be told all the same.
         Err(error @ Error::At { .. }) => {
             warnings.push(format!("the latest state cannot be read: {error}"));
@@ -82,7 +82,7 @@ fn is_id(text: &str) -> bool {
 }
 
 /// What is remembered of the latest one.
-pub(super) async fn latest(memory: &dyn Memory, warnings: &mut Vec<String>) -> Vec<Rollout> {
+pub(crate) async fn latest(memory: &dyn Memory, warnings: &mut Vec<String>) -> Vec<Rollout> {
     match memory.load().await {
         Ok(stored) => stored.map(|stored| stored.rollout).into_iter().collect(),
         Err(error) => {
@@ -96,7 +96,7 @@ pub(super) async fn latest(memory: &dyn Memory, warnings: &mut Vec<String>) -> V
 ///
 /// # Errors
 /// The audit log or what was kept cannot be read; `NotFound`.
-pub(super) fn tell(
+pub(crate) fn tell(
     cx: &Context,
     subject: &Subject<'_>,
     latest: Vec<Rollout>,

@@ -1,37 +1,24 @@
 //! `liveops rollout`: step a new version through the traffic, and go back by itself when the metrics say so.
 
-mod archive;
-mod back;
-mod canary;
-pub(crate) mod cluster;
-mod evidence;
-pub(crate) mod fleet;
-mod history;
-mod memories;
-pub(crate) mod memory;
-mod open;
+pub(crate) mod abort;
+pub(crate) mod args;
+pub(crate) mod canary;
+pub(crate) mod history;
 pub(crate) mod overview;
-mod past;
-mod plan;
-mod preflight;
-mod progress;
-mod ramp;
+pub(crate) mod past;
+pub(crate) mod plan;
+pub(crate) mod progress;
+pub(crate) mod regions;
 pub(crate) mod report;
-mod revert;
-mod runner;
-mod status;
-mod steer;
-pub(crate) mod target;
-pub(crate) mod targets;
+pub(crate) mod shown;
+pub(crate) mod status;
+pub(crate) mod steer;
 
 use clap::{Args, Subcommand};
 
+use crate::commands::rollout::abort as back;
 use crate::context::Context;
-use crate::error::{Exit, Result};
-
-pub(crate) use ramp::{RampArgs, ramps, run as ramp};
-pub(crate) use revert::Rollouts;
-pub(crate) use status::rows;
+use liveops_domain::error::{Exit, Result};
 
 /// Roll out a new version step by step, on evidence, and go back by itself
 ///

@@ -1,71 +1,19 @@
 //! The rollouts of an environment as they are shown: where each stands, what cannot be seen, what to type next.
 
-use std::collections::BTreeSet;
-
 use serde::Serialize;
 
-use crate::commands::rollout::fleet::whole::{self, Whole};
-use crate::commands::rollout::open::words;
-use crate::commands::rollout::report::RolloutRow;
+use crate::commands::rollout::regions::report::blocks as report_of_regions;
+use crate::commands::rollout::report;
 use crate::context::Context;
-use crate::domain::rollout::state::Phase;
-use crate::error::{Error, Exit};
 use crate::output::block::{Block, Table, Tone, plain, span};
-use crate::output::report::{Meta, Outcome, Recommendation, Report, Verdict};
+use crate::output::report::{Meta, Report};
 use crate::output::view::View;
-
-/// A rollout that may be under way, and cannot be seen.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct UnseenRow {
-    pub(crate) service: String,
-    pub(crate) region: Option<String>,
-    pub(crate) why: String,
-    /// What to do about it.
-    pub(crate) hint: Option<String>,
-}
-
-impl UnseenRow {
-    /// Of this service there, because of this.
-    pub(super) fn new(cx: &Context, service: &str, error: &Error) -> Self {
-        Self { service: service.to_owned(), region: cx.region.clone(), why: error.to_string(), hint: error.hint() }
-    }
-
-    /// The service, and the region of it.
-    pub(crate) fn title(&self) -> String {
-        match &self.region {
-            Some(region) => format!("{} in {region}", self.service),
-            None => self.service.clone(),
-        }
-    }
-}
-
-/// What is known of the rollouts of an environment.
-#[derive(Debug, Default)]
-pub(crate) struct Seen {
-    pub(crate) rollouts: Vec<RolloutRow>,
-    pub(crate) unseen: Vec<UnseenRow>,
-}
-
-impl Seen {
-    /// Without those that are over. A region stays for as long as its whole has something left to do.
-    pub(crate) fn unfinished(mut self) -> Self {
-        let (wholes, alone) = whole::group(&self.rollouts, &self.unseen);
-        let over: BTreeSet<String> = wholes
-            .iter()
-            .filter(|whole| whole.is_over())
-            .flat_map(Whole::ids)
-            .chain(alone.iter().filter(|row| row.phase.is_terminal()).map(|row| &row.id))
-            .cloned()
-            .collect();
-        self.rollouts.retain(|row| !over.contains(&row.id));
-        self
-    }
-
-    /// Those that are not over.
-    pub(crate) fn under_way(&self) -> impl Iterator<Item = &RolloutRow> {
-        self.rollouts.iter().filter(|row| !row.phase.is_terminal())
-    }
-}
+use liveops_domain::error::Exit;
+use liveops_domain::rollout::overview::Seen;
+use liveops_domain::rollout::row::{RolloutRow, UnseenRow};
+use liveops_domain::rollout::state::Phase;
+use liveops_domain::status::source::{Outcome, Recommendation, Verdict};
+use liveops_engine::rollout::resolve::words;
 
 /// The rollouts of an environment.
 #[derive(Debug, Serialize)]
@@ -74,7 +22,7 @@ pub(crate) struct RolloutStatus {
     /// Where it could not be looked: nobody knows whether one is under way there.
     pub(super) unknown: Vec<UnseenRow>,
     #[serde(skip)]
-    pub(super) environment: String,
+    pub(crate) environment: String,
     /// It is about one region alone, or about a flag.
     #[serde(skip)]
     apart: bool,
@@ -84,7 +32,7 @@ pub(crate) struct RolloutStatus {
 
 impl RolloutStatus {
     /// With what to type next.
-    pub(super) fn new(cx: &Context, seen: Seen) -> crate::error::Result<Self> {
+    pub(crate) fn new(cx: &Context, seen: Seen) -> liveops_domain::error::Result<Self> {
         let Seen { rollouts, unseen } = seen;
         let apart = cx.region.is_some();
         let mut next: Vec<Recommendation> = Vec::new();
@@ -94,7 +42,7 @@ impl RolloutStatus {
                 next.push(step);
             }
         }
-        let (wholes, _) = whole::group(&rollouts, &unseen);
+        let (wholes, _) = liveops_domain::rollout::whole::group(&rollouts, &unseen);
         for whole in wholes.iter().filter(|whole| !apart && whole.is_left()) {
             let step = Recommendation::new(
                 "go on with the regions that are left",
@@ -108,13 +56,13 @@ impl RolloutStatus {
     }
 
     /// Of one rollout.
-    pub(super) fn one(cx: &Context, row: Option<RolloutRow>) -> crate::error::Result<Self> {
+    pub(super) fn one(cx: &Context, row: Option<RolloutRow>) -> liveops_domain::error::Result<Self> {
         let seen = Seen { rollouts: row.into_iter().collect(), ..Seen::default() };
         Self::new(cx, seen)
     }
 
     /// Was one rolled back, or is it going back? If none was: is there one that cannot be seen?
-    pub(super) fn exit(&self) -> Exit {
+    pub(crate) fn exit(&self) -> Exit {
         match self.verdict() {
             Verdict::Fail => Exit::Bad,
             Verdict::Unknown => Exit::Unknown,
@@ -180,14 +128,14 @@ impl Report for RolloutStatus {
         let mut blocks = Vec::new();
         let (wholes, rest) = match self.apart {
             true => (Vec::new(), self.rollouts.iter().collect()),
-            false => whole::group(&self.rollouts, &self.unknown),
+            false => liveops_domain::rollout::whole::group(&self.rollouts, &self.unknown),
         };
         for whole in &wholes {
-            blocks.extend(whole.blocks(view));
+            blocks.extend(report_of_regions(whole, view));
             blocks.push(Block::Blank);
         }
         for row in rest {
-            blocks.extend(row.blocks(view));
+            blocks.extend(report::blocks(row, view));
             blocks.push(Block::Blank);
         }
         let told = |row: &UnseenRow| wholes.iter().any(|whole| whole.tells(row));

@@ -3,17 +3,17 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::commands::rollout::report::{lead, said, share};
-use crate::domain::guard::verdict::{Outcome, Verdict};
-use crate::domain::journal::Event;
-use crate::domain::quantity::Unit;
-use crate::domain::record::ChangeRecord;
-use crate::domain::rollout::exposure::Percent;
-use crate::domain::rollout::plan::FLAG;
-use crate::domain::rollout::state::{Phase, Rollout, Transition};
 use crate::output::block::{Block, Table, Tone, plain, span};
 use crate::output::report::{Meta, Report};
 use crate::output::view::View;
+use liveops_domain::change::journal::Event;
+use liveops_domain::change::record::ChangeRecord;
+use liveops_domain::guard::verdict::{Outcome, Verdict};
+use liveops_domain::metric::quantity::Unit;
+use liveops_domain::rollout::exposure::Percent;
+use liveops_domain::rollout::plan::FLAG;
+use liveops_domain::rollout::row::{lead, said, share};
+use liveops_domain::rollout::state::{Phase, Rollout, Transition};
 
 /// A transition as the audit log tells of it.
 #[derive(Debug, Deserialize)]
@@ -145,7 +145,7 @@ pub(super) fn rows_of(shown: Vec<Shown>) -> (Vec<In<Transition>>, Vec<In<Verdict
 
 /// What `history` shows.
 #[derive(Debug, Serialize)]
-pub(super) struct RolloutHistory {
+pub(crate) struct RolloutHistory {
     pub(super) service: String,
     pub(super) rollouts: Vec<PastRow>,
     /// Of the rollout that was asked for, or of the latest.

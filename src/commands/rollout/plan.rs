@@ -3,53 +3,22 @@
 use clap::Args;
 use serde::Serialize;
 
-use crate::commands::rollout::evidence::Eyes;
-use crate::commands::rollout::fleet::{self, RegionArgs};
-use crate::commands::rollout::open::{Place, choose, fresh, rules};
-use crate::commands::rollout::preflight::{self, GateRow, GateState};
+use crate::commands::rollout::args::{RegionArgs, WhatArgs};
+use crate::commands::rollout::regions as fleet;
 use crate::context::Context;
-use crate::domain::duration::human;
-use crate::domain::rollout::exposure::{Originals, Percent};
-use crate::domain::rollout::plan::{Plan, Rules, Waiver};
-use crate::domain::rollout::schedule;
-use crate::domain::shell::word;
-use crate::error::{Error, Exit, Result};
 use crate::output::block::{Block, Table, Tone, plain, span};
-use crate::output::prompt;
-use crate::output::report::{Meta, Recommendation, Report, Verdict};
+use crate::output::report::{Meta, Report};
 use crate::output::view::View;
-
-/// What is rolled out, and how; shared by `plan` and `canary`.
-#[derive(Debug, Clone, Args)]
-pub(super) struct WhatArgs {
-    /// Service [default: the one that has a `rollout` section]
-    #[arg(value_name = "SERVICE")]
-    pub(super) service: Option<String>,
-
-    /// New version, such as registry.example/game:2.1
-    #[arg(long, value_name = "REF")]
-    pub(super) image: Option<String>,
-
-    /// Policy of the configuration [default: that of the service]
-    #[arg(long, value_name = "NAME")]
-    pub(super) policy: Option<String>,
-
-    /// Shares of the traffic, rising, instead of the policy's
-    #[arg(long, value_name = "1,5,25,100")]
-    pub(super) steps: Option<String>,
-
-    /// Take the nearest shares that whole instances can give, however far from those that were asked for
-    #[arg(long)]
-    pub(super) allow_coarse: bool,
-
-    /// Pass a preflight gate over; may be repeated
-    #[arg(long, value_name = "GATE", requires = "reason")]
-    pub(super) waive: Vec<String>,
-
-    /// Why; it is journalled
-    #[arg(long, value_name = "TEXT")]
-    pub(super) reason: Option<String>,
-}
+use liveops_domain::error::{Exit, Result};
+use liveops_domain::rollout::exposure::Percent;
+use liveops_domain::rollout::plan::Rules;
+use liveops_domain::rollout::schedule;
+use liveops_domain::status::source::{Recommendation, Verdict};
+use liveops_domain::text::duration::human;
+use liveops_domain::text::shell::word;
+use liveops_engine::rollout::preflight::{GateRow, GateState};
+use liveops_engine::rollout::prepare::{Prepared, prepare};
+use liveops_engine::session::Session;
 
 /// Show the steps, the traffic that each needs, and the preflight gates
 #[derive(Debug, Args)]
@@ -65,92 +34,11 @@ pub(crate) struct PlanArgs {
     regions: RegionArgs,
 }
 
-/// A rollout that could begin.
-pub(super) struct Prepared<'a> {
-    pub(super) place: Place<'a>,
-    pub(super) plan: Plan,
-    pub(super) originals: Originals,
-    pub(super) eyes: Eyes<'a>,
-    pub(super) gates: Vec<GateRow>,
-    /// Steps that come to no more here than the one before them, and are left out.
-    pub(super) merged: Vec<Percent>,
-    /// What was typed of it beside service, image and policy.
-    pub(super) again: String,
-}
-
-impl WhatArgs {
-    /// What begins the rollout as it was planned has these words too.
-    fn again(&self) -> String {
-        let mut words = String::new();
-        if let Some(steps) = &self.steps {
-            words.push_str(&format!(" --steps {}", word(steps)));
-        }
-        if self.allow_coarse {
-            words.push_str(" --allow-coarse");
-        }
-        for gate in &self.waive {
-            words.push_str(&format!(" --waive {}", word(gate)));
-        }
-        if let Some(reason) = self.reason.as_ref().filter(|_| !self.waive.is_empty()) {
-            words.push_str(&format!(" --reason {}", word(reason)));
-        }
-        words
-    }
-}
-
-/// Asks for what is missing, and looks at everything.
-///
-/// # Errors
-/// What is missing or wrong; the target cannot be read.
-pub(super) async fn prepare(cx: &Context, what: WhatArgs, switch: bool) -> Result<Prepared<'_>> {
-    let waived = preflight::waivers(&what.waive, what.reason.as_deref())?;
-    let again = what.again();
-    let service = choose(cx, what.service.as_deref())?;
-    let (policy, mut rules) = rules(cx, service, what.policy.as_deref())?;
-    if let Some(steps) = &what.steps {
-        rules.steps = schedule::given(steps)
-            .map_err(|message| Error::usage(message, "give rising percentages, such as `--steps 5,25,100`"))?;
-    }
-    rules.coarse = what.allow_coarse;
-    if switch {
-        rules.steps = vec![Percent::FULL];
-    }
-    let image = match what.image {
-        Some(image) => image,
-        None if prompt::can_prompt() && !cx.global.yes => prompt::text("which image is the new version?", None)?,
-        None => {
-            let message = format!("which version of `{}`? `--image` is missing", service.name);
-            return Err(Error::usage(message, "add `--image REF`, such as `--image game:2.1`"));
-        }
-    };
-    if image.is_empty() || image.starts_with('-') || image.contains(char::is_whitespace) {
-        return Err(Error::usage(format!("`{image}` is no image"), "write it as in `kubectl set image`"));
-    }
-    let place = fresh(cx, service, switch)?;
-    let eyes = Eyes::open(cx, &place.scene, &rules)?;
-    if let Some(steps) = place.target.steps().await? {
-        rules.steps = steps;
-    }
-    let originals = place.target.originals().await?;
-    let real = |step| place.target.effective(step, Some(&originals));
-    let (steps, merged) = schedule::distinct(&rules.steps, real);
-    rules.steps = steps;
-    let gates = preflight::check(cx, &place, &rules, &originals, &waived).await?;
-    let plan =
-        Plan { image, policy, target: place.target.kind().to_owned(), switch, rules, waived: used(waived, &gates) };
-    Ok(Prepared { place, plan, originals, eyes, gates, merged, again })
-}
-
-fn used(waived: Vec<Waiver>, gates: &[GateRow]) -> Vec<Waiver> {
-    let is_used = |waiver: &Waiver| gates.iter().any(|row| row.gate == waiver.gate && row.state == GateState::Waived);
-    waived.into_iter().filter(is_used).collect()
-}
-
 pub(super) async fn run(args: PlanArgs, cx: &Context) -> Result<Exit> {
     if args.regions.is_given() {
-        return fleet::plan::run(cx, args.what, &args.regions).await;
+        return fleet::plan::run(cx, args.what.into(), &args.regions).await;
     }
-    let prepared = prepare(cx, args.what, false).await?;
+    let prepared = prepare(cx, args.what.into(), false).await?;
     let report = PlanReport::new(cx, &prepared)?;
     cx.output.show(&report, cx.clock.now())?;
     Ok(if report.is_refused() { Exit::Bad } else { Exit::Good })
@@ -168,7 +56,7 @@ struct StepRow {
 
 /// What would be done.
 #[derive(Debug, Serialize)]
-pub(super) struct PlanReport {
+pub(crate) struct PlanReport {
     service: String,
     image: String,
     from: Option<String>,
@@ -194,7 +82,7 @@ pub(super) struct PlanReport {
 
 /// How a plan ends: by the command that begins it, unless it is refused.
 #[derive(Debug)]
-pub(super) struct Closing {
+pub(crate) struct Closing {
     environment: String,
     begin: Option<Recommendation>,
 }
@@ -204,7 +92,7 @@ impl Closing {
     ///
     /// # Errors
     /// The configuration.
-    pub(super) fn new(cx: &Context, words: Option<String>) -> Result<Self> {
+    pub(super) fn new(cx: &Session, words: Option<String>) -> Result<Self> {
         Ok(Self {
             environment: cx.environment()?.to_owned(),
             begin: words.map(|words| Recommendation::new("begin", cx.command(&words))),
@@ -233,7 +121,7 @@ impl Closing {
 }
 
 impl PlanReport {
-    pub(super) fn new(cx: &Context, prepared: &Prepared<'_>) -> Result<Self> {
+    pub(super) fn new(cx: &Session, prepared: &Prepared<'_>) -> Result<Self> {
         let (plan, place) = (&prepared.plan, &prepared.place);
         let rules = &plan.rules;
         let mut below = Percent::ZERO;

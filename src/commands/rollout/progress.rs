@@ -6,26 +6,31 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use crate::commands::rollout::fleet::board::Board;
-use crate::commands::rollout::report::RolloutRow;
+use crate::commands::rollout::regions::live_view::Picture;
+use crate::commands::rollout::report;
 use crate::context::Context;
-use crate::domain::guard::verdict::Verdict;
-use crate::domain::rollout::machine::Look;
-use crate::domain::rollout::state::{Phase, Rollout, Transition};
-use crate::error::Result;
 use crate::output::block::{Block, Tone, span};
 use crate::output::format::Format;
 use crate::output::report::Report;
 use crate::output::screen::Screen;
 use crate::output::view::View;
+use liveops_domain::error::Result;
+use liveops_domain::guard::verdict::Verdict;
+use liveops_domain::rollout::machine::Look;
+use liveops_domain::rollout::row::RolloutRow;
+use liveops_domain::rollout::state::{Phase, Rollout, Transition};
+use liveops_engine::rollout::regions::coordinator::Board;
+use liveops_engine::rollout::watch::{RegionsWatch, Watch, Watchers};
 
 /// Values that the trend is drawn from.
 const KEPT: usize = 400;
+
 /// Without news, a log gets a line this often.
 const QUIET: Duration = Duration::from_secs(60);
 
 /// The view of one rollout under way.
-pub(super) struct Progress<'a> {
+pub(crate) struct Progress<'a> {
+    cx: &'a Context,
     screen: Option<Screen<'a>>,
     /// Of a rollout over several regions, which are drawn side by side.
     board: Option<&'a Board>,
@@ -67,26 +72,34 @@ impl<'a> Progress<'a> {
     ///
     /// # Errors
     /// When stdout cannot be written.
-    pub(super) fn begin(cx: &'a Context, told: usize, board: Option<&'a Board>) -> Result<Self> {
+    pub(crate) fn begin(cx: &'a Context, told: usize, board: Option<&'a Board>) -> Result<Self> {
         let alone = board.is_none();
         let screen = if alone && cx.output.format() == Format::Table && cx.output.is_terminal() {
             Some(Screen::enter(&cx.output)?)
         } else {
             None
         };
-        Ok(Self { screen, board, told, history: Vec::new(), spoke: None })
+        Ok(Self { cx, screen, board, told, history: Vec::new(), spoke: None })
+    }
+}
+
+impl Watchers for Context {
+    fn one<'a>(&'a self, told: usize, board: Option<&'a Board>) -> Result<Box<dyn Watch + 'a>> {
+        Ok(Box::new(Progress::begin(self, told, board)?))
     }
 
-    /// Gives the screen back, for a question.
-    pub(super) fn leave(&mut self) {
+    fn regions<'a>(&'a self) -> Result<Box<dyn RegionsWatch + 'a>> {
+        Ok(Box::new(Picture::enter(self)?))
+    }
+}
+
+impl Watch for Progress<'_> {
+    fn leave(&mut self) {
         self.screen = None;
     }
 
-    /// Shows one look.
-    ///
-    /// # Errors
-    /// When stdout cannot be written.
-    pub(super) fn show(&mut self, cx: &Context, rollout: &Rollout, look: &Look, now: DateTime<Utc>) -> Result<()> {
+    fn show(&mut self, rollout: &Rollout, look: &Look, now: DateTime<Utc>) -> Result<()> {
+        let cx = self.cx;
         self.history.extend(look.verdicts.iter().cloned());
         let over = self.history.len().saturating_sub(KEPT);
         self.history.drain(..over);
@@ -98,7 +111,7 @@ impl<'a> Progress<'a> {
         if let Some(screen) = &self.screen {
             let view = cx.output.view(now);
             let row = row();
-            let mut blocks = row.blocks(&view);
+            let mut blocks = report::blocks(&row, &view);
             blocks.push(Block::Blank);
             blocks.push(Block::Line(vec![span("Ctrl-C asks whether to hold, detach or roll back", Tone::Dim)]));
             return screen.draw(&blocks, &view);

@@ -3,19 +3,16 @@
 use std::time::Duration;
 
 use clap::Args;
-use futures_util::future::join_all;
 
-use crate::commands::rollout::fleet;
-use crate::commands::rollout::memories;
-use crate::commands::rollout::open::{WhichArgs, candidates, choose};
-use crate::commands::rollout::overview::{RolloutStatus, Seen, UnseenRow};
-use crate::commands::rollout::report::RolloutRow;
+use crate::commands::rollout::args::WhichArgs;
+use crate::commands::rollout::overview::RolloutStatus;
 use crate::context::Context;
-use crate::domain::duration;
-use crate::error::{Error, Exit, Result};
 use crate::output::format::Format;
 use crate::output::report::Report;
 use crate::output::screen::Screen;
+use liveops_domain::error::{Exit, Result};
+use liveops_domain::text::duration;
+use liveops_engine::rollout::resolve::choose;
 
 /// Show where rollouts stand
 ///
@@ -52,7 +49,7 @@ pub(super) async fn run(args: StatusArgs, cx: &Context) -> Result<Exit> {
 ///
 /// # Errors
 /// Those of the look.
-pub(super) async fn watch<R: Report>(
+pub(crate) async fn watch<R: Report>(
     cx: &Context,
     interval: Duration,
     look: impl AsyncFn() -> Result<R>,
@@ -78,54 +75,11 @@ pub(super) async fn watch<R: Report>(
 }
 
 async fn look(cx: &Context, service: Option<&str>) -> Result<RolloutStatus> {
-    let mut seen = fleet::rows(cx).await?;
+    let mut seen = liveops_engine::rollout::regions::lookup::rows(cx).await?;
     if let Some(name) = service {
         let name = &choose(cx, Some(name))?.name;
         seen.rollouts.retain(|row| row.service == *name);
         seen.unseen.retain(|row| row.service == *name);
     }
     RolloutStatus::new(cx, seen)
-}
-
-/// The latest rollout of each service, in every region, and what kept us from knowing one.
-///
-/// # Errors
-/// The configuration.
-pub(crate) async fn rows(cx: &Context) -> Result<Seen> {
-    fleet::rows(cx).await
-}
-
-/// The latest rollout of each service here, regions apart.
-///
-/// # Errors
-/// The configuration.
-pub(super) async fn rows_here(cx: &Context) -> Result<Seen> {
-    let looks = candidates(cx)?.into_iter().map(|service| async move {
-        let unseen = |error: &Error| UnseenRow::new(cx, &service.name, error);
-        let asked = async {
-            let memory = memories::open(cx, service)?;
-            Ok(tokio::join!(memory.load(), memory.holder()))
-        };
-        let (stored, holder) = match asked.await {
-            Ok((Ok(stored), holder)) => (stored, holder),
-            Ok((Err(error), _)) | Err(error) => return (None, Some(unseen(&error))),
-        };
-        let Some(stored) = stored else {
-            return (None, None);
-        };
-        match holder {
-            Ok(holder) => (Some(RolloutRow::new(&stored.rollout, holder.as_ref())), None),
-            // Nobody knows whether it is orphaned, so that is not said of it.
-            Err(error) => {
-                let row = RolloutRow::held_by_us(&stored.rollout);
-                (Some(row), Some(unseen(&error)))
-            }
-        }
-    });
-    let mut seen = Seen::default();
-    for (row, unseen) in join_all(looks).await {
-        seen.rollouts.extend(row);
-        seen.unseen.extend(unseen);
-    }
-    Ok(seen)
 }

@@ -8,18 +8,21 @@ use clap::builder::ValueHint;
 use futures_util::{StreamExt, stream};
 use serde::Serialize;
 
-use crate::clients::http::{Effort, Request, Target};
-use crate::commands::runbook::rules::{self, Rules};
-use crate::commands::runbook::shelf::{Book, Shelf};
 use crate::commands::runbook::verbs;
-use crate::commands::tone;
 use crate::context::Context;
-use crate::domain::runbook::Purpose;
-use crate::domain::runbook::check::{Filed, Finding, Weight, against_rules};
-use crate::error::{Error, Exit, Result};
 use crate::output::block::{Block, Table, Tone, plain, span};
-use crate::output::report::{Meta, Outcome, Recommendation, Report, Verdict};
+use crate::output::report::{Meta, Report};
+use crate::output::tone;
 use crate::output::view::View;
+use liveops_domain::error::{Error, Exit, Result};
+use liveops_domain::runbook::Purpose;
+use liveops_domain::runbook::check::{Filed, Finding, Weight, against_rules};
+use liveops_domain::status::source::{Outcome, Recommendation, Verdict};
+use liveops_engine::clients::http::request::{Effort, Request};
+use liveops_engine::clients::http::target::Target;
+use liveops_engine::runbook::library::{Book, Shelf};
+use liveops_engine::runbook::rules;
+use liveops_engine::runbook::rules::Rules;
 
 /// URLs that are looked at together.
 const AT_ONCE: usize = 8;
@@ -67,7 +70,7 @@ struct Checked {
     #[serde(skip)]
     gap: Option<String>,
     #[serde(skip)]
-    sources: Vec<crate::output::report::Source>,
+    sources: Vec<liveops_domain::status::source::Source>,
 }
 
 pub(super) async fn run(args: CheckArgs, cx: &Context) -> Result<Exit> {
@@ -87,7 +90,7 @@ pub(super) async fn run(args: CheckArgs, cx: &Context) -> Result<Exit> {
             .iter()
             .filter_map(|known| known.rules.as_ref())
             .flatten()
-            .filter_map(crate::domain::runbook::rule::AlertRule::runbook)
+            .filter_map(liveops_domain::runbook::rule::AlertRule::runbook)
             .filter(|link| link.starts_with("http"));
         urls = look(linked.chain(annotated).collect(), cx).await?;
     }
@@ -157,7 +160,7 @@ fn matched(known: &Rules, books: &[Book], shelf: &Shelf, urls: &BTreeMap<String,
 
 /// Why a link is dead; `None` when it is not, or was not looked at.
 fn dead(link: &str, book: &Book, root: &Path, urls: &BTreeMap<String, Option<String>>) -> Option<String> {
-    let link = crate::domain::runbook::Link { to: link.to_owned(), line: 0 };
+    let link = liveops_domain::runbook::Link { to: link.to_owned(), line: 0 };
     if link.is_url() {
         return urls.get(&link.to).cloned().flatten();
     }

@@ -3,15 +3,16 @@
 use clap::Args;
 use serde::Serialize;
 
-use crate::commands::runbook::scenario::SCENARIOS;
-use crate::commands::runbook::shelf::Shelf;
 use crate::context::Context;
-use crate::domain::runbook::Purpose;
-use crate::domain::shell::word;
-use crate::error::{Exit, Result};
 use crate::output::block::{Block, Table, Tone, plain, span};
-use crate::output::report::{Meta, Recommendation, Report};
+use crate::output::report::{Meta, Report};
 use crate::output::view::View;
+use liveops_domain::error::{Exit, Result};
+use liveops_domain::runbook::Purpose;
+use liveops_domain::status::source::Recommendation;
+use liveops_domain::text::shell::word;
+use liveops_engine::runbook::library::Shelf;
+use liveops_engine::runbook::scenario::SCENARIOS;
 
 /// List the project's runbooks, and those that liveops can write
 ///

@@ -1,23 +1,17 @@
 //! `liveops runbook`: what to do at 3 am, written down, checked, and run step by step.
 
 mod check;
+pub(crate) mod execute;
 mod list;
-mod log;
 mod new;
-mod rules;
 mod run;
-mod scenario;
-pub(crate) mod shelf;
 mod show;
 mod verbs;
-mod walk;
 
 use clap::{Args, Subcommand};
 
-pub(crate) use crate::commands::runbook::run::surroundings;
-
 use crate::context::Context;
-use crate::error::{Exit, Result};
+use liveops_domain::error::{Exit, Result};
 
 /// Write, read, check and run the runbooks of alerts and incidents
 ///

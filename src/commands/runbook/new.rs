@@ -8,23 +8,25 @@ use clap_complete::engine::ArgValueCompleter;
 use minijinja::context;
 use serde::Serialize;
 
-use crate::commands::complete;
-use crate::commands::runbook::rules::{self, Rules};
-use crate::commands::runbook::scenario::{self, ALERT};
-use crate::commands::runbook::shelf::Shelf;
-use crate::commands::template::Template;
+use crate::complete;
 use crate::context::Context;
-use crate::domain::duration::human;
-use crate::domain::kpi::Kpi;
-use crate::domain::promql::inspect;
-use crate::domain::runbook::rule::AlertRule;
-use crate::domain::runbook::{Purpose, Runbook};
-use crate::domain::shell::word;
-use crate::error::{Error, Exit, Result};
 use crate::output::block::{Block, Tone, plain, span};
-use crate::output::report::{Meta, Outcome, Recommendation, Report, Source};
+use crate::output::report::{Meta, Report};
 use crate::output::view::View;
-use crate::stores::file::write_shared;
+use liveops_domain::error::{Error, Exit, Result};
+use liveops_domain::metric::kpi::Kpi;
+use liveops_domain::metric::promql::inspect;
+use liveops_domain::runbook::rule::AlertRule;
+use liveops_domain::runbook::{Purpose, Runbook};
+use liveops_domain::status::source::{Outcome, Recommendation, Source};
+use liveops_domain::text::duration::human;
+use liveops_domain::text::shell::word;
+use liveops_engine::files::file::write_shared;
+use liveops_engine::runbook::library::Shelf;
+use liveops_engine::runbook::rules::Rules;
+use liveops_engine::runbook::scenario::ALERT;
+use liveops_engine::runbook::{rules, scenario};
+use liveops_engine::template::Template;
 
 /// Write the runbook of an alert, or of a scenario
 ///
@@ -76,7 +78,7 @@ struct Written {
 }
 
 pub(super) async fn run(args: NewArgs, cx: &Context) -> Result<Exit> {
-    if cx.is_read_only()? && !cx.global.dry_run {
+    if cx.is_read_only()? && !cx.choices.dry_run {
         return Err(Error::Refused {
             why: "read-only: will not write a runbook".into(),
             hint: "leave out `--read-only`, or look with `--dry-run`".into(),
@@ -86,7 +88,7 @@ pub(super) async fn run(args: NewArgs, cx: &Context) -> Result<Exit> {
     let scenario = scenario::find(&args.name);
     let purpose = if scenario.is_some() { Purpose::Scenario } else { Purpose::Alert };
     let (shown, path) = shelf.place(&args.name, purpose)?;
-    if !cx.global.dry_run && !args.force && path.exists() {
+    if !cx.choices.dry_run && !args.force && path.exists() {
         return Err(Error::Refused {
             why: format!("{shown} exists already; nothing was written"),
             hint: format!(
@@ -117,12 +119,12 @@ pub(super) async fn run(args: NewArgs, cx: &Context) -> Result<Exit> {
         service,
         rules: found.len(),
         template: template.file,
-        dry_run: cx.global.dry_run,
+        dry_run: cx.choices.dry_run,
         markdown,
         source: known.source,
         warnings,
     };
-    if !cx.global.dry_run {
+    if !cx.choices.dry_run {
         write_shared(&path, &report.markdown, args.force)?;
     }
     cx.output.show(&report, cx.clock.now())?;
@@ -255,7 +257,7 @@ impl Report for Written {
             return blocks;
         }
         blocks.push(Block::Whole(vec![
-            crate::commands::tone::mark(Tone::Good, view),
+            crate::output::tone::mark(Tone::Good, view),
             plain(format!(" {} is written", self.path)),
         ]));
         let from = match (self.purpose, self.rules) {
@@ -290,9 +292,9 @@ impl Report for Written {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::runbook::scenario::SCENARIOS;
-    use crate::domain::labels::Labels;
-    use crate::domain::runbook::check::{Filed, Finding, Weight};
+    use liveops_domain::metric::labels::Labels;
+    use liveops_domain::runbook::check::{Filed, Finding, Weight};
+    use liveops_engine::runbook::scenario::SCENARIOS;
 
     fn values(rules: &[RuleValues<'_>], kpis: &[KpiValues]) -> minijinja::Value {
         context! {

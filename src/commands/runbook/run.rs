@@ -1,23 +1,21 @@
 //! `liveops runbook run`: the steps of a runbook, one after the other, each shown, confirmed, journalled, resumable.
 
-use std::ffi::OsString;
-
 use clap::Args;
 use serde::Serialize;
 
-use crate::commands::runbook::shelf::{Book, Shelf};
-use crate::commands::runbook::walk::{Walk, Walked};
-use crate::commands::tone;
-use crate::config::environment::variable;
+use crate::commands::runbook::execute::{StepReport, Walk, Walked};
 use crate::context::Context;
-use crate::domain::runbook::Step;
-use crate::domain::runbook::run::StepState;
-use crate::domain::shell::word;
-use crate::error::{Error, Exit, Result};
 use crate::output::block::{Block, Table, Tone, plain, span};
-use crate::output::prompt;
-use crate::output::report::{Meta, Recommendation, Report, Verdict};
+use crate::output::report::{Meta, Report};
 use crate::output::view::View;
+use crate::output::{prompt, tone};
+use liveops_domain::error::{Error, Exit, Result};
+use liveops_domain::runbook::run::StepState;
+use liveops_domain::runbook::step::Step;
+use liveops_domain::status::source::{Recommendation, Verdict};
+use liveops_domain::text::shell::word;
+use liveops_engine::config::environment::variable;
+use liveops_engine::runbook::library::{Book, Shelf};
 
 /// Run a runbook step by step
 ///
@@ -54,23 +52,11 @@ pub(crate) struct RunArgs {
 
 fn assignment(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("write it as NAME=VALUE, such as VERSION=1.42")?;
-    if crate::domain::runbook::is_variable(name) {
+    if liveops_domain::runbook::step::is_variable(name) {
         Ok((name.to_owned(), value.to_owned()))
     } else {
         Err(format!("`{name}` is no name of a variable"))
     }
-}
-
-/// A step in the report.
-#[derive(Debug, Serialize)]
-pub(super) struct StepReport {
-    pub(super) name: String,
-    pub(super) state: StepState,
-    pub(super) command: String,
-    pub(super) exit_code: Option<i32>,
-    /// Why it failed, or was skipped.
-    pub(super) detail: Option<String>,
-    pub(super) output: Option<String>,
 }
 
 /// A run.
@@ -97,7 +83,7 @@ pub(super) async fn run(args: RunArgs, cx: &Context) -> Result<Exit> {
         runbook: book.filed.name.clone(),
         path: book.filed.path.clone(),
         environment: cx.environment()?.to_owned(),
-        dry_run: cx.global.dry_run,
+        dry_run: cx.choices.dry_run,
         resume: walk.resume(cx),
         steps: walk.reports(),
         incident: walk.incident.clone(),
@@ -181,55 +167,18 @@ fn variables(args: &RunArgs, steps: &[Step], cx: &Context) -> Result<Vec<(String
         }
         match variable(name).filter(|value| !value.is_empty()) {
             Some(value) => values.push((name.clone(), value)),
-            None if prompt::can_prompt() && !cx.global.dry_run => {
+            None if prompt::can_prompt() && !cx.choices.dry_run => {
                 let value = prompt::text(&format!("{name} for this run"), None)?;
                 values.push((name.clone(), value));
             }
             None => missing.push(name.clone()),
         }
     }
-    if missing.is_empty() || cx.global.dry_run {
+    if missing.is_empty() || cx.choices.dry_run {
         return Ok(values);
     }
     let flags: Vec<String> = missing.iter().map(|name| format!("--set {name}=…")).collect();
     Err(Error::usage(format!("the steps need {}", missing.join(", ")), format!("pass `{}`", flags.join(" "))))
-}
-
-/// What every step finds in its environment beside its own variables: nested `liveops` goes where this one went.
-pub(crate) fn surroundings(cx: &Context) -> Result<Vec<(String, OsString)>> {
-    let mut all: Vec<(String, OsString)> = Vec::new();
-    let mut set = |name: &str, value: Option<OsString>| {
-        all.extend(value.map(|value| (name.to_owned(), value)));
-    };
-    let config = cx.config()?;
-    let named = &config.layers.named;
-    set("LIVEOPS_ENV", Some(cx.environment()?.into()));
-    set("LIVEOPS_CONFIG", named.as_ref().map(|path| cx.dirs.work.join(path).into()));
-    set("LIVEOPS_PROMETHEUS", cx.global.prometheus.clone().map(Into::into));
-    set("LIVEOPS_ALERTMANAGER", cx.global.alertmanager.clone().map(Into::into));
-    set("LIVEOPS_REDIS", cx.global.redis.clone().map(Into::into));
-    if !cx.global.health.is_empty() {
-        set("LIVEOPS_HEALTH", Some(cx.global.health.join(",").into()));
-    }
-    let mut kubectl = String::from("kubectl");
-    if let Some(kubernetes) = &config.settings.kubernetes {
-        for (flag, value) in [("context", &kubernetes.context), ("namespace", &kubernetes.namespace)] {
-            if let Some(value) = value {
-                kubectl.push_str(&format!(" --{flag}={value}"));
-            }
-        }
-    }
-    set("KUBECTL", Some(kubectl.into()));
-    // `liveops` in a step is this very program.
-    let own = std::env::current_exe().ok();
-    let folder = own.as_deref().and_then(std::path::Path::parent);
-    let path = variable("PATH").unwrap_or_default();
-    let path = match folder {
-        Some(folder) => format!("{}:{path}", folder.display()),
-        None => path,
-    };
-    set("PATH", Some(path.into()));
-    Ok(all)
 }
 
 impl RunReport {

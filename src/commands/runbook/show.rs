@@ -3,15 +3,17 @@
 use clap::Args;
 use serde::Serialize;
 
-use crate::commands::runbook::shelf::{Book, Shelf};
 use crate::context::Context;
-use crate::domain::runbook::{Purpose, Section, Step};
-use crate::domain::shell::word;
-use crate::error::{Exit, Result};
 use crate::output::block::{Block, Table, Tone, plain, span};
 use crate::output::markdown;
-use crate::output::report::{Meta, Recommendation, Report};
+use crate::output::report::{Meta, Report};
 use crate::output::view::View;
+use liveops_domain::error::{Exit, Result};
+use liveops_domain::runbook::step::Step;
+use liveops_domain::runbook::{Purpose, Section};
+use liveops_domain::status::source::Recommendation;
+use liveops_domain::text::shell::word;
+use liveops_engine::runbook::library::{Book, Shelf};
 
 /// Show a runbook
 #[derive(Debug, Args)]
@@ -54,7 +56,7 @@ pub(super) fn run(args: &ShowArgs, cx: &Context) -> Result<Exit> {
         None => text,
         Some(wanted) => {
             let part = section(&text, &filed.book.sections, wanted);
-            part.ok_or_else(|| crate::error::Error::NotFound {
+            part.ok_or_else(|| liveops_domain::error::Error::NotFound {
                 what: "section",
                 name: wanted.clone(),
                 candidates: filed.book.sections.iter().map(|section| section.title.clone()).collect(),

@@ -3,10 +3,10 @@
 
 use clap::error::ErrorKind;
 
-use crate::commands::runbook::shelf::Book;
-use crate::domain::runbook::Purpose;
-use crate::domain::runbook::check::{Finding, Weight};
-use crate::domain::shell::commands;
+use liveops_domain::runbook::Purpose;
+use liveops_domain::runbook::check::{Finding, Weight};
+use liveops_domain::text::shell::commands;
+use liveops_engine::runbook::library::Book;
 
 /// What is wrong with the commands of a runbook.
 pub(super) fn check(book: &Book) -> Vec<Finding> {
@@ -91,7 +91,7 @@ fn is_ours(word: &str) -> bool {
 
 /// What may stand before a program: assignments and words of the shell.
 fn leads(word: &str) -> bool {
-    let assigned = word.split_once('=').is_some_and(|(name, _)| crate::domain::runbook::is_variable(name));
+    let assigned = word.split_once('=').is_some_and(|(name, _)| liveops_domain::runbook::step::is_variable(name));
     assigned
         || ["if", "then", "else", "elif", "while", "until", "do", "!", "{", "exec", "time", "env", "sudo", "$"]
             .contains(&word)

@@ -1,15 +1,14 @@
 //! `liveops scale`: the size of a service, guarded and undoable, and whether it is time to change it.
 
-pub(crate) mod fleet;
 mod set;
 mod status;
 
 use clap::{Args, Subcommand};
 
-use crate::commands::complete;
-use crate::config::schema::Service;
+use crate::complete;
 use crate::context::Context;
-use crate::error::{Error, Exit, Result};
+use liveops_domain::error::{Error, Exit, Result};
+use liveops_engine::config::service::Service;
 
 /// Change how many replicas a service has, or see whether it is time to
 ///

@@ -2,19 +2,20 @@
 
 use serde_json::json;
 
-use crate::change::{Changed, Done, Plan};
-use crate::commands::changed::ChangeReport;
-use crate::commands::rollout::memory::Memory as _;
-use crate::commands::rollout::targets;
-use crate::commands::scale::fleet::{Fleet, Size};
+use crate::changed::ChangeReport;
 use crate::commands::scale::{ScaleArgs, choose};
-use crate::config::schema::Service;
 use crate::context::Context;
-use crate::domain::kubernetes::autoscaler::Bounds;
-use crate::domain::shell::word;
-use crate::domain::undo::{ScaleUndo, Undo};
-use crate::error::{Error, Exit, Result};
 use crate::output::block::Block;
+use liveops_domain::change::undo::Undo;
+use liveops_domain::change::undo::scale::ScaleUndo;
+use liveops_domain::error::{Error, Exit, Result};
+use liveops_domain::kubernetes::autoscaler::Bounds;
+use liveops_domain::text::shell::word;
+use liveops_engine::change::{Changed, Done, Plan};
+use liveops_engine::config::service::Service;
+use liveops_engine::rollout::state_store::Memory as _;
+use liveops_engine::rollout::target::open;
+use liveops_engine::scale::fleet::{Fleet, Size};
 
 pub(super) async fn run(args: &ScaleArgs, cx: &Context) -> Result<Exit> {
     let service = choose(cx, args.service.as_deref())?;
@@ -40,20 +41,12 @@ pub(super) async fn run(args: &ScaleArgs, cx: &Context) -> Result<Exit> {
     }
     refuse_during_rollout(cx, service).await?;
     let undo = Undo::from(change.inverse());
-    let plan = Plan {
-        action,
-        summary: summary.clone(),
-        preview: vec![Block::text(format!(
-            "{} has {} replicas, {} available",
-            size.deployment, size.replicas, size.available
-        ))],
-        undo: Some(undo.clone()),
-        kill_switch: false,
-        undoes: None,
-    };
+    let preview =
+        vec![Block::text(format!("{} has {} replicas, {} available", size.deployment, size.replicas, size.available))];
+    let plan = Plan { action, summary: summary.clone(), undo: Some(undo.clone()), kill_switch: false, undoes: None };
     let result = json!({ "scale": change });
-    let changed = plan
-        .carry_out(cx, async |confirmed| {
+    let changed = cx
+        .change(plan, preview, async |confirmed| {
             fleet.apply(&change, confirmed).await?;
             Ok(Done { result: result.clone(), undo: Some(undo) })
         })
@@ -133,7 +126,7 @@ async fn refuse_during_rollout(cx: &Context, service: &Service) -> Result<()> {
     if service.rollout.is_none() {
         return Ok(());
     }
-    let Some(memory) = targets::memory(cx, service)? else {
+    let Some(memory) = open::memory(cx, service)? else {
         return Ok(());
     };
     match memory.load().await? {

@@ -3,16 +3,16 @@
 use clap::Args;
 use serde::Serialize;
 
-use crate::commands::scale::fleet::{Fleet, Size};
-use crate::commands::status::gather::gather;
-use crate::commands::status::memory::Memory;
-use crate::commands::status::{FailOn, StatusArgs as LookArgs};
 use crate::context::Context;
-use crate::domain::scale::TRIGGERS;
-use crate::error::{Exit, Result};
 use crate::output::block::{Block, Table, Tone, plain, span};
-use crate::output::report::{Meta, Report, Source, Verdict};
+use crate::output::report::{Meta, Report};
 use crate::output::view::View;
+use liveops_domain::error::{Exit, Result};
+use liveops_domain::status::scale::TRIGGERS;
+use liveops_domain::status::source::{Source, Verdict};
+use liveops_engine::observe::last_good::Memory;
+use liveops_engine::scale::fleet::{Fleet, Size};
+use liveops_engine::status::gather;
 
 /// Say whether it is time to scale out
 ///
@@ -59,15 +59,8 @@ struct TriggerState {
 }
 
 pub(super) async fn run(_args: &StatusArgs, cx: &Context) -> Result<Exit> {
-    let look = LookArgs {
-        service: Vec::new(),
-        fail_on: FailOn::Never,
-        watch: false,
-        interval: std::time::Duration::from_secs(5),
-        nagios: false,
-    };
     let mut memory = Memory::default();
-    let (gathered, services) = tokio::join!(gather(&look, cx, &mut memory), sizes(cx));
+    let (gathered, services) = tokio::join!(gather(&[], cx, &mut memory), sizes(cx));
     let gathered = gathered?;
     let triggers: Vec<TriggerState> = TRIGGERS
         .iter()

@@ -6,22 +6,23 @@ use chrono::{DateTime, TimeDelta, Utc};
 use clap::Args;
 use serde_json::json;
 
-use crate::change::{Done, Plan};
-use crate::clients::alertmanager::Alertmanager;
-use crate::clients::http::Effort;
-use crate::clients::prometheus::Prometheus;
+use crate::changed::ChangeReport;
 use crate::commands::alerts::{lines, matchers};
-use crate::commands::changed::ChangeReport;
-use crate::commands::silence::alertmanager;
 use crate::context::Context;
-use crate::domain::alert::{Alert, AlertState, Urgency, group, urgency};
-use crate::domain::duration::{self, human};
-use crate::domain::matcher::{Matcher, show};
-use crate::domain::silence::{Draft, Silence, SilenceState, Unsafe, check};
-use crate::domain::suggest::nearest;
-use crate::domain::undo::SilenceUndo;
-use crate::error::{Error, Exit, Result};
 use crate::output::block::{Block, Tone, span};
+use liveops_domain::alert::matcher::{Matcher, show};
+use liveops_domain::alert::silence::{Draft, Silence, SilenceState, Unsafe, check};
+use liveops_domain::alert::{Alert, AlertState, Urgency, group, urgency};
+use liveops_domain::change::undo::silence::SilenceUndo;
+use liveops_domain::error::{Error, Exit, Result};
+use liveops_domain::text::duration;
+use liveops_domain::text::duration::human;
+use liveops_domain::text::suggest::nearest;
+use liveops_engine::change::{Done, Plan};
+use liveops_engine::clients::alertmanager::Alertmanager;
+use liveops_engine::clients::http::request::Effort;
+use liveops_engine::clients::prometheus::Prometheus;
+use liveops_engine::session::alertmanager;
 
 /// Groups that a preview lists; the others are counted.
 const PREVIEW: usize = 8;
@@ -85,7 +86,7 @@ pub(super) async fn run(args: AddArgs, cx: &Context) -> Result<Exit> {
     let plan = Plan {
         action: "silence.add",
         summary: summary.clone(),
-        preview: preview.blocks(cx),
+
         undo: Some(SilenceUndo::ExpireSilenceLike { silence: draft.clone() }.into()),
         kill_switch: false,
         undoes: None,
@@ -97,8 +98,8 @@ pub(super) async fn run(args: AddArgs, cx: &Context) -> Result<Exit> {
         "critical": preview.critical().len(),
     });
     let planned = json!({ "silence": null, "draft": draft, "hides": hides });
-    let changed = plan
-        .carry_out(cx, async |confirmed| {
+    let changed = cx
+        .change(plan, preview.blocks(cx), async |confirmed| {
             let id = client.set_silence(&draft, None, confirmed).await?;
             Ok(Done {
                 undo: Some(SilenceUndo::ExpireSilence { id: id.clone(), expected: draft.ends_at }.into()),
@@ -111,7 +112,7 @@ pub(super) async fn run(args: AddArgs, cx: &Context) -> Result<Exit> {
         report = report.detail(format!("silence {id}"));
     }
     // A person has read them in the preview, unless there was none.
-    if cx.global.yes || cx.output.format().is_machine() {
+    if cx.choices.yes || cx.output.format().is_machine() {
         report = report.warnings(preview.warnings);
     }
     cx.output.show(&report, now)?;

@@ -3,18 +3,20 @@
 use clap::Args;
 use serde_json::json;
 
-use crate::change::{Done, Plan};
+use crate::changed::ChangeReport;
 use crate::commands::alerts::lines;
-use crate::commands::changed::ChangeReport;
 use crate::commands::silence::add::alerts;
-use crate::commands::silence::{alertmanager, extend::short};
+use crate::commands::silence::extend::short;
 use crate::context::Context;
-use crate::domain::alert::{Alert, group};
-use crate::domain::matcher::show;
-use crate::domain::silence::SilenceState;
-use crate::domain::undo::{SilenceUndo, Undo};
-use crate::error::{Exit, Result};
 use crate::output::block::Block;
+use liveops_domain::alert::matcher::show;
+use liveops_domain::alert::silence::SilenceState;
+use liveops_domain::alert::{Alert, group};
+use liveops_domain::change::undo::Undo;
+use liveops_domain::change::undo::silence::SilenceUndo;
+use liveops_domain::error::{Exit, Result};
+use liveops_engine::change::{Done, Plan};
+use liveops_engine::session::alertmanager;
 
 /// Groups that a preview lists; the others are counted.
 const PREVIEW: usize = 8;
@@ -47,7 +49,7 @@ pub(super) async fn run(args: ExpireArgs, cx: &Context) -> Result<Exit> {
     // Only for the person who is asked.
     let mut preview = Vec::new();
     let mut hidden = None;
-    if !cx.global.yes
+    if !cx.choices.yes
         && let Ok(all) = client.alerts(&draft.matchers).await
     {
         let held: Vec<Alert> = all.into_iter().filter(|alert| alert.silenced_by.contains(&id)).collect();
@@ -67,14 +69,14 @@ pub(super) async fn run(args: ExpireArgs, cx: &Context) -> Result<Exit> {
     let plan = Plan {
         action: "silence.expire",
         summary: summary.clone(),
-        preview,
+
         undo: Some(undo.clone()),
         kill_switch: true,
         undoes: None,
     };
     let result = json!({ "silence": id, "draft": draft, "keeps_quiet": hidden });
-    let changed = plan
-        .carry_out(cx, async |confirmed| {
+    let changed = cx
+        .change(plan, preview, async |confirmed| {
             client.expire_silence(&id, confirmed).await?;
             Ok(Done { result: result.clone(), undo: Some(undo) })
         })

@@ -6,16 +6,19 @@ use chrono::TimeDelta;
 use clap::Args;
 use serde_json::json;
 
-use crate::change::{Done, Plan};
-use crate::commands::changed::ChangeReport;
-use crate::commands::silence::{alertmanager, over};
+use crate::changed::ChangeReport;
+use crate::commands::silence::over;
 use crate::context::Context;
-use crate::domain::duration::{self, human};
-use crate::domain::matcher::show;
-use crate::domain::silence::{Draft, SilenceState};
-use crate::domain::undo::{SilenceUndo, Undo};
-use crate::error::{Error, Exit, Result};
 use crate::output::block::Block;
+use liveops_domain::alert::matcher::show;
+use liveops_domain::alert::silence::{Draft, SilenceState};
+use liveops_domain::change::undo::Undo;
+use liveops_domain::change::undo::silence::SilenceUndo;
+use liveops_domain::error::{Error, Exit, Result};
+use liveops_domain::text::duration;
+use liveops_domain::text::duration::human;
+use liveops_engine::change::{Done, Plan};
+use liveops_engine::session::alertmanager;
 
 /// Make a silence last longer
 ///
@@ -75,22 +78,23 @@ pub(super) async fn run(args: ExtendArgs, cx: &Context) -> Result<Exit> {
         new.format("%FT%TZ")
     );
     let undo = |id: String| Undo::from(SilenceUndo::SetSilenceEnd { id, ends_at: old, expected: new });
+    let preview = vec![Block::text(format!(
+        "silence {id} of {}, until {}: {}",
+        draft.created_by,
+        old.format("%FT%TZ"),
+        draft.comment
+    ))];
     let plan = Plan {
         action: "silence.extend",
         summary: summary.clone(),
-        preview: vec![Block::text(format!(
-            "silence {id} of {}, until {}: {}",
-            draft.created_by,
-            old.format("%FT%TZ"),
-            draft.comment
-        ))],
+
         undo: Some(undo(id.clone())),
         kill_switch: false,
         undoes: None,
     };
     let result = |id: &str| json!({ "silence": id, "ends_at": new, "ended_at": old });
-    let changed = plan
-        .carry_out(cx, async |confirmed| {
+    let changed = cx
+        .change(plan, preview, async |confirmed| {
             // The answer to the question may have taken a while.
             let present = client.silence(&id).await?;
             if present.state == SilenceState::Expired {

@@ -3,17 +3,19 @@
 use clap::Args;
 use serde::Serialize;
 
-use crate::commands::silence::alertmanager;
 use crate::commands::silence::extend::short;
-use crate::commands::tone;
 use crate::context::Context;
-use crate::domain::alert::Alert;
-use crate::domain::matcher::{Matcher, show};
-use crate::domain::silence::{Silence, SilenceState};
-use crate::error::{Exit, Result};
 use crate::output::block::{Block, Table, Tone, plain, span};
-use crate::output::report::{Meta, Outcome, Recommendation, Report, Source, SourceState};
-use crate::output::view::{View, rfc3339};
+use crate::output::report::{Meta, Report};
+use crate::output::tone;
+use crate::output::view::View;
+use liveops_domain::alert::Alert;
+use liveops_domain::alert::matcher::{Matcher, show};
+use liveops_domain::alert::silence::{Silence, SilenceState};
+use liveops_domain::error::{Exit, Result};
+use liveops_domain::status::source::{Outcome, Recommendation, Source, SourceState};
+use liveops_domain::text::time::rfc3339;
+use liveops_engine::session::alertmanager;
 
 /// List silences: who, why, until when, and what they hold
 ///

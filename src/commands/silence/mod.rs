@@ -7,12 +7,10 @@ mod list;
 
 use clap::{Args, Subcommand};
 
-use crate::clients::alertmanager::Alertmanager;
-use crate::clients::http::Effort;
 use crate::context::Context;
-use crate::domain::silence::Silence;
-use crate::domain::undo::add_again;
-use crate::error::{Error, Exit, Result};
+use liveops_domain::alert::silence::Silence;
+use liveops_domain::change::undo::silence::add_again;
+use liveops_domain::error::{Error, Exit, Result};
 
 /// Keep alerts quiet for a while, and let them page again
 ///
@@ -44,14 +42,6 @@ pub(crate) async fn run(args: SilenceArgs, cx: &Context) -> Result<Exit> {
         Verb::Extend(args) => extend::run(args, cx).await,
         Verb::Expire(args) => expire::run(args, cx).await,
     }
-}
-
-/// The Alertmanager of this environment.
-///
-/// # Errors
-/// `Unconfigured`.
-pub(crate) fn alertmanager(cx: &Context) -> Result<Alertmanager<'_>> {
-    Ok(Alertmanager::new(cx.http()?, cx.alertmanager()?, Effort::Full))
 }
 
 /// The error for a silence that is over: it can only be made anew.

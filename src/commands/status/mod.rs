@@ -1,19 +1,9 @@
 //! `liveops status`: the 3 am screen. Asks everything at once, and says of everything that did not answer that it
 //! is unknown.
 
-mod alerts;
-mod flags;
-pub(crate) mod gather;
-mod guesses;
-pub(crate) mod judge;
-pub(crate) mod memory;
 mod nagios;
-mod prometheus;
 pub(crate) mod report;
-mod scrape;
-mod screen;
-mod services;
-pub(crate) mod trends;
+pub(crate) mod screen;
 mod watch;
 
 use std::time::Duration;
@@ -21,12 +11,14 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use clap_complete::engine::ArgValueCompleter;
 
-use crate::commands::complete;
+use crate::complete;
 use crate::context::Context;
-use crate::domain::duration::parse_positive;
-use crate::error::{Error, Exit, Result};
 use crate::output::progress::waiting;
-use crate::output::report::Verdict;
+use liveops_domain::error::{Error, Exit, Result};
+use liveops_domain::status::source::Verdict;
+use liveops_domain::text::duration::parse_positive;
+use liveops_engine::observe::last_good;
+use liveops_engine::status as gather;
 
 /// Show what is wrong, and what to do next, on one screen
 ///
@@ -65,19 +57,6 @@ pub(crate) struct StatusArgs {
     pub(crate) nagios: bool,
 }
 
-impl StatusArgs {
-    /// One look at everything, for another command.
-    pub(crate) fn glance() -> Self {
-        Self {
-            service: Vec::new(),
-            fail_on: FailOn::Never,
-            watch: false,
-            interval: Duration::from_secs(5),
-            nagios: false,
-        }
-    }
-}
-
 /// The level from which on a script fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum FailOn {
@@ -97,10 +76,11 @@ pub(crate) async fn run(args: StatusArgs, cx: &Context) -> Result<Exit> {
     if args.watch {
         return watch::run(&args, cx).await;
     }
-    let mut memory = memory::Memory::default();
-    let names = || format!("asking {}", gather::systems(cx));
-    let gathered = waiting(!cx.global.quiet && !args.nagios, names, gather::gather(&args, cx, &mut memory)).await?;
-    let report = report::StatusReport::new(gathered, cx)?;
+    let mut memory = last_good::Memory::default();
+    let names = || format!("asking {}", liveops_engine::observe::systems(cx));
+    let gathered =
+        waiting(!cx.choices.quiet && !args.nagios, names, gather::gather(&args.service, cx, &mut memory)).await?;
+    let report = liveops_engine::status::report::StatusReport::new(gathered, cx)?;
     if args.nagios {
         cx.output.write(&nagios::line(&report))?;
         return Ok(Exit::Nagios(nagios::code(report.verdict())));
@@ -110,7 +90,7 @@ pub(crate) async fn run(args: StatusArgs, cx: &Context) -> Result<Exit> {
 }
 
 /// The exit code that the findings and `--fail-on` make.
-fn exit(report: &report::StatusReport, fail_on: FailOn) -> Exit {
+fn exit(report: &liveops_engine::status::report::StatusReport, fail_on: FailOn) -> Exit {
     match (fail_on, report.verdict()) {
         (FailOn::Never, _) => Exit::Good,
         (_, Verdict::Fail) => Exit::Bad,

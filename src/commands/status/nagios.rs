@@ -1,9 +1,9 @@
 //! `--nagios`: one line and the exit codes that monitoring systems know.
 //! Source: Monitoring Plugins Development Guidelines, <https://www.monitoring-plugins.org/doc/guidelines.html>.
 
-use crate::commands::status::report::StatusReport;
-use crate::output::escape::escape;
-use crate::output::report::Verdict;
+use liveops_domain::status::source::Verdict;
+use liveops_domain::text::escape::escape;
+use liveops_engine::status::report::StatusReport;
 
 /// The line: `LIVEOPS CRITICAL - 1 service down | active_players=1204;;`.
 pub(crate) fn line(report: &StatusReport) -> String {
@@ -20,7 +20,7 @@ pub(crate) fn line(report: &StatusReport) -> String {
         .iter()
         .filter(|reading| reading.as_of.is_none())
         .filter_map(|reading| {
-            let limit = |threshold: &Option<crate::domain::threshold::Threshold>| {
+            let limit = |threshold: &Option<liveops_domain::metric::threshold::Threshold>| {
                 threshold.as_ref().map(|threshold| threshold.value.to_string()).unwrap_or_default()
             };
             Some(format!(

@@ -1,180 +1,12 @@
 //! The status report: the JSON contract of `liveops status`, and the verdict that goes with it.
 
-use chrono::{DateTime, Utc};
-use serde::{Serialize, Serializer};
-use serde_json::{Map, Value, json};
-
-use crate::commands::incident::view::Shown;
-use crate::commands::rollout::overview::UnseenRow;
-use crate::commands::rollout::report::RolloutRow;
-use crate::commands::status::gather::Gathered;
-use crate::commands::status::judge::{Judgement, judge, next};
 use crate::commands::status::screen;
-use crate::context::Context;
-use crate::domain::alert::{Alert, group};
-use crate::domain::record::ChangeRecord;
-use crate::domain::status::{FlagsReading, KpiReading, Readings};
-use crate::error::Result;
 use crate::output::block::Block;
-use crate::output::format::number;
-use crate::output::report::{Meta, Outcome, Recommendation, Report, SourceState, Verdict};
-use crate::output::view::{View, rfc3339};
-
-/// One look at everything.
-pub(crate) struct StatusReport {
-    pub(crate) project: Option<String>,
-    pub(crate) environment: String,
-    pub(crate) gathered: Gathered,
-    pub(crate) judgement: Judgement,
-    pub(crate) next: Vec<Recommendation>,
-    /// When a `--watch` looks again.
-    pub(crate) watching: Option<std::time::Duration>,
-}
-
-impl StatusReport {
-    /// Judges what was gathered.
-    pub(crate) fn new(gathered: Gathered, cx: &Context) -> Result<Self> {
-        let settings = &cx.config()?.settings;
-        let judgement = judge(&gathered.readings, &gathered.sources, gathered.alerts_expected, &gathered.rollouts);
-        let configured = gathered.alerts_expected || !settings.services.is_empty() || !gathered.sources.is_empty();
-        let mut next = next(&gathered.readings, &gathered.sources, gathered.presets, configured);
-        if let Some(first) = gathered.incidents.first() {
-            next.splice(0..0, first.next().into_iter().take(2));
-        } else {
-            // What is wrong now comes first, and a screen has few lines.
-            let place = next.len().min(1);
-            next.splice(place..place, gathered.postmortem.clone());
-        }
-        Ok(Self {
-            project: settings.project.clone(),
-            environment: settings.environment.clone(),
-            gathered,
-            judgement,
-            next,
-            watching: None,
-        })
-    }
-
-    /// What was found.
-    pub(crate) fn verdict(&self) -> Verdict {
-        self.judgement.verdict
-    }
-
-    /// Is anything in warning, beside what is unknown?
-    pub(crate) fn has_warnings(&self) -> bool {
-        self.judgement.warnings > 0
-    }
-}
-
-/// `data` of the envelope. Rollouts are there from the start: scripts can rely on the key.
-#[derive(Serialize)]
-struct Data<'a> {
-    headline: &'a str,
-    services: Vec<Value>,
-    alerts: Vec<Value>,
-    alerts_as_of: Option<String>,
-    targets: Option<Value>,
-    flags: Option<&'a FlagsReading>,
-    changes: Vec<Value>,
-    rollouts: Vec<Value>,
-    /// Where it could not be looked whether there is one.
-    rollouts_unknown: &'a [UnseenRow],
-}
-
-impl Serialize for StatusReport {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let readings = &self.gathered.readings;
-        Data {
-            headline: &self.judgement.headline,
-            services: services(readings),
-            alerts: group(readings.alerts.as_deref().unwrap_or_default())
-                .iter()
-                .flat_map(|group| group.alerts.iter().map(|one| alert(one)))
-                .collect(),
-            alerts_as_of: readings.alerts_as_of.map(rfc3339),
-            targets: readings.targets.as_ref().map(|targets| {
-                let down = targets.down.iter().map(|(target, error)| json!({ "target": target, "error": error }));
-                json!({ "up": targets.up, "unknown": targets.unknown, "down": down.collect::<Vec<_>>() })
-            }),
-            flags: readings.flags.as_ref(),
-            changes: self.gathered.changes.iter().map(change).collect(),
-            rollouts: self.gathered.rollouts.rollouts.iter().map(rollout).collect(),
-            rollouts_unknown: &self.gathered.rollouts.unseen,
-        }
-        .serialize(serializer)
-    }
-}
-
-fn services(readings: &Readings) -> Vec<Value> {
-    let service = |service: &crate::domain::status::ServiceReading| json!({ "name": service.name, "state": service.state, "latency_ms": service.latency_ms, "detail": service.detail });
-    readings.services.iter().map(service).collect()
-}
-
-fn alert(alert: &Alert) -> Value {
-    json!({
-        "name": alert.name,
-        "state": alert.state,
-        "severity": alert.severity,
-        "since": alert.since.map(rfc3339),
-        "runbook": alert.runbook,
-        "labels": alert.labels,
-        "annotations": alert.annotations,
-    })
-}
-
-fn change(change: &ChangeRecord) -> Value {
-    json!({
-        "id": change.id,
-        "at": rfc3339(change.at),
-        "by": change.by,
-        "action": change.action,
-        "summary": change.summary,
-        "reason": reason(change),
-        "state": change.state,
-        "undone_by": change.undone_by,
-    })
-}
-
-/// Why it was made, where that was said.
-pub(crate) fn reason(change: &ChangeRecord) -> Option<&str> {
-    change.result.as_ref()?.get("reason")?.as_str()
-}
-
-fn rollout(row: &RolloutRow) -> Value {
-    json!({
-        "id": row.id,
-        "service": row.service,
-        "region": row.region,
-        "waves": row.fleet.as_ref().map(|fleet| &fleet.waves),
-        "image": row.image,
-        "phase": row.phase,
-        "weight": row.weight,
-        "step": row.step,
-        "steps": row.steps,
-        "since": rfc3339(row.since),
-        "held": row.held.as_ref().map(|held| &held.text),
-        "stuck": row.stuck.as_ref().map(|stuck| &stuck.text),
-        "orphaned": row.orphaned,
-        "holder": row.holder,
-    })
-}
-
-fn metric(reading: &KpiReading) -> Value {
-    let by: Map<String, Value> = reading.by.iter().map(|(label, value)| (label.clone(), number(*value))).collect();
-    let time = |at: Option<DateTime<Utc>>| at.map(rfc3339);
-    json!({
-        "title": reading.kpi.title(),
-        "value": reading.value.map(number),
-        "unit": reading.kpi.unit.name(),
-        "level": reading.level,
-        "source": reading.origin.word(),
-        "by": by,
-        "warn": reading.kpi.warn.as_ref().map(|threshold| threshold.text.clone()),
-        "critical": reading.kpi.critical.as_ref().map(|threshold| threshold.text.clone()),
-        "reason": reading.note,
-        "as_of": time(reading.as_of),
-    })
-}
+use crate::output::report::{Meta, Report};
+use crate::output::view::View;
+use liveops_domain::status::source::{Outcome, SourceState};
+use liveops_engine::incident::summary::Shown;
+use liveops_engine::status::report::StatusReport;
 
 impl Report for StatusReport {
     const SCHEMA: &'static str = "liveops.status/1";
@@ -197,7 +29,7 @@ impl Report for StatusReport {
             environment: Some(self.environment.clone()),
             outcome,
             verdict: self.verdict(),
-            metrics: readings.kpis.iter().map(|reading| (reading.kpi.name.clone(), metric(reading))).collect(),
+            metrics: self.metrics(),
             incidents: self.gathered.incidents.iter().map(Shown::json).collect(),
             recommendations: self.next.clone(),
             sources: sources.clone(),

@@ -6,31 +6,34 @@ mod kpis;
 mod rollouts;
 mod sources;
 
+use crate::commands::incident::view::head;
 use std::cmp::Reverse;
 
-use crate::commands::status::report::{StatusReport, reason};
-use crate::commands::tone;
-use crate::domain::duration::human;
-use crate::domain::health::ServiceState;
-use crate::domain::level::Level;
-use crate::domain::record::{ChangeRecord, ChangeState};
-use crate::domain::status::ServiceReading;
+use crate::commands::status::screen::alerts::alerts;
+use crate::commands::status::screen::flags::flags;
+use crate::commands::status::screen::kpis::kpis;
+use crate::commands::status::screen::rollouts::rollouts;
+use crate::commands::status::screen::sources::{sources, targets};
 use crate::output::block::{Block, Table, Tone, plain, span};
-use crate::output::report::Verdict;
+use crate::output::tone;
 use crate::output::view::View;
-
-use alerts::alerts;
-use flags::flags;
-use kpis::kpis;
-use rollouts::rollouts;
-use sources::{sources, targets};
+use liveops_domain::change::record::{ChangeRecord, ChangeState};
+use liveops_domain::metric::level::Level;
+use liveops_domain::status::ServiceReading;
+use liveops_domain::status::health::ServiceState;
+use liveops_domain::status::source::Verdict;
+use liveops_domain::text::duration::human;
+use liveops_engine::status::report::{StatusReport, reason};
 
 /// More healthy services than this are counted, not listed.
 const LISTED: usize = 6;
+
 /// More services in trouble than this are counted, too: the screen must not scroll away.
 const AILING: usize = 10;
+
 /// More open incidents than this are counted, not listed.
 const INCIDENTS: usize = 3;
+
 /// More changes than this are counted, not listed.
 const CHANGES: usize = 3;
 
@@ -69,7 +72,7 @@ pub(crate) fn blocks(report: &StatusReport, view: &View) -> Vec<Block> {
 /// The open incidents with their next deadline and what was missed, before all.
 fn incidents(report: &StatusReport, view: &View) -> Vec<Block> {
     let open = &report.gathered.incidents;
-    let mut blocks: Vec<Block> = open.iter().take(INCIDENTS).flat_map(|shown| shown.head(view)).collect();
+    let mut blocks: Vec<Block> = open.iter().take(INCIDENTS).flat_map(|shown| head(shown, view)).collect();
     if open.len() > INCIDENTS {
         let more = open.len() - INCIDENTS;
         let text = format!("  and {more} more open: liveops incident list");

@@ -1,14 +1,14 @@
 //! `--watch`: the same screen again and again, redrawn in place; with `-o json` one object a line.
 
-use crate::commands::status::gather::gather;
-use crate::commands::status::memory::Memory;
-use crate::commands::status::report::StatusReport;
 use crate::commands::status::{StatusArgs, exit};
 use crate::context::Context;
-use crate::error::{Exit, Result};
 use crate::output::format::Format;
 use crate::output::report::Report;
 use crate::output::screen::Screen;
+use liveops_domain::error::{Exit, Result};
+use liveops_engine::observe::last_good::Memory;
+use liveops_engine::status::gather;
+use liveops_engine::status::report::StatusReport;
 
 /// Looks until it is interrupted, or until nobody reads any more. The exit code is then that of the last look.
 pub(crate) async fn run(args: &StatusArgs, cx: &Context) -> Result<Exit> {
@@ -17,7 +17,7 @@ pub(crate) async fn run(args: &StatusArgs, cx: &Context) -> Result<Exit> {
     let mut resized = resizes();
     loop {
         let began = tokio::time::Instant::now();
-        let mut report = StatusReport::new(gather(args, cx, &mut memory).await?, cx)?;
+        let mut report = StatusReport::new(gather(&args.service, cx, &mut memory).await?, cx)?;
         report.watching = Some(args.interval);
         loop {
             let now = cx.clock.now();

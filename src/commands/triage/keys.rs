@@ -5,7 +5,7 @@ use std::io::BufRead;
 
 use dialoguer::console::{Key, Term};
 
-use crate::error::{Error, Result};
+use liveops_domain::error::{Error, Result};
 
 /// A choice: its letter, and its word.
 pub(super) type Choice = (char, &'static str);

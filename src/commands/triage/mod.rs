@@ -1,32 +1,27 @@
 //! `liveops triage`: the on-call checklist; it looks by itself, asks, remembers, and ends with what can be done.
 
-mod board;
-mod checks;
-mod figures;
-mod ground;
 mod keys;
-mod log;
+mod mitigations;
 mod report;
 mod walk;
-mod ways;
 
 use clap::Args;
 
-use crate::commands::template::Template;
-use crate::commands::triage::board::Board;
-use crate::commands::triage::log::TriageLog;
+use crate::commands::triage::mitigations::{offer, ways};
 use crate::commands::triage::report::TriageReport;
 use crate::commands::triage::walk::walk;
-use crate::commands::triage::ways::{offer, ways};
-use crate::config::checklist;
 use crate::context::Context;
-use crate::domain::triage::{Checklist, answer};
-use crate::error::{Error, Exit, Result};
 use crate::output::progress::waiting;
 use crate::output::prompt;
+use liveops_domain::error::{Error, Exit, Result};
+use liveops_domain::triage::{Checklist, answer};
+use liveops_engine::config::checklist;
+use liveops_engine::template::Template;
+use liveops_engine::triage::log::TriageLog;
+use liveops_engine::triage::scheduler::Board;
 
 /// The shipped checklist.
-const CHECKLIST: &str = include_str!("../../../templates/triage/oncall.yaml");
+const CHECKLIST: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/templates/triage/oncall.yaml"));
 
 /// Go through the on-call checklist; it looks by itself before it asks
 ///
@@ -75,7 +70,7 @@ pub(crate) async fn run(args: TriageArgs, cx: &Context) -> Result<Exit> {
     let mut board = Board::start(cx, items, log.incident());
     let quit = interactive && walk(&args, items, &mut board, &log, cx).await?;
     let looked = async { (board.all().await, ways(&board.ground).await) };
-    let visible = prompt::can_prompt() && !cx.global.quiet;
+    let visible = prompt::can_prompt() && !cx.choices.quiet;
     let (found, ways) = waiting(visible, || "looking at everything".into(), looked).await;
     let sources = match board.ground.history.clone().await.as_ref() {
         Ok(history) => history.sources.clone(),

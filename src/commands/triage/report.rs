@@ -2,15 +2,16 @@
 
 use serde::Serialize;
 
-use crate::commands::tone;
-use crate::commands::triage::log::TriageLog;
 use crate::context::Context;
-use crate::domain::triage::mitigation::Mitigation;
-use crate::domain::triage::{Answer, Found, Item, Outcome, Said};
-use crate::error::{Exit, Result};
 use crate::output::block::{Block, Table, Tone, plain, span};
-use crate::output::report::{Meta, Outcome as Job, Recommendation, Report, Source, SourceState, Verdict};
+use crate::output::report::{Meta, Report};
+use crate::output::tone;
 use crate::output::view::View;
+use liveops_domain::error::{Exit, Result};
+use liveops_domain::status::source::{Outcome as Job, Recommendation, Source, SourceState, Verdict};
+use liveops_domain::triage::mitigation::Mitigation;
+use liveops_domain::triage::{Answer, Found, Item, Outcome, Said};
+use liveops_engine::triage::log::TriageLog;
 
 /// Mitigations that a screen shows.
 const SHOWN: usize = 4;

@@ -1,15 +1,15 @@
 //! The walk through the checklist with a person: what was found is shown before it is asked for.
 
 use crate::commands::triage::TriageArgs;
-use crate::commands::triage::board::Board;
 use crate::commands::triage::keys::{Choice, choose, line};
-use crate::commands::triage::log::TriageLog;
 use crate::context::Context;
-use crate::domain::triage::{Answer, Found, Item, Outcome, Said, answer, event};
-use crate::error::{Error, Result};
 use crate::output::block::{Block, Tone, plain, span};
 use crate::output::progress::waiting;
 use crate::output::prompt::aside;
+use liveops_domain::error::{Error, Result};
+use liveops_domain::triage::{Answer, Found, Item, Outcome, Said, answer, event};
+use liveops_engine::triage::log::TriageLog;
+use liveops_engine::triage::scheduler::Board;
 
 const CHOICES: [Choice; 7] =
     [('f', "fine"), ('p', "problem"), ('s', "skip"), ('n', "note"), ('r', "run again"), ('b', "back"), ('q', "quit")];

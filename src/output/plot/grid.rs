@@ -2,8 +2,8 @@
 
 use unicode_width::UnicodeWidthStr;
 
-use super::raster::{Area, Layer};
-use super::{Ink, MARKS};
+use crate::output::plot::raster::{Area, Layer};
+use crate::output::plot::{Ink, MARKS};
 
 /// A series gets a mark about this often, in columns.
 const MARK_EVERY: usize = 26;

@@ -2,10 +2,10 @@
 
 use unicode_width::UnicodeWidthStr;
 
-use super::fit::{fit, left, right};
-use super::time_axis::Window;
-use super::trace::Trace;
-use super::{Ink, MARKS, PlotLine};
+use crate::output::plot::fit::{fit, left, right};
+use crate::output::plot::time_axis::Window;
+use crate::output::plot::trace::Trace;
+use crate::output::plot::{Ink, MARKS, PlotLine};
 
 /// Columns of values are left out, rightmost first, before a name gets less than this.
 const NAME: usize = 12;

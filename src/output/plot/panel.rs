@@ -2,13 +2,13 @@
 
 use unicode_width::UnicodeWidthStr;
 
-use super::fit::{fit, left, right};
-use super::grid::Grid;
-use super::raster::{Area, Layer};
-use super::scale::Scale;
-use super::time_axis::Window;
-use super::trace::Trace;
-use super::{Canvas, Ink, Plot, PlotLine};
+use crate::output::plot::fit::{fit, left, right};
+use crate::output::plot::grid::Grid;
+use crate::output::plot::raster::{Area, Layer};
+use crate::output::plot::scale::Scale;
+use crate::output::plot::time_axis::Window;
+use crate::output::plot::trace::Trace;
+use crate::output::plot::{Canvas, Ink, Plot, PlotLine};
 
 impl Plot {
     /// The drawing area with its axes.

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::{Just, Strategy, any, prop, prop_assert, prop_oneof};
 use unicode_width::UnicodeWidthStr;
 
-use super::*;
+use crate::output::plot::*;
 
 fn start() -> DateTime<Utc> {
     "2026-05-01T11:00:00Z".parse().expect("a valid instant")

@@ -3,8 +3,11 @@
 use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
 
 const MINUTE: i64 = 60;
+
 const HOUR: i64 = 60 * MINUTE;
+
 const DAY: i64 = 24 * HOUR;
+
 const WEEK: i64 = 7 * DAY;
 
 /// Steps that people count in, in seconds.

@@ -3,9 +3,9 @@
 
 use chrono::{DateTime, Utc};
 
-use super::PlotSeries;
-use super::raster::{median_step, seconds};
-use super::time_axis::Window;
+use crate::output::plot::PlotSeries;
+use crate::output::plot::raster::{median_step, seconds};
+use crate::output::plot::time_axis::Window;
 
 /// A series may end this many median steps before the window does without being called ended.
 const LATE: f64 = 2.0;

@@ -1,10 +1,11 @@
 //! The firing alerts on the screen, grouped, with their runbooks.
 
-use crate::commands::status::report::StatusReport;
-use crate::commands::tone;
-use crate::domain::alert::{AlertState, Group, group};
 use crate::output::block::{Block, Tone, plain, span};
-use crate::output::view::{View, relative};
+use crate::output::tone;
+use crate::output::view::View;
+use liveops_domain::alert::{AlertState, Group, group};
+use liveops_domain::text::time::relative;
+use liveops_engine::status::report::StatusReport;
 
 pub(super) fn alerts(report: &StatusReport, view: &View) -> Vec<Block> {
     let readings = &report.gathered.readings;
@@ -53,7 +54,7 @@ fn alert_lines(group: &Group<'_>, view: &View) -> Vec<Block> {
         if group.alerts.len() > 1 { format!(" {}{}", view.pick("×", "x"), group.alerts.len()) } else { String::new() };
     let since = group.since.map_or_else(String::new, |at| {
         let seconds = (view.now - at).num_seconds().max(0).unsigned_abs();
-        format!("for {}", crate::output::view::compact(seconds))
+        format!("for {}", liveops_domain::text::time::compact(seconds))
     });
     let labels = group.labels().into_iter().map(|(name, values)| match values.as_slice() {
         [only] => format!("{name}={only}"),

@@ -1,10 +1,10 @@
 //! The feature flags in a line, and a line more for each that is broken.
 
-use crate::commands::status::report::StatusReport;
-use crate::commands::tone;
 use crate::output::block::{Block, Tone, plain, span};
-use crate::output::report::SourceState;
+use crate::output::tone;
 use crate::output::view::View;
+use liveops_domain::status::source::SourceState;
+use liveops_engine::status::report::StatusReport;
 
 /// More broken flags than this are counted, not listed.
 const BROKEN: usize = 2;

@@ -1,12 +1,13 @@
 //! The KPIs on the screen: value, last hour, and what a tired person needs beside it.
 
-use crate::commands::status::report::StatusReport;
-use crate::commands::tone;
-use crate::domain::level::Level;
-use crate::domain::status::KpiReading;
 use crate::output::block::{Block, Span, Table, Tone, plain, span};
-use crate::output::sparkline::sparkline;
-use crate::output::view::{View, relative};
+use crate::output::tone;
+use crate::output::view::View;
+use liveops_domain::metric::level::Level;
+use liveops_domain::status::KpiReading;
+use liveops_domain::text::sparkline::sparkline;
+use liveops_domain::text::time::relative;
+use liveops_engine::status::report::StatusReport;
 
 const SPARK: usize = 16;
 
@@ -40,7 +41,7 @@ pub(super) fn kpis(report: &StatusReport, view: &View) -> Vec<Block> {
 /// What a tired person needs beside the value: why it is bad, why it is unknown, or how it splits.
 fn detail(reading: &KpiReading, view: &View) -> Span {
     let threshold = |level: &str, text: Option<&str>| text.map(|text| format!("{level} {text}"));
-    let text = |threshold: &Option<crate::domain::threshold::Threshold>| {
+    let text = |threshold: &Option<liveops_domain::metric::threshold::Threshold>| {
         threshold.as_ref().map(|threshold| threshold.text.clone())
     };
     let mut parts: Vec<String> = Vec::new();

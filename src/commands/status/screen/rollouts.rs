@@ -1,13 +1,13 @@
 //! The rollouts under way on the screen of `liveops status`: one line each, a line a region where there are several, and
 //! the command that looks closer. Where it is not known whether there is one, that is said.
 
-use crate::commands::rollout::fleet::whole::{self, Line, Whole};
-use crate::commands::rollout::overview::UnseenRow;
-use crate::commands::rollout::report::RolloutRow;
-use crate::commands::status::report::StatusReport;
-use crate::commands::tone;
+use crate::commands::rollout::regions::report::tone as tone_of;
 use crate::output::block::{Block, Span, Tone, plain, span};
+use crate::output::tone;
 use crate::output::view::View;
+use liveops_domain::rollout::row::{RolloutRow, UnseenRow};
+use liveops_domain::rollout::whole::{Line, Whole};
+use liveops_engine::status::report::StatusReport;
 
 /// More regions than this are told on one line.
 const LISTED: usize = 4;
@@ -19,7 +19,7 @@ pub(super) fn rollouts(report: &StatusReport, view: &View) -> Vec<Block> {
         return Vec::new();
     }
     let mut blocks = vec![Block::heading("Rollouts")];
-    let (wholes, alone) = whole::group(rows, &seen.unseen);
+    let (wholes, alone) = liveops_domain::rollout::whole::group(rows, &seen.unseen);
     for whole in &wholes {
         blocks.extend(regions(whole, view));
     }
@@ -46,7 +46,7 @@ pub(super) fn rollouts(report: &StatusReport, view: &View) -> Vec<Block> {
 fn regions(whole: &Whole<'_>, view: &View) -> Vec<Block> {
     let (service, image) = whole.title();
     let lines = whole.worst_first();
-    let tone = lines.first().map_or(Tone::Dim, |line| line.state().1);
+    let tone = lines.first().map_or(Tone::Dim, |line| tone_of(line));
     let mut head =
         vec![plain("  "), tone::mark(tone, view), plain(format!(" {service}  {image}  in {} regions", lines.len()))];
     if lines.len() > LISTED {
@@ -58,7 +58,7 @@ fn regions(whole: &Whole<'_>, view: &View) -> Vec<Block> {
     }
     let mut blocks = vec![Block::Line(head)];
     for line in lines {
-        let mut spans = vec![plain("    "), tone::mark(line.state().1, view), plain(" ")];
+        let mut spans = vec![plain("    "), tone::mark(tone_of(line), view), plain(" ")];
         spans.extend(place(line));
         spans.push(span(format!("  {}", line.gist()), Tone::Dim));
         blocks.push(Block::Line(spans));
@@ -68,7 +68,7 @@ fn regions(whole: &Whole<'_>, view: &View) -> Vec<Block> {
 
 /// `eu observing 20%`.
 fn place(line: &Line<'_>) -> Vec<Span> {
-    let (state, tone) = line.state();
+    let (state, tone) = (line.state(), tone_of(line));
     let share = line.share().map_or_else(String::new, |share| format!(" {share}%"));
     vec![plain(format!("{} ", line.region)), span(state, tone), plain(share)]
 }

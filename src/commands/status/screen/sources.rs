@@ -1,10 +1,10 @@
 //! Who was asked, on the screen: scrape targets, and the systems that answered or did not.
 
-use crate::commands::status::report::StatusReport;
-use crate::commands::tone;
 use crate::output::block::{Block, Tone, plain, span};
-use crate::output::report::{Source, SourceState};
+use crate::output::tone;
 use crate::output::view::View;
+use liveops_domain::status::source::{Source, SourceState};
+use liveops_engine::status::report::StatusReport;
 
 /// More failing sources than this are counted, not listed.
 const FAILING: usize = 3;

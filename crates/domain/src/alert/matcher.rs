@@ -1,0 +1,262 @@
+//! Alertmanager's label matchers: `name="x"`, `!=`, `=~`, `!~`. Regular expressions are anchored at both ends.
+
+use regex::Regex;
+use serde::{Deserialize, Serialize};
+
+use crate::metric::labels::Labels;
+
+/// One condition on a label; a missing label is the empty text. The serialised form is that of Alertmanager's API v2.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Matcher {
+    pub name: String,
+    pub value: String,
+    pub is_regex: bool,
+    /// Missing in answers of old versions, where it was always true.
+    #[serde(default = "yes")]
+    pub is_equal: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Why a matcher cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MatcherError {
+    #[error("`{0}` is no matcher; write NAME=VALUE, NAME!=VALUE, NAME=~REGEX or NAME!~REGEX")]
+    Shape(String),
+    #[error("`{0}` is no label name: letters, digits and `_`, not beginning with a digit")]
+    Name(String),
+    #[error("`{value}` is no regular expression: {reason}")]
+    Regex { value: String, reason: String },
+    #[error("`{0}` has a quote that does not close")]
+    Quote(String),
+}
+
+/// Families of values, none of which a rule would name one by one: what accepts every one of a family accepts nearly
+/// every value that there is (texts of any kind; names of alerts; names and addresses of machines).
+const FAMILIES: [&[&str]; 3] = [
+    &["zq-7f3a-unlikely", "9Q", "some other value, with spaces"],
+    &["AardvarkLost", "KubePodCrashLooping", "QueueFull99", "ZebraUnlikely"],
+    &["a7-unlikely.example", "game-backend-0", "us-east-1b", "zq-node-17:9100"],
+];
+
+/// The words of `severity`: whoever lists them all means everything.
+const SEVERITIES: &[&str] = &["critical", "high", "warning", "medium", "low", "info"];
+
+impl Matcher {
+    /// Reads one matcher; the value may be in double quotes. A bare word is `alertname="word"`, as in amtool.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, MatcherError> {
+        let text = text.trim();
+        let Some(at) = text.find(['=', '!']) else {
+            return if !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || "_-:. ".contains(c)) {
+                Ok(Self { name: "alertname".into(), value: text.into(), is_regex: false, is_equal: true })
+            } else {
+                Err(MatcherError::Shape(text.into()))
+            };
+        };
+        let (name, rest) = text.split_at(at);
+        let operators = [("=~", true, true), ("!~", true, false), ("!=", false, false), ("=", false, true)];
+        let found = operators
+            .into_iter()
+            .find_map(|(op, is_regex, is_equal)| Some((rest.strip_prefix(op)?, is_regex, is_equal)));
+        let (value, is_regex, is_equal) = found.ok_or_else(|| MatcherError::Shape(text.into()))?;
+        let name = name.trim();
+        let valid =
+            |(index, c): (usize, char)| c == '_' || c.is_ascii_alphabetic() || (index > 0 && c.is_ascii_digit());
+        if name.is_empty() || !name.char_indices().all(valid) {
+            return Err(MatcherError::Name(name.into()));
+        }
+        let value = value.trim();
+        let quoted = value.len() > 1 && value.starts_with('"') && value.ends_with('"');
+        if !quoted && (value.starts_with('"') || value.ends_with('"')) {
+            return Err(MatcherError::Quote(text.into()));
+        }
+        let matcher = Self { name: name.into(), value: unquote(value), is_regex, is_equal };
+        if is_regex && let Err(error) = matcher.regex() {
+            let reason = error.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+            return Err(MatcherError::Regex { value: matcher.value, reason });
+        }
+        Ok(matcher)
+    }
+
+    /// Reads several arguments; one may also be a whole list as [`show`] writes it: `{a="x", b=~"y"}`.
+    ///
+    /// # Errors
+    /// What is wrong with the first bad one.
+    pub fn parse_all(texts: &[String]) -> Result<Vec<Self>, MatcherError> {
+        let mut all = Vec::new();
+        for text in texts {
+            let list = text.trim().strip_prefix('{').and_then(|text| text.strip_suffix('}'));
+            match list {
+                None => all.push(Self::parse(text)?),
+                Some(list) => {
+                    for part in split(list) {
+                        all.push(Self::parse(part)?);
+                    }
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    /// Anchored, and `.` is no newline: as Alertmanager compiles it (`labels.NewMatcher`).
+    fn regex(&self) -> Result<Regex, regex::Error> {
+        Regex::new(&format!("^(?:{})$", self.value))
+    }
+
+    /// Does a label set satisfy it?
+    pub fn matches(&self, labels: &Labels) -> bool {
+        self.accepts(labels.get(&self.name).map_or("", String::as_str))
+    }
+
+    fn accepts(&self, value: &str) -> bool {
+        let equal =
+            if self.is_regex { self.regex().is_ok_and(|regex| regex.is_match(value)) } else { self.value == value };
+        equal == self.is_equal
+    }
+
+    /// Does it accept (nearly) any value, so that it narrows nothing?
+    pub fn is_broad(&self) -> bool {
+        let all = |family: &[&str]| family.iter().all(|value| self.accepts(value));
+        FAMILIES.into_iter().any(all) || (self.name == "severity" && all(SEVERITIES))
+    }
+
+    /// Does it accept an alert that has no such label? Alone, it then accepts every alert of every other team.
+    pub fn accepts_missing(&self) -> bool {
+        self.accepts("")
+    }
+
+    /// The one value that it accepts, if it is `name="value"`.
+    pub fn exact(&self) -> Option<&str> {
+        (self.is_equal && !self.is_regex).then_some(&self.value)
+    }
+
+    /// As one writes it: `name=~"value"`.
+    pub fn show(&self) -> String {
+        let op = match (self.is_regex, self.is_equal) {
+            (true, true) => "=~",
+            (true, false) => "!~",
+            (false, true) => "=",
+            (false, false) => "!=",
+        };
+        format!("{}{op}\"{}\"", self.name, self.value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
+    }
+}
+
+/// All matchers as one text.
+pub fn show(matchers: &[Matcher]) -> String {
+    format!("{{{}}}", matchers.iter().map(Matcher::show).collect::<Vec<_>>().join(", "))
+}
+
+/// The parts between the commas that stand outside quotes; empty ones are left out.
+fn split(list: &str) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let (mut start, mut quoted, mut escaped) = (0, false, false);
+    for (at, c) in list.char_indices() {
+        match c {
+            ',' if !quoted => {
+                parts.push(&list[start..at]);
+                start = at + 1;
+            }
+            '"' if !escaped => quoted = !quoted,
+            _ => {}
+        }
+        escaped = c == '\\' && !escaped;
+    }
+    parts.push(&list[start..]);
+    parts.retain(|part| !part.trim().is_empty());
+    parts
+}
+
+fn unquote(text: &str) -> String {
+    let Some(inner) = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) else {
+        return text.to_owned();
+    };
+    let mut out = String::new();
+    let mut chars = inner.chars();
+    while let Some(c) = chars.next() {
+        match (c, chars.as_str().chars().next()) {
+            ('\\', Some(next @ ('"' | '\\'))) => {
+                out.push(next);
+                chars.next();
+            }
+            ('\\', Some('n')) => {
+                out.push('\n');
+                chars.next();
+            }
+            (c, _) => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_every_form() {
+        for (text, want) in [
+            ("GameServerDown", "alertname=\"GameServerDown\""),
+            ("region=eu", "region=\"eu\""),
+            ("region != \"e\\\"u\"", "region!=\"e\\\"u\""),
+            ("instance=~game-.*", "instance=~\"game-.*\""),
+            ("job!~\"a|b\"", "job!~\"a|b\""),
+            ("a=", "a=\"\""),
+        ] {
+            assert_eq!(Matcher::parse(text).map(|matcher| matcher.show()).as_deref(), Ok(want), "{text}");
+        }
+        for text in ["", "=x", "1a=x", "a=~(", "a b=c", "a=\"x", "a=x\"", "a=\""] {
+            assert!(Matcher::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn reads_back_what_it_shows() {
+        let texts = ["X".to_owned(), "{a=\"x,\\\"y\", b=~\"c|d\", }".to_owned()];
+        let all = Matcher::parse_all(&texts).expect("valid");
+        assert_eq!(show(&all), r#"{alertname="X", a="x,\"y", b=~"c|d"}"#);
+        assert_eq!(Matcher::parse_all(&[show(&all)]), Ok(all));
+    }
+
+    #[test]
+    fn matches_as_alertmanager_does() {
+        let labels = Labels::from([("region".into(), "eu-west".into())]);
+        for (text, want) in [
+            ("region=eu-west", true),
+            ("region=~eu", false),
+            ("region=~eu.*", true),
+            ("region!~eu.*", false),
+            ("zone=\"\"", true),
+            ("zone!=x", true),
+            ("region=~a|eu-west", true),
+        ] {
+            assert_eq!(Matcher::parse(text).expect("valid").matches(&labels), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn broad_matchers_are_known() {
+        for (text, want) in [
+            ("a=~.*", true),
+            ("a=~.+", true),
+            ("a!=x", true),
+            ("a=x", false),
+            ("a=~x.*", false),
+            ("a=~[a-z]+", false),
+            ("alertname=~[A-Z].*", true),
+            ("alertname=~Game.*", false),
+            ("instance=~[a-z].*", true),
+            ("region=~eu.*|us.*", false),
+            ("severity=~critical|high|warning|medium|low|info", true),
+            ("severity=~high|low", false),
+        ] {
+            assert_eq!(Matcher::parse(text).expect("valid").is_broad(), want, "{text}");
+        }
+    }
+}

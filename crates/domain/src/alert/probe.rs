@@ -1,0 +1,146 @@
+//! An alert's expression taken apart: which conditions it joins by `and`, and what to ask to see how far each is from
+//! holding. The syntax is PromQL's (https://prometheus.io/docs/prometheus/latest/querying/operators/).
+
+use crate::metric::labels;
+use crate::metric::labels::Labels;
+use crate::metric::promql;
+use crate::metric::promql::Gives;
+use crate::metric::promql::{BinaryExpr, Expr};
+use crate::metric::quantity::Unit;
+
+/// Conditions and series beyond these are counted, not shown.
+const MOST: usize = 4;
+
+/// One condition of an expression.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// What to ask: the vector side of a comparison with a number, else the condition itself.
+    pub query: String,
+    /// What the value must be, such as `> 0.02`; `None` where it is no such comparison.
+    pub needs: Option<String>,
+}
+
+/// The conditions of an expression, in its order. What does not parse is one condition.
+pub fn parts(expression: &str) -> Vec<Part> {
+    let mut found = Vec::new();
+    match promql::tree(expression) {
+        Ok(expr) => collect(&expr, &mut found),
+        Err(_) => found.push(Part { query: expression.to_owned(), needs: None }),
+    }
+    found.truncate(MOST);
+    found
+}
+
+fn collect(expr: &Expr, found: &mut Vec<Part>) {
+    match expr {
+        Expr::Paren(inner) => collect(inner, found),
+        Expr::Binary(both) if both.op == "and" => {
+            collect(&both.lhs, found);
+            collect(&both.rhs, found);
+        }
+        Expr::Binary(both) if both.is_comparison() && !both.matching.return_bool => found.push(comparison(both)),
+        _ => found.push(Part { query: expr.to_string(), needs: None }),
+    }
+}
+
+fn comparison(both: &BinaryExpr) -> Part {
+    let scalar = |expr: &Expr| expr.gives() == Gives::Scalar;
+    let (vector, op, number) = match (scalar(&both.lhs), scalar(&both.rhs)) {
+        (false, true) => (&both.lhs, both.op, &both.rhs),
+        (true, false) => (&both.rhs, mirrored(both.op), &both.lhs),
+        _ => {
+            return Part { query: both.to_string(), needs: None };
+        }
+    };
+    Part { query: vector.to_string(), needs: Some(format!("{op} {number}")) }
+}
+
+/// `5 < x` says `x > 5`.
+fn mirrored(op: &'static str) -> &'static str {
+    match op {
+        "<" => ">",
+        "<=" => ">=",
+        ">" => "<",
+        ">=" => "<=",
+        op => op,
+    }
+}
+
+/// What a condition gave when it was asked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Probed {
+    pub part: Part,
+    /// The series with their values, or why they are not known.
+    pub series: Result<Vec<(Labels, f64)>, String>,
+}
+
+impl Probed {
+    /// One line on what it gives now, and what it would have to give.
+    pub fn show(&self) -> String {
+        let Part { query, needs } = &self.part;
+        let series = match &self.series {
+            Err(why) => return format!("`{query}` cannot be asked: {why}"),
+            Ok(series) => series,
+        };
+        let Some(needs) = needs else {
+            return match series.len() {
+                0 => format!("`{query}` gives nothing now"),
+                1 => format!("`{query}` gives 1 series now"),
+                n => format!("`{query}` gives {n} series now"),
+            };
+        };
+        if series.is_empty() {
+            return format!("`{query}` gives nothing at all: its metric is missing or has no recent samples");
+        }
+        let mut values: Vec<String> = series
+            .iter()
+            .take(MOST)
+            .map(|(labels, value)| {
+                let value = Unit::None.show(*value);
+                if labels.is_empty() { value } else { format!("{value} {}", labels::show(labels)) }
+            })
+            .collect();
+        if series.len() > MOST {
+            values.push(format!("{} more", series.len() - MOST));
+        }
+        format!("is {}; must be {needs}: `{query}`", values.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn expressions_are_taken_apart() {
+        let part = |query: &str, needs: Option<&str>| Part { query: query.into(), needs: needs.map(Into::into) };
+        let cases = [
+            (r#"up{job="game"} == 0"#, vec![part(r#"up{job="game"}"#, Some("== 0"))]),
+            ("5 < sum(rate(x_total[5m])) * 60", vec![part("sum(rate(x_total[5m])) * 60", Some("> 5"))]),
+            (
+                "(a > 3) and b == 0 and absent(c)",
+                vec![part("a", Some("> 3")), part("b", Some("== 0")), part("absent(c)", None)],
+            ),
+            ("a > b", vec![part("a > b", None)]),
+            ("a > bool 1", vec![part("a > bool 1", None)]),
+            ("not promql (", vec![part("not promql (", None)]),
+        ];
+        for (text, want) in cases {
+            assert_eq!(parts(text), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_distance_is_shown() {
+        let probed = |series: Vec<(Labels, f64)>| {
+            Probed { part: Part { query: "x".into(), needs: Some("> 0.02".into()) }, series: Ok(series) }.show()
+        };
+        let eu = Labels::from([("region".into(), "eu".into())]);
+        assert_eq!(
+            probed(vec![(eu, 0.012), (Labels::new(), f64::NAN)]),
+            "is 0.012 {region=\"eu\"}, NaN; must be > 0.02: `x`"
+        );
+        assert!(probed(Vec::new()).contains("metric is missing"));
+        assert!(probed(vec![(Labels::new(), 1.0); 9]).contains("5 more"));
+    }
+}

@@ -1,0 +1,163 @@
+//! Evidence from direct scrapes, where there is no Prometheus: what counters grew by between the scrapes of a window. A
+//! counter that fell was reset, and has grown by its new value; a series that is new has grown from nothing.
+
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::{DateTime, Utc};
+
+use crate::guard::evidence::{Fault, Seen};
+use crate::metric::kpi::{Kpi, KpiKind};
+use crate::metric::labels::Labels;
+use crate::metric::scrape::{Snapshot, Window};
+use crate::metric::selector::Selector;
+use crate::metric::{number, scrape};
+
+/// The scrapes of a service at one time, one an endpoint.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scrapes {
+    pub at: DateTime<Utc>,
+    pub endpoints: Vec<Option<Snapshot>>,
+}
+
+/// What a metric of the version with these labels did since `from`.
+///
+/// # Errors
+/// Why nothing was seen.
+pub fn seen(metric: &Kpi, track: &Labels, history: &[Scrapes], from: DateTime<Utc>) -> Result<Seen, Fault> {
+    let begin = history.iter().rposition(|scrapes| scrapes.at <= from);
+    let window = &history[begin.unwrap_or(0)..];
+    let Some(latest) = window.last() else {
+        return Err(Fault::NoSeries);
+    };
+    if latest.endpoints.iter().all(Option::is_none) {
+        return Err(Fault::Failed { reason: "no metrics endpoint answers".into() });
+    }
+    match &metric.kind {
+        KpiKind::Ratio { of, to, .. } => {
+            let whole = growth(&to.narrowed(track), window).ok_or(Fault::NoSeries)?;
+            let whole = whole.values().sum();
+            let part = match growth(&of.narrowed(track), window) {
+                Some(part) => part,
+                None if of.name() == to.name() => BTreeMap::new(),
+                None => return Err(Fault::NoPart { whole }),
+            };
+            Ok(Seen::Ratio { part: part.values().sum(), whole })
+        }
+        KpiKind::Quantile { histogram, .. } => {
+            let buckets = histogram.with_suffix("_bucket").narrowed(track);
+            let grown = growth(&buckets, window).ok_or(Fault::NoSeries)?;
+            let mut buckets: Vec<(f64, f64)> =
+                grown.iter().filter_map(|(le, count)| Some((number::parse(le)?, *count))).collect();
+            buckets.sort_by(|a, b| a.0.total_cmp(&b.0));
+            if buckets.last().is_none_or(|(le, _)| le.is_finite()) {
+                return Err(Fault::Failed { reason: "no bucket with the bound `+Inf`".into() });
+            }
+            Ok(Seen::Buckets(buckets))
+        }
+        KpiKind::Gauge { selector, agg } => {
+            value(metric, window, &KpiKind::Gauge { selector: selector.narrowed(track), agg: *agg })
+        }
+        KpiKind::Rate { selector, window: range } => {
+            value(metric, window, &KpiKind::Rate { selector: selector.narrowed(track), window: *range })
+        }
+        KpiKind::PromQl(_) => Err(Fault::Failed { reason: "free PromQL, which needs Prometheus".into() }),
+    }
+}
+
+fn value(metric: &Kpi, window: &[Scrapes], kind: &KpiKind) -> Result<Seen, Fault> {
+    let (Some(first), Some(last)) = (window.first(), window.last()) else {
+        return Err(Fault::NoSeries);
+    };
+    let windows: Vec<Window<'_>> = last
+        .endpoints
+        .iter()
+        .zip(&first.endpoints)
+        .filter_map(|(current, previous)| Some(Window { current: current.as_ref()?, previous: previous.as_ref() }))
+        .collect();
+    let narrow = Kpi { kind: kind.clone(), by: None, ..metric.clone() };
+    scrape::evaluate(&narrow, &windows).map(|value| Seen::Value(value.total)).map_err(|_| Fault::NoSeries)
+}
+
+/// By how much the selected series grew, by their `le` (empty without); `None` when the latest scrapes have none.
+fn growth(selector: &Selector, window: &[Scrapes]) -> Option<BTreeMap<String, f64>> {
+    let mut grown = BTreeMap::new();
+    let mut known: HashMap<(usize, &Labels), f64> = HashMap::new();
+    let mut scraped: Vec<bool> = Vec::new();
+    let mut there = false;
+    for scrapes in window {
+        scraped.resize(scrapes.endpoints.len(), false);
+        there = false;
+        for (index, snapshot) in scrapes.endpoints.iter().enumerate() {
+            let Some(snapshot) = snapshot else { continue };
+            let selected = snapshot.samples.iter().filter(|sample| selector.matches(&sample.name, &sample.labels));
+            for sample in selected {
+                there = true;
+                let before = known.insert((index, &sample.labels), sample.value);
+                let more = match before {
+                    Some(before) if sample.value >= before => sample.value - before,
+                    Some(_) => sample.value,
+                    None if scraped[index] => sample.value,
+                    None => 0.0,
+                };
+                let le = sample.labels.get("le").cloned().unwrap_or_default();
+                *grown.entry(le).or_insert(0.0) += more;
+            }
+            scraped[index] = true;
+        }
+    }
+    there.then_some(grown)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::metric::exposition::Sample;
+
+    fn at(second: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(second, 0).expect("in range")
+    }
+
+    fn scrapes(second: i64, values: &[(&str, &str, f64)]) -> Scrapes {
+        let samples = values.iter().map(|(status, track, value)| Sample {
+            name: "http_requests_total".into(),
+            labels: Labels::from([("status".into(), (*status).into()), ("track".into(), (*track).into())]),
+            value: *value,
+        });
+        Scrapes { at: at(second), endpoints: vec![Some(Snapshot { at: at(second), samples: samples.collect() })] }
+    }
+
+    #[test]
+    fn counters_are_counted_between_scrapes() {
+        let selector = |text| Selector::parse(text).expect("valid");
+        let kind = KpiKind::Ratio {
+            of: selector("http_requests_total{status=~\"5..\"}"),
+            to: selector("http_requests_total"),
+            window: Duration::from_secs(60),
+        };
+        let metric = Kpi {
+            name: "error_rate".into(),
+            title: None,
+            unit: kind.natural_unit(),
+            kind,
+            by: None,
+            warn: None,
+            critical: None,
+            service: None,
+        };
+        let history = [
+            scrapes(0, &[("200", "stable", 900.0), ("200", "canary", 50.0)]),
+            scrapes(5, &[("200", "stable", 950.0), ("200", "canary", 60.0)]),
+            // The first error ever: its series is new.
+            scrapes(10, &[("200", "canary", 80.0), ("500", "canary", 3.0)]),
+            // A restart.
+            scrapes(15, &[("200", "canary", 7.0), ("500", "canary", 1.0)]),
+        ];
+        let canary = Labels::from([("track".into(), "canary".into())]);
+        assert_eq!(seen(&metric, &canary, &history, at(6)), Ok(Seen::Ratio { part: 4.0, whole: 31.0 }));
+        assert_eq!(seen(&metric, &canary, &history[..2], at(0)), Ok(Seen::Ratio { part: 0.0, whole: 10.0 }));
+        let stable = Labels::from([("track".into(), "stable".into())]);
+        assert_eq!(seen(&metric, &stable, &history, at(0)), Err(Fault::NoSeries));
+    }
+}

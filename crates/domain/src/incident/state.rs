@@ -1,0 +1,288 @@
+//! The state of an incident: the replay of its journal, whatever the order and number of its events.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::change::journal::{Data, Event};
+use crate::incident::event::{
+    Amended, Delivery, Escalated, Evidence, Field, Graded, HandedOff, Moved, Opened, Roled, Signal, kind,
+};
+use crate::incident::severity::Severity;
+use crate::incident::transition::Phase;
+
+/// One of the times that an incident is measured by.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moment {
+    /// When it was written down.
+    pub recorded: Option<DateTime<Utc>>,
+    /// When it happened, as was said then or corrected later.
+    pub stated: Option<DateTime<Utc>>,
+}
+
+impl Moment {
+    /// When it happened, to the best of what is known.
+    pub fn at(&self) -> Option<DateTime<Utc>> {
+        self.stated.or(self.recorded)
+    }
+
+    fn set(&mut self, at: DateTime<Utc>, stated: Option<DateTime<Utc>>) {
+        self.recorded = Some(at);
+        self.stated = stated;
+    }
+}
+
+/// A severity, from when on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grade {
+    pub at: DateTime<Utc>,
+    pub severity: Severity,
+}
+
+/// An incident as it stands after its last event.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Incident {
+    pub id: String,
+    pub title: String,
+    pub severity: Severity,
+    pub phase: Phase,
+    pub environment: String,
+    pub service: Option<String>,
+    pub alert: Option<String>,
+    pub runbook: Option<String>,
+    pub group_key: Option<String>,
+    pub opened_by: String,
+    pub acked_by: Option<String>,
+    /// Users began to feel it.
+    pub started: Moment,
+    /// It became known: the opening.
+    pub detected: Moment,
+    pub acknowledged: Moment,
+    pub mitigated: Moment,
+    pub resolved: Moment,
+    /// The postmortem was done.
+    pub postmortem: Moment,
+    /// When it was reopened last.
+    pub reopened: Option<DateTime<Utc>>,
+    /// Each severity that it had.
+    pub grades: Vec<Grade>,
+    /// Role → person.
+    pub roles: BTreeMap<String, String>,
+    /// Everybody who wrote into the journal.
+    pub people: BTreeSet<String>,
+    pub escalations: Vec<DateTime<Utc>>,
+    /// The last correction of each field, with when it was made.
+    pub amended: BTreeMap<Field, DateTime<Utc>>,
+    pub evidence: Vec<Evidence>,
+    /// The alerts of its group: fingerprint → last signal.
+    pub signals: BTreeMap<String, Signal>,
+    /// Message → how it went last.
+    pub deliveries: BTreeMap<String, Delivery>,
+    pub notes: usize,
+    pub events: usize,
+    pub last_event: DateTime<Utc>,
+}
+
+impl Incident {
+    /// Is anybody known to have been paged, where somebody was to be? `None` when nobody was to be.
+    pub fn is_paged(&self) -> Option<bool> {
+        use crate::incident::event::DeliveryState::Accepted;
+        let mut pages = self.deliveries.values().filter(|one| one.page).peekable();
+        pages.peek()?;
+        Some(pages.any(|one| one.state == Accepted))
+    }
+
+    /// The person to talk to: the commander, or who acknowledged.
+    pub fn lead(&self) -> Option<&str> {
+        self.roles.get("commander").or(self.acked_by.as_ref()).map(String::as_str)
+    }
+}
+
+/// Puts events in the order in which they happened, each once: the opening, then by time, then by id.
+pub fn in_order<D, S: AsRef<str>>(mut events: Vec<Event<D, S>>) -> Vec<Event<D, S>> {
+    fn key<D, S: AsRef<str>>(event: &Event<D, S>) -> (bool, DateTime<Utc>, &str) {
+        let id = event.id.as_ref().map_or("", AsRef::as_ref);
+        (event.kind.as_ref() != kind::OPENED, event.at, id)
+    }
+    if !events.is_sorted_by(|a, b| key(a) <= key(b)) {
+        events.sort_by(|a, b| key(a).cmp(&key(b)));
+    }
+    // Copies of an event stand side by side now, unless one was forged with another time; the first is kept.
+    let mut seen = HashSet::with_capacity(events.len());
+    let keep: Vec<bool> =
+        events.iter().map(|event| event.id.as_ref().is_none_or(|id| seen.insert(id.as_ref()))).collect();
+    let mut keep = keep.into_iter();
+    events.retain(|_| keep.next().unwrap_or(true));
+    events
+}
+
+/// The incident that these events make; they must be [`in_order`]. `None` without an opening.
+pub fn replay<D: Data, S: AsRef<str>>(id: &str, events: &[Event<D, S>]) -> Option<Incident> {
+    let mut incident =
+        events.iter().filter(|event| event.kind.as_ref() == kind::OPENED).find_map(|event| begin(id, event))?;
+    for event in events {
+        incident.apply(event);
+    }
+    Some(incident)
+}
+
+fn begin<D: Data, S: AsRef<str>>(id: &str, event: &Event<D, S>) -> Option<Incident> {
+    let opened: Opened = event.data.read()?;
+    let moment = |recorded, stated| Moment { recorded, stated };
+    Some(Incident {
+        id: id.to_owned(),
+        title: opened.title,
+        severity: opened.severity,
+        phase: Phase::Open,
+        environment: opened.environment,
+        service: opened.service,
+        alert: opened.alert,
+        runbook: opened.runbook,
+        group_key: opened.group_key,
+        opened_by: event.by.as_ref().to_owned(),
+        acked_by: None,
+        started: moment(Some(event.at), opened.started_at),
+        detected: moment(Some(event.at), None),
+        acknowledged: Moment::default(),
+        mitigated: Moment::default(),
+        resolved: Moment::default(),
+        postmortem: Moment::default(),
+        reopened: None,
+        grades: vec![Grade { at: event.at, severity: opened.severity }],
+        roles: BTreeMap::new(),
+        people: BTreeSet::new(),
+        escalations: Vec::new(),
+        amended: BTreeMap::new(),
+        evidence: Vec::new(),
+        signals: BTreeMap::new(),
+        deliveries: BTreeMap::new(),
+        notes: 0,
+        events: 0,
+        last_event: event.at,
+    })
+}
+
+impl Incident {
+    fn apply<D: Data, S: AsRef<str>>(&mut self, event: &Event<D, S>) {
+        self.events += 1;
+        self.last_event = self.last_event.max(event.at);
+        if !self.people.contains(event.by.as_ref()) {
+            self.people.insert(event.by.as_ref().to_owned());
+        }
+        match event.kind.as_ref() {
+            kind::NOTE => self.notes += 1,
+            kind::ACKED => self.ack(event, &moved(event)),
+            kind::MITIGATED => self.mitigate(event, &moved(event)),
+            kind::RESOLVED => self.resolve(event, &moved(event)),
+            kind::REOPENED => self.reopen(event),
+            kind::SEVERITY => {
+                if let Some(graded) = event.data.read::<Graded>() {
+                    self.severity = graded.severity;
+                    self.grades.push(Grade { at: event.at, severity: graded.severity });
+                }
+            }
+            kind::ROLE => {
+                if let Some(roled) = event.data.read::<Roled>() {
+                    self.roles.insert(roled.role, roled.person);
+                }
+            }
+            kind::HANDOFF => {
+                if let Some(handed) = event.data.read::<HandedOff>() {
+                    self.roles.insert("commander".into(), handed.to);
+                }
+            }
+            kind::ESCALATED if event.data.read::<Escalated>().is_some() => {
+                self.escalations.push(event.at);
+            }
+            kind::AMENDED => {
+                if let Some(amended) = event.data.read::<Amended>() {
+                    self.amend(event.at, &amended);
+                }
+            }
+            kind::EVIDENCE => self.evidence.extend(event.data.read::<Evidence>()),
+            kind::SIGNAL => {
+                if let Some(signal) = event.data.read::<Signal>() {
+                    self.signals.insert(signal.fingerprint.clone(), signal);
+                }
+            }
+            kind::NOTIFICATION => {
+                if let Some(delivery) = event.data.read::<Delivery>() {
+                    self.deliveries.insert(delivery.message.clone(), delivery);
+                }
+            }
+            kind::POSTMORTEM => self.postmortem.set(event.at, None),
+            _ => {}
+        }
+    }
+
+    fn ack<D, S: AsRef<str>>(&mut self, event: &Event<D, S>, moved: &Moved) {
+        if self.acked_by.is_none() {
+            self.acked_by = Some(event.by.as_ref().to_owned());
+            self.acknowledged.set(event.at, moved.occurred_at);
+        }
+        self.phase = self.phase.max(Phase::Acknowledged);
+    }
+
+    fn mitigate<D, S: AsRef<str>>(&mut self, event: &Event<D, S>, moved: &Moved) {
+        if self.phase >= Phase::Mitigated {
+            return;
+        }
+        // Who mitigates has seen it.
+        self.ack(event, moved);
+        self.mitigated.set(event.at, moved.occurred_at);
+        self.phase = Phase::Mitigated;
+    }
+
+    fn resolve<D, S: AsRef<str>>(&mut self, event: &Event<D, S>, moved: &Moved) {
+        if self.phase == Phase::Resolved {
+            return;
+        }
+        self.mitigate(event, moved);
+        self.resolved.set(event.at, moved.occurred_at);
+        self.phase = Phase::Resolved;
+    }
+
+    fn reopen<D, S: AsRef<str>>(&mut self, event: &Event<D, S>) {
+        if self.phase < Phase::Mitigated {
+            return;
+        }
+        self.phase = Phase::Acknowledged;
+        self.mitigated = Moment::default();
+        self.resolved = Moment::default();
+        self.reopened = Some(event.at);
+    }
+
+    fn amend(&mut self, at: DateTime<Utc>, amended: &Amended) {
+        if amended.field.is_time() {
+            let Ok(to) = amended.to.parse::<DateTime<Utc>>() else {
+                return;
+            };
+            let moment = match amended.field {
+                Field::StartedAt => &mut self.started,
+                Field::DetectedAt => &mut self.detected,
+                Field::AcknowledgedAt => &mut self.acknowledged,
+                Field::MitigatedAt => &mut self.mitigated,
+                Field::ResolvedAt => &mut self.resolved,
+                Field::Title | Field::Service | Field::Alert | Field::Runbook => return,
+            };
+            // A time of something that has not happened is none.
+            if moment.recorded.is_none() {
+                return;
+            }
+            moment.stated = Some(to);
+        } else {
+            match amended.field {
+                Field::Title => self.title.clone_from(&amended.to),
+                Field::Service => self.service = Some(amended.to.clone()),
+                Field::Runbook => self.runbook = Some(amended.to.clone()),
+                _ => self.alert = Some(amended.to.clone()),
+            }
+        }
+        self.amended.insert(amended.field, at);
+    }
+}
+
+fn moved<D: Data, S: AsRef<str>>(event: &Event<D, S>) -> Moved {
+    event.data.read().unwrap_or_default()
+}

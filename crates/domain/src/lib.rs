@@ -1,0 +1,16 @@
+//! What it means: pure and synchronous. Nothing here does IO, reads a clock, or knows a terminal.
+
+pub mod alert;
+pub mod change;
+pub mod error;
+pub mod flag;
+pub mod guard;
+pub mod incident;
+pub mod kubernetes;
+pub mod metric;
+pub mod postmortem;
+pub mod rollout;
+pub mod runbook;
+pub mod status;
+pub mod text;
+pub mod triage;

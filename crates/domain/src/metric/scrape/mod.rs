@@ -1,0 +1,133 @@
+//! Key figures computed from direct scrapes, as Prometheus would compute them from the same data.
+//!
+//! A gauge needs one scrape; what grows needs two, and is measured between them, where Prometheus
+//! extrapolates to the whole window ("rate" in Prometheus' query functions). A counter that fell
+//! was reset, and has grown by its new value. A series with one sample in the window adds nothing.
+
+mod measured;
+mod series;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::metric::exposition::Sample;
+use crate::metric::kpi::Kpi;
+use crate::metric::number;
+use crate::metric::scrape::measured::Measured;
+use crate::metric::selector::Selector;
+
+/// What one endpoint gave at one moment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// When it was scraped.
+    pub at: DateTime<Utc>,
+    /// The samples, each series once.
+    pub samples: Vec<Sample>,
+}
+
+/// Two scrapes of one endpoint.
+#[derive(Debug, Clone, Copy)]
+pub struct Window<'a> {
+    /// The earlier one, when there is one.
+    pub previous: Option<&'a Snapshot>,
+    /// The latest.
+    pub current: &'a Snapshot,
+}
+
+/// A key figure: whole, and for each value of its `by` label (empty without one; a part that
+/// cannot be told is `NaN`).
+#[derive(Debug, Clone, PartialEq)]
+pub struct KpiValue {
+    /// The whole; always finite.
+    pub total: f64,
+    /// Label value → value.
+    pub by: BTreeMap<String, f64>,
+}
+
+/// Why a key figure has no value.
+#[derive(Debug, Clone, PartialEq, Error)]
+pub enum NoValue {
+    /// Nothing to look at.
+    #[error("no endpoint was scraped")]
+    NoEndpoint,
+    /// The metric is not there, or not with these labels.
+    #[error("no series match `{selector}`")]
+    NoSeries {
+        /// What was looked for.
+        selector: String,
+    },
+    /// There is no earlier scrape inside the window that has the series.
+    #[error("needs a second scrape to see how `{selector}` changes")]
+    NeedsSecondScrape {
+        /// What was looked for.
+        selector: String,
+    },
+    /// The whole did not grow, so there is no part of it.
+    #[error("no traffic: `{selector}` did not change between the scrapes")]
+    NoTraffic {
+        /// What did not change.
+        selector: String,
+    },
+    /// Classic buckets are not complete.
+    #[error("`{selector}` has no bucket with le=\"+Inf\"")]
+    NoInfinityBucket {
+        /// The histogram's buckets.
+        selector: String,
+    },
+    /// The computation ended in `NaN` or an infinity.
+    #[error("the value is {value}")]
+    NotFinite {
+        /// `NaN`, `+Inf` or `-Inf`.
+        value: &'static str,
+    },
+    /// Free PromQL is not evaluated here.
+    #[error("free PromQL, which needs Prometheus")]
+    NeedsPrometheus,
+}
+
+impl NoValue {
+    /// Whether scraping once more, a moment later, may give the value.
+    pub fn is_cured_by_scraping_again(&self) -> bool {
+        matches!(self, NoValue::NeedsSecondScrape { .. })
+    }
+}
+
+/// Computes a key figure over the scrapes of all endpoints.
+///
+/// # Errors
+/// [`NoValue`] when there is none, with the reason.
+pub fn evaluate(kpi: &Kpi, windows: &[Window<'_>]) -> Result<KpiValue, NoValue> {
+    if windows.is_empty() {
+        return Err(NoValue::NoEndpoint);
+    }
+    let measured = Measured::of(&kpi.kind, windows)?;
+    let total = measured.groups(None)?.get("").copied().unwrap_or(f64::NAN);
+    if let Some(value) = number::special(total) {
+        return Err(measured.no_traffic().unwrap_or(NoValue::NotFinite { value }));
+    }
+    let by = match &kpi.by {
+        Some(label) => measured.groups(Some(label))?,
+        None => BTreeMap::new(),
+    };
+    Ok(KpiValue { total, by })
+}
+
+/// Leaves only the series that some key figure needs.
+pub fn keep(mut snapshot: Snapshot, kpis: &[Kpi]) -> Snapshot {
+    let selectors: Vec<Selector> = kpis.iter().flat_map(Kpi::selectors).collect();
+    let mut by_name: HashMap<&str, Vec<&Selector>> = HashMap::new();
+    for selector in &selectors {
+        by_name.entry(selector.name()).or_default().push(selector);
+    }
+    snapshot.samples.retain(|sample| {
+        by_name
+            .get(sample.name.as_str())
+            .is_some_and(|wanted| wanted.iter().any(|selector| selector.matches(&sample.name, &sample.labels)))
+    });
+    snapshot
+}

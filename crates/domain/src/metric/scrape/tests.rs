@@ -1,0 +1,214 @@
+//! Tests of key figures from scrapes, in their own file for its length.
+
+use std::time::Duration;
+
+use crate::metric::exposition;
+use crate::metric::exposition::Format;
+use crate::metric::kpi::{Aggregation, KpiKind};
+use crate::metric::quantity::Unit;
+use crate::metric::scrape::*;
+
+const FIVE: Duration = Duration::from_secs(300);
+
+fn snapshot(second: i64, body: &str) -> Snapshot {
+    Snapshot {
+        at: DateTime::from_timestamp(1_700_000_000 + second, 0).unwrap(),
+        samples: exposition::parse(body, Format::Text, |_| true).unwrap().samples,
+    }
+}
+
+fn kpi(kind: KpiKind, by: Option<&str>) -> Kpi {
+    Kpi {
+        name: "k".into(),
+        title: None,
+        kind,
+        by: by.map(str::to_owned),
+        unit: Unit::None,
+        warn: None,
+        critical: None,
+        service: None,
+    }
+}
+
+fn select(text: &str) -> Selector {
+    Selector::parse(text).unwrap()
+}
+
+fn rate(text: &str) -> KpiKind {
+    KpiKind::Rate { selector: select(text), window: FIVE }
+}
+
+fn ratio(of: &str, to: &str) -> KpiKind {
+    KpiKind::Ratio { of: select(of), to: select(to), window: FIVE }
+}
+
+fn quantile(q: f64, histogram: &str) -> KpiKind {
+    KpiKind::Quantile { q, histogram: select(histogram), window: FIVE }
+}
+
+fn gauge(text: &str, agg: Aggregation) -> KpiKind {
+    KpiKind::Gauge { selector: select(text), agg }
+}
+
+/// The value over one endpoint that gave `before` and ten seconds later `after`, or the reason.
+fn between(kind: KpiKind, by: Option<&str>, before: &str, after: &str) -> Result<KpiValue, String> {
+    let (before, after) = (snapshot(0, before), snapshot(10, after));
+    let window = Window { previous: Some(&before), current: &after };
+    evaluate(&kpi(kind, by), &[window]).map_err(|reason| reason.to_string())
+}
+
+fn parts(pairs: &[(&str, f64)]) -> BTreeMap<String, f64> {
+    pairs.iter().map(|(k, v)| ((*k).to_owned(), *v)).collect()
+}
+
+#[test]
+fn gauges_of_one_scrape() {
+    let body = "p{r=\"eu\"} 10\np{r=\"us\"} 30\np 2\np_other 9\n";
+    let now = snapshot(0, body);
+    let windows = [Window { previous: None, current: &now }; 2];
+    for (agg, total, eu) in [
+        (Aggregation::Sum, 84.0, 20.0),
+        (Aggregation::Avg, 14.0, 10.0),
+        (Aggregation::Max, 30.0, 10.0),
+        (Aggregation::Min, 2.0, 10.0),
+    ] {
+        let got = evaluate(&kpi(gauge("p", agg), Some("r")), &windows).unwrap();
+        assert_eq!(got.total, total, "{agg:?}");
+        assert_eq!(got.by["eu"], eu, "{agg:?}");
+        assert_eq!(got.by.keys().collect::<Vec<_>>(), ["", "eu", "us"]);
+    }
+}
+
+#[test]
+fn gauges_that_are_not_numbers() {
+    let body = "p{r=\"eu\"} NaN\np{r=\"us\"} 3\n";
+    let one = |agg, by| between(gauge("p", agg), by, "", body);
+    assert_eq!(one(Aggregation::Sum, None).unwrap_err(), "the value is NaN");
+    assert_eq!(one(Aggregation::Max, None).unwrap().total, 3.0);
+    let by = one(Aggregation::Min, Some("r")).unwrap().by;
+    assert!(by["eu"].is_nan() && by["us"] == 3.0);
+    assert_eq!(between(gauge("q", Aggregation::Sum), None, "", body).unwrap_err(), "no series match `q`");
+}
+
+#[test]
+fn rates_between_two_scrapes() {
+    let cases = [
+        ("grows", "c 100\n", "c 150\n", Ok(5.0)),
+        ("stands still", "c 100\n", "c 100\n", Ok(0.0)),
+        ("was reset", "c 100\n", "c 30\n", Ok(3.0)),
+        ("one appeared", "c{a=\"1\"} 0\n", "c{a=\"1\"} 10\nc{a=\"2\"} 500\n", Ok(1.0)),
+        ("one vanished", "c{a=\"1\"} 0\nc{a=\"2\"} 500\n", "c{a=\"1\"} 10\n", Ok(1.0)),
+        ("all are new", "d 1\n", "c 10\n", Err("needs a second scrape to see how `c` changes")),
+        ("not there", "c 1\n", "d 1\n", Err("no series match `c`")),
+        ("not a number", "c NaN\n", "c 5\n", Err("the value is NaN")),
+        ("infinite", "c 0\n", "c +Inf\n", Err("the value is +Inf")),
+    ];
+    for (name, before, after, want) in cases {
+        let got = between(rate("c"), None, before, after).map(|v| v.total);
+        assert_eq!(got, want.map_err(str::to_owned), "{name}");
+    }
+}
+
+#[test]
+fn endpoints_are_added_up_each_over_its_own_time() {
+    let (a0, a1) = (snapshot(0, "c 0\n"), snapshot(10, "c 100\n"));
+    let (b0, b1) = (snapshot(5, "c 0\n"), snapshot(10, "c 100\n"));
+    let new = snapshot(10, "c 9\n");
+    let windows = [
+        Window { previous: Some(&a0), current: &a1 },
+        Window { previous: Some(&b0), current: &b1 },
+        Window { previous: None, current: &new },
+    ];
+    assert_eq!(evaluate(&kpi(rate("c"), None), &windows).unwrap().total, 30.0);
+}
+
+#[test]
+fn the_earlier_scrape_must_be_earlier_and_inside_the_window() {
+    let now = snapshot(1_000, "c 5\n");
+    for (second, usable) in [(999, true), (700, true), (699, false), (1_000, false), (1_001, false)] {
+        let before = snapshot(second, "c 1\n");
+        let window = Window { previous: Some(&before), current: &now };
+        let got = evaluate(&kpi(rate("c"), None), &[window]);
+        assert_eq!(got.is_ok(), usable, "{second}");
+        assert!(got.err().is_none_or(|e| e.is_cured_by_scraping_again()));
+    }
+}
+
+#[test]
+fn ratios() {
+    let all = "http{code=\"200\",r=\"a\"} 0\nhttp{code=\"500\",r=\"a\"} 0\nhttp{code=\"200\",r=\"b\"} 0\n";
+    let later = "http{code=\"200\",r=\"a\"} 90\nhttp{code=\"500\",r=\"a\"} 10\nhttp{code=\"200\",r=\"b\"} 100\n";
+    let errors = ratio("http{code=~\"5..\"}", "http");
+    let got = between(errors.clone(), Some("r"), all, later).unwrap();
+    assert_eq!(got.total, 0.05);
+    assert_eq!(got.by, parts(&[("a", 0.1), ("b", 0.0)]));
+
+    let never = between(errors.clone(), None, "http{code=\"200\"} 0\n", "http{code=\"200\"} 9\n");
+    assert_eq!(never.unwrap().total, 0.0);
+    let first = between(errors.clone(), None, "http{code=\"200\"} 0\n", "http{code=\"200\"} 9\nhttp{code=\"500\"} 9\n");
+    assert!(first.unwrap_err().starts_with("needs a second scrape"));
+    let quiet = between(errors, None, all, all);
+    assert_eq!(quiet.unwrap_err(), "no traffic: `http` did not change between the scrapes");
+    let typo = between(ratio("htp{code=~\"5..\"}", "http"), None, all, later);
+    assert_eq!(typo.unwrap_err(), "no series match `htp{code=~\"5..\"}`");
+    let part = between(
+        ratio("hit", "http"),
+        Some("r"),
+        &format!("{all}hit{{r=\"a\"}} 0\n"),
+        &format!("{later}hit{{r=\"a\"}} 50\n"),
+    );
+    assert_eq!(part.unwrap().by, parts(&[("a", 0.5)]));
+}
+
+#[test]
+fn one_quiet_part_does_not_hide_the_rest() {
+    let before = "http{r=\"a\"} 0\nhttp{r=\"b\"} 7\n";
+    let after = "http{r=\"a\"} 4\nhttp{r=\"b\"} 7\n";
+    let got = between(ratio("http", "http"), Some("r"), before, after).unwrap();
+    assert_eq!(got.total, 1.0);
+    assert!(got.by["a"] == 1.0 && got.by["b"].is_nan());
+}
+
+#[test]
+fn quantiles_of_what_was_observed_between() {
+    let body = |r: &str, one: u32, two: u32, all: u32| {
+        format!(
+            "t_bucket{{r=\"{r}\",le=\"1.0\"}} {one}\nt_bucket{{r=\"{r}\",le=\"2\"}} {two}\nt_bucket{{r=\"{r}\",le=\"+Inf\"}} {all}\n"
+        )
+    };
+    let before = format!("{}{}", body("a", 1000, 1000, 1000), body("b", 7, 7, 7));
+    let after = format!("{}{}", body("a", 1000, 1010, 1010), body("b", 17, 17, 17));
+    let got = between(quantile(0.5, "t"), Some("r"), &before, &after).unwrap();
+    assert_eq!(got.total, 1.0);
+    assert_eq!(got.by, parts(&[("a", 1.5), ("b", 0.5)]));
+
+    let quiet = between(quantile(0.5, "t"), None, &before, &before).unwrap_err();
+    assert_eq!(quiet, "no traffic: `t_bucket` did not change between the scrapes");
+    let cut = |text: &str| text.lines().filter(|l| !l.contains("Inf")).fold(String::new(), |t, l| t + l + "\n");
+    let cut = between(quantile(0.5, "t"), None, &cut(&before), &cut(&after)).unwrap_err();
+    assert_eq!(cut, "`t_bucket` has no bucket with le=\"+Inf\"");
+    let outside = between(quantile(1.5, "t"), None, &before, &after).unwrap_err();
+    assert_eq!(outside, "the value is +Inf");
+}
+
+#[test]
+fn what_cannot_be_computed_here() {
+    let promql = kpi(KpiKind::PromQl("up".into()), None);
+    let now = snapshot(0, "up 1\n");
+    let window = Window { previous: None, current: &now };
+    assert_eq!(evaluate(&promql, &[window]), Err(NoValue::NeedsPrometheus));
+    assert_eq!(evaluate(&promql, &[]), Err(NoValue::NoEndpoint));
+}
+
+#[test]
+fn keeps_what_is_needed_and_survives_the_cache() {
+    let body = "c{a=\"1\"} 1\nc{a=\"2\"} NaN\nt_bucket{le=\"1\"} 1\nt_sum 1\nt_count 1\nother 1\n";
+    let kpis = [kpi(rate("c{a=\"2\"}"), None), kpi(quantile(0.5, "t"), None)];
+    let kept = keep(snapshot(0, body), &kpis);
+    let names: Vec<&str> = kept.samples.iter().map(|s| s.name.as_str()).collect();
+    assert_eq!(names, ["c", "t_bucket"]);
+    let json = serde_json::to_string(&kept).unwrap();
+    let back: Snapshot = serde_json::from_str(&json).unwrap();
+    assert_eq!(format!("{back:?}"), format!("{kept:?}"));
+    assert!(keep(snapshot(0, body), &[]).samples.is_empty());
+}

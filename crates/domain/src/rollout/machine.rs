@@ -1,0 +1,427 @@
+//! The state machine: what a rollout does next, given what is seen. It decides and remembers; the runner does. Each
+//! write is stored as an intent before it is done, and counts as done when it was read back.
+//!
+//! Rollback is a latch: nothing leads out of it but its own end. It needs no metric, no lock, no reading.
+
+#[cfg(test)]
+mod tests;
+mod watch;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::guard::verdict::{Outcome, Verdict};
+use crate::rollout::exposure::{Percent, Reading};
+use crate::rollout::state::{Hold, HoldKind, Phase, Rollout, Stuck, WishKind, Write};
+
+/// Refused forward writes after which a person must look.
+const TRIES: u32 = 3;
+
+/// What is seen at one look.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Look {
+    /// The world, or why it cannot be read.
+    pub reading: Result<Reading, String>,
+    /// Every condition, judged now.
+    pub verdicts: Vec<Verdict>,
+    /// The lock is ours and was renewed lately, and the target knows it; or why nothing may go forward.
+    pub locked: Result<(), String>,
+    /// A controller moves the weight by itself.
+    pub delegated: bool,
+}
+
+/// How a write went.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Wrote {
+    /// Done; this is what the world says now.
+    Done(Reading),
+    /// Accepted, and it takes time: call again.
+    Waiting(String),
+    /// Not done, or not known to be.
+    Failed(String),
+}
+
+fn since(at: DateTime<Utc>, now: DateTime<Utc>) -> std::time::Duration {
+    (now - at).to_std().unwrap_or_default()
+}
+
+impl Rollout {
+    /// What to do now, if anything. The caller stores the rollout, does it, and says how it went.
+    pub fn step(&mut self, look: &Look, now: DateTime<Utc>) -> Option<Write> {
+        if self.phase.is_terminal() {
+            return None;
+        }
+        self.heed(now);
+        if self.phase == Phase::RollbackFailed {
+            return None;
+        }
+        if let (true, None, Ok(reading)) = (self.plan.is_exact(), &self.written, &look.reading) {
+            self.adopt(reading, now);
+        }
+        self.watch(look, now);
+        if self.phase == Phase::RollingBack {
+            return self.restore(now);
+        }
+        if let Some((why, text)) = self.obstacle(look) {
+            self.hold(why, text, now);
+            return None;
+        }
+        match &self.hold {
+            Some(hold) if !hold.why.ends_by_itself() => return None,
+            // What keeps an observation from its end is looked at again below.
+            Some(hold) if hold.why != HoldKind::NoEvidence => {
+                let text = format!("goes on: {} is over", hold.text);
+                self.hold = None;
+                self.note(now, text);
+            }
+            _ => {}
+        }
+        let reading = look.reading.as_ref().ok()?;
+        let write = self.forward(look, reading, now)?;
+        self.intent = Some(write);
+        self.touched = true;
+        Some(write)
+    }
+
+    /// What people asked for.
+    fn heed(&mut self, now: DateTime<Utc>) {
+        let Some(wish) = self.wish.take() else {
+            return;
+        };
+        let by = match &wish.reason {
+            Some(reason) => format!("{}: {reason}", wish.by),
+            None => wish.by.clone(),
+        };
+        if self.phase == Phase::RollbackFailed && wish.what != WishKind::Pause {
+            return self.go_back(format!("tried again by {by}"), now);
+        }
+        if self.phase.is_back() {
+            return;
+        }
+        match wish.what {
+            WishKind::Abort => self.go_back(format!("aborted by {by}"), now),
+            WishKind::Pause => self.hold(HoldKind::Paused, format!("paused by {by}"), now),
+            WishKind::Resume => {
+                let foreign = |hold: &Hold| hold.why == HoldKind::Foreign;
+                if self.hold.take().as_ref().is_some_and(foreign) {
+                    self.written = None;
+                }
+                self.tries = 0;
+                self.streaks.clear();
+                self.grown.clear();
+                self.since = now;
+                self.note(now, format!("resumed by {by}"));
+            }
+            WishKind::Promote => {
+                self.hold = None;
+                self.tries = 0;
+                self.note(now, format!("promoted by {by}, without waiting for evidence"));
+                match self.phase {
+                    Phase::Window => self.enter(Phase::Finishing, now),
+                    Phase::SetWeight | Phase::Propagate | Phase::Observe | Phase::Gate
+                        if self.step > 0 || self.applied.exceeds(self.originals.weight) =>
+                    {
+                        self.step = self.plan.rules.steps.len().saturating_sub(1);
+                        let all = self.applied.is_about(Percent::FULL);
+                        self.intent = None;
+                        self.enter(if all { Phase::Promote } else { Phase::SetWeight }, now);
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    fn forward(&mut self, look: &Look, reading: &Reading, now: DateTime<Utc>) -> Option<Write> {
+        match self.phase {
+            Phase::Planned => {
+                if self.lacks_approval(now) {
+                    self.enter(Phase::Gate, now);
+                    return None;
+                }
+                if self.plan.is_exact() {
+                    self.enter(Phase::SetWeight, now);
+                    return Some(self.weight());
+                }
+                self.enter(Phase::CanaryUp, now);
+                Some(Write::Prepare)
+            }
+            Phase::Gate => {
+                if self.lacks_approval(now) {
+                    return None;
+                }
+                self.note(now, "approved");
+                if self.touched {
+                    self.enter(Phase::SetWeight, now);
+                    Some(self.weight())
+                } else {
+                    self.enter(Phase::CanaryUp, now);
+                    Some(Write::Prepare)
+                }
+            }
+            Phase::CanaryUp if self.intent.is_some() => Some(Write::Prepare),
+            Phase::CanaryUp => {
+                if !reading.canary.is_ready() {
+                    return None;
+                }
+                self.enter(Phase::SetWeight, now);
+                Some(self.weight())
+            }
+            Phase::SetWeight => Some(self.weight()),
+            Phase::Propagate => {
+                if reading.settled && since(self.since, now) >= self.plan.rules.propagation {
+                    self.enter(Phase::Observe, now);
+                }
+                None
+            }
+            Phase::Observe => self.observe(look, now),
+            Phase::Promote => Some(Write::Promote),
+            Phase::Window => {
+                if since(self.since, now) < self.plan.rules.window {
+                    return None;
+                }
+                self.enter(Phase::Finishing, now);
+                Some(Write::Finish)
+            }
+            Phase::Finishing => Some(Write::Finish),
+            Phase::Succeeded | Phase::RollingBack | Phase::RollbackFailed | Phase::RolledBack => None,
+        }
+    }
+
+    fn weight(&self) -> Write {
+        Write::Weight { percent: self.target() }
+    }
+
+    fn observe(&mut self, look: &Look, now: DateTime<Utc>) -> Option<Write> {
+        let elapsed = since(self.since, now);
+        if elapsed < self.plan.rules.interval {
+            return None;
+        }
+        // Also what would lead back must be seen, and be seen not to hold.
+        let missing = look.verdicts.iter().find(|verdict| verdict.outcome != Outcome::Pass);
+        let proven = look
+            .verdicts
+            .iter()
+            .any(|verdict| verdict.outcome == Outcome::Pass && !verdict.certain && !verdict.assumed);
+        let missing = match missing {
+            Some(verdict) => Some(format!("{}: {}", verdict.condition, verdict.reason)),
+            None if !proven => Some("no condition has any evidence".into()),
+            None => None,
+        };
+        if let Some(text) = missing {
+            if elapsed >= self.plan.rules.max_step {
+                let text = format!("neither good nor bad for too long; {text}");
+                self.hold(HoldKind::Undecided, text, now);
+            } else {
+                self.hold(HoldKind::NoEvidence, text, now);
+            }
+            return None;
+        }
+        self.hold = None;
+        for verdict in &look.verdicts {
+            let enough = verdict.stable_n.is_none_or(|n| n >= self.plan.rules.min_samples as f64);
+            if let Some(value) = verdict.stable.filter(|_| enough) {
+                self.baselines.insert(verdict.condition.clone(), value);
+            }
+        }
+        if self.step + 1 >= self.plan.rules.steps.len() {
+            if self.plan.is_exact() {
+                self.note(now, "every condition holds at the last step");
+                self.enter(Phase::Succeeded, now);
+                return None;
+            }
+            self.note(now, "every condition holds with all of the traffic");
+            self.enter(Phase::Promote, now);
+            return Some(Write::Promote);
+        }
+        self.note(now, "every condition holds");
+        self.step += 1;
+        if self.lacks_approval(now) {
+            self.enter(Phase::Gate, now);
+            return None;
+        }
+        self.enter(Phase::SetWeight, now);
+        Some(self.weight())
+    }
+
+    /// Does the step need people to agree, and have too few of them?
+    pub fn lacks_approval(&self, now: DateTime<Utc>) -> bool {
+        let Some(rule) = &self.plan.rules.approval else {
+            return false;
+        };
+        let from = match self.step.checked_sub(1) {
+            Some(before) => self.plan.rules.steps.get(before).copied().map(Percent::get),
+            None => None,
+        };
+        let needed = rule
+            .before
+            .iter()
+            .any(|share| self.target().get() >= share.get() && from.is_none_or(|from| from < share.get()));
+        if !needed {
+            return false;
+        }
+        let mut people: Vec<&str> = self
+            .approvals
+            .iter()
+            .filter(|approval| {
+                approval.step == self.step
+                    && approval.image == self.plan.image
+                    && since(approval.at, now) < rule.expires
+            })
+            .map(|approval| approval.by.as_str())
+            .collect();
+        people.sort_unstable();
+        people.dedup();
+        people.len() < rule.by as usize
+    }
+
+    fn restore(&mut self, now: DateTime<Utc>) -> Option<Write> {
+        if !self.touched {
+            self.intent = None;
+            self.enter(Phase::RolledBack, now);
+            return None;
+        }
+        self.intent = Some(Write::Restore);
+        Some(Write::Restore)
+    }
+
+    /// Begins to go back. Once begun, nothing stops it.
+    pub fn go_back(&mut self, reason: String, now: DateTime<Utc>) {
+        if self.phase.is_terminal() || self.phase == Phase::RollingBack {
+            return;
+        }
+        self.hold = None;
+        self.tries = 0;
+        self.intent = self.touched.then_some(Write::Restore);
+        // Why it goes back stays true however often it is tried.
+        if self.phase != Phase::RollbackFailed {
+            self.reason = Some(reason.clone());
+        }
+        self.phase = Phase::RollingBack;
+        self.since = now;
+        self.note(now, reason);
+    }
+
+    /// It cannot be taken back: what is left is for a person, by this command.
+    pub fn give_up(&mut self, why: &str, by_hand: Option<String>, now: DateTime<Utc>) {
+        let since = self.stuck.as_ref().map_or(now, |stuck| stuck.since);
+        self.stuck = Some(Stuck { text: why.to_owned(), since, by_hand });
+        if self.phase == Phase::RollingBack {
+            self.enter(Phase::RollbackFailed, now);
+        }
+    }
+
+    /// Takes over what somebody else has made of the world: a person has said to go on from there. What is there now is
+    /// observed anew, and nothing is lowered.
+    fn adopt(&mut self, reading: &Reading, now: DateTime<Utc>) {
+        self.written.clone_from(&reading.version);
+        self.intent = None;
+        self.applied = reading.live;
+        let steps = &self.plan.rules.steps;
+        let reached = steps.iter().rposition(|step| !step.exceeds(reading.live));
+        self.note(now, format!("goes on from {}", reading.live));
+        match reached.filter(|_| self.touched) {
+            Some(step) => {
+                self.step = step;
+                self.enter(Phase::Propagate, now);
+            }
+            None => {
+                self.step = 0;
+                self.enter(Phase::SetWeight, now);
+            }
+        }
+    }
+
+    fn hold(&mut self, why: HoldKind, text: String, now: DateTime<Utc>) {
+        match &mut self.hold {
+            // What a person decides is not covered up by what passes.
+            Some(hold) if !hold.why.ends_by_itself() && why != HoldKind::Paused => {}
+            Some(hold) if hold.why == why => hold.text = text,
+            _ => {
+                self.note(now, format!("held: {text}"));
+                self.hold = Some(Hold { why, text, since: now });
+            }
+        }
+    }
+
+    fn enter(&mut self, phase: Phase, now: DateTime<Utc>) {
+        self.phase = phase;
+        self.since = now;
+        self.note(now, phase.word_on(&self.plan.target));
+    }
+
+    /// How the write went that [`Rollout::step`] asked for.
+    pub fn wrote(&mut self, write: Write, how: Wrote, now: DateTime<Utc>) {
+        if self.phase.is_terminal() || self.intent != Some(write) {
+            return;
+        }
+        let reading = match how {
+            Wrote::Done(reading) => reading,
+            Wrote::Waiting(_) => return,
+            Wrote::Failed(error) => return self.failed(write, &error, now),
+        };
+        let back = |reading: &Reading| !reading.live.exceeds(self.originals.weight);
+        match write {
+            Write::Restore if !back(&reading) => {
+                let text = format!("the weight is still {}", reading.live);
+                return self.failed(write, &text, now);
+            }
+            Write::Promote if !reading.live.is_about(Percent::FULL) => {
+                let text = format!("the weight is {}, not all", reading.live);
+                return self.failed(write, &text, now);
+            }
+            _ => {}
+        }
+        self.intent = None;
+        self.stuck = None;
+        self.tries = 0;
+        // A preparation gives no traffic, and a finished rollout has no canary any more.
+        if !matches!(write, Write::Prepare | Write::Finish) {
+            self.applied = reading.live;
+        }
+        match write {
+            Write::Prepare => {}
+            Write::Weight { .. } => {
+                if self.plan.is_exact() {
+                    self.written.clone_from(&reading.version);
+                }
+                self.blind_since = None;
+                self.enter(Phase::Propagate, now);
+            }
+            Write::Promote => self.enter(Phase::Window, now),
+            Write::Finish => self.enter(Phase::Succeeded, now),
+            Write::Restore => self.enter(Phase::RolledBack, now),
+        }
+    }
+
+    fn failed(&mut self, write: Write, error: &str, now: DateTime<Utc>) {
+        self.tries += 1;
+        if write == Write::Restore {
+            // The record keeps the first failure and each tenth.
+            if self.tries == 1 || self.tries.is_multiple_of(10) {
+                self.note(now, format!("not back yet (try {}): {error}", self.tries));
+            }
+            let stuck = self.stuck.get_or_insert_with(|| Stuck { text: String::new(), since: now, by_hand: None });
+            error.clone_into(&mut stuck.text);
+            if since(self.since, now) >= self.plan.rules.rollback_timeout {
+                self.enter(Phase::RollbackFailed, now);
+            }
+            return;
+        }
+        self.note(now, format!("not accepted (try {}): {error}", self.tries));
+        if self.tries >= TRIES {
+            self.hold(HoldKind::Write, error.to_owned(), now);
+        }
+    }
+
+    /// When the next decision can fall, if nothing happens before.
+    pub fn next_decision(&self) -> Option<DateTime<Utc>> {
+        let length = match self.phase {
+            Phase::Observe => self.plan.rules.interval,
+            Phase::Propagate => self.plan.rules.propagation,
+            Phase::Window => self.plan.rules.window,
+            Phase::CanaryUp => self.plan.rules.start_deadline,
+            _ => return None,
+        };
+        Some(self.since + TimeDelta::from_std(length).ok()?)
+    }
+}

@@ -1,0 +1,160 @@
+//! Markdown (CommonMark, with tables) to a [`Runbook`]: one pass over the events of `pulldown-cmark`.
+
+use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, Options, Parser, Tag, TagEnd};
+
+use crate::runbook::{FILL_IN, Fault, Link, Runbook, Section, step};
+
+pub(super) fn parse(text: &str) -> Runbook {
+    let mut reader = Reader {
+        text,
+        lines: line_starts(text),
+        book: Runbook {
+            title: String::new(),
+            sections: Vec::new(),
+            links: Vec::new(),
+            steps: Vec::new(),
+            faults: Vec::new(),
+            unfilled: text
+                .lines()
+                .enumerate()
+                .filter(|(_, line)| line.contains(FILL_IN))
+                .map(|(index, _)| index + 1)
+                .collect(),
+        },
+        heading: None,
+        code: None,
+    };
+    for (event, range) in Parser::new_ext(text, Options::ENABLE_TABLES).into_offset_iter() {
+        reader.take(event, range.start);
+    }
+    let mut book = reader.book;
+    let mut names: Vec<&str> = Vec::new();
+    let mut twice = Vec::new();
+    for step in &book.steps {
+        if names.contains(&step.name.as_str()) {
+            let what = format!("another step is called `{}` too", step.name);
+            twice.push(Fault { line: step.line, what });
+        }
+        names.push(&step.name);
+    }
+    book.faults.extend(twice);
+    book
+}
+
+fn line_starts(text: &str) -> Vec<usize> {
+    std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect()
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    lines: Vec<usize>,
+    book: Runbook,
+    heading: Option<(HeadingLevel, String, usize)>,
+    code: Option<(String, String, usize)>,
+}
+
+impl Reader<'_> {
+    fn line(&self, at: usize) -> usize {
+        self.lines.partition_point(|start| *start <= at)
+    }
+
+    /// The info string as it is written: Markdown would take the backslashes of `\"` away.
+    fn info(&self, at: usize) -> String {
+        let line = self.text[at..].lines().next().unwrap_or_default();
+        line.trim_start_matches(['`', '~']).trim().to_owned()
+    }
+
+    fn take(&mut self, event: Event<'_>, at: usize) {
+        match event {
+            Event::Start(Tag::Heading { level, .. }) => {
+                self.heading = Some((level, String::new(), self.line(at)));
+            }
+            Event::End(TagEnd::Heading(_)) => self.end_heading(),
+            Event::Start(Tag::CodeBlock(kind)) => {
+                let info = match kind {
+                    CodeBlockKind::Fenced(_) => self.info(at),
+                    CodeBlockKind::Indented => String::new(),
+                };
+                self.code = Some((info, String::new(), self.line(at)));
+                self.filled();
+            }
+            Event::End(TagEnd::CodeBlock) => self.end_code(),
+            Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => {
+                let line = self.line(at);
+                self.book.links.push(Link { to: dest_url.into_string(), line });
+            }
+            Event::Text(text) | Event::Code(text) => match (&mut self.code, &mut self.heading) {
+                (Some((_, body, _)), _) => body.push_str(&text),
+                (None, Some((_, title, _))) => title.push_str(&text),
+                (None, None) => {
+                    if !text.trim().is_empty() {
+                        self.filled();
+                    }
+                }
+            },
+            _ => {}
+        }
+    }
+
+    fn filled(&mut self) {
+        if let Some(section) = self.book.sections.last_mut() {
+            section.empty = false;
+        }
+    }
+
+    fn end_heading(&mut self) {
+        let Some((level, title, line)) = self.heading.take() else {
+            return;
+        };
+        let title = title.trim().to_owned();
+        match level {
+            HeadingLevel::H1 if self.book.title.is_empty() => self.book.title = title,
+            HeadingLevel::H1 | HeadingLevel::H2 => self.book.sections.push(Section { title, line, empty: true }),
+            _ => {}
+        }
+    }
+
+    fn end_code(&mut self) {
+        let Some((info, body, line)) = self.code.take() else {
+            return;
+        };
+        let section = self.book.sections.last().map_or("", |section| section.title.as_str());
+        match step::read(&info, &body, section, line) {
+            None => {}
+            Some(Ok(step)) => self.book.steps.push(step),
+            Some(Err(what)) => self.book.faults.push(Fault { line, what }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "# Rollback\n\nText.\n\n## Detection\n\n[a](b.md) and <https://x>\n\n## Empty\n\n### Sub\n\n## Fix\n\n1. do\n\n   ```sh liveops step=\"One\" confirm\n   echo 1\n   ```\n\n```sh liveops step=\"Two\" check=\"test \\\"a b\\\" && true\"\nx\n```\n\n[fill in: who]\n\n```sh liveops stepp=x\ny\n```\n";
+
+    #[test]
+    fn sections_links_steps_and_faults_have_their_lines() {
+        let book = parse(TEXT);
+        assert_eq!(book.title, "Rollback");
+        let sections: Vec<_> = book.sections.iter().map(|s| (s.title.as_str(), s.line, s.empty)).collect();
+        assert_eq!(sections, [("Detection", 5, false), ("Empty", 9, true), ("Fix", 13, false)]);
+        assert_eq!(book.links.len(), 2);
+        assert_eq!((book.links[0].file(), book.links[0].line), (Some("b.md"), 7));
+        assert!(book.links[1].is_url() && book.links[1].file().is_none());
+        assert_eq!(book.steps.len(), 2);
+        assert_eq!(book.steps[1].check.as_deref(), Some("test \"a b\" && true"));
+        assert_eq!(
+            (book.steps[0].command.as_str(), book.steps[0].line, book.steps[0].section.as_str()),
+            ("echo 1", 17, "Fix")
+        );
+        assert_eq!(book.unfilled, [25]);
+        assert_eq!(book.faults[0].line, 27);
+    }
+
+    #[test]
+    fn two_steps_of_one_name_are_a_fault() {
+        let step = "```sh liveops step=A\nx\n```\n";
+        assert_eq!(parse(&format!("{step}{step}")).faults.len(), 1);
+    }
+}

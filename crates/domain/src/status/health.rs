@@ -1,0 +1,210 @@
+//! What a health answer means: real services use other words, other members, and 503 with a body.
+
+use serde::Serialize;
+use serde_json::Value;
+
+/// State of a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ServiceState {
+    Healthy,
+    Degraded,
+    Down,
+    /// Could not be asked, or answered in words that we do not know.
+    Unknown,
+}
+
+impl ServiceState {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Healthy => "healthy",
+            Self::Degraded => "degraded",
+            Self::Down => "down",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    fn rank(self) -> u8 {
+        match self {
+            Self::Healthy => 0,
+            Self::Unknown => 1,
+            Self::Degraded => 2,
+            Self::Down => 3,
+        }
+    }
+
+    fn worst(self, other: Self) -> Self {
+        if other.rank() > self.rank() { other } else { self }
+    }
+}
+
+/// The state and what led to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reading {
+    pub state: ServiceState,
+    pub detail: String,
+}
+
+fn reading(state: ServiceState, detail: impl Into<String>) -> Reading {
+    Reading { state, detail: detail.into() }
+}
+
+/// The state that a word stands for, in any case.
+pub fn word(text: &str) -> Option<ServiceState> {
+    Some(match text.trim().trim_matches('"').to_lowercase().as_str() {
+        "healthy" | "ok" | "okay" | "up" | "pass" | "passing" | "alive" | "green" | "serving" | "ready" | "running"
+        | "good" | "operational" | "true" => ServiceState::Healthy,
+        "degraded" | "warn" | "warning" | "yellow" | "partial" | "partially_degraded" | "impaired" => {
+            ServiceState::Degraded
+        }
+        "unhealthy" | "down" | "fail" | "failed" | "failing" | "error" | "critical" | "red" | "dead"
+        | "not_serving" | "out_of_service" | "outage" | "false" => ServiceState::Down,
+        _ => return None,
+    })
+}
+
+/// Reads a health answer: HTTP status, and body as far as it says something (also Spring's `components`,
+/// RFC-draft `checks`, plain `OK`).
+pub fn read(status: u16, body: &[u8]) -> Reading {
+    let text = String::from_utf8_lossy(body);
+    let text = text.trim();
+    match status {
+        401 | 403 => {
+            return reading(ServiceState::Unknown, format!("answers {status}: the credentials are not accepted"));
+        }
+        404 | 405 | 410 => {
+            return reading(ServiceState::Unknown, format!("answers {status}: no health API at this URL"));
+        }
+        429 => {
+            return reading(ServiceState::Unknown, "answers 429: asks for fewer requests");
+        }
+        _ => {}
+    }
+    let said = said(text);
+    if status >= 400 {
+        return match said {
+            // 503 with a body: the service speaks for itself, but never better than its status.
+            Some(said) if said.state == ServiceState::Degraded => {
+                reading(ServiceState::Degraded, format!("{} (status {status})", said.detail))
+            }
+            Some(said) if status >= 500 => reading(ServiceState::Down, format!("{} (status {status})", said.detail)),
+            None if status >= 500 => reading(ServiceState::Down, format!("answers {status}")),
+            _ => reading(ServiceState::Unknown, format!("answers {status}")),
+        };
+    }
+    said.unwrap_or_else(|| {
+        let what = match text.chars().next() {
+            None => "an empty body".to_owned(),
+            Some('<') => "a web page; is this the health API?".to_owned(),
+            Some('{' | '[') => "JSON without a status that liveops knows".to_owned(),
+            Some(_) => format!("`{}`", text.chars().take(40).collect::<String>()),
+        };
+        reading(ServiceState::Unknown, format!("answers {what}"))
+    })
+}
+
+/// What the body says, if it says anything.
+fn said(text: &str) -> Option<Reading> {
+    let Ok(value) = serde_json::from_str::<Value>(text) else {
+        return word(text).map(|state| reading(state, state.word()));
+    };
+    let own = ["status", "state", "health", "healthy", "ok"].iter().find_map(|key| value.get(key));
+    let own_text = own.unwrap_or(&value);
+    let own_text = match own_text {
+        Value::String(text) => Some(text.clone()),
+        Value::Bool(truth) => Some(truth.to_string()),
+        _ => None,
+    };
+    let broken = broken_components(&value);
+    let worst = broken.iter().map(|(_, state)| *state).fold(ServiceState::Healthy, ServiceState::worst);
+    let names = broken.iter().map(|(name, state)| format!("{name} {}", state.word())).collect::<Vec<_>>().join(", ");
+    match own_text {
+        None if broken.is_empty() => None,
+        None => Some(reading(worst, names)),
+        Some(text) => match word(&text) {
+            None => Some(reading(
+                ServiceState::Unknown,
+                format!("says `{}`, a word that liveops does not know", text.chars().take(40).collect::<String>()),
+            )),
+            // A part that is down makes a whole that says `ok` at best degraded.
+            Some(ServiceState::Healthy) if worst != ServiceState::Healthy => {
+                Some(reading(ServiceState::Degraded, format!("says `{text}`, but {names}")))
+            }
+            Some(state) if broken.is_empty() => Some(reading(state, text.to_lowercase())),
+            Some(state) => Some(reading(state, format!("{}: {}", text.to_lowercase(), names))),
+        },
+    }
+}
+
+/// Components that are not healthy: `components`, `checks`, `details`, `dependencies`, as a map or a list.
+fn broken_components(value: &Value) -> Vec<(String, ServiceState)> {
+    let state = |part: &Value| {
+        let text = match part {
+            Value::String(text) => Some(text.clone()),
+            Value::Bool(truth) => Some(truth.to_string()),
+            Value::Object(_) => {
+                part.get("status").or_else(|| part.get("state")).and_then(Value::as_str).map(ToOwned::to_owned)
+            }
+            _ => None,
+        };
+        text.and_then(|text| word(&text)).filter(|state| *state != ServiceState::Healthy)
+    };
+    let mut found = Vec::new();
+    for key in ["components", "checks", "details", "dependencies", "services"] {
+        match value.get(key) {
+            Some(Value::Object(parts)) => {
+                for (name, part) in parts {
+                    // The RFC draft gives a list of measurements for each name.
+                    let part = part.as_array().and_then(|list| list.first()).unwrap_or(part);
+                    found.extend(state(part).map(|state| (name.clone(), state)));
+                }
+            }
+            Some(Value::Array(parts)) => found.extend(parts.iter().filter_map(|part| {
+                let name = part.get("name")?.as_str()?;
+                state(part).map(|state| (name.to_owned(), state))
+            })),
+            _ => {}
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn real_answers_are_understood() {
+        use ServiceState::{Degraded, Down, Healthy, Unknown};
+        for (status, body, want, needle) in [
+            (200, r#"{"status":"healthy","timestamp":"2024-01-15T10:30:00Z"}"#, Healthy, "healthy"),
+            (200, r#"{"status":"UP"}"#, Healthy, "up"),
+            (200, "OK", Healthy, "healthy"),
+            (200, r#""ok""#, Healthy, ""),
+            (200, r#"{"ok":true}"#, Healthy, "true"),
+            (
+                200,
+                r#"{"status":"degraded","components":{"redis":{"status":"down"},"db":"ok"}}"#,
+                Degraded,
+                "redis down",
+            ),
+            (200, r#"{"status":"ok","checks":[{"name":"db","status":"fail"}]}"#, Degraded, "db down"),
+            (200, r#"{"status":"purple"}"#, Unknown, "purple"),
+            (200, r#"{"uptime":3}"#, Unknown, "without a status"),
+            (200, "<html>", Unknown, "web page"),
+            (200, "", Unknown, "empty"),
+            (503, r#"{"status":"degraded"}"#, Degraded, "503"),
+            (503, r#"{"status":"healthy"}"#, Down, "503"),
+            (503, "", Down, "503"),
+            (500, "<html>", Down, "500"),
+            (401, "", Unknown, "credentials"),
+            (404, "", Unknown, "no health API"),
+            (418, "", Unknown, "418"),
+        ] {
+            let found = read(status, body.as_bytes());
+            assert_eq!(found.state, want, "{status} {body}: {found:?}");
+            assert!(found.detail.contains(needle), "{status} {body}: {found:?}");
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! What a status is made of, whoever was asked: readings with their level, and the reason where there is none.
+
+pub mod health;
+pub mod scale;
+pub mod skew;
+pub mod source;
+pub mod worst_level;
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::Serialize;
+
+use crate::alert::Alert;
+use crate::metric::kpi::Kpi;
+use crate::metric::level::Level;
+use crate::metric::number;
+use crate::status::health::ServiceState;
+
+/// Where a KPI's value came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    Prometheus,
+    Scrape,
+}
+
+impl Origin {
+    /// The word in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Prometheus => "prometheus",
+            Self::Scrape => "scrape",
+        }
+    }
+}
+
+/// A KPI as it was read.
+#[derive(Debug, Clone)]
+pub struct KpiReading {
+    pub kpi: Kpi,
+    pub origin: Origin,
+    /// The whole; none when it is unknown.
+    pub value: Option<f64>,
+    /// By the values of the KPI's label.
+    pub by: BTreeMap<String, f64>,
+    pub level: Level,
+    /// Why it is unknown, or what to know about the value.
+    pub note: Option<String>,
+    /// The last hour, evenly spaced.
+    pub trend: Vec<Option<f64>>,
+    /// When the value was read, if that is not now: the last good one of a `--watch`.
+    pub as_of: Option<DateTime<Utc>>,
+}
+
+impl KpiReading {
+    /// A value, judged by the KPI's thresholds.
+    pub fn known(kpi: Kpi, origin: Origin, value: f64, by: BTreeMap<String, f64>) -> Self {
+        let level = kpi.level(value);
+        let note = number::special(value).map(|special| match special {
+            "NaN" => "no data in the window (0/0)".to_owned(),
+            other => format!("the value is {other}"),
+        });
+        let value = Some(value).filter(|value| value.is_finite());
+        Self { kpi, origin, value, by, level, note, trend: Vec::new(), as_of: None }
+    }
+
+    /// The values of the last hour with their times.
+    pub fn points(&self, now: DateTime<Utc>) -> Vec<(DateTime<Utc>, f64)> {
+        let hour = TimeDelta::hours(1);
+        let gaps = i32::try_from(self.trend.len().saturating_sub(1)).unwrap_or(0);
+        let at = |index: usize| now - hour + hour / gaps.max(1) * i32::try_from(index).unwrap_or(0);
+        let values = self.trend.iter().enumerate();
+        values.filter_map(|(index, value)| Some((at(index), (*value)?))).collect()
+    }
+
+    /// No value, and why.
+    pub fn unknown(kpi: Kpi, origin: Origin, why: impl Into<String>) -> Self {
+        Self {
+            kpi,
+            origin,
+            value: None,
+            by: BTreeMap::new(),
+            level: Level::Unknown,
+            note: Some(why.into()),
+            trend: Vec::new(),
+            as_of: None,
+        }
+    }
+}
+
+/// A service as its health API describes it.
+#[derive(Debug, Clone)]
+pub struct ServiceReading {
+    pub name: String,
+    pub state: ServiceState,
+    pub latency_ms: Option<u64>,
+    pub detail: String,
+}
+
+/// The scrape targets of Prometheus.
+#[derive(Debug, Clone, Default)]
+pub struct Targets {
+    pub up: usize,
+    /// Not scraped yet.
+    pub unknown: usize,
+    /// `job instance`, and the error.
+    pub down: Vec<(String, String)>,
+}
+
+/// The feature flags, in numbers.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct FlagsReading {
+    pub count: usize,
+    /// Switched off, killed ones included.
+    pub off: usize,
+    /// Off since somebody killed them.
+    pub killed: usize,
+    /// Changed in the last hour.
+    pub changed: usize,
+    /// What readers cannot take, and what is on for nobody.
+    pub errors: Vec<FlagError>,
+    /// How many lesser findings there are.
+    pub warnings: usize,
+}
+
+impl FlagsReading {
+    /// How many flags have errors.
+    pub fn faulty(&self) -> usize {
+        distinct(&self.errors, |_| true)
+    }
+
+    /// How many flags the services fail on. Other errors are the owner's: a flag that is on for nobody is no trouble of
+    /// the service, and wakes nobody.
+    pub fn broken(&self) -> usize {
+        distinct(&self.errors, FlagError::breaks)
+    }
+}
+
+/// How many flags have such an error.
+fn distinct(errors: &[FlagError], is_such: impl Fn(&FlagError) -> bool) -> usize {
+    let such = errors.iter().filter(|error| is_such(error));
+    let names: std::collections::BTreeSet<&str> = such.map(|error| error.flag.as_str()).collect();
+    names.len()
+}
+
+/// One error of a flag.
+#[derive(Debug, Clone, Serialize)]
+pub struct FlagError {
+    pub flag: String,
+    pub code: &'static str,
+    pub message: String,
+}
+
+impl FlagError {
+    /// Do readers fail on it (no JSON, no list where one is meant)?
+    pub fn breaks(&self) -> bool {
+        matches!(self.code, "E01" | "E04")
+    }
+}
+
+/// Everything that was read for one screen.
+#[derive(Debug, Clone)]
+pub struct Readings {
+    pub services: Vec<ServiceReading>,
+    pub kpis: Vec<KpiReading>,
+    /// None when nobody could say.
+    pub alerts: Option<Vec<Alert>>,
+    /// When the alerts were read, if that is not now.
+    pub alerts_as_of: Option<DateTime<Utc>>,
+    /// Alerts of services that were not asked for.
+    pub alerts_elsewhere: usize,
+    /// None when there is no Prometheus, or it could not say.
+    pub targets: Option<Targets>,
+    /// None when there are none, or their store could not say.
+    pub flags: Option<FlagsReading>,
+}
+
+impl Readings {
+    /// The level of each thing that was looked at. A source of alerts that should answer and does not is unknown.
+    pub fn levels(&self, alerts_expected: bool, sources_down: usize) -> Vec<Level> {
+        let services = self.services.iter().map(|service| service.state.into());
+        let kpis = self.kpis.iter().map(|reading| reading.level);
+        let mut levels: Vec<Level> = services.chain(kpis).collect();
+        match &self.alerts {
+            Some(alerts) => {
+                levels.push(Level::Ok);
+                levels.extend(alerts.iter().filter_map(worst_level::of_alert));
+            }
+            None if alerts_expected => levels.push(Level::Unknown),
+            None => {}
+        }
+        if self.alerts_as_of.is_some() {
+            levels.push(Level::Unknown);
+        }
+        if let Some(targets) = &self.targets {
+            levels.push(if targets.down.is_empty() { Level::Ok } else { Level::Warn });
+        }
+        if let Some(flags) = &self.flags {
+            levels.push(if flags.broken() == 0 { Level::Ok } else { Level::Warn });
+        }
+        levels.extend(std::iter::repeat_n(Level::Unknown, sources_down));
+        levels
+    }
+}

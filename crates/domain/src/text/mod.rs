@@ -1,0 +1,14 @@
+//! Words: durations, quoting, redaction, suggestions.
+
+pub mod cell;
+pub mod duration;
+pub mod escape;
+pub mod paste;
+pub mod redact;
+pub mod redis_url;
+pub mod secret;
+pub mod shell;
+pub mod sparkline;
+pub mod suggest;
+pub mod svg;
+pub mod time;

@@ -1,0 +1,208 @@
+//! What may help, ranked: what the evidence points at first, the fast before the slow, then what helps whatever it is.
+
+use serde::Serialize;
+
+use crate::change::timeline::rank::Suspect;
+use crate::change::timeline::{Change, Kind};
+use crate::text::shell::word;
+
+/// Something that can be done about it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Mitigation {
+    pub title: String,
+    pub why: String,
+    /// What to type.
+    pub command: String,
+    /// Nothing is left to fill in.
+    pub ready: bool,
+    /// 0 to 1, the best first.
+    pub score: f64,
+}
+
+/// What the ranking rests on.
+#[derive(Debug, Default)]
+pub struct Facts<'a> {
+    /// The changes that may have done it, the likeliest first.
+    pub suspects: &'a [Suspect],
+    /// Everything that changed lately.
+    pub recent: &'a [Change],
+    /// Rollouts under way: the service, and where they stand.
+    pub rollouts: Vec<(String, String)>,
+    /// The service that is in trouble.
+    pub service: &'a str,
+    /// liveops rolls this service out, so it can take a version back.
+    pub rolls_out: bool,
+    /// `kubectl` with its context and namespace; none without Kubernetes.
+    pub kubectl: Option<String>,
+    /// Replicas, where they are known.
+    pub replicas: Option<u64>,
+    /// Figures of load that are out of bounds, in words.
+    pub load: Vec<String>,
+    /// Runbooks that there are for it: of the alert first.
+    pub runbooks: Vec<String>,
+}
+
+impl Facts<'_> {
+    /// The mitigations, the best first; each command once.
+    pub fn mitigations(&self) -> Vec<Mitigation> {
+        let mut found = Vec::new();
+        for (service, state) in &self.rollouts {
+            let command = format!("liveops rollout abort {}", word(service));
+            let why = format!("a rollout is under way: {state}");
+            add(&mut found, "stop the rollout, and go back", why, command, 0.95);
+        }
+        for suspect in self.suspects {
+            let change = &suspect.change;
+            if let Some(command) = self.way_back(change) {
+                // What takes seconds is tried before what takes minutes.
+                let speed = if change.kind == Kind::Flag { 1.0 } else { 0.85 };
+                let why = format!("{}; {}", change.what, suspect.reasons.join("; "));
+                add(&mut found, title(change), why, command, suspect.score * speed);
+            }
+        }
+        // Without a break there are no suspects; what is recent is worth a look all the same.
+        for change in self.recent.iter().rev() {
+            if let (Some(command), Kind::Flag | Kind::Deploy | Kind::Config) = (self.way_back(change), change.kind) {
+                add(&mut found, title(change), change.what.clone(), command, 0.15);
+            }
+        }
+        self.scale_out(&mut found);
+        self.restart(&mut found);
+        for (place, name) in self.runbooks.iter().enumerate() {
+            let score = if place == 0 { 0.3 } else { 0.07 };
+            let why = "its steps are written down, and each is asked for".to_owned();
+            let command = format!("liveops runbook run {}", word(name));
+            add(&mut found, &format!("follow the runbook `{name}`"), why, command, score);
+        }
+        found.sort_by(|a, b| b.score.total_cmp(&a.score));
+        found
+    }
+
+    /// Half as many again; what is not known is left to fill in.
+    fn scale_out(&self, found: &mut Vec<Mitigation>) {
+        let replicas = self.replicas.filter(|replicas| *replicas > 0);
+        let (score, why) = if self.load.is_empty() {
+            let why = "helps when load is the cause, and harms little when it is not";
+            (0.1, why.to_owned())
+        } else {
+            (0.5, self.load.join("; "))
+        };
+        let service = word(self.service);
+        let (count, ready) = match replicas {
+            Some(now) => (now.saturating_add(now.div_ceil(2)).to_string(), true),
+            None => ("N".to_owned(), false),
+        };
+        let now = replicas.map_or_else(String::new, |now| format!(" (now {now})"));
+        add(found, "scale out", format!("{why}{now}"), format!("liveops scale {service} --replicas {count}"), score);
+        if let Some(last) = found.last_mut().filter(|last| last.title == "scale out") {
+            last.ready = ready;
+        }
+    }
+
+    fn restart(&self, found: &mut Vec<Mitigation>) {
+        if let Some(kubectl) = &self.kubectl {
+            let command = format!("{kubectl} rollout restart deployment/{}", word(self.service));
+            let why = "helps when a process is stuck; its matches are lost unless it drains";
+            add(found, "restart the pods one by one", why.into(), command, 0.05);
+        }
+    }
+
+    /// The command that takes a change back.
+    fn way_back(&self, change: &Change) -> Option<String> {
+        let service = change.service.as_deref();
+        if let Some(command) = &change.revert {
+            return Some(match (command.strip_prefix("kubectl "), &self.kubectl) {
+                (Some(rest), Some(kubectl)) => format!("{kubectl} {rest}"),
+                _ => command.clone(),
+            });
+        }
+        let service = service.filter(|_| change.kind == Kind::Deploy)?;
+        if self.rolls_out && service == self.service {
+            return Some(format!("liveops rollout undo {}", word(service)));
+        }
+        let kubectl = self.kubectl.as_deref()?;
+        Some(format!("{kubectl} rollout undo deployment/{}", word(service)))
+    }
+}
+
+fn add(found: &mut Vec<Mitigation>, title: &str, why: String, command: String, score: f64) {
+    if found.iter().all(|known| known.command != command) {
+        found.push(Mitigation { title: title.to_owned(), why, command, ready: true, score });
+    }
+}
+
+fn title(change: &Change) -> &'static str {
+    match change.kind {
+        Kind::Flag if change.revert.as_deref().is_some_and(|way| way.contains(" kill ")) => "kill the flag",
+        Kind::Flag => "take the flag's change back",
+        Kind::Deploy => "roll the deployment back",
+        Kind::Config => "take the configuration back",
+        Kind::Scale => "take the size back",
+        _ => "take the change back",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+
+    use super::*;
+
+    fn suspect(kind: Kind, score: f64, revert: Option<&str>) -> Suspect {
+        Suspect {
+            change: Change {
+                service: Some("game".into()),
+                revert: revert.map(ToOwned::to_owned),
+                ..Change::new(DateTime::default(), kind, "t", "x")
+            },
+            score,
+            reasons: vec!["12s before the break".into()],
+        }
+    }
+
+    fn commands(facts: &Facts<'_>) -> Vec<String> {
+        let all = facts.mitigations();
+        assert!(all.is_sorted_by(|a, b| a.score >= b.score));
+        all.into_iter().map(|one| one.command).collect()
+    }
+
+    #[test]
+    fn the_fastest_way_back_of_the_likeliest_comes_first() {
+        let suspects = [
+            suspect(Kind::Deploy, 0.8, None),
+            suspect(Kind::Flag, 0.75, Some("liveops flag kill a")),
+            suspect(Kind::Flag, 0.75, Some("liveops flag kill a")),
+        ];
+        let mut facts = Facts { suspects: &suspects, service: "game", rolls_out: true, ..Facts::default() };
+        assert_eq!(
+            commands(&facts),
+            ["liveops flag kill a", "liveops rollout undo game", "liveops scale game --replicas N"]
+        );
+        facts.rollouts = vec![("game".into(), "canary at 10 %".into())];
+        assert_eq!(commands(&facts)[0], "liveops rollout abort game");
+    }
+
+    #[test]
+    fn what_kubernetes_deployed_is_taken_back_there() {
+        let suspects = [suspect(Kind::Deploy, 0.8, Some("kubectl rollout undo deployment/game"))];
+        let facts = Facts {
+            suspects: &suspects,
+            service: "game",
+            kubectl: Some("kubectl --context=eu".into()),
+            replicas: Some(3),
+            load: vec!["cpu is 93 %".into()],
+            ..Facts::default()
+        };
+        assert_eq!(
+            commands(&facts),
+            [
+                "kubectl --context=eu rollout undo deployment/game",
+                "liveops scale game --replicas 5",
+                "kubectl --context=eu rollout restart deployment/game"
+            ]
+        );
+        assert!(facts.mitigations().iter().all(|one| one.ready));
+        let none = Facts { service: "game", ..Facts::default() };
+        assert!(!none.mitigations()[0].ready, "how many is not known");
+    }
+}

@@ -1,0 +1,4 @@
+//! Alerts with the evidence of whom they page.
+
+pub mod evidence;
+pub mod gather;

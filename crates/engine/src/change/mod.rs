@@ -1,0 +1,183 @@
+//! The one path of a mutation: plan → confirm → journal → act → journal → undo hint. Nothing else can make a
+//! [`Confirmed`], and every client method that changes something takes one.
+
+pub mod confirmed;
+
+use serde_json::{Value, json};
+
+use crate::change::confirmed::Confirmed;
+use crate::session::Session;
+use liveops_domain::change::undo::Undo;
+use liveops_domain::error::{Error, Result};
+
+/// What is going to happen, for the person to judge.
+#[derive(Debug)]
+pub struct Plan {
+    /// Machine name of the change, such as `silence.add`.
+    pub action: &'static str,
+    /// One line: `silence 3 alerts for 2h`.
+    pub summary: String,
+    /// The undo, as far as it is known before the act: what `undo` looks for when the end is not in the audit log.
+    pub undo: Option<Undo>,
+    /// Takes effect on the safe side (expire, kill, abort): acts even when the audit log cannot be written.
+    pub kill_switch: bool,
+    /// The change that this one reverts.
+    pub undoes: Option<String>,
+}
+
+/// What the act did.
+#[derive(Debug)]
+pub struct Done {
+    /// The result, for the report and the audit log.
+    pub result: Value,
+    /// How to revert it.
+    pub undo: Option<Undo>,
+}
+
+/// How the change went.
+#[derive(Debug)]
+pub enum Changed {
+    /// `--dry-run`: nothing happened.
+    Planned,
+    /// It happened. Without an id it is not in the audit log (a kill switch does not wait for that).
+    Done { id: Option<String>, done: Box<Done> },
+}
+
+/// Permission without a question, for what is a record of its own and must never be held up at night: an incident's
+/// journal, and telling people of it. `None` for a dry run.
+///
+/// # Errors
+/// `Refused` with `--read-only`.
+pub fn unasked(cx: &Session, summary: &str) -> Result<Option<Confirmed>> {
+    if cx.choices.dry_run {
+        return Ok(None);
+    }
+    refuse_read_only(cx, summary)?;
+    // It is in a journal of its own, and in no audit log.
+    Ok(Some(Confirmed { id: String::new() }))
+}
+
+fn refuse_read_only(cx: &Session, summary: &str) -> Result<()> {
+    if !cx.is_read_only()? {
+        return Ok(());
+    }
+    Err(Error::Refused {
+        why: format!("read-only: will not {summary}"),
+        hint: "leave out `--read-only`, or look at `read_only` in `liveops config show --origin`; `--dry-run` shows the plan".into(),
+    })
+}
+
+impl Plan {
+    /// Asks, journals, acts. `show` draws what is planned, with this last line. With `--dry-run` it stops after the preview, which `--read-only` allows too.
+    ///
+    /// # Errors
+    /// `Refused` (read-only, not confirmed), `Io` when the audit log cannot be written before the act, whatever the
+    /// act fails with, and `HalfDone` when it was done but could not be journalled.
+    pub async fn carry_out(
+        self,
+        cx: &Session,
+        show: impl FnOnce(String),
+        act: impl AsyncFnOnce(&Confirmed) -> Result<Done>,
+    ) -> Result<Changed> {
+        if !cx.choices.dry_run {
+            refuse_read_only(cx, &self.summary)?;
+        }
+        let tail = if cx.choices.dry_run { " (dry run: nothing is changed)" } else { "" };
+        if cx.choices.dry_run || !cx.choices.yes {
+            show(format!("{}{tail}", self.summary));
+        }
+        if cx.choices.dry_run {
+            return Ok(Changed::Planned);
+        }
+        self.confirm(cx)?;
+        let id = format!("c{:08x}", fastrand::u32(..));
+        let confirmed = Confirmed { id: id.clone() };
+        let begun = self.begin(cx, &id)?;
+        cx.interrupts.hold();
+        let done = act(&confirmed).await;
+        let written = self.end(cx, &id, &done);
+        cx.interrupts.release();
+        let done = done?;
+        match written {
+            Ok(ended) => Ok(Changed::Done { id: (begun && ended).then_some(id), done: Box::new(done) }),
+            Err(error) => Err(Error::HalfDone {
+                done: self.summary,
+                left: format!("its end is not in the audit log: {error}"),
+                command: match &done.undo {
+                    Some(undo) => cx.command(&undo.by_hand()),
+                    None => cx.command(&format!("audit show {id}")),
+                },
+            }),
+        }
+    }
+
+    fn confirm(&self, cx: &Session) -> Result<()> {
+        if cx.choices.yes {
+            return Ok(());
+        }
+        let environment = cx.environment()?;
+        if !cx.ask.can_ask() {
+            return Err(Error::Refused {
+                why: format!("not confirmed, and nobody can be asked here: {}", self.summary),
+                hint: "pass `--yes` to do it, `--dry-run` to look".into(),
+            });
+        }
+        let agreed = if cx.config()?.settings.protected && !self.kill_switch {
+            let question = format!("`{environment}` is protected; type its name to go on");
+            cx.ask.text(&question, Some(""))? == environment
+        } else {
+            cx.ask.confirm(&format!("go on in `{environment}`?"))?
+        };
+        if agreed {
+            Ok(())
+        } else {
+            Err(Error::Refused {
+                why: "not confirmed; nothing was changed".into(),
+                hint: "run it again when you are sure".into(),
+            })
+        }
+    }
+
+    /// Writes the beginning down; `false` when a kill switch goes on without.
+    fn begin(&self, cx: &Session, id: &str) -> Result<bool> {
+        let data = json!({
+            "id": id,
+            "action": self.action,
+            "environment": cx.environment()?,
+            "summary": self.summary,
+            "command": cx.command_line,
+            "undo": self.undo,
+            "undoes": self.undoes,
+        });
+        let written = cx.audit_log().append(cx.clock.now(), &cx.actor, "change.begun", data);
+        match written {
+            Ok(_) => Ok(true),
+            Err(error) if self.kill_switch => {
+                cx.voice.warn(&format!("the audit log cannot be written, going on: {error}"));
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn end(&self, cx: &Session, id: &str, done: &Result<Done>) -> Result<bool> {
+        let (kind, data) = match done {
+            Ok(done) => (
+                "change.done",
+                json!({ "id": id, "action": self.action, "result": done.result, "undo": done.undo, "undoes": self.undoes }),
+            ),
+            Err(error) => (
+                "change.failed",
+                json!({ "id": id, "action": self.action, "error": error.to_string(), "kind": error.kind() }),
+            ),
+        };
+        match cx.audit_log().append(cx.clock.now(), &cx.actor, kind, data) {
+            Ok(_) => Ok(true),
+            Err(error) if self.kill_switch => {
+                cx.voice.warn(&format!("its end is not in the audit log: {error}"));
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}

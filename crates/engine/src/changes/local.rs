@@ -1,0 +1,111 @@
+//! Changes that files of this machine and this project know of: audit log, incidents, recorded deployments, git tags.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::changes::record::{Entry, RECORDED, journal};
+use crate::clients::git;
+use crate::session::Session;
+use liveops_domain::change::record;
+use liveops_domain::change::record::ChangeState;
+use liveops_domain::change::timeline::{Change, Kind};
+use liveops_domain::change::undo::Undo;
+use liveops_domain::error::Result;
+
+/// What was done through liveops in this environment, and holds or may hold.
+pub fn audit(cx: &Session, since: DateTime<Utc>) -> Result<Vec<Change>> {
+    let environment = cx.environment()?;
+    let records = record::changes(&cx.audit_log().recent(since));
+    let kept =
+        records.into_iter().filter(|record| record.environment == environment && record.state != ChangeState::Failed);
+    Ok(kept
+        .map(|record| {
+            let noun = record.action.split('.').next().unwrap_or_default();
+            let kind = match noun {
+                "flag" => Kind::Flag,
+                "rollout" => Kind::Deploy,
+                "scale" => Kind::Scale,
+                "silence" => Kind::Silence,
+                "incident" => Kind::Incident,
+                _ => Kind::Other,
+            };
+            // A silence is known to Alertmanager by its own id.
+            let own = record.result.as_ref().and_then(|result| {
+                let id = result.get("silence")?.as_str()?;
+                Some(id.to_owned())
+            });
+            let undoable = record.undo.as_ref().is_some_and(Undo::is_possible);
+            let holds = record.state != ChangeState::Undone;
+            Change {
+                by: Some(record.by),
+                revert: (undoable && holds).then(|| format!("liveops undo {}", record.id)),
+                reference: Some(own.unwrap_or(record.id)),
+                ..Change::new(record.at, kind, "audit", record.summary)
+            }
+        })
+        .collect())
+}
+
+/// Incidents of this environment: opened, mitigated, resolved.
+pub fn incidents(cx: &Session, since: DateTime<Utc>) -> Result<Vec<Change>> {
+    let environment = cx.environment()?;
+    let store = crate::session::store(cx)?;
+    // Ids begin with the day of the opening; one that lasted longer than a month is no news.
+    let oldest = (since - TimeDelta::days(31)).format("%Y-%m-%d").to_string();
+    let mut changes = Vec::new();
+    for id in store.ids()?.into_iter().filter(|id| *id >= oldest) {
+        // A damaged journal is its own command's to report.
+        let Ok(summary) = store.summary(&id) else {
+            continue;
+        };
+        let one = summary.incident;
+        if one.environment != environment {
+            continue;
+        }
+        let moments = [("opened", &one.detected), ("mitigated", &one.mitigated), ("resolved", &one.resolved)];
+        for (word, moment) in moments {
+            if let Some(at) = moment.at() {
+                let what = format!("{} {id} {word}: {}", one.severity, one.title);
+                changes.push(Change {
+                    service: one.service.clone(),
+                    by: (word == "opened").then(|| one.opened_by.clone()),
+                    ..Change::new(at, Kind::Incident, "incidents", what)
+                });
+            }
+        }
+    }
+    Ok(changes)
+}
+
+/// What `changes record` wrote.
+pub fn deployments(cx: &Session, since: DateTime<Utc>) -> Result<Vec<Change>> {
+    let environment = cx.environment()?;
+    // It may have happened long before it was written down, but not after.
+    let events = journal(cx)?.recent(since);
+    let entry = |event: liveops_domain::change::journal::Event| {
+        if event.kind != RECORDED {
+            return None;
+        }
+        let entry: Entry = serde_json::from_value(event.data).ok()?;
+        (entry.environment == environment).then(|| Change {
+            service: entry.service.clone(),
+            by: Some(event.by),
+            reference: entry.version.clone(),
+            ..Change::new(entry.occurred_at, entry.kind.kind(), "deployments", entry.words())
+        })
+    };
+    Ok(events.into_iter().filter_map(entry).collect())
+}
+
+/// Tags of the project's repository.
+pub async fn tags(cx: &Session, since: DateTime<Utc>) -> Result<Vec<Change>> {
+    let config = cx.config()?;
+    let tags = git::tags(&config.folder(), config.settings.call_timeout).await?;
+    let recent = tags.into_iter().filter(|tag| tag.at >= since);
+    Ok(recent
+        .map(|tag| Change {
+            by: tag.by,
+            reference: Some(tag.name.clone()),
+            ..Change::new(tag.at, Kind::Tag, "git", format!("tag {}", tag.name))
+        })
+        .collect())
+}

@@ -1,0 +1,78 @@
+//! What came back, whatever its status, and how to read it.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde::de::DeserializeOwned;
+
+use liveops_domain::error::{Error, Result};
+
+/// What came back, whatever its status.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    pub status: u16,
+    pub content_type: String,
+    /// The server's clock, from its `Date` header.
+    pub date: Option<DateTime<Utc>>,
+    /// The entity tag, where the server gives one.
+    pub etag: Option<String>,
+    /// How long to wait, where it said so in seconds.
+    pub retry_after: Option<Duration>,
+    pub body: Vec<u8>,
+    pub elapsed: Duration,
+    pub system: String,
+    pub url: String,
+}
+
+impl Answer {
+    /// Turns a status of 400 and above into an error with the server's own words.
+    ///
+    /// # Errors
+    /// `Rejected`.
+    pub fn ok(self) -> Result<Self> {
+        if self.status < 400 { Ok(self) } else { Err(self.rejected(self.excerpt())) }
+    }
+
+    /// The error for this status.
+    pub fn rejected(&self, message: String) -> Error {
+        Error::Rejected { system: self.system.clone(), url: self.url.clone(), status: self.status, message }
+    }
+
+    /// The error for a body that makes no sense.
+    pub fn malformed(&self, what: impl Into<String>) -> Error {
+        Error::Malformed { system: self.system.clone(), url: self.url.clone(), what: what.into() }
+    }
+
+    /// The body as JSON of this type.
+    ///
+    /// # Errors
+    /// `Malformed`, saying what came instead.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
+        serde_json::from_slice(&self.body).map_err(|error| self.malformed(self.not_json(&error)))
+    }
+
+    fn not_json(&self, error: &serde_json::Error) -> String {
+        let start = self.body.iter().find(|byte| !byte.is_ascii_whitespace());
+        match start {
+            None => "an empty body instead of JSON".into(),
+            Some(b'<') => "a web page instead of JSON".into(),
+            Some(b'{' | b'[') if error.is_eof() => {
+                format!("JSON that breaks off after {} bytes", self.body.len())
+            }
+            Some(b'{' | b'[') => format!("JSON of another shape: {error}"),
+            Some(_) => format!("`{}` instead of JSON", self.excerpt()),
+        }
+    }
+
+    /// The body as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// The beginning of a short text body, for messages; nothing of a web page.
+    pub fn excerpt(&self) -> String {
+        let text = self.text();
+        let line = text.trim().lines().next().unwrap_or_default();
+        if line.starts_with('<') { String::new() } else { line.chars().take(160).collect() }
+    }
+}

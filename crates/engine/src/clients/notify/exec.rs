@@ -1,0 +1,135 @@
+//! A program of the team's own: explicit argv, never a shell; the message as JSON on stdin. It says how it went by its
+//! exit code: 0 taken, 75 (`EX_TEMPFAIL` of sysexits.h) later, any other never.
+
+#![expect(clippy::disallowed_methods, reason = "the program stands in the configuration, by the user or by trust")]
+
+use std::path::Path;
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
+
+use crate::clients::notify::{Sent, Words};
+use liveops_domain::incident::message::Message;
+
+/// `EX_TEMPFAIL`.
+const LATER: i32 = 75;
+
+pub async fn send(command: &[String], message: &Message, words: &Words, limit: Duration) -> Sent {
+    let args = args(command, message, words);
+    let Some((program, args)) = args.split_first() else {
+        return Sent::Refused("no program is named".into());
+    };
+    let child = Command::new(program)
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn();
+    let mut child = match child {
+        Ok(child) => child,
+        Err(error) => return Sent::Refused(format!("`{program}` cannot be run: {error}")),
+    };
+    let stdin = child.stdin.take();
+    let run = async {
+        if let Some(mut stdin) = stdin {
+            let text = json!({ "message": message, "subject": words.subject, "body": words.body });
+            // A program that does not read is no failure.
+            let _ = stdin.write_all(text.to_string().as_bytes()).await;
+        }
+        child.wait_with_output().await
+    };
+    let output = match tokio::time::timeout(limit, run).await {
+        Ok(Ok(output)) => output,
+        Ok(Err(error)) => {
+            return Sent::Later { reason: format!("`{program}` was lost: {error}"), after: None };
+        }
+        Err(_) => {
+            return Sent::Later {
+                reason: format!("`{program}` did not end within {} s", limit.as_secs()),
+                after: None,
+            };
+        }
+    };
+    let said = String::from_utf8_lossy(&output.stderr);
+    let last = said.lines().rev().find(|line| !line.trim().is_empty());
+    let reason = match last {
+        Some(line) => format!("`{program}` failed: {}", line.chars().take(160).collect::<String>()),
+        None => format!("`{program}` failed: {}", output.status),
+    };
+    match output.status.code() {
+        Some(0) => Sent::Accepted(format!("`{program}` ended well")),
+        Some(LATER) => Sent::Later { reason, after: None },
+        _ => Sent::Refused(reason),
+    }
+}
+
+/// Is it there? It is not run.
+pub fn probe(command: &[String], path: &str) -> Sent {
+    let Some(program) = command.first() else {
+        return Sent::Refused("no program is named".into());
+    };
+    let is_there = |path: &Path| path.is_file();
+    let found = if program.contains('/') {
+        is_there(Path::new(program))
+    } else {
+        path.split(':').any(|folder| is_there(&Path::new(folder).join(program)))
+    };
+    if found {
+        Sent::Accepted(format!("`{program}` is there; it was not run"))
+    } else {
+        Sent::Refused(format!("`{program}` is not there"))
+    }
+}
+
+/// Fills `{severity}` and the like in. A value never becomes an option: it does not begin with `-`.
+fn args(command: &[String], message: &Message, words: &Words) -> Vec<String> {
+    let values = [
+        ("{severity}", message.severity.key()),
+        ("{incident}", &message.incident),
+        ("{title}", &message.title),
+        ("{about}", message.about.word()),
+        ("{environment}", &message.environment),
+        ("{service}", message.service.as_deref().unwrap_or_default()),
+        ("{subject}", &words.subject),
+        ("{text}", &message.text),
+    ];
+    let fill = |word: &String| {
+        values.iter().fold(word.clone(), |word, (name, value)| word.replace(name, value.trim_start_matches('-')))
+    };
+    command.iter().map(fill).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clients::notify::example;
+
+    #[test]
+    fn values_are_words_and_never_options() {
+        let (mut message, words) = example();
+        message.title = "--force; rm -rf /".into();
+        let command = ["call", "{severity}", "{title}", "x={incident}"].map(ToOwned::to_owned);
+        assert_eq!(args(&command, &message, &words), ["call", "p1", "force; rm -rf /", "x=2026-11-22-p1-down"]);
+    }
+
+    #[tokio::test]
+    async fn the_exit_code_says_how_it_went() {
+        let (message, words) = example();
+        let run = async |script: &str| {
+            let command = ["sh", "-c", script].map(ToOwned::to_owned);
+            send(&command, &message, &words, Duration::from_secs(5)).await
+        };
+        assert!(matches!(run("grep -q '\"incident\":\"2026-11-22-p1-down\"'").await, Sent::Accepted(_)));
+        assert!(matches!(run("exit 75").await, Sent::Later { .. }));
+        assert_eq!(run("echo no signal >&2; exit 1").await, Sent::Refused("`sh` failed: no signal".into()));
+        let missing = ["liveops-surely-missing".to_owned()];
+        assert!(matches!(send(&missing, &message, &words, Duration::from_secs(5)).await, Sent::Refused(_)));
+        assert!(matches!(probe(&missing, "/usr/bin:/bin"), Sent::Refused(_)));
+        assert!(matches!(probe(&["sh".to_owned()], "/usr/bin:/bin"), Sent::Accepted(_)));
+    }
+}

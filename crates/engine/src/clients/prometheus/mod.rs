@@ -1,0 +1,178 @@
+//! Prometheus' HTTP API v1 (also Thanos, Mimir, VictoriaMetrics): queries by POST form, alerts, rules, targets.
+//! Source of the shapes: https://prometheus.io/docs/prometheus/latest/querying/api/.
+
+pub mod wire;
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::clients::http::Http;
+use crate::clients::http::answer::Answer as HttpAnswer;
+use crate::clients::http::request::{Effort, Request};
+use crate::clients::http::target::Target;
+use crate::clients::prometheus::wire::{
+    AlertsWire, BuildWire, DataWire, Delivery, ManagersWire, RulesWire, TargetsWire,
+};
+use liveops_domain::alert::Alert;
+use liveops_domain::alert::rule::Rule;
+use liveops_domain::error::Result;
+use liveops_domain::metric::series::{Queried, ScrapeTarget};
+
+/// One Prometheus.
+#[derive(Debug)]
+pub struct Prometheus<'a> {
+    http: &'a Http,
+    target: Target,
+    effort: Effort,
+}
+
+/// The envelope of every answer.
+#[derive(Debug, Deserialize)]
+struct Envelope<T> {
+    status: String,
+    data: Option<T>,
+    #[serde(default)]
+    error: String,
+    #[serde(default)]
+    warnings: Vec<String>,
+    #[serde(default)]
+    infos: Vec<String>,
+}
+
+impl<'a> Prometheus<'a> {
+    /// A client; nothing is sent yet.
+    pub fn new(http: &'a Http, target: Target, effort: Effort) -> Self {
+        Self { http, target, effort }
+    }
+
+    /// Its URL, for messages.
+    pub fn url(&self) -> String {
+        self.target.url()
+    }
+
+    /// Evaluates an expression at one time; without a time, now by Prometheus' own clock.
+    ///
+    /// # Errors
+    /// As every call: unreachable, timeout, rejected (with Prometheus' own words), malformed.
+    pub async fn instant(&self, query: &str, at: Option<DateTime<Utc>>) -> Result<Queried> {
+        let mut form = vec![("query".to_owned(), query.to_owned())];
+        form.extend(at.map(|at| ("time".to_owned(), seconds(at))));
+        self.query("api/v1/query", form).await
+    }
+
+    /// Evaluates an expression at each step between two times, both included.
+    ///
+    /// # Errors
+    /// As [`Prometheus::instant`]; more than 11,000 points a series are rejected by Prometheus.
+    pub async fn range(
+        &self,
+        query: &str,
+        start: DateTime<Utc>,
+        end: DateTime<Utc>,
+        step: std::time::Duration,
+    ) -> Result<Queried> {
+        let form = vec![
+            ("query".to_owned(), query.to_owned()),
+            ("start".to_owned(), seconds(start)),
+            ("end".to_owned(), seconds(end)),
+            ("step".to_owned(), step.as_secs_f64().to_string()),
+        ];
+        self.query("api/v1/query_range", form).await
+    }
+
+    async fn query(&self, path: &str, form: Vec<(String, String)>) -> Result<Queried> {
+        let asked = self.http.send(&self.target, Request::ask(path, form.clone()).effort(self.effort)).await?;
+        let answer = if asked.status == 405 {
+            // A proxy that lets only GET through.
+            self.http.send(&self.target, Request::get(path).query(form).effort(self.effort)).await?
+        } else {
+            asked
+        };
+        let envelope: Envelope<DataWire> = decode(&answer)?;
+        let data = envelope.data.ok_or_else(|| answer.malformed("success without data"))?;
+        let answer = data.into_domain().map_err(|what| answer.malformed(what))?;
+        Ok(Queried { answer, warnings: envelope.warnings, infos: envelope.infos })
+    }
+
+    /// The alerts that its own rules make: pending and firing.
+    ///
+    /// # Errors
+    /// As [`Prometheus::instant`].
+    pub async fn alerts(&self) -> Result<Vec<Alert>> {
+        Ok(self.get::<AlertsWire>("api/v1/alerts").await?.into_domain())
+    }
+
+    /// All rules, in their groups' order.
+    ///
+    /// # Errors
+    /// As [`Prometheus::instant`].
+    pub async fn rules(&self) -> Result<Vec<Rule>> {
+        Ok(self.get::<RulesWire>("api/v1/rules").await?.into_domain())
+    }
+
+    /// The active scrape targets.
+    ///
+    /// # Errors
+    /// As [`Prometheus::instant`]. Query front ends (Thanos, Mimir) answer 404: they have none.
+    pub async fn targets(&self) -> Result<Vec<ScrapeTarget>> {
+        let request = Request::get("api/v1/targets").query(vec![("state".into(), "active".into())]);
+        let answer = self.http.send(&self.target, request.effort(self.effort)).await?;
+        Ok(data::<TargetsWire>(&answer)?.into_domain())
+    }
+
+    /// The names of all metrics.
+    ///
+    /// # Errors
+    /// As [`Prometheus::instant`].
+    pub async fn metric_names(&self) -> Result<BTreeSet<String>> {
+        self.get("api/v1/label/__name__/values").await
+    }
+
+    /// Where it sends its alerts.
+    ///
+    /// # Errors
+    /// As [`Prometheus::instant`].
+    pub async fn alertmanagers(&self) -> Result<Delivery> {
+        Ok(self.get::<ManagersWire>("api/v1/alertmanagers").await?.into_domain())
+    }
+
+    /// Its version, and the answer itself for latency and clock.
+    ///
+    /// # Errors
+    /// As [`Prometheus::instant`].
+    pub async fn version(&self) -> Result<(String, HttpAnswer)> {
+        let answer = self.http.send(&self.target, Request::get("api/v1/status/buildinfo").effort(self.effort)).await?;
+        Ok((data::<BuildWire>(&answer)?.version, answer))
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
+        let answer = self.http.send(&self.target, Request::get(path).effort(self.effort)).await?;
+        data(&answer)
+    }
+}
+
+fn data<T: DeserializeOwned>(answer: &HttpAnswer) -> Result<T> {
+    decode::<T>(answer)?.data.ok_or_else(|| answer.malformed("success without data"))
+}
+
+/// Prometheus says what is wrong in the body of a 400 or 422 too.
+fn decode<T: DeserializeOwned>(answer: &HttpAnswer) -> Result<Envelope<T>> {
+    if answer.status >= 400 {
+        #[derive(Deserialize)]
+        struct Failure {
+            error: String,
+        }
+        let said =
+            serde_json::from_slice::<Failure>(&answer.body).map_or_else(|_| answer.excerpt(), |failure| failure.error);
+        return Err(answer.rejected(said));
+    }
+    let envelope: Envelope<T> = answer.json()?;
+    if envelope.status == "success" { Ok(envelope) } else { Err(answer.rejected(envelope.error)) }
+}
+
+fn seconds(at: DateTime<Utc>) -> String {
+    format!("{}.{:03}", at.timestamp(), at.timestamp_subsec_millis())
+}

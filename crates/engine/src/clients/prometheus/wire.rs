@@ -1,0 +1,284 @@
+//! The shapes of Prometheus' answers, and their way to domain types. Nothing else knows them.
+
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use serde_json::Value;
+
+use liveops_domain::alert::rule::{Alerting, Rule};
+use liveops_domain::alert::{Alert, AlertState};
+use liveops_domain::error::Result;
+use liveops_domain::metric::labels::Labels;
+use liveops_domain::metric::number;
+use liveops_domain::metric::series::{Answer, Bucket, Measured, NativeHistogram, Point, ScrapeTarget, Series};
+
+/// Which Alertmanagers Prometheus delivers to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    pub active: Vec<String>,
+    pub dropped: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct DataWire {
+    #[serde(rename = "resultType")]
+    kind: String,
+    result: Value,
+}
+
+#[derive(Debug, Deserialize)]
+struct SeriesWire {
+    #[serde(default)]
+    metric: Labels,
+    value: Option<(f64, String)>,
+    values: Option<Vec<(f64, String)>>,
+    histogram: Option<(f64, HistogramWire)>,
+    histograms: Option<Vec<(f64, HistogramWire)>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct HistogramWire {
+    count: String,
+    sum: String,
+    #[serde(default)]
+    buckets: Vec<(u8, String, String, String)>,
+}
+
+type Decoded<T> = Result<T, String>;
+
+fn time(seconds: f64) -> Decoded<DateTime<Utc>> {
+    #[expect(clippy::cast_possible_truncation, reason = "milliseconds of a time are far below 2^53")]
+    DateTime::from_timestamp_millis((seconds * 1000.0).round() as i64)
+        .ok_or_else(|| format!("the time {seconds} is out of range"))
+}
+
+fn float(text: &str) -> Decoded<f64> {
+    number::parse(text).ok_or_else(|| format!("`{text}` instead of a number"))
+}
+
+impl HistogramWire {
+    fn into_domain(self) -> Decoded<Measured> {
+        let bucket = |(boundaries, lower, upper, count): (u8, String, String, String)| {
+            Ok::<_, String>(Bucket { boundaries, lower: float(&lower)?, upper: float(&upper)?, count: float(&count)? })
+        };
+        Ok(Measured::Histogram(Box::new(NativeHistogram {
+            count: float(&self.count)?,
+            sum: float(&self.sum)?,
+            buckets: self.buckets.into_iter().map(bucket).collect::<Decoded<_>>()?,
+        })))
+    }
+}
+
+fn point((at, text): (f64, String)) -> Decoded<Point> {
+    Ok(Point { at: time(at)?, value: Measured::Float(float(&text)?) })
+}
+
+impl SeriesWire {
+    fn into_domain(self) -> Decoded<Series> {
+        let floats = self.value.into_iter().chain(self.values.into_iter().flatten()).map(point);
+        let histograms = self.histogram.into_iter().chain(self.histograms.into_iter().flatten());
+        let histograms = histograms.map(|(at, wire)| Ok(Point { at: time(at)?, value: wire.into_domain()? }));
+        let mut points = floats.chain(histograms).collect::<Decoded<Vec<_>>>()?;
+        points.sort_by_key(|point| point.at);
+        Ok(Series { labels: self.metric, points })
+    }
+}
+
+impl DataWire {
+    /// The answer, or what is odd about it.
+    pub fn into_domain(self) -> Decoded<Answer> {
+        let odd = |error: serde_json::Error| format!("a {} of another shape: {error}", self.kind);
+        match self.kind.as_str() {
+            "vector" | "matrix" => {
+                let wires: Vec<SeriesWire> = serde_json::from_value(self.result).map_err(odd)?;
+                let series = wires.into_iter().map(SeriesWire::into_domain).collect::<Decoded<_>>()?;
+                Ok(if self.kind == "vector" { Answer::Vector(series) } else { Answer::Matrix(series) })
+            }
+            "scalar" => point(serde_json::from_value(self.result).map_err(odd)?).map(Answer::Scalar),
+            "string" => {
+                let (at, text): (f64, String) = serde_json::from_value(self.result).map_err(odd)?;
+                Ok(Answer::String { at: time(at)?, text })
+            }
+            other => Err(format!("a result of type `{other}`, which liveops does not know")),
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct AlertWire {
+    #[serde(default)]
+    labels: Labels,
+    #[serde(default)]
+    annotations: Labels,
+    state: String,
+    active_at: Option<DateTime<Utc>>,
+}
+
+impl AlertWire {
+    fn into_domain(self) -> Alert {
+        let state = if self.state == "pending" { AlertState::Pending } else { AlertState::Firing };
+        Alert {
+            name: self.labels.get("alertname").cloned().unwrap_or_default(),
+            state,
+            severity: self.labels.get("severity").cloned(),
+            runbook: runbook(&self.annotations),
+            since: self.active_at,
+            labels: self.labels,
+            annotations: self.annotations,
+            fingerprint: None,
+            silenced_by: Vec::new(),
+            inhibited_by: Vec::new(),
+            receivers: Vec::new(),
+        }
+    }
+}
+
+/// The runbook link, under the names that teams use.
+pub fn runbook(annotations: &Labels) -> Option<String> {
+    ["runbook_url", "runbook", "runbookUrl", "runbook_link"].iter().find_map(|key| annotations.get(*key)).cloned()
+}
+
+#[derive(Debug, Deserialize)]
+pub struct AlertsWire {
+    alerts: Vec<AlertWire>,
+}
+
+impl AlertsWire {
+    pub fn into_domain(self) -> Vec<Alert> {
+        self.alerts.into_iter().map(AlertWire::into_domain).collect()
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub struct RulesWire {
+    groups: Vec<GroupWire>,
+}
+
+#[derive(Debug, Deserialize)]
+struct GroupWire {
+    name: String,
+    #[serde(default)]
+    interval: f64,
+    #[serde(default)]
+    rules: Vec<RuleWire>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RuleWire {
+    name: String,
+    query: String,
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default)]
+    health: String,
+    #[serde(default)]
+    last_error: String,
+    #[serde(default)]
+    evaluation_time: f64,
+    last_evaluation: Option<DateTime<Utc>>,
+    #[serde(default)]
+    state: String,
+    #[serde(default)]
+    duration: f64,
+    #[serde(default)]
+    labels: Option<Labels>,
+    #[serde(default)]
+    annotations: Option<Labels>,
+    #[serde(default)]
+    alerts: Option<Vec<AlertWire>>,
+}
+
+impl RulesWire {
+    pub fn into_domain(self) -> Vec<Rule> {
+        let rule = |group: &str, interval: f64, wire: RuleWire| Rule {
+            group: group.to_owned(),
+            interval,
+            // Go's zero time means never.
+            last_evaluation: wire.last_evaluation.filter(|at| at.timestamp() > 0),
+            name: wire.name,
+            expression: wire.query,
+            health: wire.health,
+            last_error: wire.last_error,
+            evaluation: wire.evaluation_time,
+            alerting: (wire.kind == "alerting").then(|| Alerting {
+                state: wire.state,
+                hold: wire.duration,
+                labels: wire.labels.unwrap_or_default(),
+                annotations: wire.annotations.unwrap_or_default(),
+                alerts: wire.alerts.unwrap_or_default().into_iter().map(AlertWire::into_domain).collect(),
+            }),
+        };
+        self.groups
+            .into_iter()
+            .flat_map(|group| {
+                group.rules.into_iter().map(|wire| rule(&group.name, group.interval, wire)).collect::<Vec<_>>()
+            })
+            .collect()
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TargetsWire {
+    active_targets: Vec<TargetWire>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct TargetWire {
+    #[serde(default)]
+    labels: Labels,
+    #[serde(default)]
+    scrape_url: String,
+    #[serde(default)]
+    health: String,
+    #[serde(default)]
+    last_error: String,
+    last_scrape: Option<DateTime<Utc>>,
+    #[serde(default)]
+    last_scrape_duration: f64,
+    scrape_interval: Option<String>,
+}
+
+impl TargetsWire {
+    pub fn into_domain(self) -> Vec<ScrapeTarget> {
+        let target = |wire: TargetWire| ScrapeTarget {
+            labels: wire.labels,
+            url: wire.scrape_url,
+            health: wire.health,
+            last_error: wire.last_error,
+            // Go's zero time means never.
+            last_scrape: wire.last_scrape.filter(|at| at.timestamp() > 0),
+            duration: wire.last_scrape_duration,
+            interval: wire.scrape_interval,
+        };
+        self.active_targets.into_iter().map(target).collect()
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub struct BuildWire {
+    pub version: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ManagersWire {
+    #[serde(default)]
+    active_alertmanagers: Vec<ManagerWire>,
+    #[serde(default)]
+    dropped_alertmanagers: Vec<ManagerWire>,
+}
+
+#[derive(Debug, Deserialize)]
+struct ManagerWire {
+    url: String,
+}
+
+impl ManagersWire {
+    pub fn into_domain(self) -> Delivery {
+        let urls = |wires: Vec<ManagerWire>| wires.into_iter().map(|wire| wire.url).collect();
+        Delivery { active: urls(self.active_alertmanagers), dropped: urls(self.dropped_alertmanagers) }
+    }
+}

@@ -1,0 +1,122 @@
+//! The bytes to and from Redis: TCP, TLS, and a bound on what one answer may hold.
+
+use std::io;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use liveops_domain::text::redis_url::Node;
+
+/// The most bytes that are taken in between two requests: a hundred thousand flags with their lists fit.
+const MAX_ANSWER: usize = 256 * 1024 * 1024;
+
+/// A connection, whatever it runs over.
+pub struct Wire {
+    stream: Stream,
+    /// Bytes of the answer that is being read.
+    taken: usize,
+}
+
+enum Stream {
+    Plain(TcpStream),
+    Tls(Box<tokio_rustls::client::TlsStream<TcpStream>>),
+}
+
+impl Wire {
+    /// Connects; with `tls`, checks that the certificate is for this host.
+    pub async fn connect(node: &Node, tls: Option<&Arc<ClientConfig>>) -> io::Result<Self> {
+        let tcp = TcpStream::connect((node.host.as_str(), node.port)).await?;
+        tcp.set_nodelay(true)?;
+        let stream = match tls {
+            None => Stream::Plain(tcp),
+            Some(config) => {
+                let name = ServerName::try_from(node.host.clone()).map_err(io::Error::other)?;
+                let connector = TlsConnector::from(Arc::clone(config));
+                Stream::Tls(Box::new(connector.connect(name, tcp).await?))
+            }
+        };
+        Ok(Self { stream, taken: 0 })
+    }
+}
+
+/// What to trust: the authorities of the file, or those of the system.
+///
+/// # Errors
+/// A file that cannot be read or holds no certificate.
+pub fn tls_config(ca: Option<&Path>) -> io::Result<Arc<ClientConfig>> {
+    let mut roots = RootCertStore::empty();
+    match ca {
+        Some(path) => {
+            let pem = std::fs::read(path)?;
+            for certificate in CertificateDer::pem_slice_iter(&pem) {
+                let added = certificate
+                    .map_err(|error| error.to_string())
+                    .and_then(|der| roots.add(der).map_err(|error| error.to_string()));
+                added.map_err(|error| {
+                    io::Error::new(io::ErrorKind::InvalidData, format!("a certificate in it is broken: {error}"))
+                })?;
+            }
+            if roots.is_empty() {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "it holds no certificate in PEM"));
+            }
+        }
+        None => {
+            let found = rustls_native_certs::load_native_certs();
+            roots.add_parsable_certificates(found.certs);
+        }
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(io::Error::other)?;
+    Ok(Arc::new(builder.with_root_certificates(roots).with_no_client_auth()))
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let read = match &mut self.stream {
+            Stream::Plain(tcp) => Pin::new(tcp).poll_read(cx, buffer),
+            Stream::Tls(tls) => Pin::new(tls).poll_read(cx, buffer),
+        };
+        self.taken += buffer.filled().len() - before;
+        if self.taken > MAX_ANSWER {
+            let text = format!("an answer of more than {} MiB", MAX_ANSWER / 1024 / 1024);
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::FileTooLarge, text)));
+        }
+        read
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        // The next answer begins.
+        self.taken = 0;
+        match &mut self.stream {
+            Stream::Plain(tcp) => Pin::new(tcp).poll_write(cx, bytes),
+            Stream::Tls(tls) => Pin::new(tls).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.stream {
+            Stream::Plain(tcp) => Pin::new(tcp).poll_flush(cx),
+            Stream::Tls(tls) => Pin::new(tls).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.stream {
+            Stream::Plain(tcp) => Pin::new(tcp).poll_shutdown(cx),
+            Stream::Tls(tls) => Pin::new(tls).poll_shutdown(cx),
+        }
+    }
+}

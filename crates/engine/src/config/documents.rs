@@ -1,0 +1,120 @@
+//! Where documents are kept and what they are made from: runbooks, templates, the journal of deployments, and the
+//! status pages of what the game depends on. Paths are relative to the project's folder.
+
+use std::path::PathBuf;
+
+use crate::config::decode::{Problems, Section};
+use crate::config::node::Node;
+
+/// Settings of the documents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Documents {
+    /// Laid out as the shipped `templates/`; what is there is used instead.
+    pub templates: Option<PathBuf>,
+    /// Runbooks: scenarios at its top, alerts below `alerts`.
+    pub runbooks: PathBuf,
+    /// Files or folders with Prometheus' alerting rules.
+    pub rules: Vec<PathBuf>,
+    /// Journal of `changes record`.
+    pub deployments: PathBuf,
+    /// Outside systems with a status page.
+    pub dependencies: Vec<Dependency>,
+}
+
+/// An outside system that the game needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dependency {
+    pub name: String,
+    /// Its status page: Statuspage's `/api/v2/status.json`, or any URL of which 200 means well.
+    pub url: String,
+}
+
+impl Default for Documents {
+    fn default() -> Self {
+        Self {
+            templates: None,
+            runbooks: "docs/runbooks".into(),
+            rules: Vec::new(),
+            deployments: "changes/deployments.jsonl".into(),
+            dependencies: Vec::new(),
+        }
+    }
+}
+
+/// Reads `templates`, `runbooks`, `changes` and `dependencies`.
+pub fn decode(top: &mut Section<'_>, problems: &mut Problems) -> Documents {
+    let mut documents =
+        Documents { templates: top.text("templates", problems).map(PathBuf::from), ..Documents::default() };
+    if let Some(node) = top.get("runbooks") {
+        let mut section = Section::open(node, "runbooks", problems);
+        if let Some(folder) = section.text("folder", problems) {
+            documents.runbooks = folder.into();
+        }
+        documents.rules =
+            section.list("rules", problems).iter().filter_map(|item| item.text().map(PathBuf::from)).collect();
+        section.finish(problems);
+    }
+    if let Some(node) = top.get("changes") {
+        let mut section = Section::open(node, "changes", problems);
+        if let Some(journal) = section.text("journal", problems) {
+            documents.deployments = journal.into();
+        }
+        section.finish(problems);
+    }
+    for (index, node) in top.list("dependencies", problems).iter().enumerate() {
+        documents.dependencies.extend(dependency(node, index, problems));
+    }
+    documents
+}
+
+fn dependency(node: &Node, index: usize, problems: &mut Problems) -> Option<Dependency> {
+    let mut section = Section::open(node, format!("dependencies[{index}]"), problems);
+    let name = section.text("name", problems);
+    let url = section.parse("url", problems, |text| {
+        let sound = url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        if sound { Ok(text.to_owned()) } else { Err(format!("`{text}` is not an http or https URL")) }
+    });
+    section.require("name", name.is_some(), problems);
+    section.require("url", url.is_some(), problems);
+    section.finish(problems);
+    Some(Dependency { name: name?, url: url? })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use super::*;
+    use crate::config::node::Layer;
+    use crate::config::yaml::parse;
+
+    fn read(yaml: &str) -> (Documents, Vec<String>) {
+        let layer = Rc::new(Layer::Project("liveops.yaml".into()));
+        let root = parse(yaml, &layer).expect("valid").root;
+        let mut problems = Problems::default();
+        let mut top = Section::open(&root, "", &mut problems);
+        let documents = decode(&mut top, &mut problems);
+        let errors = problems.errors.iter().map(ToString::to_string);
+        (documents, errors.collect())
+    }
+
+    #[test]
+    fn everything_has_a_default_and_slips_are_named() {
+        assert_eq!(read("{}").0, Documents::default());
+        let (documents, errors) = read(
+            "templates: t\nrunbooks: { folder: r, rules: [a.yml, b] }\nchanges: { journal: d.jsonl }\ndependencies: [{ name: psn, url: 'https://status.example' }]",
+        );
+        assert!(errors.is_empty(), "{errors:?}");
+        assert_eq!(documents.templates, Some("t".into()));
+        assert_eq!(documents.rules.len(), 2);
+        assert_eq!(documents.dependencies[0].name, "psn");
+        for (yaml, want) in [
+            ("runbooks: { foldr: x }", "did you mean `folder`?"),
+            ("dependencies: [{ name: a, url: ftp://h }]", "not an http or https URL"),
+            ("dependencies: [{ url: 'http://h' }]", "`name` is missing"),
+        ] {
+            let errors = read(yaml).1.join("\n");
+            assert!(errors.contains(want), "{yaml}: {errors}");
+        }
+    }
+}

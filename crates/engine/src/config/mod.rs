@@ -1,0 +1,262 @@
+//! What you set up: files, environment variables and flags, merged, with the origin of each value.
+
+pub mod checklist;
+pub mod decode;
+pub mod documents;
+pub mod endpoint;
+pub mod environment;
+pub mod flags;
+pub mod incidents;
+pub mod kpi;
+pub mod layers;
+pub mod node;
+pub mod notify;
+pub mod policy;
+pub mod presets;
+pub mod regions;
+pub mod rollout;
+pub mod schema;
+pub mod secret;
+pub mod service;
+pub mod trust;
+pub mod yaml;
+
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crate::config::decode::Problems;
+use crate::config::endpoint::Endpoint;
+use crate::config::environment::Dirs;
+use crate::config::flags::FlagSettings;
+use crate::config::layers::{Layers, Quick};
+use crate::config::node::{Layer, Node, Origin};
+use crate::config::schema::Settings;
+use crate::config::secret::{Secret, Source};
+use crate::config::trust::Trust;
+use liveops_domain::error::{Error, Problem, Result};
+use liveops_domain::text::secret::Revealed;
+
+/// The name of the environment when the configuration has none.
+const ONLY: &str = "default";
+
+/// How long the answer of a secret's command is used.
+const KEEP: Duration = Duration::from_secs(60);
+
+/// The configuration as one command sees it.
+#[derive(Debug)]
+pub struct Config {
+    /// What was read.
+    pub layers: Layers,
+    /// The tree with the command line laid over it.
+    pub root: Node,
+    /// The settings of the chosen environment.
+    pub settings: Settings,
+    /// Things that work but will surprise.
+    pub warnings: Vec<Problem>,
+    trust: Trust,
+    work: PathBuf,
+    revealed: RefCell<Vec<Kept>>,
+}
+
+/// What a secret's command printed.
+#[derive(Debug)]
+struct Kept {
+    source: Source,
+    base: PathBuf,
+    value: Revealed,
+    at: Instant,
+}
+
+impl Config {
+    /// Reads, merges, chooses the environment (as it is in a region, where one is named) and decodes it.
+    ///
+    /// # Errors
+    /// Every problem of every file at once; an environment that does not exist.
+    pub fn load(
+        dirs: &Dirs,
+        named: Option<&Path>,
+        environment: Option<&str>,
+        region: Option<&str>,
+        quick: Quick,
+    ) -> Result<Self> {
+        let mut layers = layers::load(dirs, named, quick)?;
+        let environment = choose(&layers.root, environment)?;
+        if let Some(region) = region
+            && !regions::overlay(&mut layers.root, &environment, region)
+        {
+            return Err(Error::NotFound {
+                what: "region",
+                name: region.to_owned(),
+                candidates: regions::names(&layers.root, &environment),
+            });
+        }
+        let root = layers.with_quick(&environment);
+        let mut problems = Problems { errors: layers.problems.clone(), warnings: Vec::new() };
+        let settings = schema::decode(&root, &environment, &mut problems);
+        problems.sort();
+        if !problems.errors.is_empty() {
+            return Err(Error::Config { problems: problems.errors });
+        }
+        let trust = Trust::load(&dirs.state);
+        Ok(Self {
+            layers,
+            root,
+            settings,
+            warnings: problems.warnings,
+            trust,
+            work: dirs.work.clone(),
+            revealed: RefCell::default(),
+        })
+    }
+
+    /// The folder that relative paths of a value start from: that of the file that holds it, and for the command
+    /// line the working directory. A project can thus never put its own file in the place of one of the user's.
+    pub fn base(&self, origin: &Origin) -> PathBuf {
+        let file = match *origin.layer {
+            Layer::Project(_) => self.layers.project.as_deref(),
+            Layer::User(_) => self.layers.user.as_deref(),
+            Layer::Default | Layer::Flag(_) => None,
+        };
+        file.and_then(Path::parent).unwrap_or(&self.work).to_owned()
+    }
+
+    /// The project's folder: that of its file, or the working directory. Documents are kept below it.
+    pub fn folder(&self) -> PathBuf {
+        let file = self.layers.project.as_deref();
+        let folder = file.and_then(Path::parent).unwrap_or(&self.work);
+        self.work.join(folder)
+    }
+
+    /// The URL and headers of an endpoint, with their secrets.
+    ///
+    /// # Errors
+    /// A secret that cannot be had, or that a project file may not use without `liveops config trust`.
+    pub fn reveal(&self, name: &str, endpoint: &Endpoint) -> Result<(Revealed, Vec<(String, Revealed)>)> {
+        for wish in trust::of(name, endpoint) {
+            self.permit(Some(wish))?;
+        }
+        let headers = endpoint.headers.iter().map(|(name, value)| Ok((name.clone(), self.value(value)?)));
+        let headers = headers.collect::<Result<_>>()?;
+        Ok((self.value(&endpoint.url)?, headers))
+    }
+
+    /// The flags of another environment, as the files have them: the command line speaks of the chosen one alone.
+    ///
+    /// # Errors
+    /// An environment that does not exist, and everything that is wrong in it.
+    pub fn flags_of(&self, environment: &str) -> Result<FlagSettings> {
+        if environment == self.settings.environment {
+            return Ok(self.settings.flags.clone());
+        }
+        let environment = choose(&self.layers.root, Some(environment))?;
+        let mut problems = Problems::default();
+        let settings = schema::decode(&self.layers.root, &environment, &mut problems);
+        problems.sort();
+        if problems.errors.is_empty() { Ok(settings.flags) } else { Err(Error::Config { problems: problems.errors }) }
+    }
+
+    /// Where the flags are when nothing says so: beside the project's file, else in the working directory.
+    pub fn flag_file(&self) -> PathBuf {
+        let project = self.layers.project.as_deref().and_then(Path::parent);
+        project.unwrap_or(&self.work).join("flags.json")
+    }
+
+    /// May this program be run, that a file names?
+    ///
+    /// # Errors
+    /// `Secret`, when a project file wants it without `liveops config trust`.
+    pub fn permit(&self, wish: Option<String>) -> Result<()> {
+        match wish {
+            Some(wish) if !self.trust.allows(&self.project_key(), &wish) => Err(self.untrusted(&wish)),
+            _ => Ok(()),
+        }
+    }
+
+    fn untrusted(&self, wish: &str) -> Error {
+        Error::Secret {
+            what: format!("{} is not trusted", self.project_key()),
+            reason: format!("it wants to {wish}"),
+            hint: format!("look at the file; if that is right, run `{}`", self.layers.command("config trust")),
+        }
+    }
+
+    /// The value of a secret. A program's answer is kept for a minute: `--watch` asks each frame, and one token
+    /// may stand at several systems.
+    fn value(&self, secret: &Secret) -> Result<Revealed> {
+        let base = self.base(&secret.origin);
+        if !matches!(secret.source, Source::Command(_)) {
+            return secret.reveal(&base);
+        }
+        let known = |known: &&Kept| known.source == secret.source && known.base == base;
+        if let Some(kept) = self.revealed.borrow().iter().find(known)
+            && kept.at.elapsed() < KEEP
+        {
+            return Ok(kept.value.clone());
+        }
+        let kept = Kept {
+            source: secret.source.clone(),
+            value: secret.reveal(&base)?,
+            base: base.clone(),
+            at: Instant::now(),
+        };
+        let value = kept.value.clone();
+        let mut all = self.revealed.borrow_mut();
+        all.retain(|known| known.source != kept.source || known.base != kept.base);
+        all.push(kept);
+        Ok(value)
+    }
+
+    /// The project file's absolute path, as the trust remembers it.
+    pub fn project_key(&self) -> String {
+        self.layers.project_key()
+    }
+}
+
+/// Checks every environment of the files, and returns all problems, sorted by place.
+pub fn validate(layers: &Layers) -> Problems {
+    let mut all = Problems { errors: layers.problems.clone(), warnings: Vec::new() };
+    for name in environments(&layers.root) {
+        schema::decode(&layers.root, &name, &mut all);
+        for region in regions::names(&layers.root, &name) {
+            let mut root = layers.root.clone();
+            if regions::overlay(&mut root, &name, &region) {
+                schema::decode(&root, &name, &mut all);
+            }
+        }
+    }
+    all.sort();
+    // What is wrong with an environment is wrong in each of its regions.
+    all.errors.dedup();
+    all.warnings.dedup();
+    all
+}
+
+/// The environments of the files, or the name of the only one when they have none.
+pub fn environments(root: &Node) -> Vec<String> {
+    let names = schema::environments(root);
+    if names.is_empty() { vec![ONLY.into()] } else { names }
+}
+
+/// `--env`, else `default_env`, else the only one there is.
+fn choose(root: &Node, asked: Option<&str>) -> Result<String> {
+    let names = schema::environments(root);
+    if let Some(name) = asked {
+        return match names.is_empty() || names.iter().any(|known| known == name) {
+            true => Ok(name.to_owned()),
+            false => Err(Error::NotFound { what: "environment", name: name.to_owned(), candidates: names }),
+        };
+    }
+    if let Some(name) = root.get("default_env").and_then(Node::text) {
+        // A name that does not exist is reported by the schema, with its line.
+        return Ok(name.to_owned());
+    }
+    match names.as_slice() {
+        [] => Ok(ONLY.into()),
+        [only] => Ok(only.clone()),
+        several => Err(Error::usage(
+            format!("the configuration has several environments: {}", several.join(", ")),
+            format!("choose one with `-e {}`, or set `default_env`", several[0]),
+        )),
+    }
+}

@@ -1,0 +1,275 @@
+//! Secrets by reference: what stands in a file is where to find a secret, never the secret itself.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use crate::config::decode::Problems;
+use crate::config::environment::{home, variable};
+use crate::config::node::{Layer, Node, Origin, Value};
+use liveops_domain::error::{Error, Result};
+use liveops_domain::text::redact::redact_url;
+use liveops_domain::text::secret::Revealed;
+
+/// How long a secret's command may take; it may have to ask an agent or a vault.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The most bytes that are read of what a secret's command prints.
+const MAX_SECRET: u64 = 64 * 1024;
+
+/// A value that may be or contain a secret: text with `${VAR}`, a file, or a command's output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Secret {
+    pub source: Source,
+    pub origin: Origin,
+}
+
+/// Where the value comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// Text in which `${VAR}` stands for an environment variable.
+    Template(String),
+    /// The content of a file, without the last newline.
+    File(PathBuf),
+    /// What a program prints, without the last newline. Run without a shell.
+    Command(Vec<String>),
+}
+
+impl Secret {
+    /// Reads `"text ${VAR}"`, `{file: path}` or `{command: [program, argument]}`.
+    pub fn decode(node: &Node, key: &str, problems: &mut Problems) -> Option<Self> {
+        let source = match read(&node.value) {
+            Ok(source) => source,
+            Err(what) => {
+                problems.error(&node.origin, key, what);
+                return None;
+            }
+        };
+        Some(Self { source, origin: node.origin.clone() })
+    }
+
+    /// Is the whole value written in the file, with no reference in it?
+    pub fn is_literal(&self) -> bool {
+        matches!(&self.source, Source::Template(text) if !text.contains("${"))
+    }
+
+    /// The text with each `${VARIABLE}` replaced by `word`; `None` for files and commands.
+    pub fn with_references_as(&self, word: &str) -> Option<String> {
+        let Source::Template(text) = &self.source else {
+            return None;
+        };
+        let mut out = String::new();
+        // The syntax was checked when it was decoded; what is not a reference stays as it is.
+        for part in parts(text).unwrap_or_else(|_| vec![Part::Text(text)]) {
+            out.push_str(match part {
+                Part::Text(text) => text,
+                Part::Variable(_) => word,
+            });
+        }
+        Some(out)
+    }
+
+    /// Does reading it run a program or open a file, and did a project's file ask for that?
+    pub fn needs_trust(&self) -> bool {
+        matches!(*self.origin.layer, Layer::Project(_)) && !matches!(self.source, Source::Template(_))
+    }
+
+    /// How to show it: the reference, never the value.
+    pub fn show(&self) -> String {
+        match &self.source {
+            Source::Template(text) => redact_url(text),
+            Source::File(path) => format!("{{file: {}}}", path.display()),
+            Source::Command(argv) => format!("{{command: [{}]}}", argv.join(", ")),
+        }
+    }
+
+    /// The value. Relative files are read below `base`.
+    ///
+    /// # Errors
+    /// A variable that is not set, a file that cannot be read, a command that fails.
+    pub fn reveal(&self, base: &Path) -> Result<Revealed> {
+        match &self.source {
+            Source::Template(text) => self.expand(text).map(Revealed::new),
+            Source::File(path) => {
+                let path = base.join(from_home(path));
+                let text = std::fs::read_to_string(&path).map_err(|error| {
+                    self.error(format!("cannot read {}: {error}", path.display()), "check the path and its permissions")
+                })?;
+                Ok(Revealed::new(text.trim_end_matches(['\n', '\r']).to_owned()))
+            }
+            Source::Command(argv) => self.run(argv, base),
+        }
+    }
+
+    fn expand(&self, text: &str) -> Result<String> {
+        let mut out = String::new();
+        let parts = parts(text).map_err(|what| self.error(what.into(), "write it as `${VARIABLE}`"))?;
+        for part in parts {
+            match part {
+                Part::Text(text) => out.push_str(text),
+                Part::Variable(name) => out.push_str(&self.variable(name)?),
+            }
+        }
+        Ok(out)
+    }
+
+    fn variable(&self, name: &str) -> Result<String> {
+        let hint = format!("set it: `export {name}=…`");
+        match variable(name) {
+            None => Err(self.error(format!("the variable `{name}` is not set"), &hint)),
+            Some(value) if value.is_empty() => Err(self.error(format!("the variable `{name}` is empty"), &hint)),
+            Some(value) => Ok(value),
+        }
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "a secret's command is the user's own; explicit argv, no shell")]
+    fn run(&self, argv: &[String], base: &Path) -> Result<Revealed> {
+        let failed = |reason: String| self.error(reason, &format!("run it yourself: `{}`", argv.join(" ")));
+        let mut child = Command::new(&argv[0])
+            .args(&argv[1..])
+            .current_dir(base)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(|error| failed(format!("`{}` cannot be run: {error}", argv[0])))?;
+        let (sender, answer) = mpsc::channel();
+        let stdout = child.stdout.take();
+        std::thread::spawn(move || {
+            let mut bytes = Vec::new();
+            let read = stdout.map(|pipe| pipe.take(MAX_SECRET).read_to_end(&mut bytes));
+            // Nobody waits any more when it was too slow.
+            let _ = sender.send(read.transpose().map(|_| bytes));
+        });
+        let Ok(answer) = answer.recv_timeout(PATIENCE) else {
+            let _ = child.kill();
+            let _ = child.wait();
+            return Err(failed(format!("`{}` did not end within {} s", argv[0], PATIENCE.as_secs())));
+        };
+        let bytes = answer.map_err(|error| failed(format!("`{}` cannot be read: {error}", argv[0])))?;
+        let status = child.wait().map_err(|error| failed(format!("`{}` was lost: {error}", argv[0])))?;
+        if !status.success() {
+            return Err(failed(format!("`{}` failed: {status}", argv[0])));
+        }
+        let text = String::from_utf8(bytes).map_err(|_| failed(format!("`{}` printed no text", argv[0])))?;
+        Ok(Revealed::new(text.trim_end_matches(['\n', '\r']).to_owned()))
+    }
+
+    fn error(&self, reason: String, hint: &str) -> Error {
+        Error::Secret { what: format!("secret at {}", self.origin.show()), reason, hint: hint.into() }
+    }
+}
+
+/// A piece of a template.
+enum Part<'a> {
+    Text(&'a str),
+    Variable(&'a str),
+}
+
+/// Splits `text ${VAR} text`.
+fn parts(text: &str) -> Result<Vec<Part<'_>>, &'static str> {
+    let mut found = Vec::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("${") {
+        let (name, tail) = after.split_once('}').ok_or("has `${` without `}`; write `${VARIABLE}`")?;
+        let starts_well = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+        if !starts_well || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+            return Err("has `${…}` around something that is not the name of a variable");
+        }
+        found.extend([Part::Text(before), Part::Variable(name)]);
+        rest = tail;
+    }
+    found.push(Part::Text(rest));
+    Ok(found)
+}
+
+fn read(value: &Value) -> Result<Source, &'static str> {
+    const FORMS: &str = "must be text with `${VARIABLE}`, `{file: PATH}` or `{command: [PROGRAM, ARGUMENT…]}`";
+    match value {
+        Value::Scalar { text, .. } => {
+            parts(text)?;
+            Ok(Source::Template(text.clone()))
+        }
+        Value::Map(entries) if entries.len() == 1 => match (entries[0].0.name.as_str(), &entries[0].1.value) {
+            ("file", Value::Scalar { text, .. }) => Ok(Source::File(text.into())),
+            ("command", Value::List(items)) if !items.is_empty() => {
+                let words = items.iter().map(|item| item.text().map(ToOwned::to_owned)).collect::<Option<Vec<_>>>();
+                words.map(Source::Command).ok_or(FORMS)
+            }
+            _ => Err(FORMS),
+        },
+        Value::Null | Value::List(_) | Value::Map(_) => Err(FORMS),
+    }
+}
+
+/// `~/token` is below the home folder, as a shell would have it.
+fn from_home(path: &Path) -> PathBuf {
+    match (path.strip_prefix("~"), home()) {
+        (Ok(rest), Some(home)) => home.join(rest),
+        _ => path.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secret(source: Source) -> Secret {
+        Secret { source, origin: Origin::of(Layer::Project("liveops.yaml".into())) }
+    }
+
+    #[test]
+    fn revealed_values_do_not_show() {
+        assert_eq!(format!("{:?}", Revealed::new("x".into())), "***");
+    }
+
+    #[test]
+    fn files_and_commands_lose_their_newline() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        std::fs::write(dir.path().join("token"), "abc\n").expect("write");
+        let file = secret(Source::File("token".into()));
+        assert_eq!(file.reveal(dir.path()).expect("readable").expose(), "abc");
+        let command = secret(Source::Command(vec!["echo".into(), "x y".into()]));
+        assert_eq!(command.reveal(dir.path()).expect("runs").expose(), "x y");
+        let broken = secret(Source::Template("Bearer ${LIVEOPS_TEST_SURELY_UNSET}".into()));
+        let error = broken.reveal(dir.path()).expect_err("unset").to_string();
+        assert!(error.contains("LIVEOPS_TEST_SURELY_UNSET"), "{error}");
+    }
+
+    #[test]
+    fn references_are_checked_when_they_are_read() {
+        for (text, sound) in [
+            ("plain", true),
+            ("Bearer ${TOKEN}", true),
+            ("${A}-${_B1}", true),
+            ("${", false),
+            ("${TOKEN", false),
+            ("${}", false),
+            ("${TOKEN:-x}", false),
+            ("${1A}", false),
+        ] {
+            let value = Value::Scalar { text: text.into(), quoted: true };
+            assert_eq!(read(&value).is_ok(), sound, "{text}");
+        }
+    }
+
+    #[test]
+    fn references_can_be_replaced() {
+        let url = secret(Source::Template("redis://:${PW}@${HOST}:1".into()));
+        assert_eq!(url.with_references_as("x").as_deref(), Some("redis://:x@x:1"));
+        assert_eq!(secret(Source::File("f".into())).with_references_as("x"), None);
+    }
+
+    #[test]
+    fn a_command_that_fails_is_named_and_what_it_printed_is_not() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        for argv in [vec!["sh", "-c", "echo hunter2; exit 3"], vec!["liveops-surely-missing"]] {
+            let failing = secret(Source::Command(argv.iter().map(ToString::to_string).collect()));
+            let error = failing.reveal(dir.path()).expect_err("fails").to_string();
+            assert!(error.contains(argv[0]), "{error}");
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+    }
+}

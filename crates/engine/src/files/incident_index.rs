@@ -1,0 +1,140 @@
+//! The states of all incidents without replaying all journals: a cache of what each journal came to when it had its
+//! present length and time. Losing it costs a replay. Its shape is that of [`Summary`].
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::time::UNIX_EPOCH;
+
+use serde::{Deserialize, Serialize};
+
+use crate::files::cache::Cache;
+use crate::files::incidents::{Incidents, Summary};
+use liveops_domain::error::{Error, Result};
+
+/// The cache's key. Its shape is that of `Incident`: another shape is another key.
+const KEY: &str = "incidents/2";
+
+/// What there is.
+#[derive(Debug, Default)]
+pub struct Index {
+    /// The oldest first.
+    pub summaries: Vec<Summary>,
+    /// Incidents that cannot be read, with the reason.
+    pub broken: Vec<(String, Error)>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Kept {
+    length: u64,
+    modified: u128,
+    summary: Summary,
+}
+
+type Keeping = BTreeMap<String, Kept>;
+
+/// Every incident. One that is broken hides no other.
+///
+/// # Errors
+/// `Io` when the folder cannot be read.
+pub fn read(store: &Incidents, cache: &Cache) -> Result<Index> {
+    let ids = store.ids()?;
+    let mut index = Index::default();
+    if ids.is_empty() {
+        return Ok(index);
+    }
+    let known: Keeping = cache.load(KEY).unwrap_or_default();
+    let mut keeping = Keeping::new();
+    let mut changed = known.len() != ids.len();
+    for id in ids {
+        match one(store, &id, known.get(&id)) {
+            Ok((kept, fresh)) => {
+                changed |= fresh;
+                index.summaries.push(kept.summary.clone());
+                keeping.insert(id, kept);
+            }
+            Err(error) => index.broken.push((id, error)),
+        }
+    }
+    if changed {
+        cache.save(KEY, &keeping);
+    }
+    Ok(index)
+}
+
+/// Where one incident stands.
+///
+/// # Errors
+/// As [`Incidents::summary`].
+pub fn summary(store: &Incidents, cache: &Cache, id: &str) -> Result<Summary> {
+    let mut keeping: Keeping = cache.load(KEY).unwrap_or_default();
+    let (kept, fresh) = one(store, id, keeping.get(id))?;
+    let summary = kept.summary.clone();
+    if fresh {
+        keeping.insert(id.to_owned(), kept);
+        cache.save(KEY, &keeping);
+    }
+    Ok(summary)
+}
+
+fn one(store: &Incidents, id: &str, known: Option<&Kept>) -> Result<(Kept, bool)> {
+    let journal = store.journal(id);
+    let stamp = fs::metadata(journal.path()).ok().and_then(|data| {
+        let modified = data.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+        Some((data.len(), modified.as_nanos()))
+    });
+    if let (Some(known), Some((length, modified))) = (known, stamp)
+        && (known.length, known.modified) == (length, modified)
+    {
+        return Ok((known.clone(), false));
+    }
+    // The stamp was taken first: an event that comes in between makes the next look read again.
+    let (length, modified) = stamp.unwrap_or_default();
+    let summary = store.summary(id)?;
+    let kept = Kept { length, modified, summary };
+    Ok((kept, true))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use chrono::{DateTime, Utc};
+
+    use super::*;
+    use liveops_domain::incident::event::{Opened, Said, kind};
+    use liveops_domain::incident::severity::Severity;
+
+    #[test]
+    fn the_index_follows_every_change_and_a_broken_one_hides_no_other() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let store = Incidents::at(dir.path().join("incidents"));
+        let cache = Cache::new(&dir.path().join("cache"), &["x"]);
+        let at: DateTime<Utc> = "2026-11-22T03:12:00Z".parse().expect("a time");
+        let look = || read(&store, &cache).expect("read");
+        assert!(look().summaries.is_empty());
+        let opened = |title: &str| Opened {
+            severity: Severity::P1,
+            title: title.into(),
+            environment: String::new(),
+            service: None,
+            alert: None,
+            runbook: None,
+            started_at: None,
+            group_key: None,
+        };
+        let first = store.open(at, "ada", &opened("a")).expect("open");
+        let second = store.open(at, "ada", &opened("b")).expect("open");
+        assert_eq!(look().summaries.len(), 2);
+        let note = Said { text: "x".into() };
+        store.append(&first, at, "ada", kind::NOTE, &note).expect("append");
+        assert_eq!(look().summaries[0].incident.notes, 1);
+        assert_eq!(look().summaries[0].incident.notes, 1, "from the cache");
+        let mut file = fs::OpenOptions::new().append(true).open(store.journal(&first).path()).expect("open");
+        file.write_all(b"{\"seq\":3,").expect("tear");
+        assert_eq!(look().summaries[0].faults.len(), 1);
+        fs::write(store.journal(&second).path(), "nonsense\n").expect("break");
+        let index = look();
+        assert_eq!((index.summaries.len(), index.broken.len()), (1, 1));
+        assert_eq!(index.broken[0].0, second);
+    }
+}

@@ -1,0 +1,349 @@
+//! Incidents as a folder: `<id>/journal.jsonl` and `<id>/evidence/`, which live in the team's git. Reading is replay.
+//!
+//! An incident appears whole or not at all: its folder is made aside, with the opening in it, and then renamed.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+use std::{fs, io};
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::files::file::{private_folder, sync_folder, write_private};
+use crate::files::journal::{Journal, Reading};
+use liveops_domain::change::journal::{Data, Entry, Event, Line};
+use liveops_domain::error::{Error, Result};
+use liveops_domain::incident::event::{Opened, kind};
+use liveops_domain::incident::name::{is_sound, name, numbered};
+use liveops_domain::incident::state::{Incident, in_order, replay};
+
+/// How long one waits for another to open an incident.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Files of ours that belong to this machine only.
+const IGNORED: &str = "# liveops: locks and heads are of one machine only\n*.lock\n*.head\n.new-*\n";
+
+/// Copies of a journal that git merges line by line stay whole: each line continues one above it.
+const ATTRIBUTES: &str = "journal.jsonl merge=union\n";
+
+/// The incidents of a project.
+#[derive(Debug, Clone)]
+pub struct Incidents {
+    folder: PathBuf,
+}
+
+/// An incident with all that was written about it.
+#[derive(Debug)]
+pub struct Story<E = Event> {
+    pub incident: Incident,
+    /// In the order in which they happened.
+    pub events: Vec<E>,
+    /// What is wrong with the file, in words.
+    pub faults: Vec<String>,
+}
+
+/// Where an incident stands: its story without the events, but for the last that people look at.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Summary {
+    pub incident: Incident,
+    /// What is wrong with the file, in words.
+    pub faults: Vec<String>,
+    /// The last events that are neither messages nor evidence, in the order in which they happened.
+    pub last: Vec<Event>,
+}
+
+/// How many of the last events a summary has.
+const LAST: usize = 6;
+
+impl Incidents {
+    /// The incidents in this folder; nothing is created before the first is opened.
+    pub fn at(folder: impl Into<PathBuf>) -> Self {
+        Self { folder: folder.into() }
+    }
+
+    /// The folder of one incident: its journal, evidence, postmortem.
+    pub fn folder_of(&self, id: &str) -> PathBuf {
+        self.folder.join(id)
+    }
+
+    /// The journal of one incident.
+    pub fn journal(&self, id: &str) -> Journal {
+        Journal::copied(self.folder_of(id).join("journal.jsonl"))
+    }
+
+    /// Opens an incident: when this returns, it is on the disk under an id that nothing else has.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn open(&self, at: DateTime<Utc>, by: &str, opened: &Opened) -> Result<String> {
+        self.prepare()?;
+        let wish = name(at, opened.severity, &opened.title);
+        let data = serde_json::to_value(opened)?;
+        let aside = tempfile::Builder::new()
+            .prefix(".new-")
+            .tempdir_in(&self.folder)
+            .map_err(|source| self.io("create a folder in", source))?;
+        Journal::copied(aside.path().join("journal.jsonl")).append(at, by, kind::OPENED, data)?;
+        for n in 1..=10_000 {
+            let id = numbered(&wish, n);
+            // A folder that is not empty is never replaced by a rename.
+            match fs::rename(aside.path(), self.folder_of(&id)) {
+                Ok(()) => {
+                    sync_folder(&self.folder).map_err(|source| self.io("sync", source))?;
+                    return Ok(id);
+                }
+                Err(_) if self.folder_of(&id).exists() => {}
+                Err(source) => return Err(self.io("create an incident in", source)),
+            }
+        }
+        Err(Error::internal("ten thousand incidents of one name"))
+    }
+
+    /// Appends an event to an incident's journal.
+    ///
+    /// # Errors
+    /// `NotFound`, and as [`Journal::append`].
+    pub fn append<T: Serialize>(&self, id: &str, at: DateTime<Utc>, by: &str, kind: &str, data: &T) -> Result<Event> {
+        self.must_have(id)?;
+        self.journal(id).append(at, by, kind, serde_json::to_value(data)?)
+    }
+
+    /// Takes over events of another copy; those that are here already are left out. The incident may be new here.
+    ///
+    /// # Errors
+    /// As [`Journal::append`].
+    pub fn merge(&self, id: &str, events: Vec<Event>) -> Result<usize> {
+        self.prepare()?;
+        // What a file says of itself stays in it.
+        let ours = |event: &Event| event.id.is_some() && !event.kind.starts_with("journal.");
+        let entries = events.into_iter().filter(ours);
+        let entries =
+            entries.map(|event| Entry { id: event.id, at: event.at, by: event.by, kind: event.kind, data: event.data });
+        Ok(self.journal(id).extend(entries.collect())?.len())
+    }
+
+    /// Everything about an incident.
+    ///
+    /// # Errors
+    /// `NotFound`; `Damaged` when its journal has no opening; `Io`.
+    pub fn story(&self, id: &str) -> Result<Story> {
+        self.must_have(id)?;
+        self.told(id, self.journal(id).read()?)
+    }
+
+    /// Where an incident stands. Every line is verified, but the data is read of those events only that change the
+    /// state: this is what makes a journal of a hundred thousand events as good as a short one.
+    ///
+    /// # Errors
+    /// As [`Incidents::story`].
+    pub fn summary(&self, id: &str) -> Result<Summary> {
+        self.must_have(id)?;
+        let pages = self.journal(id).pages()?;
+        let Story { incident, events, faults } = self.told(id, pages.read::<Line<'_>>())?;
+        let shown = |event: &&Line<'_>| ![kind::NOTIFICATION, kind::EVIDENCE].contains(&event.kind.as_ref());
+        let last = events.iter().rev().filter(shown).take(LAST);
+        let mut last: Vec<Event> = last.map(Line::opened).collect();
+        last.reverse();
+        Ok(Summary { incident, faults, last })
+    }
+
+    /// The incident that a journal tells of, its events in order, and what is wrong with the journal.
+    fn told<D: Data, S: AsRef<str>>(&self, id: &str, reading: Reading<Event<D, S>>) -> Result<Story<Event<D, S>>> {
+        let events = in_order(reading.events);
+        let incident = replay(id, &events).ok_or_else(|| Error::Damaged {
+            path: self.journal(id).path().to_owned(),
+            what: "it does not say how the incident was opened".into(),
+            hint: "look at the file; `git log` has its earlier states, where it is in git".into(),
+        })?;
+        let mut faults: Vec<String> =
+            reading.faults.iter().map(|fault| format!("line {} {}", fault.line, fault.what)).collect();
+        if reading.torn.is_some() {
+            faults.push("the last line is half-written: a crash; the next event sets it aside".into());
+        }
+        Ok(Story { incident, events, faults })
+    }
+
+    /// Held by whoever looks for an incident in order to open one where there is none.
+    ///
+    /// # Errors
+    /// `Io`, `Locked`.
+    pub fn lock(&self) -> Result<fs::File> {
+        self.prepare()?;
+        let path = self.folder.join("opening.lock");
+        let file = fs::File::create(&path).map_err(|source| self.io("lock", source))?;
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                Err(fs::TryLockError::WouldBlock) if Instant::now() < deadline => {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                Err(fs::TryLockError::WouldBlock) => return Err(Error::Locked { path }),
+                Err(fs::TryLockError::Error(source)) => return Err(self.io("lock", source)),
+            }
+        }
+    }
+
+    /// The ids of all incidents, the oldest first. A missing folder has none.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn ids(&self) -> Result<Vec<String>> {
+        let entries = match fs::read_dir(&self.folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(source) => return Err(self.io("read", source)),
+        };
+        let mut ids: Vec<String> = entries
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .filter(|name| is_sound(name) && self.journal(name).path().is_file())
+            .collect();
+        ids.sort();
+        Ok(ids)
+    }
+
+    /// Keeps a file of evidence, and returns its path below the incident's folder. A second one of the same name gets
+    /// a number.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn keep(&self, id: &str, name: &str, bytes: &[u8]) -> Result<String> {
+        let folder = self.folder_of(id).join("evidence");
+        let (stem, end) = name.rsplit_once('.').unwrap_or((name, "txt"));
+        let mut path = folder.join(name);
+        for n in 2.. {
+            if !path.exists() {
+                break;
+            }
+            path = folder.join(format!("{stem}-{n}.{end}"));
+        }
+        write_private(&path, bytes).map_err(|source| Error::Io { action: "write", path: path.clone(), source })?;
+        let file = path.file_name().unwrap_or_default().to_string_lossy();
+        Ok(format!("evidence/{file}"))
+    }
+
+    fn must_have(&self, id: &str) -> Result<()> {
+        if is_sound(id) && self.journal(id).path().is_file() {
+            return Ok(());
+        }
+        Err(Error::NotFound { what: "incident", name: id.to_owned(), candidates: self.ids().unwrap_or_default() })
+    }
+
+    fn prepare(&self) -> Result<()> {
+        private_folder(&self.folder).map_err(|source| self.io("create", source))?;
+        for (name, text) in [(".gitignore", IGNORED), (".gitattributes", ATTRIBUTES)] {
+            let path = self.folder.join(name);
+            if !path.exists() {
+                write_private(&path, text.as_bytes()).map_err(|source| self.io("write into", source))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn io(&self, action: &'static str, source: io::Error) -> Error {
+        Error::Io { action, path: self.folder.clone(), source }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use liveops_domain::incident::event::Said;
+    use liveops_domain::incident::severity::Severity;
+
+    fn at() -> DateTime<Utc> {
+        "2026-11-22T03:12:00Z".parse().expect("a time")
+    }
+
+    fn opened(title: &str) -> Opened {
+        Opened {
+            severity: Severity::P1,
+            title: title.into(),
+            environment: "prod".into(),
+            service: None,
+            alert: None,
+            runbook: None,
+            started_at: None,
+            group_key: None,
+        }
+    }
+
+    fn note(text: &str) -> Said {
+        Said { text: text.into() }
+    }
+
+    #[test]
+    fn an_incident_is_a_folder_and_two_never_share_one() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let incidents = Incidents::at(dir.path().join("incidents"));
+        assert_eq!(incidents.ids().expect("none"), Vec::<String>::new());
+        let first = incidents.open(at(), "ada", &opened("Down")).expect("open");
+        let second = incidents.open(at(), "bob", &opened("Down")).expect("open");
+        assert_eq!((first.as_str(), second.as_str()), ("2026-11-22-p1-down", "2026-11-22-p1-down-2"));
+        assert_eq!(incidents.ids().expect("ids"), [first.clone(), second]);
+        incidents.append(&first, at(), "ada", kind::NOTE, &note("é")).expect("append");
+        let story = incidents.story(&first).expect("story");
+        assert_eq!((story.events.len(), story.incident.notes), (2, 1));
+        assert!(story.faults.is_empty());
+        let missing = incidents.story("2026-11-22-p1-dwon").expect_err("missing");
+        assert!(missing.hint().expect("hint").contains("2026-11-22-p1-down"));
+        assert!(incidents.story("../../etc").is_err());
+    }
+
+    #[test]
+    fn two_copies_merge_both_ways_without_loss() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let ours = Incidents::at(dir.path().join("ours"));
+        let theirs = Incidents::at(dir.path().join("theirs"));
+        let id = ours.open(at(), "ada", &opened("Down")).expect("open");
+        let events = ours.story(&id).expect("story").events;
+        assert_eq!(theirs.merge(&id, events).expect("merge"), 1);
+        for n in 0..3 {
+            ours.append(&id, at(), "ada", kind::NOTE, &note(&format!("a{n}"))).expect("append");
+            theirs.append(&id, at(), "bob", kind::NOTE, &note(&format!("b{n}"))).expect("append");
+        }
+        let (a, b) = (ours.story(&id).expect("a"), theirs.story(&id).expect("b"));
+        assert_eq!(ours.merge(&id, b.events.clone()).expect("merge"), 3);
+        assert_eq!(theirs.merge(&id, a.events).expect("merge"), 3);
+        assert_eq!(ours.merge(&id, b.events).expect("again"), 0);
+        let (a, b) = (ours.story(&id).expect("a"), theirs.story(&id).expect("b"));
+        assert_eq!(a.events.len(), 7);
+        assert_eq!(a.incident, b.incident);
+        assert!(a.faults.is_empty() && b.faults.is_empty(), "both chains hold");
+    }
+
+    #[test]
+    fn what_git_merged_line_by_line_is_whole_and_goes_on() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let ours = Incidents::at(dir.path().join("ours"));
+        let id = ours.open(at(), "ada", &opened("Down")).expect("open");
+        let base = fs::read_to_string(ours.journal(&id).path()).expect("read");
+        let theirs = Incidents::at(dir.path().join("theirs"));
+        fs::create_dir_all(theirs.folder_of(&id)).expect("mkdir");
+        fs::write(theirs.journal(&id).path(), &base).expect("clone");
+        for n in 0..3 {
+            ours.append(&id, at(), "ada", kind::NOTE, &note(&format!("a{n}"))).expect("append");
+        }
+        theirs.append(&id, at(), "bob", kind::NOTE, &note("b")).expect("append");
+        let text = |store: &Incidents| fs::read_to_string(store.journal(&id).path()).expect("read");
+        let merged = format!("{}{}", text(&ours), &text(&theirs)[base.len()..]);
+        fs::write(ours.journal(&id).path(), merged).expect("merge");
+        ours.append(&id, at(), "ada", kind::NOTE, &note("after")).expect("append");
+        let story = ours.story(&id).expect("story");
+        assert!(story.faults.is_empty(), "{:?}", story.faults);
+        assert_eq!(story.incident.notes, 5);
+    }
+
+    #[test]
+    fn evidence_is_never_overwritten() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let incidents = Incidents::at(dir.path());
+        let id = incidents.open(at(), "ada", &opened("Down")).expect("open");
+        for want in ["evidence/status.json", "evidence/status-2.json"] {
+            let kept = incidents.keep(&id, "status.json", b"{\"a\":1}");
+            assert_eq!(kept.expect("kept"), want);
+            let bytes = fs::read(incidents.folder_of(&id).join(want)).expect("read");
+            assert_eq!(bytes, b"{\"a\":1}");
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! What it remembers: files that survive a crash, and caches that may be lost.
+
+pub mod cache;
+pub mod file;
+pub mod incident_index;
+pub mod incidents;
+pub mod journal;
+pub mod outbox;

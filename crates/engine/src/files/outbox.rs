@@ -1,0 +1,218 @@
+//! Messages that are on their way: a file each, so that a crash loses none and a later command delivers it.
+//!
+//! Whoever delivers one holds its lock, so that two commands never send the same at once.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::{fs, io};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::files::file::{private_folder, write_private};
+use liveops_domain::error::{Error, Result};
+use liveops_domain::incident::message::Message;
+
+/// First pause between two tries; it doubles.
+const FIRST_PAUSE: i64 = 15;
+
+/// Longest pause, in seconds.
+const LONGEST_PAUSE: i64 = 600;
+
+/// How long a page is worth delivering.
+const PAGE_LIFE: TimeDelta = TimeDelta::hours(1);
+
+/// How long news are.
+const NEWS_LIFE: TimeDelta = TimeDelta::hours(24);
+
+/// A message for one channel.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Item {
+    pub channel: String,
+    pub message: Message,
+    /// The groups of channels to call when nobody of this one takes a page.
+    pub then: Vec<Vec<String>>,
+    pub attempts: u32,
+    pub queued_at: DateTime<Utc>,
+    /// No try before.
+    pub next_at: DateTime<Utc>,
+    /// Is it in the outbox? Not where that could not be written; then it is tried once only.
+    #[serde(skip, default = "kept")]
+    pub kept: bool,
+}
+
+fn kept() -> bool {
+    true
+}
+
+impl Item {
+    /// A message to be sent at once.
+    pub fn new(channel: &str, message: Message, now: DateTime<Utc>) -> Self {
+        Self {
+            channel: channel.to_owned(),
+            message,
+            then: Vec::new(),
+            attempts: 0,
+            queued_at: now,
+            next_at: now,
+            kept: true,
+        }
+    }
+
+    /// Its name: one for each message and channel.
+    pub fn id(&self) -> String {
+        format!("{}-{}", self.message.id, self.channel)
+    }
+
+    /// Puts the next try off, as the service asked or as long as is polite.
+    pub fn put_off(&mut self, now: DateTime<Utc>, asked: Option<std::time::Duration>) {
+        let polite = FIRST_PAUSE.saturating_mul(1 << self.attempts.min(10)).min(LONGEST_PAUSE);
+        let pause = asked.and_then(|asked| TimeDelta::from_std(asked).ok()).unwrap_or(TimeDelta::seconds(polite));
+        self.attempts += 1;
+        self.next_at = now.checked_add_signed(pause).unwrap_or(now);
+    }
+
+    /// Is it too late for it?
+    pub fn is_stale(&self, now: DateTime<Utc>) -> bool {
+        let life = if self.message.page { PAGE_LIFE } else { NEWS_LIFE };
+        now - self.queued_at > life
+    }
+}
+
+/// The messages of a project that are on their way.
+#[derive(Debug, Clone)]
+pub struct Outbox {
+    folder: PathBuf,
+}
+
+/// An item that nobody else delivers while this lives.
+#[derive(Debug)]
+pub struct Claim {
+    _lock: File,
+}
+
+impl Outbox {
+    /// The outbox in this folder; nothing is created before the first message.
+    pub fn at(folder: impl Into<PathBuf>) -> Self {
+        Self { folder: folder.into() }
+    }
+
+    /// Keeps an item, in place of an older state of it.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn put(&self, item: &Item) -> Result<()> {
+        let path = self.path(&item.id(), "json");
+        write_private(&path, &serde_json::to_vec(item)?).map_err(|source| Error::Io { action: "write", path, source })
+    }
+
+    /// It is delivered, or given up.
+    pub fn remove(&self, item: &Item) {
+        // One that is left over is found delivered in the journal, and goes out twice at worst.
+        let _ = fs::remove_file(self.path(&item.id(), "json"));
+        let _ = fs::remove_file(self.path(&item.id(), "lock"));
+    }
+
+    /// Takes an item for this command; `None` when another one is at it, or has delivered it.
+    pub fn claim(&self, item: &Item) -> Option<Claim> {
+        private_folder(&self.folder).ok()?;
+        let lock = File::create(self.path(&item.id(), "lock")).ok()?;
+        lock.try_lock().ok()?;
+        self.path(&item.id(), "json").is_file().then_some(Claim { _lock: lock })
+    }
+
+    /// All items, the oldest first. What cannot be read is left out.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn items(&self) -> Result<Vec<Item>> {
+        let entries = match fs::read_dir(&self.folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(source) => {
+                return Err(Error::Io { action: "read", path: self.folder.clone(), source });
+            }
+        };
+        let mut items: Vec<Item> = entries
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(|path| path.extension().is_some_and(|end| end == "json"))
+            .filter_map(|path| serde_json::from_slice(&fs::read(path).ok()?).ok())
+            .collect();
+        items.sort_by_key(|item| (item.queued_at, item.id()));
+        Ok(items)
+    }
+
+    fn path(&self, id: &str, end: &str) -> PathBuf {
+        // Names of channels are words of the configuration, and may hold what a file's name may not.
+        let name: String =
+            id.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' || c == '_' { c } else { '_' }).collect();
+        self.folder.join(format!("{name}.{end}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use liveops_domain::incident::notice::About;
+    use liveops_domain::incident::severity::Severity;
+
+    fn now() -> DateTime<Utc> {
+        "2026-11-22T03:12:00Z".parse().expect("a time")
+    }
+
+    fn item(channel: &str) -> Item {
+        let message = Message {
+            id: "00000001-abcd".into(),
+            about: About::Opened,
+            page: true,
+            incident: "i".into(),
+            title: "t".into(),
+            severity: Severity::P1,
+            phase: "open".into(),
+            environment: String::new(),
+            service: None,
+            alert: None,
+            runbook: None,
+            text: String::new(),
+            by: "ada".into(),
+            at: now(),
+            keys: Vec::new(),
+            command: String::new(),
+        };
+        Item::new(channel, message, now())
+    }
+
+    #[test]
+    fn items_come_back_and_only_one_delivers() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let outbox = Outbox::at(dir.path().join("outbox"));
+        assert!(outbox.items().expect("none").is_empty());
+        let item = item("team/1");
+        outbox.put(&item).expect("put");
+        assert_eq!(outbox.items().expect("one"), std::slice::from_ref(&item));
+        let claim = outbox.claim(&item).expect("mine");
+        assert!(outbox.claim(&item).is_none(), "somebody is at it");
+        drop(claim);
+        assert!(outbox.claim(&item).is_some());
+        outbox.remove(&item);
+        assert!(outbox.items().expect("none").is_empty());
+        assert!(outbox.claim(&item).is_none(), "it is delivered");
+    }
+
+    #[test]
+    fn tries_are_polite_and_end() {
+        let mut one = item("a");
+        one.put_off(now(), None);
+        assert_eq!(one.next_at - now(), TimeDelta::seconds(15));
+        one.put_off(now(), Some(std::time::Duration::from_secs(3)));
+        assert_eq!(one.next_at - now(), TimeDelta::seconds(3));
+        for _ in 0..50 {
+            one.put_off(now(), None);
+        }
+        assert_eq!(one.next_at - now(), TimeDelta::seconds(LONGEST_PAUSE));
+        assert!(!one.is_stale(now() + TimeDelta::minutes(59)));
+        assert!(one.is_stale(now() + TimeDelta::minutes(61)));
+        one.message.page = false;
+        assert!(!one.is_stale(now() + TimeDelta::hours(23)));
+    }
+}

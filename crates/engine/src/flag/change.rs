@@ -1,0 +1,189 @@
+//! The way of every writing verb: read → preview → confirm → compare-and-set → say when every reader has it.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Value, json};
+
+use crate::change::Done;
+use crate::change::confirmed::Confirmed;
+use crate::flag::impact::Preview;
+use crate::flag::reason::ChangeReason;
+use crate::flag::refuse::{missing, refused};
+use crate::flag::store_access::{Effect, Site, Target};
+use crate::flagstore::FlagStore;
+use liveops_domain::change::undo::Undo;
+use liveops_domain::change::undo::flag::FlagUndo;
+use liveops_domain::error::{Error, Result};
+use liveops_domain::flag::edit::{Edit, EditError, apply};
+use liveops_domain::flag::name::FlagName;
+
+/// What a verb wants.
+pub struct Request {
+    /// Such as `flag.set`.
+    pub action: &'static str,
+    pub edits: Vec<(FlagName, Edit)>,
+    pub why: ChangeReason,
+    /// Takes effect on the safe side: asks little, and each flag by itself.
+    pub kill_switch: bool,
+}
+
+/// Looks at what was asked for, and plans it.
+///
+/// # Errors
+/// Those of the store; `Usage` for what would not do what it says; `NotFound`; `Conflict`.
+pub async fn plan(site: &Site<'_>, request: Request) -> Result<Change> {
+    let mut failed = Vec::new();
+    let mut targets = Vec::new();
+    for (name, edit) in request.edits {
+        match target(site, &request.why, (name, edit)).await {
+            Ok(target) => targets.push(target),
+            // Of several that are to be killed, one that cannot be must not hold the others up.
+            Err(error) if request.kill_switch => failed.push(error),
+            Err(error) => return Err(error),
+        }
+    }
+    if targets.is_empty() && !failed.is_empty() {
+        return Err(failed.remove(0));
+    }
+    if !request.kill_switch && targets.iter().any(Target::changes) {
+        request.why.check(site.cx)?;
+    }
+    Ok(Change {
+        action: request.action,
+        kill_switch: request.kill_switch,
+        undoes: None,
+        failed,
+        planned: Planned::of(site, request.action, targets, request.why).await?,
+        to_do_it: None,
+    })
+}
+
+async fn target(site: &Site<'_>, why: &ChangeReason, (name, edit): (FlagName, Edit)) -> Result<Target> {
+    let before = site.store.get(&name).await?;
+    why.at_revision(site.cx, &name, before.as_deref())?;
+    let after = match apply(before.as_deref(), &edit, site.reader) {
+        Ok(after) => after,
+        Err(EditError::NoSuchFlag) => return Err(missing(&site.store, &name).await),
+        Err(error) => return Err(refused(site.cx, &name, before.as_deref(), &error)),
+    };
+    Ok(Target { name, edit, before, after, strict: why.expect_rev.is_some(), said: Vec::new() })
+}
+
+/// Flags that are to be written in one change, and what that does.
+pub struct Planned {
+    /// Those where there is something to write.
+    targets: Vec<Target>,
+    reason: Option<String>,
+    pub preview: Preview,
+    pub summary: String,
+}
+
+/// What came of it.
+pub struct Outcome {
+    pub done: Done,
+    /// What could not be written.
+    errors: Vec<Error>,
+}
+
+impl Planned {
+    /// Looks at what the change does.
+    pub async fn of(site: &Site<'_>, action: &str, mut targets: Vec<Target>, why: ChangeReason) -> Result<Self> {
+        let preview = Preview::of(site, &targets, why.users.as_deref()).await?;
+        targets.retain(Target::changes);
+        Ok(Self { summary: crate::flag::impact::summary(action, &targets), targets, reason: why.reason, preview })
+    }
+
+    /// Is there nothing to write?
+    pub fn is_empty(&self) -> bool {
+        self.targets.is_empty()
+    }
+
+    /// The undo, as far as it is known before the act.
+    pub fn undo(&self) -> Undo {
+        let flags = self.targets.iter().map(|target| target.name.to_string());
+        Undo::from(FlagUndo::RestoreFlags { flags: flags.collect() })
+    }
+
+    /// Does it take flags away from users only?
+    pub fn only_takes_away(&self, site: &Site<'_>) -> bool {
+        self.targets.iter().all(|target| target.only_takes_away(site.reader))
+    }
+
+    /// What is known of it beforehand, for programs.
+    pub fn result(&self) -> Value {
+        json!({ "flags": self.preview.planned(), "reason": self.reason })
+    }
+
+    /// Writes every flag: that one could not be written says nothing about the next.
+    pub async fn write(&self, site: &Site<'_>, confirmed: &Confirmed) -> Outcome {
+        let (mut effects, mut errors) = (Vec::new(), Vec::new());
+        for target in &self.targets {
+            match site.write(target, self.reason.as_deref(), confirmed).await {
+                Ok(effect) => effects.push(effect),
+                Err(error) => errors.push(error),
+            }
+        }
+        let written = |effect: &&Effect| effect.revision.is_some();
+        let flags = effects.iter().filter(written).map(|effect| effect.name.to_string());
+        let undo = FlagUndo::RestoreFlags { flags: flags.collect() };
+        let result = json!({
+            "flags": self.preview.effects(&effects),
+            "reason": self.reason,
+            "readers_by": seen_by(site.cx.clock.now(), site.cache_ttl),
+        });
+        Outcome { done: Done { result, undo: (!undo.flags().is_empty()).then(|| undo.into()) }, errors }
+    }
+}
+
+impl Outcome {
+    /// What was done, if all of it was. `finish` is the command for what is left.
+    ///
+    /// # Errors
+    /// The only one that there was; `HalfDone` where some flags were written.
+    pub fn whole(mut self, others: Vec<Error>, finish: String) -> Result<Done> {
+        self.errors.splice(0..0, others);
+        let Some(Undo::Flag(written)) = &self.done.undo else {
+            return match self.errors.is_empty() {
+                true => Ok(self.done),
+                false => Err(self.errors.remove(0)),
+            };
+        };
+        if self.errors.is_empty() {
+            return Ok(self.done);
+        }
+        let left: Vec<String> = self
+            .errors
+            .iter()
+            .map(|error| match error.hint() {
+                Some(hint) if matches!(error, Error::NotFound { .. }) => {
+                    format!("{error} ({hint})")
+                }
+                _ => error.to_string(),
+            })
+            .collect();
+        Err(Error::HalfDone {
+            done: format!("changed {}", written.flags().join(", ")),
+            left: left.join("; "),
+            command: finish,
+        })
+    }
+}
+
+/// A planned change with what `change` wants to know of it.
+pub struct Change {
+    pub action: &'static str,
+    pub kill_switch: bool,
+    /// The change that this one reverts.
+    pub undoes: Option<String>,
+    /// What could not even be planned.
+    pub failed: Vec<Error>,
+    pub planned: Planned,
+    /// What to type after a dry run, where that is not the same line without `--dry-run`.
+    pub to_do_it: Option<String>,
+}
+
+/// When the last reader has asked again, rounded up so that it is never promised too early.
+fn seen_by(now: DateTime<Utc>, ttl: std::time::Duration) -> String {
+    let ttl = TimeDelta::from_std(ttl).unwrap_or_default() + TimeDelta::milliseconds(999);
+    let by = now.checked_add_signed(ttl).unwrap_or(now);
+    by.format("%FT%TZ").to_string()
+}

@@ -1,0 +1,211 @@
+//! The flags of this environment, and how one is written: compare-and-set, and what to do when somebody else was faster.
+
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::time::Instant;
+
+use crate::change::confirmed::Confirmed;
+use crate::flagstore::{FlagStore, Flags, Write, Written};
+use crate::session::Session;
+use liveops_domain::error::{Error, Result};
+use liveops_domain::flag::definition::Flag;
+use liveops_domain::flag::delta::words;
+use liveops_domain::flag::edit::{Edit, apply, means_the_same};
+use liveops_domain::flag::exposure::only_takes_away;
+use liveops_domain::flag::history::Revision;
+use liveops_domain::flag::name::FlagName;
+use liveops_domain::flag::reader::Reader;
+use liveops_domain::text::duration::human;
+use liveops_domain::text::shell::word;
+
+/// The longest pause between two tries, in milliseconds: the more rivals, the longer, or else all of them are so busy
+/// with trying that none comes to writing.
+const PAUSE: u64 = 512;
+
+/// One flag, as it was read and as it shall be.
+#[derive(Debug, Clone)]
+pub struct Target {
+    pub name: FlagName,
+    pub edit: Edit,
+    pub before: Option<Vec<u8>>,
+    pub after: Option<Vec<u8>>,
+    /// Is it only meant for exactly these bytes?
+    pub strict: bool,
+    /// What is known of it beforehand, for the preview.
+    pub said: Vec<String>,
+}
+
+/// What became of it.
+#[derive(Debug)]
+pub struct Effect {
+    pub name: FlagName,
+    /// `None`: somebody else has done the same meanwhile, and nothing was written.
+    pub revision: Option<Revision>,
+    /// Were readers that listen told?
+    pub notified: bool,
+    pub replicas: Option<u64>,
+}
+
+/// Where the flags of this environment are, and who reads them.
+pub struct Site<'a> {
+    pub cx: &'a Session,
+    pub store: Flags,
+    pub reader: Reader,
+    /// How long readers keep a flag.
+    pub cache_ttl: Duration,
+    /// How long a write is tried while others are faster.
+    patience: Duration,
+}
+
+impl<'a> Site<'a> {
+    /// Of this environment. Nothing is dialled yet.
+    ///
+    /// # Errors
+    /// Those of the configuration.
+    pub fn of(cx: &'a Session) -> Result<Self> {
+        let settings = &cx.config()?.settings.flags;
+        Ok(Self {
+            cx,
+            store: cx.flags()?,
+            reader: settings.reader,
+            cache_ttl: settings.cache_ttl,
+            patience: cx.timeouts()?.1,
+        })
+    }
+
+    /// The line of a report that says when every reader has a change; none where nothing was written.
+    pub fn everybody(&self, result: &Value) -> Option<String> {
+        let by = result["readers_by"].as_str()?;
+        let ttl = human(self.cache_ttl);
+        let flags = result["flags"].as_array()?;
+        let untold = |flag: &Value| flag["written"] == true && flag["notified"] == false;
+        // A file has no notices, and nobody waits for one.
+        if matches!(self.store, Flags::Redis(_)) && flags.iter().any(untold) {
+            return Some(format!(
+                "no notice could be published: services that listen for changes see it only when their cache ends; every service has it by {by} ({ttl})"
+            ));
+        }
+        Some(format!("every service has it by {by}: they keep a flag for {ttl}"))
+    }
+}
+
+impl Target {
+    /// Is there anything to write?
+    pub fn changes(&self) -> bool {
+        self.before != self.after
+    }
+
+    /// Does it take the flag away from users, and give it to nobody?
+    pub fn only_takes_away(&self, reader: Reader) -> bool {
+        only_takes_away(self.before.as_deref(), self.after.as_deref(), reader)
+    }
+}
+
+impl Site<'_> {
+    /// Writes it. When somebody else was faster, the edit is applied to what is there now, if it still means the same,
+    /// until the time of a command is over.
+    ///
+    /// # Errors
+    /// `Conflict` with both values, or when others were faster all the time; those of the store.
+    pub async fn write(&self, target: &Target, reason: Option<&str>, confirmed: &Confirmed) -> Result<Effect> {
+        let mut expected = target.before.clone();
+        let mut after = target.after.clone();
+        let began = Instant::now();
+        for attempt in 0_u32.. {
+            let mut revision = self.revision(&target.name, confirmed, (&expected, &after));
+            revision.reason = reason.map(ToOwned::to_owned);
+            let write = Write { name: target.name.clone(), expected: expected.clone(), revision, epoch: None };
+            if let Written::Applied { notified, replicas } = self.store.write(&write, confirmed).await? {
+                return Ok(Effect { name: write.name, revision: Some(write.revision), notified, replicas });
+            }
+            if began.elapsed() > self.patience {
+                break;
+            }
+            // What was found is old after the pause; among many writers only a fresh value has a chance. Who takes the
+            // flag away from everybody waits for nobody, and so comes first.
+            if target.edit != Edit::Kill {
+                let longest = PAUSE.min(4 << attempt.min(7));
+                tokio::time::sleep(Duration::from_millis(fastrand::u64(0..=longest))).await;
+            }
+            let found = self.store.get(&target.name).await?;
+            let current = target.before.as_deref();
+            let same = means_the_same(current, found.as_deref(), &target.edit);
+            let anew = apply(found.as_deref(), &target.edit, self.reader);
+            let Ok(anew) = anew else {
+                return Err(self.conflict(target, found.as_deref()).await);
+            };
+            if anew == found {
+                return Ok(Effect { name: write.name, revision: None, notified: true, replicas: None });
+            }
+            if target.strict || !same {
+                return Err(self.conflict(target, found.as_deref()).await);
+            }
+            (expected, after) = (found, anew);
+        }
+        Err(Error::Conflict {
+            what: format!(
+                "flag `{}` was changed by others faster than it could be written, for {}",
+                target.name,
+                human(self.patience)
+            ),
+            hint: format!(
+                "see who: `{}`; then try again",
+                self.cx.command(&format!("flag history {}", word(target.name.as_str())))
+            ),
+        })
+    }
+
+    /// What goes into the flag's history; the reason is left out.
+    pub fn revision(
+        &self,
+        name: &FlagName,
+        confirmed: &Confirmed,
+        (before, after): (&Option<Vec<u8>>, &Option<Vec<u8>>),
+    ) -> Revision {
+        let rev = |bytes: &Option<Vec<u8>>| {
+            let flag = Flag::read(bytes.as_deref()?).ok()?;
+            flag.rev()
+        };
+        Revision {
+            op: confirmed.id().to_owned(),
+            flag: name.to_string(),
+            rev: rev(after).unwrap_or(0),
+            at: self.cx.clock.now(),
+            by: self.cx.actor.clone(),
+            reason: None,
+            command: self.cx.command_line.clone(),
+            before: before.clone(),
+            after: after.clone(),
+        }
+    }
+
+    /// The error for a race that was lost: who was faster, what they did, and what was wanted.
+    async fn conflict(&self, target: &Target, found: Option<&[u8]>) -> Error {
+        let name = &target.name;
+        let by = match self.store.history(Some(name), Some(1)).await {
+            Ok(newest) => newest
+                .first()
+                .filter(|newest| newest.after.as_deref() == found)
+                .map_or(", outside liveops".to_owned(), |newest| {
+                    format!(" by {} at {}", newest.by, newest.at.format("%FT%TZ"))
+                }),
+            Err(_) => String::new(),
+        };
+        let said = |to: Option<&[u8]>| words(target.before.as_deref(), to);
+        Error::Conflict {
+            what: format!(
+                "flag `{name}` was changed meanwhile{by}: {}; this change wanted: {}; nothing was overwritten",
+                said(found),
+                said(target.after.as_deref())
+            ),
+            hint: format!(
+                "look at it: `{}`; if it is still right, run it again",
+                self.cx.command(&format!("flag get {}", word(name.as_str())))
+            ),
+        }
+    }
+}

@@ -1,0 +1,349 @@
+//! Flags in a file: one JSON object from name to definition, each kept byte for byte; its history beside it.
+//!
+//! A write takes the lock, writes down what it is about to do (`FILE.pending`), replaces the file as a whole, appends
+//! to the history, and takes the intent away. Whoever finds an intent that a crash has left behind can tell by the
+//! bytes in the file whether the change took place, and completes its history or forgets it.
+
+#[cfg(test)]
+mod tests;
+
+use std::fs::{File, OpenOptions, Permissions, TryLockError};
+use std::io::{Read, Seek, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use std::{fs, io};
+
+use tokio::time::{Instant, sleep};
+
+use crate::change::confirmed::Confirmed;
+use crate::files::file::sync_folder;
+use crate::flagstore::{FlagStore, Write, Written, line};
+use liveops_domain::error::{Error, Result};
+use liveops_domain::flag::document::Document;
+use liveops_domain::flag::history::Revision;
+use liveops_domain::flag::name::FlagName;
+
+/// How long a writer waits for another one.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What the name of a ramp's lock begins with; its epoch follows.
+const RAMP_LOCK: &str = "lock-";
+
+/// A file of flags, with its lock, its intent and its history beside it.
+#[derive(Debug, Clone)]
+pub struct FileFlags {
+    path: PathBuf,
+}
+
+impl FileFlags {
+    /// The flags in this file; nothing is created before the first write.
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The file as it is; a missing one has no flags.
+    fn load(&self) -> Result<Document> {
+        let bytes = match fs::read(&self.path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Document::empty()),
+            Err(source) => return Err(io_error("read", &self.path, source)),
+        };
+        Document::parse(&bytes).map_err(|error| Error::Damaged {
+            path: self.path.clone(),
+            what: format!("{error}; the services cannot read it either"),
+            hint: format!(
+                "correct it by hand: it is one JSON object of flags. Earlier values are in {}",
+                self.beside("history.jsonl").display()
+            ),
+        })
+    }
+
+    /// The folder with lock and state of each ramp, one folder a flag.
+    pub fn ramps(&self) -> PathBuf {
+        self.beside("ramps")
+    }
+
+    /// The folder of one flag's ramp. Whoever holds its lock has a file there that bears the epoch.
+    pub fn ramp(&self, name: &FlagName) -> PathBuf {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
+        let mut folder = String::new();
+        for byte in name.as_str().bytes() {
+            match plain(byte) {
+                true => folder.push(char::from(byte)),
+                false => folder.push_str(&format!("%{byte:02x}")),
+            }
+        }
+        self.ramps().join(folder)
+    }
+
+    fn ramp_epoch(&self, name: &FlagName) -> Result<Option<u64>> {
+        let path = self.ramp(name);
+        let names = match fs::read_dir(&path) {
+            Ok(names) => names,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(io_error("read", &path, source)),
+        };
+        let epoch = |name: io::Result<fs::DirEntry>| {
+            let name = name.ok()?.file_name();
+            name.to_str()?.strip_prefix(RAMP_LOCK)?.parse::<u64>().ok()
+        };
+        Ok(names.filter_map(epoch).max())
+    }
+
+    /// Carries out a write under the lock.
+    fn replace(&self, write: &Write) -> Result<Written> {
+        self.recover()?;
+        if let Some(epoch) = write.epoch
+            && self.ramp_epoch(&write.name)? != Some(epoch)
+        {
+            return Ok(Written::Fenced);
+        }
+        let mut document = self.load()?;
+        let name = write.name.as_str();
+        if document.duplicates().iter().any(|twice| twice == name) {
+            return Err(Error::Damaged {
+                path: self.path.clone(),
+                what: format!("flag `{name}` stands in it more than once, and readers see only the last"),
+                hint: "take the others out by hand".into(),
+            });
+        }
+        let found = document.get(name).map(|raw| raw.as_bytes().to_vec());
+        if found != write.expected {
+            return Ok(Written::Conflict { found });
+        }
+        match &write.revision.after {
+            Some(value) => {
+                Document::parse(value).map_err(|error| {
+                    Error::usage(
+                        format!("this value of `{name}` cannot stand in a JSON file: {error}"),
+                        "only Redis keeps bytes that are no JSON",
+                    )
+                })?;
+                let text = std::str::from_utf8(value).map_err(|_| Error::internal("JSON that is no UTF-8"))?;
+                document.set(name, text);
+            }
+            None => document.remove(name),
+        }
+        let mut bytes = document.into_bytes();
+        if !bytes.ends_with(b"\n") {
+            bytes.push(b'\n');
+        }
+        self.put(&self.beside("pending"), &line::write(&write.revision)?)?;
+        if let Err(error) = self.put(&self.path, &bytes) {
+            if !self.took_place(&write.revision)? {
+                self.forget()?;
+            }
+            return Err(error);
+        }
+        // From here on it took place: what cannot be written now, on a full disk, the next writer takes from the intent.
+        let written = self.append(&write.revision).and_then(|()| self.forget());
+        if let Err(error) = written {
+            tracing::warn!(%error, "the history is completed by the next change");
+        }
+        Ok(Written::Applied { notified: false, replicas: None })
+    }
+
+    /// Settles what a crash has left: the bytes in the file say how far it had come.
+    fn recover(&self) -> Result<()> {
+        let Some(intent) = self.intent()? else {
+            return Ok(());
+        };
+        if self.took_place(&intent)? && !self.is_last(&intent)? {
+            self.append(&intent)?;
+        }
+        self.forget()
+    }
+
+    /// The change that was about to be made when its writer was killed, or is being made now.
+    fn intent(&self) -> Result<Option<Revision>> {
+        let path = self.beside("pending");
+        match fs::read(&path) {
+            Ok(bytes) => Ok(line::read(&bytes)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(io_error("read", &path, source)),
+        }
+    }
+
+    fn took_place(&self, intent: &Revision) -> Result<bool> {
+        let document = self.load()?;
+        Ok(document.get(&intent.flag).map(str::as_bytes) == intent.after.as_deref())
+    }
+
+    /// Is the newest entry of the history this one?
+    fn is_last(&self, intent: &Revision) -> Result<bool> {
+        let last = self.lines()?.pop();
+        Ok(last.is_some_and(|last| last.is_same(intent)))
+    }
+
+    fn forget(&self) -> Result<()> {
+        let path = self.beside("pending");
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io_error("remove", &path, error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Appends to the history. What a crash has left of a line is taken away first: its whole is in the intent.
+    fn append(&self, revision: &Revision) -> Result<()> {
+        let path = self.beside("history.jsonl");
+        let failed = |action, source| io_error(action, &path, source);
+        let is_new = !path.exists();
+        let mut file = OpenOptions::new()
+            .read(true)
+            .append(true)
+            .create(true)
+            .open(&path)
+            .map_err(|source| failed("open", source))?;
+        let end = whole(&mut file).map_err(|source| failed("read", source))?;
+        let written = file
+            .set_len(end)
+            .and_then(|()| file.write_all(&line::write(revision).map_err(io::Error::other)?))
+            .and_then(|()| file.sync_data());
+        if let Err(source) = written {
+            // A full disk may have taken half of the line.
+            let _ = file.set_len(end);
+            return Err(failed("append to", source));
+        }
+        if is_new {
+            sync_folder(folder(&path)).map_err(|source| failed("sync", source))?;
+        }
+        Ok(())
+    }
+
+    /// The history, oldest first. Lines that somebody else wrote are left out.
+    fn lines(&self) -> Result<Vec<Revision>> {
+        let path = self.beside("history.jsonl");
+        match fs::read(&path) {
+            Ok(bytes) => Ok(bytes.split(|byte| *byte == b'\n').filter_map(line::read).collect()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(source) => Err(io_error("read", &path, source)),
+        }
+    }
+
+    /// Replaces a file as a whole: temporary file, fsync, rename, fsync of the folder. Readers of the file run under
+    /// other users, so it keeps its permissions; a link keeps its target.
+    fn put(&self, path: &Path, bytes: &[u8]) -> Result<()> {
+        let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let put = || {
+            let folder = folder(&target);
+            let permissions = fs::metadata(&target).map(|data| data.permissions());
+            let mut builder = tempfile::Builder::new();
+            builder.permissions(permissions.unwrap_or_else(|_| shared()));
+            let mut file = builder.tempfile_in(folder)?;
+            file.write_all(bytes)?;
+            file.as_file().sync_all()?;
+            file.persist(&target).map_err(|error| error.error)?;
+            sync_folder(folder)
+        };
+        put().map_err(|source| io_error("write", path, source))
+    }
+
+    async fn lock(&self) -> Result<File> {
+        let path = self.beside("lock");
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(|source| io_error("lock", &path, source))?;
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                    sleep(Duration::from_millis(2)).await;
+                }
+                Err(TryLockError::WouldBlock) => {
+                    return Err(Error::Locked { path: self.path.clone() });
+                }
+                Err(TryLockError::Error(source)) => return Err(io_error("lock", &path, source)),
+            }
+        }
+    }
+
+    /// `flags.json` has `flags.history.jsonl`, `flags.lock`, `flags.pending` beside it.
+    fn beside(&self, suffix: &str) -> PathBuf {
+        self.path.with_extension(suffix)
+    }
+}
+
+impl FlagStore for FileFlags {
+    async fn get(&self, name: &FlagName) -> Result<Option<Vec<u8>>> {
+        let document = self.load()?;
+        Ok(document.get(name.as_str()).map(|raw| raw.as_bytes().to_vec()))
+    }
+
+    async fn all(&self) -> Result<Vec<(String, Vec<u8>)>> {
+        let document = self.load()?;
+        let mut flags: Vec<(String, Vec<u8>)> =
+            document.members().map(|(name, raw)| (name.to_owned(), raw.as_bytes().to_vec())).collect();
+        // Of a name that stands twice the last counts, as it does for readers.
+        flags.reverse();
+        flags.sort_by(|a, b| a.0.cmp(&b.0));
+        flags.dedup_by(|later, first| later.0 == first.0);
+        Ok(flags)
+    }
+
+    async fn write(&self, write: &Write, _: &Confirmed) -> Result<Written> {
+        let _lock = self.lock().await?;
+        self.replace(write)
+    }
+
+    async fn history(&self, name: Option<&FlagName>, limit: Option<usize>) -> Result<Vec<Revision>> {
+        let mut found = self.lines()?;
+        // A change that took place and whose writer has not come to the history yet, or never will.
+        if let Some(intent) = self.intent()?
+            && self.took_place(&intent)?
+            && !found.last().is_some_and(|last| last.is_same(&intent))
+        {
+            found.push(intent);
+        }
+        found.reverse();
+        found.retain(|revision| name.is_none_or(|name| revision.flag == name.as_str()));
+        found.truncate(limit.unwrap_or(usize::MAX));
+        Ok(found)
+    }
+
+    fn shown(&self) -> String {
+        format!("file:{}", self.path.display())
+    }
+}
+
+/// The length of the whole lines.
+fn whole(file: &mut File) -> io::Result<u64> {
+    let mut end = file.seek(SeekFrom::End(0))?;
+    let mut chunk = Vec::new();
+    while end > 0 {
+        let start = end.saturating_sub(8192);
+        file.seek(SeekFrom::Start(start))?;
+        chunk.clear();
+        file.take(end - start).read_to_end(&mut chunk)?;
+        if let Some(at) = chunk.iter().rposition(|byte| *byte == b'\n') {
+            return Ok(start + at as u64 + 1);
+        }
+        end = start;
+    }
+    Ok(0)
+}
+
+fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// The permissions of a new file, before the umask.
+#[cfg(unix)]
+fn shared() -> Permissions {
+    std::os::unix::fs::PermissionsExt::from_mode(0o666)
+}
+
+fn io_error(action: &'static str, path: &Path, source: io::Error) -> Error {
+    Error::Io { action, path: path.to_owned(), source }
+}

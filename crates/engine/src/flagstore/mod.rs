@@ -1,0 +1,146 @@
+//! Where flags are kept: Redis or a file, behind one trait with one meaning. A write is a compare-and-set on the raw
+//! bytes, with its history and its notice in the same step.
+
+mod checkup;
+pub mod file;
+pub mod keys;
+mod line;
+pub mod lock;
+pub mod ramps;
+pub mod redis;
+mod transaction;
+pub mod watch;
+
+use std::time::Duration;
+
+use crate::change::confirmed::Confirmed;
+use crate::clients::redis::session::Notices;
+use liveops_domain::error::Result;
+use liveops_domain::flag::history::Revision;
+use liveops_domain::flag::name::FlagName;
+
+pub use crate::flagstore::file::FileFlags;
+pub use crate::flagstore::redis::RedisFlags;
+pub use crate::flagstore::watch::Watch;
+
+/// What is to be written, and what must be there for that.
+#[derive(Debug, Clone)]
+pub struct Write {
+    pub name: FlagName,
+    /// The bytes that are there now; `None` when there is no such flag.
+    pub expected: Option<Vec<u8>>,
+    /// What goes into the history; its `after` is the new value, and `None` removes the flag.
+    pub revision: Revision,
+    /// Of a step of a ramp: the epoch of the ramp's lock, which must still be this one.
+    pub epoch: Option<u64>,
+}
+
+/// What became of a write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Written {
+    /// It is there, and in the history.
+    Applied {
+        /// Readers that listen were told; the others see it when their cache ends.
+        notified: bool,
+        /// How many replicas had it at once; `None` where that was not asked.
+        replicas: Option<u64>,
+    },
+    /// Something else was there: nothing was changed.
+    Conflict { found: Option<Vec<u8>> },
+    /// Somebody else has taken the ramp over: nothing was changed.
+    Fenced,
+}
+
+/// A place for flags. Names and values are bytes; nothing here reads a value.
+pub trait FlagStore {
+    /// The value of one flag.
+    async fn get(&self, name: &FlagName) -> Result<Option<Vec<u8>>>;
+
+    /// Every flag, by name.
+    async fn all(&self) -> Result<Vec<(String, Vec<u8>)>>;
+
+    /// Replaces exactly the bytes that are expected, and writes that into the history.
+    ///
+    /// # Errors
+    /// As the place says. `HalfDone` when it was sent and nothing can be learnt of what became of it.
+    async fn write(&self, write: &Write, confirmed: &Confirmed) -> Result<Written>;
+
+    /// The changes of one flag, or of all, the newest first.
+    async fn history(&self, name: Option<&FlagName>, limit: Option<usize>) -> Result<Vec<Revision>>;
+
+    /// Where it is, without credentials.
+    fn shown(&self) -> String;
+}
+
+/// The place that is configured.
+#[derive(Debug)]
+pub enum Flags {
+    Redis(Box<RedisFlags>),
+    File(FileFlags),
+}
+
+impl Flags {
+    /// Changes from now on; where no notice comes, each `poll` is a look.
+    ///
+    /// # Errors
+    /// As the place says.
+    pub async fn watch(&self, poll: Duration) -> Result<Watch<'_>> {
+        Watch::begin(self, poll).await
+    }
+
+    /// Flags that vanish by themselves; in a file there are none.
+    ///
+    /// # Errors
+    /// As the place says.
+    pub async fn expiring(&self) -> Result<Vec<String>> {
+        match self {
+            Self::Redis(store) => store.expiring().await,
+            Self::File(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// Notices of changes, where there are any and we may listen.
+    async fn notices(&self) -> Option<Notices> {
+        match self {
+            Self::Redis(store) => store.notices().await,
+            Self::File(_) => None,
+        }
+    }
+}
+
+impl FlagStore for Flags {
+    async fn get(&self, name: &FlagName) -> Result<Option<Vec<u8>>> {
+        match self {
+            Self::Redis(store) => store.get(name).await,
+            Self::File(store) => store.get(name).await,
+        }
+    }
+
+    async fn all(&self) -> Result<Vec<(String, Vec<u8>)>> {
+        match self {
+            Self::Redis(store) => store.all().await,
+            Self::File(store) => store.all().await,
+        }
+    }
+
+    async fn write(&self, write: &Write, confirmed: &Confirmed) -> Result<Written> {
+        match self {
+            Self::Redis(store) => store.write(write, confirmed).await,
+            Self::File(store) => store.write(write, confirmed).await,
+        }
+    }
+
+    async fn history(&self, name: Option<&FlagName>, limit: Option<usize>) -> Result<Vec<Revision>> {
+        match self {
+            Self::Redis(store) => store.history(name, limit).await,
+            Self::File(store) => store.history(name, limit).await,
+        }
+    }
+
+    fn shown(&self) -> String {
+        match self {
+            Self::Redis(store) => store.shown(),
+            Self::File(store) => store.shown(),
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! What can be seen at the opening, kept with its values, so that the story outlives the metrics' retention. Each
+//! dependency that is dead is noted as unknown, and holds nothing up.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+
+use crate::changes as changed;
+use crate::clients::http::request::Effort;
+use crate::clients::prometheus::Prometheus;
+use crate::observe::last_good::Memory;
+use crate::session::Session;
+use crate::session::store;
+use crate::status::report::StatusReport;
+use crate::status::{Gathered, gather};
+use liveops_domain::alert::{Alert, AlertState, rank};
+use liveops_domain::change::timeline::{Change, Kind};
+use liveops_domain::error::Result;
+use liveops_domain::incident::event::{Evidence, kind};
+use liveops_domain::metric::series::Answer;
+use liveops_domain::rollout::row::{RolloutRow, UnseenRow};
+use liveops_domain::status::source::SourceState;
+use liveops_domain::text::cell::number;
+use liveops_domain::text::time::rfc3339;
+
+/// How far back KPIs are kept.
+const BACK: TimeDelta = TimeDelta::hours(1);
+
+/// Their step.
+const STEP: Duration = Duration::from_secs(30);
+
+/// How far back changes are kept.
+const CHANGES: TimeDelta = TimeDelta::hours(6);
+
+/// One thing that was looked at: what was found and in which file, or why it is not known.
+struct Seen {
+    name: &'static str,
+    found: std::result::Result<(String, Value), String>,
+}
+
+/// Looks at everything at once, and keeps it. Returns the line of each for the person, and the firing alerts.
+pub async fn capture(cx: &Session, id: &str) -> (Vec<String>, Vec<Alert>) {
+    let ((status, alerts), kpis, changes) = tokio::join!(status(cx), kpis(cx), changes(cx, id));
+    let seen = status.into_iter().chain([kpis, changes]);
+    let lines = seen.map(|seen| keep(cx, id, seen)).collect();
+    (lines, alerts)
+}
+
+fn keep(cx: &Session, id: &str, seen: Seen) -> String {
+    let (file, text) = match seen.found {
+        Ok((text, value)) => {
+            let bytes = serde_json::to_vec_pretty(&value).unwrap_or_default();
+            let kept = store(cx).and_then(|store| store.keep(id, &format!("{}.json", seen.name), &bytes));
+            match kept {
+                Ok(file) => (Some(file), text),
+                Err(error) => (None, format!("{text}; not kept: {error}")),
+            }
+        }
+        Err(why) => (None, format!("unknown: {why}")),
+    };
+    let line = format!("{}: {text}", seen.name);
+    let evidence = Evidence { name: seen.name.to_owned(), file, text };
+    let written = store(cx).and_then(|store| store.append(id, cx.clock.now(), &cx.actor, kind::EVIDENCE, &evidence));
+    if let Err(error) = written {
+        cx.voice.warn(&format!("not in the journal: {error}"));
+    }
+    line
+}
+
+/// What the status screen shows, now.
+///
+/// # Errors
+/// Those of the configuration.
+pub async fn look(cx: &Session) -> Result<Gathered> {
+    gather(&[], cx, &mut Memory::default()).await
+}
+
+/// The status report, and of it what people ask for first: the alerts, and the rollouts under way.
+async fn status(cx: &Session) -> (Vec<Seen>, Vec<Alert>) {
+    let name = "status";
+    let gathered = match look(cx).await {
+        Ok(gathered) => gathered,
+        Err(error) => {
+            let found = Err(error.to_string());
+            return (vec![Seen { name, found }], Vec::new());
+        }
+    };
+    let firing = firing(&gathered);
+    let rollouts = rollouts(&gathered);
+    let alerts: Vec<Alert> = gathered.readings.alerts.iter().flatten().cloned().collect();
+    let silent: Vec<String> = gathered
+        .sources
+        .iter()
+        .filter(|source| matches!(source.state, SourceState::Down | SourceState::Degraded))
+        .map(|source| source.name.clone())
+        .collect();
+    let found = StatusReport::new(gathered, cx)
+        .and_then(|report| {
+            let mut text = report.judgement.headline.clone();
+            if !silent.is_empty() {
+                text = format!("{text}; unknown: {}", silent.join(", "));
+            }
+            let metrics = report.metrics();
+            let data = serde_json::to_value(&report)?;
+            let at = rfc3339(cx.clock.now());
+            Ok((text, json!({ "at": at, "data": data, "metrics": metrics })))
+        })
+        .map_err(|error| error.to_string());
+    let seen = [Some(Seen { name, found }), firing, rollouts];
+    (seen.into_iter().flatten().collect(), alerts)
+}
+
+/// The alerts that fire; nothing where nobody is configured to tell of any.
+fn firing(gathered: &Gathered) -> Option<Seen> {
+    let found = match &gathered.readings.alerts {
+        None if !gathered.alerts_expected => return None,
+        None => Err("neither Alertmanager nor Prometheus answers".to_owned()),
+        Some(alerts) => {
+            let mut firing: Vec<&Alert> = alerts.iter().filter(|alert| alert.state == AlertState::Firing).collect();
+            firing.sort_by_key(|alert| (rank(alert.severity.as_deref()), alert.since));
+            let mut names: Vec<&str> = firing.iter().map(|alert| alert.name.as_str()).collect();
+            names.dedup();
+            let text = match firing.len() {
+                0 => "none fires".to_owned(),
+                1 => format!("1 fires: {}", names[0]),
+                n => format!("{n} fire: {}", shortened(&names)),
+            };
+            serde_json::to_value(&firing)
+                .map(|alerts| (text, json!({ "firing": alerts })))
+                .map_err(|error| error.to_string())
+        }
+    };
+    Some(Seen { name: "alerts", found })
+}
+
+/// The rollouts under way; nothing where there is none.
+fn rollouts(gathered: &Gathered) -> Option<Seen> {
+    let seen = &gathered.rollouts;
+    if seen.rollouts.is_empty() && seen.unseen.is_empty() {
+        return None;
+    }
+    let one = |row: &RolloutRow| format!("{} at {} % ({})", row.title(), row.weight, row.image);
+    let unknown = |row: &UnseenRow| format!("{} unknown: {}", row.title(), row.why);
+    let all: Vec<String> = (seen.rollouts.iter().map(one)).chain(seen.unseen.iter().map(unknown)).collect();
+    let found = serde_json::to_value((&seen.rollouts, &seen.unseen))
+        .map(|found| (all.join("; "), json!({ "rollouts": found[0], "unknown": found[1] })))
+        .map_err(|error| error.to_string());
+    Some(Seen { name: "rollouts", found })
+}
+
+/// The first three, and how many there are beside.
+fn shortened(names: &[&str]) -> String {
+    match names {
+        [a, b, c, _, ..] => format!("{a}, {b}, {c} and {} more", names.len() - 3),
+        _ => names.join(", "),
+    }
+}
+
+/// The series of each KPI over the last hour.
+async fn kpis(cx: &Session) -> Seen {
+    let found = series(cx).await.map_err(|error| error.to_string());
+    Seen { name: "kpis", found }
+}
+
+async fn series(cx: &Session) -> Result<(String, Value)> {
+    let settings = &cx.config()?.settings;
+    let presets = crate::config::presets::kpis();
+    let kpis = if settings.kpis.is_empty() { &presets } else { &settings.kpis };
+    let prometheus = Prometheus::new(cx.http()?, cx.prometheus()?, Effort::Quick);
+    let end = cx.clock.now();
+    let asked = kpis.iter().map(async |kpi| {
+        let answer = prometheus.range(&kpi.promql(), end - BACK, end, STEP).await;
+        (kpi.name.clone(), answer)
+    });
+    let mut all = serde_json::Map::new();
+    let mut failed = None;
+    for (name, answer) in futures_util::future::join_all(asked).await {
+        match answer {
+            Ok(queried) => {
+                all.insert(name, points(&queried.answer));
+            }
+            Err(error) => failed = Some(error),
+        }
+    }
+    match failed {
+        Some(error) if all.is_empty() => Err(error),
+        failed => {
+            let known = all.values().filter(|one| one.as_array().is_some_and(|all| !all.is_empty()));
+            let known = known.count();
+            let mut text = format!("{known} of {} KPIs over the last hour", kpis.len());
+            if let Some(error) = failed {
+                text = format!("{text}; the others are unknown: {error}");
+            }
+            let span = json!({ "start": rfc3339(end - BACK), "end": rfc3339(end), "step_s": STEP.as_secs() });
+            Ok((text, json!({ "range": span, "kpis": all })))
+        }
+    }
+}
+
+fn points(answer: &Answer) -> Value {
+    let Answer::Matrix(series) = answer else {
+        return json!([]);
+    };
+    series
+        .first()
+        .into_iter()
+        .flat_map(|series| &series.points)
+        .filter_map(|point| Some(json!([rfc3339(point.at), number(point.value.float()?)])))
+        .collect()
+}
+
+/// What changed, whoever changed it: rollouts, flags, scale, silences, restarts, deployments.
+async fn changes(cx: &Session, id: &str) -> Seen {
+    let since = cx.clock.now() - CHANGES;
+    let found = changed::gather(cx, since).await.and_then(|mut found| {
+        // The incident itself is no news to it.
+        found.changes.retain(|change| change.kind != Kind::Incident || !change.what.contains(id));
+        let silent: Vec<&str> = found
+            .sources
+            .iter()
+            .filter(|source| source.state == SourceState::Down)
+            .map(|source| source.name.as_str())
+            .collect();
+        let mut text = last_of(&found.changes);
+        if !silent.is_empty() {
+            text = format!("{text}; unknown: {}", silent.join(", "));
+        }
+        let value = json!({
+            "since": rfc3339(since),
+            "changes": serde_json::to_value(&found.changes)?,
+            "sources": serde_json::to_value(&found.sources)?,
+        });
+        Ok((text, value))
+    });
+    Seen { name: "changes", found: found.map_err(|error| error.to_string()) }
+}
+
+fn last_of(changes: &[Change]) -> String {
+    let Some(last) = changes.last() else {
+        return "none in 6 h".to_owned();
+    };
+    let by = last.by.as_ref().map_or_else(String::new, |by| format!(" by {by}"));
+    format!("{} in 6 h, the last {}: {}{by}", changes.len(), rfc3339(last.at), last.what)
+}

@@ -1,0 +1,86 @@
+//! Whether things have recovered when somebody says that it is over. What is not known is no recovery.
+
+use crate::incident::evidence::look;
+use crate::session::Session;
+use liveops_domain::alert::{Alert, AlertState};
+use liveops_domain::incident::state::Incident;
+use liveops_domain::metric::kpi::Kpi;
+use liveops_domain::metric::level::Level;
+use liveops_domain::metric::threshold::Threshold;
+
+/// What the metrics say to "it is over".
+pub enum Recovery {
+    Recovered(String),
+    Not(String),
+    Unknown(String),
+}
+
+impl Recovery {
+    /// The line for journal and person.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Recovered(what) => format!("recovered: {what}"),
+            Self::Not(what) => format!("NOT RECOVERED: {what}"),
+            Self::Unknown(why) => format!("recovery unknown: {why}"),
+        }
+    }
+}
+
+/// Have the KPIs and the alert of this incident recovered?
+pub async fn recovery(cx: &Session, incident: &Incident) -> Recovery {
+    let gathered = match look(cx).await {
+        Ok(gathered) => gathered,
+        Err(error) => return Recovery::Unknown(error.to_string()),
+    };
+    let readings = &gathered.readings;
+    let concerns =
+        |service: &Option<String>| incident.service.is_none() || service.is_none() || *service == incident.service;
+    let kpis: Vec<_> = readings.kpis.iter().filter(|one| concerns(&one.kpi.service)).collect();
+    let mut bad: Vec<String> = kpis
+        .iter()
+        .filter(|one| matches!(one.level, Level::Critical | Level::Warn))
+        .map(|one| {
+            let limit = if one.level == Level::Critical { &one.kpi.critical } else { &one.kpi.warn };
+            over(&one.kpi, one.value, limit.as_ref())
+        })
+        .collect();
+    let of_incident = |alert: &&Alert| {
+        let grouped = incident.signals.values().any(|signal| signal.alert == alert.name);
+        alert.state == AlertState::Firing && (grouped || incident.alert.as_deref() == Some(&alert.name))
+    };
+    let firing = readings.alerts.iter().flatten().filter(of_incident);
+    let mut names: Vec<&str> = firing.map(|alert| alert.name.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    bad.extend(names.into_iter().map(|name| format!("`{name}` still fires")));
+    if !bad.is_empty() {
+        return Recovery::Not(bad.join("; "));
+    }
+    let known = kpis.iter().filter(|one| one.level == Level::Ok).count();
+    let unknown: Vec<&str> =
+        kpis.iter().filter(|one| one.level == Level::Unknown).map(|one| one.kpi.name.as_str()).collect();
+    let alert_unknown = incident.alert.is_some() && readings.alerts.is_none();
+    match (known, unknown.len(), alert_unknown) {
+        (0, 0, false) if incident.alert.is_some() => {
+            Recovery::Recovered("its alert fires no more; no KPI is measured".into())
+        }
+        (0, 0, _) => Recovery::Unknown("nothing is measured".into()),
+        (_, 0, true) => Recovery::Unknown("whether its alert still fires is not known".into()),
+        (n, 0, false) => Recovery::Recovered(match n {
+            1 => "the one KPI is normal".into(),
+            n => format!("all {n} KPIs are normal"),
+        }),
+        (_, n, _) if n > 4 => Recovery::Unknown(format!("{n} KPIs cannot be told")),
+        _ => Recovery::Unknown(format!("{} cannot be told", unknown.join(", "))),
+    }
+}
+
+fn over(kpi: &Kpi, value: Option<f64>, limit: Option<&Threshold>) -> String {
+    match (value, limit) {
+        (Some(value), Some(limit)) => {
+            let value = kpi.unit.show(value);
+            format!("{} is {value}, limit {}", kpi.name, limit.text)
+        }
+        _ => format!("{} is not normal", kpi.name),
+    }
+}

@@ -1,0 +1,89 @@
+//! Which incident is meant: the one that was named, or the only one that is open. Never a guess.
+
+use crate::incident::index;
+use crate::session::Session;
+use crate::session::store;
+use liveops_domain::error::{Error, Result};
+use liveops_domain::incident::state::Incident;
+use liveops_domain::incident::transition::Phase;
+
+/// The incidents of this environment that are over and have no finished postmortem.
+///
+/// # Errors
+/// As [`index`].
+pub fn unwritten(cx: &Session) -> Result<Vec<Incident>> {
+    let environment = cx.environment()?;
+    let all = index(cx)?.summaries.into_iter();
+    let all = all.map(|summary| summary.incident);
+    Ok(all
+        .filter(|one| one.environment == environment && one.phase == Phase::Resolved)
+        .filter(|one| one.postmortem.at().is_none())
+        .collect())
+}
+
+/// The id of the incident that is meant. `verb` is for the commands that an error proposes.
+///
+/// # Errors
+/// `Usage` when none is open, or several; `NotFound`.
+pub fn which(cx: &Session, named: Option<&str>, verb: &str) -> Result<String> {
+    which_of(cx, named, &format!("incident {verb} -i"))
+}
+
+/// As [`which`], for a command that is no verb of `incident`: the one that the id belongs behind.
+///
+/// # Errors
+/// As [`which`].
+pub fn which_of(cx: &Session, named: Option<&str>, command: &str) -> Result<String> {
+    if let Some(named) = named {
+        return by_name(cx, named);
+    }
+    let open = open_ones(cx)?;
+    match open.as_slice() {
+        [] => Err(Error::usage(
+            format!("no incident is open in `{}`", cx.environment()?),
+            format!(
+                "`{}` begins one; `{}` shows those that are over",
+                cx.command("incident open --sev p2"),
+                cx.command("incident list --all")
+            ),
+        )),
+        [one] => Ok(one.id.clone()),
+        several => {
+            let list = several.iter().fold(format!("{} incidents are open:", several.len()), |text, one| {
+                let severity = one.severity;
+                format!("{text}\n  {severity} {}  {} ({})", one.id, one.title, one.phase.word())
+            });
+            Err(Error::usage(list, format!("say which: `{}`", cx.command(&format!("{command} {}", several[0].id)))))
+        }
+    }
+}
+
+/// The incidents of this environment that are not over, the worst first.
+pub fn open_ones(cx: &Session) -> Result<Vec<Incident>> {
+    let environment = cx.environment()?;
+    let mut open: Vec<Incident> = index(cx)?
+        .summaries
+        .into_iter()
+        .map(|summary| summary.incident)
+        .filter(|one| one.phase.is_open() && one.environment == environment)
+        .collect();
+    open.sort_by(|a, b| (a.severity, &a.id).cmp(&(b.severity, &b.id)));
+    Ok(open)
+}
+
+/// An id, or a part of one that fits no other.
+fn by_name(cx: &Session, named: &str) -> Result<String> {
+    let ids = store(cx)?.ids()?;
+    if ids.iter().any(|id| id == named) {
+        return Ok(named.to_owned());
+    }
+    let fitting: Vec<&String> = ids.iter().filter(|id| id.contains(named)).collect();
+    match fitting.as_slice() {
+        [one] if !named.is_empty() => Ok((*one).clone()),
+        [] | [_] => Err(Error::NotFound { what: "incident", name: named.to_owned(), candidates: ids }),
+        several => Err(Error::usage(
+            format!("`{named}` fits {} incidents", several.len()),
+            format!("there is `{}`, `{}` …", several[0], several[1]),
+        )),
+    }
+}

@@ -1,0 +1,92 @@
+//! The words of a message: the built-in templates, or the project's own in `templates/notify/`, for all channels or for
+//! a kind of them (`body.slack.j2`). A template that fails is no reason to send nothing.
+
+use std::fs;
+
+use minijinja::{Environment, context};
+
+use crate::clients::notify::Words;
+use crate::session::Session;
+use liveops_domain::incident::message::Message;
+use liveops_domain::incident::notice::About;
+use liveops_domain::text::time::rfc3339;
+
+const SUBJECT: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../templates/notify/subject.j2"));
+
+const BODY: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../templates/notify/body.j2"));
+
+/// The words for a channel of this kind.
+pub fn words(cx: &Session, kind: &str, message: &Message) -> Words {
+    let part = |name: &str, built_in: &str| {
+        for own in [format!("{name}.{kind}.j2"), format!("{name}.j2")] {
+            let Some(text) = read(cx, &own) else {
+                continue;
+            };
+            match render(&text, message) {
+                Ok(text) => return text,
+                Err(error) => cx.voice.warn(&format!("templates/notify/{own} is not used, since it fails: {error}")),
+            }
+        }
+        // Rendering a built-in one is tested; should it fail, the text alone is sent.
+        render(built_in, message).unwrap_or_else(|_| message.text.clone())
+    };
+    Words { subject: part("subject", SUBJECT).replace(['\r', '\n'], " "), body: part("body", BODY) }
+}
+
+fn read(cx: &Session, name: &str) -> Option<String> {
+    let project = cx.config().ok()?.layers.project.clone()?;
+    let folder = project.parent()?.join("templates/notify");
+    fs::read_to_string(folder.join(name)).ok()
+}
+
+fn render(template: &str, message: &Message) -> Result<String, minijinja::Error> {
+    let mut environment = Environment::new();
+    environment.set_trim_blocks(true);
+    environment.set_lstrip_blocks(true);
+    let happened = match message.about {
+        About::Severity => "is the severity now",
+        about => about.word(),
+    };
+    let text = environment.render_str(
+        template,
+        context! {
+            about => message.about,
+            happened,
+            page => message.page,
+            incident => message.incident,
+            title => message.title,
+            severity => message.severity,
+            phase => message.phase,
+            environment => message.environment,
+            service => message.service,
+            alert => message.alert,
+            runbook => message.runbook,
+            text => message.text,
+            by => message.by,
+            at => rfc3339(message.at),
+            command => message.command,
+        },
+    )?;
+    Ok(text.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clients::notify::example;
+
+    #[test]
+    fn the_built_in_words() {
+        let (mut message, _) = example();
+        message.title = "matchmaking down".into();
+        let text = |template| render(template, &message).expect("renders");
+        assert_eq!(text(SUBJECT), "P1 opened: matchmaking down (prod)");
+        assert_eq!(
+            text(BODY),
+            "it is down\nservice: match\nrunbook: https://wiki/x\nby ada at 2026-11-22T03:12:00Z\nliveops incident show"
+        );
+        let mut test = message.clone();
+        test.about = About::Test;
+        assert_eq!(render(SUBJECT, &test).expect("renders"), "TEST, nobody has to come (prod)");
+    }
+}

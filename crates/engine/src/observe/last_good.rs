@@ -1,0 +1,51 @@
+//! What a `--watch` remembers between two looks: the last good values, and since when they are the last.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use liveops_domain::alert::Alert;
+use liveops_domain::status::{KpiReading, Readings};
+
+/// The last good values by KPI, and the last alerts.
+#[derive(Debug, Default)]
+pub struct Memory {
+    kpis: BTreeMap<String, (DateTime<Utc>, KpiReading)>,
+    alerts: Option<(DateTime<Utc>, Vec<Alert>)>,
+}
+
+impl Memory {
+    /// Puts the last good values where there are none now, marked with their time. Their level stays unknown.
+    pub fn fill(&mut self, readings: &mut Readings, now: DateTime<Utc>) {
+        for reading in &mut readings.kpis {
+            if reading.value.is_some() {
+                if let Some((at, last)) = self.kpis.get(&reading.kpi.name) {
+                    fill_gaps(&mut reading.trend, &last.trend, now - *at);
+                }
+                self.kpis.insert(reading.kpi.name.clone(), (now, reading.clone()));
+            } else if let Some((at, last)) = self.kpis.get(&reading.kpi.name) {
+                reading.value = last.value;
+                reading.by = last.by.clone();
+                reading.trend = last.trend.clone();
+                reading.as_of = Some(*at);
+            }
+        }
+        match (&readings.alerts, &self.alerts) {
+            (Some(alerts), _) => self.alerts = Some((now, alerts.clone())),
+            (None, Some((at, last))) => {
+                readings.alerts = Some(last.clone());
+                readings.alerts_as_of = Some(*at);
+            }
+            (None, None) => {}
+        }
+    }
+}
+
+/// Puts what an earlier look knew of the last hour where this one knows nothing: a Prometheus that died since.
+fn fill_gaps(trend: &mut [Option<f64>], earlier: &[Option<f64>], since: TimeDelta) {
+    let shift = usize::try_from(since.num_minutes()).unwrap_or(usize::MAX);
+    for (index, slot) in trend.iter_mut().enumerate() {
+        let known = index.checked_add(shift).and_then(|at| earlier.get(at));
+        *slot = slot.or(known.copied().flatten());
+    }
+}

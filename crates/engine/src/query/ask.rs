@@ -1,0 +1,93 @@
+//! Asking Prometheus, and turning what it says about the expression into what the user can act on.
+
+use std::time::{Duration, Instant};
+
+use crate::clients::prometheus::Prometheus;
+use crate::query::caret;
+use crate::query::window::Window;
+use crate::session::Session;
+use liveops_domain::error::{Error, Result};
+use liveops_domain::metric::kpi::Kpi;
+use liveops_domain::metric::promql;
+use liveops_domain::metric::series::{Answer, Queried};
+
+/// What Prometheus answered.
+pub struct Asked {
+    pub queried: Queried,
+    /// The KPI's breakdown by its label, when it has one and the question is for one time.
+    pub by: Option<Result<Queried>>,
+    pub latency: Duration,
+}
+
+impl Asked {
+    /// Evaluates the expression, and the breakdown of the KPI with it.
+    ///
+    /// # Errors
+    /// As the client's; what is wrong with the expression becomes a usage error.
+    pub async fn ask(
+        cx: &Session,
+        client: &Prometheus<'_>,
+        promql: &str,
+        kpi: Option<&Kpi>,
+        window: &Window,
+    ) -> Result<Self> {
+        let by = kpi.and_then(Kpi::promql_by).filter(|_| matches!(window, Window::Instant(_)));
+        let began = Instant::now();
+        let (queried, by) = tokio::join!(evaluate(client, promql, window), async {
+            match &by {
+                Some(by) => Some(evaluate(client, by, window).await),
+                None => None,
+            }
+        });
+        Ok(Self { queried: queried.map_err(|error| explain(error, promql, cx))?, by, latency: began.elapsed() })
+    }
+
+    /// Was nothing found?
+    pub fn is_empty(&self) -> bool {
+        match &self.queried.answer {
+            Answer::Vector(series) | Answer::Matrix(series) => series.is_empty(),
+            Answer::Scalar(_) | Answer::String { .. } => false,
+        }
+    }
+}
+
+async fn evaluate(client: &Prometheus<'_>, promql: &str, window: &Window) -> Result<Queried> {
+    match window {
+        Window::Instant(at) => client.instant(promql, *at).await,
+        Window::Range { start, end, step } => client.range(promql, *start, *end, *step).await,
+    }
+}
+
+/// Says what the user can do about an expression that Prometheus does not take.
+fn explain(error: Error, promql: &str, cx: &Session) -> Error {
+    match error {
+        Error::Rejected { status: 400 | 422, message, .. } if !message.is_empty() => {
+            if let Some(mut syntax) = promql::from_server(promql, &message) {
+                syntax.hint = Some("this is Prometheus' own answer; `liveops doctor` shows its version".into());
+                return caret::error(promql, &syntax, cx);
+            }
+            let hint = hint(&message);
+            Error::usage(format!("Prometheus refuses the query: {message}"), hint)
+        }
+        Error::Malformed { what, .. } if what.starts_with("more than ") => Error::usage(
+            format!("the result is too large: {what}"),
+            "aggregate it (`sum by (…) (…)`, `topk(20, …)`), or take a shorter `--range` or a longer `--step`",
+        ),
+        other => other,
+    }
+}
+
+fn hint(message: &str) -> &'static str {
+    if message.contains("too many samples") {
+        "select fewer series, take a shorter `--range` or a longer `--step`"
+    } else if message.contains("many-to-many")
+        || message.contains("many-to-one")
+        || message.contains("duplicate series")
+    {
+        "aggregate one side so that its series are unique, or say which labels match: `on (…) group_left`"
+    } else if message.contains("timed out") {
+        "select fewer series, take a shorter `--range`, or record the expression as a rule"
+    } else {
+        "the expression parses, and cannot be computed; try its parts"
+    }
+}

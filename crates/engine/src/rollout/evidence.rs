@@ -1,0 +1,401 @@
+//! What the conditions of a rollout come to now: asks Prometheus (or scrapes the service where there is none) and
+//! Alertmanager, all at once, and has the answers judged.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::future::join_all;
+use tokio::time::timeout;
+
+use crate::alerts::gather::{Backends, backends};
+use crate::clients::alertmanager::Alertmanager;
+use crate::clients::http::request::Effort;
+use crate::clients::http::target::Target;
+use crate::clients::prometheus::Prometheus;
+use crate::clients::service::scrape;
+use crate::config::endpoint::Endpoint;
+use crate::config::policy::metrics;
+use crate::config::service::Service;
+use crate::session::Session;
+use liveops_domain::alert::{Alert, AlertState};
+use liveops_domain::error::{Error, Result};
+use liveops_domain::guard::absence::OnNoData;
+use liveops_domain::guard::evidence::{Fault, Queries, Seen};
+use liveops_domain::guard::expression::{AlertCondition, Bound, Condition};
+use liveops_domain::guard::judge::{Demand, Evidence, judge};
+use liveops_domain::guard::scraped;
+use liveops_domain::guard::scraped::Scrapes;
+use liveops_domain::guard::verdict::{Outcome, Role, Verdict};
+use liveops_domain::metric::kpi::Kpi;
+use liveops_domain::metric::labels::Labels;
+use liveops_domain::metric::scrape::{Snapshot, keep};
+use liveops_domain::metric::series::Queried;
+use liveops_domain::rollout::plan::Rules;
+use liveops_domain::rollout::state::{Phase, Rollout};
+
+/// Scrapes that a short window holds: fewer give no rate to speak of.
+const SHORT: u32 = 4;
+
+/// Whoever has not answered by then does not, for this look: the lock is renewed between two looks, every five seconds, and
+/// must not be lost over a backend that hangs.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// The answer, if it comes in time.
+async fn in_time<T>(answer: impl Future<Output = Result<T>>) -> Result<T, String> {
+    match timeout(PATIENCE, answer).await {
+        Ok(answer) => answer.map_err(|error| error.to_string()),
+        Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
+    }
+}
+
+/// A condition that is looked at.
+#[derive(Debug, Clone)]
+enum Watched {
+    Metric(Role, Box<Bound>),
+    Alert(Role, AlertCondition),
+}
+
+/// Where a rollout is looked at: whose metrics, and how both versions are told apart in them.
+#[derive(Debug, Clone)]
+pub struct Scene {
+    /// The service, which alerts may bear as a label.
+    pub service: Option<String>,
+    /// The metrics that conditions may name.
+    pub metrics: Vec<Kpi>,
+    /// Where they can be scraped, each with whose it is, where there is no Prometheus.
+    pub endpoints: Vec<(String, Endpoint)>,
+    pub canary: Labels,
+    /// None where nobody without the new version can be told apart.
+    pub stable: Option<Labels>,
+}
+
+impl Scene {
+    /// Of a service.
+    ///
+    /// # Errors
+    /// It has no `rollout` section.
+    pub fn of(cx: &Session, service: &Service) -> Result<Self> {
+        let rollout = service.rollout.as_ref().ok_or_else(|| Error::internal("a rollout without its section"))?;
+        let endpoints = service.metrics.iter().cloned();
+        Ok(Self {
+            service: Some(service.name.clone()),
+            metrics: metrics(service, &cx.config()?.settings.kpis),
+            endpoints: endpoints.map(|one| (service.name.clone(), one)).collect(),
+            canary: rollout.tracks.canary.clone(),
+            stable: Some(rollout.tracks.stable.clone()),
+        })
+    }
+
+    fn tracks(&self) -> impl Iterator<Item = &Labels> {
+        std::iter::once(&self.canary).chain(&self.stable)
+    }
+}
+
+/// The eyes of a rollout.
+pub struct Eyes<'a> {
+    cx: &'a Session,
+    scene: Scene,
+    watched: Vec<Watched>,
+    prometheus: Option<Prometheus<'a>>,
+    alertmanager: Option<Alertmanager<'a>>,
+    /// The metrics endpoints of the service, where there is no Prometheus.
+    endpoints: Vec<Target>,
+    history: Vec<Scrapes>,
+    scrape_interval: Duration,
+    min_samples: u64,
+    on_no_data: BTreeMap<String, OnNoData>,
+}
+
+/// The answers to the queries of one look.
+type Answers = BTreeMap<String, Result<Queried, String>>;
+
+impl<'a> Eyes<'a> {
+    /// Finds out whom to ask.
+    ///
+    /// # Errors
+    /// A condition that does not fit the service; nobody to ask.
+    pub fn open(cx: &'a Session, scene: &Scene, rules: &Rules) -> Result<Self> {
+        let mut watched = Vec::new();
+        let all = [(Role::Success, &rules.success), (Role::Rollback, &rules.rollback)];
+        for (role, texts) in all {
+            for text in texts {
+                watched.push(watch(role, text, &scene.metrics)?);
+            }
+        }
+        let (prometheus, alertmanager) = match backends(cx, Effort::Once) {
+            Ok(Backends { alertmanager, prometheus }) => (prometheus, alertmanager),
+            Err(Error::Unconfigured { .. }) => (None, None),
+            Err(error) => return Err(error),
+        };
+        let alerts = watched.iter().any(|one| matches!(one, Watched::Alert(..)));
+        if alerts && prometheus.is_none() && alertmanager.is_none() {
+            return Err(Error::Unconfigured {
+                what: "Alertmanager or Prometheus",
+                environment: cx.environment()?.to_owned(),
+                hint: "the policy looks at an alert; configure who knows of alerts, or use a policy without".into(),
+            });
+        }
+        let mut endpoints = Vec::new();
+        if prometheus.is_none() {
+            for (name, endpoint) in &scene.endpoints {
+                endpoints.push(cx.target(name, endpoint)?);
+            }
+            if endpoints.is_empty() {
+                return Err(Error::Unconfigured {
+                    what: "Prometheus",
+                    environment: cx.environment()?.to_owned(),
+                    hint: match &scene.service {
+                        Some(service) => format!(
+                            "pass `--prometheus URL`, or give `{service}` its `metrics` endpoints in liveops.yaml"
+                        ),
+                        None => {
+                            "pass `--prometheus URL`, or give services their `metrics` endpoints in liveops.yaml".into()
+                        }
+                    },
+                });
+            }
+        }
+        Ok(Self {
+            cx,
+            scene: scene.clone(),
+            watched,
+            prometheus,
+            alertmanager,
+            endpoints,
+            history: Vec::new(),
+            scrape_interval: rules.scrape_interval,
+            min_samples: rules.min_samples,
+            on_no_data: rules.on_no_data.clone(),
+        })
+    }
+
+    /// Can it be asked what was before now?
+    pub fn knows_the_past(&self) -> bool {
+        self.prometheus.is_some()
+    }
+
+    /// Are those without the new version told apart?
+    pub fn tells_apart(&self) -> bool {
+        self.scene.stable.is_some()
+    }
+
+    /// Judges every condition.
+    pub async fn look(&mut self, rollout: &Rollout, now: DateTime<Utc>) -> Vec<Verdict> {
+        let age = (now - rollout.started_at).to_std().unwrap_or_default();
+        let short = (self.scrape_interval * SHORT).min(age);
+        let long = (rollout.phase == Phase::Observe).then(|| (now - rollout.since).to_std().unwrap_or_default());
+        let windows: Vec<Duration> = std::iter::once(short).chain(long).collect();
+        let has_alerts = self.watched.iter().any(|one| matches!(one, Watched::Alert(..)));
+        let (answers, scrapes, alerts) =
+            tokio::join!(self.ask(&windows, now), self.scrape(now), self.alerts(has_alerts));
+        if let Some(scrapes) = scrapes {
+            // What lies before every window is looked at no more, but for the last of it: windows begin there.
+            let from = rollout.since.min(now - TimeDelta::from_std(short).unwrap_or_default());
+            let first = self.history.iter().rposition(|old| old.at <= from);
+            self.history.drain(..first.unwrap_or(0));
+            self.history.push(scrapes);
+        }
+        let mut verdicts = Vec::new();
+        for watched in &self.watched {
+            let verdict = match watched {
+                Watched::Alert(role, condition) => self.alert(*role, condition, alerts.as_ref(), rollout, now),
+                Watched::Metric(Role::Success, bound) => match long {
+                    Some(long) => self.metric(Role::Success, bound, long, &answers, rollout, now),
+                    // Outside of an observation nothing is asked of it.
+                    None => continue,
+                },
+                Watched::Metric(role, bound) => {
+                    let quick = self.metric(*role, bound, short, &answers, rollout, now);
+                    match long {
+                        // Too few in a short window may be enough in the whole step.
+                        Some(long) if quick.outcome == Outcome::NoEvidence && long > short => {
+                            self.metric(*role, bound, long, &answers, rollout, now)
+                        }
+                        _ => quick,
+                    }
+                }
+            };
+            verdicts.push(Verdict { step: rollout.step, weight: rollout.applied.get(), ..verdict });
+        }
+        verdicts
+    }
+
+    fn metric(
+        &self,
+        role: Role,
+        bound: &Bound,
+        window: Duration,
+        answers: &Answers,
+        rollout: &Rollout,
+        now: DateTime<Utc>,
+    ) -> Verdict {
+        let seen = |track: &Labels| self.seen(&bound.metric, track, window, answers, now);
+        let (canary, queries) = seen(&self.scene.canary);
+        let stable = match &self.scene.stable {
+            Some(stable) => seen(stable).0,
+            None => Err(Fault::NoSeries),
+        };
+        let blank = Verdict { queries, ..Verdict::bare(&bound.text, role, Outcome::NoEvidence, now, "") };
+        let evidence =
+            Evidence { canary: &canary, stable: &stable, before: rollout.baselines.get(&bound.text).copied() };
+        // A new version's first samples are there after a scrape, and a rate needs two.
+        let age = (now - rollout.since).to_std().unwrap_or_default();
+        let demand = Demand {
+            min_samples: self.min_samples,
+            on_no_data: self.on_no_data.get(&bound.metric.name).copied().unwrap_or_default(),
+            due: rollout.phase == Phase::Observe && age >= self.scrape_interval * 2,
+        };
+        judge(bound, evidence, demand, blank)
+    }
+
+    fn seen(
+        &self,
+        metric: &Kpi,
+        track: &Labels,
+        window: Duration,
+        answers: &Answers,
+        now: DateTime<Utc>,
+    ) -> (Result<Seen, Fault>, Vec<String>) {
+        if self.prometheus.is_none() {
+            let from = now - TimeDelta::from_std(window).unwrap_or_default();
+            return (scraped::seen(metric, track, &self.history, from), Vec::new());
+        }
+        let queries = match Queries::new(metric, track, window) {
+            Ok(queries) => queries,
+            Err(fault) => return (Err(fault), Vec::new()),
+        };
+        let answer = |query: &String| match answers.get(query) {
+            Some(Ok(queried)) => Ok(queried),
+            Some(Err(reason)) => Err(Fault::Failed { reason: reason.clone() }),
+            None => Err(Fault::NoSeries),
+        };
+        let read = || {
+            let part = answer(&queries.part)?;
+            let whole = queries.whole.as_ref().map(answer).transpose()?;
+            let fresh = queries.fresh.as_ref().map(answer).transpose()?;
+            // A scrape that is late is no scrape that is missing.
+            let oldest = self.scrape_interval * 2 + Duration::from_secs(1);
+            queries.read(metric, part, whole, fresh, now, oldest)
+        };
+        (read(), queries.all())
+    }
+
+    async fn ask(&self, windows: &[Duration], now: DateTime<Utc>) -> Answers {
+        let Some(prometheus) = &self.prometheus else {
+            return Answers::new();
+        };
+        let mut texts = BTreeSet::new();
+        for watched in &self.watched {
+            let Watched::Metric(role, bound) = watched else {
+                continue;
+            };
+            // A success condition is asked over the whole step only.
+            let windows = match role {
+                Role::Success => windows.get(1..).unwrap_or_default(),
+                Role::Rollback => windows,
+            };
+            for window in windows {
+                for track in self.scene.tracks() {
+                    if let Ok(queries) = Queries::new(&bound.metric, track, *window) {
+                        texts.extend(queries.all());
+                    }
+                }
+            }
+        }
+        let asked = texts.into_iter().map(|text| async move {
+            let answer = in_time(prometheus.instant(&text, Some(now))).await;
+            (text, answer)
+        });
+        join_all(asked).await.into_iter().collect()
+    }
+
+    async fn scrape(&self, now: DateTime<Utc>) -> Option<Scrapes> {
+        if self.endpoints.is_empty() {
+            return None;
+        }
+        let http = self.cx.http().ok()?;
+        let kpis: Vec<Kpi> = self
+            .watched
+            .iter()
+            .filter_map(|watched| match watched {
+                Watched::Metric(_, bound) => Some(bound.metric.clone()),
+                Watched::Alert(..) => None,
+            })
+            .collect();
+        let scraped = self.endpoints.iter().map(|target| async {
+            let (parsed, _) = in_time(scrape(http, target, "", Effort::Once, |_| true)).await.ok()?;
+            let snapshot = Snapshot { at: now, samples: parsed.samples };
+            Some(keep(snapshot, &kpis))
+        });
+        Some(Scrapes { at: now, endpoints: join_all(scraped).await })
+    }
+
+    async fn alerts(&self, wanted: bool) -> Option<Result<Vec<Alert>, String>> {
+        if !wanted {
+            return None;
+        }
+        match (&self.alertmanager, &self.prometheus) {
+            (Some(client), _) => Some(in_time(client.alerts(&[])).await),
+            (None, Some(client)) => Some(in_time(client.alerts()).await),
+            (None, None) => None,
+        }
+    }
+
+    fn alert(
+        &self,
+        role: Role,
+        condition: &AlertCondition,
+        alerts: Option<&Result<Vec<Alert>, String>>,
+        rollout: &Rollout,
+        now: DateTime<Utc>,
+    ) -> Verdict {
+        let verdict = |outcome, reason: String| Verdict {
+            certain: true,
+            ..Verdict::bare(&condition.text, role, outcome, now, reason)
+        };
+        let alerts = match alerts {
+            Some(Ok(alerts)) => alerts,
+            Some(Err(error)) => return verdict(Outcome::Error, error.clone()),
+            None => return verdict(Outcome::Error, "nobody knows of alerts".into()),
+        };
+        // A silence keeps people asleep; it does not make a build good.
+        let firing = alerts.iter().find(|alert| {
+            alert.state != AlertState::Pending
+                && alert.name == condition.name
+                && condition.matchers.iter().all(|one| one.matches(&alert.labels))
+                && match (&self.scene.service, alert.labels.get("service")) {
+                    (Some(ours), Some(theirs)) => ours == theirs,
+                    _ => true,
+                }
+                && alert.since.is_none_or(|since| since >= rollout.started_at)
+        });
+        match firing {
+            Some(alert) => verdict(
+                Outcome::Fail,
+                format!(
+                    "{} since {}",
+                    alert.state.word(),
+                    alert.since.map_or_else(|| "some time".to_owned(), |since| since.format("%FT%TZ").to_string(),)
+                ),
+            ),
+            None => verdict(Outcome::Pass, "it does not fire".into()),
+        }
+    }
+}
+
+fn watch(role: Role, text: &str, known: &[Kpi]) -> Result<Watched> {
+    let refuse = |error: String| {
+        Error::usage(
+            error,
+            "conditions stand in the policy (`policies` of liveops.yaml), metrics in `rollout.metrics` of the service",
+        )
+    };
+    match Condition::parse(text).map_err(|error| refuse(error.to_string()))? {
+        Condition::Alert(alert) => Ok(Watched::Alert(role, alert)),
+        Condition::Metric(written) => {
+            let bound = written.bind(known).map_err(|error| refuse(error.to_string()))?;
+            Ok(Watched::Metric(role, Box::new(bound)))
+        }
+    }
+}

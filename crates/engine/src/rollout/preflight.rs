@@ -1,0 +1,247 @@
+//! What is checked before anything is written. Each refusal says how to satisfy the gate, or how to pass it over.
+
+use serde::Serialize;
+
+use crate::alerts::gather::backends;
+use crate::clients::http::request::Effort;
+use crate::clients::prometheus::Prometheus;
+use crate::rollout::resolve::Place;
+use crate::session::Session;
+use liveops_domain::alert::{AlertState, Urgency, urgency};
+use liveops_domain::error::{Error, Result};
+use liveops_domain::guard::expression::Condition;
+use liveops_domain::metric::series::Answer;
+use liveops_domain::rollout::exposure::Originals;
+use liveops_domain::rollout::plan::{Gate, Rules, Waiver};
+
+/// A share that is off by more than this part of what was asked for, or by more than these points, is another rollout.
+const COARSE: f64 = 0.5;
+
+const POINTS: f64 = 10.0;
+
+/// What a gate came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GateState {
+    Pass,
+    Refused,
+    /// Somebody passed it over.
+    Waived,
+    /// Worth saying; refuses nothing.
+    Warning,
+}
+
+/// One gate.
+#[derive(Debug, Clone, Serialize)]
+pub struct GateRow {
+    pub gate: String,
+    pub state: GateState,
+    pub text: String,
+    pub hint: Option<String>,
+}
+
+fn row(gate: Gate, found: std::result::Result<String, (String, String)>) -> GateRow {
+    let (state, text, hint) = match found {
+        Ok(text) => (GateState::Pass, text, None),
+        Err((text, hint)) => (GateState::Refused, text, Some(hint)),
+    };
+    GateRow { gate: gate.name().into(), state, text, hint }
+}
+
+/// Asks everybody at once.
+///
+/// # Errors
+/// The target cannot be read.
+pub async fn check(
+    cx: &Session,
+    place: &Place<'_>,
+    rules: &Rules,
+    originals: &Originals,
+    waived: &[Waiver],
+) -> Result<Vec<GateRow>> {
+    let wanted = |gate| rules.preflight.contains(&gate);
+    let (objections, exist, firing, budget) = tokio::join!(
+        place.target.preflight(),
+        async {
+            match wanted(Gate::AlertsExist) {
+                true => Some(row(Gate::AlertsExist, alerts_exist(cx, rules).await)),
+                false => None,
+            }
+        },
+        async {
+            match wanted(Gate::NoFiringAlert) {
+                true => Some(row(Gate::NoFiringAlert, none_fires(cx, &place.name).await)),
+                false => None,
+            }
+        },
+        async {
+            match wanted(Gate::ErrorBudget) {
+                true => Some(row(Gate::ErrorBudget, budget(cx, rules).await)),
+                false => None,
+            }
+        },
+    );
+    let objections = objections?;
+    let mut rows: Vec<GateRow> = exist.into_iter().chain(firing).chain(budget).collect();
+    for gate in [Gate::RollbackPlan, Gate::Capacity, Gate::Permissions] {
+        if !wanted(gate) {
+            continue;
+        }
+        let mine = objections.iter().find(|one| one.gate == gate.name() && one.blocks);
+        let found = match mine {
+            Some(one) => Err((one.text.clone(), one.hint.clone())),
+            None if gate == Gate::Capacity => effective(place, rules, originals),
+            None => Ok(match gate {
+                Gate::RollbackPlan => format!("back by hand: {}", place.target.undo_by_hand(Some(originals))),
+                _ => "everything that is needed is allowed".into(),
+            }),
+        };
+        rows.push(row(gate, found));
+    }
+    let others = objections.iter().filter(|one| {
+        let gated = Gate::ALL.iter().any(|(name, gate)| *name == one.gate && wanted(*gate));
+        !one.blocks || !gated
+    });
+    rows.extend(others.map(|one| GateRow {
+        gate: one.gate.into(),
+        state: if one.blocks { GateState::Refused } else { GateState::Warning },
+        text: one.text.clone(),
+        hint: Some(one.hint.clone()),
+    }));
+    for row in &mut rows {
+        if row.state == GateState::Refused
+            && let Some(waiver) = waived.iter().find(|waiver| waiver.gate == row.gate)
+        {
+            row.state = GateState::Waived;
+            row.hint = Some(format!("waived: {}", waiver.reason));
+        }
+    }
+    Ok(rows)
+}
+
+type Found = std::result::Result<String, (String, String)>;
+
+async fn alerts_exist(cx: &Session, rules: &Rules) -> Found {
+    let hint = || "write an alert rule for it, or pass `--prometheus URL`".to_owned();
+    let known = async {
+        let client = Prometheus::new(cx.http()?, cx.prometheus()?, Effort::Quick);
+        client.rules().await
+    };
+    let known = known.await.map_err(|error| (format!("no rules: {error}"), hint()))?;
+    let alerting: Vec<&str> =
+        known.iter().filter(|rule| rule.alerting.is_some()).map(|rule| rule.name.as_str()).collect();
+    if alerting.is_empty() {
+        return Err(("there is no alert rule at all".into(), hint()));
+    }
+    for text in &rules.rollback {
+        if let Ok(Condition::Alert(alert)) = Condition::parse(text)
+            && !alerting.contains(&alert.name.as_str())
+        {
+            return Err((format!("the policy relies on alert {}, and no rule makes it", alert.name), hint()));
+        }
+    }
+    Ok(format!("{} alert rules", alerting.len()))
+}
+
+async fn none_fires(cx: &Session, service: &str) -> Found {
+    let ask = async {
+        let backends = backends(cx, Effort::Quick)?;
+        match (&backends.alertmanager, &backends.prometheus) {
+            (Some(client), _) => client.alerts(&[]).await,
+            (None, Some(client)) => client.alerts().await,
+            (None, None) => Err(Error::internal("no backend")),
+        }
+    };
+    let alerts = ask
+        .await
+        .map_err(|error| (format!("nobody says what fires: {error}"), "pass `--alertmanager URL`".to_owned()))?;
+    let firing = alerts.iter().find(|alert| {
+        alert.state == AlertState::Firing
+            && urgency(alert.severity.as_deref()) == Urgency::Page
+            && alert.labels.get("service").is_none_or(|name| name == service)
+    });
+    match firing {
+        Some(alert) => Err((
+            format!("{} fires", alert.name),
+            format!("end it first: `{}`", cx.command(&format!("alerts show {}", alert.name))),
+        )),
+        None => Ok("no critical alert fires".into()),
+    }
+}
+
+async fn budget(cx: &Session, rules: &Rules) -> Found {
+    let Some(query) = &rules.error_budget else {
+        return Ok("no `error_budget` query is configured".into());
+    };
+    let hint = || "wait until it recovers; the query is `error_budget` of the policy".to_owned();
+    let ask = async {
+        let client = Prometheus::new(cx.http()?, cx.prometheus()?, Effort::Quick);
+        client.instant(query, Some(cx.clock.now())).await
+    };
+    let answer = ask.await.map_err(|error| (format!("it cannot be asked: {error}"), hint()))?;
+    let value = match &answer.answer {
+        Answer::Vector(series) => match series.as_slice() {
+            [only] => only.points.last().and_then(|point| point.value.float()),
+            _ => None,
+        },
+        Answer::Scalar(point) => point.value.float(),
+        Answer::Matrix(_) | Answer::String { .. } => None,
+    };
+    match value {
+        Some(value) if value > 0.0 => Ok(format!("{value:.3} is left")),
+        Some(value) => Err((format!("it is spent: {value:.3}"), hint())),
+        None => Err(("the query gives no single number".into(), hint())),
+    }
+}
+
+/// The shares that can be had, if none is too far from what was asked for, or that is allowed.
+fn effective(place: &Place<'_>, rules: &Rules, originals: &Originals) -> Found {
+    let mut rounded = Vec::new();
+    for step in &rules.steps {
+        let real = place.target.effective(*step, Some(originals));
+        let off = (real.get() - step.get()).abs();
+        if off <= step.get() * COARSE && off <= POINTS {
+            continue;
+        }
+        if rules.coarse {
+            rounded.push(format!("{real} instead of {step}"));
+            continue;
+        }
+        let why = place.target.arithmetic(*step, originals);
+        let why = why.map_or_else(String::new, |why| format!(": {why}"));
+        return Err((
+            format!("a step of {step} would be {real}{why}"),
+            "use other `--steps`, run more instances, or take what there is with `--allow-coarse`".into(),
+        ));
+    }
+    let stable = format!("{} instances of stable", originals.stable_available);
+    Ok(match rounded.as_slice() {
+        [] => stable,
+        _ => format!("{stable}; as coarse as allowed: {}", rounded.join(", ")),
+    })
+}
+
+/// The waivers of `--waive GATE --reason TEXT`.
+///
+/// # Errors
+/// `Usage`: a gate that does not exist, no reason.
+pub fn waivers(gates: &[String], reason: Option<&str>) -> Result<Vec<Waiver>> {
+    if gates.is_empty() {
+        return Ok(Vec::new());
+    }
+    let reason =
+        reason.ok_or_else(|| Error::usage("`--waive` needs a reason", "add `--reason TEXT`; it is journalled"))?;
+    gates
+        .iter()
+        .map(|gate| {
+            if Gate::ALL.iter().any(|(name, _)| name == gate) {
+                return Ok(Waiver { gate: gate.clone(), reason: reason.to_owned() });
+            }
+            Err(Error::NotFound {
+                what: "gate",
+                name: gate.clone(),
+                candidates: Gate::ALL.iter().map(|(name, _)| (*name).to_owned()).collect(),
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,137 @@
+//! Rollouts over regions.
+
+pub mod coordinator;
+pub mod lookup;
+pub mod run;
+
+use futures_util::StreamExt as _;
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use crate::change::Done;
+use crate::rollout::prepare::{Prepared, Request, prepare};
+use crate::rollout::regions::lookup::Found;
+use crate::rollout::resolve::{choose, place};
+use crate::rollout::rollback::go_back;
+use crate::session::Session;
+use liveops_domain::error::{Error, Result};
+use liveops_domain::rollout::fleet::Fleet;
+use liveops_domain::rollout::standing::{Standing, Standings};
+use liveops_domain::rollout::state::Rollout;
+
+/// `eu: promoted, us: under way`.
+pub fn stood(result: &serde_json::Value) -> String {
+    let regions = result["regions"].as_object();
+    let each: Vec<String> = regions
+        .into_iter()
+        .flatten()
+        .map(|(region, word)| format!("{region} {}", word.as_str().unwrap_or_default()))
+        .collect();
+    each.join(", ")
+}
+
+/// What is left in which region, and the command of the first, unless there is one for all.
+pub fn half_done(done: &str, failed: &[(String, Error)], command: Option<String>) -> Error {
+    let left: Vec<String> = failed
+        .iter()
+        .map(|(region, error)| match error {
+            Error::HalfDone { left, .. } => format!("{region}: {left}"),
+            error => format!("{region}: {error}"),
+        })
+        .collect();
+    let own = failed.iter().find_map(|(_, error)| match error {
+        Error::HalfDone { command, .. } => Some(command.clone()),
+        _ => None,
+    });
+    Error::HalfDone {
+        done: done.to_owned(),
+        left: left.join("; "),
+        command: command.or(own).unwrap_or_else(|| "liveops rollout status".into()),
+    }
+}
+
+/// Goes back in all of these regions at once.
+///
+/// # Errors
+/// `HalfDone`, naming the regions that are not back, with the command of the first.
+pub async fn back_in(
+    regions: &[&Session],
+    service: &str,
+    reason: &str,
+    confirmed: &crate::change::confirmed::Confirmed,
+) -> Result<Done> {
+    let all = regions.iter().map(|cx| async move {
+        let region = cx.region.clone().unwrap_or_default();
+        let back = async {
+            let place = place(cx, choose(cx, Some(service))?).await?;
+            go_back(cx, &place, None, reason.to_owned(), confirmed).await
+        };
+        (region, back.await)
+    });
+    let mut done: Vec<String> = Vec::new();
+    let mut failed = Vec::new();
+    for (region, back) in futures_util::future::join_all(all).await {
+        match back {
+            Ok(_) => done.push(region),
+            Err(error) => failed.push((region, error)),
+        }
+    }
+    if failed.is_empty() {
+        return Ok(Done { result: json!({ "service": service, "regions": done }), undo: None });
+    }
+    Err(crate::rollout::regions::half_done(
+        &format!("back in {}", if done.is_empty() { "no region".into() } else { done.join(", ") }),
+        &failed,
+        None,
+    ))
+}
+
+/// What the audit log keeps of the whole.
+pub fn result(fleet: &Fleet, service: &str, image: &str, standings: &Standings) -> Value {
+    let regions: serde_json::Map<String, Value> = fleet
+        .regions()
+        .map(|region| {
+            let standing = standings.get(region).copied().unwrap_or(Standing::Pending);
+            (region.clone(), json!(standing.word()))
+        })
+        .collect();
+    json!({ "rollout": fleet.id, "service": service, "image": image, "regions": regions })
+}
+
+/// May the undo of this change still be done in the regions? The rollout that it would take back.
+pub fn of_change<'f>(found: &'f Found, change: &str) -> Option<&'f Rollout> {
+    let mine = |rollout: &&Rollout| rollout.change.as_deref() == Some(change);
+    found.rollouts.values().find(mine)
+}
+
+/// One context for each of these regions.
+pub fn contexts(cx: &Session, regions: &[String]) -> Vec<Session> {
+    regions.iter().map(|region| cx.in_region(region)).collect()
+}
+
+/// Looks at everything in every region, all at once.
+///
+/// # Errors
+/// The first that cannot be planned, with its name.
+pub async fn prepare_all<'a>(contexts: &'a [Session], what: &Request, switch: bool) -> Result<Vec<Prepared<'a>>> {
+    let mut what = what.clone();
+    if what.image.is_none() {
+        // It is asked for once.
+        let Some(first) = contexts.first() else {
+            return Ok(Vec::new());
+        };
+        let prepared = prepare(first, what.clone(), switch).await;
+        what.image = Some(prepared.map_err(|error| named(first, error))?.plan.image);
+    }
+    let all = contexts.iter().map(|cx| async {
+        let prepared = prepare(cx, what.clone(), switch).await;
+        prepared.map_err(|error| named(cx, error))
+    });
+    join_all(all).await.into_iter().collect()
+}
+
+/// The error with the region where it happened.
+pub fn named(cx: &Session, error: Error) -> Error {
+    let region = cx.region.as_deref().unwrap_or_default();
+    error.at(format!("region {region}"))
+}

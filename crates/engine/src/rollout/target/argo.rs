@@ -1,0 +1,376 @@
+//! `kind: argo`: Argo Rollouts moves the weight, and outlives any terminal. We set the image, let it go on at each step,
+//! promote and abort by its resource, and never write a weight: its controller would take it back.
+
+use std::cell::Cell;
+
+use serde_json::{Value, json};
+
+use crate::change::confirmed::Confirmed;
+use crate::clients::kubectl::Patch;
+use crate::clients::kubectl::object::{Deed, Object, Resource};
+use crate::rollout::target::annotated_object::{Held, going};
+use crate::rollout::target::deployment::denied;
+use crate::rollout::target::{Doing, Finish, Notice, Objection, Target};
+use liveops_domain::error::{Error, Result};
+use liveops_domain::kubernetes::argo::{
+    HALT, is_halted, is_observed, is_paused, is_unpausing, is_whole, phase, share, steps,
+};
+use liveops_domain::kubernetes::{deployment, note, owner};
+use liveops_domain::rollout::exposure::{Fence, Originals, Percent, Readiness, Reading};
+
+/// The target.
+#[derive(Debug)]
+pub struct Argo<'a> {
+    held: Held<'a>,
+    container: Option<&'a str>,
+    /// The share that the controller was last let go to.
+    awaited: Cell<Percent>,
+}
+
+impl<'a> Argo<'a> {
+    pub fn new(held: Held<'a>, container: Option<&'a str>) -> Self {
+        Self { held, container, awaited: Cell::new(Percent::ZERO) }
+    }
+
+    async fn look(&self) -> Result<Value> {
+        let found = self.held.look(&[]).await?;
+        self.held.find(&found).cloned()
+    }
+
+    fn reading(&self, rollout: &Value) -> Reading {
+        let count = |name: &str| {
+            let count = rollout["status"][name].as_u64().unwrap_or(0);
+            u32::try_from(count).unwrap_or(u32::MAX)
+        };
+        let available = count("availableReplicas");
+        let message = rollout["status"]["message"].as_str().unwrap_or_default();
+        let canary = match phase(rollout) {
+            "Degraded" => Readiness::Failed { available, why: format!("Argo Rollouts says it is degraded: {message}") },
+            "Paused" | "Healthy" => Readiness::Ready { available },
+            _ if is_whole(rollout) => Readiness::Ready { available },
+            _ => Readiness::Waiting {
+                available,
+                wanted: count("replicas"),
+                why: format!("Argo Rollouts is progressing: {message}"),
+            },
+        };
+        let live = share(rollout);
+        // It is where it was let go to, or waits again on its way there, or is through.
+        let arrived = !self.awaited.get().exceeds(live) || is_paused(rollout) || is_whole(rollout);
+        let held = is_unpausing(rollout) || is_halted(rollout);
+        Reading {
+            live,
+            settled: is_observed(rollout) && !held && arrived,
+            stable: Readiness::Ready { available },
+            canary,
+            version: rollout["metadata"]["resourceVersion"].as_str().map(ToOwned::to_owned),
+            epoch: note::epoch(rollout),
+            writer: owner::of(rollout, &["spec", "template"]).map(ToOwned::to_owned),
+        }
+    }
+
+    fn place_of_container(&self, rollout: &Value) -> Result<usize> {
+        deployment::container(rollout, self.container).map_err(|why| self.held.unfit(&why))
+    }
+
+    /// Patches it; returns it as it is then.
+    async fn patch(
+        &self,
+        kind: Patch,
+        patch: &Value,
+        subresource: Option<&str>,
+        confirmed: &Confirmed,
+    ) -> Result<Value> {
+        let after = self.held.patch(kind, patch, subresource, confirmed).await?;
+        self.held.find(&after).cloned()
+    }
+
+    /// Sets a part of the status, as the plugin does.
+    async fn tell(&self, status: Value, confirmed: &Confirmed) -> Result<Value> {
+        let patch = json!({ "status": status });
+        self.patch(Patch::Merge, &patch, Some("status"), confirmed).await
+    }
+
+    /// The image in the template, where it is another one; one write with what is `also` to be done.
+    async fn set_image(
+        &self,
+        rollout: Value,
+        image: Option<&str>,
+        also: Option<Value>,
+        confirmed: &Confirmed,
+    ) -> Result<Value> {
+        let mut patch = Vec::new();
+        if let Some(image) = image {
+            let container = self.place_of_container(&rollout)?;
+            let now = deployment::image(&rollout, container).unwrap_or_default();
+            if now != image {
+                patch = deployment::set_image(container, now, image);
+            }
+        }
+        patch.extend(also);
+        if patch.is_empty() {
+            return Ok(rollout);
+        }
+        let patch = Value::Array(patch);
+        self.patch(Patch::Json, &patch, None, confirmed).await
+    }
+}
+
+impl Target for Argo<'_> {
+    fn kind(&self) -> &'static str {
+        "argo"
+    }
+
+    fn place(&self) -> String {
+        self.held.place()
+    }
+
+    fn is_delegated(&self) -> bool {
+        true
+    }
+
+    fn steps(&self) -> Doing<'_, Option<Vec<Percent>>> {
+        Box::pin(async {
+            let rollout = self.look().await?;
+            let weights = steps(&rollout).iter().filter_map(|step| step["setWeight"].as_f64());
+            let mut weights: Vec<Percent> = weights.filter_map(Percent::new).collect();
+            weights.retain(|weight| !weight.is_zero() && !weight.is_about(Percent::FULL));
+            weights.push(Percent::FULL);
+            Ok(Some(weights))
+        })
+    }
+
+    fn read(&self) -> Doing<'_, Reading> {
+        Box::pin(async { Ok(self.reading(&self.look().await?)) })
+    }
+
+    fn read_beside<'a>(&'a self, beside: &'a [Object]) -> Doing<'a, (Reading, Option<Vec<Value>>)> {
+        Box::pin(async move {
+            let asked: Vec<&Object> = beside.iter().collect();
+            let objects = self.held.look(&asked).await?;
+            let reading = self.reading(self.held.find(&objects)?);
+            Ok((reading, Some(objects)))
+        })
+    }
+
+    fn originals(&self) -> Doing<'_, Originals> {
+        Box::pin(async {
+            let rollout = self.look().await?;
+            let container = self.place_of_container(&rollout)?;
+            let available = rollout["status"]["availableReplicas"].as_u64().unwrap_or(0);
+            Ok(Originals {
+                weight: Percent::ZERO,
+                stable_available: u32::try_from(available).unwrap_or(u32::MAX),
+                stable_image: deployment::image(&rollout, container).map(ToOwned::to_owned),
+                stable_digest: None,
+                stable_revision: rollout["status"]["stableRS"].as_str().map(ToOwned::to_owned),
+                detail: json!({ "container": container, "halt": rollout["spec"][HALT] }),
+            })
+        })
+    }
+
+    fn preflight(&self) -> Doing<'_, Vec<Objection>> {
+        Box::pin(async {
+            let rollout = self.look().await?;
+            let kubectl = &self.held.kubectl;
+            let status = Deed { part: Some("status"), ..Deed::new("patch", Resource::ArgoRollout) };
+            let deeds = [Deed::new("patch", Resource::ArgoRollout), status];
+            let denied = denied(kubectl, &deeds).await;
+            let mut objections = denied.map_err(|failure| self.held.failed(&failure))?;
+            let mut object = |text: String, hint: String, blocks: bool| {
+                objections.push(Objection { gate: "rollback_plan", text, hint, blocks });
+            };
+            if !rollout["spec"]["strategy"]["canary"].is_object() {
+                object(
+                    "its strategy is not `canary`, so there are no steps".into(),
+                    "give the Rollout a canary strategy with steps".into(),
+                    true,
+                );
+            }
+            if is_halted(&rollout) {
+                object(
+                    "the Rollout is paused by hand (`spec.paused`), so Argo Rollouts would do nothing".into(),
+                    "set `spec.paused: false`".into(),
+                    true,
+                );
+            } else if !is_whole(&rollout) || phase(&rollout) != "Healthy" {
+                object(
+                    format!("Argo Rollouts is in the middle of another version: {}", phase(&rollout)),
+                    format!("look: `{}`", kubectl.by_hand(&format!("get {} -o yaml", self.held.object))),
+                    true,
+                );
+            }
+            let waits = |step: &Value| step["pause"].is_object() && step["pause"]["duration"].is_null();
+            if !steps(&rollout).iter().any(waits) {
+                object(
+                    "none of its steps is `pause: {}`, so it goes on by its own clock, and evidence can only take it back".into(),
+                    "put `pause: {}` behind each `setWeight`".into(),
+                    false,
+                );
+            }
+            objections.extend(crate::rollout::target::deployment::managed(&rollout));
+            Ok(objections)
+        })
+    }
+
+    fn prepare<'a>(
+        &'a self,
+        image: &'a str,
+        originals: &'a Originals,
+        fence: &'a Fence,
+        confirmed: &'a Confirmed,
+    ) -> Doing<'a, Reading> {
+        Box::pin(async move {
+            let rollout = self.look().await?;
+            let claimed = self.held.hold(&rollout, originals, fence, None, confirmed);
+            let rollout = self.held.find(&claimed.await?)?.clone();
+            let rollout = self.set_image(rollout, Some(image), None, confirmed);
+            Ok(self.reading(&rollout.await?))
+        })
+    }
+
+    fn claim<'a>(&'a self, fence: &'a Fence, confirmed: &'a Confirmed) -> Doing<'a, ()> {
+        Box::pin(async move {
+            let rollout = self.look().await?;
+            self.held.claim(&rollout, fence, confirmed).await
+        })
+    }
+
+    fn set_exposure<'a>(&'a self, percent: Percent, fence: &'a Fence, confirmed: &'a Confirmed) -> Doing<'a, Reading> {
+        Box::pin(async move {
+            let rollout = self.look().await?;
+            self.held.admit_forward(&rollout, None, fence)?;
+            self.awaited.set(percent);
+            // The controller is ahead of us or at it: there is nothing to let go.
+            if !percent.exceeds(share(&rollout)) || !is_paused(&rollout) {
+                return Ok(self.reading(&rollout));
+            }
+            let version = &rollout["metadata"]["resourceVersion"];
+            let patch = json!({
+                "metadata": { "resourceVersion": version },
+                "status": { "pauseConditions": null },
+            });
+            let after = self.patch(Patch::Merge, &patch, Some("status"), confirmed);
+            Ok(self.reading(&after.await?))
+        })
+    }
+
+    fn halt<'a>(&'a self, still: bool, confirmed: &'a Confirmed) -> Doing<'a, Option<String>> {
+        Box::pin(async move {
+            let done = self.held.halt(HALT, still, confirmed).await?;
+            Ok(done.then(|| match still {
+                true => "Argo Rollouts stands still: `spec.paused` of its Rollout is true".into(),
+                false => "Argo Rollouts goes on by its steps".into(),
+            }))
+        })
+    }
+
+    fn restore<'a>(&'a self, originals: Option<&'a Originals>, confirmed: &'a Confirmed) -> Doing<'a, Reading> {
+        Box::pin(async move {
+            let mut rollout = self.look().await?;
+            let Some(originals) = Held::originals(&rollout, originals) else {
+                return Ok(self.reading(&rollout));
+            };
+            let stable = rollout["status"]["stableRS"].as_str().map(ToOwned::to_owned);
+            let promoted = originals.stable_revision.is_some() && stable != originals.stable_revision;
+            if !promoted && !is_whole(&rollout) && rollout["status"]["abort"] != true {
+                rollout = self.tell(json!({ "abort": true }), confirmed).await?;
+            }
+            // Without the old template it would stay degraded, and the next apply would begin anew.
+            // One that stands still takes its traffic back, and leaves its pods as they are.
+            let image = originals.stable_image.as_deref();
+            let go_on = match going(&originals.detail) {
+                Value::Null => json!({ "op": "remove", "path": "/spec/paused" }),
+                value => json!({ "op": "add", "path": "/spec/paused", "value": value }),
+            };
+            let go_on = is_halted(&rollout).then_some(go_on);
+            rollout = self.set_image(rollout, image, go_on, confirmed).await?;
+            if promoted {
+                // For the controller the old version is a new canary now: it gets everything without waiting for steps,
+                // as soon as it is seen; the controller forgets what it was told before.
+                if is_observed(&rollout) && !is_whole(&rollout) && rollout["status"]["promoteFull"] != true {
+                    rollout = self.tell(json!({ "promoteFull": true }), confirmed).await?;
+                }
+                let mut reading = self.reading(&rollout);
+                reading.live = share(&rollout).rest();
+                return Ok(reading);
+            }
+            if note::epoch(&rollout).is_some() {
+                if !is_whole(&rollout) {
+                    // The note stays until nothing is left to be done: without it nobody could go on from here.
+                    return Err(Error::Conflict {
+                        what: "Argo Rollouts takes the new version away at its next pass".into(),
+                        hint: "it is asked again".into(),
+                    });
+                }
+                self.held.release(None, confirmed).await?;
+            }
+            Ok(self.reading(&rollout))
+        })
+    }
+
+    fn promote<'a>(
+        &'a self,
+        _image: &'a str,
+        _originals: &'a Originals,
+        fence: &'a Fence,
+        confirmed: &'a Confirmed,
+    ) -> Doing<'a, Reading> {
+        Box::pin(async move {
+            let mut rollout = self.look().await?;
+            self.held.admit_forward(&rollout, None, fence)?;
+            if !is_whole(&rollout) {
+                let version = &rollout["metadata"]["resourceVersion"];
+                let patch = json!({
+                    "metadata": { "resourceVersion": version },
+                    "status": { "promoteFull": true },
+                });
+                let done = self.patch(Patch::Merge, &patch, Some("status"), confirmed);
+                rollout = done.await?;
+            }
+            let mut reading = self.reading(&rollout);
+            // From here on the controller finishes by itself.
+            reading.live = Percent::FULL;
+            Ok(reading)
+        })
+    }
+
+    fn finish<'a>(
+        &'a self,
+        image: &'a str,
+        _originals: &'a Originals,
+        _fence: &'a Fence,
+        confirmed: &'a Confirmed,
+    ) -> Doing<'a, Finish> {
+        Box::pin(async move {
+            let rollout = self.look().await?;
+            let container = self.place_of_container(&rollout)?;
+            let same = deployment::image(&rollout, container) == Some(image);
+            if !same || !is_whole(&rollout) || phase(&rollout) != "Healthy" {
+                return Ok(Finish::Waiting(format!("Argo Rollouts is {}", phase(&rollout))));
+            }
+            self.held.release(None, confirmed).await?;
+            Ok(Finish::Done)
+        })
+    }
+
+    fn undo_by_hand(&self, _originals: Option<&Originals>) -> String {
+        let by_hand = |patch: &str| {
+            let words = format!("patch {} --type=merge {patch}", self.held.object);
+            self.held.kubectl.by_hand(&words)
+        };
+        let abort = by_hand("--subresource=status --patch='{\"status\":{\"abort\":true}}'");
+        let seen = self.held.seen();
+        match self.held.find(&seen) {
+            Ok(found) if is_halted(found) => {
+                let go_on = by_hand("--patch='{\"spec\":{\"paused\":null}}'");
+                format!("{abort} && {go_on}")
+            }
+            _ => abort,
+        }
+    }
+
+    fn notices(&self, about: &[Notice]) -> Vec<Value> {
+        self.held.events(&self.held.object, about)
+    }
+}

@@ -1,0 +1,87 @@
+//! Alerting rules for runbooks: from files that are named, from those of the configuration, or from Prometheus.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::alerts::gather::timed;
+use crate::clients::http::request::Effort;
+use crate::clients::prometheus::Prometheus;
+use crate::session::Session;
+use liveops_domain::error::{Error, Problem, Result};
+use liveops_domain::runbook::rule::AlertRule;
+use liveops_domain::status::source::{Source, SourceState};
+
+/// What is known of the rules.
+#[derive(Debug)]
+pub struct Rules {
+    /// `None`: nobody could say.
+    pub rules: Option<Vec<AlertRule>>,
+    /// Prometheus, where it was asked.
+    pub source: Option<Source>,
+}
+
+/// Reads the files, else those of the configuration, else asks Prometheus.
+///
+/// # Errors
+/// A file that cannot be read; a secret that cannot be had. A Prometheus that does not answer is in `source`.
+pub async fn gather(cx: &Session, named: &[PathBuf]) -> Result<Rules> {
+    let config = cx.config()?;
+    let (base, files) = if named.is_empty() {
+        (config.folder(), &config.settings.documents.rules[..])
+    } else {
+        (cx.dirs.work.clone(), named)
+    };
+    if !files.is_empty() {
+        let mut rules = Vec::new();
+        for file in files {
+            read(&base, file, &mut rules)?;
+        }
+        return Ok(Rules { rules: Some(rules), source: None });
+    }
+    let client = match cx.prometheus() {
+        Ok(target) => Prometheus::new(cx.http()?, target, Effort::Quick),
+        Err(Error::Unconfigured { .. }) => {
+            return Ok(Rules { rules: None, source: None });
+        }
+        Err(error) => return Err(error),
+    };
+    let (answer, source) = timed("prometheus", Some(client.rules())).await;
+    let rules = answer.and_then(Result::ok).map(|rules| rules.iter().filter_map(AlertRule::of).collect());
+    Ok(Rules { rules, source: Some(source) })
+}
+
+impl Rules {
+    /// Why they are not known, in words.
+    pub fn gap(&self) -> Option<String> {
+        if self.rules.is_some() {
+            return None;
+        }
+        Some(match &self.source {
+            Some(Source { error: Some(error), state: SourceState::Down, .. }) => error.clone(),
+            _ => "no Prometheus is configured, and no rule files are named".into(),
+        })
+    }
+}
+
+/// A file, or every `.yml` and `.yaml` of a folder.
+fn read(base: &Path, file: &Path, rules: &mut Vec<AlertRule>) -> Result<()> {
+    let path = base.join(file);
+    let io = |source| Error::Io { action: "read", path: path.clone(), source };
+    let shown = file.display().to_string();
+    if path.is_dir() {
+        let entries = fs::read_dir(&path).map_err(io)?;
+        let mut names: Vec<PathBuf> = entries
+            .filter_map(|entry| Some(entry.ok()?.file_name()))
+            .map(|name| file.join(name))
+            .filter(|name| name.extension().is_some_and(|extension| extension == "yml" || extension == "yaml"))
+            .collect();
+        names.sort();
+        return names.iter().try_for_each(|name| read(base, name, rules));
+    }
+    let text = fs::read_to_string(&path).map_err(io)?;
+    let found = AlertRule::read_file(&text, &shown).map_err(|message| Error::Config {
+        problems: vec![Problem { source: shown.clone(), line: 0, key: String::new(), message }],
+    })?;
+    rules.extend(found);
+    Ok(())
+}

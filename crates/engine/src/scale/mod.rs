@@ -1,0 +1,3 @@
+//! Replicas and autoscaling bounds.
+
+pub mod fleet;

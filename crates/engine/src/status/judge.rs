@@ -1,0 +1,198 @@
+//! From readings to a verdict, a headline, and the next command. Pure.
+
+use liveops_domain::alert::{Alert, group};
+use liveops_domain::metric::level::Level;
+use liveops_domain::rollout::overview::Seen;
+use liveops_domain::rollout::row::RolloutRow;
+use liveops_domain::rollout::state::Phase;
+use liveops_domain::status::health::ServiceState;
+use liveops_domain::status::source::{Recommendation, Source, SourceState, Verdict};
+use liveops_domain::status::{FlagsReading, Origin, Readings, worst_level};
+use liveops_domain::text::shell::word;
+
+/// The verdict and its reasons.
+#[derive(Debug, Clone)]
+pub struct Judgement {
+    pub verdict: Verdict,
+    pub warnings: usize,
+    /// `1 service down, 2 alerts firing`.
+    pub headline: String,
+}
+
+/// Judges everything that was read.
+pub fn judge(readings: &Readings, sources: &[Source], alerts_expected: bool, rollouts: &Seen) -> Judgement {
+    // Who answers only in part may keep back the one thing that matters.
+    let down =
+        sources.iter().filter(|source| matches!(source.state, SourceState::Down | SourceState::Degraded)).count();
+    let mut levels = readings.levels(alerts_expected, down);
+    levels.extend(rollouts.rollouts.iter().map(level));
+    levels.extend(rollouts.unseen.iter().map(|_| Level::Unknown));
+    let verdict = match worst_level::of_all(levels.iter().copied()) {
+        Level::Critical => Verdict::Fail,
+        Level::Unknown => Verdict::Unknown,
+        Level::Warn => Verdict::Warn,
+        Level::Ok => Verdict::Pass,
+    };
+    let warnings = levels.iter().filter(|level| **level == Level::Warn).count();
+    Judgement { verdict, warnings, headline: headline(readings, sources, levels.len(), alerts_expected, rollouts) }
+}
+
+/// How bad a rollout under way is by itself: what its users see, alerts and KPIs say.
+fn level(row: &RolloutRow) -> Level {
+    match row.phase {
+        Phase::RollbackFailed => Level::Critical,
+        phase if phase.is_back() => Level::Warn,
+        _ if row.needs_somebody() => Level::Warn,
+        _ => Level::Ok,
+    }
+}
+
+fn headline(
+    readings: &Readings,
+    sources: &[Source],
+    looked_at: usize,
+    alerts_expected: bool,
+    rollouts: &Seen,
+) -> String {
+    let services = |state| readings.services.iter().filter(|service| service.state == state).count();
+    let kpis = |level| readings.kpis.iter().filter(|reading| reading.level == level).count();
+    let alerts =
+        |level| readings.alerts.iter().flatten().filter(|alert| worst_level::of_alert(alert) == Some(level)).count();
+    let down: Vec<&str> =
+        sources.iter().filter(|source| source.state == SourceState::Down).map(|source| source.name.as_str()).collect();
+    let partly: Vec<&str> = sources
+        .iter()
+        .filter(|source| source.state == SourceState::Degraded)
+        .map(|source| source.name.as_str())
+        .collect();
+    let mut parts = Vec::new();
+    let mut add = |n: usize, one: &str, many: &str| {
+        if n > 0 {
+            parts.push(format!("{n} {}", if n == 1 { one } else { many }));
+        }
+    };
+    add(services(ServiceState::Down), "service down", "services down");
+    let rolled = |wanted: fn(&RolloutRow) -> bool| {
+        let all = rollouts.rollouts.iter();
+        all.filter(|row| wanted(row)).count()
+    };
+    add(rolled(|row| row.phase == Phase::RollbackFailed), "rollback failed", "rollbacks failed");
+    add(alerts(Level::Critical), "critical alert", "critical alerts");
+    add(kpis(Level::Critical), "KPI critical", "KPIs critical");
+    add(services(ServiceState::Degraded), "service degraded", "services degraded");
+    add(alerts(Level::Warn), "alert firing", "alerts firing");
+    add(kpis(Level::Warn), "KPI in warning", "KPIs in warning");
+    add(readings.targets.as_ref().map_or(0, |targets| targets.down.len()), "target down", "targets down");
+    let flags = readings.flags.as_ref().map_or(0, FlagsReading::broken);
+    add(flags, "flag that services cannot read", "flags that services cannot read");
+    add(services(ServiceState::Unknown), "service unknown", "services unknown");
+    add(kpis(Level::Unknown), "KPI unknown", "KPIs unknown");
+    add(
+        rolled(|row| row.phase.is_back() && row.phase != Phase::RollbackFailed),
+        "rollout taken back",
+        "rollouts taken back",
+    );
+    add(
+        rolled(|row| !row.phase.is_back() && row.needs_somebody()),
+        "rollout waits for somebody",
+        "rollouts wait for somebody",
+    );
+    add(rollouts.unseen.len(), "rollout unknown", "rollouts unknown");
+    if alerts_expected && (readings.alerts.is_none() || readings.alerts_as_of.is_some()) {
+        parts.push("alerts unknown".into());
+    }
+    if !down.is_empty() {
+        parts.push(format!("{} not answering", named(&down)));
+    }
+    if !partly.is_empty() {
+        parts.push(format!("{} answering in part", named(&partly)));
+    }
+    if !parts.is_empty() {
+        parts.join(", ")
+    } else if looked_at == 0 {
+        "nothing to look at".into()
+    } else {
+        "nothing wrong in sight".into()
+    }
+}
+
+/// A few sources by name, many as a number.
+fn named(sources: &[&str]) -> String {
+    match sources.len() {
+        0..=3 => sources.join(", "),
+        n => format!("{n} sources"),
+    }
+}
+
+/// What to do next, the most urgent first.
+pub fn next(readings: &Readings, sources: &[Source], presets: bool, configured: bool) -> Vec<Recommendation> {
+    let mut next = Vec::new();
+    if !configured {
+        for (why, command) in [
+            ("nothing is configured yet", "liveops init"),
+            ("look without any file", "liveops status --prometheus URL"),
+            ("try it on a simulated service", "liveops demo"),
+        ] {
+            next.push(Recommendation::new(why, command));
+        }
+        return next;
+    }
+    let loud: Vec<Alert> =
+        readings.alerts.iter().flatten().filter(|alert| worst_level::of_alert(alert).is_some()).cloned().collect();
+    if let Some(first) = group(&loud).first() {
+        next.push(Recommendation::new(
+            "the first alert to fire",
+            format!("liveops alerts explain {}", word(first.name)),
+        ));
+    }
+    if let Some(service) = worst_service(readings) {
+        next.push(Recommendation::new(
+            format!("{service} is not healthy"),
+            format!("liveops health detailed --service {}", word(service)),
+        ));
+    }
+    let bad = readings
+        .kpis
+        .iter()
+        .filter(|reading| matches!(reading.level, Level::Critical | Level::Warn))
+        .max_by_key(|reading| reading.level);
+    if let Some(reading) = bad {
+        let command = match reading.origin {
+            Origin::Prometheus => {
+                format!("liveops query --kpi {} --plot", word(&reading.kpi.name))
+            }
+            Origin::Scrape => "liveops health metrics".into(),
+        };
+        next.push(Recommendation::new(format!("{} is above its threshold", reading.kpi.title()), command));
+    }
+    let faulty = readings.flags.as_ref().and_then(|flags| flags.errors.first());
+    if let Some(error) = faulty {
+        next.push(Recommendation::new(
+            format!("flag {} does not do what it says", error.flag),
+            format!("liveops flag lint {}", word(&error.flag)),
+        ));
+    }
+    let trouble = sources.iter().any(|source| source.state != SourceState::Ok);
+    let gaps = readings.kpis.iter().any(|reading| reading.level == Level::Unknown);
+    let targets = readings.targets.as_ref().is_some_and(|targets| !targets.down.is_empty());
+    if trouble || gaps || targets {
+        next.push(Recommendation::new("some sources do not answer, or lack data", "liveops doctor"));
+    }
+    if presets {
+        next.push(Recommendation::new("name your own KPIs and thresholds", "liveops init"));
+    }
+    if next.is_empty() {
+        next.push(Recommendation::new("keep looking", "liveops status --watch"));
+    }
+    next
+}
+
+fn worst_service(readings: &Readings) -> Option<&str> {
+    let rank = |state: ServiceState| Level::from(state);
+    let worst = readings
+        .services
+        .iter()
+        .filter(|service| service.state != ServiceState::Healthy)
+        .max_by_key(|service| rank(service.state));
+    worst.map(|service| service.name.as_str())
+}

@@ -1,0 +1,384 @@
+//! The checks of the checklist: each looks at one thing, and says what it found, or why it could not look. What is not
+//! configured is a person's to look at; what is dead is unknown, and holds nothing up.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use serde_json::Value;
+
+use crate::clients::http::request::{Effort, Request};
+use crate::clients::http::target::Target;
+use crate::clients::prometheus::Prometheus;
+use crate::incident::summary::clock;
+use crate::session::Session;
+use crate::triage::facts::Ground;
+use crate::triage::figures;
+use liveops_domain::alert::Alert;
+use liveops_domain::change::timeline::Kind;
+use liveops_domain::error::{Error, Result};
+use liveops_domain::incident::event::DeliveryState;
+use liveops_domain::incident::state::Incident;
+use liveops_domain::kubernetes::deployment;
+use liveops_domain::metric::quantity::Unit;
+use liveops_domain::metric::series::Answer;
+use liveops_domain::status::health::ServiceState;
+use liveops_domain::status::source::SourceState;
+use liveops_domain::text::shell::word;
+use liveops_domain::text::time::relative;
+use liveops_domain::triage::logs::digest;
+use liveops_domain::triage::{Check, Found, Item, Outcome};
+
+/// Lines of evidence that an item has.
+const LINES: usize = 6;
+
+/// Longer than any deadline of a backend: this only ends what ignores its own.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// Services whose logs are read: those of a small game, or the first of a large one.
+const SERVICES: usize = 5;
+
+/// How far back logs are read.
+const LOGS: Duration = Duration::from_secs(900);
+
+/// Kinds of errors that a service's line names.
+const KINDS: usize = 3;
+
+/// Makes the check of an item.
+pub async fn make(ground: Ground<'_>, item: &Item) -> Found {
+    let look = async {
+        match item.check {
+            Check::Scope => figures::scope(&ground).await,
+            Check::Alerts => alerts(&ground).await,
+            Check::Deployments => changed(&ground, &DEPLOYED, &["kubernetes", "deployments"]).await,
+            Check::Flags => changed(&ground, &[Kind::Flag, Kind::Config], &["flags"]).await,
+            Check::Dependencies => dependencies(ground.cx).await,
+            Check::Targets => targets_of(&ground).await,
+            Check::Logs => logs(&ground).await,
+            Check::Query => query(ground.cx, item).await,
+            Check::Told => Ok(told(ground.cx, ground.incident)),
+            Check::None => Ok(Found::new(Outcome::Manual, Vec::new())),
+        }
+    };
+    let found = tokio::time::timeout(LIMIT, look).await;
+    let mut found = match found {
+        Err(_) => Found::unknown(format!("no answer within {} s", LIMIT.as_secs())),
+        Ok(Ok(found)) => found,
+        Ok(Err(Error::Unconfigured { what, .. })) => {
+            Found::new(Outcome::Manual, vec![format!("not looked at: no {what} is configured")])
+        }
+        Ok(Err(error)) => Found::unknown(error.to_string()),
+    };
+    let more = found.lines.len().saturating_sub(LINES);
+    if more > 0 {
+        found.lines.truncate(LINES);
+        found.lines.push(format!("and {more} more"));
+    }
+    found
+}
+
+const DEPLOYED: [Kind; 4] = [Kind::Deploy, Kind::Migration, Kind::Scale, Kind::Restart];
+
+/// What fires, the first one first.
+async fn alerts(ground: &Ground<'_>) -> Result<Found> {
+    let status = ground.status.clone().await;
+    let gathered = match &*status {
+        Ok(gathered) => gathered,
+        Err(error) => return Ok(Found::unknown(error.to_string())),
+    };
+    let Some(known) = &gathered.readings.alerts else {
+        if gathered.alerts_expected {
+            return Ok(Found::unknown(down(&gathered.sources, "who knows the alerts did not answer")));
+        }
+        return Err(Error::Unconfigured {
+            what: "Prometheus or Alertmanager",
+            environment: String::new(),
+            hint: String::new(),
+        });
+    };
+    let mut firing: Vec<&Alert> = known.iter().filter(|alert| alert.state.is_loud()).collect();
+    firing.sort_by_key(|alert| alert.since);
+    let now = ground.cx.clock.now();
+    let mut lines: Vec<String> = firing
+        .iter()
+        .map(|alert| {
+            let since = alert.since.map_or_else(String::new, |at| relative(at, now));
+            let severity = alert.severity.as_deref().unwrap_or("no severity");
+            format!("{} ({severity}) {since}", alert.name)
+        })
+        .collect();
+    if let Some(first) = firing.first() {
+        let runbook = match &first.runbook {
+            Some(link) => format!("its runbook: {link}"),
+            None => format!("`{}`", ground.cx.command(&format!("alerts explain {}", word(&first.name)))),
+        };
+        lines.insert(1, runbook);
+    }
+    Ok(if lines.is_empty() {
+        Found::new(Outcome::Clear, vec!["nothing fires".into()])
+    } else {
+        Found::new(Outcome::Suspicious, lines)
+    })
+}
+
+/// The reason of the first source that is down.
+fn down(sources: &[liveops_domain::status::source::Source], otherwise: &str) -> String {
+    let dead = sources.iter().find(|source| source.state == SourceState::Down);
+    dead.map_or_else(
+        || otherwise.to_owned(),
+        |source| {
+            let why = source.error.as_deref().unwrap_or("no answer");
+            format!("{}: {why}", source.name)
+        },
+    )
+}
+
+/// Changes of some kinds, the suspects first; `asked` are the sources that know them.
+async fn changed(ground: &Ground<'_>, kinds: &[Kind], asked: &[&str]) -> Result<Found> {
+    let history = ground.history.clone().await;
+    let history = match &*history {
+        Ok(history) => history,
+        Err(error) => return Ok(Found::unknown(error.to_string())),
+    };
+    let now = ground.cx.clock.now();
+    let (suspects, others) = history.of(kinds);
+    let mut lines: Vec<String> =
+        suspects.iter().map(|one| format!("suspect: {} ({})", one.change.what, one.reasons.join("; "))).collect();
+    lines.extend(others.iter().map(|change| format!("{}: {}", relative(change.at, now), change.what)));
+    let silent =
+        history.sources.iter().filter(|one| one.state == SourceState::Down && asked.contains(&one.name.as_str()));
+    let silent: Vec<String> = silent
+        .map(|one| {
+            let why = one.error.as_deref().unwrap_or("no answer");
+            format!("{} cannot tell: {why}", one.name)
+        })
+        .collect();
+    let outcome = match (lines.is_empty(), silent.is_empty()) {
+        (false, _) => Outcome::Suspicious,
+        (true, false) => Outcome::Unknown,
+        (true, true) => {
+            let since = clock(history.since, now);
+            lines.push(format!("none is known since {since}"));
+            Outcome::Clear
+        }
+    };
+    lines.extend(silent);
+    Ok(Found::new(outcome, lines))
+}
+
+/// The status pages of the configuration.
+async fn dependencies(cx: &Session) -> Result<Found> {
+    let known = &cx.config()?.settings.documents.dependencies;
+    if known.is_empty() {
+        let how = "no status page is configured: list them under `dependencies` in liveops.yaml";
+        return Ok(Found::new(Outcome::Manual, vec![how.into()]));
+    }
+    let http = cx.http()?;
+    let asked = known.iter().map(async |one| {
+        let target = Target::new(&one.name, &one.url, &[])?;
+        let request = Request::get("").effort(Effort::Quick);
+        http.send(&target, request).await?.ok()
+    });
+    let mut lines = Vec::new();
+    let mut outcome = Outcome::Clear;
+    for (one, answer) in known.iter().zip(join_all(asked).await) {
+        let (found, line) = match answer {
+            Ok(answer) => {
+                let page: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+                // Statuspage: none, minor, major, critical, maintenance.
+                match page["status"]["indicator"].as_str() {
+                    None | Some("none") => (Outcome::Clear, format!("{}: well", one.name)),
+                    Some(indicator) => {
+                        let words = page["status"]["description"].as_str().unwrap_or_default();
+                        let line = format!("{}: {indicator} {words}", one.name);
+                        (Outcome::Suspicious, line)
+                    }
+                }
+            }
+            Err(error @ Error::Rejected { .. }) => (Outcome::Suspicious, format!("{}: {error}", one.name)),
+            Err(error) => (Outcome::Unknown, format!("{}: {error}", one.name)),
+        };
+        // What is bad stands first.
+        if found == Outcome::Suspicious {
+            lines.insert(0, line);
+        } else {
+            lines.push(line);
+        }
+        outcome = outcome.worse(found);
+    }
+    Ok(Found::new(outcome, lines))
+}
+
+/// Scrape targets that are not up, and services that are not well.
+async fn targets_of(ground: &Ground<'_>) -> Result<Found> {
+    let status = ground.status.clone().await;
+    let gathered = match &*status {
+        Ok(gathered) => gathered,
+        Err(error) => return Ok(Found::unknown(error.to_string())),
+    };
+    let mut lines = Vec::new();
+    let mut good = Vec::new();
+    let mut outcome = Outcome::Clear;
+    for service in &gathered.readings.services {
+        match service.state {
+            ServiceState::Healthy => good.push(service.name.as_str()),
+            state => {
+                let bad = state != ServiceState::Unknown;
+                outcome = outcome.worse(if bad { Outcome::Suspicious } else { Outcome::Unknown });
+                lines.push(format!("{} is {}: {}", service.name, state.word(), service.detail));
+            }
+        }
+    }
+    match &gathered.readings.targets {
+        Some(targets) => {
+            if !targets.down.is_empty() {
+                outcome = outcome.worse(Outcome::Suspicious);
+            }
+            let down = targets.down.iter();
+            lines.extend(down.map(|(name, error)| format!("target {name} is down: {error}")));
+            lines.push(format!("{} targets are up", targets.up));
+            if targets.unknown > 0 {
+                outcome = outcome.worse(Outcome::Unknown);
+                lines.push(format!("{} were never scraped", targets.unknown));
+            }
+        }
+        None if gathered.targets_expected => {
+            outcome = outcome.worse(Outcome::Unknown);
+            lines.push(format!("targets: {}", down(&gathered.sources, "Prometheus did not say")));
+        }
+        None => {}
+    }
+    match good.len() {
+        0 => {}
+        1 => lines.push(format!("{} says it is well", good[0])),
+        n => lines.push(format!("{n} services say that they are well")),
+    }
+    if lines.is_empty() {
+        return Err(Error::Unconfigured {
+            what: "Prometheus and no service with a health API",
+            environment: String::new(),
+            hint: String::new(),
+        });
+    }
+    Ok(Found::new(outcome, lines))
+}
+
+/// The errors in the last lines of the services, the incident's own first.
+async fn logs(ground: &Ground<'_>) -> Result<Found> {
+    let cx = ground.cx;
+    let kubectl = crate::session::kubectl(cx)?;
+    let mut services: Vec<&crate::config::service::Service> = cx.config()?.settings.services.iter().collect();
+    let hit = ground.incident.and_then(|one| one.service.as_deref());
+    services.sort_by_key(|service| hit != Some(service.name.as_str()));
+    let asked = services.iter().take(SERVICES).map(async |service| {
+        let workload = service.workload.as_ref();
+        let name = workload.and_then(|one| one.deployment.as_deref());
+        let name = name.unwrap_or(&service.name);
+        let object =
+            crate::clients::kubectl::object::Object::new(crate::clients::kubectl::object::Resource::Deployment, name)?;
+        let failed = |failure: crate::clients::kubectl::failure::Failure| failure.about(&kubectl.place(&object));
+        let found = kubectl.get(std::slice::from_ref(&object)).await.map_err(failed)?;
+        let Some(found) = found.first() else {
+            return Ok(None);
+        };
+        let container = workload.and_then(|one| one.container.as_deref());
+        let text = kubectl.logs(&deployment::selector(found), container, LOGS).await;
+        Ok(Some(digest(&text.map_err(failed)?)))
+    });
+    let mut lines = Vec::new();
+    let mut outcome = Outcome::Clear;
+    for (service, read) in services.iter().zip(join_all(asked).await) {
+        let name = &service.name;
+        let (found, line) = match read {
+            Err(error) => (Outcome::Unknown, Error::to_string(&error)),
+            Ok(None) => (Outcome::Unknown, format!("{name}: there is no such Deployment")),
+            Ok(Some(read)) if read.lines == 0 => (Outcome::Unknown, format!("{name}: no line in 15 minutes")),
+            Ok(Some(read)) if read.errors.is_empty() => {
+                (Outcome::Clear, format!("{name}: no error in {} lines", read.lines))
+            }
+            Ok(Some(read)) => {
+                let count: usize = read.errors.iter().map(|group| group.count).sum();
+                let kinds = read.errors.iter().take(KINDS);
+                let kinds: Vec<String> = kinds.map(|group| format!("{}x {}", group.count, group.what)).collect();
+                let line = format!("{name}: {count} errors in {} lines: {}", read.lines, kinds.join(" · "));
+                (Outcome::Suspicious, line)
+            }
+        };
+        lines.push(line);
+        outcome = outcome.worse(found);
+    }
+    if let Some(first) = services.first() {
+        let hand = format!("logs -l app={} --tail=200 --prefix", word(&first.name));
+        lines.push(format!("read on: {}", kubectl.by_hand(&hand)));
+    }
+    Ok(Found::new(outcome, lines))
+}
+
+/// PromQL against its limit, series by series.
+async fn query(cx: &Session, item: &Item) -> Result<Found> {
+    let text = item.query.as_deref().unwrap_or_default();
+    let client = Prometheus::new(cx.http()?, cx.prometheus()?, Effort::Quick);
+    let mut values: Vec<(String, f64)> = match client.instant(text, None).await?.answer {
+        Answer::Vector(series) => series
+            .iter()
+            .filter_map(|one| {
+                let labels: Vec<String> = one.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
+                Some((labels.join(" "), one.points.first()?.value.float()?))
+            })
+            .collect(),
+        Answer::Scalar(point) => point.value.float().map(|value| (String::new(), value)).into_iter().collect(),
+        _ => Vec::new(),
+    };
+    values.retain(|(_, value)| value.is_finite());
+    if values.is_empty() {
+        return Ok(Found::unknown(format!("the metrics have no value of {text}")));
+    }
+    values.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let breached = |value: f64| item.limit.as_ref().is_some_and(|limit| limit.is_breached(value));
+    let bad = values.iter().any(|(_, value)| breached(*value));
+    let mut lines: Vec<String> = values
+        .iter()
+        .map(|(labels, value)| {
+            let shown = Unit::None.show(*value);
+            let tail = match &item.limit {
+                Some(limit) if breached(*value) => format!(", limit {}", limit.text),
+                _ => String::new(),
+            };
+            let head = if labels.is_empty() { String::new() } else { format!("{labels}: ") };
+            format!("{head}{shown}{tail}")
+        })
+        .collect();
+    lines.push(text.to_owned());
+    Ok(Found::new(
+        match (&item.limit, bad) {
+            (_, true) => Outcome::Suspicious,
+            (Some(_), false) => Outcome::Clear,
+            (None, false) => Outcome::Manual,
+        },
+        lines,
+    ))
+}
+
+/// Who was told of the incident. Whether they are the right ones is for a person to say.
+fn told(cx: &Session, incident: Option<&Incident>) -> Found {
+    let Some(incident) = incident else {
+        let how = cx.command("incident open --sev p2");
+        let line = format!("no incident is open, so nobody was told: `{how}`");
+        return Found::new(Outcome::Manual, vec![line]);
+    };
+    if incident.deliveries.is_empty() {
+        let line = "liveops told nobody: `notify` in liveops.yaml has no channel for this";
+        return Found::new(Outcome::Manual, vec![line.into()]);
+    }
+    let lines = incident.deliveries.values().map(|one| {
+        let state = match one.state {
+            DeliveryState::Accepted => "accepted",
+            DeliveryState::GivenUp => "NOT DELIVERED",
+            _ => "not delivered yet",
+        };
+        let why = one.reason.as_deref().filter(|_| one.state != DeliveryState::Accepted);
+        let why = why.map_or_else(String::new, |why| format!(": {why}"));
+        format!("{} ({}) {state}{why}", one.channel, one.about)
+    });
+    let outcome = if incident.is_paged() == Some(false) { Outcome::Suspicious } else { Outcome::Manual };
+    Found::new(outcome, lines.collect())
+}

@@ -1,0 +1,69 @@
+//! The undo of a change of flags: each flag gets the value back that its history has from before the change.
+
+use serde_json::Value;
+
+use crate::change::Done;
+use crate::change::confirmed::Confirmed;
+use crate::flag::change::Planned;
+use crate::flag::reason::ChangeReason;
+use crate::flag::restore::{read_all, stale, target};
+use crate::flag::store_access::Site;
+use crate::session::Session;
+use crate::undo::{Revert, Reverted, Step};
+use liveops_domain::change::record::ChangeRecord;
+use liveops_domain::change::undo::flag::{FlagUndo, Stale};
+use liveops_domain::error::Result;
+
+/// The undo, and the store that it is for.
+pub struct FlagChange<'a> {
+    site: Site<'a>,
+    undo: &'a FlagUndo,
+    record: &'a ChangeRecord,
+}
+
+impl<'a> FlagChange<'a> {
+    /// # Errors
+    /// Those of the configuration.
+    pub fn new(cx: &'a Session, undo: &'a FlagUndo, record: &'a ChangeRecord) -> Result<Self> {
+        Ok(Self { site: Site::of(cx)?, undo, record })
+    }
+}
+
+impl Revert for FlagChange<'_> {
+    type Reverse = Planned;
+
+    async fn decide(&self) -> Result<Planned, Reverted> {
+        let world = read_all(&self.site, self.undo.flags()).await?;
+        let certain = self.record.state.is_certain();
+        let restores = self.undo.decide(&self.record.id, &world, certain);
+        let restores = restores.map_err(|why| match why {
+            Stale::DidNotHappen(_) => Reverted::DidNotHappen(why.to_string()),
+            why => Reverted::Failed(stale(self.site.cx, &why)),
+        })?;
+        let targets = restores.iter().map(|restore| target(restore, self.site.reader)).collect::<Result<_>>()?;
+        let why = ChangeReason {
+            reason: Some(format!("undoes {}: {}", self.record.id, self.record.summary)),
+            ..ChangeReason::default()
+        };
+        Ok(Planned::of(&self.site, "flag.undo", targets, why).await?)
+    }
+
+    fn step(&self, planned: &Planned) -> Step {
+        Step {
+            summary: planned.summary.clone(),
+            flags: Some(planned.preview.clone()),
+            undo: planned.undo(),
+            safe_side: planned.only_takes_away(&self.site),
+        }
+    }
+
+    async fn act(&self, planned: &Planned, confirmed: &Confirmed) -> Result<Done> {
+        let outcome = planned.write(&self.site, confirmed).await;
+        let finish = self.site.cx.command(&format!("undo {}", confirmed.id()));
+        outcome.whole(Vec::new(), finish)
+    }
+
+    fn detail(&self, result: &Value) -> Option<String> {
+        self.site.everybody(result)
+    }
+}

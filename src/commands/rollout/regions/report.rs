@@ -1,0 +1,72 @@
+//! A rollout over several regions as it is shown: a row a region, also for those that have not begun and those that do not
+//! say where they stand. What is not known is never left out.
+
+use crate::commands::rollout::report;
+use crate::output::block::{Block, Table, Tone, plain, span};
+use crate::output::view::View;
+use liveops_domain::rollout::fleet::OnRegionFailure;
+use liveops_domain::rollout::whole::{At, Line, Whole};
+use liveops_domain::text::duration::human;
+
+/// What is asked for by all of its regions, and where each stands.
+pub(crate) fn table(whole: &Whole<'_>, view: &View) -> Vec<Block> {
+    let back = match whole.fleet.on_failure {
+        OnRegionFailure::Region => "a bad region goes back alone",
+        OnRegionFailure::Wave => "a bad region takes its wave back",
+        OnRegionFailure::All => "a bad region takes all back",
+    };
+    let mut table =
+        Table::new(["WAVE", "REGION", "STATE", "SHARE", "STEP", "NEXT", "WHY"]).right(&[0, 3]).fixed(&[0, 1, 3, 4, 5]);
+    for line in &whole.lines {
+        let (state, tone) = (line.state(), tone(line));
+        let (share, step, next) = match line.at {
+            At::Seen(row) => (
+                format!("{}%", row.weight),
+                format!("{}/{}", row.step + 1, row.steps.len()),
+                row.until_next(view.now).map_or_else(String::new, human),
+            ),
+            At::Unseen(_) => ("?".into(), "?".into(), String::new()),
+            At::Pending | At::Never => ("-".into(), "-".into(), String::new()),
+        };
+        table.row(vec![
+            plain(line.wave.to_string()),
+            plain(line.region),
+            span(state, tone),
+            plain(share),
+            plain(step),
+            plain(next),
+            span(line.gist(), Tone::Dim),
+        ]);
+    }
+    vec![
+        Block::Line(vec![
+            span(format!("{} in {} regions ", whole.first.service, whole.lines.len()), Tone::Strong),
+            plain(format!("{}  ", whole.first.image)),
+            span(format!("policy {}, {back}", whole.first.policy), Tone::Dim),
+        ]),
+        Block::Table(table),
+    ]
+}
+
+/// The table, and what there is to say of the region that matters most.
+pub(crate) fn blocks(whole: &Whole<'_>, view: &View) -> Vec<Block> {
+    let mut blocks = table(whole, view);
+    let worst = whole.worst_first().into_iter().find_map(|line| match line.at {
+        At::Seen(row) => Some(row),
+        _ => None,
+    });
+    if let Some(row) = worst {
+        blocks.push(Block::Blank);
+        blocks.extend(report::blocks(row, view));
+    }
+    blocks
+}
+
+/// How the state of a region looks.
+pub(crate) fn tone(line: &Line<'_>) -> Tone {
+    match line.at {
+        At::Seen(row) => report::tone(row),
+        At::Unseen(_) => Tone::Unknown,
+        At::Pending | At::Never => Tone::Dim,
+    }
+}

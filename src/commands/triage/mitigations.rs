@@ -1,0 +1,201 @@
+//! What may help, from what the checks rest on; and running one of them, exactly as if it had been typed.
+
+use clap::FromArgMatches;
+use serde_json::json;
+
+use crate::cli;
+use crate::cli::Cli;
+use crate::commands::triage::keys::line;
+use crate::context::Context;
+use crate::output::block::{Block, plain};
+use crate::output::prompt;
+use liveops_domain::change::undo::Impossible;
+use liveops_domain::error::{Error, Result};
+use liveops_domain::text::shell::words;
+use liveops_domain::triage::MITIGATED;
+use liveops_domain::triage::mitigation::{Facts, Mitigation};
+use liveops_engine::change::{Changed, Done, Plan};
+use liveops_engine::clients::shell;
+use liveops_engine::clients::shell::Script;
+use liveops_engine::config::service::Service;
+use liveops_engine::runbook::library::Shelf;
+use liveops_engine::runbook::surroundings;
+use liveops_engine::scale::fleet::Fleet;
+use liveops_engine::session::Session;
+use liveops_engine::triage::facts::{Ground, History};
+use liveops_engine::triage::figures::load;
+use liveops_engine::triage::log::TriageLog;
+
+/// How long a mitigation of another program may take.
+const LIMIT: std::time::Duration = std::time::Duration::from_secs(300);
+
+/// Runbooks that may help whatever it is.
+const GENERAL: [&str; 2] = ["service-degradation", "load-shedding"];
+
+/// The mitigations, ranked. What cannot be asked leaves its own out.
+///
+/// # Errors
+/// Those of the configuration.
+pub(crate) async fn ways(ground: &Ground<'_>) -> Result<Vec<Mitigation>> {
+    let cx = ground.cx;
+    let (status, history) = tokio::join!(ground.status.clone(), ground.history.clone());
+    let nothing = History::default();
+    let history = history.as_ref().as_ref().unwrap_or(&nothing);
+    let settings = &cx.config()?.settings;
+    let named = ground.incident.and_then(|one| one.service.clone());
+    let service = named
+        .as_ref()
+        .and_then(|name| settings.services.iter().find(|one| one.name == *name))
+        .or_else(|| settings.services.first());
+    let kubectl = liveops_engine::session::kubectl(cx).ok();
+    let kubectl = kubectl.map(|kubectl| kubectl.by_hand("").trim_end().to_owned());
+    let name = named.or_else(|| service.map(|one| one.name.clone()));
+    let name = name.unwrap_or_else(|| "SERVICE".into());
+    let gathered = status.as_ref().as_ref().ok();
+    let rollouts = gathered.map_or_else(Vec::new, |gathered| {
+        let rows = gathered.rollouts.under_way();
+        rows.map(|row| (row.service.clone(), format!("{}, {} %", row.state(), row.weight))).collect()
+    });
+    let facts = Facts {
+        suspects: &history.suspects,
+        recent: &history.changes,
+        rollouts,
+        service: &name,
+        rolls_out: service.is_some_and(|one| one.rollout.is_some()),
+        replicas: match (&kubectl, service) {
+            (Some(_), Some(service)) => replicas(cx, service).await,
+            _ => None,
+        },
+        kubectl,
+        load: gathered.map_or_else(Vec::new, |gathered| load(&gathered.readings)),
+        runbooks: runbooks(ground, gathered.is_some()),
+    };
+    Ok(facts.mitigations())
+}
+
+async fn replicas(cx: &Session, service: &Service) -> Option<u64> {
+    let size = Fleet::of(cx).ok()?.size(service).await.ok()?;
+    // Where an autoscaler holds the size, another one would be taken back at once.
+    size.autoscaler.is_none().then_some(size.replicas)
+}
+
+/// The runbooks that are written: of the incident's alert, then those that help with anything.
+fn runbooks(ground: &Ground<'_>, looked: bool) -> Vec<String> {
+    let Ok(shelf) = Shelf::open(ground.cx) else {
+        return Vec::new();
+    };
+    let alert = ground.incident.and_then(|one| one.alert.clone());
+    let wanted = alert.into_iter().chain(GENERAL.map(str::to_owned));
+    wanted.filter(|name| looked && shelf.find(name).is_ok_and(|book| !book.filed.book.steps.is_empty())).collect()
+}
+
+/// Offers to run the mitigations that are whole, one after the other, through the normal confirmation of each.
+///
+/// # Errors
+/// `Refused`, `Interrupted`, and those of the command that was chosen.
+pub(crate) async fn offer(ways: &[Mitigation], plain: bool, log: &TriageLog, cx: &Context) -> Result<()> {
+    let ready: Vec<&Mitigation> = ways.iter().filter(|way| way.ready).take(8).collect();
+    if ready.is_empty() || cx.is_read_only()? {
+        return Ok(());
+    }
+    let mut labels = vec!["none of them now".to_owned()];
+    labels.extend(ready.iter().map(|way| way.command.clone()));
+    let chosen = if plain {
+        numbered(&labels, cx)?
+    } else {
+        let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
+        prompt::choose("run one of them?", &labels)?
+    };
+    let Some(way) = chosen.checked_sub(1).and_then(|place| ready.get(place)) else {
+        return Ok(());
+    };
+    let ran = run(way, cx).await;
+    let (state, text) = match &ran {
+        Ok(code) => (json!(code), format!("ended with exit code {code}")),
+        Err(error) => (json!(error.exit_code()), error.to_string()),
+    };
+    log.write(
+        cx,
+        MITIGATED,
+        json!({ "command": way.command, "exit_code": state, "text": format!("`{}`: {text}", way.command) }),
+    );
+    ran.map(drop)
+}
+
+/// The choice by its number.
+fn numbered(labels: &[String], cx: &Context) -> Result<usize> {
+    for (number, label) in labels.iter().enumerate() {
+        cx.output.note(&format!("{number} {label}"));
+    }
+    loop {
+        let typed = line("run one of them? its number, or Enter for none", true)?;
+        if typed.is_empty() {
+            return Ok(0);
+        }
+        if let Some(number) = typed.parse().ok().filter(|number| *number < labels.len()) {
+            return Ok(number);
+        }
+    }
+}
+
+/// Runs it, and returns its exit code.
+async fn run(way: &Mitigation, cx: &Context) -> Result<u8> {
+    let words = words(&way.command);
+    if words.first().is_some_and(|word| word == "liveops") {
+        cx.output.note(&way.command);
+        let matches = cli::command().try_get_matches_from(&words);
+        let parsed = matches.and_then(|matches| Cli::from_arg_matches(&matches));
+        let Cli { command, .. } = parsed.map_err(|error| Error::internal(&error.to_string()))?;
+        // As if it had been typed here: its own plan, its own question, its own undo.
+        let inner = cx.typed(&way.command);
+        inner.http()?.restart();
+        return Box::pin(crate::commands::dispatch(command, &inner)).await;
+    }
+    by_shell(way, cx).await.map(|()| 0)
+}
+
+/// A command of another program, shown and asked for.
+async fn by_shell(way: &Mitigation, cx: &Context) -> Result<()> {
+    let preview = vec![Block::Whole(vec![plain(format!("{}: {}", way.title, way.why))])];
+    let plan = Plan {
+        action: "triage.mitigate",
+        summary: format!("run `{}`", way.command),
+
+        undo: Some(
+            Impossible::Nothing { why: "it was a command of another program".into(), instead: "undo --list".into() }
+                .into(),
+        ),
+        kill_switch: false,
+        undoes: None,
+    };
+    let variables = surroundings(cx)?;
+    let folder = cx.config()?.folder();
+    let changed = cx.change(plan, preview, async |confirmed| {
+            let script = Script {
+                shell: "sh",
+                text: &way.command,
+                variables: &variables,
+                folder: &folder,
+                limit: LIMIT,
+            };
+            let show = |line: &str| cx.output.note(&format!("  {line}"));
+            let ran = shell::run(&script, show, confirmed).await?;
+            Ok(Done {
+                result: json!({ "command": way.command, "exit_code": ran.code, "output": ran.output, "summary": ran.summary() }),
+                undo: None,
+            })
+        })
+        .await?;
+    if let Changed::Done { done, .. } = changed {
+        let summary = done.result["summary"].as_str().unwrap_or_default();
+        cx.output.note(summary);
+        if done.result["exit_code"] != json!(0) {
+            return Err(Error::HalfDone {
+                done: format!("`{}` was run", way.command),
+                left: format!("it did not end well: {summary}"),
+                command: way.command.clone(),
+            });
+        }
+    }
+    Ok(())
+}
