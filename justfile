@@ -14,8 +14,8 @@ test *ARGS:
 
 # Format and lint
 lint:
-    cargo fmt
-    cargo clippy --all-targets --locked -- -D warnings
+    cargo fmt --all
+    cargo clippy --workspace --all-targets --locked -- -D warnings
 
 # Completions and man pages, generated from the command line itself
 gen:

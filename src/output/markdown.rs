@@ -61,7 +61,7 @@ impl Page<'_> {
             Event::SoftBreak => self.spans.push(plain(" ")),
             Event::HardBreak => self.flush(),
             Event::Rule => {
-                self.blocks.push(Block::Line(vec![span(self.view.pick("─", "-").repeat(self.width()), Tone::Dim)]))
+                self.blocks.push(Block::Line(vec![span(self.view.pick("─", "-").repeat(self.width()), Tone::Dim)]));
             }
             Event::TaskListMarker(done) => {
                 self.spans.push(plain(if done { "[x] " } else { "[ ] " }));

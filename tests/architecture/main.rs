@@ -45,18 +45,44 @@ fn report(rule: &str, findings: &[String]) {
     assert!(findings.is_empty(), "{rule}:\n  {}\n", findings.join("\n  "));
 }
 
+/// What is shipped: the three floors, and the demo.
+fn shipped() -> Vec<Source> {
+    let mut sources = files("src");
+    sources.extend(files("crates"));
+    assert!(sources.len() > 500, "the test finds the source");
+    sources
+}
+
 fn all() -> Vec<Source> {
-    let mut all = files("src");
+    let mut all = shipped();
     all.extend(files("tests"));
     all
 }
 
 #[test]
 fn imports_go_one_way() {
-    let sources = files("src");
-    assert!(!sources.is_empty(), "the test finds the source");
-    let findings: Vec<_> = sources.iter().flat_map(rules::imports).collect();
-    report("imports go one way (the table is in tests/architecture/rules.rs)", &findings);
+    let findings: Vec<_> = shipped().iter().flat_map(rules::imports).collect();
+    report("a room uses those below it (the order is in tests/architecture/rules.rs)", &findings);
+}
+
+#[test]
+fn a_floor_knows_only_its_own_libraries() {
+    let findings: Vec<_> = shipped().iter().flat_map(rules::libraries).collect();
+    report("the domain reaches nothing, the engine sees no terminal", &findings);
+}
+
+#[test]
+fn no_noun_uses_the_commands_of_another() {
+    let findings: Vec<_> = shipped().iter().flat_map(rules::borrowed).collect();
+    report(
+        "what two nouns need is an operation of the engine, or a view (BORROWED in tests/architecture/rules.rs)",
+        &findings,
+    );
+}
+
+#[test]
+fn the_commands_are_thin_and_files_are_short() {
+    report("the house keeps its proportions", &rules::proportions(&shipped()));
 }
 
 #[test]
@@ -73,7 +99,7 @@ fn every_module_says_what_it_is_for() {
 
 #[test]
 fn there_is_one_block_on() {
-    let findings: Vec<_> = files("src").iter().flat_map(rules::block_on).collect();
+    let findings: Vec<_> = shipped().iter().flat_map(rules::block_on).collect();
     report("the runtime is made and entered once, in src/lib.rs", &findings);
 }
 

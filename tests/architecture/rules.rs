@@ -7,65 +7,145 @@ use super::source::{Source, Use};
 /// The hard limit of a file, in lines.
 const LIMIT: usize = 500;
 
-/// What a room may use of ours: its own files and those named. `*` is everything.
-/// The order is the direction: what stands lower may use what stands higher, never the other way.
-const ROOMS: &[(&str, &[&str])] = &[
-    ("domain", &[]),
-    ("demo", &[]),
-    ("error", &["domain"]),
-    ("output", &["error"]),
-    // Of `output` only what the environment says about the terminal; of `stores` only how a private file is written.
-    ("config", &["domain", "error", "output", "stores"]),
-    // Of `change` only the token, see `TOKEN`.
-    ("clients", &["domain", "error", "change"]),
-    // A store of flags is a client of Redis; and of `change` only the token.
-    ("stores", &["domain", "error", "clients", "change"]),
-    // Of `cli` the global flags, which it is made from.
-    ("context", &["cli", "domain", "error", "output", "config", "stores", "clients"]),
-    ("change", &["domain", "error", "output", "stores", "context"]),
-    ("commands", &["*"]),
-    ("cli", &["*"]),
-    ("fuzzing", &["*"]),
-    ("lib", &["*"]),
-    ("main", &["*"]),
+/// The rooms of the engine, from the ground up: each may use those before it, and none behind it.
+const ENGINE: &[&str] = &[
+    "clock",
+    "interrupts",
+    "voice",
+    "files",
+    "confirmed",
+    "config",
+    "clients",
+    "flagstore",
+    "session",
+    "change",
+    "template",
+    "observe",
+    "flag",
+    "alerts",
+    "changes",
+    "query",
+    "runbook",
+    "doctor",
+    "init",
+    "rollout",
+    "incident",
+    "status",
+    "opening",
+    "postmortem",
+    "scale",
+    "undo",
+    "triage",
 ];
 
-/// The rooms that may use of `change` only one name: proof that a change was confirmed.
-const TOKEN_ROOMS: [&str; 2] = ["clients", "stores"];
-/// That name.
-const TOKEN: [&str; 2] = ["change", "Confirmed"];
+/// What still points up.
+const STILL_UP: &[(&str, &str)] = &[("commands", "cli"), ("help", "cli"), ("incident", "status")];
 
-/// Uses that the table does not allow.
+/// The rooms of `src`, from the ground up. `output` knows nothing but the domain.
+const SCREEN: &[&str] = &[
+    "output", "choice", "context", "changed", "person", "complete", "globals", "help", "commands", "cli", "lib", "main",
+];
+
+/// What a verb may borrow of another noun: how it draws what both show.
+const BORROWED: &[(&str, &str)] = &[
+    ("flag", "rollout"),
+    ("page", "incident"),
+    ("silence", "alerts"),
+    ("status", "incident"),
+    ("status", "rollout"),
+    ("triage", "dispatch"),
+    ("undo", "audit"),
+    ("undo", "flag"),
+];
+
+/// Libraries that know a terminal or a command line: for `src` alone.
+const SEEN: [&str; 6] = ["clap", "clap_complete", "comfy_table", "console", "dialoguer", "indicatif"];
+
+/// Libraries that reach out of the process: not for the domain.
+const REACHING: [&str; 6] = ["tokio", "reqwest", "redis", "lettre", "rustls", "liveops_engine"];
+
+/// The most that the commands may have of all lines, in percent.
+const SHARE_OF_COMMANDS: usize = 27;
+
+/// Half of the files have at most so many lines.
+const MEDIAN: usize = 150;
+
+/// Uses of a room that stands higher.
 pub(crate) fn imports(source: &Source) -> Vec<String> {
-    let room = room(source);
-    let Some((_, allowed)) = ROOMS.iter().find(|(name, _)| *name == room) else {
+    let rooms = match source.package() {
+        "engine" => ENGINE,
+        "" if source.path.starts_with("src/") => SCREEN,
+        _ => return Vec::new(),
+    };
+    let Some(room) = source.module().into_iter().next() else {
+        return Vec::new();
+    };
+    let Some(floor) = rooms.iter().position(|name| *name == room) else {
         return vec![format!(
-            "{}:1: `{room}` is no room of the architecture; put the file into one, or give the room a rule",
+            "{}:1: `{room}` is no room of the architecture; give it its place in the order",
             source.path
         )];
     };
     let forbidden = |used: &Use| {
-        let target = used.path.first()?.as_str();
-        let known = ROOMS.iter().any(|(name, _)| *name == target);
-        let fine = !known || target == room || allowed.contains(&"*") || allowed.contains(&target);
-        if fine && !(TOKEN_ROOMS.contains(&room) && target == TOKEN[0] && used.path != TOKEN) {
-            return None;
-        }
-        let (path, line, used) = (&source.path, used.line, used.path.join("::"));
-        let may = match allowed {
-            [] => "nothing else of ours".to_owned(),
-            names => format!("only {}", names.join(", ")),
-        };
-        let except = if TOKEN_ROOMS.contains(&room) { " (of change only `Confirmed`)" } else { "" };
-        Some(format!("{path}:{line}: `{room}` uses `crate::{used}`; it may use {may}{except}"))
+        let target = used.path.first()?;
+        // The proof that a change was confirmed is for every client; only `change` makes one.
+        let proof = used.path.get(1).is_some_and(|name| name == "confirmed") && target == "change";
+        let above = !proof && rooms.iter().skip(floor + 1).any(|name| name == target);
+        let known = STILL_UP.contains(&(room.as_str(), target.as_str()));
+        (above && !known)
+            .then(|| format!("{}:{}: `{room}` uses `{target}`, which stands above it", source.path, used.line))
     };
     source.uses().iter().filter_map(forbidden).collect()
 }
 
-/// The room that a file of `src` belongs to: its first folder, or its own name.
-fn room(source: &Source) -> &str {
-    let inner = source.path.strip_prefix("src/").unwrap_or(&source.path);
-    inner.split('/').next().unwrap_or_default().trim_end_matches(".rs")
+/// A crate named where its floor does not know it.
+pub(crate) fn libraries(source: &Source) -> Vec<String> {
+    let mut forbidden: Vec<&str> = Vec::new();
+    match (source.package(), source.path.starts_with("src/output/")) {
+        ("domain", _) => forbidden.extend(SEEN.iter().chain(&REACHING)),
+        ("engine", _) => forbidden.extend(SEEN),
+        ("demo", _) => forbidden.extend(["liveops_domain", "liveops_engine"]),
+        (_, true) => forbidden.push("liveops_engine"),
+        _ => {}
+    }
+    let found = source.names(&forbidden);
+    found.map(|(name, line)| format!("{}:{line}: `{name}` is not for this floor", source.path)).into_iter().collect()
+}
+
+/// Nouns of the commands that use another noun's command, but for what they may borrow.
+pub(crate) fn borrowed(source: &Source) -> Vec<String> {
+    let module = source.module();
+    let [commands, noun, ..] = module.as_slice() else {
+        return Vec::new();
+    };
+    if source.package() != "" || commands != "commands" {
+        return Vec::new();
+    }
+    let other = |used: &Use| match used.path.as_slice() {
+        [first, other, ..] if first == "commands" && other != noun => Some((other.clone(), used.line)),
+        _ => None,
+    };
+    let uses = source.uses();
+    let found = uses.iter().filter_map(other).filter(|(other, _)| !BORROWED.contains(&(noun.as_str(), other.as_str())));
+    found.map(|(other, line)| format!("{}:{line}: `{noun}` uses a command of `{other}`", source.path)).collect()
+}
+
+/// How much of all lines the commands have, and how long the middle file is.
+pub(crate) fn proportions(sources: &[Source]) -> Vec<String> {
+    let lines = |source: &Source| source.text.lines().count();
+    let all: usize = sources.iter().map(lines).sum();
+    let commands: usize = sources.iter().filter(|source| source.path.starts_with("src/commands/")).map(lines).sum();
+    let mut sizes: Vec<usize> = sources.iter().map(lines).collect();
+    sizes.sort_unstable();
+    let median = sizes.get(sizes.len() / 2).copied().unwrap_or_default();
+    let mut findings = Vec::new();
+    if commands * 100 > all * SHARE_OF_COMMANDS {
+        findings.push(format!("src/commands has {commands} of {all} lines, more than {SHARE_OF_COMMANDS} %"));
+    }
+    if median > MEDIAN {
+        findings.push(format!("the middle file has {median} lines, more than {MEDIAN}"));
+    }
+    findings
 }
 
 /// A file over the limit.
@@ -116,8 +196,9 @@ pub(crate) fn undeclared(sources: &[Source]) -> Vec<String> {
         .collect()
 }
 
-/// `src/lib.rs`, `src/main.rs`, `tests/NAME.rs`, `tests/NAME/main.rs`: cargo finds these by itself.
+/// `src/lib.rs`, `src/main.rs` (also below `crates/NAME`), `tests/NAME.rs`, `tests/NAME/main.rs`: cargo finds these by itself.
 fn is_root(path: &str) -> bool {
+    let path = path.strip_prefix("crates/").and_then(|rest| rest.split_once('/')).map_or(path, |(_, inner)| inner);
     let parts: Vec<_> = path.split('/').collect();
     matches!(
         parts.as_slice(),
@@ -170,43 +251,70 @@ mod tests {
     }
 
     #[test]
-    fn a_use_against_the_direction_is_found_with_its_line() {
+    fn a_use_of_what_stands_above_is_found_with_its_line() {
         let cases = [
             (
-                "src/domain/kpi.rs",
-                "use crate::output::Report;",
-                "src/domain/kpi.rs:1: `domain` uses `crate::output::Report`",
+                "crates/engine/src/clients/redis.rs",
+                "use crate::session::Session;",
+                "redis.rs:1: `clients` uses `session`",
             ),
-            (
-                "src/output/table.rs",
-                "//! x\nuse super::super::config::Config;",
-                "src/output/table.rs:2: `output` uses `crate::config::Config`",
-            ),
-            ("src/clients/kubectl.rs", "use crate::change::Plan;", "(of change only `Confirmed`)"),
-            ("src/clients/kubectl.rs", "use crate::change;", "(of change only `Confirmed`)"),
-            ("src/change.rs", "use crate::commands::flag;", "`change` uses `crate::commands::flag`"),
-            ("src/helpers.rs", "", "src/helpers.rs:1: `helpers` is no room"),
+            ("crates/engine/src/observe/mod.rs", "//! x\nuse super::status;", "mod.rs:2: `observe` uses `status`"),
+            ("crates/engine/src/helpers.rs", "", "helpers.rs:1: `helpers` is no room"),
+            ("src/output/table.rs", "use crate::context::Context;", "table.rs:1: `output` uses `context`"),
+            ("src/commands/man.rs", "fn f() { crate::lib::command() }", "man.rs:1: `commands` uses `lib`"),
         ];
         for (path, text, finding) in cases {
             let found = imports(&source(path, text));
-            assert_eq!(found.len(), 1, "{text}: {found:?}");
+            assert_eq!(found.len(), 1, "{path}: {found:?}");
             assert!(found[0].contains(finding), "{}", found[0]);
+        }
+        for (path, text) in [
+            ("crates/engine/src/triage/facts.rs", "use crate::status::gather; use super::scheduler;"),
+            ("crates/engine/src/lib.rs", "pub mod triage;"),
+            ("crates/domain/src/metric/kpi.rs", "use crate::text::duration;"),
+            ("src/lib.rs", "use crate::commands;"),
+        ] {
+            assert_eq!(imports(&source(path, text)), Vec::<String>::new(), "{path}");
         }
     }
 
     #[test]
-    fn a_use_along_the_direction_is_fine() {
-        let cases = [
-            ("src/domain/kpi.rs", "use crate::domain::slo; use super::slo; use serde::Serialize;"),
-            ("src/output/table.rs", "use crate::error::Error;"),
-            ("src/clients/kubectl.rs", "use crate::change::Confirmed; use crate::{domain::x, error::Error};"),
-            ("src/commands/flag/set.rs", "use crate::{change, clients, stores};"),
-            ("src/lib.rs", "use crate::commands;"),
-            ("src/context.rs", "use crate::output::Output; use crate::clients::Prometheus;"),
-        ];
-        for (path, text) in cases {
-            assert_eq!(imports(&source(path, text)), Vec::<String>::new(), "{text}");
+    fn a_library_of_another_floor_is_found() {
+        for (path, text) in [
+            ("crates/domain/src/a.rs", "use tokio::time;"),
+            ("crates/engine/src/a.rs", "#[derive(clap::Args)] struct A;"),
+            ("crates/demo/src/a.rs", "use liveops_domain::x;"),
+            ("src/output/a.rs", "use liveops_engine::session::Session;"),
+        ] {
+            assert_eq!(libraries(&source(path, text)).len(), 1, "{path}");
         }
+        for (path, text) in [
+            ("crates/engine/src/a.rs", "use tokio::time; // clap"),
+            ("src/commands/a.rs", "use liveops_engine::x; use clap::Args;"),
+        ] {
+            assert_eq!(libraries(&source(path, text)), Vec::<String>::new(), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_noun_that_uses_another_nouns_command_is_found() {
+        let found = borrowed(&source("src/commands/flag/set.rs", "use crate::commands::alerts::list;"));
+        assert_eq!(found, ["src/commands/flag/set.rs:1: `flag` uses a command of `alerts`"]);
+        let own =
+            source("src/commands/flag/set.rs", "use crate::commands::flag::get; use crate::commands::rollout::x;");
+        assert_eq!(borrowed(&own), Vec::<String>::new());
+        assert_eq!(borrowed(&source("src/lib.rs", "use crate::commands::flag;")), Vec::<String>::new());
+    }
+
+    #[test]
+    fn proportions_are_held() {
+        let lines = |count: usize| "x\n".repeat(count);
+        let fat = [source("src/commands/a.rs", &lines(40)), source("crates/engine/src/a.rs", &lines(60))];
+        assert_eq!(proportions(&fat), ["src/commands has 40 of 100 lines, more than 27 %"]);
+        let long = [source("crates/engine/src/a.rs", &lines(300)), source("crates/engine/src/b.rs", &lines(200))];
+        assert_eq!(proportions(&long), ["the middle file has 300 lines, more than 150"]);
+        let fine = [source("src/commands/a.rs", &lines(20)), source("crates/engine/src/a.rs", &lines(80))];
+        assert_eq!(proportions(&fine), Vec::<String>::new());
     }
 
     #[test]
@@ -229,6 +337,8 @@ mod tests {
             source("src/lib.rs", "mod domain; mod error;"),
             source("src/error.rs", ""),
             source("src/domain/mod.rs", "pub(crate) mod kpi;"),
+            source("crates/engine/src/lib.rs", "pub mod clock;"),
+            source("crates/engine/src/clock.rs", ""),
             source("src/domain/kpi.rs", "mod window;"),
             source("src/domain/kpi/window.rs", ""),
             source("src/domain/lost.rs", ""),

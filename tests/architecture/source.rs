@@ -30,15 +30,27 @@ impl Source {
         Self { path, text, tokens }
     }
 
-    /// The file's module path: `src/clients/prometheus.rs` is `clients`, `prometheus`; a crate root has none.
+    /// The crate that the file belongs to: `domain`, `engine`, `demo`; empty for the root package.
+    pub(crate) fn package(&self) -> &str {
+        let inner = self.path.strip_prefix("crates/").and_then(|rest| rest.split('/').next());
+        inner.unwrap_or_default()
+    }
+
+    /// The file's module path in its crate: `crates/engine/src/clients/redis.rs` is `clients`, `redis`; a root has none.
     pub(crate) fn module(&self) -> Vec<String> {
-        let inner = self.path.strip_prefix("src/").unwrap_or(&self.path);
+        let inner = self.path.split_once("src/").map_or(self.path.as_str(), |(_, inner)| inner);
         let mut parts: Vec<_> = inner.trim_end_matches(".rs").split('/').map(str::to_owned).collect();
         let last = parts.last().map(String::as_str);
         if last == Some("mod") || (parts.len() == 1 && matches!(last, Some("lib" | "main"))) {
             parts.pop();
         }
         parts
+    }
+
+    /// The first line that names one of these crates.
+    pub(crate) fn names(&self, crates: &[&str]) -> Option<(&str, usize)> {
+        let found = self.tokens.iter().find(|token| crates.contains(&token.text.as_str()));
+        found.map(|token| (token.text.as_str(), token.line))
     }
 
     /// Every `crate::…` and `super::…` of the file, resolved.

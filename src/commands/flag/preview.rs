@@ -173,7 +173,7 @@ impl Report for Preview {
                 blocks.extend(self.draw(users, view));
             }
             None => {
-                blocks.push(Block::Line(vec![span("  with `--users FILE` each of your users is asked", Tone::Dim)]))
+                blocks.push(Block::Line(vec![span("  with `--users FILE` each of your users is asked", Tone::Dim)]));
             }
         }
         blocks.push(Block::Blank);

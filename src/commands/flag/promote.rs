@@ -68,7 +68,7 @@ pub(super) async fn run(args: PromoteArgs, cx: &Context) -> Result<Exit> {
             Ok(target) => targets.push(target),
             // What is not there yet cannot get a part; who named it should know, the others are not meant.
             Err(Unfit::Partial) if args.names.is_empty() => {
-                cx.output.note(&format!("note: flag `{name}` is not in `{}` yet, and is left out", args.to))
+                cx.output.note(&format!("note: flag `{name}` is not in `{}` yet, and is left out", args.to));
             }
             Err(Unfit::Partial) => {
                 return Err(Error::usage(

@@ -202,7 +202,7 @@ fn members(path: &str, value: &Value, table: &mut Table) {
             table.row(vec![span(path, Tone::Dim), plain(text.join(", "))]);
         }
         Value::Array(items) => {
-            items.iter().enumerate().for_each(|(index, value)| members(&below(&index.to_string()), value, table))
+            items.iter().enumerate().for_each(|(index, value)| members(&below(&index.to_string()), value, table));
         }
         Value::Null if path.is_empty() => {}
         leaf_value => {

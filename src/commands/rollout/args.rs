@@ -1,7 +1,5 @@
 //! The options that several verbs of `rollout` share.
 
-use std::hash::Hasher as _;
-
 use clap::Args;
 
 use crate::context::Context;

@@ -98,7 +98,7 @@ fn steps(cx: &Context, row: &RolloutRow) -> Vec<Recommendation> {
         }
         Phase::Succeeded => match (&row.change, row.is_ramp()) {
             (Some(change), true) => {
-                steps.push(Recommendation::new("go back to before the ramp", cx.command(&format!("undo {change}"))))
+                steps.push(Recommendation::new("go back to before the ramp", cx.command(&format!("undo {change}"))));
             }
             (None, true) => {}
             (_, false) => steps.push(step("go back to the old version", "undo")),

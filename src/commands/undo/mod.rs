@@ -62,7 +62,7 @@ pub(crate) async fn run(args: UndoArgs, cx: &Context) -> Result<Exit> {
             for record in candidates {
                 match revert(cx, record, &records).await {
                     Err(Reverted::DidNotHappen(why)) => {
-                        cx.output.note(&format!("{} ({}): {why}; looking further back", record.id, record.summary))
+                        cx.output.note(&format!("{} ({}): {why}; looking further back", record.id, record.summary));
                     }
                     done => return done.map_err(Into::into),
                 }

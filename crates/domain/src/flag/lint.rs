@@ -164,7 +164,7 @@ fn types(flag: &Flag, reader: Reader, found: &mut Vec<Finding>) {
 fn list_types(name: &str, list: &IdList, reader: Reader, found: &mut Vec<Finding>) {
     match list {
         IdList::Broken(kind) => {
-            found.push(finding("E04", format!("`{name}` is {kind}, not an array: readers fail on it")))
+            found.push(finding("E04", format!("`{name}` is {kind}, not an array: readers fail on it")));
         }
         IdList::Text(_) => found.push(finding(
             "E04",

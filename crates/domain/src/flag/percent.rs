@@ -27,7 +27,6 @@ impl Percent {
     pub const ALL: Self = Self(100_000);
 
     /// A whole percentage; more than 100 is 100.
-
     pub fn whole(percent: u8) -> Self {
         Self(u32::from(percent.min(100)) * 1000)
     }

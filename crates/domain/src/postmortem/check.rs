@@ -82,10 +82,10 @@ pub fn check(
             None => say("missing_section", None, format!("section `{wanted}` is missing")),
             // That no action item is there is said below.
             Some(part) if part.text.trim().is_empty() && wanted != "action items" => {
-                say("empty_section", Some(part.line), format!("section `{}` is empty", part.title))
+                say("empty_section", Some(part.line), format!("section `{}` is empty", part.title));
             }
             Some(part) if wanted == "impact" && !has_number(&part.text) => {
-                say("no_numbers", Some(part.line), "the impact has no number: how long, how many, how much?".into())
+                say("no_numbers", Some(part.line), "the impact has no number: how long, how many, how much?".into());
             }
             Some(_) => {}
         }
@@ -116,7 +116,7 @@ pub fn check(
         match NaiveDate::parse_from_str(item.due.trim(), "%Y-%m-%d") {
             Err(_) => say("no_date", line, format!("`{}` has no date (YYYY-MM-DD)", item.action)),
             Ok(date) if date < now.date_naive() && !item.is_closed() => {
-                say("unresolved", line, format!("`{}` was due on {date} and is not done", item.action))
+                say("unresolved", line, format!("`{}` was due on {date} and is not done", item.action));
             }
             Ok(_) => {}
         }
@@ -145,7 +145,7 @@ fn read(text: &str) -> Document {
     for (event, range) in Parser::new_ext(text, Options::ENABLE_TABLES).into_offset_iter() {
         match event {
             Event::Start(Tag::Heading { level: HeadingLevel::H2, .. }) => {
-                heading = Some((line(range.start), String::new()))
+                heading = Some((line(range.start), String::new()));
             }
             Event::End(TagEnd::Heading(HeadingLevel::H2)) => {
                 if let Some((line, title)) = heading.take() {

@@ -114,7 +114,7 @@ fn merge(held: Answered, made: Answered) -> Result<(Origin, Vec<Alert>, Vec<Stri
             match made {
                 None => {}
                 Some(Err(error)) => {
-                    warnings.push(format!("what is pending is not known, and alerts may be missing: {error}"))
+                    warnings.push(format!("what is pending is not known, and alerts may be missing: {error}"));
                 }
                 Some(Ok(made)) => alerts = complete(alerts, made, &mut warnings),
             }

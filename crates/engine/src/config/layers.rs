@@ -175,7 +175,7 @@ impl Layers {
                 let path = ["environments", environment, key];
                 match member(&mut root, &path).map(|node| &mut node.value) {
                     Some(Value::Map(entries)) if key == "flags" => {
-                        entries.retain(|(name, _)| ["key", "reader", "cache_ttl"].contains(&&*name.name))
+                        entries.retain(|(name, _)| ["key", "reader", "cache_ttl"].contains(&&*name.name));
                     }
                     Some(_) => {
                         if let Some(known) = member(&mut root, &path[..2]) {

@@ -101,7 +101,7 @@ fn labels(section: &mut Section<'_>, key: &'static str, problems: &mut Problems)
                 labels.insert(name.to_owned(), value.to_owned());
             }
             None => {
-                problems.error(&node.origin, &format!("{}.{name}", section.path(key)), "must be the value of a label")
+                problems.error(&node.origin, &format!("{}.{name}", section.path(key)), "must be the value of a label");
             }
         }
     }

@@ -18,7 +18,7 @@ pub async fn clickhouse(cx: &Session) -> Option<System> {
             answer::judge(&mut system, Some(version), &first, cx.clock.now());
         }
         Ok((_, first)) => {
-            system.add(no_answer(&first.malformed(format!("`{}` instead of a version", first.excerpt()))))
+            system.add(no_answer(&first.malformed(format!("`{}` instead of a version", first.excerpt()))));
         }
         Err(error) => system.add(no_answer(&error)),
     }

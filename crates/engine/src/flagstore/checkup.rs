@@ -45,7 +45,8 @@ impl RedisFlags {
             match self.redis.ask(&command).await.ok()? {
                 Value::Okay => {}
                 Value::BulkString(said) => {
-                    denied.push(Denied { what: format!("{} ({})", words[0], String::from_utf8_lossy(&said)), is_minor })
+                    denied
+                        .push(Denied { what: format!("{} ({})", words[0], String::from_utf8_lossy(&said)), is_minor });
                 }
                 _ => return None,
             }

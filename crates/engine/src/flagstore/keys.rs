@@ -1,7 +1,5 @@
 //! The keys of the flags in Redis.
 
-use crate::flagstore::FlagStore;
-
 /// The names that belong to a hash of flags.
 #[derive(Debug, Clone)]
 pub struct Keys {

@@ -111,7 +111,7 @@ fn reading(
             match finding.severity {
                 Severity::Warning => reading.warnings += 1,
                 Severity::Error => {
-                    reading.errors.push(FlagError { flag: name.clone(), code: finding.code, message: finding.message })
+                    reading.errors.push(FlagError { flag: name.clone(), code: finding.code, message: finding.message });
                 }
             }
         }

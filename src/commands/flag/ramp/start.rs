@@ -29,7 +29,6 @@ use liveops_domain::text::duration;
 use liveops_domain::text::duration::human;
 use liveops_engine::change::{Changed, Plan as Change};
 use liveops_engine::flag::reason::ChangeReason;
-use liveops_engine::flagstore::FlagStore as _;
 use liveops_engine::rollout::evidence::Eyes;
 use liveops_engine::rollout::launch::{archived, go, holder, refuse_second};
 use liveops_engine::rollout::ramp::{Particulars, before, check, scene};

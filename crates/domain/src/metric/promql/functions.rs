@@ -171,7 +171,7 @@ impl Function {
 
     /// The type that an argument must have; those that vary are all like the last.
     pub fn takes(&self, index: usize) -> Option<Gives> {
-        self.args.bytes().nth(index).or_else(|| self.args.bytes().last()).map(type_of)
+        self.args.as_bytes().get(index).copied().or_else(|| self.args.bytes().last()).map(type_of)
     }
 }
 

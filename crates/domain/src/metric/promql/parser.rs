@@ -406,7 +406,7 @@ impl<'a> Parser<'a> {
         let sign = if !self.takes("+") && self.takes("-") { -1.0 } else { 1.0 };
         let seconds = sign * self.number(TIME)?;
         // Milliseconds in 64 bits.
-        if !(seconds.abs() * 1_000.0 < 9.2e18) {
+        if seconds.is_nan() || seconds.abs() * 1_000.0 >= 9.2e18 {
             self.is_unsure();
             return Ok(None);
         }

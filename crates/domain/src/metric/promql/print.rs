@@ -77,7 +77,7 @@ impl fmt::Display for Matching {
             Some(on) if on.include => write!(f, " on ({})", names(&on.labels))?,
             // Alone, it says nothing; the labels of a group need it.
             Some(on) if !on.labels.is_empty() || self.group.is_some() => {
-                write!(f, " ignoring ({})", names(&on.labels))?
+                write!(f, " ignoring ({})", names(&on.labels))?;
             }
             _ => {}
         }

@@ -4,7 +4,6 @@ pub mod coordinator;
 pub mod lookup;
 pub mod run;
 
-use futures_util::StreamExt as _;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
