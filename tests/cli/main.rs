@@ -32,6 +32,7 @@ mod incident_crash;
 mod incident_journal;
 mod init;
 mod notify;
+mod package;
 mod page;
 mod postmortem;
 mod query;
