@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::support::process::signal;
 use crate::support::{Answer, Stub, TestEnv};
 
 const NOW: &str = "2026-01-15T10:30:00Z";
@@ -226,9 +227,7 @@ fn killed_on_the_way_it_goes_on_where_it_was() {
     let mut pty = env.pty(["triage"]);
     pty.expect("1/2 Was it a flag?").expect("[f]ine").send("f");
     pty.expect("2/2 Do they know?").expect("[f]ine");
-    let pid = pty.pid().to_string();
-    let killed = std::process::Command::new("/bin/kill").args(["-KILL", &pid]).status();
-    assert!(killed.unwrap().success());
+    signal(pty.pid(), "KILL");
     assert_eq!(pty.wait().0, 137);
     let mut pty = env.pty(["triage", "--resume"]);
     pty.expect("2/2 Do they know?").expect("[f]ine").terminate();

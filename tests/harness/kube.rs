@@ -1,5 +1,6 @@
 //! The stand-in of the API server, as a real `kubectl` sees it: the words and codes that liveops classifies by.
 
+use std::thread;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -130,7 +131,7 @@ fn deployments_roll_out_and_their_pods_say_why_not() {
         (found["subsets"][0]["addresses"].as_array()?.len() == 3).then_some(())
     });
     kube.kubectl(&["scale", "deployment", "game", "--replicas=5", "--current-replicas=3"]);
-    wait_available(&kube, "game", 5);
+    kube.kubectl(&["wait", "deployment/game", "--for=jsonpath={.status.availableReplicas}=5", "--timeout=20s"]);
     let wrong = kube.try_kubectl(&["scale", "deployment", "game", "--replicas=1", "--current-replicas=3"]);
     assert!(wrong.is_err());
     kube.kubectl(&["set", "image", "deployment/game", "server=game:2"]);
@@ -154,6 +155,7 @@ fn deployments_roll_out_and_their_pods_say_why_not() {
     });
     kube.kubectl(&["annotate", "deployment", "game", "liveops.dev/epoch=7"]);
     kube.kubectl(&["delete", "deployment", "game", "--wait=false"]);
+    kube.kubectl(&["wait", "deployment/game", "--for=delete", "--timeout=20s"]);
     until("no pod", LIMIT, || kube.list("pods").is_empty().then_some(()));
 }
 
@@ -376,4 +378,76 @@ fn kinds_are_found_in_the_old_way_too() {
     let core = raw("/api/v1");
     let mut core = core["resources"].as_array().unwrap().iter();
     assert!(core.any(|kind| kind["name"] == "pods" && kind["namespaced"] == true));
+}
+
+type Watched = Result<(Vec<String>, String), String>;
+
+/// What watches of the ConfigMaps labelled `app=w` tell until their time is up, all at once: types with names, and the
+/// last version.
+fn watched<const N: usize>(kube: &Kube, queries: [&str; N]) -> [Watched; N] {
+    let watch = |query: &str| -> Watched {
+        let path = format!("/api/v1/namespaces/game/configmaps?watch=true&labelSelector=app%3Dw&{query}");
+        let printed = kube.try_kubectl(&["get", &format!("--raw={path}")])?;
+        let events: Vec<Value> = printed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let told = events.iter().map(|event| {
+            let metadata = &event["object"]["metadata"];
+            let is_end = metadata["annotations"]["k8s.io/initial-events-end"] == "true";
+            let name = metadata["name"].as_str().unwrap_or(if is_end { "end" } else { "so far" });
+            format!("{} {name}", event["type"].as_str().unwrap())
+        });
+        let version = events.last().map(|event| event["object"]["metadata"]["resourceVersion"].as_str().unwrap());
+        Ok((told.collect(), version.unwrap_or_default().to_owned()))
+    };
+    thread::scope(|scope| queries.map(|query| scope.spawn(move || watch(query))).map(|watch| watch.join().unwrap()))
+}
+
+#[test]
+fn watches_tell_what_is_there_where_that_ends_and_what_happens() {
+    let kube = Kube::start();
+    let map = |name: &str, app: &str| json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": name, "labels": { "app": app } } });
+    kube.create(&map("a", "w"));
+    kube.create(&map("b", "x"));
+    let [all, unmarked, old, none] = watched(
+        &kube,
+        [
+            "sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true&timeoutSeconds=1",
+            "sendInitialEvents=true&resourceVersionMatch=NotOlderThan&timeoutSeconds=1",
+            "timeoutSeconds=1",
+            "sendInitialEvents=false&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true&timeoutSeconds=1",
+        ],
+    );
+    let (told, version) = all.unwrap();
+    assert_eq!(told, ["ADDED a", "BOOKMARK end"]);
+    assert_eq!(unmarked.unwrap().0, ["ADDED a"]);
+    assert_eq!(old.unwrap().0, ["ADDED a"]);
+    assert!(none.unwrap().0.is_empty());
+    // What is no longer selected is as good as deleted, and what is selected from now on as good as added.
+    kube.merge("configmaps", "a", "somebody", &json!({ "data": { "x": "1" } }));
+    kube.merge("configmaps", "a", "somebody", &json!({ "metadata": { "labels": { "app": "x" } } }));
+    kube.merge("configmaps", "b", "somebody", &json!({ "metadata": { "labels": { "app": "w" } } }));
+    kube.kubectl(&["delete", "configmap", "b"]);
+    let later = format!("resourceVersion={version}&allowWatchBookmarks=true&timeoutSeconds=3");
+    let [later, alone, unmatched, exact, no_version, too_large] = watched(
+        &kube,
+        [
+            &later,
+            "sendInitialEvents=true",
+            "resourceVersionMatch=NotOlderThan",
+            "sendInitialEvents=true&resourceVersionMatch=Exact",
+            "resourceVersion=x",
+            "sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion=99999999",
+        ],
+    );
+    let (told, _) = later.unwrap();
+    assert_eq!(told, ["MODIFIED a", "DELETED a", "ADDED b", "DELETED b", "BOOKMARK so far"]);
+    for (refused, why) in [
+        (alone, "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"),
+        (unmatched, "forbidden for watch unless sendInitialEvents is provided"),
+        (exact, "Unsupported value: \"Exact\""),
+        (no_version, "Invalid value: \"x\""),
+        (too_large, "Too large resource version: 99999999"),
+    ] {
+        let said = refused.unwrap_err();
+        assert!(said.contains(why), "{why}: {said}");
+    }
 }

@@ -1,5 +1,6 @@
 //! The stub server and the small HTTP client.
 
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -72,7 +73,7 @@ fn the_environment_of_a_run_holds_nothing_of_the_caller() {
     for name in ["HOME", "XDG_STATE_HOME", "LIVEOPS_NOW", "EXTRA", "TZ"] {
         assert!(names.iter().any(|known| known == name), "{name} in {names:?}");
     }
-    let env = env.with_program("sh");
+    let env = env.with_program(Path::new("/bin/sh"), "sh");
     assert!(env.root().join("bin/sh").is_file());
     let root = env.root().to_owned();
     assert!(env.write("sub/liveops.yaml", "version: 1\n").is_file());

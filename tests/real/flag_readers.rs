@@ -33,7 +33,8 @@ fn node(arguments: &[&str], stdin: &Path) -> String {
 
 #[test]
 fn the_reader_passes_its_own_tests() {
-    let said = node(&["--test", "contrib/readers/feature-flags.test.mjs"], Path::new("/dev/null"));
+    let said =
+        node(&["--test", "--test-reporter=tap", "contrib/readers/feature-flags.test.mjs"], Path::new("/dev/null"));
     assert!(said.contains("# fail 0") && !said.contains("# pass 0"), "{said}");
 }
 

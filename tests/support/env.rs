@@ -1,6 +1,5 @@
 //! The hermetic environment of one test: its own folders, nothing inherited from whoever runs the tests.
 
-use std::env;
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -65,18 +64,8 @@ impl TestEnv {
         self
     }
 
-    /// Puts a program of the test runner's `PATH` (such as `kubectl`) on the `PATH` of every later run, and no other.
-    ///
-    /// # Panics
-    /// When the runner has no such program; names the script that installs it.
-    #[allow(clippy::disallowed_methods, reason = "the runner's PATH is where scripts/test puts programs")]
-    #[track_caller]
-    pub(crate) fn with_program(self, name: &str) -> Self {
-        let path = env::var_os("PATH").unwrap_or_default();
-        let program = env::split_paths(&path)
-            .map(|folder| folder.join(name))
-            .find(|program| program.is_file())
-            .unwrap_or_else(|| panic!("`{name}` is not on PATH; run scripts/test, which installs it"));
+    /// Puts this program on the `PATH` of every later run, under this name.
+    pub(crate) fn with_program(self, program: &Path, name: &str) -> Self {
         let bin = self.root.path().join("bin");
         fs::create_dir_all(&bin).expect("the test's own folder is writable");
         symlink(program, bin.join(name)).expect("the test's own folder is writable");

@@ -157,3 +157,11 @@ pub(crate) fn free_port() -> u16 {
         .expect("loopback has a free port")
         .port()
 }
+
+/// Sends a signal (`TERM`) to a process of the test's own. By the shell's own `kill`: a bare machine has no other.
+#[allow(clippy::disallowed_methods, reason = "signals need a program or unsafe code")]
+#[track_caller]
+pub(crate) fn signal(pid: u32, name: &str) {
+    let sent = Command::new("/bin/sh").args(["-c", &format!("kill -{name} {pid}")]).status();
+    assert!(sent.is_ok_and(|status| status.success()), "kill -{name} {pid}");
+}

@@ -9,6 +9,8 @@ use expectrl::process::unix::WaitStatus;
 use expectrl::session::OsSession;
 use expectrl::{ControlCode, Expect, Session};
 
+use super::process::signal;
+
 /// How long a text or the end may take.
 const LIMIT: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(5);
@@ -74,10 +76,8 @@ impl Pty {
 
     /// Asks the program to end, as `kill` does (SIGTERM).
     #[track_caller]
-    #[allow(clippy::disallowed_methods, reason = "signals need a program or unsafe code")]
     pub(crate) fn terminate(&mut self) -> &mut Self {
-        let sent = Command::new("/bin/kill").args(["-TERM", &self.pid().to_string()]).status();
-        assert!(sent.is_ok_and(|status| status.success()), "/bin/kill works");
+        signal(self.pid(), "TERM");
         self
     }
 
@@ -88,8 +88,8 @@ impl Pty {
     }
 
     /// The process id, for tests that signal the program.
-    pub(crate) fn pid(&self) -> i32 {
-        self.session.get_process().pid().as_raw()
+    pub(crate) fn pid(&self) -> u32 {
+        self.session.get_process().pid().as_raw().unsigned_abs()
     }
 
     /// Everything the terminal got so far, escapes included.

@@ -3,7 +3,8 @@
 
 use serde_json::{Value, json};
 
-use super::world::{LIMIT, RULES, Seen, World, end, lock, signal};
+use super::world::{LIMIT, RULES, Seen, World, end, lock};
+use crate::support::process::signal;
 use crate::support::until;
 
 #[test]
@@ -11,7 +12,7 @@ fn a_signal_takes_it_back_first_where_nobody_can_be_asked() {
     for name in ["TERM", "INT", "HUP"] {
         let world = World::new(Seen::Nothing, "");
         let holder = world.spawn_to_first_step();
-        signal(&holder, name);
+        signal(holder.id(), name);
         let (code, said) = end(holder);
         assert_eq!(code, Some(1), "{name}: {said}");
         assert_eq!(world.weight(), 0.0, "{name}");

@@ -8,7 +8,8 @@ use std::time::Instant;
 
 use serde_json::json;
 
-use super::world::{LIMIT, RULES, Seen, World, end, signal};
+use super::world::{LIMIT, RULES, Seen, World, end};
+use crate::support::process::signal;
 use crate::support::{Answer, Stub, until};
 
 /// Observes for long, so that what is known is not enough before Prometheus hangs; and each call may take longer than a
@@ -55,7 +56,7 @@ fn a_signal_is_heard_meanwhile() {
         status.to_string().contains("no answer within").then_some(())
     });
     let asked = Instant::now();
-    signal(&child, "TERM");
+    signal(child.id(), "TERM");
     let (code, said) = end(child);
     assert_eq!(code, Some(1), "{said}");
     assert_eq!(world.weight(), 0.0);

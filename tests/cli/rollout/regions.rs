@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::Value;
 
 use super::world::{LIMIT, RULES, Seen, State, lock, side};
+use crate::support::process::signal;
 use crate::support::{Stub, TestEnv, until};
 
 pub(super) const NAMES: [&str; 3] = ["eu", "us", "asia"];
@@ -225,7 +226,7 @@ fn sigterm_takes_back_the_regions_under_way() {
     until("the second wave", LIMIT, || (world.weight("us") > 0.0 && world.weight("asia") > 0.0).then_some(()));
     // Until its window ends, the first is under way as well.
     until("the end of the first wave", LIMIT, || (world.phases()["eu"] == "succeeded").then_some(()));
-    super::world::signal(&child, "TERM");
+    signal(child.id(), "TERM");
     let (code, _) = super::world::end(child);
     assert_eq!(code, Some(1));
     for region in ["us", "asia"] {

@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use super::world::{LIMIT, Seen, World, end, lock, signal};
+use super::world::{LIMIT, Seen, World, end, lock};
+use crate::support::process::signal;
 use crate::support::until;
 
 const TAKEN: &str = "somebody else has taken the rollout over";
@@ -19,7 +20,7 @@ fn a_holder_that_hung_stops_by_itself_and_writes_nothing() {
     let first = world.spawn(&[]);
     // From then on it only looks, so that it hangs in the middle of nothing that others wait for.
     until("the hold", LIMIT, || (world.status()["held"]["why"] == "undecided").then_some(()));
-    signal(&first, "STOP");
+    signal(first.id(), "STOP");
     // It looks alive, so it is not taken over by accident.
     let said = world.env.run(["rollout", "resume", "--yes"]).expect_code(0);
     assert!(said.stdout.contains("whoever holds"), "{}", said.stdout);
@@ -27,7 +28,7 @@ fn a_holder_that_hung_stops_by_itself_and_writes_nothing() {
     second.expect_code(5);
     let before = world.weights();
     assert_eq!(before, [0.0, 20.0, 20.0], "claimed, and left where it was");
-    signal(&first, "CONT");
+    signal(first.id(), "CONT");
     let (code, said) = end(first);
     assert_eq!(code, Some(4), "{said}");
     assert!(said.contains(TAKEN), "{said}");
@@ -42,7 +43,7 @@ fn what_the_holder_before_has_in_hand_is_refused() {
     lock(&world.state).keep = Some(60.0);
     let first = world.spawn(&[]);
     until("the second step on its way", LIMIT, || (lock(&world.state).kept > 0).then_some(()));
-    signal(&first, "STOP");
+    signal(first.id(), "STOP");
     world.set(Seen::Nothing);
     let mut second = world.env.bare(["rollout", "resume", "--takeover", "--until", "paused", "--yes"]);
     let second = second.spawn().unwrap();
@@ -53,7 +54,7 @@ fn what_the_holder_before_has_in_hand_is_refused() {
     assert_eq!(code, Some(5), "{said}");
     let before = world.weights();
     assert_eq!(before, [0.0, 20.0, 20.0, 60.0]);
-    signal(&first, "CONT");
+    signal(first.id(), "CONT");
     let (code, said) = end(first);
     assert_eq!(code, Some(4), "{said}");
     assert!(said.contains(TAKEN), "{said}");

@@ -1,6 +1,6 @@
 //! A fleet with its load balancer and its Prometheus, both of which the test moves.
 
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -262,13 +262,6 @@ policies:
         let run = self.env.run(["rollout", "status", "-o", "json"]);
         run.json()["data"]["rollouts"][0].clone()
     }
-}
-
-/// Sends a signal to a process of the test's own.
-#[allow(clippy::disallowed_methods, reason = "a test plays the person beside liveops")]
-pub(super) fn signal(child: &Child, name: &str) {
-    let sent = Command::new("kill").args([format!("-{name}"), child.id().to_string()]).status().unwrap();
-    assert!(sent.success(), "kill -{name}");
 }
 
 /// Its exit code, and what it said on stderr.

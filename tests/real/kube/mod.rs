@@ -8,6 +8,7 @@ mod faults;
 mod flagger;
 mod gates;
 mod levers;
+mod reads;
 mod regions;
 mod rollout;
 mod scale;

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::support::kube::{CONTEXT, Kube, Logged, NAMESPACE};
+use crate::support::process::signal;
 use crate::support::{Answer, Run, Stub, TestEnv, until};
 
 /// Long, for real API servers: three regions have twelve processes.
@@ -235,11 +236,8 @@ impl Running {
     }
 
     /// Sends it a signal.
-    #[allow(clippy::disallowed_methods, reason = "a test plays the person beside liveops")]
     pub(super) fn signal(&self, name: &str) {
-        let words = [format!("-{name}"), self.0.id().to_string()];
-        let sent = Command::new("kill").args(words).status().unwrap();
-        assert!(sent.success(), "kill -{name}");
+        signal(self.0.id(), name);
     }
 
     /// Waits for its exit code.

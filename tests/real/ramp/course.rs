@@ -139,12 +139,12 @@ fn a_holder_that_slept_writes_nothing_after_it_was_taken_over() {
         world.await_percentage(5);
         // From here on it only looks, and is stopped in no write.
         world.await_hold("no_evidence");
-        signal(&sleeper, "-STOP");
+        signal(sleeper.id(), "STOP");
         world.set(Seen::Good);
         world.verb("resume", &["--takeover"]).expect_code(0);
         assert_eq!(world.percentage(), 100);
         let before = world.reasons().len();
-        signal(&sleeper, "-CONT");
+        signal(sleeper.id(), "CONT");
         sleeper.wait().unwrap();
         assert_eq!(world.percentage(), 100);
         assert_eq!(world.reasons().len(), before);

@@ -4,13 +4,14 @@
 mod course;
 mod manners;
 
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
 use crate::support::http::Request;
+use crate::support::process::signal;
 use crate::support::redis::server;
 use crate::support::{Answer, Run, Stub, TestEnv, until};
 
@@ -146,13 +147,6 @@ kpis:
     fn await_hold(&self, why: &str) {
         until("the hold", LIMIT, || (self.status()["held"]["why"] == why).then_some(()));
     }
-}
-
-#[allow(clippy::disallowed_methods, reason = "signals need a program or unsafe code")]
-fn signal(child: &Child, signal: &str) {
-    let pid = child.id().to_string();
-    let sent = Command::new("/bin/kill").args([signal, &pid]).status().unwrap();
-    assert!(sent.success());
 }
 
 /// Runs it with flags in a file, and in Redis.

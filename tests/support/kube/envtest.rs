@@ -101,7 +101,7 @@ impl Envtest {
         self.spawn(&assets.join("kube-apiserver"), args);
         let config = format!("--kubeconfig={}", at("kubeconfig"));
         let proxy = ["proxy".to_owned(), config.clone(), format!("--port={}", self.proxy)];
-        self.spawn(Path::new("kubectl"), proxy);
+        self.spawn(&super::kubectl(), proxy);
         let port = self.proxy;
         until("the real API server", START_LIMIT, || {
             let answer = http::get(port, "/readyz").ok()?;

@@ -31,7 +31,7 @@ const fn custom(group: &'static str, version: &'static str, resource: &'static s
 /// Every kind. Namespaces are the only ones outside a namespace.
 pub(crate) const KINDS: &[Kind] = &[
     builtin("", "v1", "namespaces", "Namespace"),
-    Kind { subresources: &["status"], short: &["po"], ..builtin("", "v1", "pods", "Pod") },
+    Kind { subresources: &["status", "log"], short: &["po"], ..builtin("", "v1", "pods", "Pod") },
     Kind { short: &["svc"], ..builtin("", "v1", "services", "Service") },
     Kind { short: &["ep"], ..builtin("", "v1", "endpoints", "Endpoints") },
     Kind { short: &["cm"], ..builtin("", "v1", "configmaps", "ConfigMap") },

@@ -16,9 +16,11 @@ mod review;
 mod schema;
 mod serve;
 mod store;
+mod watch;
 
+use std::env;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -28,6 +30,7 @@ use tempfile::TempDir;
 
 pub(crate) use controller::Image;
 pub(crate) use front::{Logged, Trouble};
+pub(crate) use serve::LOG;
 
 use self::envtest::{Envtest, Images};
 use self::front::{Behind, Desk};
@@ -88,12 +91,12 @@ impl Kube {
     /// An environment whose `kubectl` finds this server in the context [`CONTEXT`].
     pub(crate) fn env(&self) -> TestEnv {
         let config = self.folder.path().join("kubeconfig");
-        TestEnv::new().with_program("kubectl").var("KUBECONFIG", &config.display().to_string())
+        TestEnv::new().with_program(&kubectl(), "kubectl").var("KUBECONFIG", &config.display().to_string())
     }
 
     /// An environment whose `kubectl` finds each of these servers in a context of its own.
     pub(crate) fn env_of(contexts: &[(&str, &Self)]) -> TestEnv {
-        let env = TestEnv::new().with_program("kubectl");
+        let env = TestEnv::new().with_program(&kubectl(), "kubectl");
         let ports: Vec<_> = contexts.iter().map(|(name, kube)| (*name, kube.port)).collect();
         let config = env.root().join("kubeconfig");
         fs::write(&config, kubeconfig(&ports)).expect("own folder");
@@ -110,6 +113,11 @@ impl Kube {
         self.folder.path().join("kubeconfig")
     }
 
+    /// Whether it is the stand-in, which has no kubelets behind it.
+    pub(crate) fn is_stand_in(&self) -> bool {
+        matches!(self.behind, Behind::StandIn(_))
+    }
+
     /// Runs the real `kubectl` in [`NAMESPACE`]; returns what it printed, or fails with what it said.
     #[track_caller]
     pub(crate) fn kubectl(&self, args: &[&str]) -> String {
@@ -119,13 +127,13 @@ impl Kube {
     /// The same, for what may be refused.
     #[allow(clippy::disallowed_methods, reason = "a test plays the person beside liveops")]
     pub(crate) fn try_kubectl(&self, args: &[&str]) -> Result<String, String> {
-        let output = Command::new("kubectl")
+        let output = Command::new(kubectl())
             .args([format!("--context={CONTEXT}"), format!("--namespace={NAMESPACE}")])
             .args(args)
             .env("KUBECONFIG", self.folder.path().join("kubeconfig"))
             .env("HOME", self.folder.path())
             .output()
-            .unwrap_or_else(|error| panic!("kubectl does not start ({error}); run scripts/test"));
+            .unwrap_or_else(|error| panic!("`{}` does not start: {error}", kubectl().display()));
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
     }
@@ -230,6 +238,20 @@ impl Kube {
         let body = body.map(ToString::to_string).unwrap_or_default();
         http::call(self.port, method, path, "application/json", body.as_bytes()).expect("the API server answers")
     }
+}
+
+/// The `kubectl` that `scripts/tools` installs, whatever lies on `PATH`; another one where `LIVEOPS_TEST_KUBECTL` names it.
+///
+/// # Panics
+/// When it is not there.
+#[allow(clippy::disallowed_methods, reason = "the one thing that is told to these tests")]
+#[track_caller]
+fn kubectl() -> PathBuf {
+    let program = env::var_os("LIVEOPS_TEST_KUBECTL").unwrap_or_else(|| "target/tools/bin/kubectl".into());
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join(program);
+    let installs = "run `scripts/tools`, which installs it, or name a kubectl of 1.27 or newer in LIVEOPS_TEST_KUBECTL";
+    assert!(program.is_file(), "there is no `{}`: {installs}", program.display());
+    program
 }
 
 /// Contexts, each with the port of its server; none is the current one.

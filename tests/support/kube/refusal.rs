@@ -75,6 +75,33 @@ impl Refusal {
         refusal
     }
 
+    /// Parameters of a list or watch that do not go together: why (`Forbidden`), and in which words.
+    pub(crate) fn options(field: &str, wrong: &[(&str, String)]) -> Self {
+        let said: Vec<String> = wrong.iter().map(|(_, what)| format!("{field}: {what}")).collect();
+        let said = if said.len() == 1 { said.concat() } else { format!("[{}]", said.join(", ")) };
+        let causes = wrong
+            .iter()
+            .map(|(why, what)| json!({ "reason": format!("FieldValue{why}"), "message": what, "field": field }));
+        let causes: Vec<Value> = causes.collect();
+        Self {
+            code: 422,
+            reason: "Invalid",
+            message: format!("ListOptions.meta.k8s.io \"\" is invalid: {said}"),
+            details: json!({ "group": "meta.k8s.io", "kind": "ListOptions", "causes": causes }),
+        }
+    }
+
+    /// A version that is still to come.
+    pub(crate) fn too_large_version(wanted: u64, current: u64) -> Self {
+        let cause = json!({ "reason": "ResourceVersionTooLarge", "message": "Too large resource version" });
+        Self {
+            code: 504,
+            reason: "Timeout",
+            message: format!("Timeout: Too large resource version: {wanted}, current: {current}"),
+            details: json!({ "causes": [cause], "retryAfterSeconds": 1 }),
+        }
+    }
+
     /// A JSON Patch that cannot be applied, such as for a `test` that fails: 422 without a word about which.
     pub(crate) fn patch() -> Self {
         Self {

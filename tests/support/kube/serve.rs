@@ -1,8 +1,7 @@
-//! From HTTP to the store and back: paths, verbs, lists with selectors, watches, the scale subresource.
+//! From HTTP to the store and back: paths, verbs, lists with selectors, the scale subresource.
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -11,10 +10,14 @@ use super::discovery;
 use super::kinds::Kind;
 use super::patch;
 use super::refusal::Refusal;
-use super::store::{Event, Key, Store, Write};
+use super::store::{Store, Write};
+use super::watch::{flag, watch};
 use crate::support::http::Request;
 use crate::support::stub::Answer;
 use crate::support::wire::Wire;
+
+/// The annotation of a pod with what its containers have logged.
+pub(crate) const LOG: &str = "tests/log";
 
 /// What a path means.
 #[derive(Debug, Clone, Copy)]
@@ -73,9 +76,7 @@ pub(crate) fn serve(store: &Arc<Store>, request: &Request, wire: &mut Wire) -> i
         "/version" => Answer::json(json!({ "major": "1", "minor": "32", "gitVersion": "v1.32.0" })),
         "/readyz" => Answer::text("ok"),
         path => match Place::of(path) {
-            Some(place) if request.param("watch").is_some_and(|watch| watch != "false") => {
-                return watch(store, &place, request, wire);
-            }
+            Some(place) if flag(request, "watch") == Some(true) => return watch(store, &place, request, wire),
             Some(place) => handle(store, &place, request).unwrap_or_else(|no| refuse(&no)),
             None => discovery::answer(request).unwrap_or_else(|| refuse(&Refusal::no_such_path())),
         },
@@ -123,7 +124,11 @@ fn handle(store: &Store, place: &Place<'_>, request: &Request) -> Result<Answer,
         }
         ("GET", name) => {
             let object = state.get(kind, place.namespace, name)?;
-            Answer::json(if place.subresource == "scale" { scale(object) } else { object.clone() })
+            match place.subresource {
+                "scale" => Answer::json(scale(object)),
+                "log" => Answer::text(object["metadata"]["annotations"][LOG].as_str().unwrap_or_default()),
+                _ => Answer::json(object.clone()),
+            }
         }
         ("POST", "") => {
             let object = body()?;
@@ -211,7 +216,7 @@ fn scale(object: &Value) -> Value {
 }
 
 /// `labelSelector` (equality, `in`, existence) and `fieldSelector` (equality).
-fn selected(object: &Value, request: &Request) -> bool {
+pub(crate) fn selected(object: &Value, request: &Request) -> bool {
     let labels = &object["metadata"]["labels"];
     let by_label = request.param("labelSelector").is_none_or(|selector| {
         terms(&selector).iter().all(|term| {
@@ -253,48 +258,4 @@ fn terms(selector: &str) -> Vec<String> {
     }
     terms.retain(|term| !term.is_empty());
     terms
-}
-
-/// Streams what happens, a JSON object a line, until the client or the server ends.
-fn watch(store: &Store, place: &Place<'_>, request: &Request, wire: &mut Wire) -> io::Result<u16> {
-    wire.send(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")?;
-    let send = |wire: &mut Wire, kind: &str, object: &Value| {
-        let line = format!("{}\n", json!({ "type": kind, "object": object }));
-        wire.send(format!("{:x}\r\n{line}\r\n", line.len()).as_bytes())
-    };
-    let here = |key: &Key| {
-        key.0 == place.kind.resource
-            && (place.namespace.is_empty() || key.1 == place.namespace)
-            && (place.name.is_empty() || key.2 == place.name)
-    };
-    let since = request.param("resourceVersion").and_then(|version| version.parse().ok());
-    let mut seen: u64 = since.unwrap_or(0);
-    if seen == 0 {
-        let (version, objects) = {
-            let state = store.lock();
-            let found = state.objects.iter().filter(|(key, _)| here(key));
-            (state.version(), found.map(|(_, object)| object.clone()).collect::<Vec<_>>())
-        };
-        for object in objects.iter().filter(|object| selected(object, request)) {
-            send(wire, "ADDED", object)?;
-        }
-        seen = version;
-    }
-    loop {
-        let fresh: Vec<Event> = {
-            let state = store.wait(seen, Duration::from_millis(500));
-            if state.stopped {
-                return wire.send(b"0\r\n\r\n").and(Err(io::ErrorKind::Interrupted.into()));
-            }
-            let fresh = state.events.iter().filter(|event| event.version > seen);
-            let fresh = fresh.cloned().collect();
-            seen = state.version();
-            fresh
-        };
-        for event in fresh.iter().filter(|event| here(&event.key) && selected(&event.object, request)) {
-            send(wire, event.kind, &event.object)?;
-        }
-        // A client that is gone is only noticed by writing: an empty line is no event.
-        wire.pause(Duration::from_millis(1))?;
-    }
 }

@@ -21,10 +21,11 @@ pub(crate) type Key = (&'static str, String, String);
 #[derive(Debug, Clone)]
 pub(crate) struct Event {
     pub(crate) version: u64,
-    /// `ADDED`, `MODIFIED`, `DELETED`.
-    pub(crate) kind: &'static str,
     pub(crate) key: Key,
-    pub(crate) object: Value,
+    /// Nothing, where it was created.
+    pub(crate) before: Option<Value>,
+    /// Nothing, where it was deleted.
+    pub(crate) after: Option<Value>,
 }
 
 /// Everything behind the lock.
@@ -141,7 +142,7 @@ impl State {
             metadata["generation"] = json!(1);
         }
         managed::record(None, &mut object, write.by(), &at);
-        Ok(self.put(key, object, "ADDED"))
+        Ok(self.put(key, object))
     }
 
     /// PUT, and what a patch comes to.
@@ -187,14 +188,14 @@ impl State {
             object["metadata"]["generation"] = json!(generation + 1);
         }
         managed::record(Some(&old), &mut object, write.by(), &now());
-        Ok(self.put(write.key(), object, "MODIFIED"))
+        Ok(self.put(write.key(), object))
     }
 
     /// DELETE; what it owned goes with it.
     pub(crate) fn delete(&mut self, write: &Write<'_>) -> Result<Value, Refusal> {
         let object = self.objects.remove(&write.key()).ok_or_else(|| Refusal::not_found(write.kind, write.name))?;
         self.version += 1;
-        self.log("DELETED", write.key(), object.clone());
+        self.log(write.key(), Some(object.clone()), None);
         let uid = object["metadata"]["uid"].clone();
         let owned = |(_, child): &(&Key, &Value)| child["metadata"]["ownerReferences"][0]["uid"] == uid;
         let children: Vec<Key> = self.objects.iter().filter(owned).map(|(key, _)| key.clone()).collect();
@@ -206,7 +207,7 @@ impl State {
         Ok(object)
     }
 
-    fn put(&mut self, key: Key, mut object: Value, event: &'static str) -> Value {
+    fn put(&mut self, key: Key, mut object: Value) -> Value {
         // Empty maps are left out of what the server stores.
         for map in ["labels", "annotations"] {
             if object["metadata"][map].as_object().is_some_and(serde_json::Map::is_empty)
@@ -217,13 +218,13 @@ impl State {
         }
         self.version += 1;
         object["metadata"]["resourceVersion"] = json!(self.version.to_string());
-        self.objects.insert(key.clone(), object.clone());
-        self.log(event, key, object.clone());
+        let before = self.objects.insert(key.clone(), object.clone());
+        self.log(key, before, Some(object.clone()));
         object
     }
 
-    fn log(&mut self, kind: &'static str, key: Key, object: Value) {
-        self.events.push(Event { version: self.version, kind, key, object });
+    fn log(&mut self, key: Key, before: Option<Value>, after: Option<Value>) {
+        self.events.push(Event { version: self.version, key, before, after });
     }
 }
 
