@@ -11,20 +11,21 @@ use crate::output::view::View;
 use liveops_domain::change::undo::{Impossible, Undo};
 use liveops_domain::error::Result;
 use liveops_domain::status::source::{Recommendation, Verdict};
-use liveops_engine::change::Changed;
+use liveops_engine::change::confirmed::Confirmed;
+use liveops_engine::change::{Changed, Done, Plan};
 
 /// What a change did, or would do.
 #[derive(Debug, Serialize)]
-pub(crate) struct ChangeReport {
+pub(crate) struct ChangeReport<T = Value> {
     /// Its id in the audit log; none for a dry run, and where the audit log could not be written.
     id: Option<String>,
     action: &'static str,
     summary: String,
     dry_run: bool,
     /// Did anything change? Not in a dry run, and not where it was so already.
-    changed: bool,
+    pub(crate) changed: bool,
     /// What came of it; for a dry run, what is known of it beforehand.
-    result: Value,
+    result: T,
     /// The command that reverts it.
     undo: Option<String>,
     /// Why there is none.
@@ -49,17 +50,27 @@ struct NoUndo {
     instead: String,
 }
 
-impl ChangeReport {
+impl<T: Serialize> ChangeReport<T> {
+    /// Carries a change out, and reports it; `planned` is its result when it is only a dry run.
+    pub(crate) async fn of(
+        cx: &Context,
+        plan: Plan,
+        preview: Vec<Block>,
+        planned: T,
+        act: impl AsyncFnOnce(&Confirmed) -> Result<Done<T>>,
+    ) -> Result<Self> {
+        let (action, summary) = (plan.action, plan.summary.clone());
+        let changed = cx.change(plan, preview, act).await?;
+        Self::new(cx, action, summary, changed, planned)
+    }
+
     /// The report of a change; `planned` is its result when it is only a dry run.
-    ///
-    /// # Errors
-    /// Those of the configuration.
     pub(crate) fn new(
         cx: &Context,
         action: &'static str,
         summary: String,
-        changed: Changed,
-        planned: Value,
+        changed: Changed<T>,
+        planned: T,
     ) -> Result<Self> {
         let mut report = Self::nothing(cx, action, summary, planned)?;
         match changed {
@@ -91,10 +102,7 @@ impl ChangeReport {
     }
 
     /// The report of a change that was not needed.
-    ///
-    /// # Errors
-    /// Those of the configuration.
-    pub(crate) fn nothing(cx: &Context, action: &'static str, summary: String, result: Value) -> Result<Self> {
+    pub(crate) fn nothing(cx: &Context, action: &'static str, summary: String, result: T) -> Result<Self> {
         Ok(Self {
             id: None,
             action,
@@ -131,18 +139,18 @@ impl ChangeReport {
         self
     }
 
-    /// What came of it, for programs.
-    pub(crate) fn outcome(&self) -> &Value {
-        &self.result
+    /// Prints it.
+    pub(crate) fn show(&self, cx: &Context) -> Result<()> {
+        cx.output.show(self, cx.clock.now())
     }
 
-    /// A text of the result, where it has one.
-    pub(crate) fn result(&self, key: &str) -> Option<String> {
-        self.result.get(key)?.as_str().map(ToOwned::to_owned)
+    /// What came of it.
+    pub(crate) fn result(&self) -> &T {
+        &self.result
     }
 }
 
-impl Report for ChangeReport {
+impl<T: Serialize> Report for ChangeReport<T> {
     const SCHEMA: &'static str = "liveops.change/1";
 
     fn blocks(&self, view: &View) -> Vec<Block> {

@@ -5,9 +5,12 @@ use std::ops::Deref;
 use std::path::PathBuf;
 use std::rc::Rc;
 
+use serde::Serialize;
+
 use crate::output::Output;
 use crate::output::block::{Block, plain};
 use crate::output::prompt::can_prompt;
+use crate::output::report::{Meta, Report};
 use liveops_domain::error::Result;
 use liveops_engine::change::confirmed::Confirmed;
 use liveops_engine::change::{Changed, Done, Plan};
@@ -50,16 +53,36 @@ impl Context {
         Self { session: self.session.typed(command_line), output: Rc::clone(&self.output) }
     }
 
+    /// Prints a report on this environment, or the one that its frame names.
+    pub(crate) fn show<R: Report>(&self, report: &R, meta: Meta) -> Result<()> {
+        self.show_anywhere(report, self.framed(meta)?)
+    }
+
+    /// Prints a report that is on no environment.
+    pub(crate) fn show_anywhere<R: Report>(&self, report: &R, meta: Meta) -> Result<()> {
+        self.output.print(report, meta, self.clock.now())
+    }
+
+    /// Prints one report of a stream.
+    pub(crate) fn show_line<R: Report>(&self, report: &R, meta: Meta) -> Result<()> {
+        self.output.print_line(report, self.framed(meta)?, self.clock.now())
+    }
+
+    fn framed(&self, meta: Meta) -> Result<Meta> {
+        let environment = match meta.environment {
+            Some(other) => other,
+            None => self.environment()?.to_owned(),
+        };
+        Ok(Meta { environment: Some(environment), ..meta })
+    }
+
     /// Carries a change out; `preview` is what the person judges it by.
-    ///
-    /// # Errors
-    /// As [`Plan::carry_out`].
-    pub(crate) async fn change(
+    pub(crate) async fn change<T: Serialize>(
         &self,
         plan: Plan,
         preview: Vec<Block>,
-        act: impl AsyncFnOnce(&Confirmed) -> Result<Done>,
-    ) -> Result<Changed> {
+        act: impl AsyncFnOnce(&Confirmed) -> Result<Done<T>>,
+    ) -> Result<Changed<T>> {
         let show = |line: String| {
             // A program reads the plan from the report, and wants no prose beside the one object of an error.
             if can_prompt() || !self.output.format().is_machine() {

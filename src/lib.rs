@@ -16,6 +16,7 @@ mod globals;
 mod help;
 mod output;
 mod person;
+mod watch;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -83,51 +83,65 @@ pub(crate) async fn run(args: PageArgs, cx: &Context) -> Result<Exit> {
 }
 
 /// Who would be told.
+#[derive(Serialize)]
 struct Channels {
-    channels: Vec<(String, &'static str, String)>,
-    /// Severity → page groups and rooms, when an incident is opened.
-    opened: Vec<(Severity, Vec<Vec<String>>, Vec<String>)>,
-    outbox: Vec<Value>,
-    environment: String,
+    channels: Vec<Channel>,
+    /// Whom an incident calls when it is opened.
+    opened: Vec<Called>,
+    outbox: Vec<Waiting>,
+}
+
+#[derive(Serialize)]
+struct Channel {
+    name: String,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    url: String,
+}
+
+#[derive(Serialize)]
+struct Called {
+    severity: Severity,
+    /// Groups: the next is called when nobody of the one before takes it.
+    page: Vec<Vec<String>>,
+    tell: Vec<String>,
+}
+
+/// A message in the outbox.
+#[derive(Serialize)]
+struct Waiting {
+    message: String,
+    channel: String,
+    incident: String,
+    about: About,
+    page: bool,
+    attempts: u32,
+    next_at: String,
 }
 
 fn list(cx: &Context) -> Result<Exit> {
     let notify = &cx.config()?.settings.notify;
     let reach: Vec<_> = notify.channels.iter().map(|channel| (channel.name.clone(), channel.reach())).collect();
-    let report = Channels {
-        channels: notify
-            .channels
-            .iter()
-            .map(|channel| {
-                let place = channel.endpoint.as_ref().map_or_else(String::new, |endpoint| endpoint.url.show());
-                (channel.name.clone(), channel.word(), place)
-            })
-            .collect(),
-        opened: Severity::ALL
-            .into_iter()
-            .map(|severity| {
-                let calls = calls(&notify.rules, &reach, About::Opened, severity);
-                (severity, calls.page, calls.tell)
-            })
-            .collect(),
-        outbox: outbox(cx)?
-            .items()?
-            .iter()
-            .map(|item| {
-                json!({
-                    "message": item.id(),
-                    "channel": item.channel,
-                    "incident": item.message.incident,
-                    "about": item.message.about,
-                    "page": item.message.page,
-                    "attempts": item.attempts,
-                    "next_at": rfc3339(item.next_at),
-                })
-            })
-            .collect(),
-        environment: cx.environment()?.to_owned(),
-    };
-    cx.output.show(&report, cx.clock.now())?;
+    let channels = notify.channels.iter().map(|channel| Channel {
+        name: channel.name.clone(),
+        kind: channel.word(),
+        url: channel.endpoint.as_ref().map_or_else(String::new, |endpoint| endpoint.url.show()),
+    });
+    let opened = Severity::ALL.into_iter().map(|severity| {
+        let calls = calls(&notify.rules, &reach, About::Opened, severity);
+        Called { severity, page: calls.page, tell: calls.tell }
+    });
+    let outbox = outbox(cx)?.items()?.into_iter().map(|item| Waiting {
+        message: item.id(),
+        next_at: rfc3339(item.next_at),
+        channel: item.channel,
+        incident: item.message.incident,
+        about: item.message.about,
+        page: item.message.page,
+        attempts: item.attempts,
+    });
+    let report = Channels { channels: channels.collect(), opened: opened.collect(), outbox: outbox.collect() };
+    cx.show(&report, Meta::steps(vec![report.next()]))?;
     Ok(Exit::Good)
 }
 
@@ -145,31 +159,14 @@ impl Channels {
     }
 }
 
-impl Serialize for Channels {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let channels =
-            self.channels.iter().map(|(name, kind, place)| json!({ "name": name, "type": kind, "url": place }));
-        let opened = self
-            .opened
-            .iter()
-            .map(|(severity, page, tell)| json!({ "severity": severity, "page": page, "tell": tell }));
-        json!({
-            "channels": channels.collect::<Vec<_>>(),
-            "opened": opened.collect::<Vec<_>>(),
-            "outbox": self.outbox,
-        })
-        .serialize(serializer)
-    }
-}
-
 impl Report for Channels {
     const SCHEMA: &'static str = "liveops.page.list/1";
 
     fn blocks(&self, _view: &View) -> Vec<Block> {
         let mut blocks = Vec::new();
         let mut table = Table::new(["channel", "type", "where"]).fixed(&[0, 1]);
-        for (name, kind, place) in &self.channels {
-            table.row(vec![span(name, Tone::Strong), plain(*kind), span(place, Tone::Dim)]);
+        for one in &self.channels {
+            table.row(vec![span(&one.name, Tone::Strong), plain(one.kind), span(&one.url, Tone::Dim)]);
         }
         if self.channels.is_empty() {
             blocks.push(Block::Line(vec![span("no channel is configured", Tone::Warn)]));
@@ -178,7 +175,7 @@ impl Report for Channels {
             blocks.push(Block::Blank);
             blocks.push(Block::heading("when an incident is opened"));
         }
-        for (severity, page, tell) in &self.opened {
+        for Called { severity, page, tell } in &self.opened {
             let groups: Vec<String> = page.iter().map(|group| group.join(" and ")).collect();
             let mut text = if groups.is_empty() {
                 "nobody is paged".to_owned()
@@ -191,34 +188,26 @@ impl Report for Channels {
             blocks.push(Block::Whole(vec![span(format!("  {severity} "), Tone::Strong), plain(text)]));
         }
         for item in &self.outbox {
-            let text = |key: &str| item[key].as_str().unwrap_or_default().to_owned();
-            let what = if item["page"] == true { "PAGE" } else { "message" };
             let line = format!(
-                "  in the outbox: {what} about `{}` of {} to {}, tries: {}, next {}",
-                text("about"),
-                text("incident"),
-                text("channel"),
-                item["attempts"],
-                text("next_at")
+                "  in the outbox: {} about `{}` of {} to {}, tries: {}, next {}",
+                if item.page { "PAGE" } else { "message" },
+                item.about.word(),
+                item.incident,
+                item.channel,
+                item.attempts,
+                item.next_at
             );
             blocks.push(Block::Whole(vec![span(line, Tone::Warn)]));
         }
-        blocks.push(Block::Blank);
-        let next = self.next();
-        blocks.extend(next.command.map(|command| Block::next(&next.text, command)));
         blocks
     }
 
     fn rows(&self, _view: &View) -> Option<Table> {
         let mut table = Table::new(["channel", "type", "url"]);
-        for (name, kind, place) in &self.channels {
-            table.row(vec![plain(name), plain(*kind), plain(place)]);
+        for one in &self.channels {
+            table.row(vec![plain(&one.name), plain(one.kind), plain(&one.url)]);
         }
         Some(table)
-    }
-
-    fn meta(&self) -> Meta {
-        Meta { environment: Some(self.environment.clone()), recommendations: vec![self.next()], ..Meta::default() }
     }
 }
 
@@ -226,7 +215,6 @@ impl Report for Channels {
 struct Delivered {
     what: &'static str,
     told: Vec<Told>,
-    environment: String,
     dry_run: bool,
 }
 
@@ -259,14 +247,13 @@ async fn try_all(args: TestArgs, cx: &Context) -> Result<Exit> {
         keys: vec![format!("liveops/test/{:x}", now.timestamp())],
         command: "liveops page test".into(),
     };
-    let mut report =
-        Delivered { what: "test", told: Vec::new(), environment: cx.environment()?.to_owned(), dry_run: true };
+    let mut report = Delivered { what: "test", told: Vec::new(), dry_run: true };
     if let Some(confirmed) = unasked(cx, "send test messages")? {
         let only = args.channel.as_deref();
         report.told = test(cx, only, &message, args.for_real, &confirmed).await?;
         report.dry_run = false;
     }
-    cx.output.show(&report, now)?;
+    cx.show(&report, report.meta())?;
     Ok(match report.verdict() {
         Verdict::Fail => Exit::Bad,
         _ => Exit::Good,
@@ -274,8 +261,7 @@ async fn try_all(args: TestArgs, cx: &Context) -> Result<Exit> {
 }
 
 async fn deliver(cx: &Context) -> Result<Exit> {
-    let mut report =
-        Delivered { what: "flush", told: Vec::new(), environment: cx.environment()?.to_owned(), dry_run: true };
+    let mut report = Delivered { what: "flush", told: Vec::new(), dry_run: true };
     let mut paged = None;
     if let Some(confirmed) = unasked(cx, "deliver what is in the outbox")? {
         let tale = flush(cx, true, &confirmed).await?;
@@ -283,7 +269,7 @@ async fn deliver(cx: &Context) -> Result<Exit> {
         report.told = tale.told;
         report.dry_run = false;
     }
-    cx.output.show(&report, cx.clock.now())?;
+    cx.show(&report, report.meta())?;
     if paged == Some(false) {
         return Err(Error::HalfDone {
             done: "the outbox was tried".into(),
@@ -298,6 +284,12 @@ impl Delivered {
     fn verdict(&self) -> Verdict {
         let failed = |told: &Told| told.state != DeliveryState::Accepted;
         if self.told.iter().any(failed) { Verdict::Fail } else { Verdict::Pass }
+    }
+
+    fn meta(&self) -> Meta {
+        let verdict = self.verdict();
+        let outcome = if verdict == Verdict::Pass { Outcome::Success } else { Outcome::Partial };
+        Meta { outcome, verdict, ..Meta::next("next", "liveops page list").dense() }
     }
 }
 
@@ -318,20 +310,6 @@ impl Report for Delivered {
         } else if self.told.is_empty() {
             blocks.push(Block::text("nothing is on its way"));
         }
-        blocks.push(Block::next("next", "liveops page list"));
         blocks
-    }
-
-    fn meta(&self) -> Meta {
-        Meta {
-            environment: Some(self.environment.clone()),
-            outcome: match self.verdict() {
-                Verdict::Pass => Outcome::Success,
-                _ => Outcome::Partial,
-            },
-            verdict: self.verdict(),
-            recommendations: vec![Recommendation::new("next", "liveops page list")],
-            ..Meta::default()
-        }
     }
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::output::block::Table;
-use crate::output::report::Report;
+use crate::output::report::{Meta, Report};
 use liveops_domain::status::source::{Outcome, Recommendation, Source, Verdict};
 use liveops_domain::text::cell::cell;
 use liveops_domain::text::escape::escape;
@@ -52,15 +52,12 @@ pub(crate) struct Envelope {
 }
 
 /// The report in its envelope.
-///
-/// # Errors
-/// When a report's keys are not strings, which is a bug.
 pub(crate) fn envelope<R: Report>(
     report: &R,
+    meta: Meta,
     repeat: &Repeat,
     now: DateTime<Utc>,
 ) -> Result<Envelope, serde_json::Error> {
-    let meta = report.meta();
     Ok(Envelope {
         schema: R::SCHEMA,
         environment: meta.environment,

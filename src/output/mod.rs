@@ -22,7 +22,7 @@ use console::Term;
 use crate::output::block::{Block, Span, Tone, span};
 use crate::output::format::{Format, csv, envelope, names};
 use crate::output::paste::repeated;
-use crate::output::report::Report;
+use crate::output::report::{Meta, Report};
 use crate::output::view::View;
 use liveops_domain::error::{Error, Result};
 use liveops_domain::text::escape::escape_json;
@@ -53,6 +53,13 @@ pub(crate) struct TerminalHints {
     pub(crate) utf8: bool,
     /// `COLUMNS`, for pipes and tests.
     pub(crate) columns: Option<usize>,
+}
+
+/// The report and the last lines of its frame.
+pub(crate) fn framed<R: Report>(report: &R, meta: &Meta, view: &View) -> Vec<Block> {
+    let mut blocks = report.blocks(view);
+    blocks.extend(meta.tail.iter().cloned());
+    blocks
 }
 
 fn no_rows() -> Error {
@@ -138,44 +145,46 @@ impl Output {
         }
     }
 
-    /// Prints the report in the format that was asked for.
-    ///
-    /// # Errors
-    /// When stdout cannot be written (a closed pipe is no error), or the report has no rows for `csv` or `name`.
+    /// Prints a report that knows its frame.
     pub(crate) fn show<R: Report>(&self, report: &R, now: DateTime<Utc>) -> Result<()> {
+        self.print(report, report.meta(), now)
+    }
+
+    /// Prints the report in the format that was asked for.
+    pub(crate) fn print<R: Report>(&self, report: &R, meta: Meta, now: DateTime<Utc>) -> Result<()> {
         // JSON and YAML hold them.
         if !matches!(self.format, Format::Json | Format::Yaml) {
-            let meta = report.meta();
-            for warning in meta.warnings {
-                self.warn(&warning);
+            for warning in &meta.warnings {
+                self.warn(warning);
             }
-            for note in meta.notes {
+            for note in &meta.notes {
                 self.note(&format!("note: {note}"));
             }
         }
-        let text = self.text(report, now)?;
+        let text = self.text(report, meta, now)?;
         self.write(&text)
     }
 
-    /// One report of a stream: an object a line with `-o json`, a document with `-o yaml`, the blocks otherwise.
-    ///
-    /// # Errors
-    /// As [`Output::show`].
+    /// One report of a stream that knows its frame.
     pub(crate) fn show_line<R: Report>(&self, report: &R, now: DateTime<Utc>) -> Result<()> {
+        self.print_line(report, report.meta(), now)
+    }
+
+    /// One report of a stream: an object a line with `-o json`, a document with `-o yaml`, the blocks otherwise.
+    pub(crate) fn print_line<R: Report>(&self, report: &R, meta: Meta, now: DateTime<Utc>) -> Result<()> {
         match self.format {
-            Format::Json => self.write(&escape_json(&serde_json::to_string(&envelope(report, &self.repeat, now)?)?)),
+            Format::Json => {
+                self.write(&escape_json(&serde_json::to_string(&envelope(report, meta, &self.repeat, now)?)?))
+            }
             Format::Yaml => {
-                let text = self.text(report, now)?;
+                let text = self.text(report, meta, now)?;
                 self.write(&format!("---\n{text}"))
             }
-            Format::Table | Format::Csv | Format::Name => self.show(report, now),
+            Format::Table | Format::Csv | Format::Name => self.print(report, meta, now),
         }
     }
 
     /// For reports that have no rows: says so before anybody is asked.
-    ///
-    /// # Errors
-    /// With `-o csv` and `-o name`.
     pub(crate) fn refuse_rows(&self) -> Result<()> {
         match self.format {
             Format::Csv | Format::Name => Err(no_rows()),
@@ -183,16 +192,16 @@ impl Output {
         }
     }
 
-    fn text<R: Report>(&self, report: &R, now: DateTime<Utc>) -> Result<String> {
+    fn text<R: Report>(&self, report: &R, meta: Meta, now: DateTime<Utc>) -> Result<String> {
         let view = self.view(now);
         let rows = || {
             let machine = View { terminal: false, ..view.clone() };
             report.rows(&machine).ok_or_else(no_rows)
         };
         Ok(match self.format {
-            Format::Table => self.drawn(report.blocks(&view), &view).join("\n"),
-            Format::Json => escape_json(&serde_json::to_string_pretty(&envelope(report, &self.repeat, now)?)?),
-            Format::Yaml => serde_yaml::to_string(&envelope(report, &self.repeat, now)?)
+            Format::Table => self.drawn(framed(report, &meta, &view), &view).join("\n"),
+            Format::Json => escape_json(&serde_json::to_string_pretty(&envelope(report, meta, &self.repeat, now)?)?),
+            Format::Yaml => serde_yaml::to_string(&envelope(report, meta, &self.repeat, now)?)
                 .map_err(|error| Error::internal(&error.to_string()))?
                 .trim_end()
                 .to_owned(),
@@ -214,9 +223,7 @@ impl Output {
     }
 
     /// Writes raw text and a newline to stdout. Only for what is itself a file format: completions, CSV, config.
-    ///
-    /// # Errors
-    /// When stdout cannot be written; a closed pipe is remembered, not reported.
+    /// A closed pipe is remembered, not reported.
     pub(crate) fn write(&self, text: &str) -> Result<()> {
         if self.closed.get() || text.is_empty() {
             return Ok(());

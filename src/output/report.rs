@@ -1,6 +1,8 @@
-//! What a command hands to `Output`: a serialisable report that can also draw itself.
+//! What a command hands to `Output`: a report, which is data that can draw itself, and its frame.
 //!
 //! The serialised struct is the JSON contract (`data` of the envelope); `blocks` is the view for people.
+
+use std::iter::once;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -9,7 +11,7 @@ use crate::output::block::{Block, Table};
 use crate::output::view::View;
 use liveops_domain::status::source::{Outcome, Recommendation, Source, Verdict};
 
-/// The members of the envelope around `data`.
+/// The frame of a report: the members of the envelope around `data`, and the last lines of the screen.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Meta {
     /// Environment that was asked, when the command asks one.
@@ -30,6 +32,36 @@ pub(crate) struct Meta {
     pub(crate) warnings: Vec<String>,
     /// Things worth knowing; notes on stderr for people, after the warnings in JSON.
     pub(crate) notes: Vec<String>,
+    /// The last lines of the screen: what to type next.
+    pub(crate) tail: Vec<Block>,
+}
+
+impl Meta {
+    /// The screen ends with `next: COMMAND`, below an empty line; `text` is what it is good for, for programs.
+    pub(crate) fn next(text: impl Into<String>, command: impl Into<String>) -> Self {
+        let command = command.into();
+        Self {
+            tail: vec![Block::Blank, Block::next("next", &command)],
+            recommendations: vec![Recommendation::new(text, command)],
+            ..Self::default()
+        }
+    }
+
+    /// The screen ends with a line for each step that has a command, below an empty line.
+    pub(crate) fn steps(recommendations: Vec<Recommendation>) -> Self {
+        let tail = once(Block::Blank).chain(step_lines(&recommendations)).collect();
+        Self { recommendations, tail, ..Self::default() }
+    }
+
+    /// The same, without the empty line.
+    pub(crate) fn dense(self) -> Self {
+        Self { tail: self.tail.into_iter().filter(|block| *block != Block::Blank).collect(), ..self }
+    }
+}
+
+/// `TEXT: COMMAND` for each step that has a command.
+pub(crate) fn step_lines(steps: &[Recommendation]) -> impl Iterator<Item = Block> {
+    steps.iter().filter_map(|step| Some(Block::next(&step.text, step.command.as_ref()?)))
 }
 
 /// A command's result. Commands never ask for a format; `Output` does.
@@ -50,7 +82,7 @@ pub(crate) trait Report: Serialize {
         None
     }
 
-    /// Verdict, sources, next steps.
+    /// The frame, where `Context::show` is not given one.
     fn meta(&self) -> Meta {
         Meta::default()
     }

@@ -1,6 +1,6 @@
 //! One alert and one group of them in JSON: the contract of every report that lists alerts.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use liveops_domain::alert::{Alert, AlertState, Group, Urgency, urgency};
 use liveops_domain::metric::labels::Labels;
@@ -39,6 +39,11 @@ impl From<&Alert> for AlertEntry {
             fingerprint: alert.fingerprint.clone(),
         }
     }
+}
+
+/// Alerts in the form of the contract.
+pub(crate) fn entries<S: Serializer>(alerts: &[Alert], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_seq(alerts.iter().map(AlertEntry::from))
 }
 
 /// Alerts of one name, severity and state.

@@ -3,8 +3,8 @@
 use clap::Args;
 use serde::Serialize;
 
+use crate::commands::alerts::matchers;
 use crate::commands::alerts::show::unknown;
-use crate::commands::alerts::{exit, matchers};
 use crate::context::Context;
 use crate::output::block::{Block, Tone, plain, span};
 use crate::output::progress::waiting;
@@ -14,7 +14,7 @@ use crate::output::{prompt, tone};
 use liveops_domain::alert::filter::AlertFilter;
 use liveops_domain::alert::paging::{Explanation, Reply, Step, explain};
 use liveops_domain::error::{Exit, Result};
-use liveops_domain::status::source::{Outcome, Recommendation, Source, SourceState, Verdict};
+use liveops_domain::status::source::{Outcome, Source, SourceState, Verdict};
 use liveops_engine::alerts::evidence;
 use liveops_engine::alerts::gather::backends;
 use liveops_engine::clients::http::request::Effort;
@@ -44,12 +44,6 @@ pub(crate) struct ExplainArgs {
 struct AlertExplanation {
     #[serde(flatten)]
     explanation: Explanation,
-    #[serde(skip)]
-    environment: String,
-    #[serde(skip)]
-    sources: Vec<Source>,
-    #[serde(skip)]
-    next: Option<String>,
 }
 
 impl AlertExplanation {
@@ -94,23 +88,7 @@ impl Report for AlertExplanation {
             span(format!("{} ", view.pick("→", "=>")), tone),
             span(told.conclusion.clone(), Tone::Strong),
         ]));
-        if let Some(next) = &self.next {
-            blocks.push(Block::next("next", next));
-        }
         blocks
-    }
-
-    fn meta(&self) -> Meta {
-        let is_missing = |source: &Source| matches!(source.state, SourceState::Down | SourceState::Degraded);
-        let next = self.next.iter().map(|command| Recommendation::new(self.explanation.conclusion.clone(), command));
-        Meta {
-            environment: Some(self.environment.clone()),
-            outcome: if self.sources.iter().any(is_missing) { Outcome::Partial } else { Outcome::Success },
-            verdict: self.verdict(),
-            recommendations: next.collect(),
-            sources: self.sources.clone(),
-            ..Meta::default()
-        }
     }
 }
 
@@ -134,12 +112,15 @@ pub(super) async fn run(args: ExplainArgs, cx: &Context) -> Result<Exit> {
         return Err(unknown(&args.name, &evidence.all_alerts, &evidence.all_rules));
     }
     let explanation = explain(facts);
-    let report = AlertExplanation {
-        next: explanation.next.as_deref().map(|words| cx.command(words)),
-        explanation,
-        environment: cx.environment()?.to_owned(),
+    let is_missing = |source: &Source| matches!(source.state, SourceState::Down | SourceState::Degraded);
+    let next = explanation.next.as_deref().map(|words| Meta::next(&explanation.conclusion, cx.command(words)).dense());
+    let report = AlertExplanation { explanation };
+    let meta = Meta {
+        outcome: if evidence.sources.iter().any(is_missing) { Outcome::Partial } else { Outcome::Success },
+        verdict: report.verdict(),
         sources: evidence.sources,
+        ..next.unwrap_or_default()
     };
-    cx.output.show(&report, cx.clock.now())?;
-    Ok(exit(report.verdict()))
+    cx.show(&report, meta)?;
+    Ok(report.verdict().into())
 }

@@ -3,8 +3,8 @@
 use clap::Args;
 use serde::Serialize;
 
-use crate::commands::alerts::entry::{AlertEntry, GroupEntry, verdict};
-use crate::commands::alerts::{FilterArgs, exit, lines};
+use crate::commands::alerts::entry::{GroupEntry, entries, verdict};
+use crate::commands::alerts::{FilterArgs, lines};
 use crate::context::Context;
 use crate::output::block::{Block, Table, Tone, plain, span};
 use crate::output::progress::waiting;
@@ -14,7 +14,7 @@ use crate::output::{prompt, tone};
 use liveops_domain::alert::filter::{AlertFilter, service};
 use liveops_domain::alert::{Alert, AlertState, group, rank};
 use liveops_domain::error::{Exit, Result};
-use liveops_domain::status::source::{Outcome, Recommendation, Source, Verdict};
+use liveops_domain::status::source::{Outcome, Recommendation, Verdict};
 use liveops_domain::text::shell::word;
 use liveops_domain::text::time::{compact, rfc3339};
 use liveops_engine::alerts::gather::{Gathered, Origin, backends, gather};
@@ -44,9 +44,8 @@ pub(crate) struct AlertList {
     #[serde(skip_serializing_if = "Option::is_none")]
     stale_seconds: Option<u64>,
     groups: Vec<GroupEntry>,
-    alerts: Vec<AlertEntry>,
-    #[serde(skip)]
-    found: Vec<Alert>,
+    #[serde(serialize_with = "entries")]
+    alerts: Vec<Alert>,
     /// How many alerts the filter left out.
     #[serde(skip)]
     left_out: usize,
@@ -54,23 +53,11 @@ pub(crate) struct AlertList {
     verdict: Verdict,
     #[serde(skip)]
     complete: bool,
-    #[serde(skip)]
-    environment: String,
-    #[serde(skip)]
-    sources: Vec<Source>,
-    #[serde(skip)]
-    warnings: Vec<String>,
-    /// What to type next.
-    #[serde(skip)]
-    next: String,
 }
 
 impl AlertList {
-    /// The list of what the filter accepts.
-    ///
-    /// # Errors
-    /// Those of the configuration.
-    pub(crate) fn new(cx: &Context, gathered: &Gathered, filter: &AlertFilter) -> Result<Self> {
+    /// The list of what the filter accepts, and its frame.
+    pub(crate) fn new(cx: &Context, gathered: &Gathered, filter: &AlertFilter) -> (Self, Meta) {
         let (mut found, rest): (Vec<Alert>, Vec<Alert>) =
             gathered.alerts.iter().cloned().partition(|alert| filter.accepts(alert));
         found.sort_by(|a, b| {
@@ -84,37 +71,33 @@ impl AlertList {
             None if !filter.is_open() && !rest.is_empty() => "alerts".into(),
             None => "status".into(),
         });
-        Ok(Self {
+        let why = found.iter().find(|alert| alert.state == AlertState::Firing);
+        let why = why.map(|first| Recommendation::new(format!("why does `{}` page?", first.name), &next));
+        let verdict = verdict(&found, complete);
+        let meta = Meta {
+            outcome: if complete { Outcome::Success } else { Outcome::Partial },
+            verdict,
+            sources: gathered.sources.clone(),
+            warnings: gathered.warnings.clone(),
+            recommendations: why.into_iter().collect(),
+            ..Meta::next("", next)
+        };
+        let report = Self {
             origin: gathered.origin,
             stale_seconds: None,
             groups: groups.iter().map(GroupEntry::from).collect(),
-            alerts: found.iter().map(AlertEntry::from).collect(),
             left_out: rest.len(),
-            verdict: verdict(&found, complete),
+            verdict,
             complete,
-            environment: cx.environment()?.to_owned(),
-            sources: gathered.sources.clone(),
-            warnings: gathered.warnings.clone(),
-            next,
-            found,
-        })
+            alerts: found,
+        };
+        (report, meta)
     }
 
     /// The same list, as what was good some time ago: whether it still holds is not known.
-    pub(crate) fn stale(mut self, seconds: u64, sources: Vec<Source>, why: String) -> Self {
-        self.stale_seconds = Some(seconds);
-        self.sources = sources;
-        self.warnings = vec![why];
-        self.complete = false;
-        if self.verdict != Verdict::Fail {
-            self.verdict = Verdict::Unknown;
-        }
-        self
-    }
-
-    /// Things that went less than well, for a screen that has no stderr beside it.
-    pub(crate) fn warnings(&self) -> &[String] {
-        &self.warnings
+    pub(crate) fn stale(self, seconds: u64) -> Self {
+        let verdict = if self.verdict == Verdict::Fail { Verdict::Fail } else { Verdict::Unknown };
+        Self { stale_seconds: Some(seconds), complete: false, verdict, ..self }
     }
 
     /// What was found.
@@ -123,7 +106,7 @@ impl AlertList {
     }
 
     fn heading(&self) -> String {
-        let all: Vec<&Alert> = self.found.iter().collect();
+        let all: Vec<&Alert> = self.alerts.iter().collect();
         let text = lines::count(&all);
         if self.left_out == 0 {
             return text;
@@ -151,18 +134,16 @@ impl Report for AlertList {
             head.push(span(format!(" ({} ago)", compact(seconds)), Tone::Unknown));
         }
         let mut blocks = vec![Block::Line(head)];
-        if !self.found.is_empty() {
+        if !self.alerts.is_empty() {
             blocks.push(Block::Blank);
-            blocks.extend(lines::groups(&group(&self.found), usize::MAX, view));
+            blocks.extend(lines::groups(&group(&self.alerts), usize::MAX, view));
         }
-        blocks.push(Block::Blank);
-        blocks.push(Block::next("next", &self.next));
         blocks
     }
 
     fn rows(&self, _view: &View) -> Option<Table> {
         let mut table = Table::new(["name", "state", "severity", "since", "service", "labels", "runbook", "receivers"]);
-        for alert in &self.found {
+        for alert in &self.alerts {
             let text = |text: Option<&str>| plain(text.unwrap_or_default());
             table.row(vec![
                 plain(&alert.name),
@@ -177,28 +158,6 @@ impl Report for AlertList {
         }
         Some(table)
     }
-
-    fn meta(&self) -> Meta {
-        let mut recommendations = Vec::new();
-        if let Some(first) = self.found.iter().find(|alert| alert.state == AlertState::Firing) {
-            recommendations.push(Recommendation::new(format!("why does `{}` page?", first.name), &self.next));
-        }
-        Meta {
-            environment: Some(self.environment.clone()),
-            outcome: if self.stale_seconds.is_some() {
-                Outcome::Error
-            } else if self.complete {
-                Outcome::Success
-            } else {
-                Outcome::Partial
-            },
-            verdict: self.verdict,
-            recommendations,
-            sources: self.sources.clone(),
-            warnings: self.warnings.clone(),
-            ..Meta::default()
-        }
-    }
 }
 
 pub(super) async fn run(args: FilterArgs, cx: &Context) -> Result<Exit> {
@@ -207,7 +166,7 @@ pub(super) async fn run(args: FilterArgs, cx: &Context) -> Result<Exit> {
     let visible = prompt::can_prompt() && !cx.choices.quiet;
     let what = || "asking for alerts".to_owned();
     let gathered = waiting(visible, what, gather(&backends)).await?;
-    let report = AlertList::new(cx, &gathered, &filter)?;
-    cx.output.show(&report, cx.clock.now())?;
-    Ok(exit(report.verdict()))
+    let (report, meta) = AlertList::new(cx, &gathered, &filter);
+    cx.show(&report, meta)?;
+    Ok(report.verdict().into())
 }

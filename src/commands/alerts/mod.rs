@@ -16,7 +16,6 @@ use crate::context::Context;
 use liveops_domain::alert::filter::{AlertFilter, Wanted};
 use liveops_domain::alert::matcher::Matcher;
 use liveops_domain::error::{Error, Exit, Result};
-use liveops_domain::status::source::Verdict;
 
 /// See what fires, and why something pages or does not
 ///
@@ -84,9 +83,6 @@ impl FilterArgs {
     }
 
     /// What was meant.
-    ///
-    /// # Errors
-    /// A matcher that cannot be read.
     fn filter(&self) -> Result<AlertFilter> {
         Ok(AlertFilter {
             matchers: matchers(&self.matchers)?,
@@ -98,9 +94,6 @@ impl FilterArgs {
 }
 
 /// Reads matchers from the command line.
-///
-/// # Errors
-/// `Usage`, with the forms that there are.
 pub(crate) fn matchers(texts: &[String]) -> Result<Vec<Matcher>> {
     Matcher::parse_all(texts).map_err(|error| {
         Error::usage(
@@ -108,15 +101,6 @@ pub(crate) fn matchers(texts: &[String]) -> Result<Vec<Matcher>> {
             "such as `GameServerDown`, `region=eu`, `instance=~\"game-.*\"` or `severity!=critical`",
         )
     })
-}
-
-/// How a command that asked ends: what is bad is 1, what is not known is 3.
-pub(crate) fn exit(verdict: Verdict) -> Exit {
-    match verdict {
-        Verdict::Pass | Verdict::Warn => Exit::Good,
-        Verdict::Fail => Exit::Bad,
-        Verdict::Unknown => Exit::Unknown,
-    }
 }
 
 pub(crate) async fn run(args: AlertsArgs, cx: &Context) -> Result<Exit> {

@@ -3,8 +3,8 @@
 use clap::Args;
 use serde::Serialize;
 
-use crate::commands::alerts::entry::{AlertEntry, verdict};
-use crate::commands::alerts::{exit, lines};
+use crate::commands::alerts::entry::{entries, verdict};
+use crate::commands::alerts::lines;
 use crate::context::Context;
 use crate::output::block::{Block, Tone, plain, span};
 use crate::output::report::{Meta, Report};
@@ -14,7 +14,7 @@ use liveops_domain::alert::rule::Rule;
 use liveops_domain::alert::{Alert, group};
 use liveops_domain::error::{Error, Exit, Result};
 use liveops_domain::metric::labels::Labels;
-use liveops_domain::status::source::{Outcome, Recommendation, Source, Verdict};
+use liveops_domain::status::source::{Outcome, Verdict};
 use liveops_domain::text::shell::word;
 use liveops_engine::alerts::gather::{backends, gather, timed};
 use liveops_engine::clients::http::request::Effort;
@@ -67,21 +67,10 @@ impl From<&Rule> for RuleEntry {
 struct AlertDetails {
     name: String,
     rules: Vec<RuleEntry>,
-    alerts: Vec<AlertEntry>,
-    #[serde(skip)]
-    found: Vec<Alert>,
+    #[serde(serialize_with = "entries")]
+    alerts: Vec<Alert>,
     #[serde(skip)]
     verdict: Verdict,
-    #[serde(skip)]
-    complete: bool,
-    #[serde(skip)]
-    environment: String,
-    #[serde(skip)]
-    sources: Vec<Source>,
-    #[serde(skip)]
-    warnings: Vec<String>,
-    #[serde(skip)]
-    next: String,
 }
 
 impl Report for AlertDetails {
@@ -89,7 +78,7 @@ impl Report for AlertDetails {
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         let tone = tone::verdict(self.verdict);
-        let all: Vec<&Alert> = self.found.iter().collect();
+        let all: Vec<&Alert> = self.alerts.iter().collect();
         let mut blocks = vec![Block::Line(vec![
             tone::mark(tone, view),
             span(format!(" {}", self.name), Tone::Strong),
@@ -108,7 +97,7 @@ impl Report for AlertDetails {
             ));
             blocks.push(field("expression", &rule.expression));
         }
-        let runbook = self.found.iter().find_map(|alert| alert.runbook.clone());
+        let runbook = self.alerts.iter().find_map(|alert| alert.runbook.clone());
         let written = || {
             self.rules
                 .iter()
@@ -118,27 +107,13 @@ impl Report for AlertDetails {
             Some(runbook) => blocks.push(field("runbook", &runbook)),
             None => blocks.push(field("runbook", "none, and every alert needs one")),
         }
-        for group in group(&self.found) {
+        for group in group(&self.alerts) {
             for alert in &group.alerts {
                 blocks.push(Block::Blank);
                 blocks.extend(alert_blocks(alert, view));
             }
         }
-        blocks.push(Block::Blank);
-        blocks.push(Block::next("next", &self.next));
         blocks
-    }
-
-    fn meta(&self) -> Meta {
-        Meta {
-            environment: Some(self.environment.clone()),
-            outcome: if self.complete { Outcome::Success } else { Outcome::Partial },
-            verdict: self.verdict,
-            recommendations: vec![Recommendation::new("why does it (not) page?", &self.next)],
-            sources: self.sources.clone(),
-            warnings: self.warnings.clone(),
-            ..Meta::default()
-        }
     }
 }
 
@@ -216,18 +191,14 @@ pub(super) async fn run(args: ShowArgs, cx: &Context) -> Result<Exit> {
         return Err(unknown(&name, &gathered.alerts, &rules));
     }
     let complete = gathered.is_complete() && rules_known;
-    let report = AlertDetails {
-        rules: made,
-        alerts: found.iter().map(AlertEntry::from).collect(),
-        verdict: verdict(&found, complete),
-        complete,
-        environment: cx.environment()?.to_owned(),
+    let verdict = verdict(&found, complete);
+    let meta = Meta {
+        outcome: if complete { Outcome::Success } else { Outcome::Partial },
+        verdict,
         sources: gathered.sources,
         warnings: gathered.warnings,
-        next: cx.command(&format!("alerts explain {}", word(&name))),
-        found,
-        name,
+        ..Meta::next("why does it (not) page?", cx.command(&format!("alerts explain {}", word(&name))))
     };
-    cx.output.show(&report, cx.clock.now())?;
-    Ok(exit(report.verdict))
+    cx.show(&AlertDetails { name, rules: made, alerts: found, verdict }, meta)?;
+    Ok(verdict.into())
 }

@@ -4,18 +4,17 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use clap::Args;
-use tokio::time::sleep;
 
 use crate::commands::alerts::FilterArgs;
 use crate::commands::alerts::list::AlertList;
 use crate::context::Context;
 use crate::output::block::{Block, Tone, span};
 use crate::output::format::Format;
-use crate::output::report::Report;
-use crate::output::screen::Screen;
+use crate::output::report::Meta;
+use crate::watch::{Look, watch};
 use liveops_domain::alert::filter::AlertFilter;
 use liveops_domain::error::{Error, Exit, Result};
-use liveops_domain::status::source::{Source, SourceState};
+use liveops_domain::status::source::{Outcome, Source, SourceState};
 use liveops_domain::text::duration;
 use liveops_domain::text::time::rfc3339;
 use liveops_engine::alerts::gather::{Backends, Gathered, backends, gather};
@@ -54,18 +53,18 @@ pub(super) async fn run(args: WatchArgs, before: FilterArgs, cx: &Context) -> Re
         ));
     }
     let backends = backends(cx, Effort::Quick)?;
-    let screen = (cx.output.format() == Format::Table).then(|| Screen::enter(&cx.output)).transpose()?;
     let mut last = None;
-    while !cx.output.is_closed() {
-        cx.http()?.restart();
-        let report = round(cx, &backends, &filter, &mut last).await?;
-        match &screen {
-            Some(screen) => frame(cx, screen, &report, args.interval)?,
-            None => cx.output.show_line(&report, cx.clock.now())?,
+    watch(cx, args.interval, async || {
+        let (report, meta) = round(cx, &backends, &filter, &mut last).await?;
+        let (at, interval) = (rfc3339(cx.clock.now()), duration::human(args.interval));
+        let title = format!("alerts in {} at {at}, every {interval}", cx.environment()?);
+        let mut head = vec![Block::Line(vec![span(title, Tone::Dim)])];
+        for warning in &meta.warnings {
+            head.push(Block::Line(vec![span("warning: ", Tone::Warn), span(warning, Tone::Plain)]));
         }
-        sleep(args.interval).await;
-    }
-    Ok(Exit::Good)
+        Ok(Look { head, report, meta, exit: Exit::Good, is_last: false })
+    })
+    .await
 }
 
 /// Asks once. Without any answer so far there is nothing to show, and that is an error.
@@ -74,17 +73,16 @@ async fn round(
     backends: &Backends<'_>,
     filter: &AlertFilter,
     last: &mut Option<Last>,
-) -> Result<AlertList> {
+) -> Result<(AlertList, Meta)> {
     let now = cx.clock.now();
     match (gather(backends).await, last.as_ref()) {
         (Ok(gathered), _) => {
-            let report = AlertList::new(cx, &gathered, filter)?;
+            let framed = AlertList::new(cx, &gathered, filter);
             *last = Some(Last { gathered, at: now });
-            Ok(report)
+            Ok(framed)
         }
         (Err(error), None) => Err(error),
         (Err(error), Some(good)) => {
-            let age = (now - good.at).num_seconds().unsigned_abs();
             let down = |source: &Source| match source.state {
                 SourceState::Unconfigured => source.clone(),
                 _ => Source {
@@ -94,24 +92,16 @@ async fn round(
                     ..source.clone()
                 },
             };
-            let sources = good.gathered.sources.iter().map(down).collect();
-            Ok(AlertList::new(cx, &good.gathered, filter)?.stale(
-                age,
-                sources,
-                format!("nothing new is known: {error}"),
-            ))
+            let (report, meta) = AlertList::new(cx, &good.gathered, filter);
+            let report = report.stale((now - good.at).num_seconds().unsigned_abs());
+            let meta = Meta {
+                outcome: Outcome::Error,
+                verdict: report.verdict(),
+                sources: good.gathered.sources.iter().map(down).collect(),
+                warnings: vec![format!("nothing new is known: {error}")],
+                ..meta
+            };
+            Ok((report, meta))
         }
     }
-}
-
-fn frame(cx: &Context, screen: &Screen<'_>, report: &AlertList, interval: Duration) -> Result<()> {
-    let view = cx.output.view(cx.clock.now());
-    let title =
-        format!("alerts in {} at {}, every {}", cx.environment()?, rfc3339(view.now), duration::human(interval));
-    let mut blocks = vec![Block::Line(vec![span(title, Tone::Dim)])];
-    for warning in report.warnings() {
-        blocks.push(Block::Line(vec![span("warning: ", Tone::Warn), span(warning, Tone::Plain)]));
-    }
-    blocks.extend(report.blocks(&view));
-    screen.draw(&blocks, &view)
 }

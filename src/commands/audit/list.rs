@@ -13,7 +13,7 @@ use crate::output::tone::mark;
 use crate::output::view::View;
 use liveops_domain::change::record::ChangeRecord;
 use liveops_domain::error::{Exit, Result};
-use liveops_domain::status::source::{Recommendation, Verdict};
+use liveops_domain::status::source::Verdict;
 use liveops_domain::text::duration;
 use liveops_domain::text::time::rfc3339;
 use liveops_engine::undo::audit::{complaint, read};
@@ -39,27 +39,20 @@ pub(crate) struct ListArgs {
 /// Changes of the audit log.
 #[derive(Debug, Serialize)]
 pub(crate) struct ChangeList {
-    changes: Vec<ChangeRecord>,
+    pub(crate) changes: Vec<ChangeRecord>,
     /// Changes that the conditions left out.
-    left_out: usize,
+    pub(crate) left_out: usize,
+    /// What is said when it has nothing.
     #[serde(skip)]
-    empty: &'static str,
-    #[serde(skip)]
-    warnings: Vec<String>,
-    #[serde(skip)]
-    next: String,
+    pub(crate) empty: &'static str,
 }
 
 impl ChangeList {
-    /// A list; `empty` is said when it has nothing.
-    pub(crate) fn new(
-        changes: Vec<ChangeRecord>,
-        left_out: usize,
-        empty: &'static str,
-        warnings: Vec<String>,
-        next: String,
-    ) -> Self {
-        Self { changes, left_out, empty, warnings, next }
+    /// Prints it.
+    pub(crate) fn show(&self, cx: &Context, warnings: Vec<String>, next: String) -> Result<Exit> {
+        let verdict = if warnings.is_empty() { Verdict::Pass } else { Verdict::Warn };
+        cx.show_anywhere(self, Meta { verdict, warnings, ..Meta::next("next", next) })?;
+        Ok(Exit::Good)
     }
 }
 
@@ -87,8 +80,6 @@ impl Report for ChangeList {
                 Tone::Dim,
             )]));
         }
-        blocks.push(Block::Blank);
-        blocks.push(Block::next("next", &self.next));
         blocks
     }
 
@@ -108,15 +99,6 @@ impl Report for ChangeList {
         }
         Some(table)
     }
-
-    fn meta(&self) -> Meta {
-        Meta {
-            verdict: if self.warnings.is_empty() { Verdict::Pass } else { Verdict::Warn },
-            recommendations: vec![Recommendation::new("next", &self.next)],
-            warnings: self.warnings.clone(),
-            ..Meta::default()
-        }
-    }
 }
 
 pub(super) fn run(args: &ListArgs, cx: &Context) -> Result<Exit> {
@@ -135,8 +117,5 @@ pub(super) fn run(args: &ListArgs, cx: &Context) -> Result<Exit> {
     };
     let empty = if total == 0 { "nothing was changed through liveops yet" } else { "nothing was changed in this time" };
     let warnings = complaint(&reading).into_iter().collect();
-    let report = ChangeList::new(shown, 0, empty, warnings, next);
-    let report = ChangeList { left_out: total - report.changes.len(), ..report };
-    cx.output.show(&report, cx.clock.now())?;
-    Ok(Exit::Good)
+    ChangeList { left_out: total - shown.len(), changes: shown, empty }.show(cx, warnings, next)
 }

@@ -12,7 +12,6 @@ use crate::output::view::View;
 use liveops_domain::change::record::{ChangeRecord, ChangeState};
 use liveops_domain::change::undo::Undo;
 use liveops_domain::error::{Exit, Result};
-use liveops_domain::status::source::Recommendation;
 use liveops_domain::text::time::rfc3339;
 use liveops_engine::undo::audit::{complaint, find, read};
 
@@ -32,8 +31,6 @@ pub(crate) struct ShowArgs {
 struct ChangeDetails {
     #[serde(flatten)]
     record: ChangeRecord,
-    #[serde(skip)]
-    warnings: Vec<String>,
 }
 
 impl ChangeDetails {
@@ -81,27 +78,18 @@ impl Report for ChangeDetails {
         field("undo", record.undo.as_ref().map(Undo::summary));
         field("undoes", record.undoes.clone());
         field("undone by", record.undone_by.clone());
-        blocks.push(Block::Blank);
-        blocks.push(Block::next("next", self.next()));
         blocks
-    }
-
-    fn meta(&self) -> Meta {
-        Meta {
-            environment: Some(self.record.environment.clone()),
-            recommendations: vec![Recommendation::new("next", self.next())],
-            warnings: self.warnings.clone(),
-            ..Meta::default()
-        }
     }
 }
 
 pub(super) fn run(args: &ShowArgs, cx: &Context) -> Result<Exit> {
     let (reading, records) = read(cx)?;
-    let report = ChangeDetails {
-        record: find(&records, &args.id)?.clone(),
+    let report = ChangeDetails { record: find(&records, &args.id)?.clone() };
+    let meta = Meta {
+        environment: Some(report.record.environment.clone()),
         warnings: complaint(&reading).into_iter().collect(),
+        ..Meta::next("next", report.next())
     };
-    cx.output.show(&report, cx.clock.now())?;
+    cx.show(&report, meta)?;
     Ok(Exit::Good)
 }

@@ -11,7 +11,7 @@ use crate::output::view::View;
 use liveops_domain::change::journal::Fault;
 use liveops_domain::change::record::ChangeState;
 use liveops_domain::error::{Exit, Result};
-use liveops_domain::status::source::{Recommendation, Verdict};
+use liveops_domain::status::source::Verdict;
 use liveops_engine::undo::audit::read;
 
 /// Check that no line of the log was edited, removed or reordered
@@ -76,17 +76,7 @@ impl Report for Verification {
             ]));
         }
         blocks.push(Block::Whole(vec![span(format!("  {}", self.path), Tone::Dim)]));
-        blocks.push(Block::Blank);
-        blocks.push(Block::next("next", self.next()));
         blocks
-    }
-
-    fn meta(&self) -> Meta {
-        Meta {
-            verdict: self.verdict(),
-            recommendations: vec![Recommendation::new("next", self.next())],
-            ..Meta::default()
-        }
     }
 }
 
@@ -113,7 +103,8 @@ pub(super) fn run(_args: &VerifyArgs, cx: &Context) -> Result<Exit> {
         faults: reading.faults,
         torn: reading.torn,
     };
-    cx.output.show(&report, cx.clock.now())?;
+    let meta = Meta { verdict: report.verdict(), ..Meta::next("next", report.next()) };
+    cx.show_anywhere(&report, meta)?;
     Ok(match report.verdict() {
         Verdict::Fail => Exit::Bad,
         _ => Exit::Good,

@@ -77,7 +77,8 @@ pub(crate) async fn run(args: ChangesArgs, cx: &Context) -> Result<Exit> {
     if let Some(service) = &args.service {
         found.changes.retain(|change| change.service.as_ref().is_none_or(|name| name == service));
     }
-    let mut report = ChangesReport::new(cx, since, args.service.clone(), found)?;
+    let sources = found.sources.clone();
+    let mut report = ChangesReport::new(cx, since, args.service.clone(), found);
     if let (Some(kpi), Some(looked)) = (&kpi, looked) {
         let service = args.service.as_deref().or(kpi.service.as_deref());
         let ranked = |found: &Break| rank(&report.changes, found, service);
@@ -87,15 +88,12 @@ pub(crate) async fn run(args: ChangesArgs, cx: &Context) -> Result<Exit> {
         };
         report.around(kpi, looked, suspects);
     }
-    let exit = report.exit();
-    cx.output.show(&report, now)?;
-    Ok(exit)
+    let meta = report.meta(sources);
+    cx.show(&report, meta)?;
+    Ok(report.exit())
 }
 
 /// A KPI by its name.
-///
-/// # Errors
-/// `NotFound`.
 pub(crate) fn kpi(cx: &Context, name: &str) -> Result<Kpi> {
     let kpis = &cx.config()?.settings.kpis;
     let known = if kpis.is_empty() { liveops_engine::config::presets::kpis() } else { kpis.clone() };

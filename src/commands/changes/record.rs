@@ -114,7 +114,7 @@ pub(super) fn run(args: RecordArgs, cx: &Context) -> Result<Exit> {
     };
     let report =
         RecordReport { entry, by, dry_run: cx.choices.dry_run, seq, journal: journal.path().display().to_string() };
-    cx.output.show(&report, now)?;
+    cx.show(&report, Meta::steps(vec![Recommendation::new("see it", "liveops changes")]).dense())?;
     Ok(Exit::Good)
 }
 
@@ -123,21 +123,10 @@ impl Report for RecordReport {
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         let head = if self.dry_run { "would be recorded: " } else { "recorded: " };
-        vec![
-            Block::Whole(vec![
-                tone::mark(Tone::Good, view),
-                span(format!(" {head}"), Tone::Good),
-                plain(self.entry.words()),
-            ]),
-            Block::next("see it", "liveops changes"),
-        ]
-    }
-
-    fn meta(&self) -> Meta {
-        Meta {
-            environment: Some(self.entry.environment.clone()),
-            recommendations: vec![Recommendation::new("see it", "liveops changes")],
-            ..Meta::default()
-        }
+        vec![Block::Whole(vec![
+            tone::mark(Tone::Good, view),
+            span(format!(" {head}"), Tone::Good),
+            plain(self.entry.words()),
+        ])]
     }
 }

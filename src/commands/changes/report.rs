@@ -45,23 +45,21 @@ pub(crate) struct ChangesReport {
     /// Oldest first.
     pub(super) changes: Vec<Change>,
     around: Option<Around>,
+    /// Who did not answer.
     #[serde(skip)]
-    environment: String,
-    #[serde(skip)]
-    sources: Vec<Source>,
+    down: Vec<Source>,
 }
 
 impl ChangesReport {
-    pub(super) fn new(cx: &Context, since: DateTime<Utc>, service: Option<String>, found: Found) -> Result<Self> {
-        Ok(Self {
+    pub(super) fn new(cx: &Context, since: DateTime<Utc>, service: Option<String>, found: Found) -> Self {
+        Self {
             since: rfc3339(since),
             until: rfc3339(cx.clock.now()),
             service,
             changes: found.changes,
             around: None,
-            environment: cx.environment()?.to_owned(),
-            sources: found.sources,
-        })
+            down: found.sources.into_iter().filter(|source| source.state == SourceState::Down).collect(),
+        }
     }
 
     /// Adds what was found around a KPI.
@@ -73,19 +71,24 @@ impl ChangesReport {
         self.around = Some(Around { kpi: kpi.name.clone(), broken, error, suspects, unit: kpi.unit.clone() });
     }
 
-    fn asked(&self) -> impl Iterator<Item = &Source> {
-        self.sources.iter().filter(|source| source.state != SourceState::Unconfigured)
-    }
-
-    fn down(&self) -> impl Iterator<Item = &Source> {
-        self.asked().filter(|source| source.state == SourceState::Down)
-    }
-
     /// Nothing is bad about a change; that a break cannot be told is unknown.
     pub(super) fn exit(&self) -> Exit {
         match &self.around {
             Some(Around { error: Some(_), .. }) => Exit::Unknown,
             _ => Exit::Good,
+        }
+    }
+
+    pub(super) fn meta(&self, sources: Vec<Source>) -> Meta {
+        Meta {
+            outcome: if self.down.is_empty() { Outcome::Success } else { Outcome::Partial },
+            verdict: match &self.around {
+                Some(Around { error: Some(_), .. }) => Verdict::Unknown,
+                Some(Around { broken: Some(_), .. }) => Verdict::Warn,
+                _ => Verdict::Pass,
+            },
+            sources,
+            ..Meta::steps(self.next())
         }
     }
 
@@ -199,22 +202,15 @@ impl Report for ChangesReport {
             }
             blocks.push(Block::Table(table));
         }
-        let down: Vec<&Source> = self.down().collect();
-        if !down.is_empty() {
+        if !self.down.is_empty() {
             blocks.push(Block::Blank);
         }
-        for source in down {
+        for source in &self.down {
             blocks.push(Block::Whole(vec![
                 tone::mark(Tone::Unknown, view),
                 span(format!(" {}: ", source.name), Tone::Unknown),
                 plain(source.error.as_deref().unwrap_or("no answer")),
             ]));
-        }
-        blocks.push(Block::Blank);
-        for next in self.next() {
-            if let Some(command) = next.command {
-                blocks.push(Block::next(&next.text, command));
-            }
         }
         blocks
     }
@@ -234,24 +230,5 @@ impl Report for ChangesReport {
             ]);
         }
         Some(table)
-    }
-
-    fn meta(&self) -> Meta {
-        let down = self.down().count();
-        Meta {
-            environment: Some(self.environment.clone()),
-            outcome: match down {
-                0 => Outcome::Success,
-                _ => Outcome::Partial,
-            },
-            verdict: match &self.around {
-                Some(Around { error: Some(_), .. }) => Verdict::Unknown,
-                Some(Around { broken: Some(_), .. }) => Verdict::Warn,
-                _ => Verdict::Pass,
-            },
-            recommendations: self.next(),
-            sources: self.sources.clone(),
-            ..Meta::default()
-        }
     }
 }

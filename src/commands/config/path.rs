@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::context::Context;
 use crate::output::block::{Block, Table, Tone, plain, span};
-use crate::output::report::Report;
+use crate::output::report::{Meta, Report};
 use crate::output::view::View;
 use liveops_domain::error::{Exit, Result};
 use liveops_engine::config::layers;
@@ -72,7 +72,9 @@ pub(crate) fn run(_args: &PathArgs, cx: &Context) -> Result<Exit> {
             place("cache", &dirs.cache, ["may be deleted at any time", later[1]]),
         ],
     };
-    cx.output.show(&report, cx.clock.now())?;
+    let has_config = report.files.iter().take(2).any(|place| place.found);
+    let next = if has_config { "liveops config show --origin" } else { "liveops init" };
+    cx.show_anywhere(&report, Meta { recommendations: Vec::new(), ..Meta::next("", next) })?;
     Ok(Exit::Good)
 }
 
@@ -92,9 +94,6 @@ impl Report for ConfigPath {
                 span(if place.note.is_empty() { String::new() } else { format!("  {}", place.note) }, Tone::Dim),
             ]));
         }
-        blocks.push(Block::Blank);
-        let has_config = self.files.iter().take(2).any(|place| place.found);
-        blocks.push(Block::next("next", if has_config { "liveops config show --origin" } else { "liveops init" }));
         blocks
     }
 

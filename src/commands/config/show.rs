@@ -41,10 +41,9 @@ struct ConfigShow {
     lines: Vec<Line>,
     #[serde(skip)]
     leaves: Vec<Leaf>,
+    /// Which environment, and who chose it.
     #[serde(skip)]
-    environment: String,
-    #[serde(skip)]
-    chosen_by: String,
+    chosen: String,
     #[serde(skip)]
     show_origin: bool,
 }
@@ -57,11 +56,10 @@ pub(crate) fn run(args: &ShowArgs, cx: &Context) -> Result<Exit> {
         origins: origins(&root),
         lines: lines(&root),
         leaves: leaves(&root),
-        environment: config.settings.environment.clone(),
-        chosen_by: chosen_by(config),
+        chosen: format!("{} ({})", config.settings.environment, chosen_by(config)),
         show_origin: args.origin,
     };
-    cx.output.show(&report, cx.clock.now())?;
+    cx.show(&report, Meta::default())?;
     Ok(Exit::Good)
 }
 
@@ -105,7 +103,7 @@ impl Report for ConfigShow {
 
     fn blocks(&self, _view: &View) -> Vec<Block> {
         let comment = |text: String| Block::Whole(vec![span(text, Tone::Dim)]);
-        let mut blocks = vec![comment(format!("# environment: {} ({})", self.environment, self.chosen_by))];
+        let mut blocks = vec![comment(format!("# environment: {}", self.chosen))];
         // Comments stand in one column where they can; a long value pushes only its own.
         let width =
             self.lines.iter().map(|line| line.text.chars().count()).filter(|width| *width <= 56).max().unwrap_or(0);
@@ -130,9 +128,5 @@ impl Report for ConfigShow {
             table.row(vec![plain(leaf.path.clone()), plain(leaf.value.clone()), plain(leaf.origin.clone())]);
         }
         Some(table)
-    }
-
-    fn meta(&self) -> Meta {
-        Meta { environment: Some(self.environment.clone()), ..Meta::default() }
     }
 }

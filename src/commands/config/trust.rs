@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::context::Context;
 use crate::output::block::{Block, Tone, plain, span};
 use crate::output::prompt;
-use crate::output::report::Report;
+use crate::output::report::{Meta, Report};
 use crate::output::view::View;
 use liveops_domain::error::{Error, Exit, Result};
 use liveops_engine::config::decode::Problems;
@@ -45,8 +45,6 @@ struct ConfigTrust {
     wishes: Vec<Wish>,
     /// What this run did: `trusted`, `revoked`, `nothing`.
     done: &'static str,
-    #[serde(skip)]
-    next: String,
 }
 
 pub(crate) fn run(args: &TrustArgs, cx: &Context) -> Result<Exit> {
@@ -66,7 +64,6 @@ pub(crate) fn run(args: &TrustArgs, cx: &Context) -> Result<Exit> {
         wishes: asked.iter().map(|wish| Wish { trusted: trust.allows(&file, wish), wish: wish.clone() }).collect(),
         done: "nothing",
         file: file.clone(),
-        next: layers.command("config trust"),
     };
     let changes = new || (args.revoke && known > 0);
     if changes && !cx.choices.dry_run {
@@ -84,7 +81,9 @@ pub(crate) fn run(args: &TrustArgs, cx: &Context) -> Result<Exit> {
             wish.trusted = true;
         }
     }
-    cx.output.show(&report, cx.clock.now())?;
+    let open = report.wishes.iter().any(|wish| !wish.trusted);
+    let next = layers.command(if open { "config trust" } else { "doctor" });
+    cx.show_anywhere(&report, Meta { recommendations: Vec::new(), ..Meta::next("", next) })?;
     Ok(Exit::Good)
 }
 
@@ -141,8 +140,7 @@ impl Report for ConfigTrust {
     const SCHEMA: &'static str = "liveops.config.trust/1";
 
     fn blocks(&self, _view: &View) -> Vec<Block> {
-        let open = self.wishes.iter().any(|wish| !wish.trusted);
-        let mut blocks = match (self.done, self.wishes.is_empty()) {
+        match (self.done, self.wishes.is_empty()) {
             ("revoked", _) => {
                 vec![Block::Whole(vec![span(self.file.clone(), Tone::Strong), plain(" is trusted no more")])]
             }
@@ -151,11 +149,6 @@ impl Report for ConfigTrust {
                 plain(" asks for nothing that needs trust"),
             ])],
             _ => self.asks(),
-        };
-        blocks.push(Block::Blank);
-        let again = self.next.as_str();
-        let doctor = again.replace("config trust", "doctor");
-        blocks.push(Block::next("next", if open { again } else { &doctor }));
-        blocks
+        }
     }
 }

@@ -10,7 +10,7 @@ use crate::output::block::{Block, Tone, plain, span};
 use crate::output::report::{Meta, Report};
 use crate::output::view::View;
 use liveops_domain::error::{Error, Exit, Problem, Result};
-use liveops_domain::status::source::{Recommendation, Verdict};
+use liveops_domain::status::source::Verdict;
 use liveops_engine::config::decode::Problems;
 use liveops_engine::config::layers::{Layers, Quick};
 use liveops_engine::config::{environments, layers, schema, validate};
@@ -60,7 +60,8 @@ pub(crate) fn run(_args: &ValidateArgs, cx: &Context) -> Result<Exit> {
         return Err(Error::Config { problems: found.errors });
     }
     let report = ConfigValidate::new(&layers, files, found.warnings);
-    cx.output.show(&report, cx.clock.now())?;
+    let verdict = if report.warnings.is_empty() { Verdict::Pass } else { Verdict::Warn };
+    cx.show_anywhere(&report, Meta { verdict, ..Meta::next("ask every system", "liveops doctor") })?;
     Ok(Exit::Good)
 }
 
@@ -122,16 +123,6 @@ impl Report for ConfigValidate {
             };
             blocks.push(Block::Whole(vec![span("warning: ", Tone::Warn), plain(problem.to_string())]));
         }
-        blocks.push(Block::Blank);
-        blocks.push(Block::next("next", "liveops doctor"));
         blocks
-    }
-
-    fn meta(&self) -> Meta {
-        Meta {
-            verdict: if self.warnings.is_empty() { Verdict::Pass } else { Verdict::Warn },
-            recommendations: vec![Recommendation::new("ask every system", "liveops doctor")],
-            ..Meta::default()
-        }
     }
 }

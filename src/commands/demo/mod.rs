@@ -10,6 +10,7 @@ use clap::Args;
 use minijinja::{Environment, context};
 use tokio::net::TcpListener;
 
+use crate::commands::status::report::meta;
 use crate::context::Context;
 use crate::output::block::{Block, Tone, span};
 use crate::output::report::{Meta, Report};
@@ -122,8 +123,9 @@ async fn show(cx: &Context, folder: &Path, url: &str, keep: bool) -> Result<()> 
         // They would ask a service that is gone by then.
         status.next.clear();
     }
-    let report = DemoReport { status, folder: folder.to_owned(), url: url.to_owned(), keep };
-    cx.output.show(&report, cx.clock.now())
+    let meta = meta(&status);
+    let report = DemoReport { next: meta.tail.clone(), status, folder: folder.to_owned(), url: url.to_owned(), keep };
+    cx.show(&report, Meta { tail: Vec::new(), ..meta })
 }
 
 /// What the KPIs were in the hour before, had one looked: the simulated world is a function of time.
@@ -145,6 +147,8 @@ fn past(sim: &Sim, kpis: &[Kpi], now: DateTime<Utc>) -> Vec<(DateTime<Utc>, BTre
 /// The status of the simulated service, and what to try next.
 struct DemoReport {
     status: StatusReport,
+    /// The last lines of the status.
+    next: Vec<Block>,
     folder: PathBuf,
     url: String,
     keep: bool,
@@ -167,6 +171,7 @@ impl Report for DemoReport {
             Block::Blank,
         ];
         blocks.extend(self.status.blocks(view));
+        blocks.extend(self.next.iter().cloned());
         blocks.push(Block::Blank);
         if self.keep {
             blocks.push(Block::heading("The service keeps running until Ctrl-C. In a second terminal:"));
@@ -192,9 +197,5 @@ impl Report for DemoReport {
             }
         }
         blocks
-    }
-
-    fn meta(&self) -> Meta {
-        self.status.meta()
     }
 }

@@ -8,9 +8,7 @@ use tokio::join;
 
 use crate::commands::doctor::report::Doctor;
 use crate::context::Context;
-use crate::output::report::Report;
 use liveops_domain::error::{Exit, Result};
-use liveops_domain::status::source::Verdict;
 use liveops_engine::doctor::finding::System;
 use liveops_engine::doctor::{alertmanager, flags, kpis, kubernetes, prometheus, self_check, services, stores};
 
@@ -58,10 +56,6 @@ pub(crate) async fn run(args: DoctorArgs, cx: &Context) -> Result<Exit> {
     }
     systems.push(self_check::check(cx, is_empty)?);
     let report = Doctor::new(environment, systems, args.all);
-    cx.output.show(&report, cx.clock.now())?;
-    Ok(match report.meta().verdict {
-        Verdict::Pass | Verdict::Warn => Exit::Good,
-        Verdict::Fail => Exit::Bad,
-        Verdict::Unknown => Exit::Unknown,
-    })
+    cx.show(&report, report.meta())?;
+    Ok(report.verdict().into())
 }

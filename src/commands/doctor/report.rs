@@ -38,7 +38,7 @@ impl Doctor {
         self.findings.iter().filter(|finding| finding.level == level).count()
     }
 
-    fn verdict(&self) -> Verdict {
+    pub(super) fn verdict(&self) -> Verdict {
         match self.findings.first().map(|finding| finding.level) {
             Some(Level::Fail) => Verdict::Fail,
             Some(Level::Unknown) => Verdict::Unknown,
@@ -189,8 +189,6 @@ impl Report for Doctor {
                 }
             }
         }
-        blocks.push(Block::Blank);
-        blocks.push(Block::next("next", self.next()));
         blocks
     }
 
@@ -214,34 +212,6 @@ impl Report for Doctor {
         }
         Some(table)
     }
-
-    fn meta(&self) -> Meta {
-        let bad = || self.findings.iter().filter(|finding| finding.level != Level::Ok);
-        let is_silent = |system: &System| {
-            system.findings.iter().any(|finding| {
-                finding.level == Level::Fail && matches!(finding.check, "reachable" | "credentials" | "answer")
-            })
-        };
-        let outside: Vec<&System> =
-            self.systems.iter().filter(|system| system.name != "liveops" && system.name != "kpis").collect();
-        let silent = outside.iter().filter(|system| is_silent(system)).count();
-        Meta {
-            environment: Some(self.environment.clone()),
-            outcome: match silent {
-                0 => Outcome::Success,
-                n if n == outside.len() => Outcome::Error,
-                _ => Outcome::Partial,
-            },
-            verdict: self.verdict(),
-            recommendations: bad()
-                .filter_map(|finding| {
-                    Some(Recommendation { text: finding.fix.clone()?, command: finding.command.clone() })
-                })
-                .collect(),
-            sources: outside.iter().map(|system| source(system, is_silent(system))).collect(),
-            ..Meta::default()
-        }
-    }
 }
 
 fn source(system: &System, silent: bool) -> Source {
@@ -260,6 +230,33 @@ fn source(system: &System, silent: bool) -> Source {
 }
 
 impl Doctor {
+    pub(super) fn meta(&self) -> Meta {
+        let bad = || self.findings.iter().filter(|finding| finding.level != Level::Ok);
+        let is_silent = |system: &System| {
+            system.findings.iter().any(|finding| {
+                finding.level == Level::Fail && matches!(finding.check, "reachable" | "credentials" | "answer")
+            })
+        };
+        let outside: Vec<&System> =
+            self.systems.iter().filter(|system| system.name != "liveops" && system.name != "kpis").collect();
+        let silent = outside.iter().filter(|system| is_silent(system)).count();
+        Meta {
+            outcome: match silent {
+                0 => Outcome::Success,
+                n if n == outside.len() => Outcome::Error,
+                _ => Outcome::Partial,
+            },
+            verdict: self.verdict(),
+            recommendations: bad()
+                .filter_map(|finding| {
+                    Some(Recommendation { text: finding.fix.clone()?, command: finding.command.clone() })
+                })
+                .collect(),
+            sources: outside.iter().map(|system| source(system, is_silent(system))).collect(),
+            ..Meta::next("", self.next())
+        }
+    }
+
     /// The command of the worst finding that has one.
     fn next(&self) -> String {
         self.findings

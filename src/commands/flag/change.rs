@@ -9,9 +9,6 @@ use liveops_engine::flag::change::{self, Change, Request};
 use liveops_engine::flag::store_access::Site;
 
 /// Plans the request, carries it out and shows what came of it.
-///
-/// # Errors
-/// As [`change::plan`] and [`carry_out`].
 pub(crate) async fn request(cx: &Context, request: Request) -> Result<Exit> {
     let site = Site::of(cx)?;
     let change = change::plan(&site, request).await?;
@@ -19,15 +16,12 @@ pub(crate) async fn request(cx: &Context, request: Request) -> Result<Exit> {
 }
 
 /// Question, writing, report.
-///
-/// # Errors
-/// Those of the store and of the change; `HalfDone` when only some of several flags could be written.
 pub(crate) async fn carry_out(cx: &Context, site: &Site<'_>, change: Change) -> Result<Exit> {
     let (planned, action) = (change.planned, change.action);
     if planned.is_empty() && change.failed.is_empty() {
         let summary = planned.preview.as_it_is();
         let report = ChangeReport::nothing(cx, action, summary, planned.result())?;
-        cx.output.show(&report, cx.clock.now())?;
+        report.show(cx)?;
         return Ok(Exit::Good);
     }
     let plan = Plan {
@@ -37,19 +31,17 @@ pub(crate) async fn carry_out(cx: &Context, site: &Site<'_>, change: Change) -> 
         kill_switch: change.kill_switch,
         undoes: change.undoes,
     };
-    let changed = cx
-        .change(plan, blocks(&planned.preview), async |confirmed| {
-            let outcome = planned.write(site, confirmed).await;
-            let finish = match change.kill_switch {
-                true => "flag list".to_owned(),
-                false => format!("undo {}", confirmed.id()),
-            };
-            outcome.whole(change.failed, cx.command(&finish))
-        })
-        .await?;
-    let summary = planned.summary.clone();
-    let mut report = ChangeReport::new(cx, action, summary, changed, planned.result())?;
-    if let Some(line) = site.everybody(report.outcome()) {
+    let result = planned.result();
+    let mut report = ChangeReport::of(cx, plan, blocks(&planned.preview), result, async |confirmed| {
+        let outcome = planned.write(site, confirmed).await;
+        let finish = match change.kill_switch {
+            true => "flag list".to_owned(),
+            false => format!("undo {}", confirmed.id()),
+        };
+        outcome.whole(change.failed, cx.command(&finish))
+    })
+    .await?;
+    if let Some(line) = site.everybody(report.result()) {
         report = report.detail(line);
     }
     if let Some(line) = change.to_do_it {
@@ -59,6 +51,6 @@ pub(crate) async fn carry_out(cx: &Context, site: &Site<'_>, change: Change) -> 
     if cx.choices.yes || cx.output.format().is_machine() {
         report = report.warnings(planned.preview.warnings());
     }
-    cx.output.show(&report, cx.clock.now())?;
+    report.show(cx)?;
     Ok(Exit::Good)
 }

@@ -17,7 +17,7 @@ use liveops_domain::error::{Error, Exit, Result};
 use liveops_domain::flag::delta;
 use liveops_domain::flag::delta::{Delta, deltas};
 use liveops_domain::flag::name::FlagName;
-use liveops_domain::status::source::{Recommendation, Source, Verdict};
+use liveops_domain::status::source::{Source, Verdict};
 use liveops_domain::text::shell::word;
 use liveops_engine::flag::catalog::answered;
 use liveops_engine::flagstore::FlagStore as _;
@@ -88,10 +88,6 @@ struct FlagDiff {
     flags: Vec<Difference>,
     /// Flags that are the same.
     same: usize,
-    #[serde(skip)]
-    sources: Vec<Source>,
-    #[serde(skip)]
-    next: Option<Recommendation>,
 }
 
 type Values = BTreeMap<String, Vec<u8>>;
@@ -163,8 +159,6 @@ impl Report for FlagDiff {
                 plain(format!("  {text}")),
             ]));
         }
-        blocks.push(Block::Blank);
-        blocks.extend(self.next.iter().flat_map(labels::next));
         blocks
     }
 
@@ -174,16 +168,6 @@ impl Report for FlagDiff {
             table.row(vec![plain(&one.flag), plain(one.how.word()), plain(&one.words)]);
         }
         Some(table)
-    }
-
-    fn meta(&self) -> Meta {
-        Meta {
-            environment: Some(self.to.clone()),
-            verdict: if self.flags.is_empty() { Verdict::Pass } else { Verdict::Fail },
-            recommendations: self.next.iter().cloned().collect(),
-            sources: self.sources.clone(),
-            ..Meta::default()
-        }
     }
 }
 
@@ -219,9 +203,17 @@ pub(super) async fn run(args: DiffArgs, cx: &Context) -> Result<Exit> {
         labels::command(cx, "who changed it last", &command)
     });
     let named = |environment: &str| Source { name: format!("flags of {environment}"), ..answered(began) };
-    let report = FlagDiff { sources: vec![named(&args.from), named(&to)], from: args.from, to, flags, same, next };
-    cx.output.show(&report, cx.clock.now())?;
-    Ok(if report.flags.is_empty() { Exit::Good } else { Exit::Bad })
+    let verdict = if flags.is_empty() { Verdict::Pass } else { Verdict::Fail };
+    let meta = Meta {
+        environment: Some(to.clone()),
+        verdict,
+        tail: [Block::Blank].into_iter().chain(next.iter().flat_map(labels::next)).collect(),
+        recommendations: next.into_iter().collect(),
+        sources: vec![named(&args.from), named(&to)],
+        ..Meta::default()
+    };
+    cx.show(&FlagDiff { from: args.from, to, flags, same }, meta)?;
+    Ok(verdict.into())
 }
 
 #[cfg(test)]

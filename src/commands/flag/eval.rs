@@ -78,12 +78,6 @@ struct Asked {
     rev: Option<u64>,
     #[serde(flatten)]
     evaluation: Evaluation,
-    #[serde(skip)]
-    environment: String,
-    #[serde(skip)]
-    warnings: Vec<String>,
-    #[serde(skip)]
-    next: String,
 }
 
 /// As JSON says it.
@@ -122,8 +116,6 @@ impl Report for Asked {
         if let (Answer::Off, Some(from)) = (answer, self.evaluation.on_from) {
             blocks.push(Block::text(format!("would be on from {from} %")));
         }
-        blocks.push(Block::Blank);
-        blocks.push(Block::next("every step", &self.next));
         blocks
     }
 
@@ -136,16 +128,6 @@ impl Report for Asked {
     fn names(&self) -> Option<Vec<String>> {
         let named = self.evaluation.answer == Answer::On;
         Some(named.then(|| self.user.clone()).into_iter().collect())
-    }
-
-    fn meta(&self) -> Meta {
-        Meta {
-            environment: Some(self.environment.clone()),
-            verdict: if self.on.is_some() { Verdict::Pass } else { Verdict::Unknown },
-            recommendations: vec![Recommendation::new("every step", &self.next)],
-            warnings: self.warnings.clone(),
-            ..Meta::default()
-        }
     }
 }
 
@@ -170,9 +152,6 @@ fn without_attributes(flag: &Flag, given: &Map<String, Value>) -> Option<String>
 }
 
 /// The flag as it is now.
-///
-/// # Errors
-/// A flag that does not exist, or that is no JSON object, and what the store says.
 pub(crate) async fn load(name: &FlagName, cx: &Context) -> Result<Flag> {
     let store = cx.flags()?;
     let Some(bytes) = store.get(name).await? else {
@@ -212,12 +191,12 @@ pub(super) async fn run(args: EvalArgs, cx: &Context) -> Result<Exit> {
         on: on(evaluation.answer),
         reader,
         rev: flag.rev(),
-        environment: cx.environment()?.to_owned(),
-        warnings: without_attributes(&flag, &user.attributes).into_iter().collect(),
-        next: cx.command(&format!("flag explain {} {}", word(&user.id), word(args.name.as_str()))),
         user: user.id,
         evaluation,
     };
-    cx.output.show(&report, cx.clock.now())?;
-    Ok(if report.on.is_some() { Exit::Good } else { Exit::Unknown })
+    let verdict = if report.on.is_some() { Verdict::Pass } else { Verdict::Unknown };
+    let next = cx.command(&format!("flag explain {} {}", word(&report.user), word(args.name.as_str())));
+    let warnings = without_attributes(&flag, &user.attributes).into_iter().collect();
+    cx.show(&report, Meta { verdict, warnings, ..Meta::steps(vec![Recommendation::new("every step", next)]) })?;
+    Ok(verdict.into())
 }

@@ -16,7 +16,7 @@ use liveops_domain::flag::name::FlagName;
 use liveops_domain::flag::percent::Percent;
 use liveops_domain::flag::reader::Reader;
 use liveops_domain::flag::user::User;
-use liveops_domain::status::source::{Outcome, Recommendation, Source, Verdict};
+use liveops_domain::status::source::{Recommendation, Verdict};
 use liveops_domain::text::shell::word;
 use liveops_engine::flag::catalog::{Held, Shelf};
 use liveops_engine::flag::user_attributes::{Attribute, attribute};
@@ -84,10 +84,6 @@ struct Explanation {
     environment: String,
     #[serde(skip)]
     cache_seconds: u64,
-    #[serde(skip)]
-    source: Source,
-    #[serde(skip)]
-    next: Recommendation,
 }
 
 impl Explained {
@@ -246,8 +242,6 @@ impl Report for Explanation {
             ),
             Tone::Dim,
         )]));
-        blocks.push(Block::Blank);
-        blocks.extend(labels::next(&self.next));
         blocks
     }
 
@@ -266,17 +260,6 @@ impl Report for Explanation {
             ]);
         }
         Some(table)
-    }
-
-    fn meta(&self) -> Meta {
-        Meta {
-            environment: Some(self.environment.clone()),
-            outcome: Outcome::Success,
-            verdict: self.verdict(),
-            recommendations: vec![self.next.clone()],
-            sources: vec![self.source.clone()],
-            ..Meta::default()
-        }
     }
 }
 
@@ -314,15 +297,14 @@ pub(super) async fn run(args: ExplainArgs, cx: &Context) -> Result<Exit> {
     let mut user = User::new(args.user);
     user.attributes.extend(args.attributes.into_iter().map(Attribute::into_pair));
     let flags: Vec<Explained> = shelf.flags.iter().map(|held| Explained::new(held, shelf.reader, &user)).collect();
+    let next = next(&user.id, &flags, cx);
     let report = Explanation {
-        next: next(&user.id, &flags, cx),
         user: user.id,
         reader: shelf.reader,
         flags,
         environment: shelf.environment,
         cache_seconds: cx.config()?.settings.flags.cache_ttl.as_secs(),
-        source: shelf.source,
     };
-    cx.output.show(&report, cx.clock.now())?;
-    Ok(if report.verdict() == Verdict::Unknown { Exit::Unknown } else { Exit::Good })
+    cx.show(&report, Meta { verdict: report.verdict(), ..labels::frame(next, shelf.source) })?;
+    Ok(report.verdict().into())
 }

@@ -19,7 +19,6 @@ use liveops_domain::flag::history::{Revision, drift};
 use liveops_domain::flag::lint::Finding;
 use liveops_domain::flag::name::FlagName;
 use liveops_domain::flag::reader::Reader;
-use liveops_domain::status::source::{Recommendation, Source};
 use liveops_domain::text::shell::word;
 use liveops_engine::flag::catalog::{Held, Shelf, answered};
 use liveops_engine::flag::findings::findings;
@@ -71,10 +70,6 @@ struct FlagDetail {
     members: Vec<(String, String)>,
     #[serde(skip)]
     environment: String,
-    #[serde(skip)]
-    source: Source,
-    #[serde(skip)]
-    next: Recommendation,
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -122,8 +117,6 @@ impl Report for FlagDetail {
             }
             blocks.extend(changes.iter().flat_map(|change| change.blocks(view)));
         }
-        blocks.push(Block::Blank);
-        blocks.extend(labels::next(&self.next));
         blocks
     }
 
@@ -133,16 +126,6 @@ impl Report for FlagDetail {
         let cells = self.summary.cells().map(plain);
         table.row([plain(&self.name)].into_iter().chain(cells).chain([plain(&self.raw)]).collect());
         Some(table)
-    }
-
-    fn meta(&self) -> Meta {
-        Meta {
-            environment: Some(self.environment.clone()),
-            verdict: labels::verdict(worst(&self.findings)),
-            recommendations: vec![self.next.clone()],
-            sources: vec![self.source.clone()],
-            ..Meta::default()
-        }
     }
 }
 
@@ -180,13 +163,13 @@ pub(super) async fn run(args: GetArgs, cx: &Context) -> Result<Exit> {
         changes: history.as_ref().map(|history| history.iter().map(RevisionEntry::new).collect()),
         members,
         environment: cx.environment()?.to_owned(),
-        source,
-        next: if args.history {
-            labels::command(cx, "why a user has it, or not", &format!("flag explain USER {named}"))
-        } else {
-            labels::command(cx, "who changed it", &format!("flag history {named}"))
-        },
     };
-    cx.output.show(&report, cx.clock.now())?;
+    let next = if args.history {
+        labels::command(cx, "why a user has it, or not", &format!("flag explain USER {named}"))
+    } else {
+        labels::command(cx, "who changed it", &format!("flag history {named}"))
+    };
+    let verdict = labels::verdict(worst(&report.findings));
+    cx.show(&report, Meta { verdict, ..labels::frame(next, source) })?;
     Ok(Exit::Good)
 }

@@ -9,14 +9,13 @@ use crate::commands::flag::{labels, name};
 use crate::complete;
 use crate::context::Context;
 use crate::output::block::{Block, Table, Tone, plain, span};
-use crate::output::report::{Meta, Report};
+use crate::output::report::Report;
 use crate::output::view::View;
 use liveops_domain::error::{Exit, Result};
 use liveops_domain::flag::delta;
 use liveops_domain::flag::delta::{Delta, deltas};
 use liveops_domain::flag::history::{Revision, drift};
 use liveops_domain::flag::name::FlagName;
-use liveops_domain::status::source::{Recommendation, Source};
 use liveops_domain::text::shell::word;
 use liveops_domain::text::time::rfc3339;
 use liveops_engine::flag::catalog::{Shelf, answered};
@@ -106,12 +105,6 @@ struct FlagHistory {
     drift_words: String,
     #[serde(skip)]
     environment: String,
-    #[serde(skip)]
-    source: Source,
-    #[serde(skip)]
-    warnings: Vec<String>,
-    #[serde(skip)]
-    next: Recommendation,
 }
 
 impl Report for FlagHistory {
@@ -141,8 +134,6 @@ impl Report for FlagHistory {
         if self.more {
             blocks.push(Block::Line(vec![span("older ones: `--limit` shows more", Tone::Dim)]));
         }
-        blocks.push(Block::Blank);
-        blocks.extend(labels::next(&self.next));
         blocks
     }
 
@@ -159,16 +150,6 @@ impl Report for FlagHistory {
             ]);
         }
         Some(table)
-    }
-
-    fn meta(&self) -> Meta {
-        Meta {
-            environment: Some(self.environment.clone()),
-            recommendations: vec![self.next.clone()],
-            sources: vec![self.source.clone()],
-            warnings: self.warnings.clone(),
-            ..Meta::default()
-        }
     }
 }
 
@@ -200,10 +181,7 @@ pub(super) async fn run(args: HistoryArgs, cx: &Context) -> Result<Exit> {
         revisions: history.iter().map(RevisionEntry::new).collect(),
         more,
         environment: cx.environment()?.to_owned(),
-        source: answered(began),
-        warnings: Vec::new(),
-        next,
     };
-    cx.output.show(&report, cx.clock.now())?;
+    cx.show(&report, labels::frame(next, answered(began)))?;
     Ok(Exit::Good)
 }

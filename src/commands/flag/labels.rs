@@ -5,6 +5,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use crate::context::Context;
 use crate::output::block::{Block, Span, Tone, plain};
+use crate::output::report::Meta;
 use crate::output::tone;
 use crate::output::view::View;
 use liveops_domain::error::Error;
@@ -41,6 +42,12 @@ pub(crate) fn count(n: usize, what: &str) -> String {
 pub(crate) fn next(step: &Recommendation) -> Vec<Block> {
     let command = step.command.iter();
     command.map(|command| Block::next(&format!("next, {}", step.text), command)).collect()
+}
+
+/// The frame of a report on flags, with the step that comes next.
+pub(crate) fn frame(step: Recommendation, source: Source) -> Meta {
+    let tail = [Block::Blank].into_iter().chain(next(&step)).collect();
+    Meta { tail, recommendations: vec![step], sources: vec![source], ..Meta::default() }
 }
 
 /// The step with its command as it is to be pasted.

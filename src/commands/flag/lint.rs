@@ -16,7 +16,7 @@ use crate::output::view::View;
 use liveops_domain::error::{Exit, Result};
 use liveops_domain::flag::lint::{Finding, Severity, Surroundings};
 use liveops_domain::flag::name::FlagName;
-use liveops_domain::status::source::{Outcome, Recommendation, Source, Verdict};
+use liveops_domain::status::source::{Outcome, Verdict};
 use liveops_domain::text::escape::escape;
 use liveops_domain::text::shell::word;
 use liveops_engine::flag::catalog::{Held, Shelf, newest};
@@ -67,12 +67,6 @@ struct LintReport {
     strict: bool,
     #[serde(skip)]
     environment: String,
-    #[serde(skip)]
-    source: Source,
-    #[serde(skip)]
-    lost: Vec<String>,
-    #[serde(skip)]
-    next: Recommendation,
 }
 
 impl LintReport {
@@ -103,8 +97,6 @@ impl Report for LintReport {
             blocks.push(Block::Line(vec![span(&one.flag, Tone::Strong)]));
             blocks.extend(one.findings.iter().map(|finding| findings::block(finding, view)));
         }
-        blocks.push(Block::Blank);
-        blocks.extend(labels::next(&self.next));
         blocks
     }
 
@@ -129,18 +121,6 @@ impl Report for LintReport {
     fn names(&self) -> Option<Vec<String>> {
         let name = |one: &Linted| escape(&one.flag).into_owned();
         Some(self.found.iter().map(name).collect())
-    }
-
-    fn meta(&self) -> Meta {
-        Meta {
-            environment: Some(self.environment.clone()),
-            outcome: if self.lost.is_empty() { Outcome::Success } else { Outcome::Partial },
-            verdict: self.verdict(),
-            recommendations: vec![self.next.clone()],
-            sources: vec![self.source.clone()],
-            warnings: self.lost.clone(),
-            ..Meta::default()
-        }
     }
 }
 
@@ -194,11 +174,14 @@ pub(super) async fn run(args: LintArgs, cx: &Context) -> Result<Exit> {
         found,
         strict: args.strict,
         environment: shelf.environment,
-        source: shelf.source,
-        lost,
-        next,
     };
-    cx.output.show(&report, now)?;
+    let meta = Meta {
+        outcome: if lost.is_empty() { Outcome::Success } else { Outcome::Partial },
+        verdict: report.verdict(),
+        warnings: lost,
+        ..labels::frame(next, shelf.source)
+    };
+    cx.show(&report, meta)?;
     Ok(match report.verdict() {
         Verdict::Fail => Exit::Bad,
         _ => Exit::Good,

@@ -15,7 +15,7 @@ use crate::output::view::View;
 use liveops_domain::error::{Exit, Result};
 use liveops_domain::flag::history::Revision;
 use liveops_domain::flag::reader::Reader;
-use liveops_domain::status::source::{Outcome, Recommendation, Source, Verdict};
+use liveops_domain::status::source::{Outcome, Recommendation, Verdict};
 use liveops_domain::text::escape::escape;
 use liveops_domain::text::shell::word;
 use liveops_domain::text::time::rfc3339;
@@ -96,12 +96,6 @@ struct FlagList {
     flags: Vec<FlagEntry>,
     #[serde(skip)]
     environment: String,
-    #[serde(skip)]
-    source: Source,
-    #[serde(skip)]
-    warnings: Vec<String>,
-    #[serde(skip)]
-    next: Recommendation,
 }
 
 impl FlagList {
@@ -150,8 +144,6 @@ impl Report for FlagList {
         for (flag, row) in self.flags.iter().zip(rows) {
             blocks.push(columns.line(tone::mark(flag.tone, view), row.into()));
         }
-        blocks.push(Block::Blank);
-        blocks.extend(labels::next(&self.next));
         blocks
     }
 
@@ -178,18 +170,6 @@ impl Report for FlagList {
     fn names(&self) -> Option<Vec<String>> {
         let name = |flag: &FlagEntry| escape(&flag.name).into_owned();
         Some(self.flags.iter().map(name).collect())
-    }
-
-    fn meta(&self) -> Meta {
-        Meta {
-            environment: Some(self.environment.clone()),
-            outcome: if self.warnings.is_empty() { Outcome::Success } else { Outcome::Partial },
-            verdict: if self.flags.iter().any(|flag| flag.tone == Tone::Bad) { Verdict::Warn } else { Verdict::Pass },
-            recommendations: vec![self.next.clone()],
-            sources: vec![self.source.clone()],
-            warnings: self.warnings.clone(),
-            ..Meta::default()
-        }
     }
 }
 
@@ -232,15 +212,13 @@ pub(super) async fn run(args: ListArgs, cx: &Context) -> Result<Exit> {
             FlagEntry::new(held, shelf.reader, last, cx.clock.now())
         })
         .collect();
-    let report = FlagList {
-        next: next(cx, &flags),
-        reader: shelf.reader,
-        store: shelf.shown,
-        flags,
-        environment: shelf.environment,
-        source: shelf.source,
+    let meta = Meta {
+        outcome: if warnings.is_empty() { Outcome::Success } else { Outcome::Partial },
+        verdict: if flags.iter().any(|flag| flag.tone == Tone::Bad) { Verdict::Warn } else { Verdict::Pass },
         warnings,
+        ..labels::frame(next(cx, &flags), shelf.source)
     };
-    cx.output.show(&report, cx.clock.now())?;
+    let report = FlagList { reader: shelf.reader, store: shelf.shown, flags, environment: shelf.environment };
+    cx.show(&report, meta)?;
     Ok(Exit::Good)
 }

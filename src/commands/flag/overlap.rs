@@ -19,7 +19,7 @@ use liveops_domain::flag::definition::Flag;
 use liveops_domain::flag::evaluate::{Answer, answer};
 use liveops_domain::flag::name::FlagName;
 use liveops_domain::flag::reader::Reader;
-use liveops_domain::status::source::{Recommendation, Source, Verdict};
+use liveops_domain::status::source::Verdict;
 use liveops_domain::text::shell::word;
 use liveops_engine::flag::catalog::{Held, Shelf};
 use liveops_engine::flag::users;
@@ -85,12 +85,6 @@ struct OverlapReport {
     counted: Option<Counted>,
     #[serde(skip)]
     environment: String,
-    #[serde(skip)]
-    source: Source,
-    #[serde(skip)]
-    notes: Vec<String>,
-    #[serde(skip)]
-    next: Recommendation,
 }
 
 fn percent(share: f64) -> String {
@@ -145,20 +139,7 @@ impl Report for OverlapReport {
                 blocks.push(Block::Line(vec![span(text, Tone::Unknown)]));
             }
         }
-        blocks.push(Block::Blank);
-        blocks.extend(labels::next(&self.next));
         blocks
-    }
-
-    fn meta(&self) -> Meta {
-        Meta {
-            environment: Some(self.environment.clone()),
-            verdict: self.verdict(),
-            recommendations: vec![self.next.clone()],
-            sources: vec![self.source.clone()],
-            notes: self.notes.clone(),
-            ..Meta::default()
-        }
     }
 }
 
@@ -201,17 +182,9 @@ pub(super) async fn run(args: OverlapArgs, cx: &Context) -> Result<Exit> {
         reader,
         counted: args.users.is_some().then_some(counted),
         environment: shelf.environment,
-        source: shelf.source,
-        notes,
-        next: labels::command(
-            cx,
-            "one user's way through both",
-            &format!("flag explain USER {} {}", word(args.a.as_str()), word(args.b.as_str())),
-        ),
     };
-    cx.output.show(&report, cx.clock.now())?;
-    Ok(match report.verdict() {
-        Verdict::Unknown => Exit::Unknown,
-        _ => Exit::Good,
-    })
+    let explain = format!("flag explain USER {} {}", word(args.a.as_str()), word(args.b.as_str()));
+    let next = labels::command(cx, "one user's way through both", &explain);
+    cx.show(&report, Meta { verdict: report.verdict(), notes, ..labels::frame(next, shelf.source) })?;
+    Ok(report.verdict().into())
 }

@@ -22,7 +22,7 @@ use liveops_domain::flag::edit::{Edit, EditError, SetEdit, apply};
 use liveops_domain::flag::name::FlagName;
 use liveops_domain::flag::percent::Percent;
 use liveops_domain::flag::reader::Reader;
-use liveops_domain::status::source::{Recommendation, Source, Verdict};
+use liveops_domain::status::source::Verdict;
 use liveops_domain::text::shell::word;
 use liveops_engine::flag::catalog::{Held, Shelf, answered};
 use liveops_engine::flag::summary::Summary;
@@ -110,10 +110,6 @@ struct Preview {
     users: Option<Flips>,
     #[serde(skip)]
     environment: String,
-    #[serde(skip)]
-    source: Source,
-    #[serde(skip)]
-    next: Recommendation,
 }
 
 impl Preview {
@@ -176,8 +172,6 @@ impl Report for Preview {
                 blocks.push(Block::Line(vec![span("  with `--users FILE` each of your users is asked", Tone::Dim)]));
             }
         }
-        blocks.push(Block::Blank);
-        blocks.extend(labels::next(&self.next));
         blocks
     }
 
@@ -192,16 +186,6 @@ impl Report for Preview {
             }
         }
         Some(table)
-    }
-
-    fn meta(&self) -> Meta {
-        Meta {
-            environment: Some(self.environment.clone()),
-            verdict: self.verdict(),
-            recommendations: vec![self.next.clone()],
-            sources: vec![self.source.clone()],
-            ..Meta::default()
-        }
     }
 }
 
@@ -252,12 +236,8 @@ pub(crate) async fn run(args: PreviewArgs, cx: &Context) -> Result<Exit> {
         then: Summary::new(&then, reader),
         users: args.users.is_some().then_some(flips),
         environment: cx.environment()?.to_owned(),
-        source,
-        next: labels::command(cx, "to do it", &format!("flag set {named} --pct {} --reason WHY", args.pct)),
     };
-    cx.output.show(&report, cx.clock.now())?;
-    Ok(match report.verdict() {
-        Verdict::Unknown => Exit::Unknown,
-        _ => Exit::Good,
-    })
+    let next = labels::command(cx, "to do it", &format!("flag set {named} --pct {} --reason WHY", args.pct));
+    cx.show(&report, Meta { verdict: report.verdict(), ..labels::frame(next, source) })?;
+    Ok(report.verdict().into())
 }

@@ -8,12 +8,11 @@ use serde::Serialize;
 use crate::commands::flag::labels;
 use crate::context::Context;
 use crate::output::block::{Block, Table, Tone, plain, span};
-use crate::output::report::{Meta, Report};
+use crate::output::report::Report;
 use crate::output::tone;
 use crate::output::view::View;
 use liveops_domain::error::{Exit, Result};
 use liveops_domain::flag::stale::{Stale, stale};
-use liveops_domain::status::source::{Recommendation, Source};
 use liveops_domain::text::shell::word;
 use liveops_domain::text::time::rfc3339;
 use liveops_engine::flag::catalog::{Shelf, newest};
@@ -62,10 +61,6 @@ struct StaleList {
     untold: usize,
     #[serde(skip)]
     environment: String,
-    #[serde(skip)]
-    source: Source,
-    #[serde(skip)]
-    next: Recommendation,
 }
 
 impl Report for StaleList {
@@ -97,8 +92,6 @@ impl Report for StaleList {
                 Tone::Dim,
             )]));
         }
-        blocks.push(Block::Blank);
-        blocks.extend(labels::next(&self.next));
         blocks
     }
 
@@ -115,15 +108,6 @@ impl Report for StaleList {
             ]);
         }
         Some(table)
-    }
-
-    fn meta(&self) -> Meta {
-        Meta {
-            environment: Some(self.environment.clone()),
-            recommendations: vec![self.next.clone()],
-            sources: vec![self.source.clone()],
-            ..Meta::default()
-        }
     }
 }
 
@@ -155,8 +139,7 @@ pub(super) async fn run(args: StaleArgs, cx: &Context) -> Result<Exit> {
         }
         None => labels::command(cx, "all flags", "flag list"),
     };
-    let report =
-        StaleList { days: args.days, flags, untold, environment: shelf.environment, source: shelf.source, next };
-    cx.output.show(&report, now)?;
+    let report = StaleList { days: args.days, flags, untold, environment: shelf.environment };
+    cx.show(&report, labels::frame(next, shelf.source))?;
     Ok(Exit::Good)
 }

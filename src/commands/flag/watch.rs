@@ -65,8 +65,6 @@ struct FlagChange {
     when: DateTime<Utc>,
     #[serde(skip)]
     words: String,
-    #[serde(skip)]
-    environment: String,
 }
 
 impl Report for FlagChange {
@@ -92,33 +90,28 @@ impl Report for FlagChange {
             ]),
         ]
     }
-
-    fn meta(&self) -> Meta {
-        Meta { environment: Some(self.environment.clone()), ..Meta::default() }
-    }
 }
 
 impl FlagChange {
-    fn new(cx: &Context, reader: Reader, found: Seen) -> Result<Self> {
+    fn new(cx: &Context, reader: Reader, found: Seen) -> Self {
         let (before, after) = (found.before.as_deref(), found.now.as_deref());
         let held = found.now.clone().map(|raw| Held::new(found.name.clone(), raw));
         let audience =
             held.map_or_else(|| "nobody: it is removed".to_owned(), |held| Summary::new(&held, reader).audience);
         let when = found.revision.as_ref().map_or_else(|| cx.clock.now(), |revision| revision.at);
-        Ok(Self {
+        Self {
             at: rfc3339(when),
             when,
             changes: deltas(before, after),
             words: delta::words(before, after),
             audience,
             removed: after.is_none(),
-            environment: cx.environment()?.to_owned(),
             flag: found.name,
             rev: found.revision.as_ref().map(|revision| revision.rev).filter(|rev| *rev > 0),
             command: found.revision.as_ref().map(|revision| revision.command.clone()),
             by: found.revision.as_ref().map(|revision| revision.by.clone()),
             reason: found.revision.and_then(|revision| revision.reason),
-        })
+        }
     }
 }
 
@@ -159,8 +152,8 @@ pub(super) async fn run(args: WatchArgs, cx: &Context) -> Result<Exit> {
         }
         silent = false;
         for seen in changes.into_iter().filter(|seen| wanted(&seen.name)) {
-            let change = FlagChange::new(cx, reader, seen)?;
-            cx.output.show_line(&change, cx.clock.now())?;
+            let change = FlagChange::new(cx, reader, seen);
+            cx.show_line(&change, Meta::default())?;
         }
     }
     Ok(Exit::Good)

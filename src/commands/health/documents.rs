@@ -12,7 +12,7 @@ use crate::output::view::View;
 use liveops_domain::error::{Error, Exit, Result};
 use liveops_domain::metric::level::Level;
 use liveops_domain::status::health::ServiceState;
-use liveops_domain::status::source::{Outcome, Recommendation, Verdict};
+use liveops_domain::status::source::{Outcome, Verdict};
 use liveops_domain::status::{health, worst_level};
 use liveops_domain::text::shell::word;
 use liveops_engine::clients::http::request::Effort;
@@ -45,10 +45,37 @@ impl Entry {
 #[derive(Debug, Serialize)]
 struct HealthReport {
     #[serde(skip)]
-    environment: String,
-    #[serde(skip)]
     detailed: bool,
     services: Vec<Entry>,
+}
+
+impl HealthReport {
+    fn meta(&self) -> Meta {
+        let silent = self.services.iter().filter(|entry| entry.latency_ms.is_none()).count();
+        let verdict = match worst_level::of_all(self.services.iter().map(|entry| entry.state.into())) {
+            Level::Ok => Verdict::Pass,
+            Level::Warn => Verdict::Warn,
+            Level::Unknown => Verdict::Unknown,
+            Level::Critical => Verdict::Fail,
+        };
+        let broken = self.services.iter().find(|entry| entry.needs_a_look() && !entry.url.is_empty());
+        let next = match broken {
+            Some(entry) => {
+                Meta::next(format!("what {} really answers", entry.name), format!("curl -v {}", word(&entry.url)))
+            }
+            None if self.detailed => Meta::next("its metrics", "liveops health metrics"),
+            None => Meta::next("more of it", "liveops health detailed"),
+        };
+        Meta {
+            outcome: match silent {
+                0 => Outcome::Success,
+                n if n == self.services.len() => Outcome::Error,
+                _ => Outcome::Partial,
+            },
+            verdict,
+            ..next
+        }
+    }
 }
 
 pub(super) async fn basic(services: &[&Service], cx: &Context) -> Result<Exit> {
@@ -62,13 +89,11 @@ pub(super) async fn detailed(services: &[&Service], cx: &Context) -> Result<Exit
 async fn show(services: &[&Service], cx: &Context, detailed: bool) -> Result<Exit> {
     let asked = stream::iter(services).map(|service| one(cx, service, detailed));
     let entries: Vec<Entry> = asked.buffered(AT_ONCE).collect().await;
-    let report = HealthReport { environment: cx.environment()?.to_owned(), detailed, services: entries };
-    cx.output.show(&report, cx.clock.now())?;
-    Ok(match report.meta().verdict {
-        Verdict::Fail => Exit::Bad,
-        Verdict::Unknown => Exit::Unknown,
-        Verdict::Pass | Verdict::Warn => Exit::Good,
-    })
+    let report = HealthReport { detailed, services: entries };
+    let meta = report.meta();
+    let exit = meta.verdict.into();
+    cx.show(&report, meta)?;
+    Ok(exit)
 }
 
 async fn one(cx: &Context, service: &Service, detailed: bool) -> Entry {
@@ -143,10 +168,6 @@ impl Report for HealthReport {
             }
             blocks.push(Block::Table(table));
         }
-        blocks.push(Block::Blank);
-        for next in self.meta().recommendations {
-            blocks.push(Block::next("next", next.command.unwrap_or_default()));
-        }
         blocks
     }
 
@@ -157,36 +178,6 @@ impl Report for HealthReport {
             table.row(vec![plain(&entry.name), plain(entry.state.word()), plain(latency), plain(&entry.detail)]);
         }
         Some(table)
-    }
-
-    fn meta(&self) -> Meta {
-        let silent = self.services.iter().filter(|entry| entry.latency_ms.is_none()).count();
-        let verdict = match worst_level::of_all(self.services.iter().map(|entry| entry.state.into())) {
-            Level::Ok => Verdict::Pass,
-            Level::Warn => Verdict::Warn,
-            Level::Unknown => Verdict::Unknown,
-            Level::Critical => Verdict::Fail,
-        };
-        let broken = self.services.iter().find(|entry| entry.needs_a_look() && !entry.url.is_empty());
-        let look = broken.map(|entry| {
-            Recommendation::new(format!("what {} really answers", entry.name), format!("curl -v {}", word(&entry.url)))
-        });
-        let next = if self.detailed {
-            ("its metrics", "liveops health metrics")
-        } else {
-            ("more of it", "liveops health detailed")
-        };
-        Meta {
-            environment: Some(self.environment.clone()),
-            outcome: match silent {
-                0 => Outcome::Success,
-                n if n == self.services.len() => Outcome::Error,
-                _ => Outcome::Partial,
-            },
-            verdict,
-            recommendations: vec![look.unwrap_or_else(|| Recommendation::new(next.0, next.1))],
-            ..Meta::default()
-        }
     }
 }
 

@@ -13,7 +13,7 @@ use liveops_domain::error::{Error, Exit, Result};
 use liveops_domain::metric::exposition::Sample;
 use liveops_domain::metric::labels;
 use liveops_domain::metric::quantity::Unit;
-use liveops_domain::status::source::{Outcome, Recommendation, Source, SourceState, Verdict};
+use liveops_domain::status::source::{Outcome, Source, SourceState, Verdict};
 use liveops_engine::clients::http::request::Effort;
 use liveops_engine::clients::service::scrape;
 use liveops_engine::config::service::Service;
@@ -32,8 +32,6 @@ pub(crate) struct MetricsArgs {
 
 #[derive(Debug, Serialize)]
 struct MetricsReport {
-    #[serde(skip)]
-    environment: String,
     services: Vec<Exposed>,
     #[serde(skip)]
     sources: Vec<Source>,
@@ -77,12 +75,7 @@ pub(super) async fn run(args: &MetricsArgs, services: &[&Service], cx: &Context)
             hint: "set `metrics` of the service in liveops.yaml".into(),
         });
     }
-    let mut report = MetricsReport {
-        environment: cx.environment()?.to_owned(),
-        services: Vec::new(),
-        sources: Vec::new(),
-        hidden_buckets: 0,
-    };
+    let mut report = MetricsReport { services: Vec::new(), sources: Vec::new(), hidden_buckets: 0 };
     for (service, scraped) in asked {
         let name = format!("{service} metrics");
         match scraped {
@@ -107,8 +100,24 @@ pub(super) async fn run(args: &MetricsArgs, services: &[&Service], cx: &Context)
             }
         }
     }
-    cx.output.show(&report, cx.clock.now())?;
-    Ok(if report.meta().verdict == Verdict::Unknown { Exit::Unknown } else { Exit::Good })
+    let down = report.sources.iter().filter(|source| source.state != SourceState::Ok).count();
+    let duplicates = report.services.iter().filter(|exposed| exposed.duplicates > 0).map(|exposed| {
+        format!("{}: {} series stand there twice; the first counts", exposed.service, exposed.duplicates)
+    });
+    let verdict = if down > 0 { Verdict::Unknown } else { Verdict::Pass };
+    let meta = Meta {
+        outcome: match down {
+            0 => Outcome::Success,
+            n if n == report.sources.len() => Outcome::Error,
+            _ => Outcome::Partial,
+        },
+        verdict,
+        sources: report.sources.clone(),
+        warnings: duplicates.collect(),
+        ..Meta::next("how they stand against their thresholds", "liveops status")
+    };
+    cx.show(&report, meta)?;
+    Ok(verdict.into())
 }
 
 impl Report for MetricsReport {
@@ -141,8 +150,6 @@ impl Report for MetricsReport {
             );
             blocks.push(Block::Line(vec![span(text, Tone::Dim)]));
         }
-        blocks.push(Block::Blank);
-        blocks.push(Block::next("next", "liveops status"));
         blocks
     }
 
@@ -161,27 +168,5 @@ impl Report for MetricsReport {
             }
         }
         Some(table)
-    }
-
-    fn meta(&self) -> Meta {
-        let down = self.sources.iter().filter(|source| source.state != SourceState::Ok).count();
-        let duplicates = self.services.iter().filter(|exposed| exposed.duplicates > 0);
-        Meta {
-            environment: Some(self.environment.clone()),
-            outcome: match down {
-                0 => Outcome::Success,
-                n if n == self.sources.len() => Outcome::Error,
-                _ => Outcome::Partial,
-            },
-            verdict: if down > 0 { Verdict::Unknown } else { Verdict::Pass },
-            recommendations: vec![Recommendation::new("how they stand against their thresholds", "liveops status")],
-            sources: self.sources.clone(),
-            warnings: duplicates
-                .map(|exposed| {
-                    format!("{}: {} series stand there twice; the first counts", exposed.service, exposed.duplicates)
-                })
-                .collect(),
-            ..Meta::default()
-        }
     }
 }

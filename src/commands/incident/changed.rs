@@ -9,12 +9,21 @@ use crate::output::tone::mark;
 use crate::output::view::View;
 use liveops_domain::error::{Error, Exit, Result};
 use liveops_domain::incident::event::DeliveryState;
-use liveops_domain::status::source::{Outcome, Recommendation, Verdict};
+use liveops_domain::status::source::{Outcome, Recommendation};
 use liveops_engine::incident::deliver::Told;
 use liveops_engine::incident::record::{self, IncidentChange, Say};
 
-/// 5 when somebody was to be paged and nobody was: the incident is there, and nobody knows.
-pub(crate) fn exit(change: &IncidentChange, cx: &Context) -> Result<Exit> {
+/// Shows what came of it. Exit code 5 when somebody was to be paged and nobody was: the incident is there, and nobody
+/// knows.
+pub(crate) fn show(cx: &Context, change: &IncidentChange) -> Result<Exit> {
+    let meta = Meta {
+        environment: Some(change.shown.incident.environment.clone()),
+        outcome: if change.tale.paged == Some(false) { Outcome::Partial } else { Outcome::Success },
+        incidents: vec![change.shown.json()],
+        warnings: change.warnings.clone(),
+        ..Meta::steps(steps(change)).dense()
+    };
+    cx.show(change, meta)?;
     if change.tale.paged != Some(false) {
         return Ok(Exit::Good);
     }
@@ -43,13 +52,9 @@ fn steps(change: &IncidentChange) -> Vec<Recommendation> {
 }
 
 /// Journals it, tells the people, and shows what came of it.
-///
-/// # Errors
-/// As [`record::say`] and [`exit`].
 pub(crate) async fn say(cx: &Context, say: Say) -> Result<Exit> {
     let change = record::say(cx, say).await?;
-    cx.output.show(&change, cx.clock.now())?;
-    exit(&change, cx)
+    show(cx, &change)
 }
 
 /// Lines of how messages went.
@@ -89,27 +94,10 @@ impl Report for IncidentChange {
         for detail in &self.details {
             blocks.push(Block::Whole(vec![plain(format!("  {detail}"))]));
         }
-        for step in steps(self) {
-            if let Some(command) = step.command {
-                blocks.push(Block::next(&step.text, command));
-            }
-        }
         blocks
     }
 
     fn names(&self) -> Option<Vec<String>> {
         Some(vec![self.shown.incident.id.clone()])
-    }
-
-    fn meta(&self) -> Meta {
-        Meta {
-            environment: Some(self.shown.incident.environment.clone()),
-            outcome: if self.tale.paged == Some(false) { Outcome::Partial } else { Outcome::Success },
-            verdict: Verdict::Pass,
-            incidents: vec![self.shown.json()],
-            recommendations: steps(self),
-            warnings: self.warnings.clone(),
-            ..Meta::default()
-        }
     }
 }

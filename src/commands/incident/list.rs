@@ -12,7 +12,7 @@ use crate::output::view::View;
 use liveops_domain::error::{Exit, Result};
 use liveops_domain::incident::deadline::{Standing, next};
 use liveops_domain::incident::severity::Severity;
-use liveops_domain::status::source::{Outcome, Recommendation, Verdict};
+use liveops_domain::status::source::{Outcome, Recommendation};
 use liveops_domain::text::time::rfc3339;
 use liveops_engine::incident::index;
 use liveops_engine::incident::summary::Shown;
@@ -39,13 +39,11 @@ struct IncidentList {
     incidents: Vec<Shown>,
     /// Those that are left out.
     others: usize,
-    warnings: Vec<String>,
-    environment: String,
 }
 
 pub(super) fn run(args: &ListArgs, cx: &Context) -> Result<Exit> {
     let now = cx.clock.now();
-    let environment = cx.environment()?.to_owned();
+    let environment = cx.environment()?;
     let table = &cx.config()?.settings.incidents.severities;
     let index = index(cx)?;
     let total = index.summaries.len();
@@ -65,13 +63,15 @@ pub(super) fn run(args: &ListArgs, cx: &Context) -> Result<Exit> {
             .cmp(&over(b))
             .then_with(|| if over(a) { b.id.cmp(&a.id) } else { (a.severity, &a.id).cmp(&(b.severity, &b.id)) })
     });
-    let report = IncidentList {
-        others: total - incidents.len(),
-        incidents,
+    let report = IncidentList { others: total - incidents.len(), incidents };
+    let open = report.incidents.iter().filter(|shown| shown.incident.phase.is_open());
+    let meta = Meta {
+        outcome: if index.broken.is_empty() { Outcome::Success } else { Outcome::Partial },
+        incidents: open.map(Shown::json).collect(),
         warnings: index.broken.iter().map(|(id, error)| format!("{id} cannot be read: {error}")).collect(),
-        environment,
+        ..Meta::steps(vec![report.next()])
     };
-    cx.output.show(&report, now)?;
+    cx.show(&report, meta)?;
     Ok(Exit::Good)
 }
 
@@ -109,9 +109,6 @@ impl Report for IncidentList {
             };
             blocks.push(Block::Line(vec![span(text, Tone::Dim)]));
         }
-        blocks.push(Block::Blank);
-        let next = self.next();
-        blocks.extend(next.command.map(|command| Block::next(&next.text, command)));
         blocks
     }
 
@@ -152,17 +149,5 @@ impl Report for IncidentList {
             ]);
         }
         Some(table)
-    }
-
-    fn meta(&self) -> Meta {
-        Meta {
-            environment: Some(self.environment.clone()),
-            outcome: if self.warnings.is_empty() { Outcome::Success } else { Outcome::Partial },
-            verdict: Verdict::Pass,
-            incidents: self.incidents.iter().filter(|shown| shown.incident.phase.is_open()).map(Shown::json).collect(),
-            recommendations: vec![self.next()],
-            warnings: self.warnings.clone(),
-            ..Meta::default()
-        }
     }
 }

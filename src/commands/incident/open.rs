@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
-use crate::commands::incident::changed::exit;
+use crate::commands::incident::changed::show;
 use crate::context::Context;
 use crate::output::prompt;
 use liveops_domain::alert::{Alert, AlertState, rank};
@@ -159,8 +159,7 @@ pub(super) async fn begin(cx: &Context, opened: Opened, warnings: Vec<String>) -
             warnings,
             command: cx.command_line.replacen(" --dry-run", "", 1),
         };
-        cx.output.show(&report, now)?;
-        return Ok(Exit::Good);
+        return show(cx, &report);
     };
     let store = store(cx)?;
     let id = store.open(now, &cx.actor, &opened)?;
@@ -203,8 +202,7 @@ pub(super) async fn begin(cx: &Context, opened: Opened, warnings: Vec<String>) -
         warnings,
         command: String::new(),
     };
-    cx.output.show(&report, cx.clock.now())?;
-    exit(&report, cx)
+    show(cx, &report)
 }
 
 /// The runbook of the alert, which is known once the alerts are.

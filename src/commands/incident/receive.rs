@@ -14,7 +14,7 @@ use crate::output::tone::mark;
 use crate::output::view::View;
 use liveops_domain::error::{Error, Exit, Result};
 use liveops_domain::incident::webhook::{Meaning, Webhook};
-use liveops_domain::status::source::{Recommendation, Verdict};
+use liveops_domain::status::source::Recommendation;
 use liveops_engine::change::unasked;
 use liveops_engine::incident::receive::{Received, follow, write};
 use liveops_engine::incident::summary::Shown;
@@ -39,7 +39,7 @@ pub(super) struct ReceiveArgs {
 
 pub(super) async fn run(args: ReceiveArgs, cx: &Context) -> Result<Exit> {
     if let Some(address) = args.listen {
-        return listen::run(cx, address, |received| cx.output.show_line(received, cx.clock.now())).await;
+        return listen::run(cx, address, |received| cx.show_line(received, meta(received))).await;
     }
     let mut bytes = Vec::new();
     std::io::stdin().lock().take(listen::LARGEST).read_to_end(&mut bytes).map_err(|source| Error::Io {
@@ -55,12 +55,12 @@ pub(super) async fn run(args: ReceiveArgs, cx: &Context) -> Result<Exit> {
     })?;
     let Some(confirmed) = unasked(cx, "take a delivery of Alertmanager")? else {
         let report = planned(cx, &webhook)?;
-        cx.output.show(&report, cx.clock.now())?;
+        cx.show(&report, meta(&report))?;
         return Ok(Exit::Good);
     };
     let written = write(cx, &webhook)?;
     let report = follow(cx, written, &confirmed).await?;
-    cx.output.show(&report, cx.clock.now())?;
+    cx.show(&report, meta(&report))?;
     if report.paged == Some(false) {
         return Err(Error::HalfDone {
             done: "the incident is open".into(),
@@ -88,15 +88,13 @@ fn planned(cx: &Context, webhook: &Webhook) -> Result<Received> {
         details: Vec::new(),
         told: Vec::new(),
         paged: None,
-        environment: cx.environment()?.to_owned(),
     })
 }
 
-fn next(received: &Received) -> Recommendation {
-    match received.shown.as_ref().and_then(|shown| shown.next().into_iter().next()) {
-        Some(step) => step,
-        None => Recommendation::new("next", "liveops incident list"),
-    }
+fn meta(received: &Received) -> Meta {
+    let step = received.shown.as_ref().and_then(|shown| shown.next().into_iter().next());
+    let step = step.unwrap_or_else(|| Recommendation::new("next", "liveops incident list"));
+    Meta { incidents: received.shown.iter().map(Shown::json).collect(), ..Meta::steps(vec![step]).dense() }
 }
 
 impl Report for Received {
@@ -116,18 +114,6 @@ impl Report for Received {
             blocks.push(Block::Whole(vec![plain(format!("  {line}"))]));
         }
         blocks.extend(told_lines(&self.told, view));
-        let next = next(self);
-        blocks.extend(next.command.map(|command| Block::next(&next.text, command)));
         blocks
-    }
-
-    fn meta(&self) -> Meta {
-        Meta {
-            environment: Some(self.environment.clone()),
-            verdict: Verdict::Pass,
-            incidents: self.shown.iter().map(Shown::json).collect(),
-            recommendations: vec![next(self)],
-            ..Meta::default()
-        }
     }
 }

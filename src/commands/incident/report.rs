@@ -17,7 +17,7 @@ use liveops_domain::incident::deadline::{Standing, deadlines};
 use liveops_domain::incident::measures::{Measure, Span, is_within, measure};
 use liveops_domain::incident::severity::Severity;
 use liveops_domain::incident::state::Incident;
-use liveops_domain::status::source::{Outcome, Recommendation};
+use liveops_domain::status::source::Outcome;
 use liveops_domain::text::duration::{human, parse_positive};
 use liveops_domain::text::time::{compact, rfc3339};
 use liveops_engine::incident::index;
@@ -61,8 +61,6 @@ struct IncidentMeasures {
     since: String,
     window: Duration,
     groups: Vec<Group>,
-    environment: String,
-    warnings: Vec<String>,
 }
 
 pub(super) fn run(args: &ReportArgs, cx: &Context) -> Result<Exit> {
@@ -108,14 +106,13 @@ pub(super) fn run(args: &ReportArgs, cx: &Context) -> Result<Exit> {
     groups.extend(by_severity.map(|(severity, some)| group(severity.key().into(), some)));
     let by_service = services.into_iter();
     groups.extend(by_service.map(|(service, some)| group(format!("service {service}"), some)));
-    let report = IncidentMeasures {
-        since: rfc3339(from),
-        window: args.since,
-        groups,
-        environment: environment.to_owned(),
+    let next = Meta::next("next", "liveops incident list --all");
+    let meta = Meta {
+        outcome: if index.broken.is_empty() { Outcome::Success } else { Outcome::Partial },
         warnings: index.broken.iter().map(|(id, error)| format!("{id} cannot be read: {error}")).collect(),
+        ..if all.is_empty() { next.dense() } else { next }
     };
-    cx.output.show(&report, now)?;
+    cx.show(&IncidentMeasures { since: rfc3339(from), window: args.since, groups }, meta)?;
     Ok(Exit::Good)
 }
 
@@ -161,7 +158,6 @@ impl Report for IncidentMeasures {
         };
         let mut blocks = vec![Block::heading(head)];
         if count == 0 {
-            blocks.push(Block::next("next", "liveops incident list --all"));
             return blocks;
         }
         let mut table = Table::new(["", "N", "OPEN", "MISSED", "MTTD", "MTTA", "MITIGATE", "MTTR"])
@@ -188,8 +184,6 @@ impl Report for IncidentMeasures {
         if count < FEW {
             blocks.push(dim(format!("{count} incidents are too few to see a trend in")));
         }
-        blocks.push(Block::Blank);
-        blocks.push(Block::next("next", "liveops incident list --all"));
         blocks
     }
 
@@ -211,16 +205,6 @@ impl Report for IncidentMeasures {
             }
         }
         Some(table)
-    }
-
-    fn meta(&self) -> Meta {
-        Meta {
-            environment: Some(self.environment.clone()),
-            outcome: if self.warnings.is_empty() { Outcome::Success } else { Outcome::Partial },
-            recommendations: vec![Recommendation::new("next", "liveops incident list --all")],
-            warnings: self.warnings.clone(),
-            ..Meta::default()
-        }
     }
 }
 

@@ -51,17 +51,11 @@ pub(super) fn run(args: &ShowArgs, cx: &Context) -> Result<Exit> {
     let named = args.id.as_deref().or(args.which.incident.as_deref());
     let id = which(cx, named, "show")?;
     let report = gather(cx, &id)?;
-    cx.output.show(&report, cx.clock.now())?;
-    Ok(match report.verdict() {
-        Verdict::Fail => Exit::Bad,
-        _ => Exit::Good,
-    })
+    cx.show(&report, report.meta())?;
+    Ok(report.verdict().into())
 }
 
 /// Everything about an incident, now.
-///
-/// # Errors
-/// Those of the journal.
 pub(super) fn gather(cx: &Context, id: &str) -> Result<IncidentReport> {
     let Summary { incident, faults, last } = standing(cx, id)?;
     let now = cx.clock.now();
@@ -75,6 +69,16 @@ pub(super) fn gather(cx: &Context, id: &str) -> Result<IncidentReport> {
 }
 
 impl IncidentReport {
+    pub(super) fn meta(&self) -> Meta {
+        Meta {
+            environment: Some(self.shown.incident.environment.clone()),
+            verdict: self.verdict(),
+            incidents: vec![self.shown.json()],
+            warnings: self.faults.clone(),
+            ..Meta::steps(self.shown.next())
+        }
+    }
+
     fn verdict(&self) -> Verdict {
         let overdue = self.shown.deadlines.iter().any(|one| one.is_open() && one.standing == Standing::Breached);
         if overdue {
@@ -157,25 +161,10 @@ impl Report for IncidentReport {
         }
         blocks.push(Block::Blank);
         blocks.extend(self.last.iter().map(|line| block(line, view)));
-        blocks.push(Block::Blank);
-        for step in self.shown.next() {
-            blocks.extend(step.command.map(|command| Block::next(&step.text, command)));
-        }
         blocks
     }
 
     fn names(&self) -> Option<Vec<String>> {
         Some(vec![self.shown.incident.id.clone()])
-    }
-
-    fn meta(&self) -> Meta {
-        Meta {
-            environment: Some(self.shown.incident.environment.clone()),
-            verdict: self.verdict(),
-            incidents: vec![self.shown.json()],
-            recommendations: self.shown.next(),
-            warnings: self.faults.clone(),
-            ..Meta::default()
-        }
     }
 }

@@ -11,7 +11,7 @@ use crate::output::block::{Block, Table, Tone, plain, span};
 use crate::output::report::{Meta, Report};
 use crate::output::view::View;
 use liveops_domain::error::{Error, Exit, Result};
-use liveops_domain::status::source::{Outcome, Recommendation, Verdict};
+use liveops_domain::status::source::Outcome;
 use liveops_engine::change::unasked;
 use liveops_engine::incident::sync::{Moved, one, streams};
 use liveops_engine::session::store;
@@ -31,7 +31,6 @@ struct Synced {
     failed: Vec<(String, Error)>,
     dry_run: bool,
     url: String,
-    environment: String,
 }
 
 pub(super) async fn run(_: SyncArgs, cx: &Context) -> Result<Exit> {
@@ -41,16 +40,10 @@ pub(super) async fn run(_: SyncArgs, cx: &Context) -> Result<Exit> {
         hint: "set `incidents.redis.url` in liveops.yaml, such as `redis://127.0.0.1:6379/0`".into(),
     })?;
     let store = store(cx)?;
-    let mut report = Synced {
-        moved: Vec::new(),
-        failed: Vec::new(),
-        dry_run: true,
-        url: streams.url(),
-        environment: cx.environment()?.to_owned(),
-    };
+    let mut report = Synced { moved: Vec::new(), failed: Vec::new(), dry_run: true, url: streams.url() };
     let there = streams.ids().await?;
     let Some(confirmed) = unasked(cx, "bring the incidents together")? else {
-        cx.output.show(&report, cx.clock.now())?;
+        cx.show(&report, report.meta())?;
         return Ok(Exit::Good);
     };
     report.dry_run = false;
@@ -61,7 +54,7 @@ pub(super) async fn run(_: SyncArgs, cx: &Context) -> Result<Exit> {
             Err(error) => report.failed.push((id, error)),
         }
     }
-    cx.output.show(&report, cx.clock.now())?;
+    cx.show(&report, report.meta())?;
     if report.failed.is_empty() {
         return Ok(Exit::Good);
     }
@@ -73,6 +66,11 @@ pub(super) async fn run(_: SyncArgs, cx: &Context) -> Result<Exit> {
 }
 
 impl Synced {
+    fn meta(&self) -> Meta {
+        let outcome = if self.failed.is_empty() { Outcome::Success } else { Outcome::Partial };
+        Meta { outcome, ..Meta::next("next", "liveops incident list").dense() }
+    }
+
     fn total(&self) -> (usize, usize) {
         let sum = |of: fn(&Moved) -> usize| self.moved.iter().map(of).sum();
         (sum(|one| one.received), sum(|one| one.sent))
@@ -116,17 +114,6 @@ impl Report for Synced {
         for (id, error) in &self.failed {
             blocks.push(Block::Whole(vec![span(format!("{id}: {error}"), Tone::Bad)]));
         }
-        blocks.push(Block::next("next", "liveops incident list"));
         blocks
-    }
-
-    fn meta(&self) -> Meta {
-        Meta {
-            environment: Some(self.environment.clone()),
-            outcome: if self.failed.is_empty() { Outcome::Success } else { Outcome::Partial },
-            verdict: Verdict::Pass,
-            recommendations: vec![Recommendation::new("next", "liveops incident list")],
-            ..Meta::default()
-        }
     }
 }

@@ -11,7 +11,7 @@ use crate::output::view::View;
 use liveops_domain::change::journal::Event;
 use liveops_domain::error::{Exit, Result};
 use liveops_domain::incident::event::kind;
-use liveops_domain::status::source::{Recommendation, Verdict};
+use liveops_domain::status::source::Verdict;
 use liveops_domain::text::time::rfc3339;
 use liveops_engine::incident::resolve::which;
 use liveops_engine::incident::summary::clock;
@@ -63,8 +63,6 @@ struct Timeline {
     /// Messages that are not shown.
     left_out: usize,
     faults: Vec<String>,
-    #[serde(skip)]
-    environment: String,
 }
 
 pub(super) fn run(args: &TimelineArgs, cx: &Context) -> Result<Exit> {
@@ -73,14 +71,14 @@ pub(super) fn run(args: &TimelineArgs, cx: &Context) -> Result<Exit> {
     let story = store(cx)?.story(&id)?;
     let shown = |event: &&Event| args.notifications || event.kind != kind::NOTIFICATION;
     let events: Vec<Line> = story.events.iter().filter(shown).map(line).collect();
-    let report = Timeline {
-        left_out: story.events.len() - events.len(),
-        events,
-        faults: story.faults,
-        environment: story.incident.environment,
-        incident: id,
+    let report = Timeline { left_out: story.events.len() - events.len(), events, faults: story.faults, incident: id };
+    let meta = Meta {
+        environment: Some(story.incident.environment),
+        verdict: if report.faults.is_empty() { Verdict::Pass } else { Verdict::Warn },
+        warnings: report.faults.clone(),
+        ..Meta::next("next", format!("liveops incident show {}", report.incident))
     };
-    cx.output.show(&report, cx.clock.now())?;
+    cx.show(&report, meta)?;
     Ok(Exit::Good)
 }
 
@@ -97,9 +95,6 @@ impl Report for Timeline {
             let text = format!("{} messages left out; `--notifications` shows them", self.left_out);
             blocks.push(Block::Line(vec![span(text, Tone::Dim)]));
         }
-        blocks.push(Block::Blank);
-        let next = format!("liveops incident show {}", self.incident);
-        blocks.push(Block::next("next", next));
         blocks
     }
 
@@ -115,16 +110,5 @@ impl Report for Timeline {
             ]);
         }
         Some(table)
-    }
-
-    fn meta(&self) -> Meta {
-        let next = format!("liveops incident show {}", self.incident);
-        Meta {
-            environment: Some(self.environment.clone()),
-            verdict: if self.faults.is_empty() { Verdict::Pass } else { Verdict::Warn },
-            recommendations: vec![Recommendation::new("next", next)],
-            warnings: self.faults.clone(),
-            ..Meta::default()
-        }
     }
 }

@@ -7,9 +7,7 @@ use clap::Args;
 use crate::commands::incident::show::IncidentReport;
 use crate::commands::incident::{Which, show};
 use crate::context::Context;
-use crate::output::format::Format;
-use crate::output::report::Report;
-use crate::output::screen::Screen;
+use crate::watch::{Look, watch_and};
 use liveops_domain::error::{Exit, Result};
 use liveops_domain::incident::deadline::Standing;
 use liveops_domain::text::duration::parse_positive;
@@ -43,30 +41,20 @@ pub(super) async fn run(args: WatchArgs, cx: &Context) -> Result<Exit> {
     let named = args.id.as_deref().or(args.which.incident.as_deref());
     let id = which(cx, named, "watch")?;
     cx.output.refuse_rows()?;
-    let screen = if cx.output.format() == Format::Table { Some(Screen::enter(&cx.output)?) } else { None };
-    loop {
-        let began = tokio::time::Instant::now();
+    let look = async || {
         let report = show::gather(cx, &id)?;
-        let now = cx.clock.now();
-        match &screen {
-            Some(screen) => {
-                let view = cx.output.view(now);
-                screen.draw(&report.blocks(&view), &view)?;
-            }
-            None => cx.output.show_line(&report, now)?,
-        }
-        let over = !report.shown.incident.phase.is_open();
-        if over || cx.output.is_closed() {
-            drop(screen);
-            return Ok(exit(&report));
-        }
+        let is_last = !report.shown.incident.phase.is_open();
+        Ok(Look { meta: report.meta(), exit: exit(&report), report, head: Vec::new(), is_last })
+    };
+    let deliver = async || {
         if !cx.is_read_only()?
             && let Some(confirmed) = unasked(cx, "deliver what is in the outbox")?
         {
             left_over(cx, &confirmed).await;
         }
-        tokio::time::sleep_until(began + args.interval).await;
-    }
+        Ok(())
+    };
+    watch_and(cx, args.interval, look, deliver).await
 }
 
 fn exit(report: &IncidentReport) -> Exit {

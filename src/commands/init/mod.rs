@@ -75,7 +75,7 @@ pub(crate) async fn run(args: InitArgs, cx: &Context) -> Result<Exit> {
     }
     write_shared(&path, &text, args.force)?;
     let report = Init::new(&args.out, &given, &answers, findings, variables);
-    cx.output.show(&report, cx.clock.now())?;
+    cx.show_anywhere(&report, report.meta())?;
     Ok(Exit::Good)
 }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::output::block::{Block, Tone, plain, span};
 use crate::output::report::{Meta, Report};
 use crate::output::view::View;
-use liveops_domain::status::source::{Outcome, Recommendation, Source, SourceState, Verdict};
+use liveops_domain::status::source::{Outcome, Source, SourceState, Verdict};
 use liveops_engine::config::presets::{Answers, optional};
 use liveops_engine::init::given::Given;
 use liveops_engine::init::probe::{Finding, Findings, State};
@@ -64,6 +64,26 @@ impl Init {
 
     fn is_all_found(&self) -> bool {
         self.found.iter().all(|found| found.state == State::Found)
+    }
+
+    pub(crate) fn meta(&self) -> Meta {
+        let source = |found: &Finding| Source {
+            name: found.what.clone(),
+            state: match found.state {
+                State::Found => SourceState::Ok,
+                State::Absent => SourceState::Degraded,
+                State::Unreachable => SourceState::Down,
+            },
+            latency_ms: None,
+            error: (found.state != State::Found).then(|| found.detail.clone()),
+        };
+        Meta {
+            environment: Some(self.environment.clone()),
+            outcome: if self.is_all_found() { Outcome::Success } else { Outcome::Partial },
+            verdict: if self.is_all_found() { Verdict::Pass } else { Verdict::Warn },
+            sources: self.found.iter().map(source).collect(),
+            ..Meta::next("see what it shows", self.next())
+        }
     }
 
     /// The next thing to type, with the file where it would not be found.
@@ -125,29 +145,6 @@ impl Report for Init {
                 plain(format!("{all}: the file refers to it instead of the secret that was given")),
             ]));
         }
-        blocks.push(Block::Blank);
-        blocks.push(Block::next("next", self.next()));
         blocks
-    }
-
-    fn meta(&self) -> Meta {
-        let source = |found: &Finding| Source {
-            name: found.what.clone(),
-            state: match found.state {
-                State::Found => SourceState::Ok,
-                State::Absent => SourceState::Degraded,
-                State::Unreachable => SourceState::Down,
-            },
-            latency_ms: None,
-            error: (found.state != State::Found).then(|| found.detail.clone()),
-        };
-        Meta {
-            environment: Some(self.environment.clone()),
-            outcome: if self.is_all_found() { Outcome::Success } else { Outcome::Partial },
-            verdict: if self.is_all_found() { Verdict::Pass } else { Verdict::Warn },
-            recommendations: vec![Recommendation::new("see what it shows", self.next())],
-            sources: self.found.iter().map(source).collect(),
-            ..Meta::default()
-        }
     }
 }

@@ -44,8 +44,7 @@ pub(super) struct Checked {
 
 pub(super) fn run(args: &CheckArgs, cx: &Context) -> Result<Exit> {
     let report = look(args.id.as_deref(), cx)?;
-    cx.output.show(&report, cx.clock.now())?;
-    Ok(if report.findings.is_empty() { Exit::Good } else { Exit::Bad })
+    report.show(cx)
 }
 
 /// Reads and checks the document of an incident. That there is none is a finding once it is owed.
@@ -97,6 +96,13 @@ impl Checked {
         }
     }
 
+    /// Prints it.
+    pub(super) fn show(&self, cx: &Context) -> Result<Exit> {
+        let verdict = self.verdict();
+        cx.show_anywhere(self, Meta { verdict, ..Meta::steps(vec![self.next()]).dense() })?;
+        Ok(verdict.into())
+    }
+
     fn verdict(&self) -> Verdict {
         if self.findings.is_empty() { Verdict::Pass } else { Verdict::Fail }
     }
@@ -117,10 +123,6 @@ impl Report for Checked {
             let line = finding.line.map_or_else(String::new, |line| format!("line {line}: "));
             blocks.push(Block::Whole(vec![plain(format!("  {line}{}", finding.message))]));
         }
-        let next = self.next();
-        if let Some(command) = next.command {
-            blocks.push(Block::next(&next.text, command));
-        }
         blocks
     }
 
@@ -134,9 +136,5 @@ impl Report for Checked {
             ]);
         }
         Some(table)
-    }
-
-    fn meta(&self) -> Meta {
-        Meta { verdict: self.verdict(), recommendations: vec![self.next()], ..Meta::default() }
     }
 }

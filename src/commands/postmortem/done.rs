@@ -44,8 +44,7 @@ pub(super) fn run(args: &DoneArgs, cx: &Context) -> Result<Exit> {
     // That it is late is why it is closed now.
     checked.findings.retain(|finding| finding.kind != "overdue");
     if !checked.findings.is_empty() {
-        cx.output.show(&checked, cx.clock.now())?;
-        return Ok(Exit::Bad);
+        return checked.show(cx);
     }
     if !cx.choices.dry_run {
         let said = Said { text: "the postmortem is done".into() };
@@ -53,7 +52,8 @@ pub(super) fn run(args: &DoneArgs, cx: &Context) -> Result<Exit> {
         store.append(&checked.incident, cx.clock.now(), &cx.actor, kind::POSTMORTEM, &json!(said))?;
     }
     let report = Closed { incident: checked.incident, dry_run: cx.choices.dry_run };
-    cx.output.show(&report, cx.clock.now())?;
+    let next = Recommendation::new("see all incidents", "liveops incident list");
+    cx.show_anywhere(&report, Meta::steps(vec![next]).dense())?;
     Ok(Exit::Good)
 }
 
@@ -62,19 +62,9 @@ impl Report for Closed {
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         let head = if self.dry_run { "would be done" } else { "is done" };
-        vec![
-            Block::Whole(vec![
-                crate::output::tone::mark(Tone::Good, view),
-                plain(format!(" the postmortem of {} {head}", self.incident)),
-            ]),
-            Block::next("see all incidents", "liveops incident list"),
-        ]
-    }
-
-    fn meta(&self) -> Meta {
-        Meta {
-            recommendations: vec![Recommendation::new("see all incidents", "liveops incident list")],
-            ..Meta::default()
-        }
+        vec![Block::Whole(vec![
+            crate::output::tone::mark(Tone::Good, view),
+            plain(format!(" the postmortem of {} {head}", self.incident)),
+        ])]
     }
 }

@@ -59,8 +59,6 @@ struct Written {
     to_fill_in: usize,
     dry_run: bool,
     markdown: String,
-    #[serde(skip)]
-    gaps: Vec<String>,
 }
 
 pub(super) async fn run(args: NewArgs, cx: &Context) -> Result<Exit> {
@@ -154,7 +152,6 @@ pub(super) async fn run(args: NewArgs, cx: &Context) -> Result<Exit> {
         suspects: causes.suspects.len(),
         to_fill_in: Runbook::parse(&markdown).unfilled.len(),
         dry_run: cx.choices.dry_run,
-        gaps: causes.gaps,
         impact,
         markdown,
     };
@@ -164,7 +161,18 @@ pub(super) async fn run(args: NewArgs, cx: &Context) -> Result<Exit> {
         }
         write_shared(&path, &report.markdown, args.force)?;
     }
-    cx.output.show(&report, now)?;
+    let unknown = report.impact.iter().any(|measure| !measure.known);
+    let next = Recommendation::new("see what is left to do", format!("liveops postmortem check {}", word(&one.id)));
+    let mut meta = Meta {
+        outcome: if unknown || !causes.gaps.is_empty() { Outcome::Partial } else { Outcome::Success },
+        warnings: causes.gaps,
+        ..Meta::steps(vec![next]).dense()
+    };
+    if report.dry_run {
+        // The document, and nothing else.
+        meta.tail.clear();
+    }
+    cx.show_anywhere(&report, meta)?;
     Ok(Exit::Good)
 }
 
@@ -190,24 +198,6 @@ impl Report for Written {
             self.suspects,
             self.to_fill_in
         )));
-        for next in self.meta().recommendations {
-            if let Some(command) = next.command {
-                blocks.push(Block::next(&next.text, command));
-            }
-        }
         blocks
-    }
-
-    fn meta(&self) -> Meta {
-        let unknown = self.impact.iter().any(|measure| !measure.known);
-        Meta {
-            outcome: if unknown || !self.gaps.is_empty() { Outcome::Partial } else { Outcome::Success },
-            recommendations: vec![Recommendation::new(
-                "see what is left to do",
-                format!("liveops postmortem check {}", word(&self.incident)),
-            )],
-            warnings: self.gaps.clone(),
-            ..Meta::default()
-        }
     }
 }

@@ -2,11 +2,9 @@
 
 use serde::Serialize;
 
-use crate::context::Context;
 use crate::output::block::{Block, Span, Tone, plain, span};
-use crate::output::report::{Meta, Report};
+use crate::output::report::Report;
 use crate::output::view::View;
-use liveops_domain::error::Result;
 use liveops_domain::metric::kpi::Kpi;
 use liveops_domain::metric::promql::Expression;
 
@@ -23,8 +21,6 @@ pub(super) struct Explanation {
     kpi: Option<Definition>,
     #[serde(skip)]
     pretty: Option<String>,
-    #[serde(skip)]
-    environment: String,
 }
 
 /// What the configuration says about the KPI.
@@ -42,7 +38,7 @@ struct Definition {
 }
 
 impl Explanation {
-    pub(super) fn new(promql: &str, kpi: Option<&Kpi>, known: Option<Expression>, cx: &Context) -> Result<Self> {
+    pub(super) fn new(promql: &str, kpi: Option<&Kpi>, known: Option<Expression>) -> Self {
         let kpi = kpi.map(|kpi| Definition {
             name: kpi.name.clone(),
             title: kpi.title().into_owned(),
@@ -53,14 +49,13 @@ impl Explanation {
             critical: kpi.critical.as_ref().map(ToString::to_string),
             service: kpi.service.clone(),
         });
-        Ok(Self {
+        Self {
             query: promql.to_owned(),
             gives: known.as_ref().map(|known| known.gives.name()),
             metrics: known.as_ref().map(|known| known.metrics.clone()).unwrap_or_default(),
             pretty: known.map(|known| known.pretty),
             kpi,
-            environment: cx.environment()?.to_owned(),
-        })
+        }
     }
 }
 
@@ -103,9 +98,5 @@ impl Report for Explanation {
             blocks.push(Block::next("ask it", format!("liveops query --kpi {}", kpi.name)));
         }
         blocks
-    }
-
-    fn meta(&self) -> Meta {
-        Meta { environment: Some(self.environment.clone()), ..Meta::default() }
     }
 }

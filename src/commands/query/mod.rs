@@ -24,13 +24,13 @@ use crate::commands::query::figure::Figure;
 use crate::commands::query::result::QueryResult;
 use crate::complete;
 use crate::context::Context;
-use crate::output::report::Report;
+use crate::output::report::Meta;
 use liveops_domain::error::{Error, Exit, Result};
 use liveops_domain::metric::kpi::Kpi;
 use liveops_domain::metric::promql;
 use liveops_domain::metric::promql::{Expression, Gives};
 use liveops_domain::metric::quantity::Unit;
-use liveops_domain::status::source::Verdict;
+use liveops_domain::status::source::{Recommendation, Source, SourceState};
 use liveops_domain::text::duration;
 use liveops_engine::clients::http::request::Effort;
 use liveops_engine::clients::prometheus::Prometheus;
@@ -101,9 +101,6 @@ struct Question {
 }
 
 /// `liveops query`.
-///
-/// # Errors
-/// An expression that does not parse, what does not fit together, Prometheus' own errors.
 pub(crate) async fn run(args: QueryArgs, cx: &Context) -> Result<Exit> {
     let question = question(&args, cx)?;
     if question.kpi.is_none() && !args.no_check {
@@ -111,8 +108,8 @@ pub(crate) async fn run(args: QueryArgs, cx: &Context) -> Result<Exit> {
     }
     let known = liveops_domain::metric::promql::inspect(&question.promql);
     if args.explain {
-        let report = explain::Explanation::new(&question.promql, question.kpi.as_ref(), known, cx)?;
-        cx.output.show(&report, cx.clock.now())?;
+        let report = explain::Explanation::new(&question.promql, question.kpi.as_ref(), known);
+        cx.show(&report, Meta::default())?;
         return Ok(Exit::Good);
     }
     let gives = known.as_ref().map(|known| known.gives);
@@ -150,17 +147,23 @@ pub(crate) async fn run(args: QueryArgs, cx: &Context) -> Result<Exit> {
         unit,
         again: Again::new(args.at.as_deref()),
         absence,
-        environment: cx.environment()?.to_owned(),
-        latency: asked.latency,
+    };
+    let next = report.next().map(|(what, command)| Meta::steps(vec![Recommendation::new(what, command)]));
+    let meta = Meta {
+        verdict: report.verdict(),
+        metrics: report.kpi.iter().map(Figure::metric).collect(),
+        sources: vec![Source {
+            name: "prometheus".into(),
+            state: SourceState::Ok,
+            latency_ms: u64::try_from(asked.latency.as_millis()).ok(),
+            error: None,
+        }],
         warnings,
         notes: note.into_iter().chain(asked.queried.infos).collect(),
+        ..next.unwrap_or_default()
     };
-    cx.output.show(&report, cx.clock.now())?;
-    Ok(match report.meta().verdict {
-        Verdict::Pass | Verdict::Warn => Exit::Good,
-        Verdict::Fail => Exit::Bad,
-        Verdict::Unknown => Exit::Unknown,
-    })
+    cx.show(&report, meta)?;
+    Ok(report.verdict().into())
 }
 
 fn question(args: &QueryArgs, cx: &Context) -> Result<Question> {

@@ -1,15 +1,13 @@
 //! The report of `liveops query`: its JSON contract, its CSV rows, and the outline of its screen.
 
-use crate::commands::query::figure::Figure;
 use crate::commands::query::result::{QueryResult, exact_time};
 use crate::commands::query::value::exact;
 use crate::commands::query::{picture, table};
 use crate::output::block::{Block, Table, Tone, plain, span};
-use crate::output::report::{Meta, Report};
+use crate::output::report::Report;
 use crate::output::view::View;
 use liveops_domain::metric::labels::Labels;
 use liveops_domain::metric::series::Point;
-use liveops_domain::status::source::{Recommendation, Source, SourceState};
 use liveops_engine::query::result::{Found, full_name};
 use liveops_engine::query::window::Window;
 
@@ -38,10 +36,6 @@ impl Report for QueryResult {
             blocks.extend(picture::blocks(self, view));
         } else {
             blocks.extend(table::blocks(self, view));
-        }
-        if let Some((what, command)) = self.next() {
-            blocks.push(Block::Blank);
-            blocks.push(Block::next(what, command));
         }
         blocks
     }
@@ -79,28 +73,5 @@ impl Report for QueryResult {
 
     fn names(&self) -> Option<Vec<String>> {
         Some(self.result.labels().into_iter().map(full_name).collect())
-    }
-
-    fn meta(&self) -> Meta {
-        let verdict = self.verdict();
-        Meta {
-            environment: Some(self.environment.clone()),
-            verdict,
-            metrics: self.kpi.iter().map(Figure::metric).collect(),
-            recommendations: self
-                .next()
-                .map(|(what, command)| Recommendation::new(what, command))
-                .into_iter()
-                .collect(),
-            sources: vec![Source {
-                name: "prometheus".into(),
-                state: SourceState::Ok,
-                latency_ms: u64::try_from(self.latency.as_millis()).ok(),
-                error: None,
-            }],
-            warnings: self.warnings.clone(),
-            notes: self.notes.clone(),
-            ..Meta::default()
-        }
     }
 }

@@ -1,7 +1,5 @@
 //! The result of a query as a report.
 
-use std::time::Duration;
-
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 
@@ -36,10 +34,6 @@ pub(crate) struct QueryResult {
     pub(crate) again: Again,
     /// Why there may be nothing.
     pub(crate) absence: Absence,
-    pub(crate) environment: String,
-    pub(crate) latency: Duration,
-    pub(crate) warnings: Vec<String>,
-    pub(crate) notes: Vec<String>,
 }
 
 impl Serialize for QueryResult {

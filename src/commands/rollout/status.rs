@@ -7,9 +7,8 @@ use clap::Args;
 use crate::commands::rollout::args::WhichArgs;
 use crate::commands::rollout::overview::RolloutStatus;
 use crate::context::Context;
-use crate::output::format::Format;
 use crate::output::report::Report;
-use crate::output::screen::Screen;
+use crate::watch::Look;
 use liveops_domain::error::{Exit, Result};
 use liveops_domain::text::duration;
 use liveops_engine::rollout::resolve::choose;
@@ -55,23 +54,11 @@ pub(crate) async fn watch<R: Report>(
     look: impl AsyncFn() -> Result<R>,
     exit: impl Fn(&R) -> Exit,
 ) -> Result<Exit> {
-    let screen = if cx.output.format() == Format::Table { Some(Screen::enter(&cx.output)?) } else { None };
-    loop {
-        cx.http()?.restart();
+    crate::watch::watch(cx, interval, async || {
         let report = look().await?;
-        let now = cx.clock.now();
-        match &screen {
-            Some(screen) => {
-                let view = cx.output.view(now);
-                screen.draw(&report.blocks(&view), &view)?;
-            }
-            None => cx.output.show_line(&report, now)?,
-        }
-        if cx.output.is_closed() {
-            return Ok(exit(&report));
-        }
-        tokio::time::sleep(interval).await;
-    }
+        Ok(Look { meta: report.meta(), exit: exit(&report), report, head: Vec::new(), is_last: false })
+    })
+    .await
 }
 
 async fn look(cx: &Context, service: Option<&str>) -> Result<RolloutStatus> {

@@ -69,8 +69,6 @@ struct Checked {
     strict: bool,
     #[serde(skip)]
     gap: Option<String>,
-    #[serde(skip)]
-    sources: Vec<liveops_domain::status::source::Source>,
 }
 
 pub(super) async fn run(args: CheckArgs, cx: &Context) -> Result<Exit> {
@@ -118,14 +116,16 @@ pub(super) async fn run(args: CheckArgs, cx: &Context) -> Result<Exit> {
         findings,
         strict: args.strict,
         gap,
-        sources,
     };
-    cx.output.show(&report, cx.clock.now())?;
-    Ok(match report.verdict() {
-        Verdict::Fail => Exit::Bad,
-        Verdict::Unknown => Exit::Unknown,
-        Verdict::Pass | Verdict::Warn => Exit::Good,
-    })
+    let meta = Meta {
+        outcome: if report.gap.is_some() { Outcome::Partial } else { Outcome::Success },
+        verdict: report.verdict(),
+        sources,
+        warnings: report.gap.clone().into_iter().collect(),
+        ..Meta::steps(vec![report.next()])
+    };
+    cx.show_anywhere(&report, meta)?;
+    Ok(report.verdict().into())
 }
 
 /// The rules against the runbooks, and the pages that rules link.
@@ -238,13 +238,12 @@ impl Checked {
         format!("{}{against}: {found}", many(self.runbooks, "runbook"))
     }
 
-    fn next(&self) -> Vec<Recommendation> {
+    fn next(&self) -> Recommendation {
         let mended = self.findings.iter().find_map(|finding| {
             let command = finding.command.clone()?;
             Some(Recommendation::new("write what is missing", command))
         });
-        let any = Recommendation::new("read them", "liveops runbook list");
-        vec![mended.unwrap_or(any)]
+        mended.unwrap_or_else(|| Recommendation::new("read them", "liveops runbook list"))
     }
 }
 
@@ -279,12 +278,6 @@ impl Report for Checked {
                 plain(format!(" {line}{}", finding.message)),
             ]));
         }
-        blocks.push(Block::Blank);
-        for next in self.next() {
-            if let Some(command) = next.command {
-                blocks.push(Block::next(&next.text, command));
-            }
-        }
         blocks
     }
 
@@ -305,16 +298,5 @@ impl Report for Checked {
             ]);
         }
         Some(table)
-    }
-
-    fn meta(&self) -> Meta {
-        Meta {
-            outcome: if self.gap.is_some() { Outcome::Partial } else { Outcome::Success },
-            verdict: self.verdict(),
-            recommendations: self.next(),
-            sources: self.sources.clone(),
-            warnings: self.gap.clone().into_iter().collect(),
-            ..Meta::default()
-        }
     }
 }

@@ -37,6 +37,17 @@ pub(crate) struct StepReport {
     pub(crate) output: Option<String>,
 }
 
+/// How a step went, for the journals.
+#[derive(Debug, Serialize)]
+struct StepRun {
+    good: bool,
+    exit_code: Option<i32>,
+    detail: String,
+    output: String,
+    /// Was there more output than is kept?
+    cut: bool,
+}
+
 /// How the walk ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Walked {
@@ -87,9 +98,6 @@ pub(crate) struct Walk {
 
 impl Walk {
     /// A new run, or the one to resume.
-    ///
-    /// # Errors
-    /// Nothing to resume; a runbook that was changed since.
     pub(crate) fn begin(
         args: &RunArgs,
         book: &Book,
@@ -155,9 +163,6 @@ impl Walk {
     }
 
     /// Goes through what is left.
-    ///
-    /// # Errors
-    /// `Refused` when it may not, or nobody can be asked; `Interrupted`; a shell that cannot be started.
     pub(crate) async fn go(&mut self, cx: &Context) -> Result<Walked> {
         let mut index = 0;
         while index < self.steps.len() {
@@ -235,18 +240,17 @@ impl Walk {
         let Changed::Done { done, .. } = changed else {
             return Ok(true);
         };
-        let result = &done.result;
-        let state = match (result["good"] == json!(true), back) {
+        let result = done.result;
+        let state = match (result.good, back) {
             (true, false) => StepState::Done,
             (true, true) => StepState::RolledBack,
             (false, _) => StepState::Failed,
         };
-        let text = |key: &str| result[key].as_str().map(ToOwned::to_owned);
         self.fates[index] = Fate {
             state: Some(state),
-            exit_code: result["exit_code"].as_i64().and_then(|code| i32::try_from(code).ok()),
-            detail: text("detail"),
-            output: text("output"),
+            exit_code: result.exit_code,
+            detail: Some(result.detail),
+            output: Some(result.output),
         };
         Ok(state != StepState::Failed)
     }
@@ -259,7 +263,7 @@ impl Walk {
         quiet: bool,
         cx: &Context,
         confirmed: &Confirmed,
-    ) -> Result<Value> {
+    ) -> Result<StepRun> {
         let command = match (&step.rollback, back) {
             (Some(rollback), true) => rollback.as_str(),
             _ => step.command.as_str(),
@@ -292,14 +296,13 @@ impl Walk {
             (true, true) => "step.rolled_back",
             (false, _) => "step.failed",
         };
-        let data = json!({
-            "good": good, "exit_code": ran.code, "detail": detail, "output": output, "cut": ran.cut,
-        });
-        self.note(cx, kind, step, data.clone());
+        let run = StepRun { good, exit_code: ran.code, detail, output, cut: ran.cut };
+        self.note(cx, kind, step, json!(run));
         if !quiet {
-            cx.output.note(&format!("{} `{}`: {detail}", if good { "done:" } else { "FAILED:" }, step.name));
+            let how = if good { "done:" } else { "FAILED:" };
+            cx.output.note(&format!("{how} `{}`: {}", step.name, run.detail));
         }
-        Ok(data)
+        Ok(run)
     }
 
     async fn shell(&self, step: &Step, text: &str, quiet: bool, cx: &Context, confirmed: &Confirmed) -> Result<Ran> {

@@ -65,7 +65,7 @@ pub(super) async fn run(_args: ListArgs, cx: &Context) -> Result<Exit> {
             })
             .collect(),
     };
-    cx.output.show(&report, cx.clock.now())?;
+    cx.show_anywhere(&report, Meta::steps(report.next()))?;
     Ok(Exit::Good)
 }
 
@@ -118,20 +118,10 @@ impl Report for RunbookList {
             }
             blocks.push(Block::Table(table));
         }
-        blocks.push(Block::Blank);
-        for next in self.next() {
-            if let Some(command) = next.command {
-                blocks.push(Block::next(&next.text, command));
-            }
-        }
         blocks
     }
 
     fn rows(&self, _view: &View) -> Option<Table> {
         Some(self.table())
-    }
-
-    fn meta(&self) -> Meta {
-        Meta { recommendations: self.next(), ..Meta::default() }
     }
 }

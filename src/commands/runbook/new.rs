@@ -18,7 +18,7 @@ use liveops_domain::metric::kpi::Kpi;
 use liveops_domain::metric::promql::inspect;
 use liveops_domain::runbook::rule::AlertRule;
 use liveops_domain::runbook::{Purpose, Runbook};
-use liveops_domain::status::source::{Outcome, Recommendation, Source};
+use liveops_domain::status::source::{Outcome, Recommendation};
 use liveops_domain::text::duration::human;
 use liveops_domain::text::shell::word;
 use liveops_engine::files::file::write_shared;
@@ -71,10 +71,6 @@ struct Written {
     /// What is left to do in it.
     to_fill_in: usize,
     markdown: String,
-    #[serde(skip)]
-    source: Option<Source>,
-    #[serde(skip)]
-    warnings: Vec<String>,
 }
 
 pub(super) async fn run(args: NewArgs, cx: &Context) -> Result<Exit> {
@@ -121,13 +117,17 @@ pub(super) async fn run(args: NewArgs, cx: &Context) -> Result<Exit> {
         template: template.file,
         dry_run: cx.choices.dry_run,
         markdown,
-        source: known.source,
-        warnings,
     };
     if !cx.choices.dry_run {
         write_shared(&path, &report.markdown, args.force)?;
     }
-    cx.output.show(&report, cx.clock.now())?;
+    let meta = Meta {
+        outcome: if warnings.is_empty() { Outcome::Success } else { Outcome::Partial },
+        sources: known.source.into_iter().collect(),
+        warnings,
+        ..Meta::steps(report.next()).dense()
+    };
+    cx.show_anywhere(&report, meta)?;
     Ok(Exit::Good)
 }
 
@@ -270,22 +270,7 @@ impl Report for Written {
         if self.to_fill_in > 0 {
             blocks.push(Block::text(format!("  {} lines only you can fill in: look for `[fill in`", self.to_fill_in)));
         }
-        for next in self.next() {
-            if let Some(command) = next.command {
-                blocks.push(Block::next(&next.text, command));
-            }
-        }
         blocks
-    }
-
-    fn meta(&self) -> Meta {
-        Meta {
-            outcome: if self.warnings.is_empty() { Outcome::Success } else { Outcome::Partial },
-            recommendations: self.next(),
-            sources: self.source.clone().into_iter().collect(),
-            warnings: self.warnings.clone(),
-            ..Meta::default()
-        }
     }
 }
 

@@ -90,11 +90,11 @@ pub(super) async fn run(args: RunArgs, cx: &Context) -> Result<Exit> {
     };
     match walked {
         Ok(Walked::Over) => {
-            cx.output.show(&report, cx.clock.now())?;
+            cx.show(&report, report.meta())?;
             Ok(if report.verdict() == Verdict::Fail { Exit::Bad } else { Exit::Good })
         }
         Ok(Walked::Stopped) if report.touched() > 0 => {
-            cx.output.show(&report, cx.clock.now())?;
+            cx.show(&report, report.meta())?;
             Err(Error::HalfDone {
                 done: format!("{} of {} steps", report.over(), report.steps.len()),
                 left: "the run was stopped".into(),
@@ -219,11 +219,13 @@ impl RunReport {
         table
     }
 
-    fn next(&self) -> Vec<Recommendation> {
-        match &self.resume {
-            Some(resume) => vec![Recommendation::new("go on", resume)],
-            None => vec![Recommendation::new("look", "liveops status")],
-        }
+    fn meta(&self) -> Meta {
+        let next = match &self.resume {
+            Some(resume) => Recommendation::new("go on", resume),
+            None => Recommendation::new("look", "liveops status"),
+        };
+        let meta = Meta { verdict: self.verdict(), ..Meta::steps(vec![next]).dense() };
+        if self.dry_run { Meta { tail: Vec::new(), ..meta } } else { meta }
     }
 }
 
@@ -249,24 +251,10 @@ impl Report for RunReport {
         if let Some(incident) = &self.incident {
             blocks.push(Block::Line(vec![span(format!("journalled in incident {incident}"), Tone::Dim)]));
         }
-        for next in self.next() {
-            if let Some(command) = next.command {
-                blocks.push(Block::next(&next.text, command));
-            }
-        }
         blocks
     }
 
     fn rows(&self, _view: &View) -> Option<Table> {
         Some(self.table())
-    }
-
-    fn meta(&self) -> Meta {
-        Meta {
-            environment: Some(self.environment.clone()),
-            verdict: self.verdict(),
-            recommendations: self.next(),
-            ..Meta::default()
-        }
     }
 }

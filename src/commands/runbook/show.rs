@@ -72,7 +72,7 @@ pub(super) fn run(args: &ShowArgs, cx: &Context) -> Result<Exit> {
         steps: filed.book.steps,
         markdown,
     };
-    cx.output.show(&report, cx.clock.now())?;
+    cx.show_anywhere(&report, Meta::steps(report.next().into_iter().collect()))?;
     Ok(Exit::Good)
 }
 
@@ -103,10 +103,6 @@ impl Report for Shown {
     fn blocks(&self, view: &View) -> Vec<Block> {
         let mut blocks = vec![Block::Line(vec![span(&self.path, Tone::Dim)])];
         blocks.extend(markdown::blocks(&self.markdown, view));
-        blocks.push(Block::Blank);
-        if let Some(Recommendation { text, command: Some(command) }) = self.next() {
-            blocks.push(Block::next(&text, command));
-        }
         blocks
     }
 
@@ -122,9 +118,5 @@ impl Report for Shown {
             ]);
         }
         Some(table)
-    }
-
-    fn meta(&self) -> Meta {
-        Meta { recommendations: self.next().into_iter().collect(), ..Meta::default() }
     }
 }

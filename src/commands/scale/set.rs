@@ -1,7 +1,5 @@
 //! `liveops scale SERVICE --replicas N` or `--min N --max N`.
 
-use serde_json::json;
-
 use crate::changed::ChangeReport;
 use crate::commands::scale::{ScaleArgs, choose};
 use crate::context::Context;
@@ -11,11 +9,11 @@ use liveops_domain::change::undo::scale::ScaleUndo;
 use liveops_domain::error::{Error, Exit, Result};
 use liveops_domain::kubernetes::autoscaler::Bounds;
 use liveops_domain::text::shell::word;
-use liveops_engine::change::{Changed, Done, Plan};
+use liveops_engine::change::{Done, Plan};
 use liveops_engine::config::service::Service;
 use liveops_engine::rollout::state_store::Memory as _;
 use liveops_engine::rollout::target::open;
-use liveops_engine::scale::fleet::{Fleet, Size};
+use liveops_engine::scale::fleet::{Fleet, Scaled, Size};
 
 pub(super) async fn run(args: &ScaleArgs, cx: &Context) -> Result<Exit> {
     let service = choose(cx, args.service.as_deref())?;
@@ -34,30 +32,27 @@ pub(super) async fn run(args: &ScaleArgs, cx: &Context) -> Result<Exit> {
     let summary = summary(&change, &size);
     let action = "scale.set";
     if change == change.inverse() {
-        let result = json!({ "scale": change });
+        let result = Scaled { scale: change };
         let report = ChangeReport::nothing(cx, action, summary, result)?;
-        cx.output.show(&report, cx.clock.now())?;
+        report.show(cx)?;
         return Ok(Exit::Good);
     }
     refuse_during_rollout(cx, service).await?;
     let undo = Undo::from(change.inverse());
     let preview =
         vec![Block::text(format!("{} has {} replicas, {} available", size.deployment, size.replicas, size.available))];
-    let plan = Plan { action, summary: summary.clone(), undo: Some(undo.clone()), kill_switch: false, undoes: None };
-    let result = json!({ "scale": change });
-    let changed = cx
-        .change(plan, preview, async |confirmed| {
-            fleet.apply(&change, confirmed).await?;
-            Ok(Done { result: result.clone(), undo: Some(undo) })
-        })
-        .await?;
-    let is_done = matches!(changed, Changed::Done { .. });
-    let mut report = ChangeReport::new(cx, action, summary, changed, result.clone())?;
-    if is_done {
+    let plan = Plan { action, summary, undo: Some(undo.clone()), kill_switch: false, undoes: None };
+    let result = Scaled { scale: change.clone() };
+    let mut report = ChangeReport::of(cx, plan, preview, result.clone(), async |confirmed| {
+        fleet.apply(&change, confirmed).await?;
+        Ok(Done { result, undo: Some(undo) })
+    })
+    .await?;
+    if report.changed {
         let look = cx.command("scale status");
         report = report.detail(format!("how many answer already: `{look}`"));
     }
-    cx.output.show(&report, cx.clock.now())?;
+    report.show(cx)?;
     Ok(Exit::Good)
 }
 

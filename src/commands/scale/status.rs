@@ -9,7 +9,7 @@ use crate::output::report::{Meta, Report};
 use crate::output::view::View;
 use liveops_domain::error::{Exit, Result};
 use liveops_domain::status::scale::TRIGGERS;
-use liveops_domain::status::source::{Source, Verdict};
+use liveops_domain::status::source::Verdict;
 use liveops_engine::observe::last_good::Memory;
 use liveops_engine::scale::fleet::{Fleet, Size};
 use liveops_engine::status::gather;
@@ -28,10 +28,6 @@ pub(crate) struct StatusArgs {}
 struct ScaleStatus {
     services: Vec<ServiceSize>,
     triggers: Vec<TriggerState>,
-    #[serde(skip)]
-    sources: Vec<Source>,
-    #[serde(skip)]
-    warnings: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -86,14 +82,16 @@ pub(super) async fn run(_args: &StatusArgs, cx: &Context) -> Result<Exit> {
             }
         })
         .collect();
-    let report = ScaleStatus { services: services?, triggers, sources: gathered.sources, warnings: gathered.warnings };
-    let exit = match report.verdict() {
-        Verdict::Fail => Exit::Bad,
-        Verdict::Unknown => Exit::Unknown,
-        Verdict::Pass | Verdict::Warn => Exit::Good,
+    let report = ScaleStatus { services: services?, triggers };
+    let meta = Meta {
+        verdict: report.verdict(),
+        recommendations: Vec::new(),
+        sources: gathered.sources,
+        warnings: gathered.warnings,
+        ..Meta::next("", report.next())
     };
-    cx.output.show(&report, cx.clock.now())?;
-    Ok(exit)
+    cx.show_anywhere(&report, meta)?;
+    Ok(report.verdict().into())
 }
 
 /// The sizes, where a cluster is configured; one that cannot be read does not hide the triggers.
@@ -129,6 +127,19 @@ impl ScaleStatus {
             Verdict::Pass
         } else {
             Verdict::Unknown
+        }
+    }
+
+    fn next(&self) -> String {
+        let service = self.services.first();
+        match (self.verdict(), service) {
+            (Verdict::Fail, Some(ServiceSize { name, min: Some(_), max: Some(max), .. })) => {
+                format!("liveops scale {name} --max {}", max + max.div_ceil(2))
+            }
+            (Verdict::Fail, Some(ServiceSize { name, replicas: Some(replicas), .. })) => {
+                format!("liveops scale {name} --replicas {}", replicas + replicas.div_ceil(2).max(1))
+            }
+            _ => "liveops status".to_owned(),
         }
     }
 }
@@ -173,27 +184,6 @@ impl Report for ScaleStatus {
             blocks.push(Block::Blank);
             blocks.push(Block::Table(table));
         }
-        blocks.push(Block::Blank);
-        let service = self.services.first();
-        let command = match (self.verdict(), service) {
-            (Verdict::Fail, Some(ServiceSize { name, min: Some(_), max: Some(max), .. })) => {
-                format!("liveops scale {name} --max {}", max + max.div_ceil(2))
-            }
-            (Verdict::Fail, Some(ServiceSize { name, replicas: Some(replicas), .. })) => {
-                format!("liveops scale {name} --replicas {}", replicas + replicas.div_ceil(2).max(1))
-            }
-            _ => "liveops status".to_owned(),
-        };
-        blocks.push(Block::next("next", command));
         blocks
-    }
-
-    fn meta(&self) -> Meta {
-        Meta {
-            verdict: self.verdict(),
-            sources: self.sources.clone(),
-            warnings: self.warnings.clone(),
-            ..Meta::default()
-        }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::Args;
-use serde_json::json;
+use serde::Serialize;
 
 use crate::changed::ChangeReport;
 use crate::commands::alerts::{lines, matchers};
@@ -59,6 +59,24 @@ pub(crate) struct AddArgs {
     force: bool,
 }
 
+/// What came of it.
+#[derive(Serialize)]
+struct Added {
+    /// Its id; none in a dry run.
+    silence: Option<String>,
+    draft: Draft,
+    hides: Hides,
+}
+
+/// What it hides now.
+#[derive(Clone, Serialize)]
+struct Hides {
+    count: usize,
+    matches: usize,
+    names: Vec<String>,
+    critical: usize,
+}
+
 /// What the silence would hide, and what is odd about it.
 struct Preview {
     /// Alerts that it matches, those that are quiet already too.
@@ -76,46 +94,40 @@ pub(super) async fn run(args: AddArgs, cx: &Context) -> Result<Exit> {
     let client = alertmanager(cx)?;
     let preview = look(cx, &client, &draft).await?;
     let loud = preview.loud().len();
-    let summary = format!(
-        "silence {} for {}, until {}; it hides {} now",
-        show(&draft.matchers),
-        human(args.length),
-        draft.ends_at.format("%FT%TZ"),
-        alerts(loud)
-    );
     let plan = Plan {
         action: "silence.add",
-        summary: summary.clone(),
-
+        summary: format!(
+            "silence {} for {}, until {}; it hides {} now",
+            show(&draft.matchers),
+            human(args.length),
+            draft.ends_at.format("%FT%TZ"),
+            alerts(loud)
+        ),
         undo: Some(SilenceUndo::ExpireSilenceLike { silence: draft.clone() }.into()),
         kill_switch: false,
         undoes: None,
     };
-    let hides = json!({
-        "count": loud,
-        "matches": preview.alerts.len(),
-        "names": preview.names(),
-        "critical": preview.critical().len(),
-    });
-    let planned = json!({ "silence": null, "draft": draft, "hides": hides });
-    let changed = cx
-        .change(plan, preview.blocks(cx), async |confirmed| {
-            let id = client.set_silence(&draft, None, confirmed).await?;
-            Ok(Done {
-                undo: Some(SilenceUndo::ExpireSilence { id: id.clone(), expected: draft.ends_at }.into()),
-                result: json!({ "silence": id, "draft": draft, "hides": hides }),
-            })
-        })
-        .await?;
-    let mut report = ChangeReport::new(cx, "silence.add", summary, changed, planned)?;
-    if let Some(id) = report.result("silence") {
-        report = report.detail(format!("silence {id}"));
+    let hides = Hides {
+        count: loud,
+        matches: preview.alerts.len(),
+        names: preview.names(),
+        critical: preview.critical().len(),
+    };
+    let result = |silence| Added { silence, draft: draft.clone(), hides: hides.clone() };
+    let mut report = ChangeReport::of(cx, plan, preview.blocks(cx), result(None), async |confirmed| {
+        let id = client.set_silence(&draft, None, confirmed).await?;
+        let undo = SilenceUndo::ExpireSilence { id: id.clone(), expected: draft.ends_at };
+        Ok(Done { result: result(Some(id)), undo: Some(undo.into()) })
+    })
+    .await?;
+    if let Some(line) = report.result().silence.as_ref().map(|id| format!("silence {id}")) {
+        report = report.detail(line);
     }
     // A person has read them in the preview, unless there was none.
     if cx.choices.yes || cx.output.format().is_machine() {
         report = report.warnings(preview.warnings);
     }
-    cx.output.show(&report, now)?;
+    report.show(cx)?;
     Ok(Exit::Good)
 }
 

@@ -1,7 +1,7 @@
 //! `liveops silence expire`: its alerts page again at once. A kill switch: nothing but `--yes` stands before it.
 
 use clap::Args;
-use serde_json::json;
+use serde::Serialize;
 
 use crate::changed::ChangeReport;
 use crate::commands::alerts::lines;
@@ -10,7 +10,7 @@ use crate::commands::silence::extend::short;
 use crate::context::Context;
 use crate::output::block::Block;
 use liveops_domain::alert::matcher::show;
-use liveops_domain::alert::silence::SilenceState;
+use liveops_domain::alert::silence::{Draft, SilenceState};
 use liveops_domain::alert::{Alert, group};
 use liveops_domain::change::undo::Undo;
 use liveops_domain::change::undo::silence::SilenceUndo;
@@ -35,15 +35,25 @@ pub(crate) struct ExpireArgs {
     id: String,
 }
 
+/// What came of it.
+#[derive(Clone, Serialize)]
+struct Expired {
+    silence: String,
+    draft: Draft,
+    /// How many alerts it kept quiet; `null` where nobody was asked, and so nobody counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keeps_quiet: Option<Option<usize>>,
+}
+
 pub(super) async fn run(args: ExpireArgs, cx: &Context) -> Result<Exit> {
     let client = alertmanager(cx)?;
     let silence = client.silence(&args.id).await?;
     let (id, draft) = (silence.id, silence.draft);
     if silence.state == SilenceState::Expired {
         let summary = format!("silence {id} has expired already, at {}", draft.ends_at.format("%FT%TZ"));
-        let result = json!({ "silence": id, "draft": draft });
+        let result = Expired { silence: id, draft, keeps_quiet: None };
         let report = ChangeReport::nothing(cx, "silence.expire", summary, result)?;
-        cx.output.show(&report, cx.clock.now())?;
+        report.show(cx)?;
         return Ok(Exit::Good);
     }
     // Only for the person who is asked.
@@ -66,22 +76,12 @@ pub(super) async fn run(args: ExpireArgs, cx: &Context) -> Result<Exit> {
         summary.push_str(&format!("; it keeps {} quiet", alerts(count)));
     }
     let undo = Undo::from(SilenceUndo::AddSilence { id: id.clone(), silence: draft.clone() });
-    let plan = Plan {
-        action: "silence.expire",
-        summary: summary.clone(),
-
-        undo: Some(undo.clone()),
-        kill_switch: true,
-        undoes: None,
-    };
-    let result = json!({ "silence": id, "draft": draft, "keeps_quiet": hidden });
-    let changed = cx
-        .change(plan, preview, async |confirmed| {
-            client.expire_silence(&id, confirmed).await?;
-            Ok(Done { result: result.clone(), undo: Some(undo) })
-        })
-        .await?;
-    let report = ChangeReport::new(cx, "silence.expire", summary, changed, result.clone())?;
-    cx.output.show(&report, cx.clock.now())?;
+    let plan = Plan { action: "silence.expire", summary, undo: Some(undo.clone()), kill_switch: true, undoes: None };
+    let result = Expired { silence: id.clone(), draft, keeps_quiet: Some(hidden) };
+    let report = ChangeReport::of(cx, plan, preview, result.clone(), async |confirmed| {
+        client.expire_silence(&id, confirmed).await?;
+        Ok(Done { result, undo: Some(undo) })
+    });
+    report.await?.show(cx)?;
     Ok(Exit::Good)
 }

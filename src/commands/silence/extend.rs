@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use clap::Args;
-use serde_json::json;
+use serde::Serialize;
 
 use crate::changed::ChangeReport;
 use crate::commands::silence::over;
@@ -40,6 +40,15 @@ pub(crate) struct ExtendArgs {
     /// Allow more than the cap of the configuration
     #[arg(long)]
     force: bool,
+}
+
+/// What came of it.
+#[derive(Serialize)]
+struct Extended {
+    /// Its id; Alertmanager may have made a new one.
+    silence: String,
+    ends_at: DateTime<Utc>,
+    ended_at: DateTime<Utc>,
 }
 
 pub(super) async fn run(args: ExtendArgs, cx: &Context) -> Result<Exit> {
@@ -84,44 +93,35 @@ pub(super) async fn run(args: ExtendArgs, cx: &Context) -> Result<Exit> {
         old.format("%FT%TZ"),
         draft.comment
     ))];
-    let plan = Plan {
-        action: "silence.extend",
-        summary: summary.clone(),
-
-        undo: Some(undo(id.clone())),
-        kill_switch: false,
-        undoes: None,
-    };
-    let result = |id: &str| json!({ "silence": id, "ends_at": new, "ended_at": old });
-    let changed = cx
-        .change(plan, preview, async |confirmed| {
-            // The answer to the question may have taken a while.
-            let present = client.silence(&id).await?;
-            if present.state == SilenceState::Expired {
-                return Err(over(cx, &present));
-            }
-            if present.draft.ends_at != old {
-                return Err(Error::Conflict {
-                    what: format!(
-                        "somebody has just changed silence {id}: it ended at {}, and now ends at {}",
-                        old.format("%FT%TZ"),
-                        present.draft.ends_at.format("%FT%TZ")
-                    ),
-                    hint: format!("look at it: `{}`", cx.command("silence list")),
-                });
-            }
-            let kept = client.set_silence(&draft, Some(&id), confirmed).await?;
-            Ok(Done { result: result(&kept), undo: Some(undo(kept)) })
-        })
-        .await?;
-    let mut report = ChangeReport::new(cx, "silence.extend", summary, changed, result(&id))?;
-    if let Some(kept) = report.result("silence")
-        && kept != id
-    {
+    let plan =
+        Plan { action: "silence.extend", summary, undo: Some(undo(id.clone())), kill_switch: false, undoes: None };
+    let result = |silence: &str| Extended { silence: silence.to_owned(), ends_at: new, ended_at: old };
+    let mut report = ChangeReport::of(cx, plan, preview, result(&id), async |confirmed| {
+        // The answer to the question may have taken a while.
+        let present = client.silence(&id).await?;
+        if present.state == SilenceState::Expired {
+            return Err(over(cx, &present));
+        }
+        if present.draft.ends_at != old {
+            return Err(Error::Conflict {
+                what: format!(
+                    "somebody has just changed silence {id}: it ended at {}, and now ends at {}",
+                    old.format("%FT%TZ"),
+                    present.draft.ends_at.format("%FT%TZ")
+                ),
+                hint: format!("look at it: `{}`", cx.command("silence list")),
+            });
+        }
+        let kept = client.set_silence(&draft, Some(&id), confirmed).await?;
+        Ok(Done { result: result(&kept), undo: Some(undo(kept)) })
+    })
+    .await?;
+    let kept = &report.result().silence;
+    if *kept != id {
         let note = format!("Alertmanager made a new silence of it: {kept}");
         report = report.detail(note);
     }
-    cx.output.show(&report, now)?;
+    report.show(cx)?;
     Ok(Exit::Good)
 }
 

@@ -13,7 +13,7 @@ use liveops_domain::alert::Alert;
 use liveops_domain::alert::matcher::{Matcher, show};
 use liveops_domain::alert::silence::{Silence, SilenceState};
 use liveops_domain::error::{Exit, Result};
-use liveops_domain::status::source::{Outcome, Recommendation, Source, SourceState};
+use liveops_domain::status::source::{Outcome, Source, SourceState};
 use liveops_domain::text::time::rfc3339;
 use liveops_engine::session::alertmanager;
 
@@ -53,14 +53,6 @@ struct SilenceList {
     silences: Vec<SilenceEntry>,
     /// Expired ones that are left out.
     expired: usize,
-    #[serde(skip)]
-    environment: String,
-    #[serde(skip)]
-    source: Source,
-    #[serde(skip)]
-    warnings: Vec<String>,
-    #[serde(skip)]
-    next: String,
 }
 
 fn holds(silence: &Silence, alerts: &[Alert]) -> usize {
@@ -130,8 +122,6 @@ impl Report for SilenceList {
         if self.expired > 0 {
             blocks.push(Block::Line(vec![span(format!("{} expired; `--all` shows them", self.expired), Tone::Dim)]));
         }
-        blocks.push(Block::Blank);
-        blocks.push(Block::next("next", &self.next));
         blocks
     }
 
@@ -150,17 +140,6 @@ impl Report for SilenceList {
             ]);
         }
         Some(table)
-    }
-
-    fn meta(&self) -> Meta {
-        Meta {
-            environment: Some(self.environment.clone()),
-            outcome: if self.source.state == SourceState::Ok { Outcome::Success } else { Outcome::Partial },
-            recommendations: vec![Recommendation::new("next", &self.next)],
-            sources: vec![self.source.clone()],
-            warnings: self.warnings.clone(),
-            ..Meta::default()
-        }
     }
 }
 
@@ -190,16 +169,18 @@ pub(super) async fn run(args: ListArgs, cx: &Context) -> Result<Exit> {
     let report = SilenceList {
         expired: total - silences.len(),
         silences: silences.into_iter().map(|silence| SilenceEntry::new(silence, alerts.as_deref())).collect(),
-        environment: cx.environment()?.to_owned(),
-        source: Source {
+    };
+    let meta = Meta {
+        outcome: if warnings.is_empty() { Outcome::Success } else { Outcome::Partial },
+        sources: vec![Source {
             name: "alertmanager".into(),
             state: if warnings.is_empty() { SourceState::Ok } else { SourceState::Degraded },
             latency_ms: u64::try_from(began.elapsed().as_millis()).ok(),
             error: warnings.first().cloned(),
-        },
+        }],
         warnings,
-        next: cx.command(&next),
+        ..Meta::next("next", cx.command(&next))
     };
-    cx.output.show(&report, cx.clock.now())?;
+    cx.show(&report, meta)?;
     Ok(Exit::Good)
 }

@@ -4,7 +4,6 @@
 mod nagios;
 pub(crate) mod report;
 pub(crate) mod screen;
-mod watch;
 
 use std::time::Duration;
 
@@ -14,6 +13,7 @@ use clap_complete::engine::ArgValueCompleter;
 use crate::complete;
 use crate::context::Context;
 use crate::output::progress::waiting;
+use crate::watch::{Look, watch};
 use liveops_domain::error::{Error, Exit, Result};
 use liveops_domain::status::source::Verdict;
 use liveops_domain::text::duration::parse_positive;
@@ -74,7 +74,20 @@ pub(crate) async fn run(args: StatusArgs, cx: &Context) -> Result<Exit> {
         cx.output.refuse_rows()?;
     }
     if args.watch {
-        return watch::run(&args, cx).await;
+        let mut memory = last_good::Memory::default();
+        return watch(cx, args.interval, async || {
+            let gathered = gather::gather(&args.service, cx, &mut memory).await?;
+            let mut report = liveops_engine::status::report::StatusReport::new(gathered, cx)?;
+            report.watching = Some(args.interval);
+            Ok(Look {
+                meta: report::meta(&report),
+                exit: exit(&report, args.fail_on),
+                report,
+                head: Vec::new(),
+                is_last: false,
+            })
+        })
+        .await;
     }
     let mut memory = last_good::Memory::default();
     let names = || format!("asking {}", liveops_engine::observe::systems(cx));
@@ -85,7 +98,7 @@ pub(crate) async fn run(args: StatusArgs, cx: &Context) -> Result<Exit> {
         cx.output.write(&nagios::line(&report))?;
         return Ok(Exit::Nagios(nagios::code(report.verdict())));
     }
-    cx.output.show(&report, cx.clock.now())?;
+    cx.show(&report, report::meta(&report))?;
     Ok(exit(&report, args.fail_on))
 }
 

@@ -14,27 +14,30 @@ impl Report for StatusReport {
     fn blocks(&self, view: &View) -> Vec<Block> {
         screen::blocks(self, view)
     }
+}
 
-    fn meta(&self) -> Meta {
-        let sources = &self.gathered.sources;
-        let readings = &self.gathered.readings;
-        let silent = sources.iter().filter(|source| source.state != SourceState::Ok).count();
-        let unheard = readings.services.iter().filter(|service| service.latency_ms.is_none()).count();
-        let outcome = match (silent + unheard, sources.len() + readings.services.len()) {
-            (0, _) => Outcome::Success,
-            (bad, all) if bad == all => Outcome::Error,
-            _ => Outcome::Partial,
-        };
-        Meta {
-            environment: Some(self.environment.clone()),
-            outcome,
-            verdict: self.verdict(),
-            metrics: self.metrics(),
-            incidents: self.gathered.incidents.iter().map(Shown::json).collect(),
-            recommendations: self.next.clone(),
-            sources: sources.clone(),
-            warnings: self.gathered.warnings.clone(),
-            ..Meta::default()
-        }
+/// Its frame. A screen has few lines for what comes next.
+pub(crate) fn meta(report: &StatusReport) -> Meta {
+    let sources = &report.gathered.sources;
+    let readings = &report.gathered.readings;
+    let silent = sources.iter().filter(|source| source.state != SourceState::Ok).count();
+    let unheard = readings.services.iter().filter(|service| service.latency_ms.is_none()).count();
+    let outcome = match (silent + unheard, sources.len() + readings.services.len()) {
+        (0, _) => Outcome::Success,
+        (bad, all) if bad == all => Outcome::Error,
+        _ => Outcome::Partial,
+    };
+    let configured = !sources.is_empty() || !readings.services.is_empty();
+    let shown = report.next.iter().take(if configured { 2 } else { 3 });
+    Meta {
+        tail: shown.filter_map(|step| Some(Block::next("next", step.command.as_ref()?))).collect(),
+        outcome,
+        verdict: report.verdict(),
+        metrics: report.metrics(),
+        incidents: report.gathered.incidents.iter().map(Shown::json).collect(),
+        recommendations: report.next.clone(),
+        sources: sources.clone(),
+        warnings: report.gathered.warnings.clone(),
+        ..Meta::default()
     }
 }

@@ -59,13 +59,6 @@ pub(crate) fn blocks(report: &StatusReport, view: &View) -> Vec<Block> {
         // The top has scrolled away, and the verdict with it.
         blocks.extend([Block::Blank, title(report, view), headline(report)]);
     }
-    let configured = !report.gathered.sources.is_empty() || !report.gathered.readings.services.is_empty();
-    for next in report.next.iter().take(if configured { 2 } else { 3 }) {
-        let Some(command) = &next.command else {
-            continue;
-        };
-        blocks.push(Block::next("next", command.clone()));
-    }
     blocks
 }
 

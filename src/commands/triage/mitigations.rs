@@ -1,6 +1,7 @@
 //! What may help, from what the checks rest on; and running one of them, exactly as if it had been typed.
 
 use clap::FromArgMatches;
+use serde::Serialize;
 use serde_json::json;
 
 use crate::cli;
@@ -33,9 +34,6 @@ const LIMIT: std::time::Duration = std::time::Duration::from_secs(300);
 const GENERAL: [&str; 2] = ["service-degradation", "load-shedding"];
 
 /// The mitigations, ranked. What cannot be asked leaves its own out.
-///
-/// # Errors
-/// Those of the configuration.
 pub(crate) async fn ways(ground: &Ground<'_>) -> Result<Vec<Mitigation>> {
     let cx = ground.cx;
     let (status, history) = tokio::join!(ground.status.clone(), ground.history.clone());
@@ -90,9 +88,6 @@ fn runbooks(ground: &Ground<'_>, looked: bool) -> Vec<String> {
 }
 
 /// Offers to run the mitigations that are whole, one after the other, through the normal confirmation of each.
-///
-/// # Errors
-/// `Refused`, `Interrupted`, and those of the command that was chosen.
 pub(crate) async fn offer(ways: &[Mitigation], plain: bool, log: &TriageLog, cx: &Context) -> Result<()> {
     let ready: Vec<&Mitigation> = ways.iter().filter(|way| way.ready).take(8).collect();
     if ready.is_empty() || cx.is_read_only()? {
@@ -154,6 +149,15 @@ async fn run(way: &Mitigation, cx: &Context) -> Result<u8> {
     by_shell(way, cx).await.map(|()| 0)
 }
 
+/// What came of a command of another program.
+#[derive(Serialize)]
+struct CommandRun {
+    command: String,
+    exit_code: Option<i32>,
+    output: String,
+    summary: String,
+}
+
 /// A command of another program, shown and asked for.
 async fn by_shell(way: &Mitigation, cx: &Context) -> Result<()> {
     let preview = vec![Block::Whole(vec![plain(format!("{}: {}", way.title, way.why))])];
@@ -170,26 +174,23 @@ async fn by_shell(way: &Mitigation, cx: &Context) -> Result<()> {
     };
     let variables = surroundings(cx)?;
     let folder = cx.config()?.folder();
-    let changed = cx.change(plan, preview, async |confirmed| {
-            let script = Script {
-                shell: "sh",
-                text: &way.command,
-                variables: &variables,
-                folder: &folder,
-                limit: LIMIT,
-            };
+    let changed = cx
+        .change(plan, preview, async |confirmed| {
+            let script =
+                Script { shell: "sh", text: &way.command, variables: &variables, folder: &folder, limit: LIMIT };
             let show = |line: &str| cx.output.note(&format!("  {line}"));
             let ran = shell::run(&script, show, confirmed).await?;
+            let summary = ran.summary();
             Ok(Done {
-                result: json!({ "command": way.command, "exit_code": ran.code, "output": ran.output, "summary": ran.summary() }),
+                result: CommandRun { command: way.command.clone(), exit_code: ran.code, output: ran.output, summary },
                 undo: None,
             })
         })
         .await?;
     if let Changed::Done { done, .. } = changed {
-        let summary = done.result["summary"].as_str().unwrap_or_default();
-        cx.output.note(summary);
-        if done.result["exit_code"] != json!(0) {
+        let summary = done.result.summary;
+        cx.output.note(&summary);
+        if done.result.exit_code != Some(0) {
             return Err(Error::HalfDone {
                 done: format!("`{}` was run", way.command),
                 left: format!("it did not end well: {summary}"),

@@ -79,12 +79,12 @@ pub(crate) async fn run(args: TriageArgs, cx: &Context) -> Result<Exit> {
     let events = log.events(cx)?;
     let gone = items.iter().zip(found);
     let gone = gone.map(|(item, found)| (item.clone(), found, answer(&events, &item.id)));
-    let report = TriageReport::new(cx, &log, gone.collect(), ways?, sources, quit)?;
-    cx.output.show(&report, cx.clock.now())?;
+    let report = TriageReport::new(cx, &log, gone.collect(), ways?, quit);
+    cx.show(&report, report.meta(sources, &log))?;
     if interactive && !quit {
         offer(report.mitigations(), args.plain, &log, cx).await?;
     }
-    Ok(report.exit())
+    Ok(report.verdict().into())
 }
 
 /// The project's checklist, or the shipped one.

@@ -7,7 +7,6 @@ use crate::output::block::{Block, Table, Tone, plain, span};
 use crate::output::report::{Meta, Report};
 use crate::output::tone;
 use crate::output::view::View;
-use liveops_domain::error::{Exit, Result};
 use liveops_domain::status::source::{Outcome as Job, Recommendation, Source, SourceState, Verdict};
 use liveops_domain::triage::mitigation::Mitigation;
 use liveops_domain::triage::{Answer, Found, Item, Outcome, Said};
@@ -33,13 +32,6 @@ pub(super) struct TriageReport {
     items: Vec<Entry>,
     mitigations: Vec<Mitigation>,
     finished: bool,
-    #[serde(skip)]
-    environment: String,
-    #[serde(skip)]
-    sources: Vec<Source>,
-    /// The command that goes on with it.
-    #[serde(skip)]
-    resume: String,
 }
 
 impl TriageReport {
@@ -48,24 +40,20 @@ impl TriageReport {
         log: &TriageLog,
         items: Vec<(Item, Found, Option<Said>)>,
         mitigations: Vec<Mitigation>,
-        sources: Vec<Source>,
         quit: bool,
-    ) -> Result<Self> {
+    ) -> Self {
         let repeat = cx.output.repeat();
         let mitigations = mitigations.into_iter().map(|way| Mitigation { command: repeat.apply(&way.command), ..way });
         let entry = |(item, found, answer): (Item, Found, Option<Said>)| {
             let (answer, note) = answer.map_or((None, None), |(answer, note)| (Some(answer), note));
             Entry { id: item.id, ask: item.ask, outcome: found.outcome, evidence: found.lines, answer, note }
         };
-        Ok(Self {
+        Self {
             incident: log.incident().map(|one| one.id.clone()),
             items: items.into_iter().map(entry).collect(),
             mitigations: mitigations.collect(),
             finished: !quit,
-            environment: cx.environment()?.to_owned(),
-            sources,
-            resume: format!("liveops {}", log.resume()),
-        })
+        }
     }
 
     pub(super) fn mitigations(&self) -> &[Mitigation] {
@@ -73,7 +61,7 @@ impl TriageReport {
     }
 
     /// A person's word goes before that of a check.
-    fn verdict(&self) -> Verdict {
+    pub(super) fn verdict(&self) -> Verdict {
         let open = |entry: &&Entry| entry.answer.is_none();
         let is = |outcome| self.items.iter().filter(open).any(|one| one.outcome == outcome);
         let problem = self.items.iter().any(|one| one.answer == Some(Answer::Problem));
@@ -86,18 +74,20 @@ impl TriageReport {
         }
     }
 
-    pub(super) fn exit(&self) -> Exit {
-        match self.verdict() {
-            Verdict::Fail => Exit::Bad,
-            Verdict::Unknown => Exit::Unknown,
-            Verdict::Pass | Verdict::Warn => Exit::Good,
+    pub(super) fn meta(&self, sources: Vec<Source>, log: &TriageLog) -> Meta {
+        let down = sources.iter().any(|one| one.state == SourceState::Down);
+        Meta {
+            outcome: if down { Job::Partial } else { Job::Success },
+            verdict: self.verdict(),
+            sources,
+            ..Meta::steps(self.next(log))
         }
     }
 
-    fn next(&self) -> Vec<Recommendation> {
+    fn next(&self, log: &TriageLog) -> Vec<Recommendation> {
         let mut next = Vec::new();
         if !self.finished {
-            next.push(Recommendation::new("go on", self.resume.clone()));
+            next.push(Recommendation::new("go on", format!("liveops {}", log.resume())));
         }
         if self.incident.is_none() && self.verdict() == Verdict::Fail {
             next.push(Recommendation::new("open an incident", "liveops incident open --sev p2"));
@@ -149,12 +139,6 @@ impl Report for TriageReport {
             ]));
             blocks.push(Block::Line(vec![span(format!("     {}", way.why), Tone::Dim)]));
         }
-        blocks.push(Block::Blank);
-        for next in self.next() {
-            if let Some(command) = next.command {
-                blocks.push(Block::next(&next.text, command));
-            }
-        }
         blocks
     }
 
@@ -169,17 +153,5 @@ impl Report for TriageReport {
             ]);
         }
         Some(table)
-    }
-
-    fn meta(&self) -> Meta {
-        let down = self.sources.iter().any(|one| one.state == SourceState::Down);
-        Meta {
-            environment: Some(self.environment.clone()),
-            outcome: if down { Job::Partial } else { Job::Success },
-            verdict: self.verdict(),
-            recommendations: self.next(),
-            sources: self.sources.clone(),
-            ..Meta::default()
-        }
     }
 }

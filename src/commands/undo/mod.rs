@@ -1,7 +1,7 @@
 //! `liveops undo`: revert a change that was made through liveops, unless the world has moved on since.
 
 use clap::Args;
-use serde_json::json;
+use serde::Serialize;
 
 use crate::changed::ChangeReport;
 use crate::commands::audit::list::ChangeList;
@@ -11,7 +11,7 @@ use crate::output::block::Block;
 use liveops_domain::change::record::{ChangeRecord, undoable};
 use liveops_domain::change::undo::{Impossible, Undo};
 use liveops_domain::error::{Error, Exit, Result};
-use liveops_engine::change::Plan;
+use liveops_engine::change::{Done, Plan};
 use liveops_engine::rollout::undo::Rollouts;
 use liveops_engine::undo::audit::{complaint, find, read};
 use liveops_engine::undo::flag::FlagChange;
@@ -83,9 +83,8 @@ fn list(cx: &Context, candidates: Vec<&ChangeRecord>, complaint: Option<String>)
     });
     let changes = candidates.into_iter().cloned().collect();
     let warnings = complaint.into_iter().collect();
-    let report = ChangeList::new(changes, 0, "there is nothing to undo in this environment", warnings, next);
-    cx.output.show(&report, cx.clock.now())?;
-    Ok(Exit::Good)
+    let report = ChangeList { changes, left_out: 0, empty: "there is nothing to undo in this environment" };
+    report.show(cx, warnings, next)
 }
 
 async fn revert(cx: &Context, record: &ChangeRecord, records: &[ChangeRecord]) -> Result<Exit, Reverted> {
@@ -105,6 +104,15 @@ async fn revert(cx: &Context, record: &ChangeRecord, records: &[ChangeRecord]) -
     }
 }
 
+/// What came of the undo.
+#[derive(Serialize)]
+struct Undone<T> {
+    /// None in a dry run.
+    #[serde(flatten)]
+    result: Option<T>,
+    undoes: String,
+}
+
 async fn carry_out(cx: &Context, record: &ChangeRecord, kind: impl Revert) -> Result<Exit, Reverted> {
     let reverse = kind.decide().await?;
     let step = kind.step(&reverse);
@@ -121,23 +129,19 @@ async fn carry_out(cx: &Context, record: &ChangeRecord, kind: impl Revert) -> Re
         kill_switch: step.safe_side,
         undoes: Some(record.id.clone()),
     };
-    let summary = plan.summary.clone();
-    let planned = json!({ "undoes": record.id });
+    let result = |result| Undone { result, undoes: record.id.clone() };
     let mut detail = None;
-    let changed = cx
-        .change(plan, preview, async |confirmed| {
-            // The answer to the question may have taken a while.
-            let reverse = kind.decide().await?;
-            let mut done = kind.act(&reverse, confirmed).await?;
-            done.result["undoes"] = json!(record.id);
-            detail = kind.detail(&done.result);
-            Ok(done)
-        })
-        .await?;
-    let mut report = ChangeReport::new(cx, "undo", summary, changed, planned)?;
+    let mut report = ChangeReport::of(cx, plan, preview, result(None), async |confirmed| {
+        // The answer to the question may have taken a while.
+        let reverse = kind.decide().await?;
+        let done = kind.act(&reverse, confirmed).await?;
+        detail = kind.detail(&done.result);
+        Ok(Done { result: result(Some(done.result)), undo: done.undo })
+    })
+    .await?;
     if let Some(detail) = detail {
         report = report.detail(detail);
     }
-    cx.output.show(&report, cx.clock.now())?;
+    report.show(cx)?;
     Ok(Exit::Good)
 }

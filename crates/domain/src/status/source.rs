@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
-/// What the report found. How it maps to an exit code stands in `error::Exit`.
+use crate::error::Exit;
+
+/// What the report found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
@@ -15,6 +17,16 @@ pub enum Verdict {
     Fail,
     /// Could not tell, and nothing is known to be bad.
     Unknown,
+}
+
+impl From<Verdict> for Exit {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Pass | Verdict::Warn => Self::Good,
+            Verdict::Fail => Self::Bad,
+            Verdict::Unknown => Self::Unknown,
+        }
+    }
 }
 
 /// Whether liveops could do its job, whatever it found.

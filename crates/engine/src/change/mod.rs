@@ -3,6 +3,7 @@
 
 pub mod confirmed;
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::change::confirmed::Confirmed;
@@ -27,27 +28,24 @@ pub struct Plan {
 
 /// What the act did.
 #[derive(Debug)]
-pub struct Done {
+pub struct Done<T = Value> {
     /// The result, for the report and the audit log.
-    pub result: Value,
+    pub result: T,
     /// How to revert it.
     pub undo: Option<Undo>,
 }
 
 /// How the change went.
 #[derive(Debug)]
-pub enum Changed {
+pub enum Changed<T = Value> {
     /// `--dry-run`: nothing happened.
     Planned,
     /// It happened. Without an id it is not in the audit log (a kill switch does not wait for that).
-    Done { id: Option<String>, done: Box<Done> },
+    Done { id: Option<String>, done: Box<Done<T>> },
 }
 
 /// Permission without a question, for what is a record of its own and must never be held up at night: an incident's
 /// journal, and telling people of it. `None` for a dry run.
-///
-/// # Errors
-/// `Refused` with `--read-only`.
 pub fn unasked(cx: &Session, summary: &str) -> Result<Option<Confirmed>> {
     if cx.choices.dry_run {
         return Ok(None);
@@ -73,12 +71,12 @@ impl Plan {
     /// # Errors
     /// `Refused` (read-only, not confirmed), `Io` when the audit log cannot be written before the act, whatever the
     /// act fails with, and `HalfDone` when it was done but could not be journalled.
-    pub async fn carry_out(
+    pub async fn carry_out<T: Serialize>(
         self,
         cx: &Session,
         show: impl FnOnce(String),
-        act: impl AsyncFnOnce(&Confirmed) -> Result<Done>,
-    ) -> Result<Changed> {
+        act: impl AsyncFnOnce(&Confirmed) -> Result<Done<T>>,
+    ) -> Result<Changed<T>> {
         if !cx.choices.dry_run {
             refuse_read_only(cx, &self.summary)?;
         }
@@ -160,7 +158,7 @@ impl Plan {
         }
     }
 
-    fn end(&self, cx: &Session, id: &str, done: &Result<Done>) -> Result<bool> {
+    fn end<T: Serialize>(&self, cx: &Session, id: &str, done: &Result<Done<T>>) -> Result<bool> {
         let (kind, data) = match done {
             Ok(done) => (
                 "change.done",

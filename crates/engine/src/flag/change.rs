@@ -1,11 +1,11 @@
 //! The way of every writing verb: read → preview → confirm → compare-and-set → say when every reader has it.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::change::Done;
 use crate::change::confirmed::Confirmed;
-use crate::flag::impact::Preview;
+use crate::flag::impact::{Preview, Sight};
 use crate::flag::reason::ChangeReason;
 use crate::flag::refuse::{missing, refused};
 use crate::flag::store_access::{Effect, Site, Target};
@@ -27,9 +27,6 @@ pub struct Request {
 }
 
 /// Looks at what was asked for, and plans it.
-///
-/// # Errors
-/// Those of the store; `Usage` for what would not do what it says; `NotFound`; `Conflict`.
 pub async fn plan(site: &Site<'_>, request: Request) -> Result<Change> {
     let mut failed = Vec::new();
     let mut targets = Vec::new();
@@ -77,9 +74,39 @@ pub struct Planned {
     pub summary: String,
 }
 
+/// What a change of flags did, or would do.
+#[derive(Debug, Clone, Serialize)]
+pub struct FlagsWritten {
+    pub flags: Vec<FlagWritten>,
+    pub reason: Option<String>,
+    /// When every reader has it; none where it is only planned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub readers_by: Option<String>,
+}
+
+/// One flag of it.
+#[derive(Debug, Clone, Serialize)]
+pub struct FlagWritten {
+    #[serde(flatten)]
+    pub sight: Sight,
+    #[serde(flatten)]
+    pub writing: Option<Writing>,
+}
+
+/// How it was written.
+#[derive(Debug, Clone, Serialize)]
+pub struct Writing {
+    pub rev: Option<u64>,
+    pub written: bool,
+    pub notified: bool,
+    /// Replicas that have it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replicas: Option<u64>,
+}
+
 /// What came of it.
 pub struct Outcome {
-    pub done: Done,
+    pub done: Done<FlagsWritten>,
     /// What could not be written.
     errors: Vec<Error>,
 }
@@ -109,8 +136,9 @@ impl Planned {
     }
 
     /// What is known of it beforehand, for programs.
-    pub fn result(&self) -> Value {
-        json!({ "flags": self.preview.planned(), "reason": self.reason })
+    pub fn result(&self) -> FlagsWritten {
+        let flags = self.preview.sights.iter().cloned().map(|sight| FlagWritten { sight, writing: None });
+        FlagsWritten { flags: flags.collect(), reason: self.reason.clone(), readers_by: None }
     }
 
     /// Writes every flag: that one could not be written says nothing about the next.
@@ -125,21 +153,18 @@ impl Planned {
         let written = |effect: &&Effect| effect.revision.is_some();
         let flags = effects.iter().filter(written).map(|effect| effect.name.to_string());
         let undo = FlagUndo::RestoreFlags { flags: flags.collect() };
-        let result = json!({
-            "flags": self.preview.effects(&effects),
-            "reason": self.reason,
-            "readers_by": seen_by(site.cx.clock.now(), site.cache_ttl),
-        });
+        let result = FlagsWritten {
+            flags: self.preview.effects(&effects),
+            reason: self.reason.clone(),
+            readers_by: Some(seen_by(site.cx.clock.now(), site.cache_ttl)),
+        };
         Outcome { done: Done { result, undo: (!undo.flags().is_empty()).then(|| undo.into()) }, errors }
     }
 }
 
 impl Outcome {
     /// What was done, if all of it was. `finish` is the command for what is left.
-    ///
-    /// # Errors
-    /// The only one that there was; `HalfDone` where some flags were written.
-    pub fn whole(mut self, others: Vec<Error>, finish: String) -> Result<Done> {
+    pub fn whole(mut self, others: Vec<Error>, finish: String) -> Result<Done<FlagsWritten>> {
         self.errors.splice(0..0, others);
         let Some(Undo::Flag(written)) = &self.done.undo else {
             return match self.errors.is_empty() {

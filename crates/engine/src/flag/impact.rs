@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use serde::Serialize;
-use serde_json::{Value, json};
 
+use crate::flag::change::{FlagWritten, Writing};
 use crate::flag::store_access::{Effect, Site, Target};
 use crate::flag::users;
 use crate::flagstore::FlagStore;
@@ -52,9 +52,6 @@ pub struct Sight {
 
 impl Preview {
     /// Looks at every flag before and after.
-    ///
-    /// # Errors
-    /// Those of the file with the users.
     pub async fn of(site: &Site<'_>, targets: &[Target], file: Option<&Path>) -> Result<Self> {
         let mut sights = Vec::new();
         for target in targets {
@@ -80,31 +77,24 @@ impl Preview {
         Ok(Self { sights })
     }
 
-    /// For the result of a dry run.
-    pub fn planned(&self) -> Value {
-        json!(self.sights)
-    }
-
     /// For the result of what was done.
-    pub fn effects(&self, effects: &[Effect]) -> Value {
+    pub fn effects(&self, effects: &[Effect]) -> Vec<FlagWritten> {
         let of = |effect: &Effect| {
-            let sight = self.sights.iter().find(|sight| sight.flag == effect.name);
-            let mut result = json!(sight);
+            let mut sight = self.sights.iter().find(|sight| sight.flag == effect.name)?.clone();
             let revision = effect.revision.as_ref();
-            result["rev"] = json!(revision.map(|revision| revision.rev).filter(|rev| *rev > 0));
-            result["written"] = json!(revision.is_some());
-            result["notified"] = json!(effect.notified);
-            if let Some(replicas) = effect.replicas {
-                result["replicas"] = json!(replicas);
-            }
             // What was done in the end, which is more than was planned when somebody was faster.
             if let Some(revision) = revision {
-                let (before, after) = (revision.before.as_deref(), revision.after.as_deref());
-                result["changes"] = json!(deltas(before, after));
+                sight.changes = deltas(revision.before.as_deref(), revision.after.as_deref());
             }
-            result
+            let writing = Writing {
+                rev: revision.map(|revision| revision.rev).filter(|rev| *rev > 0),
+                written: revision.is_some(),
+                notified: effect.notified,
+                replicas: effect.replicas,
+            };
+            Some(FlagWritten { sight, writing: Some(writing) })
         };
-        effects.iter().map(of).collect()
+        effects.iter().filter_map(of).collect()
     }
 
     /// All warnings; of several flags with their names.

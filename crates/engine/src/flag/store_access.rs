@@ -5,10 +5,10 @@ mod tests;
 
 use std::time::Duration;
 
-use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::change::confirmed::Confirmed;
+use crate::flag::change::{FlagWritten, FlagsWritten};
 use crate::flagstore::{FlagStore, Flags, Write, Written};
 use crate::session::Session;
 use liveops_domain::error::{Error, Result};
@@ -63,9 +63,6 @@ pub struct Site<'a> {
 
 impl<'a> Site<'a> {
     /// Of this environment. Nothing is dialled yet.
-    ///
-    /// # Errors
-    /// Those of the configuration.
     pub fn of(cx: &'a Session) -> Result<Self> {
         let settings = &cx.config()?.settings.flags;
         Ok(Self {
@@ -78,13 +75,13 @@ impl<'a> Site<'a> {
     }
 
     /// The line of a report that says when every reader has a change; none where nothing was written.
-    pub fn everybody(&self, result: &Value) -> Option<String> {
-        let by = result["readers_by"].as_str()?;
+    pub fn everybody(&self, result: &FlagsWritten) -> Option<String> {
+        let by = result.readers_by.as_ref()?;
         let ttl = human(self.cache_ttl);
-        let flags = result["flags"].as_array()?;
-        let untold = |flag: &Value| flag["written"] == true && flag["notified"] == false;
+        let untold =
+            |flag: &FlagWritten| flag.writing.as_ref().is_some_and(|writing| writing.written && !writing.notified);
         // A file has no notices, and nobody waits for one.
-        if matches!(self.store, Flags::Redis(_)) && flags.iter().any(untold) {
+        if matches!(self.store, Flags::Redis(_)) && result.flags.iter().any(untold) {
             return Some(format!(
                 "no notice could be published: services that listen for changes see it only when their cache ends; every service has it by {by} ({ttl})"
             ));

@@ -28,7 +28,6 @@ pub struct Received {
     pub details: Vec<String>,
     pub told: Vec<Told>,
     pub paged: Option<bool>,
-    pub environment: String,
 }
 
 impl Serialize for Received {
@@ -94,7 +93,6 @@ pub async fn follow(cx: &Session, written: Written, confirmed: &Confirmed) -> Re
         details: Vec::new(),
         told: Vec::new(),
         paged: None,
-        environment: cx.environment()?.to_owned(),
     };
     let Some(id) = written.id else {
         return Ok(report);

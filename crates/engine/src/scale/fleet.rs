@@ -1,6 +1,7 @@
 //! Sizes in the cluster: a service's Deployment and its autoscaler, read together; changes with what they expect as
 //! precondition.
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::change::confirmed::Confirmed;
@@ -19,6 +20,12 @@ pub struct Fleet<'a> {
     kubectl: Kubectl<'a>,
 }
 
+/// What was set, and what it was before.
+#[derive(Debug, Clone, Serialize)]
+pub struct Scaled {
+    pub scale: ScaleUndo,
+}
+
 /// The size of one service.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Size {
@@ -29,8 +36,6 @@ pub struct Size {
 }
 
 impl<'a> Fleet<'a> {
-    /// # Errors
-    /// `Unconfigured`.
     pub fn of(cx: &'a Session) -> Result<Self> {
         Ok(Self { kubectl: crate::session::kubectl(cx)? })
     }
@@ -41,9 +46,6 @@ impl<'a> Fleet<'a> {
     }
 
     /// How large a service is.
-    ///
-    /// # Errors
-    /// Its Deployment does not exist; the cluster cannot be read.
     pub async fn size(&self, service: &Service) -> Result<Size> {
         let configured = service.workload.as_ref();
         let name = configured.and_then(|workload| workload.deployment.as_deref());
@@ -68,9 +70,6 @@ impl<'a> Fleet<'a> {
     }
 
     /// Is what the undo reverts still there?
-    ///
-    /// # Errors
-    /// The cluster cannot be read.
     pub async fn is_as_expected(&self, undo: &ScaleUndo) -> Result<bool> {
         let object = object(undo)?;
         let found = self.kubectl.get(std::slice::from_ref(&object)).await;
@@ -82,9 +81,6 @@ impl<'a> Fleet<'a> {
     }
 
     /// Sets a size, if it still is what is expected.
-    ///
-    /// # Errors
-    /// `Conflict` when it is not; those of the cluster.
     pub async fn apply(&self, change: &ScaleUndo, confirmed: &Confirmed) -> Result<()> {
         let object = object(change)?;
         let set = |path: &str, from: u64, to: u64| {

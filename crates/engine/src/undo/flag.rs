@@ -1,10 +1,8 @@
 //! The undo of a change of flags: each flag gets the value back that its history has from before the change.
 
-use serde_json::Value;
-
 use crate::change::Done;
 use crate::change::confirmed::Confirmed;
-use crate::flag::change::Planned;
+use crate::flag::change::{FlagsWritten, Planned};
 use crate::flag::reason::ChangeReason;
 use crate::flag::restore::{read_all, stale, target};
 use crate::flag::store_access::Site;
@@ -22,8 +20,6 @@ pub struct FlagChange<'a> {
 }
 
 impl<'a> FlagChange<'a> {
-    /// # Errors
-    /// Those of the configuration.
     pub fn new(cx: &'a Session, undo: &'a FlagUndo, record: &'a ChangeRecord) -> Result<Self> {
         Ok(Self { site: Site::of(cx)?, undo, record })
     }
@@ -31,6 +27,7 @@ impl<'a> FlagChange<'a> {
 
 impl Revert for FlagChange<'_> {
     type Reverse = Planned;
+    type Result = FlagsWritten;
 
     async fn decide(&self) -> Result<Planned, Reverted> {
         let world = read_all(&self.site, self.undo.flags()).await?;
@@ -57,13 +54,13 @@ impl Revert for FlagChange<'_> {
         }
     }
 
-    async fn act(&self, planned: &Planned, confirmed: &Confirmed) -> Result<Done> {
+    async fn act(&self, planned: &Planned, confirmed: &Confirmed) -> Result<Done<FlagsWritten>> {
         let outcome = planned.write(&self.site, confirmed).await;
         let finish = self.site.cx.command(&format!("undo {}", confirmed.id()));
         outcome.whole(Vec::new(), finish)
     }
 
-    fn detail(&self, result: &Value) -> Option<String> {
+    fn detail(&self, result: &FlagsWritten) -> Option<String> {
         self.site.everybody(result)
     }
 }

@@ -6,7 +6,7 @@ pub mod rollout;
 pub mod scale;
 pub mod silence;
 
-use serde_json::Value;
+use serde::Serialize;
 
 use crate::change::Done;
 use crate::change::confirmed::Confirmed;
@@ -21,6 +21,9 @@ pub trait Revert {
     /// What the undo comes to in the world as it is now.
     type Reverse;
 
+    /// What came of it.
+    type Result: Serialize;
+
     /// Looks at the world. It is asked twice: for the plan, and after the answer to the question.
     ///
     /// # Errors
@@ -31,13 +34,10 @@ pub trait Revert {
     fn step(&self, reverse: &Self::Reverse) -> Step;
 
     /// Does it, and says how to revert that in turn.
-    ///
-    /// # Errors
-    /// As the outside system.
-    async fn act(&self, reverse: &Self::Reverse, confirmed: &Confirmed) -> Result<Done>;
+    async fn act(&self, reverse: &Self::Reverse, confirmed: &Confirmed) -> Result<Done<Self::Result>>;
 
     /// What else a person should know of the result.
-    fn detail(&self, _result: &Value) -> Option<String> {
+    fn detail(&self, _result: &Self::Result) -> Option<String> {
         None
     }
 }

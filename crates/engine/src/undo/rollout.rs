@@ -9,6 +9,7 @@ use liveops_domain::rollout::state::Rollout;
 
 impl Revert for Rollouts<'_> {
     type Reverse = Rollout;
+    type Result = serde_json::Value;
 
     async fn decide(&self) -> Result<Rollout, Reverted> {
         let found = self.find().await?;

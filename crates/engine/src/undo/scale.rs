@@ -1,10 +1,8 @@
 //! The undo of a change of size: looks at the cluster, and sets it back if it still is as we left it.
 
-use serde_json::json;
-
 use crate::change::Done;
 use crate::change::confirmed::Confirmed;
-use crate::scale::fleet::Fleet;
+use crate::scale::fleet::{Fleet, Scaled};
 use crate::session::Session;
 use crate::undo::{Revert, Reverted, Step};
 use liveops_domain::change::undo::scale::ScaleUndo;
@@ -18,8 +16,6 @@ pub struct Scales<'a> {
 }
 
 impl<'a> Scales<'a> {
-    /// # Errors
-    /// `Unconfigured`.
     pub fn new(cx: &'a Session, undo: &'a ScaleUndo) -> Result<Self> {
         Ok(Self { cx, fleet: Fleet::of(cx)?, undo })
     }
@@ -27,6 +23,7 @@ impl<'a> Scales<'a> {
 
 impl Revert for Scales<'_> {
     type Reverse = ScaleUndo;
+    type Result = Scaled;
 
     async fn decide(&self) -> Result<ScaleUndo, Reverted> {
         if self.fleet.is_as_expected(self.undo).await? {
@@ -46,8 +43,8 @@ impl Revert for Scales<'_> {
         Step { summary: reverse.summary(), flags: None, undo: reverse.inverse().into(), safe_side: false }
     }
 
-    async fn act(&self, reverse: &ScaleUndo, confirmed: &Confirmed) -> Result<Done> {
+    async fn act(&self, reverse: &ScaleUndo, confirmed: &Confirmed) -> Result<Done<Scaled>> {
         self.fleet.apply(reverse, confirmed).await?;
-        Ok(Done { result: json!({ "scale": reverse }), undo: Some(reverse.inverse().into()) })
+        Ok(Done { result: Scaled { scale: reverse.clone() }, undo: Some(reverse.inverse().into()) })
     }
 }

@@ -1,7 +1,7 @@
 //! The undo of a change of silences: looks at Alertmanager, carries out what it comes to, and says how to revert that in
 //! turn.
 
-use serde_json::json;
+use serde::Serialize;
 
 use crate::change::Done;
 use crate::change::confirmed::Confirmed;
@@ -13,6 +13,12 @@ use liveops_domain::alert::silence::Draft;
 use liveops_domain::change::undo::silence::{Reverse, SilenceUndo, Stale};
 use liveops_domain::error::{Error, Result};
 
+/// The silence that it left.
+#[derive(Debug, Serialize)]
+pub struct SilenceWritten {
+    silence: String,
+}
+
 /// The undo, and the Alertmanager that it is for.
 pub struct Silences<'a> {
     cx: &'a Session,
@@ -23,8 +29,6 @@ pub struct Silences<'a> {
 }
 
 impl<'a> Silences<'a> {
-    /// # Errors
-    /// `Unconfigured`.
     pub fn new(cx: &'a Session, undo: &'a SilenceUndo, certain: bool) -> Result<Self> {
         let client = alertmanager(cx)?;
         Ok(Self { cx, client, undo, certain })
@@ -49,6 +53,7 @@ impl<'a> Silences<'a> {
 
 impl Revert for Silences<'_> {
     type Reverse = Reverse;
+    type Result = SilenceWritten;
 
     async fn decide(&self) -> Result<Reverse, Reverted> {
         let silences = self.client.silences().await?;
@@ -59,7 +64,7 @@ impl Revert for Silences<'_> {
         Step { summary: summary(reverse), flags: None, undo: undo(reverse).into(), safe_side: self.undo.is_safe_side() }
     }
 
-    async fn act(&self, reverse: &Reverse, confirmed: &Confirmed) -> Result<Done> {
+    async fn act(&self, reverse: &Reverse, confirmed: &Confirmed) -> Result<Done<SilenceWritten>> {
         let (client, now) = (&self.client, self.cx.clock.now());
         let (id, undo) = match reverse {
             Reverse::Expire { silence } => {
@@ -81,7 +86,7 @@ impl Revert for Silences<'_> {
                 (id, undo)
             }
         };
-        Ok(Done { result: json!({ "silence": id }), undo: Some(undo.into()) })
+        Ok(Done { result: SilenceWritten { silence: id }, undo: Some(undo.into()) })
     }
 }
 

@@ -11,6 +11,7 @@ use crate::commands::flag::eval::{asked_for, load};
 use crate::context::Context;
 use crate::output::block::{Block as Shown, Tone, plain, span};
 use crate::output::format::Format;
+use crate::output::framed;
 use crate::output::report::{Meta, Report};
 use crate::output::view::View;
 use liveops_domain::error::{Error, Exit, Result};
@@ -32,12 +33,6 @@ struct Counted {
     reader: Reader,
     #[serde(flatten)]
     tally: Tally,
-    #[serde(skip)]
-    environment: String,
-    #[serde(skip)]
-    warnings: Vec<String>,
-    #[serde(skip)]
-    next: String,
 }
 
 impl Counted {
@@ -62,17 +57,7 @@ impl Report for Counted {
     const SCHEMA: &'static str = "liveops.flag.eval-count/1";
 
     fn blocks(&self, _view: &View) -> Vec<Shown> {
-        vec![self.summary(), Shown::Blank, Shown::next("who it can reach at all", &self.next)]
-    }
-
-    fn meta(&self) -> Meta {
-        Meta {
-            environment: Some(self.environment.clone()),
-            verdict: if self.tally.counts.unknown == 0 { Verdict::Pass } else { Verdict::Unknown },
-            recommendations: vec![Recommendation::new("who it can reach at all", &self.next)],
-            warnings: self.warnings.clone(),
-            ..Meta::default()
-        }
+        vec![self.summary()]
     }
 }
 
@@ -105,30 +90,22 @@ pub(super) async fn run(name: &FlagName, reader: Reader, request: &Request<'_>, 
         Arc::new(Question { bulk: Bulk::new(flag, name.clone(), reader), shape, json: input.form == Form::Jsonl });
     cx.output.write(shape.header())?;
     let tally = stream(input, question, cx.voice.as_ref(), |rows| cx.output.write(rows)).await?;
-    let report = Counted {
-        flag: name.to_string(),
-        reader,
-        tally,
-        environment: cx.environment()?.to_owned(),
-        warnings,
-        next: cx.command(&format!("flag get {}", word(name.as_str()))),
-    };
-    let now = cx.clock.now();
-    match shape {
-        Shape::Count => cx.output.show(&report, now)?,
-        Shape::Table => {
-            let view = cx.output.view(now);
-            for warning in &report.warnings {
-                cx.output.warn(warning);
-            }
-            cx.output
-                .write(&cx.output.lines(&[vec![Shown::Blank], report.blocks(&view)].concat(), &view).join("\n"))?;
-        }
-        Shape::Csv | Shape::Json | Shape::Names => {
-            for warning in &report.warnings {
-                cx.output.warn(warning);
-            }
-        }
+    let report = Counted { flag: name.to_string(), reader, tally };
+    let verdict = if report.tally.counts.unknown == 0 { Verdict::Pass } else { Verdict::Unknown };
+    let get = cx.command(&format!("flag get {}", word(name.as_str())));
+    let next = Meta::steps(vec![Recommendation::new("who it can reach at all", get)]);
+    let meta = Meta { verdict, warnings, ..next };
+    if shape == Shape::Count {
+        cx.show(&report, meta)?;
+        return Ok(verdict.into());
     }
-    Ok(if report.tally.counts.unknown == 0 { Exit::Good } else { Exit::Unknown })
+    for warning in &meta.warnings {
+        cx.output.warn(warning);
+    }
+    if shape == Shape::Table {
+        let view = cx.output.view(cx.clock.now());
+        let blocks = [vec![Shown::Blank], framed(&report, &meta, &view)].concat();
+        cx.output.write(&cx.output.lines(&blocks, &view).join("\n"))?;
+    }
+    Ok(verdict.into())
 }
