@@ -35,9 +35,11 @@ pub(crate) fn services(typed: &std::ffi::OsStr) -> Vec<CompletionCandidate> {
     candidates(named("services"), typed)
 }
 
-/// KPIs of the configuration.
+/// KPIs of the configuration; the presets, where it has none.
 pub(crate) fn kpis(typed: &std::ffi::OsStr) -> Vec<CompletionCandidate> {
-    candidates(named("kpis"), typed)
+    let configured = named("kpis");
+    let presets = || liveops_engine::config::presets::kpis().into_iter().map(|kpi| kpi.name).collect();
+    candidates(if configured.is_empty() { presets() } else { configured }, typed)
 }
 
 /// Flags, where they are kept in a file; a store on the network is not asked, so that Tab is instant.

@@ -275,6 +275,7 @@ fn warnings_of_prometheus_are_passed_on() {
         Answer::json(json!({"status": "success", "warnings": ["a store is missing"],
             "data": {"resultType": "vector", "result": [{"metric": {}, "value": [1_768_473_000, "5"]}]}})),
     );
-    let run = env.run(["status"]).expect_code(0);
+    let run = env.run(["status"]).expect_code(3);
     assert_eq!(run.stderr, "warning: prometheus, on KPI `active_players`: a store is missing\n");
+    assert!(run.stdout.contains("not everything answered: a store is missing"), "{}", run.stdout);
 }

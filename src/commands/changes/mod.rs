@@ -3,6 +3,7 @@
 pub(crate) mod record;
 pub(crate) mod report;
 
+use liveops_domain::text::count::count;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -62,8 +63,8 @@ pub(crate) async fn run(args: ChangesArgs, cx: &Context) -> Result<Exit> {
     if let Some(Verb::Record(args)) = args.verb {
         return record::run(args, cx);
     }
-    let kpi = args.around.as_deref().map(|name| kpi(cx, name)).transpose()?;
-    known_service(cx, args.service.as_deref())?;
+    let kpi = args.around.as_deref().map(|name| cx.kpi(name)).transpose()?;
+    args.service.as_deref().map_or(Ok(()), |name| cx.check_service(name))?;
     let now = cx.clock.now();
     let since = back(now, args.since)?;
     let looked = async {
@@ -93,30 +94,6 @@ pub(crate) async fn run(args: ChangesArgs, cx: &Context) -> Result<Exit> {
     Ok(report.exit())
 }
 
-/// A KPI by its name.
-pub(crate) fn kpi(cx: &Context, name: &str) -> Result<Kpi> {
-    let kpis = &cx.config()?.settings.kpis;
-    let known = if kpis.is_empty() { liveops_engine::config::presets::kpis() } else { kpis.clone() };
-    let names = known.iter().map(|kpi| kpi.name.clone()).collect();
-    known.into_iter().find(|kpi| kpi.name == name).ok_or_else(|| Error::NotFound {
-        what: "KPI",
-        name: name.to_owned(),
-        candidates: names,
-    })
-}
-
-fn known_service(cx: &Context, service: Option<&str>) -> Result<()> {
-    let services = &cx.config()?.settings.services;
-    match service {
-        Some(name) if !services.is_empty() && services.iter().all(|known| known.name != name) => Err(Error::NotFound {
-            what: "service",
-            name: name.to_owned(),
-            candidates: services.iter().map(|known| known.name.clone()).collect(),
-        }),
-        _ => Ok(()),
-    }
-}
-
 /// The break of a KPI, if it has one; an error where that cannot be told.
 async fn broken(cx: &Context, kpi: &Kpi, from: DateTime<Utc>, to: DateTime<Utc>) -> Result<Option<Break>> {
     let points = series(cx, kpi, from, to).await?;
@@ -124,7 +101,7 @@ async fn broken(cx: &Context, kpi: &Kpi, from: DateTime<Utc>, to: DateTime<Utc>)
         return Err(Error::Malformed {
             system: "prometheus".into(),
             url: cx.prometheus()?.url(),
-            what: format!("{} points of `{}`: too few to find a break in", points.len(), kpi.name),
+            what: format!("{} of `{}`: too few to find a break in", count(points.len(), "point"), kpi.name),
         });
     }
     Ok(breaks::find(&points))

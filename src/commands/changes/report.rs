@@ -1,6 +1,7 @@
 //! The report of `liveops changes`: the timeline, the break, the suspects, and who did not answer.
 
 use chrono::{DateTime, Utc};
+use liveops_domain::text::count::count;
 use serde::Serialize;
 
 use crate::context::Context;
@@ -111,8 +112,7 @@ impl ChangesReport {
         let of = self.service.as_ref().map_or_else(String::new, |service| format!(" of {service}"));
         match self.changes.len() {
             0 => format!("nothing is known to have changed{of}"),
-            1 => format!("1 change{of}"),
-            n => format!("{n} changes{of}"),
+            n => format!("{}{of}", count(n, "change")),
         }
     }
 

@@ -1,5 +1,6 @@
 //! `liveops config validate`: every problem of every layer and environment at once.
 
+use liveops_domain::text::count::count;
 use std::collections::BTreeSet;
 
 use clap::Args;
@@ -100,10 +101,6 @@ impl ConfigValidate {
             count(kpis, "KPI"),
         )
     }
-}
-
-fn count(n: usize, what: &str) -> String {
-    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
 impl Report for ConfigValidate {

@@ -21,7 +21,6 @@ use liveops_domain::error::{Error, Exit, Result};
 use liveops_domain::metric::exposition::{Format, parse};
 use liveops_domain::metric::kpi::Kpi;
 use liveops_domain::metric::scrape::{Snapshot, Window, evaluate};
-use liveops_engine::config::service::Service;
 use liveops_engine::files::cache::Cache;
 use liveops_engine::observe::last_good::Memory;
 use liveops_engine::observe::trends::seed;
@@ -80,9 +79,7 @@ pub(crate) async fn run(args: DemoArgs, cx: &Context) -> Result<Exit> {
     let show = async {
         let inner = cx.elsewhere(folder.path().join("liveops.yaml"), folder.path().to_owned());
         let store = Throwaway(cache(&inner)?);
-        let settings = &inner.config()?.settings;
-        let services: Vec<&Service> = settings.services.iter().collect();
-        seed(&store.0, &services, &past(&sim, &settings.kpis, cx.clock.now()));
+        seed(&store.0, &inner.services(&[])?, &past(&sim, &inner.kpis()?, cx.clock.now()));
         let shown = show(&inner, folder.path(), &url, args.keep).await;
         if args.keep && shown.is_ok() {
             // Until Ctrl-C.
@@ -132,12 +129,12 @@ async fn show(cx: &Context, folder: &Path, url: &str, keep: bool) -> Result<()> 
 fn past(sim: &Sim, kpis: &[Kpi], now: DateTime<Utc>) -> Vec<(DateTime<Utc>, BTreeMap<String, f64>)> {
     let snapshot = |at: DateTime<Utc>| {
         let parsed = parse(&sim.exposition(at), Format::Text, |_| true);
-        Snapshot { at, samples: parsed.map(|parsed| parsed.samples).unwrap_or_default() }
+        Snapshot::new(at, parsed.map(|parsed| parsed.samples).unwrap_or_default())
     };
     let look = |back: i32| {
         let at = now - TimeDelta::minutes(i64::from(back));
         let (previous, current) = (snapshot(at - TimeDelta::minutes(1)), snapshot(at));
-        let windows = [Window { previous: Some(&previous), current: &current }];
+        let windows = [Window { earlier: vec![&previous], current: &current }];
         let values = kpis.iter().filter_map(|kpi| Some((kpi.name.clone(), evaluate(kpi, &windows).ok()?.total)));
         (at, values.collect())
     };

@@ -1,5 +1,6 @@
 //! What `doctor` shows: systems with the worst first, in each the problems first with their fix, the rest in a line.
 
+use liveops_domain::text::count::count;
 use std::cmp::Reverse;
 
 use serde::Serialize;
@@ -8,7 +9,7 @@ use crate::output::block::{Block, Span, Table, Tone, plain, span};
 use crate::output::report::{Meta, Report};
 use crate::output::view::View;
 use liveops_domain::status::source::{Outcome, Recommendation, Source, SourceState, Verdict};
-use liveops_engine::doctor::finding::{Finding, Level, System, count};
+use liveops_engine::doctor::finding::{Finding, Level, System};
 
 /// Everything that was looked at.
 #[derive(Debug, Serialize)]
@@ -111,7 +112,7 @@ fn problem(finding: &Finding, view: &View) -> Vec<Block> {
             .enumerate()
             .map(move |(index, line)| {
                 let first = if index == 0 { head.clone() } else { plain("") };
-                let fill = 9usize.saturating_sub(2 + first.text.chars().count());
+                let fill = 9usize.saturating_sub(2 + first.text.chars().count()).max(1);
                 // Whole: a word longer than the line, such as a URL, must not be cut.
                 Block::Whole(vec![plain("  "), first, plain(" ".repeat(fill)), plain(line)])
             })

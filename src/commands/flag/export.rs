@@ -1,5 +1,6 @@
 //! `liveops flag export`: the definitions as a file, for a repository, another store, or flagd.
 
+use liveops_domain::text::count::count;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -7,7 +8,6 @@ use clap::builder::ValueHint;
 use serde_json::{Map, json};
 
 use crate::commands::flag::format::{Crossing, Format, listed};
-use crate::commands::flag::labels::count;
 use crate::commands::flag::name;
 use crate::context::Context;
 use liveops_domain::error::{Error, Exit, Result};

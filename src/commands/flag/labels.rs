@@ -30,14 +30,6 @@ pub(crate) fn answer_mark(answer: Answer, view: &View) -> Span {
     }
 }
 
-/// `1 flag`, `3 flags`.
-pub(crate) fn count(n: usize, what: &str) -> String {
-    match n {
-        1 => format!("1 {what}"),
-        n => format!("{n} {what}s"),
-    }
-}
-
 /// The next command, with what it is for.
 pub(crate) fn next(step: &Recommendation) -> Vec<Block> {
     let command = step.command.iter();

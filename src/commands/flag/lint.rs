@@ -1,5 +1,6 @@
 //! `liveops flag lint`: what is wrong with flags, and what will surprise somebody.
 
+use liveops_domain::text::count;
 use std::time::Duration;
 
 use clap::Args;
@@ -83,14 +84,14 @@ impl Report for LintReport {
     const SCHEMA: &'static str = "liveops.flag.lint/1";
 
     fn blocks(&self, view: &View) -> Vec<Block> {
-        let looked = labels::count(self.flags, "flag");
+        let looked = count::count(self.flags, "flag");
         let mut blocks = vec![Block::Line(vec![plain(match (self.errors, self.warnings) {
             (0, 0) => format!("{looked} in {}: nothing to find", self.environment),
             (errors, warnings) => format!(
                 "{looked} in {}: {}, {}",
                 self.environment,
-                labels::count(errors, "error"),
-                labels::count(warnings, "warning")
+                count::count(errors, "error"),
+                count::count(warnings, "warning")
             ),
         })])];
         for one in &self.found {

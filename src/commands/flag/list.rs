@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use clap::Args;
+use liveops_domain::text::count;
 use serde::Serialize;
 
 use crate::commands::flag::findings::worst;
@@ -102,7 +103,7 @@ impl FlagList {
     fn heading(&self) -> Block {
         let count = |tone: Tone| self.flags.iter().filter(|flag| flag.tone == tone).count();
         let off = self.flags.iter().filter(|flag| flag.summary.state == State::Off).count();
-        let mut text = format!("{} in {}", labels::count(self.flags.len(), "flag"), self.environment);
+        let mut text = format!("{} in {}", count::count(self.flags.len(), "flag"), self.environment);
         for (n, what) in [(off, "off"), (count(Tone::Bad), "with errors"), (count(Tone::Warn), "with warnings")] {
             if n > 0 {
                 text.push_str(&format!(", {n} {what}"));

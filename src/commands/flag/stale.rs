@@ -1,5 +1,6 @@
 //! `liveops flag stale`: flags that have long been the same for everybody, and can leave the code.
 
+use liveops_domain::text::count::count;
 use std::time::Duration;
 
 use clap::Args;
@@ -71,7 +72,7 @@ impl Report for StaleList {
             0 => format!("no flag in {} has been the same for everybody for {} days", self.environment, self.days),
             n => format!(
                 "{} in {}, the same for everybody for {} days or more",
-                labels::count(n, "flag"),
+                count(n, "flag"),
                 self.environment,
                 self.days
             ),

@@ -1,5 +1,6 @@
 //! `liveops flag watch`: every change as it happens, with who and why; changes past liveops too.
 
+use liveops_domain::text::count::count;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -8,7 +9,7 @@ use clap_complete::engine::ArgValueCompleter;
 use serde::Serialize;
 use tokio::time::sleep;
 
-use crate::commands::flag::{labels, name};
+use crate::commands::flag::name;
 use crate::complete;
 use crate::context::Context;
 use crate::output::block::{Block, Tone, plain, span};
@@ -129,7 +130,7 @@ pub(super) async fn run(args: WatchArgs, cx: &Context) -> Result<Exit> {
     let what = match args.names.as_slice() {
         [] => "all flags".to_owned(),
         [one] => format!("flag `{one}`"),
-        some => labels::count(some.len(), "flag"),
+        some => count(some.len(), "flag"),
     };
     let how =
         if watch.is_told() { String::new() } else { format!(", looking every {}", duration::human(args.interval)) };

@@ -1,5 +1,7 @@
 //! The metrics that a service exposes, as it exposes them.
 
+use std::time::Duration;
+
 use clap::Args;
 use futures_util::future::join_all;
 use serde::Serialize;
@@ -80,8 +82,7 @@ pub(super) async fn run(args: &MetricsArgs, services: &[&Service], cx: &Context)
         let name = format!("{service} metrics");
         match scraped {
             Ok((exposition, answer)) => {
-                let latency_ms = u64::try_from(answer.elapsed.as_millis()).ok();
-                report.sources.push(Source { name, state: SourceState::Ok, latency_ms, error: None });
+                report.sources.push(Source::asked(name, answer.elapsed, Ok(())));
                 let mut metrics = exposition.samples;
                 if !args.buckets {
                     let before = metrics.len();
@@ -90,14 +91,7 @@ pub(super) async fn run(args: &MetricsArgs, services: &[&Service], cx: &Context)
                 }
                 report.services.push(Exposed { service, metrics, duplicates: exposition.duplicates });
             }
-            Err(error) => {
-                report.sources.push(Source {
-                    name,
-                    state: SourceState::Down,
-                    latency_ms: None,
-                    error: Some(error.reason()),
-                });
-            }
+            Err(error) => report.sources.push(Source::asked(name, Duration::ZERO, Err::<(), _>(&error))),
         }
     }
     let down = report.sources.iter().filter(|source| source.state != SourceState::Ok).count();

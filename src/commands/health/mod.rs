@@ -69,26 +69,12 @@ pub(crate) async fn run(args: HealthArgs, cx: &Context) -> Result<Exit> {
 
 fn services<'a>(which: &Which, cx: &'a Context) -> Result<Vec<&'a Service>> {
     let config = cx.config()?;
-    let known = &config.settings.services;
-    if known.is_empty() {
+    if config.settings.services.is_empty() {
         return Err(Error::Unconfigured {
             what: "service",
             environment: config.settings.environment.clone(),
             hint: "pass `--health URL`, or list `services` in liveops.yaml; `liveops init` writes one".into(),
         });
     }
-    if which.service.is_empty() {
-        return Ok(known.iter().collect());
-    }
-    which
-        .service
-        .iter()
-        .map(|name| {
-            known.iter().find(|service| service.name == *name).ok_or_else(|| Error::NotFound {
-                what: "service",
-                name: name.clone(),
-                candidates: known.iter().map(|service| service.name.clone()).collect(),
-            })
-        })
-        .collect()
+    cx.services(&which.service)
 }

@@ -1,5 +1,6 @@
 //! `liveops incident report`: how long incidents take, by severity and service, and which deadlines were missed.
 
+use liveops_domain::text::count as words;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -153,8 +154,7 @@ impl Report for IncidentMeasures {
         let count = all.map_or(0, |group| group.incidents);
         let head = match count {
             0 => format!("no incident in {}", human(self.window)),
-            1 => format!("1 incident in {}", human(self.window)),
-            n => format!("{n} incidents in {}", human(self.window)),
+            n => format!("{} in {}", words::count(n, "incident"), human(self.window)),
         };
         let mut blocks = vec![Block::heading(head)];
         if count == 0 {

@@ -1,5 +1,6 @@
 //! `liveops postmortem check`: what a document still lacks.
 
+use liveops_domain::text::count::count;
 use std::fs;
 use std::io::ErrorKind;
 
@@ -115,8 +116,7 @@ impl Report for Checked {
         let tone = tone::verdict(self.verdict());
         let head = match self.findings.len() {
             0 => format!(" {}: nothing is missing", self.path),
-            1 => format!(" {}: 1 finding", self.path),
-            n => format!(" {}: {n} findings", self.path),
+            n => format!(" {}: {}", self.path, count(n, "finding")),
         };
         let mut blocks = vec![Block::Whole(vec![tone::mark(tone, view), span(head, tone)])];
         for finding in &self.findings {

@@ -15,9 +15,8 @@ use liveops_domain::text::duration::to_promql;
 use liveops_engine::changes::series;
 use liveops_engine::clients::http::request::Effort;
 use liveops_engine::clients::prometheus::Prometheus;
-use liveops_engine::observe::last_good::Memory;
+use liveops_engine::observe::kpis;
 use liveops_engine::postmortem::facts::{Figure, Span};
-use liveops_engine::status::gather;
 
 /// How much is shown before and after.
 const MARGIN: TimeDelta = TimeDelta::minutes(30);
@@ -43,9 +42,10 @@ pub(super) async fn look(cx: &Context, kpis: &[Kpi], span: Span) -> Vec<Figure> 
     let mut figures = asked(cx, kpis, (from, to)).await;
     if figures.iter().all(|figure| figure.points.is_err()) {
         // Who looked meanwhile has left the last hour behind.
-        for (name, mut points) in remembered(cx).await {
+        for reading in kpis::ask(cx, &[]).await.unwrap_or_default().readings {
+            let mut points = reading.points(cx.clock.now());
             points.retain(|(at, _)| *at >= from && *at <= to);
-            let figure = figures.iter_mut().find(|figure| figure.kpi.name == name);
+            let figure = figures.iter_mut().find(|figure| figure.kpi.name == reading.kpi.name);
             if let Some(figure) = figure.filter(|_| points.len() > 1) {
                 figure.points = Ok(points);
                 figure.remembered = true;
@@ -53,14 +53,6 @@ pub(super) async fn look(cx: &Context, kpis: &[Kpi], span: Span) -> Vec<Figure> 
         }
     }
     figures
-}
-
-/// The last hour of each KPI, as far as `status` has seen it.
-pub(crate) async fn remembered(cx: &Context) -> Vec<(String, Vec<(DateTime<Utc>, f64)>)> {
-    let now = cx.clock.now();
-    let gathered = gather(&[], cx, &mut Memory::default()).await;
-    let kpis = gathered.map_or_else(|_| Vec::new(), |gathered| gathered.readings.kpis);
-    kpis.iter().map(|one| (one.kpi.name.clone(), one.points(now))).collect()
 }
 
 async fn asked(cx: &Context, kpis: &[Kpi], (from, to): (DateTime<Utc>, DateTime<Utc>)) -> Vec<Figure> {

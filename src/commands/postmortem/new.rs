@@ -84,9 +84,7 @@ pub(super) async fn run(args: NewArgs, cx: &Context) -> Result<Exit> {
     let started = one.started.at().or(one.detected.at()).unwrap_or(now);
     let ended = one.resolved.at().or(one.mitigated.at());
     let span = Span { from: started, to: ended.unwrap_or(now), harm: one.mitigated.at().or(ended).unwrap_or(now) };
-    let configured = &cx.config()?.settings.kpis;
-    let kpis = if configured.is_empty() { liveops_engine::config::presets::kpis() } else { configured.clone() };
-    let figures = look(cx, &kpis, span).await;
+    let figures = look(cx, &cx.kpis()?, span).await;
     let (measures, causes) =
         tokio::join!(impact(cx, &figures, span), causes(cx, &figures, one.service.as_deref(), span));
     let causes = causes?;

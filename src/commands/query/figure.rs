@@ -59,12 +59,15 @@ impl Figure {
         let by = asked.by.as_ref().map(|by| by.as_ref().map(|by| breakdown(&kpi, by)));
         let reason = match &found {
             Err(reason) => Some(reason.clone()),
+            Ok(_) if !asked.queried.warnings.is_empty() => {
+                Some(format!("not everything answered: {}", asked.queried.warnings[0]))
+            }
             Ok(value) if !value.is_finite() => Some("nothing was measured in the window".into()),
             Ok(_) => None,
         };
         let value = found.ok();
         Self {
-            level: value.map_or(Level::Unknown, |value| kpi.level(value)),
+            level: value.filter(|_| asked.queried.warnings.is_empty()).map_or(Level::Unknown, |value| kpi.level(value)),
             name: kpi.name.clone(),
             title: kpi.title().into_owned(),
             unit: kpi.unit.clone(),

@@ -168,13 +168,7 @@ pub(crate) async fn run(args: QueryArgs, cx: &Context) -> Result<Exit> {
 
 fn question(args: &QueryArgs, cx: &Context) -> Result<Question> {
     if let Some(name) = &args.kpi {
-        let kpis = &cx.config()?.settings.kpis;
-        let kpi = kpis.iter().find(|kpi| kpi.name == *name);
-        let kpi = kpi.cloned().ok_or_else(|| Error::NotFound {
-            what: "KPI",
-            name: name.clone(),
-            candidates: kpis.iter().map(|kpi| kpi.name.clone()).collect(),
-        })?;
+        let kpi = cx.kpi(name)?;
         return Ok(Question { promql: kpi.promql(), kpi: Some(kpi) });
     }
     let mut promql = args.promql.clone().ok_or_else(|| {

@@ -110,11 +110,8 @@ fn listed(rows: &[(&Labels, Vec<Span>)], titles: &[&str], when: &str, nameless: 
         let name = if shape.shared.is_empty() { nameless } else { &shape.shared };
         *only = vec![plain(name)];
     }
-    let count = match rows.len() {
-        1 => "1 series".to_owned(),
-        many => format!("{many} series"),
-    };
-    let mut blocks = vec![Block::Line(vec![plain(count), span(format!("  {when}"), Tone::Dim)])];
+    let mut blocks =
+        vec![Block::Line(vec![plain(format!("{} series", rows.len())), span(format!("  {when}"), Tone::Dim)])];
     if rows.len() > 1 && !shape.shared.is_empty() {
         let shared = format!("in all: {}", shape.shared);
         blocks.push(Block::Whole(vec![span(shared, Tone::Dim)]));

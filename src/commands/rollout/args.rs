@@ -103,11 +103,8 @@ impl RegionArgs {
 
     /// The waves of the regions that were named.
     pub(crate) fn waves(&self, cx: &Context) -> Result<Vec<Vec<String>>> {
-        let known = &cx.config()?.settings.regions;
         for (index, region) in self.regions.iter().enumerate() {
-            if !known.contains(region) {
-                return Err(Error::NotFound { what: "region", name: region.clone(), candidates: known.clone() });
-            }
+            cx.region(region)?;
             if self.regions[..index].contains(region) {
                 return Err(Error::usage(
                     format!("region `{region}` is named twice"),

@@ -1,5 +1,6 @@
 //! `liveops runbook check`: are the runbooks fit for the night, and does every alert have one?
 
+use liveops_domain::text::count::count;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -219,23 +220,19 @@ impl Checked {
     }
 
     fn headline(&self) -> String {
-        let many = |n: usize, what: &str| match n {
-            1 => format!("1 {what}"),
-            n => format!("{n} {what}s"),
-        };
         let against = match self.rules {
-            Some(rules) => format!(" against {}", many(rules, "rule")),
+            Some(rules) => format!(" against {}", count(rules, "rule")),
             None => String::new(),
         };
         let found = match (self.errors, self.cautions) {
             (0, 0) => "nothing is wrong".to_owned(),
-            (errors, 0) => many(errors, "error"),
-            (0, warnings) => many(warnings, "warning"),
+            (errors, 0) => count(errors, "error"),
+            (0, warnings) => count(warnings, "warning"),
             (errors, warnings) => {
-                format!("{}, {}", many(errors, "error"), many(warnings, "warning"))
+                format!("{}, {}", count(errors, "error"), count(warnings, "warning"))
             }
         };
-        format!("{}{against}: {found}", many(self.runbooks, "runbook"))
+        format!("{}{against}: {found}", count(self.runbooks, "runbook"))
     }
 
     fn next(&self) -> Recommendation {

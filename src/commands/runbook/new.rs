@@ -156,9 +156,7 @@ fn service(args: &NewArgs, rules: &[AlertRule], cx: &Context) -> Result<String> 
     let services = &cx.config()?.settings.services;
     let names: Vec<String> = services.iter().map(|s| s.name.clone()).collect();
     if let Some(name) = &args.service {
-        if !names.is_empty() && !names.contains(name) {
-            return Err(Error::NotFound { what: "service", name: name.clone(), candidates: names });
-        }
+        cx.check_service(name)?;
         return Ok(name.clone());
     }
     let said = rules.iter().find_map(AlertRule::service);

@@ -62,13 +62,8 @@ pub(crate) async fn run(args: ScaleArgs, cx: &Context) -> Result<Exit> {
 /// `NotFound` with the candidates; `Usage` when it is not clear which.
 fn choose<'a>(cx: &'a Context, name: Option<&str>) -> Result<&'a Service> {
     let services = &cx.config()?.settings.services;
-    let names = || services.iter().map(|service| service.name.clone()).collect();
     match (name, services.as_slice()) {
-        (Some(name), all) => all.iter().find(|service| service.name == name).ok_or_else(|| Error::NotFound {
-            what: "service",
-            name: name.to_owned(),
-            candidates: names(),
-        }),
+        (Some(name), _) => cx.service(name),
         (None, [only]) => Ok(only),
         (None, []) => Err(Error::Unconfigured {
             what: "service",
@@ -76,7 +71,7 @@ fn choose<'a>(cx: &'a Context, name: Option<&str>) -> Result<&'a Service> {
             hint: "name it under `services` in liveops.yaml".into(),
         }),
         (None, _) => {
-            let names: Vec<String> = names();
+            let names: Vec<&str> = services.iter().map(|service| service.name.as_str()).collect();
             Err(Error::usage("which service?", format!("there is {}", names.join(", "))))
         }
     }

@@ -10,9 +10,8 @@ use crate::output::view::View;
 use liveops_domain::error::{Exit, Result};
 use liveops_domain::status::scale::TRIGGERS;
 use liveops_domain::status::source::Verdict;
-use liveops_engine::observe::last_good::Memory;
+use liveops_engine::observe::kpis;
 use liveops_engine::scale::fleet::{Fleet, Size};
-use liveops_engine::status::gather;
 
 /// Say whether it is time to scale out
 ///
@@ -55,15 +54,15 @@ struct TriggerState {
 }
 
 pub(super) async fn run(_args: &StatusArgs, cx: &Context) -> Result<Exit> {
-    let mut memory = Memory::default();
-    let (gathered, services) = tokio::join!(gather(&[], cx, &mut memory), sizes(cx));
-    let gathered = gathered?;
+    let (kpis, services) = tokio::join!(kpis::ask(cx, &[]), sizes(cx));
+    let kpis = kpis?;
     let triggers: Vec<TriggerState> = TRIGGERS
         .iter()
         .map(|trigger| {
-            let kpis = &gathered.readings.kpis;
-            let found = trigger.figures.iter().find_map(|name| kpis.iter().find(|reading| reading.kpi.name == *name));
-            let value = found.and_then(|reading| trigger.convert(reading.value?, &reading.kpi.unit));
+            let named = |name: &&str| kpis.readings.iter().find(|reading| reading.kpi.name == *name);
+            let found = trigger.figures.iter().find_map(|name| named(&name));
+            let known = found.filter(|reading| reading.is_sure());
+            let value = known.and_then(|reading| trigger.convert(reading.value?, &reading.kpi.unit));
             TriggerState {
                 name: trigger.name,
                 limit: trigger.limit,
@@ -86,8 +85,8 @@ pub(super) async fn run(_args: &StatusArgs, cx: &Context) -> Result<Exit> {
     let meta = Meta {
         verdict: report.verdict(),
         recommendations: Vec::new(),
-        sources: gathered.sources,
-        warnings: gathered.warnings,
+        sources: kpis.sources(),
+        warnings: kpis.warnings,
         ..Meta::next("", report.next())
     };
     cx.show_anywhere(&report, meta)?;

@@ -1,5 +1,6 @@
 //! `liveops silence add`: preview, confirm, add.
 
+use liveops_domain::text::count::count;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -166,12 +167,8 @@ pub(super) fn whole(at: DateTime<Utc>) -> DateTime<Utc> {
 }
 
 /// `1 alert`, `3 alerts`, `nothing`.
-pub(super) fn alerts(count: usize) -> String {
-    match count {
-        0 => "nothing".into(),
-        1 => "1 alert".into(),
-        n => format!("{n} alerts"),
-    }
+pub(super) fn alerts(n: usize) -> String {
+    if n == 0 { "nothing".into() } else { count(n, "alert") }
 }
 
 /// Asks what there is: the alerts, the silences, and the names that rules have.
@@ -200,7 +197,7 @@ async fn look(cx: &Context, client: &Alertmanager<'_>, draft: &Draft) -> Result<
     }
     let firing = all.iter().filter(|alert| alert.state.is_loud()).count();
     if firing > 2 && preview.loud().len() == firing {
-        preview.warnings.push(format!("that is everything that fires now: {firing} alerts"));
+        preview.warnings.push(format!("that is everything that fires now: {}", count(firing, "alert")));
     }
     preview.notes.extend(twin(cx, draft, &silences?));
     let names: Option<Vec<String>> = rules.ok().map(|rules| {

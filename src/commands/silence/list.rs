@@ -1,6 +1,7 @@
 //! `liveops silence list`: what is kept quiet, by whom, why, and until when.
 
 use clap::Args;
+use liveops_domain::text::count::count;
 use serde::Serialize;
 
 use crate::commands::silence::extend::short;
@@ -96,7 +97,7 @@ impl SilenceEntry {
             None => ", holds an unknown number of alerts".into(),
             Some(0) => ", holds nothing now".into(),
             Some(1) => ", holds 1 alert".into(),
-            Some(n) => format!(", holds {n} alerts"),
+            Some(n) => format!(", holds {}", count(n, "alert")),
         };
         vec![
             Block::Line(vec![
@@ -172,12 +173,7 @@ pub(super) async fn run(args: ListArgs, cx: &Context) -> Result<Exit> {
     };
     let meta = Meta {
         outcome: if warnings.is_empty() { Outcome::Success } else { Outcome::Partial },
-        sources: vec![Source {
-            name: "alertmanager".into(),
-            state: if warnings.is_empty() { SourceState::Ok } else { SourceState::Degraded },
-            latency_ms: u64::try_from(began.elapsed().as_millis()).ok(),
-            error: warnings.first().cloned(),
-        }],
+        sources: vec![Source::asked("alertmanager", began.elapsed(), Ok(())).partly(warnings.first().cloned())],
         warnings,
         ..Meta::next("next", cx.command(&next))
     };

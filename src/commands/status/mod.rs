@@ -14,7 +14,7 @@ use crate::complete;
 use crate::context::Context;
 use crate::output::progress::waiting;
 use crate::watch::{Look, watch};
-use liveops_domain::error::{Error, Exit, Result};
+use liveops_domain::error::{Exit, Result};
 use liveops_domain::status::source::Verdict;
 use liveops_domain::text::duration::parse_positive;
 use liveops_engine::observe::last_good;
@@ -69,7 +69,7 @@ pub(crate) enum FailOn {
 }
 
 pub(crate) async fn run(args: StatusArgs, cx: &Context) -> Result<Exit> {
-    check_names(&args, cx)?;
+    cx.services(&args.service)?;
     if !args.nagios {
         cx.output.refuse_rows()?;
     }
@@ -110,17 +110,5 @@ fn exit(report: &liveops_engine::status::report::StatusReport, fail_on: FailOn) 
         (FailOn::Warn, _) if report.has_warnings() => Exit::Bad,
         (_, Verdict::Unknown) => Exit::Unknown,
         _ => Exit::Good,
-    }
-}
-
-fn check_names(args: &StatusArgs, cx: &Context) -> Result<()> {
-    let known = &cx.config()?.settings.services;
-    match args.service.iter().find(|name| !known.iter().any(|service| service.name == **name)) {
-        Some(name) => Err(Error::NotFound {
-            what: "service",
-            name: name.clone(),
-            candidates: known.iter().map(|service| service.name.clone()).collect(),
-        }),
-        None => Ok(()),
     }
 }

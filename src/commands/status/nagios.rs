@@ -1,6 +1,7 @@
 //! `--nagios`: one line and the exit codes that monitoring systems know.
 //! Source: Monitoring Plugins Development Guidelines, <https://www.monitoring-plugins.org/doc/guidelines.html>.
 
+use liveops_domain::metric::threshold::{Comparison, Threshold};
 use liveops_domain::status::source::Verdict;
 use liveops_domain::text::escape::escape;
 use liveops_engine::status::report::StatusReport;
@@ -20,9 +21,7 @@ pub(crate) fn line(report: &StatusReport) -> String {
         .iter()
         .filter(|reading| reading.as_of.is_none())
         .filter_map(|reading| {
-            let limit = |threshold: &Option<liveops_domain::metric::threshold::Threshold>| {
-                threshold.as_ref().map(|threshold| threshold.value.to_string()).unwrap_or_default()
-            };
+            let limit = |threshold: &Option<Threshold>| threshold.as_ref().map(range).unwrap_or_default();
             Some(format!(
                 "'{}'={};{};{}",
                 escape(&reading.kpi.name).replace(['\'', '='], "_"),
@@ -36,6 +35,17 @@ pub(crate) fn line(report: &StatusReport) -> String {
     let headline = escape(&report.judgement.headline).replace('|', "/");
     let data = if data.is_empty() { String::new() } else { format!(" | {}", data.join(" ")) };
     format!("LIVEOPS {word} - {headline}{data}")
+}
+
+/// A threshold as a range: what lies outside of it is bad; with `@`, what lies inside.
+fn range(threshold: &Threshold) -> String {
+    let value = threshold.value;
+    match threshold.op {
+        Comparison::Above | Comparison::AtLeast => value.to_string(),
+        Comparison::Below | Comparison::AtMost => format!("{value}:"),
+        Comparison::NotEqual => format!("{value}:{value}"),
+        Comparison::Equal => format!("@{value}:{value}"),
+    }
 }
 
 /// 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.

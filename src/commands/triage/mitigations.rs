@@ -41,10 +41,7 @@ pub(crate) async fn ways(ground: &Ground<'_>) -> Result<Vec<Mitigation>> {
     let history = history.as_ref().as_ref().unwrap_or(&nothing);
     let settings = &cx.config()?.settings;
     let named = ground.incident.and_then(|one| one.service.clone());
-    let service = named
-        .as_ref()
-        .and_then(|name| settings.services.iter().find(|one| one.name == *name))
-        .or_else(|| settings.services.first());
+    let service = named.as_ref().and_then(|name| cx.service(name).ok()).or_else(|| settings.services.first());
     let kubectl = liveops_engine::session::kubectl(cx).ok();
     let kubectl = kubectl.map(|kubectl| kubectl.by_hand("").trim_end().to_owned());
     let name = named.or_else(|| service.map(|one| one.name.clone()));

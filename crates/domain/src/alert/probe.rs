@@ -85,7 +85,6 @@ impl Probed {
         let Some(needs) = needs else {
             return match series.len() {
                 0 => format!("`{query}` gives nothing now"),
-                1 => format!("`{query}` gives 1 series now"),
                 n => format!("`{query}` gives {n} series now"),
             };
         };

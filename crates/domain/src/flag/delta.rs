@@ -3,6 +3,7 @@
 use crate::flag::diff::{Difference, diff};
 use crate::flag::document::Document;
 use crate::flag::js::Js;
+use crate::text::count;
 
 /// Ids that a line names; the others are counted.
 const NAMED: usize = 3;
@@ -74,11 +75,7 @@ impl Difference {
 }
 
 fn count(ids: usize) -> String {
-    match ids {
-        0 => "nobody".into(),
-        1 => "1 user".into(),
-        n => format!("{n} users"),
-    }
+    if ids == 0 { "nobody".into() } else { count::count(ids, "user") }
 }
 
 fn signed(sign: char, ids: &[String]) -> Vec<String> {

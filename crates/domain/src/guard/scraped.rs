@@ -65,14 +65,13 @@ pub fn seen(metric: &Kpi, track: &Labels, history: &[Scrapes], from: DateTime<Ut
 }
 
 fn value(metric: &Kpi, window: &[Scrapes], kind: &KpiKind) -> Result<Seen, Fault> {
-    let (Some(first), Some(last)) = (window.first(), window.last()) else {
+    let Some((last, before)) = window.split_last() else {
         return Err(Fault::NoSeries);
     };
-    let windows: Vec<Window<'_>> = last
-        .endpoints
-        .iter()
-        .zip(&first.endpoints)
-        .filter_map(|(current, previous)| Some(Window { current: current.as_ref()?, previous: previous.as_ref() }))
+    let earlier = |index: usize| before.iter().filter_map(|scrapes| scrapes.endpoints.get(index)?.as_ref()).collect();
+    let endpoints = last.endpoints.iter().enumerate();
+    let windows: Vec<Window<'_>> = endpoints
+        .filter_map(|(index, current)| Some(Window { current: current.as_ref()?, earlier: earlier(index) }))
         .collect();
     let narrow = Kpi { kind: kind.clone(), by: None, ..metric.clone() };
     scrape::evaluate(&narrow, &windows).map(|value| Seen::Value(value.total)).map_err(|_| Fault::NoSeries)
@@ -125,7 +124,7 @@ mod tests {
             labels: Labels::from([("status".into(), (*status).into()), ("track".into(), (*track).into())]),
             value: *value,
         });
-        Scrapes { at: at(second), endpoints: vec![Some(Snapshot { at: at(second), samples: samples.collect() })] }
+        Scrapes { at: at(second), endpoints: vec![Some(Snapshot::new(at(second), samples.collect()))] }
     }
 
     #[test]

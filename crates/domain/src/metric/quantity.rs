@@ -36,6 +36,10 @@ impl Unit {
     /// `…_percent`, before an optional `_total` or `_sum`); [`Unit::None`] when it promises none.
     /// `…_bucket` and `…_count` count observations, whatever is measured.
     pub fn from_metric_name(name: &str) -> Self {
+        // Times are no spans.
+        if name.ends_with("start_time_seconds") || name.ends_with("timestamp_seconds") {
+            return Unit::None;
+        }
         let base = name.strip_suffix("_total").or_else(|| name.strip_suffix("_sum")).unwrap_or(name);
         match base.rsplit_once('_').map_or(base, |(_, last)| last) {
             "seconds" => Unit::Seconds,

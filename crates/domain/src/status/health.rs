@@ -109,13 +109,7 @@ fn said(text: &str) -> Option<Reading> {
     let Ok(value) = serde_json::from_str::<Value>(text) else {
         return word(text).map(|state| reading(state, state.word()));
     };
-    let own = ["status", "state", "health", "healthy", "ok"].iter().find_map(|key| value.get(key));
-    let own_text = own.unwrap_or(&value);
-    let own_text = match own_text {
-        Value::String(text) => Some(text.clone()),
-        Value::Bool(truth) => Some(truth.to_string()),
-        _ => None,
-    };
+    let own_text = own_word(&value).or_else(|| plain_word(&value));
     let broken = broken_components(&value);
     let worst = broken.iter().map(|(_, state)| *state).fold(ServiceState::Healthy, ServiceState::worst);
     let names = broken.iter().map(|(name, state)| format!("{name} {}", state.word())).collect::<Vec<_>>().join(", ");
@@ -137,37 +131,78 @@ fn said(text: &str) -> Option<Reading> {
     }
 }
 
-/// Components that are not healthy: `components`, `checks`, `details`, `dependencies`, as a map or a list.
+/// The members that a whole or a part says its state in.
+const OWN: [&str; 5] = ["status", "state", "health", "healthy", "ok"];
+
+/// The members that hold parts: ours, Spring's, .NET's, the RFC draft's.
+const PARTS: [&str; 7] = ["components", "checks", "details", "dependencies", "services", "entries", "results"];
+
+/// Parts of parts of parts are the last that are looked at.
+const DEEPEST: usize = 4;
+
+fn plain_word(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Bool(truth) => Some(truth.to_string()),
+        _ => None,
+    }
+}
+
+/// What it says of itself; a `false` beside a good word counts.
+fn own_word(value: &Value) -> Option<String> {
+    let mut words = OWN.iter().filter_map(|key| plain_word(value.get(key)?));
+    let first = words.next()?;
+    let is_good = word(&first) == Some(ServiceState::Healthy);
+    Some(words.find(|other| is_good && other == "false").unwrap_or(first))
+}
+
+/// The parts that are not healthy, in `PARTS`, as a map or a list, and the parts of these.
 fn broken_components(value: &Value) -> Vec<(String, ServiceState)> {
-    let state = |part: &Value| {
-        let text = match part {
-            Value::String(text) => Some(text.clone()),
-            Value::Bool(truth) => Some(truth.to_string()),
-            Value::Object(_) => {
-                part.get("status").or_else(|| part.get("state")).and_then(Value::as_str).map(ToOwned::to_owned)
-            }
-            _ => None,
-        };
-        text.and_then(|text| word(&text)).filter(|state| *state != ServiceState::Healthy)
-    };
     let mut found = Vec::new();
-    for key in ["components", "checks", "details", "dependencies", "services"] {
+    collect_broken(value, "", DEEPEST, &mut found);
+    found
+}
+
+fn collect_broken(value: &Value, above: &str, depth: usize, found: &mut Vec<(String, ServiceState)>) {
+    if depth == 0 {
+        return;
+    }
+    let mut look = |name: &str, part: &Value| {
+        let name = if above.is_empty() { name.to_owned() } else { format!("{above}/{name}") };
+        let before = found.len();
+        collect_broken(part, &name, depth - 1, found);
+        let own = own_word(part).or_else(|| plain_word(part)).and_then(|text| word(&text));
+        // What a part of it says is said already.
+        if let Some(state) = own.filter(|state| *state != ServiceState::Healthy && found.len() == before) {
+            found.push((name, state));
+        }
+    };
+    for key in PARTS {
         match value.get(key) {
             Some(Value::Object(parts)) => {
                 for (name, part) in parts {
-                    // The RFC draft gives a list of measurements for each name.
-                    let part = part.as_array().and_then(|list| list.first()).unwrap_or(part);
-                    found.extend(state(part).map(|state| (name.clone(), state)));
+                    match part {
+                        // The RFC draft gives a list of measurements for each name: the worst of them counts.
+                        Value::Array(entries) => {
+                            let state = |entry: &Value| own_word(entry).and_then(|text| word(&text));
+                            let worst =
+                                entries.iter().filter_map(state).fold(ServiceState::Healthy, ServiceState::worst);
+                            look(name, &Value::String(worst.word().to_owned()));
+                        }
+                        part => look(name, part),
+                    }
                 }
             }
-            Some(Value::Array(parts)) => found.extend(parts.iter().filter_map(|part| {
-                let name = part.get("name")?.as_str()?;
-                state(part).map(|state| (name.to_owned(), state))
-            })),
+            Some(Value::Array(parts)) => {
+                for part in parts {
+                    if let Some(name) = part.get("name").and_then(Value::as_str) {
+                        look(name, part);
+                    }
+                }
+            }
             _ => {}
         }
     }
-    found
 }
 
 #[cfg(test)]
@@ -190,6 +225,23 @@ mod tests {
                 "redis down",
             ),
             (200, r#"{"status":"ok","checks":[{"name":"db","status":"fail"}]}"#, Degraded, "db down"),
+            (200, r#"{"ok":false}"#, Down, "false"),
+            (200, r#"{"status":"ok","healthy":false}"#, Down, "false"),
+            (200, r#"{"status":"ok","components":{"db":{"healthy":false}}}"#, Degraded, "db down"),
+            (
+                200,
+                r#"{"status":"UP","components":{"db":{"status":"UP","components":{"replica":{"status":"DOWN"}}}}}"#,
+                Degraded,
+                "db/replica down",
+            ),
+            (
+                200,
+                r#"{"status":"pass","checks":{"db:time":[{"status":"pass"},{"status":"fail"}]}}"#,
+                Degraded,
+                "db:time down",
+            ),
+            (200, r#"{"status":"Healthy","results":{"redis":{"status":"Unhealthy"}}}"#, Degraded, "redis down"),
+            (200, r#"{"status":"UP","components":{"db":{"status":"UP","details":{"database":"H2"}}}}"#, Healthy, "up"),
             (200, r#"{"status":"purple"}"#, Unknown, "purple"),
             (200, r#"{"uptime":3}"#, Unknown, "without a status"),
             (200, "<html>", Unknown, "web page"),

@@ -34,6 +34,9 @@ impl Origin {
     }
 }
 
+/// Said of a value that is no number: nothing happened in the window.
+const UNDEFINED: &str = "no data in the window (0/0)";
+
 /// A KPI as it was read.
 #[derive(Debug, Clone)]
 pub struct KpiReading {
@@ -57,11 +60,26 @@ impl KpiReading {
     pub fn known(kpi: Kpi, origin: Origin, value: f64, by: BTreeMap<String, f64>) -> Self {
         let level = kpi.level(value);
         let note = number::special(value).map(|special| match special {
-            "NaN" => "no data in the window (0/0)".to_owned(),
+            "NaN" => UNDEFINED.to_owned(),
             other => format!("the value is {other}"),
         });
         let value = Some(value).filter(|value| value.is_finite());
         Self { kpi, origin, value, by, level, note, trend: Vec::new(), as_of: None }
+    }
+
+    /// The same, of which not everything is known: its level is no more.
+    pub fn doubtful(self, why: &str) -> Self {
+        Self { level: Level::Unknown, note: Some(format!("not everything answered: {why}")), ..self }
+    }
+
+    /// Is there a value to rely on?
+    pub fn is_sure(&self) -> bool {
+        self.value.is_some() && self.level != Level::Unknown
+    }
+
+    /// Is there no value because nothing happened?
+    pub fn is_undefined(&self) -> bool {
+        self.note.as_deref() == Some(UNDEFINED)
     }
 
     /// The values of the last hour with their times.

@@ -1,8 +1,10 @@
 //! Who was asked, and what came of it: the sources of a report, and its verdict.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
-use crate::error::Exit;
+use crate::error::{Error, Exit};
 
 /// What the report found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
@@ -67,6 +69,31 @@ pub struct Source {
     pub latency_ms: Option<u64>,
     /// Why it is not `ok`.
     pub error: Option<String>,
+}
+
+impl Source {
+    /// Who was asked, how long it took, and how it ended.
+    pub fn asked<T>(name: impl Into<String>, took: Duration, answer: Result<T, &Error>) -> Self {
+        let error = answer.err();
+        Self {
+            name: name.into(),
+            state: match error {
+                None => SourceState::Ok,
+                Some(Error::Unconfigured { .. }) => SourceState::Unconfigured,
+                Some(_) => SourceState::Down,
+            },
+            latency_ms: error.is_none().then(|| u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),
+            error: error.filter(|error| !matches!(error, Error::Unconfigured { .. })).map(Error::reason),
+        }
+    }
+
+    /// It answered, but for a part.
+    pub fn partly(self, failed: Option<String>) -> Self {
+        match failed {
+            None => self,
+            failed => Self { state: SourceState::Degraded, error: failed, ..self },
+        }
+    }
 }
 
 /// A next step, with the command to paste.

@@ -1,6 +1,7 @@
 //! Words: durations, quoting, redaction, suggestions.
 
 pub mod cell;
+pub mod count;
 pub mod duration;
 pub mod escape;
 pub mod paste;

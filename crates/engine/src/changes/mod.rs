@@ -15,7 +15,7 @@ use liveops_domain::change::timeline::{Change, timeline};
 use liveops_domain::error::{Error, Result};
 use liveops_domain::metric::kpi::Kpi;
 use liveops_domain::metric::series::Answer;
-use liveops_domain::status::source::{Source, SourceState};
+use liveops_domain::status::source::Source;
 
 /// Points of a KPI's series that a break is looked for in.
 const POINTS: u32 = 240;
@@ -63,25 +63,10 @@ pub async fn gather(cx: &Session, since: DateTime<Utc>) -> Result<Found> {
 async fn source(name: &'static str, asked: impl Future<Output = Result<Vec<Change>>>) -> (Vec<Change>, Source) {
     let began = Instant::now();
     let answer = asked.await;
-    let mut source = Source {
-        name: name.to_owned(),
-        state: SourceState::Ok,
-        latency_ms: u64::try_from(began.elapsed().as_millis()).ok(),
-        error: None,
-    };
-    match answer {
-        Ok(changes) => (changes, source),
-        Err(Error::Unconfigured { .. }) => {
-            source.state = SourceState::Unconfigured;
-            source.latency_ms = None;
-            (Vec::new(), source)
-        }
-        Err(error) => {
-            source.state = SourceState::Down;
-            source.error = Some(error.to_string());
-            (Vec::new(), source)
-        }
-    }
+    let mut source = Source::asked(name, began.elapsed(), answer.as_ref());
+    // Whose it is stands nowhere else on the screen.
+    source.error = source.error.and(answer.as_ref().err().map(ToString::to_string));
+    (answer.unwrap_or_default(), source)
 }
 
 /// So far back.

@@ -1,7 +1,7 @@
 //! A service's own endpoints: the health API and the metrics exposition.
 
 use crate::clients::http::Http;
-use crate::clients::http::answer::Answer;
+use crate::clients::http::answer::{Answer, COMPRESSED};
 use crate::clients::http::request::{Effort, Request};
 use crate::clients::http::target::Target;
 use liveops_domain::error::{Barrier, Error, Result};
@@ -48,7 +48,15 @@ pub async fn scrape(
 ) -> Result<(Exposition, Answer)> {
     let accept = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=1,*/*;q=0.1";
     let answer = http.send(target, Request::get(path).accept(accept).effort(effort)).await?.ok()?;
-    if answer.content_type.starts_with("text/html") {
+    // As Prometheus: other successes are no metrics.
+    if answer.status != 200 {
+        return Err(answer.rejected(answer.excerpt()));
+    }
+    if answer.is_compressed() {
+        return Err(answer.malformed(COMPRESSED));
+    }
+    // The type alone does not tell: some exporters send their metrics as HTML.
+    if answer.body.trim_ascii_start().starts_with(b"<") {
         return Err(answer.malformed("a web page instead of metrics"));
     }
     let format = Format::from_content_type(&answer.content_type);

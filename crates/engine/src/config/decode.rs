@@ -65,7 +65,9 @@ impl<'a> Section<'a> {
 
     /// The member, if it is there and not empty.
     pub fn get(&mut self, key: &'static str) -> Option<&'a Node> {
-        self.known.push(key);
+        if !self.known.contains(&key) {
+            self.known.push(key);
+        }
         self.node.get(key).filter(|node| node.value != Value::Null)
     }
 

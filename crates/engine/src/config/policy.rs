@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::config::decode::{Problems, Section};
 use crate::config::node::{Node, Origin};
+use crate::config::schema::Settings;
 use crate::config::service::Service;
 use liveops_domain::guard::absence::OnNoData;
 use liveops_domain::guard::expression::Condition;
@@ -206,8 +207,9 @@ pub fn metrics(service: &Service, kpis: &[Kpi]) -> Vec<Kpi> {
 }
 
 /// A service names a policy that there is, and the policy names metrics that the service has.
-pub fn check(services: &[Service], policies: &Policies, kpis: &[Kpi], problems: &mut Problems) {
-    for service in services {
+pub fn check(settings: &Settings, problems: &mut Problems) {
+    let policies = &settings.policies;
+    for service in &settings.services {
         let Some((name, origin)) = service.rollout.as_ref().and_then(|rollout| rollout.policy.as_ref()) else {
             continue;
         };
@@ -216,7 +218,7 @@ pub fn check(services: &[Service], policies: &Policies, kpis: &[Kpi], problems: 
             unknown(name, origin, &path, policies, problems);
             continue;
         };
-        let metrics = metrics(service, kpis);
+        let metrics = metrics(service, &settings.known_kpis());
         for text in rules.success.iter().chain(&rules.rollback) {
             if let Ok(Condition::Metric(written)) = Condition::parse(text)
                 && let Err(error) = written.bind(&metrics)

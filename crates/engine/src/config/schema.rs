@@ -1,5 +1,6 @@
 //! What can be configured: the settings of one environment, decoded from the merged layers.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::config::decode::{Problems, Section, argument};
@@ -10,7 +11,7 @@ use crate::config::node::{Layer, Node, Value};
 use crate::config::notify::Notify;
 use crate::config::policy::Policies;
 use crate::config::rollout::Traffic;
-use crate::config::{documents, endpoint, flags, incidents, kpi, notify, policy, regions, service};
+use crate::config::{documents, endpoint, flags, incidents, kpi, notify, policy, presets, regions, service};
 use liveops_domain::metric::kpi::Kpi;
 use liveops_domain::text::duration;
 use liveops_domain::text::suggest::nearest;
@@ -62,6 +63,11 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// The KPIs: the configured ones; where none is, the presets.
+    pub fn known_kpis(&self) -> Cow<'_, [Kpi]> {
+        if self.kpis.is_empty() { presets::kpis().into() } else { (&self.kpis).into() }
+    }
+
     /// Every endpoint with its system's name.
     pub fn endpoints(&self) -> Vec<(&str, &Endpoint)> {
         let systems = [
@@ -166,7 +172,7 @@ pub fn decode(root: &Node, environment: &str, problems: &mut Problems) -> Settin
     settings.notify = notify::decode(&mut top, node.get("notify"), problems);
     settings.services = service::decode_all(&mut top, &overrides, environment, problems);
     check_owners(root, &settings, problems);
-    policy::check(&settings.services, &settings.policies, &settings.kpis, problems);
+    policy::check(&settings, problems);
     misplaced(root, environment, &mut top, problems);
     top.finish(problems);
     settings

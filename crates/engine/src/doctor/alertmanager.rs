@@ -1,12 +1,13 @@
 //! Alertmanager: itself, its cluster, what fires, and which silences will surprise.
 
+use liveops_domain::text::count::count;
 use serde_json::Value;
 use tokio::join;
 
 use crate::clients::alertmanager::Alertmanager;
 use crate::clients::http::answer::Answer;
 use crate::clients::http::request::Effort;
-use crate::doctor::finding::{Finding, System, count, no_answer};
+use crate::doctor::finding::{Finding, System, no_answer};
 use crate::doctor::{alerts, answer};
 use crate::session::Session;
 use liveops_domain::error::Result;

@@ -1,10 +1,11 @@
 //! Alert fatigue: more alerts than a person can act on, and alerts that nobody has acted on for a day.
 
+use liveops_domain::text::count::count;
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::doctor::finding::{Finding, count, first};
+use crate::doctor::finding::{Finding, first};
 use liveops_domain::alert::silence::{Silence, SilenceState};
 use liveops_domain::alert::{Alert, Urgency, urgency};
 use liveops_domain::text::time::compact;

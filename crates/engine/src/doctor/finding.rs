@@ -179,8 +179,3 @@ pub fn first<T: AsRef<str>>(names: &[T], at_most: usize) -> String {
         more => format!("{shown} and {more} more"),
     }
 }
-
-/// `1 target`, `2 targets`.
-pub fn count(n: usize, what: &str) -> String {
-    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
-}

@@ -1,8 +1,9 @@
 //! Where the flags are kept: Redis or a file.
 
+use liveops_domain::text::count::count;
 use std::time::{Duration, Instant};
 
-use crate::doctor::finding::{Finding, System, count, first, no_answer};
+use crate::doctor::finding::{Finding, System, first, no_answer};
 use crate::flagstore::file::FileFlags;
 use crate::flagstore::redis::RedisFlags;
 use crate::flagstore::{FlagStore, Flags};

@@ -1,5 +1,6 @@
 //! KPIs: does each have data, quickly enough, and if not, which metric was probably meant?
 
+use liveops_domain::text::count::count;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
@@ -7,12 +8,14 @@ use futures_util::stream;
 use futures_util::stream::StreamExt;
 
 use crate::clients::prometheus::Prometheus;
-use crate::doctor::finding::{Finding, System, count, said};
+use crate::doctor::finding::{Finding, System, said};
+use crate::observe::prometheus;
 use crate::session::Session;
 use liveops_domain::error::{Error, Result};
 use liveops_domain::metric::exposition::Sample;
 use liveops_domain::metric::kpi::Kpi;
 use liveops_domain::metric::labels::Labels;
+use liveops_domain::metric::level::Level;
 use liveops_domain::metric::series::Answer;
 use liveops_domain::metric::series_exist;
 
@@ -26,17 +29,28 @@ const AT_ONCE: usize = 8;
 struct Asked<'k> {
     kpi: &'k Kpi,
     answer: Result<bool>,
+    /// Why `status` has no level for it, though there are series.
+    doubt: Option<String>,
     took: Duration,
 }
 
-/// Asks Prometheus for each KPI.
-pub async fn asked(client: &Prometheus<'_>, kpis: &[Kpi], limit: Duration) -> Vec<Finding> {
-    let asked = stream::iter(kpis).map(async |kpi| {
+/// Asks Prometheus for each KPI, as `status` does. Presets without data are no fault.
+///
+/// # Errors
+/// Those of the configuration.
+pub async fn asked(cx: &Session, client: &Prometheus<'_>) -> Result<Vec<Finding>> {
+    let (kpis, limit, now) = (cx.kpis()?, cx.http()?.call_timeout(), cx.clock.now());
+    let asked = stream::iter(kpis.iter()).map(async |kpi| {
         let began = Instant::now();
-        let answer = client.instant(&kpi.promql(), None).await;
-        Asked { kpi, answer: answer.map(|queried| has_value(&queried.answer)), took: began.elapsed() }
+        let (reading, answer) = prometheus::value(client, kpi, now).await;
+        let is_in_doubt = reading.level == Level::Unknown && !reading.is_undefined();
+        let answer = answer.map(|queried| has_value(&queried.answer));
+        Asked { kpi, answer, doubt: reading.note.filter(|_| is_in_doubt), took: began.elapsed() }
     });
     let mut all: Vec<Asked<'_>> = asked.buffer_unordered(AT_ONCE).collect().await;
+    if cx.are_kpis_presets()? {
+        all.retain(|asked| matches!(asked.answer, Ok(true)));
+    }
     all.sort_by(|a, b| a.kpi.name.cmp(&b.kpi.name));
     let names = if all.iter().any(|asked| matches!(asked.answer, Ok(false))) {
         client.metric_names().await.unwrap_or_default()
@@ -44,10 +58,10 @@ pub async fn asked(client: &Prometheus<'_>, kpis: &[Kpi], limit: Duration) -> Ve
         BTreeSet::new()
     };
     let mut findings: Vec<Finding> = all.iter().filter_map(|asked| judge(asked, &names, limit)).collect();
-    if findings.is_empty() && !kpis.is_empty() {
-        findings.push(Finding::ok("kpis", format!("{} with data", count(kpis.len(), "KPI"))));
+    if findings.is_empty() && !all.is_empty() {
+        findings.push(Finding::ok("kpis", format!("{} with data", count(all.len(), "KPI"))));
     }
-    findings
+    Ok(findings)
 }
 
 fn has_value(answer: &Answer) -> bool {
@@ -67,7 +81,11 @@ fn judge(asked: &Asked<'_>, names: &BTreeSet<String>, limit: Duration) -> Option
                 .fix(narrow)
                 .command(command),
         ),
-        Ok(true) => None,
+        Ok(true) => asked.doubt.as_ref().map(|why| {
+            Finding::warn("kpis", format!("KPI `{name}` is unknown: {why}"))
+                .fix("correct its definition, or see what does not answer")
+                .command(command)
+        }),
         Ok(false) => Some(missing(asked.kpi, names)),
         Err(Error::Timeout { .. }) => Some(
             Finding::fail("kpis", format!("KPI `{name}` has no answer within {:.0} s", limit.as_secs_f64()))
@@ -95,16 +113,18 @@ fn missing(kpi: &Kpi, names: &BTreeSet<String>) -> Finding {
 /// # Errors
 /// As [`Context::config`].
 pub fn scraped(cx: &Session, samples: &[Sample]) -> Result<Option<System>> {
-    let kpis = &cx.config()?.settings.kpis;
-    if kpis.is_empty() || samples.is_empty() {
+    let (kpis, presets) = (cx.kpis()?, cx.are_kpis_presets()?);
+    if samples.is_empty() {
         return Ok(None);
     }
     let series: Vec<(&str, &Labels)> = samples.iter().map(|sample| (sample.name.as_str(), &sample.labels)).collect();
     let names: BTreeSet<String> = series.iter().map(|(name, _)| (*name).to_owned()).collect();
     let mut system = System::new("kpis", None);
-    for kpi in kpis {
+    let mut there = 0;
+    for kpi in kpis.iter() {
         match series_exist::is_among(kpi, &series) {
-            Some(true) => {}
+            Some(true) => there += 1,
+            _ if presets => {}
             Some(false) => system.add(missing(kpi, &names)),
             None => system.add(
                 Finding::warn(
@@ -116,16 +136,16 @@ pub fn scraped(cx: &Session, samples: &[Sample]) -> Result<Option<System>> {
             ),
         }
     }
-    if system.findings.is_empty() {
-        system.add(Finding::ok("kpis", format!("{} in the services' metrics", count(kpis.len(), "KPI"))));
+    if system.findings.is_empty() && there > 0 {
+        system.add(Finding::ok("kpis", format!("{} in the services' metrics", count(there, "KPI"))));
     }
-    Ok(Some(system))
+    Ok((!system.findings.is_empty()).then_some(system))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::finding::Level;
+    use crate::doctor::finding::Level as Found;
     use liveops_domain::metric::kpi::KpiKind;
     use liveops_domain::metric::quantity::Unit;
 
@@ -150,13 +170,13 @@ mod tests {
         let late = Error::Timeout { system: "prometheus".into(), url: "http://p".into(), after: SLOW };
         for (answer, seconds, want) in [
             (Ok(true), 1, None),
-            (Ok(true), 6, Some(Level::Warn)),
-            (Ok(false), 1, Some(Level::Warn)),
-            (Err(late), 5, Some(Level::Fail)),
-            (Err(rejected(422)), 1, Some(Level::Fail)),
-            (Err(rejected(503)), 1, Some(Level::Unknown)),
+            (Ok(true), 6, Some(Found::Warn)),
+            (Ok(false), 1, Some(Found::Warn)),
+            (Err(late), 5, Some(Found::Fail)),
+            (Err(rejected(422)), 1, Some(Found::Fail)),
+            (Err(rejected(503)), 1, Some(Found::Unknown)),
         ] {
-            let asked = Asked { kpi: &kpi, answer, took: Duration::from_secs(seconds) };
+            let asked = Asked { kpi: &kpi, answer, doubt: None, took: Duration::from_secs(seconds) };
             let found = judge(&asked, &BTreeSet::new(), SLOW);
             assert_eq!(found.as_ref().map(|found| found.level), want, "{found:?}");
         }

@@ -40,7 +40,7 @@ async fn look(cx: &Session, system: &mut System) -> Result<()> {
         client.rules(),
         client.alertmanagers(),
         client.alerts(),
-        kpis::asked(&client, &settings.kpis, http.call_timeout()),
+        kpis::asked(cx, &client),
         lost(&client),
     );
     system.extend(or_unknown("targets", scraped.map(|all| targets::judge(&all))));
@@ -54,7 +54,7 @@ async fn look(cx: &Session, system: &mut System) -> Result<()> {
         let now = cx.clock.now();
         system.extend(or_unknown("fatigue", firing.map(|all| alerts::judge(&all, now))));
     }
-    system.extend(measured);
+    system.extend(measured?);
     Ok(())
 }
 

@@ -1,9 +1,10 @@
 //! Rules that cannot be evaluated, take long, or page somebody without saying what to do.
 
+use liveops_domain::text::count::count;
 use std::collections::BTreeMap;
 
 use crate::clients::prometheus::wire::Delivery;
-use crate::doctor::finding::{Finding, count, first};
+use crate::doctor::finding::{Finding, first};
 use liveops_domain::alert::rule::Rule;
 
 /// Seconds of one rule, and of one group, that endanger the next evaluation.

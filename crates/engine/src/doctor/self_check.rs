@@ -1,9 +1,10 @@
 //! liveops' own house: configuration files, trust, state folder, audit log, terminal.
 
+use liveops_domain::text::count::count;
 use std::path::Path;
 
 use crate::config::layers::user_file;
-use crate::doctor::finding::{Finding, System, count};
+use crate::doctor::finding::{Finding, System};
 use crate::session::Session;
 use liveops_domain::error::{Error, Result};
 

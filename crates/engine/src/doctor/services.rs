@@ -1,6 +1,7 @@
 //! Services: is the health API there and understood, do the metrics parse, and is the clock right?
 
 use futures_util::future::join_all;
+use liveops_domain::text::count::count;
 use tokio::join;
 
 use crate::clients::http::answer::Answer;
@@ -9,7 +10,7 @@ use crate::clients::service;
 use crate::config::endpoint::Endpoint;
 use crate::config::service::Service;
 use crate::doctor::answer;
-use crate::doctor::finding::{Finding, System, count, no_answer, said};
+use crate::doctor::finding::{Finding, System, no_answer, said};
 use crate::session::Session;
 use liveops_domain::error::{Error, Result};
 use liveops_domain::metric::exposition::{Exposition, Sample};
@@ -126,7 +127,7 @@ fn judge_metrics(found: &Exposition, endpoint: &Endpoint) -> Finding {
             format!(
                 "metrics at {}: {} given twice; the first value counts",
                 endpoint.url.show(),
-                count(found.duplicates, "series").replace("seriess", "series")
+                count(found.duplicates, "series")
             ),
         )
         .fix("register each metric once; Prometheus drops such samples, too");

@@ -1,8 +1,9 @@
 //! The metrics gap: targets that are down, were never scraped, or take too long.
 
+use liveops_domain::text::count::count;
 use std::collections::BTreeMap;
 
-use crate::doctor::finding::{Finding, count, first};
+use crate::doctor::finding::{Finding, first};
 use liveops_domain::metric::series::ScrapeTarget;
 use liveops_domain::text::duration::parse_positive;
 

@@ -12,7 +12,7 @@ use liveops_domain::flag::document::Malformed;
 use liveops_domain::flag::history::Revision;
 use liveops_domain::flag::name::FlagName;
 use liveops_domain::flag::reader::Reader;
-use liveops_domain::status::source::{Source, SourceState};
+use liveops_domain::status::source::Source;
 
 /// The newest change of each flag that is among them.
 pub fn newest(history: &[Revision]) -> HashMap<&str, &Revision> {
@@ -97,10 +97,5 @@ impl Shelf {
 
 /// The store as a source that answered.
 pub fn answered(began: Instant) -> Source {
-    Source {
-        name: "flags".into(),
-        state: SourceState::Ok,
-        latency_ms: u64::try_from(began.elapsed().as_millis()).ok(),
-        error: None,
-    }
+    Source::asked("flags", began.elapsed(), Ok(()))
 }

@@ -1,5 +1,6 @@
 //! Who would be switched on or off by a change of a flag.
 
+use liveops_domain::text::count::count;
 use std::path::Path;
 
 use serde::Serialize;
@@ -334,12 +335,8 @@ pub fn whom(reach: Option<&Audience>) -> String {
     }
 }
 
-pub fn listed(count: usize) -> String {
-    match count {
-        0 => "nobody".into(),
-        1 => "1 listed user".into(),
-        n => format!("{n} listed users"),
-    }
+pub fn listed(n: usize) -> String {
+    if n == 0 { "nobody".into() } else { count(n, "listed user") }
 }
 
 pub fn named(all: &[String]) -> String {

@@ -164,9 +164,7 @@ async fn kpis(cx: &Session) -> Seen {
 }
 
 async fn series(cx: &Session) -> Result<(String, Value)> {
-    let settings = &cx.config()?.settings;
-    let presets = crate::config::presets::kpis();
-    let kpis = if settings.kpis.is_empty() { &presets } else { &settings.kpis };
+    let kpis = cx.kpis()?;
     let prometheus = Prometheus::new(cx.http()?, cx.prometheus()?, Effort::Quick);
     let end = cx.clock.now();
     let asked = kpis.iter().map(async |kpi| {

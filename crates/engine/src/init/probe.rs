@@ -1,5 +1,6 @@
 //! Looks at every place that was given, all at once: is it there, and which KPIs of the preset have data in it?
 
+use liveops_domain::text::count::count;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -209,8 +210,7 @@ async fn look_at_service(http: &Http, work: &Path, name: &str, url: &str) -> Loo
     let silent = health.state == State::Unreachable;
     let (place, samples, moved) = match metrics {
         Ok((place, samples)) => {
-            let plural = if samples.len() == 1 { "" } else { "s" };
-            let detail = format!("{} sample{plural}", samples.len());
+            let detail = count(samples.len(), "sample");
             let usual = place == format!("{}/api/health/metrics", url.trim_end_matches('/'));
             let moved = (!usual).then(|| (name.to_owned(), place.clone()));
             (Some(finding(format!("metrics of {name}"), &place, Ok(detail))), samples, moved)

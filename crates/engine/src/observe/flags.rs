@@ -1,6 +1,6 @@
 //! The feature flags: how many are on, what is wrong with them, and who changed them in the last hour.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
@@ -15,7 +15,7 @@ use liveops_domain::flag::history::Revision;
 use liveops_domain::flag::lint::{Severity, Surroundings, lint};
 use liveops_domain::flag::name::FlagName;
 use liveops_domain::flag::reader::Reader;
-use liveops_domain::status::source::{Source, SourceState};
+use liveops_domain::status::source::Source;
 use liveops_domain::status::{FlagError, FlagsReading};
 
 /// So many of the newest changes are looked at: more do not fit into an hour that anybody wants to read of.
@@ -45,6 +45,7 @@ pub async fn ask(cx: &Session) -> Found {
         Ok(all) => all,
         Err(error) => return down(&error),
     };
+    let source = Source::asked("flags", began.elapsed(), Ok(()));
     let lost = history.as_ref().err().map(Error::reason);
     let since = cx.clock.now() - TimeDelta::hours(1);
     let history = history.unwrap_or_default();
@@ -53,15 +54,7 @@ pub async fn ask(cx: &Session) -> Found {
     let environment = cx.environment().unwrap_or_default();
     Found {
         flags: Some(reading(&all, &history, &recent, reader, cx.clock.now())),
-        source: Some(Source {
-            name: "flags".into(),
-            state: match lost {
-                None => SourceState::Ok,
-                Some(_) => SourceState::Degraded,
-            },
-            latency_ms: u64::try_from(began.elapsed().as_millis()).ok(),
-            error: lost.map(|why| format!("their history: {why}")),
-        }),
+        source: Some(source.partly(lost.map(|why| format!("their history: {why}")))),
         changes: recent.into_iter().map(|revision| record(revision, environment)).collect(),
     }
 }
@@ -76,15 +69,8 @@ fn store(cx: &Session) -> Result<Option<Flags>> {
 }
 
 fn down(error: &Error) -> Found {
-    Found {
-        source: Some(Source {
-            name: "flags".into(),
-            state: SourceState::Down,
-            latency_ms: None,
-            error: Some(error.reason()),
-        }),
-        ..Found::default()
-    }
+    let source = Source::asked("flags", Duration::ZERO, Err::<(), _>(error));
+    Found { source: Some(source), ..Found::default() }
 }
 
 fn reading(

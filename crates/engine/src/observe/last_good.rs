@@ -18,12 +18,14 @@ impl Memory {
     /// Puts the last good values where there are none now, marked with their time. Their level stays unknown.
     pub fn fill(&mut self, readings: &mut Readings, now: DateTime<Utc>) {
         for reading in &mut readings.kpis {
-            if reading.value.is_some() {
+            if reading.is_sure() {
                 if let Some((at, last)) = self.kpis.get(&reading.kpi.name) {
                     fill_gaps(&mut reading.trend, &last.trend, now - *at);
                 }
                 self.kpis.insert(reading.kpi.name.clone(), (now, reading.clone()));
-            } else if let Some((at, last)) = self.kpis.get(&reading.kpi.name) {
+            } else if reading.value.is_none()
+                && let Some((at, last)) = self.kpis.get(&reading.kpi.name)
+            {
                 reading.value = last.value;
                 reading.by = last.by.clone();
                 reading.trend = last.trend.clone();

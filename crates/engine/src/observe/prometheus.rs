@@ -51,13 +51,7 @@ pub async fn ask(cx: &Session, kpis: &[Kpi]) -> Said {
     if let (false, Some(error)) = (answered, outage.or(first)) {
         return down(error);
     }
-    let state = if outage.is_some() { SourceState::Degraded } else { SourceState::Ok };
-    let source = Source {
-        name: "prometheus".into(),
-        state,
-        latency_ms: u64::try_from(began.elapsed().as_millis()).ok(),
-        error: outage.map(Error::reason),
-    };
+    let source = Source::asked("prometheus", began.elapsed(), Ok(())).partly(outage.map(Error::reason));
     let mut warnings = Vec::new();
     let kpis = asked
         .into_iter()
@@ -79,42 +73,48 @@ fn is_about_the_question(error: &Error) -> bool {
 
 fn down(error: &Error) -> Said {
     let source =
-        Source { name: "prometheus".into(), state: SourceState::Down, latency_ms: None, error: Some(error.reason()) };
+        Source { state: SourceState::Down, ..Source::asked("prometheus", Duration::ZERO, Err::<(), _>(error)) };
     Said { source, kpis: Vec::new(), targets: None, warnings: Vec::new() }
 }
 
 type Asked = ((KpiReading, Vec<String>), Option<Error>);
 
+/// What it is now, and the answer itself. Of an answer that is not whole, the value is shown and not judged.
+pub async fn value(client: &Prometheus<'_>, kpi: &Kpi, now: DateTime<Utc>) -> (KpiReading, Result<Queried>) {
+    let answer = client.instant(&kpi.promql(), None).await;
+    let reading = match &answer {
+        Ok(queried) => match queried.warnings.first() {
+            None => read(kpi, queried, now),
+            Some(warning) => read(kpi, queried, now).doubtful(warning),
+        },
+        Err(error) => KpiReading::unknown(kpi.clone(), Origin::Prometheus, error.reason()),
+    };
+    (reading, answer)
+}
+
 async fn one(client: &Prometheus<'_>, kpi: &Kpi, now: DateTime<Utc>) -> Asked {
     let query = kpi.promql();
-    let total = client.instant(&query, None);
     let trend = client.range(&query, now - HOUR, now, STEP);
     let by = async {
         match kpi.promql_by() {
-            Some(query) => Some(client.instant(&query, None).await),
+            Some(query) => client.instant(&query, None).await.ok(),
             None => None,
         }
     };
-    let (total, trend, by) = tokio::join!(total, trend, by);
-    let mut warnings = Vec::new();
-    let (mut reading, error) = match total {
-        Ok(queried) => {
-            warnings
-                .extend(queried.warnings.iter().map(|warning| format!("prometheus, on KPI `{}`: {warning}", kpi.name)));
-            let parts = by.and_then(Result::ok).map(|queried| parts(&queried, kpi)).unwrap_or_default();
-            (read(kpi, &queried, parts, now), None)
-        }
-        Err(error) => {
-            let reading = KpiReading::unknown(kpi.clone(), Origin::Prometheus, error.reason());
-            (reading, Some(error))
-        }
-    };
+    let ((mut reading, total), trend, by) = tokio::join!(value(client, kpi, now), trend, by);
+    let answers = total.as_ref().ok().into_iter().chain(&by);
+    let warnings = answers.flat_map(|queried| &queried.warnings);
+    let warnings = warnings.map(|warning| format!("prometheus, on KPI `{}`: {warning}", kpi.name)).collect();
+    if reading.value.is_some() {
+        reading.by = by.map(|queried| parts(&queried, kpi)).unwrap_or_default();
+    }
     reading.trend = trend.map(|queried| self::trend(&queried, now)).unwrap_or_default();
-    ((reading, warnings), error)
+    ((reading, warnings), total.err())
 }
 
 /// Exactly one series is a value; none, several, or a histogram are not.
-fn read(kpi: &Kpi, queried: &Queried, by: BTreeMap<String, f64>, now: DateTime<Utc>) -> KpiReading {
+fn read(kpi: &Kpi, queried: &Queried, now: DateTime<Utc>) -> KpiReading {
+    let by = BTreeMap::new;
     let unknown = |why: String| KpiReading::unknown(kpi.clone(), Origin::Prometheus, why);
     if let Some(at) = newest(&queried.answer).filter(|at| now - *at > STALE) {
         let why = format!("the newest value is from {}; is a cache in front of it?", relative(at, now));
@@ -123,12 +123,12 @@ fn read(kpi: &Kpi, queried: &Queried, by: BTreeMap<String, f64>, now: DateTime<U
     match &queried.answer {
         Answer::Scalar(point) => point.value.float().map_or_else(
             || unknown("a histogram instead of a number".into()),
-            |value| KpiReading::known(kpi.clone(), Origin::Prometheus, value, by),
+            |value| KpiReading::known(kpi.clone(), Origin::Prometheus, value, by()),
         ),
         Answer::Vector(series) => match series.as_slice() {
             [] => unknown("no series; is the metric scraped?".into()),
             [only] => match last(only) {
-                Some(value) => KpiReading::known(kpi.clone(), Origin::Prometheus, value, by),
+                Some(value) => KpiReading::known(kpi.clone(), Origin::Prometheus, value, by()),
                 None => unknown("a native histogram instead of a number; use histogram_quantile()".into()),
             },
             several => {

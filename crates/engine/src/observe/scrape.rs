@@ -17,7 +17,7 @@ use crate::session::Session;
 use liveops_domain::error::{Error, Result};
 use liveops_domain::metric::exposition::{Exposition, Sample};
 use liveops_domain::metric::kpi::{Kpi, KpiKind};
-use liveops_domain::metric::scrape::{KpiValue, NoValue, Snapshot, Window, evaluate, keep};
+use liveops_domain::metric::scrape::{KpiValue, NoValue, STARTED, Snapshot, Window, evaluate, keep};
 use liveops_domain::metric::selector::Selector;
 use liveops_domain::status::source::{Source, SourceState};
 use liveops_domain::status::{KpiReading, Origin};
@@ -87,8 +87,11 @@ pub async fn ask(cx: &Session, services: &[&Service], kpis: &[Kpi], cache: &Cach
     Scraped { kpis: readings, sources: sources(&places) }
 }
 
-fn key(endpoint: &Endpoint) -> String {
-    format!("scrape {}", endpoint.url.show())
+/// Scrapes that were kept for other KPIs lack series that were there: these would seem born since.
+fn key(endpoint: &Endpoint, kpis: &[Kpi]) -> String {
+    let mut wanted: Vec<String> = kpis.iter().flat_map(Kpi::selectors).map(|selector| selector.show()).collect();
+    wanted.sort();
+    format!("scrape {} {}", endpoint.url.show(), wanted.join(" "))
 }
 
 async fn scrape_all<'a>(
@@ -113,7 +116,7 @@ async fn scrape_all<'a>(
                 Err(error) => (Err(error), None),
             };
             let history = match &current {
-                Ok(_) => cache.load(&key(endpoint)).unwrap_or_default(),
+                Ok(_) => cache.load(&key(endpoint, kpis)).unwrap_or_default(),
                 Err(_) => Vec::new(),
             };
             Place { service, endpoint, history, current, stale, took: began.elapsed() }
@@ -131,12 +134,12 @@ async fn one(
     selectors: &[Selector],
 ) -> Result<(Snapshot, Option<TimeDelta>)> {
     let target = cx.target(&service.name, endpoint)?;
-    let wanted = |name: &str| selectors.iter().any(|selector| selector.name() == name);
+    let wanted = |name: &str| name == STARTED || selectors.iter().any(|selector| selector.name() == name);
     let (exposition, answer) = scrape(cx.http()?, &target, "", Effort::Quick, wanted).await?;
     let at = cx.clock.now();
     // By the endpoint's own clock, where it tells: ours may be off.
     let (samples, stale) = fresh(exposition, answer.date.unwrap_or(at));
-    Ok((keep(Snapshot { at, samples }, kpis), stale))
+    Ok((keep(Snapshot::new(at, samples), kpis), stale))
 }
 
 /// The samples that are of now, and the age of the youngest that is not.
@@ -166,20 +169,22 @@ fn compute(kpi: &Kpi, places: &[Place<'_>]) -> Result<KpiValue, NoValue> {
         .filter(of_service)
         .filter_map(|place| {
             let current = place.current.as_ref().ok()?;
-            Some(Window { previous: earlier(kpi, &place.history, current.at), current })
+            Some(Window { earlier: earlier(kpi, &place.history, current.at), current })
         })
         .collect();
     evaluate(kpi, &windows)
 }
 
-/// The oldest scrape that is still inside the KPI's window: the longer the base, the steadier the rate.
-fn earlier<'a>(kpi: &Kpi, history: &'a [Snapshot], now: DateTime<Utc>) -> Option<&'a Snapshot> {
+/// The scrapes that are inside the KPI's window, the oldest first: the longer the base, the steadier the rate.
+fn earlier<'a>(kpi: &Kpi, history: &'a [Snapshot], now: DateTime<Utc>) -> Vec<&'a Snapshot> {
     let window = match &kpi.kind {
         KpiKind::Rate { window, .. } | KpiKind::Ratio { window, .. } | KpiKind::Quantile { window, .. } => *window,
-        KpiKind::Gauge { .. } | KpiKind::PromQl(_) => return None,
+        KpiKind::Gauge { .. } | KpiKind::PromQl(_) => return Vec::new(),
     };
     let window = TimeDelta::from_std(window).unwrap_or(TimeDelta::MAX);
-    history.iter().find(|snapshot| now - snapshot.at <= window && now - snapshot.at >= TimeDelta::milliseconds(500))
+    let inside =
+        |snapshot: &&Snapshot| now - snapshot.at <= window && now - snapshot.at >= TimeDelta::milliseconds(500);
+    history.iter().filter(inside).collect()
 }
 
 fn reading(kpi: &Kpi, places: &[Place<'_>]) -> KpiReading {
@@ -245,7 +250,7 @@ fn remember(place: &Place<'_>, kpis: &[Kpi], cache: &Cache) {
     }
     history.push(current);
     let surplus = history.len().saturating_sub(KEPT);
-    cache.save(&key(place.endpoint), &history[surplus..].to_vec());
+    cache.save(&key(place.endpoint, kpis), &history[surplus..].to_vec());
 }
 
 fn sources(places: &[Place<'_>]) -> Vec<Source> {
@@ -253,20 +258,18 @@ fn sources(places: &[Place<'_>]) -> Vec<Source> {
     let mut index: HashMap<&str, usize> = HashMap::new();
     for place in places.iter().filter(|place| !is_guess_that_missed(place)) {
         let name = place.service.name.as_str();
-        let latency_ms = place.current.as_ref().ok().and_then(|_| u64::try_from(place.took.as_millis()).ok());
-        let error = place.current.as_ref().err().map(Error::reason);
-        let state = if error.is_none() { SourceState::Ok } else { SourceState::Down };
+        let asked = Source::asked(format!("{name} metrics"), place.took, place.current.as_ref());
         match index.get(name).map(|at| &mut sources[*at]) {
             None => {
                 index.insert(name, sources.len());
-                sources.push(Source { name: format!("{name} metrics"), state, latency_ms, error });
+                sources.push(asked);
             }
             Some(known) => {
-                if known.state != state {
+                if known.state != asked.state {
                     known.state = SourceState::Degraded;
                 }
-                known.latency_ms = known.latency_ms.max(latency_ms);
-                known.error = known.error.take().or(error);
+                known.latency_ms = known.latency_ms.max(asked.latency_ms);
+                known.error = known.error.take().or(asked.error);
             }
         }
     }

@@ -80,7 +80,7 @@ impl Scene {
         let endpoints = service.metrics.iter().cloned();
         Ok(Self {
             service: Some(service.name.clone()),
-            metrics: metrics(service, &cx.config()?.settings.kpis),
+            metrics: metrics(service, &cx.kpis()?),
             endpoints: endpoints.map(|one| (service.name.clone(), one)).collect(),
             canary: rollout.tracks.canary.clone(),
             stable: Some(rollout.tracks.stable.clone()),
@@ -325,8 +325,7 @@ impl<'a> Eyes<'a> {
             .collect();
         let scraped = self.endpoints.iter().map(|target| async {
             let (parsed, _) = in_time(scrape(http, target, "", Effort::Once, |_| true)).await.ok()?;
-            let snapshot = Snapshot { at: now, samples: parsed.samples };
-            Some(keep(snapshot, &kpis))
+            Some(keep(Snapshot::new(now, parsed.samples), &kpis))
         });
         Some(Scrapes { at: now, endpoints: join_all(scraped).await })
     }

@@ -179,6 +179,9 @@ async fn budget(cx: &Session, rules: &Rules) -> Found {
         client.instant(query, Some(cx.clock.now())).await
     };
     let answer = ask.await.map_err(|error| (format!("it cannot be asked: {error}"), hint()))?;
+    if let Some(warning) = answer.warnings.first() {
+        return Err((format!("not everything answered: {warning}"), hint()));
+    }
     let value = match &answer.answer {
         Answer::Vector(series) => match series.as_slice() {
             [only] => only.points.last().and_then(|point| point.value.float()),

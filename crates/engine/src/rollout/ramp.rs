@@ -62,7 +62,7 @@ pub async fn place<'a>(cx: &'a Session, name: &FlagName) -> Result<Place<'a>> {
 pub fn scene(cx: &Session, particulars: &Particulars) -> Result<Scene> {
     let settings = &cx.config()?.settings;
     let of_services = settings.services.iter().filter_map(|service| service.rollout.as_ref());
-    let mut metrics = settings.kpis.clone();
+    let mut metrics = cx.kpis()?.into_owned();
     for metric in of_services.flat_map(|rollout| &rollout.metrics) {
         if !metrics.iter().any(|known| known.name == metric.name) {
             metrics.push(metric.clone());

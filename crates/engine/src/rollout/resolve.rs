@@ -10,6 +10,7 @@ use crate::rollout::evidence::Scene;
 use crate::rollout::state_store::{Memory, Stored, open as memories};
 use crate::rollout::target::{Notice, Target, open as targets};
 use crate::session::Session;
+use crate::session::lookup::named;
 use liveops_domain::error::{Error, Result};
 use liveops_domain::rollout::exposure::Reading;
 use liveops_domain::rollout::plan::{FLAG, Rules};
@@ -102,12 +103,7 @@ pub fn choose<'a>(cx: &'a Session, name: Option<&str>) -> Result<&'a Service> {
     let found = candidates(cx)?;
     let names: Vec<&str> = found.iter().map(|service| service.name.as_str()).collect();
     if let Some(name) = name {
-        let known = found.iter().find(|service| service.name == name);
-        return known.copied().ok_or_else(|| Error::NotFound {
-            what: "service with a `rollout` section",
-            name: name.to_owned(),
-            candidates: names.iter().map(ToString::to_string).collect(),
-        });
+        return named("service with a `rollout` section", name, found, |service| &service.name);
     }
     match found.as_slice() {
         [only] => Ok(only),

@@ -7,20 +7,16 @@ use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 
-use crate::config::service::Service;
 use crate::incident::resolve;
 use crate::incident::summary::Shown;
 use crate::observe::last_good::Memory;
-use crate::observe::trends::with_trends;
-use crate::observe::{alerts, flags, kpis_of, only_for, services};
+use crate::observe::{alerts, flags, kpis, only_for, services};
 use crate::rollout::overview::rows;
 use crate::rollout::ramp::ramps;
 use crate::session::Session;
-use crate::session::cache;
 use liveops_domain::change::record;
 use liveops_domain::change::record::ChangeRecord;
 use liveops_domain::error::Result;
-use liveops_domain::metric::kpi::Kpi;
 use liveops_domain::rollout::overview::Seen;
 use liveops_domain::status::Readings;
 use liveops_domain::status::source::{Recommendation, Source, SourceState};
@@ -55,21 +51,17 @@ pub async fn gather(only: &[String], cx: &Session, memory: &mut Memory) -> Resul
     let began = Instant::now();
     let settings = &cx.config()?.settings;
     cx.http()?.restart();
-    let cache = cache(cx)?;
     let wanted = |name: &str| only.is_empty() || only.iter().any(|known| known == name);
-    let asked: Vec<&Service> = settings.services.iter().filter(|service| wanted(&service.name)).collect();
-    let presets = settings.kpis.is_empty();
-    let kpis: Vec<Kpi> = if presets { crate::config::presets::kpis() } else { settings.kpis.clone() };
-    let kpis: Vec<Kpi> = kpis.into_iter().filter(|kpi| kpi.service.as_deref().is_none_or(wanted)).collect();
-
-    let (services, (said, scraped), found, flags, rollouts, ramps) = tokio::join!(
+    let asked = cx.services(only)?;
+    let (services, kpis, found, flags, rollouts, ramps) = tokio::join!(
         services::ask(cx, &asked),
-        kpis_of(cx, &asked, &kpis, &cache),
+        kpis::ask(cx, only),
         alerts::ask(cx),
         flags::ask(cx),
         rows(cx),
         ramps(cx)
     );
+    let kpis = kpis?;
     let mut warnings = Vec::new();
     let mut rollouts = rollouts?;
     rollouts.rollouts.retain(|row| wanted(&row.service));
@@ -80,34 +72,19 @@ pub async fn gather(only: &[String], cx: &Session, memory: &mut Memory) -> Resul
     }
     let rollouts = rollouts.unfinished();
 
-    let mut sources = Vec::new();
+    warnings.extend(kpis.warnings);
+    let targets_expected = kpis.prometheus.as_ref().is_some_and(|source| source.state != SourceState::Ok);
+    let sources: Vec<Source> =
+        kpis.prometheus.into_iter().chain(found.source).chain(flags.source).chain(kpis.services).collect();
     let mut readings = Readings {
         services,
-        kpis: Vec::new(),
-        alerts: None,
+        kpis: kpis.readings,
+        alerts: found.alerts,
         alerts_as_of: None,
         alerts_elsewhere: 0,
-        targets: None,
+        targets: kpis.targets,
         flags: flags.flags,
     };
-    let mut targets_expected = false;
-    if let Some(said) = said {
-        targets_expected = said.source.state != SourceState::Ok;
-        sources.push(said.source);
-        warnings.extend(said.warnings);
-        readings.kpis = said.kpis;
-        readings.targets = said.targets;
-    }
-    sources.extend(found.source);
-    sources.extend(flags.source);
-    if let Some(scraped) = scraped {
-        sources.extend(scraped.sources);
-        readings.kpis = with_trends(scraped.kpis, &asked, &cache, cx.clock.now());
-    }
-    if presets {
-        readings.kpis.retain(|reading| reading.value.is_some());
-    }
-    readings.alerts = found.alerts;
     memory.fill(&mut readings, cx.clock.now());
     only_for(only, &mut readings);
     let incidents = incidents_of(cx, &mut warnings)?;
@@ -118,7 +95,7 @@ pub async fn gather(only: &[String], cx: &Session, memory: &mut Memory) -> Resul
         warnings,
         alerts_expected,
         targets_expected,
-        presets,
+        presets: cx.are_kpis_presets()?,
         changes: flags::merge(changes_of(cx)?, flags.changes),
         incidents,
         postmortem: postmortem_of(cx)?,

@@ -1,6 +1,7 @@
 //! The checks of the checklist: each looks at one thing, and says what it found, or why it could not look. What is not
 //! configured is a person's to look at; what is dead is unknown, and holds nothing up.
 
+use liveops_domain::text::count as words;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -293,13 +294,18 @@ async fn logs(ground: &Ground<'_>) -> Result<Found> {
             Ok(None) => (Outcome::Unknown, format!("{name}: there is no such Deployment")),
             Ok(Some(read)) if read.lines == 0 => (Outcome::Unknown, format!("{name}: no line in 15 minutes")),
             Ok(Some(read)) if read.errors.is_empty() => {
-                (Outcome::Clear, format!("{name}: no error in {} lines", read.lines))
+                (Outcome::Clear, format!("{name}: no error in {}", words::count(read.lines, "line")))
             }
             Ok(Some(read)) => {
                 let count: usize = read.errors.iter().map(|group| group.count).sum();
                 let kinds = read.errors.iter().take(KINDS);
                 let kinds: Vec<String> = kinds.map(|group| format!("{}x {}", group.count, group.what)).collect();
-                let line = format!("{name}: {count} errors in {} lines: {}", read.lines, kinds.join(" · "));
+                let line = format!(
+                    "{name}: {} in {}: {}",
+                    words::count(count, "error"),
+                    words::count(read.lines, "line"),
+                    kinds.join(" · ")
+                );
                 (Outcome::Suspicious, line)
             }
         };

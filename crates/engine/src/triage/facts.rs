@@ -90,8 +90,8 @@ async fn clearest<'a>(
     (since, now): (DateTime<Utc>, DateTime<Utc>),
     status: Asked<'a, Gathered>,
 ) -> Option<(Break, Option<String>)> {
-    let settings = &cx.config().ok()?.settings;
-    let judged: Vec<&Kpi> = settings.kpis.iter().filter(|kpi| kpi.critical.is_some() || kpi.warn.is_some()).collect();
+    let kpis = cx.kpis().ok()?;
+    let judged: Vec<&Kpi> = kpis.iter().filter(|kpi| kpi.critical.is_some() || kpi.warn.is_some()).collect();
     let asked = judged.iter().map(async |kpi| {
         let points = series(cx, kpi, since, now).await.unwrap_or_default();
         (points.len() >= LEAST).then(|| (find(&points), kpi.service.clone()))

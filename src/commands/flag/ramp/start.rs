@@ -238,7 +238,8 @@ pub(crate) fn rules(cx: &Context, args: &StartArgs) -> Result<Rules> {
     };
     rules.success.extend(args.guard.iter().cloned());
     if rules.success.is_empty() && rules.rollback.is_empty() {
-        let names: Vec<&str> = settings.kpis.iter().map(|kpi| kpi.name.as_str()).collect();
+        let kpis = cx.kpis()?;
+        let names: Vec<&str> = kpis.iter().map(|kpi| kpi.name.as_str()).collect();
         return Err(Error::usage(
             "a ramp without a guard: nothing would keep it from everybody, or take it back",
             format!("add one, such as `--guard 'error_rate < 1%'`, or `--policy NAME`; metrics: {}", names.join(", ")),

@@ -39,8 +39,7 @@ impl<'a> Measured<'a> {
                 let whole = rates(to, *window, windows)?;
                 let absent_is_zero = of.name() == to.name();
                 let part = match rates(of, *window, windows) {
-                    // Only what is not there is zero: what has just appeared (the first errors
-                    // of an outage) must be seen twice, and is unknown until then.
+                    // Only what is not there is zero; what cannot be measured yet is unknown.
                     Err(NoValue::NoSeries { .. }) if absent_is_zero => Vector::new(),
                     other => other?,
                 };

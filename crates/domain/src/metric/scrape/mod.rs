@@ -2,7 +2,8 @@
 //!
 //! A gauge needs one scrape; what grows needs two, and is measured between them, where Prometheus
 //! extrapolates to the whole window ("rate" in Prometheus' query functions). A counter that fell
-//! was reset, and has grown by its new value. A series with one sample in the window adds nothing.
+//! was reset, and has grown by its new value. A series that is born while its metric is there has
+//! grown from 0: the first errors of an outage count.
 
 mod measured;
 mod series;
@@ -28,13 +29,41 @@ pub struct Snapshot {
     pub at: DateTime<Utc>,
     /// The samples, each series once.
     pub samples: Vec<Sample>,
+    /// When the process began that answered, in seconds since the epoch, where it says so.
+    #[serde(default)]
+    pub started: Option<f64>,
 }
 
-/// Two scrapes of one endpoint.
-#[derive(Debug, Clone, Copy)]
+/// The metric that says when a process began.
+pub const STARTED: &str = "process_start_time_seconds";
+
+impl Snapshot {
+    /// What was scraped at this time.
+    pub fn new(at: DateTime<Utc>, samples: Vec<Sample>) -> Self {
+        let mut starts = samples.iter().filter(|sample| sample.name == STARTED);
+        // Several are an exposition that was put together of several processes.
+        let started = starts.next().map(|sample| sample.value).filter(|_| starts.next().is_none());
+        Self { at, samples, started }
+    }
+
+    /// Did another process than that of the earlier scrape answer, which is no successor of it: one that began
+    /// before, or that had begun well before the other still answered?
+    fn is_beside(&self, earlier: &Self) -> bool {
+        // Clocks differ, and an old and a new process overlap for a moment.
+        const OVERLAP: f64 = 60.0;
+        let (Some(now), Some(then)) = (self.started, earlier.started) else {
+            return false;
+        };
+        let asked = earlier.at.timestamp() as f64;
+        now < then - 1.0 || (now > then + 1.0 && now + OVERLAP < asked)
+    }
+}
+
+/// The scrapes of one endpoint.
+#[derive(Debug, Clone)]
 pub struct Window<'a> {
-    /// The earlier one, when there is one.
-    pub previous: Option<&'a Snapshot>,
+    /// The earlier ones, oldest first.
+    pub earlier: Vec<&'a Snapshot>,
     /// The latest.
     pub current: &'a Snapshot,
 }
@@ -85,6 +114,9 @@ pub enum NoValue {
         /// `NaN`, `+Inf` or `-Inf`.
         value: &'static str,
     },
+    /// A load balancer, or workers that share a port.
+    #[error("the answers come from different processes behind one URL; name each by its own")]
+    SeveralProcesses,
     /// Free PromQL is not evaluated here.
     #[error("free PromQL, which needs Prometheus")]
     NeedsPrometheus,

@@ -1,6 +1,6 @@
 //! From scrapes to one number a series, and from these to groups, as PromQL selects, rates and aggregates.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::metric::exposition::Sample;
@@ -31,22 +31,21 @@ pub fn instant<'a>(selector: &Selector, windows: &[Window<'a>]) -> Result<Vector
     Ok(values)
 }
 
-/// The growth a second of each series that both scrapes of its endpoint have.
+/// The growth a second of each series since the oldest scrape in the window, over all restarts between.
 pub fn rates<'a>(selector: &Selector, range: Duration, windows: &[Window<'a>]) -> Result<Vector<'a>, NoValue> {
     instant(selector, windows)?;
     let mut rates = Vector::new();
     for window in windows {
-        let Some((previous, seconds)) = usable_previous(window, range) else {
+        let scrapes = within(window, range);
+        if scrapes.windows(2).any(|pair| pair[1].is_beside(pair[0])) {
+            return Err(NoValue::SeveralProcesses);
+        }
+        let [oldest, _, ..] = scrapes.as_slice() else {
             continue;
         };
-        let before: HashMap<&Labels, f64> =
-            selected(previous, selector).map(|sample| (&sample.labels, sample.value)).collect();
-        for sample in selected(window.current, selector) {
-            if let Some(old) = before.get(&sample.labels) {
-                let grown = if sample.value < *old { sample.value } else { sample.value - old };
-                rates.push((&sample.labels, grown / seconds));
-            }
-        }
+        let seconds = (window.current.at - oldest.at).as_seconds_f64();
+        let grown = growth(selector, &scrapes);
+        rates.extend(grown.into_iter().map(|(labels, grown)| (labels, grown / seconds)));
     }
     if rates.is_empty() {
         return Err(NoValue::NeedsSecondScrape { selector: selector.show() });
@@ -54,12 +53,33 @@ pub fn rates<'a>(selector: &Selector, range: Duration, windows: &[Window<'a>]) -
     Ok(rates)
 }
 
-/// The earlier scrape and the seconds since, when it is inside the window and truly earlier.
-fn usable_previous<'a>(window: &Window<'a>, range: Duration) -> Option<(&'a Snapshot, f64)> {
-    let previous = window.previous?;
-    let elapsed = (window.current.at - previous.at).to_std().ok()?;
-    let usable = !elapsed.is_zero() && elapsed <= range;
-    usable.then_some((previous, elapsed.as_secs_f64()))
+/// By how much each series grew: by what it was seen to grow, and from 0 where it was born among others of its metric.
+fn growth<'a>(selector: &Selector, scrapes: &[&'a Snapshot]) -> BTreeMap<&'a Labels, f64> {
+    let mut last: BTreeMap<&Labels, f64> = BTreeMap::new();
+    let mut grown = BTreeMap::new();
+    let mut is_known = false;
+    for scrape in scrapes {
+        for sample in selected(scrape, selector) {
+            let more = match last.insert(&sample.labels, sample.value) {
+                Some(old) if sample.value < old => sample.value,
+                Some(old) => sample.value - old,
+                None if is_known => sample.value,
+                None => continue,
+            };
+            *grown.entry(&sample.labels).or_insert(0.0) += more;
+        }
+        is_known |= scrape.samples.iter().any(|sample| sample.name == selector.name());
+    }
+    grown
+}
+
+/// The scrapes of a window that are inside of it, oldest first, the latest among them.
+fn within<'a>(window: &Window<'a>, range: Duration) -> Vec<&'a Snapshot> {
+    let usable = |earlier: &&&Snapshot| {
+        let elapsed = (window.current.at - earlier.at).to_std();
+        elapsed.is_ok_and(|elapsed| !elapsed.is_zero() && elapsed <= range)
+    };
+    window.earlier.iter().filter(usable).copied().chain([window.current]).collect()
 }
 
 pub fn group_of(labels: &Labels, by: Option<&str>) -> String {

@@ -11,10 +11,8 @@ use crate::metric::scrape::*;
 const FIVE: Duration = Duration::from_secs(300);
 
 fn snapshot(second: i64, body: &str) -> Snapshot {
-    Snapshot {
-        at: DateTime::from_timestamp(1_700_000_000 + second, 0).unwrap(),
-        samples: exposition::parse(body, Format::Text, |_| true).unwrap().samples,
-    }
+    let samples = exposition::parse(body, Format::Text, |_| true).unwrap().samples;
+    Snapshot::new(DateTime::from_timestamp(1_700_000_000 + second, 0).unwrap(), samples)
 }
 
 fn kpi(kind: KpiKind, by: Option<&str>) -> Kpi {
@@ -53,7 +51,7 @@ fn gauge(text: &str, agg: Aggregation) -> KpiKind {
 /// The value over one endpoint that gave `before` and ten seconds later `after`, or the reason.
 fn between(kind: KpiKind, by: Option<&str>, before: &str, after: &str) -> Result<KpiValue, String> {
     let (before, after) = (snapshot(0, before), snapshot(10, after));
-    let window = Window { previous: Some(&before), current: &after };
+    let window = Window { earlier: vec![&before], current: &after };
     evaluate(&kpi(kind, by), &[window]).map_err(|reason| reason.to_string())
 }
 
@@ -65,7 +63,8 @@ fn parts(pairs: &[(&str, f64)]) -> BTreeMap<String, f64> {
 fn gauges_of_one_scrape() {
     let body = "p{r=\"eu\"} 10\np{r=\"us\"} 30\np 2\np_other 9\n";
     let now = snapshot(0, body);
-    let windows = [Window { previous: None, current: &now }; 2];
+    let one = Window { earlier: vec![], current: &now };
+    let windows = [one.clone(), one];
     for (agg, total, eu) in [
         (Aggregation::Sum, 84.0, 20.0),
         (Aggregation::Avg, 14.0, 10.0),
@@ -96,7 +95,7 @@ fn rates_between_two_scrapes() {
         ("grows", "c 100\n", "c 150\n", Ok(5.0)),
         ("stands still", "c 100\n", "c 100\n", Ok(0.0)),
         ("was reset", "c 100\n", "c 30\n", Ok(3.0)),
-        ("one appeared", "c{a=\"1\"} 0\n", "c{a=\"1\"} 10\nc{a=\"2\"} 500\n", Ok(1.0)),
+        ("one appeared", "c{a=\"1\"} 0\n", "c{a=\"1\"} 10\nc{a=\"2\"} 500\n", Ok(51.0)),
         ("one vanished", "c{a=\"1\"} 0\nc{a=\"2\"} 500\n", "c{a=\"1\"} 10\n", Ok(1.0)),
         ("all are new", "d 1\n", "c 10\n", Err("needs a second scrape to see how `c` changes")),
         ("not there", "c 1\n", "d 1\n", Err("no series match `c`")),
@@ -115,9 +114,9 @@ fn endpoints_are_added_up_each_over_its_own_time() {
     let (b0, b1) = (snapshot(5, "c 0\n"), snapshot(10, "c 100\n"));
     let new = snapshot(10, "c 9\n");
     let windows = [
-        Window { previous: Some(&a0), current: &a1 },
-        Window { previous: Some(&b0), current: &b1 },
-        Window { previous: None, current: &new },
+        Window { earlier: vec![&a0], current: &a1 },
+        Window { earlier: vec![&b0], current: &b1 },
+        Window { earlier: vec![], current: &new },
     ];
     assert_eq!(evaluate(&kpi(rate("c"), None), &windows).unwrap().total, 30.0);
 }
@@ -127,7 +126,7 @@ fn the_earlier_scrape_must_be_earlier_and_inside_the_window() {
     let now = snapshot(1_000, "c 5\n");
     for (second, usable) in [(999, true), (700, true), (699, false), (1_000, false), (1_001, false)] {
         let before = snapshot(second, "c 1\n");
-        let window = Window { previous: Some(&before), current: &now };
+        let window = Window { earlier: vec![&before], current: &now };
         let got = evaluate(&kpi(rate("c"), None), &[window]);
         assert_eq!(got.is_ok(), usable, "{second}");
         assert!(got.err().is_none_or(|e| e.is_cured_by_scraping_again()));
@@ -146,7 +145,7 @@ fn ratios() {
     let never = between(errors.clone(), None, "http{code=\"200\"} 0\n", "http{code=\"200\"} 9\n");
     assert_eq!(never.unwrap().total, 0.0);
     let first = between(errors.clone(), None, "http{code=\"200\"} 0\n", "http{code=\"200\"} 9\nhttp{code=\"500\"} 9\n");
-    assert!(first.unwrap_err().starts_with("needs a second scrape"));
+    assert_eq!(first.unwrap().total, 0.5, "it began at 0, after the first scrape");
     let quiet = between(errors, None, all, all);
     assert_eq!(quiet.unwrap_err(), "no traffic: `http` did not change between the scrapes");
     let typo = between(ratio("htp{code=~\"5..\"}", "http"), None, all, later);
@@ -191,11 +190,50 @@ fn quantiles_of_what_was_observed_between() {
     assert_eq!(outside, "the value is +Inf");
 }
 
+/// The growth a second of `c` over scrapes ten seconds apart.
+fn over(bodies: &[&str]) -> Result<f64, NoValue> {
+    let scrapes: Vec<Snapshot> = (0..).step_by(10).zip(bodies).map(|(second, body)| snapshot(second, body)).collect();
+    let (current, earlier) = scrapes.split_last().unwrap();
+    let window = Window { earlier: earlier.iter().collect(), current };
+    evaluate(&kpi(rate("c"), None), &[window]).map(|value| value.total)
+}
+
+#[test]
+fn each_series_is_followed_through_the_window() {
+    for (name, bodies, want) in [
+        (
+            "born in the middle",
+            ["c{a=\"1\"} 0\n", "c{a=\"1\"} 10\nc{a=\"2\"} 40\n", "c{a=\"1\"} 20\nc{a=\"2\"} 80\n"],
+            5.0,
+        ),
+        (
+            "ended in the middle",
+            ["c{a=\"1\"} 0\nc{a=\"2\"} 0\n", "c{a=\"1\"} 10\nc{a=\"2\"} 60\n", "c{a=\"1\"} 20\n"],
+            4.0,
+        ),
+        ("restarted twice", ["c 100\n", "c 20\n", "c 20\n"], 1.0),
+        ("restarted and higher at once", ["c 100\n", "c 0\n", "c 120\n"], 6.0),
+    ] {
+        assert_eq!(over(&bodies), Ok(want), "{name}");
+    }
+}
+
+#[test]
+fn several_processes_behind_one_url_are_no_restarts() {
+    let at = |start: u32, count: u32| format!("process_start_time_seconds {start}\nc {count}\n");
+    let long_ago = 1_600_000_000;
+    let (one, other) = (at(long_ago, 1000), at(long_ago + 500, 400));
+    assert_eq!(over(&[&one, &other]), Err(NoValue::SeveralProcesses), "it had begun long before");
+    assert_eq!(over(&[&other, &one]), Err(NoValue::SeveralProcesses), "it is the older one");
+    assert_eq!(over(&[&one, &at(1_700_000_005, 40)]), Ok(4.0), "it began since");
+    assert_eq!(over(&[&one, &one]), Ok(0.0));
+}
+
 #[test]
 fn what_cannot_be_computed_here() {
     let promql = kpi(KpiKind::PromQl("up".into()), None);
     let now = snapshot(0, "up 1\n");
-    let window = Window { previous: None, current: &now };
+    let window = Window { earlier: vec![], current: &now };
     assert_eq!(evaluate(&promql, &[window]), Err(NoValue::NeedsPrometheus));
     assert_eq!(evaluate(&promql, &[]), Err(NoValue::NoEndpoint));
 }

@@ -39,8 +39,8 @@ impl<'a> Alertmanager<'a> {
     /// As every call.
     pub async fn alerts(&self, matchers: &[Matcher]) -> Result<Vec<Alert>> {
         let filters = matchers.iter().map(|matcher| ("filter".to_owned(), matcher.show())).collect();
-        let wires: Vec<AlertWire> = self.get(Request::get("api/v2/alerts").query(filters)).await?.json()?;
-        Ok(wires.into_iter().map(AlertWire::into_domain).collect())
+        let wires: Option<Vec<AlertWire>> = self.get(Request::get("api/v2/alerts").query(filters)).await?.json()?;
+        Ok(wires.unwrap_or_default().into_iter().map(AlertWire::into_domain).collect())
     }
 
     /// Every silence, the expired ones that it still remembers too.
@@ -48,8 +48,8 @@ impl<'a> Alertmanager<'a> {
     /// # Errors
     /// As every call.
     pub async fn silences(&self) -> Result<Vec<Silence>> {
-        let wires: Vec<SilenceWire> = self.get(Request::get("api/v2/silences")).await?.json()?;
-        Ok(wires.into_iter().map(SilenceWire::into_domain).collect())
+        let wires: Option<Vec<SilenceWire>> = self.get(Request::get("api/v2/silences")).await?.json()?;
+        Ok(wires.unwrap_or_default().into_iter().map(SilenceWire::into_domain).collect())
     }
 
     /// One silence; the beginning of its id is enough where only one begins so.

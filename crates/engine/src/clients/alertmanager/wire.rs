@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::clients::prometheus::wire::runbook;
+use crate::clients::prometheus::wire::{or_empty, runbook};
 use liveops_domain::alert::matcher::Matcher;
 use liveops_domain::alert::paging::Routing;
 use liveops_domain::alert::silence::{Draft, Silence, SilenceState};
@@ -17,24 +17,24 @@ use liveops_domain::metric::labels::Labels;
 #[serde(rename_all = "camelCase")]
 pub struct AlertWire {
     labels: Labels,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_empty")]
     annotations: Labels,
     starts_at: DateTime<Utc>,
     fingerprint: String,
     status: StatusWire,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_empty")]
     receivers: Vec<ReceiverWire>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct StatusWire {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_empty")]
     silenced_by: Vec<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_empty")]
     inhibited_by: Vec<String>,
     /// Since 0.28.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_empty")]
     muted_by: Vec<String>,
 }
 

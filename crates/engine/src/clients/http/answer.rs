@@ -7,6 +7,9 @@ use serde::de::DeserializeOwned;
 
 use liveops_domain::error::{Error, Result};
 
+/// What is said of a compressed body.
+pub const COMPRESSED: &str = "a body in gzip, which was not asked for; turn compression off in the proxy before it";
+
 /// What came back, whatever its status.
 #[derive(Debug, Clone)]
 pub struct Answer {
@@ -52,6 +55,9 @@ impl Answer {
     }
 
     fn not_json(&self, error: &serde_json::Error) -> String {
+        if self.is_compressed() {
+            return COMPRESSED.into();
+        }
         let start = self.body.iter().find(|byte| !byte.is_ascii_whitespace());
         match start {
             None => "an empty body instead of JSON".into(),
@@ -62,6 +68,11 @@ impl Answer {
             Some(b'{' | b'[') => format!("JSON of another shape: {error}"),
             Some(_) => format!("`{}` instead of JSON", self.excerpt()),
         }
+    }
+
+    /// Did it come compressed, though nobody asked for that?
+    pub fn is_compressed(&self) -> bool {
+        self.body.starts_with(&[0x1f, 0x8b])
     }
 
     /// The body as text.

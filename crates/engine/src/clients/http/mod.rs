@@ -153,12 +153,12 @@ impl Http {
         done
     }
 
-    async fn exchange(&self, target: &Target, request: &Request, url: Url, shown: &str) -> Result<Answer> {
+    async fn exchange(&self, target: &Target, request: &Request, asked: Url, shown: &str) -> Result<Answer> {
         let fail = |error: reqwest::Error| failure(target, shown, &error);
         let began = Instant::now();
         let mut builder = self
-            .client(url.scheme() == "https")?
-            .request(request.method.clone(), url)
+            .client(asked.scheme() == "https")?
+            .request(request.method.clone(), asked.clone())
             .headers(target.headers.clone())
             .header(reqwest::header::ACCEPT, request.accept);
         if let Some(tag) = &request.if_match {
@@ -176,6 +176,16 @@ impl Http {
             builder = builder.header(*name, value);
         }
         let mut response = builder.send().await.map_err(fail)?;
+        // 301 to 303 make a GET of a POST, without its form: it is asked again there, with the form in the URL.
+        if let Body::Form(pairs) = &request.body
+            && *response.url() != asked
+            && response.status().is_client_error()
+        {
+            let mut url = response.url().clone();
+            url.query_pairs_mut().extend_pairs(pairs);
+            let again = self.client(url.scheme() == "https")?.get(url).headers(target.headers.clone());
+            response = again.header(reqwest::header::ACCEPT, request.accept).send().await.map_err(fail)?;
+        }
         let header = |name| {
             response
                 .headers()

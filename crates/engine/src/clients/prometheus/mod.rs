@@ -14,7 +14,7 @@ use crate::clients::http::answer::Answer as HttpAnswer;
 use crate::clients::http::request::{Effort, Request};
 use crate::clients::http::target::Target;
 use crate::clients::prometheus::wire::{
-    AlertsWire, BuildWire, DataWire, Delivery, ManagersWire, RulesWire, TargetsWire,
+    AlertsWire, BuildWire, DataWire, Delivery, ManagersWire, RulesWire, TargetsWire, or_empty,
 };
 use liveops_domain::alert::Alert;
 use liveops_domain::alert::rule::Rule;
@@ -34,12 +34,15 @@ pub struct Prometheus<'a> {
 struct Envelope<T> {
     status: String,
     data: Option<T>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_empty")]
     error: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_empty")]
     warnings: Vec<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_empty")]
     infos: Vec<String>,
+    /// VictoriaMetrics: a part of the storage did not answer.
+    #[serde(default, deserialize_with = "or_empty", rename = "isPartial")]
+    is_partial: bool,
 }
 
 impl<'a> Prometheus<'a> {
@@ -94,7 +97,14 @@ impl<'a> Prometheus<'a> {
         let envelope: Envelope<DataWire> = decode(&answer)?;
         let data = envelope.data.ok_or_else(|| answer.malformed("success without data"))?;
         let answer = data.into_domain().map_err(|what| answer.malformed(what))?;
-        Ok(Queried { answer, warnings: envelope.warnings, infos: envelope.infos })
+        // Prometheus 2.4x and 2.5x send their remarks among the warnings.
+        let (mut infos, mut warnings): (Vec<_>, Vec<_>) =
+            envelope.warnings.into_iter().partition(|text| text.starts_with("PromQL info:"));
+        infos.extend(envelope.infos);
+        if envelope.is_partial {
+            warnings.push("the answer is partial: a part of the storage did not answer".to_owned());
+        }
+        Ok(Queried { answer, warnings, infos })
     }
 
     /// The alerts that its own rules make: pending and firing.
@@ -128,7 +138,10 @@ impl<'a> Prometheus<'a> {
     /// # Errors
     /// As [`Prometheus::instant`].
     pub async fn metric_names(&self) -> Result<BTreeSet<String>> {
-        self.get("api/v1/label/__name__/values").await
+        let request = Request::get("api/v1/label/__name__/values").effort(self.effort);
+        let answer = self.http.send(&self.target, request).await?;
+        // Some say `null` for no name at all.
+        Ok(decode(&answer)?.data.unwrap_or_default())
     }
 
     /// Where it sends its alerts.

@@ -1,7 +1,7 @@
 //! The shapes of Prometheus' answers, and their way to domain types. Nothing else knows them.
 
 use chrono::{DateTime, Utc};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use liveops_domain::alert::rule::{Alerting, Rule};
@@ -10,6 +10,15 @@ use liveops_domain::error::Result;
 use liveops_domain::metric::labels::Labels;
 use liveops_domain::metric::number;
 use liveops_domain::metric::series::{Answer, Bucket, Measured, NativeHistogram, Point, ScrapeTarget, Series};
+
+/// `null` where a list, a map or a text is empty: several servers answer so.
+pub fn or_empty<'de, D, T>(from: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Default + Deserialize<'de>,
+{
+    Ok(Option::deserialize(from)?.unwrap_or_default())
+}
 
 /// Which Alertmanagers Prometheus delivers to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,14 +29,14 @@ pub struct Delivery {
 
 #[derive(Debug, Deserialize)]
 pub struct DataWire {
-    #[serde(rename = "resultType")]
+    #[serde(rename = "resultType", deserialize_with = "or_empty")]
     kind: String,
     result: Value,
 }
 
 #[derive(Debug, Deserialize)]
 struct SeriesWire {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_empty")]
     metric: Labels,
     value: Option<(f64, String)>,
     values: Option<Vec<(f64, String)>>,
@@ -39,7 +48,7 @@ struct SeriesWire {
 struct HistogramWire {
     count: String,
     sum: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_empty")]
     buckets: Vec<(u8, String, String, String)>,
 }
 
@@ -88,6 +97,8 @@ impl DataWire {
     pub fn into_domain(self) -> Decoded<Answer> {
         let odd = |error: serde_json::Error| format!("a {} of another shape: {error}", self.kind);
         match self.kind.as_str() {
+            "" | "vector" if self.result.is_null() => Ok(Answer::Vector(Vec::new())),
+            "matrix" if self.result.is_null() => Ok(Answer::Matrix(Vec::new())),
             "vector" | "matrix" => {
                 let wires: Vec<SeriesWire> = serde_json::from_value(self.result).map_err(odd)?;
                 let series = wires.into_iter().map(SeriesWire::into_domain).collect::<Decoded<_>>()?;
@@ -106,9 +117,9 @@ impl DataWire {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct AlertWire {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_empty")]
     labels: Labels,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_empty")]
     annotations: Labels,
     state: String,
     active_at: Option<DateTime<Utc>>,
@@ -122,7 +133,8 @@ impl AlertWire {
             state,
             severity: self.labels.get("severity").cloned(),
             runbook: runbook(&self.annotations),
-            since: self.active_at,
+            // Go's zero time means that it is not known.
+            since: self.active_at.filter(|at| at.timestamp() > 0),
             labels: self.labels,
             annotations: self.annotations,
             fingerprint: None,
@@ -140,6 +152,7 @@ pub fn runbook(annotations: &Labels) -> Option<String> {
 
 #[derive(Debug, Deserialize)]
 pub struct AlertsWire {
+    #[serde(deserialize_with = "or_empty")]
     alerts: Vec<AlertWire>,
 }
 
@@ -151,15 +164,16 @@ impl AlertsWire {
 
 #[derive(Debug, Deserialize)]
 pub struct RulesWire {
+    #[serde(deserialize_with = "or_empty")]
     groups: Vec<GroupWire>,
 }
 
 #[derive(Debug, Deserialize)]
 struct GroupWire {
     name: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_empty")]
     interval: f64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_empty")]
     rules: Vec<RuleWire>,
 }
 
@@ -170,16 +184,16 @@ struct RuleWire {
     query: String,
     #[serde(rename = "type")]
     kind: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_empty")]
     health: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_empty")]
     last_error: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_empty")]
     evaluation_time: f64,
     last_evaluation: Option<DateTime<Utc>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_empty")]
     state: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_empty")]
     duration: f64,
     #[serde(default)]
     labels: Option<Labels>,
@@ -221,22 +235,23 @@ impl RulesWire {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TargetsWire {
+    #[serde(deserialize_with = "or_empty")]
     active_targets: Vec<TargetWire>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct TargetWire {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_empty")]
     labels: Labels,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_empty")]
     scrape_url: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_empty")]
     health: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_empty")]
     last_error: String,
     last_scrape: Option<DateTime<Utc>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_empty")]
     last_scrape_duration: f64,
     scrape_interval: Option<String>,
 }
@@ -265,9 +280,9 @@ pub struct BuildWire {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ManagersWire {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_empty")]
     active_alertmanagers: Vec<ManagerWire>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_empty")]
     dropped_alertmanagers: Vec<ManagerWire>,
 }
 

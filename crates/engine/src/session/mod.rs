@@ -1,5 +1,7 @@
 //! Who acts, where, by which settings: the door to clients, files and stores.
 
+pub(crate) mod lookup;
+
 use std::cell::OnceCell;
 use std::path::PathBuf;
 use std::rc::Rc;
