@@ -40,6 +40,7 @@ pub(crate) fn service(state: ServiceState) -> Tone {
 /// The tone of an alert: quiet ones are dim whatever their severity.
 pub(crate) fn alert(state: AlertState, severity: Option<&str>) -> Tone {
     match (state, urgency(severity)) {
+        (AlertState::Unknown, _) => Tone::Unknown,
         (AlertState::Firing, Urgency::Page) => Tone::Bad,
         (AlertState::Firing | AlertState::Pending, Urgency::Page | Urgency::Notice) => Tone::Warn,
         _ => Tone::Dim,

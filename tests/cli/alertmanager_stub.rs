@@ -4,6 +4,8 @@ use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use liveops_domain::alert::matcher::Matcher;
+use liveops_domain::metric::labels::Labels;
 use serde_json::{Value, json};
 
 use crate::support::http::Request;
@@ -65,7 +67,7 @@ impl AlertmanagerStub {
     pub(crate) fn add(&self, id: &str, name: &str, state: &str, ends_at: &str) {
         self.world.lock().unwrap().silences.push(json!({
             "id": id, "status": {"state": state}, "updatedAt": NOW, "startsAt": "2026-01-15T10:00:00.000Z",
-            "endsAt": ends_at, "createdBy": "bob", "comment": "known",
+            "endsAt": ends_at, "createdBy": "bob", "comment": "known", "annotations": {"ticket": "INC-1"},
             "matchers": [{"name": "alertname", "value": name, "isRegex": false, "isEqual": true}],
         }));
     }
@@ -157,7 +159,16 @@ fn serve(wire: &mut Wire, world: &Mutex<World>, posted: &AtomicUsize) -> io::Res
 
 fn answer(request: &Request, world: &mut World) -> Answer {
     match (request.method.as_str(), request.path.as_str()) {
-        ("GET", "/api/v2/alerts") => Answer::json(world.alerts.clone()),
+        ("GET", "/api/v2/alerts") => {
+            let asked = request.query.iter().filter(|(name, _)| name == "filter");
+            let asked: Vec<Matcher> = asked.map(|(_, text)| Matcher::parse(text).unwrap()).collect();
+            let fits = |alert: &&Value| {
+                let labels: Labels = serde_json::from_value(alert["labels"].clone()).unwrap();
+                asked.iter().all(|matcher| matcher.matches(&labels))
+            };
+            let found: Vec<&Value> = world.alerts.as_array().unwrap().iter().filter(fits).collect();
+            Answer::json(json!(found))
+        }
         ("GET", "/api/v2/silences") => Answer::json(json!(world.silences)),
         ("GET", "/api/v2/status") => Answer::json(json!({
             "versionInfo": {"version": "0.25.0"}, "cluster": {"status": "disabled"}, "uptime": NOW,

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::alertmanager_stub::{AlertmanagerStub, NOW};
+use crate::alertmanager_stub::{AlertmanagerStub, NOW, alert};
 use crate::alerts::{prometheus, world};
 use crate::support::TestEnv;
 
@@ -23,6 +23,7 @@ fn show_tells_all_that_is_known() {
           labels      instance=eu-1 job=game
           summary     TickSlow at eu-1
           receivers   pager
+          delivery    Alertmanager has it; no rule of this Prometheus fires it now
 
         next: liveops alerts explain TickSlow --prometheus http://127.0.0.1:[PORT]
         --- stderr
@@ -100,4 +101,46 @@ fn explain_without_what_it_needs_does_not_know() {
     assert_eq!(run.json()["data"]["paging"], "unknown");
     let dead = env.run(["alerts", "explain", "TickSlow", "--prometheus", "http://127.0.0.1:1"]).expect_code(3);
     assert!(dead.stdout.contains("connection refused"), "{}", dead.stdout);
+}
+
+#[test]
+fn the_command_that_is_recommended_runs_as_it_is_printed() {
+    let names = [
+        "Disk usage >90%",
+        "CPU (prod)",
+        "a,b",
+        "a=b",
+        "{x}",
+        "{a=b}",
+        "trailing ",
+        " leading",
+        "it's",
+        "quo\"te",
+        "back\\slash",
+        "ümlaut",
+        "x!~y",
+        "a!=b",
+        "$HOME",
+        "`id`",
+        "a;b|c&d",
+        "*?",
+        "~",
+        "#x",
+        "[x]",
+        "<x>",
+        "50%s",
+        "plain",
+        "a:b.c-d",
+    ];
+    for name in names {
+        let stub =
+            AlertmanagerStub::start(json!([alert(name, "critical", "eu-1"), alert("Other", "critical", "eu-1")]));
+        let env = stub.env();
+        let explained = env.run(["alerts", "explain", name, "-o", "json"]).expect_code(0).json();
+        let command = explained["recommendations"][0]["command"].as_str().unwrap();
+        let words = liveops_domain::text::shell::words(command);
+        let run = env.run(words[1..].iter().map(String::as_str).chain(["-o", "json"])).expect_code(0);
+        let hides = &run.json()["data"]["result"]["hides"];
+        assert_eq!((&hides["matches"], &hides["names"][0]), (&json!(1), &json!(name)), "{command}\n{}", run.stdout);
+    }
 }

@@ -33,6 +33,7 @@ mod incident_crash;
 mod incident_journal;
 mod init;
 mod notify;
+mod one_truth;
 mod package;
 mod page;
 mod postmortem;

@@ -181,6 +181,7 @@ fn extend_counts_from_the_present_end_and_keeps_the_cap() {
     env.run(["silence", "extend", "5117ce00", "--by", "1h", "--yes"]).expect_code(0);
     assert_eq!(stub.live()[0]["endsAt"], "2026-01-15T13:30:00.000000000Z");
     assert_eq!(stub.live()[0]["createdBy"], "bob", "whose silence it is does not change");
+    assert_eq!(stub.live()[0]["annotations"], json!({"ticket": "INC-1"}), "what liveops does not know is kept");
     let run = env.run(["silence", "extend", "5117ce00", "--by", "2h", "--yes"]).expect_code(2);
     assert!(run.stderr.contains("would last another 5h, and the cap is 4h"), "{}", run.stderr);
     env.run(["silence", "extend", "5117ce00", "--by", "2h", "--force", "--yes"]).expect_code(0);

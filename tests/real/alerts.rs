@@ -1,8 +1,10 @@
 //! `liveops alerts` against a real Prometheus and a real Alertmanager.
 
-use serde_json::Value;
+use std::time::Duration;
 
-use crate::support::{Alertmanager, Exporter, Prometheus, Target, TestEnv, alertmanager, rules};
+use serde_json::{Value, json};
+
+use crate::support::{Alertmanager, Exporter, Prometheus, Stub, Target, TestEnv, alertmanager, rules, until};
 
 const RULES: &str = r#"
 groups:
@@ -80,6 +82,9 @@ fn explain_follows_an_alert_from_its_rule_to_its_receiver() {
 
     // The list has all three states of it.
     let list = env.run(["alerts", "-o", "json"]).expect_code(1).json();
+    // It arrived with a label that Prometheus itself does not show, and is the same alert.
+    let slow = list["data"]["alerts"].as_array().unwrap().iter().find(|alert| alert["name"] == "TickSlow").unwrap();
+    assert_eq!((&slow["delivery"], &slow["labels"]["cluster"]), (&json!("delivered"), &json!("lab")), "{slow}");
     let groups = list["data"]["groups"].to_string();
     assert!(groups.contains("GameServerDown") && groups.contains("\"pending\""), "{groups}");
     let named = env.run(["alerts", "explain", "GameServrDown"]).expect_code(2);
@@ -135,4 +140,23 @@ fn a_rule_that_fails_and_a_prometheus_that_tells_nobody_are_broken() {
     says(&broken, "evaluated", "no", "many-to-many");
     let show = env.run(["alerts", "show", "TickSlow", "-o", "json"]).json();
     assert_eq!(show["data"]["rules"][0]["expression"], "game_tick > 20");
+}
+
+#[test]
+fn a_receiver_that_refuses_is_no_page() {
+    let hook = Stub::new();
+    let config = format!(
+        "route: {{receiver: ops, group_wait: 0s, group_interval: 1s}}\nreceivers: [{{name: ops, webhook_configs: [{{url: '{}/hook'}}]}}]\n",
+        hook.url()
+    );
+    let alertmanager = Alertmanager::start(&config);
+    alertmanager.post_alerts(&json!([{"labels": {"alertname": "Down", "severity": "critical"}}]));
+    let env = TestEnv::new().var("LIVEOPS_ALERTMANAGER", &alertmanager.url());
+    let told = until("a refused notification", Duration::from_secs(30), || {
+        let run = env.run(["alerts", "explain", "Down"]);
+        (run.code == 1).then_some(run.stdout)
+    });
+    assert!(told.contains("is handed to ops, whose notifications fail (webhook: "), "{told}");
+    assert!(env.run(["doctor"]).expect_code(1).stdout.contains("notifications fail"));
+    assert!(env.run(["status"]).expect_code(1).stdout.contains("notifications fail"));
 }

@@ -194,8 +194,9 @@ fn backfill(folder: &Path, past: &str) {
 }
 
 fn config(targets: &[Target], alertmanager: Option<u16>, interval: &str) -> String {
-    let mut text =
-        format!("global: {{scrape_interval: {interval}, evaluation_interval: {interval}}}\nrule_files: [rules.yml]\n");
+    let mut text = format!(
+        "global: {{scrape_interval: {interval}, evaluation_interval: {interval}, external_labels: {{cluster: lab}}}}\nrule_files: [rules.yml]\n"
+    );
     if let Some(port) = alertmanager {
         text.push_str("alerting:\n  alertmanagers:\n");
         text.push_str(&format!("    - static_configs: [{{targets: ['127.0.0.1:{port}']}}]\n"));

@@ -2,9 +2,11 @@
 
 use serde::{Serialize, Serializer};
 
-use liveops_domain::alert::{Alert, AlertState, Group, Urgency, urgency};
+use liveops_domain::alert::{Alert, AlertState, Delivery, Group};
 use liveops_domain::metric::labels::Labels;
+use liveops_domain::metric::level::Level;
 use liveops_domain::status::source::Verdict;
+use liveops_domain::status::worst_level;
 use liveops_domain::text::time::rfc3339;
 
 /// An alert.
@@ -20,7 +22,10 @@ pub(crate) struct AlertEntry {
     receivers: Vec<String>,
     silenced_by: Vec<String>,
     inhibited_by: Vec<String>,
+    muted_by: Vec<String>,
     fingerprint: Option<String>,
+    /// What both sources say of it; null where one was not asked.
+    delivery: Option<Delivery>,
 }
 
 impl From<&Alert> for AlertEntry {
@@ -36,6 +41,8 @@ impl From<&Alert> for AlertEntry {
             receivers: alert.receivers.clone(),
             silenced_by: alert.silenced_by.clone(),
             inhibited_by: alert.inhibited_by.clone(),
+            muted_by: alert.muted_by.clone(),
+            delivery: alert.delivery,
             fingerprint: alert.fingerprint.clone(),
         }
     }
@@ -73,14 +80,12 @@ impl From<&Group<'_>> for GroupEntry {
 
 /// Something critical that fires is bad; what is not known is worse than a warning; what is only for information
 /// is good.
-pub(crate) fn verdict<'a>(alerts: impl IntoIterator<Item = &'a Alert>, is_complete: bool) -> Verdict {
-    let worst =
-        alerts.into_iter().filter(|alert| alert.state.is_loud()).map(|alert| urgency(alert.severity.as_deref())).min();
-    match (worst, is_complete) {
-        (Some(Urgency::Page), _) => Verdict::Fail,
-        (_, false) => Verdict::Unknown,
-        (Some(Urgency::Notice), true) => Verdict::Warn,
-        (Some(Urgency::Info) | None, true) => Verdict::Pass,
+pub(crate) fn verdict<'a>(alerts: impl IntoIterator<Item = &'a Alert>, known: Level) -> Verdict {
+    match worst_level::of_all(alerts.into_iter().filter_map(worst_level::of_alert).chain([known])) {
+        Level::Critical => Verdict::Fail,
+        Level::Unknown => Verdict::Unknown,
+        Level::Warn => Verdict::Warn,
+        Level::Ok => Verdict::Pass,
     }
 }
 
@@ -89,36 +94,24 @@ mod tests {
     use super::*;
 
     fn alert(state: AlertState, severity: &str) -> Alert {
-        Alert {
-            name: "A".into(),
-            state,
-            severity: Some(severity.into()),
-            labels: Labels::new(),
-            annotations: Labels::new(),
-            since: None,
-            runbook: None,
-            fingerprint: None,
-            silenced_by: Vec::new(),
-            inhibited_by: Vec::new(),
-            receivers: Vec::new(),
-        }
+        Alert { name: "A".into(), state, severity: Some(severity.into()), ..Alert::default() }
     }
 
     #[test]
     fn only_what_fires_is_judged() {
         use AlertState::{Firing, Pending, Silenced};
-        for (state, severity, complete, want) in [
-            (Firing, "critical", true, Verdict::Fail),
-            (Firing, "critical", false, Verdict::Fail),
-            (Firing, "high", true, Verdict::Warn),
-            (Firing, "high", false, Verdict::Unknown),
-            (Firing, "none", true, Verdict::Pass),
-            (Silenced, "critical", true, Verdict::Pass),
-            (Pending, "critical", true, Verdict::Pass),
-            (Pending, "critical", false, Verdict::Unknown),
+        for (state, severity, known, want) in [
+            (Firing, "critical", Level::Ok, Verdict::Fail),
+            (Firing, "critical", Level::Unknown, Verdict::Fail),
+            (Firing, "high", Level::Ok, Verdict::Warn),
+            (Firing, "high", Level::Unknown, Verdict::Unknown),
+            (Firing, "none", Level::Ok, Verdict::Pass),
+            (Silenced, "critical", Level::Ok, Verdict::Pass),
+            (Pending, "critical", Level::Ok, Verdict::Pass),
+            (Pending, "critical", Level::Unknown, Verdict::Unknown),
         ] {
             let alerts = [alert(state, severity)];
-            assert_eq!(verdict(&alerts, complete), want, "{state:?} {severity} {complete}");
+            assert_eq!(verdict(&alerts, known), want, "{state:?} {severity} {known:?}");
         }
     }
 }

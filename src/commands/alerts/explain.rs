@@ -16,8 +16,8 @@ use liveops_domain::alert::paging::{Explanation, Reply, Step, explain};
 use liveops_domain::error::{Exit, Result};
 use liveops_domain::status::source::{Outcome, Source, SourceState, Verdict};
 use liveops_engine::alerts::evidence;
-use liveops_engine::alerts::gather::backends;
 use liveops_engine::clients::http::request::Effort;
+use liveops_engine::observe::alerts::backends;
 
 /// Say why an alert does, or does not, page
 ///
@@ -108,7 +108,7 @@ pub(super) async fn run(args: ExplainArgs, cx: &Context) -> Result<Exit> {
         facts.alerts.as_ref().map_or(true, Vec::is_empty),
     );
     // A name that all who could know it do not know is a slip of the fingers.
-    if no_rule && no_alert && backends.prometheus.is_some() {
+    if no_rule && no_alert && facts.left_out == 0 && backends.prometheus.is_some() {
         return Err(unknown(&args.name, &evidence.all_alerts, &evidence.all_rules));
     }
     let explanation = explain(facts);

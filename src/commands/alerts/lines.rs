@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use crate::output::block::{Block, Span, Tone, plain, span};
 use crate::output::tone;
 use crate::output::view::View;
-use liveops_domain::alert::{Alert, AlertState, Group};
+use liveops_domain::alert::{Alert, AlertState, Delivery, Group};
 use liveops_domain::text::time::compact;
 
 /// Names are given no more room than this, so that the rest of the line is seen, too.
@@ -53,8 +53,21 @@ fn line(group: &Group<'_>, name: usize, room: usize, view: &View) -> Block {
     if group.state != AlertState::Firing {
         spans.push(span(format!("{}  ", group.state.word()), tone));
     }
+    if group.alerts.iter().any(|alert| alert.is_undelivered()) {
+        spans.push(span("not in Alertmanager  ", Tone::Bad));
+    }
     spans.push(span(place(group), Tone::Dim));
     Block::Line(spans)
+}
+
+/// What both sources say of an alert, where they differ.
+pub(crate) fn delivery(delivery: Delivery) -> Option<&'static str> {
+    match delivery {
+        Delivery::Delivered => None,
+        Delivery::Underway => Some("Prometheus fires it; Alertmanager does not have it (yet)"),
+        Delivery::Undelivered => Some("Prometheus fires it, and Alertmanager does not have it: nobody may be told"),
+        Delivery::NotFiring => Some("Alertmanager has it; no rule of this Prometheus fires it now"),
+    }
 }
 
 /// For how long.
@@ -86,7 +99,9 @@ pub(crate) fn count(alerts: &[&Alert]) -> String {
         n if critical == n => format!("{n} firing, critical"),
         n => format!("{n} firing ({critical} critical)"),
     }];
-    for state in [AlertState::Pending, AlertState::Silenced, AlertState::Inhibited, AlertState::Muted] {
+    for state in
+        [AlertState::Unknown, AlertState::Pending, AlertState::Silenced, AlertState::Inhibited, AlertState::Muted]
+    {
         if of(state) > 0 {
             parts.push(format!("{} {}", of(state), state.word()));
         }
@@ -110,13 +125,9 @@ mod tests {
                 ("instance".into(), instance.into()),
                 ("job".into(), "game".into()),
             ]),
-            annotations: Labels::new(),
             since: DateTime::from_timestamp(1_700_000_000, 0),
             runbook: Some("runbooks/Down.md".into()),
-            fingerprint: None,
-            silenced_by: Vec::new(),
-            inhibited_by: Vec::new(),
-            receivers: Vec::new(),
+            ..Alert::default()
         }
     }
 

@@ -12,13 +12,14 @@ use crate::output::report::{Meta, Report};
 use crate::output::view::View;
 use crate::output::{prompt, tone};
 use liveops_domain::alert::filter::{AlertFilter, service};
+use liveops_domain::alert::union::Origin;
 use liveops_domain::alert::{Alert, AlertState, group, rank};
 use liveops_domain::error::{Exit, Result};
 use liveops_domain::status::source::{Outcome, Recommendation, Verdict};
 use liveops_domain::text::shell::word;
 use liveops_domain::text::time::{compact, rfc3339};
-use liveops_engine::alerts::gather::{Gathered, Origin, backends, gather};
 use liveops_engine::clients::http::request::Effort;
+use liveops_engine::observe::alerts::{Alerts, backends};
 
 /// List what fires, is pending, silenced or inhibited
 ///
@@ -57,7 +58,7 @@ pub(crate) struct AlertList {
 
 impl AlertList {
     /// The list of what the filter accepts, and its frame.
-    pub(crate) fn new(cx: &Context, gathered: &Gathered, filter: &AlertFilter) -> (Self, Meta) {
+    pub(crate) fn new(cx: &Context, gathered: &Alerts, filter: &AlertFilter) -> (Self, Meta) {
         let (mut found, rest): (Vec<Alert>, Vec<Alert>) =
             gathered.alerts.iter().cloned().partition(|alert| filter.accepts(alert));
         found.sort_by(|a, b| {
@@ -73,12 +74,12 @@ impl AlertList {
         });
         let why = found.iter().find(|alert| alert.state == AlertState::Firing);
         let why = why.map(|first| Recommendation::new(format!("why does `{}` page?", first.name), &next));
-        let verdict = verdict(&found, complete);
+        let verdict = verdict(&found, gathered.level());
         let meta = Meta {
             outcome: if complete { Outcome::Success } else { Outcome::Partial },
             verdict,
             sources: gathered.sources.clone(),
-            warnings: gathered.warnings.clone(),
+            warnings: gathered.warnings(),
             recommendations: why.into_iter().collect(),
             ..Meta::next("", next)
         };
@@ -165,7 +166,7 @@ pub(super) async fn run(args: FilterArgs, cx: &Context) -> Result<Exit> {
     let backends = backends(cx, Effort::Full)?;
     let visible = prompt::can_prompt() && !cx.choices.quiet;
     let what = || "asking for alerts".to_owned();
-    let gathered = waiting(visible, what, gather(&backends)).await?;
+    let gathered = waiting(visible, what, backends.ask(cx.clock.now())).await?;
     let (report, meta) = AlertList::new(cx, &gathered, &filter);
     cx.show(&report, meta)?;
     Ok(report.verdict().into())

@@ -14,11 +14,11 @@ use liveops_domain::alert::rule::Rule;
 use liveops_domain::alert::{Alert, group};
 use liveops_domain::error::{Error, Exit, Result};
 use liveops_domain::metric::labels::Labels;
+use liveops_domain::metric::level::Level;
 use liveops_domain::status::source::{Outcome, Verdict};
 use liveops_domain::text::shell::word;
-use liveops_engine::alerts::gather::{backends, gather, timed};
 use liveops_engine::clients::http::request::Effort;
-use liveops_engine::clients::prometheus::Prometheus;
+use liveops_engine::observe::alerts::backends;
 
 /// Show every alert of a name, and its rule
 ///
@@ -153,13 +153,17 @@ fn alert_blocks(alert: &Alert, view: &View) -> Vec<Block> {
             blocks.push(field(name, text));
         }
     }
-    for (name, list) in
-        [("receivers", &alert.receivers), ("silenced by", &alert.silenced_by), ("inhibited by", &alert.inhibited_by)]
-    {
+    for (name, list) in [
+        ("receivers", &alert.receivers),
+        ("silenced by", &alert.silenced_by),
+        ("inhibited by", &alert.inhibited_by),
+        ("muted by", &alert.muted_by),
+    ] {
         if !list.is_empty() {
             blocks.push(field(name, &list.join(", ")));
         }
     }
+    blocks.extend(alert.delivery.and_then(lines::delivery).map(|text| field("delivery", text)));
     blocks
 }
 
@@ -175,28 +179,35 @@ pub(super) fn unknown(name: &str, alerts: &[Alert], rules: &[Rule]) -> Error {
 
 pub(super) async fn run(args: ShowArgs, cx: &Context) -> Result<Exit> {
     let backends = backends(cx, Effort::Full)?;
-    let rules = backends.prometheus.as_ref().map(Prometheus::rules);
-    let (gathered, (rules, _)) = tokio::join!(gather(&backends), timed("prometheus", rules));
-    let gathered = gathered?;
-    let rules_known = !matches!(rules, Some(Err(_)));
-    let rules = rules.and_then(Result::ok).unwrap_or_default();
+    let gathered = backends.ask(cx.clock.now()).await?;
+    let none: &[Rule] = &[];
+    let (rules, failed) = match &gathered.rules {
+        Some(Ok(rules)) => (rules.as_slice(), None),
+        Some(Err(error)) => (none, Some(error)),
+        None => (none, None),
+    };
     let name = args.name;
     let is_named = |rule: &&Rule| rule.name == name && rule.alerting.is_some();
     let made: Vec<RuleEntry> = rules.iter().filter(is_named).map(Into::into).collect();
     let found: Vec<Alert> = gathered.alerts.iter().filter(|alert| alert.name == name).cloned().collect();
     if made.is_empty() && found.is_empty() {
-        for warning in &gathered.warnings {
-            cx.output.warn(warning);
+        for warning in gathered.warnings() {
+            cx.output.warn(&warning);
         }
-        return Err(unknown(&name, &gathered.alerts, &rules));
+        // Whoever could know it did not answer: that is no answer.
+        return match gathered.rules {
+            Some(Err(error)) => Err(error),
+            rules => Err(unknown(&name, &gathered.alerts, &rules.and_then(Result::ok).unwrap_or_default())),
+        };
     }
-    let complete = gathered.is_complete() && rules_known;
-    let verdict = verdict(&found, complete);
+    let complete = gathered.is_complete() && failed.is_none();
+    let verdict = verdict(&found, if complete { gathered.level() } else { Level::Unknown });
+    let warnings = gathered.warnings();
     let meta = Meta {
         outcome: if complete { Outcome::Success } else { Outcome::Partial },
         verdict,
         sources: gathered.sources,
-        warnings: gathered.warnings,
+        warnings,
         ..Meta::next("why does it (not) page?", cx.command(&format!("alerts explain {}", word(&name))))
     };
     cx.show(&AlertDetails { name, rules: made, alerts: found, verdict }, meta)?;

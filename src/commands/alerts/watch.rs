@@ -17,8 +17,8 @@ use liveops_domain::error::{Error, Exit, Result};
 use liveops_domain::status::source::{Outcome, Source, SourceState};
 use liveops_domain::text::duration;
 use liveops_domain::text::time::rfc3339;
-use liveops_engine::alerts::gather::{Backends, Gathered, backends, gather};
 use liveops_engine::clients::http::request::Effort;
+use liveops_engine::observe::alerts::{Alerts, Backends, backends};
 
 /// Redraw the list until Ctrl-C
 ///
@@ -40,7 +40,7 @@ pub(crate) struct WatchArgs {
 
 /// The last good answer.
 struct Last {
-    gathered: Gathered,
+    gathered: Alerts,
     at: DateTime<Utc>,
 }
 
@@ -75,7 +75,7 @@ async fn round(
     last: &mut Option<Last>,
 ) -> Result<(AlertList, Meta)> {
     let now = cx.clock.now();
-    match (gather(backends).await, last.as_ref()) {
+    match (backends.ask(now).await, last.as_ref()) {
         (Ok(gathered), _) => {
             let framed = AlertList::new(cx, &gathered, filter);
             *last = Some(Last { gathered, at: now });

@@ -14,7 +14,6 @@ use liveops_domain::incident::notice::About;
 use liveops_domain::incident::severity::{Severities, Severity};
 use liveops_domain::incident::state::{in_order, replay};
 use liveops_domain::status::source::Recommendation;
-use liveops_engine::alerts::gather::{backends, gather as alerts};
 use liveops_engine::change::unasked;
 use liveops_engine::clients::http::request::Effort;
 use liveops_engine::incident::deliver::{Tale, calls, tell};
@@ -24,6 +23,7 @@ use liveops_engine::incident::record::{IncidentChange, left_over, occurred};
 use liveops_engine::incident::standing;
 use liveops_engine::incident::summary::Shown;
 use liveops_engine::incident::sync::push;
+use liveops_engine::observe::alerts::backends;
 use liveops_engine::session::store;
 
 /// Open an incident
@@ -121,9 +121,10 @@ fn severity(args: &OpenArgs, alert: Option<&Alert>, table: &Severities) -> Resul
 
 /// The worst alert that fires, the first of those that are equally bad.
 async fn worst(cx: &Context, warnings: &mut Vec<String>) -> Result<Option<Alert>> {
-    let asked = async { alerts(&backends(cx, Effort::Quick)?).await };
+    let asked = async { backends(cx, Effort::Quick)?.ask(cx.clock.now()).await };
     match asked.await {
         Ok(gathered) => {
+            warnings.extend(gathered.warnings());
             let firing = gathered.alerts.into_iter().filter(|one| one.state == AlertState::Firing);
             let worst = firing.min_by_key(|one| (rank(one.severity.as_deref()), one.since));
             if worst.is_none() {

@@ -152,12 +152,7 @@ pub(crate) async fn run(args: QueryArgs, cx: &Context) -> Result<Exit> {
     let meta = Meta {
         verdict: report.verdict(),
         metrics: report.kpi.iter().map(Figure::metric).collect(),
-        sources: vec![Source {
-            name: "prometheus".into(),
-            state: SourceState::Ok,
-            latency_ms: u64::try_from(asked.latency.as_millis()).ok(),
-            error: None,
-        }],
+        sources: vec![Source::asked("prometheus", asked.latency, Ok(()))],
         warnings,
         notes: note.into_iter().chain(asked.queried.infos).collect(),
         ..next.unwrap_or_default()

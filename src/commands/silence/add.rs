@@ -158,7 +158,7 @@ fn draft(
         TimeDelta::from_std(length).ok().and_then(|length| starts_at.checked_add_signed(length)).ok_or_else(|| {
             Error::usage(format!("`{}` is too long for a silence", human(length)), "give it hours, such as `--for 2h`")
         })?;
-    Ok(Draft { matchers, starts_at, ends_at, created_by, comment })
+    Ok(Draft { matchers, starts_at, ends_at, created_by, comment, other: serde_json::Map::new() })
 }
 
 /// A time without its part of a second.
@@ -177,13 +177,21 @@ async fn look(cx: &Context, client: &Alertmanager<'_>, draft: &Draft) -> Result<
         let prometheus = Prometheus::new(cx.http()?, cx.prometheus()?, Effort::Quick);
         prometheus.rules().await
     };
-    let (all, silences, rules) = tokio::join!(client.alerts(&[]), client.silences(), rules);
-    let all = all?;
-    let mut preview = Preview {
-        warnings: Vec::new(),
-        notes: Vec::new(),
-        alerts: all.iter().filter(|alert| draft.hides(&alert.labels)).cloned().collect(),
+    // What a regular expression hides is for Alertmanager to say.
+    let judged = async {
+        match draft.matchers.iter().any(|matcher| matcher.is_regex) {
+            true => client.alerts(&draft.matchers).await.map(Some),
+            false => Ok(None),
+        }
     };
+    let (all, judged, silences, rules) = tokio::join!(client.alerts(&[]), judged, client.silences(), rules);
+    let (all, judged) = (all?, judged?);
+    let hides = |alert: &&Alert| match &judged {
+        Some(judged) => judged.iter().any(|one| one.labels == alert.labels),
+        None => draft.hides(&alert.labels),
+    };
+    let mut preview =
+        Preview { warnings: Vec::new(), notes: Vec::new(), alerts: all.iter().filter(hides).cloned().collect() };
     let critical = preview.critical();
     if !critical.is_empty() {
         preview.warnings.push(format!(
@@ -302,6 +310,7 @@ mod tests {
             ends_at: DateTime::default(),
             created_by: String::new(),
             comment: String::new(),
+            other: serde_json::Map::new(),
         };
         let names = ["GameServerDown".to_owned()];
         assert!(

@@ -96,3 +96,31 @@ fn an_alert_takes_it_back_meanwhile() {
     assert!(reason.contains("alert GameDown"), "{reason}");
     assert_eq!(world.weight(), 0.0);
 }
+
+#[test]
+fn an_alert_that_alertmanager_never_got_counts_for_the_gate_and_the_guard() {
+    let rules =
+        RULES.replace("'errors > 5%'", "'errors > 5%', 'alert GameDown'").replace("capacity ]", "no_firing_alert ]");
+    let world = World::ruled(Seen::Good, &rules);
+    let alertmanager = Stub::new();
+    let alert = |since: &str| json!({"labels": {"alertname": "GameDown", "severity": "critical"}, "annotations": {}, "state": "firing", "activeAt": since, "value": "1"});
+    let answers = |stub: &Stub, alerts: &[serde_json::Value]| {
+        let data = json!({"status": "success", "data": {"alerts": alerts}});
+        stub.set("GET", "/api/v1/alerts", Answer::json(data));
+    };
+    alertmanager.set("GET", "/api/v2/alerts", Answer::json(json!([])));
+    answers(&world.prometheus, &[alert("2026-01-01T00:00:00Z")]);
+    let text = world.env.read("liveops.yaml");
+    let text = text.replacen("test: { ", &format!("test: {{ alertmanager: {{ url: '{}' }}, ", alertmanager.url()), 1);
+    world.env.write("liveops.yaml", text);
+    let refused = world.start(&[]);
+    let said = format!("{}{}", refused.stdout, refused.stderr);
+    assert!(refused.code != 0 && said.contains("GameDown fires"), "{said}");
+    assert_eq!(world.weights(), Vec::<f64>::new());
+    answers(&world.prometheus, &[]);
+    let child = world.spawn_to_first_step();
+    answers(&world.prometheus, &[alert("2090-01-01T00:00:00Z")]);
+    let (code, said) = end(child);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(world.status()["reason"].to_string().contains("alert GameDown"), "{}", world.status());
+}

@@ -63,7 +63,7 @@ pub(super) struct World {
     pub(super) env: TestEnv,
     pub(super) state: Arc<Mutex<State>>,
     balancer: Stub,
-    _prometheus: Stub,
+    pub(super) prometheus: Stub,
 }
 
 pub(super) fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
@@ -218,7 +218,7 @@ policies:
                 balancer.url()
             ),
         );
-        Self { env, state, balancer, _prometheus: backend }
+        Self { env, state, balancer, prometheus: backend }
     }
 
     pub(super) fn start(&self, more: &[&str]) -> Run {

@@ -106,13 +106,9 @@ mod tests {
             state: AlertState::Silenced,
             severity: Some("critical".into()),
             labels: labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
-            annotations: Labels::new(),
-            since: None,
-            runbook: None,
-            fingerprint: None,
             silenced_by: vec!["s".into()],
             inhibited_by: vec!["f".into()],
-            receivers: Vec::new(),
+            ..Alert::default()
         }
     }
 

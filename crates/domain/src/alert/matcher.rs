@@ -3,7 +3,8 @@
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
-use crate::metric::labels::Labels;
+use crate::alert::re2;
+use crate::metric::labels::{Labels, show_name};
 
 /// One condition on a label; a missing label is the empty text. The serialised form is that of Alertmanager's API v2.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,7 +27,9 @@ fn yes() -> bool {
 pub enum MatcherError {
     #[error("`{0}` is no matcher; write NAME=VALUE, NAME!=VALUE, NAME=~REGEX or NAME!~REGEX")]
     Shape(String),
-    #[error("`{0}` is no label name: letters, digits and `_`, not beginning with a digit")]
+    #[error(
+        "`{0}` is no label name; put it in double quotes where it has other characters than letters, digits and `_`"
+    )]
     Name(String),
     #[error("`{value}` is no regular expression: {reason}")]
     Regex { value: String, reason: String },
@@ -46,42 +49,38 @@ const FAMILIES: [&[&str]; 3] = [
 const SEVERITIES: &[&str] = &["critical", "high", "warning", "medium", "low", "info"];
 
 impl Matcher {
-    /// Reads one matcher; the value may be in double quotes. A bare word is `alertname="word"`, as in amtool.
+    /// Reads one matcher; its value may be in double quotes, and its name, which since Alertmanager 0.27 may be any text.
+    /// What has no operator is the name of an alert, as in amtool.
     ///
     /// # Errors
     /// What is wrong with it.
     pub fn parse(text: &str) -> Result<Self, MatcherError> {
-        let text = text.trim();
-        let Some(at) = text.find(['=', '!']) else {
-            return if !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || "_-:. ".contains(c)) {
-                Ok(Self { name: "alertname".into(), value: text.into(), is_regex: false, is_equal: true })
-            } else {
-                Err(MatcherError::Shape(text.into()))
-            };
+        let Some((at, (operator, is_regex, is_equal))) = operator(text) else {
+            let broken = text.trim().is_empty() || text.trim().starts_with('"');
+            return if broken { Err(MatcherError::Shape(text.into())) } else { Ok(Self::name(text)) };
         };
-        let (name, rest) = text.split_at(at);
-        let operators = [("=~", true, true), ("!~", true, false), ("!=", false, false), ("=", false, true)];
-        let found = operators
-            .into_iter()
-            .find_map(|(op, is_regex, is_equal)| Some((rest.strip_prefix(op)?, is_regex, is_equal)));
-        let (value, is_regex, is_equal) = found.ok_or_else(|| MatcherError::Shape(text.into()))?;
-        let name = name.trim();
-        let valid =
-            |(index, c): (usize, char)| c == '_' || c.is_ascii_alphabetic() || (index > 0 && c.is_ascii_digit());
-        if name.is_empty() || !name.char_indices().all(valid) {
-            return Err(MatcherError::Name(name.into()));
-        }
-        let value = value.trim();
-        let quoted = value.len() > 1 && value.starts_with('"') && value.ends_with('"');
-        if !quoted && (value.starts_with('"') || value.ends_with('"')) {
-            return Err(MatcherError::Quote(text.into()));
-        }
-        let matcher = Self { name: name.into(), value: unquote(value), is_regex, is_equal };
-        if is_regex && let Err(error) = matcher.regex() {
-            let reason = error.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        let (name, value) = (text[..at].trim(), text[at + operator.len()..].trim());
+        let plain = |c: char| !c.is_whitespace() && !"{}!=~,\\\"'`".contains(c);
+        let name = match quoted(name) {
+            Some(name) if !name.is_empty() => name,
+            None if name.chars().all(plain) && name.starts_with(|c: char| !c.is_ascii_digit()) => name.to_owned(),
+            _ => return Err(MatcherError::Name(name.into())),
+        };
+        let value = match quoted(value) {
+            Some(value) => value,
+            None if value.starts_with('"') || value.ends_with('"') => return Err(MatcherError::Quote(text.into())),
+            None => value.to_owned(),
+        };
+        let matcher = Self { name, value, is_regex, is_equal };
+        if is_regex && let Err(reason) = matcher.regex() {
             return Err(MatcherError::Regex { value: matcher.value, reason });
         }
         Ok(matcher)
+    }
+
+    /// The alerts of a name.
+    pub fn name(name: &str) -> Self {
+        Self { name: "alertname".into(), value: name.into(), is_regex: false, is_equal: true }
     }
 
     /// Reads several arguments; one may also be a whole list as [`show`] writes it: `{a="x", b=~"y"}`.
@@ -92,6 +91,7 @@ impl Matcher {
         let mut all = Vec::new();
         for text in texts {
             let list = text.trim().strip_prefix('{').and_then(|text| text.strip_suffix('}'));
+            let list = list.filter(|list| operator(list).is_some() || list.trim().is_empty());
             match list {
                 None => all.push(Self::parse(text)?),
                 Some(list) => {
@@ -104,9 +104,9 @@ impl Matcher {
         Ok(all)
     }
 
-    /// Anchored, and `.` is no newline: as Alertmanager compiles it (`labels.NewMatcher`).
-    fn regex(&self) -> Result<Regex, regex::Error> {
-        Regex::new(&format!("^(?:{})$", self.value))
+    /// As Alertmanager compiles it.
+    fn regex(&self) -> Result<Regex, String> {
+        re2::anchored(&self.value)
     }
 
     /// Does a label set satisfy it?
@@ -144,7 +144,8 @@ impl Matcher {
             (false, true) => "=",
             (false, false) => "!=",
         };
-        format!("{}{op}\"{}\"", self.name, self.value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
+        let name = show_name(&self.name);
+        format!("{name}{op}\"{}\"", self.value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
     }
 }
 
@@ -173,10 +174,29 @@ fn split(list: &str) -> Vec<&str> {
     parts
 }
 
-fn unquote(text: &str) -> String {
-    let Some(inner) = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) else {
-        return text.to_owned();
-    };
+/// The first operator outside of quotes: where it is, and what it means.
+fn operator(text: &str) -> Option<(usize, (&'static str, bool, bool))> {
+    const OPERATORS: [(&str, bool, bool); 4] =
+        [("=~", true, true), ("!~", true, false), ("!=", false, false), ("=", false, true)];
+    let (mut inside, mut escaped) = (false, false);
+    for (at, c) in text.char_indices() {
+        match c {
+            '"' if !escaped => inside = !inside,
+            '=' | '!' if !inside => {
+                if let Some(found) = OPERATORS.into_iter().find(|(operator, ..)| text[at..].starts_with(operator)) {
+                    return Some((at, found));
+                }
+            }
+            _ => {}
+        }
+        escaped = c == '\\' && !escaped;
+    }
+    None
+}
+
+/// What stands in double quotes; none where there are none.
+fn quoted(text: &str) -> Option<String> {
+    let inner = text.strip_prefix('"')?.strip_suffix('"')?;
     let mut out = String::new();
     let mut chars = inner.chars();
     while let Some(c) = chars.next() {
@@ -192,7 +212,7 @@ fn unquote(text: &str) -> String {
             (c, _) => out.push(c),
         }
     }
-    out
+    Some(out)
 }
 
 #[cfg(test)]
@@ -208,6 +228,11 @@ mod tests {
             ("instance=~game-.*", "instance=~\"game-.*\""),
             ("job!~\"a|b\"", "job!~\"a|b\""),
             ("a=", "a=\"\""),
+            ("Disk usage >90% (prod), a!", "alertname=\"Disk usage >90% (prod), a!\""),
+            ("trailing ", "alertname=\"trailing \""),
+            ("service.name=rails", "\"service.name\"=\"rails\""),
+            ("\"a=b c\"=~\"x|y\"", "\"a=b c\"=~\"x|y\""),
+            ("alertname=\"a=b\"", "alertname=\"a=b\""),
         ] {
             assert_eq!(Matcher::parse(text).map(|matcher| matcher.show()).as_deref(), Ok(want), "{text}");
         }

@@ -1,11 +1,14 @@
 //! Alerts: one type for Prometheus' and Alertmanager's, their severities, and how a screen groups them.
 
+pub mod deliveries;
 pub mod filter;
 pub mod matcher;
 pub mod paging;
 pub mod probe;
+mod re2;
 pub mod rule;
 pub mod silence;
+pub mod union;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -13,11 +16,14 @@ use serde::Serialize;
 use crate::metric::labels::Labels;
 
 /// What an alert is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AlertState {
     /// Paging, as far as its source knows.
     Firing,
+    /// Its source has no word for it, or one that nobody here knows: neither firing nor good.
+    #[default]
+    Unknown,
     /// Its condition holds, but not yet for long enough.
     Pending,
     /// Firing, and kept quiet by a silence.
@@ -29,6 +35,20 @@ pub enum AlertState {
 }
 
 impl AlertState {
+    /// The state that a rule's evaluator means by its word, whatever its case: Prometheus and vmalert say `firing`,
+    /// Grafana `Alerting`, `Recovering` (its condition is over, and it still pages) and `Normal (NoData)`, Thanos
+    /// `INACTIVE`. `None` where it means that nothing is wrong.
+    pub fn of_word(word: &str) -> Option<Self> {
+        let word = word.to_lowercase();
+        let (word, why) = word.split_once(' ').unwrap_or((&word, ""));
+        match word {
+            "firing" | "alerting" | "recovering" => Some(Self::Firing),
+            "pending" => Some(Self::Pending),
+            "inactive" | "normal" if !["(nodata", "(error"].iter().any(|bad| why.starts_with(bad)) => None,
+            _ => Some(Self::Unknown),
+        }
+    }
+
     /// Does it call for attention?
     pub fn is_loud(self) -> bool {
         self == Self::Firing
@@ -38,6 +58,7 @@ impl AlertState {
     pub fn word(self) -> &'static str {
         match self {
             Self::Firing => "firing",
+            Self::Unknown => "unknown",
             Self::Pending => "pending",
             Self::Silenced => "silenced",
             Self::Inhibited => "inhibited",
@@ -46,8 +67,22 @@ impl AlertState {
     }
 }
 
+/// What Prometheus and Alertmanager say of one alert, where both were asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Delivery {
+    /// It fires, and Alertmanager has it.
+    Delivered,
+    /// It fires, and Alertmanager does not have it: it may be on its way, or be dropped on purpose.
+    Underway,
+    /// It fires, and Alertmanager does not have it, though it should by now: nobody may be told.
+    Undelivered,
+    /// Alertmanager has it, and no rule of this Prometheus fires it (any more).
+    NotFiring,
+}
+
 /// One alert.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Alert {
     pub name: String,
     pub state: AlertState,
@@ -65,8 +100,19 @@ pub struct Alert {
     pub silenced_by: Vec<String>,
     /// Fingerprints of the alerts that keep it quiet.
     pub inhibited_by: Vec<String>,
+    /// The time intervals that keep it quiet.
+    pub muted_by: Vec<String>,
     /// Who is told.
     pub receivers: Vec<String>,
+    /// `None` where one of both sources could not be asked, or it is not time to deliver.
+    pub delivery: Option<Delivery>,
+}
+
+impl Alert {
+    /// Does it fire, and is it overdue at Alertmanager? That nobody may be told is critical, whatever the alert is.
+    pub fn is_undelivered(&self) -> bool {
+        self.state == AlertState::Firing && self.delivery == Some(Delivery::Undelivered)
+    }
 }
 
 /// How bad an alert says it is, from the words that teams use for it.
@@ -190,13 +236,8 @@ mod tests {
                 ("instance".into(), instance.into()),
                 ("job".into(), "game".into()),
             ]),
-            annotations: Labels::new(),
             since: DateTime::from_timestamp(since, 0),
-            runbook: None,
-            fingerprint: None,
-            silenced_by: Vec::new(),
-            inhibited_by: Vec::new(),
-            receivers: Vec::new(),
+            ..Alert::default()
         }
     }
 

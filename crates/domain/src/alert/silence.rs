@@ -16,6 +16,9 @@ pub struct Draft {
     pub ends_at: DateTime<Utc>,
     pub created_by: String,
     pub comment: String,
+    /// What else it has, such as `annotations` since Alertmanager 0.33: kept as it is when the silence is changed.
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    pub other: serde_json::Map<String, serde_json::Value>,
 }
 
 /// Where a silence is in its life.

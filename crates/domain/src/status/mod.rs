@@ -177,12 +177,16 @@ impl FlagError {
 }
 
 /// Everything that was read for one screen.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Readings {
     pub services: Vec<ServiceReading>,
     pub kpis: Vec<KpiReading>,
     /// None when nobody could say.
     pub alerts: Option<Vec<Alert>>,
+    /// What cannot be known of the alerts, and why.
+    pub alert_gaps: Vec<String>,
+    /// What is wrong on the way from the rules to people.
+    pub alert_faults: Vec<String>,
     /// When the alerts were read, if that is not now.
     pub alerts_as_of: Option<DateTime<Utc>>,
     /// Alerts of services that were not asked for.
@@ -210,6 +214,8 @@ impl Readings {
         if self.alerts_as_of.is_some() {
             levels.push(Level::Unknown);
         }
+        levels.extend(self.alert_gaps.iter().map(|_| Level::Unknown));
+        levels.extend(self.alert_faults.iter().map(|_| Level::Warn));
         if let Some(targets) = &self.targets {
             levels.push(if targets.down.is_empty() { Level::Ok } else { Level::Warn });
         }

@@ -1,6 +1,6 @@
 //! How everything that was looked at becomes one level: nothing that is unknown may make the whole look good.
 
-use crate::alert::{Alert, Urgency, urgency};
+use crate::alert::{Alert, AlertState, Urgency, urgency};
 use crate::metric::level::Level;
 use crate::status::health::ServiceState;
 
@@ -17,9 +17,11 @@ impl From<ServiceState> for Level {
 
 /// The level that an alert makes; quiet and informational ones make none.
 pub fn of_alert(alert: &Alert) -> Option<Level> {
-    match (alert.state.is_loud(), urgency(alert.severity.as_deref())) {
-        (true, Urgency::Page) => Some(Level::Critical),
-        (true, Urgency::Notice) => Some(Level::Warn),
+    match (alert.state, urgency(alert.severity.as_deref())) {
+        _ if alert.is_undelivered() => Some(Level::Critical),
+        (AlertState::Firing, Urgency::Page) => Some(Level::Critical),
+        (AlertState::Firing, Urgency::Notice) => Some(Level::Warn),
+        (AlertState::Unknown, _) => Some(Level::Unknown),
         _ => None,
     }
 }

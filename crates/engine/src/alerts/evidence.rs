@@ -1,15 +1,15 @@
 //! What the backends say about one alert, gathered at once: the facts that `alerts explain` reasons from.
 
-use crate::alerts::gather::{Backends, timed};
 use crate::clients::alertmanager::Alertmanager;
 use crate::clients::prometheus::Prometheus;
+use crate::observe::alerts::{Backends, known, timed};
 use crate::session::Session;
 use liveops_domain::alert::Alert;
 use liveops_domain::alert::filter::AlertFilter;
 use liveops_domain::alert::paging::{Facts, Known};
 use liveops_domain::alert::probe::{Part, Probed, parts};
 use liveops_domain::alert::rule::Rule;
-use liveops_domain::error::Result;
+use liveops_domain::alert::union::Answered;
 use liveops_domain::metric::labels::Labels;
 use liveops_domain::metric::series::{Answer, Series};
 use liveops_domain::status::source::{Source, SourceState};
@@ -20,15 +20,6 @@ pub struct Evidence {
     pub sources: Vec<Source>,
     pub all_rules: Vec<Rule>,
     pub all_alerts: Vec<Alert>,
-}
-
-/// What was answered, or why it is not known.
-fn known<T>(answer: Option<Result<T>>, system: &str) -> Known<T> {
-    match answer {
-        Some(Ok(answer)) => Ok(answer),
-        Some(Err(error)) => Err(error.to_string()),
-        None => Err(format!("no {system} is configured")),
-    }
 }
 
 /// A source that answered only some of its questions is degraded.
@@ -51,34 +42,37 @@ fn source(name: &str, parts: Vec<Source>) -> Source {
 pub async fn gather(cx: &Session, backends: &Backends<'_>, name: &str, filter: &AlertFilter) -> Evidence {
     let prometheus = backends.prometheus.as_ref();
     let alertmanager = backends.alertmanager.as_ref();
-    let (
-        (rules, rules_source),
-        (delivery, delivery_source),
-        (alerts, alerts_source),
-        (silences, silences_source),
-        (routing, routing_source),
-    ) = tokio::join!(
-        timed("prometheus", prometheus.map(Prometheus::rules)),
+    let (asked, (delivery, delivery_source), (silences, silences_source)) = tokio::join!(
+        backends.query(),
         timed("prometheus", prometheus.map(Prometheus::alertmanagers)),
-        timed("alertmanager", alertmanager.map(|client| client.alerts(&[]))),
         timed("alertmanager", alertmanager.map(Alertmanager::silences)),
-        timed("alertmanager", alertmanager.map(Alertmanager::routing)),
     );
-    let all_rules = known(rules, "Prometheus");
-    let all_alerts = known(alerts, "Alertmanager");
-    let all_alerts = all_alerts.map(sorted);
+    let [alerts_source, rules_source] = asked.sources.clone();
+    let (routing, deliveries) = (asked.routing.clone(), asked.deliveries.clone());
+    let no_alertmanager = missing(&asked.held, "Alertmanager");
+    let no_rules = missing(&asked.rules, "Prometheus");
+    let (alerts, all_rules) = match asked.join(cx.clock.now()) {
+        Ok(joined) => (joined.alerts, known(joined.rules, "Prometheus")),
+        Err(error) => (Vec::new(), Err(no_rules.unwrap_or_else(|| error.to_string()))),
+    };
     let is_meant = |alert: &Alert| alert.name == name && filter.accepts(alert);
-    let rules = all_rules.as_ref().map(|rules| named(rules, name, is_meant)).map_err(Clone::clone);
+    let left_out = alerts.iter().filter(|alert| alert.name == name && !filter.accepts(alert)).count();
+    // As Prometheus sends them: with the labels that it adds, so that one can ask for those, too.
+    let sent = |alert: &Alert| {
+        is_meant(alert) || alerts.iter().any(|one| is_meant(one) && is_within(&alert.labels, &one.labels))
+    };
+    let rules = all_rules.as_ref().map(|rules| named(rules, name, sent)).map_err(Clone::clone);
     let probes = match (&rules, prometheus) {
-        (Ok(rules), Some(prometheus)) => probe(rules, prometheus).await,
+        (Ok(rules), Some(prometheus)) if left_out == 0 => probe(rules, prometheus).await,
         _ => Vec::new(),
     };
-    let (own, others) = match &all_alerts {
-        Ok(alerts) => {
-            let (own, others) = alerts.iter().cloned().partition(is_meant);
+    let held = sorted(alerts.iter().filter(|alert| alert.fingerprint.is_some()).cloned().collect());
+    let (own, others) = match no_alertmanager {
+        None => {
+            let (own, others) = held.into_iter().partition(is_meant);
             (Ok(own), others)
         }
-        Err(why) => (Err(why.clone()), Vec::new()),
+        Some(why) => (Err(why), Vec::new()),
     };
     Evidence {
         facts: Facts {
@@ -90,15 +84,32 @@ pub async fn gather(cx: &Session, backends: &Backends<'_>, name: &str, filter: &
             alerts: own,
             others,
             silences: known(silences, "Alertmanager"),
-            routing: known(routing, "Alertmanager"),
+            routing,
+            deliveries,
+            matchers: filter.matchers.clone(),
+            left_out,
         },
         sources: vec![
             source("prometheus", vec![rules_source, delivery_source]),
-            source("alertmanager", vec![alerts_source, silences_source, routing_source]),
+            source("alertmanager", vec![alerts_source, silences_source]),
         ],
         all_rules: all_rules.unwrap_or_default(),
-        all_alerts: all_alerts.unwrap_or_default(),
+        all_alerts: alerts,
     }
+}
+
+/// Why there is no answer.
+fn missing<T>(answer: &Answered<T>, system: &str) -> Option<String> {
+    match answer {
+        Some(Ok(_)) => None,
+        Some(Err(error)) => Some(error.to_string()),
+        None => Some(format!("no {system} is configured")),
+    }
+}
+
+/// Has the other set every label of this one?
+fn is_within(some: &Labels, all: &Labels) -> bool {
+    some.iter().all(|(name, value)| all.get(name) == Some(value))
 }
 
 /// In an order that does not change from one run to the next.

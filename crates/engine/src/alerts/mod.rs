@@ -1,4 +1,3 @@
 //! Alerts with the evidence of whom they page.
 
 pub mod evidence;
-pub mod gather;

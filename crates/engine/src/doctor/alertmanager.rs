@@ -9,6 +9,7 @@ use crate::clients::http::answer::Answer;
 use crate::clients::http::request::Effort;
 use crate::doctor::finding::{Finding, System, no_answer};
 use crate::doctor::{alerts, answer};
+use crate::observe::alerts::backends;
 use crate::session::Session;
 use liveops_domain::error::Result;
 
@@ -30,12 +31,14 @@ async fn look(cx: &Session, system: &mut System) -> Result<()> {
     let (version, first) = client.version().await?;
     answer::judge(system, Some(version), &first, cx.clock.now());
     system.extend(cluster(&first));
-    let (firing, silences) = join!(client.alerts(&[]), client.silences());
+    let backends = backends(cx, Effort::Quick)?;
     let now = cx.clock.now();
-    match (firing, silences) {
-        (Ok(firing), Ok(silences)) => {
-            system.extend(alerts::judge(&firing, now));
-            system.extend(alerts::silences(&silences, &firing, now));
+    let (found, silences) = join!(backends.ask(now), client.silences());
+    match (found, silences) {
+        (Ok(found), Ok(silences)) => {
+            system.extend(alerts::known(&found, now));
+            system.extend(found.gaps.iter().map(|gap| Finding::gap("alerts", gap.clone())));
+            system.extend(alerts::silences(&silences, &found.alerts, now));
         }
         (Err(error), _) => system.add(Finding::unknown("fatigue", &error)),
         (_, Err(error)) => system.add(Finding::unknown("silences", &error)),

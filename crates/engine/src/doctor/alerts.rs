@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::doctor::finding::{Finding, first};
+use crate::observe::alerts::Alerts;
 use liveops_domain::alert::silence::{Silence, SilenceState};
 use liveops_domain::alert::{Alert, Urgency, urgency};
 use liveops_domain::text::time::compact;
@@ -22,7 +23,20 @@ const SOON: TimeDelta = TimeDelta::minutes(30);
 /// A silence that lasts longer is forgotten.
 const FORGOTTEN: TimeDelta = TimeDelta::days(7);
 
-/// Judges what fires. Alerts that always fire on purpose do not count.
+/// Judges what fires, and whether people are told of it.
+pub fn known(found: &Alerts, now: DateTime<Utc>) -> Vec<Finding> {
+    let mut findings = judge(&found.alerts, now);
+    let faults = found.faults.iter().map(|text| {
+        Finding::fail("delivery", text.clone())
+            .fix("look at the log of the sender; until it is mended, nobody may be paged")
+            .command("liveops alerts")
+    });
+    findings.extend(faults);
+    findings.extend(found.notes.iter().map(|text| Finding::warn("delivery", text.clone()).command("liveops alerts")));
+    findings
+}
+
+/// Judges alerts. Alerts that always fire on purpose do not count.
 pub fn judge(alerts: &[Alert], now: DateTime<Utc>) -> Vec<Finding> {
     let mut since: BTreeMap<&str, DateTime<Utc>> = BTreeMap::new();
     for alert in alerts {
@@ -129,14 +143,8 @@ mod tests {
             name: name.into(),
             state: AlertState::Firing,
             severity: Some(severity.into()),
-            labels: [].into(),
-            annotations: [].into(),
             since: Some(now() - TimeDelta::hours(hours)),
-            runbook: None,
-            fingerprint: None,
-            silenced_by: Vec::new(),
-            inhibited_by: Vec::new(),
-            receivers: Vec::new(),
+            ..Alert::default()
         }
     }
 
@@ -173,6 +181,7 @@ mod tests {
                 ends_at: now() + TimeDelta::minutes(minutes),
                 created_by: "ada".into(),
                 comment: String::new(),
+                other: serde_json::Map::new(),
             },
         };
         let mut quiet = alert("a", "high", 1);

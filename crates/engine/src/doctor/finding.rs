@@ -60,6 +60,11 @@ impl Finding {
             .fix(error.hint().unwrap_or_else(|| "run `liveops doctor -v` to see each request".into()))
     }
 
+    /// Could not be told, in these words.
+    pub fn gap(check: &'static str, message: impl Into<String>) -> Self {
+        Self::new(check, Level::Unknown, message)
+    }
+
     /// With what to do about it.
     pub fn fix(mut self, text: impl Into<String>) -> Self {
         self.fix = Some(text.into());

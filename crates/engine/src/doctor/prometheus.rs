@@ -6,6 +6,7 @@ use crate::clients::http::request::Effort;
 use crate::clients::prometheus::Prometheus;
 use crate::doctor::finding::{Finding, System, no_answer};
 use crate::doctor::{alerts, answer, kpis, rules, targets};
+use crate::observe::alerts::backends;
 use crate::session::Session;
 use liveops_domain::error::{Error, Result};
 
@@ -35,25 +36,29 @@ async fn look(cx: &Session, system: &mut System) -> Result<()> {
         Err(error) => return Err(error),
     }
     let settings = &cx.config()?.settings;
+    let (configured, now) = (settings.alertmanager.is_some(), cx.clock.now());
     let (scraped, evaluated, told, firing, measured, lost) = join!(
         client.targets(),
         client.rules(),
         client.alertmanagers(),
-        client.alerts(),
+        async {
+            match configured {
+                true => None,
+                false => Some(backends(cx, Effort::Quick)?.ask(now).await),
+            }
+            .transpose()
+        },
         kpis::asked(cx, &client),
         lost(&client),
     );
     system.extend(or_unknown("targets", scraped.map(|all| targets::judge(&all))));
-    let configured = settings.alertmanager.is_some();
     if let (Ok(rules), Ok(told)) = (&evaluated, &told) {
         system.extend(rules::delivery(rules, told, configured));
     }
     system.extend(or_unknown("rules", evaluated.map(|all| rules::judge(&all))));
     system.extend(lost);
-    if !configured {
-        let now = cx.clock.now();
-        system.extend(or_unknown("fatigue", firing.map(|all| alerts::judge(&all, now))));
-    }
+    system
+        .extend(or_unknown("fatigue", firing.map(|all| all.iter().flat_map(|all| alerts::known(all, now)).collect())));
     system.extend(measured?);
     Ok(())
 }

@@ -121,11 +121,14 @@ fn firing(gathered: &Gathered) -> Option<Seen> {
             firing.sort_by_key(|alert| (rank(alert.severity.as_deref()), alert.since));
             let mut names: Vec<&str> = firing.iter().map(|alert| alert.name.as_str()).collect();
             names.dedup();
-            let text = match firing.len() {
+            let mut text = match firing.len() {
                 0 => "none fires".to_owned(),
                 1 => format!("1 fires: {}", names[0]),
                 n => format!("{n} fire: {}", shortened(&names)),
             };
+            for gap in gathered.readings.alert_gaps.iter().chain(&gathered.readings.alert_faults) {
+                text.push_str(&format!("; {gap}"));
+            }
             serde_json::to_value(&firing)
                 .map(|alerts| (text, json!({ "firing": alerts })))
                 .map_err(|error| error.to_string())

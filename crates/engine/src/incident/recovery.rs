@@ -59,7 +59,7 @@ pub async fn recovery(cx: &Session, incident: &Incident) -> Recovery {
     let known = kpis.iter().filter(|one| one.level == Level::Ok).count();
     let unknown: Vec<&str> =
         kpis.iter().filter(|one| one.level == Level::Unknown).map(|one| one.kpi.name.as_str()).collect();
-    let alert_unknown = incident.alert.is_some() && readings.alerts.is_none();
+    let alert_unknown = incident.alert.is_some() && (readings.alerts.is_none() || !readings.alert_gaps.is_empty());
     match (known, unknown.len(), alert_unknown) {
         (0, 0, false) if incident.alert.is_some() => {
             Recovery::Recovered("its alert fires no more; no KPI is measured".into())

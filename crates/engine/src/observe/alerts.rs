@@ -1,65 +1,284 @@
-//! The alerts: from Alertmanager, or from Prometheus where there is none or it is down.
+//! What fires, as Prometheus and Alertmanager say: the one place that asks them. Whoever needs to know asks here.
 
-use std::time::Instant;
+use std::cell::OnceCell;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tokio::time::{Instant, timeout};
 
 use crate::clients::alertmanager::Alertmanager;
 use crate::clients::http::request::Effort;
+use crate::clients::http::target::Target;
 use crate::clients::prometheus::Prometheus;
 use crate::session::Session;
-use liveops_domain::alert::{Alert, AlertState};
+use liveops_domain::alert::Alert;
+use liveops_domain::alert::deliveries::Deliveries;
+use liveops_domain::alert::paging::{Known, Routing};
+use liveops_domain::alert::rule::Rule;
+use liveops_domain::alert::union::{Answered, Answers, Origin, Sending, union};
 use liveops_domain::error::{Error, Result};
+use liveops_domain::metric::level::Level;
 use liveops_domain::status::source::{Source, SourceState};
 
-/// What could be learnt about alerts.
-pub struct Found {
-    /// None when nobody could say.
-    pub alerts: Option<Vec<Alert>>,
-    /// Alertmanager as a source, when it is configured.
-    pub source: Option<Source>,
+/// The backends that are configured; at least one is.
+pub struct Backends<'a> {
+    cx: &'a Session,
+    pub alertmanager: Option<Alertmanager<'a>>,
+    pub prometheus: Option<Prometheus<'a>>,
+    /// Who has not answered by then does not, for this look.
+    patience: Option<Duration>,
+    /// What Prometheus adds on the way changes only when it is set up anew.
+    sending: OnceCell<Sending>,
 }
 
-/// Asks Alertmanager and, in the same moment, Prometheus, so that its answer is there when it is needed.
-pub async fn ask(cx: &Session) -> Found {
-    let (from_alertmanager, from_prometheus) = tokio::join!(alertmanager(cx), prometheus(cx));
-    let fallback = from_prometheus.and_then(Result::ok);
-    match from_alertmanager {
-        None => Found { alerts: fallback, source: None },
-        Some((Ok(alerts), latency_ms)) => {
-            let source = Source {
-                name: "alertmanager".into(),
-                state: SourceState::Ok,
-                latency_ms: Some(latency_ms),
-                error: None,
-            };
-            Found { alerts: Some(alerts), source: Some(source) }
+/// What fires, and what is known of the way to people.
+#[derive(Debug)]
+pub struct Alerts {
+    pub origin: Origin,
+    pub alerts: Vec<Alert>,
+    /// What cannot be known, and why. While there is any, that nothing fires is not known.
+    pub gaps: Vec<String>,
+    /// What is wrong on the way from the rules to people.
+    pub faults: Vec<String>,
+    /// What may yet be well.
+    pub notes: Vec<String>,
+    pub sources: Vec<Source>,
+    /// `None` where no Prometheus is configured.
+    pub rules: Answered<Vec<Rule>>,
+}
+
+impl Alerts {
+    /// Is everything known that the configured backends could know?
+    pub fn is_complete(&self) -> bool {
+        self.gaps.is_empty()
+    }
+
+    /// What is known, before one looks at any alert.
+    pub fn level(&self) -> Level {
+        match (self.gaps.is_empty(), self.faults.is_empty()) {
+            (false, _) => Level::Unknown,
+            (true, false) => Level::Warn,
+            (true, true) => Level::Ok,
         }
-        Some((Err(error), _)) => {
-            let source = Source {
-                name: "alertmanager".into(),
-                state: SourceState::Down,
-                latency_ms: None,
-                error: Some(error.reason()),
-            };
-            Found { alerts: fallback, source: Some(source) }
-        }
+    }
+
+    /// Everything that a person should hear beside the alerts.
+    pub fn warnings(&self) -> Vec<String> {
+        self.gaps.iter().chain(&self.faults).chain(&self.notes).cloned().collect()
     }
 }
 
-async fn alertmanager(cx: &Session) -> Option<(Result<Vec<Alert>>, u64)> {
-    let began = Instant::now();
-    let target = match cx.alertmanager() {
-        Err(Error::Unconfigured { .. }) => return None,
-        target => target,
-    };
-    let asked = async { Alertmanager::new(cx.http()?, target?, Effort::Quick).alerts(&[]).await }.await;
-    Some((asked, u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)))
+/// A system and its URL.
+type Who = (&'static str, Option<String>);
+
+/// The answers before they are joined.
+pub struct Asked {
+    pub fired: Answered<Vec<Alert>>,
+    pub held: Answered<Vec<Alert>>,
+    pub rules: Answered<Vec<Rule>>,
+    pub routing: Known<Routing>,
+    pub deliveries: Vec<Deliveries>,
+    /// Alertmanager first, then Prometheus.
+    pub sources: [Source; 2],
+    sending: Option<Sending>,
+    /// Why it is not known which alerts are muted.
+    unmarked: Option<String>,
 }
 
-async fn prometheus(cx: &Session) -> Option<Result<Vec<Alert>>> {
-    let target = match cx.prometheus() {
-        Err(Error::Unconfigured { .. }) => return None,
-        target => target,
+/// Finds the backends. One whose secret cannot be had is there, and does not answer.
+///
+/// # Errors
+/// `Unconfigured` when there is neither.
+pub fn backends(cx: &Session, effort: Effort) -> Result<Backends<'_>> {
+    let http = cx.http()?;
+    let is_missing = |target: &Result<_>| matches!(target, Err(Error::Unconfigured { .. }));
+    let (alertmanager, prometheus) = (cx.alertmanager(), cx.prometheus());
+    let none = is_missing(&alertmanager) && is_missing(&prometheus);
+    let backends = Backends {
+        cx,
+        alertmanager: alertmanager.ok().map(|target| Alertmanager::new(http, target, effort)),
+        prometheus: prometheus.ok().map(|target| Prometheus::new(http, target, effort)),
+        patience: None,
+        sending: OnceCell::new(),
     };
-    let asked = async { Prometheus::new(cx.http()?, target?, Effort::Quick).alerts().await }.await;
-    Some(asked.map(|alerts| alerts.into_iter().filter(|alert| alert.state == AlertState::Firing).collect()))
+    if none {
+        return Err(Error::Unconfigured {
+            what: "Alertmanager or Prometheus",
+            environment: cx.environment()?.to_owned(),
+            hint: "pass `--alertmanager URL` or `--prometheus URL`, or set them in liveops.yaml; `liveops init` writes one".into(),
+        });
+    }
+    Ok(backends)
+}
+
+/// Asks one backend, if it is there, and keeps the time.
+pub async fn timed<T>(name: &str, call: Option<impl Future<Output = Result<T>>>) -> (Answered<T>, Source) {
+    let began = Instant::now();
+    let answer = match call {
+        Some(call) => Some(call.await),
+        None => None,
+    };
+    let state = match &answer {
+        None => SourceState::Unconfigured,
+        Some(Ok(_)) => SourceState::Ok,
+        Some(Err(_)) => SourceState::Down,
+    };
+    let source = Source {
+        name: name.to_owned(),
+        state,
+        latency_ms: answer.as_ref().map(|_| u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)),
+        error: answer.as_ref().and_then(|answer| Some(answer.as_ref().err()?.reason())),
+    };
+    (answer, source)
+}
+
+impl Backends<'_> {
+    /// Waits for none of them longer than this, and asks nothing about the way to people: for a rollout, which looks
+    /// every few seconds.
+    pub fn within(mut self, patience: Duration) -> Self {
+        self.patience = Some(patience);
+        self
+    }
+
+    /// Asks everything at once.
+    pub async fn query(&self) -> Asked {
+        let (alertmanager, prometheus) = (self.alertmanager.as_ref(), self.prometheus.as_ref());
+        let both = alertmanager.filter(|_| prometheus.is_some()).and(prometheus);
+        let unknown = both.filter(|_| self.sending.get().is_none());
+        let people = alertmanager.filter(|_| self.patience.is_none());
+        let of_alertmanager = || ("alertmanager", alertmanager.map(Alertmanager::url));
+        let of_prometheus = || ("prometheus", prometheus.map(Prometheus::url));
+        let ((held, routing, deliveries), (fired, rules, config)) = tokio::join!(
+            async {
+                tokio::join!(
+                    timed(
+                        "alertmanager",
+                        alertmanager.map(|client| self.limited(of_alertmanager(), client.alerts(&[])))
+                    ),
+                    self.asked(of_alertmanager(), alertmanager.map(Alertmanager::routing)),
+                    self.asked(of_alertmanager(), people.map(Alertmanager::deliveries)),
+                )
+            },
+            async {
+                tokio::join!(
+                    timed("prometheus", prometheus.map(|client| self.limited(of_prometheus(), client.alerts()))),
+                    self.asked(of_prometheus(), prometheus.map(Prometheus::rules)),
+                    self.asked(of_prometheus(), unknown.map(Prometheus::configuration)),
+                )
+            },
+        );
+        let (held, alertmanager_source) = or_blocked(held, self.cx.alertmanager());
+        let (mut fired, mut prometheus_source) = or_blocked(fired, self.cx.prometheus());
+        if let (Some(Ok(_)), Some(Err(error))) = (&held, &fired)
+            && has_none(error)
+        {
+            prometheus_source.state = SourceState::Degraded;
+            fired = None;
+        }
+        if let Some(sending) = config.and_then(Result::ok).and_then(|config| Sending::of_config(&config)) {
+            // Set once, since it was not there when it was asked for.
+            let _ = self.sending.set(sending);
+        }
+        let mut asked = Asked {
+            fired,
+            held,
+            rules,
+            routing: known(routing, "Alertmanager"),
+            deliveries: deliveries.and_then(Result::ok).unwrap_or_default(),
+            sources: [alertmanager_source, prometheus_source],
+            sending: self.sending.get().cloned(),
+            unmarked: None,
+        };
+        let may_mute = |routing: &Routing| routing.reports_muting && routing.has_intervals != Some(false);
+        if let (Some(Ok(held)), Some(client), true) =
+            (&mut asked.held, alertmanager, asked.routing.as_ref().is_ok_and(may_mute))
+            && let Err(error) = self.limited(of_alertmanager(), client.mark_muted(held)).await
+        {
+            asked.unmarked = Some(format!("which alerts a time interval mutes is not known: {error}"));
+        }
+        asked
+    }
+
+    /// What fires.
+    ///
+    /// # Errors
+    /// When no backend answered: what the first of them failed with.
+    pub async fn ask(&self, now: DateTime<Utc>) -> Result<Alerts> {
+        self.query().await.join(now)
+    }
+
+    async fn asked<T>(&self, who: Who, call: Option<impl Future<Output = Result<T>>>) -> Answered<T> {
+        match call {
+            Some(call) => Some(self.limited(who, call).await),
+            None => None,
+        }
+    }
+
+    async fn limited<T>(&self, (system, url): Who, call: impl Future<Output = Result<T>>) -> Result<T> {
+        let Some(patience) = self.patience else {
+            return call.await;
+        };
+        let late = || Error::Timeout { system: system.into(), url: url.unwrap_or_default(), after: patience };
+        timeout(patience, call).await.unwrap_or_else(|_| Err(late()))
+    }
+}
+
+impl Asked {
+    /// Joins the answers.
+    ///
+    /// # Errors
+    /// As [`Backends::ask`].
+    pub fn join(self, now: DateTime<Utc>) -> Result<Alerts> {
+        let rules = match &self.rules {
+            Some(Err(error)) if has_none(error) => None,
+            Some(rules) => Some(rules.as_deref()),
+            None => None,
+        };
+        let found = union(
+            Answers {
+                fired: self.fired,
+                rules,
+                held: self.held,
+                sending: self.sending,
+                alertmanager_since: self.routing.as_ref().ok().and_then(|routing| routing.since),
+            },
+            now,
+        )?;
+        let failing = self.deliveries.iter().filter(|one| one.fails());
+        let failing = failing.map(|one| format!("Alertmanager's notifications fail, by {}", one.show()));
+        Ok(Alerts {
+            origin: found.origin,
+            alerts: found.alerts,
+            gaps: found.gaps.into_iter().chain(self.unmarked).collect(),
+            faults: found.faults.into_iter().chain(failing).collect(),
+            notes: found.notes,
+            sources: self.sources.into(),
+            rules: self.rules,
+        })
+    }
+}
+
+/// Front ends of other makes answer queries only: they have no rules and no alerts, and that is no fault.
+fn has_none(error: &Error) -> bool {
+    matches!(error, Error::Rejected { status: 404 | 405 | 501, .. })
+}
+
+/// An endpoint that is configured and cannot be asked, such as for want of a secret, is no endpoint that is missing.
+fn or_blocked<T>(asked: (Answered<T>, Source), target: Result<Target>) -> (Answered<T>, Source) {
+    match target {
+        Err(error) if !matches!(error, Error::Unconfigured { .. }) => {
+            let source = Source { state: SourceState::Down, error: Some(error.reason()), ..asked.1 };
+            (Some(Err(error)), source)
+        }
+        _ => asked,
+    }
+}
+
+/// What was answered, or why it is not known.
+pub fn known<T>(answer: Answered<T>, system: &str) -> Known<T> {
+    match answer {
+        Some(Ok(answer)) => Ok(answer),
+        Some(Err(error)) => Err(error.to_string()),
+        None => Err(format!("no {system} is configured")),
+    }
 }

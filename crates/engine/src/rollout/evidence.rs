@@ -8,8 +8,6 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
 use tokio::time::timeout;
 
-use crate::alerts::gather::{Backends, backends};
-use crate::clients::alertmanager::Alertmanager;
 use crate::clients::http::request::Effort;
 use crate::clients::http::target::Target;
 use crate::clients::prometheus::Prometheus;
@@ -17,6 +15,7 @@ use crate::clients::service::scrape;
 use crate::config::endpoint::Endpoint;
 use crate::config::policy::metrics;
 use crate::config::service::Service;
+use crate::observe::alerts::{Alerts, Backends, backends};
 use crate::session::Session;
 use liveops_domain::alert::{Alert, AlertState};
 use liveops_domain::error::{Error, Result};
@@ -97,8 +96,7 @@ pub struct Eyes<'a> {
     cx: &'a Session,
     scene: Scene,
     watched: Vec<Watched>,
-    prometheus: Option<Prometheus<'a>>,
-    alertmanager: Option<Alertmanager<'a>>,
+    backends: Option<Backends<'a>>,
     /// The metrics endpoints of the service, where there is no Prometheus.
     endpoints: Vec<Target>,
     history: Vec<Scrapes>,
@@ -123,13 +121,13 @@ impl<'a> Eyes<'a> {
                 watched.push(watch(role, text, &scene.metrics)?);
             }
         }
-        let (prometheus, alertmanager) = match backends(cx, Effort::Once) {
-            Ok(Backends { alertmanager, prometheus }) => (prometheus, alertmanager),
-            Err(Error::Unconfigured { .. }) => (None, None),
+        let backends = match backends(cx, Effort::Once) {
+            Ok(backends) => Some(backends.within(PATIENCE)),
+            Err(Error::Unconfigured { .. }) => None,
             Err(error) => return Err(error),
         };
         let alerts = watched.iter().any(|one| matches!(one, Watched::Alert(..)));
-        if alerts && prometheus.is_none() && alertmanager.is_none() {
+        if alerts && backends.is_none() {
             return Err(Error::Unconfigured {
                 what: "Alertmanager or Prometheus",
                 environment: cx.environment()?.to_owned(),
@@ -137,7 +135,7 @@ impl<'a> Eyes<'a> {
             });
         }
         let mut endpoints = Vec::new();
-        if prometheus.is_none() {
+        if backends.as_ref().is_none_or(|backends| backends.prometheus.is_none()) {
             for (name, endpoint) in &scene.endpoints {
                 endpoints.push(cx.target(name, endpoint)?);
             }
@@ -160,8 +158,7 @@ impl<'a> Eyes<'a> {
             cx,
             scene: scene.clone(),
             watched,
-            prometheus,
-            alertmanager,
+            backends,
             endpoints,
             history: Vec::new(),
             scrape_interval: rules.scrape_interval,
@@ -172,7 +169,11 @@ impl<'a> Eyes<'a> {
 
     /// Can it be asked what was before now?
     pub fn knows_the_past(&self) -> bool {
-        self.prometheus.is_some()
+        self.prometheus().is_some()
+    }
+
+    fn prometheus(&self) -> Option<&Prometheus<'a>> {
+        self.backends.as_ref()?.prometheus.as_ref()
     }
 
     /// Are those without the new version told apart?
@@ -188,7 +189,7 @@ impl<'a> Eyes<'a> {
         let windows: Vec<Duration> = std::iter::once(short).chain(long).collect();
         let has_alerts = self.watched.iter().any(|one| matches!(one, Watched::Alert(..)));
         let (answers, scrapes, alerts) =
-            tokio::join!(self.ask(&windows, now), self.scrape(now), self.alerts(has_alerts));
+            tokio::join!(self.ask(&windows, now), self.scrape(now), self.alerts(has_alerts, now));
         if let Some(scrapes) = scrapes {
             // What lies before every window is looked at no more, but for the last of it: windows begin there.
             let from = rollout.since.min(now - TimeDelta::from_std(short).unwrap_or_default());
@@ -257,7 +258,7 @@ impl<'a> Eyes<'a> {
         answers: &Answers,
         now: DateTime<Utc>,
     ) -> (Result<Seen, Fault>, Vec<String>) {
-        if self.prometheus.is_none() {
+        if self.prometheus().is_none() {
             let from = now - TimeDelta::from_std(window).unwrap_or_default();
             return (scraped::seen(metric, track, &self.history, from), Vec::new());
         }
@@ -282,7 +283,7 @@ impl<'a> Eyes<'a> {
     }
 
     async fn ask(&self, windows: &[Duration], now: DateTime<Utc>) -> Answers {
-        let Some(prometheus) = &self.prometheus else {
+        let Some(prometheus) = self.prometheus() else {
             return Answers::new();
         };
         let mut texts = BTreeSet::new();
@@ -330,22 +331,16 @@ impl<'a> Eyes<'a> {
         Some(Scrapes { at: now, endpoints: join_all(scraped).await })
     }
 
-    async fn alerts(&self, wanted: bool) -> Option<Result<Vec<Alert>, String>> {
-        if !wanted {
-            return None;
-        }
-        match (&self.alertmanager, &self.prometheus) {
-            (Some(client), _) => Some(in_time(client.alerts(&[])).await),
-            (None, Some(client)) => Some(in_time(client.alerts()).await),
-            (None, None) => None,
-        }
+    async fn alerts(&self, wanted: bool, now: DateTime<Utc>) -> Option<Result<Alerts>> {
+        let backends = self.backends.as_ref().filter(|_| wanted)?;
+        Some(backends.ask(now).await)
     }
 
     fn alert(
         &self,
         role: Role,
         condition: &AlertCondition,
-        alerts: Option<&Result<Vec<Alert>, String>>,
+        alerts: Option<&Result<Alerts>>,
         rollout: &Rollout,
         now: DateTime<Utc>,
     ) -> Verdict {
@@ -353,13 +348,13 @@ impl<'a> Eyes<'a> {
             certain: true,
             ..Verdict::bare(&condition.text, role, outcome, now, reason)
         };
-        let alerts = match alerts {
-            Some(Ok(alerts)) => alerts,
-            Some(Err(error)) => return verdict(Outcome::Error, error.clone()),
+        let known = match alerts {
+            Some(Ok(known)) => known,
+            Some(Err(error)) => return verdict(Outcome::Error, error.to_string()),
             None => return verdict(Outcome::Error, "nobody knows of alerts".into()),
         };
         // A silence keeps people asleep; it does not make a build good.
-        let firing = alerts.iter().find(|alert| {
+        let meant = known.alerts.iter().filter(|alert| {
             alert.state != AlertState::Pending
                 && alert.name == condition.name
                 && condition.matchers.iter().all(|one| one.matches(&alert.labels))
@@ -369,15 +364,17 @@ impl<'a> Eyes<'a> {
                 }
                 && alert.since.is_none_or(|since| since >= rollout.started_at)
         });
-        match firing {
-            Some(alert) => verdict(
-                Outcome::Fail,
-                format!(
-                    "{} since {}",
-                    alert.state.word(),
-                    alert.since.map_or_else(|| "some time".to_owned(), |since| since.format("%FT%TZ").to_string(),)
-                ),
-            ),
+        let unknown = |alert: &&Alert| alert.state == AlertState::Unknown;
+        if let Some(alert) = meant.clone().find(|alert| !unknown(alert)) {
+            let since = alert.since.map_or_else(|| "some time".to_owned(), |since| since.format("%FT%TZ").to_string());
+            let lost = if alert.is_undelivered() { ", and Alertmanager does not have it" } else { "" };
+            return verdict(Outcome::Fail, format!("{} since {since}{lost}", alert.state.word()));
+        }
+        if meant.clone().any(|alert| unknown(&alert)) {
+            return verdict(Outcome::Error, "its state is not known".into());
+        }
+        match known.gaps.first() {
+            Some(gap) => verdict(Outcome::Error, gap.clone()),
             None => verdict(Outcome::Pass, "it does not fire".into()),
         }
     }

@@ -2,17 +2,19 @@
 
 use serde::Serialize;
 
-use crate::alerts::gather::backends;
 use crate::clients::http::request::Effort;
 use crate::clients::prometheus::Prometheus;
+use crate::observe::alerts::backends;
 use crate::rollout::resolve::Place;
 use crate::session::Session;
-use liveops_domain::alert::{AlertState, Urgency, urgency};
 use liveops_domain::error::{Error, Result};
 use liveops_domain::guard::expression::Condition;
+use liveops_domain::metric::level::Level;
 use liveops_domain::metric::series::Answer;
 use liveops_domain::rollout::exposure::Originals;
 use liveops_domain::rollout::plan::{Gate, Rules, Waiver};
+use liveops_domain::status::worst_level;
+use liveops_domain::text::shell::word;
 
 /// A share that is off by more than this part of what was asked for, or by more than these points, is another rollout.
 const COARSE: f64 = 0.5;
@@ -144,27 +146,23 @@ async fn alerts_exist(cx: &Session, rules: &Rules) -> Found {
 }
 
 async fn none_fires(cx: &Session, service: &str) -> Found {
-    let ask = async {
-        let backends = backends(cx, Effort::Quick)?;
-        match (&backends.alertmanager, &backends.prometheus) {
-            (Some(client), _) => client.alerts(&[]).await,
-            (None, Some(client)) => client.alerts().await,
-            (None, None) => Err(Error::internal("no backend")),
-        }
-    };
-    let alerts = ask
+    let found = async { backends(cx, Effort::Quick)?.ask(cx.clock.now()).await };
+    let found = found
         .await
         .map_err(|error| (format!("nobody says what fires: {error}"), "pass `--alertmanager URL`".to_owned()))?;
-    let firing = alerts.iter().find(|alert| {
-        alert.state == AlertState::Firing
-            && urgency(alert.severity.as_deref()) == Urgency::Page
-            && alert.labels.get("service").is_none_or(|name| name == service)
-    });
-    match firing {
-        Some(alert) => Err((
-            format!("{} fires", alert.name),
-            format!("end it first: `{}`", cx.command(&format!("alerts show {}", alert.name))),
-        )),
+    let of_level = |level: Level| {
+        found.alerts.iter().find(|alert| {
+            worst_level::of_alert(alert) == Some(level)
+                && alert.labels.get("service").is_none_or(|name| name == service)
+        })
+    };
+    if let Some(alert) = of_level(Level::Critical) {
+        let way = format!("end it first: `{}`", cx.command(&format!("alerts show {}", word(&alert.name))));
+        return Err((format!("{} fires", alert.name), way));
+    }
+    let unknown = of_level(Level::Unknown).map(|alert| format!("whether {} fires is not known", alert.name));
+    match found.gaps.into_iter().next().or(unknown) {
+        Some(gap) => Err((format!("what fires is not known: {gap}"), format!("see `{}`", cx.command("doctor")))),
         None => Ok("no critical alert fires".into()),
     }
 }

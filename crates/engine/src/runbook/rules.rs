@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::alerts::gather::timed;
 use crate::clients::http::request::Effort;
 use crate::clients::prometheus::Prometheus;
+use crate::observe::alerts::timed;
 use crate::session::Session;
 use liveops_domain::error::{Error, Problem, Result};
 use liveops_domain::runbook::rule::AlertRule;

@@ -78,6 +78,8 @@ fn headline(
     };
     add(rolled(|row| row.phase == Phase::RollbackFailed), "rollback failed", "rollbacks failed");
     add(alerts(Level::Critical), "critical alert", "critical alerts");
+    let lost = readings.alerts.iter().flatten().filter(|alert| alert.is_undelivered()).count();
+    add(lost, "alert not in Alertmanager", "alerts not in Alertmanager");
     add(kpis(Level::Critical), "KPI critical", "KPIs critical");
     add(services(ServiceState::Degraded), "service degraded", "services degraded");
     add(alerts(Level::Warn), "alert firing", "alerts firing");
@@ -87,6 +89,7 @@ fn headline(
     add(flags, "flag that services cannot read", "flags that services cannot read");
     add(services(ServiceState::Unknown), "service unknown", "services unknown");
     add(kpis(Level::Unknown), "KPI unknown", "KPIs unknown");
+    add(alerts(Level::Unknown), "alert in an unknown state", "alerts in an unknown state");
     add(
         rolled(|row| row.phase.is_back() && row.phase != Phase::RollbackFailed),
         "rollout taken back",
@@ -100,6 +103,11 @@ fn headline(
     add(rollouts.unseen.len(), "rollout unknown", "rollouts unknown");
     if alerts_expected && (readings.alerts.is_none() || readings.alerts_as_of.is_some()) {
         parts.push("alerts unknown".into());
+    } else if !readings.alert_gaps.is_empty() && down.is_empty() {
+        parts.push("alerts known in part".into());
+    }
+    if readings.alert_faults.len() > usize::from(lost > 0) {
+        parts.push("notifications fail".into());
     }
     if !down.is_empty() {
         parts.push(format!("{} not answering", named(&down)));
@@ -173,7 +181,9 @@ pub fn next(readings: &Readings, sources: &[Source], presets: bool, configured: 
         ));
     }
     let trouble = sources.iter().any(|source| source.state != SourceState::Ok);
-    let gaps = readings.kpis.iter().any(|reading| reading.level == Level::Unknown);
+    let gaps = readings.kpis.iter().any(|reading| reading.level == Level::Unknown)
+        || !readings.alert_gaps.is_empty()
+        || !readings.alert_faults.is_empty();
     let targets = readings.targets.as_ref().is_some_and(|targets| !targets.down.is_empty());
     if trouble || gaps || targets {
         next.push(Recommendation::new("some sources do not answer, or lack data", "liveops doctor"));

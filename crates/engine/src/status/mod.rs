@@ -7,13 +7,16 @@ use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 
+use crate::clients::http::request::Effort;
 use crate::incident::resolve;
 use crate::incident::summary::Shown;
+use crate::observe::alerts::backends;
 use crate::observe::last_good::Memory;
-use crate::observe::{alerts, flags, kpis, only_for, services};
+use crate::observe::{flags, kpis, only_for, services};
 use crate::rollout::overview::rows;
 use crate::rollout::ramp::ramps;
 use crate::session::Session;
+use liveops_domain::alert::Alert;
 use liveops_domain::change::record;
 use liveops_domain::change::record::ChangeRecord;
 use liveops_domain::error::Result;
@@ -56,7 +59,7 @@ pub async fn gather(only: &[String], cx: &Session, memory: &mut Memory) -> Resul
     let (services, kpis, found, flags, rollouts, ramps) = tokio::join!(
         services::ask(cx, &asked),
         kpis::ask(cx, only),
-        alerts::ask(cx),
+        alerts_of(cx),
         flags::ask(cx),
         rows(cx),
         ramps(cx)
@@ -74,16 +77,26 @@ pub async fn gather(only: &[String], cx: &Session, memory: &mut Memory) -> Resul
 
     warnings.extend(kpis.warnings);
     let targets_expected = kpis.prometheus.as_ref().is_some_and(|source| source.state != SourceState::Ok);
+    let mut prometheus = kpis.prometheus;
+    // It answers the KPIs, and not what fires.
+    let failed = found.sources.iter().find(|source| source.name == "prometheus" && source.state == SourceState::Down);
+    if let (Some(source), Some(failed)) = (prometheus.as_mut().filter(|one| one.state == SourceState::Ok), failed) {
+        source.state = SourceState::Degraded;
+        source.error.clone_from(&failed.error);
+    }
+    let alertmanager = found.sources.into_iter().filter(|source| source.name == "alertmanager");
     let sources: Vec<Source> =
-        kpis.prometheus.into_iter().chain(found.source).chain(flags.source).chain(kpis.services).collect();
+        prometheus.into_iter().chain(alertmanager).chain(flags.source).chain(kpis.services).collect();
+    warnings.extend(found.notes);
     let mut readings = Readings {
         services,
         kpis: kpis.readings,
-        alerts: found.alerts,
-        alerts_as_of: None,
-        alerts_elsewhere: 0,
         targets: kpis.targets,
         flags: flags.flags,
+        alerts: found.alerts,
+        alert_gaps: found.gaps,
+        alert_faults: found.faults,
+        ..Readings::default()
     };
     memory.fill(&mut readings, cx.clock.now());
     only_for(only, &mut readings);
@@ -102,6 +115,31 @@ pub async fn gather(only: &[String], cx: &Session, memory: &mut Memory) -> Resul
         rollouts,
         took: began.elapsed(),
     })
+}
+
+/// What fires, as a screen needs it that shows much else: nobody configured, and nobody who answers, are no errors.
+#[derive(Default)]
+struct Firing {
+    alerts: Option<Vec<Alert>>,
+    gaps: Vec<String>,
+    faults: Vec<String>,
+    notes: Vec<String>,
+    sources: Vec<Source>,
+}
+
+async fn alerts_of(cx: &Session) -> Firing {
+    let Ok(backends) = backends(cx, Effort::Quick) else {
+        return Firing::default();
+    };
+    let asked = backends.query().await;
+    let sources: Vec<Source> =
+        asked.sources.iter().filter(|source| source.state != SourceState::Unconfigured).cloned().collect();
+    match asked.join(cx.clock.now()) {
+        Ok(found) => {
+            Firing { alerts: Some(found.alerts), gaps: found.gaps, faults: found.faults, notes: found.notes, sources }
+        }
+        Err(_) => Firing { sources, ..Firing::default() },
+    }
 }
 
 /// The open incidents, from their journals. What cannot be read hides nothing else.

@@ -74,6 +74,8 @@ struct Data<'a> {
     services: Vec<Value>,
     alerts: Vec<Value>,
     alerts_as_of: Option<String>,
+    alerts_unknown: &'a [String],
+    alerts_faults: &'a [String],
     targets: Option<Value>,
     flags: Option<&'a FlagsReading>,
     changes: Vec<Value>,
@@ -94,6 +96,7 @@ fn alert(alert: &Alert) -> Value {
         "severity": alert.severity,
         "since": alert.since.map(rfc3339),
         "runbook": alert.runbook,
+        "delivery": alert.delivery,
         "labels": alert.labels,
         "annotations": alert.annotations,
     })
@@ -159,6 +162,8 @@ impl Serialize for StatusReport {
                 .flat_map(|group| group.alerts.iter().map(|one| alert(one)))
                 .collect(),
             alerts_as_of: readings.alerts_as_of.map(rfc3339),
+            alerts_unknown: &readings.alert_gaps,
+            alerts_faults: &readings.alert_faults,
             targets: readings.targets.as_ref().map(|targets| {
                 let down = targets.down.iter().map(|(target, error)| json!({ "target": target, "error": error }));
                 json!({ "up": targets.up, "unknown": targets.unknown, "down": down.collect::<Vec<_>>() })

@@ -14,7 +14,7 @@ use crate::incident::summary::clock;
 use crate::session::Session;
 use crate::triage::facts::Ground;
 use crate::triage::figures;
-use liveops_domain::alert::Alert;
+use liveops_domain::alert::{Alert, AlertState};
 use liveops_domain::change::timeline::Kind;
 use liveops_domain::error::{Error, Result};
 use liveops_domain::incident::event::DeliveryState;
@@ -114,11 +114,20 @@ async fn alerts(ground: &Ground<'_>) -> Result<Found> {
         };
         lines.insert(1, runbook);
     }
-    Ok(if lines.is_empty() {
-        Found::new(Outcome::Clear, vec!["nothing fires".into()])
-    } else {
-        Found::new(Outcome::Suspicious, lines)
-    })
+    let readings = &gathered.readings;
+    let unknown = known.iter().filter(|alert| alert.state == AlertState::Unknown);
+    let unknown: Vec<String> = unknown.map(|alert| format!("whether {} fires is not known", alert.name)).collect();
+    let outcome = match (firing.is_empty(), readings.alert_gaps.is_empty() && unknown.is_empty()) {
+        (false, _) => Outcome::Suspicious,
+        (true, _) if !readings.alert_faults.is_empty() => Outcome::Suspicious,
+        (true, false) => Outcome::Unknown,
+        (true, true) => Outcome::Clear,
+    };
+    if lines.is_empty() {
+        lines.push("nothing fires".into());
+    }
+    lines.extend(readings.alert_gaps.iter().chain(&readings.alert_faults).cloned().chain(unknown));
+    Ok(Found::new(outcome, lines))
 }
 
 /// The reason of the first source that is down.

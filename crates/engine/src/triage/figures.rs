@@ -102,15 +102,7 @@ mod tests {
     use liveops_domain::status::Origin;
 
     fn readings(kpis: Vec<KpiReading>) -> Readings {
-        Readings {
-            services: Vec::new(),
-            kpis,
-            alerts: None,
-            alerts_as_of: None,
-            alerts_elsewhere: 0,
-            targets: None,
-            flags: None,
-        }
+        Readings { kpis, ..Readings::default() }
     }
 
     fn tick(whole: f64, by: &[(&str, f64)]) -> KpiReading {

@@ -18,8 +18,12 @@ pub(super) fn alerts(report: &StatusReport, view: &View) -> Vec<Block> {
         return vec![Block::heading("Alerts"), Block::Line(line)];
     };
     let groups = group(alerts);
-    let loud: Vec<&Group<'_>> = groups.iter().filter(|group| group.state == AlertState::Firing).collect();
-    let quiet: usize = groups.iter().filter(|group| !group.state.is_loud()).map(|group| group.alerts.len()).sum();
+    let shown = |group: &&Group<'_>| matches!(group.state, AlertState::Firing | AlertState::Unknown);
+    let loud: Vec<&Group<'_>> = groups.iter().filter(shown).collect();
+    let pending = alerts.iter().filter(|alert| alert.state == AlertState::Pending).count();
+    let quiet: usize =
+        groups.iter().filter(|group| !shown(group)).map(|group| group.alerts.len()).sum::<usize>() - pending;
+    let known = readings.alerts_as_of.is_none() && readings.alert_gaps.is_empty();
     let mut heading = vec![span("Alerts", Tone::Strong)];
     if let Some(at) = readings.alerts_as_of {
         heading.push(span(format!("  last known, {}", relative(at, view.now)), Tone::Unknown));
@@ -28,14 +32,21 @@ pub(super) fn alerts(report: &StatusReport, view: &View) -> Vec<Block> {
     if loud.is_empty() {
         blocks.push(Block::Line(vec![
             plain("  "),
-            tone::mark(if readings.alerts_as_of.is_some() { Tone::Unknown } else { Tone::Good }, view),
+            tone::mark(if known { Tone::Good } else { Tone::Unknown }, view),
             plain(" none firing"),
         ]));
     }
     for group in &loud {
         blocks.extend(alert_lines(group, view));
     }
+    let said =
+        |tone: Tone, text: &String| Block::Whole(vec![plain("  "), tone::mark(tone, view), plain(format!(" {text}"))]);
+    blocks.extend(readings.alert_faults.iter().map(|text| said(Tone::Bad, text)));
+    blocks.extend(readings.alert_gaps.iter().map(|text| said(Tone::Unknown, text)));
     let mut also = Vec::new();
+    if pending > 0 {
+        also.push(format!("{pending} pending"));
+    }
     if quiet > 0 {
         also.push(format!("{quiet} kept quiet by silences, inhibition or time"));
     }
@@ -65,7 +76,11 @@ fn alert_lines(group: &Group<'_>, view: &View) -> Vec<Block> {
         tone::mark(tone, view),
         span(format!(" {}{count}", group.name), Tone::Strong),
         span(format!("  {}", group.severity.unwrap_or("no severity")), tone),
-        plain(format!("  {since}")),
+        plain(if group.state == AlertState::Firing {
+            format!("  {since}")
+        } else {
+            format!("  state {}", group.state.word())
+        }),
         span(format!("  {}", labels.collect::<Vec<_>>().join(" ")), Tone::Dim),
     ]);
     let runbook = group.runbook.map(|link| Block::Line(vec![span(format!("      runbook {link}"), Tone::Dim)]));

@@ -1,9 +1,15 @@
 //! The one sentence at the end: the first step at which the alert stops, or who is being told.
 
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::alert::matcher::Matcher;
 use crate::alert::paging::step::ago;
 use crate::alert::paging::steps::{fires_at, is_firing};
 use crate::alert::paging::{Facts, Reply, Step};
 use crate::alert::{Alert, AlertState};
+use crate::text::duration::human;
 use crate::text::shell::word;
 
 /// The conclusion of the steps.
@@ -32,6 +38,9 @@ impl Conclusion {
 /// Draws it. What Alertmanager has is judged by what Alertmanager says, wherever it came from.
 pub fn conclude(facts: &Facts, steps: &[Step]) -> Conclusion {
     let name = &facts.name;
+    if let Some(sentence) = facts.misses() {
+        return Conclusion::new(Reply::Unknown, sentence).next(format!("alerts show {}", word(name)));
+    }
     match &facts.alerts {
         Ok(alerts) if !alerts.is_empty() => held(facts, steps, alerts),
         Ok(_) => before(facts, steps),
@@ -80,7 +89,7 @@ fn before(facts: &Facts, steps: &[Step]) -> Conclusion {
                 ago(fires.max(facts.now), facts.now)
             ),
         )
-        .next(format!("alerts watch {}", word(name)));
+        .next(format!("alerts watch {}", matcher(name)));
     }
     if rules.is_empty() {
         return Conclusion::new(
@@ -88,6 +97,10 @@ fn before(facts: &Facts, steps: &[Step]) -> Conclusion {
             format!("no rule is called `{name}`, and whether Alertmanager has it is not known"),
         )
         .next("doctor");
+    }
+    if steps.iter().any(|step| step.step == "condition" && step.answer == Reply::Unknown) {
+        let sentence = format!("whether `{name}` fires is not known: its condition cannot be asked");
+        return Conclusion::new(Reply::Unknown, sentence).next("doctor");
     }
     let sentence = format!("`{name}` does not page, since its condition does not hold");
     if stops(steps, "delivered") {
@@ -132,10 +145,6 @@ fn held(facts: &Facts, steps: &[Step], alerts: &[Alert]) -> Conclusion {
             .unwrap_or_else(|| format!("alerts show {}", word(name)));
         return Conclusion::new(Reply::No, sentence).next(next);
     }
-    if stops(steps, "receivers") {
-        return Conclusion::broken(format!("`{name}` fires, and nobody is told: its receiver has no integration"))
-            .next(format!("alerts show {}", word(name)));
-    }
     let mut receivers: Vec<&str> = alerts
         .iter()
         .filter(|alert| alert.state == AlertState::Firing)
@@ -144,6 +153,23 @@ fn held(facts: &Facts, steps: &[Step], alerts: &[Alert]) -> Conclusion {
     receivers.sort_unstable();
     receivers.dedup();
     let told = receivers.join(", ");
+    let failing: Vec<String> = receivers.iter().flat_map(|name| facts.failures(name)).collect();
+    if stops(steps, "receivers") && failing.is_empty() {
+        return Conclusion::broken(format!("`{name}` fires, and nobody is told: its receiver has no integration"))
+            .next(format!("alerts show {}", word(name)));
+    }
+    if let Some(first) = failing.first() {
+        return Conclusion::broken(format!("`{name}` is handed to {told}, whose notifications fail ({first})"))
+            .next("doctor");
+    }
+    if let Some((wait, end)) = waits(facts, alerts, &receivers) {
+        let sentence = format!(
+            "`{name}` does not page {told} yet: its group waits {} (group_wait), for another {}",
+            human(wait),
+            ago(end, facts.now)
+        );
+        return Conclusion::new(Reply::No, sentence).next(format!("alerts watch {}", matcher(name)));
+    }
     let mut sentence = match (loud, alerts.len()) {
         (1, 1) => format!("`{name}` pages {told}"),
         (loud, all) if loud == all => format!("`{name}` pages {told} with {all} alerts"),
@@ -153,6 +179,25 @@ fn held(facts: &Facts, steps: &[Step], alerts: &[Alert]) -> Conclusion {
     if muted {
         sentence.push_str(", unless a time interval of its route mutes it");
     }
-    let add = format!("silence add {} --for 1h --comment WHY --dry-run", word(name));
+    let add = format!("silence add {} --for 1h --comment WHY --dry-run", matcher(name));
     Conclusion::new(if muted { Reply::Unknown } else { Reply::Yes }, sentence).next(add)
+}
+
+/// The group_wait that may still run, where every alert that fires is so young; and until when.
+fn waits(facts: &Facts, alerts: &[Alert], receivers: &[&str]) -> Option<(Duration, DateTime<Utc>)> {
+    let routing = facts.routing.as_ref().ok()?;
+    let wait = receivers.iter().filter_map(|name| routing.group_wait.get(*name)).min()?;
+    let firing = alerts.iter().filter(|alert| alert.state == AlertState::Firing);
+    let first = firing.map(|alert| alert.since).min()??;
+    let end = first + TimeDelta::from_std(*wait).ok()?;
+    (end > facts.now).then_some((*wait, end))
+}
+
+/// The name of an alert where a matcher is read: bare where it can be nothing else.
+fn matcher(name: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-:.".contains(c);
+    if !name.is_empty() && name.chars().all(plain) && !name.starts_with('-') {
+        return word(name);
+    }
+    word(&Matcher::name(name).show())
 }

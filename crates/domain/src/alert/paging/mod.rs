@@ -8,10 +8,15 @@ mod steps;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::alert::Alert;
+use crate::alert::deliveries::Deliveries;
+use crate::alert::matcher::{Matcher, show};
 use crate::alert::probe::Probed;
 use crate::alert::rule::Rule;
 use crate::alert::silence::Silence;
@@ -36,6 +41,38 @@ pub struct Facts {
     pub others: Vec<Alert>,
     pub silences: Known<Vec<Silence>>,
     pub routing: Known<Routing>,
+    /// What Alertmanager has counted of its notifications; none where it does not show its metrics.
+    pub deliveries: Vec<Deliveries>,
+    /// The conditions that only some alerts of the name may satisfy.
+    pub matchers: Vec<Matcher>,
+    /// How many alerts of the name do not.
+    pub left_out: usize,
+}
+
+impl Facts {
+    /// No alert satisfies the conditions, while others of the name are there.
+    fn misses(&self) -> Option<String> {
+        let none = self.rules.as_ref().map_or(true, |rules| rules.iter().all(|rule| steps::own(rule).is_empty()))
+            && self.alerts.as_ref().map_or(true, Vec::is_empty);
+        (none && self.left_out > 0).then(|| {
+            format!(
+                "no alert `{}` has {}; {} of the name has other labels",
+                self.name,
+                show(&self.matchers),
+                self.left_out
+            )
+        })
+    }
+
+    /// Each integration of a receiver that fails, in words.
+    fn failures(&self, receiver: &str) -> Vec<String> {
+        let integrations = self.routing.as_ref().ok().and_then(|routing| routing.integrations.as_ref());
+        let has = |one: &Deliveries| match integrations.and_then(|all| all.get(receiver)) {
+            Some(integrations) => integrations.iter().any(|integration| one.is_of(receiver, integration)),
+            None => one.receiver.as_deref() == Some(receiver),
+        };
+        self.deliveries.iter().filter(|one| one.fails() && has(one)).map(Deliveries::show).collect()
+    }
 }
 
 /// What Alertmanager's configuration says about who is told, and when.
@@ -45,8 +82,19 @@ pub struct Routing {
     pub reports_muting: bool,
     /// Does a route have a time interval? `None` when the configuration is not shown.
     pub has_intervals: Option<bool>,
-    /// Receivers without any integration: they tell nobody. `None` when the configuration is not shown.
-    pub empty_receivers: Option<Vec<String>>,
+    /// The integrations of each receiver; one without any tells nobody. `None` when the configuration is not shown.
+    pub integrations: Option<BTreeMap<String, Vec<String>>>,
+    /// How long the first notification of a group waits, by receiver: the longest of its routes.
+    pub group_wait: BTreeMap<String, Duration>,
+    /// Since when this Alertmanager runs.
+    pub since: Option<DateTime<Utc>>,
+}
+
+impl Routing {
+    /// Does the receiver tell nobody?
+    pub fn is_empty(&self, receiver: &str) -> bool {
+        self.integrations.as_ref().and_then(|all| all.get(receiver)).is_some_and(Vec::is_empty)
+    }
 }
 
 /// The answer to a step's question.

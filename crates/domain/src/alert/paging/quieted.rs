@@ -87,7 +87,10 @@ pub fn muted(alerts: &[Alert], facts: &Facts) -> Step {
             },
         }
     }
-    blocked("muted", question, alerts, &hit, Vec::new())
+    let mut by: Vec<&String> = alerts.iter().flat_map(|alert| &alert.muted_by).collect();
+    by.sort();
+    by.dedup();
+    blocked("muted", question, alerts, &hit, listed(&by, |interval| format!("by time interval {interval}")))
 }
 
 /// Who is told?
@@ -96,14 +99,17 @@ pub fn receivers(alerts: &[Alert], facts: &Facts) -> Step {
     let mut names: Vec<&String> = alerts.iter().flat_map(|alert| &alert.receivers).collect();
     names.sort();
     names.dedup();
-    let empty = match &facts.routing {
-        Ok(routing) => routing.empty_receivers.as_deref(),
-        Err(_) => None,
-    };
-    let is_empty = |name: &String| empty.is_some_and(|empty| empty.contains(name));
+    let is_empty = |name: &String| facts.routing.as_ref().is_ok_and(|routing| routing.is_empty(name));
     let evidence = listed(&names, |name| {
-        if is_empty(name) { format!("{name}, which has no integration: it tells nobody") } else { (*name).clone() }
+        let failures = facts.failures(name);
+        if is_empty(name) {
+            format!("{name}, which has no integration: it tells nobody")
+        } else if failures.is_empty() {
+            (*name).clone()
+        } else {
+            format!("{name}, whose notifications fail: {}", failures.join("; "))
+        }
     });
-    let any = names.iter().any(|name| !is_empty(name));
+    let any = names.iter().any(|name| !is_empty(name) && facts.failures(name).is_empty());
     step("receivers", question, Reply::from_bool(any), Some(any), evidence)
 }

@@ -147,7 +147,13 @@ fn condition(rules: &[Rule], facts: &Facts) -> Step {
     let question = "does its condition hold now?";
     let alerts: Vec<&Alert> = rules.iter().flat_map(own).collect();
     if alerts.is_empty() {
-        let evidence = facts.probes.iter().map(Probed::show).collect();
+        if let Some(why) = facts.misses() {
+            return unknown("condition", question, why);
+        }
+        let evidence: Vec<String> = facts.probes.iter().map(Probed::show).collect();
+        if facts.probes.iter().any(|probed| probed.series.is_err()) {
+            return step("condition", question, Reply::Unknown, None, evidence);
+        }
         return step("condition", question, Reply::No, Some(false), evidence);
     }
     let evidence = listed(&alerts, |alert| format!("{} {}", alert.state.word(), tags(alert)));

@@ -1,6 +1,7 @@
 //! Each place at which an alert can stop, and what is then concluded.
 
 use crate::alert::AlertState;
+use crate::alert::deliveries::Counted;
 use crate::alert::matcher::Matcher;
 use crate::alert::paging::*;
 use crate::alert::probe::Part;
@@ -18,13 +19,10 @@ fn alert(state: AlertState) -> Alert {
         state,
         severity: Some("high".into()),
         labels: Labels::from([("alertname".into(), "Slow".into())]),
-        annotations: Labels::new(),
         since: Some(now() - chrono::TimeDelta::minutes(2)),
-        runbook: None,
         fingerprint: Some("f1".into()),
-        silenced_by: Vec::new(),
-        inhibited_by: Vec::new(),
         receivers: vec!["pager".into()],
+        ..Alert::default()
     }
 }
 
@@ -61,7 +59,10 @@ fn facts(in_prometheus: Vec<Alert>, in_alertmanager: Vec<Alert>) -> Facts {
         alerts: Ok(in_alertmanager),
         others: Vec::new(),
         silences: Ok(Vec::new()),
-        routing: Ok(Routing { reports_muting: true, has_intervals: Some(false), empty_receivers: Some(Vec::new()) }),
+        routing: Ok(Routing { reports_muting: true, has_intervals: Some(false), ..Routing::default() }),
+        deliveries: Vec::new(),
+        matchers: Vec::new(),
+        left_out: 0,
     }
 }
 
@@ -123,7 +124,7 @@ fn somewhere_the_way_is_broken() {
     let mut nowhere = facts(firing(), Vec::new());
     nowhere.delivery = Ok((Vec::new(), Vec::new()));
     let mut deaf = facts(firing(), firing());
-    deaf.routing = Ok(Routing { empty_receivers: Some(vec!["pager".into()]), ..Routing::default() });
+    deaf.routing = Ok(Routing { integrations: Some([("pager".into(), Vec::new())].into()), ..Routing::default() });
     for (facts, part) in [
         (&bad_rule, "does not evaluate its rule"),
         (&late, "does not evaluate its rule"),
@@ -151,6 +152,7 @@ fn it_is_kept_quiet() {
             ends_at: now() + chrono::TimeDelta::hours(1),
             created_by: "ada".into(),
             comment: "deploying".into(),
+            other: serde_json::Map::new(),
         },
     }]);
     let explanation = explain(&facts);
@@ -188,4 +190,45 @@ fn what_cannot_be_asked_is_unknown() {
     let text = answers(&facts);
     assert!(text.starts_with("rule=unknown"), "{text}");
     assert!(text.contains("paging=unknown"), "{text}");
+}
+
+#[test]
+fn a_page_needs_evidence() {
+    let firing = || vec![alert(AlertState::Firing)];
+    let mut failing = facts(firing(), firing());
+    let has_webhook =
+        Routing { integrations: Some([("pager".into(), vec!["webhook".into()])].into()), ..Routing::default() };
+    failing.routing = Ok(Routing { has_intervals: Some(false), ..has_webhook });
+    failing.deliveries = vec![Deliveries {
+        integration: "webhook".into(),
+        notifications: Counted { all: 7.0, failed: 6.0 },
+        ..Deliveries::default()
+    }];
+    let text = answers(&failing);
+    assert!(
+        text.contains("receivers=no | paging=no broken=true | `Slow` is handed to pager, whose notifications fail"),
+        "{text}"
+    );
+    let mut waiting = facts(firing(), firing());
+    if let Ok(routing) = &mut waiting.routing {
+        routing.group_wait = [("pager".into(), std::time::Duration::from_secs(600))].into();
+    }
+    let text = answers(&waiting);
+    assert!(
+        text.contains("`Slow` does not page pager yet: its group waits 10m (group_wait), for another 8m"),
+        "{text}"
+    );
+}
+
+#[test]
+fn labels_that_no_alert_has_are_said() {
+    let mut facts = facts(Vec::new(), Vec::new());
+    facts.matchers = vec![Matcher::parse("cluster=eu").expect("valid")];
+    facts.left_out = 1;
+    let text = answers(&facts);
+    assert!(text.contains("condition=unknown") && text.contains("paging=unknown"), "{text}");
+    assert!(text.contains("no alert `Slow` has {cluster=\"eu\"}"), "{text}");
+    facts.left_out = 0;
+    facts.probes[0].series = Err("404".into());
+    assert!(answers(&facts).contains("whether `Slow` fires is not known"), "{}", answers(&facts));
 }

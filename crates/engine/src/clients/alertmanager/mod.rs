@@ -8,15 +8,17 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::change::confirmed::Confirmed;
-use crate::clients::alertmanager::wire::{AlertWire, SilenceWire, routing};
+use crate::clients::alertmanager::wire::{AlertWire, GroupWire, SilenceWire, muted, routing};
 use crate::clients::http::Http;
 use crate::clients::http::answer::Answer;
 use crate::clients::http::request::{Effort, Request};
 use crate::clients::http::target::Target;
-use liveops_domain::alert::Alert;
+use crate::clients::service::scrape;
+use liveops_domain::alert::deliveries::{Deliveries, is_counter, read};
 use liveops_domain::alert::matcher::Matcher;
 use liveops_domain::alert::paging::Routing;
 use liveops_domain::alert::silence::{Draft, Silence, SilenceState};
+use liveops_domain::alert::{Alert, AlertState};
 use liveops_domain::error::{Error, Result};
 
 /// One Alertmanager (or one of a cluster; they gossip).
@@ -31,6 +33,11 @@ impl<'a> Alertmanager<'a> {
     /// A client; nothing is sent yet.
     pub fn new(http: &'a Http, target: Target, effort: Effort) -> Self {
         Self { http, target, effort }
+    }
+
+    /// Its URL, for messages.
+    pub fn url(&self) -> String {
+        self.target.url()
     }
 
     /// Every alert that it holds, the silenced and inhibited ones too; with matchers only those that satisfy them.
@@ -65,10 +72,38 @@ impl<'a> Alertmanager<'a> {
     /// # Errors
     /// As every call.
     pub async fn routing(&self) -> Result<Routing> {
-        let (version, answer) = self.version().await?;
-        let status: Value = answer.json()?;
-        let original = status.pointer("/config/original").and_then(Value::as_str);
-        Ok(routing(&version, original.unwrap_or_default()))
+        Ok(routing(&self.get(Request::get("api/v2/status")).await?.json()?))
+    }
+
+    /// Marks the alerts that a time interval mutes. Since 0.28 it says so of its groups; of its alerts, which have no
+    /// route, it does not.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn mark_muted(&self, alerts: &mut [Alert]) -> Result<()> {
+        let groups: Vec<GroupWire> = self.get(Request::get("api/v2/alerts/groups")).await?.json()?;
+        let mut muted = muted(groups);
+        for alert in alerts {
+            let Some((told, by)) = alert.fingerprint.as_ref().and_then(|fingerprint| muted.remove(fingerprint)) else {
+                continue;
+            };
+            if !told.is_empty() {
+                alert.receivers.retain(|name| told.contains(name));
+            } else if alert.state == AlertState::Firing {
+                alert.state = AlertState::Muted;
+            }
+            alert.muted_by = by;
+        }
+        Ok(())
+    }
+
+    /// What it has counted of its notifications.
+    ///
+    /// # Errors
+    /// As every call; hosted services show no metrics.
+    pub async fn deliveries(&self) -> Result<Vec<Deliveries>> {
+        let (exposition, _) = scrape(self.http, &self.target, "metrics", self.effort, is_counter).await?;
+        Ok(read(&exposition.samples))
     }
 
     /// Its version, and the answer for latency and clock.
@@ -126,6 +161,9 @@ impl<'a> Alertmanager<'a> {
             "createdBy": draft.created_by,
             "comment": draft.comment,
         });
+        for (name, value) in &draft.other {
+            body[name] = value.clone();
+        }
         if let Some(id) = id {
             body["id"] = json!(id);
         }
@@ -227,6 +265,7 @@ mod tests {
                 ends_at: DateTime::default(),
                 created_by: String::new(),
                 comment: String::new(),
+                other: serde_json::Map::new(),
             },
         };
         let all = || vec![silence("abcd-1"), silence("abcd-2"), silence("efgh-3")];

@@ -1,6 +1,7 @@
 //! The shapes of Alertmanager's answers, and their way to domain types. Nothing else knows them.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
@@ -12,6 +13,7 @@ use liveops_domain::alert::paging::Routing;
 use liveops_domain::alert::silence::{Draft, Silence, SilenceState};
 use liveops_domain::alert::{Alert, AlertState};
 use liveops_domain::metric::labels::Labels;
+use liveops_domain::text::duration::parse;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -29,6 +31,8 @@ pub struct AlertWire {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct StatusWire {
+    #[serde(default)]
+    state: String,
     #[serde(default, deserialize_with = "or_empty")]
     silenced_by: Vec<String>,
     #[serde(default, deserialize_with = "or_empty")]
@@ -43,6 +47,35 @@ struct ReceiverWire {
     name: String,
 }
 
+/// A group of one receiver: what its route's time intervals mute is said here only.
+#[derive(Debug, Deserialize)]
+pub struct GroupWire {
+    receiver: ReceiverWire,
+    alerts: Vec<GroupedWire>,
+}
+
+#[derive(Debug, Deserialize)]
+struct GroupedWire {
+    fingerprint: String,
+    status: StatusWire,
+}
+
+/// Of each alert by its fingerprint: the receivers that are told, and the time intervals that keep others from it.
+pub fn muted(groups: Vec<GroupWire>) -> BTreeMap<String, (Vec<String>, Vec<String>)> {
+    let mut found: BTreeMap<String, (Vec<String>, Vec<String>)> = BTreeMap::new();
+    for group in groups {
+        for alert in group.alerts {
+            let (told, by) = found.entry(alert.fingerprint).or_default();
+            if alert.status.muted_by.is_empty() {
+                told.push(group.receiver.name.clone());
+            }
+            by.extend(alert.status.muted_by);
+        }
+    }
+    found.retain(|_, (_, by)| !by.is_empty());
+    found
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SilenceWire {
@@ -53,6 +86,8 @@ pub struct SilenceWire {
     ends_at: DateTime<Utc>,
     created_by: String,
     comment: String,
+    #[serde(flatten)]
+    other: serde_json::Map<String, Value>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -68,6 +103,9 @@ impl AlertWire {
             AlertState::Inhibited
         } else if !self.status.muted_by.is_empty() {
             AlertState::Muted
+        } else if self.status.state == "suppressed" {
+            // By whom is not said.
+            AlertState::Unknown
         } else {
             AlertState::Firing
         };
@@ -82,6 +120,8 @@ impl AlertWire {
             fingerprint: Some(self.fingerprint),
             silenced_by: self.status.silenced_by,
             inhibited_by: self.status.inhibited_by,
+            muted_by: self.status.muted_by,
+            delivery: None,
             receivers: self.receivers.into_iter().map(|receiver| receiver.name).collect(),
         }
     }
@@ -94,57 +134,94 @@ impl SilenceWire {
             "expired" => SilenceState::Expired,
             _ => SilenceState::Active,
         };
+        let mut other = self.other;
+        // Alertmanager's own.
+        other.remove("updatedAt");
         let draft = Draft {
             matchers: self.matchers,
             starts_at: self.starts_at,
             ends_at: self.ends_at,
             created_by: self.created_by,
             comment: self.comment,
+            other,
         };
         Silence { id: self.id, state, draft }
     }
 }
 
-/// Reads version and configuration for what they say about who is told. A configuration that is not shown (hosted
-/// services hide it) says nothing.
-pub fn routing(version: &str, config: &str) -> Routing {
+/// Reads the status for what it says about who is told. A configuration that is not shown (hosted services hide it)
+/// says nothing.
+pub fn routing(status: &Value) -> Routing {
     #[derive(Deserialize)]
     struct ConfigWire {
         route: Value,
         receivers: Vec<BTreeMap<String, Value>>,
     }
-    let numbers: Vec<u32> = version.split('.').map_while(|part| part.parse().ok()).collect();
-    let config: Option<ConfigWire> = serde_yaml::from_str(config).ok();
-    let name = |receiver: &BTreeMap<String, Value>| Some(receiver.get("name")?.as_str()?.to_owned());
-    let tells = |receiver: &BTreeMap<String, Value>| {
-        receiver
-            .iter()
-            .any(|(key, value)| key.ends_with("_configs") && value.as_array().is_some_and(|list| !list.is_empty()))
+    let text = |path: &str| status.pointer(path).and_then(Value::as_str).unwrap_or_default();
+    let numbers: Vec<u32> = text("/versionInfo/version").split('.').map_while(|part| part.parse().ok()).collect();
+    let config: Option<ConfigWire> = serde_yaml::from_str(text("/config/original")).ok();
+    let integrations = |receiver: &BTreeMap<String, Value>| {
+        let given = receiver.iter().filter(|(_, value)| value.as_array().is_some_and(|list| !list.is_empty()));
+        let names = given.filter_map(|(key, _)| Some(key.strip_suffix("_configs")?.to_owned())).collect();
+        Some((receiver.get("name")?.as_str()?.to_owned(), names))
     };
+    let mut group_wait = BTreeMap::new();
+    if let Some(config) = &config {
+        waits(&config.route, "", DEFAULT_WAIT, &mut group_wait);
+    }
     Routing {
         reports_muting: numbers.as_slice() >= &[0, 28][..],
         has_intervals: config.as_ref().map(|config| config.route.to_string().contains("_time_intervals\"")),
-        empty_receivers: config.map(|config| {
-            let silent = config.receivers.iter().filter(|receiver| !tells(receiver));
-            silent.filter_map(name).collect()
-        }),
+        integrations: config.map(|config| config.receivers.iter().filter_map(integrations).collect()),
+        group_wait,
+        since: text("/uptime").parse().ok(),
+    }
+}
+
+/// `group_wait`, where no route says another.
+const DEFAULT_WAIT: Duration = Duration::from_secs(30);
+
+/// The longest wait of each receiver; a route that says none has its parent's.
+fn waits(route: &Value, receiver: &str, wait: Duration, found: &mut BTreeMap<String, Duration>) {
+    let text = |key: &str| route.get(key).and_then(Value::as_str);
+    let receiver = text("receiver").unwrap_or(receiver);
+    let wait = text("group_wait").and_then(|text| parse(text).ok()).unwrap_or(wait);
+    let known = found.entry(receiver.to_owned()).or_default();
+    *known = wait.max(*known);
+    for child in route.get("routes").and_then(Value::as_array).into_iter().flatten() {
+        waits(child, receiver, wait, found);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
     fn the_configuration_says_who_is_told_nothing() {
-        let config = "route:\n  receiver: a\n  routes:\n  - receiver: b\n    mute_time_intervals: [night]\n\
+        let status = |version: &str, config: &str| {
+            routing(&json!({ "versionInfo": { "version": version }, "config": { "original": config } }))
+        };
+        let config = "route:\n  receiver: a\n  group_wait: 1m\n  routes:\n  - receiver: b\n    mute_time_intervals: [night]\n\
                       receivers:\n- name: a\n- name: b\n  webhook_configs:\n  - url: <secret>\n";
-        let read = routing("0.25.0", config);
+        let read = status("0.25.0", config);
         assert!(!read.reports_muting);
         assert_eq!(read.has_intervals, Some(true));
-        assert_eq!(read.empty_receivers, Some(vec!["a".to_owned()]));
-        let hidden = routing("0.28.1", "");
+        assert!(read.is_empty("a") && !read.is_empty("b"));
+        assert_eq!(read.group_wait.get("b"), Some(&Duration::from_secs(60)));
+        let hidden = status("0.28.1", "");
         assert!(hidden.reports_muting && hidden.has_intervals.is_none());
-        assert!(routing("1.0.0", "").reports_muting);
+        assert!(status("1.0.0", "").reports_muting);
+    }
+
+    #[test]
+    fn an_alert_is_muted_for_a_receiver() {
+        let alert = |by: Value| json!({ "fingerprint": "f", "status": { "state": "active", "mutedBy": by } });
+        let group = |name: &str, by: Value| json!({ "receiver": { "name": name }, "alerts": [alert(by)] });
+        let groups = json!([group("a", json!(["night"])), group("b", json!([]))]);
+        let found = muted(serde_json::from_value(groups).expect("groups"));
+        assert_eq!(found["f"], (vec!["b".to_owned()], vec!["night".to_owned()]));
     }
 }

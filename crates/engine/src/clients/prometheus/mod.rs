@@ -14,7 +14,7 @@ use crate::clients::http::answer::Answer as HttpAnswer;
 use crate::clients::http::request::{Effort, Request};
 use crate::clients::http::target::Target;
 use crate::clients::prometheus::wire::{
-    AlertsWire, BuildWire, DataWire, Delivery, ManagersWire, RulesWire, TargetsWire, or_empty,
+    AlertsWire, BuildWire, ConfigWire, DataWire, Delivery, ManagersWire, RulesWire, TargetsWire, or_empty,
 };
 use liveops_domain::alert::Alert;
 use liveops_domain::alert::rule::Rule;
@@ -150,6 +150,14 @@ impl<'a> Prometheus<'a> {
     /// As [`Prometheus::instant`].
     pub async fn alertmanagers(&self) -> Result<Delivery> {
         Ok(self.get::<ManagersWire>("api/v1/alertmanagers").await?.into_domain())
+    }
+
+    /// Its configuration, as YAML, without secrets.
+    ///
+    /// # Errors
+    /// As [`Prometheus::instant`]. Other makes answer 404.
+    pub async fn configuration(&self) -> Result<String> {
+        Ok(self.get::<ConfigWire>("api/v1/status/config").await?.yaml)
     }
 
     /// Its version, and the answer itself for latency and clock.

@@ -121,27 +121,25 @@ struct AlertWire {
     labels: Labels,
     #[serde(default, deserialize_with = "or_empty")]
     annotations: Labels,
+    #[serde(default)]
     state: String,
     active_at: Option<DateTime<Utc>>,
 }
 
 impl AlertWire {
-    fn into_domain(self) -> Alert {
-        let state = if self.state == "pending" { AlertState::Pending } else { AlertState::Firing };
-        Alert {
+    /// None where nothing is wrong: some servers list those, too.
+    fn into_domain(self) -> Option<Alert> {
+        Some(Alert {
             name: self.labels.get("alertname").cloned().unwrap_or_default(),
-            state,
+            state: AlertState::of_word(&self.state)?,
             severity: self.labels.get("severity").cloned(),
             runbook: runbook(&self.annotations),
             // Go's zero time means that it is not known.
             since: self.active_at.filter(|at| at.timestamp() > 0),
             labels: self.labels,
             annotations: self.annotations,
-            fingerprint: None,
-            silenced_by: Vec::new(),
-            inhibited_by: Vec::new(),
-            receivers: Vec::new(),
-        }
+            ..Alert::default()
+        })
     }
 }
 
@@ -158,7 +156,7 @@ pub struct AlertsWire {
 
 impl AlertsWire {
     pub fn into_domain(self) -> Vec<Alert> {
-        self.alerts.into_iter().map(AlertWire::into_domain).collect()
+        self.alerts.into_iter().filter_map(AlertWire::into_domain).collect()
     }
 }
 
@@ -220,7 +218,7 @@ impl RulesWire {
                 hold: wire.duration,
                 labels: wire.labels.unwrap_or_default(),
                 annotations: wire.annotations.unwrap_or_default(),
-                alerts: wire.alerts.unwrap_or_default().into_iter().map(AlertWire::into_domain).collect(),
+                alerts: wire.alerts.unwrap_or_default().into_iter().filter_map(AlertWire::into_domain).collect(),
             }),
         };
         self.groups
@@ -270,6 +268,11 @@ impl TargetsWire {
         };
         self.active_targets.into_iter().map(target).collect()
     }
+}
+
+#[derive(Debug, Deserialize)]
+pub struct ConfigWire {
+    pub yaml: String,
 }
 
 #[derive(Debug, Deserialize)]

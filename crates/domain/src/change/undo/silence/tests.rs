@@ -14,6 +14,7 @@ fn draft(ends: i64) -> Draft {
         ends_at: at(ends),
         created_by: "ada".into(),
         comment: "it's known".into(),
+        other: serde_json::Map::new(),
     }
 }
 
