@@ -6,7 +6,7 @@ use crate::context::Context;
 use liveops_domain::error::{Error, Result};
 use liveops_domain::rollout::fleet::waves;
 use liveops_engine::rollout::launch::Stay;
-use liveops_engine::rollout::prepare::Request;
+use liveops_engine::rollout::prepare::RolloutSpec;
 use liveops_engine::rollout::runner::Until;
 
 /// What is rolled out, and how; shared by `plan` and `canary`.
@@ -41,7 +41,7 @@ pub(crate) struct WhatArgs {
     pub(crate) reason: Option<String>,
 }
 
-impl From<WhatArgs> for Request {
+impl From<WhatArgs> for RolloutSpec {
     fn from(args: WhatArgs) -> Self {
         let WhatArgs { service, image, policy, steps, allow_coarse, waive, reason } = args;
         Self { service, image, policy, steps, allow_coarse, waive, reason }
@@ -115,6 +115,19 @@ impl RegionArgs {
         waves(&self.regions, &self.wave)
             .map_err(|message| Error::usage(message, "write how many regions go at once, such as `--wave 1,2`"))
     }
+}
+
+/// What begins, over which regions, and for how long to stay; shared by `canary` and `bluegreen`.
+#[derive(Debug, Args)]
+pub(super) struct BeginArgs {
+    #[command(flatten)]
+    pub(super) what: WhatArgs,
+
+    #[command(flatten)]
+    pub(super) regions: RegionArgs,
+
+    #[command(flatten)]
+    pub(super) stay: StayArgs,
 }
 
 /// Which rollout is meant.

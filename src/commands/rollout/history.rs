@@ -1,23 +1,25 @@
 //! `liveops rollout history` and `flag ramp history`: the rollouts that were begun from here, and what one of them went
 //! through: every transition, and every verdict with its numbers and queries.
 
+use chrono::{DateTime, Utc};
 use clap::Args;
-use serde_json::Value;
+use serde::Serialize;
 
 use crate::commands::rollout::args::WhichArgs;
-use crate::commands::rollout::past::{Moved, PastRow, RolloutHistory, Shown, rows_of};
 use crate::context::Context;
-use liveops_domain::change::record::ChangeRecord;
+use crate::output::block::{Block, Table, Tone, plain, span};
+use crate::output::report::{Meta, Report};
+use crate::output::view::View;
 use liveops_domain::error::{Error, Exit, Result};
+use liveops_domain::guard::verdict::{Outcome, Verdict};
+use liveops_domain::metric::quantity::Unit;
 use liveops_domain::rollout::plan::FLAG;
-use liveops_domain::rollout::state::Rollout;
-use liveops_engine::rollout::history::Archive;
+use liveops_domain::rollout::row::{outcome_word, role_prefix, share};
+use liveops_domain::rollout::state::{Phase, Rollout, Transition};
+use liveops_engine::rollout::history::{History, HistorySubject, InRegion, SHORTEST, history};
+use liveops_engine::rollout::regions::lookup::find;
 use liveops_engine::rollout::resolve::{candidates, choose, words};
-use liveops_engine::rollout::state_store::{Memory, open as memories};
-use liveops_engine::undo::audit::read;
-
-/// The shortest beginning of an id that is taken for it.
-const SHORTEST: usize = 4;
+use liveops_engine::rollout::state_store::{StateStore, open as stores};
 
 /// Show past rollouts, and why one of them went as it did
 ///
@@ -37,13 +39,6 @@ pub(crate) struct HistoryArgs {
     id: Option<String>,
 }
 
-/// Whose past is told.
-pub(crate) struct Subject<'a> {
-    /// The service, or the flag.
-    pub(crate) name: &'a str,
-    pub(crate) is_flag: bool,
-}
-
 pub(super) async fn run(args: &HistoryArgs, cx: &Context) -> Result<Exit> {
     let known = |name: &str| -> Result<bool> { Ok(candidates(cx)?.iter().any(|service| service.name == name)) };
     // Where there is one service, its name can be left out.
@@ -51,9 +46,9 @@ pub(super) async fn run(args: &HistoryArgs, cx: &Context) -> Result<Exit> {
         (Some(id), None) if is_id(id) && !known(id)? => (choose(cx, None)?, Some(id)),
         (service, id) => (choose(cx, service)?, id),
     };
-    let subject = Subject { name: &service.name, is_flag: false };
+    let subject = HistorySubject { name: &service.name, is_flag: false };
     let mut warnings = Vec::new();
-    let latest = match liveops_engine::rollout::regions::lookup::find(cx, Some(&service.name)).await {
+    let latest = match find(cx, Some(&service.name)).await {
         // What is known here can be told all the same.
         Err(error @ Error::At { .. }) => {
             warnings.push(format!("the latest state cannot be read: {error}"));
@@ -61,16 +56,15 @@ pub(super) async fn run(args: &HistoryArgs, cx: &Context) -> Result<Exit> {
         }
         Err(error) => return Err(error),
         Ok(Some(found)) => {
-            let unseen = found.unseen();
-            warnings.extend(unseen.map(|(region, error)| format!("{region}: {error}")));
-            found.into_rollouts()
+            warnings.extend(found.unseen.iter().map(|(region, error)| format!("{region}: {error}")));
+            found.rollouts.into_values().collect()
         }
         Ok(None) => {
-            let memory = memories::open(cx, service)?;
-            latest(memory.as_ref(), &mut warnings).await
+            let store = stores::open(cx, service)?;
+            latest(store.as_ref(), &mut warnings).await
         }
     };
-    let report = tell(cx, &subject, latest, id, warnings)?;
+    let report = RolloutHistory::new(cx, &subject, latest, id, warnings)?;
     cx.output.show(&report, cx.clock.now())?;
     Ok(Exit::Good)
 }
@@ -82,8 +76,8 @@ fn is_id(text: &str) -> bool {
 }
 
 /// What is remembered of the latest one.
-pub(crate) async fn latest(memory: &dyn Memory, warnings: &mut Vec<String>) -> Vec<Rollout> {
-    match memory.load().await {
+pub(crate) async fn latest(store: &dyn StateStore, warnings: &mut Vec<String>) -> Vec<Rollout> {
+    match store.load().await {
         Ok(stored) => stored.map(|stored| stored.rollout).into_iter().collect(),
         Err(error) => {
             warnings.push(format!("the latest state cannot be read: {error}"));
@@ -92,140 +86,140 @@ pub(crate) async fn latest(memory: &dyn Memory, warnings: &mut Vec<String>) -> V
     }
 }
 
-/// What is known here of the past of a service or flag; of the rollout with this id, where one is given.
-///
-/// # Errors
-/// The audit log or what was kept cannot be read; `NotFound`.
-pub(crate) fn tell(
-    cx: &Context,
-    subject: &Subject<'_>,
-    latest: Vec<Rollout>,
-    id: Option<&str>,
-    mut warnings: Vec<String>,
-) -> Result<RolloutHistory> {
-    let environment = cx.environment()?.to_owned();
-    let (log, records) = read(cx)?;
-    let moved: Vec<Moved> = log
-        .events
-        .iter()
-        .filter_map(Moved::of)
-        .filter(|moved| moved.is_of(subject.name, &environment, subject.is_flag))
-        .collect();
-    let mut rows: Vec<PastRow> = records
-        .iter()
-        .rev()
-        .filter(|record| record.environment == environment && is_about(record, subject))
-        .map(|record| PastRow::new(record, &latest, &moved))
-        .collect();
-    let shown: Vec<Shown> = match id {
-        None => latest.into_iter().map(Shown::from).collect(),
-        Some(id) => {
-            let archive = Archive::of(cx, &environment, subject.name, subject.is_flag);
-            let kept = archive.ids()?;
-            let known = Known { rows: &rows, moved: &moved, latest: &latest, kept: &kept };
-            let (name, wanted) = known.find(id)?;
-            rows.retain(|row| {
-                let of_it = |rollout| wanted.contains(rollout);
-                row.change == name || row.rollout.as_ref().is_some_and(of_it)
-            });
-            let whole = |id: &String| {
-                if let Some(rollout) = latest.iter().find(|rollout| rollout.id == *id) {
-                    return Ok(Shown::from(rollout.clone()));
-                }
-                if kept.contains(id) {
-                    return archive.load(id).map(Shown::from);
-                }
-                warnings.push(format!(
-                    "the verdicts of {id} are not kept here: it ended on another machine, or is not over"
-                ));
-                Ok(Shown::of(moved.iter().filter(|moved| moved.rollout == *id)))
-            };
-            wanted.iter().map(whole).collect::<Result<_>>()?
+/// What `history` shows.
+#[derive(Debug, Serialize)]
+pub(crate) struct RolloutHistory {
+    #[serde(flatten)]
+    history: History,
+    #[serde(skip)]
+    noun: &'static str,
+    /// One was asked for.
+    #[serde(skip)]
+    one: bool,
+    /// What was typed, but for the id.
+    #[serde(skip)]
+    command: String,
+    #[serde(skip)]
+    environment: String,
+    #[serde(skip)]
+    warnings: Vec<String>,
+}
+
+impl RolloutHistory {
+    /// Of a service or flag, and of the rollout with this id, where one is given.
+    pub(crate) fn new(
+        cx: &Context,
+        subject: &HistorySubject<'_>,
+        latest: Vec<Rollout>,
+        id: Option<&str>,
+        mut warnings: Vec<String>,
+    ) -> Result<Self> {
+        let history = history(cx, subject, latest, id, &mut warnings)?;
+        let (target, noun) = if subject.is_flag { (FLAG, "ramp") } else { ("", "rollout") };
+        let command = cx.command(&words(target, "history", subject.name));
+        let environment = cx.environment()?.to_owned();
+        Ok(Self { history, noun, one: id.is_some(), command, environment, warnings })
+    }
+}
+
+impl Report for RolloutHistory {
+    const SCHEMA: &'static str = "liveops.rollout.history/1";
+
+    fn blocks(&self, view: &View) -> Vec<Block> {
+        if self.history.rollouts.is_empty() && self.history.transitions.is_empty() {
+            return vec![Block::text(format!("no {} of {} is known here", self.noun, self.history.service))];
         }
-    };
-    let target = if subject.is_flag { FLAG } else { "" };
-    let (transitions, verdicts) = rows_of(shown);
-    Ok(RolloutHistory {
-        service: subject.name.to_owned(),
-        rollouts: rows,
-        transitions,
-        verdicts,
-        noun: if subject.is_flag { "ramp" } else { "rollout" },
-        one: id.is_some(),
-        command: cx.command(&words(target, "history", subject.name)),
-        environment,
-        warnings,
-    })
-}
-
-fn is_about(record: &ChangeRecord, subject: &Subject<'_>) -> bool {
-    let (lead, key) = match subject.is_flag {
-        true => ("flag.ramp.", "flag"),
-        false => ("rollout.", "service"),
-    };
-    // What people say to a ramp names it as every rollout is named.
-    let names = |value: &Value| value[key] == subject.name || value["service"] == subject.name;
-    let undo = || serde_json::to_value(record.undo.as_ref()?).ok();
-    record.action.starts_with(lead)
-        && (record.result.as_ref().is_some_and(names) || undo().is_some_and(|undo| names(&undo)))
-}
-
-/// Everything that an id can mean.
-struct Known<'a> {
-    rows: &'a [PastRow],
-    moved: &'a [Moved],
-    latest: &'a [Rollout],
-    kept: &'a [String],
-}
-
-impl Known<'_> {
-    /// Ids of changes and of rollouts, the newest first, each with the rollout that it means. One change can begin a
-    /// rollout in each of several regions.
-    fn names(&self) -> Vec<(&str, Option<&String>)> {
-        let rows = self.rows.iter();
-        let rows = rows.map(|row| (row.change.as_str(), row.rollout.as_ref()));
-        let latest = self.latest.iter().flat_map(|rollout| {
-            let change = rollout.change.as_deref();
-            change.into_iter().chain([rollout.id.as_str()]).map(move |name| (name, Some(&rollout.id)))
-        });
-        let moved = self.moved.iter().rev().flat_map(|moved| {
-            let change = moved.change.as_deref();
-            change.into_iter().chain([moved.rollout.as_str()]).map(move |name| (name, Some(&moved.rollout)))
-        });
-        let kept = self.kept.iter().map(|id| (id.as_str(), Some(id)));
-        rows.chain(latest).chain(moved).chain(kept).collect()
+        let mut blocks = vec![Block::Table(self.table(view))];
+        if self.one && !self.history.transitions.is_empty() {
+            blocks.push(Block::Blank);
+            blocks.push(Block::heading("what happened"));
+            blocks.extend(self.history.transitions.iter().map(transition_line));
+        }
+        if !self.history.verdicts.is_empty() {
+            blocks.push(Block::Blank);
+            let heading = match self.one {
+                true => "verdicts",
+                false => "verdicts of the latest one",
+            };
+            blocks.push(Block::heading(heading));
+            blocks.extend(self.history.verdicts.iter().map(came_to));
+        }
+        blocks.push(Block::Blank);
+        blocks.extend(self.next());
+        blocks
     }
 
-    /// The id in full, and the rollouts that it means.
-    ///
-    /// # Errors
-    /// `NotFound`: no id begins so, or several do.
-    fn find(&self, id: &str) -> Result<(String, Vec<String>)> {
-        let names = self.names();
-        let mut found: Vec<&str> = Vec::new();
-        for (name, _) in &names {
-            let begins = id.len() >= SHORTEST && name.starts_with(id);
-            if (*name == id || begins) && !found.contains(name) {
-                found.push(name);
-            }
+    fn rows(&self, view: &View) -> Option<Table> {
+        Some(self.table(view))
+    }
+
+    fn meta(&self) -> Meta {
+        Meta { environment: Some(self.environment.clone()), warnings: self.warnings.clone(), ..Meta::default() }
+    }
+}
+
+/// The line of a transition.
+fn transition_line(row: &InRegion<Transition>) -> Block {
+    let Transition { at, weight, text, .. } = &row.what;
+    Block::Whole(vec![span(when(*at, row.region.as_deref(), &weight.to_string()), Tone::Dim), plain(text.clone())])
+}
+
+/// The line of a verdict.
+fn came_to(row: &InRegion<Verdict>) -> Block {
+    let verdict = &row.what;
+    let unit = Unit::from_name(&verdict.unit);
+    let tone = match verdict.outcome {
+        Outcome::Pass => Tone::Good,
+        Outcome::Fail => Tone::Bad,
+        Outcome::NoEvidence | Outcome::Error => Tone::Unknown,
+    };
+    let value = verdict.value.map_or_else(String::new, |value| format!("{} ", unit.show(value)));
+    let weight = share(verdict.weight);
+    Block::Whole(vec![
+        span(when(verdict.at, row.region.as_deref(), &weight), Tone::Dim),
+        plain(format!("{}{}  ", role_prefix(verdict), verdict.condition)),
+        span(format!("{} ", outcome_word(verdict)), tone),
+        span(format!("{value}{}", verdict.reason), Tone::Dim),
+    ])
+}
+
+fn when(at: DateTime<Utc>, region: Option<&str>, weight: &str) -> String {
+    let place = region.map_or_else(String::new, |region| format!("{region} "));
+    format!("{} {place}{weight:>5} ", at.format("%H:%M:%S"))
+}
+
+impl RolloutHistory {
+    fn table(&self, view: &View) -> Table {
+        let mut table = Table::new(["change", "at", "by", "what", "end", "why"]).fixed(&[0, 1]);
+        for row in &self.history.rollouts {
+            let end = row.phase.map_or(row.state, Phase::word);
+            table.row(vec![
+                plain(row.change.clone()),
+                plain(view.time(row.at)),
+                plain(row.by.clone()),
+                plain(row.summary.clone()),
+                plain(end.to_owned()),
+                plain(row.reason.clone().unwrap_or_default()),
+            ]);
         }
-        let name = match found.as_slice() {
-            [only] => *only,
-            several if several.contains(&id) => id,
-            _ => {
-                let mut candidates: Vec<String> = Vec::new();
-                for (name, _) in names {
-                    if !candidates.iter().any(|known| known == name) {
-                        candidates.push(name.to_owned());
-                    }
-                }
-                return Err(Error::NotFound { what: "past rollout", name: id.to_owned(), candidates });
-            }
-        };
-        let mut wanted: Vec<String> = Vec::new();
-        for (_, rollout) in names.iter().filter(|(known, _)| *known == name) {
-            wanted.extend(rollout.filter(|id| !wanted.contains(id)).cloned());
+        table
+    }
+
+    /// An earlier one, and the queries of this one.
+    fn next(&self) -> Vec<Block> {
+        let mut next = Vec::new();
+        let latest = self.history.rollouts.iter().find_map(|row| row.rollout.as_ref());
+        let earlier = self.history.rollouts.iter().find(|row| row.rollout.is_some() && row.rollout.as_ref() != latest);
+        if let Some(row) = earlier {
+            let command = format!("{} {}", self.command, row.change);
+            next.push(Block::next("why an earlier one went as it did", command));
         }
-        Ok((name.to_owned(), wanted))
+        let shown = self.history.rollouts.first().filter(|_| self.one);
+        let id = shown.map_or_else(String::new, |row| format!(" {}", row.change));
+        if !self.history.verdicts.is_empty() {
+            let command = format!("{}{id} -o json", self.command);
+            next.push(Block::next("with every query", command));
+        }
+        next
     }
 }

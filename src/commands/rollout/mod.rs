@@ -1,22 +1,25 @@
 //! `liveops rollout`: step a new version through the traffic, and go back by itself when the metrics say so.
 
-pub(crate) mod abort;
+mod abort;
+mod approve;
 pub(crate) mod args;
-pub(crate) mod canary;
+mod bluegreen;
+mod canary;
 pub(crate) mod history;
-pub(crate) mod overview;
-pub(crate) mod past;
-pub(crate) mod plan;
+mod pause;
+mod plan;
 pub(crate) mod progress;
+mod promote;
 pub(crate) mod regions;
 pub(crate) mod report;
-pub(crate) mod shown;
+mod resume;
+pub(crate) mod rollback;
 pub(crate) mod status;
-pub(crate) mod steer;
+pub(crate) mod steering;
+mod undo;
 
 use clap::{Args, Subcommand};
 
-use crate::commands::rollout::abort as back;
 use crate::context::Context;
 use liveops_domain::error::{Exit, Result};
 
@@ -40,14 +43,14 @@ pub(crate) struct RolloutArgs {
 enum Verb {
     Plan(plan::PlanArgs),
     Canary(canary::CanaryArgs),
-    Bluegreen(canary::BluegreenArgs),
+    Bluegreen(bluegreen::BluegreenArgs),
     Status(status::StatusArgs),
-    Approve(steer::ApproveArgs),
-    Pause(steer::PauseArgs),
-    Resume(steer::ResumeArgs),
-    Abort(back::AbortArgs),
-    Promote(steer::PromoteArgs),
-    Undo(back::UndoArgs),
+    Approve(approve::ApproveArgs),
+    Pause(pause::PauseArgs),
+    Resume(resume::ResumeArgs),
+    Abort(abort::AbortArgs),
+    Promote(promote::PromoteArgs),
+    Undo(undo::UndoArgs),
     History(history::HistoryArgs),
 }
 
@@ -75,14 +78,14 @@ pub(crate) async fn run(args: RolloutArgs, cx: &Context) -> Result<Exit> {
     match args.verb {
         Verb::Plan(args) => plan::run(args, cx).await,
         Verb::Canary(args) => canary::run(args, cx).await,
-        Verb::Bluegreen(args) => canary::bluegreen(args, cx).await,
+        Verb::Bluegreen(args) => bluegreen::run(args, cx).await,
         Verb::Status(args) => status::run(args, cx).await,
-        Verb::Approve(args) => steer::approve(args, cx).await,
-        Verb::Pause(args) => steer::pause(args, cx).await,
-        Verb::Resume(args) => steer::resume(args, cx).await,
-        Verb::Abort(args) => back::abort(args, cx).await,
-        Verb::Promote(args) => steer::promote(args, cx).await,
-        Verb::Undo(args) => back::undo(args, cx).await,
+        Verb::Approve(args) => approve::run(args, cx).await,
+        Verb::Pause(args) => pause::run(args, cx).await,
+        Verb::Resume(args) => resume::run(args, cx).await,
+        Verb::Abort(args) => abort::run(args, cx).await,
+        Verb::Promote(args) => promote::run(args, cx).await,
+        Verb::Undo(args) => undo::run(args, cx).await,
         Verb::History(args) => history::run(&args, cx).await,
     }
 }

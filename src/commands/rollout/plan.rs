@@ -1,23 +1,25 @@
-//! `liveops rollout plan`: what a rollout would do, what it needs, and what speaks against it. Changes nothing.
+//! `liveops rollout plan`: what a rollout would do, here or in several regions side by side, what it needs, and what speaks against it. Changes nothing.
 
 use clap::Args;
 use serde::Serialize;
 
 use crate::commands::rollout::args::{RegionArgs, WhatArgs};
-use crate::commands::rollout::regions as fleet;
 use crate::context::Context;
 use crate::output::block::{Block, Table, Tone, plain, span};
 use crate::output::report::{Meta, Report};
 use crate::output::view::View;
-use liveops_domain::error::{Exit, Result};
+use liveops_domain::error::{Error, Exit, Result};
 use liveops_domain::rollout::exposure::Percent;
+use liveops_domain::rollout::fleet::OnRegionFailure;
 use liveops_domain::rollout::plan::Rules;
 use liveops_domain::rollout::schedule;
 use liveops_domain::status::source::{Recommendation, Verdict};
 use liveops_domain::text::duration::human;
 use liveops_domain::text::shell::word;
 use liveops_engine::rollout::preflight::{GateRow, GateState};
-use liveops_engine::rollout::prepare::{Prepared, prepare};
+use liveops_engine::rollout::prepare::{Prepared, RolloutSpec, prepare};
+use liveops_engine::rollout::regions::{contexts, prepare_all};
+use liveops_engine::rollout::resolve::choose;
 use liveops_engine::session::Session;
 
 /// Show the steps, the traffic that each needs, and the preflight gates
@@ -35,13 +37,30 @@ pub(crate) struct PlanArgs {
 }
 
 pub(super) async fn run(args: PlanArgs, cx: &Context) -> Result<Exit> {
-    if args.regions.is_given() {
-        return fleet::plan::run(cx, args.what.into(), &args.regions).await;
+    let mut spec: RolloutSpec = args.what.into();
+    if !args.regions.is_given() {
+        let prepared = prepare(cx, spec, false).await?;
+        return show(cx, &PlanReport::new(cx, &prepared)?);
     }
-    let prepared = prepare(cx, args.what.into(), false).await?;
-    let report = PlanReport::new(cx, &prepared)?;
-    cx.output.show(&report, cx.clock.now())?;
-    Ok(if report.is_refused() { Exit::Bad } else { Exit::Good })
+    let waves = args.regions.waves(cx)?;
+    spec.service = Some(choose(cx, spec.service.as_deref())?.name.clone());
+    let contexts = contexts(cx, &args.regions.regions);
+    let prepared = prepare_all(&contexts, &spec, false).await?;
+    show(cx, &FleetPlan::new(cx, &waves, &contexts, &prepared)?)
+}
+
+fn show(cx: &Context, plan: &impl RolloutPlan) -> Result<Exit> {
+    cx.output.show(plan, cx.clock.now())?;
+    Ok(if plan.is_refused() { Exit::Bad } else { Exit::Good })
+}
+
+/// What would be done, here or in several regions.
+pub(super) trait RolloutPlan: Report {
+    /// Does a gate refuse anywhere?
+    fn is_refused(&self) -> bool;
+
+    /// The plan without what to type next.
+    fn preview(&self, view: &View) -> Vec<Block>;
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -89,9 +108,6 @@ pub(crate) struct Closing {
 
 impl Closing {
     /// Of a plan that nothing refuses, with the words that begin it; or of one that is refused.
-    ///
-    /// # Errors
-    /// The configuration.
     pub(super) fn new(cx: &Session, words: Option<String>) -> Result<Self> {
         Ok(Self {
             environment: cx.environment()?.to_owned(),
@@ -122,7 +138,7 @@ impl Closing {
 
 impl PlanReport {
     pub(super) fn new(cx: &Session, prepared: &Prepared<'_>) -> Result<Self> {
-        let (plan, place) = (&prepared.plan, &prepared.place);
+        let (plan, subject) = (&prepared.plan, &prepared.subject);
         let rules = &plan.rules;
         let mut below = Percent::ZERO;
         let steps: Vec<StepRow> = rules
@@ -137,14 +153,14 @@ impl PlanReport {
                 below = *step;
                 StepRow {
                     percent: *step,
-                    effective: place.target.effective(*step, Some(&prepared.originals)),
+                    effective: subject.target.effective(*step, Some(&prepared.originals)),
                     needs_per_second: schedule::traffic_needed(rules.min_samples, *step, rules.interval),
                     approval,
                 }
             })
             .collect();
         let takes = rules.interval.as_secs_f64() * steps.len() as f64;
-        let service = &place.name;
+        let service = &subject.name;
         let words = (!is_refused(&prepared.gates)).then(|| {
             format!(
                 "rollout canary {} --image {} --policy {}{}",
@@ -161,7 +177,7 @@ impl PlanReport {
             from: prepared.originals.stable_image.clone(),
             policy: plan.policy.clone(),
             target: plan.target.clone(),
-            place: place.target.place(),
+            place: subject.target.location(),
             steps,
             merged: prepared.merged.clone(),
             interval_s: rules.interval.as_secs_f64(),
@@ -181,11 +197,6 @@ impl PlanReport {
         self.from.as_deref()
     }
 
-    /// Does a gate refuse?
-    pub(super) fn is_refused(&self) -> bool {
-        is_refused(&self.gates)
-    }
-
     /// The shares of its steps, as they will be.
     pub(super) fn shares(&self) -> Vec<Percent> {
         self.steps.iter().map(|step| step.effective).collect()
@@ -196,9 +207,14 @@ impl PlanReport {
         let first = self.steps.first()?;
         Some((first.needs_per_second, first.percent))
     }
+}
 
-    /// The plan without what to type next.
-    pub(super) fn preview(&self, view: &View) -> Vec<Block> {
+impl RolloutPlan for PlanReport {
+    fn is_refused(&self) -> bool {
+        is_refused(&self.gates)
+    }
+
+    fn preview(&self, view: &View) -> Vec<Block> {
         let dim = |text: String| Block::Whole(vec![span(text, Tone::Dim)]);
         let from = self.from.as_deref().map_or_else(String::new, |from| format!("{from} to "));
         let mut blocks = vec![
@@ -283,4 +299,127 @@ impl Report for PlanReport {
 
 fn is_refused(gates: &[GateRow]) -> bool {
     gates.iter().any(|row| row.state == GateState::Refused)
+}
+
+/// One region's part.
+#[derive(Debug, Serialize)]
+struct RegionRow {
+    region: String,
+    /// From 1.
+    wave: usize,
+    plan: PlanReport,
+}
+
+/// What would be done.
+#[derive(Debug, Serialize)]
+pub(super) struct FleetPlan {
+    service: String,
+    image: String,
+    on_region_failure: OnRegionFailure,
+    regions: Vec<RegionRow>,
+    #[serde(skip)]
+    closing: Closing,
+}
+
+impl FleetPlan {
+    /// Of what was prepared in each region.
+    pub(super) fn new(
+        cx: &Context,
+        waves: &[Vec<String>],
+        contexts: &[Session],
+        prepared: &[Prepared<'_>],
+    ) -> Result<Self> {
+        let Some(first) = prepared.first() else {
+            return Err(Error::internal("a rollout over no region"));
+        };
+        let mut regions = Vec::new();
+        for (cx, prepared) in contexts.iter().zip(prepared) {
+            let region = cx.region.clone().unwrap_or_default();
+            let wave = waves.iter().position(|wave| wave.contains(&region));
+            regions.push(RegionRow { wave: wave.unwrap_or(0) + 1, region, plan: PlanReport::new(cx, prepared)? });
+        }
+        let refused = regions.iter().any(|row| row.plan.is_refused());
+        let words = (!refused).then(|| {
+            let names: Vec<&str> = regions.iter().map(|row| row.region.as_str()).collect();
+            let sizes: Vec<String> = waves.iter().map(|wave| wave.len().to_string()).collect();
+            format!(
+                "rollout canary {} --image {} --policy {} --regions {} --wave {}{}",
+                word(&first.subject.name),
+                word(&first.plan.image),
+                word(&first.plan.policy),
+                names.join(","),
+                sizes.join(","),
+                first.again
+            )
+        });
+        Ok(Self {
+            service: first.subject.name.clone(),
+            image: first.plan.image.clone(),
+            on_region_failure: first.plan.rules.on_region_failure,
+            regions,
+            closing: Closing::new(cx, words)?,
+        })
+    }
+}
+
+impl RolloutPlan for FleetPlan {
+    fn is_refused(&self) -> bool {
+        self.regions.iter().any(|row| row.plan.is_refused())
+    }
+
+    fn preview(&self, view: &View) -> Vec<Block> {
+        let mut table =
+            Table::new(["WAVE", "REGION", "FROM", "SHARES", "NEEDS", "GATES"]).right(&[0]).fixed(&[0, 1, 4, 5]);
+        for row in &self.regions {
+            let (word, tone) = if row.plan.is_refused() { ("refused", Tone::Bad) } else { ("pass", Tone::Good) };
+            let shares: Vec<String> = row.plan.shares().iter().map(ToString::to_string).collect();
+            let needs =
+                row.plan.needs().map_or_else(String::new, |(rate, share)| format!("{rate:.1} req/s at {share}"));
+            table.row(vec![
+                plain(row.wave.to_string()),
+                plain(row.region.clone()),
+                plain(row.plan.from().unwrap_or("-").to_owned()),
+                plain(shares.join(" ")),
+                plain(needs),
+                span(word, tone),
+            ]);
+        }
+        let back = match self.on_region_failure {
+            OnRegionFailure::Region => "goes back alone",
+            OnRegionFailure::Wave => "takes its wave back",
+            OnRegionFailure::All => "takes every region back",
+        };
+        let mut blocks = vec![
+            Block::Table(table),
+            Block::Whole(vec![span(
+                format!(
+                    "a wave begins when all of the one before are promoted; a bad region stops the rest, and {back}"
+                ),
+                Tone::Dim,
+            )]),
+            Block::Blank,
+        ];
+        // The regions' plans differ in little: the first one in full, then what is other elsewhere.
+        for (index, row) in self.regions.iter().enumerate() {
+            let first = self.regions.first().map(|first| first.plan.shares());
+            let other = first.is_none_or(|first| first != row.plan.shares());
+            if index == 0 || row.plan.is_refused() || other {
+                blocks.push(Block::heading(format!("in {}", row.region)));
+                blocks.extend(row.plan.preview(view));
+            }
+        }
+        blocks
+    }
+}
+
+impl Report for FleetPlan {
+    const SCHEMA: &'static str = "liveops.rollout.regions/1";
+
+    fn blocks(&self, view: &View) -> Vec<Block> {
+        self.closing.blocks(self.preview(view))
+    }
+
+    fn meta(&self) -> Meta {
+        self.closing.meta()
+    }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use crate::commands::rollout::regions::live_view::Picture;
+use crate::commands::rollout::regions::live_view::RegionsScreen;
 use crate::commands::rollout::report;
 use crate::context::Context;
 use crate::output::block::{Block, Tone, span};
@@ -16,10 +16,10 @@ use crate::output::screen::Screen;
 use crate::output::view::View;
 use liveops_domain::error::Result;
 use liveops_domain::guard::verdict::Verdict;
-use liveops_domain::rollout::machine::Look;
+use liveops_domain::rollout::machine::Observation;
 use liveops_domain::rollout::row::RolloutRow;
 use liveops_domain::rollout::state::{Phase, Rollout, Transition};
-use liveops_engine::rollout::regions::coordinator::Board;
+use liveops_engine::rollout::regions::coordinator::RegionCoordinator;
 use liveops_engine::rollout::watch::{RegionsWatch, Watch, Watchers};
 
 /// Values that the trend is drawn from.
@@ -29,12 +29,12 @@ const KEPT: usize = 400;
 const QUIET: Duration = Duration::from_secs(60);
 
 /// The view of one rollout under way.
-pub(crate) struct Progress<'a> {
+pub(crate) struct RolloutProgress<'a> {
     cx: &'a Context,
     screen: Option<Screen<'a>>,
     /// Of a rollout over several regions, which are drawn side by side.
-    board: Option<&'a Board>,
-    told: usize,
+    coordinator: Option<&'a RegionCoordinator>,
+    shown: usize,
     history: Vec<Verdict>,
     spoke: Option<DateTime<Utc>>,
 }
@@ -67,45 +67,42 @@ impl Report for RolloutEvent<'_> {
     }
 }
 
-impl<'a> Progress<'a> {
-    /// On a terminal a screen, if the report is for people; that of the whole, where it is a part of one.
-    ///
-    /// # Errors
-    /// When stdout cannot be written.
-    pub(crate) fn begin(cx: &'a Context, told: usize, board: Option<&'a Board>) -> Result<Self> {
-        let alone = board.is_none();
+impl<'a> RolloutProgress<'a> {
+    /// On a terminal a screen, if the report is for people; that of all regions, where it is one of several.
+    pub(crate) fn begin(cx: &'a Context, shown: usize, coordinator: Option<&'a RegionCoordinator>) -> Result<Self> {
+        let alone = coordinator.is_none();
         let screen = if alone && cx.output.format() == Format::Table && cx.output.is_terminal() {
             Some(Screen::enter(&cx.output)?)
         } else {
             None
         };
-        Ok(Self { cx, screen, board, told, history: Vec::new(), spoke: None })
+        Ok(Self { cx, screen, coordinator, shown, history: Vec::new(), spoke: None })
     }
 }
 
 impl Watchers for Context {
-    fn one<'a>(&'a self, told: usize, board: Option<&'a Board>) -> Result<Box<dyn Watch + 'a>> {
-        Ok(Box::new(Progress::begin(self, told, board)?))
+    fn one<'a>(&'a self, shown: usize, coordinator: Option<&'a RegionCoordinator>) -> Result<Box<dyn Watch + 'a>> {
+        Ok(Box::new(RolloutProgress::begin(self, shown, coordinator)?))
     }
 
     fn regions<'a>(&'a self) -> Result<Box<dyn RegionsWatch + 'a>> {
-        Ok(Box::new(Picture::enter(self)?))
+        Ok(Box::new(RegionsScreen::enter(self)?))
     }
 }
 
-impl Watch for Progress<'_> {
+impl Watch for RolloutProgress<'_> {
     fn leave(&mut self) {
         self.screen = None;
     }
 
-    fn show(&mut self, rollout: &Rollout, look: &Look, now: DateTime<Utc>) -> Result<()> {
+    fn show(&mut self, rollout: &Rollout, look: &Observation, now: DateTime<Utc>) -> Result<()> {
         let cx = self.cx;
         self.history.extend(look.verdicts.iter().cloned());
         let over = self.history.len().saturating_sub(KEPT);
         self.history.drain(..over);
         let row = || RolloutRow::held_by_us(rollout).with(&look.verdicts, &self.history);
-        if let Some(board) = self.board.filter(|board| board.is_drawn()) {
-            board.picture(row());
+        if let Some(coordinator) = self.coordinator.filter(|coordinator| coordinator.is_drawn()) {
+            coordinator.update_row(row());
             return Ok(());
         }
         if let Some(screen) = &self.screen {
@@ -119,15 +116,15 @@ impl Watch for Progress<'_> {
         if matches!(cx.output.format(), Format::Csv | Format::Name) {
             return Ok(());
         }
-        for transition in rollout.news(self.told) {
+        for transition in rollout.transitions_since(self.shown) {
             self.spoke = Some(now);
-            tell(cx, rollout, transition, &look.verdicts, now)?;
+            show_event(cx, rollout, transition, &look.verdicts, now)?;
         }
-        self.told = rollout.happened();
+        self.shown = rollout.transition_count();
         let quiet = self.spoke.is_none_or(|spoke| (now - spoke).to_std().unwrap_or_default() >= QUIET);
         if quiet && rollout.phase != Phase::RollingBack {
             self.spoke = Some(now);
-            let standing = Transition {
+            let unchanged = Transition {
                 at: now,
                 phase: rollout.phase,
                 weight: rollout.applied,
@@ -136,13 +133,13 @@ impl Watch for Progress<'_> {
                     None => rollout.phase.word().to_owned(),
                 },
             };
-            tell(cx, rollout, &standing, &look.verdicts, now)?;
+            show_event(cx, rollout, &unchanged, &look.verdicts, now)?;
         }
         Ok(())
     }
 }
 
-fn tell(
+fn show_event(
     cx: &Context,
     rollout: &Rollout,
     transition: &Transition,

@@ -4,7 +4,7 @@ use crate::output::block::{Block, Span, Table, Tone, plain, span};
 use crate::output::view::View;
 use liveops_domain::guard::verdict::{Outcome, Verdict};
 use liveops_domain::metric::quantity::Unit;
-use liveops_domain::rollout::row::{RolloutRow, lead, said, share};
+use liveops_domain::rollout::row::{RolloutRow, outcome_word, role_prefix, share};
 use liveops_domain::rollout::state::Phase;
 use liveops_domain::text::duration::human;
 use liveops_domain::text::sparkline::sparkline;
@@ -118,7 +118,7 @@ fn conditions(row: &RolloutRow, view: &View) -> Table {
             (Outcome::NoEvidence, _) => Tone::Unknown,
             (Outcome::Error, _) => Tone::Warn,
         };
-        let lead = lead(verdict);
+        let lead = role_prefix(verdict);
         let n = plain(verdict.n.map_or_else(|| "-".into(), |n| format!("{n:.0}")));
         let name = Span { text: format!("{lead}{}", verdict.condition), tone: Tone::Plain };
         table.row(if wide {
@@ -129,12 +129,12 @@ fn conditions(row: &RolloutRow, view: &View) -> Table {
                 n,
                 show(verdict.bound),
                 show(verdict.threshold),
-                span(said(verdict), tone),
+                span(outcome_word(verdict), tone),
                 span(verdict.reason.clone(), Tone::Dim),
                 span(trend(row, verdict, view), Tone::Series(0)),
             ]
         } else {
-            vec![name, show(verdict.value), n, show(verdict.threshold), span(said(verdict), tone)]
+            vec![name, show(verdict.value), n, show(verdict.threshold), span(outcome_word(verdict), tone)]
         });
     }
     table

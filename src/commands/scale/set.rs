@@ -11,7 +11,7 @@ use liveops_domain::kubernetes::autoscaler::Bounds;
 use liveops_domain::text::shell::word;
 use liveops_engine::change::{Done, Plan};
 use liveops_engine::config::service::Service;
-use liveops_engine::rollout::state_store::Memory as _;
+use liveops_engine::rollout::state_store::StateStore as _;
 use liveops_engine::rollout::target::open;
 use liveops_engine::scale::fleet::{Fleet, Scaled, Size};
 
@@ -121,7 +121,7 @@ async fn refuse_during_rollout(cx: &Context, service: &Service) -> Result<()> {
     if service.rollout.is_none() {
         return Ok(());
     }
-    let Some(memory) = open::memory(cx, service)? else {
+    let Some(memory) = open::cluster_store(cx, service)? else {
         return Ok(());
     };
     match memory.load().await? {

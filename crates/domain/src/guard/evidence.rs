@@ -15,7 +15,7 @@ use crate::text::duration;
 
 /// What was seen.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Seen {
+pub enum Measurement {
     /// Of all requests of the window, the ones that count as bad.
     Ratio { part: f64, whole: f64 },
     /// Upper bound of each bucket, and the requests of the window up to it.
@@ -74,9 +74,6 @@ pub struct Queries {
 
 impl Queries {
     /// For a metric of the version with these labels, over a window that ends now.
-    ///
-    /// # Errors
-    /// Free PromQL that is not understood, so that the labels cannot be added.
     pub fn new(metric: &Kpi, track: &Labels, window: Duration) -> Result<Self, Fault> {
         let window = duration::to_promql(window.max(Duration::from_secs(1)));
         let fresh = |selector: &str| Some(format!("max(timestamp({selector}))"));
@@ -134,9 +131,6 @@ impl Queries {
     }
 
     /// Reads the answers. `oldest` is how old the latest sample may be.
-    ///
-    /// # Errors
-    /// Why nothing was seen.
     pub fn read(
         &self,
         metric: &Kpi,
@@ -145,7 +139,7 @@ impl Queries {
         fresh: Option<&Queried>,
         now: DateTime<Utc>,
         oldest: Duration,
-    ) -> Result<Seen, Fault> {
+    ) -> Result<Measurement, Fault> {
         if let Some(fresh) = fresh {
             let at = one(fresh)?.ok_or(Fault::NoSeries)?;
             let seconds = now.timestamp_millis() as f64 / 1e3 - at;
@@ -161,10 +155,10 @@ impl Queries {
                     None if self.same_metric => 0.0,
                     None => return Err(Fault::NoPart { whole }),
                 };
-                Ok(Seen::Ratio { part, whole })
+                Ok(Measurement::Ratio { part, whole })
             }
-            (KpiKind::Quantile { .. }, _) => buckets(part).map(Seen::Buckets),
-            _ => one(part)?.map(Seen::Value).ok_or(Fault::NoSeries),
+            (KpiKind::Quantile { .. }, _) => buckets(part).map(Measurement::Buckets),
+            _ => one(part)?.map(Measurement::Value).ok_or(Fault::NoSeries),
         }
     }
 }
@@ -302,9 +296,9 @@ mod tests {
             |part: &Queried, whole: &Queried| queries.read(&metric, part, Some(whole), Some(&fresh), at(100), oldest);
         let whole = vector(&[("", 200.0)]);
         let none = vector(&[]);
-        assert_eq!(read(&vector(&[("", 3.0)]), &whole), Ok(Seen::Ratio { part: 3.0, whole: 200.0 }));
+        assert_eq!(read(&vector(&[("", 3.0)]), &whole), Ok(Measurement::Ratio { part: 3.0, whole: 200.0 }));
         // No series of errors is no error, where there are requests.
-        assert_eq!(read(&none, &whole), Ok(Seen::Ratio { part: 0.0, whole: 200.0 }));
+        assert_eq!(read(&none, &whole), Ok(Measurement::Ratio { part: 0.0, whole: 200.0 }));
         assert_eq!(read(&none, &none), Err(Fault::NoSeries));
         assert_eq!(read(&none, &vector(&[("", f64::NAN)])), Err(Fault::NotFinite { value: "NaN" }));
         assert_eq!(read(&none, &vector(&[("", 1.0), ("", 2.0)])), Err(Fault::Several { count: 2 }));

@@ -26,13 +26,13 @@ impl fmt::Display for ExpressionError {
 /// A condition as it was written.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Condition {
-    Metric(Written),
+    Metric(UnboundCondition),
     Alert(AlertCondition),
 }
 
 /// A comparison of a metric, in words.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Written {
+pub struct UnboundCondition {
     pub text: String,
     pub metric: String,
     pub op: Comparison,
@@ -128,9 +128,6 @@ const OPERATORS: [(&str, Comparison); 4] =
 
 impl Condition {
     /// Reads one.
-    ///
-    /// # Errors
-    /// What is wrong, and at which column.
     pub fn parse(text: &str) -> Result<Self, ExpressionError> {
         let mut cursor = Cursor { text, at: 0 };
         cursor.space();
@@ -155,7 +152,7 @@ impl Condition {
         if !cursor.rest().is_empty() {
             return cursor.fail(cursor.at, format!("unexpected `{}`", cursor.rest()));
         }
-        Ok(Self::Metric(Written { text: text.trim().to_owned(), metric: name.to_owned(), op, limit, at }))
+        Ok(Self::Metric(UnboundCondition { text: text.trim().to_owned(), metric: name.to_owned(), op, limit, at }))
     }
 
     /// As it was written.
@@ -167,11 +164,8 @@ impl Condition {
     }
 }
 
-impl Written {
+impl UnboundCondition {
     /// Fits it to the metric that it names.
-    ///
-    /// # Errors
-    /// A metric that does not exist (with the nearest), a unit that does not fit.
     pub fn bind(&self, metrics: &[Kpi]) -> Result<Bound, ExpressionError> {
         let text = &self.text;
         let Some(metric) = metrics.iter().find(|metric| metric.name == self.metric) else {

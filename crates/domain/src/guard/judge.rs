@@ -4,9 +4,9 @@
 #[cfg(test)]
 mod tests;
 
-use crate::guard::absence::OnNoData;
-use crate::guard::evidence::{Fault, Seen};
+use crate::guard::evidence::{Fault, Measurement};
 use crate::guard::expression::{Bound, Limit};
+use crate::guard::no_data::OnNoData;
 use crate::guard::statistics::{CONFIDENCE, Counts, SIGNIFICANCE, binomial_tail, chance_of_luck, wilson};
 use crate::guard::verdict::{Blame, Outcome, Role, Verdict};
 use crate::metric::histogram;
@@ -20,15 +20,15 @@ const FEWEST: f64 = 10.0;
 /// What the two versions showed.
 #[derive(Debug, Clone, Copy)]
 pub struct Evidence<'a> {
-    pub canary: &'a Result<Seen, Fault>,
-    pub stable: &'a Result<Seen, Fault>,
+    pub canary: &'a Result<Measurement, Fault>,
+    pub stable: &'a Result<Measurement, Fault>,
     /// Stable's value at the last good step, where it has too little traffic now.
     pub before: Option<f64>,
 }
 
 /// What the policy asks of evidence.
 #[derive(Debug, Clone, Copy)]
-pub struct Demand {
+pub struct Requirements {
     /// Requests that a verdict needs.
     pub min_samples: u64,
     /// What it means that there is no data.
@@ -38,8 +38,8 @@ pub struct Demand {
 }
 
 /// What the condition comes to; `blank` has its text, role and time, and gets the rest.
-pub fn judge(condition: &Bound, evidence: Evidence<'_>, demand: Demand, blank: Verdict) -> Verdict {
-    let Demand { min_samples, on_no_data, due } = demand;
+pub fn judge(condition: &Bound, evidence: Evidence<'_>, demand: Requirements, blank: Verdict) -> Verdict {
+    let Requirements { min_samples, on_no_data, due } = demand;
     let mut verdict = Verdict { unit: condition.metric.unit.name().to_owned(), ..blank };
     let filled = [evidence.canary, evidence.stable].map(|seen| on_no_data.filled(seen));
     let canary = match (evidence.canary, &filled[0]) {
@@ -88,19 +88,19 @@ pub fn judge(condition: &Bound, evidence: Evidence<'_>, demand: Demand, blank: V
         }
     };
     verdict.threshold = Some(threshold);
-    let ask = Ask {
+    let ask = Criterion {
         threshold,
         bad_above: is_bad_above(condition.op, verdict.role),
         min_samples: min_samples as f64,
         unit: &condition.metric.unit,
     };
     match canary {
-        Seen::Ratio { part, whole } => {
+        Measurement::Ratio { part, whole } => {
             let counts = Counts { bad: *part, all: *whole };
             ratio(counts, stable, &ask, verdict)
         }
-        Seen::Buckets(buckets) => latency(buckets, stable, 1.0 - q, &ask, verdict),
-        Seen::Value(value) => {
+        Measurement::Buckets(buckets) => latency(buckets, stable, 1.0 - q, &ask, verdict),
+        Measurement::Value(value) => {
             let breached = if ask.bad_above { *value > threshold } else { *value < threshold };
             let side = if breached { "on the bad side of" } else { "within" };
             verdict.reason = format!("{} is {side} {}", ask.unit.show(*value), ask.unit.show(threshold));
@@ -110,7 +110,7 @@ pub fn judge(condition: &Bound, evidence: Evidence<'_>, demand: Demand, blank: V
     }
 }
 
-struct Ask<'a> {
+struct Criterion<'a> {
     threshold: f64,
     bad_above: bool,
     min_samples: f64,
@@ -123,23 +123,23 @@ fn is_bad_above(op: Comparison, role: Role) -> bool {
     above == (role == Role::Rollback)
 }
 
-fn point(seen: &Seen, q: f64) -> f64 {
+fn point(seen: &Measurement, q: f64) -> f64 {
     match seen {
-        Seen::Ratio { part, whole } => part / whole,
-        Seen::Buckets(buckets) => histogram::quantile(q, buckets),
-        Seen::Value(value) => *value,
+        Measurement::Ratio { part, whole } => part / whole,
+        Measurement::Buckets(buckets) => histogram::quantile(q, buckets),
+        Measurement::Value(value) => *value,
     }
 }
 
-fn count(seen: &Seen) -> Option<f64> {
+fn count(seen: &Measurement) -> Option<f64> {
     match seen {
-        Seen::Ratio { whole, .. } => Some(whole.round()),
-        Seen::Buckets(buckets) => buckets.last().map(|(_, count)| count.round()),
-        Seen::Value(_) => None,
+        Measurement::Ratio { whole, .. } => Some(whole.round()),
+        Measurement::Buckets(buckets) => buckets.last().map(|(_, count)| count.round()),
+        Measurement::Value(_) => None,
     }
 }
 
-fn ratio(counts: Counts, stable: Option<&Seen>, ask: &Ask<'_>, mut verdict: Verdict) -> Verdict {
+fn ratio(counts: Counts, stable: Option<&Measurement>, ask: &Criterion<'_>, mut verdict: Verdict) -> Verdict {
     let n = counts.all.round();
     if n < FEWEST {
         verdict.outcome = Outcome::NoEvidence;
@@ -158,7 +158,7 @@ fn ratio(counts: Counts, stable: Option<&Seen>, ask: &Ask<'_>, mut verdict: Verd
         verdict.outcome = Outcome::Fail;
         let word = if ask.bad_above { "at least" } else { "at most" };
         verdict.reason = format!("{bad:.0} of {n:.0}: {word} {} with 99% confidence", shown(bound));
-        if let Some(Seen::Ratio { part, whole }) = stable {
+        if let Some(Measurement::Ratio { part, whole }) = stable {
             let stable = Counts { bad: *part, all: *whole };
             // For a share that should be high, the others are the bad ones.
             let turned = |counts: Counts| Counts {
@@ -190,8 +190,14 @@ fn ratio(counts: Counts, stable: Option<&Seen>, ask: &Ask<'_>, mut verdict: Verd
 
 /// Two quantiles are too noisy to compare. The requests above the threshold (rounded up to a bucket's bound) are
 /// counted instead: if the quantile is kept, no more than `tail` of them are.
-fn latency(buckets: &[(f64, f64)], stable: Option<&Seen>, tail: f64, ask: &Ask<'_>, mut verdict: Verdict) -> Verdict {
-    let n = count(&Seen::Buckets(buckets.to_vec())).unwrap_or(0.0);
+fn latency(
+    buckets: &[(f64, f64)],
+    stable: Option<&Measurement>,
+    tail: f64,
+    ask: &Criterion<'_>,
+    mut verdict: Verdict,
+) -> Verdict {
+    let n = count(&Measurement::Buckets(buckets.to_vec())).unwrap_or(0.0);
     let wanted = ask.threshold * (1.0 - 1e-9);
     let Some((limit, _)) = buckets.iter().find(|(le, _)| le.is_finite() && *le >= wanted) else {
         let highest = buckets.iter().rev().find(|(le, _)| le.is_finite());
@@ -222,7 +228,7 @@ fn latency(buckets: &[(f64, f64)], stable: Option<&Seen>, tail: f64, ask: &Ask<'
         verdict.outcome = Outcome::Fail;
         verdict.reason += &format!(", where {:.0} would be fair", (n * tail).ceil());
         match stable {
-            Some(Seen::Buckets(stable)) => {
+            Some(Measurement::Buckets(stable)) => {
                 let stable = above(stable);
                 let stable_chance = binomial_tail(stable.bad.round() as u64, stable.all.round() as u64, tail);
                 let luck = chance_of_luck(counts, stable);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 
-use crate::guard::evidence::{Fault, Seen};
+use crate::guard::evidence::{Fault, Measurement};
 use crate::metric::kpi::{Kpi, KpiKind};
 use crate::metric::labels::Labels;
 use crate::metric::scrape::{Snapshot, Window};
@@ -20,10 +20,7 @@ pub struct Scrapes {
 }
 
 /// What a metric of the version with these labels did since `from`.
-///
-/// # Errors
-/// Why nothing was seen.
-pub fn seen(metric: &Kpi, track: &Labels, history: &[Scrapes], from: DateTime<Utc>) -> Result<Seen, Fault> {
+pub fn measure(metric: &Kpi, track: &Labels, history: &[Scrapes], from: DateTime<Utc>) -> Result<Measurement, Fault> {
     let begin = history.iter().rposition(|scrapes| scrapes.at <= from);
     let window = &history[begin.unwrap_or(0)..];
     let Some(latest) = window.last() else {
@@ -41,7 +38,7 @@ pub fn seen(metric: &Kpi, track: &Labels, history: &[Scrapes], from: DateTime<Ut
                 None if of.name() == to.name() => BTreeMap::new(),
                 None => return Err(Fault::NoPart { whole }),
             };
-            Ok(Seen::Ratio { part: part.values().sum(), whole })
+            Ok(Measurement::Ratio { part: part.values().sum(), whole })
         }
         KpiKind::Quantile { histogram, .. } => {
             let buckets = histogram.with_suffix("_bucket").narrowed(track);
@@ -52,7 +49,7 @@ pub fn seen(metric: &Kpi, track: &Labels, history: &[Scrapes], from: DateTime<Ut
             if buckets.last().is_none_or(|(le, _)| le.is_finite()) {
                 return Err(Fault::Failed { reason: "no bucket with the bound `+Inf`".into() });
             }
-            Ok(Seen::Buckets(buckets))
+            Ok(Measurement::Buckets(buckets))
         }
         KpiKind::Gauge { selector, agg } => {
             value(metric, window, &KpiKind::Gauge { selector: selector.narrowed(track), agg: *agg })
@@ -64,7 +61,7 @@ pub fn seen(metric: &Kpi, track: &Labels, history: &[Scrapes], from: DateTime<Ut
     }
 }
 
-fn value(metric: &Kpi, window: &[Scrapes], kind: &KpiKind) -> Result<Seen, Fault> {
+fn value(metric: &Kpi, window: &[Scrapes], kind: &KpiKind) -> Result<Measurement, Fault> {
     let Some((last, before)) = window.split_last() else {
         return Err(Fault::NoSeries);
     };
@@ -74,7 +71,7 @@ fn value(metric: &Kpi, window: &[Scrapes], kind: &KpiKind) -> Result<Seen, Fault
         .filter_map(|(index, current)| Some(Window { current: current.as_ref()?, earlier: earlier(index) }))
         .collect();
     let narrow = Kpi { kind: kind.clone(), by: None, ..metric.clone() };
-    scrape::evaluate(&narrow, &windows).map(|value| Seen::Value(value.total)).map_err(|_| Fault::NoSeries)
+    scrape::evaluate(&narrow, &windows).map(|value| Measurement::Value(value.total)).map_err(|_| Fault::NoSeries)
 }
 
 /// By how much the selected series grew, by their `le` (empty without); `None` when the latest scrapes have none.
@@ -154,9 +151,9 @@ mod tests {
             scrapes(15, &[("200", "canary", 7.0), ("500", "canary", 1.0)]),
         ];
         let canary = Labels::from([("track".into(), "canary".into())]);
-        assert_eq!(seen(&metric, &canary, &history, at(6)), Ok(Seen::Ratio { part: 4.0, whole: 31.0 }));
-        assert_eq!(seen(&metric, &canary, &history[..2], at(0)), Ok(Seen::Ratio { part: 0.0, whole: 10.0 }));
+        assert_eq!(measure(&metric, &canary, &history, at(6)), Ok(Measurement::Ratio { part: 4.0, whole: 31.0 }));
+        assert_eq!(measure(&metric, &canary, &history[..2], at(0)), Ok(Measurement::Ratio { part: 0.0, whole: 10.0 }));
         let stable = Labels::from([("track".into(), "stable".into())]);
-        assert_eq!(seen(&metric, &stable, &history, at(0)), Err(Fault::NoSeries));
+        assert_eq!(measure(&metric, &stable, &history, at(0)), Err(Fault::NoSeries));
     }
 }

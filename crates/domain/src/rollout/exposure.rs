@@ -33,9 +33,6 @@ impl Percent {
     }
 
     /// Reads `5%`, `5 %` or `5`.
-    ///
-    /// # Errors
-    /// What is allowed.
     pub fn parse(text: &str) -> Result<Self, String> {
         let number = text.trim().trim_end_matches('%').trim_end();
         number

@@ -1,11 +1,11 @@
 //! One rollout over several regions, wave by wave. What is to be done next follows from where each region stands, and from
-//! nothing else: there is no record of the whole that could be lost. Each region's own state names the whole.
+//! nothing else: there is no common record that could be lost. Each region's own state names the fleet.
 
 use serde::{Deserialize, Serialize};
 
-use crate::rollout::standing::{Standing, Standings, Task};
+use crate::rollout::region_phase::{RegionPhase, RegionPhases, RegionTask};
 
-/// The whole, as each of its regions remembers it.
+/// One rollout over several regions, as the state of each of them names it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fleet {
     pub id: String,
@@ -45,19 +45,19 @@ impl Fleet {
     }
 
     /// May a region have begun that does not say so itself? Only where all of the waves before may have been promoted once.
-    /// `standings` are those of the regions that are known.
-    pub fn may_have_begun(&self, region: &str, standings: &Standings) -> bool {
+    /// `phases` are those of the regions that are known.
+    pub fn may_have_begun(&self, region: &str, phases: &RegionPhases) -> bool {
         let is_mine = |wave: &&Vec<String>| wave.iter().any(|name| name == region);
         let before = self.waves.iter().take_while(|wave| !is_mine(wave));
         before.flatten().all(|name| {
-            let at = standings.get(name);
-            !matches!(at, Some(Standing::Pending | Standing::UnderWay))
+            let at = phases.get(name);
+            !matches!(at, Some(RegionPhase::Pending | RegionPhase::UnderWay))
         })
     }
 
     /// What is to be done now.
-    pub fn tasks(&self, standings: &Standings) -> Vec<(String, Task)> {
-        let at = |region: &String| standings.get(region).copied().unwrap_or(Standing::Pending);
+    pub fn tasks(&self, phases: &RegionPhases) -> Vec<(String, RegionTask)> {
+        let at = |region: &String| phases.get(region).copied().unwrap_or(RegionPhase::Pending);
         let bad = self.regions().any(|region| at(region).is_bad());
         let mut tasks = Vec::new();
         let mut open = true;
@@ -70,12 +70,12 @@ impl Fleet {
             };
             for region in wave {
                 let task = match at(region) {
-                    Standing::Pending if open && !bad => Task::Begin,
-                    Standing::Pending | Standing::Back => continue,
-                    Standing::GoingBack => Task::GoOn,
-                    _ if condemned => Task::TakeBack,
-                    Standing::Over => continue,
-                    Standing::UnderWay | Standing::Promoted => Task::GoOn,
+                    RegionPhase::Pending if open && !bad => RegionTask::Start,
+                    RegionPhase::Pending | RegionPhase::RolledBack => continue,
+                    RegionPhase::RollingBack => RegionTask::Continue,
+                    _ if condemned => RegionTask::RollBack,
+                    RegionPhase::Succeeded => continue,
+                    RegionPhase::UnderWay | RegionPhase::Promoted => RegionTask::Continue,
                 };
                 tasks.push((region.clone(), task));
             }
@@ -86,9 +86,6 @@ impl Fleet {
 }
 
 /// The waves of these regions: so many in the first, so many in the second; the last number holds for all that follow.
-///
-/// # Errors
-/// What is wrong with the numbers.
 pub fn waves(regions: &[String], sizes: &[usize]) -> Result<Vec<Vec<String>>, String> {
     if sizes.contains(&0) {
         return Err("a wave of no region".into());
@@ -122,9 +119,9 @@ mod tests {
         Fleet { id: "f".into(), waves: waves(&names("a,b,c,d"), &[1, 2]).expect("sound"), on_failure }
     }
 
-    fn shown(fleet: &Fleet, standings: &[(&str, Standing)]) -> String {
-        let standings = standings.iter().map(|(name, standing)| ((*name).to_owned(), *standing)).collect();
-        let tasks = fleet.tasks(&standings);
+    fn shown(fleet: &Fleet, phases: &[(&str, RegionPhase)]) -> String {
+        let phases = phases.iter().map(|(name, phase)| ((*name).to_owned(), *phase)).collect();
+        let tasks = fleet.tasks(&phases);
         let shown: Vec<String> = tasks.iter().map(|(region, task)| format!("{region}:{task:?}")).collect();
         shown.join(" ")
     }
@@ -141,39 +138,39 @@ mod tests {
 
     #[test]
     fn a_wave_begins_when_the_one_before_is_promoted() {
-        use Standing::{Over, Promoted, UnderWay};
+        use RegionPhase::{Promoted, Succeeded, UnderWay};
         let it = fleet(OnRegionFailure::Wave);
-        assert_eq!(shown(&it, &[]), "a:Begin");
-        assert_eq!(shown(&it, &[("a", UnderWay)]), "a:GoOn");
-        assert_eq!(shown(&it, &[("a", Promoted)]), "a:GoOn b:Begin c:Begin");
-        let two = [("a", Over), ("b", Promoted), ("c", UnderWay)];
-        assert_eq!(shown(&it, &two), "b:GoOn c:GoOn");
-        let all = [("a", Over), ("b", Over), ("c", Over), ("d", Over)];
+        assert_eq!(shown(&it, &[]), "a:Start");
+        assert_eq!(shown(&it, &[("a", UnderWay)]), "a:Continue");
+        assert_eq!(shown(&it, &[("a", Promoted)]), "a:Continue b:Start c:Start");
+        let two = [("a", Succeeded), ("b", Promoted), ("c", UnderWay)];
+        assert_eq!(shown(&it, &two), "b:Continue c:Continue");
+        let all = [("a", Succeeded), ("b", Succeeded), ("c", Succeeded), ("d", Succeeded)];
         assert_eq!(shown(&it, &all), "");
     }
 
     #[test]
     fn a_bad_region_stops_the_rest_and_takes_back_what_the_policy_says() {
-        use Standing::{Back, Promoted, UnderWay};
-        let standings = [("a", Promoted), ("b", Back), ("c", UnderWay)];
+        use RegionPhase::{Promoted, RolledBack, UnderWay};
+        let phases = [("a", Promoted), ("b", RolledBack), ("c", UnderWay)];
         for (on_failure, want) in [
-            (OnRegionFailure::Region, "a:GoOn c:GoOn"),
-            (OnRegionFailure::Wave, "a:GoOn c:TakeBack"),
-            (OnRegionFailure::All, "a:TakeBack c:TakeBack"),
+            (OnRegionFailure::Region, "a:Continue c:Continue"),
+            (OnRegionFailure::Wave, "a:Continue c:RollBack"),
+            (OnRegionFailure::All, "a:RollBack c:RollBack"),
         ] {
-            assert_eq!(shown(&fleet(on_failure), &standings), want, "{on_failure:?}");
+            assert_eq!(shown(&fleet(on_failure), &phases), want, "{on_failure:?}");
         }
     }
 
     #[test]
     fn a_region_that_is_silent_may_have_begun_when_its_turn_had_come() {
-        use Standing::{Back, Pending, Promoted, UnderWay};
+        use RegionPhase::{Pending, Promoted, RolledBack, UnderWay};
         let it = fleet(OnRegionFailure::Wave);
         for (a, b, want) in [
             (Some(Pending), None, "a"),
             (Some(UnderWay), None, "a"),
             // What is back may have been promoted before.
-            (Some(Back), None, "a,b,c,d"),
+            (Some(RolledBack), None, "a,b,c,d"),
             (Some(Promoted), Some(UnderWay), "a,b,c"),
             (Some(Promoted), Some(Promoted), "a,b,c,d"),
             (None, None, "a,b,c,d"),
@@ -188,14 +185,14 @@ mod tests {
         }
     }
 
-    fn standing() -> impl Strategy<Value = Standing> {
+    fn phase() -> impl Strategy<Value = RegionPhase> {
         prop::sample::select(vec![
-            Standing::Pending,
-            Standing::UnderWay,
-            Standing::Promoted,
-            Standing::Over,
-            Standing::GoingBack,
-            Standing::Back,
+            RegionPhase::Pending,
+            RegionPhase::UnderWay,
+            RegionPhase::Promoted,
+            RegionPhase::Succeeded,
+            RegionPhase::RollingBack,
+            RegionPhase::RolledBack,
         ])
     }
 
@@ -204,25 +201,25 @@ mod tests {
         /// touched, and every region that moves is watched.
         #[test]
         fn the_whole_never_gets_ahead_of_its_regions(
-            at in prop::collection::vec(standing(), 4),
+            at in prop::collection::vec(phase(), 4),
             policy in prop::sample::select(vec![OnRegionFailure::Region, OnRegionFailure::Wave, OnRegionFailure::All]),
         ) {
             let it = fleet(policy);
-            let standings: Standings = names("a,b,c,d").into_iter().zip(at.iter().copied()).collect();
-            let tasks = it.tasks(&standings);
+            let phases: RegionPhases = names("a,b,c,d").into_iter().zip(at.iter().copied()).collect();
+            let tasks = it.tasks(&phases);
             let bad = at.iter().any(|one| one.is_bad());
             for (region, task) in &tasks {
-                let standing = standings[region];
-                prop_assert!(standing != Standing::Back);
-                if *task == Task::Begin {
-                    prop_assert!(!bad && standing == Standing::Pending);
+                let phase = phases[region];
+                prop_assert!(phase != RegionPhase::RolledBack);
+                if *task == RegionTask::Start {
+                    prop_assert!(!bad && phase == RegionPhase::Pending);
                     let wave = it.waves.iter().position(|wave| wave.contains(region)).expect("known");
                     let before = it.waves[..wave].iter().flatten();
-                    prop_assert!(before.map(|name| standings[name]).all(Standing::is_promoted));
+                    prop_assert!(before.map(|name| phases[name]).all(RegionPhase::is_promoted));
                 }
             }
-            for (region, standing) in &standings {
-                let moves = matches!(standing, Standing::UnderWay | Standing::Promoted | Standing::GoingBack);
+            for (region, phase) in &phases {
+                let moves = matches!(phase, RegionPhase::UnderWay | RegionPhase::Promoted | RegionPhase::RollingBack);
                 prop_assert!(!moves || tasks.iter().any(|(name, _)| name == region));
             }
         }

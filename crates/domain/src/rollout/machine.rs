@@ -11,14 +11,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::guard::verdict::{Outcome, Verdict};
 use crate::rollout::exposure::{Percent, Reading};
-use crate::rollout::state::{Hold, HoldKind, Phase, Rollout, Stuck, WishKind, Write};
+use crate::rollout::state::{Hold, HoldKind, Phase, RequestKind, Rollout, Stuck, Write};
 
 /// Refused forward writes after which a person must look.
 const TRIES: u32 = 3;
 
 /// What is seen at one look.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Look {
+pub struct Observation {
     /// The world, or why it cannot be read.
     pub reading: Result<Reading, String>,
     /// Every condition, judged now.
@@ -31,7 +31,7 @@ pub struct Look {
 
 /// How a write went.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Wrote {
+pub enum WriteOutcome {
     /// Done; this is what the world says now.
     Done(Reading),
     /// Accepted, and it takes time: call again.
@@ -46,7 +46,7 @@ fn since(at: DateTime<Utc>, now: DateTime<Utc>) -> std::time::Duration {
 
 impl Rollout {
     /// What to do now, if anything. The caller stores the rollout, does it, and says how it went.
-    pub fn step(&mut self, look: &Look, now: DateTime<Utc>) -> Option<Write> {
+    pub fn step(&mut self, look: &Observation, now: DateTime<Utc>) -> Option<Write> {
         if self.phase.is_terminal() {
             return None;
         }
@@ -84,23 +84,23 @@ impl Rollout {
 
     /// What people asked for.
     fn heed(&mut self, now: DateTime<Utc>) {
-        let Some(wish) = self.wish.take() else {
+        let Some(request) = self.request.take() else {
             return;
         };
-        let by = match &wish.reason {
-            Some(reason) => format!("{}: {reason}", wish.by),
-            None => wish.by.clone(),
+        let by = match &request.reason {
+            Some(reason) => format!("{}: {reason}", request.by),
+            None => request.by.clone(),
         };
-        if self.phase == Phase::RollbackFailed && wish.what != WishKind::Pause {
-            return self.go_back(format!("tried again by {by}"), now);
+        if self.phase == Phase::RollbackFailed && request.what != RequestKind::Pause {
+            return self.roll_back(format!("tried again by {by}"), now);
         }
         if self.phase.is_back() {
             return;
         }
-        match wish.what {
-            WishKind::Abort => self.go_back(format!("aborted by {by}"), now),
-            WishKind::Pause => self.hold(HoldKind::Paused, format!("paused by {by}"), now),
-            WishKind::Resume => {
+        match request.what {
+            RequestKind::Abort => self.roll_back(format!("aborted by {by}"), now),
+            RequestKind::Pause => self.hold(HoldKind::Paused, format!("paused by {by}"), now),
+            RequestKind::Resume => {
                 let foreign = |hold: &Hold| hold.why == HoldKind::Foreign;
                 if self.hold.take().as_ref().is_some_and(foreign) {
                     self.written = None;
@@ -111,7 +111,7 @@ impl Rollout {
                 self.since = now;
                 self.note(now, format!("resumed by {by}"));
             }
-            WishKind::Promote => {
+            RequestKind::Promote => {
                 self.hold = None;
                 self.tries = 0;
                 self.note(now, format!("promoted by {by}, without waiting for evidence"));
@@ -131,7 +131,7 @@ impl Rollout {
         }
     }
 
-    fn forward(&mut self, look: &Look, reading: &Reading, now: DateTime<Utc>) -> Option<Write> {
+    fn forward(&mut self, look: &Observation, reading: &Reading, now: DateTime<Utc>) -> Option<Write> {
         match self.phase {
             Phase::Planned => {
                 if self.lacks_approval(now) {
@@ -191,7 +191,7 @@ impl Rollout {
         Write::Weight { percent: self.target() }
     }
 
-    fn observe(&mut self, look: &Look, now: DateTime<Utc>) -> Option<Write> {
+    fn observe(&mut self, look: &Observation, now: DateTime<Utc>) -> Option<Write> {
         let elapsed = since(self.since, now);
         if elapsed < self.plan.rules.interval {
             return None;
@@ -285,7 +285,7 @@ impl Rollout {
     }
 
     /// Begins to go back. Once begun, nothing stops it.
-    pub fn go_back(&mut self, reason: String, now: DateTime<Utc>) {
+    pub fn roll_back(&mut self, reason: String, now: DateTime<Utc>) {
         if self.phase.is_terminal() || self.phase == Phase::RollingBack {
             return;
         }
@@ -350,14 +350,14 @@ impl Rollout {
     }
 
     /// How the write went that [`Rollout::step`] asked for.
-    pub fn wrote(&mut self, write: Write, how: Wrote, now: DateTime<Utc>) {
+    pub fn record_write(&mut self, write: Write, how: WriteOutcome, now: DateTime<Utc>) {
         if self.phase.is_terminal() || self.intent != Some(write) {
             return;
         }
         let reading = match how {
-            Wrote::Done(reading) => reading,
-            Wrote::Waiting(_) => return,
-            Wrote::Failed(error) => return self.failed(write, &error, now),
+            WriteOutcome::Done(reading) => reading,
+            WriteOutcome::Waiting(_) => return,
+            WriteOutcome::Failed(error) => return self.failed(write, &error, now),
         };
         let back = |reading: &Reading| !reading.live.exceeds(self.originals.weight);
         match write {

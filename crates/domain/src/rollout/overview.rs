@@ -2,24 +2,24 @@
 
 use std::collections::BTreeSet;
 
+use crate::rollout::regional::RegionalOverview;
 use crate::rollout::row::{RolloutRow, UnseenRow};
-use crate::rollout::whole::Whole;
 
 /// What is known of the rollouts of an environment.
 #[derive(Debug, Default)]
-pub struct Seen {
+pub struct RolloutOverview {
     pub rollouts: Vec<RolloutRow>,
     pub unseen: Vec<UnseenRow>,
 }
 
-impl Seen {
-    /// Without those that are over. A region stays for as long as its whole has something left to do.
+impl RolloutOverview {
+    /// Without those that are over. A region stays for as long as its fleet has something left to do.
     pub fn unfinished(mut self) -> Self {
-        let (wholes, alone) = crate::rollout::whole::group(&self.rollouts, &self.unseen);
-        let over: BTreeSet<String> = wholes
+        let (regional, alone) = crate::rollout::regional::group(&self.rollouts, &self.unseen);
+        let over: BTreeSet<String> = regional
             .iter()
-            .filter(|whole| whole.is_over())
-            .flat_map(Whole::ids)
+            .filter(|overview| overview.is_over())
+            .flat_map(RegionalOverview::ids)
             .chain(alone.iter().filter(|row| row.phase.is_terminal()).map(|row| &row.id))
             .cloned()
             .collect();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::guard::absence::OnNoData;
+use crate::guard::no_data::OnNoData;
 use crate::rollout::exposure::Percent;
 use crate::rollout::fleet::OnRegionFailure;
 
@@ -201,14 +201,10 @@ pub mod millis {
 
     use serde::{Deserialize, Deserializer, Serializer};
 
-    /// # Errors
-    /// Those of the serializer.
     pub fn serialize<S: Serializer>(value: &Duration, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_u64(u64::try_from(value.as_millis()).unwrap_or(u64::MAX))
     }
 
-    /// # Errors
-    /// When it is not a whole number.
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
         u64::deserialize(from).map(Duration::from_millis)
     }

@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::guard::verdict::{Outcome, Role, Verdict};
 use crate::metric::quantity::Unit;
 use crate::rollout::fleet::Fleet;
-use crate::rollout::holder::Holder;
+use crate::rollout::lock::Holder;
 use crate::rollout::plan::FLAG;
 use crate::rollout::state::{HoldKind, Phase, Rollout, Stuck, Transition};
 
@@ -61,7 +61,7 @@ pub struct RolloutRow {
     pub step: usize,
     pub steps: Vec<f64>,
     pub weight: f64,
-    pub held: Option<HeldRow>,
+    pub held: Option<HoldRow>,
     /// What keeps it from going back, and the command to do it by hand.
     pub stuck: Option<Stuck>,
     /// Why it went back.
@@ -86,7 +86,7 @@ pub fn share(weight: f64) -> String {
 
 /// Why it does not move.
 #[derive(Debug, Clone, Serialize)]
-pub struct HeldRow {
+pub struct HoldRow {
     pub why: HoldKind,
     pub text: String,
     pub since: DateTime<Utc>,
@@ -120,7 +120,7 @@ impl RolloutRow {
             step: rollout.step,
             steps: rollout.plan.rules.steps.iter().map(|step| step.get()).collect(),
             weight: rollout.applied.get(),
-            held: rollout.hold.as_ref().map(|hold| HeldRow {
+            held: rollout.hold.as_ref().map(|hold| HoldRow {
                 why: hold.why,
                 text: hold.text.clone(),
                 since: hold.since,
@@ -182,7 +182,7 @@ impl RolloutRow {
     }
 
     /// What matters of it most now, in a line: what keeps it, why it went back, or its worst condition.
-    pub fn gist(&self) -> String {
+    pub fn summary(&self) -> String {
         if let Some(stuck) = &self.stuck {
             return format!("not back: {}", stuck.text);
         }
@@ -206,7 +206,7 @@ impl RolloutRow {
         self.verdicts.iter().min_by_key(rank).map_or_else(String::new, |verdict| {
             let unit = Unit::from_name(&verdict.unit);
             let value = verdict.value.map_or_else(String::new, |value| format!(" at {}", unit.show(value)));
-            format!("{}{value}: {}", verdict.condition, said(verdict))
+            format!("{}{value}: {}", verdict.condition, outcome_word(verdict))
         })
     }
 
@@ -219,7 +219,7 @@ impl RolloutRow {
 }
 
 /// What the condition is for.
-pub fn lead(verdict: &Verdict) -> &'static str {
+pub fn role_prefix(verdict: &Verdict) -> &'static str {
     match verdict.role {
         Role::Success => "want ",
         Role::Rollback => "back if ",
@@ -227,7 +227,7 @@ pub fn lead(verdict: &Verdict) -> &'static str {
 }
 
 /// What it came to: a condition for going back that does not hold is no pass to a reader.
-pub fn said(verdict: &Verdict) -> &'static str {
+pub fn outcome_word(verdict: &Verdict) -> &'static str {
     match (verdict.role, verdict.outcome) {
         (Role::Rollback, Outcome::Pass) => "not so",
         (Role::Rollback, Outcome::Fail) => "SO",

@@ -8,9 +8,6 @@ use crate::rollout::exposure::Percent;
 const MOST: usize = 100;
 
 /// From `initial` in steps of `increment` up to everything: 5, 15, 25 … 95, 100.
-///
-/// # Errors
-/// What is wrong with them.
 pub fn regular(initial: Percent, increment: Percent) -> Result<Vec<Percent>, String> {
     if initial.is_zero() || increment.is_zero() {
         return Err("`initial` and `increment` must be above 0%".into());
@@ -29,9 +26,6 @@ pub fn regular(initial: Percent, increment: Percent) -> Result<Vec<Percent>, Str
 }
 
 /// Reads `--steps 1,5,25,100`. Everything is always the last step.
-///
-/// # Errors
-/// What is wrong with them.
 pub fn given(text: &str) -> Result<Vec<Percent>, String> {
     let mut steps = text.split(',').map(Percent::parse).collect::<Result<Vec<_>, _>>()?;
     if let Some(pair) = steps.windows(2).find(|pair| !pair[1].exceeds(pair[0])) {
@@ -67,10 +61,7 @@ pub fn distinct(steps: &[Percent], real: impl Fn(Percent) -> Percent) -> (Vec<Pe
 }
 
 /// Reads `--steps 1,5,25` of a flag: whole percentages from 1 to 100 that rise; the last is where it ends.
-///
-/// # Errors
-/// What is wrong with them.
-pub fn whole(text: &str) -> Result<Vec<Percent>, String> {
+pub fn whole_percents(text: &str) -> Result<Vec<Percent>, String> {
     let steps: Vec<Percent> = text
         .split(',')
         .map(|part| {
@@ -140,9 +131,9 @@ mod tests {
 
     #[test]
     fn a_flag_rises_by_whole_percentages_to_its_last_step() {
-        assert_eq!(whole("1, 5%,25").map(|s| shown(&s)), Ok("1%,5%,25%".into()));
+        assert_eq!(whole_percents("1, 5%,25").map(|s| shown(&s)), Ok("1%,5%,25%".into()));
         for text in ["", "0,5", "5,5", "20,10", "0.5,1", "5,x", "5,101", "-1,5", "5,,10"] {
-            assert!(whole(text).is_err(), "{text}");
+            assert!(whole_percents(text).is_err(), "{text}");
         }
     }
 

@@ -71,7 +71,8 @@ pub struct Rollout {
     pub baselines: BTreeMap<String, f64>,
     pub approvals: Vec<Approval>,
     /// What people asked for while it runs; whoever holds the lock heeds it at the next look.
-    pub wish: Option<Wish>,
+    #[serde(rename = "wish")]
+    pub request: Option<OperatorRequest>,
     /// Epoch of the lock under which it was last stored.
     pub epoch: u64,
     /// Latest verdicts, oldest first.
@@ -232,17 +233,16 @@ pub struct Approval {
 
 /// What a person asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Wish {
-    pub what: WishKind,
+pub struct OperatorRequest {
+    pub what: RequestKind,
     pub by: String,
     pub at: DateTime<Utc>,
     pub reason: Option<String>,
 }
 
-/// Kinds of wishes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum WishKind {
+pub enum RequestKind {
     Pause,
     Resume,
     Abort,
@@ -298,7 +298,7 @@ impl Rollout {
             grown: BTreeMap::new(),
             baselines: BTreeMap::new(),
             approvals: Vec::new(),
-            wish: None,
+            request: None,
             epoch: 0,
             verdicts: Vec::new(),
             transitions: Vec::new(),
@@ -345,13 +345,13 @@ impl Rollout {
     }
 
     /// How many transitions there were.
-    pub fn happened(&self) -> usize {
+    pub fn transition_count(&self) -> usize {
         self.forgotten + self.transitions.len()
     }
 
     /// The transitions that came after the first `told`, as far as they are kept.
-    pub fn news(&self, told: usize) -> &[Transition] {
-        let new = self.happened().saturating_sub(told);
+    pub fn transitions_since(&self, told: usize) -> &[Transition] {
+        let new = self.transition_count().saturating_sub(told);
         let from = self.transitions.len().saturating_sub(new);
         self.transitions.get(from..).unwrap_or_default()
     }
@@ -385,16 +385,16 @@ mod tests {
     #[test]
     fn what_is_new_is_known_when_old_transitions_are_forgotten() {
         let mut rollout: Rollout = serde_json::from_str(OLD).expect("readable");
-        let mut told = rollout.happened();
+        let mut told = rollout.transition_count();
         for n in 0..3 * TRANSITIONS {
             rollout.note(rollout.since, format!("{n}"));
-            let news: Vec<_> = rollout.news(told).iter().map(|new| &new.text).collect();
+            let news: Vec<_> = rollout.transitions_since(told).iter().map(|new| &new.text).collect();
             assert_eq!(news, [&n.to_string()]);
-            told = rollout.happened();
-            assert!(rollout.news(told).is_empty());
+            told = rollout.transition_count();
+            assert!(rollout.transitions_since(told).is_empty());
         }
         assert_eq!(rollout.transitions.len(), TRANSITIONS);
-        assert_eq!(rollout.news(0).len(), TRANSITIONS, "what is kept");
+        assert_eq!(rollout.transitions_since(0).len(), TRANSITIONS, "what is kept");
     }
 
     #[test]

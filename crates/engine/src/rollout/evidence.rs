@@ -19,10 +19,10 @@ use crate::observe::alerts::{Alerts, Backends, backends};
 use crate::session::Session;
 use liveops_domain::alert::{Alert, AlertState};
 use liveops_domain::error::{Error, Result};
-use liveops_domain::guard::absence::OnNoData;
-use liveops_domain::guard::evidence::{Fault, Queries, Seen};
+use liveops_domain::guard::evidence::{Fault, Measurement, Queries};
 use liveops_domain::guard::expression::{AlertCondition, Bound, Condition};
-use liveops_domain::guard::judge::{Demand, Evidence, judge};
+use liveops_domain::guard::judge::{Evidence, Requirements, judge};
+use liveops_domain::guard::no_data::OnNoData;
 use liveops_domain::guard::scraped;
 use liveops_domain::guard::scraped::Scrapes;
 use liveops_domain::guard::verdict::{Outcome, Role, Verdict};
@@ -50,14 +50,14 @@ async fn in_time<T>(answer: impl Future<Output = Result<T>>) -> Result<T, String
 
 /// A condition that is looked at.
 #[derive(Debug, Clone)]
-enum Watched {
+enum WatchedCondition {
     Metric(Role, Box<Bound>),
     Alert(Role, AlertCondition),
 }
 
 /// Where a rollout is looked at: whose metrics, and how both versions are told apart in them.
 #[derive(Debug, Clone)]
-pub struct Scene {
+pub struct EvidenceScope {
     /// The service, which alerts may bear as a label.
     pub service: Option<String>,
     /// The metrics that conditions may name.
@@ -69,11 +69,8 @@ pub struct Scene {
     pub stable: Option<Labels>,
 }
 
-impl Scene {
+impl EvidenceScope {
     /// Of a service.
-    ///
-    /// # Errors
-    /// It has no `rollout` section.
     pub fn of(cx: &Session, service: &Service) -> Result<Self> {
         let rollout = service.rollout.as_ref().ok_or_else(|| Error::internal("a rollout without its section"))?;
         let endpoints = service.metrics.iter().cloned();
@@ -91,11 +88,11 @@ impl Scene {
     }
 }
 
-/// The eyes of a rollout.
-pub struct Eyes<'a> {
+/// Asks what the conditions of a rollout come to.
+pub struct EvidenceCollector<'a> {
     cx: &'a Session,
-    scene: Scene,
-    watched: Vec<Watched>,
+    scope: EvidenceScope,
+    watched: Vec<WatchedCondition>,
     backends: Option<Backends<'a>>,
     /// The metrics endpoints of the service, where there is no Prometheus.
     endpoints: Vec<Target>,
@@ -108,17 +105,14 @@ pub struct Eyes<'a> {
 /// The answers to the queries of one look.
 type Answers = BTreeMap<String, Result<Queried, String>>;
 
-impl<'a> Eyes<'a> {
+impl<'a> EvidenceCollector<'a> {
     /// Finds out whom to ask.
-    ///
-    /// # Errors
-    /// A condition that does not fit the service; nobody to ask.
-    pub fn open(cx: &'a Session, scene: &Scene, rules: &Rules) -> Result<Self> {
+    pub fn open(cx: &'a Session, scope: &EvidenceScope, rules: &Rules) -> Result<Self> {
         let mut watched = Vec::new();
         let all = [(Role::Success, &rules.success), (Role::Rollback, &rules.rollback)];
         for (role, texts) in all {
             for text in texts {
-                watched.push(watch(role, text, &scene.metrics)?);
+                watched.push(watch(role, text, &scope.metrics)?);
             }
         }
         let backends = match backends(cx, Effort::Once) {
@@ -126,7 +120,7 @@ impl<'a> Eyes<'a> {
             Err(Error::Unconfigured { .. }) => None,
             Err(error) => return Err(error),
         };
-        let alerts = watched.iter().any(|one| matches!(one, Watched::Alert(..)));
+        let alerts = watched.iter().any(|one| matches!(one, WatchedCondition::Alert(..)));
         if alerts && backends.is_none() {
             return Err(Error::Unconfigured {
                 what: "Alertmanager or Prometheus",
@@ -136,14 +130,14 @@ impl<'a> Eyes<'a> {
         }
         let mut endpoints = Vec::new();
         if backends.as_ref().is_none_or(|backends| backends.prometheus.is_none()) {
-            for (name, endpoint) in &scene.endpoints {
+            for (name, endpoint) in &scope.endpoints {
                 endpoints.push(cx.target(name, endpoint)?);
             }
             if endpoints.is_empty() {
                 return Err(Error::Unconfigured {
                     what: "Prometheus",
                     environment: cx.environment()?.to_owned(),
-                    hint: match &scene.service {
+                    hint: match &scope.service {
                         Some(service) => format!(
                             "pass `--prometheus URL`, or give `{service}` its `metrics` endpoints in liveops.yaml"
                         ),
@@ -156,7 +150,7 @@ impl<'a> Eyes<'a> {
         }
         Ok(Self {
             cx,
-            scene: scene.clone(),
+            scope: scope.clone(),
             watched,
             backends,
             endpoints,
@@ -168,7 +162,7 @@ impl<'a> Eyes<'a> {
     }
 
     /// Can it be asked what was before now?
-    pub fn knows_the_past(&self) -> bool {
+    pub fn has_history(&self) -> bool {
         self.prometheus().is_some()
     }
 
@@ -177,17 +171,17 @@ impl<'a> Eyes<'a> {
     }
 
     /// Are those without the new version told apart?
-    pub fn tells_apart(&self) -> bool {
-        self.scene.stable.is_some()
+    pub fn distinguishes_versions(&self) -> bool {
+        self.scope.stable.is_some()
     }
 
     /// Judges every condition.
-    pub async fn look(&mut self, rollout: &Rollout, now: DateTime<Utc>) -> Vec<Verdict> {
+    pub async fn collect(&mut self, rollout: &Rollout, now: DateTime<Utc>) -> Vec<Verdict> {
         let age = (now - rollout.started_at).to_std().unwrap_or_default();
         let short = (self.scrape_interval * SHORT).min(age);
         let long = (rollout.phase == Phase::Observe).then(|| (now - rollout.since).to_std().unwrap_or_default());
         let windows: Vec<Duration> = std::iter::once(short).chain(long).collect();
-        let has_alerts = self.watched.iter().any(|one| matches!(one, Watched::Alert(..)));
+        let has_alerts = self.watched.iter().any(|one| matches!(one, WatchedCondition::Alert(..)));
         let (answers, scrapes, alerts) =
             tokio::join!(self.ask(&windows, now), self.scrape(now), self.alerts(has_alerts, now));
         if let Some(scrapes) = scrapes {
@@ -200,13 +194,13 @@ impl<'a> Eyes<'a> {
         let mut verdicts = Vec::new();
         for watched in &self.watched {
             let verdict = match watched {
-                Watched::Alert(role, condition) => self.alert(*role, condition, alerts.as_ref(), rollout, now),
-                Watched::Metric(Role::Success, bound) => match long {
+                WatchedCondition::Alert(role, condition) => self.alert(*role, condition, alerts.as_ref(), rollout, now),
+                WatchedCondition::Metric(Role::Success, bound) => match long {
                     Some(long) => self.metric(Role::Success, bound, long, &answers, rollout, now),
                     // Outside of an observation nothing is asked of it.
                     None => continue,
                 },
-                Watched::Metric(role, bound) => {
+                WatchedCondition::Metric(role, bound) => {
                     let quick = self.metric(*role, bound, short, &answers, rollout, now);
                     match long {
                         // Too few in a short window may be enough in the whole step.
@@ -232,8 +226,8 @@ impl<'a> Eyes<'a> {
         now: DateTime<Utc>,
     ) -> Verdict {
         let seen = |track: &Labels| self.seen(&bound.metric, track, window, answers, now);
-        let (canary, queries) = seen(&self.scene.canary);
-        let stable = match &self.scene.stable {
+        let (canary, queries) = seen(&self.scope.canary);
+        let stable = match &self.scope.stable {
             Some(stable) => seen(stable).0,
             None => Err(Fault::NoSeries),
         };
@@ -242,7 +236,7 @@ impl<'a> Eyes<'a> {
             Evidence { canary: &canary, stable: &stable, before: rollout.baselines.get(&bound.text).copied() };
         // A new version's first samples are there after a scrape, and a rate needs two.
         let age = (now - rollout.since).to_std().unwrap_or_default();
-        let demand = Demand {
+        let demand = Requirements {
             min_samples: self.min_samples,
             on_no_data: self.on_no_data.get(&bound.metric.name).copied().unwrap_or_default(),
             due: rollout.phase == Phase::Observe && age >= self.scrape_interval * 2,
@@ -257,10 +251,10 @@ impl<'a> Eyes<'a> {
         window: Duration,
         answers: &Answers,
         now: DateTime<Utc>,
-    ) -> (Result<Seen, Fault>, Vec<String>) {
+    ) -> (Result<Measurement, Fault>, Vec<String>) {
         if self.prometheus().is_none() {
             let from = now - TimeDelta::from_std(window).unwrap_or_default();
-            return (scraped::seen(metric, track, &self.history, from), Vec::new());
+            return (scraped::measure(metric, track, &self.history, from), Vec::new());
         }
         let queries = match Queries::new(metric, track, window) {
             Ok(queries) => queries,
@@ -288,7 +282,7 @@ impl<'a> Eyes<'a> {
         };
         let mut texts = BTreeSet::new();
         for watched in &self.watched {
-            let Watched::Metric(role, bound) = watched else {
+            let WatchedCondition::Metric(role, bound) = watched else {
                 continue;
             };
             // A success condition is asked over the whole step only.
@@ -297,7 +291,7 @@ impl<'a> Eyes<'a> {
                 Role::Rollback => windows,
             };
             for window in windows {
-                for track in self.scene.tracks() {
+                for track in self.scope.tracks() {
                     if let Ok(queries) = Queries::new(&bound.metric, track, *window) {
                         texts.extend(queries.all());
                     }
@@ -320,8 +314,8 @@ impl<'a> Eyes<'a> {
             .watched
             .iter()
             .filter_map(|watched| match watched {
-                Watched::Metric(_, bound) => Some(bound.metric.clone()),
-                Watched::Alert(..) => None,
+                WatchedCondition::Metric(_, bound) => Some(bound.metric.clone()),
+                WatchedCondition::Alert(..) => None,
             })
             .collect();
         let scraped = self.endpoints.iter().map(|target| async {
@@ -358,7 +352,7 @@ impl<'a> Eyes<'a> {
             alert.state != AlertState::Pending
                 && alert.name == condition.name
                 && condition.matchers.iter().all(|one| one.matches(&alert.labels))
-                && match (&self.scene.service, alert.labels.get("service")) {
+                && match (&self.scope.service, alert.labels.get("service")) {
                     (Some(ours), Some(theirs)) => ours == theirs,
                     _ => true,
                 }
@@ -380,7 +374,7 @@ impl<'a> Eyes<'a> {
     }
 }
 
-fn watch(role: Role, text: &str, known: &[Kpi]) -> Result<Watched> {
+fn watch(role: Role, text: &str, known: &[Kpi]) -> Result<WatchedCondition> {
     let refuse = |error: String| {
         Error::usage(
             error,
@@ -388,10 +382,10 @@ fn watch(role: Role, text: &str, known: &[Kpi]) -> Result<Watched> {
         )
     };
     match Condition::parse(text).map_err(|error| refuse(error.to_string()))? {
-        Condition::Alert(alert) => Ok(Watched::Alert(role, alert)),
+        Condition::Alert(alert) => Ok(WatchedCondition::Alert(role, alert)),
         Condition::Metric(written) => {
             let bound = written.bind(known).map_err(|error| refuse(error.to_string()))?;
-            Ok(Watched::Metric(role, Box::new(bound)))
+            Ok(WatchedCondition::Metric(role, Box::new(bound)))
         }
     }
 }

@@ -4,26 +4,22 @@ use serde_json::json;
 
 use crate::change::Done;
 use crate::change::confirmed::Confirmed;
-use crate::rollout::evidence::Eyes;
+use crate::rollout::evidence::EvidenceCollector;
 use crate::rollout::history;
-use crate::rollout::regions::coordinator::Board;
-use crate::rollout::resolve::Place;
-use crate::rollout::rollback::stuck;
-use crate::rollout::runner::{Begin, Left, Runner, Until};
-use crate::rollout::state_store::Stored;
+use crate::rollout::regions::coordinator::RegionCoordinator;
+use crate::rollout::resolve::RolloutSubject;
+use crate::rollout::rollback::stuck_error;
+use crate::rollout::runner::{RolloutRun, RunOutcome, Runner, Until};
+use crate::rollout::state_store::StoredRollout;
 use crate::rollout::watch::Watchers;
 use crate::session::Session;
 use liveops_domain::change::undo::rollout::RolloutUndo;
 use liveops_domain::error::{Error, Result};
 use liveops_domain::rollout::exposure::Originals;
 use liveops_domain::rollout::fleet::Fleet;
+use liveops_domain::rollout::lock::RolloutLock;
 use liveops_domain::rollout::plan::Plan;
 use liveops_domain::rollout::state::Rollout;
-
-/// Who we are, for the lock.
-pub fn holder(cx: &Session) -> String {
-    format!("{}#{:08x}", cx.actor, fastrand::u32(..))
-}
 
 /// How long to stay with a rollout.
 #[derive(Debug, Clone, Copy)]
@@ -35,65 +31,71 @@ pub struct Stay {
 
 /// How a rollout is gone through with.
 #[derive(Debug, Clone, Copy)]
-pub struct How<'a> {
+pub struct RunOptions<'a> {
     pub stay: Stay,
     pub watchers: &'a dyn Watchers,
     /// Of a rollout over several regions.
-    pub part: Option<(&'a Fleet, &'a Board)>,
+    pub part: Option<(&'a Fleet, &'a RegionCoordinator)>,
+}
+
+impl<'a> RunOptions<'a> {
+    pub fn coordinator(&self) -> Option<&'a RegionCoordinator> {
+        self.part.map(|(_, coordinator)| coordinator)
+    }
+}
+
+/// A rollout by this plan that has not begun.
+pub fn new_rollout(cx: &Session, subject: &RolloutSubject<'_>, plan: Plan, originals: Originals) -> Result<Rollout> {
+    let id = format!("r{:08x}", fastrand::u32(..));
+    let names = (subject.name.clone(), cx.environment()?.to_owned());
+    Ok(Rollout::new(id, names, cx.actor.clone(), plan, originals, cx.clock.now()))
 }
 
 /// Takes the lock, and begins.
-///
-/// # Errors
-/// As [`go`]; `Refused` when somebody was faster.
 pub async fn launch(
     cx: &Session,
-    place: &Place<'_>,
-    (plan, originals, eyes): (Plan, Originals, Eyes<'_>),
-    how: &How<'_>,
+    subject: &RolloutSubject<'_>,
+    (rollout, evidence): (impl FnOnce() -> Result<Rollout>, EvidenceCollector<'_>),
+    options: &RunOptions<'_>,
     confirmed: &Confirmed,
 ) -> Result<Done> {
-    let lock = place.memory.acquire(&holder(cx), how.stay.takeover, confirmed).await?;
-    // Somebody may have been faster between the look and the lock.
-    let stored = match refuse_second(cx, place).await {
-        Ok(stored) => stored,
-        Err(error) => {
-            let _ = place.memory.release(&lock, confirmed).await;
-            return Err(error);
-        }
-    };
-    let now = cx.clock.now();
-    let id = format!("r{:08x}", fastrand::u32(..));
-    let names = (place.name.clone(), cx.environment()?.to_owned());
-    let mut rollout = Rollout::new(id, names, cx.actor.clone(), plan, originals, now);
+    let again = refuse_if_under_way(cx, subject);
+    let (lock, stored) = acquire(cx, subject, options.stay.takeover, again, confirmed).await?;
+    let mut rollout = rollout()?;
     rollout.change = Some(confirmed.id().to_owned());
     rollout.region.clone_from(&cx.region);
-    rollout.fleet = how.part.map(|(fleet, _)| fleet.clone());
-    rollout.note(now, format!("begun by {}", cx.actor));
-    let begin = Begin {
-        cx,
-        place,
-        eyes,
-        confirmed,
-        lock,
-        rollout,
-        version: stored.map(|stored| archived(cx, stored)),
-        progress: how.watchers.one(0, how.part.map(|(_, board)| board))?,
-        until: how.stay.until,
-        board: how.part.map(|(_, board)| board),
-    };
-    go(begin).await
+    rollout.fleet = options.part.map(|(fleet, _)| fleet.clone());
+    rollout.note(cx.clock.now(), format!("begun by {}", cx.actor));
+    // What the new rollout takes the place of is kept for the history.
+    let version = stored.map(|stored| {
+        history::keep(cx, &stored.rollout);
+        stored.version
+    });
+    run(RolloutRun { cx, subject, evidence, confirmed, lock, rollout, version, shown: 0, options: *options }).await
 }
 
-/// Keeps what the new rollout takes the place of, for the history. Gives its version.
-pub fn archived(cx: &Session, stored: Stored) -> String {
-    history::keep(cx, &stored.rollout);
-    stored.version
+/// Takes the lock, and looks again: somebody may have been faster between the first look and the lock.
+pub async fn acquire<T>(
+    cx: &Session,
+    subject: &RolloutSubject<'_>,
+    takeover: bool,
+    again: impl Future<Output = Result<T>>,
+    confirmed: &Confirmed,
+) -> Result<(RolloutLock, T)> {
+    let identity = format!("{}#{:08x}", cx.actor, fastrand::u32(..));
+    let lock = subject.store.acquire(&identity, takeover, confirmed).await?;
+    match again.await {
+        Ok(found) => Ok((lock, found)),
+        Err(error) => {
+            let _ = subject.store.release(&lock, confirmed).await;
+            Err(error)
+        }
+    }
 }
 
 /// A second rollout of a service waits until the first is over. Gives the state that is there.
-pub async fn refuse_second(cx: &Session, place: &Place<'_>) -> Result<Option<Stored>> {
-    let Some(stored) = place.memory.load().await? else {
+pub async fn refuse_if_under_way(cx: &Session, subject: &RolloutSubject<'_>) -> Result<Option<StoredRollout>> {
+    let Some(stored) = subject.store.load().await? else {
         return Ok(None);
     };
     let there = &stored.rollout;
@@ -113,9 +115,9 @@ pub async fn refuse_second(cx: &Session, place: &Place<'_>) -> Result<Option<Sto
         ),
         hint: format!(
             "look: `{}`, go on: `{}`, go back: `{}`",
-            cx.command(&place.words("status")),
-            cx.command(&place.words("resume")),
-            cx.command(&place.words("abort"))
+            cx.command(&subject.words("status")),
+            cx.command(&subject.words("resume")),
+            cx.command(&subject.words("abort"))
         ),
     })
 }
@@ -124,13 +126,12 @@ pub async fn refuse_second(cx: &Session, place: &Place<'_>) -> Result<Option<Sto
 ///
 /// # Errors
 /// `HalfDone` when it waits for somebody, `Conflict` when it was taken over.
-pub async fn go(begin: Begin<'_>) -> Result<Done> {
-    let (cx, until) = (begin.cx, begin.until);
-    let place = begin.place;
-    let mut runner = Runner::new(begin);
-    let left = runner.run().await?;
+pub async fn run(run: RolloutRun<'_>) -> Result<Done> {
+    let (cx, subject, until) = (run.cx, run.subject, run.options.stay.until);
+    let mut runner = Runner::new(run)?;
+    let outcome = runner.run().await?;
     runner.progress.leave();
-    let rollout = &runner.rollout;
+    let rollout = &runner.run.rollout;
     let result = match rollout.plan.is_exact() {
         true => json!({
             "ramp": rollout.id,
@@ -150,13 +151,13 @@ pub async fn go(begin: Begin<'_>) -> Result<Done> {
         "waived": rollout.plan.waived,
         }),
     };
-    match left {
-        Left::Taken => Err(Error::Conflict {
-            what: format!("somebody else has taken the {} over", place.noun()),
-            hint: format!("look at it: `{}`", cx.command(&place.words("status"))),
+    match outcome {
+        RunOutcome::TakenOver => Err(Error::Conflict {
+            what: format!("somebody else has taken the {} over", subject.noun()),
+            hint: format!("look at it: `{}`", cx.command(&subject.words("status"))),
         }),
-        Left::Stuck => Err(stuck(cx, place, rollout)),
-        Left::Waiting => {
+        RunOutcome::Stuck => Err(stuck_error(cx, subject, rollout)),
+        RunOutcome::Waiting => {
             let why = match &rollout.hold {
                 Some(hold) => hold.text.clone(),
                 None => "it waits for approval".into(),
@@ -168,12 +169,12 @@ pub async fn go(begin: Begin<'_>) -> Result<Done> {
                     false => format!("{} has {} of the traffic", rollout.plan.image, rollout.applied),
                 },
                 left: why,
-                command: cx.command(&place.words(verb)),
+                command: cx.command(&subject.words(verb)),
             })
         }
-        Left::There => {
+        RunOutcome::Finished => {
             if until == Until::Begun && !rollout.phase.is_terminal() {
-                let resume = cx.command(&place.words("resume"));
+                let resume = cx.command(&subject.words("resume"));
                 cx.voice.note(&format!("detached; nobody watches it until `{resume}`"));
             }
             let undo = RolloutUndo::of(rollout);

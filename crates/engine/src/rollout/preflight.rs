@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::clients::http::request::Effort;
 use crate::clients::prometheus::Prometheus;
 use crate::observe::alerts::backends;
-use crate::rollout::resolve::Place;
+use crate::rollout::resolve::RolloutSubject;
 use crate::session::Session;
 use liveops_domain::error::{Error, Result};
 use liveops_domain::guard::expression::Condition;
@@ -42,7 +42,7 @@ pub struct GateRow {
     pub hint: Option<String>,
 }
 
-fn row(gate: Gate, found: std::result::Result<String, (String, String)>) -> GateRow {
+fn row(gate: Gate, found: GateResult) -> GateRow {
     let (state, text, hint) = match found {
         Ok(text) => (GateState::Pass, text, None),
         Err((text, hint)) => (GateState::Refused, text, Some(hint)),
@@ -51,37 +51,19 @@ fn row(gate: Gate, found: std::result::Result<String, (String, String)>) -> Gate
 }
 
 /// Asks everybody at once.
-///
-/// # Errors
-/// The target cannot be read.
 pub async fn check(
     cx: &Session,
-    place: &Place<'_>,
+    subject: &RolloutSubject<'_>,
     rules: &Rules,
     originals: &Originals,
     waived: &[Waiver],
 ) -> Result<Vec<GateRow>> {
     let wanted = |gate| rules.preflight.contains(&gate);
     let (objections, exist, firing, budget) = tokio::join!(
-        place.target.preflight(),
-        async {
-            match wanted(Gate::AlertsExist) {
-                true => Some(row(Gate::AlertsExist, alerts_exist(cx, rules).await)),
-                false => None,
-            }
-        },
-        async {
-            match wanted(Gate::NoFiringAlert) {
-                true => Some(row(Gate::NoFiringAlert, none_fires(cx, &place.name).await)),
-                false => None,
-            }
-        },
-        async {
-            match wanted(Gate::ErrorBudget) {
-                true => Some(row(Gate::ErrorBudget, budget(cx, rules).await)),
-                false => None,
-            }
-        },
+        subject.target.preflight(),
+        asked(rules, Gate::AlertsExist, alerts_exist(cx, rules)),
+        asked(rules, Gate::NoFiringAlert, none_fires(cx, &subject.name)),
+        asked(rules, Gate::ErrorBudget, budget(cx, rules)),
     );
     let objections = objections?;
     let mut rows: Vec<GateRow> = exist.into_iter().chain(firing).chain(budget).collect();
@@ -92,9 +74,9 @@ pub async fn check(
         let mine = objections.iter().find(|one| one.gate == gate.name() && one.blocks);
         let found = match mine {
             Some(one) => Err((one.text.clone(), one.hint.clone())),
-            None if gate == Gate::Capacity => effective(place, rules, originals),
+            None if gate == Gate::Capacity => effective(subject, rules, originals),
             None => Ok(match gate {
-                Gate::RollbackPlan => format!("back by hand: {}", place.target.undo_by_hand(Some(originals))),
+                Gate::RollbackPlan => format!("back by hand: {}", subject.target.undo_by_hand(Some(originals))),
                 _ => "everything that is needed is allowed".into(),
             }),
         };
@@ -121,9 +103,17 @@ pub async fn check(
     Ok(rows)
 }
 
-type Found = std::result::Result<String, (String, String)>;
+/// A gate, where the policy has it.
+async fn asked(rules: &Rules, gate: Gate, found: impl Future<Output = GateResult>) -> Option<GateRow> {
+    match rules.preflight.contains(&gate) {
+        true => Some(row(gate, found.await)),
+        false => None,
+    }
+}
 
-async fn alerts_exist(cx: &Session, rules: &Rules) -> Found {
+type GateResult = std::result::Result<String, (String, String)>;
+
+async fn alerts_exist(cx: &Session, rules: &Rules) -> GateResult {
     let hint = || "write an alert rule for it, or pass `--prometheus URL`".to_owned();
     let known = async {
         let client = Prometheus::new(cx.http()?, cx.prometheus()?, Effort::Quick);
@@ -145,7 +135,7 @@ async fn alerts_exist(cx: &Session, rules: &Rules) -> Found {
     Ok(format!("{} alert rules", alerting.len()))
 }
 
-async fn none_fires(cx: &Session, service: &str) -> Found {
+async fn none_fires(cx: &Session, service: &str) -> GateResult {
     let found = async { backends(cx, Effort::Quick)?.ask(cx.clock.now()).await };
     let found = found
         .await
@@ -167,7 +157,7 @@ async fn none_fires(cx: &Session, service: &str) -> Found {
     }
 }
 
-async fn budget(cx: &Session, rules: &Rules) -> Found {
+async fn budget(cx: &Session, rules: &Rules) -> GateResult {
     let Some(query) = &rules.error_budget else {
         return Ok("no `error_budget` query is configured".into());
     };
@@ -196,10 +186,10 @@ async fn budget(cx: &Session, rules: &Rules) -> Found {
 }
 
 /// The shares that can be had, if none is too far from what was asked for, or that is allowed.
-fn effective(place: &Place<'_>, rules: &Rules, originals: &Originals) -> Found {
+fn effective(subject: &RolloutSubject<'_>, rules: &Rules, originals: &Originals) -> GateResult {
     let mut rounded = Vec::new();
     for step in &rules.steps {
-        let real = place.target.effective(*step, Some(originals));
+        let real = subject.target.effective(*step, Some(originals));
         let off = (real.get() - step.get()).abs();
         if off <= step.get() * COARSE && off <= POINTS {
             continue;
@@ -208,7 +198,7 @@ fn effective(place: &Place<'_>, rules: &Rules, originals: &Originals) -> Found {
             rounded.push(format!("{real} instead of {step}"));
             continue;
         }
-        let why = place.target.arithmetic(*step, originals);
+        let why = subject.target.arithmetic(*step, originals);
         let why = why.map_or_else(String::new, |why| format!(": {why}"));
         return Err((
             format!("a step of {step} would be {real}{why}"),
@@ -223,9 +213,6 @@ fn effective(place: &Place<'_>, rules: &Rules, originals: &Originals) -> Found {
 }
 
 /// The waivers of `--waive GATE --reason TEXT`.
-///
-/// # Errors
-/// `Usage`: a gate that does not exist, no reason.
 pub fn waivers(gates: &[String], reason: Option<&str>) -> Result<Vec<Waiver>> {
     if gates.is_empty() {
         return Ok(Vec::new());

@@ -1,9 +1,9 @@
 //! A rollout before it begins: the service, the plan, the gates.
 
-use crate::rollout::evidence::Eyes;
+use crate::rollout::evidence::EvidenceCollector;
 use crate::rollout::preflight;
 use crate::rollout::preflight::{GateRow, GateState};
-use crate::rollout::resolve::{Place, choose, fresh, rules};
+use crate::rollout::resolve::{RolloutSubject, choose, open_new, rules};
 use crate::session::Session;
 use liveops_domain::error::{Error, Result};
 use liveops_domain::rollout::exposure::{Originals, Percent};
@@ -13,7 +13,7 @@ use liveops_domain::text::shell::word;
 
 /// What is rolled out, and how.
 #[derive(Debug, Clone, Default)]
-pub struct Request {
+pub struct RolloutSpec {
     /// Service [default: the one that has a `rollout` section]
     pub service: Option<String>,
 
@@ -38,10 +38,10 @@ pub struct Request {
 
 /// A rollout that could begin.
 pub struct Prepared<'a> {
-    pub place: Place<'a>,
+    pub subject: RolloutSubject<'a>,
     pub plan: Plan,
     pub originals: Originals,
-    pub eyes: Eyes<'a>,
+    pub evidence: EvidenceCollector<'a>,
     pub gates: Vec<GateRow>,
     /// Steps that come to no more here than the one before them, and are left out.
     pub merged: Vec<Percent>,
@@ -49,7 +49,7 @@ pub struct Prepared<'a> {
     pub again: String,
 }
 
-impl Request {
+impl RolloutSpec {
     /// What begins the rollout as it was planned has these words too.
     fn again(&self) -> String {
         let mut words = String::new();
@@ -70,23 +70,20 @@ impl Request {
 }
 
 /// Asks for what is missing, and looks at everything.
-///
-/// # Errors
-/// What is missing or wrong; the target cannot be read.
-pub async fn prepare(cx: &Session, what: Request, switch: bool) -> Result<Prepared<'_>> {
-    let waived = preflight::waivers(&what.waive, what.reason.as_deref())?;
-    let again = what.again();
-    let service = choose(cx, what.service.as_deref())?;
-    let (policy, mut rules) = rules(cx, service, what.policy.as_deref())?;
-    if let Some(steps) = &what.steps {
+pub async fn prepare(cx: &Session, spec: RolloutSpec, switch: bool) -> Result<Prepared<'_>> {
+    let waived = preflight::waivers(&spec.waive, spec.reason.as_deref())?;
+    let again = spec.again();
+    let service = choose(cx, spec.service.as_deref())?;
+    let (policy, mut rules) = rules(cx, service, spec.policy.as_deref())?;
+    if let Some(steps) = &spec.steps {
         rules.steps = schedule::given(steps)
             .map_err(|message| Error::usage(message, "give rising percentages, such as `--steps 5,25,100`"))?;
     }
-    rules.coarse = what.allow_coarse;
+    rules.coarse = spec.allow_coarse;
     if switch {
         rules.steps = vec![Percent::FULL];
     }
-    let image = match what.image {
+    let image = match spec.image {
         Some(image) => image,
         None if cx.ask.can_ask() && !cx.choices.yes => cx.ask.text("which image is the new version?", None)?,
         None => {
@@ -97,19 +94,19 @@ pub async fn prepare(cx: &Session, what: Request, switch: bool) -> Result<Prepar
     if image.is_empty() || image.starts_with('-') || image.contains(char::is_whitespace) {
         return Err(Error::usage(format!("`{image}` is no image"), "write it as in `kubectl set image`"));
     }
-    let place = fresh(cx, service, switch)?;
-    let eyes = Eyes::open(cx, &place.scene, &rules)?;
-    if let Some(steps) = place.target.steps().await? {
+    let subject = open_new(cx, service, switch)?;
+    let evidence = EvidenceCollector::open(cx, &subject.scope, &rules)?;
+    if let Some(steps) = subject.target.steps().await? {
         rules.steps = steps;
     }
-    let originals = place.target.originals().await?;
-    let real = |step| place.target.effective(step, Some(&originals));
+    let originals = subject.target.originals().await?;
+    let real = |step| subject.target.effective(step, Some(&originals));
     let (steps, merged) = schedule::distinct(&rules.steps, real);
     rules.steps = steps;
-    let gates = preflight::check(cx, &place, &rules, &originals, &waived).await?;
+    let gates = preflight::check(cx, &subject, &rules, &originals, &waived).await?;
     let plan =
-        Plan { image, policy, target: place.target.kind().to_owned(), switch, rules, waived: used(waived, &gates) };
-    Ok(Prepared { place, plan, originals, eyes, gates, merged, again })
+        Plan { image, policy, target: subject.target.kind().to_owned(), switch, rules, waived: used(waived, &gates) };
+    Ok(Prepared { subject, plan, originals, evidence, gates, merged, again })
 }
 
 pub fn used(waived: Vec<Waiver>, gates: &[GateRow]) -> Vec<Waiver> {

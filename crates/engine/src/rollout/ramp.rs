@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use crate::flag::refuse::refused;
 use crate::flag::store_access::Site;
 use crate::flagstore::FlagStore as _;
-use crate::rollout::evidence::{Eyes, Scene};
-use crate::rollout::resolve::Place;
+use crate::rollout::evidence::{EvidenceCollector, EvidenceScope};
+use crate::rollout::resolve::RolloutSubject;
 use crate::rollout::state_store::open;
 use crate::rollout::target::flag::FlagTarget;
 use crate::session::Session;
@@ -27,7 +27,7 @@ use liveops_domain::text::suggest::nearest;
 
 /// What a ramp knows beside what every rollout knows; kept with what it goes back to.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub struct Particulars {
+pub struct RampDetail {
     /// Labels of the users who have the flag, in the metrics.
     #[serde(default)]
     pub cohort: Labels,
@@ -40,26 +40,23 @@ pub struct Particulars {
 }
 
 /// Everything that the ramp of a flag touches, as it was begun.
-///
-/// # Errors
-/// The configuration.
-pub async fn place<'a>(cx: &'a Session, name: &FlagName) -> Result<Place<'a>> {
-    let memory = open::of_flag(cx, name)?;
-    let detail = match memory.load().await {
+pub async fn open<'a>(cx: &'a Session, name: &FlagName) -> Result<RolloutSubject<'a>> {
+    let store = open::of_flag(cx, name)?;
+    let stored = match store.load().await {
         Ok(Some(stored)) => stored.rollout.originals.detail,
         _ => Value::Null,
     };
-    let particulars = serde_json::from_value(detail).unwrap_or_default();
-    Ok(Place {
+    let detail: RampDetail = serde_json::from_value(stored).unwrap_or_default();
+    Ok(RolloutSubject {
         name: name.to_string(),
-        scene: scene(cx, &particulars)?,
-        target: Box::new(FlagTarget::new(cx, name.clone(), particulars.reason)?),
-        memory,
+        scope: evidence_scope(cx, &detail)?,
+        target: Box::new(FlagTarget::new(cx, name.clone(), detail.reason)?),
+        store,
     })
 }
 
 /// Every metric of the environment: a flag belongs to no service.
-pub fn scene(cx: &Session, particulars: &Particulars) -> Result<Scene> {
+pub fn evidence_scope(cx: &Session, detail: &RampDetail) -> Result<EvidenceScope> {
     let settings = &cx.config()?.settings;
     let of_services = settings.services.iter().filter_map(|service| service.rollout.as_ref());
     let mut metrics = cx.kpis()?.into_owned();
@@ -72,19 +69,16 @@ pub fn scene(cx: &Session, particulars: &Particulars) -> Result<Scene> {
         let endpoints = service.metrics.iter().cloned();
         endpoints.map(|endpoint| (service.name.clone(), endpoint))
     });
-    Ok(Scene {
+    Ok(EvidenceScope {
         service: None,
         metrics,
         endpoints: endpoints.collect(),
-        canary: particulars.cohort.clone(),
-        stable: particulars.rest.clone(),
+        canary: detail.cohort.clone(),
+        stable: detail.rest.clone(),
     })
 }
 
 /// The name of a flag that is already known to be one.
-///
-/// # Errors
-/// `Internal`.
 pub fn name(text: &str) -> Result<FlagName> {
     text.parse().map_err(|_| Error::internal("a ramp of something that is no flag"))
 }
@@ -147,17 +141,14 @@ pub async fn check(cx: &Session, name: &FlagName, rules: &Rules) -> Result<Vec<u
 }
 
 /// What the conditions came to over the time of one hold before the ramp. Without Prometheus nobody knows.
-///
-/// # Errors
-/// `Usage` where a condition needs that and it is not known.
-pub async fn before(cx: &Session, eyes: &mut Eyes<'_>, rollout: &mut Rollout) -> Result<Vec<Verdict>> {
+pub async fn before(cx: &Session, evidence: &mut EvidenceCollector<'_>, rollout: &mut Rollout) -> Result<Vec<Verdict>> {
     let hold = TimeDelta::from_std(rollout.plan.rules.interval).unwrap_or_default();
     let mut past = rollout.clone();
     past.phase = Phase::Observe;
     past.since -= hold;
     past.started_at -= hold;
-    let seen = eyes.look(&past, cx.clock.now()).await;
-    let known = eyes.knows_the_past();
+    let seen = evidence.collect(&past, cx.clock.now()).await;
+    let known = evidence.has_history();
     let compares = |text: &str| text.contains("baseline");
     for verdict in seen.iter().filter(|verdict| compares(&verdict.condition)) {
         match verdict.value.filter(|_| known) {
@@ -165,7 +156,7 @@ pub async fn before(cx: &Session, eyes: &mut Eyes<'_>, rollout: &mut Rollout) ->
             Some(value) => {
                 rollout.baselines.insert(verdict.condition.clone(), value);
             }
-            None if eyes.tells_apart() => {}
+            None if evidence.distinguishes_versions() => {}
             None => {
                 return Err(Error::usage(
                     format!(
@@ -186,9 +177,6 @@ pub async fn before(cx: &Session, eyes: &mut Eyes<'_>, rollout: &mut Rollout) ->
 }
 
 /// The latest ramp of each flag.
-///
-/// # Errors
-/// The flags cannot be reached.
 pub async fn ramps(cx: &Session) -> Result<Vec<RolloutRow>> {
     let found = open::of_flags(cx).await?;
     let rows = found.iter().map(|(stored, holder)| RolloutRow::new(&stored.rollout, holder.as_ref()));

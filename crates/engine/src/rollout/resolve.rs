@@ -1,4 +1,4 @@
-//! Finds the service, its target, its memory and its rules.
+//! Finds the service, its target, its state and its rules.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
@@ -6,9 +6,9 @@ use serde_json::Value;
 
 use crate::config::policy::STANDARD;
 use crate::config::service::Service;
-use crate::rollout::evidence::Scene;
-use crate::rollout::state_store::{Memory, Stored, open as memories};
-use crate::rollout::target::{Notice, Target, open as targets};
+use crate::rollout::evidence::EvidenceScope;
+use crate::rollout::state_store::{StateStore, StoredRollout, open as stores};
+use crate::rollout::target::{Notice, TrafficTarget, open as targets};
 use crate::session::Session;
 use crate::session::lookup::named;
 use liveops_domain::error::{Error, Result};
@@ -18,24 +18,24 @@ use liveops_domain::rollout::state::{Rollout, Transition};
 use liveops_domain::text::shell::word;
 
 /// What can be rolled out, with everything that a rollout touches.
-pub struct Place<'a> {
+pub struct RolloutSubject<'a> {
     /// The service, or the flag.
     pub name: String,
-    pub scene: Scene,
-    pub target: Box<dyn Target + 'a>,
-    pub memory: Box<dyn Memory + 'a>,
+    pub scope: EvidenceScope,
+    pub target: Box<dyn TrafficTarget + 'a>,
+    pub store: Box<dyn StateStore + 'a>,
 }
 
-impl Place<'_> {
+impl RolloutSubject<'_> {
     /// The world as it is now, and the state as it is stored: in one run where both are in the same cluster.
-    pub async fn see(&self) -> (Result<Reading>, Result<Option<Stored>>) {
-        let Some(object) = self.memory.object() else {
-            return tokio::join!(self.target.read(), self.memory.load());
+    pub async fn read_all(&self) -> (Result<Reading>, Result<Option<StoredRollout>>) {
+        let Some(object) = self.store.object() else {
+            return tokio::join!(self.target.read(), self.store.load());
         };
         match self.target.read_beside(&[object]).await {
-            Ok((reading, Some(objects))) => (Ok(reading), self.memory.of(&objects)),
-            Ok((reading, None)) => (Ok(reading), self.memory.load().await),
-            Err(error) => (Err(error), self.memory.load().await),
+            Ok((reading, Some(objects))) => (Ok(reading), self.store.parse(&objects)),
+            Ok((reading, None)) => (Ok(reading), self.store.load().await),
+            Err(error) => (Err(error), self.store.load().await),
         }
     }
 
@@ -67,7 +67,7 @@ impl Place<'_> {
     }
 
     /// The command that begins one.
-    pub fn beginning(&self) -> String {
+    pub fn start_command(&self) -> String {
         let name = word(&self.name);
         match self.target.kind() {
             FLAG => format!("flag ramp start {name} --steps 1,10,50,100 --guard 'error_rate < 1%'"),
@@ -87,9 +87,6 @@ pub fn words(target: &str, verb: &str, name: &str) -> String {
 }
 
 /// The services that have a `rollout` section.
-///
-/// # Errors
-/// The configuration.
 pub fn candidates(cx: &Session) -> Result<Vec<&Service>> {
     let services = &cx.config()?.settings.services;
     Ok(services.iter().filter(|service| service.rollout.is_some()).collect())
@@ -123,36 +120,30 @@ pub fn choose<'a>(cx: &'a Session, name: Option<&str>) -> Result<&'a Service> {
 }
 
 /// Both sides of the rollout that a service has, or had last.
-///
-/// # Errors
-/// The target or the memory cannot be used.
-pub async fn place<'a>(cx: &'a Session, service: &'a Service) -> Result<Place<'a>> {
-    let memory = memories::open(cx, service)?;
+pub async fn open<'a>(cx: &'a Session, service: &'a Service) -> Result<RolloutSubject<'a>> {
+    let store = stores::open(cx, service)?;
     // Without its state a rollout is taken for a canary, whose way back is the weight.
     let switch = targets::has_switch(service)
-        && memory.load().await.is_ok_and(|stored| stored.is_some_and(|stored| stored.rollout.plan.switch));
-    Ok(Place {
+        && store.load().await.is_ok_and(|stored| stored.is_some_and(|stored| stored.rollout.plan.switch));
+    Ok(RolloutSubject {
         name: service.name.clone(),
-        scene: Scene::of(cx, service)?,
+        scope: EvidenceScope::of(cx, service)?,
         target: target(cx, service, switch)?,
-        memory,
+        store,
     })
 }
 
 /// Both sides of a rollout that is to begin, step by step or by a switch.
-///
-/// # Errors
-/// The target or the memory cannot be used.
-pub fn fresh<'a>(cx: &'a Session, service: &'a Service, switch: bool) -> Result<Place<'a>> {
-    Ok(Place {
+pub fn open_new<'a>(cx: &'a Session, service: &'a Service, switch: bool) -> Result<RolloutSubject<'a>> {
+    Ok(RolloutSubject {
         name: service.name.clone(),
-        scene: Scene::of(cx, service)?,
+        scope: EvidenceScope::of(cx, service)?,
         target: target(cx, service, switch)?,
-        memory: memories::open(cx, service)?,
+        store: stores::open(cx, service)?,
     })
 }
 
-fn target<'a>(cx: &'a Session, service: &'a Service, switch: bool) -> Result<Box<dyn Target + 'a>> {
+fn target<'a>(cx: &'a Session, service: &'a Service, switch: bool) -> Result<Box<dyn TrafficTarget + 'a>> {
     if switch { targets::open_switch(cx, service) } else { targets::open(cx, service) }
 }
 

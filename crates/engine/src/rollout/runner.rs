@@ -10,19 +10,20 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::change::confirmed::Confirmed;
-use crate::rollout::evidence::Eyes;
-use crate::rollout::regions::coordinator::{Board, Said};
-use crate::rollout::resolve::Place;
+use crate::rollout::evidence::EvidenceCollector;
+use crate::rollout::launch::RunOptions;
+use crate::rollout::regions::coordinator::{OperatorDecision, RegionCoordinator};
+use crate::rollout::resolve::RolloutSubject;
 use crate::rollout::runner::coordination::RENEW;
-use crate::rollout::target::Finish;
+use crate::rollout::target::{Finish, Release};
 use crate::rollout::watch::Watch;
 use crate::session::Session;
 use liveops_domain::error::Result;
 use liveops_domain::guard::verdict::Verdict;
 use liveops_domain::rollout::exposure::Reading;
-use liveops_domain::rollout::holder::Lock;
-use liveops_domain::rollout::machine::{Look, Wrote};
-use liveops_domain::rollout::state::{HoldKind, Phase, Rollout, Wish, WishKind, Write};
+use liveops_domain::rollout::lock::RolloutLock;
+use liveops_domain::rollout::machine::{Observation, WriteOutcome};
+use liveops_domain::rollout::state::{HoldKind, OperatorRequest, Phase, RequestKind, Rollout, Write};
 
 /// Pauses between tries of a rollback.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -45,134 +46,113 @@ pub enum Until {
     Begun,
 }
 
-/// How it let go.
+/// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Left {
+pub enum RunOutcome {
     /// It came to where it should, or to its end.
-    There,
+    Finished,
     /// It waits for a person.
     Waiting,
     /// Somebody else holds it now.
-    Taken,
+    TakenOver,
     /// It should go back, and cannot.
     Stuck,
 }
 
 /// Who calls the runner while it looks or waits.
-enum Call {
-    Interrupt(u8),
-    All(Said),
+enum Interruption {
+    Signal(u8),
+    Decision(OperatorDecision),
+}
+
+/// A rollout that is to be run: under its lock, from where it stands.
+pub struct RolloutRun<'a> {
+    pub cx: &'a Session,
+    pub subject: &'a RolloutSubject<'a>,
+    pub evidence: EvidenceCollector<'a>,
+    pub confirmed: &'a Confirmed,
+    pub lock: RolloutLock,
+    pub rollout: Rollout,
+    pub version: Option<String>,
+    /// Transitions that were shown already.
+    pub shown: usize,
+    pub options: RunOptions<'a>,
 }
 
 /// One rollout under way.
 pub struct Runner<'a> {
-    pub cx: &'a Session,
-    pub place: &'a Place<'a>,
-    pub eyes: Eyes<'a>,
-    pub confirmed: &'a Confirmed,
-    pub lock: Lock,
-    pub rollout: Rollout,
-    pub version: Option<String>,
+    pub run: RolloutRun<'a>,
     pub progress: Box<dyn Watch + 'a>,
-    pub until: Until,
-    /// The rollout over several regions that this is a part of.
-    board: Option<&'a Board>,
-    /// What was said to all regions was heard.
+    /// What was decided for all regions was heard.
     heard: bool,
-    clock: Steady,
+    clock: SteadyClock,
     renewed: Instant,
     /// The target knows our epoch: what the holder before us still has in hand is refused.
     claimed: bool,
     /// Something was written since it was last seen what others stored.
     wrote: bool,
     /// Somebody else holds it now.
-    taken: bool,
+    taken_over: bool,
     /// What was stored last, and when.
     stored: Option<(Rollout, Instant)>,
     pause: Duration,
-    told: usize,
+    /// Transitions that are in the audit log.
+    journalled: usize,
     /// What the platform is still to be told.
-    untold: Vec<Value>,
+    pending_notices: Vec<Value>,
 }
 
 /// A clock that goes on where the injected one stands still.
-struct Steady {
+struct SteadyClock {
     at: DateTime<Utc>,
     began: Instant,
 }
 
-impl Steady {
+impl SteadyClock {
     fn now(&self) -> DateTime<Utc> {
         self.at + TimeDelta::from_std(self.began.elapsed()).unwrap_or_default()
     }
 }
 
-/// What a runner works with.
-pub struct Begin<'a> {
-    pub cx: &'a Session,
-    pub place: &'a Place<'a>,
-    pub eyes: Eyes<'a>,
-    pub confirmed: &'a Confirmed,
-    pub lock: Lock,
-    pub rollout: Rollout,
-    pub version: Option<String>,
-    pub progress: Box<dyn Watch + 'a>,
-    pub until: Until,
-    pub board: Option<&'a Board>,
-}
-
 impl<'a> Runner<'a> {
-    pub fn new(begin: Begin<'a>) -> Self {
-        let told = begin.rollout.happened();
-        let mut rollout = begin.rollout;
-        rollout.epoch = begin.lock.epoch;
-        Self {
-            clock: Steady { at: begin.cx.clock.now(), began: Instant::now() },
-            cx: begin.cx,
-            place: begin.place,
-            eyes: begin.eyes,
-            confirmed: begin.confirmed,
-            lock: begin.lock,
-            version: begin.version,
-            progress: begin.progress,
-            until: begin.until,
-            board: begin.board,
+    pub fn new(mut run: RolloutRun<'a>) -> Result<Self> {
+        run.rollout.epoch = run.lock.epoch;
+        Ok(Self {
+            clock: SteadyClock { at: run.cx.clock.now(), began: Instant::now() },
+            progress: run.options.watchers.one(run.shown, run.options.coordinator())?,
             heard: false,
             renewed: Instant::now(),
-            claimed: !rollout.touched,
+            claimed: !run.rollout.touched,
             wrote: false,
-            taken: false,
+            taken_over: false,
             stored: None,
-            rollout,
             pause: FIRST_PAUSE,
-            told,
-            untold: Vec::new(),
-        }
+            journalled: run.rollout.transition_count(),
+            pending_notices: Vec::new(),
+            run,
+        })
     }
 
     /// Goes on until it is over, or until where it should let go. The lock is given back in any case.
-    ///
-    /// # Errors
-    /// The state cannot be stored before anything was written.
-    pub async fn run(&mut self) -> Result<Left> {
-        if self.board.is_none() {
-            self.cx.interrupts.claim(self.last_words());
+    pub async fn run(&mut self) -> Result<RunOutcome> {
+        if self.run.options.coordinator().is_none() {
+            self.run.cx.interrupts.claim(self.last_words());
         }
-        let left = self.looks().await;
-        if self.board.is_none() {
-            self.cx.interrupts.unclaim();
+        let outcome = self.run_loop().await;
+        if self.run.options.coordinator().is_none() {
+            self.run.cx.interrupts.unclaim();
         }
-        if !matches!(left, Ok(Left::Taken)) {
+        if !matches!(outcome, Ok(RunOutcome::TakenOver)) {
             // It expires by itself where it cannot be given back.
-            let _ = self.place.memory.release(&self.lock, self.confirmed).await;
+            let _ = self.run.subject.store.release(&self.run.lock, self.run.confirmed).await;
         }
-        left
+        outcome
     }
 
-    async fn looks(&mut self) -> Result<Left> {
+    async fn run_loop(&mut self) -> Result<RunOutcome> {
         self.save().await?;
         loop {
-            self.cx.http()?.restart();
+            self.run.cx.http()?.restart();
             let began = Instant::now();
             let now = self.clock.now();
             let Ok(locked) = self.keep_lock().await else {
@@ -182,21 +162,21 @@ impl<'a> Runner<'a> {
             let Some((reading, verdicts)) = seen else {
                 continue;
             };
-            if self.taken {
-                return Ok(Left::Taken);
+            if self.taken_over {
+                return Ok(RunOutcome::TakenOver);
             }
-            let look = Look { reading, verdicts, locked, delegated: self.place.target.is_delegated() };
+            let look = Observation { reading, verdicts, locked, delegated: self.run.subject.target.is_delegated() };
             let again = self.act(&look).await?;
-            if self.taken {
-                return Ok(Left::Taken);
+            if self.taken_over {
+                return Ok(RunOutcome::TakenOver);
             }
-            if let (Some(board), Some(region)) = (self.board, &self.cx.region) {
-                board.note(region, self.rollout.phase);
+            if let (Some(coordinator), Some(region)) = (self.run.options.coordinator(), &self.run.cx.region) {
+                coordinator.note_phase(region, self.run.rollout.phase);
             }
-            self.progress.show(&self.rollout, &look, self.clock.now())?;
-            if let Some(left) = self.is_there() {
+            self.progress.show(&self.run.rollout, &look, self.clock.now())?;
+            if let Some(outcome) = self.stop_reason() {
                 let _ = self.save().await;
-                return Ok(left);
+                return Ok(outcome);
             }
             if self.renew().await.is_err() {
                 return Ok(self.lost().await);
@@ -208,12 +188,12 @@ impl<'a> Runner<'a> {
     }
 
     /// The lock is somebody else's, or nobody's: is the rollout, too, or has somebody ended it?
-    async fn lost(&mut self) -> Left {
-        let stored = self.place.memory.load().await;
-        self.heed(stored).await;
-        match !self.taken && self.rollout.phase.is_terminal() {
-            true => Left::There,
-            false => Left::Taken,
+    async fn lost(&mut self) -> RunOutcome {
+        let stored = self.run.subject.store.load().await;
+        self.adopt_stored(stored).await;
+        match !self.taken_over && self.run.rollout.phase.is_terminal() {
+            true => RunOutcome::Finished,
+            false => RunOutcome::TakenOver,
         }
     }
 
@@ -224,15 +204,16 @@ impl<'a> Runner<'a> {
         now: DateTime<Utc>,
     ) -> Result<Option<(std::result::Result<Reading, String>, Vec<Verdict>)>> {
         // A rollback waits for no metric; and not for the state either, as long as the lock is ours for sure.
-        if self.rollout.phase.is_back() {
+        if self.run.rollout.phase.is_back() {
             if !self.is_ours() {
-                let stored = self.place.memory.load().await;
-                self.heed(stored).await;
+                let stored = self.run.subject.store.load().await;
+                self.adopt_stored(stored).await;
             }
             return Ok(Some((Err("not asked".to_owned()), Vec::new())));
         }
-        let call = called(self.cx, self.board, self.heard);
-        let all = async { tokio::join!(self.place.see(), self.eyes.look(&self.rollout, now)) };
+        let call = called(self.run.cx, self.run.options.coordinator(), self.heard);
+        let all =
+            async { tokio::join!(self.run.subject.read_all(), self.run.evidence.collect(&self.run.rollout, now)) };
         let ((reading, stored), verdicts) = tokio::select! {
             seen = all => seen,
             call = call => {
@@ -240,20 +221,20 @@ impl<'a> Runner<'a> {
                 return Ok(None);
             }
         };
-        self.heed(stored).await;
+        self.adopt_stored(stored).await;
         Ok(Some((reading.map_err(|error| error.to_string()), verdicts)))
     }
 
     /// Decides on one look, and does it. True when there is more to do at once. What a write has come to is stored at the
     /// next look, or when the runner lets go: until then its intent tells whoever comes after a crash.
-    async fn act(&mut self, look: &Look) -> Result<bool> {
+    async fn act(&mut self, look: &Observation) -> Result<bool> {
         let now = self.clock.now();
-        let phase = self.rollout.phase;
-        let write = self.rollout.step(look, now);
-        let decided = write.is_some() || self.rollout.phase != phase;
+        let phase = self.run.rollout.phase;
+        let write = self.run.rollout.step(look, now);
+        let decided = write.is_some() || self.run.rollout.phase != phase;
         for verdict in &look.verdicts {
             if decided || self.is_news(verdict) {
-                self.rollout.remember(verdict.clone());
+                self.run.rollout.remember(verdict.clone());
             }
         }
         if write == Some(Write::Restore) {
@@ -264,22 +245,22 @@ impl<'a> Runner<'a> {
         let Some(write) = write else {
             return Ok(false);
         };
-        if self.rollout.intent != Some(write) {
+        if self.run.rollout.intent != Some(write) {
             // Somebody has decided otherwise between the look and now.
             return Ok(true);
         }
         // Only what is stored.
         if let Err(error) = stored {
             let text = format!("the state cannot be stored: {error}");
-            self.rollout.wrote(write, Wrote::Failed(text), now);
+            self.run.rollout.record_write(write, WriteOutcome::Failed(text), now);
             return Ok(false);
         }
         self.wrote = true;
         let version = look.reading.as_ref().ok().and_then(|reading| reading.version.clone());
         let how = self.write(write, version).await;
-        self.rollout.wrote(write, how, self.clock.now());
+        self.run.rollout.record_write(write, how, self.clock.now());
         self.journal();
-        if !self.place.memory.is_dear() {
+        if !self.run.subject.store.is_costly() {
             let _ = self.save().await;
         }
         Ok(false)
@@ -287,20 +268,20 @@ impl<'a> Runner<'a> {
 
     /// The way back, which waits for nothing: neither for the state nor for the audit log. Always more to do at once.
     async fn restore(&mut self) -> bool {
-        let (target, memory) = (&self.place.target, &self.place.memory);
+        let (target, store) = (&self.run.subject.target, &self.run.subject.store);
         let (how, stored) = tokio::join!(
             self.write(Write::Restore, None),
-            memory.save(&self.rollout, self.version.as_deref(), self.confirmed),
+            store.save(&self.run.rollout, self.run.version.as_deref(), self.run.confirmed),
         );
         if let Ok(version) = stored {
-            self.version = Some(version);
+            self.run.version = Some(version);
         }
-        let failed = matches!(how, Wrote::Failed(_));
-        self.rollout.wrote(Write::Restore, how, self.clock.now());
-        if self.rollout.phase == Phase::RollbackFailed
-            && let Some(stuck) = &mut self.rollout.stuck
+        let failed = matches!(how, WriteOutcome::Failed(_));
+        self.run.rollout.record_write(Write::Restore, how, self.clock.now());
+        if self.run.rollout.phase == Phase::RollbackFailed
+            && let Some(stuck) = &mut self.run.rollout.stuck
         {
-            stuck.by_hand = Some(target.undo_by_hand(Some(&self.rollout.originals)));
+            stuck.by_hand = Some(target.undo_by_hand(Some(&self.run.rollout.originals)));
         }
         self.journal();
         let _ = self.save().await;
@@ -312,31 +293,32 @@ impl<'a> Runner<'a> {
     }
 
     /// Does it, and reads back.
-    async fn write(&self, write: Write, version: Option<String>) -> Wrote {
-        let (target, rollout, confirmed) = (&self.place.target, &self.rollout, self.confirmed);
-        let (image, originals) = (rollout.plan.image.as_str(), &rollout.originals);
-        let fence = self.fence(version);
+    async fn write(&self, write: Write, version: Option<String>) -> WriteOutcome {
+        let (target, rollout, confirmed) = (&self.run.subject.target, &self.run.rollout, self.run.confirmed);
+        let (originals, fence) = (&rollout.originals, self.fence(version));
+        let release = Release { image: &rollout.plan.image, originals, fence: &fence };
         target.because(rollout.because(write));
         let done: Result<Reading> = match write {
-            Write::Prepare => target.prepare(image, originals, &fence, confirmed).await,
+            Write::Prepare => target.prepare(release, confirmed).await,
             Write::Weight { percent } => target.set_exposure(percent, &fence, confirmed).await,
-            Write::Promote => target.promote(image, originals, &fence, confirmed).await,
+            Write::Promote => target.promote(release, confirmed).await,
             Write::Restore => target.restore(Some(originals), confirmed).await,
-            Write::Finish => match target.finish(image, originals, &fence, confirmed).await {
+            Write::Finish => match target.finish(release, confirmed).await {
                 Ok(Finish::Done) => target.read().await,
-                Ok(Finish::Waiting(why)) => return Wrote::Waiting(why),
+                Ok(Finish::Waiting(why)) => return WriteOutcome::Waiting(why),
                 Err(error) => Err(error),
             },
         };
         match done {
-            Ok(reading) => Wrote::Done(reading),
-            Err(error) => Wrote::Failed(error.to_string()),
+            Ok(reading) => WriteOutcome::Done(reading),
+            Err(error) => WriteOutcome::Failed(error.to_string()),
         }
     }
 
     /// Is the verdict another one than the last of its condition?
     fn is_news(&self, verdict: &Verdict) -> bool {
         let last = self
+            .run
             .rollout
             .verdicts
             .iter()
@@ -345,42 +327,39 @@ impl<'a> Runner<'a> {
         last.is_none_or(|old| old.outcome != verdict.outcome)
     }
 
-    fn is_there(&self) -> Option<Left> {
-        let phase = self.rollout.phase;
+    fn stop_reason(&self) -> Option<RunOutcome> {
+        let phase = self.run.rollout.phase;
         if phase.is_terminal() {
-            return Some(Left::There);
+            return Some(RunOutcome::Finished);
         }
         match phase {
             Phase::RollingBack => return None,
-            Phase::RollbackFailed => return Some(Left::Stuck),
+            Phase::RollbackFailed => return Some(RunOutcome::Stuck),
             _ => {}
         }
-        let hold = self.rollout.hold.as_ref();
+        let hold = self.run.rollout.hold.as_ref();
         if hold.is_some_and(|hold| hold.why == HoldKind::Foreign) {
             // There is nothing to watch for: somebody else has taken it into their hands.
-            return Some(Left::Waiting);
+            return Some(RunOutcome::Waiting);
         }
         let waits = phase == Phase::Gate || hold.is_some_and(|hold| !hold.why.ends_by_itself());
-        match self.until {
-            Until::Paused if waits => Some(Left::Waiting),
-            Until::Promoted | Until::Paused if phase == Phase::Window => Some(Left::There),
-            Until::Begun if self.rollout.touched || phase == Phase::Gate => Some(Left::There),
+        match self.run.options.stay.until {
+            Until::Paused if waits => Some(RunOutcome::Waiting),
+            Until::Promoted | Until::Paused if phase == Phase::Window => Some(RunOutcome::Finished),
+            Until::Begun if self.run.rollout.touched || phase == Phase::Gate => Some(RunOutcome::Finished),
             _ => None,
         }
     }
 
     /// Until the next look, or until somebody says what is to be done.
-    ///
-    /// # Errors
-    /// Somebody else has taken the rollout over.
     async fn wait(&mut self, began: Instant) -> Result<()> {
-        let next = began + self.rollout.plan.rules.poll;
+        let next = began + self.run.rollout.plan.rules.poll;
         let mut renewal = self.renewed + RENEW;
         loop {
             let call = tokio::select! {
                 () = tokio::time::sleep_until(next) => return Ok(()),
                 () = tokio::time::sleep_until(renewal), if renewal < next => None,
-                call = called(self.cx, self.board, self.heard) => Some(call),
+                call = called(self.run.cx, self.run.options.coordinator(), self.heard) => Some(call),
             };
             let Some(call) = call else {
                 self.renew().await?;
@@ -392,69 +371,69 @@ impl<'a> Runner<'a> {
         }
     }
 
-    async fn answer(&mut self, call: Call) {
+    async fn answer(&mut self, call: Interruption) {
         let said = match call {
-            Call::All(said) => said,
-            Call::Interrupt(code) => {
+            Interruption::Decision(said) => said,
+            Interruption::Signal(code) => {
                 self.progress.leave();
-                ask(self.cx, code).await
+                ask(self.run.cx, code).await
             }
         };
         self.heard = true;
         let now = self.clock.now();
         match said {
-            Said::Hold => {
-                if let Err(error) = self.place.target.halt(true, self.confirmed).await {
-                    self.cx.voice.warn(&format!("its controller goes on: {error}"));
+            OperatorDecision::Hold => {
+                if let Err(error) = self.run.subject.target.halt(true, self.run.confirmed).await {
+                    self.run.cx.voice.warn(&format!("its controller goes on: {error}"));
                 }
-                self.rollout.wish = Some(Wish {
-                    what: WishKind::Pause,
-                    by: self.cx.actor.clone(),
+                self.run.rollout.request = Some(OperatorRequest {
+                    what: RequestKind::Pause,
+                    by: self.run.cx.actor.clone(),
                     at: now,
                     reason: Some("Ctrl-C".into()),
                 });
-                self.until = Until::Paused;
+                self.run.options.stay.until = Until::Paused;
             }
-            Said::Detach => self.until = Until::Begun,
-            Said::Back(why) => self.rollout.go_back(why, now),
+            OperatorDecision::Detach => self.run.options.stay.until = Until::Begun,
+            OperatorDecision::RollBack(why) => self.run.rollout.roll_back(why, now),
         }
     }
 
     fn last_words(&self) -> String {
         format!(
             "the rollout is where it was; go on: `{}`, go back: `{}`",
-            self.cx.command(&self.place.words("resume")),
-            self.cx.command(&format!("{} --yes", self.place.words("abort")))
+            self.run.cx.command(&self.run.subject.words("resume")),
+            self.run.cx.command(&format!("{} --yes", self.run.subject.words("abort")))
         )
     }
 
     /// Is it held for a person?
     pub fn is_held(&self) -> bool {
-        self.rollout.hold.as_ref().is_some_and(|hold| {
+        self.run.rollout.hold.as_ref().is_some_and(|hold| {
             matches!(hold.why, HoldKind::Paused | HoldKind::Undecided | HoldKind::Write | HoldKind::Foreign)
         })
     }
 }
 
 /// What an interrupt means: at a terminal a person says so, and may think for a while.
-pub async fn ask(cx: &Session, code: u8) -> Said {
+pub async fn ask(cx: &Session, code: u8) -> OperatorDecision {
     if code == 130 && cx.ask.can_ask() {
         let question = format!("h = hold here, d = detach, r = roll back (in {} s by itself): ", THINK.as_secs());
         match cx.ask.answer_within(&question, THINK).await.as_deref() {
-            Some("h" | "hold") => return Said::Hold,
-            Some("d" | "detach") => return Said::Detach,
+            Some("h" | "hold") => return OperatorDecision::Hold,
+            Some("d" | "detach") => return OperatorDecision::Detach,
             _ => {}
         }
     }
-    Said::Back(format!("interrupted ({})", signal(code)))
+    OperatorDecision::RollBack(format!("interrupted ({})", signal(code)))
 }
 
 /// Waits until somebody calls: by an interrupt, or with what was said to all regions, which is heard once.
-async fn called(cx: &Session, board: Option<&Board>, heard: bool) -> Call {
-    match board {
-        None => Call::Interrupt(cx.interrupts.delivered().await),
+async fn called(cx: &Session, coordinator: Option<&RegionCoordinator>, heard: bool) -> Interruption {
+    match coordinator {
+        None => Interruption::Signal(cx.interrupts.delivered().await),
         Some(_) if heard => std::future::pending().await,
-        Some(board) => Call::All(board.said().await),
+        Some(coordinator) => Interruption::Decision(coordinator.decision().await),
     }
 }
 

@@ -2,9 +2,11 @@
 
 use crate::change::Done;
 use crate::change::confirmed::Confirmed;
-use crate::rollout::regions::lookup::Found;
-use crate::rollout::resolve::{Place, choose, place};
-use crate::rollout::rollback::{go_back, summary, what};
+use crate::rollout::ramp;
+use crate::rollout::regions::lookup::{RegionalRollout, find};
+use crate::rollout::regions::roll_back_in;
+use crate::rollout::resolve::{RolloutSubject, choose, open};
+use crate::rollout::rollback::{describe, roll_back, summary};
 use crate::session::Session;
 use liveops_domain::change::undo::rollout::RolloutUndo;
 use liveops_domain::error::{Error, Result};
@@ -15,28 +17,24 @@ use liveops_domain::text::shell::word;
 pub struct Rollouts<'a> {
     cx: &'a Session,
     /// None where it was over several regions: then the environment itself need not be a place.
-    place: Option<Place<'a>>,
+    subject: Option<RolloutSubject<'a>>,
     undo: &'a RolloutUndo,
     change: &'a str,
 }
 
 impl<'a> Rollouts<'a> {
-    /// # Errors
-    /// The service is no longer configured.
     pub async fn new(cx: &'a Session, undo: &'a RolloutUndo, change: &'a str) -> Result<Self> {
-        let place = match undo {
+        let subject = match undo {
             RolloutUndo::Rollback { service, regions, .. } => {
                 let service = choose(cx, Some(service))?;
                 match regions.is_empty() {
-                    true => Some(place(cx, service).await?),
+                    true => Some(open(cx, service).await?),
                     false => None,
                 }
             }
-            RolloutUndo::RampBack { flag } => {
-                Some(crate::rollout::ramp::place(cx, &crate::rollout::ramp::name(flag)?).await?)
-            }
+            RolloutUndo::RampBack { flag } => Some(ramp::open(cx, &ramp::name(flag)?).await?),
         };
-        Ok(Self { cx, place, undo, change })
+        Ok(Self { cx, subject, undo, change })
     }
 
     /// The rollout that would be taken back; none when it did not happen or is back already.
@@ -44,19 +42,20 @@ impl<'a> Rollouts<'a> {
     /// # Errors
     /// `Conflict` when another rollout came after it.
     pub async fn find(&self) -> Result<Option<Rollout>> {
-        let Some(place) = &self.place else {
-            let found = self.whole().await?;
-            let found = found.filter(|found| crate::rollout::regions::of_change(found, self.change).is_some());
-            return match &found {
-                Some(found) if found.touched().is_empty() => Ok(None),
-                Some(found) => Ok(crate::rollout::regions::of_change(found, self.change).cloned()),
-                None => Err(Error::Conflict {
+        let Some(subject) = &self.subject else {
+            let found = self.regional().await?;
+            let mine = |rollout: &&Rollout| rollout.change.as_deref() == Some(self.change);
+            let rollout = found.as_ref().and_then(|found| found.rollouts.values().find(mine));
+            return match (&found, rollout) {
+                (Some(found), Some(_)) if found.touched().is_empty() => Ok(None),
+                (_, Some(rollout)) => Ok(Some(rollout.clone())),
+                (_, None) => Err(Error::Conflict {
                     what: "another rollout came after it".into(),
                     hint: format!("look at it: `{}`", self.cx.command("rollout status")),
                 }),
             };
         };
-        let Some(stored) = place.memory.load().await? else {
+        let Some(stored) = subject.store.load().await? else {
             return Ok(None);
         };
         let rollout = stored.rollout;
@@ -64,20 +63,20 @@ impl<'a> Rollouts<'a> {
             return Err(Error::Conflict {
                 what: format!(
                     "another {} of {} came after it, and is {}",
-                    place.noun(),
-                    what(&rollout),
+                    subject.noun(),
+                    describe(&rollout),
                     rollout.phase.word()
                 ),
-                hint: format!("look at it: `{}`", self.cx.command(&place.words("status"))),
+                hint: format!("look at it: `{}`", self.cx.command(&subject.words("status"))),
             });
         }
         if rollout.plan.is_exact() && rollout.phase != Phase::RolledBack {
-            let now = place.target.read().await?;
+            let now = subject.target.read().await?;
             if now.version != rollout.written {
                 return Err(Error::Conflict {
                     what: format!(
                         "{} was changed since the ramp, by {}",
-                        what(&rollout),
+                        describe(&rollout),
                         now.writer.as_deref().unwrap_or("somebody else")
                     ),
                     hint: format!(
@@ -91,11 +90,9 @@ impl<'a> Rollouts<'a> {
     }
 
     /// The rollout over several regions, where it was one.
-    async fn whole(&self) -> Result<Option<Found>> {
+    async fn regional(&self) -> Result<Option<RegionalRollout>> {
         match self.undo {
-            RolloutUndo::Rollback { service, .. } => {
-                crate::rollout::regions::lookup::find(self.cx, Some(service)).await
-            }
+            RolloutUndo::Rollback { service, .. } => find(self.cx, Some(service)).await,
             RolloutUndo::RampBack { .. } => Ok(None),
         }
     }
@@ -114,18 +111,13 @@ impl<'a> Rollouts<'a> {
     }
 
     /// Takes it back.
-    ///
-    /// # Errors
-    /// As `rollout undo`.
     pub async fn act(&self, confirmed: &Confirmed) -> Result<Done> {
         let reason = format!("undone by {}", self.cx.actor);
-        if let Some(place) = &self.place {
-            return go_back(self.cx, place, None, reason, confirmed).await;
+        if let Some(subject) = &self.subject {
+            return roll_back(self.cx, subject, None, reason, confirmed).await;
         }
-        match self.whole().await? {
-            Some(found) => {
-                crate::rollout::regions::back_in(&found.touched(), found.service(), &reason, confirmed).await
-            }
+        match self.regional().await? {
+            Some(found) => roll_back_in(&found.touched(), &found.service, &reason, confirmed).await,
             None => Err(Error::internal("a rollout over regions that was there is not")),
         }
     }

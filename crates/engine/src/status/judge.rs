@@ -2,7 +2,7 @@
 
 use liveops_domain::alert::{Alert, group};
 use liveops_domain::metric::level::Level;
-use liveops_domain::rollout::overview::Seen;
+use liveops_domain::rollout::overview::RolloutOverview;
 use liveops_domain::rollout::row::RolloutRow;
 use liveops_domain::rollout::state::Phase;
 use liveops_domain::status::health::ServiceState;
@@ -20,7 +20,7 @@ pub struct Judgement {
 }
 
 /// Judges everything that was read.
-pub fn judge(readings: &Readings, sources: &[Source], alerts_expected: bool, rollouts: &Seen) -> Judgement {
+pub fn judge(readings: &Readings, sources: &[Source], alerts_expected: bool, rollouts: &RolloutOverview) -> Judgement {
     // Who answers only in part may keep back the one thing that matters.
     let down =
         sources.iter().filter(|source| matches!(source.state, SourceState::Down | SourceState::Degraded)).count();
@@ -52,7 +52,7 @@ fn headline(
     sources: &[Source],
     looked_at: usize,
     alerts_expected: bool,
-    rollouts: &Seen,
+    rollouts: &RolloutOverview,
 ) -> String {
     let services = |state| readings.services.iter().filter(|service| service.state == state).count();
     let kpis = |level| readings.kpis.iter().filter(|reading| reading.level == level).count();

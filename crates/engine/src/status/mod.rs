@@ -20,7 +20,7 @@ use liveops_domain::alert::Alert;
 use liveops_domain::change::record;
 use liveops_domain::change::record::ChangeRecord;
 use liveops_domain::error::Result;
-use liveops_domain::rollout::overview::Seen;
+use liveops_domain::rollout::overview::RolloutOverview;
 use liveops_domain::status::Readings;
 use liveops_domain::status::source::{Recommendation, Source, SourceState};
 
@@ -42,7 +42,7 @@ pub struct Gathered {
     /// The postmortem that is due first, with its command.
     pub postmortem: Option<Recommendation>,
     /// Rollouts that are not over, and where it is not known whether there is one.
-    pub rollouts: Seen,
+    pub rollouts: RolloutOverview,
     pub took: Duration,
 }
 

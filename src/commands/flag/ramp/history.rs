@@ -5,13 +5,13 @@ use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use crate::commands::flag::ramp::Which;
-use crate::commands::rollout::history::{Subject, latest, tell};
-use crate::commands::rollout::past::RolloutHistory;
+use crate::commands::rollout::history::{RolloutHistory, latest};
 use crate::context::Context;
 use crate::output::block::{Block, Table};
 use crate::output::report::{Meta, Report};
 use crate::output::view::View;
 use liveops_domain::error::{Exit, Result};
+use liveops_engine::rollout::history::HistorySubject;
 use liveops_engine::rollout::state_store::open;
 
 /// Show past ramps of a flag, and why one of them went as it did
@@ -37,11 +37,11 @@ struct RampHistory(RolloutHistory);
 
 pub(crate) async fn run(args: &HistoryArgs, cx: &Context) -> Result<Exit> {
     let name = &args.which.name;
-    let subject = Subject { name: name.as_str(), is_flag: true };
+    let subject = HistorySubject { name: name.as_str(), is_flag: true };
     let mut warnings = Vec::new();
-    let memory = open::of_flag(cx, name)?;
-    let latest = latest(memory.as_ref(), &mut warnings).await;
-    let report = tell(cx, &subject, latest, args.id.as_deref(), warnings)?;
+    let store = open::of_flag(cx, name)?;
+    let latest = latest(store.as_ref(), &mut warnings).await;
+    let report = RolloutHistory::new(cx, &subject, latest, args.id.as_deref(), warnings)?;
     cx.output.show(&RampHistory(report), cx.clock.now())?;
     Ok(Exit::Good)
 }

@@ -9,14 +9,17 @@ use clap::{Args, Subcommand};
 use clap_complete::engine::ArgValueCompleter;
 use liveops_engine::rollout::launch::Stay;
 
-use crate::commands::rollout::{abort, steer};
+use crate::commands::rollout::rollback::{abort_reason, roll_back};
+use crate::commands::rollout::steering::{go_on, send};
 use crate::complete;
 use crate::context::Context;
 use liveops_domain::error::{Exit, Result};
 use liveops_domain::flag::name::FlagName;
-use liveops_domain::rollout::state::WishKind;
-use liveops_engine::rollout::ramp::place;
+use liveops_engine::rollout::pause;
+use liveops_engine::rollout::ramp::open;
+use liveops_engine::rollout::resume;
 use liveops_engine::rollout::runner::Until;
+use liveops_engine::rollout::steering::Scope;
 
 /// Give a flag to more and more users, as long as the metrics allow
 ///
@@ -138,21 +141,20 @@ pub(crate) async fn run(args: RampArgs, cx: &Context) -> Result<Exit> {
         Verb::Status(args) => status::run(args, cx).await,
         Verb::History(args) => history::run(&args, cx).await,
         Verb::Pause(args) => {
-            let place = place(cx, &args.which.name).await?;
-            steer::pause_at(cx, &place, "flag.ramp.pause", args.reason).await
+            let scope = Scope::One(open(cx, &args.which.name).await?);
+            let steering = pause::plan(cx, &scope, "flag.ramp.pause", args.reason).await?;
+            send(cx, &scope, &steering).await
         }
         Verb::Resume(args) => {
-            let place = place(cx, &args.which.name).await?;
-            let how = ("flag.ramp.resume", "go on with", WishKind::Resume);
-            steer::go_on(cx, &place, args.stay.stay(), how).await
+            cx.output.refuse_rows()?;
+            let scope = Scope::One(open(cx, &args.which.name).await?);
+            let steering = resume::plan(cx, &scope, "flag.ramp.resume").await?;
+            go_on(cx, &scope, &steering, args.stay.stay()).await
         }
         Verb::Abort(args) => {
-            let place = place(cx, &args.which.name).await?;
-            let by = match &args.reason {
-                Some(reason) => format!("aborted by {}: {reason}", cx.actor),
-                None => format!("aborted by {}", cx.actor),
-            };
-            abort::run(cx, &place, "flag.ramp.abort", by, false).await
+            let scope = Scope::One(open(cx, &args.which.name).await?);
+            let reason = abort_reason(cx, args.reason.as_deref());
+            roll_back(cx, &scope, ("flag.ramp.abort", reason), false).await
         }
     }
 }

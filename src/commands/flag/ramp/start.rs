@@ -1,7 +1,6 @@
 //! `liveops flag ramp start`: what is given becomes a plan; flag and guards are looked at; one confirmation; then step by
-//! step. One change in the audit log for the whole of it, one revision a step in the flag's history.
+//! step. One change in the audit log for all of it, one revision a step in the flag's history.
 
-use liveops_engine::rollout::watch::Watchers as _;
 use std::time::Duration;
 
 use clap::Args;
@@ -10,7 +9,7 @@ use serde::Serialize;
 
 use crate::changed::ChangeReport;
 use crate::commands::flag::ramp::StayArgs;
-use crate::commands::rollout::shown::show;
+use crate::commands::rollout::status::show_end;
 use crate::complete;
 use crate::context::Context;
 use crate::output::block::{Block, Tone, plain, span};
@@ -29,12 +28,12 @@ use liveops_domain::text::duration;
 use liveops_domain::text::duration::human;
 use liveops_engine::change::{Changed, Plan as Change};
 use liveops_engine::flag::reason::ChangeReason;
-use liveops_engine::rollout::evidence::Eyes;
-use liveops_engine::rollout::launch::{archived, go, holder, refuse_second};
-use liveops_engine::rollout::ramp::{Particulars, before, check, scene};
-use liveops_engine::rollout::resolve::Place;
-use liveops_engine::rollout::runner::Begin;
-use liveops_engine::rollout::state_store::open as memories;
+use liveops_engine::rollout::evidence::EvidenceCollector;
+use liveops_engine::rollout::launch::{RunOptions, launch, new_rollout, refuse_if_under_way};
+use liveops_engine::rollout::ramp::{RampDetail, before, check, evidence_scope};
+use liveops_engine::rollout::resolve::RolloutSubject;
+use liveops_engine::rollout::state_store::open as stores;
+use liveops_engine::rollout::steering::Scope;
 use liveops_engine::rollout::target::flag::FlagTarget;
 
 /// Looks are not further apart than this.
@@ -124,25 +123,25 @@ struct RampPlan {
 pub(crate) async fn run(args: StartArgs, cx: &Context) -> Result<Exit> {
     cx.output.refuse_rows()?;
     let rules = rules(cx, &args)?;
-    let particulars = Particulars {
+    let detail = RampDetail {
         cohort: args.cohort.clone().unwrap_or_default(),
         rest: args.rest.clone(),
         reason: args.reason.clone(),
     };
     let name = &args.name;
-    let place = Place {
+    let subject = RolloutSubject {
         name: name.to_string(),
-        scene: scene(cx, &particulars)?,
+        scope: evidence_scope(cx, &detail)?,
         target: Box::new(FlagTarget::new(cx, name.clone(), args.reason.clone())?),
-        memory: memories::of_flag(cx, name)?,
+        store: stores::of_flag(cx, name)?,
     };
-    refuse_second(cx, &place).await?;
+    refuse_if_under_way(cx, &subject).await?;
     let bytes = check(cx, name, &rules).await?;
     let why = ChangeReason { reason: args.reason.clone(), ..ChangeReason::default() };
     why.check(cx)?;
-    let mut eyes = Eyes::open(cx, &place.scene, &rules)?;
-    let mut originals = place.target.originals().await?;
-    originals.detail = serde_json::to_value(&particulars)?;
+    let mut evidence = EvidenceCollector::open(cx, &subject.scope, &rules)?;
+    let mut originals = subject.target.originals().await?;
+    originals.detail = serde_json::to_value(&detail)?;
     if originals.stable_revision.as_deref() != Some(&FlagTarget::version(&bytes)) {
         return Err(Error::Conflict {
             what: format!("flag `{name}` is being changed by somebody else"),
@@ -157,12 +156,9 @@ pub(crate) async fn run(args: StartArgs, cx: &Context) -> Result<Exit> {
         rules,
         waived: Vec::new(),
     };
-    let id = format!("r{:08x}", fastrand::u32(..));
-    let names = (name.to_string(), cx.environment()?.to_owned());
-    let now = cx.clock.now();
-    let mut rollout = Rollout::new(id, names, cx.actor.clone(), plan, originals, now);
+    let mut rollout = new_rollout(cx, &subject, plan, originals)?;
     rollout.written.clone_from(&rollout.originals.stable_revision);
-    let before = before(cx, &mut eyes, &mut rollout).await?;
+    let before = before(cx, &mut evidence, &mut rollout).await?;
     let planned = RampPlan::new(&rollout, before);
     if let Some(bad) = planned.bad() {
         return Err(Error::Refused {
@@ -177,43 +173,19 @@ pub(crate) async fn run(args: StartArgs, cx: &Context) -> Result<Exit> {
         planned.steps.len()
     );
     let action = "flag.ramp.start";
-    let preview = planned.blocks(&cx.output.view(now));
+    let preview = planned.blocks(&cx.output.view(cx.clock.now()));
     let change = Change {
         action,
         summary: summary.clone(),
-
         undo: Some(RolloutUndo::of(&rollout).into()),
         kill_switch: false,
         undoes: None,
     };
     let result = serde_json::to_value(&planned)?;
+    let options = RunOptions { stay: args.stay.stay(), watchers: cx, part: None };
     let changed = cx
         .change(change, preview, async |confirmed| {
-            let takeover = args.stay.stay().takeover;
-            let lock = place.memory.acquire(&holder(cx), takeover, confirmed).await?;
-            // Somebody may have been faster between the look and the lock.
-            let stored = match refuse_second(cx, &place).await {
-                Ok(stored) => stored,
-                Err(error) => {
-                    let _ = place.memory.release(&lock, confirmed).await;
-                    return Err(error);
-                }
-            };
-            rollout.change = Some(confirmed.id().to_owned());
-            rollout.note(now, format!("begun by {}", cx.actor));
-            let begin = Begin {
-                cx,
-                place: &place,
-                eyes,
-                confirmed,
-                lock,
-                rollout,
-                version: stored.map(|stored| archived(cx, stored)),
-                progress: cx.one(0, None)?,
-                until: args.stay.stay().until,
-                board: None,
-            };
-            go(begin).await
+            launch(cx, &subject, (|| Ok(rollout), evidence), &options, confirmed).await
         })
         .await?;
     match changed {
@@ -222,7 +194,7 @@ pub(crate) async fn run(args: StartArgs, cx: &Context) -> Result<Exit> {
             cx.output.show(&report, cx.clock.now())?;
             Ok(Exit::Good)
         }
-        Changed::Done { .. } => show(cx, &place).await,
+        Changed::Done { .. } => show_end(cx, &Scope::One(subject)).await,
     }
 }
 
@@ -245,7 +217,7 @@ pub(crate) fn rules(cx: &Context, args: &StartArgs) -> Result<Rules> {
             format!("add one, such as `--guard 'error_rate < 1%'`, or `--policy NAME`; metrics: {}", names.join(", ")),
         ));
     }
-    rules.steps = schedule::whole(&args.steps)
+    rules.steps = schedule::whole_percents(&args.steps)
         .map_err(|message| Error::usage(message, "give rising whole percentages, such as `--steps 1,5,25,50,100`"))?;
     rules.interval = args.hold;
     rules.poll = rules.poll.min(POLL).min(args.hold / 2);

@@ -5,9 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use clap_complete::engine::ArgValueCompleter;
 
-use crate::commands::rollout::overview::RolloutStatus;
-use crate::commands::rollout::shown::RampStatus;
-use crate::commands::rollout::status::watch;
+use crate::commands::rollout::status::{RampStatus, RolloutStatus, watch};
 use crate::complete;
 use crate::context::Context;
 use crate::output::block::{Block, Table};
@@ -15,7 +13,7 @@ use crate::output::report::{Meta, Report};
 use crate::output::view::View;
 use liveops_domain::error::{Exit, Result};
 use liveops_domain::flag::name::FlagName;
-use liveops_domain::rollout::overview::Seen;
+use liveops_domain::rollout::overview::RolloutOverview;
 use liveops_domain::rollout::row::RolloutRow;
 use liveops_domain::text::duration;
 use liveops_engine::rollout::ramp::ramps;
@@ -56,16 +54,15 @@ pub(crate) async fn run(args: StatusArgs, cx: &Context) -> Result<Exit> {
 async fn look(cx: &Context, name: Option<&FlagName>) -> Result<RolloutStatus> {
     let rows = match name {
         Some(name) => {
-            let memory = open::of_flag(cx, name)?;
-            let (stored, holder) = tokio::join!(memory.load(), memory.holder());
+            let store = open::of_flag(cx, name)?;
+            let (stored, holder) = tokio::join!(store.load(), store.holder());
             let holder = holder?;
             let row = stored?.map(|stored| RolloutRow::new(&stored.rollout, holder.as_ref()));
             row.into_iter().collect()
         }
         None => ramps(cx).await?,
     };
-    let seen = Seen { rollouts: rows, ..Seen::default() };
-    RolloutStatus::new(cx, seen)
+    RolloutStatus::new(cx, RolloutOverview { rollouts: rows, ..RolloutOverview::default() })
 }
 
 impl Report for RampStatus {

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use futures_util::future::LocalBoxFuture;
+use async_trait::async_trait;
 
 use crate::commands::rollout::regions::report::table;
 use crate::context::Context;
@@ -11,9 +11,9 @@ use crate::output::block::{Block, Tone, plain, span};
 use crate::output::format::Format;
 use crate::output::screen::Screen;
 use liveops_domain::error::Result;
+use liveops_domain::rollout::regional::RegionalOverview;
 use liveops_domain::rollout::row::RolloutRow;
-use liveops_domain::rollout::whole::Whole;
-use liveops_engine::rollout::regions::coordinator::Board;
+use liveops_engine::rollout::regions::coordinator::RegionCoordinator;
 use liveops_engine::rollout::watch::RegionsWatch;
 
 /// Between two frames when nothing happens.
@@ -23,16 +23,13 @@ const TICK: Duration = Duration::from_secs(1);
 const SHOWN: usize = 8;
 
 /// The screen, as long as it is ours.
-pub(crate) struct Picture<'a> {
+pub(crate) struct RegionsScreen<'a> {
     cx: &'a Context,
     screen: Option<Screen<'a>>,
 }
 
-impl<'a> Picture<'a> {
+impl<'a> RegionsScreen<'a> {
     /// Takes the terminal, where there is one.
-    ///
-    /// # Errors
-    /// When stdout cannot be written.
     pub(crate) fn enter(cx: &'a Context) -> Result<Self> {
         let screen = match cx.output.format() == Format::Table && cx.output.is_terminal() {
             true => Some(Screen::enter(&cx.output)?),
@@ -42,37 +39,36 @@ impl<'a> Picture<'a> {
     }
 }
 
-impl RegionsWatch for Picture<'_> {
+#[async_trait(?Send)]
+impl RegionsWatch for RegionsScreen<'_> {
     fn is_drawn(&self) -> bool {
         self.screen.is_some()
     }
 
-    fn leave(&mut self, board: &Board) {
+    fn leave(&mut self, coordinator: &RegionCoordinator) {
         self.screen = None;
-        board.undraw();
+        coordinator.stop_drawing();
     }
 
-    fn due<'b>(&'b self, board: &'b Board) -> LocalBoxFuture<'b, ()> {
-        Box::pin(async move {
-            if self.screen.is_none() {
-                return std::future::pending().await;
-            }
-            tokio::select! {
-                () = board.seen() => {}
-                () = tokio::time::sleep(TICK) => {}
-            }
-        })
+    async fn due(&self, coordinator: &RegionCoordinator) {
+        if self.screen.is_none() {
+            return std::future::pending().await;
+        }
+        tokio::select! {
+            () = coordinator.row_changed() => {}
+            () = tokio::time::sleep(TICK) => {}
+        }
     }
 
-    fn draw(&self, board: &Board) -> Result<()> {
+    fn draw(&self, coordinator: &RegionCoordinator) -> Result<()> {
         let Some(screen) = &self.screen else {
             return Ok(());
         };
         let view = self.cx.output.view(self.cx.clock.now());
-        let rows = board.rows();
+        let rows = coordinator.rows();
         let all: Vec<&RolloutRow> = rows.iter().collect();
-        let mut blocks = match Whole::of(&all, &[]) {
-            Some(whole) => table(&whole, &view),
+        let mut blocks = match RegionalOverview::of(&all, &[]) {
+            Some(overview) => table(&overview, &view),
             None => vec![Block::text("looking at the gates of the first wave")],
         };
         blocks.push(Block::Blank);

@@ -5,28 +5,28 @@ use crate::commands::rollout::report;
 use crate::output::block::{Block, Table, Tone, plain, span};
 use crate::output::view::View;
 use liveops_domain::rollout::fleet::OnRegionFailure;
-use liveops_domain::rollout::whole::{At, Line, Whole};
+use liveops_domain::rollout::regional::{RegionEntry, RegionStatus, RegionalOverview};
 use liveops_domain::text::duration::human;
 
 /// What is asked for by all of its regions, and where each stands.
-pub(crate) fn table(whole: &Whole<'_>, view: &View) -> Vec<Block> {
-    let back = match whole.fleet.on_failure {
+pub(crate) fn table(overview: &RegionalOverview<'_>, view: &View) -> Vec<Block> {
+    let back = match overview.fleet.on_failure {
         OnRegionFailure::Region => "a bad region goes back alone",
         OnRegionFailure::Wave => "a bad region takes its wave back",
         OnRegionFailure::All => "a bad region takes all back",
     };
     let mut table =
         Table::new(["WAVE", "REGION", "STATE", "SHARE", "STEP", "NEXT", "WHY"]).right(&[0, 3]).fixed(&[0, 1, 3, 4, 5]);
-    for line in &whole.lines {
+    for line in &overview.entries {
         let (state, tone) = (line.state(), tone(line));
         let (share, step, next) = match line.at {
-            At::Seen(row) => (
+            RegionStatus::Known(row) => (
                 format!("{}%", row.weight),
                 format!("{}/{}", row.step + 1, row.steps.len()),
                 row.until_next(view.now).map_or_else(String::new, human),
             ),
-            At::Unseen(_) => ("?".into(), "?".into(), String::new()),
-            At::Pending | At::Never => ("-".into(), "-".into(), String::new()),
+            RegionStatus::Unreachable(_) => ("?".into(), "?".into(), String::new()),
+            RegionStatus::Pending | RegionStatus::Cancelled => ("-".into(), "-".into(), String::new()),
         };
         table.row(vec![
             plain(line.wave.to_string()),
@@ -35,24 +35,24 @@ pub(crate) fn table(whole: &Whole<'_>, view: &View) -> Vec<Block> {
             plain(share),
             plain(step),
             plain(next),
-            span(line.gist(), Tone::Dim),
+            span(line.summary(), Tone::Dim),
         ]);
     }
     vec![
         Block::Line(vec![
-            span(format!("{} in {} regions ", whole.first.service, whole.lines.len()), Tone::Strong),
-            plain(format!("{}  ", whole.first.image)),
-            span(format!("policy {}, {back}", whole.first.policy), Tone::Dim),
+            span(format!("{} in {} regions ", overview.first.service, overview.entries.len()), Tone::Strong),
+            plain(format!("{}  ", overview.first.image)),
+            span(format!("policy {}, {back}", overview.first.policy), Tone::Dim),
         ]),
         Block::Table(table),
     ]
 }
 
 /// The table, and what there is to say of the region that matters most.
-pub(crate) fn blocks(whole: &Whole<'_>, view: &View) -> Vec<Block> {
-    let mut blocks = table(whole, view);
-    let worst = whole.worst_first().into_iter().find_map(|line| match line.at {
-        At::Seen(row) => Some(row),
+pub(crate) fn blocks(overview: &RegionalOverview<'_>, view: &View) -> Vec<Block> {
+    let mut blocks = table(overview, view);
+    let worst = overview.worst_first().into_iter().find_map(|line| match line.at {
+        RegionStatus::Known(row) => Some(row),
         _ => None,
     });
     if let Some(row) = worst {
@@ -63,10 +63,10 @@ pub(crate) fn blocks(whole: &Whole<'_>, view: &View) -> Vec<Block> {
 }
 
 /// How the state of a region looks.
-pub(crate) fn tone(line: &Line<'_>) -> Tone {
+pub(crate) fn tone(line: &RegionEntry<'_>) -> Tone {
     match line.at {
-        At::Seen(row) => report::tone(row),
-        At::Unseen(_) => Tone::Unknown,
-        At::Pending | At::Never => Tone::Dim,
+        RegionStatus::Known(row) => report::tone(row),
+        RegionStatus::Unreachable(_) => Tone::Unknown,
+        RegionStatus::Pending | RegionStatus::Cancelled => Tone::Dim,
     }
 }

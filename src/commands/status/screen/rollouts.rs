@@ -5,8 +5,8 @@ use crate::commands::rollout::regions::report::tone as tone_of;
 use crate::output::block::{Block, Span, Tone, plain, span};
 use crate::output::tone;
 use crate::output::view::View;
+use liveops_domain::rollout::regional::{RegionEntry, RegionalOverview};
 use liveops_domain::rollout::row::{RolloutRow, UnseenRow};
-use liveops_domain::rollout::whole::{Line, Whole};
 use liveops_engine::status::report::StatusReport;
 
 /// More regions than this are told on one line.
@@ -19,12 +19,12 @@ pub(super) fn rollouts(report: &StatusReport, view: &View) -> Vec<Block> {
         return Vec::new();
     }
     let mut blocks = vec![Block::heading("Rollouts")];
-    let (wholes, alone) = liveops_domain::rollout::whole::group(rows, &seen.unseen);
-    for whole in &wholes {
-        blocks.extend(regions(whole, view));
+    let (regional, alone) = liveops_domain::rollout::regional::group(rows, &seen.unseen);
+    for overview in &regional {
+        blocks.extend(regions(overview, view));
     }
     blocks.extend(alone.into_iter().map(|row| line(row, view)));
-    let told = |row: &UnseenRow| wholes.iter().any(|whole| whole.tells(row));
+    let told = |row: &UnseenRow| regional.iter().any(|overview| overview.tells(row));
     for row in seen.unseen.iter().filter(|row| !told(row)) {
         blocks.push(Block::Line(vec![
             plain("  "),
@@ -43,9 +43,9 @@ pub(super) fn rollouts(report: &StatusReport, view: &View) -> Vec<Block> {
 }
 
 /// A rollout over several regions, the worst region first.
-fn regions(whole: &Whole<'_>, view: &View) -> Vec<Block> {
-    let (service, image) = whole.title();
-    let lines = whole.worst_first();
+fn regions(overview: &RegionalOverview<'_>, view: &View) -> Vec<Block> {
+    let (service, image) = overview.title();
+    let lines = overview.worst_first();
     let tone = lines.first().map_or(Tone::Dim, |line| tone_of(line));
     let mut head =
         vec![plain("  "), tone::mark(tone, view), plain(format!(" {service}  {image}  in {} regions", lines.len()))];
@@ -60,14 +60,14 @@ fn regions(whole: &Whole<'_>, view: &View) -> Vec<Block> {
     for line in lines {
         let mut spans = vec![plain("    "), tone::mark(tone_of(line), view), plain(" ")];
         spans.extend(place(line));
-        spans.push(span(format!("  {}", line.gist()), Tone::Dim));
+        spans.push(span(format!("  {}", line.summary()), Tone::Dim));
         blocks.push(Block::Line(spans));
     }
     blocks
 }
 
 /// `eu observing 20%`.
-fn place(line: &Line<'_>) -> Vec<Span> {
+fn place(line: &RegionEntry<'_>) -> Vec<Span> {
     let (state, tone) = (line.state(), tone_of(line));
     let share = line.share().map_or_else(String::new, |share| format!(" {share}%"));
     vec![plain(format!("{} ", line.region)), span(state, tone), plain(share)]

@@ -9,7 +9,7 @@ use crate::guard::judge::*;
 use crate::metric::kpi::Kpi;
 use crate::metric::selector::Selector;
 
-const USUAL: Demand = Demand { min_samples: 300, on_no_data: OnNoData::Hold, due: true };
+const USUAL: Requirements = Requirements { min_samples: 300, on_no_data: OnNoData::Hold, due: true };
 
 fn metrics() -> Vec<Kpi> {
     let selector = |text| Selector::parse(text).expect("valid");
@@ -32,7 +32,7 @@ fn metrics() -> Vec<Kpi> {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the tables read better")]
-fn verdict(text: &str, role: Role, canary: Result<Seen, Fault>, stable: Result<Seen, Fault>) -> Verdict {
+fn verdict(text: &str, role: Role, canary: Result<Measurement, Fault>, stable: Result<Measurement, Fault>) -> Verdict {
     let Ok(Condition::Metric(written)) = Condition::parse(text) else {
         panic!("{text}");
     };
@@ -42,13 +42,13 @@ fn verdict(text: &str, role: Role, canary: Result<Seen, Fault>, stable: Result<S
     judge(&bound, evidence, USUAL, blank)
 }
 
-fn errors(part: f64, whole: f64) -> Result<Seen, Fault> {
-    Ok(Seen::Ratio { part, whole })
+fn errors(part: f64, whole: f64) -> Result<Measurement, Fault> {
+    Ok(Measurement::Ratio { part, whole })
 }
 
 /// Requests up to 100 ms, up to 250 ms, and all.
-fn times(fast: f64, medium: f64, all: f64) -> Result<Seen, Fault> {
-    Ok(Seen::Buckets(vec![(0.1, fast), (0.25, medium), (f64::INFINITY, all)]))
+fn times(fast: f64, medium: f64, all: f64) -> Result<Measurement, Fault> {
+    Ok(Measurement::Buckets(vec![(0.1, fast), (0.25, medium), (f64::INFINITY, all)]))
 }
 
 #[test]
@@ -133,7 +133,12 @@ fn the_baseline_of_the_last_good_step_stands_in() {
 #[test]
 fn a_value_without_a_count_is_compared() {
     for (value, want) in [(120.0, Outcome::Pass), (80.0, Outcome::Fail)] {
-        let got = verdict("players > baseline * 0.9", Role::Success, Ok(Seen::Value(value)), Ok(Seen::Value(100.0)));
+        let got = verdict(
+            "players > baseline * 0.9",
+            Role::Success,
+            Ok(Measurement::Value(value)),
+            Ok(Measurement::Value(100.0)),
+        );
         assert_eq!(got.outcome, want);
     }
 }
@@ -146,7 +151,7 @@ fn a_metric_without_data_is_what_the_policy_says_it_is() {
     let stale = || Err(Fault::Stale { seconds: 99.0 });
     let nan = || Err(Fault::NotFinite { value: "NaN" });
     let broken = || Err(Fault::Failed { reason: "timeout".into() });
-    type Row = (&'static str, Result<Seen, Fault>, OnNoData, bool, (Outcome, bool));
+    type Row = (&'static str, Result<Measurement, Fault>, OnNoData, bool, (Outcome, bool));
     let table: [Row; 14] = [
         // Unless something is said, it holds.
         ("error_rate < 1%", no_errors(900.0), Hold, true, (Outcome::NoEvidence, false)),
@@ -174,7 +179,7 @@ fn a_metric_without_data_is_what_the_policy_says_it_is() {
         };
         let bound = written.bind(&metrics()).expect(text);
         let evidence = Evidence { canary: &canary, stable: &none(), before: None };
-        let demand = Demand { on_no_data, due, ..USUAL };
+        let demand = Requirements { on_no_data, due, ..USUAL };
         let blank = Verdict::bare(text, Role::Success, Outcome::NoEvidence, DateTime::default(), "");
         let got = judge(&bound, evidence, demand, blank);
         assert_eq!((got.outcome, got.assumed), want, "{text} {canary:?} {on_no_data:?} {due}: {}", got.reason);

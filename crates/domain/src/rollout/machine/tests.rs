@@ -11,7 +11,7 @@ use crate::rollout::exposure::{Originals, Readiness};
 use crate::rollout::machine::*;
 use crate::rollout::plan::{ApprovalRule, Plan, Rules};
 use crate::rollout::schedule;
-use crate::rollout::state::{Approval, Wish};
+use crate::rollout::state::{Approval, OperatorRequest};
 
 fn time(seconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_700_000_000 + seconds, 0).expect("in range")
@@ -72,7 +72,7 @@ fn verdicts(success: Outcome, rollback: Outcome) -> Vec<Verdict> {
 }
 
 /// The same evidence, seen at this time.
-fn at(look: &Look, now: DateTime<Utc>) -> Look {
+fn at(look: &Observation, now: DateTime<Utc>) -> Observation {
     let mut look = look.clone();
     for verdict in &mut look.verdicts {
         verdict.at = now;
@@ -80,8 +80,8 @@ fn at(look: &Look, now: DateTime<Utc>) -> Look {
     look
 }
 
-fn look(live: f64, success: Outcome, rollback: Outcome) -> Look {
-    Look { reading: Ok(reading(live)), verdicts: verdicts(success, rollback), locked: Ok(()), delegated: false }
+fn look(live: f64, success: Outcome, rollback: Outcome) -> Observation {
+    Observation { reading: Ok(reading(live)), verdicts: verdicts(success, rollback), locked: Ok(()), delegated: false }
 }
 
 /// A world that does what it is told, and evidence that is what it is. Goes on for `seconds`.
@@ -102,7 +102,7 @@ fn run(
                 Write::Restore => *live = 0.0,
                 _ => {}
             }
-            rollout.wrote(write, Wrote::Done(reading(*live)), time(second));
+            rollout.record_write(write, WriteOutcome::Done(reading(*live)), time(second));
         }
     }
     writes
@@ -268,11 +268,11 @@ fn a_rollback_that_does_not_end_is_said_to_have_failed_and_can_be_tried_again() 
     let mut it = rollout(None);
     let mut live = 0.0;
     run(&mut it, &mut live, 0, 8, GOOD);
-    it.go_back("aborted".into(), time(8));
+    it.roll_back("aborted".into(), time(8));
     let refuse = |it: &mut Rollout, second: i64| {
         let write = it.step(&look(10.0, GOOD.0, GOOD.1), time(second));
         if let Some(write) = write {
-            it.wrote(write, Wrote::Failed("forbidden".into()), time(second));
+            it.record_write(write, WriteOutcome::Failed("forbidden".into()), time(second));
         }
         write
     };
@@ -287,21 +287,21 @@ fn a_rollback_that_does_not_end_is_said_to_have_failed_and_can_be_tried_again() 
     // It is not over, and does nothing by itself; nothing but its own end leads out of it.
     assert_eq!(refuse(&mut it, 49), None);
     assert!(!it.phase.is_terminal());
-    for (second, what) in [(50, WishKind::Pause), (51, WishKind::Resume)] {
-        it.wish = Some(Wish { what, by: "ada".into(), at: time(second), reason: None });
+    for (second, what) in [(50, RequestKind::Pause), (51, RequestKind::Resume)] {
+        it.request = Some(OperatorRequest { what, by: "ada".into(), at: time(second), reason: None });
         let write = it.step(&look(10.0, GOOD.0, GOOD.1), time(second));
-        let again = what == WishKind::Resume;
+        let again = what == RequestKind::Resume;
         assert_eq!(write.is_some(), again, "{what:?}");
     }
     assert_eq!(it.reason.as_deref(), Some("aborted"), "why stays why");
-    it.wrote(Write::Restore, Wrote::Done(reading(0.0)), time(52));
+    it.record_write(Write::Restore, WriteOutcome::Done(reading(0.0)), time(52));
     assert_eq!((it.phase, it.stuck), (Phase::RolledBack, None));
 }
 
 #[test]
 fn nothing_written_needs_nothing_restored() {
     let mut it = rollout(None);
-    it.go_back("aborted".into(), time(1));
+    it.roll_back("aborted".into(), time(1));
     assert_eq!(it.step(&look(0.0, GOOD.0, GOOD.1), time(1)), None);
     assert_eq!(it.phase, Phase::RolledBack);
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use crate::guard::verdict::{Blame, Outcome, Role, Verdict};
 use crate::rollout::exposure::Readiness;
-use crate::rollout::machine::{Look, since};
+use crate::rollout::machine::{Observation, since};
 use crate::rollout::state::{HoldKind, Phase, Rollout, Write};
 
 /// The part of a poll that must lie between two looks for the second to confirm the first. Looks follow each other at
@@ -13,7 +13,7 @@ const APART: f64 = 0.8;
 
 impl Rollout {
     /// The fast lane: whatever the state, is it time to go back?
-    pub(super) fn watch(&mut self, look: &Look, now: DateTime<Utc>) {
+    pub(super) fn watch(&mut self, look: &Observation, now: DateTime<Utc>) {
         if self.phase == Phase::RollingBack {
             return;
         }
@@ -32,7 +32,7 @@ impl Rollout {
                 Role::Success => "not ",
             };
             let reason = format!("{said}{}: {}", verdict.condition, verdict.reason);
-            return self.go_back(reason, now);
+            return self.roll_back(reason, now);
         }
         if let Ok(reading) = &look.reading {
             let started = !matches!(self.phase, Phase::Planned | Phase::Gate) || self.touched;
@@ -42,12 +42,12 @@ impl Rollout {
                         true => "",
                         false => "the canary cannot start: ",
                     };
-                    return self.go_back(format!("{lead}{why}"), now);
+                    return self.roll_back(format!("{lead}{why}"), now);
                 }
                 Readiness::Waiting { why, .. }
                     if self.phase == Phase::CanaryUp && since(self.since, now) >= self.plan.rules.start_deadline =>
                 {
-                    return self.go_back(format!("the canary is not ready in time: {why}"), now);
+                    return self.roll_back(format!("the canary is not ready in time: {why}"), now);
                 }
                 _ => {}
             }
@@ -60,7 +60,7 @@ impl Rollout {
                 let by = reading.writer.as_deref().unwrap_or("somebody else");
                 let text =
                     format!("the weight is {}, more than the plan's {}; set by {by}", reading.live, self.target());
-                return self.go_back(text, now);
+                return self.roll_back(text, now);
             }
         }
         let metrics = || look.verdicts.iter().filter(|verdict| !verdict.certain);
@@ -71,14 +71,14 @@ impl Rollout {
             let began = *self.blind_since.get_or_insert(now);
             if since(began, now) >= self.plan.rules.max_blind {
                 let why = metrics().next().map_or("", |verdict| &verdict.reason);
-                return self.go_back(format!("nothing can be seen of the canary: {why}"), now);
+                return self.roll_back(format!("nothing can be seen of the canary: {why}"), now);
             }
         }
         let waits = self.hold.as_ref().filter(|hold| !matches!(hold.why, HoldKind::Paused | HoldKind::Foreign));
         if exposed && waits.is_some_and(|hold| since(hold.since, now) >= self.plan.rules.hold_timeout) {
             let text = waits.map_or("", |hold| &hold.text);
             let reason = format!("held for too long: {text}");
-            self.go_back(reason, now);
+            self.roll_back(reason, now);
         }
     }
 
@@ -114,7 +114,7 @@ impl Rollout {
     }
 
     /// What keeps it from going forward.
-    pub(super) fn obstacle(&self, look: &Look) -> Option<(HoldKind, String)> {
+    pub(super) fn obstacle(&self, look: &Observation) -> Option<(HoldKind, String)> {
         if let Err(why) = &look.locked {
             return Some((HoldKind::Error, format!("nothing goes forward: {why}")));
         }

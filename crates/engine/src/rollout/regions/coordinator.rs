@@ -1,44 +1,45 @@
-//! What the regions of one rollout tell the whole, and the whole tells them, while one process has them in hand.
+//! What the regions of one rollout tell each other while one process runs them: where each stands, and what a person
+//! has decided for all.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use tokio::sync::Notify;
 
+use liveops_domain::rollout::region_phase::{RegionPhase, RegionPhases};
 use liveops_domain::rollout::row::RolloutRow;
-use liveops_domain::rollout::standing::{Standing, Standings};
 use liveops_domain::rollout::state::Phase;
 
 /// What a person, or a signal, says to every region under way.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Said {
+pub enum OperatorDecision {
     /// Stay where you are.
     Hold,
     /// Leave it to others.
     Detach,
     /// Go back, because of this.
-    Back(String),
+    RollBack(String),
 }
 
-/// The board.
+/// What the regions share.
 #[derive(Debug, Default)]
-pub struct Board {
-    standings: RefCell<Standings>,
-    changed: Notify,
-    said: RefCell<Option<Said>>,
-    heard: Notify,
+pub struct RegionCoordinator {
+    phases: RefCell<RegionPhases>,
+    phase_changed: Notify,
+    decision: RefCell<Option<OperatorDecision>>,
+    decided: Notify,
     /// Each region as it was seen last, for whoever draws them.
     rows: RefCell<BTreeMap<String, RolloutRow>>,
     drawn: Cell<bool>,
-    seen: Notify,
+    row_changed: Notify,
 }
 
-impl Board {
+impl RegionCoordinator {
     /// With what is known at the beginning; `drawn` says whether somebody draws it.
-    pub fn new(standings: Standings, rows: Vec<RolloutRow>, drawn: bool) -> Self {
-        let board = Self { standings: RefCell::new(standings), drawn: Cell::new(drawn), ..Self::default() };
-        rows.into_iter().for_each(|row| board.picture(row));
-        board
+    pub fn new(phases: RegionPhases, rows: Vec<RolloutRow>, drawn: bool) -> Self {
+        let coordinator = Self { phases: RefCell::new(phases), drawn: Cell::new(drawn), ..Self::default() };
+        rows.into_iter().for_each(|row| coordinator.update_row(row));
+        coordinator
     }
 
     /// Is it drawn? Then nobody needs to be told line by line.
@@ -47,21 +48,21 @@ impl Board {
     }
 
     /// Nobody draws it any more.
-    pub fn undraw(&self) {
+    pub fn stop_drawing(&self) {
         self.drawn.set(false);
     }
 
-    /// A region looks so.
-    pub fn picture(&self, row: RolloutRow) {
+    /// A region was seen so.
+    pub fn update_row(&self, row: RolloutRow) {
         if let Some(region) = row.region.clone() {
             self.rows.borrow_mut().insert(region, row);
-            self.seen.notify_one();
+            self.row_changed.notify_one();
         }
     }
 
     /// Waits until a region looks other than before.
-    pub async fn seen(&self) {
-        self.seen.notified().await;
+    pub async fn row_changed(&self) {
+        self.row_changed.notified().await;
     }
 
     /// The regions as they were seen last.
@@ -69,42 +70,38 @@ impl Board {
         self.rows.borrow().values().cloned().collect()
     }
 
-    /// A region is at this phase.
-    pub fn note(&self, region: &str, phase: Phase) {
-        self.stands(region, Standing::at(phase));
-    }
-
-    /// A region stands there.
-    pub fn stands(&self, region: &str, standing: Standing) {
-        let before = self.standings.borrow_mut().insert(region.to_owned(), standing);
-        if before != Some(standing) {
-            self.changed.notify_one();
+    /// The rollout of a region is at this phase.
+    pub fn note_phase(&self, region: &str, phase: Phase) {
+        let phase = RegionPhase::of(phase);
+        let before = self.phases.borrow_mut().insert(region.to_owned(), phase);
+        if before != Some(phase) {
+            self.phase_changed.notify_one();
         }
     }
 
     /// Where every region stands.
-    pub fn standings(&self) -> Standings {
-        self.standings.borrow().clone()
+    pub fn phases(&self) -> RegionPhases {
+        self.phases.borrow().clone()
     }
 
-    /// Waits until a region stands elsewhere.
-    pub async fn changed(&self) {
-        self.changed.notified().await;
+    /// Waits until a region is at another phase.
+    pub async fn phase_changed(&self) {
+        self.phase_changed.notified().await;
     }
 
-    /// Says it to every region; what was said first holds.
-    pub fn say(&self, said: Said) {
-        self.said.borrow_mut().get_or_insert(said);
-        self.heard.notify_waiters();
+    /// Tells every region; what was decided first holds.
+    pub fn decide(&self, decision: OperatorDecision) {
+        self.decision.borrow_mut().get_or_insert(decision);
+        self.decided.notify_waiters();
     }
 
-    /// Waits until something is said.
-    pub async fn said(&self) -> Said {
+    /// Waits until something is decided.
+    pub async fn decision(&self) -> OperatorDecision {
         loop {
-            if let Some(said) = &*self.said.borrow() {
-                return said.clone();
+            if let Some(decision) = &*self.decision.borrow() {
+                return decision.clone();
             }
-            self.heard.notified().await;
+            self.decided.notified().await;
         }
     }
 }

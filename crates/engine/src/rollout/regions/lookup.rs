@@ -1,25 +1,23 @@
 //! Finds the rollout over several regions that a service has, or had last: each region is asked for its own state, and
-//! the latest whole that any of them names is it.
+//! the latest fleet that any of them names is it.
 
 use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
 
-use crate::rollout::overview::rows_here;
-use crate::rollout::resolve::{candidates, choose};
-use crate::rollout::state_store::open as memories;
+use crate::rollout::regions::contexts;
+use crate::rollout::resolve::choose;
+use crate::rollout::state_store::open as stores;
 use crate::session::Session;
 use liveops_domain::error::{Error, Result};
 use liveops_domain::rollout::fleet::Fleet;
-use liveops_domain::rollout::overview::Seen;
 use liveops_domain::rollout::plan::Plan;
-use liveops_domain::rollout::row::UnseenRow;
-use liveops_domain::rollout::standing::{Standing, Standings};
+use liveops_domain::rollout::region_phase::{RegionPhase, RegionPhases};
 use liveops_domain::rollout::state::Rollout;
 use liveops_domain::text::shell::word;
 
 /// A rollout over several regions.
-pub struct Found {
+pub struct RegionalRollout {
     pub fleet: Fleet,
     pub service: String,
     /// One for each region of it.
@@ -30,29 +28,44 @@ pub struct Found {
     pub unseen: Vec<(String, Error)>,
 }
 
-impl Found {
+impl RegionalRollout {
     /// Where each region stands; one that does not say so is taken to be under way, unless its turn has not come.
-    pub fn standings(&self) -> Standings {
-        let at = |region: &String| Standing::of(self.rollouts.get(region), &self.fleet.id);
+    pub fn phases(&self) -> RegionPhases {
+        let at = |region: &String| RegionPhase::of_rollout(self.rollouts.get(region), &self.fleet.id);
         let is_seen = |region: &&String| self.unseen.iter().all(|(unseen, _)| unseen != *region);
-        let known: Standings =
+        let known: RegionPhases =
             self.fleet.regions().filter(is_seen).map(|region| (region.clone(), at(region))).collect();
-        let mut standings = known.clone();
+        let mut phases = known.clone();
         for (region, _) in &self.unseen {
             let at = match self.fleet.may_have_begun(region, &known) {
-                true => Standing::UnderWay,
-                false => Standing::Pending,
+                true => RegionPhase::UnderWay,
+                false => RegionPhase::Pending,
             };
-            standings.insert(region.clone(), at);
+            phases.insert(region.clone(), at);
         }
-        standings
+        phases
     }
 
-    /// The region that may be under way, and does not say so.
-    pub fn lost(&self) -> Option<&(String, Error)> {
-        let standings = self.standings();
+    /// An error where nothing is left to do, or where it cannot be known: a region may be under way and does not say so.
+    pub fn ensure_unfinished(&self, cx: &Session) -> Result<()> {
+        let phases = self.phases();
         let mut unseen = self.unseen.iter();
-        unseen.find(|(region, _)| standings.get(region) == Some(&Standing::UnderWay))
+        if let Some((region, error)) = unseen.find(|(region, _)| phases.get(region) == Some(&RegionPhase::UnderWay)) {
+            return Err(Error::Refused {
+                why: format!("it cannot be seen where region {region} stands: {error}"),
+                hint: format!(
+                    "mend that first; or go back where it can be seen: `{}`",
+                    cx.command(&format!("rollout abort {} --yes", word(&self.service)))
+                ),
+            });
+        }
+        if self.fleet.tasks(&phases).is_empty() {
+            return Err(Error::Refused {
+                why: format!("no rollout of {} is under way in any region", self.service),
+                hint: format!("look at it: `{}`", cx.command("rollout status")),
+            });
+        }
+        Ok(())
     }
 
     /// The contexts of these regions.
@@ -61,31 +74,58 @@ impl Found {
         self.contexts.iter().filter(named).collect()
     }
 
-    /// The regions that do not say where they stand, and why.
-    pub fn unseen(&self) -> impl Iterator<Item = &(String, Error)> {
-        self.unseen.iter()
-    }
-
-    /// What each region remembers.
-    pub fn into_rollouts(self) -> Vec<Rollout> {
-        self.rollouts.into_values().collect()
-    }
-
-    /// The service.
-    pub fn service(&self) -> &str {
-        &self.service
-    }
-
     /// The regions that have begun, and are not back.
     pub fn touched(&self) -> Vec<&Session> {
-        let standings = self.standings();
-        self.contexts_where(|region| !matches!(standings.get(region), None | Some(Standing::Pending | Standing::Back)))
+        let phases = self.phases();
+        self.contexts_where(|region| {
+            !matches!(phases.get(region), None | Some(RegionPhase::Pending | RegionPhase::RolledBack))
+        })
+    }
+
+    /// The image that is rolled out.
+    pub fn image(&self) -> &str {
+        let first = self.rollouts.values().next();
+        first.map_or("", |rollout| &rollout.plan.image)
+    }
+
+    /// What the regions remember of it.
+    pub fn named<'f>(&'f self, regions: &'f [&Session]) -> impl Iterator<Item = (&'f str, &'f Rollout)> {
+        regions.iter().filter_map(|cx| {
+            let region = cx.region.as_deref()?;
+            Some((region, self.rollouts.get(region)?))
+        })
+    }
+
+    /// The regions whose rollout is so.
+    pub fn which(&self, wanted: impl Fn(&Rollout) -> bool) -> Vec<&Session> {
+        self.contexts_where(|region| self.rollouts.get(region).is_some_and(&wanted))
+    }
+
+    /// The same, where it makes no sense without.
+    ///
+    /// # Errors
+    /// `Refused`: none is.
+    pub fn regions_where(&self, cx: &Session, what: &str, wanted: impl Fn(&Rollout) -> bool) -> Result<Vec<&Session>> {
+        let found = self.which(wanted);
+        if !found.is_empty() {
+            return Ok(found);
+        }
+        let phases = self.phases();
+        let stand: Vec<String> = self
+            .fleet
+            .regions()
+            .map(|region| {
+                let at = phases.get(region).copied().unwrap_or(RegionPhase::Pending);
+                format!("{region} {}", at.word())
+            })
+            .collect();
+        Err(Error::Refused {
+            why: format!("no region of {} waits for {what}: {}", self.service, stand.join(", ")),
+            hint: format!("look at them: `{}`", cx.command(&format!("rollout status {}", word(&self.service)))),
+        })
     }
 
     /// The plan of it.
-    ///
-    /// # Errors
-    /// A bug: a rollout that no region remembers is not found.
     pub fn plan(&self) -> Result<&Plan> {
         let first = self.rollouts.values().next();
         let plan = first.map(|rollout| &rollout.plan);
@@ -94,21 +134,18 @@ impl Found {
 }
 
 /// The rollout of the service over several regions, unless one without regions came after it.
-///
-/// # Errors
-/// The configuration; which service is not clear; no region that can be seen knows of one, and another cannot be seen.
-pub async fn find(cx: &Session, service: Option<&str>) -> Result<Option<Found>> {
-    // What is about one region alone is not about the whole.
+pub async fn find(cx: &Session, service: Option<&str>) -> Result<Option<RegionalRollout>> {
+    // What is about one region alone is not about all.
     if cx.region.is_some() || cx.config()?.settings.regions.is_empty() {
         return Ok(None);
     }
     let chosen = choose(cx, service)?;
-    let contexts = crate::rollout::regions::contexts(cx, &cx.config()?.settings.regions);
+    let contexts = contexts(cx, &cx.config()?.settings.regions);
     let asked = contexts.iter().map(|cx| async {
-        let memory = memories::open(cx, choose(cx, Some(&chosen.name))?)?;
-        Ok(memory.load().await?.map(|stored| stored.rollout))
+        let store = stores::open(cx, choose(cx, Some(&chosen.name))?)?;
+        Ok(store.load().await?.map(|stored| stored.rollout))
     });
-    let here = async { memories::open(cx, chosen)?.load().await };
+    let here = async { stores::open(cx, chosen)?.load().await };
     let (answers, here): (Vec<Result<Option<Rollout>>>, _) = tokio::join!(join_all(asked), here);
     let mut rollouts = BTreeMap::new();
     let mut unseen = Vec::new();
@@ -141,87 +178,5 @@ pub async fn find(cx: &Session, service: Option<&str>) -> Result<Option<Found>> 
     let is_of_it = |region: &str| fleet.regions().any(|name| name == region);
     unseen.retain(|(region, _)| is_of_it(region));
     let contexts = contexts.into_iter().filter(|cx| cx.region.as_deref().is_some_and(is_of_it)).collect();
-    Ok(Some(Found { service: chosen.name.clone(), contexts, rollouts, unseen, fleet }))
-}
-
-/// The latest rollout of each service, here and in each region, and what kept us from knowing one.
-///
-/// # Errors
-/// The configuration.
-pub async fn rows(cx: &Session) -> Result<Seen> {
-    let regions = match cx.region {
-        Some(_) => Vec::new(),
-        None => crate::rollout::regions::contexts(cx, &cx.config()?.settings.regions),
-    };
-    let (here, elsewhere) = tokio::join!(rows_here(cx), join_all(regions.iter().map(rows_here)));
-    let mut seen = here?;
-    let services = candidates(cx)?;
-    if !regions.is_empty() {
-        // Where there are regions, the environment itself need not be one.
-        seen.unseen.clear();
-    }
-    for (region, found) in regions.iter().zip(elsewhere) {
-        let found = match found {
-            Ok(found) => found,
-            Err(error) => {
-                // What is wrong with one region hides no other.
-                let all = services.iter();
-                seen.unseen.extend(all.map(|service| UnseenRow::new(region.region.as_deref(), &service.name, &error)));
-                continue;
-            }
-        };
-        seen.unseen.extend(found.unseen);
-        for row in found.rollouts {
-            // A region may be the very place that its environment names.
-            if seen.rollouts.iter().all(|known| known.id != row.id) {
-                seen.rollouts.push(row);
-            }
-        }
-    }
-    Ok(seen)
-}
-
-impl Found {
-    /// The image that is rolled out.
-    pub fn image(&self) -> &str {
-        let first = self.rollouts.values().next();
-        first.map_or("", |rollout| &rollout.plan.image)
-    }
-
-    /// What the regions remember of it.
-    pub fn named<'f>(&'f self, regions: &'f [&Session]) -> impl Iterator<Item = (&'f str, &'f Rollout)> {
-        regions.iter().filter_map(|cx| {
-            let region = cx.region.as_deref()?;
-            Some((region, self.rollouts.get(region)?))
-        })
-    }
-
-    /// The regions whose rollout is so.
-    pub fn which(&self, wanted: impl Fn(&Rollout) -> bool) -> Vec<&Session> {
-        self.contexts_where(|region| self.rollouts.get(region).is_some_and(&wanted))
-    }
-
-    /// The same, where it makes no sense without.
-    ///
-    /// # Errors
-    /// `Refused`: none is.
-    pub fn regions_where(&self, cx: &Session, what: &str, wanted: impl Fn(&Rollout) -> bool) -> Result<Vec<&Session>> {
-        let found = self.which(wanted);
-        if !found.is_empty() {
-            return Ok(found);
-        }
-        let standings = self.standings();
-        let stand: Vec<String> = self
-            .fleet
-            .regions()
-            .map(|region| {
-                let at = standings.get(region).copied().unwrap_or(Standing::Pending);
-                format!("{region} {}", at.word())
-            })
-            .collect();
-        Err(Error::Refused {
-            why: format!("no region of {} waits for {what}: {}", self.service, stand.join(", ")),
-            hint: format!("look at them: `{}`", cx.command(&format!("rollout status {}", word(&self.service)))),
-        })
-    }
+    Ok(Some(RegionalRollout { service: chosen.name.clone(), contexts, rollouts, unseen, fleet }))
 }

@@ -1,4 +1,5 @@
-//! Rollouts over regions.
+//! One rollout over several regions, wave by wave, each on its own evidence. Which region is to do what is decided in
+//! `domain/rollout/fleet` from where each stands; here it is done, all that goes on at once in one process.
 
 pub mod coordinator;
 pub mod lookup;
@@ -8,18 +9,17 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::change::Done;
-use crate::rollout::prepare::{Prepared, Request, prepare};
-use crate::rollout::regions::lookup::Found;
-use crate::rollout::resolve::{choose, place};
-use crate::rollout::rollback::go_back;
+use crate::change::confirmed::Confirmed;
+use crate::rollout::prepare::{Prepared, RolloutSpec, prepare};
+use crate::rollout::resolve::{choose, open};
+use crate::rollout::rollback::roll_back;
 use crate::session::Session;
 use liveops_domain::error::{Error, Result};
 use liveops_domain::rollout::fleet::Fleet;
-use liveops_domain::rollout::standing::{Standing, Standings};
-use liveops_domain::rollout::state::Rollout;
+use liveops_domain::rollout::region_phase::{RegionPhase, RegionPhases};
 
 /// `eu: promoted, us: under way`.
-pub fn stood(result: &serde_json::Value) -> String {
+pub fn phase_list(result: &Value) -> String {
     let regions = result["regions"].as_object();
     let each: Vec<String> = regions
         .into_iter()
@@ -53,23 +53,18 @@ pub fn half_done(done: &str, failed: &[(String, Error)], command: Option<String>
 ///
 /// # Errors
 /// `HalfDone`, naming the regions that are not back, with the command of the first.
-pub async fn back_in(
-    regions: &[&Session],
-    service: &str,
-    reason: &str,
-    confirmed: &crate::change::confirmed::Confirmed,
-) -> Result<Done> {
+pub async fn roll_back_in(regions: &[&Session], service: &str, reason: &str, confirmed: &Confirmed) -> Result<Done> {
     let all = regions.iter().map(|cx| async move {
         let region = cx.region.clone().unwrap_or_default();
         let back = async {
-            let place = place(cx, choose(cx, Some(service))?).await?;
-            go_back(cx, &place, None, reason.to_owned(), confirmed).await
+            let subject = open(cx, choose(cx, Some(service))?).await?;
+            roll_back(cx, &subject, None, reason.to_owned(), confirmed).await
         };
         (region, back.await)
     });
     let mut done: Vec<String> = Vec::new();
     let mut failed = Vec::new();
-    for (region, back) in futures_util::future::join_all(all).await {
+    for (region, back) in join_all(all).await {
         match back {
             Ok(_) => done.push(region),
             Err(error) => failed.push((region, error)),
@@ -78,29 +73,23 @@ pub async fn back_in(
     if failed.is_empty() {
         return Ok(Done { result: json!({ "service": service, "regions": done }), undo: None });
     }
-    Err(crate::rollout::regions::half_done(
+    Err(half_done(
         &format!("back in {}", if done.is_empty() { "no region".into() } else { done.join(", ") }),
         &failed,
         None,
     ))
 }
 
-/// What the audit log keeps of the whole.
-pub fn result(fleet: &Fleet, service: &str, image: &str, standings: &Standings) -> Value {
+/// What the audit log keeps of the rollout over all regions.
+pub fn result(fleet: &Fleet, service: &str, image: &str, phases: &RegionPhases) -> Value {
     let regions: serde_json::Map<String, Value> = fleet
         .regions()
         .map(|region| {
-            let standing = standings.get(region).copied().unwrap_or(Standing::Pending);
-            (region.clone(), json!(standing.word()))
+            let phase = phases.get(region).copied().unwrap_or(RegionPhase::Pending);
+            (region.clone(), json!(phase.word()))
         })
         .collect();
     json!({ "rollout": fleet.id, "service": service, "image": image, "regions": regions })
-}
-
-/// May the undo of this change still be done in the regions? The rollout that it would take back.
-pub fn of_change<'f>(found: &'f Found, change: &str) -> Option<&'f Rollout> {
-    let mine = |rollout: &&Rollout| rollout.change.as_deref() == Some(change);
-    found.rollouts.values().find(mine)
 }
 
 /// One context for each of these regions.
@@ -109,28 +98,25 @@ pub fn contexts(cx: &Session, regions: &[String]) -> Vec<Session> {
 }
 
 /// Looks at everything in every region, all at once.
-///
-/// # Errors
-/// The first that cannot be planned, with its name.
-pub async fn prepare_all<'a>(contexts: &'a [Session], what: &Request, switch: bool) -> Result<Vec<Prepared<'a>>> {
-    let mut what = what.clone();
-    if what.image.is_none() {
+pub async fn prepare_all<'a>(contexts: &'a [Session], spec: &RolloutSpec, switch: bool) -> Result<Vec<Prepared<'a>>> {
+    let mut spec = spec.clone();
+    if spec.image.is_none() {
         // It is asked for once.
         let Some(first) = contexts.first() else {
             return Ok(Vec::new());
         };
-        let prepared = prepare(first, what.clone(), switch).await;
-        what.image = Some(prepared.map_err(|error| named(first, error))?.plan.image);
+        let prepared = prepare(first, spec.clone(), switch).await;
+        spec.image = Some(prepared.map_err(|error| in_region(first, error))?.plan.image);
     }
     let all = contexts.iter().map(|cx| async {
-        let prepared = prepare(cx, what.clone(), switch).await;
-        prepared.map_err(|error| named(cx, error))
+        let prepared = prepare(cx, spec.clone(), switch).await;
+        prepared.map_err(|error| in_region(cx, error))
     });
     join_all(all).await.into_iter().collect()
 }
 
 /// The error with the region where it happened.
-pub fn named(cx: &Session, error: Error) -> Error {
+fn in_region(cx: &Session, error: Error) -> Error {
     let region = cx.region.as_deref().unwrap_or_default();
     error.at(format!("region {region}"))
 }

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::rollout::history;
 use crate::rollout::runner::Runner;
-use crate::rollout::state_store::Stored;
+use crate::rollout::state_store::StoredRollout;
 use liveops_domain::error::{Error, Result};
 use liveops_domain::rollout::exposure::Fence;
 use liveops_domain::rollout::state::Phase;
@@ -24,9 +24,6 @@ const RIVALS: u32 = 8;
 impl Runner<'_> {
     /// Has the target know our epoch, and the lock renewed where it would soon be lost; or says why nothing may go
     /// forward. Where there is more time, it is renewed with what a look stores, or after it ([`Self::renew`]).
-    ///
-    /// # Errors
-    /// Somebody else has taken the rollout over.
     pub async fn keep_lock(&mut self) -> Result<std::result::Result<(), String>> {
         if !self.is_ours() {
             self.renew().await?;
@@ -34,9 +31,9 @@ impl Runner<'_> {
         if !self.is_ours() {
             return Ok(Err("the lock could not be renewed".into()));
         }
-        if !self.claimed && !self.rollout.phase.is_back() {
+        if !self.claimed && !self.run.rollout.phase.is_back() {
             let fence = self.fence(None);
-            match self.place.target.claim(&fence, self.confirmed).await {
+            match self.run.subject.target.claim(&fence, self.run.confirmed).await {
                 Ok(()) => self.claimed = true,
                 Err(error) => {
                     return Ok(Err(format!("the holder before may still write: {error}")));
@@ -52,14 +49,11 @@ impl Runner<'_> {
     }
 
     /// Renews the lock when it is time.
-    ///
-    /// # Errors
-    /// Somebody else has taken the rollout over.
     pub async fn renew(&mut self) -> Result<()> {
         if self.renewed.elapsed() < RENEW {
             return Ok(());
         }
-        match self.place.memory.renew(&self.lock, self.confirmed).await {
+        match self.run.subject.store.renew(&self.run.lock, self.run.confirmed).await {
             Ok(()) => self.renewed = Instant::now(),
             Err(error @ Error::Conflict { .. }) => return Err(error),
             Err(error) => tracing::info!(%error, "the lock was not renewed"),
@@ -68,53 +62,53 @@ impl Runner<'_> {
     }
 
     pub fn fence(&self, version: Option<String>) -> Fence {
-        Fence { rollout: self.rollout.id.clone(), epoch: self.lock.epoch, version }
+        Fence { rollout: self.run.rollout.id.clone(), epoch: self.run.lock.epoch, version }
     }
 
     /// Takes over what others have stored meanwhile, and sees whether the rollout is still ours.
-    pub async fn heed(&mut self, stored: Result<Option<Stored>>) {
+    pub async fn adopt_stored(&mut self, stored: Result<Option<StoredRollout>>) {
         let Ok(Some(stored)) = stored else {
             return;
         };
         let wrote = std::mem::take(&mut self.wrote);
-        if Some(&stored.version) == self.version.as_ref() {
+        if Some(&stored.version) == self.run.version.as_ref() {
             return;
         }
-        let is_ours = stored.rollout.id == self.rollout.id;
-        let is_last = stored.rollout.phase.is_terminal() && stored.rollout.epoch < self.lock.epoch;
+        let is_ours = stored.rollout.id == self.run.rollout.id;
+        let is_last = stored.rollout.phase.is_terminal() && stored.rollout.epoch < self.run.lock.epoch;
         if !is_ours && is_last {
             // The one before ours, which stands there until ours is stored; somebody has touched what holds it.
-            self.version = Some(stored.version);
+            self.run.version = Some(stored.version);
             return;
         }
-        if !is_ours || stored.rollout.epoch > self.lock.epoch {
-            self.taken = true;
+        if !is_ours || stored.rollout.epoch > self.run.lock.epoch {
+            self.taken_over = true;
             return;
         }
-        self.version = Some(stored.version);
+        self.run.version = Some(stored.version);
         self.stored = None;
         let theirs = stored.rollout;
         match theirs.phase {
             // Another one gave up on what we are still at.
-            Phase::RollbackFailed if self.rollout.phase == Phase::RollingBack => {}
+            Phase::RollbackFailed if self.run.rollout.phase == Phase::RollingBack => {}
             Phase::RollbackFailed => {
-                self.rollout = theirs;
+                self.run.rollout = theirs;
                 let text = "tried again by the one who holds it".to_owned();
-                self.rollout.go_back(text, self.clock.now());
+                self.run.rollout.roll_back(text, self.clock.now());
             }
             Phase::RolledBack if wrote => {
                 // What we wrote may have come after the way back that somebody else took.
                 let originals = Some(&theirs.originals);
-                let again = self.place.target.restore(originals, self.confirmed).await;
+                let again = self.run.subject.target.restore(originals, self.run.confirmed).await;
                 if let Err(error) = again {
                     tracing::info!(%error, "taken back by somebody else already");
                 }
-                self.rollout = theirs;
+                self.run.rollout = theirs;
             }
-            Phase::RollingBack | Phase::RolledBack | Phase::Succeeded => self.rollout = theirs,
+            Phase::RollingBack | Phase::RolledBack | Phase::Succeeded => self.run.rollout = theirs,
             _ => {
-                self.rollout.wish = theirs.wish;
-                self.rollout.approvals = theirs.approvals;
+                self.run.rollout.request = theirs.request;
+                self.run.rollout.approvals = theirs.approvals;
             }
         }
     }
@@ -126,13 +120,18 @@ impl Runner<'_> {
         }
         let mut tries = 1;
         let kept = loop {
-            let version = self.version.as_deref();
-            let kept = self.place.memory.keep(&self.rollout, version, &self.untold, self.confirmed).await;
+            let version = self.run.version.as_deref();
+            let kept = self
+                .run
+                .subject
+                .store
+                .keep(&self.run.rollout, version, &self.pending_notices, self.run.confirmed)
+                .await;
             match kept {
                 Err(Error::Conflict { .. }) if tries < RIVALS => {
-                    let stored = self.place.memory.load().await;
-                    self.heed(stored).await;
-                    if self.taken {
+                    let stored = self.run.subject.store.load().await;
+                    self.adopt_stored(stored).await;
+                    if self.taken_over {
                         return kept.map(drop);
                     }
                 }
@@ -140,8 +139,8 @@ impl Runner<'_> {
             }
             tries += 1;
         };
-        self.version = Some(kept.version);
-        self.stored = Some((self.rollout.clone(), Instant::now()));
+        self.run.version = Some(kept.version);
+        self.stored = Some((self.run.rollout.clone(), Instant::now()));
         if kept.renewed {
             self.renewed = Instant::now();
         }
@@ -149,7 +148,7 @@ impl Runner<'_> {
             tracing::info!("the platform was not told");
         }
         // Nobody waits for a notice: one that was refused is not tried again.
-        self.untold.clear();
+        self.pending_notices.clear();
         Ok(())
     }
 
@@ -158,10 +157,10 @@ impl Runner<'_> {
         let Some((stored, at)) = &self.stored else {
             return false;
         };
-        if self.rollout == *stored && self.untold.is_empty() {
+        if self.run.rollout == *stored && self.pending_notices.is_empty() {
             return true;
         }
-        let mut same = self.rollout.clone();
+        let mut same = self.run.rollout.clone();
         if let (Some(hold), Some(old)) = (&mut same.hold, &stored.hold)
             && hold.why == old.why
         {
@@ -172,26 +171,26 @@ impl Runner<'_> {
 
     /// Journals what has happened since the last time; the platform is told of it with what is stored next.
     pub fn journal(&mut self) {
-        let new = self.rollout.news(self.told).to_vec();
-        self.told = self.rollout.happened();
+        let new = self.run.rollout.transitions_since(self.journalled).to_vec();
+        self.journalled = self.run.rollout.transition_count();
         if !new.is_empty() {
-            history::keep(self.cx, &self.rollout);
+            history::keep(self.run.cx, &self.run.rollout);
         }
-        self.untold.extend(self.place.notices(&self.rollout, &new));
+        self.pending_notices.extend(self.run.subject.notices(&self.run.rollout, &new));
         for transition in new {
             let data = json!({
-                "change": self.rollout.change,
-                "rollout": self.rollout.id,
-                "service": self.rollout.service,
-                "environment": self.rollout.environment,
-                "region": self.rollout.region,
-                "target": self.rollout.plan.target,
+                "change": self.run.rollout.change,
+                "rollout": self.run.rollout.id,
+                "service": self.run.rollout.service,
+                "environment": self.run.rollout.environment,
+                "region": self.run.rollout.region,
+                "target": self.run.rollout.plan.target,
                 "phase": transition.phase,
                 "weight": transition.weight,
                 "text": transition.text,
             });
-            let log = self.cx.audit_log();
-            if let Err(error) = log.append(transition.at, &self.cx.actor, "rollout.moved", data) {
+            let log = self.run.cx.audit_log();
+            if let Err(error) = log.append(transition.at, &self.run.cx.actor, "rollout.moved", data) {
                 tracing::info!(%error, "a transition is not in the audit log");
             }
         }

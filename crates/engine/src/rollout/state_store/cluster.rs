@@ -5,6 +5,7 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
@@ -14,10 +15,9 @@ use crate::clients::kubectl::failure::{Failure, Fault};
 use crate::clients::kubectl::object::{Object, Resource};
 use crate::clients::kubectl::{Kubectl, MANAGER, Patch};
 use crate::clock::Clock;
-use crate::rollout::state_store::{Kept, Memory, Stored};
-use crate::rollout::target::Doing;
+use crate::rollout::state_store::{SaveOutcome, StateStore, StoredRollout};
 use liveops_domain::error::{Error, Result};
-use liveops_domain::rollout::holder::{Holder, Lock};
+use liveops_domain::rollout::lock::{Holder, RolloutLock};
 use liveops_domain::rollout::state::Rollout;
 
 /// How long a lease is good without being renewed; client-go's default.
@@ -34,7 +34,7 @@ const KEY: &str = "rollout";
 
 /// Lease and ConfigMap of one service.
 #[derive(Debug)]
-pub struct ClusterMemory<'a> {
+pub struct ClusterStateStore<'a> {
     kubectl: Kubectl<'a>,
     clock: Clock,
     lease: Object,
@@ -46,11 +46,8 @@ pub struct ClusterMemory<'a> {
     uid: RefCell<Option<Value>>,
 }
 
-impl<'a> ClusterMemory<'a> {
+impl<'a> ClusterStateStore<'a> {
     /// Of this service, in the cluster and namespace of `kubectl`.
-    ///
-    /// # Errors
-    /// A service whose name no object can have.
     pub fn new(kubectl: Kubectl<'a>, clock: Clock, service: &'a str) -> Result<Self> {
         Ok(Self {
             kubectl,
@@ -91,7 +88,7 @@ impl<'a> ClusterMemory<'a> {
         })
     }
 
-    async fn take(&self, holder: &str, old: Option<&Value>, confirmed: &Confirmed) -> Result<Option<Lock>> {
+    async fn take(&self, holder: &str, old: Option<&Value>, confirmed: &Confirmed) -> Result<Option<RolloutLock>> {
         let lease = self.ours(holder, old);
         let written = match old {
             None => self.kubectl.create(&lease, confirmed).await,
@@ -100,7 +97,7 @@ impl<'a> ClusterMemory<'a> {
         let ours = |lease: Value| {
             let epoch = epoch(&lease);
             self.held.replace(Some(lease));
-            Some(Lock { holder: holder.to_owned(), epoch })
+            Some(RolloutLock { holder: holder.to_owned(), epoch })
         };
         match written {
             Ok(lease) => Ok(ours(lease)),
@@ -143,7 +140,7 @@ impl<'a> ClusterMemory<'a> {
         }
     }
 
-    async fn amend(&self, lock: &Lock, change: Value, confirmed: &Confirmed) -> Result<Value> {
+    async fn amend(&self, lock: &RolloutLock, change: Value, confirmed: &Confirmed) -> Result<Value> {
         let patch = json!([
             { "op": "test", "path": "/spec/holderIdentity", "value": lock.holder },
             { "op": "test", "path": "/spec/leaseTransitions", "value": lock.epoch },
@@ -200,7 +197,7 @@ impl<'a> ClusterMemory<'a> {
     }
 
     /// After a run that failed: what of it has come about? The message says of no object which.
-    async fn settle(&self, failure: &Failure, text: &str, lease: Option<&Value>) -> Result<Kept> {
+    async fn settle(&self, failure: &Failure, text: &str, lease: Option<&Value>) -> Result<SaveOutcome> {
         let asked = [self.state.clone(), self.lease.clone()];
         let place = self.kubectl.place(&self.state);
         let found = self.kubectl.get(&asked).await;
@@ -215,7 +212,7 @@ impl<'a> ClusterMemory<'a> {
             self.held.replace(Some(now.clone()));
         }
         match of(&self.state) {
-            Some(now) if now["data"][KEY] == text => Ok(Kept { version: version(now), renewed, posted: false }),
+            Some(now) if now["data"][KEY] == text => Ok(SaveOutcome { version: version(now), renewed, posted: false }),
             Some(_) if failure.fault == Fault::Forbidden => Err(failure.about(&place)),
             Some(_) => Err(Failure::conflict().about(&place)),
             None => Err(failure.about(&place)),
@@ -227,91 +224,82 @@ fn text(rollout: &Rollout) -> Result<String> {
     serde_json::to_string(rollout).map_err(|error| Error::internal(&format!("the state: {error}")))
 }
 
-impl Memory for ClusterMemory<'_> {
-    fn acquire<'a>(&'a self, me: &'a str, takeover: bool, confirmed: &'a Confirmed) -> Doing<'a, Lock> {
-        Box::pin(async move {
-            for _ in 0..RIVALS {
-                let old = self.find(&self.lease).await?;
-                if let Some(lease) = &old {
-                    let held = !holder(lease).is_empty() && holder(lease) != me;
-                    if held && !takeover && !self.is_abandoned(lease).await? {
-                        return match self.find(&self.lease).await? {
-                            Some(now) if holder(&now).is_empty() => continue,
-                            Some(now) => Err(self.held(&now)),
-                            None => continue,
-                        };
-                    }
-                }
-                if let Some(lock) = self.take(me, old.as_ref(), confirmed).await? {
-                    return Ok(lock);
+#[async_trait(?Send)]
+impl StateStore for ClusterStateStore<'_> {
+    async fn acquire(&self, me: &str, takeover: bool, confirmed: &Confirmed) -> Result<RolloutLock> {
+        for _ in 0..RIVALS {
+            let old = self.find(&self.lease).await?;
+            if let Some(lease) = &old {
+                let held = !holder(lease).is_empty() && holder(lease) != me;
+                if held && !takeover && !self.is_abandoned(lease).await? {
+                    return match self.find(&self.lease).await? {
+                        Some(now) if holder(&now).is_empty() => continue,
+                        Some(now) => Err(self.held(&now)),
+                        None => continue,
+                    };
                 }
             }
-            Err(Error::Conflict {
-                what: format!("too many others want the lock of `{}`", self.service),
-                hint: format!("look: `liveops rollout status {}`", self.service),
-            })
+            if let Some(lock) = self.take(me, old.as_ref(), confirmed).await? {
+                return Ok(lock);
+            }
+        }
+        Err(Error::Conflict {
+            what: format!("too many others want the lock of `{}`", self.service),
+            hint: format!("look: `liveops rollout status {}`", self.service),
         })
     }
 
-    fn renew<'a>(&'a self, lock: &'a Lock, confirmed: &'a Confirmed) -> Doing<'a, ()> {
+    async fn renew(&self, lock: &RolloutLock, confirmed: &Confirmed) -> Result<()> {
         let now = micro(self.clock.now());
         let change = json!({ "op": "replace", "path": "/spec/renewTime", "value": now });
-        Box::pin(async move {
-            let lease = self.amend(lock, change, confirmed).await?;
-            self.held.replace(Some(lease));
-            Ok(())
-        })
+        let lease = self.amend(lock, change, confirmed).await?;
+        self.held.replace(Some(lease));
+        Ok(())
     }
 
-    fn release<'a>(&'a self, lock: &'a Lock, confirmed: &'a Confirmed) -> Doing<'a, ()> {
+    async fn release(&self, lock: &RolloutLock, confirmed: &Confirmed) -> Result<()> {
         // The Lease stays: its epoch must never begin anew.
         let change = json!({ "op": "replace", "path": "/spec/holderIdentity", "value": "" });
         self.held.take();
-        Box::pin(async move { self.amend(lock, change, confirmed).await.map(drop) })
+        self.amend(lock, change, confirmed).await.map(drop)
     }
 
-    fn clear<'a>(&'a self, confirmed: &'a Confirmed) -> Doing<'a, ()> {
-        Box::pin(async move {
-            let Some(lease) = self.find(&self.lease).await? else {
-                return Ok(());
-            };
-            if holder(&lease).is_empty() || self.age(&lease) < LEASE * 2 {
-                return Ok(());
-            }
-            let lock = Lock { holder: holder(&lease).to_owned(), epoch: epoch(&lease) };
-            self.release(&lock, confirmed).await
-        })
+    async fn clear(&self, confirmed: &Confirmed) -> Result<()> {
+        let Some(lease) = self.find(&self.lease).await? else {
+            return Ok(());
+        };
+        if holder(&lease).is_empty() || self.age(&lease) < LEASE * 2 {
+            return Ok(());
+        }
+        let lock = RolloutLock { holder: holder(&lease).to_owned(), epoch: epoch(&lease) };
+        self.release(&lock, confirmed).await
     }
 
-    fn holder(&self) -> Doing<'_, Option<Holder>> {
-        Box::pin(async {
-            let Some(lease) = self.find(&self.lease).await? else {
-                return Ok(None);
-            };
-            if holder(&lease).is_empty() {
-                return Ok(None);
-            }
-            Ok(Some(Holder {
-                holder: holder(&lease).to_owned(),
-                epoch: epoch(&lease),
-                renewed_at: renewed_at(&lease),
-                alive: self.age(&lease) < LEASE,
-            }))
-        })
+    async fn holder(&self) -> Result<Option<Holder>> {
+        let Some(lease) = self.find(&self.lease).await? else {
+            return Ok(None);
+        };
+        if holder(&lease).is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(Holder {
+            holder: holder(&lease).to_owned(),
+            epoch: epoch(&lease),
+            renewed_at: renewed_at(&lease),
+            alive: self.age(&lease) < LEASE,
+        }))
     }
 
-    fn load(&self) -> Doing<'_, Option<Stored>> {
-        Box::pin(async {
-            let found = self.find(&self.state).await?;
-            self.of(found.as_slice())
-        })
+    async fn load(&self) -> Result<Option<StoredRollout>> {
+        let found = self.find(&self.state).await?;
+        self.parse(found.as_slice())
     }
 
     fn object(&self) -> Option<Object> {
         Some(self.state.clone())
     }
 
-    fn of(&self, objects: &[Value]) -> Result<Option<Stored>> {
+    fn parse(&self, objects: &[Value]) -> Result<Option<StoredRollout>> {
         let Some(object) = objects.iter().find(|object| self.state.is(object)) else {
             return Ok(None);
         };
@@ -322,77 +310,68 @@ impl Memory for ClusterMemory<'_> {
             url: self.kubectl.place(&self.state),
             what: format!("a state that liveops did not write, or a newer one: {error}"),
         })?;
-        Ok(Some(Stored { rollout, version: version(object) }))
+        Ok(Some(StoredRollout { rollout, version: version(object) }))
     }
 
-    fn save<'a>(
-        &'a self,
-        rollout: &'a Rollout,
-        version_before: Option<&'a str>,
-        confirmed: &'a Confirmed,
-    ) -> Doing<'a, String> {
-        Box::pin(async move {
-            let mut object = self.written(&text(rollout)?);
-            let written = match version_before {
-                None => self.kubectl.create(&object, confirmed).await,
-                Some(version) => {
-                    object["metadata"]["resourceVersion"] = json!(version);
-                    self.kubectl.replace(&object, confirmed).await
-                }
-            };
-            match written {
-                Ok(object) => {
-                    self.uid.replace(object["metadata"].get("uid").cloned());
-                    Ok(version(&object))
-                }
-                Err(failure) if matches!(failure.fault, Fault::Timeout | Fault::Other) => {
-                    // The answer may have been lost on its way, after the write.
-                    match self.find(&self.state).await? {
-                        Some(now) if now["data"][KEY] == object["data"][KEY] => Ok(version(&now)),
-                        _ => Err(failure.about(&self.kubectl.place(&self.state))),
-                    }
-                }
-                Err(failure) => Err(failure.about(&self.kubectl.place(&self.state))),
+    async fn save(&self, rollout: &Rollout, version_before: Option<&str>, confirmed: &Confirmed) -> Result<String> {
+        let mut object = self.written(&text(rollout)?);
+        let written = match version_before {
+            None => self.kubectl.create(&object, confirmed).await,
+            Some(version) => {
+                object["metadata"]["resourceVersion"] = json!(version);
+                self.kubectl.replace(&object, confirmed).await
             }
-        })
-    }
-
-    fn keep<'a>(
-        &'a self,
-        rollout: &'a Rollout,
-        version_before: Option<&'a str>,
-        notices: &'a [Value],
-        confirmed: &'a Confirmed,
-    ) -> Doing<'a, Kept> {
-        Box::pin(async move {
-            let uid = self.uid.borrow().clone();
-            let (Some(before), Some(uid)) = (version_before, uid) else {
-                // An apply would overwrite what somebody else has made meanwhile.
-                let version = self.save(rollout, version_before, confirmed).await?;
-                return Ok(Kept { version, renewed: false, posted: notices.is_empty() });
-            };
-            let text = text(rollout)?;
-            let mut state = self.written(&text);
-            state["metadata"]["uid"] = uid;
-            state["metadata"]["resourceVersion"] = json!(before);
-            let lease = self.held.borrow().as_ref().map(|held| self.renewed(held));
-            let renewed = lease.is_some();
-            let all = [state].into_iter().chain(lease.clone());
-            let all: Vec<Value> = all.chain(notices.iter().cloned()).collect();
-            match self.kubectl.apply(&all, confirmed).await {
-                Ok(after) => {
-                    let state = after.iter().find(|object| self.state.is(object));
-                    if let Some(lease) = after.iter().find(|object| self.lease.is(object)) {
-                        self.held.replace(Some(lease.clone()));
-                    }
-                    Ok(Kept { version: state.map(version).unwrap_or_default(), renewed, posted: true })
-                }
-                Err(failure) => self.settle(&failure, &text, lease.as_ref()).await,
+        };
+        match written {
+            Ok(object) => {
+                self.uid.replace(object["metadata"].get("uid").cloned());
+                Ok(version(&object))
             }
-        })
+            Err(failure) if matches!(failure.fault, Fault::Timeout | Fault::Other) => {
+                // The answer may have been lost on its way, after the write.
+                match self.find(&self.state).await? {
+                    Some(now) if now["data"][KEY] == object["data"][KEY] => Ok(version(&now)),
+                    _ => Err(failure.about(&self.kubectl.place(&self.state))),
+                }
+            }
+            Err(failure) => Err(failure.about(&self.kubectl.place(&self.state))),
+        }
     }
 
-    fn is_dear(&self) -> bool {
+    async fn keep(
+        &self,
+        rollout: &Rollout,
+        version_before: Option<&str>,
+        notices: &[Value],
+        confirmed: &Confirmed,
+    ) -> Result<SaveOutcome> {
+        let uid = self.uid.borrow().clone();
+        let (Some(before), Some(uid)) = (version_before, uid) else {
+            // An apply would overwrite what somebody else has made meanwhile.
+            let version = self.save(rollout, version_before, confirmed).await?;
+            return Ok(SaveOutcome { version, renewed: false, posted: notices.is_empty() });
+        };
+        let text = text(rollout)?;
+        let mut state = self.written(&text);
+        state["metadata"]["uid"] = uid;
+        state["metadata"]["resourceVersion"] = json!(before);
+        let lease = self.held.borrow().as_ref().map(|held| self.renewed(held));
+        let renewed = lease.is_some();
+        let all = [state].into_iter().chain(lease.clone());
+        let all: Vec<Value> = all.chain(notices.iter().cloned()).collect();
+        match self.kubectl.apply(&all, confirmed).await {
+            Ok(after) => {
+                let state = after.iter().find(|object| self.state.is(object));
+                if let Some(lease) = after.iter().find(|object| self.lease.is(object)) {
+                    self.held.replace(Some(lease.clone()));
+                }
+                Ok(SaveOutcome { version: state.map(version).unwrap_or_default(), renewed, posted: true })
+            }
+            Err(failure) => self.settle(&failure, &text, lease.as_ref()).await,
+        }
+    }
+
+    fn is_costly(&self) -> bool {
         true
     }
 }

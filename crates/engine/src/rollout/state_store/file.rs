@@ -10,17 +10,17 @@ use std::io::{ErrorKind, Write as _};
 use std::path::PathBuf;
 use std::{fs, io};
 
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
 use crate::change::confirmed::Confirmed;
 use crate::files::file::{private_folder, sync_folder, write_private};
-use crate::rollout::state_store::{Memory, Stored};
-use crate::rollout::target::Doing;
+use crate::rollout::state_store::{StateStore, StoredRollout};
 use crate::session::Session;
 use liveops_domain::error::{Error, Result};
-use liveops_domain::rollout::holder::{Holder, Lock};
+use liveops_domain::rollout::lock::{Holder, RolloutLock};
 use liveops_domain::rollout::state::Rollout;
 
 /// Rivals that may be faster before we give up.
@@ -36,7 +36,7 @@ const STATE: &str = "state-";
 const OLD_STATE: &str = "state.json";
 
 /// One folder a service.
-pub struct FileMemory<'a> {
+pub struct FileStateStore<'a> {
     cx: &'a Session,
     folder: PathBuf,
     /// What to type to look at it.
@@ -63,7 +63,7 @@ fn holder_name(epoch: u64) -> String {
     format!("{HOLDER}{epoch}.json")
 }
 
-impl<'a> FileMemory<'a> {
+impl<'a> FileStateStore<'a> {
     /// In this folder; nothing is made before it is needed.
     pub fn new(cx: &'a Session, folder: PathBuf, look: String) -> Self {
         Self { cx, folder, look, held: RefCell::default() }
@@ -133,7 +133,7 @@ impl<'a> FileMemory<'a> {
         }
     }
 
-    fn take(&self, holder: &str, takeover: bool) -> Result<Lock> {
+    fn take(&self, holder: &str, takeover: bool) -> Result<RolloutLock> {
         for _ in 0..RIVALS {
             let before = self.latest(LOCK)?;
             if !takeover && self.is_held(before)? {
@@ -155,7 +155,7 @@ impl<'a> FileMemory<'a> {
                 continue;
             }
             let file = file.into_file();
-            let lock = Lock { holder: holder.to_owned(), epoch };
+            let lock = RolloutLock { holder: holder.to_owned(), epoch };
             self.show(&lock, false)?;
             *self.held.borrow_mut() = Some(file);
             self.forget(LOCK, epoch);
@@ -168,13 +168,13 @@ impl<'a> FileMemory<'a> {
         })
     }
 
-    fn show(&self, lock: &Lock, released: bool) -> Result<()> {
+    fn show(&self, lock: &RolloutLock, released: bool) -> Result<()> {
         let file = HolderFile { holder: lock.holder.clone(), renewed_at: self.cx.clock.now(), released };
         let path = self.folder.join(holder_name(lock.epoch));
         write_private(&path, &serde_json::to_vec_pretty(&file)?).map_err(self.io("write"))
     }
 
-    fn touch(&self, lock: &Lock, released: bool) -> Result<()> {
+    fn touch(&self, lock: &RolloutLock, released: bool) -> Result<()> {
         let latest = self.latest(LOCK)?;
         if latest > lock.epoch {
             let known = self.read::<HolderFile>(&holder_name(latest))?;
@@ -259,39 +259,31 @@ impl<'a> FileMemory<'a> {
     }
 }
 
-impl Memory for FileMemory<'_> {
-    fn acquire<'a>(&'a self, holder: &'a str, takeover: bool, _confirmed: &'a Confirmed) -> Doing<'a, Lock> {
-        Box::pin(async move { self.take(holder, takeover) })
+#[async_trait(?Send)]
+impl StateStore for FileStateStore<'_> {
+    async fn acquire(&self, holder: &str, takeover: bool, _confirmed: &Confirmed) -> Result<RolloutLock> {
+        self.take(holder, takeover)
     }
 
-    fn renew<'a>(&'a self, lock: &'a Lock, _confirmed: &'a Confirmed) -> Doing<'a, ()> {
-        Box::pin(async move { self.touch(lock, false) })
+    async fn renew(&self, lock: &RolloutLock, _confirmed: &Confirmed) -> Result<()> {
+        self.touch(lock, false)
     }
 
-    fn release<'a>(&'a self, lock: &'a Lock, _confirmed: &'a Confirmed) -> Doing<'a, ()> {
-        Box::pin(async move {
-            let done = self.touch(lock, true);
-            self.held.borrow_mut().take();
-            done
-        })
+    async fn release(&self, lock: &RolloutLock, _confirmed: &Confirmed) -> Result<()> {
+        let done = self.touch(lock, true);
+        self.held.borrow_mut().take();
+        done
     }
 
-    fn holder(&self) -> Doing<'_, Option<Holder>> {
-        Box::pin(async { self.who() })
+    async fn holder(&self) -> Result<Option<Holder>> {
+        self.who()
     }
 
-    fn load(&self) -> Doing<'_, Option<Stored>> {
-        Box::pin(async {
-            Ok(self.state()?.map(|file| Stored { rollout: file.rollout, version: file.version.to_string() }))
-        })
+    async fn load(&self) -> Result<Option<StoredRollout>> {
+        Ok(self.state()?.map(|file| StoredRollout { rollout: file.rollout, version: file.version.to_string() }))
     }
 
-    fn save<'a>(
-        &'a self,
-        rollout: &'a Rollout,
-        version: Option<&'a str>,
-        _confirmed: &'a Confirmed,
-    ) -> Doing<'a, String> {
-        Box::pin(async move { self.store(rollout, version) })
+    async fn save(&self, rollout: &Rollout, version: Option<&str>, _confirmed: &Confirmed) -> Result<String> {
+        self.store(rollout, version)
     }
 }

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use tokio::time::{Instant, sleep};
 
@@ -11,12 +12,11 @@ use crate::flagstore::FlagStore as _;
 use crate::flagstore::lock::RampLock;
 use crate::flagstore::ramps::RampRecord;
 use crate::flagstore::redis::RedisFlags;
-use crate::rollout::state_store::{Memory, Stored};
-use crate::rollout::target::Doing;
+use crate::rollout::state_store::{StateStore, StoredRollout};
 use crate::session::Session;
 use liveops_domain::error::{Error, Result};
 use liveops_domain::flag::name::FlagName;
-use liveops_domain::rollout::holder::{Holder, Lock};
+use liveops_domain::rollout::lock::{Holder, RolloutLock};
 use liveops_domain::rollout::state::Rollout;
 use liveops_domain::text::shell::word;
 
@@ -27,13 +27,13 @@ const LEASE: Duration = Duration::from_secs(15);
 const LOOK: Duration = Duration::from_millis(250);
 
 /// The ramp of one flag.
-pub struct FlagMemory<'a> {
+pub struct FlagStateStore<'a> {
     cx: &'a Session,
     store: Box<RedisFlags>,
     name: FlagName,
 }
 
-impl<'a> FlagMemory<'a> {
+impl<'a> FlagStateStore<'a> {
     pub fn new(cx: &'a Session, store: Box<RedisFlags>, name: FlagName) -> Self {
         Self { cx, store, name }
     }
@@ -43,14 +43,14 @@ impl<'a> FlagMemory<'a> {
         format!("look at it: `{}`", self.cx.command(&line))
     }
 
-    async fn take(&self, holder: &str, takeover: bool, confirmed: &Confirmed) -> Result<Lock> {
+    async fn take(&self, holder: &str, takeover: bool, confirmed: &Confirmed) -> Result<RolloutLock> {
         let began = Instant::now();
         let mut first: Option<RampLock> = None;
         loop {
             let taken = self.store.take_ramp(&self.name, holder, takeover, LEASE, confirmed).await?;
             let found = match taken {
                 Ok(epoch) => {
-                    return Ok(Lock { holder: holder.to_owned(), epoch });
+                    return Ok(RolloutLock { holder: holder.to_owned(), epoch });
                 }
                 Err(found) => found,
             };
@@ -69,7 +69,7 @@ impl<'a> FlagMemory<'a> {
         }
     }
 
-    async fn keep(&self, lock: &Lock, give_back: bool, confirmed: &Confirmed) -> Result<()> {
+    async fn keep(&self, lock: &RolloutLock, give_back: bool, confirmed: &Confirmed) -> Result<()> {
         let ours = self.store.renew_ramp(&self.name, lock.epoch, give_back, confirmed).await?;
         if ours {
             return Ok(());
@@ -98,10 +98,7 @@ pub fn holder(record: &RampRecord) -> Option<Holder> {
 }
 
 /// The state, of what stands there.
-///
-/// # Errors
-/// Somebody else wrote it.
-pub fn stored(record: &RampRecord, store: &RedisFlags) -> Result<Option<Stored>> {
+pub fn stored(record: &RampRecord, store: &RedisFlags) -> Result<Option<StoredRollout>> {
     let Some((version, json)) = &record.state else {
         return Ok(None);
     };
@@ -110,45 +107,39 @@ pub fn stored(record: &RampRecord, store: &RedisFlags) -> Result<Option<Stored>>
         url: store.shown(),
         what: format!("the state of a ramp that liveops did not write: {error}"),
     })?;
-    Ok(Some(Stored { rollout, version: version.to_string() }))
+    Ok(Some(StoredRollout { rollout, version: version.to_string() }))
 }
 
-impl Memory for FlagMemory<'_> {
-    fn acquire<'a>(&'a self, holder: &'a str, takeover: bool, confirmed: &'a Confirmed) -> Doing<'a, Lock> {
-        Box::pin(self.take(holder, takeover, confirmed))
+#[async_trait(?Send)]
+impl StateStore for FlagStateStore<'_> {
+    async fn acquire(&self, holder: &str, takeover: bool, confirmed: &Confirmed) -> Result<RolloutLock> {
+        self.take(holder, takeover, confirmed).await
     }
 
-    fn renew<'a>(&'a self, lock: &'a Lock, confirmed: &'a Confirmed) -> Doing<'a, ()> {
-        Box::pin(self.keep(lock, false, confirmed))
+    async fn renew(&self, lock: &RolloutLock, confirmed: &Confirmed) -> Result<()> {
+        self.keep(lock, false, confirmed).await
     }
 
-    fn release<'a>(&'a self, lock: &'a Lock, confirmed: &'a Confirmed) -> Doing<'a, ()> {
-        Box::pin(self.keep(lock, true, confirmed))
+    async fn release(&self, lock: &RolloutLock, confirmed: &Confirmed) -> Result<()> {
+        self.keep(lock, true, confirmed).await
     }
 
-    fn holder(&self) -> Doing<'_, Option<Holder>> {
-        Box::pin(async { Ok(holder(&self.store.ramp(&self.name).await?)) })
+    async fn holder(&self) -> Result<Option<Holder>> {
+        Ok(holder(&self.store.ramp(&self.name).await?))
     }
 
-    fn load(&self) -> Doing<'_, Option<Stored>> {
-        Box::pin(async { stored(&self.store.ramp(&self.name).await?, &self.store) })
+    async fn load(&self) -> Result<Option<StoredRollout>> {
+        stored(&self.store.ramp(&self.name).await?, &self.store)
     }
 
-    fn save<'a>(
-        &'a self,
-        rollout: &'a Rollout,
-        version: Option<&'a str>,
-        confirmed: &'a Confirmed,
-    ) -> Doing<'a, String> {
-        Box::pin(async move {
-            let before = version.map_or(Ok(0), str::parse);
-            let before = before.map_err(|_| Error::internal("a version that is no number"))?;
-            let json = serde_json::to_string(rollout)?;
-            let saved = self.store.save_ramp(&self.name, before, &json, confirmed).await?;
-            saved.map(|version| version.to_string()).ok_or_else(|| Error::Conflict {
-                what: "the state of the ramp was changed by somebody else".into(),
-                hint: self.look(),
-            })
+    async fn save(&self, rollout: &Rollout, version: Option<&str>, confirmed: &Confirmed) -> Result<String> {
+        let before = version.map_or(Ok(0), str::parse);
+        let before = before.map_err(|_| Error::internal("a version that is no number"))?;
+        let json = serde_json::to_string(rollout)?;
+        let saved = self.store.save_ramp(&self.name, before, &json, confirmed).await?;
+        saved.map(|version| version.to_string()).ok_or_else(|| Error::Conflict {
+            what: "the state of the ramp was changed by somebody else".into(),
+            hint: self.look(),
         })
     }
 }

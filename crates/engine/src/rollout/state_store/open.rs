@@ -4,22 +4,18 @@ use std::{fs, io};
 
 use crate::config::service::Service;
 use crate::flagstore::Flags;
-use crate::rollout::state_store::{Memory, Stored, file, flag};
+use crate::rollout::state_store::{StateStore, StoredRollout, file, flag};
 use crate::rollout::target::open as targets;
 use crate::session::Session;
 use liveops_domain::error::{Error, Result};
 use liveops_domain::flag::name::FlagName;
-use liveops_domain::rollout::holder::Holder;
+use liveops_domain::rollout::lock::Holder;
 use liveops_domain::text::shell::word;
 
-/// The memory of this service's rollouts.
-///
-/// # Errors
-/// The configuration.
-pub fn open<'a>(cx: &'a Session, service: &'a Service) -> Result<Box<dyn Memory + 'a>> {
+pub fn open<'a>(cx: &'a Session, service: &'a Service) -> Result<Box<dyn StateStore + 'a>> {
     // Kubernetes targets are remembered in their cluster.
-    if let Some(memory) = targets::memory(cx, service)? {
-        return Ok(Box::new(memory));
+    if let Some(store) = targets::cluster_store(cx, service)? {
+        return Ok(Box::new(store));
     }
     let environment = cx.environment()?;
     let scope = match &cx.region {
@@ -29,28 +25,21 @@ pub fn open<'a>(cx: &'a Session, service: &'a Service) -> Result<Box<dyn Memory 
     let folder = cx.dirs.state.join("rollouts").join(scope);
     let folder = folder.join(&service.name);
     let look = format!("rollout status {}", word(&service.name));
-    Ok(Box::new(file::FileMemory::new(cx, folder, look)))
+    Ok(Box::new(file::FileStateStore::new(cx, folder, look)))
 }
 
-/// The memory of this flag's ramps.
-///
-/// # Errors
-/// The configuration.
-pub fn of_flag<'a>(cx: &'a Session, name: &FlagName) -> Result<Box<dyn Memory + 'a>> {
+pub fn of_flag<'a>(cx: &'a Session, name: &FlagName) -> Result<Box<dyn StateStore + 'a>> {
     Ok(match cx.flags()? {
-        Flags::Redis(store) => Box::new(flag::FlagMemory::new(cx, store, name.clone())),
+        Flags::Redis(store) => Box::new(flag::FlagStateStore::new(cx, store, name.clone())),
         Flags::File(store) => {
             let look = format!("flag ramp status {}", word(name.as_str()));
-            Box::new(file::FileMemory::new(cx, store.ramp(name), look))
+            Box::new(file::FileStateStore::new(cx, store.ramp(name), look))
         }
     })
 }
 
 /// The latest ramp of each flag, and who holds it.
-///
-/// # Errors
-/// The flags cannot be reached, or a state is not as we wrote it.
-pub async fn of_flags(cx: &Session) -> Result<Vec<(Stored, Option<Holder>)>> {
+pub async fn of_flags(cx: &Session) -> Result<Vec<(StoredRollout, Option<Holder>)>> {
     let mut found = Vec::new();
     match cx.flags()? {
         Flags::Redis(store) => {
@@ -69,9 +58,9 @@ pub async fn of_flags(cx: &Session) -> Result<Vec<(Stored, Option<Holder>)>> {
             };
             for folder in folders {
                 let folder = folder.map_err(failed)?.path();
-                let memory = file::FileMemory::new(cx, folder, "flag ramp status".into());
-                if let Some(stored) = memory.load().await? {
-                    found.push((stored, memory.holder().await?));
+                let store = file::FileStateStore::new(cx, folder, "flag ramp status".into());
+                if let Some(stored) = store.load().await? {
+                    found.push((stored, store.holder().await?));
                 }
             }
         }

@@ -22,53 +22,47 @@ const TRIES: u32 = 5;
 
 /// The object, and what was read last.
 #[derive(Debug)]
-pub struct Held<'a> {
+pub struct AnnotatedObject<'a> {
     pub kubectl: Kubectl<'a>,
     pub object: Object,
     clock: Clock,
     /// This object and those that were read with it: the next patch is made for them.
-    seen: RefCell<Vec<Value>>,
+    last_read: RefCell<Vec<Value>>,
 }
 
-impl<'a> Held<'a> {
+impl<'a> AnnotatedObject<'a> {
     pub fn new(kubectl: Kubectl<'a>, object: Object, clock: Clock) -> Self {
-        Self { kubectl, object, clock, seen: RefCell::default() }
+        Self { kubectl, object, clock, last_read: RefCell::default() }
     }
 
     /// Where it is, for messages.
-    pub fn place(&self) -> String {
+    pub fn location(&self) -> String {
         self.kubectl.place(&self.object)
     }
 
     /// The error for a cluster that says no.
     pub fn failed(&self, failure: &Failure) -> Error {
-        failure.about(&self.place())
+        failure.about(&self.location())
     }
 
     /// The error for an object that is not as it is configured.
     pub fn unfit(&self, why: &str) -> Error {
-        unfit(&self.place(), why)
+        unfit(&self.location(), why)
     }
 
     /// Reads it, and these with it.
-    ///
-    /// # Errors
-    /// The cluster cannot be read.
     pub async fn look(&self, others: &[&Object]) -> Result<Vec<Value>> {
         let others = others.iter().map(|object| (*object).clone());
         let asked: Vec<Object> = [self.object.clone()].into_iter().chain(others).collect();
         let found = self.kubectl.get(&asked).await;
         let found = found.map_err(|failure| self.failed(&failure))?;
-        self.seen.replace(found.clone());
+        self.last_read.replace(found.clone());
         Ok(found)
     }
 
     /// What was read last, if it is of this version; otherwise it is read again.
-    ///
-    /// # Errors
-    /// The cluster cannot be read.
     pub async fn known(&self, version: Option<&str>, others: &[&Object]) -> Result<Vec<Value>> {
-        let seen = self.seen.borrow().clone();
+        let seen = self.last_read.borrow().clone();
         let fits = |object: &Value| version.is_none_or(|version| object["metadata"]["resourceVersion"] == version);
         match self.find(&seen) {
             Ok(object) if fits(object) => Ok(seen),
@@ -77,14 +71,11 @@ impl<'a> Held<'a> {
     }
 
     /// What was read last.
-    pub fn seen(&self) -> Ref<'_, Vec<Value>> {
-        self.seen.borrow()
+    pub fn last_read(&self) -> Ref<'_, Vec<Value>> {
+        self.last_read.borrow()
     }
 
     /// It, among these.
-    ///
-    /// # Errors
-    /// It does not exist.
     pub fn find<'o>(&self, objects: &'o [Value]) -> Result<&'o Value> {
         let found = objects.iter().find(|object| self.object.is(object));
         found.ok_or_else(|| self.unfit("it does not exist"))
@@ -92,7 +83,7 @@ impl<'a> Held<'a> {
 
     /// Puts it, as a write left it, in the place of what was read.
     pub fn replace(&self, object: Value) -> Vec<Value> {
-        let mut seen = self.seen.borrow_mut();
+        let mut seen = self.last_read.borrow_mut();
         seen.retain(|old| !self.object.is(old));
         seen.push(object);
         seen.clone()
@@ -103,7 +94,7 @@ impl<'a> Held<'a> {
     /// # Errors
     /// `Conflict`: another rollout holds it, or a newer holder of the lock.
     pub fn admit(&self, found: &Value, also: Option<&Value>, fence: &Fence) -> Result<()> {
-        fencing::admit(&self.place(), found, also, fence)
+        fencing::admit(&self.location(), found, also, fence)
     }
 
     /// The same, for what gives the canary traffic.
@@ -111,15 +102,18 @@ impl<'a> Held<'a> {
     /// # Errors
     /// `Conflict`; also where the note is gone.
     pub fn admit_forward(&self, found: &Value, also: Option<&Value>, fence: &Fence) -> Result<()> {
-        fencing::admit_forward(&self.place(), found, also, fence)
+        fencing::admit_forward(&self.location(), found, also, fence)
     }
 
     /// Writes our epoch where an older one stands.
     ///
     /// # Errors
     /// `Conflict`; those of the cluster.
-    pub async fn claim(&self, found: &Value, fence: &Fence, confirmed: &Confirmed) -> Result<()> {
-        fencing::claim(&self.kubectl, &self.object, found, fence, confirmed).await
+    pub async fn claim(&self, fence: &Fence, confirmed: &Confirmed) -> Result<()> {
+        // What was read last stays: the way back may go by it.
+        let found = self.kubectl.get(std::slice::from_ref(&self.object)).await;
+        let found = found.map_err(|failure| self.failed(&failure))?;
+        fencing::claim(&self.kubectl, &self.object, self.find(&found)?, fence, confirmed).await
     }
 
     /// Puts the note and the epoch on it, before anything else is changed: from then on anybody can go back. `extra` is
@@ -138,7 +132,7 @@ impl<'a> Held<'a> {
         self.admit(found, None, fence)?;
         let note = Note { rollout: fence.rollout.clone(), originals: originals.clone() };
         if note::read(found).as_ref() == Some(&note) && note::epoch(found) == Some(fence.epoch) {
-            return Ok(self.seen.borrow().clone());
+            return Ok(self.last_read.borrow().clone());
         }
         let mut patch = note::put(&note, fence.epoch);
         patch["metadata"]["resourceVersion"] = found["metadata"]["resourceVersion"].clone();
@@ -147,9 +141,6 @@ impl<'a> Held<'a> {
     }
 
     /// Takes note and epoch off it. `extra` is a merge patch that belongs into the same write.
-    ///
-    /// # Errors
-    /// Those of the cluster.
     pub async fn release(&self, extra: Option<Value>, confirmed: &Confirmed) -> Result<()> {
         let mut patch = note::remove();
         merge(&mut patch, extra.unwrap_or_else(|| json!({})));
@@ -189,7 +180,7 @@ impl<'a> Held<'a> {
             }
         }
         Err(Error::Conflict {
-            what: format!("{}: `spec.{field}` cannot be set, it changes too fast", self.place()),
+            what: format!("{}: `spec.{field}` cannot be set, it changes too fast", self.location()),
             hint: "try again".into(),
         })
     }
@@ -208,7 +199,7 @@ impl<'a> Held<'a> {
         let done = self.kubectl.patch(&self.object, kind, patch, subresource, confirmed);
         let error = match done.await {
             Ok(after) => return Ok(self.replace(after)),
-            Err(failure) if kind == Patch::Json => failure.about_test(&self.place()),
+            Err(failure) if kind == Patch::Json => failure.about_test(&self.location()),
             Err(failure) => self.failed(&failure),
         };
         let Error::Conflict { what, hint } = error else {
@@ -233,7 +224,7 @@ impl<'a> Held<'a> {
     /// Events about a workload: what `kubectl describe` shows of a rollout, which finds them by the uid. Each has a name
     /// of its own, so that one that is posted twice is there once.
     pub fn events(&self, workload: &Object, about: &[Notice]) -> Vec<Value> {
-        let seen = self.seen();
+        let seen = self.last_read();
         let found = seen.iter().find(|object| workload.is(object));
         let found = found.cloned().unwrap_or_default();
         let now = self.clock.now().to_rfc3339_opts(SecondsFormat::Secs, true);

@@ -3,14 +3,15 @@
 
 use std::cell::Cell;
 
+use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use crate::change::confirmed::Confirmed;
 use crate::clients::kubectl::Patch;
 use crate::clients::kubectl::object::{Deed, Object, Resource};
-use crate::rollout::target::annotated_object::{Held, going};
-use crate::rollout::target::deployment::denied;
-use crate::rollout::target::{Doing, Finish, Notice, Objection, Target};
+use crate::rollout::target::annotated_object::{AnnotatedObject, going};
+use crate::rollout::target::deployment::{denied, managed};
+use crate::rollout::target::{Finish, Objection, Release, TrafficTarget};
 use liveops_domain::error::{Error, Result};
 use liveops_domain::kubernetes::argo::{
     HALT, is_halted, is_observed, is_paused, is_unpausing, is_whole, phase, share, steps,
@@ -21,20 +22,20 @@ use liveops_domain::rollout::exposure::{Fence, Originals, Percent, Readiness, Re
 /// The target.
 #[derive(Debug)]
 pub struct Argo<'a> {
-    held: Held<'a>,
+    carrier: AnnotatedObject<'a>,
     container: Option<&'a str>,
     /// The share that the controller was last let go to.
     awaited: Cell<Percent>,
 }
 
 impl<'a> Argo<'a> {
-    pub fn new(held: Held<'a>, container: Option<&'a str>) -> Self {
-        Self { held, container, awaited: Cell::new(Percent::ZERO) }
+    pub fn new(carrier: AnnotatedObject<'a>, container: Option<&'a str>) -> Self {
+        Self { carrier, container, awaited: Cell::new(Percent::ZERO) }
     }
 
     async fn look(&self) -> Result<Value> {
-        let found = self.held.look(&[]).await?;
-        self.held.find(&found).cloned()
+        let found = self.carrier.look(&[]).await?;
+        self.carrier.find(&found).cloned()
     }
 
     fn reading(&self, rollout: &Value) -> Reading {
@@ -70,7 +71,7 @@ impl<'a> Argo<'a> {
     }
 
     fn place_of_container(&self, rollout: &Value) -> Result<usize> {
-        deployment::container(rollout, self.container).map_err(|why| self.held.unfit(&why))
+        deployment::container(rollout, self.container).map_err(|why| self.carrier.unfit(&why))
     }
 
     /// Patches it; returns it as it is then.
@@ -81,8 +82,8 @@ impl<'a> Argo<'a> {
         subresource: Option<&str>,
         confirmed: &Confirmed,
     ) -> Result<Value> {
-        let after = self.held.patch(kind, patch, subresource, confirmed).await?;
-        self.held.find(&after).cloned()
+        let after = self.carrier.patch(kind, patch, subresource, confirmed).await?;
+        self.carrier.find(&after).cloned()
     }
 
     /// Sets a part of the status, as the plugin does.
@@ -116,261 +117,210 @@ impl<'a> Argo<'a> {
     }
 }
 
-impl Target for Argo<'_> {
+#[async_trait(?Send)]
+impl TrafficTarget for Argo<'_> {
     fn kind(&self) -> &'static str {
         "argo"
     }
 
-    fn place(&self) -> String {
-        self.held.place()
+    fn annotated(&self) -> Option<(&AnnotatedObject<'_>, &Object)> {
+        Some((&self.carrier, &self.carrier.object))
     }
 
     fn is_delegated(&self) -> bool {
         true
     }
 
-    fn steps(&self) -> Doing<'_, Option<Vec<Percent>>> {
-        Box::pin(async {
-            let rollout = self.look().await?;
-            let weights = steps(&rollout).iter().filter_map(|step| step["setWeight"].as_f64());
-            let mut weights: Vec<Percent> = weights.filter_map(Percent::new).collect();
-            weights.retain(|weight| !weight.is_zero() && !weight.is_about(Percent::FULL));
-            weights.push(Percent::FULL);
-            Ok(Some(weights))
+    async fn steps(&self) -> Result<Option<Vec<Percent>>> {
+        let rollout = self.look().await?;
+        let weights = steps(&rollout).iter().filter_map(|step| step["setWeight"].as_f64());
+        let mut weights: Vec<Percent> = weights.filter_map(Percent::new).collect();
+        weights.retain(|weight| !weight.is_zero() && !weight.is_about(Percent::FULL));
+        weights.push(Percent::FULL);
+        Ok(Some(weights))
+    }
+
+    async fn read_beside(&self, beside: &[Object]) -> Result<(Reading, Option<Vec<Value>>)> {
+        let asked: Vec<&Object> = beside.iter().collect();
+        let objects = self.carrier.look(&asked).await?;
+        let reading = self.reading(self.carrier.find(&objects)?);
+        Ok((reading, Some(objects)))
+    }
+
+    async fn originals(&self) -> Result<Originals> {
+        let rollout = self.look().await?;
+        let container = self.place_of_container(&rollout)?;
+        let available = rollout["status"]["availableReplicas"].as_u64().unwrap_or(0);
+        Ok(Originals {
+            weight: Percent::ZERO,
+            stable_available: u32::try_from(available).unwrap_or(u32::MAX),
+            stable_image: deployment::image(&rollout, container).map(ToOwned::to_owned),
+            stable_digest: None,
+            stable_revision: rollout["status"]["stableRS"].as_str().map(ToOwned::to_owned),
+            detail: json!({ "container": container, "halt": rollout["spec"][HALT] }),
         })
     }
 
-    fn read(&self) -> Doing<'_, Reading> {
-        Box::pin(async { Ok(self.reading(&self.look().await?)) })
+    async fn preflight(&self) -> Result<Vec<Objection>> {
+        let rollout = self.look().await?;
+        let kubectl = &self.carrier.kubectl;
+        let status = Deed { part: Some("status"), ..Deed::new("patch", Resource::ArgoRollout) };
+        let deeds = [Deed::new("patch", Resource::ArgoRollout), status];
+        let denied = denied(kubectl, &deeds).await;
+        let mut objections = denied.map_err(|failure| self.carrier.failed(&failure))?;
+        if !rollout["spec"]["strategy"]["canary"].is_object() {
+            objections.push(Objection::rollback_plan(
+                true,
+                "its strategy is not `canary`, so there are no steps",
+                "give the Rollout a canary strategy with steps",
+            ));
+        }
+        if is_halted(&rollout) {
+            objections.push(Objection::rollback_plan(
+                true,
+                "the Rollout is paused by hand (`spec.paused`), so Argo Rollouts would do nothing",
+                "set `spec.paused: false`",
+            ));
+        } else if !is_whole(&rollout) || phase(&rollout) != "Healthy" {
+            objections.push(Objection::rollback_plan(
+                true,
+                format!("Argo Rollouts is in the middle of another version: {}", phase(&rollout)),
+                format!("look: `{}`", kubectl.by_hand(&format!("get {} -o yaml", self.carrier.object))),
+            ));
+        }
+        let waits = |step: &Value| step["pause"].is_object() && step["pause"]["duration"].is_null();
+        if !steps(&rollout).iter().any(waits) {
+            objections.push(Objection::rollback_plan(
+                false,
+                "none of its steps is `pause: {}`, so it goes on by its own clock, and evidence can only take it back",
+                "put `pause: {}` behind each `setWeight`",
+            ));
+        }
+        objections.extend(managed(&rollout));
+        Ok(objections)
     }
 
-    fn read_beside<'a>(&'a self, beside: &'a [Object]) -> Doing<'a, (Reading, Option<Vec<Value>>)> {
-        Box::pin(async move {
-            let asked: Vec<&Object> = beside.iter().collect();
-            let objects = self.held.look(&asked).await?;
-            let reading = self.reading(self.held.find(&objects)?);
-            Ok((reading, Some(objects)))
-        })
+    async fn prepare(
+        &self,
+        Release { image, originals, fence }: Release<'_>,
+        confirmed: &Confirmed,
+    ) -> Result<Reading> {
+        let rollout = self.look().await?;
+        let claimed = self.carrier.hold(&rollout, originals, fence, None, confirmed);
+        let rollout = self.carrier.find(&claimed.await?)?.clone();
+        let rollout = self.set_image(rollout, Some(image), None, confirmed);
+        Ok(self.reading(&rollout.await?))
     }
 
-    fn originals(&self) -> Doing<'_, Originals> {
-        Box::pin(async {
-            let rollout = self.look().await?;
-            let container = self.place_of_container(&rollout)?;
-            let available = rollout["status"]["availableReplicas"].as_u64().unwrap_or(0);
-            Ok(Originals {
-                weight: Percent::ZERO,
-                stable_available: u32::try_from(available).unwrap_or(u32::MAX),
-                stable_image: deployment::image(&rollout, container).map(ToOwned::to_owned),
-                stable_digest: None,
-                stable_revision: rollout["status"]["stableRS"].as_str().map(ToOwned::to_owned),
-                detail: json!({ "container": container, "halt": rollout["spec"][HALT] }),
-            })
-        })
+    async fn set_exposure(&self, percent: Percent, fence: &Fence, confirmed: &Confirmed) -> Result<Reading> {
+        let rollout = self.look().await?;
+        self.carrier.admit_forward(&rollout, None, fence)?;
+        self.awaited.set(percent);
+        // The controller is ahead of us or at it: there is nothing to let go.
+        if !percent.exceeds(share(&rollout)) || !is_paused(&rollout) {
+            return Ok(self.reading(&rollout));
+        }
+        let version = &rollout["metadata"]["resourceVersion"];
+        let patch = json!({
+            "metadata": { "resourceVersion": version },
+            "status": { "pauseConditions": null },
+        });
+        let after = self.patch(Patch::Merge, &patch, Some("status"), confirmed);
+        Ok(self.reading(&after.await?))
     }
 
-    fn preflight(&self) -> Doing<'_, Vec<Objection>> {
-        Box::pin(async {
-            let rollout = self.look().await?;
-            let kubectl = &self.held.kubectl;
-            let status = Deed { part: Some("status"), ..Deed::new("patch", Resource::ArgoRollout) };
-            let deeds = [Deed::new("patch", Resource::ArgoRollout), status];
-            let denied = denied(kubectl, &deeds).await;
-            let mut objections = denied.map_err(|failure| self.held.failed(&failure))?;
-            let mut object = |text: String, hint: String, blocks: bool| {
-                objections.push(Objection { gate: "rollback_plan", text, hint, blocks });
-            };
-            if !rollout["spec"]["strategy"]["canary"].is_object() {
-                object(
-                    "its strategy is not `canary`, so there are no steps".into(),
-                    "give the Rollout a canary strategy with steps".into(),
-                    true,
-                );
+    async fn halt(&self, still: bool, confirmed: &Confirmed) -> Result<Option<String>> {
+        let done = self.carrier.halt(HALT, still, confirmed).await?;
+        Ok(done.then(|| match still {
+            true => "Argo Rollouts stands still: `spec.paused` of its Rollout is true".into(),
+            false => "Argo Rollouts goes on by its steps".into(),
+        }))
+    }
+
+    async fn restore(&self, originals: Option<&Originals>, confirmed: &Confirmed) -> Result<Reading> {
+        let mut rollout = self.look().await?;
+        let Some(originals) = AnnotatedObject::originals(&rollout, originals) else {
+            return Ok(self.reading(&rollout));
+        };
+        let stable = rollout["status"]["stableRS"].as_str().map(ToOwned::to_owned);
+        let promoted = originals.stable_revision.is_some() && stable != originals.stable_revision;
+        if !promoted && !is_whole(&rollout) && rollout["status"]["abort"] != true {
+            rollout = self.tell(json!({ "abort": true }), confirmed).await?;
+        }
+        // Without the old template it would stay degraded, and the next apply would begin anew.
+        // One that stands still takes its traffic back, and leaves its pods as they are.
+        let image = originals.stable_image.as_deref();
+        let go_on = match going(&originals.detail) {
+            Value::Null => json!({ "op": "remove", "path": "/spec/paused" }),
+            value => json!({ "op": "add", "path": "/spec/paused", "value": value }),
+        };
+        let go_on = is_halted(&rollout).then_some(go_on);
+        rollout = self.set_image(rollout, image, go_on, confirmed).await?;
+        if promoted {
+            // For the controller the old version is a new canary now: it gets everything without waiting for steps,
+            // as soon as it is seen; the controller forgets what it was told before.
+            if is_observed(&rollout) && !is_whole(&rollout) && rollout["status"]["promoteFull"] != true {
+                rollout = self.tell(json!({ "promoteFull": true }), confirmed).await?;
             }
-            if is_halted(&rollout) {
-                object(
-                    "the Rollout is paused by hand (`spec.paused`), so Argo Rollouts would do nothing".into(),
-                    "set `spec.paused: false`".into(),
-                    true,
-                );
-            } else if !is_whole(&rollout) || phase(&rollout) != "Healthy" {
-                object(
-                    format!("Argo Rollouts is in the middle of another version: {}", phase(&rollout)),
-                    format!("look: `{}`", kubectl.by_hand(&format!("get {} -o yaml", self.held.object))),
-                    true,
-                );
+            let mut reading = self.reading(&rollout);
+            reading.live = share(&rollout).rest();
+            return Ok(reading);
+        }
+        if note::epoch(&rollout).is_some() {
+            if !is_whole(&rollout) {
+                // The note stays until nothing is left to be done: without it nobody could go on from here.
+                return Err(Error::Conflict {
+                    what: "Argo Rollouts takes the new version away at its next pass".into(),
+                    hint: "it is asked again".into(),
+                });
             }
-            let waits = |step: &Value| step["pause"].is_object() && step["pause"]["duration"].is_null();
-            if !steps(&rollout).iter().any(waits) {
-                object(
-                    "none of its steps is `pause: {}`, so it goes on by its own clock, and evidence can only take it back".into(),
-                    "put `pause: {}` behind each `setWeight`".into(),
-                    false,
-                );
-            }
-            objections.extend(crate::rollout::target::deployment::managed(&rollout));
-            Ok(objections)
-        })
+            self.carrier.release(None, confirmed).await?;
+        }
+        Ok(self.reading(&rollout))
     }
 
-    fn prepare<'a>(
-        &'a self,
-        image: &'a str,
-        originals: &'a Originals,
-        fence: &'a Fence,
-        confirmed: &'a Confirmed,
-    ) -> Doing<'a, Reading> {
-        Box::pin(async move {
-            let rollout = self.look().await?;
-            let claimed = self.held.hold(&rollout, originals, fence, None, confirmed);
-            let rollout = self.held.find(&claimed.await?)?.clone();
-            let rollout = self.set_image(rollout, Some(image), None, confirmed);
-            Ok(self.reading(&rollout.await?))
-        })
-    }
-
-    fn claim<'a>(&'a self, fence: &'a Fence, confirmed: &'a Confirmed) -> Doing<'a, ()> {
-        Box::pin(async move {
-            let rollout = self.look().await?;
-            self.held.claim(&rollout, fence, confirmed).await
-        })
-    }
-
-    fn set_exposure<'a>(&'a self, percent: Percent, fence: &'a Fence, confirmed: &'a Confirmed) -> Doing<'a, Reading> {
-        Box::pin(async move {
-            let rollout = self.look().await?;
-            self.held.admit_forward(&rollout, None, fence)?;
-            self.awaited.set(percent);
-            // The controller is ahead of us or at it: there is nothing to let go.
-            if !percent.exceeds(share(&rollout)) || !is_paused(&rollout) {
-                return Ok(self.reading(&rollout));
-            }
+    async fn promote(&self, Release { fence, .. }: Release<'_>, confirmed: &Confirmed) -> Result<Reading> {
+        let mut rollout = self.look().await?;
+        self.carrier.admit_forward(&rollout, None, fence)?;
+        if !is_whole(&rollout) {
             let version = &rollout["metadata"]["resourceVersion"];
             let patch = json!({
                 "metadata": { "resourceVersion": version },
-                "status": { "pauseConditions": null },
+                "status": { "promoteFull": true },
             });
-            let after = self.patch(Patch::Merge, &patch, Some("status"), confirmed);
-            Ok(self.reading(&after.await?))
-        })
+            let done = self.patch(Patch::Merge, &patch, Some("status"), confirmed);
+            rollout = done.await?;
+        }
+        let mut reading = self.reading(&rollout);
+        // From here on the controller finishes by itself.
+        reading.live = Percent::FULL;
+        Ok(reading)
     }
 
-    fn halt<'a>(&'a self, still: bool, confirmed: &'a Confirmed) -> Doing<'a, Option<String>> {
-        Box::pin(async move {
-            let done = self.held.halt(HALT, still, confirmed).await?;
-            Ok(done.then(|| match still {
-                true => "Argo Rollouts stands still: `spec.paused` of its Rollout is true".into(),
-                false => "Argo Rollouts goes on by its steps".into(),
-            }))
-        })
-    }
-
-    fn restore<'a>(&'a self, originals: Option<&'a Originals>, confirmed: &'a Confirmed) -> Doing<'a, Reading> {
-        Box::pin(async move {
-            let mut rollout = self.look().await?;
-            let Some(originals) = Held::originals(&rollout, originals) else {
-                return Ok(self.reading(&rollout));
-            };
-            let stable = rollout["status"]["stableRS"].as_str().map(ToOwned::to_owned);
-            let promoted = originals.stable_revision.is_some() && stable != originals.stable_revision;
-            if !promoted && !is_whole(&rollout) && rollout["status"]["abort"] != true {
-                rollout = self.tell(json!({ "abort": true }), confirmed).await?;
-            }
-            // Without the old template it would stay degraded, and the next apply would begin anew.
-            // One that stands still takes its traffic back, and leaves its pods as they are.
-            let image = originals.stable_image.as_deref();
-            let go_on = match going(&originals.detail) {
-                Value::Null => json!({ "op": "remove", "path": "/spec/paused" }),
-                value => json!({ "op": "add", "path": "/spec/paused", "value": value }),
-            };
-            let go_on = is_halted(&rollout).then_some(go_on);
-            rollout = self.set_image(rollout, image, go_on, confirmed).await?;
-            if promoted {
-                // For the controller the old version is a new canary now: it gets everything without waiting for steps,
-                // as soon as it is seen; the controller forgets what it was told before.
-                if is_observed(&rollout) && !is_whole(&rollout) && rollout["status"]["promoteFull"] != true {
-                    rollout = self.tell(json!({ "promoteFull": true }), confirmed).await?;
-                }
-                let mut reading = self.reading(&rollout);
-                reading.live = share(&rollout).rest();
-                return Ok(reading);
-            }
-            if note::epoch(&rollout).is_some() {
-                if !is_whole(&rollout) {
-                    // The note stays until nothing is left to be done: without it nobody could go on from here.
-                    return Err(Error::Conflict {
-                        what: "Argo Rollouts takes the new version away at its next pass".into(),
-                        hint: "it is asked again".into(),
-                    });
-                }
-                self.held.release(None, confirmed).await?;
-            }
-            Ok(self.reading(&rollout))
-        })
-    }
-
-    fn promote<'a>(
-        &'a self,
-        _image: &'a str,
-        _originals: &'a Originals,
-        fence: &'a Fence,
-        confirmed: &'a Confirmed,
-    ) -> Doing<'a, Reading> {
-        Box::pin(async move {
-            let mut rollout = self.look().await?;
-            self.held.admit_forward(&rollout, None, fence)?;
-            if !is_whole(&rollout) {
-                let version = &rollout["metadata"]["resourceVersion"];
-                let patch = json!({
-                    "metadata": { "resourceVersion": version },
-                    "status": { "promoteFull": true },
-                });
-                let done = self.patch(Patch::Merge, &patch, Some("status"), confirmed);
-                rollout = done.await?;
-            }
-            let mut reading = self.reading(&rollout);
-            // From here on the controller finishes by itself.
-            reading.live = Percent::FULL;
-            Ok(reading)
-        })
-    }
-
-    fn finish<'a>(
-        &'a self,
-        image: &'a str,
-        _originals: &'a Originals,
-        _fence: &'a Fence,
-        confirmed: &'a Confirmed,
-    ) -> Doing<'a, Finish> {
-        Box::pin(async move {
-            let rollout = self.look().await?;
-            let container = self.place_of_container(&rollout)?;
-            let same = deployment::image(&rollout, container) == Some(image);
-            if !same || !is_whole(&rollout) || phase(&rollout) != "Healthy" {
-                return Ok(Finish::Waiting(format!("Argo Rollouts is {}", phase(&rollout))));
-            }
-            self.held.release(None, confirmed).await?;
-            Ok(Finish::Done)
-        })
+    async fn finish(&self, Release { image, .. }: Release<'_>, confirmed: &Confirmed) -> Result<Finish> {
+        let rollout = self.look().await?;
+        let container = self.place_of_container(&rollout)?;
+        let same = deployment::image(&rollout, container) == Some(image);
+        if !same || !is_whole(&rollout) || phase(&rollout) != "Healthy" {
+            return Ok(Finish::Waiting(format!("Argo Rollouts is {}", phase(&rollout))));
+        }
+        self.carrier.release(None, confirmed).await?;
+        Ok(Finish::Done)
     }
 
     fn undo_by_hand(&self, _originals: Option<&Originals>) -> String {
         let by_hand = |patch: &str| {
-            let words = format!("patch {} --type=merge {patch}", self.held.object);
-            self.held.kubectl.by_hand(&words)
+            let words = format!("patch {} --type=merge {patch}", self.carrier.object);
+            self.carrier.kubectl.by_hand(&words)
         };
         let abort = by_hand("--subresource=status --patch='{\"status\":{\"abort\":true}}'");
-        let seen = self.held.seen();
-        match self.held.find(&seen) {
+        let seen = self.carrier.last_read();
+        match self.carrier.find(&seen) {
             Ok(found) if is_halted(found) => {
                 let go_on = by_hand("--patch='{\"spec\":{\"paused\":null}}'");
                 format!("{abort} && {go_on}")
             }
             _ => abort,
         }
-    }
-
-    fn notices(&self, about: &[Notice]) -> Vec<Value> {
-        self.held.events(&self.held.object, about)
     }
 }

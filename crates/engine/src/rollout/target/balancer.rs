@@ -48,9 +48,6 @@ impl<'a> Balancer<'a> {
     }
 
     /// The weight as it is.
-    ///
-    /// # Errors
-    /// Those of the connection, `Rejected`, `Malformed`.
     pub async fn read(&self) -> Result<Weighing> {
         let answer = self.http.send(&self.target, Request::get("")).await?.ok()?;
         weighing(&answer)
@@ -76,9 +73,6 @@ impl<'a> Balancer<'a> {
 
     /// Changes these members whatever it is, and whatever failed before: the way back waits for no breaker and no
     /// overall deadline.
-    ///
-    /// # Errors
-    /// Those of the connection, `Rejected`, `Malformed`.
     pub async fn insist(&self, members: Map<String, Value>, confirmed: &Confirmed) -> Result<Weighing> {
         let request = Request::change(Method::PUT, "", Some(Value::Object(members)));
         self.put(request.insist(), confirmed).await

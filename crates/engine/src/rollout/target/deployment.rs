@@ -10,7 +10,7 @@ use crate::change::confirmed::Confirmed;
 use crate::clients::kubectl::failure::{Failure, Fault};
 use crate::clients::kubectl::object::{Deed, Object, Resource};
 use crate::clients::kubectl::{Kubectl, Patch};
-use crate::rollout::target::fallback_lever::Second;
+use crate::rollout::target::fallback_lever::FallbackLever;
 use crate::rollout::target::{Objection, annotated_object};
 use liveops_domain::error::{Error, Result};
 use liveops_domain::kubernetes::autoscaler::Bounds;
@@ -45,14 +45,11 @@ pub struct Detail {
     pub autoscaler: Option<Bounds>,
     /// The second lever, where there is one in an object of its own.
     #[serde(rename = "selectors")]
-    pub second: Option<Second>,
+    pub fallback: Option<FallbackLever>,
 }
 
 impl Detail {
     /// Reads it from the originals.
-    ///
-    /// # Errors
-    /// They were written by another kind of target.
     pub fn of(originals: &Originals) -> Result<Self> {
         serde_json::from_value(originals.detail.clone()).map_err(|error| Error::Conflict {
             what: format!("what was recorded at the start is not of this kind of target: {error}"),
@@ -73,9 +70,6 @@ impl Workload<'_> {
     }
 
     /// The stable Deployment among these objects.
-    ///
-    /// # Errors
-    /// It does not exist.
     pub fn stable_in<'o>(&self, objects: &'o [Value]) -> Result<&'o Value> {
         let found = objects.iter().find(|object| self.stable.is(object));
         found.ok_or_else(|| self.unfit(&self.stable, "it does not exist"))
@@ -87,9 +81,6 @@ impl Workload<'_> {
     }
 
     /// How ready the canary is. Its pods are asked only where it is not: what keeps them from it.
-    ///
-    /// # Errors
-    /// The cluster cannot be read.
     pub async fn canary_readiness(&self, objects: &[Value]) -> Result<Readiness> {
         let Some(canary) = self.canary_in(objects) else {
             return Ok(Readiness::Absent);
@@ -108,15 +99,12 @@ impl Workload<'_> {
     }
 
     /// What was there at the start.
-    ///
-    /// # Errors
-    /// The stable Deployment is not as it is configured; the cluster cannot be read.
     pub async fn originals(
         &self,
         objects: &[Value],
         route: Value,
         labels: Map<String, Value>,
-        second: Option<Second>,
+        fallback: Option<FallbackLever>,
         weight: Percent,
     ) -> Result<Originals> {
         let stable = self.stable_in(objects)?;
@@ -140,7 +128,7 @@ impl Workload<'_> {
             (image.to_owned(), deployment::replicas(canary))
         });
         let detail =
-            Detail { route, labels, replicas: deployment::replicas(stable), container, canary, autoscaler, second };
+            Detail { route, labels, replicas: deployment::replicas(stable), container, canary, autoscaler, fallback };
         self.recorded.replace(Some(detail.clone()));
         Ok(Originals {
             weight,
@@ -154,9 +142,6 @@ impl Workload<'_> {
     }
 
     /// The canary with this image and size: made, or changed where it differs.
-    ///
-    /// # Errors
-    /// As every write.
     pub async fn start(
         &self,
         objects: &[Value],
@@ -201,9 +186,6 @@ impl Workload<'_> {
     }
 
     /// Sets the bounds of the stable autoscaler from these to those; one that somebody changed meanwhile stays.
-    ///
-    /// # Errors
-    /// Those of the cluster.
     pub async fn bound(&self, from: &Bounds, to: &Bounds, confirmed: &Confirmed) -> Result<()> {
         let object = Object::new(Resource::Hpa, &from.name)?;
         let found = self.kubectl.get(std::slice::from_ref(&object)).await;
@@ -221,9 +203,6 @@ impl Workload<'_> {
     }
 
     /// The canary as it was at the start: gone, or with its old image and size.
-    ///
-    /// # Errors
-    /// Those of the cluster.
     pub async fn stop(&self, detail: &Detail, confirmed: &Confirmed) -> Result<()> {
         let Some((image, replicas)) = &detail.canary else {
             let done = self.kubectl.delete(&self.canary, confirmed).await;
@@ -246,13 +225,10 @@ impl Workload<'_> {
     /// Is what carries the weight the only way back, as far as was recorded?
     pub fn has_one_lever(&self) -> bool {
         let recorded = self.recorded.borrow();
-        recorded.as_ref().is_some_and(|detail| detail.second.is_none())
+        recorded.as_ref().is_some_and(|detail| detail.fallback.is_none())
     }
 
     /// The canary's Deployment with this image, as it stands: its pods are replaced a few at a time.
-    ///
-    /// # Errors
-    /// Those of the cluster.
     pub async fn set_canary(&self, detail: &Detail, image: &str, confirmed: &Confirmed) -> Result<()> {
         let path = format!("/spec/template/spec/containers/{}/image", detail.container);
         let patch = json!([{ "op": "replace", "path": path, "value": image }]);
@@ -261,9 +237,6 @@ impl Workload<'_> {
     }
 
     /// The stable Deployment with its old image and at least its old size, where somebody or we changed it.
-    ///
-    /// # Errors
-    /// Those of the cluster.
     pub async fn keep(
         &self,
         objects: &[Value],
@@ -335,9 +308,6 @@ impl Workload<'_> {
     }
 
     /// What speaks against a rollout, as far as permissions and the Deployments tell. `carrier` is patched at each step.
-    ///
-    /// # Errors
-    /// The cluster cannot be asked.
     pub async fn objections(&self, objects: &[Value], carrier: Resource) -> Result<Vec<Objection>> {
         let mut deeds = vec![
             Deed::new("patch", carrier),
@@ -347,8 +317,8 @@ impl Workload<'_> {
         ];
         if let Some(detail) = &*self.recorded.borrow() {
             let pinned = detail.autoscaler.as_ref().map(|_| Resource::Hpa);
-            let second = detail.second.as_ref().map(Second::resource);
-            let more = pinned.into_iter().chain(second);
+            let fallback = detail.fallback.as_ref().map(FallbackLever::resource);
+            let more = pinned.into_iter().chain(fallback);
             deeds.extend(more.map(|resource| Deed::new("patch", resource)));
         }
         let mut objections =
@@ -381,9 +351,6 @@ pub fn managed(object: &Value) -> Option<Objection> {
 }
 
 /// What may not be done, of these and of what lock and state need. All are asked in one run.
-///
-/// # Errors
-/// The cluster cannot be asked.
 pub async fn denied(kubectl: &Kubectl<'_>, deeds: &[Deed]) -> std::result::Result<Vec<Objection>, Failure> {
     let own = [
         Deed::new("create", Resource::Lease),

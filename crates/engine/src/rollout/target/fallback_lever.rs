@@ -10,14 +10,14 @@ use liveops_domain::error::Result;
 /// What it turns, and both of its positions. Kept in the undo note, so that anybody can pull it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
-pub enum Second {
+pub enum FallbackLever {
     /// What the canary's Service selects.
     Service { canary_service: String, stable: Value, canary: Value },
     /// The labels of the canary's subset in a DestinationRule of Istio.
     Subset { destination_rule: String, subset: String, stable: Value, canary: Value },
 }
 
-impl Second {
+impl FallbackLever {
     /// The canary's subset of this host, where one of these DestinationRules says what both of the subsets mean.
     pub fn subset(rules: &[Value], host: &str, stable: &str, canary: &str) -> Option<Self> {
         let labels = |rule: &Value, name: &str| {
@@ -53,9 +53,6 @@ impl Second {
     }
 
     /// The object that it turns.
-    ///
-    /// # Errors
-    /// A name that Kubernetes would not take.
     pub fn object(&self) -> Result<Object> {
         match self {
             Self::Service { canary_service, .. } => Object::new(Resource::Service, canary_service),
@@ -118,15 +115,15 @@ mod tests {
             { "name": "old", "labels": { "track": "stable" } },
         ]);
         let before = rule("game.prod.svc.cluster.local", &subsets);
-        let second = Second::subset(std::slice::from_ref(&before), "game", "old", "new").unwrap();
-        assert_eq!(second.turn(&before, false), None);
-        let pulled = second.turn(&before, true).unwrap();
+        let fallback = FallbackLever::subset(std::slice::from_ref(&before), "game", "old", "new").unwrap();
+        assert_eq!(fallback.turn(&before, false), None);
+        let pulled = fallback.turn(&before, true).unwrap();
         assert_eq!(pulled[1]["path"], "/spec/subsets/0/labels");
         assert_eq!(pulled[1]["value"], json!({ "track": "stable" }));
         let mut after = before;
         after["spec"]["subsets"][0]["labels"] = pulled[1]["value"].clone();
-        assert_eq!(second.turn(&after, true), None);
-        assert_eq!(second.turn(&after, false).unwrap()[1]["value"], json!({ "track": "canary" }));
+        assert_eq!(fallback.turn(&after, true), None);
+        assert_eq!(fallback.turn(&after, false).unwrap()[1]["value"], json!({ "track": "canary" }));
     }
 
     #[test]
@@ -139,7 +136,7 @@ mod tests {
             vec![rule("other", &both)],
             vec![rule("game.a", &both), rule("game", &both)],
         ] {
-            let found = Second::subset(&rules, "game", "old", "new");
+            let found = FallbackLever::subset(&rules, "game", "old", "new");
             assert_eq!(found, None, "{rules:?}");
         }
     }
@@ -147,8 +144,8 @@ mod tests {
     #[test]
     fn a_note_of_an_older_version_is_read() {
         let old = json!({ "canary_service": "c", "stable": { "a": "b" }, "canary": {} });
-        let second: Second = serde_json::from_value(old.clone()).unwrap();
-        assert_eq!(second.resource(), Resource::Service);
-        assert_eq!(serde_json::to_value(second).unwrap(), old);
+        let fallback: FallbackLever = serde_json::from_value(old.clone()).unwrap();
+        assert_eq!(fallback.resource(), Resource::Service);
+        assert_eq!(serde_json::to_value(fallback).unwrap(), old);
     }
 }

@@ -3,12 +3,15 @@
 
 use std::cell::RefCell;
 
+use async_trait::async_trait;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::change::confirmed::Confirmed;
+use crate::clients::kubectl::object::Object;
 use crate::flag::store_access::Site;
 use crate::flagstore::{FlagStore as _, Write, Written};
-use crate::rollout::target::{Doing, Finish, Target};
+use crate::rollout::target::{Finish, Release, TrafficTarget};
 use crate::session::Session;
 use liveops_domain::error::{Error, Result};
 use liveops_domain::flag::definition::Flag;
@@ -35,9 +38,6 @@ pub struct FlagTarget<'a> {
 
 impl<'a> FlagTarget<'a> {
     /// Of this flag; `reason` is the person's for all of the ramp.
-    ///
-    /// # Errors
-    /// Those of the configuration.
     pub fn new(cx: &'a Session, name: FlagName, reason: Option<String>) -> Result<Self> {
         Ok(Self { site: Site::of(cx)?, name, because: RefCell::default(), reason, seen: RefCell::default() })
     }
@@ -180,73 +180,52 @@ impl<'a> FlagTarget<'a> {
     }
 }
 
-impl Target for FlagTarget<'_> {
+#[async_trait(?Send)]
+impl TrafficTarget for FlagTarget<'_> {
     fn kind(&self) -> &'static str {
         FLAG
     }
 
-    fn place(&self) -> String {
+    fn location(&self) -> String {
         self.site.store.shown()
     }
 
-    fn read(&self) -> Doing<'_, Reading> {
-        Box::pin(async {
-            let bytes = self.get().await?;
-            Ok(self.reading(bytes.as_deref()).await)
+    async fn read_beside(&self, _beside: &[Object]) -> Result<(Reading, Option<Vec<Value>>)> {
+        let bytes = self.get().await?;
+        Ok((self.reading(bytes.as_deref()).await, None))
+    }
+
+    async fn originals(&self) -> Result<Originals> {
+        let reading = self.read().await?;
+        Ok(Originals {
+            weight: reading.live,
+            stable_available: 1,
+            stable_image: None,
+            stable_digest: None,
+            stable_revision: reading.version,
+            detail: Value::Null,
         })
     }
 
-    fn originals(&self) -> Doing<'_, Originals> {
-        Box::pin(async {
-            let reading = self.read().await?;
-            Ok(Originals {
-                weight: reading.live,
-                stable_available: 1,
-                stable_image: None,
-                stable_digest: None,
-                stable_revision: reading.version,
-                detail: serde_json::Value::Null,
-            })
-        })
+    async fn prepare(&self, _release: Release<'_>, _confirmed: &Confirmed) -> Result<Reading> {
+        self.read().await
     }
 
-    fn prepare<'a>(
-        &'a self,
-        _image: &'a str,
-        _originals: &'a Originals,
-        _fence: &'a Fence,
-        _confirmed: &'a Confirmed,
-    ) -> Doing<'a, Reading> {
-        self.read()
+    async fn set_exposure(&self, percent: Percent, fence: &Fence, confirmed: &Confirmed) -> Result<Reading> {
+        self.step(percent, fence, confirmed).await
     }
 
-    fn set_exposure<'a>(&'a self, percent: Percent, fence: &'a Fence, confirmed: &'a Confirmed) -> Doing<'a, Reading> {
-        Box::pin(self.step(percent, fence, confirmed))
-    }
-
-    fn restore<'a>(&'a self, originals: Option<&'a Originals>, confirmed: &'a Confirmed) -> Doing<'a, Reading> {
+    async fn restore(&self, originals: Option<&Originals>, confirmed: &Confirmed) -> Result<Reading> {
         let goal = originals.map_or(Percent::ZERO, |was| was.weight);
-        Box::pin(self.back(goal, confirmed))
+        self.back(goal, confirmed).await
     }
 
-    fn promote<'a>(
-        &'a self,
-        _image: &'a str,
-        _originals: &'a Originals,
-        _fence: &'a Fence,
-        _confirmed: &'a Confirmed,
-    ) -> Doing<'a, Reading> {
-        self.read()
+    async fn promote(&self, _release: Release<'_>, _confirmed: &Confirmed) -> Result<Reading> {
+        self.read().await
     }
 
-    fn finish<'a>(
-        &'a self,
-        _image: &'a str,
-        _originals: &'a Originals,
-        _fence: &'a Fence,
-        _confirmed: &'a Confirmed,
-    ) -> Doing<'a, Finish> {
-        Box::pin(async { Ok(Finish::Done) })
+    async fn finish(&self, _release: Release<'_>, _confirmed: &Confirmed) -> Result<Finish> {
+        Ok(Finish::Done)
     }
 
     fn undo_by_hand(&self, originals: Option<&Originals>) -> String {

@@ -3,14 +3,15 @@
 
 use std::cell::Cell;
 
+use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 
 use crate::change::confirmed::Confirmed;
 use crate::clients::kubectl::Patch;
 use crate::clients::kubectl::object::{Deed, Object, Resource};
-use crate::rollout::target::annotated_object::{Held, going};
+use crate::rollout::target::annotated_object::{AnnotatedObject, going};
 use crate::rollout::target::deployment::{Workload, denied, managed};
-use crate::rollout::target::{Doing, Finish, Notice, Objection, Target};
+use crate::rollout::target::{Finish, Objection, Release, TrafficTarget};
 use liveops_domain::error::{Error, Result};
 use liveops_domain::kubernetes::flagger::{HALT, Stage, gate, is_halted, is_running, record, share, stage};
 use liveops_domain::kubernetes::{deployment, flagger, note};
@@ -19,23 +20,23 @@ use liveops_domain::rollout::exposure::{Fence, Originals, Percent, Readiness, Re
 /// The target. `workload.stable` is the Deployment that Flagger watches.
 #[derive(Debug)]
 pub struct Flagger<'a> {
-    held: Held<'a>,
+    carrier: AnnotatedObject<'a>,
     workload: Workload<'a>,
     /// The share that is waited for.
     awaited: Cell<Percent>,
 }
 
 impl<'a> Flagger<'a> {
-    pub fn new(held: Held<'a>, workload: Workload<'a>) -> Self {
-        Self { held, workload, awaited: Cell::new(Percent::ZERO) }
+    pub fn new(carrier: AnnotatedObject<'a>, workload: Workload<'a>) -> Self {
+        Self { carrier, workload, awaited: Cell::new(Percent::ZERO) }
     }
 
     async fn look(&self) -> Result<Vec<Value>> {
-        self.held.look(&[&self.workload.stable]).await
+        self.carrier.look(&[&self.workload.stable]).await
     }
 
     fn reading(&self, objects: &[Value]) -> Result<Reading> {
-        let canary = self.held.find(objects)?;
+        let canary = self.carrier.find(objects)?;
         let available = deployment::available(self.workload.stable_in(objects)?);
         let phase = canary["status"]["phase"].as_str().unwrap_or("Initializing");
         let waiting = |why: String| Readiness::Waiting { available, wanted: 1, why };
@@ -66,8 +67,8 @@ impl<'a> Flagger<'a> {
     async fn turn(&self, path: &str, canary: &Value, confirmed: &Confirmed) -> Result<()> {
         let name = &canary["metadata"]["name"];
         let body = json!({ "name": name, "namespace": canary["metadata"]["namespace"] });
-        let done = self.held.kubectl.post_raw(path, &body, confirmed).await;
-        done.map_err(|failure| self.held.failed(&failure))
+        let done = self.carrier.kubectl.post_raw(path, &body, confirmed).await;
+        done.map_err(|failure| self.carrier.failed(&failure))
     }
 
     async fn close(&self, canary: &Value, confirmed: &Confirmed) -> Result<()> {
@@ -92,15 +93,15 @@ impl<'a> Flagger<'a> {
 
     async fn skip(&self, skip: &Value, confirmed: &Confirmed) -> Result<()> {
         let patch = json!({ "spec": { "skipAnalysis": skip } });
-        let done = self.held.patch(Patch::Merge, &patch, None, confirmed);
+        let done = self.carrier.patch(Patch::Merge, &patch, None, confirmed);
         done.await.map(drop)
     }
 
     /// What is there, where this rollout may still go forward with it.
     async fn admitted(&self, fence: &Fence) -> Result<Vec<Value>> {
         let objects = self.look().await?;
-        let canary = self.held.find(&objects)?;
-        self.held.admit_forward(canary, None, fence)?;
+        let canary = self.carrier.find(&objects)?;
+        self.carrier.admit_forward(canary, None, fence)?;
         Ok(objects)
     }
 
@@ -108,7 +109,7 @@ impl<'a> Flagger<'a> {
     async fn go_on(&self, canary: &Value, originals: &Originals, confirmed: &Confirmed) -> Result<()> {
         if is_halted(canary) {
             let patch = json!({ "spec": { HALT: going(&originals.detail) } });
-            let done = self.held.patch(Patch::Merge, &patch, None, confirmed);
+            let done = self.carrier.patch(Patch::Merge, &patch, None, confirmed);
             done.await?;
         }
         Ok(())
@@ -116,7 +117,7 @@ impl<'a> Flagger<'a> {
 
     /// The old version again, after the new one was promoted: Flagger promotes it without an analysis.
     async fn promote_back(&self, objects: &[Value], originals: &Originals, confirmed: &Confirmed) -> Result<Reading> {
-        let canary = self.held.find(objects)?;
+        let canary = self.carrier.find(objects)?;
         let (image, was) = (originals.stable_image.as_deref().unwrap_or_default(), &originals.detail["route"]["skip"]);
         let primary = self.primary_image(objects).await?;
         if primary.as_deref() == Some(image) && canary["status"]["phase"] == "Succeeded" {
@@ -124,7 +125,7 @@ impl<'a> Flagger<'a> {
                 self.skip(was, confirmed).await?;
             }
             if note::epoch(canary).is_some() {
-                self.held.release(None, confirmed).await?;
+                self.carrier.release(None, confirmed).await?;
             }
             let mut reading = self.reading(objects)?;
             reading.live = Percent::ZERO;
@@ -145,7 +146,7 @@ impl<'a> Flagger<'a> {
     async fn primary_image(&self, objects: &[Value]) -> Result<Option<String>> {
         let name = format!("{}-primary", self.workload.stable.name);
         let object = Object::new(Resource::Deployment, &name)?;
-        let found = self.held.kubectl.get(std::slice::from_ref(&object)).await;
+        let found = self.carrier.kubectl.get(std::slice::from_ref(&object)).await;
         let found = found.map_err(|failure| self.workload.failed(&object, &failure))?;
         let container = deployment::container(self.workload.stable_in(objects)?, self.workload.container)
             .map_err(|why| self.workload.unfit(&self.workload.stable, &why))?;
@@ -154,246 +155,194 @@ impl<'a> Flagger<'a> {
     }
 }
 
-impl Target for Flagger<'_> {
+#[async_trait(?Send)]
+impl TrafficTarget for Flagger<'_> {
     fn kind(&self) -> &'static str {
         "flagger"
     }
 
-    fn place(&self) -> String {
-        self.held.place()
+    fn annotated(&self) -> Option<(&AnnotatedObject<'_>, &Object)> {
+        Some((&self.carrier, &self.workload.stable))
     }
 
     fn is_delegated(&self) -> bool {
         true
     }
 
-    fn steps(&self) -> Doing<'_, Option<Vec<Percent>>> {
-        Box::pin(async {
-            let objects = self.look().await?;
-            Ok(Some(flagger::steps(self.held.find(&objects)?)))
-        })
+    async fn steps(&self) -> Result<Option<Vec<Percent>>> {
+        let objects = self.look().await?;
+        Ok(Some(flagger::steps(self.carrier.find(&objects)?)))
     }
 
-    fn read(&self) -> Doing<'_, Reading> {
-        Box::pin(async {
-            let objects = self.look().await?;
-            self.reading(&objects)
-        })
+    async fn read_beside(&self, beside: &[Object]) -> Result<(Reading, Option<Vec<Value>>)> {
+        let asked: Vec<&Object> = [&self.workload.stable].into_iter().chain(beside).collect();
+        let objects = self.carrier.look(&asked).await?;
+        Ok((self.reading(&objects)?, Some(objects)))
     }
 
-    fn read_beside<'a>(&'a self, beside: &'a [Object]) -> Doing<'a, (Reading, Option<Vec<Value>>)> {
-        Box::pin(async move {
-            let asked: Vec<&Object> = [&self.workload.stable].into_iter().chain(beside).collect();
-            let objects = self.held.look(&asked).await?;
-            Ok((self.reading(&objects)?, Some(objects)))
-        })
+    async fn originals(&self) -> Result<Originals> {
+        let objects = self.look().await?;
+        let route = record(self.carrier.find(&objects)?);
+        let workload = &self.workload;
+        let mut originals = workload.originals(&objects, route, Map::new(), None, Percent::ZERO).await?;
+        // Flagger scales its target to nothing between two analyses.
+        originals.stable_available = 0;
+        Ok(originals)
     }
 
-    fn originals(&self) -> Doing<'_, Originals> {
-        Box::pin(async {
-            let objects = self.look().await?;
-            let route = record(self.held.find(&objects)?);
-            let workload = &self.workload;
-            let mut originals = workload.originals(&objects, route, Map::new(), None, Percent::ZERO).await?;
-            // Flagger scales its target to nothing between two analyses.
-            originals.stable_available = 0;
-            Ok(originals)
-        })
+    async fn preflight(&self) -> Result<Vec<Objection>> {
+        let objects = self.look().await?;
+        let canary = self.carrier.find(&objects)?;
+        let deeds = [
+            Deed::new("patch", Resource::FlaggerCanary),
+            Deed::new("patch", Resource::Deployment),
+            Deed { part: Some("proxy"), ..Deed::new("create", Resource::Service) },
+        ];
+        let denied = denied(&self.carrier.kubectl, &deeds).await;
+        let mut objections = denied.map_err(|failure| self.carrier.failed(&failure))?;
+        if gate(canary).is_none() {
+            objections.push(Objection::rollback_plan(
+                true,
+                "the Canary has no webhook of type `rollback`, so nothing but Flagger itself could go back",
+                "add one: https://docs.flagger.app/usage/webhooks#manual-gating",
+            ));
+        }
+        if is_running(canary) {
+            let phase = canary["status"]["phase"].as_str().unwrap_or_default();
+            objections.push(Objection::rollback_plan(
+                true,
+                format!("Flagger is in the middle of another version: {phase}"),
+                "wait until it is over",
+            ));
+        }
+        if is_halted(canary) {
+            objections.push(Objection::rollback_plan(
+                true,
+                "the Canary is suspended, so Flagger would do nothing",
+                "set `spec.suspend: false`",
+            ));
+        }
+        objections.extend(objects.iter().filter_map(managed));
+        Ok(objections)
     }
 
-    fn preflight(&self) -> Doing<'_, Vec<Objection>> {
-        Box::pin(async {
-            let objects = self.look().await?;
-            let canary = self.held.find(&objects)?;
-            let deeds = [
-                Deed::new("patch", Resource::FlaggerCanary),
-                Deed::new("patch", Resource::Deployment),
-                Deed { part: Some("proxy"), ..Deed::new("create", Resource::Service) },
-            ];
-            let denied = denied(&self.held.kubectl, &deeds).await;
-            let mut objections = denied.map_err(|failure| self.held.failed(&failure))?;
-            if gate(canary).is_none() {
-                objections.push(Objection {
-                    gate: "rollback_plan",
-                    text: "the Canary has no webhook of type `rollback`, so nothing but Flagger itself could go back"
-                        .into(),
-                    hint: "add one: https://docs.flagger.app/usage/webhooks#manual-gating".into(),
-                    blocks: true,
-                });
+    async fn prepare(
+        &self,
+        Release { image, originals, fence }: Release<'_>,
+        confirmed: &Confirmed,
+    ) -> Result<Reading> {
+        let objects = self.look().await?;
+        let canary = self.carrier.find(&objects)?;
+        let held = self.carrier.hold(canary, originals, fence, None, confirmed);
+        held.await?;
+        // One that is still open from before would end the analysis as it begins.
+        self.close(canary, confirmed).await?;
+        self.set_image(&objects, image, confirmed).await?;
+        let objects = self.look().await?;
+        self.reading(&objects)
+    }
+
+    async fn set_exposure(&self, percent: Percent, fence: &Fence, _confirmed: &Confirmed) -> Result<Reading> {
+        let objects = self.admitted(fence).await?;
+        // It goes on by itself; we wait until it is there.
+        self.awaited.set(percent);
+        self.reading(&objects)
+    }
+
+    async fn halt(&self, still: bool, confirmed: &Confirmed) -> Result<Option<String>> {
+        let done = self.carrier.halt(HALT, still, confirmed).await?;
+        Ok(done.then(|| match still {
+            true => "Flagger stands still: `spec.suspend` of its Canary is true".into(),
+            false => "Flagger goes on by its analysis".into(),
+        }))
+    }
+
+    async fn restore(&self, originals: Option<&Originals>, confirmed: &Confirmed) -> Result<Reading> {
+        let objects = self.look().await?;
+        let canary = self.carrier.find(&objects)?;
+        let Some(originals) = AnnotatedObject::originals(canary, originals) else {
+            return self.reading(&objects);
+        };
+        let told = |what: &str| Error::Conflict { what: what.to_owned(), hint: "it is asked again".into() };
+        let was = &originals.detail["route"]["skip"];
+        // An analysis that is left out because we said so is the old version's way back.
+        if canary["spec"]["skipAnalysis"] == true && *was != true {
+            return self.promote_back(&objects, &originals, confirmed).await;
+        }
+        match stage(canary) {
+            Stage::Analysis => {
+                let (open, _) = gate(canary).ok_or_else(|| self.carrier.unfit("it has no rollback webhook"))?;
+                self.turn(&open, canary, confirmed).await?;
+                self.go_on(canary, &originals, confirmed).await?;
+                Err(told("Flagger has been told to go back, and does so at its next tick"))
             }
-            if is_running(canary) {
-                let phase = canary["status"]["phase"].as_str().unwrap_or_default();
-                objections.push(Objection {
-                    gate: "rollback_plan",
-                    text: format!("Flagger is in the middle of another version: {phase}"),
-                    hint: "wait until it is over".into(),
-                    blocks: true,
-                });
+            Stage::Promotion => {
+                self.go_on(canary, &originals, confirmed).await?;
+                Err(told(
+                    "Flagger makes the new version its primary and cannot be stopped; it is taken back after that",
+                ))
             }
-            if is_halted(canary) {
-                objections.push(Objection {
-                    gate: "rollback_plan",
-                    text: "the Canary is suspended, so Flagger would do nothing".into(),
-                    hint: "set `spec.suspend: false`".into(),
-                    blocks: true,
-                });
-            }
-            objections.extend(objects.iter().filter_map(managed));
-            Ok(objections)
-        })
-    }
-
-    fn prepare<'a>(
-        &'a self,
-        image: &'a str,
-        originals: &'a Originals,
-        fence: &'a Fence,
-        confirmed: &'a Confirmed,
-    ) -> Doing<'a, Reading> {
-        Box::pin(async move {
-            let objects = self.look().await?;
-            let canary = self.held.find(&objects)?;
-            let held = self.held.hold(canary, originals, fence, None, confirmed);
-            held.await?;
-            // One that is still open from before would end the analysis as it begins.
-            self.close(canary, confirmed).await?;
-            self.set_image(&objects, image, confirmed).await?;
-            let objects = self.look().await?;
-            self.reading(&objects)
-        })
-    }
-
-    fn claim<'a>(&'a self, fence: &'a Fence, confirmed: &'a Confirmed) -> Doing<'a, ()> {
-        Box::pin(async move {
-            let objects = self.look().await?;
-            let canary = self.held.find(&objects)?;
-            self.held.claim(canary, fence, confirmed).await
-        })
-    }
-
-    fn set_exposure<'a>(&'a self, percent: Percent, fence: &'a Fence, _confirmed: &'a Confirmed) -> Doing<'a, Reading> {
-        Box::pin(async move {
-            let objects = self.admitted(fence).await?;
-            // It goes on by itself; we wait until it is there.
-            self.awaited.set(percent);
-            self.reading(&objects)
-        })
-    }
-
-    fn halt<'a>(&'a self, still: bool, confirmed: &'a Confirmed) -> Doing<'a, Option<String>> {
-        Box::pin(async move {
-            let done = self.held.halt(HALT, still, confirmed).await?;
-            Ok(done.then(|| match still {
-                true => "Flagger stands still: `spec.suspend` of its Canary is true".into(),
-                false => "Flagger goes on by its analysis".into(),
-            }))
-        })
-    }
-
-    fn restore<'a>(&'a self, originals: Option<&'a Originals>, confirmed: &'a Confirmed) -> Doing<'a, Reading> {
-        Box::pin(async move {
-            let objects = self.look().await?;
-            let canary = self.held.find(&objects)?;
-            let Some(originals) = Held::originals(canary, originals) else {
-                return self.reading(&objects);
-            };
-            let told = |what: &str| Error::Conflict { what: what.to_owned(), hint: "it is asked again".into() };
-            let was = &originals.detail["route"]["skip"];
-            // An analysis that is left out because we said so is the old version's way back.
-            if canary["spec"]["skipAnalysis"] == true && *was != true {
-                return self.promote_back(&objects, &originals, confirmed).await;
-            }
-            match stage(canary) {
-                Stage::Analysis => {
-                    let (open, _) = gate(canary).ok_or_else(|| self.held.unfit("it has no rollback webhook"))?;
-                    self.turn(&open, canary, confirmed).await?;
-                    self.go_on(canary, &originals, confirmed).await?;
-                    Err(told("Flagger has been told to go back, and does so at its next tick"))
+            Stage::Succeeded => self.promote_back(&objects, &originals, confirmed).await,
+            Stage::Idle => {
+                // The note is gone: the rollout was finished, or is back already.
+                let old = originals.stable_image.as_deref().unwrap_or_default();
+                if self.primary_image(&objects).await?.as_deref() == Some(old) && !is_running(canary) {
+                    return self.reading(&objects);
                 }
-                Stage::Promotion => {
-                    self.go_on(canary, &originals, confirmed).await?;
-                    Err(told(
-                        "Flagger makes the new version its primary and cannot be stopped; it is taken back after that",
-                    ))
-                }
-                Stage::Succeeded => self.promote_back(&objects, &originals, confirmed).await,
-                Stage::Idle => {
-                    // The note is gone: the rollout was finished, or is back already.
-                    let old = originals.stable_image.as_deref().unwrap_or_default();
-                    if self.primary_image(&objects).await?.as_deref() == Some(old) && !is_running(canary) {
-                        return self.reading(&objects);
-                    }
-                    self.promote_back(&objects, &originals, confirmed).await
-                }
-                Stage::Unseen | Stage::Failed => {
-                    // The spec that Flagger has promoted starts no new analysis.
-                    let image = originals.stable_image.as_deref().unwrap_or_default();
-                    self.set_image(&objects, image, confirmed).await?;
-                    self.go_on(canary, &originals, confirmed).await?;
-                    let objects = self.look().await?;
-                    let canary = self.held.find(&objects)?;
-                    if stage(canary) == Stage::Analysis {
-                        return Err(told("Flagger has begun just now"));
-                    }
-                    self.close(canary, confirmed).await?;
-                    self.held.release(None, confirmed).await?;
-                    let objects = self.look().await?;
-                    self.reading(&objects)
-                }
+                self.promote_back(&objects, &originals, confirmed).await
             }
-        })
+            Stage::Unseen | Stage::Failed => {
+                // The spec that Flagger has promoted starts no new analysis.
+                let image = originals.stable_image.as_deref().unwrap_or_default();
+                self.set_image(&objects, image, confirmed).await?;
+                self.go_on(canary, &originals, confirmed).await?;
+                let objects = self.look().await?;
+                let canary = self.carrier.find(&objects)?;
+                if stage(canary) == Stage::Analysis {
+                    return Err(told("Flagger has begun just now"));
+                }
+                self.close(canary, confirmed).await?;
+                self.carrier.release(None, confirmed).await?;
+                let objects = self.look().await?;
+                self.reading(&objects)
+            }
+        }
     }
 
-    fn promote<'a>(
-        &'a self,
-        _image: &'a str,
-        _originals: &'a Originals,
-        fence: &'a Fence,
-        _confirmed: &'a Confirmed,
-    ) -> Doing<'a, Reading> {
-        Box::pin(async move {
-            let objects = self.admitted(fence).await?;
-            let mut reading = self.reading(&objects)?;
-            // From here on Flagger finishes by itself.
-            reading.live = Percent::FULL;
-            Ok(reading)
-        })
+    async fn promote(&self, Release { fence, .. }: Release<'_>, _confirmed: &Confirmed) -> Result<Reading> {
+        let objects = self.admitted(fence).await?;
+        let mut reading = self.reading(&objects)?;
+        // From here on Flagger finishes by itself.
+        reading.live = Percent::FULL;
+        Ok(reading)
     }
 
-    fn finish<'a>(
-        &'a self,
-        _image: &'a str,
-        _originals: &'a Originals,
-        _fence: &'a Fence,
-        confirmed: &'a Confirmed,
-    ) -> Doing<'a, Finish> {
-        Box::pin(async move {
-            let objects = self.look().await?;
-            let canary = self.held.find(&objects)?;
-            let phase = canary["status"]["phase"].as_str();
-            match stage(canary) {
-                Stage::Succeeded => {
-                    self.held.release(None, confirmed).await?;
-                    Ok(Finish::Done)
-                }
-                Stage::Idle if phase == Some("Succeeded") => Ok(Finish::Done),
-                Stage::Failed => Err(Error::Conflict {
-                    what: "Flagger went back by itself while it promoted".into(),
-                    hint: "take the rollout back too: `liveops rollout abort`".into(),
-                }),
-                _ => Ok(Finish::Waiting(format!("Flagger is {}", phase.unwrap_or("initializing")))),
+    async fn finish(&self, _release: Release<'_>, confirmed: &Confirmed) -> Result<Finish> {
+        let objects = self.look().await?;
+        let canary = self.carrier.find(&objects)?;
+        let phase = canary["status"]["phase"].as_str();
+        match stage(canary) {
+            Stage::Succeeded => {
+                self.carrier.release(None, confirmed).await?;
+                Ok(Finish::Done)
             }
-        })
+            Stage::Idle if phase == Some("Succeeded") => Ok(Finish::Done),
+            Stage::Failed => Err(Error::Conflict {
+                what: "Flagger went back by itself while it promoted".into(),
+                hint: "take the rollout back too: `liveops rollout abort`".into(),
+            }),
+            _ => Ok(Finish::Waiting(format!("Flagger is {}", phase.unwrap_or("initializing")))),
+        }
     }
 
     fn undo_by_hand(&self, _originals: Option<&Originals>) -> String {
-        let seen = self.held.seen();
-        let found = self.held.find(&seen).ok();
+        let seen = self.carrier.last_read();
+        let found = self.carrier.find(&seen).ok();
         let open = found.and_then(gate).map(|(open, _)| open);
-        let (kubectl, name) = (&self.held.kubectl, &self.held.object.name);
+        let (kubectl, name) = (&self.carrier.kubectl, &self.carrier.object.name);
         let namespace = kubectl.namespace();
         let Some(open) = open else {
-            return kubectl.by_hand(&format!("get {}", self.held.object));
+            return kubectl.by_hand(&format!("get {}", self.carrier.object));
         };
         let open = format!(
             "echo '{{\"name\":\"{name}\",\"namespace\":\"{namespace}\"}}' | {}",
@@ -404,11 +353,7 @@ impl Target for Flagger<'_> {
         }
         // Its ticks hear of the open gate when they do something again.
         let patch = "--type=merge --patch='{\"spec\":{\"suspend\":null}}'";
-        let go_on = kubectl.by_hand(&format!("patch {} {patch}", self.held.object));
+        let go_on = kubectl.by_hand(&format!("patch {} {patch}", self.carrier.object));
         format!("{open} && {go_on}")
-    }
-
-    fn notices(&self, about: &[Notice]) -> Vec<Value> {
-        self.held.events(&self.workload.stable, about)
     }
 }

@@ -1,10 +1,12 @@
 //! `kind: http`: a load balancer of one's own. It needs no cluster; the fleet behind it is its owner's matter.
 
+use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 
 use crate::change::confirmed::Confirmed;
+use crate::clients::kubectl::object::Object;
 use crate::rollout::target::balancer::{Balancer, Weighing};
-use crate::rollout::target::{Doing, Finish, Objection, Target};
+use crate::rollout::target::{Finish, Objection, Release, TrafficTarget};
 use liveops_domain::error::{Error, Result};
 use liveops_domain::rollout::exposure::{Fence, Originals, Percent, Readiness, Reading};
 
@@ -51,146 +53,105 @@ fn reading(seen: &Weighing) -> Reading {
     }
 }
 
-impl Target for HttpTarget<'_> {
+#[async_trait(?Send)]
+impl TrafficTarget for HttpTarget<'_> {
     fn kind(&self) -> &'static str {
         "http"
     }
 
-    fn place(&self) -> String {
+    fn location(&self) -> String {
         self.balancer.url()
     }
 
-    fn read(&self) -> Doing<'_, Reading> {
-        Box::pin(async { Ok(reading(&self.balancer.read().await?)) })
+    async fn read_beside(&self, _beside: &[Object]) -> Result<(Reading, Option<Vec<Value>>)> {
+        Ok((reading(&self.balancer.read().await?), None))
     }
 
-    fn originals(&self) -> Doing<'_, Originals> {
-        Box::pin(async {
-            let seen = self.balancer.read().await?;
-            Ok(Originals {
-                weight: Percent::new(seen.weight).unwrap_or(Percent::ZERO),
-                stable_available: 1,
-                stable_image: seen.stable.clone(),
-                stable_digest: None,
-                stable_revision: None,
-                detail: json!({ "weight": seen.weight, "stable": seen.stable, "canary": seen.canary }),
-            })
+    async fn originals(&self) -> Result<Originals> {
+        let seen = self.balancer.read().await?;
+        Ok(Originals {
+            weight: Percent::new(seen.weight).unwrap_or(Percent::ZERO),
+            stable_available: 1,
+            stable_image: seen.stable.clone(),
+            stable_digest: None,
+            stable_revision: None,
+            detail: json!({ "weight": seen.weight, "stable": seen.stable, "canary": seen.canary }),
         })
     }
 
-    fn preflight(&self) -> Doing<'_, Vec<Objection>> {
-        Box::pin(async {
-            let seen = self.balancer.read().await?;
-            let mut objections = Vec::new();
-            if seen.weight > 0.0 {
-                objections.push(Objection {
-                    gate: "rollback_plan",
-                    text: format!(
-                        "the canary already has {}% of the traffic, so there is no old version to go back to",
-                        seen.weight
-                    ),
-                    hint: format!("make it the stable one first: PUT {{\"weight\": 0}} to {}", self.balancer.url()),
-                    blocks: true,
-                });
-            }
-            if seen.tag.is_none() {
-                objections.push(Objection {
-                    gate: "rollback_plan",
-                    text: "the balancer gives no ETag, so a change by somebody else at the same instant is not noticed before it is overwritten".into(),
-                    hint: "send an `ETag` with the weight, and heed `If-Match`".into(),
-                    blocks: false,
-                });
-            }
-            Ok(objections)
-        })
+    async fn preflight(&self) -> Result<Vec<Objection>> {
+        let seen = self.balancer.read().await?;
+        let mut objections = Vec::new();
+        if seen.weight > 0.0 {
+            objections.push(Objection::rollback_plan(
+                true,
+                format!(
+                    "the canary already has {}% of the traffic, so there is no old version to go back to",
+                    seen.weight
+                ),
+                format!("make it the stable one first: PUT {{\"weight\": 0}} to {}", self.balancer.url()),
+            ));
+        }
+        if seen.tag.is_none() {
+            objections.push(Objection::rollback_plan(false, "the balancer gives no ETag, so a change by somebody else at the same instant is not noticed before it is overwritten", "send an `ETag` with the weight, and heed `If-Match`"));
+        }
+        Ok(objections)
     }
 
-    fn prepare<'a>(
-        &'a self,
-        image: &'a str,
-        _originals: &'a Originals,
-        fence: &'a Fence,
-        confirmed: &'a Confirmed,
-    ) -> Doing<'a, Reading> {
-        Box::pin(async move {
-            let seen = self.balancer.read().await?;
-            // One that speaks of no images is told of none.
-            if seen.canary.as_deref() == Some(image) || (seen.canary.is_none() && seen.stable.is_none()) {
-                return Ok(reading(&seen));
-            }
-            if seen.weight > 0.0 {
-                return Err(Error::Conflict {
-                    what: format!(
-                        "{} gives {}% to another canary, {}",
-                        self.balancer.url(),
-                        seen.weight,
-                        seen.canary.as_deref().unwrap_or("unknown")
-                    ),
-                    hint: "set its weight to 0 first".into(),
-                });
-            }
-            let tag = fence.version.as_deref().or(seen.tag.as_deref());
-            self.set(json!({ "canary": image, "weight": 0 }), tag, confirmed).await
-        })
+    async fn prepare(&self, Release { image, fence, .. }: Release<'_>, confirmed: &Confirmed) -> Result<Reading> {
+        let seen = self.balancer.read().await?;
+        // One that speaks of no images is told of none.
+        if seen.canary.as_deref() == Some(image) || (seen.canary.is_none() && seen.stable.is_none()) {
+            return Ok(reading(&seen));
+        }
+        if seen.weight > 0.0 {
+            return Err(Error::Conflict {
+                what: format!(
+                    "{} gives {}% to another canary, {}",
+                    self.balancer.url(),
+                    seen.weight,
+                    seen.canary.as_deref().unwrap_or("unknown")
+                ),
+                hint: "set its weight to 0 first".into(),
+            });
+        }
+        let tag = fence.version.as_deref().or(seen.tag.as_deref());
+        self.set(json!({ "canary": image, "weight": 0 }), tag, confirmed).await
     }
 
-    fn claim<'a>(&'a self, _fence: &'a Fence, confirmed: &'a Confirmed) -> Doing<'a, ()> {
-        Box::pin(async move {
-            let seen = self.balancer.read().await?;
-            // The weight that it has, once more: the entity tag that the holder before us knows is then an old one.
-            // Without entity tags nothing can be refused; the preflight says so.
-            if let Some(tag) = seen.tag.as_deref() {
-                let same = json!({ "weight": Percent::new(seen.weight).map(number) });
-                self.set(same, Some(tag), confirmed).await?;
-            }
-            Ok(())
-        })
+    async fn claim(&self, _fence: &Fence, confirmed: &Confirmed) -> Result<()> {
+        let seen = self.balancer.read().await?;
+        // The weight that it has, once more: the entity tag that the holder before us knows is then an old one.
+        // Without entity tags nothing can be refused; the preflight says so.
+        if let Some(tag) = seen.tag.as_deref() {
+            let same = json!({ "weight": Percent::new(seen.weight).map(number) });
+            self.set(same, Some(tag), confirmed).await?;
+        }
+        Ok(())
     }
 
-    fn set_exposure<'a>(&'a self, percent: Percent, fence: &'a Fence, confirmed: &'a Confirmed) -> Doing<'a, Reading> {
-        Box::pin(async move {
-            let weight = json!({ "weight": number(percent) });
-            self.set(weight, fence.version.as_deref(), confirmed).await
-        })
+    async fn set_exposure(&self, percent: Percent, fence: &Fence, confirmed: &Confirmed) -> Result<Reading> {
+        let weight = json!({ "weight": number(percent) });
+        self.set(weight, fence.version.as_deref(), confirmed).await
     }
 
-    fn restore<'a>(&'a self, originals: Option<&'a Originals>, confirmed: &'a Confirmed) -> Doing<'a, Reading> {
-        Box::pin(async move {
-            let mut members = json!({ "weight": number(originals.map_or(Percent::ZERO, |was| was.weight)) });
-            // After the roles were swapped, the old image has to come back as well.
-            if let Some(image) = originals.and_then(|was| was.stable_image.as_ref()) {
-                members["stable"] = json!(image);
-            }
-            let after = self.balancer.insist(object(members), confirmed).await?;
-            Ok(reading(&after))
-        })
+    async fn restore(&self, originals: Option<&Originals>, confirmed: &Confirmed) -> Result<Reading> {
+        let mut members = json!({ "weight": number(originals.map_or(Percent::ZERO, |was| was.weight)) });
+        // After the roles were swapped, the old image has to come back as well.
+        if let Some(image) = originals.and_then(|was| was.stable_image.as_ref()) {
+            members["stable"] = json!(image);
+        }
+        let after = self.balancer.insist(object(members), confirmed).await?;
+        Ok(reading(&after))
     }
 
-    fn promote<'a>(
-        &'a self,
-        _image: &'a str,
-        _originals: &'a Originals,
-        fence: &'a Fence,
-        confirmed: &'a Confirmed,
-    ) -> Doing<'a, Reading> {
-        self.set_exposure(Percent::FULL, fence, confirmed)
-    }
-
-    fn finish<'a>(
-        &'a self,
-        image: &'a str,
-        originals: &'a Originals,
-        fence: &'a Fence,
-        confirmed: &'a Confirmed,
-    ) -> Doing<'a, Finish> {
-        Box::pin(async move {
-            // The roles are swapped where the balancer knows of any; otherwise everything stays with the canary.
-            if originals.stable_image.is_some() {
-                let members = json!({ "weight": 0, "stable": image, "canary": null });
-                self.set(members, fence.version.as_deref(), confirmed).await?;
-            }
-            Ok(Finish::Done)
-        })
+    async fn finish(&self, Release { image, originals, fence }: Release<'_>, confirmed: &Confirmed) -> Result<Finish> {
+        // The roles are swapped where the balancer knows of any; otherwise everything stays with the canary.
+        if originals.stable_image.is_some() {
+            let members = json!({ "weight": 0, "stable": image, "canary": null });
+            self.set(members, fence.version.as_deref(), confirmed).await?;
+        }
+        Ok(Finish::Done)
     }
 
     fn undo_by_hand(&self, originals: Option<&Originals>) -> String {

@@ -1,4 +1,4 @@
-//! The ways to split traffic, one file each: what a service's `rollout.traffic` names becomes a [`Target`].
+//! The ways to split traffic, one file each: what a service's `rollout.traffic` names becomes a [`TrafficTarget`].
 
 use std::cell::RefCell;
 
@@ -7,15 +7,15 @@ use serde_json::{Map, Value, json};
 use crate::clients::kubectl::object::{Object, Resource};
 use crate::config::rollout::{Destination, Rollout, Traffic};
 use crate::config::service::Service;
-use crate::rollout::state_store::cluster::ClusterMemory;
-use crate::rollout::target::annotated_object::Held;
+use crate::rollout::state_store::cluster::ClusterStateStore;
+use crate::rollout::target::annotated_object::AnnotatedObject;
 use crate::rollout::target::argo::Argo;
 use crate::rollout::target::balancer::Balancer;
 use crate::rollout::target::deployment::Workload;
 use crate::rollout::target::flagger::Flagger;
 use crate::rollout::target::replicas::Replicas;
-use crate::rollout::target::routed::{Routed, Telling};
-use crate::rollout::target::{Target, http};
+use crate::rollout::target::routed::{CanaryIdentity, Routed};
+use crate::rollout::target::{TrafficTarget, http};
 use crate::session::Session;
 use crate::session::kubectl;
 use liveops_domain::error::{Error, Result};
@@ -23,12 +23,9 @@ use liveops_domain::kubernetes::route::Route;
 use liveops_domain::metric::labels::Labels;
 
 /// The target of this service's rollouts.
-///
-/// # Errors
-/// The service has no rollout section, or what it names cannot be used.
-pub fn open<'a>(cx: &'a Session, service: &'a Service) -> Result<Box<dyn Target + 'a>> {
+pub fn open<'a>(cx: &'a Session, service: &'a Service) -> Result<Box<dyn TrafficTarget + 'a>> {
     let rollout = section(cx, service)?;
-    let target: Box<dyn Target + 'a> = match &rollout.traffic {
+    let target: Box<dyn TrafficTarget + 'a> = match &rollout.traffic {
         Traffic::Http { url } => {
             let target = cx.target("balancer", url)?;
             let balancer = Balancer::new(cx.http()?, target);
@@ -36,10 +33,10 @@ pub fn open<'a>(cx: &'a Session, service: &'a Service) -> Result<Box<dyn Target 
         }
         Traffic::GatewayApi { route, rule, stable, canary } => Box::new(Routed {
             kind: "gateway-api",
-            held: held(cx, Resource::HttpRoute, route)?,
+            carrier: annotated_object(cx, Resource::HttpRoute, route)?,
             route: Route::Gateway { rule: *rule, stable: stable.clone(), canary: canary.clone() },
             workload: workload(cx, service)?,
-            telling: Telling::Services {
+            canary_identity: CanaryIdentity::Services {
                 stable: Object::new(Resource::Service, stable)?,
                 canary: Object::new(Resource::Service, canary)?,
             },
@@ -48,25 +45,25 @@ pub fn open<'a>(cx: &'a Session, service: &'a Service) -> Result<Box<dyn Target 
             let pair = |place: &Destination| (place.host.clone(), place.subset.clone());
             Box::new(Routed {
                 kind: "istio",
-                held: held(cx, Resource::VirtualService, virtual_service)?,
+                carrier: annotated_object(cx, Resource::VirtualService, virtual_service)?,
                 route: Route::Istio { route: route.clone(), stable: pair(stable), canary: pair(canary) },
                 workload: workload(cx, service)?,
-                telling: if stable.host == canary.host {
-                    Telling::Labels(labels(&rollout.tracks.canary))
+                canary_identity: if stable.host == canary.host {
+                    CanaryIdentity::Labels(labels(&rollout.tracks.canary))
                 } else {
-                    Telling::Services { stable: service_of(stable)?, canary: service_of(canary)? }
+                    CanaryIdentity::Services { stable: service_of(stable)?, canary: service_of(canary)? }
                 },
             })
         }
         Traffic::Nginx { ingress } => Box::new(Routed {
             kind: "nginx",
-            held: held(cx, Resource::Ingress, ingress)?,
+            carrier: annotated_object(cx, Resource::Ingress, ingress)?,
             route: Route::Nginx,
             workload: workload(cx, service)?,
-            telling: Telling::IngressBackend,
+            canary_identity: CanaryIdentity::IngressBackend,
         }),
         Traffic::Replicas { stable, canary, service: name } => Box::new(Replicas {
-            service: held(cx, Resource::Service, name)?,
+            service: annotated_object(cx, Resource::Service, name)?,
             workload: Workload {
                 stable: Object::new(Resource::Deployment, stable)?,
                 canary: Object::new(Resource::Deployment, canary)?,
@@ -77,10 +74,10 @@ pub fn open<'a>(cx: &'a Session, service: &'a Service) -> Result<Box<dyn Target 
         Traffic::Argo { rollout: name } => {
             let configured = service.workload.as_ref();
             let container = configured.and_then(|workload| workload.container.as_deref());
-            Box::new(Argo::new(held(cx, Resource::ArgoRollout, name)?, container))
+            Box::new(Argo::new(annotated_object(cx, Resource::ArgoRollout, name)?, container))
         }
         Traffic::Flagger { canary } => {
-            Box::new(Flagger::new(held(cx, Resource::FlaggerCanary, canary)?, workload(cx, service)?))
+            Box::new(Flagger::new(annotated_object(cx, Resource::FlaggerCanary, canary)?, workload(cx, service)?))
         }
     };
     Ok(target)
@@ -93,10 +90,7 @@ pub fn has_switch(service: &Service) -> bool {
 }
 
 /// The target of a blue/green switch: the Service's selector, from the old version's pods to the new one's in one write.
-///
-/// # Errors
-/// As [`open`]; a kind of traffic that has no such Service.
-pub fn open_switch<'a>(cx: &'a Session, service: &'a Service) -> Result<Box<dyn Target + 'a>> {
+pub fn open_switch<'a>(cx: &'a Session, service: &'a Service) -> Result<Box<dyn TrafficTarget + 'a>> {
     let rollout = section(cx, service)?;
     let Traffic::Replicas { stable, canary, service: name } = &rollout.traffic else {
         // A weight that goes from nothing to everything is a switch too.
@@ -105,26 +99,23 @@ pub fn open_switch<'a>(cx: &'a Session, service: &'a Service) -> Result<Box<dyn 
     let (old, new) = (&rollout.tracks.stable, &rollout.tracks.canary);
     Ok(Box::new(Routed {
         kind: "replicas",
-        held: held(cx, Resource::Service, name)?,
+        carrier: annotated_object(cx, Resource::Service, name)?,
         route: Route::Selector { stable: labels(old), canary: labels(new) },
         workload: Workload {
             stable: Object::new(Resource::Deployment, stable)?,
             canary: Object::new(Resource::Deployment, canary)?,
             ..workload(cx, service)?
         },
-        telling: Telling::Labels(labels(new)),
+        canary_identity: CanaryIdentity::Labels(labels(new)),
     }))
 }
 
 /// Lock and state in the cluster; none for a service whose traffic no cluster splits.
-///
-/// # Errors
-/// As [`open`].
-pub fn memory<'a>(cx: &'a Session, service: &'a Service) -> Result<Option<ClusterMemory<'a>>> {
+pub fn cluster_store<'a>(cx: &'a Session, service: &'a Service) -> Result<Option<ClusterStateStore<'a>>> {
     if let Traffic::Http { .. } = section(cx, service)?.traffic {
         return Ok(None);
     }
-    ClusterMemory::new(kubectl(cx)?, cx.clock, &service.name).map(Some)
+    ClusterStateStore::new(kubectl(cx)?, cx.clock, &service.name).map(Some)
 }
 
 fn section<'a>(cx: &Session, service: &'a Service) -> Result<&'a Rollout> {
@@ -139,8 +130,8 @@ fn section<'a>(cx: &Session, service: &'a Service) -> Result<&'a Rollout> {
 }
 
 /// The object that carries the weight, or whose controller moves it.
-fn held<'a>(cx: &'a Session, resource: Resource, name: &str) -> Result<Held<'a>> {
-    Ok(Held::new(kubectl(cx)?, Object::new(resource, name)?, cx.clock))
+fn annotated_object<'a>(cx: &'a Session, resource: Resource, name: &str) -> Result<AnnotatedObject<'a>> {
+    Ok(AnnotatedObject::new(kubectl(cx)?, Object::new(resource, name)?, cx.clock))
 }
 
 fn workload<'a>(cx: &'a Session, service: &'a Service) -> Result<Workload<'a>> {

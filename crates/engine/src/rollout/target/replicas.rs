@@ -5,14 +5,15 @@
 //!
 //! A Service balances connections, not requests: long-lived ones stay where they are.
 
+use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 
 use crate::change::confirmed::Confirmed;
 use crate::clients::kubectl::Patch;
 use crate::clients::kubectl::object::{Object, Resource};
-use crate::rollout::target::annotated_object::Held;
+use crate::rollout::target::annotated_object::AnnotatedObject;
 use crate::rollout::target::deployment::{Detail, Workload};
-use crate::rollout::target::{Doing, Finish, Notice, Objection, Target, fencing};
+use crate::rollout::target::{Finish, Objection, Release, TrafficTarget, fencing};
 use liveops_domain::error::{Error, Result};
 use liveops_domain::kubernetes::note::EPOCH;
 use liveops_domain::kubernetes::{deployment, note, owner};
@@ -22,7 +23,7 @@ use liveops_domain::text::shell;
 /// The target. The Service carries the note, since its selector is the lever.
 #[derive(Debug)]
 pub struct Replicas<'a> {
-    pub service: Held<'a>,
+    pub service: AnnotatedObject<'a>,
     pub workload: Workload<'a>,
     pub labels: Map<String, Value>,
 }
@@ -152,18 +153,19 @@ impl Replicas<'_> {
     }
 }
 
-impl Target for Replicas<'_> {
+#[async_trait(?Send)]
+impl TrafficTarget for Replicas<'_> {
     fn kind(&self) -> &'static str {
         "replicas"
     }
 
-    fn place(&self) -> String {
-        self.service.place()
+    fn annotated(&self) -> Option<(&AnnotatedObject<'_>, &Object)> {
+        Some((&self.service, &self.workload.stable))
     }
 
     fn effective(&self, percent: Percent, originals: Option<&Originals>) -> Percent {
         let detail = originals.and_then(|originals| Detail::of(originals).ok());
-        let seen = self.service.seen();
+        let seen = self.service.last_read();
         let stable = detail.map(|detail| detail.replicas).or_else(|| {
             let stable = self.workload.stable_in(&seen).ok()?;
             Some(deployment::replicas(stable))
@@ -183,239 +185,189 @@ impl Target for Replicas<'_> {
         Some(arithmetic(percent, stable))
     }
 
-    fn read(&self) -> Doing<'_, Reading> {
-        Box::pin(async {
-            let objects = self.look().await?;
-            self.reading(&objects).await
-        })
+    async fn read_beside(&self, beside: &[Object]) -> Result<(Reading, Option<Vec<Value>>)> {
+        let Workload { stable, canary, .. } = &self.workload;
+        let asked: Vec<&Object> = [stable, canary].into_iter().chain(beside).collect();
+        let objects = self.service.look(&asked).await?;
+        Ok((self.reading(&objects).await?, Some(objects)))
     }
 
-    fn read_beside<'a>(&'a self, beside: &'a [Object]) -> Doing<'a, (Reading, Option<Vec<Value>>)> {
-        Box::pin(async move {
-            let Workload { stable, canary, .. } = &self.workload;
-            let asked: Vec<&Object> = [stable, canary].into_iter().chain(beside).collect();
-            let objects = self.service.look(&asked).await?;
-            Ok((self.reading(&objects).await?, Some(objects)))
-        })
+    async fn originals(&self) -> Result<Originals> {
+        let objects = self.look().await?;
+        let selector = self.service.find(&objects)?["spec"]["selector"].clone();
+        if self.selected(&objects)? != [true, true] {
+            let why = format!(
+                "its selector {selector} must fit the pods of both Deployments: leave out the label that tells them apart"
+            );
+            return Err(self.service.unfit(&why));
+        }
+        let share = self.share(&objects)?;
+        let labels = self.labels.clone();
+        self.workload.originals(&objects, selector, labels, None, share).await
     }
 
-    fn originals(&self) -> Doing<'_, Originals> {
-        Box::pin(async {
-            let objects = self.look().await?;
-            let selector = self.service.find(&objects)?["spec"]["selector"].clone();
-            if self.selected(&objects)? != [true, true] {
-                let why = format!(
-                    "its selector {selector} must fit the pods of both Deployments: leave out the label that tells them apart"
-                );
-                return Err(self.service.unfit(&why));
-            }
-            let share = self.share(&objects)?;
-            let labels = self.labels.clone();
-            self.workload.originals(&objects, selector, labels, None, share).await
-        })
+    async fn preflight(&self) -> Result<Vec<Objection>> {
+        let objects = self.look().await?;
+        let carrier = Resource::Service;
+        let mut objections = self.workload.objections(&objects, carrier).await?;
+        let selector = &self.service.find(&objects)?["spec"]["selector"];
+        if self.narrow(&objects, selector)?.is_none() {
+            objections.push(Objection::rollback_plan(false, "no label of the stable pods tells them from the canary's, so the way back is to delete the canary instead of one patch of the Service", "give the stable pod template a label such as `track: stable`"));
+        }
+        Ok(objections)
     }
 
-    fn preflight(&self) -> Doing<'_, Vec<Objection>> {
-        Box::pin(async {
-            let objects = self.look().await?;
-            let carrier = Resource::Service;
-            let mut objections = self.workload.objections(&objects, carrier).await?;
-            let selector = &self.service.find(&objects)?["spec"]["selector"];
-            if self.narrow(&objects, selector)?.is_none() {
-                objections.push(Objection {
-                    gate: "rollback_plan",
-                    text: "no label of the stable pods tells them from the canary's, so the way back is to delete the canary instead of one patch of the Service".into(),
-                    hint: "give the stable pod template a label such as `track: stable`".into(),
-                    blocks: false,
-                });
-            }
-            Ok(objections)
-        })
+    async fn prepare(
+        &self,
+        Release { image, originals, fence }: Release<'_>,
+        confirmed: &Confirmed,
+    ) -> Result<Reading> {
+        let detail = Detail::of(originals)?;
+        let objects = self.known(fence).await?;
+        self.admit(&objects, fence)?;
+        let service = self.service.find(&objects)?;
+        // The canary must not get traffic yet, and its first pod would: the Service leaves it out until then.
+        let narrowed = self.narrow(&objects, &detail.route)?;
+        let fits_both = service["spec"]["selector"] == detail.route;
+        let narrow = narrowed.as_ref().filter(|_| fits_both);
+        let narrow = narrow.map(|narrowed| json!({ "spec": { "selector": narrowed } }));
+        self.service.hold(service, originals, fence, narrow, confirmed).await?;
+        if let Some(bounds) = &detail.autoscaler {
+            let pinned = bounds.pinned(detail.replicas);
+            self.workload.bound(bounds, &pinned, confirmed).await?;
+        }
+        // Without such a label it starts with its first pod's share, at the first step.
+        let size = u64::from(narrowed.is_some());
+        self.workload.start(&objects, &detail, image, size, confirmed).await?;
+        // How the canary comes up is seen at the next look.
+        self.reading(&objects).await
     }
 
-    fn prepare<'a>(
-        &'a self,
-        image: &'a str,
-        originals: &'a Originals,
-        fence: &'a Fence,
-        confirmed: &'a Confirmed,
-    ) -> Doing<'a, Reading> {
-        Box::pin(async move {
-            let detail = Detail::of(originals)?;
-            let objects = self.known(fence).await?;
-            self.admit(&objects, fence)?;
-            let service = self.service.find(&objects)?;
-            // The canary must not get traffic yet, and its first pod would: the Service leaves it out until then.
-            let narrowed = self.narrow(&objects, &detail.route)?;
-            let fits_both = service["spec"]["selector"] == detail.route;
-            let narrow = narrowed.as_ref().filter(|_| fits_both);
-            let narrow = narrow.map(|narrowed| json!({ "spec": { "selector": narrowed } }));
-            self.service.hold(service, originals, fence, narrow, confirmed).await?;
-            if let Some(bounds) = &detail.autoscaler {
-                let pinned = bounds.pinned(detail.replicas);
-                self.workload.bound(bounds, &pinned, confirmed).await?;
-            }
-            // Without such a label it starts with its first pod's share, at the first step.
-            let size = u64::from(narrowed.is_some());
-            self.workload.start(&objects, &detail, image, size, confirmed).await?;
-            // How the canary comes up is seen at the next look.
-            self.reading(&objects).await
-        })
+    async fn claim(&self, fence: &Fence, confirmed: &Confirmed) -> Result<()> {
+        let objects = self.look().await?;
+        let kubectl = &self.workload.kubectl;
+        let service = self.service.find(&objects)?;
+        fencing::claim(kubectl, &self.service.object, service, fence, confirmed).await?;
+        // A size that an older holder wants is refused there.
+        match self.workload.canary_in(&objects) {
+            Some(canary) => fencing::claim(kubectl, &self.workload.canary, canary, fence, confirmed).await,
+            None => Ok(()),
+        }
     }
 
-    fn claim<'a>(&'a self, fence: &'a Fence, confirmed: &'a Confirmed) -> Doing<'a, ()> {
-        Box::pin(async move {
-            let objects = self.look().await?;
-            let service = self.service.find(&objects)?;
-            self.service.claim(service, fence, confirmed).await?;
-            // A size that an older holder wants is refused there.
-            if let Some(canary) = self.workload.canary_in(&objects) {
-                let kubectl = &self.workload.kubectl;
-                fencing::claim(kubectl, &self.workload.canary, canary, fence, confirmed).await?;
-            }
-            Ok(())
-        })
+    async fn set_exposure(&self, percent: Percent, fence: &Fence, confirmed: &Confirmed) -> Result<Reading> {
+        let objects = self.look().await?;
+        let service = self.service.find(&objects)?;
+        let canary = self.workload.canary_in(&objects);
+        self.service.admit_forward(service, canary, fence)?;
+        let canary = canary.ok_or_else(|| self.workload.unfit(&self.workload.canary, "it does not exist"))?;
+        let Some(note) = note::read(service) else {
+            return Err(Error::internal("a note that was there is not"));
+        };
+        let detail = Detail::of(&note.originals)?;
+        let wanted = pods(percent, detail.replicas);
+        let version = &canary["metadata"]["resourceVersion"];
+        let (path, ours) = (note::pointer(EPOCH), fence.epoch.to_string());
+        let mut patch = vec![json!({ "op": "test", "path": "/metadata/resourceVersion", "value": version })];
+        if canary["metadata"]["annotations"].is_object() {
+            patch.push(json!({ "op": "add", "path": path, "value": ours }));
+        } else {
+            let only = json!({ EPOCH: ours });
+            patch.push(json!({ "op": "add", "path": "/metadata/annotations", "value": only }));
+        }
+        patch.push(json!({ "op": "replace", "path": "/spec/replicas", "value": wanted }));
+        self.workload.apply(&self.workload.canary, patch, confirmed).await?;
+        // With everything on the canary, stable stays as it is, outside the Service.
+        let full = percent.is_about(Percent::FULL);
+        let available = u64::from(deployment::available(canary));
+        // Before it has the pods for that, it gets what it can carry; the promotion asks again.
+        let selector = if full && available >= detail.replicas.max(1) {
+            self.only_canary(&detail.route)
+        } else {
+            detail.route.clone()
+        };
+        if service["spec"]["selector"] != selector {
+            let version = &service["metadata"]["resourceVersion"];
+            let patch = vec![
+                json!({ "op": "test", "path": "/metadata/resourceVersion", "value": version }),
+                json!({ "op": "replace", "path": "/spec/selector", "value": selector }),
+            ];
+            let patch = Value::Array(patch);
+            let done = self.service.patch(Patch::Json, &patch, None, confirmed);
+            done.await?;
+        }
+        let objects = self.look().await?;
+        self.reading(&objects).await
     }
 
-    fn set_exposure<'a>(&'a self, percent: Percent, fence: &'a Fence, confirmed: &'a Confirmed) -> Doing<'a, Reading> {
-        Box::pin(async move {
-            let objects = self.look().await?;
-            let service = self.service.find(&objects)?;
-            let canary = self.workload.canary_in(&objects);
-            self.service.admit_forward(service, canary, fence)?;
-            let canary = canary.ok_or_else(|| self.workload.unfit(&self.workload.canary, "it does not exist"))?;
-            let Some(note) = note::read(service) else {
-                return Err(Error::internal("a note that was there is not"));
-            };
-            let detail = Detail::of(&note.originals)?;
-            let wanted = pods(percent, detail.replicas);
-            let version = &canary["metadata"]["resourceVersion"];
-            let (path, ours) = (note::pointer(EPOCH), fence.epoch.to_string());
-            let mut patch = vec![json!({ "op": "test", "path": "/metadata/resourceVersion", "value": version })];
-            if canary["metadata"]["annotations"].is_object() {
-                patch.push(json!({ "op": "add", "path": path, "value": ours }));
-            } else {
-                let only = json!({ EPOCH: ours });
-                patch.push(json!({ "op": "add", "path": "/metadata/annotations", "value": only }));
-            }
-            patch.push(json!({ "op": "replace", "path": "/spec/replicas", "value": wanted }));
-            self.workload.apply(&self.workload.canary, patch, confirmed).await?;
-            // With everything on the canary, stable stays as it is, outside the Service.
-            let full = percent.is_about(Percent::FULL);
-            let available = u64::from(deployment::available(canary));
-            // Before it has the pods for that, it gets what it can carry; the promotion asks again.
-            let selector = if full && available >= detail.replicas.max(1) {
-                self.only_canary(&detail.route)
-            } else {
-                detail.route.clone()
-            };
-            if service["spec"]["selector"] != selector {
-                let version = &service["metadata"]["resourceVersion"];
-                let patch = vec![
-                    json!({ "op": "test", "path": "/metadata/resourceVersion", "value": version }),
-                    json!({ "op": "replace", "path": "/spec/selector", "value": selector }),
-                ];
-                let patch = Value::Array(patch);
-                let done = self.service.patch(Patch::Json, &patch, None, confirmed);
-                done.await?;
-            }
-            let objects = self.look().await?;
-            self.reading(&objects).await
-        })
-    }
-
-    fn restore<'a>(&'a self, originals: Option<&'a Originals>, confirmed: &'a Confirmed) -> Doing<'a, Reading> {
-        Box::pin(async move {
-            let objects = self.look().await?;
-            let service = self.service.find(&objects)?;
-            let Some(originals) = Held::originals(service, originals) else {
-                // Nothing of ours is here: what runs beside it is somebody else's.
-                return self.reading(&objects).await;
-            };
-            let detail = Detail::of(&originals)?;
-            // Either lever alone takes the canary out of the traffic; the second one is to end it.
-            let first = match self.narrow(&objects, &detail.route)? {
-                Some(narrowed) => self.select(&narrowed, confirmed).await.err(),
-                None => None,
-            };
-            if first.is_some() || self.narrow(&objects, &detail.route)?.is_none() {
-                self.workload.stop(&detail, confirmed).await?;
-            }
-            self.workload.keep(&objects, &originals, &detail, confirmed).await?;
+    async fn restore(&self, originals: Option<&Originals>, confirmed: &Confirmed) -> Result<Reading> {
+        let objects = self.look().await?;
+        let service = self.service.find(&objects)?;
+        let Some(originals) = AnnotatedObject::originals(service, originals) else {
+            // Nothing of ours is here: what runs beside it is somebody else's.
+            return self.reading(&objects).await;
+        };
+        let detail = Detail::of(&originals)?;
+        // Either lever alone takes the canary out of the traffic; the second one is to end it.
+        let first = match self.narrow(&objects, &detail.route)? {
+            Some(narrowed) => self.select(&narrowed, confirmed).await.err(),
+            None => None,
+        };
+        if first.is_some() || self.narrow(&objects, &detail.route)?.is_none() {
             self.workload.stop(&detail, confirmed).await?;
-            if let Some(bounds) = &detail.autoscaler {
-                let pinned = bounds.pinned(detail.replicas);
-                self.workload.bound(&pinned, bounds, confirmed).await?;
+        }
+        self.workload.keep(&objects, &originals, &detail, confirmed).await?;
+        self.workload.stop(&detail, confirmed).await?;
+        if let Some(bounds) = &detail.autoscaler {
+            let pinned = bounds.pinned(detail.replicas);
+            self.workload.bound(&pinned, bounds, confirmed).await?;
+        }
+        // Where no pod of the canary is left, the Service may fit both again.
+        self.workload.is_gone(&objects, &detail).await?;
+        let mut widened = detail.route.clone();
+        for name in self.labels.keys() {
+            if detail.route.get(name).is_none() {
+                widened[name] = Value::Null;
             }
-            // Where no pod of the canary is left, the Service may fit both again.
-            self.workload.is_gone(&objects, &detail).await?;
-            let mut widened = detail.route.clone();
-            for name in self.labels.keys() {
-                if detail.route.get(name).is_none() {
-                    widened[name] = Value::Null;
-                }
-            }
-            let widen = json!({ "spec": { "selector": widened } });
-            let released = self.service.release(Some(widen), confirmed).await;
-            if let (Some(first), Err(_)) = (&first, &released) {
-                return Err(Error::Conflict {
-                    what: format!("the Service cannot be patched ({first}); by the second lever the canary is gone"),
-                    hint: "ask for the permission, and abort again: `liveops rollout abort`".into(),
-                });
-            }
-            released?;
-            let objects = self.look().await?;
-            self.reading(&objects).await
-        })
+        }
+        let widen = json!({ "spec": { "selector": widened } });
+        let released = self.service.release(Some(widen), confirmed).await;
+        if let (Some(first), Err(_)) = (&first, &released) {
+            return Err(Error::Conflict {
+                what: format!("the Service cannot be patched ({first}); by the second lever the canary is gone"),
+                hint: "ask for the permission, and abort again: `liveops rollout abort`".into(),
+            });
+        }
+        released?;
+        let objects = self.look().await?;
+        self.reading(&objects).await
     }
 
-    fn promote<'a>(
-        &'a self,
-        _image: &'a str,
-        _originals: &'a Originals,
-        fence: &'a Fence,
-        confirmed: &'a Confirmed,
-    ) -> Doing<'a, Reading> {
-        self.set_exposure(Percent::FULL, fence, confirmed)
-    }
-
-    fn finish<'a>(
-        &'a self,
-        image: &'a str,
-        originals: &'a Originals,
-        fence: &'a Fence,
-        confirmed: &'a Confirmed,
-    ) -> Doing<'a, Finish> {
-        Box::pin(async move {
-            let detail = Detail::of(originals)?;
-            let objects = self.known(fence).await?;
-            self.admit(&objects, fence)?;
-            let adopted = self.workload.adopt(&objects, &detail, image, confirmed);
-            if let Some(why) = adopted.await? {
-                return Ok(Finish::Waiting(why));
-            }
-            // Both have the new version: the Service takes both, then the canary goes.
-            if self.service.find(&objects)?["spec"]["selector"] != detail.route {
-                self.select(&detail.route, confirmed).await?;
-            }
-            self.workload.stop(&detail, confirmed).await?;
-            if let Some(bounds) = &detail.autoscaler {
-                let pinned = bounds.pinned(detail.replicas);
-                self.workload.bound(&pinned, bounds, confirmed).await?;
-            }
-            self.service.release(None, confirmed).await?;
-            Ok(Finish::Done)
-        })
+    async fn finish(&self, Release { image, originals, fence }: Release<'_>, confirmed: &Confirmed) -> Result<Finish> {
+        let detail = Detail::of(originals)?;
+        let objects = self.known(fence).await?;
+        self.admit(&objects, fence)?;
+        let adopted = self.workload.adopt(&objects, &detail, image, confirmed);
+        if let Some(why) = adopted.await? {
+            return Ok(Finish::Waiting(why));
+        }
+        // Both have the new version: the Service takes both, then the canary goes.
+        if self.service.find(&objects)?["spec"]["selector"] != detail.route {
+            self.select(&detail.route, confirmed).await?;
+        }
+        self.workload.stop(&detail, confirmed).await?;
+        if let Some(bounds) = &detail.autoscaler {
+            let pinned = bounds.pinned(detail.replicas);
+            self.workload.bound(&pinned, bounds, confirmed).await?;
+        }
+        self.service.release(None, confirmed).await?;
+        Ok(Finish::Done)
     }
 
     fn undo_by_hand(&self, originals: Option<&Originals>) -> String {
         let _ = originals;
         let words = format!("scale {} --replicas=0", shell::word(&self.workload.canary.to_string()));
         self.workload.kubectl.by_hand(&words)
-    }
-
-    fn notices(&self, about: &[Notice]) -> Vec<Value> {
-        self.service.events(&self.workload.stable, about)
     }
 }
 

@@ -14,7 +14,7 @@ enum Happening {
     Stable(u32),
     Foreign(f64),
     Canary(Readiness),
-    Wish(WishKind),
+    OperatorRequest(RequestKind),
     Crash,
     Pass(i64),
 }
@@ -42,8 +42,8 @@ fn happening() -> impl Strategy<Value = Happening> {
             Just(Readiness::Waiting { available: 0, wanted: 1, why: "x".into() }),
             Just(Readiness::Failed { available: 0, why: "crash loop".into() }),
         ].prop_map(Happening::Canary),
-        1 => prop_oneof![Just(WishKind::Pause), Just(WishKind::Resume), Just(WishKind::Abort), Just(WishKind::Promote)]
-            .prop_map(Happening::Wish),
+        1 => prop_oneof![Just(RequestKind::Pause), Just(RequestKind::Resume), Just(RequestKind::Abort), Just(RequestKind::Promote)]
+            .prop_map(Happening::OperatorRequest),
         2 => Just(Happening::Crash),
         12 => (1i64..15).prop_map(Happening::Pass),
     ]
@@ -120,9 +120,9 @@ proptest! {
                 Happening::Stable(count) => stable = count,
                 Happening::Foreign(share) => live = share,
                 Happening::Canary(how) => canary = how,
-                Happening::Wish(what) => {
-                    promoted |= what == WishKind::Promote;
-                    it.wish = Some(Wish { what, by: "bob".into(), at: time(now), reason: None });
+                Happening::OperatorRequest(what) => {
+                    promoted |= what == RequestKind::Promote;
+                    it.request = Some(OperatorRequest { what, by: "bob".into(), at: time(now), reason: None });
                 }
                 Happening::Crash => {
                     // What is stored is all that is left; whatever was under way is not known.
@@ -183,11 +183,11 @@ proptest! {
                     }
                 }
                 let how = if refuse || lose {
-                    Wrote::Failed("refused, or the answer was lost".into())
+                    WriteOutcome::Failed("refused, or the answer was lost".into())
                 } else {
-                    Wrote::Done(reading(live))
+                    WriteOutcome::Done(reading(live))
                 };
-                it.wrote(write, how, time(now));
+                it.record_write(write, how, time(now));
             }
             // 9: an end is read back from the world.
             if it.phase == Phase::RolledBack && before.phase != Phase::RolledBack && it.touched {
@@ -199,7 +199,7 @@ proptest! {
             }
         }
         // 10: whatever the state, a hard condition that holds leads back at once.
-        it.wish = None;
+        it.request = None;
         if !it.phase.is_terminal() {
             world.verdicts = verdicts(Outcome::NoEvidence, Outcome::Fail);
             for now in [time(now + 1), time(now + 2)] {

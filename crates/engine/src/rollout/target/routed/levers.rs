@@ -7,10 +7,10 @@ use crate::change::confirmed::Confirmed;
 use crate::clients::kubectl::Patch;
 use crate::clients::kubectl::failure::Fault;
 use crate::clients::kubectl::object::{Object, Resource};
-use crate::rollout::target::Target as _;
+use crate::rollout::target::TrafficTarget as _;
 use crate::rollout::target::deployment::{Detail, Workload};
-use crate::rollout::target::fallback_lever::Second;
-use crate::rollout::target::routed::{LEVER, Routed, Telling};
+use crate::rollout::target::fallback_lever::FallbackLever;
+use crate::rollout::target::routed::{CanaryIdentity, LEVER, Routed};
 use liveops_domain::error::{Error, Result};
 use liveops_domain::kubernetes::note::EPOCH;
 use liveops_domain::kubernetes::route::Route;
@@ -20,18 +20,18 @@ use liveops_domain::rollout::exposure::{Fence, Originals, Reading};
 impl Routed<'_> {
     pub async fn look(&self) -> Result<Vec<Value>> {
         let Workload { stable, canary, .. } = &self.workload;
-        self.held.look(&[stable, canary]).await
+        self.carrier.look(&[stable, canary]).await
     }
 
     /// What was read last, if it is of this version; otherwise it is read again.
     pub async fn known(&self, version: Option<&str>) -> Result<Vec<Value>> {
         let Workload { stable, canary, .. } = &self.workload;
-        self.held.known(version, &[stable, canary]).await
+        self.carrier.known(version, &[stable, canary]).await
     }
 
     pub async fn reading(&self, objects: &[Value]) -> Result<Reading> {
-        let object = self.held.find(objects)?;
-        let live = self.route.share(object).map_err(|why| self.held.unfit(&why))?;
+        let object = self.carrier.find(objects)?;
+        let live = self.route.share(object).map_err(|why| self.carrier.unfit(&why))?;
         let version = object["metadata"]["resourceVersion"].as_str();
         Ok(Reading {
             live,
@@ -66,50 +66,46 @@ impl Routed<'_> {
         fence: &Fence,
         confirmed: &Confirmed,
     ) -> Result<Reading> {
-        let object = self.held.find(objects)?;
-        self.held.admit_forward(object, None, fence)?;
+        let object = self.carrier.find(objects)?;
+        self.carrier.admit_forward(object, None, fence)?;
         let patch = Value::Array(self.fenced(object, fence, operations));
-        let done = self.held.patch(Patch::Json, &patch, None, confirmed);
+        let done = self.carrier.patch(Patch::Json, &patch, None, confirmed);
         self.reading(&done.await?).await
     }
 
     /// The first lever: the weights, whatever the version, within two seconds.
     async fn lever(&self, original: &Value, confirmed: &Confirmed) -> Result<()> {
-        let kubectl = self.held.kubectl.within(LEVER);
+        let kubectl = self.carrier.kubectl.within(LEVER);
         let mut objects = self.known(None).await?;
         for fresh in [false, true] {
             if fresh {
                 objects = self.look().await?;
             }
-            let object = self.held.find(&objects)?;
+            let object = self.carrier.find(&objects)?;
             let patch = self.route.back(object, original);
-            let patch = Value::Array(patch.map_err(|why| self.held.unfit(&why))?);
-            match kubectl.patch(&self.held.object, Patch::Json, &patch, None, confirmed).await {
+            let patch = Value::Array(patch.map_err(|why| self.carrier.unfit(&why))?);
+            match kubectl.patch(&self.carrier.object, Patch::Json, &patch, None, confirmed).await {
                 Ok(after) => {
-                    self.held.replace(after);
+                    self.carrier.replace(after);
                     return Ok(());
                 }
                 // The list of backends was changed since it was read.
                 Err(failure) if failure.fault == Fault::Invalid && !fresh => {}
-                Err(failure) => return Err(failure.about_test(&self.held.place())),
+                Err(failure) => return Err(failure.about_test(&self.carrier.location())),
             }
         }
-        Err(self.held.unfit("its backends change faster than they can be read"))
+        Err(self.carrier.unfit("its backends change faster than they can be read"))
     }
 
     /// All traffic to the old version: by the first lever, or where that fails by the second. Where a Service itself is
     /// switched, it is the Deployment behind it: its pods become the old version's, a few at a time.
-    ///
-    /// # Errors
-    /// The first lever failed; it says whether the second one has done it. It is tried again either way, until the object
-    /// that carries the weight says so too.
     pub async fn pull(&self, originals: &Originals, detail: &Detail, confirmed: &Confirmed) -> Result<()> {
         let Err(first) = self.lever(&detail.route, confirmed).await else {
             return Ok(());
         };
-        let second = match (&detail.second, &self.route, &originals.stable_image) {
-            (Some(second), _, _) => match self.redirect(second, true, confirmed).await {
-                Ok(()) => format!("by the second lever nobody reaches the canary: {}", second.done()),
+        let fallback = match (&detail.fallback, &self.route, &originals.stable_image) {
+            (Some(fallback), _, _) => match self.redirect(fallback, true, confirmed).await {
+                Ok(()) => format!("by the second lever nobody reaches the canary: {}", fallback.done()),
                 Err(error) => format!("the second lever fails too: {error}"),
             },
             (None, Route::Selector { .. }, Some(image)) => {
@@ -124,18 +120,18 @@ impl Routed<'_> {
             _ => return Err(first),
         };
         Err(Error::Conflict {
-            what: format!("the weight cannot be set back ({first}); {second}"),
+            what: format!("the weight cannot be set back ({first}); {fallback}"),
             hint: format!("set it by hand: `{}`", self.undo_by_hand(None)),
         })
     }
 
     /// The second lever, and its undoing.
-    pub async fn redirect(&self, second: &Second, pulled: bool, confirmed: &Confirmed) -> Result<()> {
-        let object = second.object()?;
+    pub async fn redirect(&self, fallback: &FallbackLever, pulled: bool, confirmed: &Confirmed) -> Result<()> {
+        let object = fallback.object()?;
         let kubectl = &self.workload.kubectl;
         let failed = |failure| self.workload.failed(&object, &failure);
         let found = kubectl.get(std::slice::from_ref(&object)).await.map_err(failed)?;
-        let turn = |found| second.turn(found, pulled);
+        let turn = |found| fallback.turn(found, pulled);
         let Some(patch) = found.first().and_then(turn) else {
             return Ok(());
         };
@@ -144,7 +140,7 @@ impl Routed<'_> {
     }
 
     /// The second lever of subsets: the DestinationRule that says what they mean, where it is clear which one does.
-    async fn subset(&self) -> Option<Second> {
+    async fn subset(&self) -> Option<FallbackLever> {
         let Route::Istio { stable, canary, .. } = &self.route else {
             return None;
         };
@@ -152,22 +148,22 @@ impl Routed<'_> {
         // Without the permission to look it is as if there were none; the preflight says so.
         let rules = self.workload.kubectl.list(word, None).await.ok()?;
         let (old, new) = (stable.1.as_deref()?, canary.1.as_deref()?);
-        Second::subset(&rules, &stable.0, old, new)
+        FallbackLever::subset(&rules, &stable.0, old, new)
     }
 
-    pub async fn services(&self, objects: &[Value]) -> Result<(Map<String, Value>, Option<Second>)> {
-        let (stable, canary) = match &self.telling {
-            Telling::Labels(labels) => {
+    pub async fn services(&self, objects: &[Value]) -> Result<(Map<String, Value>, Option<FallbackLever>)> {
+        let (stable, canary) = match &self.canary_identity {
+            CanaryIdentity::Labels(labels) => {
                 self.told_apart(objects)?;
                 return Ok((labels.clone(), self.subset().await));
             }
-            Telling::Services { stable, canary } => (Some(stable.clone()), canary.clone()),
-            Telling::IngressBackend => {
-                let ingress = self.held.find(objects)?;
+            CanaryIdentity::Services { stable, canary } => (Some(stable.clone()), canary.clone()),
+            CanaryIdentity::IngressBackend => {
+                let ingress = self.carrier.find(objects)?;
                 let name = ingress
                     .pointer("/spec/rules/0/http/paths/0/backend/service/name")
                     .and_then(Value::as_str)
-                    .ok_or_else(|| self.held.unfit("its first rule has no Service"))?;
+                    .ok_or_else(|| self.carrier.unfit("its first rule has no Service"))?;
                 (None, Object::new(Resource::Service, name)?)
             }
         };
@@ -207,12 +203,12 @@ impl Routed<'_> {
                 "it would select the canary's pods too: add a label that they do not have, such as `track: stable`",
             ));
         }
-        let second = Second::Service {
+        let fallback = FallbackLever::Service {
             canary_service: canary.name.as_str().to_owned(),
             stable: of_stable,
             canary: of_canary.clone(),
         };
-        Ok((labels.clone(), Some(second)))
+        Ok((labels.clone(), Some(fallback)))
     }
 
     /// Where the Service itself is switched, the stable pods must have the labels that mean them: it is narrowed to those
@@ -238,7 +234,7 @@ impl Routed<'_> {
             self.workload.bound(&pinned, bounds, confirmed).await?;
         }
         let objects = self.known(None).await?;
-        let rest = self.route.tidy(self.held.find(&objects)?, &detail.route);
-        self.held.release(rest, confirmed).await
+        let rest = self.route.tidy(self.carrier.find(&objects)?, &detail.route);
+        self.carrier.release(rest, confirmed).await
     }
 }

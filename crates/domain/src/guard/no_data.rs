@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::guard::evidence::{Fault, Seen};
+use crate::guard::evidence::{Fault, Measurement};
 use crate::guard::verdict::{Outcome, Role, Verdict};
 
 /// What a metric without data means to its conditions.
@@ -26,9 +26,9 @@ impl OnNoData {
 
     /// Counters that come to life with the first bad request are none until then: where that is known of a metric, and
     /// there were requests, none of them was bad.
-    pub(super) fn filled(self, canary: &Result<Seen, Fault>) -> Option<Seen> {
+    pub(super) fn filled(self, canary: &Result<Measurement, Fault>) -> Option<Measurement> {
         match canary {
-            Err(Fault::NoPart { whole }) if self == Self::Pass => Some(Seen::Ratio { part: 0.0, whole: *whole }),
+            Err(Fault::NoPart { whole }) if self == Self::Pass => Some(Measurement::Ratio { part: 0.0, whole: *whole }),
             _ => None,
         }
     }

@@ -6,36 +6,36 @@ use crate::rollout::state::{Phase, Rollout};
 
 /// Where a region stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum RegionPhase {
     /// It has not begun.
     Pending,
     UnderWay,
     /// It has all of the traffic; its window may be open still.
     Promoted,
     /// It is promoted, and over.
-    Over,
+    Succeeded,
     /// It goes back, or should.
-    GoingBack,
-    Back,
+    RollingBack,
+    RolledBack,
 }
 
-impl Standing {
+impl RegionPhase {
     /// Of the latest rollout of the region, if that is of this fleet.
-    pub fn of(rollout: Option<&Rollout>, fleet: &str) -> Self {
+    pub fn of_rollout(rollout: Option<&Rollout>, fleet: &str) -> Self {
         let mine = rollout.filter(|rollout| {
             let of = rollout.fleet.as_ref();
             of.is_some_and(|of| of.id == fleet)
         });
-        mine.map_or(Self::Pending, |rollout| Self::at(rollout.phase))
+        mine.map_or(Self::Pending, |rollout| Self::of(rollout.phase))
     }
 
     /// At this phase.
-    pub fn at(phase: Phase) -> Self {
+    pub fn of(phase: Phase) -> Self {
         match phase {
             Phase::Window | Phase::Finishing => Self::Promoted,
-            Phase::Succeeded => Self::Over,
-            Phase::RolledBack => Self::Back,
-            phase if phase.is_back() => Self::GoingBack,
+            Phase::Succeeded => Self::Succeeded,
+            Phase::RolledBack => Self::RolledBack,
+            phase if phase.is_back() => Self::RollingBack,
             _ => Self::UnderWay,
         }
     }
@@ -46,31 +46,31 @@ impl Standing {
             Self::Pending => "not begun",
             Self::UnderWay => "under way",
             Self::Promoted => "promoted",
-            Self::Over => "succeeded",
-            Self::GoingBack => "rolling back",
-            Self::Back => "rolled back",
+            Self::Succeeded => "succeeded",
+            Self::RollingBack => "rolling back",
+            Self::RolledBack => "rolled back",
         }
     }
 
     /// Has it turned out bad?
     pub fn is_bad(self) -> bool {
-        matches!(self, Self::GoingBack | Self::Back)
+        matches!(self, Self::RollingBack | Self::RolledBack)
     }
 
     pub fn is_promoted(self) -> bool {
-        matches!(self, Self::Promoted | Self::Over)
+        matches!(self, Self::Promoted | Self::Succeeded)
     }
 }
 
 /// What is to be done in a region.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Task {
-    Begin,
+pub enum RegionTask {
+    Start,
     /// Watch it, and go on with it.
-    GoOn,
+    Continue,
     /// Give the old version its traffic, because another region turned out bad.
-    TakeBack,
+    RollBack,
 }
 
 /// Where every region stands, by its name.
-pub type Standings = BTreeMap<String, Standing>;
+pub type RegionPhases = BTreeMap<String, RegionPhase>;

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 /// The lock, as long as it is ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lock {
+pub struct RolloutLock {
     /// `user@host#run`.
     pub holder: String,
     /// Grows with each new holder; fences writes of older ones.

@@ -4,51 +4,51 @@ use std::collections::BTreeMap;
 
 use crate::guard::verdict::{Outcome, Role, Verdict};
 use crate::rollout::fleet::Fleet;
+use crate::rollout::region_phase::{RegionPhase, RegionPhases};
 use crate::rollout::row::{RolloutRow, UnseenRow};
-use crate::rollout::standing::{Standing, Standings};
 use crate::rollout::state::Phase;
 
 /// One rollout over several regions.
-pub struct Whole<'a> {
+pub struct RegionalOverview<'a> {
     pub fleet: &'a Fleet,
     /// The region that began first says what it is about.
     pub first: &'a RolloutRow,
-    pub lines: Vec<Line<'a>>,
+    pub entries: Vec<RegionEntry<'a>>,
 }
 
 /// One region of it.
-pub struct Line<'a> {
+pub struct RegionEntry<'a> {
     pub region: &'a str,
     /// From 1.
     pub wave: usize,
-    pub at: At<'a>,
+    pub at: RegionStatus<'a>,
 }
 
 /// What is known of a region.
-pub enum At<'a> {
-    Seen(&'a RolloutRow),
+pub enum RegionStatus<'a> {
+    Known(&'a RolloutRow),
     /// Why it is not known.
-    Unseen(&'a str),
+    Unreachable(&'a str),
     Pending,
     /// It has not begun, and will not: another region turned out bad.
-    Never,
+    Cancelled,
 }
 
 /// Rollouts over several regions, and those that are over none.
-pub fn group<'a>(rows: &'a [RolloutRow], unseen: &'a [UnseenRow]) -> (Vec<Whole<'a>>, Vec<&'a RolloutRow>) {
-    let mut wholes: BTreeMap<&str, Vec<&RolloutRow>> = BTreeMap::new();
+pub fn group<'a>(rows: &'a [RolloutRow], unseen: &'a [UnseenRow]) -> (Vec<RegionalOverview<'a>>, Vec<&'a RolloutRow>) {
+    let mut fleets: BTreeMap<&str, Vec<&RolloutRow>> = BTreeMap::new();
     let mut alone = Vec::new();
     for row in rows {
         match &row.fleet {
-            Some(fleet) => wholes.entry(&fleet.id).or_default().push(row),
+            Some(fleet) => fleets.entry(&fleet.id).or_default().push(row),
             None => alone.push(row),
         }
     }
-    let wholes = wholes.into_values();
-    (wholes.filter_map(|rows| Whole::of(&rows, unseen)).collect(), alone)
+    let fleets = fleets.into_values();
+    (fleets.filter_map(|rows| RegionalOverview::of(&rows, unseen)).collect(), alone)
 }
 
-impl<'a> Whole<'a> {
+impl<'a> RegionalOverview<'a> {
     /// Of what its regions say.
     pub fn of(rows: &[&'a RolloutRow], unseen: &'a [UnseenRow]) -> Option<Self> {
         let first = *rows.iter().min_by_key(|row| row.started_at)?;
@@ -58,16 +58,17 @@ impl<'a> Whole<'a> {
             let mine = |row: &&&RolloutRow| row.region.as_ref() == Some(region);
             let silent = |row: &&UnseenRow| row.region.as_ref() == Some(region) && row.service == first.service;
             match (rows.iter().find(mine), unseen.iter().find(silent)) {
-                (Some(row), _) => At::Seen(row),
-                (None, Some(row)) => At::Unseen(&row.why),
-                (None, None) if bad => At::Never,
-                (None, None) => At::Pending,
+                (Some(row), _) => RegionStatus::Known(row),
+                (None, Some(row)) => RegionStatus::Unreachable(&row.why),
+                (None, None) if bad => RegionStatus::Cancelled,
+                (None, None) => RegionStatus::Pending,
             }
         };
         let waves = fleet.waves.iter().enumerate();
-        let lines = waves
-            .flat_map(|(index, wave)| wave.iter().map(move |region| Line { region, wave: index + 1, at: at(region) }));
-        Some(Self { fleet, first, lines: lines.collect() })
+        let entries = waves.flat_map(|(index, wave)| {
+            wave.iter().map(move |region| RegionEntry { region, wave: index + 1, at: at(region) })
+        });
+        Some(Self { fleet, first, entries: entries.collect() })
     }
 
     /// Its service, and what is rolled out.
@@ -77,85 +78,85 @@ impl<'a> Whole<'a> {
 
     /// The ids of the rollouts of its regions.
     pub fn ids(&self) -> impl Iterator<Item = &'a String> {
-        self.lines.iter().filter_map(|line| match line.at {
-            At::Seen(row) => Some(&row.id),
+        self.entries.iter().filter_map(|line| match line.at {
+            RegionStatus::Known(row) => Some(&row.id),
             _ => None,
         })
     }
 
     /// Is it told here that this cannot be seen?
     pub fn tells(&self, unseen: &UnseenRow) -> bool {
-        let mine = |line: &Line<'_>| unseen.region.as_deref() == Some(line.region);
-        unseen.service == self.first.service && self.lines.iter().any(mine)
+        let mine = |line: &RegionEntry<'_>| unseen.region.as_deref() == Some(line.region);
+        unseen.service == self.first.service && self.entries.iter().any(mine)
     }
 
     /// Is there nothing left to do in any region?
     pub fn is_over(&self) -> bool {
-        self.fleet.tasks(&self.standings()).is_empty()
+        self.fleet.tasks(&self.phases()).is_empty()
     }
 
     /// Is something left to do, and nobody at it?
     pub fn is_left(&self) -> bool {
-        let held = |line: &Line<'_>| matches!(line.at, At::Seen(row) if row.holder.is_some());
-        !self.is_over() && !self.lines.iter().any(held)
+        let held = |line: &RegionEntry<'_>| matches!(line.at, RegionStatus::Known(row) if row.holder.is_some());
+        !self.is_over() && !self.entries.iter().any(held)
     }
 
-    fn standings(&self) -> Standings {
-        let at = |line: &Line<'_>| match line.at {
-            At::Seen(row) => Standing::at(row.phase),
-            At::Unseen(_) => Standing::UnderWay,
-            At::Pending | At::Never => Standing::Pending,
+    fn phases(&self) -> RegionPhases {
+        let at = |line: &RegionEntry<'_>| match line.at {
+            RegionStatus::Known(row) => RegionPhase::of(row.phase),
+            RegionStatus::Unreachable(_) => RegionPhase::UnderWay,
+            RegionStatus::Pending | RegionStatus::Cancelled => RegionPhase::Pending,
         };
-        let all = self.lines.iter();
+        let all = self.entries.iter();
         all.map(|line| (line.region.to_owned(), at(line))).collect()
     }
 
     /// Its regions, the worst first.
-    pub fn worst_first(&self) -> Vec<&Line<'a>> {
-        let mut lines: Vec<&Line<'a>> = self.lines.iter().collect();
-        lines.sort_by_key(|line| (line.rank(), !line.is_to_blame()));
-        lines
+    pub fn worst_first(&self) -> Vec<&RegionEntry<'a>> {
+        let mut entries: Vec<&RegionEntry<'a>> = self.entries.iter().collect();
+        entries.sort_by_key(|line| (line.rank(), !line.is_to_blame()));
+        entries
     }
 }
 
-impl Line<'_> {
+impl RegionEntry<'_> {
     /// Where it stands.
     pub fn state(&self) -> String {
         match self.at {
-            At::Seen(row) => row.state(),
-            At::Unseen(_) => "unknown".into(),
-            At::Pending => "not begun".into(),
-            At::Never => "will not begin".into(),
+            RegionStatus::Known(row) => row.state(),
+            RegionStatus::Unreachable(_) => "unknown".into(),
+            RegionStatus::Pending => "not begun".into(),
+            RegionStatus::Cancelled => "will not begin".into(),
         }
     }
 
     /// Its share of the traffic, where it is known.
     pub fn share(&self) -> Option<f64> {
         match self.at {
-            At::Seen(row) => Some(row.weight),
+            RegionStatus::Known(row) => Some(row.weight),
             _ => None,
         }
     }
 
     /// What matters of it most.
-    pub fn gist(&self) -> String {
+    pub fn summary(&self) -> String {
         match self.at {
-            At::Seen(row) => row.gist(),
-            At::Unseen(why) => why.to_owned(),
-            At::Pending | At::Never => String::new(),
+            RegionStatus::Known(row) => row.summary(),
+            RegionStatus::Unreachable(why) => why.to_owned(),
+            RegionStatus::Pending | RegionStatus::Cancelled => String::new(),
         }
     }
 
     /// Is it one that turned out bad itself?
     fn is_to_blame(&self) -> bool {
         let so = |verdict: &Verdict| verdict.role == Role::Rollback && verdict.outcome == Outcome::Fail;
-        matches!(self.at, At::Seen(row) if row.verdicts.iter().any(so))
+        matches!(self.at, RegionStatus::Known(row) if row.verdicts.iter().any(so))
     }
 
     /// The worst has the lowest.
     fn rank(&self) -> u8 {
         match self.at {
-            At::Seen(row) => match row.phase {
+            RegionStatus::Known(row) => match row.phase {
                 Phase::RollbackFailed => 0,
                 phase if phase.is_back() => 2,
                 _ if row.needs_somebody() => 3,
@@ -164,8 +165,8 @@ impl Line<'_> {
                 Phase::Succeeded => 8,
                 _ => 5,
             },
-            At::Unseen(_) => 1,
-            At::Pending | At::Never => 7,
+            RegionStatus::Unreachable(_) => 1,
+            RegionStatus::Pending | RegionStatus::Cancelled => 7,
         }
     }
 }
