@@ -14,10 +14,11 @@ pub enum Quantity {
 }
 
 impl Quantity {
-    /// A duration may be a number of seconds.
+    /// A duration may be a number of seconds; none that is zero, or longer than Prometheus' 2^63 - 1 nanoseconds.
     pub fn duration(self) -> Option<Duration> {
         match self {
-            Self::Number(seconds) => Duration::try_from_secs_f64(seconds).ok(),
+            Self::Number(seconds) if seconds > 0.0 && seconds < 9.2e9 => Duration::try_from_secs_f64(seconds).ok(),
+            Self::Number(_) => None,
             Self::Duration(duration) => Some(duration),
             Self::Unsure => None,
         }

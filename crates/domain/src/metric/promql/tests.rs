@@ -152,5 +152,9 @@ proptest! {
             prop_assert!(syntax.column <= line.chars().count() + 1);
         }
         let _ = inspect(&text);
+        if let Ok(tree) = tree(&text) {
+            let written = tree.to_string();
+            prop_assert_eq!(super::tree(&written).map(|read| read.to_string()), Ok(written));
+        }
     }
 }
