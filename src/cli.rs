@@ -1,15 +1,15 @@
-//! The command line: what can be typed. No logic.
+//! The command line: what can be typed, and what runs it. No logic.
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 #[cfg(feature = "demo")]
-use crate::commands::demo;
-
-use clap::{CommandFactory, Parser, Subcommand};
-
 use crate::commands::{
-    alerts, audit, changes, completions, config, doctor, flag, health, incident, init, man, page, postmortem, query,
-    rollout, runbook, scale, silence, status, triage, undo,
+    alerts, audit, changes, completions, config, demo, doctor, flag, health, incident, init, man, page, postmortem,
+    query, rollout, runbook, scale, silence, status, triage, undo,
 };
+use crate::context::{Context, Grammar};
 use crate::globals::GlobalArgs;
+use liveops_domain::error::{Error, Exit, Result};
 
 /// One terminal from the page to the postmortem
 ///
@@ -32,7 +32,7 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-/// What can be done. The headings of `--help` stand in [`crate::commands::help`].
+/// What can be done. The headings of `--help` stand in [`crate::help`].
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Status(status::StatusArgs),
@@ -74,10 +74,64 @@ pub(crate) fn command() -> clap::Command {
     crate::help::dress(Cli::command())
 }
 
+/// Runs the command and returns the exit code. One match, no logic.
+pub(crate) async fn dispatch(command: Command, cx: &Context) -> Result<u8> {
+    let exit = match command {
+        Command::Status(args) => status::run(args, cx).await,
+        Command::Health(args) => health::run(args, cx).await,
+        Command::Query(args) => query::run(args, cx).await,
+        Command::Flag(args) => flag::run(args, cx).await,
+        Command::Alerts(args) => alerts::run(args, cx).await,
+        Command::Changes(args) => changes::run(args, cx).await,
+        Command::Silence(args) => silence::run(args, cx).await,
+        Command::Postmortem(args) => postmortem::run(args, cx).await,
+        Command::Triage(args) => triage::run(args, cx).await,
+        Command::Runbook(args) => runbook::run(args, cx).await,
+        Command::Incident(args) => incident::run(args, cx).await,
+        Command::Page(args) => page::run(args, cx).await,
+        Command::Rollout(args) => rollout::run(args, cx).await,
+        Command::Undo(args) => undo::run(args, cx).await,
+        Command::Scale(args) => scale::run(args, cx).await,
+        Command::Init(args) => init::run(args, cx).await,
+        Command::Config(args) => config::run(args, cx).await,
+        Command::Doctor(args) => doctor::run(args, cx).await,
+        Command::Audit(args) => audit::run(args, cx).await,
+        #[cfg(feature = "demo")]
+        Command::Demo(args) => demo::run(args, cx).await,
+        Command::Completions(args) => completions::run(args, cx).await,
+        Command::Man(args) => man::run(args, cx).await,
+    };
+    exit.map(Exit::code)
+}
+
+/// The command line, for those that check or run a line of it.
+pub(crate) const GRAMMAR: Grammar = Grammar {
+    command,
+    dispatch: |matches, cx| {
+        Box::pin(async move {
+            let parsed = Cli::from_arg_matches(&matches).map_err(|error| Error::internal(&error.to_string()))?;
+            dispatch(parsed.command, cx).await
+        })
+    },
+};
+
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
+    use crate::help::HEADINGS;
+
     #[test]
     fn the_command_line_is_sound() {
         super::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_stands_under_a_heading() {
+        let listed: Vec<&str> = HEADINGS.iter().flat_map(|(_, names)| names.iter().copied()).collect();
+        for command in super::Cli::command().get_subcommands() {
+            assert!(listed.contains(&command.get_name()), "{} has no heading", command.get_name());
+            assert!(command.get_about().is_some(), "{} has no purpose line", command.get_name());
+        }
     }
 }

@@ -1,26 +1,36 @@
-//! The one thing that a command receives: the session of the engine, and the output.
+//! The one thing that a command receives: the session of the engine, the output, and the grammar.
 
 use std::ops::Deref;
 #[cfg(feature = "demo")]
 use std::path::PathBuf;
 use std::rc::Rc;
 
-use serde::Serialize;
-
 use crate::output::Output;
 use crate::output::block::{Block, plain};
 use crate::output::prompt::can_prompt;
 use crate::output::report::{Meta, Report};
+use clap::ArgMatches;
+use futures_util::future::LocalBoxFuture;
 use liveops_domain::error::Result;
 use liveops_engine::change::confirmed::Confirmed;
 use liveops_engine::change::{Changed, Done, Plan};
 use liveops_engine::session::Session;
+use serde::Serialize;
+
+/// The whole command line, handed in: whoever checks or runs a line of liveops need not know all commands.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Grammar {
+    pub(crate) command: fn() -> clap::Command,
+    /// Runs what was parsed, and returns the exit code.
+    pub(crate) dispatch: for<'a> fn(ArgMatches, &'a Context) -> LocalBoxFuture<'a, Result<u8>>,
+}
 
 /// What a command works with: everything that a [`Session`] has, and what is seen.
 #[derive(Debug)]
 pub(crate) struct Context {
     session: Session,
     pub(crate) output: Rc<Output>,
+    pub(crate) grammar: Grammar,
 }
 
 impl Deref for Context {
@@ -33,24 +43,28 @@ impl Deref for Context {
 
 impl Context {
     /// A context for one run.
-    pub(crate) fn new(session: Session, output: Rc<Output>) -> Self {
-        Self { session, output }
+    pub(crate) fn new(session: Session, output: Rc<Output>, grammar: Grammar) -> Self {
+        Self { session, output, grammar }
     }
 
     /// As [`Session::elsewhere`], with nothing to repeat.
     #[cfg(feature = "demo")]
     pub(crate) fn elsewhere(&self, config: PathBuf, work: PathBuf) -> Self {
-        Self { session: self.session.elsewhere(config, work), output: Rc::new(self.output.again()) }
+        Self {
+            session: self.session.elsewhere(config, work),
+            output: Rc::new(self.output.again()),
+            grammar: self.grammar,
+        }
     }
 
     /// As [`Session::in_region`].
     pub(crate) fn in_region(&self, region: &str) -> Self {
-        Self { session: self.session.in_region(region), output: Rc::clone(&self.output) }
+        Self { session: self.session.in_region(region), output: Rc::clone(&self.output), grammar: self.grammar }
     }
 
     /// As [`Session::typed`].
     pub(crate) fn typed(&self, command_line: &str) -> Self {
-        Self { session: self.session.typed(command_line), output: Rc::clone(&self.output) }
+        Self { session: self.session.typed(command_line), output: Rc::clone(&self.output), grammar: self.grammar }
     }
 
     /// Prints a report on this environment, or the one that its frame names.
@@ -91,6 +105,6 @@ impl Context {
                 self.output.show_plan(&blocks, self.clock.now());
             }
         };
-        plan.carry_out(self, show, act).await
+        plan.carry_out(&self.change_context()?, show, act).await
     }
 }

@@ -155,7 +155,7 @@ fn context(
     let (voice, ask) = (Rc::clone(&output), Rc::clone(&output));
     let command_line = format!("liveops {}", line.join(" "));
     let person = Person { voice, ask, actor: actor(), command_line, repeat };
-    Context::new(Session::new(global.into(), quick, person, clock, dirs), output)
+    Context::new(Session::new(global.into(), quick, person, clock, dirs), output, cli::GRAMMAR)
 }
 
 /// What was typed and the next command needs, too; no secrets.
@@ -212,7 +212,7 @@ fn execute(command: cli::Command, cx: &Context) -> Result<u8> {
         .build()
         .map_err(|error| Error::internal(&format!("no runtime: {error}")))?;
     let done = runtime.block_on(async {
-        let work = commands::dispatch(command, cx);
+        let work = cli::dispatch(command, cx);
         let mut work = std::pin::pin!(work);
         tokio::select! {
             done = &mut work => done,

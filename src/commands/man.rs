@@ -23,7 +23,7 @@ pub(crate) struct ManArgs {
 }
 
 pub(crate) async fn run(args: ManArgs, cx: &Context) -> Result<Exit> {
-    let mut root = crate::cli::command();
+    let mut root = (cx.grammar.command)();
     root.build();
     let Some(dir) = args.out else {
         cx.output.write(&page(&root, &root, "liveops")?)?;

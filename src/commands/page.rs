@@ -2,9 +2,9 @@
 
 use clap::{Args, Subcommand};
 use serde::{Serialize, Serializer};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::commands::incident::changed::told_lines;
+use crate::commands::incident::changed::result_lines;
 use crate::context::Context;
 use crate::output::block::{Block, Table, Tone, plain, span};
 use crate::output::report::{Meta, Report};
@@ -12,14 +12,12 @@ use crate::output::view::View;
 use liveops_domain::error::{Error, Exit, Result};
 use liveops_domain::incident::event::DeliveryState;
 use liveops_domain::incident::message::Message;
-use liveops_domain::incident::notice::{About, calls};
+use liveops_domain::incident::notice::{About, recipients};
 use liveops_domain::incident::severity::Severity;
 use liveops_domain::status::source::{Outcome, Recommendation, Verdict};
 use liveops_domain::text::time::rfc3339;
-use liveops_engine::change::unasked;
-use liveops_engine::incident::deliver::{Told, test};
+use liveops_engine::incident::deliver::{DeliveryResult, test};
 use liveops_engine::incident::flush::flush;
-use liveops_engine::incident::record::told_json;
 use liveops_engine::session::outbox;
 
 /// See who is told of incidents, try it, and deliver what is on its way
@@ -128,8 +126,8 @@ fn list(cx: &Context) -> Result<Exit> {
         url: channel.endpoint.as_ref().map_or_else(String::new, |endpoint| endpoint.url.show()),
     });
     let opened = Severity::ALL.into_iter().map(|severity| {
-        let calls = calls(&notify.rules, &reach, About::Opened, severity);
-        Called { severity, page: calls.page, tell: calls.tell }
+        let recipients = recipients(&notify.rules, &reach, About::Opened, severity);
+        Called { severity, page: recipients.page, tell: recipients.tell }
     });
     let outbox = outbox(cx)?.items()?.into_iter().map(|item| Waiting {
         message: item.id(),
@@ -212,9 +210,9 @@ impl Report for Channels {
 }
 
 /// How messages went.
-struct Delivered {
+struct DeliveryReport {
     what: &'static str,
-    told: Vec<Told>,
+    results: Vec<DeliveryResult>,
     dry_run: bool,
 }
 
@@ -247,10 +245,10 @@ async fn try_all(args: TestArgs, cx: &Context) -> Result<Exit> {
         keys: vec![format!("liveops/test/{:x}", now.timestamp())],
         command: "liveops page test".into(),
     };
-    let mut report = Delivered { what: "test", told: Vec::new(), dry_run: true };
-    if let Some(confirmed) = unasked(cx, "send test messages")? {
+    let mut report = DeliveryReport { what: "test", results: Vec::new(), dry_run: true };
+    if let Some(confirmed) = cx.unasked("send test messages")? {
         let only = args.channel.as_deref();
-        report.told = test(cx, only, &message, args.for_real, &confirmed).await?;
+        report.results = test(cx, only, &message, args.for_real, &confirmed).await?;
         report.dry_run = false;
     }
     cx.show(&report, report.meta())?;
@@ -261,12 +259,12 @@ async fn try_all(args: TestArgs, cx: &Context) -> Result<Exit> {
 }
 
 async fn deliver(cx: &Context) -> Result<Exit> {
-    let mut report = Delivered { what: "flush", told: Vec::new(), dry_run: true };
+    let mut report = DeliveryReport { what: "flush", results: Vec::new(), dry_run: true };
     let mut paged = None;
-    if let Some(confirmed) = unasked(cx, "deliver what is in the outbox")? {
-        let tale = flush(cx, true, &confirmed).await?;
-        paged = tale.paged;
-        report.told = tale.told;
+    if let Some(confirmed) = cx.unasked("deliver what is in the outbox")? {
+        let deliveries = flush(cx, true, &confirmed).await?;
+        paged = deliveries.paged;
+        report.results = deliveries.results;
         report.dry_run = false;
     }
     cx.show(&report, report.meta())?;
@@ -280,10 +278,10 @@ async fn deliver(cx: &Context) -> Result<Exit> {
     Ok(Exit::Good)
 }
 
-impl Delivered {
+impl DeliveryReport {
     fn verdict(&self) -> Verdict {
-        let failed = |told: &Told| told.state != DeliveryState::Accepted;
-        if self.told.iter().any(failed) { Verdict::Fail } else { Verdict::Pass }
+        let failed = |result: &DeliveryResult| result.state != DeliveryState::Accepted;
+        if self.results.iter().any(failed) { Verdict::Fail } else { Verdict::Pass }
     }
 
     fn meta(&self) -> Meta {
@@ -293,21 +291,20 @@ impl Delivered {
     }
 }
 
-impl Serialize for Delivered {
+impl Serialize for DeliveryReport {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let told: Vec<Value> = self.told.iter().map(told_json).collect();
-        json!({ "action": self.what, "dry_run": self.dry_run, "deliveries": told }).serialize(serializer)
+        json!({ "action": self.what, "dry_run": self.dry_run, "deliveries": self.results }).serialize(serializer)
     }
 }
 
-impl Report for Delivered {
+impl Report for DeliveryReport {
     const SCHEMA: &'static str = "liveops.page.deliveries/1";
 
     fn blocks(&self, view: &View) -> Vec<Block> {
-        let mut blocks = told_lines(&self.told, view);
+        let mut blocks = result_lines(&self.results, view);
         if self.dry_run {
             blocks.push(Block::text("dry run: nothing is sent"));
-        } else if self.told.is_empty() {
+        } else if self.results.is_empty() {
             blocks.push(Block::text("nothing is on its way"));
         }
         blocks

@@ -14,6 +14,7 @@ pub mod incident;
 pub mod init;
 pub mod interrupts;
 pub mod observe;
+pub mod opening;
 pub mod postmortem;
 pub mod query;
 pub mod rollout;

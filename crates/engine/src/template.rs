@@ -20,9 +20,6 @@ pub struct Template {
 
 impl Template {
     /// The user's file at `path` (such as `runbook/alert.md.j2`) if there is one, else what is shipped.
-    ///
-    /// # Errors
-    /// A file that is there and cannot be read; those of the configuration.
     pub fn find(cx: &Session, path: &str, shipped: Option<&str>) -> Result<Option<Self>> {
         let config = cx.config()?;
         if let Some(folder) = &config.settings.documents.templates {

@@ -22,7 +22,7 @@ use liveops_domain::metric::exposition::{Format, parse};
 use liveops_domain::metric::kpi::Kpi;
 use liveops_domain::metric::scrape::{Snapshot, Window, evaluate};
 use liveops_engine::files::cache::Cache;
-use liveops_engine::observe::last_good::Memory;
+use liveops_engine::observe::last_good::LastGood;
 use liveops_engine::observe::trends::seed;
 use liveops_engine::session::cache;
 use liveops_engine::status::gather;
@@ -114,7 +114,7 @@ fn write_config(folder: &Path, url: &str) -> Result<()> {
 }
 
 async fn show(cx: &Context, folder: &Path, url: &str, keep: bool) -> Result<()> {
-    let gathered = gather(&[], cx, &mut Memory::default()).await?;
+    let gathered = gather(&[], cx, &mut LastGood::default()).await?;
     let mut status = StatusReport::new(gathered, cx)?;
     if !keep {
         // They would ask a service that is gone by then.

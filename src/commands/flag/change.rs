@@ -6,17 +6,20 @@ use crate::context::Context;
 use liveops_domain::error::{Exit, Result};
 use liveops_engine::change::Plan;
 use liveops_engine::flag::change::{self, Change, Request};
-use liveops_engine::flag::store_access::Site;
+use liveops_engine::flag::store_access::FlagStoreAccess;
 
 /// Plans the request, carries it out and shows what came of it.
 pub(crate) async fn request(cx: &Context, request: Request) -> Result<Exit> {
-    let site = Site::of(cx)?;
-    let change = change::plan(&site, request).await?;
-    carry_out(cx, &site, change).await
+    let access = FlagStoreAccess::of(cx)?;
+    let change = change::plan(&access, request).await?;
+    carry_out(cx, &access, change).await
 }
 
 /// Question, writing, report.
-pub(crate) async fn carry_out(cx: &Context, site: &Site<'_>, change: Change) -> Result<Exit> {
+///
+/// # Errors
+/// `HalfDone` when only some of several flags could be written.
+pub(crate) async fn carry_out(cx: &Context, access: &FlagStoreAccess<'_>, change: Change) -> Result<Exit> {
     let (planned, action) = (change.planned, change.action);
     if planned.is_empty() && change.failed.is_empty() {
         let summary = planned.preview.as_it_is();
@@ -33,7 +36,7 @@ pub(crate) async fn carry_out(cx: &Context, site: &Site<'_>, change: Change) -> 
     };
     let result = planned.result();
     let mut report = ChangeReport::of(cx, plan, blocks(&planned.preview), result, async |confirmed| {
-        let outcome = planned.write(site, confirmed).await;
+        let outcome = planned.write(access, confirmed).await;
         let finish = match change.kill_switch {
             true => "flag list".to_owned(),
             false => format!("undo {}", confirmed.id()),
@@ -41,7 +44,7 @@ pub(crate) async fn carry_out(cx: &Context, site: &Site<'_>, change: Change) -> 
         outcome.whole(change.failed, cx.command(&finish))
     })
     .await?;
-    if let Some(line) = site.everybody(report.result()) {
+    if let Some(line) = access.everybody(report.result()) {
         report = report.detail(line);
     }
     if let Some(line) = change.to_do_it {

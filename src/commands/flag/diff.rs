@@ -50,7 +50,7 @@ pub(super) struct DiffArgs {
 /// How one flag differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-enum How {
+enum DifferenceKind {
     /// Other members.
     Differs,
     /// Not in the environment of `--to`.
@@ -59,7 +59,7 @@ enum How {
     Extra,
 }
 
-impl How {
+impl DifferenceKind {
     fn word(self) -> &'static str {
         match self {
             Self::Differs => "differs",
@@ -71,9 +71,9 @@ impl How {
 
 /// One flag that is not the same.
 #[derive(Debug, Serialize)]
-struct Difference {
+struct FlagDifference {
     flag: String,
-    how: How,
+    how: DifferenceKind,
     /// From what is in `to` to what is in `from`.
     changes: Vec<Delta>,
     /// The same in a line.
@@ -85,7 +85,7 @@ struct Difference {
 struct FlagDiff {
     from: String,
     to: String,
-    flags: Vec<Difference>,
+    flags: Vec<FlagDifference>,
     /// Flags that are the same.
     same: usize,
 }
@@ -93,7 +93,7 @@ struct FlagDiff {
 type Values = BTreeMap<String, Vec<u8>>;
 
 /// The flags that differ, by name, and how many do not.
-fn compare(from: &Values, to: &Values, names: &[FlagName]) -> (Vec<Difference>, usize) {
+fn compare(from: &Values, to: &Values, names: &[FlagName]) -> (Vec<FlagDifference>, usize) {
     let wanted = |name: &&String| names.is_empty() || names.iter().any(|wanted| wanted.as_str() == name.as_str());
     let all: BTreeSet<&String> = from.keys().chain(to.keys()).filter(wanted).collect();
     let mut same = 0;
@@ -102,16 +102,16 @@ fn compare(from: &Values, to: &Values, names: &[FlagName]) -> (Vec<Difference>, 
         let (have, want) = (to.get(flag).map(Vec::as_slice), from.get(flag).map(Vec::as_slice));
         let changes = deltas(have, want);
         let how = match (have, want) {
-            (None, _) => How::Missing,
-            (_, None) => How::Extra,
+            (None, _) => DifferenceKind::Missing,
+            (_, None) => DifferenceKind::Extra,
             // What is no JSON has no members to compare, only bytes.
             (Some(have), Some(want)) if changes.is_empty() && (have == want || is_json(have) && is_json(want)) => {
                 same += 1;
                 continue;
             }
-            _ => How::Differs,
+            _ => DifferenceKind::Differs,
         };
-        differences.push(Difference { flag: flag.clone(), how, changes, words: delta::words(have, want) });
+        differences.push(FlagDifference { flag: flag.clone(), how, changes, words: delta::words(have, want) });
     }
     (differences, same)
 }
@@ -122,11 +122,11 @@ fn is_json(bytes: &[u8]) -> bool {
 
 impl FlagDiff {
     fn heading(&self) -> String {
-        let count = |how: How| self.flags.iter().filter(|one| one.how == how).count();
+        let count = |how: DifferenceKind| self.flags.iter().filter(|one| one.how == how).count();
         let counts = [
-            (count(How::Differs), "differ".to_owned()),
-            (count(How::Missing), format!("only in {}", self.from)),
-            (count(How::Extra), format!("only in {}", self.to)),
+            (count(DifferenceKind::Differs), "differ".to_owned()),
+            (count(DifferenceKind::Missing), format!("only in {}", self.from)),
+            (count(DifferenceKind::Extra), format!("only in {}", self.to)),
             (self.same, "the same".to_owned()),
         ];
         let parts: Vec<String> =
@@ -149,9 +149,9 @@ impl Report for FlagDiff {
         ])];
         for one in &self.flags {
             let (mark, tone, text) = match one.how {
-                How::Differs => ("~", Tone::Warn, one.words.clone()),
-                How::Missing => ("+", Tone::Good, format!("only in {}", self.from)),
-                How::Extra => ("-", Tone::Bad, format!("only in {}", self.to)),
+                DifferenceKind::Differs => ("~", Tone::Warn, one.words.clone()),
+                DifferenceKind::Missing => ("+", Tone::Good, format!("only in {}", self.from)),
+                DifferenceKind::Extra => ("-", Tone::Bad, format!("only in {}", self.to)),
             };
             blocks.push(Block::Whole(vec![
                 span(format!("  {mark} "), tone),
@@ -196,9 +196,9 @@ pub(super) async fn run(args: DiffArgs, cx: &Context) -> Result<Exit> {
         });
     }
     let (flags, same) = compare(&want, &have, &args.names);
-    let first = flags.iter().find(|one| one.how != How::Missing).or(flags.first());
+    let first = flags.iter().find(|one| one.how != DifferenceKind::Missing).or(flags.first());
     let next = first.map(|one| {
-        let place = if one.how == How::Missing { &args.from } else { &to };
+        let place = if one.how == DifferenceKind::Missing { &args.from } else { &to };
         let command = format!("flag history {} -e {}", word(&one.flag), word(place));
         labels::command(cx, "who changed it last", &command)
     });
@@ -218,6 +218,7 @@ pub(super) async fn run(args: DiffArgs, cx: &Context) -> Result<Exit> {
 
 #[cfg(test)]
 mod tests {
+    use super::DifferenceKind::{Differs, Extra, Missing};
     use super::*;
 
     fn values(pairs: &[(&str, &str)]) -> Values {
@@ -240,8 +241,8 @@ mod tests {
             ("broken", "{}"),
         ]);
         let (differences, same) = compare(&from, &to, &[]);
-        let found: Vec<(&str, How)> = differences.iter().map(|one| (one.flag.as_str(), one.how)).collect();
-        assert_eq!(found, [("a", How::Differs), ("b", How::Missing), ("broken", How::Differs), ("d", How::Extra)]);
+        let found: Vec<(&str, DifferenceKind)> = differences.iter().map(|one| (one.flag.as_str(), one.how)).collect();
+        assert_eq!(found, [("a", Differs), ("b", Missing), ("broken", Differs), ("d", Extra)]);
         assert_eq!(same, 1);
         assert_eq!(differences[0].words, "percentage 10 to 25");
         let only: Vec<FlagName> = vec!["c".parse().expect("a name")];

@@ -69,7 +69,7 @@ fn attribute(text: &str) -> Result<(String, String), String> {
 
 /// One user's answer.
 #[derive(Debug, Serialize)]
-struct Asked {
+struct FlagEvaluation {
     flag: String,
     user: String,
     reader: Reader,
@@ -97,7 +97,7 @@ fn tone(answer: Answer) -> Tone {
     }
 }
 
-impl Report for Asked {
+impl Report for FlagEvaluation {
     const SCHEMA: &'static str = "liveops.flag.eval/1";
 
     fn blocks(&self, _view: &View) -> Vec<Block> {
@@ -151,7 +151,6 @@ fn without_attributes(flag: &Flag, given: &Map<String, Value>) -> Option<String>
         .then(|| format!("rules ask for {}, which was not given: they were taken for missing", missing.join(", ")))
 }
 
-/// The flag as it is now.
 pub(crate) async fn load(name: &FlagName, cx: &Context) -> Result<Flag> {
     let store = cx.flags()?;
     let Some(bytes) = store.get(name).await? else {
@@ -186,7 +185,7 @@ pub(super) async fn run(args: EvalArgs, cx: &Context) -> Result<Exit> {
         args.attributes.into_iter().map(|(key, value)| (key, Value::from(value))).collect();
     let user = User { id: args.user.unwrap_or_default(), attributes };
     let evaluation = evaluate(Some(&flag), &args.name, reader, &user);
-    let report = Asked {
+    let report = FlagEvaluation {
         flag: args.name.to_string(),
         on: on(evaluation.answer),
         reader,

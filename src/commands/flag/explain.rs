@@ -18,7 +18,7 @@ use liveops_domain::flag::reader::Reader;
 use liveops_domain::flag::user::User;
 use liveops_domain::status::source::{Recommendation, Verdict};
 use liveops_domain::text::shell::word;
-use liveops_engine::flag::catalog::{Held, Shelf};
+use liveops_engine::flag::catalog::{FlagCatalog, StoredFlag};
 use liveops_engine::flag::user_attributes::{Attribute, attribute};
 
 /// Say why a user has a flag or has not: each step, with its values
@@ -50,7 +50,7 @@ pub(super) struct ExplainArgs {
 
 /// One flag for one user.
 #[derive(Debug, Serialize)]
-struct Explained {
+struct FlagExplanation {
     flag: String,
     answer: Answer,
     /// The step that decides.
@@ -79,24 +79,24 @@ struct Steps {
 struct Explanation {
     user: String,
     reader: Reader,
-    flags: Vec<Explained>,
+    flags: Vec<FlagExplanation>,
     #[serde(skip)]
     environment: String,
     #[serde(skip)]
     cache_seconds: u64,
 }
 
-impl Explained {
-    fn new(held: &Held, reader: Reader, user: &User) -> Self {
-        let (name, flag) = match (held.name.parse::<FlagName>(), &held.read) {
+impl FlagExplanation {
+    fn new(stored: &StoredFlag, reader: Reader, user: &User) -> Self {
+        let (name, flag) = match (stored.name.parse::<FlagName>(), &stored.read) {
             (Ok(name), Ok(flag)) => (name, flag),
-            (Err(error), _) => return Self::unreadable(held, error.to_string()),
-            (_, Err(error)) => return Self::unreadable(held, error.to_string()),
+            (Err(error), _) => return Self::unreadable(stored, error.to_string()),
+            (_, Err(error)) => return Self::unreadable(stored, error.to_string()),
         };
         let Evaluation { answer, decided_by, steps, bucket, on_from } = evaluate(Some(flag), &name, reader, user);
         let other = (reader != Reader::V2).then(|| evaluate(Some(flag), &name, Reader::V2, user).answer);
         Self {
-            flag: held.name.clone(),
+            flag: stored.name.clone(),
             answer,
             decided_by: Some(decided_by.word()),
             malformed: None,
@@ -106,9 +106,9 @@ impl Explained {
         }
     }
 
-    fn unreadable(held: &Held, why: String) -> Self {
+    fn unreadable(stored: &StoredFlag, why: String) -> Self {
         Self {
-            flag: held.name.clone(),
+            flag: stored.name.clone(),
             answer: Answer::CannotTell,
             decided_by: None,
             malformed: Some(why),
@@ -204,7 +204,7 @@ impl Explained {
 
 impl Explanation {
     fn verdict(&self) -> Verdict {
-        let unknown = |one: &Explained| one.answer == Answer::CannotTell;
+        let unknown = |one: &FlagExplanation| one.answer == Answer::CannotTell;
         if self.flags.iter().any(unknown) { Verdict::Unknown } else { Verdict::Pass }
     }
 
@@ -264,7 +264,7 @@ impl Report for Explanation {
 }
 
 /// What to type next: with one flag what would change the answer, with many the first that is not told.
-fn next(user: &str, asked: &[Explained], cx: &Context) -> Recommendation {
+fn next(user: &str, asked: &[FlagExplanation], cx: &Context) -> Recommendation {
     let (text, command) = match asked {
         [one] => match (one.answer, one.on_from()) {
             (_, Some(from)) if one.answer == Answer::Off && from > Percent::NOBODY => (
@@ -293,18 +293,19 @@ fn next(user: &str, asked: &[Explained], cx: &Context) -> Recommendation {
 
 pub(super) async fn run(args: ExplainArgs, cx: &Context) -> Result<Exit> {
     let store = cx.flags()?;
-    let shelf = Shelf::of(cx, &store).await?.only(&args.names)?;
+    let catalog = FlagCatalog::of(cx, &store).await?.only(&args.names)?;
     let mut user = User::new(args.user);
     user.attributes.extend(args.attributes.into_iter().map(Attribute::into_pair));
-    let flags: Vec<Explained> = shelf.flags.iter().map(|held| Explained::new(held, shelf.reader, &user)).collect();
+    let flags: Vec<FlagExplanation> =
+        catalog.flags.iter().map(|stored| FlagExplanation::new(stored, catalog.reader, &user)).collect();
     let next = next(&user.id, &flags, cx);
     let report = Explanation {
         user: user.id,
-        reader: shelf.reader,
+        reader: catalog.reader,
         flags,
-        environment: shelf.environment,
+        environment: catalog.environment,
         cache_seconds: cx.config()?.settings.flags.cache_ttl.as_secs(),
     };
-    cx.show(&report, Meta { verdict: report.verdict(), ..labels::frame(next, shelf.source) })?;
+    cx.show(&report, Meta { verdict: report.verdict(), ..labels::frame(next, catalog.source) })?;
     Ok(report.verdict().into())
 }

@@ -7,7 +7,7 @@ use clap::Args;
 use clap::builder::ValueHint;
 use serde_json::{Map, json};
 
-use crate::commands::flag::format::{Crossing, Format, listed};
+use crate::commands::flag::format::{Conversion, Format, FormatArgs, listed};
 use crate::commands::flag::name;
 use crate::context::Context;
 use liveops_domain::error::{Error, Exit, Result};
@@ -17,7 +17,7 @@ use liveops_domain::flag::flagd::{SCHEMA, export};
 use liveops_domain::flag::name::FlagName;
 use liveops_domain::text::shell::word;
 use liveops_engine::files::file::write_shared;
-use liveops_engine::flag::catalog::{Held, Shelf};
+use liveops_engine::flag::catalog::{FlagCatalog, StoredFlag};
 
 /// Write flags to a file, in our own format or flagd's
 ///
@@ -38,16 +38,8 @@ pub(super) struct ExportArgs {
     #[arg(value_name = "NAME", value_parser = name)]
     names: Vec<FlagName>,
 
-    /// How it is written
-    #[arg(
-        long,
-        value_name = "own|flagd",
-        value_enum,
-        default_value_t,
-        hide_default_value = true,
-        hide_possible_values = true
-    )]
-    format: Format,
+    #[command(flatten)]
+    written: FormatArgs,
 
     /// The file; without it, stdout
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -60,24 +52,24 @@ pub(super) struct ExportArgs {
 
 pub(super) async fn run(args: ExportArgs, cx: &Context) -> Result<Exit> {
     let store = cx.flags()?;
-    let shelf = Shelf::of(cx, &store).await?.only(&args.names)?;
-    let (text, carried) = match args.format {
-        Format::Own => own(cx, &args, &shelf.flags)?,
-        Format::Flagd => flagd(cx, &args, &shelf)?,
+    let catalog = FlagCatalog::of(cx, &store).await?.only(&args.names)?;
+    let (text, carried) = match args.written.format {
+        Format::Own => own(cx, &args, &catalog.flags)?,
+        Format::Flagd => flagd(cx, &args, &catalog)?,
     };
     let Some(path) = &args.out else {
         cx.output.write(&text)?;
         return Ok(Exit::Good);
     };
     write_shared(path, &text, true)?;
-    let format = match args.format {
+    let format = match args.written.format {
         Format::Own => "",
         Format::Flagd => " --format flagd",
     };
     cx.output.note(&format!(
         "{} of `{}` in {}\nto look at what it would change elsewhere: {}",
         count(carried, "flag"),
-        shelf.environment,
+        catalog.environment,
         path.display(),
         cx.command(&format!("flag import{format} {}", word(&path.display().to_string()))),
     ));
@@ -85,20 +77,20 @@ pub(super) async fn run(args: ExportArgs, cx: &Context) -> Result<Exit> {
 }
 
 /// The bytes of each flag, one after the other.
-fn own(cx: &Context, args: &ExportArgs, flags: &[Held]) -> Result<(String, usize)> {
-    let mut crossing = Crossing::new();
-    for held in flags {
-        match &held.read {
+fn own(cx: &Context, args: &ExportArgs, flags: &[StoredFlag]) -> Result<(String, usize)> {
+    let mut conversion = Conversion::new();
+    for stored in flags {
+        match &stored.read {
             Ok(flag) => {
                 let mut document = flag.document().clone();
                 document.remove(OURS);
-                crossing.carried.push((held.name.clone(), document));
+                conversion.carried.push((stored.name.clone(), document));
             }
-            Err(why) => crossing.refused.push((held.name.clone(), why.to_string())),
+            Err(why) => conversion.refused.push((stored.name.clone(), why.to_string())),
         }
     }
-    agreed(cx, args, &crossing)?;
-    let members: Vec<String> = crossing
+    agreed(cx, args, &conversion)?;
+    let members: Vec<String> = conversion
         .carried
         .iter()
         .map(|(name, document)| format!("  {}: {}", quoted(name), document.text().trim()))
@@ -110,19 +102,19 @@ fn own(cx: &Context, args: &ExportArgs, flags: &[Held]) -> Result<(String, usize
     Ok((text, members.len()))
 }
 
-fn flagd(cx: &Context, args: &ExportArgs, shelf: &Shelf) -> Result<(String, usize)> {
-    let mut crossing = Crossing::new();
-    for held in &shelf.flags {
-        let name = held.name.parse::<FlagName>();
-        match (&held.read, name) {
-            (Ok(flag), Ok(name)) => crossing.add(&held.name, export(&name, flag, shelf.reader)),
-            (Err(why), _) => crossing.refused.push((held.name.clone(), why.to_string())),
-            (_, Err(why)) => crossing.refused.push((held.name.clone(), why.to_string())),
+fn flagd(cx: &Context, args: &ExportArgs, catalog: &FlagCatalog) -> Result<(String, usize)> {
+    let mut conversion = Conversion::new();
+    for stored in &catalog.flags {
+        let name = stored.name.parse::<FlagName>();
+        match (&stored.read, name) {
+            (Ok(flag), Ok(name)) => conversion.add(&stored.name, export(&name, flag, catalog.reader)),
+            (Err(why), _) => conversion.refused.push((stored.name.clone(), why.to_string())),
+            (_, Err(why)) => conversion.refused.push((stored.name.clone(), why.to_string())),
         }
     }
-    agreed(cx, args, &crossing)?;
-    let count = crossing.carried.len();
-    let flags: Map<_, _> = crossing.carried.into_iter().collect();
+    agreed(cx, args, &conversion)?;
+    let count = conversion.carried.len();
+    let flags: Map<_, _> = conversion.carried.into_iter().collect();
     let text = serde_json::to_string_pretty(&json!({ "$schema": SCHEMA, "flags": flags }))
         .map_err(|_| Error::internal("a value that is no JSON"))?;
     Ok((text + "\n", count))
@@ -132,8 +124,8 @@ fn flagd(cx: &Context, args: &ExportArgs, shelf: &Shelf) -> Result<(String, usiz
 ///
 /// # Errors
 /// `Usage` with every flag that is not exact, unless `--lossy` was said.
-fn agreed<T>(cx: &Context, args: &ExportArgs, crossing: &Crossing<T>) -> Result<()> {
-    let (refused, losses) = (&crossing.refused, &crossing.losses);
+fn agreed<T>(cx: &Context, args: &ExportArgs, conversion: &Conversion<T>) -> Result<()> {
+    let (refused, losses) = (&conversion.refused, &conversion.losses);
     let is_exact = refused.is_empty() && losses.is_empty();
     if !args.lossy && !is_exact {
         let mut said = Vec::new();
@@ -158,8 +150,8 @@ fn agreed<T>(cx: &Context, args: &ExportArgs, crossing: &Crossing<T>) -> Result<
             cx.output.warn(&listed(heading, said));
         }
     }
-    if !crossing.notes.is_empty() {
-        cx.output.note(&listed("note:", &crossing.notes));
+    if !conversion.notes.is_empty() {
+        cx.output.note(&listed("note:", &conversion.notes));
     }
     Ok(())
 }

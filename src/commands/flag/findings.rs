@@ -13,7 +13,6 @@ pub(super) fn tone(severity: Severity) -> Tone {
     }
 }
 
-/// The tone of the worst.
 pub(crate) fn worst(findings: &[Finding]) -> Option<Tone> {
     let severities = findings.iter().map(|finding| finding.severity);
     severities.min().map(tone)

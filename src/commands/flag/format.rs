@@ -1,8 +1,8 @@
 //! The files that flags are carried in: our own, and flagd's.
 
-use clap::ValueEnum;
+use clap::{Args, ValueEnum};
 
-use liveops_domain::flag::flagd::{Carried, Inexpressible};
+use liveops_domain::flag::flagd::{Converted, Inexpressible};
 
 /// How a file of flags is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -14,9 +14,24 @@ pub(super) enum Format {
     Flagd,
 }
 
+/// The format of a file.
+#[derive(Debug, Args)]
+pub(super) struct FormatArgs {
+    /// How it is written
+    #[arg(
+        long,
+        value_name = "own|flagd",
+        value_enum,
+        default_value_t,
+        hide_default_value = true,
+        hide_possible_values = true
+    )]
+    pub(super) format: Format,
+}
+
 /// Flags that were carried from one format to the other.
 #[derive(Debug)]
-pub(super) struct Crossing<T> {
+pub(super) struct Conversion<T> {
     pub(super) carried: Vec<(String, T)>,
     /// What has no counterpart, with the reason.
     pub(super) refused: Vec<(String, String)>,
@@ -26,12 +41,12 @@ pub(super) struct Crossing<T> {
     pub(super) notes: Vec<(String, String)>,
 }
 
-impl<T> Crossing<T> {
+impl<T> Conversion<T> {
     pub(super) fn new() -> Self {
         Self { carried: Vec::new(), refused: Vec::new(), losses: Vec::new(), notes: Vec::new() }
     }
 
-    pub(super) fn add(&mut self, name: &str, carried: Result<Carried<T>, Inexpressible>) {
+    pub(super) fn add(&mut self, name: &str, carried: Result<Converted<T>, Inexpressible>) {
         let of = |text: String| (name.to_owned(), text);
         match carried {
             Ok(carried) => {

@@ -20,7 +20,7 @@ use liveops_domain::flag::lint::Finding;
 use liveops_domain::flag::name::FlagName;
 use liveops_domain::flag::reader::Reader;
 use liveops_domain::text::shell::word;
-use liveops_engine::flag::catalog::{Held, Shelf, answered};
+use liveops_engine::flag::catalog::{FlagCatalog, StoredFlag, answered};
 use liveops_engine::flag::findings::findings;
 use liveops_engine::flag::summary::Summary;
 use liveops_engine::flagstore::FlagStore as _;
@@ -143,23 +143,23 @@ pub(super) async fn run(args: GetArgs, cx: &Context) -> Result<Exit> {
     let (raw, history) = (raw?, history?);
     let source = answered(began);
     let Some(raw) = raw else {
-        return Err(Shelf::of(cx, &store).await?.no_such(&args.name));
+        return Err(FlagCatalog::of(cx, &store).await?.no_such(&args.name));
     };
-    let held = Held::new(args.name.to_string(), raw);
+    let stored = StoredFlag::new(args.name.to_string(), raw);
     let reader = cx.config()?.settings.flags.reader;
     let newest = history.as_deref().and_then(<[Revision]>::first);
-    let members = held.read.iter().flat_map(|flag| flag.document().members());
+    let members = stored.read.iter().flat_map(|flag| flag.document().members());
     let members = members.map(|(name, raw)| (name.to_owned(), raw.to_owned())).collect();
     let named = word(args.name.as_str());
     let report = FlagDetail {
-        name: held.name.clone(),
+        name: stored.name.clone(),
         reader,
-        summary: Summary::new(&held, reader),
-        raw: String::from_utf8_lossy(&held.raw).into_owned(),
-        raw_hex: std::str::from_utf8(&held.raw).err().map(|_| hex(&held.raw)),
-        value: serde_json::from_slice(&held.raw).ok(),
-        findings: findings(&held, reader, newest.map(|newest| (newest, cx.clock.now()))),
-        drifted: history.as_ref().map(|_| drift(Some(&held.raw), newest)),
+        summary: Summary::new(&stored, reader),
+        raw: String::from_utf8_lossy(&stored.raw).into_owned(),
+        raw_hex: std::str::from_utf8(&stored.raw).err().map(|_| hex(&stored.raw)),
+        value: serde_json::from_slice(&stored.raw).ok(),
+        findings: findings(&stored, reader, newest.map(|newest| (newest, cx.clock.now()))),
+        drifted: history.as_ref().map(|_| drift(Some(&stored.raw), newest)),
         changes: history.as_ref().map(|history| history.iter().map(RevisionEntry::new).collect()),
         members,
         environment: cx.environment()?.to_owned(),

@@ -18,7 +18,7 @@ use liveops_domain::flag::history::{Revision, drift};
 use liveops_domain::flag::name::FlagName;
 use liveops_domain::text::shell::word;
 use liveops_domain::text::time::rfc3339;
-use liveops_engine::flag::catalog::{Shelf, answered};
+use liveops_engine::flag::catalog::{FlagCatalog, answered};
 use liveops_engine::flagstore::FlagStore as _;
 
 /// Show who changed a flag, when, why, and what
@@ -161,7 +161,7 @@ pub(super) async fn run(args: HistoryArgs, cx: &Context) -> Result<Exit> {
     let (current, history) = tokio::join!(store.get(&args.name), store.history(Some(&args.name), Some(limit)));
     let (current, mut history) = (current?, history?);
     if current.is_none() && history.is_empty() {
-        return Err(Shelf::of(cx, &store).await?.no_such(&args.name));
+        return Err(FlagCatalog::of(cx, &store).await?.no_such(&args.name));
     }
     let more = history.len() > args.limit;
     history.truncate(args.limit);

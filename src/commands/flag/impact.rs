@@ -2,47 +2,47 @@
 
 use crate::output::block::{Block, Table, Tone, plain, span};
 use liveops_domain::flag::delta::Delta;
-use liveops_engine::flag::impact::{Preview, Sight, whom};
+use liveops_engine::flag::impact::{ChangeImpact, FlagImpact, whom};
 
 /// For the person who is asked.
-pub(crate) fn blocks(preview: &Preview) -> Vec<Block> {
+pub(crate) fn blocks(preview: &ChangeImpact) -> Vec<Block> {
     let mut blocks = Vec::new();
-    for sight in &preview.sights {
-        draw(sight, &mut blocks);
+    for impact in &preview.impacts {
+        draw(impact, &mut blocks);
     }
     blocks.push(Block::Blank);
     blocks
 }
 
-fn draw(sight: &Sight, blocks: &mut Vec<Block>) {
-    let what = match (sight.created, sight.removed, sight.rev_before) {
-        _ if sight.is_still() => "nothing to do for flag ".to_owned(),
+fn draw(impact: &FlagImpact, blocks: &mut Vec<Block>) {
+    let what = match (impact.created, impact.removed, impact.rev_before) {
+        _ if impact.is_still() => "nothing to do for flag ".to_owned(),
         (true, _, _) => "new flag ".to_owned(),
         (_, true, _) => "flag to be removed: ".to_owned(),
         _ => "flag ".to_owned(),
     };
-    let rev = sight.rev_before.map(|rev| format!(", revision {rev}"));
+    let rev = impact.rev_before.map(|rev| format!(", revision {rev}"));
     blocks.push(Block::Line(vec![
         plain(what),
-        span(sight.flag.to_string(), Tone::Strong),
+        span(impact.flag.to_string(), Tone::Strong),
         span(rev.unwrap_or_default(), Tone::Dim),
     ]));
     let mut table = Table::new(["", "now", "then"]).indent(2).fixed(&[0]);
     // Of a new flag, what is empty says nothing.
-    let silent = |delta: &Delta| sight.removed || (sight.created && delta.is_empty());
-    for delta in sight.changes.iter().filter(|delta| !silent(delta)) {
+    let silent = |delta: &Delta| impact.removed || (impact.created && delta.is_empty());
+    for delta in impact.changes.iter().filter(|delta| !silent(delta)) {
         let (old, new) = delta.shown();
         table.row(vec![plain(&delta.member), span(old, Tone::Dim), span(new, Tone::Strong)]);
     }
-    let (now, then) = (whom(sight.audience_before.as_ref()), whom(sight.audience_after.as_ref()));
+    let (now, then) = (whom(impact.audience_before.as_ref()), whom(impact.audience_after.as_ref()));
     table.row(vec![plain("on for"), span(now, Tone::Dim), span(then, Tone::Strong)]);
-    if !sight.is_still() {
+    if !impact.is_still() {
         blocks.push(Block::Table(table));
     }
-    if let Some(users) = &sight.users {
+    if let Some(users) = &impact.users {
         blocks.push(Block::text(format!("  of the users given: {}", users.words())));
     }
-    for warning in &sight.warnings {
+    for warning in &impact.warnings {
         blocks.push(Block::Whole(vec![span("WARNING: ", Tone::Bad), span(warning, Tone::Strong)]));
     }
 }

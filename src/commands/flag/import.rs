@@ -1,14 +1,13 @@
 //! `liveops flag import`: definitions from a file into this environment, as a dry run until `--apply` is said.
 
-use crate::commands::flag::change::carry_out;
-use liveops_engine::flag::reason::ChangeReason;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use clap::builder::ValueHint;
 
-use crate::commands::flag::format::{Crossing, Format, listed};
+use crate::commands::flag::change::carry_out;
+use crate::commands::flag::format::{Conversion, Format, FormatArgs, listed};
 use crate::commands::flag::reason::ReasonArgs;
 use crate::context::Context;
 use liveops_domain::error::{Error, Exit, Result};
@@ -18,8 +17,9 @@ use liveops_domain::flag::flagd;
 use liveops_domain::flag::name::FlagName;
 use liveops_domain::flag::promote::promote;
 use liveops_engine::flag::change::{Change, Planned};
+use liveops_engine::flag::reason::ChangeReason;
 use liveops_engine::flag::refuse::unfit;
-use liveops_engine::flag::store_access::{Site, Target};
+use liveops_engine::flag::store_access::{FlagStoreAccess, FlagUpdate};
 use liveops_engine::flagstore::FlagStore;
 
 /// The largest file that is read, in bytes: more is no file of flags.
@@ -46,16 +46,8 @@ pub(super) struct ImportArgs {
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     file: PathBuf,
 
-    /// How it is written
-    #[arg(
-        long,
-        value_name = "own|flagd",
-        value_enum,
-        default_value_t,
-        hide_default_value = true,
-        hide_possible_values = true
-    )]
-    format: Format,
+    #[command(flatten)]
+    written: FormatArgs,
 
     /// Do it
     #[arg(long)]
@@ -72,22 +64,22 @@ pub(super) struct ImportArgs {
 pub(super) async fn run(args: ImportArgs, cx: &Context) -> Result<Exit> {
     let why = ChangeReason::from(args.why.clone());
     let document = read(&args.file)?;
-    let site = Site::of(cx)?;
-    let crossing = match args.format {
+    let access = FlagStoreAccess::of(cx)?;
+    let conversion = match args.written.format {
         Format::Own => own(&args, &document)?,
-        Format::Flagd => from_flagd(&args, &document, &site)?,
+        Format::Flagd => from_flagd(&args, &document, &access)?,
     };
-    agreed(&args, cx, &crossing)?;
+    agreed(&args, cx, &conversion)?;
     let mut targets = Vec::new();
-    for (name, definition) in &crossing.carried {
-        let mut target = target(&site, &why, (name, definition)).await?;
-        target.said = crossing.of(name);
+    for (name, definition) in &conversion.carried {
+        let mut target = target(&access, &why, (name, definition)).await?;
+        target.said = conversion.of(name);
         targets.push(target);
     }
-    if targets.iter().any(Target::changes) {
+    if targets.iter().any(FlagUpdate::changes) {
         why.check(cx)?;
     }
-    let lossy = match args.lossy || crossing.losses.is_empty() {
+    let lossy = match args.lossy || conversion.losses.is_empty() {
         true => "",
         false => " --lossy",
     };
@@ -96,10 +88,10 @@ pub(super) async fn run(args: ImportArgs, cx: &Context) -> Result<Exit> {
         kill_switch: false,
         undoes: None,
         failed: Vec::new(),
-        planned: Planned::of(&site, "flag.import", targets, why).await?,
+        planned: Planned::of(&access, "flag.import", targets, why).await?,
         to_do_it: (!args.apply).then(|| format!("{} --apply{lossy}", cx.command_line)),
     };
-    carry_out(cx, &site, change).await
+    carry_out(cx, &access, change).await
 }
 
 /// The object in the file.
@@ -124,18 +116,18 @@ fn object(text: &[u8], path: &Path) -> Result<Document> {
     Ok(document)
 }
 
-fn own(args: &ImportArgs, document: &Document) -> Result<Crossing<Vec<u8>>> {
+fn own(args: &ImportArgs, document: &Document) -> Result<Conversion<Vec<u8>>> {
     if document.get("flags").is_some() && document.get("$schema").is_some() {
         return Err(Error::usage(format!("{} is in flagd's schema", args.file.display()), "say so: `--format flagd`"));
     }
-    let mut crossing = Crossing::new();
+    let mut conversion = Conversion::new();
     let flags = document.members();
     let flags = flags.map(|(name, raw)| (name.to_owned(), raw.as_bytes().to_vec()));
-    crossing.carried.extend(flags);
-    Ok(crossing)
+    conversion.carried.extend(flags);
+    Ok(conversion)
 }
 
-fn from_flagd(args: &ImportArgs, document: &Document, site: &Site<'_>) -> Result<Crossing<Vec<u8>>> {
+fn from_flagd(args: &ImportArgs, document: &Document, access: &FlagStoreAccess<'_>) -> Result<Conversion<Vec<u8>>> {
     let path = &args.file;
     let Some(flags) = document.get("flags") else {
         return Err(Error::usage(
@@ -143,18 +135,18 @@ fn from_flagd(args: &ImportArgs, document: &Document, site: &Site<'_>) -> Result
             "our own format is read without `--format`; flagd's is {\"flags\": {NAME: {\"state\": …, \"variants\": …}}}",
         ));
     };
-    let mut crossing = Crossing::new();
+    let mut conversion = Conversion::new();
     for (name, raw) in object(flags.as_bytes(), path)?.members() {
         let definition: serde_json::Value = serde_json::from_str(raw).map_err(|why| cannot_take(name, &why))?;
         let parsed: FlagName = name.parse().map_err(|why| cannot_take(name, &why))?;
-        crossing.add(name, flagd::import(&definition, &parsed, site.reader));
+        conversion.add(name, flagd::import(&definition, &parsed, access.reader));
     }
-    Ok(crossing)
+    Ok(conversion)
 }
 
 /// Is it said of every flag what becomes of it, and agreed to? A dry run shows losses beside each flag.
-fn agreed<T>(args: &ImportArgs, cx: &Context, crossing: &Crossing<T>) -> Result<()> {
-    let (refused, losses) = (&crossing.refused, &crossing.losses);
+fn agreed<T>(args: &ImportArgs, cx: &Context, conversion: &Conversion<T>) -> Result<()> {
+    let (refused, losses) = (&conversion.refused, &conversion.losses);
     let mut said = Vec::new();
     if !refused.is_empty() {
         said.push(listed("cannot be done by a flag here:", refused));
@@ -197,20 +189,20 @@ fn cannot_take(name: &str, what: &dyn std::fmt::Display) -> Error {
     )
 }
 
-async fn target(site: &Site<'_>, why: &ChangeReason, (name, raw): (&str, &[u8])) -> Result<Target> {
+async fn target(access: &FlagStoreAccess<'_>, why: &ChangeReason, (name, raw): (&str, &[u8])) -> Result<FlagUpdate> {
     let failed = |what: &dyn std::fmt::Display| cannot_take(name, what);
     let name: FlagName = name.parse().map_err(|why| failed(&why))?;
     let definition = Document::parse(raw).map_err(|why| failed(&why))?;
-    let before = site.store.get(&name).await?;
-    why.at_revision(site.cx, &name, before.as_deref())?;
+    let before = access.store.get(&name).await?;
+    why.at_revision(access.cx, &name, before.as_deref())?;
     // What is there and cannot be read is replaced as a whole.
     let wanted = promote(&definition, before.as_deref(), &[])
         .or_else(|_| promote(&definition, None, &[]))
         .map_err(|why| failed(&why))?;
     let edit = Edit::Replace(wanted);
-    let after = apply(before.as_deref(), &edit, site.reader).map_err(|why| failed(&why))?;
-    if let Some(why) = unfit(&name, (before.as_deref(), after.as_deref()), site.reader) {
+    let after = apply(before.as_deref(), &edit, access.reader).map_err(|why| failed(&why))?;
+    if let Some(why) = unfit(&name, (before.as_deref(), after.as_deref()), access.reader) {
         return Err(failed(&why));
     }
-    Ok(Target { name, edit, before, after, strict: why.expect_rev.is_some(), said: Vec::new() })
+    Ok(FlagUpdate { name, edit, before, after, strict: why.expect_rev.is_some(), said: Vec::new() })
 }

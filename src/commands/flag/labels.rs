@@ -1,6 +1,5 @@
 //! How flags look on every screen: marks, who is on in words, the columns of a list, what to type next.
 
-use liveops_engine::flag::summary::{State, Summary};
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::context::Context;
@@ -11,6 +10,7 @@ use crate::output::view::View;
 use liveops_domain::error::Error;
 use liveops_domain::flag::evaluate::Answer;
 use liveops_domain::status::source::{Recommendation, Source, SourceState, Verdict};
+use liveops_engine::flag::summary::{State, Summary};
 
 /// The tone of an answer: off is nothing bad.
 pub(crate) fn answer(answer: Answer) -> Tone {
@@ -21,7 +21,6 @@ pub(crate) fn answer(answer: Answer) -> Tone {
     }
 }
 
-/// Its mark.
 pub(crate) fn answer_mark(answer: Answer, view: &View) -> Span {
     match answer {
         Answer::On => tone::mark(Tone::Good, view),
@@ -30,7 +29,6 @@ pub(crate) fn answer_mark(answer: Answer, view: &View) -> Span {
     }
 }
 
-/// The next command, with what it is for.
 pub(crate) fn next(step: &Recommendation) -> Vec<Block> {
     let command = step.command.iter();
     command.map(|command| Block::next(&format!("next, {}", step.text), command)).collect()
@@ -75,7 +73,6 @@ impl Columns {
         Self { widths }
     }
 
-    /// A line: the mark, then the cells.
     pub(crate) fn line(&self, mark: Span, cells: Vec<Span>) -> Block {
         let mut line = vec![mark, plain(" ")];
         for (place, cell) in cells.into_iter().enumerate() {

@@ -15,12 +15,12 @@ use crate::output::block::{Block, Table, Tone, plain, span};
 use crate::output::report::{Meta, Report};
 use crate::output::view::View;
 use liveops_domain::error::{Exit, Result};
-use liveops_domain::flag::lint::{Finding, Severity, Surroundings};
+use liveops_domain::flag::lint::{Finding, LintContext, Severity};
 use liveops_domain::flag::name::FlagName;
 use liveops_domain::status::source::{Outcome, Verdict};
 use liveops_domain::text::escape::escape;
 use liveops_domain::text::shell::word;
-use liveops_engine::flag::catalog::{Held, Shelf, newest};
+use liveops_engine::flag::catalog::{FlagCatalog, StoredFlag, newest};
 use liveops_engine::flagstore::FlagStore as _;
 
 /// Find what is wrong with flags
@@ -51,7 +51,7 @@ pub(super) struct LintArgs {
 
 /// The findings of one flag.
 #[derive(Debug, Serialize)]
-struct Linted {
+struct FlagFindings {
     flag: String,
     findings: Vec<Finding>,
 }
@@ -64,7 +64,7 @@ struct LintReport {
     errors: usize,
     warnings: usize,
     /// Those with findings, errors first.
-    found: Vec<Linted>,
+    found: Vec<FlagFindings>,
     strict: bool,
     #[serde(skip)]
     environment: String,
@@ -120,14 +120,14 @@ impl Report for LintReport {
     }
 
     fn names(&self) -> Option<Vec<String>> {
-        let name = |one: &Linted| escape(&one.flag).into_owned();
+        let name = |one: &FlagFindings| escape(&one.flag).into_owned();
         Some(self.found.iter().map(name).collect())
     }
 }
 
 /// Is it on for some, by its percentage?
-fn is_partial(held: &Held, reader: liveops_domain::flag::reader::Reader) -> bool {
-    held.read.as_ref().is_ok_and(|flag| {
+fn is_partial(stored: &StoredFlag, reader: liveops_domain::flag::reader::Reader) -> bool {
+    stored.read.as_ref().is_ok_and(|flag| {
         let gate = flag.gate_share(reader);
         flag.enabled() && flag.default_value() && gate > 0.0 && gate < 1.0
     })
@@ -135,29 +135,33 @@ fn is_partial(held: &Held, reader: liveops_domain::flag::reader::Reader) -> bool
 
 pub(super) async fn run(args: LintArgs, cx: &Context) -> Result<Exit> {
     let store = cx.flags()?;
-    let (shelf, history, expiring) = tokio::join!(Shelf::of(cx, &store), store.history(None, None), store.expiring());
-    let mut shelf = shelf?;
-    let mut lost = labels::partly(&mut shelf.source, history.as_ref().err());
+    let (catalog, history, expiring) =
+        tokio::join!(FlagCatalog::of(cx, &store), store.history(None, None), store.expiring());
+    let mut catalog = catalog?;
+    let mut lost = labels::partly(&mut catalog.source, history.as_ref().err());
     let expiring = expiring.unwrap_or_else(|error| {
         lost.push(format!("whether flags expire is not known: {error}"));
         Vec::new()
     });
     let history = history.unwrap_or_default();
     let last = newest(&history);
-    let partial = shelf.flags.iter().filter(|held| is_partial(held, shelf.reader));
-    let partial: Vec<String> = partial.map(|held| held.name.clone()).collect();
-    let shelf = shelf.only(&args.names)?;
+    let partial = catalog.flags.iter().filter(|stored| is_partial(stored, catalog.reader));
+    let partial: Vec<String> = partial.map(|stored| stored.name.clone()).collect();
+    let catalog = catalog.only(&args.names)?;
     let now = cx.clock.now();
-    let lint = |held: &Held| {
-        let around = Surroundings {
-            newest: last.get(held.name.as_str()).map(|newest| (*newest, now)),
+    let lint = |stored: &StoredFlag| {
+        let around = LintContext {
+            newest: last.get(stored.name.as_str()).map(|newest| (*newest, now)),
             stale_after: Some(Duration::from_secs(AFTER * 86_400)),
             partial: &partial,
-            expires: expiring.contains(&held.name),
+            expires: expiring.contains(&stored.name),
         };
-        Linted { findings: liveops_engine::flag::findings::of(held, shelf.reader, around), flag: held.name.clone() }
+        FlagFindings {
+            findings: liveops_engine::flag::findings::of(stored, catalog.reader, around),
+            flag: stored.name.clone(),
+        }
     };
-    let mut found: Vec<Linted> = shelf.flags.iter().map(lint).collect();
+    let mut found: Vec<FlagFindings> = catalog.flags.iter().map(lint).collect();
     found.retain(|one| !one.findings.is_empty());
     found.sort_by_key(|one| one.findings.iter().map(|finding| finding.severity).min());
     let count = |severity: Severity| {
@@ -169,18 +173,18 @@ pub(super) async fn run(args: LintArgs, cx: &Context) -> Result<Exit> {
         None => labels::command(cx, "all flags", "flag list"),
     };
     let report = LintReport {
-        flags: shelf.flags.len(),
+        flags: catalog.flags.len(),
         errors: count(Severity::Error),
         warnings: count(Severity::Warning),
         found,
         strict: args.strict,
-        environment: shelf.environment,
+        environment: catalog.environment,
     };
     let meta = Meta {
         outcome: if lost.is_empty() { Outcome::Success } else { Outcome::Partial },
         verdict: report.verdict(),
         warnings: lost,
-        ..labels::frame(next, shelf.source)
+        ..labels::frame(next, catalog.source)
     };
     cx.show(&report, meta)?;
     Ok(match report.verdict() {

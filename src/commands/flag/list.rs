@@ -20,7 +20,7 @@ use liveops_domain::status::source::{Outcome, Recommendation, Verdict};
 use liveops_domain::text::escape::escape;
 use liveops_domain::text::shell::word;
 use liveops_domain::text::time::rfc3339;
-use liveops_engine::flag::catalog::{Held, Shelf, newest};
+use liveops_engine::flag::catalog::{FlagCatalog, StoredFlag, newest};
 use liveops_engine::flag::findings::findings;
 use liveops_engine::flag::summary::{State, Summary};
 use liveops_engine::flagstore::FlagStore as _;
@@ -75,15 +75,15 @@ struct FlagEntry {
 }
 
 impl FlagEntry {
-    fn new(held: &Held, reader: Reader, last: Option<&Revision>, now: DateTime<Utc>) -> Self {
-        let findings = findings(held, reader, last.map(|last| (last, now)));
-        let summary = Summary::new(held, reader);
+    fn new(stored: &StoredFlag, reader: Reader, last: Option<&Revision>, now: DateTime<Utc>) -> Self {
+        let findings = findings(stored, reader, last.map(|last| (last, now)));
+        let summary = Summary::new(stored, reader);
         Self {
             changed: last.map(LastChange::of),
             tone: worst(&findings).unwrap_or(labels::mark(&summary)),
             findings: findings.iter().map(|finding| finding.code).collect(),
             summary,
-            name: held.name.clone(),
+            name: stored.name.clone(),
         }
     }
 }
@@ -199,27 +199,27 @@ pub(super) async fn run(args: ListArgs, cx: &Context) -> Result<Exit> {
         return stale::run(StaleArgs::default(), cx).await;
     }
     let store = cx.flags()?;
-    let (shelf, history) = tokio::join!(Shelf::of(cx, &store), store.history(None, Some(RECENT)));
-    let mut shelf = shelf?;
+    let (catalog, history) = tokio::join!(FlagCatalog::of(cx, &store), store.history(None, Some(RECENT)));
+    let mut catalog = catalog?;
     // The flags are there: what is lost is only who changed them.
-    let warnings: Vec<String> = labels::partly(&mut shelf.source, history.as_ref().err());
+    let warnings: Vec<String> = labels::partly(&mut catalog.source, history.as_ref().err());
     let history = history.unwrap_or_default();
     let newest = newest(&history);
-    let flags: Vec<FlagEntry> = shelf
+    let flags: Vec<FlagEntry> = catalog
         .flags
         .iter()
-        .map(|held| {
-            let last = newest.get(held.name.as_str()).copied();
-            FlagEntry::new(held, shelf.reader, last, cx.clock.now())
+        .map(|stored| {
+            let last = newest.get(stored.name.as_str()).copied();
+            FlagEntry::new(stored, catalog.reader, last, cx.clock.now())
         })
         .collect();
     let meta = Meta {
         outcome: if warnings.is_empty() { Outcome::Success } else { Outcome::Partial },
         verdict: if flags.iter().any(|flag| flag.tone == Tone::Bad) { Verdict::Warn } else { Verdict::Pass },
         warnings,
-        ..labels::frame(next(cx, &flags), shelf.source)
+        ..labels::frame(next(cx, &flags), catalog.source)
     };
-    let report = FlagList { reader: shelf.reader, store: shelf.shown, flags, environment: shelf.environment };
+    let report = FlagList { reader: catalog.reader, store: catalog.shown, flags, environment: catalog.environment };
     cx.show(&report, meta)?;
     Ok(Exit::Good)
 }

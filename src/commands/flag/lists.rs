@@ -1,10 +1,9 @@
 //! `liveops flag allow` and `liveops flag block`: who is in the lists of a flag.
 
-use crate::commands::flag::change;
 use clap::{Args, ValueEnum};
 
-use crate::commands::flag::name;
 use crate::commands::flag::reason::ReasonArgs;
+use crate::commands::flag::{change, name};
 use crate::context::Context;
 use liveops_domain::error::{Exit, Result};
 use liveops_domain::flag::edit::{Edit, ListEdit};
@@ -44,7 +43,7 @@ struct ListArgs {
 
     /// Put in, or take out
     #[arg(value_name = "add|rm", hide_possible_values = true)]
-    how: How,
+    how: ListAction,
 
     /// Ids of users
     #[arg(value_name = "USER", required = true, value_parser = clap::builder::NonEmptyStringValueParser::new())]
@@ -55,7 +54,7 @@ struct ListArgs {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum How {
+enum ListAction {
     Add,
     #[value(alias = "remove")]
     Rm,
@@ -71,8 +70,8 @@ pub(super) async fn block(args: BlockArgs, cx: &Context) -> Result<Exit> {
 
 async fn change(cx: &Context, action: &'static str, args: ListArgs, edit: fn(ListEdit) -> Edit) -> Result<Exit> {
     let (add, remove) = match args.how {
-        How::Add => (args.ids, Vec::new()),
-        How::Rm => (Vec::new(), args.ids),
+        ListAction::Add => (args.ids, Vec::new()),
+        ListAction::Rm => (Vec::new(), args.ids),
     };
     let request = Request {
         action,

@@ -21,7 +21,7 @@ use liveops_domain::flag::name::FlagName;
 use liveops_domain::flag::reader::Reader;
 use liveops_domain::status::source::Verdict;
 use liveops_domain::text::shell::word;
-use liveops_engine::flag::catalog::{Held, Shelf};
+use liveops_engine::flag::catalog::{FlagCatalog, StoredFlag};
 use liveops_engine::flag::users;
 
 /// Show how much two flags hit the same users
@@ -51,7 +51,7 @@ pub(super) struct OverlapArgs {
 
 /// Exact counts.
 #[derive(Debug, Default, Serialize)]
-struct Counted {
+struct OverlapCounts {
     pub(crate) users: u64,
     only_a: u64,
     only_b: u64,
@@ -60,7 +60,7 @@ struct Counted {
     unknown: u64,
 }
 
-impl Counted {
+impl OverlapCounts {
     fn add(&mut self, a: Answer, b: Answer) {
         self.users += 1;
         let count = match (a, b) {
@@ -82,7 +82,7 @@ struct OverlapReport {
     reader: Reader,
     expected: Overlap,
     /// `null` where no users were given.
-    counted: Option<Counted>,
+    counted: Option<OverlapCounts>,
     #[serde(skip)]
     environment: String,
 }
@@ -143,10 +143,10 @@ impl Report for OverlapReport {
     }
 }
 
-fn readable(held: &Held) -> Result<&Flag> {
-    held.read.as_ref().map_err(|error| {
+fn readable(stored: &StoredFlag) -> Result<&Flag> {
+    stored.read.as_ref().map_err(|error| {
         Error::usage(
-            format!("flag `{}` cannot be read: {error}", held.name),
+            format!("flag `{}` cannot be read: {error}", stored.name),
             "`liveops flag lint` says what is wrong with it",
         )
     })
@@ -158,13 +158,13 @@ pub(super) async fn run(args: OverlapArgs, cx: &Context) -> Result<Exit> {
         return Err(Error::usage(format!("`{}` overlaps with itself wholly", args.a), "name two flags"));
     }
     let store = cx.flags()?;
-    let shelf = Shelf::of(cx, &store).await?.only(&[args.a.clone(), args.b.clone()])?;
-    let [held_a, held_b] = shelf.flags.as_slice() else {
+    let catalog = FlagCatalog::of(cx, &store).await?.only(&[args.a.clone(), args.b.clone()])?;
+    let [stored_a, stored_b] = catalog.flags.as_slice() else {
         return Err(Error::internal("two names, and not two flags"));
     };
-    let (a, b) = (readable(held_a)?, readable(held_b)?);
-    let reader = shelf.reader;
-    let mut counted = Counted::default();
+    let (a, b) = (readable(stored_a)?, readable(stored_b)?);
+    let reader = catalog.reader;
+    let mut counted = OverlapCounts::default();
     if let Some(path) = &args.users {
         users::each(cx, path, |user| {
             let on = |name, flag| answer(Some(flag), name, reader, &user);
@@ -181,10 +181,10 @@ pub(super) async fn run(args: OverlapArgs, cx: &Context) -> Result<Exit> {
         b: args.b.to_string(),
         reader,
         counted: args.users.is_some().then_some(counted),
-        environment: shelf.environment,
+        environment: catalog.environment,
     };
     let explain = format!("flag explain USER {} {}", word(args.a.as_str()), word(args.b.as_str()));
     let next = labels::command(cx, "one user's way through both", &explain);
-    cx.show(&report, Meta { verdict: report.verdict(), notes, ..labels::frame(next, shelf.source) })?;
+    cx.show(&report, Meta { verdict: report.verdict(), notes, ..labels::frame(next, catalog.source) })?;
     Ok(report.verdict().into())
 }

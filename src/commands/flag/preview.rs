@@ -24,7 +24,7 @@ use liveops_domain::flag::percent::Percent;
 use liveops_domain::flag::reader::Reader;
 use liveops_domain::status::source::Verdict;
 use liveops_domain::text::shell::word;
-use liveops_engine::flag::catalog::{Held, Shelf, answered};
+use liveops_engine::flag::catalog::{FlagCatalog, StoredFlag, answered};
 use liveops_engine::flag::summary::Summary;
 use liveops_engine::flag::users;
 use liveops_engine::flagstore::FlagStore as _;
@@ -200,7 +200,7 @@ pub(crate) async fn run(args: PreviewArgs, cx: &Context) -> Result<Exit> {
     let source = answered(began);
     let edit = Edit::Set(SetEdit { percentage: Some(args.pct), ..SetEdit::default() });
     let Some(raw) = before else {
-        return Err(Shelf::of(cx, &store).await?.no_such(&args.name));
+        return Err(FlagCatalog::of(cx, &store).await?.no_such(&args.name));
     };
     let named = word(args.name.as_str());
     let after = apply(Some(&raw), &edit, reader).map_err(|error| {
@@ -214,7 +214,7 @@ pub(crate) async fn run(args: PreviewArgs, cx: &Context) -> Result<Exit> {
         Error::usage(error.to_string(), hint)
     })?;
     let after = after.unwrap_or_default();
-    let [now, then] = [raw, after].map(|raw| Held::new(args.name.to_string(), raw));
+    let [now, then] = [raw, after].map(|raw| StoredFlag::new(args.name.to_string(), raw));
     let limit = match cx.output.format() {
         Format::Csv | Format::Name => usize::MAX,
         _ => args.limit,

@@ -1,11 +1,10 @@
 //! `liveops flag promote`: flags of one environment into another, whole or member by member.
 
-use crate::commands::flag::change::carry_out;
-use liveops_engine::flag::reason::ChangeReason;
 use std::collections::BTreeMap;
 
 use clap::Args;
 
+use crate::commands::flag::change::carry_out;
 use crate::commands::flag::name;
 use crate::commands::flag::reason::ReasonArgs;
 use crate::context::Context;
@@ -15,8 +14,9 @@ use liveops_domain::flag::edit::{Edit, apply};
 use liveops_domain::flag::name::FlagName;
 use liveops_domain::flag::promote::{PromoteError, promote};
 use liveops_engine::flag::change::{Change, Planned};
+use liveops_engine::flag::reason::ChangeReason;
 use liveops_engine::flag::refuse::unfit;
-use liveops_engine::flag::store_access::{Site, Target};
+use liveops_engine::flag::store_access::{FlagStoreAccess, FlagUpdate};
 use liveops_engine::flagstore::FlagStore;
 
 /// Carry flags from one environment to another
@@ -58,28 +58,28 @@ pub(super) async fn run(args: PromoteArgs, cx: &Context) -> Result<Exit> {
             "name two environments; `liveops config show` lists them",
         ));
     }
-    let site = Site::of(cx)?;
+    let access = FlagStoreAccess::of(cx)?;
     let source = cx.flags_of(&args.from)?;
     let all: BTreeMap<String, Vec<u8>> = source.all().await?.into_iter().collect();
     let wanted = wanted(&args, &all)?;
     let mut targets = Vec::new();
     for (name, bytes) in wanted {
-        match target(&site, &args, &why, (&name, &bytes)).await {
+        match target(&access, &args, &why, (&name, &bytes)).await {
             Ok(target) => targets.push(target),
             // What is not there yet cannot get a part; who named it should know, the others are not meant.
-            Err(Unfit::Partial) if args.names.is_empty() => {
+            Err(NotPromoted::Partial) if args.names.is_empty() => {
                 cx.output.note(&format!("note: flag `{name}` is not in `{}` yet, and is left out", args.to));
             }
-            Err(Unfit::Partial) => {
+            Err(NotPromoted::Partial) => {
                 return Err(Error::usage(
                     format!("flag `{name}` is not in `{}` yet: a part of it cannot be carried over", args.to),
                     format!("leave out `--only`, or `{name}`"),
                 ));
             }
-            Err(Unfit::Failed(error)) => return Err(error),
+            Err(NotPromoted::Failed(error)) => return Err(error),
         }
     }
-    if targets.iter().any(Target::changes) {
+    if targets.iter().any(FlagUpdate::changes) {
         why.check(cx)?;
     }
     let change = Change {
@@ -87,10 +87,10 @@ pub(super) async fn run(args: PromoteArgs, cx: &Context) -> Result<Exit> {
         kill_switch: false,
         undoes: None,
         failed: Vec::new(),
-        planned: Planned::of(&site, "flag.promote", targets, why).await?,
+        planned: Planned::of(&access, "flag.promote", targets, why).await?,
         to_do_it: None,
     };
-    carry_out(cx, &site, change).await
+    carry_out(cx, &access, change).await
 }
 
 /// The flags that are meant, with their bytes.
@@ -113,34 +113,34 @@ fn wanted(args: &PromoteArgs, all: &BTreeMap<String, Vec<u8>>) -> Result<Vec<(Fl
 }
 
 /// Why a flag is not carried over.
-enum Unfit {
+enum NotPromoted {
     Partial,
     Failed(Error),
 }
 
 async fn target(
-    site: &Site<'_>,
+    access: &FlagStoreAccess<'_>,
     args: &PromoteArgs,
     why_at: &ChangeReason,
     (name, bytes): (&FlagName, &[u8]),
-) -> Result<Target, Unfit> {
+) -> Result<FlagUpdate, NotPromoted> {
     let failed = |why: &dyn std::fmt::Display| {
-        Unfit::Failed(Error::usage(
+        NotPromoted::Failed(Error::usage(
             format!("flag `{name}` cannot be carried over: {why}"),
-            format!("`{}` shows what is wrong with it", site.cx.command("flag lint --all")),
+            format!("`{}` shows what is wrong with it", access.cx.command("flag lint --all")),
         ))
     };
-    let before = site.store.get(name).await.map_err(Unfit::Failed)?;
-    why_at.at_revision(site.cx, name, before.as_deref()).map_err(Unfit::Failed)?;
+    let before = access.store.get(name).await.map_err(NotPromoted::Failed)?;
+    why_at.at_revision(access.cx, name, before.as_deref()).map_err(NotPromoted::Failed)?;
     let from = Document::parse(bytes).map_err(|why| failed(&format!("in `{}`, {why}", args.from)))?;
     let merged = promote(&from, before.as_deref(), &args.only).map_err(|why| match why {
-        PromoteError::Partial => Unfit::Partial,
+        PromoteError::Partial => NotPromoted::Partial,
         why => failed(&why),
     })?;
     let edit = Edit::Replace(merged);
-    let after = apply(before.as_deref(), &edit, site.reader).map_err(|why| failed(&why))?;
-    if let Some(why) = unfit(name, (before.as_deref(), after.as_deref()), site.reader) {
+    let after = apply(before.as_deref(), &edit, access.reader).map_err(|why| failed(&why))?;
+    if let Some(why) = unfit(name, (before.as_deref(), after.as_deref()), access.reader) {
         return Err(failed(&why));
     }
-    Ok(Target { name: name.clone(), edit, before, after, strict: args.why.expect_rev.is_some(), said: Vec::new() })
+    Ok(FlagUpdate { name: name.clone(), edit, before, after, strict: args.why.expect_rev.is_some(), said: Vec::new() })
 }

@@ -1,10 +1,9 @@
 //! `liveops flag rm`: takes a flag away. Readers then answer "off" for everybody.
 
-use crate::commands::flag::change;
 use clap::Args;
 
-use crate::commands::flag::name;
 use crate::commands::flag::reason::ReasonArgs;
+use crate::commands::flag::{change, name};
 use crate::context::Context;
 use liveops_domain::error::{Exit, Result};
 use liveops_domain::flag::edit::Edit;

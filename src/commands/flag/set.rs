@@ -1,10 +1,9 @@
 //! `liveops flag set`: creates a flag, or edits what is named and nothing else.
 
-use crate::commands::flag::change;
 use clap::Args;
 
-use crate::commands::flag::name;
 use crate::commands::flag::reason::ReasonArgs;
+use crate::commands::flag::{change, name};
 use crate::context::Context;
 use liveops_domain::error::{Error, Exit, Result};
 use liveops_domain::flag::edit::{Edit, SetEdit};

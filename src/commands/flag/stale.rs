@@ -16,7 +16,7 @@ use liveops_domain::error::{Exit, Result};
 use liveops_domain::flag::stale::{Stale, stale};
 use liveops_domain::text::shell::word;
 use liveops_domain::text::time::rfc3339;
-use liveops_engine::flag::catalog::{Shelf, newest};
+use liveops_engine::flag::catalog::{FlagCatalog, newest};
 use liveops_engine::flagstore::FlagStore as _;
 
 /// Days without a change after which a flag that is the same for everybody is stale.
@@ -114,20 +114,21 @@ impl Report for StaleList {
 
 pub(super) async fn run(args: StaleArgs, cx: &Context) -> Result<Exit> {
     let store = cx.flags()?;
-    let (shelf, history) = tokio::join!(Shelf::of(cx, &store), store.history(None, None));
-    let (shelf, history) = (shelf?, history?);
+    let (catalog, history) = tokio::join!(FlagCatalog::of(cx, &store), store.history(None, None));
+    let (catalog, history) = (catalog?, history?);
     let newest = newest(&history);
     let after = Duration::from_secs(args.days.saturating_mul(86_400));
     let now = cx.clock.now();
     let mut flags = Vec::new();
     let mut untold = 0;
-    for held in &shelf.flags {
-        let Some(last) = newest.get(held.name.as_str()).filter(|last| last.after.as_ref() == Some(&held.raw)) else {
+    for stored in &catalog.flags {
+        let Some(last) = newest.get(stored.name.as_str()).filter(|last| last.after.as_ref() == Some(&stored.raw))
+        else {
             untold += 1;
             continue;
         };
-        flags.extend(stale(&held.raw, last, now, after).map(|stale| StaleEntry {
-            name: held.name.clone(),
+        flags.extend(stale(&stored.raw, last, now, after).map(|stale| StaleEntry {
+            name: stored.name.clone(),
             stale,
             by: last.by.clone(),
             reason: last.reason.clone(),
@@ -140,7 +141,7 @@ pub(super) async fn run(args: StaleArgs, cx: &Context) -> Result<Exit> {
         }
         None => labels::command(cx, "all flags", "flag list"),
     };
-    let report = StaleList { days: args.days, flags, untold, environment: shelf.environment };
-    cx.show(&report, labels::frame(next, shelf.source))?;
+    let report = StaleList { days: args.days, flags, untold, environment: catalog.environment };
+    cx.show(&report, labels::frame(next, catalog.source))?;
     Ok(Exit::Good)
 }

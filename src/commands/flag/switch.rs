@@ -1,17 +1,16 @@
 //! `liveops flag enable`, `disable` and `kill`: the switch of a flag. Killing is a kill switch: nothing but `--yes`
 //! stands before it, and switching on again is what asks.
 
-use crate::commands::flag::change;
 use clap::Args;
-use liveops_engine::flag::reason::ChangeReason;
 
-use crate::commands::flag::name;
 use crate::commands::flag::reason::ReasonArgs;
+use crate::commands::flag::{change, name};
 use crate::context::Context;
 use liveops_domain::error::{Exit, Result};
 use liveops_domain::flag::edit::Edit;
 use liveops_domain::flag::name::FlagName;
 use liveops_engine::flag::change::Request;
+use liveops_engine::flag::reason::ChangeReason;
 
 /// Switch a flag on, for whom its percentage, lists and rules say
 #[derive(Debug, Args)]

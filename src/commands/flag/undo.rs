@@ -1,9 +1,8 @@
 //! `liveops flag undo`: the newest change of a flag taken back, whoever made it, or everything after a revision.
 
-use crate::commands::flag::change::carry_out;
 use clap::Args;
-use liveops_engine::flag::reason::ChangeReason;
 
+use crate::commands::flag::change::carry_out;
 use crate::commands::flag::name;
 use crate::commands::flag::reason::ReasonArgs;
 use crate::context::Context;
@@ -12,9 +11,10 @@ use liveops_domain::change::undo::flag::{FlagUndo, Stale};
 use liveops_domain::error::{Exit, Result};
 use liveops_domain::flag::name::FlagName;
 use liveops_engine::flag::change::{Change, Planned};
+use liveops_engine::flag::reason::ChangeReason;
 use liveops_engine::flag::refuse::missing;
 use liveops_engine::flag::restore::{read, stale, target};
-use liveops_engine::flag::store_access::Site;
+use liveops_engine::flag::store_access::FlagStoreAccess;
 
 /// Take the newest change of a flag back, or go back to a revision
 ///
@@ -42,17 +42,17 @@ pub(super) struct UndoArgs {
 
 pub(super) async fn run(args: UndoArgs, cx: &Context) -> Result<Exit> {
     let why = ChangeReason::from(args.why.clone());
-    let site = Site::of(cx)?;
-    let now = read(&site, &args.name).await?;
+    let access = FlagStoreAccess::of(cx)?;
+    let now = read(&access, &args.name).await?;
     why.at_revision(cx, &args.name, now.current.as_deref())?;
     let back = match now.step_back(args.to_rev) {
         Err(Stale::NoHistory { .. }) if now.current.is_none() => {
-            return Err(missing(&site.store, &args.name).await);
+            return Err(missing(&access.store, &args.name).await);
         }
         back => back.map_err(|why| stale(cx, &why))?,
     };
-    let target = target(&back, site.reader)?;
-    let safe = target.only_takes_away(site.reader);
+    let target = target(&back, access.reader)?;
+    let safe = target.only_takes_away(access.reader);
     if !safe && target.changes() {
         why.check(cx)?;
     }
@@ -65,10 +65,10 @@ pub(super) async fn run(args: UndoArgs, cx: &Context) -> Result<Exit> {
         kill_switch: safe,
         undoes,
         failed: Vec::new(),
-        planned: Planned::of(&site, "flag.undo", vec![target], why).await?,
+        planned: Planned::of(&access, "flag.undo", vec![target], why).await?,
         to_do_it: None,
     };
-    carry_out(cx, &site, change).await
+    carry_out(cx, &access, change).await
 }
 
 /// The change in this user's audit log that this takes back as a whole: one of this flag alone.

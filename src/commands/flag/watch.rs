@@ -24,10 +24,10 @@ use liveops_domain::flag::name::FlagName;
 use liveops_domain::flag::reader::Reader;
 use liveops_domain::text::duration;
 use liveops_domain::text::time::rfc3339;
-use liveops_engine::flag::catalog::Held;
+use liveops_engine::flag::catalog::StoredFlag;
 use liveops_engine::flag::summary::Summary;
 use liveops_engine::flagstore::FlagStore as _;
-use liveops_engine::flagstore::watch::Seen;
+use liveops_engine::flagstore::watch::StoreChange;
 
 /// Show changes as they happen, until Ctrl-C
 ///
@@ -94,11 +94,11 @@ impl Report for FlagChange {
 }
 
 impl FlagChange {
-    fn new(cx: &Context, reader: Reader, found: Seen) -> Self {
+    fn new(cx: &Context, reader: Reader, found: StoreChange) -> Self {
         let (before, after) = (found.before.as_deref(), found.now.as_deref());
-        let held = found.now.clone().map(|raw| Held::new(found.name.clone(), raw));
+        let stored = found.now.clone().map(|raw| StoredFlag::new(found.name.clone(), raw));
         let audience =
-            held.map_or_else(|| "nobody: it is removed".to_owned(), |held| Summary::new(&held, reader).audience);
+            stored.map_or_else(|| "nobody: it is removed".to_owned(), |stored| Summary::new(&stored, reader).audience);
         let when = found.revision.as_ref().map_or_else(|| cx.clock.now(), |revision| revision.at);
         Self {
             at: rfc3339(when),

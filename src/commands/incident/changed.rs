@@ -1,7 +1,6 @@
 //! What every changing verb does after it knows what to say: permission, journal, people, report. In this order.
 
-use crate::commands::incident::view::delivery_word;
-use crate::commands::incident::view::head;
+use crate::commands::incident::view::{delivery_word, head};
 use crate::context::Context;
 use crate::output::block::{Block, Tone, plain, span};
 use crate::output::report::{Meta, Report};
@@ -10,29 +9,29 @@ use crate::output::view::View;
 use liveops_domain::error::{Error, Exit, Result};
 use liveops_domain::incident::event::DeliveryState;
 use liveops_domain::status::source::{Outcome, Recommendation};
-use liveops_engine::incident::deliver::Told;
-use liveops_engine::incident::record::{self, IncidentChange, Say};
+use liveops_engine::incident::deliver::DeliveryResult;
+use liveops_engine::incident::record::{IncidentChange, IncidentStep};
 
 /// Shows what came of it. Exit code 5 when somebody was to be paged and nobody was: the incident is there, and nobody
 /// knows.
-pub(crate) fn show(cx: &Context, change: &IncidentChange) -> Result<Exit> {
+pub(super) fn show(cx: &Context, change: &IncidentChange) -> Result<Exit> {
     let meta = Meta {
         environment: Some(change.shown.incident.environment.clone()),
-        outcome: if change.tale.paged == Some(false) { Outcome::Partial } else { Outcome::Success },
+        outcome: if change.deliveries.paged == Some(false) { Outcome::Partial } else { Outcome::Success },
         incidents: vec![change.shown.json()],
         warnings: change.warnings.clone(),
         ..Meta::steps(steps(change)).dense()
     };
     cx.show(change, meta)?;
-    if change.tale.paged != Some(false) {
+    if change.deliveries.paged != Some(false) {
         return Ok(Exit::Good);
     }
     let why: Vec<String> = change
-        .tale
-        .told
+        .deliveries
+        .results
         .iter()
-        .filter(|told| told.page)
-        .map(|told| format!("{}: {}", told.channel, told.reason))
+        .filter(|result| result.page)
+        .map(|result| format!("{}: {}", result.channel, result.reason))
         .collect();
     Err(Error::HalfDone {
         done: format!("{} is in the journal of {}", change.summary, change.shown.incident.id),
@@ -52,21 +51,30 @@ fn steps(change: &IncidentChange) -> Vec<Recommendation> {
 }
 
 /// Journals it, tells the people, and shows what came of it.
-pub(crate) async fn say(cx: &Context, say: Say) -> Result<Exit> {
-    let change = record::say(cx, say).await?;
+pub(super) async fn record(cx: &Context, step: IncidentStep) -> Result<Exit> {
+    let change = liveops_engine::incident::record::record(cx, step).await?;
     show(cx, &change)
 }
 
+/// `mitigated: rolled back`.
+pub(super) fn with_reason(head: String, reason: Option<&str>) -> String {
+    match reason {
+        Some(reason) => format!("{head}: {reason}"),
+        None => head,
+    }
+}
+
 /// Lines of how messages went.
-pub(crate) fn told_lines(told: &[Told], view: &View) -> Vec<Block> {
-    told.iter()
-        .map(|told| {
-            let tone = match told.state {
+pub(crate) fn result_lines(results: &[DeliveryResult], view: &View) -> Vec<Block> {
+    results
+        .iter()
+        .map(|result| {
+            let tone = match result.state {
                 DeliveryState::Accepted => Tone::Good,
                 DeliveryState::GivenUp => Tone::Bad,
                 _ => Tone::Warn,
             };
-            let what = match (told.page, told.state) {
+            let what = match (result.page, result.state) {
                 (true, DeliveryState::Accepted) => "page",
                 (true, _) => "PAGE",
                 (false, _) => "told",
@@ -74,9 +82,9 @@ pub(crate) fn told_lines(told: &[Told], view: &View) -> Vec<Block> {
             Block::Whole(vec![
                 plain("  "),
                 mark(tone, view),
-                plain(format!(" {what} {} ({}): ", told.channel, told.kind)),
-                span(delivery_word(told.state), tone),
-                span(format!(", {}", told.reason), Tone::Dim),
+                plain(format!(" {what} {} ({}): ", result.channel, result.kind)),
+                span(delivery_word(result.state), tone),
+                span(format!(", {}", result.reason), Tone::Dim),
             ])
         })
         .collect()
@@ -90,7 +98,7 @@ impl Report for IncidentChange {
         let mut blocks =
             vec![Block::Whole(vec![mark(tone, view), span(format!(" {word}"), tone), plain(self.summary.clone())])];
         blocks.extend(head(&self.shown, view));
-        blocks.extend(told_lines(&self.tale.told, view));
+        blocks.extend(result_lines(&self.deliveries.results, view));
         for detail in &self.details {
             blocks.push(Block::Whole(vec![plain(format!("  {detail}"))]));
         }

@@ -1,21 +1,22 @@
 //! `liveops incident list`: the open ones, the worst first; with `--all` also those that are over.
 
-use crate::commands::incident::view::head;
 use clap::Args;
 use serde::{Serialize, Serializer};
 use serde_json::json;
 
+use crate::commands::incident::view::head;
 use crate::context::Context;
 use crate::output::block::{Block, Table, Tone, plain, span};
 use crate::output::report::{Meta, Report};
 use crate::output::view::View;
 use liveops_domain::error::{Exit, Result};
-use liveops_domain::incident::deadline::{Standing, next};
+use liveops_domain::incident::deadline::{DeadlineState, next};
 use liveops_domain::incident::severity::Severity;
+use liveops_domain::incident::state::Incident;
 use liveops_domain::status::source::{Outcome, Recommendation};
 use liveops_domain::text::time::rfc3339;
 use liveops_engine::incident::index;
-use liveops_engine::incident::summary::Shown;
+use liveops_engine::incident::summary::IncidentSummary;
 
 /// List incidents
 ///
@@ -36,29 +37,25 @@ pub(super) struct ListArgs {
 }
 
 struct IncidentList {
-    incidents: Vec<Shown>,
+    incidents: Vec<IncidentSummary>,
     /// Those that are left out.
     others: usize,
 }
 
 pub(super) fn run(args: &ListArgs, cx: &Context) -> Result<Exit> {
-    let now = cx.clock.now();
     let environment = cx.environment()?;
-    let table = &cx.config()?.settings.incidents.severities;
     let index = index(cx)?;
-    let total = index.summaries.len();
-    let mut incidents: Vec<Shown> = index
-        .summaries
-        .into_iter()
-        .map(|summary| summary.incident)
+    let (total, warnings) = (index.stored.len(), index.warnings());
+    let mut incidents: Vec<IncidentSummary> = index
+        .incidents()
         .filter(|one| args.sev.is_empty() || args.sev.contains(&one.severity))
         .filter(|one| args.all || (one.phase.is_open() && one.environment == environment))
-        .map(|one| Shown::new(one, table, now))
-        .collect();
+        .map(|one| IncidentSummary::of(cx, one))
+        .collect::<Result<_>>()?;
     // What is open comes first, the worst before all; what is over, the latest first.
     incidents.sort_by(|a, b| {
         let (a, b) = (&a.incident, &b.incident);
-        let over = |one: &liveops_domain::incident::state::Incident| !one.phase.is_open();
+        let over = |one: &Incident| !one.phase.is_open();
         over(a)
             .cmp(&over(b))
             .then_with(|| if over(a) { b.id.cmp(&a.id) } else { (a.severity, &a.id).cmp(&(b.severity, &b.id)) })
@@ -66,9 +63,9 @@ pub(super) fn run(args: &ListArgs, cx: &Context) -> Result<Exit> {
     let report = IncidentList { others: total - incidents.len(), incidents };
     let open = report.incidents.iter().filter(|shown| shown.incident.phase.is_open());
     let meta = Meta {
-        outcome: if index.broken.is_empty() { Outcome::Success } else { Outcome::Partial },
-        incidents: open.map(Shown::json).collect(),
-        warnings: index.broken.iter().map(|(id, error)| format!("{id} cannot be read: {error}")).collect(),
+        outcome: if warnings.is_empty() { Outcome::Success } else { Outcome::Partial },
+        incidents: open.map(IncidentSummary::json).collect(),
+        warnings,
         ..Meta::steps(vec![report.next()])
     };
     cx.show(&report, meta)?;
@@ -89,7 +86,7 @@ impl IncidentList {
 
 impl Serialize for IncidentList {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let incidents: Vec<_> = self.incidents.iter().map(Shown::json).collect();
+        let incidents: Vec<_> = self.incidents.iter().map(IncidentSummary::json).collect();
         json!({ "incidents": incidents, "others": self.others }).serialize(serializer)
     }
 }
@@ -131,7 +128,7 @@ impl Report for IncidentList {
             let missed: Vec<&str> = shown
                 .deadlines
                 .iter()
-                .filter(|deadline| deadline.standing == Standing::Breached)
+                .filter(|deadline| deadline.standing == DeadlineState::Breached)
                 .map(|deadline| deadline.duty.word())
                 .collect();
             table.row(vec![

@@ -1,16 +1,24 @@
 //! `liveops incident`: an incident from the page to its end. The journal is written first; whatever else fails, what a
 //! person said is kept.
 
+mod ack;
+mod amend;
 pub(crate) mod changed;
-mod facts;
+mod escalate;
+mod handoff;
 mod list;
+mod mitigate;
+mod note;
 mod open;
-pub(crate) mod receive;
+mod receive;
+mod reopen;
 mod report;
+mod resolve;
+mod role;
+mod severity;
 mod show;
-mod step;
-pub(crate) mod sync;
-pub(crate) mod timeline;
+mod sync;
+mod timeline;
 pub(crate) mod view;
 mod watch;
 
@@ -18,6 +26,8 @@ use clap::{Args, Subcommand};
 
 use crate::context::Context;
 use liveops_domain::error::{Exit, Result};
+use liveops_engine::incident::resolve::id_of;
+use liveops_engine::incident::sync::refresh;
 
 /// Open an incident, say what happens, and end it
 ///
@@ -41,16 +51,16 @@ pub(crate) struct IncidentArgs {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Open(open::OpenArgs),
-    Ack(step::AckArgs),
-    Note(facts::NoteArgs),
-    Severity(facts::SeverityArgs),
-    Role(facts::RoleArgs),
-    Escalate(facts::EscalateArgs),
-    Mitigate(step::MitigateArgs),
-    Resolve(step::ResolveArgs),
-    Reopen(step::ReopenArgs),
-    Amend(facts::AmendArgs),
-    Handoff(facts::HandoffArgs),
+    Ack(ack::AckArgs),
+    Note(note::NoteArgs),
+    Severity(severity::SeverityArgs),
+    Role(role::RoleArgs),
+    Escalate(escalate::EscalateArgs),
+    Mitigate(mitigate::MitigateArgs),
+    Resolve(resolve::ResolveArgs),
+    Reopen(reopen::ReopenArgs),
+    Amend(amend::AmendArgs),
+    Handoff(handoff::HandoffArgs),
     Timeline(timeline::TimelineArgs),
     List(list::ListArgs),
     Show(show::ShowArgs),
@@ -60,30 +70,55 @@ enum Verb {
     Sync(sync::SyncArgs),
 }
 
-/// Which incident.
+/// Which incident, by `-i`.
 #[derive(Debug, Clone, Args)]
-pub(crate) struct Which {
+struct WhichIncident {
     /// Incident, or a part of its id [default: the one that is open]
     #[arg(short = 'i', long, value_name = "ID")]
-    pub(crate) incident: Option<String>,
+    incident: Option<String>,
+}
+
+impl WhichIncident {
+    /// The id; `verb` is for the commands that an error proposes.
+    fn id(&self, cx: &Context, verb: &str) -> Result<String> {
+        id_of(cx, self.incident.as_deref(), &format!("incident {verb} -i"))
+    }
+}
+
+/// Which incident, by its id or by `-i`.
+#[derive(Debug, Clone, Args)]
+struct IncidentOrId {
+    /// Incident, or a part of its id [default: the one that is open]
+    #[arg(value_name = "ID")]
+    id: Option<String>,
+
+    #[command(flatten)]
+    which: WhichIncident,
+}
+
+impl IncidentOrId {
+    fn id(&self, cx: &Context, verb: &str) -> Result<String> {
+        let named = self.id.clone().or_else(|| self.which.incident.clone());
+        WhichIncident { incident: named }.id(cx, verb)
+    }
 }
 
 pub(crate) async fn run(args: IncidentArgs, cx: &Context) -> Result<Exit> {
     if !matches!(args.verb, Verb::Open(_) | Verb::Receive(_) | Verb::Sync(_)) {
-        liveops_engine::incident::sync::refresh(cx).await?;
+        refresh(cx).await?;
     }
     match args.verb {
         Verb::Open(args) => open::run(args, cx).await,
-        Verb::Ack(args) => step::ack(args, cx).await,
-        Verb::Note(args) => facts::note(args, cx).await,
-        Verb::Severity(args) => facts::severity(args, cx).await,
-        Verb::Role(args) => facts::role(args, cx).await,
-        Verb::Escalate(args) => facts::escalate(args, cx).await,
-        Verb::Mitigate(args) => step::mitigate(args, cx).await,
-        Verb::Resolve(args) => step::resolve(args, cx).await,
-        Verb::Reopen(args) => step::reopen(args, cx).await,
-        Verb::Amend(args) => facts::amend(args, cx).await,
-        Verb::Handoff(args) => facts::handoff(args, cx).await,
+        Verb::Ack(args) => ack::run(args, cx).await,
+        Verb::Note(args) => note::run(args, cx).await,
+        Verb::Severity(args) => severity::run(args, cx).await,
+        Verb::Role(args) => role::run(args, cx).await,
+        Verb::Escalate(args) => escalate::run(args, cx).await,
+        Verb::Mitigate(args) => mitigate::run(args, cx).await,
+        Verb::Resolve(args) => resolve::run(args, cx).await,
+        Verb::Reopen(args) => reopen::run(args, cx).await,
+        Verb::Amend(args) => amend::run(args, cx).await,
+        Verb::Handoff(args) => handoff::run(args, cx).await,
         Verb::Timeline(args) => timeline::run(&args, cx),
         Verb::List(args) => list::run(&args, cx),
         Verb::Show(args) => show::run(&args, cx),

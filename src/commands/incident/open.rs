@@ -1,30 +1,18 @@
 //! `liveops incident open`: on the disk first, then evidence and people at once, then the next step.
 
 use clap::Args;
-use serde_json::json;
 
 use crate::commands::incident::changed::show;
 use crate::context::Context;
 use crate::output::prompt;
 use liveops_domain::alert::{Alert, AlertState, rank};
-use liveops_domain::change::journal::Event;
 use liveops_domain::error::{Error, Exit, Result};
-use liveops_domain::incident::event::{Amended, Field, Opened, kind};
-use liveops_domain::incident::notice::About;
+use liveops_domain::incident::event::Opened;
 use liveops_domain::incident::severity::{Severities, Severity};
-use liveops_domain::incident::state::{in_order, replay};
-use liveops_domain::status::source::Recommendation;
-use liveops_engine::change::unasked;
 use liveops_engine::clients::http::request::Effort;
-use liveops_engine::incident::deliver::{Tale, calls, tell};
-use liveops_engine::incident::evidence::capture;
-use liveops_engine::incident::message::message;
-use liveops_engine::incident::record::{IncidentChange, left_over, occurred};
-use liveops_engine::incident::standing;
-use liveops_engine::incident::summary::Shown;
-use liveops_engine::incident::sync::push;
+use liveops_engine::incident::record::occurred;
 use liveops_engine::observe::alerts::backends;
-use liveops_engine::session::store;
+use liveops_engine::opening;
 
 /// Open an incident
 ///
@@ -92,7 +80,8 @@ pub(super) async fn run(args: OpenArgs, cx: &Context) -> Result<Exit> {
         started_at: started_at.or_else(|| alert.as_ref()?.since),
         group_key: None,
     };
-    begin(cx, opened, warnings).await
+    let change = opening::open(cx, opened, warnings).await?;
+    show(cx, &change)
 }
 
 /// The severity that was said, that of the alert, or the answer of the person.
@@ -137,100 +126,4 @@ async fn worst(cx: &Context, warnings: &mut Vec<String>) -> Result<Option<Alert>
             Ok(None)
         }
     }
-}
-
-/// Opens it, whatever it is known from.
-pub(super) async fn begin(cx: &Context, opened: Opened, warnings: Vec<String>) -> Result<Exit> {
-    let summary = format!("open {} {}", opened.severity, opened.title);
-    let now = cx.clock.now();
-    let table = &cx.config()?.settings.incidents.severities;
-    let Some(confirmed) = unasked(cx, &summary)? else {
-        let planned = planned(cx, &opened)?;
-        let incident = replay("not opened", &in_order(vec![planned]))
-            .ok_or_else(|| Error::internal("an opening that opens nothing"))?;
-        let report = IncidentChange {
-            action: "open",
-            summary,
-            dry_run: true,
-            shown: Shown::new(incident, table, now),
-            event: None,
-            tale: Tale::default(),
-            details: Vec::new(),
-            next: Vec::new(),
-            warnings,
-            command: cx.command_line.replacen(" --dry-run", "", 1),
-        };
-        return show(cx, &report);
-    };
-    let store = store(cx)?;
-    let id = store.open(now, &cx.actor, &opened)?;
-    cx.output.note(&format!("{id} is open and in the journal; looking, and telling the people"));
-    let story = store.story(&id)?;
-    let event = story.events.first().ok_or_else(|| Error::internal("an incident without an opening"))?;
-    let calls = calls(cx, &story.incident, About::Opened)?;
-    let text = match &opened.alert {
-        Some(alert) if !opened.title.contains(alert.as_str()) => {
-            format!("{} (alert {alert})", opened.title)
-        }
-        _ => opened.title.clone(),
-    };
-    let message = message(&story.incident, About::Opened, text, event);
-    let ((lines, alerts), mut tale) = tokio::join!(capture(cx, &id), tell(cx, &calls, message, &confirmed));
-    let runbook = runbook(cx, &id, &opened, &alerts);
-    tale.told.extend(left_over(cx, &confirmed).await);
-    let mut warnings = warnings;
-    warnings.extend(push(cx, &id, &confirmed).await);
-    let incident = standing(cx, &id)?.incident;
-    let mut next = Vec::new();
-    let mut details = lines;
-    if let Some(runbook) = runbook {
-        details.push(format!("runbook: {runbook}"));
-    }
-    if calls.is_empty() {
-        let text = "nobody is told: the configuration has no channel for this (`notify`)";
-        details.push(text.into());
-        next.push(Recommendation::new("who would be told", "liveops page list"));
-    }
-    let report = IncidentChange {
-        action: "open",
-        summary: format!("opened {} {}", opened.severity, opened.title),
-        dry_run: false,
-        shown: Shown::new(incident, table, cx.clock.now()),
-        event: event.id.clone(),
-        tale,
-        details,
-        next,
-        warnings,
-        command: String::new(),
-    };
-    show(cx, &report)
-}
-
-/// The runbook of the alert, which is known once the alerts are.
-fn runbook(cx: &Context, id: &str, opened: &Opened, alerts: &[Alert]) -> Option<String> {
-    if opened.runbook.is_some() {
-        return opened.runbook.clone();
-    }
-    let name = opened.alert.as_deref()?;
-    let alert = alerts.iter().find(|alert| alert.name == name)?;
-    let runbook = alert.runbook.clone()?;
-    let amended =
-        Amended { field: Field::Runbook, to: runbook.clone(), was: None, text: Some("the alert says so".into()) };
-    let written = store(cx).and_then(|store| store.append(id, cx.clock.now(), &cx.actor, kind::AMENDED, &amended));
-    if let Err(error) = written {
-        cx.output.warn(&format!("not in the journal: {error}"));
-    }
-    Some(runbook)
-}
-
-fn planned(cx: &Context, opened: &Opened) -> Result<Event> {
-    Ok(Event {
-        seq: 1,
-        id: None,
-        at: cx.clock.now(),
-        by: cx.actor.clone(),
-        kind: kind::OPENED.into(),
-        data: json!(opened),
-        hash: String::new(),
-    })
 }

@@ -1,24 +1,23 @@
 //! `liveops incident receive`: Alertmanager's webhook opens incidents and tells those that are open of their alerts.
 
-use crate::commands::incident::view::head;
 use std::io::Read;
 use std::net::SocketAddr;
 
 use clap::Args;
 
-use crate::commands::incident::changed::told_lines;
+use crate::commands::incident::changed::result_lines;
+use crate::commands::incident::view::head;
 use crate::context::Context;
 use crate::output::block::{Block, Tone, plain};
 use crate::output::report::{Meta, Report};
 use crate::output::tone::mark;
 use crate::output::view::View;
 use liveops_domain::error::{Error, Exit, Result};
-use liveops_domain::incident::webhook::{Meaning, Webhook};
+use liveops_domain::incident::webhook::Webhook;
 use liveops_domain::status::source::Recommendation;
-use liveops_engine::change::unasked;
-use liveops_engine::incident::receive::{Received, follow, write};
-use liveops_engine::incident::summary::Shown;
-use liveops_engine::incident::{index, listen};
+use liveops_engine::incident::summary::IncidentSummary;
+use liveops_engine::opening::listen;
+use liveops_engine::opening::receive::{ReceiveReport, follow_up, journal, plan};
 
 /// Take Alertmanager's webhook: open an incident, or tell it of its alerts
 ///
@@ -53,15 +52,14 @@ pub(super) async fn run(args: ReceiveArgs, cx: &Context) -> Result<Exit> {
             "give it what Alertmanager posts to a webhook, or let it listen: `liveops incident receive --listen 127.0.0.1:9095`",
         )
     })?;
-    let Some(confirmed) = unasked(cx, "take a delivery of Alertmanager")? else {
-        let report = planned(cx, &webhook)?;
+    let Some(confirmed) = cx.unasked("take a delivery of Alertmanager")? else {
+        let report = plan(cx, &webhook)?;
         cx.show(&report, meta(&report))?;
         return Ok(Exit::Good);
     };
-    let written = write(cx, &webhook)?;
-    let report = follow(cx, written, &confirmed).await?;
+    let report = follow_up(cx, journal(cx, &webhook)?, &confirmed).await?;
     cx.show(&report, meta(&report))?;
-    if report.paged == Some(false) {
+    if report.deliveries.paged == Some(false) {
         return Err(Error::HalfDone {
             done: "the incident is open".into(),
             left: "NOBODY WAS PAGED, CALL SOMEBODY".into(),
@@ -71,33 +69,13 @@ pub(super) async fn run(args: ReceiveArgs, cx: &Context) -> Result<Exit> {
     Ok(Exit::Good)
 }
 
-fn planned(cx: &Context, webhook: &Webhook) -> Result<Received> {
-    let summaries = index(cx)?.summaries.into_iter();
-    let incidents: Vec<_> = summaries.map(|summary| summary.incident).collect();
-    let (what, signals) = match webhook.meaning(&incidents, cx.environment()?) {
-        Meaning::Open(_, signals) => ("opened", signals),
-        Meaning::Update(_, signals) if signals.is_empty() => ("known", signals),
-        Meaning::Update(_, signals) => ("updated", signals),
-        Meaning::Nothing => ("nothing", Vec::new()),
-    };
-    Ok(Received {
-        what,
-        dry_run: true,
-        shown: None,
-        alerts: signals.into_iter().map(|signal| signal.text).collect(),
-        details: Vec::new(),
-        told: Vec::new(),
-        paged: None,
-    })
-}
-
-fn meta(received: &Received) -> Meta {
+fn meta(received: &ReceiveReport) -> Meta {
     let step = received.shown.as_ref().and_then(|shown| shown.next().into_iter().next());
     let step = step.unwrap_or_else(|| Recommendation::new("next", "liveops incident list"));
-    Meta { incidents: received.shown.iter().map(Shown::json).collect(), ..Meta::steps(vec![step]).dense() }
+    Meta { incidents: received.shown.iter().map(IncidentSummary::json).collect(), ..Meta::steps(vec![step]).dense() }
 }
 
-impl Report for Received {
+impl Report for ReceiveReport {
     const SCHEMA: &'static str = "liveops.incident.receive/1";
 
     fn blocks(&self, view: &View) -> Vec<Block> {
@@ -113,7 +91,7 @@ impl Report for Received {
         for line in self.alerts.iter().chain(&self.details) {
             blocks.push(Block::Whole(vec![plain(format!("  {line}"))]));
         }
-        blocks.extend(told_lines(&self.told, view));
+        blocks.extend(result_lines(&self.deliveries.results, view));
         blocks
     }
 }

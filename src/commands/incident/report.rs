@@ -14,7 +14,7 @@ use crate::output::block::{Block, Table, Tone, plain, span};
 use crate::output::report::{Meta, Report};
 use crate::output::view::View;
 use liveops_domain::error::{Exit, Result};
-use liveops_domain::incident::deadline::{Standing, deadlines};
+use liveops_domain::incident::deadline::{DeadlineState, deadlines};
 use liveops_domain::incident::measures::{Measure, Span, is_within, measure};
 use liveops_domain::incident::severity::Severity;
 use liveops_domain::incident::state::Incident;
@@ -73,10 +73,9 @@ pub(super) fn run(args: &ReportArgs, cx: &Context) -> Result<Exit> {
         .and_then(|back| now.checked_sub_signed(back))
         .unwrap_or(chrono::DateTime::<chrono::Utc>::MIN_UTC);
     let index = index(cx)?;
+    let warnings = index.warnings();
     let all: Vec<Incident> = index
-        .summaries
-        .into_iter()
-        .map(|summary| summary.incident)
+        .incidents()
         .filter(|one| one.environment == environment && is_within(one, from, now))
         .filter(|one| args.sev.is_empty() || args.sev.contains(&one.severity))
         .filter(|one| args.service.is_none() || one.service == args.service)
@@ -84,7 +83,7 @@ pub(super) fn run(args: &ReportArgs, cx: &Context) -> Result<Exit> {
     let group = |name: String, some: Vec<&Incident>| {
         let late = |one: &&Incident| {
             let all = deadlines(one, table, now);
-            all.iter().filter(|due| due.standing == Standing::Breached).count()
+            all.iter().filter(|due| due.standing == DeadlineState::Breached).count()
         };
         Group {
             name,
@@ -109,8 +108,8 @@ pub(super) fn run(args: &ReportArgs, cx: &Context) -> Result<Exit> {
     groups.extend(by_service.map(|(service, some)| group(format!("service {service}"), some)));
     let next = Meta::next("next", "liveops incident list --all");
     let meta = Meta {
-        outcome: if index.broken.is_empty() { Outcome::Success } else { Outcome::Partial },
-        warnings: index.broken.iter().map(|(id, error)| format!("{id} cannot be read: {error}")).collect(),
+        outcome: if warnings.is_empty() { Outcome::Success } else { Outcome::Partial },
+        warnings: warnings,
         ..if all.is_empty() { next.dense() } else { next }
     };
     cx.show(&IncidentMeasures { since: rfc3339(from), window: args.since, groups }, meta)?;

@@ -1,26 +1,24 @@
 //! `liveops incident show`: where it stands, what is due, who was told, what is known.
 
-use crate::commands::incident::view::head;
 use clap::Args;
 use serde::{Serialize, Serializer};
 use serde_json::json;
 
-use crate::commands::incident::Which;
+use crate::commands::incident::IncidentOrId;
 use crate::commands::incident::timeline::block;
-use crate::commands::incident::view::{deadline_line, delivery_word};
+use crate::commands::incident::view::{deadline_line, delivery_word, head, times};
 use crate::context::Context;
 use crate::output::block::{Block, Tone, plain, span};
 use crate::output::report::{Meta, Report};
 use crate::output::tone::mark;
 use crate::output::view::View;
 use liveops_domain::error::{Exit, Result};
-use liveops_domain::incident::deadline::Standing;
+use liveops_domain::incident::deadline::DeadlineState;
 use liveops_domain::incident::event::DeliveryState;
 use liveops_domain::status::source::Verdict;
-use liveops_engine::files::incidents::Summary;
-use liveops_engine::incident::resolve::which;
-use liveops_engine::incident::standing;
-use liveops_engine::incident::summary::{Shown, clock};
+use liveops_engine::files::incidents::StoredIncident;
+use liveops_engine::incident::stored;
+use liveops_engine::incident::summary::IncidentSummary;
 use liveops_engine::incident::timeline::{Line, line};
 use liveops_engine::session::store;
 
@@ -32,24 +30,19 @@ use liveops_engine::session::store;
   liveops incident show
   liveops incident show 2026-11-22-p1-matchmaking-down -o json")]
 pub(super) struct ShowArgs {
-    /// Incident, or a part of its id [default: the one that is open]
-    #[arg(value_name = "ID")]
-    id: Option<String>,
-
     #[command(flatten)]
-    which: Which,
+    incident: IncidentOrId,
 }
 
 pub(super) struct IncidentReport {
-    pub(super) shown: Shown,
+    pub(super) shown: IncidentSummary,
     faults: Vec<String>,
     last: Vec<Line>,
     folder: String,
 }
 
 pub(super) fn run(args: &ShowArgs, cx: &Context) -> Result<Exit> {
-    let named = args.id.as_deref().or(args.which.incident.as_deref());
-    let id = which(cx, named, "show")?;
+    let id = args.incident.id(cx, "show")?;
     let report = gather(cx, &id)?;
     cx.show(&report, report.meta())?;
     Ok(report.verdict().into())
@@ -57,11 +50,9 @@ pub(super) fn run(args: &ShowArgs, cx: &Context) -> Result<Exit> {
 
 /// Everything about an incident, now.
 pub(super) fn gather(cx: &Context, id: &str) -> Result<IncidentReport> {
-    let Summary { incident, faults, last } = standing(cx, id)?;
-    let now = cx.clock.now();
-    let table = &cx.config()?.settings.incidents.severities;
+    let StoredIncident { incident, faults, last } = stored(cx, id)?;
     Ok(IncidentReport {
-        shown: Shown::new(incident, table, now),
+        shown: IncidentSummary::of(cx, incident)?,
         faults,
         last: last.iter().map(line).collect(),
         folder: store(cx)?.folder_of(id).display().to_string(),
@@ -80,7 +71,7 @@ impl IncidentReport {
     }
 
     fn verdict(&self) -> Verdict {
-        let overdue = self.shown.deadlines.iter().any(|one| one.is_open() && one.standing == Standing::Breached);
+        let overdue = self.shown.deadlines.iter().any(|one| one.is_open() && one.standing == DeadlineState::Breached);
         if overdue {
             Verdict::Fail
         } else if !self.faults.is_empty() || self.shown.incident.phase.is_open() {
@@ -116,20 +107,11 @@ impl Report for IncidentReport {
         let one = &self.shown.incident;
         let mut blocks = head(&self.shown, view);
         for deadline in &self.shown.deadlines {
-            if !deadline.is_open() && deadline.standing == Standing::Kept {
+            if !deadline.is_open() && deadline.standing == DeadlineState::Kept {
                 blocks.push(Block::Line(deadline_line(deadline, view)));
             }
         }
-        let mut times = Vec::new();
-        for (word, moment) in [
-            ("began", &one.started),
-            ("known", &one.detected),
-            ("acknowledged", &one.acknowledged),
-            ("mitigated", &one.mitigated),
-            ("resolved", &one.resolved),
-        ] {
-            times.extend(moment.at().map(|at| format!("{word} {}", clock(at, view.now))));
-        }
+        let times = times(one, view.now);
         blocks.push(Block::Whole(vec![span(format!("  {}", times.join(", ")), Tone::Dim)]));
         let roles: Vec<String> = one.roles.iter().map(|(role, who)| format!("{role} {who}")).collect();
         if !roles.is_empty() {

@@ -12,8 +12,7 @@ use crate::output::report::{Meta, Report};
 use crate::output::view::View;
 use liveops_domain::error::{Error, Exit, Result};
 use liveops_domain::status::source::Outcome;
-use liveops_engine::change::unasked;
-use liveops_engine::incident::sync::{Moved, one, streams};
+use liveops_engine::incident::sync::{SyncedIncident, streams, sync_one};
 use liveops_engine::session::store;
 
 /// Bring the incidents here and those in Redis together
@@ -26,8 +25,8 @@ use liveops_engine::session::store;
   liveops incident sync -o json | jq .data.incidents")]
 pub(super) struct SyncArgs {}
 
-struct Synced {
-    moved: Vec<Moved>,
+struct SyncReport {
+    moved: Vec<SyncedIncident>,
     failed: Vec<(String, Error)>,
     dry_run: bool,
     url: String,
@@ -40,16 +39,16 @@ pub(super) async fn run(_: SyncArgs, cx: &Context) -> Result<Exit> {
         hint: "set `incidents.redis.url` in liveops.yaml, such as `redis://127.0.0.1:6379/0`".into(),
     })?;
     let store = store(cx)?;
-    let mut report = Synced { moved: Vec::new(), failed: Vec::new(), dry_run: true, url: streams.url() };
+    let mut report = SyncReport { moved: Vec::new(), failed: Vec::new(), dry_run: true, url: streams.url() };
     let there = streams.ids().await?;
-    let Some(confirmed) = unasked(cx, "bring the incidents together")? else {
+    let Some(confirmed) = cx.unasked("bring the incidents together")? else {
         cx.show(&report, report.meta())?;
         return Ok(Exit::Good);
     };
     report.dry_run = false;
     let ids: BTreeSet<String> = store.ids()?.into_iter().chain(there).collect();
     for id in ids {
-        match one(&store, &streams, &id, &confirmed).await {
+        match sync_one(&store, &streams, &id, &confirmed).await {
             Ok(moved) => report.moved.push(moved),
             Err(error) => report.failed.push((id, error)),
         }
@@ -65,19 +64,19 @@ pub(super) async fn run(_: SyncArgs, cx: &Context) -> Result<Exit> {
     })
 }
 
-impl Synced {
+impl SyncReport {
     fn meta(&self) -> Meta {
         let outcome = if self.failed.is_empty() { Outcome::Success } else { Outcome::Partial };
         Meta { outcome, ..Meta::next("next", "liveops incident list").dense() }
     }
 
     fn total(&self) -> (usize, usize) {
-        let sum = |of: fn(&Moved) -> usize| self.moved.iter().map(of).sum();
+        let sum = |of: fn(&SyncedIncident) -> usize| self.moved.iter().map(of).sum();
         (sum(|one| one.received), sum(|one| one.sent))
     }
 }
 
-impl Serialize for Synced {
+impl Serialize for SyncReport {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let (received, sent) = self.total();
         let failed = self.failed.iter().map(|(id, error)| json!({ "id": id, "error": error.to_string() }));
@@ -93,7 +92,7 @@ impl Serialize for Synced {
     }
 }
 
-impl Report for Synced {
+impl Report for SyncReport {
     const SCHEMA: &'static str = "liveops.incident.sync/1";
 
     fn blocks(&self, _view: &View) -> Vec<Block> {

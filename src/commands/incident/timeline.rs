@@ -3,7 +3,7 @@
 use clap::Args;
 use serde::Serialize;
 
-use crate::commands::incident::Which;
+use crate::commands::incident::IncidentOrId;
 use crate::context::Context;
 use crate::output::block::{Block, Table, Tone, plain, span};
 use crate::output::report::{Meta, Report};
@@ -13,7 +13,6 @@ use liveops_domain::error::{Exit, Result};
 use liveops_domain::incident::event::kind;
 use liveops_domain::status::source::Verdict;
 use liveops_domain::text::time::rfc3339;
-use liveops_engine::incident::resolve::which;
 use liveops_engine::incident::summary::clock;
 use liveops_engine::incident::timeline::{Line, line};
 use liveops_engine::session::store;
@@ -27,12 +26,8 @@ use liveops_engine::session::store;
   liveops incident timeline matchmaking -o csv > timeline.csv
   liveops incident timeline -o json | jq -r '.data.events[] | [.at, .by, .text] | @tsv'")]
 pub(super) struct TimelineArgs {
-    /// Incident, or a part of its id [default: the one that is open]
-    #[arg(value_name = "ID")]
-    id: Option<String>,
-
     #[command(flatten)]
-    which: Which,
+    incident: IncidentOrId,
 
     /// Also how each message went
     #[arg(long)]
@@ -66,14 +61,13 @@ struct Timeline {
 }
 
 pub(super) fn run(args: &TimelineArgs, cx: &Context) -> Result<Exit> {
-    let named = args.id.as_deref().or(args.which.incident.as_deref());
-    let id = which(cx, named, "timeline")?;
-    let story = store(cx)?.story(&id)?;
+    let id = args.incident.id(cx, "timeline")?;
+    let log = store(cx)?.log(&id)?;
     let shown = |event: &&Event| args.notifications || event.kind != kind::NOTIFICATION;
-    let events: Vec<Line> = story.events.iter().filter(shown).map(line).collect();
-    let report = Timeline { left_out: story.events.len() - events.len(), events, faults: story.faults, incident: id };
+    let events: Vec<Line> = log.events.iter().filter(shown).map(line).collect();
+    let report = Timeline { left_out: log.events.len() - events.len(), events, faults: log.faults, incident: id };
     let meta = Meta {
-        environment: Some(story.incident.environment),
+        environment: Some(log.incident.environment),
         verdict: if report.faults.is_empty() { Verdict::Pass } else { Verdict::Warn },
         warnings: report.faults.clone(),
         ..Meta::next("next", format!("liveops incident show {}", report.incident))

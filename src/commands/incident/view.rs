@@ -1,14 +1,17 @@
 //! How an incident is shown: its JSON, and the lines that every screen begins with.
 
+use chrono::{DateTime, Utc};
+
 use crate::output::block::{Block, Span, Tone, plain, span};
 use crate::output::tone::mark;
 use crate::output::view::View;
-use liveops_domain::incident::deadline::{Deadline, Standing};
+use liveops_domain::incident::deadline::{Deadline, DeadlineState};
 use liveops_domain::incident::event::DeliveryState;
 use liveops_domain::incident::severity::Severity;
+use liveops_domain::incident::state::Incident;
 use liveops_domain::incident::transition::Phase;
 use liveops_domain::text::time::compact;
-use liveops_engine::incident::summary::{Shown, clock, seconds};
+use liveops_engine::incident::summary::{IncidentSummary, clock, seconds};
 
 /// One deadline as people read it.
 pub(crate) fn deadline_line(deadline: &Deadline, view: &View) -> Vec<Span> {
@@ -16,17 +19,19 @@ pub(crate) fn deadline_line(deadline: &Deadline, view: &View) -> Vec<Span> {
     let duty = deadline.duty.word();
     let past = compact(seconds(deadline.done.unwrap_or(view.now) - deadline.due));
     let (tone, text) = match (deadline.standing, deadline.done) {
-        (Standing::Pending, _) => {
+        (DeadlineState::Pending, _) => {
             (Tone::Strong, format!("{duty} in {} (by {due})", compact(seconds(deadline.due - view.now))))
         }
-        (Standing::Kept, _) => (Tone::Good, format!("{duty}: in time (by {due})")),
-        (Standing::Breached, None) => (Tone::Bad, format!("{} OVERDUE by {past} (was due {due})", duty.to_uppercase())),
-        (Standing::Breached, Some(_)) if deadline.disputed => (
+        (DeadlineState::Kept, _) => (Tone::Good, format!("{duty}: in time (by {due})")),
+        (DeadlineState::Breached, None) => {
+            (Tone::Bad, format!("{} OVERDUE by {past} (was due {due})", duty.to_uppercase()))
+        }
+        (DeadlineState::Breached, Some(_)) if deadline.disputed => (
             Tone::Warn,
             format!("{duty}: missed as recorded (due {due}, written down {past} late); an earlier time was stated"),
         ),
         // What was lowered after the miss may have been done before the last due time.
-        (Standing::Breached, Some(_)) => (Tone::Warn, format!("{duty}: missed, done {past} late (due {due})")),
+        (DeadlineState::Breached, Some(_)) => (Tone::Warn, format!("{duty}: missed, done {past} late (due {due})")),
     };
     vec![plain("  "), mark(tone, view), span(format!(" {text}"), tone)]
 }
@@ -42,9 +47,21 @@ pub(crate) fn delivery_word(state: DeliveryState) -> &'static str {
     }
 }
 
+/// What happened when: `began 03:12Z`.
+pub(super) fn times(one: &Incident, now: DateTime<Utc>) -> Vec<String> {
+    let moments = [
+        ("began", &one.started),
+        ("known", &one.detected),
+        ("acknowledged", &one.acknowledged),
+        ("mitigated", &one.mitigated),
+        ("resolved", &one.resolved),
+    ];
+    moments.into_iter().filter_map(|(word, moment)| Some(format!("{word} {}", clock(moment.at()?, now)))).collect()
+}
+
 /// Severity and title; phase, age and who has it; each deadline that is open or was missed; a page that did not
 /// arrive, in capitals.
-pub(crate) fn head(shown: &Shown, view: &View) -> Vec<Block> {
+pub(crate) fn head(shown: &IncidentSummary, view: &View) -> Vec<Block> {
     let one = &shown.incident;
     let tone = tone(shown);
     let mut blocks = vec![Block::Line(vec![
@@ -64,7 +81,7 @@ pub(crate) fn head(shown: &Shown, view: &View) -> Vec<Block> {
     }
     blocks.push(Block::Line(line));
     for deadline in &shown.deadlines {
-        if deadline.is_open() || deadline.standing == Standing::Breached {
+        if deadline.is_open() || deadline.standing == DeadlineState::Breached {
             blocks.push(Block::Line(deadline_line(deadline, view)));
         }
     }
@@ -73,13 +90,13 @@ pub(crate) fn head(shown: &Shown, view: &View) -> Vec<Block> {
 }
 
 /// The line in capitals, while it is true.
-pub(crate) fn unpaged(shown: &Shown) -> Option<Block> {
+pub(crate) fn unpaged(shown: &IncidentSummary) -> Option<Block> {
     let why = shown.unpaged()?;
     Some(Block::Whole(vec![span("  NOBODY WAS PAGED", Tone::Bad), plain(format!(" ({why}); CALL SOMEBODY"))]))
 }
 
 /// How the incident looks.
-fn tone(shown: &Shown) -> Tone {
+fn tone(shown: &IncidentSummary) -> Tone {
     match (shown.incident.phase, shown.incident.severity) {
         (Phase::Resolved, _) => Tone::Good,
         (Phase::Mitigated, _) => Tone::Warn,

@@ -5,16 +5,14 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::commands::incident::show::IncidentReport;
-use crate::commands::incident::{Which, show};
+use crate::commands::incident::{IncidentOrId, show};
 use crate::context::Context;
 use crate::watch::{Look, watch_and};
 use liveops_domain::error::{Exit, Result};
-use liveops_domain::incident::deadline::Standing;
+use liveops_domain::incident::deadline::DeadlineState;
 use liveops_domain::text::duration::parse_positive;
-use liveops_engine::change::unasked;
-use liveops_engine::incident::record::left_over;
-use liveops_engine::incident::resolve::which;
-use liveops_engine::incident::summary::Shown;
+use liveops_engine::incident::record::flush_outbox;
+use liveops_engine::incident::summary::IncidentSummary;
 
 /// Watch an incident and its deadlines
 ///
@@ -25,12 +23,8 @@ use liveops_engine::incident::summary::Shown;
   liveops incident watch
   liveops incident watch -o json | jq -c .data.incident.next_deadline")]
 pub(super) struct WatchArgs {
-    /// Incident, or a part of its id [default: the one that is open]
-    #[arg(value_name = "ID")]
-    id: Option<String>,
-
     #[command(flatten)]
-    which: Which,
+    incident: IncidentOrId,
 
     /// Time between two looks
     #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = parse_positive)]
@@ -38,8 +32,7 @@ pub(super) struct WatchArgs {
 }
 
 pub(super) async fn run(args: WatchArgs, cx: &Context) -> Result<Exit> {
-    let named = args.id.as_deref().or(args.which.incident.as_deref());
-    let id = which(cx, named, "watch")?;
+    let id = args.incident.id(cx, "watch")?;
     cx.output.refuse_rows()?;
     let look = async || {
         let report = show::gather(cx, &id)?;
@@ -48,9 +41,9 @@ pub(super) async fn run(args: WatchArgs, cx: &Context) -> Result<Exit> {
     };
     let deliver = async || {
         if !cx.is_read_only()?
-            && let Some(confirmed) = unasked(cx, "deliver what is in the outbox")?
+            && let Some(confirmed) = cx.unasked("deliver what is in the outbox")?
         {
-            left_over(cx, &confirmed).await;
+            flush_outbox(cx, &confirmed).await;
         }
         Ok(())
     };
@@ -58,6 +51,8 @@ pub(super) async fn run(args: WatchArgs, cx: &Context) -> Result<Exit> {
 }
 
 fn exit(report: &IncidentReport) -> Exit {
-    let overdue = |shown: &Shown| shown.deadlines.iter().any(|due| due.is_open() && due.standing == Standing::Breached);
+    let overdue = |shown: &IncidentSummary| {
+        shown.deadlines.iter().any(|due| due.is_open() && due.standing == DeadlineState::Breached)
+    };
     if overdue(&report.shown) { Exit::Bad } else { Exit::Good }
 }

@@ -35,7 +35,7 @@ pub(crate) struct CheckArgs {
 
 /// A document, checked.
 #[derive(Debug, Serialize)]
-pub(super) struct Checked {
+pub(super) struct PostmortemCheck {
     pub(super) incident: String,
     path: String,
     due: Option<String>,
@@ -49,9 +49,9 @@ pub(super) fn run(args: &CheckArgs, cx: &Context) -> Result<Exit> {
 }
 
 /// Reads and checks the document of an incident. That there is none is a finding once it is owed.
-pub(super) fn look(id: Option<&str>, cx: &Context) -> Result<Checked> {
-    let story = source::which(cx, id)?;
-    let one = &story.incident;
+pub(super) fn look(id: Option<&str>, cx: &Context) -> Result<PostmortemCheck> {
+    let log = source::which(cx, id)?;
+    let one = &log.incident;
     let now = cx.clock.now();
     let path = source::document(cx, &one.id)?;
     let due = source::due(cx, one, now)?;
@@ -76,7 +76,7 @@ pub(super) fn look(id: Option<&str>, cx: &Context) -> Result<Checked> {
             (vec![finding], Vec::new())
         }
     };
-    Ok(Checked {
+    Ok(PostmortemCheck {
         incident: one.id.clone(),
         path: path.display().to_string(),
         due: due.map(rfc3339),
@@ -85,7 +85,7 @@ pub(super) fn look(id: Option<&str>, cx: &Context) -> Result<Checked> {
     })
 }
 
-impl Checked {
+impl PostmortemCheck {
     fn next(&self) -> Recommendation {
         let id = word(&self.incident);
         if self.findings.iter().any(|one| one.kind == "not_written") {
@@ -109,7 +109,7 @@ impl Checked {
     }
 }
 
-impl Report for Checked {
+impl Report for PostmortemCheck {
     const SCHEMA: &'static str = "liveops.postmortem.check/1";
 
     fn blocks(&self, view: &View) -> Vec<Block> {

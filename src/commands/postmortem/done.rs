@@ -9,7 +9,7 @@ use crate::output::block::{Block, Tone, plain};
 use crate::output::report::{Meta, Report};
 use crate::output::view::View;
 use liveops_domain::error::{Error, Exit, Result};
-use liveops_domain::incident::event::{Said, kind};
+use liveops_domain::incident::event::{Note, kind};
 use liveops_domain::status::source::Recommendation;
 use liveops_engine::session::store;
 
@@ -28,7 +28,7 @@ pub(crate) struct DoneArgs {
 }
 
 #[derive(Debug, serde::Serialize)]
-struct Closed {
+struct PostmortemDone {
     incident: String,
     dry_run: bool,
 }
@@ -47,17 +47,17 @@ pub(super) fn run(args: &DoneArgs, cx: &Context) -> Result<Exit> {
         return checked.show(cx);
     }
     if !cx.choices.dry_run {
-        let said = Said { text: "the postmortem is done".into() };
+        let said = Note { text: "the postmortem is done".into() };
         let store = store(cx)?;
         store.append(&checked.incident, cx.clock.now(), &cx.actor, kind::POSTMORTEM, &json!(said))?;
     }
-    let report = Closed { incident: checked.incident, dry_run: cx.choices.dry_run };
+    let report = PostmortemDone { incident: checked.incident, dry_run: cx.choices.dry_run };
     let next = Recommendation::new("see all incidents", "liveops incident list");
     cx.show_anywhere(&report, Meta::steps(vec![next]).dense())?;
     Ok(Exit::Good)
 }
 
-impl Report for Closed {
+impl Report for PostmortemDone {
     const SCHEMA: &'static str = "liveops.postmortem.done/1";
 
     fn blocks(&self, view: &View) -> Vec<Block> {

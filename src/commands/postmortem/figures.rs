@@ -16,7 +16,7 @@ use liveops_engine::changes::series;
 use liveops_engine::clients::http::request::Effort;
 use liveops_engine::clients::prometheus::Prometheus;
 use liveops_engine::observe::kpis;
-use liveops_engine::postmortem::facts::{Figure, Span};
+use liveops_engine::postmortem::facts::{IncidentWindow, KpiSeries};
 
 /// How much is shown before and after.
 const MARGIN: TimeDelta = TimeDelta::minutes(30);
@@ -37,7 +37,7 @@ pub(super) struct Measure {
 type Told = (f64, String, String);
 
 /// Every KPI, and what it was a week before; all at once.
-pub(super) async fn look(cx: &Context, kpis: &[Kpi], span: Span) -> Vec<Figure> {
+pub(super) async fn look(cx: &Context, kpis: &[Kpi], span: IncidentWindow) -> Vec<KpiSeries> {
     let (from, to) = (span.from - MARGIN, (span.to + MARGIN).min(cx.clock.now()));
     let mut figures = asked(cx, kpis, (from, to)).await;
     if figures.iter().all(|figure| figure.points.is_err()) {
@@ -55,11 +55,11 @@ pub(super) async fn look(cx: &Context, kpis: &[Kpi], span: Span) -> Vec<Figure> 
     figures
 }
 
-async fn asked(cx: &Context, kpis: &[Kpi], (from, to): (DateTime<Utc>, DateTime<Utc>)) -> Vec<Figure> {
+async fn asked(cx: &Context, kpis: &[Kpi], (from, to): (DateTime<Utc>, DateTime<Utc>)) -> Vec<KpiSeries> {
     join_all(kpis.iter().map(async |kpi| {
         let (points, before) = tokio::join!(series(cx, kpi, from, to), series(cx, kpi, from - WEEK, to - WEEK));
         let points = points.map_err(|error| error.to_string());
-        Figure {
+        KpiSeries {
             kpi: kpi.clone(),
             points: points.and_then(|points| match points.len() {
                 0 => Err("the metrics have no such series for this time".into()),
@@ -73,7 +73,7 @@ async fn asked(cx: &Context, kpis: &[Kpi], (from, to): (DateTime<Utc>, DateTime<
 }
 
 /// What it cost: players and purchases against the week before, errors served.
-pub(super) async fn impact(cx: &Context, figures: &[Figure], span: Span) -> Vec<Measure> {
+pub(super) async fn impact(cx: &Context, figures: &[KpiSeries], span: IncidentWindow) -> Vec<Measure> {
     let players = figures.iter().find(|figure| figure.counts_players());
     let purchases = figures.iter().find(|figure| figure.counts_purchases());
     let errors = figures.iter().find(|figure| matches!(figure.kpi.kind, KpiKind::Ratio { .. }));
@@ -97,7 +97,7 @@ pub(super) async fn impact(cx: &Context, figures: &[Figure], span: Span) -> Vec<
     ]
 }
 
-fn evidence(figure: &Figure, covered: f64) -> String {
+fn evidence(figure: &KpiSeries, covered: f64) -> String {
     let part = if covered < 0.95 {
         format!("; both weeks have values for {:.0} % of it", covered * 100.0)
     } else {
@@ -106,7 +106,7 @@ fn evidence(figure: &Figure, covered: f64) -> String {
     format!("`{}` against the same time last week{part}", figure.kpi.name)
 }
 
-fn lost(figure: &Figure, span: Span) -> Result<liveops_domain::postmortem::impact::Loss, String> {
+fn lost(figure: &KpiSeries, span: IncidentWindow) -> Result<liveops_domain::postmortem::impact::Loss, String> {
     let points = figure.points.as_ref().map_err(Clone::clone)?;
     loss(points, &figure.before, span.from, span.to)
         .ok_or_else(|| "there are no metrics of the same time last week".into())
@@ -115,8 +115,8 @@ fn lost(figure: &Figure, span: Span) -> Result<liveops_domain::postmortem::impac
 fn measured(
     name: &'static str,
     unit: &'static str,
-    figure: Option<&Figure>,
-    measure: impl Fn(&Figure) -> Result<Told, String>,
+    figure: Option<&KpiSeries>,
+    measure: impl Fn(&KpiSeries) -> Result<Told, String>,
 ) -> Measure {
     let found = figure.ok_or_else(|| "no KPI of this is configured".to_owned()).and_then(measure);
     Measure::new(name, unit, found)
@@ -135,7 +135,7 @@ impl Measure {
 }
 
 /// Errors that were served: the growth of the counter above the line.
-async fn served(cx: &Context, figure: Option<&Figure>, span: Span) -> Measure {
+async fn served(cx: &Context, figure: Option<&KpiSeries>, span: IncidentWindow) -> Measure {
     let asked = async {
         let figure = figure.ok_or_else(|| "no KPI of this is configured".to_owned())?;
         let KpiKind::Ratio { of, .. } = &figure.kpi.kind else {

@@ -15,7 +15,7 @@ use liveops_domain::runbook::Runbook;
 use liveops_domain::status::source::{Outcome, Recommendation};
 use liveops_domain::text::shell::word;
 use liveops_engine::files::file::write_shared;
-use liveops_engine::postmortem::facts::{Span, between, causes, cell, duties, stamp, timeline};
+use liveops_engine::postmortem::facts::{IncidentWindow, between, causes, cell, duties, stamp, timeline};
 use liveops_engine::postmortem::source;
 use liveops_engine::template::Template;
 
@@ -42,7 +42,7 @@ pub(crate) struct NewArgs {
 }
 
 #[derive(Debug, Serialize)]
-struct Kpi {
+struct KpiPlot {
     title: String,
     spark: String,
     words: String,
@@ -50,7 +50,7 @@ struct Kpi {
 }
 
 #[derive(Debug, Serialize)]
-struct Written {
+struct NewPostmortem {
     incident: String,
     path: String,
     plots: Vec<String>,
@@ -68,8 +68,8 @@ pub(super) async fn run(args: NewArgs, cx: &Context) -> Result<Exit> {
             hint: "leave out `--read-only`, or look with `--dry-run`".into(),
         });
     }
-    let story = source::which(cx, args.id.as_deref())?;
-    let one = &story.incident;
+    let log = source::which(cx, args.id.as_deref())?;
+    let one = &log.incident;
     let path = source::document(cx, &one.id)?;
     if path.exists() && !args.force && !cx.choices.dry_run {
         return Err(Error::Refused {
@@ -83,7 +83,8 @@ pub(super) async fn run(args: NewArgs, cx: &Context) -> Result<Exit> {
     let now = cx.clock.now();
     let started = one.started.at().or(one.detected.at()).unwrap_or(now);
     let ended = one.resolved.at().or(one.mitigated.at());
-    let span = Span { from: started, to: ended.unwrap_or(now), harm: one.mitigated.at().or(ended).unwrap_or(now) };
+    let span =
+        IncidentWindow { from: started, to: ended.unwrap_or(now), harm: one.mitigated.at().or(ended).unwrap_or(now) };
     let figures = look(cx, &cx.kpis()?, span).await;
     let (measures, causes) =
         tokio::join!(impact(cx, &figures, span), causes(cx, &figures, one.service.as_deref(), span));
@@ -104,14 +105,14 @@ pub(super) async fn run(args: NewArgs, cx: &Context) -> Result<Exit> {
     let named = [("began", Some(started)), ("opened", one.detected.at()), ("mitigated", one.mitigated.at())];
     let marks: Vec<_> = named.into_iter().filter_map(|(name, at)| Some((at?, name))).collect();
     let mut plots = Vec::new();
-    let kpis: Vec<Kpi> = figures
+    let kpis: Vec<KpiPlot> = figures
         .iter()
         .map(|figure| {
             let (spark, words) = figure.words(span);
             let plot = figure.plot(&marks);
             let file = plot.as_ref().map(|(file, _)| file.clone());
             plots.extend(plot);
-            Kpi { title: figure.kpi.title().into_owned(), spark, words: cell(&words), file }
+            KpiPlot { title: figure.kpi.title().into_owned(), spark, words: cell(&words), file }
         })
         .collect();
     let template = Template::find(cx, "postmortem/postmortem.md.j2", Some(TEMPLATE))?
@@ -137,13 +138,13 @@ pub(super) async fn run(args: NewArgs, cx: &Context) -> Result<Exit> {
         time_to_mitigate => between(detected, one.mitigated.at()),
         impact => impact,
         kpis => kpis,
-        timeline => timeline(&story.events),
+        timeline => timeline(&log.events),
         broken => causes.broken,
         suspects => causes.suspects,
         gaps => causes.gaps,
         deadlines => duties(&source::duties(cx, one, now)?),
     })?;
-    let report = Written {
+    let report = NewPostmortem {
         incident: one.id.clone(),
         path: path.display().to_string(),
         plots: plots.iter().map(|(file, _)| file.clone()).collect(),
@@ -174,7 +175,7 @@ pub(super) async fn run(args: NewArgs, cx: &Context) -> Result<Exit> {
     Ok(Exit::Good)
 }
 
-impl Report for Written {
+impl Report for NewPostmortem {
     const SCHEMA: &'static str = "liveops.postmortem.new/1";
 
     fn blocks(&self, view: &View) -> Vec<Block> {

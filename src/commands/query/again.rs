@@ -4,11 +4,11 @@ use liveops_domain::text::shell::word;
 
 /// What was typed beside the question. Endpoint and environment are added by `Output`.
 #[derive(Debug)]
-pub(crate) struct Again {
+pub(crate) struct RepeatQuery {
     at: String,
 }
 
-impl Again {
+impl RepeatQuery {
     /// What was typed.
     pub(super) fn new(at: Option<&str>) -> Self {
         let at = at.map_or_else(String::new, |at| format!(" --at {}", word(at)));

@@ -9,7 +9,7 @@ use liveops_domain::metric::kpi::Kpi;
 use liveops_domain::metric::level::Level;
 use liveops_domain::metric::quantity::Unit;
 use liveops_domain::metric::series::{Answer, Point, Queried, Series};
-use liveops_engine::query::ask::Asked;
+use liveops_engine::query::ask::QueryAnswer;
 use liveops_engine::query::window::Window;
 
 /// A KPI as it is at the time of the question, or at the end of the range.
@@ -54,7 +54,7 @@ fn numbers<S: serde::Serializer>(values: &BTreeMap<String, f64>, to: S) -> Resul
 
 impl Figure {
     /// The figure of what was answered.
-    pub(super) fn new(kpi: Kpi, asked: &Asked, window: &Window) -> Self {
+    pub(super) fn new(kpi: Kpi, asked: &QueryAnswer, window: &Window) -> Self {
         let found = last(&asked.queried, window);
         let by = asked.by.as_ref().map(|by| by.as_ref().map(|by| breakdown(&kpi, by)));
         let reason = match &found {

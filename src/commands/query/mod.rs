@@ -11,7 +11,6 @@ mod shape;
 mod table;
 mod value;
 
-use crate::output::progress::waiting;
 use std::io::{Read, stdin};
 use std::time::Duration;
 
@@ -19,24 +18,25 @@ use chrono::SubsecRound;
 use clap::Args;
 use clap_complete::engine::ArgValueCompleter;
 
-use crate::commands::query::again::Again;
+use crate::commands::query::again::RepeatQuery;
 use crate::commands::query::figure::Figure;
 use crate::commands::query::result::QueryResult;
 use crate::complete;
 use crate::context::Context;
+use crate::output::progress::waiting;
 use crate::output::report::Meta;
 use liveops_domain::error::{Error, Exit, Result};
 use liveops_domain::metric::kpi::Kpi;
 use liveops_domain::metric::promql;
 use liveops_domain::metric::promql::{Expression, Gives};
 use liveops_domain::metric::quantity::Unit;
-use liveops_domain::status::source::{Recommendation, Source, SourceState};
+use liveops_domain::status::source::{Recommendation, Source};
 use liveops_domain::text::duration;
 use liveops_engine::clients::http::request::Effort;
 use liveops_engine::clients::prometheus::Prometheus;
-use liveops_engine::query::ask::Asked;
-use liveops_engine::query::no_data::Absence;
-use liveops_engine::query::result::Found;
+use liveops_engine::query::ask::QueryAnswer;
+use liveops_engine::query::no_data::NoDataHints;
+use liveops_engine::query::result::QueryData;
 use liveops_engine::query::window::{Span, Window};
 use liveops_engine::query::{caret, no_data};
 
@@ -118,13 +118,13 @@ pub(crate) async fn run(args: QueryArgs, cx: &Context) -> Result<Exit> {
 
     let target = cx.prometheus().map_err(|error| unconfigured(error, &args))?;
     let client = Prometheus::new(cx.http()?, target, Effort::Full);
-    let work = Asked::ask(cx, &client, &question.promql, question.kpi.as_ref(), &window);
+    let work = QueryAnswer::ask(cx, &client, &question.promql, question.kpi.as_ref(), &window);
     let visible = cx.output.is_terminal() && !cx.choices.quiet;
     let asked = waiting(visible, || format!("asking {}", client.url()), work).await?;
     let absence = if asked.is_empty() {
         no_data::explain(&client, &question.promql, known.as_ref()).await
     } else {
-        Absence::default()
+        NoDataHints::default()
     };
     let mut warnings = asked.queried.warnings.clone();
     if let Some(Err(error)) = &asked.by {
@@ -133,7 +133,7 @@ pub(crate) async fn run(args: QueryArgs, cx: &Context) -> Result<Exit> {
     let unit = unit(question.kpi.as_ref(), known.as_ref());
     let figure = question.kpi.map(|kpi| Figure::new(kpi, &asked, &window));
     let ordered = known.is_some_and(|known| known.ordered);
-    let mut result: Found = asked.queried.answer.into();
+    let mut result: QueryData = asked.queried.answer.into();
     if !ordered {
         result.sort();
     }
@@ -145,7 +145,7 @@ pub(crate) async fn run(args: QueryArgs, cx: &Context) -> Result<Exit> {
         plot: args.plot,
         ordered,
         unit,
-        again: Again::new(args.at.as_deref()),
+        again: RepeatQuery::new(args.at.as_deref()),
         absence,
     };
     let next = report.next().map(|(what, command)| Meta::steps(vec![Recommendation::new(what, command)]));

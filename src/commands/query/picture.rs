@@ -11,7 +11,7 @@ use liveops_domain::metric::labels::Labels;
 use liveops_domain::metric::series::{Point, Series};
 use liveops_domain::metric::threshold::Comparison;
 use liveops_domain::text::escape::escape;
-use liveops_engine::query::result::{Found, float};
+use liveops_engine::query::result::{QueryData, float};
 use liveops_engine::query::window::Window;
 
 /// Lines at most, with axes and legend.
@@ -30,12 +30,12 @@ const OTHER_LINES: usize = 5;
 pub(super) fn blocks(report: &QueryResult, view: &View) -> Vec<Block> {
     let single;
     let series: Vec<&Series> = match &report.result {
-        Found::Matrix(series) => series.iter().collect(),
-        Found::Scalar(point) => {
+        QueryData::Matrix(series) => series.iter().collect(),
+        QueryData::Scalar(point) => {
             single = alone(Labels::new(), point);
             vec![&single]
         }
-        Found::Vector(_) | Found::String { .. } => Vec::new(),
+        QueryData::Vector(_) | QueryData::String { .. } => Vec::new(),
     };
     let only_histograms = series.iter().all(|one| one.points.iter().all(|point| point.value.float().is_none()));
     if only_histograms && !series.is_empty() {

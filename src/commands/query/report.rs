@@ -8,7 +8,7 @@ use crate::output::report::Report;
 use crate::output::view::View;
 use liveops_domain::metric::labels::Labels;
 use liveops_domain::metric::series::Point;
-use liveops_engine::query::result::{Found, full_name};
+use liveops_engine::query::result::{QueryData, full_name};
 use liveops_engine::query::window::Window;
 
 /// Expressions longer than this are not repeated in the next command.
@@ -57,14 +57,14 @@ impl Report for QueryResult {
             table.rows.push(row);
         };
         match &self.result {
-            Found::Vector(samples) => samples.iter().for_each(|one| add(&one.point, &one.labels)),
-            Found::Matrix(series) => {
+            QueryData::Vector(samples) => samples.iter().for_each(|one| add(&one.point, &one.labels)),
+            QueryData::Matrix(series) => {
                 for one in series {
                     one.points.iter().for_each(|point| add(point, &one.labels));
                 }
             }
-            Found::Scalar(point) => add(point, &Labels::new()),
-            Found::String { at, text } => {
+            QueryData::Scalar(point) => add(point, &Labels::new()),
+            QueryData::String { at, text } => {
                 table.row(vec![plain(exact_time(*at)), plain(text.clone())]);
             }
         }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 
-use crate::commands::query::again::Again;
+use crate::commands::query::again::RepeatQuery;
 use crate::commands::query::figure::Figure;
 use crate::commands::query::report::LONGEST_NEXT;
 use crate::output::block::{Block, Span, Tone, span};
@@ -14,8 +14,8 @@ use liveops_domain::metric::quantity::Unit;
 use liveops_domain::status::source::Verdict;
 use liveops_domain::text::duration;
 use liveops_domain::text::shell::word;
-use liveops_engine::query::no_data::Absence;
-use liveops_engine::query::result::Found;
+use liveops_engine::query::no_data::NoDataHints;
+use liveops_engine::query::result::QueryData;
 use liveops_engine::query::window::Window;
 
 /// What `liveops query` found: `{query, kpi?, start?, end?, step_seconds?, type, result}`.
@@ -25,15 +25,15 @@ pub(crate) struct QueryResult {
     pub(crate) query: String,
     pub(crate) kpi: Option<Figure>,
     pub(crate) window: Window,
-    pub(crate) result: Found,
+    pub(crate) result: QueryData,
     pub(crate) plot: bool,
     /// The order of the series means something.
     pub(crate) ordered: bool,
     /// The unit that a plot is drawn in.
     pub(crate) unit: Unit,
-    pub(crate) again: Again,
+    pub(crate) again: RepeatQuery,
     /// Why there may be nothing.
-    pub(crate) absence: Absence,
+    pub(crate) absence: NoDataHints,
 }
 
 impl Serialize for QueryResult {
@@ -46,7 +46,7 @@ impl Serialize for QueryResult {
             #[serde(flatten)]
             range: Option<Range>,
             #[serde(flatten)]
-            result: &'a Found,
+            result: &'a QueryData,
         }
         #[derive(Serialize)]
         struct Range {
@@ -101,7 +101,7 @@ impl QueryResult {
             Window::Instant(_) => String::new(),
         };
         match (&self.result, self.plot) {
-            (Found::String { .. }, _) => None,
+            (QueryData::String { .. }, _) => None,
             (_, true) => {
                 let form = format!("{range} -o csv");
                 Some(("as data", self.again.query(&question, &form)))

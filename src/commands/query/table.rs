@@ -16,7 +16,7 @@ use liveops_domain::metric::series::{Measured, Series};
 use liveops_domain::text::duration;
 use liveops_domain::text::sparkline::sparkline;
 use liveops_domain::text::time::compact;
-use liveops_engine::query::result::{Found, float};
+use liveops_engine::query::result::{QueryData, float};
 use liveops_engine::query::window::Window;
 
 /// Native histograms whose buckets are drawn; of more, count and sum are enough.
@@ -30,13 +30,13 @@ pub(super) fn blocks(report: &QueryResult, view: &View) -> Vec<Block> {
     let unit = report.kpi.as_ref().map(|figure| &figure.unit);
     match &report.result {
         // The heading of a KPI has said it already.
-        Found::Scalar(_) if report.kpi.is_some() => Vec::new(),
-        Found::Vector(samples) if report.kpi.is_some() && samples.len() == 1 => {
+        QueryData::Scalar(_) if report.kpi.is_some() => Vec::new(),
+        QueryData::Vector(samples) if report.kpi.is_some() && samples.len() == 1 => {
             report.kpi.as_ref().map(breakdown).unwrap_or_default()
         }
-        Found::Scalar(point) => vec![Block::heading(measured(&point.value, unit))],
-        Found::String { text, .. } => vec![Block::Whole(vec![plain(text.clone())])],
-        Found::Vector(samples) => {
+        QueryData::Scalar(point) => vec![Block::heading(measured(&point.value, unit))],
+        QueryData::String { text, .. } => vec![Block::Whole(vec![plain(text.clone())])],
+        QueryData::Vector(samples) => {
             let mut order: Vec<usize> = (0..samples.len()).collect();
             if !report.ordered {
                 order.sort_by(|a, b| {
@@ -61,7 +61,7 @@ pub(super) fn blocks(report: &QueryResult, view: &View) -> Vec<Block> {
             }
             blocks
         }
-        Found::Matrix(series) => {
+        QueryData::Matrix(series) => {
             let mut order: Vec<&Series> = series.iter().collect();
             let last = |one: &&Series| one.points.last().map_or(f64::NAN, float);
             if !report.ordered {

@@ -17,11 +17,11 @@ use crate::output::tone;
 use crate::output::view::View;
 use liveops_domain::error::{Error, Exit, Result};
 use liveops_domain::runbook::Purpose;
-use liveops_domain::runbook::check::{Filed, Finding, Weight, against_rules};
+use liveops_domain::runbook::check::{Finding, NamedRunbook, Weight, against_rules};
 use liveops_domain::status::source::{Outcome, Recommendation, Verdict};
 use liveops_engine::clients::http::request::{Effort, Request};
 use liveops_engine::clients::http::target::Target;
-use liveops_engine::runbook::library::{Book, Shelf};
+use liveops_engine::runbook::library::{RunbookFile, RunbookLibrary};
 use liveops_engine::runbook::rules;
 use liveops_engine::runbook::rules::Rules;
 
@@ -58,7 +58,7 @@ pub(crate) struct CheckArgs {
 }
 
 #[derive(Debug, Serialize)]
-struct Checked {
+struct RunbookCheck {
     runbooks: usize,
     /// Alerting rules that runbooks were held against; none when that was not possible, or not asked for.
     rules: Option<usize>,
@@ -73,10 +73,10 @@ struct Checked {
 }
 
 pub(super) async fn run(args: CheckArgs, cx: &Context) -> Result<Exit> {
-    let shelf = Shelf::open(cx)?;
+    let library = RunbookLibrary::open(cx)?;
     let (books, known) = match &args.name {
-        Some(name) => (vec![shelf.find(name)?], None),
-        None => (shelf.all()?, Some(rules::gather(cx, &args.rules).await?)),
+        Some(name) => (vec![library.find(name)?], None),
+        None => (library.all()?, Some(rules::gather(cx, &args.rules).await?)),
     };
     let mut urls: BTreeMap<String, Option<String>> = BTreeMap::new();
     if args.online {
@@ -93,23 +93,24 @@ pub(super) async fn run(args: CheckArgs, cx: &Context) -> Result<Exit> {
             .filter(|link| link.starts_with("http"));
         urls = look(linked.chain(annotated).collect(), cx).await?;
     }
+    let grammar = (cx.grammar.command)();
     let mut findings = Vec::new();
     for book in &books {
-        findings.extend(book.filed.check(|link| dead(link, book, &shelf.root, &urls)));
-        findings.extend(verbs::check(book));
+        findings.extend(book.filed.check(|link| dead(link, book, &library.root, &urls)));
+        findings.extend(verbs::check(book, &grammar));
     }
     let mut gap = None;
     let mut count = None;
     let mut sources = Vec::new();
     if let Some(known) = known {
         gap = known.gap();
-        findings.extend(matched(&known, &books, &shelf, &urls));
+        findings.extend(matched(&known, &books, &library, &urls));
         count = known.rules.as_ref().map(Vec::len);
         sources.extend(known.source);
     }
     findings.sort_by(|a, b| (a.weight, &a.file, a.line, &a.alert).cmp(&(b.weight, &b.file, b.line, &b.alert)));
     let errors = findings.iter().filter(|finding| finding.weight == Weight::Error).count();
-    let report = Checked {
+    let report = RunbookCheck {
         runbooks: books.len(),
         rules: count,
         errors,
@@ -130,12 +131,17 @@ pub(super) async fn run(args: CheckArgs, cx: &Context) -> Result<Exit> {
 }
 
 /// The rules against the runbooks, and the pages that rules link.
-fn matched(known: &Rules, books: &[Book], shelf: &Shelf, urls: &BTreeMap<String, Option<String>>) -> Vec<Finding> {
+fn matched(
+    known: &Rules,
+    books: &[RunbookFile],
+    library: &RunbookLibrary,
+    urls: &BTreeMap<String, Option<String>>,
+) -> Vec<Finding> {
     let Some(rules) = &known.rules else {
         return Vec::new();
     };
-    let filed: Vec<Filed> = books.iter().map(|book| book.filed.clone()).collect();
-    let mut findings = against_rules(&filed, rules, &shelf.shown(Purpose::Alert));
+    let filed: Vec<NamedRunbook> = books.iter().map(|book| book.filed.clone()).collect();
+    let mut findings = against_rules(&filed, rules, &library.shown(Purpose::Alert));
     let mut seen = Vec::new();
     for rule in rules {
         let Some(link) = rule.runbook() else { continue };
@@ -160,7 +166,7 @@ fn matched(known: &Rules, books: &[Book], shelf: &Shelf, urls: &BTreeMap<String,
 }
 
 /// Why a link is dead; `None` when it is not, or was not looked at.
-fn dead(link: &str, book: &Book, root: &Path, urls: &BTreeMap<String, Option<String>>) -> Option<String> {
+fn dead(link: &str, book: &RunbookFile, root: &Path, urls: &BTreeMap<String, Option<String>>) -> Option<String> {
     let link = liveops_domain::runbook::Link { to: link.to_owned(), line: 0 };
     if link.is_url() {
         return urls.get(&link.to).cloned().flatten();
@@ -206,7 +212,7 @@ fn page(text: &str) -> Result<(Target, Request)> {
     Ok((Target::new("link", url.as_str(), &[])?, request))
 }
 
-impl Checked {
+impl RunbookCheck {
     fn verdict(&self) -> Verdict {
         if self.errors > 0 || (self.strict && self.cautions > 0) {
             Verdict::Fail
@@ -244,7 +250,7 @@ impl Checked {
     }
 }
 
-impl Report for Checked {
+impl Report for RunbookCheck {
     const SCHEMA: &'static str = "liveops.runbook.check/1";
 
     fn blocks(&self, view: &View) -> Vec<Block> {

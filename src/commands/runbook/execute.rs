@@ -1,4 +1,4 @@
-//! The walk through the steps of a run: show, confirm (through `change.rs`), journal, run, check, and what then.
+//! The steps of a run, one after the other: show, confirm (through `change.rs`), journal, run, check, and what then.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use crate::commands::runbook::run::RunArgs;
 use crate::context::Context;
 use crate::output::block::{Block, Tone, plain, span};
 use crate::output::prompt;
-use liveops_domain::change::undo::Impossible;
+use liveops_domain::change::undo::{Impossible, Undo};
 use liveops_domain::error::{Error, Result};
 use liveops_domain::runbook::run::{RunState, StepState};
 use liveops_domain::runbook::step::Step;
@@ -20,13 +20,13 @@ use liveops_engine::change::{Changed, Done, Plan};
 use liveops_engine::clients::shell;
 use liveops_engine::clients::shell::{Ran, Script};
 use liveops_engine::postmortem::source;
-use liveops_engine::runbook::library::Book;
+use liveops_engine::runbook::library::RunbookFile;
 use liveops_engine::runbook::log::RunLog;
 use liveops_engine::runbook::surroundings;
 use liveops_engine::session::store;
 
 /// A step in the report.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub(crate) struct StepReport {
     pub(crate) name: String,
     pub(crate) state: StepState,
@@ -48,9 +48,9 @@ struct StepRun {
     cut: bool,
 }
 
-/// How the walk ended.
+/// How the run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Walked {
+pub(crate) enum ExecutionEnd {
     /// Nothing is left, or a step failed and nobody could be asked.
     Over,
     /// Somebody stopped it.
@@ -66,18 +66,9 @@ enum Choice {
     Stop,
 }
 
-/// What became of a step.
-#[derive(Debug, Default)]
-struct Fate {
-    state: Option<StepState>,
-    exit_code: Option<i32>,
-    detail: Option<String>,
-    output: Option<String>,
-}
-
 /// A run under way.
 #[derive(Debug)]
-pub(crate) struct Walk {
+pub(crate) struct Execution {
     pub(crate) id: String,
     /// The incident whose journal has the steps, too.
     pub(crate) incident: Option<String>,
@@ -85,7 +76,7 @@ pub(crate) struct Walk {
     title: String,
     folder: PathBuf,
     steps: Vec<Step>,
-    fates: Vec<Fate>,
+    pub(crate) reports: Vec<StepReport>,
     variables: Vec<(String, String)>,
     surroundings: Vec<(String, OsString)>,
     log: RunLog,
@@ -96,11 +87,11 @@ pub(crate) struct Walk {
     whole: bool,
 }
 
-impl Walk {
+impl Execution {
     /// A new run, or the one to resume.
     pub(crate) fn begin(
         args: &RunArgs,
-        book: &Book,
+        book: &RunbookFile,
         steps: Vec<Step>,
         variables: Vec<(String, String)>,
         cx: &Context,
@@ -138,9 +129,13 @@ impl Walk {
             }
             (RunLog::new(cx), RunState::default())
         };
-        let fates = steps.iter().map(|step| Fate {
-            state: Some(state.of(step)).filter(|state| *state != StepState::Open),
-            ..Fate::default()
+        let reports = steps.iter().map(|step| StepReport {
+            name: step.name.clone(),
+            state: state.of(step),
+            command: step.command.clone(),
+            exit_code: None,
+            detail: None,
+            output: None,
         });
         let begun = (!args.resume).then(|| {
             json!({ "runbook": path, "environment": environment, "command": cx.command_line, "variables": variables })
@@ -152,7 +147,7 @@ impl Walk {
             name: args.name.clone(),
             title: book.filed.name.clone(),
             folder: cx.config()?.folder(),
-            fates: fates.collect(),
+            reports: reports.collect(),
             steps,
             variables,
             surroundings: surroundings(cx)?,
@@ -163,10 +158,10 @@ impl Walk {
     }
 
     /// Goes through what is left.
-    pub(crate) async fn go(&mut self, cx: &Context) -> Result<Walked> {
+    pub(crate) async fn go(&mut self, cx: &Context) -> Result<ExecutionEnd> {
         let mut index = 0;
         while index < self.steps.len() {
-            if self.fates[index].state.is_some_and(StepState::is_over) {
+            if self.reports[index].state.is_over() {
                 index += 1;
                 continue;
             }
@@ -174,7 +169,7 @@ impl Walk {
             let choice = match tried {
                 Ok(true) => None,
                 Ok(false) if prompt::can_prompt() => Some(self.after_failure(index)?),
-                Ok(false) => return Ok(Walked::Over),
+                Ok(false) => return Ok(ExecutionEnd::Over),
                 Err(Error::Refused { .. }) if prompt::can_prompt() && !cx.is_read_only()? && !cx.choices.yes => {
                     Some(self.after_no()?)
                 }
@@ -187,17 +182,17 @@ impl Walk {
                     self.skip(index, cx)?;
                     index += 1;
                 }
-                Some(Choice::Stop) => return Ok(Walked::Stopped),
+                Some(Choice::Stop) => return Ok(ExecutionEnd::Stopped),
                 Some(Choice::RollBack) => {
                     self.one(index, true, cx).await?;
-                    return Ok(Walked::Stopped);
+                    return Ok(ExecutionEnd::Stopped);
                 }
             }
         }
         if self.whole && !cx.choices.dry_run && self.begun.is_none() {
             self.log.write(cx, "run.ended", json!({}));
         }
-        Ok(Walked::Over)
+        Ok(ExecutionEnd::Over)
     }
 
     /// Runs a step, or its rollback; `false` when it failed.
@@ -216,7 +211,7 @@ impl Walk {
             action: if back { "runbook.rollback" } else { "runbook.step" },
             summary: format!("{verb} step `{}` of {}", step.name, self.title),
 
-            undo: Some(Impossible::Nothing { why: "a runbook's step is a command of its own".into(), instead }.into()),
+            undo: Some(no_undo(instead)),
             // A look changes nothing, and must work when the disk is full.
             kill_switch: !step.confirm,
             undoes: None,
@@ -225,16 +220,7 @@ impl Walk {
         let changed = cx
             .change(plan, preview, async |confirmed| {
                 let ran = self.act(&step, back, quiet, cx, confirmed).await?;
-                Ok(Done {
-                    result: ran,
-                    undo: Some(
-                        Impossible::Nothing {
-                            why: "a runbook's step is a command of its own".into(),
-                            instead: format!("runbook show {}", word(&self.name)),
-                        }
-                        .into(),
-                    ),
-                })
+                Ok(Done { result: ran, undo: Some(no_undo(format!("runbook show {}", word(&self.name)))) })
             })
             .await?;
         let Changed::Done { done, .. } = changed else {
@@ -246,12 +232,11 @@ impl Walk {
             (true, true) => StepState::RolledBack,
             (false, _) => StepState::Failed,
         };
-        self.fates[index] = Fate {
-            state: Some(state),
-            exit_code: result.exit_code,
-            detail: Some(result.detail),
-            output: Some(result.output),
-        };
+        let report = &mut self.reports[index];
+        report.state = state;
+        report.exit_code = result.exit_code;
+        report.detail = Some(result.detail);
+        report.output = Some(result.output);
         Ok(state != StepState::Failed)
     }
 
@@ -330,8 +315,7 @@ impl Walk {
         if let Some(begun) = self.begun.take() {
             self.log.write(cx, "run.begun", begun);
         }
-        let told = kind != "step.begun";
-        if let (Some(id), true) = (&self.incident, told) {
+        if let (Some(id), true) = (&self.incident, kind != "step.begun") {
             let how = kind.trim_start_matches("step.").replace('_', " ");
             let mut copy = data.clone();
             copy["runbook"] = json!(self.title);
@@ -349,7 +333,9 @@ impl Walk {
         let reason = prompt::text("why is it left out?", Some(""))?;
         let reason = if reason.is_empty() { "no reason given".to_owned() } else { reason };
         self.note(cx, "step.skipped", &step, json!({ "detail": reason }));
-        self.fates[index] = Fate { state: Some(StepState::Skipped), detail: Some(reason), ..Fate::default() };
+        let report = &mut self.reports[index];
+        (report.state, report.detail) = (StepState::Skipped, Some(reason));
+        (report.exit_code, report.output) = (None, None);
         Ok(())
     }
 
@@ -378,7 +364,7 @@ impl Walk {
                 span(if step.confirm { "" } else { "  (only looks)" }, Tone::Dim),
             ]),
         ];
-        if self.fates[index].state == Some(StepState::Unfinished) {
+        if self.reports[index].state == StepState::Unfinished {
             blocks.push(Block::Whole(vec![span(
                 "  it was begun before, and its end is not known: look before it runs twice",
                 Tone::Warn,
@@ -404,25 +390,17 @@ impl Walk {
         blocks
     }
 
-    /// The steps as they are now.
-    pub(crate) fn reports(&self) -> Vec<StepReport> {
-        let one = |(step, fate): (&Step, &Fate)| StepReport {
-            name: step.name.clone(),
-            state: fate.state.unwrap_or(StepState::Open),
-            command: step.command.clone(),
-            exit_code: fate.exit_code,
-            detail: fate.detail.clone(),
-            output: fate.output.clone(),
-        };
-        self.steps.iter().zip(&self.fates).map(one).collect()
-    }
-
     /// The command that goes on, while something is left.
     pub(crate) fn resume(&self, cx: &Context) -> Option<String> {
-        let left = self.fates.iter().any(|fate| !fate.state.is_some_and(StepState::is_over));
+        let left = self.reports.iter().any(|step| !step.state.is_over());
         let resumable = left && self.whole && self.log.is_sound() && !cx.choices.dry_run;
         resumable.then(|| cx.command(&format!("runbook run {} --resume", word(&self.name))))
     }
+}
+
+/// What to do in place of an undo.
+fn no_undo(instead: String) -> Undo {
+    Impossible::Nothing { why: "a runbook's step is a command of its own".into(), instead }.into()
 }
 
 fn choose(question: &str, items: &[(&str, Choice)]) -> Result<Choice> {

@@ -11,7 +11,7 @@ use liveops_domain::error::{Exit, Result};
 use liveops_domain::runbook::Purpose;
 use liveops_domain::status::source::Recommendation;
 use liveops_domain::text::shell::word;
-use liveops_engine::runbook::library::Shelf;
+use liveops_engine::runbook::library::RunbookLibrary;
 use liveops_engine::runbook::scenario::SCENARIOS;
 
 /// List the project's runbooks, and those that liveops can write
@@ -47,7 +47,7 @@ struct RunbookList {
 
 #[expect(clippy::unused_async, reason = "one shape for all verbs")]
 pub(super) async fn run(_args: ListArgs, cx: &Context) -> Result<Exit> {
-    let books = Shelf::open(cx)?.all()?;
+    let books = RunbookLibrary::open(cx)?.all()?;
     let shipped = SCENARIOS
         .iter()
         .filter(|scenario| !books.iter().any(|book| book.filed.name == scenario.name))

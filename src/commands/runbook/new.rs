@@ -22,7 +22,7 @@ use liveops_domain::status::source::{Outcome, Recommendation};
 use liveops_domain::text::duration::human;
 use liveops_domain::text::shell::word;
 use liveops_engine::files::file::write_shared;
-use liveops_engine::runbook::library::Shelf;
+use liveops_engine::runbook::library::RunbookLibrary;
 use liveops_engine::runbook::rules::Rules;
 use liveops_engine::runbook::scenario::ALERT;
 use liveops_engine::runbook::{rules, scenario};
@@ -58,7 +58,7 @@ pub(crate) struct NewArgs {
 }
 
 #[derive(Debug, Serialize)]
-struct Written {
+struct NewRunbook {
     name: String,
     purpose: Purpose,
     path: String,
@@ -80,10 +80,10 @@ pub(super) async fn run(args: NewArgs, cx: &Context) -> Result<Exit> {
             hint: "leave out `--read-only`, or look with `--dry-run`".into(),
         });
     }
-    let shelf = Shelf::open(cx)?;
+    let library = RunbookLibrary::open(cx)?;
     let scenario = scenario::find(&args.name);
     let purpose = if scenario.is_some() { Purpose::Scenario } else { Purpose::Alert };
-    let (shown, path) = shelf.place(&args.name, purpose)?;
+    let (shown, path) = library.place(&args.name, purpose)?;
     if !cx.choices.dry_run && !args.force && path.exists() {
         return Err(Error::Refused {
             why: format!("{shown} exists already; nothing was written"),
@@ -107,7 +107,7 @@ pub(super) async fn run(args: NewArgs, cx: &Context) -> Result<Exit> {
     let template = Template::find(cx, &file, Some(scenario.map_or(ALERT, |s| s.text)))?
         .ok_or_else(|| Error::internal("a shipped template is missing"))?;
     let markdown = render(&template, &args.name, &service, &found, cx)?;
-    let report = Written {
+    let report = NewRunbook {
         to_fill_in: Runbook::parse(&markdown).unfilled.len(),
         name: args.name,
         purpose,
@@ -228,7 +228,7 @@ fn kpi_values(kpi: &Kpi, metrics: &[String]) -> KpiValues {
     }
 }
 
-impl Written {
+impl NewRunbook {
     fn next(&self) -> Vec<Recommendation> {
         if self.dry_run {
             return Vec::new();
@@ -241,7 +241,7 @@ impl Written {
     }
 }
 
-impl Report for Written {
+impl Report for NewRunbook {
     const SCHEMA: &'static str = "liveops.runbook.new/1";
 
     fn blocks(&self, view: &View) -> Vec<Block> {
@@ -276,7 +276,7 @@ impl Report for Written {
 mod tests {
     use super::*;
     use liveops_domain::metric::labels::Labels;
-    use liveops_domain::runbook::check::{Filed, Finding, Weight};
+    use liveops_domain::runbook::check::{Finding, NamedRunbook, Weight};
     use liveops_engine::runbook::scenario::SCENARIOS;
 
     fn values(rules: &[RuleValues<'_>], kpis: &[KpiValues]) -> minijinja::Value {
@@ -289,7 +289,7 @@ mod tests {
     fn checked(text: &str, name: &str, purpose: Purpose, values: minijinja::Value) -> Runbook {
         let template = Template { text: text.into(), file: None };
         let markdown = template.render(values).expect(name);
-        let filed = Filed { name: name.into(), path: name.into(), purpose, book: Runbook::parse(&markdown) };
+        let filed = NamedRunbook { name: name.into(), path: name.into(), purpose, book: Runbook::parse(&markdown) };
         // A file that a fresh runbook links may not be there yet.
         let dead = |link: &str| (!link.starts_with("http")).then(|| "a local file".to_owned());
         let findings = filed.check(dead);

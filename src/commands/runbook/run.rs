@@ -3,7 +3,7 @@
 use clap::Args;
 use serde::Serialize;
 
-use crate::commands::runbook::execute::{StepReport, Walk, Walked};
+use crate::commands::runbook::execute::{Execution, ExecutionEnd, StepReport};
 use crate::context::Context;
 use crate::output::block::{Block, Table, Tone, plain, span};
 use crate::output::report::{Meta, Report};
@@ -15,7 +15,7 @@ use liveops_domain::runbook::step::Step;
 use liveops_domain::status::source::{Recommendation, Verdict};
 use liveops_domain::text::shell::word;
 use liveops_engine::config::environment::variable;
-use liveops_engine::runbook::library::{Book, Shelf};
+use liveops_engine::runbook::library::{RunbookFile, RunbookLibrary};
 
 /// Run a runbook step by step
 ///
@@ -73,27 +73,27 @@ struct RunReport {
 }
 
 pub(super) async fn run(args: RunArgs, cx: &Context) -> Result<Exit> {
-    let book = Shelf::open(cx)?.find(&args.name)?;
+    let book = RunbookLibrary::open(cx)?.find(&args.name)?;
     let steps = chosen(&args, &book)?;
     let variables = variables(&args, &steps, cx)?;
-    let mut walk = Walk::begin(&args, &book, steps, variables, cx)?;
-    let walked = walk.go(cx).await;
+    let mut execution = Execution::begin(&args, &book, steps, variables, cx)?;
+    let ended = execution.go(cx).await;
     let report = RunReport {
-        run: walk.id.clone(),
+        run: execution.id.clone(),
         runbook: book.filed.name.clone(),
         path: book.filed.path.clone(),
         environment: cx.environment()?.to_owned(),
         dry_run: cx.choices.dry_run,
-        resume: walk.resume(cx),
-        steps: walk.reports(),
-        incident: walk.incident.clone(),
+        resume: execution.resume(cx),
+        steps: execution.reports.clone(),
+        incident: execution.incident.clone(),
     };
-    match walked {
-        Ok(Walked::Over) => {
+    match ended {
+        Ok(ExecutionEnd::Over) => {
             cx.show(&report, report.meta())?;
             Ok(if report.verdict() == Verdict::Fail { Exit::Bad } else { Exit::Good })
         }
-        Ok(Walked::Stopped) if report.touched() > 0 => {
+        Ok(ExecutionEnd::Stopped) if report.touched() > 0 => {
             cx.show(&report, report.meta())?;
             Err(Error::HalfDone {
                 done: format!("{} of {} steps", report.over(), report.steps.len()),
@@ -101,7 +101,7 @@ pub(super) async fn run(args: RunArgs, cx: &Context) -> Result<Exit> {
                 command: report.resume.unwrap_or_default(),
             })
         }
-        Ok(Walked::Stopped) => Err(Error::Refused {
+        Ok(ExecutionEnd::Stopped) => Err(Error::Refused {
             why: "stopped before the first step; nothing was run".into(),
             hint: format!("read it with `{}`", cx.command(&format!("runbook show {}", word(&args.name)))),
         }),
@@ -117,7 +117,7 @@ pub(super) async fn run(args: RunArgs, cx: &Context) -> Result<Exit> {
 }
 
 /// The steps that were asked for.
-fn chosen(args: &RunArgs, book: &Book) -> Result<Vec<Step>> {
+fn chosen(args: &RunArgs, book: &RunbookFile) -> Result<Vec<Step>> {
     let all = &book.filed.book.steps;
     if let Some(fault) = book.filed.book.faults.first() {
         return Err(Error::usage(

@@ -13,7 +13,7 @@ use liveops_domain::runbook::step::Step;
 use liveops_domain::runbook::{Purpose, Section};
 use liveops_domain::status::source::Recommendation;
 use liveops_domain::text::shell::word;
-use liveops_engine::runbook::library::{Book, Shelf};
+use liveops_engine::runbook::library::{RunbookFile, RunbookLibrary};
 
 /// Show a runbook
 #[derive(Debug, Args)]
@@ -36,7 +36,7 @@ pub(crate) struct ShowArgs {
 }
 
 #[derive(Debug, Serialize)]
-struct Shown {
+struct RunbookDetail {
     name: String,
     purpose: Purpose,
     title: String,
@@ -47,7 +47,7 @@ struct Shown {
 }
 
 pub(super) fn run(args: &ShowArgs, cx: &Context) -> Result<Exit> {
-    let Book { filed, text, .. } = Shelf::open(cx)?.find(&args.name)?;
+    let RunbookFile { filed, text, .. } = RunbookLibrary::open(cx)?.find(&args.name)?;
     if args.raw {
         cx.output.write(&text)?;
         return Ok(Exit::Good);
@@ -63,7 +63,7 @@ pub(super) fn run(args: &ShowArgs, cx: &Context) -> Result<Exit> {
             })?
         }
     };
-    let report = Shown {
+    let report = RunbookDetail {
         name: filed.name,
         purpose: filed.purpose,
         title: filed.book.title,
@@ -90,14 +90,14 @@ fn section(text: &str, sections: &[Section], wanted: &str) -> Option<String> {
     (!found.is_empty()).then(|| found.join("\n"))
 }
 
-impl Shown {
+impl RunbookDetail {
     fn next(&self) -> Option<Recommendation> {
         (!self.steps.is_empty())
             .then(|| Recommendation::new("run its steps", format!("liveops runbook run {}", word(&self.name))))
     }
 }
 
-impl Report for Shown {
+impl Report for RunbookDetail {
     const SCHEMA: &'static str = "liveops.runbook/1";
 
     fn blocks(&self, view: &View) -> Vec<Block> {

@@ -1,15 +1,16 @@
 //! Commands of liveops that a runbook names and that do not exist: at 3 am nobody wants to find out. Steps, their
 //! checks and rollbacks are read as a shell would; text is looked through for `liveops …` in code.
 
+use clap::Command;
 use clap::error::ErrorKind;
 
 use liveops_domain::runbook::Purpose;
 use liveops_domain::runbook::check::{Finding, Weight};
 use liveops_domain::text::shell::commands;
-use liveops_engine::runbook::library::Book;
+use liveops_engine::runbook::library::RunbookFile;
 
 /// What is wrong with the commands of a runbook.
-pub(super) fn check(book: &Book) -> Vec<Finding> {
+pub(super) fn check(book: &RunbookFile, grammar: &Command) -> Vec<Finding> {
     let filed = &book.filed;
     let finding = |line: usize, message: String| Finding {
         weight: Weight::Error,
@@ -28,7 +29,7 @@ pub(super) fn check(book: &Book) -> Vec<Finding> {
             step.rollback.as_ref().map(|text| ("the rollback of ", text)),
         ];
         for (what, text) in parts.into_iter().flatten() {
-            for why in wrong(text) {
+            for why in wrong(text, grammar) {
                 findings.push(finding(step.line, format!("{what}step `{}`: {why}", step.name)));
             }
         }
@@ -43,7 +44,7 @@ pub(super) fn check(book: &Book) -> Vec<Finding> {
             continue;
         }
         let code = line.split('`').skip(1).step_by(2);
-        for why in code.flat_map(wrong) {
+        for why in code.flat_map(|code| wrong(code, grammar)) {
             findings.push(finding(index + 1, why));
         }
     }
@@ -51,7 +52,7 @@ pub(super) fn check(book: &Book) -> Vec<Finding> {
 }
 
 /// Why commands of liveops in a script are none. Values that a shell fills in are not judged.
-fn wrong(script: &str) -> Vec<String> {
+fn wrong(script: &str, grammar: &Command) -> Vec<String> {
     let mut found = Vec::new();
     for words in commands(script) {
         let program = words.iter().position(|word| is_ours(word));
@@ -64,7 +65,7 @@ fn wrong(script: &str) -> Vec<String> {
             continue;
         }
         let line = std::iter::once("liveops".to_owned()).chain(typed.iter().cloned());
-        let Err(error) = crate::cli::command().try_get_matches_from(line) else {
+        let Err(error) = grammar.clone().try_get_matches_from(line) else {
             continue;
         };
         let known = typed.iter().any(|word| word.contains('$') || word.chars().any(char::is_uppercase));
@@ -99,10 +100,28 @@ fn leads(word: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use clap::arg;
+
     use super::*;
+    use liveops_domain::text::duration::parse_positive;
+
+    /// As much of the command line as the scripts below use.
+    fn grammar() -> Command {
+        let noun = |name: &'static str| Command::new(name).subcommand_required(true);
+        Command::new("liveops").subcommand_required(true).arg(arg!(-o <format>).global(true)).subcommands([
+            Command::new("status").arg(arg!(--watch)),
+            Command::new("undo").arg(arg!(--yes)),
+            Command::new("scale").args([arg!(<service>), arg!(--replicas <n>)]),
+            Command::new("changes").arg(arg!(--since <duration>).value_parser(parse_positive)),
+            noun("flag").subcommand(Command::new("kill").args([arg!(<name>), arg!(--yes)])),
+            noun("incident")
+                .subcommands([Command::new("note").arg(arg!(<text>)), Command::new("mitigate").arg(arg!([text]))]),
+        ])
+    }
 
     #[test]
     fn what_does_not_exist_is_named_and_what_a_shell_fills_in_is_not_judged() {
+        let grammar = grammar();
         for good in [
             "liveops status",
             "liveops",
@@ -115,7 +134,7 @@ mod tests {
             "kubectl get pods",
             "liveops incident mitigate",
         ] {
-            assert_eq!(wrong(good), Vec::<String>::new(), "{good}");
+            assert_eq!(wrong(good, &grammar), Vec::<String>::new(), "{good}");
         }
         for (bad, want) in [
             ("liveops staus", "unrecognized subcommand"),
@@ -124,7 +143,7 @@ mod tests {
             ("x=$(liveops nope)", "unrecognized subcommand"),
             ("liveops changes --since yesterdayish", "yesterdayish"),
         ] {
-            let found = wrong(bad);
+            let found = wrong(bad, &grammar);
             assert!(found.len() == 1 && found[0].contains(want), "{bad}: {found:?}");
         }
     }

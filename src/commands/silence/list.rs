@@ -14,7 +14,7 @@ use liveops_domain::alert::Alert;
 use liveops_domain::alert::matcher::{Matcher, show};
 use liveops_domain::alert::silence::{Silence, SilenceState};
 use liveops_domain::error::{Exit, Result};
-use liveops_domain::status::source::{Outcome, Source, SourceState};
+use liveops_domain::status::source::{Outcome, Source};
 use liveops_domain::text::time::rfc3339;
 use liveops_engine::session::alertmanager;
 

@@ -74,7 +74,7 @@ pub(crate) async fn run(args: StatusArgs, cx: &Context) -> Result<Exit> {
         cx.output.refuse_rows()?;
     }
     if args.watch {
-        let mut memory = last_good::Memory::default();
+        let mut memory = last_good::LastGood::default();
         return watch(cx, args.interval, async || {
             let gathered = gather::gather(&args.service, cx, &mut memory).await?;
             let mut report = liveops_engine::status::report::StatusReport::new(gathered, cx)?;
@@ -89,7 +89,7 @@ pub(crate) async fn run(args: StatusArgs, cx: &Context) -> Result<Exit> {
         })
         .await;
     }
-    let mut memory = last_good::Memory::default();
+    let mut memory = last_good::LastGood::default();
     let names = || format!("asking {}", liveops_engine::observe::systems(cx));
     let gathered =
         waiting(!cx.choices.quiet && !args.nagios, names, gather::gather(&args.service, cx, &mut memory)).await?;

@@ -5,7 +5,7 @@ use crate::output::block::Block;
 use crate::output::report::{Meta, Report};
 use crate::output::view::View;
 use liveops_domain::status::source::{Outcome, SourceState};
-use liveops_engine::incident::summary::Shown;
+use liveops_engine::incident::summary::IncidentSummary;
 use liveops_engine::status::report::StatusReport;
 
 impl Report for StatusReport {
@@ -34,7 +34,7 @@ pub(crate) fn meta(report: &StatusReport) -> Meta {
         outcome,
         verdict: report.verdict(),
         metrics: report.metrics(),
-        incidents: report.gathered.incidents.iter().map(Shown::json).collect(),
+        incidents: report.gathered.incidents.iter().map(IncidentSummary::json).collect(),
         recommendations: report.next.clone(),
         sources: sources.clone(),
         warnings: report.gathered.warnings.clone(),

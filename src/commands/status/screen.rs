@@ -6,9 +6,9 @@ mod kpis;
 mod rollouts;
 mod sources;
 
-use crate::commands::incident::view::head;
 use std::cmp::Reverse;
 
+use crate::commands::incident::view::head;
 use crate::commands::status::screen::alerts::alerts;
 use crate::commands::status::screen::flags::flags;
 use crate::commands::status::screen::kpis::kpis;

@@ -1,11 +1,8 @@
 //! What may help, from what the checks rest on; and running one of them, exactly as if it had been typed.
 
-use clap::FromArgMatches;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::cli;
-use crate::cli::Cli;
 use crate::commands::triage::keys::line;
 use crate::context::Context;
 use crate::output::block::{Block, plain};
@@ -14,16 +11,16 @@ use liveops_domain::change::undo::Impossible;
 use liveops_domain::error::{Error, Result};
 use liveops_domain::text::shell::words;
 use liveops_domain::triage::MITIGATED;
-use liveops_domain::triage::mitigation::{Facts, Mitigation};
+use liveops_domain::triage::mitigation::{Mitigation, MitigationFacts};
 use liveops_engine::change::{Changed, Done, Plan};
 use liveops_engine::clients::shell;
 use liveops_engine::clients::shell::Script;
 use liveops_engine::config::service::Service;
-use liveops_engine::runbook::library::Shelf;
+use liveops_engine::runbook::library::RunbookLibrary;
 use liveops_engine::runbook::surroundings;
 use liveops_engine::scale::fleet::Fleet;
 use liveops_engine::session::Session;
-use liveops_engine::triage::facts::{Ground, History};
+use liveops_engine::triage::facts::{History, TriageFacts};
 use liveops_engine::triage::figures::load;
 use liveops_engine::triage::log::TriageLog;
 
@@ -34,13 +31,13 @@ const LIMIT: std::time::Duration = std::time::Duration::from_secs(300);
 const GENERAL: [&str; 2] = ["service-degradation", "load-shedding"];
 
 /// The mitigations, ranked. What cannot be asked leaves its own out.
-pub(crate) async fn ways(ground: &Ground<'_>) -> Result<Vec<Mitigation>> {
-    let cx = ground.cx;
-    let (status, history) = tokio::join!(ground.status.clone(), ground.history.clone());
+pub(super) async fn mitigations(facts: &TriageFacts<'_>) -> Result<Vec<Mitigation>> {
+    let cx = facts.cx;
+    let (status, history) = tokio::join!(facts.status.clone(), facts.history.clone());
     let nothing = History::default();
     let history = history.as_ref().as_ref().unwrap_or(&nothing);
     let settings = &cx.config()?.settings;
-    let named = ground.incident.and_then(|one| one.service.clone());
+    let named = facts.incident.and_then(|one| one.service.clone());
     let service = named.as_ref().and_then(|name| cx.service(name).ok()).or_else(|| settings.services.first());
     let kubectl = liveops_engine::session::kubectl(cx).ok();
     let kubectl = kubectl.map(|kubectl| kubectl.by_hand("").trim_end().to_owned());
@@ -51,7 +48,7 @@ pub(crate) async fn ways(ground: &Ground<'_>) -> Result<Vec<Mitigation>> {
         let rows = gathered.rollouts.under_way();
         rows.map(|row| (row.service.clone(), format!("{}, {} %", row.state(), row.weight))).collect()
     });
-    let facts = Facts {
+    let known = MitigationFacts {
         suspects: &history.suspects,
         recent: &history.changes,
         rollouts,
@@ -63,9 +60,9 @@ pub(crate) async fn ways(ground: &Ground<'_>) -> Result<Vec<Mitigation>> {
         },
         kubectl,
         load: gathered.map_or_else(Vec::new, |gathered| load(&gathered.readings)),
-        runbooks: runbooks(ground, gathered.is_some()),
+        runbooks: runbooks(facts, gathered.is_some()),
     };
-    Ok(facts.mitigations())
+    Ok(known.mitigations())
 }
 
 async fn replicas(cx: &Session, service: &Service) -> Option<u64> {
@@ -75,33 +72,33 @@ async fn replicas(cx: &Session, service: &Service) -> Option<u64> {
 }
 
 /// The runbooks that are written: of the incident's alert, then those that help with anything.
-fn runbooks(ground: &Ground<'_>, looked: bool) -> Vec<String> {
-    let Ok(shelf) = Shelf::open(ground.cx) else {
+fn runbooks(facts: &TriageFacts<'_>, looked: bool) -> Vec<String> {
+    let Ok(library) = RunbookLibrary::open(facts.cx) else {
         return Vec::new();
     };
-    let alert = ground.incident.and_then(|one| one.alert.clone());
+    let alert = facts.incident.and_then(|one| one.alert.clone());
     let wanted = alert.into_iter().chain(GENERAL.map(str::to_owned));
-    wanted.filter(|name| looked && shelf.find(name).is_ok_and(|book| !book.filed.book.steps.is_empty())).collect()
+    wanted.filter(|name| looked && library.find(name).is_ok_and(|book| !book.filed.book.steps.is_empty())).collect()
 }
 
 /// Offers to run the mitigations that are whole, one after the other, through the normal confirmation of each.
-pub(crate) async fn offer(ways: &[Mitigation], plain: bool, log: &TriageLog, cx: &Context) -> Result<()> {
-    let ready: Vec<&Mitigation> = ways.iter().filter(|way| way.ready).take(8).collect();
+pub(crate) async fn offer(all: &[Mitigation], plain: bool, log: &TriageLog, cx: &Context) -> Result<()> {
+    let ready: Vec<&Mitigation> = all.iter().filter(|one| one.ready).take(8).collect();
     if ready.is_empty() || cx.is_read_only()? {
         return Ok(());
     }
     let mut labels = vec!["none of them now".to_owned()];
-    labels.extend(ready.iter().map(|way| way.command.clone()));
+    labels.extend(ready.iter().map(|one| one.command.clone()));
     let chosen = if plain {
         numbered(&labels, cx)?
     } else {
         let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
         prompt::choose("run one of them?", &labels)?
     };
-    let Some(way) = chosen.checked_sub(1).and_then(|place| ready.get(place)) else {
+    let Some(one) = chosen.checked_sub(1).and_then(|place| ready.get(place)) else {
         return Ok(());
     };
-    let ran = run(way, cx).await;
+    let ran = run(one, cx).await;
     let (state, text) = match &ran {
         Ok(code) => (json!(code), format!("ended with exit code {code}")),
         Err(error) => (json!(error.exit_code()), error.to_string()),
@@ -109,7 +106,7 @@ pub(crate) async fn offer(ways: &[Mitigation], plain: bool, log: &TriageLog, cx:
     log.write(
         cx,
         MITIGATED,
-        json!({ "command": way.command, "exit_code": state, "text": format!("`{}`: {text}", way.command) }),
+        json!({ "command": one.command, "exit_code": state, "text": format!("`{}`: {text}", one.command) }),
     );
     ran.map(drop)
 }
@@ -131,19 +128,18 @@ fn numbered(labels: &[String], cx: &Context) -> Result<usize> {
 }
 
 /// Runs it, and returns its exit code.
-async fn run(way: &Mitigation, cx: &Context) -> Result<u8> {
-    let words = words(&way.command);
+async fn run(one: &Mitigation, cx: &Context) -> Result<u8> {
+    let words = words(&one.command);
     if words.first().is_some_and(|word| word == "liveops") {
-        cx.output.note(&way.command);
-        let matches = cli::command().try_get_matches_from(&words);
-        let parsed = matches.and_then(|matches| Cli::from_arg_matches(&matches));
-        let Cli { command, .. } = parsed.map_err(|error| Error::internal(&error.to_string()))?;
+        cx.output.note(&one.command);
+        let matches = (cx.grammar.command)().try_get_matches_from(&words);
+        let matches = matches.map_err(|error| Error::internal(&error.to_string()))?;
         // As if it had been typed here: its own plan, its own question, its own undo.
-        let inner = cx.typed(&way.command);
+        let inner = cx.typed(&one.command);
         inner.http()?.restart();
-        return Box::pin(crate::commands::dispatch(command, &inner)).await;
+        return (cx.grammar.dispatch)(matches, &inner).await;
     }
-    by_shell(way, cx).await.map(|()| 0)
+    by_shell(one, cx).await.map(|()| 0)
 }
 
 /// What came of a command of another program.
@@ -156,11 +152,11 @@ struct CommandRun {
 }
 
 /// A command of another program, shown and asked for.
-async fn by_shell(way: &Mitigation, cx: &Context) -> Result<()> {
-    let preview = vec![Block::Whole(vec![plain(format!("{}: {}", way.title, way.why))])];
+async fn by_shell(one: &Mitigation, cx: &Context) -> Result<()> {
+    let preview = vec![Block::Whole(vec![plain(format!("{}: {}", one.title, one.why))])];
     let plan = Plan {
         action: "triage.mitigate",
-        summary: format!("run `{}`", way.command),
+        summary: format!("run `{}`", one.command),
 
         undo: Some(
             Impossible::Nothing { why: "it was a command of another program".into(), instead: "undo --list".into() }
@@ -174,12 +170,12 @@ async fn by_shell(way: &Mitigation, cx: &Context) -> Result<()> {
     let changed = cx
         .change(plan, preview, async |confirmed| {
             let script =
-                Script { shell: "sh", text: &way.command, variables: &variables, folder: &folder, limit: LIMIT };
+                Script { shell: "sh", text: &one.command, variables: &variables, folder: &folder, limit: LIMIT };
             let show = |line: &str| cx.output.note(&format!("  {line}"));
             let ran = shell::run(&script, show, confirmed).await?;
             let summary = ran.summary();
             Ok(Done {
-                result: CommandRun { command: way.command.clone(), exit_code: ran.code, output: ran.output, summary },
+                result: CommandRun { command: one.command.clone(), exit_code: ran.code, output: ran.output, summary },
                 undo: None,
             })
         })
@@ -189,9 +185,9 @@ async fn by_shell(way: &Mitigation, cx: &Context) -> Result<()> {
         cx.output.note(&summary);
         if done.result.exit_code != Some(0) {
             return Err(Error::HalfDone {
-                done: format!("`{}` was run", way.command),
+                done: format!("`{}` was run", one.command),
                 left: format!("it did not end well: {summary}"),
-                command: way.command.clone(),
+                command: one.command.clone(),
             });
         }
     }

@@ -2,14 +2,14 @@
 
 mod keys;
 mod mitigations;
+mod questions;
 mod report;
-mod walk;
 
 use clap::Args;
 
-use crate::commands::triage::mitigations::{offer, ways};
+use crate::commands::triage::mitigations::{mitigations, offer};
+use crate::commands::triage::questions::ask_all;
 use crate::commands::triage::report::TriageReport;
-use crate::commands::triage::walk::walk;
 use crate::context::Context;
 use crate::output::progress::waiting;
 use crate::output::prompt;
@@ -18,7 +18,7 @@ use liveops_domain::triage::{Checklist, answer};
 use liveops_engine::config::checklist;
 use liveops_engine::template::Template;
 use liveops_engine::triage::log::TriageLog;
-use liveops_engine::triage::scheduler::Board;
+use liveops_engine::triage::scheduler::CheckScheduler;
 
 /// The shipped checklist.
 const CHECKLIST: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/templates/triage/oncall.yaml"));
@@ -67,19 +67,19 @@ pub(crate) async fn run(args: TriageArgs, cx: &Context) -> Result<Exit> {
         ));
     }
     let items = &checklist.items;
-    let mut board = Board::start(cx, items, log.incident());
-    let quit = interactive && walk(&args, items, &mut board, &log, cx).await?;
-    let looked = async { (board.all().await, ways(&board.ground).await) };
+    let mut scheduler = CheckScheduler::start(cx, items, log.incident());
+    let quit = interactive && ask_all(&args, items, &mut scheduler, &log, cx).await?;
+    let looked = async { (scheduler.all().await, mitigations(&scheduler.facts).await) };
     let visible = prompt::can_prompt() && !cx.choices.quiet;
-    let (found, ways) = waiting(visible, || "looking at everything".into(), looked).await;
-    let sources = match board.ground.history.clone().await.as_ref() {
+    let (found, mitigations) = waiting(visible, || "looking at everything".into(), looked).await;
+    let sources = match scheduler.facts.history.clone().await.as_ref() {
         Ok(history) => history.sources.clone(),
         Err(_) => Vec::new(),
     };
     let events = log.events(cx)?;
     let gone = items.iter().zip(found);
     let gone = gone.map(|(item, found)| (item.clone(), found, answer(&events, &item.id)));
-    let report = TriageReport::new(cx, &log, gone.collect(), ways?, quit);
+    let report = TriageReport::new(cx, &log, gone.collect(), mitigations?, quit);
     cx.show(&report, report.meta(sources, &log))?;
     if interactive && !quit {
         offer(report.mitigations(), args.plain, &log, cx).await?;
@@ -88,9 +88,6 @@ pub(crate) async fn run(args: TriageArgs, cx: &Context) -> Result<Exit> {
 }
 
 /// The project's checklist, or the shipped one.
-///
-/// # Errors
-/// Everything that is wrong in the project's own, with file and line.
 fn find(cx: &Context) -> Result<Checklist> {
     let template = Template::find(cx, "triage/oncall.yaml", Some(CHECKLIST))?
         .ok_or_else(|| Error::internal("the shipped checklist is missing"))?;

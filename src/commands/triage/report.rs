@@ -9,7 +9,7 @@ use crate::output::tone;
 use crate::output::view::View;
 use liveops_domain::status::source::{Outcome as Job, Recommendation, Source, SourceState, Verdict};
 use liveops_domain::triage::mitigation::Mitigation;
-use liveops_domain::triage::{Answer, Found, Item, Outcome, Said};
+use liveops_domain::triage::{Answer, CheckResult, Item, Outcome, Said};
 use liveops_engine::triage::log::TriageLog;
 
 /// Mitigations that a screen shows.
@@ -38,13 +38,13 @@ impl TriageReport {
     pub(super) fn new(
         cx: &Context,
         log: &TriageLog,
-        items: Vec<(Item, Found, Option<Said>)>,
+        items: Vec<(Item, CheckResult, Option<Said>)>,
         mitigations: Vec<Mitigation>,
         quit: bool,
     ) -> Self {
         let repeat = cx.output.repeat();
         let mitigations = mitigations.into_iter().map(|way| Mitigation { command: repeat.apply(&way.command), ..way });
-        let entry = |(item, found, answer): (Item, Found, Option<Said>)| {
+        let entry = |(item, found, answer): (Item, CheckResult, Option<Said>)| {
             let (answer, note) = answer.map_or((None, None), |(answer, note)| (Some(answer), note));
             Entry { id: item.id, ask: item.ask, outcome: found.outcome, evidence: found.lines, answer, note }
         };

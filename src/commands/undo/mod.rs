@@ -17,7 +17,7 @@ use liveops_engine::undo::audit::{complaint, find, read};
 use liveops_engine::undo::flag::FlagChange;
 use liveops_engine::undo::scale::Scales;
 use liveops_engine::undo::silence::Silences;
-use liveops_engine::undo::{Revert, Reverted, impossible, may};
+use liveops_engine::undo::{Revert, RevertFailure, impossible, may};
 
 /// Revert the last change, or the one with this id
 ///
@@ -61,13 +61,13 @@ pub(crate) async fn run(args: UndoArgs, cx: &Context) -> Result<Exit> {
         None => {
             for record in candidates {
                 match revert(cx, record, &records).await {
-                    Err(Reverted::DidNotHappen(why)) => {
+                    Err(RevertFailure::DidNotHappen(why)) => {
                         cx.output.note(&format!("{} ({}): {why}; looking further back", record.id, record.summary));
                     }
                     done => return done.map_err(Into::into),
                 }
             }
-            Err(Reverted::Failed(Error::Refused {
+            Err(RevertFailure::Failed(Error::Refused {
                 why: format!("there is nothing to undo in `{environment}`"),
                 hint: "`liveops audit list` shows every change, of every environment".into(),
             }))
@@ -87,7 +87,7 @@ fn list(cx: &Context, candidates: Vec<&ChangeRecord>, complaint: Option<String>)
     report.show(cx, warnings, next)
 }
 
-async fn revert(cx: &Context, record: &ChangeRecord, records: &[ChangeRecord]) -> Result<Exit, Reverted> {
+async fn revert(cx: &Context, record: &ChangeRecord, records: &[ChangeRecord]) -> Result<Exit, RevertFailure> {
     let by_hand = || Error::Refused {
         why: format!("liveops does not know how to undo change {}", record.id),
         hint: format!("`liveops audit show {}` shows what it did; revert it by hand", record.id),
@@ -113,7 +113,7 @@ struct Undone<T> {
     undoes: String,
 }
 
-async fn carry_out(cx: &Context, record: &ChangeRecord, kind: impl Revert) -> Result<Exit, Reverted> {
+async fn carry_out(cx: &Context, record: &ChangeRecord, kind: impl Revert) -> Result<Exit, RevertFailure> {
     let reverse = kind.decide().await?;
     let step = kind.step(&reverse);
     let mut preview = vec![

@@ -93,7 +93,6 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// All of them.
     pub fn total(&self) -> u64 {
         self.on + self.off + self.unknown
     }

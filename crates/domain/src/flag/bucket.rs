@@ -73,7 +73,6 @@ pub struct V2Hash {
 }
 
 impl V2Hash {
-    /// For one salt.
     pub fn new(salt: &str) -> Self {
         let prefix = format!("{salt}:").into_bytes();
         let whole = prefix.len() / 4 * 4;

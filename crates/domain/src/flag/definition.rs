@@ -27,9 +27,6 @@ pub struct Flag {
 
 impl Flag {
     /// Reads a flag's bytes.
-    ///
-    /// # Errors
-    /// When they are no JSON object.
     pub fn read(bytes: &[u8]) -> Result<Self, Malformed> {
         Document::parse(bytes).map(Self::of)
     }

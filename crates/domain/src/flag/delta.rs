@@ -21,7 +21,7 @@ pub fn deltas(before: Option<&[u8]>, after: Option<&[u8]>) -> Vec<Delta> {
 }
 
 /// Who joins a list, and who leaves it.
-struct Moved {
+struct ListDelta {
     old: usize,
     new: usize,
     /// `+qa_1 -qa_2`
@@ -37,7 +37,7 @@ impl Difference {
     /// What it was and what it becomes, short enough for a line.
     pub fn shown(&self) -> (String, String) {
         match self.moved() {
-            Some(Moved { old, new, text }) => (count(old), format!("{}: {text}", count(new))),
+            Some(ListDelta { old, new, text }) => (count(old), format!("{}: {text}", count(new))),
             None => (short(self.before.as_deref()), short(self.after.as_deref())),
         }
     }
@@ -45,7 +45,7 @@ impl Difference {
     /// In a sentence: `percentage 10 to 25`, `allowlist +qa_1`.
     fn words(&self) -> String {
         let member = &self.member;
-        if let Some(Moved { text, .. }) = self.moved() {
+        if let Some(ListDelta { text, .. }) = self.moved() {
             return format!("{member} {text}");
         }
         let (old, new) = self.shown();
@@ -57,7 +57,7 @@ impl Difference {
     }
 
     /// For the lists of ids.
-    fn moved(&self) -> Option<Moved> {
+    fn moved(&self) -> Option<ListDelta> {
         let count = |raw: &Option<String>| match raw.as_deref().map(Js::read) {
             None => Some(0),
             Some(Js::Array(elements)) => Some(elements.len()),
@@ -66,7 +66,7 @@ impl Difference {
         if !self.member.ends_with("list") || (self.added.is_empty() && self.removed.is_empty()) {
             return None;
         }
-        Some(Moved {
+        Some(ListDelta {
             old: count(&self.before)?,
             new: count(&self.after)?,
             text: [signed('+', &self.added), signed('-', &self.removed)].concat().join(" "),

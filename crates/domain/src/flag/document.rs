@@ -31,9 +31,6 @@ pub enum Malformed {
 impl Document {
     /// Reads the bytes of a flag. Numbers of any size and texts with half a surrogate pair pass, as they do in the
     /// services.
-    ///
-    /// # Errors
-    /// What a reader's `JSON.parse` would not take either, and what is no object.
     pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
         let text = std::str::from_utf8(bytes).map_err(|error| Malformed::Encoding(error.valid_up_to()))?;
         if text.is_empty() {
@@ -105,12 +102,10 @@ impl Document {
         &self.duplicates
     }
 
-    /// The text.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// The bytes.
     pub fn bytes(&self) -> &[u8] {
         self.text.as_bytes()
     }

@@ -72,9 +72,6 @@ pub enum EditError {
 
 /// The bytes after the operation, with the revision counted up; none when the flag is removed. What changes nothing
 /// returns the very bytes that are there.
-///
-/// # Errors
-/// What stands in the way, and what the services' reader could not take.
 pub fn apply(current: Option<&[u8]>, edit: &Edit, reader: Reader) -> Result<Option<Vec<u8>>, EditError> {
     let Some(bytes) = current else {
         return match edit {

@@ -15,7 +15,6 @@ use crate::flag::reader::Reader;
 use crate::flag::rule::{Match, Rule, Rules};
 use crate::flag::user::User;
 
-/// Is the flag on?
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 pub enum Answer {
     #[serde(rename = "on")]
@@ -28,7 +27,6 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// Its word.
     pub fn word(self) -> &'static str {
         match self {
             Self::On => "on",
@@ -61,7 +59,6 @@ pub enum StepName {
 }
 
 impl StepName {
-    /// Its word.
     pub fn word(self) -> &'static str {
         match self {
             Self::Exists => "exists",
@@ -121,7 +118,6 @@ pub struct Step {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Evaluation {
     pub answer: Answer,
-    /// The step that decides.
     pub decided_by: StepName,
     pub steps: Vec<Step>,
     /// 0 to 99 under `legacy-v1`, 0 to 99 999 under `v2`.

@@ -25,7 +25,7 @@ const USER: &str = "targetingKey";
 
 /// What is carried, and what of it is not the same on the other side.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Carried<T> {
+pub struct Converted<T> {
     pub value: T,
     /// Users for whom the answer may differ, in words.
     pub losses: Vec<String>,

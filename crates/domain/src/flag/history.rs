@@ -57,9 +57,6 @@ impl Revision {
     }
 
     /// Reads an entry; fields that are not known are passed over.
-    ///
-    /// # Errors
-    /// What is missing or wrong.
     pub fn from_fields<'a>(fields: impl IntoIterator<Item = (&'a [u8], &'a [u8])>) -> Result<Self, EntryError> {
         let fields: std::collections::HashMap<&[u8], &[u8]> = fields.into_iter().collect();
         let raw = |name: &str| fields.get(name.as_bytes()).copied();

@@ -16,7 +16,6 @@ impl Item {
         if self.key.is_empty() { self.value.start } else { self.key.start }
     }
 
-    /// Where it ends.
     pub fn end(&self) -> usize {
         self.value.end
     }

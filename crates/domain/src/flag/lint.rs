@@ -35,7 +35,6 @@ pub enum Severity {
     Warning,
 }
 
-/// One finding.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// `E01` to `E08`, `W10` to `W20`.
@@ -51,7 +50,7 @@ fn finding(code: &'static str, message: impl Into<String>) -> Finding {
 
 /// What is known beside the flag itself; what is not known is not looked at.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Surroundings<'a> {
+pub struct LintContext<'a> {
     /// The flag's newest revision, and now.
     pub newest: Option<(&'a Revision, DateTime<Utc>)>,
     /// After how long without a change a flag that is the same for everybody is stale.
@@ -63,7 +62,7 @@ pub struct Surroundings<'a> {
 }
 
 /// Everything that is wrong with the bytes of a flag, errors first.
-pub fn lint(name: &FlagName, bytes: &[u8], reader: Reader, around: Surroundings<'_>) -> Vec<Finding> {
+pub fn lint(name: &FlagName, bytes: &[u8], reader: Reader, around: LintContext<'_>) -> Vec<Finding> {
     lint_read(name, (bytes, &Flag::read(bytes)), reader, around)
 }
 
@@ -72,7 +71,7 @@ pub fn lint_read(
     name: &FlagName,
     (bytes, read): (&[u8], &Result<Flag, Malformed>),
     reader: Reader,
-    around: Surroundings<'_>,
+    around: LintContext<'_>,
 ) -> Vec<Finding> {
     let mut found = Vec::new();
     match read {

@@ -60,7 +60,6 @@ impl IdList {
         matches!(self, Self::Ids(ids) if ids.has(id) || (!ids.numbers.is_empty() && ids.numbers.contains(id)))
     }
 
-    /// Can no id be in it?
     pub fn is_empty(&self) -> bool {
         match self {
             Self::Absent => true,

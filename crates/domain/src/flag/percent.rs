@@ -21,7 +21,6 @@ pub enum PercentError {
 }
 
 impl Percent {
-    /// Nobody.
     pub const NOBODY: Self = Self(0);
     /// Everybody.
     pub const ALL: Self = Self(100_000);
@@ -36,7 +35,6 @@ impl Percent {
         Self(thousandths.min(100_000))
     }
 
-    /// Out of 100 000.
     #[cfg(test)]
     pub fn thousandths(self) -> u32 {
         self.0

@@ -18,9 +18,6 @@ pub enum PromoteError {
 
 /// The bytes that the flag gets in the other environment: those members of `from` that are named (all but liveops' own
 /// without names) in the flag that is there. A named member that `from` does not have is taken away.
-///
-/// # Errors
-/// A name that neither side knows; a part of a flag that does not exist there.
 pub fn promote(from: &Document, to: Option<&[u8]>, only: &[String]) -> Result<Vec<u8>, PromoteError> {
     if only.iter().any(|name| name == OURS) {
         return Err(PromoteError::Ours);

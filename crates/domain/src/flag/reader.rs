@@ -15,7 +15,6 @@ pub enum Reader {
 }
 
 impl Reader {
-    /// All of them.
     pub const ALL: [Self; 2] = [Self::LegacyV1, Self::V2];
 
     /// The word of the configuration.
@@ -26,7 +25,6 @@ impl Reader {
         }
     }
 
-    /// The reader of that word.
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|reader| reader.word() == word)
     }

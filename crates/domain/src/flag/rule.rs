@@ -15,7 +15,6 @@ pub use crate::flag::rule::condition::Condition;
 /// Members that change nothing, which people write beside the others.
 const REMARKS: [&str; 4] = ["id", "name", "description", "comment"];
 
-/// The rules of a flag.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Rules {
     /// An array; missing and `null` are an empty one.
@@ -24,7 +23,6 @@ pub enum Rules {
     Broken(&'static str),
 }
 
-/// One rule.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Rule {
     /// All conditions hold: the flag is `enabled`.
@@ -59,7 +57,6 @@ impl Rules {
         }
     }
 
-    /// Are there none?
     pub fn is_empty(&self) -> bool {
         matches!(self, Self::List(rules) if rules.is_empty())
     }
@@ -74,7 +71,6 @@ impl Rule {
         }
     }
 
-    /// Does it match this user?
     pub fn matches(&self, user: &User) -> Match {
         let Self::Known { all, .. } = self else {
             return Match::CannotTell;

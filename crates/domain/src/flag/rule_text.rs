@@ -27,9 +27,6 @@ pub enum RuleError {
 }
 
 /// Reads a rule in either form, as the JSON for the flag.
-///
-/// # Errors
-/// What is wrong with it, a shape that readers do not understand too.
 pub fn parse(text: &str) -> Result<Value, RuleError> {
     let rule = if text.trim_start().starts_with('{') {
         serde_json::from_str(text).map_err(|error| RuleError::Json(error.to_string()))?

@@ -18,7 +18,6 @@ use crate::flag::reader::Reader;
 pub struct Stale {
     /// What everybody gets.
     pub answer: Answer,
-    /// Since when.
     pub since: DateTime<Utc>,
     pub days: i64,
 }

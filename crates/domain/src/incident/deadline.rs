@@ -18,7 +18,6 @@ pub enum Duty {
 }
 
 impl Duty {
-    /// The word for it.
     pub fn word(self) -> &'static str {
         match self {
             Self::Acknowledge => "acknowledge",
@@ -31,7 +30,7 @@ impl Duty {
 /// How a deadline stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Standing {
+pub enum DeadlineState {
     /// There is time.
     Pending,
     /// Done in time.
@@ -40,12 +39,11 @@ pub enum Standing {
     Breached,
 }
 
-/// A deadline.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Deadline {
     pub duty: Duty,
     pub due: DateTime<Utc>,
-    pub standing: Standing,
+    pub standing: DeadlineState,
     /// When it was done, as written down.
     pub done: Option<DateTime<Utc>>,
     /// It was missed as written down, and is said to have been done in time.
@@ -133,16 +131,16 @@ fn judge(
     }
     let due = breached.or(due)?;
     let standing = match (breached, done) {
-        (Some(_), _) => Standing::Breached,
-        (None, Some(_)) => Standing::Kept,
-        (None, None) => Standing::Pending,
+        (Some(_), _) => DeadlineState::Breached,
+        (None, Some(_)) => DeadlineState::Kept,
+        (None, None) => DeadlineState::Pending,
     };
     Some(Deadline {
         duty,
         due,
         standing,
         done,
-        disputed: standing == Standing::Breached && moment.stated.is_some_and(|stated| stated <= due),
+        disputed: standing == DeadlineState::Breached && moment.stated.is_some_and(|stated| stated <= due),
     })
 }
 

@@ -12,23 +12,23 @@ use crate::incident::severity::Severity;
 pub mod kind {
     /// [`super::Opened`]: the first event of every incident.
     pub const OPENED: &str = "incident.opened";
-    /// [`super::Moved`]: somebody has it.
+    /// [`super::PhaseChanged`]: somebody has it.
     pub const ACKED: &str = "incident.acked";
-    /// [`super::Moved`]: users are well again, the cause may still be there.
+    /// [`super::PhaseChanged`]: users are well again, the cause may still be there.
     pub const MITIGATED: &str = "incident.mitigated";
-    /// [`super::Moved`]: it is over.
+    /// [`super::PhaseChanged`]: it is over.
     pub const RESOLVED: &str = "incident.resolved";
-    /// [`super::Moved`]: it is not over after all.
+    /// [`super::PhaseChanged`]: it is not over after all.
     pub const REOPENED: &str = "incident.reopened";
-    /// [`super::Graded`]: another severity.
+    /// [`super::SeverityChanged`]: another severity.
     pub const SEVERITY: &str = "incident.severity";
-    /// [`super::Roled`]: somebody takes a role.
+    /// [`super::RoleAssigned`]: somebody takes a role.
     pub const ROLE: &str = "incident.role";
     /// [`super::Escalated`]: more people are called.
     pub const ESCALATED: &str = "incident.escalated";
     /// [`super::Amended`]: a fact is corrected; the old one stays in the journal.
     pub const AMENDED: &str = "incident.amended";
-    /// [`super::Said`]: something that a person wants remembered.
+    /// [`super::Note`]: something that a person wants remembered.
     pub const NOTE: &str = "incident.note";
     /// [`super::HandedOff`]: the next shift takes over.
     pub const HANDOFF: &str = "incident.handoff";
@@ -38,7 +38,7 @@ pub mod kind {
     pub const SIGNAL: &str = "incident.signal";
     /// [`super::Delivery`]: how a message to somebody went.
     pub const NOTIFICATION: &str = "incident.notification";
-    /// [`super::Said`]: the postmortem is done; this meets its deadline.
+    /// [`super::Note`]: the postmortem is done; this meets its deadline.
     pub const POSTMORTEM: &str = "postmortem.done";
 }
 
@@ -67,7 +67,7 @@ pub struct Opened {
 
 /// A step from one phase to another.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Moved {
+pub struct PhaseChanged {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
     /// When it really happened, where that is not when it was written down.
@@ -80,7 +80,7 @@ pub struct Moved {
 
 /// Another severity.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Graded {
+pub struct SeverityChanged {
     pub severity: Severity,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
@@ -88,7 +88,7 @@ pub struct Graded {
 
 /// Somebody takes a role.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Roled {
+pub struct RoleAssigned {
     /// `commander`, `scribe`, `liaison`, or the team's own word.
     pub role: String,
     pub person: String,
@@ -135,7 +135,6 @@ impl Field {
         }
     }
 
-    /// Is it a time?
     pub fn is_time(self) -> bool {
         !matches!(self, Self::Title | Self::Service | Self::Alert | Self::Runbook)
     }
@@ -156,7 +155,7 @@ pub struct Amended {
 
 /// Words of a person.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Said {
+pub struct Note {
     pub text: String,
 }
 

@@ -36,7 +36,6 @@ impl Span {
         }
     }
 
-    /// What it is measured from and to.
     pub fn definition(self) -> &'static str {
         match self {
             Self::Detect => "began to known",

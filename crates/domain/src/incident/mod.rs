@@ -8,6 +8,7 @@
 //! - [`transition`]: what may be done in which phase.
 //! - [`deadline`]: what is due when, what was missed. A miss is never undone by an amendment.
 //! - [`notice`] and [`message`]: who is told of what.
+//! - [`recovery`]: whether the metrics agree that it is over.
 //! - [`measures`]: how long incidents take. [`webhook`]: what Alertmanager says of one.
 //! - [`name`]: the incident's id, which is also its folder's name.
 
@@ -19,6 +20,7 @@ pub mod name;
 pub mod notice;
 #[cfg(test)]
 mod properties;
+pub mod recovery;
 pub mod severity;
 pub mod state;
 pub mod transition;

@@ -55,7 +55,7 @@ impl About {
     }
 
     /// Does it call for somebody to come?
-    pub fn calls(self) -> bool {
+    pub fn calls_somebody(self) -> bool {
         matches!(self, Self::Opened | Self::Escalated | Self::Reopened | Self::Severity)
     }
 }
@@ -99,12 +99,12 @@ pub struct Rule {
 
 /// Who is to be told of one event.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Calls {
+pub struct Recipients {
     pub page: Vec<Vec<String>>,
     pub tell: Vec<String>,
 }
 
-impl Calls {
+impl Recipients {
     /// Is nobody to be told?
     pub fn is_empty(&self) -> bool {
         self.page.is_empty() && self.tell.is_empty()
@@ -114,11 +114,11 @@ impl Calls {
 /// Who is told of an event, by all rules that fit it. Without any rule: pagers are called in the order of the
 /// configuration for what calls somebody at P1 to P3, rooms when no pager takes it, and rooms are told of everything
 /// but notes.
-pub fn calls(rules: &[Rule], channels: &[(String, Reach)], about: About, severity: Severity) -> Calls {
+pub fn recipients(rules: &[Rule], channels: &[(String, Reach)], about: About, severity: Severity) -> Recipients {
     if rules.is_empty() {
         return by_default(channels, about, severity);
     }
-    let mut calls = Calls::default();
+    let mut calls = Recipients::default();
     for rule in rules {
         let about = rule.on.is_empty() || rule.on.contains(&about);
         if about && (rule.severity.is_empty() || rule.severity.contains(&severity)) {
@@ -131,11 +131,11 @@ pub fn calls(rules: &[Rule], channels: &[(String, Reach)], about: About, severit
     calls
 }
 
-fn by_default(channels: &[(String, Reach)], about: About, severity: Severity) -> Calls {
+fn by_default(channels: &[(String, Reach)], about: About, severity: Severity) -> Recipients {
     let of = |reach| channels.iter().filter(move |(_, known)| *known == reach).map(|(name, _)| name.clone());
     let rooms: Vec<String> = of(Reach::Room).collect();
-    let mut calls = Calls::default();
-    if about.calls() && severity < Severity::P4 {
+    let mut calls = Recipients::default();
+    if about.calls_somebody() && severity < Severity::P4 {
         calls.page = of(Reach::Pager).map(|name| vec![name]).collect();
         if !rooms.is_empty() {
             calls.page.push(rooms.clone());
@@ -166,11 +166,11 @@ mod tests {
             (About::Resolved, Severity::P1, vec![], vec!["team"]),
             (About::Note, Severity::P1, vec![], vec![]),
         ] {
-            let calls = calls(&[], &channels(), about, severity);
+            let calls = recipients(&[], &channels(), about, severity);
             assert_eq!(calls.page, page, "{about} {severity}");
             assert_eq!(calls.tell, tell, "{about} {severity}");
         }
-        assert!(calls(&[], &[], About::Opened, Severity::P1).is_empty());
+        assert!(recipients(&[], &[], About::Opened, Severity::P1).is_empty());
     }
 
     #[test]
@@ -182,10 +182,10 @@ mod tests {
             tell: vec![tell.into()],
         };
         let rules = [rule(&[], &[], "", "team"), rule(&[About::Opened], &[Severity::P1], "oncall", "team")];
-        let first = calls(&rules, &channels(), About::Opened, Severity::P1);
+        let first = recipients(&rules, &channels(), About::Opened, Severity::P1);
         assert_eq!(first.page, [["oncall".to_owned()]]);
         assert_eq!(first.tell, ["team"]);
-        assert!(calls(&rules, &channels(), About::Opened, Severity::P2).page.is_empty());
+        assert!(recipients(&rules, &channels(), About::Opened, Severity::P2).page.is_empty());
         assert!("closed".parse::<About>().is_err());
     }
 }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use crate::change::journal::Event;
-use crate::incident::deadline::{Standing, deadlines};
+use crate::incident::deadline::{DeadlineState, deadlines};
 use crate::incident::event::kind;
 use crate::incident::severity::Severities;
 use crate::incident::state::{Incident, in_order, replay};
@@ -116,8 +116,8 @@ proptest! {
         let after = deadlines(&state(&after), &table, now + TimeDelta::seconds(later));
         for (old, new) in before.iter().zip(&after) {
             prop_assert_eq!(old.duty, new.duty);
-            if old.standing == Standing::Breached {
-                prop_assert_eq!(new.standing, Standing::Breached);
+            if old.standing == DeadlineState::Breached {
+                prop_assert_eq!(new.standing, DeadlineState::Breached);
                 prop_assert_eq!(new.due, old.due);
             }
         }

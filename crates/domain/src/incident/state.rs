@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::change::journal::{Data, Event};
 use crate::incident::event::{
-    Amended, Delivery, Escalated, Evidence, Field, Graded, HandedOff, Moved, Opened, Roled, Signal, kind,
+    Amended, Delivery, Escalated, Evidence, Field, HandedOff, Opened, PhaseChanged, RoleAssigned, SeverityChanged,
+    Signal, kind,
 };
 use crate::incident::severity::Severity;
 use crate::incident::transition::Phase;
@@ -177,13 +178,13 @@ impl Incident {
             kind::RESOLVED => self.resolve(event, &moved(event)),
             kind::REOPENED => self.reopen(event),
             kind::SEVERITY => {
-                if let Some(graded) = event.data.read::<Graded>() {
+                if let Some(graded) = event.data.read::<SeverityChanged>() {
                     self.severity = graded.severity;
                     self.grades.push(Grade { at: event.at, severity: graded.severity });
                 }
             }
             kind::ROLE => {
-                if let Some(roled) = event.data.read::<Roled>() {
+                if let Some(roled) = event.data.read::<RoleAssigned>() {
                     self.roles.insert(roled.role, roled.person);
                 }
             }
@@ -216,7 +217,7 @@ impl Incident {
         }
     }
 
-    fn ack<D, S: AsRef<str>>(&mut self, event: &Event<D, S>, moved: &Moved) {
+    fn ack<D, S: AsRef<str>>(&mut self, event: &Event<D, S>, moved: &PhaseChanged) {
         if self.acked_by.is_none() {
             self.acked_by = Some(event.by.as_ref().to_owned());
             self.acknowledged.set(event.at, moved.occurred_at);
@@ -224,7 +225,7 @@ impl Incident {
         self.phase = self.phase.max(Phase::Acknowledged);
     }
 
-    fn mitigate<D, S: AsRef<str>>(&mut self, event: &Event<D, S>, moved: &Moved) {
+    fn mitigate<D, S: AsRef<str>>(&mut self, event: &Event<D, S>, moved: &PhaseChanged) {
         if self.phase >= Phase::Mitigated {
             return;
         }
@@ -234,7 +235,7 @@ impl Incident {
         self.phase = Phase::Mitigated;
     }
 
-    fn resolve<D, S: AsRef<str>>(&mut self, event: &Event<D, S>, moved: &Moved) {
+    fn resolve<D, S: AsRef<str>>(&mut self, event: &Event<D, S>, moved: &PhaseChanged) {
         if self.phase == Phase::Resolved {
             return;
         }
@@ -283,6 +284,6 @@ impl Incident {
     }
 }
 
-fn moved<D: Data, S: AsRef<str>>(event: &Event<D, S>) -> Moved {
+fn moved<D: Data, S: AsRef<str>>(event: &Event<D, S>) -> PhaseChanged {
     event.data.read().unwrap_or_default()
 }

@@ -3,6 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::incident::event::kind;
+use crate::incident::notice::About;
+
 /// Where an incident stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -18,7 +21,6 @@ pub enum Phase {
 }
 
 impl Phase {
-    /// The word for it.
     pub fn word(self) -> &'static str {
         match self {
             Self::Open => "open",
@@ -64,7 +66,6 @@ const ALL: [Action; 10] = [
 ];
 
 impl Action {
-    /// The verb that does it.
     pub fn verb(self) -> &'static str {
         match self {
             Self::Ack => "ack",
@@ -77,6 +78,22 @@ impl Action {
             Self::Reopen => "reopen",
             Self::Amend => "amend",
             Self::Handoff => "handoff",
+        }
+    }
+
+    /// The kind of its event, and what people are told of.
+    pub fn event(self) -> (&'static str, Option<About>) {
+        match self {
+            Self::Ack => (kind::ACKED, Some(About::Acked)),
+            Self::Note => (kind::NOTE, Some(About::Note)),
+            Self::Severity => (kind::SEVERITY, Some(About::Severity)),
+            Self::Role => (kind::ROLE, None),
+            Self::Escalate => (kind::ESCALATED, Some(About::Escalated)),
+            Self::Mitigate => (kind::MITIGATED, Some(About::Mitigated)),
+            Self::Resolve => (kind::RESOLVED, Some(About::Resolved)),
+            Self::Reopen => (kind::REOPENED, Some(About::Reopened)),
+            Self::Amend => (kind::AMENDED, None),
+            Self::Handoff => (kind::HANDOFF, Some(About::Handoff)),
         }
     }
 

@@ -20,7 +20,6 @@ pub struct Webhook {
     pub alerts: Vec<WebhookAlert>,
 }
 
-/// One alert of it.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WebhookAlert {
@@ -85,9 +84,6 @@ pub enum Meaning {
 
 impl Webhook {
     /// Reads a delivery.
-    ///
-    /// # Errors
-    /// What is wrong with it, in words.
     pub fn parse(bytes: &[u8]) -> Result<Self, String> {
         let webhook: Self = serde_json::from_slice(bytes)
             .map_err(|error| format!("this is not the JSON of Alertmanager's webhook: {error}"))?;

@@ -36,7 +36,7 @@ pub struct Finding {
 
 /// A runbook in its place.
 #[derive(Debug, Clone)]
-pub struct Filed {
+pub struct NamedRunbook {
     /// File name without `.md`.
     pub name: String,
     /// Path as it is shown.
@@ -45,7 +45,7 @@ pub struct Filed {
     pub book: Runbook,
 }
 
-impl Filed {
+impl NamedRunbook {
     fn finding(&self, weight: Weight, kind: &'static str, line: Option<usize>, message: String) -> Finding {
         Finding {
             weight,
@@ -110,8 +110,8 @@ impl Filed {
 }
 
 /// Every alert has its runbook, every runbook its alert. `folder` is where alerts' runbooks are, as it is shown.
-pub fn against_rules(files: &[Filed], rules: &[AlertRule], folder: &str) -> Vec<Finding> {
-    let runbooks: Vec<&Filed> = files.iter().filter(|file| file.purpose == Purpose::Alert).collect();
+pub fn against_rules(files: &[NamedRunbook], rules: &[AlertRule], folder: &str) -> Vec<Finding> {
+    let runbooks: Vec<&NamedRunbook> = files.iter().filter(|file| file.purpose == Purpose::Alert).collect();
     let mut findings = Vec::new();
     let mut seen = BTreeSet::new();
     for rule in rules {
@@ -132,7 +132,7 @@ pub fn against_rules(files: &[Filed], rules: &[AlertRule], folder: &str) -> Vec<
     findings
 }
 
-fn of_rule(rule: &AlertRule, runbooks: &[&Filed], folder: &str) -> Option<Finding> {
+fn of_rule(rule: &AlertRule, runbooks: &[&NamedRunbook], folder: &str) -> Option<Finding> {
     let finding = |weight, kind, message: String, command: Option<String>| {
         Some(Finding { weight, kind, file: None, line: None, alert: Some(rule.name.clone()), message, command })
     };
@@ -187,8 +187,8 @@ mod tests {
     use super::*;
     use crate::metric::labels::Labels;
 
-    fn filed(name: &str, purpose: Purpose, text: &str) -> Filed {
-        Filed { name: name.into(), path: format!("docs/{name}.md"), purpose, book: Runbook::parse(text) }
+    fn filed(name: &str, purpose: Purpose, text: &str) -> NamedRunbook {
+        NamedRunbook { name: name.into(), path: format!("docs/{name}.md"), purpose, book: Runbook::parse(text) }
     }
 
     fn rule(name: &str, link: Option<&str>) -> AlertRule {

@@ -25,7 +25,6 @@ pub enum Purpose {
 }
 
 impl Purpose {
-    /// The word for it.
     pub fn word(self) -> &'static str {
         match self {
             Self::Alert => "alert",
@@ -93,7 +92,6 @@ pub struct Fault {
     pub what: String,
 }
 
-/// A runbook.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Runbook {
     /// The first heading; empty when there is none.

@@ -6,7 +6,6 @@ use crate::alert::rule::Rule;
 use crate::metric::labels::Labels;
 use crate::text::duration;
 
-/// An alerting rule.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AlertRule {
     pub name: String,
@@ -34,9 +33,6 @@ impl AlertRule {
     }
 
     /// Every alerting rule of a rule file, in its order; `place` is the file's name.
-    ///
-    /// # Errors
-    /// What is wrong with the YAML, in words.
     pub fn read_file(text: &str, place: &str) -> Result<Vec<Self>, String> {
         #[derive(Deserialize)]
         struct File {

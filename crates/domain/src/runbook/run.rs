@@ -26,7 +26,6 @@ pub enum StepState {
 }
 
 impl StepState {
-    /// The word for it.
     pub fn word(self) -> &'static str {
         match self {
             Self::Open => "open",
@@ -88,7 +87,6 @@ impl RunState {
         run
     }
 
-    /// The state of a step.
     pub fn of(&self, step: &Step) -> StepState {
         let digest = step.digest();
         self.steps.iter().find(|(known, _)| *known == digest).map_or(StepState::Open, |(_, state)| *state)

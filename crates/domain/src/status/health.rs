@@ -3,7 +3,6 @@
 use serde::Serialize;
 use serde_json::Value;
 
-/// State of a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ServiceState {
@@ -15,7 +14,6 @@ pub enum ServiceState {
 }
 
 impl ServiceState {
-    /// The word for it.
     pub fn word(self) -> &'static str {
         match self {
             Self::Healthy => "healthy",

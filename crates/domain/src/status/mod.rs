@@ -37,7 +37,6 @@ impl Origin {
 /// Said of a value that is no number: nothing happened in the window.
 const UNDEFINED: &str = "no data in the window (0/0)";
 
-/// A KPI as it was read.
 #[derive(Debug, Clone)]
 pub struct KpiReading {
     pub kpi: Kpi,
@@ -161,7 +160,6 @@ fn distinct(errors: &[FlagError], is_such: impl Fn(&FlagError) -> bool) -> usize
     names.len()
 }
 
-/// One error of a flag.
 #[derive(Debug, Clone, Serialize)]
 pub struct FlagError {
     pub flag: String,
@@ -187,7 +185,6 @@ pub struct Readings {
     pub alert_gaps: Vec<String>,
     /// What is wrong on the way from the rules to people.
     pub alert_faults: Vec<String>,
-    /// When the alerts were read, if that is not now.
     pub alerts_as_of: Option<DateTime<Utc>>,
     /// Alerts of services that were not asked for.
     pub alerts_elsewhere: usize,

@@ -2,7 +2,6 @@
 
 use crate::metric::quantity::Unit;
 
-/// One trigger.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Trigger {
     /// What is looked at.

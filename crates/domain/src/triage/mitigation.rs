@@ -21,7 +21,7 @@ pub struct Mitigation {
 
 /// What the ranking rests on.
 #[derive(Debug, Default)]
-pub struct Facts<'a> {
+pub struct MitigationFacts<'a> {
     /// The changes that may have done it, the likeliest first.
     pub suspects: &'a [Suspect],
     /// Everything that changed lately.
@@ -42,7 +42,7 @@ pub struct Facts<'a> {
     pub runbooks: Vec<String>,
 }
 
-impl Facts<'_> {
+impl MitigationFacts<'_> {
     /// The mitigations, the best first; each command once.
     pub fn mitigations(&self) -> Vec<Mitigation> {
         let mut found = Vec::new();
@@ -160,7 +160,7 @@ mod tests {
         }
     }
 
-    fn commands(facts: &Facts<'_>) -> Vec<String> {
+    fn commands(facts: &MitigationFacts<'_>) -> Vec<String> {
         let all = facts.mitigations();
         assert!(all.is_sorted_by(|a, b| a.score >= b.score));
         all.into_iter().map(|one| one.command).collect()
@@ -173,7 +173,8 @@ mod tests {
             suspect(Kind::Flag, 0.75, Some("liveops flag kill a")),
             suspect(Kind::Flag, 0.75, Some("liveops flag kill a")),
         ];
-        let mut facts = Facts { suspects: &suspects, service: "game", rolls_out: true, ..Facts::default() };
+        let mut facts =
+            MitigationFacts { suspects: &suspects, service: "game", rolls_out: true, ..MitigationFacts::default() };
         assert_eq!(
             commands(&facts),
             ["liveops flag kill a", "liveops rollout undo game", "liveops scale game --replicas N"]
@@ -185,13 +186,13 @@ mod tests {
     #[test]
     fn what_kubernetes_deployed_is_taken_back_there() {
         let suspects = [suspect(Kind::Deploy, 0.8, Some("kubectl rollout undo deployment/game"))];
-        let facts = Facts {
+        let facts = MitigationFacts {
             suspects: &suspects,
             service: "game",
             kubectl: Some("kubectl --context=eu".into()),
             replicas: Some(3),
             load: vec!["cpu is 93 %".into()],
-            ..Facts::default()
+            ..MitigationFacts::default()
         };
         assert_eq!(
             commands(&facts),
@@ -202,7 +203,7 @@ mod tests {
             ]
         );
         assert!(facts.mitigations().iter().all(|one| one.ready));
-        let none = Facts { service: "game", ..Facts::default() };
+        let none = MitigationFacts { service: "game", ..MitigationFacts::default() };
         assert!(!none.mitigations()[0].ready, "how many is not known");
     }
 }

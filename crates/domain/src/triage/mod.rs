@@ -90,7 +90,6 @@ pub struct Item {
     pub command: Option<String>,
 }
 
-/// The checklist.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Checklist {
     pub items: Vec<Item>,
@@ -122,7 +121,6 @@ impl Outcome {
         if weight(other) > weight(self) { other } else { self }
     }
 
-    /// The word for it.
     pub fn word(self) -> &'static str {
         match self {
             Self::Clear => "clear",
@@ -135,13 +133,13 @@ impl Outcome {
 
 /// What a check found.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Found {
+pub struct CheckResult {
     pub outcome: Outcome,
     /// Evidence, a line each.
     pub lines: Vec<String>,
 }
 
-impl Found {
+impl CheckResult {
     /// With these lines.
     pub fn new(outcome: Outcome, lines: Vec<String>) -> Self {
         Self { outcome, lines }
@@ -157,7 +155,6 @@ impl Found {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Answer {
-    /// Not this.
     Fine,
     /// This is (part of) it.
     Problem,
@@ -166,7 +163,6 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// The word for it.
     pub fn word(self) -> &'static str {
         match self {
             Self::Fine => "fine",
@@ -188,7 +184,7 @@ pub fn answer(events: &[Event], item: &str) -> Option<Said> {
 }
 
 /// The data of an answer's event; `text` is the line for people.
-pub fn event(item: &Item, found: &Found, answer: Answer, note: &str) -> Value {
+pub fn event(item: &Item, found: &CheckResult, answer: Answer, note: &str) -> Value {
     let tail = if note.is_empty() { String::new() } else { format!(" ({note})") };
     serde_json::json!({
         "item": item.id,
@@ -220,7 +216,7 @@ mod tests {
 
     #[test]
     fn the_last_answer_counts_with_its_note_and_evidence() {
-        let found = Found::new(Outcome::Suspicious, vec!["flag a: 10 %".into()]);
+        let found = CheckResult::new(Outcome::Suspicious, vec!["flag a: 10 %".into()]);
         let data = event(&item(), &found, Answer::Problem, "see rev 4");
         assert_eq!(data["text"], "triage: Was it a flag? problem (see rev 4)");
         assert_eq!(data["evidence"], json!(["flag a: 10 %"]));

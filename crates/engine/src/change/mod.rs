@@ -7,9 +7,33 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::change::confirmed::Confirmed;
-use crate::session::Session;
+use crate::clock::Clock;
+use crate::files::journal::Journal;
+use crate::interrupts::Interrupts;
+use crate::voice::{Ask, Voice};
 use liveops_domain::change::undo::Undo;
 use liveops_domain::error::{Error, Result};
+use liveops_domain::text::paste::Repeat;
+
+/// Who changes something, where, and what holds for it; a session hands it in.
+#[derive(Debug)]
+pub struct ChangeContext<'a> {
+    pub dry_run: bool,
+    /// Was it confirmed on the command line?
+    pub yes: bool,
+    pub read_only: bool,
+    pub environment: &'a str,
+    /// The environment's name is typed to confirm.
+    pub protected: bool,
+    pub actor: &'a str,
+    pub command_line: &'a str,
+    pub repeat: &'a Repeat,
+    pub clock: Clock,
+    pub voice: &'a dyn Voice,
+    pub ask: &'a dyn Ask,
+    pub interrupts: &'a Interrupts,
+    pub audit_log: Journal,
+}
 
 /// What is going to happen, for the person to judge.
 #[derive(Debug)]
@@ -46,17 +70,17 @@ pub enum Changed<T = Value> {
 
 /// Permission without a question, for what is a record of its own and must never be held up at night: an incident's
 /// journal, and telling people of it. `None` for a dry run.
-pub fn unasked(cx: &Session, summary: &str) -> Result<Option<Confirmed>> {
-    if cx.choices.dry_run {
+pub fn unasked(cx: &ChangeContext<'_>, summary: &str) -> Result<Option<Confirmed>> {
+    if cx.dry_run {
         return Ok(None);
     }
     refuse_read_only(cx, summary)?;
     // It is in a journal of its own, and in no audit log.
-    Ok(Some(Confirmed { id: String::new() }))
+    Ok(Some(Confirmed::new(String::new())))
 }
 
-fn refuse_read_only(cx: &Session, summary: &str) -> Result<()> {
-    if !cx.is_read_only()? {
+fn refuse_read_only(cx: &ChangeContext<'_>, summary: &str) -> Result<()> {
+    if !cx.read_only {
         return Ok(());
     }
     Err(Error::Refused {
@@ -66,30 +90,31 @@ fn refuse_read_only(cx: &Session, summary: &str) -> Result<()> {
 }
 
 impl Plan {
-    /// Asks, journals, acts. `show` draws what is planned, with this last line. With `--dry-run` it stops after the preview, which `--read-only` allows too.
+    /// Asks, journals, acts. `show` draws what is planned, with this last line. With `--dry-run` it stops after the
+    /// preview, which `--read-only` allows too.
     ///
     /// # Errors
     /// `Refused` (read-only, not confirmed), `Io` when the audit log cannot be written before the act, whatever the
     /// act fails with, and `HalfDone` when it was done but could not be journalled.
     pub async fn carry_out<T: Serialize>(
         self,
-        cx: &Session,
+        cx: &ChangeContext<'_>,
         show: impl FnOnce(String),
         act: impl AsyncFnOnce(&Confirmed) -> Result<Done<T>>,
     ) -> Result<Changed<T>> {
-        if !cx.choices.dry_run {
+        if !cx.dry_run {
             refuse_read_only(cx, &self.summary)?;
         }
-        let tail = if cx.choices.dry_run { " (dry run: nothing is changed)" } else { "" };
-        if cx.choices.dry_run || !cx.choices.yes {
+        let tail = if cx.dry_run { " (dry run: nothing is changed)" } else { "" };
+        if cx.dry_run || !cx.yes {
             show(format!("{}{tail}", self.summary));
         }
-        if cx.choices.dry_run {
+        if cx.dry_run {
             return Ok(Changed::Planned);
         }
         self.confirm(cx)?;
         let id = format!("c{:08x}", fastrand::u32(..));
-        let confirmed = Confirmed { id: id.clone() };
+        let confirmed = Confirmed::new(id.clone());
         let begun = self.begin(cx, &id)?;
         cx.interrupts.hold();
         let done = act(&confirmed).await;
@@ -102,29 +127,28 @@ impl Plan {
                 done: self.summary,
                 left: format!("its end is not in the audit log: {error}"),
                 command: match &done.undo {
-                    Some(undo) => cx.command(&undo.by_hand()),
-                    None => cx.command(&format!("audit show {id}")),
+                    Some(undo) => cx.repeat.apply(&format!("liveops {}", undo.by_hand())),
+                    None => cx.repeat.apply(&format!("liveops audit show {id}")),
                 },
             }),
         }
     }
 
-    fn confirm(&self, cx: &Session) -> Result<()> {
-        if cx.choices.yes {
+    fn confirm(&self, cx: &ChangeContext<'_>) -> Result<()> {
+        if cx.yes {
             return Ok(());
         }
-        let environment = cx.environment()?;
         if !cx.ask.can_ask() {
             return Err(Error::Refused {
                 why: format!("not confirmed, and nobody can be asked here: {}", self.summary),
                 hint: "pass `--yes` to do it, `--dry-run` to look".into(),
             });
         }
-        let agreed = if cx.config()?.settings.protected && !self.kill_switch {
-            let question = format!("`{environment}` is protected; type its name to go on");
-            cx.ask.text(&question, Some(""))? == environment
+        let agreed = if cx.protected && !self.kill_switch {
+            let question = format!("`{}` is protected; type its name to go on", cx.environment);
+            cx.ask.text(&question, Some(""))? == cx.environment
         } else {
-            cx.ask.confirm(&format!("go on in `{environment}`?"))?
+            cx.ask.confirm(&format!("go on in `{}`?", cx.environment))?
         };
         if agreed {
             Ok(())
@@ -137,17 +161,17 @@ impl Plan {
     }
 
     /// Writes the beginning down; `false` when a kill switch goes on without.
-    fn begin(&self, cx: &Session, id: &str) -> Result<bool> {
+    fn begin(&self, cx: &ChangeContext<'_>, id: &str) -> Result<bool> {
         let data = json!({
             "id": id,
             "action": self.action,
-            "environment": cx.environment()?,
+            "environment": cx.environment,
             "summary": self.summary,
             "command": cx.command_line,
             "undo": self.undo,
             "undoes": self.undoes,
         });
-        let written = cx.audit_log().append(cx.clock.now(), &cx.actor, "change.begun", data);
+        let written = cx.audit_log.append(cx.clock.now(), cx.actor, "change.begun", data);
         match written {
             Ok(_) => Ok(true),
             Err(error) if self.kill_switch => {
@@ -158,7 +182,7 @@ impl Plan {
         }
     }
 
-    fn end<T: Serialize>(&self, cx: &Session, id: &str, done: &Result<Done<T>>) -> Result<bool> {
+    fn end<T: Serialize>(&self, cx: &ChangeContext<'_>, id: &str, done: &Result<Done<T>>) -> Result<bool> {
         let (kind, data) = match done {
             Ok(done) => (
                 "change.done",
@@ -169,7 +193,7 @@ impl Plan {
                 json!({ "id": id, "action": self.action, "error": error.to_string(), "kind": error.kind() }),
             ),
         };
-        match cx.audit_log().append(cx.clock.now(), &cx.actor, kind, data) {
+        match cx.audit_log.append(cx.clock.now(), cx.actor, kind, data) {
             Ok(_) => Ok(true),
             Err(error) if self.kill_switch => {
                 cx.voice.warn(&format!("its end is not in the audit log: {error}"));

@@ -1,10 +1,10 @@
 //! Changes that somebody recorded by hand or from CI.
 
-use liveops_domain::change::timeline::Kind;
 use serde::{Deserialize, Serialize};
 
 use crate::files::journal::Journal;
 use crate::session::Session;
+use liveops_domain::change::timeline::Kind;
 use liveops_domain::error::Result;
 
 /// The kind of events in the journal of deployments.

@@ -3,7 +3,6 @@
 #![expect(clippy::disallowed_methods, reason = "this is the one place that asks git")]
 
 use std::path::Path;
-
 use std::process::Stdio;
 use std::time::Duration;
 

@@ -4,7 +4,6 @@
 #![expect(clippy::disallowed_methods, reason = "this is the one place that runs the steps of runbooks")]
 
 use std::ffi::OsString;
-
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};

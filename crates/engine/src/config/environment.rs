@@ -3,7 +3,6 @@
 #![expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
 
 use std::env;
-
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};

@@ -244,9 +244,8 @@ mod tests {
 
     use super::*;
     use crate::config::node::Layer;
-    use crate::config::presets;
-    use crate::config::schema;
     use crate::config::yaml::parse as yaml;
+    use crate::config::{presets, schema};
 
     fn read(text: &str) -> (Policies, Vec<String>) {
         let layer = Rc::new(Layer::Project("liveops.yaml".into()));

@@ -82,7 +82,6 @@ impl Finding {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct System {
     pub name: String,
-    /// Where it is.
     pub url: Option<String>,
     pub version: Option<String>,
     /// Time to its first answer.
@@ -103,7 +102,6 @@ impl System {
         }
     }
 
-    /// Adds a finding.
     pub fn add(&mut self, finding: Finding) {
         self.findings.push(Finding { system: self.name.clone(), ..finding });
     }

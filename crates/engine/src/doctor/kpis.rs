@@ -26,7 +26,7 @@ const SLOW: Duration = Duration::from_secs(5);
 const AT_ONCE: usize = 8;
 
 /// How one query went.
-struct Asked<'k> {
+struct KpiCheck<'k> {
     kpi: &'k Kpi,
     answer: Result<bool>,
     /// Why `status` has no level for it, though there are series.
@@ -45,9 +45,9 @@ pub async fn asked(cx: &Session, client: &Prometheus<'_>) -> Result<Vec<Finding>
         let (reading, answer) = prometheus::value(client, kpi, now).await;
         let is_in_doubt = reading.level == Level::Unknown && !reading.is_undefined();
         let answer = answer.map(|queried| has_value(&queried.answer));
-        Asked { kpi, answer, doubt: reading.note.filter(|_| is_in_doubt), took: began.elapsed() }
+        KpiCheck { kpi, answer, doubt: reading.note.filter(|_| is_in_doubt), took: began.elapsed() }
     });
-    let mut all: Vec<Asked<'_>> = asked.buffer_unordered(AT_ONCE).collect().await;
+    let mut all: Vec<KpiCheck<'_>> = asked.buffer_unordered(AT_ONCE).collect().await;
     if cx.are_kpis_presets()? {
         all.retain(|asked| matches!(asked.answer, Ok(true)));
     }
@@ -71,7 +71,7 @@ fn has_value(answer: &Answer) -> bool {
     }
 }
 
-fn judge(asked: &Asked<'_>, names: &BTreeSet<String>, limit: Duration) -> Option<Finding> {
+fn judge(asked: &KpiCheck<'_>, names: &BTreeSet<String>, limit: Duration) -> Option<Finding> {
     let name = &asked.kpi.name;
     let narrow = "record it by a rule, or shorten its window and narrow its selectors";
     let command = format!("liveops query --kpi {name}");
@@ -109,9 +109,6 @@ fn missing(kpi: &Kpi, names: &BTreeSet<String>) -> Finding {
 }
 
 /// Looks for each KPI in what the services expose, where there is no Prometheus to ask.
-///
-/// # Errors
-/// As [`Context::config`].
 pub fn scraped(cx: &Session, samples: &[Sample]) -> Result<Option<System>> {
     let (kpis, presets) = (cx.kpis()?, cx.are_kpis_presets()?);
     if samples.is_empty() {
@@ -176,7 +173,7 @@ mod tests {
             (Err(rejected(422)), 1, Some(Found::Fail)),
             (Err(rejected(503)), 1, Some(Found::Unknown)),
         ] {
-            let asked = Asked { kpi: &kpi, answer, doubt: None, took: Duration::from_secs(seconds) };
+            let asked = KpiCheck { kpi: &kpi, answer, doubt: None, took: Duration::from_secs(seconds) };
             let found = judge(&asked, &BTreeSet::new(), SLOW);
             assert_eq!(found.as_ref().map(|found| found.level), want, "{found:?}");
         }

@@ -9,9 +9,6 @@ use crate::session::Session;
 use liveops_domain::error::{Error, Result};
 
 /// Looks at everything of liveops' own; `is_empty` says that no system is configured.
-///
-/// # Errors
-/// As [`Context::config`].
 pub fn check(cx: &Session, is_empty: bool) -> Result<System> {
     let config = cx.config()?;
     let mut system = System::new("liveops", None);

@@ -7,9 +7,6 @@ use std::{fs, io};
 use liveops_domain::error::{Error, Result};
 
 /// Creates a folder that only its owner can enter.
-///
-/// # Errors
-/// As the file system says.
 pub fn private_folder(path: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
@@ -19,9 +16,6 @@ pub fn private_folder(path: &Path) -> io::Result<()> {
 }
 
 /// Replaces a file as a whole, readable only by its owner: temporary file, fsync, rename, fsync of the folder.
-///
-/// # Errors
-/// As the file system says; the old file is then still there.
 pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = folder_of(path);
     private_folder(folder)?;
@@ -34,9 +28,6 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// As [`write_private`], for what may be lost: no fsync.
-///
-/// # Errors
-/// As the file system says; the old file is then still there.
 pub fn write_cache(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = folder_of(path);
     private_folder(folder)?;

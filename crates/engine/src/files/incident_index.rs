@@ -1,5 +1,5 @@
 //! The states of all incidents without replaying all journals: a cache of what each journal came to when it had its
-//! present length and time. Losing it costs a replay. Its shape is that of [`Summary`].
+//! present length and time. Losing it costs a replay. Its shape is that of [`StoredIncident`].
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,29 +8,41 @@ use std::time::UNIX_EPOCH;
 use serde::{Deserialize, Serialize};
 
 use crate::files::cache::Cache;
-use crate::files::incidents::{Incidents, Summary};
+use crate::files::incidents::{Incidents, StoredIncident};
 use liveops_domain::error::{Error, Result};
+use liveops_domain::incident::state::Incident;
 
 /// The cache's key. Its shape is that of `Incident`: another shape is another key.
 const KEY: &str = "incidents/2";
 
-/// What there is.
 #[derive(Debug, Default)]
 pub struct Index {
     /// The oldest first.
-    pub summaries: Vec<Summary>,
+    pub stored: Vec<StoredIncident>,
     /// Incidents that cannot be read, with the reason.
     pub broken: Vec<(String, Error)>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Kept {
-    length: u64,
-    modified: u128,
-    summary: Summary,
+impl Index {
+    /// Those that can be read.
+    pub fn incidents(self) -> impl DoubleEndedIterator<Item = Incident> {
+        self.stored.into_iter().map(|stored| stored.incident)
+    }
+
+    /// What to say of those that cannot.
+    pub fn warnings(&self) -> Vec<String> {
+        self.broken.iter().map(|(id, error)| format!("{id} cannot be read: {error}")).collect()
+    }
 }
 
-type Keeping = BTreeMap<String, Kept>;
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct CachedIncident {
+    length: u64,
+    modified: u128,
+    summary: StoredIncident,
+}
+
+type CachedIncidents = BTreeMap<String, CachedIncident>;
 
 /// Every incident. One that is broken hides no other.
 ///
@@ -42,14 +54,14 @@ pub fn read(store: &Incidents, cache: &Cache) -> Result<Index> {
     if ids.is_empty() {
         return Ok(index);
     }
-    let known: Keeping = cache.load(KEY).unwrap_or_default();
-    let mut keeping = Keeping::new();
+    let known: CachedIncidents = cache.load(KEY).unwrap_or_default();
+    let mut keeping = CachedIncidents::new();
     let mut changed = known.len() != ids.len();
     for id in ids {
         match one(store, &id, known.get(&id)) {
             Ok((kept, fresh)) => {
                 changed |= fresh;
-                index.summaries.push(kept.summary.clone());
+                index.stored.push(kept.summary.clone());
                 keeping.insert(id, kept);
             }
             Err(error) => index.broken.push((id, error)),
@@ -62,11 +74,8 @@ pub fn read(store: &Incidents, cache: &Cache) -> Result<Index> {
 }
 
 /// Where one incident stands.
-///
-/// # Errors
-/// As [`Incidents::summary`].
-pub fn summary(store: &Incidents, cache: &Cache, id: &str) -> Result<Summary> {
-    let mut keeping: Keeping = cache.load(KEY).unwrap_or_default();
+pub fn stored(store: &Incidents, cache: &Cache, id: &str) -> Result<StoredIncident> {
+    let mut keeping: CachedIncidents = cache.load(KEY).unwrap_or_default();
     let (kept, fresh) = one(store, id, keeping.get(id))?;
     let summary = kept.summary.clone();
     if fresh {
@@ -76,7 +85,7 @@ pub fn summary(store: &Incidents, cache: &Cache, id: &str) -> Result<Summary> {
     Ok(summary)
 }
 
-fn one(store: &Incidents, id: &str, known: Option<&Kept>) -> Result<(Kept, bool)> {
+fn one(store: &Incidents, id: &str, known: Option<&CachedIncident>) -> Result<(CachedIncident, bool)> {
     let journal = store.journal(id);
     let stamp = fs::metadata(journal.path()).ok().and_then(|data| {
         let modified = data.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
@@ -90,7 +99,7 @@ fn one(store: &Incidents, id: &str, known: Option<&Kept>) -> Result<(Kept, bool)
     // The stamp was taken first: an event that comes in between makes the next look read again.
     let (length, modified) = stamp.unwrap_or_default();
     let summary = store.summary(id)?;
-    let kept = Kept { length, modified, summary };
+    let kept = CachedIncident { length, modified, summary };
     Ok((kept, true))
 }
 
@@ -101,7 +110,7 @@ mod tests {
     use chrono::{DateTime, Utc};
 
     use super::*;
-    use liveops_domain::incident::event::{Opened, Said, kind};
+    use liveops_domain::incident::event::{Note, Opened, kind};
     use liveops_domain::incident::severity::Severity;
 
     #[test]
@@ -111,7 +120,7 @@ mod tests {
         let cache = Cache::new(&dir.path().join("cache"), &["x"]);
         let at: DateTime<Utc> = "2026-11-22T03:12:00Z".parse().expect("a time");
         let look = || read(&store, &cache).expect("read");
-        assert!(look().summaries.is_empty());
+        assert!(look().stored.is_empty());
         let opened = |title: &str| Opened {
             severity: Severity::P1,
             title: title.into(),
@@ -124,17 +133,17 @@ mod tests {
         };
         let first = store.open(at, "ada", &opened("a")).expect("open");
         let second = store.open(at, "ada", &opened("b")).expect("open");
-        assert_eq!(look().summaries.len(), 2);
-        let note = Said { text: "x".into() };
+        assert_eq!(look().stored.len(), 2);
+        let note = Note { text: "x".into() };
         store.append(&first, at, "ada", kind::NOTE, &note).expect("append");
-        assert_eq!(look().summaries[0].incident.notes, 1);
-        assert_eq!(look().summaries[0].incident.notes, 1, "from the cache");
+        assert_eq!(look().stored[0].incident.notes, 1);
+        assert_eq!(look().stored[0].incident.notes, 1, "from the cache");
         let mut file = fs::OpenOptions::new().append(true).open(store.journal(&first).path()).expect("open");
         file.write_all(b"{\"seq\":3,").expect("tear");
-        assert_eq!(look().summaries[0].faults.len(), 1);
+        assert_eq!(look().stored[0].faults.len(), 1);
         fs::write(store.journal(&second).path(), "nonsense\n").expect("break");
         let index = look();
-        assert_eq!((index.summaries.len(), index.broken.len()), (1, 1));
+        assert_eq!((index.stored.len(), index.broken.len()), (1, 1));
         assert_eq!(index.broken[0].0, second);
     }
 }

@@ -34,7 +34,7 @@ pub struct Incidents {
 
 /// An incident with all that was written about it.
 #[derive(Debug)]
-pub struct Story<E = Event> {
+pub struct IncidentLog<E = Event> {
     pub incident: Incident,
     /// In the order in which they happened.
     pub events: Vec<E>,
@@ -44,7 +44,7 @@ pub struct Story<E = Event> {
 
 /// Where an incident stands: its story without the events, but for the last that people look at.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Summary {
+pub struct StoredIncident {
     pub incident: Incident,
     /// What is wrong with the file, in words.
     pub faults: Vec<String>,
@@ -66,15 +66,11 @@ impl Incidents {
         self.folder.join(id)
     }
 
-    /// The journal of one incident.
     pub fn journal(&self, id: &str) -> Journal {
         Journal::copied(self.folder_of(id).join("journal.jsonl"))
     }
 
     /// Opens an incident: when this returns, it is on the disk under an id that nothing else has.
-    ///
-    /// # Errors
-    /// `Io`.
     pub fn open(&self, at: DateTime<Utc>, by: &str, opened: &Opened) -> Result<String> {
         self.prepare()?;
         let wish = name(at, opened.severity, &opened.title);
@@ -109,9 +105,6 @@ impl Incidents {
     }
 
     /// Takes over events of another copy; those that are here already are left out. The incident may be new here.
-    ///
-    /// # Errors
-    /// As [`Journal::append`].
     pub fn merge(&self, id: &str, events: Vec<Event>) -> Result<usize> {
         self.prepare()?;
         // What a file says of itself stays in it.
@@ -126,29 +119,30 @@ impl Incidents {
     ///
     /// # Errors
     /// `NotFound`; `Damaged` when its journal has no opening; `Io`.
-    pub fn story(&self, id: &str) -> Result<Story> {
+    pub fn log(&self, id: &str) -> Result<IncidentLog> {
         self.must_have(id)?;
         self.told(id, self.journal(id).read()?)
     }
 
     /// Where an incident stands. Every line is verified, but the data is read of those events only that change the
     /// state: this is what makes a journal of a hundred thousand events as good as a short one.
-    ///
-    /// # Errors
-    /// As [`Incidents::story`].
-    pub fn summary(&self, id: &str) -> Result<Summary> {
+    pub fn summary(&self, id: &str) -> Result<StoredIncident> {
         self.must_have(id)?;
         let pages = self.journal(id).pages()?;
-        let Story { incident, events, faults } = self.told(id, pages.read::<Line<'_>>())?;
+        let IncidentLog { incident, events, faults } = self.told(id, pages.read::<Line<'_>>())?;
         let shown = |event: &&Line<'_>| ![kind::NOTIFICATION, kind::EVIDENCE].contains(&event.kind.as_ref());
         let last = events.iter().rev().filter(shown).take(LAST);
         let mut last: Vec<Event> = last.map(Line::opened).collect();
         last.reverse();
-        Ok(Summary { incident, faults, last })
+        Ok(StoredIncident { incident, faults, last })
     }
 
     /// The incident that a journal tells of, its events in order, and what is wrong with the journal.
-    fn told<D: Data, S: AsRef<str>>(&self, id: &str, reading: Reading<Event<D, S>>) -> Result<Story<Event<D, S>>> {
+    fn told<D: Data, S: AsRef<str>>(
+        &self,
+        id: &str,
+        reading: Reading<Event<D, S>>,
+    ) -> Result<IncidentLog<Event<D, S>>> {
         let events = in_order(reading.events);
         let incident = replay(id, &events).ok_or_else(|| Error::Damaged {
             path: self.journal(id).path().to_owned(),
@@ -160,13 +154,10 @@ impl Incidents {
         if reading.torn.is_some() {
             faults.push("the last line is half-written: a crash; the next event sets it aside".into());
         }
-        Ok(Story { incident, events, faults })
+        Ok(IncidentLog { incident, events, faults })
     }
 
     /// Held by whoever looks for an incident in order to open one where there is none.
-    ///
-    /// # Errors
-    /// `Io`, `Locked`.
     pub fn lock(&self) -> Result<fs::File> {
         self.prepare()?;
         let path = self.folder.join("opening.lock");
@@ -185,9 +176,6 @@ impl Incidents {
     }
 
     /// The ids of all incidents, the oldest first. A missing folder has none.
-    ///
-    /// # Errors
-    /// `Io`.
     pub fn ids(&self) -> Result<Vec<String>> {
         let entries = match fs::read_dir(&self.folder) {
             Ok(entries) => entries,
@@ -204,9 +192,6 @@ impl Incidents {
 
     /// Keeps a file of evidence, and returns its path below the incident's folder. A second one of the same name gets
     /// a number.
-    ///
-    /// # Errors
-    /// `Io`.
     pub fn keep(&self, id: &str, name: &str, bytes: &[u8]) -> Result<String> {
         let folder = self.folder_of(id).join("evidence");
         let (stem, end) = name.rsplit_once('.').unwrap_or((name, "txt"));
@@ -248,7 +233,7 @@ impl Incidents {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use liveops_domain::incident::event::Said;
+    use liveops_domain::incident::event::Note;
     use liveops_domain::incident::severity::Severity;
 
     fn at() -> DateTime<Utc> {
@@ -268,8 +253,8 @@ mod tests {
         }
     }
 
-    fn note(text: &str) -> Said {
-        Said { text: text.into() }
+    fn note(text: &str) -> Note {
+        Note { text: text.into() }
     }
 
     #[test]
@@ -282,12 +267,12 @@ mod tests {
         assert_eq!((first.as_str(), second.as_str()), ("2026-11-22-p1-down", "2026-11-22-p1-down-2"));
         assert_eq!(incidents.ids().expect("ids"), [first.clone(), second]);
         incidents.append(&first, at(), "ada", kind::NOTE, &note("é")).expect("append");
-        let story = incidents.story(&first).expect("story");
-        assert_eq!((story.events.len(), story.incident.notes), (2, 1));
-        assert!(story.faults.is_empty());
-        let missing = incidents.story("2026-11-22-p1-dwon").expect_err("missing");
+        let log = incidents.log(&first).expect("story");
+        assert_eq!((log.events.len(), log.incident.notes), (2, 1));
+        assert!(log.faults.is_empty());
+        let missing = incidents.log("2026-11-22-p1-dwon").expect_err("missing");
         assert!(missing.hint().expect("hint").contains("2026-11-22-p1-down"));
-        assert!(incidents.story("../../etc").is_err());
+        assert!(incidents.log("../../etc").is_err());
     }
 
     #[test]
@@ -296,17 +281,17 @@ mod tests {
         let ours = Incidents::at(dir.path().join("ours"));
         let theirs = Incidents::at(dir.path().join("theirs"));
         let id = ours.open(at(), "ada", &opened("Down")).expect("open");
-        let events = ours.story(&id).expect("story").events;
+        let events = ours.log(&id).expect("story").events;
         assert_eq!(theirs.merge(&id, events).expect("merge"), 1);
         for n in 0..3 {
             ours.append(&id, at(), "ada", kind::NOTE, &note(&format!("a{n}"))).expect("append");
             theirs.append(&id, at(), "bob", kind::NOTE, &note(&format!("b{n}"))).expect("append");
         }
-        let (a, b) = (ours.story(&id).expect("a"), theirs.story(&id).expect("b"));
+        let (a, b) = (ours.log(&id).expect("a"), theirs.log(&id).expect("b"));
         assert_eq!(ours.merge(&id, b.events.clone()).expect("merge"), 3);
         assert_eq!(theirs.merge(&id, a.events).expect("merge"), 3);
         assert_eq!(ours.merge(&id, b.events).expect("again"), 0);
-        let (a, b) = (ours.story(&id).expect("a"), theirs.story(&id).expect("b"));
+        let (a, b) = (ours.log(&id).expect("a"), theirs.log(&id).expect("b"));
         assert_eq!(a.events.len(), 7);
         assert_eq!(a.incident, b.incident);
         assert!(a.faults.is_empty() && b.faults.is_empty(), "both chains hold");
@@ -329,9 +314,9 @@ mod tests {
         let merged = format!("{}{}", text(&ours), &text(&theirs)[base.len()..]);
         fs::write(ours.journal(&id).path(), merged).expect("merge");
         ours.append(&id, at(), "ada", kind::NOTE, &note("after")).expect("append");
-        let story = ours.story(&id).expect("story");
-        assert!(story.faults.is_empty(), "{:?}", story.faults);
-        assert_eq!(story.incident.notes, 5);
+        let log = ours.log(&id).expect("story");
+        assert!(log.faults.is_empty(), "{:?}", log.faults);
+        assert_eq!(log.incident.notes, 5);
     }
 
     #[test]

@@ -69,7 +69,6 @@ impl Journal {
         Self { path: path.into(), copied: true }
     }
 
-    /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -85,9 +84,6 @@ impl Journal {
 
     /// Appends events in one write and returns them once they are on the disk. Those whose id the journal has
     /// already are left out, so that a merge may be repeated.
-    ///
-    /// # Errors
-    /// As [`Journal::append`].
     pub fn extend(&self, mut entries: Vec<Entry>) -> Result<Vec<Event>> {
         private_folder(self.path.parent().unwrap_or_else(|| Path::new(".")))
             .map_err(|source| self.io("create the folder of", source))?;
@@ -138,17 +134,11 @@ impl Journal {
     }
 
     /// Reads and verifies everything. A missing file is an empty journal, unless its head says otherwise.
-    ///
-    /// # Errors
-    /// `Io`.
     pub fn read(&self) -> Result<Reading> {
         Ok(self.pages()?.read())
     }
 
     /// The journal as it is now, to be read. A missing file is an empty one.
-    ///
-    /// # Errors
-    /// `Io`.
     pub fn pages(&self) -> Result<Pages> {
         // Held while reading where it can be, so that no line is seen half-written.
         let _lock = self.lock_shared();

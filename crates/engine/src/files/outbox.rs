@@ -27,7 +27,7 @@ const NEWS_LIFE: TimeDelta = TimeDelta::hours(24);
 
 /// A message for one channel.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Item {
+pub struct OutboxItem {
     pub channel: String,
     pub message: Message,
     /// The groups of channels to call when nobody of this one takes a page.
@@ -45,7 +45,7 @@ fn kept() -> bool {
     true
 }
 
-impl Item {
+impl OutboxItem {
     /// A message to be sent at once.
     pub fn new(channel: &str, message: Message, now: DateTime<Utc>) -> Self {
         Self {
@@ -98,23 +98,20 @@ impl Outbox {
     }
 
     /// Keeps an item, in place of an older state of it.
-    ///
-    /// # Errors
-    /// `Io`.
-    pub fn put(&self, item: &Item) -> Result<()> {
+    pub fn put(&self, item: &OutboxItem) -> Result<()> {
         let path = self.path(&item.id(), "json");
         write_private(&path, &serde_json::to_vec(item)?).map_err(|source| Error::Io { action: "write", path, source })
     }
 
     /// It is delivered, or given up.
-    pub fn remove(&self, item: &Item) {
+    pub fn remove(&self, item: &OutboxItem) {
         // One that is left over is found delivered in the journal, and goes out twice at worst.
         let _ = fs::remove_file(self.path(&item.id(), "json"));
         let _ = fs::remove_file(self.path(&item.id(), "lock"));
     }
 
     /// Takes an item for this command; `None` when another one is at it, or has delivered it.
-    pub fn claim(&self, item: &Item) -> Option<Claim> {
+    pub fn claim(&self, item: &OutboxItem) -> Option<Claim> {
         private_folder(&self.folder).ok()?;
         let lock = File::create(self.path(&item.id(), "lock")).ok()?;
         lock.try_lock().ok()?;
@@ -122,10 +119,7 @@ impl Outbox {
     }
 
     /// All items, the oldest first. What cannot be read is left out.
-    ///
-    /// # Errors
-    /// `Io`.
-    pub fn items(&self) -> Result<Vec<Item>> {
+    pub fn items(&self) -> Result<Vec<OutboxItem>> {
         let entries = match fs::read_dir(&self.folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -133,7 +127,7 @@ impl Outbox {
                 return Err(Error::Io { action: "read", path: self.folder.clone(), source });
             }
         };
-        let mut items: Vec<Item> = entries
+        let mut items: Vec<OutboxItem> = entries
             .filter_map(|entry| Some(entry.ok()?.path()))
             .filter(|path| path.extension().is_some_and(|end| end == "json"))
             .filter_map(|path| serde_json::from_slice(&fs::read(path).ok()?).ok())
@@ -160,7 +154,7 @@ mod tests {
         "2026-11-22T03:12:00Z".parse().expect("a time")
     }
 
-    fn item(channel: &str) -> Item {
+    fn item(channel: &str) -> OutboxItem {
         let message = Message {
             id: "00000001-abcd".into(),
             about: About::Opened,
@@ -179,7 +173,7 @@ mod tests {
             keys: Vec::new(),
             command: String::new(),
         };
-        Item::new(channel, message, now())
+        OutboxItem::new(channel, message, now())
     }
 
     #[test]

@@ -25,13 +25,13 @@ pub fn newest(history: &[Revision]) -> HashMap<&str, &Revision> {
 
 /// One flag as it is stored, and what a reader sees in it.
 #[derive(Debug)]
-pub struct Held {
+pub struct StoredFlag {
     pub name: String,
     pub raw: Vec<u8>,
     pub read: Result<Flag, Malformed>,
 }
 
-impl Held {
+impl StoredFlag {
     /// Reads what is stored.
     pub fn new(name: String, raw: Vec<u8>) -> Self {
         Self { read: Flag::read(&raw), name, raw }
@@ -40,8 +40,8 @@ impl Held {
 
 /// The flags of one environment, by name.
 #[derive(Debug)]
-pub struct Shelf {
-    pub flags: Vec<Held>,
+pub struct FlagCatalog {
+    pub flags: Vec<StoredFlag>,
     pub environment: String,
     pub reader: Reader,
     /// Where they are, without credentials.
@@ -49,11 +49,8 @@ pub struct Shelf {
     pub source: Source,
 }
 
-impl Shelf {
+impl FlagCatalog {
     /// Asks the store for everything.
-    ///
-    /// # Errors
-    /// Those of the configuration and of the store.
     pub async fn of(cx: &Session, store: &Flags) -> Result<Self> {
         let began = Instant::now();
         let all = store.all().await?;
@@ -62,7 +59,7 @@ impl Shelf {
             reader: cx.config()?.settings.flags.reader,
             shown: store.shown(),
             source: answered(began),
-            flags: all.into_iter().map(|(name, raw)| Held::new(name, raw)).collect(),
+            flags: all.into_iter().map(|(name, raw)| StoredFlag::new(name, raw)).collect(),
         })
     }
 
@@ -75,22 +72,21 @@ impl Shelf {
             return Ok(self);
         }
         for name in names {
-            if !self.flags.iter().any(|held| held.name == name.as_str()) {
+            if !self.flags.iter().any(|stored| stored.name == name.as_str()) {
                 return Err(self.no_such(name));
             }
         }
-        let place = |held: &Held| names.iter().position(|name| name.as_str() == held.name);
-        self.flags.retain(|held| place(held).is_some());
+        let place = |stored: &StoredFlag| names.iter().position(|name| name.as_str() == stored.name);
+        self.flags.retain(|stored| place(stored).is_some());
         self.flags.sort_by_key(place);
         Ok(self)
     }
 
-    /// The error for a name that there is not.
     pub fn no_such(&self, name: &FlagName) -> Error {
         Error::NotFound {
             what: "flag",
             name: name.to_string(),
-            candidates: self.flags.iter().map(|held| held.name.clone()).collect(),
+            candidates: self.flags.iter().map(|stored| stored.name.clone()).collect(),
         }
     }
 }

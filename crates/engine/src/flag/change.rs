@@ -5,10 +5,10 @@ use serde::Serialize;
 
 use crate::change::Done;
 use crate::change::confirmed::Confirmed;
-use crate::flag::impact::{Preview, Sight};
+use crate::flag::impact::{ChangeImpact, FlagImpact};
 use crate::flag::reason::ChangeReason;
 use crate::flag::refuse::{missing, refused};
-use crate::flag::store_access::{Effect, Site, Target};
+use crate::flag::store_access::{AppliedUpdate, FlagStoreAccess, FlagUpdate};
 use crate::flagstore::FlagStore;
 use liveops_domain::change::undo::Undo;
 use liveops_domain::change::undo::flag::FlagUndo;
@@ -27,11 +27,11 @@ pub struct Request {
 }
 
 /// Looks at what was asked for, and plans it.
-pub async fn plan(site: &Site<'_>, request: Request) -> Result<Change> {
+pub async fn plan(access: &FlagStoreAccess<'_>, request: Request) -> Result<Change> {
     let mut failed = Vec::new();
     let mut targets = Vec::new();
     for (name, edit) in request.edits {
-        match target(site, &request.why, (name, edit)).await {
+        match target(access, &request.why, (name, edit)).await {
             Ok(target) => targets.push(target),
             // Of several that are to be killed, one that cannot be must not hold the others up.
             Err(error) if request.kill_switch => failed.push(error),
@@ -41,36 +41,40 @@ pub async fn plan(site: &Site<'_>, request: Request) -> Result<Change> {
     if targets.is_empty() && !failed.is_empty() {
         return Err(failed.remove(0));
     }
-    if !request.kill_switch && targets.iter().any(Target::changes) {
-        request.why.check(site.cx)?;
+    if !request.kill_switch && targets.iter().any(FlagUpdate::changes) {
+        request.why.check(access.cx)?;
     }
     Ok(Change {
         action: request.action,
         kill_switch: request.kill_switch,
         undoes: None,
         failed,
-        planned: Planned::of(site, request.action, targets, request.why).await?,
+        planned: Planned::of(access, request.action, targets, request.why).await?,
         to_do_it: None,
     })
 }
 
-async fn target(site: &Site<'_>, why: &ChangeReason, (name, edit): (FlagName, Edit)) -> Result<Target> {
-    let before = site.store.get(&name).await?;
-    why.at_revision(site.cx, &name, before.as_deref())?;
-    let after = match apply(before.as_deref(), &edit, site.reader) {
+async fn target(
+    access: &FlagStoreAccess<'_>,
+    why: &ChangeReason,
+    (name, edit): (FlagName, Edit),
+) -> Result<FlagUpdate> {
+    let before = access.store.get(&name).await?;
+    why.at_revision(access.cx, &name, before.as_deref())?;
+    let after = match apply(before.as_deref(), &edit, access.reader) {
         Ok(after) => after,
-        Err(EditError::NoSuchFlag) => return Err(missing(&site.store, &name).await),
-        Err(error) => return Err(refused(site.cx, &name, before.as_deref(), &error)),
+        Err(EditError::NoSuchFlag) => return Err(missing(&access.store, &name).await),
+        Err(error) => return Err(refused(access.cx, &name, before.as_deref(), &error)),
     };
-    Ok(Target { name, edit, before, after, strict: why.expect_rev.is_some(), said: Vec::new() })
+    Ok(FlagUpdate { name, edit, before, after, strict: why.expect_rev.is_some(), said: Vec::new() })
 }
 
 /// Flags that are to be written in one change, and what that does.
 pub struct Planned {
     /// Those where there is something to write.
-    targets: Vec<Target>,
+    targets: Vec<FlagUpdate>,
     reason: Option<String>,
-    pub preview: Preview,
+    pub preview: ChangeImpact,
     pub summary: String,
 }
 
@@ -88,7 +92,7 @@ pub struct FlagsWritten {
 #[derive(Debug, Clone, Serialize)]
 pub struct FlagWritten {
     #[serde(flatten)]
-    pub sight: Sight,
+    pub impact: FlagImpact,
     #[serde(flatten)]
     pub writing: Option<Writing>,
 }
@@ -113,9 +117,14 @@ pub struct Outcome {
 
 impl Planned {
     /// Looks at what the change does.
-    pub async fn of(site: &Site<'_>, action: &str, mut targets: Vec<Target>, why: ChangeReason) -> Result<Self> {
-        let preview = Preview::of(site, &targets, why.users.as_deref()).await?;
-        targets.retain(Target::changes);
+    pub async fn of(
+        access: &FlagStoreAccess<'_>,
+        action: &str,
+        mut targets: Vec<FlagUpdate>,
+        why: ChangeReason,
+    ) -> Result<Self> {
+        let preview = ChangeImpact::of(access, &targets, why.users.as_deref()).await?;
+        targets.retain(FlagUpdate::changes);
         Ok(Self { summary: crate::flag::impact::summary(action, &targets), targets, reason: why.reason, preview })
     }
 
@@ -131,32 +140,32 @@ impl Planned {
     }
 
     /// Does it take flags away from users only?
-    pub fn only_takes_away(&self, site: &Site<'_>) -> bool {
-        self.targets.iter().all(|target| target.only_takes_away(site.reader))
+    pub fn only_takes_away(&self, access: &FlagStoreAccess<'_>) -> bool {
+        self.targets.iter().all(|target| target.only_takes_away(access.reader))
     }
 
     /// What is known of it beforehand, for programs.
     pub fn result(&self) -> FlagsWritten {
-        let flags = self.preview.sights.iter().cloned().map(|sight| FlagWritten { sight, writing: None });
+        let flags = self.preview.impacts.iter().cloned().map(|impact| FlagWritten { impact, writing: None });
         FlagsWritten { flags: flags.collect(), reason: self.reason.clone(), readers_by: None }
     }
 
     /// Writes every flag: that one could not be written says nothing about the next.
-    pub async fn write(&self, site: &Site<'_>, confirmed: &Confirmed) -> Outcome {
+    pub async fn write(&self, access: &FlagStoreAccess<'_>, confirmed: &Confirmed) -> Outcome {
         let (mut effects, mut errors) = (Vec::new(), Vec::new());
         for target in &self.targets {
-            match site.write(target, self.reason.as_deref(), confirmed).await {
+            match access.write(target, self.reason.as_deref(), confirmed).await {
                 Ok(effect) => effects.push(effect),
                 Err(error) => errors.push(error),
             }
         }
-        let written = |effect: &&Effect| effect.revision.is_some();
+        let written = |effect: &&AppliedUpdate| effect.revision.is_some();
         let flags = effects.iter().filter(written).map(|effect| effect.name.to_string());
         let undo = FlagUndo::RestoreFlags { flags: flags.collect() };
         let result = FlagsWritten {
             flags: self.preview.effects(&effects),
             reason: self.reason.clone(),
-            readers_by: Some(seen_by(site.cx.clock.now(), site.cache_ttl)),
+            readers_by: Some(seen_by(access.cx.clock.now(), access.cache_ttl)),
         };
         Outcome { done: Done { result, undo: (!undo.flags().is_empty()).then(|| undo.into()) }, errors }
     }

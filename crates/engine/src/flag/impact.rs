@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::flag::change::{FlagWritten, Writing};
-use crate::flag::store_access::{Effect, Site, Target};
+use crate::flag::store_access::{AppliedUpdate, FlagStoreAccess, FlagUpdate};
 use crate::flag::users;
 use crate::flagstore::FlagStore;
 use liveops_domain::error::Result;
@@ -15,7 +15,7 @@ use liveops_domain::flag::bucket::ANONYMOUS;
 use liveops_domain::flag::definition::Flag;
 use liveops_domain::flag::delta::{Delta, deltas, words};
 use liveops_domain::flag::evaluate::{Answer, Evaluation, StepName, evaluate};
-use liveops_domain::flag::lint::{Finding, Surroundings, lint};
+use liveops_domain::flag::lint::{Finding, LintContext, lint};
 use liveops_domain::flag::name::FlagName;
 use liveops_domain::flag::percent::Percent;
 use liveops_domain::flag::reader::Reader;
@@ -27,13 +27,12 @@ const NAMED: usize = 5;
 
 /// What is known of a change beforehand.
 #[derive(Debug, Clone)]
-pub struct Preview {
-    pub sights: Vec<Sight>,
+pub struct ChangeImpact {
+    pub impacts: Vec<FlagImpact>,
 }
 
-/// One flag of it.
 #[derive(Debug, Clone, Serialize)]
-pub struct Sight {
+pub struct FlagImpact {
     pub flag: FlagName,
     /// Does it come to be, or go?
     pub created: bool,
@@ -46,46 +45,46 @@ pub struct Sight {
     pub audience_after: Option<Audience>,
     /// What it does to the users that were given.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub users: Option<Exact>,
+    pub users: Option<FlipCounts>,
     /// What is odd about it, and whom it surprises.
     pub warnings: Vec<String>,
 }
 
-impl Preview {
+impl ChangeImpact {
     /// Looks at every flag before and after.
-    pub async fn of(site: &Site<'_>, targets: &[Target], file: Option<&Path>) -> Result<Self> {
-        let mut sights = Vec::new();
+    pub async fn of(access: &FlagStoreAccess<'_>, targets: &[FlagUpdate], file: Option<&Path>) -> Result<Self> {
+        let mut impacts = Vec::new();
         for target in targets {
-            let mut sight = Sight::of(target, site.reader);
-            if sight.created {
-                sight.warnings.extend(slip(site, &target.name).await);
+            let mut impact = FlagImpact::of(target, access.reader);
+            if impact.created {
+                impact.warnings.extend(slip(access, &target.name).await);
             }
-            sights.push(sight);
+            impacts.push(impact);
         }
         if let Some(file) = file {
-            let pairs: Vec<Pair> = targets.iter().map(Pair::of).collect();
-            let mut exact = vec![Exact::default(); pairs.len()];
-            users::each(site.cx, file, |user| {
+            let pairs: Vec<BeforeAfter> = targets.iter().map(BeforeAfter::of).collect();
+            let mut exact = vec![FlipCounts::default(); pairs.len()];
+            users::each(access.cx, file, |user| {
                 for (pair, exact) in pairs.iter().zip(&mut exact) {
-                    exact.add(pair.flip(site.reader, &user));
+                    exact.add(pair.flip(access.reader, &user));
                 }
             })
             .await?;
-            for (sight, exact) in sights.iter_mut().zip(exact) {
-                sight.users = Some(exact);
+            for (impact, exact) in impacts.iter_mut().zip(exact) {
+                impact.users = Some(exact);
             }
         }
-        Ok(Self { sights })
+        Ok(Self { impacts })
     }
 
     /// For the result of what was done.
-    pub fn effects(&self, effects: &[Effect]) -> Vec<FlagWritten> {
-        let of = |effect: &Effect| {
-            let mut sight = self.sights.iter().find(|sight| sight.flag == effect.name)?.clone();
+    pub fn effects(&self, effects: &[AppliedUpdate]) -> Vec<FlagWritten> {
+        let of = |effect: &AppliedUpdate| {
+            let mut impact = self.impacts.iter().find(|impact| impact.flag == effect.name)?.clone();
             let revision = effect.revision.as_ref();
             // What was done in the end, which is more than was planned when somebody was faster.
             if let Some(revision) = revision {
-                sight.changes = deltas(revision.before.as_deref(), revision.after.as_deref());
+                impact.changes = deltas(revision.before.as_deref(), revision.after.as_deref());
             }
             let writing = Writing {
                 rev: revision.map(|revision| revision.rev).filter(|rev| *rev > 0),
@@ -93,27 +92,27 @@ impl Preview {
                 notified: effect.notified,
                 replicas: effect.replicas,
             };
-            Some(FlagWritten { sight, writing: Some(writing) })
+            Some(FlagWritten { impact, writing: Some(writing) })
         };
         effects.iter().filter_map(of).collect()
     }
 
     /// All warnings; of several flags with their names.
     pub fn warnings(&self) -> Vec<String> {
-        let several = self.sights.len() > 1;
-        let warnings = self.sights.iter().flat_map(|sight| {
+        let several = self.impacts.len() > 1;
+        let warnings = self.impacts.iter().flat_map(|impact| {
             let named = move |warning: &String| match several {
-                true => format!("flag `{}`: {warning}", sight.flag),
+                true => format!("flag `{}`: {warning}", impact.flag),
                 false => warning.clone(),
             };
-            sight.warnings.iter().map(named)
+            impact.warnings.iter().map(named)
         });
         warnings.collect()
     }
 
     /// In words, that there is nothing to do.
     pub fn as_it_is(&self) -> String {
-        match self.sights.as_slice() {
+        match self.impacts.as_slice() {
             [] => "no flag is left to change".to_owned(),
             [one] => format!("flag `{}` is so already", one.flag),
             all => format!("all {} flags are so already", all.len()),
@@ -122,7 +121,7 @@ impl Preview {
 }
 
 /// The change in one line, for the question and the audit log.
-pub fn summary(action: &str, targets: &[Target]) -> String {
+pub fn summary(action: &str, targets: &[FlagUpdate]) -> String {
     let verb = match action {
         "flag.kill" => "kill",
         "flag.enable" => "enable",
@@ -147,7 +146,7 @@ pub fn summary(action: &str, targets: &[Target]) -> String {
 
 /// Exact counts of users.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct Exact {
+pub struct FlipCounts {
     turn_on: u64,
     turn_off: u64,
     stay_on: u64,
@@ -155,7 +154,7 @@ pub struct Exact {
     unknown: u64,
 }
 
-impl Exact {
+impl FlipCounts {
     fn add(&mut self, flip: Flip) {
         let count = match flip {
             Flip::TurnsOn => &mut self.turn_on,
@@ -180,14 +179,14 @@ impl Exact {
 }
 
 /// A flag before and after, read once for many users.
-pub struct Pair<'a> {
+pub struct BeforeAfter<'a> {
     name: &'a FlagName,
     before: Option<Flag>,
     after: Option<Flag>,
 }
 
-impl<'a> Pair<'a> {
-    fn of(target: &'a Target) -> Self {
+impl<'a> BeforeAfter<'a> {
+    fn of(target: &'a FlagUpdate) -> Self {
         let read = |bytes: &Option<Vec<u8>>| Flag::read(bytes.as_deref()?).ok();
         Self { name: &target.name, before: read(&target.before), after: read(&target.after) }
     }
@@ -198,14 +197,14 @@ impl<'a> Pair<'a> {
 }
 
 /// A name that nobody has used yet, and that is nearly another: probably a slip.
-pub async fn slip(site: &Site<'_>, name: &FlagName) -> Option<String> {
-    let all = site.store.all().await.ok()?;
+pub async fn slip(access: &FlagStoreAccess<'_>, name: &FlagName) -> Option<String> {
+    let all = access.store.all().await.ok()?;
     let near = nearest(name.as_str(), all.iter().map(|(name, _)| name.as_str()))?;
     Some(format!("there is no flag `{name}` yet, so this creates it; did you mean `{near}`?"))
 }
 
-impl Sight {
-    fn of(target: &Target, reader: Reader) -> Self {
+impl FlagImpact {
+    fn of(target: &FlagUpdate, reader: Reader) -> Self {
         let (before, after) = (target.before.as_deref(), target.after.as_deref());
         let read = |bytes: Option<&[u8]>| bytes.and_then(|bytes| Flag::read(bytes).ok());
         let (old, new) = (read(before), read(after));
@@ -218,7 +217,7 @@ impl Sight {
         if after.is_some() && new.is_none() {
             warnings.push("what comes back is no valid JSON: readers fail on it".to_owned());
         }
-        let who = Who { name: &target.name, reader };
+        let who = AudienceCheck { name: &target.name, reader };
         if target.changes() {
             warnings.extend(who.without_id(old.as_ref(), new.as_ref()));
         }
@@ -252,12 +251,12 @@ impl Sight {
 }
 
 /// Questions about whom a flag hits.
-pub struct Who<'a> {
+pub struct AudienceCheck<'a> {
     name: &'a FlagName,
     reader: Reader,
 }
 
-impl Who<'_> {
+impl AudienceCheck<'_> {
     fn evaluate(&self, flag: Option<&Flag>, id: &str) -> Evaluation {
         evaluate(flag, self.name, self.reader, &User::new(id))
     }
@@ -306,7 +305,7 @@ impl Who<'_> {
 
     /// What the lint says of the flag as it will be. What is not worse than before, and hits nobody, is not repeated.
     fn found(&self, before: Option<&[u8]>, after: &[u8]) -> Vec<String> {
-        let lint = |bytes| lint(self.name, bytes, self.reader, Surroundings::default());
+        let lint = |bytes| lint(self.name, bytes, self.reader, LintContext::default());
         let known: Vec<Finding> = before.map(lint).unwrap_or_default();
         let says = |finding: &Finding| match finding.code {
             // Said here in other words.

@@ -6,7 +6,7 @@ use crate::session::Session;
 use liveops_domain::error::Error;
 use liveops_domain::flag::definition::Flag;
 use liveops_domain::flag::edit::EditError;
-use liveops_domain::flag::lint::{Finding, Severity, Surroundings, lint};
+use liveops_domain::flag::lint::{Finding, LintContext, Severity, lint};
 use liveops_domain::flag::name::FlagName;
 use liveops_domain::flag::reader::Reader;
 use liveops_domain::text::shell::word;
@@ -98,7 +98,7 @@ fn rounded(percentage: f64) -> String {
 /// Why readers would not take the flag as it will be, where they took it before: a wrong type, a value that means
 /// something else to them.
 pub fn unfit(name: &FlagName, (before, after): (Option<&[u8]>, Option<&[u8]>), reader: Reader) -> Option<String> {
-    let lint = |bytes| lint(name, bytes, reader, Surroundings::default());
+    let lint = |bytes| lint(name, bytes, reader, LintContext::default());
     let known: Vec<Finding> = before.map(lint).unwrap_or_default();
     // A flag that is on for nobody (E06) is read as it is meant, and the preview says so.
     let breaks =

@@ -1,6 +1,6 @@
 //! Values from the history back into flags: what `flag undo` and `liveops undo` share.
 
-use crate::flag::store_access::{Site, Target};
+use crate::flag::store_access::{FlagStoreAccess, FlagUpdate};
 use crate::flagstore::FlagStore;
 use crate::session::Session;
 use liveops_domain::change::undo::flag::{FlagNow, Restore, Stale};
@@ -12,25 +12,19 @@ use liveops_domain::flag::reader::Reader;
 use liveops_domain::text::shell::word;
 
 /// The flag and its history, as the store has them.
-///
-/// # Errors
-/// Those of the store.
-pub async fn read(site: &Site<'_>, name: &FlagName) -> Result<FlagNow> {
+pub async fn read(access: &FlagStoreAccess<'_>, name: &FlagName) -> Result<FlagNow> {
     Ok(FlagNow {
         flag: name.to_string(),
-        current: site.store.get(name).await?,
-        history: site.store.history(Some(name), None).await?,
+        current: access.store.get(name).await?,
+        history: access.store.history(Some(name), None).await?,
     })
 }
 
 /// As [`read`], for the names that an audit log holds.
-///
-/// # Errors
-/// Those of the store; `Internal` for a name that is none.
-pub async fn read_all(site: &Site<'_>, names: &[String]) -> Result<Vec<FlagNow>> {
+pub async fn read_all(access: &FlagStoreAccess<'_>, names: &[String]) -> Result<Vec<FlagNow>> {
     let mut world = Vec::new();
     for name in names {
-        world.push(read(site, &parsed(name)?).await?);
+        world.push(read(access, &parsed(name)?).await?);
     }
     Ok(world)
 }
@@ -41,10 +35,7 @@ fn parsed(name: &str) -> Result<FlagName> {
 }
 
 /// What is to be written for it: the old value as a new revision.
-///
-/// # Errors
-/// `Internal`, for a name that is none: the history holds none.
-pub fn target(restore: &Restore, reader: Reader) -> Result<Target> {
+pub fn target(restore: &Restore, reader: Reader) -> Result<FlagUpdate> {
     let name = parsed(&restore.flag)?;
     let edit = match &restore.to {
         Some(bytes) => Edit::Replace(bytes.clone()),
@@ -55,7 +46,7 @@ pub fn target(restore: &Restore, reader: Reader) -> Result<Target> {
         (None, None) => None,
         (from, to) => apply(from.as_deref(), &edit, reader).unwrap_or_else(|_| to.clone()),
     };
-    Ok(Target { name, edit, before: restore.from.clone(), after, strict: true, said: Vec::new() })
+    Ok(FlagUpdate { name, edit, before: restore.from.clone(), after, strict: true, said: Vec::new() })
 }
 
 /// The error for a flag that has moved on: what happened to it since, and what can be done.

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::change::confirmed::Confirmed;
 use crate::flag::change::{FlagWritten, FlagsWritten};
-use crate::flagstore::{FlagStore, Flags, Write, Written};
+use crate::flagstore::{FlagStore, Flags, Write, WriteOutcome};
 use crate::session::Session;
 use liveops_domain::error::{Error, Result};
 use liveops_domain::flag::definition::Flag;
@@ -28,7 +28,7 @@ const PAUSE: u64 = 512;
 
 /// One flag, as it was read and as it shall be.
 #[derive(Debug, Clone)]
-pub struct Target {
+pub struct FlagUpdate {
     pub name: FlagName,
     pub edit: Edit,
     pub before: Option<Vec<u8>>,
@@ -41,7 +41,7 @@ pub struct Target {
 
 /// What became of it.
 #[derive(Debug)]
-pub struct Effect {
+pub struct AppliedUpdate {
     pub name: FlagName,
     /// `None`: somebody else has done the same meanwhile, and nothing was written.
     pub revision: Option<Revision>,
@@ -51,7 +51,7 @@ pub struct Effect {
 }
 
 /// Where the flags of this environment are, and who reads them.
-pub struct Site<'a> {
+pub struct FlagStoreAccess<'a> {
     pub cx: &'a Session,
     pub store: Flags,
     pub reader: Reader,
@@ -61,7 +61,7 @@ pub struct Site<'a> {
     patience: Duration,
 }
 
-impl<'a> Site<'a> {
+impl<'a> FlagStoreAccess<'a> {
     /// Of this environment. Nothing is dialled yet.
     pub fn of(cx: &'a Session) -> Result<Self> {
         let settings = &cx.config()?.settings.flags;
@@ -90,7 +90,7 @@ impl<'a> Site<'a> {
     }
 }
 
-impl Target {
+impl FlagUpdate {
     /// Is there anything to write?
     pub fn changes(&self) -> bool {
         self.before != self.after
@@ -102,13 +102,18 @@ impl Target {
     }
 }
 
-impl Site<'_> {
+impl FlagStoreAccess<'_> {
     /// Writes it. When somebody else was faster, the edit is applied to what is there now, if it still means the same,
     /// until the time of a command is over.
     ///
     /// # Errors
     /// `Conflict` with both values, or when others were faster all the time; those of the store.
-    pub async fn write(&self, target: &Target, reason: Option<&str>, confirmed: &Confirmed) -> Result<Effect> {
+    pub async fn write(
+        &self,
+        target: &FlagUpdate,
+        reason: Option<&str>,
+        confirmed: &Confirmed,
+    ) -> Result<AppliedUpdate> {
         let mut expected = target.before.clone();
         let mut after = target.after.clone();
         let began = Instant::now();
@@ -116,8 +121,8 @@ impl Site<'_> {
             let mut revision = self.revision(&target.name, confirmed, (&expected, &after));
             revision.reason = reason.map(ToOwned::to_owned);
             let write = Write { name: target.name.clone(), expected: expected.clone(), revision, epoch: None };
-            if let Written::Applied { notified, replicas } = self.store.write(&write, confirmed).await? {
-                return Ok(Effect { name: write.name, revision: Some(write.revision), notified, replicas });
+            if let WriteOutcome::Applied { notified, replicas } = self.store.write(&write, confirmed).await? {
+                return Ok(AppliedUpdate { name: write.name, revision: Some(write.revision), notified, replicas });
             }
             if began.elapsed() > self.patience {
                 break;
@@ -136,7 +141,7 @@ impl Site<'_> {
                 return Err(self.conflict(target, found.as_deref()).await);
             };
             if anew == found {
-                return Ok(Effect { name: write.name, revision: None, notified: true, replicas: None });
+                return Ok(AppliedUpdate { name: write.name, revision: None, notified: true, replicas: None });
             }
             if target.strict || !same {
                 return Err(self.conflict(target, found.as_deref()).await);
@@ -181,7 +186,7 @@ impl Site<'_> {
     }
 
     /// The error for a race that was lost: who was faster, what they did, and what was wanted.
-    async fn conflict(&self, target: &Target, found: Option<&[u8]>) -> Error {
+    async fn conflict(&self, target: &FlagUpdate, found: Option<&[u8]>) -> Error {
         let name = &target.name;
         let by = match self.store.history(Some(name), Some(1)).await {
             Ok(newest) => newest

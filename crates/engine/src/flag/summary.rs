@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::flag::catalog::Held;
+use crate::flag::catalog::StoredFlag;
 use liveops_domain::flag::audience::{Audience, audience};
 use liveops_domain::flag::definition::Flag;
 use liveops_domain::flag::name::FlagName;
@@ -18,7 +18,6 @@ pub enum State {
 }
 
 impl State {
-    /// Its word.
     pub fn word(self) -> &'static str {
         match self {
             Self::On => "on",
@@ -47,8 +46,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Of what is stored.
-    pub fn new(held: &Held, reader: Reader) -> Self {
+    pub fn new(stored: &StoredFlag, reader: Reader) -> Self {
         let unread = |audience: String| Self {
             state: State::Malformed,
             percentage: None,
@@ -60,7 +58,7 @@ impl Summary {
             default_value: None,
             rev: None,
         };
-        let (name, flag) = match (held.name.parse::<FlagName>(), &held.read) {
+        let (name, flag) = match (stored.name.parse::<FlagName>(), &stored.read) {
             (Ok(name), Ok(flag)) => (name, flag),
             (_, Err(error)) => return unread(format!("cannot be read: {error}")),
             (Err(error), _) => return unread(format!("cannot be asked for: {error}")),
@@ -199,7 +197,7 @@ mod tests {
     use super::*;
 
     fn said(raw: &str, reader: Reader) -> String {
-        Summary::new(&Held::new("f".into(), raw.as_bytes().to_vec()), reader).audience
+        Summary::new(&StoredFlag::new("f".into(), raw.as_bytes().to_vec()), reader).audience
     }
 
     #[test]

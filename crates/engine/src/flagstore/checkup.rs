@@ -63,9 +63,6 @@ impl RedisFlags {
     }
 
     /// Flags that vanish by themselves: fields may expire from Redis 7.4 on, and a flag that has is off for everybody.
-    ///
-    /// # Errors
-    /// As for a request.
     pub async fn expiring(&self) -> Result<Vec<String>> {
         let names: Vec<String> = self.all().await?.into_iter().map(|(name, _)| name).collect();
         if names.is_empty() {

@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::change::confirmed::Confirmed;
 use crate::files::file::sync_folder;
-use crate::flagstore::{FlagStore, Write, Written, line};
+use crate::flagstore::{FlagStore, Write, WriteOutcome, line};
 use liveops_domain::error::{Error, Result};
 use liveops_domain::flag::document::Document;
 use liveops_domain::flag::history::Revision;
@@ -41,7 +41,6 @@ impl FileFlags {
         Self { path: path.into() }
     }
 
-    /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -96,12 +95,12 @@ impl FileFlags {
     }
 
     /// Carries out a write under the lock.
-    fn replace(&self, write: &Write) -> Result<Written> {
+    fn replace(&self, write: &Write) -> Result<WriteOutcome> {
         self.recover()?;
         if let Some(epoch) = write.epoch
             && self.ramp_epoch(&write.name)? != Some(epoch)
         {
-            return Ok(Written::Fenced);
+            return Ok(WriteOutcome::Fenced);
         }
         let mut document = self.load()?;
         let name = write.name.as_str();
@@ -114,7 +113,7 @@ impl FileFlags {
         }
         let found = document.get(name).map(|raw| raw.as_bytes().to_vec());
         if found != write.expected {
-            return Ok(Written::Conflict { found });
+            return Ok(WriteOutcome::Conflict { found });
         }
         match &write.revision.after {
             Some(value) => {
@@ -145,7 +144,7 @@ impl FileFlags {
         if let Err(error) = written {
             tracing::warn!(%error, "the history is completed by the next change");
         }
-        Ok(Written::Applied { notified: false, replicas: None })
+        Ok(WriteOutcome::Applied { notified: false, replicas: None })
     }
 
     /// Settles what a crash has left: the bytes in the file say how far it had come.
@@ -289,7 +288,7 @@ impl FlagStore for FileFlags {
         Ok(flags)
     }
 
-    async fn write(&self, write: &Write, _: &Confirmed) -> Result<Written> {
+    async fn write(&self, write: &Write, _: &Confirmed) -> Result<WriteOutcome> {
         let _lock = self.lock().await?;
         self.replace(write)
     }

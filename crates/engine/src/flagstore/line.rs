@@ -6,9 +6,6 @@ use liveops_domain::error::Result;
 use liveops_domain::flag::history::Revision;
 
 /// The line, with its end.
-///
-/// # Errors
-/// A value that is no UTF-8: no file can hold it.
 pub fn write(revision: &Revision) -> Result<Vec<u8>> {
     let mut object = Map::new();
     for (name, bytes) in revision.to_fields() {

@@ -37,7 +37,7 @@ pub struct Write {
 
 /// What became of a write.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Written {
+pub enum WriteOutcome {
     /// It is there, and in the history.
     Applied {
         /// Readers that listen were told; the others see it when their cache ends.
@@ -60,10 +60,7 @@ pub trait FlagStore {
     async fn all(&self) -> Result<Vec<(String, Vec<u8>)>>;
 
     /// Replaces exactly the bytes that are expected, and writes that into the history.
-    ///
-    /// # Errors
-    /// As the place says. `HalfDone` when it was sent and nothing can be learnt of what became of it.
-    async fn write(&self, write: &Write, confirmed: &Confirmed) -> Result<Written>;
+    async fn write(&self, write: &Write, confirmed: &Confirmed) -> Result<WriteOutcome>;
 
     /// The changes of one flag, or of all, the newest first.
     async fn history(&self, name: Option<&FlagName>, limit: Option<usize>) -> Result<Vec<Revision>>;
@@ -81,17 +78,11 @@ pub enum Flags {
 
 impl Flags {
     /// Changes from now on; where no notice comes, each `poll` is a look.
-    ///
-    /// # Errors
-    /// As the place says.
     pub async fn watch(&self, poll: Duration) -> Result<Watch<'_>> {
         Watch::begin(self, poll).await
     }
 
     /// Flags that vanish by themselves; in a file there are none.
-    ///
-    /// # Errors
-    /// As the place says.
     pub async fn expiring(&self) -> Result<Vec<String>> {
         match self {
             Self::Redis(store) => store.expiring().await,
@@ -123,7 +114,7 @@ impl FlagStore for Flags {
         }
     }
 
-    async fn write(&self, write: &Write, confirmed: &Confirmed) -> Result<Written> {
+    async fn write(&self, write: &Write, confirmed: &Confirmed) -> Result<WriteOutcome> {
         match self {
             Self::Redis(store) => store.write(write, confirmed).await,
             Self::File(store) => store.write(write, confirmed).await,

@@ -39,9 +39,6 @@ impl RampRecord {
 
 impl RedisFlags {
     /// What stands about the ramp of this flag.
-    ///
-    /// # Errors
-    /// As for a request.
     pub async fn ramp(&self, name: &FlagName) -> Result<RampRecord> {
         let mut command = redis::cmd("HMGET");
         command.arg(&self.keys.ramps).arg(format!("lock:{name}")).arg(format!("state:{name}"));
@@ -56,9 +53,6 @@ impl RedisFlags {
     }
 
     /// Every ramp that there is or was.
-    ///
-    /// # Errors
-    /// As for a request.
     pub async fn ramps(&self) -> Result<Vec<RampRecord>> {
         let mut command = redis::cmd("HGETALL");
         command.arg(&self.keys.ramps);
@@ -82,9 +76,6 @@ impl RedisFlags {
     }
 
     /// Takes the lock; gives the new epoch, or who has it. Asking again as the same holder is no harm.
-    ///
-    /// # Errors
-    /// As for a request.
     pub async fn take_ramp(
         &self,
         name: &FlagName,
@@ -101,9 +92,6 @@ impl RedisFlags {
     }
 
     /// Shows that the holder lives, or gives the lock back; false when somebody else has it.
-    ///
-    /// # Errors
-    /// As for a request.
     pub async fn renew_ramp(
         &self,
         name: &FlagName,
@@ -117,9 +105,6 @@ impl RedisFlags {
     }
 
     /// Replaces the state of this version (0: there is none); gives the new version, or none when another is there.
-    ///
-    /// # Errors
-    /// As for a request.
     pub async fn save_ramp(
         &self,
         name: &FlagName,

@@ -8,7 +8,7 @@ use crate::clients::redis::pauses::Pauses;
 use crate::clients::redis::session::Notices;
 use crate::clients::redis::{Redis, unexpected};
 use crate::flagstore::keys::Keys;
-use crate::flagstore::{FlagStore, Write, Written, transaction};
+use crate::flagstore::{FlagStore, Write, WriteOutcome, transaction};
 use liveops_domain::error::{Error, Result};
 use liveops_domain::flag::history::Revision;
 use liveops_domain::flag::name::FlagName;
@@ -42,15 +42,11 @@ pub fn permissions(hash: &str) -> String {
 }
 
 impl RedisFlags {
-    /// The flags in this hash.
     pub fn new(redis: Redis, hash: &str) -> Self {
         Self { redis, keys: Keys::of(hash), script: redis::Script::new(SCRIPT) }
     }
 
     /// A section of what the server says about itself.
-    ///
-    /// # Errors
-    /// As [`Redis::read`].
     pub async fn info(&self, section: &str) -> Result<Vec<(String, String)>> {
         let mut command = redis::cmd("INFO");
         command.arg(section);
@@ -131,7 +127,7 @@ impl RedisFlags {
     }
 
     /// One compare-and-set, once.
-    async fn attempt(&self, write: &Write) -> Result<Written, Failure> {
+    async fn attempt(&self, write: &Write) -> Result<WriteOutcome, Failure> {
         let mut sent = self.redis.ask(&self.call("EVALSHA", self.script.get_hash(), write)).await;
         if sent.as_ref().is_err_and(is_about_evalsha) {
             // Redis was started anew, or somebody flushed its scripts; or only whole scripts are allowed.
@@ -145,10 +141,10 @@ impl RedisFlags {
             return Err(Failure::NoReply(unexpected(&self.shown(), &value)));
         };
         match parts.as_slice() {
-            [Value::Int(1), Value::Int(told)] => Ok(Written::Applied { notified: *told == 1, replicas: None }),
-            [Value::Int(2)] => Ok(Written::Fenced),
-            [Value::Int(0), Value::Nil] => Ok(Written::Conflict { found: None }),
-            [Value::Int(0), Value::BulkString(found)] => Ok(Written::Conflict { found: Some(found.clone()) }),
+            [Value::Int(1), Value::Int(told)] => Ok(WriteOutcome::Applied { notified: *told == 1, replicas: None }),
+            [Value::Int(2)] => Ok(WriteOutcome::Fenced),
+            [Value::Int(0), Value::Nil] => Ok(WriteOutcome::Conflict { found: None }),
+            [Value::Int(0), Value::BulkString(found)] => Ok(WriteOutcome::Conflict { found: Some(found.clone()) }),
             _ => Err(Failure::NoReply(unexpected(&self.shown(), &value))),
         }
     }
@@ -271,18 +267,18 @@ impl FlagStore for RedisFlags {
         Ok(flags)
     }
 
-    async fn write(&self, write: &Write, _: &Confirmed) -> Result<Written> {
+    async fn write(&self, write: &Write, _: &Confirmed) -> Result<WriteOutcome> {
         let mut pauses = Pauses::until(self.redis.patience());
         let wanted = &write.revision;
         let mut lost = false;
         loop {
             let failure = match self.attempt(write).await {
                 // After a lost reply, what is in the way may be our own write, or what somebody made of it since.
-                Ok(Written::Conflict { .. }) if lost && self.is_done(wanted).await? => {
-                    return Ok(Written::Applied { notified: true, replicas: None });
+                Ok(WriteOutcome::Conflict { .. }) if lost && self.is_done(wanted).await? => {
+                    return Ok(WriteOutcome::Applied { notified: true, replicas: None });
                 }
-                Ok(Written::Applied { notified, .. }) if self.redis.has_several() => {
-                    return Ok(Written::Applied { notified, replicas: self.replicas().await });
+                Ok(WriteOutcome::Applied { notified, .. }) if self.redis.has_several() => {
+                    return Ok(WriteOutcome::Applied { notified, replicas: self.replicas().await });
                 }
                 Ok(written) => return Ok(written),
                 Err(failure) => failure,
@@ -299,7 +295,7 @@ impl FlagStore for RedisFlags {
             self.redis.forget();
             match self.is_done(wanted).await {
                 Ok(true) => {
-                    return Ok(Written::Applied { notified: true, replicas: None });
+                    return Ok(WriteOutcome::Applied { notified: true, replicas: None });
                 }
                 Ok(false) if pauses.next().await => {}
                 looked => {

@@ -8,13 +8,10 @@ use crate::clients::redis::{Redis, unexpected};
 use crate::flagstore::keys::Keys;
 use crate::flagstore::lock::RampLock;
 use crate::flagstore::redis::HISTORY;
-use crate::flagstore::{Write, Written};
+use crate::flagstore::{Write, WriteOutcome};
 
 /// Carries out a write. `WATCH` is about the whole hash, so a change of another flag makes it begin anew.
-///
-/// # Errors
-/// As for a request.
-pub async fn write(redis: &Redis, keys: &Keys, write: &Write) -> Result<Written, Failure> {
+pub async fn write(redis: &Redis, keys: &Keys, write: &Write) -> Result<WriteOutcome, Failure> {
     let mut session = redis.session().await?;
     let mut pauses = Pauses::until(redis.patience());
     let name = write.name.as_str();
@@ -35,7 +32,7 @@ pub async fn write(redis: &Redis, keys: &Keys, write: &Write) -> Result<Written,
                 _ => None,
             };
             if lock.is_none_or(|lock| lock.epoch != epoch) {
-                return Ok(Written::Fenced);
+                return Ok(WriteOutcome::Fenced);
             }
         }
         let found = match answer {
@@ -47,7 +44,7 @@ pub async fn write(redis: &Redis, keys: &Keys, write: &Write) -> Result<Written,
             other => return Err(Failure::NoReply(unexpected(&redis.shown(), &other))),
         };
         if found != write.expected {
-            return Ok(Written::Conflict { found });
+            return Ok(WriteOutcome::Conflict { found });
         }
         let mut act = redis::pipe();
         act.atomic();
@@ -63,10 +60,10 @@ pub async fn write(redis: &Redis, keys: &Keys, write: &Write) -> Result<Written,
             if pauses.next().await {
                 continue;
             }
-            return Ok(Written::Conflict { found });
+            return Ok(WriteOutcome::Conflict { found });
         }
         let mut tell = redis::pipe();
         tell.cmd("PUBLISH").arg(&keys.channel).arg(name);
-        return Ok(Written::Applied { notified: session.ask(&tell).await.is_ok(), replicas: None });
+        return Ok(WriteOutcome::Applied { notified: session.ask(&tell).await.is_ok(), replicas: None });
     }
 }

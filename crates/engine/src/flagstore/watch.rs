@@ -16,7 +16,7 @@ const AT_ONCE: usize = 500;
 
 /// A change that was seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Seen {
+pub struct StoreChange {
     pub name: String,
     pub before: Option<Vec<u8>>,
     pub now: Option<Vec<u8>>,
@@ -37,9 +37,6 @@ pub struct Watch<'a> {
 
 impl<'a> Watch<'a> {
     /// Looks at what is there now; changes are told from here on.
-    ///
-    /// # Errors
-    /// As the store says.
     pub async fn begin(store: &'a Flags, poll: Duration) -> Result<Self> {
         // Listening begins before looking, so that nothing falls in between.
         let notices = store.notices().await;
@@ -59,10 +56,7 @@ impl<'a> Watch<'a> {
     }
 
     /// Waits for the next changes, oldest first.
-    ///
-    /// # Errors
-    /// As the store says. The next call looks again, and misses nothing.
-    pub async fn next(&mut self) -> Result<Vec<Seen>> {
+    pub async fn next(&mut self) -> Result<Vec<StoreChange>> {
         loop {
             self.wait().await;
             let seen = self.look().await?;
@@ -87,7 +81,7 @@ impl<'a> Watch<'a> {
         }
     }
 
-    async fn look(&mut self) -> Result<Vec<Seen>> {
+    async fn look(&mut self) -> Result<Vec<StoreChange>> {
         let now: BTreeMap<String, Vec<u8>> = self.store.all().await?.into_iter().collect();
         let newest = self.store.history(None, Some(AT_ONCE)).await?;
         let fresh = since(newest, self.told.as_ref());
@@ -114,7 +108,7 @@ fn compare(
     before: &BTreeMap<String, Vec<u8>>,
     now: &BTreeMap<String, Vec<u8>>,
     fresh: Vec<Revision>,
-) -> (Vec<Seen>, BTreeMap<String, Vec<u8>>) {
+) -> (Vec<StoreChange>, BTreeMap<String, Vec<u8>>) {
     let mut known = before.clone();
     let mut seen = Vec::new();
     let mut left: BTreeMap<String, Vec<Option<Vec<u8>>>> = BTreeMap::new();
@@ -126,7 +120,7 @@ fn compare(
             Some(value) => known.insert(name.clone(), value.clone()),
             None => known.remove(&name),
         };
-        seen.push(Seen { before: revision.before.clone(), now: after, name, revision: Some(revision) });
+        seen.push(StoreChange { before: revision.before.clone(), now: after, name, revision: Some(revision) });
     }
     let names: std::collections::BTreeSet<String> = known.keys().chain(now.keys()).cloned().collect();
     for name in names {
@@ -139,7 +133,7 @@ fn compare(
             Some(value) => known.insert(name.clone(), value.clone()),
             None => known.remove(&name),
         };
-        seen.push(Seen { name, before: had, now: has, revision: None });
+        seen.push(StoreChange { name, before: had, now: has, revision: None });
     }
     (seen, known)
 }

@@ -5,7 +5,6 @@ use liveops_domain::incident::message::Message;
 use liveops_domain::incident::notice::About;
 use liveops_domain::incident::state::Incident;
 
-/// The message about an event.
 pub fn message(incident: &Incident, about: About, text: String, event: &Event) -> Message {
     let id = event.id.clone().unwrap_or_default();
     Message::new(

@@ -1,13 +1,9 @@
 //! Incidents: the journal first, then people.
 
 pub mod deliver;
-pub mod evidence;
 pub mod flush;
-pub mod listen;
 pub mod message;
-pub mod receive;
 pub mod record;
-pub mod recovery;
 pub mod resolve;
 pub mod streams;
 pub mod summary;
@@ -18,23 +14,28 @@ pub mod wording;
 
 use crate::files::incident_index;
 use crate::files::incident_index::Index;
-use crate::files::incidents::Summary;
-use crate::session::Session;
-use crate::session::{cache, store};
+use crate::files::incidents::StoredIncident;
+use crate::session::{Session, cache, store};
 use liveops_domain::error::Result;
+use liveops_domain::incident::state::Incident;
 
 /// The states of all incidents.
-///
-/// # Errors
-/// As [`incident_index::read`].
 pub fn index(cx: &Session) -> Result<Index> {
     incident_index::read(&store(cx)?, &cache(cx)?)
 }
 
+/// The incidents of this environment, the oldest first.
+pub fn incidents_here(cx: &Session) -> Result<impl DoubleEndedIterator<Item = Incident>> {
+    let environment = cx.environment()?;
+    Ok(index(cx)?.incidents().filter(move |one| one.environment == environment))
+}
+
+/// Where one incident stands, with the last lines of its journal.
+pub fn stored(cx: &Session, id: &str) -> Result<StoredIncident> {
+    incident_index::stored(&store(cx)?, &cache(cx)?, id)
+}
+
 /// Where one incident stands.
-///
-/// # Errors
-/// As [`incident_index::summary`].
-pub fn standing(cx: &Session, id: &str) -> Result<Summary> {
-    incident_index::summary(&store(cx)?, &cache(cx)?, id)
+pub fn incident(cx: &Session, id: &str) -> Result<Incident> {
+    Ok(stored(cx, id)?.incident)
 }

@@ -5,33 +5,38 @@ use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use crate::change::confirmed::Confirmed;
-use crate::change::unasked;
-use crate::incident::deliver::{Tale, Told, calls, tell};
+use crate::incident::deliver::{Deliveries, DeliveryResult, notify, recipients};
 use crate::incident::flush::flush;
+use crate::incident::incident;
 use crate::incident::message::message;
-use crate::incident::standing;
-use crate::incident::summary::Shown;
+use crate::incident::summary::IncidentSummary;
 use crate::incident::sync::push;
-use crate::session::Session;
-use crate::session::store;
+use crate::session::{Session, store};
 use liveops_domain::error::{Error, Result};
 use liveops_domain::incident::notice::About;
 use liveops_domain::incident::state::Incident;
 use liveops_domain::incident::transition::{Action, Phase};
 use liveops_domain::status::source::Recommendation;
 
-/// What a verb says.
-pub struct Say {
+/// One step of an incident, as a person takes it.
+pub struct IncidentStep {
     pub id: String,
     pub action: Action,
-    pub kind: &'static str,
     pub data: Value,
     /// What it is, in words: `mitigated: rolled back 1.42`.
     pub summary: String,
-    /// Who is told of it.
+    /// What people are told of.
     pub about: Option<About>,
     /// Further lines for the person.
     pub details: Vec<String>,
+}
+
+impl IncidentStep {
+    /// A step with the data of its event.
+    pub fn new(id: String, action: Action, data: &impl Serialize, summary: String) -> Result<Self> {
+        let (_, about) = action.event();
+        Ok(Self { id, action, data: serde_json::to_value(data)?, summary, about, details: Vec::new() })
+    }
 }
 
 /// What a change to an incident came to.
@@ -39,9 +44,9 @@ pub struct IncidentChange {
     pub action: &'static str,
     pub summary: String,
     pub dry_run: bool,
-    pub shown: Shown,
+    pub shown: IncidentSummary,
     pub event: Option<String>,
-    pub tale: Tale,
+    pub deliveries: Deliveries,
     /// Lines below the head, for people.
     pub details: Vec<String>,
     /// Steps that come before those of the incident.
@@ -51,15 +56,22 @@ pub struct IncidentChange {
     pub command: String,
 }
 
-/// How a message went, in JSON.
-pub fn told_json(told: &Told) -> Value {
-    json!({
-        "channel": told.channel,
-        "kind": told.kind,
-        "page": told.page,
-        "state": told.state,
-        "reason": told.reason,
-    })
+impl IncidentChange {
+    /// What is going to happen; nothing is done yet.
+    pub fn planned(cx: &Session, action: &'static str, summary: String, incident: Incident) -> Result<Self> {
+        Ok(Self {
+            action,
+            summary,
+            dry_run: true,
+            shown: IncidentSummary::of(cx, incident)?,
+            event: None,
+            deliveries: Deliveries::default(),
+            details: Vec::new(),
+            next: Vec::new(),
+            warnings: Vec::new(),
+            command: cx.command_line.replacen(" --dry-run", "", 1),
+        })
+    }
 }
 
 impl Serialize for IncidentChange {
@@ -70,8 +82,8 @@ impl Serialize for IncidentChange {
             "dry_run": self.dry_run,
             "event": self.event,
             "incident": self.shown.json(),
-            "paged": self.tale.paged,
-            "deliveries": self.tale.told.iter().map(told_json).collect::<Vec<_>>(),
+            "paged": self.deliveries.paged,
+            "deliveries": self.deliveries.results,
             "details": self.details,
         })
         .serialize(serializer)
@@ -104,47 +116,35 @@ pub fn must_allow(cx: &Session, one: &Incident, action: Action) -> Result<()> {
 ///
 /// # Errors
 /// `Conflict` where it is not allowed now; those of the journal.
-pub async fn say(cx: &Session, say: Say) -> Result<IncidentChange> {
-    let store = store(cx)?;
-    let incident = standing(cx, &say.id)?.incident;
-    must_allow(cx, &incident, say.action)?;
-    let table = &cx.config()?.settings.incidents.severities;
-    let now = cx.clock.now();
-    let mut report = IncidentChange {
-        action: say.action.verb(),
-        summary: say.summary.clone(),
-        dry_run: true,
-        shown: Shown::new(incident, table, now),
-        event: None,
-        tale: Tale::default(),
-        details: say.details,
-        next: Vec::new(),
-        warnings: Vec::new(),
-        command: cx.command_line.replacen(" --dry-run", "", 1),
-    };
-    let Some(confirmed) = unasked(cx, &say.summary)? else {
+pub async fn record(cx: &Session, step: IncidentStep) -> Result<IncidentChange> {
+    let before = incident(cx, &step.id)?;
+    must_allow(cx, &before, step.action)?;
+    let mut report = IncidentChange::planned(cx, step.action.verb(), step.summary.clone(), before)?;
+    report.details = step.details;
+    let Some(confirmed) = cx.unasked(&step.summary)? else {
         return Ok(report);
     };
-    let event = store.append(&say.id, now, &cx.actor, say.kind, &say.data)?;
-    // What this very step changes decides who is told of it.
-    let incident = standing(cx, &say.id)?.incident;
+    let (kind, _) = step.action.event();
+    let event = store(cx)?.append(&step.id, cx.clock.now(), &cx.actor, kind, &step.data)?;
     report.event = event.id.clone();
     report.dry_run = false;
-    if let Some(about) = say.about {
-        let calls = calls(cx, &incident, about)?;
-        let message = message(&incident, about, say.summary, &event);
-        report.tale = tell(cx, &calls, message, &confirmed).await;
+    if let Some(about) = step.about {
+        // What this very step changes decides who is told of it.
+        let incident = incident(cx, &step.id)?;
+        let recipients = recipients(cx, &incident, about)?;
+        let message = message(&incident, about, step.summary, &event);
+        report.deliveries = notify(cx, &recipients, message, &confirmed).await;
     }
-    report.tale.told.extend(left_over(cx, &confirmed).await);
-    report.warnings.extend(push(cx, &say.id, &confirmed).await);
-    report.shown = Shown::new(standing(cx, &say.id)?.incident, table, cx.clock.now());
+    report.deliveries.results.extend(flush_outbox(cx, &confirmed).await);
+    report.warnings.extend(push(cx, &step.id, &confirmed).await);
+    report.shown = IncidentSummary::of(cx, incident(cx, &step.id)?)?;
     Ok(report)
 }
 
 /// Delivers what earlier commands left in the outbox.
-pub async fn left_over(cx: &Session, confirmed: &Confirmed) -> Vec<Told> {
+pub async fn flush_outbox(cx: &Session, confirmed: &Confirmed) -> Vec<DeliveryResult> {
     match flush(cx, false, confirmed).await {
-        Ok(tale) => tale.told,
+        Ok(deliveries) => deliveries.results,
         Err(error) => {
             cx.voice.warn(&error.to_string());
             Vec::new()

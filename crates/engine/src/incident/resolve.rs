@@ -1,43 +1,26 @@
 //! Which incident is meant: the one that was named, or the only one that is open. Never a guess.
 
-use crate::incident::index;
-use crate::session::Session;
-use crate::session::store;
+use crate::incident::incidents_here;
+use crate::session::{Session, store};
 use liveops_domain::error::{Error, Result};
 use liveops_domain::incident::state::Incident;
 use liveops_domain::incident::transition::Phase;
 
 /// The incidents of this environment that are over and have no finished postmortem.
-///
-/// # Errors
-/// As [`index`].
-pub fn unwritten(cx: &Session) -> Result<Vec<Incident>> {
-    let environment = cx.environment()?;
-    let all = index(cx)?.summaries.into_iter();
-    let all = all.map(|summary| summary.incident);
-    Ok(all
-        .filter(|one| one.environment == environment && one.phase == Phase::Resolved)
-        .filter(|one| one.postmortem.at().is_none())
-        .collect())
+pub fn without_postmortem(cx: &Session) -> Result<Vec<Incident>> {
+    let is_owed = |one: &Incident| one.phase == Phase::Resolved && one.postmortem.at().is_none();
+    Ok(incidents_here(cx)?.filter(is_owed).collect())
 }
 
-/// The id of the incident that is meant. `verb` is for the commands that an error proposes.
+/// The id of the incident that is meant. `command` is what an error proposes the id to.
 ///
 /// # Errors
 /// `Usage` when none is open, or several; `NotFound`.
-pub fn which(cx: &Session, named: Option<&str>, verb: &str) -> Result<String> {
-    which_of(cx, named, &format!("incident {verb} -i"))
-}
-
-/// As [`which`], for a command that is no verb of `incident`: the one that the id belongs behind.
-///
-/// # Errors
-/// As [`which`].
-pub fn which_of(cx: &Session, named: Option<&str>, command: &str) -> Result<String> {
+pub fn id_of(cx: &Session, named: Option<&str>, command: &str) -> Result<String> {
     if let Some(named) = named {
         return by_name(cx, named);
     }
-    let open = open_ones(cx)?;
+    let open = open_incidents(cx)?;
     match open.as_slice() {
         [] => Err(Error::usage(
             format!("no incident is open in `{}`", cx.environment()?),
@@ -59,14 +42,8 @@ pub fn which_of(cx: &Session, named: Option<&str>, command: &str) -> Result<Stri
 }
 
 /// The incidents of this environment that are not over, the worst first.
-pub fn open_ones(cx: &Session) -> Result<Vec<Incident>> {
-    let environment = cx.environment()?;
-    let mut open: Vec<Incident> = index(cx)?
-        .summaries
-        .into_iter()
-        .map(|summary| summary.incident)
-        .filter(|one| one.phase.is_open() && one.environment == environment)
-        .collect();
+pub fn open_incidents(cx: &Session) -> Result<Vec<Incident>> {
+    let mut open: Vec<Incident> = incidents_here(cx)?.filter(|one| one.phase.is_open()).collect();
     open.sort_by(|a, b| (a.severity, &a.id).cmp(&(b.severity, &b.id)));
     Ok(open)
 }

@@ -61,9 +61,6 @@ impl Streams {
     }
 
     /// The ids of all incidents there; what could be none is left out.
-    ///
-    /// # Errors
-    /// Why there is no answer.
     pub async fn ids(&self) -> Result<Vec<String>> {
         let answer = self.ask(cmd("SMEMBERS").arg(self.incidents())).await?;
         let Some(ids) = texts(&answer) else {
@@ -73,9 +70,6 @@ impl Streams {
     }
 
     /// Every event of an incident, as the stream has them. An entry of another shape is left out.
-    ///
-    /// # Errors
-    /// Why there is no answer.
     pub async fn events(&self, id: &str) -> Result<Vec<Event>> {
         let mut events = Vec::new();
         let mut from = "-".to_owned();
@@ -99,9 +93,7 @@ impl Streams {
     }
 
     /// Adds events, each once, and returns how many were new there.
-    ///
-    /// # Errors
-    /// Why there is no answer. What was added stays added, and is not added again.
+    /// What was added before a failure stays added, and is not added again.
     pub async fn add(&self, id: &str, events: &[&Event], _: &Confirmed) -> Result<usize> {
         let mut new = 0;
         for batch in events.chunks(BATCH) {

@@ -1,11 +1,12 @@
 //! An incident as data for a screen: state, clock and deadlines.
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
 use serde_json::{Value, json};
 
-use liveops_domain::incident::deadline::{Deadline, Duty, Standing, deadlines, next};
-use liveops_domain::incident::severity::{Severities, Severity};
+use crate::session::Session;
+use liveops_domain::error::Result;
+use liveops_domain::incident::deadline::{Deadline, DeadlineState, Duty, deadlines, next};
+use liveops_domain::incident::severity::Severities;
 use liveops_domain::incident::state::Incident;
 use liveops_domain::incident::transition::Phase;
 use liveops_domain::status::source::Recommendation;
@@ -14,73 +15,51 @@ use liveops_domain::text::time::{compact, rfc3339};
 
 /// An incident with its deadlines, at one time.
 #[derive(Debug, Clone)]
-pub struct Shown {
+pub struct IncidentSummary {
     pub incident: Incident,
     pub deadlines: Vec<Deadline>,
 }
 
-impl Shown {
+impl IncidentSummary {
     /// The incident as it stands now.
     pub fn new(incident: Incident, table: &Severities, now: DateTime<Utc>) -> Self {
         Self { deadlines: deadlines(&incident, table, now), incident }
     }
 
+    /// The same, with the deadlines of the configuration.
+    pub fn of(cx: &Session, incident: Incident) -> Result<Self> {
+        Ok(Self::new(incident, &cx.config()?.settings.incidents.severities, cx.clock.now()))
+    }
+
     /// Its part of a JSON report, and of `incidents` in the envelope.
     pub fn json(&self) -> Value {
-        #[derive(Serialize)]
-        struct Data<'a> {
-            id: &'a str,
-            title: &'a str,
-            severity: Severity,
-            phase: Phase,
-            environment: &'a str,
-            service: Option<&'a str>,
-            alert: Option<&'a str>,
-            runbook: Option<&'a str>,
-            started_at: Option<String>,
-            detected_at: Option<String>,
-            acknowledged_at: Option<String>,
-            mitigated_at: Option<String>,
-            resolved_at: Option<String>,
-            opened_by: &'a str,
-            acknowledged_by: Option<&'a str>,
-            lead: Option<&'a str>,
-            roles: &'a std::collections::BTreeMap<String, String>,
-            deadlines: Vec<Value>,
-            next_deadline: Option<Value>,
-            paged: Option<bool>,
-            alerts_firing: usize,
-            notes: usize,
-            events: usize,
-        }
         let one = &self.incident;
         let time = |at: Option<DateTime<Utc>>| at.map(rfc3339);
-        let data = Data {
-            id: &one.id,
-            title: &one.title,
-            severity: one.severity,
-            phase: one.phase,
-            environment: &one.environment,
-            service: one.service.as_deref(),
-            alert: one.alert.as_deref(),
-            runbook: one.runbook.as_deref(),
-            started_at: time(one.started.at()),
-            detected_at: time(one.detected.at()),
-            acknowledged_at: time(one.acknowledged.at()),
-            mitigated_at: time(one.mitigated.at()),
-            resolved_at: time(one.resolved.at()),
-            opened_by: &one.opened_by,
-            acknowledged_by: one.acked_by.as_deref(),
-            lead: one.lead(),
-            roles: &one.roles,
-            deadlines: self.deadlines.iter().map(deadline_json).collect(),
-            next_deadline: next(&self.deadlines).map(deadline_json),
-            paged: one.is_paged(),
-            alerts_firing: one.signals.values().filter(|signal| signal.firing).count(),
-            notes: one.notes,
-            events: one.events,
-        };
-        serde_json::to_value(data).unwrap_or_default()
+        json!({
+            "id": one.id,
+            "title": one.title,
+            "severity": one.severity,
+            "phase": one.phase,
+            "environment": one.environment,
+            "service": one.service,
+            "alert": one.alert,
+            "runbook": one.runbook,
+            "started_at": time(one.started.at()),
+            "detected_at": time(one.detected.at()),
+            "acknowledged_at": time(one.acknowledged.at()),
+            "mitigated_at": time(one.mitigated.at()),
+            "resolved_at": time(one.resolved.at()),
+            "opened_by": one.opened_by,
+            "acknowledged_by": one.acked_by,
+            "lead": one.lead(),
+            "roles": one.roles,
+            "deadlines": self.deadlines.iter().map(deadline_json).collect::<Vec<_>>(),
+            "next_deadline": next(&self.deadlines).map(deadline_json),
+            "paged": one.is_paged(),
+            "alerts_firing": one.signals.values().filter(|signal| signal.firing).count(),
+            "notes": one.notes,
+            "events": one.events,
+        })
     }
 
     /// Why nobody was paged, while that is true.
@@ -101,7 +80,6 @@ impl Shown {
         Some(why.join("; "))
     }
 
-    /// What to do next.
     pub fn next(&self) -> Vec<Recommendation> {
         let one = &self.incident;
         let at = |verb: &str| format!("liveops incident {verb} -i {}", one.id);
@@ -115,8 +93,10 @@ impl Shown {
                 steps.push(self.triage());
             }
             Phase::Acknowledged => {
-                let late =
-                    self.deadlines.iter().any(|one| one.duty == Duty::Mitigate && one.standing == Standing::Breached);
+                let late = self
+                    .deadlines
+                    .iter()
+                    .any(|one| one.duty == Duty::Mitigate && one.standing == DeadlineState::Breached);
                 if late && one.escalations.is_empty() {
                     steps.push(Recommendation::new("call for help", at("escalate")));
                 }
@@ -156,7 +136,7 @@ impl Shown {
         let owed = self.deadlines.iter().find(|one| one.duty == Duty::Postmortem && one.done.is_none())?;
         let due = owed.due.format("%Y-%m-%d %H:%MZ");
         let text = match owed.standing {
-            Standing::Breached => format!("write the postmortem, OVERDUE since {due}"),
+            DeadlineState::Breached => format!("write the postmortem, OVERDUE since {due}"),
             _ => format!("write the postmortem, due {due}"),
         };
         let command = format!("liveops postmortem new {}", word(&self.incident.id));
@@ -189,7 +169,7 @@ pub fn clock(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
     }
 }
 
-pub fn deadline_json(deadline: &Deadline) -> Value {
+fn deadline_json(deadline: &Deadline) -> Value {
     json!({
         "duty": deadline.duty,
         "due": rfc3339(deadline.due),
@@ -201,11 +181,12 @@ pub fn deadline_json(deadline: &Deadline) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use liveops_domain::change::journal::Event;
     use liveops_domain::incident::event::kind;
     use liveops_domain::incident::state::replay;
-    use serde_json::json;
 
     #[test]
     fn the_runbook_of_the_alert_is_the_next_step_where_the_project_has_it() {
@@ -221,7 +202,7 @@ mod tests {
                 hash: String::new(),
             };
             let incident = replay("i", &[opened]).expect("opened");
-            let shown = Shown::new(incident, &Severities::default(), DateTime::default());
+            let shown = IncidentSummary::new(incident, &Severities::default(), DateTime::default());
             shown.next().into_iter().filter_map(|step| step.command).collect()
         };
         let own = commands("docs/runbooks/alerts/TickSlow.md");

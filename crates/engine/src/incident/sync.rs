@@ -8,8 +8,7 @@ use serde::Serialize;
 use crate::change::confirmed::Confirmed;
 use crate::files::incidents::Incidents;
 use crate::incident::streams::Streams;
-use crate::session::Session;
-use crate::session::store;
+use crate::session::{Session, store};
 use liveops_domain::change::journal::Event;
 use liveops_domain::error::{Error, Result};
 use liveops_domain::text::redis_url::RedisUrl;
@@ -19,7 +18,7 @@ const PATIENCE: Duration = Duration::from_millis(1_500);
 
 /// What moved for one incident.
 #[derive(Debug, Clone, Serialize)]
-pub struct Moved {
+pub struct SyncedIncident {
     pub id: String,
     /// Events that came from Redis.
     pub received: usize,
@@ -28,9 +27,6 @@ pub struct Moved {
 }
 
 /// The streams in Redis; `None` where none is configured.
-///
-/// # Errors
-/// A secret that cannot be had, a URL that is none.
 pub fn streams(cx: &Session) -> Result<Option<Streams>> {
     let settings = &cx.config()?.settings;
     let Some(endpoint) = &settings.incidents.redis else {
@@ -50,13 +46,10 @@ pub fn streams(cx: &Session) -> Result<Option<Streams>> {
 }
 
 /// Brings one incident together: what is missing here is appended here, what is missing there is added there.
-///
-/// # Errors
-/// Those of either store.
-pub async fn one(store: &Incidents, streams: &Streams, id: &str, confirmed: &Confirmed) -> Result<Moved> {
+pub async fn sync_one(store: &Incidents, streams: &Streams, id: &str, confirmed: &Confirmed) -> Result<SyncedIncident> {
     let there = streams.events(id).await?;
-    let here = match store.story(id) {
-        Ok(story) => story.events,
+    let here = match store.log(id) {
+        Ok(log) => log.events,
         Err(Error::NotFound { .. }) => Vec::new(),
         Err(error) => return Err(error),
     };
@@ -68,7 +61,7 @@ pub async fn one(store: &Incidents, streams: &Streams, id: &str, confirmed: &Con
         .collect();
     let sent = streams.add(id, &missing, confirmed).await?;
     let received = store.merge(id, there)?;
-    Ok(Moved { id: id.to_owned(), received, sent })
+    Ok(SyncedIncident { id: id.to_owned(), received, sent })
 }
 
 /// What a file says of itself stays with it.
@@ -78,9 +71,6 @@ pub fn is_shared(event: &Event) -> bool {
 
 /// Before a look: takes over what others wrote of the incidents that are open, or not known here. Bounded, since it
 /// stands before every step; a Redis that is dead makes a note.
-///
-/// # Errors
-/// Those of the configuration.
 pub async fn refresh(cx: &Session) -> Result<()> {
     if cx.is_read_only()? || cx.choices.dry_run {
         return Ok(());
@@ -90,11 +80,8 @@ pub async fn refresh(cx: &Session) -> Result<()> {
             return Ok(());
         };
         let store = store(cx)?;
-        let known: HashMap<String, bool> = crate::incident::index(cx)?
-            .summaries
-            .into_iter()
-            .map(|summary| (summary.incident.id.clone(), summary.incident.phase.is_open()))
-            .collect();
+        let known: HashMap<String, bool> =
+            crate::incident::index(cx)?.incidents().map(|one| (one.id, one.phase.is_open())).collect();
         for id in streams.ids().await? {
             if known.get(&id).copied().unwrap_or(true) {
                 store.merge(&id, streams.events(&id).await?)?;
@@ -118,7 +105,7 @@ pub async fn push(cx: &Session, id: &str, confirmed: &Confirmed) -> Option<Strin
         let Some(streams) = streams(cx)? else {
             return Ok(());
         };
-        one(&store(cx)?, &streams, id, confirmed).await.map(|_| ())
+        sync_one(&store(cx)?, &streams, id, confirmed).await.map(|_| ())
     };
     let result: Result<()> = match tokio::time::timeout(PATIENCE, synced).await {
         Ok(result) => result,

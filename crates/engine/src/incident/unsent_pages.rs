@@ -3,11 +3,10 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::incident::deliver::{calls, pages, queue};
+use crate::incident::deliver::{pages, queue, recipients};
 use crate::incident::message::message;
-use crate::incident::resolve::open_ones;
-use crate::session::Session;
-use crate::session::store;
+use crate::incident::resolve::open_incidents;
+use crate::session::{Session, store};
 use liveops_domain::error::Result;
 use liveops_domain::incident::notice::About;
 use liveops_domain::incident::state::Incident;
@@ -20,21 +19,18 @@ const SETTLED: TimeDelta = TimeDelta::seconds(10);
 const FRESH: TimeDelta = TimeDelta::hours(1);
 
 /// Queues the pages of openings of which the journal says nothing.
-///
-/// # Errors
-/// Those of the configuration and the journals.
 pub fn queue_forgotten(cx: &Session, now: DateTime<Utc>) -> Result<()> {
-    for incident in open_ones(cx)?.iter().filter(|one| is_forgotten(one, now)) {
-        let calls = calls(cx, incident, About::Opened)?;
-        if calls.page.is_empty() {
+    for incident in open_incidents(cx)?.iter().filter(|one| is_forgotten(one, now)) {
+        let recipients = recipients(cx, incident, About::Opened)?;
+        if recipients.page.is_empty() {
             continue;
         }
-        let story = store(cx)?.story(&incident.id)?;
-        let Some(opening) = story.events.first() else {
+        let log = store(cx)?.log(&incident.id)?;
+        let Some(opening) = log.events.first() else {
             continue;
         };
         let message = message(incident, About::Opened, incident.title.clone(), opening);
-        for page in pages(&calls, &message, now) {
+        for page in pages(&recipients, &message, now) {
             queue(cx, page);
         }
     }
@@ -46,5 +42,5 @@ fn is_forgotten(one: &Incident, now: DateTime<Utc>) -> bool {
     let opened = About::Opened.word();
     one.phase == Phase::Open
         && age.is_some_and(|age| (SETTLED..FRESH).contains(&age))
-        && one.deliveries.values().all(|told| told.about != opened)
+        && one.deliveries.values().all(|result| result.about != opened)
 }

@@ -12,7 +12,7 @@ use liveops_domain::error::{Error, Result};
 use liveops_domain::flag::definition::Flag;
 use liveops_domain::flag::delta;
 use liveops_domain::flag::history::Revision;
-use liveops_domain::flag::lint::{Severity, Surroundings, lint};
+use liveops_domain::flag::lint::{LintContext, Severity, lint};
 use liveops_domain::flag::name::FlagName;
 use liveops_domain::flag::reader::Reader;
 use liveops_domain::status::source::Source;
@@ -23,7 +23,7 @@ const RECENT: usize = 200;
 
 /// What could be learnt about flags.
 #[derive(Default)]
-pub struct Found {
+pub struct FlagsAnswer {
     /// None when there are none to look at, and when the store could not say.
     pub flags: Option<FlagsReading>,
     /// The store as a source, when there is one.
@@ -33,11 +33,11 @@ pub struct Found {
 }
 
 /// Asks the store, where one is configured or lies beside the configuration.
-pub async fn ask(cx: &Session) -> Found {
+pub async fn ask(cx: &Session) -> FlagsAnswer {
     let began = Instant::now();
     let store = match store(cx) {
         Ok(Some(store)) => store,
-        Ok(None) => return Found::default(),
+        Ok(None) => return FlagsAnswer::default(),
         Err(error) => return down(&error),
     };
     let (all, history) = tokio::join!(store.all(), store.history(None, Some(RECENT)));
@@ -52,7 +52,7 @@ pub async fn ask(cx: &Session) -> Found {
     let recent: Vec<&Revision> = history.iter().filter(|revision| revision.at >= since).collect();
     let reader = cx.config().map_or(Reader::default(), |config| config.settings.flags.reader);
     let environment = cx.environment().unwrap_or_default();
-    Found {
+    FlagsAnswer {
         flags: Some(reading(&all, &history, &recent, reader, cx.clock.now())),
         source: Some(source.partly(lost.map(|why| format!("their history: {why}")))),
         changes: recent.into_iter().map(|revision| record(revision, environment)).collect(),
@@ -68,9 +68,9 @@ fn store(cx: &Session) -> Result<Option<Flags>> {
     })
 }
 
-fn down(error: &Error) -> Found {
+fn down(error: &Error) -> FlagsAnswer {
     let source = Source::asked("flags", Duration::ZERO, Err::<(), _>(error));
-    Found { source: Some(source), ..Found::default() }
+    FlagsAnswer { source: Some(source), ..FlagsAnswer::default() }
 }
 
 fn reading(
@@ -92,7 +92,7 @@ fn reading(
             reading.warnings += 1;
             continue;
         };
-        let around = Surroundings { newest: newest.map(|newest| (newest, now)), ..Surroundings::default() };
+        let around = LintContext { newest: newest.map(|newest| (newest, now)), ..LintContext::default() };
         for finding in lint(&parsed, raw, reader, around) {
             match finding.severity {
                 Severity::Warning => reading.warnings += 1,

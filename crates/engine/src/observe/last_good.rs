@@ -9,12 +9,12 @@ use liveops_domain::status::{KpiReading, Readings};
 
 /// The last good values by KPI, and the last alerts.
 #[derive(Debug, Default)]
-pub struct Memory {
+pub struct LastGood {
     kpis: BTreeMap<String, (DateTime<Utc>, KpiReading)>,
     alerts: Option<(DateTime<Utc>, Vec<Alert>)>,
 }
 
-impl Memory {
+impl LastGood {
     /// Puts the last good values where there are none now, marked with their time. Their level stays unknown.
     pub fn fill(&mut self, readings: &mut Readings, now: DateTime<Utc>) {
         for reading in &mut readings.kpis {

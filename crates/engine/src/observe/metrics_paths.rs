@@ -15,9 +15,9 @@ const ENTRY: &str = "guesses that missed";
 
 /// Paths, and when they were last found missing.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Misses(BTreeMap<String, DateTime<Utc>>);
+pub struct MissingPaths(BTreeMap<String, DateTime<Utc>>);
 
-impl Misses {
+impl MissingPaths {
     /// Those that are still remembered.
     pub fn load(cache: &Cache, now: DateTime<Utc>) -> Self {
         let mut known: Self = cache.load(ENTRY).unwrap_or_default();
@@ -51,11 +51,11 @@ mod tests {
         let cache = Cache::new(folder.path(), &["test"]);
         let then = DateTime::UNIX_EPOCH;
         let url = || std::iter::once("http://h/metrics".to_owned());
-        assert!(!Misses::load(&cache, then).holds("http://h/metrics"));
-        Misses::load(&cache, then).add(url(), &cache, then);
+        assert!(!MissingPaths::load(&cache, then).holds("http://h/metrics"));
+        MissingPaths::load(&cache, then).add(url(), &cache, then);
         for (later, held) in [(0, true), (299, true), (300, false), (-1, false)] {
             let now = then + TimeDelta::seconds(later);
-            let known = Misses::load(&cache, now);
+            let known = MissingPaths::load(&cache, now);
             assert_eq!(known.holds("http://h/metrics"), held, "{later} s later");
         }
     }

@@ -12,7 +12,7 @@ use crate::clients::service::scrape;
 use crate::config::endpoint::Endpoint;
 use crate::config::service::Service;
 use crate::files::cache::Cache;
-use crate::observe::metrics_paths::Misses;
+use crate::observe::metrics_paths::MissingPaths;
 use crate::session::Session;
 use liveops_domain::error::{Error, Result};
 use liveops_domain::metric::exposition::{Exposition, Sample};
@@ -58,7 +58,7 @@ struct Place<'a> {
 
 /// Scrapes every endpoint and computes every KPI.
 pub async fn ask(cx: &Session, services: &[&Service], kpis: &[Kpi], cache: &Cache) -> Scraped {
-    let misses = Misses::load(cache, cx.clock.now());
+    let misses = MissingPaths::load(cache, cx.clock.now());
     let mut places = scrape_all(cx, services, kpis, cache, &misses).await;
     let immature = |places: &[Place<'_>]| {
         kpis.iter().any(|kpi| matches!(compute(kpi, places), Err(why) if why.is_cured_by_scraping_again()))
@@ -99,7 +99,7 @@ async fn scrape_all<'a>(
     services: &[&'a Service],
     kpis: &[Kpi],
     cache: &Cache,
-    misses: &Misses,
+    misses: &MissingPaths,
 ) -> Vec<Place<'a>> {
     let selectors: Vec<Selector> = kpis.iter().flat_map(Kpi::selectors).collect();
     let selectors = &selectors;

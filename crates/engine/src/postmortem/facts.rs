@@ -10,7 +10,7 @@ use liveops_domain::change::journal::Event;
 use liveops_domain::change::timeline::breaks::{Break, find};
 use liveops_domain::change::timeline::rank::rank;
 use liveops_domain::error::Result;
-use liveops_domain::incident::deadline::{Deadline, Standing};
+use liveops_domain::incident::deadline::{Deadline, DeadlineState};
 use liveops_domain::incident::event::kind;
 use liveops_domain::metric::kpi::{Kpi, KpiKind};
 use liveops_domain::metric::level::Level;
@@ -23,9 +23,8 @@ use liveops_domain::text::time::compact;
 /// Columns of a sparkline.
 const SPARK: usize = 32;
 
-/// A line of the timeline.
 #[derive(Debug, Serialize)]
-pub struct Moment {
+pub struct TimelineLine {
     at: String,
     by: String,
     what: String,
@@ -33,7 +32,7 @@ pub struct Moment {
 
 /// A deadline in words.
 #[derive(Debug, Serialize)]
-pub struct Duty {
+pub struct DeadlineLine {
     duty: &'static str,
     due: String,
     result: String,
@@ -41,7 +40,7 @@ pub struct Duty {
 
 /// A suspect in words.
 #[derive(Debug, Serialize)]
-pub struct Suspected {
+pub struct SuspectLine {
     what: String,
     reasons: String,
 }
@@ -50,7 +49,7 @@ pub struct Suspected {
 #[derive(Debug, Default)]
 pub struct Causes {
     pub broken: Option<String>,
-    pub suspects: Vec<Suspected>,
+    pub suspects: Vec<SuspectLine>,
     /// What could not be asked.
     pub gaps: Vec<String>,
 }
@@ -76,33 +75,36 @@ pub fn between(from: Option<DateTime<Utc>>, to: Option<DateTime<Utc>>) -> String
 }
 
 /// The journal as lines. How messages were delivered is for the journal, unless nobody got one.
-pub fn timeline(events: &[Event]) -> Vec<Moment> {
+pub fn timeline(events: &[Event]) -> Vec<TimelineLine> {
     let told = |event: &&Event| event.kind != kind::NOTIFICATION || event.data["state"] == "given_up";
-    let moment = |event: &Event| Moment { at: stamp(event.at), by: cell(&event.by), what: cell(&line(event).text) };
+    let moment =
+        |event: &Event| TimelineLine { at: stamp(event.at), by: cell(&event.by), what: cell(&line(event).text) };
     events.iter().filter(told).map(moment).collect()
 }
 
 /// Deadlines, kept and missed.
-pub fn duties(deadlines: &[Deadline]) -> Vec<Duty> {
+pub fn duties(deadlines: &[Deadline]) -> Vec<DeadlineLine> {
     let duty = |deadline: &Deadline| {
         let done = deadline.done.map_or_else(String::new, |at| format!(" at {}", stamp(at)));
         let result = match deadline.standing {
-            Standing::Kept => format!("kept{done}"),
-            Standing::Breached => {
+            DeadlineState::Kept => format!("kept{done}"),
+            DeadlineState::Breached => {
                 format!("MISSED{}", if done.is_empty() { ", and still open".into() } else { format!("; done{done}") })
             }
-            Standing::Pending => "still open".to_owned(),
+            DeadlineState::Pending => "still open".to_owned(),
         };
-        Duty { duty: deadline.duty.word(), due: stamp(deadline.due), result }
+        DeadlineLine { duty: deadline.duty.word(), due: stamp(deadline.due), result }
     };
     deadlines.iter().map(duty).collect()
 }
 
 /// The KPI that broke most clearly near the beginning, and who is suspected of it.
-///
-/// # Errors
-/// Those of the configuration.
-pub async fn causes(cx: &Session, figures: &[Figure], service: Option<&str>, span: Span) -> Result<Causes> {
+pub async fn causes(
+    cx: &Session,
+    figures: &[KpiSeries],
+    service: Option<&str>,
+    span: IncidentWindow,
+) -> Result<Causes> {
     let found = gather(cx, span.from - TimeDelta::hours(2)).await?;
     let mut causes = Causes::default();
     for source in &found.sources {
@@ -113,7 +115,7 @@ pub async fn causes(cx: &Session, figures: &[Figure], service: Option<&str>, spa
     }
     let near = |one: &Break| one.at >= span.from - TimeDelta::minutes(30);
     // The end of the harm is a break, too, and often the clearer one.
-    let harmed = |figure: &Figure| {
+    let harmed = |figure: &KpiSeries| {
         let points = figure.points.as_ref().ok()?.iter().copied();
         let points: Vec<_> = points.filter(|(at, _)| *at < span.harm).collect();
         find(&points)
@@ -145,14 +147,13 @@ pub async fn causes(cx: &Session, figures: &[Figure], service: Option<&str>, spa
     causes.suspects = suspects
         .into_iter()
         .take(5)
-        .map(|suspect| Suspected { what: cell(&suspect.change.what), reasons: suspect.reasons.join("; ") })
+        .map(|suspect| SuspectLine { what: cell(&suspect.change.what), reasons: suspect.reasons.join("; ") })
         .collect();
     Ok(causes)
 }
 
-/// When it was.
 #[derive(Debug, Clone, Copy)]
-pub struct Span {
+pub struct IncidentWindow {
     pub from: DateTime<Utc>,
     pub to: DateTime<Utc>,
     /// Until when users were harmed.
@@ -161,7 +162,7 @@ pub struct Span {
 
 /// A KPI over the incident.
 #[derive(Debug)]
-pub struct Figure {
+pub struct KpiSeries {
     pub kpi: Kpi,
     pub points: Result<Vec<(DateTime<Utc>, f64)>, String>,
     /// The week before, at its own times.
@@ -170,7 +171,7 @@ pub struct Figure {
     pub remembered: bool,
 }
 
-impl Figure {
+impl KpiSeries {
     /// A plot, and its file's name.
     pub fn plot(&self, marks: &[(DateTime<Utc>, &str)]) -> Option<(String, String)> {
         let points = self.points.as_ref().ok()?;
@@ -195,7 +196,7 @@ impl Figure {
     }
 
     /// `▁▂▇█▂`, and what it says.
-    pub fn words(&self, span: Span) -> (String, String) {
+    pub fn words(&self, span: IncidentWindow) -> (String, String) {
         let points = match &self.points {
             Ok(points) => points,
             Err(why) => return (String::new(), format!("unknown: {why}")),

@@ -4,21 +4,17 @@ use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 
-use crate::files::incidents::Story;
-use crate::incident::{index, resolve};
-use crate::session::Session;
-use crate::session::store;
+use crate::files::incidents::IncidentLog;
+use crate::incident::{incidents_here, resolve};
+use crate::session::{Session, store};
 use liveops_domain::error::{Error, Result};
 use liveops_domain::incident::deadline::{Deadline, Duty, deadlines};
 use liveops_domain::incident::state::Incident;
 use liveops_domain::incident::transition::Phase;
 
 /// The incident that is open in this environment, if exactly one is.
-///
-/// # Errors
-/// Those of the configuration.
 pub fn open(cx: &Session) -> Result<Option<String>> {
-    let mut open = resolve::open_ones(cx)?;
+    let mut open = resolve::open_incidents(cx)?;
     Ok(if open.len() == 1 { open.pop().map(|one| one.id) } else { None })
 }
 
@@ -27,21 +23,18 @@ pub fn open(cx: &Session) -> Result<Option<String>> {
 ///
 /// # Errors
 /// `NotFound`; `Usage` when there is none at all, or when the name fits several.
-pub fn which(cx: &Session, named: Option<&str>) -> Result<Story> {
+pub fn which(cx: &Session, named: Option<&str>) -> Result<IncidentLog> {
     let id = match named {
-        Some(named) => resolve::which_of(cx, Some(named), "postmortem new")?,
+        Some(named) => resolve::id_of(cx, Some(named), "postmortem new")?,
         None => waiting(cx)?,
     };
-    store(cx)?.story(&id)
+    store(cx)?.log(&id)
 }
 
 fn waiting(cx: &Session) -> Result<String> {
-    let environment = cx.environment()?;
-    let all = index(cx)?.summaries;
-    let here: Vec<&Incident> =
-        all.iter().map(|summary| &summary.incident).filter(|one| one.environment == environment).collect();
-    let is_over = |one: &&&Incident| one.phase == Phase::Resolved;
-    let owed = |one: &&&Incident| is_over(one) && one.postmortem.at().is_none();
+    let here: Vec<Incident> = incidents_here(cx)?.collect();
+    let is_over = |one: &&Incident| one.phase == Phase::Resolved;
+    let owed = |one: &&Incident| is_over(one) && one.postmortem.at().is_none();
     let found = here.iter().rfind(owed).or_else(|| here.iter().rfind(|one| !is_over(one))).or(here.last());
     found.map(|one| one.id.clone()).ok_or_else(|| {
         Error::usage(
@@ -56,19 +49,12 @@ pub fn document(cx: &Session, id: &str) -> Result<PathBuf> {
     Ok(store(cx)?.folder_of(id).join("postmortem.md"))
 }
 
-/// The deadlines of an incident.
-///
-/// # Errors
-/// Those of the configuration.
 pub fn duties(cx: &Session, incident: &Incident, now: DateTime<Utc>) -> Result<Vec<Deadline>> {
     let table = &cx.config()?.settings.incidents.severities;
     Ok(deadlines(incident, table, now))
 }
 
 /// When the postmortem is due; `None` where none is owed, or the incident is not over.
-///
-/// # Errors
-/// Those of the configuration.
 pub fn due(cx: &Session, incident: &Incident, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>> {
     let mut all = duties(cx, incident, now)?.into_iter();
     let found = all.find(|deadline| deadline.duty == Duty::Postmortem);

@@ -12,18 +12,15 @@ use liveops_domain::metric::promql;
 use liveops_domain::metric::series::{Answer, Queried};
 
 /// What Prometheus answered.
-pub struct Asked {
+pub struct QueryAnswer {
     pub queried: Queried,
     /// The KPI's breakdown by its label, when it has one and the question is for one time.
     pub by: Option<Result<Queried>>,
     pub latency: Duration,
 }
 
-impl Asked {
+impl QueryAnswer {
     /// Evaluates the expression, and the breakdown of the KPI with it.
-    ///
-    /// # Errors
-    /// As the client's; what is wrong with the expression becomes a usage error.
     pub async fn ask(
         cx: &Session,
         client: &Prometheus<'_>,

@@ -8,35 +8,37 @@ use liveops_domain::text::suggest::nearest;
 
 /// Why there may be nothing, and what to ask instead.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Absence {
+pub struct NoDataHints {
     pub hints: Vec<String>,
     /// An expression that may find something.
     pub next: Option<String>,
 }
 
-impl Absence {
+impl NoDataHints {
     fn hint(text: &str) -> Self {
         Self { hints: vec![text.into()], next: None }
     }
 }
 
 /// Looks for the reason. Asks for the metric names, and says less when it cannot have them.
-pub async fn explain(client: &Prometheus<'_>, promql: &str, known: Option<&Expression>) -> Absence {
+pub async fn explain(client: &Prometheus<'_>, promql: &str, known: Option<&Expression>) -> NoDataHints {
     let Some(known) = known else {
-        return Absence::default();
+        return NoDataHints::default();
     };
     if known.metrics.is_empty() {
-        return Absence::hint("try a part of the expression, without comparisons and matchers");
+        return NoDataHints::hint("try a part of the expression, without comparisons and matchers");
     }
     match client.metric_names().await {
-        Err(_) => Absence::default(),
-        Ok(names) if names.is_empty() => Absence::hint("this Prometheus has no metrics at all; is anything scraped?"),
+        Err(_) => NoDataHints::default(),
+        Ok(names) if names.is_empty() => {
+            NoDataHints::hint("this Prometheus has no metrics at all; is anything scraped?")
+        }
         Ok(names) => judge(promql, &known.metrics, &names),
     }
 }
 
-fn judge(promql: &str, wanted: &[String], names: &BTreeSet<String>) -> Absence {
-    let mut absence = Absence::default();
+fn judge(promql: &str, wanted: &[String], names: &BTreeSet<String>) -> NoDataHints {
+    let mut absence = NoDataHints::default();
     for name in wanted.iter().filter(|name| !names.contains(*name)) {
         let near = near(name, names);
         absence.hints.push(match near {

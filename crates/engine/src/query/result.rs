@@ -25,14 +25,14 @@ pub struct Sample {
 /// Series are sorted by their labels, unless the expression itself sorts.
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", content = "result", rename_all = "lowercase")]
-pub enum Found {
+pub enum QueryData {
     Vector(Vec<Sample>),
     Matrix(Vec<Series>),
     Scalar(Point),
     String { at: DateTime<Utc>, text: String },
 }
 
-impl From<Answer> for Found {
+impl From<Answer> for QueryData {
     fn from(answer: Answer) -> Self {
         match answer {
             Answer::Vector(series) => {
@@ -50,7 +50,7 @@ impl From<Answer> for Found {
     }
 }
 
-impl Found {
+impl QueryData {
     /// Sorts the series by their labels.
     pub fn sort(&mut self) {
         match self {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::flag::refuse::refused;
-use crate::flag::store_access::Site;
+use crate::flag::store_access::FlagStoreAccess;
 use crate::flagstore::FlagStore as _;
 use crate::rollout::evidence::{EvidenceCollector, EvidenceScope};
 use crate::rollout::resolve::RolloutSubject;
@@ -85,7 +85,7 @@ pub fn name(text: &str) -> Result<FlagName> {
 
 /// Can this flag be ramped by these steps? Gives its bytes.
 pub async fn check(cx: &Session, name: &FlagName, rules: &Rules) -> Result<Vec<u8>> {
-    let site = Site::of(cx)?;
+    let site = FlagStoreAccess::of(cx)?;
     let quoted = word(name.as_str());
     let Some(bytes) = site.store.get(name).await? else {
         let all = site.store.all().await?;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::session::Session;
 use liveops_domain::error::{Error, Result};
-use liveops_domain::runbook::check::Filed;
+use liveops_domain::runbook::check::NamedRunbook;
 use liveops_domain::runbook::{Purpose, Runbook};
 
 /// A runbook larger than this is something else.
@@ -14,7 +14,7 @@ const LARGEST: u64 = 1 << 20;
 
 /// The runbooks of the project.
 #[derive(Debug)]
-pub struct Shelf {
+pub struct RunbookLibrary {
     /// The project's folder.
     pub root: PathBuf,
     folder: PathBuf,
@@ -22,17 +22,14 @@ pub struct Shelf {
 
 /// A runbook as it was found.
 #[derive(Debug)]
-pub struct Book {
-    pub filed: Filed,
+pub struct RunbookFile {
+    pub filed: NamedRunbook,
     pub text: String,
     pub path: PathBuf,
 }
 
-impl Shelf {
+impl RunbookLibrary {
     /// Where the configuration says.
-    ///
-    /// # Errors
-    /// Those of the configuration.
     pub fn open(cx: &Session) -> Result<Self> {
         let config = cx.config()?;
         Ok(Self { root: config.folder(), folder: config.settings.documents.runbooks.clone() })
@@ -48,9 +45,6 @@ impl Shelf {
     }
 
     /// Where the runbook of this name belongs: the path that is shown, and the one that is opened.
-    ///
-    /// # Errors
-    /// A name that would lead out of the folder.
     pub fn place(&self, name: &str, purpose: Purpose) -> Result<(String, PathBuf)> {
         let unsafe_name = name.is_empty()
             || name.starts_with(['.', '-'])
@@ -68,10 +62,7 @@ impl Shelf {
     }
 
     /// Every runbook, scenarios first, by name.
-    ///
-    /// # Errors
-    /// A folder or file that is there and cannot be read.
-    pub fn all(&self) -> Result<Vec<Book>> {
+    pub fn all(&self) -> Result<Vec<RunbookFile>> {
         let mut books = Vec::new();
         for purpose in [Purpose::Scenario, Purpose::Alert] {
             let shown = self.shown(purpose);
@@ -86,7 +77,7 @@ impl Shelf {
     ///
     /// # Errors
     /// `NotFound` with the nearest name, or with the command that writes it.
-    pub fn find(&self, name: &str) -> Result<Book> {
+    pub fn find(&self, name: &str) -> Result<RunbookFile> {
         let is_path = Path::new(name).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("md"));
         if is_path {
             let path = self.root.join(name);
@@ -134,7 +125,7 @@ fn markdown(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn read(path: &Path, folder: &str, purpose: Purpose) -> Result<Book> {
+fn read(path: &Path, folder: &str, purpose: Purpose) -> Result<RunbookFile> {
     let io = |source| Error::Io { action: "read", path: path.to_owned(), source };
     let size = fs::metadata(path).map_err(io)?.len();
     if size > LARGEST {
@@ -147,5 +138,9 @@ fn read(path: &Path, folder: &str, purpose: Purpose) -> Result<Book> {
     let name = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
     let file = path.file_name().map_or_else(String::new, |file| file.to_string_lossy().into_owned());
     let shown = if folder.is_empty() { file } else { format!("{folder}/{file}") };
-    Ok(Book { filed: Filed { name, path: shown, purpose, book: Runbook::parse(&text) }, text, path: path.to_owned() })
+    Ok(RunbookFile {
+        filed: NamedRunbook { name, path: shown, purpose, book: Runbook::parse(&text) },
+        text,
+        path: path.to_owned(),
+    })
 }

@@ -21,9 +21,6 @@ pub struct Rules {
 }
 
 /// Reads the files, else those of the configuration, else asks Prometheus.
-///
-/// # Errors
-/// A file that cannot be read; a secret that cannot be had. A Prometheus that does not answer is in `source`.
 pub async fn gather(cx: &Session, named: &[PathBuf]) -> Result<Rules> {
     let config = cx.config()?;
     let (base, files) = if named.is_empty() {

@@ -35,10 +35,8 @@ pub const SCENARIOS: [Scenario; 10] = [
     scenario!("load-shedding", "load is being turned away"),
 ];
 
-/// The template of alerts' runbooks.
 pub const ALERT: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../templates/runbook/alert.md.j2"));
 
-/// The scenario of this name.
 pub fn find(name: &str) -> Option<&'static Scenario> {
     SCENARIOS.iter().find(|scenario| scenario.name == name)
 }

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::change::ChangeContext;
+use crate::change::confirmed::Confirmed;
 use crate::clients::alertmanager::Alertmanager;
 use crate::clients::http::Http;
 use crate::clients::http::request::Effort;
@@ -203,6 +205,36 @@ impl Session {
     /// As [`Session::config`].
     pub fn is_read_only(&self) -> Result<bool> {
         Ok(self.choices.read_only || self.config()?.settings.read_only)
+    }
+
+    /// What a change needs of this session.
+    ///
+    /// # Errors
+    /// As [`Session::config`].
+    pub fn change_context(&self) -> Result<ChangeContext<'_>> {
+        Ok(ChangeContext {
+            dry_run: self.choices.dry_run,
+            yes: self.choices.yes,
+            read_only: self.is_read_only()?,
+            environment: self.environment()?,
+            protected: self.config()?.settings.protected,
+            actor: &self.actor,
+            command_line: &self.command_line,
+            repeat: &self.repeat,
+            clock: self.clock,
+            voice: &*self.voice,
+            ask: &*self.ask,
+            interrupts: &self.interrupts,
+            audit_log: self.audit_log(),
+        })
+    }
+
+    /// As [`crate::change::unasked`].
+    ///
+    /// # Errors
+    /// `Refused` with `--read-only`.
+    pub fn unasked(&self, summary: &str) -> Result<Option<Confirmed>> {
+        crate::change::unasked(&self.change_context()?, summary)
     }
 
     /// The HTTP client, with the configured timeouts.

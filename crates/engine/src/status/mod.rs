@@ -9,9 +9,9 @@ use chrono::TimeDelta;
 
 use crate::clients::http::request::Effort;
 use crate::incident::resolve;
-use crate::incident::summary::Shown;
+use crate::incident::summary::IncidentSummary;
 use crate::observe::alerts::backends;
-use crate::observe::last_good::Memory;
+use crate::observe::last_good::LastGood;
 use crate::observe::{flags, kpis, only_for, services};
 use crate::rollout::overview::rows;
 use crate::rollout::ramp::ramps;
@@ -38,7 +38,7 @@ pub struct Gathered {
     /// What was changed in the last hour, through this liveops or, of flags, through any; the newest first.
     pub changes: Vec<ChangeRecord>,
     /// The incidents that are open, the worst first.
-    pub incidents: Vec<Shown>,
+    pub incidents: Vec<IncidentSummary>,
     /// The postmortem that is due first, with its command.
     pub postmortem: Option<Recommendation>,
     /// Rollouts that are not over, and where it is not known whether there is one.
@@ -47,10 +47,7 @@ pub struct Gathered {
 }
 
 /// Asks everything at once; of these services only, where any are named.
-///
-/// # Errors
-/// Those of the configuration.
-pub async fn gather(only: &[String], cx: &Session, memory: &mut Memory) -> Result<Gathered> {
+pub async fn gather(only: &[String], cx: &Session, memory: &mut LastGood) -> Result<Gathered> {
     let began = Instant::now();
     let settings = &cx.config()?.settings;
     cx.http()?.restart();
@@ -142,11 +139,15 @@ async fn alerts_of(cx: &Session) -> Firing {
     }
 }
 
+/// Everything that the status screen shows, of all services.
+pub async fn gather_all(cx: &Session) -> Result<Gathered> {
+    gather(&[], cx, &mut LastGood::default()).await
+}
+
 /// The open incidents, from their journals. What cannot be read hides nothing else.
-fn incidents_of(cx: &Session, warnings: &mut Vec<String>) -> Result<Vec<Shown>> {
-    let table = &cx.config()?.settings.incidents.severities;
-    match resolve::open_ones(cx) {
-        Ok(open) => Ok(open.into_iter().map(|one| Shown::new(one, table, cx.clock.now())).collect()),
+fn incidents_of(cx: &Session, warnings: &mut Vec<String>) -> Result<Vec<IncidentSummary>> {
+    match resolve::open_incidents(cx) {
+        Ok(open) => open.into_iter().map(|one| IncidentSummary::of(cx, one)).collect(),
         Err(error) => {
             warnings.push(format!("open incidents are not known: {error}"));
             Ok(Vec::new())
@@ -156,11 +157,10 @@ fn incidents_of(cx: &Session, warnings: &mut Vec<String>) -> Result<Vec<Shown>> 
 
 /// The postmortem that is owed and due first. What cannot be read was said of the open ones.
 fn postmortem_of(cx: &Session) -> Result<Option<Recommendation>> {
-    let table = &cx.config()?.settings.incidents.severities;
-    let over = resolve::unwritten(cx).unwrap_or_default();
-    let mut owed: Vec<Shown> = over.into_iter().map(|one| Shown::new(one, table, cx.clock.now())).collect();
+    let over = resolve::without_postmortem(cx).unwrap_or_default().into_iter();
+    let mut owed = over.map(|one| IncidentSummary::of(cx, one)).collect::<Result<Vec<_>>>()?;
     owed.sort_by_key(|one| one.incident.resolved.at());
-    Ok(owed.iter().find_map(Shown::postmortem))
+    Ok(owed.iter().find_map(IncidentSummary::postmortem))
 }
 
 /// The audit log's last hour in this environment.

@@ -12,7 +12,7 @@ use crate::clients::http::target::Target;
 use crate::clients::prometheus::Prometheus;
 use crate::incident::summary::clock;
 use crate::session::Session;
-use crate::triage::facts::Ground;
+use crate::triage::facts::TriageFacts;
 use crate::triage::figures;
 use liveops_domain::alert::{Alert, AlertState};
 use liveops_domain::change::timeline::Kind;
@@ -27,7 +27,7 @@ use liveops_domain::status::source::SourceState;
 use liveops_domain::text::shell::word;
 use liveops_domain::text::time::relative;
 use liveops_domain::triage::logs::digest;
-use liveops_domain::triage::{Check, Found, Item, Outcome};
+use liveops_domain::triage::{Check, CheckResult, Item, Outcome};
 
 /// Lines of evidence that an item has.
 const LINES: usize = 6;
@@ -44,30 +44,29 @@ const LOGS: Duration = Duration::from_secs(900);
 /// Kinds of errors that a service's line names.
 const KINDS: usize = 3;
 
-/// Makes the check of an item.
-pub async fn make(ground: Ground<'_>, item: &Item) -> Found {
+pub async fn make(facts: TriageFacts<'_>, item: &Item) -> CheckResult {
     let look = async {
         match item.check {
-            Check::Scope => figures::scope(&ground).await,
-            Check::Alerts => alerts(&ground).await,
-            Check::Deployments => changed(&ground, &DEPLOYED, &["kubernetes", "deployments"]).await,
-            Check::Flags => changed(&ground, &[Kind::Flag, Kind::Config], &["flags"]).await,
-            Check::Dependencies => dependencies(ground.cx).await,
-            Check::Targets => targets_of(&ground).await,
-            Check::Logs => logs(&ground).await,
-            Check::Query => query(ground.cx, item).await,
-            Check::Told => Ok(told(ground.cx, ground.incident)),
-            Check::None => Ok(Found::new(Outcome::Manual, Vec::new())),
+            Check::Scope => figures::scope(&facts).await,
+            Check::Alerts => alerts(&facts).await,
+            Check::Deployments => changed(&facts, &DEPLOYED, &["kubernetes", "deployments"]).await,
+            Check::Flags => changed(&facts, &[Kind::Flag, Kind::Config], &["flags"]).await,
+            Check::Dependencies => dependencies(facts.cx).await,
+            Check::Targets => targets_of(&facts).await,
+            Check::Logs => logs(&facts).await,
+            Check::Query => query(facts.cx, item).await,
+            Check::Told => Ok(told(facts.cx, facts.incident)),
+            Check::None => Ok(CheckResult::new(Outcome::Manual, Vec::new())),
         }
     };
     let found = tokio::time::timeout(LIMIT, look).await;
     let mut found = match found {
-        Err(_) => Found::unknown(format!("no answer within {} s", LIMIT.as_secs())),
+        Err(_) => CheckResult::unknown(format!("no answer within {} s", LIMIT.as_secs())),
         Ok(Ok(found)) => found,
         Ok(Err(Error::Unconfigured { what, .. })) => {
-            Found::new(Outcome::Manual, vec![format!("not looked at: no {what} is configured")])
+            CheckResult::new(Outcome::Manual, vec![format!("not looked at: no {what} is configured")])
         }
-        Ok(Err(error)) => Found::unknown(error.to_string()),
+        Ok(Err(error)) => CheckResult::unknown(error.to_string()),
     };
     let more = found.lines.len().saturating_sub(LINES);
     if more > 0 {
@@ -80,15 +79,15 @@ pub async fn make(ground: Ground<'_>, item: &Item) -> Found {
 const DEPLOYED: [Kind; 4] = [Kind::Deploy, Kind::Migration, Kind::Scale, Kind::Restart];
 
 /// What fires, the first one first.
-async fn alerts(ground: &Ground<'_>) -> Result<Found> {
-    let status = ground.status.clone().await;
+async fn alerts(facts: &TriageFacts<'_>) -> Result<CheckResult> {
+    let status = facts.status.clone().await;
     let gathered = match &*status {
         Ok(gathered) => gathered,
-        Err(error) => return Ok(Found::unknown(error.to_string())),
+        Err(error) => return Ok(CheckResult::unknown(error.to_string())),
     };
     let Some(known) = &gathered.readings.alerts else {
         if gathered.alerts_expected {
-            return Ok(Found::unknown(down(&gathered.sources, "who knows the alerts did not answer")));
+            return Ok(CheckResult::unknown(down(&gathered.sources, "who knows the alerts did not answer")));
         }
         return Err(Error::Unconfigured {
             what: "Prometheus or Alertmanager",
@@ -98,7 +97,7 @@ async fn alerts(ground: &Ground<'_>) -> Result<Found> {
     };
     let mut firing: Vec<&Alert> = known.iter().filter(|alert| alert.state.is_loud()).collect();
     firing.sort_by_key(|alert| alert.since);
-    let now = ground.cx.clock.now();
+    let now = facts.cx.clock.now();
     let mut lines: Vec<String> = firing
         .iter()
         .map(|alert| {
@@ -110,7 +109,7 @@ async fn alerts(ground: &Ground<'_>) -> Result<Found> {
     if let Some(first) = firing.first() {
         let runbook = match &first.runbook {
             Some(link) => format!("its runbook: {link}"),
-            None => format!("`{}`", ground.cx.command(&format!("alerts explain {}", word(&first.name)))),
+            None => format!("`{}`", facts.cx.command(&format!("alerts explain {}", word(&first.name)))),
         };
         lines.insert(1, runbook);
     }
@@ -127,7 +126,7 @@ async fn alerts(ground: &Ground<'_>) -> Result<Found> {
         lines.push("nothing fires".into());
     }
     lines.extend(readings.alert_gaps.iter().chain(&readings.alert_faults).cloned().chain(unknown));
-    Ok(Found::new(outcome, lines))
+    Ok(CheckResult::new(outcome, lines))
 }
 
 /// The reason of the first source that is down.
@@ -143,13 +142,13 @@ fn down(sources: &[liveops_domain::status::source::Source], otherwise: &str) -> 
 }
 
 /// Changes of some kinds, the suspects first; `asked` are the sources that know them.
-async fn changed(ground: &Ground<'_>, kinds: &[Kind], asked: &[&str]) -> Result<Found> {
-    let history = ground.history.clone().await;
+async fn changed(facts: &TriageFacts<'_>, kinds: &[Kind], asked: &[&str]) -> Result<CheckResult> {
+    let history = facts.history.clone().await;
     let history = match &*history {
         Ok(history) => history,
-        Err(error) => return Ok(Found::unknown(error.to_string())),
+        Err(error) => return Ok(CheckResult::unknown(error.to_string())),
     };
-    let now = ground.cx.clock.now();
+    let now = facts.cx.clock.now();
     let (suspects, others) = history.of(kinds);
     let mut lines: Vec<String> =
         suspects.iter().map(|one| format!("suspect: {} ({})", one.change.what, one.reasons.join("; "))).collect();
@@ -172,15 +171,15 @@ async fn changed(ground: &Ground<'_>, kinds: &[Kind], asked: &[&str]) -> Result<
         }
     };
     lines.extend(silent);
-    Ok(Found::new(outcome, lines))
+    Ok(CheckResult::new(outcome, lines))
 }
 
 /// The status pages of the configuration.
-async fn dependencies(cx: &Session) -> Result<Found> {
+async fn dependencies(cx: &Session) -> Result<CheckResult> {
     let known = &cx.config()?.settings.documents.dependencies;
     if known.is_empty() {
         let how = "no status page is configured: list them under `dependencies` in liveops.yaml";
-        return Ok(Found::new(Outcome::Manual, vec![how.into()]));
+        return Ok(CheckResult::new(Outcome::Manual, vec![how.into()]));
     }
     let http = cx.http()?;
     let asked = known.iter().map(async |one| {
@@ -215,15 +214,15 @@ async fn dependencies(cx: &Session) -> Result<Found> {
         }
         outcome = outcome.worse(found);
     }
-    Ok(Found::new(outcome, lines))
+    Ok(CheckResult::new(outcome, lines))
 }
 
 /// Scrape targets that are not up, and services that are not well.
-async fn targets_of(ground: &Ground<'_>) -> Result<Found> {
-    let status = ground.status.clone().await;
+async fn targets_of(facts: &TriageFacts<'_>) -> Result<CheckResult> {
+    let status = facts.status.clone().await;
     let gathered = match &*status {
         Ok(gathered) => gathered,
-        Err(error) => return Ok(Found::unknown(error.to_string())),
+        Err(error) => return Ok(CheckResult::unknown(error.to_string())),
     };
     let mut lines = Vec::new();
     let mut good = Vec::new();
@@ -269,15 +268,15 @@ async fn targets_of(ground: &Ground<'_>) -> Result<Found> {
             hint: String::new(),
         });
     }
-    Ok(Found::new(outcome, lines))
+    Ok(CheckResult::new(outcome, lines))
 }
 
 /// The errors in the last lines of the services, the incident's own first.
-async fn logs(ground: &Ground<'_>) -> Result<Found> {
-    let cx = ground.cx;
+async fn logs(facts: &TriageFacts<'_>) -> Result<CheckResult> {
+    let cx = facts.cx;
     let kubectl = crate::session::kubectl(cx)?;
     let mut services: Vec<&crate::config::service::Service> = cx.config()?.settings.services.iter().collect();
-    let hit = ground.incident.and_then(|one| one.service.as_deref());
+    let hit = facts.incident.and_then(|one| one.service.as_deref());
     services.sort_by_key(|service| hit != Some(service.name.as_str()));
     let asked = services.iter().take(SERVICES).map(async |service| {
         let workload = service.workload.as_ref();
@@ -325,11 +324,11 @@ async fn logs(ground: &Ground<'_>) -> Result<Found> {
         let hand = format!("logs -l app={} --tail=200 --prefix", word(&first.name));
         lines.push(format!("read on: {}", kubectl.by_hand(&hand)));
     }
-    Ok(Found::new(outcome, lines))
+    Ok(CheckResult::new(outcome, lines))
 }
 
 /// PromQL against its limit, series by series.
-async fn query(cx: &Session, item: &Item) -> Result<Found> {
+async fn query(cx: &Session, item: &Item) -> Result<CheckResult> {
     let text = item.query.as_deref().unwrap_or_default();
     let client = Prometheus::new(cx.http()?, cx.prometheus()?, Effort::Quick);
     let mut values: Vec<(String, f64)> = match client.instant(text, None).await?.answer {
@@ -345,7 +344,7 @@ async fn query(cx: &Session, item: &Item) -> Result<Found> {
     };
     values.retain(|(_, value)| value.is_finite());
     if values.is_empty() {
-        return Ok(Found::unknown(format!("the metrics have no value of {text}")));
+        return Ok(CheckResult::unknown(format!("the metrics have no value of {text}")));
     }
     values.sort_by(|a, b| b.1.total_cmp(&a.1));
     let breached = |value: f64| item.limit.as_ref().is_some_and(|limit| limit.is_breached(value));
@@ -363,7 +362,7 @@ async fn query(cx: &Session, item: &Item) -> Result<Found> {
         })
         .collect();
     lines.push(text.to_owned());
-    Ok(Found::new(
+    Ok(CheckResult::new(
         match (&item.limit, bad) {
             (_, true) => Outcome::Suspicious,
             (Some(_), false) => Outcome::Clear,
@@ -374,15 +373,15 @@ async fn query(cx: &Session, item: &Item) -> Result<Found> {
 }
 
 /// Who was told of the incident. Whether they are the right ones is for a person to say.
-fn told(cx: &Session, incident: Option<&Incident>) -> Found {
+fn told(cx: &Session, incident: Option<&Incident>) -> CheckResult {
     let Some(incident) = incident else {
         let how = cx.command("incident open --sev p2");
         let line = format!("no incident is open, so nobody was told: `{how}`");
-        return Found::new(Outcome::Manual, vec![line]);
+        return CheckResult::new(Outcome::Manual, vec![line]);
     };
     if incident.deliveries.is_empty() {
         let line = "liveops told nobody: `notify` in liveops.yaml has no channel for this";
-        return Found::new(Outcome::Manual, vec![line.into()]);
+        return CheckResult::new(Outcome::Manual, vec![line.into()]);
     }
     let lines = incident.deliveries.values().map(|one| {
         let state = match one.state {
@@ -395,5 +394,5 @@ fn told(cx: &Session, incident: Option<&Incident>) -> Found {
         format!("{} ({}) {state}{why}", one.channel, one.about)
     });
     let outcome = if incident.is_paged() == Some(false) { Outcome::Suspicious } else { Outcome::Manual };
-    Found::new(outcome, lines.collect())
+    CheckResult::new(outcome, lines.collect())
 }

@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 use futures_util::future::{LocalBoxFuture, Shared, join_all};
 
 use crate::changes::{gather as gather_changes, series};
-use crate::observe::last_good::Memory;
+use crate::observe::last_good::LastGood;
 use crate::session::Session;
 use crate::status::{Gathered, gather};
 use liveops_domain::change::timeline::breaks::{Break, find};
@@ -25,7 +25,7 @@ const BACK: TimeDelta = TimeDelta::hours(2);
 const LEAST: usize = 10;
 
 /// One answer for all who wait for it.
-type Asked<'a, T> = Shared<LocalBoxFuture<'a, Rc<Result<T>>>>;
+type SharedAnswer<'a, T> = Shared<LocalBoxFuture<'a, Rc<Result<T>>>>;
 
 /// What changed, and who is suspected.
 #[derive(Debug, Default)]
@@ -38,18 +38,18 @@ pub struct History {
 
 /// The answers, as they come.
 #[derive(Clone)]
-pub struct Ground<'a> {
+pub struct TriageFacts<'a> {
     pub cx: &'a Session,
     pub incident: Option<&'a Incident>,
-    pub status: Asked<'a, Gathered>,
-    pub history: Asked<'a, History>,
+    pub status: SharedAnswer<'a, Gathered>,
+    pub history: SharedAnswer<'a, History>,
 }
 
-impl<'a> Ground<'a> {
+impl<'a> TriageFacts<'a> {
     /// Nothing is asked before somebody waits for it.
     pub fn new(cx: &'a Session, incident: Option<&'a Incident>) -> Self {
-        let status: Asked<'a, Gathered> =
-            async move { Rc::new(gather(&[], cx, &mut Memory::default()).await) }.boxed_local().shared();
+        let status: SharedAnswer<'a, Gathered> =
+            async move { Rc::new(gather(&[], cx, &mut LastGood::default()).await) }.boxed_local().shared();
         let known = status.clone();
         let history = async move { Rc::new(history(cx, incident, known).await) }.boxed_local().shared();
         Self { cx, incident, status, history }
@@ -71,7 +71,7 @@ impl History {
 }
 
 /// The changes, and the suspects of the clearest break among the KPIs that have thresholds.
-async fn history<'a>(cx: &Session, incident: Option<&Incident>, status: Asked<'a, Gathered>) -> Result<History> {
+async fn history<'a>(cx: &Session, incident: Option<&Incident>, status: SharedAnswer<'a, Gathered>) -> Result<History> {
     let now = cx.clock.now();
     let started = incident.and_then(|one| one.started.at()).unwrap_or(now);
     let since = started - BACK;
@@ -88,7 +88,7 @@ async fn history<'a>(cx: &Session, incident: Option<&Incident>, status: Asked<'a
 async fn clearest<'a>(
     cx: &Session,
     (since, now): (DateTime<Utc>, DateTime<Utc>),
-    status: Asked<'a, Gathered>,
+    status: SharedAnswer<'a, Gathered>,
 ) -> Option<(Break, Option<String>)> {
     let kpis = cx.kpis().ok()?;
     let judged: Vec<&Kpi> = kpis.iter().filter(|kpi| kpi.critical.is_some() || kpi.warn.is_some()).collect();

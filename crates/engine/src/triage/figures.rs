@@ -1,25 +1,25 @@
 //! Who is hit: the figures that are out of their bounds, each by its label, so that one region is told from all of them.
 
-use crate::triage::facts::Ground;
+use crate::triage::facts::TriageFacts;
 use liveops_domain::error::Result;
 use liveops_domain::metric::level::Level;
 use liveops_domain::status::{KpiReading, Readings};
-use liveops_domain::triage::{Found, Outcome};
+use liveops_domain::triage::{CheckResult, Outcome};
 
 /// Words in the names of figures that more replicas would help.
 const LOAD: [&str; 6] = ["cpu", "memory", "queue", "saturation", "connections", "load"];
 
 /// What is out of its bounds and where, then how many players there are.
-pub async fn scope(ground: &Ground<'_>) -> Result<Found> {
-    let status = ground.status.clone().await;
+pub async fn scope(facts: &TriageFacts<'_>) -> Result<CheckResult> {
+    let status = facts.status.clone().await;
     let readings = match &*status {
         Ok(gathered) => &gathered.readings,
-        Err(error) => return Ok(Found::unknown(error.to_string())),
+        Err(error) => return Ok(CheckResult::unknown(error.to_string())),
     };
     Ok(judge(readings))
 }
 
-fn judge(readings: &Readings) -> Found {
+fn judge(readings: &Readings) -> CheckResult {
     let level = |wanted| readings.kpis.iter().filter(move |one| one.level == wanted);
     let mut lines: Vec<String> = level(Level::Critical).map(|one| format!("CRITICAL {}", line(one))).collect();
     lines.extend(level(Level::Warn).map(|one| format!("warning {}", line(one))));
@@ -49,7 +49,7 @@ fn judge(readings: &Readings) -> Found {
     if lines.is_empty() {
         lines.push("nothing is measured".into());
     }
-    Found::new(outcome, lines)
+    CheckResult::new(outcome, lines)
 }
 
 /// `tick p99: 31 ms (eu 40 ms, us 9 ms), only in eu`.

@@ -4,8 +4,7 @@ use serde_json::Value;
 
 use crate::files::journal::Journal;
 use crate::incident::resolve;
-use crate::session::Session;
-use crate::session::store;
+use crate::session::{Session, store};
 use liveops_domain::change::journal::Event;
 use liveops_domain::error::Result;
 use liveops_domain::incident::state::Incident;
@@ -28,31 +27,27 @@ impl TriageLog {
     /// # Errors
     /// `NotFound`; `Usage` when several are open.
     pub fn open(cx: &Session, named: Option<&str>) -> Result<Self> {
-        let id = if named.is_none() && resolve::open_ones(cx)?.is_empty() {
+        let id = if named.is_none() && resolve::open_incidents(cx)?.is_empty() {
             None
         } else {
-            Some(resolve::which_of(cx, named, "triage --incident")?)
+            Some(resolve::id_of(cx, named, "triage --incident")?)
         };
-        let story = id.map(|id| store(cx)?.story(&id)).transpose()?;
-        let journal = match &story {
-            Some(story) => store(cx)?.journal(&story.incident.id),
+        let log = id.map(|id| store(cx)?.log(&id)).transpose()?;
+        let journal = match &log {
+            Some(log) => store(cx)?.journal(&log.incident.id),
             None => {
                 let file = format!("triage-{}.jsonl", cx.environment()?);
                 Journal::at(cx.dirs.state.join(file))
             }
         };
-        Ok(Self { incident: story.map(|story| story.incident), journal })
+        Ok(Self { incident: log.map(|log| log.incident), journal })
     }
 
-    /// The incident, if there is one.
     pub fn incident(&self) -> Option<&Incident> {
         self.incident.as_ref()
     }
 
     /// The answers so far.
-    ///
-    /// # Errors
-    /// A journal that cannot be read.
     pub fn events(&self, cx: &Session) -> Result<Vec<Event>> {
         let mut events = self.journal.read()?.events;
         if self.incident.is_none() {

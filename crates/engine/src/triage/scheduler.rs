@@ -6,48 +6,45 @@ use futures_util::{FutureExt, StreamExt};
 
 use crate::session::Session;
 use crate::triage::checks::make;
-use crate::triage::facts::Ground;
+use crate::triage::facts::TriageFacts;
 use liveops_domain::error::{Error, Result};
 use liveops_domain::incident::state::Incident;
-use liveops_domain::triage::{Found, Item};
+use liveops_domain::triage::{CheckResult, Item};
 
 /// The checks of a checklist.
-pub struct Board<'a> {
-    pub ground: Ground<'a>,
+pub struct CheckScheduler<'a> {
+    pub facts: TriageFacts<'a>,
     items: &'a [Item],
-    found: Vec<Option<Found>>,
-    pending: FuturesUnordered<LocalBoxFuture<'a, (usize, Found)>>,
+    found: Vec<Option<CheckResult>>,
+    pending: FuturesUnordered<LocalBoxFuture<'a, (usize, CheckResult)>>,
 }
 
-impl<'a> Board<'a> {
+impl<'a> CheckScheduler<'a> {
     /// Starts every check.
     pub fn start(cx: &'a Session, items: &'a [Item], incident: Option<&'a Incident>) -> Self {
-        let board = Self {
-            ground: Ground::new(cx, incident),
+        let scheduler = Self {
+            facts: TriageFacts::new(cx, incident),
             items,
             found: vec![None; items.len()],
             pending: FuturesUnordered::new(),
         };
         for index in 0..items.len() {
-            board.begin(index);
+            scheduler.begin(index);
         }
-        board
+        scheduler
     }
 
     fn begin(&self, index: usize) {
-        let (ground, item) = (self.ground.clone(), &self.items[index]);
-        let check = async move { (index, make(ground, item).await) };
+        let (facts, item) = (self.facts.clone(), &self.items[index]);
+        let check = async move { (index, make(facts, item).await) };
         self.pending.push(check.boxed_local());
     }
 
     /// Makes one check anew, on fresh ground.
-    ///
-    /// # Errors
-    /// Those of the configuration.
     pub fn again(&mut self, index: usize) -> Result<()> {
-        let cx = self.ground.cx;
+        let cx = self.facts.cx;
         cx.http()?.restart();
-        self.ground = Ground::new(cx, self.ground.incident);
+        self.facts = TriageFacts::new(cx, self.facts.incident);
         self.found[index] = None;
         self.begin(index);
         Ok(())
@@ -59,20 +56,20 @@ impl<'a> Board<'a> {
     }
 
     /// What the check of an item found, once it has.
-    pub async fn of(&mut self, index: usize) -> Found {
+    pub async fn of(&mut self, index: usize) -> CheckResult {
         loop {
             if let Some(found) = &self.found[index] {
                 return found.clone();
             }
             match self.pending.next().await {
                 Some((done, found)) => self.found[done] = Some(found),
-                None => return Found::unknown("it was not looked at"),
+                None => return CheckResult::unknown("it was not looked at"),
             }
         }
     }
 
     /// What all of them found.
-    pub async fn all(&mut self) -> Vec<Found> {
+    pub async fn all(&mut self) -> Vec<CheckResult> {
         let mut all = Vec::new();
         for index in 0..self.items.len() {
             all.push(self.of(index).await);
@@ -86,7 +83,7 @@ impl<'a> Board<'a> {
     /// `Interrupted`, and those of what is waited for.
     pub async fn beside<T>(&mut self, wait: impl Future<Output = Result<T>>) -> Result<T> {
         let mut wait = std::pin::pin!(wait);
-        let cx = self.ground.cx;
+        let cx = self.facts.cx;
         loop {
             tokio::select! {
                 done = &mut wait => return done,

@@ -9,9 +9,6 @@ use liveops_domain::error::{Error, Result};
 const SHORTEST: usize = 4;
 
 /// Everything that the audit log holds, and the changes in it, oldest first.
-///
-/// # Errors
-/// When it cannot be read.
 pub fn read(cx: &Session) -> Result<(Reading, Vec<ChangeRecord>)> {
     let reading = cx.audit_log().read()?;
     let records = changes(&reading.events);

@@ -5,23 +5,23 @@ use crate::change::confirmed::Confirmed;
 use crate::flag::change::{FlagsWritten, Planned};
 use crate::flag::reason::ChangeReason;
 use crate::flag::restore::{read_all, stale, target};
-use crate::flag::store_access::Site;
+use crate::flag::store_access::FlagStoreAccess;
 use crate::session::Session;
-use crate::undo::{Revert, Reverted, Step};
+use crate::undo::{Revert, RevertFailure, Step};
 use liveops_domain::change::record::ChangeRecord;
 use liveops_domain::change::undo::flag::{FlagUndo, Stale};
 use liveops_domain::error::Result;
 
 /// The undo, and the store that it is for.
 pub struct FlagChange<'a> {
-    site: Site<'a>,
+    access: FlagStoreAccess<'a>,
     undo: &'a FlagUndo,
     record: &'a ChangeRecord,
 }
 
 impl<'a> FlagChange<'a> {
     pub fn new(cx: &'a Session, undo: &'a FlagUndo, record: &'a ChangeRecord) -> Result<Self> {
-        Ok(Self { site: Site::of(cx)?, undo, record })
+        Ok(Self { access: FlagStoreAccess::of(cx)?, undo, record })
     }
 }
 
@@ -29,20 +29,20 @@ impl Revert for FlagChange<'_> {
     type Reverse = Planned;
     type Result = FlagsWritten;
 
-    async fn decide(&self) -> Result<Planned, Reverted> {
-        let world = read_all(&self.site, self.undo.flags()).await?;
+    async fn decide(&self) -> Result<Planned, RevertFailure> {
+        let world = read_all(&self.access, self.undo.flags()).await?;
         let certain = self.record.state.is_certain();
         let restores = self.undo.decide(&self.record.id, &world, certain);
         let restores = restores.map_err(|why| match why {
-            Stale::DidNotHappen(_) => Reverted::DidNotHappen(why.to_string()),
-            why => Reverted::Failed(stale(self.site.cx, &why)),
+            Stale::DidNotHappen(_) => RevertFailure::DidNotHappen(why.to_string()),
+            why => RevertFailure::Failed(stale(self.access.cx, &why)),
         })?;
-        let targets = restores.iter().map(|restore| target(restore, self.site.reader)).collect::<Result<_>>()?;
+        let targets = restores.iter().map(|restore| target(restore, self.access.reader)).collect::<Result<_>>()?;
         let why = ChangeReason {
             reason: Some(format!("undoes {}: {}", self.record.id, self.record.summary)),
             ..ChangeReason::default()
         };
-        Ok(Planned::of(&self.site, "flag.undo", targets, why).await?)
+        Ok(Planned::of(&self.access, "flag.undo", targets, why).await?)
     }
 
     fn step(&self, planned: &Planned) -> Step {
@@ -50,17 +50,17 @@ impl Revert for FlagChange<'_> {
             summary: planned.summary.clone(),
             flags: Some(planned.preview.clone()),
             undo: planned.undo(),
-            safe_side: planned.only_takes_away(&self.site),
+            safe_side: planned.only_takes_away(&self.access),
         }
     }
 
     async fn act(&self, planned: &Planned, confirmed: &Confirmed) -> Result<Done<FlagsWritten>> {
-        let outcome = planned.write(&self.site, confirmed).await;
-        let finish = self.site.cx.command(&format!("undo {}", confirmed.id()));
+        let outcome = planned.write(&self.access, confirmed).await;
+        let finish = self.access.cx.command(&format!("undo {}", confirmed.id()));
         outcome.whole(Vec::new(), finish)
     }
 
     fn detail(&self, result: &FlagsWritten) -> Option<String> {
-        self.site.everybody(result)
+        self.access.everybody(result)
     }
 }

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::change::Done;
 use crate::change::confirmed::Confirmed;
-use crate::flag::impact::Preview;
+use crate::flag::impact::ChangeImpact;
 use crate::session::Session;
 use liveops_domain::change::record::{ChangeRecord, ChangeState, undoable};
 use liveops_domain::change::undo::Undo;
@@ -28,7 +28,7 @@ pub trait Revert {
     ///
     /// # Errors
     /// `DidNotHappen`; `Conflict` when somebody has changed it since.
-    async fn decide(&self) -> Result<Self::Reverse, Reverted>;
+    async fn decide(&self) -> Result<Self::Reverse, RevertFailure>;
 
     /// What to tell the person.
     fn step(&self, reverse: &Self::Reverse) -> Step;
@@ -47,7 +47,7 @@ pub struct Step {
     /// What it does, in words.
     pub summary: String,
     /// What it does to flags, where it is about flags.
-    pub flags: Option<Preview>,
+    pub flags: Option<ChangeImpact>,
     /// How it is reverted, as far as that is known before it is done.
     pub undo: Undo,
     /// Does it only make things safer? Then nothing may hold it up.
@@ -55,23 +55,23 @@ pub struct Step {
 }
 
 /// How a revert did not come about.
-pub enum Reverted {
+pub enum RevertFailure {
     /// The change itself did not happen.
     DidNotHappen(String),
     Failed(Error),
 }
 
-impl From<Error> for Reverted {
+impl From<Error> for RevertFailure {
     fn from(error: Error) -> Self {
         Self::Failed(error)
     }
 }
 
-impl From<Reverted> for Error {
-    fn from(reverted: Reverted) -> Self {
+impl From<RevertFailure> for Error {
+    fn from(reverted: RevertFailure) -> Self {
         match reverted {
-            Reverted::Failed(error) => error,
-            Reverted::DidNotHappen(why) => Self::Conflict {
+            RevertFailure::Failed(error) => error,
+            RevertFailure::DidNotHappen(why) => Self::Conflict {
                 what: format!("there is nothing to undo: {why}"),
                 hint: "`liveops undo --list` shows what can be undone".into(),
             },

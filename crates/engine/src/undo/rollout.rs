@@ -3,7 +3,7 @@
 use crate::change::Done;
 use crate::change::confirmed::Confirmed;
 use crate::rollout::undo::Rollouts;
-use crate::undo::{Revert, Reverted, Step};
+use crate::undo::{Revert, RevertFailure, Step};
 use liveops_domain::error::Result;
 use liveops_domain::rollout::state::Rollout;
 
@@ -11,9 +11,9 @@ impl Revert for Rollouts<'_> {
     type Reverse = Rollout;
     type Result = serde_json::Value;
 
-    async fn decide(&self) -> Result<Rollout, Reverted> {
+    async fn decide(&self) -> Result<Rollout, RevertFailure> {
         let found = self.find().await?;
-        found.ok_or_else(|| Reverted::DidNotHappen("the rollout went back already".into()))
+        found.ok_or_else(|| RevertFailure::DidNotHappen("the rollout went back already".into()))
     }
 
     fn step(&self, reverse: &Rollout) -> Step {

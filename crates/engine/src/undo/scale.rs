@@ -4,7 +4,7 @@ use crate::change::Done;
 use crate::change::confirmed::Confirmed;
 use crate::scale::fleet::{Fleet, Scaled};
 use crate::session::Session;
-use crate::undo::{Revert, Reverted, Step};
+use crate::undo::{Revert, RevertFailure, Step};
 use liveops_domain::change::undo::scale::ScaleUndo;
 use liveops_domain::error::{Error, Result};
 
@@ -25,15 +25,15 @@ impl Revert for Scales<'_> {
     type Reverse = ScaleUndo;
     type Result = Scaled;
 
-    async fn decide(&self) -> Result<ScaleUndo, Reverted> {
+    async fn decide(&self) -> Result<ScaleUndo, RevertFailure> {
         if self.fleet.is_as_expected(self.undo).await? {
             return Ok(self.undo.clone());
         }
         if self.fleet.is_as_expected(&self.undo.inverse()).await? {
             let why = "the size is what it was before".to_owned();
-            return Err(Reverted::DidNotHappen(why));
+            return Err(RevertFailure::DidNotHappen(why));
         }
-        Err(Reverted::Failed(Error::Conflict {
+        Err(RevertFailure::Failed(Error::Conflict {
             what: "somebody has changed the size since".into(),
             hint: format!("to do it all the same: `{}`", self.cx.command(&self.undo.by_hand())),
         }))

@@ -6,9 +6,8 @@ use serde::Serialize;
 use crate::change::Done;
 use crate::change::confirmed::Confirmed;
 use crate::clients::alertmanager::Alertmanager;
-use crate::session::Session;
-use crate::session::alertmanager;
-use crate::undo::{Revert, Reverted, Step};
+use crate::session::{Session, alertmanager};
+use crate::undo::{Revert, RevertFailure, Step};
 use liveops_domain::alert::silence::Draft;
 use liveops_domain::change::undo::silence::{Reverse, SilenceUndo, Stale};
 use liveops_domain::error::{Error, Result};
@@ -35,19 +34,19 @@ impl<'a> Silences<'a> {
     }
 
     /// The error for a world that has moved on.
-    fn stale(&self, why: &Stale) -> Reverted {
+    fn stale(&self, why: &Stale) -> RevertFailure {
         let cx = self.cx;
         let look = format!("look at it: `{}`", cx.command("silence list --all"));
         let by_hand = format!("to do it by hand: `{}`", cx.command(&self.undo.by_hand()));
         let hint = match why {
-            Stale::DidNotHappen(_) => return Reverted::DidNotHappen(why.to_string()),
+            Stale::DidNotHappen(_) => return RevertFailure::DidNotHappen(why.to_string()),
             Stale::Expired { .. } | Stale::Exists { .. } => look,
             Stale::Changed { id, .. } => {
                 format!("{look}; to end it all the same: `{}`", cx.command(&format!("silence expire {id}")))
             }
             Stale::Gone { .. } | Stale::Over { .. } => by_hand,
         };
-        Reverted::Failed(Error::Conflict { what: why.to_string(), hint })
+        RevertFailure::Failed(Error::Conflict { what: why.to_string(), hint })
     }
 }
 
@@ -55,7 +54,7 @@ impl Revert for Silences<'_> {
     type Reverse = Reverse;
     type Result = SilenceWritten;
 
-    async fn decide(&self) -> Result<Reverse, Reverted> {
+    async fn decide(&self) -> Result<Reverse, RevertFailure> {
         let silences = self.client.silences().await?;
         self.undo.decide(&silences, self.cx.clock.now(), self.certain).map_err(|why| self.stale(&why))
     }

@@ -28,14 +28,14 @@ use liveops_engine::flag::users::input::{Form, Input};
 
 /// How many are on.
 #[derive(Debug, Serialize)]
-struct Counted {
+struct BulkEvaluation {
     flag: String,
     reader: Reader,
     #[serde(flatten)]
     tally: Tally,
 }
 
-impl Counted {
+impl BulkEvaluation {
     fn summary(&self) -> Shown {
         let Tally { users, counts: Counts { on, off, unknown }, empty_lines } = self.tally;
         let share = if users == 0 { 0.0 } else { on as f64 * 100.0 / users as f64 };
@@ -53,7 +53,7 @@ impl Counted {
     }
 }
 
-impl Report for Counted {
+impl Report for BulkEvaluation {
     const SCHEMA: &'static str = "liveops.flag.eval-count/1";
 
     fn blocks(&self, _view: &View) -> Vec<Shown> {
@@ -90,7 +90,7 @@ pub(super) async fn run(name: &FlagName, reader: Reader, request: &Request<'_>, 
         Arc::new(Question { bulk: Bulk::new(flag, name.clone(), reader), shape, json: input.form == Form::Jsonl });
     cx.output.write(shape.header())?;
     let tally = stream(input, question, cx.voice.as_ref(), |rows| cx.output.write(rows)).await?;
-    let report = Counted { flag: name.to_string(), reader, tally };
+    let report = BulkEvaluation { flag: name.to_string(), reader, tally };
     let verdict = if report.tally.counts.unknown == 0 { Verdict::Pass } else { Verdict::Unknown };
     let get = cx.command(&format!("flag get {}", word(name.as_str())));
     let next = Meta::steps(vec![Recommendation::new("who it can reach at all", get)]);

@@ -7,7 +7,6 @@ mod status;
 
 use clap::{Args, Subcommand};
 use clap_complete::engine::ArgValueCompleter;
-use liveops_engine::rollout::launch::Stay;
 
 use crate::commands::rollout::rollback::{abort_reason, roll_back};
 use crate::commands::rollout::steering::{go_on, send};
@@ -15,11 +14,11 @@ use crate::complete;
 use crate::context::Context;
 use liveops_domain::error::{Exit, Result};
 use liveops_domain::flag::name::FlagName;
-use liveops_engine::rollout::pause;
+use liveops_engine::rollout::launch::Stay;
 use liveops_engine::rollout::ramp::open;
-use liveops_engine::rollout::resume;
 use liveops_engine::rollout::runner::Until;
 use liveops_engine::rollout::steering::Scope;
+use liveops_engine::rollout::{pause, resume};
 
 /// Give a flag to more and more users, as long as the metrics allow
 ///

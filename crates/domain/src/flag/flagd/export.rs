@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::flag::bucket::V2_BUCKETS;
 use crate::flag::definition::{Flag, OURS};
-use crate::flag::flagd::{Carried, Inexpressible, Losses, USER, hashed_id, logic, var};
+use crate::flag::flagd::{Converted, Inexpressible, Losses, USER, hashed_id, logic, var};
 use crate::flag::js::Js;
 use crate::flag::list::IdList;
 use crate::flag::name::FlagName;
@@ -16,10 +16,7 @@ const CARRIED: [&str; 7] = ["enabled", "percentage", "allowlist", "blocklist", "
 
 /// A flag as flagd would have it. A flag that is not enabled stays `ENABLED` with a first step that answers "off": a
 /// `DISABLED` one leaves the answer to the default in each caller's code.
-///
-/// # Errors
-/// What has no counterpart there.
-pub fn export(name: &FlagName, flag: &Flag, reader: Reader) -> Result<Carried<Value>, Inexpressible> {
+pub fn export(name: &FlagName, flag: &Flag, reader: Reader) -> Result<Converted<Value>, Inexpressible> {
     if let Some(why) = flag.unfit_for(reader) {
         return Err(Inexpressible::because(format!("readers take it for broken: {why}; put it right first")));
     }
@@ -28,7 +25,7 @@ pub fn export(name: &FlagName, flag: &Flag, reader: Reader) -> Result<Carried<Va
     if !flag.enabled() {
         steps.extend([json!(true), json!("off")]);
     }
-    let gate = Gate::of(name, flag, reader);
+    let gate = PercentageGate::of(name, flag, reader);
     if let Some(gate) = gate.as_ref().filter(|_| reader == Reader::LegacyV1) {
         losses.other_users();
         let outside = json!({ "==": [gate.fraction("on"), "off"] });
@@ -55,7 +52,7 @@ pub fn export(name: &FlagName, flag: &Flag, reader: Reader) -> Result<Carried<Va
             (json!({ "if": steps }), "off")
         }
     };
-    Ok(Carried {
+    Ok(Converted {
         value: json!({
             "state": "ENABLED",
             "variants": { "on": true, "off": false },
@@ -68,13 +65,13 @@ pub fn export(name: &FlagName, flag: &Flag, reader: Reader) -> Result<Carried<Va
 }
 
 /// A percentage that lets some pass and not others.
-struct Gate<'a> {
+struct PercentageGate<'a> {
     salt: &'a str,
     /// Of [`V2_BUCKETS`].
     inside: u32,
 }
 
-impl<'a> Gate<'a> {
+impl<'a> PercentageGate<'a> {
     fn of(name: &'a FlagName, flag: &'a Flag, reader: Reader) -> Option<Self> {
         let inside = (flag.gate_share(reader) * f64::from(V2_BUCKETS)).round() as u32;
         let salt = flag.salt().filter(|_| reader == Reader::V2);

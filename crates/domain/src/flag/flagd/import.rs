@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::flag::document::Document;
 use crate::flag::flagd::logic::{Test, name_of, read};
-use crate::flag::flagd::{Carried, Inexpressible, Losses, USER, hashed_id, number, var};
+use crate::flag::flagd::{Converted, Inexpressible, Losses, USER, hashed_id, number, var};
 use crate::flag::name::FlagName;
 use crate::flag::reader::Reader;
 
@@ -15,11 +15,8 @@ const FLAG_KEY: &str = "$flagd.flagKey";
 const CARRIED: [&str; 5] = ["state", "variants", "defaultVariant", "targeting", "$schema"];
 
 /// The bytes of a flag that answers as flagd's definition does.
-///
-/// # Errors
-/// What no flag of this reader can do.
-pub fn import(definition: &Value, name: &FlagName, reader: Reader) -> Result<Carried<Vec<u8>>, Inexpressible> {
-    let mut made = Made {
+pub fn import(definition: &Value, name: &FlagName, reader: Reader) -> Result<Converted<Vec<u8>>, Inexpressible> {
+    let mut made = FlagBuilder {
         name,
         reader,
         variants: Variants::of(definition)?,
@@ -60,7 +57,7 @@ pub fn import(definition: &Value, name: &FlagName, reader: Reader) -> Result<Car
         false => vec![format!("left out, as no reader here asks for it: {}", left.join(", "))],
     };
     let losses = std::mem::take(&mut made.losses.0);
-    Ok(Carried { value: made.bytes(), losses, notes })
+    Ok(Converted { value: made.bytes(), losses, notes })
 }
 
 /// Variants that are on and off.
@@ -110,7 +107,7 @@ impl Variants {
 }
 
 /// What has been found so far.
-struct Made<'a> {
+struct FlagBuilder<'a> {
     name: &'a FlagName,
     reader: Reader,
     variants: Variants,
@@ -125,7 +122,7 @@ struct Made<'a> {
     default: bool,
 }
 
-impl Made<'_> {
+impl FlagBuilder<'_> {
     fn take(&mut self, targeting: &Value) -> Result<(), Inexpressible> {
         if let Some(on) = self.variants.outcome(targeting)? {
             self.default = on;

@@ -21,9 +21,6 @@ const PARTS: [(&str, Operator); 2] = [("starts_with", Operator::StartsWith), ("e
 const VERSIONS: [(&str, Operator); 2] = [("<", Operator::SemverLt), (">=", Operator::SemverGte)];
 
 /// A condition in JsonLogic.
-///
-/// # Errors
-/// A regular expression; an attribute that `var` cannot name.
 pub(super) fn written(condition: &Condition, losses: &mut Losses) -> Result<Value, Inexpressible> {
     let (name, operator) = (condition.attribute.as_str(), condition.operator);
     if name.is_empty() || name.contains('.') || name == USER || name.starts_with('$') {
@@ -145,10 +142,6 @@ pub(super) enum Test {
     Any(Vec<Test>),
 }
 
-/// Reads a test.
-///
-/// # Errors
-/// What no rule can ask.
 pub(super) fn read(test: &Value, losses: &mut Losses) -> Result<Test, Inexpressible> {
     let unknown = || Inexpressible::because(format!("no rule here can ask {test}"));
     let (operator, arguments) = match test {

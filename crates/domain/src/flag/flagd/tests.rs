@@ -13,7 +13,7 @@ fn name() -> FlagName {
     "f".parse().unwrap()
 }
 
-fn out(text: &str, reader: Reader) -> Result<Carried<Value>, Inexpressible> {
+fn out(text: &str, reader: Reader) -> Result<Converted<Value>, Inexpressible> {
     export(&name(), &Flag::read(text.as_bytes()).unwrap(), reader)
 }
 

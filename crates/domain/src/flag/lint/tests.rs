@@ -4,7 +4,7 @@ use crate::flag::lint::*;
 
 fn codes(text: &str, reader: Reader) -> Vec<&'static str> {
     let name = "f".parse().unwrap();
-    lint(&name, text.as_bytes(), reader, Surroundings::default()).iter().map(|finding| finding.code).collect()
+    lint(&name, text.as_bytes(), reader, LintContext::default()).iter().map(|finding| finding.code).collect()
 }
 
 #[test]
@@ -66,11 +66,11 @@ fn surroundings_are_looked_at() {
         before: None,
         after: Some(b"{}".to_vec()),
     };
-    let around = Surroundings {
+    let around = LintContext {
         newest: Some((&revision, now)),
         partial: &["f".into(), "g".into()],
         expires: true,
-        ..Surroundings::default()
+        ..LintContext::default()
     };
     let found = lint(&"flag name".parse().unwrap(), bytes, Reader::LegacyV1, around);
     let codes: Vec<&str> = found.iter().map(|finding| finding.code).collect();
@@ -96,10 +96,10 @@ fn what_has_been_the_same_for_everybody_for_long_is_stale_and_what_is_large_is_s
     let day = Duration::from_secs(86_400);
     let name = "f".parse().unwrap();
     for (days, expected) in [(2, &["W16", "W18"][..]), (0, &["W18"])] {
-        let around = Surroundings {
+        let around = LintContext {
             newest: Some((&revision, at + day * days)),
             stale_after: Some(day),
-            ..Surroundings::default()
+            ..LintContext::default()
         };
         let found = lint(&name, large.as_bytes(), Reader::LegacyV1, around);
         let codes: Vec<&str> = found.iter().map(|finding| finding.code).collect();

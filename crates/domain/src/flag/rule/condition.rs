@@ -8,7 +8,6 @@ use crate::flag::js::{Js, numeral};
 use crate::flag::rule::{Match, pattern, version};
 use crate::flag::user::User;
 
-/// The members of a condition.
 pub(super) const MEMBERS: [&str; 4] = ["attribute", "operator", "values", "value"];
 
 /// What is compared how.
@@ -48,24 +47,20 @@ const WORDS: [(&str, Operator); 14] = [
 ];
 
 impl Operator {
-    /// The operator of that word.
     pub fn from_word(word: &str) -> Option<Self> {
         WORDS.iter().find(|(known, _)| *known == word).map(|(_, operator)| *operator)
     }
 
-    /// Its word.
     pub fn word(self) -> &'static str {
         let found = WORDS.iter().find(|(_, known)| *known == self);
         found.map(|(word, _)| *word).unwrap_or_default()
     }
 
-    /// All words.
     pub fn words() -> impl Iterator<Item = &'static str> {
         WORDS.iter().map(|(word, _)| *word)
     }
 }
 
-/// One condition.
 #[derive(Debug, Clone)]
 pub struct Condition {
     pub attribute: String,
@@ -84,9 +79,6 @@ impl PartialEq for Condition {
 
 impl Condition {
     /// Reads it.
-    ///
-    /// # Errors
-    /// What is strange about it.
     pub(super) fn of(value: &Js) -> Result<Self, String> {
         let Some(Js::Text(attribute)) = value.get("attribute") else {
             return Err("it has no `attribute`".into());

@@ -3,7 +3,6 @@
 #![expect(clippy::disallowed_methods, reason = "this is the one place that spawns kubectl")]
 
 use std::process::Stdio;
-
 use std::time::Duration;
 
 use serde_json::Value;

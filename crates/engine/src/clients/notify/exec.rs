@@ -4,7 +4,6 @@
 #![expect(clippy::disallowed_methods, reason = "the program stands in the configuration, by the user or by trust")]
 
 use std::path::Path;
-
 use std::process::Stdio;
 use std::time::Duration;
 

@@ -22,7 +22,7 @@ use liveops_domain::text::secret::Revealed;
 
 /// A channel with its secrets, ready to be used.
 #[derive(Debug)]
-pub enum Way {
+pub enum Transport {
     Slack(Target),
     Discord(Target),
     PagerDuty {
@@ -65,36 +65,45 @@ pub enum Sent {
 }
 
 /// Sends a message, once.
-pub async fn send(http: &Http, way: &Way, message: &Message, words: &Words, now: DateTime<Utc>, _: &Confirmed) -> Sent {
-    match way {
-        Way::Slack(target) => slack::send(http, target, message, words).await,
-        Way::Discord(target) => discord::send(http, target, message, words).await,
-        Way::PagerDuty { target, key } => pagerduty::send(http, target, key.expose(), message, words).await,
-        Way::Webhook { target, secret } => {
+pub async fn send(
+    http: &Http,
+    transport: &Transport,
+    message: &Message,
+    words: &Words,
+    now: DateTime<Utc>,
+    _: &Confirmed,
+) -> Sent {
+    match transport {
+        Transport::Slack(target) => slack::send(http, target, message, words).await,
+        Transport::Discord(target) => discord::send(http, target, message, words).await,
+        Transport::PagerDuty { target, key } => pagerduty::send(http, target, key.expose(), message, words).await,
+        Transport::Webhook { target, secret } => {
             let secret = secret.as_ref().map(Revealed::expose);
             webhook::send(http, target, secret, (message, words), now).await
         }
-        Way::Email { url, from, to } => {
+        Transport::Email { url, from, to } => {
             email::send(url.expose(), (from, to), message, words, http.call_timeout()).await
         }
-        Way::Exec { command, .. } => exec::send(command, message, words, http.call_timeout()).await,
+        Transport::Exec { command, .. } => exec::send(command, message, words, http.call_timeout()).await,
     }
 }
 
 /// Proves as much of a way as can be proved without calling anybody.
 pub async fn probe(
     http: &Http,
-    way: &Way,
+    transport: &Transport,
     message: &Message,
     words: &Words,
     now: DateTime<Utc>,
     confirmed: &Confirmed,
 ) -> Sent {
-    match way {
-        Way::PagerDuty { target, key } => pagerduty::probe(http, target, key.expose(), message).await,
-        Way::Email { url, .. } => email::probe(url.expose(), http.call_timeout()).await,
-        Way::Exec { command, path } => exec::probe(command, path),
-        Way::Slack(_) | Way::Discord(_) | Way::Webhook { .. } => send(http, way, message, words, now, confirmed).await,
+    match transport {
+        Transport::PagerDuty { target, key } => pagerduty::probe(http, target, key.expose(), message).await,
+        Transport::Email { url, .. } => email::probe(url.expose(), http.call_timeout()).await,
+        Transport::Exec { command, path } => exec::probe(command, path),
+        Transport::Slack(_) | Transport::Discord(_) | Transport::Webhook { .. } => {
+            send(http, transport, message, words, now, confirmed).await
+        }
     }
 }
 

@@ -79,10 +79,10 @@ fn busy() -> FlagName {
 }
 
 /// Read, apply, write: what every verb does between its question and its report.
-async fn edit(site: &Site<'_>, edit: Edit) -> Effect {
-    let before = site.store.get(&busy()).await.unwrap();
-    let target = Target {
-        after: apply(before.as_deref(), &edit, site.reader).unwrap(),
+async fn edit(access: &FlagStoreAccess<'_>, edit: Edit) -> AppliedUpdate {
+    let before = access.store.get(&busy()).await.unwrap();
+    let target = FlagUpdate {
+        after: apply(before.as_deref(), &edit, access.reader).unwrap(),
         name: busy(),
         edit,
         before,
@@ -90,18 +90,18 @@ async fn edit(site: &Site<'_>, edit: Edit) -> Effect {
         said: Vec::new(),
     };
     let confirmed = Confirmed::for_test();
-    site.write(&target, None, &confirmed).await.unwrap()
+    access.write(&target, None, &confirmed).await.unwrap()
 }
 
 /// Adds its own user and takes it away again, in turn.
 async fn write(cx: Session, user: String) {
-    let site = Site::of(&cx).unwrap();
+    let access = FlagStoreAccess::of(&cx).unwrap();
     for turn in 0..EDITS {
         let list = match turn % 2 {
             0 => ListEdit { add: vec![user.clone()], remove: Vec::new() },
             _ => ListEdit { add: Vec::new(), remove: vec![user.clone()] },
         };
-        let effect = edit(&site, Edit::Allow(list)).await;
+        let effect = edit(&access, Edit::Allow(list)).await;
         assert!(effect.revision.is_some(), "{user} {turn}");
     }
 }
@@ -119,7 +119,7 @@ fn of_64_writers_with_50_edits_none_is_lost_and_a_kill_comes_through() {
     let context = |actor: &str| writer(server.port, folder, actor);
     let raw = br#"{"enabled":true,"percentage":100,"allowlist":[],"defaultValue":true}"#;
     let boss = context("boss");
-    run(edit(&Site::of(&boss).unwrap(), Edit::Replace(raw.to_vec())));
+    run(edit(&FlagStoreAccess::of(&boss).unwrap(), Edit::Replace(raw.to_vec())));
     let took = thread::scope(|scope| {
         let port = server.port;
         let some = |thread: usize| {
@@ -137,22 +137,22 @@ fn of_64_writers_with_50_edits_none_is_lost_and_a_kill_comes_through() {
             }
         };
         let threads: Vec<_> = (0..THREADS).map(|n| scope.spawn(some(n))).collect();
-        let site = context("boss");
+        let access = context("boss");
         let took = run(async {
-            let site = Site::of(&site).unwrap();
-            while site.store.history(None, Some(WRITERS)).await.unwrap().len() < WRITERS {}
+            let access = FlagStoreAccess::of(&access).unwrap();
+            while access.store.history(None, Some(WRITERS)).await.unwrap().len() < WRITERS {}
             let began = Clocked::now();
-            edit(&site, Edit::Kill).await;
+            edit(&access, Edit::Kill).await;
             began.elapsed()
         });
         assert!(!threads.iter().all(std::thread::ScopedJoinHandle::is_finished));
         took
     });
     assert!(took < Duration::from_secs(20), "{took:?}");
-    let site = Site::of(&boss).unwrap();
+    let access = FlagStoreAccess::of(&boss).unwrap();
     let (bytes, mut history) = run(async {
-        let bytes = site.store.get(&busy()).await.unwrap().unwrap();
-        (bytes, site.store.history(None, None).await.unwrap())
+        let bytes = access.store.get(&busy()).await.unwrap().unwrap();
+        (bytes, access.store.history(None, None).await.unwrap())
     });
     history.reverse();
     let all = WRITERS * EDITS + 2;

@@ -17,7 +17,6 @@ pub struct Block {
 }
 
 impl Block {
-    /// The lines.
     pub fn lines(&self) -> &[u8] {
         self.bytes.get(..self.filled).unwrap_or_default()
     }

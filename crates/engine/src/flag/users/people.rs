@@ -8,9 +8,6 @@ use liveops_domain::flag::user::User;
 pub const ID_NAMES: [&str; 6] = ["id", "user", "user_id", "userId", "targetingKey", "key"];
 
 /// A line of JSON: an object with the id and the attributes beside it, or the id alone.
-///
-/// # Errors
-/// What is wrong with it.
 pub fn from_json(line: &str) -> Result<User, String> {
     let value = serde_json::from_str(line).map_err(|error| format!("is no JSON: {error}"))?;
     let Value::Object(mut attributes) = value else {

@@ -19,9 +19,6 @@ pub struct Rows<R> {
 
 impl<R: Read> Rows<R> {
     /// Reads the header.
-    ///
-    /// # Errors
-    /// What is wrong with it.
     pub fn of(from: R) -> Result<Self, Fault> {
         let mut reader = csv::ReaderBuilder::new().buffer_capacity(256 * 1024).from_reader(from);
         let header = reader.headers().map_err(|error| fault(&error))?;
@@ -37,9 +34,6 @@ impl<R: Read> Rows<R> {
     }
 
     /// The next user. An empty cell is an attribute that the user does not have.
-    ///
-    /// # Errors
-    /// A row that is none, with its line.
     pub fn next(&mut self) -> Result<Option<User>, Fault> {
         let read = self.reader.read_record(&mut self.record);
         if !read.map_err(|error| fault(&error))? {

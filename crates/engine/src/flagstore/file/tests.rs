@@ -30,13 +30,13 @@ fn change(before: Option<&str>, after: Option<&str>) -> Write {
     }
 }
 
-async fn write(store: &FileFlags, before: Option<&str>, after: Option<&str>) -> Written {
+async fn write(store: &FileFlags, before: Option<&str>, after: Option<&str>) -> WriteOutcome {
     let confirmed = Confirmed::for_test();
     let written = store.write(&change(before, after), &confirmed).await;
     written.expect("written")
 }
 
-const APPLIED: Written = Written::Applied { notified: false, replicas: None };
+const APPLIED: WriteOutcome = WriteOutcome::Applied { notified: false, replicas: None };
 
 #[tokio::test]
 async fn a_write_replaces_what_is_expected_and_nothing_else() {
@@ -45,12 +45,12 @@ async fn a_write_replaces_what_is_expected_and_nothing_else() {
     assert_eq!(store.get(&name).await.expect("read"), None);
     fs::write(&store.path, "{\n  \"b\": {\"x\": 1e400 }\n}\n").expect("write");
     assert_eq!(write(&store, None, Some("{\"n\":1}")).await, APPLIED);
-    assert_eq!(write(&store, None, Some("{}")).await, Written::Conflict { found: Some(b"{\"n\":1}".to_vec()) });
+    assert_eq!(write(&store, None, Some("{}")).await, WriteOutcome::Conflict { found: Some(b"{\"n\":1}".to_vec()) });
     assert_eq!(write(&store, Some("{\"n\":1}"), Some("{ }")).await, APPLIED);
     let text = fs::read_to_string(&store.path).expect("read");
     assert_eq!(text, "{\n  \"b\": {\"x\": 1e400 },\n  \"a\": { }\n}\n");
     assert_eq!(write(&store, Some("{ }"), None).await, APPLIED);
-    assert_eq!(write(&store, Some("{ }"), None).await, Written::Conflict { found: None });
+    assert_eq!(write(&store, Some("{ }"), None).await, WriteOutcome::Conflict { found: None });
     let text = fs::read_to_string(&store.path).expect("read");
     assert_eq!(text, "{\n  \"b\": {\"x\": 1e400 }\n}\n");
     let history = store.history(Some(&name), None).await.expect("read");

@@ -9,8 +9,8 @@ use sha2::{Digest, Sha256};
 
 use crate::change::confirmed::Confirmed;
 use crate::clients::kubectl::object::Object;
-use crate::flag::store_access::Site;
-use crate::flagstore::{FlagStore as _, Write, Written};
+use crate::flag::store_access::FlagStoreAccess;
+use crate::flagstore::{FlagStore as _, Write, WriteOutcome};
 use crate::rollout::target::{Finish, Release, TrafficTarget};
 use crate::session::Session;
 use liveops_domain::error::{Error, Result};
@@ -27,7 +27,7 @@ const TRIES: u32 = 50;
 
 /// The target.
 pub struct FlagTarget<'a> {
-    site: Site<'a>,
+    site: FlagStoreAccess<'a>,
     name: FlagName,
     /// Why the next write is made; the person's own reason goes before it.
     because: RefCell<String>,
@@ -39,7 +39,7 @@ pub struct FlagTarget<'a> {
 impl<'a> FlagTarget<'a> {
     /// Of this flag; `reason` is the person's for all of the ramp.
     pub fn new(cx: &'a Session, name: FlagName, reason: Option<String>) -> Result<Self> {
-        Ok(Self { site: Site::of(cx)?, name, because: RefCell::default(), reason, seen: RefCell::default() })
+        Ok(Self { site: FlagStoreAccess::of(cx)?, name, because: RefCell::default(), reason, seen: RefCell::default() })
     }
 
     /// The version of these bytes.
@@ -116,7 +116,7 @@ impl<'a> FlagTarget<'a> {
         (before, after): (Vec<u8>, Vec<u8>),
         epoch: Option<u64>,
         confirmed: &Confirmed,
-    ) -> Result<Option<Written>> {
+    ) -> Result<Option<WriteOutcome>> {
         let both = (Some(before), Some(after));
         let mut revision = self.site.revision(&self.name, confirmed, (&both.0, &both.1));
         let because = self.because.borrow().clone();
@@ -126,7 +126,7 @@ impl<'a> FlagTarget<'a> {
         });
         let write = Write { name: self.name.clone(), expected: both.0, revision, epoch };
         match self.site.store.write(&write, confirmed).await? {
-            Written::Conflict { .. } => Ok(None),
+            WriteOutcome::Conflict { .. } => Ok(None),
             written => {
                 let version = Self::version(write.revision.after.as_deref().unwrap_or_default());
                 *self.seen.borrow_mut() = Some((version, "this ramp".into()));
@@ -148,7 +148,7 @@ impl<'a> FlagTarget<'a> {
         if after != bytes {
             let both = (bytes, after.clone());
             match self.put(both, Some(fence.epoch), confirmed).await? {
-                Some(Written::Fenced) => {
+                Some(WriteOutcome::Fenced) => {
                     return Err(Error::Conflict {
                         what: format!("the ramp of `{}` was taken over", self.name),
                         hint: self.look(),

@@ -11,8 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
 use crate::change::confirmed::Confirmed;
-use crate::change::unasked;
-use crate::incident::receive::{Received, follow, write};
+use crate::opening::receive::{ReceiveReport, follow_up, journal};
 use crate::session::Session;
 use liveops_domain::error::{Error, Exit, Result};
 use liveops_domain::incident::webhook::Webhook;
@@ -30,21 +29,21 @@ const AT_ONCE: usize = 32;
 pub const LARGEST: u64 = 4 * 1024 * 1024;
 
 /// Takes deliveries until it is interrupted.
-pub async fn run(cx: &Session, address: SocketAddr, show: impl Fn(&Received) -> Result<()>) -> Result<Exit> {
+pub async fn run(cx: &Session, address: SocketAddr, show: impl Fn(&ReceiveReport) -> Result<()>) -> Result<Exit> {
     if !address.ip().is_loopback() {
         return Err(Error::usage(
             format!("will not listen on {address}: nobody is asked who they are"),
             "listen on loopback, such as `--listen 127.0.0.1:9095`, and put a proxy that asks before it",
         ));
     }
-    let Some(confirmed) = unasked(cx, "take deliveries of Alertmanager")? else {
+    let Some(confirmed) = cx.unasked("take deliveries of Alertmanager")? else {
         cx.voice.note(&format!("dry run: would listen on {address}"));
         return Ok(Exit::Good);
     };
     let io = |source| Error::Io { action: "listen on", path: address.to_string().into(), source };
     let listener = TcpListener::bind(address).await.map_err(io)?;
-    let place = listener.local_addr().map_err(io)?;
-    cx.voice.note(&format!("listening on http://{place}/"));
+    let bound = listener.local_addr().map_err(io)?;
+    cx.voice.note(&format!("listening on http://{bound}/"));
     let mut under_way = FuturesUnordered::new();
     loop {
         tokio::select! {
@@ -72,7 +71,7 @@ async fn serve(
     cx: &Session,
     mut stream: TcpStream,
     confirmed: &Confirmed,
-    show: &impl Fn(&Received) -> Result<()>,
+    show: &impl Fn(&ReceiveReport) -> Result<()>,
 ) -> Result<()> {
     let read = timeout(PATIENCE, read(&mut stream)).await;
     let body = match read {
@@ -93,15 +92,15 @@ async fn serve(
             return Ok(());
         }
     };
-    let written = match write(cx, &webhook) {
-        Ok(written) => written,
+    let journalled = match journal(cx, &webhook) {
+        Ok(journalled) => journalled,
         Err(error) => {
             answer(&mut stream, 500, &error.to_string()).await;
             return Err(error);
         }
     };
     answer(&mut stream, 200, "ok").await;
-    let report = follow(cx, written, confirmed).await?;
+    let report = follow_up(cx, journalled, confirmed).await?;
     show(&report)
 }
 

@@ -9,11 +9,9 @@ use serde_json::{Value, json};
 use crate::changes as changed;
 use crate::clients::http::request::Effort;
 use crate::clients::prometheus::Prometheus;
-use crate::observe::last_good::Memory;
-use crate::session::Session;
-use crate::session::store;
+use crate::session::{Session, store};
 use crate::status::report::StatusReport;
-use crate::status::{Gathered, gather};
+use crate::status::{Gathered, gather_all};
 use liveops_domain::alert::{Alert, AlertState, rank};
 use liveops_domain::change::timeline::{Change, Kind};
 use liveops_domain::error::Result;
@@ -27,31 +25,31 @@ use liveops_domain::text::time::rfc3339;
 /// How far back KPIs are kept.
 const BACK: TimeDelta = TimeDelta::hours(1);
 
-/// Their step.
 const STEP: Duration = Duration::from_secs(30);
 
 /// How far back changes are kept.
 const CHANGES: TimeDelta = TimeDelta::hours(6);
 
-/// One thing that was looked at: what was found and in which file, or why it is not known.
-struct Seen {
+/// One thing that was looked at: what was found, or why it is not known.
+struct EvidenceItem {
     name: &'static str,
+    /// The line for people, and what is kept.
     found: std::result::Result<(String, Value), String>,
 }
 
 /// Looks at everything at once, and keeps it. Returns the line of each for the person, and the firing alerts.
 pub async fn capture(cx: &Session, id: &str) -> (Vec<String>, Vec<Alert>) {
     let ((status, alerts), kpis, changes) = tokio::join!(status(cx), kpis(cx), changes(cx, id));
-    let seen = status.into_iter().chain([kpis, changes]);
-    let lines = seen.map(|seen| keep(cx, id, seen)).collect();
+    let items = status.into_iter().chain([kpis, changes]);
+    let lines = items.map(|item| keep(cx, id, item)).collect();
     (lines, alerts)
 }
 
-fn keep(cx: &Session, id: &str, seen: Seen) -> String {
-    let (file, text) = match seen.found {
+fn keep(cx: &Session, id: &str, item: EvidenceItem) -> String {
+    let (file, text) = match item.found {
         Ok((text, value)) => {
             let bytes = serde_json::to_vec_pretty(&value).unwrap_or_default();
-            let kept = store(cx).and_then(|store| store.keep(id, &format!("{}.json", seen.name), &bytes));
+            let kept = store(cx).and_then(|store| store.keep(id, &format!("{}.json", item.name), &bytes));
             match kept {
                 Ok(file) => (Some(file), text),
                 Err(error) => (None, format!("{text}; not kept: {error}")),
@@ -59,8 +57,8 @@ fn keep(cx: &Session, id: &str, seen: Seen) -> String {
         }
         Err(why) => (None, format!("unknown: {why}")),
     };
-    let line = format!("{}: {text}", seen.name);
-    let evidence = Evidence { name: seen.name.to_owned(), file, text };
+    let line = format!("{}: {text}", item.name);
+    let evidence = Evidence { name: item.name.to_owned(), file, text };
     let written = store(cx).and_then(|store| store.append(id, cx.clock.now(), &cx.actor, kind::EVIDENCE, &evidence));
     if let Err(error) = written {
         cx.voice.warn(&format!("not in the journal: {error}"));
@@ -68,22 +66,14 @@ fn keep(cx: &Session, id: &str, seen: Seen) -> String {
     line
 }
 
-/// What the status screen shows, now.
-///
-/// # Errors
-/// Those of the configuration.
-pub async fn look(cx: &Session) -> Result<Gathered> {
-    gather(&[], cx, &mut Memory::default()).await
-}
-
 /// The status report, and of it what people ask for first: the alerts, and the rollouts under way.
-async fn status(cx: &Session) -> (Vec<Seen>, Vec<Alert>) {
+async fn status(cx: &Session) -> (Vec<EvidenceItem>, Vec<Alert>) {
     let name = "status";
-    let gathered = match look(cx).await {
+    let gathered = match gather_all(cx).await {
         Ok(gathered) => gathered,
         Err(error) => {
             let found = Err(error.to_string());
-            return (vec![Seen { name, found }], Vec::new());
+            return (vec![EvidenceItem { name, found }], Vec::new());
         }
     };
     let firing = firing(&gathered);
@@ -107,12 +97,12 @@ async fn status(cx: &Session) -> (Vec<Seen>, Vec<Alert>) {
             Ok((text, json!({ "at": at, "data": data, "metrics": metrics })))
         })
         .map_err(|error| error.to_string());
-    let seen = [Some(Seen { name, found }), firing, rollouts];
-    (seen.into_iter().flatten().collect(), alerts)
+    let items = [Some(EvidenceItem { name, found }), firing, rollouts];
+    (items.into_iter().flatten().collect(), alerts)
 }
 
 /// The alerts that fire; nothing where nobody is configured to tell of any.
-fn firing(gathered: &Gathered) -> Option<Seen> {
+fn firing(gathered: &Gathered) -> Option<EvidenceItem> {
     let found = match &gathered.readings.alerts {
         None if !gathered.alerts_expected => return None,
         None => Err("neither Alertmanager nor Prometheus answers".to_owned()),
@@ -134,11 +124,11 @@ fn firing(gathered: &Gathered) -> Option<Seen> {
                 .map_err(|error| error.to_string())
         }
     };
-    Some(Seen { name: "alerts", found })
+    Some(EvidenceItem { name: "alerts", found })
 }
 
 /// The rollouts under way; nothing where there is none.
-fn rollouts(gathered: &Gathered) -> Option<Seen> {
+fn rollouts(gathered: &Gathered) -> Option<EvidenceItem> {
     let seen = &gathered.rollouts;
     if seen.rollouts.is_empty() && seen.unseen.is_empty() {
         return None;
@@ -149,7 +139,7 @@ fn rollouts(gathered: &Gathered) -> Option<Seen> {
     let found = serde_json::to_value((&seen.rollouts, &seen.unseen))
         .map(|found| (all.join("; "), json!({ "rollouts": found[0], "unknown": found[1] })))
         .map_err(|error| error.to_string());
-    Some(Seen { name: "rollouts", found })
+    Some(EvidenceItem { name: "rollouts", found })
 }
 
 /// The first three, and how many there are beside.
@@ -161,9 +151,9 @@ fn shortened(names: &[&str]) -> String {
 }
 
 /// The series of each KPI over the last hour.
-async fn kpis(cx: &Session) -> Seen {
+async fn kpis(cx: &Session) -> EvidenceItem {
     let found = series(cx).await.map_err(|error| error.to_string());
-    Seen { name: "kpis", found }
+    EvidenceItem { name: "kpis", found }
 }
 
 async fn series(cx: &Session) -> Result<(String, Value)> {
@@ -212,7 +202,7 @@ fn points(answer: &Answer) -> Value {
 }
 
 /// What changed, whoever changed it: rollouts, flags, scale, silences, restarts, deployments.
-async fn changes(cx: &Session, id: &str) -> Seen {
+async fn changes(cx: &Session, id: &str) -> EvidenceItem {
     let since = cx.clock.now() - CHANGES;
     let found = changed::gather(cx, since).await.and_then(|mut found| {
         // The incident itself is no news to it.
@@ -234,7 +224,7 @@ async fn changes(cx: &Session, id: &str) -> Seen {
         });
         Ok((text, value))
     });
-    Seen { name: "changes", found: found.map_err(|error| error.to_string()) }
+    EvidenceItem { name: "changes", found: found.map_err(|error| error.to_string()) }
 }
 
 fn last_of(changes: &[Change]) -> String {

@@ -1,4 +1,4 @@
-//! The walk through the checklist with a person: what was found is shown before it is asked for.
+//! The checklist with a person: what was found is shown before it is asked for.
 
 use crate::commands::triage::TriageArgs;
 use crate::commands::triage::keys::{Choice, choose, line};
@@ -7,9 +7,9 @@ use crate::output::block::{Block, Tone, plain, span};
 use crate::output::progress::waiting;
 use crate::output::prompt::aside;
 use liveops_domain::error::{Error, Result};
-use liveops_domain::triage::{Answer, Found, Item, Outcome, Said, answer, event};
+use liveops_domain::triage::{Answer, CheckResult, Item, Outcome, Said, answer, event};
 use liveops_engine::triage::log::TriageLog;
-use liveops_engine::triage::scheduler::Board;
+use liveops_engine::triage::scheduler::CheckScheduler;
 
 const CHOICES: [Choice; 7] =
     [('f', "fine"), ('p', "problem"), ('s', "skip"), ('n', "note"), ('r', "run again"), ('b', "back"), ('q', "quit")];
@@ -18,27 +18,27 @@ const CHOICES: [Choice; 7] =
 ///
 /// # Errors
 /// `Interrupted`; those of the configuration.
-pub(super) async fn walk(
+pub(super) async fn ask_all(
     args: &TriageArgs,
     items: &[Item],
-    board: &mut Board<'_>,
+    scheduler: &mut CheckScheduler<'_>,
     log: &TriageLog,
     cx: &Context,
 ) -> Result<bool> {
     let resume = format!("go on with: {}", cx.command(&log.resume()));
     cx.interrupts.claim(resume.clone());
-    let walked = steps(args, items, board, log, cx).await;
+    let asked = steps(args, items, scheduler, log, cx).await;
     cx.interrupts.unclaim();
-    if matches!(walked, Ok(true) | Err(Error::Interrupted { .. })) {
+    if matches!(asked, Ok(true) | Err(Error::Interrupted { .. })) {
         cx.output.note(&format!("what was answered is kept; {resume}"));
     }
-    walked
+    asked
 }
 
 async fn steps(
     args: &TriageArgs,
     items: &[Item],
-    board: &mut Board<'_>,
+    scheduler: &mut CheckScheduler<'_>,
     log: &TriageLog,
     cx: &Context,
 ) -> Result<bool> {
@@ -52,7 +52,7 @@ async fn steps(
             index += 1;
             continue;
         }
-        let found = found(board, index, item, cx).await?;
+        let found = found(scheduler, index, item, cx).await?;
         show((index, items.len()), item, &found, before.as_ref(), cx);
         let preset = match found.outcome {
             Outcome::Clear => 0,
@@ -60,23 +60,23 @@ async fn steps(
             Outcome::Suspicious => 1,
             Outcome::Unknown | Outcome::Manual => 2,
         };
-        let asked = board.beside(aside(move || choose(&CHOICES, preset, plain))).await?;
+        let asked = scheduler.beside(aside(move || choose(&CHOICES, preset, plain))).await?;
         let keep = |answer, note: &str| log.keep(cx, event(item, &found, answer, note));
         match asked {
             'f' => keep(Answer::Fine, ""),
             'p' => keep(Answer::Problem, ""),
             's' => {
                 let reason = aside(move || line("why is it left out?", plain));
-                keep(Answer::Skipped, &board.beside(reason).await?);
+                keep(Answer::Skipped, &scheduler.beside(reason).await?);
             }
             'n' => {
-                let note = board.beside(aside(move || line("note", plain))).await?;
+                let note = scheduler.beside(aside(move || line("note", plain))).await?;
                 // Who has something to say of what nobody answered yet has not said that it is fine.
                 let last = before.map_or(Answer::Problem, |(answer, _)| answer);
                 keep(last, &note);
             }
             'r' => {
-                board.again(index)?;
+                scheduler.again(index)?;
                 continue;
             }
             'b' => {
@@ -93,21 +93,21 @@ async fn steps(
 }
 
 /// What the check found; while it looks, it says so.
-async fn found(board: &mut Board<'_>, index: usize, item: &Item, cx: &Context) -> Result<Found> {
-    if board.has(index) {
-        return Ok(board.of(index).await);
+async fn found(scheduler: &mut CheckScheduler<'_>, index: usize, item: &Item, cx: &Context) -> Result<CheckResult> {
+    if scheduler.has(index) {
+        return Ok(scheduler.of(index).await);
     }
     let interrupts = &cx.interrupts;
     let look = async {
         tokio::select! {
-            found = board.of(index) => Ok(found),
+            found = scheduler.of(index) => Ok(found),
             code = interrupts.delivered() => Err(Error::Interrupted { code }),
         }
     };
     waiting(true, || format!("{} (looking)", item.ask), look).await
 }
 
-fn show((index, count): (usize, usize), item: &Item, found: &Found, before: Option<&Said>, cx: &Context) {
+fn show((index, count): (usize, usize), item: &Item, found: &CheckResult, before: Option<&Said>, cx: &Context) {
     let tone = match found.outcome {
         Outcome::Clear => Tone::Good,
         Outcome::Suspicious => Tone::Bad,
