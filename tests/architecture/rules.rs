@@ -13,12 +13,11 @@ const ENGINE: &[&str] = &[
     "interrupts",
     "voice",
     "files",
-    "confirmed",
+    "change",
     "config",
     "clients",
     "flagstore",
     "session",
-    "change",
     "template",
     "observe",
     "flag",
@@ -38,12 +37,10 @@ const ENGINE: &[&str] = &[
     "triage",
 ];
 
-/// What still points up.
-const STILL_UP: &[(&str, &str)] = &[("commands", "cli"), ("help", "cli"), ("incident", "status")];
-
 /// The rooms of `src`, from the ground up. `output` knows nothing but the domain.
 const SCREEN: &[&str] = &[
-    "output", "choice", "context", "changed", "person", "complete", "globals", "help", "commands", "cli", "lib", "main",
+    "output", "choice", "context", "changed", "watch", "person", "complete", "globals", "help", "commands", "cli",
+    "lib", "main",
 ];
 
 /// What a verb may borrow of another noun: how it draws what both show.
@@ -53,7 +50,6 @@ const BORROWED: &[(&str, &str)] = &[
     ("silence", "alerts"),
     ("status", "incident"),
     ("status", "rollout"),
-    ("triage", "dispatch"),
     ("undo", "audit"),
     ("undo", "flag"),
 ];
@@ -88,9 +84,7 @@ pub(crate) fn imports(source: &Source) -> Vec<String> {
     };
     let forbidden = |used: &Use| {
         let target = used.path.first()?;
-        // The proof that a change was confirmed is for every client; only `change` makes one.
-        let proof = used.path.get(1).is_some_and(|name| name == "confirmed") && target == "change";
-        let above = !proof && rooms.iter().skip(floor + 1).any(|name| name == target);
+        let above = rooms.iter().skip(floor + 1).any(|name| name == target);
         let known = STILL_UP.contains(&(room.as_str(), target.as_str()));
         (above && !known)
             .then(|| format!("{}:{}: `{room}` uses `{target}`, which stands above it", source.path, used.line))

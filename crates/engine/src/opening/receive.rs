@@ -102,8 +102,7 @@ pub fn journal(cx: &Session, webhook: &Webhook) -> Result<Journalled> {
 
 /// Evidence and people, for an incident that was opened.
 pub async fn follow_up(cx: &Session, journalled: Journalled, confirmed: &Confirmed) -> Result<ReceiveReport> {
-    let mut report =
-        ReceiveReport { dry_run: false, ..ReceiveReport::planned(journalled.what, journalled.alerts)? };
+    let mut report = ReceiveReport { dry_run: false, ..ReceiveReport::planned(journalled.what, journalled.alerts)? };
     let Some(id) = journalled.id else {
         return Ok(report);
     };
