@@ -45,6 +45,7 @@ const SCREEN: &[&str] = &[
 
 /// What a verb may borrow of another noun: how it draws what both show.
 const BORROWED: &[(&str, &str)] = &[
+    ("demo", "status"),
     ("flag", "rollout"),
     ("page", "incident"),
     ("silence", "alerts"),
