@@ -34,6 +34,7 @@ fn json_is_the_documented_envelope() {
                 "severity": "high",
                 "since": "2026-01-15T10:18:00Z",
                 "runbook": "docs/runbooks/alerts/TickPerformanceDegraded.md",
+                "delivery": "not_firing",
                 "labels": {
                   "alertname": "TickPerformanceDegraded",
                   "instance": "10.0.0.1:5050",
@@ -49,6 +50,7 @@ fn json_is_the_documented_envelope() {
                 "severity": "high",
                 "since": "2026-01-15T10:27:00Z",
                 "runbook": "docs/runbooks/alerts/TickPerformanceDegraded.md",
+                "delivery": "not_firing",
                 "labels": {
                   "alertname": "TickPerformanceDegraded",
                   "instance": "10.0.0.2:5050",
@@ -64,6 +66,7 @@ fn json_is_the_documented_envelope() {
                 "severity": "high",
                 "since": "2026-01-15T09:50:00Z",
                 "runbook": "docs/runbooks/alerts/TickPerformanceDegraded.md",
+                "delivery": "not_firing",
                 "labels": {
                   "alertname": "TickPerformanceDegraded",
                   "instance": "10.0.0.3:5050",
@@ -75,6 +78,8 @@ fn json_is_the_documented_envelope() {
               }
             ],
             "alerts_as_of": null,
+            "alerts_unknown": [],
+            "alerts_faults": [],
             "targets": {
               "up": 1,
               "unknown": 0,

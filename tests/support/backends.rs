@@ -29,9 +29,16 @@ impl Backends {
     /// Starts the three.
     pub(crate) fn start() -> Self {
         let quiet = Answer::json(json!({"status": "success", "data": {"alerts": []}}));
+        let rule = json!({"type": "alerting", "name": "GameServerDown", "query": "up == 0", "duration": 60, "labels": {},
+            "annotations": {}, "alerts": [], "health": "ok", "state": "inactive", "evaluationTime": 0.001});
+        let rules = json!({"status": "success", "data": {"groups": [{"name": "g", "interval": 15, "rules": [rule]}]}});
         Self {
             service: of(Backend::Health),
-            prometheus: of(Backend::Prometheus).on("GET", "/api/v1/alerts", quiet),
+            prometheus: of(Backend::Prometheus).on("GET", "/api/v1/alerts", quiet).on(
+                "GET",
+                "/api/v1/rules",
+                Answer::json(rules),
+            ),
             alertmanager: of(Backend::Alertmanager).on("GET", "/api/v2/alerts", Answer::json(json!([]))),
         }
     }
