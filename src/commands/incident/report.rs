@@ -109,7 +109,7 @@ pub(super) fn run(args: &ReportArgs, cx: &Context) -> Result<Exit> {
     let next = Meta::next("next", "liveops incident list --all");
     let meta = Meta {
         outcome: if warnings.is_empty() { Outcome::Success } else { Outcome::Partial },
-        warnings: warnings,
+        warnings,
         ..if all.is_empty() { next.dense() } else { next }
     };
     cx.show(&IncidentMeasures { since: rfc3339(from), window: args.since, groups }, meta)?;

@@ -60,7 +60,7 @@ pub(super) async fn run(_args: &StatusArgs, cx: &Context) -> Result<Exit> {
         .iter()
         .map(|trigger| {
             let named = |name: &&str| kpis.readings.iter().find(|reading| reading.kpi.name == *name);
-            let found = trigger.figures.iter().find_map(|name| named(&name));
+            let found = trigger.figures.iter().find_map(named);
             let known = found.filter(|reading| reading.is_sure());
             let value = known.and_then(|reading| trigger.convert(reading.value?, &reading.kpi.unit));
             TriggerState {
