@@ -12,6 +12,8 @@ const BROKE: &str = "the connection broke off";
 
 /// Codes that a script's error may carry within its text.
 const INNER: [&str; 8] = ["NOPERM", "READONLY", "OOM", "WRONGTYPE", "MISCONF", "NOREPLICAS", "MASTERDOWN", "NOSCRIPT"];
+/// So begins in Redis 8 what a user may not do in a script.
+const IN_SCRIPT: &str = "ACL failure in script: ";
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -101,10 +103,12 @@ impl Said {
         });
         let code = match (code, inner) {
             ("ERR" | "EXECABORT", Some(inner)) => inner,
-            // How Redis 7 says it of a command in a script.
+            // How Redis 7 and 8 say it of a command in a script.
             ("ERR", None) if text.contains("user executing the script can't") => "NOPERM",
+            ("ERR", None) if text.starts_with(IN_SCRIPT) => "NOPERM",
             _ => code,
         };
+        let text = text.trim_start_matches(IN_SCRIPT);
         // A script's error ends with where in the script it was.
         let text = text.split(" script: ").next().unwrap_or(text);
         Self { code: code.to_owned(), text: text.trim_end_matches(['.', ',']).to_owned(), url: url.to_owned() }
