@@ -110,7 +110,9 @@ fn prometheus() {
         let server = serve(fault, Backend::Prometheus);
         let clock_only = matches!(fault, Fault::ClockAhead | Fault::ClockBehind);
         let run = status(&backends, &backends.prometheus, &server);
-        let report = sound(&run, if clock_only { 0 } else { 3 })?;
+        // The alert that its rules fire is critical, whatever its samples and its clock say.
+        let samples = matches!(fault, Fault::NotANumber | Fault::Infinite | Fault::StaleSamples | Fault::TwoSeries);
+        let report = sound(&run, if clock_only || samples { 1 } else { 3 })?;
         service_is(&report, "healthy")?;
         ensure!(source(&report, "alertmanager")?["state"] == "ok", "{}", report["sources"]);
         if fault.is_outage() {
