@@ -60,7 +60,7 @@ fn a_name_that_means_nothing_is_the_same_to_every_command() {
     }
 }
 
-fn answers(more: Value) -> Value {
+fn answers(more: &Value) -> Value {
     let mut body = json!({"status": "success", "data": {"resultType": "vector", "result": [
         {"metric": {}, "value": [1_768_473_000, "0.0001"]}]}});
     let more = more.as_object().expect("an object").clone();
@@ -79,7 +79,7 @@ fn what_is_not_whole_is_unknown_and_a_remark_is_nothing() {
         (json!({"warnings": null, "infos": null, "error": null, "isPartial": false}), true),
     ] {
         let (backends, env) = world("- { name: e, promql: \"x / y\", unit: ratio, critical: \"> 1%\" }");
-        backends.prometheus.set("POST", "/api/v1/query", Answer::json(answers(more.clone())));
+        backends.prometheus.set("POST", "/api/v1/query", Answer::json(answers(&more)));
         let (level, verdict, code) = if known { ("ok", "pass", 0) } else { ("unknown", "unknown", 3) };
         for args in [vec!["status", "-o", "json"], vec!["query", "--kpi", "e", "-o", "json"]] {
             let run = env.run(&args).expect_code(code).json();
@@ -124,7 +124,7 @@ fn a_redirected_question_keeps_its_words() {
         let there = Answer::text("").status(status).header("Location", "/p/api/v1/query");
         let stub =
             Stub::new().on("POST", "/api/v1/query", there).on_fn("*", "/p/*", |request| match request.param("query") {
-                Some(query) if query == "up" => Answer::json(answers(json!({}))),
+                Some(query) if query == "up" => Answer::json(answers(&json!({}))),
                 _ => Answer::json(json!({"status": "error", "error": "no expression found in input"})).status(400),
             });
         let run = TestEnv::new().run(["query", "up", "--prometheus", &stub.url()]).expect_code(0);
