@@ -3,9 +3,10 @@
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 #[cfg(feature = "demo")]
+use crate::commands::demo;
 use crate::commands::{
-    alerts, audit, changes, completions, config, demo, doctor, flag, health, incident, init, man, page, postmortem,
-    query, rollout, runbook, scale, silence, status, triage, undo,
+    alerts, audit, changes, completions, config, doctor, flag, health, incident, init, man, page, postmortem, query,
+    rollout, runbook, scale, silence, status, triage, undo,
 };
 use crate::context::{Context, Grammar};
 use crate::globals::GlobalArgs;

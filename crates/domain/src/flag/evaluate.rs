@@ -220,10 +220,15 @@ fn bucket_of(flag: Option<&Flag>, name: &FlagName, reader: Reader, user: &User) 
 
 /// The percentage that just lets this bucket pass.
 fn just_passes(reader: Reader, bucket: u32) -> Percent {
-    Percent::from_thousandths(match reader {
-        Reader::LegacyV1 => (bucket + 1) * 1000,
-        Reader::V2 => bucket + 1,
-    })
+    match reader {
+        Reader::LegacyV1 => Percent::from_thousandths((bucket + 1) * 1000),
+        // The readers' product of doubles is not always the whole number: 0.001 % too early, for a few buckets.
+        Reader::V2 => {
+            let own = Percent::from_thousandths(bucket);
+            let passes = f64::from(bucket) < own.value() * 1000.0;
+            if passes { own } else { Percent::from_thousandths(bucket + 1) }
+        }
+    }
 }
 
 fn on_from(flag: &Flag, name: &FlagName, reader: Reader, user: &User, bucket: u32) -> Option<Percent> {

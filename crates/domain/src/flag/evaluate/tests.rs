@@ -92,6 +92,17 @@ fn rules_ask_attributes() {
     assert_eq!(found.on_from, Some(Percent::from_thousandths((found.bucket + 1) * 1000)));
 }
 
+#[test]
+fn the_percentage_that_just_lets_a_bucket_pass_is_the_readers_own_arithmetic() {
+    let passes = |bucket: u32, percentage: Percent| f64::from(bucket) < percentage.value() * 1000.0;
+    for bucket in 0..bucket::V2_BUCKETS - 1 {
+        let from = just_passes(Reader::V2, bucket);
+        assert!(passes(bucket, from), "{bucket}");
+        let finer = from.thousandths().checked_sub(1).map(Percent::from_thousandths);
+        assert!(finer.is_none_or(|finer| !passes(bucket, finer)), "{bucket}");
+    }
+}
+
 proptest! {
     #[test]
     fn raising_the_percentage_turns_nobody_off(
