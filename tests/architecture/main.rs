@@ -114,3 +114,10 @@ fn every_file_is_part_of_a_crate() {
     let findings = rules::undeclared(&all());
     report("a file that no `mod` declares is never compiled", &findings);
 }
+
+#[test]
+fn what_is_public_is_used_elsewhere() {
+    let mut readers = all();
+    readers.extend(files("fuzz"));
+    report("`pub` is for other files; make it private, or remove it", &rules::unnamed(&shipped(), &readers));
+}

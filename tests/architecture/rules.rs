@@ -1,6 +1,6 @@
 //! The rules themselves. Each takes a file and returns findings that name file and line.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::source::{Source, Use};
 
@@ -325,6 +325,14 @@ mod tests {
     }
 
     #[test]
+    fn what_only_its_own_file_names_is_found() {
+        let text = "pub fn used() {}\npub const fn unused() {}\npub const ALONE: u8 = 1;\npub(crate) fn inner() {}\npub struct Part;";
+        let sources = [source("src/a.rs", text), source("src/b.rs", "a::used()")];
+        let found = unnamed(&sources, &sources);
+        assert_eq!(found, ["src/a.rs:2: no other file names `unused`", "src/a.rs:3: no other file names `ALONE`"]);
+    }
+
+    #[test]
     fn a_file_without_declaration_is_found() {
         let sources = [
             source("src/lib.rs", "mod domain; mod error;"),
@@ -345,4 +353,31 @@ mod tests {
             ["src/domain/lost.rs:1: no `mod` declares it", "tests/cli/silence.rs:1: no `mod` declares it",]
         );
     }
+}
+
+/// Functions, constants and statics that are `pub` and that no other file names: `pub` hides from the compiler that they
+/// are dead, or private. Types may stand in a signature alone, so they are left out.
+pub(crate) fn unnamed(shipped: &[Source], all: &[Source]) -> Vec<String> {
+    let mut users: HashMap<&str, HashSet<&str>> = HashMap::new();
+    for source in all {
+        for token in &source.tokens {
+            users.entry(&token.text).or_default().insert(&source.path);
+        }
+    }
+    let mut findings = Vec::new();
+    for source in shipped {
+        for (at, token) in source.tokens.iter().enumerate().filter(|(_, token)| token.text == "pub") {
+            let ahead = source.tokens[at + 1..].iter().take(4).map(|token| token.text.as_str());
+            let mut words = ahead.skip_while(|word| matches!(*word, "async" | "const"));
+            let name = match (source.text_at(at + 1), words.next(), words.next()) {
+                (_, Some("fn" | "static"), Some(name)) => name,
+                ("const", Some(name), _) => name,
+                _ => continue,
+            };
+            if users.get(name).is_some_and(|files| files.len() < 2) {
+                findings.push(format!("{}:{}: no other file names `{name}`", source.path, token.line));
+            }
+        }
+    }
+    findings
 }

@@ -55,7 +55,7 @@ impl About {
     }
 
     /// Does it call for somebody to come?
-    pub fn calls_somebody(self) -> bool {
+    fn calls_somebody(self) -> bool {
         matches!(self, Self::Opened | Self::Escalated | Self::Reopened | Self::Severity)
     }
 }

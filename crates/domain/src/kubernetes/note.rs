@@ -10,7 +10,7 @@ use crate::rollout::exposure::Originals;
 pub const EPOCH: &str = "liveops.dev/epoch";
 
 /// The undo note.
-pub const UNDO: &str = "liveops.dev/undo";
+const UNDO: &str = "liveops.dev/undo";
 
 /// The undo note.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -36,7 +36,7 @@ pub fn show_name(name: &str) -> String {
 }
 
 /// Whether the label name matches `[a-zA-Z_][a-zA-Z0-9_]*`.
-pub fn is_bare_label(name: &str) -> bool {
+fn is_bare_label(name: &str) -> bool {
     is_bare_metric(name) && !name.contains(':')
 }
 

@@ -23,7 +23,7 @@ const CACHE_TTL: Duration = Duration::from_secs(30);
 pub const USERNAME: &str = "username";
 
 /// See [`USERNAME`].
-pub const PASSWORD: &str = "password";
+const PASSWORD: &str = "password";
 
 /// The flags of one environment.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -65,7 +65,7 @@ pub async fn sync_one(store: &Incidents, streams: &Streams, id: &str, confirmed:
 }
 
 /// What a file says of itself stays with it.
-pub fn is_shared(event: &Event) -> bool {
+fn is_shared(event: &Event) -> bool {
     !event.kind.starts_with("journal.")
 }
 

@@ -259,7 +259,7 @@ pub async fn roll_back(
 }
 
 /// Stores that it goes back, so that whoever holds it writes nothing forward any more. Best effort.
-pub async fn mark_rolling_back(
+async fn mark_rolling_back(
     cx: &Session,
     subject: &RolloutSubject<'_>,
     mut stored: Option<StoredRollout>,

@@ -91,7 +91,7 @@ pub async fn stream(
 }
 
 /// A table is read in one piece: its rows may hold line ends.
-pub fn one_reader(from: Box<dyn Read + Send>, question: Arc<Question>) -> Pieces {
+fn one_reader(from: Box<dyn Read + Send>, question: Arc<Question>) -> Pieces {
     let (send, pieces) = tokio_mpsc::channel(QUEUE);
     std::thread::spawn(move || {
         table::read(from, &question, |piece| send.blocking_send(piece).is_ok());
@@ -100,7 +100,7 @@ pub fn one_reader(from: Box<dyn Read + Send>, question: Arc<Question>) -> Pieces
 }
 
 /// Starts the threads: the one that reads deals blocks out in turn.
-pub fn workers(from: Box<dyn Read + Send>, question: &Arc<Question>, spent: mpsc::Receiver<Block>) -> Vec<Pieces> {
+fn workers(from: Box<dyn Read + Send>, question: &Arc<Question>, spent: mpsc::Receiver<Block>) -> Vec<Pieces> {
     let count = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
     let mut dealt = Vec::with_capacity(count);
     let mut pieces = Vec::with_capacity(count);
