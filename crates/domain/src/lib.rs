@@ -14,3 +14,4 @@ pub mod runbook;
 pub mod status;
 pub mod text;
 pub mod triage;
+pub mod zone;

@@ -4,10 +4,11 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use chrono::{DateTime, Datelike, Days, FixedOffset, NaiveTime, Offset, TimeDelta, Utc, Weekday};
+use chrono::{DateTime, Datelike, Days, NaiveTime, TimeDelta, Utc, Weekday};
 use serde::{Deserialize, Serialize};
 
 use crate::text::duration::human;
+use crate::zone::Zone;
 
 /// How bad it is; the least is the worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -140,8 +141,7 @@ pub struct BusinessDays {
     pub days: Vec<Weekday>,
     /// End of the day, in the team's time.
     pub end: NaiveTime,
-    /// The team's offset from UTC.
-    pub offset: FixedOffset,
+    pub zone: Zone,
 }
 
 impl Default for BusinessDays {
@@ -149,7 +149,7 @@ impl Default for BusinessDays {
         Self {
             days: vec![Weekday::Mon, Weekday::Tue, Weekday::Wed, Weekday::Thu, Weekday::Fri],
             end: NaiveTime::from_hms_opt(17, 0, 0).unwrap_or_default(),
-            offset: Utc.fix(),
+            zone: Zone::UTC,
         }
     }
 }
@@ -157,12 +157,11 @@ impl Default for BusinessDays {
 impl BusinessDays {
     /// The end of the first business day after the day of `start`, as the team's calendar has days.
     fn next_end(&self, start: DateTime<Utc>) -> DateTime<Utc> {
-        let today = start.with_timezone(&self.offset).date_naive();
+        let today = self.zone.local(start).date();
         (1..=7)
             .filter_map(|ahead| today.checked_add_days(Days::new(ahead)))
             .find(|day| self.days.contains(&day.weekday()))
-            .and_then(|day| day.and_time(self.end).and_local_timezone(self.offset).single())
-            .map_or(DateTime::<Utc>::MAX_UTC, |end| end.to_utc())
+            .map_or(DateTime::<Utc>::MAX_UTC, |day| self.zone.instant(day.and_time(self.end)))
     }
 }
 
@@ -257,10 +256,13 @@ mod tests {
         ] {
             assert_eq!(Limit::NextBusinessDay.after(at(start), &utc), at(want), "{start}");
         }
-        let tokyo =
-            BusinessDays { offset: FixedOffset::east_opt(9 * 3600).expect("in range"), ..BusinessDays::default() };
+        let tokyo = BusinessDays { zone: "Asia/Tokyo".parse().expect("a zone"), ..BusinessDays::default() };
         // Thursday evening in UTC is Friday in Tokyo, and its next business day is Monday.
         assert_eq!(Limit::NextBusinessDay.after(at("2026-11-26T20:00:00Z"), &tokyo), at("2026-11-30T08:00:00Z"));
+        // The weekend on which Berlin's clocks change lies between.
+        let berlin = BusinessDays { zone: "Europe/Berlin".parse().expect("a zone"), ..BusinessDays::default() };
+        assert_eq!(Limit::NextBusinessDay.after(at("2026-10-23T10:00:00Z"), &berlin), at("2026-10-26T16:00:00Z"));
+        assert_eq!(Limit::NextBusinessDay.after(at("2026-10-22T10:00:00Z"), &berlin), at("2026-10-23T15:00:00Z"));
         let never = BusinessDays { days: Vec::new(), ..BusinessDays::default() };
         assert_eq!(Limit::NextBusinessDay.after(at("2026-11-26T20:00:00Z"), &never), DateTime::<Utc>::MAX_UTC);
     }

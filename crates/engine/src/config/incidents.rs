@@ -2,13 +2,14 @@
 
 use std::str::FromStr;
 
-use chrono::{FixedOffset, NaiveTime, Weekday};
+use chrono::{NaiveTime, Weekday};
 
 use crate::config::decode::{Problems, Section};
 use crate::config::endpoint;
 use crate::config::endpoint::{Endpoint, Member};
 use crate::config::node::Node;
 use liveops_domain::incident::severity::{Limit, Severities, Severity};
+use liveops_domain::zone::Zone;
 
 /// The settings of incidents.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -96,10 +97,11 @@ fn business_days(node: &Node, table: &mut Severities, problems: &mut Problems) {
     if let Some(end) = section.parse("end", problems, time) {
         table.business_days.end = end;
     }
-    let offset =
-        |text: &str| FixedOffset::from_str(text).map_err(|_| format!("`{text}` is no offset from UTC; write `+02:00`"));
-    if let Some(offset) = section.parse("utc_offset", problems, offset) {
-        table.business_days.offset = offset;
+    // `utc_offset` is what it was called when only offsets were known.
+    for key in ["utc_offset", "time_zone"] {
+        if let Some(zone) = section.parse(key, problems, Zone::from_str) {
+            table.business_days.zone = zone;
+        }
     }
     section.finish(problems);
 }
@@ -126,7 +128,7 @@ mod tests {
     #[test]
     fn the_table_can_be_overridden_in_part() {
         let (settings, errors) = read(
-            "incidents:\n  folder: ops/incidents\n  redis: { url: 'redis://h/0', key: inc }\n  severities:\n    p1: { acknowledge: 3m, postmortem: none }\n    p4: { mitigate: next business day }\n  business_days: { days: [sun, mon], end: '18:00', utc_offset: '+02:00' }\n",
+            "incidents:\n  folder: ops/incidents\n  redis: { url: 'redis://h/0', key: inc }\n  severities:\n    p1: { acknowledge: 3m, postmortem: none }\n    p4: { mitigate: next business day }\n  business_days: { days: [sun, mon], end: '18:00', time_zone: Europe/Berlin }\n",
         );
         assert_eq!(errors, Vec::<String>::new());
         let table = &settings.severities;
@@ -148,7 +150,8 @@ mod tests {
             ("incidents: { severities: { p1: { acknowledge: soon } } }", "or `next business day`"),
             ("incidents: { business_days: { days: [x] } }", "names of days"),
             ("incidents: { business_days: { end: noon } }", "write `17:00`"),
-            ("incidents: { business_days: { utc_offset: CET } }", "write `+02:00`"),
+            ("incidents: { business_days: { time_zone: Berlin } }", "did you mean `Europe/Berlin`?"),
+            ("incidents: { business_days: { utc_offset: 2h } }", "an offset such as `+02:00`"),
             ("incidents: { redis: 'http://h' }", "must begin with `redis:`"),
         ] {
             let (_, errors) = read(yaml);
