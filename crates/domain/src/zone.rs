@@ -3,9 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{
-    DateTime, Days, FixedOffset, MappedLocalTime, NaiveDate, NaiveDateTime, Offset, TimeDelta, TimeZone, Utc,
-};
+use chrono::{DateTime, FixedOffset, MappedLocalTime, NaiveDateTime, Offset, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 
 use crate::text::suggest::nearest;
@@ -25,8 +23,7 @@ impl Zone {
         at.with_timezone(&self.offset(at)).naive_local()
     }
 
-    /// How far it is from UTC at that moment.
-    pub fn offset(self, at: DateTime<Utc>) -> FixedOffset {
+    fn offset(self, at: DateTime<Utc>) -> FixedOffset {
         match self {
             Self::Named(zone) => at.with_timezone(&zone).offset().fix(),
             Self::Fixed(offset) => offset,
@@ -40,16 +37,6 @@ impl Zone {
             Self::Fixed(offset) => earliest(&offset, local),
             Self::Named(zone) => earliest(&zone, local),
         }
-    }
-
-    /// The first moment of a day.
-    pub fn start_of(self, day: NaiveDate) -> DateTime<Utc> {
-        self.instant(day.and_time(chrono::NaiveTime::MIN))
-    }
-
-    /// The first moment of the next day: 23, 24 or 25 hours after the first of this one.
-    pub fn end_of(self, day: NaiveDate) -> DateTime<Utc> {
-        day.checked_add_days(Days::new(1)).map_or(DateTime::<Utc>::MAX_UTC, |next| self.start_of(next))
     }
 }
 
@@ -148,8 +135,9 @@ mod tests {
     #[test]
     fn a_day_has_as_many_hours_as_its_clocks_give_it() {
         let hours = |name: &str, day: &str| {
-            let day = day.parse().expect("a day");
-            (zone(name).end_of(day) - zone(name).start_of(day)).num_hours()
+            let day: chrono::NaiveDate = day.parse().expect("a day");
+            let begin = |day: chrono::NaiveDate| zone(name).instant(day.and_time(chrono::NaiveTime::MIN));
+            (begin(day.succ_opt().expect("a day")) - begin(day)).num_hours()
         };
         assert_eq!(hours("Europe/Berlin", "2026-03-29"), 23);
         assert_eq!(hours("Europe/Berlin", "2026-10-25"), 25);
