@@ -1,5 +1,7 @@
 //! `liveops health`: what services say of themselves.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use crate::support::backends::NOW;
@@ -204,4 +206,36 @@ fn without_services_it_says_what_to_set() {
     let (_backends, env) = service();
     let wrong = env.run(["health", "detailed", "--service", "game-backen"]).expect_code(2);
     assert!(wrong.stderr.contains("did you mean `game-backend`?"), "{}", wrong.stderr);
+}
+
+#[test]
+fn an_answer_that_is_late_is_not_healthy() {
+    let (backends, env) = service();
+    let url = backends.service.url();
+    let config = |latency: &str| {
+        format!("version: 1\nservices:\n  - name: game\n    health: {{ url: \"{url}\" }}\n    latency: {latency}\n")
+    };
+    backends.health(Answer::json(json!({"status": "healthy"})).after(Duration::from_millis(80)));
+    for (latency, code, state) in [
+        ("{ warn: 60s, critical: \"> 90s\" }", 0, "healthy"),
+        ("{ warn: 40ms, critical: 60s }", 0, "degraded"),
+        ("{ critical: \"> 50ms\" }", 1, "degraded"),
+    ] {
+        env.write("liveops.yaml", config(latency));
+        let run = env.run(["status", "-o", "json"]).expect_code(code).json();
+        assert_eq!(run["data"]["services"][0]["state"], state, "{latency}: {run}");
+    }
+    let screen = env.run(["status"]).stdout;
+    assert!(screen.contains("(critical > 50ms)"), "{screen}");
+    env.write("liveops.yaml", config("{ warn: fast }"));
+    let wrong = env.run(["status"]).expect_code(2);
+    assert!(wrong.stderr.contains("latency.warn"), "{}", wrong.stderr);
+}
+
+#[test]
+fn an_exposition_with_carriage_returns_is_told_what_is_wrong() {
+    let (backends, env) = service();
+    backends.expose("# TYPE c counter\r\nc 1\r\n");
+    let run = env.run(["health", "metrics"]).expect_code(3);
+    assert!(run.stdout.contains("without a carriage return"), "{}", run.stdout);
 }

@@ -180,3 +180,66 @@ fn samples_that_carry_an_old_time_are_not_shown_as_now() {
     let reason = json["metrics"]["players"]["reason"].as_str().unwrap();
     assert!(reason.contains("old"), "{reason}");
 }
+
+fn at(env: &TestEnv, second: u32) -> Value {
+    let now = format!("2026-01-15T10:30:{second:02}Z");
+    env.command(["status", "-o", "json"]).env("LIVEOPS_NOW", &now).run().json()
+}
+
+#[test]
+fn the_first_errors_of_an_outage_are_critical_before_prometheus_has_a_rate_of_them() {
+    let (backends, env) = (Backends::start(), TestEnv::new());
+    let ratio = "ratio: { of: 'http_requests_total{status=~\"5..\"}', to: http_requests_total, window: 5m }";
+    env.write("liveops.yaml", backends.scrape_config(&format!("- {{ name: errors, {ratio}, critical: \"> 1%\" }}")));
+    for (second, good, bad) in [(0, 1000, None), (15, 1100, None), (30, 1200, Some(50))] {
+        let bad = bad.map_or_else(String::new, |bad| format!("http_requests_total{{status=\"503\"}} {bad}\n"));
+        backends.expose(&format!("http_requests_total{{status=\"200\"}} {good}\n{bad}"));
+        let seen = at(&env, second)["metrics"]["errors"].clone();
+        let level = ["unknown", "ok", "critical"][second as usize / 15];
+        assert_eq!(seen["level"], level, "{second}: {seen}");
+    }
+}
+
+#[test]
+fn a_part_that_is_gone_is_said_whether_its_endpoint_answers_or_not() {
+    let (backends, env) = (Backends::start(), TestEnv::new());
+    env.write("liveops.yaml", backends.scrape_config("- { name: players, gauge: game_active_players, by: region }"));
+    let both = "game_active_players{region=\"eu\"} 700\ngame_active_players{region=\"us\"} 3000\n";
+    backends.expose(both);
+    assert_eq!(at(&env, 0)["metrics"]["players"]["level"], "ok");
+    backends.expose("game_active_players{region=\"eu\"} 700\n");
+    let seen = at(&env, 12)["metrics"]["players"].clone();
+    assert_eq!(seen["level"], "unknown", "{seen}");
+    assert_eq!(seen["gone"], json!([{"name": "us", "was": 3000.0, "last_seen": "2026-01-15T10:30:00Z"}]));
+    let screen = env.command(["status"]).env("LIVEOPS_NOW", "2026-01-15T10:30:12Z").run().stdout;
+    assert!(screen.contains("us: gone (was 3,000, 12 s ago)"), "{screen}");
+    backends.service.set("GET", "/api/health/metrics", Answer::text("").status(500));
+    let names: Vec<Value> =
+        at(&env, 20)["metrics"]["players"]["gone"].as_array().unwrap().iter().map(|one| one["name"].clone()).collect();
+    assert_eq!(names, ["eu", "us"]);
+}
+
+#[test]
+fn beyond_the_last_bucket_a_quantile_is_a_lower_bound() {
+    let (backends, env) = (Backends::start(), TestEnv::new());
+    let quantile = "quantile: { q: 0.99, histogram: t_seconds, window: 5m }";
+    env.write(
+        "liveops.yaml",
+        backends.scrape_config(&format!(
+            "- {{ name: lax, {quantile}, critical: \"> 1s\" }}\n- {{ name: strict, {quantile}, critical: \"> 500ms\" }}"
+        )),
+    );
+    for (second, slow) in [(0, 0), (15, 40)] {
+        let all = 100 + slow;
+        backends.expose(&format!("t_seconds_bucket{{le=\"0.1\"}} 50\nt_seconds_bucket{{le=\"0.5\"}} 90\nt_seconds_bucket{{le=\"+Inf\"}} {all}\n"));
+        let seen = at(&env, second)["metrics"].clone();
+        if slow > 0 {
+            assert_eq!(
+                (&seen["lax"]["level"], &seen["lax"]["lower_bound"]),
+                (&json!("unknown"), &json!(true)),
+                "{seen}"
+            );
+            assert_eq!(seen["strict"]["level"], "critical", "{seen}");
+        }
+    }
+}

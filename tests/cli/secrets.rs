@@ -121,7 +121,9 @@ fn a_password_typed_in_a_url_is_not_repeated() {
 fn a_secret_that_is_not_set_is_named_and_the_rest_still_shows() {
     let (_backends, env) = guarded();
     let run = env.command(["status", "-o", "json"]).env_remove("TOKEN").run().expect_code(3);
-    assert!(run.stdout.contains("the variable `TOKEN` is not set"), "{}", run.stdout);
+    assert!(run.stdout.contains("not asked: the variable `TOKEN` is not set"), "{}", run.stdout);
+    let screen = env.command(["status"]).env_remove("TOKEN").run().stdout;
+    assert!(screen.contains("prometheus not asked: the variable `TOKEN` is not set"), "{screen}");
 }
 
 #[test]

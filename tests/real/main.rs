@@ -4,7 +4,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod ages;
 mod alerts;
+mod direct_scrape;
 mod doctor;
 mod flag_crash;
 mod flag_notices;

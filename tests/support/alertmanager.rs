@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::deadline::until;
 use super::http;
-use super::process::{Program, Server};
+use super::process::{Program, Server, named};
 
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -42,7 +42,7 @@ impl Alertmanager {
     #[track_caller]
     pub(crate) fn start(config_yaml: &str) -> Self {
         let program = Program {
-            binary: "prometheus-alertmanager",
+            binary: named("LIVEOPS_TEST_ALERTMANAGER", "prometheus-alertmanager"),
             package: "prometheus-alertmanager",
             args: |port, folder| {
                 let folder = folder.display();

@@ -18,7 +18,7 @@ const PORT_ATTEMPTS: usize = 3;
 
 /// What to start, and how to tell that it is ready.
 pub(crate) struct Program {
-    /// Looked up on `PATH`.
+    /// Looked up on `PATH`, or a path.
     pub(crate) binary: &'static str,
     /// The Debian package that holds it.
     pub(crate) package: &'static str,
@@ -26,6 +26,11 @@ pub(crate) struct Program {
     pub(crate) args: fn(port: u16, folder: &Path) -> Vec<String>,
     /// Whether the server at this port serves.
     pub(crate) ready: fn(port: u16) -> bool,
+}
+
+/// The program that the variable names, to run the tests on another version; else this one.
+pub(crate) fn named(variable: &str, program: &'static str) -> &'static str {
+    std::env::var(variable).map_or(program, |named| named.leak())
 }
 
 /// A running server. On drop it is killed, its folder removed, and its log printed when the test is failing.

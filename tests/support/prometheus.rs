@@ -6,11 +6,15 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::deadline::until;
 use super::http;
-use super::process::{Program, Server};
+use super::process::{Program, Server, named};
+
+/// Names another Prometheus than that on `PATH`.
+const VARIABLE: &str = "LIVEOPS_TEST_PROMETHEUS";
 
 /// How long a scrape, an evaluation or an alert may take to show.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -74,19 +78,25 @@ impl Prometheus {
         scrape_interval: &str,
     ) -> Self {
         let config = config(targets, alertmanager, scrape_interval);
-        Self::launch(&config, rules_yaml, None)
+        Self::launch(named(VARIABLE, "prometheus"), &config, rules_yaml, None)
     }
 
     /// Starts one that remembers the past: `openmetrics` holds series with their times, and ends with `# EOF`.
     #[track_caller]
     pub(crate) fn remembering(openmetrics: &str, rules_yaml: &str) -> Self {
-        Self::launch(&config(&[], None, "15s"), rules_yaml, Some(openmetrics))
+        Self::remembering_in(named(VARIABLE, "prometheus"), openmetrics, rules_yaml)
+    }
+
+    /// The same in this program.
+    #[track_caller]
+    pub(crate) fn remembering_in(binary: &'static str, openmetrics: &str, rules_yaml: &str) -> Self {
+        Self::launch(binary, &config(&[], None, "15s"), rules_yaml, Some(openmetrics))
     }
 
     #[track_caller]
-    fn launch(config: &str, rules_yaml: &str, past: Option<&str>) -> Self {
+    fn launch(binary: &'static str, config: &str, rules_yaml: &str, past: Option<&str>) -> Self {
         let program = Program {
-            binary: "prometheus",
+            binary,
             package: "prometheus",
             args: |port, folder| {
                 let folder = folder.display();
@@ -134,6 +144,13 @@ impl Prometheus {
             Some("scalar") => vec![(BTreeMap::new(), value(&data["result"]))],
             kind => panic!("`{promql}` gives {kind:?}, not a vector"),
         }
+    }
+
+    /// The instant vector that `promql` had at that time.
+    #[track_caller]
+    pub(crate) fn query_at(&self, promql: &str, at: DateTime<Utc>) -> Vec<Sample> {
+        let data = self.api("query", &[("query", promql), ("time", &at.to_rfc3339())]);
+        array(&data["result"]).iter().map(sample).collect()
     }
 
     /// Waits until `promql` returns exactly one sample that `accepts` likes, and returns its value.

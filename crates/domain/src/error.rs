@@ -174,6 +174,9 @@ fn detail(message: &str) -> String {
     if message.is_empty() { String::new() } else { format!(": {message}") }
 }
 
+/// How the reason of an endpoint begins that was not asked, for want of a secret.
+pub const NOT_ASKED: &str = "not asked";
+
 impl Error {
     /// A usage error with a hint.
     pub fn usage(message: impl Into<String>, hint: impl Into<String>) -> Self {
@@ -218,7 +221,13 @@ impl Error {
         match self {
             Self::Unreachable { reason, .. } => reason.clone(),
             Self::Timeout { after, .. } => format!("no answer within {}", seconds(after)),
+            Self::Rejected { status: 404, message, .. } => {
+                format!("answered 404{}; is the path right?", detail(message))
+            }
             Self::Rejected { status, message, .. } => format!("answered {status}{}", detail(message)),
+            Self::Secret { what, reason, .. } => {
+                format!("{NOT_ASKED}: {reason} ({})", what.trim_start_matches("secret at "))
+            }
             Self::Declined { why, .. } => why.clone(),
             Self::Malformed { what, .. } => format!("answered {what}"),
             Self::At { place, error } => format!("{place}: {}", error.reason()),

@@ -135,7 +135,7 @@ fn past(sim: &Sim, kpis: &[Kpi], now: DateTime<Utc>) -> Vec<(DateTime<Utc>, BTre
         let at = now - TimeDelta::minutes(i64::from(back));
         let (previous, current) = (snapshot(at - TimeDelta::minutes(1)), snapshot(at));
         let windows = [Window { earlier: vec![&previous], current: &current }];
-        let values = kpis.iter().filter_map(|kpi| Some((kpi.name.clone(), evaluate(kpi, &windows).ok()?.total)));
+        let values = kpis.iter().filter_map(|kpi| Some((kpi.name.clone(), evaluate(kpi, &windows).ok()?.total.value)));
         (at, values.collect())
     };
     (1..=LOOKS).rev().map(look).collect()

@@ -2,13 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use liveops_domain::error::Result;
+use liveops_domain::metric::estimate::Estimate;
 use liveops_domain::metric::kpi::Kpi;
 use liveops_domain::metric::level::Level;
 use liveops_domain::metric::quantity::Unit;
 use liveops_domain::metric::series::{Answer, Point, Queried, Series};
+use liveops_domain::status::{KpiReading, Origin};
+use liveops_domain::text::cell;
 use liveops_engine::query::ask::QueryAnswer;
 use liveops_engine::query::window::Window;
 
@@ -22,11 +26,14 @@ pub(crate) struct Figure {
     #[serde(rename = "unit", serialize_with = "unit_name")]
     pub(super) unit: Unit,
     #[serde(serialize_with = "number")]
-    pub(super) value: Option<f64>,
+    pub(super) value: Option<Estimate>,
     pub(super) level: Level,
-    /// Why there is no value.
+    /// Why there is no value, or what to know about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) reason: Option<String>,
+    /// From how many targets it comes, and how old its samples are.
+    #[serde(skip)]
+    pub(super) made_of: Option<String>,
     /// The thresholds as they were written.
     pub(super) warn: Option<String>,
     pub(super) critical: Option<String>,
@@ -34,7 +41,7 @@ pub(crate) struct Figure {
     pub(super) by: Option<String>,
     /// Value by label value; empty for a range.
     #[serde(serialize_with = "numbers")]
-    pub(super) values: BTreeMap<String, f64>,
+    pub(super) values: BTreeMap<String, Estimate>,
     #[serde(skip)]
     pub(super) kpi: Kpi,
 }
@@ -44,52 +51,42 @@ fn unit_name<S: serde::Serializer>(unit: &Unit, to: S) -> Result<S::Ok, S::Error
 }
 
 #[expect(clippy::ref_option, reason = "serde calls it so")]
-fn number<S: serde::Serializer>(value: &Option<f64>, to: S) -> Result<S::Ok, S::Error> {
-    value.map(liveops_domain::text::cell::number).serialize(to)
+fn number<S: serde::Serializer>(value: &Option<Estimate>, to: S) -> Result<S::Ok, S::Error> {
+    value.map(|value| cell::number(value.value)).serialize(to)
 }
 
-fn numbers<S: serde::Serializer>(values: &BTreeMap<String, f64>, to: S) -> Result<S::Ok, S::Error> {
-    to.collect_map(values.iter().map(|(label, value)| (label, liveops_domain::text::cell::number(*value))))
+fn numbers<S: serde::Serializer>(values: &BTreeMap<String, Estimate>, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_map(values.iter().map(|(label, value)| (label, cell::number(value.value))))
 }
 
 impl Figure {
     /// The figure of what was answered.
-    pub(super) fn new(kpi: Kpi, asked: &QueryAnswer, window: &Window) -> Self {
-        let found = last(&asked.queried, window);
-        let by = asked.by.as_ref().map(|by| by.as_ref().map(|by| breakdown(&kpi, by)));
-        let reason = match &found {
-            Err(reason) => Some(reason.clone()),
-            Ok(_) if !asked.queried.warnings.is_empty() => {
-                Some(format!("not everything answered: {}", asked.queried.warnings[0]))
-            }
-            Ok(value) if !value.is_finite() => Some("nothing was measured in the window".into()),
-            Ok(_) => None,
-        };
-        let value = found.ok();
+    pub(super) fn new(kpi: Kpi, asked: &QueryAnswer, window: &Window, now: DateTime<Utc>) -> Self {
+        let reading = asked.reading.clone().unwrap_or_else(|| at_the_end(&kpi, asked, window));
+        let reasons: Vec<String> = reading.note.iter().cloned().chain(reading.missing(now)).collect();
         Self {
-            level: value.filter(|_| asked.queried.warnings.is_empty()).map_or(Level::Unknown, |value| kpi.level(value)),
+            level: reading.level,
             name: kpi.name.clone(),
             title: kpi.title().into_owned(),
             unit: kpi.unit.clone(),
-            value,
-            reason,
+            value: reading.value,
+            reason: (!reasons.is_empty()).then(|| reasons.join("; ")),
+            made_of: reading.freshness.show(now),
             warn: kpi.warn.as_ref().map(ToString::to_string),
             critical: kpi.critical.as_ref().map(ToString::to_string),
             by: kpi.by.clone(),
-            values: by.and_then(Result::ok).unwrap_or_default(),
+            values: reading.by,
             kpi,
         }
     }
 
     /// Its entry among the metrics of the envelope.
     pub(super) fn metric(&self) -> (String, serde_json::Value) {
-        let values: serde_json::Map<String, serde_json::Value> = self
-            .values
-            .iter()
-            .map(|(label, value)| (label.clone(), liveops_domain::text::cell::number(*value)))
-            .collect();
+        let values: serde_json::Map<String, serde_json::Value> =
+            self.values.iter().map(|(label, value)| (label.clone(), cell::number(value.value))).collect();
         let entry = serde_json::json!({
-            "value": self.value.map(liveops_domain::text::cell::number),
+            "value": self.value.map(|value| cell::number(value.value)),
+            "lower_bound": self.value.is_some_and(|value| value.is_lower_bound),
             "unit": self.unit.name(),
             "level": self.level,
             "source": "prometheus",
@@ -104,6 +101,21 @@ impl Figure {
         let words: Vec<String> =
             words.iter().filter_map(|(name, text)| Some(format!("{name} {}", text.as_ref()?))).collect();
         (!words.is_empty()).then(|| words.join(", "))
+    }
+}
+
+/// The KPI at the end of a range.
+fn at_the_end(kpi: &Kpi, asked: &QueryAnswer, window: &Window) -> KpiReading {
+    let reading = match last(&asked.queried, window) {
+        Ok(value) => {
+            let value = Estimate { value, is_lower_bound: !asked.beyond.is_empty() };
+            KpiReading::known(kpi.clone(), Origin::Prometheus, value, BTreeMap::new())
+        }
+        Err(why) => KpiReading::unknown(kpi.clone(), Origin::Prometheus, why),
+    };
+    match asked.warnings.first() {
+        Some(warning) => reading.doubtful(warning),
+        None => reading,
     }
 }
 
@@ -131,15 +143,4 @@ fn last(queried: &Queried, window: &Window) -> Result<f64, String> {
 
 fn float(point: &Point) -> Result<f64, String> {
     point.value.float().ok_or_else(|| "its value is a native histogram".into())
-}
-
-fn breakdown(kpi: &Kpi, queried: &Queried) -> BTreeMap<String, f64> {
-    let (Answer::Vector(series), Some(label)) = (&queried.answer, &kpi.by) else {
-        return BTreeMap::new();
-    };
-    let value = |series: &Series| {
-        let name = series.labels.get(label).cloned().unwrap_or_default();
-        Some((name, series.points.first()?.value.float()?))
-    };
-    series.iter().filter_map(value).collect()
 }

@@ -126,12 +126,9 @@ pub(crate) async fn run(args: QueryArgs, cx: &Context) -> Result<Exit> {
     } else {
         NoDataHints::default()
     };
-    let mut warnings = asked.queried.warnings.clone();
-    if let Some(Err(error)) = &asked.by {
-        warnings.push(format!("no breakdown: {error}"));
-    }
+    let warnings = asked.warnings.clone();
     let unit = unit(question.kpi.as_ref(), known.as_ref());
-    let figure = question.kpi.map(|kpi| Figure::new(kpi, &asked, &window));
+    let figure = question.kpi.map(|kpi| Figure::new(kpi, &asked, &window, cx.clock.now()));
     let ordered = known.is_some_and(|known| known.ordered);
     let mut result: QueryData = asked.queried.answer.into();
     if !ordered {
@@ -142,6 +139,7 @@ pub(crate) async fn run(args: QueryArgs, cx: &Context) -> Result<Exit> {
         kpi: figure,
         window,
         result,
+        lower_bounds: asked.beyond,
         plot: args.plot,
         ordered,
         unit,

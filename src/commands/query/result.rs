@@ -9,6 +9,7 @@ use crate::commands::query::report::LONGEST_NEXT;
 use crate::output::block::{Block, Span, Tone, span};
 use crate::output::tone;
 use crate::output::view::View;
+use liveops_domain::metric::labels::Labels;
 use liveops_domain::metric::level::Level;
 use liveops_domain::metric::quantity::Unit;
 use liveops_domain::status::source::Verdict;
@@ -26,6 +27,8 @@ pub(crate) struct QueryResult {
     pub(crate) kpi: Option<Figure>,
     pub(crate) window: Window,
     pub(crate) result: QueryData,
+    /// The series whose quantile is only known to lie above its value.
+    pub(crate) lower_bounds: Vec<Labels>,
     pub(crate) plot: bool,
     /// The order of the series means something.
     pub(crate) ordered: bool,
@@ -47,6 +50,8 @@ impl Serialize for QueryResult {
             range: Option<Range>,
             #[serde(flatten)]
             result: &'a QueryData,
+            #[serde(skip_serializing_if = "<[Labels]>::is_empty")]
+            lower_bounds: &'a [Labels],
         }
         #[derive(Serialize)]
         struct Range {
@@ -58,7 +63,8 @@ impl Serialize for QueryResult {
             Window::Instant(_) => None,
             Window::Range { start, end, step } => Some(Range { start, end, step_seconds: step.as_secs_f64() }),
         };
-        Data { query: &self.query, kpi: self.kpi.as_ref(), range, result: &self.result }.serialize(to)
+        let (kpi, lower_bounds) = (self.kpi.as_ref(), self.lower_bounds.as_slice());
+        Data { query: &self.query, kpi, range, result: &self.result, lower_bounds }.serialize(to)
     }
 }
 
@@ -118,7 +124,7 @@ impl QueryResult {
             return Vec::new();
         };
         let tone = tone::level(figure.level);
-        let value = figure.value.map_or(String::new(), |value| format!("{}  ", figure.unit.show(value)));
+        let value = figure.value.map_or(String::new(), |value| format!("{}  ", value.show(&figure.unit)));
         let mut line: Vec<Span> = vec![
             tone::mark(tone, view),
             span(format!(" {}  ", figure.title), Tone::Strong),
@@ -129,6 +135,8 @@ impl QueryResult {
         let mut blocks = vec![Block::Line(line)];
         let reason = figure.reason.as_ref().filter(|_| !self.result.is_empty());
         blocks.extend(reason.map(|reason| Block::text(format!("  {reason}"))));
+        blocks
+            .extend(figure.made_of.as_ref().map(|made_of| Block::Line(vec![span(format!("  {made_of}"), Tone::Dim)])));
         blocks
     }
 }

@@ -10,6 +10,7 @@ use crate::commands::query::value::{measured, with_unit};
 use crate::output::block::{Block, Span, Table, Tone, plain, span};
 use crate::output::tone;
 use crate::output::view::View;
+use liveops_domain::metric::estimate::Estimate;
 use liveops_domain::metric::labels::Labels;
 use liveops_domain::metric::quantity::Unit;
 use liveops_domain::metric::series::{Measured, Series};
@@ -47,7 +48,10 @@ pub(super) fn blocks(report: &QueryResult, view: &View) -> Vec<Block> {
             let rows: Vec<(&Labels, Vec<Span>)> = order
                 .into_iter()
                 .map(|at| &samples[at])
-                .map(|one| (&one.labels, vec![plain(measured(&one.point.value, unit))]))
+                .map(|one| {
+                    let bound = if report.lower_bounds.contains(&one.labels) { "> " } else { "" };
+                    (&one.labels, vec![plain(format!("{bound}{}", measured(&one.point.value, unit)))])
+                })
                 .collect();
             let at = samples.first().map(|one| view.time(one.point.at));
             let mut blocks = listed(&rows, &["value"], &at.unwrap_or_default(), "{}", view);
@@ -84,13 +88,13 @@ fn breakdown(figure: &Figure) -> Vec<Block> {
     let Some(label) = figure.by.as_ref().filter(|_| !figure.values.is_empty()) else {
         return Vec::new();
     };
-    let mut values: Vec<(&String, f64)> = figure.values.iter().map(|(k, v)| (k, *v)).collect();
-    values.sort_by(|a, b| descending(a.1, b.1));
+    let mut values: Vec<(&String, Estimate)> = figure.values.iter().map(|(k, v)| (k, *v)).collect();
+    values.sort_by(|a, b| descending(a.1.value, b.1.value));
     let mut table = Table::new([label, "value"]).right(&[1]).indent(2);
     for (name, value) in values {
         let tone = tone::level(figure.kpi.level(value));
         let tone = if tone == Tone::Good { Tone::Plain } else { tone };
-        table.row(vec![plain(name.clone()), span(figure.unit.show(value), tone)]);
+        table.row(vec![plain(name.clone()), span(value.show(&figure.unit), tone)]);
     }
     vec![Block::Blank, Block::Table(table)]
 }

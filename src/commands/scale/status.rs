@@ -62,7 +62,11 @@ pub(super) async fn run(_args: &StatusArgs, cx: &Context) -> Result<Exit> {
             let named = |name: &&str| kpis.readings.iter().find(|reading| reading.kpi.name == *name);
             let found = trigger.figures.iter().find_map(named);
             let known = found.filter(|reading| reading.is_sure());
-            let value = known.and_then(|reading| trigger.convert(reading.value?, &reading.kpi.unit));
+            let value = known.and_then(|reading| {
+                let value = trigger.convert(reading.value?.value, &reading.kpi.unit)?;
+                // What lies above a bound that is no hit may be one.
+                (!reading.value?.is_lower_bound || trigger.is_hit(value)).then_some(value)
+            });
             TriggerState {
                 name: trigger.name,
                 limit: trigger.limit,

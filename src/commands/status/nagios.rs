@@ -25,7 +25,7 @@ pub(crate) fn line(report: &StatusReport) -> String {
             Some(format!(
                 "'{}'={};{};{}",
                 escape(&reading.kpi.name).replace(['\'', '='], "_"),
-                reading.value?,
+                reading.value?.value,
                 limit(&reading.kpi.warn),
                 limit(&reading.kpi.critical)
             ))

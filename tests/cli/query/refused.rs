@@ -124,3 +124,25 @@ fn a_step_that_gives_too_many_points_is_adapted_and_said() {
     );
     assert_eq!(stub.requests()[0].param("step").as_deref(), Some("60"));
 }
+
+#[test]
+fn names_with_dots_are_quoted_as_prometheus_3_takes_them() {
+    let metric = json!({"__name__": "http.server.requests", "k8s.pod": "a"});
+    let stub = prometheus(vector(&[(metric, "1")]));
+    let refused = ask(&stub, &["http.server.requests"]).expect_code(2);
+    assert!(refused.stderr.contains("in quotes: `{\"http.server.requests\"}`"), "{}", refused.stderr);
+    let name = ask(&stub, &["{\"http.server.requests\"}", "-o", "name"]).expect_code(0).stdout;
+    assert_eq!(name.trim(), "{\"http.server.requests\",\"k8s.pod\"=\"a\"}");
+    ask(&stub, &[name.trim()]).expect_code(0);
+    ask(&stub, &["info(x, {data=~\".*\"})"]).expect_code(0);
+}
+
+#[test]
+fn one_odd_series_spoils_none_of_the_others_and_is_warned_of() {
+    let stub = prometheus(Answer::json(json!({"status": "success", "data": {"resultType": "vector", "result": [
+        {"metric": {"a": "1"}, "value": [AT, "1"]}, {"metric": {"a": "2"}, "value": [AT, {"odd": true}]},
+    ]}})));
+    let run = ask(&stub, &["x"]).expect_code(0);
+    assert!(run.stdout.contains("1 series"), "{}", run.stdout);
+    assert_eq!(run.stderr, "warning: 1 series of the answer left out: not of the shape that Prometheus gives\n");
+}

@@ -72,6 +72,8 @@ pub struct Probed {
     pub part: Part,
     /// The series with their values, or why they are not known.
     pub series: Result<Vec<(Labels, f64)>, String>,
+    /// Of a condition without series: what it is made of that has no samples.
+    pub absent: Vec<String>,
 }
 
 impl Probed {
@@ -89,7 +91,12 @@ impl Probed {
             };
         };
         if series.is_empty() {
-            return format!("`{query}` gives nothing at all: its metric is missing or has no recent samples");
+            return match self.absent.first() {
+                Some(absent) => {
+                    format!("`{query}` gives nothing at all: `{absent}` is missing or has no recent samples")
+                }
+                None => format!("`{query}` gives nothing now: no series meets it"),
+            };
         }
         let mut values: Vec<String> = series
             .iter()
@@ -131,15 +138,17 @@ mod tests {
 
     #[test]
     fn the_distance_is_shown() {
-        let probed = |series: Vec<(Labels, f64)>| {
-            Probed { part: Part { query: "x".into(), needs: Some("> 0.02".into()) }, series: Ok(series) }.show()
+        let asked = |series: Vec<(Labels, f64)>, absent: Vec<String>| {
+            Probed { part: Part { query: "x".into(), needs: Some("> 0.02".into()) }, series: Ok(series), absent }.show()
         };
+        let probed = |series| asked(series, Vec::new());
         let eu = Labels::from([("region".into(), "eu".into())]);
         assert_eq!(
             probed(vec![(eu, 0.012), (Labels::new(), f64::NAN)]),
             "is 0.012 {region=\"eu\"}, NaN; must be > 0.02: `x`"
         );
-        assert!(probed(Vec::new()).contains("metric is missing"));
+        assert_eq!(probed(Vec::new()), "`x` gives nothing now: no series meets it");
+        assert!(asked(Vec::new(), vec!["up".into()]).contains("`up` is missing"));
         assert!(probed(vec![(Labels::new(), 1.0); 9]).contains("5 more"));
     }
 }

@@ -71,7 +71,7 @@ fn value(metric: &Kpi, window: &[Scrapes], kind: &KpiKind) -> Result<Measurement
         .filter_map(|(index, current)| Some(Window { current: current.as_ref()?, earlier: earlier(index) }))
         .collect();
     let narrow = Kpi { kind: kind.clone(), by: None, ..metric.clone() };
-    scrape::evaluate(&narrow, &windows).map(|value| Measurement::Value(value.total)).map_err(|_| Fault::NoSeries)
+    scrape::evaluate(&narrow, &windows).map(|value| Measurement::Value(value.total.value)).map_err(|_| Fault::NoSeries)
 }
 
 /// By how much the selected series grew, by their `le` (empty without); `None` when the latest scrapes have none.

@@ -2,6 +2,7 @@
 
 use crate::alert::{Alert, AlertState};
 use crate::incident::state::Incident;
+use crate::metric::estimate::Estimate;
 use crate::metric::kpi::Kpi;
 use crate::metric::level::Level;
 use crate::metric::threshold::Threshold;
@@ -69,10 +70,10 @@ impl Recovery {
     }
 }
 
-fn over(kpi: &Kpi, value: Option<f64>, limit: Option<&Threshold>) -> String {
+fn over(kpi: &Kpi, value: Option<Estimate>, limit: Option<&Threshold>) -> String {
     match (value, limit) {
         (Some(value), Some(limit)) => {
-            let value = kpi.unit.show(value);
+            let value = value.show(&kpi.unit);
             format!("{} is {value}, limit {}", kpi.name, limit.text)
         }
         _ => format!("{} is not normal", kpi.name),

@@ -3,6 +3,8 @@
 //! Source of the rules: Prometheus 2.42, `promql/quantile.go` (`bucketQuantile`,
 //! `coalesceBuckets`, `ensureMonotonic`).
 
+use crate::metric::estimate::Estimate;
+
 /// The `q`-quantile of a histogram given as `(upper bound, cumulative count)` in any order.
 /// Counts may be rates. Linear inside a bucket; the lowest bucket begins at 0 when its bound is
 /// above 0; in the highest bucket the answer is the bound below it.
@@ -15,36 +17,44 @@
 /// Buckets with the same bound are added up; a count lower than that of a smaller bucket is
 /// raised to it; a bound that is `NaN` is left out.
 pub fn quantile(q: f64, cumulative: &[(f64, f64)]) -> f64 {
+    estimate(q, cumulative).value
+}
+
+/// The same, with what the buckets tell of it: in the highest bucket the bound below it is all that is known.
+pub fn estimate(q: f64, cumulative: &[(f64, f64)]) -> Estimate {
+    let exactly = Estimate::from;
     if q.is_nan() {
-        return f64::NAN;
+        return exactly(f64::NAN);
     }
     if q < 0.0 {
-        return f64::NEG_INFINITY;
+        return exactly(f64::NEG_INFINITY);
     }
     if q > 1.0 {
-        return f64::INFINITY;
+        return exactly(f64::INFINITY);
     }
     let buckets = prepare(cumulative);
     let [below @ .., highest] = buckets.as_slice() else {
-        return f64::NAN;
+        return exactly(f64::NAN);
     };
     let Some(second) = below.last() else {
-        return f64::NAN;
+        return exactly(f64::NAN);
     };
     if highest.0 != f64::INFINITY || highest.1 == 0.0 || highest.1.is_nan() {
-        return f64::NAN;
+        return exactly(f64::NAN);
     }
     let rank = q * highest.1;
     let index = below.partition_point(|(_, count)| *count < rank);
     let Some(&(end, count)) = below.get(index) else {
-        return second.0;
+        // Rates of the same observations differ in their last bits.
+        let is_beyond = rank > second.1 * (1.0 + 1e-9);
+        return Estimate { value: second.0, is_lower_bound: is_beyond };
     };
     let (start, before) = match index.checked_sub(1) {
         Some(previous) => below[previous],
-        None if end <= 0.0 => return end,
+        None if end <= 0.0 => return exactly(end),
         None => (0.0, 0.0),
     };
-    start + (end - start) * ((rank - before) / (count - before))
+    exactly(start + (end - start) * ((rank - before) / (count - before)))
 }
 
 /// Whether there is a bucket with the bound `+Inf`, without which no quantile can be told.
@@ -122,6 +132,20 @@ mod tests {
         for (q, buckets) in cases {
             assert!(quantile(q, buckets).is_nan(), "{q} of {buckets:?}");
         }
+    }
+
+    #[test]
+    fn beyond_the_last_finite_bucket_it_is_a_lower_bound() {
+        let buckets = [(0.1, 90.0), (0.5, 98.0), (INF, 100.0)];
+        for (q, want) in [
+            (0.9, Estimate::from(0.1)),
+            (0.98, Estimate::from(0.5)),
+            (0.99, Estimate::above(0.5)),
+            (1.0, Estimate::above(0.5)),
+        ] {
+            assert_eq!(estimate(q, &buckets), want, "{q}");
+        }
+        assert_eq!(estimate(1.0, &[(1.0, 3.0), (INF, 3.0)]), Estimate::from(1.0));
     }
 
     fn buckets() -> impl Strategy<Value = Vec<(f64, f64)>> {

@@ -1,6 +1,8 @@
 //! Metrics: series, histograms, PromQL, KPIs and their levels.
 
+pub mod estimate;
 pub mod exposition;
+pub mod freshness;
 pub mod histogram;
 pub mod kpi;
 pub mod labels;

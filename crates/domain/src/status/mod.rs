@@ -12,9 +12,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
 use crate::alert::Alert;
+use crate::metric::estimate::Estimate;
+use crate::metric::freshness::{Freshness, GoneMember};
 use crate::metric::kpi::Kpi;
 use crate::metric::level::Level;
 use crate::metric::number;
+use crate::metric::threshold::Threshold;
 use crate::status::health::ServiceState;
 
 /// Where a KPI's value came from.
@@ -42,28 +45,51 @@ pub struct KpiReading {
     pub kpi: Kpi,
     pub origin: Origin,
     /// The whole; none when it is unknown.
-    pub value: Option<f64>,
+    pub value: Option<Estimate>,
     /// By the values of the KPI's label.
-    pub by: BTreeMap<String, f64>,
+    pub by: BTreeMap<String, Estimate>,
+    /// Parts that were there in the last hour, and are not.
+    pub gone: Vec<GoneMember>,
+    pub freshness: Freshness,
     pub level: Level,
     /// Why it is unknown, or what to know about the value.
     pub note: Option<String>,
     /// The last hour, evenly spaced.
     pub trend: Vec<Option<f64>>,
-    /// When the value was read, if that is not now: the last good one of a `--watch`.
+    /// When the value was true, if that is not now: its newest sample's time, or the last good one of a `--watch`.
     pub as_of: Option<DateTime<Utc>>,
 }
 
 impl KpiReading {
     /// A value, judged by the KPI's thresholds.
-    pub fn known(kpi: Kpi, origin: Origin, value: f64, by: BTreeMap<String, f64>) -> Self {
+    pub fn known(kpi: Kpi, origin: Origin, value: Estimate, by: BTreeMap<String, Estimate>) -> Self {
         let level = kpi.level(value);
-        let note = number::special(value).map(|special| match special {
-            "NaN" => UNDEFINED.to_owned(),
-            other => format!("the value is {other}"),
-        });
-        let value = Some(value).filter(|value| value.is_finite());
-        Self { kpi, origin, value, by, level, note, trend: Vec::new(), as_of: None }
+        let note = match number::special(value.value) {
+            Some("NaN") => Some(UNDEFINED.to_owned()),
+            Some(other) => Some(format!("the value is {other}")),
+            None if value.is_lower_bound => Some("beyond the histogram's last bucket".to_owned()),
+            None => None,
+        };
+        let value = Some(value).filter(|value| value.value.is_finite());
+        Self { level, note, value, by, ..Self::unknown(kpi, origin, "") }
+    }
+
+    /// The same with its age. What is stale, or lacks a part that was there, is not known to be well.
+    pub fn aged(mut self, freshness: Freshness, gone: Vec<GoneMember>, now: DateTime<Utc>) -> Self {
+        if let Some(why) = freshness.stale(now) {
+            self.level = Level::Unknown;
+            self.as_of = freshness.newest;
+            self.note = Some(why);
+        }
+        if gone.iter().any(|member| member.is_missed(now)) {
+            self.level = self.level.max(Level::Unknown);
+        }
+        Self { freshness, gone, ..self }
+    }
+
+    /// The parts that are gone, in words.
+    pub fn missing(&self, now: DateTime<Utc>) -> impl Iterator<Item = String> {
+        self.gone.iter().map(move |member| member.show(member.was.map(|was| self.kpi.unit.show(was)), now))
     }
 
     /// The same, of which not everything is known: its level is no more.
@@ -97,6 +123,8 @@ impl KpiReading {
             origin,
             value: None,
             by: BTreeMap::new(),
+            gone: Vec::new(),
+            freshness: Freshness::default(),
             level: Level::Unknown,
             note: Some(why.into()),
             trend: Vec::new(),
@@ -111,7 +139,28 @@ pub struct ServiceReading {
     pub name: String,
     pub state: ServiceState,
     pub latency_ms: Option<u64>,
+    /// How bad that is.
+    pub latency: Level,
     pub detail: String,
+}
+
+impl ServiceReading {
+    /// An answer that is late is no good one, whatever it says.
+    pub fn late(self, latency_ms: u64, warn: Option<&Threshold>, critical: Option<&Threshold>) -> Self {
+        let latency = Estimate::from(latency_ms as f64).level(warn, critical);
+        let limit = if latency == Level::Critical { critical } else { warn };
+        let (Some(limit), true) = (limit, latency > Level::Ok) else {
+            return Self { latency, ..self };
+        };
+        let word = if latency == Level::Critical { "critical" } else { "warn" };
+        let detail = format!("{}; answers in {latency_ms} ms ({word} {limit})", self.detail);
+        let state = if self.state == ServiceState::Healthy { ServiceState::Degraded } else { self.state };
+        Self { latency, detail, state, ..self }
+    }
+
+    pub fn level(&self) -> Level {
+        Level::from(self.state).max(self.latency)
+    }
 }
 
 /// The scrape targets of Prometheus.
@@ -197,7 +246,7 @@ pub struct Readings {
 impl Readings {
     /// The level of each thing that was looked at. A source of alerts that should answer and does not is unknown.
     pub fn levels(&self, alerts_expected: bool, sources_down: usize) -> Vec<Level> {
-        let services = self.services.iter().map(|service| service.state.into());
+        let services = self.services.iter().map(ServiceReading::level);
         let kpis = self.kpis.iter().map(|reading| reading.level);
         let mut levels: Vec<Level> = services.chain(kpis).collect();
         match &self.alerts {

@@ -11,7 +11,8 @@ use liveops_domain::alert::probe::{Part, Probed, parts};
 use liveops_domain::alert::rule::Rule;
 use liveops_domain::alert::union::Answered;
 use liveops_domain::metric::labels::Labels;
-use liveops_domain::metric::series::{Answer, Series};
+use liveops_domain::metric::promql;
+use liveops_domain::metric::series::{Answer, Queried, Series};
 use liveops_domain::status::source::{Source, SourceState};
 
 /// The facts, the systems that were asked, and every name that there is.
@@ -138,7 +139,16 @@ async fn probe(rules: &[Rule], prometheus: &Prometheus<'_>) -> Vec<Probed> {
     let mut probed = Vec::new();
     for part in parts(&rule.expression) {
         let series = ask(&part, prometheus).await;
-        probed.push(Probed { part, series });
+        let mut absent = Vec::new();
+        if series.as_ref().is_ok_and(Vec::is_empty) {
+            for selector in promql::selectors(&part.query) {
+                let found = prometheus.instant(&format!("count({selector})"), None).await;
+                let is_absent =
+                    |queried: Queried| matches!(queried.answer, Answer::Vector(series) if series.is_empty());
+                absent.extend(found.is_ok_and(is_absent).then_some(selector));
+            }
+        }
+        probed.push(Probed { part, series, absent });
     }
     probed
 }

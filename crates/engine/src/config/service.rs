@@ -8,6 +8,8 @@ use crate::config::node::Node;
 use crate::config::rollout::Rollout;
 use crate::config::secret::{Secret, Source};
 use crate::config::{endpoint, rollout};
+use liveops_domain::metric::quantity::Unit;
+use liveops_domain::metric::threshold::{Threshold, ThresholdError};
 use liveops_domain::text::suggest::nearest;
 
 /// The Deployment of a service, and the container in it that has its image.
@@ -15,6 +17,13 @@ use liveops_domain::text::suggest::nearest;
 pub struct Workload {
     pub deployment: Option<String>,
     pub container: Option<String>,
+}
+
+/// From where on an answer of the health API is late.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Latency {
+    pub warn: Option<Threshold>,
+    pub critical: Option<Threshold>,
 }
 
 /// One service of the game.
@@ -30,6 +39,8 @@ pub struct Service {
     pub metrics: Vec<Endpoint>,
     /// The metrics endpoint was derived from the health API's base, so its absence is no fault.
     pub metrics_guessed: bool,
+    /// From which latency of the health API on it is slow.
+    pub latency: Latency,
     pub workload: Option<Workload>,
     /// How its new versions are rolled out.
     pub rollout: Option<Rollout>,
@@ -87,6 +98,15 @@ fn decode(node: &Node, path: &str, problems: &mut Problems) -> Service {
     if metrics_guessed && let Some(health) = &health {
         metrics.extend(guess_metrics(health));
     }
+    let latency = section.get("latency").map(|node| {
+        let mut latency = Section::open(node, format!("{path}.latency"), problems);
+        let found = Latency {
+            warn: latency.parse("warn", problems, milliseconds),
+            critical: latency.parse("critical", problems, milliseconds),
+        };
+        latency.finish(problems);
+        found
+    });
     let workload = section.get("workload").map(|node| {
         let mut workload = Section::open(node, format!("{path}.workload"), problems);
         let found = Workload {
@@ -98,7 +118,15 @@ fn decode(node: &Node, path: &str, problems: &mut Problems) -> Service {
     });
     let rollout = section.get("rollout").and_then(|node| rollout::decode(node, &format!("{path}.rollout"), problems));
     section.finish(problems);
-    Service { name: name.unwrap_or_default(), owner, health, metrics, metrics_guessed, workload, rollout }
+    let (name, latency) = (name.unwrap_or_default(), latency.unwrap_or_default());
+    Service { name, owner, health, metrics, metrics_guessed, latency, workload, rollout }
+}
+
+/// `200ms` is `> 200ms`: what is late is above its limit.
+fn milliseconds(text: &str) -> Result<Threshold, ThresholdError> {
+    let is_bare = text.trim().starts_with(|c: char| c.is_ascii_digit());
+    let text = if is_bare { format!("> {}", text.trim()) } else { text.to_owned() };
+    Threshold::parse(&text, &Unit::Milliseconds)
 }
 
 /// The health API has the metrics at a known path (domain: Service health API).

@@ -42,9 +42,10 @@ pub async fn asked(cx: &Session, client: &Prometheus<'_>) -> Result<Vec<Finding>
     let (kpis, limit, now) = (cx.kpis()?, cx.http()?.call_timeout(), cx.clock.now());
     let asked = stream::iter(kpis.iter()).map(async |kpi| {
         let began = Instant::now();
-        let (reading, answer) = prometheus::value(client, kpi, now).await;
+        let asked = prometheus::value(client, kpi, None, now).await;
+        let reading = asked.reading;
         let is_in_doubt = reading.level == Level::Unknown && !reading.is_undefined();
-        let answer = answer.map(|queried| has_value(&queried.answer));
+        let answer = asked.total.map(|queried| has_value(&queried.answer));
         KpiCheck { kpi, answer, doubt: reading.note.filter(|_| is_in_doubt), took: began.elapsed() }
     });
     let mut all: Vec<KpiCheck<'_>> = asked.buffer_unordered(AT_ONCE).collect().await;

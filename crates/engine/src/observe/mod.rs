@@ -1,11 +1,13 @@
 //! What is true now: a file a source, each with who answered.
 
+pub mod age;
 pub mod alerts;
 pub mod flags;
 pub mod kpis;
 pub mod last_good;
 pub mod metrics_paths;
 pub mod prometheus;
+pub mod quantile;
 pub mod scrape;
 pub mod services;
 pub mod trends;

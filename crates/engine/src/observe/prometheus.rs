@@ -8,9 +8,14 @@ use futures_util::future::join_all;
 
 use crate::clients::http::request::Effort;
 use crate::clients::prometheus::Prometheus;
+use crate::observe::age;
+use crate::observe::age::{Intervals, KpiAges};
+use crate::observe::quantile::beyond;
 use crate::session::Session;
 use liveops_domain::error::{Error, Result};
+use liveops_domain::metric::estimate::Estimate;
 use liveops_domain::metric::kpi::Kpi;
+use liveops_domain::metric::labels::Labels;
 use liveops_domain::metric::series::{Answer, Queried, ScrapeTarget, Series};
 use liveops_domain::status::source::{Source, SourceState};
 use liveops_domain::status::{KpiReading, Origin, Targets};
@@ -44,22 +49,23 @@ pub async fn ask(cx: &Session, kpis: &[Kpi]) -> Said {
     let now = cx.clock.now();
     let asked = join_all(kpis.iter().map(|kpi| one(&client, kpi, now)));
     let (asked, targets) = tokio::join!(asked, client.targets());
-    let errors = || asked.iter().filter_map(|(_, error)| error.as_ref());
+    let errors = || asked.iter().filter_map(|one| one.total.as_ref().err());
     let outage = errors().chain(targets.as_ref().err()).find(|error| error.is_outage());
-    let answered = asked.iter().any(|(_, error)| error.as_ref().is_none_or(is_about_the_question)) || targets.is_ok();
+    let answered =
+        asked.iter().any(|one| one.total.as_ref().err().is_none_or(is_about_the_question)) || targets.is_ok();
     let first = errors().chain(targets.as_ref().err()).next();
     if let (false, Some(error)) = (answered, outage.or(first)) {
         return down(error);
     }
     let source = Source::asked("prometheus", began.elapsed(), Ok(())).partly(outage.map(Error::reason));
-    let mut warnings = Vec::new();
-    let kpis = asked
-        .into_iter()
-        .map(|((reading, said), _)| {
-            warnings.extend(said);
-            reading
-        })
-        .collect();
+    let said = |one: &KpiAnswer| -> Vec<String> {
+        let on = |text: &String| format!("prometheus, on KPI `{}`: {text}", one.reading.kpi.name);
+        one.warnings.iter().map(on).collect()
+    };
+    let mut warnings: Vec<String> = asked.iter().flat_map(said).collect();
+    let intervals = targets.as_deref().map(Intervals::of).unwrap_or_default();
+    let aged = join_all(asked.into_iter().map(|one| one.aged(&client, &intervals, now))).await;
+    let kpis = aged.into_iter().map(|one| one.reading).collect();
     warnings.sort();
     warnings.dedup();
     // Query front ends (Thanos, Mimir) scrape nothing, and say 404.
@@ -77,44 +83,87 @@ fn down(error: &Error) -> Said {
     Said { source, kpis: Vec::new(), targets: None, warnings: Vec::new() }
 }
 
-type Asked = ((KpiReading, Vec<String>), Option<Error>);
-
-/// What it is now, and the answer itself. Of an answer that is not whole, the value is shown and not judged.
-pub async fn value(client: &Prometheus<'_>, kpi: &Kpi, now: DateTime<Utc>) -> (KpiReading, Result<Queried>) {
-    let answer = client.instant(&kpi.promql(), None).await;
-    let reading = match &answer {
-        Ok(queried) => match queried.warnings.first() {
-            None => read(kpi, queried, now),
-            Some(warning) => read(kpi, queried, now).doubtful(warning),
-        },
-        Err(error) => KpiReading::unknown(kpi.clone(), Origin::Prometheus, error.reason()),
-    };
-    (reading, answer)
+/// What was answered for one KPI.
+pub struct KpiAnswer {
+    pub reading: KpiReading,
+    /// The answer for the whole.
+    pub total: Result<Queried>,
+    pub warnings: Vec<String>,
+    ages: KpiAges,
 }
 
-async fn one(client: &Prometheus<'_>, kpi: &Kpi, now: DateTime<Utc>) -> Asked {
+/// A KPI as it is now, or was at that time.
+pub async fn value(client: &Prometheus<'_>, kpi: &Kpi, at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> KpiAnswer {
+    let (asked, targets) = tokio::join!(current(client, kpi, at, now), client.targets());
+    let intervals = targets.as_deref().map(Intervals::of).unwrap_or_default();
+    asked.aged(client, &intervals, at.unwrap_or(now)).await
+}
+
+async fn current(client: &Prometheus<'_>, kpi: &Kpi, at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> KpiAnswer {
     let query = kpi.promql();
-    let trend = client.range(&query, now - HOUR, now, STEP);
+    let total = async { tokio::join!(client.instant(&query, at), beyond(client, &query, at)) };
     let by = async {
-        match kpi.promql_by() {
-            Some(query) => client.instant(&query, None).await.ok(),
-            None => None,
-        }
+        let query = kpi.promql_by()?;
+        Some(tokio::join!(client.instant(&query, at), beyond(client, &query, at)))
     };
-    let ((mut reading, total), trend, by) = tokio::join!(value(client, kpi, now), trend, by);
-    let answers = total.as_ref().ok().into_iter().chain(&by);
-    let warnings = answers.flat_map(|queried| &queried.warnings);
-    let warnings = warnings.map(|warning| format!("prometheus, on KPI `{}`: {warning}", kpi.name)).collect();
-    if reading.value.is_some() {
-        reading.by = by.map(|queried| parts(&queried, kpi)).unwrap_or_default();
+    let ((total, is_beyond), by, ages) = tokio::join!(total, by, age::ask(client, kpi, at));
+    let mut warnings = total.as_ref().map(|total| total.warnings.clone()).unwrap_or_default();
+    let mut reading = match &total {
+        Ok(queried) => read(kpi, queried, !is_beyond.is_empty(), at.unwrap_or(now)),
+        Err(error) => KpiReading::unknown(kpi.clone(), Origin::Prometheus, error.reason()),
+    };
+    match by {
+        Some((Ok(by), beyond)) => {
+            if reading.value.is_some() {
+                reading.by = parts(&by, kpi, &beyond);
+            }
+            warnings.extend(by.warnings);
+        }
+        // The whole has failed as well, then, or will be said to.
+        Some((Err(error), _)) if total.is_ok() => warnings.push(format!("no breakdown: {error}")),
+        _ => {}
     }
-    reading.trend = trend.map(|queried| self::trend(&queried, now)).unwrap_or_default();
-    ((reading, warnings), total.err())
+    // Of an answer that is not whole, the value is shown and not judged.
+    if let Some(warning) = total.as_ref().ok().and_then(|total| total.warnings.first()) {
+        reading = reading.doubtful(warning);
+    }
+    KpiAnswer { reading, total, warnings, ages }
+}
+
+async fn one(client: &Prometheus<'_>, kpi: &Kpi, now: DateTime<Utc>) -> KpiAnswer {
+    let query = kpi.promql();
+    let (mut asked, trend) = tokio::join!(current(client, kpi, None, now), client.range(&query, now - HOUR, now, STEP));
+    asked.reading.trend = trend.map(|queried| self::trend(&queried, now)).unwrap_or_default();
+    asked
+}
+
+impl KpiAnswer {
+    /// The reading with its age at that time, and with what is gone as it was.
+    async fn aged(mut self, client: &Prometheus<'_>, intervals: &Intervals, now: DateTime<Utc>) -> Self {
+        let kpi = &self.reading.kpi;
+        let Some(freshness) = self.ages.freshness(kpi, intervals) else {
+            return self;
+        };
+        let mut gone = self.ages.gone(&freshness, now);
+        if let (Some(query), Some(last)) = (kpi.promql_by(), gone.iter().map(|member| member.last_seen).max())
+            && let Ok(then) = client.instant(&query, Some(last)).await
+        {
+            let then = parts(&then, kpi, &[]);
+            for member in &mut gone {
+                member.was = then.get(&member.name).map(|was| was.value).filter(|was| was.is_finite());
+            }
+        }
+        // Of a part whose samples ended, only what it was is true.
+        self.reading.by.retain(|name, _| !gone.iter().any(|member| member.name == *name));
+        self.reading = self.reading.aged(freshness, gone, now);
+        self
+    }
 }
 
 /// Exactly one series is a value; none, several, or a histogram are not.
-fn read(kpi: &Kpi, queried: &Queried, now: DateTime<Utc>) -> KpiReading {
+fn read(kpi: &Kpi, queried: &Queried, is_lower_bound: bool, now: DateTime<Utc>) -> KpiReading {
     let by = BTreeMap::new;
+    let estimate = |value: f64| Estimate { value, is_lower_bound };
     let unknown = |why: String| KpiReading::unknown(kpi.clone(), Origin::Prometheus, why);
     if let Some(at) = newest(&queried.answer).filter(|at| now - *at > STALE) {
         let why = format!("the newest value is from {}; is a cache in front of it?", relative(at, now));
@@ -123,12 +172,12 @@ fn read(kpi: &Kpi, queried: &Queried, now: DateTime<Utc>) -> KpiReading {
     match &queried.answer {
         Answer::Scalar(point) => point.value.float().map_or_else(
             || unknown("a histogram instead of a number".into()),
-            |value| KpiReading::known(kpi.clone(), Origin::Prometheus, value, by()),
+            |value| KpiReading::known(kpi.clone(), Origin::Prometheus, value.into(), by()),
         ),
         Answer::Vector(series) => match series.as_slice() {
             [] => unknown("no series; is the metric scraped?".into()),
             [only] => match last(only) {
-                Some(value) => KpiReading::known(kpi.clone(), Origin::Prometheus, value, by()),
+                Some(value) => KpiReading::known(kpi.clone(), Origin::Prometheus, estimate(value), by()),
                 None => unknown("a native histogram instead of a number; use histogram_quantile()".into()),
             },
             several => {
@@ -153,11 +202,14 @@ fn last(series: &Series) -> Option<f64> {
     series.points.last()?.value.float()
 }
 
-fn parts(queried: &Queried, kpi: &Kpi) -> BTreeMap<String, f64> {
+fn parts(queried: &Queried, kpi: &Kpi, beyond: &[Labels]) -> BTreeMap<String, Estimate> {
     let (Answer::Vector(series), Some(label)) = (&queried.answer, &kpi.by) else {
         return BTreeMap::new();
     };
-    let part = |series: &Series| Some((series.labels.get(label).cloned().unwrap_or_default(), last(series)?));
+    let part = |series: &Series| {
+        let estimate = Estimate { value: last(series)?, is_lower_bound: beyond.contains(&series.labels) };
+        Some((series.labels.get(label).cloned().unwrap_or_default(), estimate))
+    };
     series.iter().filter_map(part).collect()
 }
 

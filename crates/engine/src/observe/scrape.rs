@@ -16,11 +16,14 @@ use crate::observe::metrics_paths::MissingPaths;
 use crate::session::Session;
 use liveops_domain::error::{Error, Result};
 use liveops_domain::metric::exposition::{Exposition, Sample};
-use liveops_domain::metric::kpi::{Kpi, KpiKind};
-use liveops_domain::metric::scrape::{KpiValue, NoValue, STARTED, Snapshot, Window, evaluate, keep};
+use liveops_domain::metric::freshness::{Freshness, GoneMember};
+use liveops_domain::metric::kpi::Kpi;
+use liveops_domain::metric::scrape::gone::gone;
+use liveops_domain::metric::scrape::{KpiValue, NoValue, STARTED, Snapshot, Window, created_name, evaluate, keep};
 use liveops_domain::metric::selector::Selector;
 use liveops_domain::status::source::{Source, SourceState};
 use liveops_domain::status::{KpiReading, Origin};
+use liveops_domain::text::count::count;
 use liveops_domain::text::time::compact;
 
 /// A sample that carries an older time is no answer any more: Prometheus' lookback.
@@ -33,10 +36,10 @@ const AT_ONCE: usize = 256;
 /// Between the two scrapes of a first status.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Scrapes are kept this far apart, for as long as the longest window.
+/// Scrapes are kept this far apart, and farther where the longest window needs it, for as long as that window.
 const SPACING: TimeDelta = TimeDelta::seconds(15);
 
-const KEPT: usize = 24;
+const KEPT: i32 = 24;
 
 /// What the scrapes gave.
 pub struct Scraped {
@@ -45,7 +48,7 @@ pub struct Scraped {
     pub sources: Vec<Source>,
 }
 
-/// One metrics endpoint with the scrapes that are known of it, oldest first.
+/// One metrics endpoint with the scrapes that are known of it, oldest first. One that failed is an empty one.
 struct Place<'a> {
     service: &'a Service,
     endpoint: &'a Endpoint,
@@ -67,9 +70,6 @@ pub async fn ask(cx: &Session, services: &[&Service], kpis: &[Kpi], cache: &Cach
         tokio::time::sleep(PAUSE).await;
         let again = scrape_all(cx, services, kpis, cache, &misses).await;
         for (place, again) in places.iter_mut().zip(again) {
-            if place.current.is_err() {
-                place.history = again.history;
-            }
             let first = std::mem::replace(&mut place.current, again.current);
             // The first becomes the earlier one, whatever the cache held: that was too old, or nothing.
             place.history.extend(first.ok());
@@ -78,12 +78,16 @@ pub async fn ask(cx: &Session, services: &[&Service], kpis: &[Kpi], cache: &Cach
         }
     }
     for place in &places {
-        remember(place, kpis, cache);
+        remember(place, kpis, cache, cx.clock.now());
     }
     let missed = places.iter().filter(|place| is_guess_that_missed(place));
     let missed = missed.map(|place| place.endpoint.url.show());
     misses.add(missed, cache, cx.clock.now());
-    let readings = kpis.iter().map(|kpi| reading(kpi, &places)).collect();
+    let now = cx.clock.now();
+    for place in places.iter_mut().filter(|place| place.current.is_err()) {
+        place.history.push(Snapshot::new(now, Vec::new()));
+    }
+    let readings = kpis.iter().map(|kpi| reading(kpi, &places, now)).collect();
     Scraped { kpis: readings, sources: sources(&places) }
 }
 
@@ -115,10 +119,7 @@ async fn scrape_all<'a>(
                 Ok((snapshot, stale)) => (Ok(snapshot), stale),
                 Err(error) => (Err(error), None),
             };
-            let history = match &current {
-                Ok(_) => cache.load(&key(endpoint, kpis)).unwrap_or_default(),
-                Err(_) => Vec::new(),
-            };
+            let history = cache.load(&key(endpoint, kpis)).unwrap_or_default();
             Place { service, endpoint, history, current, stale, took: began.elapsed() }
         })
         .buffered(AT_ONCE)
@@ -134,7 +135,12 @@ async fn one(
     selectors: &[Selector],
 ) -> Result<(Snapshot, Option<TimeDelta>)> {
     let target = cx.target(&service.name, endpoint)?;
-    let wanted = |name: &str| name == STARTED || selectors.iter().any(|selector| selector.name() == name);
+    let created: Vec<String> = selectors.iter().map(|selector| created_name(selector.name())).collect();
+    let wanted = |name: &str| {
+        name == STARTED
+            || selectors.iter().any(|selector| selector.name() == name)
+            || created.iter().any(|one| one == name)
+    };
     let (exposition, answer) = scrape(cx.http()?, &target, "", Effort::Quick, wanted).await?;
     let at = cx.clock.now();
     // By the endpoint's own clock, where it tells: ours may be off.
@@ -161,52 +167,59 @@ fn fresh(exposition: Exposition, now: DateTime<Utc>) -> (Vec<Sample>, Option<Tim
     (samples, stale)
 }
 
-/// The KPI over the endpoints that answered, each against its own earlier scrape.
+/// The KPI over the endpoints that answered, each against its own earlier scrapes.
 fn compute(kpi: &Kpi, places: &[Place<'_>]) -> Result<KpiValue, NoValue> {
-    let of_service = |place: &&Place<'_>| kpi.service.as_ref().is_none_or(|name| *name == place.service.name);
-    let windows: Vec<Window<'_>> = places
-        .iter()
-        .filter(of_service)
-        .filter_map(|place| {
-            let current = place.current.as_ref().ok()?;
-            Some(Window { earlier: earlier(kpi, &place.history, current.at), current })
-        })
-        .collect();
+    let windows: Vec<Window<'_>> =
+        concerned(kpi, places).filter_map(|place| Some(window(&place.history, place.current.as_ref().ok()?))).collect();
     evaluate(kpi, &windows)
 }
 
-/// The scrapes that are inside the KPI's window, the oldest first: the longer the base, the steadier the rate.
-fn earlier<'a>(kpi: &Kpi, history: &'a [Snapshot], now: DateTime<Utc>) -> Vec<&'a Snapshot> {
-    let window = match &kpi.kind {
-        KpiKind::Rate { window, .. } | KpiKind::Ratio { window, .. } | KpiKind::Quantile { window, .. } => *window,
-        KpiKind::Gauge { .. } | KpiKind::PromQl(_) => return Vec::new(),
-    };
-    let window = TimeDelta::from_std(window).unwrap_or(TimeDelta::MAX);
-    let inside =
-        |snapshot: &&Snapshot| now - snapshot.at <= window && now - snapshot.at >= TimeDelta::milliseconds(500);
-    history.iter().filter(inside).collect()
+/// Of two scrapes at nearly one time, the clock's error is most of what is measured between them.
+fn window<'a>(history: &'a [Snapshot], current: &'a Snapshot) -> Window<'a> {
+    let earlier = history.iter().filter(|earlier| current.at - earlier.at >= TimeDelta::milliseconds(500));
+    Window { earlier: earlier.collect(), current }
 }
 
-fn reading(kpi: &Kpi, places: &[Place<'_>]) -> KpiReading {
-    let failed: Vec<(&str, &Error)> = places
-        .iter()
-        .filter(|place| kpi.service.as_ref().is_none_or(|name| *name == place.service.name))
-        .filter(|place| !is_guess_that_missed(place))
-        .filter_map(|place| Some((place.service.name.as_str(), place.current.as_ref().err()?)))
-        .collect();
+fn concerned<'a>(kpi: &'a Kpi, places: &'a [Place<'a>]) -> impl Iterator<Item = &'a Place<'a>> {
+    places.iter().filter(|place| kpi.service.as_ref().is_none_or(|name| *name == place.service.name))
+}
+
+/// The parts of the KPI that are gone: of an endpoint that does not answer, all that it had.
+fn lost(kpi: &Kpi, places: &[Place<'_>]) -> Vec<GoneMember> {
+    let windows = concerned(kpi, places).filter_map(|place| {
+        Some(match (&place.current, place.history.split_last()) {
+            (Ok(current), _) => window(&place.history, current),
+            (Err(_), failed) => window(&place.history, failed?.0),
+        })
+    });
+    gone(kpi, &windows.collect::<Vec<_>>())
+}
+
+fn reading(kpi: &Kpi, places: &[Place<'_>], now: DateTime<Utc>) -> KpiReading {
+    let asked = || concerned(kpi, places).filter(|place| !is_guess_that_missed(place));
+    let failed: Vec<(&str, &Error)> =
+        asked().filter_map(|place| Some((place.service.name.as_str(), place.current.as_ref().err()?))).collect();
+    let unknown = |why: String| KpiReading::unknown(kpi.clone(), Origin::Scrape, why);
+    let lost = lost(kpi, places);
     match (compute(kpi, places), failed.first()) {
-        (Ok(value), None) => KpiReading::known(kpi.clone(), Origin::Scrape, value.total, value.by),
+        (Ok(value), None) => {
+            // What the latest scrape does not have is gone: there is no scrape to wait for.
+            let freshness = Freshness { interval: Some(TimeDelta::zero()), ..value.freshness };
+            let mut reading = KpiReading::known(kpi.clone(), Origin::Scrape, value.total, value.by);
+            if value.counts_newborn {
+                reading.note = Some("counts series that are new since the last scrape from 0".into());
+            }
+            reading.aged(freshness, lost, now)
+        }
         (Ok(_), Some((name, error))) => {
             // A sum over some of the servers would look like a fall, and a quantile like health.
-            let why =
-                format!("{} of {} endpoints did not answer; {name}: {}", failed.len(), places.len(), error.reason());
-            KpiReading::unknown(kpi.clone(), Origin::Scrape, why)
+            let endpoints = count(asked().count(), "endpoint");
+            let why = format!("{} of {endpoints} did not answer; {name}: {}", failed.len(), error.reason());
+            KpiReading { gone: lost, ..unknown(why) }
         }
-        (Err(NoValue::NeedsPrometheus), _) => {
-            KpiReading::unknown(kpi.clone(), Origin::Scrape, NoValue::NeedsPrometheus.to_string())
-        }
+        (Err(NoValue::NeedsPrometheus), _) => unknown(NoValue::NeedsPrometheus.to_string()),
         (Err(_), Some((name, error))) => {
-            KpiReading::unknown(kpi.clone(), Origin::Scrape, format!("{name}'s metrics: {}", error.reason()))
+            KpiReading { gone: lost, ..unknown(format!("{name}'s metrics: {}", error.reason())) }
         }
         (Err(why), None) => {
             let stale = places.iter().filter_map(|place| place.stale).min();
@@ -216,7 +229,7 @@ fn reading(kpi: &Kpi, places: &[Place<'_>]) -> KpiReading {
                 }
                 _ => why.to_string(),
             };
-            KpiReading::unknown(kpi.clone(), Origin::Scrape, why)
+            KpiReading { gone: lost, ..unknown(why) }
         }
     }
 }
@@ -230,26 +243,26 @@ fn is_guess_that_missed(place: &Place<'_>) -> bool {
     place.service.metrics_guessed && matches!(&place.current, Err(Error::Rejected { status: 404 | 405, .. }))
 }
 
-fn remember(place: &Place<'_>, kpis: &[Kpi], cache: &Cache) {
-    let Ok(current) = &place.current else { return };
-    let longest = kpis.iter().filter_map(|kpi| match &kpi.kind {
-        KpiKind::Rate { window, .. } | KpiKind::Ratio { window, .. } | KpiKind::Quantile { window, .. } => {
-            Some(*window)
-        }
-        KpiKind::Gauge { .. } | KpiKind::PromQl(_) => None,
-    });
-    let Some(longest) = longest.max().and_then(|window| TimeDelta::from_std(window).ok()) else {
-        return;
+/// Keeps this scrape for the next looks; of one that failed, that it was looked.
+fn remember(place: &Place<'_>, kpis: &[Kpi], cache: &Cache, now: DateTime<Utc>) {
+    let failed = Snapshot::new(now, Vec::new());
+    let current = match &place.current {
+        Ok(current) => current,
+        Err(_) if place.history.is_empty() => return,
+        Err(_) => &failed,
     };
+    let windows = kpis.iter().filter_map(|kpi| TimeDelta::from_std(kpi.window()?).ok());
+    let longest = windows.max().unwrap_or(LOOKBACK).max(LOOKBACK);
     // A scrape of the future is left over from a clock that was wrong.
     let mut history: Vec<&Snapshot> =
         place.history.iter().filter(|old| current.at - old.at <= longest && old.at <= current.at).collect();
     // Close ones are thinned out, and of too many the oldest goes: the file stays small however often one looks.
-    if history.len() >= 2 && current.at - history[history.len() - 2].at < SPACING {
+    let spacing = SPACING.max(longest / (KEPT - 4));
+    if history.len() >= 2 && current.at - history[history.len() - 2].at < spacing {
         history.pop();
     }
     history.push(current);
-    let surplus = history.len().saturating_sub(KEPT);
+    let surplus = history.len().saturating_sub(KEPT as usize);
     cache.save(&key(place.endpoint, kpis), &history[surplus..].to_vec());
 }
 

@@ -7,6 +7,7 @@ use crate::clients::service;
 use crate::config::service::Service;
 use crate::session::Session;
 use liveops_domain::error::{Error, Result};
+use liveops_domain::metric::level::Level;
 use liveops_domain::status::{ServiceReading, health};
 
 /// How many services are asked at the same time: all of them in any fleet that one person watches.
@@ -20,16 +21,21 @@ pub async fn ask(cx: &Session, services: &[&Service]) -> Vec<ServiceReading> {
 
 async fn one(cx: &Session, service: &Service) -> ServiceReading {
     match answer(cx, service).await {
-        Ok((reading, latency_ms)) => ServiceReading {
-            name: service.name.clone(),
-            state: reading.state,
-            latency_ms: Some(latency_ms),
-            detail: reading.detail,
-        },
+        Ok((reading, latency_ms)) => {
+            let answered = ServiceReading {
+                name: service.name.clone(),
+                state: reading.state,
+                latency_ms: Some(latency_ms),
+                latency: Level::Ok,
+                detail: reading.detail,
+            };
+            answered.late(latency_ms, service.latency.warn.as_ref(), service.latency.critical.as_ref())
+        }
         Err(error) => ServiceReading {
             name: service.name.clone(),
             state: service::state_without_answer(&error),
             latency_ms: None,
+            latency: Level::Ok,
             detail: error.reason(),
         },
     }

@@ -31,7 +31,7 @@ pub fn with_trends(
         let Some(value) = reading.value.filter(|_| reading.origin == Origin::Scrape) else {
             continue;
         };
-        record(&mut trends.0, &reading.kpi.name, now, value);
+        record(&mut trends.0, &reading.kpi.name, now, value.value);
         reading.trend = grid(&trends.0[&reading.kpi.name], now);
     }
     cache.save(&key(services), &trends);

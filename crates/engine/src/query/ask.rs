@@ -3,24 +3,31 @@
 use std::time::{Duration, Instant};
 
 use crate::clients::prometheus::Prometheus;
+use crate::observe::prometheus;
+use crate::observe::quantile::beyond;
 use crate::query::caret;
 use crate::query::window::Window;
 use crate::session::Session;
 use liveops_domain::error::{Error, Result};
 use liveops_domain::metric::kpi::Kpi;
+use liveops_domain::metric::labels::Labels;
 use liveops_domain::metric::promql;
 use liveops_domain::metric::series::{Answer, Queried};
+use liveops_domain::status::KpiReading;
 
 /// What Prometheus answered.
 pub struct QueryAnswer {
     pub queried: Queried,
-    /// The KPI's breakdown by its label, when it has one and the question is for one time.
-    pub by: Option<Result<Queried>>,
+    /// The KPI as it was at the time of the question; none of a range.
+    pub reading: Option<KpiReading>,
+    /// The series whose quantile is only known to lie above its value.
+    pub beyond: Vec<Labels>,
+    pub warnings: Vec<String>,
     pub latency: Duration,
 }
 
 impl QueryAnswer {
-    /// Evaluates the expression, and the breakdown of the KPI with it.
+    /// Evaluates the expression, and the KPI with all that judges it.
     pub async fn ask(
         cx: &Session,
         client: &Prometheus<'_>,
@@ -28,15 +35,22 @@ impl QueryAnswer {
         kpi: Option<&Kpi>,
         window: &Window,
     ) -> Result<Self> {
-        let by = kpi.and_then(Kpi::promql_by).filter(|_| matches!(window, Window::Instant(_)));
         let began = Instant::now();
-        let (queried, by) = tokio::join!(evaluate(client, promql, window), async {
-            match &by {
-                Some(by) => Some(evaluate(client, by, window).await),
-                None => None,
-            }
-        });
-        Ok(Self { queried: queried.map_err(|error| explain(error, promql, cx))?, by, latency: began.elapsed() })
+        let refused = |error| explain(error, promql, cx);
+        if let (Some(kpi), Window::Instant(at)) = (kpi, window) {
+            let asked = prometheus::value(client, kpi, *at, cx.clock.now()).await;
+            let (reading, warnings) = (Some(asked.reading), asked.warnings);
+            let queried = asked.total.map_err(refused)?;
+            return Ok(Self { queried, reading, beyond: Vec::new(), warnings, latency: began.elapsed() });
+        }
+        let at = match window {
+            Window::Instant(at) => *at,
+            Window::Range { end, .. } => Some(*end),
+        };
+        let (queried, beyond) = tokio::join!(evaluate(client, promql, window), beyond(client, promql, at));
+        let queried = queried.map_err(refused)?;
+        let warnings = queried.warnings.clone();
+        Ok(Self { queried, reading: None, beyond, warnings, latency: began.elapsed() })
     }
 
     /// Was nothing found?

@@ -83,6 +83,12 @@ impl QueryData {
 pub fn full_name(labels: &Labels) -> String {
     let mut rest = labels.clone();
     let name = rest.remove(NAME).unwrap_or_default();
+    if !name.is_empty() && !labels::is_bare_metric(&name) {
+        // As Prometheus 3 takes it: the name in quotes, before the labels.
+        let labels = labels::show(&rest);
+        let more = labels.trim_start_matches('{');
+        return format!("{{{}{}{more}", labels::quote(&name), if rest.is_empty() { "" } else { "," });
+    }
     if rest.is_empty() && !name.is_empty() {
         return name;
     }

@@ -198,11 +198,10 @@ pub fn next(readings: &Readings, sources: &[Source], presets: bool, configured: 
 }
 
 fn worst_service(readings: &Readings) -> Option<&str> {
-    let rank = |state: ServiceState| Level::from(state);
     let worst = readings
         .services
         .iter()
         .filter(|service| service.state != ServiceState::Healthy)
-        .max_by_key(|service| rank(service.state));
+        .max_by_key(|service| service.level());
     worst.map(|service| service.name.as_str())
 }

@@ -85,7 +85,7 @@ struct Data<'a> {
 }
 
 fn services(readings: &Readings) -> Vec<Value> {
-    let service = |service: &liveops_domain::status::ServiceReading| json!({ "name": service.name, "state": service.state, "latency_ms": service.latency_ms, "detail": service.detail });
+    let service = |service: &liveops_domain::status::ServiceReading| json!({ "name": service.name, "state": service.state, "latency_ms": service.latency_ms, "latency": service.latency, "detail": service.detail });
     readings.services.iter().map(service).collect()
 }
 
@@ -135,15 +135,23 @@ fn rollout(row: &RolloutRow) -> Value {
 }
 
 fn metric(reading: &KpiReading) -> Value {
-    let by: Map<String, Value> = reading.by.iter().map(|(label, value)| (label.clone(), number(*value))).collect();
+    let by: Map<String, Value> = reading.by.iter().map(|(label, one)| (label.clone(), number(one.value))).collect();
+    let lower_bounds: Vec<&String> =
+        reading.by.iter().filter(|(_, one)| one.is_lower_bound).map(|(label, _)| label).collect();
     let time = |at: Option<DateTime<Utc>>| at.map(rfc3339);
     json!({
         "title": reading.kpi.title(),
-        "value": reading.value.map(number),
+        "value": reading.value.map(|value| number(value.value)),
+        "lower_bound": reading.value.is_some_and(|value| value.is_lower_bound),
         "unit": reading.kpi.unit.name(),
         "level": reading.level,
         "source": reading.origin.word(),
         "by": by,
+        "by_lower_bound": lower_bounds,
+        "gone": reading.gone,
+        "targets": reading.freshness.newest.map(|_| reading.freshness.targets),
+        "newest_sample": time(reading.freshness.newest),
+        "oldest_sample": time(reading.freshness.oldest),
         "warn": reading.kpi.warn.as_ref().map(|threshold| threshold.text.clone()),
         "critical": reading.kpi.critical.as_ref().map(|threshold| threshold.text.clone()),
         "reason": reading.note,

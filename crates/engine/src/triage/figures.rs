@@ -2,6 +2,7 @@
 
 use crate::triage::facts::TriageFacts;
 use liveops_domain::error::Result;
+use liveops_domain::metric::estimate::Estimate;
 use liveops_domain::metric::level::Level;
 use liveops_domain::status::{KpiReading, Readings};
 use liveops_domain::triage::{CheckResult, Outcome};
@@ -54,13 +55,13 @@ fn judge(readings: &Readings) -> CheckResult {
 
 /// `tick p99: 31 ms (eu 40 ms, us 9 ms), only in eu`.
 fn line(one: &KpiReading) -> String {
-    let show = |value: f64| one.kpi.unit.show(value);
+    let show = |value: Estimate| value.show(&one.kpi.unit);
     let mut text = format!("{}: {}", one.kpi.title(), one.value.map_or_else(|| "unknown".into(), show));
     if one.by.is_empty() {
         return text;
     }
-    let rank = |value: f64| one.kpi.level(value);
-    let mut parts: Vec<(&String, f64)> = one.by.iter().map(|(name, value)| (name, *value)).collect();
+    let rank = |value: Estimate| one.kpi.level(value);
+    let mut parts: Vec<(&String, Estimate)> = one.by.iter().map(|(name, value)| (name, *value)).collect();
     parts.sort_by_key(|part| std::cmp::Reverse(rank(part.1)));
     let shown: Vec<String> = parts.iter().take(5).map(|(name, value)| format!("{name} {}", show(*value))).collect();
     let more = parts.len().saturating_sub(shown.len());
@@ -112,8 +113,8 @@ mod tests {
         kpi.unit = Unit::Seconds;
         kpi.warn = None;
         kpi.critical = Some(Threshold::parse("> 20ms", &Unit::Seconds).expect("sound"));
-        let by = by.iter().map(|(name, value)| ((*name).to_owned(), *value));
-        KpiReading::known(kpi, Origin::Scrape, whole, by.collect())
+        let by = by.iter().map(|(name, value)| ((*name).to_owned(), (*value).into()));
+        KpiReading::known(kpi, Origin::Scrape, whole.into(), by.collect())
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use crate::output::block::{Block, Span, Table, Tone, plain, span};
 use crate::output::tone;
 use crate::output::view::View;
+use liveops_domain::metric::estimate::Estimate;
 use liveops_domain::metric::level::Level;
 use liveops_domain::status::KpiReading;
 use liveops_domain::text::sparkline::sparkline;
@@ -19,7 +20,7 @@ pub(super) fn kpis(report: &StatusReport, view: &View) -> Vec<Block> {
     let mut table = Table::new(["", "", "", "", ""]).right(&[2]).indent(2).fixed(&[0, 2, 3]);
     for reading in kpis {
         let tone = tone::level(reading.level);
-        let value = reading.value.map_or_else(|| "unknown".to_owned(), |value| reading.kpi.unit.show(value));
+        let value = reading.value.map_or_else(|| "unknown".to_owned(), |value| value.show(&reading.kpi.unit));
         let drawn = if reading.trend.iter().flatten().count() > 1 {
             sparkline(&reading.trend, SPARK, !view.unicode)
         } else {
@@ -50,18 +51,19 @@ fn detail(reading: &KpiReading, view: &View) -> Span {
         Level::Warn => parts.extend(threshold("warn", text(&reading.kpi.warn).as_deref())),
         Level::Unknown | Level::Ok => {}
     }
-    if let Some(at) = reading.as_of {
+    if let Some(at) = reading.as_of.filter(|_| reading.freshness.stale(view.now).is_none()) {
         parts.push(format!("last known, {}", relative(at, view.now)));
     }
     parts.extend(reading.note.clone());
+    parts.extend(reading.missing(view.now));
     let dot = view.pick(" · ", ", ");
     if !reading.by.is_empty() {
-        let mut by: Vec<(&String, &f64)> = reading.by.iter().collect();
-        by.sort_by(|a, b| b.1.total_cmp(a.1));
+        let mut by: Vec<(&String, &Estimate)> = reading.by.iter().collect();
+        by.sort_by(|a, b| b.1.value.total_cmp(&a.1.value));
         let more = by.len().saturating_sub(5);
         let shown = by.iter().take(5).map(|(label, value)| {
             let label = if label.is_empty() { "(none)" } else { label };
-            format!("{label} {}", reading.kpi.unit.show(**value))
+            format!("{label} {}", value.show(&reading.kpi.unit))
         });
         let rest = (more > 0).then(|| format!("{more} more"));
         parts.push(shown.chain(rest).collect::<Vec<_>>().join(dot));

@@ -3,6 +3,7 @@
 use crate::output::block::{Block, Tone, plain, span};
 use crate::output::tone;
 use crate::output::view::View;
+use liveops_domain::error::NOT_ASKED;
 use liveops_domain::status::source::{Source, SourceState};
 use liveops_engine::status::report::StatusReport;
 
@@ -63,11 +64,12 @@ pub(super) fn sources(report: &StatusReport, view: &View) -> Vec<Block> {
             _ => "down",
         };
         let reason = source.error.as_deref().unwrap_or("no answer");
+        let said = if reason.starts_with(NOT_ASKED) { reason.to_owned() } else { format!("{state}: {reason}") };
         blocks.push(Block::Line(vec![
             span("Sources ", Tone::Strong),
             tone::mark(tone, view),
             plain(format!(" {} ", source.name)),
-            span(format!("{state}: {reason}"), tone),
+            span(said, tone),
         ]));
     }
     let mut spans = vec![span("Sources ", Tone::Strong)];

@@ -54,6 +54,7 @@ fn facts(in_prometheus: Vec<Alert>, in_alertmanager: Vec<Alert>) -> Facts {
         probes: vec![Probed {
             part: Part { query: "tick".into(), needs: Some("> 0.02".into()) },
             series: Ok(vec![(Labels::new(), 0.01)]),
+            absent: Vec::new(),
         }],
         delivery: Ok((vec!["http://am/api/v2/alerts".into()], Vec::new())),
         alerts: Ok(in_alertmanager),

@@ -4,6 +4,8 @@ use crate::metric::exposition::{ExpositionError, Format, Sample};
 use crate::metric::labels::Labels;
 use crate::metric::number;
 
+const LINE_FEEDS: &str = "lines must end with a line feed alone, without a carriage return";
+
 /// A cursor over the body. It stands on character boundaries only: it steps over ASCII bytes one
 /// by one, and over other text up to an ASCII byte.
 pub struct Reader<'a> {
@@ -38,7 +40,7 @@ impl<'a> Reader<'a> {
         let more = if seen.len() < rest.len() { "…" } else { "" };
         let carriage_return = self.peek() == Some(b'\r');
         if carriage_return {
-            self.error("lines must end with a line feed alone, without a carriage return")
+            self.error(LINE_FEEDS)
         } else if seen.is_empty() {
             self.error(&format!("expected {wanted}, but the line ends"))
         } else {
@@ -118,6 +120,7 @@ impl<'a> Reader<'a> {
                 let rest = self.body[self.at..].trim_start_matches('\n');
                 return if rest.is_empty() { Ok(true) } else { Err(self.error("nothing may follow `# EOF`")) };
             }
+            "TYPE" if line.ends_with('\r') => return Err(self.error(LINE_FEEDS)),
             "TYPE" => self.check_type(words)?,
             "HELP" | "UNIT" => {}
             _ if strict => {

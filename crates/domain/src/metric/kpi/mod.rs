@@ -8,10 +8,10 @@ mod tests;
 use std::borrow::Cow;
 use std::time::Duration;
 
+use crate::metric::estimate::Estimate;
 use crate::metric::level::Level;
 use crate::metric::quantity::Unit;
 use crate::metric::selector::Selector;
-use crate::metric::threshold;
 use crate::metric::threshold::Threshold;
 
 /// One key figure.
@@ -151,8 +151,18 @@ impl Kpi {
         }
     }
 
+    /// The time over which it is measured; none of what is true at one moment.
+    pub fn window(&self) -> Option<Duration> {
+        match &self.kind {
+            KpiKind::Rate { window, .. } | KpiKind::Ratio { window, .. } | KpiKind::Quantile { window, .. } => {
+                Some(*window)
+            }
+            KpiKind::Gauge { .. } | KpiKind::PromQl(_) => None,
+        }
+    }
+
     /// The level of a value against its thresholds.
-    pub fn level(&self, value: f64) -> Level {
-        threshold::level(value, self.warn.as_ref(), self.critical.as_ref())
+    pub fn level(&self, value: impl Into<Estimate>) -> Level {
+        value.into().level(self.warn.as_ref(), self.critical.as_ref())
     }
 }

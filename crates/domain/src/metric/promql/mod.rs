@@ -13,9 +13,10 @@ mod parser;
 mod print;
 mod token;
 
+use crate::metric::labels;
 pub use crate::metric::promql::ast::{BinaryExpr, Expr, Gives, MatchOp, Matcher, VectorSelector};
 use crate::metric::promql::check::Complaint;
-pub use crate::metric::promql::expression::{Expression, inspect};
+pub use crate::metric::promql::expression::{Expression, inspect, quantile, selectors};
 pub use crate::metric::promql::narrow::narrowed;
 use crate::metric::promql::parser::Stop;
 use crate::metric::promql::token::{Kind, Token, tokens};
@@ -95,8 +96,20 @@ fn parse(text: &str) -> Outcome {
             let syntax = Syntax::at(text, found[first].start, found[last].end(), message);
             Outcome::Wrong(Syntax { hint, ..syntax })
         }
-        Err(Stop::Unexpected { token, expected }) => Outcome::Wrong(unexpected(text, &found, token, expected)),
+        Err(Stop::Unexpected { token, expected }) => {
+            let syntax = unexpected(text, &found, token, expected);
+            Outcome::Wrong(Syntax { hint: syntax.hint.clone().or_else(|| quoted_name(text)), ..syntax })
+        }
     }
+}
+
+/// What is meant by a name with dots, as OpenTelemetry has them.
+fn quoted_name(text: &str) -> Option<String> {
+    let name = text.trim();
+    let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.contains('.')
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'/' | b'-'));
+    is_name.then(|| format!("Prometheus 3 takes such a name in quotes: `{{{}}}`", labels::quote(name)))
 }
 
 /// The tree of an expression.

@@ -230,6 +230,12 @@ impl<'a> Parser<'a> {
         let place = self.at;
         self.at += 1;
         let (args, spans) = self.args()?;
+        // The labels that `info` is to add are no series: `{data=~".*"}` means all of them.
+        if name == "info"
+            && matches!(&self.complaint, Some(Complaint::Nonsense { span, .. }) if spans.get(1) == Some(span))
+        {
+            self.complaint = None;
+        }
         let Some(function) = function(name) else {
             self.unknown_function(name, place);
             return Ok(Expr::Number(f64::NAN));

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use crate::metric::kpi::{Aggregation, KpiKind};
 use crate::metric::labels::Labels;
-use crate::metric::scrape::series::{Groups, Vector, aggregate, group_of, instant, rates};
+use crate::metric::scrape::series::{Groups, Newborn, Vector, aggregate, group_of, instant, rates};
 use crate::metric::scrape::{NoValue, Window};
+use crate::metric::selector::Selector;
 use crate::metric::{histogram, number};
 
 /// The series of a formula.
@@ -28,26 +29,25 @@ pub enum Measured<'a> {
 
 impl<'a> Measured<'a> {
     /// Takes from the scrapes what the formula needs.
-    pub fn of(kind: &KpiKind, windows: &[Window<'a>]) -> Result<Self, NoValue> {
+    pub fn of(kind: &KpiKind, windows: &[Window<'a>], newborn: Newborn) -> Result<Self, NoValue> {
+        let rates = |selector: &Selector, window| rates(selector, window, windows, newborn);
         match kind {
             KpiKind::Gauge { selector, agg } => Ok(Measured::Values(instant(selector, windows)?, *agg)),
-            KpiKind::Rate { selector, window } => {
-                let rates = rates(selector, *window, windows)?;
-                Ok(Measured::Values(rates, Aggregation::Sum))
-            }
+            KpiKind::Rate { selector, window } => Ok(Measured::Values(rates(selector, *window)?, Aggregation::Sum)),
             KpiKind::Ratio { of, to, window } => {
-                let whole = rates(to, *window, windows)?;
+                let whole = rates(to, *window)?;
                 let absent_is_zero = of.name() == to.name();
-                let part = match rates(of, *window, windows) {
-                    // Only what is not there is zero; what cannot be measured yet is unknown.
-                    Err(NoValue::NoSeries { .. }) if absent_is_zero => Vector::new(),
+                let part = match rates(of, *window) {
+                    Err(NoValue::NoSeries { .. } | NoValue::NeedsSecondScrape { .. }) if absent_is_zero => {
+                        Vector::new()
+                    }
                     other => other?,
                 };
                 Ok(Measured::Ratio { part, whole, absent_is_zero, selector: to.show() })
             }
             KpiKind::Quantile { q, histogram, window } => {
                 let buckets = histogram.with_suffix("_bucket");
-                Ok(Measured::Buckets { q: *q, rates: rates(&buckets, *window, windows)?, selector: buckets.show() })
+                Ok(Measured::Buckets { q: *q, rates: rates(&buckets, *window)?, selector: buckets.show() })
             }
             KpiKind::PromQl(_) => Err(NoValue::NeedsPrometheus),
         }
@@ -56,8 +56,8 @@ impl<'a> Measured<'a> {
     /// The value for each value of the label; without one, a single value under the empty text.
     pub fn groups(&self, by: Option<&str>) -> Result<Groups, NoValue> {
         match self {
-            Measured::Values(values, agg) => Ok(aggregate(values, by, *agg)),
-            Measured::Ratio { part, whole, absent_is_zero, .. } => Ok(ratio(part, whole, by, *absent_is_zero)),
+            Measured::Values(values, agg) => Ok(exactly(aggregate(values, by, *agg))),
+            Measured::Ratio { part, whole, absent_is_zero, .. } => Ok(exactly(ratio(part, whole, by, *absent_is_zero))),
             Measured::Buckets { q, rates, selector } => quantiles(*q, rates, by, selector),
         }
     }
@@ -74,7 +74,16 @@ impl<'a> Measured<'a> {
     }
 }
 
-fn ratio(part: &[(&Labels, f64)], whole: &[(&Labels, f64)], by: Option<&str>, absent_is_zero: bool) -> Groups {
+fn exactly(groups: BTreeMap<String, f64>) -> Groups {
+    groups.into_iter().map(|(group, value)| (group, value.into())).collect()
+}
+
+fn ratio(
+    part: &[(&Labels, f64)],
+    whole: &[(&Labels, f64)],
+    by: Option<&str>,
+    absent_is_zero: bool,
+) -> BTreeMap<String, f64> {
     let parts = aggregate(part, by, Aggregation::Sum);
     aggregate(whole, by, Aggregation::Sum)
         .into_iter()
@@ -99,5 +108,5 @@ fn quantiles(q: f64, rates: &[(&Labels, f64)], by: Option<&str>, selector: &str)
     if groups.is_empty() || (by.is_none() && !all_complete) {
         return Err(NoValue::NoInfinityBucket { selector: selector.to_owned() });
     }
-    Ok(groups.into_iter().map(|(group, buckets)| (group, histogram::quantile(q, &buckets))).collect())
+    Ok(groups.into_iter().map(|(group, buckets)| (group, histogram::estimate(q, &buckets))).collect())
 }

@@ -1,25 +1,34 @@
 //! Key figures computed from direct scrapes, as Prometheus would compute them from the same data.
 //!
-//! A gauge needs one scrape; what grows needs two, and is measured between them, where Prometheus
-//! extrapolates to the whole window ("rate" in Prometheus' query functions). A counter that fell
-//! was reset, and has grown by its new value. A series that is born while its metric is there has
-//! grown from 0: the first errors of an outage count.
+//! A gauge needs one scrape; what grows needs two. Each series is followed through the window, and
+//! its growth extrapolated to the window's edges as Prometheus does it. Where one has looked for
+//! less than the window, the window is that much shorter. A series whose first sample is the latest
+//! has no rate yet, as with Prometheus; but a level that would be worse if it counted from 0, is:
+//! the first errors of an outage count.
 
+pub mod gone;
+mod increase;
 mod measured;
+mod processes;
 mod series;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::metric::estimate::Estimate;
 use crate::metric::exposition::Sample;
+use crate::metric::freshness::Freshness;
 use crate::metric::kpi::Kpi;
+use crate::metric::level::Level;
 use crate::metric::number;
 use crate::metric::scrape::measured::Measured;
+use crate::metric::scrape::series::Newborn;
 use crate::metric::selector::Selector;
 
 /// What one endpoint gave at one moment.
@@ -38,6 +47,10 @@ pub struct Snapshot {
 pub const STARTED: &str = "process_start_time_seconds";
 
 impl Snapshot {
+    fn has(&self, name: &str) -> bool {
+        self.samples.iter().any(|sample| sample.name == name)
+    }
+
     /// What was scraped at this time.
     pub fn new(at: DateTime<Utc>, samples: Vec<Sample>) -> Self {
         let mut starts = samples.iter().filter(|sample| sample.name == STARTED);
@@ -59,7 +72,7 @@ impl Snapshot {
     }
 }
 
-/// The scrapes of one endpoint.
+/// The scrapes of one endpoint. One that failed is an empty one: it was looked, and nothing was there.
 #[derive(Debug, Clone)]
 pub struct Window<'a> {
     /// The earlier ones, oldest first.
@@ -68,14 +81,33 @@ pub struct Window<'a> {
     pub current: &'a Snapshot,
 }
 
+impl<'a> Window<'a> {
+    /// All of them, oldest first.
+    fn looks(&self) -> Vec<&'a Snapshot> {
+        let earlier = self.earlier.iter().copied().filter(|earlier| earlier.at < self.current.at);
+        let mut looks: Vec<&Snapshot> = earlier.chain([self.current]).collect();
+        looks.dedup_by_key(|look| look.at);
+        looks
+    }
+
+    /// Those of the last so many seconds; one exactly that long ago is no more among them.
+    fn within(&self, range: Duration) -> Vec<&'a Snapshot> {
+        let inside = |look: &&Snapshot| (self.current.at - look.at).to_std().is_ok_and(|age| age < range);
+        self.looks().into_iter().filter(inside).collect()
+    }
+}
+
 /// A key figure: whole, and for each value of its `by` label (empty without one; a part that
 /// cannot be told is `NaN`).
 #[derive(Debug, Clone, PartialEq)]
 pub struct KpiValue {
     /// The whole; always finite.
-    pub total: f64,
+    pub total: Estimate,
     /// Label value → value.
-    pub by: BTreeMap<String, f64>,
+    pub by: BTreeMap<String, Estimate>,
+    /// Does the whole count series from 0 that are new, since it is worse with them?
+    pub counts_newborn: bool,
+    pub freshness: Freshness,
 }
 
 /// Why a key figure has no value.
@@ -137,16 +169,37 @@ pub fn evaluate(kpi: &Kpi, windows: &[Window<'_>]) -> Result<KpiValue, NoValue> 
     if windows.is_empty() {
         return Err(NoValue::NoEndpoint);
     }
-    let measured = Measured::of(&kpi.kind, windows)?;
-    let total = measured.groups(None)?.get("").copied().unwrap_or(f64::NAN);
-    if let Some(value) = number::special(total) {
+    let found = compute(kpi, windows, Newborn::Ignored);
+    let level = found.as_ref().map_or(Level::Unknown, |value| kpi.level(value.total));
+    if kpi.warn.is_some() || kpi.critical.is_some() {
+        let counted = compute(kpi, windows, Newborn::FromZero);
+        if let Ok(counted) = counted
+            && matches!(kpi.level(counted.total), Level::Warn | Level::Critical)
+            && (kpi.level(counted.total) > level || found.is_err())
+        {
+            return Ok(KpiValue { counts_newborn: true, ..counted });
+        }
+    }
+    found
+}
+
+fn compute(kpi: &Kpi, windows: &[Window<'_>], newborn: Newborn) -> Result<KpiValue, NoValue> {
+    let measured = Measured::of(&kpi.kind, windows, newborn)?;
+    let total = measured.groups(None)?.get("").copied().unwrap_or(f64::NAN.into());
+    if let Some(value) = number::special(total.value) {
         return Err(measured.no_traffic().unwrap_or(NoValue::NotFinite { value }));
     }
     let by = match &kpi.by {
         Some(label) => measured.groups(Some(label))?,
         None => BTreeMap::new(),
     };
-    Ok(KpiValue { total, by })
+    Ok(KpiValue { total, by, counts_newborn: false, freshness: gone::freshness(kpi, windows) })
+}
+
+/// The metric that says when a counter's or histogram's series were created, beside it in an exposition.
+pub fn created_name(name: &str) -> String {
+    let base = ["_total", "_bucket", "_count", "_sum"].iter().find_map(|suffix| name.strip_suffix(suffix));
+    format!("{}_created", base.unwrap_or(name))
 }
 
 /// Leaves only the series that some key figure needs.
@@ -156,10 +209,12 @@ pub fn keep(mut snapshot: Snapshot, kpis: &[Kpi]) -> Snapshot {
     for selector in &selectors {
         by_name.entry(selector.name()).or_default().push(selector);
     }
+    let created: Vec<String> = by_name.keys().map(|name| created_name(name)).collect();
     snapshot.samples.retain(|sample| {
         by_name
             .get(sample.name.as_str())
             .is_some_and(|wanted| wanted.iter().any(|selector| selector.matches(&sample.name, &sample.labels)))
+            || created.contains(&sample.name)
     });
     snapshot
 }

@@ -7,6 +7,7 @@ use crate::metric::exposition::Format;
 use crate::metric::kpi::{Aggregation, KpiKind};
 use crate::metric::quantity::Unit;
 use crate::metric::scrape::*;
+use crate::metric::threshold::Threshold;
 
 const FIVE: Duration = Duration::from_secs(300);
 
@@ -55,8 +56,8 @@ fn between(kind: KpiKind, by: Option<&str>, before: &str, after: &str) -> Result
     evaluate(&kpi(kind, by), &[window]).map_err(|reason| reason.to_string())
 }
 
-fn parts(pairs: &[(&str, f64)]) -> BTreeMap<String, f64> {
-    pairs.iter().map(|(k, v)| ((*k).to_owned(), *v)).collect()
+fn parts(pairs: &[(&str, f64)]) -> BTreeMap<String, Estimate> {
+    pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).into())).collect()
 }
 
 #[test]
@@ -72,8 +73,8 @@ fn gauges_of_one_scrape() {
         (Aggregation::Min, 2.0, 10.0),
     ] {
         let got = evaluate(&kpi(gauge("p", agg), Some("r")), &windows).unwrap();
-        assert_eq!(got.total, total, "{agg:?}");
-        assert_eq!(got.by["eu"], eu, "{agg:?}");
+        assert_eq!(got.total.value, total, "{agg:?}");
+        assert_eq!(got.by["eu"].value, eu, "{agg:?}");
         assert_eq!(got.by.keys().collect::<Vec<_>>(), ["", "eu", "us"]);
     }
 }
@@ -83,9 +84,9 @@ fn gauges_that_are_not_numbers() {
     let body = "p{r=\"eu\"} NaN\np{r=\"us\"} 3\n";
     let one = |agg, by| between(gauge("p", agg), by, "", body);
     assert_eq!(one(Aggregation::Sum, None).unwrap_err(), "the value is NaN");
-    assert_eq!(one(Aggregation::Max, None).unwrap().total, 3.0);
+    assert_eq!(one(Aggregation::Max, None).unwrap().total.value, 3.0);
     let by = one(Aggregation::Min, Some("r")).unwrap().by;
-    assert!(by["eu"].is_nan() && by["us"] == 3.0);
+    assert!(by["eu"].value.is_nan() && by["us"].value == 3.0);
     assert_eq!(between(gauge("q", Aggregation::Sum), None, "", body).unwrap_err(), "no series match `q`");
 }
 
@@ -95,7 +96,7 @@ fn rates_between_two_scrapes() {
         ("grows", "c 100\n", "c 150\n", Ok(5.0)),
         ("stands still", "c 100\n", "c 100\n", Ok(0.0)),
         ("was reset", "c 100\n", "c 30\n", Ok(3.0)),
-        ("one appeared", "c{a=\"1\"} 0\n", "c{a=\"1\"} 10\nc{a=\"2\"} 500\n", Ok(51.0)),
+        ("one appeared", "c{a=\"1\"} 0\n", "c{a=\"1\"} 10\nc{a=\"2\"} 500\n", Ok(1.0)),
         ("one vanished", "c{a=\"1\"} 0\nc{a=\"2\"} 500\n", "c{a=\"1\"} 10\n", Ok(1.0)),
         ("all are new", "d 1\n", "c 10\n", Err("needs a second scrape to see how `c` changes")),
         ("not there", "c 1\n", "d 1\n", Err("no series match `c`")),
@@ -103,7 +104,7 @@ fn rates_between_two_scrapes() {
         ("infinite", "c 0\n", "c +Inf\n", Err("the value is +Inf")),
     ];
     for (name, before, after, want) in cases {
-        let got = between(rate("c"), None, before, after).map(|v| v.total);
+        let got = between(rate("c"), None, before, after).map(|v| v.total.value);
         assert_eq!(got, want.map_err(str::to_owned), "{name}");
     }
 }
@@ -118,13 +119,13 @@ fn endpoints_are_added_up_each_over_its_own_time() {
         Window { earlier: vec![&b0], current: &b1 },
         Window { earlier: vec![], current: &new },
     ];
-    assert_eq!(evaluate(&kpi(rate("c"), None), &windows).unwrap().total, 30.0);
+    assert_eq!(evaluate(&kpi(rate("c"), None), &windows).unwrap().total.value, 30.0);
 }
 
 #[test]
 fn the_earlier_scrape_must_be_earlier_and_inside_the_window() {
     let now = snapshot(1_000, "c 5\n");
-    for (second, usable) in [(999, true), (700, true), (699, false), (1_000, false), (1_001, false)] {
+    for (second, usable) in [(999, true), (701, true), (700, false), (1_000, false), (1_001, false)] {
         let before = snapshot(second, "c 1\n");
         let window = Window { earlier: vec![&before], current: &now };
         let got = evaluate(&kpi(rate("c"), None), &[window]);
@@ -139,13 +140,13 @@ fn ratios() {
     let later = "http{code=\"200\",r=\"a\"} 90\nhttp{code=\"500\",r=\"a\"} 10\nhttp{code=\"200\",r=\"b\"} 100\n";
     let errors = ratio("http{code=~\"5..\"}", "http");
     let got = between(errors.clone(), Some("r"), all, later).unwrap();
-    assert_eq!(got.total, 0.05);
+    assert_eq!(got.total.value, 0.05);
     assert_eq!(got.by, parts(&[("a", 0.1), ("b", 0.0)]));
 
     let never = between(errors.clone(), None, "http{code=\"200\"} 0\n", "http{code=\"200\"} 9\n");
-    assert_eq!(never.unwrap().total, 0.0);
+    assert_eq!(never.unwrap().total.value, 0.0);
     let first = between(errors.clone(), None, "http{code=\"200\"} 0\n", "http{code=\"200\"} 9\nhttp{code=\"500\"} 9\n");
-    assert_eq!(first.unwrap().total, 0.5, "it began at 0, after the first scrape");
+    assert_eq!(first.unwrap().total.value, 0.0, "as Prometheus: a series has no rate before its second sample");
     let quiet = between(errors, None, all, all);
     assert_eq!(quiet.unwrap_err(), "no traffic: `http` did not change between the scrapes");
     let typo = between(ratio("htp{code=~\"5..\"}", "http"), None, all, later);
@@ -164,8 +165,8 @@ fn one_quiet_part_does_not_hide_the_rest() {
     let before = "http{r=\"a\"} 0\nhttp{r=\"b\"} 7\n";
     let after = "http{r=\"a\"} 4\nhttp{r=\"b\"} 7\n";
     let got = between(ratio("http", "http"), Some("r"), before, after).unwrap();
-    assert_eq!(got.total, 1.0);
-    assert!(got.by["a"] == 1.0 && got.by["b"].is_nan());
+    assert_eq!(got.total.value, 1.0);
+    assert!(got.by["a"].value == 1.0 && got.by["b"].value.is_nan());
 }
 
 #[test]
@@ -178,7 +179,7 @@ fn quantiles_of_what_was_observed_between() {
     let before = format!("{}{}", body("a", 1000, 1000, 1000), body("b", 7, 7, 7));
     let after = format!("{}{}", body("a", 1000, 1010, 1010), body("b", 17, 17, 17));
     let got = between(quantile(0.5, "t"), Some("r"), &before, &after).unwrap();
-    assert_eq!(got.total, 1.0);
+    assert_eq!(got.total.value, 1.0);
     assert_eq!(got.by, parts(&[("a", 1.5), ("b", 0.5)]));
 
     let quiet = between(quantile(0.5, "t"), None, &before, &before).unwrap_err();
@@ -195,7 +196,7 @@ fn over(bodies: &[&str]) -> Result<f64, NoValue> {
     let scrapes: Vec<Snapshot> = (0..).step_by(10).zip(bodies).map(|(second, body)| snapshot(second, body)).collect();
     let (current, earlier) = scrapes.split_last().unwrap();
     let window = Window { earlier: earlier.iter().collect(), current };
-    evaluate(&kpi(rate("c"), None), &[window]).map(|value| value.total)
+    evaluate(&kpi(rate("c"), None), &[window]).map(|value| value.total.value)
 }
 
 #[test]
@@ -209,13 +210,75 @@ fn each_series_is_followed_through_the_window() {
         (
             "ended in the middle",
             ["c{a=\"1\"} 0\nc{a=\"2\"} 0\n", "c{a=\"1\"} 10\nc{a=\"2\"} 60\n", "c{a=\"1\"} 20\n"],
-            4.0,
+            7.0,
         ),
         ("restarted twice", ["c 100\n", "c 20\n", "c 20\n"], 1.0),
         ("restarted and higher at once", ["c 100\n", "c 0\n", "c 120\n"], 6.0),
     ] {
         assert_eq!(over(&bodies), Ok(want), "{name}");
     }
+}
+
+#[test]
+fn the_first_errors_of_an_outage_count_for_the_level() {
+    let all = "http{code=\"200\"} 0\n";
+    let (before, after) = (snapshot(0, all), snapshot(10, "http{code=\"200\"} 9\nhttp{code=\"500\"} 9\n"));
+    let windows = [Window { earlier: vec![&before], current: &after }];
+    let mut kpi = kpi(ratio("http{code=~\"5..\"}", "http"), None);
+    assert_eq!(evaluate(&kpi, &windows).unwrap().total, 0.0.into());
+    for (limit, want, counts) in [("> 60%", 0.0, false), ("> 1%", 0.5, true)] {
+        kpi.critical = Some(Threshold::parse(limit, &Unit::Ratio).unwrap());
+        let got = evaluate(&kpi, &windows).unwrap();
+        assert_eq!((got.total, got.counts_newborn), (want.into(), counts), "{limit}");
+    }
+}
+
+#[test]
+fn what_was_created_since_began_at_0() {
+    let at = |count: u32, born: i64| format!("c_created {}\nc_total {count}\n", 1_700_000_000 + born);
+    let rate_of = |bodies: &[String]| {
+        let scrapes: Vec<Snapshot> = (0..).step_by(10).zip(bodies).map(|(at, body)| snapshot(at, body)).collect();
+        let (current, earlier) = scrapes.split_last().unwrap();
+        let window = Window { earlier: earlier.iter().collect(), current };
+        evaluate(&kpi(rate("c_total"), None), &[window]).map(|value| value.total.value)
+    };
+    assert_eq!(rate_of(&[at(50, -100), at(60, -100)]), Ok(1.0));
+    assert_eq!(rate_of(&[at(50, -100), at(60, 4)]), Ok(6.0), "created anew, though higher than before");
+    assert_eq!(rate_of(&["c_total{x=\"1\"} 5\n".into(), at(30, 5)]), Ok(3.0), "born since, and not seen before");
+}
+
+#[test]
+fn a_process_that_began_since_has_counted_anew() {
+    let at = |start: i64, count: u32| format!("process_start_time_seconds {}\nc {count}\n", 1_700_000_000 + start);
+    assert_eq!(over(&[&at(-500, 10), &at(3, 70)]), Ok(7.0), "a restart that ends above where it began");
+}
+
+#[test]
+fn parts_that_are_gone_are_found_with_what_they_were() {
+    let both = "p{r=\"eu\"} 10\np{r=\"us\"} 30\n";
+    let (first, second, now) = (snapshot(0, both), snapshot(10, both), snapshot(22, "p{r=\"eu\"} 11\n"));
+    let empty = snapshot(22, "");
+    let window = |current| Window { earlier: vec![&first, &second], current };
+    let kpi = kpi(gauge("p", Aggregation::Sum), Some("r"));
+    let us = gone::gone(&kpi, &[window(&now)]);
+    assert_eq!(us.len(), 1);
+    assert_eq!((us[0].name.as_str(), us[0].was, us[0].last_seen), ("us", Some(30.0), second.at));
+    assert_eq!(gone::gone(&kpi, &[window(&empty)]).len(), 2);
+    // Another endpoint still has it.
+    assert_eq!(gone::gone(&kpi, &[window(&now), window(&second)]), []);
+    let value = evaluate(&kpi, &[window(&now)]).unwrap();
+    assert_eq!((value.freshness.targets, value.freshness.newest), (1, Some(now.at)));
+}
+
+#[test]
+fn workers_that_take_turns_are_told_by_their_names_and_by_their_counts() {
+    let from = |who: &str, count: u32| format!("c{{instance=\"{who}\"}} {count}\n");
+    let turns = [from("a", 1000), from("b", 5), from("a", 1001)];
+    assert_eq!(over(&turns.each_ref().map(String::as_str)), Err(NoValue::SeveralProcesses));
+    let moved = [from("a", 1000), from("a", 1010), from("b", 5)];
+    assert!(over(&moved.each_ref().map(String::as_str)).is_ok());
+    assert_eq!(over(&["c 1000\n", "c 40\n", "c 1001\n", "c 41\n"]), Err(NoValue::SeveralProcesses));
+    assert!(over(&["c 1000\n", "c 40\n", "c 90\n", "c 41\n"]).is_ok(), "restarts");
 }
 
 #[test]

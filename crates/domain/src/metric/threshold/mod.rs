@@ -1,5 +1,5 @@
 //! Thresholds that people write (`> 16ms`, `> 0.1%`, `>= 2 GiB`), kept in the unit of the value
-//! they judge, and the level of a value against them.
+//! they judge.
 
 mod scale;
 
@@ -7,7 +7,6 @@ use std::fmt;
 
 use thiserror::Error;
 
-use crate::metric::level::Level;
 use crate::metric::quantity::Unit;
 use crate::metric::threshold::scale::{allowed, compound, measured, scale, split_number};
 
@@ -140,20 +139,6 @@ impl fmt::Display for Threshold {
     }
 }
 
-/// The level of a value: critical wins over warn; a value that is not finite is unknown; without
-/// thresholds any finite value is ok.
-pub fn level(value: f64, warn: Option<&Threshold>, critical: Option<&Threshold>) -> Level {
-    if !value.is_finite() {
-        Level::Unknown
-    } else if critical.is_some_and(|t| t.is_breached(value)) {
-        Level::Critical
-    } else if warn.is_some_and(|t| t.is_breached(value)) {
-        Level::Warn
-    } else {
-        Level::Ok
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -225,23 +210,6 @@ mod tests {
             let got = [4.0, 5.0, 6.0, f64::NAN].map(|v| threshold.is_breached(v));
             assert_eq!(got, [below, at, above, false], "{text}");
         }
-    }
-
-    #[test]
-    fn level_of_a_value() {
-        let warn = Threshold::parse("> 16ms", &Unit::Seconds).unwrap();
-        let critical = Threshold::parse("> 20ms", &Unit::Seconds).unwrap();
-        for (value, want) in [
-            (0.016, Level::Ok),
-            (0.017, Level::Warn),
-            (0.021, Level::Critical),
-            (f64::NAN, Level::Unknown),
-            (f64::INFINITY, Level::Unknown),
-        ] {
-            assert_eq!(level(value, Some(&warn), Some(&critical)), want, "{value}");
-        }
-        assert_eq!(level(1.0, None, None), Level::Ok);
-        assert_eq!(level(f64::NAN, None, None), Level::Unknown);
     }
 
     proptest! {

@@ -13,6 +13,7 @@ use crate::clients::http::Http;
 use crate::clients::http::answer::Answer;
 use crate::clients::http::request::{Effort, Request};
 use crate::clients::http::target::Target;
+use crate::clients::prometheus::wire::{each, odd_alert};
 use crate::clients::service::scrape;
 use liveops_domain::alert::deliveries::{Deliveries, is_counter, read};
 use liveops_domain::alert::matcher::Matcher;
@@ -46,8 +47,18 @@ impl<'a> Alertmanager<'a> {
     /// As every call.
     pub async fn alerts(&self, matchers: &[Matcher]) -> Result<Vec<Alert>> {
         let filters = matchers.iter().map(|matcher| ("filter".to_owned(), matcher.show())).collect();
-        let wires: Option<Vec<AlertWire>> = self.get(Request::get("api/v2/alerts").query(filters)).await?.json()?;
-        Ok(wires.unwrap_or_default().into_iter().map(AlertWire::into_domain).collect())
+        let entries: Option<Vec<Value>> = self.get(Request::get("api/v2/alerts").query(filters)).await?.json()?;
+        let known = |wire: std::result::Result<AlertWire, Value>| {
+            wire.map_or_else(
+                // It holds it, whatever else it says.
+                |entry| Alert {
+                    fingerprint: Some(entry["fingerprint"].as_str().unwrap_or("?").into()),
+                    ..odd_alert(&entry)
+                },
+                AlertWire::into_domain,
+            )
+        };
+        Ok(each(entries.unwrap_or_default()).map(known).collect())
     }
 
     /// Every silence, the expired ones that it still remembers too.

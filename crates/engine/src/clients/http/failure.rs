@@ -57,3 +57,14 @@ pub fn failure(target: &Target, url: &str, error: &reqwest::Error) -> Error {
     };
     Error::Unreachable { system: target.system.clone(), url: url.to_owned(), barrier, reason }
 }
+
+/// A client cannot be set up: for TLS, a machine without certificate authorities is the cause.
+pub fn no_client(target: &Target, url: &str, is_tls: bool, error: &reqwest::Error) -> Error {
+    if !is_tls {
+        return Error::internal(&format!("no HTTP client: {error}"));
+    }
+    let reason = "TLS cannot verify anybody: this machine has no certificate authorities; install the package \
+                  `ca-certificates`, or name a file of them in SSL_CERT_FILE";
+    let (system, url) = (target.system.clone(), url.to_owned());
+    Error::Unreachable { system, url, barrier: Barrier::Way, reason: reason.into() }
+}

@@ -17,7 +17,7 @@ use reqwest::{Client, Url};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::clients::http::breaker::Breaker;
-use crate::clients::http::failure::failure;
+use crate::clients::http::failure::{failure, no_client};
 use crate::clients::http::request::Body;
 use liveops_domain::error::{Barrier, Error, Result};
 
@@ -156,8 +156,11 @@ impl Http {
     async fn exchange(&self, target: &Target, request: &Request, asked: Url, shown: &str) -> Result<Answer> {
         let fail = |error: reqwest::Error| failure(target, shown, &error);
         let began = Instant::now();
-        let mut builder = self
-            .client(asked.scheme() == "https")?
+        let client = |url: &Url| {
+            let is_tls = url.scheme() == "https";
+            self.client(is_tls).map_err(|error| no_client(target, shown, is_tls, &error))
+        };
+        let mut builder = client(&asked)?
             .request(request.method.clone(), asked.clone())
             .headers(target.headers.clone())
             .header(reqwest::header::ACCEPT, request.accept);
@@ -183,7 +186,7 @@ impl Http {
         {
             let mut url = response.url().clone();
             url.query_pairs_mut().extend_pairs(pairs);
-            let again = self.client(url.scheme() == "https")?.get(url).headers(target.headers.clone());
+            let again = client(&url)?.get(url).headers(target.headers.clone());
             response = again.header(reqwest::header::ACCEPT, request.accept).send().await.map_err(fail)?;
         }
         let header = |name| {
@@ -221,7 +224,7 @@ impl Http {
         Ok(answer)
     }
 
-    fn client(&self, tls: bool) -> Result<&Client> {
+    fn client(&self, tls: bool) -> reqwest::Result<&Client> {
         let slot = if tls { &self.tls } else { &self.plain };
         if let Some(client) = slot.get() {
             return Ok(client);
@@ -249,7 +252,7 @@ impl Http {
         if !tls {
             builder = builder.tls_certs_only([]);
         }
-        let client = builder.build().map_err(|error| Error::internal(&format!("no HTTP client: {error}")))?;
+        let client = builder.build()?;
         Ok(slot.get_or_init(|| client))
     }
 }

@@ -20,6 +20,7 @@ use liveops_domain::alert::Alert;
 use liveops_domain::alert::rule::Rule;
 use liveops_domain::error::Result;
 use liveops_domain::metric::series::{Queried, ScrapeTarget};
+use liveops_domain::text::count::count;
 
 /// One Prometheus.
 #[derive(Debug)]
@@ -96,11 +97,17 @@ impl<'a> Prometheus<'a> {
         };
         let envelope: Envelope<DataWire> = decode(&answer)?;
         let data = envelope.data.ok_or_else(|| answer.malformed("success without data"))?;
-        let answer = data.into_domain().map_err(|what| answer.malformed(what))?;
+        let (answer, left_out) = data.into_domain().map_err(|what| answer.malformed(what))?;
         // Prometheus 2.4x and 2.5x send their remarks among the warnings.
         let (mut infos, mut warnings): (Vec<_>, Vec<_>) =
             envelope.warnings.into_iter().partition(|text| text.starts_with("PromQL info:"));
         infos.extend(envelope.infos);
+        if left_out > 0 {
+            warnings.push(format!(
+                "{} of the answer left out: not of the shape that Prometheus gives",
+                count(left_out, "series")
+            ));
+        }
         if envelope.is_partial {
             warnings.push("the answer is partial: a part of the storage did not answer".to_owned());
         }

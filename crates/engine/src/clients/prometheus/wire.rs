@@ -1,6 +1,7 @@
 //! The shapes of Prometheus' answers, and their way to domain types. Nothing else knows them.
 
 use chrono::{DateTime, Utc};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
@@ -18,6 +19,18 @@ where
     T: Default + Deserialize<'de>,
 {
     Ok(Option::deserialize(from)?.unwrap_or_default())
+}
+
+/// Each entry by itself: one of another shape spoils none of the others. `Err` are those.
+pub fn each<T: DeserializeOwned>(entries: Vec<Value>) -> impl Iterator<Item = Result<T, Value>> {
+    entries.into_iter().map(|entry| serde_json::from_value(entry.clone()).map_err(|_| entry))
+}
+
+/// The labels of an entry of another shape, as far as there are any.
+pub fn labels_of(entry: &Value) -> Labels {
+    let labels = entry.get("labels").and_then(Value::as_object).into_iter().flatten();
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
+    labels.map(|(name, value)| (name.clone(), text(value))).collect()
 }
 
 /// Which Alertmanagers Prometheus delivers to.
@@ -93,21 +106,30 @@ impl SeriesWire {
 }
 
 impl DataWire {
-    /// The answer, or what is odd about it.
-    pub fn into_domain(self) -> Decoded<Answer> {
+    /// The answer with how many of its series are of another shape and left out, or what is odd about all of it.
+    pub fn into_domain(self) -> Decoded<(Answer, usize)> {
         let odd = |error: serde_json::Error| format!("a {} of another shape: {error}", self.kind);
+        let whole = |answer| (answer, 0);
         match self.kind.as_str() {
-            "" | "vector" if self.result.is_null() => Ok(Answer::Vector(Vec::new())),
-            "matrix" if self.result.is_null() => Ok(Answer::Matrix(Vec::new())),
+            "" | "vector" if self.result.is_null() => Ok(whole(Answer::Vector(Vec::new()))),
+            "matrix" if self.result.is_null() => Ok(whole(Answer::Matrix(Vec::new()))),
             "vector" | "matrix" => {
-                let wires: Vec<SeriesWire> = serde_json::from_value(self.result).map_err(odd)?;
-                let series = wires.into_iter().map(SeriesWire::into_domain).collect::<Decoded<_>>()?;
-                Ok(if self.kind == "vector" { Answer::Vector(series) } else { Answer::Matrix(series) })
+                let entries: Vec<Value> = serde_json::from_value(self.result.clone()).map_err(odd)?;
+                let all = entries.len();
+                let series: Vec<Series> =
+                    each::<SeriesWire>(entries).filter_map(|wire| wire.ok()?.into_domain().ok()).collect();
+                let left_out = all - series.len();
+                if series.is_empty() && left_out > 0 {
+                    // Says what is odd about the first.
+                    let wires: Vec<SeriesWire> = serde_json::from_value(self.result).map_err(odd)?;
+                    wires.into_iter().map(SeriesWire::into_domain).collect::<Decoded<Vec<_>>>()?;
+                }
+                Ok((if self.kind == "vector" { Answer::Vector(series) } else { Answer::Matrix(series) }, left_out))
             }
-            "scalar" => point(serde_json::from_value(self.result).map_err(odd)?).map(Answer::Scalar),
+            "scalar" => point(serde_json::from_value(self.result).map_err(odd)?).map(Answer::Scalar).map(whole),
             "string" => {
                 let (at, text): (f64, String) = serde_json::from_value(self.result).map_err(odd)?;
-                Ok(Answer::String { at: time(at)?, text })
+                Ok(whole(Answer::String { at: time(at)?, text }))
             }
             other => Err(format!("a result of type `{other}`, which liveops does not know")),
         }
@@ -151,12 +173,27 @@ pub fn runbook(annotations: &Labels) -> Option<String> {
 #[derive(Debug, Deserialize)]
 pub struct AlertsWire {
     #[serde(deserialize_with = "or_empty")]
-    alerts: Vec<AlertWire>,
+    alerts: Vec<Value>,
 }
 
 impl AlertsWire {
+    /// An entry of another shape is an alert whose state is not known.
     pub fn into_domain(self) -> Vec<Alert> {
-        self.alerts.into_iter().filter_map(AlertWire::into_domain).collect()
+        let known =
+            |wire: Result<AlertWire, Value>| wire.map_or_else(|entry| Some(odd_alert(&entry)), AlertWire::into_domain);
+        each(self.alerts).filter_map(known).collect()
+    }
+}
+
+/// What is known of an alert of another shape.
+pub fn odd_alert(entry: &Value) -> Alert {
+    let labels = labels_of(entry);
+    Alert {
+        name: labels.get("alertname").cloned().unwrap_or_else(|| "(an alert of another shape)".into()),
+        state: AlertState::Unknown,
+        severity: labels.get("severity").cloned(),
+        labels,
+        ..Alert::default()
     }
 }
 
@@ -234,10 +271,10 @@ impl RulesWire {
 #[serde(rename_all = "camelCase")]
 pub struct TargetsWire {
     #[serde(deserialize_with = "or_empty")]
-    active_targets: Vec<TargetWire>,
+    active_targets: Vec<Value>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct TargetWire {
     #[serde(default, deserialize_with = "or_empty")]
@@ -266,7 +303,9 @@ impl TargetsWire {
             duration: wire.last_scrape_duration,
             interval: wire.scrape_interval,
         };
-        self.active_targets.into_iter().map(target).collect()
+        // One of another shape is neither up nor down.
+        let known = each::<TargetWire>(self.active_targets).map(Result::unwrap_or_default);
+        known.map(target).collect()
     }
 }
 
