@@ -52,12 +52,15 @@ fn reading(state: ServiceState, detail: impl Into<String>) -> Reading {
 pub fn word(text: &str) -> Option<ServiceState> {
     Some(match text.trim().trim_matches('"').to_lowercase().as_str() {
         "healthy" | "ok" | "okay" | "up" | "pass" | "passing" | "alive" | "green" | "serving" | "ready" | "running"
-        | "good" | "operational" | "true" => ServiceState::Healthy,
-        "degraded" | "warn" | "warning" | "yellow" | "partial" | "partially_degraded" | "impaired" => {
+        | "good" | "operational" | "true" | "connected" | "available" | "active" | "online" | "success" | "started" => {
+            ServiceState::Healthy
+        }
+        "degraded" | "warn" | "warning" | "yellow" | "partial" | "partially_degraded" | "impaired" | "starting" => {
             ServiceState::Degraded
         }
         "unhealthy" | "down" | "fail" | "failed" | "failing" | "error" | "critical" | "red" | "dead"
-        | "not_serving" | "out_of_service" | "outage" | "false" => ServiceState::Down,
+        | "not_serving" | "out_of_service" | "outage" | "false" | "disconnected" | "unavailable" | "offline"
+        | "unreachable" | "stopped" | "timeout" | "crashed" => ServiceState::Down,
         _ => return None,
     })
 }
@@ -119,6 +122,10 @@ fn said(text: &str) -> Option<Reading> {
                 ServiceState::Unknown,
                 format!("says `{}`, a word that liveops does not know", text.chars().take(40).collect::<String>()),
             )),
+            // A part that nobody can tell of leaves the whole unknown.
+            Some(ServiceState::Healthy) if worst == ServiceState::Unknown => {
+                Some(reading(ServiceState::Unknown, format!("says `{text}`, but {names}")))
+            }
             // A part that is down makes a whole that says `ok` at best degraded.
             Some(ServiceState::Healthy) if worst != ServiceState::Healthy => {
                 Some(reading(ServiceState::Degraded, format!("says `{text}`, but {names}")))
@@ -130,10 +137,16 @@ fn said(text: &str) -> Option<Reading> {
 }
 
 /// The members that a whole or a part says its state in.
-const OWN: [&str; 5] = ["status", "state", "health", "healthy", "ok"];
+const OWN: [&str; 7] = ["status", "state", "health", "healthy", "ok", "up", "isHealthy"];
 
-/// The members that hold parts: ours, Spring's, .NET's, the RFC draft's.
-const PARTS: [&str; 7] = ["components", "checks", "details", "dependencies", "services", "entries", "results"];
+/// The members that hold parts: ours, Spring's, .NET's, the RFC draft's, NestJS'.
+const PARTS: [&str; 8] = ["components", "checks", "details", "dependencies", "services", "entries", "results", "info"];
+
+/// The members that hold what fails, and are empty or not there where nothing does.
+const FAILURES: [&str; 4] = ["failures", "errors", "error", "unhealthy"];
+
+/// The members that name a part in a list.
+const NAMES: [&str; 5] = ["name", "id", "component", "service", "key"];
 
 /// Parts of parts of parts are the last that are looked at.
 const DEEPEST: usize = 4;
@@ -169,7 +182,13 @@ fn collect_broken(value: &Value, above: &str, depth: usize, found: &mut Vec<(Str
         let name = if above.is_empty() { name.to_owned() } else { format!("{above}/{name}") };
         let before = found.len();
         collect_broken(part, &name, depth - 1, found);
-        let own = own_word(part).or_else(|| plain_word(part)).and_then(|text| word(&text));
+        let own = match own_word(part) {
+            // A part of whose state Spring does not know counts for nothing there, too.
+            Some(text) if text.eq_ignore_ascii_case("unknown") => None,
+            // It says how it is, in a word that may mean anything.
+            Some(text) => Some(word(&text).unwrap_or(ServiceState::Unknown)),
+            None => plain_word(part).and_then(|text| word(&text)),
+        };
         // What a part of it says is said already.
         if let Some(state) = own.filter(|state| *state != ServiceState::Healthy && found.len() == before) {
             found.push((name, state));
@@ -192,11 +211,24 @@ fn collect_broken(value: &Value, above: &str, depth: usize, found: &mut Vec<(Str
                 }
             }
             Some(Value::Array(parts)) => {
-                for part in parts {
-                    if let Some(name) = part.get("name").and_then(Value::as_str) {
-                        look(name, part);
-                    }
+                for (index, part) in parts.iter().enumerate() {
+                    let name = NAMES.iter().find_map(|key| part.get(key).and_then(Value::as_str));
+                    look(name.map_or_else(|| format!("{key} {}", index + 1), ToOwned::to_owned).as_str(), part);
                 }
+            }
+            _ => {}
+        }
+    }
+    for key in FAILURES.iter().filter(|_| above.is_empty()) {
+        match value.get(key) {
+            Some(Value::Object(failed)) => {
+                let missing = |name: &&String| !found.iter().any(|(known, _)| known == *name);
+                let names: Vec<String> = failed.keys().filter(missing).cloned().collect();
+                found.extend(names.into_iter().map(|name| (name, ServiceState::Down)));
+            }
+            Some(Value::Array(failed)) if !failed.is_empty() => found.push(((*key).to_owned(), ServiceState::Down)),
+            Some(Value::String(text)) if !text.is_empty() => {
+                found.push((format!("{key} `{}`", text.chars().take(60).collect::<String>()), ServiceState::Down));
             }
             _ => {}
         }
@@ -240,6 +272,19 @@ mod tests {
             ),
             (200, r#"{"status":"Healthy","results":{"redis":{"status":"Unhealthy"}}}"#, Degraded, "redis down"),
             (200, r#"{"status":"UP","components":{"db":{"status":"UP","details":{"database":"H2"}}}}"#, Healthy, "up"),
+            (
+                200,
+                r#"{"status":"ok","info":{"docs":{"status":"down"}},"error":{},"details":{}}"#,
+                Degraded,
+                "docs down",
+            ),
+            (200, r#"{"status":"OK","failures":{"redis":"dial tcp: refused"}}"#, Degraded, "redis down"),
+            (200, r#"{"status":"ok","errors":["db: timeout"]}"#, Degraded, "errors down"),
+            (200, r#"{"status":"ok","error":null,"errors":[],"failures":{}}"#, Healthy, "ok"),
+            (200, r#"{"status":"ok","checks":[{"id":"a","up":true},{"up":false}]}"#, Degraded, "checks 2 down"),
+            (200, r#"{"status":"ok","checks":{"db":{"status":"purple"}}}"#, Unknown, "db unknown"),
+            (200, r#"{"status":"UP","components":{"discovery":{"status":"UNKNOWN"}}}"#, Healthy, "up"),
+            (200, r#"{"status":"ok","services":{"db":"connected","cache":"disconnected"}}"#, Degraded, "cache down"),
             (200, r#"{"status":"purple"}"#, Unknown, "purple"),
             (200, r#"{"uptime":3}"#, Unknown, "without a status"),
             (200, "<html>", Unknown, "web page"),
