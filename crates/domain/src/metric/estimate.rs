@@ -30,7 +30,7 @@ impl Estimate {
     }
 
     /// Whether it is on the bad side; `None` where the bound does not tell.
-    pub fn breaches(&self, threshold: &Threshold) -> Option<bool> {
+    fn breaches(&self, threshold: &Threshold) -> Option<bool> {
         match self.is_lower_bound {
             false => Some(threshold.is_breached(self.value)),
             true if self.value >= threshold.value => Some(threshold.is_breached(f64::INFINITY)),

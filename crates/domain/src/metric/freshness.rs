@@ -29,7 +29,7 @@ pub struct GoneMember {
 }
 
 /// What is gone this long is not missed any more: its KPI's level is again that of the rest.
-pub const MISSED: TimeDelta = TimeDelta::minutes(10);
+const MISSED: TimeDelta = TimeDelta::minutes(10);
 
 /// Without a known interval: Prometheus' default.
 const USUAL: TimeDelta = TimeDelta::minutes(1);

@@ -27,7 +27,7 @@ pub fn each<T: DeserializeOwned>(entries: Vec<Value>) -> impl Iterator<Item = Re
 }
 
 /// The labels of an entry of another shape, as far as there are any.
-pub fn labels_of(entry: &Value) -> Labels {
+fn labels_of(entry: &Value) -> Labels {
     let labels = entry.get("labels").and_then(Value::as_object).into_iter().flatten();
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
     labels.map(|(name, value)| (name.clone(), text(value))).collect()
