@@ -138,8 +138,10 @@ async fn one(client: &Prometheus<'_>, kpi: &Kpi, now: DateTime<Utc>) -> KpiAnswe
 }
 
 impl KpiAnswer {
-    /// The reading with its age at that time, and with what is gone as it was.
+    /// The reading with its age at that time, and with what is gone as it was. By Prometheus' own clock, where it tells:
+    /// ours may be off.
     async fn aged(mut self, client: &Prometheus<'_>, intervals: &Intervals, now: DateTime<Utc>) -> Self {
+        let now = self.total.as_ref().ok().and_then(|total| newest(&total.answer)).unwrap_or(now);
         let kpi = &self.reading.kpi;
         let Some(freshness) = self.ages.freshness(kpi, intervals) else {
             return self;

@@ -203,8 +203,9 @@ fn reading(kpi: &Kpi, places: &[Place<'_>], now: DateTime<Utc>) -> KpiReading {
     let lost = lost(kpi, places);
     match (compute(kpi, places), failed.first()) {
         (Ok(value), None) => {
-            // What the latest scrape does not have is gone: there is no scrape to wait for.
-            let freshness = Freshness { interval: Some(TimeDelta::zero()), ..value.freshness };
+            // What the latest scrape does not have is gone: there is none to wait for, but for the slowest endpoint.
+            let first = asked().filter_map(|place| Some(place.current.as_ref().ok()?.at)).min();
+            let freshness = Freshness { interval: first.map(|first| now - first), ..value.freshness };
             let mut reading = KpiReading::known(kpi.clone(), Origin::Scrape, value.total, value.by);
             if value.counts_newborn {
                 reading.note = Some("counts series that are new since the last scrape from 0".into());
