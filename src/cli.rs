@@ -11,6 +11,7 @@ use crate::commands::{
 use crate::context::{Context, Grammar};
 use crate::globals::GlobalArgs;
 use liveops_domain::error::{Error, Exit, Result};
+use liveops_engine::config::environment;
 
 /// One terminal from the page to the postmortem
 ///
@@ -72,7 +73,14 @@ impl Command {
 
 /// The whole command line with grouped help and the exit codes.
 pub(crate) fn command() -> clap::Command {
-    crate::help::dress(Cli::command())
+    let mut command = crate::help::dress(Cli::command());
+    // A variable that is set to nothing is as good as none: CI and compose files set those that they do not know so.
+    let is_empty = |arg: &&clap::Arg| arg.get_env().is_some_and(environment::is_empty);
+    let empty: Vec<clap::Id> = command.get_arguments().filter(is_empty).map(|arg| arg.get_id().clone()).collect();
+    for id in empty {
+        command = command.mut_arg(id, |arg| arg.env(None::<&str>));
+    }
+    command
 }
 
 /// Runs the command and returns the exit code. One match, no logic.

@@ -16,8 +16,9 @@ use liveops_domain::incident::notice::{About, recipients};
 use liveops_domain::incident::severity::Severity;
 use liveops_domain::status::source::{Outcome, Recommendation, Verdict};
 use liveops_domain::text::time::rfc3339;
-use liveops_engine::incident::deliver::{DeliveryResult, test};
+use liveops_engine::incident::deliver::DeliveryResult;
 use liveops_engine::incident::flush::flush;
+use liveops_engine::incident::transport::test;
 use liveops_engine::session::outbox;
 
 /// See who is told of incidents, try it, and deliver what is on its way
@@ -244,6 +245,7 @@ async fn try_all(args: TestArgs, cx: &Context) -> Result<Exit> {
         at: now,
         keys: vec![format!("liveops/test/{:x}", now.timestamp())],
         command: "liveops page test".into(),
+        earlier: Vec::new(),
     };
     let mut report = DeliveryReport { what: "test", results: Vec::new(), dry_run: true };
     if let Some(confirmed) = cx.unasked("send test messages")? {

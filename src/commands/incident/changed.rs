@@ -23,20 +23,27 @@ pub(super) fn show(cx: &Context, change: &IncidentChange) -> Result<Exit> {
         ..Meta::steps(steps(change)).dense()
     };
     cx.show(change, meta)?;
-    if change.deliveries.paged != Some(false) {
+    let deliveries = &change.deliveries;
+    let why = |is_meant: &dyn Fn(&DeliveryResult) -> bool| -> String {
+        let results = deliveries.results.iter().filter(|result| is_meant(result));
+        let reasons: Vec<String> = results.map(|result| format!("{}: {}", result.channel, result.reason)).collect();
+        reasons.join("; ")
+    };
+    let left = if deliveries.paged == Some(false) {
+        match why(&|result| result.page) {
+            why if why.is_empty() => "NOBODY WAS PAGED, CALL SOMEBODY (no channel is configured for it)".to_owned(),
+            why => format!("NOBODY WAS PAGED, CALL SOMEBODY ({why})"),
+        }
+    } else if !deliveries.ringing.is_empty() {
+        let why = why(&|result| deliveries.ringing.contains(&result.channel));
+        format!("THE PAGER WAS NOT TOLD AND GOES ON CALLING, STOP IT THERE ({why})")
+    } else {
         return Ok(Exit::Good);
-    }
-    let why: Vec<String> = change
-        .deliveries
-        .results
-        .iter()
-        .filter(|result| result.page)
-        .map(|result| format!("{}: {}", result.channel, result.reason))
-        .collect();
+    };
     Err(Error::HalfDone {
         done: format!("{} is in the journal of {}", change.summary, change.shown.incident.id),
-        left: format!("NOBODY WAS PAGED, CALL SOMEBODY ({})", why.join("; ")),
-        command: cx.command("page flush"),
+        left,
+        command: cx.command(if deliveries.results.is_empty() { "page list" } else { "page flush" }),
     })
 }
 

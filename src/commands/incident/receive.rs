@@ -16,8 +16,9 @@ use liveops_domain::error::{Error, Exit, Result};
 use liveops_domain::incident::webhook::Webhook;
 use liveops_domain::status::source::Recommendation;
 use liveops_engine::incident::summary::IncidentSummary;
+use liveops_engine::opening::intake::LARGEST;
 use liveops_engine::opening::listen;
-use liveops_engine::opening::receive::{ReceiveReport, follow_up, journal, plan};
+use liveops_engine::opening::receive::{ReceiveReport, plan, receive};
 
 /// Take Alertmanager's webhook: open an incident, or tell it of its alerts
 ///
@@ -41,7 +42,7 @@ pub(super) async fn run(args: ReceiveArgs, cx: &Context) -> Result<Exit> {
         return listen::run(cx, address, |received| cx.show_line(received, meta(received))).await;
     }
     let mut bytes = Vec::new();
-    std::io::stdin().lock().take(listen::LARGEST).read_to_end(&mut bytes).map_err(|source| Error::Io {
+    std::io::stdin().lock().take(LARGEST).read_to_end(&mut bytes).map_err(|source| Error::Io {
         action: "read",
         path: "stdin".into(),
         source,
@@ -57,7 +58,7 @@ pub(super) async fn run(args: ReceiveArgs, cx: &Context) -> Result<Exit> {
         cx.show(&report, meta(&report))?;
         return Ok(Exit::Good);
     };
-    let report = follow_up(cx, journal(cx, &webhook)?, &confirmed).await?;
+    let report = receive(cx, &webhook, &confirmed).await?;
     cx.show(&report, meta(&report))?;
     if report.deliveries.paged == Some(false) {
         return Err(Error::HalfDone {

@@ -185,11 +185,20 @@ pub struct Signal {
     /// Alertmanager's fingerprint of the labels.
     pub fingerprint: String,
     pub alert: String,
+    /// What its label says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub severity: Option<Severity>,
     pub firing: bool,
+    /// [`Signal::UNKNOWN`] where nobody said when.
     pub starts_at: DateTime<Utc>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ends_at: Option<DateTime<Utc>>,
     pub text: String,
+}
+
+impl Signal {
+    /// Stands for a start that is not known.
+    pub const UNKNOWN: DateTime<Utc> = DateTime::UNIX_EPOCH;
 }
 
 /// How far a message came.
@@ -219,6 +228,12 @@ pub struct Delivery {
     pub state: DeliveryState,
     /// Is it to wake somebody?
     pub page: bool,
+    /// The key under which a pager has it, and is told of the acknowledgement and the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// No answer came: nobody knows whether it arrived, so it counts as heard.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub may_have_arrived: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     #[serde(default)]

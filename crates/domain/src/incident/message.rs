@@ -27,9 +27,12 @@ pub struct Message {
     pub text: String,
     pub by: String,
     pub at: DateTime<Utc>,
-    /// The keys by which a pager knows that two messages are about the same: the first for a new page, all of them
-    /// for an acknowledgement and the end.
+    /// The keys by which a pager knows what it is about: one for a call, those of all calls that it may have heard for
+    /// an acknowledgement and the end.
     pub keys: Vec<String>,
+    /// News that could not be told in their time, a line each, the oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<String>,
     /// The command that shows the incident.
     pub command: String,
 }
@@ -44,6 +47,7 @@ impl Message {
         (by, at): (&str, DateTime<Utc>),
         command: String,
     ) -> Self {
+        let keys = vec![key(incident, about, &id)];
         Self {
             id,
             about,
@@ -59,20 +63,18 @@ impl Message {
             text,
             by: by.into(),
             at,
-            keys: keys(incident, about),
+            keys,
+            earlier: Vec::new(),
             command,
         }
     }
 }
 
-/// An escalation is a page of its own: under the old key, a pager would only add it to what nobody answered.
-fn keys(incident: &Incident, about: About) -> Vec<String> {
+/// The key by which a pager knows a call. Each has its own: under a key that it has acknowledged, it rings nobody.
+fn key(incident: &Incident, about: About, id: &str) -> String {
     let base = format!("liveops/{}/{}", incident.environment, incident.id);
-    let count = incident.escalations.len();
-    let escalated = |n: usize| format!("{base}/escalated-{n}");
     match about {
-        About::Escalated => vec![escalated(count)],
-        About::Acked | About::Resolved => std::iter::once(base.clone()).chain((1..=count).map(escalated)).collect(),
-        _ => vec![base],
+        About::Opened => base,
+        about => format!("{base}/{about}{}", id.strip_prefix(&incident.id).unwrap_or(id)),
     }
 }

@@ -12,6 +12,7 @@
 //! - [`measures`]: how long incidents take. [`webhook`]: what Alertmanager says of one.
 //! - [`name`]: the incident's id, which is also its folder's name.
 
+pub mod calls;
 pub mod deadline;
 pub mod event;
 pub mod measures;

@@ -12,6 +12,8 @@ use crate::incident::severity::Severity;
 #[serde(rename_all = "lowercase")]
 pub enum About {
     Opened,
+    /// Another alert, or one that fires anew, when somebody has the incident already.
+    Alert,
     Acked,
     Escalated,
     Severity,
@@ -26,8 +28,9 @@ pub enum About {
 
 impl About {
     /// All that a rule can name.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Opened,
+        Self::Alert,
         Self::Acked,
         Self::Escalated,
         Self::Severity,
@@ -42,6 +45,7 @@ impl About {
     pub fn word(self) -> &'static str {
         match self {
             Self::Opened => "opened",
+            Self::Alert => "alert",
             Self::Acked => "acked",
             Self::Escalated => "escalated",
             Self::Severity => "severity",
@@ -54,9 +58,14 @@ impl About {
         }
     }
 
+    /// Does it matter as much as an opening? Who is paged for that is paged for this.
+    fn begins_anew(self) -> bool {
+        matches!(self, Self::Alert | Self::Reopened | Self::Severity)
+    }
+
     /// Does it call for somebody to come?
     fn calls_somebody(self) -> bool {
-        matches!(self, Self::Opened | Self::Escalated | Self::Reopened | Self::Severity)
+        matches!(self, Self::Opened | Self::Escalated) || self.begins_anew()
     }
 }
 
@@ -120,9 +129,14 @@ pub fn recipients(rules: &[Rule], channels: &[(String, Reach)], about: About, se
     }
     let mut calls = Recipients::default();
     for rule in rules {
-        let about = rule.on.is_empty() || rule.on.contains(&about);
-        if about && (rule.severity.is_empty() || rule.severity.contains(&severity)) {
+        if !rule.severity.is_empty() && !rule.severity.contains(&severity) {
+            continue;
+        }
+        let is_meant = rule.on.is_empty() || rule.on.contains(&about);
+        if is_meant || (about.begins_anew() && rule.on.contains(&About::Opened)) {
             calls.page.extend(rule.page.iter().cloned());
+        }
+        if is_meant {
             calls.tell.extend(rule.tell.iter().cloned());
         }
     }
@@ -186,6 +200,9 @@ mod tests {
         assert_eq!(first.page, [["oncall".to_owned()]]);
         assert_eq!(first.tell, ["team"]);
         assert!(recipients(&rules, &channels(), About::Opened, Severity::P2).page.is_empty());
+        let worse = recipients(&rules, &channels(), About::Severity, Severity::P1);
+        assert_eq!((worse.page.len(), worse.tell.len()), (1, 1), "who is paged for an opening is for what is as bad");
+        assert!(recipients(&rules, &channels(), About::Acked, Severity::P1).page.is_empty());
         assert!("closed".parse::<About>().is_err());
     }
 }

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::change::journal::{Data, Event};
+use crate::incident::calls::Call;
 use crate::incident::event::{
     Amended, Delivery, Escalated, Evidence, Field, HandedOff, Opened, PhaseChanged, RoleAssigned, SeverityChanged,
     Signal, kind,
@@ -80,20 +81,14 @@ pub struct Incident {
     pub signals: BTreeMap<String, Signal>,
     /// Message → how it went last.
     pub deliveries: BTreeMap<String, Delivery>,
+    /// What calls for somebody: the id of the event → where that stands.
+    pub calls: BTreeMap<String, Call>,
     pub notes: usize,
     pub events: usize,
     pub last_event: DateTime<Utc>,
 }
 
 impl Incident {
-    /// Is anybody known to have been paged, where somebody was to be? `None` when nobody was to be.
-    pub fn is_paged(&self) -> Option<bool> {
-        use crate::incident::event::DeliveryState::Accepted;
-        let mut pages = self.deliveries.values().filter(|one| one.page).peekable();
-        pages.peek()?;
-        Some(pages.any(|one| one.state == Accepted))
-    }
-
     /// The person to talk to: the commander, or who acknowledged.
     pub fn lead(&self) -> Option<&str> {
         self.roles.get("commander").or(self.acked_by.as_ref()).map(String::as_str)
@@ -158,6 +153,7 @@ fn begin<D: Data, S: AsRef<str>>(id: &str, event: &Event<D, S>) -> Option<Incide
         evidence: Vec::new(),
         signals: BTreeMap::new(),
         deliveries: BTreeMap::new(),
+        calls: BTreeMap::new(),
         notes: 0,
         events: 0,
         last_event: event.at,
@@ -171,6 +167,7 @@ impl Incident {
         if !self.people.contains(event.by.as_ref()) {
             self.people.insert(event.by.as_ref().to_owned());
         }
+        self.follow_calls(event);
         match event.kind.as_ref() {
             kind::NOTE => self.notes += 1,
             kind::ACKED => self.ack(event, &moved(event)),
@@ -209,7 +206,7 @@ impl Incident {
             }
             kind::NOTIFICATION => {
                 if let Some(delivery) = event.data.read::<Delivery>() {
-                    self.deliveries.insert(delivery.message.clone(), delivery);
+                    self.deliver(delivery);
                 }
             }
             kind::POSTMORTEM => self.postmortem.set(event.at, None),

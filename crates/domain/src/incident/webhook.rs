@@ -2,7 +2,7 @@
 //! Shape: <https://prometheus.io/docs/alerting/latest/configuration/#webhook_config>.
 
 use chrono::{DateTime, Utc};
-use serde::Deserialize;
+use serde_json::Value;
 
 use crate::alert::rank;
 use crate::incident::event::{Opened, Signal};
@@ -10,28 +10,71 @@ use crate::incident::severity::Severity;
 use crate::incident::state::Incident;
 use crate::metric::labels::Labels;
 
-/// One delivery: the alerts of a group, as they are now. The same may come again at any time.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Webhook {
-    pub group_key: String,
-    #[serde(default)]
-    pub truncated_alerts: u64,
-    pub alerts: Vec<WebhookAlert>,
+/// Characters of a title; what a label says is not bounded.
+const TITLE: usize = 200;
+
+/// At most so many characters, the last of them `…`.
+fn cut(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    text.chars().take(most - 1).chain(['…']).collect()
 }
 
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase")]
+/// One delivery: the alerts of a group, as they are now. The same may come again at any time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Webhook {
+    pub group_key: String,
+    pub alerts: Vec<WebhookAlert>,
+    /// Alerts that the sender left out.
+    pub truncated: u64,
+    /// Alerts that cannot be read, in words with what was sent; they take no others along.
+    pub unread: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
 pub struct WebhookAlert {
     pub status: String,
-    #[serde(default)]
     pub labels: Labels,
-    #[serde(default)]
     pub annotations: Labels,
-    pub starts_at: DateTime<Utc>,
+    /// `None` where it is missing, zero, or no time.
+    pub starts_at: Option<DateTime<Utc>>,
     pub ends_at: Option<DateTime<Utc>>,
-    #[serde(default)]
     pub fingerprint: String,
+}
+
+/// Text, or what stands where text should: a number, a truth value. Null is none.
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(truth) => Some(truth.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+fn labels(value: &Value) -> Labels {
+    let entries = value.as_object().into_iter().flatten();
+    entries.filter_map(|(name, value)| Some((name.clone(), text(value)?))).collect()
+}
+
+/// Alertmanager writes the year 1 where there is no time.
+fn time(value: &Value) -> Option<DateTime<Utc>> {
+    value.as_str()?.parse::<DateTime<Utc>>().ok().filter(|at| at.timestamp() > 0)
+}
+
+impl WebhookAlert {
+    fn read(value: &Value) -> Option<Self> {
+        value.as_object()?;
+        Some(Self {
+            status: text(&value["status"]).unwrap_or_default(),
+            labels: labels(&value["labels"]),
+            annotations: labels(&value["annotations"]),
+            starts_at: time(&value["startsAt"]),
+            ends_at: time(&value["endsAt"]),
+            fingerprint: text(&value["fingerprint"]).unwrap_or_default(),
+        })
+    }
 }
 
 impl WebhookAlert {
@@ -63,8 +106,9 @@ impl WebhookAlert {
         Signal {
             fingerprint,
             alert: name.to_owned(),
+            severity: self.severity().map(|severity| Severity::of_alert(Some(severity))),
             firing,
-            starts_at: self.starts_at,
+            starts_at: self.starts_at.unwrap_or(Signal::UNKNOWN),
             ends_at: self.ends_at.filter(|_| !firing),
             text: format!("alert {name}{place} {verb}"),
         }
@@ -85,31 +129,32 @@ pub enum Meaning {
 impl Webhook {
     /// Reads a delivery.
     pub fn parse(bytes: &[u8]) -> Result<Self, String> {
-        let webhook: Self = serde_json::from_slice(bytes)
+        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        let value: Value = serde_json::from_slice(bytes)
             .map_err(|error| format!("this is not the JSON of Alertmanager's webhook: {error}"))?;
-        if webhook.group_key.is_empty() || webhook.alerts.is_empty() {
-            return Err("it names no group, or no alerts".into());
-        }
-        Ok(webhook)
+        let sent = value["alerts"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let alerts: Vec<WebhookAlert> = sent.iter().filter_map(WebhookAlert::read).collect();
+        let unread = sent.iter().filter(|value| !value.is_object());
+        let unread = unread.map(|value| format!("an alert cannot be read: {}", cut(&value.to_string(), 200))).collect();
+        let Some(first) = alerts.first() else {
+            return Err("this is not the JSON of Alertmanager's webhook: it names no alerts".into());
+        };
+        let group_key = text(&value["groupKey"]).filter(|key| !key.is_empty());
+        let group_key = group_key.unwrap_or_else(|| format!("{{}}:{:?}", first.labels));
+        let truncated = value["truncatedAlerts"].as_u64().unwrap_or(0);
+        Ok(Self { group_key, alerts, truncated, unread })
     }
 
     /// What it comes to, given the incidents of the environment. A delivery that comes twice means nothing new, and
     /// what a person has ended is not opened again by an alert that still fires.
-    pub fn meaning(&self, incidents: &[Incident], environment: &str) -> Meaning {
+    pub fn meaning<'a>(&self, incidents: impl IntoIterator<Item = &'a Incident>, environment: &str) -> Meaning {
         let signals: Vec<Signal> = self.alerts.iter().map(WebhookAlert::signal).collect();
         let of_group = incidents
-            .iter()
+            .into_iter()
             .filter(|one| one.environment == environment && one.group_key.as_ref() == Some(&self.group_key))
             .max_by_key(|one| (one.phase.is_open(), one.detected.recorded));
-        let is_news = |known: &Incident, signal: &Signal| {
-            // An alert that has ended begins anew with a later start: the old one comes only out of order.
-            known.signals.get(&signal.fingerprint).is_none_or(|known| {
-                known.starts_at < signal.starts_at
-                    || (known.starts_at == signal.starts_at && known.firing && !signal.firing)
-            })
-        };
         if let Some(one) = of_group {
-            let news: Vec<Signal> = signals.iter().filter(|signal| is_news(one, signal)).cloned().collect();
+            let news: Vec<Signal> = signals.iter().filter(|signal| one.is_news(signal)).cloned().collect();
             let again = news.iter().any(|signal| signal.firing);
             if one.phase.is_open() || !again {
                 return Meaning::Update(one.id.clone(), news);
@@ -137,12 +182,12 @@ impl Webhook {
         };
         Opened {
             severity: Severity::of_alert(worst.and_then(WebhookAlert::severity)),
-            title,
+            title: cut(&title, TITLE),
             environment: environment.to_owned(),
             service,
             alert: Some(name),
             runbook: note("runbook_url").or_else(|| note("runbook")),
-            started_at: firing.map(|alert| alert.starts_at).min(),
+            started_at: firing.filter_map(|alert| alert.starts_at).min(),
             group_key: Some(self.group_key.clone()),
         }
     }
@@ -150,7 +195,7 @@ impl Webhook {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
     use crate::change::journal::Event;
@@ -238,8 +283,53 @@ mod tests {
 
     #[test]
     fn other_json_is_refused_in_words() {
-        for text in ["", "{}", "[]", "{\"groupKey\":\"x\",\"alerts\":[]}"] {
+        for text in ["", "{}", "[]", "{\"groupKey\":\"x\",\"alerts\":[]}", "{\"alerts\":[null]}"] {
             assert!(Webhook::parse(text.as_bytes()).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn one_odd_member_takes_nothing_else_along() {
+        let with = |member: &str, value: Value| {
+            let mut alert =
+                json!({ "status": "firing", "labels": { "alertname": "A", "severity": "critical" }, "startsAt": T1 });
+            alert[member] = value;
+            let text =
+                json!({ "groupKey": "g", "truncatedAlerts": null, "new": 1, "alerts": [alert, null, "x"] }).to_string();
+            Webhook::parse(format!("\u{feff}{text}").as_bytes()).expect("readable")
+        };
+        for (member, value) in [
+            ("annotations", Value::Null),
+            ("fingerprint", Value::Null),
+            ("fingerprint", json!(7)),
+            ("endsAt", json!("")),
+            ("startsAt", Value::Null),
+            ("status", Value::Null),
+            ("labels", json!({ "alertname": "A", "severity": "critical", "shard": 3, "odd": null, "odder": [] })),
+        ] {
+            let webhook = with(member, value.clone());
+            assert_eq!((webhook.alerts.len(), webhook.unread.len()), (1, 2), "{member}: {value}");
+            assert!(
+                matches!(webhook.meaning(&[], "prod"), Meaning::Open(opened, _) if opened.severity == Severity::P1)
+            );
+        }
+        let unknown = with("startsAt", json!("0001-01-01T00:00:00Z"));
+        let Meaning::Open(opened, signals) = unknown.meaning(&[], "prod") else { panic!("it opens one") };
+        assert_eq!((opened.started_at, signals[0].starts_at), (None, Signal::UNKNOWN));
+    }
+
+    #[test]
+    fn an_alert_whose_start_is_unknown_can_end_and_fire_again() {
+        let of = |status: &str| webhook(&[("a", status, "0001-01-01T00:00:00Z")]);
+        let mut open = incident(&of("firing"), false);
+        let news = |webhook: &Webhook, open: &Incident| match webhook.meaning([open], "prod") {
+            Meaning::Update(_, news) => news,
+            other => panic!("{other:?}"),
+        };
+        assert!(news(&of("firing"), &open).is_empty());
+        let ended = news(&of("resolved"), &open).remove(0);
+        open.signals.insert(ended.fingerprint.clone(), ended);
+        assert!(news(&of("resolved"), &open).is_empty());
+        assert_eq!(news(&of("firing"), &open).len(), 1);
     }
 }

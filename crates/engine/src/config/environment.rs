@@ -82,12 +82,17 @@ impl Dirs {
 /// # Errors
 /// When it is not RFC 3339.
 pub fn fixed_now() -> Result<Option<DateTime<Utc>>> {
-    let Ok(text) = env::var("LIVEOPS_NOW") else {
+    let Some(text) = env::var("LIVEOPS_NOW").ok().filter(|text| !text.is_empty()) else {
         return Ok(None);
     };
     DateTime::parse_from_rfc3339(&text).map(|at| Some(at.to_utc())).map_err(|_| {
         Error::usage(format!("LIVEOPS_NOW is `{text}`"), "set it to a time such as 2026-01-15T10:30:00Z, or unset it")
     })
+}
+
+/// Is this variable set to nothing, as CI and compose files do for one that they do not know?
+pub fn is_empty(name: &std::ffi::OsStr) -> bool {
+    env::var_os(name).is_some_and(|value| value.is_empty())
 }
 
 /// The value of a variable that a secret names.

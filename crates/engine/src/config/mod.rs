@@ -138,7 +138,11 @@ impl Config {
         }
         let headers = endpoint.headers.iter().map(|(name, value)| Ok((name.clone(), self.value(value)?)));
         let headers = headers.collect::<Result<_>>()?;
-        Ok((self.value(&endpoint.url)?, headers))
+        let url = match endpoint.url.source {
+            Source::Command(_) => self.value(&endpoint.url)?,
+            _ => endpoint.url.reveal_url(&self.base(&endpoint.url.origin))?,
+        };
+        Ok((url, headers))
     }
 
     /// The flags of another environment, as the files have them: the command line speaks of the chosen one alone.

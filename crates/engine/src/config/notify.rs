@@ -36,6 +36,8 @@ pub enum ChannelKind {
     Email {
         from: String,
         to: Vec<String>,
+        /// The name in `EHLO`; that of the machine where it is left out.
+        hello: Option<String>,
     },
     /// A program with its arguments; never a shell.
     Exec {
@@ -174,7 +176,8 @@ fn channel(node: &Node, index: usize, problems: &mut Problems) -> Option<Channel
             section.require("from", from.is_some(), problems);
             let to = words(&mut section, "to", problems);
             section.require("to", !to.is_empty(), problems);
-            found.kind = ChannelKind::Email { from: from.unwrap_or_default(), to };
+            let hello = section.parse("hello", problems, crate::config::decode::argument);
+            found.kind = ChannelKind::Email { from: from.unwrap_or_default(), to, hello };
         }
         _ => {
             let command = words(&mut section, "command", problems);

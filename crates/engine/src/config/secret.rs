@@ -97,19 +97,54 @@ impl Secret {
                 let text = std::fs::read_to_string(&path).map_err(|error| {
                     self.error(format!("cannot read {}: {error}", path.display()), "check the path and its permissions")
                 })?;
-                Ok(Revealed::new(text.trim_end_matches(['\n', '\r']).to_owned()))
+                match bare(&text) {
+                    "" => Err(self.error(format!("{} is empty", path.display()), "write the secret into it")),
+                    text => Ok(Revealed::new(text.to_owned())),
+                }
             }
             Source::Command(argv) => self.run(argv, base),
         }
     }
 
+    /// The value as a URL. What a variable holds is a part of it and stays one: whatever its characters, it is no other
+    /// host, path or parameter. A variable that is all of the URL is taken as it is.
+    ///
+    /// # Errors
+    /// As [`Secret::reveal`]; a host that is none.
+    pub fn reveal_url(&self, base: &Path) -> Result<Revealed> {
+        match &self.source {
+            Source::Template(text) if text.contains("://") && !text.starts_with("file:") => {
+                self.expand_as(text, |at, value| part_of_url(text, at, value)).map(Revealed::new)
+            }
+            _ => self.reveal(base),
+        }
+    }
+
     fn expand(&self, text: &str) -> Result<String> {
+        self.expand_as(text, |_, value| Ok(value))
+    }
+
+    /// Puts the variables' values in their places; `write` is told where each stands in the text.
+    fn expand_as(
+        &self,
+        text: &str,
+        write: impl Fn(usize, String) -> std::result::Result<String, &'static str>,
+    ) -> Result<String> {
         let mut out = String::new();
+        let mut at = 0;
         let parts = parts(text).map_err(|what| self.error(what.into(), "write it as `${VARIABLE}`"))?;
         for part in parts {
             match part {
-                Part::Text(text) => out.push_str(text),
-                Part::Variable(name) => out.push_str(&self.variable(name)?),
+                Part::Text(text) => {
+                    out.push_str(text);
+                    at += text.len();
+                }
+                Part::Variable(name) => {
+                    let value = write(at, self.variable(name)?)
+                        .map_err(|what| self.error(format!("the variable `{name}` {what}"), "look at its value"))?;
+                    out.push_str(&value);
+                    at += name.len() + "${}".len();
+                }
             }
         }
         Ok(out)
@@ -119,8 +154,10 @@ impl Secret {
         let hint = format!("set it: `export {name}=…`");
         match variable(name) {
             None => Err(self.error(format!("the variable `{name}` is not set"), &hint)),
-            Some(value) if value.is_empty() => Err(self.error(format!("the variable `{name}` is empty"), &hint)),
-            Some(value) => Ok(value),
+            Some(value) => match bare(&value) {
+                "" => Err(self.error(format!("the variable `{name}` is empty"), &hint)),
+                value => Ok(value.to_owned()),
+            },
         }
     }
 
@@ -154,11 +191,46 @@ impl Secret {
             return Err(failed(format!("`{}` failed: {status}", argv[0])));
         }
         let text = String::from_utf8(bytes).map_err(|_| failed(format!("`{}` printed no text", argv[0])))?;
-        Ok(Revealed::new(text.trim_end_matches(['\n', '\r']).to_owned()))
+        match bare(&text) {
+            "" => Err(failed(format!("`{}` printed nothing", argv[0]))),
+            text => Ok(Revealed::new(text.to_owned())),
+        }
     }
 
     fn error(&self, reason: String, hint: &str) -> Error {
         Error::Secret { what: format!("secret at {}", self.origin.show()), reason, hint: hint.into() }
+    }
+}
+
+/// A secret without what editors and shells leave around it: a byte order mark, line ends.
+fn bare(text: &str) -> &str {
+    text.trim_start_matches('\u{feff}').trim_end_matches(['\n', '\r'])
+}
+
+/// What a variable at this place of a URL's template is written as.
+fn part_of_url(template: &str, at: usize, value: String) -> std::result::Result<String, &'static str> {
+    let start = template.find("://").map_or(0, |scheme| scheme + 3);
+    let end = template[start..].find(['/', '?', '#']).map_or(template.len(), |length| start + length);
+    let host = template[start..end].rfind('@').map_or(start, |user| start + user);
+    if at < start {
+        return Ok(value);
+    }
+    if (host..end).contains(&at) {
+        let is_odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '@' | '?' | '#' | '\\');
+        return if value.contains(is_odd) { Err("stands for a host, and holds what no host has") } else { Ok(value) };
+    }
+    let mut out = String::new();
+    for byte in value.bytes() {
+        // RFC 3986, 2.3: what is never anything but itself.
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    match out.as_str() {
+        "." | ".." => Err("is a path of its own, not a part of one"),
+        _ => Ok(out),
     }
 }
 
@@ -253,6 +325,37 @@ mod tests {
             let value = Value::Scalar { text: text.into(), quoted: true };
             assert_eq!(read(&value).is_ok(), sound, "{text}");
         }
+    }
+
+    #[test]
+    fn a_secret_stays_the_part_of_a_url_that_it_is() {
+        for (template, value, want) in [
+            ("smtp://u:${P}@h:587", "p/s?s#s@x:1%2F", Ok("p%2Fs%3Fs%23s%40x%3A1%252F")),
+            ("smtp://${P}@h", "a b", Ok("a%20b")),
+            ("https://${P}/x", "h.example:9090", Ok("h.example:9090")),
+            ("https://${P}", "h/prom", Ok("h/prom")),
+            ("https://${P}/x", "evil.example?", Err(())),
+            ("https://u@${P}/x", "u@evil", Err(())),
+            ("https://h/a/${P}/b", "x/../y?z", Ok("x%2F..%2Fy%3Fz")),
+            ("https://h/a/${P}", "..", Err(())),
+            ("https://h/?t=${P}", "a&b=c", Ok("a%26b%3Dc")),
+            ("redis://:${P}@h:1,i:2/0", "@:/", Ok("%40%3A%2F")),
+        ] {
+            let at = template.find("${").expect("a reference");
+            let got = part_of_url(template, at, value.to_owned());
+            assert_eq!(got.as_deref().map_err(|_| ()), want, "{template} {value}");
+        }
+    }
+
+    #[test]
+    fn what_surrounds_a_secret_is_no_part_of_it_and_nothing_is_no_secret() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        for (text, want) in [("\u{feff}abc\r\n", Some("abc")), ("abc", Some("abc")), ("\u{feff}\n", None), ("", None)] {
+            std::fs::write(dir.path().join("token"), text).expect("write");
+            let file = secret(Source::File("token".into())).reveal(dir.path());
+            assert_eq!(file.ok().map(|value| value.expose().to_owned()).as_deref(), want, "{text:?}");
+        }
+        assert!(secret(Source::Command(vec!["true".into()])).reveal(dir.path()).is_err());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The states of all incidents without replaying all journals: a cache of what each journal came to when it had its
 //! present length and time. Losing it costs a replay. Its shape is that of [`StoredIncident`].
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs;
 use std::time::UNIX_EPOCH;
@@ -13,7 +14,7 @@ use liveops_domain::error::{Error, Result};
 use liveops_domain::incident::state::Incident;
 
 /// The cache's key. Its shape is that of `Incident`: another shape is another key.
-const KEY: &str = "incidents/2";
+const KEY: &str = "incidents/3";
 
 #[derive(Debug, Default)]
 pub struct Index {
@@ -44,6 +45,39 @@ struct CachedIncident {
 
 type CachedIncidents = BTreeMap<String, CachedIncident>;
 
+/// The states of all incidents, in memory: for a process that looks often. Only journals that changed are read again.
+#[derive(Debug, Default)]
+pub struct LiveIndex(CachedIncidents);
+
+impl LiveIndex {
+    /// Looks again. One that is broken hides no other.
+    ///
+    /// # Errors
+    /// `Io` when the folder cannot be read.
+    pub fn refresh(&mut self, store: &Incidents) -> Result<()> {
+        let ids = store.ids()?;
+        self.0.retain(|id, _| ids.binary_search(id).is_ok());
+        for id in ids {
+            let looked = one(store, &id, self.0.get(&id)).map(|(kept, fresh)| fresh.then(|| kept.into_owned()));
+            match looked {
+                Ok(None) => {}
+                Ok(Some(kept)) => {
+                    self.0.insert(id, kept);
+                }
+                Err(_) => {
+                    self.0.remove(&id);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// All that can be read.
+    pub fn incidents(&self) -> impl Iterator<Item = &Incident> {
+        self.0.values().map(|known| &known.summary.incident)
+    }
+}
+
 /// Every incident. One that is broken hides no other.
 ///
 /// # Errors
@@ -58,7 +92,7 @@ pub fn read(store: &Incidents, cache: &Cache) -> Result<Index> {
     let mut keeping = CachedIncidents::new();
     let mut changed = known.len() != ids.len();
     for id in ids {
-        match one(store, &id, known.get(&id)) {
+        match one(store, &id, known.get(&id)).map(|(kept, fresh)| (kept.into_owned(), fresh)) {
             Ok((kept, fresh)) => {
                 changed |= fresh;
                 index.stored.push(kept.summary.clone());
@@ -77,6 +111,7 @@ pub fn read(store: &Incidents, cache: &Cache) -> Result<Index> {
 pub fn stored(store: &Incidents, cache: &Cache, id: &str) -> Result<StoredIncident> {
     let mut keeping: CachedIncidents = cache.load(KEY).unwrap_or_default();
     let (kept, fresh) = one(store, id, keeping.get(id))?;
+    let kept = kept.into_owned();
     let summary = kept.summary.clone();
     if fresh {
         keeping.insert(id.to_owned(), kept);
@@ -85,7 +120,7 @@ pub fn stored(store: &Incidents, cache: &Cache, id: &str) -> Result<StoredIncide
     Ok(summary)
 }
 
-fn one(store: &Incidents, id: &str, known: Option<&CachedIncident>) -> Result<(CachedIncident, bool)> {
+fn one<'a>(store: &Incidents, id: &str, known: Option<&'a CachedIncident>) -> Result<(Cow<'a, CachedIncident>, bool)> {
     let journal = store.journal(id);
     let stamp = fs::metadata(journal.path()).ok().and_then(|data| {
         let modified = data.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
@@ -94,13 +129,13 @@ fn one(store: &Incidents, id: &str, known: Option<&CachedIncident>) -> Result<(C
     if let (Some(known), Some((length, modified))) = (known, stamp)
         && (known.length, known.modified) == (length, modified)
     {
-        return Ok((known.clone(), false));
+        return Ok((Cow::Borrowed(known), false));
     }
     // The stamp was taken first: an event that comes in between makes the next look read again.
     let (length, modified) = stamp.unwrap_or_default();
     let summary = store.summary(id)?;
     let kept = CachedIncident { length, modified, summary };
-    Ok((kept, true))
+    Ok((Cow::Owned(kept), true))
 }
 
 #[cfg(test)]

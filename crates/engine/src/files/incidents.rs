@@ -72,6 +72,11 @@ impl Incidents {
 
     /// Opens an incident: when this returns, it is on the disk under an id that nothing else has.
     pub fn open(&self, at: DateTime<Utc>, by: &str, opened: &Opened) -> Result<String> {
+        self.open_with(at, by, opened, Vec::new())
+    }
+
+    /// As [`Incidents::open`], with what is known already, in one write.
+    pub fn open_with(&self, at: DateTime<Utc>, by: &str, opened: &Opened, known: Vec<Entry>) -> Result<String> {
         self.prepare()?;
         let wish = name(at, opened.severity, &opened.title);
         let data = serde_json::to_value(opened)?;
@@ -79,7 +84,8 @@ impl Incidents {
             .prefix(".new-")
             .tempdir_in(&self.folder)
             .map_err(|source| self.io("create a folder in", source))?;
-        Journal::copied(aside.path().join("journal.jsonl")).append(at, by, kind::OPENED, data)?;
+        let entries = std::iter::once(Entry::new(at, by, kind::OPENED, data)).chain(known);
+        Journal::copied(aside.path().join("journal.jsonl")).extend(entries.collect())?;
         for n in 1..=10_000 {
             let id = numbered(&wish, n);
             // A folder that is not empty is never replaced by a rename.
@@ -102,6 +108,15 @@ impl Incidents {
     pub fn append<T: Serialize>(&self, id: &str, at: DateTime<Utc>, by: &str, kind: &str, data: &T) -> Result<Event> {
         self.must_have(id)?;
         self.journal(id).append(at, by, kind, serde_json::to_value(data)?)
+    }
+
+    /// Appends events to an incident's journal, in one write.
+    ///
+    /// # Errors
+    /// As [`Incidents::append`].
+    pub fn append_all(&self, id: &str, entries: Vec<Entry>) -> Result<Vec<Event>> {
+        self.must_have(id)?;
+        self.journal(id).extend(entries)
     }
 
     /// Takes over events of another copy; those that are here already are left out. The incident may be new here.

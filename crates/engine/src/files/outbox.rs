@@ -9,7 +9,7 @@ use std::{fs, io};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::files::file::{private_folder, write_private};
+use crate::files::file::write_private;
 use liveops_domain::error::{Error, Result};
 use liveops_domain::incident::message::Message;
 
@@ -19,11 +19,11 @@ const FIRST_PAUSE: i64 = 15;
 /// Longest pause, in seconds.
 const LONGEST_PAUSE: i64 = 600;
 
-/// How long a page is worth delivering.
-const PAGE_LIFE: TimeDelta = TimeDelta::hours(1);
+/// A message that is just put here is being delivered; if that ended in a crash, it is due after this.
+const BEING_SENT: TimeDelta = TimeDelta::seconds(5);
 
-/// How long news are.
-const NEWS_LIFE: TimeDelta = TimeDelta::hours(24);
+/// How long a message is worth delivering. A page is not, once somebody has the incident.
+const LIFE: TimeDelta = TimeDelta::hours(24);
 
 /// A message for one channel.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -36,6 +36,9 @@ pub struct OutboxItem {
     pub queued_at: DateTime<Utc>,
     /// No try before.
     pub next_at: DateTime<Utc>,
+    /// Why it was refused for good; it waits for somebody who mends that and flushes the outbox.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given_up: Option<String>,
     /// Is it in the outbox? Not where that could not be written; then it is tried once only.
     #[serde(skip, default = "kept")]
     pub kept: bool,
@@ -54,7 +57,8 @@ impl OutboxItem {
             then: Vec::new(),
             attempts: 0,
             queued_at: now,
-            next_at: now,
+            next_at: now.checked_add_signed(BEING_SENT).unwrap_or(now),
+            given_up: None,
             kept: true,
         }
     }
@@ -68,14 +72,16 @@ impl OutboxItem {
     pub fn put_off(&mut self, now: DateTime<Utc>, asked: Option<std::time::Duration>) {
         let polite = FIRST_PAUSE.saturating_mul(1 << self.attempts.min(10)).min(LONGEST_PAUSE);
         let pause = asked.and_then(|asked| TimeDelta::from_std(asked).ok()).unwrap_or(TimeDelta::seconds(polite));
+        // Nobody waits an hour for a page because a service was busy once.
+        let longest = if self.message.page { TimeDelta::seconds(LONGEST_PAUSE) } else { LIFE };
+        let pause = pause.min(longest);
         self.attempts += 1;
         self.next_at = now.checked_add_signed(pause).unwrap_or(now);
     }
 
     /// Is it too late for it?
     pub fn is_stale(&self, now: DateTime<Utc>) -> bool {
-        let life = if self.message.page { PAGE_LIFE } else { NEWS_LIFE };
-        now - self.queued_at > life
+        now - self.queued_at > LIFE
     }
 }
 
@@ -88,7 +94,17 @@ pub struct Outbox {
 /// An item that nobody else delivers while this lives.
 #[derive(Debug)]
 pub struct Claim {
-    _lock: File,
+    _lock: Option<File>,
+}
+
+/// Whose an item is.
+#[derive(Debug)]
+pub enum Claimed {
+    Mine(Claim),
+    /// Another command delivers it at this moment.
+    Busy,
+    /// It was delivered or given up, or never was in the outbox.
+    Gone,
 }
 
 impl Outbox {
@@ -110,12 +126,18 @@ impl Outbox {
         let _ = fs::remove_file(self.path(&item.id(), "lock"));
     }
 
-    /// Takes an item for this command; `None` when another one is at it, or has delivered it.
-    pub fn claim(&self, item: &OutboxItem) -> Option<Claim> {
-        private_folder(&self.folder).ok()?;
-        let lock = File::create(self.path(&item.id(), "lock")).ok()?;
-        lock.try_lock().ok()?;
-        self.path(&item.id(), "json").is_file().then_some(Claim { _lock: lock })
+    /// Takes an item for this command.
+    pub fn claim(&self, item: &OutboxItem) -> Claimed {
+        let json = self.path(&item.id(), "json");
+        if !json.is_file() {
+            return Claimed::Gone;
+        }
+        // On a full disk there is no lock: better twice than never.
+        let lock = File::create(self.path(&item.id(), "lock")).ok();
+        if lock.as_ref().is_some_and(|lock| lock.try_lock().is_err()) {
+            return Claimed::Busy;
+        }
+        if json.is_file() { Claimed::Mine(Claim { _lock: lock }) } else { Claimed::Gone }
     }
 
     /// All items, the oldest first. What cannot be read is left out.
@@ -171,6 +193,7 @@ mod tests {
             by: "ada".into(),
             at: now(),
             keys: Vec::new(),
+            earlier: Vec::new(),
             command: String::new(),
         };
         OutboxItem::new(channel, message, now())
@@ -184,13 +207,14 @@ mod tests {
         let item = item("team/1");
         outbox.put(&item).expect("put");
         assert_eq!(outbox.items().expect("one"), std::slice::from_ref(&item));
-        let claim = outbox.claim(&item).expect("mine");
-        assert!(outbox.claim(&item).is_none(), "somebody is at it");
+        let claim = outbox.claim(&item);
+        assert!(matches!(claim, Claimed::Mine(_)));
+        assert!(matches!(outbox.claim(&item), Claimed::Busy), "somebody is at it");
         drop(claim);
-        assert!(outbox.claim(&item).is_some());
+        assert!(matches!(outbox.claim(&item), Claimed::Mine(_)));
         outbox.remove(&item);
         assert!(outbox.items().expect("none").is_empty());
-        assert!(outbox.claim(&item).is_none(), "it is delivered");
+        assert!(matches!(outbox.claim(&item), Claimed::Gone), "it is delivered");
     }
 
     #[test]
@@ -204,9 +228,9 @@ mod tests {
             one.put_off(now(), None);
         }
         assert_eq!(one.next_at - now(), TimeDelta::seconds(LONGEST_PAUSE));
-        assert!(!one.is_stale(now() + TimeDelta::minutes(59)));
-        assert!(one.is_stale(now() + TimeDelta::minutes(61)));
-        one.message.page = false;
+        one.put_off(now(), Some(std::time::Duration::from_secs(86_400)));
+        assert_eq!(one.next_at - now(), TimeDelta::seconds(LONGEST_PAUSE), "a page is not put off for a day");
         assert!(!one.is_stale(now() + TimeDelta::hours(23)));
+        assert!(one.is_stale(now() + TimeDelta::hours(25)));
     }
 }

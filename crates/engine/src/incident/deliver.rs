@@ -3,26 +3,28 @@
 //! Nothing here may hold an incident up. Every wait is bounded, what fails is written down and tried again by the next
 //! command, and a journal or an outbox that cannot be written only makes a warning.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use futures_util::future::join_all;
 use serde::Serialize;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::change::confirmed::Confirmed;
-use crate::clients::notify::{Sent, Transport, probe, send};
-use crate::config::environment::variable;
+use crate::clients::notify::{Sent, send};
 use crate::config::notify::{Channel, ChannelKind};
-use crate::files::outbox::OutboxItem;
+use crate::files::outbox::{Claim, Claimed, OutboxItem};
+use crate::incident::news::fold;
+use crate::incident::transport::{channel, transport};
 use crate::incident::wording::words;
 use crate::session::{Session, outbox, store};
+use liveops_domain::change::journal::Entry;
 use liveops_domain::error::{Error, Result};
 use liveops_domain::incident::event::{Delivery, DeliveryState, kind};
 use liveops_domain::incident::message::Message;
 use liveops_domain::incident::notice::{About, Recipients};
 use liveops_domain::incident::state::Incident;
+use liveops_domain::incident::transition::Phase;
 
 /// How long news may keep a command waiting; what is not through by then stays in the outbox.
 const NEWS_PATIENCE: Duration = Duration::from_secs(3);
@@ -43,6 +45,24 @@ pub struct Deliveries {
     pub results: Vec<DeliveryResult>,
     /// Was somebody to be paged, and did a channel take it?
     pub paged: Option<bool>,
+    /// Pagers that go on ringing, since they could not be told that somebody has it.
+    pub ringing: Vec<String>,
+}
+
+/// Messages that are in the outbox.
+#[derive(Debug, Default)]
+pub struct Enqueued {
+    pages: Vec<OutboxItem>,
+    news: Vec<OutboxItem>,
+}
+
+fn is_pager(cx: &Session, name: &str) -> bool {
+    channel(cx, name).is_ok_and(|channel| channel.kind == ChannelKind::PagerDuty)
+}
+
+/// Where an incident stands, from its journal alone: what is asked for each message may not read all others.
+pub fn now(cx: &Session, id: &str) -> Result<Incident> {
+    Ok(store(cx)?.summary(id)?.incident)
 }
 
 /// Who is to be told of this.
@@ -51,45 +71,60 @@ pub fn recipients(cx: &Session, incident: &Incident, about: About) -> Result<Rec
     let channels: Vec<_> = notify.channels.iter().map(|channel| (channel.name.clone(), channel.reach())).collect();
     let mut recipients =
         liveops_domain::incident::notice::recipients(&notify.rules, &channels, about, incident.severity);
-    let is_pager =
-        |name: &String| notify.channels.iter().any(|known| known.name == *name && known.kind == ChannelKind::PagerDuty);
-    // A pager knows three things only: somebody is to come, somebody has it, it is over. It hears the last two where it
-    // heard the first.
-    recipients.tell.retain(|name| !is_pager(name));
-    if matches!(about, About::Acked | About::Resolved) {
-        let heard: BTreeSet<String> = incident
-            .deliveries
-            .values()
-            .filter(|page| page.page && page.state == DeliveryState::Accepted)
-            .map(|page| page.channel.clone())
-            .filter(is_pager)
-            .collect();
-        recipients.tell.extend(heard);
-    }
+    // A pager knows three things only: somebody is to come, somebody has it, it is over. See `stop_pagers`.
+    recipients.tell.retain(|name| !is_pager(cx, name));
     Ok(recipients)
+}
+
+/// Adds the pagers that may have heard of a call: they are told that somebody has it, or that it is over.
+pub fn stop_pagers(cx: &Session, incident: &Incident, recipients: &mut Recipients, message: &mut Message) {
+    let heard = incident.heard(|name| is_pager(cx, name));
+    if heard.is_empty() {
+        return;
+    }
+    message.keys = heard.iter().map(|(_, key)| (*key).to_owned()).collect();
+    recipients.tell.extend(heard.iter().map(|(channel, _)| (*channel).to_owned()));
+    for list in [&mut message.keys, &mut recipients.tell] {
+        list.sort();
+        list.dedup();
+    }
 }
 
 /// Tells everybody who is to be told, and returns within a bound.
 pub async fn notify(cx: &Session, recipients: &Recipients, message: Message, confirmed: &Confirmed) -> Deliveries {
+    dispatch(cx, enqueue(cx, recipients, message), confirmed).await
+}
+
+/// Puts a message for everybody into the outbox, pages first: from here on it will be delivered, whatever happens.
+pub fn enqueue(cx: &Session, recipients: &Recipients, message: Message) -> Enqueued {
     let now = cx.clock.now();
     let pages = pages(recipients, &message, now);
     // A channel that is paged need not be told as well.
-    let news: Vec<OutboxItem> = recipients
-        .tell
-        .iter()
-        .filter(|name| pages.iter().all(|page| page.channel != **name))
-        .map(|name| OutboxItem::new(name, message.clone(), now))
-        .collect();
-    let pages: Vec<OutboxItem> = pages.into_iter().map(|item| queue(cx, item)).collect();
-    let news: Vec<OutboxItem> = news.into_iter().map(|item| queue(cx, item)).collect();
+    let told = recipients.tell.iter().filter(|name| pages.iter().all(|page| page.channel != **name));
+    let news: Vec<OutboxItem> = told.map(|name| OutboxItem::new(name, message.clone(), now)).collect();
+    let count = pages.len();
+    let mut pages = queue(cx, pages.into_iter().chain(news).collect());
+    let news = pages.split_off(count);
+    Enqueued { pages, news }
+}
+
+/// Delivers what was just put into the outbox.
+pub async fn dispatch(cx: &Session, Enqueued { pages, news }: Enqueued, confirmed: &Confirmed) -> Deliveries {
     let until = Instant::now() + NEWS_PATIENCE;
+    let news = fold(cx, news);
     let telling = join_all(news.into_iter().map(|item| async {
         let waiting = result(cx, &item, DeliveryState::Queued, "still under way".into());
         let late = DeliveryResult { page: false, ..waiting };
-        timeout_at(until, attempt(cx, item, confirmed)).await.map_or(late, |(result, _)| result)
+        let result = timeout_at(until, attempt(cx, item, confirmed)).await.map_or(late, |(result, _)| result);
+        (is_pager(cx, &result.channel) && result.state != DeliveryState::Accepted, result)
     }));
     let (mut deliveries, news) = tokio::join!(page(cx, pages, confirmed), telling);
-    deliveries.results.extend(news);
+    for (is_ringing, result) in news {
+        if is_ringing {
+            deliveries.ringing.push(result.channel.clone());
+        }
+        deliveries.results.push(result);
+    }
     deliveries
 }
 
@@ -115,14 +150,14 @@ pub async fn page(cx: &Session, mut group: Vec<OutboxItem>, confirmed: &Confirme
     while !group.is_empty() {
         let tried = join_all(group.into_iter().map(|item| attempt(cx, item, confirmed))).await;
         let taken = tried.iter().any(|(result, _)| result.state == DeliveryState::Accepted);
-        let next = tried.iter().find_map(|(_, item)| next_group(item, cx.clock.now()));
+        let worth = tried.iter().find(|(_, item)| moot(cx, item).is_none());
+        let next = worth.and_then(|(_, item)| next_group(item, cx.clock.now()));
         deliveries.results.extend(tried.into_iter().map(|(result, _)| result));
         if taken {
             deliveries.paged = Some(true);
             break;
         }
-        let next = next.unwrap_or_default().into_iter();
-        group = next.map(|item| queue(cx, item)).collect();
+        group = queue(cx, next.unwrap_or_default());
     }
     deliveries
 }
@@ -135,59 +170,126 @@ pub fn next_group(item: &OutboxItem, now: DateTime<Utc>) -> Option<Vec<OutboxIte
     Some(group.iter().map(to).collect())
 }
 
-/// Puts a message into the outbox, and into the journal that it is there.
-pub fn queue(cx: &Session, mut item: OutboxItem) -> OutboxItem {
-    let kept = outbox(cx).and_then(|outbox| outbox.put(&item));
-    if let Err(error) = kept {
-        cx.voice.warn(&format!("the outbox cannot be written, so this is tried once only: {error}"));
-        item.kept = false;
+/// Puts messages of one incident into the outbox, and into the journal that they are there.
+pub fn queue(cx: &Session, mut items: Vec<OutboxItem>) -> Vec<OutboxItem> {
+    for item in &mut items {
+        let kept = outbox(cx).and_then(|outbox| outbox.put(item));
+        if let Err(error) = kept {
+            cx.voice.warn(&format!("the outbox cannot be written, so this is tried once only: {error}"));
+            item.kept = false;
+        }
     }
-    record(cx, &item, DeliveryState::Queued, None);
-    item
+    record(cx, items.iter().map(|item| delivery(item, DeliveryState::Queued, None, false)), &items);
+    items
+}
+
+/// Why it is not worth delivering any more: nobody is to be woken for what somebody has already.
+pub fn moot(cx: &Session, item: &OutboxItem) -> Option<&'static str> {
+    let message = &item.message;
+    if !message.page {
+        return None;
+    }
+    let incident = now(cx, &message.incident).ok()?;
+    let is_answered = incident.is_answered(&message.id);
+    if !incident.phase.is_open() {
+        return Some("it is over");
+    }
+    // What is not in the journal, since that could not be written, is judged by the phase.
+    let is_answered = is_answered.unwrap_or(message.about == About::Opened && incident.phase > Phase::Open);
+    is_answered.then_some("somebody has it")
 }
 
 /// One try. The item comes back as it is afterwards.
-pub async fn attempt(cx: &Session, mut item: OutboxItem, confirmed: &Confirmed) -> (DeliveryResult, OutboxItem) {
-    let claim = outbox(cx).ok().and_then(|outbox| outbox.claim(&item));
-    if claim.is_none() && item.kept {
-        let waiting = result(cx, &item, DeliveryState::Queued, "another command is at it".into());
-        return (waiting, item);
+pub async fn attempt(cx: &Session, item: OutboxItem, confirmed: &Confirmed) -> (DeliveryResult, OutboxItem) {
+    let _claim = match claim(cx, &item).await {
+        Ok(claim) => claim,
+        Err(other) => return (other, item),
+    };
+    if let Some(why) = moot(cx, &item) {
+        return (discard(cx, &item, why), item);
     }
-    let found = channel(cx, &item.channel).and_then(|channel| Ok((transport(cx, channel)?, channel)));
+    let (item, sent) = once(cx, item, confirmed).await;
+    let is_heard = matches!(sent, Sent::Accepted(_) | Sent::Unanswered(_));
+    let settled = settle(cx, item, sent);
+    let (_, item) = &settled;
+    if is_heard && item.message.page && is_pager(cx, &item.channel) && moot(cx, item).is_some() {
+        // While it was on its way, somebody acknowledged: the pager may have heard that before it heard of the call.
+        end_call(cx, item, confirmed).await;
+    }
+    settled
+}
+
+/// Takes an item for this command; where another command has it, waits and reports what came of that.
+async fn claim(cx: &Session, item: &OutboxItem) -> std::result::Result<Option<Claim>, DeliveryResult> {
+    let patience = cx.http().map_or(NEWS_PATIENCE, |http| http.call_timeout() + Duration::from_secs(1));
+    let until = Instant::now() + patience;
+    loop {
+        let claimed = outbox(cx).map_or(Claimed::Gone, |outbox| outbox.claim(item));
+        match claimed {
+            Claimed::Mine(claim) => return Ok(Some(claim)),
+            _ if !item.kept => return Ok(None),
+            Claimed::Busy if Instant::now() < until => sleep(Duration::from_millis(20)).await,
+            Claimed::Busy => return Err(result(cx, item, DeliveryState::Queued, "another command is at it".into())),
+            Claimed::Gone => {
+                let known = now(cx, &item.message.incident).ok();
+                let known = known.and_then(|mut one| one.deliveries.remove(&item.id()));
+                let (state, reason) = known.map_or((DeliveryState::Queued, None), |one| (one.state, one.reason));
+                let reason = format!("by another command: {}", reason.as_deref().unwrap_or("delivered"));
+                return Err(result(cx, item, state, reason));
+            }
+        }
+    }
+}
+
+async fn once(cx: &Session, mut item: OutboxItem, confirmed: &Confirmed) -> (OutboxItem, Sent) {
+    let found = channel(cx, &item.channel).and_then(|channel| Ok((transport(cx, channel)?, channel, cx.http()?)));
     let sent = match found {
-        Ok((transport, channel)) => {
+        Ok((transport, channel, http)) => {
             let words = words(cx, channel.word(), &item.message);
-            let http = match cx.http() {
-                Ok(http) => http,
-                Err(error) => return settle(cx, item, Sent::Refused(error.to_string())),
-            };
             send(http, &transport, &item.message, &words, cx.clock.now(), confirmed).await
         }
         // A secret may be there the next time.
         Err(error @ Error::Secret { .. }) => Sent::Later { reason: error.to_string(), after: None },
         Err(error) => Sent::Refused(error.to_string()),
     };
-    if let Sent::Later { after, .. } = &sent {
-        item.put_off(cx.clock.now(), *after);
+    match &sent {
+        Sent::Later { after, .. } => item.put_off(cx.clock.now(), *after),
+        Sent::Unanswered(_) => item.put_off(cx.clock.now(), None),
+        Sent::Accepted(_) | Sent::Refused(_) => {}
     }
-    settle(cx, item, sent)
+    (item, sent)
+}
+
+/// Tells a pager that a call which it took late is answered already.
+async fn end_call(cx: &Session, item: &OutboxItem, confirmed: &Confirmed) {
+    let is_over = now(cx, &item.message.incident).is_ok_and(|one| !one.phase.is_open());
+    let about = if is_over { About::Resolved } else { About::Acked };
+    let id = format!("{}-late", item.message.id);
+    let message = Message { id, about, page: false, ..item.message.clone() };
+    for end in queue(cx, vec![OutboxItem::new(&item.channel, message, cx.clock.now())]) {
+        let (end, sent) = once(cx, end, confirmed).await;
+        settle(cx, end, sent);
+    }
 }
 
 /// What came of a try, and the words for it.
-fn state_of(sent: Sent) -> (DeliveryState, String) {
+pub fn state_of(sent: Sent) -> (DeliveryState, String) {
     match sent {
         Sent::Accepted(what) => (DeliveryState::Accepted, what),
         Sent::Refused(why) => (DeliveryState::GivenUp, why),
-        Sent::Later { reason, .. } => (DeliveryState::Failed, reason),
+        Sent::Later { reason, .. } | Sent::Unanswered(reason) => (DeliveryState::Failed, reason),
     }
 }
 
 /// Writes down what came of a try.
-pub fn settle(cx: &Session, item: OutboxItem, sent: Sent) -> (DeliveryResult, OutboxItem) {
+fn settle(cx: &Session, mut item: OutboxItem, sent: Sent) -> (DeliveryResult, OutboxItem) {
+    let may_have_arrived = matches!(sent, Sent::Unanswered(_));
     let (state, reason) = state_of(sent);
-    record(cx, &item, state, Some(&reason));
+    record(cx, [delivery(&item, state, Some(&reason), may_have_arrived)], std::slice::from_ref(&item));
+    item.given_up = (state == DeliveryState::GivenUp).then(|| reason.clone());
     if let Ok(outbox) = outbox(cx) {
-        if state == DeliveryState::Failed {
+        // A page that was refused waits until somebody has mended what was wrong and asks again.
+        if item.kept && (state == DeliveryState::Failed || (state == DeliveryState::GivenUp && item.message.page)) {
             // The next in line are called now; a later try must not call them again.
             let kept = OutboxItem { then: Vec::new(), ..item.clone() };
             if let Err(error) = outbox.put(&kept) {
@@ -200,16 +302,21 @@ pub fn settle(cx: &Session, item: OutboxItem, sent: Sent) -> (DeliveryResult, Ou
     (result(cx, &item, state, reason), item)
 }
 
+/// Takes a message out of the outbox that nobody needs any more, and writes down why.
+pub fn discard(cx: &Session, item: &OutboxItem, why: &str) -> DeliveryResult {
+    record(cx, [delivery(item, DeliveryState::GivenUp, Some(why), false)], std::slice::from_ref(item));
+    if let Ok(outbox) = outbox(cx) {
+        outbox.remove(item);
+    }
+    result(cx, item, DeliveryState::GivenUp, why.to_owned())
+}
+
 fn result(cx: &Session, item: &OutboxItem, state: DeliveryState, reason: String) -> DeliveryResult {
     let kind = channel(cx, &item.channel).map_or("unknown", Channel::word);
     DeliveryResult { channel: item.channel.clone(), kind, page: item.message.page, state, reason }
 }
 
-/// The journal's line for it. A test belongs to no incident.
-fn record(cx: &Session, item: &OutboxItem, state: DeliveryState, reason: Option<&str>) {
-    if item.message.about == About::Test {
-        return;
-    }
+fn delivery(item: &OutboxItem, state: DeliveryState, reason: Option<&str>, may_have_arrived: bool) -> Delivery {
     let what = if item.message.page { "page" } else { "news" };
     let word = match state {
         DeliveryState::Queued => "queued for",
@@ -222,12 +329,14 @@ fn record(cx: &Session, item: &OutboxItem, state: DeliveryState, reason: Option<
         DeliveryState::Failed if item.attempts > 1 => DeliveryState::Retried,
         state => state,
     };
-    let delivery = Delivery {
+    Delivery {
         message: item.id(),
         channel: item.channel.clone(),
         about: item.message.about.word().into(),
         state,
         page: item.message.page,
+        key: item.message.keys.first().filter(|_| item.message.page).cloned(),
+        may_have_arrived,
         reason: reason.map(ToOwned::to_owned),
         attempt: item.attempts,
         text: format!(
@@ -236,98 +345,20 @@ fn record(cx: &Session, item: &OutboxItem, state: DeliveryState, reason: Option<
             item.channel,
             reason.map_or_else(String::new, |reason| format!(" ({reason})"))
         ),
+    }
+}
+
+/// The journal's lines for messages of one incident, in one write. A test belongs to no incident.
+fn record(cx: &Session, deliveries: impl IntoIterator<Item = Delivery>, items: &[OutboxItem]) {
+    let Some(message) = items.first().map(|item| &item.message).filter(|message| message.about != About::Test) else {
+        return;
     };
+    let at = cx.clock.now();
     let written = store(cx).and_then(|store| {
-        let (id, at) = (&item.message.incident, cx.clock.now());
-        store.append(id, at, &cx.actor, kind::NOTIFICATION, &delivery)
+        let entry = |one: Delivery| Ok(Entry::new(at, &cx.actor, kind::NOTIFICATION, serde_json::to_value(one)?));
+        store.append_all(&message.incident, deliveries.into_iter().map(entry).collect::<Result<_>>()?)
     });
     if let Err(error) = written {
         cx.voice.warn(&format!("not in the journal: {error}"));
     }
-}
-
-fn channel<'a>(cx: &'a Session, name: &str) -> Result<&'a Channel> {
-    let channels = &cx.config()?.settings.notify.channels;
-    let found = channels.iter().find(|channel| channel.name == name);
-    found.ok_or_else(|| Error::NotFound {
-        what: "channel",
-        name: name.to_owned(),
-        candidates: channels.iter().map(|one| one.name.clone()).collect(),
-    })
-}
-
-/// The channel with its secrets.
-fn transport(cx: &Session, channel: &Channel) -> Result<Transport> {
-    let target = || {
-        let endpoint = channel.endpoint.as_ref();
-        let endpoint = endpoint.ok_or_else(|| Error::internal("a channel without an endpoint"))?;
-        cx.target(&channel.name, endpoint)
-    };
-    let key = || -> Result<Option<_>> {
-        let Some(key) = &channel.key else {
-            return Ok(None);
-        };
-        let (_, headers) = cx.config()?.reveal(&channel.name, key)?;
-        Ok(headers.into_iter().next().map(|(_, key)| key))
-    };
-    Ok(match &channel.kind {
-        ChannelKind::Slack => Transport::Slack(target()?.hidden()),
-        ChannelKind::Discord => Transport::Discord(target()?.hidden()),
-        ChannelKind::PagerDuty => Transport::PagerDuty {
-            target: target()?,
-            key: key()?.ok_or_else(|| Error::internal("a pager without a key"))?,
-        },
-        ChannelKind::Webhook => Transport::Webhook { target: target()?.hidden(), secret: key()? },
-        ChannelKind::Email { from, to } => {
-            let endpoint = channel.endpoint.as_ref();
-            let endpoint = endpoint.ok_or_else(|| Error::internal("a channel without an endpoint"))?;
-            Transport::Email {
-                url: cx.config()?.reveal(&channel.name, endpoint)?.0,
-                from: from.clone(),
-                to: to.clone(),
-            }
-        }
-        ChannelKind::Exec { command, .. } => {
-            cx.config()?.permit(channel.wish())?;
-            Transport::Exec { command: command.clone(), path: variable("PATH").unwrap_or_default() }
-        }
-    })
-}
-
-/// Tries every channel, or one, with a message that calls nobody; with `real`, as if it were meant.
-pub async fn test(
-    cx: &Session,
-    only: Option<&str>,
-    message: &Message,
-    real: bool,
-    confirmed: &Confirmed,
-) -> Result<Vec<DeliveryResult>> {
-    if let Some(name) = only {
-        channel(cx, name)?;
-    }
-    let channels = cx.config()?.settings.notify.channels.iter();
-    let channels = channels.filter(|channel| only.is_none_or(|name| name == channel.name));
-    let tried = channels.map(async |channel| {
-        let sent = match (transport(cx, channel), cx.http()) {
-            (Ok(transport), Ok(http)) => {
-                let words = words(cx, channel.word(), message);
-                let now = cx.clock.now();
-                if real {
-                    let sent = send(http, &transport, message, &words, now, confirmed).await;
-                    // What was begun for a test is ended at once.
-                    let end = Message { about: About::Resolved, ..message.clone() };
-                    if channel.kind == ChannelKind::PagerDuty {
-                        let _ = send(http, &transport, &end, &words, now, confirmed).await;
-                    }
-                    sent
-                } else {
-                    probe(http, &transport, message, &words, now, confirmed).await
-                }
-            }
-            (Err(error), _) | (_, Err(error)) => Sent::Refused(error.to_string()),
-        };
-        let (state, reason) = state_of(sent);
-        DeliveryResult { channel: channel.name.clone(), kind: channel.word(), page: false, state, reason }
-    });
-    Ok(join_all(tried).await)
 }

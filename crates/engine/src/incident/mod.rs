@@ -3,12 +3,14 @@
 pub mod deliver;
 pub mod flush;
 pub mod message;
+pub mod news;
 pub mod record;
 pub mod resolve;
 pub mod streams;
 pub mod summary;
 pub mod sync;
 pub mod timeline;
+pub mod transport;
 pub mod unsent_pages;
 pub mod wording;
 

@@ -5,7 +5,7 @@ use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use crate::change::confirmed::Confirmed;
-use crate::incident::deliver::{Deliveries, DeliveryResult, notify, recipients};
+use crate::incident::deliver::{Deliveries, DeliveryResult, notify, recipients, stop_pagers};
 use crate::incident::flush::flush;
 use crate::incident::incident;
 use crate::incident::message::message;
@@ -95,7 +95,7 @@ impl Serialize for IncidentChange {
 /// # Errors
 /// `Conflict`, with what is allowed.
 pub fn must_allow(cx: &Session, one: &Incident, action: Action) -> Result<()> {
-    if action.is_allowed(one.phase) {
+    if one.allows(action) {
         return Ok(());
     }
     let by = match (action, &one.acked_by) {
@@ -119,6 +119,7 @@ pub fn must_allow(cx: &Session, one: &Incident, action: Action) -> Result<()> {
 pub async fn record(cx: &Session, step: IncidentStep) -> Result<IncidentChange> {
     let before = incident(cx, &step.id)?;
     must_allow(cx, &before, step.action)?;
+    let was_called = before.has_unanswered_call();
     let mut report = IncidentChange::planned(cx, step.action.verb(), step.summary.clone(), before)?;
     report.details = step.details;
     let Some(confirmed) = cx.unasked(&step.summary)? else {
@@ -131,9 +132,17 @@ pub async fn record(cx: &Session, step: IncidentStep) -> Result<IncidentChange> 
     if let Some(about) = step.about {
         // What this very step changes decides who is told of it.
         let incident = incident(cx, &step.id)?;
-        let recipients = recipients(cx, &incident, about)?;
-        let message = message(&incident, about, step.summary, &event);
+        let mut recipients = recipients(cx, &incident, about)?;
+        let mut message = message(&incident, about, step.summary, &event);
+        // Who mitigates without a word has seen it, too.
+        if matches!(about, About::Acked | About::Resolved) || (about == About::Mitigated && was_called) {
+            stop_pagers(cx, &incident, &mut recipients, &mut message);
+        }
         report.deliveries = notify(cx, &recipients, message, &confirmed).await;
+        if about == About::Escalated && recipients.page.is_empty() {
+            // To call somebody is all that an escalation does.
+            report.deliveries.paged = Some(false);
+        }
     }
     report.deliveries.results.extend(flush_outbox(cx, &confirmed).await);
     report.warnings.extend(push(cx, &step.id, &confirmed).await);

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::session::Session;
 use liveops_domain::error::Result;
 use liveops_domain::incident::deadline::{Deadline, DeadlineState, Duty, deadlines, next};
+use liveops_domain::incident::event::DeliveryState;
 use liveops_domain::incident::severity::Severities;
 use liveops_domain::incident::state::Incident;
 use liveops_domain::incident::transition::Phase;
@@ -65,13 +66,13 @@ impl IncidentSummary {
     /// Why nobody was paged, while that is true.
     pub fn unpaged(&self) -> Option<String> {
         let one = &self.incident;
-        if one.is_paged() != Some(false) || one.phase != Phase::Open {
+        if one.is_paged() != Some(false) || !one.phase.is_open() || !one.has_unanswered_call() {
             return None;
         }
         let why: Vec<String> = one
             .deliveries
             .values()
-            .filter(|page| page.page)
+            .filter(|page| page.page && page.state != DeliveryState::Accepted)
             .map(|page| {
                 let why = page.reason.as_deref().unwrap_or("still in the outbox");
                 format!("{}: {why}", page.channel)
@@ -106,10 +107,20 @@ impl IncidentSummary {
                     format!("liveops incident mitigate \"what helped\" -i {}", one.id),
                 ));
             }
-            Phase::Mitigated => steps.push(Recommendation::new(
-                "when it is over",
-                format!("liveops incident resolve \"why it is over\" -i {}", one.id),
-            )),
+            Phase::Mitigated => steps.push(match one.firing().next() {
+                Some(signal) if one.has_unanswered_call() => Recommendation::new(
+                    format!("{} fires again; if users feel it", signal.alert),
+                    format!("liveops incident reopen \"{} fires again\" -i {}", signal.alert.replace('"', "'"), one.id),
+                ),
+                Some(signal) => Recommendation::new(
+                    format!("{} still fires; why", signal.alert),
+                    format!("liveops alerts explain {}", word(&signal.alert)),
+                ),
+                None => Recommendation::new(
+                    "when it is over",
+                    format!("liveops incident resolve \"why it is over\" -i {}", one.id),
+                ),
+            }),
             Phase::Resolved => {
                 steps.extend(self.postmortem());
                 steps.push(Recommendation::new("read it again", at("timeline")));

@@ -1,5 +1,5 @@
-//! The words of a message: the built-in templates, or the project's own in `templates/notify/`, for all channels or for
-//! a kind of them (`body.slack.j2`). A template that fails is no reason to send nothing.
+//! The words of a message: the built-in templates, or the project's own in `notify/` below `templates`, for all channels
+//! or for a kind of them (`body.slack.j2`). A template that fails, or comes to nothing, is no reason to send nothing.
 
 use std::fs;
 
@@ -19,12 +19,14 @@ const BODY: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../temp
 pub fn words(cx: &Session, kind: &str, message: &Message) -> Words {
     let part = |name: &str, built_in: &str| {
         for own in [format!("{name}.{kind}.j2"), format!("{name}.j2")] {
-            let Some(text) = read(cx, &own) else {
+            let Some((file, text)) = read(cx, &own) else {
                 continue;
             };
             match render(&text, message) {
+                // A service takes no empty message, and nobody would know what it is about.
+                Ok(text) if text.is_empty() => {}
                 Ok(text) => return text,
-                Err(error) => cx.voice.warn(&format!("templates/notify/{own} is not used, since it fails: {error}")),
+                Err(error) => cx.voice.warn(&format!("{file} is not used, since it fails: {error}")),
             }
         }
         // Rendering a built-in one is tested; should it fail, the text alone is sent.
@@ -33,10 +35,14 @@ pub fn words(cx: &Session, kind: &str, message: &Message) -> Words {
     Words { subject: part("subject", SUBJECT).replace(['\r', '\n'], " "), body: part("body", BODY) }
 }
 
-fn read(cx: &Session, name: &str) -> Option<String> {
-    let project = cx.config().ok()?.layers.project.clone()?;
-    let folder = project.parent()?.join("templates/notify");
-    fs::read_to_string(folder.join(name)).ok()
+/// The project's own template, with its path as people know it.
+fn read(cx: &Session, name: &str) -> Option<(String, String)> {
+    let config = cx.config().ok()?;
+    config.layers.project.as_ref()?;
+    let folder = config.settings.documents.templates.clone().unwrap_or_else(|| "templates".into());
+    let file = folder.join("notify").join(name);
+    let text = fs::read_to_string(config.folder().join(&file)).ok()?;
+    Some((file.display().to_string(), text))
 }
 
 fn render(template: &str, message: &Message) -> Result<String, minijinja::Error> {
@@ -65,6 +71,7 @@ fn render(template: &str, message: &Message) -> Result<String, minijinja::Error>
             by => message.by,
             at => rfc3339(message.at),
             command => message.command,
+            earlier => message.earlier,
         },
     )?;
     Ok(text.trim().to_owned())
@@ -85,6 +92,8 @@ mod tests {
             text(BODY),
             "it is down\nservice: match\nrunbook: https://wiki/x\nby ada at 2026-11-22T03:12:00Z\nliveops incident show"
         );
+        message.earlier = vec!["03:00:00Z P2 opened: slow".into()];
+        assert!(text(BODY).ends_with("\nnot told in time: 03:00:00Z P2 opened: slow"), "{}", text(BODY));
         let mut test = message.clone();
         test.about = About::Test;
         assert_eq!(render(SUBJECT, &test).expect("renders"), "TEST, nobody has to come (prod)");

@@ -1,32 +1,32 @@
-//! `incident receive --listen`: just enough of HTTP/1.1 to take a POST from Alertmanager, on loopback only. An answer
-//! of 200 means that it is in the journal; until then Alertmanager tries again.
+//! `incident receive --listen`: takes deliveries of Alertmanager, on loopback only. An answer of 200 means that it is in
+//! the journal and that its pages are in the outbox; until then Alertmanager tries again. What could not be delivered is
+//! tried again by a timer of its own.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use futures_util::StreamExt;
+use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::time::timeout;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval};
 
-use crate::change::confirmed::Confirmed;
-use crate::opening::receive::{ReceiveReport, follow_up, journal};
-use crate::session::Session;
+use crate::files::incident_index::LiveIndex;
+use crate::incident::flush::deliver_due;
+use crate::incident::unsent_pages::queue_forgotten;
+use crate::opening::intake::{Delivery, serve};
+use crate::opening::receive::{ReceiveReport, Turns, follow_up, journal};
+use crate::session::{Session, store};
 use liveops_domain::error::{Error, Exit, Result};
-use liveops_domain::incident::webhook::Webhook;
+use liveops_domain::incident::state::Incident;
 
-/// How long one delivery may take to arrive.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How often it looks whether a message is due.
+const TICK: Duration = Duration::from_secs(1);
 
-/// The longest head of a request.
-const HEAD: usize = 16 * 1024;
-
-/// Deliveries that are under way at once.
-const AT_ONCE: usize = 32;
-
-/// The most that is read.
-pub const LARGEST: u64 = 4 * 1024 * 1024;
+/// Deliveries that wait for their turn.
+const WAITING: usize = 64;
 
 /// Takes deliveries until it is interrupted.
 pub async fn run(cx: &Session, address: SocketAddr, show: impl Fn(&ReceiveReport) -> Result<()>) -> Result<Exit> {
@@ -43,113 +43,62 @@ pub async fn run(cx: &Session, address: SocketAddr, show: impl Fn(&ReceiveReport
     let io = |source| Error::Io { action: "listen on", path: address.to_string().into(), source };
     let listener = TcpListener::bind(address).await.map_err(io)?;
     let bound = listener.local_addr().map_err(io)?;
+    let (intake, mut deliveries) = mpsc::channel::<Delivery>(WAITING);
+    let server = tokio::spawn(serve(listener, intake));
     cx.voice.note(&format!("listening on http://{bound}/"));
-    let mut under_way = FuturesUnordered::new();
+    let store = store(cx)?;
+    let environment = cx.environment()?;
+    let (mut index, turns) = (LiveIndex::default(), Turns::default());
+    let mut under_way: FuturesUnordered<LocalBoxFuture<'_, Result<Option<ReceiveReport>>>> = FuturesUnordered::new();
+    let mut is_flushing = false;
+    let mut timer = interval(TICK);
+    timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            accepted = listener.accept(), if under_way.len() < AT_ONCE => match accepted {
-                Ok((stream, _)) => under_way.push(serve(cx, stream, &confirmed, &show)),
-                // Too many open files, most likely: it passes.
-                Err(error) => {
-                    cx.voice.warn(&format!("a connection was lost: {error}"));
-                    tokio::time::sleep(Duration::from_millis(100)).await;
+            delivery = deliveries.recv() => {
+                let Some(Delivery { webhook, answer }) = delivery else {
+                    return Err(Error::internal("the listener ended"));
+                };
+                match journal(cx, &mut index, &webhook) {
+                    Ok(journalled) => {
+                        // Who does not wait for the answer delivers again, and that is no news.
+                        let _ = answer.send(Ok(()));
+                        under_way.push(follow_up(cx, journalled, &turns, &confirmed).map(|done| done.map(Some)).boxed_local());
+                    }
+                    Err(error) => {
+                        cx.voice.warn(&error.to_string());
+                        let _ = answer.send(Err(error.to_string()));
+                    }
                 }
-            },
-            Some(served) = under_way.next(), if !under_way.is_empty() => {
-                if let Err(error) = served {
-                    cx.voice.warn(&error.to_string());
+            }
+            Some(done) = under_way.next(), if !under_way.is_empty() => {
+                match done {
+                    Ok(Some(report)) => show(&report)?,
+                    Ok(None) => is_flushing = false,
+                    Err(error) => cx.voice.warn(&error.to_string()),
                 }
                 if cx.voice.is_closed() {
+                    server.abort();
                     return Ok(Exit::Good);
                 }
             }
+            _ = timer.tick(), if !is_flushing => {
+                is_flushing = true;
+                if let Err(error) = index.refresh(&store) {
+                    cx.voice.warn(&error.to_string());
+                }
+                let is_here = |one: &&Incident| one.phase.is_open() && one.environment == environment;
+                if let Err(error) = queue_forgotten(cx, cx.clock.now(), index.incidents().filter(is_here)) {
+                    cx.voice.warn(&format!("whether a page was forgotten is not known: {error}"));
+                }
+                under_way.push(async {
+                    let flushed = deliver_due(cx, false, &confirmed).await;
+                    if let Err(error) = flushed {
+                        cx.voice.warn(&error.to_string());
+                    }
+                    Ok(None)
+                }.boxed_local());
+            }
         }
     }
-}
-
-async fn serve(
-    cx: &Session,
-    mut stream: TcpStream,
-    confirmed: &Confirmed,
-    show: &impl Fn(&ReceiveReport) -> Result<()>,
-) -> Result<()> {
-    let read = timeout(PATIENCE, read(&mut stream)).await;
-    let body = match read {
-        Ok(Ok(body)) => body,
-        Ok(Err((status, why))) => {
-            answer(&mut stream, status, why).await;
-            return Ok(());
-        }
-        Err(_) => {
-            answer(&mut stream, 408, "too slow").await;
-            return Ok(());
-        }
-    };
-    let webhook = match Webhook::parse(&body) {
-        Ok(webhook) => webhook,
-        Err(why) => {
-            answer(&mut stream, 400, &why).await;
-            return Ok(());
-        }
-    };
-    let journalled = match journal(cx, &webhook) {
-        Ok(journalled) => journalled,
-        Err(error) => {
-            answer(&mut stream, 500, &error.to_string()).await;
-            return Err(error);
-        }
-    };
-    answer(&mut stream, 200, "ok").await;
-    let report = follow_up(cx, journalled, confirmed).await?;
-    show(&report)
-}
-
-/// The body of a POST.
-async fn read(stream: &mut TcpStream) -> std::result::Result<Vec<u8>, (u16, &'static str)> {
-    let mut bytes = Vec::new();
-    let end = loop {
-        if let Some(end) = memchr::memmem::find(&bytes, b"\r\n\r\n") {
-            break end + 4;
-        }
-        if bytes.len() > HEAD {
-            return Err((431, "the head is too long"));
-        }
-        let count = stream.read_buf(&mut bytes).await.unwrap_or(0);
-        if count == 0 {
-            return Err((400, "the connection ended in the head"));
-        }
-    };
-    let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
-    if !head.starts_with("POST ") {
-        return Err((405, "only POST"));
-    }
-    let length = head
-        .lines()
-        .filter_map(|line| line.split_once(':'))
-        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
-        .and_then(|(_, value)| value.trim().parse::<usize>().ok())
-        .ok_or((411, "no Content-Length"))?;
-    if length as u64 > LARGEST {
-        return Err((413, "too large"));
-    }
-    let mut body = bytes.split_off(end);
-    while body.len() < length {
-        let count = stream.read_buf(&mut body).await.unwrap_or(0);
-        if count == 0 {
-            return Err((400, "the connection ended in the body"));
-        }
-    }
-    body.truncate(length);
-    Ok(body)
-}
-
-async fn answer(stream: &mut TcpStream, status: u16, text: &str) {
-    let word = if status == 200 { "OK" } else { "Refused" };
-    let answer = format!(
-        "HTTP/1.1 {status} {word}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{text}",
-        text.len()
-    );
-    // Who asked and does not wait for the answer asks again.
-    let _ = stream.write_all(answer.as_bytes()).await;
-    let _ = stream.shutdown().await;
 }

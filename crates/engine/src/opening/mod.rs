@@ -1,6 +1,7 @@
 //! An incident begins, by a person or by Alertmanager: the journal first, then evidence and people at once.
 
 pub mod evidence;
+pub mod intake;
 pub mod listen;
 pub mod receive;
 

@@ -1,19 +1,37 @@
 //! Incidents from deliveries of Alertmanager.
 
+use std::cell::Cell;
+
+use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer};
 use serde_json::json;
+use tokio::sync::Semaphore;
 
 use crate::change::confirmed::Confirmed;
-use crate::incident::deliver::Deliveries;
+use crate::files::incident_index::LiveIndex;
+use crate::incident::deliver::{Deliveries, Enqueued, dispatch, enqueue, now as incident_now, recipients};
+use crate::incident::message::message;
 use crate::incident::record::flush_outbox;
 use crate::incident::summary::IncidentSummary;
 use crate::incident::sync::push;
-use crate::incident::{incident, index};
-use crate::opening::respond;
+use crate::opening::evidence::capture;
 use crate::session::{Session, store};
-use liveops_domain::error::Result;
-use liveops_domain::incident::event::{Opened, Signal, kind};
+use liveops_domain::change::journal::{Entry, Event};
+use liveops_domain::error::{Error, Result};
+use liveops_domain::incident::event::{Note, Opened, SeverityChanged, Signal, kind};
+use liveops_domain::incident::notice::About;
+use liveops_domain::incident::severity::Severity;
+use liveops_domain::incident::state::Incident;
 use liveops_domain::incident::webhook::{Meaning, Webhook};
+
+/// Who writes what a delivery says.
+const BY: &str = "alertmanager";
+
+/// Incidents that wait for their evidence at once; of a flood, the first ones keep it.
+const LOOKS_WAITING: usize = 4;
+
+/// Deliveries whose messages are sent at once.
+const SENT_AT_ONCE: usize = 64;
 
 /// What a delivery came to.
 pub struct ReceiveReport {
@@ -49,8 +67,10 @@ impl Serialize for ReceiveReport {
 
 /// What a delivery comes to: the word for it, and the alerts that it tells of.
 pub fn plan(cx: &Session, webhook: &Webhook) -> Result<ReceiveReport> {
-    let (what, _, signals) = decide(cx, webhook)?;
-    ReceiveReport::planned(what, texts(signals))
+    let mut index = LiveIndex::default();
+    index.refresh(&store(cx)?)?;
+    let (what, _, signals) = decide(&index, webhook, cx.environment()?);
+    ReceiveReport::planned(what, texts(&signals))
 }
 
 /// Which incident a delivery belongs to.
@@ -60,64 +80,174 @@ enum Belongs {
     None,
 }
 
-fn decide(cx: &Session, webhook: &Webhook) -> Result<(&'static str, Belongs, Vec<Signal>)> {
-    let incidents: Vec<_> = index(cx)?.incidents().collect();
-    Ok(match webhook.meaning(&incidents, cx.environment()?) {
+fn decide(index: &LiveIndex, webhook: &Webhook, environment: &str) -> (&'static str, Belongs, Vec<Signal>) {
+    match webhook.meaning(index.incidents(), environment) {
         Meaning::Nothing => ("nothing", Belongs::None, Vec::new()),
         Meaning::Open(opened, signals) => ("opened", Belongs::New(opened), signals),
         Meaning::Update(id, signals) if signals.is_empty() => ("known", Belongs::To(id), signals),
         Meaning::Update(id, signals) => ("updated", Belongs::To(id), signals),
-    })
+    }
 }
 
-fn texts(signals: Vec<Signal>) -> Vec<String> {
-    signals.into_iter().map(|signal| signal.text).collect()
+fn texts(signals: &[Signal]) -> Vec<String> {
+    signals.iter().map(|signal| signal.text.clone()).collect()
 }
 
-/// A delivery that is in the journal.
+/// A delivery that is in the journal, with its messages in the outbox.
 pub struct Journalled {
     what: &'static str,
     id: Option<String>,
     alerts: Vec<String>,
+    unread: Vec<String>,
+    enqueued: Enqueued,
+    /// Was somebody to be told, and is nobody configured?
+    nobody_to_tell: bool,
 }
 
-/// Puts it into the journal: after this, it is not lost. One at a time, so that two deliveries never open two.
-pub fn journal(cx: &Session, webhook: &Webhook) -> Result<Journalled> {
+/// Puts it into the journal, and what people are told of it into the outbox: after this, it is not lost, and whoever is
+/// to be paged will be. One at a time, so that two deliveries never open two.
+pub fn journal(cx: &Session, index: &mut LiveIndex, webhook: &Webhook) -> Result<Journalled> {
     let store = store(cx)?;
     let _lock = store.lock()?;
-    let (now, by) = (cx.clock.now(), "alertmanager");
-    let (what, belongs, signals) = decide(cx, webhook)?;
-    let id = match belongs {
-        Belongs::New(opened) => Some(store.open(now, by, &opened)?),
-        Belongs::To(id) => Some(id),
-        Belongs::None => None,
+    index.refresh(&store)?;
+    let now = cx.clock.now();
+    let (what, belongs, signals) = decide(index, webhook, cx.environment()?);
+    let mut done = Journalled {
+        what,
+        id: None,
+        alerts: texts(&signals),
+        unread: webhook.unread.clone(),
+        enqueued: Enqueued::default(),
+        nobody_to_tell: false,
     };
-    if let Some(id) = &id {
-        for signal in &signals {
-            store.append(id, now, by, kind::SIGNAL, signal)?;
-        }
+    if webhook.truncated > 0 {
+        done.unread.push(format!("Alertmanager left {} alerts out (`max_alerts`)", webhook.truncated));
     }
-    Ok(Journalled { what, id, alerts: texts(signals) })
+    let mut entries = entries(now, kind::SIGNAL, &signals)?;
+    if what != "known" {
+        let notes: Vec<Note> = done.unread.iter().map(|text| Note { text: text.clone() }).collect();
+        entries.extend(self::entries(now, kind::NOTE, &notes)?);
+    }
+    match belongs {
+        Belongs::New(opened) => {
+            let id = store.open_with(now, BY, &opened, entries)?;
+            let log = store.log(&id)?;
+            let opening = log.events.first().ok_or_else(|| Error::internal("an incident without an opening"))?;
+            tell(cx, &log.incident, About::Opened, opening, &mut done)?;
+            done.id = Some(id);
+        }
+        Belongs::To(id) => {
+            let known = incident_now(cx, &id)?;
+            let worst = signals.iter().filter(|signal| signal.firing).filter_map(|signal| signal.severity).min();
+            let raised = worst.filter(|worst| *worst < known.severity && known.phase.is_open());
+            if let Some(severity) = raised {
+                entries.insert(0, raise(now, severity, &signals)?);
+            }
+            let calls = signals.iter().position(|signal| known.is_called_by(signal));
+            if !entries.is_empty() {
+                let events = store.append_all(&id, entries)?;
+                let cause = match (raised, calls) {
+                    (Some(_), _) => events.first().map(|event| (About::Severity, event)),
+                    (None, Some(at)) => events.get(at).map(|event| (About::Alert, event)),
+                    (None, None) => None,
+                };
+                if let Some((about, event)) = cause {
+                    tell(cx, &incident_now(cx, &id)?, about, event, &mut done)?;
+                }
+            }
+            done.id = Some(id);
+        }
+        Belongs::None => {}
+    }
+    Ok(done)
 }
 
-/// Evidence and people, for an incident that was opened.
-pub async fn follow_up(cx: &Session, journalled: Journalled, confirmed: &Confirmed) -> Result<ReceiveReport> {
-    let mut report = ReceiveReport { dry_run: false, ..ReceiveReport::planned(journalled.what, journalled.alerts)? };
-    let Some(id) = journalled.id else {
+fn tell(cx: &Session, incident: &Incident, about: About, event: &Event, done: &mut Journalled) -> Result<()> {
+    let recipients = recipients(cx, incident, about)?;
+    done.nobody_to_tell = recipients.is_empty();
+    done.enqueued = enqueue(cx, &recipients, message(incident, about, done.alerts.join("\n"), event));
+    Ok(())
+}
+
+fn entries<T: Serialize>(now: DateTime<Utc>, kind: &str, all: &[T]) -> Result<Vec<Entry>> {
+    all.iter().map(|one| Ok(Entry::new(now, BY, kind, serde_json::to_value(one)?))).collect()
+}
+
+fn raise(now: DateTime<Utc>, severity: Severity, signals: &[Signal]) -> Result<Entry> {
+    let alert = signals.iter().find(|signal| signal.firing && signal.severity == Some(severity));
+    let text = alert.map(|signal| format!("alert {} is {}", signal.alert, severity.alias()));
+    Ok(Entry::new(now, BY, kind::SEVERITY, serde_json::to_value(SeverityChanged { severity, text })?))
+}
+
+/// Takes one delivery.
+pub async fn receive(cx: &Session, webhook: &Webhook, confirmed: &Confirmed) -> Result<ReceiveReport> {
+    let journalled = journal(cx, &mut LiveIndex::default(), webhook)?;
+    let mut report = follow_up(cx, journalled, &Turns::default(), confirmed).await?;
+    report.deliveries.results.extend(flush_outbox(cx, confirmed).await);
+    Ok(report)
+}
+
+/// What several deliveries share: how many send at once, and how many look at the evidence.
+#[derive(Debug)]
+pub struct Turns {
+    sending: Semaphore,
+    looking: Semaphore,
+    /// Incidents that wait for their evidence.
+    waiting: Cell<usize>,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self { sending: Semaphore::new(SENT_AT_ONCE), looking: Semaphore::new(1), waiting: Cell::new(0) }
+    }
+}
+
+/// People first, then evidence for an incident that was opened.
+pub async fn follow_up(
+    cx: &Session,
+    journalled: Journalled,
+    turns: &Turns,
+    confirmed: &Confirmed,
+) -> Result<ReceiveReport> {
+    let Journalled { what, id, alerts, unread, enqueued, nobody_to_tell } = journalled;
+    let mut report = ReceiveReport { dry_run: false, details: unread, ..ReceiveReport::planned(what, alerts)? };
+    let Some(id) = id else {
         return Ok(report);
     };
-    if report.what == "opened" {
-        let response = respond(cx, &id, report.alerts.join("\n"), confirmed).await?;
-        report.details = response.evidence;
-        report.deliveries = response.deliveries;
-    }
-    report.deliveries.results.extend(flush_outbox(cx, confirmed).await);
+    let sending = async {
+        // Never closed: both turns come.
+        let _turn = turns.sending.acquire().await;
+        dispatch(cx, enqueued, confirmed).await
+    };
+    let looking = async {
+        if what != "opened" {
+            return Vec::new();
+        }
+        if turns.waiting.get() >= LOOKS_WAITING {
+            // All would keep the same, and each look takes a moment from the people who wait for a page.
+            return vec!["evidence: left out, since many incidents were opened at once; the first ones have it".into()];
+        }
+        turns.waiting.set(turns.waiting.get() + 1);
+        let _turn = turns.looking.acquire().await;
+        if let Ok(http) = cx.http() {
+            http.restart();
+        }
+        let lines = capture(cx, &id).await.0;
+        turns.waiting.set(turns.waiting.get() - 1);
+        lines
+    };
+    let (deliveries, evidence) = tokio::join!(sending, looking);
+    report.deliveries = deliveries;
+    report.details.extend(evidence);
     if let Some(warning) = push(cx, &id, confirmed).await {
         cx.voice.warn(&warning);
     }
-    let incident = incident(cx, &id)?;
-    if report.what == "updated" && incident.signals.values().all(|signal| !signal.firing) {
+    let incident = incident_now(cx, &id)?;
+    if what == "updated" && incident.firing().next().is_none() {
         report.details.push("all its alerts have ended; it is over when you say so".into());
+    }
+    if nobody_to_tell {
+        report.details.push("nobody is told: the configuration has no channel for this (`notify`)".into());
     }
     report.shown = Some(IncidentSummary::of(cx, incident)?);
     Ok(report)

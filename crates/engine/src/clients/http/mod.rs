@@ -202,7 +202,7 @@ impl Http {
             content_type: header(reqwest::header::CONTENT_TYPE),
             date: DateTime::parse_from_rfc2822(&header(reqwest::header::DATE)).ok().map(|at| at.to_utc()),
             etag: Some(header(reqwest::header::ETAG)).filter(|tag| !tag.is_empty()),
-            retry_after: header(reqwest::header::RETRY_AFTER).parse().ok().map(Duration::from_secs),
+            retry_after: retry_after(&header(reqwest::header::RETRY_AFTER), &header(reqwest::header::DATE)),
             body: Vec::new(),
             elapsed: Duration::ZERO,
             system: target.system.clone(),
@@ -257,6 +257,15 @@ impl Http {
     }
 }
 
+/// Seconds, with a fraction as some write them, or a date by the server's clock (RFC 9110, 10.2.3).
+fn retry_after(value: &str, date: &str) -> Option<Duration> {
+    if let Ok(seconds) = value.trim().parse::<f64>() {
+        return Duration::try_from_secs_f64(seconds).ok();
+    }
+    let at = |text: &str| DateTime::parse_from_rfc2822(text).ok();
+    Some((at(value)? - at(date)?).to_std().unwrap_or_default())
+}
+
 /// Worth another try: the connection broke, or the server says that it is a passing trouble. A refused
 /// connection, a name that does not exist, a certificate that is wrong will be the same in half a second.
 fn is_passing(done: &Result<Answer>) -> bool {
@@ -264,5 +273,27 @@ fn is_passing(done: &Result<Answer>) -> bool {
         Ok(answer) => matches!(answer.status, 429 | 502 | 503 | 504),
         Err(Error::Unreachable { barrier, .. }) => *barrier == Barrier::Broke,
         Err(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn when_to_come_again_is_read_in_all_forms() {
+        let date = "Sun, 22 Nov 2026 03:00:00 GMT";
+        for (value, want) in [
+            ("90", Some(90_000)),
+            ("1.5", Some(1_500)),
+            ("0", Some(0)),
+            ("Sun, 22 Nov 2026 03:01:00 GMT", Some(60_000)),
+            ("Sun, 22 Nov 2026 02:01:00 GMT", Some(0)),
+            ("-1", None),
+            ("soon", None),
+            ("", None),
+        ] {
+            assert_eq!(retry_after(value, date).map(|pause| pause.as_millis()), want, "{value}");
+        }
     }
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::clients::http::Http;
 use crate::clients::http::request::Request;
 use crate::clients::http::target::Target;
-use crate::clients::notify::{Sent, Words, cut_escaped, post, refusal};
+use crate::clients::notify::{Sent, Words, cut_escaped, no_yes, post, refusal};
 use liveops_domain::incident::message::Message;
 use liveops_domain::incident::severity::Severity;
 
@@ -25,10 +25,13 @@ pub async fn send(http: &Http, target: &Target, message: &Message, words: &Words
         Ok(answer) => answer,
         Err(sent) => return sent,
     };
-    if (200..300).contains(&answer.status) {
-        return Sent::Accepted("posted".into());
-    }
     let said: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    match answer.status {
+        204 => return Sent::Accepted("posted".into()),
+        200..=299 if said["id"].is_string() => return Sent::Accepted("posted".into()),
+        200..=299 => return no_yes(&answer, "the message"),
+        _ => {}
+    }
     let words = said["message"].as_str().map_or_else(|| answer.excerpt(), ToOwned::to_owned);
     match refusal(&answer, &words) {
         // Seconds with a fraction, in the body.
@@ -40,9 +43,10 @@ pub async fn send(http: &Http, target: &Target, message: &Message, words: &Words
     }
 }
 
-/// What Discord's Markdown would take for its own.
-fn escape(c: char) -> Option<&'static str> {
+/// What Discord's Markdown would take for its own. A link stays as it is: an escaped one leads elsewhere.
+fn escape(c: char, in_link: bool) -> Option<&'static str> {
     Some(match c {
+        '_' | '~' | '#' if in_link => return None,
         '\\' => "\\\\",
         '*' => "\\*",
         '_' => "\\_",
@@ -89,6 +93,10 @@ mod tests {
         let sent = body(&message, &words);
         assert_eq!(sent["embeds"][0]["description"], "it is \\*down\\* & \\<gone\\>");
         assert_eq!(sent["allowed_mentions"], json!({ "parse": [] }));
+        let link = "https://wiki.example.com/run_books/too_many_5xx#what_to_do";
+        words.body = format!("_see_ {link}\n[{link}](https://x_y)");
+        let said = body(&message, &words)["embeds"][0]["description"].clone();
+        assert_eq!(said, format!("\\_see\\_ {link}\n\\[{link}\\](https://x_y)"), "no label makes a link of its own");
         words.subject = "*".repeat(500);
         words.body = "x".repeat(9_000);
         let sent = body(&message, &words);

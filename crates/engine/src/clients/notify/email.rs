@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use lettre::message::header::ContentType;
+use futures_util::future::join_all;
+use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Message as Mail};
 use lettre::transport::smtp::Error as SmtpError;
+use lettre::transport::smtp::extension::ClientId;
 use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 use url::Url;
 
@@ -13,25 +15,68 @@ use liveops_domain::incident::message::Message;
 
 type Transport = AsyncSmtpTransport<Tokio1Executor>;
 
-pub async fn send(url: &str, (from, to): (&str, &[String]), message: &Message, words: &Words, limit: Duration) -> Sent {
-    let ready = transport(url, limit).and_then(|transport| {
-        let mail = mail(from, to, message, words)?;
-        Ok((transport, mail))
-    });
-    let (transport, mail) = match ready {
-        Ok(ready) => ready,
+/// Who sends to whom, and how the sender calls itself.
+pub struct Envelope<'a> {
+    pub from: &'a str,
+    pub to: &'a [String],
+    /// The name in `EHLO`, where a server wants another than that of the machine.
+    pub hello: Option<&'a str>,
+}
+
+/// A mail to each address: one that is refused takes no other along.
+pub async fn send(url: &str, envelope: &Envelope<'_>, message: &Message, words: &Words, limit: Duration) -> Sent {
+    let transport = match transport(url, envelope.hello, limit) {
+        Ok(transport) => transport,
         Err(reason) => return Sent::Refused(reason),
     };
-    match tokio::time::timeout(limit, transport.send(mail)).await {
-        Ok(Ok(response)) => Sent::Accepted(format!("taken with {}", response.code())),
-        Ok(Err(error)) => failure(&error),
-        Err(_) => late(limit),
+    let mails = envelope.to.iter().map(|to| async {
+        let mail = match mail(envelope.from, to, message, words) {
+            Ok(mail) => mail,
+            Err(reason) => return Sent::Refused(reason),
+        };
+        match tokio::time::timeout(limit, transport.send(mail)).await {
+            Ok(Ok(response)) => Sent::Accepted(format!("taken with {}", response.code())),
+            Ok(Err(error)) => failure(&error),
+            Err(_) => late(limit),
+        }
+    });
+    together(envelope.to, join_all(mails).await)
+}
+
+/// Taken, where one address is reached; the others are named.
+fn together(to: &[String], all: Vec<Sent>) -> Sent {
+    let is_taken = |sent: &Sent| matches!(sent, Sent::Accepted(_));
+    let taken = all.iter().filter(|sent| is_taken(sent)).count();
+    let named: Vec<String> = to
+        .iter()
+        .zip(&all)
+        .filter_map(|(to, sent)| match sent {
+            Sent::Accepted(_) => None,
+            Sent::Refused(reason) | Sent::Unanswered(reason) | Sent::Later { reason, .. } => {
+                Some(format!("NOT to {to}: {reason}"))
+            }
+        })
+        .collect();
+    let worst = all.into_iter().reduce(|one, other| match (&one, &other) {
+        // What passes is tried again, for all.
+        (Sent::Refused(_), Sent::Later { .. } | Sent::Unanswered(_)) => other,
+        (Sent::Accepted(_), _) => other,
+        _ => one,
+    });
+    match worst {
+        Some(one) if to.len() == 1 => one,
+        _ if taken > 0 => Sent::Accepted(
+            std::iter::once(format!("taken for {taken} of {}", to.len())).chain(named).collect::<Vec<_>>().join("; "),
+        ),
+        Some(Sent::Later { after, .. }) => Sent::Later { reason: named.join("; "), after },
+        Some(Sent::Unanswered(_)) => Sent::Unanswered(named.join("; ")),
+        _ => Sent::Refused(named.join("; ")),
     }
 }
 
 /// Connects, says who we are, and sends nothing.
-pub async fn probe(url: &str, limit: Duration) -> Sent {
-    let transport = match transport(url, limit) {
+pub async fn probe(url: &str, hello: Option<&str>, limit: Duration) -> Sent {
+    let transport = match transport(url, hello, limit) {
         Ok(transport) => transport,
         Err(reason) => return Sent::Refused(reason),
     };
@@ -44,7 +89,7 @@ pub async fn probe(url: &str, limit: Duration) -> Sent {
 }
 
 fn late(limit: Duration) -> Sent {
-    Sent::Later { reason: format!("no answer within {} s; it may have arrived", limit.as_secs()), after: None }
+    Sent::Unanswered(format!("no answer within {} s; it may have arrived", limit.as_secs()))
 }
 
 fn failure(error: &SmtpError) -> Sent {
@@ -58,10 +103,13 @@ fn failure(error: &SmtpError) -> Sent {
         }
         source = current.source();
     }
+    if reason.to_uppercase().contains("STARTTLS") {
+        reason = format!("{reason}; it wants TLS: write `smtp://…?tls=required`, or `smtps://` for port 465");
+    }
     if error.is_permanent() || error.is_client() { Sent::Refused(reason) } else { Sent::Later { reason, after: None } }
 }
 
-fn transport(url: &str, limit: Duration) -> Result<Transport, String> {
+fn transport(url: &str, hello: Option<&str>, limit: Duration) -> Result<Transport, String> {
     let bad = || "its URL is not valid: `smtps://user:…@host`, or `smtp://host:587`".to_owned();
     let mut parsed = Url::parse(url).map_err(|_| bad())?;
     let has_password = parsed.password().is_some();
@@ -72,15 +120,37 @@ fn transport(url: &str, limit: Duration) -> Result<Transport, String> {
         parsed.query_pairs_mut().append_pair("tls", "required");
     }
     let _ = rustls::crypto::ring::default_provider().install_default();
-    Ok(Transport::from_url(parsed.as_str()).map_err(|_| bad())?.timeout(Some(limit)).build())
+    let mut builder = Transport::from_url(parsed.as_str()).map_err(|_| bad())?.timeout(Some(limit));
+    if let Some(name) = hello {
+        builder = builder.hello_name(ClientId::Domain(name.to_owned()));
+    }
+    Ok(builder.build())
 }
 
-fn mail(from: &str, to: &[String], message: &Message, words: &Words) -> Result<Mail, String> {
+/// RFC 3834: no vacation notice answers what a machine sends.
+#[derive(Clone)]
+struct AutoSubmitted;
+
+impl Header for AutoSubmitted {
+    fn name() -> HeaderName {
+        HeaderName::new_from_ascii_str("Auto-Submitted")
+    }
+
+    fn parse(_: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Self)
+    }
+
+    fn display(&self) -> HeaderValue {
+        HeaderValue::new(Self::name(), "auto-generated".to_owned())
+    }
+}
+
+fn mail(from: &str, to: &str, message: &Message, words: &Words) -> Result<Mail, String> {
     let mailbox = |text: &str| -> Result<Mailbox, String> {
         text.parse().map_err(|error| format!("`{text}` is no address: {error}"))
     };
     let thread = format!("<{}@liveops>", message.incident);
-    let mut builder = Mail::builder()
+    Mail::builder()
         .from(mailbox(from)?)
         // The library folds and encodes it, so no line of ours can become a header.
         .subject(words.subject.replace(['\r', '\n'], " "))
@@ -88,11 +158,11 @@ fn mail(from: &str, to: &[String], message: &Message, words: &Words) -> Result<M
         .in_reply_to(thread.clone())
         .references(thread)
         .date(message.at.into())
-        .header(ContentType::TEXT_PLAIN);
-    for address in to {
-        builder = builder.to(mailbox(address)?);
-    }
-    builder.body(words.body.clone()).map_err(|error| format!("it makes no mail: {error}"))
+        .header(AutoSubmitted)
+        .header(ContentType::TEXT_PLAIN)
+        .to(mailbox(to)?)
+        .body(words.body.clone())
+        .map_err(|error| format!("it makes no mail: {error}"))
 }
 
 #[cfg(test)]
@@ -104,15 +174,31 @@ mod tests {
     fn a_title_cannot_become_a_header() {
         let (message, mut words) = example();
         words.subject = "down\r\nBcc: eve@h".into();
-        let mail = mail("a@h", &["b@h".into()], &message, &words).expect("a mail");
+        let mail = mail("a@h", "b@h", &message, &words).expect("a mail");
         let text = String::from_utf8_lossy(&mail.formatted()).into_owned();
         assert!(!text.contains("\nBcc:"), "{text}");
         assert!(text.contains("Message-ID: <m1@liveops>"), "{text}");
+        assert!(text.contains("Auto-Submitted: auto-generated"), "{text}");
         assert!(mail_error("no address").contains("is no address"));
+    }
+
+    #[test]
+    fn one_address_that_is_refused_takes_no_other_along() {
+        let to = ["a@h".to_owned(), "b@h".to_owned()];
+        let (yes, no) = (|| Sent::Accepted("taken with 250".into()), || Sent::Refused("no such user".into()));
+        let later = || Sent::Later { reason: "greylisted".into(), after: None };
+        assert_eq!(
+            together(&to, vec![yes(), no()]),
+            Sent::Accepted("taken for 1 of 2; NOT to b@h: no such user".into())
+        );
+        assert_eq!(together(&to[..1], vec![no()]), no());
+        assert!(matches!(together(&to, vec![no(), no()]), Sent::Refused(_)));
+        assert!(matches!(together(&to, vec![no(), later()]), Sent::Later { .. }));
+        assert!(matches!(together(&to, vec![later(), no()]), Sent::Later { .. }));
     }
 
     fn mail_error(to: &str) -> String {
         let (message, words) = example();
-        mail("a@h", &[to.into()], &message, &words).expect_err("invalid")
+        mail("a@h", to, &message, &words).expect_err("invalid")
     }
 }

@@ -3,6 +3,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "the program stands in the configuration, by the user or by trust")]
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -13,6 +14,9 @@ use tokio::process::Command;
 
 use crate::clients::notify::{Sent, Words};
 use liveops_domain::incident::message::Message;
+
+/// Characters of a value in an argument; the system takes some 128 KiB.
+const VALUE: usize = 2_000;
 
 /// `EX_TEMPFAIL`.
 const LATER: i32 = 75;
@@ -31,27 +35,33 @@ pub async fn send(command: &[String], message: &Message, words: &Words, limit: D
         .spawn();
     let mut child = match child {
         Ok(child) => child,
-        Err(error) => return Sent::Refused(format!("`{program}` cannot be run: {error}")),
+        Err(error) => {
+            let reason = format!("`{program}` cannot be run: {error}");
+            // No memory, too many processes or files: that passes.
+            let stays = matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied);
+            return if stays { Sent::Refused(reason) } else { Sent::Later { reason, after: None } };
+        }
     };
     let stdin = child.stdin.take();
-    let run = async {
+    let tell = async {
         if let Some(mut stdin) = stdin {
             let text = json!({ "message": message, "subject": words.subject, "body": words.body });
             // A program that does not read is no failure.
             let _ = stdin.write_all(text.to_string().as_bytes()).await;
         }
-        child.wait_with_output().await
     };
+    // At once: a program may say a lot before it reads.
+    let run = async { tokio::join!(tell, child.wait_with_output()).1 };
     let output = match tokio::time::timeout(limit, run).await {
         Ok(Ok(output)) => output,
         Ok(Err(error)) => {
             return Sent::Later { reason: format!("`{program}` was lost: {error}"), after: None };
         }
         Err(_) => {
-            return Sent::Later {
-                reason: format!("`{program}` did not end within {} s", limit.as_secs()),
-                after: None,
-            };
+            return Sent::Unanswered(format!(
+                "`{program}` did not end within {} s; it may have called somebody",
+                limit.as_secs()
+            ));
         }
     };
     let said = String::from_utf8_lossy(&output.stderr);
@@ -85,7 +95,9 @@ pub fn probe(command: &[String], path: &str) -> Sent {
     }
 }
 
-/// Fills `{severity}` and the like in. A value never becomes an option: it does not begin with `-`.
+/// Fills `{severity}` and the like in, each once: what a value holds is no placeholder. A value never becomes an option:
+/// it does not begin with `-`. What no argument can hold, NUL and lengths without end, is left out; on stdin the message
+/// is whole.
 fn args(command: &[String], message: &Message, words: &Words) -> Vec<String> {
     let values = [
         ("{severity}", message.severity.key()),
@@ -98,9 +110,27 @@ fn args(command: &[String], message: &Message, words: &Words) -> Vec<String> {
         ("{text}", &message.text),
     ];
     let fill = |word: &String| {
-        values.iter().fold(word.clone(), |word, (name, value)| word.replace(name, value.trim_start_matches('-')))
+        let mut out = String::new();
+        let mut rest = word.as_str();
+        while let Some(at) = rest.find('{') {
+            out.push_str(&rest[..at]);
+            rest = &rest[at..];
+            let named = values.iter().find(|(name, _)| rest.starts_with(name));
+            let taken = named.map_or(1, |(name, _)| name.len());
+            match named {
+                Some((_, value)) => out.extend(plain(value)),
+                None => out.push('{'),
+            }
+            rest = &rest[taken..];
+        }
+        out + rest
     };
     command.iter().map(fill).collect()
+}
+
+fn plain(value: &str) -> impl Iterator<Item = char> {
+    let value = value.trim_start_matches(|c: char| c == '-' || c.is_control());
+    value.chars().map(|c| if c.is_control() { ' ' } else { c }).take(VALUE)
 }
 
 #[cfg(test)]
@@ -114,6 +144,15 @@ mod tests {
         message.title = "--force; rm -rf /".into();
         let command = ["call", "{severity}", "{title}", "x={incident}"].map(ToOwned::to_owned);
         assert_eq!(args(&command, &message, &words), ["call", "p1", "force; rm -rf /", "x=2026-11-22-p1-down"]);
+    }
+
+    #[test]
+    fn no_value_makes_an_argument_that_no_program_can_be_given() {
+        let (mut message, words) = example();
+        message.title = format!("\0-Do\0wn {{incident}}\n{}", "é".repeat(200_000));
+        let word = args(&["{title}".to_owned()], &message, &words).remove(0);
+        assert!(word.starts_with("Do wn {incident} é"), "{}", &word[..20]);
+        assert!(word.len() < 10_000);
     }
 
     #[tokio::test]

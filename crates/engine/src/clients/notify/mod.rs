@@ -16,7 +16,7 @@ use crate::clients::http::Http;
 use crate::clients::http::answer::Answer;
 use crate::clients::http::request::Request;
 use crate::clients::http::target::Target;
-use liveops_domain::error::{Error, Result};
+use liveops_domain::error::{Barrier, Error, Result};
 use liveops_domain::incident::message::Message;
 use liveops_domain::text::secret::Revealed;
 
@@ -37,6 +37,7 @@ pub enum Transport {
         url: Revealed,
         from: String,
         to: Vec<String>,
+        hello: Option<String>,
     },
     Exec {
         command: Vec<String>,
@@ -62,6 +63,8 @@ pub enum Sent {
     Refused(String),
     /// It may take it later; after this time, if it said one.
     Later { reason: String, after: Option<Duration> },
+    /// No answer came: it may have arrived, and is tried again.
+    Unanswered(String),
 }
 
 /// Sends a message, once.
@@ -81,8 +84,9 @@ pub async fn send(
             let secret = secret.as_ref().map(Revealed::expose);
             webhook::send(http, target, secret, (message, words), now).await
         }
-        Transport::Email { url, from, to } => {
-            email::send(url.expose(), (from, to), message, words, http.call_timeout()).await
+        Transport::Email { url, from, to, hello } => {
+            let envelope = email::Envelope { from, to, hello: hello.as_deref() };
+            email::send(url.expose(), &envelope, message, words, http.call_timeout()).await
         }
         Transport::Exec { command, .. } => exec::send(command, message, words, http.call_timeout()).await,
     }
@@ -99,7 +103,7 @@ pub async fn probe(
 ) -> Sent {
     match transport {
         Transport::PagerDuty { target, key } => pagerduty::probe(http, target, key.expose(), message).await,
-        Transport::Email { url, .. } => email::probe(url.expose(), http.call_timeout()).await,
+        Transport::Email { url, hello, .. } => email::probe(url.expose(), hello.as_deref(), http.call_timeout()).await,
         Transport::Exec { command, path } => exec::probe(command, path),
         Transport::Slack(_) | Transport::Discord(_) | Transport::Webhook { .. } => {
             send(http, transport, message, words, now, confirmed).await
@@ -110,27 +114,37 @@ pub async fn probe(
 /// Posts a body, and says of a failure what it means. `refused` says which answers are final; their words are the
 /// service's own.
 async fn post(http: &Http, target: &Target, request: Request) -> std::result::Result<Answer, Sent> {
-    let later = |error: &Error| Sent::Later {
-        reason: match error {
-            Error::Timeout { .. } => format!("{}; it may have arrived", error.reason()),
-            _ => error.reason(),
-        },
-        after: None,
-    };
-    let answer: Result<Answer> = http.send(target, request).await;
-    answer.map_err(|error| later(&error))
+    let answer: Result<Answer> = http.send(target, request.insist()).await;
+    answer.map_err(|error| match error {
+        Error::Timeout { .. } | Error::Unreachable { barrier: Barrier::Broke, .. } => {
+            Sent::Unanswered(format!("{}; it may have arrived", error.reason()))
+        }
+        error => Sent::Later { reason: error.reason(), after: None },
+    })
 }
 
-/// What an answer means that says no: 408, 425, 429 and 5xx pass, the others stay.
+/// What an answer means that says no: 408, 425, 429 and 5xx pass, the others stay. A gateway that had no answer does not
+/// know whether it arrived.
 fn refusal(answer: &Answer, said: &str) -> Sent {
     let reason = match said {
         "" => format!("answered {}", answer.status),
         said => format!("answered {}: {said}", answer.status),
     };
     match answer.status {
+        502 | 504 => Sent::Unanswered(format!("{reason}; it may have arrived")),
         408 | 425 | 429 | 500.. => Sent::Later { reason, after: answer.retry_after },
         _ => Sent::Refused(reason),
     }
+}
+
+/// What an answer of 200 means that is not the service's yes: a web page comes from something between, which passes;
+/// anything else is not sent again, since it may be posted.
+fn no_yes(answer: &Answer, yes: &str) -> Sent {
+    let is_page = answer.text().trim_start().starts_with('<') || answer.content_type.starts_with("text/html");
+    if is_page {
+        return Sent::Later { reason: format!("answered with a web page instead of {yes}"), after: None };
+    }
+    Sent::Refused(format!("answered `{}` instead of {yes}; it may have arrived", answer.excerpt()))
 }
 
 /// At most `most` characters, with `…` in place of the last ones. Never cuts a character.
@@ -143,12 +157,16 @@ fn cut(text: &str, most: usize) -> String {
     cut
 }
 
-/// As [`cut`], of text that grows when it is escaped: what is escaped is never cut in two.
-fn cut_escaped(text: &str, most: usize, escape: impl Fn(char) -> Option<&'static str>) -> String {
+/// As [`cut`], of text that grows when it is escaped: what is escaped is never cut in two. `escape` is told whether the
+/// character is of a link.
+fn cut_escaped(text: &str, most: usize, escape: impl Fn(char, bool) -> Option<&'static str>) -> String {
     let mut out = String::new();
     let mut length = 0;
-    for c in text.chars() {
-        let escaped = escape(c);
+    let mut in_link = false;
+    for (at, c) in text.char_indices() {
+        let begins = || ["http://", "https://"].iter().any(|scheme| text[at..].starts_with(scheme));
+        in_link = if in_link { c.is_ascii_alphanumeric() || "-._~:/?#@!$&+,;=%".contains(c) } else { begins() };
+        let escaped = escape(c, in_link);
         length += escaped.map_or(1, |text| text.chars().count());
         if length >= most {
             out.push('…');
@@ -182,6 +200,7 @@ pub fn example() -> (Message, Words) {
         by: "ada".into(),
         at: "2026-11-22T03:12:00Z".parse().expect("a time"),
         keys: vec!["liveops/prod/2026-11-22-p1-down".into()],
+        earlier: Vec::new(),
         command: "liveops incident show".into(),
     };
     let words = Words { subject: "P1 opened: <!channel> & @everyone".into(), body: "it is *down* & <gone>".into() };
@@ -196,7 +215,7 @@ mod tests {
     fn nothing_is_cut_in_the_middle() {
         assert_eq!(cut("äöü", 3), "äöü");
         assert_eq!(cut("äöüß", 3), "äö…");
-        let amp = |c: char| (c == '&').then_some("&amp;");
+        let amp = |c: char, _: bool| (c == '&').then_some("&amp;");
         assert_eq!(cut_escaped("a&b", 100, amp), "a&amp;b");
         assert_eq!(cut_escaped("a&&&&", 8, amp), "a&amp;…");
     }

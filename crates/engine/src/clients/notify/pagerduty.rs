@@ -22,19 +22,20 @@ const DETAILS: usize = 64_000;
 
 pub async fn send(http: &Http, target: &Target, routing_key: &str, message: &Message, words: &Words) -> Sent {
     let action = match message.about {
-        About::Acked => "acknowledge",
+        About::Acked | About::Mitigated => "acknowledge",
         About::Resolved => "resolve",
         _ => "trigger",
     };
-    let mut last = Sent::Accepted("nothing to say".into());
+    let mut all = Sent::Accepted("nothing to say".into());
     for key in &message.keys {
         let event = event(routing_key, action, key, message, words);
-        last = enqueue(http, target, &event).await;
-        if !matches!(last, Sent::Accepted(_)) {
-            break;
+        let sent = enqueue(http, target, &event).await;
+        // One key that fails keeps no other from being told; all are told again, which does no harm.
+        if matches!(all, Sent::Accepted(_)) {
+            all = sent;
         }
     }
-    last
+    all
 }
 
 /// The end of something that never began: PagerDuty takes it and drops it, so nobody is called.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::clients::http::Http;
 use crate::clients::http::request::Request;
 use crate::clients::http::target::Target;
-use crate::clients::notify::{Sent, Words, cut, cut_escaped, post, refusal};
+use crate::clients::notify::{Sent, Words, cut, cut_escaped, no_yes, post, refusal};
 use liveops_domain::incident::message::Message;
 
 /// Characters of a header block.
@@ -21,15 +21,21 @@ pub async fn send(http: &Http, target: &Target, message: &Message, words: &Words
         Ok(answer) => answer,
         Err(sent) => return sent,
     };
+    let said: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     match answer.status {
         200 if answer.text().trim() == "ok" => Sent::Accepted("posted".into()),
-        200..=299 => Sent::Later { reason: format!("answered `{}` instead of `ok`", answer.excerpt()), after: None },
+        // Slack's workflows, and Rocket.Chat, which takes the same messages.
+        200 if said["ok"] == true || said["success"] == true => Sent::Accepted("posted".into()),
+        200..=299 => match said["error"].as_str() {
+            Some(error) => Sent::Refused(format!("answered {}: {error}", answer.status)),
+            None => no_yes(&answer, "`ok`"),
+        },
         _ => refusal(&answer, &answer.excerpt()),
     }
 }
 
 /// Only `& < >` need escaping; then no label can call `<!channel>`.
-fn escape(c: char) -> Option<&'static str> {
+fn escape(c: char, _: bool) -> Option<&'static str> {
     match c {
         '&' => Some("&amp;"),
         '<' => Some("&lt;"),
