@@ -22,6 +22,7 @@ from pathlib import Path
 
 import flags
 import incidents
+import listener
 import suspects
 import rollouts
 from harness import BUILD, LIVEOPS, MIB, RESULTS, ROOT, Row, Run, ask, compared, free_port, interleave, ms, processor, running, table, until
@@ -257,7 +258,7 @@ def main():
         env = {"PATH": os.environ["PATH"], "HOME": name, "TMPDIR": name, "LANG": "C.UTF-8", "COLUMNS": "100"}
         env.update({f"XDG_{kind}_HOME": f"{name}/{kind.lower()}" for kind in ("CONFIG", "STATE", "CACHE")})
         parts = [start_up, many_endpoints, scrape_path, real_prometheus]
-        parts += [flags.flag_get, flags.flag_list, flags.bulk_eval, incidents.measure, rollouts.rollouts, suspects.measure]
+        parts += [flags.flag_get, flags.flag_list, flags.bulk_eval, incidents.measure, listener.measure, rollouts.rollouts, suspects.measure]
         rows = []
         for part in parts:
             print(f"measuring: {part.__doc__.partition(':')[0].rstrip('.')}", file=sys.stderr)

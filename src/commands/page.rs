@@ -1,10 +1,13 @@
 //! `liveops page`: the way to people. Who would be told, whether it works, and what is still on its way.
 
+mod who;
+
 use clap::{Args, Subcommand};
 use serde::{Serialize, Serializer};
 use serde_json::json;
 
 use crate::commands::incident::changed::result_lines;
+use crate::commands::page::who::WhoArgs;
 use crate::context::Context;
 use crate::output::block::{Block, Table, Tone, plain, span};
 use crate::output::report::{Meta, Report};
@@ -12,11 +15,11 @@ use crate::output::view::View;
 use liveops_domain::error::{Error, Exit, Result};
 use liveops_domain::incident::event::DeliveryState;
 use liveops_domain::incident::message::Message;
-use liveops_domain::incident::notice::{About, recipients};
+use liveops_domain::incident::notice::About;
 use liveops_domain::incident::severity::Severity;
 use liveops_domain::status::source::{Outcome, Recommendation, Verdict};
 use liveops_domain::text::time::rfc3339;
-use liveops_engine::incident::deliver::DeliveryResult;
+use liveops_engine::incident::deliver::{DeliveryResult, meant};
 use liveops_engine::incident::flush::flush;
 use liveops_engine::incident::transport::test;
 use liveops_engine::session::outbox;
@@ -25,6 +28,7 @@ use liveops_engine::session::outbox;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   liveops page list
+  liveops page who
   liveops page test
   liveops page flush")]
 pub(crate) struct PageArgs {
@@ -35,6 +39,7 @@ pub(crate) struct PageArgs {
 #[derive(Debug, Subcommand)]
 enum Verb {
     List(ListArgs),
+    Who(WhoArgs),
     Test(TestArgs),
     Flush(FlushArgs),
 }
@@ -76,6 +81,7 @@ struct FlushArgs {}
 pub(crate) async fn run(args: PageArgs, cx: &Context) -> Result<Exit> {
     match args.verb {
         Verb::List(_) => list(cx),
+        Verb::Who(args) => who::run(&args, cx),
         Verb::Test(args) => try_all(args, cx).await,
         Verb::Flush(_) => deliver(cx).await,
     }
@@ -116,30 +122,33 @@ struct Waiting {
     page: bool,
     attempts: u32,
     next_at: String,
+    /// Why it was refused for good.
+    given_up: Option<String>,
 }
 
 fn list(cx: &Context) -> Result<Exit> {
     let notify = &cx.config()?.settings.notify;
-    let reach: Vec<_> = notify.channels.iter().map(|channel| (channel.name.clone(), channel.reach())).collect();
     let channels = notify.channels.iter().map(|channel| Channel {
         name: channel.name.clone(),
         kind: channel.word(),
         url: channel.endpoint.as_ref().map_or_else(String::new, |endpoint| endpoint.url.show()),
     });
     let opened = Severity::ALL.into_iter().map(|severity| {
-        let recipients = recipients(&notify.rules, &reach, About::Opened, severity);
-        Called { severity, page: recipients.page, tell: recipients.tell }
+        let recipients = meant(cx, About::Opened, severity, 0)?;
+        Ok(Called { severity, page: recipients.page, tell: recipients.tell })
     });
+    let opened = opened.collect::<Result<Vec<Called>>>()?;
     let outbox = outbox(cx)?.items()?.into_iter().map(|item| Waiting {
         message: item.id(),
         next_at: rfc3339(item.next_at),
+        given_up: item.given_up,
         channel: item.channel,
         incident: item.message.incident,
         about: item.message.about,
         page: item.message.page,
         attempts: item.attempts,
     });
-    let report = Channels { channels: channels.collect(), opened: opened.collect(), outbox: outbox.collect() };
+    let report = Channels { channels: channels.collect(), opened, outbox: outbox.collect() };
     cx.show(&report, Meta::steps(vec![report.next()]))?;
     Ok(Exit::Good)
 }
@@ -188,13 +197,16 @@ impl Report for Channels {
         }
         for item in &self.outbox {
             let line = format!(
-                "  in the outbox: {} about `{}` of {} to {}, tries: {}, next {}",
+                "  in the outbox: {} about `{}` of {} to {}, tries: {}, {}",
                 if item.page { "PAGE" } else { "message" },
                 item.about.word(),
                 item.incident,
                 item.channel,
                 item.attempts,
-                item.next_at
+                item.given_up.as_ref().map_or_else(
+                    || format!("next {}", item.next_at),
+                    |why| format!("REFUSED ({why}), waits for `liveops page flush`")
+                )
             );
             blocks.push(Block::Whole(vec![span(line, Tone::Warn)]));
         }

@@ -1,45 +1,14 @@
 //! Incidents with real servers: Alertmanager delivers to `incident receive --listen`, two teams share a Redis.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::support::listener::Listener;
 use crate::support::process::{Program, Server};
 use crate::support::{Alertmanager, TestEnv, until};
 
 const LIMIT: Duration = Duration::from_secs(30);
-
-/// `incident receive --listen`, killed on drop.
-struct Listener {
-    child: Child,
-    port: u16,
-}
-
-impl Listener {
-    fn start(env: &TestEnv) -> Self {
-        let mut child = env
-            .bare(["incident", "receive", "--listen", "127.0.0.1:0", "-o", "json"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
-        let port = line.trim().trim_end_matches('/').rsplit(':').next().unwrap().parse();
-        let port = port.unwrap_or_else(|_| panic!("no port in `{line}`"));
-        Self { child, port }
-    }
-}
-
-impl Drop for Listener {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 fn incidents(env: &TestEnv) -> Vec<Value> {
     let run = env.run(["incident", "list", "--all", "-o", "json"]).expect_code(0);

@@ -12,6 +12,7 @@ pub(crate) mod fault;
 pub(crate) mod http;
 pub(crate) mod killer;
 pub(crate) mod kube;
+pub(crate) mod listener;
 pub(crate) mod preload;
 pub(crate) mod process;
 pub(crate) mod prometheus;

@@ -22,6 +22,7 @@ pub mod notice;
 #[cfg(test)]
 mod properties;
 pub mod recovery;
+pub mod rota;
 pub mod severity;
 pub mod state;
 pub mod transition;

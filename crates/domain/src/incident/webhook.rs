@@ -227,7 +227,7 @@ mod tests {
         let event = |n: u64, kind: &str, data: Value| Event {
             seq: n,
             id: Some(format!("{n:08}")),
-            at: opened.started_at.expect("a start"),
+            at: opened.started_at.unwrap_or_default(),
             by: "alertmanager".into(),
             kind: kind.into(),
             data,

@@ -15,6 +15,7 @@ pub mod policy;
 pub mod presets;
 pub mod regions;
 pub mod rollout;
+pub mod schedule;
 pub mod schema;
 pub mod secret;
 pub mod service;

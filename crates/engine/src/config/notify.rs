@@ -6,6 +6,8 @@ use crate::config::decode::{Problems, Section};
 use crate::config::endpoint;
 use crate::config::endpoint::{Endpoint, HTTP};
 use crate::config::node::{Layer, Node, Origin, Value};
+use crate::config::schedule;
+use crate::config::schedule::{ON_CALL, Schedule};
 use crate::config::secret::{Secret, Source};
 use liveops_domain::incident::notice::{About, Reach, Rule};
 use liveops_domain::incident::severity::Severity;
@@ -83,6 +85,8 @@ impl Channel {
 pub struct Notify {
     pub channels: Vec<Channel>,
     pub rules: Vec<Rule>,
+    /// Who is on call.
+    pub schedule: Option<Schedule>,
 }
 
 /// Reads `notify`, with the environment's own laid over it.
@@ -108,9 +112,10 @@ pub fn decode(top: &mut Section<'_>, over: Option<&Node>, problems: &mut Problem
             notify.channels.push(channel);
         }
     }
+    notify.schedule = schedule::decode(&mut section, &notify.channels, problems);
     for (index, node) in section.list("rules", problems).iter().enumerate() {
         let path = format!("notify.rules[{index}]");
-        notify.rules.push(rule(node, &path, &notify.channels, problems));
+        notify.rules.push(rule(node, &path, &notify, problems));
     }
     section.finish(problems);
     notify
@@ -220,7 +225,7 @@ fn beside(endpoint: Option<&Endpoint>, name: &str, key: Option<Secret>) -> Optio
 }
 
 /// A word, or a list of them.
-fn words(section: &mut Section<'_>, key: &'static str, problems: &mut Problems) -> Vec<String> {
+pub fn words(section: &mut Section<'_>, key: &'static str, problems: &mut Problems) -> Vec<String> {
     let path = section.path(key);
     let Some(node) = section.get(key) else {
         return Vec::new();
@@ -228,7 +233,8 @@ fn words(section: &mut Section<'_>, key: &'static str, problems: &mut Problems) 
     texts(node, &path, problems)
 }
 
-fn texts(node: &Node, path: &str, problems: &mut Problems) -> Vec<String> {
+/// As [`words`], of a node.
+pub fn texts(node: &Node, path: &str, problems: &mut Problems) -> Vec<String> {
     if let Some(text) = node.text() {
         return vec![text.to_owned()];
     }
@@ -247,11 +253,11 @@ fn texts(node: &Node, path: &str, problems: &mut Problems) -> Vec<String> {
         .collect()
 }
 
-fn rule(node: &Node, path: &str, channels: &[Channel], problems: &mut Problems) -> Rule {
+fn rule(node: &Node, path: &str, notify: &Notify, problems: &mut Problems) -> Rule {
     let mut section = Section::open(node, path, problems);
     let on = parsed::<About>(&mut section, "on", problems);
     let severity = parsed::<Severity>(&mut section, "severity", problems);
-    let names: Vec<&str> = channels.iter().map(|one| one.name.as_str()).collect();
+    let names: Vec<&str> = notify.channels.iter().map(|one| one.name.as_str()).collect();
     let known = |name: &String, origin: &Origin, problems: &mut Problems| {
         if !names.contains(&name.as_str()) {
             let near = nearest(name, names.iter().copied())
@@ -268,7 +274,12 @@ fn rule(node: &Node, path: &str, channels: &[Channel], problems: &mut Problems) 
         for group in groups {
             let group_names = texts(group, &format!("{path}.page"), problems);
             for name in &group_names {
-                known(name, &group.origin, problems);
+                if name != ON_CALL {
+                    known(name, &group.origin, problems);
+                } else if notify.schedule.is_none() {
+                    let message = "`on-call` needs a `schedule` below `notify`: `schedule: { who: rota.ics }`";
+                    problems.error(&group.origin, path, message);
+                }
             }
             page.push(group_names);
         }
@@ -281,7 +292,12 @@ fn rule(node: &Node, path: &str, channels: &[Channel], problems: &mut Problems) 
     Rule { on, severity, page, tell }
 }
 
-fn parsed<T: FromStr<Err = String>>(section: &mut Section<'_>, key: &'static str, problems: &mut Problems) -> Vec<T> {
+/// Words that mean something.
+pub fn parsed<T: FromStr<Err = String>>(
+    section: &mut Section<'_>,
+    key: &'static str,
+    problems: &mut Problems,
+) -> Vec<T> {
     let path = section.path(key);
     let Some(node) = section.get(key) else {
         return Vec::new();

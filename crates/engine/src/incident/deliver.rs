@@ -15,6 +15,7 @@ use crate::clients::notify::{Sent, send};
 use crate::config::notify::{Channel, ChannelKind};
 use crate::files::outbox::{Claim, Claimed, OutboxItem};
 use crate::incident::news::fold;
+use crate::incident::on_call::with_people;
 use crate::incident::transport::{channel, transport};
 use crate::incident::wording::words;
 use crate::session::{Session, outbox, store};
@@ -23,6 +24,7 @@ use liveops_domain::error::{Error, Result};
 use liveops_domain::incident::event::{Delivery, DeliveryState, kind};
 use liveops_domain::incident::message::Message;
 use liveops_domain::incident::notice::{About, Recipients};
+use liveops_domain::incident::severity::Severity;
 use liveops_domain::incident::state::Incident;
 use liveops_domain::incident::transition::Phase;
 
@@ -67,13 +69,19 @@ pub fn now(cx: &Session, id: &str) -> Result<Incident> {
 
 /// Who is to be told of this.
 pub fn recipients(cx: &Session, incident: &Incident, about: About) -> Result<Recipients> {
-    let notify = &cx.config()?.settings.notify;
-    let channels: Vec<_> = notify.channels.iter().map(|channel| (channel.name.clone(), channel.reach())).collect();
-    let mut recipients =
-        liveops_domain::incident::notice::recipients(&notify.rules, &channels, about, incident.severity);
+    // Who was called by earlier escalations is passed over.
+    let passed = if about == About::Escalated { incident.escalations.len() } else { 0 };
+    let mut recipients = meant(cx, about, incident.severity, passed)?;
     // A pager knows three things only: somebody is to come, somebody has it, it is over. See `stop_pagers`.
     recipients.tell.retain(|name| !is_pager(cx, name));
     Ok(recipients)
+}
+
+/// Who is told of this, by rules and schedule.
+pub fn meant(cx: &Session, about: About, severity: Severity, passed: usize) -> Result<Recipients> {
+    let notify = &cx.config()?.settings.notify;
+    let channels: Vec<_> = notify.channels.iter().map(|channel| (channel.name.clone(), channel.reach())).collect();
+    with_people(cx, liveops_domain::incident::notice::recipients(&notify.rules, &channels, about, severity), passed)
 }
 
 /// Adds the pagers that may have heard of a call: they are told that somebody has it, or that it is over.

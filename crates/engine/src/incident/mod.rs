@@ -4,6 +4,7 @@ pub mod deliver;
 pub mod flush;
 pub mod message;
 pub mod news;
+pub mod on_call;
 pub mod record;
 pub mod resolve;
 pub mod streams;

@@ -13,7 +13,8 @@ pub fn fold(cx: &Session, fresh: Vec<OutboxItem>) -> Vec<OutboxItem> {
         return fresh;
     };
     let mut items = outbox.items().unwrap_or_default();
-    items.retain(|item| fresh.iter().any(|new| is_newer(new, item)));
+    let is_fresh = |item: &OutboxItem| fresh.iter().any(|new| new.id() == item.id());
+    items.retain(|item| !is_fresh(item) && fresh.iter().any(|new| is_newer(new, item)));
     if items.is_empty() && fresh.len() < 2 {
         return fresh;
     }

@@ -92,8 +92,9 @@ mod tests {
             text(BODY),
             "it is down\nservice: match\nrunbook: https://wiki/x\nby ada at 2026-11-22T03:12:00Z\nliveops incident show"
         );
-        message.earlier = vec!["03:00:00Z P2 opened: slow".into()];
-        assert!(text(BODY).ends_with("\nnot told in time: 03:00:00Z P2 opened: slow"), "{}", text(BODY));
+        let late = Message { earlier: vec!["03:00:00Z P2 opened: slow".into()], ..message.clone() };
+        let body = render(BODY, &late).expect("renders");
+        assert!(body.ends_with("\nnot told in time: 03:00:00Z P2 opened: slow"), "{body}");
         let mut test = message.clone();
         test.about = About::Test;
         assert_eq!(render(SUBJECT, &test).expect("renders"), "TEST, nobody has to come (prod)");

@@ -1,8 +1,6 @@
 //! Discord's webhooks: <https://discord.com/developers/docs/resources/webhook#execute-webhook>. The URL is the
 //! password. `wait=true` makes it answer with the message, so that an answer means that it is posted.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 use crate::clients::http::Http;
@@ -33,14 +31,7 @@ pub async fn send(http: &Http, target: &Target, message: &Message, words: &Words
         _ => {}
     }
     let words = said["message"].as_str().map_or_else(|| answer.excerpt(), ToOwned::to_owned);
-    match refusal(&answer, &words) {
-        // Seconds with a fraction, in the body.
-        Sent::Later { reason, after } => Sent::Later {
-            reason,
-            after: said["retry_after"].as_f64().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()).or(after),
-        },
-        sent => sent,
-    }
+    refusal(&answer, &words)
 }
 
 /// What Discord's Markdown would take for its own. A link stays as it is: an escaped one leads elsewhere.

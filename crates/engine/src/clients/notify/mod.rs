@@ -132,9 +132,16 @@ fn refusal(answer: &Answer, said: &str) -> Sent {
     };
     match answer.status {
         502 | 504 => Sent::Unanswered(format!("{reason}; it may have arrived")),
-        408 | 425 | 429 | 500.. => Sent::Later { reason, after: answer.retry_after },
+        408 | 425 | 429 | 500.. => Sent::Later { reason, after: pause(answer) },
         _ => Sent::Refused(reason),
     }
+}
+
+/// How long to wait: Discord and Slack say it in the body, too, and more exactly.
+fn pause(answer: &Answer) -> Option<Duration> {
+    let said: serde_json::Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let seconds = said["retry_after"].as_f64();
+    seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()).or(answer.retry_after)
 }
 
 /// What an answer of 200 means that is not the service's yes: a web page comes from something between, which passes;
