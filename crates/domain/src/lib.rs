@@ -11,6 +11,7 @@ pub mod metric;
 pub mod postmortem;
 pub mod rollout;
 pub mod runbook;
+pub mod slo;
 pub mod status;
 pub mod text;
 pub mod triage;

@@ -118,6 +118,23 @@ impl Selector {
         other
     }
 
+    /// The same labels on another metric.
+    pub fn renamed(&self, name: &str) -> Self {
+        Self { name: name.to_owned(), ..self.clone() }
+    }
+
+    /// One more condition.
+    pub fn with(&self, matcher: Matcher) -> Self {
+        let mut narrow = self.clone();
+        narrow.matchers.push(matcher);
+        narrow
+    }
+
+    /// The conditions on labels.
+    pub fn matchers(&self) -> &[Matcher] {
+        &self.matchers
+    }
+
     /// Only the series that also have these labels.
     pub fn narrowed(&self, labels: &Labels) -> Self {
         let mut narrow = self.clone();

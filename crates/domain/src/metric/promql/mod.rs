@@ -12,12 +12,14 @@ mod narrow;
 mod parser;
 mod print;
 mod token;
+mod windowed;
 
 use crate::metric::labels;
 pub use crate::metric::promql::ast::{BinaryExpr, Expr, Gives, MatchOp, Matcher, VectorSelector};
 use crate::metric::promql::check::Complaint;
 pub use crate::metric::promql::expression::{Expression, inspect, quantile, selectors};
 pub use crate::metric::promql::narrow::narrowed;
+pub use crate::metric::promql::windowed::{Span, first_selector, windowed};
 use crate::metric::promql::parser::Stop;
 use crate::metric::promql::token::{Kind, Token, tokens};
 use crate::text::suggest::nearest;
