@@ -158,10 +158,12 @@ pub fn judge(slo: &Slo, reading: &Reading, now: DateTime<Utc>) -> Budget {
     let exhausts = exhausts(slo, &remaining, &burn, now, whole);
     let (level, reason) = level(reading, &remaining, &burn, &alerting);
     Budget {
-        counts: adjusted.map(|all| all.iter().fold(Tally { bad: 0.0, total: 0.0 }, |sum, one| Tally {
-            bad: sum.bad + one.bad,
-            total: sum.total + one.total,
-        })),
+        counts: adjusted.map(|all| {
+            all.iter().fold(Tally { bad: 0.0, total: 0.0 }, |sum, one| Tally {
+                bad: sum.bad + one.bad,
+                total: sum.total + one.total,
+            })
+        }),
         unadjusted: reading.excluded.as_ref().map(|_| figures(&reading.period)),
         attained,
         remaining,
@@ -214,8 +216,11 @@ fn exhausts(slo: &Slo, remaining: &Figure, burn: &[Figure], now: DateTime<Utc>, 
     if left <= 0.0 {
         return None;
     }
-    let (window, rate) =
-        WINDOWS.iter().zip(burn).rev().find_map(|(window, burn)| Some((*window, *burn.as_ref().ok()?)).filter(|(_, rate)| *rate > 1.0))?;
+    let (window, rate) = WINDOWS
+        .iter()
+        .zip(burn)
+        .rev()
+        .find_map(|(window, burn)| Some((*window, *burn.as_ref().ok()?)).filter(|(_, rate)| *rate > 1.0))?;
     let seconds = left * whole.as_secs_f64() / rate;
     #[expect(clippy::cast_possible_truncation, reason = "at most a few years of seconds")]
     let at = now.checked_add_signed(TimeDelta::seconds(seconds as i64))?;

@@ -41,7 +41,8 @@ pub fn counts(slo: &Slo, span: Span) -> Result<Vec<Counts>, String> {
             slo.parts.iter().map(of).collect()
         }
         Method::Timeslices { target, slice } => {
-            let bad = |part: &Part| Ok::<_, String>(format!("({} > bool {})", share(part, slice)?, target.budget_decimal()));
+            let bad =
+                |part: &Part| Ok::<_, String>(format!("({} > bool {})", share(part, slice)?, target.budget_decimal()));
             let bad = slo.parts.iter().map(bad).collect::<Result<Vec<_>, _>>()?;
             let bad = match bad.as_slice() {
                 [only] => only.clone(),

@@ -160,7 +160,10 @@ impl Indicator {
             Self::Ratio { events, total, .. } => [of(total), of(events)].concat(),
             Self::Latency { histogram, native: true, .. } => vec![histogram.name().to_owned()],
             Self::Latency { histogram, .. } => {
-                vec![histogram.with_suffix("_count").name().to_owned(), histogram.with_suffix("_bucket").name().to_owned()]
+                vec![
+                    histogram.with_suffix("_count").name().to_owned(),
+                    histogram.with_suffix("_bucket").name().to_owned(),
+                ]
             }
             Self::Up { selector } => vec![selector.name().to_owned()],
             Self::Threshold { query, .. } | Self::Raw { query, .. } => of(query),
@@ -239,12 +242,8 @@ mod tests {
     #[test]
     fn each_kind_becomes_counts_that_are_promql() {
         let five = Span::last(Duration::from_secs(300));
-        let ratio = |side| Indicator::Ratio {
-            side,
-            events: "r{status=~\"5..\"}".into(),
-            total: "r".into(),
-            monotonic: true,
-        };
+        let ratio =
+            |side| Indicator::Ratio { side, events: "r{status=~\"5..\"}".into(), total: "r".into(), monotonic: true };
         for (indicator, bad, total) in [
             (
                 ratio(Side::Bad),

@@ -34,6 +34,17 @@ impl Objective {
         }
     }
 
+    /// Reads the target of a slice, which may be all of it.
+    ///
+    /// # Errors
+    /// As [`Objective::parse`].
+    pub fn target(text: &str) -> Result<Self, String> {
+        match text.trim().trim_end_matches('%').trim() {
+            "1" | "1.0" | "100" | "100.0" if text.contains('%') == text.contains("100") => Ok(Self(WHOLE)),
+            _ => Self::parse(text),
+        }
+    }
+
     /// The objective.
     pub fn get(self) -> f64 {
         ratio(self.0)

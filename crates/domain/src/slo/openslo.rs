@@ -18,12 +18,8 @@ pub const DASHBOARD_KEY: &str = "liveops/dashboard";
 pub const EXCLUSIONS_KEY: &str = "liveops/exclusions";
 
 /// OpenSLO's operators, which say when it is good, and when it is bad then.
-pub const OPERATORS: [(&str, Comparison); 4] = [
-    ("lte", Comparison::Above),
-    ("lt", Comparison::AtLeast),
-    ("gte", Comparison::Below),
-    ("gt", Comparison::AtMost),
-];
+pub const OPERATORS: [(&str, Comparison); 4] =
+    [("lte", Comparison::Above), ("lt", Comparison::AtLeast), ("gte", Comparison::Below), ("gt", Comparison::AtMost)];
 
 /// One document.
 ///

@@ -34,7 +34,8 @@ pub fn labels(selector: &Selector, but: Option<&Selector>) -> Option<Labels> {
     if but.is_some() {
         // One label that the other refuses is enough.
         let refused = others.iter().find_map(|matcher| {
-            let value = pool.iter().find(|value| mine(&matcher.name, value) && matcher.accepts(value) == Some(false))?;
+            let value =
+                pool.iter().find(|value| mine(&matcher.name, value) && matcher.accepts(value) == Some(false))?;
             Some((matcher.name.clone(), value.clone()))
         });
         let (name, value) = refused?;
@@ -115,12 +116,8 @@ pub fn slo(objective: &str, window: &str) -> crate::slo::Slo {
     use crate::slo::window::Window;
     use crate::slo::{Alerting, Method, Part, Slo};
     let objective = Objective::parse(objective).expect("an objective");
-    let indicator = Indicator::Ratio {
-        side: Side::Bad,
-        events: "r{status=~\"5..\"}".into(),
-        total: "r".into(),
-        monotonic: true,
-    };
+    let indicator =
+        Indicator::Ratio { side: Side::Bad, events: "r{status=~\"5..\"}".into(), total: "r".into(), monotonic: true };
     Slo {
         name: "api".into(),
         service: Some("api".into()),

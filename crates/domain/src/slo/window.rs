@@ -29,12 +29,14 @@ impl Unit {
 
     /// The length that burn rates are made for; they do not depend on where the period begins.
     pub fn nominal(self) -> Duration {
-        Duration::from_secs(DAY * match self {
-            Self::Week => 7,
-            Self::Month => 30,
-            Self::Quarter => 90,
-            Self::Year => 365,
-        })
+        Duration::from_secs(
+            DAY * match self {
+                Self::Week => 7,
+                Self::Month => 30,
+                Self::Quarter => 90,
+                Self::Year => 365,
+            },
+        )
     }
 
     /// The letter of OpenSLO's duration shorthand.
@@ -68,7 +70,11 @@ impl Unit {
 pub enum Window {
     Rolling(Duration),
     /// Periods that begin at `anchor` by the clocks of a zone, and so many of them before and after.
-    Calendar { unit: Unit, anchor: NaiveDateTime, zone: Zone },
+    Calendar {
+        unit: Unit,
+        anchor: NaiveDateTime,
+        zone: Zone,
+    },
 }
 
 /// A stretch of time.
@@ -130,9 +136,7 @@ impl Window {
     /// The period around `now`: of a rolling window, the one that ends now.
     pub fn period(&self, now: DateTime<Utc>) -> Period {
         match *self {
-            Self::Rolling(length) => {
-                Period { start: now - TimeDelta::from_std(length).unwrap_or_default(), end: now }
-            }
+            Self::Rolling(length) => Period { start: now - TimeDelta::from_std(length).unwrap_or_default(), end: now },
             Self::Calendar { unit, anchor, zone } => {
                 let start = |n: i32| unit.after(anchor, n).map(|local| zone.instant(local));
                 let local = zone.local(now);
@@ -219,7 +223,6 @@ pub fn length((n, unit): (u32, char)) -> Duration {
     Duration::from_secs(u64::from(n) * seconds)
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -237,7 +240,14 @@ mod tests {
             (Unit::Month, "Europe/Berlin", "2026-10-31T22:59:59Z", "2026-09-30T22:00:00Z", "2026-10-31T23:00:00Z", 745),
             (Unit::Month, "Europe/Berlin", "2026-10-31T23:00:00Z", "2026-10-31T23:00:00Z", "2026-11-30T23:00:00Z", 720),
             (Unit::Week, "UTC", "2026-11-30T00:00:00Z", "2026-11-30T00:00:00Z", "2026-12-07T00:00:00Z", 168),
-            (Unit::Week, "America/New_York", "2026-03-08T12:00:00Z", "2026-03-02T05:00:00Z", "2026-03-09T04:00:00Z", 167),
+            (
+                Unit::Week,
+                "America/New_York",
+                "2026-03-08T12:00:00Z",
+                "2026-03-02T05:00:00Z",
+                "2026-03-09T04:00:00Z",
+                167,
+            ),
             (Unit::Quarter, "UTC", "2026-12-31T23:59:59Z", "2026-10-01T00:00:00Z", "2027-01-01T00:00:00Z", 2208),
             (Unit::Year, "Asia/Tokyo", "2025-12-31T15:00:00Z", "2025-12-31T15:00:00Z", "2026-12-31T15:00:00Z", 8760),
         ] {

@@ -19,6 +19,7 @@ pub mod schedule;
 pub mod schema;
 pub mod secret;
 pub mod service;
+pub mod slo;
 pub mod trust;
 pub mod yaml;
 

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 /// Lists whose items belong to one another member by member, so that an item of a higher layer replaces the one
 /// of the same name as a whole: half of a gauge under half of a ratio is no KPI.
-const WHOLE_ITEMS: &str = "kpis";
+const WHOLE_ITEMS: [&str; 2] = ["kpis", "slos"];
 
 /// Who said a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,7 +141,7 @@ impl Node {
 
     fn merge_member(&mut self, name: &str, over: Self) {
         match (&mut self.value, over.value) {
-            (Value::List(base), Value::List(items)) if name == WHOLE_ITEMS && all_named(base) && all_named(&items) => {
+            (Value::List(base), Value::List(items)) if WHOLE_ITEMS.contains(&name) && all_named(base) && all_named(&items) => {
                 merge_items(base, items, |known, item| *known = item);
             }
             (_, value) => self.merge(Self { value, origin: over.origin }),

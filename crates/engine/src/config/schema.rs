@@ -11,7 +11,8 @@ use crate::config::node::{Layer, Node, Value};
 use crate::config::notify::Notify;
 use crate::config::policy::Policies;
 use crate::config::rollout::Traffic;
-use crate::config::{documents, endpoint, flags, incidents, kpi, notify, policy, presets, regions, service};
+use crate::config::slo::SloSettings;
+use crate::config::{documents, endpoint, flags, incidents, kpi, notify, policy, presets, regions, service, slo};
 use liveops_domain::metric::kpi::Kpi;
 use liveops_domain::text::duration;
 use liveops_domain::text::suggest::nearest;
@@ -55,6 +56,7 @@ pub struct Settings {
     pub regions: Vec<String>,
     pub services: Vec<Service>,
     pub kpis: Vec<Kpi>,
+    pub slos: SloSettings,
     pub documents: Documents,
     pub incidents: IncidentSettings,
     pub notify: Notify,
@@ -140,6 +142,7 @@ pub fn decode(root: &Node, environment: &str, problems: &mut Problems) -> Settin
         max
     });
     let kpis = kpi::decode_all(&mut top, problems);
+    let slos = slo::decode(&mut top, problems);
     let policies = policy::decode_all(&mut top, problems);
 
     let incidents = incidents::decode(&mut top, problems);
@@ -160,6 +163,7 @@ pub fn decode(root: &Node, environment: &str, problems: &mut Problems) -> Settin
         regions: Vec::new(),
         services: Vec::new(),
         kpis,
+        slos,
         documents: documents::decode(&mut top, problems),
         incidents,
         notify: Notify::default(),

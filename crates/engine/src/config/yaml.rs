@@ -26,15 +26,27 @@ pub struct Document {
 /// # Errors
 /// A problem with its line: bad syntax, several documents, too deep or too large.
 pub fn parse(text: &str, layer: &Rc<Layer>) -> Result<Document, Problem> {
-    let mut reader = Reader {
-        parser: Parser::new_from_str(text.strip_prefix('\u{feff}').unwrap_or(text)),
-        layer,
-        anchors: Vec::new(),
-        nodes: 0,
-        problems: Vec::new(),
-    };
-    let root = reader.document()?;
-    Ok(Document { root, problems: reader.problems })
+    let mut reader = Reader::new(text, layer);
+    let root = reader.document()?.unwrap_or_else(|| reader.empty());
+    let problems = std::mem::take(&mut reader.problems);
+    match reader.document_start()? {
+        Some((_, line)) => Err(reader.problem(line, "a second YAML document; only one is read")),
+        None => Ok(Document { root, problems }),
+    }
+}
+
+/// Reads every YAML document of a text.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_all(text: &str, layer: &Rc<Layer>) -> Result<Vec<Document>, Problem> {
+    let mut reader = Reader::new(text, layer);
+    let mut all = Vec::new();
+    while let Some(root) = reader.document()? {
+        let problems = std::mem::take(&mut reader.problems);
+        all.push(Document { root, problems });
+    }
+    Ok(all)
 }
 
 struct Reader<'a, 'l> {
@@ -45,24 +57,28 @@ struct Reader<'a, 'l> {
     problems: Vec<Problem>,
 }
 
-impl<'a> Reader<'a, '_> {
-    fn document(&mut self) -> Result<Node, Problem> {
-        let (event, line) = loop {
-            match self.next()? {
-                (Event::StreamEnd, _) => return Ok(self.empty()),
-                (Event::Nothing | Event::StreamStart | Event::DocumentStart(_) | Event::DocumentEnd, _) => {}
-                found => break found,
-            }
-        };
-        let node = self.node(event, line, 0)?;
+impl<'a, 'l> Reader<'a, 'l> {
+    fn new(text: &'a str, layer: &'l Rc<Layer>) -> Self {
+        let parser = Parser::new_from_str(text.strip_prefix('\u{feff}').unwrap_or(text));
+        Self { parser, layer, anchors: Vec::new(), nodes: 0, problems: Vec::new() }
+    }
+
+    /// The first event of the next document.
+    fn document_start(&mut self) -> Result<Option<(Event<'a>, usize)>, Problem> {
         loop {
             match self.next()? {
-                (Event::StreamEnd, _) => return Ok(node),
-                (Event::DocumentStart(_), line) => {
-                    return Err(self.problem(line, "a second YAML document; only one is read"));
-                }
-                _ => {}
+                (Event::StreamEnd, _) => return Ok(None),
+                (Event::Nothing | Event::StreamStart | Event::DocumentStart(_) | Event::DocumentEnd, _) => {}
+                found => return Ok(Some(found)),
             }
+        }
+    }
+
+    /// The next document, if there is one.
+    fn document(&mut self) -> Result<Option<Node>, Problem> {
+        match self.document_start()? {
+            Some((event, line)) => self.node(event, line, 0).map(Some),
+            None => Ok(None),
         }
     }
 

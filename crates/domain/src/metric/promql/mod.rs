@@ -19,9 +19,9 @@ pub use crate::metric::promql::ast::{BinaryExpr, Expr, Gives, MatchOp, Matcher, 
 use crate::metric::promql::check::Complaint;
 pub use crate::metric::promql::expression::{Expression, inspect, quantile, selectors};
 pub use crate::metric::promql::narrow::narrowed;
-pub use crate::metric::promql::windowed::{Span, first_selector, windowed};
 use crate::metric::promql::parser::Stop;
 use crate::metric::promql::token::{Kind, Token, tokens};
+pub use crate::metric::promql::windowed::{Span, first_selector, windowed};
 use crate::text::suggest::nearest;
 
 /// Longer expressions are not looked at: their trees are taken down recursively.

@@ -82,8 +82,7 @@ fn over(expr: Expr, function: &str, span: Span) -> Result<Expr, String> {
 fn grown(selector: VectorSelector, function: &str, span: Span) -> Result<Expr, String> {
     #[expect(clippy::cast_precision_loss, reason = "seconds of a time are far below 2^53")]
     let at = span.end.map(|end| At::Time(end as f64));
-    let selector =
-        VectorSelector { range: Some(span.length), shift: Shift { at, offset: None }, ..selector };
+    let selector = VectorSelector { range: Some(span.length), shift: Shift { at, offset: None }, ..selector };
     let function = functions::function(function).ok_or_else(|| format!("no function `{function}`"))?;
     Ok(Expr::Call { function, args: vec![Expr::Selector(selector)] })
 }
@@ -128,9 +127,6 @@ mod tests {
             assert!(windowed(text, "increase", span).unwrap_err().contains(want), "{text}");
         }
         let past = Span { end: Some(1_700_000_000), ..span };
-        assert_eq!(
-            windowed("c", "increase", past).as_deref(),
-            Ok("sum(increase(c[1h] @ 1700000000.000))")
-        );
+        assert_eq!(windowed("c", "increase", past).as_deref(), Ok("sum(increase(c[1h] @ 1700000000.000))"));
     }
 }

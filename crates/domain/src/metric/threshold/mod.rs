@@ -88,6 +88,12 @@ pub enum ThresholdError {
 }
 
 impl Threshold {
+    /// A limit in the unit of the value, as it would be written.
+    pub fn new(op: Comparison, value: f64) -> Self {
+        let sign = OPERATORS.iter().find(|(_, known)| *known == op).map_or("", |(sign, _)| sign);
+        Self { op, value, text: format!("{sign} {value}") }
+    }
+
     /// Reads a threshold for values in `unit`. A number without a unit is in `unit`.
     ///
     /// # Errors

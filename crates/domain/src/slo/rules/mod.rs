@@ -64,11 +64,20 @@ pub fn rules(slo: &Slo) -> Result<RuleSet, String> {
         let (kept, short): (Vec<Pair>, Vec<Pair>) = able.into_iter().partition(|pair| pair.short >= slice);
         able = kept;
         for pair in short {
-            warnings.push(format!("no alert over {} and {}: a slice is {}", to_promql(pair.long), to_promql(pair.short), to_promql(slice)));
+            warnings.push(format!(
+                "no alert over {} and {}: a slice is {}",
+                to_promql(pair.long),
+                to_promql(pair.short),
+                to_promql(slice)
+            ));
         }
     }
     if able.is_empty() {
-        let why = format!("an objective of {} is too low: with {} times its budget everything may fail", slo.objective, pairs(nominal)[3].factor);
+        let why = format!(
+            "an objective of {} is too low: with {} times its budget everything may fail",
+            slo.objective,
+            pairs(nominal)[3].factor
+        );
         return Err(why);
     }
     unable.sort_by_key(|pair| pair.long);
@@ -93,7 +102,11 @@ pub fn rules(slo: &Slo) -> Result<RuleSet, String> {
     }
     if nominal < Duration::from_secs(28 * 86_400) {
         let spent: Vec<String> = able.iter().map(|pair| format!("{:.1} %", pair.spends(nominal) * 100.0)).collect();
-        warnings.push(format!("in a window of {} the alerts fire when {} of the budget is spent", slo.window, spent.join(", ")));
+        warnings.push(format!(
+            "in a window of {} the alerts fire when {} of the budget is spent",
+            slo.window,
+            spent.join(", ")
+        ));
     }
     let mut fast = Vec::new();
     for window in windows(slo) {
@@ -228,7 +241,10 @@ fn missing(slo: &Slo) -> GeneratedRule {
     let metrics: Vec<String> = slo.parts.iter().flat_map(|part| part.indicator.metrics()).take(3).collect();
     let mut annotations = vec![
         ("summary", format!("{} is not measured: {} has no data", slo.name, metrics.join(", "))),
-        ("description", format!("Without it nobody is paged when {} fails. See: liveops slo status {}", slo.name, slo.name)),
+        (
+            "description",
+            format!("Without it nobody is paged when {} fails. See: liveops slo status {}", slo.name, slo.name),
+        ),
     ];
     annotations.extend(links(slo));
     GeneratedRule {
@@ -251,9 +267,14 @@ fn period(slo: &Slo) -> Vec<GeneratedRule> {
     let by = |side: &str| format!("sum by (slo) ({})", sum(side));
     let mut labels = identity(slo);
     labels.push(("window", slo.window.to_string()));
-    let mut rules = vec![record("slo:objective:ratio".into(), format!("vector({})", slo.objective.decimal()), labels.clone())];
+    let mut rules =
+        vec![record("slo:objective:ratio".into(), format!("vector({})", slo.objective.decimal()), labels.clone())];
     if !slo.is_composite() {
-        rules.push(record("slo:error:ratio_window".into(), format!("{} / ({} > 0)", by("bad"), by("total")), labels.clone()));
+        rules.push(record(
+            "slo:error:ratio_window".into(),
+            format!("{} / ({} > 0)", by("bad"), by("total")),
+            labels.clone(),
+        ));
         rules.push(record(
             "slo:budget:remaining_ratio".into(),
             format!("1 - slo:error:ratio_window{{slo={name}}} / {}", slo.objective.budget_decimal()),
@@ -279,7 +300,9 @@ mod tests {
              and on (slo) sum by (slo) (slo:bad:increase1h{slo=\"api\"}) > 2.5\n\
              and on (slo) count by (slo) (count_over_time(slo:total:increase5m{slo=\"api\"}[1h:5m]) >= 6) > 0"
         );
-        assert!(page.comment.as_deref().unwrap().starts_with("14.4 × (1 − 0.999) = 0.0144: 2.0 % of the budget within 1h"));
+        assert!(
+            page.comment.as_deref().unwrap().starts_with("14.4 × (1 − 0.999) = 0.0144: 2.0 % of the budget within 1h")
+        );
         assert_eq!(set.fast.iter().filter(|rule| rule.is_alert).count(), 5);
         assert!(set.warnings.is_empty(), "{:?}", set.warnings);
     }
@@ -289,7 +312,7 @@ mod tests {
         let set = rules(&sample::slo("90%", "30d")).expect("rules");
         assert_eq!(set.pairs.len(), 3);
         assert!(set.warnings[0].contains("14.4 × (1 − 0.9) is 1.44"), "{:?}", set.warnings);
-        assert!(rules(&sample::slo("0.000001%", "30d")).unwrap_err().contains("too low"));
+        assert!(rules(&sample::slo("50%", "90d")).unwrap_err().contains("too low"));
         let week = rules(&sample::slo("99.9%", "7d")).expect("rules");
         assert!(week.warnings[0].contains("8.6 %, 21.4 %, 42.9 %, 42.9 % of the budget"), "{:?}", week.warnings);
         let month = rules(&sample::slo("99.9%", "28d")).expect("rules");

@@ -93,11 +93,7 @@ fn counters(slo: &Slo, pair: &Pair, scrape: &Scrape, bad: u64) -> Option<RuleTes
     let history = pair.long.as_secs() / scrape.every;
     let failing = after / scrape.every + 2;
     let series = fed.into_iter().map(|(name, before, then)| Series {
-        values: format!(
-            "0+{before}x{history} {}+{then}x{}",
-            before * history + then,
-            failing.saturating_sub(1)
-        ),
+        values: format!("0+{before}x{history} {}+{then}x{}", before * history + then, failing.saturating_sub(1)),
         name,
     });
     let begin = history * scrape.every;
@@ -174,9 +170,15 @@ fn from_records(slo: &Slo, pair: &Pair, every: u64) -> RuleTest {
     let fires = (history + 1) * every;
     RuleTest {
         name: format!("{}: {} over {long} and {short}", slo.name, pair.tier.name()),
-        claim: format!("from the recorded ratios: everything fails at {fires} s, and the {} over {long} fires at once", pair.tier.name()),
+        claim: format!(
+            "from the recorded ratios: everything fails at {fires} s, and the {} over {long} fires at once",
+            pair.tier.name()
+        ),
         scrape: every,
-        series: all.into_iter().map(|(name, values)| Series { name: format!("{name}{{{identity}}}"), values }).collect(),
+        series: all
+            .into_iter()
+            .map(|(name, values)| Series { name: format!("{name}{{{identity}}}"), values })
+            .collect(),
         alert: alert(slo, BURN, Some(pair)),
         silent_at: fires - every,
         fires_at: fires,

@@ -99,7 +99,11 @@ pub fn test_document(rules: &str, tests: &[RuleTest], header: &str) -> String {
         }
         let _ = writeln!(text, "    promql_expr_test:");
         for (second, fires) in [(test.silent_at, false), (test.fires_at, true)] {
-            let _ = writeln!(text, "      - expr: {}\n        eval_time: {second}s", single(&format!("count({})", test.alert)));
+            let _ = writeln!(
+                text,
+                "      - expr: {}\n        eval_time: {second}s",
+                single(&format!("count({})", test.alert))
+            );
             match fires {
                 true => {
                     let _ = writeln!(text, "        exp_samples:\n          - labels: '{{}}'\n            value: 1");
@@ -141,7 +145,8 @@ mod tests {
         let slo = sample::slo("99.9%", "30d");
         let set = rules(&slo).expect("rules");
         let read = |format| -> serde_yaml::Value {
-            serde_yaml::from_str(&document(std::slice::from_ref(&set), format, "slo", "made by\nliveops")).expect("YAML")
+            serde_yaml::from_str(&document(std::slice::from_ref(&set), format, "slo", "made by\nliveops"))
+                .expect("YAML")
         };
         let (plain, operator) = (read(Format::Prometheus), read(Format::Operator));
         assert_eq!(plain["groups"], operator["spec"]["groups"]);
