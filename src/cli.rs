@@ -6,7 +6,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::commands::demo;
 use crate::commands::{
     alerts, audit, changes, completions, config, doctor, flag, health, incident, init, man, page, postmortem, query,
-    rollout, runbook, scale, silence, status, triage, undo,
+    rollout, runbook, scale, silence, slo, status, triage, undo,
 };
 use crate::context::{Context, Grammar};
 use crate::globals::GlobalArgs;
@@ -52,6 +52,7 @@ pub(crate) enum Command {
     Rollout(rollout::RolloutArgs),
     Undo(undo::UndoArgs),
     Scale(scale::ScaleArgs),
+    Slo(slo::SloArgs),
     Init(init::InitArgs),
     Config(config::ConfigArgs),
     Doctor(doctor::DoctorArgs),
@@ -101,6 +102,7 @@ pub(crate) async fn dispatch(command: Command, cx: &Context) -> Result<u8> {
         Command::Rollout(args) => rollout::run(args, cx).await,
         Command::Undo(args) => undo::run(args, cx).await,
         Command::Scale(args) => scale::run(args, cx).await,
+        Command::Slo(args) => slo::run(args, cx).await,
         Command::Init(args) => init::run(args, cx).await,
         Command::Config(args) => config::run(args, cx).await,
         Command::Doctor(args) => doctor::run(args, cx).await,

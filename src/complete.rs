@@ -61,3 +61,9 @@ fn flags_in_file() -> Option<Vec<String>> {
     let document = Document::parse(&std::fs::read(path).ok()?).ok()?;
     Some(document.members().map(|(name, _)| name.to_owned()).collect())
 }
+
+/// Service level objectives of the configuration and of the files that it names.
+pub(crate) fn slos(typed: &std::ffi::OsStr) -> Vec<CompletionCandidate> {
+    let config = || Config::load(&Dirs::from_environment().ok()?, None, None, None, Quick::default()).ok();
+    candidates(config().map(|config| liveops_engine::slo::load::names(&config)).unwrap_or_default(), typed)
+}

@@ -20,6 +20,7 @@ pub(crate) mod rollout;
 pub(crate) mod runbook;
 pub(crate) mod scale;
 pub(crate) mod silence;
+pub(crate) mod slo;
 pub(crate) mod status;
 pub(crate) mod triage;
 pub(crate) mod undo;

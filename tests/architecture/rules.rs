@@ -20,6 +20,7 @@ const ENGINE: &[&str] = &[
     "session",
     "template",
     "observe",
+    "slo",
     "flag",
     "alerts",
     "changes",
@@ -51,6 +52,7 @@ const BORROWED: &[(&str, &str)] = &[
     ("silence", "alerts"),
     ("status", "incident"),
     ("status", "rollout"),
+    ("status", "slo"),
     ("undo", "audit"),
     ("undo", "flag"),
 ];

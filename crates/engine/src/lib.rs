@@ -21,6 +21,7 @@ pub mod rollout;
 pub mod runbook;
 pub mod scale;
 pub mod session;
+pub mod slo;
 pub mod status;
 pub mod template;
 pub mod triage;

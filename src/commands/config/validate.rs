@@ -15,6 +15,7 @@ use liveops_domain::status::source::Verdict;
 use liveops_engine::config::decode::Problems;
 use liveops_engine::config::layers::{Layers, Quick};
 use liveops_engine::config::{environments, layers, schema, validate};
+use liveops_engine::slo::load;
 
 /// Check the configuration, every environment of it
 ///
@@ -59,6 +60,10 @@ pub(crate) fn run(_args: &ValidateArgs, cx: &Context) -> Result<Exit> {
     let found = validate(&layers);
     if !found.errors.is_empty() {
         return Err(Error::Config { problems: found.errors });
+    }
+    // The files that `slos` names are part of it.
+    if cx.config().is_ok() {
+        load::all(cx)?;
     }
     let report = ConfigValidate::new(&layers, files, found.warnings);
     let verdict = if report.warnings.is_empty() { Verdict::Pass } else { Verdict::Warn };

@@ -10,7 +10,7 @@ use crate::commands::doctor::report::Doctor;
 use crate::context::Context;
 use liveops_domain::error::{Exit, Result};
 use liveops_engine::doctor::finding::System;
-use liveops_engine::doctor::{alertmanager, flags, kpis, kubernetes, prometheus, self_check, services, stores};
+use liveops_engine::doctor::{alertmanager, flags, kpis, kubernetes, prometheus, self_check, services, slos, stores};
 
 /// Find out what is wrong with the systems that liveops asks
 ///
@@ -33,13 +33,14 @@ pub(crate) struct DoctorArgs {
 /// Asks everything at once.
 pub(crate) async fn run(args: DoctorArgs, cx: &Context) -> Result<Exit> {
     let environment = cx.environment()?.to_owned();
-    let (prometheus, alertmanager, (services, samples), flags, clickhouse, kubernetes) = join!(
+    let (prometheus, alertmanager, (services, samples), flags, clickhouse, kubernetes, slos) = join!(
         prometheus::check(cx),
         alertmanager::check(cx),
         services::check(cx),
         flags::check(cx),
         stores::clickhouse(cx),
         kubernetes::check(cx),
+        slos::check(cx),
     );
     let mut systems: Vec<System> = prometheus
         .into_iter()
@@ -54,6 +55,7 @@ pub(crate) async fn run(args: DoctorArgs, cx: &Context) -> Result<Exit> {
     if cx.config()?.settings.prometheus.is_none() {
         systems.extend(kpis::scraped(cx, &samples)?);
     }
+    systems.extend(slos?);
     systems.push(self_check::check(cx, is_empty)?);
     let report = Doctor::new(environment, systems, args.all);
     cx.show(&report, report.meta())?;

@@ -4,6 +4,7 @@ mod alerts;
 mod flags;
 mod kpis;
 mod rollouts;
+mod slos;
 mod sources;
 
 use std::cmp::Reverse;
@@ -13,6 +14,7 @@ use crate::commands::status::screen::alerts::alerts;
 use crate::commands::status::screen::flags::flags;
 use crate::commands::status::screen::kpis::kpis;
 use crate::commands::status::screen::rollouts::rollouts;
+use crate::commands::status::screen::slos::slos;
 use crate::commands::status::screen::sources::{sources, targets};
 use crate::output::block::{Block, Table, Tone, plain, span};
 use crate::output::tone;
@@ -44,6 +46,7 @@ pub(crate) fn blocks(report: &StatusReport, view: &View) -> Vec<Block> {
         incidents(report, view),
         services(report, view),
         kpis(report, view),
+        slos(report, view),
         alerts(report, view),
         rollouts(report, view),
     ];

@@ -188,7 +188,10 @@ pub fn last_months(zone: Zone, now: DateTime<Utc>, n: u32) -> Vec<(String, Perio
     let months = (0..n).filter_map(|back| {
         let day = first.checked_sub_months(Months::new(back))?;
         let next = day.checked_add_months(Months::new(1))?;
-        let period = Period { start: zone.start_of(day), end: zone.start_of(next).min(now) };
+        let period = Period {
+            start: zone.instant(day.and_time(NaiveTime::MIN)),
+            end: zone.instant(next.and_time(NaiveTime::MIN)).min(now),
+        };
         Some((day.format("%Y-%m").to_string(), period))
     });
     months.collect()

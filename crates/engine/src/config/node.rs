@@ -141,7 +141,9 @@ impl Node {
 
     fn merge_member(&mut self, name: &str, over: Self) {
         match (&mut self.value, over.value) {
-            (Value::List(base), Value::List(items)) if WHOLE_ITEMS.contains(&name) && all_named(base) && all_named(&items) => {
+            (Value::List(base), Value::List(items))
+                if WHOLE_ITEMS.contains(&name) && all_named(base) && all_named(&items) =>
+            {
                 merge_items(base, items, |known, item| *known = item);
             }
             (_, value) => self.merge(Self { value, origin: over.origin }),

@@ -11,5 +11,6 @@ pub mod prometheus;
 pub mod rules;
 pub mod self_check;
 pub mod services;
+pub mod slos;
 pub mod stores;
 pub mod targets;

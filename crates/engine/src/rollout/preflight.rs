@@ -7,12 +7,15 @@ use crate::clients::prometheus::Prometheus;
 use crate::observe::alerts::backends;
 use crate::rollout::resolve::RolloutSubject;
 use crate::session::Session;
+use crate::slo::check::Checked;
+use crate::slo::{check as slo_gate, load};
 use liveops_domain::error::{Error, Result};
 use liveops_domain::guard::expression::Condition;
 use liveops_domain::metric::level::Level;
 use liveops_domain::metric::series::Answer;
 use liveops_domain::rollout::exposure::Originals;
 use liveops_domain::rollout::plan::{Gate, Rules, Waiver};
+use liveops_domain::slo::Slo;
 use liveops_domain::status::worst_level;
 use liveops_domain::text::shell::word;
 
@@ -63,7 +66,7 @@ pub async fn check(
         subject.target.preflight(),
         asked(rules, Gate::AlertsExist, alerts_exist(cx, rules)),
         asked(rules, Gate::NoFiringAlert, none_fires(cx, &subject.name)),
-        asked(rules, Gate::ErrorBudget, budget(cx, rules)),
+        asked(rules, Gate::ErrorBudget, budget(cx, rules, &subject.name)),
     );
     let objections = objections?;
     let mut rows: Vec<GateRow> = exist.into_iter().chain(firing).chain(budget).collect();
@@ -157,9 +160,9 @@ async fn none_fires(cx: &Session, service: &str) -> GateResult {
     }
 }
 
-async fn budget(cx: &Session, rules: &Rules) -> GateResult {
+async fn budget(cx: &Session, rules: &Rules, service: &str) -> GateResult {
     let Some(query) = &rules.error_budget else {
-        return Ok("no `error_budget` query is configured".into());
+        return slos(cx, service).await;
     };
     let hint = || "wait until it recovers; the query is `error_budget` of the policy".to_owned();
     let ask = async {
@@ -182,6 +185,34 @@ async fn budget(cx: &Session, rules: &Rules) -> GateResult {
         Some(value) if value > 0.0 => Ok(format!("{value:.3} is left")),
         Some(value) => Err((format!("it is spent: {value:.3}"), hint())),
         None => Err(("the query gives no single number".into(), hint())),
+    }
+}
+
+/// The objectives of the service, where the policy has no query of its own.
+async fn slos(cx: &Session, service: &str) -> GateResult {
+    let known = load::all(cx).map_err(|error| {
+        (format!("its SLOs cannot be read: {error}"), format!("see `{}`", cx.command("slo status")))
+    })?;
+    let mine: Vec<Slo> = known.into_iter().filter(|slo| slo.service.as_deref() == Some(service)).collect();
+    if mine.is_empty() {
+        return Ok(format!("{service} has no SLO, and no `error_budget` query is configured"));
+    }
+    let asked = slo_gate::check(cx, mine, 0.0).await;
+    let gate = asked.map_err(|error| (format!("it cannot be asked: {error}"), "pass `--prometheus URL`".to_owned()))?;
+    let text = |one: &Checked| match &one.waiver {
+        Some(waiver) => format!("{}: {}, waived by {}: {}", one.status.slo.name, one.why, waiver.by, waiver.reason),
+        None => format!("{}: {}", one.status.slo.name, one.why),
+    };
+    let refused = gate.refused();
+    let shown: Vec<String> = gate
+        .checked
+        .iter()
+        .filter(|one| refused.is_empty() || refused.contains(&one.status.slo.name))
+        .map(text)
+        .collect();
+    match refused.first() {
+        None => Ok(shown.join("; ")),
+        Some(name) => Err((shown.join("; "), format!("see `{}`", cx.command(&format!("slo budget {name} --explain"))))),
     }
 }
 

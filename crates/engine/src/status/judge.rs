@@ -1,10 +1,12 @@
 //! From readings to a verdict, a headline, and the next command. Pure.
 
+use crate::slo::status::SloStatus;
+use crate::status::Gathered;
 use liveops_domain::alert::{Alert, group};
 use liveops_domain::metric::level::Level;
-use liveops_domain::rollout::overview::RolloutOverview;
 use liveops_domain::rollout::row::RolloutRow;
 use liveops_domain::rollout::state::Phase;
+use liveops_domain::slo::burn::Tier;
 use liveops_domain::status::health::ServiceState;
 use liveops_domain::status::source::{Recommendation, Source, SourceState, Verdict};
 use liveops_domain::status::{FlagsReading, Origin, Readings, worst_level};
@@ -20,13 +22,16 @@ pub struct Judgement {
 }
 
 /// Judges everything that was read.
-pub fn judge(readings: &Readings, sources: &[Source], alerts_expected: bool, rollouts: &RolloutOverview) -> Judgement {
+pub fn judge(gathered: &Gathered) -> Judgement {
+    let Gathered { readings, sources, alerts_expected, rollouts, slos, .. } = gathered;
+    let alerts_expected = *alerts_expected;
     // Who answers only in part may keep back the one thing that matters.
     let down =
         sources.iter().filter(|source| matches!(source.state, SourceState::Down | SourceState::Degraded)).count();
     let mut levels = readings.levels(alerts_expected, down);
     levels.extend(rollouts.rollouts.iter().map(level));
     levels.extend(rollouts.unseen.iter().map(|_| Level::Unknown));
+    levels.extend(slos.iter().map(slo_level));
     let verdict = match worst_level::of_all(levels.iter().copied()) {
         Level::Critical => Verdict::Fail,
         Level::Unknown => Verdict::Unknown,
@@ -34,7 +39,7 @@ pub fn judge(readings: &Readings, sources: &[Source], alerts_expected: bool, rol
         Level::Ok => Verdict::Pass,
     };
     let warnings = levels.iter().filter(|level| **level == Level::Warn).count();
-    Judgement { verdict, warnings, headline: headline(readings, sources, levels.len(), alerts_expected, rollouts) }
+    Judgement { verdict, warnings, headline: headline(gathered, levels.len()) }
 }
 
 /// How bad a rollout under way is by itself: what its users see, alerts and KPIs say.
@@ -47,13 +52,26 @@ fn level(row: &RolloutRow) -> Level {
     }
 }
 
-fn headline(
-    readings: &Readings,
-    sources: &[Source],
-    looked_at: usize,
-    alerts_expected: bool,
-    rollouts: &RolloutOverview,
-) -> String {
+/// A budget that is spent wakes nobody by itself; one that burns fast enough to page does.
+fn slo_level(one: &SloStatus) -> Level {
+    let pages = one.budget.alerting.iter().any(|pair| pair.tier == Tier::Page);
+    match one.budget.level {
+        Level::Critical if !pages => Level::Warn,
+        level => level,
+    }
+}
+
+/// What helps with the objective that stands worst.
+pub fn slo_step(slos: &[SloStatus]) -> Option<Recommendation> {
+    let bad = slos.iter().filter(|one| matches!(one.budget.level, Level::Critical | Level::Warn));
+    let worst = bad.max_by_key(|one| slo_level(one))?;
+    let command = format!("liveops slo budget {} --explain", word(&worst.slo.name));
+    Some(Recommendation::new(format!("{} loses its error budget", worst.slo.name), command))
+}
+
+fn headline(gathered: &Gathered, looked_at: usize) -> String {
+    let Gathered { readings, sources, alerts_expected, rollouts, slos, .. } = gathered;
+    let alerts_expected = *alerts_expected;
     let services = |state| readings.services.iter().filter(|service| service.state == state).count();
     let kpis = |level| readings.kpis.iter().filter(|reading| reading.level == level).count();
     let alerts =
@@ -84,6 +102,12 @@ fn headline(
     add(services(ServiceState::Degraded), "service degraded", "services degraded");
     add(alerts(Level::Warn), "alert firing", "alerts firing");
     add(kpis(Level::Warn), "KPI in warning", "KPIs in warning");
+    let burning = slos.iter().filter(|one| slo_level(one) == Level::Critical).count();
+    add(burning, "error budget burns fast", "error budgets burn fast");
+    let spent = slos.iter().filter(|one| one.budget.remaining.as_ref().is_ok_and(|left| *left <= 0.0)).count();
+    add(spent, "error budget spent", "error budgets spent");
+    let slow = slos.iter().filter(|one| one.budget.level == Level::Warn).count();
+    add(slow, "error budget burns slowly", "error budgets burn slowly");
     add(readings.targets.as_ref().map_or(0, |targets| targets.down.len()), "target down", "targets down");
     let flags = readings.flags.as_ref().map_or(0, FlagsReading::broken);
     add(flags, "flag that services cannot read", "flags that services cannot read");
@@ -101,6 +125,8 @@ fn headline(
         "rollouts wait for somebody",
     );
     add(rollouts.unseen.len(), "rollout unknown", "rollouts unknown");
+    let unknown = slos.iter().filter(|one| one.budget.level == Level::Unknown).count();
+    add(unknown, "SLO unknown", "SLOs unknown");
     if alerts_expected && (readings.alerts.is_none() || readings.alerts_as_of.is_some()) {
         parts.push("alerts unknown".into());
     } else if !readings.alert_gaps.is_empty() && down.is_empty() {

@@ -16,6 +16,8 @@ use crate::observe::{flags, kpis, only_for, services};
 use crate::rollout::overview::rows;
 use crate::rollout::ramp::ramps;
 use crate::session::Session;
+use crate::slo::status::SloStatus;
+use crate::slo::{load, status as slo_status};
 use liveops_domain::alert::Alert;
 use liveops_domain::change::record;
 use liveops_domain::change::record::ChangeRecord;
@@ -43,6 +45,8 @@ pub struct Gathered {
     pub postmortem: Option<Recommendation>,
     /// Rollouts that are not over, and where it is not known whether there is one.
     pub rollouts: RolloutOverview,
+    /// How the objectives stand.
+    pub slos: Vec<SloStatus>,
     pub took: Duration,
 }
 
@@ -53,13 +57,14 @@ pub async fn gather(only: &[String], cx: &Session, memory: &mut LastGood) -> Res
     cx.http()?.restart();
     let wanted = |name: &str| only.is_empty() || only.iter().any(|known| known == name);
     let asked = cx.services(only)?;
-    let (services, kpis, found, flags, rollouts, ramps) = tokio::join!(
+    let (services, kpis, found, flags, rollouts, ramps, slos) = tokio::join!(
         services::ask(cx, &asked),
         kpis::ask(cx, only),
         alerts_of(cx),
         flags::ask(cx),
         rows(cx),
-        ramps(cx)
+        ramps(cx),
+        slos_of(cx, only)
     );
     let kpis = kpis?;
     let mut warnings = Vec::new();
@@ -71,6 +76,10 @@ pub async fn gather(only: &[String], cx: &Session, memory: &mut LastGood) -> Res
         Err(error) => warnings.push(format!("ramps of flags cannot be seen: {error}")),
     }
     let rollouts = rollouts.unfinished();
+    let slos = slos.unwrap_or_else(|error| {
+        warnings.push(format!("SLOs cannot be read: {error}"));
+        Vec::new()
+    });
 
     warnings.extend(kpis.warnings);
     let targets_expected = kpis.prometheus.as_ref().is_some_and(|source| source.state != SourceState::Ok);
@@ -110,8 +119,22 @@ pub async fn gather(only: &[String], cx: &Session, memory: &mut LastGood) -> Res
         incidents,
         postmortem: postmortem_of(cx)?,
         rollouts,
+        slos,
         took: began.elapsed(),
     })
+}
+
+/// How the objectives of these services stand; of all, where none is named.
+async fn slos_of(cx: &Session, only: &[String]) -> Result<Vec<SloStatus>> {
+    if cx.config()?.settings.slos.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut slos = load::all(cx)?;
+    slos.retain(|slo| only.is_empty() || slo.service.as_ref().is_none_or(|name| only.contains(name)));
+    if slos.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(slo_status::ask(cx, slos).await?.slos)
 }
 
 /// What fires, as a screen needs it that shows much else: nobody configured, and nobody who answers, are no errors.

@@ -5,8 +5,9 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
 use crate::session::Session;
+use crate::slo::status::SloStatus;
 use crate::status::Gathered;
-use crate::status::judge::{Judgement, judge, next};
+use crate::status::judge::{Judgement, judge, next, slo_step};
 use liveops_domain::alert::{Alert, group};
 use liveops_domain::change::record::ChangeRecord;
 use liveops_domain::error::Result;
@@ -31,9 +32,13 @@ impl StatusReport {
     /// Judges what was gathered.
     pub fn new(gathered: Gathered, cx: &Session) -> Result<Self> {
         let settings = &cx.config()?.settings;
-        let judgement = judge(&gathered.readings, &gathered.sources, gathered.alerts_expected, &gathered.rollouts);
+        let judgement = judge(&gathered);
         let configured = gathered.alerts_expected || !settings.services.is_empty() || !gathered.sources.is_empty();
         let mut next = next(&gathered.readings, &gathered.sources, gathered.presets, configured);
+        if let Some(step) = slo_step(&gathered.slos) {
+            let place = next.len().min(1);
+            next.insert(place, step);
+        }
         if let Some(first) = gathered.incidents.first() {
             next.splice(0..0, first.next().into_iter().take(2));
         } else {
@@ -80,6 +85,7 @@ struct Data<'a> {
     flags: Option<&'a FlagsReading>,
     changes: Vec<Value>,
     rollouts: Vec<Value>,
+    slos: Vec<Value>,
     /// Where it could not be looked whether there is one.
     rollouts_unknown: &'a [UnseenRow],
 }
@@ -179,6 +185,7 @@ impl Serialize for StatusReport {
             flags: readings.flags.as_ref(),
             changes: self.gathered.changes.iter().map(change).collect(),
             rollouts: self.gathered.rollouts.rollouts.iter().map(rollout).collect(),
+            slos: self.gathered.slos.iter().map(SloStatus::json).collect(),
             rollouts_unknown: &self.gathered.rollouts.unseen,
         }
         .serialize(serializer)

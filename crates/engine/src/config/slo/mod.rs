@@ -236,7 +236,11 @@ fn indicator(section: &mut Section<'_>, node: &Node, problems: &mut Problems) ->
             None
         }
         several => {
-            problems.error(section.origin(), &section.path(several[1]), format!("stands beside {}; choose one", several[0]));
+            problems.error(
+                section.origin(),
+                &section.path(several[1]),
+                format!("stands beside {}; choose one", several[0]),
+            );
             None
         }
     };
@@ -381,7 +385,10 @@ mod tests {
             (format!("{{ name: a, objective: 99.9, {RATIO} }}"), "write per cent"),
             (format!("{{ name: a, objective: 99%, window: 1h, {RATIO} }}"), "too short"),
             (format!("{{ name: a, objective: 99%, window: {{ calendar: fortnight }}, {RATIO} }}"), "must be week"),
-            (format!("{{ name: a, objective: 99%, window: {{ calendar: week, zone: Berlin }}, {RATIO} }}"), "Europe/Berlin"),
+            (
+                format!("{{ name: a, objective: 99%, window: {{ calendar: week, zone: Berlin }}, {RATIO} }}"),
+                "Europe/Berlin",
+            ),
             (format!("{{ name: a, objective: 99%, timeslices: {{ slice: 1m }}, {RATIO} }}"), "`target` is missing"),
             ("{ name: a, objective: 99% }".into(), "needs one of ratio, latency"),
             (format!("{{ name: a, objective: 99%, up: up, {RATIO} }}"), "stands beside"),
@@ -391,10 +398,23 @@ mod tests {
             ("{ name: a, objective: 99%, latency: { histogram: d, below: 3MB } }".into(), "does not fit"),
             ("{ name: a, objective: 99%, latency: { histogram: d } }".into(), "`below` is missing"),
             ("{ name: a, objective: 99%, composite: [{ name: x, up: up }] }".into(), "at least two"),
-            (format!("{{ name: a, objective: 99%, {RATIO}, exclusions: [{{ owner: ada, from: 2026-11-01T00:00:00Z, to: 2026-11-01T02:00:00Z }}] }}"), "`reason` is missing"),
-            (format!("{{ name: a, objective: 99%, {RATIO}, exclusions: [{{ owner: a, reason: b, from: 2026-11-02T00:00:00Z, to: 2026-11-01T02:00:00Z }}] }}"), "is not after `from`"),
+            (
+                format!(
+                    "{{ name: a, objective: 99%, {RATIO}, exclusions: [{{ owner: ada, from: 2026-11-01T00:00:00Z, to: 2026-11-01T02:00:00Z }}] }}"
+                ),
+                "`reason` is missing",
+            ),
+            (
+                format!(
+                    "{{ name: a, objective: 99%, {RATIO}, exclusions: [{{ owner: a, reason: b, from: 2026-11-02T00:00:00Z, to: 2026-11-01T02:00:00Z }}] }}"
+                ),
+                "is not after `from`",
+            ),
             (format!("{{ name: a, objectiv: 99%, {RATIO} }}"), "did you mean `objective`?"),
-            (format!("{{ name: a, objective: 99%, {RATIO} }}, {{ name: a, objective: 99%, up: up }}"), "exists already"),
+            (
+                format!("{{ name: a, objective: 99%, {RATIO} }}, {{ name: a, objective: 99%, up: up }}"),
+                "exists already",
+            ),
         ] {
             let errors = read(&item).1.join("\n");
             assert!(errors.contains(want), "{item}: {errors}");

@@ -23,8 +23,7 @@ const V1: &str = "openslo/v1";
 const V1ALPHA: &str = "openslo/v1alpha";
 
 /// Kinds that hold no objective, and are read over.
-const OTHER_KINDS: [&str; 5] =
-    ["DataSource", "Service", "AlertPolicy", "AlertCondition", "AlertNotificationTarget"];
+const OTHER_KINDS: [&str; 5] = ["DataSource", "Service", "AlertPolicy", "AlertCondition", "AlertNotificationTarget"];
 
 /// What the SDK allows of a description.
 const LONGEST_DESCRIPTION: usize = 1_050;
@@ -256,7 +255,8 @@ impl Reader<'_, '_> {
         if items.is_empty() {
             self.problems.error(spec.origin(), "spec", "`objectives` is missing");
         }
-        let is_composite = items.iter().any(|item| item.get("indicator").is_some() || item.get("indicatorRef").is_some());
+        let is_composite =
+            items.iter().any(|item| item.get("indicator").is_some() || item.get("indicatorRef").is_some());
         let of_alpha = self.alpha && items.iter().any(|item| item.get("ratioMetrics").is_some());
         let has_shared = shared.0.is_some() || shared.1.is_some();
         if is_composite == has_shared && !of_alpha {
@@ -275,14 +275,17 @@ impl Reader<'_, '_> {
         for (index, item) in items.iter().enumerate() {
             let mut section = Section::open(item, format!("spec.objectives[{index}]"), self.problems);
             let target = section.parse("target", self.problems, Objective::parse);
-            let percent =
-                section.parse("targetPercent", self.problems, |text| Objective::parse(&format!("{text}%")));
+            let percent = section.parse("targetPercent", self.problems, |text| Objective::parse(&format!("{text}%")));
             if item.get("target").is_some() == item.get("targetPercent").is_some() {
                 self.problems.error(&item.origin, &section.path("target"), "needs one of target and targetPercent");
             }
             let found = self.method(&mut section, way);
             if method.is_some() && found.is_some() && method != found {
-                self.problems.error(&item.origin, &section.path("timeSliceWindow"), "is not that of the first objective");
+                self.problems.error(
+                    &item.origin,
+                    &section.path("timeSliceWindow"),
+                    "is not that of the first objective",
+                );
             }
             method = method.or(found);
             let weight = section.parse("compositeWeight", self.problems, weight).unwrap_or(1.0);

@@ -1,0 +1,132 @@
+//! How objectives look, here and on the status screen.
+
+use crate::output::block::{Block, Span, Table, Tone, plain, span};
+use crate::output::tone;
+use crate::output::view::View;
+use liveops_domain::metric::level::Level;
+use liveops_domain::metric::quantity::Unit;
+use liveops_domain::slo::budget::{Figure, Trend, times};
+use liveops_domain::slo::burn::WINDOWS;
+use liveops_domain::text::duration::{human, to_promql};
+use liveops_domain::text::time::relative;
+use liveops_engine::slo::status::SloStatus;
+
+/// Below this width the shorter windows are left out.
+const WIDE: usize = 100;
+
+/// The windows of a narrow screen: those of the alerts that page, and the long ones.
+const NARROW: [usize; 4] = [0, 2, 4, 6];
+
+/// `99.97 %`: as many digits as tell it from the objective.
+pub(super) fn share(figure: &Figure) -> String {
+    figure.as_ref().map_or_else(|_| "?".into(), |value| percent(*value))
+}
+
+/// A share near one keeps the digits that count.
+pub(super) fn percent(value: f64) -> String {
+    let percent = value * 100.0;
+    let rest = (100.0 - percent).abs();
+    let digits = match rest {
+        rest if rest >= 1.0 => 1,
+        rest if rest >= 0.1 => 2,
+        rest if rest >= 0.01 => 3,
+        _ => 4,
+    };
+    let text = format!("{percent:.digits$}");
+    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+    format!("{text} %")
+}
+
+/// `62.1 %` of the budget; below zero it is overspent.
+pub(super) fn budget(figure: &Figure) -> String {
+    figure.as_ref().map_or_else(|_| "?".into(), |left| format!("{:.1} %", left * 100.0))
+}
+
+/// A number of events or slices.
+pub(super) fn number(value: f64) -> String {
+    Unit::None.show(value)
+}
+
+/// A row an objective.
+pub(super) fn table(slos: &[SloStatus], view: &View) -> Block {
+    let shown: Vec<usize> = if view.width >= WIDE { (0..WINDOWS.len()).collect() } else { NARROW.to_vec() };
+    let mut columns = vec!["".to_owned(), "SLO".into(), "objective".into(), "attained".into(), "budget left".into()];
+    columns.extend(shown.iter().map(|index| to_promql(WINDOWS[*index])));
+    let right: Vec<usize> = (2..columns.len()).collect();
+    let fixed: Vec<usize> = (0..columns.len()).filter(|index| *index != 1).collect();
+    let mut table = Table { columns, right, fixed, ..Table::default() };
+    for one in slos {
+        let tone = tone::level(one.budget.level);
+        let mut row = vec![
+            tone::mark(tone, view),
+            plain(&one.slo.name),
+            span(one.slo.objective.to_string(), Tone::Dim),
+            plain(share(&one.budget.attained)),
+            span(budget(&one.budget.remaining), if one.budget.level == Level::Ok { Tone::Strong } else { tone }),
+        ];
+        row.extend(shown.iter().map(|index| burn(one, *index, view)));
+        table.row(row);
+    }
+    Block::Table(table)
+}
+
+/// A burn rate, in colour where it is above one.
+fn burn(one: &SloStatus, index: usize, view: &View) -> Span {
+    match one.budget.burn.get(index) {
+        Some(Ok(burn)) => {
+            let alerts =
+                one.budget.alerting.iter().any(|pair| pair.long == WINDOWS[index] || pair.short == WINDOWS[index]);
+            let tone = match () {
+                () if alerts => tone::level(one.budget.level),
+                () if *burn > 1.0 => Tone::Warn,
+                () => Tone::Plain,
+            };
+            let text = times(*burn);
+            span(if view.unicode { text } else { text.replace('×', "x") }, tone)
+        }
+        Some(Err(_)) | None => span("-", Tone::Dim),
+    }
+}
+
+/// What a tired person needs beside the numbers.
+pub(crate) fn detail(one: &SloStatus, view: &View) -> Vec<String> {
+    let budget = &one.budget;
+    let mut parts: Vec<String> = budget.reason.clone().into_iter().collect();
+    if let Some(exhausts) = budget.exhausts {
+        let when = relative(exhausts.at, view.now);
+        parts.push(format!("the budget is spent {when} at the speed of the last {}", human(exhausts.by)));
+    }
+    if let Some((_, remaining)) = &budget.unadjusted {
+        parts.push(format!("{} left with what is excluded counted", self::budget(remaining)));
+    }
+    if let Ok(covered) = budget.covered
+        && covered < 0.95
+    {
+        parts.push(format!("data for {} of {}", human_share(one, covered, view), one.slo.window));
+    }
+    parts.extend(one.note.clone());
+    parts
+}
+
+fn human_share(one: &SloStatus, covered: f64, view: &View) -> String {
+    human(one.slo.window.elapsed(view.now).length().mul_f64(covered))
+}
+
+/// Rising and falling in a word; nothing where it is steady.
+pub(crate) fn trend(one: &SloStatus) -> Option<&'static str> {
+    one.budget.trend.filter(|trend| *trend != Trend::Steady).map(Trend::name)
+}
+
+/// The burn that matters most: of the pair that alerts, else over the hour.
+pub(crate) fn headline_burn(one: &SloStatus, view: &View) -> String {
+    let window = one.budget.alerting.first().map_or(WINDOWS[2], |pair| pair.long);
+    let index = WINDOWS.iter().position(|known| *known == window).unwrap_or(0);
+    match one.budget.burn.get(index) {
+        Some(Ok(burn)) => {
+            let text = times(*burn);
+            let text = if view.unicode { text } else { text.replace('×', "x") };
+            format!("{text} over {}", to_promql(window))
+        }
+        _ => String::new(),
+    }
+}
