@@ -47,6 +47,7 @@ mod runbook;
 mod scraped;
 mod secrets;
 mod silence;
+mod slo;
 mod status;
 mod terminal;
 mod triage;

@@ -22,4 +22,5 @@ mod postmortem;
 mod query;
 mod ramp;
 mod silence;
+mod slo;
 mod status;

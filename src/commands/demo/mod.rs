@@ -4,6 +4,7 @@ mod flags;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::Args;
@@ -21,10 +22,14 @@ use liveops_domain::error::{Error, Exit, Result};
 use liveops_domain::metric::exposition::{Format, parse};
 use liveops_domain::metric::kpi::Kpi;
 use liveops_domain::metric::scrape::{Snapshot, Window, evaluate};
+use liveops_domain::slo::Slo;
+use liveops_domain::slo::burn::WINDOWS;
 use liveops_engine::files::cache::Cache;
 use liveops_engine::observe::last_good::LastGood;
 use liveops_engine::observe::trends::seed;
 use liveops_engine::session::cache;
+use liveops_engine::slo::scraped::Look;
+use liveops_engine::slo::{load, scraped};
 use liveops_engine::status::gather;
 use liveops_engine::status::report::StatusReport;
 
@@ -80,6 +85,8 @@ pub(crate) async fn run(args: DemoArgs, cx: &Context) -> Result<Exit> {
         let inner = cx.elsewhere(folder.path().join("liveops.yaml"), folder.path().to_owned());
         let store = Throwaway(cache(&inner)?);
         seed(&store.0, &inner.services(&[])?, &past(&sim, &inner.kpis()?, cx.clock.now()));
+        let slos = load::all(&inner)?;
+        scraped::seed(&store.0, &looks(&sim, &slos, cx.clock.now()));
         let shown = show(&inner, folder.path(), &url, args.keep).await;
         if args.keep && shown.is_ok() {
             // Until Ctrl-C.
@@ -141,6 +148,16 @@ fn past(sim: &Sim, kpis: &[Kpi], now: DateTime<Utc>) -> Vec<(DateTime<Utc>, BTre
     (1..=LOOKS).rev().map(look).collect()
 }
 
+/// The counters of the objectives at the begin of each of their windows.
+fn looks(sim: &Sim, slos: &[Slo], now: DateTime<Utc>) -> Vec<Look> {
+    let look = |window: &Duration| {
+        let at = now - TimeDelta::from_std(*window).unwrap_or_default();
+        let parsed = parse(&sim.exposition(at), Format::Text, |_| true);
+        Look::new(at, slos, &parsed.map(|parsed| parsed.samples).unwrap_or_default())
+    };
+    WINDOWS.iter().rev().map(look).collect()
+}
+
 /// The status of the simulated service, and what to try next.
 struct DemoReport {
     status: StatusReport,
@@ -176,6 +193,7 @@ impl Report for DemoReport {
             for (what, command) in [
                 ("  look, again and again", "liveops status --watch"),
                 ("  who has which feature", "liveops flag list"),
+                ("  which error budget burns", "liveops slo"),
                 ("  roll out a build, and a bad one", "liveops rollout canary --image game-backend:2.1"),
                 ("  the service's own health", "liveops health detailed"),
                 ("  as a script sees it", "liveops status -o json"),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::metric::exposition::Sample;
 use crate::metric::promql;
 use crate::metric::promql::{MatchOp, Matcher, Span};
 use crate::metric::quantity::Unit;
@@ -119,6 +120,34 @@ impl Indicator {
                 }
             }
         })
+    }
+
+    /// Bad events and all events since the counters began, from what services expose; none where only PromQL can say.
+    pub fn counted(&self, samples: &[Sample]) -> Option<(f64, f64)> {
+        let sum = |selector: &Selector| {
+            let mine = samples.iter().filter(|sample| selector.matches(&sample.name, &sample.labels));
+            let values: Vec<f64> = mine.map(|sample| sample.value).collect();
+            (!values.is_empty()).then(|| values.iter().sum::<f64>())
+        };
+        match self {
+            Self::Ratio { side, events, total, monotonic: true } => {
+                let total = sum(&Selector::parse(total).ok()?)?;
+                let events = sum(&Selector::parse(events).ok()?).unwrap_or(0.0);
+                Some((if *side == Side::Bad { events } else { total - events }, total))
+            }
+            Self::Latency { histogram, below, native: false } => {
+                let total = sum(&histogram.with_suffix("_count"))?;
+                // `0.3` and `0.30` are one bound, and only their numbers say so.
+                let buckets = histogram.with_suffix("_bucket");
+                let is_bound = |sample: &&Sample| {
+                    sample.labels.get("le").and_then(|le| le.parse::<f64>().ok()) == Some(*below)
+                        && buckets.matches(&sample.name, &sample.labels)
+                };
+                let bound: Vec<f64> = samples.iter().filter(is_bound).map(|sample| sample.value).collect();
+                (!bound.is_empty()).then(|| (total - bound.iter().sum::<f64>(), total))
+            }
+            _ => None,
+        }
     }
 
     /// An expression that has a value whenever there is anything to measure, and costs little.

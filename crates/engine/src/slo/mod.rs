@@ -6,5 +6,6 @@ pub mod check;
 pub mod generate;
 pub mod load;
 pub mod observe;
+pub mod scraped;
 pub mod simulate;
 pub mod status;
