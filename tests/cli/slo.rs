@@ -15,16 +15,16 @@ slos:
 
 /// Bad events in each window, and in the period, of a million.
 #[derive(Clone, Copy)]
-struct World {
-    short: f64,
-    long: f64,
-    period: f64,
+pub(crate) struct World {
+    pub(crate) short: f64,
+    pub(crate) long: f64,
+    pub(crate) period: f64,
 }
 
-const HEALTHY: World = World { short: 100.0, long: 300.0, period: 400.0 };
+pub(crate) const HEALTHY: World = World { short: 100.0, long: 300.0, period: 400.0 };
 
 /// A Prometheus that answers each of the joined expressions by what it asks for.
-fn prometheus(world: World) -> Stub {
+pub(crate) fn prometheus(world: World) -> Stub {
     prometheus_of(move |expression| {
         let window = if expression.contains("[30d]") {
             world.period
@@ -42,7 +42,7 @@ fn prometheus(world: World) -> Stub {
     })
 }
 
-fn prometheus_of(value: impl Fn(&str) -> Option<f64> + Send + Sync + 'static) -> Stub {
+pub(crate) fn prometheus_of(value: impl Fn(&str) -> Option<f64> + Send + Sync + 'static) -> Stub {
     let one = Regex::new(r#"label_replace\((.*), "liveops_id", "(\d+)", "", ""\)"#).unwrap();
     let answer = move |request: &Request| {
         let query = request.param("query").unwrap_or_default();
@@ -153,18 +153,24 @@ fn the_gate_refuses_what_is_spent_and_a_waiver_is_kept_until_it_ends() {
     assert!(run.stdout.contains("60.0 % of the budget is left, below 61 %"), "{}", run.stdout);
     let spent = prometheus(World { period: 1_500.0, ..HEALTHY });
     let run = ask(&env, &spent, &["slo", "check"]).expect_code(1);
-    assert!(run.stdout.contains("REFUSED") && run.stdout.contains("the error budget is spent: -50.0 % left"), "{}", run.stdout);
+    assert!(
+        run.stdout.contains("REFUSED") && run.stdout.contains("the error budget is spent: -50.0 % left"),
+        "{}",
+        run.stdout
+    );
     let burning = prometheus(World { short: 20_000.0, long: 7_000.0, ..HEALTHY });
     ask(&env, &burning, &["slo", "check"]).expect_code(1);
 
     // Unasked it is refused, confirmed it holds, and shows.
     ask(&env, &spent, &["slo", "check", "--waive", "hotfix for INC-7", "--for", "2h"]).expect_code(4);
-    let run = ask(&env, &spent, &["slo", "check", "--waive", "hotfix for INC-7", "--for", "2h", "--yes"]).expect_code(0);
+    let run =
+        ask(&env, &spent, &["slo", "check", "--waive", "hotfix for INC-7", "--for", "2h", "--yes"]).expect_code(0);
     assert!(run.stdout.contains("waived") && run.stdout.contains("hotfix for INC-7"), "{}", run.stdout);
     let json = ask(&env, &spent, &["slo", "check", "-o", "json"]).expect_code(0).json();
     assert_eq!(json["data"]["slos"][0]["waived"]["until"], "2026-01-15T12:30:00Z");
     assert_eq!(json["verdict"], "warn");
-    let later = env.command(["slo", "check", "--prometheus", &spent.url()]).env("LIVEOPS_NOW", "2026-01-15T12:31:00Z").run();
+    let later =
+        env.command(["slo", "check", "--prometheus", &spent.url()]).env("LIVEOPS_NOW", "2026-01-15T12:31:00Z").run();
     assert_ne!(later.code, 0, "{}", later.stdout);
     for args in [["--min-budget", "10"], ["--waive", ""], ["--for", "2h"]] {
         ask(&env, &clean, &[&["slo", "check"], args.as_slice()].concat()).expect_code(2);
@@ -211,7 +217,10 @@ fn what_is_wrong_has_its_line_and_its_code() {
         assert!(run.stderr.contains(want), "{args:?}: {}", run.stderr);
     }
     env.write("liveops.yaml", "version: 1\nslos: { files: ['slo/*.yaml'] }\n");
-    env.write("slo/a.yaml", "apiVersion: openslo/v1\nkind: SLO\nmetadata: { name: a }\nspec:\n  service: s\n  budgetingMethod: Often\n");
+    env.write(
+        "slo/a.yaml",
+        "apiVersion: openslo/v1\nkind: SLO\nmetadata: { name: a }\nspec:\n  service: s\n  budgetingMethod: Often\n",
+    );
     let run = env.run(["slo"]).expect_code(2);
     assert!(run.stderr.contains("slo/a.yaml:6") && run.stderr.contains("must be Occurrences"), "{}", run.stderr);
     let run = env.run(["config", "validate"]).expect_code(2);

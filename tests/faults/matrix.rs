@@ -262,3 +262,29 @@ fn everything_at_once() {
         Ok(())
     });
 }
+
+/// Objectives on a Prometheus that fails in every way: not known, and never within budget.
+#[test]
+fn slo() {
+    walk(Backend::Prometheus, |fault| {
+        let server = serve(fault, Backend::Prometheus);
+        let config = format!(
+            "version: 1\nenvironments: {{ x: {{ prometheus: \"{}\" }} }}\nslos: [{{ name: api, objective: 99.9%, ratio: {{ bad: e, total: t }} }}]\n",
+            server.url
+        );
+        for args in [
+            ["slo", "status", "-o", "json"].as_slice(),
+            &["slo", "check", "-o", "json"],
+            &["slo", "budget", "-o", "json"],
+            &["slo", "simulate", "-o", "json"],
+        ] {
+            let run = run(&config, args);
+            let report = sound(&run, 3)?;
+            ensure!(report["verdict"] == "unknown", "{}: {}", args[1], report["verdict"]);
+            let one = if args[1] == "budget" { &report["data"] } else { &report["data"]["slos"][0] };
+            let said = one["reason"].as_str().or(one["why"].as_str());
+            ensure!(said.is_some_and(|reason| reason.len() > 5), "{}: no reason: {one}", args[1]);
+        }
+        Ok(())
+    });
+}

@@ -78,7 +78,7 @@ fn random(index: usize, random: &mut fastrand::Rng) -> (Slo, Scrape) {
         let slo = slo(index, objective.expect("an objective"), window, random.u32(0..8), indicator);
         let Ok(set) = rules(&slo) else { continue };
         let first = &set.pairs[0];
-        let scene = Scene { scrape: every, events, bad };
+        let scene = Scene { scrape: every, events, bad, history: first.long.as_secs().div_ceil(every) };
         // Where the total is no plain selector, no counters can be made up.
         let made_up = !matches!(&slo.parts[0].indicator, Indicator::Ratio { total, .. } if total.starts_with("sum("));
         let counting = if matches!(&slo.parts[0].indicator, Indicator::Ratio { side: Side::Bad, .. }) {
@@ -114,7 +114,9 @@ fn every_alert_fires_at_the_second_that_its_test_claims() {
         set.pairs.truncate(1);
         let long = liveops_domain::text::duration::to_promql(set.pairs[0].long);
         set.fast.retain(|rule| {
-            let of_window = |window: &str| rule.name.ends_with(&format!("increase{window}")) || rule.name.ends_with(&format!("rate{window}"));
+            let of_window = |window: &str| {
+                rule.name.ends_with(&format!("increase{window}")) || rule.name.ends_with(&format!("rate{window}"))
+            };
             let mine = rule.labels.iter().any(|(name, value)| *name == "long" && *value == long);
             if rule.is_alert { mine } else { of_window("5m") || of_window(&long) || of_window("30m") }
         });
@@ -225,6 +227,7 @@ fn the_budget_of_a_month_is_that_of_an_exact_count() {
     let data = budget.json()["data"].clone();
     let months: f64 = data["months"].as_array().unwrap().iter().filter_map(|month| month["total"].as_f64()).sum();
     assert!(months > month.total * 0.99, "{data}");
-    let simulated = env.run(["slo", "simulate", "api", "--days", "3", "--prometheus", &url, "-o", "json"]).expect_code(0);
+    let simulated =
+        env.run(["slo", "simulate", "api", "--days", "3", "--prometheus", &url, "-o", "json"]).expect_code(0);
     assert_eq!(simulated.json()["data"]["slos"][0]["today"]["pages"], 0, "{}", simulated.stdout);
 }

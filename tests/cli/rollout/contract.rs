@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use super::world::{LIMIT, RULES, Seen, World, end, lock};
+use crate::slo::{HEALTHY, World as Numbers, prometheus, prometheus_of};
 use crate::support::process::signal;
 use crate::support::until;
 
@@ -48,6 +49,27 @@ fn a_gate_is_satisfied_or_waived_with_a_reason_that_is_kept() {
     let log = walk(&world.env.root().join("state"), "audit.jsonl");
     let log = std::fs::read_to_string(log).unwrap();
     assert!(log.contains("half of it is live"), "{log}");
+}
+
+#[test]
+fn the_objectives_of_the_service_are_a_gate_and_what_is_not_known_does_not_pass() {
+    let rules = RULES.replace("preflight: [ rollback_plan, capacity ]", "preflight: [ error_budget ]");
+    let world = World::ruled(Seen::Good, &rules);
+    let slos =
+        "slos: [{ name: api, service: game, objective: 99.9%, ratio: { bad: 'r{status=~\"5..\"}', total: r } }]\n";
+    world.env.write("liveops.yaml", format!("{}{slos}", world.env.read("liveops.yaml")));
+    for (stub, want) in [
+        (prometheus(Numbers { period: 1_500.0, ..HEALTHY }), "api: the error budget is spent"),
+        (prometheus(Numbers { short: 20_000.0, long: 7_000.0, ..HEALTHY }), "api: burns 20.0"),
+        (prometheus_of(|_| None), "api: no data of r"),
+    ] {
+        let refused = world.start(&["--prometheus", &stub.url()]).expect_code(1);
+        assert!(refused.stdout.contains(want), "{want}: {}", refused.stdout);
+        assert!(world.weights().is_empty(), "nothing was written");
+    }
+    let healthy = prometheus(HEALTHY);
+    let planned = world.start(&["--prometheus", &healthy.url(), "--dry-run"]).expect_code(0);
+    assert!(!planned.stdout.contains("error budget is spent"), "{}", planned.stdout);
 }
 
 #[test]

@@ -31,25 +31,30 @@ pub fn components(slo: &Slo) -> Vec<Component> {
 /// # Errors
 /// Why an expression cannot be counted.
 pub fn counts(slo: &Slo, span: Span) -> Result<Vec<Counts>, String> {
+    match slo.method.slice() {
+        None => slo.parts.iter().map(|part| part.indicator.counts(span)).collect(),
+        Some(slice) => Ok(slices(slo)?.iter().map(|one| over(one, slice, span)).collect()),
+    }
+}
+
+/// How bad the slice that ends now is, 0 to 1, by component; nothing where it had no traffic. None of a method that has
+/// no slices.
+///
+/// # Errors
+/// As [`counts`].
+pub fn slices(slo: &Slo) -> Result<Vec<String>, String> {
     match slo.method {
-        Method::Occurrences => slo.parts.iter().map(|part| part.indicator.counts(span)).collect(),
-        Method::RatioTimeslices { slice } => {
-            let of = |part: &Part| {
-                let share = share(part, slice)?;
-                Ok(over(&share, &share, slice, span))
-            };
-            slo.parts.iter().map(of).collect()
-        }
+        Method::Occurrences => Ok(Vec::new()),
+        Method::RatioTimeslices { slice } => slo.parts.iter().map(|part| share(part, slice)).collect(),
         Method::Timeslices { target, slice } => {
             let bad =
                 |part: &Part| Ok::<_, String>(format!("({} > bool {})", share(part, slice)?, target.budget_decimal()));
             let bad = slo.parts.iter().map(bad).collect::<Result<Vec<_>, _>>()?;
-            let bad = match bad.as_slice() {
+            Ok(vec![match bad.as_slice() {
                 [only] => only.clone(),
                 // A part without traffic in the slice is neither good nor bad.
                 several => format!("clamp_max({} or {}, 1)", several.join(" + "), several.join(" or ")),
-            };
-            Ok(vec![over(&bad, &bad, slice, span)])
+            }])
         }
     }
 }
@@ -60,9 +65,10 @@ fn share(part: &Part, slice: std::time::Duration) -> Result<String, String> {
     Ok(format!("({} / ({} > 0))", counts.bad, counts.total))
 }
 
-fn over(bad: &str, all: &str, slice: std::time::Duration, span: Span) -> Counts {
+/// The sum and the number of slices within a stretch of time.
+pub fn over(slices: &str, slice: std::time::Duration, span: Span) -> Counts {
     let brackets = format!("[{}:{}]{}", to_promql(span.length), to_promql(slice), span.at());
-    Counts { bad: format!("sum_over_time({bad}{brackets})"), total: format!("count_over_time({all}{brackets})") }
+    Counts { bad: format!("sum_over_time({slices}{brackets})"), total: format!("count_over_time({slices}{brackets})") }
 }
 
 #[cfg(test)]

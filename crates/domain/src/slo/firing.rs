@@ -2,7 +2,8 @@
 //!
 //! Events come at a constant rate, counters are scraped and rules evaluated together. The share of bad events in the
 //! long window grows linearly from the first bad sample on, and the alert fires at the first evaluation at which it is
-//! strictly above the threshold and enough events are bad.
+//! strictly above the threshold and enough events are bad. Where the history is shorter than the window, there is
+//! nothing before it to extrapolate to: the counters began at zero.
 
 use crate::slo::burn::Pair;
 use crate::slo::objective::Objective;
@@ -16,6 +17,8 @@ pub struct Scene {
     pub events: u64,
     /// How many of them are bad.
     pub bad: u64,
+    /// Intervals between scrapes before the failure.
+    pub history: u64,
 }
 
 /// How the good side is counted.
@@ -31,9 +34,8 @@ impl Scene {
     /// Seconds from the first sample with bad events, exclusive of that interval, to the firing alert; none when it
     /// never fires, or when rounding or the version of Prometheus decides which sample it is.
     ///
-    /// The long window is full of history before. It holds `n` intervals between samples for Prometheus 2 (closed on
-    /// the left), and `n - 1` for Prometheus 3 (open), which extrapolates: where the bad counter was zero, that
-    /// cancels out.
+    /// A full window holds `n` intervals between samples for Prometheus 2 (closed on the left), and `n - 1` for
+    /// Prometheus 3 (open), which extrapolates: where the bad counter was zero, that cancels out.
     pub fn fires_after(&self, pair: &Pair, objective: Objective, min_bad: u32, counting: Counting) -> Option<u64> {
         let intervals = pair.long.as_secs() / self.scrape;
         let closed = self.first(pair, objective, min_bad, intervals)?;
@@ -47,9 +49,9 @@ impl Scene {
     /// The first scrape at which all conditions hold.
     fn first(&self, pair: &Pair, objective: Objective, min_bad: u32, intervals: u64) -> Option<u64> {
         let threshold: f64 = objective.threshold(pair.factor).parse().ok()?;
-        let total = self.events.checked_mul(intervals)?;
         for scrapes in 1..=intervals {
             let bad = self.bad * scrapes;
+            let total = self.events.checked_mul(intervals.min(self.history + scrapes))?;
             #[expect(clippy::cast_precision_loss, reason = "counts of a test")]
             let share = bad as f64 / total as f64;
             if (share - threshold).abs() < threshold * 1e-9 {
@@ -80,13 +82,15 @@ mod tests {
             [(15, 100, 60), (30, 100, 60), (60, 100, 60), (5, 100, 55), (15, 50, 105), (15, 10, 525)]
         {
             let events = 100 * scrape;
-            let scene = Scene { scrape, events, bad: events * share / 100 };
+            let scene = Scene { scrape, events, bad: events * share / 100, history: 3_600 / scrape };
             assert_eq!(scene.fires_after(&pair, objective, 0, Counting::Bad), Some(want), "{scrape} {share}");
         }
         // One request in ten seconds: the third that fails.
-        let scene = Scene { scrape: 10, events: 1, bad: 1 };
+        let scene = Scene { scrape: 10, events: 1, bad: 1, history: 360 };
         assert_eq!(scene.fires_after(&pair, objective, 3, Counting::Bad), Some(60));
         assert_eq!(scene.fires_after(&pair, objective, 9, Counting::Bad), Some(90));
+        // Half an hour of history: half as many bad ones are as large a share.
+        assert_eq!(Scene { history: 180, ..scene }.fires_after(&pair, objective, 0, Counting::Bad), Some(30));
         assert_eq!(Scene { bad: 0, ..scene }.fires_after(&pair, objective, 3, Counting::Bad), None);
     }
 }

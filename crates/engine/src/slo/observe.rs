@@ -32,7 +32,7 @@ const FINE: Duration = Duration::from_secs(300);
 const FINE_WINDOW: Duration = Duration::from_secs(6 * 3_600);
 
 /// So many looks over the whole period.
-const LOOKS: u32 = 720;
+const LOOKS: u32 = 240;
 
 /// What the rules record.
 const RECORDED: Duration = Duration::from_secs(300);
@@ -128,11 +128,21 @@ async fn chunk_of(client: &Prometheus<'_>, slos: &[Slo], now: DateTime<Utc>) -> 
     );
     let (short, long, past, cover) = (short?, long?, past?, cover?);
     let mut queries = short.queries + long.queries + past.queries + cover.queries;
+    // Sums over a month of nothing cost as much as over something: only what is recorded is asked for.
+    let mut month = Batch::default();
+    let recorded: Vec<Recorded> = slos
+        .iter()
+        .zip(&plans)
+        .map(|(slo, plan)| if plan.is_recorded(&cover) { recorded(slo, plan.elapsed, &mut month) } else { Vec::new() })
+        .collect();
+    let sums = ask_all(&month, client, now).await?;
+    queries += sums.queries;
     let mut raw = Batch::default();
     let mut readings = Vec::new();
     let mut missing: Vec<Option<Ids>> = Vec::new();
-    for (slo, plan) in slos.iter().zip(&plans) {
-        let reading = plan.reading(slo, &short, &long, &past, &cover);
+    for ((slo, plan), recorded) in slos.iter().zip(&plans).zip(&recorded) {
+        let mut reading = plan.reading(slo, &short, &long, &past, &cover);
+        reading.period = from_records(recorded, &reading.covered, &sums);
         let needs = reading.period.is_err();
         missing.push(needs.then(|| add(&mut raw, slo, Span::last(plan.elapsed)).unwrap_or_default()));
         readings.push(reading);
@@ -165,8 +175,8 @@ async fn ask_all(batch: &Batch, client: &Prometheus<'_>, now: DateTime<Utc>) -> 
 struct Plan {
     elapsed: Duration,
     windows: Vec<std::result::Result<Ids, String>>,
-    /// Of the recorded counts: bad, total, and how many there are.
-    recorded: Vec<(usize, usize, usize)>,
+    /// Whether the rules record it: the newest count.
+    recorded: Option<usize>,
     excluded: Vec<Ids>,
     fine: usize,
     coarse: usize,
@@ -201,7 +211,8 @@ impl Plan {
         };
         let fine = cover.add(counted(FINE_WINDOW, FINE));
         let coarse = cover.add(counted(elapsed, step));
-        let recorded = if slice <= RECORDED { recorded(slo, elapsed, past) } else { Vec::new() };
+        let newest = || format!("count(slo:total:increase5m{{slo={}}})", quote(&slo.name));
+        let recorded = (slice <= RECORDED).then(|| cover.add(newest()));
         let excluded = slo.excluded(period.start, now).into_iter();
         let excluded = excluded.map(|(from, to)| {
             let length = Duration::from_secs((to - from).unsigned_abs());
@@ -227,7 +238,7 @@ impl Plan {
             Ok(sum)
         });
         let doubt = [short, long, past, cover].iter().find_map(|answers| answers.doubt.clone());
-        Reading { windows, period: self.from_records(&covered, past), excluded, covered, doubt }
+        Reading { windows, period: Err(NO_SERIES.into()), excluded, covered, doubt }
     }
 
     fn covered(&self, cover: &Answers) -> std::result::Result<Duration, String> {
@@ -240,24 +251,31 @@ impl Plan {
         Ok(if fine < FINE_WINDOW.mul_f64(0.9) && coarse < FINE_WINDOW * 2 { fine.min(self.elapsed) } else { coarse })
     }
 
-    /// The period from what the rules recorded, where that goes back as far as the data.
-    fn from_records(&self, covered: &std::result::Result<Duration, String>, past: &Answers) -> Tallies {
-        let covered = covered.clone()?;
-        let whole = |(bad, total, n): &(usize, usize, usize)| {
-            let n = past.value(*n)?;
-            if n * RECORDED.as_secs_f64() < covered.as_secs_f64() * ENOUGH || covered.is_zero() {
-                return Err(NO_SERIES.to_owned());
-            }
-            Tally { bad: past.value(*bad)?, total: past.value(*total)? }.check()
-        };
-        if self.recorded.is_empty() {
-            return Err(NO_SERIES.into());
-        }
-        self.recorded.iter().map(whole).collect()
+    fn is_recorded(&self, cover: &Answers) -> bool {
+        self.recorded.is_some_and(|id| cover.value(id).is_ok())
     }
 }
 
-fn recorded(slo: &Slo, elapsed: Duration, past: &mut Batch) -> Vec<(usize, usize, usize)> {
+/// Of the recorded counts of each component: bad, total, and how many there are.
+type Recorded = Vec<(usize, usize, usize)>;
+
+/// The period from what the rules recorded, where that goes back as far as the data.
+fn from_records(recorded: &Recorded, covered: &std::result::Result<Duration, String>, sums: &Answers) -> Tallies {
+    let covered = covered.clone()?;
+    let whole = |(bad, total, n): &(usize, usize, usize)| {
+        let n = sums.value(*n)?;
+        if n * RECORDED.as_secs_f64() < covered.as_secs_f64() * ENOUGH || covered.is_zero() {
+            return Err(NO_SERIES.to_owned());
+        }
+        Tally { bad: sums.value(*bad)?, total: sums.value(*total)? }.check()
+    };
+    if recorded.is_empty() {
+        return Err(NO_SERIES.into());
+    }
+    recorded.iter().map(whole).collect()
+}
+
+fn recorded(slo: &Slo, elapsed: Duration, past: &mut Batch) -> Recorded {
     let window = to_promql(elapsed);
     let mut one = |part: &str| {
         let part = if part.is_empty() { String::new() } else { format!(",part={}", quote(part)) };

@@ -17,8 +17,8 @@ use crate::slo::observe::Observed;
 use liveops_domain::error::{Error, Result};
 use liveops_domain::metric::exposition::Sample;
 use liveops_domain::metric::scrape::STARTED;
-use liveops_domain::slo::burn::WINDOWS;
 use liveops_domain::slo::budget::{Reading, Tallies, Tally};
+use liveops_domain::slo::burn::WINDOWS;
 use liveops_domain::slo::{Method, Slo};
 use liveops_domain::status::source::{Source, SourceState};
 use liveops_domain::text::duration::to_promql;
@@ -67,7 +67,8 @@ pub async fn ask(cx: &Session, slos: &[Slo]) -> Result<Option<Observed>> {
     let began = Instant::now();
     let now = cx.clock.now();
     let names: Vec<String> = slos.iter().flat_map(|slo| &slo.parts).flat_map(|part| part.indicator.metrics()).collect();
-    let endpoints = services.iter().flat_map(|service| service.metrics.iter().map(move |endpoint| (*service, endpoint)));
+    let endpoints =
+        services.iter().flat_map(|service| service.metrics.iter().map(move |endpoint| (*service, endpoint)));
     let asked = join_all(endpoints.map(|(service, endpoint)| {
         let names = &names;
         async move {

@@ -48,8 +48,8 @@ pub(super) fn slos(report: &StatusReport, view: &View) -> Vec<Block> {
     if rest > 0 {
         let more = bad.len().saturating_sub(shown.len());
         let text = match more {
-            0 => format!("    {} more within budget", count(rest, "SLO")),
-            more => format!("    and {} more, {more} of them not within budget: liveops slo", count(rest, "SLO")),
+            0 => format!("    {} within budget", count(rest, "more SLO")),
+            more => format!("    and {}, {more} of them not within budget: liveops slo", count(rest, "more SLO")),
         };
         blocks.push(Block::Line(vec![span(text, Tone::Dim)]));
     }

@@ -10,7 +10,7 @@ use crate::metric::labels::quote;
 use crate::metric::promql::{Span, check};
 use crate::slo::Slo;
 use crate::slo::burn::{Pair, WINDOWS, pairs};
-use crate::slo::expression::{components, counts};
+use crate::slo::expression::{Component, components, counts, over, slices};
 use crate::text::duration::to_promql;
 
 pub use crate::slo::rules::inhibit::inhibition;
@@ -108,7 +108,7 @@ pub fn rules(slo: &Slo) -> Result<RuleSet, String> {
             spent.join(", ")
         ));
     }
-    let mut fast = Vec::new();
+    let mut fast = sliced(slo)?;
     for window in windows(slo) {
         fast.extend(recorded(slo, window)?);
     }
@@ -127,17 +127,41 @@ fn windows(slo: &Slo) -> impl Iterator<Item = Duration> {
     WINDOWS.into_iter().filter(move |window| *window >= slice)
 }
 
+/// The slice that ends now, where slices are counted: a window is then a sum of what was recorded, and not hundreds of
+/// evaluations at each evaluation.
+fn sliced(slo: &Slo) -> Result<Vec<GeneratedRule>, String> {
+    let slices = slices(slo)?;
+    let rule = |(part, expr): (&Component, String)| record(SLICE.into(), expr, part_labels(slo, part));
+    Ok(components(slo).iter().zip(slices).map(rule).collect())
+}
+
+const SLICE: &str = "slo:bad:slice";
+
+fn part_labels(slo: &Slo, part: &Component) -> Vec<(&'static str, String)> {
+    let mut labels = identity(slo);
+    if !part.name.is_empty() {
+        labels.push(("part", part.name.clone()));
+    }
+    labels
+}
+
 /// The counts of one window, and their ratio.
 fn recorded(slo: &Slo, window: Duration) -> Result<Vec<GeneratedRule>, String> {
     let w = to_promql(window);
-    let counts = counts(slo, Span::last(window))?;
     let parts = components(slo);
+    let counts = match slo.method.slice() {
+        None => counts(slo, Span::last(window))?,
+        Some(slice) => {
+            let series = |part: &Component| {
+                let part = if part.name.is_empty() { String::new() } else { format!(",part={}", quote(&part.name)) };
+                format!("{SLICE}{{slo={}{part}}}", quote(&slo.name))
+            };
+            parts.iter().map(|part| over(&series(part), slice, Span::last(window))).collect()
+        }
+    };
     let mut rules = Vec::new();
     for (part, counts) in parts.iter().zip(&counts) {
-        let mut labels = identity(slo);
-        if !part.name.is_empty() {
-            labels.push(("part", part.name.clone()));
-        }
+        let labels = part_labels(slo, part);
         for (side, expr) in [("bad", &counts.bad), ("total", &counts.total)] {
             rules.push(record(format!("slo:{side}:increase{w}"), expr.clone(), labels.clone()));
         }
@@ -150,7 +174,7 @@ fn recorded(slo: &Slo, window: Duration) -> Result<Vec<GeneratedRule>, String> {
         [only] if only.name.is_empty() => format!("{} / ({} > 0)", series("bad", ""), series("total", "")),
         several => {
             // Each burns its own budget; the weighted burn times the budget of the whole reads as a ratio again.
-            let term = |part: &crate::slo::expression::Component| {
+            let term = |part: &Component| {
                 let weight = part.weight * slo.objective.budget() / part.objective.budget();
                 format!("{weight} * sum({}) / sum({} > 0)", series("bad", &part.name), series("total", &part.name))
             };

@@ -1,6 +1,8 @@
 //! Tests of the rules: a known failure begins, and the alert is silent one sample before a computed second and fires
 //! at it.
 
+use std::collections::BTreeSet;
+
 use crate::metric::labels;
 use crate::metric::selector::Selector;
 use crate::slo::burn::{Pair, Tier};
@@ -23,16 +25,37 @@ pub struct Series {
 /// One test.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RuleTest {
-    pub name: String,
     /// What it proves, in words.
     pub claim: String,
+    /// What kind of failure: `page over 1h`.
+    pub kind: String,
     /// Seconds between two samples, and between two evaluations.
     pub scrape: u64,
     pub series: Vec<Series>,
+    /// The metrics that its rules read: tests of rules that share none can run at once.
+    metrics: BTreeSet<String>,
     /// The alert as a selector of `ALERTS`.
     pub alert: String,
     pub silent_at: u64,
     pub fires_at: u64,
+}
+
+/// Tests that promtool runs at once: each run evaluates all rules of the file, so that runs are what costs.
+pub fn runs(tests: &[RuleTest]) -> Vec<Vec<&RuleTest>> {
+    let mut runs: Vec<Vec<&RuleTest>> = Vec::new();
+    for test in tests {
+        let fits = |run: &&mut Vec<&RuleTest>| {
+            let beside = |other: &&RuleTest| {
+                other.kind == test.kind && other.scrape == test.scrape && other.metrics.is_disjoint(&test.metrics)
+            };
+            run.iter().all(beside)
+        };
+        match runs.iter_mut().find(fits) {
+            Some(run) => run.push(test),
+            None => runs.push(vec![test]),
+        }
+    }
+    runs
 }
 
 /// How the tests feed the rules.
@@ -50,7 +73,7 @@ pub struct Scrape {
 
 impl Default for Scrape {
     fn default() -> Self {
-        Self { every: 60, events: EVENTS, bad: [EVENTS, EVENTS / 2, EVENTS / 5], tickets: true }
+        Self { every: 120, events: EVENTS, bad: [EVENTS, EVENTS / 2, EVENTS / 5], tickets: true }
     }
 }
 
@@ -74,6 +97,14 @@ pub fn tests(slo: &Slo, set: &RuleSet, scrape: &Scrape) -> Result<Vec<RuleTest>,
     Ok(tests)
 }
 
+fn kind(pair: &Pair) -> String {
+    format!("{} over {} and {}", pair.tier.name(), to_promql(pair.long), to_promql(pair.short))
+}
+
+fn metrics(slo: &Slo) -> BTreeSet<String> {
+    slo.parts.iter().flat_map(|part| part.indicator.metrics()).collect()
+}
+
 fn alert(slo: &Slo, name: &str, pair: Option<&Pair>) -> String {
     let pair = pair.map_or_else(String::new, |pair| format!(",long={}", labels::quote(&to_promql(pair.long))));
     format!("ALERTS{{alertname=\"{name}\",alertstate=\"firing\",slo={}{pair}}}", labels::quote(&slo.name))
@@ -87,10 +118,15 @@ fn counters(slo: &Slo, pair: &Pair, scrape: &Scrape, bad: u64) -> Option<RuleTes
     if slo.method != Method::Occurrences {
         return None;
     }
-    let scene = Scene { scrape: scrape.every, events: scrape.events, bad };
+    // Tickets look at days: half of their window, which is enough for them to fire, and some minutes more.
+    let before = match pair.tier {
+        Tier::Page => pair.long.as_secs(),
+        Tier::Ticket => pair.least_history().as_secs() + 1_200,
+    };
+    let history = before.div_ceil(scrape.every);
+    let scene = Scene { scrape: scrape.every, events: scrape.events, bad, history };
     let (counting, fed) = series(&part.indicator, &scene)?;
     let after = scene.fires_after(pair, slo.objective, slo.min_bad(), counting)?;
-    let history = pair.long.as_secs() / scrape.every;
     let failing = after / scrape.every + 2;
     let series = fed.into_iter().map(|(name, before, then)| Series {
         values: format!("0+{before}x{history} {}+{then}x{}", before * history + then, failing.saturating_sub(1)),
@@ -99,9 +135,11 @@ fn counters(slo: &Slo, pair: &Pair, scrape: &Scrape, bad: u64) -> Option<RuleTes
     let begin = history * scrape.every;
     let share = bad * 100 / scrape.events.max(1);
     Some(RuleTest {
-        name: format!("{}: {} over {} and {}", slo.name, pair.tier.name(), to_promql(pair.long), to_promql(pair.short)),
+        kind: kind(pair),
+        metrics: metrics(slo),
         claim: format!(
-            "{share} % of {} events each {} s are bad from {begin} s on: the {} over {} fires {after} s later, and not a sample before",
+            "{}: {share} % of {} events each {} s are bad from {begin} s on: the {} over {} fires {after} s later, and not a sample before",
+            slo.name,
             scrape.events,
             scrape.every,
             pair.tier.name(),
@@ -169,9 +207,11 @@ fn from_records(slo: &Slo, pair: &Pair, every: u64) -> RuleTest {
     let identity = format!("slo={}{}", labels::quote(&slo.name), service.collect::<String>());
     let fires = (history + 1) * every;
     RuleTest {
-        name: format!("{}: {} over {long} and {short}", slo.name, pair.tier.name()),
+        kind: kind(pair),
+        metrics: metrics(slo),
         claim: format!(
-            "from the recorded ratios: everything fails at {fires} s, and the {} over {long} fires at once",
+            "{}: from the recorded ratios: everything fails at {fires} s, and the {} over {long} fires at once",
+            slo.name,
             pair.tier.name()
         ),
         scrape: every,
@@ -189,8 +229,9 @@ fn from_records(slo: &Slo, pair: &Pair, every: u64) -> RuleTest {
 fn nothing(slo: &Slo, every: u64) -> RuleTest {
     let hold = MISSING_FOR.as_secs().div_ceil(every) * every;
     RuleTest {
-        name: format!("{}: nothing is measured", slo.name),
-        claim: format!("without any series, {MISSING} fires after {hold} s"),
+        kind: "nothing is measured".into(),
+        metrics: BTreeSet::new(),
+        claim: format!("{}: without any series, {MISSING} fires after {hold} s", slo.name),
         scrape: every,
         series: Vec::new(),
         alert: alert(slo, MISSING, None),
@@ -211,10 +252,26 @@ mod tests {
         let found = tests(&slo, &set, &Scrape::default()).expect("tests");
         assert_eq!(found.len(), 5);
         let page = &found[0];
-        assert_eq!((page.silent_at, page.fires_at), (3_600, 3_660));
+        assert_eq!((page.silent_at, page.fires_at), (3_600, 3_720));
         assert_eq!(page.series[0].name, "r{status=\"500\"}");
-        assert_eq!(page.series[0].values, "0+0x60 6000+6000x2");
-        assert_eq!(page.series[1].values, "0+6000x60 360000+0x2");
-        assert_eq!(found[4].fires_at, 300);
+        assert_eq!(page.series[0].values, "0+0x30 6000+6000x2");
+        assert_eq!(page.series[1].values, "0+6000x30 180000+0x2");
+        assert_eq!(found[4].fires_at, 360);
+    }
+
+    #[test]
+    fn rules_that_share_no_metric_are_tested_at_once() {
+        let one = sample::slo("99.9%", "30d");
+        let mut other = crate::slo::Slo { name: "other".into(), ..one.clone() };
+        let all = |slos: [&crate::slo::Slo; 2]| -> Vec<RuleTest> {
+            let of =
+                |slo: &crate::slo::Slo| tests(slo, &rules(slo).expect("rules"), &Scrape::default()).expect("tests");
+            slos.into_iter().flat_map(of).collect()
+        };
+        // Of one metric: four failures each for itself, and one run without any series.
+        assert_eq!(runs(&all([&one, &other])).len(), 9);
+        other.parts[0].indicator =
+            Indicator::Ratio { side: Side::Bad, events: "e".into(), total: "t".into(), monotonic: true };
+        assert_eq!(runs(&all([&one, &other])).len(), 5);
     }
 }

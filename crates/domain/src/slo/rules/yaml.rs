@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::slo::rules::test::{RuleTest, Series};
+use crate::slo::rules::test::{RuleTest, Series, runs};
 use crate::slo::rules::{GeneratedRule, RuleSet};
 use crate::text::duration::to_promql;
 
@@ -86,31 +86,25 @@ pub fn test_document(rules: &str, tests: &[RuleTest], header: &str) -> String {
     let _ = writeln!(text, "rule_files:\n  - {}", scalar(rules));
     let interval = tests.first().map_or(60, |test| test.scrape);
     let _ = writeln!(text, "evaluation_interval: {interval}s\ntests:");
-    for test in tests {
-        let _ = writeln!(text, "  # {}", test.claim);
-        let _ = writeln!(text, "  - name: {}\n    interval: {}s", scalar(&test.name), test.scrape);
-        if test.series.is_empty() {
-            let _ = writeln!(text, "    input_series: []");
-        } else {
-            let _ = writeln!(text, "    input_series:");
+    for run in runs(tests) {
+        for test in &run {
+            let _ = writeln!(text, "  # {}", test.claim);
         }
-        for Series { name, values } in &test.series {
+        let (kind, scrape) = run.first().map_or(("", 60), |test| (test.kind.as_str(), test.scrape));
+        let _ = writeln!(text, "  - name: {}\n    interval: {scrape}s", scalar(kind));
+        let series: Vec<&Series> = run.iter().flat_map(|test| &test.series).collect();
+        let none = if series.is_empty() { " []" } else { "" };
+        let _ = writeln!(text, "    input_series:{none}");
+        for Series { name, values } in series {
             let _ = writeln!(text, "      - series: {}\n        values: {}", single(name), single(values));
         }
         let _ = writeln!(text, "    promql_expr_test:");
-        for (second, fires) in [(test.silent_at, false), (test.fires_at, true)] {
-            let _ = writeln!(
-                text,
-                "      - expr: {}\n        eval_time: {second}s",
-                single(&format!("count({})", test.alert))
-            );
-            match fires {
-                true => {
-                    let _ = writeln!(text, "        exp_samples:\n          - labels: '{{}}'\n            value: 1");
-                }
-                false => {
-                    let _ = writeln!(text, "        exp_samples: []");
-                }
+        for test in run {
+            for (second, fires) in [(test.silent_at, false), (test.fires_at, true)] {
+                let expr = single(&format!("count({})", test.alert));
+                let samples = if fires { "\n          - labels: '{}'\n            value: 1" } else { " []" };
+                let _ =
+                    writeln!(text, "      - expr: {expr}\n        eval_time: {second}s\n        exp_samples:{samples}");
             }
         }
     }

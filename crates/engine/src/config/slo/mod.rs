@@ -287,7 +287,9 @@ fn of_kind(kind: &str, section: &mut Section<'_>, problems: &mut Problems) -> Op
             let mut threshold = Section::open(section.get("threshold")?, section.path("threshold"), problems);
             let query = threshold.parse("query", problems, |text| promql::check(text).map(|()| text.to_owned()));
             threshold.require("query", query.is_some(), problems);
-            let metric = query.as_deref().and_then(promql::inspect).and_then(|found| found.selects);
+            // Of an expression over one metric, too: `max(queue_seconds)`.
+            let named = query.as_deref().and_then(promql::inspect).map(|found| found.metrics);
+            let metric = named.and_then(|names| <[String; 1]>::try_from(names).ok()).map(|[only]| only);
             let unit = metric.map_or(Unit::None, |name| Unit::from_metric_name(&name));
             let bad = threshold.parse("bad", problems, |text| Threshold::parse(text, &unit));
             threshold.require("bad", bad.is_some(), problems);

@@ -496,8 +496,7 @@ mod tests {
 
     const RAW: &str = "indicator: { metadata: { name: i }, spec: { ratioMetric: { rawType: success, raw: { metricSource: { type: Prometheus, spec: { query: 'sum(sum_over_time(p[{{.window}}])) / sum(count_over_time(p[{{.window}}]))' } } } } } }";
 
-    const THRESHOLD: &str =
-        "indicator: { metadata: { name: i }, spec: { thresholdMetric: { metricSource: { type: Prometheus, spec: { query: max(q) } } } } }";
+    const THRESHOLD: &str = "indicator: { metadata: { name: i }, spec: { thresholdMetric: { metricSource: { type: Prometheus, spec: { query: max(q) } } } } }";
 
     const ROLLING: &str = "timeWindow: [{ duration: 28d, isRolling: true }]";
 
@@ -523,15 +522,32 @@ mod tests {
         for text in [
             spec(&[RATIO, ROLLING, EVENTS, "objectives: [{ target: 0.995 }]"]),
             spec(&[RATIO, EVENTS, "objectives: [{ targetPercent: 99.5 }]"]),
-            spec(&[RATIO, calendar, slices, "objectives: [{ target: 0.995, timeSliceTarget: 0.95, timeSliceWindow: 1m }]"]),
+            spec(&[
+                RATIO,
+                calendar,
+                slices,
+                "objectives: [{ target: 0.995, timeSliceTarget: 0.95, timeSliceWindow: 1m }]",
+            ]),
             spec(&[RATIO, slices, "objectives: [{ target: 0.995, timeSliceTarget: 1, timeSliceWindow: 5 }]"]),
             spec(&[RATIO, "budgetingMethod: RatioTimeslices", "objectives: [{ target: 0.995, timeSliceWindow: 1m }]"]),
             spec(&[THRESHOLD, EVENTS, "objectives: [{ op: lte, value: 200, target: 0.98 }]"]),
             spec(&[RAW, EVENTS, "objectives: [{ target: 0.98 }]"]),
-            spec(&[EVENTS, &format!("objectives: [{{ displayName: Good, target: 0.9, {RATIO} }}, {{ target: 0.99, compositeWeight: 2, op: gt, value: 1, {THRESHOLD} }}]")]),
-            format!("{}---\napiVersion: openslo/v1\nkind: SLI\nmetadata: {{ name: ref }}\nspec: {{ thresholdMetric: {{ metricSource: {{ spec: {{ query: q }} }} }} }}\n---\napiVersion: openslo/v1\nkind: Service\nmetadata: {{ name: web }}\nspec: {{}}\n", spec(&["indicatorRef: ref", EVENTS, "objectives: [{ op: gt, value: 1, target: 0.9 }]"])),
-            format!("{alpha}  budgetingMethod: Occurrences\n  indicator: {{ thresholdMetric: {{ source: Prometheus, queryType: query, query: 'm{{host=\"*\"}}' }} }}\n  objectives: [{{ displayName: Good, value: 200.0, op: gt, target: 0.98 }}]\n"),
-            format!("{alpha}  budgetingMethod: Timeslices\n  objectives: [{{ displayName: Good, target: 0.995, timeSliceTarget: 0.95, timeSliceWindow: 1m, value: 1, ratioMetrics: {{ incremental: true, good: {{ source: prometheus, queryType: query, query: 'r{{s=\"2\"}}' }}, total: {{ source: prometheus, queryType: query, query: r }} }} }}]\n"),
+            spec(&[
+                EVENTS,
+                &format!(
+                    "objectives: [{{ displayName: Good, target: 0.9, {RATIO} }}, {{ target: 0.99, compositeWeight: 2, op: gt, value: 1, {THRESHOLD} }}]"
+                ),
+            ]),
+            format!(
+                "{}---\napiVersion: openslo/v1\nkind: SLI\nmetadata: {{ name: ref }}\nspec: {{ thresholdMetric: {{ metricSource: {{ spec: {{ query: q }} }} }} }}\n---\napiVersion: openslo/v1\nkind: Service\nmetadata: {{ name: web }}\nspec: {{}}\n",
+                spec(&["indicatorRef: ref", EVENTS, "objectives: [{ op: gt, value: 1, target: 0.9 }]"])
+            ),
+            format!(
+                "{alpha}  budgetingMethod: Occurrences\n  indicator: {{ thresholdMetric: {{ source: Prometheus, queryType: query, query: 'm{{host=\"*\"}}' }} }}\n  objectives: [{{ displayName: Good, value: 200.0, op: gt, target: 0.98 }}]\n"
+            ),
+            format!(
+                "{alpha}  budgetingMethod: Timeslices\n  objectives: [{{ displayName: Good, target: 0.995, timeSliceTarget: 0.95, timeSliceWindow: 1m, value: 1, ratioMetrics: {{ incremental: true, good: {{ source: prometheus, queryType: query, query: 'r{{s=\"2\"}}' }}, total: {{ source: prometheus, queryType: query, query: r }} }} }}]\n"
+            ),
         ] {
             let (slos, errors) = found(&text);
             assert!(errors.is_empty(), "{text}\n{errors:#?}");
@@ -559,17 +575,58 @@ mod tests {
             (spec(&[RATIO, EVENTS, "objectives: [{ targetPercent: 100 }]"]), "leaves no error budget"),
             (spec(&[RATIO, EVENTS, "objectives: [{ target: 0.9, targetPercent: 90 }]"]), "needs one of target"),
             (spec(&[RATIO, EVENTS, "objectives: [{ displayName: x }]"]), "needs one of target"),
-            (spec(&[RATIO, EVENTS, "objectives: [{ target: 0.9, op: lt, value: 1 }]"]), "is for a thresholdMetric alone"),
+            (
+                spec(&[RATIO, EVENTS, "objectives: [{ target: 0.9, op: lt, value: 1 }]"]),
+                "is for a thresholdMetric alone",
+            ),
             (spec(&[THRESHOLD, EVENTS, one]), "`op` is missing"),
             (spec(&[THRESHOLD, EVENTS, "objectives: [{ target: 0.9, op: less, value: 1 }]"]), "must be lte"),
-            (spec(&[RATIO, "budgetingMethod: Timeslices", "objectives: [{ target: 0.9, timeSliceWindow: 1m }]"]), "`timeSliceTarget` is missing"),
+            (
+                spec(&[RATIO, "budgetingMethod: Timeslices", "objectives: [{ target: 0.9, timeSliceWindow: 1m }]"]),
+                "`timeSliceTarget` is missing",
+            ),
             (spec(&[RATIO, "budgetingMethod: RatioTimeslices", one]), "`timeSliceWindow` is missing"),
-            (spec(&[RATIO, EVENTS, one, "timeWindow: [{ duration: 1d, isRolling: true }, { duration: 2d, isRolling: true }]"]), "must have one item"),
+            (
+                spec(&[
+                    RATIO,
+                    EVENTS,
+                    one,
+                    "timeWindow: [{ duration: 1d, isRolling: true }, { duration: 2d, isRolling: true }]",
+                ]),
+                "must have one item",
+            ),
             (spec(&[RATIO, EVENTS, one, "timeWindow: [{ duration: 1w, isRolling: false }]"]), "must be set when"),
-            (spec(&[RATIO, EVENTS, one, "timeWindow: [{ duration: 1w, isRolling: true, calendar: { startTime: 2022-01-01 12:00:00, timeZone: UTC } }]"]), "cannot be set when"),
-            (spec(&[RATIO, EVENTS, one, "timeWindow: [{ duration: 1w, calendar: { startTime: 2022-01-01, timeZone: UTC } }]"]), "is not a time such as"),
-            (spec(&[RATIO, EVENTS, one, "timeWindow: [{ duration: 1w, calendar: { startTime: 2022-01-01 12:00:00, timeZone: Mars } }]"]), "is no time zone"),
-            (spec(&[RATIO, EVENTS, one, "timeWindow: [{ duration: one week, isRolling: true }]"]), "not a duration of OpenSLO"),
+            (
+                spec(&[
+                    RATIO,
+                    EVENTS,
+                    one,
+                    "timeWindow: [{ duration: 1w, isRolling: true, calendar: { startTime: 2022-01-01 12:00:00, timeZone: UTC } }]",
+                ]),
+                "cannot be set when",
+            ),
+            (
+                spec(&[
+                    RATIO,
+                    EVENTS,
+                    one,
+                    "timeWindow: [{ duration: 1w, calendar: { startTime: 2022-01-01, timeZone: UTC } }]",
+                ]),
+                "is not a time such as",
+            ),
+            (
+                spec(&[
+                    RATIO,
+                    EVENTS,
+                    one,
+                    "timeWindow: [{ duration: 1w, calendar: { startTime: 2022-01-01 12:00:00, timeZone: Mars } }]",
+                ]),
+                "is no time zone",
+            ),
+            (
+                spec(&[RATIO, EVENTS, one, "timeWindow: [{ duration: one week, isRolling: true }]"]),
+                "not a duration of OpenSLO",
+            ),
             (spec(&[RATIO, EVENTS, one, &long]), "longer than 1050"),
             (spec(&[RATIO, EVENTS, one]).replace("name: web", "name: Web_1"), "is not a label of DNS"),
             (spec(&[RATIO, EVENTS, one]).replace("  service: web\n", ""), "`service` is missing"),
