@@ -19,13 +19,15 @@ pub(crate) struct World {
     pub(crate) short: f64,
     pub(crate) long: f64,
     pub(crate) period: f64,
+    /// Answers are of this moment, and not of the tests' own.
+    pub(crate) real: bool,
 }
 
-pub(crate) const HEALTHY: World = World { short: 100.0, long: 300.0, period: 400.0 };
+pub(crate) const HEALTHY: World = World { short: 100.0, long: 300.0, period: 400.0, real: false };
 
 /// A Prometheus that answers each of the joined expressions by what it asks for.
 pub(crate) fn prometheus(world: World) -> Stub {
-    prometheus_of(move |expression| {
+    answering(world.real, move |expression| {
         let window = if expression.contains("[30d]") {
             world.period
         } else if ["[5m]", "[30m]", "[1h]", "[2h]"].iter().any(|window| expression.contains(window)) {
@@ -43,6 +45,10 @@ pub(crate) fn prometheus(world: World) -> Stub {
 }
 
 pub(crate) fn prometheus_of(value: impl Fn(&str) -> Option<f64> + Send + Sync + 'static) -> Stub {
+    answering(false, value)
+}
+
+fn answering(real: bool, value: impl Fn(&str) -> Option<f64> + Send + Sync + 'static) -> Stub {
     let one = Regex::new(r#"label_replace\((.*), "liveops_id", "(\d+)", "", ""\)"#).unwrap();
     let answer = move |request: &Request| {
         let query = request.param("query").unwrap_or_default();
@@ -51,7 +57,7 @@ pub(crate) fn prometheus_of(value: impl Fn(&str) -> Option<f64> + Send + Sync + 
             if let Some(found) = one.captures(line)
                 && let Some(value) = value(&found[1])
             {
-                let at = at(NOW);
+                let at = if real { chrono::Utc::now().timestamp() } else { at(NOW) };
                 series.push(json!({ "metric": { "liveops_id": &found[2] }, "value": [at, value.to_string()] }));
             }
         }
@@ -111,7 +117,10 @@ fn a_budget_that_burns_pages_and_says_when_it_is_gone() {
 fn what_is_not_known_is_never_ok() {
     let nothing = prometheus_of(|_| None);
     let nan = prometheus_of(|_| Some(f64::NAN));
-    let impossible = prometheus_of(|expression| Some(if expression.contains("status") { 90.0 } else { 10.0 }));
+    let impossible = prometheus_of(|expression| match expression {
+        _ if expression.contains("slo:") => None,
+        _ => Some(if expression.contains("status") { 90.0 } else { 10.0 }),
+    });
     let partial = Stub::new().on_fn("POST", "/api/v1/query", |_| {
         Answer::json(json!({ "status": "success", "warnings": ["a store is down"],
             "data": { "resultType": "vector", "result": [] } }))
@@ -119,7 +128,9 @@ fn what_is_not_known_is_never_ok() {
     let refused = Stub::new().on("POST", "/api/v1/query", {
         Answer::json(json!({ "status": "error", "errorType": "execution", "error": "query processing would load too many samples" })).status(422)
     });
-    let idle = prometheus_of(|expression| Some(if expression.contains("count_over") { 721.0 } else { 0.0 }));
+    let idle = prometheus_of(|expression| {
+        (!expression.contains("slo:")).then(|| if expression.contains("count_over") { 721.0 } else { 0.0 })
+    });
     for (name, stub, why) in [
         ("no series", nothing, "no data of r"),
         ("NaN", nan, "not numbers"),

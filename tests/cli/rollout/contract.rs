@@ -58,16 +58,17 @@ fn the_objectives_of_the_service_are_a_gate_and_what_is_not_known_does_not_pass(
     let slos =
         "slos: [{ name: api, service: game, objective: 99.9%, ratio: { bad: 'r{status=~\"5..\"}', total: r } }]\n";
     world.env.write("liveops.yaml", format!("{}{slos}", world.env.read("liveops.yaml")));
+    let healthy = Numbers { real: true, ..HEALTHY };
     for (stub, want) in [
-        (prometheus(Numbers { period: 1_500.0, ..HEALTHY }), "api: the error budget is spent"),
-        (prometheus(Numbers { short: 20_000.0, long: 7_000.0, ..HEALTHY }), "api: burns 20.0"),
+        (prometheus(Numbers { period: 1_500.0, ..healthy }), "api: the error budget is spent"),
+        (prometheus(Numbers { short: 20_000.0, long: 7_000.0, ..healthy }), "api: burns 20.0"),
         (prometheus_of(|_| None), "api: no data of r"),
     ] {
         let refused = world.start(&["--prometheus", &stub.url()]).expect_code(1);
         assert!(refused.stdout.contains(want), "{want}: {}", refused.stdout);
         assert!(world.weights().is_empty(), "nothing was written");
     }
-    let healthy = prometheus(HEALTHY);
+    let healthy = prometheus(healthy);
     let planned = world.start(&["--prometheus", &healthy.url(), "--dry-run"]).expect_code(0);
     assert!(!planned.stdout.contains("error budget is spent"), "{}", planned.stdout);
 }
