@@ -104,6 +104,8 @@ impl Prometheus {
                     format!("--config.file={folder}/prometheus.yml"),
                     format!("--storage.tsdb.path={folder}/data"),
                     format!("--web.listen-address=127.0.0.1:{port}"),
+                    // What a test remembers may be months old.
+                    "--storage.tsdb.retention.time=1y".to_owned(),
                     "--web.enable-lifecycle".to_owned(),
                     "--log.level=warn".to_owned(),
                 ]

@@ -116,7 +116,7 @@ pub(super) async fn run(args: CheckArgs, cx: &Context) -> Result<Exit> {
 }
 
 fn blocks(gate: &Gate, view: &View) -> Vec<Block> {
-    let mut table = Table::new(["", "SLO", "", "budget left", ""]).right(&[3]).fixed(&[0, 2, 3]);
+    let mut table = Table::new(["", "SLO", "", "budget left", ""]).right(&[3]).fixed(&[0, 1, 2, 3]);
     for one in &gate.checked {
         let (word, tone) = match one.outcome {
             Outcome::Pass => ("passes", Tone::Good),

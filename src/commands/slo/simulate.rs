@@ -191,17 +191,9 @@ impl Report for SimulateReport {
 
 impl SimulateReport {
     fn table(&self) -> Table {
-        let mut table = Table::new([
-            "SLO",
-            "rules",
-            "data",
-            "pages",
-            "tickets",
-            "for incidents",
-            "without one",
-            "incidents unpaged",
-        ])
-        .right(&[2, 3, 4, 5, 6, 7]);
+        let mut table = Table::new(["SLO", "rules", "data", "pages", "tickets", "matched", "unmatched", "missed"])
+            .right(&[2, 3, 4, 5, 6, 7])
+            .fixed(&[0, 2, 3, 4, 5, 6, 7]);
         for one in &self.simulation.slos {
             let data = match &one.covered {
                 Ok(share) => format!("{:.0} %", share * 100.0),

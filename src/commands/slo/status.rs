@@ -99,6 +99,7 @@ impl SloReport {
         let worst =
             |level: Level| -> Vec<&SloStatus> { self.slos.iter().filter(|one| one.budget.level == level).collect() };
         let mut parts = Vec::new();
+        let only_unknown = verdict(&self.slos) == Verdict::Unknown;
         for (level, what) in [(Level::Critical, ""), (Level::Unknown, "unknown: "), (Level::Warn, "")] {
             let all = worst(level);
             if all.is_empty() {
@@ -106,6 +107,8 @@ impl SloReport {
             }
             let named: Vec<String> = all.iter().take(3).map(|one| word(one)).collect();
             let more = if all.len() > 3 { format!(" and {} more", all.len() - 3) } else { String::new() };
+            // The verdict says it already.
+            let what = if only_unknown { "" } else { what };
             parts.push(format!("{what}{}{more}", named.join(" · ")));
         }
         match parts.is_empty() {

@@ -49,21 +49,27 @@ pub(super) fn number(value: f64) -> String {
 
 /// A row an objective.
 pub(super) fn table(slos: &[SloStatus], view: &View) -> Block {
-    let shown: Vec<usize> = if view.width >= WIDE { (0..WINDOWS.len()).collect() } else { NARROW.to_vec() };
-    let mut columns = vec!["".to_owned(), "SLO".into(), "objective".into(), "attained".into(), "budget left".into()];
+    let wide = view.width >= WIDE;
+    let shown: Vec<usize> = if wide { (0..WINDOWS.len()).collect() } else { NARROW.to_vec() };
+    let mut columns = vec![String::new(), "SLO".into()];
+    if wide {
+        columns.push("objective".into());
+    }
+    columns.extend(["attained".to_owned(), "budget left".into()]);
     columns.extend(shown.iter().map(|index| to_promql(WINDOWS[*index])));
     let right: Vec<usize> = (2..columns.len()).collect();
-    let fixed: Vec<usize> = (0..columns.len()).filter(|index| *index != 1).collect();
+    let fixed: Vec<usize> = (0..columns.len()).collect();
     let mut table = Table { columns, right, fixed, ..Table::default() };
     for one in slos {
         let tone = tone::level(one.budget.level);
-        let mut row = vec![
-            tone::mark(tone, view),
-            plain(&one.slo.name),
-            span(one.slo.objective.to_string(), Tone::Dim),
+        let mut row = vec![tone::mark(tone, view), plain(&one.slo.name)];
+        if wide {
+            row.push(span(one.slo.objective.to_string(), Tone::Dim));
+        }
+        row.extend([
             plain(share(&one.budget.attained)),
             span(budget(&one.budget.remaining), if one.budget.level == Level::Ok { Tone::Strong } else { tone }),
-        ];
+        ]);
         row.extend(shown.iter().map(|index| burn(one, *index, view)));
         table.row(row);
     }

@@ -69,7 +69,7 @@ pub fn spent(components: &[Component], tallies: &Tallies) -> Result<f64, String>
 }
 
 /// Why a share is not known of a stretch without events.
-pub const NO_TRAFFIC: &str = "no traffic";
+const NO_TRAFFIC: &str = "no traffic";
 
 /// Everything that was read of one objective.
 #[derive(Debug, Clone, PartialEq)]

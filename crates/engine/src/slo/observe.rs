@@ -310,7 +310,7 @@ fn tallies(slo: &Slo, ids: &Ids, answers: &Answers) -> Tallies {
 const NO_BAD: &str = "no series for the bad events";
 
 fn missing(slo: &Slo) -> String {
-    let names: Vec<String> = slo.parts.iter().flat_map(|part| part.indicator.metrics()).take(3).collect();
+    let names: Vec<String> = slo.parts.iter().filter_map(|part| part.indicator.metrics().into_iter().next()).collect();
     format!("no data of {}", names.join(", "))
 }
 
