@@ -8,6 +8,7 @@ mod ages;
 mod alerts;
 mod direct_scrape;
 mod doctor;
+mod evidence;
 mod flag_crash;
 mod flag_notices;
 mod flag_readers;

@@ -14,6 +14,11 @@ impl Clock {
         Self { fixed }
     }
 
+    /// Does it stand still?
+    pub fn is_fixed(&self) -> bool {
+        self.fixed.is_some()
+    }
+
     /// Now.
     #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     pub fn now(&self) -> DateTime<Utc> {

@@ -6,6 +6,7 @@ mod hang;
 mod past;
 mod people;
 mod regions;
+mod rivals;
 mod takeover;
 mod whole;
 mod world;

@@ -61,8 +61,8 @@ fn killed_after(stage: &Stage, image: &str, k: u32) -> bool {
 const MOST: u32 = 100;
 
 /// Killed after each of these calls, and gone on with.
-fn goes_on(calls: impl Iterator<Item = u32>) {
-    let stage = stage(KINDS[0].1);
+fn goes_on(traffic: &str, calls: impl Iterator<Item = u32>) {
+    let stage = stage(traffic);
     let before = stage.essences();
     let spec = before.len() - 1;
     for k in calls {
@@ -88,19 +88,30 @@ fn goes_on(calls: impl Iterator<Item = u32>) {
 
 #[test]
 fn after_a_kill_behind_any_odd_call_anybody_goes_on_to_the_end() {
-    goes_on((1..).step_by(2));
+    goes_on(KINDS[0].1, (1..).step_by(2));
 }
 
 #[test]
 fn after_a_kill_behind_any_even_call_anybody_goes_on_to_the_end() {
-    goes_on((2..).step_by(2));
+    goes_on(KINDS[0].1, (2..).step_by(2));
+}
+
+/// Replicas of pods are written in other calls than the weights of routes.
+#[test]
+fn after_a_kill_behind_any_odd_call_a_split_by_replicas_goes_on_to_the_end() {
+    goes_on(KINDS[3].1, (1..).step_by(2));
 }
 
 #[test]
-fn after_a_kill_behind_any_call_an_abort_restores_the_start() {
-    let stage = stage(KINDS[0].1);
+fn after_a_kill_behind_any_even_call_a_split_by_replicas_goes_on_to_the_end() {
+    goes_on(KINDS[3].1, (2..).step_by(2));
+}
+
+/// Killed after each of these calls, and taken back.
+fn goes_back(traffic: &str, calls: impl Iterator<Item = u32>) {
+    let stage = stage(traffic);
     let before = stage.essences();
-    for k in 1.. {
+    for k in calls {
         let killed = killed_after(&stage, NEW, k);
         if stage.phase().0 == "succeeded" {
             // From here on there is nothing to abort.
@@ -113,6 +124,26 @@ fn after_a_kill_behind_any_call_an_abort_restores_the_start() {
         assert_eq!(stage.essences(), before, "call {k}");
         assert!(["", "rolled_back"].contains(&&*stage.phase().0), "call {k}");
     }
+}
+
+#[test]
+fn after_a_kill_behind_any_call_an_abort_restores_the_start() {
+    goes_back(KINDS[0].1, 1..);
+}
+
+#[test]
+fn after_a_kill_behind_any_call_an_abort_restores_a_virtual_service() {
+    goes_back(KINDS[1].1, 1..);
+}
+
+#[test]
+fn after_a_kill_behind_any_call_an_abort_restores_an_ingress() {
+    goes_back(KINDS[2].1, 1..);
+}
+
+#[test]
+fn after_a_kill_behind_any_call_an_abort_restores_a_split_by_replicas() {
+    goes_back(KINDS[3].1, 1..);
 }
 
 #[test]

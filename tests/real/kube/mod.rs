@@ -10,6 +10,7 @@ mod gates;
 mod levers;
 mod reads;
 mod regions;
+mod releases;
 mod rollout;
 mod scale;
 mod stage;

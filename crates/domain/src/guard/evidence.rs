@@ -6,6 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use crate::guard::verdict::Outcome;
+use crate::metric::histogram;
 use crate::metric::kpi::{Kpi, KpiKind};
 use crate::metric::labels::Labels;
 use crate::metric::number;
@@ -73,24 +74,26 @@ pub struct Queries {
 }
 
 impl Queries {
-    /// For a metric of the version with these labels, over a window that ends now.
-    pub fn new(metric: &Kpi, track: &Labels, window: Duration) -> Result<Self, Fault> {
+    /// For a metric of the version with these labels, over a window that ends now. `is_new`: its series may be born in the
+    /// window, and what they begin with counts.
+    pub fn new(metric: &Kpi, track: &Labels, window: Duration, is_new: bool) -> Result<Self, Fault> {
         let window = duration::to_promql(window.max(Duration::from_secs(1)));
         let fresh = |selector: &str| Some(format!("max(timestamp({selector}))"));
         Ok(match &metric.kind {
             KpiKind::Ratio { of, to, .. } => {
                 let (part, whole) = (of.narrowed(track), to.narrowed(track));
                 Self {
-                    part: format!("sum(increase({part}[{window}]))"),
-                    whole: Some(format!("sum(increase({whole}[{window}]))")),
+                    part: format!("sum({})", growth(&part.show(), &to.show(), &window, is_new)),
+                    whole: Some(format!("sum({})", growth(&whole.show(), &to.show(), &window, is_new))),
                     fresh: fresh(&whole.show()),
                     same_metric: of.name() == to.name(),
                 }
             }
             KpiKind::Quantile { histogram, .. } => {
-                let buckets = histogram.with_suffix("_bucket").narrowed(track);
+                let all = histogram.with_suffix("_bucket");
+                let buckets = all.narrowed(track);
                 Self {
-                    part: format!("sum by (le) (increase({buckets}[{window}]))"),
+                    part: format!("sum by (le) ({})", growth(&buckets.show(), &all.show(), &window, is_new)),
                     whole: None,
                     fresh: fresh(&buckets.show()),
                     same_metric: false,
@@ -157,10 +160,25 @@ impl Queries {
                 };
                 Ok(Measurement::Ratio { part, whole })
             }
-            (KpiKind::Quantile { .. }, _) => buckets(part).map(Measurement::Buckets),
+            (KpiKind::Quantile { .. }, _) => buckets(part),
             _ => one(part)?.map(Measurement::Value).ok_or(Fault::NoSeries),
         }
     }
+}
+
+/// By how much each series of the selector grew in the window. `increase` begins with the first sample that it sees, so
+/// it does not count what a series is born with, and nothing of one that lives for a single scrape: a pod that fails from
+/// its first request on. What had no sample at the window's beginning has grown from nothing; unless none of the metric had
+/// (`all`), for then it was Prometheus that did not look.
+fn growth(selector: &str, all: &str, window: &str, is_new: bool) -> String {
+    let grown = format!("increase({selector}[{window}])");
+    if !is_new {
+        return grown;
+    }
+    let born = format!(
+        "((last_over_time({selector}[{window}]) unless {selector} offset {window}) and on() count({all} offset {window}))"
+    );
+    format!("({grown} > {born}) or {born} or {grown}")
 }
 
 fn series(queried: &Queried) -> Result<&[Series], Fault> {
@@ -199,7 +217,7 @@ fn one(queried: &Queried) -> Result<Option<f64>, Fault> {
     }
 }
 
-fn buckets(queried: &Queried) -> Result<Vec<(f64, f64)>, Fault> {
+fn buckets(queried: &Queried) -> Result<Measurement, Fault> {
     let all = series(queried)?;
     if all.is_empty() {
         return Err(Fault::NoSeries);
@@ -210,17 +228,17 @@ fn buckets(queried: &Queried) -> Result<Vec<(f64, f64)>, Fault> {
         let bound = bound.ok_or_else(|| Fault::Failed { reason: "a bucket without a bound `le`".into() })?;
         buckets.push((bound, value(series)?));
     }
-    buckets.sort_by(|a, b| a.0.total_cmp(&b.0));
-    if let Some(pair) = buckets.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-        let count = buckets.iter().filter(|(le, _)| *le == pair[0].0).count();
-        return Err(Fault::Several { count });
-    }
-    if buckets.last().is_none_or(|(le, _)| le.is_finite()) {
+    counted(&buckets)
+}
+
+/// Cumulative counts by bound, once each, and up to all requests.
+pub(super) fn counted(buckets: &[(f64, f64)]) -> Result<Measurement, Fault> {
+    if !histogram::has_infinity_bucket(buckets) {
         return Err(Fault::Failed {
             reason: "no bucket with the bound `+Inf`, so nothing says how many requests there were".into(),
         });
     }
-    Ok(buckets)
+    Ok(Measurement::Buckets(histogram::prepare(buckets)))
 }
 
 #[cfg(test)]
@@ -272,7 +290,8 @@ mod tests {
     #[test]
     fn labels_are_added_to_each_selector() {
         let minute = Duration::from_secs(60);
-        let queries = Queries::new(&ratio("http_requests_total{status=~\"5..\"}"), &canary(), minute).expect("sound");
+        let queries =
+            Queries::new(&ratio("http_requests_total{status=~\"5..\"}"), &canary(), minute, false).expect("sound");
         assert_eq!(
             queries.all(),
             [
@@ -282,14 +301,14 @@ mod tests {
             ]
         );
         let free = metric(KpiKind::PromQl("sum(rate(a[5m])) / sum(rate(b{x=\"1\"}[5m]))".into()));
-        let queries = Queries::new(&free, &canary(), minute).expect("sound");
+        let queries = Queries::new(&free, &canary(), minute, true).expect("sound");
         assert!(queries.part.matches("track=\"canary\"").count() == 2, "{}", queries.part);
     }
 
     #[test]
     fn every_kind_of_answer_has_its_class() {
         let metric = ratio("http_requests_total{status=~\"5..\"}");
-        let queries = Queries::new(&metric, &canary(), Duration::from_secs(60)).expect("sound");
+        let queries = Queries::new(&metric, &canary(), Duration::from_secs(60), true).expect("sound");
         let oldest = Duration::from_secs(30);
         let fresh = vector(&[("", 95.0)]);
         let read =
@@ -312,7 +331,7 @@ mod tests {
         );
         // Another metric that is not there may be a misspelling.
         let other = ratio("http_errors_total");
-        let queries = Queries::new(&other, &canary(), Duration::from_secs(60)).expect("sound");
+        let queries = Queries::new(&other, &canary(), Duration::from_secs(60), true).expect("sound");
         assert_eq!(
             queries.read(&other, &none, Some(&whole), None, at(100), oldest),
             Err(Fault::NoPart { whole: 200.0 })
@@ -321,8 +340,15 @@ mod tests {
 
     #[test]
     fn buckets_are_whole_or_nothing() {
-        assert_eq!(buckets(&vector(&[("+Inf", 10.0), ("0.1", 8.0)])), Ok(vec![(0.1, 8.0), (f64::INFINITY, 10.0)]));
-        assert!(matches!(buckets(&vector(&[("0.1", 8.0)])), Err(Fault::Failed { .. })));
-        assert_eq!(buckets(&vector(&[("0.1", 8.0), ("0.1", 9.0), ("+Inf", 9.0)])), Err(Fault::Several { count: 2 }));
+        let read = |values: &[(&str, f64)]| buckets(&vector(values));
+        let these = |values: &[(f64, f64)]| Ok(Measurement::Buckets(values.to_vec()));
+        let all = f64::INFINITY;
+        assert_eq!(read(&[("+Inf", 10.0), ("0.1", 8.0)]), these(&[(0.1, 8.0), (all, 10.0)]));
+        assert!(matches!(read(&[("0.1", 8.0)]), Err(Fault::Failed { .. })));
+        // Two clients write one bound in two ways.
+        assert_eq!(
+            read(&[("1", 8.0), ("1.0", 3.0), ("+Inf", 20.0), ("0.10", 5.0)]),
+            these(&[(0.1, 5.0), (1.0, 11.0), (all, 20.0)])
+        );
     }
 }

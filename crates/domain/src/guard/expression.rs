@@ -4,7 +4,7 @@
 use std::fmt;
 
 use crate::alert::matcher::Matcher;
-use crate::metric::kpi::Kpi;
+use crate::metric::kpi::{Kpi, KpiKind};
 use crate::metric::threshold::{Comparison, Threshold};
 use crate::text::suggest::nearest;
 
@@ -193,6 +193,17 @@ impl UnboundCondition {
                 },
             },
         };
+        if let (KpiKind::Ratio { .. }, Limit::Fixed(limit)) = (&metric.kind, limit) {
+            let never =
+                (limit <= 0.0 && self.op == Comparison::Below) || (limit >= 1.0 && self.op == Comparison::Above);
+            let always =
+                (limit <= 0.0 && self.op == Comparison::AtLeast) || (limit >= 1.0 && self.op == Comparison::AtMost);
+            if never || always || !(0.0..=1.0).contains(&limit) {
+                let word = if never { "never" } else { "always" };
+                let message = format!("`{}` is a share, 0% to 100%, so this {word} holds", self.metric);
+                return Err(fail(text, self.at.min(text.len()), message));
+            }
+        }
         Ok(Bound { text: text.clone(), metric: metric.clone(), op: self.op, limit })
     }
 }
@@ -275,7 +286,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::metric::kpi::KpiKind;
     use crate::metric::quantity::Unit;
     use crate::metric::selector::Selector;
 
@@ -331,6 +341,10 @@ mod tests {
             ("error_rate < baseline * x", "column 25: after `baseline *`"),
             ("error_rate < 5ms", "column 14: `5ms`: `ms` does not fit a ratio"),
             ("error_rat < 5%", "did you mean `error_rate`?"),
+            ("error_rate < 0%", "column 14: `error_rate` is a share, 0% to 100%, so this never holds"),
+            ("error_rate > 100%", "never holds"),
+            ("error_rate <= 100%", "always holds"),
+            ("error_rate >= 0%", "always holds"),
             ("alert", "column 6: after `alert` comes its name"),
             ("alert A critical", "column 9: `critical` is no matcher"),
         ] {

@@ -1,13 +1,15 @@
-//! From evidence to a verdict. A failure needs 99 % confidence; a pass needs the samples that the policy asks for and a
-//! value on the good side; everything between is no evidence (research: Verdict rules, Statistics).
+//! From evidence to a verdict. A failure needs proof, as sure as the requirements say; a pass needs the samples that the
+//! policy asks for and a value on the good side; everything between is no evidence.
 
+mod quantile;
+mod share;
 #[cfg(test)]
 mod tests;
 
 use crate::guard::evidence::{Fault, Measurement};
 use crate::guard::expression::{Bound, Limit};
 use crate::guard::no_data::OnNoData;
-use crate::guard::statistics::{CONFIDENCE, Counts, SIGNIFICANCE, binomial_tail, chance_of_luck, wilson};
+use crate::guard::statistics::Counts;
 use crate::guard::verdict::{Blame, Outcome, Role, Verdict};
 use crate::metric::histogram;
 use crate::metric::kpi::KpiKind;
@@ -22,8 +24,45 @@ const FEWEST: f64 = 10.0;
 pub struct Evidence<'a> {
     pub canary: &'a Result<Measurement, Fault>,
     pub stable: &'a Result<Measurement, Fault>,
-    /// Stable's value at the last good step, where it has too little traffic now.
-    pub before: Option<f64>,
+    /// What stable showed at the last good step, where it has too little traffic now.
+    pub before: Option<Baseline>,
+}
+
+/// What stable showed of a metric.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(from = "StoredBaseline")]
+pub struct Baseline {
+    pub value: f64,
+    /// Of so many samples; none for values that have no count.
+    pub n: Option<f64>,
+}
+
+/// Older states have the value alone.
+#[derive(serde::Deserialize)]
+#[serde(untagged)]
+enum StoredBaseline {
+    Value(f64),
+    Counted { value: f64, n: Option<f64> },
+}
+
+impl From<StoredBaseline> for Baseline {
+    fn from(stored: StoredBaseline) -> Self {
+        match stored {
+            StoredBaseline::Value(value) => Self { value, n: None },
+            StoredBaseline::Counted { value, n } => Self { value, n },
+        }
+    }
+}
+
+/// What the buckets of this histogram leave open of a condition on its quantile, and which buckets would decide; none where
+/// they tell.
+pub fn left_open(condition: &Bound, stable: &Measurement) -> Option<String> {
+    match (&condition.metric.kind, stable) {
+        (KpiKind::Quantile { q, .. }, Measurement::Buckets(buckets)) => {
+            quantile::left_open(condition, buckets, 1.0 - q)
+        }
+        _ => None,
+    }
 }
 
 /// What the policy asks of evidence.
@@ -31,6 +70,8 @@ pub struct Evidence<'a> {
 pub struct Requirements {
     /// Requests that a verdict needs.
     pub min_samples: u64,
+    /// How seldom luck alone may fail a condition at one look.
+    pub significance: f64,
     /// What it means that there is no data.
     pub on_no_data: OnNoData,
     /// Data have had the time to be there.
@@ -39,7 +80,7 @@ pub struct Requirements {
 
 /// What the condition comes to; `blank` has its text, role and time, and gets the rest.
 pub fn judge(condition: &Bound, evidence: Evidence<'_>, demand: Requirements, blank: Verdict) -> Verdict {
-    let Requirements { min_samples, on_no_data, due } = demand;
+    let Requirements { min_samples, on_no_data, due, significance } = demand;
     let mut verdict = Verdict { unit: condition.metric.unit.name().to_owned(), ..blank };
     let filled = [evidence.canary, evidence.stable].map(|seen| on_no_data.filled(seen));
     let canary = match (evidence.canary, &filled[0]) {
@@ -61,14 +102,14 @@ pub fn judge(condition: &Bound, evidence: Evidence<'_>, demand: Requirements, bl
     verdict.n = count(canary);
     verdict.stable = stable.map(|seen| point(seen, q)).filter(|value| value.is_finite());
     verdict.stable_n = stable.and_then(count);
-    let threshold = match condition.limit {
-        Limit::Fixed(value) => value,
+    let (threshold, baseline, is_baseline_current) = match condition.limit {
+        Limit::Fixed(value) => (value, None, false),
         Limit::Baseline { times, plus } => {
             // A baseline of few requests is luck, and none is no reason to let go.
             let enough = verdict.stable_n.is_none_or(|n| n >= min_samples as f64);
-            let now = verdict.stable.filter(|_| enough);
+            let now = verdict.stable.filter(|_| enough).map(|value| Baseline { value, n: verdict.stable_n });
             match (now.or(evidence.before), evidence.stable) {
-                (Some(value), _) => value * times + plus,
+                (Some(baseline), _) => (baseline.value * times + plus, Some(baseline), now.is_some()),
                 (_, Err(fault)) => {
                     return Verdict {
                         outcome: fault.outcome(),
@@ -90,18 +131,20 @@ pub fn judge(condition: &Bound, evidence: Evidence<'_>, demand: Requirements, bl
     verdict.threshold = Some(threshold);
     let ask = Criterion {
         threshold,
-        bad_above: is_bad_above(condition.op, verdict.role),
+        limit: condition.limit,
+        baseline,
+        is_baseline_current,
+        op: condition.op,
+        role: verdict.role,
         min_samples: min_samples as f64,
+        significance,
         unit: &condition.metric.unit,
     };
     match canary {
-        Measurement::Ratio { part, whole } => {
-            let counts = Counts { bad: *part, all: *whole };
-            ratio(counts, stable, &ask, verdict)
-        }
-        Measurement::Buckets(buckets) => latency(buckets, stable, 1.0 - q, &ask, verdict),
+        Measurement::Ratio { part, whole } => share::judge(Counts { bad: *part, all: *whole }, stable, &ask, verdict),
+        Measurement::Buckets(buckets) => quantile::judge(buckets, stable, 1.0 - q, &ask, verdict),
         Measurement::Value(value) => {
-            let breached = if ask.bad_above { *value > threshold } else { *value < threshold };
+            let breached = ask.is_bad(*value);
             let side = if breached { "on the bad side of" } else { "within" };
             verdict.reason = format!("{} is {side} {}", ask.unit.show(*value), ask.unit.show(threshold));
             verdict.outcome = if breached { Outcome::Fail } else { Outcome::Pass };
@@ -110,17 +153,44 @@ pub fn judge(condition: &Bound, evidence: Evidence<'_>, demand: Requirements, bl
     }
 }
 
+/// What is asked of one metric.
 struct Criterion<'a> {
     threshold: f64,
-    bad_above: bool,
+    limit: Limit,
+    /// What the threshold was computed from, where it is a baseline.
+    baseline: Option<Baseline>,
+    /// It is what stable shows now.
+    is_baseline_current: bool,
+    op: Comparison,
+    role: Role,
     min_samples: f64,
+    significance: f64,
     unit: &'a Unit,
 }
 
-/// Is more worse? A success condition says what is good, a rollback condition what is bad.
-fn is_bad_above(op: Comparison, role: Role) -> bool {
-    let above = matches!(op, Comparison::Above | Comparison::AtLeast);
-    above == (role == Role::Rollback)
+impl Criterion<'_> {
+    /// Is more worse? A success condition says what is good, a rollback condition what is bad.
+    fn is_bad_above(&self) -> bool {
+        let above = matches!(self.op, Comparison::Above | Comparison::AtLeast);
+        above == (self.role == Role::Rollback)
+    }
+
+    /// Is this value, were it the true one, on the bad side?
+    fn is_bad(&self, value: f64) -> bool {
+        let holds = match self.op {
+            Comparison::Above => value > self.threshold,
+            Comparison::AtLeast => value >= self.threshold,
+            Comparison::Below => value < self.threshold,
+            Comparison::AtMost => value <= self.threshold,
+            Comparison::Equal => value == self.threshold,
+            Comparison::NotEqual => value != self.threshold,
+        };
+        holds == (self.role == Role::Rollback)
+    }
+
+    fn lacks_samples(&self, n: f64) -> Option<String> {
+        (n < self.min_samples).then(|| format!("{n:.0} of {:.0} samples", self.min_samples))
+    }
 }
 
 fn point(seen: &Measurement, q: f64) -> f64 {
@@ -139,125 +209,11 @@ fn count(seen: &Measurement) -> Option<f64> {
     }
 }
 
-fn ratio(counts: Counts, stable: Option<&Measurement>, ask: &Criterion<'_>, mut verdict: Verdict) -> Verdict {
-    let n = counts.all.round();
-    if n < FEWEST {
-        verdict.outcome = Outcome::NoEvidence;
-        verdict.reason = format!("{n:.0} requests show nothing yet");
-        return verdict;
-    }
-    let (low, high) = wilson(counts.bad, counts.all, CONFIDENCE);
-    let bound = if ask.bad_above { low } else { high };
-    verdict.bound = Some(bound);
-    let is_bad = |value: f64| {
-        if ask.bad_above { value > ask.threshold } else { value < ask.threshold }
-    };
-    let shown = |value: f64| ask.unit.show(value);
-    let (bad, share) = (counts.bad.round(), counts.share());
-    if is_bad(bound) {
-        verdict.outcome = Outcome::Fail;
-        let word = if ask.bad_above { "at least" } else { "at most" };
-        verdict.reason = format!("{bad:.0} of {n:.0}: {word} {} with 99% confidence", shown(bound));
-        if let Some(Measurement::Ratio { part, whole }) = stable {
-            let stable = Counts { bad: *part, all: *whole };
-            // For a share that should be high, the others are the bad ones.
-            let turned = |counts: Counts| Counts {
-                bad: if ask.bad_above { counts.bad } else { counts.all - counts.bad },
-                ..counts
-            };
-            let stable_is_bad = stable.all >= FEWEST && is_bad(stable.share());
-            let luck = chance_of_luck(turned(counts), turned(stable));
-            blame(&mut verdict, luck, stable_is_bad, &shown(stable.share()));
-        } else {
-            verdict.blame = Some(Blame::Unclear);
-        }
-    } else if verdict.role == Role::Rollback {
-        verdict.outcome = Outcome::Pass;
-        verdict.reason = format!("{bad:.0} of {n:.0}");
-    } else if n < ask.min_samples {
-        verdict.outcome = Outcome::NoEvidence;
-        verdict.reason = format!("{n:.0} of {:.0} samples", ask.min_samples);
-    } else if is_bad(share) || share == ask.threshold {
-        verdict.outcome = Outcome::NoEvidence;
-        verdict.reason =
-            format!("{} is not on the good side of {}, and may be luck", shown(share), shown(ask.threshold));
-    } else {
-        verdict.outcome = Outcome::Pass;
-        verdict.reason = format!("{bad:.0} of {n:.0}");
-    }
-    verdict
-}
-
-/// Two quantiles are too noisy to compare. The requests above the threshold (rounded up to a bucket's bound) are
-/// counted instead: if the quantile is kept, no more than `tail` of them are.
-fn latency(
-    buckets: &[(f64, f64)],
-    stable: Option<&Measurement>,
-    tail: f64,
-    ask: &Criterion<'_>,
-    mut verdict: Verdict,
-) -> Verdict {
-    let n = count(&Measurement::Buckets(buckets.to_vec())).unwrap_or(0.0);
-    let wanted = ask.threshold * (1.0 - 1e-9);
-    let Some((limit, _)) = buckets.iter().find(|(le, _)| le.is_finite() && *le >= wanted) else {
-        let highest = buckets.iter().rev().find(|(le, _)| le.is_finite());
-        verdict.outcome = Outcome::Error;
-        verdict.reason = match highest {
-            Some((le, _)) => format!(
-                "the highest bucket ends at {}, below {}: the histogram cannot tell",
-                ask.unit.show(*le),
-                ask.unit.show(ask.threshold)
-            ),
-            None => "the histogram has no finite bucket".into(),
-        };
-        return verdict;
-    };
-    let above = |buckets: &[(f64, f64)]| {
-        let all = buckets.last().map_or(0.0, |(_, count)| *count);
-        let within = buckets.iter().find(|(le, _)| le == limit);
-        Counts { bad: (all - within.map_or(all, |(_, count)| *count)).max(0.0), all }
-    };
-    let counts = above(buckets);
-    let slow = counts.bad.round();
-    verdict.bound = Some(*limit);
-    let shown = ask.unit.show(*limit);
-    let enough = (1.0 / tail).ceil().min(1e6);
-    let chance = binomial_tail(slow as u64, n as u64, tail);
-    verdict.reason = format!("{slow:.0} of {n:.0} above {shown}");
-    if n >= enough && chance < SIGNIFICANCE {
-        verdict.outcome = Outcome::Fail;
-        verdict.reason += &format!(", where {:.0} would be fair", (n * tail).ceil());
-        match stable {
-            Some(Measurement::Buckets(stable)) => {
-                let stable = above(stable);
-                let stable_chance = binomial_tail(stable.bad.round() as u64, stable.all.round() as u64, tail);
-                let luck = chance_of_luck(counts, stable);
-                let share = Unit::Ratio.show(stable.share());
-                blame(&mut verdict, luck, stable_chance < SIGNIFICANCE, &share);
-            }
-            _ => verdict.blame = Some(Blame::Unclear),
-        }
-    } else if verdict.role == Role::Rollback {
-        verdict.outcome = if n >= enough { Outcome::Pass } else { Outcome::NoEvidence };
-    } else if n < ask.min_samples {
-        verdict.outcome = Outcome::NoEvidence;
-        verdict.reason = format!("{n:.0} of {:.0} samples", ask.min_samples);
-    } else if counts.share() > tail {
-        verdict.outcome = Outcome::NoEvidence;
-        verdict.reason += ": more than it should be, and may be luck";
-    } else {
-        verdict.outcome = Outcome::Pass;
-    }
-    verdict
-}
-
-fn blame(verdict: &mut Verdict, luck: f64, stable_is_bad: bool, stable: &str) {
-    let blame = if luck < SIGNIFICANCE {
-        Blame::Canary
-    } else if stable_is_bad {
-        Blame::Everything
-    } else {
-        Blame::Unclear
+fn blame(verdict: &mut Verdict, is_worse: bool, stable_is_bad: bool, stable: &str) {
+    let blame = match (is_worse, stable_is_bad) {
+        (true, _) => Blame::Canary,
+        (false, true) => Blame::Everything,
+        (false, false) => Blame::Unclear,
     };
     verdict.blame = Some(blame);
     match blame {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 
-use crate::guard::evidence::{Fault, Measurement};
+use crate::guard::evidence::{Fault, Measurement, counted};
 use crate::metric::kpi::{Kpi, KpiKind};
 use crate::metric::labels::Labels;
 use crate::metric::scrape::{Snapshot, Window};
@@ -43,13 +43,9 @@ pub fn measure(metric: &Kpi, track: &Labels, history: &[Scrapes], from: DateTime
         KpiKind::Quantile { histogram, .. } => {
             let buckets = histogram.with_suffix("_bucket").narrowed(track);
             let grown = growth(&buckets, window).ok_or(Fault::NoSeries)?;
-            let mut buckets: Vec<(f64, f64)> =
+            let buckets: Vec<(f64, f64)> =
                 grown.iter().filter_map(|(le, count)| Some((number::parse(le)?, *count))).collect();
-            buckets.sort_by(|a, b| a.0.total_cmp(&b.0));
-            if buckets.last().is_none_or(|(le, _)| le.is_finite()) {
-                return Err(Fault::Failed { reason: "no bucket with the bound `+Inf`".into() });
-            }
-            Ok(Measurement::Buckets(buckets))
+            counted(&buckets)
         }
         KpiKind::Gauge { selector, agg } => {
             value(metric, window, &KpiKind::Gauge { selector: selector.narrowed(track), agg: *agg })

@@ -1,43 +1,51 @@
 //! The statistics of a canary: how sure may one be, from these counts? Counts are those of one window.
 //!
-//! Sources: E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927), for
-//! the bounds of a share; R. A. Fisher, "Statistical Methods for Research Workers" (1935), §21.02, for the comparison of
-//! two shares; the exact binomial tail for requests above a bucket's bound. All tests are one-sided: a canary that is
-//! better is no reason to go back.
+//! All tests are exact, for errors are rare and small counts decide: the binomial tail for a share against a limit
+//! (C. J. Clopper, E. S. Pearson, Biometrika 26 (1934), for its bounds); for two shares the conditional test of
+//! J. Przyborowski and H. Wilenski (Biometrika 31 (1940)), and with a margin that of R. L. Berger and D. D. Boos (JASA 89
+//! (1994)); for "is it the canary?" R. A. Fisher, "Statistical Methods for Research Workers" (1935), §21.02. All are
+//! one-sided: a canary that is better is no reason to go back.
 
 use statrs::distribution::{Binomial, ContinuousCDF, DiscreteCDF, Hypergeometric, Normal};
 
-/// How sure a verdict must be. Conditions are looked at many times in a rollout, so the usual 95 % would raise false
-/// alarms: 99 %, and two looks in a row.
-pub const CONFIDENCE: f64 = 0.99;
+/// How sure a rollback must be, over a whole rollout: its looks share what is left of 100 %.
+const CONFIDENCE: f64 = 0.99;
 
 /// The significance that belongs to it.
 pub const SIGNIFICANCE: f64 = 1.0 - CONFIDENCE;
+
+/// Of the same share as the baseline, or no more than chance makes it: a difference that this often comes by luck.
+pub const PLAUSIBLE: f64 = 0.1;
 
 /// Below this expected count the normal approximation of a two-proportion test is poor, and Fisher's exact test is
 /// used (Cochran's rule asks for 5; 10 is on the safe side and still cheap).
 const EXACT_BELOW: f64 = 10.0;
 
-/// The value that a standard normal variable stays below with this probability.
-fn quantile_of_normal(confidence: f64) -> f64 {
-    Normal::standard().inverse_cdf(confidence)
+/// The part of a significance that is spent on not knowing the baseline's own share (Berger and Boos).
+const ON_THE_BASELINE: f64 = 0.1;
+
+/// Exact one-sided bounds of a share: the true one is below the first, or above the second, with no more chance than this
+/// each. `part` of `whole`; 0 to 1 of nothing is anything.
+pub fn bounds(part: f64, whole: f64, significance: f64) -> (f64, f64) {
+    let (part, whole) = (part.max(0.0).round(), whole.max(0.0).round());
+    let part = part.min(whole);
+    (lower(part, whole, significance), 1.0 - lower(whole - part, whole, significance))
 }
 
-/// One-sided Wilson bounds of a share: with this confidence the true share is above the first, and (taken alone) with
-/// the same confidence below the second. `part` of `whole`; 0 to 1 of nothing is anything.
-///
-/// `(p + z²/2n ± z·√(p(1−p)/n + z²/4n²)) / (1 + z²/n)`
-pub fn wilson(part: f64, whole: f64, confidence: f64) -> (f64, f64) {
-    if whole <= 0.0 {
-        return (0.0, 1.0);
+fn lower(part: f64, whole: f64, significance: f64) -> f64 {
+    if part < 1.0 {
+        return 0.0;
     }
-    let z = quantile_of_normal(confidence);
-    let p = (part / whole).clamp(0.0, 1.0);
-    let z2 = z * z / whole;
-    let middle = p + z2 / 2.0;
-    let spread = z * (p * (1.0 - p) / whole + z2 / (4.0 * whole)).sqrt();
-    let bound = |value: f64| (value / (1.0 + z2)).clamp(0.0, 1.0);
-    (bound(middle - spread), bound(middle + spread))
+    let (mut low, mut high) = (0.0, part / whole);
+    for _ in 0..48 {
+        let middle = (low + high) / 2.0;
+        if binomial_tail(part as u64, whole as u64, middle) < significance {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    low
 }
 
 /// The chance of `above` or more of `whole`, if each is above with chance `share`: `P(X ≥ above)`, `X ~ B(whole, share)`.
@@ -63,6 +71,31 @@ impl Counts {
     pub fn share(self) -> f64 {
         self.bad / self.all
     }
+}
+
+/// The chance of this many bad ones or more, if the true share of them is no higher than `limit`.
+pub fn chance_above(counts: Counts, limit: f64) -> f64 {
+    let (bad, all) = (counts.bad.max(0.0).round(), counts.all.max(0.0).round());
+    binomial_tail(bad.min(all) as u64, all as u64, limit.clamp(0.0, 1.0))
+}
+
+/// The chance of this many bad ones or more in `canary`, if its true share of them is no higher than
+/// `times × stable's + plus`. 1 without data.
+pub fn chance_within(canary: Counts, stable: Counts, (times, plus): (f64, f64), significance: f64) -> f64 {
+    let whole = |value: f64| value.max(0.0).round();
+    let (bad_c, all_c) = (whole(canary.bad), whole(canary.all));
+    let (bad_s, all_s) = (whole(stable.bad), whole(stable.all));
+    if all_c < 1.0 || all_s < 1.0 || bad_c < 1.0 {
+        return 1.0;
+    }
+    if plus.abs() < f64::EPSILON {
+        // Of all bad ones, this part would be the canary's.
+        let share = times * all_c / (times * all_c + all_s);
+        return binomial_tail(bad_c as u64, (bad_c + bad_s) as u64, share);
+    }
+    let spent = significance * ON_THE_BASELINE;
+    let (_, highest) = bounds(bad_s, all_s, spent);
+    chance_above(canary, times * highest + plus) + spent
 }
 
 /// The chance that `canary` has a share of bad ones this much higher than `stable` by luck alone, if both are the same:
@@ -103,32 +136,37 @@ mod tests {
 
     use super::*;
 
-    /// How many samples without any bad one show, at this confidence, that the share of bad ones is below `share`, by
-    /// Wilson's bound: `z²/(n + z²) < share`.
-    fn samples_to_prove(share: f64, confidence: f64) -> u64 {
-        let z = quantile_of_normal(confidence);
-        ((1.0 - share) / share * z * z).ceil() as u64
+    #[test]
+    fn bounds_are_exact() {
+        // Clopper and Pearson, two-sided 95 % for 5 of 50: 0.0333 to 0.2181.
+        let (low, high) = bounds(5.0, 50.0, 0.025);
+        assert!((low - 0.0333).abs() < 1e-4 && (high - 0.2181).abs() < 1e-4, "{low} {high}");
+        assert_eq!(bounds(0.0, 0.0, 0.01), (0.0, 1.0));
+        // Nothing bad shows that the share is below 1 %, at 95 %, from 299 on: 0.99^n < 5 %.
+        assert!(bounds(0.0, 299.0, 0.05).1 < 0.01 && bounds(0.0, 298.0, 0.05).1 > 0.01);
+        // All of them good is all of them, not nearly all.
+        assert_eq!(bounds(804.0, 804.0, 0.01).1, 1.0);
     }
 
     #[test]
-    fn wilson_is_as_published() {
-        // 10 of 100 are not yet above 5 %, 5 of 20 are.
-        assert!((wilson(10.0, 100.0, 0.99).0 - 0.0495).abs() < 5e-5);
-        assert!((wilson(5.0, 20.0, 0.99).0 - 0.0965).abs() < 1e-4);
-        // Brown, Cai, DasGupta (2001), two-sided 95 % for 5 of 50: 0.0434 to 0.2136.
-        let (low, high) = wilson(5.0, 50.0, 0.975);
-        assert!((low - 0.0434).abs() < 5e-4 && (high - 0.2136).abs() < 5e-4, "{low} {high}");
-        assert_eq!(wilson(0.0, 0.0, 0.99), (0.0, 1.0));
+    fn a_limit_at_an_end_needs_no_luck() {
+        let counts = |bad: f64| Counts { bad, all: 400.0 };
+        assert_eq!(chance_above(counts(0.0), 0.0), 1.0);
+        assert_eq!(chance_above(counts(1.0), 0.0), 0.0);
+        assert_eq!(chance_above(counts(400.0), 1.0), 1.0);
     }
 
     #[test]
-    fn nothing_bad_needs_many_samples_to_be_worth_something() {
-        assert_eq!(samples_to_prove(0.01, 0.95), 268);
-        assert!(wilson(0.0, 268.0, 0.95).1 < 0.01);
-        assert!(wilson(0.0, 267.0, 0.95).1 >= 0.01);
-        // Exactly: 0.99^n < 5 %.
-        assert!(1.0 - binomial_tail(1, 299, 0.01) < 0.05);
-        assert!(1.0 - binomial_tail(1, 298, 0.01) > 0.05);
+    fn nothing_against_nothing_is_no_difference() {
+        let of = |bad: f64, all: f64| Counts { bad, all };
+        let within = |canary, stable, limit| chance_within(canary, stable, limit, 1e-5);
+        assert_eq!(within(of(0.0, 804.0), of(0.0, 796.0), (1.2, 0.0)), 1.0);
+        // One error against none shows nothing; twelve do.
+        assert!(within(of(1.0, 804.0), of(0.0, 796.0), (2.0, 0.0)) > 0.5);
+        assert!(within(of(24.0, 804.0), of(0.0, 796.0), (2.0, 0.0)) < 1e-4);
+        // With a margin, too.
+        assert!(within(of(1.0, 804.0), of(0.0, 796.0), (1.0, 0.001)) > 0.5);
+        assert!(within(of(60.0, 804.0), of(4.0, 796.0), (1.0, 0.01)) < 1e-5);
     }
 
     #[test]
@@ -138,14 +176,6 @@ mod tests {
             assert!(binomial_tail(above - 1, whole, 0.01) >= SIGNIFICANCE, "{above}-1/{whole}");
         }
         assert_eq!(binomial_tail(0, 10, 0.5), 1.0);
-    }
-
-    #[test]
-    fn half_of_all_failing_is_seen_in_ten_requests() {
-        // Power at n = 10: P(lower bound above 5 %) when half of the requests fail.
-        let caught = (0_u32..=10).find(|bad| wilson(f64::from(*bad), 10.0, 0.99).0 > 0.05);
-        let power = binomial_tail(u64::from(caught.expect("some count")), 10, 0.5);
-        assert!(power > 0.94, "{power}");
     }
 
     #[test]
@@ -165,7 +195,7 @@ mod tests {
         fn bounds_hold_the_share(bad in 0u32..500, more in 0u32..5000) {
             let all = f64::from(bad + more);
             prop_assume!(all > 0.0);
-            let (low, high) = wilson(f64::from(bad), all, CONFIDENCE);
+            let (low, high) = bounds(f64::from(bad), all, SIGNIFICANCE);
             let share = f64::from(bad) / all;
             prop_assert!(low <= share + 1e-12 && share <= high + 1e-12);
             prop_assert!((0.0..=1.0).contains(&low) && (0.0..=1.0).contains(&high));
@@ -174,8 +204,13 @@ mod tests {
         #[test]
         fn luck_is_a_probability(a in 0u32..200, b in 0u32..2000, c in 0u32..200, d in 0u32..2000) {
             let counts = |bad: u32, good: u32| Counts { bad: f64::from(bad), all: f64::from(bad + good) };
-            let p = chance_of_luck(counts(a, b), counts(c, d));
-            prop_assert!((0.0..=1.0 + 1e-9).contains(&p), "{p}");
+            for p in [
+                chance_of_luck(counts(a, b), counts(c, d)),
+                chance_within(counts(a, b), counts(c, d), (1.2, 0.0), 1e-4),
+                chance_within(counts(a, b), counts(c, d), (0.9, 0.1), 1e-4),
+            ] {
+                prop_assert!((0.0..=1.0 + 1e-4).contains(&p), "{p}");
+            }
         }
     }
 }

@@ -22,9 +22,22 @@ impl Bounds {
         })
     }
 
-    /// The merge patch that sets them.
-    pub fn patch(&self) -> Value {
-        json!({ "spec": { "minReplicas": self.min, "maxReplicas": self.max } })
+    /// The merge patch that sets each bound that is as in `from` to what it is in `to`; none where nothing changes. The
+    /// two stay in order, whatever somebody else has made of the other.
+    pub fn moved(&self, from: &Self, to: &Self) -> Option<Value> {
+        let one = |now: u64, from: u64, to: u64| if now == from { to } else { now };
+        let mut min = one(self.min, from.min, to.min);
+        let mut max = one(self.max, from.max, to.max);
+        if min > max {
+            (min, max) = if self.max == from.max { (min, min) } else { (max, max) };
+        }
+        let mut spec = serde_json::Map::new();
+        for (name, now, then) in [("minReplicas", self.min, min), ("maxReplicas", self.max, max)] {
+            if now != then {
+                spec.insert(name.into(), json!(then));
+            }
+        }
+        (!spec.is_empty()).then(|| json!({ "spec": spec }))
     }
 
     /// At least `replicas`, so that the old version keeps its capacity.
@@ -46,4 +59,27 @@ pub fn find<'a>(all: &'a [Value], deployment: &str) -> Option<&'a Value> {
         let target = &object["spec"]["scaleTargetRef"];
         target["kind"] == "Deployment" && target["name"] == deployment
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_bound_is_put_back_by_itself() {
+        let bounds = |min, max| Bounds { name: "game".into(), min, max };
+        let (pinned, before) = (bounds(4, 10), bounds(2, 10));
+        let back = |now: Bounds| now.moved(&pinned, &before).map(|patch| patch["spec"].clone());
+        assert_eq!(back(bounds(4, 10)), Some(json!({ "minReplicas": 2 })));
+        // An operator has raised the upper one: that stays, and ours goes back.
+        assert_eq!(back(bounds(4, 20)), Some(json!({ "minReplicas": 2 })));
+        assert_eq!(back(bounds(3, 10)), None);
+        assert_eq!(back(bounds(2, 10)), None);
+        // Both were pinned to one number; one of them is somebody else's now.
+        let back = |now: Bounds| now.moved(&bounds(4, 4), &before).map(|patch| patch["spec"].clone());
+        assert_eq!(back(bounds(4, 4)), Some(json!({ "minReplicas": 2, "maxReplicas": 10 })));
+        assert_eq!(back(bounds(4, 6)), Some(json!({ "minReplicas": 2 })));
+        // Never out of order.
+        assert_eq!(bounds(2, 3).moved(&before, &bounds(4, 4)), Some(json!({ "spec": { "minReplicas": 3 } })));
+    }
 }

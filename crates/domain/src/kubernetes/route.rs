@@ -1,6 +1,7 @@
 //! Objects that carry the weight: where the canary's share stands in them, and the JSON Patches that set it. Each patch
 //! tests the names of the backends and touches their weights alone.
 
+mod gateway;
 #[cfg(test)]
 mod tests;
 
@@ -156,6 +157,7 @@ impl Route {
     pub fn original(&self, object: &Value) -> Result<Value, String> {
         match self {
             Self::Gateway { .. } | Self::Istio { .. } => {
+                self.is_in_one_rule(object)?;
                 let pair = self.pair(object)?;
                 let weight = |index: usize| pair.list[index].get("weight").cloned();
                 if pair.others() > 0 && pair.both() < 100 {
@@ -254,19 +256,12 @@ impl Route {
 
     /// Has the data plane taken it over, as far as the object says?
     pub fn is_settled(&self, object: &Value) -> bool {
-        let Self::Gateway { .. } = self else {
-            return true;
-        };
-        let generation = object["metadata"]["generation"].as_u64().unwrap_or(0);
-        let parents = object["status"]["parents"].as_array();
-        parents.into_iter().flatten().all(|parent| {
-            let conditions = parent["conditions"].as_array();
-            conditions.into_iter().flatten().any(|condition| {
-                condition["type"] == "Accepted"
-                    && condition["status"] == "True"
-                    && condition["observedGeneration"].as_u64().unwrap_or(0) >= generation
-            })
-        })
+        !matches!(self, Self::Gateway { .. }) || gateway::is_settled(object)
+    }
+
+    /// What the data plane says does not work of it.
+    pub fn broken(&self, object: &Value) -> Option<String> {
+        matches!(self, Self::Gateway { .. }).then(|| gateway::broken(object)).flatten()
     }
 
     /// Where the weight is, for finding who changed it.
@@ -282,7 +277,7 @@ impl Route {
     fn pair<'a>(&self, object: &'a Value) -> Result<Pair<'a>, String> {
         let (path, fits, unset): (String, Box<Fits<'_>>, u64) = match self {
             Self::Gateway { rule, stable, canary } => (
-                format!("/spec/rules/{rule}/backendRefs"),
+                format!("/spec/rules/{}/backendRefs", self.rule(object, *rule)),
                 Box::new(move |backend, of_canary| backend["name"] == *(if of_canary { canary } else { stable })),
                 1,
             ),
@@ -310,6 +305,70 @@ impl Route {
             }
         };
         Ok(Pair { stable: find(false)?, canary: find(true)?, path, list, unset })
+    }
+
+    /// The rules that have both backends.
+    fn rules_of_pair(&self, object: &Value) -> Vec<usize> {
+        let (path, list, fits): (_, _, Box<Fits<'_>>) = match self {
+            Self::Gateway { stable, canary, .. } => (
+                "/spec/rules",
+                "backendRefs",
+                Box::new(move |backend, of_canary| backend["name"] == *(if of_canary { canary } else { stable })),
+            ),
+            Self::Istio { stable, canary, .. } => (
+                "/spec/http",
+                "route",
+                Box::new(move |backend, of_canary| {
+                    let (host, subset) = if of_canary { canary } else { stable };
+                    let destination = &backend["destination"];
+                    destination["host"] == *host && destination["subset"].as_str() == subset.as_deref()
+                }),
+            ),
+            Self::Nginx | Self::Selector { .. } => return Vec::new(),
+        };
+        let rules = object.pointer(path).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let has = |rule: &Value, of_canary: bool| {
+            rule[list].as_array().into_iter().flatten().any(|backend| fits(backend, of_canary))
+        };
+        (0..rules.len()).filter(|index| has(&rules[*index], false) && has(&rules[*index], true)).collect()
+    }
+
+    /// Where the configured rule is now: its place shifts when somebody puts another one before it.
+    fn rule(&self, object: &Value, configured: usize) -> usize {
+        let found = self.rules_of_pair(object);
+        match found.as_slice() {
+            [only] => *only,
+            _ => configured,
+        }
+    }
+
+    /// # Errors
+    /// The pair is in several rules, of which one weight alone would be moved.
+    fn is_in_one_rule(&self, object: &Value) -> Result<(), String> {
+        let found = self.rules_of_pair(object);
+        if found.len() < 2 {
+            return Ok(());
+        }
+        let places: Vec<String> = found.iter().map(ToString::to_string).collect();
+        Err(format!(
+            "its rules {} all split between {} and {}, and a rollout moves the weight of one: the others would never be tried; use one rule, or other Services in the others",
+            places.join(", "),
+            self.name(false),
+            self.name(true)
+        ))
+    }
+
+    /// Rules beside the one that is moved whose requests reach the canary whatever its weight: by a header, a mirror, a
+    /// path of its own. A way back leaves them where they are.
+    pub fn strays(&self, object: &Value) -> Vec<usize> {
+        let (path, canary) = match self {
+            Self::Gateway { canary, .. } => ("/spec/rules", canary),
+            Self::Istio { canary: (host, None), .. } => ("/spec/http", host),
+            Self::Istio { .. } | Self::Nginx | Self::Selector { .. } => return Vec::new(),
+        };
+        let ours = self.rules_of_pair(object);
+        let rules = object.pointer(path).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        (0..rules.len()).filter(|index| !ours.contains(index) && names(&rules[*index], canary)).collect()
     }
 
     fn name(&self, of_canary: bool) -> String {
@@ -362,6 +421,17 @@ impl Route {
             }
         }
         operations
+    }
+}
+
+/// Does it name this Service as a backend or a mirror, anywhere?
+fn names(value: &Value, service: &str) -> bool {
+    match value {
+        Value::Object(members) => members.iter().any(|(name, value)| {
+            (matches!(name.as_str(), "name" | "host") && value == service) || names(value, service)
+        }),
+        Value::Array(values) => values.iter().any(|value| names(value, service)),
+        _ => false,
     }
 }
 

@@ -62,8 +62,8 @@ pub fn has_infinity_bucket(cumulative: &[(f64, f64)]) -> bool {
     cumulative.iter().any(|(bound, _)| *bound == f64::INFINITY)
 }
 
-/// Sorted by bound, equal bounds added up, counts never falling.
-fn prepare(cumulative: &[(f64, f64)]) -> Vec<(f64, f64)> {
+/// Sorted by bound, equal bounds (`1` and `1.0`, of two clients) added up, counts never falling.
+pub fn prepare(cumulative: &[(f64, f64)]) -> Vec<(f64, f64)> {
     let mut sorted: Vec<(f64, f64)> = cumulative.iter().copied().filter(|(bound, _)| !bound.is_nan()).collect();
     sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
     let mut buckets: Vec<(f64, f64)> = Vec::with_capacity(sorted.len());

@@ -140,6 +140,11 @@ pub struct Reading {
     pub epoch: Option<u64>,
     /// Who last wrote the weight, as far as the world tells (the field manager); for the message about drift.
     pub writer: Option<String>,
+    /// The images of both sides as they are wanted now, where the world knows of any.
+    pub stable_image: Option<String>,
+    pub canary_image: Option<String>,
+    /// What keeps traffic from reaching a backend, as the data plane itself says.
+    pub broken: Option<String>,
 }
 
 /// What a forward write must find to be accepted: the world as it was read, under the epoch of the lock that we hold.
@@ -163,6 +168,13 @@ pub struct Originals {
     pub stable_available: u32,
     /// The image of stable, as written in the workload.
     pub stable_image: Option<String>,
+    /// The image that is rolled out. Nothing else is ever taken back from the stable workload: what somebody else
+    /// released there meanwhile stays.
+    #[serde(default)]
+    pub release: Option<String>,
+    /// The image of the canary that was there already.
+    #[serde(default)]
+    pub canary_image: Option<String>,
     /// Its digest, where known.
     pub stable_digest: Option<String>,
     /// Revision of the workload, where it has one.

@@ -3,13 +3,14 @@
 //!
 //! Rollback is a latch: nothing leads out of it but its own end. It needs no metric, no lock, no reading.
 
+mod observe;
 #[cfg(test)]
 mod tests;
 mod watch;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::guard::verdict::{Outcome, Verdict};
+use crate::guard::verdict::Verdict;
 use crate::rollout::exposure::{Percent, Reading};
 use crate::rollout::state::{Hold, HoldKind, Phase, RequestKind, Rollout, Stuck, Write};
 
@@ -38,6 +39,10 @@ pub enum WriteOutcome {
     Waiting(String),
     /// Not done, or not known to be.
     Failed(String),
+    /// Not done for sure, by its precondition: what carries the weight is another one than was looked at.
+    Refused(String),
+    /// Not done: somebody else was faster, who now has what we wanted.
+    Lost(String),
 }
 
 fn since(at: DateTime<Utc>, now: DateTime<Utc>) -> std::time::Duration {
@@ -66,9 +71,9 @@ impl Rollout {
             return None;
         }
         match &self.hold {
-            Some(hold) if !hold.why.ends_by_itself() => return None,
+            Some(hold) if !hold.why.ends_by_itself() && hold.why != HoldKind::Undecided => return None,
             // What keeps an observation from its end is looked at again below.
-            Some(hold) if hold.why != HoldKind::NoEvidence => {
+            Some(hold) if !matches!(hold.why, HoldKind::NoEvidence | HoldKind::Undecided) => {
                 let text = format!("goes on: {} is over", hold.text);
                 self.hold = None;
                 self.note(now, text);
@@ -168,12 +173,17 @@ impl Rollout {
             }
             Phase::SetWeight => Some(self.weight()),
             Phase::Propagate => {
-                if reading.settled && since(self.since, now) >= self.plan.rules.propagation {
+                let elapsed = since(self.since, now);
+                if reading.settled && elapsed >= self.plan.rules.propagation {
+                    self.hold = None;
                     self.enter(Phase::Observe, now);
+                } else if !reading.settled && elapsed >= self.plan.rules.max_step {
+                    let text = self.rule_of_undecided("the weight was not taken over by the gateway");
+                    self.hold(HoldKind::Undecided, text, now);
                 }
                 None
             }
-            Phase::Observe => self.observe(look, now),
+            Phase::Observe => self.observe(look, reading, now),
             Phase::Promote => Some(Write::Promote),
             Phase::Window => {
                 if since(self.since, now) < self.plan.rules.window {
@@ -189,58 +199,6 @@ impl Rollout {
 
     fn weight(&self) -> Write {
         Write::Weight { percent: self.target() }
-    }
-
-    fn observe(&mut self, look: &Observation, now: DateTime<Utc>) -> Option<Write> {
-        let elapsed = since(self.since, now);
-        if elapsed < self.plan.rules.interval {
-            return None;
-        }
-        // Also what would lead back must be seen, and be seen not to hold.
-        let missing = look.verdicts.iter().find(|verdict| verdict.outcome != Outcome::Pass);
-        let proven = look
-            .verdicts
-            .iter()
-            .any(|verdict| verdict.outcome == Outcome::Pass && !verdict.certain && !verdict.assumed);
-        let missing = match missing {
-            Some(verdict) => Some(format!("{}: {}", verdict.condition, verdict.reason)),
-            None if !proven => Some("no condition has any evidence".into()),
-            None => None,
-        };
-        if let Some(text) = missing {
-            if elapsed >= self.plan.rules.max_step {
-                let text = format!("neither good nor bad for too long; {text}");
-                self.hold(HoldKind::Undecided, text, now);
-            } else {
-                self.hold(HoldKind::NoEvidence, text, now);
-            }
-            return None;
-        }
-        self.hold = None;
-        for verdict in &look.verdicts {
-            let enough = verdict.stable_n.is_none_or(|n| n >= self.plan.rules.min_samples as f64);
-            if let Some(value) = verdict.stable.filter(|_| enough) {
-                self.baselines.insert(verdict.condition.clone(), value);
-            }
-        }
-        if self.step + 1 >= self.plan.rules.steps.len() {
-            if self.plan.is_exact() {
-                self.note(now, "every condition holds at the last step");
-                self.enter(Phase::Succeeded, now);
-                return None;
-            }
-            self.note(now, "every condition holds with all of the traffic");
-            self.enter(Phase::Promote, now);
-            return Some(Write::Promote);
-        }
-        self.note(now, "every condition holds");
-        self.step += 1;
-        if self.lacks_approval(now) {
-            self.enter(Phase::Gate, now);
-            return None;
-        }
-        self.enter(Phase::SetWeight, now);
-        Some(self.weight())
     }
 
     /// Does the step need people to agree, and have too few of them?
@@ -333,9 +291,9 @@ impl Rollout {
 
     fn hold(&mut self, why: HoldKind, text: String, now: DateTime<Utc>) {
         match &mut self.hold {
-            // What a person decides is not covered up by what passes.
-            Some(hold) if !hold.why.ends_by_itself() && why != HoldKind::Paused => {}
             Some(hold) if hold.why == why => hold.text = text,
+            // What a person decides is not covered up by what passes.
+            Some(hold) if !hold.why.ends_by_itself() && !matches!(why, HoldKind::Paused | HoldKind::Foreign) => {}
             _ => {
                 self.note(now, format!("held: {text}"));
                 self.hold = Some(Hold { why, text, since: now });
@@ -358,6 +316,15 @@ impl Rollout {
             WriteOutcome::Done(reading) => reading,
             WriteOutcome::Waiting(_) => return,
             WriteOutcome::Failed(error) => return self.failed(write, &error, now),
+            WriteOutcome::Refused(error) => {
+                self.failed(write, &error, now);
+                self.intent = None;
+                return;
+            }
+            WriteOutcome::Lost(why) => {
+                self.touched = false;
+                return self.roll_back(format!("somebody else was faster: {why}"), now);
+            }
         };
         let back = |reading: &Reading| !reading.live.exceeds(self.originals.weight);
         match write {

@@ -7,11 +7,15 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::guard::no_data::OnNoData;
+use crate::guard::statistics::SIGNIFICANCE;
 use crate::rollout::exposure::Percent;
 use crate::rollout::fleet::OnRegionFailure;
 
 /// The kind of target that is the percentage of a feature flag.
 pub const FLAG: &str = "flag";
+
+/// The kind of target that is a balancer of one's own: no cluster holds a lock for it.
+pub const HTTP: &str = "http";
 
 /// What is rolled out, and by which rules.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -96,6 +100,17 @@ pub struct Rules {
     /// How often Prometheus scrapes the service: samples older than twice that are stale.
     #[serde(with = "millis")]
     pub scrape_interval: Duration,
+}
+
+impl Rules {
+    /// How seldom luck alone may fail a condition at one look: the looks of a whole rollout share what its certainty
+    /// leaves (Bonferroni's bound), so that it is as certain as that over all of them.
+    pub fn significance(&self) -> f64 {
+        let steps = u32::try_from(self.steps.len()).unwrap_or(u32::MAX);
+        let watched = self.interval.saturating_mul(steps).saturating_add(self.window);
+        let looks = watched.as_secs_f64() / self.poll.as_secs_f64().max(0.001);
+        SIGNIFICANCE / looks.max(1.0)
+    }
 }
 
 impl Default for Rules {

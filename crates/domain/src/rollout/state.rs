@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::guard::judge::Baseline;
 use crate::guard::verdict::{Outcome, Verdict};
 use crate::rollout::exposure::{Originals, Percent};
 use crate::rollout::fleet::Fleet;
@@ -68,7 +69,7 @@ pub struct Rollout {
     pub grown: BTreeMap<String, DateTime<Utc>>,
     /// Stable's value for each condition at the last good step, for later steps that leave stable too little traffic.
     #[serde(default)]
-    pub baselines: BTreeMap<String, f64>,
+    pub baselines: BTreeMap<String, Baseline>,
     pub approvals: Vec<Approval>,
     /// What people asked for while it runs; whoever holds the lock heeds it at the next look.
     #[serde(rename = "wish")]
@@ -203,7 +204,7 @@ pub enum HoldKind {
     Drift,
     /// Stable has fewer instances than at the start; ends by itself.
     Capacity,
-    /// Neither good nor bad for too long; a person decides.
+    /// Neither good nor bad for too long. Evidence still decides, or a person; or the hold's timeout, which goes back.
     Undecided,
     /// A person said so.
     Paused,
@@ -376,7 +377,8 @@ mod tests {
       "preflight":[],"error_budget":null,"scrape_interval":5000},"waived":[]},"originals":{"weight":0.0,
       "stable_available":1,"stable_image":"game:1","stable_digest":null,"stable_revision":null,"detail":{}},
       "phase":"observe","since":"2026-11-24T10:00:01Z","step":0,"applied":20.0,"intent":{"write":"weight","percent":100.0},
-      "touched":true,"tries":0,"hold":null,"reason":null,"blind_since":null,"streaks":{},"approvals":[],"wish":null,
+      "touched":true,"tries":0,"hold":null,"reason":null,"blind_since":null,"streaks":{},"baselines":{"p99 < baseline":0.1},
+      "approvals":[],"wish":null,
       "epoch":3,"verdicts":[{"condition":"errors < 1%","role":"success","outcome":"pass","at":"2026-11-24T10:00:01Z",
       "step":0,"weight":20.0,"value":0.001,"stable":null,"n":1000.0,"stable_n":null,"bound":0.0,"threshold":0.01,
       "unit":"ratio","blame":null,"reason":"1 of 1000","blind":false,"certain":false,"queries":[]}],
@@ -405,5 +407,6 @@ mod tests {
         assert!(rollout.plan.rules.on_no_data.is_empty());
         assert_eq!(rollout.verdicts.len(), 1);
         assert!(rollout.grown.is_empty());
+        assert_eq!(rollout.baselines["p99 < baseline"], Baseline { value: 0.1, n: None });
     }
 }

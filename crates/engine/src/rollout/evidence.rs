@@ -21,20 +21,23 @@ use liveops_domain::alert::{Alert, AlertState};
 use liveops_domain::error::{Error, Result};
 use liveops_domain::guard::evidence::{Fault, Measurement, Queries};
 use liveops_domain::guard::expression::{AlertCondition, Bound, Condition};
-use liveops_domain::guard::judge::{Evidence, Requirements, judge};
+use liveops_domain::guard::judge::{Evidence, Requirements, judge, left_open};
 use liveops_domain::guard::no_data::OnNoData;
 use liveops_domain::guard::scraped;
 use liveops_domain::guard::scraped::Scrapes;
 use liveops_domain::guard::verdict::{Outcome, Role, Verdict};
-use liveops_domain::metric::kpi::Kpi;
+use liveops_domain::metric::kpi::{Kpi, KpiKind};
 use liveops_domain::metric::labels::Labels;
 use liveops_domain::metric::scrape::{Snapshot, keep};
-use liveops_domain::metric::series::Queried;
+use liveops_domain::metric::series::{Answer, Queried};
 use liveops_domain::rollout::plan::Rules;
 use liveops_domain::rollout::state::{Phase, Rollout};
 
 /// Scrapes that a short window holds: fewer give no rate to speak of.
 const SHORT: u32 = 4;
+
+/// How far back a histogram is asked for its buckets, before a rollout.
+const HISTOGRAM: Duration = Duration::from_secs(300);
 
 /// Whoever has not answered by then does not, for this look: the lock is renewed between two looks, every five seconds, and
 /// must not be lost over a backend that hangs.
@@ -99,6 +102,7 @@ pub struct EvidenceCollector<'a> {
     history: Vec<Scrapes>,
     scrape_interval: Duration,
     min_samples: u64,
+    significance: f64,
     on_no_data: BTreeMap<String, OnNoData>,
 }
 
@@ -115,7 +119,7 @@ impl<'a> EvidenceCollector<'a> {
                 watched.push(watch(role, text, &scope.metrics)?);
             }
         }
-        let backends = match backends(cx, Effort::Once) {
+        let backends = match backends(cx, Effort::Look) {
             Ok(backends) => Some(backends.within(PATIENCE)),
             Err(Error::Unconfigured { .. }) => None,
             Err(error) => return Err(error),
@@ -157,6 +161,7 @@ impl<'a> EvidenceCollector<'a> {
             history: Vec::new(),
             scrape_interval: rules.scrape_interval,
             min_samples: rules.min_samples,
+            significance: rules.significance(),
             on_no_data: rules.on_no_data.clone(),
         })
     }
@@ -170,20 +175,52 @@ impl<'a> EvidenceCollector<'a> {
         self.backends.as_ref()?.prometheus.as_ref()
     }
 
+    /// May the series with these labels be born while it is looked at?
+    fn is_new(&self, track: &Labels) -> bool {
+        *track == self.scope.canary && self.scope.stable.as_ref() != Some(track)
+    }
+
     /// Are those without the new version told apart?
     pub fn distinguishes_versions(&self) -> bool {
         self.scope.stable.is_some()
     }
 
-    /// Judges every condition.
-    pub async fn collect(&mut self, rollout: &Rollout, now: DateTime<Utc>) -> Vec<Verdict> {
+    /// The conditions whose histograms leave open what they ask, as far as the stable version's tell.
+    pub async fn coarse_conditions(&self, now: DateTime<Utc>) -> Vec<(String, String)> {
+        let (Some(prometheus), Some(stable)) = (self.prometheus(), &self.scope.stable) else {
+            return Vec::new();
+        };
+        let bound = self.watched.iter().filter_map(|watched| match watched {
+            WatchedCondition::Metric(_, bound) if matches!(bound.metric.kind, KpiKind::Quantile { .. }) => Some(bound),
+            _ => None,
+        });
+        let asked = bound.map(|bound| async move {
+            let queries = Queries::new(&bound.metric, stable, HISTOGRAM, false).ok()?;
+            let part = in_time(prometheus.instant(&queries.part, Some(now))).await.ok()?;
+            let seen = queries.read(&bound.metric, &part, None, None, now, HISTOGRAM).ok()?;
+            Some((bound.text.clone(), left_open(bound, &seen)?))
+        });
+        join_all(asked).await.into_iter().flatten().collect()
+    }
+
+    /// What time it is for the one who measures.
+    pub async fn server_time(&self) -> Option<DateTime<Utc>> {
+        let queried = in_time(self.prometheus()?.instant("time()", None)).await.ok()?;
+        match queried.answer {
+            Answer::Scalar(point) => Some(point.at),
+            _ => None,
+        }
+    }
+
+    /// Judges every condition, and says what time it was for the one who measures.
+    pub async fn collect(&mut self, rollout: &Rollout, now: DateTime<Utc>) -> (Vec<Verdict>, Option<DateTime<Utc>>) {
         let age = (now - rollout.started_at).to_std().unwrap_or_default();
         let short = (self.scrape_interval * SHORT).min(age);
         let long = (rollout.phase == Phase::Observe).then(|| (now - rollout.since).to_std().unwrap_or_default());
         let windows: Vec<Duration> = std::iter::once(short).chain(long).collect();
         let has_alerts = self.watched.iter().any(|one| matches!(one, WatchedCondition::Alert(..)));
-        let (answers, scrapes, alerts) =
-            tokio::join!(self.ask(&windows, now), self.scrape(now), self.alerts(has_alerts, now));
+        let (answers, scrapes, alerts, server) =
+            tokio::join!(self.ask(&windows, now), self.scrape(now), self.alerts(has_alerts, now), self.server_time());
         if let Some(scrapes) = scrapes {
             // What lies before every window is looked at no more, but for the last of it: windows begin there.
             let from = rollout.since.min(now - TimeDelta::from_std(short).unwrap_or_default());
@@ -213,7 +250,7 @@ impl<'a> EvidenceCollector<'a> {
             };
             verdicts.push(Verdict { step: rollout.step, weight: rollout.applied.get(), ..verdict });
         }
-        verdicts
+        (verdicts, server)
     }
 
     fn metric(
@@ -238,6 +275,7 @@ impl<'a> EvidenceCollector<'a> {
         let age = (now - rollout.since).to_std().unwrap_or_default();
         let demand = Requirements {
             min_samples: self.min_samples,
+            significance: self.significance,
             on_no_data: self.on_no_data.get(&bound.metric.name).copied().unwrap_or_default(),
             due: rollout.phase == Phase::Observe && age >= self.scrape_interval * 2,
         };
@@ -256,7 +294,7 @@ impl<'a> EvidenceCollector<'a> {
             let from = now - TimeDelta::from_std(window).unwrap_or_default();
             return (scraped::measure(metric, track, &self.history, from), Vec::new());
         }
-        let queries = match Queries::new(metric, track, window) {
+        let queries = match Queries::new(metric, track, window, self.is_new(track)) {
             Ok(queries) => queries,
             Err(fault) => return (Err(fault), Vec::new()),
         };
@@ -292,7 +330,7 @@ impl<'a> EvidenceCollector<'a> {
             };
             for window in windows {
                 for track in self.scope.tracks() {
-                    if let Ok(queries) = Queries::new(&bound.metric, track, *window) {
+                    if let Ok(queries) = Queries::new(&bound.metric, track, *window, self.is_new(track)) {
                         texts.extend(queries.all());
                     }
                 }
@@ -319,7 +357,7 @@ impl<'a> EvidenceCollector<'a> {
             })
             .collect();
         let scraped = self.endpoints.iter().map(|target| async {
-            let (parsed, _) = in_time(scrape(http, target, "", Effort::Once, |_| true)).await.ok()?;
+            let (parsed, _) = in_time(scrape(http, target, "", Effort::Look, |_| true)).await.ok()?;
             Some(keep(Snapshot::new(now, parsed.samples), &kpis))
         });
         Some(Scrapes { at: now, endpoints: join_all(scraped).await })

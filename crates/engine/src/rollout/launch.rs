@@ -47,6 +47,7 @@ impl<'a> RunOptions<'a> {
 /// A rollout by this plan that has not begun.
 pub fn new_rollout(cx: &Session, subject: &RolloutSubject<'_>, plan: Plan, originals: Originals) -> Result<Rollout> {
     let id = format!("r{:08x}", fastrand::u32(..));
+    let originals = Originals { release: Some(plan.image.clone()), ..originals };
     let names = (subject.name.clone(), cx.environment()?.to_owned());
     Ok(Rollout::new(id, names, cx.actor.clone(), plan, originals, cx.clock.now()))
 }

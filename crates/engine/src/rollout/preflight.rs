@@ -106,6 +106,11 @@ pub async fn check(
     Ok(rows)
 }
 
+/// That the buckets of a histogram leave open what a condition asks.
+pub fn coarse((condition, text): (String, String)) -> GateRow {
+    GateRow { gate: "buckets".into(), state: GateState::Warning, text: format!("{condition}: {text}"), hint: None }
+}
+
 /// A gate, where the policy has it.
 async fn asked(rules: &Rules, gate: Gate, found: impl Future<Output = GateResult>) -> Option<GateRow> {
     match rules.preflight.contains(&gate) {

@@ -103,7 +103,11 @@ pub async fn prepare(cx: &Session, spec: RolloutSpec, switch: bool) -> Result<Pr
     let real = |step| subject.target.effective(step, Some(&originals));
     let (steps, merged) = schedule::distinct(&rules.steps, real);
     rules.steps = steps;
-    let gates = preflight::check(cx, &subject, &rules, &originals, &waived).await?;
+    let (gates, coarse) = tokio::join!(
+        Box::pin(preflight::check(cx, &subject, &rules, &originals, &waived)),
+        Box::pin(evidence.coarse_conditions(cx.clock.now()))
+    );
+    let gates = gates?.into_iter().chain(coarse.into_iter().map(preflight::coarse)).collect::<Vec<_>>();
     let plan =
         Plan { image, policy, target: subject.target.kind().to_owned(), switch, rules, waived: used(waived, &gates) };
     Ok(Prepared { subject, plan, originals, evidence, gates, merged, again })

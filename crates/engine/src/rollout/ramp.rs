@@ -16,6 +16,7 @@ use liveops_domain::error::{Error, Result};
 use liveops_domain::flag::definition::Flag;
 use liveops_domain::flag::edit::{Edit, SetEdit, apply};
 use liveops_domain::flag::name::FlagName;
+use liveops_domain::guard::judge::Baseline;
 use liveops_domain::guard::verdict::Verdict;
 use liveops_domain::metric::labels::Labels;
 use liveops_domain::rollout::exposure::Percent;
@@ -147,14 +148,14 @@ pub async fn before(cx: &Session, evidence: &mut EvidenceCollector<'_>, rollout:
     past.phase = Phase::Observe;
     past.since -= hold;
     past.started_at -= hold;
-    let seen = evidence.collect(&past, cx.clock.now()).await;
+    let (seen, _) = evidence.collect(&past, cx.clock.now()).await;
     let known = evidence.has_history();
     let compares = |text: &str| text.contains("baseline");
     for verdict in seen.iter().filter(|verdict| compares(&verdict.condition)) {
         match verdict.value.filter(|_| known) {
             _ if verdict.stable.is_some() => {}
             Some(value) => {
-                rollout.baselines.insert(verdict.condition.clone(), value);
+                rollout.baselines.insert(verdict.condition.clone(), Baseline { value, n: verdict.n });
             }
             None if evidence.distinguishes_versions() => {}
             None => {

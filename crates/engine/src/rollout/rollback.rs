@@ -14,6 +14,7 @@ use crate::rollout::state_store::StoredRollout;
 use crate::rollout::steering::Scope;
 use crate::session::Session;
 use liveops_domain::error::{Error, Result};
+use liveops_domain::rollout::exposure::Reading;
 use liveops_domain::rollout::machine::WriteOutcome;
 use liveops_domain::rollout::plan::Rules;
 use liveops_domain::rollout::region_phase::RegionPhase;
@@ -70,14 +71,16 @@ pub async fn plan<'s>(
         format!("give the old version of {service} its traffic back")
     };
     // A state that cannot be read keeps nobody from going back. What carries the weight is read with it, for the patch.
-    let (_, stored) = subject.read_all().await;
+    let (reading, stored) = subject.read_all().await;
     let summary = match &stored {
         Ok(None) => {
-            // The state may have been deleted: the object that carries the weight says whether a rollout holds it.
-            if subject.target.read().await?.epoch.is_none() {
+            // The state may have been deleted, or be on another machine: what carries the weight says whether a rollout
+            // holds it, and whether the canary has traffic.
+            let reading = subject.target.read().await?;
+            if reading.epoch.is_none() && reading.live.is_zero() {
                 return Ok(Err(format!("no {} of {service} was ever begun", subject.noun())));
             }
-            by_the_note("is gone, going back by the undo note")
+            by_the_note("is not here, going back by what carries the weight")
         }
         Ok(Some(StoredRollout { rollout, .. })) => match rollout.phase {
             Phase::RolledBack => {
@@ -97,12 +100,39 @@ pub async fn plan<'s>(
                     ),
                 });
             }
+            Phase::Succeeded => {
+                refuse_later_release(cx, subject, rollout, reading.as_ref().ok())?;
+                summary(rollout)
+            }
             _ => summary(rollout),
         },
         Err(error) => by_the_note(&format!("cannot be read, going back by the undo note: {error}")),
     };
     let planned = json!({ "service": service });
     Ok(Ok(RollbackPlan { summary, planned, stored: stored.ok().flatten(), regions: Vec::new() }))
+}
+
+/// Refuses to take back what is no longer there: another release came after the one that is to be undone.
+pub fn refuse_later_release(
+    cx: &Session,
+    subject: &RolloutSubject<'_>,
+    rollout: &Rollout,
+    reading: Option<&Reading>,
+) -> Result<()> {
+    let Some(now) = reading.and_then(|reading| reading.stable_image.as_ref()) else {
+        return Ok(());
+    };
+    if *now == rollout.plan.image || rollout.originals.stable_image.as_ref() == Some(now) {
+        return Ok(());
+    }
+    Err(Error::Conflict {
+        what: format!("{} is {now} now: another release came after {}", rollout.service, rollout.plan.image),
+        hint: format!(
+            "look at it: `{}`; an older version is rolled out like a newer one: `{}`",
+            cx.command(&subject.words("history")),
+            cx.command(&subject.start_command())
+        ),
+    })
 }
 
 fn plan_regions<'s>(

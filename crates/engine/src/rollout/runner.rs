@@ -2,10 +2,11 @@
 //! back, stores again. Holds the lock. Hears interrupts and what people ask for from elsewhere.
 
 mod coordination;
+mod time;
 
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -15,14 +16,16 @@ use crate::rollout::launch::RunOptions;
 use crate::rollout::regions::coordinator::{OperatorDecision, RegionCoordinator};
 use crate::rollout::resolve::RolloutSubject;
 use crate::rollout::runner::coordination::RENEW;
+use crate::rollout::runner::time::ServerClock;
 use crate::rollout::target::{Finish, Release};
 use crate::rollout::watch::Watch;
 use crate::session::Session;
-use liveops_domain::error::Result;
+use liveops_domain::error::{Error, Result};
 use liveops_domain::guard::verdict::Verdict;
 use liveops_domain::rollout::exposure::Reading;
 use liveops_domain::rollout::lock::RolloutLock;
 use liveops_domain::rollout::machine::{Observation, WriteOutcome};
+use liveops_domain::rollout::plan::HTTP;
 use liveops_domain::rollout::state::{HoldKind, OperatorRequest, Phase, RequestKind, Rollout, Write};
 
 /// Pauses between tries of a rollback.
@@ -85,8 +88,9 @@ pub struct Runner<'a> {
     pub progress: Box<dyn Watch + 'a>,
     /// What was decided for all regions was heard.
     heard: bool,
-    clock: SteadyClock,
-    renewed: Instant,
+    clock: ServerClock,
+    /// When the lock was last renewed; none where it may have been lost unseen.
+    renewed: Option<Instant>,
     /// The target knows our epoch: what the holder before us still has in hand is refused.
     claimed: bool,
     /// Something was written since it was last seen what others stored.
@@ -102,26 +106,14 @@ pub struct Runner<'a> {
     pending_notices: Vec<Value>,
 }
 
-/// A clock that goes on where the injected one stands still.
-struct SteadyClock {
-    at: DateTime<Utc>,
-    began: Instant,
-}
-
-impl SteadyClock {
-    fn now(&self) -> DateTime<Utc> {
-        self.at + TimeDelta::from_std(self.began.elapsed()).unwrap_or_default()
-    }
-}
-
 impl<'a> Runner<'a> {
     pub fn new(mut run: RolloutRun<'a>) -> Result<Self> {
         run.rollout.epoch = run.lock.epoch;
         Ok(Self {
-            clock: SteadyClock { at: run.cx.clock.now(), began: Instant::now() },
+            clock: ServerClock::new(&run.cx.clock),
             progress: run.options.watchers.one(run.shown, run.options.coordinator())?,
             heard: false,
-            renewed: Instant::now(),
+            renewed: Some(Instant::now()),
             claimed: !run.rollout.touched,
             wrote: false,
             taken_over: false,
@@ -138,7 +130,8 @@ impl<'a> Runner<'a> {
         if self.run.options.coordinator().is_none() {
             self.run.cx.interrupts.claim(self.last_words());
         }
-        let outcome = self.run_loop().await;
+        // In the heap: several regions run beside each other on one stack.
+        let outcome = Box::pin(self.run_loop()).await;
         if self.run.options.coordinator().is_none() {
             self.run.cx.interrupts.unclaim();
         }
@@ -150,15 +143,17 @@ impl<'a> Runner<'a> {
     }
 
     async fn run_loop(&mut self) -> Result<RunOutcome> {
+        Box::pin(self.synchronize()).await;
         self.save().await?;
         loop {
             self.run.cx.http()?.restart();
             let began = Instant::now();
+            Box::pin(self.wake()).await;
             let now = self.clock.now();
             let Ok(locked) = self.keep_lock().await else {
                 return Ok(self.lost().await);
             };
-            let seen = self.look(now).await?;
+            let seen = Box::pin(self.look(now)).await?;
             let Some((reading, verdicts)) = seen else {
                 continue;
             };
@@ -166,7 +161,7 @@ impl<'a> Runner<'a> {
                 return Ok(RunOutcome::TakenOver);
             }
             let look = Observation { reading, verdicts, locked, delegated: self.run.subject.target.is_delegated() };
-            let again = self.act(&look).await?;
+            let again = Box::pin(self.act(&look)).await?;
             if self.taken_over {
                 return Ok(RunOutcome::TakenOver);
             }
@@ -212,9 +207,10 @@ impl<'a> Runner<'a> {
             return Ok(Some((Err("not asked".to_owned()), Vec::new())));
         }
         let call = called(self.run.cx, self.run.options.coordinator(), self.heard);
+        let asked = Instant::now();
         let all =
             async { tokio::join!(self.run.subject.read_all(), self.run.evidence.collect(&self.run.rollout, now)) };
-        let ((reading, stored), verdicts) = tokio::select! {
+        let ((reading, stored), (verdicts, server)) = tokio::select! {
             seen = all => seen,
             call = call => {
                 self.answer(call).await;
@@ -222,6 +218,9 @@ impl<'a> Runner<'a> {
             }
         };
         self.adopt_stored(stored).await;
+        if !self.is_in_time(server, asked) {
+            return Ok(None);
+        }
         Ok(Some((reading.map_err(|error| error.to_string()), verdicts)))
     }
 
@@ -311,6 +310,15 @@ impl<'a> Runner<'a> {
         };
         match done {
             Ok(reading) => WriteOutcome::Done(reading),
+            // No cluster's lock has kept two from beginning at once: the first write says who was first.
+            Err(error @ Error::Conflict { .. }) if write == Write::Prepare && rollout.plan.target == HTTP => {
+                WriteOutcome::Lost(error.to_string())
+            }
+            Err(error @ Error::Conflict { .. })
+                if matches!(write, Write::Weight { .. }) && rollout.plan.target == HTTP =>
+            {
+                WriteOutcome::Refused(error.to_string())
+            }
             Err(error) => WriteOutcome::Failed(error.to_string()),
         }
     }
@@ -338,7 +346,7 @@ impl<'a> Runner<'a> {
             _ => {}
         }
         let hold = self.run.rollout.hold.as_ref();
-        if hold.is_some_and(|hold| hold.why == HoldKind::Foreign) {
+        if self.run.rollout.plan.is_exact() && hold.is_some_and(|hold| hold.why == HoldKind::Foreign) {
             // There is nothing to watch for: somebody else has taken it into their hands.
             return Some(RunOutcome::Waiting);
         }
@@ -354,7 +362,7 @@ impl<'a> Runner<'a> {
     /// Until the next look, or until somebody says what is to be done.
     async fn wait(&mut self, began: Instant) -> Result<()> {
         let next = began + self.run.rollout.plan.rules.poll;
-        let mut renewal = self.renewed + RENEW;
+        let mut renewal = self.renewed.map_or(began, |renewed| renewed + RENEW);
         loop {
             let call = tokio::select! {
                 () = tokio::time::sleep_until(next) => return Ok(()),

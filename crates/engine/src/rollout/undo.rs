@@ -6,7 +6,7 @@ use crate::rollout::ramp;
 use crate::rollout::regions::lookup::{RegionalRollout, find};
 use crate::rollout::regions::roll_back_in;
 use crate::rollout::resolve::{RolloutSubject, choose, open};
-use crate::rollout::rollback::{describe, roll_back, summary};
+use crate::rollout::rollback::{describe, refuse_later_release, roll_back, summary};
 use crate::session::Session;
 use liveops_domain::change::undo::rollout::RolloutUndo;
 use liveops_domain::error::{Error, Result};
@@ -85,6 +85,10 @@ impl<'a> Rollouts<'a> {
                     ),
                 });
             }
+        }
+        if rollout.phase == Phase::Succeeded {
+            let now = subject.target.read().await?;
+            refuse_later_release(self.cx, subject, &rollout, Some(&now))?;
         }
         Ok((rollout.phase != Phase::RolledBack).then_some(rollout))
     }

@@ -9,7 +9,8 @@ use crate::guard::judge::*;
 use crate::metric::kpi::Kpi;
 use crate::metric::selector::Selector;
 
-const USUAL: Requirements = Requirements { min_samples: 300, on_no_data: OnNoData::Hold, due: true };
+const USUAL: Requirements =
+    Requirements { min_samples: 300, significance: 0.01, on_no_data: OnNoData::Hold, due: true };
 
 fn metrics() -> Vec<Kpi> {
     let selector = |text| Selector::parse(text).expect("valid");
@@ -100,9 +101,30 @@ fn a_quantile_is_judged_by_counting_above_the_bound() {
         ("p99 < 200ms", Role::Success, times(250.0, 295.0, 300.0), NoEvidence),
         ("p99 < 200ms", Role::Success, times(99.0, 100.0, 100.0), NoEvidence),
         ("p99 > baseline * 2", Role::Rollback, times(50.0, 95.0, 100.0), Fail),
-        ("p99 > baseline * 2", Role::Rollback, times(50.0, 96.0, 100.0), Pass),
+        ("p99 > baseline * 2", Role::Rollback, times(50.0, 96.0, 100.0), NoEvidence),
+        ("p99 > baseline * 2", Role::Rollback, times(98.0, 100.0, 100.0), Pass),
         ("p99 > baseline * 2", Role::Rollback, times(5.0, 5.0, 20.0), NoEvidence),
-        ("p99 < 300ms", Role::Success, fast(), Error),
+        // A limit between two bounds: passed by the one below, failed by the one above, and nothing in between.
+        ("p99 < 200ms", Role::Success, times(298.0, 298.0, 300.0), Pass),
+        ("p99 < 200ms", Role::Success, times(0.0, 300.0, 300.0), NoEvidence),
+        ("p99 > 200ms", Role::Rollback, times(0.0, 300.0, 300.0), NoEvidence),
+        ("p99 > 200ms", Role::Rollback, times(290.0, 300.0, 300.0), NoEvidence),
+        ("p99 > 200ms", Role::Rollback, times(296.0, 300.0, 300.0), Pass),
+        // On a bound, there is nothing in between.
+        ("p99 > 100ms", Role::Rollback, times(0.0, 300.0, 300.0), Fail),
+        ("p99 < 100ms", Role::Success, times(0.0, 300.0, 300.0), Fail),
+        // Below all bounds it is never passed, above all of them never failed.
+        ("p99 < 50ms", Role::Success, times(300.0, 300.0, 300.0), NoEvidence),
+        ("p99 < 50ms", Role::Success, times(0.0, 300.0, 300.0), Fail),
+        ("p99 > 50ms", Role::Rollback, times(300.0, 300.0, 300.0), NoEvidence),
+        ("p99 < 300ms", Role::Success, fast(), Pass),
+        ("p99 < 300ms", Role::Success, times(0.0, 0.0, 300.0), NoEvidence),
+        ("p99 > 300ms", Role::Rollback, times(0.0, 0.0, 300.0), NoEvidence),
+        // 80 ms before, 200 ms now: the bound above says nothing against it, the one below does.
+        ("p99 < baseline * 1.2", Role::Success, times(0.0, 300.0, 300.0), NoEvidence),
+        ("p99 > baseline * 2", Role::Rollback, times(0.0, 300.0, 300.0), NoEvidence),
+        ("p99 > baseline * 2", Role::Rollback, times(0.0, 0.0, 300.0), Fail),
+        ("p99 < 200ms", Role::Success, Ok(Measurement::Buckets(vec![(f64::INFINITY, 300.0)])), Error),
     ] {
         let got = verdict(text, role, canary.clone(), stable.clone());
         assert_eq!(got.outcome, want, "{text} {canary:?}: {}", got.reason);
@@ -125,7 +147,11 @@ fn the_baseline_of_the_last_good_step_stands_in() {
     };
     let bound = written.bind(&metrics()).expect("fits");
     let blank = Verdict::bare("", Role::Success, Outcome::NoEvidence, DateTime::default(), "");
-    let evidence = Evidence { canary: &times(298.0, 300.0, 300.0), stable: &Err(Fault::NoSeries), before: Some(0.1) };
+    let evidence = Evidence {
+        canary: &times(298.0, 300.0, 300.0),
+        stable: &Err(Fault::NoSeries),
+        before: Some(Baseline { value: 0.1, n: None }),
+    };
     let got = judge(&bound, evidence, USUAL, blank);
     assert_eq!(got.outcome, Outcome::Pass, "{}", got.reason);
 }
@@ -184,4 +210,85 @@ fn a_metric_without_data_is_what_the_policy_says_it_is() {
         let got = judge(&bound, evidence, demand, blank);
         assert_eq!((got.outcome, got.assumed), want, "{text} {canary:?} {on_no_data:?} {due}: {}", got.reason);
     }
+}
+
+#[test]
+fn a_build_that_is_the_same_passes_whatever_the_buckets() {
+    // Both quantiles lie in the same bucket, from 100 to 250 ms: no bucket of theirs is within 20 % of the other.
+    let stable = times(900.0, 9_990.0, 10_000.0);
+    for (canary, want) in [
+        (times(90.0, 999.0, 1_000.0), Outcome::Pass),
+        (times(300.0, 2_999.0, 3_000.0), Outcome::Pass),
+        // The same bucket, and yet slower.
+        (times(10.0, 999.0, 1_000.0), Outcome::NoEvidence),
+    ] {
+        let got = verdict("p99 < baseline * 1.2", Role::Success, canary.clone(), stable.clone());
+        assert_eq!(got.outcome, want, "{canary:?}: {}", got.reason);
+    }
+}
+
+#[test]
+fn nothing_bad_is_good_on_every_side() {
+    use Outcome::{Fail, NoEvidence, Pass};
+    let none = errors(0.0, 8_000.0);
+    for (text, role, canary, stable, want) in [
+        // An end of the scale that may be reached.
+        ("error_rate <= 0%", Role::Success, errors(0.0, 804.0), none.clone(), Pass),
+        ("error_rate <= 0%", Role::Success, errors(1.0, 804.0), none.clone(), Fail),
+        ("error_rate >= 100%", Role::Success, errors(804.0, 804.0), none.clone(), Pass),
+        ("error_rate >= 100%", Role::Success, errors(803.0, 804.0), none.clone(), Fail),
+        ("error_rate < 100%", Role::Rollback, errors(804.0, 804.0), none.clone(), Pass),
+        ("error_rate >= 100%", Role::Rollback, errors(804.0, 804.0), none.clone(), Fail),
+        ("error_rate >= 100%", Role::Rollback, errors(803.0, 804.0), none.clone(), Pass),
+        // Nothing against nothing, and one against nothing.
+        ("error_rate < baseline * 1.2", Role::Success, errors(0.0, 804.0), none.clone(), Pass),
+        ("error_rate <= baseline", Role::Success, errors(0.0, 804.0), none.clone(), Pass),
+        ("error_rate > baseline * 2", Role::Rollback, errors(1.0, 804.0), none.clone(), Pass),
+        ("error_rate > baseline", Role::Rollback, errors(1.0, 804.0), errors(0.0, 1_000.0), Pass),
+        ("error_rate > baseline * 2", Role::Rollback, errors(20.0, 804.0), none.clone(), Fail),
+        ("error_rate > baseline + 0.5%", Role::Rollback, errors(5.0, 804.0), none.clone(), Pass),
+        ("error_rate > baseline + 0.5%", Role::Rollback, errors(60.0, 804.0), none.clone(), Fail),
+        // A few more than none may be luck, and may not.
+        ("error_rate < baseline * 1.2", Role::Success, errors(2.0, 804.0), none.clone(), NoEvidence),
+        ("error_rate < baseline * 1.2", Role::Success, errors(20.0, 804.0), none, Fail),
+        // Where the share should be high, the others are the bad ones.
+        ("error_rate > baseline * 0.99", Role::Success, errors(800.0, 804.0), errors(7_970.0, 8_000.0), Pass),
+        ("error_rate > baseline * 0.99", Role::Success, errors(700.0, 804.0), errors(7_970.0, 8_000.0), Fail),
+    ] {
+        let got = verdict(text, role, canary.clone(), stable);
+        assert_eq!(got.outcome, want, "{text} {canary:?}: {}", got.reason);
+    }
+}
+
+#[test]
+fn a_value_at_its_limit_is_on_the_side_that_the_operator_says() {
+    use Outcome::{Fail, Pass};
+    for (text, role, want) in [
+        ("players >= 100", Role::Success, Pass),
+        ("players > 100", Role::Success, Fail),
+        ("players < 100", Role::Rollback, Pass),
+        ("players <= 100", Role::Rollback, Fail),
+    ] {
+        let got = verdict(text, role, Ok(Measurement::Value(100.0)), Err(Fault::NoSeries));
+        assert_eq!(got.outcome, want, "{text}");
+    }
+}
+
+#[test]
+fn what_the_buckets_leave_open_is_said_beforehand() {
+    let open = |text: &str, stable: Result<Measurement, Fault>| {
+        let Ok(Condition::Metric(written)) = Condition::parse(text) else {
+            panic!("{text}");
+        };
+        left_open(&written.bind(&metrics()).expect(text), &stable.expect("seen"))
+    };
+    assert_eq!(open("p99 < 250ms", times(990.0, 1000.0, 1000.0)), None);
+    assert_eq!(
+        open("p99 < 200ms", times(990.0, 1000.0, 1000.0)).as_deref(),
+        Some(
+            "what is between 100 ms and 250 ms is neither good nor bad for it: a bucket that ends at 200 ms would decide"
+        )
+    );
+    let baseline = open("p99 < baseline * 1.2", times(900.0, 1000.0, 1000.0)).expect("open");
+    assert!(baseline.starts_with("stable is between 100 ms and 250 ms, as far as its buckets tell"), "{baseline}");
 }

@@ -159,3 +159,52 @@ fn a_service_that_fits_both_versions_is_narrowed_switched_and_widened_again() {
     let other = json!({ "spec": { "selector": { "track": "canary" } } });
     assert!(route.original(&other).is_err());
 }
+
+#[test]
+fn what_a_gateway_says_that_is_no_longer_named_is_of_the_past() {
+    let mut object = httproute(&json!([{ "name": "a" }, { "name": "b" }]));
+    object["spec"]["parentRefs"] = json!([{ "name": "gw" }]);
+    let entry = |name: &str, generation: u64, resolved: &str| {
+        json!({ "parentRef": { "name": name, "namespace": "game" }, "conditions": [
+            { "type": "Accepted", "status": "True", "observedGeneration": generation },
+            { "type": "ResolvedRefs", "status": resolved, "reason": "BackendNotFound", "message": "no b", "observedGeneration": generation },
+        ] })
+    };
+    for (parents, settled, broken) in [
+        (json!([entry("gw", 3, "True"), entry("old-gw", 1, "False")]), true, None),
+        (json!([entry("gw", 2, "True")]), false, None),
+        // A controller that is gone has left its report beside that of the one that is there.
+        (json!([entry("gw", 1, "False"), entry("gw", 3, "True")]), true, None),
+        (json!([entry("gw", 3, "False")]), true, Some("gateway gw does not resolve a backend (BackendNotFound: no b)")),
+    ] {
+        object["status"] = json!({ "parents": parents });
+        assert_eq!((gateway().is_settled(&object), gateway().broken(&object).as_deref()), (settled, broken));
+    }
+}
+
+#[test]
+fn a_rule_is_found_where_it_is_now_and_a_pair_in_two_rules_is_refused() {
+    let pair = || json!({ "backendRefs": [{ "name": "a", "weight": 50 }, { "name": "b", "weight": 50 }] });
+    let other = || json!({ "backendRefs": [{ "name": "c" }] });
+    let object = |rules: Value| json!({ "spec": { "rules": rules } });
+    let moved = object(json!([other(), pair()]));
+    assert_eq!(gateway().share(&moved), Ok(percent(50.0)));
+    let back = gateway().back(&moved, &json!([100, 0])).expect("the way back");
+    assert_eq!(back[0]["path"], "/spec/rules/1/backendRefs/0/name");
+    let twice = object(json!([pair(), other(), pair()]));
+    let why = gateway().original(&twice).expect_err("ambiguous");
+    assert!(why.contains("rules 0, 2 all split between `a` and `b`"), "{why}");
+    // One that was added while it is under way keeps nobody from the way back.
+    assert!(gateway().back(&twice, &json!([100, 0])).is_ok());
+}
+
+#[test]
+fn rules_that_reach_the_canary_whatever_the_weight_are_found() {
+    let object = json!({ "spec": { "rules": [
+        { "backendRefs": [{ "name": "a" }, { "name": "b", "weight": 0 }] },
+        { "backendRefs": [{ "name": "a" }] },
+        { "matches": [{ "headers": [{ "name": "x-tester", "value": "1" }] }], "backendRefs": [{ "name": "b" }] },
+        { "filters": [{ "type": "RequestMirror", "requestMirror": { "backendRef": { "name": "b" } } }], "backendRefs": [{ "name": "a" }] },
+    ] } });
+    assert_eq!(gateway().strays(&object), [2, 3]);
+}

@@ -1,12 +1,13 @@
 //! Histories of rollouts: the known ones, step by step.
 
 mod properties;
+mod world;
 
 use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::guard::verdict::{Blame, Role};
+use crate::guard::verdict::{Blame, Outcome, Role};
 use crate::rollout::exposure::{Originals, Readiness};
 use crate::rollout::machine::*;
 use crate::rollout::plan::{ApprovalRule, Plan, Rules};
@@ -26,6 +27,9 @@ fn reading(live: f64) -> Reading {
         version: None,
         epoch: None,
         writer: Some("kubectl-edit".into()),
+        stable_image: None,
+        canary_image: None,
+        broken: None,
     }
 }
 
@@ -56,6 +60,8 @@ fn rollout(approval: Option<ApprovalRule>) -> Rollout {
         weight: Percent::ZERO,
         stable_available: 3,
         stable_image: None,
+        release: None,
+        canary_image: None,
         stable_digest: None,
         stable_revision: None,
         detail: Value::Null,
@@ -208,11 +214,18 @@ fn without_evidence_it_holds_then_waits_for_a_person_then_goes_back() {
     assert_eq!(it.hold.as_ref().map(|hold| hold.why), Some(HoldKind::NoEvidence));
     run(&mut it, &mut live, 24, 20, none);
     assert_eq!(it.hold.as_ref().map(|hold| hold.why), Some(HoldKind::Undecided));
-    // Evidence that comes late does not move it any more: a person was called.
-    run(&mut it, &mut live, 44, 5, GOOD);
-    assert_eq!((it.phase, live), (Phase::Observe, 10.0));
-    run(&mut it, &mut live, 49, 70, none);
+    let text = it.hold.as_ref().map(|hold| hold.text.clone()).unwrap_or_default();
+    assert!(
+        text.starts_with("neither good nor bad for 30s; goes on when that changes, and back when it has not within 1m"),
+        "{text}"
+    );
+    let mut late = it.clone();
+    run(&mut it, &mut live, 44, 60, none);
     assert_eq!((it.phase, live), (Phase::RolledBack, 0.0));
+    // Evidence that comes late decides all the same.
+    live = 10.0;
+    run(&mut late, &mut live, 44, 3, GOOD);
+    assert_eq!((late.phase, live, late.hold.is_none()), (Phase::Observe, 50.0, true));
 }
 
 #[test]

@@ -3,13 +3,20 @@
 use chrono::{DateTime, Utc};
 
 use crate::guard::verdict::{Blame, Outcome, Role, Verdict};
-use crate::rollout::exposure::Readiness;
+use crate::rollout::exposure::{Readiness, Reading};
 use crate::rollout::machine::{Observation, since};
+use crate::rollout::plan::HTTP;
 use crate::rollout::state::{HoldKind, Phase, Rollout, Write};
 
 /// The part of a poll that must lie between two looks for the second to confirm the first. Looks follow each other at
 /// once where a phase ends, and a poll apart otherwise; a little less than that is what a busy machine makes of it.
 const APART: f64 = 0.8;
+
+/// That the canary's users are not served, among the streaks of the conditions.
+const UNREACHED: &str = "the canary answers";
+
+/// Looks in a row at which nothing of the canary answers before its traffic goes back.
+const UNREACHED_LOOKS: u32 = 2;
 
 impl Rollout {
     /// The fast lane: whatever the state, is it time to go back?
@@ -35,6 +42,19 @@ impl Rollout {
             return self.roll_back(reason, now);
         }
         if let Ok(reading) = &look.reading {
+            if let Some(text) = self.is_lost(reading) {
+                self.touched = false;
+                return self.roll_back(text, now);
+            }
+            if let Some(text) = self.unreached(reading, exposed && !look.delegated) {
+                self.streak(UNREACHED, now);
+                if self.streaks.get(UNREACHED).copied().unwrap_or(0) >= UNREACHED_LOOKS {
+                    return self.roll_back(text, now);
+                }
+            } else {
+                self.streaks.remove(UNREACHED);
+                self.grown.remove(UNREACHED);
+            }
             let started = !matches!(self.phase, Phase::Planned | Phase::Gate) || self.touched;
             match &reading.canary {
                 Readiness::Failed { why, .. } if started && self.phase != Phase::Finishing => {
@@ -74,7 +94,8 @@ impl Rollout {
                 return self.roll_back(format!("nothing can be seen of the canary: {why}"), now);
             }
         }
-        let waits = self.hold.as_ref().filter(|hold| !matches!(hold.why, HoldKind::Paused | HoldKind::Foreign));
+        let by_a_person = |why| why == HoldKind::Paused || (why == HoldKind::Foreign && self.plan.is_exact());
+        let waits = self.hold.as_ref().filter(|hold| !by_a_person(hold.why));
         if exposed && waits.is_some_and(|hold| since(hold.since, now) >= self.plan.rules.hold_timeout) {
             let text = waits.map_or("", |hold| &hold.text);
             let reason = format!("held for too long: {text}");
@@ -90,19 +111,7 @@ impl Rollout {
             Role::Success => matches!(self.phase, Phase::Observe) && verdict.blame != Some(Blame::Everything),
         };
         match verdict.outcome {
-            Outcome::Fail if acts => {
-                let streak = self.streaks.entry(verdict.condition.clone()).or_insert(0);
-                let grown = self.grown.entry(verdict.condition.clone());
-                let grown = grown.or_insert(DateTime::UNIX_EPOCH);
-                // Before it grew: another machine's clock is behind, and what lies between is not known.
-                if verdict.at < *grown {
-                    *grown = verdict.at;
-                }
-                if *streak == 0 || since(*grown, verdict.at) >= self.plan.rules.poll.mul_f64(APART) {
-                    *streak += 1;
-                    *grown = verdict.at;
-                }
-            }
+            Outcome::Fail if acts => self.streak(&verdict.condition, verdict.at),
             // A look that saw nothing says nothing about the one before.
             Outcome::Error => {}
             Outcome::NoEvidence if verdict.blind => {}
@@ -111,6 +120,70 @@ impl Rollout {
                 self.grown.remove(&verdict.condition);
             }
         }
+    }
+
+    /// One more look at which this was so, if it is about a poll after the one before.
+    fn streak(&mut self, what: &str, at: DateTime<Utc>) {
+        let streak = self.streaks.entry(what.to_owned()).or_insert(0);
+        let grown = self.grown.entry(what.to_owned()).or_insert(DateTime::UNIX_EPOCH);
+        // Before it grew: another machine's clock is behind, and what lies between is not known.
+        if at < *grown {
+            *grown = at;
+        }
+        if *streak == 0 || since(*grown, at) >= self.plan.rules.poll.mul_f64(APART) {
+            *streak += 1;
+            *grown = at;
+        }
+    }
+
+    /// Why the users whom the canary is to serve are not served at all, where that can be read from the world.
+    fn unreached(&self, reading: &Reading, exposed: bool) -> Option<String> {
+        if !exposed || self.plan.is_exact() || self.phase == Phase::Finishing {
+            return None;
+        }
+        if let Some(broken) = &reading.broken {
+            return Some(format!("the traffic does not reach the canary: {broken}"));
+        }
+        let why = match &reading.canary {
+            Readiness::Absent => "it does not exist",
+            Readiness::Waiting { available: 0, why, .. } | Readiness::Failed { available: 0, why } => why,
+            _ => return None,
+        };
+        Some(format!("the canary has {} of the traffic and nothing that answers: {why}", reading.live))
+    }
+
+    /// Where no cluster holds a lock, somebody else may have begun at the same time. Whoever has given no traffic then has
+    /// nothing to take back.
+    fn is_lost(&self, reading: &Reading) -> Option<String> {
+        let exposes = self.applied.exceeds(self.originals.weight) || matches!(self.intent, Some(Write::Weight { .. }));
+        if self.plan.target != HTTP || exposes || self.phase.is_back() {
+            return None;
+        }
+        let text = self.foreign(reading)?;
+        Some(format!("somebody else has begun another rollout: {text}"))
+    }
+
+    /// A release of somebody else, on either side: what would be judged is not what would be promoted, or what would be
+    /// replaced is not what was there.
+    fn foreign(&self, reading: &Reading) -> Option<String> {
+        let (image, originals) = (&self.plan.image, &self.originals);
+        let by = || match &reading.writer {
+            Some(writer) => format!("; last written by {writer}"),
+            None => String::new(),
+        };
+        let is_prepared = !matches!(self.phase, Phase::Planned) && self.intent != Some(Write::Prepare) && self.touched;
+        if let Some(canary) = reading.canary_image.as_ref().filter(|canary| *canary != image)
+            && (is_prepared || originals.canary_image.as_ref() != Some(canary))
+            && self.phase != Phase::Finishing
+        {
+            return Some(format!("the canary is {canary}, and {image} is what is rolled out{}", by()));
+        }
+        let before = originals.stable_image.as_ref()?;
+        let stable = reading.stable_image.as_ref().filter(|stable| *stable != before)?;
+        if stable == image && matches!(self.phase, Phase::Finishing) {
+            return None;
+        }
+        Some(format!("stable is {stable}, and was {before} at the start{}", by()))
     }
 
     /// What keeps it from going forward.
@@ -136,6 +209,10 @@ impl Rollout {
             }
             let by = reading.writer.as_deref().unwrap_or("somebody else");
             return Some((HoldKind::Foreign, format!("it was changed by {by}")));
+        }
+        if let Some(text) = self.foreign(reading) {
+            let text = format!("{text}; put it back and resume, or abort, which leaves what others released as it is");
+            return Some((HoldKind::Foreign, text));
         }
         if self.phase == Phase::Finishing || !self.touched {
             return None;

@@ -15,6 +15,8 @@ const MAX_PAUSE: Duration = Duration::from_secs(30);
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Breaker {
     failures: u32,
+    /// When the last failure was known.
+    failed_at: Option<Duration>,
     open_until: Option<Duration>,
 }
 
@@ -32,8 +34,13 @@ impl Breaker {
         *self = Self::default();
     }
 
-    /// No answer came: count, and open after [`FAILURES`] in a row.
-    pub fn failed(&mut self, now: Duration) {
+    /// No answer came to what was asked at `began`: count, and open after [`FAILURES`] in a row. What was asked before the
+    /// last failure was known has failed with it: the questions of one look are one.
+    pub fn failed(&mut self, began: Duration, now: Duration) {
+        if self.failed_at.is_some_and(|failed| began <= failed) {
+            return;
+        }
+        self.failed_at = Some(now);
         self.failures += 1;
         if let Some(extra) = self.failures.checked_sub(FAILURES) {
             let pause = FIRST_PAUSE.saturating_mul(1 << extra.min(8)).min(MAX_PAUSE);
@@ -50,19 +57,33 @@ mod tests {
     fn opens_after_three_failures_and_closes_on_an_answer() {
         let at = Duration::from_secs;
         let mut breaker = Breaker::default();
-        breaker.failed(at(0));
-        breaker.failed(at(1));
-        assert!(breaker.admits(at(1)).is_ok());
-        breaker.failed(at(2));
-        assert_eq!(breaker.admits(at(3)), Err(at(4)));
-        assert!(breaker.admits(at(7)).is_ok(), "one try is let through");
-        breaker.failed(at(7));
-        assert_eq!(breaker.admits(at(8)), Err(at(9)), "the pause doubles");
-        for _ in 0..20 {
-            breaker.failed(at(100));
+        breaker.failed(at(0), at(1));
+        breaker.failed(at(2), at(3));
+        assert!(breaker.admits(at(3)).is_ok());
+        breaker.failed(at(4), at(5));
+        assert_eq!(breaker.admits(at(6)), Err(at(4)));
+        assert!(breaker.admits(at(10)).is_ok(), "one try is let through");
+        breaker.failed(at(10), at(11));
+        assert_eq!(breaker.admits(at(12)), Err(at(9)), "the pause doubles");
+        for second in 0..20 {
+            breaker.failed(at(100 + 2 * second), at(101 + 2 * second));
         }
-        assert_eq!(breaker.admits(at(100)), Err(MAX_PAUSE));
+        assert_eq!(breaker.admits(at(139)), Err(MAX_PAUSE));
         breaker.succeeded();
-        assert!(breaker.admits(at(100)).is_ok());
+        assert!(breaker.admits(at(139)).is_ok());
+    }
+
+    #[test]
+    fn the_failures_of_one_look_are_one() {
+        let at = Duration::from_secs;
+        let mut breaker = Breaker::default();
+        for answered in [1, 1, 2, 2, 3, 3] {
+            breaker.failed(at(0), at(answered));
+        }
+        assert!(breaker.admits(at(3)).is_ok());
+        breaker.failed(at(4), at(5));
+        assert!(breaker.admits(at(5)).is_ok());
+        breaker.failed(at(6), at(7));
+        assert!(breaker.admits(at(7)).is_err());
     }
 }

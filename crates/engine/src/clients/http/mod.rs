@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::clients::http::breaker::Breaker;
 use crate::clients::http::failure::{failure, no_client};
-use crate::clients::http::request::Body;
+use crate::clients::http::request::{Body, Effort};
 use liveops_domain::error::{Barrier, Error, Result};
 
 pub use crate::clients::http::answer::Answer;
@@ -84,8 +84,10 @@ impl Http {
     pub async fn send(&self, target: &Target, request: Request) -> Result<Answer> {
         let key = target.base.origin().ascii_serialization();
         let (breaker, barrier, reason) = self.breakers.borrow().get(&key).cloned().unwrap_or_default();
-        if let Err(left) = breaker.admits(self.started.elapsed())
+        let began = self.started.elapsed();
+        if let Err(left) = breaker.admits(began)
             && !request.insistent
+            && request.effort != Effort::Look
         {
             return Err(Error::Unreachable {
                 system: target.system.clone(),
@@ -99,7 +101,7 @@ impl Http {
         let (breaker, barrier, reason) = breakers.entry(key).or_default();
         match &done {
             Err(error @ (Error::Unreachable { .. } | Error::Timeout { .. })) => {
-                breaker.failed(self.started.elapsed());
+                breaker.failed(began, self.started.elapsed());
                 *reason = error.reason();
                 *barrier = match error {
                     Error::Unreachable { barrier, .. } => *barrier,

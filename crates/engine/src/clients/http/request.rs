@@ -11,6 +11,9 @@ pub enum Effort {
     Full,
     /// A change: exactly once.
     Once,
+    /// One of the looks that follow each other every few seconds: once, and whatever came of those before it. Whoever
+    /// answers again is heard at once.
+    Look,
 }
 
 impl Effort {
@@ -18,7 +21,7 @@ impl Effort {
         match self {
             Self::Quick => 2,
             Self::Full => 5,
-            Self::Once => 1,
+            Self::Once | Self::Look => 1,
         }
     }
 }

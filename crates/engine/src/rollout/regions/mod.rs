@@ -105,11 +105,11 @@ pub async fn prepare_all<'a>(contexts: &'a [Session], spec: &RolloutSpec, switch
         let Some(first) = contexts.first() else {
             return Ok(Vec::new());
         };
-        let prepared = prepare(first, spec.clone(), switch).await;
+        let prepared = Box::pin(prepare(first, spec.clone(), switch)).await;
         spec.image = Some(prepared.map_err(|error| in_region(first, error))?.plan.image);
     }
     let all = contexts.iter().map(|cx| async {
-        let prepared = prepare(cx, spec.clone(), switch).await;
+        let prepared = Box::pin(prepare(cx, spec.clone(), switch)).await;
         prepared.map_err(|error| in_region(cx, error))
     });
     join_all(all).await.into_iter().collect()

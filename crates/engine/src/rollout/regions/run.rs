@@ -195,7 +195,7 @@ impl RegionalRun<'_> {
         let region = cx.region.as_deref().unwrap_or_default();
         let (subject, plan, originals, evidence, gates) = match &self.source {
             PlanSource::New { spec, switch } => {
-                let prepared = prepare(cx, spec.clone(), *switch).await?;
+                let prepared = Box::pin(prepare(cx, spec.clone(), *switch)).await?;
                 (prepared.subject, prepared.plan, prepared.originals, prepared.evidence, prepared.gates)
             }
             PlanSource::Plan(plan) => {
@@ -214,7 +214,7 @@ impl RegionalRun<'_> {
             });
         }
         let rollout = || new_rollout(cx, &subject, plan, originals);
-        launch(cx, &subject, (rollout, evidence), options, confirmed).await
+        Box::pin(launch(cx, &subject, (rollout, evidence), options, confirmed)).await
     }
 
     fn last_words(&self) -> String {

@@ -45,16 +45,16 @@ impl Runner<'_> {
 
     /// Is the lock ours for sure, because it was renewed lately?
     pub fn is_ours(&self) -> bool {
-        self.renewed.elapsed() < LOST
+        self.renewed.is_some_and(|renewed| renewed.elapsed() < LOST)
     }
 
     /// Renews the lock when it is time.
     pub async fn renew(&mut self) -> Result<()> {
-        if self.renewed.elapsed() < RENEW {
+        if self.renewed.is_some_and(|renewed| renewed.elapsed() < RENEW) {
             return Ok(());
         }
         match self.run.subject.store.renew(&self.run.lock, self.run.confirmed).await {
-            Ok(()) => self.renewed = Instant::now(),
+            Ok(()) => self.renewed = Some(Instant::now()),
             Err(error @ Error::Conflict { .. }) => return Err(error),
             Err(error) => tracing::info!(%error, "the lock was not renewed"),
         }
@@ -142,7 +142,7 @@ impl Runner<'_> {
         self.run.version = Some(kept.version);
         self.stored = Some((self.run.rollout.clone(), Instant::now()));
         if kept.renewed {
-            self.renewed = Instant::now();
+            self.renewed = Some(Instant::now());
         }
         if !kept.posted {
             tracing::info!("the platform was not told");

@@ -67,6 +67,9 @@ impl<'a> Argo<'a> {
             version: rollout["metadata"]["resourceVersion"].as_str().map(ToOwned::to_owned),
             epoch: note::epoch(rollout),
             writer: owner::of(rollout, &["spec", "template"]).map(ToOwned::to_owned),
+            stable_image: None,
+            canary_image: None,
+            broken: None,
         }
     }
 
@@ -155,6 +158,8 @@ impl TrafficTarget for Argo<'_> {
             weight: Percent::ZERO,
             stable_available: u32::try_from(available).unwrap_or(u32::MAX),
             stable_image: deployment::image(&rollout, container).map(ToOwned::to_owned),
+            release: None,
+            canary_image: None,
             stable_digest: None,
             stable_revision: rollout["status"]["stableRS"].as_str().map(ToOwned::to_owned),
             detail: json!({ "container": container, "halt": rollout["spec"][HALT] }),

@@ -80,6 +80,12 @@ impl Workload<'_> {
         objects.iter().find(|object| self.canary.is(object))
     }
 
+    /// The image of a Deployment's container, as it is wanted now.
+    pub fn image_of(&self, deployment: Option<&Value>) -> Option<String> {
+        let container = deployment::container(deployment?, self.container).ok()?;
+        deployment::image(deployment?, container).map(ToOwned::to_owned)
+    }
+
     /// How ready the canary is. Its pods are asked only where it is not: what keeps them from it.
     pub async fn canary_readiness(&self, objects: &[Value]) -> Result<Readiness> {
         let Some(canary) = self.canary_in(objects) else {
@@ -127,6 +133,7 @@ impl Workload<'_> {
             let image = deployment::image(canary, index).unwrap_or_default();
             (image.to_owned(), deployment::replicas(canary))
         });
+        let canary_image = canary.as_ref().map(|(image, _)| image.clone());
         let detail =
             Detail { route, labels, replicas: deployment::replicas(stable), container, canary, autoscaler, fallback };
         self.recorded.replace(Some(detail.clone()));
@@ -134,6 +141,8 @@ impl Workload<'_> {
             weight,
             stable_available: deployment::available(stable),
             stable_image: image,
+            release: None,
+            canary_image,
             stable_digest: digest,
             stable_revision: deployment::revision(stable).map(ToOwned::to_owned),
             detail: serde_json::to_value(detail)
@@ -185,7 +194,8 @@ impl Workload<'_> {
         done.await.map(drop).map_err(|failure| failure.about_test(&self.kubectl.place(object)))
     }
 
-    /// Sets the bounds of the stable autoscaler from these to those; one that somebody changed meanwhile stays.
+    /// Sets the bounds of the stable autoscaler from these to those, each by itself: one that somebody changed meanwhile
+    /// stays.
     pub async fn bound(&self, from: &Bounds, to: &Bounds, confirmed: &Confirmed) -> Result<()> {
         let object = Object::new(Resource::Hpa, &from.name)?;
         let found = self.kubectl.get(std::slice::from_ref(&object)).await;
@@ -193,10 +203,9 @@ impl Workload<'_> {
         let Some(now) = found.first() else {
             return Ok(());
         };
-        if Bounds::of(now).as_ref() != Some(from) {
+        let Some(mut patch) = Bounds::of(now).and_then(|now| now.moved(from, to)) else {
             return Ok(());
-        }
-        let mut patch = to.patch();
+        };
         patch["metadata"]["resourceVersion"] = now["metadata"]["resourceVersion"].clone();
         let done = self.kubectl.patch(&object, Patch::Merge, &patch, None, confirmed);
         done.await.map(drop).map_err(|failure| self.failed(&object, &failure))
@@ -236,7 +245,8 @@ impl Workload<'_> {
         done.await.map(drop).map_err(|failure| self.failed(&self.canary, &failure))
     }
 
-    /// The stable Deployment with its old image and at least its old size, where somebody or we changed it.
+    /// The stable Deployment with its old image, where we have changed it, and at least its old size. What somebody else
+    /// released there meanwhile is not ours to take back.
     pub async fn keep(
         &self,
         objects: &[Value],
@@ -249,6 +259,7 @@ impl Workload<'_> {
         let mut patch = Vec::new();
         if let Some(image) = &originals.stable_image
             && now != image
+            && originals.release.as_ref().is_none_or(|release| now == release)
         {
             patch.extend(deployment::set_image(detail.container, now, image));
         }
@@ -266,13 +277,19 @@ impl Workload<'_> {
     pub async fn adopt(
         &self,
         objects: &[Value],
-        detail: &Detail,
+        (originals, detail): (&Originals, &Detail),
         image: &str,
         confirmed: &Confirmed,
     ) -> Result<Option<String>> {
         let stable = self.stable_in(objects)?;
         let now = deployment::image(stable, detail.container).unwrap_or_default();
         if now != image {
+            if originals.stable_image.as_ref().is_some_and(|before| now != before) {
+                return Err(Error::Conflict {
+                    what: format!("{} is {now}, which somebody else released meanwhile", self.stable),
+                    hint: "look: `liveops rollout status`; leave it as it is: `liveops rollout abort`".into(),
+                });
+            }
             let patch = deployment::set_image(detail.container, now, image);
             self.apply(&self.stable, patch, confirmed).await?;
             return Ok(Some(format!("{} rolls out {image}", self.stable)));

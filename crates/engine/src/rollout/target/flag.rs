@@ -93,6 +93,9 @@ impl<'a> FlagTarget<'a> {
             version: bytes.map(|_| version),
             epoch: None,
             writer: Some(by),
+            stable_image: None,
+            canary_image: None,
+            broken: None,
         }
     }
 
@@ -201,6 +204,8 @@ impl TrafficTarget for FlagTarget<'_> {
             weight: reading.live,
             stable_available: 1,
             stable_image: None,
+            release: None,
+            canary_image: None,
             stable_digest: None,
             stable_revision: reading.version,
             detail: Value::Null,

@@ -61,6 +61,9 @@ impl<'a> Flagger<'a> {
             version: canary["metadata"]["resourceVersion"].as_str().map(ToOwned::to_owned),
             epoch: note::epoch(canary),
             writer: None,
+            stable_image: None,
+            canary_image: None,
+            broken: None,
         })
     }
 

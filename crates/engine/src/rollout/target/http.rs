@@ -50,6 +50,9 @@ fn reading(seen: &Weighing) -> Reading {
         version: seen.tag.clone(),
         epoch: None,
         writer: None,
+        stable_image: seen.stable.clone(),
+        canary_image: seen.canary.clone(),
+        broken: None,
     }
 }
 
@@ -73,6 +76,8 @@ impl TrafficTarget for HttpTarget<'_> {
             weight: Percent::new(seen.weight).unwrap_or(Percent::ZERO),
             stable_available: 1,
             stable_image: seen.stable.clone(),
+            release: None,
+            canary_image: seen.canary.clone(),
             stable_digest: None,
             stable_revision: None,
             detail: json!({ "weight": seen.weight, "stable": seen.stable, "canary": seen.canary }),
@@ -136,12 +141,15 @@ impl TrafficTarget for HttpTarget<'_> {
     }
 
     async fn restore(&self, originals: Option<&Originals>, confirmed: &Confirmed) -> Result<Reading> {
-        let mut members = json!({ "weight": number(originals.map_or(Percent::ZERO, |was| was.weight)) });
-        // After the roles were swapped, the old image has to come back as well.
-        if let Some(image) = originals.and_then(|was| was.stable_image.as_ref()) {
-            members["stable"] = json!(image);
+        let members = json!({ "weight": number(originals.map_or(Percent::ZERO, |was| was.weight)) });
+        let mut after = self.balancer.insist(object(members), confirmed).await?;
+        // After the roles were swapped, the old image has to come back as well; what somebody else has put there stays.
+        if let Some(was) = originals
+            && let Some(image) = was.stable_image.as_ref().filter(|image| after.stable.as_ref() != Some(image))
+            && (was.release.is_none() || after.stable == was.release)
+        {
+            after = self.balancer.insist(object(json!({ "stable": image })), confirmed).await?;
         }
-        let after = self.balancer.insist(object(members), confirmed).await?;
         Ok(reading(&after))
     }
 
@@ -154,11 +162,8 @@ impl TrafficTarget for HttpTarget<'_> {
         Ok(Finish::Done)
     }
 
-    fn undo_by_hand(&self, originals: Option<&Originals>) -> String {
-        let mut members = json!({ "weight": 0 });
-        if let Some(image) = originals.and_then(|was| was.stable_image.as_ref()) {
-            members["stable"] = json!(image);
-        }
+    fn undo_by_hand(&self, _originals: Option<&Originals>) -> String {
+        let members = json!({ "weight": 0 });
         format!("curl -X PUT -H 'Content-Type: application/json' -d '{members}' {}", self.balancer.url())
     }
 }

@@ -112,6 +112,9 @@ impl Replicas<'_> {
             version: service["metadata"]["resourceVersion"].as_str().map(ToOwned::to_owned),
             epoch: note::epoch(service),
             writer: manager.map(ToOwned::to_owned),
+            stable_image: self.workload.image_of(self.workload.stable_in(objects).ok()),
+            canary_image: self.workload.image_of(self.workload.canary_in(objects)),
+            broken: None,
         })
     }
 
@@ -347,7 +350,7 @@ impl TrafficTarget for Replicas<'_> {
         let detail = Detail::of(originals)?;
         let objects = self.known(fence).await?;
         self.admit(&objects, fence)?;
-        let adopted = self.workload.adopt(&objects, &detail, image, confirmed);
+        let adopted = self.workload.adopt(&objects, (originals, &detail), image, confirmed);
         if let Some(why) = adopted.await? {
             return Ok(Finish::Waiting(why));
         }

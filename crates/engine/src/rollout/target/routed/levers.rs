@@ -41,6 +41,9 @@ impl Routed<'_> {
             version: version.map(ToOwned::to_owned),
             epoch: note::epoch(object),
             writer: owner::of(object, self.route.field()).map(ToOwned::to_owned),
+            stable_image: self.workload.image_of(self.workload.stable_in(objects).ok()),
+            canary_image: self.workload.image_of(self.workload.canary_in(objects)),
+            broken: self.route.broken(object),
         })
     }
 

@@ -88,6 +88,18 @@ impl TrafficTarget for Routed<'_> {
                 "give the stable version all of it first",
             ));
         }
+        let strays = self.route.strays(object);
+        if !strays.is_empty() {
+            let places: Vec<String> = strays.iter().map(ToString::to_string).collect();
+            objections.push(Objection::rollback_plan(
+                false,
+                format!(
+                    "its rules {} reach the canary whatever its weight, and a way back leaves them",
+                    places.join(", ")
+                ),
+                "move the weight there by hand, or take them out first",
+            ));
+        }
         let alone = self.workload.has_one_lever();
         if let (Route::Istio { stable, .. }, true) = (&self.route, alone) {
             objections.push(Objection::rollback_plan(false, format!(
@@ -189,7 +201,7 @@ impl TrafficTarget for Routed<'_> {
         let objects = self.known(fence.version.as_deref()).await?;
         let object = self.carrier.find(&objects)?;
         self.carrier.admit(object, None, fence)?;
-        let adopted = self.workload.adopt(&objects, &detail, image, confirmed);
+        let adopted = self.workload.adopt(&objects, (originals, &detail), image, confirmed);
         if let Some(why) = adopted.await? {
             return Ok(Finish::Waiting(why));
         }
