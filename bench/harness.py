@@ -17,6 +17,7 @@ LIVEOPS = str(ROOT / "target/dist/liveops")
 RESULTS = ROOT / "bench/RESULTS.md"
 # The part of the results that `bench/run --build` writes.
 BUILD = "## The first build"
+GUARDS = "## Operating characteristics of the guards"
 
 
 def table(rows):
