@@ -14,8 +14,12 @@ const CONFIDENCE: f64 = 0.99;
 /// The significance that belongs to it.
 pub const SIGNIFICANCE: f64 = 1.0 - CONFIDENCE;
 
-/// Of the same share as the baseline, or no more than chance makes it: a difference that this often comes by luck.
-pub const PLAUSIBLE: f64 = 0.1;
+/// Of the same share as the baseline, or no more than chance makes it: a difference that comes this often by luck.
+pub const PLAUSIBLE: f64 = 0.02;
+
+/// The same of the slow requests of two histograms. Lower, for two builds that are the same must pass each of a dozen steps,
+/// and a build that is a third slower differs by far more at three hundred samples.
+pub const ALIKE: f64 = 0.001;
 
 /// Below this expected count the normal approximation of a two-proportion test is poor, and Fisher's exact test is
 /// used (Cochran's rule asks for 5; 10 is on the safe side and still cheap).

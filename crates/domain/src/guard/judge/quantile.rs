@@ -4,7 +4,7 @@
 use crate::guard::evidence::Measurement;
 use crate::guard::expression::{Bound, Limit};
 use crate::guard::judge::{Criterion, blame};
-use crate::guard::statistics::{Counts, PLAUSIBLE, SIGNIFICANCE, binomial_tail, chance_of_luck};
+use crate::guard::statistics::{ALIKE, Counts, SIGNIFICANCE, binomial_tail, chance_of_luck};
 use crate::guard::verdict::{Blame, Outcome, Role, Verdict};
 use crate::metric::quantity::Unit;
 
@@ -187,7 +187,7 @@ fn is_like_stable(canary: &[(f64, f64)], stable: Option<&[(f64, f64)]>, tail: f6
     let mut bounds = [low, high].into_iter().filter(known).peekable();
     bounds.peek().is_some()
         && bounds.all(|bound| match (above(canary, Some(bound)), above(stable, Some(bound))) {
-            (Some(canary), Some(stable)) => chance_of_luck(canary, stable) >= PLAUSIBLE,
+            (Some(canary), Some(stable)) => chance_of_luck(canary, stable) >= ALIKE,
             _ => false,
         })
 }
