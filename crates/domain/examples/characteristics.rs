@@ -272,9 +272,6 @@ fn ours(world: &mut World<'_>, rules: &Rules, conditions: &[(Role, Bound)]) -> E
         let look = Observation { reading: Ok(reading(live)), verdicts, locked: Ok(()), delegated: false };
         match it.step(&look, now) {
             Some(Write::Restore) => {
-                if std::env::var_os("WHY").is_some() {
-                    eprintln!("{}: {:?}", world.rate, it.reason);
-                }
                 let undecided = it.reason.as_deref().is_some_and(|reason| reason.starts_with("held for too long"));
                 return match undecided {
                     true => End::Undecided(it.step),
@@ -389,7 +386,6 @@ fn main() {
     let rules = Rules {
         steps: schedule::given(STEPS).expect("sound"),
         rollback: vec!["error_rate > 5%".into(), "p99_latency > baseline * 2.0".into()],
-        hold_timeout: Duration::from_secs(60),
         ..Rules::default()
     };
     println!(
