@@ -13,7 +13,7 @@ from pathlib import Path
 MIB = 1024 * 1024
 ROOT = Path(__file__).resolve().parent.parent
 # As it is shipped.
-LIVEOPS = str(ROOT / "target/dist/liveops")
+LIVEOPS = os.environ.get("LIVEOPS_BENCH") or str(ROOT / "target/dist/liveops")
 RESULTS = ROOT / "bench/RESULTS.md"
 # The part of the results that `bench/run --build` writes.
 BUILD = "## The first build"

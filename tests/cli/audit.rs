@@ -45,7 +45,7 @@ fn each_change_is_one_entry() {
     assert_eq!((&changes[1]["id"], &changes[1]["by"]), (&json!(second), &json!("ada")));
     assert_eq!(changes[1]["command"], "liveops silence add B --for 1h --comment x --yes -o json");
     let csv = env.run(["audit", "list", "-o", "csv", "--limit", "1"]).stdout;
-    assert!(csv.starts_with("id,time,by,environment,action,state,undone_by,summary\nc"), "{csv}");
+    assert!(csv.starts_with("id,time,by,environment,action,state,undone_by,summary,project\nc"), "{csv}");
     let list = env.run(["audit", "list", "--limit", "1"]).stdout;
     assert!(list.contains("2 more"), "{list}");
     let show = env.run(["audit", "show", &second[..5]]).expect_code(0).stdout;

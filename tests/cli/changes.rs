@@ -215,3 +215,79 @@ fn incidents_are_found_in_their_configured_folder() {
     let run = env.run(["changes"]).expect_code(0);
     assert!(run.stdout.contains("p3-lag opened: lag"), "{}", run.stdout);
 }
+
+/// A Prometheus that scrapes every `interval`, whose KPI is bad since `young` seconds; it keeps the steps it is asked for.
+fn young(seconds: i64, interval: &str, steps: &std::sync::Arc<std::sync::Mutex<Vec<String>>>) -> Stub {
+    let steps = std::sync::Arc::clone(steps);
+    let targets = json!({"status": "success", "data": {"activeTargets": [
+        {"labels": {"job": "game"}, "scrapeUrl": "http://h", "health": "up", "lastScrapeDuration": 0.1, "scrapeInterval": interval}]}});
+    prometheus(false).on("GET", "/api/v1/targets", Answer::json(targets)).on_fn("POST", "/api/v1/query_range", move |request| {
+        let step = request.param("step").unwrap();
+        let every: i64 = step.trim_end_matches('s').split('.').next().unwrap().parse().unwrap();
+        steps.lock().unwrap().push(step);
+        let values: Vec<Value> = (0..=7_200 / every)
+            .map(|n| {
+                let at = NOW_UNIX - 7_200 + n * every;
+                let wobble = f64::from(u8::try_from(n * 7 % 5).unwrap()) * 0.0001;
+                json!([at, (if at > NOW_UNIX - seconds { 0.05 } else { 0.001 } + wobble).to_string()])
+            })
+            .collect();
+        Answer::json(json!({"status": "success", "data": {"resultType": "matrix", "result": [{"metric": {}, "values": values}]}}))
+    })
+}
+
+#[test]
+fn a_break_that_is_too_young_to_tell_is_said_to_be() {
+    for (interval, seconds, code, want) in [
+        ("15s", 0, 0, "no break; the last 60 s are too young to tell"),
+        ("15s", 20, 3, "may have broken"),
+        ("15s", 80, 0, "error_rate went from"),
+        ("5s", 80, 0, "error_rate went from"),
+        ("1m", 80, 3, "the last 240 s are too young to tell; look again then"),
+    ] {
+        let steps = std::sync::Arc::default();
+        let stub = young(seconds, interval, &steps);
+        let env = env().var("LIVEOPS_PROMETHEUS", &stub.url());
+        let run = env.run(["changes", "--around", "error_rate"]).expect_code(code);
+        assert!(run.stdout.contains(want), "{interval} {seconds}\n{}", run.stdout);
+        let json = env.run(["changes", "--around", "error_rate", "-o", "json"]).json();
+        assert_eq!(json["verdict"] == "unknown", code == 3, "{json}");
+        let asked = steps.lock().unwrap()[0].trim_end_matches('s').parse::<f64>().unwrap();
+        assert_eq!(asked, [("15s", 15.0), ("5s", 10.0), ("1m", 60.0)].iter().find(|one| one.0 == interval).unwrap().1);
+    }
+}
+
+#[test]
+fn status_triage_and_changes_suspect_the_same() {
+    let stub = prometheus(true).on_fn("POST", "/api/v1/query", |request| {
+        let text = String::from_utf8_lossy(&request.body).into_owned();
+        let result = match text.contains("process_start_time") || text.contains("last_reload") {
+            true => json!([]),
+            false => json!([{"metric": {}, "value": [NOW_UNIX, "0.05"]}]),
+        };
+        Answer::json(json!({"status": "success", "data": {"resultType": "vector", "result": result}}))
+    });
+    let env = env().var("LIVEOPS_PROMETHEUS", &stub.url());
+    env.write("liveops.yaml", CONFIG.replace("service: game }", "service: game, warn: '> 0.1%', critical: '> 1%' }"));
+    record(&env, &["--kind", "deploy", "--service", "game", "--version", "1.42", "--at", "21m ago"]);
+    record(&env, &["--kind", "config", "--service", "lobby", "--note", "other", "--at", "25m ago"]);
+    let whats = |suspects: &Value| -> Vec<String> {
+        let all = suspects.as_array().unwrap().iter();
+        all.map(|one| one["change"]["what"].as_str().unwrap().to_owned()).collect()
+    };
+    let changes = env.run(["changes", "--around", "error_rate", "-o", "json"]).json();
+    let suspected = whats(&changes["data"]["around"]["suspects"]);
+    assert_eq!(suspected[0], "deploy of game 1.42", "{changes}");
+    let status = env.run(["status", "-o", "json"]).expect_code(1).json();
+    assert_eq!(whats(&status["data"]["suspects"]), suspected, "{status}");
+    let screen = env.run(["status"]).stdout;
+    assert!(screen.contains("Suspect deploy of game 1.42"), "{screen}");
+    let triage = env.run(["triage", "--non-interactive", "-o", "json"]).json();
+    let item = triage["data"]["items"].as_array().unwrap().iter().find(|item| item["id"] == "deployments").unwrap();
+    assert!(item["evidence"][0].as_str().unwrap().starts_with("suspect: deploy of game 1.42"), "{item}");
+    // The KPI, too, is one and the same.
+    let scope =
+        triage["data"]["items"].as_array().unwrap().iter().find(|item| item["evidence"].to_string().contains("error"));
+    assert_eq!(scope.unwrap()["outcome"], "suspicious", "{triage}");
+    assert_eq!(status["metrics"]["error_rate"]["level"], "critical");
+}

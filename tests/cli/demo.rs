@@ -87,3 +87,29 @@ fn a_port_that_is_taken_is_named() {
         hint: check that 127.0.0.1:[PORT] exists, is yours, and has space
         "#);
 }
+
+#[test]
+fn the_demo_has_a_state_folder_of_its_own() {
+    let env = TestEnv::new();
+    let port = free_port();
+    let mut pty = env.pty(["demo", "--keep", "--port", &port.to_string()]);
+    pty.expect("until Ctrl-C").expect("cd ");
+    let folder = std::fs::read_dir(env.root().join("tmp")).unwrap().next().unwrap().unwrap().path();
+    let config = folder.join("liveops.yaml").display().to_string();
+    let flags = env.run(["flag", "list", "--config", &config, "-o", "name"]).expect_code(0).stdout;
+    let flag = flags.lines().next().unwrap();
+    env.run(["flag", "kill", flag, "--yes", "--config", &config]).expect_code(0);
+    assert!(folder.join("state/audit.jsonl").is_file());
+    assert!(!env.state().join("audit.jsonl").exists(), "the user's audit log knows nothing of the demo");
+    let listed = env.run(["undo", "--list", "--config", &config]).expect_code(0).stdout;
+    assert!(listed.contains(flag), "{listed}");
+    // A project that only calls itself so keeps nothing out of the user's audit log.
+    let text = std::fs::read(&config).unwrap();
+    env.write("liveops-demo-x/liveops.yaml", text);
+    std::fs::create_dir(env.path().join("liveops-demo-x/state")).unwrap();
+    env.write("liveops-demo-x/flags.json", "{\"a\": {\"enabled\": true}}");
+    env.run(["flag", "kill", "a", "--yes", "--config", "liveops-demo-x/liveops.yaml"]).expect_code(0);
+    assert!(env.state().join("audit.jsonl").is_file());
+    pty.interrupt();
+    assert_eq!(pty.wait().0, 130);
+}

@@ -13,6 +13,7 @@ mod config;
 #[cfg(feature = "demo")]
 mod demo;
 mod doctor;
+mod elsewhere;
 mod envelope;
 mod explain;
 mod flag_disk;
@@ -55,3 +56,5 @@ mod trust;
 mod undo;
 mod untrusted;
 mod watch;
+mod without_knowing;
+mod worlds;

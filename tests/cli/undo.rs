@@ -113,7 +113,9 @@ fn another_environment_or_another_alertmanager_is_not_touched() {
     env.run(["undo", "-e", "prod", "--yes"]).expect_code(4);
     let other = world();
     let run = env.run(["undo", "--yes", "--alertmanager", &other.url()]).expect_code(4);
-    assert!(run.stderr.contains("Alertmanager does not know silence"), "{}", run.stderr);
+    assert!(run.stderr.contains("there is nothing to undo"), "{}", run.stderr);
+    let run = env.run(["undo", id(&added), "--yes", "--alertmanager", &other.url()]).expect_code(2);
+    assert!(run.stderr.contains("was made to another alertmanager"), "{}", run.stderr);
     assert_eq!((other.changes(), stub.live().len()), (0, 1));
 }
 

@@ -25,3 +25,4 @@ mod ramp;
 mod silence;
 mod slo;
 mod status;
+mod worlds;

@@ -167,6 +167,7 @@ pub(super) async fn run(args: FilterArgs, cx: &Context) -> Result<Exit> {
     let visible = prompt::can_prompt() && !cx.choices.quiet;
     let what = || "asking for alerts".to_owned();
     let gathered = waiting(visible, what, backends.ask(cx.clock.now())).await?;
+    filter.check(&gathered.severities(), &gathered.services(cx)?)?;
     let (report, meta) = AlertList::new(cx, &gathered, &filter);
     cx.show(&report, meta)?;
     Ok(report.verdict().into())

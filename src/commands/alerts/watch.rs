@@ -77,6 +77,7 @@ async fn round(
     let now = cx.clock.now();
     match (backends.ask(now).await, last.as_ref()) {
         (Ok(gathered), _) => {
+            filter.check(&gathered.severities(), &gathered.services(cx)?)?;
             let framed = AlertList::new(cx, &gathered, filter);
             *last = Some(Last { gathered, at: now });
             Ok(framed)

@@ -12,20 +12,24 @@ use crate::output::report::{Meta, Report};
 use crate::output::tone::mark;
 use crate::output::view::View;
 use liveops_domain::change::record::ChangeRecord;
+use liveops_domain::change::scope::Locality;
 use liveops_domain::error::{Exit, Result};
 use liveops_domain::status::source::Verdict;
+use liveops_domain::text::count::count;
 use liveops_domain::text::duration;
 use liveops_domain::text::time::rfc3339;
 use liveops_engine::undo::audit::{complaint, read};
 
 /// List the changes that were made, the latest first
 ///
-/// Of every environment. A change that was begun and has no end is shown as unfinished: liveops was killed, or is
+/// Of this project, environment and its systems; `--everywhere` lists what you did elsewhere, too. An old record that
+/// does not say where it was made is listed as `place unknown`. A change that was begun and has no end is shown as unfinished: liveops was killed, or is
 /// still at it; `liveops undo ID` finds out whether it happened.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   liveops audit list
-  liveops audit list --since 24h --limit 100 -o csv")]
+  liveops audit list --since 24h --limit 100 -o csv
+  liveops audit list --everywhere")]
 pub(crate) struct ListArgs {
     /// Only changes of this long, such as 24h
     #[arg(long, value_name = "DURATION", value_parser = duration::parse_positive)]
@@ -34,6 +38,10 @@ pub(crate) struct ListArgs {
     /// At most this many
     #[arg(long, value_name = "N", default_value_t = 20)]
     limit: usize,
+
+    /// Also changes of other projects, environments and systems
+    #[arg(long)]
+    everywhere: bool,
 }
 
 /// Changes of the audit log.
@@ -42,6 +50,8 @@ pub(crate) struct ChangeList {
     pub(crate) changes: Vec<ChangeRecord>,
     /// Changes that the conditions left out.
     pub(crate) left_out: usize,
+    /// Changes that were made elsewhere.
+    pub(crate) elsewhere: usize,
     /// What is said when it has nothing.
     #[serde(skip)]
     pub(crate) empty: &'static str,
@@ -66,7 +76,7 @@ impl Report for ChangeList {
             blocks.push(Block::Line(vec![
                 mark(tone, view),
                 span(format!(" {}", record.id), Tone::Strong),
-                plain(format!("  {}, {} in {}, ", view.time(record.at), record.by, record.environment)),
+                plain(format!("  {}, {} in {}, ", view.time(record.at), record.by, record.place())),
                 span(state(record), tone),
             ]));
             blocks.push(Block::Whole(vec![plain(format!("    {}", record.summary))]));
@@ -80,11 +90,16 @@ impl Report for ChangeList {
                 Tone::Dim,
             )]));
         }
+        if self.elsewhere > 0 {
+            let text = format!("{} elsewhere; `--everywhere` lists them", count(self.elsewhere, "change"));
+            blocks.push(Block::Line(vec![span(text, Tone::Dim)]));
+        }
         blocks
     }
 
     fn rows(&self, _view: &View) -> Option<Table> {
-        let mut table = Table::new(["id", "time", "by", "environment", "action", "state", "undone_by", "summary"]);
+        let mut table =
+            Table::new(["id", "time", "by", "environment", "action", "state", "undone_by", "summary", "project"]);
         for record in &self.changes {
             table.row(vec![
                 plain(&record.id),
@@ -95,6 +110,7 @@ impl Report for ChangeList {
                 plain(record.state.word()),
                 plain(record.undone_by.clone().unwrap_or_default()),
                 plain(&record.summary),
+                plain(record.origin.as_ref().map_or("unknown", |origin| origin.project.as_deref().unwrap_or_default())),
             ]);
         }
         Some(table)
@@ -103,6 +119,11 @@ impl Report for ChangeList {
 
 pub(super) fn run(args: &ListArgs, cx: &Context) -> Result<Exit> {
     let (reading, records) = read(cx)?;
+    let all = records.len();
+    // Where the configuration cannot be read, nobody knows what is elsewhere.
+    let here = cx.change_scope().ok().filter(|_| !args.everywhere);
+    let is_here = |record: &ChangeRecord| here.as_ref().is_none_or(|here| here.locate(record) != Locality::Elsewhere);
+    let records: Vec<ChangeRecord> = records.into_iter().filter(is_here).collect();
     let total = records.len();
     let horizon = horizon(cx.clock.now(), args.since);
     let shown: Vec<ChangeRecord> = records
@@ -115,7 +136,13 @@ pub(super) fn run(args: &ListArgs, cx: &Context) -> Result<Exit> {
         Some(first) => format!("liveops audit show {}", first.id),
         None => "liveops audit verify".into(),
     };
-    let empty = if total == 0 { "nothing was changed through liveops yet" } else { "nothing was changed in this time" };
+    let empty = if all == 0 {
+        "nothing was changed through liveops yet"
+    } else if total == 0 {
+        "nothing was changed through liveops here"
+    } else {
+        "nothing was changed in this time"
+    };
     let warnings = complaint(&reading).into_iter().collect();
-    ChangeList { left_out: total - shown.len(), changes: shown, empty }.show(cx, warnings, next)
+    ChangeList { left_out: total - shown.len(), elsewhere: all - total, changes: shown, empty }.show(cx, warnings, next)
 }

@@ -68,7 +68,9 @@ impl Report for ChangeDetails {
         };
         field("what", Some(record.summary.clone()));
         field("action", Some(record.action.clone()));
-        field("environment", Some(record.environment.clone()));
+        field("where", Some(record.place()));
+        let backend = record.origin.as_ref().and_then(|origin| origin.backend.as_ref());
+        field("system", backend.map(|backend| format!("{} {}", backend.kind, backend.fingerprint)));
         field("by", Some(record.by.clone()));
         field("begun", Some(rfc3339(record.at)));
         field("ended", record.ended.map(rfc3339));

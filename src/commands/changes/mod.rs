@@ -3,24 +3,19 @@
 pub(crate) mod record;
 pub(crate) mod report;
 
-use liveops_domain::text::count::count;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 use clap_complete::engine::ArgValueCompleter;
 
 use crate::commands::changes::report::ChangesReport;
 use crate::complete;
 use crate::context::Context;
-use liveops_domain::change::timeline::breaks;
-use liveops_domain::change::timeline::breaks::Break;
-use liveops_domain::change::timeline::rank::rank;
-use liveops_domain::error::{Error, Exit, Result};
-use liveops_domain::metric::kpi::Kpi;
+use liveops_domain::error::{Exit, Result};
 use liveops_domain::text::duration;
 use liveops_engine::changes as gather;
-use liveops_engine::changes::{back, series};
+use liveops_engine::changes::back;
+use liveops_engine::changes::suspects::{BreakLook, look, suspects};
 
 /// See what changed, and what may have broken a KPI
 ///
@@ -52,6 +47,10 @@ pub(crate) struct ChangesArgs {
     /// Find the break of this KPI, and rank the changes as its suspects
     #[arg(long, value_name = "KPI", add = ArgValueCompleter::new(complete::kpis))]
     around: Option<String>,
+
+    /// Also what you did through liveops in other projects, environments and systems
+    #[arg(long)]
+    everywhere: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -69,11 +68,11 @@ pub(crate) async fn run(args: ChangesArgs, cx: &Context) -> Result<Exit> {
     let since = back(now, args.since)?;
     let looked = async {
         match &kpi {
-            Some(kpi) => Some(broken(cx, kpi, since, now).await),
+            Some(kpi) => Some(look(cx, kpi, (since, now)).await),
             None => None,
         }
     };
-    let (found, looked) = tokio::join!(gather::gather(cx, since), looked);
+    let (found, looked) = tokio::join!(gather::gather(cx, since, args.everywhere), looked);
     let mut found = found?;
     if let Some(service) = &args.service {
         found.changes.retain(|change| change.service.as_ref().is_none_or(|name| name == service));
@@ -81,10 +80,10 @@ pub(crate) async fn run(args: ChangesArgs, cx: &Context) -> Result<Exit> {
     let sources = found.sources.clone();
     let mut report = ChangesReport::new(cx, since, args.service.clone(), found);
     if let (Some(kpi), Some(looked)) = (&kpi, looked) {
-        let service = args.service.as_deref().or(kpi.service.as_deref());
-        let ranked = |found: &Break| rank(&report.changes, found, service);
         let suspects = match &looked {
-            Ok(Some(found)) => ranked(found),
+            Ok(BreakLook { broken: Some(broken), .. }) => {
+                suspects(&report.changes, kpi, broken, args.service.as_deref())
+            }
             _ => Vec::new(),
         };
         report.around(kpi, looked, suspects);
@@ -92,17 +91,4 @@ pub(crate) async fn run(args: ChangesArgs, cx: &Context) -> Result<Exit> {
     let meta = report.meta(sources);
     cx.show(&report, meta)?;
     Ok(report.exit())
-}
-
-/// The break of a KPI, if it has one; an error where that cannot be told.
-async fn broken(cx: &Context, kpi: &Kpi, from: DateTime<Utc>, to: DateTime<Utc>) -> Result<Option<Break>> {
-    let points = series(cx, kpi, from, to).await?;
-    if points.len() < 10 {
-        return Err(Error::Malformed {
-            system: "prometheus".into(),
-            url: cx.prometheus()?.url(),
-            what: format!("{} of `{}`: too few to find a break in", count(points.len(), "point"), kpi.name),
-        });
-    }
-    Ok(breaks::find(&points))
 }

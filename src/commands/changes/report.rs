@@ -9,7 +9,7 @@ use crate::output::block::{Block, Span, Table, Tone, plain, span};
 use crate::output::report::{Meta, Report};
 use crate::output::tone;
 use crate::output::view::View;
-use liveops_domain::change::timeline::breaks::Break;
+use liveops_domain::change::timeline::breaks::{Break, TooYoung};
 use liveops_domain::change::timeline::rank::Suspect;
 use liveops_domain::change::timeline::{Change, Kind};
 use liveops_domain::error::{Exit, Result};
@@ -17,6 +17,7 @@ use liveops_domain::metric::kpi::Kpi;
 use liveops_domain::status::source::{Outcome, Recommendation, Source, SourceState, Verdict};
 use liveops_domain::text::time::rfc3339;
 use liveops_engine::changes::Found;
+use liveops_engine::changes::suspects::BreakLook;
 
 /// Suspects that a screen shows.
 const SUSPECTS: usize = 5;
@@ -30,11 +31,24 @@ struct Around {
     kpi: String,
     #[serde(rename = "break")]
     broken: Option<Break>,
+    /// The end of the series, of which nothing can be said yet.
+    too_young: Option<TooYoung>,
     /// Why nothing can be said.
     error: Option<String>,
     suspects: Vec<Suspect>,
     #[serde(skip)]
     unit: liveops_domain::metric::quantity::Unit,
+}
+
+impl Around {
+    /// Since when a break may be there that is too young to tell.
+    fn begun(&self) -> Option<DateTime<Utc>> {
+        self.too_young.filter(|_| self.broken.is_none())?.may_have_begun
+    }
+
+    fn is_unknown(&self) -> bool {
+        self.error.is_some() || self.begun().is_some()
+    }
 }
 
 /// What changed.
@@ -64,18 +78,19 @@ impl ChangesReport {
     }
 
     /// Adds what was found around a KPI.
-    pub(super) fn around(&mut self, kpi: &Kpi, looked: Result<Option<Break>>, suspects: Vec<Suspect>) {
-        let (broken, error) = match looked {
-            Ok(broken) => (broken, None),
-            Err(error) => (None, Some(error.to_string())),
+    pub(super) fn around(&mut self, kpi: &Kpi, looked: Result<BreakLook>, suspects: Vec<Suspect>) {
+        let (broken, too_young, error) = match looked {
+            Ok(look) => (look.broken, Some(look.young), None),
+            Err(error) => (None, None, Some(error.to_string())),
         };
-        self.around = Some(Around { kpi: kpi.name.clone(), broken, error, suspects, unit: kpi.unit.clone() });
+        self.around =
+            Some(Around { kpi: kpi.name.clone(), broken, too_young, error, suspects, unit: kpi.unit.clone() });
     }
 
     /// Nothing is bad about a change; that a break cannot be told is unknown.
     pub(super) fn exit(&self) -> Exit {
         match &self.around {
-            Some(Around { error: Some(_), .. }) => Exit::Unknown,
+            Some(around) if around.is_unknown() => Exit::Unknown,
             _ => Exit::Good,
         }
     }
@@ -84,7 +99,7 @@ impl ChangesReport {
         Meta {
             outcome: if self.down.is_empty() { Outcome::Success } else { Outcome::Partial },
             verdict: match &self.around {
-                Some(Around { error: Some(_), .. }) => Verdict::Unknown,
+                Some(around) if around.is_unknown() => Verdict::Unknown,
                 Some(Around { broken: Some(_), .. }) => Verdict::Warn,
                 _ => Verdict::Pass,
             },
@@ -127,13 +142,25 @@ impl ChangesReport {
             ];
         }
         let Some(broken) = &around.broken else {
-            return vec![
-                Block::Line(vec![
+            let seconds = around.too_young.map_or(0, |young| young.seconds);
+            let line = match around.begun() {
+                Some(at) => vec![
+                    tone::mark(Tone::Unknown, view),
+                    span(
+                        format!(
+                            " {} may have broken {}: the last {seconds} s are too young to tell; look again then",
+                            around.kpi,
+                            view.time(at)
+                        ),
+                        Tone::Unknown,
+                    ),
+                ],
+                None => vec![
                     tone::mark(Tone::Good, view),
-                    plain(format!(" {} has no break in this time", around.kpi)),
-                ]),
-                Block::Blank,
-            ];
+                    plain(format!(" {} has no break; the last {seconds} s are too young to tell", around.kpi)),
+                ],
+            };
+            return vec![Block::Whole(line), Block::Blank];
         };
         let mut blocks = vec![Block::Line(vec![
             tone::mark(Tone::Bad, view),

@@ -22,6 +22,7 @@ use liveops_domain::error::{Error, Exit, Result};
 use liveops_domain::metric::exposition::{Format, parse};
 use liveops_domain::metric::kpi::Kpi;
 use liveops_domain::metric::scrape::{Snapshot, Window, evaluate};
+use liveops_engine::config::DEMO_FOLDER;
 use liveops_domain::slo::Slo;
 use liveops_domain::slo::burn::WINDOWS;
 use liveops_engine::files::cache::Cache;
@@ -73,7 +74,7 @@ pub(crate) async fn run(args: DemoArgs, cx: &Context) -> Result<Exit> {
     let clock = cx.clock;
     let service = serve(listener, sim.clone(), move || clock.now(), std::future::pending());
 
-    let folder = tempfile::Builder::new().prefix("liveops-demo-").tempdir().map_err(|source| Error::Io {
+    let folder = tempfile::Builder::new().prefix(DEMO_FOLDER).tempdir().map_err(|source| Error::Io {
         action: "create a folder in",
         path: std::env::temp_dir(),
         source,

@@ -16,6 +16,7 @@ use crate::output::view::View;
 use liveops_domain::error::{Exit, Result};
 use liveops_domain::flag::history::Revision;
 use liveops_domain::flag::reader::Reader;
+use liveops_domain::status::GoneFlag;
 use liveops_domain::status::source::{Outcome, Recommendation, Verdict};
 use liveops_domain::text::escape::escape;
 use liveops_domain::text::shell::word;
@@ -24,6 +25,7 @@ use liveops_engine::flag::catalog::{FlagCatalog, StoredFlag, newest};
 use liveops_engine::flag::findings::findings;
 use liveops_engine::flag::summary::{State, Summary};
 use liveops_engine::flagstore::FlagStore as _;
+use liveops_engine::observe::gone_flags::gone_flags;
 
 /// So many of the newest changes say who changed a flag last; a flag that is not among them was changed before.
 const RECENT: usize = 500;
@@ -202,8 +204,12 @@ pub(super) async fn run(args: ListArgs, cx: &Context) -> Result<Exit> {
     let (catalog, history) = tokio::join!(FlagCatalog::of(cx, &store), store.history(None, Some(RECENT)));
     let mut catalog = catalog?;
     // The flags are there: what is lost is only who changed them.
-    let warnings: Vec<String> = labels::partly(&mut catalog.source, history.as_ref().err());
+    let mut warnings: Vec<String> = labels::partly(&mut catalog.source, history.as_ref().err());
+    let outcome = if warnings.is_empty() { Outcome::Success } else { Outcome::Partial };
     let history = history.unwrap_or_default();
+    let names = catalog.flags.iter().map(|stored| stored.name.as_str());
+    let gone = GoneFlag::words(&gone_flags(cx, names, &history), cx.clock.now());
+    let is_bad = |flags: &[FlagEntry]| gone.is_some() || flags.iter().any(|flag| flag.tone == Tone::Bad);
     let newest = newest(&history);
     let flags: Vec<FlagEntry> = catalog
         .flags
@@ -214,9 +220,12 @@ pub(super) async fn run(args: ListArgs, cx: &Context) -> Result<Exit> {
         })
         .collect();
     let meta = Meta {
-        outcome: if warnings.is_empty() { Outcome::Success } else { Outcome::Partial },
-        verdict: if flags.iter().any(|flag| flag.tone == Tone::Bad) { Verdict::Warn } else { Verdict::Pass },
-        warnings,
+        outcome,
+        verdict: if is_bad(&flags) { Verdict::Warn } else { Verdict::Pass },
+        warnings: {
+            warnings.extend(gone.clone());
+            warnings
+        },
         ..labels::frame(next(cx, &flags), catalog.source)
     };
     let report = FlagList { reader: catalog.reader, store: catalog.shown, flags, environment: catalog.environment };

@@ -65,6 +65,7 @@ struct IncidentMeasures {
 }
 
 pub(super) fn run(args: &ReportArgs, cx: &Context) -> Result<Exit> {
+    args.service.as_deref().map_or(Ok(()), |name| cx.check_service(name))?;
     let now = cx.clock.now();
     let environment = cx.environment()?;
     let table = &cx.config()?.settings.incidents.severities;

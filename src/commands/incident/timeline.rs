@@ -11,6 +11,7 @@ use crate::output::view::View;
 use liveops_domain::change::journal::Event;
 use liveops_domain::error::{Exit, Result};
 use liveops_domain::incident::event::kind;
+use liveops_domain::incident::state::without_quick_beginnings;
 use liveops_domain::status::source::Verdict;
 use liveops_domain::text::time::rfc3339;
 use liveops_engine::incident::summary::clock;
@@ -41,6 +42,7 @@ pub(super) fn block(line: &Line, view: &View) -> Block {
         kind::ACKED | kind::MITIGATED | kind::SEVERITY => Tone::Warn,
         kind::RESOLVED => Tone::Good,
         kind::NOTIFICATION | kind::EVIDENCE => Tone::Dim,
+        kind::CHANGE_FAILED => Tone::Bad,
         _ => Tone::Plain,
     };
     Block::Whole(vec![
@@ -64,8 +66,9 @@ pub(super) fn run(args: &TimelineArgs, cx: &Context) -> Result<Exit> {
     let id = args.incident.id(cx, "timeline")?;
     let log = store(cx)?.log(&id)?;
     let shown = |event: &&Event| args.notifications || event.kind != kind::NOTIFICATION;
-    let events: Vec<Line> = log.events.iter().filter(shown).map(line).collect();
-    let report = Timeline { left_out: log.events.len() - events.len(), events, faults: log.faults, incident: id };
+    let told: Vec<&Event> = without_quick_beginnings(&log.events).collect();
+    let events: Vec<Line> = told.iter().copied().filter(shown).map(line).collect();
+    let report = Timeline { left_out: told.len() - events.len(), events, faults: log.faults, incident: id };
     let meta = Meta {
         environment: Some(log.incident.environment),
         verdict: if report.faults.is_empty() { Verdict::Pass } else { Verdict::Warn },

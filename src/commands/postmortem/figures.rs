@@ -12,7 +12,7 @@ use liveops_domain::metric::quantity::Unit;
 use liveops_domain::metric::series::Answer;
 use liveops_domain::postmortem::impact::{WEEK, loss};
 use liveops_domain::text::duration::to_promql;
-use liveops_engine::changes::series;
+use liveops_engine::changes::suspects::series;
 use liveops_engine::clients::http::request::Effort;
 use liveops_engine::clients::prometheus::Prometheus;
 use liveops_engine::observe::kpis;

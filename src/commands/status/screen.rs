@@ -36,6 +36,9 @@ const AILING: usize = 10;
 /// More open incidents than this are counted, not listed.
 const INCIDENTS: usize = 3;
 
+/// Suspects that a screen names.
+const SUSPECTS: usize = 2;
+
 /// More changes than this are counted, not listed.
 const CHANGES: usize = 3;
 
@@ -55,6 +58,7 @@ pub(crate) fn blocks(report: &StatusReport, view: &View) -> Vec<Block> {
         blocks.push(Block::Blank);
     }
     blocks.extend(changes(report, view));
+    blocks.extend(suspects(report));
     blocks.extend(flags(report, view));
     blocks.extend(targets(report, view));
     blocks.extend(sources(report, view));
@@ -169,6 +173,16 @@ fn who(change: &ChangeRecord) -> String {
         Some(_) => format!("{} {}  ", change.id, change.by),
         None => format!("{}  ", change.by),
     }
+}
+
+/// The likeliest two, where something is wrong.
+fn suspects(report: &StatusReport) -> Vec<Block> {
+    let suspects = report.gathered.suspects.iter().take(SUSPECTS);
+    let lines = suspects.map(|one| {
+        let why = format!("  {}", one.reasons.join("; "));
+        Block::Whole(vec![span("Suspect ", Tone::Strong), plain(one.change.what.clone()), span(why, Tone::Dim)])
+    });
+    lines.collect()
 }
 
 /// What was changed in the last hour: often the cause, and undone by one command.

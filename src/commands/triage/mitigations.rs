@@ -7,8 +7,12 @@ use crate::commands::triage::keys::line;
 use crate::context::Context;
 use crate::output::block::{Block, plain};
 use crate::output::prompt;
+use liveops_domain::alert::filter::service;
 use liveops_domain::change::undo::Impossible;
 use liveops_domain::error::{Error, Result};
+use liveops_domain::metric::level::Level;
+use liveops_domain::status::Readings;
+use liveops_domain::status::health::ServiceState;
 use liveops_domain::text::shell::words;
 use liveops_domain::triage::MITIGATED;
 use liveops_domain::triage::mitigation::{Mitigation, MitigationFacts};
@@ -38,12 +42,15 @@ pub(super) async fn mitigations(facts: &TriageFacts<'_>) -> Result<Vec<Mitigatio
     let history = history.as_ref().as_ref().unwrap_or(&nothing);
     let settings = &cx.config()?.settings;
     let named = facts.incident.and_then(|one| one.service.clone());
-    let service = named.as_ref().and_then(|name| cx.service(name).ok()).or_else(|| settings.services.first());
+    let gathered = status.as_ref().as_ref().ok();
+    let named = named.or_else(|| gathered.and_then(|gathered| hurt(cx, &gathered.readings, history)));
+    // Of several, of which none is known to be in trouble, none is meant.
+    let only = || settings.services.first().filter(|_| settings.services.len() == 1);
+    let service = named.as_ref().and_then(|name| cx.service(name).ok()).or_else(only);
     let kubectl = liveops_engine::session::kubectl(cx).ok();
     let kubectl = kubectl.map(|kubectl| kubectl.by_hand("").trim_end().to_owned());
     let name = named.or_else(|| service.map(|one| one.name.clone()));
     let name = name.unwrap_or_else(|| "SERVICE".into());
-    let gathered = status.as_ref().as_ref().ok();
     let rollouts = gathered.map_or_else(Vec::new, |gathered| {
         let rows = gathered.rollouts.under_way();
         rows.map(|row| (row.service.clone(), format!("{}, {} %", row.state(), row.weight))).collect()
@@ -63,6 +70,22 @@ pub(super) async fn mitigations(facts: &TriageFacts<'_>) -> Result<Vec<Mitigatio
         runbooks: runbooks(facts, gathered.is_some()),
     };
     Ok(known.mitigations())
+}
+
+/// The service that is in trouble: one that is down or not well, that the worst KPI is of, that an alert or the first
+/// suspect names.
+fn hurt(cx: &Session, readings: &Readings, history: &History) -> Option<String> {
+    let down = readings.services.iter().filter(|one| one.state != ServiceState::Healthy);
+    let down = down.max_by_key(|one| Level::from(one.state)).map(|one| one.name.clone());
+    let bad = readings.kpis.iter().filter(|one| matches!(one.level, Level::Critical | Level::Warn));
+    let measured = || bad.max_by_key(|one| one.level).and_then(|one| one.kpi.service.clone());
+    let loud = || readings.alerts.iter().flatten().filter(|alert| alert.state.is_loud());
+    // A job of Prometheus is not always a service that liveops knows.
+    let known = |name: &&str| cx.check_service(name).is_ok();
+    let alerted = || loud().find_map(|alert| service(&alert.labels).filter(known).map(ToOwned::to_owned));
+    let suspected = history.suspects.iter().filter_map(|one| one.change.service.as_deref());
+    let suspected = || suspected.take(1).find(known).map(ToOwned::to_owned);
+    down.or_else(measured).or_else(alerted).or_else(suspected)
 }
 
 async fn replicas(cx: &Session, service: &Service) -> Option<u64> {

@@ -58,7 +58,7 @@ async fn steps(
             Outcome::Clear => 0,
             // Enter must never call something well that is not known to be.
             Outcome::Suspicious => 1,
-            Outcome::Unknown | Outcome::Manual => 2,
+            Outcome::Unknown | Outcome::NotLookedAt | Outcome::Manual => 2,
         };
         let asked = scheduler.beside(aside(move || choose(&CHOICES, preset, plain))).await?;
         let keep = |answer, note: &str| log.keep(cx, event(item, &found, answer, note));
@@ -111,7 +111,7 @@ fn show((index, count): (usize, usize), item: &Item, found: &CheckResult, before
     let tone = match found.outcome {
         Outcome::Clear => Tone::Good,
         Outcome::Suspicious => Tone::Bad,
-        Outcome::Unknown => Tone::Unknown,
+        Outcome::Unknown | Outcome::NotLookedAt => Tone::Unknown,
         Outcome::Manual => Tone::Dim,
     };
     let mut blocks = vec![

@@ -67,11 +67,16 @@ impl TriageReport {
         let problem = self.items.iter().any(|one| one.answer == Some(Answer::Problem));
         if problem || is(Outcome::Suspicious) {
             Verdict::Fail
-        } else if is(Outcome::Unknown) {
+        } else if is(Outcome::Unknown) || (is(Outcome::NotLookedAt) && !self.was_looked()) {
             Verdict::Unknown
         } else {
             Verdict::Pass
         }
+    }
+
+    /// Did any check or person look at anything?
+    fn was_looked(&self) -> bool {
+        self.items.iter().any(|one| one.outcome == Outcome::Clear || one.answer == Some(Answer::Fine))
     }
 
     pub(super) fn meta(&self, sources: Vec<Source>, log: &TriageLog) -> Meta {
@@ -113,7 +118,7 @@ impl Report for TriageReport {
             let tone = match (entry.answer, entry.outcome) {
                 (Some(Answer::Fine), _) | (None, Outcome::Clear) => Tone::Good,
                 (Some(Answer::Problem), _) | (None, Outcome::Suspicious) => Tone::Bad,
-                (None, Outcome::Unknown) => Tone::Unknown,
+                (None, Outcome::Unknown | Outcome::NotLookedAt) => Tone::Unknown,
                 (Some(Answer::Skipped), _) | (None, Outcome::Manual) => Tone::Dim,
             };
             let said = entry.answer.map_or(entry.outcome.word(), |answer| answer.word());

@@ -9,6 +9,7 @@ use crate::commands::flag::impact::blocks;
 use crate::context::Context;
 use crate::output::block::Block;
 use liveops_domain::change::record::{ChangeRecord, undoable};
+use liveops_domain::change::scope::Locality;
 use liveops_domain::change::undo::{Impossible, Undo};
 use liveops_domain::error::{Error, Exit, Result};
 use liveops_engine::change::{Done, Plan};
@@ -38,16 +39,25 @@ pub(crate) struct UndoArgs {
     /// List what can be undone in this environment
     #[arg(long, conflicts_with = "id")]
     list: bool,
+
+    /// List also what was changed in other projects, environments and systems; it is undone there
+    #[arg(long, requires = "list")]
+    everywhere: bool,
 }
 
 pub(crate) async fn run(args: UndoArgs, cx: &Context) -> Result<Exit> {
     let (reading, records) = read(cx)?;
     let environment = cx.environment()?;
-    let candidates = undoable(&records, environment);
+    let here = cx.change_scope()?;
+    let candidates = undoable(&records, |record| here.locate(record) == Locality::Here);
     if args.list {
         let possible = |record: &&ChangeRecord| record.undo.as_ref().is_some_and(Undo::is_possible);
-        let candidates = candidates.into_iter().filter(possible).collect();
-        return list(cx, candidates, complaint(&reading));
+        let next = candidates.iter().copied().find(possible).map(|first| first.id.clone());
+        let all = undoable(&records, |_| true).into_iter().filter(possible);
+        let listed: Vec<&ChangeRecord> =
+            all.clone().filter(|one| args.everywhere || candidates.contains(one)).collect();
+        let elsewhere = all.count() - listed.len();
+        return list(cx, listed, elsewhere, next, complaint(&reading));
     }
     if let Some(complaint) = complaint(&reading) {
         cx.output.warn(&complaint);
@@ -69,21 +79,27 @@ pub(crate) async fn run(args: UndoArgs, cx: &Context) -> Result<Exit> {
             }
             Err(RevertFailure::Failed(Error::Refused {
                 why: format!("there is nothing to undo in `{environment}`"),
-                hint: "`liveops audit list` shows every change, of every environment".into(),
+                hint: "`liveops audit list --everywhere` lists every change that you made, and where".into(),
             }))
         }
     }
     .map_err(Into::into)
 }
 
-fn list(cx: &Context, candidates: Vec<&ChangeRecord>, complaint: Option<String>) -> Result<Exit> {
-    let next = cx.command(&match candidates.first() {
-        Some(first) => format!("undo {}", first.id),
+fn list(
+    cx: &Context,
+    candidates: Vec<&ChangeRecord>,
+    elsewhere: usize,
+    next: Option<String>,
+    complaint: Option<String>,
+) -> Result<Exit> {
+    let next = cx.command(&match next {
+        Some(id) => format!("undo {id}"),
         None => "audit list".into(),
     });
     let changes = candidates.into_iter().cloned().collect();
     let warnings = complaint.into_iter().collect();
-    let report = ChangeList { changes, left_out: 0, empty: "there is nothing to undo in this environment" };
+    let report = ChangeList { changes, left_out: 0, elsewhere, empty: "there is nothing to undo in this environment" };
     report.show(cx, warnings, next)
 }
 

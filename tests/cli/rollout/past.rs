@@ -89,7 +89,9 @@ fn what_was_undone_after_its_end_is_kept_as_it_ended() {
 fn without_its_verdicts_the_audit_log_still_tells_what_happened() {
     let (world, bad) = bad_then_good();
     let id = bad["rollout"].as_str().unwrap();
-    let kept = world.env.state().join("past-rollouts/test/game");
+    // A folder a project.
+    let mut projects = std::fs::read_dir(world.env.state().join("past-rollouts")).unwrap();
+    let kept = projects.next().unwrap().unwrap().path().join("test/game");
     std::fs::remove_file(kept.join(format!("{id}.json"))).unwrap();
     let run = world.env.run(["rollout", "history", "game", id]).expect_code(0);
     assert!(run.stdout.contains("starting canary"), "{}", run.stdout);

@@ -140,7 +140,9 @@ fn on_the_one_screen(world: &Regions) {
     assert_eq!(of("us")["phase"], "observe");
     assert_eq!(of("eu")["phase"], "window");
     assert_eq!(of("eu")["waves"], serde_json::json!([["eu"], ["us", "asia"]]));
-    let folder = world.env.state().join("rollouts/test@us/game");
+    // A folder a project.
+    let mut projects = std::fs::read_dir(world.env.state().join("rollouts")).unwrap();
+    let folder = projects.next().unwrap().unwrap().path().join("test@us/game");
     for entry in std::fs::read_dir(folder).unwrap().flatten() {
         if entry.file_name().to_string_lossy().starts_with("state-") {
             std::fs::write(entry.path(), "lost").unwrap();

@@ -1,11 +1,30 @@
 //! Which alerts somebody wants to see: by matcher, severity, service and state. Every given condition must hold.
 
+use std::collections::BTreeSet;
+
 use crate::alert::matcher::Matcher;
 use crate::alert::{Alert, AlertState};
+use crate::error::{Error, Result};
 use crate::metric::labels::Labels;
+use crate::text::suggest::nearest;
 
 /// Labels that name the service an alert is about, in the order of trust.
 const SERVICE_LABELS: [&str; 2] = ["service", "job"];
+
+/// Severities that every list is understood to have.
+const USUAL: [&str; 6] = ["critical", "high", "medium", "low", "warning", "info"];
+
+/// The words that a filter can mean.
+#[derive(Debug, Default)]
+pub struct KnownWords {
+    pub words: BTreeSet<String>,
+    /// Are there no others?
+    pub all: bool,
+}
+
+fn own(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
 
 /// A state to filter by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -60,6 +79,27 @@ impl AlertFilter {
     /// Does it let everything through?
     pub fn is_open(&self) -> bool {
         self.state == Wanted::All && self.matchers.is_empty() && self.severities.is_empty() && self.services.is_empty()
+    }
+
+    /// Refuses a severity or service that nothing can have: a slip of the fingers must not read as good news. Where all
+    /// rules and services are known, that is any other word; where they are not, one that is near a known word.
+    ///
+    /// # Errors
+    /// `NotFound`, with the known words.
+    pub fn check(&self, severities: &KnownWords, services: &KnownWords) -> Result<()> {
+        let wrong = |what, asked: &[String], known: &KnownWords, usual: &[&str]| {
+            let is_known = |word: &str| known.words.iter().chain(&own(usual)).any(|known| is_same(word, known));
+            let near = |word: &str| nearest(word, known.words.iter().map(String::as_str).chain(usual.iter().copied()));
+            let wrong = asked.iter().find(|word| !is_known(word) && (known.all || near(word).is_some()));
+            let candidates = usual.iter().map(|word| (*word).to_owned()).chain(known.words.iter().cloned());
+            let candidates: BTreeSet<String> = candidates.collect();
+            wrong.map_or(Ok(()), |word| {
+                let candidates = candidates.into_iter().collect();
+                Err(Error::NotFound { what, name: word.clone(), candidates })
+            })
+        };
+        wrong("severity", &self.severities, severities, &USUAL)?;
+        wrong("service", &self.services, services, &[])
     }
 
     /// An alert that is silenced and inhibited is both, though it shows as silenced.

@@ -2,5 +2,6 @@
 
 pub mod journal;
 pub mod record;
+pub mod scope;
 pub mod timeline;
 pub mod undo;

@@ -7,10 +7,16 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::change::journal::Event;
+use crate::change::scope::ChangeOrigin;
 use crate::change::undo::Undo;
 
 /// Errors after which nobody knows whether the change happened.
 const UNCLEAR: [&str; 4] = ["timeout", "unreachable", "malformed", "half_done"];
+
+/// After an error of this kind, does nobody know whether the change happened?
+pub fn is_unclear(kind: &str) -> bool {
+    UNCLEAR.contains(&kind)
+}
 
 /// How far a change came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -56,6 +62,9 @@ pub struct ChangeRecord {
     pub ended: Option<DateTime<Utc>>,
     pub by: String,
     pub environment: String,
+    /// Where it was made; an old record does not say.
+    #[serde(flatten)]
+    pub origin: Option<ChangeOrigin>,
     /// Such as `silence.add`.
     pub action: String,
     pub summary: String,
@@ -68,6 +77,17 @@ pub struct ChangeRecord {
     pub undoes: Option<String>,
     /// The change that reverted this one.
     pub undone_by: Option<String>,
+}
+
+impl ChangeRecord {
+    /// Where it was made, for people: `prod of starfall`.
+    pub fn place(&self) -> String {
+        match &self.origin {
+            Some(ChangeOrigin { project: Some(project), .. }) => format!("{} of {project}", self.environment),
+            Some(_) => self.environment.clone(),
+            None => format!("{}, place unknown", self.environment),
+        }
+    }
 }
 
 fn text(data: &Value, key: &str) -> Option<String> {
@@ -122,6 +142,8 @@ fn begun(id: String, event: &Event) -> ChangeRecord {
         ended: None,
         by: event.by.clone(),
         environment: said("environment"),
+        // Whoever writes where it was made always names the project, if only as none.
+        origin: event.data.get("project").and_then(|_| serde_json::from_value(event.data.clone()).ok()),
         action: said("action"),
         summary: said("summary"),
         command: said("command"),
@@ -143,13 +165,13 @@ fn end(record: &mut ChangeRecord, event: &Event) {
     }
     record.error = text(&event.data, "error");
     let kind = text(&event.data, "kind").unwrap_or_default();
-    record.state = if UNCLEAR.contains(&kind.as_str()) { ChangeState::Unclear } else { ChangeState::Failed };
+    record.state = if is_unclear(&kind) { ChangeState::Unclear } else { ChangeState::Failed };
 }
 
-/// What `undo` without an id may revert in an environment, the latest first: changes that hold, and those of which
-/// it is not known whether they happened. An undo is no candidate, but an undo of an undo is: it does again what
+/// What `undo` without an id may revert of those that are `eligible`, the latest first: changes that hold, and those of
+/// which it is not known whether they happened. An undo is no candidate, but an undo of an undo is: it does again what
 /// the first change did.
-pub fn undoable<'a>(records: &'a [ChangeRecord], environment: &str) -> Vec<&'a ChangeRecord> {
+pub fn undoable(records: &[ChangeRecord], eligible: impl Fn(&ChangeRecord) -> bool) -> Vec<&ChangeRecord> {
     let reverts: HashMap<&str, &str> =
         records.iter().filter_map(|record| Some((record.id.as_str(), record.undoes.as_deref()?))).collect();
     // A journal that was tampered with may hold a circle.
@@ -157,7 +179,7 @@ pub fn undoable<'a>(records: &'a [ChangeRecord], environment: &str) -> Vec<&'a C
         std::iter::successors(reverts.get(id), |id| reverts.get(**id)).take(records.len() + 1).count() % 2 == 1
     };
     let open = |record: &&ChangeRecord| {
-        record.environment == environment
+        eligible(record)
             && record.undo.is_some()
             && !is_undo(&record.id)
             && !matches!(record.state, ChangeState::Undone | ChangeState::Failed)
@@ -166,10 +188,19 @@ pub fn undoable<'a>(records: &'a [ChangeRecord], environment: &str) -> Vec<&'a C
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use serde_json::json;
 
     use super::*;
+
+    /// A change that was begun.
+    pub(crate) fn record(id: &str) -> ChangeRecord {
+        changes(&[begin(id, None)]).remove(0)
+    }
+
+    fn here(environment: &'static str) -> impl Fn(&ChangeRecord) -> bool {
+        move |record| record.environment == environment
+    }
 
     fn event(kind: &str, data: Value) -> Event {
         Event {
@@ -187,7 +218,7 @@ mod tests {
         let undo = json!({ "do": "expire_silence", "id": "s", "expected": "2026-01-01T00:00:00Z" });
         event(
             "change.begun",
-            json!({ "id": id, "action": "silence.add", "environment": "staging", "summary": "x",
+            json!({ "id": id, "action": "silence.add", "environment": "staging", "project": null, "summary": "x",
                 "command": "liveops x", "undo": undo, "undoes": undoes }),
         )
     }
@@ -225,13 +256,13 @@ mod tests {
     fn an_undo_that_failed_undoes_nothing() {
         let records = changes(&[begin("a", None), done("a"), begin("u", Some("a")), failed("u", "conflict")]);
         assert_eq!(records[0].state, ChangeState::Done);
-        assert_eq!(undoable(&records, "staging")[0].id, "a");
+        assert_eq!(undoable(&records, here("staging"))[0].id, "a");
     }
 
     #[test]
     fn the_next_to_undo_is_the_latest_that_holds() {
         let ids = |events: &[Event]| -> Vec<String> {
-            undoable(&changes(events), "staging").iter().map(|record| record.id.clone()).collect()
+            undoable(&changes(events), here("staging")).iter().map(|record| record.id.clone()).collect()
         };
         let mut events = vec![begin("a", None), done("a"), begin("b", None), done("b")];
         assert_eq!(ids(&events), ["b", "a"]);
@@ -239,12 +270,12 @@ mod tests {
         assert_eq!(ids(&events), ["a"], "neither what is undone nor the undo");
         events.extend([begin("r", Some("u")), done("r")]);
         assert_eq!(ids(&events), ["r", "a"], "the undo of an undo is a change");
-        assert!(undoable(&changes(&events), "prod").is_empty());
+        assert!(undoable(&changes(&events), here("prod")).is_empty());
     }
 
     #[test]
     fn a_circle_does_not_hang() {
         let records = changes(&[begin("a", Some("b")), begin("b", Some("a"))]);
-        assert!(undoable(&records, "staging").len() <= 2);
+        assert!(undoable(&records, here("staging")).len() <= 2);
     }
 }

@@ -38,6 +38,12 @@ pub mod kind {
     pub const SIGNAL: &str = "incident.signal";
     /// [`super::Delivery`]: how a message to somebody went.
     pub const NOTIFICATION: &str = "incident.notification";
+    /// [`super::Changed`]: a change through liveops begins while the incident is open.
+    pub const CHANGE_BEGUN: &str = "change.begun";
+    /// [`super::Changed`]: it is done.
+    pub const CHANGE_DONE: &str = "change.done";
+    /// [`super::Changed`]: it failed, or nobody knows whether it happened.
+    pub const CHANGE_FAILED: &str = "change.failed";
     /// [`super::Note`]: the postmortem is done; this meets its deadline.
     pub const POSTMORTEM: &str = "postmortem.done";
 }
@@ -157,6 +163,13 @@ pub struct Amended {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Note {
     pub text: String,
+}
+
+/// A change through liveops.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Changed {
+    /// Its id in the audit log.
+    pub change: String,
 }
 
 /// The next shift takes over.

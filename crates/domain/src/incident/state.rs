@@ -1,15 +1,15 @@
 //! The state of an incident: the replay of its journal, whatever the order and number of its events.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::change::journal::{Data, Event};
 use crate::incident::calls::Call;
 use crate::incident::event::{
-    Amended, Delivery, Escalated, Evidence, Field, HandedOff, Opened, PhaseChanged, RoleAssigned, SeverityChanged,
-    Signal, kind,
+    Amended, Changed, Delivery, Escalated, Evidence, Field, HandedOff, Opened, PhaseChanged, RoleAssigned,
+    SeverityChanged, Signal, kind,
 };
 use crate::incident::severity::Severity;
 use crate::incident::transition::Phase;
@@ -111,6 +111,21 @@ pub fn in_order<D, S: AsRef<str>>(mut events: Vec<Event<D, S>>) -> Vec<Event<D, 
     let mut keep = keep.into_iter();
     events.retain(|_| keep.next().unwrap_or(true));
     events
+}
+
+/// A change that took longer has a line for its beginning and one for its end.
+const QUICK: TimeDelta = TimeDelta::minutes(1);
+
+/// The events that people read: of a change that ended soon, only its end.
+pub fn without_quick_beginnings<D: Data, S: AsRef<str>>(events: &[Event<D, S>]) -> impl Iterator<Item = &Event<D, S>> {
+    let id = |event: &Event<D, S>| Some(event.data.read::<Changed>()?.change);
+    let is = |event: &Event<D, S>, kinds: &[&str]| kinds.contains(&event.kind.as_ref());
+    let ends = events.iter().filter(|event| is(event, &[kind::CHANGE_DONE, kind::CHANGE_FAILED]));
+    let ends: HashMap<String, DateTime<Utc>> = ends.filter_map(|event| Some((id(event)?, event.at))).collect();
+    events.iter().filter(move |event| {
+        let end = is(event, &[kind::CHANGE_BEGUN]).then(|| ends.get(&id(event)?)).flatten();
+        end.is_none_or(|end| *end - event.at > QUICK)
+    })
 }
 
 /// The incident that these events make; they must be [`in_order`]. `None` without an opening.

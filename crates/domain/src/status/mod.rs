@@ -19,6 +19,8 @@ use crate::metric::level::Level;
 use crate::metric::number;
 use crate::metric::threshold::Threshold;
 use crate::status::health::ServiceState;
+use crate::text::count::count;
+use crate::text::time::relative;
 
 /// Where a KPI's value came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -187,6 +189,28 @@ pub struct FlagsReading {
     pub errors: Vec<FlagError>,
     /// How many lesser findings there are.
     pub warnings: usize,
+    /// Flags that were there, and that nobody removed.
+    pub gone: Vec<GoneFlag>,
+}
+
+/// A flag that is not there any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct GoneFlag {
+    pub flag: String,
+    /// When it was seen last.
+    pub seen: DateTime<Utc>,
+}
+
+impl GoneFlag {
+    /// `2 flags that were there 4m ago are gone: a, b`; nothing where none is.
+    pub fn words(gone: &[Self], now: DateTime<Utc>) -> Option<String> {
+        let last = gone.iter().map(|one| one.seen).max()?;
+        let names: Vec<&str> = gone.iter().take(3).map(|one| one.flag.as_str()).collect();
+        let more = if gone.len() > names.len() { ", …" } else { "" };
+        let (were, are) = if gone.len() == 1 { ("was", "is") } else { ("were", "are") };
+        let flags = count(gone.len(), "flag");
+        Some(format!("{flags} that {were} there {} {are} gone: {}{more}", relative(last, now), names.join(", ")))
+    }
 }
 
 impl FlagsReading {
@@ -266,7 +290,12 @@ impl Readings {
             levels.push(if targets.down.is_empty() { Level::Ok } else { Level::Warn });
         }
         if let Some(flags) = &self.flags {
-            levels.push(if flags.broken() == 0 { Level::Ok } else { Level::Warn });
+            levels.push(match (flags.gone.is_empty(), flags.count, flags.broken()) {
+                // Every feature is off.
+                (false, 0, _) => Level::Critical,
+                (true, _, 0) => Level::Ok,
+                _ => Level::Warn,
+            });
         }
         levels.extend(std::iter::repeat_n(Level::Unknown, sources_down));
         levels

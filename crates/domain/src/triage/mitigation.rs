@@ -62,7 +62,12 @@ impl MitigationFacts<'_> {
         }
         // Without a break there are no suspects; what is recent is worth a look all the same.
         for change in self.recent.iter().rev() {
-            if let (Some(command), Kind::Flag | Kind::Deploy | Kind::Config) = (self.way_back(change), change.kind) {
+            let Some(command) = self.way_back(change) else {
+                continue;
+            };
+            // What was taken from users was taken for a reason: nobody gives it back without a suspicion.
+            let is_kill = change.kind == Kind::Flag && !command.contains(" kill ");
+            if !is_kill && matches!(change.kind, Kind::Flag | Kind::Deploy | Kind::Config) {
                 add(&mut found, title(change), change.what.clone(), command, 0.15);
             }
         }

@@ -105,18 +105,22 @@ pub enum Outcome {
     Suspicious,
     /// It could not be looked at.
     Unknown,
+    /// Nothing is configured that could be looked at.
+    #[serde(rename = "not_looked_at")]
+    NotLookedAt,
     /// Only a person can say.
     Manual,
 }
 
 impl Outcome {
-    /// The one that weighs more: suspicious, then unknown, then what only a person can say.
+    /// The one that weighs more: suspicious, then unknown, then not looked at, then what only a person can say.
     pub fn worse(self, other: Self) -> Self {
         let weight = |outcome| match outcome {
             Self::Clear => 0,
             Self::Manual => 1,
-            Self::Unknown => 2,
-            Self::Suspicious => 3,
+            Self::NotLookedAt => 2,
+            Self::Unknown => 3,
+            Self::Suspicious => 4,
         };
         if weight(other) > weight(self) { other } else { self }
     }
@@ -126,6 +130,7 @@ impl Outcome {
             Self::Clear => "clear",
             Self::Suspicious => "suspicious",
             Self::Unknown => "unknown",
+            Self::NotLookedAt => "not looked at",
             Self::Manual => "yours to answer",
         }
     }

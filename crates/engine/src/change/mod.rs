@@ -2,15 +2,18 @@
 //! [`Confirmed`], and every client method that changes something takes one.
 
 pub mod confirmed;
+pub mod incident_events;
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::change::confirmed::Confirmed;
+use crate::change::incident_events::{ChangeNotice, IncidentEvents};
 use crate::clock::Clock;
 use crate::files::journal::Journal;
 use crate::interrupts::Interrupts;
 use crate::voice::{Ask, Voice};
+use liveops_domain::change::scope::ChangeScope;
 use liveops_domain::change::undo::Undo;
 use liveops_domain::error::{Error, Result};
 use liveops_domain::text::paste::Repeat;
@@ -23,6 +26,8 @@ pub struct ChangeContext<'a> {
     pub yes: bool,
     pub read_only: bool,
     pub environment: &'a str,
+    /// What its record says of where it was made.
+    pub scope: ChangeScope,
     /// The environment's name is typed to confirm.
     pub protected: bool,
     pub actor: &'a str,
@@ -33,6 +38,8 @@ pub struct ChangeContext<'a> {
     pub ask: &'a dyn Ask,
     pub interrupts: &'a Interrupts,
     pub audit_log: Journal,
+    /// The incidents that are open here are told of it.
+    pub incidents: IncidentEvents,
 }
 
 /// What is going to happen, for the person to judge.
@@ -116,9 +123,13 @@ impl Plan {
         let id = format!("c{:08x}", fastrand::u32(..));
         let confirmed = Confirmed::new(id.clone());
         let begun = self.begin(cx, &id)?;
+        let notice =
+            || ChangeNotice { id: &id, action: self.action, summary: &self.summary, at: cx.clock.now(), by: cx.actor };
+        let told = cx.incidents.begin(&notice(), cx.voice);
         cx.interrupts.hold();
         let done = act(&confirmed).await;
         let written = self.end(cx, &id, &done);
+        cx.incidents.end(&told, &notice(), done.as_ref().err(), cx.voice);
         cx.interrupts.release();
         let done = done?;
         match written {
@@ -162,10 +173,13 @@ impl Plan {
 
     /// Writes the beginning down; `false` when a kill switch goes on without.
     fn begin(&self, cx: &ChangeContext<'_>, id: &str) -> Result<bool> {
+        let origin = cx.scope.origin(self.action, self.undo.as_ref());
         let data = json!({
             "id": id,
             "action": self.action,
+            "project": origin.project,
             "environment": cx.environment,
+            "backend": origin.backend,
             "summary": self.summary,
             "command": cx.command_line,
             "undo": self.undo,

@@ -7,16 +7,26 @@ use crate::clients::git;
 use crate::session::Session;
 use liveops_domain::change::record;
 use liveops_domain::change::record::ChangeState;
+use liveops_domain::change::scope::Locality;
 use liveops_domain::change::timeline::{Change, Kind};
 use liveops_domain::change::undo::Undo;
-use liveops_domain::error::Result;
+use liveops_domain::error::{Error, Result};
 
-/// What was done through liveops in this environment, and holds or may hold.
-pub fn audit(cx: &Session, since: DateTime<Utc>) -> Result<Vec<Change>> {
-    let environment = cx.environment()?;
-    let records = record::changes(&cx.audit_log().recent(since));
-    let kept =
-        records.into_iter().filter(|record| record.environment == environment && record.state != ChangeState::Failed);
+/// What was done through liveops here, and holds or may hold; with `everywhere`, elsewhere too, where no command of this
+/// place takes it back.
+pub fn audit(cx: &Session, since: DateTime<Utc>, everywhere: bool) -> Result<Vec<Change>> {
+    let here = cx.change_scope()?;
+    let mut records = record::changes(&cx.audit_log().recent(since));
+    if everywhere {
+        for record in records.iter_mut().filter(|record| here.locate(record) == Locality::Elsewhere) {
+            record.summary = format!("{} (in {})", record.summary, record.place());
+            record.undo = None;
+            record.environment.clone_from(&here.environment);
+            record.origin = Some(here.origin("", None));
+        }
+    }
+    here.keep_here(&mut records);
+    let kept = records.into_iter().filter(|record| record.state != ChangeState::Failed);
     Ok(kept
         .map(|record| {
             let noun = record.action.split('.').next().unwrap_or_default();
@@ -79,8 +89,16 @@ pub fn incidents(cx: &Session, since: DateTime<Utc>) -> Result<Vec<Change>> {
 /// What `changes record` wrote.
 pub fn deployments(cx: &Session, since: DateTime<Utc>) -> Result<Vec<Change>> {
     let environment = cx.environment()?;
+    let journal = journal(cx)?;
+    if !journal.path().exists() {
+        return Err(Error::Unconfigured {
+            what: "journal of deployments",
+            environment: environment.to_owned(),
+            hint: "let CI run `liveops changes record --kind deploy --service NAME --version V`".into(),
+        });
+    }
     // It may have happened long before it was written down, but not after.
-    let events = journal(cx)?.recent(since);
+    let events = journal.recent(since);
     let entry = |event: liveops_domain::change::journal::Event| {
         if event.kind != RECORDED {
             return None;

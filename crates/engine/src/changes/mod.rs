@@ -3,25 +3,16 @@
 pub mod local;
 pub mod record;
 pub mod remote;
+pub mod suspects;
 
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::clients::http::request::Effort;
-use crate::clients::prometheus::Prometheus;
 use crate::session::Session;
 use liveops_domain::change::timeline::{Change, timeline};
 use liveops_domain::error::{Error, Result};
-use liveops_domain::metric::kpi::Kpi;
-use liveops_domain::metric::series::Answer;
 use liveops_domain::status::source::Source;
-
-/// Points of a KPI's series that a break is looked for in.
-const POINTS: u32 = 240;
-
-/// The finest step that is asked for.
-const FINEST: Duration = Duration::from_secs(15);
 
 /// What was found.
 #[derive(Debug)]
@@ -31,11 +22,12 @@ pub struct Found {
     pub sources: Vec<Source>,
 }
 
-/// Asks everybody who may know of changes since a time.
+/// Asks everybody who may know of changes since a time. `everywhere` adds what this user did through liveops in other
+/// places.
 ///
 /// # Errors
 /// Those of the configuration only.
-pub async fn gather(cx: &Session, since: DateTime<Utc>) -> Result<Found> {
+pub async fn gather(cx: &Session, since: DateTime<Utc>, everywhere: bool) -> Result<Found> {
     cx.config()?;
     let (kubernetes, flags, prometheus, alertmanager, git) = tokio::join!(
         source("kubernetes", remote::kubernetes(cx, since)),
@@ -45,7 +37,7 @@ pub async fn gather(cx: &Session, since: DateTime<Utc>) -> Result<Found> {
         source("git", local::tags(cx, since)),
     );
     let files = [
-        source("audit", async { local::audit(cx, since) }).await,
+        source("audit", async { local::audit(cx, since, everywhere) }).await,
         source("incidents", async { local::incidents(cx, since) }).await,
         source("deployments", async { local::deployments(cx, since) }).await,
     ];
@@ -78,27 +70,4 @@ pub fn back(now: DateTime<Utc>, length: Duration) -> Result<DateTime<Utc>> {
         .ok()
         .and_then(|length| now.checked_sub_signed(length))
         .ok_or_else(|| Error::usage("that is before time began", "take a shorter `--since`"))
-}
-
-/// The series of a KPI.
-///
-/// # Errors
-/// Those of Prometheus; `Malformed` when there is no such series.
-pub async fn series(
-    cx: &Session,
-    kpi: &Kpi,
-    from: DateTime<Utc>,
-    to: DateTime<Utc>,
-) -> Result<Vec<(DateTime<Utc>, f64)>> {
-    let client = Prometheus::new(cx.http()?, cx.prometheus()?, Effort::Quick);
-    let span = (to - from).to_std().unwrap_or_default();
-    let step = (span / POINTS).max(FINEST);
-    let step = Duration::from_secs(step.as_secs());
-    let queried = client.range(&kpi.promql(), from, to, step).await?;
-    let Answer::Matrix(series) = queried.answer else {
-        return Ok(Vec::new());
-    };
-    // A KPI is one series; a user's own PromQL may give several, of which the first is looked at.
-    let points = series.into_iter().next().map(|series| series.points);
-    Ok(points.into_iter().flatten().filter_map(|point| Some((point.at, point.value.float()?))).collect())
 }

@@ -10,6 +10,7 @@ use crate::clients::http::request::Effort;
 use crate::clients::kubectl::Kubectl;
 use crate::clients::prometheus::Prometheus;
 use crate::flagstore::FlagStore;
+use crate::observe::flags::store;
 use crate::session::Session;
 use liveops_domain::alert::matcher::show;
 use liveops_domain::alert::silence::SilenceState;
@@ -139,25 +140,34 @@ fn scalings(events: &[Value], rollouts: &[Change]) -> Vec<Change> {
 
 /// The history of flags.
 pub async fn flags(cx: &Session, since: DateTime<Utc>) -> Result<Vec<Change>> {
-    let history = cx.flags()?.history(None, Some(REVISIONS)).await?;
+    let Some(store) = store(cx)? else {
+        return Err(Error::Unconfigured {
+            what: "flag store",
+            environment: cx.environment()?.to_owned(),
+            hint: "set `flags.url` in liveops.yaml".into(),
+        });
+    };
+    let history = store.history(None, Some(REVISIONS)).await?;
     Ok(revisions(history, since))
 }
 
 /// The revisions since a time, each with its way back: a kill while somebody has the flag, an undo of the last one only,
 /// since that is what an undo takes back.
 fn revisions(history: Vec<Revision>, since: DateTime<Utc>) -> Vec<Change> {
-    let mut last: BTreeMap<String, (u64, f64)> = BTreeMap::new();
+    // A flag that was removed and made again counts its revisions anew.
+    let mut last: BTreeMap<String, ((DateTime<Utc>, u64), f64)> = BTreeMap::new();
     for revision in &history {
-        let known = last.entry(revision.flag.clone()).or_default();
-        if revision.rev >= known.0 {
-            *known = (revision.rev, share(&read(revision.after.as_ref())));
+        let now = ((revision.at, revision.rev), share(&read(revision.after.as_ref())));
+        let known = last.entry(revision.flag.clone()).or_insert(now);
+        if now.0 >= known.0 {
+            *known = now;
         }
     }
     let recent = history.into_iter().filter(|revision| revision.at >= since);
     recent
         .map(|revision| {
             let (newest, reach) = last.get(&revision.flag).copied().unwrap_or_default();
-            let is_last = revision.rev >= newest;
+            let is_last = (revision.at, revision.rev) >= newest;
             let mut change = flag(revision);
             change.revert = change.revert.filter(|way| is_last || (reach > 0.0 && way.contains(" kill ")));
             change

@@ -42,6 +42,9 @@ use liveops_domain::text::secret::Revealed;
 /// The name of the environment when the configuration has none.
 const ONLY: &str = "default";
 
+/// What the name of a demo's folder begins with.
+pub const DEMO_FOLDER: &str = "liveops-demo-";
+
 /// How long the answer of a secret's command is used.
 const KEEP: Duration = Duration::from_secs(60);
 
@@ -135,16 +138,24 @@ impl Config {
     /// # Errors
     /// A secret that cannot be had, or that a project file may not use without `liveops config trust`.
     pub fn reveal(&self, name: &str, endpoint: &Endpoint) -> Result<(Revealed, Vec<(String, Revealed)>)> {
+        let url = self.reveal_url(name, endpoint)?;
+        let headers = endpoint.headers.iter().map(|(name, value)| Ok((name.clone(), self.value(value)?)));
+        let headers = headers.collect::<Result<_>>()?;
+        Ok((url, headers))
+    }
+
+    /// The URL of an endpoint alone.
+    ///
+    /// # Errors
+    /// As [`Config::reveal`].
+    pub fn reveal_url(&self, name: &str, endpoint: &Endpoint) -> Result<Revealed> {
         for wish in trust::of(name, endpoint) {
             self.permit(Some(wish))?;
         }
-        let headers = endpoint.headers.iter().map(|(name, value)| Ok((name.clone(), self.value(value)?)));
-        let headers = headers.collect::<Result<_>>()?;
-        let url = match endpoint.url.source {
-            Source::Command(_) => self.value(&endpoint.url)?,
-            _ => endpoint.url.reveal_url(&self.base(&endpoint.url.origin))?,
-        };
-        Ok((url, headers))
+        match endpoint.url.source {
+            Source::Command(_) => self.value(&endpoint.url),
+            _ => endpoint.url.reveal_url(&self.base(&endpoint.url.origin)),
+        }
     }
 
     /// The flags of another environment, as the files have them: the command line speaks of the chosen one alone.
@@ -211,6 +222,21 @@ impl Config {
         all.retain(|known| known.source != kept.source || known.base != kept.base);
         all.push(kept);
         Ok(value)
+    }
+
+    /// The project as records name it: by its name, or by the path of its file; none without a file.
+    pub fn project(&self) -> Option<String> {
+        let named = self.settings.project.clone();
+        named.or_else(|| self.layers.project.as_ref().map(|_| self.project_key()))
+    }
+
+    /// The state of a demo lies in its own throw-away folder. Nothing that a file says leads there: a project must not
+    /// be able to keep its changes out of the user's audit log.
+    pub fn demo_state(&self) -> Option<PathBuf> {
+        let folder = self.folder().canonicalize().ok()?;
+        let is_demo = folder.file_name()?.to_str()?.starts_with(DEMO_FOLDER);
+        let temporary = std::env::temp_dir().canonicalize().ok()?;
+        (is_demo && folder.parent() == Some(&temporary)).then(|| folder.join("state"))
     }
 
     /// The project file's absolute path, as the trust remembers it.

@@ -15,7 +15,7 @@ use liveops_domain::change::journal::{Data, Entry, Event, Line};
 use liveops_domain::error::{Error, Result};
 use liveops_domain::incident::event::{Opened, kind};
 use liveops_domain::incident::name::{is_sound, name, numbered};
-use liveops_domain::incident::state::{Incident, in_order, replay};
+use liveops_domain::incident::state::{Incident, in_order, replay, without_quick_beginnings};
 
 /// How long one waits for another to open an incident.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -146,9 +146,8 @@ impl Incidents {
         let pages = self.journal(id).pages()?;
         let IncidentLog { incident, events, faults } = self.told(id, pages.read::<Line<'_>>())?;
         let shown = |event: &&Line<'_>| ![kind::NOTIFICATION, kind::EVIDENCE].contains(&event.kind.as_ref());
-        let last = events.iter().rev().filter(shown).take(LAST);
-        let mut last: Vec<Event> = last.map(Line::opened).collect();
-        last.reverse();
+        let lines: Vec<&Line<'_>> = without_quick_beginnings(&events).filter(shown).collect();
+        let last = lines[lines.len().saturating_sub(LAST)..].iter().map(|line| line.opened()).collect();
         Ok(StoredIncident { incident, faults, last })
     }
 

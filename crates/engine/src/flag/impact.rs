@@ -20,6 +20,7 @@ use liveops_domain::flag::name::FlagName;
 use liveops_domain::flag::percent::Percent;
 use liveops_domain::flag::reader::Reader;
 use liveops_domain::flag::user::User;
+use liveops_domain::text::shell::word;
 use liveops_domain::text::suggest::nearest;
 
 /// Users that one line names; the others are counted.
@@ -48,6 +49,9 @@ pub struct FlagImpact {
     pub users: Option<FlipCounts>,
     /// What is odd about it, and whom it surprises.
     pub warnings: Vec<String>,
+    /// It is off for everybody, before and after: a kill is in force.
+    #[serde(skip)]
+    pub still_off: bool,
 }
 
 impl ChangeImpact {
@@ -56,6 +60,10 @@ impl ChangeImpact {
         let mut impacts = Vec::new();
         for target in targets {
             let mut impact = FlagImpact::of(target, access.reader);
+            if impact.still_off {
+                let enable = access.cx.command(&format!("flag enable {}", word(target.name.as_str())));
+                impact.warnings.push(format!("still off for everybody: the flag is disabled; `{enable}` turns it on"));
+            }
             if impact.created {
                 impact.warnings.extend(slip(access, &target.name).await);
             }
@@ -238,6 +246,8 @@ impl FlagImpact {
             created: before.is_none() && after.is_some(),
             removed: before.is_some() && after.is_none(),
             rev_before: old.as_ref().and_then(Flag::rev),
+            still_off: target.changes()
+                && [&old, &new].iter().all(|flag| flag.as_ref().is_some_and(|one| !one.enabled())),
             changes: deltas(before, after),
             users: None,
             warnings,

@@ -77,6 +77,10 @@ impl<'a> FlagStoreAccess<'a> {
     /// The line of a report that says when every reader has a change; none where nothing was written.
     pub fn everybody(&self, result: &FlagsWritten) -> Option<String> {
         let by = result.readers_by.as_ref()?;
+        // Nobody waits for what changes nothing for anybody.
+        if result.flags.iter().all(|flag| flag.impact.still_off) {
+            return None;
+        }
         let ttl = human(self.cache_ttl);
         let untold =
             |flag: &FlagWritten| flag.writing.as_ref().is_some_and(|writing| writing.written && !writing.notified);

@@ -13,6 +13,7 @@ use crate::clients::prometheus::Prometheus;
 use crate::session::Session;
 use liveops_domain::alert::Alert;
 use liveops_domain::alert::deliveries::Deliveries;
+use liveops_domain::alert::filter::{KnownWords, service};
 use liveops_domain::alert::paging::{Known, Routing};
 use liveops_domain::alert::rule::Rule;
 use liveops_domain::alert::union::{Answered, Answers, Origin, Sending, union};
@@ -60,6 +61,23 @@ impl Alerts {
             (true, false) => Level::Warn,
             (true, true) => Level::Ok,
         }
+    }
+
+    /// The severities that alerts and rules have.
+    pub fn severities(&self) -> KnownWords {
+        let rules = self.rules.as_ref().and_then(|rules| rules.as_ref().ok());
+        let of_rules =
+            rules.into_iter().flatten().filter_map(|rule| rule.alerting.as_ref()?.labels.get("severity").cloned());
+        let of_alerts = self.alerts.iter().filter_map(|alert| alert.severity.clone());
+        KnownWords { words: of_alerts.chain(of_rules).collect(), all: rules.is_some() && self.is_complete() }
+    }
+
+    /// The services that are configured, and those that alerts name.
+    pub fn services(&self, cx: &Session) -> Result<KnownWords> {
+        let configured = cx.services(&[])?;
+        let named = self.alerts.iter().filter_map(|alert| Some(service(&alert.labels)?.to_owned()));
+        let all = !configured.is_empty() && self.is_complete();
+        Ok(KnownWords { words: configured.iter().map(|one| one.name.clone()).chain(named).collect(), all })
     }
 
     /// Everything that a person should hear beside the alerts.

@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 
 use crate::flagstore::{FlagStore as _, Flags};
+use crate::observe::gone_flags::gone_flags;
 use crate::session::Session;
 use liveops_domain::change::record::{ChangeRecord, ChangeState};
 use liveops_domain::error::{Error, Result};
@@ -53,14 +54,17 @@ pub async fn ask(cx: &Session) -> FlagsAnswer {
     let reader = cx.config().map_or(Reader::default(), |config| config.settings.flags.reader);
     let environment = cx.environment().unwrap_or_default();
     FlagsAnswer {
-        flags: Some(reading(&all, &history, &recent, reader, cx.clock.now())),
+        flags: Some(FlagsReading {
+            gone: gone_flags(cx, all.iter().map(|(name, _)| name.as_str()), &history),
+            ..reading(&all, &history, &recent, reader, cx.clock.now())
+        }),
         source: Some(source.partly(lost.map(|why| format!("their history: {why}")))),
         changes: recent.into_iter().map(|revision| record(revision, environment)).collect(),
     }
 }
 
-/// The place of the flags; none where nobody has said one and no file lies in the default place.
-fn store(cx: &Session) -> Result<Option<Flags>> {
+/// Where the flags are; none where nobody has said it and no file lies in the default folder.
+pub(crate) fn store(cx: &Session) -> Result<Option<Flags>> {
     let configured = cx.config()?.settings.flags.endpoint.is_some();
     Ok(match cx.flags()? {
         Flags::File(file) if !configured && !file.path().exists() => None,
@@ -126,6 +130,7 @@ fn record(revision: &Revision, environment: &str) -> ChangeRecord {
         ended: Some(revision.at),
         by: revision.by.clone(),
         environment: environment.to_owned(),
+        origin: None,
         action: "flag".into(),
         summary: format!("flag `{}`: {words}", revision.flag),
         command: revision.command.clone(),

@@ -3,6 +3,7 @@
 pub mod age;
 pub mod alerts;
 pub mod flags;
+pub mod gone_flags;
 pub mod kpis;
 pub mod last_good;
 pub mod metrics_paths;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::service::Service;
 use crate::files::cache::Cache;
+use crate::session::{Session, cache};
 use liveops_domain::status::{KpiReading, Origin};
 
 /// KPI values of the scrape path are remembered this far apart, for an hour: their sparkline.
@@ -67,6 +68,21 @@ pub fn seed(cache: &Cache, services: &[&Service], past: &[(DateTime<Utc>, BTreeM
         }
     }
     cache.save(&key(services), &trends);
+}
+
+/// What looks at the services themselves have left of a KPI.
+pub fn scraped_points(
+    cx: &Session,
+    name: &str,
+    (from, to): (DateTime<Utc>, DateTime<Utc>),
+) -> Vec<(DateTime<Utc>, f64)> {
+    let (Ok(cache), Ok(services)) = (cache(cx), cx.services(&[])) else {
+        return Vec::new();
+    };
+    let mut trends: Trends = cache.load(&key(&services)).unwrap_or_default();
+    let mut points = trends.0.remove(name).unwrap_or_default();
+    points.retain(|(at, _)| *at >= from && *at <= to);
+    points
 }
 
 /// Values of other services are another series.

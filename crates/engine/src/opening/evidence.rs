@@ -111,7 +111,11 @@ fn firing(gathered: &Gathered) -> Option<EvidenceItem> {
             firing.sort_by_key(|alert| (rank(alert.severity.as_deref()), alert.since));
             let mut names: Vec<&str> = firing.iter().map(|alert| alert.name.as_str()).collect();
             names.dedup();
+            let doubtful: Vec<&str> =
+                alerts.iter().filter(|one| one.state == AlertState::Unknown).map(|one| one.name.as_str()).collect();
             let mut text = match firing.len() {
+                // A state that nobody knows is not good news.
+                0 if !doubtful.is_empty() => format!("whether {} fires is not known", shortened(&doubtful)),
                 0 => "none fires".to_owned(),
                 1 => format!("1 fires: {}", names[0]),
                 n => format!("{n} fire: {}", shortened(&names)),
@@ -204,7 +208,7 @@ fn points(answer: &Answer) -> Value {
 /// What changed, whoever changed it: rollouts, flags, scale, silences, restarts, deployments.
 async fn changes(cx: &Session, id: &str) -> EvidenceItem {
     let since = cx.clock.now() - CHANGES;
-    let found = changed::gather(cx, since).await.and_then(|mut found| {
+    let found = changed::gather(cx, since, false).await.and_then(|mut found| {
         // The incident itself is no news to it.
         found.changes.retain(|change| change.kind != Kind::Incident || !change.what.contains(id));
         let silent: Vec<&str> = found

@@ -12,6 +12,7 @@ use liveops_domain::change::timeline::rank::rank;
 use liveops_domain::error::Result;
 use liveops_domain::incident::deadline::{Deadline, DeadlineState};
 use liveops_domain::incident::event::kind;
+use liveops_domain::incident::state::without_quick_beginnings;
 use liveops_domain::metric::kpi::{Kpi, KpiKind};
 use liveops_domain::metric::level::Level;
 use liveops_domain::postmortem::impact::{WEEK, extreme};
@@ -79,7 +80,7 @@ pub fn timeline(events: &[Event]) -> Vec<TimelineLine> {
     let told = |event: &&Event| event.kind != kind::NOTIFICATION || event.data["state"] == "given_up";
     let moment =
         |event: &Event| TimelineLine { at: stamp(event.at), by: cell(&event.by), what: cell(&line(event).text) };
-    events.iter().filter(told).map(moment).collect()
+    without_quick_beginnings(events).filter(told).map(moment).collect()
 }
 
 /// Deadlines, kept and missed.
@@ -105,7 +106,7 @@ pub async fn causes(
     service: Option<&str>,
     span: IncidentWindow,
 ) -> Result<Causes> {
-    let found = gather(cx, span.from - TimeDelta::hours(2)).await?;
+    let found = gather(cx, span.from - TimeDelta::hours(2), false).await?;
     let mut causes = Causes::default();
     for source in &found.sources {
         if source.state == SourceState::Down {

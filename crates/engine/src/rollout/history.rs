@@ -14,6 +14,7 @@ use crate::files::file::write_private;
 use crate::session::Session;
 use liveops_domain::change::journal::Event;
 use liveops_domain::change::record::{ChangeRecord, changes};
+use liveops_domain::change::scope::Locality;
 use liveops_domain::error::{Error, Result};
 use liveops_domain::guard::verdict::Verdict;
 use liveops_domain::rollout::exposure::Percent;
@@ -32,9 +33,9 @@ struct Archive {
 
 impl Archive {
     /// Of this service or flag.
-    fn of(cx: &Session, environment: &str, name: &str, is_flag: bool) -> Self {
+    fn of(cx: &Session, environment: &str, name: &str, is_flag: bool) -> Result<Self> {
         let kind = if is_flag { "past-ramps" } else { "past-rollouts" };
-        Self { folder: cx.dirs.state.join(kind).join(environment).join(name) }
+        Ok(Self { folder: cx.project_state(kind)?.join(environment).join(name) })
     }
 
     /// The ids of those that are kept.
@@ -71,9 +72,11 @@ pub fn keep(cx: &Session, rollout: &Rollout) {
         return;
     }
     let (environment, name) = (&rollout.environment, &rollout.service);
-    let archive = Archive::of(cx, environment, name, rollout.plan.is_exact());
-    let path = archive.folder.join(format!("{}{ENDING}", rollout.id));
-    let kept = serde_json::to_vec(rollout).map_err(std::io::Error::from).and_then(|bytes| write_private(&path, &bytes));
+    let kept = Archive::of(cx, environment, name, rollout.plan.is_exact()).and_then(|archive| {
+        let path = archive.folder.join(format!("{}{ENDING}", rollout.id));
+        let bytes = serde_json::to_vec(rollout)?;
+        write_private(&path, &bytes).map_err(|source| Error::Io { action: "write", path, source })
+    });
     if let Err(error) = kept {
         tracing::info!(%error, "a rollout that is over is not kept for the history");
     }
@@ -234,7 +237,9 @@ pub fn history(
 ) -> Result<History> {
     let environment = cx.environment()?.to_owned();
     let log = cx.audit_log().read()?;
-    let records = changes(&log.events);
+    let mut records = changes(&log.events);
+    let here = cx.change_scope()?;
+    records.retain(|record| here.locate(record) != Locality::Elsewhere);
     let moved: Vec<LoggedTransition> = log
         .events
         .iter()
@@ -244,13 +249,13 @@ pub fn history(
     let mut rows: Vec<HistoryRow> = records
         .iter()
         .rev()
-        .filter(|record| record.environment == environment && is_about(record, subject))
+        .filter(|record| is_about(record, subject))
         .map(|record| HistoryRow::new(record, &latest, &moved))
         .collect();
     let shown: Vec<RolloutTrace> = match id {
         None => latest.into_iter().map(RolloutTrace::from).collect(),
         Some(id) => {
-            let archive = Archive::of(cx, &environment, subject.name, subject.is_flag);
+            let archive = Archive::of(cx, &environment, subject.name, subject.is_flag)?;
             let kept = archive.ids()?;
             let known = RolloutIds { rows: &rows, moved: &moved, latest: &latest, kept: &kept };
             let (name, wanted) = known.find(id)?;

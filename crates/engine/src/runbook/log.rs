@@ -18,8 +18,9 @@ pub struct RunLog {
     broken: bool,
 }
 
+/// Of this project: a runbook of another may have the same name.
 fn folder(cx: &Session) -> PathBuf {
-    cx.dirs.state.join("runs")
+    cx.project_state("runs").unwrap_or_else(|_| cx.state().join("runs"))
 }
 
 impl RunLog {

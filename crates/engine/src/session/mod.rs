@@ -1,6 +1,7 @@
 //! Who acts, where, by which settings: the door to clients, files and stores.
 
 pub(crate) mod lookup;
+mod scope;
 
 use std::cell::OnceCell;
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use crate::change::ChangeContext;
 use crate::change::confirmed::Confirmed;
+use crate::change::incident_events::IncidentEvents;
 use crate::clients::alertmanager::Alertmanager;
 use crate::clients::http::Http;
 use crate::clients::http::request::Effort;
@@ -163,9 +165,9 @@ impl Session {
         }
     }
 
-    /// The audit log of this user.
+    /// The audit log of this user, or of the demo.
     pub fn audit_log(&self) -> Journal {
-        Journal::at(self.dirs.state.join("audit.jsonl"))
+        Journal::at(self.state().join("audit.jsonl"))
     }
 
     /// The configuration, read at the first call.
@@ -217,6 +219,7 @@ impl Session {
             yes: self.choices.yes,
             read_only: self.is_read_only()?,
             environment: self.environment()?,
+            scope: self.change_scope()?,
             protected: self.config()?.settings.protected,
             actor: &self.actor,
             command_line: &self.command_line,
@@ -226,6 +229,7 @@ impl Session {
             ask: &*self.ask,
             interrupts: &self.interrupts,
             audit_log: self.audit_log(),
+            incidents: IncidentEvents::new(store(self)?, cache(self)?, self.environment()?),
         })
     }
 
@@ -359,7 +363,7 @@ pub fn store(cx: &Session) -> Result<Incidents> {
     let folder = config.settings.incidents.folder.as_deref();
     let folder = folder.unwrap_or("incidents");
     let base = config.layers.project.as_deref().and_then(std::path::Path::parent);
-    Ok(Incidents::at(base.unwrap_or(&cx.dirs.state).join(folder)))
+    Ok(Incidents::at(base.map_or_else(|| cx.state(), ToOwned::to_owned).join(folder)))
 }
 
 /// The messages of this project that are on their way.
@@ -368,7 +372,7 @@ pub fn store(cx: &Session) -> Result<Incidents> {
 /// Those of the configuration.
 pub fn outbox(cx: &Session) -> Result<Outbox> {
     let key = crate::files::cache::name(&cx.config()?.project_key());
-    Ok(Outbox::at(cx.dirs.state.join("outbox").join(key)))
+    Ok(Outbox::at(cx.state().join("outbox").join(key)))
 }
 
 /// `kubectl` for changes: the context and the namespace must be said, so that none meets the wrong cluster.

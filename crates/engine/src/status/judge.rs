@@ -109,6 +109,7 @@ fn headline(gathered: &Gathered, looked_at: usize) -> String {
     let slow = slos.iter().filter(|one| one.budget.level == Level::Warn).count();
     add(slow, "error budget burns slowly", "error budgets burn slowly");
     add(readings.targets.as_ref().map_or(0, |targets| targets.down.len()), "target down", "targets down");
+    add(readings.flags.as_ref().map_or(0, |flags| flags.gone.len()), "flag gone", "flags gone");
     let flags = readings.flags.as_ref().map_or(0, FlagsReading::broken);
     add(flags, "flag that services cannot read", "flags that services cannot read");
     add(services(ServiceState::Unknown), "service unknown", "services unknown");
@@ -205,6 +206,9 @@ pub fn next(readings: &Readings, sources: &[Source], presets: bool, configured: 
             format!("flag {} does not do what it says", error.flag),
             format!("liveops flag lint {}", word(&error.flag)),
         ));
+    }
+    if readings.flags.as_ref().is_some_and(|flags| !flags.gone.is_empty()) {
+        next.push(Recommendation::new("flags are gone that nobody removed", "liveops flag list"));
     }
     let trouble = sources.iter().any(|source| source.state != SourceState::Ok);
     let gaps = readings.kpis.iter().any(|reading| reading.level == Level::Unknown)

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 
+use crate::changes;
+use crate::changes::suspects::{clearest, suspects};
 use crate::clients::http::request::Effort;
 use crate::incident::resolve;
 use crate::incident::summary::IncidentSummary;
@@ -21,10 +23,18 @@ use crate::slo::{load, status as slo_status};
 use liveops_domain::alert::Alert;
 use liveops_domain::change::record;
 use liveops_domain::change::record::ChangeRecord;
+use liveops_domain::change::timeline::rank::Suspect;
 use liveops_domain::error::Result;
+use liveops_domain::metric::level::Level;
 use liveops_domain::rollout::overview::RolloutOverview;
-use liveops_domain::status::Readings;
 use liveops_domain::status::source::{Recommendation, Source, SourceState};
+use liveops_domain::status::{Readings, worst_level};
+
+/// How far back a cause is looked for.
+const BACK: TimeDelta = TimeDelta::hours(2);
+
+/// How long the screen waits for who is suspected.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Everything that was gathered.
 pub struct Gathered {
@@ -39,6 +49,8 @@ pub struct Gathered {
     pub presets: bool,
     /// What was changed in the last hour, through this liveops or, of flags, through any; the newest first.
     pub changes: Vec<ChangeRecord>,
+    /// What may have done it, where something is wrong; as `triage` and `changes` have it.
+    pub suspects: Vec<Suspect>,
     /// The incidents that are open, the worst first.
     pub incidents: Vec<IncidentSummary>,
     /// The postmortem that is due first, with its command.
@@ -106,6 +118,7 @@ pub async fn gather(only: &[String], cx: &Session, memory: &mut LastGood) -> Res
     };
     memory.fill(&mut readings, cx.clock.now());
     only_for(only, &mut readings);
+    let suspects = suspects_of(cx, &readings).await;
     let incidents = incidents_of(cx, &mut warnings)?;
     let alerts_expected = settings.prometheus.is_some() || settings.alertmanager.is_some();
     Ok(Gathered {
@@ -116,6 +129,7 @@ pub async fn gather(only: &[String], cx: &Session, memory: &mut LastGood) -> Res
         targets_expected,
         presets: cx.are_kpis_presets()?,
         changes: flags::merge(changes_of(cx)?, flags.changes),
+        suspects,
         incidents,
         postmortem: postmortem_of(cx)?,
         rollouts,
@@ -162,6 +176,22 @@ async fn alerts_of(cx: &Session) -> Firing {
     }
 }
 
+/// Who is suspected, where something is critical. Nobody waits long for it: the screen is needed now.
+async fn suspects_of(cx: &Session, readings: &Readings) -> Vec<Suspect> {
+    let is_bad = readings.kpis.iter().any(|reading| reading.level == Level::Critical)
+        || readings.alerts.iter().flatten().any(|alert| worst_level::of_alert(alert) == Some(Level::Critical));
+    if !is_bad {
+        return Vec::new();
+    }
+    let now = cx.clock.now();
+    let span = (now - BACK, now);
+    let look = async { tokio::join!(changes::gather(cx, span.0, false), clearest(cx, span)) };
+    match tokio::time::timeout(PATIENCE, look).await {
+        Ok((Ok(found), Some((kpi, broken)))) => suspects(&found.changes, &kpi, &broken, None),
+        _ => Vec::new(),
+    }
+}
+
 /// Everything that the status screen shows, of all services.
 pub async fn gather_all(cx: &Session) -> Result<Gathered> {
     gather(&[], cx, &mut LastGood::default()).await
@@ -188,10 +218,9 @@ fn postmortem_of(cx: &Session) -> Result<Option<Recommendation>> {
 
 /// The audit log's last hour in this environment.
 fn changes_of(cx: &Session) -> Result<Vec<ChangeRecord>> {
-    let environment = cx.environment()?;
     let since = cx.clock.now() - TimeDelta::hours(1);
     let mut changes = record::changes(&cx.audit_log().recent(since));
-    changes.retain(|change| change.environment == environment);
+    cx.change_scope()?.keep_here(&mut changes);
     changes.reverse();
     Ok(changes)
 }

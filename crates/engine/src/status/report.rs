@@ -10,6 +10,7 @@ use crate::status::Gathered;
 use crate::status::judge::{Judgement, judge, next, slo_step};
 use liveops_domain::alert::{Alert, group};
 use liveops_domain::change::record::ChangeRecord;
+use liveops_domain::change::timeline::rank::Suspect;
 use liveops_domain::error::Result;
 use liveops_domain::rollout::row::{RolloutRow, UnseenRow};
 use liveops_domain::status::source::{Recommendation, Verdict};
@@ -84,6 +85,8 @@ struct Data<'a> {
     targets: Option<Value>,
     flags: Option<&'a FlagsReading>,
     changes: Vec<Value>,
+    /// As `changes --around` has them.
+    suspects: &'a [Suspect],
     rollouts: Vec<Value>,
     slos: Vec<Value>,
     /// Where it could not be looked whether there is one.
@@ -184,6 +187,7 @@ impl Serialize for StatusReport {
             }),
             flags: readings.flags.as_ref(),
             changes: self.gathered.changes.iter().map(change).collect(),
+            suspects: &self.gathered.suspects,
             rollouts: self.gathered.rollouts.rollouts.iter().map(rollout).collect(),
             slos: self.gathered.slos.iter().map(SloStatus::json).collect(),
             rollouts_unknown: &self.gathered.rollouts.unseen,

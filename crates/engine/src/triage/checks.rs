@@ -23,7 +23,7 @@ use liveops_domain::kubernetes::deployment;
 use liveops_domain::metric::quantity::Unit;
 use liveops_domain::metric::series::Answer;
 use liveops_domain::status::health::ServiceState;
-use liveops_domain::status::source::SourceState;
+use liveops_domain::status::source::{Source, SourceState};
 use liveops_domain::text::shell::word;
 use liveops_domain::text::time::relative;
 use liveops_domain::triage::logs::digest;
@@ -64,7 +64,7 @@ pub async fn make(facts: TriageFacts<'_>, item: &Item) -> CheckResult {
         Err(_) => CheckResult::unknown(format!("no answer within {} s", LIMIT.as_secs())),
         Ok(Ok(found)) => found,
         Ok(Err(Error::Unconfigured { what, .. })) => {
-            CheckResult::new(Outcome::Manual, vec![format!("not looked at: no {what} is configured")])
+            CheckResult::new(Outcome::NotLookedAt, vec![format!("no {what} is configured")])
         }
         Ok(Err(error)) => CheckResult::unknown(error.to_string()),
     };
@@ -130,7 +130,7 @@ async fn alerts(facts: &TriageFacts<'_>) -> Result<CheckResult> {
 }
 
 /// The reason of the first source that is down.
-fn down(sources: &[liveops_domain::status::source::Source], otherwise: &str) -> String {
+fn down(sources: &[Source], otherwise: &str) -> String {
     let dead = sources.iter().find(|source| source.state == SourceState::Down);
     dead.map_or_else(
         || otherwise.to_owned(),
@@ -161,12 +161,21 @@ async fn changed(facts: &TriageFacts<'_>, kinds: &[Kind], asked: &[&str]) -> Res
             format!("{} cannot tell: {why}", one.name)
         })
         .collect();
-    let outcome = match (lines.is_empty(), silent.is_empty()) {
-        (false, _) => Outcome::Suspicious,
-        (true, false) => Outcome::Unknown,
-        (true, true) => {
+    let answered = |one: &&Source| one.state == SourceState::Ok && asked.contains(&one.name.as_str());
+    let looked: Vec<&str> = history.sources.iter().filter(answered).map(|one| one.name.as_str()).collect();
+    let outcome = match (lines.is_empty(), silent.is_empty(), looked.is_empty()) {
+        (false, ..) => Outcome::Suspicious,
+        (true, false, _) => Outcome::Unknown,
+        (true, true, true) => {
+            lines.push(match asked.contains(&"flags") {
+                true => "no flag store is configured".to_owned(),
+                false => "no Kubernetes is configured, and CI records nothing: `liveops changes record`".to_owned(),
+            });
+            Outcome::NotLookedAt
+        }
+        (true, true, false) => {
             let since = clock(history.since, now);
-            lines.push(format!("none is known since {since}"));
+            lines.push(format!("none since {since}, says {}", looked.join(", ")));
             Outcome::Clear
         }
     };
@@ -179,7 +188,7 @@ async fn dependencies(cx: &Session) -> Result<CheckResult> {
     let known = &cx.config()?.settings.documents.dependencies;
     if known.is_empty() {
         let how = "no status page is configured: list them under `dependencies` in liveops.yaml";
-        return Ok(CheckResult::new(Outcome::Manual, vec![how.into()]));
+        return Ok(CheckResult::new(Outcome::NotLookedAt, vec![how.into()]));
     }
     let http = cx.http()?;
     let asked = known.iter().map(async |one| {

@@ -4,25 +4,21 @@ use std::rc::Rc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::FutureExt;
-use futures_util::future::{LocalBoxFuture, Shared, join_all};
+use futures_util::future::{LocalBoxFuture, Shared};
 
-use crate::changes::{gather as gather_changes, series};
+use crate::changes::gather as gather_changes;
+use crate::changes::suspects::{clearest, suspects};
 use crate::observe::last_good::LastGood;
 use crate::session::Session;
 use crate::status::{Gathered, gather};
-use liveops_domain::change::timeline::breaks::{Break, find};
-use liveops_domain::change::timeline::rank::{Suspect, rank};
+use liveops_domain::change::timeline::rank::Suspect;
 use liveops_domain::change::timeline::{Change, Kind};
 use liveops_domain::error::Result;
 use liveops_domain::incident::state::Incident;
-use liveops_domain::metric::kpi::Kpi;
 use liveops_domain::status::source::Source;
 
 /// How far back changes are looked for.
 const BACK: TimeDelta = TimeDelta::hours(2);
-
-/// Fewer points have no break.
-const LEAST: usize = 10;
 
 /// One answer for all who wait for it.
 type SharedAnswer<'a, T> = Shared<LocalBoxFuture<'a, Rc<Result<T>>>>;
@@ -50,8 +46,7 @@ impl<'a> TriageFacts<'a> {
     pub fn new(cx: &'a Session, incident: Option<&'a Incident>) -> Self {
         let status: SharedAnswer<'a, Gathered> =
             async move { Rc::new(gather(&[], cx, &mut LastGood::default()).await) }.boxed_local().shared();
-        let known = status.clone();
-        let history = async move { Rc::new(history(cx, incident, known).await) }.boxed_local().shared();
+        let history = async move { Rc::new(history(cx, incident).await) }.boxed_local().shared();
         Self { cx, incident, status, history }
     }
 }
@@ -71,39 +66,14 @@ impl History {
 }
 
 /// The changes, and the suspects of the clearest break among the KPIs that have thresholds.
-async fn history<'a>(cx: &Session, incident: Option<&Incident>, status: SharedAnswer<'a, Gathered>) -> Result<History> {
+async fn history(cx: &Session, incident: Option<&Incident>) -> Result<History> {
     let now = cx.clock.now();
     let started = incident.and_then(|one| one.started.at()).unwrap_or(now);
     let since = started - BACK;
-    let (found, broken) = tokio::join!(gather_changes(cx, since), clearest(cx, (since, now), status));
+    let (found, broken) = tokio::join!(gather_changes(cx, since, false), clearest(cx, (since, now)));
     let found = found?;
-    let suspects = broken.map_or_else(Vec::new, |(broken, service)| {
-        let service = incident.and_then(|one| one.service.clone()).or(service);
-        rank(&found.changes, &broken, service.as_deref())
+    let suspects = broken.map_or_else(Vec::new, |(kpi, broken)| {
+        suspects(&found.changes, &kpi, &broken, incident.and_then(|one| one.service.as_deref()))
     });
     Ok(History { since, changes: found.changes, suspects, sources: found.sources })
-}
-
-/// The clearest break, and the service of its KPI. From Prometheus, or else from what the status knows of the last hour.
-async fn clearest<'a>(
-    cx: &Session,
-    (since, now): (DateTime<Utc>, DateTime<Utc>),
-    status: SharedAnswer<'a, Gathered>,
-) -> Option<(Break, Option<String>)> {
-    let kpis = cx.kpis().ok()?;
-    let judged: Vec<&Kpi> = kpis.iter().filter(|kpi| kpi.critical.is_some() || kpi.warn.is_some()).collect();
-    let asked = judged.iter().map(async |kpi| {
-        let points = series(cx, kpi, since, now).await.unwrap_or_default();
-        (points.len() >= LEAST).then(|| (find(&points), kpi.service.clone()))
-    });
-    let mut found: Vec<_> = join_all(asked).await.into_iter().flatten().collect();
-    if found.is_empty()
-        && let Ok(gathered) = &*status.await
-    {
-        let trends = gathered.readings.kpis.iter();
-        let trends = trends.filter(|one| one.kpi.critical.is_some() || one.kpi.warn.is_some());
-        found.extend(trends.map(|one| (find(&one.points(now)), one.kpi.service.clone())));
-    }
-    let broken = found.into_iter().filter_map(|(broken, service)| Some((broken?, service)));
-    broken.max_by(|a, b| a.0.sigmas.total_cmp(&b.0.sigmas))
 }

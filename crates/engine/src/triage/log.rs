@@ -36,8 +36,8 @@ impl TriageLog {
         let journal = match &log {
             Some(log) => store(cx)?.journal(&log.incident.id),
             None => {
-                let file = format!("triage-{}.jsonl", cx.environment()?);
-                Journal::at(cx.dirs.state.join(file))
+                let file = format!("{}.jsonl", cx.environment()?);
+                Journal::at(cx.project_state("triage")?.join(file))
             }
         };
         Ok(Self { incident: log.map(|log| log.incident), journal })

@@ -13,6 +13,7 @@ use crate::change::confirmed::Confirmed;
 use crate::flag::impact::ChangeImpact;
 use crate::session::Session;
 use liveops_domain::change::record::{ChangeRecord, ChangeState, undoable};
+use liveops_domain::change::scope::Locality;
 use liveops_domain::change::undo::Undo;
 use liveops_domain::error::{Error, Result};
 
@@ -83,11 +84,27 @@ impl From<RevertFailure> for Error {
 pub fn may(cx: &Session, record: &ChangeRecord, records: &[ChangeRecord]) -> Result<()> {
     let environment = cx.environment()?;
     let id = &record.id;
+    let here = cx.change_scope()?;
     if record.environment != environment {
         return Err(Error::usage(
             format!("change {id} was made in `{}`, and this is `{environment}`", record.environment),
             format!("run `liveops undo {id} -e {}`", record.environment),
         ));
+    }
+    if here.locate(record) == Locality::Elsewhere {
+        let project = |project: &Option<String>| match project {
+            Some(project) => format!("project `{project}`"),
+            None => "no project".to_owned(),
+        };
+        let there = record.origin.clone().unwrap_or_default();
+        let why = if there.project == here.project {
+            let kind = there.backend.map_or_else(|| "system".to_owned(), |backend| backend.kind);
+            format!("change {id} was made to another {kind} than the one that is configured here")
+        } else {
+            format!("change {id} was made in {}, and this is {}", project(&there.project), project(&here.project))
+        };
+        let hint = format!("run it where the change was made; `liveops audit show {id}` has the command");
+        return Err(Error::usage(why, hint));
     }
     if record.state == ChangeState::Undone {
         let mut last = record;
@@ -125,7 +142,9 @@ pub fn impossible(
     (why, instead): (&str, &str),
 ) -> Error {
     let mut hint = format!("instead: `{}`", cx.command(instead));
-    let before = undoable(records, &record.environment).into_iter().skip_while(|other| other.id != record.id).nth(1);
+    let here = cx.change_scope().unwrap_or_default();
+    let is_here = |record: &ChangeRecord| here.locate(record) == Locality::Here;
+    let before = undoable(records, is_here).into_iter().skip_while(|other| other.id != record.id).nth(1);
     if let Some(before) = before {
         hint.push_str(&format!(
             "; the change before it, {}, can be: `{}`",

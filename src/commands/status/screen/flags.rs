@@ -3,6 +3,7 @@
 use crate::output::block::{Block, Tone, plain, span};
 use crate::output::tone;
 use crate::output::view::View;
+use liveops_domain::status::GoneFlag;
 use liveops_domain::status::source::SourceState;
 use liveops_engine::status::report::StatusReport;
 
@@ -21,8 +22,9 @@ pub(super) fn flags(report: &StatusReport, view: &View) -> Vec<Block> {
         return down.map(unknown).into_iter().collect();
     };
     let faulty = flags.faulty();
-    let tone = match flags.broken() {
-        0 => Tone::Good,
+    let tone = match (flags.gone.is_empty(), flags.count, flags.broken()) {
+        (false, 0, _) => Tone::Bad,
+        (true, _, 0) => Tone::Good,
         _ => Tone::Warn,
     };
     let mut parts = vec![match flags.count {
@@ -42,6 +44,9 @@ pub(super) fn flags(report: &StatusReport, view: &View) -> Vec<Block> {
     }
     let text = plain(format!(" {}", parts.join(", ")));
     let mut blocks = vec![Block::Line(vec![heading, tone::mark(tone, view), text])];
+    if let Some(text) = GoneFlag::words(&flags.gone, view.now) {
+        blocks.push(Block::Whole(vec![plain("  "), tone::mark(tone, view), span(format!(" {text}"), tone)]));
+    }
     for error in flags.errors.iter().take(BROKEN) {
         let tone = if error.breaks() { Tone::Warn } else { Tone::Dim };
         blocks.push(Block::Line(vec![

@@ -8,8 +8,11 @@ use serde::Serialize;
 
 use crate::change::timeline::changepoint::changepoints;
 
-/// Points on each side of a split that its levels are taken from.
+/// Points on each side of a split that its levels are taken from, where they are not nearer than [`REACH`] has them.
 const SIDE: usize = 20;
+
+/// So long a side at least, in seconds: points that are near to each other share most of their rate's window.
+const REACH: i64 = 600;
 
 /// Fewer points on a side say nothing about a level.
 const LEAST: usize = 4;
@@ -46,6 +49,7 @@ pub fn find(points: &[(DateTime<Utc>, f64)]) -> Option<Break> {
         return None;
     }
     let values: Vec<f64> = points.iter().map(|(_, value)| *value).collect();
+    let side = side(&points);
     let scaled = standard(&values)?;
     let mut places: Vec<usize> = changepoints(&scaled)
         .into_iter()
@@ -57,25 +61,61 @@ pub fn find(points: &[(DateTime<Utc>, f64)]) -> Option<Break> {
     let (place, _, sigmas) = places
         .into_iter()
         .map(|at| {
-            let (evidence, sigmas) = split(&values, at);
+            let (evidence, sigmas) = split(&values, at, side);
             (at, evidence, sigmas)
         })
         .max_by(|a, b| a.1.total_cmp(&b.1))?;
     if sigmas < SIGMAS {
         return None;
     }
-    let (before, after) = sides(&values, place);
+    let (before, after) = sides(&values, place, side);
     Some(Break { at: points[place].0, after: points[place - 1].0, from: median(before), to: median(after), sigmas })
 }
 
-fn sides(values: &[f64], at: usize) -> (&[f64], &[f64]) {
-    (&values[at.saturating_sub(SIDE)..at], &values[at..(at + SIDE).min(values.len())])
+/// The end of a series, of which nothing can be said yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct TooYoung {
+    /// A break that began within so many seconds is not seen yet.
+    pub seconds: i64,
+    /// The last points depart from all before them since then: a break may have begun.
+    pub may_have_begun: Option<DateTime<Utc>>,
+}
+
+/// What the end of a series allows to say; the series is in the order of time.
+pub fn too_young(points: &[(DateTime<Utc>, f64)]) -> TooYoung {
+    let points: Vec<(DateTime<Utc>, f64)> = points.iter().copied().filter(|(_, value)| value.is_finite()).collect();
+    let seconds = spacing(&points) * i64::try_from(LEAST).unwrap_or_default();
+    let departs = |tail: &usize| {
+        let (before, after) = points.split_at(points.len() - tail);
+        let before: Vec<f64> = before.iter().rev().take(side(&points)).map(|(_, value)| *value).collect();
+        let level = median(&before);
+        let least = (SIGMAS * deviation(&before)).max(level.abs() * 0.01).max(f64::MIN_POSITIVE);
+        let above = after.iter().all(|(_, value)| value - level > least);
+        above || after.iter().all(|(_, value)| level - value > least)
+    };
+    let tail = (1..LEAST).rev().filter(|tail| points.len() >= tail + 2 * LEAST).find(departs);
+    TooYoung { seconds, may_have_begun: tail.map(|tail| points[points.len() - tail].0) }
+}
+
+/// Seconds between two points, of most pairs.
+fn spacing(points: &[(DateTime<Utc>, f64)]) -> i64 {
+    let mut gaps: Vec<i64> = points.windows(2).map(|pair| (pair[1].0 - pair[0].0).num_seconds()).collect();
+    gaps.sort_unstable();
+    gaps.get(gaps.len() / 2).copied().unwrap_or(1).max(1)
+}
+
+fn side(points: &[(DateTime<Utc>, f64)]) -> usize {
+    usize::try_from(REACH / spacing(points)).unwrap_or(SIDE).max(SIDE)
+}
+
+fn sides(values: &[f64], at: usize, side: usize) -> (&[f64], &[f64]) {
+    (&values[at.saturating_sub(side)..at], &values[at..(at + side).min(values.len())])
 }
 
 /// The evidence of a split (the shift of the means against their own error, as Welch's t), and the shift of the
 /// medians in deviations of the noise.
-fn split(values: &[f64], at: usize) -> (f64, f64) {
-    let (before, after) = sides(values, at);
+fn split(values: &[f64], at: usize, side: usize) -> (f64, f64) {
+    let (before, after) = sides(values, at, side);
     let floor = 1e-9 * values.iter().fold(0.0_f64, |max, value| max.max(value.abs())) + f64::MIN_POSITIVE;
     let noise = (deviation(before).powi(2) / 2.0 + deviation(after).powi(2) / 2.0).sqrt().max(floor);
     let error = |side: &[f64]| variance(side) / side.len() as f64;
@@ -149,6 +189,21 @@ mod tests {
         assert_eq!(found.at, step[77].0);
         assert_eq!(found.after, step[76].0);
         assert!(found.from < 11.0 && found.to > 19.0, "{found:?}");
+    }
+
+    #[test]
+    fn what_began_just_now_is_too_young_to_tell() {
+        let wobble = |n: usize| f64::from(u8::try_from(n * 7 % 5).expect("small")) * 0.1;
+        let broken = |young: usize| series((0..120).map(|n| if n < 120 - young { 10.0 } else { 20.0 } + wobble(n)));
+        // With three points of the new level, the split before the last old one is clear enough.
+        for young in 1..LEAST - 1 {
+            let points = broken(young);
+            assert_eq!(find(&points), None);
+            let said = too_young(&points);
+            assert_eq!((said.seconds, said.may_have_begun), (120, Some(points[120 - young].0)), "{young}");
+        }
+        assert!(find(&broken(LEAST)).is_some());
+        assert_eq!(too_young(&broken(0)).may_have_begun, None);
     }
 
     #[test]

@@ -10,6 +10,9 @@ use crate::metric::scrape::series::{Newborn, group_of, selected};
 use crate::metric::scrape::{Snapshot, Window, compute};
 use crate::metric::series_exist::needed;
 
+/// Of parts that were last seen at more times than these, it is told that they are gone, not what they were.
+const TOLD: usize = 3;
+
 /// From how many endpoints it comes, and when their latest samples were taken.
 pub fn freshness(kpi: &Kpi, windows: &[Window<'_>]) -> Freshness {
     let selectors = needed(kpi);
@@ -43,10 +46,18 @@ pub fn gone(kpi: &Kpi, windows: &[Window<'_>]) -> Vec<GoneMember> {
             }
         }
     }
+    let mut times: Vec<DateTime<Utc>> = last_seen.values().copied().collect();
+    times.sort_unstable();
+    times.dedup();
+    // What all of it was at one time costs as much as what it is now.
+    let told: Vec<DateTime<Utc>> = times.into_iter().rev().take(TOLD + 1).collect();
     let missing = last_seen.into_iter().filter(|(name, _)| !present.contains(name));
     let mut then = BTreeMap::new();
     missing
         .map(|(name, last_seen)| {
+            if !told.contains(&last_seen) {
+                return GoneMember { name, was: None, last_seen };
+            }
             let value = || compute(kpi, &as_of(windows, last_seen), Newborn::Ignored).map(|value| value.by);
             let parts = then.entry(last_seen).or_insert_with(|| value().unwrap_or_default());
             let was = parts.get(&name).map(|one| one.value).filter(|was| was.is_finite());

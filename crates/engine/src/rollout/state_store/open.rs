@@ -22,8 +22,7 @@ pub fn open<'a>(cx: &'a Session, service: &'a Service) -> Result<Box<dyn StateSt
         Some(region) => format!("{environment}@{region}"),
         None => environment.to_owned(),
     };
-    let folder = cx.dirs.state.join("rollouts").join(scope);
-    let folder = folder.join(&service.name);
+    let folder = cx.project_state("rollouts")?.join(scope).join(&service.name);
     let look = format!("rollout status {}", word(&service.name));
     Ok(Box::new(file::FileStateStore::new(cx, folder, look)))
 }
