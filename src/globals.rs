@@ -75,6 +75,10 @@ pub(crate) struct GlobalArgs {
     #[arg(short = 'y', long, global = true)]
     pub(crate) yes: bool,
 
+    /// Name the protected environment that is to be changed: with --yes, nothing is asked there
+    #[arg(long, global = true, value_name = "ENVIRONMENT", add = ArgValueCompleter::new(complete::environments))]
+    pub(crate) confirm: Option<String>,
+
     /// Prometheus to ask, without any file
     #[arg(long, global = true, env = "LIVEOPS_PROMETHEUS", hide_env_values = true, value_name = "URL", value_hint = ValueHint::Url)]
     pub(crate) prometheus: Option<String>,
@@ -105,11 +109,12 @@ impl From<GlobalArgs> for Choices {
             read_only,
             dry_run,
             yes,
+            confirm,
             prometheus,
             alertmanager,
             health,
             redis,
         } = global;
-        Self { config, env, timeout, read_only, dry_run, yes, quiet, prometheus, alertmanager, health, redis }
+        Self { config, env, timeout, read_only, dry_run, yes, confirm, quiet, prometheus, alertmanager, health, redis }
     }
 }

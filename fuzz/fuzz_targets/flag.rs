@@ -7,7 +7,7 @@ use liveops_domain::flag::bulk::Bulk;
 use liveops_domain::flag::definition::Flag;
 use liveops_domain::flag::edit::{Edit, ListEdit, SetEdit, apply};
 use liveops_domain::flag::evaluate::evaluate;
-use liveops_domain::flag::lint::{Surroundings, lint};
+use liveops_domain::flag::lint::{LintContext, lint};
 use liveops_domain::flag::percent::Percent;
 use liveops_domain::flag::reader::Reader;
 use liveops_domain::flag::user::User;
@@ -18,7 +18,7 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
         return;
     };
     for reader in Reader::ALL {
-        lint(&name, data, reader, Surroundings::default());
+        lint(&name, data, reader, LintContext::default());
         if let Ok(flag) = Flag::read(data) {
             let told = evaluate(Some(&flag), &name, reader, &user);
             let _ = audience(Some(&flag), &name, reader);

@@ -26,7 +26,8 @@ fn prod(env: &TestEnv) -> Value {
 const PROMOTE: [&str; 6] = ["flag", "promote", "--from", "staging", "--to", "prod"];
 
 fn promote(env: &TestEnv, more: &[&str]) -> Value {
-    let run = env.run(PROMOTE.iter().chain(more).chain(&["--reason", "week 2", "--yes", "-o", "json"]));
+    let run =
+        env.run(PROMOTE.iter().chain(more).chain(&["--reason", "week 2", "--yes", "--confirm", "prod", "-o", "json"]));
     run.expect_code(0).json()
 }
 
@@ -75,6 +76,10 @@ fn the_environment_that_is_changed_is_the_one_that_is_guarded() {
     assert!(run.stderr.contains("percentage"), "{}", run.stderr);
     let run = env.run(PROMOTE.iter().chain(&["--reason", "x"])).expect_code(4);
     assert!(run.stderr.contains("nobody can be asked"), "{}", run.stderr);
+    assert!(run.stderr.contains("pass `--yes --confirm prod`"), "{}", run.stderr);
+    for wrong in [&["--yes"][..], &["--yes", "--confirm", "staging"]] {
+        env.run(PROMOTE.iter().chain(&["--reason", "x"]).chain(wrong)).expect_code(4);
+    }
     assert_eq!(env.read("prod.json"), PROD);
 }
 

@@ -92,6 +92,19 @@ fn what_readers_would_not_take_is_refused_with_what_would_have_happened() {
         assert!(run.stderr.contains(said), "{args:?}: {}", run.stderr);
         assert!(run.stderr.contains("hint: "), "{args:?}: {}", run.stderr);
     }
+    for (name, near) in [("shopp", "shop"), ("Shop", "shop"), ("shop-v2", "shop_v2"), ("shop_v-2", "shop_v2")] {
+        let env = self::env();
+        store(&env, &[(near, FOREIGN)]);
+        let run = env.run(["flag", "set", name, "--pct", "10", "--yes"]).expect_code(2);
+        assert!(run.stderr.contains(&format!("did you mean `{near}`?")), "{}", run.stderr);
+        assert!(run.stderr.contains(&format!("flag set {name} --pct 10 --yes --create")), "{}", run.stderr);
+        assert_eq!(flags(&env)[name], Value::Null);
+        change(&env, &["flag", "set", name, "--pct", "10", "--create"]);
+        assert_eq!(flags(&env)[name]["percentage"], 10);
+        change(&env, &["flag", "set", name, "--pct", "20"]);
+    }
+    change(&env, &["flag", "set", "exp_1", "--pct", "10"]);
+    change(&env, &["flag", "set", "exp_2", "--pct", "10"]);
     let run = env.run(["flag", "enable", "shp", "--yes"]).expect_code(2);
     assert!(run.stderr.contains("did you mean `shop`?"), "{}", run.stderr);
     let run = env.run(["flag", "set", "a\nb", "--pct", "1"]).expect_code(2);
@@ -176,7 +189,7 @@ fn killing_does_not_wait_for_the_audit_log() {
     env.run(["flag", "disable", "shop", "--yes"]).expect_code(3);
     assert_eq!(flags(&env)["shop"]["enabled"], true);
     let run = env.run(["flag", "kill", "shop", "--yes"]).expect_code(0);
-    assert!(run.stderr.contains("the audit log cannot be written"), "{}", run.stderr);
+    assert!(run.stderr.contains("this change is not in the audit log"), "{}", run.stderr);
     assert!(run.stdout.contains("undo: liveops flag undo shop"), "{}", run.stdout);
     assert_eq!(flags(&env)["shop"]["enabled"], false);
 }
@@ -212,11 +225,15 @@ fn a_protected_environment_wants_a_reason_but_not_for_a_kill() {
     assert!(run.stderr.contains("`prod` is protected"), "{}", run.stderr);
     assert!(run.stderr.contains("liveops flag allow shop add x --yes --reason"), "{}", run.stderr);
     env.run(["flag", "allow", "shop", "add", "x", "--dry-run"]).expect_code(0);
-    change(&env, &["flag", "allow", "shop", "add", "x", "--reason", "qa"]);
+    let run = env.run(["flag", "allow", "shop", "add", "x", "--reason", "qa", "--yes"]).expect_code(4);
+    assert!(run.stderr.contains("`prod` is protected: pass `--yes --confirm prod`"), "{}", run.stderr);
+    let run = env.run(["flag", "allow", "shop", "add", "x", "--reason", "qa", "--yes", "--confirm", "staging"]);
+    assert!(run.expect_code(4).stderr.contains("does not name the environment"), "{}", run.stderr);
+    change(&env, &["flag", "allow", "shop", "add", "x", "--reason", "qa", "--confirm", "prod"]);
     change(&env, &["flag", "kill", "shop"]);
     // What gives it back to users asks why, what takes it away does not.
     env.run(["flag", "undo", "shop", "--yes"]).expect_code(2);
-    change(&env, &["flag", "undo", "shop", "--reason", "fixed"]);
+    change(&env, &["flag", "undo", "shop", "--reason", "fixed", "--confirm", "prod"]);
     change(&env, &["flag", "undo", "shop"]);
     assert_eq!(flags(&env)["shop"]["enabled"], false);
 }

@@ -87,6 +87,7 @@ fn usage_errors_exit_2_and_suggest() {
         (&["-o", "xml", "status"], "table, json, yaml, csv, name"),
         (&["--timeout", "soon", "status"], "--timeout"),
         (&["status", "--interval", "0s"], "--interval"),
+        (&["status", "--interval", "1ms"], "look every 100ms at most"),
         (&["status", "--watch", "--nagios"], "cannot be used with"),
         (&["demo", "--port", "70000"], "65535"),
     ];

@@ -20,6 +20,7 @@ mod flag_disk;
 mod flag_eval;
 mod flag_export;
 mod flag_import;
+mod flag_killed;
 mod flag_promote;
 mod flag_race;
 mod flag_read;

@@ -97,7 +97,7 @@ fn many_services_in_trouble_are_counted_and_the_verdict_stays_in_sight() {
 #[test]
 fn a_reader_that_goes_away_is_no_error() {
     let (_backends, env) = busy();
-    for args in [&["status"][..], &["status", "-o", "json"], &["status", "--watch", "--interval", "50ms"]] {
+    for args in [&["status"][..], &["status", "-o", "json"], &["status", "--watch", "--interval", "100ms"]] {
         let mut child =
             env.bare(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         drop(child.stdout.take());

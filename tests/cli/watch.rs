@@ -135,7 +135,7 @@ fn many_alerts() -> Answer {
 fn json_is_one_object_a_line_and_memory_stays() {
     let (_backends, env) = watched();
     let mut child = env
-        .bare(["status", "--watch", "--interval", "20ms", "-o", "json"])
+        .bare(["status", "--watch", "--interval", "100ms", "-o", "json"])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -167,7 +167,7 @@ fn json_is_one_object_a_line_and_memory_stays() {
 fn in_a_pipe_frames_follow_each_other_without_terminal_codes() {
     let (_backends, env) = watched();
     let mut child = env
-        .bare(["status", "--watch", "--interval", "20ms"])
+        .bare(["status", "--watch", "--interval", "100ms"])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

@@ -37,12 +37,18 @@ fn proxy(upstream: u16, cut: usize, arrives: bool) -> (WireServer, Receiver<()>)
                 return wire.hold();
             }
             redis.write_all(&bytes[..n])?;
-            let n = redis.read(&mut bytes)?;
+            redis.set_read_timeout(None)?;
+            let mut n = redis.read(&mut bytes)?;
             if is_cut {
                 let _ = told.lock().unwrap().send(());
                 return wire.hold();
             }
-            wire.send(&bytes[..n])?;
+            // Of several requests that came together, all replies.
+            redis.set_read_timeout(Some(Duration::from_millis(5)))?;
+            while n > 0 {
+                wire.send(&bytes[..n])?;
+                n = redis.read(&mut bytes).unwrap_or(0);
+            }
         }
     });
     (proxy, cuts)
@@ -143,4 +149,56 @@ fn killed_between_any_two_requests_it_leaves_old_or_new_and_can_go_on() {
     }
     // Each verb was cut before its change, and after it.
     assert!(before >= 3 && after >= 3, "{before} {after}");
+}
+
+#[test]
+fn what_writes_several_flags_leaves_each_old_or_new_and_can_be_repeated() {
+    const OLD: &str = r#"{"enabled":true,"percentage":10,"defaultValue":true,"_liveops":{"rev":7}}"#;
+    const FILE: &str = r#"{"shop":{"enabled":true,"percentage":40,"defaultValue":true},"fresh":{"enabled":true,"percentage":5,"defaultValue":true}}"#;
+    let redis = server("");
+    let place = Place::Redis(redis.port(), "0");
+    let url = format!("redis://127.0.0.1:{}", redis.port());
+    for verb in
+        [&["import", "new.json", "--apply"][..], &["promote", "--from", "staging", "--to", "dev"], &["undo", "shop"]]
+    {
+        for arrives in [false, true] {
+            let mut finished = false;
+            for cut in 0..MOST {
+                let env = at(&url);
+                env.write(
+                    "liveops.yaml",
+                    format!("version: 1\ndefault_env: dev\nenvironments: {{ dev: {{ flags: '{url}' }}, staging: {{ flags: 'file:new.json' }} }}\n"),
+                );
+                env.write("new.json", FILE);
+                cli(redis.port(), &["FLUSHALL"]);
+                cli(redis.port(), &["HSET", "feature_flags", "shop", OLD]);
+                let undoes = verb[0] == "undo";
+                if undoes {
+                    env.run(["flag", "set", "shop", "--pct", "40", "--yes"]).expect_code(0);
+                }
+                let (proxy, cuts) = proxy(redis.port(), cut, arrives);
+                finished = !killed(&env, proxy.port(), verb, &cuts);
+                let at = format!("{verb:?} cut at {cut}, {arrives}");
+                for name in ["shop", "fresh"] {
+                    let stored = cli(redis.port(), &["HGET", "feature_flags", name]);
+                    let last = place.history(name).last().map(|entry| entry["after"].clone());
+                    let known = last.as_ref().and_then(Value::as_str).unwrap_or(if name == "shop" { OLD } else { "" });
+                    assert_eq!(stored, known, "{at}: the history of {name} says what is there");
+                }
+                env.run(["audit", "verify"]).expect_code(0);
+                if finished {
+                    break;
+                }
+                let again = ["flag"].iter().chain(verb).chain(&["--yes"]);
+                let (percentage, took_place) = (place.get("shop").expect("there")["percentage"].clone(), !undoes);
+                if took_place || percentage == 40 {
+                    env.run(again).expect_code(0);
+                }
+                let want = if undoes { 10 } else { 40 };
+                assert_eq!(place.get("shop").expect("there")["percentage"], want, "{at}");
+                assert_eq!(place.get("fresh").is_some(), !undoes, "{at}");
+            }
+            assert!(finished, "{verb:?} sends more than {MOST} requests");
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use super::deadline;
@@ -11,10 +12,14 @@ use super::process::{Program, Server, free_port};
 /// How long servers may take to agree with each other.
 const AGREED: Duration = Duration::from_secs(40);
 
+/// With this line it is a Sentinel.
+const SENTINEL: &str = "sentinel monitor ";
+
 /// A `redis-server` with these lines in its configuration.
 #[track_caller]
 pub(crate) fn server(lines: &str) -> Server {
-    let config = format!("bind 127.0.0.1\nsave \"\"\nappendonly no\n{lines}\n");
+    let data = if lines.contains(SENTINEL) { "" } else { "save \"\"\nappendonly no\n" };
+    let config = format!("bind 127.0.0.1\n{data}{lines}\n");
     Server::start(program(), |folder| {
         let config = config.replace("FOLDER", &folder.display().to_string());
         std::fs::write(folder.join("redis.conf"), config).expect("a fresh folder is writable");
@@ -23,7 +28,7 @@ pub(crate) fn server(lines: &str) -> Server {
 
 fn program() -> Program {
     Program {
-        binary: "redis-server",
+        binary: binary(),
         package: "redis-server",
         args: |port, folder| {
             // Port 0 in the file: only TLS is spoken, at the port that the test knows.
@@ -34,6 +39,9 @@ fn program() -> Program {
                 false => "--port",
             };
             let mut args = vec![config.display().to_string()];
+            if text.contains(SENTINEL) {
+                args.push("--sentinel".into());
+            }
             if option == "--tls-port" {
                 args.extend(["--port".to_owned(), "0".to_owned()]);
             }
@@ -42,6 +50,13 @@ fn program() -> Program {
         },
         ready,
     }
+}
+
+/// `redis-server`, or the program that `LIVEOPS_TEST_REDIS` names: what `scripts/redis` unpacks.
+#[allow(clippy::disallowed_methods, reason = "which server the tests run on is said outside of them")]
+fn binary() -> &'static str {
+    static BINARY: OnceLock<String> = OnceLock::new();
+    BINARY.get_or_init(|| std::env::var("LIVEOPS_TEST_REDIS").unwrap_or_else(|_| "redis-server".into()))
 }
 
 /// Does it take connections? Redis listens once its data are there.
@@ -124,7 +139,7 @@ impl Sentinel {
         let watched = primary.port();
         let sentinel = Server::start(
             Program {
-                binary: "redis-server",
+                binary: binary(),
                 package: "redis-server",
                 args: |port, folder: &Path| {
                     vec![

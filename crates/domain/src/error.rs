@@ -2,6 +2,7 @@
 
 mod hint;
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -78,10 +79,31 @@ fn list(problems: &[Problem]) -> String {
         1 => "the configuration has a problem".into(),
         n => format!("the configuration has {n} problems"),
     };
-    problems.iter().fold(head, |mut text, problem| {
+    let mut text = problems.iter().take(LISTED).fold(head, |mut text, problem| {
         let _ = write!(text, "\n  {problem}");
         text
-    })
+    });
+    if problems.len() > LISTED {
+        let _ = write!(text, "\n  … and {} more", problems.len() - LISTED);
+    }
+    text
+}
+
+/// So many problems of a configuration stand in its error; all of them in its JSON.
+const LISTED: usize = 30;
+
+/// The characters of a server's text that an error repeats: its beginning and its end.
+const BEGINNING: usize = 1400;
+const END: usize = 600;
+
+/// What somebody else wrote, at a length that a terminal and an incident can take.
+fn capped(text: &str) -> Cow<'_, str> {
+    if text.len() <= BEGINNING + END {
+        return Cow::Borrowed(text);
+    }
+    let (begin, end) = (text.floor_char_boundary(BEGINNING), text.ceil_char_boundary(text.len() - END));
+    let left = text[begin..end].len();
+    Cow::Owned(format!("{} … ({left} bytes left out) … {}", &text[..begin], &text[end..]))
 }
 
 /// What kept us from a system. What may be concluded from it differs, and is never read from the words.
@@ -112,7 +134,7 @@ pub enum Error {
     #[error("{what} `{name}` does not exist")]
     NotFound { what: &'static str, name: String, candidates: Vec<String> },
     /// No connection.
-    #[error("{system} at {url} cannot be reached: {reason}")]
+    #[error("{system} at {url} cannot be reached: {}", capped(.reason))]
     Unreachable { system: String, url: String, barrier: Barrier, reason: String },
     /// No answer in time.
     #[error("{system} at {url} did not answer within {}", seconds(.after))]
@@ -121,10 +143,10 @@ pub enum Error {
     #[error("{system} at {url} answered {status}{}", detail(.message))]
     Rejected { system: String, url: String, status: u16, message: String },
     /// An answer that says no in words of its own protocol rather than by a status.
-    #[error("{system} at {url} {why}")]
+    #[error("{system} at {url} {}", capped(.why))]
     Declined { system: String, url: String, code: String, why: String, hint: String },
     /// An answer that makes no sense.
-    #[error("{system} at {url} answered something unexpected: {what}")]
+    #[error("{system} at {url} answered something unexpected: {}", capped(.what))]
     Malformed { system: String, url: String, what: String },
     /// A secret that may not be used, or cannot be had.
     #[error("{what}: {reason}")]
@@ -171,7 +193,7 @@ fn seconds(after: &Duration) -> String {
 }
 
 fn detail(message: &str) -> String {
-    if message.is_empty() { String::new() } else { format!(": {message}") }
+    if message.is_empty() { String::new() } else { format!(": {}", capped(message)) }
 }
 
 /// How the reason of an endpoint begins that was not asked, for want of a secret.
@@ -346,6 +368,20 @@ impl From<serde_json::Error> for Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_servers_text_is_cut_and_keeps_its_end() {
+        let message = format!("{}é… the cause", "é".repeat(8_000_000));
+        for error in [
+            Error::Rejected { system: "x".into(), url: "u".into(), status: 500, message: message.clone() },
+            Error::Malformed { system: "x".into(), url: "u".into(), what: message.clone() },
+        ] {
+            let said = error.to_string();
+            assert!(said.len() < 2200 && said.ends_with("the cause"), "{}", said.len());
+        }
+        let problem = Problem { source: "f".into(), line: 1, key: "k".into(), message: "m".into() };
+        assert!(Error::Config { problems: vec![problem; 90_000] }.to_string().lines().count() < 40);
+    }
 
     #[test]
     fn every_error_code_stands_in_the_table() {

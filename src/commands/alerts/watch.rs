@@ -34,7 +34,7 @@ pub(crate) struct WatchArgs {
     filter: FilterArgs,
 
     /// Time between two rounds, such as 5s
-    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration::parse_positive)]
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration::parse_interval)]
     interval: Duration,
 }
 

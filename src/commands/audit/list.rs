@@ -18,7 +18,7 @@ use liveops_domain::status::source::Verdict;
 use liveops_domain::text::count::count;
 use liveops_domain::text::duration;
 use liveops_domain::text::time::rfc3339;
-use liveops_engine::undo::audit::{complaint, read};
+use liveops_engine::undo::audit::{complaint, newest, total};
 
 /// List the changes that were made, the latest first
 ///
@@ -118,20 +118,18 @@ impl Report for ChangeList {
 }
 
 pub(super) fn run(args: &ListArgs, cx: &Context) -> Result<Exit> {
-    let (reading, records) = read(cx)?;
-    let all = records.len();
     // Where the configuration cannot be read, nobody knows what is elsewhere.
     let here = cx.change_scope().ok().filter(|_| !args.everywhere);
     let is_here = |record: &ChangeRecord| here.as_ref().is_none_or(|here| here.locate(record) != Locality::Elsewhere);
-    let records: Vec<ChangeRecord> = records.into_iter().filter(is_here).collect();
-    let total = records.len();
     let horizon = horizon(cx.clock.now(), args.since);
-    let shown: Vec<ChangeRecord> = records
-        .into_iter()
-        .rev()
-        .filter(|record| horizon.is_none_or(|horizon| record.at >= horizon))
-        .take(args.limit)
-        .collect();
+    let recent = |record: &ChangeRecord| horizon.is_none_or(|horizon| record.at >= horizon);
+    let here_of = |records: &[ChangeRecord]| records.iter().filter(|record| is_here(record)).count();
+    let reaches = |records: &[ChangeRecord]| records.first().is_some_and(|first| !recent(first));
+    let log = newest(cx, |records| here_of(records) >= args.limit || reaches(records))?;
+    let all = if log.has_older { total(cx)? } else { log.records.len() };
+    let total = all - (log.records.len() - here_of(&log.records));
+    let wanted = |record: &ChangeRecord| recent(record) && is_here(record);
+    let shown: Vec<ChangeRecord> = log.records.into_iter().rev().filter(wanted).take(args.limit).collect();
     let next = match shown.first() {
         Some(first) => format!("liveops audit show {}", first.id),
         None => "liveops audit verify".into(),
@@ -143,6 +141,6 @@ pub(super) fn run(args: &ListArgs, cx: &Context) -> Result<Exit> {
     } else {
         "nothing was changed in this time"
     };
-    let warnings = complaint(&reading).into_iter().collect();
+    let warnings = complaint(log.faults).into_iter().collect();
     ChangeList { left_out: total - shown.len(), elsewhere: all - total, changes: shown, empty }.show(cx, warnings, next)
 }

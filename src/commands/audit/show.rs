@@ -13,7 +13,7 @@ use liveops_domain::change::record::{ChangeRecord, ChangeState};
 use liveops_domain::change::undo::Undo;
 use liveops_domain::error::{Exit, Result};
 use liveops_domain::text::time::rfc3339;
-use liveops_engine::undo::audit::{complaint, find, read};
+use liveops_engine::undo::audit::{complaint, find};
 
 /// Show one change: command, result, and its undo
 #[derive(Debug, Args)]
@@ -85,11 +85,11 @@ impl Report for ChangeDetails {
 }
 
 pub(super) fn run(args: &ShowArgs, cx: &Context) -> Result<Exit> {
-    let (reading, records) = read(cx)?;
-    let report = ChangeDetails { record: find(&records, &args.id)?.clone() };
+    let (record, log) = find(cx, &args.id)?;
+    let report = ChangeDetails { record };
     let meta = Meta {
         environment: Some(report.record.environment.clone()),
-        warnings: complaint(&reading).into_iter().collect(),
+        warnings: complaint(log.faults).into_iter().collect(),
         ..Meta::next("next", report.next())
     };
     cx.show(&report, meta)?;

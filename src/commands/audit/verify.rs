@@ -9,10 +9,9 @@ use crate::output::report::{Meta, Report};
 use crate::output::tone::{mark, verdict};
 use crate::output::view::View;
 use liveops_domain::change::journal::Fault;
-use liveops_domain::change::record::ChangeState;
 use liveops_domain::error::{Exit, Result};
 use liveops_domain::status::source::Verdict;
-use liveops_engine::undo::audit::read;
+use liveops_engine::undo::audit::{AuditCheck, verify};
 
 /// Check that no line of the log was edited, removed or reordered
 ///
@@ -90,19 +89,9 @@ impl Verification {
 }
 
 pub(super) fn run(_args: &VerifyArgs, cx: &Context) -> Result<Exit> {
-    let (reading, records) = read(cx)?;
-    let report = Verification {
-        path: cx.audit_log().path().display().to_string(),
-        events: reading.events.len(),
-        changes: records.len(),
-        unfinished: records
-            .iter()
-            .filter(|record| record.state == ChangeState::Unfinished)
-            .map(|record| record.id.clone())
-            .collect(),
-        faults: reading.faults,
-        torn: reading.torn,
-    };
+    let AuditCheck { events, changes, unfinished, faults, torn } = verify(cx)?;
+    let path = cx.audit_log().path().display().to_string();
+    let report = Verification { path, events, changes, unfinished, faults, torn };
     let meta = Meta { verdict: report.verdict(), ..Meta::next("next", report.next()) };
     cx.show_anywhere(&report, meta)?;
     Ok(match report.verdict() {

@@ -54,6 +54,8 @@ pub(crate) async fn carry_out(cx: &Context, access: &FlagStoreAccess<'_>, change
     if cx.choices.yes || cx.output.format().is_machine() {
         report = report.warnings(planned.preview.warnings());
     }
+    let unrecorded = report.result().unrecorded(cx);
+    report = report.warnings(unrecorded);
     report.show(cx)?;
     Ok(Exit::Good)
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use clap::builder::ValueHint;
+use serde_json::Value;
 
 use crate::commands::flag::change::carry_out;
 use crate::commands::flag::format::{Conversion, Format, FormatArgs, listed};
@@ -20,7 +21,6 @@ use liveops_engine::flag::change::{Change, Planned};
 use liveops_engine::flag::reason::ChangeReason;
 use liveops_engine::flag::refuse::unfit;
 use liveops_engine::flag::store_access::{FlagStoreAccess, FlagUpdate};
-use liveops_engine::flagstore::FlagStore;
 
 /// The largest file that is read, in bytes: more is no file of flags.
 const LARGEST: u64 = 64 << 20;
@@ -39,7 +39,7 @@ const LARGEST: u64 = 64 << 20;
   jq . flags.json | liveops flag import - --apply --yes
   liveops flag import --format flagd flagd.json
 
-The file is one JSON object with a member for each flag, as the services read it:
+The file is one object, in JSON or YAML, with a member for each flag, as the services read it:
   {\"new_matchmaking\": {\"enabled\": true, \"percentage\": 10, \"defaultValue\": true}}")]
 pub(super) struct ImportArgs {
     /// The file, or - for stdin
@@ -70,10 +70,16 @@ pub(super) async fn run(args: ImportArgs, cx: &Context) -> Result<Exit> {
         Format::Flagd => from_flagd(&args, &document, &access)?,
     };
     agreed(&args, cx, &conversion)?;
-    let mut targets = Vec::new();
+    let mut wanted = Vec::new();
     for (name, definition) in &conversion.carried {
-        let mut target = target(&access, &why, (name, definition)).await?;
-        target.said = conversion.of(name);
+        let parsed: FlagName = name.parse().map_err(|why| cannot_take(name, &why))?;
+        wanted.push((parsed, definition));
+    }
+    let names: Vec<&FlagName> = wanted.iter().map(|(name, _)| name).collect();
+    let mut targets = Vec::new();
+    for ((name, definition), before) in wanted.iter().zip(access.values(&names).await?) {
+        let mut target = target(&access, &why, (name, definition), before)?;
+        target.said = conversion.of(name.as_str());
         targets.push(target);
     }
     if targets.iter().any(FlagUpdate::changes) {
@@ -96,17 +102,29 @@ pub(super) async fn run(args: ImportArgs, cx: &Context) -> Result<Exit> {
 
 /// The object in the file.
 fn read(path: &PathBuf) -> Result<Document> {
-    object(&text(path)?, path)
+    let text = text(path)?;
+    let begins_as_json = text.trim_ascii_start().first().is_none_or(|byte| b"{[\"".contains(byte));
+    if begins_as_json {
+        return object(&text, path);
+    }
+    let why = match serde_yaml::from_slice::<Value>(&text) {
+        Ok(value @ Value::Object(_)) => return object(value.to_string().as_bytes(), path),
+        Ok(_) => "it is neither an object of JSON nor one of YAML".to_owned(),
+        Err(error) => format!("it is neither JSON nor YAML: {error}"),
+    };
+    Err(no_flags(path, &why))
+}
+
+fn no_flags(path: &Path, why: &dyn std::fmt::Display) -> Error {
+    Error::usage(
+        format!("{} holds no flags: {why}", path.display()),
+        "`liveops flag import --help` shows what such a file looks like",
+    )
 }
 
 fn object(text: &[u8], path: &Path) -> Result<Document> {
+    let document = Document::parse(text).map_err(|why| no_flags(path, &why))?;
     let path = path.display();
-    let document = Document::parse(text).map_err(|why| {
-        Error::usage(
-            format!("{path} holds no flags: {why}"),
-            "`liveops flag import --help` shows what such a file looks like",
-        )
-    })?;
     if let [twice, ..] = document.duplicates() {
         return Err(Error::usage(
             format!("flag `{twice}` stands in {path} more than once"),
@@ -136,12 +154,41 @@ fn from_flagd(args: &ImportArgs, document: &Document, access: &FlagStoreAccess<'
         ));
     };
     let mut conversion = Conversion::new();
-    for (name, raw) in object(flags.as_bytes(), path)?.members() {
-        let definition: serde_json::Value = serde_json::from_str(raw).map_err(|why| cannot_take(name, &why))?;
-        let parsed: FlagName = name.parse().map_err(|why| cannot_take(name, &why))?;
-        conversion.add(name, flagd::import(&definition, &parsed, access.reader));
+    for (name, definition) in definitions(flags, path)? {
+        let parsed: FlagName = name.parse().map_err(|why| cannot_take(&name, &why))?;
+        conversion.add(&name, flagd::import(&definition, &parsed, access.reader));
     }
     Ok(conversion)
+}
+
+/// The definitions of flagd: an object by name, or a list of those that name themselves by `key`.
+fn definitions(flags: &str, path: &Path) -> Result<Vec<(String, Value)>> {
+    let failed = |why: &dyn std::fmt::Display| {
+        Error::usage(
+            format!("{}: the member `flags` cannot be read: {why}", path.display()),
+            "it is an object of flags by name, or a list of flags that have a `key`",
+        )
+    };
+    if !flags.trim_start().starts_with('[') {
+        let read = |(name, raw): (&str, &str)| {
+            let definition = serde_json::from_str(raw).map_err(|why| cannot_take(name, &why))?;
+            Ok((name.to_owned(), definition))
+        };
+        return object(flags.as_bytes(), path)?.members().map(read).collect();
+    }
+    let list: Vec<Value> = serde_json::from_str(flags).map_err(|why| failed(&why))?;
+    let mut found: Vec<(String, Value)> = Vec::new();
+    for (place, mut definition) in list.into_iter().enumerate() {
+        let key = definition.as_object_mut().and_then(|members| members.shift_remove("key"));
+        let Some(Value::String(name)) = key else {
+            return Err(failed(&format!("number {} of the list has no `key`", place + 1)));
+        };
+        if found.iter().any(|(known, _)| *known == name) {
+            return Err(failed(&format!("`{name}` stands in the list more than once")));
+        }
+        found.push((name, definition));
+    }
+    Ok(found)
 }
 
 /// Is it said of every flag what becomes of it, and agreed to? A dry run shows losses beside each flag.
@@ -189,20 +236,23 @@ fn cannot_take(name: &str, what: &dyn std::fmt::Display) -> Error {
     )
 }
 
-async fn target(access: &FlagStoreAccess<'_>, why: &ChangeReason, (name, raw): (&str, &[u8])) -> Result<FlagUpdate> {
-    let failed = |what: &dyn std::fmt::Display| cannot_take(name, what);
-    let name: FlagName = name.parse().map_err(|why| failed(&why))?;
+fn target(
+    access: &FlagStoreAccess<'_>,
+    why: &ChangeReason,
+    (name, raw): (&FlagName, &[u8]),
+    before: Option<Vec<u8>>,
+) -> Result<FlagUpdate> {
+    let failed = |what: &dyn std::fmt::Display| cannot_take(name.as_str(), what);
     let definition = Document::parse(raw).map_err(|why| failed(&why))?;
-    let before = access.store.get(&name).await?;
-    why.at_revision(access.cx, &name, before.as_deref())?;
+    why.at_revision(access.cx, name, before.as_deref())?;
     // What is there and cannot be read is replaced as a whole.
     let wanted = promote(&definition, before.as_deref(), &[])
         .or_else(|_| promote(&definition, None, &[]))
         .map_err(|why| failed(&why))?;
     let edit = Edit::Replace(wanted);
     let after = apply(before.as_deref(), &edit, access.reader).map_err(|why| failed(&why))?;
-    if let Some(why) = unfit(&name, (before.as_deref(), after.as_deref()), access.reader) {
+    if let Some(why) = unfit(name, (before.as_deref(), after.as_deref()), access.reader) {
         return Err(failed(&why));
     }
-    Ok(FlagUpdate { name, edit, before, after, strict: why.expect_rev.is_some(), said: Vec::new() })
+    Ok(FlagUpdate { name: name.clone(), edit, before, after, strict: why.expect_rev.is_some(), said: Vec::new() })
 }

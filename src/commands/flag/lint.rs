@@ -1,6 +1,6 @@
 //! `liveops flag lint`: what is wrong with flags, and what will surprise somebody.
 
-use liveops_domain::text::count;
+use std::collections::HashSet;
 use std::time::Duration;
 
 use clap::Args;
@@ -18,6 +18,7 @@ use liveops_domain::error::{Exit, Result};
 use liveops_domain::flag::lint::{Finding, LintContext, Severity};
 use liveops_domain::flag::name::FlagName;
 use liveops_domain::status::source::{Outcome, Verdict};
+use liveops_domain::text::count;
 use liveops_domain::text::escape::escape;
 use liveops_domain::text::shell::word;
 use liveops_engine::flag::catalog::{FlagCatalog, StoredFlag, newest};
@@ -139,10 +140,13 @@ pub(super) async fn run(args: LintArgs, cx: &Context) -> Result<Exit> {
         tokio::join!(FlagCatalog::of(cx, &store), store.history(None, None), store.expiring());
     let mut catalog = catalog?;
     let mut lost = labels::partly(&mut catalog.source, history.as_ref().err());
-    let expiring = expiring.unwrap_or_else(|error| {
-        lost.push(format!("whether flags expire is not known: {error}"));
-        Vec::new()
-    });
+    let expiring: HashSet<String> = match expiring {
+        Ok(expiring) => expiring.into_iter().collect(),
+        Err(error) => {
+            lost.push(format!("whether flags expire is not known: {error}"));
+            HashSet::new()
+        }
+    };
     let history = history.unwrap_or_default();
     let last = newest(&history);
     let partial = catalog.flags.iter().filter(|stored| is_partial(stored, catalog.reader));

@@ -78,6 +78,7 @@ async fn change(cx: &Context, action: &'static str, args: ListArgs, edit: fn(Lis
         edits: vec![(args.name, edit(ListEdit { add, remove }))],
         why: args.why.into(),
         kill_switch: false,
+        create: false,
     };
     change::request(cx, request).await
 }

@@ -62,9 +62,10 @@ pub(super) async fn run(args: PromoteArgs, cx: &Context) -> Result<Exit> {
     let source = cx.flags_of(&args.from)?;
     let all: BTreeMap<String, Vec<u8>> = source.all().await?.into_iter().collect();
     let wanted = wanted(&args, &all)?;
+    let names: Vec<&FlagName> = wanted.iter().map(|(name, _)| name).collect();
     let mut targets = Vec::new();
-    for (name, bytes) in wanted {
-        match target(&access, &args, &why, (&name, &bytes)).await {
+    for ((name, bytes), before) in wanted.iter().zip(access.values(&names).await?) {
+        match target(&access, &args, &why, (name, bytes), before) {
             Ok(target) => targets.push(target),
             // What is not there yet cannot get a part; who named it should know, the others are not meant.
             Err(NotPromoted::Partial) if args.names.is_empty() => {
@@ -118,11 +119,12 @@ enum NotPromoted {
     Failed(Error),
 }
 
-async fn target(
+fn target(
     access: &FlagStoreAccess<'_>,
     args: &PromoteArgs,
     why_at: &ChangeReason,
     (name, bytes): (&FlagName, &[u8]),
+    before: Option<Vec<u8>>,
 ) -> Result<FlagUpdate, NotPromoted> {
     let failed = |why: &dyn std::fmt::Display| {
         NotPromoted::Failed(Error::usage(
@@ -130,7 +132,6 @@ async fn target(
             format!("`{}` shows what is wrong with it", access.cx.command("flag lint --all")),
         ))
     };
-    let before = access.store.get(name).await.map_err(NotPromoted::Failed)?;
     why_at.at_revision(access.cx, name, before.as_deref()).map_err(NotPromoted::Failed)?;
     let from = Document::parse(bytes).map_err(|why| failed(&format!("in `{}`, {why}", args.from)))?;
     let merged = promote(&from, before.as_deref(), &args.only).map_err(|why| match why {

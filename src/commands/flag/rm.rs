@@ -27,7 +27,12 @@ pub(super) struct RmArgs {
 }
 
 pub(super) async fn run(args: RmArgs, cx: &Context) -> Result<Exit> {
-    let request =
-        Request { action: "flag.rm", edits: vec![(args.name, Edit::Remove)], why: args.why.into(), kill_switch: false };
+    let request = Request {
+        action: "flag.rm",
+        edits: vec![(args.name, Edit::Remove)],
+        why: args.why.into(),
+        kill_switch: false,
+        create: false,
+    };
     change::request(cx, request).await
 }

@@ -14,7 +14,8 @@ use liveops_engine::flag::change::Request;
 
 /// Create a flag, or change the members that are named
 ///
-/// Everything else in the flag stays as it is, to the byte. A new flag with --pct gets `defaultValue: true`, since the
+/// Everything else in the flag stays as it is, to the byte. A name that is not in use makes a new flag; one that is near a
+/// name in use is refused without --create, unless somebody can be asked. A new flag with --pct gets `defaultValue: true`, since the
 /// default decides about everybody whom the percentage lets pass; on a flag whose default is false, --pct is refused:
 /// nobody would be on. With reader `legacy-v1` the percentage is a gate before everything else: who is in the allowlist
 /// and outside the percentage is off.
@@ -56,6 +57,10 @@ pub(super) struct SetArgs {
     /// Take all rules away
     #[arg(long, conflicts_with = "rules")]
     no_rules: bool,
+
+    /// Make a new flag although its name is near that of another
+    #[arg(long)]
+    create: bool,
 
     /// What the percentage is hashed with (reader v2 alone)
     #[arg(long, value_name = "TEXT")]
@@ -116,6 +121,7 @@ pub(super) async fn run(args: SetArgs, cx: &Context) -> Result<Exit> {
         edits: vec![(args.name, Edit::Set(edit))],
         why: args.why.into(),
         kill_switch: false,
+        create: args.create,
     };
     change::request(cx, request).await
 }

@@ -69,7 +69,7 @@ pub(super) async fn disable(args: DisableArgs, cx: &Context) -> Result<Exit> {
 }
 
 async fn switch(cx: &Context, action: &'static str, name: FlagName, edit: Edit, why: ReasonArgs) -> Result<Exit> {
-    let request = Request { action, edits: vec![(name, edit)], why: why.into(), kill_switch: false };
+    let request = Request { action, edits: vec![(name, edit)], why: why.into(), kill_switch: false, create: false };
     change::request(cx, request).await
 }
 
@@ -82,6 +82,7 @@ pub(super) async fn kill(args: KillArgs, cx: &Context) -> Result<Exit> {
         edits: names.into_iter().map(|name| (name, Edit::Kill)).collect(),
         why: ChangeReason { reason: args.reason, ..ChangeReason::default() },
         kill_switch: true,
+        create: false,
     };
     change::request(cx, request).await
 }

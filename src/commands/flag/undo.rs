@@ -73,8 +73,7 @@ pub(super) async fn run(args: UndoArgs, cx: &Context) -> Result<Exit> {
 
 /// The change in this user's audit log that this takes back as a whole: one of this flag alone.
 fn undone(cx: &Context, op: &str, name: &FlagName) -> Option<String> {
-    let (_, records) = liveops_engine::undo::audit::read(cx).ok()?;
-    let record = records.into_iter().find(|record| record.id == op)?;
+    let (record, _) = liveops_engine::undo::audit::find(cx, op).ok()?;
     match record.undo? {
         Undo::Flag(FlagUndo::RestoreFlags { flags }) if flags == [name.as_str()] => Some(op.to_owned()),
         _ => None,

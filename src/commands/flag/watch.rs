@@ -44,7 +44,7 @@ pub(super) struct WatchArgs {
     names: Vec<FlagName>,
 
     /// Time between two looks, where the store does not tell of changes by itself
-    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = duration::parse_positive)]
+    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = duration::parse_interval)]
     interval: Duration,
 }
 

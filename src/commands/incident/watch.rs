@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::watch::{Look, watch_and};
 use liveops_domain::error::{Exit, Result};
 use liveops_domain::incident::deadline::DeadlineState;
-use liveops_domain::text::duration::parse_positive;
+use liveops_domain::text::duration::parse_interval;
 use liveops_engine::incident::record::flush_outbox;
 use liveops_engine::incident::summary::IncidentSummary;
 
@@ -27,7 +27,7 @@ pub(super) struct WatchArgs {
     incident: IncidentOrId,
 
     /// Time between two looks
-    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = parse_positive)]
+    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = parse_interval)]
     interval: Duration,
 }
 

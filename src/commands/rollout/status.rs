@@ -44,7 +44,7 @@ pub(crate) struct StatusArgs {
     watch: bool,
 
     /// Time between two looks
-    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = duration::parse_positive)]
+    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = duration::parse_interval)]
     interval: Duration,
 }
 

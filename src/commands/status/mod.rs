@@ -16,7 +16,7 @@ use crate::output::progress::waiting;
 use crate::watch::{Look, watch};
 use liveops_domain::error::{Exit, Result};
 use liveops_domain::status::source::Verdict;
-use liveops_domain::text::duration::parse_positive;
+use liveops_domain::text::duration::parse_interval;
 use liveops_engine::observe::last_good;
 use liveops_engine::status as gather;
 
@@ -49,7 +49,7 @@ pub(crate) struct StatusArgs {
     pub(crate) watch: bool,
 
     /// Time between two looks of --watch
-    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = parse_positive)]
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = parse_interval)]
     pub(crate) interval: Duration,
 
     /// One line and the exit codes 0, 1, 2, 3 of monitoring plugins

@@ -14,7 +14,7 @@ use liveops_domain::change::undo::{Impossible, Undo};
 use liveops_domain::error::{Error, Exit, Result};
 use liveops_engine::change::{Done, Plan};
 use liveops_engine::rollout::undo::Rollouts;
-use liveops_engine::undo::audit::{complaint, find, read};
+use liveops_engine::undo::audit::{complaint, find, newest};
 use liveops_engine::undo::flag::FlagChange;
 use liveops_engine::undo::scale::Scales;
 use liveops_engine::undo::silence::Silences;
@@ -45,45 +45,49 @@ pub(crate) struct UndoArgs {
     everywhere: bool,
 }
 
+/// So many changes make a list.
+const LISTED: usize = 100;
+
 pub(crate) async fn run(args: UndoArgs, cx: &Context) -> Result<Exit> {
-    let (reading, records) = read(cx)?;
     let environment = cx.environment()?;
     let here = cx.change_scope()?;
-    let candidates = undoable(&records, |record| here.locate(record) == Locality::Here);
+    let is_here = |record: &ChangeRecord| here.locate(record) == Locality::Here;
+    if let Some(id) = args.id {
+        let (record, log) = find(cx, &id)?;
+        if let Some(complaint) = complaint(log.faults) {
+            cx.output.warn(&complaint);
+        }
+        may(cx, &record, &log.records)?;
+        return revert(cx, &record, &log.records).await.map_err(Into::into);
+    }
+    let possible = |record: &&ChangeRecord| record.undo.as_ref().is_some_and(Undo::is_possible);
+    let wanted = if args.list { LISTED } else { 1 };
+    let log = newest(cx, |records| undoable(records, is_here).into_iter().filter(possible).count() >= wanted)?;
+    let candidates = undoable(&log.records, is_here);
     if args.list {
-        let possible = |record: &&ChangeRecord| record.undo.as_ref().is_some_and(Undo::is_possible);
         let next = candidates.iter().copied().find(possible).map(|first| first.id.clone());
-        let all = undoable(&records, |_| true).into_iter().filter(possible);
+        let all = undoable(&log.records, |_| true).into_iter().filter(possible);
         let listed: Vec<&ChangeRecord> =
             all.clone().filter(|one| args.everywhere || candidates.contains(one)).collect();
         let elsewhere = all.count() - listed.len();
-        return list(cx, listed, elsewhere, next, complaint(&reading));
+        return list(cx, listed, elsewhere, next, complaint(log.faults));
     }
-    if let Some(complaint) = complaint(&reading) {
+    if let Some(complaint) = complaint(log.faults) {
         cx.output.warn(&complaint);
     }
-    match args.id {
-        Some(id) => {
-            let record = find(&records, &id)?;
-            may(cx, record, &records)?;
-            revert(cx, record, &records).await
-        }
-        None => {
-            for record in candidates {
-                match revert(cx, record, &records).await {
-                    Err(RevertFailure::DidNotHappen(why)) => {
-                        cx.output.note(&format!("{} ({}): {why}; looking further back", record.id, record.summary));
-                    }
-                    done => return done.map_err(Into::into),
-                }
+    for record in candidates {
+        match revert(cx, record, &log.records).await {
+            Err(RevertFailure::DidNotHappen(why)) => {
+                cx.output.note(&format!("{} ({}): {why}; looking further back", record.id, record.summary));
             }
-            Err(RevertFailure::Failed(Error::Refused {
-                why: format!("there is nothing to undo in `{environment}`"),
-                hint: "`liveops audit list --everywhere` lists every change that you made, and where".into(),
-            }))
+            done => return done.map_err(Into::into),
         }
     }
-    .map_err(Into::into)
+    let older = if log.has_older { " among the newest changes; an older one is undone by its id" } else { "" };
+    Err(Error::Refused {
+        why: format!("there is nothing to undo in `{environment}`{older}"),
+        hint: "`liveops audit list --everywhere` lists every change that you made, and where".into(),
+    })
 }
 
 fn list(

@@ -53,7 +53,7 @@ fn names_and_values_reach_no_terminal_as_commands() {
 #[test]
 fn watch_tells_changes_as_they_happen_and_ends_cleanly() {
     let env = world();
-    let mut pty = env.pty(["flag", "watch", "--interval", "50ms"]);
+    let mut pty = env.pty(["flag", "watch", "--interval", "100ms"]);
     pty.expect("watching all flags in staging");
     env.write("flags.json", FLAGS.replace("\"percentage\":10,", "\"percentage\":40,"));
     pty.expect("new_matchmaking").expect("past liveops").expect("percentage 10 to 40").expect("on now: 40 %");

@@ -62,6 +62,10 @@ impl Losses {
         );
     }
 
+    fn without_id(&mut self) {
+        self.say("users without an id: flagd takes them into no share, and gives them what comes after it; the services take them for `anonymous`");
+    }
+
     fn number(&mut self, attribute: &str) {
         self.say(format!(
             "`{attribute}` is compared with a number: a text such as \"12.0\" equals 12 for the services, and not for flagd"

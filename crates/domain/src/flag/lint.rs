@@ -55,7 +55,7 @@ pub struct LintContext<'a> {
     pub newest: Option<(&'a Revision, DateTime<Utc>)>,
     /// After how long without a change a flag that is the same for everybody is stale.
     pub stale_after: Option<Duration>,
-    /// The names of the other flags that are on for a part of the users.
+    /// The names of all flags that are on for a part of the users, sorted.
     pub partial: &'a [String],
     /// Does the store drop it by itself (a field of the hash with a time to live)?
     pub expires: bool,
@@ -203,9 +203,14 @@ fn meaning(flag: &Flag, name: &FlagName, reader: Reader, partial: &[String], fou
     let gate = flag.gate();
     let is_part = flag.enabled() && gate > 0.0 && gate < 100.0 && flag.default_value();
     if is_part && reader == Reader::LegacyV1 {
-        let others: Vec<&str> = partial.iter().map(String::as_str).filter(|other| *other != name.as_str()).collect();
+        // Of a hundred thousand flags each looks at a few others, and counts the rest.
+        let others: Vec<&str> =
+            partial.iter().map(String::as_str).filter(|other| *other != name.as_str()).take(NAMED).collect();
         if !others.is_empty() {
-            let named = listed(&others);
+            let itself = partial.binary_search_by(|other| other.as_str().cmp(name.as_str())).is_ok();
+            let more = partial.len() - usize::from(itself) - others.len();
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            let named = format!("{}{more}", others.join(", "));
             found.push(finding(
                 "W14",
                 format!("it reaches the same users first as {named}: reader legacy-v1 has no salt"),

@@ -46,6 +46,12 @@ pub enum DurationError {
         /// What was given.
         text: String,
     },
+    /// Shorter than what is looked at can change.
+    #[error("`{text}` is too short: look every 100ms at most")]
+    TooShort {
+        /// What was given.
+        text: String,
+    },
     /// Zero, where some time is needed.
     #[error("`{text}` must be longer than zero")]
     Zero {
@@ -101,6 +107,20 @@ pub fn parse_positive(text: &str) -> Result<Duration, DurationError> {
         return Err(DurationError::Zero { text: text.into() });
     }
     Ok(duration)
+}
+
+/// The shortest time between two looks.
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Reads how often to look: servers and terminals have a right to some rest.
+///
+/// # Errors
+/// As [`parse_positive`]; `TooShort`.
+pub fn parse_interval(text: &str) -> Result<Duration, DurationError> {
+    match parse_positive(text)? {
+        interval if interval < SHORTEST_INTERVAL => Err(DurationError::TooShort { text: text.trim().into() }),
+        interval => Ok(interval),
+    }
 }
 
 /// Writes a duration for PromQL: `1h30m`. What is below one millisecond is cut off, except that

@@ -54,15 +54,21 @@ impl RedisUrl {
         let (tls, kind) = plain
             .or_else(|| scheme.strip_prefix("redis").map(|kind| (false, kind)))
             .ok_or_else(|| format!("`{scheme}:` is not a scheme of Redis"))?;
+        // A host, a database and a primary have no `@`: whatever stands before the last one is the login, also where a
+        // password has a `/` or `?` in it, and never stands in an error.
+        let (login, rest) = rest.rsplit_once('@').map_or((None, rest), |(login, rest)| (Some(login), rest));
+        if login.is_some_and(|login| login.contains('@') && login.contains(['/', '?'])) {
+            return Err(
+                "it has more than one `@`; in a password write `%40` for it, `%2F` for `/`, `%3F` for `?`".into()
+            );
+        }
         if let Some((_, parameters)) = rest.split_once('?') {
             let name = parameters.split('=').next().unwrap_or_default();
             return Err(format!(
-                "it takes no parameters such as `?{name}`; `ca`, `username` and `password` are keys beside `url`"
+                "it takes no parameters such as `?{name}`; `ca`, `cert`, `key_file`, `username` and `password` are keys beside `url`"
             ));
         }
-        let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-        let (login, hosts) =
-            authority.rsplit_once('@').map_or((None, authority), |(login, hosts)| (Some(login), hosts));
+        let (hosts, path) = rest.split_once('/').unwrap_or((rest, ""));
         let (user, password) = credentials(login)?;
         let mut path = path.split('/').filter(|part| !part.is_empty());
         let topology = match kind {
@@ -126,7 +132,25 @@ impl fmt::Debug for RedisUrl {
 }
 
 impl Node {
-    /// `HOST:PORT`, as a redirection of Redis has it.
+    /// Where a redirection leads, by a server of this node: `HOST:PORT`. A server that does not know how it is reached
+    /// from outside leaves the host out or writes `?`; then the host stays.
+    ///
+    /// # Errors
+    /// What is no address, or no port.
+    pub fn redirected(&self, address: &str) -> Result<Self, String> {
+        let node = match address.rsplit_once(':') {
+            Some(("" | "?", port)) => {
+                Self::parse(&format!("h:{port}"), self.port).map(|node| Self { host: self.host.clone(), ..node })
+            }
+            _ => Self::parse(address, self.port),
+        };
+        match node {
+            Ok(node) if node.port == 0 => Err(format!("`{address}` has no port")),
+            node => node,
+        }
+    }
+
+    /// `HOST:PORT`.
     pub fn parse(text: &str, port: u16) -> Result<Self, String> {
         let bad = || format!("`{text}` is not `HOST:PORT`");
         let (host, rest) = match text.strip_prefix('[') {
@@ -216,6 +240,8 @@ mod tests {
         let url = RedisUrl::parse("redis://u:p%40w@h:1/2").expect("sound");
         assert_eq!(url.user.as_deref(), Some("u"));
         assert_eq!(url.password.as_deref(), Some("p@w"));
+        let url = RedisUrl::parse("redis://:a/b?c#d@h:1/2").expect("sound");
+        assert_eq!((url.password.as_deref(), url.to_string().as_str()), (Some("a/b?c#d"), "redis://h:1/2"));
         let url = RedisUrl::parse("redis://:p:w@h").expect("sound");
         assert_eq!((url.user, url.password.as_deref()), (None, Some("p:w")));
     }
@@ -236,6 +262,9 @@ mod tests {
             ("redis://", "not `HOST:PORT`"),
             ("redis://u:canary%@h", "begins no character"),
             ("redis://u:canary@h?ssl_ca_certs=x", "`?ssl_ca_certs`"),
+            ("redis://u:canary@h?mail=a@canary", "more than one `@`"),
+            ("redis://:a/canary@h:port", "not `HOST:PORT`"),
+            ("redis://:a?canary@h/1/2", "too much"),
         ] {
             let said = RedisUrl::parse(text).expect_err(text);
             assert!(said.contains(want), "{text}: {said}");
@@ -249,5 +278,21 @@ mod tests {
         assert_eq!(node("10.0.0.1:7000"), Ok(("10.0.0.1".into(), 7000)));
         assert_eq!(node("::1:7000"), Ok(("::1".into(), 7000)));
         assert_eq!(node("[fe80::1]"), Ok(("fe80::1".into(), 1)));
+        let from = Node { host: "db.example".into(), port: 7000 };
+        let to = |address| from.redirected(address).map(|node| node.to_string());
+        for (address, want) in [
+            ("10.0.0.1:7001", "10.0.0.1:7001"),
+            ("node-2.example:7001", "node-2.example:7001"),
+            (":7001", "db.example:7001"),
+            ("?:7001", "db.example:7001"),
+            ("::1:7001", "[::1]:7001"),
+            ("fe80::1:7001", "[fe80::1]:7001"),
+            ("[::1]:7001", "[::1]:7001"),
+        ] {
+            assert_eq!(to(address).as_deref(), Ok(want), "{address}");
+        }
+        for address in [":0", "h:0", "", ":", "?:", "h:70000", "a b:1", "\u{1b}[31m:1"] {
+            assert!(to(address).is_err(), "{address}");
+        }
     }
 }

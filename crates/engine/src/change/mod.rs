@@ -4,19 +4,26 @@
 pub mod confirmed;
 pub mod incident_events;
 
+use std::time::Duration;
+
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::change::confirmed::Confirmed;
 use crate::change::incident_events::{ChangeNotice, IncidentEvents};
 use crate::clock::Clock;
-use crate::files::journal::Journal;
+use crate::files::journal::{Journal, PATIENCE};
 use crate::interrupts::Interrupts;
 use crate::voice::{Ask, Voice};
+use liveops_domain::change::journal::Entry;
 use liveops_domain::change::scope::ChangeScope;
 use liveops_domain::change::undo::Undo;
 use liveops_domain::error::{Error, Result};
 use liveops_domain::text::paste::Repeat;
+
+/// How long a kill switch waits for another writer of the audit log: before it is thrown, and after.
+const HASTE: Duration = Duration::from_millis(50);
+const PATIENCE_AFTER: Duration = Duration::from_secs(1);
 
 /// Who changes something, where, and what holds for it; a session hands it in.
 #[derive(Debug)]
@@ -24,6 +31,8 @@ pub struct ChangeContext<'a> {
     pub dry_run: bool,
     /// Was it confirmed on the command line?
     pub yes: bool,
+    /// The environment that `--confirm` names.
+    pub named: Option<&'a str>,
     pub read_only: bool,
     pub environment: &'a str,
     /// What its record says of where it was made.
@@ -113,7 +122,8 @@ impl Plan {
             refuse_read_only(cx, &self.summary)?;
         }
         let tail = if cx.dry_run { " (dry run: nothing is changed)" } else { "" };
-        if cx.dry_run || !cx.yes {
+        let asks = !cx.yes || (cx.protected && !self.kill_switch && cx.named.is_none());
+        if cx.dry_run || asks {
             show(format!("{}{tail}", self.summary));
         }
         if cx.dry_run {
@@ -122,18 +132,27 @@ impl Plan {
         self.confirm(cx)?;
         let id = format!("c{:08x}", fastrand::u32(..));
         let confirmed = Confirmed::new(id.clone());
-        let begun = self.begin(cx, &id)?;
+        let begun = Entry::new(cx.clock.now(), cx.actor, "change.begun", self.begun(cx, &id));
+        // A kill switch that finds the log busy is thrown first, and written down as a whole afterwards.
+        let patience = if self.kill_switch { HASTE } else { PATIENCE };
+        let left = match cx.audit_log.hasty(patience).extend(vec![begun.clone()]) {
+            Ok(_) => None,
+            Err(_) if self.kill_switch => Some(begun),
+            Err(error) => return Err(error),
+        };
         let notice =
             || ChangeNotice { id: &id, action: self.action, summary: &self.summary, at: cx.clock.now(), by: cx.actor };
-        let told = cx.incidents.begin(&notice(), cx.voice);
+        let tell = || cx.incidents.begin(&notice(), cx.voice);
+        let told = (!self.kill_switch).then(tell);
         cx.interrupts.hold();
         let done = act(&confirmed).await;
-        let written = self.end(cx, &id, &done);
+        let written = self.end(cx, &id, left, &done);
+        let told = told.unwrap_or_else(tell);
         cx.incidents.end(&told, &notice(), done.as_ref().err(), cx.voice);
         cx.interrupts.release();
         let done = done?;
         match written {
-            Ok(ended) => Ok(Changed::Done { id: (begun && ended).then_some(id), done: Box::new(done) }),
+            Ok(ended) => Ok(Changed::Done { id: ended.then_some(id), done: Box::new(done) }),
             Err(error) => Err(Error::HalfDone {
                 done: self.summary,
                 left: format!("its end is not in the audit log: {error}"),
@@ -146,16 +165,34 @@ impl Plan {
     }
 
     fn confirm(&self, cx: &ChangeContext<'_>) -> Result<()> {
-        if cx.yes {
-            return Ok(());
+        let wants_name = cx.protected && !self.kill_switch;
+        match cx.named {
+            Some(named) if named != cx.environment => {
+                return Err(Error::Refused {
+                    why: format!(
+                        "`--confirm {named}` does not name the environment that this changes, `{}`; nothing was changed",
+                        cx.environment
+                    ),
+                    hint: format!("`-e {named}` works in `{named}`; `--dry-run` shows the plan"),
+                });
+            }
+            Some(_) if cx.yes => return Ok(()),
+            None if cx.yes && !wants_name => return Ok(()),
+            _ => {}
         }
         if !cx.ask.can_ask() {
             return Err(Error::Refused {
                 why: format!("not confirmed, and nobody can be asked here: {}", self.summary),
-                hint: "pass `--yes` to do it, `--dry-run` to look".into(),
+                hint: match wants_name {
+                    true => format!(
+                        "`{0}` is protected: pass `--yes --confirm {0}` to do it, `--dry-run` to look",
+                        cx.environment
+                    ),
+                    false => "pass `--yes` to do it, `--dry-run` to look".into(),
+                },
             });
         }
-        let agreed = if cx.protected && !self.kill_switch {
+        let agreed = if wants_name {
             let question = format!("`{}` is protected; type its name to go on", cx.environment);
             cx.ask.text(&question, Some(""))? == cx.environment
         } else {
@@ -171,10 +208,10 @@ impl Plan {
         }
     }
 
-    /// Writes the beginning down; `false` when a kill switch goes on without.
-    fn begin(&self, cx: &ChangeContext<'_>, id: &str) -> Result<bool> {
+    /// What is written down of the beginning.
+    fn begun(&self, cx: &ChangeContext<'_>, id: &str) -> Value {
         let origin = cx.scope.origin(self.action, self.undo.as_ref());
-        let data = json!({
+        json!({
             "id": id,
             "action": self.action,
             "project": origin.project,
@@ -184,19 +221,17 @@ impl Plan {
             "command": cx.command_line,
             "undo": self.undo,
             "undoes": self.undoes,
-        });
-        let written = cx.audit_log.append(cx.clock.now(), cx.actor, "change.begun", data);
-        match written {
-            Ok(_) => Ok(true),
-            Err(error) if self.kill_switch => {
-                cx.voice.warn(&format!("the audit log cannot be written, going on: {error}"));
-                Ok(false)
-            }
-            Err(error) => Err(error),
-        }
+        })
     }
 
-    fn end<T: Serialize>(&self, cx: &ChangeContext<'_>, id: &str, done: &Result<Done<T>>) -> Result<bool> {
+    /// Writes down how it ended, and what is left of its beginning; `false` when a kill switch goes on without.
+    fn end<T: Serialize>(
+        &self,
+        cx: &ChangeContext<'_>,
+        id: &str,
+        begun: Option<Entry>,
+        done: &Result<Done<T>>,
+    ) -> Result<bool> {
         let (kind, data) = match done {
             Ok(done) => (
                 "change.done",
@@ -207,10 +242,12 @@ impl Plan {
                 json!({ "id": id, "action": self.action, "error": error.to_string(), "kind": error.kind() }),
             ),
         };
-        match cx.audit_log.append(cx.clock.now(), cx.actor, kind, data) {
+        let patience = if self.kill_switch { PATIENCE_AFTER } else { PATIENCE };
+        let ended = Entry::new(cx.clock.now(), cx.actor, kind, data);
+        match cx.audit_log.hasty(patience).extend(begun.into_iter().chain([ended]).collect()) {
             Ok(_) => Ok(true),
             Err(error) if self.kill_switch => {
-                cx.voice.warn(&format!("its end is not in the audit log: {error}"));
+                cx.voice.warn(&format!("this change is not in the audit log: {error}"));
                 Ok(false)
             }
             Err(error) => Err(error),

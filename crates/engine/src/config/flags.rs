@@ -25,6 +25,12 @@ pub const USERNAME: &str = "username";
 /// See [`USERNAME`].
 const PASSWORD: &str = "password";
 
+/// As [`USERNAME`], of the Sentinels, where they have users of their own.
+pub const SENTINEL_USERNAME: &str = "sentinel_username";
+
+/// See [`SENTINEL_USERNAME`].
+pub const SENTINEL_PASSWORD: &str = "sentinel_password";
+
 /// The flags of one environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FlagSettings {
@@ -38,11 +44,22 @@ pub struct FlagSettings {
     pub cache_ttl: Duration,
     /// Who vouches for the server's certificate, in PEM, in the place of the system's authorities.
     pub ca: Option<(PathBuf, Origin)>,
+    /// The certificate that liveops shows, and its key, in PEM.
+    pub cert: Option<(PathBuf, Origin)>,
+    pub key_file: Option<(PathBuf, Origin)>,
 }
 
 impl Default for FlagSettings {
     fn default() -> Self {
-        Self { endpoint: None, key: KEY.into(), reader: Reader::default(), cache_ttl: CACHE_TTL, ca: None }
+        Self {
+            endpoint: None,
+            key: KEY.into(),
+            reader: Reader::default(),
+            cache_ttl: CACHE_TTL,
+            ca: None,
+            cert: None,
+            key_file: None,
+        }
     }
 }
 
@@ -57,7 +74,7 @@ pub fn decode(node: &Node, path: &str, problems: &mut Problems) -> FlagSettings 
     let mut section = Section::open(node, path, problems);
     let url = section.get("url").and_then(|node| checked_url(node, &format!("{path}.url"), problems));
     let mut credentials = Vec::new();
-    for name in [USERNAME, PASSWORD] {
+    for name in [USERNAME, PASSWORD, SENTINEL_USERNAME, SENTINEL_PASSWORD] {
         if let Some(node) = section.get(name) {
             let key = section.path(name);
             let value = endpoint::header(name, node, &key, problems);
@@ -73,11 +90,16 @@ pub fn decode(node: &Node, path: &str, problems: &mut Problems) -> FlagSettings 
     if let Some(ttl) = section.parse("cache_ttl", problems, duration::parse) {
         settings.cache_ttl = ttl;
     }
-    if let Some(node) = section.get("ca") {
-        let path = section.text("ca", problems);
-        settings.ca = path.map(|path| (PathBuf::from(path), node.origin.clone()));
+    for (name, file) in [("ca", &mut settings.ca), ("cert", &mut settings.cert), ("key_file", &mut settings.key_file)] {
+        if let Some(node) = section.get(name) {
+            let path = section.text(name, problems);
+            *file = path.map(|path| (PathBuf::from(path), node.origin.clone()));
+        }
     }
-    let without = (!credentials.is_empty() || settings.ca.is_some()) && section.get("url").is_none();
+    section.require("cert", settings.key_file.is_none(), problems);
+    section.require("key_file", settings.cert.is_none(), problems);
+    let has_files = settings.ca.is_some() || settings.cert.is_some();
+    let without = (!credentials.is_empty() || has_files) && section.get("url").is_none();
     section.require("url", !without, problems);
     section.finish(problems);
     settings.endpoint = url.map(|url| Endpoint { url, headers: credentials });
@@ -197,6 +219,9 @@ mod tests {
             ("f: { url: redis://h, password: canary }", "a secret must not stand"),
             ("f: { password: '${P}' }", "`url` is missing"),
             ("f: { url: redis://h, headers: {} }", "unknown key"),
+            ("f: { url: rediss://h, cert: me.pem }", "`key_file` is missing"),
+            ("f: { url: rediss://h, key_file: me.key }", "`cert` is missing"),
+            ("f: { url: redis+sentinel://h/m, sentinel_password: canary }", "a secret must not stand"),
             ("f: { url: redis://h, reader: v3 }", "must be `legacy-v1` or `v2`, not `v3`"),
             ("f: { url: redis://h, key: 'a{b' }", "no hash tag"),
         ] {

@@ -1,12 +1,13 @@
 //! Which files and flags make up the configuration, and in which order they win.
 
 use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use crate::config::environment::{Dirs, home};
 use crate::config::node::{Key, Layer, Node, Origin, Value};
-use crate::config::yaml::{Document, parse};
+use crate::config::yaml::{Document, MAX_BYTES, parse};
 use liveops_domain::error::{Error, Problem, Result};
 
 /// The project file's name.
@@ -122,8 +123,11 @@ fn existing(path: PathBuf, named: &Path) -> Result<PathBuf> {
 }
 
 fn read(path: &Path, layer: Layer) -> Result<Result<Document, Problem>> {
-    let text =
-        fs::read_to_string(path).map_err(|source| Error::Io { action: "read", path: path.to_owned(), source })?;
+    let mut text = String::new();
+    fs::File::open(path)
+        // One byte more than it may have, so that it is found to have too many.
+        .and_then(|file| file.take(MAX_BYTES as u64 + 1).read_to_string(&mut text))
+        .map_err(|source| Error::Io { action: "read", path: path.to_owned(), source })?;
     let layer = Rc::new(layer);
     Ok(parse(&text, &layer).and_then(|document| {
         if matches!(document.root.value, Value::Map(_) | Value::Null) {

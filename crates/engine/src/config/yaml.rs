@@ -1,6 +1,7 @@
 //! Reads one YAML document into nodes with lines. Bounded in depth and size; a key given twice is reported, and the
 //! rest is read on, so that all problems of a file show at once.
 
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, StrInput};
@@ -12,6 +13,9 @@ use liveops_domain::error::Problem;
 const MAX_DEPTH: usize = 32;
 
 const MAX_NODES: usize = 100_000;
+
+/// Bytes of a file, and of all texts once every alias stands for what it names.
+pub const MAX_BYTES: usize = 4 << 20;
 
 /// A document, and what is wrong with it although it could be read.
 #[derive(Debug)]
@@ -26,7 +30,7 @@ pub struct Document {
 /// # Errors
 /// A problem with its line: bad syntax, several documents, too deep or too large.
 pub fn parse(text: &str, layer: &Rc<Layer>) -> Result<Document, Problem> {
-    let mut reader = Reader::new(text, layer);
+    let mut reader = Reader::new(text, layer)?;
     let root = reader.document()?.unwrap_or_else(|| reader.empty());
     let problems = std::mem::take(&mut reader.problems);
     match reader.document_start()? {
@@ -40,7 +44,7 @@ pub fn parse(text: &str, layer: &Rc<Layer>) -> Result<Document, Problem> {
 /// # Errors
 /// As [`parse`].
 pub fn parse_all(text: &str, layer: &Rc<Layer>) -> Result<Vec<Document>, Problem> {
-    let mut reader = Reader::new(text, layer);
+    let mut reader = Reader::new(text, layer)?;
     let mut all = Vec::new();
     while let Some(root) = reader.document()? {
         let problems = std::mem::take(&mut reader.problems);
@@ -52,15 +56,20 @@ pub fn parse_all(text: &str, layer: &Rc<Layer>) -> Result<Vec<Document>, Problem
 struct Reader<'a, 'l> {
     parser: Parser<'a, StrInput<'a>>,
     layer: &'l Rc<Layer>,
-    anchors: Vec<(usize, Node)>,
+    anchors: HashMap<usize, (Node, Size)>,
     nodes: usize,
+    bytes: usize,
     problems: Vec<Problem>,
 }
 
 impl<'a, 'l> Reader<'a, 'l> {
-    fn new(text: &'a str, layer: &'l Rc<Layer>) -> Self {
+    fn new(text: &'a str, layer: &'l Rc<Layer>) -> Result<Self, Problem> {
+        if text.len() > MAX_BYTES {
+            let message = format!("it has more than {} MiB, which no configuration needs", MAX_BYTES >> 20);
+            return Err(Problem { source: layer.name().into(), line: 0, key: String::new(), message });
+        }
         let parser = Parser::new_from_str(text.strip_prefix('\u{feff}').unwrap_or(text));
-        Self { parser, layer, anchors: Vec::new(), nodes: 0, problems: Vec::new() }
+        Ok(Self { parser, layer, anchors: HashMap::new(), nodes: 0, bytes: 0, problems: Vec::new() })
     }
 
     /// The first event of the next document.
@@ -99,13 +108,15 @@ impl<'a, 'l> Reader<'a, 'l> {
     }
 
     fn node(&mut self, event: Event<'a>, line: usize, depth: usize) -> Result<Node, Problem> {
-        self.nodes += 1;
-        if depth > MAX_DEPTH || self.nodes > MAX_NODES {
-            return Err(self.problem(line, "nested too deeply, or too large"));
+        if depth > MAX_DEPTH {
+            return Err(self.problem(line, format!("nested deeper than {MAX_DEPTH} levels")));
         }
+        let began = (self.nodes, self.bytes);
+        self.grow(line, Size { nodes: 1, bytes: 0 })?;
         let (value, anchor) = match event {
             Event::Scalar(text, style, anchor, _) => {
                 let quoted = style != ScalarStyle::Plain;
+                self.grow(line, Size { nodes: 0, bytes: text.len() })?;
                 let null = !quoted && matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
                 let value = if null { Value::Null } else { Value::Scalar { text: text.into_owned(), quoted } };
                 (value, anchor)
@@ -122,23 +133,43 @@ impl<'a, 'l> Reader<'a, 'l> {
             }
             Event::MappingStart(anchor, _) => (self.mapping(depth)?, anchor),
             Event::Alias(id) => {
-                let known = self.anchors.iter().find(|(anchor, _)| *anchor == id).map(|(_, node)| node.clone());
-                let node = known.ok_or_else(|| self.problem(line, "an alias to an anchor that is not complete yet"))?;
-                self.nodes += size(&node);
-                return Ok(node);
+                let Some(size) = self.anchors.get(&id).map(|(_, size)| *size) else {
+                    return Err(self.problem(line, "an alias to an anchor that is not complete yet"));
+                };
+                // Before it is copied.
+                self.grow(line, size)?;
+                let known = self.anchors.get(&id).map(|(node, _)| node.clone());
+                return known.ok_or_else(|| self.problem(line, "an alias to nothing"));
             }
             _ => return Err(self.problem(line, "not valid YAML")),
         };
         let node = Node { value, origin: Origin { layer: Rc::clone(self.layer), line } };
         if anchor > 0 {
-            self.anchors.push((anchor, node.clone()));
+            let size = Size { nodes: self.nodes - began.0, bytes: self.bytes - began.1 };
+            // What an anchor names is kept beside the document.
+            self.grow(line, size)?;
+            self.anchors.insert(anchor, (node.clone(), size));
         }
         Ok(node)
+    }
+
+    /// Counts what is read, and what aliases make of it.
+    fn grow(&mut self, line: usize, by: Size) -> Result<(), Problem> {
+        self.nodes += by.nodes;
+        self.bytes += by.bytes;
+        match self.nodes > MAX_NODES || self.bytes > MAX_BYTES {
+            true => Err(self.problem(
+                line,
+                format!("too large: more than {MAX_NODES} values, or {} MiB with what aliases repeat", MAX_BYTES >> 20),
+            )),
+            false => Ok(()),
+        }
     }
 
     fn mapping(&mut self, depth: usize) -> Result<Value, Problem> {
         let mut entries: Vec<(Key, Node)> = Vec::new();
         let mut inherited: Vec<(Key, Node)> = Vec::new();
+        let mut lines: HashMap<String, usize> = HashMap::new();
         loop {
             let (event, line) = self.next()?;
             let name = match event {
@@ -146,6 +177,7 @@ impl<'a, 'l> Reader<'a, 'l> {
                 Event::Scalar(text, ..) => text.into_owned(),
                 _ => return Err(self.problem(line, "a key must be plain text")),
             };
+            self.grow(line, Size { nodes: 1, bytes: name.len() })?;
             let (event, value_line) = self.next()?;
             let node = self.node(event, value_line, depth + 1)?;
             if name == "<<" {
@@ -155,16 +187,17 @@ impl<'a, 'l> Reader<'a, 'l> {
                 }
                 continue;
             }
-            if let Some((first, _)) = entries.iter().find(|(key, _)| key.name == name) {
-                let message = format!("key `{name}` is given twice; first on line {}", first.line);
-                let problem = self.problem(line, message);
+            if let Some(first) = lines.get(&name) {
+                let problem = self.problem(line, format!("key `{name}` is given twice; first on line {first}"));
                 self.problems.push(problem);
                 continue;
             }
+            lines.insert(name.clone(), line);
             entries.push((Key { name, line }, node));
         }
         for (key, node) in inherited {
-            if !entries.iter().any(|(known, _)| known.name == key.name) {
+            if !lines.contains_key(&key.name) {
+                lines.insert(key.name.clone(), key.line);
                 entries.push((key, node));
             }
         }
@@ -172,12 +205,11 @@ impl<'a, 'l> Reader<'a, 'l> {
     }
 }
 
-fn size(node: &Node) -> usize {
-    match &node.value {
-        Value::Null | Value::Scalar { .. } => 1,
-        Value::List(items) => 1 + items.iter().map(size).sum::<usize>(),
-        Value::Map(entries) => 1 + entries.iter().map(|(_, node)| size(node)).sum::<usize>(),
-    }
+/// How much a node is.
+#[derive(Debug, Clone, Copy)]
+struct Size {
+    nodes: usize,
+    bytes: usize,
 }
 
 #[cfg(test)]
@@ -247,6 +279,17 @@ mod tests {
             text.push_str(&format!("a{n}: &a{n} [{many}]\n"));
         }
         assert!(read(&text).expect_err("too large").message.contains("too large"));
+        // One long text, and lists of lists of few.
+        let long = format!("x: &a \"{}\"\ny: [{}]\n", "A".repeat(200_000), "*a,".repeat(90_000));
+        let lists =
+            format!("x: &a [{}]\ny: &b [{}]\nz: [{}]\n", "x,".repeat(10), "*a,".repeat(5000), "*b,".repeat(5000));
+        let nested = (0..5000).fold(String::new(), |text, n| format!("{text}k{n}: &k{n} [x, x]\n"));
+        for text in [long, lists, format!("{nested}z: [{}]\n", "*k1,".repeat(50_000)), "#".repeat(MAX_BYTES + 1)] {
+            let message = read(&text).expect_err("too large").message;
+            assert!(message.contains("too large") || message.contains("more than 4 MiB"), "{message}");
+        }
+        let many: String = (0..40_000).map(|n| format!("k{n}: 1\n")).collect();
+        assert!(read(&many).is_ok());
         for depth in [200, 100_000] {
             let deep = format!("a: {}{}", "[".repeat(depth), "]".repeat(depth));
             assert!(read(&deep).is_err(), "{depth}");

@@ -4,6 +4,8 @@ use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::{fs, io};
 
+use crate::files;
+use crate::files::replace::behind_links;
 use liveops_domain::error::{Error, Result};
 
 /// Creates a folder that only its owner can enter.
@@ -43,20 +45,21 @@ pub fn write_cache(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// # Errors
 /// `Io`; `Refused` when somebody else wrote one in the meantime.
 pub fn write_shared(path: &Path, text: &str, replace: bool) -> Result<()> {
-    // A link stays one: what it points to is replaced.
-    let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let io = |source| Error::Io { action: "write", path: path.clone(), source };
-    let folder = folder_of(path);
+    let io = |source| Error::Io { action: "write", path: path.to_owned(), source };
+    let target = behind_links(path);
+    let folder = folder_of(&target);
     fs::create_dir_all(folder).map_err(io)?;
+    if replace || target.exists() {
+        let spare = target.with_added_extension("next");
+        return files::replace::replace(path, text.as_bytes(), None, &spare).map(|_| ()).map_err(io);
+    }
     let mut builder = tempfile::Builder::new();
     // Shared with the team, and without secrets: as readable as any file of a project.
     #[cfg(unix)]
     let builder = builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
     let mut file = builder.prefix(".liveops").tempfile_in(folder).map_err(io)?;
     file.write_all(text.as_bytes()).and_then(|()| file.as_file().sync_all()).map_err(io)?;
-    let existed = path.exists();
-    let kept = if replace || existed { file.persist(path) } else { file.persist_noclobber(path) };
-    match kept {
+    match file.persist_noclobber(&target) {
         Ok(_) => sync_folder(folder).map_err(io),
         Err(error) if error.error.kind() == ErrorKind::AlreadyExists => Err(Error::Refused {
             why: format!("{} was written by somebody else just now", path.display()),
@@ -67,7 +70,7 @@ pub fn write_shared(path: &Path, text: &str, replace: bool) -> Result<()> {
 }
 
 /// The folder of a file; that of a bare name is the one that we are in.
-fn folder_of(path: &Path) -> &Path {
+pub fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),

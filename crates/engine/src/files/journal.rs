@@ -19,7 +19,7 @@ use liveops_domain::change::journal::{Entry, Event, Fault, Forks, Head, Line, Se
 use liveops_domain::error::{Error, Result};
 
 /// How long a writer waits for another one.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A journal file, with its lock and its head beside it.
 #[derive(Debug, Clone)]
@@ -27,6 +27,8 @@ pub struct Journal {
     path: PathBuf,
     /// There are copies of it that are merged: its events have ids, and its lines may fork.
     copied: bool,
+    /// How long a writer waits for another one.
+    patience: Duration,
 }
 
 /// All that a journal holds.
@@ -61,12 +63,18 @@ impl Pages {
 impl Journal {
     /// A journal at this path; nothing is created before the first append.
     pub fn at(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), copied: false }
+        Self { path: path.into(), copied: false, patience: PATIENCE }
     }
 
     /// A journal of which there are copies, in git or in Redis: each event gets an id, so that copies can be merged.
     pub fn copied(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), copied: true }
+        Self { path: path.into(), copied: true, patience: PATIENCE }
+    }
+
+    /// The same journal, for a writer that has no time to wait for another.
+    #[must_use]
+    pub fn hasty(&self, patience: Duration) -> Self {
+        Self { patience, ..self.clone() }
     }
 
     pub fn path(&self) -> &Path {
@@ -186,7 +194,7 @@ impl Journal {
     }
 
     /// The head that was last written down.
-    fn known_head(&self) -> Option<Head> {
+    pub(super) fn known_head(&self) -> Option<Head> {
         serde_json::from_slice(&fs::read(self.beside("head")).ok()?).ok()
     }
 
@@ -289,7 +297,7 @@ impl Journal {
         let file = private(OpenOptions::new().write(true).create(true).truncate(false))
             .open(&path)
             .map_err(|source| self.io("lock", source))?;
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + self.patience;
         loop {
             match file.try_lock() {
                 Ok(()) => return Ok(file),
@@ -305,9 +313,9 @@ impl Journal {
     }
 
     /// Waits for a writer to finish. A folder that cannot be written to has no writers, and no lock to hold.
-    fn lock_shared(&self) -> Option<File> {
+    pub(super) fn lock_shared(&self) -> Option<File> {
         let file = File::open(self.beside("lock")).ok()?;
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + self.patience;
         loop {
             match file.try_lock_shared() {
                 Ok(()) => return Some(file),
@@ -325,7 +333,7 @@ impl Journal {
         name.into()
     }
 
-    fn io(&self, action: &'static str, source: io::Error) -> Error {
+    pub(super) fn io(&self, action: &'static str, source: io::Error) -> Error {
         Error::Io { action, path: self.path.clone(), source }
     }
 }

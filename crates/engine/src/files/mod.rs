@@ -5,4 +5,6 @@ pub mod file;
 pub mod incident_index;
 pub mod incidents;
 pub mod journal;
+mod journal_scan;
 pub mod outbox;
+pub mod replace;

@@ -1,6 +1,7 @@
 //! The way of every writing verb: read → preview → confirm → compare-and-set → say when every reader has it.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::{StreamExt as _, stream};
 use serde::Serialize;
 
 use crate::change::Done;
@@ -10,11 +11,17 @@ use crate::flag::reason::ChangeReason;
 use crate::flag::refuse::{missing, refused};
 use crate::flag::store_access::{AppliedUpdate, FlagStoreAccess, FlagUpdate};
 use crate::flagstore::FlagStore;
+use crate::session::Session;
 use liveops_domain::change::undo::Undo;
 use liveops_domain::change::undo::flag::FlagUndo;
 use liveops_domain::error::{Error, Result};
 use liveops_domain::flag::edit::{Edit, EditError, apply};
 use liveops_domain::flag::name::FlagName;
+use liveops_domain::text::shell::word;
+use liveops_domain::text::suggest::mistaken;
+
+/// Writes that are on their way at once.
+const AT_ONCE: usize = 128;
 
 /// What a verb wants.
 pub struct Request {
@@ -24,14 +31,25 @@ pub struct Request {
     pub why: ChangeReason,
     /// Takes effect on the safe side: asks little, and each flag by itself.
     pub kill_switch: bool,
+    /// A flag may come to be whose name is near that of another.
+    pub create: bool,
 }
 
 /// Looks at what was asked for, and plans it.
 pub async fn plan(access: &FlagStoreAccess<'_>, request: Request) -> Result<Change> {
     let mut failed = Vec::new();
     let mut targets = Vec::new();
+    let mut to_do_it = None;
     for (name, edit) in request.edits {
+        let creates = matches!(edit, Edit::Set(_)) && !request.create;
         match target(access, &request.why, (name, edit)).await {
+            Ok(mut target) if creates && target.before.is_none() => {
+                if let Some(slip) = slip(access, &target.name).await? {
+                    target.said.push(slip);
+                    to_do_it = Some(format!("{} --create", access.cx.command_line.replace(" --dry-run", "")));
+                }
+                targets.push(target);
+            }
             Ok(target) => targets.push(target),
             // Of several that are to be killed, one that cannot be must not hold the others up.
             Err(error) if request.kill_switch => failed.push(error),
@@ -50,8 +68,25 @@ pub async fn plan(access: &FlagStoreAccess<'_>, request: Request) -> Result<Chan
         undoes: None,
         failed,
         planned: Planned::of(access, request.action, targets, request.why).await?,
-        to_do_it: None,
+        to_do_it,
     })
+}
+
+/// What to say of a new name that is near one in use: probably it is mistyped, and nobody is there to see it.
+async fn slip(access: &FlagStoreAccess<'_>, name: &FlagName) -> Result<Option<String>> {
+    let all = access.store.all().await?;
+    let Some(near) = mistaken(name.as_str(), all.iter().map(|(name, _)| name.as_str())) else {
+        return Ok(None);
+    };
+    let said = format!("there is no flag `{name}` yet, so this creates it; did you mean `{near}`?");
+    let cx = access.cx;
+    if cx.choices.dry_run || (cx.ask.can_ask() && !cx.choices.yes) {
+        return Ok(Some(said));
+    }
+    Err(Error::usage(
+        format!("there is no flag `{name}`; did you mean `{near}`?"),
+        format!("to make a flag of this name all the same: `{} --create`", cx.command_line),
+    ))
 }
 
 async fn target(
@@ -106,6 +141,23 @@ pub struct Writing {
     /// Replicas that have it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replicas: Option<u64>,
+    /// Of a kill switch: why it is not in the flag's history.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unrecorded: Option<String>,
+}
+
+impl FlagsWritten {
+    /// Of each flag that was switched off and could not be kept: why, and how to have it back.
+    pub fn unrecorded(&self, cx: &Session) -> Vec<String> {
+        let said = |flag: &FlagWritten| {
+            let (name, why) = (&flag.impact.flag, flag.writing.as_ref()?.unrecorded.as_ref()?);
+            Some(format!(
+                "flag `{name}` is off, and this change is not in its history: {why}; `{}` takes it back",
+                cx.command(&format!("flag enable {}", word(name.as_str())))
+            ))
+        };
+        self.flags.iter().filter_map(said).collect()
+    }
 }
 
 /// What came of it.
@@ -153,17 +205,21 @@ impl Planned {
     /// Writes every flag: that one could not be written says nothing about the next.
     pub async fn write(&self, access: &FlagStoreAccess<'_>, confirmed: &Confirmed) -> Outcome {
         let (mut effects, mut errors) = (Vec::new(), Vec::new());
-        for target in &self.targets {
-            match access.write(target, self.reason.as_deref(), confirmed).await {
+        let write = |target| access.write(target, self.reason.as_deref(), confirmed);
+        // Many are on their way at once, so that a slow link costs its latency a few times and not once a flag.
+        let mut writes = stream::iter(self.targets.iter().map(write)).buffered(AT_ONCE);
+        while let Some(written) = writes.next().await {
+            match written {
                 Ok(effect) => effects.push(effect),
                 Err(error) => errors.push(error),
             }
         }
-        let written = |effect: &&AppliedUpdate| effect.revision.is_some();
+        let replicas = if effects.is_empty() { None } else { access.store.replicas().await };
+        let written = |effect: &&AppliedUpdate| effect.revision.is_some() && effect.unrecorded.is_none();
         let flags = effects.iter().filter(written).map(|effect| effect.name.to_string());
         let undo = FlagUndo::RestoreFlags { flags: flags.collect() };
         let result = FlagsWritten {
-            flags: self.preview.effects(&effects),
+            flags: self.preview.effects(&effects, replicas),
             reason: self.reason.clone(),
             readers_by: Some(seen_by(access.cx.clock.now(), access.cache_ttl)),
         };

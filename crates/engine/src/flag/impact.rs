@@ -8,7 +8,6 @@ use serde::Serialize;
 use crate::flag::change::{FlagWritten, Writing};
 use crate::flag::store_access::{AppliedUpdate, FlagStoreAccess, FlagUpdate};
 use crate::flag::users;
-use crate::flagstore::FlagStore;
 use liveops_domain::error::Result;
 use liveops_domain::flag::audience::{Audience, Flip, audience, flip};
 use liveops_domain::flag::bucket::ANONYMOUS;
@@ -21,7 +20,6 @@ use liveops_domain::flag::percent::Percent;
 use liveops_domain::flag::reader::Reader;
 use liveops_domain::flag::user::User;
 use liveops_domain::text::shell::word;
-use liveops_domain::text::suggest::nearest;
 
 /// Users that one line names; the others are counted.
 const NAMED: usize = 5;
@@ -64,9 +62,6 @@ impl ChangeImpact {
                 let enable = access.cx.command(&format!("flag enable {}", word(target.name.as_str())));
                 impact.warnings.push(format!("still off for everybody: the flag is disabled; `{enable}` turns it on"));
             }
-            if impact.created {
-                impact.warnings.extend(slip(access, &target.name).await);
-            }
             impacts.push(impact);
         }
         if let Some(file) = file {
@@ -86,7 +81,7 @@ impl ChangeImpact {
     }
 
     /// For the result of what was done.
-    pub fn effects(&self, effects: &[AppliedUpdate]) -> Vec<FlagWritten> {
+    pub fn effects(&self, effects: &[AppliedUpdate], replicas: Option<u64>) -> Vec<FlagWritten> {
         let of = |effect: &AppliedUpdate| {
             let mut impact = self.impacts.iter().find(|impact| impact.flag == effect.name)?.clone();
             let revision = effect.revision.as_ref();
@@ -98,7 +93,8 @@ impl ChangeImpact {
                 rev: revision.map(|revision| revision.rev).filter(|rev| *rev > 0),
                 written: revision.is_some(),
                 notified: effect.notified,
-                replicas: effect.replicas,
+                replicas: revision.and(replicas),
+                unrecorded: effect.unrecorded.clone(),
             };
             Some(FlagWritten { impact, writing: Some(writing) })
         };
@@ -140,7 +136,11 @@ pub fn summary(action: &str, targets: &[FlagUpdate]) -> String {
         _ => "set",
     };
     let [one] = targets else {
-        let names: Vec<String> = targets.iter().map(|one| format!("`{}`", one.name)).collect();
+        let named = if targets.len() > NAMED + 2 { NAMED } else { targets.len() };
+        let mut names: Vec<String> = targets[..named].iter().map(|one| format!("`{}`", one.name)).collect();
+        if named < targets.len() {
+            names.push(format!("and {} more", targets.len() - named));
+        }
         return format!("{verb} {} flags: {}", targets.len(), names.join(", "));
     };
     let (name, before, after) = (&one.name, one.before.as_deref(), one.after.as_deref());
@@ -202,13 +202,6 @@ impl<'a> BeforeAfter<'a> {
     fn flip(&self, reader: Reader, user: &User) -> Flip {
         flip(self.before.as_ref(), self.after.as_ref(), self.name, reader, user)
     }
-}
-
-/// A name that nobody has used yet, and that is nearly another: probably a slip.
-pub async fn slip(access: &FlagStoreAccess<'_>, name: &FlagName) -> Option<String> {
-    let all = access.store.all().await.ok()?;
-    let near = nearest(name.as_str(), all.iter().map(|(name, _)| name.as_str()))?;
-    Some(format!("there is no flag `{name}` yet, so this creates it; did you mean `{near}`?"))
 }
 
 impl FlagImpact {

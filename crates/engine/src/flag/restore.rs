@@ -1,5 +1,7 @@
 //! Values from the history back into flags: what `flag undo` and `liveops undo` share.
 
+use std::collections::HashMap;
+
 use crate::flag::store_access::{FlagStoreAccess, FlagUpdate};
 use crate::flagstore::FlagStore;
 use crate::session::Session;
@@ -7,6 +9,7 @@ use liveops_domain::change::undo::flag::{FlagNow, Restore, Stale};
 use liveops_domain::error::{Error, Result};
 use liveops_domain::flag::delta::words;
 use liveops_domain::flag::edit::{Edit, apply};
+use liveops_domain::flag::history::Revision;
 use liveops_domain::flag::name::FlagName;
 use liveops_domain::flag::reader::Reader;
 use liveops_domain::text::shell::word;
@@ -22,11 +25,22 @@ pub async fn read(access: &FlagStoreAccess<'_>, name: &FlagName) -> Result<FlagN
 
 /// As [`read`], for the names that an audit log holds.
 pub async fn read_all(access: &FlagStoreAccess<'_>, names: &[String]) -> Result<Vec<FlagNow>> {
-    let mut world = Vec::new();
-    for name in names {
-        world.push(read(access, &parsed(name)?).await?);
+    let names: Vec<FlagName> = names.iter().map(|name| parsed(name)).collect::<Result<_>>()?;
+    if let [one] = names.as_slice() {
+        return Ok(vec![read(access, one).await?]);
     }
-    Ok(world)
+    let values = access.values(&names.iter().collect::<Vec<_>>()).await?;
+    // One walk through the history for all of them.
+    let mut history: HashMap<String, Vec<Revision>> = HashMap::new();
+    for revision in access.store.history(None, None).await? {
+        history.entry(revision.flag.clone()).or_default().push(revision);
+    }
+    let now = |(name, current): (&FlagName, _)| FlagNow {
+        flag: name.to_string(),
+        current,
+        history: history.remove(name.as_str()).unwrap_or_default(),
+    };
+    Ok(names.iter().zip(values).map(now).collect())
 }
 
 /// The history and the audit log hold no other names than ours.

@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -26,6 +27,9 @@ use liveops_domain::text::shell::word;
 /// with trying that none comes to writing.
 const PAUSE: u64 = 512;
 
+/// So many flags are read one by one; more of them with all others at once.
+const ONE_BY_ONE: usize = 4;
+
 /// One flag, as it was read and as it shall be.
 #[derive(Debug, Clone)]
 pub struct FlagUpdate {
@@ -47,7 +51,8 @@ pub struct AppliedUpdate {
     pub revision: Option<Revision>,
     /// Were readers that listen told?
     pub notified: bool,
-    pub replicas: Option<u64>,
+    /// Of a kill switch: why it is not in the flag's history.
+    pub unrecorded: Option<String>,
 }
 
 /// Where the flags of this environment are, and who reads them.
@@ -124,9 +129,15 @@ impl FlagStoreAccess<'_> {
         for attempt in 0_u32.. {
             let mut revision = self.revision(&target.name, confirmed, (&expected, &after));
             revision.reason = reason.map(ToOwned::to_owned);
-            let write = Write { name: target.name.clone(), expected: expected.clone(), revision, epoch: None };
-            if let WriteOutcome::Applied { notified, replicas } = self.store.write(&write, confirmed).await? {
-                return Ok(AppliedUpdate { name: write.name, revision: Some(write.revision), notified, replicas });
+            let write = Write {
+                name: target.name.clone(),
+                expected: expected.clone(),
+                revision,
+                epoch: None,
+                kill_switch: target.edit == Edit::Kill,
+            };
+            if let WriteOutcome::Applied { notified, unrecorded } = self.store.write(&write, confirmed).await? {
+                return Ok(AppliedUpdate { name: write.name, revision: Some(write.revision), notified, unrecorded });
             }
             if began.elapsed() > self.patience {
                 break;
@@ -145,7 +156,7 @@ impl FlagStoreAccess<'_> {
                 return Err(self.conflict(target, found.as_deref()).await);
             };
             if anew == found {
-                return Ok(AppliedUpdate { name: write.name, revision: None, notified: true, replicas: None });
+                return Ok(AppliedUpdate { name: write.name, revision: None, notified: true, unrecorded: None });
             }
             if target.strict || !same {
                 return Err(self.conflict(target, found.as_deref()).await);
@@ -187,6 +198,19 @@ impl FlagStoreAccess<'_> {
             before: before.clone(),
             after: after.clone(),
         }
+    }
+
+    /// What is there of each of these names: asked for together where there are many.
+    pub async fn values(&self, names: &[&FlagName]) -> Result<Vec<Option<Vec<u8>>>> {
+        if names.len() <= ONE_BY_ONE {
+            let mut values = Vec::with_capacity(names.len());
+            for name in names {
+                values.push(self.store.get(name).await?);
+            }
+            return Ok(values);
+        }
+        let mut all: HashMap<String, Vec<u8>> = self.store.all().await?.into_iter().collect();
+        Ok(names.iter().map(|name| all.remove(name.as_str())).collect())
     }
 
     /// The error for a race that was lost: who was faster, what they did, and what was wanted.

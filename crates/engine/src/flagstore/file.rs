@@ -7,7 +7,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::fs::{File, OpenOptions, Permissions, TryLockError};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,7 +16,8 @@ use std::{fs, io};
 use tokio::time::{Instant, sleep};
 
 use crate::change::confirmed::Confirmed;
-use crate::files::file::sync_folder;
+use crate::files::file::{folder_of, sync_folder};
+use crate::files::replace::{behind_links, overwrite, replace};
 use crate::flagstore::{FlagStore, Write, WriteOutcome, line};
 use liveops_domain::error::{Error, Result};
 use liveops_domain::flag::document::Document;
@@ -25,6 +26,9 @@ use liveops_domain::flag::name::FlagName;
 
 /// How long a writer waits for another one.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// As it, for a kill switch.
+const HASTE: Duration = Duration::from_millis(200);
 
 /// What the name of a ramp's lock begins with; its epoch follows.
 const RAMP_LOCK: &str = "lock-";
@@ -102,19 +106,77 @@ impl FileFlags {
         {
             return Ok(WriteOutcome::Fenced);
         }
-        let mut document = self.load()?;
-        let name = write.name.as_str();
-        if document.duplicates().iter().any(|twice| twice == name) {
+        let document = self.load()?;
+        if document.duplicates().iter().any(|twice| twice == write.name.as_str()) {
             return Err(Error::Damaged {
                 path: self.path.clone(),
-                what: format!("flag `{name}` stands in it more than once, and readers see only the last"),
-                hint: "take the others out by hand".into(),
+                what: format!("flag `{}` stands in it more than once, and readers see only the last", write.name),
+                hint: "take the others out by hand; `liveops flag kill` works".into(),
             });
         }
-        let found = document.get(name).map(|raw| raw.as_bytes().to_vec());
+        let found = document.get(write.name.as_str()).map(|raw| raw.as_bytes().to_vec());
         if found != write.expected {
             return Ok(WriteOutcome::Conflict { found });
         }
+        let before = document.bytes().to_vec();
+        let bytes = self.edited(document, write)?;
+        self.put(&self.beside("pending"), &line::write(&write.revision)?)?;
+        // A kill switch waits for no lock, and may have been thrown since.
+        let expected = self.path.exists().then_some(before.as_slice());
+        let done = replace(&self.path, &bytes, expected, &self.beside("next"));
+        match done.map_err(|source| io_error("write", &self.path, source)) {
+            Ok(true) => {}
+            Ok(false) => {
+                self.forget()?;
+                let found = self.load()?.get(write.name.as_str()).map(|raw| raw.as_bytes().to_vec());
+                return Ok(WriteOutcome::Conflict { found });
+            }
+            Err(error) => {
+                if !self.took_place(&write.revision)? {
+                    self.forget()?;
+                }
+                return Err(error);
+            }
+        }
+        // From here on it took place: what cannot be written now, on a full disk, the next writer takes from the intent.
+        let written = self.append(&write.revision).and_then(|()| self.forget());
+        if let Err(error) = written {
+            tracing::warn!(%error, "the history is completed by the next change");
+        }
+        Ok(WriteOutcome::applied(false))
+    }
+
+    /// Switches off, whatever cannot be locked, kept or replaced.
+    fn kill(&self, write: &Write, lock: Result<File>) -> Result<WriteOutcome> {
+        let mut why = lock.as_ref().err().map(ToString::to_string);
+        let mut tried = |done: Result<()>| why = why.take().or_else(|| done.err().map(|error| error.to_string()));
+        if lock.is_ok() {
+            tried(self.recover());
+        }
+        let document = self.load()?;
+        let found = document.get(write.name.as_str()).map(|raw| raw.as_bytes().to_vec());
+        if found != write.expected {
+            return Ok(WriteOutcome::Conflict { found });
+        }
+        let bytes = self.edited(document, write)?;
+        if lock.is_ok() {
+            tried(line::write(&write.revision).and_then(|line| self.put(&self.beside("pending"), &line)));
+        }
+        if replace(&self.path, &bytes, None, &self.beside("next")).is_err() {
+            let _ = fs::remove_file(self.beside("next"));
+            overwrite(&behind_links(&self.path), &bytes, None)
+                .map_err(|source| io_error("write", &self.path, source))?;
+        }
+        tried(self.append(&write.revision));
+        if lock.is_ok() {
+            tried(self.forget());
+        }
+        Ok(WriteOutcome::Applied { notified: false, unrecorded: why })
+    }
+
+    /// The file with the new value.
+    fn edited(&self, mut document: Document, write: &Write) -> Result<Vec<u8>> {
+        let name = write.name.as_str();
         match &write.revision.after {
             Some(value) => {
                 Document::parse(value).map_err(|error| {
@@ -132,23 +194,21 @@ impl FileFlags {
         if !bytes.ends_with(b"\n") {
             bytes.push(b'\n');
         }
-        self.put(&self.beside("pending"), &line::write(&write.revision)?)?;
-        if let Err(error) = self.put(&self.path, &bytes) {
-            if !self.took_place(&write.revision)? {
-                self.forget()?;
-            }
-            return Err(error);
-        }
-        // From here on it took place: what cannot be written now, on a full disk, the next writer takes from the intent.
-        let written = self.append(&write.revision).and_then(|()| self.forget());
-        if let Err(error) = written {
-            tracing::warn!(%error, "the history is completed by the next change");
-        }
-        Ok(WriteOutcome::Applied { notified: false, replicas: None })
+        Ok(bytes)
     }
 
     /// Settles what a crash has left: the bytes in the file say how far it had come.
     fn recover(&self) -> Result<()> {
+        let spare = self.beside("next");
+        if let Ok(bytes) = fs::read(&spare) {
+            // Written in place, and cut off in the middle: the whole of it lies beside it.
+            let is_cut = self.load().is_err() && Document::parse(&bytes).is_ok();
+            if is_cut {
+                overwrite(&behind_links(&self.path), &bytes, None)
+                    .map_err(|source| io_error("write", &self.path, source))?;
+            }
+            fs::remove_file(&spare).map_err(|source| io_error("remove", &spare, source))?;
+        }
         let Some(intent) = self.intent()? else {
             return Ok(());
         };
@@ -209,7 +269,7 @@ impl FileFlags {
             return Err(failed("append to", source));
         }
         if is_new {
-            sync_folder(folder(&path)).map_err(|source| failed("sync", source))?;
+            sync_folder(folder_of(&path)).map_err(|source| failed("sync", source))?;
         }
         Ok(())
     }
@@ -224,25 +284,12 @@ impl FileFlags {
         }
     }
 
-    /// Replaces a file as a whole: temporary file, fsync, rename, fsync of the folder. Readers of the file run under
-    /// other users, so it keeps its permissions; a link keeps its target.
+    /// Writes a file beside the flags as a whole.
     fn put(&self, path: &Path, bytes: &[u8]) -> Result<()> {
-        let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        let put = || {
-            let folder = folder(&target);
-            let permissions = fs::metadata(&target).map(|data| data.permissions());
-            let mut builder = tempfile::Builder::new();
-            builder.permissions(permissions.unwrap_or_else(|_| shared()));
-            let mut file = builder.tempfile_in(folder)?;
-            file.write_all(bytes)?;
-            file.as_file().sync_all()?;
-            file.persist(&target).map_err(|error| error.error)?;
-            sync_folder(folder)
-        };
-        put().map_err(|source| io_error("write", path, source))
+        replace(path, bytes, None, &self.beside("next")).map(|_| ()).map_err(|source| io_error("write", path, source))
     }
 
-    async fn lock(&self) -> Result<File> {
+    async fn lock(&self, patience: Duration) -> Result<File> {
         let path = self.beside("lock");
         let file = OpenOptions::new()
             .write(true)
@@ -250,7 +297,7 @@ impl FileFlags {
             .truncate(false)
             .open(&path)
             .map_err(|source| io_error("lock", &path, source))?;
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + patience;
         loop {
             match file.try_lock() {
                 Ok(()) => return Ok(file),
@@ -289,7 +336,11 @@ impl FlagStore for FileFlags {
     }
 
     async fn write(&self, write: &Write, _: &Confirmed) -> Result<WriteOutcome> {
-        let _lock = self.lock().await?;
+        if write.kill_switch {
+            let lock = self.lock(HASTE).await;
+            return self.kill(write, lock);
+        }
+        let _lock = self.lock(PATIENCE).await?;
         self.replace(write)
     }
 
@@ -328,19 +379,6 @@ fn whole(file: &mut File) -> io::Result<u64> {
         end = start;
     }
     Ok(0)
-}
-
-fn folder(path: &Path) -> &Path {
-    match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    }
-}
-
-/// The permissions of a new file, before the umask.
-#[cfg(unix)]
-fn shared() -> Permissions {
-    std::os::unix::fs::PermissionsExt::from_mode(0o666)
 }
 
 fn io_error(action: &'static str, path: &Path, source: io::Error) -> Error {

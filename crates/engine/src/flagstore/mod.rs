@@ -33,6 +33,8 @@ pub struct Write {
     pub revision: Revision,
     /// Of a step of a ramp: the epoch of the ramp's lock, which must still be this one.
     pub epoch: Option<u64>,
+    /// Needs nothing but the flag: it is written where its history, a lock or a notice is not to be had.
+    pub kill_switch: bool,
 }
 
 /// What became of a write.
@@ -42,13 +44,20 @@ pub enum WriteOutcome {
     Applied {
         /// Readers that listen were told; the others see it when their cache ends.
         notified: bool,
-        /// How many replicas had it at once; `None` where that was not asked.
-        replicas: Option<u64>,
+        /// Of a kill switch: why it is not in the history.
+        unrecorded: Option<String>,
     },
     /// Something else was there: nothing was changed.
     Conflict { found: Option<Vec<u8>> },
     /// Somebody else has taken the ramp over: nothing was changed.
     Fenced,
+}
+
+impl WriteOutcome {
+    /// It took place, and is in the history.
+    fn applied(notified: bool) -> Self {
+        Self::Applied { notified, unrecorded: None }
+    }
 }
 
 /// A place for flags. Names and values are bytes; nothing here reads a value.
@@ -87,6 +96,15 @@ impl Flags {
         match self {
             Self::Redis(store) => store.expiring().await,
             Self::File(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// How many replicas have all that was written, after a short wait for one of them; `None` where nobody would take
+    /// the primary's place.
+    pub async fn replicas(&self) -> Option<u64> {
+        match self {
+            Self::Redis(store) => store.replicas().await,
+            Self::File(_) => None,
         }
     }
 

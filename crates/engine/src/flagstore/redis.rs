@@ -15,6 +15,9 @@ use liveops_domain::flag::name::FlagName;
 
 const SCRIPT: &str = include_str!("write.lua");
 
+/// Of a kill switch, where that cannot be carried out.
+const ALONE: &str = include_str!("alone.lua");
+
 /// About how many changes the history keeps.
 pub const HISTORY: usize = 10_000;
 
@@ -117,7 +120,10 @@ impl RedisFlags {
     }
 
     /// How many replicas have what was written, after a short wait for one of them.
-    async fn replicas(&self) -> Option<u64> {
+    pub async fn replicas(&self) -> Option<u64> {
+        if !self.redis.has_several() {
+            return None;
+        }
         let mut command = redis::cmd("WAIT");
         command.arg(1).arg(REPLICA_PATIENCE);
         match self.redis.ask(&command).await {
@@ -134,14 +140,18 @@ impl RedisFlags {
             sent = self.redis.ask(&self.call("EVAL", SCRIPT, write)).await;
         }
         if sent.as_ref().is_err_and(is_about_evalsha) {
-            return transaction::write(&self.redis, &self.keys, write).await;
+            return transaction::write(&self.redis, &self.keys, write, true).await;
         }
-        let value = sent?;
+        self.outcome(sent?)
+    }
+
+    /// What a script says of a write.
+    fn outcome(&self, value: Value) -> Result<WriteOutcome, Failure> {
         let Value::Array(parts) = &value else {
             return Err(Failure::NoReply(unexpected(&self.shown(), &value)));
         };
         match parts.as_slice() {
-            [Value::Int(1), Value::Int(told)] => Ok(WriteOutcome::Applied { notified: *told == 1, replicas: None }),
+            [Value::Int(1), Value::Int(told)] => Ok(WriteOutcome::applied(*told == 1)),
             [Value::Int(2)] => Ok(WriteOutcome::Fenced),
             [Value::Int(0), Value::Nil] => Ok(WriteOutcome::Conflict { found: None }),
             [Value::Int(0), Value::BulkString(found)] => Ok(WriteOutcome::Conflict { found: Some(found.clone()) }),
@@ -171,6 +181,77 @@ impl RedisFlags {
             command.arg(field).arg(value);
         }
         command
+    }
+
+    /// Switches off, whatever else does not work: first as every write, then the flag alone. What could not be kept is
+    /// said.
+    async fn kill(&self, write: &Write) -> Result<WriteOutcome> {
+        let mut why = match self.attempt(write).await {
+            Ok(done) => return Ok(done),
+            Err(failure) => failure,
+        };
+        let mut pauses = Pauses::until(self.redis.patience());
+        loop {
+            if !matches!(why, Failure::Said(_)) {
+                self.redis.forget();
+            }
+            let failure = match self.alone(write).await {
+                // After a lost reply, what is there may be our own.
+                Ok(WriteOutcome::Conflict { found }) if found != write.revision.after => {
+                    return Ok(WriteOutcome::Conflict { found });
+                }
+                Ok(_) => break,
+                Err(failure) => failure,
+            };
+            if !self.redis.may_pass(&failure) || !pauses.next().await {
+                return Err(self.explain(failure).await);
+            }
+            why = failure;
+        }
+        let mut tell = redis::cmd("PUBLISH");
+        tell.arg(&self.keys.channel).arg(write.name.as_str());
+        let notified = self.redis.ask(&tell).await.is_ok();
+        let mut record = redis::cmd("XADD");
+        record.arg(&self.keys.history).arg("MAXLEN").arg("~").arg(HISTORY).arg("*");
+        for (field, value) in write.revision.to_fields() {
+            record.arg(field).arg(value);
+        }
+        let unrecorded = match self.is_done(&write.revision).await {
+            Ok(true) => None,
+            _ => match self.redis.ask(&record).await {
+                Ok(_) => None,
+                Err(failure) => Some(self.explain(failure).await.to_string().replace(": nothing was changed", "")),
+            },
+        };
+        Ok(WriteOutcome::Applied { notified, unrecorded })
+    }
+
+    /// The compare-and-set of the flag alone.
+    async fn alone(&self, write: &Write) -> Result<WriteOutcome, Failure> {
+        let (name, value) = (write.name.as_str(), write.revision.after.clone().unwrap_or_default());
+        let mut script = redis::cmd("EVAL");
+        script.arg(ALONE).arg(1).arg(&self.keys.hash).arg(name);
+        script.arg(u8::from(write.expected.is_some())).arg(write.expected.clone().unwrap_or_default()).arg(&value);
+        let sent = self.redis.ask(&script).await;
+        if !sent.as_ref().is_err_and(is_about_evalsha) {
+            return self.outcome(sent?);
+        }
+        match transaction::write(&self.redis, &self.keys, write, false).await {
+            Err(Failure::Said(said)) if said.code == "NOPERM" => {}
+            done => return done,
+        }
+        let mut look = redis::cmd("HGET");
+        look.arg(&self.keys.hash).arg(name);
+        let found = match self.redis.ask(&look).await? {
+            Value::BulkString(bytes) => Some(bytes),
+            _ => None,
+        };
+        if found != write.expected {
+            return Ok(WriteOutcome::Conflict { found });
+        }
+        let mut set = redis::cmd("HSET");
+        set.arg(&self.keys.hash).arg(name).arg(value);
+        self.redis.ask(&set).await.map(|_| WriteOutcome::applied(false))
     }
 
     /// Is this operation in the history? Looks at the newest entries, among which it would be.
@@ -268,6 +349,9 @@ impl FlagStore for RedisFlags {
     }
 
     async fn write(&self, write: &Write, _: &Confirmed) -> Result<WriteOutcome> {
+        if write.kill_switch {
+            return self.kill(write).await;
+        }
         let mut pauses = Pauses::until(self.redis.patience());
         let wanted = &write.revision;
         let mut lost = false;
@@ -275,10 +359,7 @@ impl FlagStore for RedisFlags {
             let failure = match self.attempt(write).await {
                 // After a lost reply, what is in the way may be our own write, or what somebody made of it since.
                 Ok(WriteOutcome::Conflict { .. }) if lost && self.is_done(wanted).await? => {
-                    return Ok(WriteOutcome::Applied { notified: true, replicas: None });
-                }
-                Ok(WriteOutcome::Applied { notified, .. }) if self.redis.has_several() => {
-                    return Ok(WriteOutcome::Applied { notified, replicas: self.replicas().await });
+                    return Ok(WriteOutcome::applied(true));
                 }
                 Ok(written) => return Ok(written),
                 Err(failure) => failure,
@@ -295,7 +376,7 @@ impl FlagStore for RedisFlags {
             self.redis.forget();
             match self.is_done(wanted).await {
                 Ok(true) => {
-                    return Ok(WriteOutcome::Applied { notified: true, replicas: None });
+                    return Ok(WriteOutcome::applied(true));
                 }
                 Ok(false) if pauses.next().await => {}
                 looked => {

@@ -10,8 +10,8 @@ use crate::flagstore::lock::RampLock;
 use crate::flagstore::redis::HISTORY;
 use crate::flagstore::{Write, WriteOutcome};
 
-/// Carries out a write. `WATCH` is about the whole hash, so a change of another flag makes it begin anew.
-pub async fn write(redis: &Redis, keys: &Keys, write: &Write) -> Result<WriteOutcome, Failure> {
+/// Carries out a write, with its history or without. `WATCH` is about the whole hash, so a change of another flag makes it begin anew.
+pub async fn write(redis: &Redis, keys: &Keys, write: &Write, history: bool) -> Result<WriteOutcome, Failure> {
     let mut session = redis.session().await?;
     let mut pauses = Pauses::until(redis.patience());
     let name = write.name.as_str();
@@ -48,9 +48,11 @@ pub async fn write(redis: &Redis, keys: &Keys, write: &Write) -> Result<WriteOut
         }
         let mut act = redis::pipe();
         act.atomic();
-        act.cmd("XADD").arg(&keys.history).arg("MAXLEN").arg("~").arg(HISTORY).arg("*");
-        for (field, value) in write.revision.to_fields() {
-            act.arg(field).arg(value);
+        if history {
+            act.cmd("XADD").arg(&keys.history).arg("MAXLEN").arg("~").arg(HISTORY).arg("*");
+            for (field, value) in write.revision.to_fields() {
+                act.arg(field).arg(value);
+            }
         }
         match &write.revision.after {
             Some(value) => act.cmd("HSET").arg(&keys.hash).arg(name).arg(value),
@@ -64,6 +66,6 @@ pub async fn write(redis: &Redis, keys: &Keys, write: &Write) -> Result<WriteOut
         }
         let mut tell = redis::pipe();
         tell.cmd("PUBLISH").arg(&keys.channel).arg(name);
-        return Ok(WriteOutcome::Applied { notified: session.ask(&tell).await.is_ok(), replicas: None });
+        return Ok(WriteOutcome::applied(session.ask(&tell).await.is_ok()));
     }
 }

@@ -8,7 +8,7 @@ use redis::{Cmd, Value, cmd};
 use serde::{Deserialize, Serialize};
 
 use crate::change::confirmed::Confirmed;
-use crate::clients::redis::{Redis, unexpected};
+use crate::clients::redis::{Redis, Security, unexpected};
 use liveops_domain::change::journal::Event;
 use liveops_domain::error::Result;
 use liveops_domain::incident::name::is_sound;
@@ -52,7 +52,7 @@ impl Streams {
     /// The streams below this key. Nothing is dialled yet.
     pub fn new(url: RedisUrl, key: String, limits: (Duration, Duration)) -> Self {
         let needs = format!("~{{{key}}}* +xadd +xrange +sadd +smembers +eval");
-        Self { redis: Redis::new(url, None, limits, needs), key }
+        Self { redis: Redis::new(url, Security::default(), limits, needs), key }
     }
 
     /// Its URL, without credentials.

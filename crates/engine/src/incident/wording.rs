@@ -3,10 +3,11 @@
 
 use std::fs;
 
-use minijinja::{Environment, context};
+use minijinja::context;
 
 use crate::clients::notify::Words;
 use crate::session::Session;
+use crate::template;
 use liveops_domain::incident::message::Message;
 use liveops_domain::incident::notice::About;
 use liveops_domain::text::time::rfc3339;
@@ -46,14 +47,12 @@ fn read(cx: &Session, name: &str) -> Option<(String, String)> {
 }
 
 fn render(template: &str, message: &Message) -> Result<String, minijinja::Error> {
-    let mut environment = Environment::new();
-    environment.set_trim_blocks(true);
-    environment.set_lstrip_blocks(true);
     let happened = match message.about {
         About::Severity => "is the severity now",
         about => about.word(),
     };
-    let text = environment.render_str(
+    let text = template::render(
+        &template::bounded(),
         template,
         context! {
             about => message.about,

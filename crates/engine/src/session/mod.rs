@@ -16,12 +16,13 @@ use crate::clients::http::Http;
 use crate::clients::http::request::Effort;
 use crate::clients::http::target::Target;
 use crate::clients::kubectl::Kubectl;
-use crate::clients::redis::Redis;
+use crate::clients::redis::{Redis, Security};
 use crate::clock::Clock;
 use crate::config::endpoint::Endpoint;
 use crate::config::environment::Dirs;
 use crate::config::flags::FlagSettings;
 use crate::config::layers::Quick;
+use crate::config::node::Origin;
 use crate::config::{Config, flags};
 use crate::files::cache::Cache;
 use crate::files::incidents::Incidents;
@@ -52,6 +53,8 @@ pub struct Choices {
     pub dry_run: bool,
     /// Ask for no confirmation.
     pub yes: bool,
+    /// The protected environment that is meant.
+    pub confirm: Option<String>,
     /// Say nothing but the report and errors.
     pub quiet: bool,
     /// Endpoints that were named, as they were typed.
@@ -217,6 +220,7 @@ impl Session {
         Ok(ChangeContext {
             dry_run: self.choices.dry_run,
             yes: self.choices.yes,
+            named: self.choices.confirm.as_deref(),
             read_only: self.is_read_only()?,
             environment: self.environment()?,
             scope: self.change_scope()?,
@@ -327,16 +331,26 @@ impl Session {
                 "`liveops config show --origin` says where `flags.url` was set",
             )
         })?;
+        let file = |file: &Option<(PathBuf, Origin)>| {
+            let file = file.as_ref();
+            file.map(|(path, origin)| config.base(origin).join(path))
+        };
+        let mut security = Security {
+            ca: file(&settings.ca),
+            identity: file(&settings.cert).zip(file(&settings.key_file)),
+            ..Security::default()
+        };
         for (name, value) in &credentials {
+            let value = Some(value.expose().to_owned());
             match name.as_str() {
-                flags::USERNAME => parsed.user = Some(value.expose().to_owned()),
-                _ => parsed.password = Some(value.expose().to_owned()),
+                flags::USERNAME => parsed.user = value,
+                flags::SENTINEL_USERNAME => security.sentinel_user = value,
+                flags::SENTINEL_PASSWORD => security.sentinel_password = value,
+                _ => parsed.password = value,
             }
         }
-        let ca = settings.ca.as_ref();
-        let ca = ca.map(|(path, origin)| config.base(origin).join(path));
         let needs = permissions(&settings.key);
-        let redis = Redis::new(parsed, ca, self.timeouts()?, needs);
+        let redis = Redis::new(parsed, security, self.timeouts()?, needs);
         Ok(Flags::Redis(Box::new(RedisFlags::new(redis, &settings.key))))
     }
 

@@ -20,7 +20,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
-pub use crate::change::journal::verify::verify;
+pub use crate::change::journal::verify::{Chain, verify};
 
 /// The hash before the first event.
 pub const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";

@@ -106,65 +106,98 @@ fn verify_in<'a, E: Sealed + Deserialize<'a> + Send>(
     known: Option<&Head>,
     forks: Forks,
 ) -> (Vec<E>, Vec<Fault>) {
+    let mut chain = Chain::new(Head::default(), known);
+    let events = chain.judge(read_in(processors, text), forks);
+    (events, chain.finish())
+}
+
+fn read_in<'a, E: Sealed + Deserialize<'a> + Send>(processors: usize, text: &'a str) -> Vec<Vec<Read<'a, E>>> {
     let pieces = pieces(text, processors);
-    let read: Vec<Vec<Read<'a, E>>> = match pieces.as_slice() {
+    match pieces.as_slice() {
         [whole] => vec![read(whole)],
         pieces => std::thread::scope(|scope| {
             let work: Vec<_> = pieces.iter().map(|piece| scope.spawn(|| read(piece))).collect();
             work.into_iter().zip(pieces).map(|(work, piece)| work.join().unwrap_or_else(|_| read(piece))).collect()
         }),
-    };
-    judge(read.into_iter().flatten(), known, forks)
+    }
 }
 
-fn judge<'a, E: Sealed + 'a>(
-    lines: impl Iterator<Item = Read<'a, E>>,
-    known: Option<&Head>,
-    forks: Forks,
-) -> (Vec<E>, Vec<Fault>) {
-    let mut head = Head::default();
-    let mut events: Vec<E> = Vec::new();
-    let mut faults = Vec::new();
-    let mut above = Above::default();
-    let mut seen = known.is_none_or(|known| known.seq == 0);
-    for (index, read) in lines.enumerate() {
-        let fault = |what| Fault { line: index + 1, what };
-        let event = match read.event {
-            Ok(event) => event,
-            Err(what) => {
-                faults.push(fault(what));
-                continue;
-            }
-        };
-        let followed = match read.above {
-            Some((seq, followed)) if seq == head.seq => followed,
-            _ => follows((head.seq, &head.hash), &event, read.line),
-        };
-        if let Err(what) = followed {
-            let admitted = match forks {
-                Forks::Merged => above.admits(&events, &event, read.line),
-                Forks::Faults => None,
+/// The check of a journal as far as it has been read: a long one is read in blocks, and a part of one from a line that is
+/// taken as it stands.
+pub struct Chain<'k> {
+    head: Head,
+    known: Option<&'k Head>,
+    seen: bool,
+    lines: usize,
+    events: usize,
+    above: Above,
+    faults: Vec<Fault>,
+}
+
+impl<'k> Chain<'k> {
+    /// From this head on, and not cut short of the one that was last written down.
+    pub fn new(start: Head, known: Option<&'k Head>) -> Self {
+        let seen = known.is_none_or(|known| known.seq == 0 || *known == start);
+        Self { head: start, known, seen, lines: 0, events: 0, above: Above::default(), faults: Vec::new() }
+    }
+
+    /// Reads the next whole lines.
+    pub fn block<'a, E: Sealed + Deserialize<'a> + Send>(&mut self, text: &'a str) -> Vec<E> {
+        let processors = std::thread::available_parallelism().map_or(1, |count| count.get().min(8));
+        let processors = if text.len() < PARALLEL { 1 } else { processors };
+        self.judge(read_in(processors, text), Forks::Faults)
+    }
+
+    /// What is wrong with all of it.
+    pub fn finish(mut self) -> Vec<Fault> {
+        if let (false, Some(known)) = (self.seen, self.known) {
+            let what =
+                format!("event {} was written and is not here any more: lines were removed or rewritten", known.seq);
+            self.faults.push(Fault { line: self.events + 1, what });
+        }
+        self.faults
+    }
+
+    fn judge<'a, E: Sealed + 'a>(&mut self, lines: Vec<Vec<Read<'a, E>>>, forks: Forks) -> Vec<E> {
+        let mut events: Vec<E> = Vec::new();
+        for read in lines.into_iter().flatten() {
+            self.lines += 1;
+            let line = self.lines;
+            let fault = |what| Fault { line, what };
+            let event = match read.event {
+                Ok(event) => event,
+                Err(what) => {
+                    self.faults.push(fault(what));
+                    continue;
+                }
             };
-            match admitted {
-                Some(Admitted::Again) => continue,
-                Some(Admitted::Fork) => {}
-                None => faults.push(fault(what)),
+            let followed = match read.above {
+                Some((seq, followed)) if seq == self.head.seq => followed,
+                _ => follows((self.head.seq, &self.head.hash), &event, read.line),
+            };
+            if let Err(what) = followed {
+                let admitted = match forks {
+                    Forks::Merged => self.above.admits(&events, &event, read.line),
+                    Forks::Faults => None,
+                };
+                match admitted {
+                    Some(Admitted::Again) => continue,
+                    Some(Admitted::Fork) => {}
+                    None => self.faults.push(fault(what)),
+                }
             }
+            if event.kind() == TAMPERED {
+                self.faults.push(fault(format!("events before it were removed: {}", event.said())));
+                self.seen = true;
+            }
+            self.head.seq = event.seq();
+            event.hash().clone_into(&mut self.head.hash);
+            self.seen |= self.known == Some(&self.head);
+            self.events += 1;
+            events.push(event);
         }
-        if event.kind() == TAMPERED {
-            faults.push(fault(format!("events before it were removed: {}", event.said())));
-            seen = true;
-        }
-        head.seq = event.seq();
-        event.hash().clone_into(&mut head.hash);
-        seen |= known == Some(&head);
-        events.push(event);
+        events
     }
-    if let (false, Some(known)) = (seen, known) {
-        let what = format!("event {} was written and is not here any more: lines were removed or rewritten", known.seq);
-        faults.push(Fault { line: events.len() + 1, what });
-    }
-    (events, faults)
 }
 
 #[cfg(test)]
@@ -245,6 +278,27 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn in_blocks_and_from_the_middle_the_verdict_is_the_same() {
+        let (lines, head) = journal(9);
+        let mut edited = lines.clone();
+        edited[6] = edited[6].replace("ada", "bob");
+        for (lines, wrong) in [(&lines, vec![]), (&edited, vec![7])] {
+            for size in 1..=9 {
+                let mut chain = Chain::new(Head::default(), Some(&head));
+                for block in lines.chunks(size) {
+                    chain.block::<Event>(&(block.join("\n") + "\n"));
+                }
+                let found: Vec<usize> = chain.finish().into_iter().map(|fault| fault.line).collect();
+                assert_eq!(found, wrong, "blocks of {size}");
+            }
+            let first: Event = serde_json::from_str(&lines[3]).expect("an event");
+            let mut chain = Chain::new(Head { seq: first.seq, hash: first.hash }, Some(&head));
+            chain.block::<Event>(&lines[4..].join("\n"));
+            assert_eq!(chain.finish().len(), wrong.len());
         }
     }
 

@@ -43,7 +43,12 @@ pub fn import(definition: &Value, name: &FlagName, reader: Reader) -> Result<Con
     match definition.get("targeting") {
         None | Some(Value::Null) => made.default = made.variants.default()?,
         Some(Value::Object(none)) if none.is_empty() => made.default = made.variants.default()?,
-        Some(targeting) => made.take(targeting)?,
+        Some(targeting @ Value::Object(_)) => made.take(targeting)?,
+        Some(other) => {
+            return Err(Inexpressible::because(format!(
+                "its `targeting` is not an object, and flagd's readers differ: {other}"
+            )));
+        }
     }
     let left: Vec<String> = definition
         .as_object()
@@ -136,6 +141,17 @@ impl FlagBuilder<'_> {
                 ));
             }
             let fraction = Fraction::of(parts, &self.variants, self.name)?;
+            if fraction.wants_id {
+                let default = self.variants.default().ok();
+                let same_for_all = match (fraction.inside, fraction.total - fraction.inside) {
+                    (0, _) => Some(false),
+                    (_, 0) => Some(fraction.passed),
+                    _ => None,
+                };
+                if default.is_none() || same_for_all != default {
+                    self.losses.without_id();
+                }
+            }
             return self.gate(&fraction);
         }
         let Some(Value::Array(steps)) = targeting.get("if") else {
@@ -214,7 +230,7 @@ impl FlagBuilder<'_> {
     }
 
     /// `{"==": [fraction, variant]}` → off: who is outside of a share.
-    fn outside(&self, test: &Value, on: bool) -> Result<Option<Fraction>, Inexpressible> {
+    fn outside(&mut self, test: &Value, on: bool) -> Result<Option<Fraction>, Inexpressible> {
         let Some(Value::Array(sides)) = test.get("==").or_else(|| test.get("===")) else {
             return Ok(None);
         };
@@ -225,6 +241,9 @@ impl FlagBuilder<'_> {
             return Ok(None);
         };
         let fraction = Fraction::of(parts, &self.variants, self.name)?;
+        if fraction.wants_id && fraction.inside < fraction.total {
+            self.losses.without_id();
+        }
         if on || fraction.second.as_deref() != Some(variant) {
             return Err(Inexpressible::because(format!(
                 "its share of users is asked for in a way that no percentage has: {test}"
@@ -300,6 +319,8 @@ struct Fraction {
     salt: Option<String>,
     /// Is an empty id hashed as the readers do it?
     anonymous: bool,
+    /// Does it decide about nobody who has no id?
+    wants_id: bool,
 }
 
 impl Fraction {
@@ -323,6 +344,7 @@ impl Fraction {
         if total == 0 || total > u64::from(u32::MAX) {
             return Err(odd());
         }
+        let wants_id = key.is_none_or(|key| *key == var(USER));
         let (salt, anonymous) = match key {
             None => (None, false),
             Some(key) => salted(key, name)?,
@@ -335,6 +357,7 @@ impl Fraction {
                 second: Some((*second).to_owned()),
                 salt,
                 anonymous,
+                wants_id,
             });
         }
         // Any other order of the parts takes users from elsewhere than a percentage does.
@@ -346,6 +369,7 @@ impl Fraction {
             second: None,
             salt: None,
             anonymous,
+            wants_id,
         })
     }
 }

@@ -23,7 +23,7 @@ const VERSIONS: [(&str, Operator); 2] = [("<", Operator::SemverLt), (">=", Opera
 /// A condition in JsonLogic.
 pub(super) fn written(condition: &Condition, losses: &mut Losses) -> Result<Value, Inexpressible> {
     let (name, operator) = (condition.attribute.as_str(), condition.operator);
-    if name.is_empty() || name.contains('.') || name == USER || name.starts_with('$') {
+    if !is_attribute(name) {
         return Err(Inexpressible::because(format!("flagd cannot ask for an attribute named `{name}`")));
     }
     let sign = |table: &[(&'static str, Operator)]| {
@@ -154,6 +154,8 @@ pub(super) fn read(test: &Value, losses: &mut Losses) -> Result<Test, Inexpressi
         one => std::slice::from_ref(one),
     };
     match (operator.as_str(), arguments) {
+        // What they are without parts depends on whom one asks.
+        ("and" | "or", []) => Err(unknown()),
         ("and", parts) => all_of(parts, losses),
         ("or", parts) => {
             let parts: Vec<Test> = parts.iter().map(|part| read(part, losses)).collect::<Result<_, _>>()?;
@@ -168,7 +170,7 @@ pub(super) fn read(test: &Value, losses: &mut Losses) -> Result<Test, Inexpressi
             let values = scalars(values).ok_or_else(unknown)?;
             match name_of(asked).ok_or_else(unknown)? {
                 USER => users(&values).ok_or_else(unknown),
-                name => Ok(equals(name, "in", &values, losses)),
+                _ => Ok(equals(attribute(asked).ok_or_else(unknown)?, "in", &values, losses)),
             }
         }
         ("in", [value, asked]) if scalars(std::slice::from_ref(value)).is_some() => {
@@ -183,7 +185,10 @@ pub(super) fn read(test: &Value, losses: &mut Losses) -> Result<Test, Inexpressi
             match name_of(asked).ok_or_else(unknown)? {
                 USER if is_not => Err(unknown()),
                 USER => users(&values).ok_or_else(unknown),
-                name => Ok(equals(name, if is_not { "ne" } else { "eq" }, &values, losses)),
+                _ => {
+                    let name = attribute(asked).ok_or_else(unknown)?;
+                    Ok(equals(name, if is_not { "ne" } else { "eq" }, &values, losses))
+                }
             }
         }
         ("starts_with" | "ends_with", [asked, Value::String(part)]) => {
@@ -311,13 +316,18 @@ fn equals(name: &str, operator: &str, values: &[Value], losses: &mut Losses) -> 
                 "`{name}` is compared with {value}: the services take {twin} for the same, flagd does not"
             ));
         }
+        if value.as_str().is_some_and(|text| text.trim().is_empty()) {
+            losses.say(format!("`{name}` is compared with a blank text, which flagd's `==` takes for false and 0"));
+        }
         kept.push(value.clone());
     }
     condition(name, operator, &kept)
 }
 
 fn users(values: &[Value]) -> Option<Test> {
-    let ids: Option<Vec<String>> = values.iter().map(|id| id.as_str().map(ToOwned::to_owned)).collect();
+    // An empty id is one that is missing to the services, and not to flagd.
+    let id = |id: &Value| id.as_str().filter(|id| !id.is_empty()).map(ToOwned::to_owned);
+    let ids: Option<Vec<String>> = values.iter().map(id).collect();
     ids.map(Test::User)
 }
 
@@ -335,7 +345,32 @@ pub(super) fn name_of(asked: &Value) -> Option<&str> {
     }
 }
 
-/// The attribute that is asked for: a name that is no path, and not flagd's own.
+/// What every object of JavaScript has.
+const INHERITED: [&str; 12] = [
+    "__proto__",
+    "constructor",
+    "hasOwnProperty",
+    "isPrototypeOf",
+    "propertyIsEnumerable",
+    "toLocaleString",
+    "toString",
+    "valueOf",
+    "__defineGetter__",
+    "__defineSetter__",
+    "__lookupGetter__",
+    "__lookupSetter__",
+];
+
+/// May it be asked for here and there? A path (`user.region`) is none, nor is what flagd or JavaScript puts there.
+fn is_attribute(name: &str) -> bool {
+    !name.is_empty()
+        && !name.contains(['.', '\\', '/'])
+        && !name.starts_with('$')
+        && name != USER
+        && !INHERITED.contains(&name)
+}
+
+/// The attribute that is asked for.
 fn attribute(asked: &Value) -> Option<&str> {
-    name_of(asked).filter(|name| !name.is_empty() && !name.contains('.') && !name.starts_with('$') && *name != USER)
+    name_of(asked).filter(|name| is_attribute(name))
 }

@@ -128,6 +128,18 @@ impl Said {
                 "check `flags.username` and `flags.password`; `liveops config show --origin` says where they were set"
                     .into(),
             ),
+            "SENTINELPASS" => (
+                "is a Sentinel and does not accept user and password".into(),
+                "set `sentinel_password` beside `flags.url`, and `sentinel_username` where the Sentinels have ACL users".into(),
+            ),
+            "MOVED" => (
+                format!("belongs to a Cluster and sends us to {text}, which is not configured; the login was not sent there"),
+                "write `redis+cluster://HOST:PORT` as `flags.url` to follow the nodes of a Cluster".into(),
+            ),
+            "TRYAGAIN" => (
+                "is moving the slot of the flags to another server: a part of it is on its way, and nothing was changed".into(),
+                "wait until it is over, then run it again; `redis-cli --cluster check HOST:PORT` says how far it is. `flag kill` works meanwhile".into(),
+            ),
             "NOPERM" => (
                 format!("does not allow it: {text}"),
                 format!("ask for this rule of the ACL user, which allows all that liveops does: `{needs}`"),
@@ -194,6 +206,13 @@ pub fn unreachable(url: &str, node: &Node, error: &io::Error) -> Error {
 fn tls_reason(text: &str) -> Option<String> {
     if text.contains("corrupt message") || text.contains("InvalidContentType") {
         Some("TLS failed: what answers there does not speak it; is it `redis:` instead of `rediss:`?".into())
+    } else if text.contains("CertificateRequired") || text.contains("HandshakeFailure") {
+        Some(
+            "TLS failed: it asks for a client certificate; set `cert: FILE` and `key_file: FILE` beside `flags.url`"
+                .into(),
+        )
+    } else if text.contains("UnknownCA") || text.contains("BadCertificate") {
+        Some("TLS failed: it does not accept our certificate; check `cert` and `key_file` beside `flags.url`".into())
     } else if text.contains("UnknownIssuer") {
         Some("TLS failed: nobody vouches for its certificate; set `ca: FILE` beside `flags.url`".into())
     } else if text.contains("certificate") || text.contains("tls") || text.contains("TLS") {

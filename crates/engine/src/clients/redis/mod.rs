@@ -8,10 +8,10 @@ pub mod session;
 mod wire;
 
 use std::cell::{OnceCell, RefCell};
-use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use std::{fmt, io};
 
 use futures_util::future::select_ok;
 use redis::aio::{MultiplexedConnection, PubSub};
@@ -19,7 +19,7 @@ use redis::{AsyncConnectionConfig, Cmd, ErrorKind, RedisConnectionInfo, RedisErr
 use rustls::ClientConfig;
 use tokio::time::{Instant, timeout_at};
 
-use crate::clients::redis::wire::{Wire, tls_config};
+use crate::clients::redis::wire::{Wire, certificates, private_key, roots, tls_config};
 use liveops_domain::error::{Barrier, Error, Result};
 use liveops_domain::text::redis_url::{Node, RedisUrl, Topology};
 
@@ -37,7 +37,7 @@ const MAX_REDIRECTS: usize = 5;
 #[derive(Debug)]
 pub struct Redis {
     url: RedisUrl,
-    ca: Option<PathBuf>,
+    security: Security,
     /// Bound on one request.
     call: Duration,
     /// Bound on all tries of one request.
@@ -48,6 +48,33 @@ pub struct Redis {
     connection: RefCell<Option<Connection>>,
 }
 
+/// Who is trusted, and by what liveops is known, beside the login of the URL.
+#[derive(Clone, Default)]
+pub struct Security {
+    /// Who vouches for servers, in the place of the system's authorities.
+    pub ca: Option<PathBuf>,
+    /// The client's certificate, and its key.
+    pub identity: Option<(PathBuf, PathBuf)>,
+    /// The login at the Sentinels, where it is not that of the servers.
+    pub sentinel_user: Option<String>,
+    pub sentinel_password: Option<String>,
+}
+
+impl fmt::Debug for Security {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Security({:?}, {:?})", self.ca, self.identity)
+    }
+}
+
+/// As whom a server is spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Login {
+    Nobody,
+    /// The login of the URL, in its database.
+    Server,
+    Sentinel,
+}
+
 #[derive(Debug, Clone)]
 struct Connection {
     wire: MultiplexedConnection,
@@ -56,8 +83,8 @@ struct Connection {
 
 impl Redis {
     /// The servers of this URL, which holds the credentials.
-    pub fn new(url: RedisUrl, ca: Option<PathBuf>, (call, command): (Duration, Duration), needs: String) -> Self {
-        Self { url, ca, call, command, needs, tls: OnceCell::new(), connection: RefCell::new(None) }
+    pub fn new(url: RedisUrl, security: Security, (call, command): (Duration, Duration), needs: String) -> Self {
+        Self { url, security, call, command, needs, tls: OnceCell::new(), connection: RefCell::new(None) }
     }
 
     /// Its URL, without credentials.
@@ -147,9 +174,12 @@ impl Redis {
                     return Err(Failure::NoReply(self.late(&node)));
                 }
             };
-            let target = error.redirect_node().and_then(|(address, _)| Node::parse(address, node.port).ok());
+            let target = error.redirect_node().and_then(|(address, _)| node.redirected(address).ok());
+            if let Some(target) = target.as_ref().filter(|target| !self.may_follow(target)) {
+                return Err(Failure::Said(Said::new("MOVED", &target.to_string(), &self.address(&node))));
+            }
             let Some(target) = target else {
-                let failure = Failure::of(&error, &self.address(&node));
+                let failure = self.failed(&error, &node);
                 if !matches!(failure, Failure::Said(_)) {
                     self.forget();
                 }
@@ -166,6 +196,15 @@ impl Redis {
             url: self.shown(),
             what: "redirections in a circle".into(),
         }))
+    }
+
+    /// May the login be sent there? Only to the servers of the URL, and to those whom the nodes of a Cluster name.
+    fn may_follow(&self, target: &Node) -> bool {
+        match &self.url.topology {
+            Topology::Cluster(_) => true,
+            Topology::Single(node) => node == target || (self.url.user.is_none() && self.url.password.is_none()),
+            Topology::Sentinel { .. } => false,
+        }
     }
 
     /// Lets the connection go: the next request makes another, with all that finding the server takes.
@@ -219,8 +258,9 @@ impl Redis {
     async fn primary_by(&self, sentinel: &Node, name: &str, until: Instant) -> Result<Node> {
         let mut ask = redis::cmd("SENTINEL");
         ask.arg("GET-MASTER-ADDR-BY-NAME").arg(name);
-        // Sentinels are mostly open where their servers are not.
-        let mut login = false;
+        // Sentinels are mostly open where their servers are not, or have the same login.
+        let own = self.security.sentinel_password.is_some();
+        let mut login = if own { Login::Sentinel } else { Login::Nobody };
         loop {
             let mut connection = self.dial_as(sentinel, login, until).await?;
             let said = timeout_at(until, ask.query_async::<Option<(String, u16)>>(&mut connection.wire)).await;
@@ -231,8 +271,10 @@ impl Redis {
                     name: name.to_owned(),
                     candidates: self.primaries(&mut connection, until).await,
                 }),
-                Ok(Err(error)) if error.code() == Some("NOAUTH") && !login => {
-                    login = true;
+                Ok(Err(error))
+                    if error.code() == Some("NOAUTH") && login == Login::Nobody && self.url.password.is_some() =>
+                {
+                    login = Login::Sentinel;
                     continue;
                 }
                 Ok(Err(error)) => Err(self.explain(Failure::of(&error, &self.address(sentinel)))),
@@ -252,21 +294,21 @@ impl Redis {
     }
 
     async fn dial(&self, node: &Node, until: Instant) -> Result<Connection> {
-        self.dial_as(node, true, until).await
+        self.dial_as(node, Login::Server, until).await
     }
 
     /// Connects and logs in. Without credentials and with database 0 that takes no request at all.
-    async fn dial_as(&self, node: &Node, login: bool, until: Instant) -> Result<Connection> {
+    async fn dial_as(&self, node: &Node, login: Login, until: Instant) -> Result<Connection> {
         let wire = self.wire(node, until).await?;
-        let login = self.login(login);
+        let info = self.login(login);
         let setup = MultiplexedConnection::new_with_config(
-            &login,
+            &info,
             wire,
             AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None),
         );
         let (wire, driver) = match timeout_at(until, setup).await {
             Ok(Ok(ready)) => ready,
-            Ok(Err(error)) => return Err(self.reject(&error, node)),
+            Ok(Err(error)) => return Err(self.reject(&error, node, login)),
             Err(_) => return Err(self.late(node)),
         };
         tokio::spawn(driver);
@@ -284,38 +326,70 @@ impl Redis {
         }
     }
 
-    /// A refused login is no I/O error, and says so.
-    fn reject(&self, error: &RedisError, node: &Node) -> Error {
-        let address = self.address(node);
-        if error.kind() == ErrorKind::AuthenticationFailed {
-            let said = Said::new("WRONGPASS", error.detail().unwrap_or_default(), &address);
-            return said.error(&self.needs);
+    /// Why there is no answer. In TLS 1.3 a server that misses a certificate of ours says so after the handshake, by
+    /// hanging up.
+    fn failed(&self, error: &RedisError, node: &Node) -> Failure {
+        match Failure::of(error, &self.address(node)) {
+            Failure::NoReply(Error::Unreachable { system, url, barrier: Barrier::Broke, reason })
+                if self.url.tls && self.security.identity.is_none() =>
+            {
+                let reason = format!(
+                    "{reason}; does it ask for a client certificate? then set `cert: FILE` and `key_file: FILE` beside `flags.url`"
+                );
+                Failure::NoReply(Error::Unreachable { system, url, barrier: Barrier::Broke, reason })
+            }
+            failure => failure,
         }
-        Failure::of(error, &address).error(&self.needs)
     }
 
-    fn login(&self, with_credentials: bool) -> RedisConnectionInfo {
-        let mut info = RedisConnectionInfo::default().set_skip_set_lib_name();
-        if !with_credentials {
-            return info;
+    /// A refused login is no I/O error, and says so.
+    fn reject(&self, error: &RedisError, node: &Node, login: Login) -> Error {
+        let address = self.address(node);
+        if error.kind() == ErrorKind::AuthenticationFailed {
+            let code = if login == Login::Sentinel { "SENTINELPASS" } else { "WRONGPASS" };
+            let said = Said::new(code, error.detail().unwrap_or_default(), &address);
+            return said.error(&self.needs);
         }
-        if let Some(user) = &self.url.user {
+        self.failed(error, node).error(&self.needs)
+    }
+
+    fn login(&self, login: Login) -> RedisConnectionInfo {
+        let of_url = (&self.url.user, &self.url.password);
+        let (user, password) = match login {
+            Login::Nobody => (&None, &None),
+            Login::Server => of_url,
+            Login::Sentinel if self.security.sentinel_password.is_some() => {
+                (&self.security.sentinel_user, &self.security.sentinel_password)
+            }
+            Login::Sentinel => of_url,
+        };
+        let mut info = RedisConnectionInfo::default().set_skip_set_lib_name();
+        if let Some(user) = user {
             info = info.set_username(user);
         }
-        if let Some(password) = &self.url.password {
+        if let Some(password) = password {
             info = info.set_password(password);
         }
-        info.set_db(self.url.db.into())
+        if login == Login::Server { info.set_db(self.url.db.into()) } else { info }
     }
 
     fn tls(&self) -> Result<&Arc<ClientConfig>> {
         if let Some(tls) = self.tls.get() {
             return Ok(tls);
         }
-        let config = tls_config(self.ca.as_deref()).map_err(|source| Error::Io {
-            action: "use the certificate authority of",
-            path: self.ca.clone().unwrap_or_default(),
-            source,
+        let failed = |action, path: Option<&PathBuf>, source| {
+            let path = path.cloned().unwrap_or_default();
+            Error::Io { action, path, source }
+        };
+        let roots = roots(self.security.ca.as_deref())
+            .map_err(|source| failed("use the certificate authority of", self.security.ca.as_ref(), source))?;
+        let identity = self.security.identity.as_ref();
+        let identity = identity.map(|(cert, key)| {
+            let cert = certificates(cert).map_err(|source| failed("use the certificate of", Some(cert), source))?;
+            Ok::<_, Error>((cert, private_key(key).map_err(|source| failed("use the key of", Some(key), source))?))
+        });
+        let config = tls_config(roots, identity.transpose()?).map_err(|source| {
+            failed("use the certificate and key of", self.security.identity.as_ref().map(|(cert, _)| cert), source)
         })?;
         Ok(self.tls.get_or_init(|| config))
     }
@@ -355,14 +429,14 @@ impl Redis {
         let until = Instant::now() + self.call;
         let node = self.connection(until).await?.node;
         let wire = self.wire(&node, until).await?;
-        let login = self.login(true);
+        let login = self.login(Login::Server);
         let subscribed = async {
             let mut channels = PubSub::new(&login, wire).await?;
             channels.subscribe(channel).await?;
             Ok(Notices::of(channels))
         };
         match timeout_at(until, subscribed).await {
-            Ok(done) => done.map_err(|error: RedisError| self.reject(&error, &node)),
+            Ok(done) => done.map_err(|error: RedisError| self.reject(&error, &node, Login::Server)),
             Err(_) => Err(self.late(&node)),
         }
     }

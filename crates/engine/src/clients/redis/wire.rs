@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -51,21 +51,12 @@ impl Wire {
 ///
 /// # Errors
 /// A file that cannot be read or holds no certificate.
-pub fn tls_config(ca: Option<&Path>) -> io::Result<Arc<ClientConfig>> {
+pub fn roots(ca: Option<&Path>) -> io::Result<RootCertStore> {
     let mut roots = RootCertStore::empty();
     match ca {
         Some(path) => {
-            let pem = std::fs::read(path)?;
-            for certificate in CertificateDer::pem_slice_iter(&pem) {
-                let added = certificate
-                    .map_err(|error| error.to_string())
-                    .and_then(|der| roots.add(der).map_err(|error| error.to_string()));
-                added.map_err(|error| {
-                    io::Error::new(io::ErrorKind::InvalidData, format!("a certificate in it is broken: {error}"))
-                })?;
-            }
-            if roots.is_empty() {
-                return Err(io::Error::new(io::ErrorKind::InvalidData, "it holds no certificate in PEM"));
+            for certificate in certificates(path)? {
+                roots.add(certificate).map_err(|error| broken(&error.to_string()))?;
             }
         }
         None => {
@@ -73,11 +64,58 @@ pub fn tls_config(ca: Option<&Path>) -> io::Result<Arc<ClientConfig>> {
             roots.add_parsable_certificates(found.certs);
         }
     }
+    Ok(roots)
+}
+
+/// The certificates of a file, at least one.
+///
+/// # Errors
+/// As [`roots`].
+pub fn certificates(path: &Path) -> io::Result<Vec<CertificateDer<'static>>> {
+    let pem = std::fs::read(path)?;
+    let found: Vec<_> =
+        CertificateDer::pem_slice_iter(&pem).collect::<Result<_, _>>().map_err(|error| broken(&error.to_string()))?;
+    if found.is_empty() {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "it holds no certificate in PEM"));
+    }
+    Ok(found)
+}
+
+fn broken(why: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("a certificate in it is broken: {why}"))
+}
+
+/// The private key of a file.
+///
+/// # Errors
+/// A file that cannot be read or holds none, such as one that is encrypted.
+pub fn private_key(path: &Path) -> io::Result<PrivateKeyDer<'static>> {
+    let pem = std::fs::read(path)?;
+    PrivateKeyDer::from_pem_slice(&pem).map_err(|_| {
+        io::Error::new(
+            io::ErrorKind::InvalidData,
+            "it holds no private key in PEM that can be read without a passphrase",
+        )
+    })
+}
+
+/// How TLS is spoken: who is trusted, and what is shown where a server asks for it.
+///
+/// # Errors
+/// A key that does not belong to the certificate.
+pub fn tls_config(
+    roots: RootCertStore,
+    identity: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
+) -> io::Result<Arc<ClientConfig>> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(io::Error::other)?;
-    Ok(Arc::new(builder.with_root_certificates(roots).with_no_client_auth()))
+        .map_err(io::Error::other)?
+        .with_root_certificates(roots);
+    Ok(Arc::new(match identity {
+        Some((certificates, key)) => builder.with_client_auth_cert(certificates, key).map_err(io::Error::other)?,
+        None => builder.with_no_client_auth(),
+    }))
 }
 
 impl AsyncRead for Wire {

@@ -72,7 +72,8 @@ mod tests {
     fn cells_are_attributes_and_one_is_the_id() {
         let found = pieces("\u{feff}level,id\n12,a\n9,\"b,c\"\n,d\n");
         assert_eq!(found[0].out, "a,true\n\"b,c\",false\nd,false\n");
-        assert_eq!(pieces("who,level\na,10\n")[0].out, "a,true\n");
+        assert_eq!(pieces("Player;level\na;10\n")[0].out, "a,true\n");
+        assert!(pieces("who,level\na,10\n")[0].fault.as_ref().unwrap().1.starts_with("has no id among who, level"));
     }
 
     #[test]
@@ -85,6 +86,6 @@ mod tests {
         let found = pieces(&text);
         assert_eq!(found.iter().map(|piece| piece.counts.off).sum::<u64>(), 5000);
         let (line, why) = found[1].fault.clone().unwrap();
-        assert_eq!((found[0].lines + line, why.as_str()), (5002, "has 1 cells, and the header 2"));
+        assert_eq!((found[0].lines + line, why.as_str()), (5002, "has 1 cell, and the header 2"));
     }
 }

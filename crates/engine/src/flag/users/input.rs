@@ -4,7 +4,8 @@ use std::fs::File;
 use std::io::{Cursor, Read};
 use std::path::Path;
 
-use crate::flag::users::people::ID_NAMES;
+use crate::flag::users::people::place_of_id;
+use crate::flag::users::table::delimiter;
 use crate::session::Session;
 use liveops_domain::error::{Error, Result};
 use liveops_domain::text::shell::word;
@@ -71,7 +72,7 @@ fn open(path: &Path, place: &Path, form: Option<Form>) -> Result<Input> {
     let ending = ending.unwrap_or_default().to_ascii_lowercase();
     let form = match (form, ending.as_str()) {
         (Some(form), _) => form,
-        (None, "csv") => Form::Csv,
+        (None, "csv" | "tsv") => Form::Csv,
         (None, "jsonl" | "ndjson") => Form::Jsonl,
         (None, _) => {
             let seen = first_line(&mut from).map_err(|source| failed("read", source))?;
@@ -122,8 +123,11 @@ fn looks_like(seen: &[u8]) -> Form {
     }
     let end = first.iter().position(|byte| *byte == b'\n');
     let header = String::from_utf8_lossy(&first[..end.unwrap_or(first.len())]);
-    let names_id = |cell: &str| ID_NAMES.contains(&cell.trim().trim_matches('"'));
-    if header.contains(',') && header.split(',').any(names_id) { Form::Csv } else { Form::Ids }
+    let header = header.trim_end();
+    let cells: Vec<&str> =
+        header.split(char::from(delimiter(header))).map(|cell| cell.trim().trim_matches('"')).collect();
+    let is_table = cells.len() > 1 && place_of_id(&cells).is_ok();
+    if is_table || header.to_lowercase().starts_with("sep=") { Form::Csv } else { Form::Ids }
 }
 
 #[cfg(test)]
@@ -140,6 +144,9 @@ mod tests {
             ("{\"id\":1}", Form::Jsonl),
             ("\u{feff}{\"id\":1}", Form::Jsonl),
             ("region,id\r\neu,a\n", Form::Csv),
+            ("region;User ID\r\neu;a\n", Form::Csv),
+            ("player_id\tlevel\n", Form::Csv),
+            ("sep=;\nid;level\n", Form::Csv),
             ("\u{feff}\"userId\",level\n", Form::Csv),
         ] {
             assert_eq!(looks_like(text.as_bytes()), form, "{text}");

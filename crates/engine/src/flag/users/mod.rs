@@ -130,14 +130,36 @@ mod tests {
             [("a,b".to_owned(), json!({"region": "eu", "level": "30"})), ("c".to_owned(), none)]
         );
         assert!(told(Form::Ids, "").unwrap().is_empty());
+        let spreadsheets = [
+            "\u{feff}region;userId;score\r\neu;user_123;1,5\r\n",
+            "sep=;\nregion;User ID;score\neu;user_123;1,5\n",
+            "region\tUSER_ID\tscore\neu\tuser_123\t1.5\n",
+            "\"region\",\"user id\",\"score\"\n\"eu\",=\"user_123\",\"1.5\"\n",
+            "score|region|playerId\n1.5|eu|user_123\n",
+        ];
+        for text in spreadsheets {
+            let users = told(Form::Csv, text).unwrap();
+            assert_eq!(users.len(), 1, "{text}");
+            assert_eq!(
+                (users[0].0.as_str(), &users[0].1["region"], &users[0].1["score"]),
+                ("user_123", &json!("eu"), &json!("1.5")),
+                "{text}"
+            );
+        }
     }
 
     #[test]
     fn a_line_that_is_no_user_is_named() {
         for (form, text, line, said) in [
             (Form::Jsonl, "{\"id\":1}\n\n{\"region\":1}\n", 3, "has no id"),
-            (Form::Csv, "id,level\na,1\nb\n", 3, "has 1 cells"),
-            (Form::Csv, "id,level\n\"a\nb\",1\nb\n", 4, "has 1 cells"),
+            (Form::Csv, "id,level\na,1\nb\n", 3, "has 1 cell,"),
+            (Form::Csv, "id,level\n\"a\nb\",1\nb\n", 4, "has 1 cell,"),
+            (Form::Csv, "sep=;\nid;level\na;1\nb\n", 4, "has 1 cell,"),
+            (Form::Csv, "a,b\nx,user_123\n", 1, "has no id among a, b"),
+            (Form::Csv, "user_1\nuser_2\n", 1, "has no id among user_1"),
+            (Form::Csv, "id,user_id\n1,u1\n", 1, "has two ids"),
+            (Form::Csv, "id,level\n1.23457E+12,1\n", 2, "has the id 1.23457E+12"),
+            (Form::Csv, "\u{ff}\u{0}i\u{0}d\u{0}\n", 1, "is UTF-16"),
         ] {
             let (at, why) = told(form, text).unwrap_err();
             assert!(at == line && why.starts_with(said), "{at} {why}");

@@ -14,6 +14,7 @@ fn change(before: Option<&str>, after: Option<&str>) -> Write {
     let bytes = |text: Option<&str>| text.map(|text| text.as_bytes().to_vec());
     Write {
         epoch: None,
+        kill_switch: false,
         name: "a".parse().expect("a name"),
         expected: bytes(before),
         revision: Revision {
@@ -36,7 +37,7 @@ async fn write(store: &FileFlags, before: Option<&str>, after: Option<&str>) -> 
     written.expect("written")
 }
 
-const APPLIED: WriteOutcome = WriteOutcome::Applied { notified: false, replicas: None };
+const APPLIED: WriteOutcome = WriteOutcome::Applied { notified: false, unrecorded: None };
 
 #[tokio::test]
 async fn a_write_replaces_what_is_expected_and_nothing_else() {
@@ -119,6 +120,7 @@ async fn what_is_no_object_of_flags_is_never_overwritten() {
 #[cfg(unix)]
 #[tokio::test]
 async fn permissions_and_links_stay() {
+    use std::fs::Permissions;
     use std::os::unix::fs::PermissionsExt;
     let (dir, store) = store();
     let real = dir.path().join("real.json");
@@ -130,4 +132,65 @@ async fn permissions_and_links_stay() {
     let mode = fs::metadata(&real).expect("there").permissions().mode();
     assert_eq!(mode & 0o777, 0o640);
     assert_eq!(fs::read_to_string(&real).expect("read"), "{\"a\":{}}\n");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn owner_attributes_and_hard_links_stay() {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+    let (dir, store) = store();
+    fs::write(&store.path, "{}").expect("write");
+    let other = dir.path().join("other.json");
+    fs::hard_link(&store.path, &other).expect("link");
+    write(&store, None, Some("{\"enabled\":true}")).await;
+    assert_eq!(fs::read(&other).expect("read"), fs::read(&store.path).expect("read"), "both names lead to it");
+    write(&store, Some("{\"enabled\":true}"), Some("{}")).await;
+    assert_eq!(fs::read_to_string(&other).expect("read"), "{\"a\":{}}\n");
+    assert!(!dir.path().join("flags.next").exists());
+    fs::remove_file(&other).expect("remove");
+    // Only root may give a file away; who is not root finds its own there.
+    let given = std::os::unix::fs::chown(&store.path, Some(65534), Some(65534)).is_ok();
+    fs::set_permissions(&store.path, fs::Permissions::from_mode(0o640)).expect("chmod");
+    #[cfg(target_os = "linux")]
+    let has_attribute = {
+        use rustix::fs::{XattrFlags, setxattr};
+        setxattr(&store.path, "user.team", b"game", XattrFlags::empty()).is_ok()
+    };
+    let before = fs::metadata(&store.path).expect("there");
+    write(&store, Some("{}"), Some("{\"enabled\":false}")).await;
+    let after = fs::metadata(&store.path).expect("there");
+    assert_ne!(before.ino(), after.ino(), "it was replaced as a whole");
+    assert_eq!((before.uid(), before.gid(), before.mode()), (after.uid(), after.gid(), after.mode()));
+    assert!(!given || after.uid() == 65534);
+    #[cfg(target_os = "linux")]
+    if has_attribute {
+        let mut value = [0_u8; 16];
+        let length = rustix::fs::getxattr(&store.path, "user.team", value.as_mut_slice()).expect("kept");
+        assert_eq!(&value[..length], b"game");
+    }
+}
+
+#[tokio::test]
+async fn a_write_in_place_that_was_cut_off_is_completed() {
+    let (dir, store) = store();
+    fs::write(&store.path, "{\"a\":{\"enab").expect("write");
+    fs::write(dir.path().join("flags.next"), "{\"a\":{\"enabled\":true}}\n").expect("write");
+    write(&store, Some("{\"enabled\":true}"), Some("{}")).await;
+    assert_eq!(fs::read_to_string(&store.path).expect("read"), "{\"a\":{}}\n");
+    assert!(!dir.path().join("flags.next").exists());
+}
+
+#[tokio::test]
+async fn a_kill_switch_waits_for_no_lock_and_no_history() {
+    let (dir, store) = store();
+    fs::write(&store.path, "{\"a\":{\"enabled\":true},\"a\":{\"enabled\":true}}").expect("write");
+    fs::create_dir(dir.path().join("flags.history.jsonl")).expect("something in the way");
+    let _held = store.lock(PATIENCE).await.expect("lock");
+    let mut kill = change(Some("{\"enabled\":true}"), Some("{\"enabled\":false}"));
+    kill.kill_switch = true;
+    let began = Instant::now();
+    let done = store.write(&kill, &Confirmed::for_test()).await.expect("killed");
+    assert!(matches!(&done, WriteOutcome::Applied { unrecorded: Some(_), .. }), "{done:?}");
+    assert!(began.elapsed() < PATIENCE / 2);
+    assert_eq!(store.get(&kill.name).await.expect("read"), kill.revision.after);
 }

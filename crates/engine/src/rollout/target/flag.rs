@@ -127,7 +127,9 @@ impl<'a> FlagTarget<'a> {
             Some(reason) => format!("{reason}; ramp, {because}"),
             None => format!("ramp, {because}"),
         });
-        let write = Write { name: self.name.clone(), expected: both.0, revision, epoch };
+        // A step needs the ramp's lock; what takes the flag away from users needs nothing.
+        let kill_switch = epoch.is_none();
+        let write = Write { name: self.name.clone(), expected: both.0, revision, epoch, kill_switch };
         match self.site.store.write(&write, confirmed).await? {
             WriteOutcome::Conflict { .. } => Ok(None),
             written => {
