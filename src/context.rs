@@ -62,6 +62,13 @@ impl Context {
         Self { session: self.session.in_region(region), output: Rc::clone(&self.output), grammar: self.grammar }
     }
 
+    /// As [`Session::in_environment`].
+    pub(crate) fn in_environment(&self, name: &str) -> Self {
+        let session = self.session.in_environment(name);
+        let output = Rc::new(self.output.again().repeating(session.repeat().clone()));
+        Self { session, output, grammar: self.grammar }
+    }
+
     /// As [`Session::typed`].
     pub(crate) fn typed(&self, command_line: &str) -> Self {
         Self { session: self.session.typed(command_line), output: Rc::clone(&self.output), grammar: self.grammar }

@@ -19,6 +19,7 @@ mod person;
 mod watch;
 
 use std::ffi::OsString;
+use std::io::Write;
 use std::process::ExitCode;
 use std::rc::Rc;
 
@@ -58,17 +59,14 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
                 output.error(&usage(&error));
                 return ExitCode::from(2);
             }
-            // clap's own words, on the stream that fits; a closed pipe is nobody's fault.
-            let _ = error.print();
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+            return ExitCode::from(print(&error));
         }
     };
     let parsed = Cli::from_arg_matches(&matches);
     let Cli { mut global, command } = match parsed {
         Ok(cli) => cli,
         Err(error) => {
-            let _ = error.print();
-            return ExitCode::from(2);
+            return ExitCode::from(print(&error));
         }
     };
     command.settle(&mut global);
@@ -90,6 +88,14 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             }
             ExitCode::from(error.exit_code())
         }
+    }
+}
+
+/// clap's own words, on the stream that fits; a closed pipe is nobody's fault, a full disk is told.
+fn print(error: &clap::Error) -> u8 {
+    match error.print().and_then(|()| std::io::stdout().flush()) {
+        Err(failed) if failed.kind() != std::io::ErrorKind::BrokenPipe => 3,
+        _ => u8::try_from(error.exit_code()).unwrap_or(2),
     }
 }
 

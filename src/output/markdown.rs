@@ -1,6 +1,7 @@
 //! Markdown as blocks: headings, wrapped paragraphs, lists, tables, and code that can be pasted.
 
-use pulldown_cmark::{Alignment, CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
+use liveops_domain::text::markdown::{html_text, options, unmarked};
+use pulldown_cmark::{Alignment, CodeBlockKind, Event, Parser, Tag, TagEnd};
 use unicode_width::UnicodeWidthStr;
 
 use crate::output::block::{Block, Span, Table, Tone, plain, span};
@@ -22,8 +23,10 @@ pub(crate) fn blocks(text: &str, view: &View) -> Vec<Block> {
         link: None,
         code: None,
         table: None,
+        html: String::new(),
+        front: false,
     };
-    for event in Parser::new_ext(text, Options::ENABLE_TABLES) {
+    for event in Parser::new_ext(unmarked(text), options()) {
         page.take(event);
     }
     while page.blocks.last() == Some(&Block::Blank) {
@@ -46,6 +49,10 @@ struct Page<'a> {
     link: Option<(String, String)>,
     code: Option<(String, String)>,
     table: Option<Table>,
+    /// A block of raw HTML under way.
+    html: String,
+    /// In the front matter, which is for the site.
+    front: bool,
 }
 
 impl Page<'_> {
@@ -53,7 +60,17 @@ impl Page<'_> {
         match event {
             Event::Start(tag) => self.start(tag),
             Event::End(tag) => self.end(tag),
+            Event::Text(_) if self.front => {}
             Event::Text(text) => self.text(&text),
+            Event::Html(html) => self.html.push_str(&html),
+            Event::InlineHtml(html) => {
+                let text = html_text(&html);
+                if text.ends_with('\n') && self.table.is_none() {
+                    self.flush();
+                } else {
+                    self.text(text.trim_end_matches('\n'));
+                }
+            }
             Event::Code(text) => {
                 let tone = if text.starts_with("liveops ") { Tone::Command } else { Tone::Strong };
                 self.spans.push(span(text.into_string(), tone));
@@ -66,7 +83,6 @@ impl Page<'_> {
             Event::TaskListMarker(done) => {
                 self.spans.push(plain(if done { "[x] " } else { "[ ] " }));
             }
-            // Comments of the document are for its writers.
             _ => {}
         }
     }
@@ -85,6 +101,7 @@ impl Page<'_> {
 
     fn start(&mut self, tag: Tag<'_>) {
         match tag {
+            Tag::MetadataBlock(_) => self.front = true,
             Tag::Heading { .. } | Tag::Strong => self.tone.push(Tone::Strong),
             Tag::Emphasis => self.tone.push(Tone::Plain),
             Tag::BlockQuote(_) => self.quotes += 1,
@@ -132,6 +149,8 @@ impl Page<'_> {
 
     fn end(&mut self, tag: TagEnd) {
         match tag {
+            TagEnd::MetadataBlock(_) => self.front = false,
+            TagEnd::HtmlBlock => self.end_html(),
             TagEnd::Heading(_) => {
                 self.tone.pop();
                 if !self.blocks.is_empty() && self.blocks.last() != Some(&Block::Blank) {
@@ -169,10 +188,43 @@ impl Page<'_> {
             TagEnd::CodeBlock => self.end_code(),
             TagEnd::TableCell => self.end_cell(),
             TagEnd::Table => {
-                self.blocks.extend(self.table.take().map(Block::Table));
+                if let Some(table) = self.table.take() {
+                    self.end_table(table);
+                }
                 self.blank();
             }
             _ => {}
+        }
+    }
+
+    /// A block of HTML: its text, a line for each of its own.
+    fn end_html(&mut self) {
+        self.flush();
+        let html = std::mem::take(&mut self.html);
+        for line in html_text(&html).lines().filter(|line| !line.trim().is_empty()) {
+            self.spans.push(plain(line.trim()));
+            self.flush();
+        }
+        self.blank();
+    }
+
+    /// A table that is wider than the page is told row by row: a narrow column would break names.
+    fn end_table(&mut self, table: Table) {
+        let widest = |column: usize| {
+            let cells = table.rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.text.width());
+            cells.chain(table.columns.get(column).map(|name| name.width())).max().unwrap_or(0) + 2
+        };
+        if (0..table.columns.len()).map(widest).sum::<usize>() <= self.width() {
+            self.blocks.push(Block::Table(table));
+            return;
+        }
+        for row in table.rows {
+            for (name, cell) in table.columns.iter().zip(row).filter(|(_, cell)| !cell.text.trim().is_empty()) {
+                let lead = if name.trim().is_empty() { String::new() } else { format!("{name}: ") };
+                self.spans = vec![span(lead, Tone::Dim), cell];
+                self.flush();
+            }
+            self.blank();
         }
     }
 
@@ -234,7 +286,9 @@ impl Page<'_> {
         for (index, mut line) in wrap(spans, self.width().saturating_sub(first.width())).into_iter().enumerate() {
             let lead = if index == 0 { &first } else { &other };
             line.insert(0, plain(lead.clone()));
-            self.blocks.push(Block::Line(line));
+            let cells: usize = line.iter().map(|span| span.text.width()).sum();
+            // What cannot be broken, such as a URL, is to be pasted: the terminal wraps it, and nothing is cut.
+            self.blocks.push(if cells > self.width() { Block::Whole(line) } else { Block::Line(line) });
         }
     }
 }

@@ -102,7 +102,6 @@ impl Output {
     }
 
     /// The same door once more, for a second context of the same run.
-    #[cfg(feature = "demo")]
     pub(crate) fn again(&self) -> Self {
         Self { hints: self.hints.clone(), repeat: Repeat::default(), closed: Cell::new(self.closed.get()), ..*self }
     }

@@ -101,6 +101,31 @@ fn on_a_terminal_the_severity_is_asked_for() {
 }
 
 #[test]
+fn on_a_terminal_the_title_is_asked_for() {
+    let env = fixed();
+    let mut pty = env.pty(["incident", "open", "--sev", "p2"]);
+    pty.expect("what is wrong, in a few words?");
+    pty.send("queue stuck\n").expect("opened P2 queue stuck");
+    assert_eq!(pty.wait().0, 0);
+}
+
+#[test]
+fn an_incident_keeps_its_environment_whatever_the_default_is() {
+    let env = fixed();
+    env.write("liveops.yaml", "version: 1\ndefault_env: prod\nenvironments: { prod: {}, staging: {} }\n");
+    env.run([&["-e", "staging"][..], &OPEN[..]].concat()).expect_code(0);
+    let acked = env.run(["incident", "ack", ID, "-o", "json"]).expect_code(0).json();
+    assert_eq!(acked["environment"], "staging");
+    for next in acked["recommendations"].as_array().unwrap() {
+        assert!(next["command"].as_str().unwrap().ends_with("-e staging"), "{next}");
+    }
+    let other = env.run(["-e", "prod", "incident", "note", "x", "-i", ID]).expect_code(2);
+    assert!(other.stderr.contains("is an incident of `staging`, not of `prod`"), "{}", other.stderr);
+    let none = env.run(["incident", "resolve"]).expect_code(2);
+    assert!(none.stderr.contains(&format!("{ID} is open in `staging`")), "{}", none.stderr);
+}
+
+#[test]
 fn what_is_not_possible_is_refused_with_what_is() {
     let env = fixed();
     env.run(OPEN).expect_code(0);

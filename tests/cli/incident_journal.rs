@@ -4,7 +4,7 @@ use std::fs;
 use std::process::{Command, Stdio};
 use std::thread;
 
-use crate::incident::{ID, OPEN, fixed, journal, show};
+use crate::incident::{ID, OPEN, at, fixed, journal, show};
 use crate::support::TestEnv;
 
 #[test]
@@ -104,11 +104,77 @@ fn a_full_disk_is_said_and_leaves_the_journal_whole() {
     let before = fs::read(&path).unwrap();
     let blocks = before.len() as u64 / 512 + 1;
     let (code, stderr) = limited(&env, blocks, &["incident", "note", &"x".repeat(300)]);
-    assert_eq!(code, 3, "{stderr}");
-    assert!(stderr.contains("cannot append to"), "{stderr}");
+    assert_eq!(code, 5, "{stderr}");
+    assert!(stderr.contains("NOT IN THE JOURNAL (cannot append to"), "{stderr}");
+    assert!(stderr.contains("liveops incident note xxx"), "what to type when there is room: {stderr}");
     assert_eq!(fs::read(&path).unwrap(), before, "no half of a line is left");
     env.run(["incident", "note", "space again"]).expect_code(0);
     assert_eq!(show(&env, ID)["faults"], serde_json::json!([]));
+}
+
+#[test]
+fn what_is_no_event_at_the_end_holds_no_step_up() {
+    for tail in ["\n", "\r\n", ">>>>>>> feature\n", "\n\n=======\n"] {
+        let env = fixed();
+        env.run(OPEN).expect_code(0);
+        let path = journal(&env, ID);
+        fs::write(&path, fs::read_to_string(&path).unwrap() + tail).unwrap();
+        assert_ne!(show(&env, ID)["faults"], serde_json::json!([]), "{tail:?} is reported");
+        env.run(["incident", "ack"]).expect_code(0);
+        assert_eq!(show(&env, ID)["faults"], serde_json::json!([]), "{tail:?} is set aside");
+    }
+}
+
+#[test]
+fn a_clock_that_is_behind_changes_no_outcome() {
+    let env = fixed();
+    for (time, args) in [
+        ("2026-01-15T10:30:00Z", &OPEN[..]),
+        ("2026-01-15T10:40:00Z", &["incident", "severity", "p4"][..]),
+        ("2026-01-15T10:35:00Z", &["incident", "severity", "p2"][..]),
+        ("2026-01-15T10:36:00Z", &["incident", "mitigate", "x"][..]),
+        ("2026-01-15T10:20:00Z", &["incident", "reopen", "not yet"][..]),
+    ] {
+        at(&env, time, args).expect_code(0);
+    }
+    let incident = show(&env, ID)["incident"].clone();
+    assert_eq!((&incident["severity"], &incident["phase"]), (&"p2".into(), &"acknowledged".into()), "{incident:#}");
+}
+
+#[test]
+fn a_journal_that_cannot_be_read_is_named_everywhere_and_hinders_no_other() {
+    for text in ["", "nonsense\n", "\0\0\0\0"] {
+        let env = fixed();
+        env.run(OPEN).expect_code(0);
+        fs::write(journal(&env, ID), text).unwrap();
+        let status = env.run(["status", "-o", "json"]).expect_code(3).json();
+        assert_eq!(status["verdict"], "unknown", "{text:?}");
+        for args in [&["status"][..], &["incident", "list"][..], &["incident", "ack"][..], &["doctor"][..]] {
+            let run = env.run(args);
+            assert!((run.stdout.clone() + &run.stderr).contains(ID), "{text:?} {args:?}: {}{}", run.stdout, run.stderr);
+        }
+        env.run(["incident", "open", "--sev", "p2", "--title", "another"]).expect_code(0);
+        env.run(["incident", "ack"]).expect_code(0);
+    }
+}
+
+#[test]
+fn of_several_who_acknowledge_at_once_one_has_it() {
+    let env = fixed();
+    env.run(OPEN).expect_code(0);
+    let codes: Vec<i32> = thread::scope(|scope| {
+        let people: Vec<_> = (0..4)
+            .map(|n| {
+                let env = &env;
+                scope.spawn(move || {
+                    env.command(["incident", "ack", ID]).env("LIVEOPS_ACTOR", format!("u{n}")).run().code
+                })
+            })
+            .collect();
+        people.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    assert_eq!(codes.iter().filter(|code| **code == 0).count(), 1, "{codes:?}");
+    assert_eq!(codes.iter().filter(|code| **code == 4).count(), 3, "{codes:?}");
 }
 
 #[test]

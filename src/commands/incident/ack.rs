@@ -20,7 +20,7 @@ use liveops_engine::incident::record::IncidentStep;
   liveops incident ack matchmaking")]
 pub(super) struct AckArgs {
     #[command(flatten)]
-    incident: IncidentOrId,
+    pub(super) incident: IncidentOrId,
 
     /// What you know so far
     #[arg(short, long, value_name = "TEXT")]

@@ -32,7 +32,7 @@ pub(super) struct AmendArgs {
     to: String,
 
     #[command(flatten)]
-    incident: WhichIncident,
+    pub(super) incident: WhichIncident,
 
     /// Why
     #[arg(long, value_name = "TEXT")]

@@ -23,6 +23,16 @@ pub(super) fn show(cx: &Context, change: &IncidentChange) -> Result<Exit> {
         ..Meta::steps(steps(change)).dense()
     };
     cx.show(change, meta)?;
+    if let Some((why, command)) = &change.unkept {
+        let told = change.deliveries.results.iter().filter(|one| one.state == DeliveryState::Accepted);
+        let told: Vec<&str> = told.map(|one| one.channel.as_str()).collect();
+        let done = if told.is_empty() { "NOBODY was told".to_owned() } else { format!("told {}", told.join(", ")) };
+        return Err(Error::HalfDone {
+            done,
+            left: format!("NOT IN THE JOURNAL ({why}); when it can be written again"),
+            command: command.clone(),
+        });
+    }
     let deliveries = &change.deliveries;
     let why = |is_meant: &dyn Fn(&DeliveryResult) -> bool| -> String {
         let results = deliveries.results.iter().filter(|result| is_meant(result));

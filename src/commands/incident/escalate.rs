@@ -16,7 +16,7 @@ use liveops_engine::incident::record::IncidentStep;
   liveops incident escalate --because \"30 minutes, and no idea\"")]
 pub(super) struct EscalateArgs {
     #[command(flatten)]
-    incident: WhichIncident,
+    pub(super) incident: WhichIncident,
 
     /// Who is meant, for those who read it
     #[arg(long, value_name = "WHO")]

@@ -26,7 +26,7 @@ pub(super) struct HandoffArgs {
     to: String,
 
     #[command(flatten)]
-    incident: WhichIncident,
+    pub(super) incident: WhichIncident,
 
     /// What they have to know
     #[arg(long, value_name = "TEXT")]

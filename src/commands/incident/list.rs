@@ -8,6 +8,7 @@ use crate::commands::incident::view::head;
 use crate::context::Context;
 use crate::output::block::{Block, Table, Tone, plain, span};
 use crate::output::report::{Meta, Report};
+use crate::output::tone::mark;
 use crate::output::view::View;
 use liveops_domain::error::{Exit, Result};
 use liveops_domain::incident::deadline::{DeadlineState, next};
@@ -21,7 +22,7 @@ use liveops_engine::incident::summary::IncidentSummary;
 /// List incidents
 ///
 /// Those that are open in this environment, the worst first; with `--all` also those that are over, and those of other
-/// environments.
+/// environments. Exit code 3 when the journal of one cannot be read.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   liveops incident list
@@ -40,11 +41,14 @@ struct IncidentList {
     incidents: Vec<IncidentSummary>,
     /// Those that are left out.
     others: usize,
+    /// Those that cannot be read: any of them may be open.
+    unreadable: Vec<String>,
 }
 
 pub(super) fn run(args: &ListArgs, cx: &Context) -> Result<Exit> {
     let environment = cx.environment()?;
     let index = index(cx)?;
+    let unreadable: Vec<String> = index.broken.iter().map(|(id, _)| id.clone()).collect();
     let (total, warnings) = (index.stored.len(), index.warnings());
     let mut incidents: Vec<IncidentSummary> = index
         .incidents()
@@ -60,7 +64,7 @@ pub(super) fn run(args: &ListArgs, cx: &Context) -> Result<Exit> {
             .cmp(&over(b))
             .then_with(|| if over(a) { b.id.cmp(&a.id) } else { (a.severity, &a.id).cmp(&(b.severity, &b.id)) })
     });
-    let report = IncidentList { others: total - incidents.len(), incidents };
+    let report = IncidentList { others: total - incidents.len(), incidents, unreadable };
     let open = report.incidents.iter().filter(|shown| shown.incident.phase.is_open());
     let meta = Meta {
         outcome: if warnings.is_empty() { Outcome::Success } else { Outcome::Partial },
@@ -69,7 +73,7 @@ pub(super) fn run(args: &ListArgs, cx: &Context) -> Result<Exit> {
         ..Meta::steps(vec![report.next()])
     };
     cx.show(&report, meta)?;
-    Ok(Exit::Good)
+    Ok(if report.unreadable.is_empty() { Exit::Good } else { Exit::Unknown })
 }
 
 impl IncidentList {
@@ -87,7 +91,7 @@ impl IncidentList {
 impl Serialize for IncidentList {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let incidents: Vec<_> = self.incidents.iter().map(IncidentSummary::json).collect();
-        json!({ "incidents": incidents, "others": self.others }).serialize(serializer)
+        json!({ "incidents": incidents, "others": self.others, "unreadable": self.unreadable }).serialize(serializer)
     }
 }
 
@@ -96,7 +100,13 @@ impl Report for IncidentList {
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         let mut blocks: Vec<Block> = self.incidents.iter().flat_map(|shown| head(shown, view)).collect();
-        if self.incidents.is_empty() {
+        for id in &self.unreadable {
+            blocks.push(Block::Line(vec![
+                mark(Tone::Unknown, view),
+                span(format!(" {id} cannot be read, and may be open"), Tone::Unknown),
+            ]));
+        }
+        if self.incidents.is_empty() && self.unreadable.is_empty() {
             blocks.push(Block::text("no incident is open"));
         }
         if self.others > 0 {

@@ -23,7 +23,7 @@ pub(super) struct MitigateArgs {
     text: Option<String>,
 
     #[command(flatten)]
-    incident: WhichIncident,
+    pub(super) incident: WhichIncident,
 
     /// When it happened, if not now: `10m ago`, `03:05`, RFC 3339
     #[arg(long, value_name = "TIME")]

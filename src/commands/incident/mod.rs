@@ -26,7 +26,7 @@ use clap::{Args, Subcommand};
 
 use crate::context::Context;
 use liveops_domain::error::{Exit, Result};
-use liveops_engine::incident::resolve::id_of;
+use liveops_engine::incident::resolve::{environment_of, id_of};
 use liveops_engine::incident::sync::refresh;
 
 /// Open an incident, say what happens, and end it
@@ -70,6 +70,29 @@ enum Verb {
     Sync(sync::SyncArgs),
 }
 
+impl Verb {
+    /// The incident that is named.
+    fn named(&self) -> Option<&str> {
+        let which = match self {
+            Self::Ack(args) => return args.incident.named(),
+            Self::Show(args) => return args.incident.named(),
+            Self::Timeline(args) => return args.incident.named(),
+            Self::Watch(args) => return args.incident.named(),
+            Self::Role(args) => &args.incident,
+            Self::Reopen(args) => &args.incident,
+            Self::Note(args) => &args.incident,
+            Self::Severity(args) => &args.incident,
+            Self::Escalate(args) => &args.incident,
+            Self::Mitigate(args) => &args.incident,
+            Self::Resolve(args) => &args.incident,
+            Self::Amend(args) => &args.incident,
+            Self::Handoff(args) => &args.incident,
+            _ => return None,
+        };
+        which.incident.as_deref()
+    }
+}
+
 /// Which incident, by `-i`.
 #[derive(Debug, Clone, Args)]
 struct WhichIncident {
@@ -97,6 +120,10 @@ struct IncidentOrId {
 }
 
 impl IncidentOrId {
+    fn named(&self) -> Option<&str> {
+        self.id.as_deref().or(self.which.incident.as_deref())
+    }
+
     fn id(&self, cx: &Context, verb: &str) -> Result<String> {
         let named = self.id.clone().or_else(|| self.which.incident.clone());
         WhichIncident { incident: named }.id(cx, verb)
@@ -107,6 +134,11 @@ pub(crate) async fn run(args: IncidentArgs, cx: &Context) -> Result<Exit> {
     if !matches!(args.verb, Verb::Open(_) | Verb::Receive(_) | Verb::Sync(_)) {
         refresh(cx).await?;
     }
+    let elsewhere = match args.verb.named() {
+        Some(named) => environment_of(cx, named)?.map(|name| cx.in_environment(&name)),
+        None => None,
+    };
+    let cx = elsewhere.as_ref().unwrap_or(cx);
     match args.verb {
         Verb::Open(args) => open::run(args, cx).await,
         Verb::Ack(args) => ack::run(args, cx).await,

@@ -20,7 +20,7 @@ pub(super) struct NoteArgs {
     text: String,
 
     #[command(flatten)]
-    incident: WhichIncident,
+    pub(super) incident: WhichIncident,
 }
 
 pub(super) async fn run(args: NoteArgs, cx: &Context) -> Result<Exit> {

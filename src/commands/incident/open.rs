@@ -16,7 +16,7 @@ use liveops_engine::opening;
 
 /// Open an incident
 ///
-/// Only the severity is needed; on a terminal it is asked for. The journal is written first. Then the evidence is kept
+/// Only the severity is needed; on a terminal it and the title are asked for. The journal is written first. Then the evidence is kept
 /// (status, KPIs of the last hour, alerts, changes) and the people are told, both at once and within a bound: what is
 /// dead is noted as unknown, what cannot be delivered stays in the outbox and is tried again by the next command.
 ///
@@ -55,7 +55,7 @@ pub(super) struct OpenArgs {
 pub(super) async fn run(args: OpenArgs, cx: &Context) -> Result<Exit> {
     let started_at = occurred(cx, args.started_at.as_deref())?;
     let mut warnings = Vec::new();
-    let alert = if args.from_alert { worst(cx, &mut warnings).await? } else { None };
+    let alert = if args.from_alert { worst(cx, args.title.is_some(), &mut warnings).await? } else { None };
     let table = &cx.config()?.settings.incidents.severities;
     let severity = severity(&args, alert.as_ref(), table)?;
     let label = |name: &str| {
@@ -64,12 +64,14 @@ pub(super) async fn run(args: OpenArgs, cx: &Context) -> Result<Exit> {
     };
     let service = args.service.or_else(|| label("service")).or_else(|| label("job"));
     let name = args.alert.or_else(|| Some(alert.as_ref()?.name.clone()));
-    let title = args.title.unwrap_or_else(|| match (&name, &service) {
-        (Some(alert), Some(service)) => format!("{alert} on {service}"),
-        (Some(alert), None) => alert.clone(),
-        (None, Some(service)) => format!("{service} in trouble"),
-        (None, None) => "incident".into(),
-    });
+    let title = match (args.title, &name, &service) {
+        (Some(title), _, _) => title,
+        (None, Some(alert), Some(service)) => format!("{alert} on {service}"),
+        (None, Some(alert), None) => alert.clone(),
+        (None, None, _) if prompt::can_prompt() => prompt::text("what is wrong, in a few words?", Some("incident"))?,
+        (None, None, Some(service)) => format!("{service} in trouble"),
+        (None, None, None) => "incident".into(),
+    };
     let opened = Opened {
         severity,
         title,
@@ -109,15 +111,23 @@ fn severity(args: &OpenArgs, alert: Option<&Alert>, table: &Severities) -> Resul
 }
 
 /// The worst alert that fires, the first of those that are equally bad.
-async fn worst(cx: &Context, warnings: &mut Vec<String>) -> Result<Option<Alert>> {
+async fn worst(cx: &Context, titled: bool, warnings: &mut Vec<String>) -> Result<Option<Alert>> {
     let asked = async { backends(cx, Effort::Quick)?.ask(cx.clock.now()).await };
     match asked.await {
         Ok(gathered) => {
-            warnings.extend(gathered.warnings());
+            let unsure = gathered.warnings();
+            let gathered_whole = unsure.is_empty();
+            warnings.extend(unsure);
             let firing = gathered.alerts.into_iter().filter(|one| one.state == AlertState::Firing);
             let worst = firing.min_by_key(|one| (rank(one.severity.as_deref()), one.since));
+            if worst.is_none() && !titled && gathered_whole {
+                return Err(Error::usage(
+                    "no alert fires now, so there is none to open an incident from",
+                    format!("say what is wrong: `{}`", cx.command("incident open --sev p2 --title \"what is wrong\"")),
+                ));
+            }
             if worst.is_none() {
-                warnings.push("no alert fires now; the incident is opened without one".into());
+                warnings.push("no alert is known to fire; the incident is opened without one".into());
             }
             Ok(worst)
         }

@@ -24,7 +24,7 @@ pub(super) struct ReopenArgs {
     text: Option<String>,
 
     #[command(flatten)]
-    incident: WhichIncident,
+    pub(super) incident: WhichIncident,
 }
 
 pub(super) async fn run(args: ReopenArgs, cx: &Context) -> Result<Exit> {

@@ -25,7 +25,7 @@ pub(super) struct RoleArgs {
     person: Option<String>,
 
     #[command(flatten)]
-    incident: WhichIncident,
+    pub(super) incident: WhichIncident,
 }
 
 pub(super) async fn run(args: RoleArgs, cx: &Context) -> Result<Exit> {

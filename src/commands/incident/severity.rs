@@ -24,7 +24,7 @@ pub(super) struct SeverityArgs {
     severity: Severity,
 
     #[command(flatten)]
-    incident: WhichIncident,
+    pub(super) incident: WhichIncident,
 
     /// Why
     #[arg(long, value_name = "TEXT")]

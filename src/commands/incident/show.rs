@@ -31,7 +31,7 @@ use liveops_engine::session::store;
   liveops incident show 2026-11-22-p1-matchmaking-down -o json")]
 pub(super) struct ShowArgs {
     #[command(flatten)]
-    incident: IncidentOrId,
+    pub(super) incident: IncidentOrId,
 }
 
 pub(super) struct IncidentReport {

@@ -28,7 +28,7 @@ use liveops_engine::session::store;
   liveops incident timeline -o json | jq -r '.data.events[] | [.at, .by, .text] | @tsv'")]
 pub(super) struct TimelineArgs {
     #[command(flatten)]
-    incident: IncidentOrId,
+    pub(super) incident: IncidentOrId,
 
     /// Also how each message went
     #[arg(long)]

@@ -24,7 +24,7 @@ use liveops_engine::incident::summary::IncidentSummary;
   liveops incident watch -o json | jq -c .data.incident.next_deadline")]
 pub(super) struct WatchArgs {
     #[command(flatten)]
-    incident: IncidentOrId,
+    pub(super) incident: IncidentOrId,
 
     /// Time between two looks
     #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = parse_interval)]

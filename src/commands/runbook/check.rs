@@ -16,9 +16,10 @@ use crate::output::report::{Meta, Report};
 use crate::output::tone;
 use crate::output::view::View;
 use liveops_domain::error::{Error, Exit, Result};
-use liveops_domain::runbook::Purpose;
 use liveops_domain::runbook::check::{Finding, NamedRunbook, Weight, against_rules};
+use liveops_domain::runbook::{Link, Purpose, Runbook};
 use liveops_domain::status::source::{Outcome, Recommendation, Verdict};
+use liveops_domain::text::markdown::{anchor, percent_decoded};
 use liveops_engine::clients::http::request::{Effort, Request};
 use liveops_engine::clients::http::target::Target;
 use liveops_engine::runbook::library::{RunbookFile, RunbookLibrary};
@@ -93,10 +94,12 @@ pub(super) async fn run(args: CheckArgs, cx: &Context) -> Result<Exit> {
             .filter(|link| link.starts_with("http"));
         urls = look(linked.chain(annotated).collect(), cx).await?;
     }
+    let documents = &cx.config()?.settings.documents;
     let grammar = (cx.grammar.command)();
     let mut findings = Vec::new();
     for book in &books {
-        findings.extend(book.filed.check(|link| dead(link, book, &library.root, &urls)));
+        let required = documents.sections_of(book.filed.purpose);
+        findings.extend(book.filed.check(required, |link| dead(link, book, &library.root, &urls)));
         findings.extend(verbs::check(book, &grammar));
     }
     let mut gap = None;
@@ -166,18 +169,55 @@ fn matched(
 }
 
 /// Why a link is dead; `None` when it is not, or was not looked at.
-fn dead(link: &str, book: &RunbookFile, root: &Path, urls: &BTreeMap<String, Option<String>>) -> Option<String> {
-    let link = liveops_domain::runbook::Link { to: link.to_owned(), line: 0 };
+fn dead(link: &Link, book: &RunbookFile, root: &Path, urls: &BTreeMap<String, Option<String>>) -> Option<String> {
     if link.is_url() {
         return urls.get(&link.to).cloned().flatten();
     }
-    let file = link.file()?;
-    // `/x` is the project's root on the sites that show Markdown.
-    let target = match file.strip_prefix('/') {
-        Some(below) => root.join(below),
-        None => book.path.parent().unwrap_or(root).join(file),
+    if link.is_templated() {
+        return None;
+    }
+    let Some(file) = link.file() else {
+        return link.to.starts_with('#').then(|| no_anchor(link, &book.filed.book)).flatten();
     };
-    (!target.exists()).then(|| "there is no such file".into())
+    let file = percent_decoded(file);
+    let target = match file.strip_prefix('/') {
+        // `/x` is the root of a repository or of a site, which may lie above this project, or be made from it.
+        Some(below) => root
+            .ancestors()
+            .map(|folder| folder.join(below))
+            .find_map(|path| page_file(&path))
+            .or_else(|| page_file(&root.join(below)))?,
+        None => {
+            let Some(target) = page_file(&book.path.parent().unwrap_or(root).join(&file)) else {
+                return Some("there is no such file".into());
+            };
+            target
+        }
+    };
+    let is_page = target.extension().is_some_and(|extension| extension == "md");
+    if link.anchor().is_none() || !is_page {
+        return None;
+    }
+    let text = std::fs::read_to_string(&target).ok()?;
+    no_anchor(link, &Runbook::parse(&text))
+}
+
+/// Why there is no such place in a page.
+fn no_anchor(link: &Link, page: &Runbook) -> Option<String> {
+    let wanted = anchor(&percent_decoded(link.anchor()?));
+    // A heading that stands there twice gets a number.
+    let bare = wanted.trim_end_matches(|c: char| c.is_ascii_digit());
+    let found = wanted == "top" || page.anchors.iter().any(|known| *known == wanted || *known == bare);
+    (!found).then(|| "there is no such heading".into())
+}
+
+/// The file that a link means: itself, or the page that a site makes from it.
+fn page_file(path: &Path) -> Option<PathBuf> {
+    let text = path.to_string_lossy();
+    let text = text.trim_end_matches('/');
+    let bare = text.strip_suffix(".html").unwrap_or(text);
+    let names = [text.to_owned(), format!("{bare}.md"), format!("{bare}/index.md"), format!("{bare}/_index.md")];
+    names.into_iter().map(PathBuf::from).find(|path| path.exists())
 }
 
 /// Asks every URL once; the value says why it is dead.

@@ -263,8 +263,8 @@ impl Execution {
             }
         };
         let mut detail = ran.summary();
-        // A look informs: whatever it found, and however it ended, the next step may follow.
-        let mut good = ran.is_good() || (!step.confirm && step.check.is_none());
+        // A look informs: whatever it found, the next step may follow. One that could not be run has not looked.
+        let mut good = ran.is_good() || (!step.confirm && step.check.is_none() && ran.is_complete());
         let mut output = ran.output.clone();
         if let (true, false, Some(check)) = (good, back, &step.check) {
             let checked = self.shell(step, check, quiet, cx, confirmed).await?;

@@ -83,7 +83,8 @@ fn section(text: &str, sections: &[Section], wanted: &str) -> Option<String> {
     let mut found = Vec::new();
     for (index, section) in sections.iter().enumerate() {
         if section.title.to_lowercase().contains(&wanted) {
-            let end = sections.get(index + 1).map_or(lines.len(), |next| next.line - 1);
+            let next = sections[index + 1..].iter().find(|next| next.level <= section.level);
+            let end = next.map_or(lines.len(), |next| next.line - 1);
             found.extend_from_slice(&lines[section.line - 1..end]);
         }
     }

@@ -1,5 +1,5 @@
 //! Commands of liveops that a runbook names and that do not exist: at 3 am nobody wants to find out. Steps, their
-//! checks and rollbacks are read as a shell would; text is looked through for `liveops …` in code.
+//! checks and rollbacks, and all other code that a shell may be given, are read as a shell would.
 
 use clap::Command;
 use clap::error::ErrorKind;
@@ -34,18 +34,9 @@ pub(super) fn check(book: &RunbookFile, grammar: &Command) -> Vec<Finding> {
             }
         }
     }
-    let mut fenced = false;
-    for (index, line) in book.text.lines().enumerate() {
-        if line.trim_start().starts_with("```") {
-            fenced = !fenced;
-            continue;
-        }
-        if fenced {
-            continue;
-        }
-        let code = line.split('`').skip(1).step_by(2);
-        for why in code.flat_map(|code| wrong(code, grammar)) {
-            findings.push(finding(index + 1, why));
+    for code in &filed.book.code {
+        for why in wrong(&code.text, grammar) {
+            findings.push(finding(code.line, why));
         }
     }
     findings

@@ -150,7 +150,7 @@ fn check_names_what_would_fail_at_night() {
     insta::assert_snapshot!(run.snapshot(), @r#"
         code: 1
         --- stdout
-        ✖ 2 runbooks against 2 rules: 9 errors
+        ✖ 2 runbooks against 2 rules: 10 errors
 
         rules
           ✖ alert `GameServerDown` (rules.yml) has no runbook: docs/runbooks/alerts/GameServerDown.md is not there
@@ -165,6 +165,7 @@ fn check_names_what_would_fail_at_night() {
           ✖ no rule makes an alert `tickslow`; did you mean `TickSlow`?
           ✖ line 2: section `Description` is empty
           ✖ line 5: link `gone.md` is dead: there is no such file
+          ✖ line 5: link `#x` is dead: there is no such heading
           ✖ line 6: step cannot be read: `stepp` is unknown; did you mean `step`?
 
         write what is missing: liveops runbook new GameServerDown
@@ -274,4 +275,39 @@ fn check_finds_commands_that_do_not_exist() {
     assert_eq!(found.len(), 2, "{json:#}");
     assert!(found[0].contains("step `Look`: `liveops status --watsh` would fail"), "{found:?}");
     assert!(found[1].contains("`liveops postmortm new` would fail"), "{found:?}");
+}
+
+#[test]
+fn runbooks_in_folders_are_found_and_read_as_sites_show_them() {
+    let env = env();
+    env.write("liveops.yaml", format!("{CONFIG}runbooks: {{ folder: rb, sections: {{ alert: [meaning] }} }}\n"));
+    let url = format!("https://grafana.example.com/explore?left={}&x=END", "%7B".repeat(60));
+    env.write(
+        "rb/node/GameServerDown.md",
+        format!("\u{feff}---\ntitle: Down\nweight: 20\n---\n\n## Meaning {{#why}}\n\n<details><summary>More</summary>\nkubectl -n <namespace> get\n</details>\n\nSee [it]({url}), [here](#why), [that](../my%20notes.txt), [other]({{{{< relref x >}}}}).\n\n~~~sh\nliveops staus\n~~~\n"),
+    );
+    env.write("rb/my notes.txt", "x");
+    for page in ["rb/_index.md", "rb/node/README.md"] {
+        env.write(page, "no runbook\n");
+    }
+    let shown = env.run(["runbook", "show", "GameServerDown"]).expect_code(0).stdout;
+    assert!(shown.replace('\n', "").contains("x=END"), "{shown}");
+    assert!(shown.contains("kubectl -n <namespace> get") && shown.contains("More"), "{shown}");
+    assert!(!shown.contains("weight: 20"), "{shown}");
+    let checked = env.run(["runbook", "check", "GameServerDown", "-o", "json"]).expect_code(1).json();
+    let findings = checked["data"]["findings"].as_array().unwrap();
+    assert_eq!(findings.len(), 1, "{checked:#}");
+    assert_eq!(findings[0]["kind"], "no_such_command");
+    // No rule at all is nothing that could be checked.
+    env.write("none.yml", "groups: []\n");
+    let checked = env.run(["runbook", "check", "--rules", "none.yml", "-o", "json"]).json();
+    assert_eq!(checked["data"]["rules"], 0);
+    assert!(checked["warnings"][0].as_str().unwrap().contains("no alerting rule"), "{checked:#}");
+    // A path is relative to where one stands.
+    env.write("sub/x.md", "# Here\n");
+    env.write("x.md", "# There\n");
+    let mut command = env.bare(["runbook", "show", "x.md", "-o", "json"]);
+    let output = command.current_dir(env.path().join("sub")).output().unwrap();
+    let shown: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(shown["data"]["title"], "Here");
 }

@@ -108,3 +108,21 @@ fn the_steps_are_in_the_journal_of_the_open_incident() {
     assert_eq!(texts, ["fix `Look` done", "fix `Change` done", "fix `Last` failed"]);
     assert!(steps[0]["data"].to_string().contains("env=staging"), "{:#}", steps[0]);
 }
+
+#[test]
+fn a_step_that_could_not_run_is_not_done_and_nothing_of_it_goes_on() {
+    let env = env();
+    let step = |name: &str, more: &str, text: &str| format!("```sh liveops step=\"{name}\" {more}\n{text}\n```\n\n");
+    env.write("missing.md", format!("# A\n\n{}", step("look", "", "surely-no-such-program-here")));
+    env.write("pipe.md", format!("# A\n\n{}", step("change", "confirm", "false | cat")));
+    env.write("late.md", format!("# A\n\n{}", step("wait", "timeout=1s", "(sleep 4; touch late) & sleep 60")));
+    env.write("long.md", format!("# A\n\n{}", step("much", "", "head -c 30000000 /dev/zero | tr '\\0' x; echo END")));
+    for book in ["missing.md", "pipe.md", "late.md"] {
+        let run = env.run(["runbook", "run", book, "--yes", "-o", "json"]).expect_code(1).json();
+        assert_eq!(run["data"]["steps"][0]["state"], "failed", "{book}: {run:#}");
+    }
+    let run = env.run(["runbook", "run", "long.md", "--yes", "-o", "json"]).expect_code(0).json();
+    let output = run["data"]["steps"][0]["output"].as_str().unwrap();
+    assert!(output.len() <= 16 * 1024 && output.ends_with("END\n"), "{} bytes", output.len());
+    assert!(!env.path().join("late").exists(), "what a step started ends with it");
+}

@@ -95,11 +95,11 @@ impl Incident {
     }
 }
 
-/// Puts events in the order in which they happened, each once: the opening, then by time, then by id.
+/// Puts events in the order in which they happened, each once: the opening, then by [`Event::clock`], then by id.
 pub fn in_order<D, S: AsRef<str>>(mut events: Vec<Event<D, S>>) -> Vec<Event<D, S>> {
-    fn key<D, S: AsRef<str>>(event: &Event<D, S>) -> (bool, DateTime<Utc>, &str) {
+    fn key<D, S: AsRef<str>>(event: &Event<D, S>) -> (bool, i64, &str) {
         let id = event.id.as_ref().map_or("", AsRef::as_ref);
-        (event.kind.as_ref() != kind::OPENED, event.at, id)
+        (event.kind.as_ref() != kind::OPENED, event.clock(), id)
     }
     if !events.is_sorted_by(|a, b| key(a) <= key(b)) {
         events.sort_by(|a, b| key(a).cmp(&key(b)));
@@ -176,23 +176,26 @@ fn begin<D: Data, S: AsRef<str>>(id: &str, event: &Event<D, S>) -> Option<Incide
 }
 
 impl Incident {
-    fn apply<D: Data, S: AsRef<str>>(&mut self, event: &Event<D, S>) {
+    /// What an event makes of it.
+    pub fn apply<D: Data, S: AsRef<str>>(&mut self, event: &Event<D, S>) {
         self.events += 1;
+        // A clock that is behind does not write before what it follows.
         self.last_event = self.last_event.max(event.at);
+        let at = self.last_event;
         if !self.people.contains(event.by.as_ref()) {
             self.people.insert(event.by.as_ref().to_owned());
         }
         self.follow_calls(event);
         match event.kind.as_ref() {
             kind::NOTE => self.notes += 1,
-            kind::ACKED => self.ack(event, &moved(event)),
-            kind::MITIGATED => self.mitigate(event, &moved(event)),
-            kind::RESOLVED => self.resolve(event, &moved(event)),
-            kind::REOPENED => self.reopen(event),
+            kind::ACKED => self.ack(event.by.as_ref(), at, &moved(event)),
+            kind::MITIGATED => self.mitigate(event.by.as_ref(), at, &moved(event)),
+            kind::RESOLVED => self.resolve(event.by.as_ref(), at, &moved(event)),
+            kind::REOPENED => self.reopen(at),
             kind::SEVERITY => {
                 if let Some(graded) = event.data.read::<SeverityChanged>() {
                     self.severity = graded.severity;
-                    self.grades.push(Grade { at: event.at, severity: graded.severity });
+                    self.grades.push(Grade { at, severity: graded.severity });
                 }
             }
             kind::ROLE => {
@@ -206,11 +209,11 @@ impl Incident {
                 }
             }
             kind::ESCALATED if event.data.read::<Escalated>().is_some() => {
-                self.escalations.push(event.at);
+                self.escalations.push(at);
             }
             kind::AMENDED => {
                 if let Some(amended) = event.data.read::<Amended>() {
-                    self.amend(event.at, &amended);
+                    self.amend(at, &amended);
                 }
             }
             kind::EVIDENCE => self.evidence.extend(event.data.read::<Evidence>()),
@@ -224,46 +227,46 @@ impl Incident {
                     self.deliver(delivery);
                 }
             }
-            kind::POSTMORTEM => self.postmortem.set(event.at, None),
+            kind::POSTMORTEM => self.postmortem.set(at, None),
             _ => {}
         }
     }
 
-    fn ack<D, S: AsRef<str>>(&mut self, event: &Event<D, S>, moved: &PhaseChanged) {
+    fn ack(&mut self, by: &str, at: DateTime<Utc>, moved: &PhaseChanged) {
         if self.acked_by.is_none() {
-            self.acked_by = Some(event.by.as_ref().to_owned());
-            self.acknowledged.set(event.at, moved.occurred_at);
+            self.acked_by = Some(by.to_owned());
+            self.acknowledged.set(at, moved.occurred_at);
         }
         self.phase = self.phase.max(Phase::Acknowledged);
     }
 
-    fn mitigate<D, S: AsRef<str>>(&mut self, event: &Event<D, S>, moved: &PhaseChanged) {
+    fn mitigate(&mut self, by: &str, at: DateTime<Utc>, moved: &PhaseChanged) {
         if self.phase >= Phase::Mitigated {
             return;
         }
         // Who mitigates has seen it.
-        self.ack(event, moved);
-        self.mitigated.set(event.at, moved.occurred_at);
+        self.ack(by, at, moved);
+        self.mitigated.set(at, moved.occurred_at);
         self.phase = Phase::Mitigated;
     }
 
-    fn resolve<D, S: AsRef<str>>(&mut self, event: &Event<D, S>, moved: &PhaseChanged) {
+    fn resolve(&mut self, by: &str, at: DateTime<Utc>, moved: &PhaseChanged) {
         if self.phase == Phase::Resolved {
             return;
         }
-        self.mitigate(event, moved);
-        self.resolved.set(event.at, moved.occurred_at);
+        self.mitigate(by, at, moved);
+        self.resolved.set(at, moved.occurred_at);
         self.phase = Phase::Resolved;
     }
 
-    fn reopen<D, S: AsRef<str>>(&mut self, event: &Event<D, S>) {
+    fn reopen(&mut self, at: DateTime<Utc>) {
         if self.phase < Phase::Mitigated {
             return;
         }
         self.phase = Phase::Acknowledged;
         self.mitigated = Moment::default();
         self.resolved = Moment::default();
-        self.reopened = Some(event.at);
+        self.reopened = Some(at);
     }
 
     fn amend(&mut self, at: DateTime<Utc>, amended: &Amended) {

@@ -104,8 +104,13 @@ impl Action {
             Self::Mitigate => phase < Phase::Mitigated,
             Self::Resolve | Self::Severity | Self::Role | Self::Escalate | Self::Handoff => phase.is_open(),
             Self::Reopen => phase >= Phase::Mitigated,
-            Self::Note | Self::Amend => true,
+            Self::Note | Self::Amend => self.is_always_allowed(),
         }
+    }
+
+    /// May it be done in every phase?
+    pub fn is_always_allowed(self) -> bool {
+        matches!(self, Self::Note | Self::Amend)
     }
 
     /// The verbs that are allowed in this phase.

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use crate::runbook::rule::AlertRule;
-use crate::runbook::{Purpose, Runbook};
+use crate::runbook::{Link, Purpose, Runbook, is_section};
 use crate::text::suggest::nearest;
 
 /// How much a finding weighs.
@@ -59,24 +59,23 @@ impl NamedRunbook {
     }
 
     /// What is wrong with it by itself. `dead` says why a link is dead, if it is.
-    pub fn check(&self, dead: impl Fn(&str) -> Option<String>) -> Vec<Finding> {
+    pub fn check(&self, required: &[String], dead: impl Fn(&Link) -> Option<String>) -> Vec<Finding> {
         let mut findings = Vec::new();
         if self.book.title.is_empty() {
             let message = "has no title: begin with `# …`".into();
             findings.push(self.finding(Weight::Error, "no_title", Some(1), message));
         }
         let mut missing: Vec<String> = Vec::new();
-        for wanted in self.purpose.sections() {
-            let found = self.book.sections.iter().find(|section| section.title.to_lowercase().contains(wanted));
-            match found {
-                None => missing.push(format!("`{wanted}`")),
-                Some(section) if section.empty => {
-                    let message = format!("section `{}` is empty", section.title);
-                    let line = Some(section.line);
-                    findings.push(self.finding(Weight::Error, "empty_section", line, message));
-                }
-                Some(_) => {}
+        for wanted in required {
+            let mut found = self.book.sections.iter().filter(|section| is_section(&section.title, wanted)).peekable();
+            if found.peek().is_none() {
+                missing.push(format!("`{wanted}`"));
             }
+        }
+        let is_required = |title: &str| required.iter().any(|wanted| is_section(title, wanted));
+        for section in self.book.sections.iter().filter(|section| section.empty && is_required(&section.title)) {
+            let message = format!("section `{}` is empty", section.title);
+            findings.push(self.finding(Weight::Error, "empty_section", Some(section.line), message));
         }
         if !missing.is_empty() {
             let message = format!("sections are missing: {}", missing.join(", "));
@@ -96,7 +95,7 @@ impl NamedRunbook {
             }
         }
         for link in &self.book.links {
-            if let Some(why) = dead(&link.to) {
+            if let Some(why) = dead(link) {
                 let message = format!("link `{}` is dead: {why}", link.to);
                 findings.push(self.finding(Weight::Error, "dead_link", Some(link.line), message));
             }
@@ -202,18 +201,25 @@ mod tests {
         }
     }
 
+    fn required(purpose: Purpose) -> Vec<String> {
+        purpose.sections().iter().map(|section| (*section).to_owned()).collect()
+    }
+
     fn kinds(findings: &[Finding]) -> Vec<&str> {
         findings.iter().map(|finding| finding.kind).collect()
     }
 
     #[test]
     fn a_bare_file_lacks_everything() {
-        let file = filed("x", Purpose::Scenario, "text [a](b.md)\n## Detection\n");
-        let findings = file.check(|link| (link == "b.md").then(|| "not there".into()));
+        let file = filed("x", Purpose::Scenario, "text [a](b.md)\n");
+        let findings = file.check(&required(file.purpose), |link| (link.to == "b.md").then(|| "not there".into()));
         let count = |kind| kinds(&findings).iter().filter(|k| **k == kind).count();
         assert_eq!(count("no_title"), 1);
         assert_eq!(count("missing_sections"), 1);
-        assert_eq!(count("empty_section"), 1);
+        assert_eq!(count("empty_section"), 0);
+        let empty = filed("y", Purpose::Scenario, "# T\n## Detection\n## Triage\nx\n");
+        let empty = empty.check(&required(Purpose::Scenario), |_| None);
+        assert_eq!(kinds(&empty), ["empty_section", "missing_sections"]);
         assert_eq!(count("dead_link"), 1);
     }
 

@@ -9,6 +9,8 @@ pub mod step;
 
 use serde::Serialize;
 
+use crate::text::markdown::has_phrase;
+
 pub use crate::runbook::step::Step;
 
 /// What stands for "only you know this" in a runbook that was just written.
@@ -32,7 +34,7 @@ impl Purpose {
         }
     }
 
-    /// The sections that must be there: what is looked for in a heading, in lower case.
+    /// The sections that must be there, where a team does not say which.
     pub fn sections(self) -> &'static [&'static str] {
         match self {
             Self::Alert => &[
@@ -50,12 +52,105 @@ impl Purpose {
     }
 }
 
-/// A heading of level 2, and whether anything stands below it.
+/// What public collections of runbooks call a section: phrases of whole words, `*` for any ending.
+const SYNONYMS: [(&str, &[&str]); 14] = [
+    (
+        "description",
+        &[
+            "meaning",
+            "overview",
+            "summary",
+            "about",
+            "introduction",
+            "background",
+            "alert details",
+            "what does this alert mean",
+        ],
+    ),
+    ("severity", &["severity", "priority", "urgency"]),
+    ("impact", &["impacts", "effect*", "consequence*", "symptom*", "affected"]),
+    (
+        "investigation",
+        &[
+            "investigat*",
+            "diagnos*",
+            "troubleshoot*",
+            "debug*",
+            "verif*",
+            "check*",
+            "triage",
+            "find*",
+            "identif*",
+            "inspect*",
+        ],
+    ),
+    ("common causes", &["cause*", "reason*", "why"]),
+    (
+        "remediation",
+        &[
+            "remed*",
+            "mitigat*",
+            "resol*",
+            "fix*",
+            "solution*",
+            "solv*",
+            "recover*",
+            "procedure*",
+            "action*",
+            "steps",
+            "restor*",
+            "how to",
+            "workaround*",
+            "what to do",
+            "response",
+        ],
+    ),
+    ("escalation", &["escalat*", "contact*", "owner*", "support", "get help", "who"]),
+    (
+        "related",
+        &[
+            "link*",
+            "reference*",
+            "resource*",
+            "see also",
+            "additional",
+            "further",
+            "more information",
+            "dashboard*",
+            "documentation",
+            "notes",
+            "metrics",
+        ],
+    ),
+    ("detection", &["detect*", "symptom*", "alert*", "when"]),
+    ("triage", &["triag*", "first", "assess*", "impact"]),
+    ("diagnosis", &["diagnos*", "investigat*", "troubleshoot*", "debug*", "check*", "verif*"]),
+    ("mitigation", &["mitigat*", "remed*", "workaround*", "fix*", "steps", "procedure*", "how to"]),
+    ("resolution", &["resol*", "recover*", "restor*", "fix*", "solution*", "steps", "procedure*", "how to"]),
+    ("post-incident", &["post incident", "after*", "follow up*", "cleanup", "clean up", "postmortem", "lessons"]),
+];
+
+/// Is a heading the section that is wanted, or does it mean the same?
+pub fn is_section(title: &str, wanted: &str) -> bool {
+    let same = SYNONYMS.iter().find(|(name, _)| *name == wanted).map_or(&[][..], |(_, same)| same);
+    has_phrase(title, &[&wanted.replace('-', " ")]) || has_phrase(title, same)
+}
+
+/// A heading below the title, and whether anything stands below it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Section {
     pub title: String,
     pub line: usize,
+    /// Of the heading: 1 to 6.
+    pub level: u8,
     pub empty: bool,
+}
+
+/// Code that is no step: a block or a span.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Code {
+    pub text: String,
+    pub line: usize,
 }
 
 /// Where a link or an image points.
@@ -69,6 +164,16 @@ impl Link {
     /// Is it on the web?
     pub fn is_url(&self) -> bool {
         self.to.starts_with("http://") || self.to.starts_with("https://")
+    }
+
+    /// Is it made by a template of the site, so that only the site knows where it leads?
+    pub fn is_templated(&self) -> bool {
+        ["{{", "{%", "<%", "${"].iter().any(|mark| self.to.contains(mark)) || self.to.starts_with(['<', '{'])
+    }
+
+    /// The place in the file, without `#`.
+    pub fn anchor(&self) -> Option<&str> {
+        self.to.split_once('#').map(|(_, anchor)| anchor).filter(|anchor| !anchor.is_empty())
     }
 
     /// The path of a file, without its anchor; none for URLs, mail addresses, and places in the same file.
@@ -98,6 +203,10 @@ pub struct Runbook {
     pub title: String,
     pub sections: Vec<Section>,
     pub links: Vec<Link>,
+    /// What a link with `#` may lead to, as [`crate::text::markdown::anchor`] has it.
+    pub anchors: Vec<String>,
+    /// Code that a shell may be given, beside the steps.
+    pub code: Vec<Code>,
     pub steps: Vec<Step>,
     /// Steps that cannot be read.
     pub faults: Vec<Fault>,

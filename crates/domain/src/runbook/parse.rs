@@ -1,10 +1,12 @@
 //! Markdown (CommonMark, with tables) to a [`Runbook`]: one pass over the events of `pulldown-cmark`.
 
-use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, Options, Parser, Tag, TagEnd};
+use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, Parser, Tag, TagEnd};
 
-use crate::runbook::{FILL_IN, Fault, Link, Runbook, Section, step};
+use crate::runbook::{Code, FILL_IN, Fault, Link, Runbook, Section, step};
+use crate::text::markdown::{anchor, attribute, front_title, html_text, options, unmarked};
 
 pub(super) fn parse(text: &str) -> Runbook {
+    let text = unmarked(text);
     let mut reader = Reader {
         text,
         lines: line_starts(text),
@@ -12,6 +14,8 @@ pub(super) fn parse(text: &str) -> Runbook {
             title: String::new(),
             sections: Vec::new(),
             links: Vec::new(),
+            anchors: Vec::new(),
+            code: Vec::new(),
             steps: Vec::new(),
             faults: Vec::new(),
             unfilled: text
@@ -23,11 +27,17 @@ pub(super) fn parse(text: &str) -> Runbook {
         },
         heading: None,
         code: None,
+        front: false,
+        headed: false,
     };
-    for (event, range) in Parser::new_ext(text, Options::ENABLE_TABLES).into_offset_iter() {
+    for (event, range) in Parser::new_ext(text, options()).into_offset_iter() {
         reader.take(event, range.start);
     }
     let mut book = reader.book;
+    // A page that begins one level lower has a title all the same.
+    if let (true, Some(first)) = (book.title.is_empty(), book.sections.first()) {
+        book.title.clone_from(&first.title);
+    }
     let mut names: Vec<&str> = Vec::new();
     let mut twice = Vec::new();
     for step in &book.steps {
@@ -51,6 +61,10 @@ struct Reader<'a> {
     book: Runbook,
     heading: Option<(HeadingLevel, String, usize)>,
     code: Option<(String, String, usize)>,
+    /// In the front matter.
+    front: bool,
+    /// The title has been met.
+    headed: bool,
 }
 
 impl Reader<'_> {
@@ -83,22 +97,44 @@ impl Reader<'_> {
                 let line = self.line(at);
                 self.book.links.push(Link { to: dest_url.into_string(), line });
             }
-            Event::Text(text) | Event::Code(text) => match (&mut self.code, &mut self.heading) {
-                (Some((_, body, _)), _) => body.push_str(&text),
-                (None, Some((_, title, _))) => title.push_str(&text),
-                (None, None) => {
-                    if !text.trim().is_empty() {
-                        self.filled();
-                    }
+            Event::Start(Tag::MetadataBlock(_)) => self.front = true,
+            Event::End(TagEnd::MetadataBlock(_)) => self.front = false,
+            Event::Text(text) if self.front => {
+                if let Some(title) = text.lines().find_map(front_title) {
+                    title.clone_into(&mut self.book.title);
                 }
-            },
+            }
+            Event::Text(text) => self.said(&text),
+            Event::Code(text) => {
+                self.book.code.push(Code { text: text.to_string(), line: self.line(at) });
+                self.said(&text);
+            }
+            Event::Html(html) | Event::InlineHtml(html) => {
+                let names = ["id", "name"].iter().filter_map(|key| attribute(&html, key));
+                self.book.anchors.extend(names.map(anchor));
+                self.said(&html_text(&html));
+            }
             _ => {}
         }
     }
 
+    fn said(&mut self, text: &str) {
+        match (&mut self.code, &mut self.heading) {
+            (Some((_, body, _)), _) => body.push_str(text),
+            (None, Some((_, title, _))) => title.push_str(text),
+            (None, None) if !text.trim().is_empty() => self.filled(),
+            (None, None) => {}
+        }
+    }
+
+    /// Something stands below the last heading, and so below those that it is a part of.
     fn filled(&mut self) {
-        if let Some(section) = self.book.sections.last_mut() {
-            section.empty = false;
+        let mut level = u8::MAX;
+        for section in self.book.sections.iter_mut().rev() {
+            if section.level < level {
+                level = section.level;
+                section.empty = false;
+            }
         }
     }
 
@@ -106,11 +142,20 @@ impl Reader<'_> {
         let Some((level, title, line)) = self.heading.take() else {
             return;
         };
-        let title = title.trim().to_owned();
-        match level {
-            HeadingLevel::H1 if self.book.title.is_empty() => self.book.title = title,
-            HeadingLevel::H1 | HeadingLevel::H2 => self.book.sections.push(Section { title, line, empty: true }),
-            _ => {}
+        // `{#id}` gives a heading an anchor of its own.
+        let (title, own) = match title.rsplit_once("{#") {
+            Some((title, own)) => (title.trim().to_owned(), Some(own.trim_end_matches('}').to_owned())),
+            None => (title.trim().to_owned(), None),
+        };
+        self.book.anchors.push(anchor(&title));
+        self.book.anchors.extend(own.as_deref().map(anchor));
+        let is_title = level == HeadingLevel::H1 && !self.headed;
+        self.headed |= is_title;
+        if is_title {
+            // The front matter's is for lists; this one stands on the page.
+            self.book.title = title;
+        } else {
+            self.book.sections.push(Section { title, line, level: level as u8, empty: true });
         }
     }
 
@@ -120,7 +165,12 @@ impl Reader<'_> {
         };
         let section = self.book.sections.last().map_or("", |section| section.title.as_str());
         match step::read(&info, &body, section, line) {
-            None => {}
+            None => {
+                let language = info.split([' ', ',', '{']).next().unwrap_or_default().to_lowercase();
+                if ["", "sh", "bash", "shell", "console", "zsh"].contains(&language.as_str()) {
+                    self.book.code.push(Code { text: body, line });
+                }
+            }
             Some(Ok(step)) => self.book.steps.push(step),
             Some(Err(what)) => self.book.faults.push(Fault { line, what }),
         }
@@ -138,7 +188,7 @@ mod tests {
         let book = parse(TEXT);
         assert_eq!(book.title, "Rollback");
         let sections: Vec<_> = book.sections.iter().map(|s| (s.title.as_str(), s.line, s.empty)).collect();
-        assert_eq!(sections, [("Detection", 5, false), ("Empty", 9, true), ("Fix", 13, false)]);
+        assert_eq!(sections, [("Detection", 5, false), ("Empty", 9, true), ("Sub", 11, true), ("Fix", 13, false)]);
         assert_eq!(book.links.len(), 2);
         assert_eq!((book.links[0].file(), book.links[0].line), (Some("b.md"), 7));
         assert!(book.links[1].is_url() && book.links[1].file().is_none());

@@ -16,6 +16,12 @@ impl Repeat {
         Self(flags)
     }
 
+    /// The same with another value of one flag.
+    pub fn with(&self, flag: &'static str, value: String) -> Self {
+        let others = self.0.iter().filter(|(name, _)| *name != flag).cloned();
+        Self(std::iter::once((flag, value)).chain(others).collect())
+    }
+
     /// Is there nothing to add?
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -41,6 +41,14 @@ pub async fn tags(folder: &Path, limit: Duration) -> Result<Vec<Tag>> {
             "--format=%(creatordate:unix)%09%(refname:short)%09%(taggername)",
             "refs/tags",
         ])
+        // A hook of another repository says which one it is for, and the message below is read.
+        .env_remove("GIT_DIR")
+        .env_remove("GIT_WORK_TREE")
+        .env_remove("GIT_INDEX_FILE")
+        .env_remove("GIT_COMMON_DIR")
+        .env_remove("GIT_NAMESPACE")
+        .env("LC_ALL", "C")
+        .env_remove("LANGUAGE")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Command;
 use tokio::time::{sleep_until, timeout};
 
@@ -52,18 +52,28 @@ impl Ran {
         self.code == Some(0)
     }
 
+    /// Could it be run at all, to its end? Not where a program was not found (126, 127), nor where it was killed.
+    pub fn is_complete(&self) -> bool {
+        self.code.is_some_and(|code| !matches!(code, 126 | 127))
+    }
+
     /// `exit code 2 after 3 s`.
     pub fn summary(&self) -> String {
         let took = format!("{:.1} s", self.took.as_secs_f64());
         match (self.timed_out, self.code) {
-            (true, _) => format!("stopped at its deadline after {took}; what it started may still be running"),
+            (true, _) => format!("killed at its deadline, after {took}"),
+            (_, Some(code @ (126 | 127))) => {
+                format!("exit code {code}: a program in it was not found or cannot be run")
+            }
+            (_, Some(141)) => format!("exit code 141 after {took}: a program of a pipe was cut off"),
             (_, Some(code)) => format!("exit code {code} after {took}"),
             (_, None) => format!("ended by a signal after {took}"),
         }
     }
 }
 
-/// Runs it and waits. Undefined variables and failing commands end it (`-eu`).
+/// Runs it and waits. Undefined variables, failing commands and failing parts of a pipe end it (`-eu`, `pipefail`). It
+/// has a process group of its own, and all of that ends with it at its deadline, or when it is interrupted.
 ///
 /// # Errors
 /// `Tool`, when the shell cannot be started.
@@ -74,8 +84,18 @@ pub async fn run(script: &Script<'_>, mut line: impl FnMut(&str), _confirmed: &C
         reason: error.to_string(),
         hint: format!("is `{}` installed and in PATH?", script.shell),
     };
-    let mut child = Command::new(script.shell)
-        .args(["-euc", script.text])
+    // The `sh` of Debian knows no `pipefail`; `bash` in its POSIX mode does.
+    let (program, options): (&str, &[&str]) = match script.shell {
+        "sh" if has_bash(script) => ("bash", &["--posix", "-euo", "pipefail", "-c"]),
+        "sh" => ("sh", &["-euc"]),
+        shell => (shell, &["-euo", "pipefail", "-c"]),
+    };
+    let mut command = Command::new(program);
+    #[cfg(unix)]
+    command.process_group(0);
+    let mut child = command
+        .args(options)
+        .arg(script.text)
         .envs(script.variables.iter().map(|(name, value)| (name, value)))
         .current_dir(script.folder)
         .stdin(Stdio::null())
@@ -84,6 +104,7 @@ pub async fn run(script: &Script<'_>, mut line: impl FnMut(&str), _confirmed: &C
         .kill_on_drop(true)
         .spawn()
         .map_err(failed)?;
+    let mut group = Group(child.id());
     tracing::info!(program = script.shell, text = script.text);
     let mut out = Lines::new(child.stdout.take());
     let mut err = Lines::new(child.stderr.take());
@@ -102,6 +123,10 @@ pub async fn run(script: &Script<'_>, mut line: impl FnMut(&str), _confirmed: &C
     if timed_out {
         // Its end is not waited for beyond the drain.
         let _ = child.start_kill();
+        drop(group);
+    } else {
+        // What it left in the background on purpose, such as a port that it forwards, goes on.
+        group.0 = None;
     }
     let drain = async {
         while out.is_open() || err.is_open() {
@@ -113,6 +138,7 @@ pub async fn run(script: &Script<'_>, mut line: impl FnMut(&str), _confirmed: &C
         }
     };
     let _ = timeout(DRAIN, drain).await;
+    kept.trim();
     Ok(Ran {
         code: status.and_then(|status| status.code()),
         timed_out,
@@ -120,6 +146,31 @@ pub async fn run(script: &Script<'_>, mut line: impl FnMut(&str), _confirmed: &C
         cut: kept.cut,
         took: began.elapsed(),
     })
+}
+
+/// Is there a `bash` on the path that the script gets?
+fn has_bash(script: &Script<'_>) -> bool {
+    let path = script.variables.iter().rev().find(|(name, _)| name == "PATH");
+    path.is_some_and(|(_, path)| std::env::split_paths(path).any(|folder| folder.join("bash").is_file()))
+}
+
+/// The processes that a script started: they are killed when this is dropped while it has their number.
+struct Group(Option<u32>);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(id) = self.0 {
+            let kill = std::process::Command::new("sh")
+                .args(["-c", "kill -KILL -- \"-$1\"", "sh", &id.to_string()])
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .status();
+            if let Err(error) = kill {
+                tracing::warn!("the processes of group {id} cannot be killed: {error}");
+            }
+        }
+    }
 }
 
 #[derive(Default)]
@@ -133,40 +184,57 @@ impl Kept {
         line(text);
         self.text.push_str(text);
         self.text.push('\n');
+        // Cut rarely, so that long output costs no more than its length.
+        if self.text.len() > 4 * KEPT {
+            self.trim();
+        }
+    }
+
+    fn trim(&mut self) {
         if self.text.len() > KEPT {
-            let over = self.text.len() - KEPT;
-            let cut = self.text[..].char_indices().map(|(at, _)| at).find(|at| *at >= over).unwrap_or(over);
+            let mut cut = self.text.len() - KEPT;
+            while !self.text.is_char_boundary(cut) {
+                cut += 1;
+            }
             self.text.drain(..cut);
             self.cut = true;
         }
     }
 }
 
-/// A stream by lines; not all of them are UTF-8.
+/// A stream by lines; not all of them are UTF-8, and one that is longer than what is kept comes in pieces.
 struct Lines<R> {
-    reader: Option<BufReader<R>>,
+    stream: Option<R>,
     part: Vec<u8>,
 }
 
 impl<R: AsyncRead + Unpin> Lines<R> {
     fn new(stream: Option<R>) -> Self {
-        Self { reader: stream.map(BufReader::new), part: Vec::new() }
+        Self { stream, part: Vec::new() }
     }
 
     fn is_open(&self) -> bool {
-        self.reader.is_some()
+        self.stream.is_some()
     }
 
     /// The next line; `None` once, at the end. Nothing is lost when the wait is given up halfway.
     async fn next(&mut self) -> Option<String> {
-        let reader = self.reader.as_mut()?;
-        let read = reader.read_until(b'\n', &mut self.part).await;
-        if self.part.is_empty() || read.is_err() {
-            self.reader = None;
-            return None;
+        loop {
+            let end = memchr::memchr(b'\n', &self.part).map(|at| at + 1);
+            if let Some(end) = end.or((self.part.len() >= KEPT).then_some(self.part.len())) {
+                let rest = self.part.split_off(end);
+                return Some(text(&std::mem::replace(&mut self.part, rest)));
+            }
+            let read = self.stream.as_mut()?.read_buf(&mut self.part).await;
+            if !matches!(read, Ok(count) if count > 0) {
+                self.stream = None;
+                let last = std::mem::take(&mut self.part);
+                return (!last.is_empty()).then(|| text(&last));
+            }
         }
-        let bytes = std::mem::take(&mut self.part);
-        let text = String::from_utf8_lossy(&bytes);
-        Some(text.trim_end_matches(['\n', '\r']).to_owned())
     }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).trim_end_matches(['\n', '\r']).to_owned()
 }

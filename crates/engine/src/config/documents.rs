@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::config::decode::{Problems, Section};
 use crate::config::node::Node;
+use liveops_domain::runbook::Purpose;
 
 /// Settings of the documents.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub struct Documents {
     pub templates: Option<PathBuf>,
     /// Runbooks: scenarios at its top, alerts below `alerts`.
     pub runbooks: PathBuf,
+    /// The sections that runbooks of an alert and of a scenario must have.
+    pub sections: [Vec<String>; 2],
     /// Files or folders with Prometheus' alerting rules.
     pub rules: Vec<PathBuf>,
     /// Journal of `changes record`.
@@ -29,11 +32,23 @@ pub struct Dependency {
     pub url: String,
 }
 
+impl Documents {
+    /// The sections that a runbook of this purpose must have.
+    pub fn sections_of(&self, purpose: Purpose) -> &[String] {
+        match purpose {
+            Purpose::Alert => &self.sections[0],
+            Purpose::Scenario => &self.sections[1],
+        }
+    }
+}
+
 impl Default for Documents {
     fn default() -> Self {
         Self {
             templates: None,
             runbooks: "docs/runbooks".into(),
+            sections: [Purpose::Alert, Purpose::Scenario]
+                .map(|purpose| purpose.sections().iter().map(|section| (*section).to_owned()).collect()),
             rules: Vec::new(),
             deployments: "changes/deployments.jsonl".into(),
             dependencies: Vec::new(),
@@ -52,6 +67,17 @@ pub fn decode(top: &mut Section<'_>, problems: &mut Problems) -> Documents {
         }
         documents.rules =
             section.list("rules", problems).iter().filter_map(|item| item.text().map(PathBuf::from)).collect();
+        if let Some(node) = section.get("sections") {
+            let mut sections = Section::open(node, "runbooks.sections", problems);
+            for (place, purpose) in [Purpose::Alert, Purpose::Scenario].iter().enumerate() {
+                if sections.get(purpose.word()).is_some() {
+                    let names = sections.list(purpose.word(), problems);
+                    documents.sections[place] =
+                        names.iter().filter_map(|name| name.text().map(str::to_lowercase)).collect();
+                }
+            }
+            sections.finish(problems);
+        }
         section.finish(problems);
     }
     if let Some(node) = top.get("changes") {

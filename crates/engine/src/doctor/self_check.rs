@@ -5,7 +5,8 @@ use std::path::Path;
 
 use crate::config::layers::user_file;
 use crate::doctor::finding::{Finding, System};
-use crate::session::Session;
+use crate::files::incident_index;
+use crate::session::{Session, cache, store};
 use liveops_domain::error::{Error, Result};
 
 /// Looks at everything of liveops' own; `is_empty` says that no system is configured.
@@ -43,6 +44,7 @@ pub fn check(cx: &Session, is_empty: bool) -> Result<System> {
     }
     system.add(state(&cx.dirs.state));
     system.add(audit(cx));
+    system.extend(incidents(cx));
     system.extend(terminal(cx));
     Ok(system)
 }
@@ -111,6 +113,34 @@ fn audit(cx: &Session) -> Finding {
         (None, None) if reading.events.is_empty() => Finding::ok("audit", "empty"),
         (None, None) => Finding::ok("audit", format!("{} verified", count(reading.events.len(), "event"))),
     }
+}
+
+/// The journals of the incidents, where there are any.
+fn incidents(cx: &Session) -> Vec<Finding> {
+    let index = match store(cx).and_then(|store| incident_index::read(&store, &cache(cx)?)) {
+        Ok(index) => index,
+        Err(error) => return vec![Finding::unknown("incidents", &error)],
+    };
+    let mut findings: Vec<Finding> = index
+        .broken
+        .iter()
+        .map(|(id, error)| {
+            Finding::fail("incidents", format!("{id} cannot be read, and may be open: {error}"))
+                .fix("look at its journal.jsonl; `git log -p` has its earlier states, where it is in git")
+        })
+        .collect();
+    for stored in index.stored.iter().filter(|stored| !stored.faults.is_empty()) {
+        let text = format!("the journal of {}: {}", stored.incident.id, stored.faults.join("; "));
+        findings.push(
+            Finding::warn("incidents", text)
+                .fix("look at the lines that it names")
+                .command(format!("liveops incident show {}", stored.incident.id)),
+        );
+    }
+    if findings.is_empty() && !index.stored.is_empty() {
+        findings.push(Finding::ok("incidents", format!("{} verified", count(index.stored.len(), "journal"))));
+    }
+    findings
 }
 
 fn terminal(cx: &Session) -> Option<Finding> {

@@ -12,6 +12,7 @@ use crate::files::cache::Cache;
 use crate::files::incidents::{Incidents, StoredIncident};
 use liveops_domain::error::{Error, Result};
 use liveops_domain::incident::state::Incident;
+use liveops_domain::status::source::{Source, SourceState};
 
 /// The cache's key. Its shape is that of `Incident`: another shape is another key.
 const KEY: &str = "incidents/3";
@@ -30,9 +31,33 @@ impl Index {
         self.stored.into_iter().map(|stored| stored.incident)
     }
 
-    /// What to say of those that cannot.
+    /// What to say of those that cannot, and of journals that are not as they were written.
     pub fn warnings(&self) -> Vec<String> {
-        self.broken.iter().map(|(id, error)| format!("{id} cannot be read: {error}")).collect()
+        let broken = self.broken.iter().map(|(id, error)| format!("{id} cannot be read: {error}"));
+        let odd = self.stored.iter().filter_map(|stored| {
+            let (id, first) = (&stored.incident.id, stored.faults.first()?);
+            let more = match stored.faults.len() {
+                1 => String::new(),
+                n => format!(", and {} more: `liveops incident show {id}`", n - 1),
+            };
+            Some(format!("the journal of {id}: {first}{more}"))
+        });
+        broken.chain(odd).collect()
+    }
+
+    /// The journals as a source of the status, where some cannot be read.
+    pub fn source(&self) -> Option<Source> {
+        let (id, error) = self.broken.first()?;
+        let more = match self.broken.len() {
+            1 => String::new(),
+            n => format!("; and {} more", n - 1),
+        };
+        Some(Source {
+            name: "incidents".into(),
+            state: if self.stored.is_empty() { SourceState::Down } else { SourceState::Degraded },
+            latency_ms: None,
+            error: Some(format!("{id} cannot be read: {error}{more}")),
+        })
     }
 }
 
@@ -83,7 +108,7 @@ impl LiveIndex {
 /// # Errors
 /// `Io` when the folder cannot be read.
 pub fn read(store: &Incidents, cache: &Cache) -> Result<Index> {
-    let ids = store.ids()?;
+    let mut ids = store.ids()?;
     let mut index = Index::default();
     if ids.is_empty() {
         return Ok(index);
@@ -91,7 +116,9 @@ pub fn read(store: &Incidents, cache: &Cache) -> Result<Index> {
     let known: CachedIncidents = cache.load(KEY).unwrap_or_default();
     let mut keeping = CachedIncidents::new();
     let mut changed = known.len() != ids.len();
-    for id in ids {
+    let mut next = 0;
+    while let Some(id) = ids.get(next).cloned() {
+        next += 1;
         match one(store, &id, known.get(&id)).map(|(kept, fresh)| (kept.into_owned(), fresh)) {
             Ok((kept, fresh)) => {
                 changed |= fresh;
@@ -100,7 +127,13 @@ pub fn read(store: &Incidents, cache: &Cache) -> Result<Index> {
             }
             Err(error) => index.broken.push((id, error)),
         }
+        if next == ids.len() && changed {
+            // Reading one may have moved another out of its journal.
+            let more = store.ids()?.into_iter().filter(|id| !ids.contains(id)).collect::<Vec<_>>();
+            ids.extend(more);
+        }
     }
+    index.stored.sort_by(|a, b| a.incident.id.cmp(&b.incident.id));
     if changed {
         cache.save(KEY, &keeping);
     }

@@ -2,6 +2,8 @@
 //!
 //! An incident appears whole or not at all: its folder is made aside, with the opening in it, and then renamed.
 
+mod openings;
+
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use std::{fs, io};
@@ -24,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const IGNORED: &str = "# liveops: locks and heads are of one machine only\n*.lock\n*.head\n.new-*\n";
 
 /// Copies of a journal that git merges line by line stay whole: each line continues one above it.
-const ATTRIBUTES: &str = "journal.jsonl merge=union\n";
+const ATTRIBUTES: &str = "journal.jsonl merge=union -text\n";
 
 /// The incidents of a project.
 #[derive(Debug, Clone)]
@@ -119,9 +121,19 @@ impl Incidents {
         self.journal(id).extend(entries)
     }
 
+    /// Appends an event while the journal is as long as it was when somebody decided on it; `None` where it grew.
+    pub fn append_at(&self, id: &str, length: u64, entry: Entry) -> Result<Option<Event>> {
+        self.must_have(id)?;
+        self.journal(id).append_at(length, entry)
+    }
+
     /// Takes over events of another copy; those that are here already are left out. The incident may be new here.
+    ///
+    /// # Errors
+    /// `Conflict` when they are of another incident that has the same name.
     pub fn merge(&self, id: &str, events: Vec<Event>) -> Result<usize> {
         self.prepare()?;
+        self.must_be_same(id, &events)?;
         // What a file says of itself stays in it.
         let ours = |event: &Event| event.id.is_some() && !event.kind.starts_with("journal.");
         let entries = events.into_iter().filter(ours);
@@ -136,15 +148,16 @@ impl Incidents {
     /// `NotFound`; `Damaged` when its journal has no opening; `Io`.
     pub fn log(&self, id: &str) -> Result<IncidentLog> {
         self.must_have(id)?;
-        self.told(id, self.journal(id).read()?)
+        let (pages, others) = self.pages(id)?;
+        self.told(id, pages.read(), others)
     }
 
     /// Where an incident stands. Every line is verified, but the data is read of those events only that change the
     /// state: this is what makes a journal of a hundred thousand events as good as a short one.
     pub fn summary(&self, id: &str) -> Result<StoredIncident> {
         self.must_have(id)?;
-        let pages = self.journal(id).pages()?;
-        let IncidentLog { incident, events, faults } = self.told(id, pages.read::<Line<'_>>())?;
+        let (pages, others) = self.pages(id)?;
+        let IncidentLog { incident, events, faults } = self.told(id, pages.read::<Line<'_>>(), others)?;
         let shown = |event: &&Line<'_>| ![kind::NOTIFICATION, kind::EVIDENCE].contains(&event.kind.as_ref());
         let lines: Vec<&Line<'_>> = without_quick_beginnings(&events).filter(shown).collect();
         let last = lines[lines.len().saturating_sub(LAST)..].iter().map(|line| line.opened()).collect();
@@ -156,15 +169,20 @@ impl Incidents {
         &self,
         id: &str,
         reading: Reading<Event<D, S>>,
+        others: Option<String>,
     ) -> Result<IncidentLog<Event<D, S>>> {
         let events = in_order(reading.events);
-        let incident = replay(id, &events).ok_or_else(|| Error::Damaged {
-            path: self.journal(id).path().to_owned(),
-            what: "it does not say how the incident was opened".into(),
-            hint: "look at the file; `git log` has its earlier states, where it is in git".into(),
-        })?;
         let mut faults: Vec<String> =
             reading.faults.iter().map(|fault| format!("line {} {}", fault.line, fault.what)).collect();
+        faults.extend(others);
+        let incident = replay(id, &events).ok_or_else(|| Error::Damaged {
+            path: self.journal(id).path().to_owned(),
+            what: match faults.first() {
+                Some(fault) => format!("no opening can be read in it; {fault}"),
+                None => "it has no opening".into(),
+            },
+            hint: "look at the file; `git log -p` has its earlier states, where it is in git".into(),
+        })?;
         if reading.torn.is_some() {
             faults.push("the last line is half-written: a crash; the next event sets it aside".into());
         }
@@ -232,8 +250,11 @@ impl Incidents {
         private_folder(&self.folder).map_err(|source| self.io("create", source))?;
         for (name, text) in [(".gitignore", IGNORED), (".gitattributes", ATTRIBUTES)] {
             let path = self.folder.join(name);
-            if !path.exists() {
-                write_private(&path, text.as_bytes()).map_err(|source| self.io("write into", source))?;
+            // They are for git, and an incident does without them.
+            if !path.exists()
+                && let Err(error) = write_private(&path, text.as_bytes())
+            {
+                tracing::warn!("{} cannot be written: {error}", path.display());
             }
         }
         Ok(())

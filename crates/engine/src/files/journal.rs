@@ -1,21 +1,25 @@
 //! A journal as a file: append-only, locked, fsynced, hash-chained; a line torn by a crash is set aside, never dropped.
 
+mod tail;
 #[cfg(test)]
 mod tests;
 
 use std::collections::HashSet;
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use std::{fs, io};
 
 use chrono::{DateTime, Utc};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::files::file::{private_folder, sync_folder, write_private};
-use liveops_domain::change::journal::{Entry, Event, Fault, Forks, Head, Line, Sealed, TAMPERED, open, seal, verify};
+use crate::files::journal::tail::Ending;
+use liveops_domain::change::journal::{
+    Entry, Event, Fault, Forks, Head, Line, Sealed, TAMPERED, open, order, seal, verify,
+};
 use liveops_domain::error::{Error, Result};
 
 /// How long a writer waits for another one.
@@ -29,6 +33,20 @@ pub struct Journal {
     copied: bool,
     /// How long a writer waits for another one.
     patience: Duration,
+}
+
+/// Older lines in a row after which [`Journal::recent`] looks no further: a clock that is behind writes some among newer
+/// ones.
+const OLDER_IN_A_ROW: usize = 64;
+
+/// What lies beside a journal: where it ended when this machine last wrote to it.
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
+struct End {
+    #[serde(flatten)]
+    head: Head,
+    /// The latest clock of its events' ids ([`order`]).
+    #[serde(default)]
+    clock: i64,
 }
 
 /// All that a journal holds.
@@ -49,13 +67,31 @@ pub struct Pages {
 }
 
 impl Pages {
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// These lines of it only, which may lack the last.
+    pub fn only(self, text: String) -> Self {
+        Self { text, known: None, ..self }
+    }
+
     /// Verifies every line, and reads the events, or only as much of them as a `Line` has.
     pub fn read<'a, E: Sealed + Deserialize<'a> + Send>(&'a self) -> Reading<E> {
-        let (whole, torn) = match self.text.rfind('\n') {
-            Some(end) => self.text.split_at(end + 1),
-            None => ("", self.text.as_str()),
+        let marked = self.text.strip_prefix('\u{feff}');
+        let text = marked.unwrap_or(&self.text);
+        let (whole, torn) = match text.rfind('\n') {
+            Some(end) => text.split_at(end + 1),
+            None => ("", text),
         };
-        let (events, faults) = verify(whole, self.known.as_ref(), self.forks);
+        let (events, mut faults) = verify(whole, self.known.as_ref(), self.forks);
+        let mut begins = |what: &str| faults.insert(0, Fault { line: 1, what: what.to_owned() });
+        if memchr::memchr(b'\r', whole.as_bytes()).is_some() {
+            begins("or a later one ends with CR LF: an editor, or git with `core.autocrlf`, rewrote the file");
+        }
+        if marked.is_some() {
+            begins("begins with a byte order mark: an editor wrote the file");
+        }
         Reading { events, faults, torn: (!torn.is_empty()).then(|| torn.to_owned()) }
     }
 }
@@ -92,10 +128,26 @@ impl Journal {
 
     /// Appends events in one write and returns them once they are on the disk. Those whose id the journal has
     /// already are left out, so that a merge may be repeated.
-    pub fn extend(&self, mut entries: Vec<Entry>) -> Result<Vec<Event>> {
-        private_folder(self.path.parent().unwrap_or_else(|| Path::new(".")))
-            .map_err(|source| self.io("create the folder of", source))?;
+    pub fn extend(&self, entries: Vec<Entry>) -> Result<Vec<Event>> {
+        self.write_to(entries, None).map(Option::unwrap_or_default)
+    }
+
+    /// Appends one event while the file is as long as it was when somebody decided what to write; `None` where it grew.
+    pub fn append_at(&self, length: u64, entry: Entry) -> Result<Option<Event>> {
+        Ok(self.write_to(vec![entry], Some(length))?.and_then(|mut events| events.pop()))
+    }
+
+    /// How long the file is; 0 where there is none.
+    pub fn length(&self) -> u64 {
+        fs::metadata(&self.path).map_or(0, |data| data.len())
+    }
+
+    fn write_to(&self, mut entries: Vec<Entry>, length: Option<u64>) -> Result<Option<Vec<Event>>> {
+        private_folder(self.folder()).map_err(|source| self.io("create the folder of", source))?;
         let _lock = self.lock()?;
+        if length.is_some_and(|length| length != self.length()) {
+            return Ok(None);
+        }
         if entries.iter().any(|entry| entry.id.is_some()) {
             let known: HashSet<String> = self
                 .pages_locked()?
@@ -107,31 +159,32 @@ impl Journal {
             entries.retain(|entry| entry.id.as_ref().is_none_or(|id| !known.contains(id)));
         }
         let Some(first) = entries.first() else {
-            return Ok(Vec::new());
+            return Ok(Some(Vec::new()));
         };
         let (at, by) = (first.at, first.by.clone());
         let fresh = !self.path.exists();
         let mut file = private(OpenOptions::new().read(true).append(true).create(true))
             .open(&self.path)
             .map_err(|source| self.io("open", source))?;
-        let mut head = self.repair(&mut file, at, &by)?;
-        if let Some(known) = self.known_head()
-            && (known.seq > head.seq || (known.seq == head.seq && known != head))
+        let mut end = self.repair(&mut file, at, &by)?;
+        if let Some(known) = self.known_end().map(|end| end.head)
+            && (known.seq > end.head.seq || (known.seq == end.head.seq && known != end.head))
             && !(self.copied && self.holds(&known)?)
         {
             // Going on in silence would hide for ever that lines were removed.
-            let data = json!({ "expected": known, "found": head });
+            let data = json!({ "expected": known, "found": end.head });
             let entry = Entry::new(at, &by, TAMPERED, data);
-            self.write(&mut file, &mut head, vec![entry])?;
+            self.write(&mut file, &mut end, vec![entry])?;
         }
-        let events = self.write(&mut file, &mut head, entries)?;
-        if fresh {
-            sync_folder(self.path.parent().unwrap_or_else(|| Path::new(".")))
-                .map_err(|source| self.io("sync", source))?;
+        let events = self.write(&mut file, &mut end, entries)?;
+        // The events are on the disk: what helps to find a loss later must not make their writer fail.
+        let beside = if fresh { sync_folder(self.folder()) } else { Ok(()) }
+            .and_then(|()| write_private(&self.beside("head"), serde_json::to_string(&end)?.as_bytes()));
+        if let Err(error) = beside {
+            let path = self.path.display();
+            tracing::warn!("the head of {path} cannot be kept, so lines that are cut off are not noticed: {error}");
         }
-        write_private(&self.beside("head"), serde_json::to_string(&head)?.as_bytes())
-            .map_err(|source| self.io("write the head of", source))?;
-        Ok(events)
+        Ok(Some(events))
     }
 
     /// Is this event anywhere in the file? After a merge by git it need not be the last.
@@ -155,7 +208,7 @@ impl Journal {
 
     fn pages_locked(&self) -> Result<Pages> {
         // The head comes first: a line that is appended in between must not look like one that was removed.
-        let known = self.known_head();
+        let known = self.known_end().map(|end| end.head);
         let text = match fs::read(&self.path) {
             Ok(bytes) => {
                 String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
@@ -177,14 +230,17 @@ impl Journal {
         let Ok(mut end) = file.metadata().map(|data| data.len()) else {
             return events;
         };
-        while let Ok((start, bytes)) = self.tail(&mut file, end) {
-            if let Ok(event) = serde_json::from_slice::<Event>(&bytes) {
-                if event.at < since {
-                    break;
+        let mut older = 0;
+        while let Ok((start, bytes)) = tail::line_before(&mut file, end) {
+            match serde_json::from_slice::<Event>(&bytes) {
+                Ok(event) if event.at < since => older += 1,
+                Ok(event) => {
+                    older = 0;
+                    events.push(event);
                 }
-                events.push(event);
+                Err(_) => {}
             }
-            if start == 0 {
+            if start == 0 || older >= OLDER_IN_A_ROW {
                 break;
             }
             end = start - 1;
@@ -193,25 +249,28 @@ impl Journal {
         events
     }
 
-    /// The head that was last written down.
-    pub(super) fn known_head(&self) -> Option<Head> {
+    /// Where the file ended when it was last written to.
+    fn known_end(&self) -> Option<End> {
         serde_json::from_slice(&fs::read(self.beside("head")).ok()?).ok()
     }
 
-    fn write(&self, file: &mut File, head: &mut Head, entries: Vec<Entry>) -> Result<Vec<Event>> {
-        let mut next = head.clone();
+    fn write(&self, file: &mut File, end: &mut End, entries: Vec<Entry>) -> Result<Vec<Event>> {
+        let mut next = end.clone();
         let mut bytes = Vec::new();
         let mut events = Vec::with_capacity(entries.len());
         for mut entry in entries {
-            if self.copied && entry.id.is_none() {
-                // The place comes first, so that two events of one millisecond keep their order everywhere.
-                entry.id = Some(format!("{:08x}-{:08x}", next.seq + 1, fastrand::u32(..)));
+            if self.copied {
+                let id = entry.id.take().unwrap_or_else(|| {
+                    let clock = order::next(entry.at.timestamp_millis(), next.clock);
+                    order::id(clock, fastrand::u32(..))
+                });
+                next.clock = next.clock.max(order::clock_of(&id).unwrap_or_else(|| entry.at.timestamp_millis()));
+                entry.id = Some(id);
             }
-            let (line, event) = seal(&next, entry);
+            let (line, event) = seal(&next.head, entry);
             bytes.extend_from_slice(line.as_bytes());
             bytes.push(b'\n');
-            next.seq = event.seq;
-            next.hash.clone_from(&event.hash);
+            next.head = Head { seq: event.seq, hash: event.hash.clone() };
             events.push(event);
         }
         let before = file.metadata().map_err(|source| self.io("read", source))?.len();
@@ -221,93 +280,78 @@ impl Journal {
             let _ = file.set_len(before);
             return Err(self.io("append to", source));
         }
-        *head = next;
+        *end = next;
         Ok(events)
     }
 
-    /// The head of the file; a torn last line is moved aside first, and the journal says so.
-    fn repair(&self, file: &mut File, at: DateTime<Utc>, by: &str) -> Result<Head> {
-        let torn = self.torn(file)?;
-        let mut head = self.head(file)?;
-        let Some((start, bytes)) = torn else {
-            return Ok(head);
+    /// Where the file ends. What stands behind the last event, such as a line torn by a crash or a marker of git, is
+    /// moved aside first, and the journal says so.
+    fn repair(&self, file: &mut File, at: DateTime<Utc>, by: &str) -> Result<End> {
+        let Ending { last, after } = tail::ending(file).map_err(|source| self.io("read", source))?;
+        let mut end = self.end(last)?;
+        let Some((start, bytes)) = after else {
+            return Ok(end);
         };
         let text = String::from_utf8_lossy(&bytes).into_owned();
-        if open(&head, &text).is_ok() {
+        if let Ok(event) = open(&end.head, text.trim_end()) {
             // Only the newline is missing.
             file.write_all(b"\n").map_err(|source| self.io("append to", source))?;
-            return self.head(file);
+            return self.end(Some(event));
         }
-        let aside = self.beside(&format!("torn-{}", head.seq + 1));
+        if text.trim().is_empty() {
+            file.set_len(start).map_err(|source| self.io("repair", source))?;
+            return Ok(end);
+        }
+        let is_torn = memchr::memchr(b'\n', &bytes).is_none();
+        if end.head.seq == 0 && !(is_torn && text.starts_with('{')) {
+            return Err(Error::Damaged {
+                path: self.path.clone(),
+                what: "it has no event that can be read".into(),
+                hint: "look at the file: it is not written by liveops; move it away to begin a new one".into(),
+            });
+        }
+        let aside = self.beside(&format!("torn-{}", end.head.seq + 1));
         write_private(&aside, &bytes).map_err(|source| self.io("set the torn line aside of", source))?;
         file.set_len(start).map_err(|source| self.io("repair", source))?;
         let data = json!({ "torn_line": text, "kept_in": aside.display().to_string() });
         let entry = Entry::new(at, by, "journal.repaired", data);
-        self.write(file, &mut head, vec![entry])?;
-        Ok(head)
+        self.write(file, &mut end, vec![entry])?;
+        Ok(end)
     }
 
-    /// Bytes after the last newline, and where they start.
-    fn torn(&self, file: &mut File) -> Result<Option<(u64, Vec<u8>)>> {
-        let end = file.metadata().map_err(|source| self.io("read", source))?.len();
-        let (start, bytes) = self.tail(file, end)?;
-        Ok(if bytes.is_empty() { None } else { Some((start, bytes)) })
+    /// What the last event makes of the end of the file.
+    fn end(&self, last: Option<Event>) -> Result<End> {
+        let Some(last) = last else {
+            return Ok(End::default());
+        };
+        let head = Head { seq: last.seq, hash: last.hash.clone() };
+        let clock = match self.known_end() {
+            _ if !self.copied => 0,
+            Some(known) if known.head == head && known.clock > 0 => known.clock,
+            // It was written elsewhere, or merged: any line may have the latest clock.
+            _ => self.pages_locked()?.read::<Line<'_>>().events.iter().map(Event::clock).max().unwrap_or_default(),
+        };
+        Ok(End { head, clock: clock.max(if self.copied { last.clock() } else { 0 }) })
     }
 
-    /// The head that the last whole line makes.
-    fn head(&self, file: &mut File) -> Result<Head> {
-        let end = file.metadata().map_err(|source| self.io("read", source))?.len();
-        let (start, _) = self.tail(file, end)?;
-        if start == 0 {
-            return Ok(Head::default());
-        }
-        let (_, line) = self.tail(file, start - 1)?;
-        let event: Event = serde_json::from_slice(&line).map_err(|error| Error::Damaged {
-            path: self.path.clone(),
-            what: format!("its last line is not an event: {error}"),
-            hint: "run `liveops audit verify` to see all that is wrong; move the file away to begin a new one".into(),
-        })?;
-        Ok(Head { seq: event.seq, hash: event.hash })
-    }
-
-    /// The bytes between the last newline before `end` and `end`: read backwards, however long the file is.
-    fn tail(&self, file: &mut File, end: u64) -> Result<(u64, Vec<u8>)> {
-        let mut found = Vec::new();
-        let mut start = end;
-        while start > 0 {
-            let size = start.min(8192);
-            let mut chunk = vec![0; usize::try_from(size).unwrap_or(8192)];
-            file.seek(SeekFrom::Start(start - size))
-                .and_then(|_| file.read_exact(&mut chunk))
-                .map_err(|source| self.io("read", source))?;
-            if let Some(at) = chunk.iter().rposition(|byte| *byte == b'\n') {
-                let mut bytes = chunk.split_off(at + 1);
-                bytes.append(&mut found);
-                return Ok((start - size + at as u64 + 1, bytes));
-            }
-            chunk.append(&mut found);
-            found = chunk;
-            start -= size;
-        }
-        Ok((0, found))
-    }
-
-    fn lock(&self) -> Result<File> {
-        let path = self.beside("lock");
-        let file = private(OpenOptions::new().write(true).create(true).truncate(false))
-            .open(&path)
-            .map_err(|source| self.io("lock", source))?;
+    /// The right to write; nothing where the file system has no locks, or no room for one: an event without a lock is
+    /// better than none.
+    pub(super) fn lock(&self) -> Result<Option<File>> {
+        let Ok(file) = private(OpenOptions::new().write(true).create(true).truncate(false)).open(self.beside("lock"))
+        else {
+            return Ok(None);
+        };
         let deadline = Instant::now() + self.patience;
         loop {
             match file.try_lock() {
-                Ok(()) => return Ok(file),
+                Ok(()) => return Ok(Some(file)),
                 Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
                     std::thread::sleep(Duration::from_millis(5));
                 }
                 Err(TryLockError::WouldBlock) => {
                     return Err(Error::Locked { path: self.path.clone() });
                 }
-                Err(TryLockError::Error(source)) => return Err(self.io("lock", source)),
+                Err(TryLockError::Error(_)) => return Ok(None),
             }
         }
     }
@@ -327,7 +371,11 @@ impl Journal {
         }
     }
 
-    fn beside(&self, suffix: &str) -> PathBuf {
+    fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or_else(|| Path::new("."))
+    }
+
+    pub(super) fn beside(&self, suffix: &str) -> PathBuf {
         let mut name = self.path.as_os_str().to_owned();
         name.push(format!(".{suffix}"));
         name.into()

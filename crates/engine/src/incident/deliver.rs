@@ -31,6 +31,9 @@ use liveops_domain::incident::transition::Phase;
 /// How long news may keep a command waiting; what is not through by then stays in the outbox.
 const NEWS_PATIENCE: Duration = Duration::from_secs(3);
 
+/// How long one waits for another command that delivers the same message.
+const OTHERS_PATIENCE: Duration = Duration::from_secs(10);
+
 /// How one message went.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DeliveryResult {
@@ -366,7 +369,9 @@ fn record(cx: &Session, deliveries: impl IntoIterator<Item = Delivery>, items: &
         let entry = |one: Delivery| Ok(Entry::new(at, &cx.actor, kind::NOTIFICATION, serde_json::to_value(one)?));
         store.append_all(&message.incident, deliveries.into_iter().map(entry).collect::<Result<_>>()?)
     });
-    if let Err(error) = written {
-        cx.voice.warn(&format!("not in the journal: {error}"));
+    match written {
+        // That the incident itself is in no journal is said once, by who opened it.
+        Ok(_) | Err(Error::NotFound { .. }) => {}
+        Err(error) => cx.voice.warn(&format!("not in the journal: {error}")),
     }
 }

@@ -12,6 +12,7 @@ use crate::incident::message::message;
 use crate::incident::summary::IncidentSummary;
 use crate::incident::sync::push;
 use crate::session::{Session, store};
+use liveops_domain::change::journal::{Entry, Event};
 use liveops_domain::error::{Error, Result};
 use liveops_domain::incident::notice::About;
 use liveops_domain::incident::state::Incident;
@@ -54,6 +55,8 @@ pub struct IncidentChange {
     pub warnings: Vec<String>,
     /// To do what a dry run only showed.
     pub command: String,
+    /// Why the journal has nothing of it, and what to type when it can be written again.
+    pub unkept: Option<(String, String)>,
 }
 
 impl IncidentChange {
@@ -70,6 +73,7 @@ impl IncidentChange {
             next: Vec::new(),
             warnings: Vec::new(),
             command: cx.command_line.replacen(" --dry-run", "", 1),
+            unkept: None,
         })
     }
 }
@@ -112,7 +116,34 @@ pub fn must_allow(cx: &Session, one: &Incident, action: Action) -> Result<()> {
     })
 }
 
-/// Journals it, and tells the people.
+/// How often a step is decided on anew because others wrote in between.
+const TRIES: usize = 100;
+
+/// Journals a step that is allowed at the very moment at which it is written: of several at once, one wins.
+fn journal(cx: &Session, step: &IncidentStep) -> Result<Event> {
+    let (kind, _) = step.action.event();
+    let store = store(cx)?;
+    for _ in 0..TRIES {
+        let length = store.journal(&step.id).length();
+        if !step.action.is_always_allowed() {
+            must_allow(cx, &incident(cx, &step.id)?, step.action)?;
+        }
+        let entry = Entry::new(cx.clock.now(), &cx.actor, kind, step.data.clone());
+        if let Some(event) = store.append_at(&step.id, length, entry)? {
+            return Ok(event);
+        }
+    }
+    Err(Error::Locked { path: store.journal(&step.id).path().to_owned() })
+}
+
+/// An event that the journal could not take: people are told of it all the same.
+pub fn unkept(cx: &Session, kind: &str, data: Value) -> Event {
+    let id = format!("unkept-{:08x}", fastrand::u32(..));
+    let (at, by, kind) = (cx.clock.now(), cx.actor.clone(), kind.to_owned());
+    Event { seq: 0, id: Some(id), at, by, kind, data, hash: String::new() }
+}
+
+/// Journals it, and tells the people. A disk that is full, or that cannot be written to, keeps nobody from being told.
 ///
 /// # Errors
 /// `Conflict` where it is not allowed now; those of the journal.
@@ -120,18 +151,30 @@ pub async fn record(cx: &Session, step: IncidentStep) -> Result<IncidentChange> 
     let before = incident(cx, &step.id)?;
     must_allow(cx, &before, step.action)?;
     let was_called = before.has_unanswered_call();
-    let mut report = IncidentChange::planned(cx, step.action.verb(), step.summary.clone(), before)?;
-    report.details = step.details;
+    let mut report = IncidentChange::planned(cx, step.action.verb(), step.summary.clone(), before.clone())?;
+    report.details.clone_from(&step.details);
     let Some(confirmed) = cx.unasked(&step.summary)? else {
         return Ok(report);
     };
-    let (kind, _) = step.action.event();
-    let event = store(cx)?.append(&step.id, cx.clock.now(), &cx.actor, kind, &step.data)?;
-    report.event = event.id.clone();
     report.dry_run = false;
+    let (event, incident_now) = match journal(cx, &step) {
+        Ok(event) => {
+            report.event = event.id.clone();
+            // What this very step changes decides who is told of it.
+            let now = if step.about.is_some() { incident(cx, &step.id)? } else { before };
+            (event, now)
+        }
+        Err(error @ Error::Io { .. }) => {
+            let event = unkept(cx, step.action.event().0, step.data.clone());
+            report.unkept = Some((error.to_string(), cx.command_line.clone()));
+            let mut after = before;
+            after.apply(&event);
+            (event, after)
+        }
+        Err(error) => return Err(error),
+    };
     if let Some(about) = step.about {
-        // What this very step changes decides who is told of it.
-        let incident = incident(cx, &step.id)?;
+        let incident = incident_now;
         let mut recipients = recipients(cx, &incident, about)?;
         let mut message = message(&incident, about, step.summary, &event);
         // Who mitigates without a word has seen it, too.
@@ -146,7 +189,9 @@ pub async fn record(cx: &Session, step: IncidentStep) -> Result<IncidentChange> 
     }
     report.deliveries.results.extend(flush_outbox(cx, &confirmed).await);
     report.warnings.extend(push(cx, &step.id, &confirmed).await);
-    report.shown = IncidentSummary::of(cx, incident(cx, &step.id)?)?;
+    if report.unkept.is_none() {
+        report.shown = IncidentSummary::of(cx, incident(cx, &step.id)?)?;
+    }
     Ok(report)
 }
 

@@ -1,6 +1,6 @@
 //! Which incident is meant: the one that was named, or the only one that is open. Never a guess.
 
-use crate::incident::incidents_here;
+use crate::incident::{incidents_here, index};
 use crate::session::{Session, store};
 use liveops_domain::error::{Error, Result};
 use liveops_domain::incident::state::Incident;
@@ -23,7 +23,7 @@ pub fn id_of(cx: &Session, named: Option<&str>, command: &str) -> Result<String>
     let open = open_incidents(cx)?;
     match open.as_slice() {
         [] => Err(Error::usage(
-            format!("no incident is open in `{}`", cx.environment()?),
+            nothing_open(cx)?,
             format!(
                 "`{}` begins one; `{}` shows those that are over",
                 cx.command("incident open --sev p2"),
@@ -41,11 +41,49 @@ pub fn id_of(cx: &Session, named: Option<&str>, command: &str) -> Result<String>
     }
 }
 
+/// That none is open here, with those that cannot be read, and those that are open elsewhere: one of them may be meant.
+fn nothing_open(cx: &Session) -> Result<String> {
+    let mut text = format!("no incident is open in `{}`", cx.environment()?);
+    let index = index(cx)?;
+    for (id, error) in &index.broken {
+        text.push_str(&format!("\n  {id} cannot be read: {error}"));
+    }
+    for one in index.incidents().filter(|one| one.phase.is_open()) {
+        text.push_str(&format!("\n  {} is open in `{}`", one.id, one.environment));
+    }
+    Ok(text)
+}
+
 /// The incidents of this environment that are not over, the worst first.
 pub fn open_incidents(cx: &Session) -> Result<Vec<Incident>> {
     let mut open: Vec<Incident> = incidents_here(cx)?.filter(|one| one.phase.is_open()).collect();
     open.sort_by(|a, b| (a.severity, &a.id).cmp(&(b.severity, &b.id)));
     Ok(open)
+}
+
+/// The environment of the incident that is named, where that is not the one of this session: whoever names an incident
+/// means the place where it is.
+///
+/// # Errors
+/// `Usage` where another environment was named beside it.
+pub fn environment_of(cx: &Session, named: &str) -> Result<Option<String>> {
+    let Ok(id) = by_name(cx, named) else {
+        return Ok(None);
+    };
+    let Ok(incident) = crate::incident::incident(cx, &id) else {
+        return Ok(None);
+    };
+    let known = incident.environment;
+    if known.is_empty() || known == cx.environment()? {
+        return Ok(None);
+    }
+    match cx.named_environment() {
+        Some(other) => Err(Error::usage(
+            format!("{id} is an incident of `{known}`, not of `{other}`"),
+            format!("leave `-e {other}` out"),
+        )),
+        None => Ok(Some(known)),
+    }
 }
 
 /// An id, or a part of one that fits no other.

@@ -157,12 +157,17 @@ impl IncidentSummary {
     /// `since 03:12Z, 14m`; for what is over, how long it took.
     pub fn since(&self, now: DateTime<Utc>) -> String {
         let one = &self.incident;
-        let start = one.started.at().unwrap_or(one.last_event);
-        let end = one.resolved.at().unwrap_or(now);
-        let length = compact(seconds(end - start));
+        let began = one.started.at().unwrap_or(one.last_event);
+        let step = match one.phase {
+            Phase::Resolved => return format!("after {}", compact(seconds(one.resolved.at().unwrap_or(now) - began))),
+            Phase::Open => began,
+            Phase::Acknowledged => one.acknowledged.at().unwrap_or(began),
+            Phase::Mitigated => one.mitigated.at().unwrap_or(began),
+        };
+        let since = format!("since {} ({})", clock(step, now), compact(seconds(now - step)));
         match one.phase {
-            Phase::Resolved => format!("after {length}"),
-            _ => format!("since {} ({length})", clock(start, now)),
+            Phase::Open => since,
+            _ => format!("{since}, began {}", clock(began, now)),
         }
     }
 }

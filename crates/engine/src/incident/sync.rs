@@ -59,8 +59,9 @@ pub async fn sync_one(store: &Incidents, streams: &Streams, id: &str, confirmed:
         .filter(|event| is_shared(event))
         .filter(|event| event.id.as_deref().is_some_and(|id| !known.contains(id)))
         .collect();
+    // What is refused here, because it is another incident of that name, must not get ours either.
+    let received = store.merge(id, there.clone())?;
     let sent = streams.add(id, &missing, confirmed).await?;
-    let received = store.merge(id, there)?;
     Ok(SyncedIncident { id: id.to_owned(), received, sent })
 }
 

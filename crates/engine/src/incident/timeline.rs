@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
 
-use liveops_domain::change::journal::Event;
+use liveops_domain::change::journal::{Event, TAMPERED};
 use liveops_domain::error::Result;
 use liveops_domain::incident::event::kind;
 
@@ -51,7 +51,11 @@ pub fn words(event: &Event) -> String {
         kind::HANDOFF => with(format!("handed to {}", get("to"))),
         kind::AMENDED => with(format!("{} is {}, was {}", get("field"), get("to"), said("was").unwrap_or("nothing"))),
         kind::EVIDENCE => with(get("name")),
-        "journal.repaired" => "a half-written line was set aside".into(),
+        "journal.repaired" => "what was no event at the end of the journal was set aside".into(),
+        TAMPERED => match event.data.pointer("/expected/seq") {
+            Some(seq) => format!("event {seq}, which was written before, was not in this copy of the journal"),
+            None => "an event that was written before was not in this copy of the journal".into(),
+        },
         _ => text.map_or_else(|| event.kind.clone(), ToOwned::to_owned),
     }
 }

@@ -20,6 +20,7 @@ use liveops_domain::metric::series::Answer;
 use liveops_domain::rollout::row::{RolloutRow, UnseenRow};
 use liveops_domain::status::source::SourceState;
 use liveops_domain::text::cell::number;
+use liveops_domain::text::count::count;
 use liveops_domain::text::time::rfc3339;
 
 /// How far back KPIs are kept.
@@ -39,7 +40,12 @@ struct EvidenceItem {
 
 /// Looks at everything at once, and keeps it. Returns the line of each for the person, and the firing alerts.
 pub async fn capture(cx: &Session, id: &str) -> (Vec<String>, Vec<Alert>) {
-    let ((status, alerts), kpis, changes) = tokio::join!(status(cx), kpis(cx), changes(cx, id));
+    let ((status, alerts, now), mut kpis, changes) = tokio::join!(status(cx), kpis(cx), changes(cx, id));
+    let gap = kpis.found.as_ref().err().cloned();
+    if let (Some(why), Some((text, values))) = (gap, now) {
+        // What the status shows, from the services themselves, is known all the same.
+        kpis.found = Ok((format!("{text}; their last hour is unknown: {why}"), values));
+    }
     let items = status.into_iter().chain([kpis, changes]);
     let lines = items.map(|item| keep(cx, id, item)).collect();
     (lines, alerts)
@@ -67,15 +73,25 @@ fn keep(cx: &Session, id: &str, item: EvidenceItem) -> String {
 }
 
 /// The status report, and of it what people ask for first: the alerts, and the rollouts under way.
-async fn status(cx: &Session) -> (Vec<EvidenceItem>, Vec<Alert>) {
+async fn status(cx: &Session) -> (Vec<EvidenceItem>, Vec<Alert>, Option<(String, Value)>) {
     let name = "status";
     let gathered = match gather_all(cx).await {
         Ok(gathered) => gathered,
         Err(error) => {
             let found = Err(error.to_string());
-            return (vec![EvidenceItem { name, found }], Vec::new());
+            return (vec![EvidenceItem { name, found }], Vec::new(), None);
         }
     };
+    let values: serde_json::Map<String, Value> = gathered
+        .readings
+        .kpis
+        .iter()
+        .filter_map(|one| Some((one.kpi.name.clone(), json!(number(one.value?)))))
+        .collect();
+    let known = (!values.is_empty()).then(|| {
+        let text = format!("{} of {} now", values.len(), count(gathered.readings.kpis.len(), "KPI"));
+        (text, json!({ "at": rfc3339(cx.clock.now()), "now": values }))
+    });
     let firing = firing(&gathered);
     let rollouts = rollouts(&gathered);
     let alerts: Vec<Alert> = gathered.readings.alerts.iter().flatten().cloned().collect();
@@ -98,7 +114,7 @@ async fn status(cx: &Session) -> (Vec<EvidenceItem>, Vec<Alert>) {
         })
         .map_err(|error| error.to_string());
     let items = [Some(EvidenceItem { name, found }), firing, rollouts];
-    (items.into_iter().flatten().collect(), alerts)
+    (items.into_iter().flatten().collect(), alerts, known)
 }
 
 /// The alerts that fire; nothing where nobody is configured to tell of any.
@@ -109,16 +125,15 @@ fn firing(gathered: &Gathered) -> Option<EvidenceItem> {
         Some(alerts) => {
             let mut firing: Vec<&Alert> = alerts.iter().filter(|alert| alert.state == AlertState::Firing).collect();
             firing.sort_by_key(|alert| (rank(alert.severity.as_deref()), alert.since));
-            let mut names: Vec<&str> = firing.iter().map(|alert| alert.name.as_str()).collect();
-            names.dedup();
+            let names: Vec<&str> = firing.iter().map(|alert| alert.name.as_str()).collect();
             let doubtful: Vec<&str> =
                 alerts.iter().filter(|one| one.state == AlertState::Unknown).map(|one| one.name.as_str()).collect();
             let mut text = match firing.len() {
                 // A state that nobody knows is not good news.
-                0 if !doubtful.is_empty() => format!("whether {} fires is not known", shortened(&doubtful)),
+                0 if !doubtful.is_empty() => format!("whether {} fires is not known", grouped(&doubtful)),
                 0 => "none fires".to_owned(),
                 1 => format!("1 fires: {}", names[0]),
-                n => format!("{n} fire: {}", shortened(&names)),
+                n => format!("{n} fire: {}", grouped(&names)),
             };
             for gap in gathered.readings.alert_gaps.iter().chain(&gathered.readings.alert_faults) {
                 text.push_str(&format!("; {gap}"));
@@ -146,11 +161,24 @@ fn rollouts(gathered: &Gathered) -> Option<EvidenceItem> {
     Some(EvidenceItem { name: "rollouts", found })
 }
 
-/// The first three, and how many there are beside.
-fn shortened(names: &[&str]) -> String {
-    match names {
-        [a, b, c, _, ..] => format!("{a}, {b}, {c} and {} more", names.len() - 3),
-        _ => names.join(", "),
+/// The first three names, each with how often it fires, and how much that leaves: the numbers add up.
+fn grouped(names: &[&str]) -> String {
+    let mut groups: Vec<(&str, usize)> = Vec::new();
+    for name in names {
+        match groups.iter_mut().find(|(known, _)| known == name) {
+            Some((_, times)) => *times += 1,
+            None => groups.push((name, 1)),
+        }
+    }
+    let one = |(name, times): &(&str, usize)| match times {
+        1 => (*name).to_owned(),
+        times => format!("{name} ×{times}"),
+    };
+    let shown: Vec<String> = groups.iter().take(3).map(one).collect();
+    let rest: usize = groups.iter().skip(3).map(|(_, times)| times).sum();
+    match groups.len().saturating_sub(3) {
+        0 => shown.join(", "),
+        more => format!("{}, and {rest} of {}", shown.join(", "), count(more, "other alert")),
     }
 }
 

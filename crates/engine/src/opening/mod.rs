@@ -11,7 +11,7 @@ use crate::change::confirmed::Confirmed;
 use crate::incident::deliver::{Deliveries, notify, recipients};
 use crate::incident::incident;
 use crate::incident::message::message;
-use crate::incident::record::{IncidentChange, flush_outbox};
+use crate::incident::record::{IncidentChange, flush_outbox, unkept};
 use crate::incident::summary::IncidentSummary;
 use crate::incident::sync::push;
 use crate::opening::evidence::capture;
@@ -20,9 +20,12 @@ use liveops_domain::alert::Alert;
 use liveops_domain::change::journal::Event;
 use liveops_domain::error::{Error, Result};
 use liveops_domain::incident::event::{Amended, Field, Opened, kind};
+use liveops_domain::incident::name::name;
 use liveops_domain::incident::notice::About;
 use liveops_domain::incident::state::{in_order, replay};
 use liveops_domain::status::source::Recommendation;
+use liveops_domain::text::shell::word;
+use liveops_domain::text::time::rfc3339;
 
 /// Opens an incident, whatever it is known from.
 pub async fn open(cx: &Session, opened: Opened, warnings: Vec<String>) -> Result<IncidentChange> {
@@ -42,7 +45,11 @@ pub async fn open(cx: &Session, opened: Opened, warnings: Vec<String>) -> Result
             .ok_or_else(|| Error::internal("an opening that opens nothing"))?;
         return Ok(IncidentChange { warnings, ..IncidentChange::planned(cx, "open", summary, incident)? });
     };
-    let id = store(cx)?.open(now, &cx.actor, &opened)?;
+    let id = match store(cx)?.open(now, &cx.actor, &opened) {
+        Ok(id) => id,
+        Err(error @ Error::Io { .. }) => return tell_unkept(cx, opened, &error, warnings, &confirmed).await,
+        Err(error) => return Err(error),
+    };
     cx.voice.note(&format!("{id} is open and in the journal; looking, and telling the people"));
     let text = match &opened.alert {
         Some(alert) if !opened.title.contains(alert.as_str()) => format!("{} (alert {alert})", opened.title),
@@ -72,6 +79,39 @@ pub async fn open(cx: &Session, opened: Opened, warnings: Vec<String>) -> Result
         report.next.push(Recommendation::new("who would be told", "liveops page list"));
     }
     Ok(report)
+}
+
+/// People are called where the journal cannot be written: a full disk is no reason to let them sleep.
+async fn tell_unkept(
+    cx: &Session,
+    opened: Opened,
+    error: &Error,
+    warnings: Vec<String>,
+    confirmed: &Confirmed,
+) -> Result<IncidentChange> {
+    let event = unkept(cx, kind::OPENED, json!(opened));
+    let id = name(event.at, opened.severity, &opened.title);
+    let incident =
+        replay(&id, std::slice::from_ref(&event)).ok_or_else(|| Error::internal("an opening that opens nothing"))?;
+    let recipients = recipients(cx, &incident, About::Opened)?;
+    let message = message(&incident, About::Opened, opened.title.clone(), &event);
+    let deliveries = notify(cx, &recipients, message, confirmed).await;
+    let started = opened.started_at.unwrap_or(event.at);
+    let mut again = format!("incident open --sev {} --title {}", opened.severity.key(), word(&opened.title));
+    for (flag, value) in [("service", &opened.service), ("alert", &opened.alert)] {
+        if let Some(value) = value {
+            again.push_str(&format!(" --{flag} {}", word(value)));
+        }
+    }
+    again.push_str(&format!(" --started-at {}", rfc3339(started)));
+    let summary = format!("{} {}", opened.severity, opened.title);
+    Ok(IncidentChange {
+        dry_run: false,
+        deliveries,
+        warnings,
+        unkept: Some((error.to_string(), cx.command(&again))),
+        ..IncidentChange::planned(cx, "open", summary, incident)?
+    })
 }
 
 /// What was found and who was told when an incident was opened.

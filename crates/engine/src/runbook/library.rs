@@ -1,4 +1,4 @@
-//! The folder of runbooks: scenarios at its top, alerts' below `alerts`.
+//! The folder of runbooks and the folders in it: alerts' below `alerts`, or named as alerts are; scenarios elsewhere.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -8,6 +8,7 @@ use crate::session::Session;
 use liveops_domain::error::{Error, Result};
 use liveops_domain::runbook::check::NamedRunbook;
 use liveops_domain::runbook::{Purpose, Runbook};
+use liveops_domain::text::markdown::unmarked;
 
 /// A runbook larger than this is something else.
 const LARGEST: u64 = 1 << 20;
@@ -18,6 +19,8 @@ pub struct RunbookLibrary {
     /// The project's folder.
     pub root: PathBuf,
     folder: PathBuf,
+    /// Where the person stands.
+    work: PathBuf,
 }
 
 /// A runbook as it was found.
@@ -32,7 +35,8 @@ impl RunbookLibrary {
     /// Where the configuration says.
     pub fn open(cx: &Session) -> Result<Self> {
         let config = cx.config()?;
-        Ok(Self { root: config.folder(), folder: config.settings.documents.runbooks.clone() })
+        let (root, folder) = (config.folder(), config.settings.documents.runbooks.clone());
+        Ok(Self { root, folder, work: cx.dirs.work.clone() })
     }
 
     /// The folder of one purpose, as it is shown.
@@ -61,71 +65,105 @@ impl RunbookLibrary {
         Ok((shown, path))
     }
 
-    /// Every runbook, scenarios first, by name.
+    /// Every runbook, scenarios first, by path.
     pub fn all(&self) -> Result<Vec<RunbookFile>> {
-        let mut books = Vec::new();
-        for purpose in [Purpose::Scenario, Purpose::Alert] {
-            let shown = self.shown(purpose);
-            for path in markdown(&self.root.join(&shown))? {
-                books.push(read(&path, &shown, purpose)?);
-            }
-        }
+        let mut files = Vec::new();
+        markdown(&self.root.join(&self.folder), 0, &mut files)?;
+        let mut books: Vec<RunbookFile> = files.iter().map(|path| self.read(path)).collect::<Result<_>>()?;
+        books.sort_by(|a, b| {
+            let key = |book: &RunbookFile| (book.filed.purpose == Purpose::Alert, book.filed.path.clone());
+            key(a).cmp(&key(b))
+        });
         Ok(books)
     }
 
-    /// The runbook of an alert, of a scenario, or at a path.
+    /// The runbook of an alert, of a scenario, or at a path, which is relative to where the person stands.
     ///
     /// # Errors
     /// `NotFound` with the nearest name, or with the command that writes it.
     pub fn find(&self, name: &str) -> Result<RunbookFile> {
         let is_path = Path::new(name).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("md"));
         if is_path {
-            let path = self.root.join(name);
-            let purpose = if path.parent().is_some_and(|folder| folder.ends_with("alerts")) {
-                Purpose::Alert
-            } else {
-                Purpose::Scenario
-            };
-            let shown = Path::new(name).parent().map_or_else(String::new, |folder| folder.display().to_string());
-            return read(&path, &shown, purpose);
+            let here = self.work.join(name);
+            // Lists show paths from the project's folder.
+            let path = if here.is_file() { here } else { self.root.join(name) };
+            return self.read(&path);
         }
         for purpose in [Purpose::Alert, Purpose::Scenario] {
             let (_, path) = self.place(name, purpose)?;
             if path.is_file() {
-                return read(&path, &self.shown(purpose), purpose);
+                return self.read(&path);
             }
         }
-        let candidates = self.all()?;
-        Err(Error::NotFound {
-            what: "runbook",
-            name: name.to_owned(),
-            candidates: candidates.into_iter().map(|book| book.filed.name).collect(),
-        })
+        let mut all = self.all()?;
+        let place = all
+            .iter()
+            .position(|book| book.filed.name == name)
+            .or_else(|| all.iter().position(|book| book.filed.name.eq_ignore_ascii_case(name)));
+        match place {
+            Some(place) => Ok(all.swap_remove(place)),
+            None => Err(Error::NotFound {
+                what: "runbook",
+                name: name.to_owned(),
+                candidates: all.into_iter().map(|book| book.filed.name).collect(),
+            }),
+        }
+    }
+
+    fn read(&self, path: &Path) -> Result<RunbookFile> {
+        let shown = path.strip_prefix(&self.root).or_else(|_| path.strip_prefix(&self.work)).unwrap_or(path);
+        let shown = shown.strip_prefix(".").unwrap_or(shown);
+        read(path, shown, purpose(shown))
     }
 }
 
-/// The Markdown files of a folder, sorted; none when it is not there.
-fn markdown(folder: &Path) -> Result<Vec<PathBuf>> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(source) => {
-            return Err(Error::Io { action: "read", path: folder.to_owned(), source });
-        }
-    };
-    let mut files: Vec<PathBuf> = entries
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
-        .filter(|path| {
-            // A folder's own page is no runbook.
-            path.is_file() && path.file_stem().is_none_or(|stem| stem != "README")
-        })
-        .collect();
-    files.sort();
-    Ok(files)
+/// What a runbook is for, by where it lies and what it is called.
+fn purpose(path: &Path) -> Purpose {
+    let below_alerts = path.parent().is_some_and(|folder| folder.iter().any(|part| part == "alerts"));
+    let name = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+    // `KubePodCrashLooping`: no sentence and no word of its own.
+    let is_camel = name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.chars().all(|c| c.is_ascii_alphanumeric())
+        && name.chars().filter(char::is_ascii_uppercase).count() > 1
+        && name.contains(|c: char| c.is_ascii_lowercase());
+    if below_alerts || is_camel { Purpose::Alert } else { Purpose::Scenario }
 }
 
-fn read(path: &Path, folder: &str, purpose: Purpose) -> Result<RunbookFile> {
+/// Pages of a folder that are no runbooks: about the folder, and forms to copy.
+const PAGES: [&str; 8] =
+    ["readme", "_index", "index", "contributing", "changelog", "template", "_template", "code_of_conduct"];
+
+/// Folders in folders, and no deeper.
+const DEEPEST: usize = 8;
+
+/// The runbooks of a folder and of those in it, sorted; none when it does not exist.
+fn markdown(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<()> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(source) => return Err(Error::Io { action: "read", path: folder.to_owned(), source }),
+    };
+    let mut entries: Vec<fs::DirEntry> = entries.filter_map(|entry| entry.ok()).collect();
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        let path = entry.path();
+        let name = entry.file_name().to_string_lossy().to_lowercase();
+        // A link to a folder may lead round in a circle.
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            if depth < DEEPEST && !name.starts_with('.') {
+                markdown(&path, depth + 1, files)?;
+            }
+        } else if let Some(stem) = name.strip_suffix(".md")
+            && path.is_file()
+            && !PAGES.contains(&stem)
+        {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn read(path: &Path, shown: &Path, purpose: Purpose) -> Result<RunbookFile> {
     let io = |source| Error::Io { action: "read", path: path.to_owned(), source };
     let size = fs::metadata(path).map_err(io)?.len();
     if size > LARGEST {
@@ -134,13 +172,25 @@ fn read(path: &Path, folder: &str, purpose: Purpose) -> Result<RunbookFile> {
             "move it out of the folder",
         ));
     }
-    let text = String::from_utf8_lossy(&fs::read(path).map_err(io)?).into_owned();
+    let text = text(fs::read(path).map_err(io)?);
     let name = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
-    let file = path.file_name().map_or_else(String::new, |file| file.to_string_lossy().into_owned());
-    let shown = if folder.is_empty() { file } else { format!("{folder}/{file}") };
     Ok(RunbookFile {
-        filed: NamedRunbook { name, path: shown, purpose, book: Runbook::parse(&text) },
+        filed: NamedRunbook { name, path: shown.display().to_string(), purpose, book: Runbook::parse(&text) },
         text,
         path: path.to_owned(),
     })
+}
+
+/// The text of a file as editors write it: UTF-8, or UTF-16 with its mark.
+fn text(bytes: Vec<u8>) -> String {
+    let wide = |bytes: &[u8], join: fn([u8; 2]) -> u16| {
+        let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| join([pair[0], pair[1]])).collect();
+        String::from_utf16_lossy(&units)
+    };
+    let text = match bytes.as_slice() {
+        [0xff, 0xfe, rest @ ..] => wide(rest, u16::from_le_bytes),
+        [0xfe, 0xff, rest @ ..] => wide(rest, u16::from_be_bytes),
+        _ => String::from_utf8_lossy(&bytes).into_owned(),
+    };
+    unmarked(&text).to_owned()
 }

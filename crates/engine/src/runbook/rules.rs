@@ -1,4 +1,5 @@
-//! Alerting rules for runbooks: from files that are named, from those of the configuration, or from Prometheus.
+//! Alerting rules for runbooks: from files and folders that are named, from those of the configuration, or from
+//! Prometheus.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -50,17 +51,18 @@ pub async fn gather(cx: &Session, named: &[PathBuf]) -> Result<Rules> {
 impl Rules {
     /// Why they are not known, in words.
     pub fn gap(&self) -> Option<String> {
-        if self.rules.is_some() {
+        if self.rules.as_ref().is_some_and(|rules| !rules.is_empty()) {
             return None;
         }
         Some(match &self.source {
+            _ if self.rules.is_some() => "no alerting rule was found: neither in files nor by Prometheus".into(),
             Some(Source { error: Some(error), state: SourceState::Down, .. }) => error.clone(),
             _ => "no Prometheus is configured, and no rule files are named".into(),
         })
     }
 }
 
-/// A file, or every `.yml` and `.yaml` of a folder.
+/// A file, or every `.yml`, `.yaml` and `.rules` of a folder and the folders in it.
 fn read(base: &Path, file: &Path, rules: &mut Vec<AlertRule>) -> Result<()> {
     let path = base.join(file);
     let io = |source| Error::Io { action: "read", path: path.clone(), source };
@@ -68,9 +70,16 @@ fn read(base: &Path, file: &Path, rules: &mut Vec<AlertRule>) -> Result<()> {
     if path.is_dir() {
         let entries = fs::read_dir(&path).map_err(io)?;
         let mut names: Vec<PathBuf> = entries
-            .filter_map(|entry| Some(entry.ok()?.file_name()))
-            .map(|name| file.join(name))
-            .filter(|name| name.extension().is_some_and(|extension| extension == "yml" || extension == "yaml"))
+            .filter_map(std::result::Result::ok)
+            .filter(|entry| {
+                let name = PathBuf::from(entry.file_name());
+                // A link to a folder may lead round in a circle.
+                let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+                let is_rules =
+                    name.extension().is_some_and(|end| ["yml", "yaml", "rules"].iter().any(|one| end == *one));
+                if is_folder { !entry.file_name().to_string_lossy().starts_with('.') } else { is_rules }
+            })
+            .map(|entry| file.join(entry.file_name()))
             .collect();
         names.sort();
         return names.iter().try_for_each(|name| read(base, name, rules));

@@ -143,6 +143,25 @@ impl Session {
         self.beside(Some(region.to_owned()))
     }
 
+    /// The same in another environment of the project; commands to paste go there, too.
+    pub fn in_environment(&self, name: &str) -> Self {
+        let mut all = self.beside(None);
+        all.choices.env = Some(name.to_owned());
+        all.quick.env = Some((name.to_owned(), "the incident".to_owned()));
+        all.repeat = self.repeat.with("-e", liveops_domain::text::shell::word(name));
+        all
+    }
+
+    /// The flags that commands to paste carry.
+    pub fn repeat(&self) -> &Repeat {
+        &self.repeat
+    }
+
+    /// Was the environment named on this command line?
+    pub fn named_environment(&self) -> Option<&str> {
+        self.quick.env.as_ref().filter(|(_, by)| by.starts_with("--")).map(|(name, _)| name.as_str())
+    }
+
     /// The same place and person with another command line: what is chosen on a screen runs as if it had been typed.
     pub fn typed(&self, command_line: &str) -> Self {
         let words = command_line.trim_start_matches("liveops ");

@@ -76,6 +76,8 @@ fn headline(gathered: &Gathered, looked_at: usize) -> String {
     let kpis = |level| readings.kpis.iter().filter(|reading| reading.level == level).count();
     let alerts =
         |level| readings.alerts.iter().flatten().filter(|alert| worst_level::of_alert(alert) == Some(level)).count();
+    let (journals, sources): (Vec<&Source>, Vec<&Source>) =
+        sources.iter().partition(|source| source.name == "incidents");
     let down: Vec<&str> =
         sources.iter().filter(|source| source.state == SourceState::Down).map(|source| source.name.as_str()).collect();
     let partly: Vec<&str> = sources
@@ -135,6 +137,9 @@ fn headline(gathered: &Gathered, looked_at: usize) -> String {
     }
     if readings.alert_faults.len() > usize::from(lost > 0) {
         parts.push("notifications fail".into());
+    }
+    if !journals.is_empty() {
+        parts.push("an incident cannot be read".into());
     }
     if !down.is_empty() {
         parts.push(format!("{} not answering", named(&down)));

@@ -10,14 +10,14 @@ use chrono::TimeDelta;
 use crate::changes;
 use crate::changes::suspects::{clearest, suspects};
 use crate::clients::http::request::Effort;
-use crate::incident::resolve;
 use crate::incident::summary::IncidentSummary;
+use crate::incident::{index, resolve};
 use crate::observe::alerts::backends;
 use crate::observe::last_good::LastGood;
 use crate::observe::{flags, kpis, only_for, services};
 use crate::rollout::overview::rows;
 use crate::rollout::ramp::ramps;
-use crate::session::Session;
+use crate::session::{Session, store};
 use crate::slo::status::SloStatus;
 use crate::slo::{load, status as slo_status};
 use liveops_domain::alert::Alert;
@@ -29,6 +29,7 @@ use liveops_domain::metric::level::Level;
 use liveops_domain::rollout::overview::RolloutOverview;
 use liveops_domain::status::source::{Recommendation, Source, SourceState};
 use liveops_domain::status::{Readings, worst_level};
+use liveops_domain::text::shell::word;
 
 /// How far back a cause is looked for.
 const BACK: TimeDelta = TimeDelta::hours(2);
@@ -103,7 +104,7 @@ pub async fn gather(only: &[String], cx: &Session, memory: &mut LastGood) -> Res
         source.error.clone_from(&failed.error);
     }
     let alertmanager = found.sources.into_iter().filter(|source| source.name == "alertmanager");
-    let sources: Vec<Source> =
+    let mut sources: Vec<Source> =
         prometheus.into_iter().chain(alertmanager).chain(flags.source).chain(kpis.services).collect();
     warnings.extend(found.notes);
     let mut readings = Readings {
@@ -119,7 +120,8 @@ pub async fn gather(only: &[String], cx: &Session, memory: &mut LastGood) -> Res
     memory.fill(&mut readings, cx.clock.now());
     only_for(only, &mut readings);
     let suspects = suspects_of(cx, &readings).await;
-    let incidents = incidents_of(cx, &mut warnings)?;
+    let (incidents, journals) = incidents_of(cx, &mut warnings)?;
+    sources.extend(journals);
     let alerts_expected = settings.prometheus.is_some() || settings.alertmanager.is_some();
     Ok(Gathered {
         readings,
@@ -197,13 +199,20 @@ pub async fn gather_all(cx: &Session) -> Result<Gathered> {
     gather(&[], cx, &mut LastGood::default()).await
 }
 
-/// The open incidents, from their journals. What cannot be read hides nothing else.
-fn incidents_of(cx: &Session, warnings: &mut Vec<String>) -> Result<Vec<IncidentSummary>> {
-    match resolve::open_incidents(cx) {
-        Ok(open) => open.into_iter().map(|one| IncidentSummary::of(cx, one)).collect(),
+/// The open incidents, from their journals, and the journals as a source where some cannot be read: one of those may be
+/// open. What cannot be read hides nothing else.
+fn incidents_of(cx: &Session, warnings: &mut Vec<String>) -> Result<(Vec<IncidentSummary>, Option<Source>)> {
+    let known = index(cx).and_then(|index| {
+        warnings.extend(index.warnings());
+        Ok((index.source(), resolve::open_incidents(cx)?))
+    });
+    match known {
+        Ok((source, open)) => {
+            Ok((open.into_iter().map(|one| IncidentSummary::of(cx, one)).collect::<Result<_>>()?, source))
+        }
         Err(error) => {
             warnings.push(format!("open incidents are not known: {error}"));
-            Ok(Vec::new())
+            Ok((Vec::new(), Some(Source::asked("incidents", Duration::ZERO, Err::<(), _>(&error)))))
         }
     }
 }
@@ -213,7 +222,15 @@ fn postmortem_of(cx: &Session) -> Result<Option<Recommendation>> {
     let over = resolve::without_postmortem(cx).unwrap_or_default().into_iter();
     let mut owed = over.map(|one| IncidentSummary::of(cx, one)).collect::<Result<Vec<_>>>()?;
     owed.sort_by_key(|one| one.incident.resolved.at());
-    Ok(owed.iter().find_map(IncidentSummary::postmortem))
+    let Some((one, next)) = owed.iter().find_map(|one| Some((one, one.postmortem()?))) else {
+        return Ok(None);
+    };
+    let id = &one.incident.id;
+    if !store(cx)?.folder_of(id).join("postmortem.md").exists() {
+        return Ok(Some(next));
+    }
+    let text = next.text.replacen("write the postmortem", "finish the postmortem", 1);
+    Ok(Some(Recommendation::new(text, format!("liveops postmortem check {}", word(id)))))
 }
 
 /// The audit log's last hour in this environment.

@@ -7,7 +7,11 @@
 //! when its event happened and which it is. What is merged in from another copy is appended and sealed here, so the
 //! chain stays whole and nothing is rewritten. Where git merged two copies line by line, the file has a fork: each
 //! line still continues a line above it, which [`Forks::Merged`] accepts.
+//!
+//! The order of events is in their ids: each begins with a clock that is later than that of every event before it, and
+//! that is the wall clock where the wall clock is later ([`order`]).
 
+pub mod order;
 mod verify;
 
 use std::borrow::Cow;
@@ -113,6 +117,14 @@ impl<D: Data, S: AsRef<str>> Sealed for Event<D, S> {
 
     fn said(&self) -> String {
         self.data.to_string()
+    }
+}
+
+impl<D, S: AsRef<str>> Event<D, S> {
+    /// The place of the event in the order of all copies: see [`order`].
+    pub fn clock(&self) -> i64 {
+        let of_id = self.id.as_ref().and_then(|id| order::clock_of(id.as_ref()));
+        of_id.unwrap_or_else(|| self.at.timestamp_millis())
     }
 }
 

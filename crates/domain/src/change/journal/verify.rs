@@ -53,7 +53,7 @@ fn read<'a, E: Sealed + Deserialize<'a> + Send>(text: &'a str) -> Vec<Read<'a, E
     let mut all: Vec<Read<'a, E>> = Vec::new();
     let mut last = None;
     for line in text.lines() {
-        let event: Result<E, String> = serde_json::from_str(line).map_err(|error| format!("is not an event: {error}"));
+        let event: Result<E, String> = serde_json::from_str(line).map_err(|error| stray(line, &error));
         let above = last.and_then(|at: usize| {
             let above = all[at].event.as_ref().ok()?;
             let event = event.as_ref().ok()?;
@@ -66,6 +66,18 @@ fn read<'a, E: Sealed + Deserialize<'a> + Send>(text: &'a str) -> Vec<Read<'a, E
         all.push(Read { line, event, above });
     }
     all
+}
+
+/// What a line is that is no event.
+fn stray(line: &str, error: &serde_json::Error) -> String {
+    let is_marker = ["<<<<<<<", "|||||||", "=======", ">>>>>>>"].iter().any(|marker| line.starts_with(marker));
+    if line.trim().is_empty() {
+        "is blank".into()
+    } else if is_marker {
+        "is a conflict marker of git: delete the line".into()
+    } else {
+        format!("is not an event: {error}")
+    }
 }
 
 /// Cuts a text into about so many pieces, at the ends of lines.
@@ -106,8 +118,8 @@ fn verify_in<'a, E: Sealed + Deserialize<'a> + Send>(
     known: Option<&Head>,
     forks: Forks,
 ) -> (Vec<E>, Vec<Fault>) {
-    let mut chain = Chain::new(Head::default(), known);
-    let events = chain.judge(read_in(processors, text), forks);
+    let mut chain = Chain { forks, ..Chain::new(Head::default(), known) };
+    let events = chain.judge(read_in(processors, text));
     (events, chain.finish())
 }
 
@@ -132,33 +144,40 @@ pub struct Chain<'k> {
     events: usize,
     above: Above,
     faults: Vec<Fault>,
+    /// Lines that say what was missing when they were written.
+    missed: Vec<(usize, Option<Missed>)>,
+    forks: Forks,
 }
 
 impl<'k> Chain<'k> {
     /// From this head on, and not cut short of the one that was last written down.
     pub fn new(start: Head, known: Option<&'k Head>) -> Self {
         let seen = known.is_none_or(|known| known.seq == 0 || *known == start);
-        Self { head: start, known, seen, lines: 0, events: 0, above: Above::default(), faults: Vec::new() }
+        let (above, faults, missed) = (Above::default(), Vec::new(), Vec::new());
+        Self { head: start, known, seen, lines: 0, events: 0, above, faults, missed, forks: Forks::Faults }
     }
 
     /// Reads the next whole lines.
     pub fn block<'a, E: Sealed + Deserialize<'a> + Send>(&mut self, text: &'a str) -> Vec<E> {
         let processors = std::thread::available_parallelism().map_or(1, |count| count.get().min(8));
         let processors = if text.len() < PARALLEL { 1 } else { processors };
-        self.judge(read_in(processors, text), Forks::Faults)
+        self.judge(read_in(processors, text))
     }
 
     /// What is wrong with all of it.
     pub fn finish(mut self) -> Vec<Fault> {
         if let (false, Some(known)) = (self.seen, self.known) {
-            let what =
-                format!("event {} was written and is not here any more: lines were removed or rewritten", known.seq);
-            self.faults.push(Fault { line: self.events + 1, what });
+            self.faults.push(Fault { line: self.events + 1, what: absent(Some(known), self.forks) });
         }
+        for (line, missed) in self.missed {
+            let expected = missed.map(|missed| missed.expected);
+            self.faults.push(Fault { line, what: absent(expected.as_ref(), self.forks) });
+        }
+        self.faults.sort_by_key(|fault| fault.line);
         self.faults
     }
 
-    fn judge<'a, E: Sealed + 'a>(&mut self, lines: Vec<Vec<Read<'a, E>>>, forks: Forks) -> Vec<E> {
+    fn judge<'a, E: Sealed + 'a>(&mut self, lines: Vec<Vec<Read<'a, E>>>) -> Vec<E> {
         let mut events: Vec<E> = Vec::new();
         for read in lines.into_iter().flatten() {
             self.lines += 1;
@@ -176,7 +195,7 @@ impl<'k> Chain<'k> {
                 _ => follows((self.head.seq, &self.head.hash), &event, read.line),
             };
             if let Err(what) = followed {
-                let admitted = match forks {
+                let admitted = match self.forks {
                     Forks::Merged => self.above.admits(&events, &event, read.line),
                     Forks::Faults => None,
                 };
@@ -187,8 +206,8 @@ impl<'k> Chain<'k> {
                 }
             }
             if event.kind() == TAMPERED {
-                self.faults.push(fault(format!("events before it were removed: {}", event.said())));
                 self.seen = true;
+                self.missed.push((line, serde_json::from_str(&event.said()).ok()));
             }
             self.head.seq = event.seq();
             event.hash().clone_into(&mut self.head.hash);
@@ -196,8 +215,27 @@ impl<'k> Chain<'k> {
             self.events += 1;
             events.push(event);
         }
+        // What another branch had is here again once the branches are merged.
+        let is_here = |head: &Head| events.iter().any(|event: &E| event.seq() == head.seq && event.hash() == head.hash);
+        self.missed.retain(|(_, missed)| !missed.as_ref().is_some_and(|missed| is_here(&missed.expected)));
         events
     }
+}
+
+/// The data of an event of the kind [`TAMPERED`].
+#[derive(Deserialize)]
+struct Missed {
+    expected: Head,
+}
+
+/// An event was written on this machine and is not in the file.
+fn absent(head: Option<&Head>, forks: Forks) -> String {
+    let event = head.map_or_else(|| "an event".to_owned(), |head| format!("event {}", head.seq));
+    let why = match forks {
+        Forks::Merged => "another branch of git is checked out, or lines were removed or rewritten",
+        Forks::Faults => "lines were removed or rewritten",
+    };
+    format!("{event} was written and is not here: {why}")
 }
 
 #[cfg(test)]
