@@ -6,7 +6,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::commands::demo;
 use crate::commands::{
     alerts, audit, changes, completions, config, doctor, flag, health, incident, init, man, page, postmortem, query,
-    rollout, runbook, scale, silence, slo, status, triage, undo,
+    rollout, runbook, scale, silence, slo, status, triage, undo, watch,
 };
 use crate::context::{Context, Grammar};
 use crate::globals::GlobalArgs;
@@ -38,6 +38,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Status(status::StatusArgs),
+    Watch(watch::WatchArgs),
     Health(health::HealthArgs),
     Query(query::QueryArgs),
     Flag(flag::FlagArgs),
@@ -87,7 +88,15 @@ pub(crate) fn command() -> clap::Command {
 /// Runs the command and returns the exit code. One match, no logic.
 pub(crate) async fn dispatch(command: Command, cx: &Context) -> Result<u8> {
     let exit = match command {
+        Command::Status(args) if args.watch && !args.plain && watch::has_room(cx) => {
+            let (service, interval) = (args.service, args.interval);
+            watch::run(watch::WatchArgs { service, interval, record: None, replay: None }, cx).await
+        }
         Command::Status(args) => status::run(args, cx).await,
+        Command::Watch(args) if args.replay.is_none() && !watch::has_room(cx) => {
+            status::run(status::StatusArgs::lines(args.service, args.interval), cx).await
+        }
+        Command::Watch(args) => watch::run(args, cx).await,
         Command::Health(args) => health::run(args, cx).await,
         Command::Query(args) => query::run(args, cx).await,
         Command::Flag(args) => flag::run(args, cx).await,
@@ -124,6 +133,7 @@ pub(crate) const GRAMMAR: Grammar = Grammar {
             dispatch(parsed.command, cx).await
         })
     },
+    line: |_, _, _| Box::pin(std::future::ready(2)),
 };
 
 #[cfg(test)]

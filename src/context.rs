@@ -23,6 +23,9 @@ pub(crate) struct Grammar {
     pub(crate) command: fn() -> clap::Command,
     /// Runs what was parsed, and returns the exit code.
     pub(crate) dispatch: for<'a> fn(ArgMatches, &'a Context) -> LocalBoxFuture<'a, Result<u8>>,
+    /// Runs a line as a shell would, with the global options of this context, and returns the exit code. Errors are
+    /// said like everything else: through the output that is handed in, or the terminal.
+    pub(crate) line: for<'a> fn(&'a str, &'a Context, Option<Output>) -> LocalBoxFuture<'a, u8>,
 }
 
 /// What a command works with: everything that a [`Session`] has, and what is seen.
@@ -72,6 +75,12 @@ impl Context {
     /// As [`Session::typed`].
     pub(crate) fn typed(&self, command_line: &str) -> Self {
         Self { session: self.session.typed(command_line), output: Rc::clone(&self.output), grammar: self.grammar }
+    }
+
+    /// The same context as a part of another run: what interrupts that one interrupts this.
+    pub(crate) fn within(mut self, outer: &Self) -> Self {
+        self.session.interrupts = Rc::clone(&outer.session.interrupts);
+        self
     }
 
     /// Prints a report on this environment, or the one that its frame names.

@@ -8,7 +8,7 @@ use liveops_domain::error::EXIT_CODES;
 
 /// Headings and their commands, in the order that a shift needs them. A test holds that none is missing.
 pub(crate) const HEADINGS: [(&str, &[&str]); 6] = [
-    ("Monitor", &["status", "health", "query", "alerts", "silence", "changes"]),
+    ("Monitor", &["status", "watch", "health", "query", "alerts", "silence", "changes"]),
     ("Change", &["flag", "rollout", "scale"]),
     ("Respond", &["incident", "page", "triage", "runbook", "postmortem", "undo"]),
     ("Analyze", &["slo"]),

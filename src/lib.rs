@@ -26,9 +26,10 @@ use std::rc::Rc;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, FromArgMatches};
 use clap_complete::CompleteEnv;
+use futures_util::future::LocalBoxFuture;
 
 use crate::cli::Cli;
-use crate::context::Context;
+use crate::context::{Context, Grammar};
 use crate::globals::GlobalArgs;
 use crate::output::format::Format;
 use crate::output::{Colour, Output, TerminalHints};
@@ -36,7 +37,7 @@ use liveops_domain::error::{Error, Result};
 use liveops_domain::text::duration;
 use liveops_domain::text::paste::Repeat;
 use liveops_domain::text::redact::redact_url;
-use liveops_domain::text::shell::word;
+use liveops_domain::text::shell::{word, words};
 use liveops_engine::clock::Clock;
 use liveops_engine::config::environment::{Dirs, actor, fixed_now, hints};
 use liveops_engine::config::layers::Quick;
@@ -161,7 +162,43 @@ fn context(
     let (voice, ask) = (Rc::clone(&output), Rc::clone(&output));
     let command_line = format!("liveops {}", line.join(" "));
     let person = Person { voice, ask, actor: actor(), command_line, repeat };
-    Context::new(Session::new(global.into(), quick, person, clock, dirs), output, cli::GRAMMAR)
+    Context::new(Session::new(global.into(), quick, person, clock, dirs), output, Grammar { line: crate::line, ..cli::GRAMMAR })
+}
+
+/// Runs a line inside of a run: in this environment, unless the line names another; never with more rights.
+pub(crate) fn line<'a>(text: &'a str, cx: &'a Context, output: Option<Output>) -> LocalBoxFuture<'a, u8> {
+    Box::pin(async move {
+        let words = words(&cx.command(text));
+        let parsed = cli::command().try_get_matches_from(&words);
+        let parsed = parsed.and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
+        let (Cli { mut global, command }, matches) = match parsed {
+            Ok(parsed) => parsed,
+            Err(error) => {
+                match &output {
+                    // It goes nowhere else.
+                    Some(output) => drop(output.write(&error.to_string())),
+                    None => drop(error.print()),
+                }
+                return u8::try_from(error.exit_code()).unwrap_or(2);
+            }
+        };
+        command.settle(&mut global);
+        global.read_only |= cx.choices.read_only;
+        global.quiet |= output.is_some();
+        let own = || Output::new(global.output, global.color, global.quiet, terminal());
+        let output = output.unwrap_or_else(own);
+        let args: Vec<OsString> = words.iter().map(Into::into).collect();
+        let inner = context(global, &matches, output, (cx.clock, cx.dirs.clone()), &args).within(cx);
+        match cli::dispatch(command, &inner).await {
+            Ok(code) => code,
+            Err(error) => {
+                if !matches!(error, Error::Interrupted { .. }) {
+                    inner.output.error(&error);
+                }
+                error.exit_code()
+            }
+        }
+    })
 }
 
 /// What was typed and the next command needs, too; no secrets.

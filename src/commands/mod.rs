@@ -24,3 +24,4 @@ pub(crate) mod slo;
 pub(crate) mod status;
 pub(crate) mod triage;
 pub(crate) mod undo;
+pub(crate) mod watch;

@@ -1,7 +1,10 @@
 //! The few shapes that a screen is made of: lines of toned spans, and tables. No terminal codes here.
 
+use serde::{Deserialize, Serialize};
+
 /// Meaning of a piece of text; `render` turns it into colour, and plain text loses nothing by it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum Tone {
     /// As the terminal has it.
     #[default]
@@ -25,7 +28,7 @@ pub(crate) enum Tone {
 }
 
 /// A run of text with one meaning.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub(crate) struct Span {
     pub(crate) text: String,
     pub(crate) tone: Tone,

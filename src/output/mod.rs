@@ -13,8 +13,9 @@ pub(crate) mod screen;
 pub(crate) mod tone;
 pub(crate) mod view;
 
-use std::cell::Cell;
-use std::io::{ErrorKind, IsTerminal, Write, stderr, stdout};
+use std::cell::{Cell, RefCell};
+use std::io::{ErrorKind, IsTerminal, Write, stderr, stdin, stdout};
+use std::rc::Rc;
 
 use chrono::{DateTime, Utc};
 use console::Term;
@@ -78,6 +79,8 @@ pub(crate) struct Output {
     out_is_terminal: bool,
     /// The reader of stdout went away: stay quiet, keep the verdict, let work in progress finish.
     closed: Cell<bool>,
+    /// What would be printed is kept here, in so many columns: the output of a command inside of a screen.
+    kept: Option<(Rc<RefCell<String>>, usize)>,
 }
 
 impl Output {
@@ -98,12 +101,46 @@ impl Output {
             hints,
             out_is_terminal,
             closed: Cell::new(false),
+            kept: None,
         }
+    }
+
+    /// A door that prints nothing: both streams are kept as they would look in so many columns.
+    pub(crate) fn keeping(&self, columns: usize) -> (Self, Rc<RefCell<String>>) {
+        let kept = Rc::new(RefCell::new(String::new()));
+        let output = Self {
+            format: Format::Table,
+            colour_err: self.colour_out,
+            quiet: true,
+            repeat: Repeat::default(),
+            hints: self.hints.clone(),
+            out_is_terminal: false,
+            closed: Cell::new(false),
+            kept: Some((Rc::clone(&kept), columns)),
+            ..*self
+        };
+        (output, kept)
+    }
+
+    /// May the whole screen be taken: a terminal that obeys control sequences, with keys?
+    pub(crate) fn has_screen(&self) -> bool {
+        self.out_is_terminal && !self.hints.dumb && self.format == Format::Table && stdin().is_terminal()
+    }
+
+    /// Is stdout coloured?
+    pub(crate) fn is_coloured(&self) -> bool {
+        self.colour_out
     }
 
     /// The same door once more, for a second context of the same run.
     pub(crate) fn again(&self) -> Self {
-        Self { hints: self.hints.clone(), repeat: Repeat::default(), closed: Cell::new(self.closed.get()), ..*self }
+        Self {
+            hints: self.hints.clone(),
+            repeat: Repeat::default(),
+            closed: Cell::new(self.closed.get()),
+            kept: self.kept.clone(),
+            ..*self
+        }
     }
 
     /// Commands to paste carry these flags.
@@ -134,6 +171,9 @@ impl Output {
 
     /// The place that stdout is.
     pub(crate) fn view(&self, now: DateTime<Utc>) -> View {
+        if let Some((_, columns)) = &self.kept {
+            return View { width: *columns, height: None, unicode: self.hints.utf8 && !self.hints.dumb, terminal: true, now };
+        }
         let size = self.out_is_terminal.then(|| Term::stdout().size());
         let width = size.map(|(_, columns)| usize::from(columns)).filter(|width| *width > 0);
         View {
@@ -228,6 +268,9 @@ impl Output {
         if self.closed.get() || text.is_empty() {
             return Ok(());
         }
+        if self.keep(text) {
+            return Ok(());
+        }
         let mut out = stdout().lock();
         let done = out
             .write_all(text.as_bytes())
@@ -258,16 +301,13 @@ impl Output {
     /// Blocks on stderr: a plan before its confirmation. Shown even with `--quiet`, since a question follows.
     pub(crate) fn show_plan(&self, blocks: &[Block], now: DateTime<Utc>) {
         let view = View { terminal: stderr().is_terminal(), ..self.view(now) };
-        let text = render::lines(blocks, &view, self.colour_err).join("\n");
-        // Nothing can be done about a closed stderr.
-        let _ = writeln!(stderr().lock(), "{text}");
+        self.line_to_stderr(&render::lines(blocks, &view, self.colour_err).join("\n"));
     }
 
     /// An error, once, at the end: message, causes, hint; one JSON object with `-o json`.
     pub(crate) fn error(&self, error: &Error) {
         if self.format == Format::Json {
-            let _ = writeln!(stderr().lock(), "{}", escape_json(&error.to_json().to_string()));
-            return;
+            return self.line_to_stderr(&escape_json(&error.to_json().to_string()));
         }
         self.to_stderr(&[span("error: ", Tone::Bad), span(error.to_string(), Tone::Plain)]);
         let mut cause = std::error::Error::source(error);
@@ -281,7 +321,24 @@ impl Output {
     }
 
     fn to_stderr(&self, spans: &[Span]) {
-        // Nothing can be done about a closed stderr.
-        let _ = writeln!(stderr().lock(), "{}", render::message(spans, self.colour_err));
+        self.line_to_stderr(&render::message(spans, self.colour_err));
+    }
+
+    fn line_to_stderr(&self, text: &str) {
+        if !self.keep(text) {
+            // Nothing can be done about a closed stderr.
+            let _ = writeln!(stderr().lock(), "{text}");
+        }
+    }
+
+    /// Keeps a text that nothing is to print.
+    fn keep(&self, text: &str) -> bool {
+        let Some((kept, _)) = &self.kept else {
+            return false;
+        };
+        let mut kept = kept.borrow_mut();
+        kept.push_str(text.trim_end_matches('\n'));
+        kept.push('\n');
+        true
     }
 }

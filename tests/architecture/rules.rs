@@ -55,6 +55,8 @@ const BORROWED: &[(&str, &str)] = &[
     ("status", "slo"),
     ("undo", "audit"),
     ("undo", "flag"),
+    ("watch", "incident"),
+    ("watch", "status"),
 ];
 
 /// Libraries that know a terminal or a command line: for `src` alone.

@@ -57,5 +57,6 @@ mod trust;
 mod undo;
 mod untrusted;
 mod watch;
+mod watch_screen;
 mod without_knowing;
 mod worlds;

@@ -48,7 +48,7 @@ fn await_frame(pty: &mut Pty, what: &str, accepts: impl Fn(&str) -> bool) -> Str
 #[test]
 fn the_screen_is_redrawn_in_place_and_restored_on_ctrl_c() {
     let (_backends, env) = watched();
-    let mut pty = env.pty(["status", "--watch", "--interval", "100ms"]);
+    let mut pty = env.pty(["status", "--watch", "--plain", "--interval", "100ms"]);
     pty.expect(ENTER).expect(FRAME).expect("starfall · staging").expect("every 100ms");
     pty.expect(FRAME_END).expect(FRAME).expect("starfall · staging");
     let transcript = pty.transcript().to_owned();
@@ -65,7 +65,7 @@ fn the_screen_is_redrawn_in_place_and_restored_on_ctrl_c() {
 #[test]
 fn sigterm_restores_the_terminal_too() {
     let (_backends, env) = watched();
-    let mut pty = env.pty(["status", "--watch", "--interval", "10s"]);
+    let mut pty = env.pty(["status", "--watch", "--plain", "--interval", "10s"]);
     pty.expect(FRAME_END);
     pty.terminate();
     let (code, transcript) = pty.wait();
@@ -76,7 +76,7 @@ fn sigterm_restores_the_terminal_too() {
 #[test]
 fn values_of_a_source_that_died_are_marked_with_their_age_and_prove_nothing() {
     let (backends, env) = watched();
-    let mut pty = env.pty(["status", "--watch", "--interval", "200ms"]);
+    let mut pty = env.pty(["status", "--watch", "--plain", "--interval", "200ms"]);
     let good = await_frame(&mut pty, "the value", |frame| frame.contains("17"));
     assert!(good.contains("OK  starfall"), "{good}");
     drop(backends.prometheus);
@@ -93,7 +93,7 @@ fn values_of_a_source_that_died_are_marked_with_their_age_and_prove_nothing() {
 fn a_source_that_comes_back_is_believed_again() {
     let (backends, env) = watched();
     let broken = || Answer::text("").status(500);
-    let mut pty = env.pty(["status", "--watch", "--interval", "100ms"]);
+    let mut pty = env.pty(["status", "--watch", "--plain", "--interval", "100ms"]);
     await_frame(&mut pty, "OK", |frame| frame.contains("OK  starfall"));
     backends.prometheus.set("POST", "/api/v1/query", broken());
     await_frame(&mut pty, "UNKNOWN", |frame| frame.contains("UNKNOWN") && frame.contains("last known"));
@@ -108,7 +108,7 @@ fn a_source_that_comes_back_is_believed_again() {
 fn a_resize_is_followed_at_once_and_nothing_scrolls() {
     let (backends, env) = watched();
     backends.prometheus.set("GET", "/api/v1/alerts", many_alerts());
-    let mut pty = env.pty(["status", "--watch", "--interval", "60s"]);
+    let mut pty = env.pty(["status", "--watch", "--plain", "--interval", "60s"]);
     let first = await_frame(&mut pty, "alerts", |frame| frame.contains("Alert"));
     assert!(first.split("\r\n").count() <= 24, "{first}");
     assert!(first.contains("more lines; make the window taller"), "{first}");

@@ -16,6 +16,7 @@ pub(crate) mod listener;
 pub(crate) mod preload;
 pub(crate) mod process;
 pub(crate) mod prometheus;
+pub(crate) mod emulator;
 pub(crate) mod pty;
 pub(crate) mod redis;
 pub(crate) mod rules;

@@ -96,7 +96,7 @@ pub(crate) fn unpaged(shown: &IncidentSummary) -> Option<Block> {
 }
 
 /// How the incident looks.
-fn tone(shown: &IncidentSummary) -> Tone {
+pub(crate) fn tone(shown: &IncidentSummary) -> Tone {
     match (shown.incident.phase, shown.incident.severity) {
         (Phase::Resolved, _) => Tone::Good,
         (Phase::Mitigated, _) => Tone::Warn,

@@ -44,9 +44,13 @@ pub(crate) struct StatusArgs {
     #[arg(long, value_enum, default_value_t = FailOn::Critical, value_name = "warn|critical|never", hide_possible_values = true)]
     pub(crate) fail_on: FailOn,
 
-    /// Keep looking, and redraw
+    /// Keep looking: on a terminal the screen of `liveops watch`, elsewhere lines
     #[arg(short, long, conflicts_with = "nagios")]
     pub(crate) watch: bool,
+
+    /// Redraw lines, also where the full screen of `liveops watch` could be shown
+    #[arg(long, requires = "watch")]
+    pub(crate) plain: bool,
 
     /// Time between two looks of --watch
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = parse_interval)]
@@ -55,6 +59,13 @@ pub(crate) struct StatusArgs {
     /// One line and the exit codes 0, 1, 2, 3 of monitoring plugins
     #[arg(long)]
     pub(crate) nagios: bool,
+}
+
+impl StatusArgs {
+    /// Looks again and again, in lines.
+    pub(crate) fn lines(service: Vec<String>, interval: Duration) -> Self {
+        Self { service, fail_on: FailOn::Critical, watch: true, plain: true, interval, nagios: false }
+    }
 }
 
 /// The level from which on a script fails.

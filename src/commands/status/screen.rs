@@ -90,7 +90,7 @@ fn height(blocks: &[Block]) -> usize {
     blocks.iter().map(lines).sum()
 }
 
-fn word(verdict: Verdict) -> &'static str {
+pub(crate) fn word(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Pass => "OK",
         Verdict::Warn => "WARNING",

@@ -7,4 +7,5 @@ pub mod incidents;
 pub mod journal;
 mod journal_scan;
 pub mod outbox;
+pub mod recording;
 pub mod replace;

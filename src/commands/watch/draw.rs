@@ -1,0 +1,348 @@
+//! Draws the state into a buffer. At 80×24 one column; two where there is room.
+
+use liveops_domain::text::count::count;
+use liveops_domain::text::escape::escape;
+use ratatui_core::buffer::Buffer;
+use ratatui_core::layout::Rect;
+use ratatui_core::style::{Color, Modifier, Style};
+use ratatui_core::text::{Line, Span};
+
+use crate::commands::watch::board::{Board, Item, Section};
+use crate::commands::watch::keys::{CHANGES, KEYS};
+use crate::commands::watch::state::{App, Detail, Mode, Purpose, Row};
+use crate::output::block::{self, Tone};
+
+/// How the terminal is drawn on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Look {
+    pub(crate) colour: bool,
+    pub(crate) unicode: bool,
+}
+
+impl Look {
+    fn style(self, tone: Tone) -> Style {
+        let style = Style::default();
+        let coloured = |colour: Color| if self.colour { style.fg(colour) } else { style };
+        match tone {
+            Tone::Plain | Tone::Series(_) => style,
+            Tone::Strong => style.add_modifier(Modifier::BOLD),
+            Tone::Dim => style.add_modifier(Modifier::DIM),
+            Tone::Good => coloured(Color::Green),
+            Tone::Warn => coloured(Color::Yellow),
+            Tone::Bad => coloured(Color::Red).add_modifier(Modifier::BOLD),
+            Tone::Unknown => coloured(Color::Magenta),
+            Tone::Command => coloured(Color::Cyan),
+        }
+    }
+
+    fn span(self, span: &block::Span) -> Span<'static> {
+        Span::styled(escape(&span.text).into_owned(), self.style(span.tone))
+    }
+
+    fn toned(self, text: impl Into<String>, tone: Tone) -> Span<'static> {
+        Span::styled(text.into(), self.style(tone))
+    }
+
+    fn pick(self, unicode: &'static str, ascii: &'static str) -> &'static str {
+        if self.unicode { unicode } else { ascii }
+    }
+
+    fn mark(self, tone: Tone) -> Span<'static> {
+        let text = match tone {
+            Tone::Good => self.pick("●", "+"),
+            Tone::Warn => self.pick("▲", "!"),
+            Tone::Bad => self.pick("✖", "x"),
+            Tone::Unknown => "?",
+            _ => self.pick("·", "-"),
+        };
+        self.toned(text, tone)
+    }
+}
+
+/// The whole screen. Gives the place of the cursor while a line is typed.
+pub(crate) fn draw(app: &App, area: Rect, buffer: &mut Buffer, look: Look) -> Option<(u16, u16)> {
+    let head = head(app, look);
+    for (row, line) in (0u16..).zip(&head) {
+        put(buffer, area, row, 0, line, area.width, look);
+    }
+    let top = u16::try_from(head.len()).unwrap_or(2);
+    let body = Rect { y: area.y + top, height: area.height.saturating_sub(top + 1), ..area };
+    match &app.mode {
+        Mode::Lists => lists(app, body, buffer, look),
+        Mode::Detail(detail) => opened(detail, body, buffer, look),
+        Mode::Help => help(app, body, buffer, look),
+    }
+    foot(app, area, buffer, look)
+}
+
+/// The verdict with its names; where, when, and what is odd about this look.
+fn head(app: &App, look: Look) -> Vec<Line<'static>> {
+    let Some(board) = app.board() else {
+        return vec![Line::from(look.toned("liveops watch  asking", Tone::Dim))];
+    };
+    let verdict = Line::from(vec![
+        look.mark(board.verdict.tone),
+        Span::raw(" "),
+        look.span(&board.verdict),
+        Span::raw("  "),
+        Span::styled(escape(&board.headline).into_owned(), look.style(Tone::Strong)),
+    ]);
+    vec![verdict, Line::from(frame(app, board, look))]
+}
+
+fn frame(app: &App, board: &Board, look: Look) -> Vec<Span<'static>> {
+    let mut spans = vec![
+        look.toned(format!("  {}  ", escape(&board.place)), Tone::Plain),
+        look.toned(board.at.format("%H:%M:%SZ").to_string(), Tone::Dim),
+    ];
+    if let Some((at, all)) = app.back() {
+        spans.push(look.toned(format!("  EARLIER LOOK {at} of {all} (] later, Esc now)"), Tone::Warn));
+    }
+    for (on, text) in [(app.paused, "  PAUSED (space)"), (app.read_only, "  read-only")] {
+        if on {
+            spans.push(look.toned(text, Tone::Warn));
+        }
+    }
+    if let Some(file) = &app.recording {
+        spans.push(look.toned(format!("  recording {}", escape(file)), Tone::Warn));
+    }
+    if !app.filter.is_empty() {
+        spans.push(look.toned(format!("  /{}", escape(&app.filter)), Tone::Command));
+    }
+    if app.by_name {
+        spans.push(look.toned("  by name", Tone::Dim));
+    }
+    spans
+}
+
+fn lists(app: &App, body: Rect, buffer: &mut Buffer, look: Look) {
+    if app.panes() == 1 {
+        return pane(app, 0, body, buffer, look);
+    }
+    let left = body.width * 3 / 5;
+    pane(app, 0, Rect { width: left - 1, ..body }, buffer, look);
+    pane(app, 1, Rect { x: body.x + left, width: body.width - left, ..body }, buffer, look);
+}
+
+/// A pane, scrolled so that the chosen line is seen.
+fn pane(app: &App, pane: usize, area: Rect, buffer: &mut Buffer, look: Look) {
+    let rows = app.rows(pane);
+    if rows.is_empty() && pane == 0 {
+        let text = match app.board() {
+            None => "",
+            Some(_) if app.filter.is_empty() => "nothing to show",
+            Some(_) => "no line has these letters; Esc ends the filter",
+        };
+        return put(buffer, area, 0, 2, &Line::from(text), area.width, look);
+    }
+    let room = usize::from(area.height);
+    let chosen = app.chosen[pane];
+    // The title of the first section stays in sight.
+    let top = if chosen < room.saturating_sub(1) { 0 } else { chosen + 2 - room.min(chosen + 2) };
+    let hidden = rows.len().saturating_sub(top + room);
+    for (row, (at, line)) in (0u16..).zip(rows.iter().enumerate().skip(top).take(room)) {
+        let more = hidden > 0 && usize::from(row) + 1 == room;
+        let drawn = match line {
+            _ if more => Line::from(look.toned(format!("  {} {} more", look.pick("…", "..."), count(hidden + 1, "line")), Tone::Dim)),
+            Row::Title(section) => title(section, area.width, look),
+            Row::Item(item) => self::item(item, look),
+            Row::Folded(n) => Line::from(vec![
+                Span::raw("  "),
+                look.mark(Tone::Good),
+                Span::raw(format!(" {} as {} should be", count(*n, "thing"), if *n == 1 { "it" } else { "they" })),
+                look.toned("  Enter unfolds", Tone::Dim),
+            ]),
+            Row::Blank => Line::default(),
+        };
+        put(buffer, area, row, 0, &drawn, area.width, look);
+        if at == chosen && pane == app.focus {
+            let line = Rect { x: area.x, y: area.y + row, width: area.width, height: 1 };
+            buffer.set_style(line, Style::default().add_modifier(Modifier::REVERSED));
+            if !look.colour {
+                put(buffer, area, row, 0, &Line::from(">"), area.width, look);
+            }
+        }
+    }
+}
+
+/// The name of a section, and at the right the command that prints it.
+fn title(section: &Section, width: u16, look: Look) -> Line<'static> {
+    let name = section.kind.title();
+    let command = format!("liveops {}", section.kind.words());
+    let stale = section.stale.as_ref().map_or_else(String::new, |text| format!("  {text}"));
+    let used = name.len() + stale.chars().count() + command.len();
+    let gap = usize::from(width).saturating_sub(used + 1).max(2);
+    Line::from(vec![
+        look.toned(name, Tone::Strong),
+        look.toned(stale, Tone::Unknown),
+        Span::raw(" ".repeat(gap)),
+        look.toned(command, Tone::Dim),
+    ])
+}
+
+fn item(item: &Item, look: Look) -> Line<'static> {
+    let mut spans = vec![Span::raw("  "), look.mark(item.tone), Span::raw(" ")];
+    spans.extend(item.spans.iter().map(|span| look.span(span)));
+    Line::from(spans)
+}
+
+fn opened(detail: &Detail, area: Rect, buffer: &mut Buffer, look: Look) {
+    let commands: Vec<String> = detail.commands.iter().map(|words| format!("liveops {words}")).collect();
+    let title = Line::from(look.toned(commands.join("; "), Tone::Command));
+    put(buffer, area, 0, 0, &title, area.width, look);
+    if detail.loading {
+        put(buffer, area, 1, 0, &Line::from(look.toned("asking", Tone::Dim)), area.width, look);
+    }
+    let room = usize::from(area.height).saturating_sub(1);
+    for (row, line) in (1u16..).zip(detail.lines.iter().skip(detail.top).take(room)) {
+        put(buffer, area, row, 0, line, area.width, look);
+    }
+}
+
+fn help(app: &App, area: Rect, buffer: &mut Buffer, look: Look) {
+    let known = KEYS.iter().filter(|(key, ..)| !app.read_only || !CHANGES.contains(key));
+    let rows: Vec<Line<'static>> = known
+        .map(|(_, _, key, what, _)| Line::from(vec![look.toned(format!("  {key:<8}"), Tone::Strong), Span::raw(*what)]))
+        .collect();
+    // Two columns where one is too long.
+    let room = usize::from(area.height).max(1);
+    let wide = area.width / 2;
+    for (at, line) in rows.iter().enumerate() {
+        let (column, row) = (at / room, at % room);
+        let x = wide * u16::try_from(column).unwrap_or(0);
+        put(buffer, area, u16::try_from(row).unwrap_or(0), x, line, area.width.saturating_sub(x), look);
+    }
+}
+
+/// What is typed, what the last key came to, or the keys that matter most.
+fn foot(app: &App, area: Rect, buffer: &mut Buffer, look: Look) -> Option<(u16, u16)> {
+    let row = area.height.saturating_sub(1);
+    if let Some((purpose, input)) = &app.prompt {
+        let label = match purpose {
+            Purpose::Command => ":liveops ",
+            Purpose::Filter => "/",
+            Purpose::Note => "note: ",
+            Purpose::Record => "record to file: ",
+        };
+        let room = usize::from(area.width).saturating_sub(label.len() + 1);
+        let hidden = input.visual_scroll(room);
+        let shown: String = input.value().chars().skip(hidden).collect();
+        let line = Line::from(vec![look.toned(label, Tone::Command), Span::raw(escape(&shown).into_owned())]);
+        put(buffer, area, row, 0, &line, area.width, look);
+        let column = label.len() + input.visual_cursor().saturating_sub(hidden);
+        return Some((area.x + u16::try_from(column).unwrap_or(0).min(area.width - 1), area.y + row));
+    }
+    let text = match (&app.message, &app.mode) {
+        (Some(message), _) => Line::from(look.toned(escape(message).into_owned(), Tone::Warn)),
+        (None, Mode::Detail(_)) => Line::from(look.toned("Esc back  y copy  : command  ? keys", Tone::Dim)),
+        (None, Mode::Help) => Line::from(look.toned("Esc back", Tone::Dim)),
+        (None, Mode::Lists) => {
+            let undo = if app.read_only { "" } else { "u undo  " };
+            Line::from(look.toned(format!("Enter open  / filter  : command  {undo}? keys  q quit"), Tone::Dim))
+        }
+    };
+    put(buffer, area, row, 0, &text, area.width, look);
+    None
+}
+
+/// A line at its place, cut at the width with a sign that it is.
+fn put(buffer: &mut Buffer, area: Rect, row: u16, column: u16, line: &Line<'_>, width: u16, look: Look) {
+    if row >= area.height || column >= area.width {
+        return;
+    }
+    let (x, y) = (area.x + column, area.y + row);
+    let room = width.min(area.width - column);
+    buffer.set_line(x, y, line, room);
+    if line.width() > usize::from(room) && room > 0 {
+        buffer.set_string(x + room - 1, y, look.pick("…", ">"), Style::default());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+    use std::rc::Rc;
+
+    use super::*;
+    use crate::commands::watch::board::{Kind, Subject};
+    use crate::output::block::{plain, span};
+
+    fn sample(names: &[&str]) -> Board {
+        let item = |tone, name: &&str| Item {
+            subject: Subject::Alert((*name).into()),
+            tone,
+            name: (*name).into(),
+            spans: vec![span(*name, Tone::Strong), plain("  critical  firing 4m  nobody can log in")],
+        };
+        let section = |kind, items| Rc::new(Section { kind, stale: None, items });
+        Board {
+            at: DateTime::from_timestamp(1_768_473_000, 0).expect("in range"),
+            verdict: span("CRITICAL", Tone::Bad),
+            headline: "LoginDown, game-us down".into(),
+            place: "starfall · live".into(),
+            sections: vec![
+                section(Kind::Wrong, names.iter().map(|name| item(Tone::Bad, name)).collect()),
+                section(Kind::Changes, vec![item(Tone::Dim, &"10:28:00Z")]),
+                section(Kind::Normal, vec![item(Tone::Good, &"tick p99"), item(Tone::Good, &"queue p95")]),
+            ],
+        }
+    }
+
+    fn screen(app: &App, (width, height): (u16, u16), look: Look) -> Vec<String> {
+        let area = Rect::new(0, 0, width, height);
+        let mut buffer = Buffer::empty(area);
+        draw(app, area, &mut buffer, look);
+        let row = |y| (0..width).map(|x| buffer[(x, y)].symbol().to_owned()).collect::<String>().trim_end().to_owned();
+        (0..height).map(row).collect()
+    }
+
+    fn app(size: (u16, u16), names: &[&str]) -> App {
+        let mut app = App::new(false, false);
+        app.resize(size.0, size.1);
+        app.push(sample(names));
+        app
+    }
+
+    const PLAIN: Look = Look { colour: false, unicode: true };
+
+    #[test]
+    fn the_verdict_is_first_and_each_title_names_its_command() {
+        let lines = screen(&app((80, 24), &["LoginDown"]), (80, 24), PLAIN).join("\n");
+        insta::assert_snapshot!(lines.trim_end(), @"");
+    }
+
+    #[test]
+    fn every_size_shows_the_verdict_the_chosen_line_and_the_keys() {
+        let names: Vec<String> = (0..90).map(|n| format!("Alert{n:02}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        for size in [(60, 15), (80, 24), (120, 40), (200, 60)] {
+            for colour in [true, false] {
+                let mut app = app(size, &names);
+                for _ in 0..85 {
+                    app.press(&crossterm::event::KeyCode::Down.into());
+                }
+                let lines = screen(&app, size, Look { colour, ..PLAIN });
+                assert!(lines[0].contains("CRITICAL  LoginDown, game-us down"), "{size:?} {}", lines[0]);
+                assert!(lines.iter().any(|line| line.contains("Alert85")), "{size:?}\n{}", lines.join("\n"));
+                assert!(lines.last().is_some_and(|line| line.contains("? keys")), "{size:?}");
+                assert_eq!(lines.iter().any(|line| line.starts_with('>')), !colour, "{size:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn escape_sequences_in_names_are_shown() {
+        let lines = screen(&app((80, 24), &["a\x1b[2Jb"]), (80, 24), PLAIN).join("\n");
+        assert!(lines.contains("a\\x1b[2Jb"), "{lines}");
+    }
+
+    #[test]
+    fn help_fits_on_the_smallest_screen() {
+        let mut app = app((60, 15), &["LoginDown"]);
+        app.press(&crossterm::event::KeyCode::Char('?').into());
+        let text = screen(&app, (60, 15), PLAIN).join("\n");
+        for (_, _, key, _, _) in KEYS {
+            assert!(text.contains(key), "{key}\n{text}");
+        }
+    }
+}

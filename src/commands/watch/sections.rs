@@ -1,0 +1,246 @@
+//! The sections of a look, from the report of `liveops status`: the same facts in lines that can be chosen.
+
+use std::rc::Rc;
+
+use liveops_domain::alert::{AlertState, group};
+use liveops_domain::change::record::{ChangeRecord, ChangeState};
+use liveops_domain::metric::level::Level;
+use liveops_domain::rollout::row::RolloutRow;
+use liveops_domain::status::KpiReading;
+use liveops_domain::status::health::ServiceState;
+use liveops_domain::status::source::SourceState;
+use liveops_domain::text::sparkline::sparkline;
+use liveops_domain::text::time::compact;
+use liveops_engine::status::report::{StatusReport, reason};
+
+use crate::commands::incident::view::{deadline_line, tone as incident_tone};
+use crate::commands::status::screen::word;
+use crate::commands::watch::board::{Board, Item, Kind, Section, Subject};
+use crate::output::block::{Span, Tone, plain, span};
+use crate::output::tone;
+use crate::output::view::View;
+
+/// Cells of a sparkline.
+const SPARK: usize = 12;
+
+/// The look as it is drawn.
+pub(crate) fn board(report: &StatusReport, view: &View) -> Board {
+    let mut wrong = Vec::new();
+    let mut normal = Vec::new();
+    let checked = [services(report), kpis(report, view), alerts(report, view), targets(report)];
+    for item in checked.into_iter().flatten() {
+        if matches!(item.tone, Tone::Bad | Tone::Warn | Tone::Unknown) { &mut wrong } else { &mut normal }.push(item);
+    }
+    wrong.sort_by_key(Item::rank);
+    let parts = [
+        (Kind::Incidents, incidents(report, view)),
+        (Kind::Wrong, wrong),
+        (Kind::Changes, changes(report)),
+        (Kind::Rollouts, rollouts(report)),
+        (Kind::Flags, flags(report)),
+        (Kind::Sources, sources(report)),
+        (Kind::Normal, normal),
+    ];
+    let sections = parts.into_iter().filter(|(_, items)| !items.is_empty());
+    let place = match &report.project {
+        Some(project) => format!("{project} {} {}", view.pick("·", "-"), report.environment),
+        None => report.environment.clone(),
+    };
+    Board {
+        at: view.now,
+        verdict: span(word(report.verdict()), tone::verdict(report.verdict())),
+        headline: report.judgement.headline.clone(),
+        place,
+        sections: sections.map(|(kind, items)| Rc::new(Section { kind, stale: None, items })).collect(),
+    }
+}
+
+fn item(subject: Subject, tone: Tone, name: &str, spans: Vec<Span>) -> Item {
+    let named = [span(name, if tone == Tone::Bad { Tone::Strong } else { Tone::Plain }), plain("  ")];
+    Item { subject, tone, name: name.to_owned(), spans: named.into_iter().chain(spans).collect() }
+}
+
+/// Severity and title, who has it, and the deadline that comes next or was missed.
+fn incidents(report: &StatusReport, view: &View) -> Vec<Item> {
+    let line = |shown: &liveops_engine::incident::summary::IncidentSummary| {
+        let one = &shown.incident;
+        let tone = incident_tone(shown);
+        let mut spans = vec![span(format!("{} {}", one.phase.word(), shown.since(view.now)), tone)];
+        match one.lead() {
+            Some(lead) => spans.push(plain(format!(", {lead} has it"))),
+            None => spans.push(span(", NOBODY HAS IT YET", Tone::Bad)),
+        }
+        if shown.unpaged().is_some() {
+            spans.push(span(", NOBODY WAS PAGED", Tone::Bad));
+        }
+        if let Some(deadline) = shown.deadlines.iter().find(|deadline| deadline.is_open()) {
+            spans.push(plain("; "));
+            // Behind the mark and its indent.
+            spans.extend(deadline_line(deadline, view).into_iter().skip(2));
+        }
+        item(Subject::Incident(one.id.clone()), tone, &format!("{} {}", one.severity, one.title), spans)
+    };
+    report.gathered.incidents.iter().map(line).collect()
+}
+
+fn services(report: &StatusReport) -> Vec<Item> {
+    let line = |service: &liveops_domain::status::ServiceReading| {
+        let tone = tone::service(service.state);
+        let mut spans = vec![span(service.state.word(), tone)];
+        if let Some(latency) = service.latency_ms {
+            spans.push(span(format!("  {latency} ms"), Tone::Dim));
+        }
+        if service.state != ServiceState::Healthy && service.detail != service.state.word() {
+            spans.push(span(format!("  {}", service.detail), Tone::Dim));
+        }
+        item(Subject::Service(service.name.clone()), tone, &service.name, spans)
+    };
+    report.gathered.readings.services.iter().map(line).collect()
+}
+
+fn kpis(report: &StatusReport, view: &View) -> Vec<Item> {
+    let line = |reading: &KpiReading| {
+        let tone = tone::level(reading.level);
+        let value = reading.value.map_or_else(|| "unknown".to_owned(), |value| reading.kpi.unit.show(value));
+        let mut spans = vec![span(value, tone)];
+        let limit = match reading.level {
+            Level::Critical => reading.kpi.critical.as_ref(),
+            Level::Warn => reading.kpi.warn.as_ref(),
+            Level::Ok | Level::Unknown => None,
+        };
+        if let Some(limit) = limit {
+            spans.push(span(format!("  ({})", limit.text), tone));
+        }
+        if reading.trend.iter().flatten().count() > 1 {
+            let drawn = sparkline(&reading.trend, SPARK, !view.unicode);
+            spans.push(span(format!("  {drawn}"), Tone::Dim));
+        }
+        if let Some(at) = reading.as_of {
+            spans.push(span(format!("  last known {}", at.format("%H:%M:%SZ")), Tone::Unknown));
+        }
+        if let Some(note) = &reading.note {
+            spans.push(span(format!("  {note}"), Tone::Dim));
+        }
+        item(Subject::Kpi(reading.kpi.name.clone()), tone, &reading.kpi.title(), spans)
+    };
+    report.gathered.readings.kpis.iter().map(line).collect()
+}
+
+fn alerts(report: &StatusReport, view: &View) -> Vec<Item> {
+    let readings = &report.gathered.readings;
+    let unsure = readings.alert_faults.iter().map(|text| (Tone::Bad, text));
+    let unsure = unsure.chain(readings.alert_gaps.iter().map(|text| (Tone::Unknown, text)));
+    let unsure = unsure.map(|(tone, text)| item(Subject::Source("alerts".into()), tone, "alerts", vec![plain(text)]));
+    let Some(alerts) = &readings.alerts else {
+        let silent = vec![span("unknown: no source of alerts answers", Tone::Unknown)];
+        let missing = report.gathered.alerts_expected;
+        let missing = missing.then(|| item(Subject::Source("alerts".into()), Tone::Unknown, "alerts", silent));
+        return missing.into_iter().chain(unsure).collect();
+    };
+    let line = |group: &liveops_domain::alert::Group<'_>| {
+        let tone = tone::alert(group.state, group.severity);
+        let several = group.alerts.len() > 1;
+        let count = if several { format!("{}{} ", view.pick("×", "x"), group.alerts.len()) } else { String::new() };
+        let since = group.since.map_or_else(String::new, |at| {
+            format!(" {}", compact((view.now - at).num_seconds().max(0).unsigned_abs()))
+        });
+        let mut spans =
+            vec![plain(count), span(group.severity.unwrap_or("no severity"), tone), plain(format!("  {}{since}", group.state.word()))];
+        let told = group.alerts.first().and_then(|alert| alert.annotations.get("summary"));
+        spans.extend(told.map(|text| plain(format!("  {text}"))));
+        item(Subject::Alert(group.name.to_owned()), tone, group.name, spans)
+    };
+    let as_of = readings.alerts_as_of.map(|at| {
+        let text = format!("last known {}", at.format("%H:%M:%SZ"));
+        item(Subject::Source("alerts".into()), Tone::Unknown, "alerts", vec![span(text, Tone::Unknown)])
+    });
+    let groups = group(alerts);
+    let loud = groups.iter().filter(|one| matches!(one.state, AlertState::Firing | AlertState::Unknown | AlertState::Pending));
+    loud.map(line).chain(unsure).chain(as_of).collect()
+}
+
+fn targets(report: &StatusReport) -> Vec<Item> {
+    let Some(targets) = &report.gathered.readings.targets else {
+        return Vec::new();
+    };
+    let down = targets.down.iter().map(|(name, error)| {
+        item(Subject::Target(name.clone()), Tone::Warn, name, vec![span("target down  ", Tone::Warn), span(error, Tone::Dim)])
+    });
+    down.collect()
+}
+
+fn changes(report: &StatusReport) -> Vec<Item> {
+    let line = |change: &ChangeRecord| {
+        let tone = match change.state {
+            ChangeState::Done | ChangeState::Undone => Tone::Dim,
+            ChangeState::Failed => Tone::Warn,
+            ChangeState::Unclear | ChangeState::Unfinished => Tone::Unknown,
+        };
+        let mut spans = vec![span(format!("{} ", change.by), Tone::Dim)];
+        if change.state != ChangeState::Done {
+            spans.push(span(format!("{}: ", change.state.word()), tone));
+        }
+        spans.push(plain(&change.summary));
+        spans.extend(reason(change).map(|reason| span(format!("  {reason}"), Tone::Dim)));
+        let flag = change.result.as_ref().and_then(|result| result.get("flag")?.as_str());
+        let subject = match (&change.undo, flag) {
+            (None, Some(flag)) if change.action == "flag" => Subject::FlagChange(flag.to_owned()),
+            (undo, _) => Subject::Change(undo.as_ref().map(|_| change.id.clone())),
+        };
+        let mut line = item(subject, tone, &change.at.format("%H:%M:%SZ").to_string(), spans);
+        line.name.clone_from(&change.summary);
+        line
+    };
+    report.gathered.changes.iter().map(line).collect()
+}
+
+fn rollouts(report: &StatusReport) -> Vec<Item> {
+    let seen = &report.gathered.rollouts;
+    let line = |row: &RolloutRow| {
+        let tone = if row.needs_somebody() { Tone::Warn } else { Tone::Dim };
+        let mut spans = vec![span(row.state(), tone), plain(format!("  {}%", row.weight))];
+        let why = match (&row.stuck, &row.held) {
+            (Some(stuck), _) => Some(format!("  not rolled back: {}", stuck.text)),
+            (None, Some(held)) => Some(format!("  held: {}", held.text)),
+            (None, None) => None,
+        };
+        spans.extend(why.map(|text| span(text, Tone::Warn)));
+        match row.is_ramp() {
+            true => item(Subject::Ramp(row.service.clone()), tone, &format!("flag {}", row.service), spans),
+            false => item(Subject::Rollout(row.service.clone()), tone, &format!("{} {}", row.title(), row.image), spans),
+        }
+    };
+    let unseen = seen.unseen.iter().map(|row| {
+        let why = vec![span(format!("unknown: {}", row.why), Tone::Unknown)];
+        item(Subject::Rollout(row.service.clone()), Tone::Unknown, &row.title(), why)
+    });
+    seen.rollouts.iter().map(line).chain(unseen).collect()
+}
+
+fn flags(report: &StatusReport) -> Vec<Item> {
+    let Some(flags) = &report.gathered.readings.flags else {
+        return Vec::new();
+    };
+    let counts = [(flags.killed, "killed"), (flags.changed, "changed in the last hour")];
+    let counts = counts.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!(", {n} {what}"));
+    let text = format!("{}{}", flags.count, counts.collect::<String>());
+    let whole = item(Subject::Flags, Tone::Dim, "all flags", vec![plain(text)]);
+    let broken = flags.errors.iter().map(|error| {
+        let tone = if error.breaks() { Tone::Warn } else { Tone::Dim };
+        item(Subject::Flag(error.flag.clone()), tone, &error.flag, vec![plain(error.message.clone())])
+    });
+    broken.chain(std::iter::once(whole)).collect()
+}
+
+fn sources(report: &StatusReport) -> Vec<Item> {
+    let line = |source: &liveops_domain::status::source::Source| {
+        let tone = tone::source(source.state);
+        let spans = match (source.state, &source.error) {
+            (SourceState::Ok, _) => Vec::new(),
+            (_, Some(error)) => vec![span(error, tone)],
+            (_, None) => vec![span("no answer", tone)],
+        };
+        item(Subject::Source(source.name.clone()), tone, &source.name, spans)
+    };
+    report.gathered.sources.iter().map(line).collect()
+}
