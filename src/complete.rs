@@ -7,6 +7,7 @@ use liveops_engine::config::environment::Dirs;
 use liveops_engine::config::layers::{Quick, load};
 use liveops_engine::config::node::{Node, Value};
 use liveops_engine::config::{Config, schema};
+use liveops_engine::files::open::read_through;
 
 fn root() -> Option<Node> {
     Some(load(&Dirs::from_environment().ok()?, None, Quick::default()).ok()?.root)
@@ -51,14 +52,14 @@ fn flags_in_file() -> Option<Vec<String>> {
     let dirs = Dirs::from_environment().ok()?;
     let config = Config::load(&dirs, None, None, None, Quick::default()).ok()?;
     let path = match &config.settings.flags.endpoint {
-        None => config.flag_file(),
+        None => config.flag_file("flags.json", None).ok()?,
         Some(endpoint) => {
             let url = endpoint.url.show();
-            let path = url.strip_prefix("file:")?.trim_start_matches("//");
-            config.base(&endpoint.url.origin).join(path)
+            let path = url.strip_prefix("file:")?;
+            config.flag_file(path, Some(&endpoint.url.origin)).ok()?
         }
     };
-    let document = Document::parse(&std::fs::read(path).ok()?).ok()?;
+    let document = Document::parse(&read_through(&path).ok()?).ok()?;
     Some(document.members().map(|(name, _)| name.to_owned()).collect())
 }
 

@@ -113,14 +113,25 @@ impl Context {
         preview: Vec<Block>,
         act: impl AsyncFnOnce(&Confirmed) -> Result<Done<T>>,
     ) -> Result<Changed<T>> {
+        let action = plan.summary.clone();
+        let is_asked = can_prompt() && !self.choices.yes && !self.choices.dry_run;
         let show = |line: String| {
             // A program reads the plan from the report, and wants no prose beside the one object of an error.
             if can_prompt() || !self.output.format().is_machine() {
                 let mut blocks = preview;
                 blocks.push(Block::Whole(vec![plain(line)]));
+                if is_asked {
+                    return self.output.show_plan_to_read(&blocks, self.clock.now());
+                }
                 self.output.show_plan(&blocks, self.clock.now());
             }
+            Ok(())
         };
-        plan.carry_out(&self.change_context()?, show, act).await
+        let changed = plan.carry_out(&self.change_context()?, show, act).await?;
+        if let Changed::Done { id, .. } = &changed {
+            let look = id.as_ref().map_or_else(|| "audit list".to_owned(), |id| format!("audit show {id}"));
+            self.output.has_changed(&action, format!("liveops {look}"));
+        }
+        Ok(changed)
     }
 }

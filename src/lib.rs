@@ -32,6 +32,7 @@ use crate::cli::Cli;
 use crate::context::{Context, Grammar};
 use crate::globals::GlobalArgs;
 use crate::output::format::Format;
+use crate::output::terminal::Terminal;
 use crate::output::{Colour, Output, TerminalHints};
 use liveops_domain::error::{Error, Result};
 use liveops_domain::text::duration;
@@ -80,12 +81,14 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(error.exit_code());
         }
     };
+    let terminal = Terminal::keep();
     let cx = context(global, &matches, output, (clock, dirs), &args);
     match execute(command, &cx) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            if !matches!(error, Error::Interrupted { .. }) {
-                cx.output.error(&error);
+            match error {
+                Error::Interrupted { .. } => terminal.interrupted(),
+                _ => cx.output.error(&error),
             }
             ExitCode::from(error.exit_code())
         }
@@ -255,31 +258,42 @@ fn execute(command: cli::Command, cx: &Context) -> Result<u8> {
         .build()
         .map_err(|error| Error::internal(&format!("no runtime: {error}")))?;
     let done = runtime.block_on(async {
+        let mut signals = Signals::new();
         let work = cli::dispatch(command, cx);
         let mut work = std::pin::pin!(work);
-        tokio::select! {
-            done = &mut work => done,
-            code = interrupted() => {
+        let done = tokio::select! {
+            // First, so that it is listened to before a question blocks this thread.
+            biased;
+            code = signals.next() => {
                 if cx.interrupts.deliver(code) {
                     // A rollout goes back, or asks; a second interrupt ends it where it is.
-                    return tokio::select! {
+                    tokio::select! {
                         done = &mut work => done,
-                        code = interrupted() => {
+                        code = signals.next() => {
                             cx.interrupts.last_words().iter().for_each(|words| cx.output.note(words));
                             Err(Error::Interrupted { code })
                         }
-                    };
-                }
-                if !cx.interrupts.is_held() {
-                    return Err(Error::Interrupted { code });
-                }
-                cx.output.note("finishing the change that has begun; once more to stop at once");
-                tokio::select! {
-                    done = &mut work => done,
-                    () = cx.interrupts.free() => Err(Error::Interrupted { code }),
-                    code = interrupted() => Err(Error::Interrupted { code }),
+                    }
+                } else if cx.interrupts.is_held() {
+                    cx.output.note("finishing the change that has begun; once more to stop at once");
+                    tokio::select! {
+                        done = &mut work => done,
+                        () = cx.interrupts.free() => Err(Error::Interrupted { code }),
+                        code = signals.next() => Err(Error::Interrupted { code }),
+                    }
+                } else {
+                    Err(Error::Interrupted { code })
                 }
             }
+            done = &mut work => done,
+        };
+        // A question that was interrupted cannot say by which signal.
+        match done {
+            Err(Error::Interrupted { code }) => {
+                let code = tokio::time::timeout(LATE, signals.next()).await.unwrap_or(code);
+                Err(Error::Interrupted { code })
+            }
+            done => done,
         }
     });
     // A resolver thread or a child that hangs must not keep the terminal.
@@ -287,26 +301,46 @@ fn execute(command: cli::Command, cx: &Context) -> Result<u8> {
     done
 }
 
+/// How long a signal takes from the system to us, at most.
+const LATE: std::time::Duration = std::time::Duration::from_millis(20);
+
 /// Ctrl-C is 130, SIGTERM and SIGHUP are 143 and 129 (128 + signal).
-async fn interrupted() -> u8 {
+struct Signals {
     #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let (Ok(mut int), Ok(mut term), Ok(mut hup)) =
-            (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()))
-        else {
-            return std::future::pending().await;
-        };
-        tokio::select! {
-            _ = int.recv() => 130,
-            _ = term.recv() => 143,
-            _ = hup.recv() => 129,
+    kinds: Vec<(tokio::signal::unix::Signal, u8)>,
+}
+
+impl Signals {
+    /// From here on they are ours.
+    fn new() -> Self {
+        Self {
+            #[cfg(unix)]
+            kinds: {
+                use tokio::signal::unix::{SignalKind, signal};
+                [(SignalKind::interrupt(), 130), (SignalKind::terminate(), 143), (SignalKind::hangup(), 129)]
+                    .into_iter()
+                    .filter_map(|(kind, code)| Some((signal(kind).ok()?, code)))
+                    .collect()
+            },
         }
     }
-    #[cfg(not(unix))]
-    {
-        let _ = tokio::signal::ctrl_c().await;
-        130
+
+    async fn next(&mut self) -> u8 {
+        #[cfg(unix)]
+        {
+            std::future::poll_fn(|cx| {
+                let arrived = |(signal, code): &mut (tokio::signal::unix::Signal, u8)| {
+                    signal.poll_recv(cx).is_ready().then_some(*code)
+                };
+                self.kinds.iter_mut().find_map(arrived).map_or(std::task::Poll::Pending, std::task::Poll::Ready)
+            })
+            .await
+        }
+        #[cfg(not(unix))]
+        {
+            let _ = tokio::signal::ctrl_c().await;
+            130
+        }
     }
 }
 
@@ -323,7 +357,7 @@ fn trace(verbose: u8) {
         Targets::new().with_default(LevelFilter::DEBUG)
     };
     let layer = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
+        .with_writer(output::masked_stderr)
         .with_ansi(false)
         .without_time()
         .with_target(verbose > 1);

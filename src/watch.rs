@@ -40,7 +40,9 @@ pub(crate) async fn watch_and<R: Report>(
     mut after: impl AsyncFnMut() -> Result<()>,
 ) -> Result<Exit> {
     let screen = (cx.output.format() == Format::Table).then(|| Screen::enter(&cx.output)).transpose()?;
-    let mut resized = Resizes::new();
+    let mut resized = Signals::of(SIGWINCH);
+    // Only where there is a screen to give back; a pipe is stopped as any program.
+    let mut stopped = if screen.is_some() { Signals::of(SIGTSTP) } else { Signals::none() };
     loop {
         let began = Instant::now();
         cx.http()?.restart();
@@ -62,22 +64,41 @@ pub(crate) async fn watch_and<R: Report>(
                 () = sleep_until(began + interval) => break,
                 // The same look in the new size, at once.
                 () = resized.next(), if screen.is_some() => show()?,
+                () = stopped.next(), if screen.is_some() => {
+                    screen.iter().try_for_each(|screen| screen.stop())?;
+                    show()?;
+                }
             }
         }
     }
 }
 
-/// The terminal's changes of size (SIGWINCH); elsewhere none.
-struct Resizes {
+/// The terminal has another size.
+const SIGWINCH: i32 = 28;
+
+/// Ctrl-Z; the same number on Linux, other BSDs and macOS have 18.
+const SIGTSTP: i32 = if cfg!(target_os = "linux") { 20 } else { 18 };
+
+/// Signals of one kind; elsewhere none.
+struct Signals {
     #[cfg(unix)]
     signal: Option<tokio::signal::unix::Signal>,
 }
 
-impl Resizes {
-    fn new() -> Self {
+impl Signals {
+    fn of(number: i32) -> Self {
+        #[cfg(not(unix))]
+        let _ = number;
         Self {
             #[cfg(unix)]
-            signal: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::window_change()).ok(),
+            signal: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::from_raw(number)).ok(),
+        }
+    }
+
+    fn none() -> Self {
+        Self {
+            #[cfg(unix)]
+            signal: None,
         }
     }
 

@@ -10,6 +10,7 @@ pub(crate) mod prompt;
 mod render;
 pub(crate) mod report;
 pub(crate) mod screen;
+pub(crate) mod terminal;
 pub(crate) mod tone;
 pub(crate) mod view;
 
@@ -26,8 +27,10 @@ use crate::output::paste::repeated;
 use crate::output::report::{Meta, Report};
 use crate::output::view::View;
 use liveops_domain::error::{Error, Result};
-use liveops_domain::text::escape::escape_json;
+use liveops_domain::text::count::count;
+use liveops_domain::text::escape::{escape, escape_json, is_tame};
 use liveops_domain::text::paste::Repeat;
+use liveops_domain::text::secret::{mask, mask_bytes};
 
 /// When to colour: `--color`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -63,6 +66,21 @@ pub(crate) fn framed<R: Report>(report: &R, meta: &Meta, view: &View) -> Vec<Blo
     blocks
 }
 
+/// What `-v` writes to.
+pub(crate) fn masked_stderr() -> impl Write {
+    struct Masked;
+    impl Write for Masked {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            stderr().lock().write_all(&mask_bytes(bytes)).map(|()| bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            stderr().flush()
+        }
+    }
+    Masked
+}
+
 fn no_rows() -> Error {
     Error::usage("this report has no rows, so it has no `csv` or `name` form", "use `-o table`, `-o json` or `-o yaml`")
 }
@@ -81,6 +99,8 @@ pub(crate) struct Output {
     closed: Cell<bool>,
     /// What would be printed is kept here, in so many columns: the output of a command inside of a screen.
     kept: Option<(Rc<RefCell<String>>, usize)>,
+    /// What this run has changed: when it can no longer be said, it is half done.
+    changed: RefCell<Option<(String, String)>>,
 }
 
 impl Output {
@@ -102,6 +122,7 @@ impl Output {
             out_is_terminal,
             closed: Cell::new(false),
             kept: None,
+            changed: RefCell::default(),
         }
     }
 
@@ -117,6 +138,7 @@ impl Output {
             out_is_terminal: false,
             closed: Cell::new(false),
             kept: Some((Rc::clone(&kept), columns)),
+            changed: RefCell::default(),
             ..*self
         };
         (output, kept)
@@ -139,6 +161,7 @@ impl Output {
             repeat: Repeat::default(),
             closed: Cell::new(self.closed.get()),
             kept: self.kept.clone(),
+            changed: RefCell::default(),
             ..*self
         }
     }
@@ -162,6 +185,11 @@ impl Output {
     /// Does stdout show on a terminal?
     pub(crate) fn is_terminal(&self) -> bool {
         self.out_is_terminal
+    }
+
+    /// Something was changed; this command says what.
+    pub(crate) fn has_changed(&self, what: &str, command: String) {
+        self.changed.replace(Some((what.to_owned(), self.repeat.apply(&command))));
     }
 
     /// Has the reader of stdout gone away?
@@ -241,13 +269,18 @@ impl Output {
         Ok(match self.format {
             Format::Table => self.drawn(framed(report, &meta, &view), &view).join("\n"),
             Format::Json => escape_json(&serde_json::to_string_pretty(&envelope(report, meta, &self.repeat, now)?)?),
-            Format::Yaml => serde_yaml::to_string(&envelope(report, meta, &self.repeat, now)?)
-                .map_err(|error| Error::internal(&error.to_string()))?
-                .trim_end()
-                .to_owned(),
+            Format::Yaml => {
+                let envelope = envelope(report, meta, &self.repeat, now)?;
+                let text = serde_yaml::to_string(&envelope).map_err(|error| Error::internal(&error.to_string()))?;
+                match is_tame(&text) {
+                    true => text.trim_end().to_owned(),
+                    // JSON is YAML, and can say every character.
+                    false => escape_json(&serde_json::to_string_pretty(&envelope)?),
+                }
+            }
             Format::Csv => csv(&rows()?),
             Format::Name => match report.names() {
-                Some(names) => names.join("\n"),
+                Some(names) => names.iter().map(|name| escape(name)).collect::<Vec<_>>().join("\n"),
                 None => names(&rows()?),
             },
         })
@@ -268,6 +301,7 @@ impl Output {
         if self.closed.get() || text.is_empty() {
             return Ok(());
         }
+        let text = &*mask(text);
         if self.keep(text) {
             return Ok(());
         }
@@ -281,7 +315,12 @@ impl Output {
                 self.closed.set(true);
                 Ok(())
             }
-            Err(error) => Err(Error::Io { action: "write", path: "stdout".into(), source: error }),
+            Err(error) => Err(match self.changed.borrow().clone() {
+                Some((done, command)) => {
+                    Error::HalfDone { done, left: format!("stdout cannot be written: {error}"), command }
+                }
+                None => Error::Io { action: "write", path: "stdout".into(), source: error },
+            }),
             Ok(()) => Ok(()),
         }
     }
@@ -302,6 +341,27 @@ impl Output {
     pub(crate) fn show_plan(&self, blocks: &[Block], now: DateTime<Utc>) {
         let view = View { terminal: stderr().is_terminal(), ..self.view(now) };
         self.line_to_stderr(&render::lines(blocks, &view, self.colour_err).join("\n"));
+    }
+
+    /// A plan that is asked about: what is longer than the terminal is shown page by page, so that none of it is
+    /// scrolled away before it was seen.
+    pub(crate) fn show_plan_to_read(&self, blocks: &[Block], now: DateTime<Utc>) -> Result<()> {
+        let view = View { terminal: stderr().is_terminal(), ..self.view(now) };
+        let lines = render::lines(blocks, &view, self.colour_err);
+        let (rows, columns) = Term::stderr().size();
+        // A row for the question; lines that are kept whole may take several.
+        let room = usize::from(rows).saturating_sub(2).max(4);
+        let mut rest = &lines[..];
+        loop {
+            let fits = screen::fitting(rest, usize::from(columns), room).max(1);
+            let (page, left) = rest.split_at(fits.min(rest.len()));
+            self.line_to_stderr(&page.join("\n"));
+            if left.is_empty() {
+                return Ok(());
+            }
+            prompt::text(&format!("{} to read, Enter shows them", count(left.len(), "more line")), Some(""))?;
+            rest = left;
+        }
     }
 
     /// An error, once, at the end: message, causes, hint; one JSON object with `-o json`.
@@ -325,6 +385,7 @@ impl Output {
     }
 
     fn line_to_stderr(&self, text: &str) {
+        let text = &*mask(text);
         if !self.keep(text) {
             // Nothing can be done about a closed stderr.
             let _ = writeln!(stderr().lock(), "{text}");

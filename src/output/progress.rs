@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::output::prompt::shown;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Work that answers sooner shows nothing.
@@ -21,7 +22,7 @@ pub(crate) async fn waiting<T>(visible: bool, what: impl FnOnce() -> String, wor
     if let Ok(style) = ProgressStyle::with_template("{spinner:.cyan} {msg} {elapsed:.dim}") {
         bar.set_style(style);
     }
-    bar.set_message(what());
+    bar.set_message(shown(&what()));
     let mut tick = tokio::time::interval(Duration::from_millis(120));
     let done = loop {
         tokio::select! {

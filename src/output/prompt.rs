@@ -6,6 +6,13 @@ use dialoguer::console::Term;
 use dialoguer::{Confirm, Input, Select};
 
 use liveops_domain::error::{Error, Result};
+use liveops_domain::text::escape::{escape, is_tame};
+use liveops_domain::text::secret::mask;
+
+/// A question or a choice holds names that others gave: nothing in it moves the cursor, or shows a secret.
+pub(crate) fn shown(text: &str) -> String {
+    mask(&text.split('\n').map(escape).collect::<Vec<_>>().join("\n")).into_owned()
+}
 
 /// Can somebody answer? Both stdin and stderr must be a terminal.
 pub(crate) fn can_prompt() -> bool {
@@ -18,7 +25,7 @@ pub(crate) fn can_prompt() -> bool {
 /// `Interrupted` on Ctrl-C.
 pub(crate) fn confirm(question: &str) -> Result<bool> {
     let answer = Confirm::new()
-        .with_prompt(question)
+        .with_prompt(shown(question))
         .default(false)
         .show_default(true)
         .wait_for_newline(true)
@@ -31,8 +38,9 @@ pub(crate) fn confirm(question: &str) -> Result<bool> {
 /// # Errors
 /// `Interrupted` on Ctrl-C.
 pub(crate) fn text(question: &str, default: Option<&str>) -> Result<String> {
-    let mut input = Input::<String>::new().with_prompt(question);
-    if let Some(default) = default {
+    let mut input = Input::<String>::new().with_prompt(shown(question));
+    // A default that would not be shown as it is, is none.
+    if let Some(default) = default.filter(|default| is_tame(default)) {
         input = if default.is_empty() { input.allow_empty(true) } else { input.default(default.into()) };
     }
     input.interact_text_on(&Term::stderr()).map_err(broken)
@@ -44,8 +52,8 @@ pub(crate) fn text(question: &str, default: Option<&str>) -> Result<String> {
 /// `Interrupted` on Ctrl-C or Escape.
 pub(crate) fn choose(question: &str, items: &[&str]) -> Result<usize> {
     Select::new()
-        .with_prompt(question)
-        .items(items)
+        .with_prompt(shown(question))
+        .items(items.iter().map(|item| shown(item)).collect::<Vec<_>>())
         .default(0)
         .interact_on_opt(&Term::stderr())
         .map_err(broken)?
@@ -68,7 +76,7 @@ pub(crate) async fn aside<T: Send + 'static>(ask: impl FnOnce() -> Result<T> + S
 
 /// A line, if one comes within the time; none otherwise. The text of the question stays on its line.
 pub(crate) async fn answer_within(question: &str, limit: std::time::Duration) -> Option<String> {
-    let _ = Term::stderr().write_str(question);
+    let _ = Term::stderr().write_str(&shown(question));
     let (tell, told) = tokio::sync::oneshot::channel();
     // Nothing can take a reading of the terminal back; the thread ends with the process.
     std::thread::spawn(move || {

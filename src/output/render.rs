@@ -9,6 +9,7 @@ use console::{Style, truncate_str};
 use crate::output::block::{Block, Span, Table, Tone};
 use crate::output::view::View;
 use liveops_domain::text::escape::escape;
+use liveops_domain::text::secret::mask;
 
 /// Colours of plot series, told apart by most colour-blind people in this order.
 const SERIES: [u8; 6] = [6, 3, 5, 2, 4, 1];
@@ -29,7 +30,11 @@ fn style(tone: Tone) -> Style {
 }
 
 fn paint(span: &Span, colour: bool) -> Cow<'_, str> {
-    let text = escape(&span.text);
+    // Masked before it is cut: half a secret is known by nobody.
+    let text = match mask(&span.text) {
+        Cow::Borrowed(text) => escape(text),
+        Cow::Owned(text) => escape(&text).into_owned().into(),
+    };
     if colour && span.tone != Tone::Plain && !text.is_empty() {
         style(span.tone).apply_to(text).to_string().into()
     } else {

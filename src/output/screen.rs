@@ -6,8 +6,10 @@ use console::measure_text_width;
 
 use crate::output::Output;
 use crate::output::block::{Block, Tone, span};
+use crate::output::terminal::stop;
 use crate::output::view::View;
 use liveops_domain::error::Result;
+use liveops_domain::text::secret::mask;
 
 /// Enter: other buffer, hidden cursor. Leave: the reverse (xterm control sequences, DEC private modes 1049 and 25).
 const ENTER: &str = "\x1b[?1049h\x1b[?25l";
@@ -58,7 +60,7 @@ impl<'a> Screen<'a> {
 
 /// How many of the lines fit into `room` rows, with a row left for the note when not all do. Lines that are kept whole
 /// (a headline, a command to paste) may take several rows; one too many would scroll the screen at each frame.
-fn fitting(lines: &[String], width: usize, room: usize) -> usize {
+pub(super) fn fitting(lines: &[String], width: usize, room: usize) -> usize {
     let rows = |line: &String| measure_text_width(line).div_ceil(width.max(1)).max(1);
     if lines.iter().map(rows).sum::<usize>() <= room {
         return lines.len();
@@ -73,6 +75,17 @@ fn fitting(lines: &[String], width: usize, room: usize) -> usize {
         .count()
 }
 
+impl Screen<'_> {
+    /// Gives the terminal back while this process is stopped (Ctrl-Z), and takes it again afterwards.
+    pub(crate) fn stop(&self) -> Result<()> {
+        if self.output.is_terminal() {
+            raw(LEAVE)?;
+        }
+        stop();
+        if self.output.is_terminal() { raw(ENTER) } else { Ok(()) }
+    }
+}
+
 impl Drop for Screen<'_> {
     fn drop(&mut self) {
         if self.output.is_terminal() {
@@ -83,7 +96,7 @@ impl Drop for Screen<'_> {
 
 fn raw(text: &str) -> Result<()> {
     let mut out = stdout().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|source| liveops_domain::error::Error::Io {
+    out.write_all(mask(text).as_bytes()).and_then(|()| out.flush()).map_err(|source| liveops_domain::error::Error::Io {
         action: "write",
         path: "stdout".into(),
         source,

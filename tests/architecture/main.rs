@@ -121,3 +121,20 @@ fn what_is_public_is_used_elsewhere() {
     readers.extend(files("fuzz"));
     report("`pub` is for other files; make it private, or remove it", &rules::unnamed(&shipped(), &readers));
 }
+
+#[test]
+fn files_are_opened_at_one_door() {
+    let findings: Vec<_> =
+        shipped().iter().filter(|source| !source.path.ends_with("tests.rs")).flat_map(rules::opened).collect();
+    report("files are opened by crates/engine/src/files/open.rs, which follows no link", &findings);
+}
+
+#[test]
+fn each_exception_of_the_advisories_has_a_reason_and_an_end() {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("deny.toml")).expect("it is there");
+    report("`reason` ends with `until YYYY-MM-DD`", &rules::excused(&text));
+    let told = |line: &str| rules::excused(&format!("[advisories]\nignore = [\n{line}\n]\n[bans]\n")).len();
+    assert_eq!(told("{ id = \"RUSTSEC-2024-0001\", reason = \"x; until 2027-03-31\" },"), 0);
+    assert_eq!(told("{ id = \"RUSTSEC-2024-0001\", reason = \"x\" },"), 1);
+    assert_eq!(told("\"RUSTSEC-2024-0001\","), 1);
+}

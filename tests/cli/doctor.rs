@@ -207,6 +207,7 @@ fn what_cannot_be_told_is_exit_three_and_what_is_broken_wins_over_it() {
 fn secrets_that_are_missing_are_named() {
     let env = TestEnv::new();
     env.write("liveops.yaml", "environments: { a: { prometheus: { url: 'http://h', headers: { Authorization: 'Bearer ${PROM_TOKEN}' } }, flags: 'redis://:${PW}@h' } }\n");
+    env.trust();
     let run = env.run(["doctor"]).expect_code(1);
     assert!(
         run.stdout.contains("the variable `PROM_TOKEN` is not set") && run.stdout.contains("export PW="),
@@ -270,6 +271,7 @@ fn clickhouse_gets_its_credentials_as_headers() {
     let stub = Stub::new().on("GET", "/", Answer::text("24.8.1\n"));
     let env = TestEnv::new().var("PW", "canary-2");
     env.write("liveops.yaml", format!("environments: {{ a: {{ clickhouse: {{ url: '{}', user: game, password: '${{PW}}', database: events }} }} }}\n", stub.url()));
+    env.trust();
     let run = env.run(["doctor", "-vv"]).expect_code(0);
     assert!(!format!("{}{}", run.stdout, run.stderr).contains("canary-2"));
     let sent = &stub.requests()[0];

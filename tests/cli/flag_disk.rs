@@ -67,6 +67,7 @@ fn where_only_the_history_cannot_grow_nothing_of_it_is_lost() {
 fn a_folder_that_takes_nothing_is_named_with_what_to_do() {
     let env = env();
     env.write("liveops.yaml", "version: 1\nenvironments: { dev: { flags: 'file:/sys/flags.json' } }\n");
+    env.trust();
     env.run(["flag", "list"]).expect_code(0);
     for verb in [&["set", "shop", "--pct", "50"][..], &["set", "shop", "--disable"]] {
         let run = env.run(["flag"].iter().chain(verb).chain(&["--yes"]));

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use crate::support::backends::NOW;
-use crate::support::{Answer, Backends, TestEnv, until};
+use crate::support::{Answer, Backends, Stub, TestEnv, until};
 
 const CANARY: &str = "canary-5f1d7e";
 
@@ -38,6 +38,7 @@ fn guarded() -> (Backends, TestEnv) {
             secret(backends.alertmanager.url()),
         ),
     );
+    env.trust();
     (backends, env)
 }
 
@@ -78,6 +79,7 @@ fn secrets_appear_in_no_output_cache_or_state() {
     let text = env.read("liveops.yaml");
     let ports = [&backends.prometheus, &backends.alertmanager, &backends.service].map(crate::support::Stub::port);
     env.write("liveops.yaml", ports.iter().fold(text, |text, port| text.replace(&format!(":{port}"), ":1")));
+    env.trust();
     look("dead");
     for (what, output) in outputs {
         assert!(!output.contains(CANARY), "{what}\n{output}");
@@ -139,5 +141,80 @@ fn what_is_cached_is_for_the_user_alone() {
     assert!(!files.is_empty());
     for (path, _) in files {
         assert_eq!(mode(Path::new(&path)), 0o600, "{path}");
+    }
+}
+
+/// A server that says back all that it was asked, as proxies do.
+fn echo() -> Stub {
+    Stub::new().on_fn("*", "/*", |request| Answer::text(format!("bad request {request:?}")).status(400))
+}
+
+#[test]
+fn what_servers_say_back_is_masked_in_output_and_files() {
+    let secrets = ["CANARYpath01", "CANARYuser02", "CANARYpass03", "CANARYtok04", "CANARYhdr05", "CANARYkey06"];
+    let names = ["URLPATH", "URLUSER", "URLPASS", "QTOKEN", "HDR", "KEY"];
+    let stub = echo();
+    let mut env = TestEnv::new();
+    for (name, value) in names.iter().zip(secrets) {
+        env = env.var(name, value);
+    }
+    let host = stub.url().replace("http://", "");
+    env.write(
+        "liveops.yaml",
+        format!(
+            "environments:\n  prod:\n    prometheus: {{ url: \"http://{host}/p/${{URLPATH}}?token=${{QTOKEN}}\", headers: {{ Authorization: \"Bearer ${{HDR}}\" }} }}\n    \
+             alertmanager: {{ url: \"http://${{URLUSER}}:${{URLPASS}}@{host}/a\" }}\n\
+             services: [ {{ name: g, health: {{ url: \"http://{host}/${{URLPATH}}\", headers: {{ X-T: \"${{KEY}}\" }} }} }} ]\n\
+             notify: {{ channels: [ {{ name: hook, type: webhook, url: \"http://{host}/bot${{URLPATH}}/send\", secret: \"${{KEY}}\", headers: {{ X-A: \"${{HDR}}\" }} }} ], rules: [ {{ tell: hook }} ] }}\n"
+        ),
+    );
+    env.trust();
+    let basic = "Q0FOQVJZdXNlcjAyOkNBTkFSWXBhc3MwMw==";
+    for args in [
+        &["status"][..],
+        &["status", "-o", "json", "-vv"],
+        &["alerts"],
+        &["query", "up"],
+        &["health", "detailed"],
+        &["doctor", "--all"],
+        &["silence", "list"],
+        &["incident", "open", "--sev", "p2", "--title", "x"],
+        &["incident", "show"],
+        &["page", "list"],
+        &["postmortem", "new"],
+        &["triage", "--non-interactive"],
+        &["audit", "list"],
+    ] {
+        let run = env.run(args);
+        let said = run.stdout + &run.stderr;
+        assert!(!said.contains("CANARY") && !said.contains(basic), "{args:?}\n{said}");
+    }
+    let mut files = Vec::new();
+    contents(env.root(), &mut files);
+    assert!(files.iter().any(|(path, _)| path.ends_with("journal.jsonl")));
+    for (path, bytes) in files {
+        let text = String::from_utf8_lossy(&bytes);
+        assert!(!text.contains("CANARY") && !text.contains(basic), "{path}\n{text}");
+    }
+}
+
+#[test]
+fn what_was_typed_in_a_url_is_not_repeated() {
+    for url in [
+        format!("http://{CANARY}TOKENa@127.0.0.1:1"),
+        format!("http://127.0.0.1:1/?key={CANARY}"),
+        format!("http://127.0.0.1:1/?sig={CANARY}&auth={CANARY}&pw={CANARY}&access_key={CANARY}"),
+    ] {
+        let env = TestEnv::new();
+        env.write("flags.json", r#"{"a": {"enabled": true, "percentage": 10, "defaultValue": true}}"#);
+        for args in [&["status"][..], &["flag", "set", "a", "--pct", "20", "--yes"], &["doctor"], &["changes"]] {
+            let run = env.run(["--prometheus", &url].iter().copied().chain(args.iter().copied()));
+            assert!(!(run.stdout + &run.stderr).contains(CANARY), "{url} {args:?}");
+        }
+        let mut files = Vec::new();
+        contents(env.root(), &mut files);
+        for (path, bytes) in files {
+            assert!(!String::from_utf8_lossy(&bytes).contains(CANARY), "{path}");
+        }
     }
 }

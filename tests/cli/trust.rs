@@ -154,6 +154,217 @@ fn a_projects_files_and_commands_need_trust_and_the_users_do_not() {
     assert!(nothing.stdout.contains("asks for nothing that needs trust"), "{}", nothing.stdout);
 }
 
+/// A server that takes everything, and whether it was ever sent the canary.
+fn listener() -> Stub {
+    Stub::new().on(
+        "*",
+        "/*",
+        Answer::json(json!({"status": "success", "data": {"resultType": "vector", "result": []}})),
+    )
+}
+
+fn heard(stub: &Stub) -> bool {
+    stub.requests().iter().any(|request| format!("{request:?}").contains(CANARY))
+}
+
+#[test]
+fn a_project_that_changes_the_inside_of_the_users_commands_runs_nothing() {
+    let run = "[sh, -c, 'touch ran; echo http://127.0.0.1:1']";
+    let prometheus = |inside: &str| format!("environments: {{ prod: {{ prometheus: {{ {inside} }} }} }}\n");
+    let flags = |inside: &str| format!("environments: {{ prod: {{ flags: {{ {inside} }} }} }}\n");
+    let phone = |inside: &str| {
+        format!(
+            "environments: {{ prod: {{}} }}\nnotify: {{ channels: [ {{ name: phone, type: exec, command: {inside} }} ], rules: [ {{ page: phone }} ] }}\n"
+        )
+    };
+    let url = "url: 'http://127.0.0.1:1'";
+    let open = &["incident", "open", "--sev", "p1", "--title", "x"][..];
+    for (user, project, args) in [
+        (
+            prometheus(&format!("{url}, headers: {{ Authorization: {{ command: [echo, mine] }} }}")),
+            prometheus(&format!("headers: {{ Authorization: {{ command: {run} }} }}")),
+            &["status"][..],
+        ),
+        (
+            prometheus("url: { command: [echo, 'http://127.0.0.1:1'] }"),
+            prometheus(&format!("url: {{ command: {run} }}")),
+            &["status"],
+        ),
+        (
+            flags("url: 'redis://127.0.0.1:1', password: { command: [echo, mine] }"),
+            flags(&format!("password: {{ command: {run} }}")),
+            &["flag", "list"],
+        ),
+        (phone("['true']"), phone(run).replace("environments: { prod: {} }", ""), open),
+    ] {
+        let env = TestEnv::new();
+        with_user_file(&env, &user);
+        env.write("liveops.yaml", &project);
+        env.run(args);
+        assert!(!env.path().join("ran").exists(), "{project}");
+        let asked = env.run(["config", "trust", "--dry-run"]).expect_code(0);
+        assert!(asked.stdout.contains("not trusted:") && asked.stdout.contains("touch ran"), "{}", asked.stdout);
+    }
+}
+
+#[test]
+fn a_variable_of_a_project_is_sent_nowhere_before_it_is_agreed_to() {
+    for place in ["url: '{}/${SECRET}'", "url: '{}', headers: { X-A: '${SECRET}' }"] {
+        let stub = listener();
+        let env = TestEnv::new().var("SECRET", CANARY);
+        let place = place.replace("{}", &stub.url());
+        env.write("liveops.yaml", format!("environments: {{ prod: {{ prometheus: {{ {place} }} }} }}\n"));
+        let run = doctor(&env).expect_code(1);
+        assert!(run.stdout.contains("send `$SECRET`") && run.stdout.contains("liveops config trust"), "{}", run.stdout);
+        assert!(stub.requests().is_empty());
+        env.trust();
+        doctor(&env);
+        assert!(heard(&stub), "{place}");
+    }
+    let stub = listener();
+    let env = TestEnv::new().var("SECRET", CANARY);
+    let channel = format!("name: t, type: webhook, url: '{}', headers: {{ X-A: '${{SECRET}}' }}", stub.url());
+    env.write("liveops.yaml", format!("notify: {{ channels: [ {{ {channel} }} ], rules: [ {{ tell: t }} ] }}\n"));
+    let open = ["incident", "open", "--sev", "p3", "--title", "x"];
+    let run = env.run(open);
+    assert!(
+        run.stdout.contains("send `$SECRET`") || run.stderr.contains("send `$SECRET`"),
+        "{}{}",
+        run.stdout,
+        run.stderr
+    );
+    assert!(stub.requests().is_empty());
+}
+
+#[test]
+fn regions_are_part_of_what_is_agreed_to() {
+    let region = |command: &str| {
+        format!(
+            "environments: {{ prod: {{ prometheus: 'http://127.0.0.1:1', regions: {{ eu: {{ prometheus: {{ url: 'http://127.0.0.1:1', headers: {{ X-A: {{ command: {command} }} }} }} }} }} }} }}\n"
+        )
+    };
+    let env = TestEnv::new();
+    env.write("liveops.yaml", region("[echo, x]"));
+    let asked = env.run(["config", "trust", "--dry-run"]).expect_code(0);
+    assert!(asked.stdout.contains("not trusted: get header `X-A`"), "{}", asked.stdout);
+    env.trust();
+    env.write("liveops.yaml", region("[echo, y]"));
+    let asked = env.run(["config", "trust", "--dry-run"]).expect_code(0);
+    assert!(asked.stdout.contains("not trusted: get header `X-A`"), "{}", asked.stdout);
+}
+
+#[test]
+fn another_argv_and_a_changed_program_are_asked_about_anew() {
+    let config = |argv: &str| format!("services: [ {{ name: a, health: {{ url: {{ command: {argv} }} }} }} ]\n");
+    let env = TestEnv::new();
+    env.write("get.sh", "echo http://127.0.0.1:1\n");
+    let is_open = |env: &TestEnv| env.run(["config", "trust", "--dry-run"]).stdout.contains("not trusted:");
+    env.write("liveops.yaml", config("[sh, get.sh, 'a, b']"));
+    env.trust();
+    assert!(!is_open(&env));
+    env.write("liveops.yaml", config("[sh, get.sh, a, b]"));
+    assert!(is_open(&env), "the same words, cut otherwise");
+    env.write("liveops.yaml", config("[sh, get.sh, 'a, b']"));
+    assert!(!is_open(&env));
+    env.write("get.sh", "touch ran\n");
+    assert!(is_open(&env));
+    doctor(&env);
+    assert!(!env.path().join("ran").exists());
+}
+
+#[test]
+fn what_the_user_protects_a_project_does_not_lay_open() {
+    let env = TestEnv::new();
+    with_user_file(&env, "environments: { prod: { protected: true } }\n");
+    env.write("liveops.yaml", "environments: { prod: { protected: false } }\n");
+    env.write("flags.json", r#"{"a": {"enabled": true, "percentage": 10, "defaultValue": true}}"#);
+    let run = env.run(["flag", "set", "a", "--pct", "20", "--yes"]).expect_code(2);
+    assert!(run.stderr.contains("`prod` is protected"), "{}", run.stderr);
+    with_user_file(&env, "read_only: true\n");
+    env.write("liveops.yaml", "read_only: false\n");
+    let run = env.run(["flag", "set", "a", "--pct", "20", "--reason", "x", "--yes"]).expect_code(4);
+    assert!(run.stderr.contains("read-only"), "{}", run.stderr);
+    assert!(env.read("flags.json").contains("10"));
+}
+
+#[test]
+fn templates_behind_links_leak_no_file() {
+    use std::os::unix::fs::symlink;
+    let stub = listener();
+    let env = TestEnv::new();
+    fs::write(env.root().join("home/key"), CANARY).unwrap();
+    env.write(
+        "liveops.yaml",
+        format!(
+            "templates: t\nnotify: {{ channels: [ {{ name: t, type: webhook, url: '{}' }} ], rules: [ {{ tell: t }} ] }}\n",
+            stub.url()
+        ),
+    );
+    for (folder, name) in [("templates/notify", "body.j2"), ("t/postmortem", "postmortem.md.j2")] {
+        fs::create_dir_all(env.path().join(folder)).unwrap();
+        symlink(env.root().join("home/key"), env.path().join(folder).join(name)).unwrap();
+    }
+    let run = env.run(["incident", "open", "--sev", "p3", "--title", "x"]);
+    assert!(run.stderr.contains("leads out of the project"), "{}", run.stderr);
+    assert!(!stub.requests().is_empty() && !heard(&stub), "the news go out in the built-in words");
+    let run = env.run(["postmortem", "new"]).expect_code(3);
+    assert!(run.stderr.contains("leads out of the project"), "{}", run.stderr);
+}
+
+#[test]
+fn folders_outside_of_the_project_need_trust() {
+    use std::os::unix::fs::symlink;
+    let open = ["incident", "open", "--sev", "p4", "--title", "x"];
+    let new = ["runbook", "new", "service-degradation", "--yes"];
+    let record = ["changes", "record", "--kind", "deploy", "--version", "1"];
+    for (config, link, args) in [
+        ("incidents: { folder: ../home/x }\n", None, &open[..]),
+        ("runbooks: { folder: ../home/x }\n", None, &new),
+        ("changes: { journal: ../home/x/j }\n", None, &record),
+        ("version: 1\n", Some("incidents"), &open),
+        ("version: 1\n", Some("docs"), &new),
+        ("version: 1\n", Some("changes"), &record),
+    ] {
+        let env = TestEnv::new();
+        env.write("liveops.yaml", config);
+        let outside = env.root().join("home/x");
+        if let Some(name) = link {
+            fs::create_dir(&outside).unwrap();
+            symlink(&outside, env.path().join(name)).unwrap();
+        }
+        let is_empty = || fs::read_dir(&outside).map_or(true, |mut entries| entries.next().is_none());
+        let run = env.run(args).expect_code(3);
+        assert!(run.stderr.contains("outside of the project"), "{}", run.stderr);
+        assert!(is_empty(), "{config} {link:?}");
+        env.trust();
+        env.run(args).expect_code(0);
+        assert!(!is_empty(), "{config} {link:?}");
+    }
+}
+
+#[test]
+fn a_project_file_of_another_user_is_not_found_but_may_be_named() {
+    let env = TestEnv::new();
+    let file = env.write("liveops.yaml", "project: x\n");
+    if std::os::unix::fs::chown(&file, Some(65534), None).is_err() {
+        // Only root can give a file away.
+        return;
+    }
+    let run = env.run(["config", "show"]).expect_code(4);
+    assert!(run.stderr.contains("belongs to another user (uid 65534)"), "{}", run.stderr);
+    assert!(run.stderr.contains("--config liveops.yaml"), "{}", run.stderr);
+    env.run(["--config", "liveops.yaml", "config", "show"]).expect_code(0);
+}
+
+#[test]
+fn what_init_was_told_needs_no_second_word() {
+    let env = TestEnv::new().var("REDIS_PASSWORD", "x");
+    env.run(["init", "--redis", "redis://:hunter2@127.0.0.1:1/0", "--preset", "http-api"]).expect_code(0);
+    assert!(env.read("liveops.yaml").contains("${REDIS_PASSWORD}"));
+    let asked = env.run(["config", "trust", "--dry-run"]).expect_code(0);
+    assert!(!asked.stdout.contains("not trusted:") && asked.stdout.contains("trusted:"), "{}", asked.stdout);
+}
+
 #[test]
 fn trust_asks_on_a_terminal_and_enter_means_no() {
     let env = TestEnv::new();

@@ -7,7 +7,11 @@ use crate::support::run::Run;
 use crate::support::{Answer, Backends, TestEnv};
 
 /// Sets the title, clears the screen, hides text, moves by a C1 control, reverses the direction, breaks the line.
-const EVIL: &str = "x\x1b]0;owned\x07\x1b[2J\x1b[8m\u{9b}2J\u{202e}\x7f\nerror: y\r\x08z";
+const EVIL: &str =
+    "x\x1b]0;owned\x07\x1b[2J\x1b[8m\u{9b}2J\u{202e}\u{61c}\u{e0041}\u{3164}\u{2028}\u{2066}\x7f\nerror: y\r\x08z";
+
+/// Directions, a tag, a filler, a separator of lines.
+const HIDDEN: [char; 6] = ['\u{202e}', '\u{61c}', '\u{e0041}', '\u{3164}', '\u{2028}', '\u{2066}'];
 
 /// Nothing but line ends may control the terminal.
 #[track_caller]
@@ -15,7 +19,8 @@ fn assert_tame(what: &str, run: &Run) {
     for (stream, text) in [("stdout", &run.stdout), ("stderr", &run.stderr)] {
         let wild = text.chars().find(|c| c.is_control() && *c != '\n');
         assert_eq!(wild, None, "{what}: {stream}\n{text:?}");
-        assert!(!text.contains('\u{202e}') || what.contains("yaml"), "{what}: {stream}\n{text:?}");
+        let hidden = text.chars().find(|c| HIDDEN.contains(c));
+        assert_eq!(hidden, None, "{what}: {stream}\n{text:?}");
         assert!(!text.lines().any(|line| line.starts_with("error: y")), "{what}: {stream}\n{text}");
     }
 }
@@ -88,4 +93,66 @@ fn a_command_to_paste_is_one_word_for_the_shell() {
     backends.alerts(json!([alert(json!({"alertname": "a'; rm -rf ~ #", "severity": "critical"}), 5, "active")]));
     let run = env.run(["status"]).expect_code(1);
     assert!(run.stdout.contains(r"next: liveops alerts explain 'a'\''; rm -rf ~ #'"), "{}", run.stdout);
+}
+
+/// What a terminal got, without what liveops itself sends it.
+fn foreign(transcript: &str) -> bool {
+    ["\x1b]52", "\x1b[31mX", "\u{202e}", "\u{3164}", "\u{e0041}"].iter().any(|wild| transcript.contains(wild))
+}
+
+const MARK: &str = "a\\e]52;c;ZXZpbA==\\a\\e[31mX\u{202e}\u{3164}\u{e0041}";
+
+#[test]
+fn questions_show_no_escapes_of_others() {
+    let flags = r#"{"a": {"enabled": true, "percentage": 10, "defaultValue": true}}"#;
+    for (config, args, waits) in [
+        (
+            format!("incidents: {{ severities: {{ p1: {{ impact: \"{MARK}\" }} }} }}\n"),
+            &["incident", "open"][..],
+            "how bad",
+        ),
+        (
+            format!("services: [ {{ name: g, health: {{ url: {{ command: [x, \"{MARK}\"] }} }} }} ]\n"),
+            &["config", "trust"],
+            "let it?",
+        ),
+        (format!("project: \"{MARK}\"\n"), &["flag", "set", "a", "--pct", "20"], "go on in"),
+    ] {
+        let env = TestEnv::new();
+        env.write("liveops.yaml", config);
+        env.write("flags.json", flags);
+        let mut terminal = env.pty(args);
+        terminal.expect(waits).interrupt();
+        let (_, text) = terminal.wait();
+        assert!(!foreign(&text), "{args:?}: {text:?}");
+    }
+}
+
+#[test]
+fn the_whole_of_a_step_is_seen_before_it_runs() {
+    let env = TestEnv::new();
+    env.write("liveops.yaml", "version: 1\n");
+    let book = |name: &str, step: &str| {
+        env.write(
+            format!("docs/runbooks/{name}.md"),
+            format!("# {name}\n\n```sh liveops step=\"s\" confirm\n{step}\n```\n"),
+        );
+    };
+    book("blanks", &format!("echo hello{}; touch ran", " ".repeat(5000)));
+    let mut terminal = env.pty(["runbook", "run", "blanks"]);
+    terminal.expect("[5000 blanks]").expect("touch ran").expect("go on in").interrupt();
+    terminal.wait();
+    book("filler", "echo hello\u{3164}; touch ran");
+    let mut terminal = env.pty(["runbook", "run", "filler"]);
+    terminal.expect("\\u{3164}").expect("go on in").interrupt();
+    terminal.wait();
+    // Longer than the screen: page by page, and no question before the end.
+    book("long", &format!("echo first\ntouch ran\n{}echo last", "echo b\n".repeat(60)));
+    let mut terminal = env.pty(["runbook", "run", "long"]);
+    terminal.expect("touch ran").expect("more lines to read, Enter shows them");
+    assert!(!terminal.transcript().contains("go on in"));
+    terminal.send_line("").expect("more lines to read").send_line("").expect("more lines to read").send_line("");
+    terminal.expect("echo last").expect("go on in").interrupt();
+    terminal.wait();
+    assert!(!env.path().join("ran").exists());
 }

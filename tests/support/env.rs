@@ -115,6 +115,12 @@ impl TestEnv {
         fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 
+    /// Agrees to all that the project's file asks for.
+    #[track_caller]
+    pub(crate) fn trust(&self) {
+        self.run(["config", "trust", "--yes"]).expect_code(0);
+    }
+
     /// Runs `liveops` with these arguments, no stdin, in the working directory.
     #[track_caller]
     pub(crate) fn run<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Run {

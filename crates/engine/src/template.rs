@@ -1,12 +1,12 @@
 //! The templates of documents: shipped with liveops, and overridden by a file of the same path below `templates` of the
 //! configuration.
 
-use std::fs;
 use std::io::{ErrorKind, Write};
 
 use minijinja::{Environment, UndefinedBehavior};
 use serde::Serialize;
 
+use crate::files::open;
 use crate::session::Session;
 use liveops_domain::error::{Error, Result};
 
@@ -86,9 +86,9 @@ impl Template {
     /// The user's file at `path` (such as `runbook/alert.md.j2`) if there is one, else what is shipped.
     pub fn find(cx: &Session, path: &str, shipped: Option<&str>) -> Result<Option<Self>> {
         let config = cx.config()?;
-        if let Some(folder) = &config.settings.documents.templates {
-            let file = config.folder().join(folder).join(path);
-            match fs::read_to_string(&file) {
+        if let Some(place) = &config.settings.documents.templates {
+            let file = config.file_in(place, path)?;
+            match open::read_text(&file) {
                 Ok(text) => {
                     return Ok(Some(Self { text, file: Some(file.display().to_string()) }));
                 }

@@ -9,17 +9,16 @@ use crate::output::prompt;
 use crate::output::report::{Meta, Report};
 use crate::output::view::View;
 use liveops_domain::error::{Error, Exit, Result};
-use liveops_engine::config::decode::Problems;
-use liveops_engine::config::layers::{Layers, Quick};
-use liveops_engine::config::trust::{Trust, wishes};
-use liveops_engine::config::{environments, layers, schema, validate};
-use liveops_engine::files::file::write_private;
+use liveops_engine::config::layers::{self, Quick};
+use liveops_engine::config::trust::Trust;
+use liveops_engine::config::{trust_in, wishes_of};
 
 /// Let the project's file use your secrets as it asks
 ///
-/// A liveops.yaml that somebody else wrote may not send a header of your own file to a host that it names, nor get a
-/// secret by reading a file or running a program, before you agreed. This shows what it asks for, and asks you. When
-/// the file later asks for anything else (another host, another program), it is asked about anew.
+/// A liveops.yaml that somebody else wrote may not send a variable of your shell or a header of your own file to a host,
+/// get a secret by reading a file or running a program, or keep documents outside of its folder, before you agreed. This
+/// shows what it asks for, in all environments and regions, and asks you. When the file later asks for anything else
+/// (another host, another program, a program of the project with other content), it is asked about anew.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   liveops config trust                  look, then agree
@@ -57,25 +56,17 @@ pub(crate) fn run(args: &TrustArgs, cx: &Context) -> Result<Exit> {
     }
     let file = layers.project_key();
     let trust = Trust::load(&cx.dirs.state);
-    let asked = if args.revoke { Vec::new() } else { asked(&layers)? };
+    let asked = if args.revoke { Vec::new() } else { wishes_of(&layers)? };
     let new = asked.iter().any(|wish| !trust.allows(&file, wish));
     let known = trust.count(&file);
-    let mut report = ConfigTrust {
-        wishes: asked.iter().map(|wish| Wish { trusted: trust.allows(&file, wish), wish: wish.clone() }).collect(),
-        done: "nothing",
-        file: file.clone(),
-    };
+    let seen = asked.iter().map(|wish| Wish { trusted: trust.allows(&file, wish), wish: wish.text.clone() });
+    let mut report = ConfigTrust { wishes: seen.collect(), done: "nothing", file: file.clone() };
     let changes = new || (args.revoke && known > 0);
     if changes && !cx.choices.dry_run {
         if !args.revoke {
             confirm(&report, cx)?;
         }
-        let text = trust.with(&file, &asked)?;
-        write_private(trust.path(), text.as_bytes()).map_err(|source| Error::Io {
-            action: "write",
-            path: trust.path().to_owned(),
-            source,
-        })?;
+        trust_in(&trust, &file, &asked)?;
         report.done = if args.revoke { "revoked" } else { "trusted" };
         for wish in &mut report.wishes {
             wish.trusted = true;
@@ -85,22 +76,6 @@ pub(crate) fn run(args: &TrustArgs, cx: &Context) -> Result<Exit> {
     let next = layers.command(if open { "config trust" } else { "doctor" });
     cx.show_anywhere(&report, Meta { recommendations: Vec::new(), ..Meta::next("", next) })?;
     Ok(Exit::Good)
-}
-
-/// What the project file asks for, in any environment. A file with problems is not trusted: it may ask for more once
-/// they are fixed.
-fn asked(layers: &Layers) -> Result<Vec<String>> {
-    let found = validate(layers);
-    if !found.errors.is_empty() {
-        return Err(Error::Config { problems: found.errors });
-    }
-    let mut all: Vec<String> = environments(&layers.root)
-        .iter()
-        .flat_map(|name| wishes(&schema::decode(&layers.root, name, &mut Problems::default())))
-        .collect();
-    all.sort();
-    all.dedup();
-    Ok(all)
 }
 
 fn confirm(report: &ConfigTrust, cx: &Context) -> Result<()> {
@@ -114,7 +89,7 @@ fn confirm(report: &ConfigTrust, cx: &Context) -> Result<()> {
             hint: "pass `--yes` to agree, `--dry-run` to look".into(),
         });
     }
-    cx.output.show_plan(&report.asks(), cx.clock.now());
+    cx.output.show_plan_to_read(&report.asks(), cx.clock.now())?;
     if prompt::confirm("let it?")? {
         Ok(())
     } else {

@@ -74,6 +74,8 @@ pub(crate) async fn run(args: InitArgs, cx: &Context) -> Result<Exit> {
         return Ok(Exit::Good);
     }
     write_shared(&path, &text, args.force)?;
+    // Every place and variable in it was named by the person who ran this.
+    write::trust(&path, cx)?;
     let report = Init::new(&args.out, &given, &answers, findings, variables);
     cx.show_anywhere(&report, report.meta())?;
     Ok(Exit::Good)

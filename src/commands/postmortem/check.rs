@@ -1,7 +1,6 @@
 //! `liveops postmortem check`: what a document still lacks.
 
 use liveops_domain::text::count::count;
-use std::fs;
 use std::io::ErrorKind;
 
 use clap::Args;
@@ -17,6 +16,7 @@ use liveops_domain::postmortem::check::{ActionItem, Finding, check};
 use liveops_domain::status::source::{Recommendation, Verdict};
 use liveops_domain::text::shell::word;
 use liveops_domain::text::time::rfc3339;
+use liveops_engine::files::open::read_text;
 use liveops_engine::postmortem::source;
 
 /// Check what a postmortem still lacks
@@ -55,7 +55,7 @@ pub(super) fn look(id: Option<&str>, cx: &Context) -> Result<PostmortemCheck> {
     let now = cx.clock.now();
     let path = source::document(cx, &one.id)?;
     let due = source::due(cx, one, now)?;
-    let text = match fs::read_to_string(&path) {
+    let text = match read_text(&path) {
         Ok(text) => Some(text),
         Err(error) if error.kind() == ErrorKind::NotFound => None,
         Err(source) => {

@@ -14,6 +14,7 @@ use liveops_domain::change::undo::{Impossible, Undo};
 use liveops_domain::error::{Error, Result};
 use liveops_domain::runbook::run::{RunState, StepState};
 use liveops_domain::runbook::step::Step;
+use liveops_domain::text::escape::escape_command;
 use liveops_domain::text::shell::word;
 use liveops_engine::change::confirmed::Confirmed;
 use liveops_engine::change::{Changed, Done, Plan};
@@ -361,7 +362,7 @@ impl Execution {
             Block::Blank,
             Block::Line(vec![
                 span(format!("step {} of {}: {}", index + 1, self.steps.len(), step.name), Tone::Strong),
-                span(if step.confirm { "" } else { "  (only looks)" }, Tone::Dim),
+                span(if step.confirm { "" } else { "  (the runbook says: only looks)" }, Tone::Dim),
             ]),
         ];
         if self.reports[index].state == StepState::Unfinished {
@@ -379,12 +380,12 @@ impl Execution {
             _ => &step.command,
         };
         for line in command.lines() {
-            blocks.push(Block::Whole(vec![plain("  $ "), span(line, Tone::Command)]));
+            blocks.push(Block::Whole(vec![plain("  $ "), span(escape_command(line), Tone::Command)]));
         }
         let more = [("check", &step.check), ("rollback", &step.rollback)];
         for (label, text) in more.into_iter().filter(|_| !back) {
             if let Some(text) = text {
-                blocks.push(Block::Whole(vec![span(format!("  {label}: "), Tone::Dim), plain(text)]));
+                blocks.push(Block::Whole(vec![span(format!("  {label}: "), Tone::Dim), plain(escape_command(text))]));
             }
         }
         blocks

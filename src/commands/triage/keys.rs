@@ -5,6 +5,8 @@ use std::io::BufRead;
 
 use dialoguer::console::{Key, Term};
 
+use crate::output::prompt::shown;
+use crate::output::terminal::stop;
 use liveops_domain::error::{Error, Result};
 
 /// A choice: its letter, and its word.
@@ -32,6 +34,11 @@ pub(super) fn choose(choices: &[Choice], preset: usize, plain: bool) -> Result<c
                 end(&term)?;
                 return Ok(choices[at].0);
             }
+            // The terminal is raw while a key is awaited, so that Ctrl-Z is a key as well.
+            Key::Char('\u{1a}') => {
+                end(&term)?;
+                stop();
+            }
             Key::Char(letter) => {
                 let letter = letter.to_ascii_lowercase();
                 if let Some(place) = choices.iter().position(|choice| choice.0 == letter) {
@@ -58,7 +65,7 @@ pub(super) fn line(question: &str, plain: bool) -> Result<String> {
         return crate::output::prompt::text(question, Some(""));
     }
     let term = Term::stderr();
-    term.write_line(&format!("{question}:")).map_err(|error| broken(&term, error))?;
+    term.write_line(&format!("{}:", shown(question))).map_err(|error| broken(&term, error))?;
     read_line()
 }
 

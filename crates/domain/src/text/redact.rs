@@ -1,5 +1,7 @@
 //! What must not show of a URL or a header. Pure text in, text out.
 
+use crate::text::secret::looks_secret;
+
 /// A URL without what only its owner may know: the password, and query values that look like keys. References such
 /// as `${PASSWORD}` stay, since they are no secret. What is not a URL loses all that stands where a password would.
 pub fn redact_url(text: &str) -> String {
@@ -12,7 +14,11 @@ pub fn redact_url(text: &str) -> String {
     if url.password().is_some_and(|password| !is_reference(password)) {
         changed = url.set_password(Some("***")).is_ok();
     }
-    let secret = |name: &str, value: &str| is_secret_name(name) && !is_reference(value);
+    // A token that stands alone before the host.
+    if url.password().is_none() && looks_secret(url.username()) {
+        changed |= url.set_username("***").is_ok();
+    }
+    let secret = |name: &str, value: &str| (is_secret_name(name) || looks_secret(value)) && !is_reference(value);
     if url.query_pairs().any(|(name, value)| secret(&name, &value)) {
         let pairs: Vec<(String, String)> = url
             .query_pairs()
@@ -56,6 +62,8 @@ pub fn is_secret_name(name: &str) -> bool {
     ["authorization", "cookie", "token", "secret", "password", "api-key", "apikey", "api_key", "credential"]
         .iter()
         .any(|part| name.contains(part))
+        || ["key", "sig", "signature", "auth", "pw", "pass", "pwd", "passwd", "access_key", "jwt", "session"]
+            .contains(&&*name)
 }
 
 #[cfg(test)]
@@ -67,6 +75,9 @@ mod tests {
         assert_eq!(redact_url("redis://u:hunter2@h:1/0"), "redis://u:***@h:1/0");
         assert_eq!(redact_url("http://h/x?api_key=1&a=2"), "http://h/x?api_key=***&a=2");
         assert_eq!(redact_url("http://h:9090/prom"), "http://h:9090/prom");
+        assert_eq!(redact_url("http://u@h/"), "http://u@h/");
+        assert_eq!(redact_url("http://T0kenWithout@h/"), "http://***@h/");
+        assert_eq!(redact_url("http://h/?key=a&sig=b&x=T0kenWithout&y=1"), "http://h/?key=***&sig=***&x=***&y=1");
         assert_eq!(redact_url("redis://:${PASSWORD}@h:1/0"), "redis://:${PASSWORD}@h:1/0");
         assert_eq!(redact_url("redis://:$ecret@h:1/0"), "redis://:***@h:1/0");
         assert_eq!(redact_url("http://h/x?token=${T}"), "http://h/x?token=${T}");

@@ -115,7 +115,7 @@ impl Plan {
     pub async fn carry_out<T: Serialize>(
         self,
         cx: &ChangeContext<'_>,
-        show: impl FnOnce(String),
+        show: impl FnOnce(String) -> Result<()>,
         act: impl AsyncFnOnce(&Confirmed) -> Result<Done<T>>,
     ) -> Result<Changed<T>> {
         if !cx.dry_run {
@@ -124,7 +124,7 @@ impl Plan {
         let tail = if cx.dry_run { " (dry run: nothing is changed)" } else { "" };
         let asks = !cx.yes || (cx.protected && !self.kill_switch && cx.named.is_none());
         if cx.dry_run || asks {
-            show(format!("{}{tail}", self.summary));
+            show(format!("{}{tail}", self.summary))?;
         }
         if cx.dry_run {
             return Ok(Changed::Planned);

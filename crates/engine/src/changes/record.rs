@@ -85,6 +85,5 @@ impl Entry {
 /// Those of the configuration.
 pub fn journal(cx: &Session) -> Result<Journal> {
     let config = cx.config()?;
-    let path = &config.settings.documents.deployments;
-    Ok(Journal::at(config.folder().join(path)))
+    Ok(Journal::at(config.place(&config.settings.documents.deployments)?))
 }

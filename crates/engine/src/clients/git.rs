@@ -32,6 +32,12 @@ pub async fn tags(folder: &Path, limit: Duration) -> Result<Vec<Tag>> {
     };
     let mut command = Command::new("git");
     command
+        // A repository may be somebody's archive, whose `.git/config` names programs: none of them is run. What is not
+        // here is not fetched (CVE-2024-32004), and a bare repository below the project is no repository.
+        .args(["--no-pager", "--no-optional-locks", "-c", "core.fsmonitor=false", "-c", "safe.bareRepository=explicit"])
+        .env("GIT_NO_LAZY_FETCH", "1")
+        .env("GIT_ALLOW_PROTOCOL", "")
+        .env("GIT_TERMINAL_PROMPT", "0")
         .arg("-C")
         .arg(folder)
         .args([

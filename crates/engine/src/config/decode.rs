@@ -1,7 +1,9 @@
 //! From nodes to types, collecting every problem instead of stopping at the first.
 
 use crate::config::node::{Node, Origin, Value};
+use crate::config::trust::Place;
 use liveops_domain::error::Problem;
+use liveops_domain::text::escape::is_tame;
 use liveops_domain::text::suggest::nearest;
 
 /// Collects what is wrong while the schema reads.
@@ -79,6 +81,12 @@ impl<'a> Section<'a> {
             problems.error(&node.origin, &self.path(key), format!("must be text, not {}", kind(&node.value)));
         }
         text
+    }
+
+    /// A path, with who said it.
+    pub fn place(&mut self, key: &'static str, what: &'static str, problems: &mut Problems) -> Option<Place> {
+        self.text(key, problems)?;
+        self.get(key).and_then(|node| Place::of(what, node))
     }
 
     /// A scalar member, parsed; the error text says what is allowed.
@@ -169,10 +177,14 @@ fn kind(value: &Value) -> &'static str {
     }
 }
 
+/// The name of an environment or a region: it is typed, shown in questions, and a part of file names.
+pub fn is_place_name(name: &str) -> bool {
+    argument(name).is_ok() && !name.starts_with('.') && !name.contains(['/', ',', '\\'])
+}
+
 /// A name that becomes an argument of `kubectl`: it cannot begin with `-`, so it can never be taken for an option.
 pub fn argument(text: &str) -> Result<String, String> {
-    let sound =
-        !text.is_empty() && !text.starts_with('-') && text.chars().all(|c| !c.is_control() && !c.is_whitespace());
+    let sound = !text.is_empty() && !text.starts_with('-') && is_tame(text) && !text.chars().any(char::is_whitespace);
     if sound {
         Ok(text.into())
     } else {

@@ -1,25 +1,24 @@
 //! Where documents are kept and what they are made from: runbooks, templates, the journal of deployments, and the
 //! status pages of what the game depends on. Paths are relative to the project's folder.
 
-use std::path::PathBuf;
-
 use crate::config::decode::{Problems, Section};
 use crate::config::node::Node;
 use liveops_domain::runbook::Purpose;
+use crate::config::trust::Place;
 
 /// Settings of the documents.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Documents {
     /// Laid out as the shipped `templates/`; what is there is used instead.
-    pub templates: Option<PathBuf>,
+    pub templates: Option<Place>,
     /// Runbooks: scenarios at its top, alerts below `alerts`.
-    pub runbooks: PathBuf,
+    pub runbooks: Place,
     /// The sections that runbooks of an alert and of a scenario must have.
     pub sections: [Vec<String>; 2],
     /// Files or folders with Prometheus' alerting rules.
-    pub rules: Vec<PathBuf>,
+    pub rules: Vec<Place>,
     /// Journal of `changes record`.
-    pub deployments: PathBuf,
+    pub deployments: Place,
     /// Outside systems with a status page.
     pub dependencies: Vec<Dependency>,
 }
@@ -46,11 +45,11 @@ impl Default for Documents {
     fn default() -> Self {
         Self {
             templates: None,
-            runbooks: "docs/runbooks".into(),
+            runbooks: Place::usual("runbooks", "docs/runbooks"),
             sections: [Purpose::Alert, Purpose::Scenario]
                 .map(|purpose| purpose.sections().iter().map(|section| (*section).to_owned()).collect()),
             rules: Vec::new(),
-            deployments: "changes/deployments.jsonl".into(),
+            deployments: Place::usual("the journal of deployments", "changes/deployments.jsonl"),
             dependencies: Vec::new(),
         }
     }
@@ -58,15 +57,14 @@ impl Default for Documents {
 
 /// Reads `templates`, `runbooks`, `changes` and `dependencies`.
 pub fn decode(top: &mut Section<'_>, problems: &mut Problems) -> Documents {
-    let mut documents =
-        Documents { templates: top.text("templates", problems).map(PathBuf::from), ..Documents::default() };
+    let mut documents = Documents { templates: top.place("templates", "templates", problems), ..Documents::default() };
     if let Some(node) = top.get("runbooks") {
         let mut section = Section::open(node, "runbooks", problems);
-        if let Some(folder) = section.text("folder", problems) {
-            documents.runbooks = folder.into();
+        if let Some(folder) = section.place("folder", "runbooks", problems) {
+            documents.runbooks = folder;
         }
         documents.rules =
-            section.list("rules", problems).iter().filter_map(|item| item.text().map(PathBuf::from)).collect();
+            section.list("rules", problems).iter().filter_map(|item| Place::of("alerting rules", item)).collect();
         if let Some(node) = section.get("sections") {
             let mut sections = Section::open(node, "runbooks.sections", problems);
             for (place, purpose) in [Purpose::Alert, Purpose::Scenario].iter().enumerate() {
@@ -82,8 +80,8 @@ pub fn decode(top: &mut Section<'_>, problems: &mut Problems) -> Documents {
     }
     if let Some(node) = top.get("changes") {
         let mut section = Section::open(node, "changes", problems);
-        if let Some(journal) = section.text("journal", problems) {
-            documents.deployments = journal.into();
+        if let Some(journal) = section.place("journal", "the journal of deployments", problems) {
+            documents.deployments = journal;
         }
         section.finish(problems);
     }
@@ -131,7 +129,7 @@ mod tests {
             "templates: t\nrunbooks: { folder: r, rules: [a.yml, b] }\nchanges: { journal: d.jsonl }\ndependencies: [{ name: psn, url: 'https://status.example' }]",
         );
         assert!(errors.is_empty(), "{errors:?}");
-        assert_eq!(documents.templates, Some("t".into()));
+        assert_eq!(documents.templates.map(|place| place.path), Some("t".into()));
         assert_eq!(documents.rules.len(), 2);
         assert_eq!(documents.dependencies[0].name, "psn");
         for (yaml, want) in [

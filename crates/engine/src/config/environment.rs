@@ -116,11 +116,18 @@ pub fn actor() -> String {
         .unwrap_or_else(|| "unknown".into())
 }
 
+/// Who runs this process: its user, and under sudo the one who called it.
+#[cfg(unix)]
+pub fn users() -> Vec<u32> {
+    let user = rustix::process::geteuid();
+    let caller = env::var("SUDO_UID").ok().filter(|_| user.is_root()).and_then(|uid| uid.parse().ok());
+    std::iter::once(user.as_raw()).chain(caller).collect()
+}
+
 /// The owner of this process, where cron or a container sets no variable: its name, or `uid 1000`.
 #[cfg(unix)]
 fn process_owner() -> Option<String> {
-    use std::os::unix::fs::MetadataExt;
-    let uid = std::fs::metadata("/proc/self").ok()?.uid().to_string();
+    let uid = rustix::process::geteuid().as_raw().to_string();
     let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
     // name:password:uid:…
     let name = users.lines().find_map(|line| {

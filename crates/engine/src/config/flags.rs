@@ -8,12 +8,16 @@ use crate::config::endpoint;
 use crate::config::endpoint::Endpoint;
 use crate::config::node::{Node, Origin};
 use crate::config::secret::{Secret, Source};
+use crate::config::trust::Place;
 use liveops_domain::flag::reader::Reader;
 use liveops_domain::text::duration;
 use liveops_domain::text::redact::{is_reference, redact_url};
 use liveops_domain::text::redis_url::{RedisUrl, SCHEMES};
 
 /// The hash that the services read.
+/// What is kept in a file of flags.
+pub const FILE: &str = "flags";
+
 const KEY: &str = "feature_flags";
 
 /// How long the services' readers keep a flag.
@@ -47,6 +51,20 @@ pub struct FlagSettings {
     /// The certificate that liveops shows, and its key, in PEM.
     pub cert: Option<(PathBuf, Origin)>,
     pub key_file: Option<(PathBuf, Origin)>,
+}
+
+impl FlagSettings {
+    /// The file that the flags are in, where they are in one and it is known without a secret.
+    pub fn file(&self) -> Option<Place> {
+        let path = |url: &str| url.strip_prefix("file:").map(|path| path.trim_start_matches("//").to_owned());
+        match &self.endpoint {
+            None => Some(Place::usual(FILE, "flags.json")),
+            Some(Endpoint { url: Secret { source: Source::Template(text), origin }, .. }) if !text.contains("${") => {
+                Some(Place { what: FILE, path: path(text)?.into(), origin: origin.clone() })
+            }
+            Some(_) => None,
+        }
+    }
 }
 
 impl Default for FlagSettings {

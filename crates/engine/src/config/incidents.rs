@@ -8,19 +8,30 @@ use crate::config::decode::{Problems, Section};
 use crate::config::endpoint;
 use crate::config::endpoint::{Endpoint, Member};
 use crate::config::node::Node;
+use crate::config::trust::Place;
 use liveops_domain::incident::severity::{Limit, Severities, Severity};
 use liveops_domain::zone::Zone;
 
+/// What is kept in their folder.
+const FOLDER: &str = "incidents";
+
 /// The settings of incidents.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IncidentSettings {
     /// The folder, below that of the project file; `incidents` when it is not said.
-    pub folder: Option<String>,
+    pub folder: Place,
     /// The Redis where teams share one live view.
     pub redis: Option<Endpoint>,
     /// The prefix of its streams.
     pub key: Option<String>,
     pub severities: Severities,
+}
+
+impl Default for IncidentSettings {
+    fn default() -> Self {
+        let folder = Place::usual(FOLDER, "incidents");
+        Self { folder, redis: None, key: None, severities: Severities::default() }
+    }
 }
 
 /// Reads the section.
@@ -30,7 +41,9 @@ pub fn decode(top: &mut Section<'_>, problems: &mut Problems) -> IncidentSetting
         return settings;
     };
     let mut section = Section::open(node, "incidents", problems);
-    settings.folder = section.text("folder", problems);
+    if let Some(folder) = section.place("folder", FOLDER, problems) {
+        settings.folder = folder;
+    }
     if let Some(node) = section.get("redis") {
         settings.key = node.get("key").and_then(Node::text).map(ToOwned::to_owned);
     }
@@ -138,7 +151,7 @@ mod tests {
         assert_eq!(p1.postmortem, None);
         assert_eq!(table.terms(Severity::P4).mitigate, Limit::NextBusinessDay);
         assert_eq!(table.business_days.days, [Weekday::Sun, Weekday::Mon]);
-        assert_eq!(settings.folder.as_deref(), Some("ops/incidents"));
+        assert_eq!(settings.folder.path.to_str(), Some("ops/incidents"));
         assert_eq!(settings.key.as_deref(), Some("inc"));
     }
 

@@ -5,7 +5,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use crate::config::environment::{Dirs, home};
+use crate::config::environment::{Dirs, home, users};
 use crate::config::node::{Key, Layer, Node, Origin, Value};
 use crate::config::yaml::{Document, MAX_BYTES, parse};
 use liveops_domain::error::{Error, Problem, Result};
@@ -58,7 +58,7 @@ pub fn discover(work: &Path) -> Option<PathBuf> {
 pub fn load(dirs: &Dirs, named: Option<&Path>, quick: Quick) -> Result<Layers> {
     let project = match named {
         Some(path) => Some(existing(dirs.work.join(path), path)?),
-        None => discover(&dirs.work),
+        None => discover(&dirs.work).map(|path| ours(path, dirs)).transpose()?,
     };
     let user = Some(user_file(dirs)).filter(|path| path.is_file());
     let mut layers = Layers {
@@ -103,6 +103,31 @@ pub fn show(path: &Path, dirs: &Dirs) -> String {
         Some(Ok(below)) => format!("~/{}", below.display()),
         _ => path.display().to_string(),
     }
+}
+
+/// A file that was not named, but found, must be of this user or of root: in `/tmp` and on shared machines anybody can
+/// put one above the working directory (as CVE-2022-24765 of git).
+#[cfg(unix)]
+fn ours(path: PathBuf, dirs: &Dirs) -> Result<PathBuf> {
+    use std::os::unix::fs::MetadataExt;
+    let io = |source| Error::Io { action: "read", path: path.clone(), source };
+    let owners = [fs::symlink_metadata(&path).map_err(io)?.uid(), fs::metadata(&path).map_err(io)?.uid()];
+    let Some(stranger) = owners.into_iter().find(|uid| *uid != 0 && !users().contains(uid)) else {
+        return Ok(path);
+    };
+    let named = show(&path, dirs);
+    Err(Error::Refused {
+        why: format!("{} belongs to another user (uid {stranger}), and was not named", path.display()),
+        hint: format!(
+            "look at it; if that is right, name it: `--config {}`",
+            liveops_domain::text::shell::word(&named)
+        ),
+    })
+}
+
+#[cfg(not(unix))]
+fn ours(path: PathBuf, _: &Dirs) -> Result<PathBuf> {
+    Ok(path)
 }
 
 fn existing(path: PathBuf, named: &Path) -> Result<PathBuf> {

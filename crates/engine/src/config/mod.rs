@@ -33,11 +33,14 @@ use crate::config::environment::Dirs;
 use crate::config::flags::FlagSettings;
 use crate::config::layers::{Layers, Quick};
 use crate::config::node::{Layer, Node, Origin};
+use crate::config::notify::Channel;
 use crate::config::schema::Settings;
 use crate::config::secret::{Secret, Source};
-use crate::config::trust::Trust;
+use crate::config::trust::{Place, Trust, Wish};
+use crate::files::file::write_private;
 use liveops_domain::error::{Error, Problem, Result};
-use liveops_domain::text::secret::Revealed;
+use liveops_domain::text::redact::is_secret_name;
+use liveops_domain::text::secret::{Revealed, remember, remember_if_secret, remember_url};
 
 /// The name of the environment when the configuration has none.
 const ONLY: &str = "default";
@@ -140,7 +143,11 @@ impl Config {
     pub fn reveal(&self, name: &str, endpoint: &Endpoint) -> Result<(Revealed, Vec<(String, Revealed)>)> {
         let url = self.reveal_url(name, endpoint)?;
         let headers = endpoint.headers.iter().map(|(name, value)| Ok((name.clone(), self.value(value)?)));
-        let headers = headers.collect::<Result<_>>()?;
+        let headers: Vec<(String, Revealed)> = headers.collect::<Result<_>>()?;
+        // From here on, whatever echoes them is masked.
+        for ((name, secret), (_, value)) in endpoint.headers.iter().zip(&headers) {
+            remember_header(name, secret, value);
+        }
         Ok((url, headers))
     }
 
@@ -149,13 +156,13 @@ impl Config {
     /// # Errors
     /// As [`Config::reveal`].
     pub fn reveal_url(&self, name: &str, endpoint: &Endpoint) -> Result<Revealed> {
-        for wish in trust::of(name, endpoint) {
-            self.permit(Some(wish))?;
-        }
-        match endpoint.url.source {
-            Source::Command(_) => self.value(&endpoint.url),
-            _ => endpoint.url.reveal_url(&self.base(&endpoint.url.origin)),
-        }
+        self.permit(trust::of_endpoint(name, endpoint, &self.folder()))?;
+        let url = match endpoint.url.source {
+            Source::Command(_) => self.value(&endpoint.url)?,
+            _ => endpoint.url.reveal_url(&self.base(&endpoint.url.origin))?,
+        };
+        remember_url(url.expose());
+        Ok(url)
     }
 
     /// The flags of another environment, as the files have them: the command line speaks of the chosen one alone.
@@ -173,29 +180,72 @@ impl Config {
         if problems.errors.is_empty() { Ok(settings.flags) } else { Err(Error::Config { problems: problems.errors }) }
     }
 
-    /// Where the flags are when nothing says so: beside the project's file, else in the working directory.
-    pub fn flag_file(&self) -> PathBuf {
-        let project = self.layers.project.as_deref().and_then(Path::parent);
-        project.unwrap_or(&self.work).join("flags.json")
-    }
-
-    /// May this program be run, that a file names?
+    /// Where something of the project is kept.
     ///
     /// # Errors
-    /// `Secret`, when a project file wants it without `liveops config trust`.
-    pub fn permit(&self, wish: Option<String>) -> Result<()> {
-        match wish {
-            Some(wish) if !self.trust.allows(&self.project_key(), &wish) => Err(self.untrusted(&wish)),
-            _ => Ok(()),
+    /// `Secret`, when a project file, or a link in the project, leads out of it without `liveops config trust`.
+    pub fn place(&self, place: &Place) -> Result<PathBuf> {
+        let folder = self.folder();
+        self.permit(trust::of_place(place, &folder))?;
+        Ok(folder.join(&place.path))
+    }
+
+    /// A file in such a place, which no link takes out of it.
+    ///
+    /// # Errors
+    /// As [`Config::place`], which here no trust mends.
+    pub fn file_in(&self, place: &Place, name: &str) -> Result<PathBuf> {
+        let folder = self.place(place)?;
+        let path = folder.join(name);
+        if trust::lies_below(&path, &[&folder, &self.folder()]) {
+            return Ok(path);
+        }
+        Err(Error::Secret {
+            what: format!("{} cannot be used", path.display()),
+            reason: "it is a link that leads out of the project".into(),
+            hint: "put the file itself there".into(),
+        })
+    }
+
+    /// The file of flags at a path that somebody said, or the usual one.
+    ///
+    /// # Errors
+    /// As [`Config::place`].
+    pub fn flag_file(&self, path: &str, said: Option<&Origin>) -> Result<PathBuf> {
+        let place = Place::usual(flags::FILE, path.trim_start_matches("//"));
+        let Some(origin) = said else {
+            return self.place(&place);
+        };
+        self.place(&Place { path: self.base(origin).join(place.path), origin: origin.clone(), ..place })
+    }
+
+    /// The program of a channel may be run.
+    ///
+    /// # Errors
+    /// As [`Config::place`].
+    pub fn permit_channel(&self, channel: &Channel) -> Result<()> {
+        self.permit(trust::of_channel(channel, &self.folder()))
+    }
+
+    fn permit(&self, wishes: impl IntoIterator<Item = Wish>) -> Result<()> {
+        let file = self.project_key();
+        match wishes.into_iter().find(|wish| !self.trust.allows(&file, wish)) {
+            Some(wish) => Err(self.untrusted(&wish.text)),
+            None => Ok(()),
         }
     }
 
     fn untrusted(&self, wish: &str) -> Error {
         Error::Secret {
-            what: format!("{} is not trusted", self.project_key()),
+            what: format!("{} is not trusted", self.shown_project()),
             reason: format!("it wants to {wish}"),
             hint: format!("look at the file; if that is right, run `{}`", self.layers.command("config trust")),
         }
+    }
+
+    fn shown_project(&self) -> String {
+        let path = self.layers.project.as_deref().unwrap_or(Path::new(layers::FILE_NAME));
+        path.strip_prefix(&self.work).unwrap_or(path).display().to_string()
     }
 
     /// The value of a secret. A program's answer is kept for a minute: `--watch` asks each frame, and one token
@@ -245,18 +295,67 @@ impl Config {
     }
 }
 
-/// Checks every environment of the files, and returns all problems, sorted by place.
-pub fn validate(layers: &Layers) -> Problems {
-    let mut all = Problems { errors: layers.problems.clone(), warnings: Vec::new() };
+/// What the project file asks for in all environments and regions. A file with problems is not trusted: it may ask for
+/// more once they are mended.
+///
+/// # Errors
+/// Its problems.
+pub fn wishes_of(layers: &Layers) -> Result<Vec<Wish>> {
+    let mut problems = Problems { errors: layers.problems.clone(), warnings: Vec::new() };
+    let folder = layers.project.as_deref().and_then(Path::parent).unwrap_or(Path::new("."));
+    let mut wishes = Vec::new();
+    each(layers, &mut problems, |settings| wishes.extend(trust::wishes(settings, folder)));
+    if !problems.errors.is_empty() {
+        problems.sort();
+        return Err(Error::Config { problems: problems.errors });
+    }
+    wishes.sort();
+    wishes.dedup();
+    Ok(wishes)
+}
+
+/// Remembers that the user agreed to exactly these wishes of a project file.
+///
+/// # Errors
+/// `Io`.
+pub fn trust_in(trust: &Trust, file: &str, wishes: &[Wish]) -> Result<()> {
+    write_private(trust.path(), trust.with(file, wishes)?.as_bytes()).map_err(|source| Error::Io {
+        action: "write",
+        path: trust.path().to_owned(),
+        source,
+    })
+}
+
+/// The settings of every environment and region.
+fn each(layers: &Layers, problems: &mut Problems, mut look: impl FnMut(&schema::Settings)) {
     for name in environments(&layers.root) {
-        schema::decode(&layers.root, &name, &mut all);
+        look(&schema::decode(&layers.root, &name, problems));
         for region in regions::names(&layers.root, &name) {
             let mut root = layers.root.clone();
             if regions::overlay(&mut root, &name, &region) {
-                schema::decode(&root, &name, &mut all);
+                look(&schema::decode(&root, &name, problems));
             }
         }
     }
+}
+
+/// A header's value is a secret where its name says so, or where it was kept out of the file as one.
+fn remember_header(name: &str, secret: &Secret, value: &Revealed) {
+    let named = is_secret_name(name) || ["routing_key", "X-ClickHouse-Key"].contains(&name);
+    match &secret.source {
+        Source::File(_) | Source::Command(_) => remember(value.expose()),
+        Source::Template(_) => {
+            for variable in secret.variables().into_iter().filter_map(environment::variable) {
+                if named { remember(&variable) } else { remember_if_secret(&variable) }
+            }
+        }
+    }
+}
+
+/// Checks every environment of the files, and returns all problems, sorted by place.
+pub fn validate(layers: &Layers) -> Problems {
+    let mut all = Problems { errors: layers.problems.clone(), warnings: Vec::new() };
+    each(layers, &mut all, |_| ());
     all.sort();
     // What is wrong with an environment is wrong in each of its regions.
     all.errors.dedup();
@@ -274,6 +373,12 @@ pub fn environments(root: &Node) -> Vec<String> {
 fn choose(root: &Node, asked: Option<&str>) -> Result<String> {
     let names = schema::environments(root);
     if let Some(name) = asked {
+        if names.is_empty() && !decode::is_place_name(name) {
+            return Err(Error::usage(
+                format!("`{name}` cannot be the name of an environment"),
+                "name it with letters, digits, `-`, `_` and `.`",
+            ));
+        }
         return match names.is_empty() || names.iter().any(|known| known == name) {
             true => Ok(name.to_owned()),
             false => Err(Error::NotFound { what: "environment", name: name.to_owned(), candidates: names }),

@@ -8,6 +8,9 @@ use std::rc::Rc;
 /// of the same name as a whole: half of a gauge under half of a ratio is no KPI.
 const WHOLE_ITEMS: [&str; 2] = ["kpis", "slos"];
 
+/// Switches that are on as soon as one layer turns them on.
+const PROTECTING: [&str; 2] = ["read_only", "protected"];
+
 /// Who said a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Layer {
@@ -116,8 +119,19 @@ impl Node {
         }
     }
 
+    /// Is it where to find a secret: `{file: …}` or `{command: […]}`?
+    fn is_reference(&self) -> bool {
+        matches!(&self.value, Value::Map(entries)
+            if matches!(entries.as_slice(), [(key, _)] if ["file", "command"].contains(&key.name.as_str())))
+    }
+
     /// Lays `over` on top: mappings merge, lists whose items all have a `name` merge by it, the rest is replaced.
     pub fn merge(&mut self, over: Self) {
+        // A reference belongs to who wrote it, as a whole.
+        if self.is_reference() || over.is_reference() {
+            *self = over;
+            return;
+        }
         match (&mut self.value, over.value) {
             (Value::Map(base), Value::Map(entries)) => {
                 for (key, node) in entries {
@@ -146,6 +160,8 @@ impl Node {
             {
                 merge_items(base, items, |known, item| *known = item);
             }
+            // What one layer protects, no other one lays open.
+            (Value::Scalar { text, .. }, _) if PROTECTING.contains(&name) && text == "true" => {}
             (_, value) => self.merge(Self { value, origin: over.origin }),
         }
     }
@@ -201,6 +217,36 @@ mod tests {
         assert_eq!(kpis.len(), 2);
         assert!(kpis[0].get("gauge").is_none() && kpis[0].get("agg").is_none());
         assert_eq!(kpis[0].get("promql").and_then(Node::text), Some("z"));
+    }
+
+    #[test]
+    fn a_reference_is_replaced_as_a_whole_with_its_origin() {
+        let user = Rc::new(Layer::User("config.yaml".into()));
+        for (below, over) in [
+            ("{ command: [mine] }", "{ command: [theirs] }"),
+            ("{ file: mine }", "{ file: theirs }"),
+            ("{ file: mine }", "{ command: [theirs] }"),
+            ("mine", "{ command: [theirs] }"),
+            ("{ command: [mine] }", "theirs"),
+        ] {
+            let mut base = parse(&format!("a: {{ h: {below} }}"), &user).expect("valid").root;
+            base.merge(read(&format!("a: {{ h: {over} }}")));
+            let node = base.get("a").and_then(|a| a.get("h")).expect("there");
+            assert!(matches!(*node.origin.layer, Layer::Project(_)), "{below} {over}");
+            assert!(format!("{node:?}").contains("theirs") && !format!("{node:?}").contains("mine"), "{node:?}");
+        }
+    }
+
+    #[test]
+    fn what_one_layer_protects_no_other_lays_open() {
+        let flag = |below: &str, over: &str| {
+            let mut base = read(&format!("a: {{ protected: {below} }}"));
+            base.merge(read(&format!("a: {{ protected: {over} }}")));
+            base.get("a").and_then(|a| a.get("protected")).and_then(Node::text).map(ToOwned::to_owned)
+        };
+        for (below, over, want) in [("true", "false", "true"), ("false", "true", "true"), ("false", "false", "false")] {
+            assert_eq!(flag(below, over).as_deref(), Some(want), "{below} {over}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use crate::config::decode::{Problems, Section};
 use crate::config::endpoint;
 use crate::config::endpoint::{Endpoint, HTTP};
-use crate::config::node::{Layer, Node, Origin, Value};
+use crate::config::node::{Node, Origin, Value};
 use crate::config::schedule;
 use crate::config::schedule::{ON_CALL, Schedule};
 use crate::config::secret::{Secret, Source};
@@ -66,16 +66,6 @@ impl Channel {
         match self.kind {
             ChannelKind::PagerDuty | ChannelKind::Email { .. } | ChannelKind::Exec { .. } => Reach::Pager,
             ChannelKind::Slack | ChannelKind::Discord | ChannelKind::Webhook => Reach::Room,
-        }
-    }
-
-    /// What only a trusted project file may have it do, beside sending secrets.
-    pub fn wish(&self) -> Option<String> {
-        match &self.kind {
-            ChannelKind::Exec { command, origin } if matches!(*origin.layer, Layer::Project(_)) => {
-                Some(format!("run {{command: [{}]}} to notify through {}", command.join(", "), self.name))
-            }
-            _ => None,
         }
     }
 }
@@ -185,9 +175,11 @@ fn channel(node: &Node, index: usize, problems: &mut Problems) -> Option<Channel
             found.kind = ChannelKind::Email { from: from.unwrap_or_default(), to, hello };
         }
         _ => {
+            // Whoever wrote the command has it run, whoever named the channel.
+            let origin = node.get("command").map_or(&node.origin, |command| &command.origin).clone();
             let command = words(&mut section, "command", problems);
             section.require("command", !command.is_empty(), problems);
-            found.kind = ChannelKind::Exec { command, origin: node.origin.clone() };
+            found.kind = ChannelKind::Exec { command, origin };
         }
     }
     section.finish(problems);
@@ -319,6 +311,7 @@ mod tests {
     use std::rc::Rc;
 
     use super::*;
+    use crate::config::node::Layer;
     use crate::config::yaml::parse;
 
     fn read(yaml: &str) -> (Notify, Vec<String>) {
@@ -356,10 +349,6 @@ notify:
         assert_eq!(notify.rules[1].tell, ["team", "guild"]);
         let pagerduty = notify.channels[0].endpoint.as_ref().expect("an endpoint");
         assert_eq!(pagerduty.url.show(), PAGERDUTY);
-        assert_eq!(
-            notify.channels[5].wish().as_deref(),
-            Some("run {command: [call, {severity}]} to notify through phone")
-        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `environments.<env>.regions`: places that one version is rolled out to one after the other. A region says what is
 //! other there than in the rest of its environment: cluster, Prometheus, Alertmanager, members of services.
 
-use crate::config::decode::{Problems, Section, argument};
+use crate::config::decode::{Problems, Section, is_place_name};
 use crate::config::node::{Node, Value};
 
 /// What a region may say; the rest is the same in the whole environment.
@@ -15,9 +15,7 @@ pub fn decode(section: &mut Section<'_>, problems: &mut Problems) -> Vec<String>
     let mut names = Vec::new();
     for (name, node) in section.entries(KEY, problems) {
         let path = format!("{path}.{name}");
-        // It becomes a part of file names as well.
-        let sound = argument(name).is_ok() && !name.starts_with('.') && !name.contains(['/', ',', '\\']);
-        if sound {
+        if is_place_name(name) {
             names.push(name.to_owned());
         } else {
             let message = "a region's name has letters, digits, `-` and `_`";

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use crate::config::decode::{Problems, Section, argument};
+use crate::config::decode::{Problems, Section, argument, is_place_name};
 use crate::config::documents::Documents;
 use crate::config::endpoint::{HTTP, Member};
 use crate::config::incidents::IncidentSettings;
@@ -12,6 +12,7 @@ use crate::config::notify::Notify;
 use crate::config::policy::Policies;
 use crate::config::rollout::Traffic;
 use crate::config::slo::SloSettings;
+use crate::config::trust::Place;
 use crate::config::{documents, endpoint, flags, incidents, kpi, notify, policy, presets, regions, service, slo};
 use liveops_domain::metric::kpi::Kpi;
 use liveops_domain::text::duration;
@@ -68,6 +69,17 @@ impl Settings {
     /// The KPIs: the configured ones; where none is, the presets.
     pub fn known_kpis(&self) -> Cow<'_, [Kpi]> {
         if self.kpis.is_empty() { presets::kpis().into() } else { (&self.kpis).into() }
+    }
+
+    /// Where things are kept that belong to the project.
+    pub fn places(&self) -> Vec<Cow<'_, Place>> {
+        let documents = &self.documents;
+        let known = [&documents.runbooks, &documents.deployments, &self.incidents.folder];
+        let known = known.into_iter().chain(&documents.templates).chain(&documents.rules).map(Cow::Borrowed);
+        known
+            .chain([Cow::Owned(Place::usual("templates", "templates"))])
+            .chain(self.flags.file().map(Cow::Owned))
+            .collect()
     }
 
     /// Every endpoint with its system's name.
@@ -171,6 +183,10 @@ pub fn decode(root: &Node, environment: &str, problems: &mut Problems) -> Settin
     };
     let empty = Node { value: Value::Null, origin: root.origin.clone() };
     let found = top.entries("environments", problems);
+    for (name, node) in found.iter().filter(|(name, _)| !is_place_name(name)) {
+        let message = "an environment's name has no blank, comma, slash or control character, and begins with neither `-` nor `.`";
+        problems.error(&node.origin, &format!("environments.{name}"), message);
+    }
     let node = found.iter().find(|(name, _)| *name == environment).map_or(&empty, |(_, node)| *node);
     let overrides = decode_environment(node, &mut settings, problems);
     settings.notify = notify::decode(&mut top, node.get("notify"), problems);

@@ -71,9 +71,18 @@ impl Secret {
         Some(out)
     }
 
-    /// Does reading it run a program or open a file, and did a project's file ask for that?
-    pub fn needs_trust(&self) -> bool {
-        matches!(*self.origin.layer, Layer::Project(_)) && !matches!(self.source, Source::Template(_))
+    /// Did a project's file say it?
+    pub fn is_of_project(&self) -> bool {
+        matches!(*self.origin.layer, Layer::Project(_))
+    }
+
+    /// The variables that its text holds.
+    pub fn variables(&self) -> Vec<&str> {
+        let Source::Template(text) = &self.source else {
+            return Vec::new();
+        };
+        let parts = parts(text).unwrap_or_default().into_iter();
+        parts.filter_map(|part| if let Part::Variable(name) = part { Some(name) } else { None }).collect()
     }
 
     /// How to show it: the reference, never the value.
@@ -81,7 +90,7 @@ impl Secret {
         match &self.source {
             Source::Template(text) => redact_url(text),
             Source::File(path) => format!("{{file: {}}}", path.display()),
-            Source::Command(argv) => format!("{{command: [{}]}}", argv.join(", ")),
+            Source::Command(argv) => shown_command(argv),
         }
     }
 
@@ -234,6 +243,16 @@ fn part_of_url(template: &str, at: usize, value: String) -> std::result::Result<
     }
 }
 
+/// `{command: [PROGRAM, ARGUMENT]}`, in which no two command lines look alike.
+pub fn shown_command(argv: &[String]) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=~".contains(c);
+    let word = |word: &String| match !word.is_empty() && word.chars().all(is_plain) {
+        true => word.clone(),
+        false => format!("{word:?}"),
+    };
+    format!("{{command: [{}]}}", argv.iter().map(word).collect::<Vec<_>>().join(", "))
+}
+
 /// A piece of a template.
 enum Part<'a> {
     Text(&'a str),
@@ -277,7 +296,7 @@ fn read(value: &Value) -> Result<Source, &'static str> {
 }
 
 /// `~/token` is below the home folder, as a shell would have it.
-fn from_home(path: &Path) -> PathBuf {
+pub(super) fn from_home(path: &Path) -> PathBuf {
     match (path.strip_prefix("~"), home()) {
         (Ok(rest), Some(home)) => home.join(rest),
         _ => path.to_owned(),

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
 use crate::files::file::write_cache;
+use crate::files::open;
 
 /// The cache of one project and environment.
 #[derive(Debug, Clone)]
@@ -23,7 +24,7 @@ impl Cache {
 
     /// The entry of this key; a broken one is as good as none.
     pub fn load<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
-        serde_json::from_slice(&fs::read(self.path(key)).ok()?).ok()
+        serde_json::from_slice(&open::read(&self.path(key)).ok()?).ok()
     }
 
     /// Replaces the entry. A cache that cannot be written is no error: the next run is only less quick.

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::files::file::{private_folder, sync_folder, write_private};
 use crate::files::journal::{Journal, Reading};
+use crate::files::open::{self, PRIVATE};
 use liveops_domain::change::journal::{Data, Entry, Event, Line};
 use liveops_domain::error::{Error, Result};
 use liveops_domain::incident::event::{Opened, kind};
@@ -82,10 +83,11 @@ impl Incidents {
         self.prepare()?;
         let wish = name(at, opened.severity, &opened.title);
         let data = serde_json::to_value(opened)?;
-        let aside = tempfile::Builder::new()
-            .prefix(".new-")
-            .tempdir_in(&self.folder)
-            .map_err(|source| self.io("create a folder in", source))?;
+        let mut aside = tempfile::Builder::new();
+        #[cfg(unix)]
+        aside.permissions(private());
+        let aside =
+            aside.prefix(".new-").tempdir_in(&self.folder).map_err(|source| self.io("create a folder in", source))?;
         let entries = std::iter::once(Entry::new(at, by, kind::OPENED, data)).chain(known);
         Journal::copied(aside.path().join("journal.jsonl")).extend(entries.collect())?;
         for n in 1..=10_000 {
@@ -193,7 +195,7 @@ impl Incidents {
     pub fn lock(&self) -> Result<fs::File> {
         self.prepare()?;
         let path = self.folder.join("opening.lock");
-        let file = fs::File::create(&path).map_err(|source| self.io("lock", source))?;
+        let file = open::lock(&path, PRIVATE).map_err(|source| self.io("lock", source))?;
         let deadline = Instant::now() + PATIENCE;
         loop {
             match file.try_lock() {
@@ -216,7 +218,7 @@ impl Incidents {
         };
         let mut ids: Vec<String> = entries
             .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-            .filter(|name| is_sound(name) && self.journal(name).path().is_file())
+            .filter(|name| is_sound(name) && self.is_there(name))
             .collect();
         ids.sort();
         Ok(ids)
@@ -226,6 +228,7 @@ impl Incidents {
     /// a number.
     pub fn keep(&self, id: &str, name: &str, bytes: &[u8]) -> Result<String> {
         let folder = self.folder_of(id).join("evidence");
+        open::refuse_link(&folder).map_err(|source| self.io("write evidence into", source))?;
         let (stem, end) = name.rsplit_once('.').unwrap_or((name, "txt"));
         let mut path = folder.join(name);
         for n in 2.. {
@@ -240,10 +243,15 @@ impl Incidents {
     }
 
     fn must_have(&self, id: &str) -> Result<()> {
-        if is_sound(id) && self.journal(id).path().is_file() {
+        if is_sound(id) && self.is_there(id) {
             return Ok(());
         }
         Err(Error::NotFound { what: "incident", name: id.to_owned(), candidates: self.ids().unwrap_or_default() })
+    }
+
+    /// A folder of its own with a journal in it, and no links to others.
+    fn is_there(&self, id: &str) -> bool {
+        !self.folder_of(id).is_symlink() && open::is_file(self.journal(id).path())
     }
 
     fn prepare(&self) -> Result<()> {
@@ -252,6 +260,7 @@ impl Incidents {
             let path = self.folder.join(name);
             // They are for git, and an incident does without them.
             if !path.exists()
+                && !path.is_symlink()
                 && let Err(error) = write_private(&path, text.as_bytes())
             {
                 tracing::warn!("{} cannot be written: {error}", path.display());
@@ -263,6 +272,12 @@ impl Incidents {
     fn io(&self, action: &'static str, source: io::Error) -> Error {
         Error::Io { action, path: self.folder.clone(), source }
     }
+}
+
+/// Folders that only their owner can enter.
+#[cfg(unix)]
+fn private() -> fs::Permissions {
+    std::os::unix::fs::PermissionsExt::from_mode(0o700)
 }
 
 #[cfg(test)]

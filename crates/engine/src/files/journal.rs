@@ -5,11 +5,11 @@ mod tail;
 mod tests;
 
 use std::collections::HashSet;
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
+use std::io;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use std::{fs, io};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -17,10 +17,15 @@ use serde_json::{Value, json};
 
 use crate::files::file::{private_folder, sync_folder, write_private};
 use crate::files::journal::tail::Ending;
+use crate::files::open::{self, PRIVATE};
 use liveops_domain::change::journal::{
-    Entry, Event, Fault, Forks, Head, Line, Sealed, TAMPERED, open, order, seal, verify,
+    Entry, Event, Fault, Forks, Head, Line, Sealed, TAMPERED, open as unseal, order, seal, verify,
 };
 use liveops_domain::error::{Error, Result};
+use liveops_domain::text::secret::mask_value;
+
+/// How every journal begins.
+const FIRST: &str = "{\"seq\":1,";
 
 /// How long a writer waits for another one.
 pub const PATIENCE: Duration = Duration::from_secs(5);
@@ -144,6 +149,9 @@ impl Journal {
 
     fn write_to(&self, mut entries: Vec<Entry>, length: Option<u64>) -> Result<Option<Vec<Event>>> {
         private_folder(self.folder()).map_err(|source| self.io("create the folder of", source))?;
+        for entry in &mut entries {
+            mask_value(&mut entry.data);
+        }
         let _lock = self.lock()?;
         if length.is_some_and(|length| length != self.length()) {
             return Ok(None);
@@ -163,9 +171,7 @@ impl Journal {
         };
         let (at, by) = (first.at, first.by.clone());
         let fresh = !self.path.exists();
-        let mut file = private(OpenOptions::new().read(true).append(true).create(true))
-            .open(&self.path)
-            .map_err(|source| self.io("open", source))?;
+        let mut file = open::append(&self.path, PRIVATE).map_err(|source| self.io("open", source))?;
         let mut end = self.repair(&mut file, at, &by)?;
         if let Some(known) = self.known_end().map(|end| end.head)
             && (known.seq > end.head.seq || (known.seq == end.head.seq && known != end.head))
@@ -189,7 +195,7 @@ impl Journal {
 
     /// Is this event anywhere in the file? After a merge by git it need not be the last.
     fn holds(&self, known: &Head) -> Result<bool> {
-        let bytes = fs::read(&self.path).map_err(|source| self.io("read", source))?;
+        let bytes = open::read(&self.path).map_err(|source| self.io("read", source))?;
         let tail = format!(",\"hash\":\"{}\"}}", known.hash);
         Ok(memchr::memmem::find(&bytes, tail.as_bytes()).is_some())
     }
@@ -209,7 +215,7 @@ impl Journal {
     fn pages_locked(&self) -> Result<Pages> {
         // The head comes first: a line that is appended in between must not look like one that was removed.
         let known = self.known_end().map(|end| end.head);
-        let text = match fs::read(&self.path) {
+        let text = match open::read(&self.path) {
             Ok(bytes) => {
                 String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
             }
@@ -224,7 +230,7 @@ impl Journal {
     /// drawn often. What cannot be read is left out.
     pub fn recent(&self, since: DateTime<Utc>) -> Vec<Event> {
         let mut events = Vec::new();
-        let Ok(mut file) = File::open(&self.path) else {
+        let Ok(mut file) = open::open(&self.path) else {
             return events;
         };
         let Ok(mut end) = file.metadata().map(|data| data.len()) else {
@@ -251,7 +257,7 @@ impl Journal {
 
     /// Where the file ended when it was last written to.
     fn known_end(&self) -> Option<End> {
-        serde_json::from_slice(&fs::read(self.beside("head")).ok()?).ok()
+        serde_json::from_slice(&open::read(&self.beside("head")).ok()?).ok()
     }
 
     fn write(&self, file: &mut File, end: &mut End, entries: Vec<Entry>) -> Result<Vec<Event>> {
@@ -293,7 +299,14 @@ impl Journal {
             return Ok(end);
         };
         let text = String::from_utf8_lossy(&bytes).into_owned();
-        if let Ok(event) = open(&end.head, text.trim_end()) {
+        if start == 0 && !FIRST.starts_with(&text) && !text.starts_with(FIRST) && !text.trim().is_empty() {
+            return Err(Error::Damaged {
+                path: self.path.clone(),
+                what: "it is no journal".into(),
+                hint: "nothing was written to it; name another file".into(),
+            });
+        }
+        if let Ok(event) = unseal(&end.head, text.trim_end()) {
             // Only the newline is missing.
             file.write_all(b"\n").map_err(|source| self.io("append to", source))?;
             return self.end(Some(event));
@@ -337,8 +350,7 @@ impl Journal {
     /// The right to write; nothing where the file system has no locks, or no room for one: an event without a lock is
     /// better than none.
     pub(super) fn lock(&self) -> Result<Option<File>> {
-        let Ok(file) = private(OpenOptions::new().write(true).create(true).truncate(false)).open(self.beside("lock"))
-        else {
+        let Ok(file) = open::lock(&self.beside("lock"), PRIVATE) else {
             return Ok(None);
         };
         let deadline = Instant::now() + self.patience;
@@ -358,7 +370,7 @@ impl Journal {
 
     /// Waits for a writer to finish. A folder that cannot be written to has no writers, and no lock to hold.
     pub(super) fn lock_shared(&self) -> Option<File> {
-        let file = File::open(self.beside("lock")).ok()?;
+        let file = open::open(&self.beside("lock")).ok()?;
         let deadline = Instant::now() + self.patience;
         loop {
             match file.try_lock_shared() {
@@ -384,10 +396,4 @@ impl Journal {
     pub(super) fn io(&self, action: &'static str, source: io::Error) -> Error {
         Error::Io { action, path: self.path.clone(), source }
     }
-}
-
-fn private(options: &mut OpenOptions) -> &mut OpenOptions {
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
-    options
 }

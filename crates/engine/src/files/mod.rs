@@ -6,6 +6,7 @@ pub mod incident_index;
 pub mod incidents;
 pub mod journal;
 mod journal_scan;
+pub mod open;
 pub mod outbox;
 pub mod recording;
 pub mod replace;

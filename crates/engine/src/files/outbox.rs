@@ -10,6 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::files::file::write_private;
+use crate::files::open::{self, PRIVATE};
 use liveops_domain::error::{Error, Result};
 use liveops_domain::incident::message::Message;
 
@@ -133,7 +134,7 @@ impl Outbox {
             return Claimed::Gone;
         }
         // On a full disk there is no lock: better twice than never.
-        let lock = File::create(self.path(&item.id(), "lock")).ok();
+        let lock = open::lock(&self.path(&item.id(), "lock"), PRIVATE).ok();
         if lock.as_ref().is_some_and(|lock| lock.try_lock().is_err()) {
             return Claimed::Busy;
         }
@@ -158,7 +159,7 @@ impl Outbox {
         let mut items: Vec<OutboxItem> = entries
             .filter_map(|entry| Some(entry.ok()?.path()))
             .filter(|path| path.extension().is_some_and(|end| end == "json"))
-            .filter_map(|path| serde_json::from_slice(&fs::read(path).ok()?).ok())
+            .filter_map(|path| serde_json::from_slice(&open::read(&path).ok()?).ok())
             .collect();
         items.sort_by_key(|item| (item.queued_at, item.id()));
         Ok(items)

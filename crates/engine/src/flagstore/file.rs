@@ -7,7 +7,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,7 +16,8 @@ use std::{fs, io};
 use tokio::time::{Instant, sleep};
 
 use crate::change::confirmed::Confirmed;
-use crate::files::file::{folder_of, sync_folder};
+use crate::files::file::{folder_of, sweep, sync_folder};
+use crate::files::open::{self, SHARED};
 use crate::files::replace::{behind_links, overwrite, replace};
 use crate::flagstore::{FlagStore, Write, WriteOutcome, line};
 use liveops_domain::error::{Error, Result};
@@ -51,7 +52,7 @@ impl FileFlags {
 
     /// The file as it is; a missing one has no flags.
     fn load(&self) -> Result<Document> {
-        let bytes = match fs::read(&self.path) {
+        let bytes = match open::read_through(&self.path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Document::empty()),
             Err(source) => return Err(io_error("read", &self.path, source)),
@@ -221,7 +222,7 @@ impl FileFlags {
     /// The change that was about to be made when its writer was killed, or is being made now.
     fn intent(&self) -> Result<Option<Revision>> {
         let path = self.beside("pending");
-        match fs::read(&path) {
+        match open::read(&path) {
             Ok(bytes) => Ok(line::read(&bytes)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(io_error("read", &path, source)),
@@ -252,12 +253,7 @@ impl FileFlags {
         let path = self.beside("history.jsonl");
         let failed = |action, source| io_error(action, &path, source);
         let is_new = !path.exists();
-        let mut file = OpenOptions::new()
-            .read(true)
-            .append(true)
-            .create(true)
-            .open(&path)
-            .map_err(|source| failed("open", source))?;
+        let mut file = open::append(&path, SHARED).map_err(|source| failed("open", source))?;
         let end = whole(&mut file).map_err(|source| failed("read", source))?;
         let written = file
             .set_len(end)
@@ -277,7 +273,7 @@ impl FileFlags {
     /// The history, oldest first. Lines that somebody else wrote are left out.
     fn lines(&self) -> Result<Vec<Revision>> {
         let path = self.beside("history.jsonl");
-        match fs::read(&path) {
+        match open::read(&path) {
             Ok(bytes) => Ok(bytes.split(|byte| *byte == b'\n').filter_map(line::read).collect()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
             Err(source) => Err(io_error("read", &path, source)),
@@ -286,17 +282,13 @@ impl FileFlags {
 
     /// Writes a file beside the flags as a whole.
     fn put(&self, path: &Path, bytes: &[u8]) -> Result<()> {
+        sweep(folder_of(path));
         replace(path, bytes, None, &self.beside("next")).map(|_| ()).map_err(|source| io_error("write", path, source))
     }
 
     async fn lock(&self, patience: Duration) -> Result<File> {
         let path = self.beside("lock");
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(|source| io_error("lock", &path, source))?;
+        let file = open::lock(&path, SHARED).map_err(|source| io_error("lock", &path, source))?;
         let deadline = Instant::now() + patience;
         loop {
             match file.try_lock() {

@@ -1,10 +1,9 @@
 //! Who is on call, and by which channels each is called. A schedule that cannot be read keeps nobody from being paged.
 
-use std::fs;
-
 use chrono::{DateTime, Utc};
 
 use crate::config::schedule::{ON_CALL, Schedule};
+use crate::files::open;
 use crate::session::Session;
 use liveops_domain::error::{Error, Result};
 use liveops_domain::incident::notice::Recipients;
@@ -33,8 +32,7 @@ pub fn on_call(cx: &Session, at: DateTime<Utc>) -> Result<Option<OnCall>> {
     let mut odd = Vec::new();
     if let Some((file, origin)) = &schedule.calendar {
         let path = config.base(origin).join(file);
-        let text =
-            fs::read_to_string(&path).map_err(|source| Error::Io { action: "read", path: path.clone(), source })?;
+        let text = open::read_text(&path).map_err(|source| Error::Io { action: "read", path: path.clone(), source })?;
         let read = calendar::parse(&text, rota.zone);
         (rota.calendar, odd) = read.map_err(|what| {
             Error::usage(format!("{}: {what}", path.display()), "export the on-call calendar as iCalendar (.ics) again")

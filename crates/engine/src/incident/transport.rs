@@ -57,7 +57,7 @@ pub fn transport(cx: &Session, channel: &Channel) -> Result<Transport> {
             }
         }
         ChannelKind::Exec { command, .. } => {
-            cx.config()?.permit(channel.wish())?;
+            cx.config()?.permit_channel(channel)?;
             Transport::Exec { command: command.clone(), path: variable("PATH").unwrap_or_default() }
         }
     })

@@ -1,15 +1,16 @@
 //! The words of a message: the built-in templates, or the project's own in `notify/` below `templates`, for all channels
 //! or for a kind of them (`body.slack.j2`). A template that fails, or comes to nothing, is no reason to send nothing.
 
-use std::fs;
-
 use minijinja::context;
 
 use crate::clients::notify::Words;
+use crate::config::trust::Place;
+use crate::files::open;
 use crate::session::Session;
 use crate::template;
 use liveops_domain::incident::message::Message;
 use liveops_domain::incident::notice::About;
+use liveops_domain::text::secret::mask;
 use liveops_domain::text::time::rfc3339;
 
 const SUBJECT: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../templates/notify/subject.j2"));
@@ -33,17 +34,24 @@ pub fn words(cx: &Session, kind: &str, message: &Message) -> Words {
         // Rendering a built-in one is tested; should it fail, the text alone is sent.
         render(built_in, message).unwrap_or_else(|_| message.text.clone())
     };
+    let part = |name, built_in| mask(&part(name, built_in)).into_owned();
     Words { subject: part("subject", SUBJECT).replace(['\r', '\n'], " "), body: part("body", BODY) }
 }
 
-/// The project's own template, with its path as people know it.
+/// The project's own template, with its path as people know it. One that lies elsewhere, behind a link, is not its own.
 fn read(cx: &Session, name: &str) -> Option<(String, String)> {
     let config = cx.config().ok()?;
     config.layers.project.as_ref()?;
-    let folder = config.settings.documents.templates.clone().unwrap_or_else(|| "templates".into());
-    let file = folder.join("notify").join(name);
-    let text = fs::read_to_string(config.folder().join(&file)).ok()?;
-    Some((file.display().to_string(), text))
+    let usual = || Place::usual("templates", "templates");
+    let place = config.settings.documents.templates.clone().unwrap_or_else(usual);
+    let shown = place.path.join("notify").join(name).display().to_string();
+    match config.file_in(&place, &format!("notify/{name}")) {
+        Ok(path) => Some((shown, open::read_text(&path).ok()?)),
+        Err(error) => {
+            cx.voice.warn(&format!("{shown} is not used: {error}"));
+            None
+        }
+    }
 }
 
 fn render(template: &str, message: &Message) -> Result<String, minijinja::Error> {

@@ -4,9 +4,10 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::config::layers::{Layers, Quick};
+use crate::config::layers::{self, Layers, Quick};
 use crate::config::node::Layer;
-use crate::config::{validate, yaml};
+use crate::config::trust::Trust;
+use crate::config::{trust_in, validate, wishes_of, yaml};
 use crate::session::Session;
 use liveops_domain::error::{Error, Result};
 
@@ -41,6 +42,19 @@ pub fn may_write(path: &Path, force: bool, cx: &Session) -> Result<()> {
     } else {
         Err(refused("`liveops config validate` checks the one that is there"))
     }
+}
+
+/// What the new file asks for is agreed to: the person named all of it.
+///
+/// # Errors
+/// `Io`.
+pub fn trust(path: &Path, cx: &Session) -> Result<()> {
+    let layers = layers::load(&cx.dirs, Some(path), Quick::default())?;
+    let wishes = wishes_of(&layers)?;
+    if wishes.is_empty() {
+        return Ok(());
+    }
+    trust_in(&Trust::load(&cx.dirs.state), &layers.project_key(), &wishes)
 }
 
 /// Would `config validate` accept the text?

@@ -10,7 +10,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::files::file::write_private;
+use crate::files::file::{encoded, write_private};
+use crate::files::open;
 use crate::session::Session;
 use liveops_domain::change::journal::Event;
 use liveops_domain::change::record::{ChangeRecord, changes};
@@ -35,7 +36,7 @@ impl Archive {
     /// Of this service or flag.
     fn of(cx: &Session, environment: &str, name: &str, is_flag: bool) -> Result<Self> {
         let kind = if is_flag { "past-ramps" } else { "past-rollouts" };
-        Ok(Self { folder: cx.project_state(kind)?.join(environment).join(name) })
+        Ok(Self { folder: cx.project_state(kind)?.join(encoded(environment)).join(encoded(name)) })
     }
 
     /// The ids of those that are kept.
@@ -56,7 +57,7 @@ impl Archive {
     /// One of them, by an id that [`Archive::ids`] gave.
     fn load(&self, id: &str) -> Result<Rollout> {
         let path = self.folder.join(format!("{id}{ENDING}"));
-        let bytes = fs::read(&path).map_err(|source| Error::Io { action: "read", path: path.clone(), source })?;
+        let bytes = open::read(&path).map_err(|source| Error::Io { action: "read", path: path.clone(), source })?;
         serde_json::from_slice(&bytes).map_err(|error| Error::Damaged {
             what: error.to_string(),
             hint: "was it written by a newer liveops? nothing but the history needs it".into(),

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use crate::files::open;
 use crate::session::Session;
 use liveops_domain::error::{Error, Result};
 use liveops_domain::runbook::check::NamedRunbook;
@@ -35,8 +36,9 @@ impl RunbookLibrary {
     /// Where the configuration says.
     pub fn open(cx: &Session) -> Result<Self> {
         let config = cx.config()?;
-        let (root, folder) = (config.folder(), config.settings.documents.runbooks.clone());
-        Ok(Self { root, folder, work: cx.dirs.work.clone() })
+        let place = &config.settings.documents.runbooks;
+        config.place(place)?;
+        Ok(Self { root: config.folder(), folder: place.path.clone(), work: cx.dirs.work.clone() })
     }
 
     /// The folder of one purpose, as it is shown.
@@ -172,7 +174,7 @@ fn read(path: &Path, shown: &Path, purpose: Purpose) -> Result<RunbookFile> {
             "move it out of the folder",
         ));
     }
-    let text = text(fs::read(path).map_err(io)?);
+    let text = text(open::read_through(path).map_err(io)?);
     let name = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
     Ok(RunbookFile {
         filed: NamedRunbook { name, path: shown.display().to_string(), purpose, book: Runbook::parse(&text) },

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::clients::http::request::Effort;
 use crate::clients::prometheus::Prometheus;
+use crate::files::open;
 use crate::observe::alerts::timed;
 use crate::session::Session;
 use liveops_domain::error::{Error, Problem, Result};
@@ -24,8 +25,11 @@ pub struct Rules {
 /// Reads the files, else those of the configuration, else asks Prometheus.
 pub async fn gather(cx: &Session, named: &[PathBuf]) -> Result<Rules> {
     let config = cx.config()?;
+    let configured = config.settings.documents.rules.iter();
+    let configured: Vec<PathBuf> = configured.map(|place| place.path.clone()).collect();
     let (base, files) = if named.is_empty() {
-        (config.folder(), &config.settings.documents.rules[..])
+        config.settings.documents.rules.iter().try_for_each(|place| config.place(place).map(|_| ()))?;
+        (config.folder(), &configured[..])
     } else {
         (cx.dirs.work.clone(), named)
     };
@@ -84,7 +88,7 @@ fn read(base: &Path, file: &Path, rules: &mut Vec<AlertRule>) -> Result<()> {
         names.sort();
         return names.iter().try_for_each(|name| read(base, name, rules));
     }
-    let text = fs::read_to_string(&path).map_err(io)?;
+    let text = open::read_text(&path).map_err(io)?;
     let found = AlertRule::read_file(&text, &shown).map_err(|message| Error::Config {
         problems: vec![Problem { source: shown.clone(), line: 0, key: String::new(), message }],
     })?;

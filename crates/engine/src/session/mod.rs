@@ -37,6 +37,7 @@ use liveops_domain::error::{Error, Problem, Result};
 use liveops_domain::text::paste::Repeat;
 use liveops_domain::text::redact::redact_url;
 use liveops_domain::text::redis_url::RedisUrl;
+use liveops_domain::text::secret::remember;
 
 /// What was chosen for the whole of a run.
 #[derive(Debug, Clone, Default)]
@@ -336,13 +337,12 @@ impl Session {
     fn flag_store(&self, settings: &FlagSettings) -> Result<Flags> {
         let config = self.config()?;
         let Some(endpoint) = &settings.endpoint else {
-            return Ok(Flags::File(FileFlags::at(config.flag_file())));
+            return Ok(Flags::File(FileFlags::at(config.flag_file("flags.json", None)?)));
         };
         let (url, credentials) = config.reveal("flags", endpoint)?;
         let url = url.expose();
         if let Some(path) = url.strip_prefix("file:") {
-            let path = config.base(&endpoint.url.origin).join(path.trim_start_matches("//"));
-            return Ok(Flags::File(FileFlags::at(path)));
+            return Ok(Flags::File(FileFlags::at(config.flag_file(path, Some(&endpoint.url.origin))?)));
         }
         let mut parsed = RedisUrl::parse(url).map_err(|why| {
             Error::usage(
@@ -368,6 +368,7 @@ impl Session {
                 _ => parsed.password = value,
             }
         }
+        parsed.password.iter().for_each(|password| remember(password));
         let needs = permissions(&settings.key);
         let redis = Redis::new(parsed, security, self.timeouts()?, needs);
         Ok(Flags::Redis(Box::new(RedisFlags::new(redis, &settings.key))))
@@ -393,10 +394,12 @@ impl Session {
 /// Those of the configuration.
 pub fn store(cx: &Session) -> Result<Incidents> {
     let config = cx.config()?;
-    let folder = config.settings.incidents.folder.as_deref();
-    let folder = folder.unwrap_or("incidents");
-    let base = config.layers.project.as_deref().and_then(std::path::Path::parent);
-    Ok(Incidents::at(base.map_or_else(|| cx.state(), ToOwned::to_owned).join(folder)))
+    let place = &config.settings.incidents.folder;
+    let folder = match config.layers.project {
+        Some(_) => config.place(place)?,
+        None => cx.state().join(&place.path),
+    };
+    Ok(Incidents::at(folder))
 }
 
 /// The messages of this project that are on their way.

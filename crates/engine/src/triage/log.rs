@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::files::file::encoded;
 use crate::files::journal::Journal;
 use crate::incident::resolve;
 use crate::session::{Session, store};
@@ -36,7 +37,7 @@ impl TriageLog {
         let journal = match &log {
             Some(log) => store(cx)?.journal(&log.incident.id),
             None => {
-                let file = format!("{}.jsonl", cx.environment()?);
+                let file = format!("{}.jsonl", encoded(cx.environment()?));
                 Journal::at(cx.project_state("triage")?.join(file))
             }
         };

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
 
 use liveops_domain::error::{Error, Result};
+use liveops_domain::text::secret::mask;
 
 /// What is said of a compressed body.
 pub const COMPRESSED: &str = "a body in gzip, which was not asked for; turn compression off in the proxy before it";
@@ -84,6 +85,6 @@ impl Answer {
     pub fn excerpt(&self) -> String {
         let text = self.text();
         let line = text.trim().lines().next().unwrap_or_default();
-        if line.starts_with('<') { String::new() } else { line.chars().take(160).collect() }
+        if line.starts_with('<') { String::new() } else { mask(line).chars().take(160).collect() }
     }
 }

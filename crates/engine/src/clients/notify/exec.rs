@@ -14,6 +14,7 @@ use tokio::process::Command;
 
 use crate::clients::notify::{Sent, Words};
 use liveops_domain::incident::message::Message;
+use liveops_domain::text::secret::mask;
 
 /// Characters of a value in an argument; the system takes some 128 KiB.
 const VALUE: usize = 2_000;
@@ -67,7 +68,7 @@ pub async fn send(command: &[String], message: &Message, words: &Words, limit: D
     let said = String::from_utf8_lossy(&output.stderr);
     let last = said.lines().rev().find(|line| !line.trim().is_empty());
     let reason = match last {
-        Some(line) => format!("`{program}` failed: {}", line.chars().take(160).collect::<String>()),
+        Some(line) => format!("`{program}` failed: {}", mask(line).chars().take(160).collect::<String>()),
         None => format!("`{program}` failed: {}", output.status),
     };
     match output.status.code() {

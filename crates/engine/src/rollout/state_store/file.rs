@@ -17,6 +17,7 @@ use tempfile::NamedTempFile;
 
 use crate::change::confirmed::Confirmed;
 use crate::files::file::{private_folder, sync_folder, write_private};
+use crate::files::open;
 use crate::rollout::state_store::{StateStore, StoredRollout};
 use crate::session::Session;
 use liveops_domain::error::{Error, Result};
@@ -76,7 +77,7 @@ impl<'a> FileStateStore<'a> {
 
     fn read<T: for<'de> Deserialize<'de>>(&self, name: &str) -> Result<Option<T>> {
         let path = self.folder.join(name);
-        let bytes = match fs::read(&path) {
+        let bytes = match open::read(&path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(source) => {
@@ -200,7 +201,7 @@ impl<'a> FileStateStore<'a> {
 
     /// Does a living process hold the lock of this epoch?
     fn is_held(&self, epoch: u64) -> Result<bool> {
-        let file = match File::open(self.folder.join(format!("{LOCK}{epoch}"))) {
+        let file = match open::open(&self.folder.join(format!("{LOCK}{epoch}"))) {
             Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
             Err(source) => return Err(self.io("open a lock in")(source)),

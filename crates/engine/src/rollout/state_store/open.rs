@@ -3,6 +3,7 @@
 use std::{fs, io};
 
 use crate::config::service::Service;
+use crate::files::file::encoded;
 use crate::flagstore::Flags;
 use crate::rollout::state_store::{StateStore, StoredRollout, file, flag};
 use crate::rollout::target::open as targets;
@@ -19,10 +20,10 @@ pub fn open<'a>(cx: &'a Session, service: &'a Service) -> Result<Box<dyn StateSt
     }
     let environment = cx.environment()?;
     let scope = match &cx.region {
-        Some(region) => format!("{environment}@{region}"),
-        None => environment.to_owned(),
+        Some(region) => format!("{}@{}", encoded(environment), encoded(region)),
+        None => encoded(environment),
     };
-    let folder = cx.project_state("rollouts")?.join(scope).join(&service.name);
+    let folder = cx.project_state("rollouts")?.join(scope).join(encoded(&service.name));
     let look = format!("rollout status {}", word(&service.name));
     Ok(Box::new(file::FileStateStore::new(cx, folder, look)))
 }
