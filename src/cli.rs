@@ -93,7 +93,7 @@ pub(crate) async fn dispatch(command: Command, cx: &Context) -> Result<u8> {
             watch::run(watch::WatchArgs { service, interval, record: None, replay: None }, cx).await
         }
         Command::Status(args) => status::run(args, cx).await,
-        Command::Watch(args) if args.replay.is_none() && !watch::has_room(cx) => {
+        Command::Watch(args) if !args.needs_screen() && !watch::has_room(cx) => {
             status::run(status::StatusArgs::lines(args.service, args.interval), cx).await
         }
         Command::Watch(args) => watch::run(args, cx).await,

@@ -130,7 +130,7 @@ impl Context {
         let changed = plan.carry_out(&self.change_context()?, show, act).await?;
         if let Changed::Done { id, .. } = &changed {
             let look = id.as_ref().map_or_else(|| "audit list".to_owned(), |id| format!("audit show {id}"));
-            self.output.has_changed(&action, format!("liveops {look}"));
+            self.output.has_changed(&action, &format!("liveops {look}"));
         }
         Ok(changed)
     }

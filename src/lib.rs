@@ -165,7 +165,11 @@ fn context(
     let (voice, ask) = (Rc::clone(&output), Rc::clone(&output));
     let command_line = format!("liveops {}", line.join(" "));
     let person = Person { voice, ask, actor: actor(), command_line, repeat };
-    Context::new(Session::new(global.into(), quick, person, clock, dirs), output, Grammar { line: crate::line, ..cli::GRAMMAR })
+    Context::new(
+        Session::new(global.into(), quick, person, clock, dirs),
+        output,
+        Grammar { line: crate::line, ..cli::GRAMMAR },
+    )
 }
 
 /// Runs a line inside of a run: in this environment, unless the line names another; never with more rights.
@@ -302,7 +306,7 @@ fn execute(command: cli::Command, cx: &Context) -> Result<u8> {
 }
 
 /// How long a signal takes from the system to us, at most.
-const LATE: std::time::Duration = std::time::Duration::from_millis(20);
+const LATE: std::time::Duration = std::time::Duration::from_millis(200);
 
 /// Ctrl-C is 130, SIGTERM and SIGHUP are 143 and 129 (128 + signal).
 struct Signals {
@@ -317,7 +321,8 @@ impl Signals {
             #[cfg(unix)]
             kinds: {
                 use tokio::signal::unix::{SignalKind, signal};
-                [(SignalKind::interrupt(), 130), (SignalKind::terminate(), 143), (SignalKind::hangup(), 129)]
+                // In this order: a question that any signal has interrupted raises an interrupt of its own.
+                [(SignalKind::terminate(), 143), (SignalKind::hangup(), 129), (SignalKind::interrupt(), 130)]
                     .into_iter()
                     .filter_map(|(kind, code)| Some((signal(kind).ok()?, code)))
                     .collect()

@@ -65,7 +65,7 @@ pub(crate) async fn watch_and<R: Report>(
                 // The same look in the new size, at once.
                 () = resized.next(), if screen.is_some() => show()?,
                 () = stopped.next(), if screen.is_some() => {
-                    screen.iter().try_for_each(|screen| screen.stop())?;
+                    screen.iter().try_for_each(Screen::stop)?;
                     show()?;
                 }
             }

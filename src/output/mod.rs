@@ -188,8 +188,8 @@ impl Output {
     }
 
     /// Something was changed; this command says what.
-    pub(crate) fn has_changed(&self, what: &str, command: String) {
-        self.changed.replace(Some((what.to_owned(), self.repeat.apply(&command))));
+    pub(crate) fn has_changed(&self, what: &str, command: &str) {
+        self.changed.replace(Some((what.to_owned(), self.repeat.apply(command))));
     }
 
     /// Has the reader of stdout gone away?
@@ -200,7 +200,13 @@ impl Output {
     /// The place that stdout is.
     pub(crate) fn view(&self, now: DateTime<Utc>) -> View {
         if let Some((_, columns)) = &self.kept {
-            return View { width: *columns, height: None, unicode: self.hints.utf8 && !self.hints.dumb, terminal: true, now };
+            return View {
+                width: *columns,
+                height: None,
+                unicode: self.hints.utf8 && !self.hints.dumb,
+                terminal: true,
+                now,
+            };
         }
         let size = self.out_is_terminal.then(|| Term::stdout().size());
         let width = size.map(|(_, columns)| usize::from(columns)).filter(|width| *width > 0);

@@ -199,7 +199,7 @@ fn is_root(path: &str) -> bool {
     let parts: Vec<_> = path.split('/').collect();
     matches!(
         parts.as_slice(),
-        ["src", "lib.rs" | "main.rs"] | ["src", "bin", ..] | ["tests", _] | ["tests", _, "main.rs"]
+        ["src", "lib.rs" | "main.rs"] | ["src", "bin", ..] | ["examples", _] | ["tests", _] | ["tests", _, "main.rs"]
     )
 }
 
@@ -237,6 +237,81 @@ fn join(folder: &str, path: &str) -> String {
         }
     }
     parts.join("/")
+}
+
+/// Functions, constants and statics that are `pub` and that no other file names: `pub` hides from the compiler that they
+/// are dead, or private. Types may stand in a signature alone, so they are left out.
+pub(crate) fn unnamed(shipped: &[Source], all: &[Source]) -> Vec<String> {
+    let mut users: HashMap<&str, HashSet<&str>> = HashMap::new();
+    for source in all {
+        for token in &source.tokens {
+            users.entry(&token.text).or_default().insert(&source.path);
+        }
+    }
+    let mut findings = Vec::new();
+    for source in shipped {
+        for (at, token) in source.tokens.iter().enumerate().filter(|(_, token)| token.text == "pub") {
+            let ahead = source.tokens[at + 1..].iter().take(4).map(|token| token.text.as_str());
+            let mut words = ahead.skip_while(|word| matches!(*word, "async" | "const"));
+            let name = match (source.text_at(at + 1), words.next(), words.next()) {
+                (_, Some("fn" | "static"), Some(name)) => name,
+                ("const", Some(name), _) => name,
+                _ => continue,
+            };
+            if users.get(name).is_some_and(|files| files.len() < 2) {
+                findings.push(format!("{}:{}: no other file names `{name}`", source.path, token.line));
+            }
+        }
+    }
+    findings
+}
+
+/// Calls that open a file by its path, and would follow a link that somebody put there.
+const OPENING: [&str; 7] = [
+    "fs::read(",
+    "fs::read_to_string(",
+    "fs::write(",
+    "fs::copy(",
+    "File::create(",
+    "File::open(",
+    "OpenOptions::new(",
+];
+
+/// Files that may: the door itself, what the person named, what the system made, and the demo's own folder.
+const MAY_OPEN: [&str; 12] = [
+    "crates/engine/src/files/open.rs",
+    "crates/engine/src/files/replace.rs",
+    "crates/engine/src/files/file.rs",
+    "crates/engine/src/config/environment.rs",
+    "crates/engine/src/config/layers.rs",
+    "crates/engine/src/config/secret.rs",
+    "crates/engine/src/clients/redis/wire.rs",
+    "crates/engine/src/flag/users/input.rs",
+    "src/commands/flag/import.rs",
+    "src/commands/man.rs",
+    "src/commands/demo/mod.rs",
+    "src/commands/demo/flags.rs",
+];
+
+/// Files that are opened elsewhere than in `files/open.rs`.
+pub(crate) fn opened(source: &Source) -> Vec<String> {
+    if !["", "engine"].contains(&source.package()) || MAY_OPEN.contains(&source.path.as_str()) {
+        return Vec::new();
+    }
+    let shipped = source.text.lines().take_while(|line| *line != "mod tests {");
+    let found = shipped.enumerate().filter(|(_, line)| OPENING.iter().any(|call| line.contains(call)));
+    found.map(|(at, line)| format!("{}:{}: `{}`", source.path, at + 1, line.trim())).collect()
+}
+
+/// Advisories that are left out in `deny.toml` without a reason, or without an end.
+pub(crate) fn excused(text: &str) -> Vec<String> {
+    let section = text.split("[advisories]").nth(1).and_then(|rest| rest.split("\n[").next()).unwrap_or_default();
+    let has_end = |line: &str| {
+        let end = line.split("until ").nth(1).and_then(|rest| rest.get(..10));
+        end.is_some_and(|end| chrono::NaiveDate::parse_from_str(end, "%Y-%m-%d").is_ok())
+    };
+    let lines = section.lines().filter(|line| !line.trim_start().starts_with('#') && line.contains("RUSTSEC-"));
+    lines.filter(|line| !line.contains("reason") || !has_end(line)).map(ToOwned::to_owned).collect()
 }
 
 #[cfg(test)]
@@ -357,78 +432,4 @@ mod tests {
             ["src/domain/lost.rs:1: no `mod` declares it", "tests/cli/silence.rs:1: no `mod` declares it",]
         );
     }
-}
-
-/// Functions, constants and statics that are `pub` and that no other file names: `pub` hides from the compiler that they
-/// are dead, or private. Types may stand in a signature alone, so they are left out.
-pub(crate) fn unnamed(shipped: &[Source], all: &[Source]) -> Vec<String> {
-    let mut users: HashMap<&str, HashSet<&str>> = HashMap::new();
-    for source in all {
-        for token in &source.tokens {
-            users.entry(&token.text).or_default().insert(&source.path);
-        }
-    }
-    let mut findings = Vec::new();
-    for source in shipped {
-        for (at, token) in source.tokens.iter().enumerate().filter(|(_, token)| token.text == "pub") {
-            let ahead = source.tokens[at + 1..].iter().take(4).map(|token| token.text.as_str());
-            let mut words = ahead.skip_while(|word| matches!(*word, "async" | "const"));
-            let name = match (source.text_at(at + 1), words.next(), words.next()) {
-                (_, Some("fn" | "static"), Some(name)) => name,
-                ("const", Some(name), _) => name,
-                _ => continue,
-            };
-            if users.get(name).is_some_and(|files| files.len() < 2) {
-                findings.push(format!("{}:{}: no other file names `{name}`", source.path, token.line));
-            }
-        }
-    }
-    findings
-}
-
-/// Calls that open a file by its path, and would follow a link that somebody put there.
-const OPENING: [&str; 7] = [
-    "fs::read(",
-    "fs::read_to_string(",
-    "fs::write(",
-    "fs::copy(",
-    "File::create(",
-    "File::open(",
-    "OpenOptions::new(",
-];
-
-/// Files that may: the door itself, what the person named, what the system made, and the demo's own folder.
-const MAY_OPEN: [&str; 11] = [
-    "crates/engine/src/files/open.rs",
-    "crates/engine/src/files/file.rs",
-    "crates/engine/src/config/environment.rs",
-    "crates/engine/src/config/layers.rs",
-    "crates/engine/src/config/secret.rs",
-    "crates/engine/src/clients/redis/wire.rs",
-    "crates/engine/src/flag/users/input.rs",
-    "src/commands/flag/import.rs",
-    "src/commands/man.rs",
-    "src/commands/demo/mod.rs",
-    "src/commands/demo/flags.rs",
-];
-
-/// Files that are opened elsewhere than in `files/open.rs`.
-pub(crate) fn opened(source: &Source) -> Vec<String> {
-    if !["", "engine"].contains(&source.package()) || MAY_OPEN.contains(&source.path.as_str()) {
-        return Vec::new();
-    }
-    let shipped = source.text.lines().take_while(|line| *line != "mod tests {");
-    let found = shipped.enumerate().filter(|(_, line)| OPENING.iter().any(|call| line.contains(call)));
-    found.map(|(at, line)| format!("{}:{}: `{}`", source.path, at + 1, line.trim())).collect()
-}
-
-/// Advisories that are left out in `deny.toml` without a reason, or without an end.
-pub(crate) fn excused(text: &str) -> Vec<String> {
-    let section = text.split("[advisories]").nth(1).and_then(|rest| rest.split("\n[").next()).unwrap_or_default();
-    let has_end = |line: &str| {
-        let end = line.split("until ").nth(1).and_then(|rest| rest.get(..10));
-        end.is_some_and(|end| chrono::NaiveDate::parse_from_str(end, "%Y-%m-%d").is_ok())
-    };
-    let lines = section.lines().filter(|line| !line.trim_start().starts_with('#') && line.contains("RUSTSEC-"));
-    lines.filter(|line| !line.contains("reason") || !has_end(line)).map(ToOwned::to_owned).collect()
 }

@@ -26,6 +26,7 @@ fn at(env: &TestEnv, project: &str, args: &[&str]) -> Run {
     env.run(args.iter().copied().chain(["--config", &config]))
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "a run is read once")]
 fn data(run: Run) -> Value {
     run.json()["data"].clone()
 }
@@ -97,6 +98,7 @@ fn a_record_knows_project_environment_and_backend_but_no_credentials() {
     let stub = AlertmanagerStub::start(json!([alert("ServerDown", "critical", "eu-1")]));
     let url = stub.url().replace("//", "//ada:canary-5@");
     let env = env.var("AM_URL", &url);
+    env.trust();
     let added = env.run(["silence", "add", "ServerDown", "--for", "1h", "--comment", "x", "--yes", "-o", "json"]);
     let id = data(added.expect_code(0))["id"].as_str().unwrap().to_owned();
     let log = std::fs::read_to_string(env.state().join("audit.jsonl")).unwrap();

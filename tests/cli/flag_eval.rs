@@ -104,8 +104,8 @@ fn what_is_wrong_is_named() {
     env.write("long", "x".repeat(3 << 20));
     for (file, said) in [
         ("bad.txt", "bad.txt: line 2 is not UTF-8"),
-        ("bad.jsonl", "bad.jsonl: line 2 has no id: one of id,"),
-        ("bad.csv", "bad.csv: line 3 has 1 cells, and the header 2"),
+        ("bad.jsonl", "bad.jsonl: line 2 has no id"),
+        ("bad.csv", "bad.csv: line 3 has 1 cell, and the header 2"),
         ("array.json", "array.json is one JSON array"),
         ("long", "long: line 1 has more than 1 MiB"),
         (".", ". is a folder"),

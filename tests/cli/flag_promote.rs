@@ -62,7 +62,7 @@ fn all_flags_are_carried_over_and_others_left_alone() {
     let again = promote(&env, &[]);
     assert_eq!(again["data"]["changed"], false);
     // One change, one undo.
-    env.run(["undo", "-e", "prod", "--yes"]).expect_code(0);
+    env.run(["undo", "-e", "prod", "--yes", "--confirm", "prod"]).expect_code(0);
     assert_eq!(prod(&env)["shop"]["percentage"], 10);
     assert_eq!(prod(&env)["fresh"], Value::Null);
 }

@@ -228,7 +228,8 @@ fn a_protected_environment_wants_a_reason_but_not_for_a_kill() {
     let run = env.run(["flag", "allow", "shop", "add", "x", "--reason", "qa", "--yes"]).expect_code(4);
     assert!(run.stderr.contains("`prod` is protected: pass `--yes --confirm prod`"), "{}", run.stderr);
     let run = env.run(["flag", "allow", "shop", "add", "x", "--reason", "qa", "--yes", "--confirm", "staging"]);
-    assert!(run.expect_code(4).stderr.contains("does not name the environment"), "{}", run.stderr);
+    let run = run.expect_code(4);
+    assert!(run.stderr.contains("does not name the environment"), "{}", run.stderr);
     change(&env, &["flag", "allow", "shop", "add", "x", "--reason", "qa", "--confirm", "prod"]);
     change(&env, &["flag", "kill", "shop"]);
     // What gives it back to users asks why, what takes it away does not.

@@ -237,5 +237,5 @@ fn an_exposition_with_carriage_returns_is_told_what_is_wrong() {
     let (backends, env) = service();
     backends.expose("# TYPE c counter\r\nc 1\r\n");
     let run = env.run(["health", "metrics"]).expect_code(3);
-    assert!(run.stdout.contains("without a carriage return"), "{}", run.stdout);
+    assert!(run.stdout.contains("ends with CR LF"), "{}", run.stdout);
 }

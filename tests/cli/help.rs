@@ -28,7 +28,7 @@ fn the_root_help_lists_every_command_once_under_a_heading() {
         for line in help.lines() {
             match line.strip_prefix("  ") {
                 None => heading = line,
-                Some(row) if ["Monitor:", "Respond:", "Change:", "Tool:", "More:"].contains(&heading) => {
+                Some(row) if ["Monitor:", "Respond:", "Change:", "Analyze:", "Tool:", "More:"].contains(&heading) => {
                     let (name, purpose) = row.split_once(' ').unwrap_or((row, ""));
                     assert!(!purpose.trim().is_empty(), "`{name}` has no purpose line");
                     listed.push(name.to_owned());
@@ -80,7 +80,7 @@ fn the_one_table_of_exit_codes_stands_wherever_it_is_shown() {
 #[test]
 fn usage_errors_exit_2_and_suggest() {
     let env = TestEnv::new();
-    let cases: [(&[&str], &str); 8] = [
+    let cases: [(&[&str], &str); 9] = [
         (&["statu"], "'status'"),
         (&["status", "--servce", "x"], "'--service'"),
         (&["status", "--fail-on", "warning"], "warn, critical, never"),

@@ -167,7 +167,7 @@ fn of_several_who_acknowledge_at_once_one_has_it() {
             .map(|n| {
                 let env = &env;
                 scope.spawn(move || {
-                    env.command(["incident", "ack", ID]).env("LIVEOPS_ACTOR", format!("u{n}")).run().code
+                    env.command(["incident", "ack", ID]).env("LIVEOPS_ACTOR", &format!("u{n}")).run().code
                 })
             })
             .collect();

@@ -14,14 +14,15 @@ const LIMIT: Duration = Duration::from_secs(20);
 const FLAGS: &str = r#"{"a": {"enabled": true, "percentage": 10, "defaultValue": true}}"#;
 
 /// Every way of asking, and the live screen: command line, and the text by which it is known to wait.
-const PLACES: [(&str, &str); 7] = [
+const PLACES: [(&str, &str); 8] = [
     ("flag set a --pct 20", "go on in"),
     ("-e prod flag set a --pct 20 --reason x", "type its name"),
     ("incident open", "how bad"),
     ("triage", "[f]ine"),
     ("runbook run x", "V for this run"),
     ("config trust", "let it?"),
-    ("status --watch", "\x1b[?1049h"),
+    ("status --watch --plain", "\x1b[?1049h"),
+    ("watch", "q quit"),
 ];
 
 fn world() -> TestEnv {
@@ -107,7 +108,7 @@ fn a_typed_interrupt_leaves_the_terminal_as_it_was() {
 #[test]
 fn a_live_screen_that_is_stopped_gives_the_terminal_back_and_takes_it_again() {
     let env = world();
-    let mut terminal = in_shell(&env, "status --watch --interval 1s");
+    let mut terminal = in_shell(&env, "status --watch --plain --interval 1s");
     terminal.expect("\x1b[?1049h").expect("\x1b[J");
     let pid = child(terminal.pid()).expect("it runs");
     signal(pid, "TSTP");

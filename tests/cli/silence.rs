@@ -213,7 +213,7 @@ fn expire_is_a_kill_switch_and_may_be_repeated() {
     let again = env.run(["silence", "expire", "5117ce00", "--yes", "-o", "json"]).expect_code(0);
     assert_eq!(again.json()["data"]["changed"], json!(false));
     // Adding one does need the log.
-    let add = env.run(with(&DOWN, &["--yes"])).expect_code(3);
+    let add = env.run(with(&DOWN, &["--yes", "--confirm", "prod"])).expect_code(3);
     assert!(add.stderr.contains("audit.jsonl"), "{}", add.stderr);
     assert_eq!(stub.live().len(), 0);
 }

@@ -48,6 +48,7 @@ pub(crate) fn prometheus_of(value: impl Fn(&str) -> Option<f64> + Send + Sync + 
     answering(false, value)
 }
 
+#[allow(clippy::disallowed_methods, reason = "a real look is at the real time")]
 fn answering(real: bool, value: impl Fn(&str) -> Option<f64> + Send + Sync + 'static) -> Stub {
     let one = Regex::new(r#"label_replace\((.*), "liveops_id", "(\d+)", "", ""\)"#).unwrap();
     let answer = move |request: &Request| {

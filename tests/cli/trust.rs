@@ -300,7 +300,7 @@ fn templates_behind_links_leak_no_file() {
             stub.url()
         ),
     );
-    for (folder, name) in [("templates/notify", "body.j2"), ("t/postmortem", "postmortem.md.j2")] {
+    for (folder, name) in [("t/notify", "body.j2"), ("t/postmortem", "postmortem.md.j2")] {
         fs::create_dir_all(env.path().join(folder)).unwrap();
         symlink(env.root().join("home/key"), env.path().join(folder).join(name)).unwrap();
     }

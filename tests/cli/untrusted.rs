@@ -122,8 +122,8 @@ fn questions_show_no_escapes_of_others() {
         env.write("liveops.yaml", config);
         env.write("flags.json", flags);
         let mut terminal = env.pty(args);
-        terminal.expect(waits).interrupt();
-        let (_, text) = terminal.wait();
+        terminal.expect(waits);
+        let (_, text) = terminal.interrupt_until_the_end();
         assert!(!foreign(&text), "{args:?}: {text:?}");
     }
 }

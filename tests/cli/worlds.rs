@@ -155,7 +155,7 @@ impl RandomWorld {
         }
         let scope = items.iter().find(|item| item["id"] == "impact" || item["id"] == "scope");
         let scope = scope.and_then(|item| item["outcome"].as_str()).unwrap_or_default();
-        if kpi == 1 && scope == "clear" || kpi == 3 && scope == "clear" {
+        if (kpi == 1 || kpi == 3) && scope == "clear" {
             return Some(format!("`triage` finds the KPI clear: {triage}\n{}", evidence()));
         }
         let opened = self.env.run(["incident", "open", "--sev", "p3", "--title", "x"]);
@@ -193,7 +193,9 @@ fn no_command_disagrees_with_another_over_random_worlds() {
                 }
                 let mut random = Rng::with_seed(seed.wrapping_add(world as u64));
                 let drawn = RandomWorld::draw(&mut random);
-                found.extend(drawn.disagreement(world % EVERY == 0).map(|what| format!("world {world}: {what}")));
+                found.extend(
+                    drawn.disagreement(world.is_multiple_of(EVERY)).map(|what| format!("world {world}: {what}")),
+                );
             }
         };
         let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();

@@ -63,7 +63,7 @@ fn explain_follows_an_alert_from_its_rule_to_its_receiver() {
     says(&quiet, "delivered", "yes", "/api/v2/alerts");
     assert_eq!(quiet["data"]["paging"], "no");
     let absent = explain("Absent", 0);
-    says(&absent, "condition", "no", "metric is missing");
+    says(&absent, "condition", "no", "is missing or has no recent samples");
 
     // It holds, but not yet for long enough; its neighbour fires.
     exporter.set("game_tick 30\ngame_twin{x=\"1\"} 1\n");

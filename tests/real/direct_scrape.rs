@@ -164,6 +164,7 @@ fn differences(a: &BTreeMap<String, f64>, b: &BTreeMap<String, f64>) -> BTreeMap
 }
 
 #[test]
+#[allow(clippy::disallowed_methods, reason = "the environment says the seed")]
 fn random_histories_have_the_rates_ratios_and_quantiles_that_prometheus_gives() {
     let seed = std::env::var("LIVEOPS_TEST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(20_261_130);
     let world = World::new(&mut Random(seed));

@@ -144,6 +144,7 @@ fn redis_wants_its_password() {
     find(&wrong, "credentials", "fail", "does not accept user and password");
     assert!(!format!("{}{}", wrong.stdout, wrong.stderr).contains("wrong-canary"));
     env.write("liveops.yaml", format!("environments: {{ a: {{ flags: 'redis://:${{REDIS_PASSWORD}}@{at}' }} }}\n"));
+    env.trust();
     let good = env.run(["doctor", "-vv", "-o", "json"]).expect_code(0);
     find(&good, "reachable", "ok", "accepts the credentials");
     assert!(!format!("{}{}", good.stdout, good.stderr).contains("canary-redis"));

@@ -13,6 +13,9 @@ use crate::support::{TestEnv, deadline, tls};
 pub(crate) fn at(url: &str) -> TestEnv {
     let env = TestEnv::new().var("LIVEOPS_ACTOR", "ada");
     env.write("liveops.yaml", format!("version: 1\nenvironments:\n  dev:\n    flags: {{ url: \"{url}\" }}\n"));
+    if url.contains("${") {
+        env.trust();
+    }
     env
 }
 
@@ -181,6 +184,7 @@ fn tls_is_checked_against_the_authority_that_is_named() {
         "liveops.yaml",
         format!("version: 1\nenvironments: {{ dev: {{ flags: {{ url: \"{url}\", ca: \"{ca}\", password: \"${{PW}}\" }} }} }}\n"),
     );
+    env.trust();
     set(&env, &["a", "--pct", "10"]);
     let run = env.run(["-vv", "flag", "kill", "a", "--yes"]).expect_code(0);
     assert!(!run.stderr.contains("canary"), "{}", run.stderr);

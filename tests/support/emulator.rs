@@ -14,7 +14,8 @@ pub(crate) fn screen(transcript: &str, columns: usize, rows: usize) -> Vec<Strin
                     codes.push(*c);
                     c.is_ascii_alphabetic()
                 });
-                let numbers: Vec<usize> = codes.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse().ok()).collect();
+                let numbers: Vec<usize> =
+                    codes.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse().ok()).collect();
                 match end {
                     Some('H') => {
                         let at = |n: usize| numbers.get(n).copied().unwrap_or(1).max(1) - 1;

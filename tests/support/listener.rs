@@ -1,4 +1,5 @@
 //! `incident receive --listen` under test, killed on drop.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};

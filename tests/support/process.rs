@@ -29,6 +29,7 @@ pub(crate) struct Program {
 }
 
 /// The program that the variable names, to run the tests on another version; else this one.
+#[allow(clippy::disallowed_methods, reason = "the environment says which version is tested")]
 pub(crate) fn named(variable: &str, program: &'static str) -> &'static str {
     std::env::var(variable).map_or(program, |named| named.leak())
 }

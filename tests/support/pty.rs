@@ -121,6 +121,22 @@ impl Pty {
         (code, self.transcript)
     }
 
+    /// Types Ctrl-C until the program ends: one that comes before a question reads is heard by the next.
+    #[track_caller]
+    pub(crate) fn interrupt_until_the_end(mut self) -> (i32, String) {
+        let started = Instant::now();
+        let mut next = started;
+        while !self.ended && started.elapsed() < LIMIT {
+            if Instant::now() >= next {
+                // The terminal may have been closed meanwhile.
+                let _ = self.session.send(ControlCode::EndOfText);
+                next = Instant::now() + 20 * PAUSE;
+            }
+            self.fill();
+        }
+        self.wait()
+    }
+
     /// Reads what is there; pauses when nothing is (expectrl's own wait spins on a core).
     fn fill(&mut self) {
         let mut buffer = [0; 4096];

@@ -1,6 +1,7 @@
 //! The operating characteristics of the guard engine: how often it promotes, takes back or holds a build that is as it is,
 //! over thousands of simulated rollouts; beside the rules of Argo Rollouts and Flagger on the same streams of requests.
 //! Prints a table in Markdown; `bench/run --guards` puts it into the results.
+#![allow(clippy::print_stdout, reason = "it prints its table")]
 
 use std::collections::BTreeMap;
 use std::time::Duration;

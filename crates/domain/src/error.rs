@@ -101,7 +101,8 @@ fn capped(text: &str) -> Cow<'_, str> {
     if text.len() <= BEGINNING + END {
         return Cow::Borrowed(text);
     }
-    let (begin, end) = (text.floor_char_boundary(BEGINNING), text.ceil_char_boundary(text.len() - END));
+    let begin = (0..=BEGINNING).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    let end = (text.len() - END..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
     let left = text[begin..end].len();
     Cow::Owned(format!("{} … ({left} bytes left out) … {}", &text[..begin], &text[end..]))
 }
@@ -374,7 +375,7 @@ mod tests {
         let message = format!("{}é… the cause", "é".repeat(8_000_000));
         for error in [
             Error::Rejected { system: "x".into(), url: "u".into(), status: 500, message: message.clone() },
-            Error::Malformed { system: "x".into(), url: "u".into(), what: message.clone() },
+            Error::Malformed { system: "x".into(), url: "u".into(), what: message },
         ] {
             let said = error.to_string();
             assert!(said.len() < 2200 && said.ends_with("the cause"), "{}", said.len());

@@ -22,6 +22,7 @@ use liveops_domain::status::source::{Outcome, Recommendation, Verdict};
 use liveops_domain::text::markdown::{anchor, percent_decoded};
 use liveops_engine::clients::http::request::{Effort, Request};
 use liveops_engine::clients::http::target::Target;
+use liveops_engine::files::open;
 use liveops_engine::runbook::library::{RunbookFile, RunbookLibrary};
 use liveops_engine::runbook::rules;
 use liveops_engine::runbook::rules::Rules;
@@ -198,7 +199,7 @@ fn dead(link: &Link, book: &RunbookFile, root: &Path, urls: &BTreeMap<String, Op
     if link.anchor().is_none() || !is_page {
         return None;
     }
-    let text = std::fs::read_to_string(&target).ok()?;
+    let text = open::read_text(&target).ok()?;
     no_anchor(link, &Runbook::parse(&text))
 }
 

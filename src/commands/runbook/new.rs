@@ -276,6 +276,7 @@ impl Report for NewRunbook {
 mod tests {
     use super::*;
     use liveops_domain::metric::labels::Labels;
+    use liveops_domain::runbook::Link;
     use liveops_domain::runbook::check::{Finding, NamedRunbook, Weight};
     use liveops_engine::runbook::scenario::SCENARIOS;
 
@@ -291,8 +292,9 @@ mod tests {
         let markdown = template.render(values).expect(name);
         let filed = NamedRunbook { name: name.into(), path: name.into(), purpose, book: Runbook::parse(&markdown) };
         // A file that a fresh runbook links may not be there yet.
-        let dead = |link: &str| (!link.starts_with("http")).then(|| "a local file".to_owned());
-        let findings = filed.check(dead);
+        let dead = |link: &Link| (!link.is_url()).then(|| "a local file".to_owned());
+        let required: Vec<String> = purpose.sections().iter().map(|section| (*section).to_owned()).collect();
+        let findings = filed.check(&required, dead);
         let grave: Vec<&Finding> = findings.iter().filter(|f| f.weight == Weight::Error).collect();
         assert!(grave.is_empty(), "{name}: {grave:#?}\n{markdown}");
         assert!(findings.iter().all(|f| f.kind != "step_without_check"), "{name}: {findings:#?}");

@@ -12,7 +12,7 @@ use clap::{Args, Subcommand};
 use crate::context::Context;
 use liveops_domain::error::{Exit, Result};
 
-/// See how much error budget is left, how fast it burns, and write the rules that alert on it
+/// See how much error budget is left, and write the rules that alert on it
 ///
 /// An objective says how good is good enough, such as 99.9 % of all requests in 30 days; the rest is the error budget.
 /// They are defined under `slos` in liveops.yaml, or in files of OpenSLO. Without a verb it shows how they stand.

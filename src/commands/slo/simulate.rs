@@ -216,7 +216,7 @@ impl SimulateReport {
                         ]);
                     }
                     Err(why) => {
-                        row.extend([span(why.clone(), Tone::Unknown), plain(""), plain(""), plain(""), plain("")])
+                        row.extend([span(why.clone(), Tone::Unknown), plain(""), plain(""), plain(""), plain("")]);
                     }
                 }
                 table.row(row);

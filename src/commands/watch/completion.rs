@@ -28,7 +28,7 @@ pub(crate) fn complete(app: &mut App, cx: &Context) {
         return;
     };
     let names: Vec<String> = found.iter().map(|one| one.get_value().to_string_lossy().into_owned()).collect();
-    let Some(common) = names.iter().cloned().reduce(common) else {
+    let Some(common) = names.iter().cloned().reduce(|a, b| common(&a, &b)) else {
         app.message = None;
         return;
     };
@@ -44,6 +44,6 @@ pub(crate) fn complete(app: &mut App, cx: &Context) {
 }
 
 /// What two texts begin with.
-fn common(a: String, b: String) -> String {
+fn common(a: &str, b: &str) -> String {
     a.chars().zip(b.chars()).take_while(|(a, b)| a == b).map(|(a, _)| a).collect()
 }

@@ -143,7 +143,9 @@ fn pane(app: &App, pane: usize, area: Rect, buffer: &mut Buffer, look: Look) {
     for (row, (at, line)) in (0u16..).zip(rows.iter().enumerate().skip(top).take(room)) {
         let more = hidden > 0 && usize::from(row) + 1 == room;
         let drawn = match line {
-            _ if more => Line::from(look.toned(format!("  {} {} more", look.pick("…", "..."), count(hidden + 1, "line")), Tone::Dim)),
+            _ if more => Line::from(
+                look.toned(format!("  {} {} more", look.pick("…", "..."), count(hidden + 1, "line")), Tone::Dim),
+            ),
             Row::Title(section) => title(section, area.width, look),
             Row::Item(item) => self::item(item, look),
             Row::Folded(n) => Line::from(vec![
@@ -308,7 +310,32 @@ mod tests {
     #[test]
     fn the_verdict_is_first_and_each_title_names_its_command() {
         let lines = screen(&app((80, 24), &["LoginDown"]), (80, 24), PLAIN).join("\n");
-        insta::assert_snapshot!(lines.trim_end(), @"");
+        insta::assert_snapshot!(lines.trim_end(), @r"
+            ✖ CRITICAL  LoginDown, game-us down
+              starfall · live  10:30:00Z
+            Not normal                                                       liveops status
+            > ✖ LoginDown  critical  firing 4m  nobody can log in
+
+            Changed in the last hour                             liveops changes --since 1h
+              · 10:28:00Z  critical  firing 4m  nobody can log in
+
+            Normal                                                           liveops status
+              ● 2 things as they should be  Enter unfolds
+
+
+
+
+
+
+
+
+
+
+
+
+
+            Enter open  / filter  : command  u undo  ? keys  q quit
+            ");
     }
 
     #[test]

@@ -23,7 +23,7 @@ use liveops_domain::text::duration::parse_positive;
 use liveops_engine::files::recording;
 
 use crate::commands::watch::board::Board;
-use crate::commands::watch::run::{Watch, too_small};
+use crate::commands::watch::run::{Watch, no_screen};
 use crate::complete;
 use crate::context::Context;
 
@@ -59,6 +59,13 @@ pub(crate) struct WatchArgs {
     pub(crate) replay: Option<PathBuf>,
 }
 
+impl WatchArgs {
+    /// Would lines not do?
+    pub(crate) fn needs_screen(&self) -> bool {
+        self.record.is_some() || self.replay.is_some()
+    }
+}
+
 /// Can the screen be taken here? Otherwise the lines of `status --watch` serve.
 pub(crate) fn has_room(cx: &Context) -> bool {
     let (columns, rows) = terminal::dimensions();
@@ -69,7 +76,7 @@ pub(crate) async fn run(args: WatchArgs, cx: &Context) -> Result<Exit> {
     cx.services(&args.service)?;
     let replay = args.replay.as_deref().map(looks).transpose()?;
     if !has_room(cx) {
-        return Err(too_small());
+        return Err(no_screen());
     }
     let watch = Watch { cx, services: &args.service, interval: args.interval };
     watch.run(args.record.as_deref(), replay).await

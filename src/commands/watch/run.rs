@@ -61,7 +61,8 @@ impl<'a> Watch<'a> {
         let mut opening: Option<Opening<'_>> = None;
         let mut next = Instant::now() + self.interval;
         let mut drawn = None;
-        let style = Look { colour: self.cx.output.is_coloured(), unicode: self.cx.output.view(self.cx.clock.now()).unicode };
+        let style =
+            Look { colour: self.cx.output.is_coloured(), unicode: self.cx.output.view(self.cx.clock.now()).unicode };
         loop {
             if drawn != Some(app.version) {
                 paint(&mut terminal, &app, style)?;
@@ -102,14 +103,12 @@ impl<'a> Watch<'a> {
                 () = sleep_until(next), if wanted => Some(Action::Refresh),
             };
             match action {
-                None => {}
+                Some(Action::Refresh) if looking.is_none() && !replaying => {
+                    looking = Some(self.look(memory.take().unwrap_or_default()));
+                }
+                None | Some(Action::Refresh) => {}
                 Some(Action::Quit) => return Ok(Exit::Good),
                 Some(Action::Interrupt) => return Err(Error::Interrupted { code: 130 }),
-                Some(Action::Refresh) => {
-                    if looking.is_none() && !replaying {
-                        looking = Some(self.look(memory.take().unwrap_or_default()));
-                    }
-                }
                 Some(Action::Open(commands)) => {
                     app.mode = Mode::Detail(Detail { commands: commands.clone(), loading: true, ..Detail::default() });
                     opening = Some(self.open(commands, app.size.0));
@@ -230,6 +229,9 @@ fn stop() {
 fn stop() {}
 
 /// The screen cannot be taken.
-pub(crate) fn too_small() -> Error {
-    Error::usage("the terminal is smaller than 60x15", "make it larger, or `liveops status --watch --plain`")
+pub(crate) fn no_screen() -> Error {
+    Error::usage(
+        "there is no screen: stdin or stdout is no terminal, or it is smaller than 60x15",
+        "`liveops status --watch -o json` streams what is seen, an object a line",
+    )
 }

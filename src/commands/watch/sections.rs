@@ -101,7 +101,7 @@ fn services(report: &StatusReport) -> Vec<Item> {
 fn kpis(report: &StatusReport, view: &View) -> Vec<Item> {
     let line = |reading: &KpiReading| {
         let tone = tone::level(reading.level);
-        let value = reading.value.map_or_else(|| "unknown".to_owned(), |value| reading.kpi.unit.show(value));
+        let value = reading.value.map_or_else(|| "unknown".to_owned(), |value| value.show(&reading.kpi.unit));
         let mut spans = vec![span(value, tone)];
         let limit = match reading.level {
             Level::Critical => reading.kpi.critical.as_ref(),
@@ -144,8 +144,11 @@ fn alerts(report: &StatusReport, view: &View) -> Vec<Item> {
         let since = group.since.map_or_else(String::new, |at| {
             format!(" {}", compact((view.now - at).num_seconds().max(0).unsigned_abs()))
         });
-        let mut spans =
-            vec![plain(count), span(group.severity.unwrap_or("no severity"), tone), plain(format!("  {}{since}", group.state.word()))];
+        let mut spans = vec![
+            plain(count),
+            span(group.severity.unwrap_or("no severity"), tone),
+            plain(format!("  {}{since}", group.state.word())),
+        ];
         let told = group.alerts.first().and_then(|alert| alert.annotations.get("summary"));
         spans.extend(told.map(|text| plain(format!("  {text}"))));
         item(Subject::Alert(group.name.to_owned()), tone, group.name, spans)
@@ -155,7 +158,8 @@ fn alerts(report: &StatusReport, view: &View) -> Vec<Item> {
         item(Subject::Source("alerts".into()), Tone::Unknown, "alerts", vec![span(text, Tone::Unknown)])
     });
     let groups = group(alerts);
-    let loud = groups.iter().filter(|one| matches!(one.state, AlertState::Firing | AlertState::Unknown | AlertState::Pending));
+    let loud =
+        groups.iter().filter(|one| matches!(one.state, AlertState::Firing | AlertState::Unknown | AlertState::Pending));
     loud.map(line).chain(unsure).chain(as_of).collect()
 }
 
@@ -164,7 +168,12 @@ fn targets(report: &StatusReport) -> Vec<Item> {
         return Vec::new();
     };
     let down = targets.down.iter().map(|(name, error)| {
-        item(Subject::Target(name.clone()), Tone::Warn, name, vec![span("target down  ", Tone::Warn), span(error, Tone::Dim)])
+        item(
+            Subject::Target(name.clone()),
+            Tone::Warn,
+            name,
+            vec![span("target down  ", Tone::Warn), span(error, Tone::Dim)],
+        )
     });
     down.collect()
 }
@@ -207,7 +216,9 @@ fn rollouts(report: &StatusReport) -> Vec<Item> {
         spans.extend(why.map(|text| span(text, Tone::Warn)));
         match row.is_ramp() {
             true => item(Subject::Ramp(row.service.clone()), tone, &format!("flag {}", row.service), spans),
-            false => item(Subject::Rollout(row.service.clone()), tone, &format!("{} {}", row.title(), row.image), spans),
+            false => {
+                item(Subject::Rollout(row.service.clone()), tone, &format!("{} {}", row.title(), row.image), spans)
+            }
         }
     };
     let unseen = seen.unseen.iter().map(|row| {

@@ -128,7 +128,8 @@ impl App {
         }
         self.looks.push_back(board);
         let lines = |board: &Board| board.sections.iter().map(|section| section.items.len()).sum::<usize>();
-        while self.looks.len() > LOOKS || (self.looks.len() > 2 && self.looks.iter().map(lines).sum::<usize>() > LINES) {
+        while self.looks.len() > LOOKS || (self.looks.len() > 2 && self.looks.iter().map(lines).sum::<usize>() > LINES)
+        {
             self.looks.pop_front();
             self.back = self.back.map(|at| at.saturating_sub(1));
         }
@@ -152,8 +153,11 @@ impl App {
         let here = |section: &&Section| self.panes() == 1 || section.kind.is_aside() == (pane == 1);
         let mut rows = Vec::new();
         for section in board.sections.iter().map(AsRef::as_ref).filter(here) {
-            let mut items: Vec<&Item> =
-                section.items.iter().filter(|item| self.filter.is_empty() || matches(&self.filter, &item.text())).collect();
+            let mut items: Vec<&Item> = section
+                .items
+                .iter()
+                .filter(|item| self.filter.is_empty() || matches(&self.filter, &item.text()))
+                .collect();
             if items.is_empty() {
                 continue;
             }
@@ -235,7 +239,9 @@ impl App {
             Key::Command => self.ask(Purpose::Command, String::new()),
             Key::Pause => self.paused = !self.paused,
             Key::Copy => return self.copied().map(Action::Copy),
-            Key::Undo => return Some(Action::Run(self.subject().map_or_else(|| "undo".into(), |subject| subject.undo()))),
+            Key::Undo => {
+                return Some(Action::Run(self.subject().map_or_else(|| "undo".into(), |subject| subject.undo())));
+            }
             Key::Acknowledge | Key::Note if self.incident().is_none() => {
                 self.message = Some("no incident is open; : incident open".into());
             }

@@ -63,7 +63,7 @@ fn a_changed_runbook_is_not_resumed_and_a_slow_step_is_stopped() {
     let slow = "# S\n```sh liveops step=\"Slow\" confirm timeout=1s\nsleep 60\n```\n";
     env.write("docs/runbooks/slow.md", slow);
     let run = env.run(["runbook", "run", "slow", "--yes"]).expect_code(1);
-    assert!(run.stderr.contains("stopped at its deadline"), "{}", run.stderr);
+    assert!(run.stderr.contains("killed at its deadline"), "{}", run.stderr);
     env.write("docs/runbooks/slow.md", slow.replace("sleep 60", "true"));
     let run = env.run(["runbook", "run", "slow", "--resume", "--yes", "-o", "json"]).expect_code(4);
     assert_eq!(run.json_error()["kind"], "conflict");

@@ -115,7 +115,6 @@ fn goes_back(traffic: &str, calls: impl Iterator<Item = u32>) {
         let killed = killed_after(&stage, NEW, k);
         if stage.phase().0 == "succeeded" {
             // From here on there is nothing to abort.
-            println!("{k} calls");
             assert!((20..MOST).contains(&k), "{k} calls, killed: {killed}");
             break;
         }

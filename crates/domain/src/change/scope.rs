@@ -130,8 +130,8 @@ mod tests {
     use super::*;
     use crate::change::record::tests::record;
 
-    fn scope(project: &str, redis: Option<&str>) -> ChangeScope {
-        let flags = redis.map(|address| vec![Backend::at("redis", address)]);
+    fn scope(project: &str, store: Option<&str>) -> ChangeScope {
+        let flags = store.map(|address| vec![Backend::at("redis", address)]);
         ChangeScope {
             project: Some(project.to_owned()),
             environment: "live".into(),

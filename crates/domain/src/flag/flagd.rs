@@ -56,6 +56,10 @@ impl Losses {
         }
     }
 
+    fn blank(&mut self, name: &str) {
+        self.say(format!("`{name}` is compared with a blank text, which flagd's `==` takes for false and 0"));
+    }
+
     fn other_users(&mut self) {
         self.say(
             "the same share of users, but other users: flagd takes them by murmur3 of the flag's name and the id, the services here by their own hash of the id",

@@ -261,6 +261,6 @@ fn due_in(text: &str) -> String {
                 .enumerate()
                 .all(|(at, b)| matches!(at, 4 | 7) == (b == b'-') && (b == b'-' || b.is_ascii_digit()))
     };
-    let words = text.split(|c: char| !c.is_ascii_digit() && c != '-');
-    words.filter(is_date).last().unwrap_or_default().to_owned()
+    let mut words = text.split(|c: char| !c.is_ascii_digit() && c != '-');
+    words.rfind(is_date).unwrap_or_default().to_owned()
 }

@@ -31,6 +31,7 @@ pub struct Observation {
 }
 
 /// How a write went.
+#[allow(clippy::large_enum_variant, reason = "one lives at a time, and not for long")]
 #[derive(Debug, Clone, PartialEq)]
 pub enum WriteOutcome {
     /// Done; this is what the world says now.

@@ -150,7 +150,7 @@ pub fn judge(slo: &Slo, reading: &Reading, now: DateTime<Utc>) -> Budget {
     let burn: Vec<Figure> = reading.windows.iter().map(|tallies| spent(&parts, tallies)).collect();
     let whole = slo.window.period(now).length();
     let covered = reading.covered.clone();
-    let share = covered.clone().map(|covered| {
+    let share = covered.map(|covered| {
         let elapsed = slo.window.elapsed(now).length();
         (covered.as_secs_f64() / elapsed.as_secs_f64().max(1.0)).min(1.0)
     });

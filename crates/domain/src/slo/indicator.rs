@@ -47,7 +47,7 @@ impl Indicator {
     ///
     /// # Errors
     /// What is wrong with the bound.
-    pub fn latency(histogram: Selector, below: &str, native: bool) -> Result<Self, String> {
+    pub fn latency(histogram: &Selector, below: &str, native: bool) -> Result<Self, String> {
         let unit = match Unit::from_metric_name(histogram.name()) {
             Unit::None => Unit::Seconds,
             unit => unit,
@@ -285,17 +285,17 @@ mod tests {
                 "sum(increase(r[5m]))",
             ),
             (
-                Indicator::latency(selector("d_seconds"), "300ms", false).expect("sound"),
+                Indicator::latency(&selector("d_seconds"), "300ms", false).expect("sound"),
                 "(sum(increase(d_seconds_count[5m])) - sum(increase(d_seconds_bucket{le=\"0.3\"}[5m])))",
                 "sum(increase(d_seconds_count[5m]))",
             ),
             (
-                Indicator::latency(selector("d_seconds_bucket{a=\"b\"}"), "1s", false).expect("sound"),
+                Indicator::latency(&selector("d_seconds_bucket{a=\"b\"}"), "1s", false).expect("sound"),
                 "(sum(increase(d_seconds_count{a=\"b\"}[5m])) - sum(increase(d_seconds_bucket{a=\"b\",le=~\"1|1\\\\.0\"}[5m])))",
                 "sum(increase(d_seconds_count{a=\"b\"}[5m]))",
             ),
             (
-                Indicator::latency(selector("d_ms"), "1s", false).expect("sound"),
+                Indicator::latency(&selector("d_ms"), "1s", false).expect("sound"),
                 "(sum(increase(d_ms_count[5m])) - sum(increase(d_ms_bucket{le=~\"1000|1000\\\\.0\"}[5m])))",
                 "sum(increase(d_ms_count[5m]))",
             ),
@@ -319,7 +319,7 @@ mod tests {
                 assert_eq!(promql::check(text), Ok(()), "{text}");
             }
         }
-        let native = Indicator::latency(selector("d_seconds"), "300ms", true).expect("sound");
+        let native = Indicator::latency(&selector("d_seconds"), "300ms", true).expect("sound");
         let counts = native.counts(Span { end: Some(7), ..five }).expect("sound");
         assert_eq!(promql::check(&counts.bad), Ok(()), "{}", counts.bad);
     }

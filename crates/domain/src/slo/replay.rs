@@ -99,7 +99,8 @@ pub fn replay(history: &History, policy: &Policy) -> Vec<Episode> {
             }
             let at = history.start + time(history.step, step);
             match &mut open {
-                Some(episode) if at - episode.end <= GAP => episode.end = at,
+                // A coarse step is no pause.
+                Some(episode) if at - episode.end <= GAP.max(time(history.step, 2)) => episode.end = at,
                 _ => {
                     episodes.extend(open.take());
                     open = Some(Episode { tier, start: at, end: at });
@@ -191,7 +192,7 @@ mod tests {
 
     #[test]
     fn an_outage_is_one_page_at_the_minute_that_the_rule_has() {
-        let outage = history(1_440, |m| Some(((600..630).contains(&m).then_some(600.0).unwrap_or(0.0), 600.0)));
+        let outage = history(1_440, |m| Some((if (600..630).contains(&m) { 600.0 } else { 0.0 }, 600.0)));
         let episodes = replay(&outage, &policy(3));
         let pages: Vec<&Episode> = episodes.iter().filter(|episode| episode.tier == Tier::Page).collect();
         assert_eq!(pages.len(), 1, "{episodes:?}");

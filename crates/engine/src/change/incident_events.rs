@@ -49,7 +49,7 @@ impl IncidentEvents {
         if change.action.starts_with("runbook.") && open.len() == 1 {
             return Vec::new();
         }
-        self.write(&open, kind::CHANGE_BEGUN, change, format!("begun: {}", change.summary), voice);
+        self.write(&open, kind::CHANGE_BEGUN, change, &format!("begun: {}", change.summary), voice);
         open
     }
 
@@ -62,10 +62,10 @@ impl IncidentEvents {
             }
             Some(error) => (kind::CHANGE_FAILED, format!("{}: FAILED: {error}", change.summary)),
         };
-        self.write(told, kind, change, text, voice);
+        self.write(told, kind, change, &text, voice);
     }
 
-    fn write(&self, ids: &[String], kind: &str, change: &ChangeNotice<'_>, text: String, voice: &dyn Voice) {
+    fn write(&self, ids: &[String], kind: &str, change: &ChangeNotice<'_>, text: &str, voice: &dyn Voice) {
         let data: Value = json!({ "change": change.id, "action": change.action, "text": text });
         for id in ids {
             if let Err(error) = self.store.append(id, change.at, change.by, kind, &data) {

@@ -3,8 +3,8 @@
 
 use crate::config::decode::{Problems, Section};
 use crate::config::node::Node;
-use liveops_domain::runbook::Purpose;
 use crate::config::trust::Place;
+use liveops_domain::runbook::Purpose;
 
 /// Settings of the documents.
 #[derive(Debug, Clone, PartialEq, Eq)]

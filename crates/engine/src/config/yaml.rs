@@ -239,7 +239,7 @@ mod tests {
         for (text, line, needle) in [
             ("a: [1, 2\nb: 3\n", 2, "not valid YAML"),
             ("a:\n\tb: 2\n", 2, "not valid YAML"),
-            ("a: 1\n---\nb: 2\n", 2, "second YAML document"),
+            ("a: 1\n---\nb: 2\n", 3, "second YAML document"),
             ("a: 1\n? [b]\n: 2\n", 2, "a key must be plain text"),
             ("a: 1\nb: *none\n", 2, ""),
         ] {

@@ -56,8 +56,11 @@ pub fn write_shared(path: &Path, text: &str, replace: bool) -> Result<()> {
     let folder = folder_of(path);
     fs::create_dir_all(folder).map_err(io)?;
     if replace || path.exists() {
-        let spare = path.with_added_extension("next");
-        return files::replace::replace(path, &mask_bytes(text.as_bytes()), None, &spare).map(|_| ()).map_err(io);
+        let mut spare = path.as_os_str().to_owned();
+        spare.push(".next");
+        return files::replace::replace(path, &mask_bytes(text.as_bytes()), None, Path::new(&spare))
+            .map(|_| ())
+            .map_err(io);
     }
     let mut builder = tempfile::Builder::new();
     // Shared with the team, and without secrets: as readable as any file of a project.

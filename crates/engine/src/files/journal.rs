@@ -144,7 +144,7 @@ impl Journal {
 
     /// How long the file is; 0 where there is none.
     pub fn length(&self) -> u64 {
-        fs::metadata(&self.path).map_or(0, |data| data.len())
+        self.path.metadata().map_or(0, |data| data.len())
     }
 
     fn write_to(&self, mut entries: Vec<Entry>, length: Option<u64>) -> Result<Option<Vec<Event>>> {
@@ -173,7 +173,7 @@ impl Journal {
         let fresh = !self.path.exists();
         let mut file = open::append(&self.path, PRIVATE).map_err(|source| self.io("open", source))?;
         let mut end = self.repair(&mut file, at, &by)?;
-        if let Some(known) = self.known_end().map(|end| end.head)
+        if let Some(known) = self.known_head()
             && (known.seq > end.head.seq || (known.seq == end.head.seq && known != end.head))
             && !(self.copied && self.holds(&known)?)
         {
@@ -214,7 +214,7 @@ impl Journal {
 
     fn pages_locked(&self) -> Result<Pages> {
         // The head comes first: a line that is appended in between must not look like one that was removed.
-        let known = self.known_end().map(|end| end.head);
+        let known = self.known_head();
         let text = match open::read(&self.path) {
             Ok(bytes) => {
                 String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
@@ -253,6 +253,11 @@ impl Journal {
         }
         events.reverse();
         events
+    }
+
+    /// The head that was last written down.
+    pub(super) fn known_head(&self) -> Option<Head> {
+        self.known_end().map(|end| end.head)
     }
 
     /// Where the file ended when it was last written to.
@@ -294,7 +299,7 @@ impl Journal {
     /// moved aside first, and the journal says so.
     fn repair(&self, file: &mut File, at: DateTime<Utc>, by: &str) -> Result<End> {
         let Ending { last, after } = tail::ending(file).map_err(|source| self.io("read", source))?;
-        let mut end = self.end(last)?;
+        let mut end = self.end_behind(last)?;
         let Some((start, bytes)) = after else {
             return Ok(end);
         };
@@ -309,7 +314,7 @@ impl Journal {
         if let Ok(event) = unseal(&end.head, text.trim_end()) {
             // Only the newline is missing.
             file.write_all(b"\n").map_err(|source| self.io("append to", source))?;
-            return self.end(Some(event));
+            return self.end_behind(Some(event));
         }
         if text.trim().is_empty() {
             file.set_len(start).map_err(|source| self.io("repair", source))?;
@@ -333,7 +338,7 @@ impl Journal {
     }
 
     /// What the last event makes of the end of the file.
-    fn end(&self, last: Option<Event>) -> Result<End> {
+    fn end_behind(&self, last: Option<Event>) -> Result<End> {
         let Some(last) = last else {
             return Ok(End::default());
         };

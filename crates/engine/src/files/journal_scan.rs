@@ -1,9 +1,9 @@
 //! Long journals without holding them: their end, and all of their lines in blocks.
 
-use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 
 use crate::files::journal::{Journal, Reading};
+use crate::files::open;
 use liveops_domain::change::journal::{Chain, Event, Fault, Head, Line};
 use liveops_domain::error::Result;
 
@@ -45,7 +45,7 @@ impl Journal {
     pub fn end(&self, bytes: u64) -> Result<JournalEnd> {
         let _lock = self.lock_shared();
         let known = self.known_head();
-        let mut file = match File::open(self.path()) {
+        let mut file = match open::open(self.path()) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Ok(JournalEnd { text: String::new(), known, is_whole: true });
@@ -74,7 +74,7 @@ impl Journal {
     /// Hands out all whole lines in blocks, oldest first, and then what a crash has left of a last one.
     pub fn blocks(&self, mut each: impl FnMut(&str)) -> Result<Option<String>> {
         let _lock = self.lock_shared();
-        let mut file = match File::open(self.path()) {
+        let mut file = match open::open(self.path()) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(self.io("open", source)),

@@ -11,6 +11,8 @@ enum Purpose {
     Read,
     /// Read and append; made when it is not there, with these permissions before the umask.
     Append(u32),
+    /// Write a file that must not be there yet.
+    New(u32),
     /// Hold a lock; made as for appending, and never written to.
     Lock(u32),
 }
@@ -45,6 +47,11 @@ pub fn open(path: &Path) -> io::Result<File> {
 /// A file of ours, to be read and appended to.
 pub fn append(path: &Path, mode: u32) -> io::Result<File> {
     open_for(path, Purpose::Append(mode))
+}
+
+/// A file that is not there yet.
+pub fn create_new(path: &Path, mode: u32) -> io::Result<File> {
+    open_for(path, Purpose::New(mode))
 }
 
 /// A file of ours that is there to be locked.
@@ -88,6 +95,7 @@ fn open_for(path: &Path, purpose: Purpose) -> io::Result<File> {
     let (flags, mode) = match purpose {
         Purpose::Read => (OFlags::RDONLY, 0),
         Purpose::Append(mode) => (OFlags::RDWR | OFlags::APPEND | OFlags::CREATE, mode),
+        Purpose::New(mode) => (OFlags::RDWR | OFlags::CREATE | OFlags::EXCL, mode),
         Purpose::Lock(mode) => (OFlags::RDWR | OFlags::CREATE, mode),
     };
     // Not blocking: a pipe that nobody writes to would hold us for ever. For files it means nothing.
@@ -107,6 +115,7 @@ fn open_for(path: &Path, purpose: Purpose) -> io::Result<File> {
     let options = match purpose {
         Purpose::Read => options.read(true),
         Purpose::Append(_) => options.read(true).append(true).create(true),
+        Purpose::New(_) => options.write(true).create_new(true),
         Purpose::Lock(_) => options.read(true).write(true).create(true).truncate(false),
     };
     regular(options.open(path)?)

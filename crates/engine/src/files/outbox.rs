@@ -141,12 +141,6 @@ impl Outbox {
         if json.is_file() { Claimed::Mine(Claim { _lock: lock }) } else { Claimed::Gone }
     }
 
-    /// Does somebody deliver it at this moment?
-    pub fn is_claimed(&self, item: &OutboxItem) -> bool {
-        File::open(self.path(&item.id(), "lock"))
-            .is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(fs::TryLockError::WouldBlock)))
-    }
-
     /// All items, the oldest first. What cannot be read is left out.
     pub fn items(&self) -> Result<Vec<OutboxItem>> {
         let entries = match fs::read_dir(&self.folder) {

@@ -1,9 +1,10 @@
 //! What a screen showed, a JSON object a line: appended as it is seen, read back whole.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
+use crate::files::open::{self, PRIVATE};
 use liveops_domain::error::{Error, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -24,10 +25,11 @@ impl Recording {
     /// # Errors
     /// `Usage` where the file exists: an earlier recording is never overwritten.
     pub fn begin(path: &Path) -> Result<Self> {
-        let file = OpenOptions::new().write(true).create_new(true).open(path).map_err(|source| match source.kind() {
-            ErrorKind::AlreadyExists => {
-                Error::usage(format!("`{}` exists", path.display()), "name a new file; a recording is never overwritten")
-            }
+        let file = open::create_new(path, PRIVATE).map_err(|source| match source.kind() {
+            ErrorKind::AlreadyExists => Error::usage(
+                format!("`{}` exists", path.display()),
+                "name a new file; a recording is never overwritten",
+            ),
             _ => Error::Io { action: "write", path: path.to_owned(), source },
         })?;
         Ok(Self { path: path.to_owned(), file })
@@ -49,7 +51,7 @@ pub fn read<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
     if size > LIMIT {
         return Err(Error::usage(format!("`{}` is larger than 256 MiB", path.display()), "replay a shorter recording"));
     }
-    let text = String::from_utf8_lossy(&std::fs::read(path).map_err(io)?).into_owned();
+    let text = String::from_utf8_lossy(&open::read_through(path).map_err(io)?).into_owned();
     let mut objects = Vec::new();
     for (at, line) in text.split_inclusive('\n').enumerate() {
         match serde_json::from_str(line) {

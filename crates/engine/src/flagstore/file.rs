@@ -148,7 +148,7 @@ impl FileFlags {
     }
 
     /// Switches off, whatever cannot be locked, kept or replaced.
-    fn kill(&self, write: &Write, lock: Result<File>) -> Result<WriteOutcome> {
+    fn kill(&self, write: &Write, lock: &Result<File>) -> Result<WriteOutcome> {
         let mut why = lock.as_ref().err().map(ToString::to_string);
         let mut tried = |done: Result<()>| why = why.take().or_else(|| done.err().map(|error| error.to_string()));
         if lock.is_ok() {
@@ -165,8 +165,12 @@ impl FileFlags {
         }
         if replace(&self.path, &bytes, None, &self.beside("next")).is_err() {
             let _ = fs::remove_file(self.beside("next"));
-            overwrite(&behind_links(&self.path), &bytes, None)
-                .map_err(|source| io_error("write", &self.path, source))?;
+            if let Err(source) = overwrite(&behind_links(&self.path), &bytes, None) {
+                if lock.is_ok() && !self.took_place(&write.revision)? {
+                    self.forget()?;
+                }
+                return Err(io_error("write", &self.path, source));
+            }
         }
         tried(self.append(&write.revision));
         if lock.is_ok() {
@@ -201,7 +205,7 @@ impl FileFlags {
     /// Settles what a crash has left: the bytes in the file say how far it had come.
     fn recover(&self) -> Result<()> {
         let spare = self.beside("next");
-        if let Ok(bytes) = fs::read(&spare) {
+        if let Ok(bytes) = open::read(&spare) {
             // Written in place, and cut off in the middle: the whole of it lies beside it.
             let is_cut = self.load().is_err() && Document::parse(&bytes).is_ok();
             if is_cut {
@@ -330,7 +334,7 @@ impl FlagStore for FileFlags {
     async fn write(&self, write: &Write, _: &Confirmed) -> Result<WriteOutcome> {
         if write.kill_switch {
             let lock = self.lock(HASTE).await;
-            return self.kill(write, lock);
+            return self.kill(write, &lock);
         }
         let _lock = self.lock(PATIENCE).await?;
         self.replace(write)

@@ -146,6 +146,7 @@ impl RedisFlags {
     }
 
     /// What a script says of a write.
+    #[allow(clippy::needless_pass_by_value, reason = "an answer is used up by its reading")]
     fn outcome(&self, value: Value) -> Result<WriteOutcome, Failure> {
         let Value::Array(parts) = &value else {
             return Err(Failure::NoReply(unexpected(&self.shown(), &value)));

@@ -31,9 +31,6 @@ use liveops_domain::incident::transition::Phase;
 /// How long news may keep a command waiting; what is not through by then stays in the outbox.
 const NEWS_PATIENCE: Duration = Duration::from_secs(3);
 
-/// How long one waits for another command that delivers the same message.
-const OTHERS_PATIENCE: Duration = Duration::from_secs(10);
-
 /// How one message went.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DeliveryResult {
@@ -107,6 +104,7 @@ pub async fn notify(cx: &Session, recipients: &Recipients, message: Message, con
 }
 
 /// Puts a message for everybody into the outbox, pages first: from here on it will be delivered, whatever happens.
+#[allow(clippy::needless_pass_by_value, reason = "what is queued belongs to the outbox")]
 pub fn enqueue(cx: &Session, recipients: &Recipients, message: Message) -> Enqueued {
     let now = cx.clock.now();
     let pages = pages(recipients, &message, now);

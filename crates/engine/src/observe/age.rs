@@ -78,7 +78,7 @@ pub async fn ask(client: &Prometheus<'_>, kpi: &Kpi, at: Option<DateTime<Utc>>) 
 fn selectors(kpi: &Kpi) -> Vec<String> {
     match &kpi.kind {
         KpiKind::PromQl(text) => promql::selectors(text),
-        _ => series_exist::needed(kpi).iter().map(|selector| selector.show()).collect(),
+        _ => series_exist::needed(kpi).iter().map(liveops_domain::metric::selector::Selector::show).collect(),
     }
 }
 

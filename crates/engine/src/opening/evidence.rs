@@ -86,7 +86,7 @@ async fn status(cx: &Session) -> (Vec<EvidenceItem>, Vec<Alert>, Option<(String,
         .readings
         .kpis
         .iter()
-        .filter_map(|one| Some((one.kpi.name.clone(), json!(number(one.value?)))))
+        .filter_map(|one| Some((one.kpi.name.clone(), json!(number(one.value?.value)))))
         .collect();
     let known = (!values.is_empty()).then(|| {
         let text = format!("{} of {} now", values.len(), count(gathered.readings.kpis.len(), "KPI"));

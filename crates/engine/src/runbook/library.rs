@@ -145,7 +145,7 @@ fn markdown(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<()>
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         Err(source) => return Err(Error::Io { action: "read", path: folder.to_owned(), source }),
     };
-    let mut entries: Vec<fs::DirEntry> = entries.filter_map(|entry| entry.ok()).collect();
+    let mut entries: Vec<fs::DirEntry> = entries.filter_map(std::result::Result::ok).collect();
     entries.sort_by_key(fs::DirEntry::file_name);
     for entry in entries {
         let path = entry.path();
@@ -184,6 +184,7 @@ fn read(path: &Path, shown: &Path, purpose: Purpose) -> Result<RunbookFile> {
 }
 
 /// The text of a file as editors write it: UTF-8, or UTF-16 with its mark.
+#[allow(clippy::needless_pass_by_value, reason = "the bytes become the text")]
 fn text(bytes: Vec<u8>) -> String {
     let wide = |bytes: &[u8], join: fn([u8; 2]) -> u16| {
         let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| join([pair[0], pair[1]])).collect();

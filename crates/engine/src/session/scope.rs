@@ -87,11 +87,11 @@ impl Session {
             Backend::at("file", &path.display().to_string())
         };
         let Some(endpoint) = &settings.endpoint else {
-            return Some(file(config.folder().join(config.flag_file())));
+            return Some(file(config.flag_file("flags.json", None).ok()?));
         };
         let url = config.reveal_url("flags", endpoint).ok()?;
         if let Some(path) = url.expose().strip_prefix("file:") {
-            return Some(file(config.base(&endpoint.url.origin).join(path.trim_start_matches("//"))));
+            return Some(file(config.flag_file(path, Some(&endpoint.url.origin)).ok()?));
         }
         let url = RedisUrl::parse(url.expose()).ok()?;
         Some(Backend::at("redis", &format!("{url} {}", settings.key)))

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use crate::files::file::write_shared;
+use crate::files::open;
 use crate::session::Session;
 use liveops_domain::error::{Error, Problem, Result};
 use liveops_domain::slo::rules::{Format, RuleSet, Scrape, document, inhibition, rules, test_document, tests};
@@ -144,8 +145,8 @@ pub fn write(cx: &Session, generated: &Generated, force: bool) -> Result<()> {
     }
     for file in &generated.files {
         let path = cx.dirs.work.join(&file.path);
-        let foreign = std::fs::read_to_string(&path)
-            .is_ok_and(|text| text != file.text && !text.contains("`liveops slo generate`"));
+        let foreign =
+            open::read_text(&path).is_ok_and(|text| text != file.text && !text.contains("`liveops slo generate`"));
         if foreign && !force {
             return Err(Error::Refused {
                 why: format!(

@@ -9,6 +9,7 @@ use crate::config::layers::show;
 use crate::config::node::{Layer, Value};
 use crate::config::slo::openslo;
 use crate::config::{Config, slo, yaml};
+use crate::files::open;
 use crate::session::Session;
 use crate::session::lookup::named;
 use liveops_domain::error::{Error, Problem, Result};
@@ -67,7 +68,7 @@ pub fn names(config: &Config) -> Vec<String> {
     let mut problems = Problems::default();
     let mut names: Vec<String> = config.settings.slos.defined.iter().map(|slo| slo.name.clone()).collect();
     for path in paths(config, &mut problems) {
-        if let Ok(text) = fs::read_to_string(&path) {
+        if let Ok(text) = open::read_text(&path) {
             names.extend(decode(&text, "", &mut problems).into_iter().map(|slo| slo.name));
         }
     }
@@ -133,8 +134,7 @@ fn fits(pattern: &str, text: &str) -> bool {
 }
 
 fn read(cx: &Session, path: &Path, problems: &mut Problems) -> Result<Vec<Slo>> {
-    let text =
-        fs::read_to_string(path).map_err(|source| Error::Io { action: "read", path: path.to_owned(), source })?;
+    let text = open::read_text(path).map_err(|source| Error::Io { action: "read", path: path.to_owned(), source })?;
     Ok(decode(&text, &show(path, &cx.dirs), problems))
 }
 

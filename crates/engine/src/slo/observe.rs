@@ -61,7 +61,7 @@ pub async fn ask(cx: &Session, slos: &[Slo]) -> Result<Observed> {
             if let Some(observed) = scraped::ask(cx, slos).await? {
                 return Ok(observed);
             }
-            return Ok(unknown(slos, &error, "prometheus is not configured".into()));
+            return Ok(unknown(slos, &error, "prometheus is not configured"));
         }
         Err(error) => return Err(error),
     };
@@ -94,9 +94,9 @@ pub async fn ask(cx: &Session, slos: &[Slo]) -> Result<Observed> {
     Ok(observed)
 }
 
-fn unknown(slos: &[Slo], error: &Error, why: String) -> Observed {
+fn unknown(slos: &[Slo], error: &Error, why: &str) -> Observed {
     Observed {
-        readings: slos.iter().map(|_| nothing(&why)).collect(),
+        readings: slos.iter().map(|_| nothing(why)).collect(),
         source: Source::asked("prometheus", Duration::ZERO, Err::<(), _>(error)),
         queries: 0,
     }

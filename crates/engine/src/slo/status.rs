@@ -85,7 +85,7 @@ impl SloStatus {
             "covered": number("covered", &budget.covered),
             "exhausts_at": budget.exhausts.map(|exhausts| rfc3339(exhausts.at)),
             "exhausts_by": budget.exhausts.map(|exhausts| to_promql(exhausts.by)),
-            "trend": budget.trend.map(|trend| trend.name()),
+            "trend": budget.trend.map(liveops_domain::slo::budget::Trend::name),
             "alerting": budget.alerting.iter().map(|pair| json!({
                 "severity": pair.tier.name(), "long": to_promql(pair.long), "short": to_promql(pair.short), "factor": pair.factor.get(),
             })).collect::<Vec<_>>(),

@@ -316,8 +316,9 @@ fn equals(name: &str, operator: &str, values: &[Value], losses: &mut Losses) -> 
                 "`{name}` is compared with {value}: the services take {twin} for the same, flagd does not"
             ));
         }
-        if value.as_str().is_some_and(|text| text.trim().is_empty()) {
-            losses.say(format!("`{name}` is compared with a blank text, which flagd's `==` takes for false and 0"));
+        // Its `in` compares strictly.
+        if operator != "in" && value.as_str().is_some_and(|text| text.trim().is_empty()) {
+            losses.blank(name);
         }
         kept.push(value.clone());
     }

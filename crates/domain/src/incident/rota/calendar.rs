@@ -124,7 +124,7 @@ fn entry(properties: &[Property<'_>], zone: Zone, odd: &mut Vec<String>) -> Resu
     let who = find("SUMMARY").map(|property| unescape(property.value)).unwrap_or_default();
     let what = |what: &str| format!("the entry `{who}` {what}");
     let of = |property: &Property<'_>, odd: &mut Vec<String>| {
-        let named = property.parameter("TZID").map(|name| name.parse::<Zone>());
+        let named = property.parameter("TZID").map(str::parse::<Zone>);
         if let Some(Err(_)) = &named {
             let name = property.parameter("TZID").unwrap_or_default();
             odd.push(format!("the time zone `{name}` is not an IANA name; {zone} is taken"));

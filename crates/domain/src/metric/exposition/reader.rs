@@ -4,7 +4,7 @@ use crate::metric::exposition::{ExpositionError, Format, Sample};
 use crate::metric::labels::Labels;
 use crate::metric::number;
 
-const LINE_FEEDS: &str = "lines must end with a line feed alone, without a carriage return";
+const LINE_FEEDS: &str = "it ends with CR LF; Prometheus takes LF alone";
 
 /// A cursor over the body. It stands on character boundaries only: it steps over ASCII bytes one
 /// by one, and over other text up to an ASCII byte.

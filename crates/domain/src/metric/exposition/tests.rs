@@ -94,7 +94,7 @@ fn a_bad_line_fails_with_its_number() {
         ("{a=\"b\"} 1\n", Text, "line 1: expected a metric name, found ` 1`"),
         ("# TYPE a meter\n", Text, "line 1: `meter` is not a type of metric"),
         ("# TYPE a gauge x\n", Text, "line 1: `gauge` is not a type of metric"),
-        ("a 1\r\n", Text, "line 1: lines must end with a line feed alone, without a carriage return"),
+        ("a 1\r\n", Text, "line 1: it ends with CR LF; Prometheus takes LF alone"),
         ("<html>", Text, "line 1: this is HTML or XML, not metrics"),
         ("{\"status\": \"ok\"}", Text, "line 1: expected a label name or `}`, found `: \"ok\"}`"),
         ("a 1\n", OpenMetrics, "line 2: OpenMetrics must end with `# EOF`; the body is cut off"),

@@ -153,8 +153,11 @@ fn counters(slo: &Slo, pair: &Pair, scrape: &Scrape, bad: u64) -> Option<RuleTes
     })
 }
 
+/// A series, and by how much it grows between two scrapes: before the failure, and during it.
+type Growth = (String, u64, u64);
+
 /// Series, by how much each grows between two scrapes before and during the failure.
-fn series(indicator: &Indicator, scene: &Scene) -> Option<(Counting, Vec<(String, u64, u64)>)> {
+fn series(indicator: &Indicator, scene: &Scene) -> Option<(Counting, Vec<Growth>)> {
     let Scene { events, bad, .. } = *scene;
     let show = |selector: &Selector, labels: Option<labels::Labels>| {
         let labels = labels?;

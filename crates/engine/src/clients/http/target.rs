@@ -75,6 +75,9 @@ impl Target {
 
 /// A URL for messages and logs: no password, no query values that look like keys.
 fn show(url: &Url) -> String {
+    let mut url = url.clone();
+    // Who asks is nobody's business but the server's; neither fails for a URL that has been dialled.
+    let _ = url.set_username("").and_then(|()| url.set_password(None));
     let text = redact_url(url.as_str());
     text.strip_suffix('/').filter(|_| url.path() == "/").unwrap_or(&text).to_owned()
 }

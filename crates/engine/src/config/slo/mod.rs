@@ -276,7 +276,7 @@ fn of_kind(kind: &str, section: &mut Section<'_>, problems: &mut Problems) -> Op
             latency.require("histogram", histogram.is_some(), problems);
             let native = latency.boolean("native", problems).unwrap_or(false);
             let found = latency.parse("below", problems, |text| match histogram.clone() {
-                Some(histogram) => Indicator::latency(histogram, text, native).map(Some),
+                Some(histogram) => Indicator::latency(&histogram, text, native).map(Some),
                 None => Ok(None),
             });
             latency.require("below", found.is_some(), problems);
@@ -362,7 +362,7 @@ mod tests {
             format!("{{ name: a, objective: 99%, window: {{ calendar: month, zone: Europe/Berlin }}, {RATIO} }}"),
             format!("{{ name: a, objective: 99%, timeslices: {{ slice: 1m, target: 95% }}, {RATIO} }}"),
             format!("{{ name: a, objective: 99%, ratio_timeslices: {{ slice: 5m }}, {RATIO} }}"),
-            "{ name: a, objective: 99%, ratio: { good: 'r{ok=\"1\"}', total: sum(rate(r[5m])) } }".into(),
+            "{ name: a, objective: 99%, ratio: { good: 'r{ok=\"1\"}', total: 'sum(rate(r[5m]))' } }".into(),
             "{ name: a, objective: 99%, latency: { histogram: d_seconds, below: 300ms } }".into(),
             "{ name: a, objective: 99%, latency: { histogram: d_seconds, below: 300ms, native: true } }".into(),
             "{ name: a, objective: 99%, threshold: { query: queue_seconds, bad: '> 2m' } }".into(),

@@ -6,7 +6,8 @@ use std::fs;
 use crate::files::file::write_private;
 use crate::files::incidents::Incidents;
 use crate::files::journal::Pages;
-use liveops_domain::change::journal::{Event, Head, open};
+use crate::files::open;
+use liveops_domain::change::journal::{Event, Head, open as unseal};
 use liveops_domain::error::{Error, Result};
 use liveops_domain::incident::event::kind;
 use liveops_domain::incident::name::numbered;
@@ -37,7 +38,7 @@ impl Incidents {
         let journal = self.journal(id);
         let _lock = journal.lock()?;
         let io = |source| Error::Io { action: "split", path: journal.path().to_owned(), source };
-        let text = fs::read_to_string(journal.path()).map_err(io)?;
+        let text = open::read_text(journal.path()).map_err(io)?;
         let mut parts = divide(&text).into_iter();
         let Some(first) = parts.next() else {
             return Ok(());
@@ -91,7 +92,7 @@ fn divide(text: &str) -> Vec<String> {
     for line in text.lines() {
         let event = serde_json::from_str::<Event>(line).ok();
         let before = event.as_ref().map(|event| event.seq.saturating_sub(1));
-        let continues = |head: &Head| Some(head.seq) == before && open(head, line).is_ok();
+        let continues = |head: &Head| Some(head.seq) == before && unseal(head, line).is_ok();
         let mut place = parts.iter().rposition(|part| part.heads.iter().rev().any(continues));
         if let (Some(event), None) = (&event, place)
             && event.kind == kind::OPENED

@@ -1,5 +1,7 @@
 //! The journal as a file: torn, cut short, read and written by several at once.
 
+use std::fs;
+
 use crate::files::journal::*;
 
 fn at() -> DateTime<Utc> {

@@ -48,7 +48,7 @@ impl Routed<'_> {
     }
 
     /// The preconditions of a forward write, and our epoch where an older one stands.
-    pub fn fenced(&self, object: &Value, fence: &Fence, mut operations: Vec<Value>) -> Vec<Value> {
+    fn fenced(&self, object: &Value, fence: &Fence, mut operations: Vec<Value>) -> Vec<Value> {
         let version = &object["metadata"]["resourceVersion"];
         let mut patch = vec![json!({ "op": "test", "path": "/metadata/resourceVersion", "value": version })];
         let (path, ours) = (note::pointer(EPOCH), fence.epoch.to_string());
