@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::{PoisonError, RwLock};
 
+use crate::text::markdown::percent_decoded;
 use crate::text::redact::is_secret_name;
 
 /// A shorter value hides nothing, and would blacken words at random.
@@ -67,8 +68,8 @@ pub fn remember_url(text: &str) {
     let Ok(url) = url::Url::parse(text) else {
         return;
     };
-    let user = decoded(url.username());
-    match url.password().map(decoded) {
+    let user = percent_decoded(url.username());
+    match url.password().map(percent_decoded) {
         Some(password) => {
             remember(&password);
             add([base64(format!("{user}:{password}").as_bytes())]);
@@ -83,7 +84,7 @@ pub fn remember_url(text: &str) {
     }
     for segment in url.path().split('/') {
         remember_if_secret(segment);
-        remember_if_secret(&decoded(segment));
+        remember_if_secret(&percent_decoded(segment));
     }
     for (name, value) in url.query_pairs() {
         if is_secret_name(&name) { remember(&value) } else { remember_if_secret(&value) }
@@ -144,25 +145,6 @@ fn add(forms: impl IntoIterator<Item = String>) {
         }
     }
     known.sort_by_key(|form| std::cmp::Reverse(form.len()));
-}
-
-fn decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        let hex = tail.get(..2).and_then(|pair| std::str::from_utf8(pair).ok());
-        match (first, hex.and_then(|pair| u8::from_str_radix(pair, 16).ok())) {
-            (b'%', Some(byte)) => {
-                bytes.push(byte);
-                rest = &tail[2..];
-            }
-            _ => {
-                bytes.push(*first);
-                rest = tail;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 fn percent_encoded(text: &str) -> String {
