@@ -5,11 +5,13 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 #[cfg(feature = "demo")]
 use crate::commands::demo;
 use crate::commands::{
-    alerts, audit, changes, completions, config, doctor, flag, health, incident, init, man, page, postmortem, query,
-    rollout, runbook, scale, silence, slo, status, triage, undo, watch,
+    alerts, audit, changes, check, completions, config, doctor, flag, health, incident, init, man, page, postmortem,
+    query, rollout, runbook, scale, silence, slo, status, triage, undo, watch,
 };
 use crate::context::{Context, Grammar};
 use crate::globals::GlobalArgs;
+use crate::output::format::Format;
+use crate::output::no_document;
 use liveops_domain::error::{Error, Exit, Result};
 use liveops_engine::config::environment;
 
@@ -54,6 +56,7 @@ pub(crate) enum Command {
     Undo(undo::UndoArgs),
     Scale(scale::ScaleArgs),
     Slo(slo::SloArgs),
+    Check(check::CheckArgs),
     Init(init::InitArgs),
     Config(config::ConfigArgs),
     Doctor(doctor::DoctorArgs),
@@ -65,6 +68,11 @@ pub(crate) enum Command {
 }
 
 impl Command {
+    /// Is there a document of this format? Asked before anything is done.
+    fn writes(&self, format: Format) -> bool {
+        matches!((self, format), (Self::Check(_), Format::Sarif | Format::Github | Format::Gitlab | Format::Junit))
+    }
+
     /// What the command itself says of the global options.
     pub(crate) fn settle(&self, global: &mut GlobalArgs) {
         if let Self::Flag(args) = self {
@@ -87,6 +95,10 @@ pub(crate) fn command() -> clap::Command {
 
 /// Runs the command and returns the exit code. One match, no logic.
 pub(crate) async fn dispatch(command: Command, cx: &Context) -> Result<u8> {
+    let format = cx.output.format();
+    if format.is_document() && !command.writes(format) {
+        return Err(no_document(format));
+    }
     let exit = match command {
         Command::Status(args) if args.watch && !args.plain && watch::has_room(cx) => {
             let (service, interval) = (args.service, args.interval);
@@ -112,6 +124,7 @@ pub(crate) async fn dispatch(command: Command, cx: &Context) -> Result<u8> {
         Command::Undo(args) => undo::run(args, cx).await,
         Command::Scale(args) => scale::run(args, cx).await,
         Command::Slo(args) => slo::run(args, cx).await,
+        Command::Check(args) => check::run(args, cx).await,
         Command::Init(args) => init::run(args, cx).await,
         Command::Config(args) => config::run(args, cx).await,
         Command::Doctor(args) => doctor::run(args, cx).await,

@@ -3,6 +3,7 @@
 pub(crate) mod alerts;
 pub(crate) mod audit;
 pub(crate) mod changes;
+pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod config;
 #[cfg(feature = "demo")]

@@ -26,12 +26,25 @@ pub(crate) enum Format {
     Csv,
     /// The first column only, one a line, for xargs.
     Name,
+    /// Findings as SARIF 2.1.0, for code scanning.
+    Sarif,
+    /// Findings as annotations of GitHub Actions.
+    Github,
+    /// Findings as GitLab's Code Quality report.
+    Gitlab,
+    /// Findings as JUnit's XML.
+    Junit,
 }
 
 impl Format {
     /// Is this read by a program?
     pub(crate) fn is_machine(self) -> bool {
         self != Self::Table
+    }
+
+    /// Is it a document that only some reports can be?
+    pub(crate) fn is_document(self) -> bool {
+        matches!(self, Self::Sarif | Self::Github | Self::Gitlab | Self::Junit)
     }
 }
 

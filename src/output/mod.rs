@@ -85,6 +85,15 @@ fn no_rows() -> Error {
     Error::usage("this report has no rows, so it has no `csv` or `name` form", "use `-o table`, `-o json` or `-o yaml`")
 }
 
+/// Only some reports are documents of this format.
+pub(crate) fn no_document(format: Format) -> Error {
+    let name =
+        clap::ValueEnum::to_possible_value(&format).map_or_else(String::new, |value| value.get_name().to_owned());
+    let hint =
+        "`sarif`, `github`, `gitlab` and `junit` are for `liveops check …`; use `-o table`, `-o json` or `-o yaml`";
+    Error::usage(format!("this command has no `{name}` form"), hint)
+}
+
 /// Format, colour, size, quietness: the one thing that prints.
 #[derive(Debug)]
 pub(crate) struct Output {
@@ -254,7 +263,7 @@ impl Output {
                 let text = self.text(report, meta, now)?;
                 self.write(&format!("---\n{text}"))
             }
-            Format::Table | Format::Csv | Format::Name => self.print(report, meta, now),
+            _ => self.print(report, meta, now),
         }
     }
 
@@ -262,7 +271,7 @@ impl Output {
     pub(crate) fn refuse_rows(&self) -> Result<()> {
         match self.format {
             Format::Csv | Format::Name => Err(no_rows()),
-            Format::Table | Format::Json | Format::Yaml => Ok(()),
+            _ => Ok(()),
         }
     }
 
@@ -289,6 +298,9 @@ impl Output {
                 Some(names) => names.iter().map(|name| escape(name)).collect::<Vec<_>>().join("\n"),
                 None => names(&rows()?),
             },
+            Format::Sarif | Format::Github | Format::Gitlab | Format::Junit => {
+                report.document(self.format).ok_or_else(|| no_document(self.format))?
+            }
         })
     }
 

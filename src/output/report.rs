@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::output::block::{Block, Table};
+use crate::output::format::Format;
 use crate::output::view::View;
 use liveops_domain::status::source::{Outcome, Recommendation, Source, Verdict};
 
@@ -79,6 +80,11 @@ pub(crate) trait Report: Serialize {
 
     /// What `-o name` prints, where that is not the first column of the rows.
     fn names(&self) -> Option<Vec<String>> {
+        None
+    }
+
+    /// The whole document, where this report can be one of this format ([`Format::is_document`]).
+    fn document(&self, _format: Format) -> Option<String> {
         None
     }
 

@@ -36,6 +36,7 @@ const ENGINE: &[&str] = &[
     "scale",
     "undo",
     "triage",
+    "check",
 ];
 
 /// The rooms of `src`, from the ground up. `output` knows nothing but the domain.
@@ -46,6 +47,7 @@ const SCREEN: &[&str] = &[
 
 /// What a verb may borrow of another noun: how it draws what both show.
 const BORROWED: &[(&str, &str)] = &[
+    ("check", "runbook"),
     ("demo", "status"),
     ("flag", "rollout"),
     ("page", "incident"),

@@ -9,6 +9,7 @@ mod alertmanager_stub;
 mod alerts;
 mod audit;
 mod changes;
+mod check;
 mod config;
 #[cfg(feature = "demo")]
 mod demo;

@@ -2,6 +2,7 @@
 
 pub mod alert;
 pub mod change;
+pub mod check;
 pub mod error;
 pub mod flag;
 pub mod guard;

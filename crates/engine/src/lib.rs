@@ -3,6 +3,7 @@
 pub mod alerts;
 pub mod change;
 pub mod changes;
+pub mod check;
 pub mod clients;
 pub mod clock;
 pub mod config;

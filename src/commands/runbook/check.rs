@@ -18,7 +18,7 @@ use crate::output::view::View;
 use liveops_domain::error::{Error, Exit, Result};
 use liveops_domain::runbook::check::{Finding, NamedRunbook, Weight, against_rules};
 use liveops_domain::runbook::{Link, Purpose, Runbook};
-use liveops_domain::status::source::{Outcome, Recommendation, Verdict};
+use liveops_domain::status::source::{Outcome, Recommendation, Source, Verdict};
 use liveops_domain::text::markdown::{anchor, percent_decoded};
 use liveops_engine::clients::http::request::{Effort, Request};
 use liveops_engine::clients::http::target::Target;
@@ -74,14 +74,26 @@ struct RunbookCheck {
     gap: Option<String>,
 }
 
-pub(super) async fn run(args: CheckArgs, cx: &Context) -> Result<Exit> {
+/// What was looked at, and what is wrong with it.
+pub(crate) struct Looked {
+    pub(crate) findings: Vec<Finding>,
+    pub(crate) runbooks: usize,
+    /// Alerting rules that they were held against; none when that was not possible, or not asked for.
+    pub(crate) rules: Option<usize>,
+    /// Why they could not be held against the rules.
+    pub(crate) gap: Option<String>,
+    pub(crate) sources: Vec<Source>,
+}
+
+/// Looks at one runbook, or at all of them and the rules.
+pub(crate) async fn look_at(name: Option<&str>, files: &[PathBuf], online: bool, cx: &Context) -> Result<Looked> {
     let library = RunbookLibrary::open(cx)?;
-    let (books, known) = match &args.name {
+    let (books, known) = match name {
         Some(name) => (vec![library.find(name)?], None),
-        None => (library.all()?, Some(rules::gather(cx, &args.rules).await?)),
+        None => (library.all()?, Some(rules::gather(cx, files).await?)),
     };
     let mut urls: BTreeMap<String, Option<String>> = BTreeMap::new();
-    if args.online {
+    if online {
         let linked = books
             .iter()
             .flat_map(|book| &book.filed.book.links)
@@ -103,26 +115,24 @@ pub(super) async fn run(args: CheckArgs, cx: &Context) -> Result<Exit> {
         findings.extend(book.filed.check(required, |link| dead(link, book, &library.root, &urls)));
         findings.extend(verbs::check(book, &grammar));
     }
-    let mut gap = None;
-    let mut count = None;
-    let mut sources = Vec::new();
+    let mut looked =
+        Looked { findings: Vec::new(), runbooks: books.len(), rules: None, gap: None, sources: Vec::new() };
     if let Some(known) = known {
-        gap = known.gap();
+        looked.gap = known.gap();
         findings.extend(matched(&known, &books, &library, &urls));
-        count = known.rules.as_ref().map(Vec::len);
-        sources.extend(known.source);
+        looked.rules = known.rules.as_ref().map(Vec::len);
+        looked.sources.extend(known.source);
     }
     findings.sort_by(|a, b| (a.weight, &a.file, a.line, &a.alert).cmp(&(b.weight, &b.file, b.line, &b.alert)));
+    Ok(Looked { findings, ..looked })
+}
+
+pub(super) async fn run(args: CheckArgs, cx: &Context) -> Result<Exit> {
+    let Looked { findings, runbooks, rules, gap, sources } =
+        look_at(args.name.as_deref(), &args.rules, args.online, cx).await?;
     let errors = findings.iter().filter(|finding| finding.weight == Weight::Error).count();
-    let report = RunbookCheck {
-        runbooks: books.len(),
-        rules: count,
-        errors,
-        cautions: findings.len() - errors,
-        findings,
-        strict: args.strict,
-        gap,
-    };
+    let report =
+        RunbookCheck { runbooks, rules, errors, cautions: findings.len() - errors, findings, strict: args.strict, gap };
     let meta = Meta {
         outcome: if report.gap.is_some() { Outcome::Partial } else { Outcome::Success },
         verdict: report.verdict(),

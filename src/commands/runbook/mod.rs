@@ -1,6 +1,6 @@
 //! `liveops runbook`: what to do at 3 am, written down, checked, and run step by step.
 
-mod check;
+pub(crate) mod check;
 pub(crate) mod execute;
 mod list;
 mod new;

@@ -71,7 +71,8 @@ pub(super) async fn run(name: &FlagName, reader: Reader, request: &Request<'_>, 
         (false, Format::Json) => Shape::Json,
         (false, Format::Name) => Shape::Names,
         (false, Format::Table) => Shape::Table,
-        (false, Format::Yaml) => {
+        // The documents are refused before a command runs.
+        (false, _) => {
             return Err(Error::usage(
                 "a row for each user has no YAML form",
                 "use `-o json`, `-o csv` or `-o name`, or only `--count`",

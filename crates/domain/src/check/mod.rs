@@ -1,0 +1,10 @@
+//! Gates: what a rule found, what it could not tell, what was waived, and the formats that CI systems read.
+
+pub mod baseline;
+pub mod codequality;
+pub mod finding;
+pub mod gate;
+pub mod junit;
+pub mod sarif;
+pub mod waiver;
+pub mod workflow;

@@ -1,0 +1,4 @@
+//! Gates: their input, their waivers and baselines, and the answer.
+
+pub mod gate;
+pub mod input;

@@ -1,0 +1,236 @@
+//! What all gates share: their options, how they look, how they end.
+
+use std::path::PathBuf;
+
+use clap::builder::ValueHint;
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::context::Context;
+use crate::output::block::{Block, Table, Tone, plain, span};
+use crate::output::format::Format;
+use crate::output::report::{Meta, Report};
+use crate::output::tone;
+use crate::output::view::View;
+use liveops_domain::check::finding::{Finding, Findings, Level};
+use liveops_domain::check::gate::{Gate, Policy};
+use liveops_domain::check::{codequality, junit, sarif, workflow};
+use liveops_domain::error::{Exit, Result};
+use liveops_domain::status::source::{Outcome, Recommendation, Source, SourceState, Verdict};
+use liveops_engine::check::gate::{About, Options, weigh};
+
+/// Findings that a screen shows whole; of the others one line each.
+const SHOWN: usize = 20;
+
+/// Options of every gate.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Gate")]
+pub(super) struct GateArgs {
+    /// Fail from this level on
+    #[arg(long, value_enum, default_value_t = LevelArg::High, value_name = "LEVEL", ignore_case = true)]
+    fail_on: LevelArg,
+
+    /// What could not be told fails, too (exit code 3)
+    #[arg(long)]
+    strict: bool,
+
+    /// Findings of this file are known, and do not fail
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    baseline: Option<PathBuf>,
+
+    /// Write what is found now as a baseline
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    write_baseline: Option<PathBuf>,
+
+    /// Only waivers that stand in this git ref count, such as origin/main
+    #[arg(long, value_name = "REF")]
+    waivers_from: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum LevelArg {
+    Low,
+    Medium,
+    High,
+    Blocker,
+}
+
+impl From<LevelArg> for Level {
+    fn from(level: LevelArg) -> Self {
+        match level {
+            LevelArg::Low => Self::Low,
+            LevelArg::Medium => Self::Medium,
+            LevelArg::High => Self::High,
+            LevelArg::Blocker => Self::Blocker,
+        }
+    }
+}
+
+impl GateArgs {
+    fn options(&self) -> Options {
+        Options {
+            policy: Policy { fail_on: self.fail_on.into(), strict: self.strict },
+            baseline: self.baseline.clone(),
+            write_baseline: self.write_baseline.clone(),
+            waivers_from: self.waivers_from.clone(),
+        }
+    }
+}
+
+/// What a gate adds to its report.
+#[derive(Debug, Default)]
+pub(super) struct Extra {
+    /// Members of `data` beside the findings.
+    pub(super) data: serde_json::Map<String, Value>,
+    /// Lines between the verdict and the findings.
+    pub(super) blocks: Vec<Block>,
+    /// Systems that were asked.
+    pub(super) sources: Vec<Source>,
+    /// What to type next; none: the first finding's rule.
+    pub(super) next: Option<Recommendation>,
+    pub(super) warnings: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct GateReport {
+    #[serde(flatten)]
+    gate: Gate,
+    #[serde(flatten)]
+    data: serde_json::Map<String, Value>,
+    #[serde(skip)]
+    blocks: Vec<Block>,
+}
+
+/// Weighs the findings, shows them in the format that was asked for, and ends as the contract says.
+pub(super) async fn finish(about: About, found: Findings, args: &GateArgs, extra: Extra, cx: &Context) -> Result<Exit> {
+    let gate = weigh(cx, about, found, &args.options()).await?;
+    let verdict = gate.verdict();
+    let exit = match verdict {
+        Verdict::Fail => Exit::Bad,
+        Verdict::Unknown if args.strict || !gate.looked => Exit::Unknown,
+        _ => Exit::Good,
+    };
+    let Extra { data, blocks, sources, next, warnings } = extra;
+    let partial = sources.iter().any(|source| !matches!(source.state, SourceState::Ok | SourceState::Unconfigured));
+    let meta = Meta {
+        verdict,
+        outcome: if partial { Outcome::Partial } else { Outcome::Success },
+        sources,
+        warnings,
+        ..next.map_or_else(Meta::default, |next| Meta::steps(vec![next]))
+    };
+    cx.show_anywhere(&GateReport { gate, data, blocks }, meta)?;
+    Ok(exit)
+}
+
+fn weight(level: Level) -> Tone {
+    match level {
+        Level::Blocker | Level::High => Tone::Bad,
+        Level::Medium => Tone::Warn,
+        Level::Low => Tone::Dim,
+    }
+}
+
+fn finding(finding: &Finding, whole: bool, view: &View) -> Vec<Block> {
+    let tone = weight(finding.level);
+    let place = finding.place().map_or_else(String::new, |place| format!("  {place}"));
+    let mut head = vec![
+        tone::mark(tone, view),
+        span(format!(" {:<8}", finding.level.name()), tone),
+        plain(format!("{} ", finding.id)),
+        span(finding.subject.clone(), Tone::Strong),
+        span(place, Tone::Dim),
+    ];
+    if !whole {
+        head.push(plain(format!("  {}", finding.why)));
+        return vec![Block::Line(head)];
+    }
+    let mut blocks = vec![Block::Whole(head), Block::Whole(vec![plain(format!("    {}", finding.why))])];
+    if let Some(fix) = &finding.fix {
+        blocks.push(Block::Whole(vec![span("    fix: ", Tone::Dim), plain(fix.clone())]));
+    }
+    let proof = finding.evidence.iter().flat_map(|text| text.lines().take(3));
+    blocks.extend(proof.map(|line| Block::Whole(vec![span(format!("    {line}"), Tone::Dim)])));
+    blocks
+}
+
+impl Report for GateReport {
+    const SCHEMA: &'static str = "liveops.check/1";
+
+    fn blocks(&self, view: &View) -> Vec<Block> {
+        let verdict = self.gate.verdict();
+        let tone = tone::verdict(verdict);
+        let word = match verdict {
+            Verdict::Pass => "PASS",
+            Verdict::Warn => "PASS, with findings below the level that fails",
+            Verdict::Fail => "FAIL",
+            Verdict::Unknown if !self.gate.looked => "UNKNOWN, nothing could be checked",
+            Verdict::Unknown if self.gate.policy.strict => "UNKNOWN, does not pass",
+            Verdict::Unknown => "PASS, but for what could not be told",
+        };
+        let mut blocks = vec![Block::Whole(vec![
+            tone::mark(tone, view),
+            span(format!(" {word}  "), tone),
+            plain(self.gate.summary()),
+        ])];
+        blocks.extend(self.blocks.iter().cloned());
+        for (at, one) in self.gate.counting().enumerate() {
+            if at < SHOWN {
+                blocks.push(Block::Blank);
+            }
+            blocks.extend(finding(one, at < SHOWN, view));
+        }
+        if !self.gate.unknown.is_empty() {
+            blocks.push(Block::Blank);
+        }
+        for one in &self.gate.unknown {
+            blocks.push(Block::Whole(vec![
+                tone::mark(Tone::Unknown, view),
+                span(" unknown ", Tone::Unknown),
+                plain(format!("{} ", one.id)),
+                span(one.subject.clone(), Tone::Strong),
+                plain(format!("  {}", one.why)),
+            ]));
+        }
+        let waived: Vec<_> = self.gate.findings.iter().filter(|one| one.waived.is_some()).collect();
+        if !waived.is_empty() {
+            blocks.push(Block::Blank);
+        }
+        for one in waived {
+            let Some(by) = &one.waived else { continue };
+            let text = format!("waived  {} {}  by {} until {}: {}", one.id, one.subject, by.owner, by.until, by.reason);
+            blocks.push(Block::Line(vec![span(text, Tone::Dim)]));
+        }
+        blocks
+    }
+
+    fn rows(&self, _view: &View) -> Option<Table> {
+        let mut table = Table::new(["subject", "id", "level", "file", "line", "why", "fix", "waived_by", "known"]);
+        for one in &self.gate.findings {
+            let text = |text: &Option<String>| plain(text.clone().unwrap_or_default());
+            table.row(vec![
+                plain(&one.subject),
+                plain(one.id),
+                plain(one.level.name()),
+                text(&one.file),
+                plain(one.line.map_or_else(String::new, |line| line.to_string())),
+                plain(&one.why),
+                text(&one.fix),
+                plain(one.waived.as_ref().map_or("", |waived| &waived.owner)),
+                plain(if one.known { "yes" } else { "no" }),
+            ]);
+        }
+        Some(table)
+    }
+
+    fn document(&self, format: Format) -> Option<String> {
+        match format {
+            Format::Sarif => Some(sarif::sarif(&self.gate, env!("CARGO_PKG_VERSION"))),
+            Format::Github => Some(workflow::annotations(&self.gate)),
+            Format::Gitlab => Some(codequality::report(&self.gate)),
+            Format::Junit => Some(junit::report(&self.gate)),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! `liveops check`: gates for CI. One shape of findings, waivers, baselines and formats for all of them.
+
+mod gate;
+mod runbooks;
+
+use clap::{Args, Subcommand};
+
+use crate::context::Context;
+use liveops_domain::error::{Exit, Result};
+
+/// Find what would hurt in production, before it is merged
+///
+/// Every gate ends with exit code 0 (nothing at or above --fail-on), 1 (findings), 2 (nothing to check, or a wrong call)
+/// or 3 (nothing known to be bad, and with --strict something could not be told). Findings are waived in
+/// liveops.waivers.yaml or by a comment, with an owner, a reason and an end.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  liveops check runbooks
+  liveops check runbooks -o sarif > runbooks.sarif     for GitHub's code scanning
+  liveops check runbooks --waivers-from origin/main    a change cannot excuse itself")]
+pub(crate) struct CheckArgs {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Runbooks(runbooks::RunbooksArgs),
+}
+
+pub(crate) async fn run(args: CheckArgs, cx: &Context) -> Result<Exit> {
+    match args.verb {
+        Verb::Runbooks(args) => runbooks::run(args, cx).await,
+    }
+}
