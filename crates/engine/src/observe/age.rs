@@ -1,21 +1,18 @@
 //! How old a KPI of Prometheus is: which targets contribute, when their samples were taken, and which parts of its
 //! breakdown are gone. A rate goes on for its whole window after the last sample; what it is made of does not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use futures_util::future::join_all;
 
 use crate::clients::prometheus::Prometheus;
+use liveops_domain::error::Result;
 use liveops_domain::metric::freshness::{Freshness, GoneMember, oldest_fresh};
 use liveops_domain::metric::kpi::{Kpi, KpiKind};
 use liveops_domain::metric::labels;
-use liveops_domain::metric::series::{Answer, Queried, ScrapeTarget};
+use liveops_domain::metric::series::{ScrapeTarget, Series};
 use liveops_domain::metric::{promql, series_exist};
 use liveops_domain::text::duration;
-
-/// The label that tells the parts of one answer apart.
-const WHAT: &str = "liveops";
 
 /// How often each job is scraped.
 #[derive(Debug, Default)]
@@ -37,7 +34,7 @@ impl Intervals {
 }
 
 /// What the series of one selector say of their time.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Ages {
     freshness: Freshness,
     jobs: Vec<String>,
@@ -53,26 +50,42 @@ pub struct KpiAges {
     members: BTreeMap<String, DateTime<Utc>>,
 }
 
-/// Asks how old the series of the KPI are, at that time.
-pub async fn ask(client: &Prometheus<'_>, kpi: &Kpi, at: Option<DateTime<Utc>>) -> KpiAges {
-    let selectors = selectors(kpi);
-    let ages = join_all(selectors.iter().map(|selector| of_selector(client, selector, at)));
-    let members = async {
-        match (&kpi.by, selectors.first()) {
-            (Some(label), Some(selector)) if !matches!(kpi.kind, KpiKind::PromQl(_)) => {
-                client.instant(&last_seen(selector, label, false), at).await.ok().map(|found| (label, found))
-            }
-            _ => None,
-        }
+/// Asks how old the series of the KPIs are, at that time: one answer a KPI, in order. One query for all, since this
+/// must not cost more than the values themselves; a second one for what has no sample at all.
+pub async fn ask(client: &Prometheus<'_>, kpis: &[&Kpi], at: Option<DateTime<Utc>>) -> Vec<KpiAges> {
+    let wanted: Vec<Vec<String>> = kpis.iter().map(|kpi| selectors(kpi)).collect();
+    let known: BTreeSet<&String> = wanted.iter().flatten().collect();
+    let known: Vec<&String> = known.into_iter().collect();
+    let mut expressions: Vec<String> = known.iter().flat_map(|selector| times(selector)).collect();
+    let mut members = Vec::new();
+    for (kpi, selectors) in kpis.iter().zip(&wanted) {
+        let by = kpi.by.as_ref().zip(selectors.first()).filter(|_| !matches!(kpi.kind, KpiKind::PromQl(_)));
+        members.push(by.map(|(label, selector)| {
+            expressions.push(last_seen(selector, label, false));
+            (label, expressions.len() - 1)
+        }));
+    }
+    let Ok(answers) = client.joined(&expressions, at).await.map(|joined| joined.answers) else {
+        return kpis.iter().map(|_| KpiAges::default()).collect();
     };
-    let (ages, members) = tokio::join!(ages, members);
-    let times = |(label, queried): (&String, Queried)| {
-        rows(&queried)
-            .into_iter()
-            .map(|(labels, time)| (labels.get(label).cloned().unwrap_or_default(), time))
-            .collect()
+    let mut ages: Vec<Option<Ages>> =
+        known.iter().zip(answers.chunks(3)).map(|(selector, answers)| Ages::of(selector, answers)).collect();
+    // Whoever fails one scrape has no sample any more; what it had is looked for.
+    let silent = |ages: &Option<Ages>| ages.as_ref().is_some_and(|ages| ages.freshness.newest.is_none());
+    let lost: Vec<usize> = (0..known.len()).filter(|at| silent(&ages[*at])).collect();
+    let last: Vec<String> = lost.iter().map(|at| last_seen(known[*at], "job", true)).collect();
+    let last = client.joined(&last, at).await.map(|joined| joined.answers);
+    for (at, answer) in lost.into_iter().zip(last.into_iter().flatten()) {
+        ages[at] = answer.ok().zip(ages[at].take()).map(|(series, ages)| ages.last_seen(&series));
+    }
+    let of = |(selectors, members): (&Vec<String>, Option<(&String, usize)>)| KpiAges {
+        ages: selectors.iter().filter_map(|name| ages[known.binary_search(&name).ok()?].clone()).collect(),
+        members: members.map_or_else(BTreeMap::new, |(label, at)| {
+            let rows = answers[at].as_deref().map(rows).unwrap_or_default();
+            rows.into_iter().map(|(labels, time)| (labels.get(label).cloned().unwrap_or_default(), time)).collect()
+        }),
     };
-    KpiAges { ages: ages.into_iter().flatten().collect(), members: members.map(times).unwrap_or_default() }
+    wanted.iter().zip(members).map(of).collect()
 }
 
 fn selectors(kpi: &Kpi) -> Vec<String> {
@@ -92,46 +105,45 @@ fn last_seen(selector: &str, label: &str, is_long_ago: bool) -> String {
     format!("max by ({}) ({})", labels::show_name(label), looks.join(" or "))
 }
 
-/// `None` where it cannot be told.
-async fn of_selector(client: &Prometheus<'_>, selector: &str, at: Option<DateTime<Utc>>) -> Option<Ages> {
+/// Newest and oldest sample, and the targets, of each job.
+fn times(selector: &str) -> [String; 3] {
     let times = format!("timestamp({selector})");
-    let part =
-        |what: &str, expression: &str| format!("label_replace({expression}, \"{WHAT}\", \"{what}\", \"\", \"\")");
-    let query = [
-        part("newest", &format!("max by (job) ({times})")),
-        part("oldest", &format!("min by (job) ({times})")),
-        part("targets", &format!("count by (job) (count by (job, instance) ({times}))")),
-    ];
-    let queried = client.instant(&query.join(" or "), at).await.ok()?;
-    let mut ages =
-        Ages { is_recorded: selector.split('{').next().is_some_and(|name| name.contains(':')), ..Ages::default() };
-    let Answer::Vector(series) = &queried.answer else {
-        return None;
-    };
-    for one in series {
-        let value = one.points.last()?.value.float()?;
-        let job = one.labels.get("job").cloned().unwrap_or_default();
-        let freshness = &mut ages.freshness;
-        match one.labels.get(WHAT)?.as_str() {
-            "newest" => freshness.newest = freshness.newest.max(time(value)),
-            "oldest" => freshness.oldest = freshness.oldest.into_iter().chain(time(value)).min(),
+    [
+        format!("max by (job) ({times})"),
+        format!("min by (job) ({times})"),
+        format!("count by (job) (count by (job, instance) ({times}))"),
+    ]
+}
+
+impl Ages {
+    /// Of the answers to [`times`]; `None` where it cannot be told.
+    fn of(selector: &str, answers: &[Result<Vec<Series>>]) -> Option<Self> {
+        let [Ok(newest), Ok(oldest), Ok(targets)] = answers else { return None };
+        let freshness = Freshness {
+            newest: rows(newest).into_iter().map(|(_, time)| time).max(),
+            oldest: rows(oldest).into_iter().map(|(_, time)| time).min(),
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
-            _ => {
-                freshness.targets += value as usize;
-                ages.jobs.push(job);
-            }
-        }
+            targets: targets.iter().filter_map(last).map(|value| value as usize).sum(),
+            ..Freshness::default()
+        };
+        let jobs = targets.iter().map(|one| one.labels.get("job").cloned().unwrap_or_default()).collect();
+        let is_recorded = selector.split('{').next().is_some_and(|name| name.contains(':'));
+        Some(Self { freshness, jobs, is_recorded })
     }
-    if series.is_empty() {
-        // Whoever fails one scrape has no sample any more; what it had is looked for.
-        let last = client.instant(&last_seen(selector, "job", true), at).await.ok()?;
-        for (labels, time) in rows(&last) {
-            ages.freshness.newest = ages.freshness.newest.max(Some(time));
-            ages.jobs.extend(labels.get("job").cloned());
+
+    /// With what was seen last of series that have no sample now.
+    fn last_seen(mut self, series: &[Series]) -> Self {
+        for (labels, time) in rows(series) {
+            self.freshness.newest = self.freshness.newest.max(Some(time));
+            self.jobs.extend(labels.get("job").cloned());
         }
-        ages.freshness.oldest = ages.freshness.newest;
+        self.freshness.oldest = self.freshness.newest;
+        self
     }
-    Some(ages)
+}
+
+fn last(one: &Series) -> Option<f64> {
+    one.points.last()?.value.float()
 }
 
 fn time(seconds: f64) -> Option<DateTime<Utc>> {
@@ -139,11 +151,8 @@ fn time(seconds: f64) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp_millis((seconds * 1e3) as i64)
 }
 
-fn rows(queried: &Queried) -> Vec<(&labels::Labels, DateTime<Utc>)> {
-    let Answer::Vector(series) = &queried.answer else {
-        return Vec::new();
-    };
-    series.iter().filter_map(|one| Some((&one.labels, time(one.points.last()?.value.float()?)?))).collect()
+fn rows(series: &[Series]) -> Vec<(&labels::Labels, DateTime<Utc>)> {
+    series.iter().filter_map(|one| Some((&one.labels, time(last(one)?)?))).collect()
 }
 
 impl KpiAges {

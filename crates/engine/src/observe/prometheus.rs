@@ -8,6 +8,7 @@ use futures_util::future::join_all;
 
 use crate::clients::http::request::Effort;
 use crate::clients::prometheus::Prometheus;
+use crate::clients::prometheus::joined::is_about_the_question;
 use crate::observe::age;
 use crate::observe::age::{Intervals, KpiAges};
 use crate::observe::quantile::beyond;
@@ -48,7 +49,8 @@ pub async fn ask(cx: &Session, kpis: &[Kpi]) -> Said {
     };
     let now = cx.clock.now();
     let asked = join_all(kpis.iter().map(|kpi| one(&client, kpi, now)));
-    let (asked, targets) = tokio::join!(asked, client.targets());
+    let all: Vec<&Kpi> = kpis.iter().collect();
+    let (asked, ages, targets) = tokio::join!(asked, age::ask(&client, &all, None), client.targets());
     let errors = || asked.iter().filter_map(|one| one.total.as_ref().err());
     let outage = errors().chain(targets.as_ref().err()).find(|error| error.is_outage());
     let answered =
@@ -64,17 +66,13 @@ pub async fn ask(cx: &Session, kpis: &[Kpi]) -> Said {
     };
     let mut warnings: Vec<String> = asked.iter().flat_map(said).collect();
     let intervals = targets.as_deref().map(Intervals::of).unwrap_or_default();
-    let aged = join_all(asked.into_iter().map(|one| one.aged(&client, &intervals, now))).await;
+    let aged = asked.into_iter().zip(&ages).map(|(one, ages)| one.aged(&client, ages, &intervals, now));
+    let aged = join_all(aged).await;
     let kpis = aged.into_iter().map(|one| one.reading).collect();
     warnings.sort();
     warnings.dedup();
     // Query front ends (Thanos, Mimir) scrape nothing, and say 404.
     Said { source, kpis, targets: targets.ok().as_deref().map(count), warnings }
-}
-
-/// Is this Prometheus' own no to one question? A 404 is somebody else's: it has no such API at this URL.
-fn is_about_the_question(error: &Error) -> bool {
-    matches!(error, Error::Rejected { status: 400 | 422, .. })
 }
 
 fn down(error: &Error) -> Said {
@@ -89,14 +87,15 @@ pub struct KpiAnswer {
     /// The answer for the whole.
     pub total: Result<Queried>,
     pub warnings: Vec<String>,
-    ages: KpiAges,
 }
 
 /// A KPI as it is now, or was at that time.
 pub async fn value(client: &Prometheus<'_>, kpi: &Kpi, at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> KpiAnswer {
-    let (asked, targets) = tokio::join!(current(client, kpi, at, now), client.targets());
+    let only = [kpi];
+    let (asked, ages, targets) =
+        tokio::join!(current(client, kpi, at, now), age::ask(client, &only, at), client.targets());
     let intervals = targets.as_deref().map(Intervals::of).unwrap_or_default();
-    asked.aged(client, &intervals, at.unwrap_or(now)).await
+    asked.aged(client, &ages[0], &intervals, at.unwrap_or(now)).await
 }
 
 async fn current(client: &Prometheus<'_>, kpi: &Kpi, at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> KpiAnswer {
@@ -106,7 +105,7 @@ async fn current(client: &Prometheus<'_>, kpi: &Kpi, at: Option<DateTime<Utc>>, 
         let query = kpi.promql_by()?;
         Some(tokio::join!(client.instant(&query, at), beyond(client, &query, at)))
     };
-    let ((total, is_beyond), by, ages) = tokio::join!(total, by, age::ask(client, kpi, at));
+    let ((total, is_beyond), by) = tokio::join!(total, by);
     let mut warnings = total.as_ref().map(|total| total.warnings.clone()).unwrap_or_default();
     let mut reading = match &total {
         Ok(queried) => read(kpi, queried, !is_beyond.is_empty(), at.unwrap_or(now)),
@@ -127,7 +126,7 @@ async fn current(client: &Prometheus<'_>, kpi: &Kpi, at: Option<DateTime<Utc>>, 
     if let Some(warning) = total.as_ref().ok().and_then(|total| total.warnings.first()) {
         reading = reading.doubtful(warning);
     }
-    KpiAnswer { reading, total, warnings, ages }
+    KpiAnswer { reading, total, warnings }
 }
 
 async fn one(client: &Prometheus<'_>, kpi: &Kpi, now: DateTime<Utc>) -> KpiAnswer {
@@ -140,13 +139,19 @@ async fn one(client: &Prometheus<'_>, kpi: &Kpi, now: DateTime<Utc>) -> KpiAnswe
 impl KpiAnswer {
     /// The reading with its age at that time, and with what is gone as it was. By Prometheus' own clock, where it tells:
     /// ours may be off.
-    async fn aged(mut self, client: &Prometheus<'_>, intervals: &Intervals, now: DateTime<Utc>) -> Self {
+    async fn aged(
+        mut self,
+        client: &Prometheus<'_>,
+        ages: &KpiAges,
+        intervals: &Intervals,
+        now: DateTime<Utc>,
+    ) -> Self {
         let now = self.total.as_ref().ok().and_then(|total| newest(&total.answer)).unwrap_or(now);
         let kpi = &self.reading.kpi;
-        let Some(freshness) = self.ages.freshness(kpi, intervals) else {
+        let Some(freshness) = ages.freshness(kpi, intervals) else {
             return self;
         };
-        let mut gone = self.ages.gone(&freshness, now);
+        let mut gone = ages.gone(&freshness, now);
         if let (Some(query), Some(last)) = (kpi.promql_by(), gone.iter().map(|member| member.last_seen).max())
             && let Ok(then) = client.instant(&query, Some(last)).await
         {

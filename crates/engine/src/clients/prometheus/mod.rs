@@ -1,6 +1,7 @@
 //! Prometheus' HTTP API v1 (also Thanos, Mimir, VictoriaMetrics): queries by POST form, alerts, rules, targets.
 //! Source of the shapes: https://prometheus.io/docs/prometheus/latest/querying/api/.
 
+pub mod joined;
 pub mod wire;
 
 use std::collections::BTreeSet;
