@@ -90,6 +90,15 @@ pub(crate) struct Table {
 }
 
 impl Table {
+    /// A column of names: what a report has as rows that is only about something.
+    pub(crate) fn of_names(names: Vec<String>) -> Self {
+        let mut table = Self::new(["name"]);
+        for name in names {
+            table.row(vec![plain(name)]);
+        }
+        table
+    }
+
     /// An empty table with these titles.
     pub(crate) fn new<const N: usize>(columns: [&str; N]) -> Self {
         Self { columns: columns.iter().map(ToString::to_string).collect(), ..Self::default() }

@@ -21,7 +21,7 @@ use std::rc::Rc;
 use chrono::{DateTime, Utc};
 use console::Term;
 
-use crate::output::block::{Block, Span, Tone, span};
+use crate::output::block::{Block, Span, Table, Tone, span};
 use crate::output::format::{Format, csv, envelope, names};
 use crate::output::paste::repeated;
 use crate::output::report::{Meta, Report};
@@ -279,7 +279,7 @@ impl Output {
         let view = self.view(now);
         let rows = || {
             let machine = View { terminal: false, ..view.clone() };
-            report.rows(&machine).ok_or_else(no_rows)
+            report.rows(&machine).or_else(|| report.names().map(Table::of_names)).ok_or_else(no_rows)
         };
         Ok(match self.format {
             Format::Table => self.drawn(framed(report, &meta, &view), &view).join("\n"),

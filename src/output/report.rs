@@ -78,7 +78,8 @@ pub(crate) trait Report: Serialize {
         None
     }
 
-    /// What `-o name` prints, where that is not the first column of the rows.
+    /// What `-o name` prints, where that is not the first column of the rows. What changed something has one always: that
+    /// it cannot be shown must not be found out afterwards.
     fn names(&self) -> Option<Vec<String>> {
         None
     }

@@ -59,10 +59,37 @@ fn programs_of_this_machine_deliver_and_web_pages_do_not() {
         (format!("POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n{chunked}"), "200"),
         ("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".into(), "405"),
         ("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}".into(), "400"),
+        // What says that it is too large is refused before it comes.
+        ("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999\r\n\r\n".into(), "413"),
     ] {
         assert_eq!(raw(listener.port, &request), want, "{}", &request[..40]);
     }
     assert!(happens(LIMIT, || paged(&stub).len() == 1));
+}
+
+/// Whoever is to be paged is paged, in whatever format the listener tells of it.
+#[test]
+fn no_format_ends_the_listener() {
+    for format in ["name", "csv", "json"] {
+        let stub = accepts();
+        let env = env(&pagerduty(&stub)).var("LIVEOPS_OUTPUT", format);
+        let listener = Listener::start(&env);
+        for alert in ["A", "B"] {
+            assert_eq!(post_json(listener.port, "/", &delivery(alert)).unwrap().status, 200, "{format}");
+            let count = if alert == "A" { 1 } else { 2 };
+            assert!(happens(LIMIT, || paged(&stub).len() == count), "{format}");
+        }
+    }
+}
+
+#[test]
+fn what_was_opened_has_a_name_and_rows() {
+    let stub = accepts();
+    let env = env(&pagerduty(&stub));
+    let name = env.run(["incident", "open", "--sev", "p1", "--title", "Down", "-o", "name"]).expect_code(0);
+    assert!(name.stdout.trim().ends_with("-p1-down"), "{}", name.stdout);
+    let rows = env.run(["incident", "note", "looking", "-o", "csv"]).expect_code(0);
+    assert_eq!(rows.stdout, format!("name\n{}", name.stdout));
 }
 
 #[test]

@@ -237,7 +237,8 @@ fn the_budget_of_a_month_is_that_of_an_exact_count() {
     // One request in twenty fails by night, fifty times what the objective allows: each night is one page, and no day is.
     let simulated = env.run(["slo", "simulate", "api", "--days", "3", "--prometheus", &url, "-o", "json"]);
     let today = simulated.expect_code(0).json()["data"]["slos"][0]["today"].clone();
-    let pages: Vec<&Value> = today["episodes"].as_array().unwrap().iter().filter(|one| one["severity"] == "page").collect();
+    let pages: Vec<&Value> =
+        today["episodes"].as_array().unwrap().iter().filter(|one| one["severity"] == "page").collect();
     let hour = |page: &Value, end: &str| page[end].as_str().unwrap()[11..13].parse::<i64>().unwrap();
     let by_night = |hour: i64| !(9..20).contains(&hour);
     assert!(pages.iter().all(|page| by_night(hour(page, "from")) && by_night(hour(page, "to"))), "{today}");

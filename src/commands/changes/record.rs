@@ -121,6 +121,10 @@ pub(super) fn run(args: RecordArgs, cx: &Context) -> Result<Exit> {
 impl Report for RecordReport {
     const SCHEMA: &'static str = "liveops.changes.record/1";
 
+    fn names(&self) -> Option<Vec<String>> {
+        Some(self.seq.iter().map(ToString::to_string).collect())
+    }
+
     fn blocks(&self, view: &View) -> Vec<Block> {
         let head = if self.dry_run { "would be recorded: " } else { "recorded: " };
         vec![Block::Whole(vec![

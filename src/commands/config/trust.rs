@@ -114,6 +114,10 @@ impl ConfigTrust {
 impl Report for ConfigTrust {
     const SCHEMA: &'static str = "liveops.config.trust/1";
 
+    fn names(&self) -> Option<Vec<String>> {
+        Some(vec![self.file.clone()])
+    }
+
     fn blocks(&self, _view: &View) -> Vec<Block> {
         match (self.done, self.wishes.is_empty()) {
             ("revoked", _) => {

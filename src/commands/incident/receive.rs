@@ -79,6 +79,10 @@ fn meta(received: &ReceiveReport) -> Meta {
 impl Report for ReceiveReport {
     const SCHEMA: &'static str = "liveops.incident.receive/1";
 
+    fn names(&self) -> Option<Vec<String>> {
+        Some(self.shown.iter().map(|shown| shown.incident.id.clone()).collect())
+    }
+
     fn blocks(&self, view: &View) -> Vec<Block> {
         let what = match self.what {
             "opened" => " a new incident",

@@ -95,6 +95,10 @@ impl Serialize for SyncReport {
 impl Report for SyncReport {
     const SCHEMA: &'static str = "liveops.incident.sync/1";
 
+    fn names(&self) -> Option<Vec<String>> {
+        Some(self.moved.iter().map(|moved| moved.id.clone()).collect())
+    }
+
     fn blocks(&self, _view: &View) -> Vec<Block> {
         let (received, sent) = self.total();
         let head = match (self.dry_run, received + sent) {

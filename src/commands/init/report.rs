@@ -123,6 +123,10 @@ fn place(found: &Finding, view: &View) -> Vec<Block> {
 impl Report for Init {
     const SCHEMA: &'static str = "liveops.init/1";
 
+    fn names(&self) -> Option<Vec<String>> {
+        Some(vec![self.path.clone()])
+    }
+
     fn blocks(&self, view: &View) -> Vec<Block> {
         let mut blocks: Vec<Block> = self.found.iter().flat_map(|found| place(found, view)).collect();
         if !blocks.is_empty() {

@@ -60,6 +60,10 @@ pub(super) fn run(args: &DoneArgs, cx: &Context) -> Result<Exit> {
 impl Report for PostmortemDone {
     const SCHEMA: &'static str = "liveops.postmortem.done/1";
 
+    fn names(&self) -> Option<Vec<String>> {
+        Some(vec![self.incident.clone()])
+    }
+
     fn blocks(&self, view: &View) -> Vec<Block> {
         let head = if self.dry_run { "would be done" } else { "is done" };
         vec![Block::Whole(vec![

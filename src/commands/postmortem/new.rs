@@ -178,6 +178,10 @@ pub(super) async fn run(args: NewArgs, cx: &Context) -> Result<Exit> {
 impl Report for NewPostmortem {
     const SCHEMA: &'static str = "liveops.postmortem.new/1";
 
+    fn names(&self) -> Option<Vec<String>> {
+        Some(vec![self.path.clone()])
+    }
+
     fn blocks(&self, view: &View) -> Vec<Block> {
         if self.dry_run {
             let lines = self.markdown.lines();

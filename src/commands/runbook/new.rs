@@ -244,6 +244,10 @@ impl NewRunbook {
 impl Report for NewRunbook {
     const SCHEMA: &'static str = "liveops.runbook.new/1";
 
+    fn names(&self) -> Option<Vec<String>> {
+        Some(vec![self.path.clone()])
+    }
+
     fn blocks(&self, view: &View) -> Vec<Block> {
         let mut blocks = Vec::new();
         if self.dry_run {

@@ -17,6 +17,9 @@ use liveops_domain::status::source::{Source, SourceState};
 /// The cache's key. Its shape is that of `Incident`: another shape is another key.
 const KEY: &str = "incidents/3";
 
+/// A journal of so many bytes is replayed in a millisecond.
+const SHORT: u64 = 1 << 18;
+
 #[derive(Debug, Default)]
 pub struct Index {
     /// The oldest first.
@@ -140,17 +143,19 @@ pub fn read(store: &Incidents, cache: &Cache) -> Result<Index> {
     Ok(index)
 }
 
-/// Where one incident stands.
+/// Where one incident stands. The cache holds all of them, so it is asked only where a journal is longer than that.
 pub fn stored(store: &Incidents, cache: &Cache, id: &str) -> Result<StoredIncident> {
-    let mut keeping: CachedIncidents = cache.load(KEY).unwrap_or_default();
-    let (kept, fresh) = one(store, id, keeping.get(id))?;
-    let kept = kept.into_owned();
-    let summary = kept.summary.clone();
-    if fresh {
-        keeping.insert(id.to_owned(), kept);
-        cache.save(KEY, &keeping);
+    let is_short = fs::metadata(store.journal(id).path()).is_ok_and(|data| data.len() < SHORT);
+    if is_short {
+        return store.summary(id);
     }
-    Ok(summary)
+    let key = format!("{KEY}/{id}");
+    let known = cache.load(&key).or_else(|| cache.load::<CachedIncidents>(KEY)?.remove(id));
+    let (kept, fresh) = one(store, id, known.as_ref())?;
+    if fresh {
+        cache.save(&key, &kept);
+    }
+    Ok(kept.into_owned().summary)
 }
 
 fn one<'a>(store: &Incidents, id: &str, known: Option<&'a CachedIncident>) -> Result<(Cow<'a, CachedIncident>, bool)> {

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, State};
-use axum::http::header::{CONNECTION, CONTENT_TYPE, HOST, ORIGIN};
+use axum::extract::{DefaultBodyLimit, FromRequest, Request, State};
+use axum::http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, ORIGIN};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::serve::Listener;
@@ -45,13 +45,8 @@ pub async fn serve(listener: TcpListener, intake: mpsc::Sender<Delivery>) {
     let _ = axum::serve(listener, router).await;
 }
 
-async fn take(
-    State(intake): State<mpsc::Sender<Delivery>>,
-    method: Method,
-    headers: HeaderMap,
-    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
-) -> Response {
-    let (status, text) = match taken(&intake, &method, &headers, body).await {
+async fn take(State(intake): State<mpsc::Sender<Delivery>>, request: Request) -> Response {
+    let (status, text) = match taken(&intake, request).await {
         Ok(()) => (StatusCode::OK, "ok".to_owned()),
         Err(refused) => refused,
     };
@@ -59,14 +54,10 @@ async fn take(
     (status, [(CONNECTION, "close")], text).into_response()
 }
 
-async fn taken(
-    intake: &mpsc::Sender<Delivery>,
-    method: &Method,
-    headers: &HeaderMap,
-    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
-) -> Result<(), (StatusCode, String)> {
+async fn taken(intake: &mpsc::Sender<Delivery>, request: Request) -> Result<(), (StatusCode, String)> {
     let refuse = |status: StatusCode, why: &str| Err((status, why.to_owned()));
-    if method != Method::POST {
+    let headers = request.headers();
+    if request.method() != Method::POST {
         return refuse(StatusCode::METHOD_NOT_ALLOWED, "only POST");
     }
     if let Err(why) = is_no_web_page(headers) {
@@ -75,6 +66,12 @@ async fn taken(
     if !is_json(headers) {
         return refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, "only application/json");
     }
+    // What says that it is too large is not waited for.
+    let declared = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if declared.is_some_and(|length| length > LARGEST) {
+        return refuse(StatusCode::PAYLOAD_TOO_LARGE, "a delivery has at most 4 MiB");
+    }
+    let body = Bytes::from_request(request, &()).await;
     let body = body.map_err(|rejection| (rejection.status(), rejection.body_text()))?;
     let webhook = Webhook::parse(&body).map_err(|why| (StatusCode::BAD_REQUEST, why))?;
     let (answer, answered) = oneshot::channel();

@@ -73,7 +73,10 @@ pub async fn run(cx: &Session, address: SocketAddr, show: impl Fn(&ReceiveReport
             }
             Some(done) = under_way.next(), if !under_way.is_empty() => {
                 match done {
-                    Ok(Some(report)) => show(&report)?,
+                    // Whoever is to be paged is paged, whether or not somebody can read what is said of it here.
+                    Ok(Some(report)) => if let Err(error) = show(&report) {
+                        cx.voice.warn(&error.to_string());
+                    },
                     Ok(None) => is_flushing = false,
                     Err(error) => cx.voice.warn(&error.to_string()),
                 }
