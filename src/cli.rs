@@ -5,8 +5,8 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 #[cfg(feature = "demo")]
 use crate::commands::demo;
 use crate::commands::{
-    alerts, audit, changes, check, completions, config, doctor, flag, health, incident, init, man, page, postmortem,
-    query, rollout, runbook, scale, silence, slo, status, triage, undo, watch,
+    alerts, audit, changes, check, completions, config, doctor, flag, health, incident, init, man, new, page,
+    postmortem, query, rollout, runbook, scale, silence, slo, status, triage, undo, watch,
 };
 use crate::context::{Context, Grammar};
 use crate::globals::GlobalArgs;
@@ -57,6 +57,7 @@ pub(crate) enum Command {
     Scale(scale::ScaleArgs),
     Slo(slo::SloArgs),
     Check(check::CheckArgs),
+    New(new::NewArgs),
     Init(init::InitArgs),
     Config(config::ConfigArgs),
     Doctor(doctor::DoctorArgs),
@@ -125,6 +126,7 @@ pub(crate) async fn dispatch(command: Command, cx: &Context) -> Result<u8> {
         Command::Scale(args) => scale::run(args, cx).await,
         Command::Slo(args) => slo::run(args, cx).await,
         Command::Check(args) => check::run(args, cx).await,
+        Command::New(args) => new::run(args, cx).await,
         Command::Init(args) => init::run(args, cx).await,
         Command::Config(args) => config::run(args, cx).await,
         Command::Doctor(args) => doctor::run(args, cx).await,

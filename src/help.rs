@@ -7,12 +7,13 @@ use clap::Command;
 use liveops_domain::error::EXIT_CODES;
 
 /// Headings and their commands, in the order that a shift needs them. A test holds that none is missing.
-pub(crate) const HEADINGS: [(&str, &[&str]); 7] = [
+pub(crate) const HEADINGS: [(&str, &[&str]); 8] = [
     ("Monitor", &["status", "watch", "health", "query", "alerts", "silence", "changes"]),
     ("Change", &["flag", "rollout", "scale"]),
     ("Respond", &["incident", "page", "triage", "runbook", "postmortem", "undo"]),
     ("Analyze", &["slo"]),
     ("Check", &["check"]),
+    ("Write", &["new"]),
     ("Tool", &["init", "config", "doctor", "audit", "demo", "completions", "man"]),
     ("More", &["help"]),
 ];

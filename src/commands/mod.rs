@@ -14,6 +14,7 @@ pub(crate) mod health;
 pub(crate) mod incident;
 pub(crate) mod init;
 pub(crate) mod man;
+pub(crate) mod new;
 pub(crate) mod page;
 pub(crate) mod postmortem;
 pub(crate) mod query;

@@ -28,6 +28,7 @@ const ENGINE: &[&str] = &[
     "runbook",
     "doctor",
     "init",
+    "document",
     "rollout",
     "incident",
     "status",

@@ -37,6 +37,7 @@ mod incident_journal;
 mod init;
 mod links;
 mod listener;
+mod new;
 mod notify;
 mod on_call;
 mod one_truth;

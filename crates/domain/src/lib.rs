@@ -3,6 +3,7 @@
 pub mod alert;
 pub mod change;
 pub mod check;
+pub mod document;
 pub mod error;
 pub mod flag;
 pub mod guard;

@@ -8,6 +8,7 @@ pub mod clients;
 pub mod clock;
 pub mod config;
 pub mod doctor;
+pub mod document;
 pub mod files;
 pub mod flag;
 pub mod flagstore;

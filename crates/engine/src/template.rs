@@ -109,6 +109,7 @@ impl Template {
         let mut environment = bounded();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_keep_trailing_newline(true);
+        environment.add_filter("q", |text: &str| format!("'{}'", text.replace('\'', "''")));
         render(&environment, &self.text, values).map_err(|error| match &self.file {
             Some(file) => Error::usage(
                 format!(

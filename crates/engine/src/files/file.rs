@@ -78,6 +78,25 @@ pub fn write_shared(path: &Path, text: &str, replace: bool) -> Result<()> {
     }
 }
 
+/// Replaces a file of the project that holds this text, with its owner, mode and links as they are.
+///
+/// # Errors
+/// `Io`; `Refused` when somebody else wrote it in the meantime.
+pub fn update_shared(path: &Path, old: &str, new: &str) -> Result<()> {
+    let io = |source| Error::Io { action: "write", path: path.to_owned(), source };
+    refuse_link(path).map_err(io)?;
+    let mut spare = path.as_os_str().to_owned();
+    spare.push(".next");
+    let new = mask_bytes(new.as_bytes());
+    match files::replace::replace(path, &new, Some(old.as_bytes()), Path::new(&spare)).map_err(io)? {
+        true => Ok(()),
+        false => Err(Error::Refused {
+            why: format!("{} was written by somebody else just now; nothing was written", path.display()),
+            hint: "run the command again".into(),
+        }),
+    }
+}
+
 /// A file's name that says this text, whatever is in it: what a name may not hold is `%2f`.
 pub fn encoded(text: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);

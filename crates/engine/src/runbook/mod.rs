@@ -1,5 +1,6 @@
 //! Runbooks: the library, the rules, the log of a run.
 
+pub mod filled;
 pub mod library;
 pub mod log;
 pub mod rules;

@@ -15,6 +15,7 @@ use crate::text::duration::to_promql;
 
 pub use crate::slo::rules::inhibit::inhibition;
 pub use crate::slo::rules::test::{RuleTest, Scrape, tests};
+pub(crate) use crate::slo::rules::yaml::group;
 pub use crate::slo::rules::yaml::{Format, document, test_document};
 
 /// The name of the alerts; `slo`, `long` and `short` tell them apart.

@@ -40,7 +40,7 @@ pub fn document(sets: &[RuleSet], format: Format, name: &str, header: &str) -> S
     text
 }
 
-fn group(text: &mut String, indent: &str, name: &str, interval: Option<&str>, rules: &[GeneratedRule]) {
+pub(crate) fn group(text: &mut String, indent: &str, name: &str, interval: Option<&str>, rules: &[GeneratedRule]) {
     let _ = writeln!(text, "{indent}  - name: {}", scalar(name));
     if let Some(interval) = interval {
         let _ = writeln!(text, "{indent}    interval: {interval}");

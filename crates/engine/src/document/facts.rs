@@ -1,0 +1,371 @@
+//! The facts of a project: everything that the configuration says, each with the key that says it.
+
+use std::collections::BTreeMap;
+
+use crate::config;
+use crate::config::endpoint::Endpoint;
+use crate::config::node::{Node, Value};
+use crate::config::notify::{ChannelKind, Notify};
+use crate::config::rollout::Traffic;
+use crate::config::schedule::ON_CALL;
+use crate::config::schema::Settings;
+use crate::config::service::Service;
+use crate::session::Session;
+use crate::slo::load;
+use liveops_domain::document::alerts::{AlertSpec, Signal, alerts};
+use liveops_domain::document::catalog::SCRAPE;
+use liveops_domain::document::facts::{
+    AlertFacts, BackendFacts, BurnFacts, ChannelFacts, EmailFacts, Facts, KpiFacts, PolicyFacts, ServiceFacts,
+    SeverityFacts, SloFacts,
+};
+use liveops_domain::document::kind::{Kind, Options};
+use liveops_domain::error::Result;
+use liveops_domain::incident::notice::About;
+use liveops_domain::incident::severity::Severity;
+use liveops_domain::metric::kpi::Kpi;
+use liveops_domain::rollout::plan::Rules;
+use liveops_domain::slo::Slo;
+use liveops_domain::slo::rules::rules;
+use liveops_domain::text::duration::{human, to_promql};
+
+use crate::runbook::scenario::SCENARIOS;
+
+/// The facts, and what they were made of.
+pub(super) struct Gathered {
+    pub(super) facts: Facts,
+    pub(super) specs: Vec<AlertSpec>,
+    pub(super) kpis: Vec<Kpi>,
+    pub(super) presets: bool,
+}
+
+/// Everything that is known, or everything about one service.
+pub(super) fn gather(cx: &Session, service: Option<&str>) -> Result<Gathered> {
+    if let Some(name) = service {
+        cx.check_service(name)?;
+    }
+    let config = cx.config()?;
+    let settings = &config.settings;
+    let presets = cx.are_kpis_presets()?;
+    let is_meant = |name: &str| service.is_none_or(|wanted| wanted == name);
+    let mut names: Vec<String> = settings.services.iter().map(|one| one.name.clone()).collect();
+    names.retain(|name| is_meant(name));
+    names.extend(service.filter(|_| settings.services.is_empty()).map(ToOwned::to_owned));
+    let kpis: Vec<Kpi> =
+        settings.known_kpis().iter().filter(|kpi| kpi.service.as_deref().is_none_or(is_meant)).cloned().collect();
+    let specs = alerts(&names, &kpis, presets);
+    let severities = severities(settings);
+    let runbooks = format!("{}/alerts", settings.documents.runbooks.path.display());
+    let owner_of = |name: Option<&String>| {
+        let known = settings.services.iter().find(|one| Some(&one.name) == name);
+        known.and_then(|one| one.owner.clone()).or_else(|| only_owner(&settings.services))
+    };
+    let rows = specs
+        .iter()
+        .map(|spec| AlertFacts::of(spec, &severities, owner_of(spec.service.as_ref()), &runbooks))
+        .collect();
+    let mut slos = load::all(cx)?;
+    slos.retain(|slo| slo.service.as_deref().is_none_or(is_meant));
+    let environments = config::environments(&config.root);
+    let protected = |name: &&String| {
+        let node = config.root.get("environments").and_then(|all| all.get(name)).and_then(|one| one.get("protected"));
+        node.and_then(Node::text) == Some("true")
+    };
+    let schedule = settings.notify.schedule.as_ref();
+    let rotation = schedule.and_then(|schedule| schedule.rota.rotation.as_ref());
+    let handover = rotation.map(|rotation| {
+        let one = |handover: &liveops_domain::incident::rota::Handover| {
+            let time = handover.time.format("%H:%M");
+            handover.day.map_or_else(|| format!("each day at {time}"), |day| format!("each {day} at {time}"))
+        };
+        rotation.handovers.iter().map(one).collect::<Vec<_>>().join(", ")
+    });
+    let option = |options: Options, kind: Kind| kind.path(&options);
+    let facts = Facts {
+        project: settings.project.clone().unwrap_or_else(|| names.first().cloned().unwrap_or_else(|| "game".into())),
+        environment: settings.environment.clone(),
+        protected: environments.iter().filter(protected).cloned().collect(),
+        environments,
+        regions: settings.regions.clone(),
+        config: config
+            .layers
+            .project
+            .as_ref()
+            .and_then(|path| path.file_name())
+            .map(|name| name.to_string_lossy().into()),
+        service: service.map(ToOwned::to_owned),
+        owner: owner_of(service.map(ToOwned::to_owned).as_ref()),
+        services: settings.services.iter().filter(|one| is_meant(&one.name)).map(service_facts).collect(),
+        kpis: kpis.iter().map(|kpi| kpi_facts(kpi, presets)).collect(),
+        alerts: rows,
+        severities,
+        slos: slos.iter().map(|slo| slo_facts(slo, config.layers.project.is_some())).collect(),
+        policies: policies(settings, service),
+        backends: backends(settings),
+        channels: channels(&settings.notify),
+        on_call: rotation.map(|rotation| rotation.order.clone()).unwrap_or_default(),
+        handover,
+        dependencies: settings.documents.dependencies.iter().map(|one| (one.name.clone(), one.url.clone())).collect(),
+        runbooks,
+        scenarios: SCENARIOS.iter().map(|one| (one.name.to_owned(), one.when.to_owned())).collect(),
+        checklists: Vec::new(),
+        incidents: settings.incidents.folder.path.display().to_string(),
+        deployments: settings.documents.deployments.path.display().to_string(),
+        namespace: settings.kubernetes.as_ref().map(|one| {
+            let part = |word: &str, value: &Option<String>| value.as_ref().map(|value| format!("{word} {value}"));
+            let parts = [part("context", &one.context), part("namespace", &one.namespace)];
+            parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+        }),
+        business_days: business_days(settings),
+        scrape: format!("{SCRAPE}s"),
+        max_silence: human(settings.max_silence),
+        rules_path: option(Options::default(), Kind::AlertRules),
+        slo_rules_path: "monitoring/rules/slo.yml".into(),
+        said: said(&config.root),
+    };
+    Ok(Gathered { facts, specs, kpis, presets })
+}
+
+/// The owner of everything, where there is one alone.
+fn only_owner(services: &[Service]) -> Option<String> {
+    let mut owners: Vec<&String> = services.iter().filter_map(|one| one.owner.as_ref()).collect();
+    owners.sort();
+    owners.dedup();
+    match owners.as_slice() {
+        [only] => Some((*only).clone()),
+        _ => None,
+    }
+}
+
+fn service_facts(service: &Service) -> ServiceFacts {
+    let traffic = service.rollout.as_ref().map(|rollout| match &rollout.traffic {
+        Traffic::Replicas { stable, canary, .. } => format!("replicas of {stable} and {canary}"),
+        Traffic::GatewayApi { route, .. } => format!("HTTPRoute {route}"),
+        Traffic::Istio { virtual_service, .. } => format!("VirtualService {virtual_service}"),
+        Traffic::Nginx { ingress } => format!("Ingress {ingress}"),
+        Traffic::Argo { rollout } => format!("Argo Rollout {rollout}"),
+        Traffic::Flagger { canary } => format!("Flagger Canary {canary}"),
+        Traffic::Http { url } => format!("PUT {}", url.url.show()),
+    });
+    let policy = service.rollout.as_ref().map(|rollout| {
+        rollout.policy.as_ref().map_or_else(|| config::policy::STANDARD.to_owned(), |(name, _)| name.clone())
+    });
+    ServiceFacts {
+        name: service.name.clone(),
+        owner: service.owner.clone(),
+        health: service.health.as_ref().map(|one| one.url.show()),
+        metrics: service.metrics.iter().map(|one| one.url.show()).collect(),
+        workload: service.workload.as_ref().and_then(|one| one.deployment.clone()),
+        policy,
+        traffic,
+    }
+}
+
+fn kpi_facts(kpi: &Kpi, presets: bool) -> KpiFacts {
+    KpiFacts {
+        name: kpi.name.clone(),
+        title: kpi.title().into_owned(),
+        signal: Signal::of(kpi).word(),
+        query: kpi.promql(),
+        warn: kpi.warn.as_ref().map(|limit| limit.text.clone()),
+        critical: kpi.critical.as_ref().map(|limit| limit.text.clone()),
+        from: if presets { format!("preset {}", kpi.name) } else { format!("kpis.{}", kpi.name) },
+    }
+}
+
+fn severities(settings: &Settings) -> Vec<SeverityFacts> {
+    let one = |severity: Severity| {
+        let terms = settings.incidents.severities.terms(severity);
+        let (mut page, mut tell): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
+        for rule in &settings.notify.rules {
+            let on = rule.on.is_empty() || rule.on.contains(&About::Opened);
+            if on && (rule.severity.is_empty() || rule.severity.contains(&severity)) {
+                page.extend(rule.page.iter().flatten().cloned());
+                tell.extend(rule.tell.iter().cloned());
+            }
+        }
+        for list in [&mut page, &mut tell] {
+            let mut seen = Vec::new();
+            list.retain(|name| {
+                !seen.contains(name) && {
+                    seen.push(name.clone());
+                    true
+                }
+            });
+        }
+        SeverityFacts {
+            name: severity.word(),
+            alias: severity.alias(),
+            impact: terms.impact.clone(),
+            acknowledge: terms.acknowledge.to_string(),
+            mitigate: terms.mitigate.to_string(),
+            postmortem: terms.postmortem.map(|limit| limit.to_string()),
+            page,
+            tell,
+        }
+    };
+    Severity::ALL.into_iter().map(one).collect()
+}
+
+fn slo_facts(slo: &Slo, has_file: bool) -> SloFacts {
+    let nominal = slo.window.nominal();
+    let pairs = rules(slo).map(|set| set.pairs).unwrap_or_default();
+    let burn = pairs.iter().map(|pair| BurnFacts {
+        severity: pair.tier.name(),
+        long: to_promql(pair.long),
+        short: to_promql(pair.short),
+        factor: pair.factor.to_string(),
+        spends: format!("{:.1} %", pair.spends(nominal) * 100.0),
+    });
+    // The line moves with every line above it: the name says as much, and stays.
+    let file = slo.place.rsplit_once(':').map_or(slo.place.as_str(), |(file, _)| file);
+    let own = has_file && file.ends_with("liveops.yaml");
+    SloFacts {
+        name: slo.name.clone(),
+        service: slo.service.clone(),
+        indicator: slo.parts.iter().map(|part| part.indicator.show()).collect::<Vec<_>>().join(" + "),
+        objective: slo.objective.to_string(),
+        window: slo.window.to_string(),
+        budget: format!("{} of all events", share(slo.objective.budget())),
+        alerts: burn.collect(),
+        from: if own { format!("slos.{}", slo.name) } else { file.to_owned() },
+    }
+}
+
+fn share(part: f64) -> String {
+    let text = format!("{:.5}", part * 100.0);
+    format!("{} %", text.trim_end_matches('0').trim_end_matches('.'))
+}
+
+fn policies(settings: &Settings, service: Option<&str>) -> Vec<PolicyFacts> {
+    let used: Vec<&str> = settings
+        .services
+        .iter()
+        .filter(|one| service.is_none_or(|wanted| one.name == wanted))
+        .filter_map(|one| one.rollout.as_ref())
+        .map(|rollout| rollout.policy.as_ref().map_or(config::policy::STANDARD, |(name, _)| name.as_str()))
+        .collect();
+    // Where nothing rolls out yet, the usual one is what would be.
+    let is_meant = |name: &str| if used.is_empty() { name == config::policy::STANDARD } else { used.contains(&name) };
+    settings.policies.iter().filter(|(name, _)| is_meant(name)).map(|(name, rules)| policy(name, rules)).collect()
+}
+
+fn policy(name: &str, rules: &Rules) -> PolicyFacts {
+    let usual = *rules == Rules::default();
+    PolicyFacts {
+        name: name.to_owned(),
+        steps: rules.steps.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+        interval: human(rules.interval),
+        success: rules.success.clone(),
+        rollback: rules.rollback.clone(),
+        min_samples: rules.min_samples,
+        max_blind: human(rules.max_blind),
+        window: human(rules.window),
+        preflight: rules.preflight.iter().map(|gate| gate.name()).collect(),
+        approval: rules.approval.as_ref().map(|rule| {
+            let shares: Vec<String> = rule.before.iter().map(ToString::to_string).collect();
+            format!("before {}, by {}", shares.join(", "), rule.by)
+        }),
+        from: if usual { "default of liveops".into() } else { format!("policies.{name}") },
+    }
+}
+
+fn backends(settings: &Settings) -> Vec<BackendFacts> {
+    let systems: [(&str, &Option<Endpoint>); 4] = [
+        ("prometheus", &settings.prometheus),
+        ("alertmanager", &settings.alertmanager),
+        ("flags", &settings.flags.endpoint),
+        ("clickhouse", &settings.clickhouse),
+    ];
+    let one = |(name, endpoint): (&str, &Option<Endpoint>)| {
+        endpoint.as_ref().map(|endpoint| BackendFacts {
+            name: name.to_owned(),
+            url: endpoint.url.show(),
+            from: format!("environments.{}.{name}", settings.environment),
+        })
+    };
+    systems.into_iter().filter_map(one).collect()
+}
+
+fn channels(notify: &Notify) -> Vec<ChannelFacts> {
+    let one = |channel: &config::notify::Channel| {
+        let url = channel.endpoint.as_ref().map(|endpoint| &endpoint.url);
+        let email = match &channel.kind {
+            ChannelKind::Email { from, to, .. } => Some(EmailFacts {
+                from: from.clone(),
+                to: to.join(", "),
+                smarthost: url
+                    .and_then(|url| url::Url::parse(&url.show()).ok())
+                    .and_then(|url| Some(format!("{}:{}", url.host_str()?, url.port().unwrap_or(587)))),
+            }),
+            _ => None,
+        };
+        let open = matches!(channel.kind, ChannelKind::Webhook);
+        ChannelFacts {
+            name: channel.name.clone(),
+            kind: channel.word(),
+            url: url.filter(|url| open && url.is_literal()).map(config::secret::Secret::show),
+            email,
+        }
+    };
+    notify.channels.iter().map(one).collect()
+}
+
+/// The channels that a severity reaches; whoever is on call stands for all of theirs.
+pub(super) fn reached(cx: &Session, severity: &SeverityFacts) -> Result<Vec<String>> {
+    let schedule = cx.config()?.settings.notify.schedule.as_ref();
+    let mut all: Vec<String> = Vec::new();
+    for name in severity.page.iter().chain(&severity.tell) {
+        if name == ON_CALL {
+            let people = schedule.map(|schedule| schedule.people.as_slice()).unwrap_or_default();
+            all.extend(people.iter().flat_map(|(_, ways)| ways.iter().cloned()));
+        } else {
+            all.push(name.clone());
+        }
+    }
+    let mut seen: Vec<String> = Vec::new();
+    all.retain(|name| {
+        !seen.contains(name) && {
+            seen.push(name.clone());
+            true
+        }
+    });
+    Ok(all)
+}
+
+fn business_days(settings: &Settings) -> String {
+    let days = &settings.incidents.severities.business_days;
+    let names: Vec<String> = days.days.iter().map(ToString::to_string).collect();
+    format!("{}, until {} ({})", names.join(", "), days.end.format("%H:%M"), days.zone)
+}
+
+/// Sections whose members stand in documents as they were written.
+fn said(root: &Node) -> BTreeMap<String, Vec<(String, String)>> {
+    let sections = ["backups", "capacity", "cost", "maintenance"];
+    let mut all = BTreeMap::new();
+    for section in sections {
+        if let Some(node) = root.get(section) {
+            let mut rows = Vec::new();
+            flatten(node, section, &mut rows);
+            all.insert(section.to_owned(), rows);
+        }
+    }
+    all
+}
+
+fn flatten(node: &Node, path: &str, rows: &mut Vec<(String, String)>) {
+    match &node.value {
+        Value::Null => {}
+        Value::Scalar { text, .. } => rows.push((path.to_owned(), text.clone())),
+        Value::List(items) => {
+            for (at, item) in items.iter().enumerate() {
+                let name = item.get("name").and_then(Node::text).map_or_else(|| at.to_string(), ToOwned::to_owned);
+                flatten(item, &format!("{path}.{name}"), rows);
+            }
+        }
+        Value::Map(entries) => {
+            for (key, node) in entries.iter().filter(|(key, _)| key.name != "name") {
+                flatten(node, &format!("{path}.{}", key.name), rows);
+            }
+        }
+    }
+}

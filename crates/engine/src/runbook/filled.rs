@@ -1,0 +1,147 @@
+//! A runbook from its template, filled with what the rule, the KPIs and the configuration say.
+
+use minijinja::context;
+use serde::Serialize;
+
+use crate::session::Session;
+use crate::template::Template;
+use liveops_domain::error::Result;
+use liveops_domain::metric::kpi::Kpi;
+use liveops_domain::metric::promql::inspect;
+use liveops_domain::runbook::rule::AlertRule;
+use liveops_domain::text::duration::human;
+use liveops_domain::text::shell::word;
+
+#[derive(Serialize)]
+struct RuleValues<'a> {
+    expression: &'a str,
+    query: String,
+    hold: String,
+    severity: &'a str,
+    summary: Option<&'a str>,
+    description: Option<&'a str>,
+    dashboard: Option<&'a str>,
+    place: &'a str,
+}
+
+#[derive(Serialize)]
+struct KpiValues {
+    name: String,
+    title: String,
+    warn: Option<String>,
+    critical: Option<String>,
+    related: bool,
+}
+
+/// The Markdown of a runbook: of an alert with these rules, or of a scenario.
+///
+/// # Errors
+/// `Usage`, where the user's template is wrong.
+pub fn render(template: &Template, name: &str, service: &str, rules: &[AlertRule], cx: &Session) -> Result<String> {
+    let config = cx.config()?;
+    let settings = &config.settings;
+    let metrics: Vec<String> =
+        rules.iter().filter_map(|rule| inspect(&rule.expression)).flat_map(|expression| expression.metrics).collect();
+    let values = rules.iter().map(|rule| RuleValues {
+        expression: &rule.expression,
+        query: word(&rule.expression),
+        hold: human(std::time::Duration::from_secs_f64(rule.hold.max(0.0))),
+        severity: rule.severity().unwrap_or("not set"),
+        summary: rule.annotation(&["summary"]),
+        description: rule.annotation(&["description", "message"]),
+        dashboard: rule.annotation(&["dashboard_url", "dashboard", "grafana"]),
+        place: &rule.place,
+    });
+    let kpis = settings.kpis.iter().map(|kpi| kpi_values(kpi, &metrics));
+    let owner = settings.services.iter().find(|known| known.name == service).and_then(|known| known.owner.clone());
+    template.render(context! {
+        name => name,
+        service => service,
+        owner => owner,
+        project => settings.project.clone().unwrap_or_else(|| service.to_owned()),
+        rules => values.collect::<Vec<_>>(),
+        kpis => kpis.collect::<Vec<_>>(),
+    })
+}
+
+fn kpi_values(kpi: &Kpi, metrics: &[String]) -> KpiValues {
+    let own: Vec<String> = kpi.selectors().iter().map(|selector| selector.name().to_owned()).collect();
+    KpiValues {
+        name: kpi.name.clone(),
+        title: kpi.title().into_owned(),
+        warn: kpi.warn.as_ref().map(ToString::to_string),
+        critical: kpi.critical.as_ref().map(ToString::to_string),
+        related: own.iter().any(|name| metrics.contains(name)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runbook::scenario::{ALERT, SCENARIOS};
+    use liveops_domain::metric::labels::Labels;
+    use liveops_domain::runbook::check::{Finding, NamedRunbook, Weight};
+    use liveops_domain::runbook::{Link, Purpose, Runbook};
+
+    fn values(rules: &[RuleValues<'_>], kpis: &[KpiValues]) -> minijinja::Value {
+        context! {
+            name => "Down", service => "game-backend", owner => Some("platform"), project => "starfall",
+            rules => minijinja::Value::from_serialize(rules), kpis => minijinja::Value::from_serialize(kpis),
+        }
+    }
+
+    fn checked(text: &str, name: &str, purpose: Purpose, values: minijinja::Value) -> Runbook {
+        let template = Template { text: text.into(), file: None };
+        let markdown = template.render(values).expect(name);
+        let filed = NamedRunbook { name: name.into(), path: name.into(), purpose, book: Runbook::parse(&markdown) };
+        // A file that a fresh runbook links may not be there yet.
+        let dead = |link: &Link| (!link.is_url()).then(|| "a local file".to_owned());
+        let required: Vec<String> = purpose.sections().iter().map(|section| (*section).to_owned()).collect();
+        let findings = filed.check(&required, dead);
+        let grave: Vec<&Finding> = findings.iter().filter(|f| f.weight == Weight::Error).collect();
+        assert!(grave.is_empty(), "{name}: {grave:#?}\n{markdown}");
+        assert!(findings.iter().all(|f| f.kind != "step_without_check"), "{name}: {findings:#?}");
+        assert!(!markdown.contains("\n\n\n"), "{name}: {markdown}");
+        filed.book
+    }
+
+    #[test]
+    fn every_scenario_renders_and_passes_its_own_check() {
+        for scenario in &SCENARIOS {
+            let book = checked(scenario.text, scenario.name, Purpose::Scenario, values(&[], &[]));
+            assert!(book.steps.len() >= 3, "{} has too few steps", scenario.name);
+            assert!(book.steps.iter().any(|step| !step.confirm), "{} has no look", scenario.name);
+        }
+    }
+
+    #[test]
+    fn an_alert_runbook_renders_with_and_without_its_rule() {
+        let rule = AlertRule {
+            name: "Down".into(),
+            expression: "up{job=\"game\"} == 0".into(),
+            hold: 60.0,
+            labels: Labels::default(),
+            annotations: Labels::default(),
+            place: "group g".into(),
+        };
+        let full = RuleValues {
+            expression: &rule.expression,
+            query: word(&rule.expression),
+            hold: "1m".into(),
+            severity: "critical",
+            summary: Some("A server is down"),
+            description: None,
+            dashboard: Some("https://grafana.example/d/x"),
+            place: &rule.place,
+        };
+        let kpi = KpiValues {
+            name: "tick_p99".into(),
+            title: "tick p99".into(),
+            warn: Some("> 16ms".into()),
+            critical: None,
+            related: true,
+        };
+        checked(ALERT, "Down", Purpose::Alert, values(&[full], &[kpi]));
+        checked(ALERT, "Down", Purpose::Alert, values(&[], &[]));
+    }
+}
