@@ -10,6 +10,7 @@ mod alerts;
 mod audit;
 mod changes;
 mod check;
+mod check_alerts;
 mod config;
 #[cfg(feature = "demo")]
 mod demo;

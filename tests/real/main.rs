@@ -19,6 +19,7 @@ mod flag_verbs;
 mod flag_write;
 #[cfg(feature = "demo")]
 mod gameday;
+mod gates;
 mod incident;
 mod kube;
 mod postmortem;

@@ -1,5 +1,6 @@
 //! `liveops check`: gates for CI. One shape of findings, waivers, baselines and formats for all of them.
 
+mod alerts;
 mod gate;
 mod runbooks;
 
@@ -15,6 +16,7 @@ use liveops_domain::error::{Exit, Result};
 /// liveops.waivers.yaml or by a comment, with an owner, a reason and an end.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
+  liveops check alerts rules/ --alertmanager-config alertmanager.yml
   liveops check runbooks
   liveops check runbooks -o sarif > runbooks.sarif     for GitHub's code scanning
   liveops check runbooks --waivers-from origin/main    a change cannot excuse itself")]
@@ -25,11 +27,13 @@ pub(crate) struct CheckArgs {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Alerts(alerts::AlertsArgs),
     Runbooks(runbooks::RunbooksArgs),
 }
 
 pub(crate) async fn run(args: CheckArgs, cx: &Context) -> Result<Exit> {
     match args.verb {
+        Verb::Alerts(args) => alerts::run(args, cx).await,
         Verb::Runbooks(args) => runbooks::run(args, cx).await,
     }
 }

@@ -78,6 +78,20 @@ impl Matcher {
         Ok(matcher)
     }
 
+    /// One line of `matchers:` in Alertmanager's configuration: one or several with commas between them, in braces or not.
+    ///
+    /// # Errors
+    /// What is wrong with the first bad one.
+    pub fn parse_line(line: &str) -> Result<Vec<Self>, MatcherError> {
+        let inner = line.trim();
+        let inner = inner.strip_prefix('{').and_then(|text| text.strip_suffix('}')).unwrap_or(inner);
+        let one = |part: &str| match operator(part) {
+            Some(_) => Self::parse(part.trim()),
+            None => Err(MatcherError::Shape(part.trim().into())),
+        };
+        split(inner).into_iter().map(one).collect()
+    }
+
     /// The alerts of a name.
     pub fn name(name: &str) -> Self {
         Self { name: "alertname".into(), value: name.into(), is_regex: false, is_equal: true }
@@ -114,7 +128,8 @@ impl Matcher {
         self.accepts(labels.get(&self.name).map_or("", String::as_str))
     }
 
-    fn accepts(&self, value: &str) -> bool {
+    /// Does it accept this value of its label; the empty text where there is none?
+    pub fn accepts(&self, value: &str) -> bool {
         let equal =
             if self.is_regex { self.regex().is_ok_and(|regex| regex.is_match(value)) } else { self.value == value };
         equal == self.is_equal

@@ -1,5 +1,6 @@
 //! Gates: what a rule found, what it could not tell, what was waived, and the formats that CI systems read.
 
+pub mod alerts;
 pub mod baseline;
 pub mod codequality;
 pub mod finding;

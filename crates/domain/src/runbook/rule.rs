@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::alert::rule::Rule;
+use crate::check::alerts::file::WrittenRule;
 use crate::metric::labels::Labels;
 use crate::text::duration;
 use crate::text::markdown::unmarked;
@@ -34,6 +35,18 @@ impl AlertRule {
             annotations: alerting.annotations.clone(),
             place: format!("group {}", rule.group),
         })
+    }
+
+    /// As it is written in a file.
+    pub fn written(rule: &WrittenRule) -> Self {
+        Self {
+            name: rule.name.clone(),
+            expression: rule.expr.clone(),
+            hold: rule.held().as_secs_f64(),
+            labels: rule.labels.clone(),
+            annotations: rule.annotations.clone(),
+            place: format!("{}:{}", rule.file, rule.line),
+        }
     }
 
     /// Every alerting rule of a file, in its order: Prometheus' own form, `PrometheusRule` objects, lists of them,

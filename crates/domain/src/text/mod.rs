@@ -14,3 +14,4 @@ pub mod sparkline;
 pub mod suggest;
 pub mod svg;
 pub mod time;
+pub mod yaml;

@@ -7,6 +7,7 @@ pub mod http;
 pub mod kubectl;
 pub mod notify;
 pub mod prometheus;
+pub mod promtool;
 pub mod redis;
 pub mod service;
 pub mod shell;

@@ -192,6 +192,17 @@ fn braces_escaped(pattern: &str) -> String {
     escaped
 }
 
+impl VectorSelector {
+    /// The name of its metric, however it is written.
+    pub fn metric(&self) -> Option<&str> {
+        let written = || {
+            let is_name = |matcher: &&Matcher| matcher.name == "__name__" && matcher.op == MatchOp::Equal;
+            self.matchers.iter().flatten().find(is_name).map(|matcher| matcher.value.as_str())
+        };
+        self.name.as_deref().or_else(written)
+    }
+}
+
 impl BinaryExpr {
     pub fn is_comparison(&self) -> bool {
         ["==", "!=", ">", "<", ">=", "<="].contains(&self.op)
@@ -213,6 +224,39 @@ impl Expr {
                 Gives::Scalar
             }
             Self::Binary(_) => Gives::InstantVector,
+        }
+    }
+
+    /// Calls `look` with this expression and every one in it, in the order in which they are written.
+    pub fn walk<'a>(&'a self, look: &mut impl FnMut(&'a Self)) {
+        look(self);
+        match self {
+            Self::Number(_) | Self::Text(_) | Self::Selector(_) => {}
+            Self::Call { args, .. } | Self::Aggregate { args, .. } => args.iter().for_each(|arg| arg.walk(look)),
+            Self::Subquery { expr, .. } | Self::Negative(expr) | Self::Paren(expr) => expr.walk(look),
+            Self::Binary(both) => {
+                both.lhs.walk(look);
+                both.rhs.walk(look);
+            }
+        }
+    }
+
+    /// Its selectors, in the order in which they are written.
+    pub fn selectors(&self) -> Vec<&VectorSelector> {
+        let mut all = Vec::new();
+        self.walk(&mut |expr| {
+            if let Self::Selector(selector) = expr {
+                all.push(selector);
+            }
+        });
+        all
+    }
+
+    /// Itself, without the brackets around it.
+    pub fn bare(&self) -> &Self {
+        match self {
+            Self::Paren(inner) => inner.bare(),
+            _ => self,
         }
     }
 

@@ -1,0 +1,83 @@
+//! Rules that are there twice (A15).
+
+use std::collections::HashMap;
+
+use crate::check::alerts::file::WrittenRule;
+use crate::check::alerts::set::RuleSet;
+use crate::check::finding::{Finding, Level};
+use crate::metric::labels::Labels;
+
+/// At the second of two, with the place of the first.
+pub fn check(set: &RuleSet<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut names: HashMap<(bool, &str, &Labels), &WrittenRule> = HashMap::new();
+    let mut expressions: HashMap<(String, Option<&String>, u128), &WrittenRule> = HashMap::new();
+    for placed in &set.rules {
+        let rule = placed.rule;
+        let key = (rule.is_alert, rule.name.as_str(), &rule.labels);
+        let told = |first: &WrittenRule, why: String, fix: &str| {
+            let finding = rule.finding("A15", Level::Medium, why).fix(fix);
+            finding.evidence(format!("the first one: {}:{}", first.file, first.line))
+        };
+        let Some(tree) = &rule.tree else { continue };
+        let text = tree.to_string();
+        if let Some(first) = names.get(&key).copied() {
+            let same = first.tree.as_ref().is_some_and(|other| other == tree);
+            let (why, fix) = match (same, rule.is_alert) {
+                (true, _) => ("it is there twice, with the same labels and expression".to_owned(), "remove one of them"),
+                (false, true) => (
+                    "another alert has its name and labels, and another condition: nobody can tell which of them fired".into(),
+                    "give one of them another name, or a label of its own such as `severity`",
+                ),
+                (false, false) => (
+                    "another rule records it, with the same labels and another expression: the two overwrite each other".into(),
+                    "give one of them another name, or a label of its own",
+                ),
+            };
+            findings.push(told(first, why, fix));
+            continue;
+        }
+        names.insert(key, rule);
+        if !rule.is_alert {
+            continue;
+        }
+        let key = (text, rule.labels.get("severity"), rule.held().as_millis());
+        if let Some(first) = expressions.get(&key).copied() {
+            let why = format!("alert `{}` has the same expression, severity and `for`: both fire at once", first.name);
+            findings.push(told(first, why, "remove one of them"));
+        } else {
+            expressions.insert(key, rule);
+        }
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::alerts::file::RuleFile;
+    use crate::check::alerts::set::Setting;
+
+    #[test]
+    fn each_is_caught_and_its_twin_is_not() {
+        for (rules, want) in [
+            ("{alert: A, expr: x > 1}, {alert: A, expr: x > 1}", Some("there twice")),
+            ("{alert: A, expr: x > 1}, {alert: A, expr: x > 2}", Some("another condition")),
+            ("{alert: A, expr: x > 1, labels: {severity: a}}, {alert: A, expr: x > 2, labels: {severity: b}}", None),
+            ("{alert: A, expr: x > 1}, {alert: B, expr: (x>1)}", None),
+            ("{alert: A, expr: x > 1}, {alert: B, expr: x>1}", Some("both fire at once")),
+            ("{alert: A, expr: x > 1, for: 1m}, {alert: B, expr: x>1}", None),
+            ("{record: a, expr: x}, {record: a, expr: y}", Some("overwrite")),
+            ("{record: a, expr: x, labels: {l: a}}, {record: a, expr: y, labels: {l: b}}", None),
+            ("{record: a, expr: x}, {record: b, expr: x}", None),
+        ] {
+            let files = [RuleFile::read(&format!("groups: [{{name: g, rules: [{rules}]}}]"), "r.yml")];
+            let setting = Setting::default();
+            let found = check(&RuleSet::new(&files, &setting));
+            match want {
+                None => assert!(found.is_empty(), "{rules}: {found:?}"),
+                Some(want) => assert!(found.len() == 1 && found[0].why.contains(want), "{rules}: {found:?}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,361 @@
+//! Files of rules as they are written, with the place of each rule: Prometheus' own form, `PrometheusRule` objects,
+//! lists of them, ConfigMaps that hold rule files, in one document or several. What Prometheus would refuse is A01.
+
+use std::time::Duration;
+
+use crate::check::alerts::template;
+use crate::check::finding::{Finding, Level, Unknown};
+use crate::metric::labels::{Labels, is_bare_metric};
+use crate::metric::promql::{self, Expr, Syntax};
+use crate::text::duration;
+use crate::text::suggest::nearest;
+use crate::text::yaml::{self, Document, Key, Node, Place, Style, Value};
+
+/// One file: its rules, and what is wrong with its form.
+#[derive(Debug, Clone, Default)]
+pub struct RuleFile {
+    pub path: String,
+    pub groups: Vec<RuleGroup>,
+    pub findings: Vec<Finding>,
+    pub unknown: Vec<Unknown>,
+}
+
+/// One group: its rules are evaluated one after another, those of different groups at the same time.
+#[derive(Debug, Clone)]
+pub struct RuleGroup {
+    pub name: String,
+    pub interval: Option<Duration>,
+    pub line: usize,
+    pub rules: Vec<WrittenRule>,
+}
+
+/// A rule as it is written.
+#[derive(Debug, Clone)]
+pub struct WrittenRule {
+    pub file: String,
+    pub line: usize,
+    pub expr_line: usize,
+    pub is_alert: bool,
+    pub name: String,
+    pub expr: String,
+    /// None where it is no PromQL, or only the server can tell.
+    pub tree: Option<Expr>,
+    /// None where `for` is not written.
+    pub hold: Option<Duration>,
+    pub labels: Labels,
+    pub annotations: Labels,
+}
+
+impl WrittenRule {
+    /// A finding about it, at its first line.
+    pub fn finding(&self, id: &'static str, level: Level, why: impl Into<String>) -> Finding {
+        Finding::new(id, level, self.name.clone(), why).at(self.file.clone(), self.line)
+    }
+
+    /// A finding about its expression.
+    pub fn of_expr(&self, id: &'static str, level: Level, why: impl Into<String>) -> Finding {
+        Finding::new(id, level, self.name.clone(), why).at(self.file.clone(), self.expr_line)
+    }
+
+    /// How long its condition must hold.
+    pub fn held(&self) -> Duration {
+        self.hold.unwrap_or_default()
+    }
+}
+
+const GROUP_KEYS: [&str; 9] = [
+    "name",
+    "interval",
+    "query_offset",
+    "limit",
+    "labels",
+    "rules",
+    "partial_response_strategy",
+    "source_tenants",
+    "evaluation_delay",
+];
+const RULE_KEYS: [&str; 7] = ["record", "alert", "expr", "for", "keep_firing_for", "labels", "annotations"];
+
+impl RuleFile {
+    /// Reads a file; whatever it is, it can be read, and what is wrong is in `findings`.
+    pub fn read(text: &str, path: &str) -> Self {
+        let mut file = Self { path: path.to_owned(), ..Self::default() };
+        file.text(text, 0);
+        file
+    }
+
+    /// Does it hold any rule, or what was meant as one?
+    pub fn is_empty(&self) -> bool {
+        self.groups.is_empty() && self.findings.is_empty() && self.unknown.is_empty()
+    }
+
+    pub fn rules(&self) -> impl Iterator<Item = &WrittenRule> {
+        self.groups.iter().flat_map(|group| &group.rules)
+    }
+
+    /// Reads a text that begins `below` lines down in the file.
+    fn text(&mut self, text: &str, below: usize) {
+        match yaml::read(text) {
+            Ok(documents) => documents.iter().for_each(|document| self.document(document, below)),
+            Err(_) if is_unrendered(text) => self.unknown.push(Unknown {
+                id: "A01",
+                subject: self.path.clone(),
+                why: "it is a template of Helm or Jinja: render it first, and check what comes out".into(),
+            }),
+            Err(fault) => self.wrong(&self.path.clone(), fault.place, below, fault.message),
+        }
+    }
+
+    fn wrong(&mut self, subject: &str, place: Place, below: usize, why: impl Into<String>) {
+        let finding = Finding::new("A01", Level::Blocker, subject, why).at(self.path.clone(), place.line + below);
+        self.findings.push(finding.column(place.column).fix("Prometheus refuses the whole file until this is right"));
+    }
+
+    fn document(&mut self, document: &Document, below: usize) {
+        let before = self.groups.len();
+        self.object(&document.root, below);
+        if self.groups.len() > before {
+            for fault in &document.repeated {
+                self.wrong(&self.path.clone(), fault.place, below, fault.message.clone());
+            }
+        }
+    }
+
+    /// One document, or one item of a list.
+    fn object(&mut self, root: &Node, below: usize) {
+        let kind = root.get("kind").and_then(Node::text).unwrap_or_default();
+        if kind.ends_with("List") {
+            root.get("items").map_or(&[][..], Node::items).iter().for_each(|item| self.object(item, below));
+        } else if kind == "ConfigMap" {
+            for (key, node) in root.get("data").map_or(&[][..], Node::entries) {
+                let is_rules = [".yml", ".yaml", ".rules"].iter().any(|end| key.name.ends_with(end));
+                let Value::Scalar { text, style } = &node.value else { continue };
+                if is_rules && text.contains("groups") {
+                    // The lines of a block begin below its mark.
+                    let first = node.place.line + usize::from(node.place.line == key.place.line);
+                    self.text(
+                        text,
+                        if *style == Style::Literal { below + first - 1 } else { below + node.place.line - 1 },
+                    );
+                }
+            }
+        } else if let Some(groups) = root.get("groups").filter(|_| kind.is_empty()) {
+            self.unknown_keys(root, &["groups"], below, "file");
+            self.groups(groups, below);
+        } else if let Some(groups) = root.get("spec").and_then(|spec| spec.get("groups")) {
+            self.groups(groups, below);
+        }
+    }
+
+    fn unknown_keys(&mut self, node: &Node, known: &[&str], below: usize, what: &str) {
+        for (Key { name, place }, _) in node.entries() {
+            if !known.contains(&name.as_str()) {
+                let near = nearest(name, known.iter().copied());
+                let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+                self.wrong(&self.path.clone(), *place, below, format!("a rule {what} has no field `{name}`{near}"));
+            }
+        }
+    }
+
+    fn groups(&mut self, groups: &Node, below: usize) {
+        if !matches!(groups.value, Value::List(_) | Value::Null) {
+            self.wrong(&self.path.clone(), groups.place, below, "`groups` is no list");
+        }
+        let mut names = Vec::new();
+        for node in groups.items() {
+            let name = node.get("name").and_then(Node::text).unwrap_or_default().to_owned();
+            self.unknown_keys(node, &GROUP_KEYS, below, "group");
+            if name.is_empty() {
+                self.wrong(&self.path.clone(), node.place, below, "a group has no name");
+            } else if names.contains(&name) {
+                self.wrong(&name, node.place, below, format!("group `{name}` is given twice in this file"));
+            }
+            names.push(name.clone());
+            let interval = self.duration(node, "interval", &name, below);
+            let mut rules = Vec::new();
+            for rule in node.get("rules").map_or(&[][..], Node::items) {
+                rules.extend(self.rule(rule, below));
+            }
+            self.groups.push(RuleGroup { name, interval, line: node.place.line + below, rules });
+        }
+    }
+
+    fn duration(&mut self, node: &Node, key: &str, subject: &str, below: usize) -> Option<Duration> {
+        let value = node.get(key)?;
+        let text = value.text()?;
+        match duration::parse(text) {
+            Ok(duration) => Some(duration),
+            Err(error) => {
+                self.wrong(subject, value.place, below, format!("`{key}`: {error}"));
+                None
+            }
+        }
+    }
+
+    fn rule(&mut self, node: &Node, below: usize) -> Option<WrittenRule> {
+        let text = |key: &str| node.get(key).and_then(Node::text).unwrap_or_default().to_owned();
+        let (alert, record) = (text("alert"), text("record"));
+        let name = if alert.is_empty() { record.clone() } else { alert.clone() };
+        let subject = if name.is_empty() { self.path.clone() } else { name.clone() };
+        self.unknown_keys(node, &RULE_KEYS, below, "rule");
+        match (alert.is_empty(), record.is_empty()) {
+            (true, true) => self.wrong(&subject, node.place, below, "a rule has neither `alert` nor `record`"),
+            (false, false) => self.wrong(&subject, node.place, below, "a rule has both `alert` and `record`"),
+            _ => {}
+        }
+        let is_alert = !alert.is_empty();
+        if !is_alert {
+            for key in ["for", "keep_firing_for", "annotations"] {
+                if let Some(value) = node.get(key).filter(|value| !value.is_null()) {
+                    self.wrong(&subject, value.place, below, format!("a recording rule has no `{key}`"));
+                }
+            }
+            if !record.is_empty() && !is_bare_metric(&record) {
+                self.wrong(&subject, node.place, below, format!("`{record}` is no name of a metric"));
+            }
+        }
+        let hold = self.duration(node, "for", &subject, below);
+        self.duration(node, "keep_firing_for", &subject, below);
+        let labels = self.pairs(node, "labels", &subject, below);
+        let annotations = self.pairs(node, "annotations", &subject, below);
+        let (expr, tree, expr_line) = self.expr(node, &subject, below);
+        (!name.is_empty()).then(|| WrittenRule {
+            file: self.path.clone(),
+            line: node.place.line + below,
+            expr_line,
+            is_alert,
+            name,
+            expr,
+            tree,
+            hold,
+            labels,
+            annotations,
+        })
+    }
+
+    fn expr(&mut self, node: &Node, subject: &str, below: usize) -> (String, Option<Expr>, usize) {
+        let line = |node: &Node| node.place.line + below;
+        let Some((key, value)) = node.entries().iter().find(|(key, _)| key.name == "expr") else {
+            self.wrong(subject, node.place, below, "a rule has no `expr`");
+            return (String::new(), None, line(node));
+        };
+        let Value::Scalar { text, style } = &value.value else {
+            self.wrong(subject, value.place, below, "`expr` is empty, or no text");
+            return (String::new(), None, line(value));
+        };
+        if let Err(syntax) = promql::check(text) {
+            let Syntax { line, column, .. } = syntax;
+            let begin = value.place;
+            let place = match style {
+                Style::Literal => {
+                    let first = begin.line + usize::from(begin.line == key.place.line);
+                    Place { line: first + line - 1, column: begin.column.max(1) }
+                }
+                Style::Plain if line == 1 => Place { line: begin.line, column: begin.column + column - 1 },
+                Style::Quoted if line == 1 => Place { line: begin.line, column: begin.column + column },
+                _ => begin,
+            };
+            self.wrong(subject, place, below, format!("no PromQL: {syntax}"));
+            return (text.clone(), None, place.line + below);
+        }
+        (text.clone(), promql::tree(text).ok(), line(value))
+    }
+
+    /// Labels or annotations, with their templates.
+    fn pairs(&mut self, node: &Node, key: &str, subject: &str, below: usize) -> Labels {
+        let mut labels = Labels::new();
+        let Some(map) = node.get(key) else { return labels };
+        if !matches!(map.value, Value::Map(_) | Value::Null) {
+            self.wrong(subject, map.place, below, format!("`{key}` is no mapping"));
+        }
+        for (name, value) in map.entries() {
+            let is_label = !name.name.contains(':') && is_bare_metric(&name.name);
+            if !is_label || (key == "labels" && name.name == "__name__") {
+                self.wrong(subject, name.place, below, format!("`{}` is no name of {key}", name.name));
+            }
+            let text = match &value.value {
+                Value::Scalar { text, .. } => text.clone(),
+                Value::Null => String::new(),
+                _ => {
+                    self.wrong(subject, value.place, below, format!("`{}` is no text", name.name));
+                    continue;
+                }
+            };
+            if let Err(why) = template::read(&text) {
+                self.wrong(subject, value.place, below, format!("the template of `{}`: {why}", name.name));
+            }
+            labels.insert(name.name.clone(), text);
+        }
+        labels
+    }
+}
+
+/// Does the text wait for a tool that writes YAML from it?
+fn is_unrendered(text: &str) -> bool {
+    text.lines().map(str::trim_start).any(|line| {
+        line.starts_with("{{") || line.starts_with("{%") || line.contains("{{ .Values") || line.contains("{{ include")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RULE: &str = "{alert: A, expr: up == 0, for: 5m, labels: {severity: page, tier: 1}}";
+
+    #[test]
+    fn rules_are_read_wherever_teams_keep_them() {
+        let own = format!("groups: [{{name: g, rules: [{RULE}, {{record: r, expr: x}}]}}]");
+        let object = format!("apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nspec:\n  {own}\n");
+        let map = format!("kind: ConfigMap\ndata:\n  a.rules: |\n    {own}\n  other.txt: 'groups: 3'\n");
+        let list = format!("kind: List\nitems:\n- kind: PrometheusRule\n  spec:\n    {own}\n- kind: Service\n");
+        for (text, count, line) in [
+            (own.clone(), 2, 1),
+            (object.clone(), 2, 4),
+            (map, 2, 4),
+            (list, 2, 5),
+            (format!("---\n{object}---\nkind: Service\n---\n{own}\n"), 4, 5),
+            ("groups:\n".into(), 0, 0),
+            (String::new(), 0, 0),
+            ("kind: Deployment\nspec: {replicas: 1}".into(), 0, 0),
+        ] {
+            let file = RuleFile::read(&text, "r.yml");
+            assert_eq!(file.rules().count(), count, "{text}");
+            assert!(file.findings.is_empty(), "{text}: {:?}", file.findings);
+            assert_eq!(file.rules().next().map_or(0, |rule| rule.line), line, "{text}");
+        }
+    }
+
+    /// Each text with the line and the words of what Prometheus refuses in it.
+    #[test]
+    fn what_prometheus_refuses_has_its_place() {
+        for (rule, line, why) in [
+            ("- alert: A\n  expr: sum(\n", 4, "no PromQL"),
+            ("- alert: A\n  expr: |\n    up\n    == (\n", 6, "no PromQL"),
+            ("- alert: A\n  expr: up == 0\n  fore: 5m\n", 5, "no field `fore`; did you mean `for`?"),
+            ("- alert: A\n  expr: up == 0\n  for: 5\n", 5, "has no unit"),
+            ("- expr: up\n", 3, "neither `alert` nor `record`"),
+            ("- alert: A\n  record: b\n  expr: up\n", 3, "both `alert` and `record`"),
+            ("- record: a\n  expr: up\n  for: 1m\n", 5, "a recording rule has no `for`"),
+            ("- record: a-b\n  expr: up\n", 3, "no name of a metric"),
+            ("- alert: A\n", 3, "no `expr`"),
+            ("- alert: A\n  expr: up == 0\n  expr: up\n", 5, "given twice"),
+            ("- alert: A\n  expr: up == 0\n  annotations: {s: '{{ $label.x }}'}\n", 5, "undefined variable"),
+            ("- alert: A\n  expr: up == 0\n  labels: {a-b: c}\n", 5, "no name of labels"),
+        ] {
+            let body = rule.replace('\n', "\n  ");
+            let text = format!("groups:\n- name: g\n  rules:\n  {}\n", body.trim_end());
+            let found = RuleFile::read(&text, "r.yml").findings;
+            let [only] = found.as_slice() else { panic!("{text}: {found:#?}") };
+            assert!(only.why.contains(why), "{text}: {}", only.why);
+            assert_eq!(only.line, Some(line + 1), "{text}: {}", only.why);
+            assert_eq!((only.id, only.level), ("A01", Level::Blocker));
+        }
+        let twice = RuleFile::read("groups:\n- {name: g, rules: []}\n- {name: g, rules: []}\n", "r.yml");
+        assert_eq!(twice.findings.len(), 1);
+        assert_eq!(RuleFile::read("groups: 3\n", "r.yml").findings.len(), 1);
+        assert_eq!(RuleFile::read("grups: [\n", "r.yml").findings.len(), 1);
+        let helm = RuleFile::read("{{- if .Values.on }}\ngroups: []\n{{- end }}\n", "r.yml");
+        assert_eq!((helm.findings.len(), helm.unknown.len()), (0, 1));
+    }
+}

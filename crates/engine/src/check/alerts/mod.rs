@@ -1,0 +1,101 @@
+//! `check alerts`: the files of rules, their proofs, their runbooks, and the way to people.
+
+mod prove;
+mod runbooks;
+
+use std::path::{Path, PathBuf};
+
+use crate::check::input;
+use crate::session::Session;
+use liveops_domain::check::alerts::file::RuleFile;
+use liveops_domain::check::alerts::reach::{self, Routes};
+use liveops_domain::check::alerts::routes::RoutingTree;
+use liveops_domain::check::alerts::set::{RuleSet, Setting};
+use liveops_domain::check::alerts::{Judged, judge};
+use liveops_domain::check::finding::{Finding, Findings, Level};
+use liveops_domain::error::{Error, Result};
+
+/// What is looked at, and how.
+#[derive(Debug, Clone, Default)]
+pub struct AlertCheck {
+    /// Files and folders; those of the configuration where none is named.
+    pub paths: Vec<PathBuf>,
+    pub alertmanager_config: Option<PathBuf>,
+    /// Receivers that page, whatever their integrations are.
+    pub paging: Vec<String>,
+    /// Where the tests that prove findings are kept; nowhere without it.
+    pub evidence: Option<PathBuf>,
+    pub setting: Setting,
+}
+
+/// Looks at everything that was named.
+///
+/// # Errors
+/// `Usage`: a path is not there, or nothing is named. `Io`: it cannot be read.
+pub async fn check(cx: &Session, mut asked: AlertCheck) -> Result<Findings> {
+    let mut found = Findings::default();
+    let files = files(cx, &mut asked, &mut found)?;
+    let setting = &asked.setting;
+    let set = RuleSet::new(&files, setting);
+    let mut judged = judge(&files, &set);
+    prove::prove(cx, &set, &mut judged, asked.evidence.as_deref()).await?;
+    let Judged { found: of_files, .. } = judged;
+    found.merge(of_files);
+    runbooks::check(cx, &set, &mut found)?;
+    match &asked.alertmanager_config {
+        Some(path) => routes(cx, path, &asked.paging, &set, &mut found)?,
+        None if set.alerts().next().is_none() => {}
+        None => found.unknown("A17", "routes", "whom the alerts reach: pass `--alertmanager-config FILE`, or `--live`"),
+    }
+    Ok(found)
+}
+
+/// Is it a file that may hold rules?
+fn is_rule_file(path: &Path) -> bool {
+    path.extension().is_some_and(|end| ["yml", "yaml", "rules"].iter().any(|one| end == *one))
+}
+
+/// The files of rules that are named, or configured.
+fn files(cx: &Session, asked: &mut AlertCheck, found: &mut Findings) -> Result<Vec<RuleFile>> {
+    if asked.paths.is_empty() {
+        let config = cx.config()?;
+        for place in &config.settings.documents.rules {
+            asked.paths.push(config.place(place)?);
+        }
+        // These are all that there are.
+        asked.setting.is_complete = true;
+        if asked.paths.is_empty() {
+            return Err(Error::usage(
+                "no rule files are named, and none are configured",
+                "name them, such as `liveops check alerts rules/`, or set `runbooks.rules` in liveops.yaml",
+            ));
+        }
+    }
+    let inputs = input::read(cx, &asked.paths, is_rule_file, found, "A01")?;
+    let named = |path: &str| asked.paths.iter().any(|one| cx.dirs.work.join(one) == cx.dirs.work.join(path));
+    let mut files = Vec::new();
+    for input in inputs {
+        let file = RuleFile::read(&input.text, &input.path);
+        if file.is_empty() && named(&input.path) {
+            let why = "it was named as a file of rules, and has none: no `groups`";
+            let fix = "write `groups:` with a list of groups, each with `name` and `rules`";
+            found.add(Finding::new("A01", Level::High, input.path.clone(), why).at(input.path, 0).fix(fix));
+        }
+        files.push(file);
+    }
+    Ok(files)
+}
+
+fn routes(cx: &Session, path: &Path, paging: &[String], set: &RuleSet<'_>, found: &mut Findings) -> Result<()> {
+    let inputs = input::read(cx, &[path.to_owned()], is_rule_file, found, "A17")?;
+    for input in inputs {
+        match RoutingTree::read(&input.text) {
+            Ok(tree) => found.merge(reach::check(set, &Routes { tree: &tree, file: &input.path, paging })),
+            Err(fault) => {
+                let why = format!("Alertmanager would not load it: {}", fault.message);
+                found.add(Finding::new("A17", Level::Blocker, "alertmanager", why).at(input.path, fault.place.line));
+            }
+        }
+    }
+    Ok(())
+}

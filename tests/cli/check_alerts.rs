@@ -1,0 +1,156 @@
+//! `liveops check alerts`: every check catches its fixture and passes the clean twin; proofs, routes, forms of files.
+
+use serde_json::Value;
+
+use crate::support::{Run, TestEnv};
+
+/// What a rule has that nothing is said against.
+const FINE: &str =
+    "labels: {severity: warning, team: game}, annotations: {summary: s, runbook_url: 'https://wiki.example/x'}";
+
+fn rule(text: &str) -> String {
+    format!("groups: [{{name: g, rules: [{text}]}}]\n")
+}
+
+fn fine(text: &str) -> String {
+    rule(&format!("{{alert: A, for: 5m, {text}, {FINE}}}"))
+}
+
+fn check(env: &TestEnv, more: &[&str]) -> Run {
+    env.run(["check", "alerts", "rules.yml"].iter().chain(more))
+}
+
+/// `id level`, without what is unknown because nothing was asked for.
+fn found(run: &Run) -> Vec<String> {
+    let json = run.json();
+    let of = |one: &Value| format!("{} {}", one["id"].as_str().unwrap(), one["level"].as_str().unwrap());
+    json["data"]["findings"].as_array().unwrap().iter().map(of).collect()
+}
+
+/// Id and level, what it catches, and its clean twin.
+fn fixtures() -> Vec<(&'static str, String, String)> {
+    let bare = |text: &str| rule(&format!("{{alert: A, {text}, {FINE}}}"));
+    vec![
+        ("A01 BLOCKER", fine("expr: 'up == ('"), fine("expr: up == 0")),
+        ("A02 HIGH", fine("expr: up"), fine("expr: up < 1")),
+        ("A03 HIGH", fine("expr: 'up > 1'"), fine("expr: 'up < 1'")),
+        (
+            "A04 HIGH",
+            fine("expr: 'histogram_quantile(0.9, sum(rate(x_bucket[5m]))) > 1'"),
+            fine("expr: 'histogram_quantile(0.9, sum by (le) (rate(x_bucket[5m]))) > 1'"),
+        ),
+        ("A05 MEDIUM", fine("expr: 'rate(x_bytes[5m]) > 1'"), fine("expr: 'deriv(x_bytes[5m]) > 1'")),
+        ("A06 HIGH", fine("expr: errors_total > 9"), fine("expr: 'rate(errors_total[5m]) > 9'")),
+        ("A07 MEDIUM", fine("expr: 'sum(a / b) > 1'"), fine("expr: 'sum(a) / sum(b) > 1'")),
+        (
+            "A08 MEDIUM",
+            fine("expr: 'increase(a_total[9m]) > 3 or increase(b_total[9m]) > 3'"),
+            fine("expr: 'sum by (a) (increase(a_total[9m])) > 3 or sum by (b) (increase(b_total[9m])) > 3'"),
+        ),
+        ("A09 HIGH", fine("expr: 'rate(x_total[20s]) > 1'"), fine("expr: 'rate(x_total[1m]) > 1'")),
+        ("A10 MEDIUM", bare("expr: absent(up)"), bare("expr: absent(up), for: 5m")),
+        (
+            "A11 HIGH",
+            rule(
+                "{alert: A, expr: 'sum(x) > 1', for: 5m, labels: {severity: warning, team: x}, annotations: {summary: '{{ $labels.pod }}', runbook_url: 'https://x'}}",
+            ),
+            rule(
+                "{alert: A, expr: 'sum by (pod) (x) > 1', for: 5m, labels: {severity: warning, team: x}, annotations: {summary: '{{ $labels.pod }}', runbook_url: 'https://x'}}",
+            ),
+        ),
+        (
+            "A12 HIGH",
+            rule(
+                "{alert: A, expr: x > 1, for: 5m, labels: {team: x}, annotations: {summary: s, runbook_url: 'https://x'}}",
+            ),
+            fine("expr: x > 1"),
+        ),
+        (
+            "A13 HIGH",
+            rule("{alert: A, expr: x > 1, for: 5m, labels: {severity: warning, team: x}, annotations: {summary: s}}"),
+            fine("expr: x > 1"),
+        ),
+        ("A14 MEDIUM", fine("expr: x_ratio > 90"), fine("expr: x_ratio > 0.9")),
+        (
+            "A15 MEDIUM",
+            rule(&format!("{{alert: A, expr: x > 1, for: 5m, {FINE}}}, {{alert: A, expr: x > 2, for: 5m, {FINE}}}")),
+            rule(&format!("{{alert: A, expr: x > 1, for: 5m, {FINE}}}, {{alert: B, expr: x > 2, for: 5m, {FINE}}}")),
+        ),
+        (
+            "A16 MEDIUM",
+            rule(&format!("{{alert: A, expr: 'a:b > 1', for: 5m, {FINE}}}, {{record: 'a:b', expr: x}}")),
+            rule(&format!("{{record: 'a:b', expr: x}}, {{alert: A, expr: 'a:b > 1', for: 5m, {FINE}}}")),
+        ),
+    ]
+}
+
+#[test]
+fn every_check_catches_its_fixture_and_passes_the_clean_twin() {
+    let env = TestEnv::new();
+    for (want, bad, good) in fixtures() {
+        env.write("rules.yml", &bad);
+        let run = check(&env, &["-o", "json", "--fail-on", "low"]);
+        assert_eq!(run.code, 1, "{want}: {}", run.stderr);
+        assert_eq!(found(&run), [want], "{bad}");
+        env.write("rules.yml", &good);
+        let run = check(&env, &["-o", "json", "--fail-on", "low"]);
+        assert_eq!(run.code, 0, "{want}: {}{}", run.stdout, run.stderr);
+    }
+}
+
+const ROUTES: &str = "route: { receiver: nobody, routes: [ { matchers: [ 'severity=\"warning\"' ], receiver: chat } ] }
+receivers: [ { name: nobody }, { name: chat, slack_configs: [ {} ] }, { name: pager, pagerduty_configs: [ {} ] } ]
+";
+
+#[test]
+fn an_alert_that_reaches_nobody_is_told() {
+    let env = TestEnv::new();
+    env.write("am.yml", ROUTES);
+    env.write("rules.yml", fine("expr: x > 1"));
+    let run = check(&env, &["--alertmanager-config", "am.yml", "--strict"]);
+    assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
+    assert!(run.stdout.contains("PASS"), "{}", run.stdout);
+    env.write("rules.yml", fine("expr: x > 1").replace("warning", "critical"));
+    let run = check(&env, &["--alertmanager-config", "am.yml"]);
+    assert_eq!(run.code, 1);
+    assert!(run.stdout.contains("BLOCKER A17 A  rules.yml:1"), "{}", run.stdout);
+    assert!(run.stdout.contains("it reaches nobody: it goes to `nobody`, which tells nobody"), "{}", run.stdout);
+    // Without the routes it is not known, and never a pass.
+    assert_eq!(check(&env, &["--strict"]).code, 3);
+}
+
+#[test]
+fn claims_are_proved_and_the_proofs_are_kept() {
+    let env = TestEnv::new();
+    env.write("rules.yml", fine("expr: up > 1"));
+    let run = check(&env, &["--evidence", "proofs", "-o", "json"]);
+    let proof = run.json()["data"]["findings"][0]["evidence"][0].as_str().unwrap().to_owned();
+    assert_eq!(proof, "proved by `promtool test rules` on made-up series: proofs/A03-A-1.test.yml");
+    assert!(env.path().join("proofs/A03-A-1.test.yml").is_file());
+    // Where there is no promtool, it says so.
+    let run = env.var("PATH", "/nowhere").run(["check", "alerts", "rules.yml"]);
+    assert!(run.stdout.contains("not proved: promtool is not installed"), "{}", run.stdout);
+}
+
+#[test]
+fn rules_are_found_in_folders_and_nothing_to_check_is_no_pass() {
+    let env = TestEnv::new();
+    env.write("k8s/rules.yaml", format!("kind: PrometheusRule\nspec:\n  {}", fine("expr: up == 0")));
+    env.write("k8s/deployment.yaml", "kind: Deployment\nspec: {replicas: 1}\n");
+    let run = env.run(["check", "alerts", "k8s", "-o", "json"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let checked = &run.json()["data"]["checked"];
+    assert_eq!((&checked["files"], &checked["alerts"]), (&2.into(), &1.into()));
+    env.write("empty/a.yml", "kind: Service\n");
+    let run = env.run(["check", "alerts", "empty"]);
+    assert_eq!(run.code, 2);
+    assert!(run.stderr.contains("found nothing to check"), "{}", run.stderr);
+    // A slip of the fingers in the one file that was named.
+    env.write("rules.yml", "group:\n- name: g\n");
+    let run = check(&env, &[]);
+    assert_eq!(run.code, 1);
+    assert!(run.stdout.contains("no `groups`"), "{}", run.stdout);
+    let run = TestEnv::new().run(["check", "alerts"]);
+    assert_eq!(run.code, 2);
+    assert!(run.stderr.contains("no rule files are named"), "{}", run.stderr);
+}
