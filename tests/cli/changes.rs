@@ -48,6 +48,19 @@ fn prometheus(broken: bool) -> Stub {
         })
 }
 
+/// It is written down, since the person may know more than the configuration; and it is said.
+#[test]
+fn a_service_that_nobody_knows_is_said() {
+    let env = env();
+    for args in [
+        &["changes", "record", "--kind", "deploy", "--service", "lobbby"][..],
+        &["incident", "open", "--sev", "p3", "--title", "slow", "--service", "lobbby"],
+    ] {
+        let run = env.run(args);
+        assert!(run.stderr.contains("`lobbby`") && run.stderr.contains("lobby"), "{}", run.stderr);
+    }
+}
+
 #[test]
 fn one_timeline_of_everything() {
     let (prometheus, alertmanager) = (prometheus(false), AlertmanagerStub::start(json!([])));

@@ -114,7 +114,9 @@ pub(super) fn run(args: RecordArgs, cx: &Context) -> Result<Exit> {
     };
     let report =
         RecordReport { entry, by, dry_run: cx.choices.dry_run, seq, journal: journal.path().display().to_string() };
-    cx.show(&report, Meta::steps(vec![Recommendation::new("see it", "liveops changes")]).dense())?;
+    let warnings = report.entry.service.iter().filter_map(|name| cx.odd_service(name)).collect();
+    let next = Meta::steps(vec![Recommendation::new("see it", "liveops changes")]).dense();
+    cx.show(&report, Meta { warnings, ..next })?;
     Ok(Exit::Good)
 }
 

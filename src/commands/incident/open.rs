@@ -54,7 +54,7 @@ pub(super) struct OpenArgs {
 
 pub(super) async fn run(args: OpenArgs, cx: &Context) -> Result<Exit> {
     let started_at = occurred(cx, args.started_at.as_deref())?;
-    let mut warnings = Vec::new();
+    let mut warnings: Vec<String> = args.service.iter().filter_map(|name| cx.odd_service(name)).collect();
     let alert = if args.from_alert { worst(cx, args.title.is_some(), &mut warnings).await? } else { None };
     let table = &cx.config()?.settings.incidents.severities;
     let severity = severity(&args, alert.as_ref(), table)?;

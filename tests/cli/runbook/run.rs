@@ -94,6 +94,20 @@ fn a_person_may_skip_stop_and_go_on() {
     assert_eq!(pty.wait().0, 130);
 }
 
+/// Nobody hears the question: what asks on the terminal (`sudo`, `ssh`) is told that there is none, and does not hang.
+#[test]
+fn a_step_that_asks_on_the_terminal_fails_at_once() {
+    let env = env();
+    env.write(
+        "docs/runbooks/ask.md",
+        "# A\n\n```sh liveops step=\"Ask\" confirm timeout=100s\nread -r answer < /dev/tty\n```\n",
+    );
+    let mut pty = env.pty(["runbook", "run", "ask", "--yes"]);
+    pty.expect("FAILED: `Ask`").expect("what now?").send("\r");
+    let (_, text) = pty.wait();
+    assert!(text.contains("/dev/tty"), "{text}");
+}
+
 #[test]
 fn the_steps_are_in_the_journal_of_the_open_incident() {
     let env = env();

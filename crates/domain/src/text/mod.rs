@@ -4,6 +4,7 @@ pub mod cell;
 pub mod count;
 pub mod duration;
 pub mod escape;
+pub mod gaps;
 pub mod markdown;
 pub mod paste;
 pub mod redact;

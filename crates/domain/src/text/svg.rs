@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use chrono::{DateTime, Utc};
 
+use crate::text::gaps::runs;
+
 const WIDTH: f64 = 760.0;
 
 const HEIGHT: f64 = 220.0;
@@ -104,11 +106,16 @@ impl Chart<'_> {
                 path(&before).trim_end()
             );
         }
-        let _ = writeln!(
-            svg,
-            "<polyline points=\"{}\" fill=\"none\" stroke=\"#2471a3\" stroke-width=\"1.6\"/>",
-            path(&points).trim_end()
-        );
+        for run in runs(&points) {
+            // A sample between two gaps is a point.
+            let cap = if run.len() == 1 { " stroke-linecap=\"round\"" } else { "" };
+            let run = if run.len() == 1 { [run, run].concat() } else { run.to_vec() };
+            let _ = writeln!(
+                svg,
+                "<polyline points=\"{}\" fill=\"none\" stroke=\"#2471a3\" stroke-width=\"1.6\"{cap}/>",
+                path(&run).trim_end()
+            );
+        }
         for (at, anchor) in [(first, "start"), (first + (last - first) / 2, "middle"), (last, "end")] {
             let _ = writeln!(
                 svg,

@@ -73,7 +73,7 @@ impl Ran {
 }
 
 /// Runs it and waits. Undefined variables, failing commands and failing parts of a pipe end it (`-eu`, `pipefail`). It
-/// has a process group of its own, and all of that ends with it at its deadline, or when it is interrupted.
+/// has a session of its own, and all of that ends with it at its deadline, or when it is interrupted.
 ///
 /// # Errors
 /// `Tool`, when the shell cannot be started.
@@ -86,13 +86,19 @@ pub async fn run(script: &Script<'_>, mut line: impl FnMut(&str), _confirmed: &C
     };
     // The `sh` of Debian knows no `pipefail`; `bash` in its POSIX mode does.
     let (program, options): (&str, &[&str]) = match script.shell {
-        "sh" if has_bash(script) => ("bash", &["--posix", "-euo", "pipefail", "-c"]),
+        "sh" if has(script, "bash") => ("bash", &["--posix", "-euo", "pipefail", "-c"]),
         "sh" => ("sh", &["-euc"]),
         shell => (shell, &["-euo", "pipefail", "-c"]),
     };
-    let mut command = Command::new(program);
-    #[cfg(unix)]
-    command.process_group(0);
+    // In a session of its own, what asks on the terminal (`sudo`, `ssh`) says at once that there is none; in a group of
+    // its own on this terminal it would be stopped, and wait until the deadline.
+    let mut command = Command::new(if has(script, "setsid") { "setsid" } else { program });
+    if has(script, "setsid") {
+        command.arg(program);
+    } else {
+        #[cfg(unix)]
+        command.process_group(0);
+    }
     let mut child = command
         .args(options)
         .arg(script.text)
@@ -148,10 +154,10 @@ pub async fn run(script: &Script<'_>, mut line: impl FnMut(&str), _confirmed: &C
     })
 }
 
-/// Is there a `bash` on the path that the script gets?
-fn has_bash(script: &Script<'_>) -> bool {
+/// Is there such a program on the path that the script gets?
+fn has(script: &Script<'_>, program: &str) -> bool {
     let path = script.variables.iter().rev().find(|(name, _)| name == "PATH");
-    path.is_some_and(|(_, path)| std::env::split_paths(path).any(|folder| folder.join("bash").is_file()))
+    path.is_some_and(|(_, path)| std::env::split_paths(path).any(|folder| folder.join(program).is_file()))
 }
 
 /// The processes that a script started: they are killed when this is dropped while it has their number.

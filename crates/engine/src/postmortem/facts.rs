@@ -17,6 +17,7 @@ use liveops_domain::metric::kpi::{Kpi, KpiKind};
 use liveops_domain::metric::level::Level;
 use liveops_domain::postmortem::impact::{WEEK, extreme};
 use liveops_domain::status::source::SourceState;
+use liveops_domain::text::gaps::{gaps, grid};
 use liveops_domain::text::sparkline::sparkline;
 use liveops_domain::text::svg::Chart;
 use liveops_domain::text::time::compact;
@@ -202,8 +203,7 @@ impl KpiSeries {
             Ok(points) => points,
             Err(why) => return (String::new(), format!("unknown: {why}")),
         };
-        let values: Vec<Option<f64>> = points.iter().map(|(_, value)| Some(*value)).collect();
-        let spark = sparkline(&values, SPARK, false);
+        let spark = sparkline(&grid(points, span.from, span.to), SPARK, false);
         let highest = self.rises();
         let words = match extreme(points, span.from, span.to, highest) {
             None => "unknown: no value while it lasted".to_owned(),
@@ -221,8 +221,19 @@ impl KpiSeries {
                 )
             }
         };
+        let silent: Vec<String> = gaps(points, span.from, span.to)
+            .iter()
+            .map(|(from, to)| format!("{} to {}", from.format("%H:%M"), to.format("%H:%M")))
+            .collect();
+        let silent = match silent.as_slice() {
+            [] => String::new(),
+            [first, second, third, rest @ ..] if !rest.is_empty() => {
+                format!("; no data {first}, {second}, {third} and {} more times", rest.len())
+            }
+            all => format!("; no data {}", all.join(", ")),
+        };
         let tail = if self.remembered { " (from looks at the status; there are no other metrics of it)" } else { "" };
-        (spark, format!("{words}{tail}"))
+        (spark, format!("{words}{silent}{tail}"))
     }
 
     /// Is more of it worse?

@@ -49,6 +49,14 @@ impl Session {
         if self.config()?.settings.services.is_empty() { Ok(()) } else { self.service(name).map(|_| ()) }
     }
 
+    /// What to say of a name that is written down and is no service: a record is not refused for it, since the person
+    /// may know more than the configuration.
+    pub fn odd_service(&self, name: &str) -> Option<String> {
+        let error = self.check_service(name).err()?;
+        let hint = error.hint().map_or_else(String::new, |hint| format!("; {hint}"));
+        Some(format!("{error}; it is written down as it was typed{hint}"))
+    }
+
     /// The services of these names; without names, all of them.
     ///
     /// # Errors
