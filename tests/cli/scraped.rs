@@ -200,6 +200,23 @@ fn the_first_errors_of_an_outage_are_critical_before_prometheus_has_a_rate_of_th
     }
 }
 
+/// Looks that are a second apart are thinned out, but not the one at which a series was born.
+#[test]
+fn quick_looks_do_not_lose_when_the_errors_began() {
+    let (backends, env) = (Backends::start(), TestEnv::new());
+    let kpi = "- { name: errors, ratio: { of: 'http_requests_total{status=~\"5..\"}', to: http_requests_total, window: 5m } }";
+    env.write("liveops.yaml", backends.scrape_config(kpi));
+    let mut seen = Value::Null;
+    for (second, errors) in [None, None, Some(50), Some(100), Some(150)].into_iter().enumerate() {
+        let failed = errors.map_or_else(String::new, |n| format!("http_requests_total{{status=\"503\"}} {n}\n"));
+        backends.expose(&format!("http_requests_total{{status=\"200\"}} {}\n{failed}", 1000 + 100 * second));
+        seen = at(&env, u32::try_from(second).unwrap());
+    }
+    // As of all five: 100 between the last three looks, and half a step before the first of them (75 of two looks).
+    let ratio = value(&seen, "errors");
+    assert!((0.23..0.31).contains(&ratio), "{ratio}");
+}
+
 #[test]
 fn a_part_that_is_gone_is_said_whether_its_endpoint_answers_or_not() {
     let (backends, env) = (Backends::start(), TestEnv::new());

@@ -41,6 +41,9 @@ const SPACING: TimeDelta = TimeDelta::seconds(15);
 
 const KEPT: i32 = 24;
 
+/// Of those that cannot be thinned out, since something was born or restarted at each, so many are kept.
+const MOST_KEPT: usize = 96;
+
 /// What the scrapes gave.
 pub struct Scraped {
     pub kpis: Vec<KpiReading>,
@@ -259,11 +262,17 @@ fn remember(place: &Place<'_>, kpis: &[Kpi], cache: &Cache, now: DateTime<Utc>) 
         place.history.iter().filter(|old| current.at - old.at <= longest && old.at <= current.at).collect();
     // Close ones are thinned out, and of too many the oldest goes: the file stays small however often one looks.
     let spacing = SPACING.max(longest / (KEPT - 4));
-    if history.len() >= 2 && current.at - history[history.len() - 2].at < spacing {
-        history.pop();
+    if let [.., before, last] = history.as_slice()
+        && current.at - before.at < spacing
+    {
+        let counters: Vec<Selector> =
+            kpis.iter().filter(|kpi| kpi.window().is_some()).flat_map(Kpi::selectors).collect();
+        if last.is_implied(before, current, &counters) {
+            history.pop();
+        }
     }
     history.push(current);
-    let surplus = history.len().saturating_sub(KEPT as usize);
+    let surplus = history.len().saturating_sub(MOST_KEPT);
     cache.save(&key(place.endpoint, kpis), &history[surplus..].to_vec());
 }
 

@@ -59,6 +59,19 @@ impl Snapshot {
         Self { at, samples, started }
     }
 
+    /// Do the scrapes beside it say all that it says of these counters? Not where one of them was born, restarted, or seen
+    /// for the last time: without it, the growth up to there would be lost.
+    pub fn is_implied(&self, before: &Self, after: &Self, counters: &[Selector]) -> bool {
+        let value = |look: &Self, sample: &Sample| {
+            let mut same =
+                look.samples.iter().filter(|other| other.name == sample.name && other.labels == sample.labels);
+            same.next().map(|other| other.value)
+        };
+        let mut counted =
+            self.samples.iter().filter(|one| counters.iter().any(|all| all.matches(&one.name, &one.labels)));
+        counted.all(|one| value(before, one).is_some_and(|was| was <= one.value) && value(after, one).is_some())
+    }
+
     /// Did another process than that of the earlier scrape answer, which is no successor of it: one that began
     /// before, or that had begun well before the other still answered?
     fn is_beside(&self, earlier: &Self) -> bool {

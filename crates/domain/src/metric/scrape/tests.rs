@@ -313,3 +313,15 @@ fn keeps_what_is_needed_and_survives_the_cache() {
     assert_eq!(format!("{back:?}"), format!("{kept:?}"));
     assert!(keep(snapshot(0, body), &[]).samples.is_empty());
 }
+
+#[test]
+fn a_look_at_which_a_counter_was_born_or_restarted_or_seen_last_says_more_than_those_beside_it() {
+    let counters = [select("a_total")];
+    let says_more = |before: &str, between: &str, after: &str| {
+        !snapshot(1, between).is_implied(&snapshot(0, before), &snapshot(2, after), &counters)
+    };
+    assert!(!says_more("a_total 1\ng 9\n", "a_total 2\ng 3\n", "a_total 3\ng 9\n"), "a gauge may fall");
+    assert!(says_more("", "a_total 2\n", "a_total 3\n"), "born");
+    assert!(says_more("a_total 9\n", "a_total 2\n", "a_total 30\n"), "restarted");
+    assert!(says_more("a_total 1\n", "a_total 2\n", ""), "seen last");
+}
