@@ -6,6 +6,7 @@ pub mod codequality;
 pub mod finding;
 pub mod gate;
 pub mod junit;
+pub mod migration;
 pub mod sarif;
 pub mod waiver;
 pub mod workflow;
