@@ -11,6 +11,7 @@ mod audit;
 mod changes;
 mod check;
 mod check_alerts;
+mod check_migration;
 mod config;
 #[cfg(feature = "demo")]
 mod demo;

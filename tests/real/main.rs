@@ -22,6 +22,7 @@ mod gameday;
 mod gates;
 mod incident;
 mod kube;
+mod migration;
 mod postmortem;
 mod query;
 mod ramp;

@@ -90,6 +90,8 @@ pub(super) struct Extra {
     /// What to type next; none: the first finding's rule.
     pub(super) next: Option<Recommendation>,
     pub(super) warnings: Vec<String>,
+    /// Findings that a screen shows; of the others it says how many.
+    pub(super) limit: Option<usize>,
 }
 
 #[derive(Debug, Serialize)]
@@ -100,6 +102,8 @@ struct GateReport {
     data: serde_json::Map<String, Value>,
     #[serde(skip)]
     blocks: Vec<Block>,
+    #[serde(skip)]
+    limit: Option<usize>,
 }
 
 /// Weighs the findings, shows them in the format that was asked for, and ends as the contract says.
@@ -111,7 +115,7 @@ pub(super) async fn finish(about: About, found: Findings, args: &GateArgs, extra
         Verdict::Unknown if args.strict || !gate.looked => Exit::Unknown,
         _ => Exit::Good,
     };
-    let Extra { data, blocks, sources, next, warnings } = extra;
+    let Extra { data, blocks, sources, next, warnings, limit } = extra;
     let partial = sources.iter().any(|source| !matches!(source.state, SourceState::Ok | SourceState::Unconfigured));
     let meta = Meta {
         verdict,
@@ -120,7 +124,7 @@ pub(super) async fn finish(about: About, found: Findings, args: &GateArgs, extra
         warnings,
         ..next.map_or_else(Meta::default, |next| Meta::steps(vec![next]))
     };
-    cx.show_anywhere(&GateReport { gate, data, blocks }, meta)?;
+    cx.show_anywhere(&GateReport { gate, data, blocks, limit }, meta)?;
     Ok(exit)
 }
 
@@ -155,6 +159,14 @@ fn finding(finding: &Finding, whole: bool, view: &View) -> Vec<Block> {
     blocks
 }
 
+/// `… and 170 more: 2 BLOCKER, 168 LOW`
+fn more<'a>(rest: impl Iterator<Item = &'a Finding>) -> Option<Block> {
+    let rest: Vec<Level> = rest.map(|finding| finding.level).collect();
+    let by_level = Level::ALL.iter().map(|level| (level, rest.iter().filter(|one| *one == level).count()));
+    let words: Vec<String> = by_level.filter(|(_, n)| *n > 0).map(|(level, n)| format!("{n} {}", level.name())).collect();
+    (!rest.is_empty()).then(|| Block::Line(vec![plain(format!("… and {} more: {}", rest.len(), words.join(", ")))]))
+}
+
 impl Report for GateReport {
     const SCHEMA: &'static str = "liveops.check/1";
 
@@ -175,16 +187,18 @@ impl Report for GateReport {
             plain(self.gate.summary()),
         ])];
         blocks.extend(self.blocks.iter().cloned());
-        for (at, one) in self.gate.counting().enumerate() {
+        let limit = self.limit.unwrap_or(usize::MAX);
+        for (at, one) in self.gate.counting().take(limit).enumerate() {
             if at < SHOWN {
                 blocks.push(Block::Blank);
             }
             blocks.extend(finding(one, at < SHOWN, view));
         }
+        blocks.extend(more(self.gate.counting().skip(limit)));
         if !self.gate.unknown.is_empty() {
             blocks.push(Block::Blank);
         }
-        for one in &self.gate.unknown {
+        for one in self.gate.unknown.iter().take(limit) {
             blocks.push(Block::Whole(vec![
                 tone::mark(Tone::Unknown, view),
                 span(" unknown ", Tone::Unknown),
@@ -192,6 +206,9 @@ impl Report for GateReport {
                 span(one.subject.clone(), Tone::Strong),
                 plain(format!("  {}", one.why)),
             ]));
+        }
+        if self.gate.unknown.len() > limit {
+            blocks.push(Block::Line(vec![plain(format!("… and {} more unknown", self.gate.unknown.len() - limit))]));
         }
         let waived: Vec<_> = self.gate.findings.iter().filter(|one| one.waived.is_some()).collect();
         if !waived.is_empty() {

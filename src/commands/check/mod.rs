@@ -2,6 +2,7 @@
 
 mod alerts;
 mod gate;
+mod migration;
 mod runbooks;
 
 use clap::{Args, Subcommand};
@@ -18,6 +19,7 @@ use liveops_domain::error::{Exit, Result};
 #[command(after_help = "Examples:
   liveops check alerts rules/ --alertmanager-config alertmanager.yml
   liveops check runbooks
+  liveops check migration db/migrations
   liveops check runbooks -o sarif > runbooks.sarif     for GitHub's code scanning
   liveops check runbooks --waivers-from origin/main    a change cannot excuse itself")]
 pub(crate) struct CheckArgs {
@@ -28,12 +30,14 @@ pub(crate) struct CheckArgs {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Alerts(alerts::AlertsArgs),
+    Migration(migration::MigrationArgs),
     Runbooks(runbooks::RunbooksArgs),
 }
 
 pub(crate) async fn run(args: CheckArgs, cx: &Context) -> Result<Exit> {
     match args.verb {
         Verb::Alerts(args) => alerts::run(args, cx).await,
+        Verb::Migration(args) => migration::run(args, cx).await,
         Verb::Runbooks(args) => runbooks::run(args, cx).await,
     }
 }

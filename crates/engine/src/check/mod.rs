@@ -3,3 +3,4 @@
 pub mod alerts;
 pub mod gate;
 pub mod input;
+pub mod migration;

@@ -1,17 +1,24 @@
 //! Migrations of a database's schema: the history is folded into a catalogue, and each statement is judged against the
 //! schema that it meets. One reader for three dialects: what it does not understand is unknown, never safe.
 
-pub mod catalog;
-pub mod lexer;
-pub mod split;
-pub mod statement;
-pub mod verdict;
+pub mod fix;
+pub mod fold;
+pub mod layout;
+pub mod rules;
 
+mod advice;
 mod apply;
+mod body;
+mod catalog;
 mod cursor;
+mod lexer;
 mod mysql;
 mod parse;
 mod postgres;
+mod safe;
+mod split;
+mod statement;
+mod verdict;
 
 #[cfg(test)]
 mod matrix;

@@ -75,8 +75,12 @@ pub struct NewColumn {
     pub column: Column,
     pub constraints: Vec<Constraint>,
     pub position: Option<Position>,
-    /// The type, as written.
+    /// The type, its collation, and the default, as written.
     pub type_text: String,
+    pub collate_text: String,
+    pub default_text: String,
+    /// `GENERATED … AS IDENTITY`, as written.
+    pub identity_text: String,
     /// MySQL reads `REFERENCES` of a column and forgets it.
     pub ignored_reference: bool,
 }

@@ -132,6 +132,8 @@ pub struct Verdict {
     /// Emptied in no time: the rows are gone, no work is done.
     pub emptied: BTreeSet<Name>,
     pub dropped: BTreeSet<Name>,
+    /// What it makes itself: nobody uses it yet.
+    pub created: BTreeSet<Name>,
     pub refused: Option<Refusal>,
     /// Waits until every older transaction has ended.
     pub waits: bool,
@@ -191,6 +193,7 @@ impl Verdict {
         self.proves.extend(other.proves);
         self.emptied.extend(other.emptied);
         self.dropped.extend(other.dropped);
+        self.created.extend(other.created);
         self.refused = self.refused.take().or(other.refused);
         self.waits |= other.waits;
         self.outside_transaction |= other.outside_transaction;

@@ -129,7 +129,9 @@ impl Cursor<'_, '_> {
             } else if self.take("null") {
                 None
             } else if self.take("default") {
+                let from = self.place();
                 column.default = Some(self.expression(&ends(self.dialect.is_mysql())));
+                new.default_text = self.written(from);
                 None
             } else if self.take("check") {
                 Some(Rule::Check(words(self.group()?.rest())))
@@ -154,6 +156,7 @@ impl Cursor<'_, '_> {
                 || self.take("generated always as identity")
             {
                 let _ = self.group();
+                new.identity_text = self.written(from);
                 column.identity = true;
                 column.not_null = true;
                 None
@@ -167,6 +170,7 @@ impl Cursor<'_, '_> {
             } else if self.take("collate") {
                 self.take("=");
                 column.collation = Some(self.name()?);
+                new.collate_text = self.written(from);
                 None
             } else if self.take("deferrable")
                 || self.take("not deferrable")

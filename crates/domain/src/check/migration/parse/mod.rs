@@ -6,6 +6,8 @@ mod mysql;
 mod query;
 mod table;
 
+pub use table::written;
+
 use super::Dialect;
 use super::cursor::{Cursor, words};
 use super::lexer::Token;

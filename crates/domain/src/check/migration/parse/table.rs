@@ -320,3 +320,21 @@ pub(super) fn unique_keys(column: &mut NewColumn) -> Vec<Action> {
     keys
 }
 
+
+/// `ALTER TABLE … t`, `t`, and each action, as written.
+pub fn written(c: &mut Cursor<'_, '_>) -> Option<(String, String, Vec<String>)> {
+    c.expect("alter")?;
+    let _ = c.take("table") || c.take("online table") || c.take("ignore table");
+    c.if_exists();
+    c.take("only");
+    let from = c.place();
+    c.name()?;
+    let (prefix, table) = (c.written(0), c.written(from));
+    c.take("*");
+    let mut actions = vec![];
+    for mut item in c.list() {
+        item.skip_all();
+        actions.push(item.written(0));
+    }
+    Some((prefix, table, actions))
+}

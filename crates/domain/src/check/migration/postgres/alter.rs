@@ -84,6 +84,12 @@ impl Judge<'_> {
         }
     }
 
+    fn sequence(&mut self, column: &str) {
+        let sequence = format!("{}_{column}_seq", self.name);
+        self.v.lock(&sequence, Lock::AccessExclusive);
+        self.v.created.insert(sequence);
+    }
+
     fn breaks(&mut self, why: String) {
         if self.catalog.existed(self.name) {
             self.v.breaks.get_or_insert(why);
@@ -159,7 +165,7 @@ impl Judge<'_> {
             Action::Validate { name: constraint } => self.validate(constraint),
             Action::AddIdentity { column } => {
                 self.lock(Lock::AccessExclusive);
-                self.v.lock(&format!("{name}_{column}_seq"), Lock::AccessExclusive);
+                self.sequence(column);
             }
             Action::SetExpression { .. } => {
                 self.lock(Lock::AccessExclusive);
@@ -215,7 +221,7 @@ impl Judge<'_> {
         let default = column.default.as_deref().filter(|default| !default.eq_ignore_ascii_case("null"));
         let computed = default.is_some_and(|default| self.session.version < 11 || types::is_volatile(self.catalog, default));
         if serial || column.identity {
-            self.v.lock(&format!("{name}_{}_seq", column.name), Lock::AccessExclusive);
+            self.sequence(&column.name);
         }
         if serial || column.identity || domain || computed || column.generated == Some(Generated::Stored) {
             self.rewrite();

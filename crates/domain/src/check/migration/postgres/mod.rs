@@ -219,6 +219,7 @@ fn create_table(catalog: &Catalog, table: &CreateTable, v: &mut Verdict) {
         return;
     }
     v.lock(&table.name, Lock::AccessExclusive);
+    v.created.insert(table.name.clone());
     let constraints = table.constraints.iter().chain(table.columns.iter().flat_map(|column| &column.constraints));
     for constraint in constraints {
         if let Rule::Foreign(reference) = &constraint.rule

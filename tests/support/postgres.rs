@@ -1,0 +1,101 @@
+//! A real PostgreSQL, and its own tools to ask it.
+
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::process::{Program, Server};
+
+/// PostgreSQL refuses to run as root: then it runs as this user.
+const NOBODY: u32 = 65_534;
+
+pub(crate) struct Postgres {
+    server: Server,
+}
+
+impl Postgres {
+    #[track_caller]
+    pub(crate) fn start() -> Self {
+        let program = Program {
+            binary: "/bin/sh",
+            package: "postgresql",
+            args: |port, folder| {
+                let options = "-c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off -c timezone=Europe/Berlin";
+                let postgres = format!("{} -D {}/data -p {port} {options}", tool("postgres").display(), folder.display());
+                vec!["-c".into(), format!("exec {}{postgres}", as_user(folder))]
+            },
+            ready: |port| run(tool("psql"), port, &["-d", "postgres", "-c", "SELECT 1"]).is_ok(),
+        };
+        let server = Server::start(program, |folder| {
+            if as_user(folder) != "" {
+                chown(folder, Some(NOBODY), Some(NOBODY)).expect("root may give a folder away");
+                std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).expect("it is ours");
+            }
+            let call = format!("{}{} -D {}/data -U postgres -A trust -N", as_user(folder), tool("initdb").display(), folder.display());
+            shell(&call).expect("install the Debian package `postgresql`, or run scripts/test");
+        });
+        Self { server }
+    }
+
+    #[track_caller]
+    pub(crate) fn database(&self, name: &str) {
+        self.sql("postgres", &format!("CREATE DATABASE {name}"));
+    }
+
+    /// What psql prints, notices among it.
+    #[track_caller]
+    pub(crate) fn sql(&self, database: &str, sql: &str) -> String {
+        run(tool("psql"), self.server.port(), &["-d", database, "-v", "ON_ERROR_STOP=1", "-At", "-c", sql]).unwrap()
+    }
+
+    /// Runs a file as it stands: in one transaction, or each statement in its own.
+    #[track_caller]
+    pub(crate) fn file(&self, database: &str, path: &Path, together: bool) -> String {
+        let path = path.display().to_string();
+        let mut args = vec!["-d", database, "-v", "ON_ERROR_STOP=1", "-At", "-f", path.as_str()];
+        if together {
+            args.push("-1");
+        }
+        run(tool("psql"), self.server.port(), &args).unwrap()
+    }
+
+    /// The whole schema, as `pg_dump -s` writes it.
+    #[track_caller]
+    pub(crate) fn schema(&self, database: &str) -> String {
+        let dump = run(tool("pg_dump"), self.server.port(), &["-s", "-d", database]).unwrap();
+        // Its guard against hostile dumps is another word each time.
+        dump.lines().filter(|line| !line.contains("restrict ")).collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// The word before a program that must not run as root.
+fn as_user(folder: &Path) -> &'static str {
+    let owner = folder.metadata().map(|metadata| metadata.uid()).unwrap_or_default();
+    if owner == 0 || owner == NOBODY { "setpriv --reuid=65534 --regid=65534 --clear-groups " } else { "" }
+}
+
+/// Debian keeps the server's programs off PATH, a folder a version.
+fn tool(name: &str) -> PathBuf {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let mut found: Vec<PathBuf> = versions.map(|version| version.path().join("bin").join(name)).filter(|path| path.exists()).collect();
+    found.sort();
+    found.pop().unwrap_or_else(|| name.into())
+}
+
+#[allow(clippy::disallowed_methods, reason = "a test looks at the server by its own tool")]
+fn shell(call: &str) -> Result<String, String> {
+    let output = Command::new("/bin/sh").args(["-c", call]).output().map_err(|error| error.to_string())?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    if output.status.success() { Ok(text) } else { Err(text) }
+}
+
+/// Both outputs in one, in order.
+#[allow(clippy::disallowed_methods, reason = "a test looks at the server by its own tool")]
+fn run(tool: PathBuf, port: u16, args: &[&str]) -> Result<String, String> {
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", "exec \"$0\" -h 127.0.0.1 -U postgres \"$@\" 2>&1"]).arg(tool);
+    command.args(["-p", &port.to_string()]).args(args).env("PGOPTIONS", "").env("TZ", "UTC");
+    let output = command.output().map_err(|error| error.to_string())?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    if output.status.success() { Ok(text) } else { Err(text) }
+}
