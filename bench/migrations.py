@@ -119,6 +119,7 @@ def main():
     parser.add_argument("--squawk")
     parser.add_argument("--show", type=int, default=0, help="print so many of what differs")
     args = parser.parse_args()
+    args.squawk = args.squawk and os.path.abspath(args.squawk)
     folder = tempfile.mkdtemp(prefix="liveops-migrations-")
     child, port = server(folder)
     total = collections.Counter()
@@ -149,10 +150,10 @@ def main():
                 total["squawk ms"] += int(seconds * 1000)
             for n, (one, works) in enumerate(zip(statements, truth)):
                 count["unknown"] += one["work"] == "unknown"
-                if works is None or "concurrently" in one["statement"].lower():
+                if works is None or re.match(r"(?i)truncate|.*concurrently", one["statement"]):
                     continue
                 danger = bool(works)
-                dml = re.match(r"(?i)\s*(update|delete|insert|select|with|do|merge|copy|create (materialized|table))\b", one["statement"])
+                dml = re.match(r"(?i)\s*(update|delete|insert|select|with|merge|copy|refresh|create (materialized|table))\b", one["statement"])
                 said = one["work"] not in ("none", "unknown") and not (dml and not danger)
                 count["danger"] += danger
                 kind = ("tp" if said else "unknown danger" if one["work"] == "unknown" else "fn") if danger else ("fp" if said else "tn")

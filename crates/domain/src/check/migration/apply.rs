@@ -447,6 +447,9 @@ impl Catalog {
                     reference.columns.iter_mut().for_each(renamed);
                 }
             }
+            if relation.reads.iter().any(|read| read == table) && relation.words.iter().any(|word| word == from) {
+                relation.words.push(to.to_owned());
+            }
             if name == table {
                 relation.columns.iter_mut().filter(|column| column.name == from).for_each(|column| to.clone_into(&mut column.name));
             }

@@ -148,6 +148,10 @@ impl Catalog {
         let mut all = self.descendants(name);
         all.push(name.to_owned());
         all.retain(|one| !self.is(one, Kind::Partitioned));
+        // Partitions that no migration creates are made by a job, or by hand.
+        if all.is_empty() {
+            all.push(name.to_owned());
+        }
         all
     }
 
@@ -164,7 +168,9 @@ impl Catalog {
     /// Views, directly and over other views, that read this column of this table.
     pub fn views_over(&self, table: &str, column: &str) -> Vec<Name> {
         let uses = |relation: &Relation| {
-            relation.reads.iter().any(|read| read == table) && relation.words.iter().any(|word| word == column || word == "*")
+            // `*` by itself is of this table where there is no other.
+            let all = |word: &String| word.strip_suffix(".*") == Some(table) || (word == "*" && relation.reads.len() == 1);
+            relation.reads.iter().any(|read| read == table) && relation.words.iter().any(|word| word == column || all(word))
         };
         self.relations.iter().filter(|(_, relation)| uses(relation)).map(|(name, _)| name.clone()).collect()
     }

@@ -103,7 +103,13 @@ impl<'t, 'a> Cursor<'t, 'a> {
     pub fn word(&mut self) -> Option<Name> {
         let token = self.peek().filter(|t| t.is_name())?;
         self.at += 1;
-        Some(token.name())
+        let mut name = token.name();
+        // PostgreSQL cuts longer names, and says so in a notice that nobody reads.
+        if name.len() > 63 && !self.dialect.is_mysql() {
+            let end = (0..=63).rev().find(|end| name.is_char_boundary(*end)).unwrap_or(0);
+            name.truncate(end);
+        }
+        Some(name)
     }
 
     pub fn names(&mut self) -> Option<Vec<Name>> {

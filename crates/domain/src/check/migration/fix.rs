@@ -101,7 +101,8 @@ fn files(history: &History<'_>, n: usize, groups: &[Group], sources: &[Source]) 
     for (at, group) in groups.iter().enumerate() {
         let path = bumped(history.layout, path, at, group.outside && history.layout == Layout::Kratos)
             .ok_or_else(|| format!("{path} has no version in its name, so its parts have no order"))?;
-        if at > 0 && next.is_some_and(|next| !is_before(history.layout, &path, next)) {
+        let taken = |next: &str| version(&path) == version(next) || !is_before(history.layout, &path, next);
+        if at > 0 && next.is_some_and(taken) {
             return Err(format!("{} needs {} versions, and the next is {}: renumber it", migration.source.path, groups.len(), next.unwrap_or_default()));
         }
         let mut body = String::new();
@@ -191,6 +192,13 @@ fn beside(layout: Layout, migration: &Migration<'_>, path: &str, first: bool, so
     let old = sources.iter().find(|source| source.path == old)?;
     let text = if first { old.text.clone() } else { format!("-- {} takes it back.\n", old.path) };
     Some(Written { path: down(path)?, text })
+}
+
+/// What stands before the first underscore of a migration's name.
+fn version(path: &str) -> &str {
+    let (folder, file) = path.rsplit_once('/').unwrap_or(("", path));
+    let own = if matches!(file, "up.sql" | "migration.sql") { folder.rsplit('/').next().unwrap_or(folder) } else { file };
+    own.split('_').next().unwrap_or(own)
 }
 
 /// The path of the part with this number: a version that is so much higher.

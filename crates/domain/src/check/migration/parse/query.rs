@@ -40,13 +40,32 @@ pub(super) fn reads(tokens: &[Token<'_>]) -> Vec<Name> {
     names
 }
 
-/// Every name of a query, and `*` where it takes all columns.
+/// Every name of a query; and `table.*`, or `*`, where it takes all columns.
 pub(super) fn columns(tokens: &[Token<'_>]) -> Vec<Name> {
-    let star = |n: usize| tokens[n].is("*") && n > 0 && [".", ",", "select", "distinct"].iter().any(|w| tokens[n - 1].is(w));
-    let mut names: Vec<Name> = (0..tokens.len()).filter(|n| tokens[*n].is_name() || star(*n)).map(|n| tokens[n].name()).collect();
+    let before = |n: usize, w: &str| n > 0 && tokens[n - 1].is(w);
+    let name = |n: usize| {
+        let token = &tokens[n];
+        if token.is("*") && before(n, ".") && n > 1 {
+            return Some(format!("{}.*", table_of(tokens, &tokens[n - 2].name())));
+        }
+        let star = token.is("*") && [",", "select", "distinct"].iter().any(|w| before(n, w));
+        (token.is_name() || star).then(|| token.name())
+    };
+    let mut names: Vec<Name> = (0..tokens.len()).filter_map(name).collect();
     names.sort_unstable();
     names.dedup();
     names
+}
+
+/// The table that an alias stands for.
+fn table_of(tokens: &[Token<'_>], alias: &str) -> Name {
+    let places = (0..tokens.len()).filter(|n| ["from", "join", ","].iter().any(|w| tokens[*n].is(w)));
+    let stands_for = |n: usize| {
+        let (name, next) = name_at(tokens, n + 1)?;
+        let next = if tokens.get(next).is_some_and(|t| t.is("as")) { next + 1 } else { next };
+        tokens.get(next).is_some_and(|t| t.is_name() && t.name() == alias).then_some(name)
+    };
+    places.filter_map(stands_for).next().unwrap_or_else(|| alias.to_owned())
 }
 
 fn name_at(tokens: &[Token<'_>], at: usize) -> Option<(Name, usize)> {

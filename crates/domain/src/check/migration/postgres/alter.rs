@@ -34,7 +34,7 @@ pub(super) fn judge(catalog: &Catalog, kind: Kind, name: &str, only: bool, actio
     for action in actions {
         let goes_down = !only && !stays(action);
         let all = all(goes_down);
-        let leaves = all.iter().filter(|one| !catalog.is(one, Kind::Partitioned)).cloned().collect();
+        let leaves = if goes_down { catalog.leaves(name) } else { all.clone() };
         Judge { catalog, name, table: catalog.get(name), all, leaves, session, v }.action(action);
     }
 }
@@ -246,7 +246,7 @@ impl Judge<'_> {
                     if reference.table != name {
                         self.v.lock(&reference.table, Lock::ShareRowExclusive);
                     }
-                    if default.is_some() {
+                    if default.is_some() && self.catalog.existed(name) {
                         self.scan();
                         self.v.scan(&reference.table);
                         self.v.proves.insert(name.to_owned());
@@ -285,7 +285,6 @@ impl Judge<'_> {
         let views = self.catalog.views_over(name, column);
         if let Some(view) = views.first() {
             self.v.refuse("0A000", format!("{name}.{column} is read by the view {view}: its type cannot change"));
-            return;
         }
         let collates = collation.is_some_and(|new| old.collation.as_ref() != Some(new));
         let indexes = self.catalog.indexes_of(name).filter(|(_, index)| mentions(&index.columns, column)).count();
@@ -332,7 +331,8 @@ impl Judge<'_> {
                 }
                 self.lock(Lock::ShareRowExclusive);
                 self.v.lock(&reference.table, Lock::ShareRowExclusive);
-                if constraint.valid {
+                // A table of this migration has few rows to look up, if any.
+                if constraint.valid && self.catalog.existed(name) {
                     self.scan();
                     for table in self.catalog.leaves(&reference.table) {
                         self.v.scan(&table);

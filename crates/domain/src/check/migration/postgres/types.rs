@@ -57,7 +57,8 @@ pub fn change(catalog: &Catalog, old: &Type, new: &Type, using: Option<&str>, co
         | ("time with time zone", "time with time zone")
         | ("interval", "interval") => free(modifier(&new_base).unwrap_or(6) >= modifier(&old_base).unwrap_or(6)),
         ("timestamp", "timestamp with time zone") | ("timestamp with time zone", "timestamp") => {
-            free(version >= 12 && utc && modifier(&new_base).unwrap_or(6) >= modifier(&old_base).unwrap_or(6))
+            let same = version >= 12 && utc && modifier(&new_base).unwrap_or(6) >= modifier(&old_base).unwrap_or(6);
+            if same { Change::Reindex } else { Change::Rewrite }
         }
         ("cidr", "inet") | ("integer", "oid") | ("oid", "integer") => Change::Free,
         (from, to) => free(from == to && old_base.modifiers == new_base.modifiers),
