@@ -17,7 +17,10 @@ fn world() -> TestEnv {
     let env = TestEnv::new();
     env.write("migrations/1_base.up.sql", "CREATE TABLE orders (id bigint PRIMARY KEY, note varchar(50), total int);\nCREATE TABLE customers (id bigint PRIMARY KEY);\nCREATE INDEX orders_total ON orders (total);\n");
     env.write("migrations/1_base.down.sql", "DROP TABLE orders;");
-    env.write("migrations/2_hurts.up.sql", "ALTER TABLE orders ALTER COLUMN total TYPE bigint;\n\nCREATE INDEX orders_note ON orders (note);\n");
+    env.write(
+        "migrations/2_hurts.up.sql",
+        "ALTER TABLE orders ALTER COLUMN total TYPE bigint;\n\nCREATE INDEX orders_note ON orders (note);\n",
+    );
     env.write("migrations/3_free.up.sql", "ALTER TABLE orders ALTER COLUMN note TYPE varchar(100);\nALTER TABLE orders ADD COLUMN paid boolean NOT NULL DEFAULT false;\n");
     env
 }
@@ -55,7 +58,15 @@ fn a_first_run_shows_the_three_worst_why_and_the_safe_way() {
     assert_eq!(run.code, 1, "{}", run.stderr);
     let lines: Vec<&str> = run.stdout.lines().collect();
     assert!(lines.len() <= 24, "{}", run.stdout);
-    for word in ["M01", "orders", "migrations/2_hurts.up.sql:1", "expand, then contract", "CREATE INDEX CONCURRENTLY", "more:", "--all"] {
+    for word in [
+        "M01",
+        "orders",
+        "migrations/2_hurts.up.sql:1",
+        "expand, then contract",
+        "CREATE INDEX CONCURRENTLY",
+        "more:",
+        "--all",
+    ] {
         assert!(run.stdout.contains(word), "{word}: {}", run.stdout);
     }
     assert!(check(&env, &["--all"]).stdout.contains("M07"));
@@ -89,15 +100,28 @@ fn a_transaction_holds_its_locks_and_refuses_what_is_concurrent() {
     env.write("m/4_d.sql", "-- +goose Up\nALTER TABLE a ADD COLUMN c int;\nUPDATE a SET c = 1;\n");
     let run = check(&env, &["m", "-o", "json"]);
     let json = run.json();
-    let found: Vec<(&str, &str)> = json["data"]["findings"].as_array().unwrap().iter().map(|one| (one["id"].as_str().unwrap(), one["file"].as_str().unwrap())).collect();
-    assert!(found.contains(&("M05", "m/2_b.sql")) && found.contains(&("M08", "m/4_d.sql")) && found.contains(&("M11", "m/4_d.sql")), "{found:?}");
+    let found: Vec<(&str, &str)> = json["data"]["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (one["id"].as_str().unwrap(), one["file"].as_str().unwrap()))
+        .collect();
+    assert!(
+        found.contains(&("M05", "m/2_b.sql"))
+            && found.contains(&("M08", "m/4_d.sql"))
+            && found.contains(&("M11", "m/4_d.sql")),
+        "{found:?}"
+    );
     assert!(!found.iter().any(|(_, file)| *file == "m/3_c.sql"), "{found:?}");
 }
 
 #[test]
 fn mysql_says_algorithm_and_lock_and_its_traps() {
     let env = TestEnv::new();
-    env.write("mysql/1.sql", "CREATE TABLE a (id int PRIMARY KEY, v varchar(50)) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;");
+    env.write(
+        "mysql/1.sql",
+        "CREATE TABLE a (id int PRIMARY KEY, v varchar(50)) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;",
+    );
     env.write("mysql/2.sql", "ALTER TABLE a ADD COLUMN x int NOT NULL;\nALTER TABLE a MODIFY v varchar(100);\nALTER TABLE a ADD COLUMN y int, ADD CONSTRAINT c CHECK (y > 0);\nALTER TABLE a ADD COLUMN z int, ALGORITHM=INSTANT, LOCK=NONE;\n");
     let run = check(&env, &["mysql", "-o", "json"]);
     let all = statements(&run);
@@ -119,7 +143,11 @@ fn wrong_calls_say_what_is_right() {
     let env = world();
     let run = check(&env, &["migrations", "--target-version", "9"]);
     assert_eq!(run.code, 2);
-    assert!(run.stderr.contains("PostgreSQL 9 is not known") && run.stderr.contains("--target-version 16"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("PostgreSQL 9 is not known") && run.stderr.contains("--target-version 16"),
+        "{}",
+        run.stderr
+    );
     assert_eq!(check(&env, &["migrations", "--target-version", "new"]).code, 2);
     assert_eq!(check(&env, &["nowhere"]).code, 2);
     env.write("empty/readme.md", "");

@@ -47,7 +47,12 @@ fn the_safe_way_ends_in_the_same_schema_and_nobody_waits_for_rows() {
     }
     let run = env.run(["check", "migration", "m", "--fix", "--out", "safe", "-o", "json"]);
     assert_eq!(run.code, 1, "{}{}", run.stdout, run.stderr);
-    let written = run.json()["data"]["written"].as_array().unwrap().iter().map(|path| path.as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    let written = run.json()["data"]["written"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|path| path.as_str().unwrap().to_owned())
+        .collect::<Vec<_>>();
     let mut changed: BTreeMap<u32, Vec<String>> = BTreeMap::new();
     for path in &written {
         let name = path.rsplit('/').next().unwrap();
@@ -74,7 +79,12 @@ fn the_safe_way_ends_in_the_same_schema_and_nobody_waits_for_rows() {
     // The parts, statement by statement, with what the server says that it does, and the locks that it then holds.
     let run = env.run(["check", "migration", "all", "-o", "json", "--fail-on", "medium"]);
     let json = run.json();
-    let hurt: Vec<&Value> = json["data"]["findings"].as_array().unwrap().iter().filter(|one| ["M01", "M02", "M03", "M04", "M05"].contains(&one["id"].as_str().unwrap())).collect();
+    let hurt: Vec<&Value> = json["data"]["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|one| ["M01", "M02", "M03", "M04", "M05"].contains(&one["id"].as_str().unwrap()))
+        .collect();
     assert!(hurt.is_empty(), "{hurt:#?}");
     let mut by_file: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for one in json["data"]["statements"].as_array().unwrap() {
@@ -96,9 +106,13 @@ fn the_safe_way_ends_in_the_same_schema_and_nobody_waits_for_rows() {
         let told = server.file("after", &env.path().join("script.sql"), false);
         let mut works = false;
         for line in told.lines() {
-            works |= ["rewriting table", "verifying table", "building index", "validating foreign key"].iter().any(|word| line.contains(word));
+            works |= ["rewriting table", "verifying table", "building index", "validating foreign key"]
+                .iter()
+                .any(|word| line.contains(word));
             if let Some(locks) = line.split_once("@locks ").map(|(_, locks)| locks) {
-                let blocks = ["AccessExclusiveLock", "=ExclusiveLock", "=ShareLock", "=ShareRowExclusiveLock"].iter().any(|lock| locks.contains(lock));
+                let blocks = ["AccessExclusiveLock", "=ExclusiveLock", "=ShareLock", "=ShareRowExclusiveLock"]
+                    .iter()
+                    .any(|lock| locks.contains(lock));
                 assert!(!(works && blocks), "{file}: {told}");
                 works = false;
             }
@@ -106,13 +120,18 @@ fn the_safe_way_ends_in_the_same_schema_and_nobody_waits_for_rows() {
     }
     similar(&server.schema("before"), &server.schema("after"));
     // What was filled in batches is filled to the last row.
-    let empty = server.sql("after", "SELECT count(*) FROM orders WHERE token IS NULL OR seen IS NULL OR number IS NULL OR small IS NULL");
+    let empty = server.sql(
+        "after",
+        "SELECT count(*) FROM orders WHERE token IS NULL OR seen IS NULL OR number IS NULL OR small IS NULL",
+    );
     assert_eq!(empty.trim(), "0");
 }
 
 #[track_caller]
 fn similar(before: &str, after: &str) {
     let (before, after): (Vec<&str>, Vec<&str>) = (before.lines().collect(), after.lines().collect());
-    let only = |a: &[&str], b: &[&str]| a.iter().filter(|line| !b.contains(line)).map(|line| (*line).to_owned()).collect::<Vec<_>>();
+    let only = |a: &[&str], b: &[&str]| {
+        a.iter().filter(|line| !b.contains(line)).map(|line| (*line).to_owned()).collect::<Vec<_>>()
+    };
     assert_eq!(before, after, "only before: {:#?}\nonly after: {:#?}", only(&before, &after), only(&after, &before));
 }

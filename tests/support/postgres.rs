@@ -20,8 +20,10 @@ impl Postgres {
             binary: "/bin/sh",
             package: "postgresql",
             args: |port, folder| {
-                let options = "-c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off -c timezone=Europe/Berlin";
-                let postgres = format!("{} -D {}/data -p {port} {options}", tool("postgres").display(), folder.display());
+                let options =
+                    "-c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off -c timezone=Europe/Berlin";
+                let postgres =
+                    format!("{} -D {}/data -p {port} {options}", tool("postgres").display(), folder.display());
                 vec!["-c".into(), format!("exec {}{postgres}", as_user(folder))]
             },
             ready: |port| run(tool("psql"), port, &["-d", "postgres", "-c", "SELECT 1"]).is_ok(),
@@ -31,7 +33,12 @@ impl Postgres {
                 chown(folder, Some(NOBODY), Some(NOBODY)).expect("root may give a folder away");
                 std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).expect("it is ours");
             }
-            let call = format!("{}{} -D {}/data -U postgres -A trust -N", as_user(folder), tool("initdb").display(), folder.display());
+            let call = format!(
+                "{}{} -D {}/data -U postgres -A trust -N",
+                as_user(folder),
+                tool("initdb").display(),
+                folder.display()
+            );
             shell(&call).expect("install the Debian package `postgresql`, or run scripts/test");
         });
         Self { server }
@@ -77,7 +84,8 @@ fn as_user(folder: &Path) -> &'static str {
 /// Debian keeps the server's programs off PATH, a folder a version.
 fn tool(name: &str) -> PathBuf {
     let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
-    let mut found: Vec<PathBuf> = versions.map(|version| version.path().join("bin").join(name)).filter(|path| path.exists()).collect();
+    let mut found: Vec<PathBuf> =
+        versions.map(|version| version.path().join("bin").join(name)).filter(|path| path.exists()).collect();
     found.sort();
     found.pop().unwrap_or_else(|| name.into())
 }

@@ -163,7 +163,8 @@ fn finding(finding: &Finding, whole: bool, view: &View) -> Vec<Block> {
 fn more<'a>(rest: impl Iterator<Item = &'a Finding>) -> Option<Block> {
     let rest: Vec<Level> = rest.map(|finding| finding.level).collect();
     let by_level = Level::ALL.iter().map(|level| (level, rest.iter().filter(|one| *one == level).count()));
-    let words: Vec<String> = by_level.filter(|(_, n)| *n > 0).map(|(level, n)| format!("{n} {}", level.name())).collect();
+    let words: Vec<String> =
+        by_level.filter(|(_, n)| *n > 0).map(|(level, n)| format!("{n} {}", level.name())).collect();
     (!rest.is_empty()).then(|| Block::Line(vec![plain(format!("… and {} more: {}", rest.len(), words.join(", ")))]))
 }
 

@@ -140,7 +140,11 @@ pub(super) async fn run(args: MigrationArgs, cx: &Context) -> Result<Exit> {
     }
     for (database, files) in &report.skipped {
         if report.histories.is_empty() {
-            found.unknown("M10", *database, format!("{} are not read: liveops knows PostgreSQL, MySQL and MariaDB", count(*files, "file")));
+            found.unknown(
+                "M10",
+                *database,
+                format!("{} are not read: liveops knows PostgreSQL, MySQL and MariaDB", count(*files, "file")),
+            );
         }
     }
     let mut blocks = summary(&report);
@@ -153,7 +157,8 @@ pub(super) async fn run(args: MigrationArgs, cx: &Context) -> Result<Exit> {
     }
     found.merge(std::mem::take(&mut report.findings));
     let statements = report.statements.iter().map(|statement| serde_json::to_value(statement.shown()));
-    let statements: Vec<Value> = statements.collect::<std::result::Result<_, _>>().map_err(|error| Error::internal(&error.to_string()))?;
+    let statements: Vec<Value> =
+        statements.collect::<std::result::Result<_, _>>().map_err(|error| Error::internal(&error.to_string()))?;
     let extra = Extra {
         data: data(statements, args.out.as_deref(), written.as_ref()),
         blocks,
@@ -176,7 +181,12 @@ fn data(statements: Vec<Value>, out: Option<&Path>, written: Option<&Fixed>) -> 
 fn fixes(out: &Path, fixed: &Fixed) -> Vec<Block> {
     let text = match fixed.files.len() {
         0 => "no statement has a safe way that liveops can write".to_owned(),
-        files => format!("{} written to {}: the safe way for {}", count(files, "file"), out.display(), count(fixed.statements, "statement")),
+        files => format!(
+            "{} written to {}: the safe way for {}",
+            count(files, "file"),
+            out.display(),
+            count(fixed.statements, "statement")
+        ),
     };
     let refused = fixed.refused.iter().map(|why| format!("not written: {why}"));
     [text].into_iter().chain(refused).map(|text| Block::Whole(vec![plain(text)])).collect()
@@ -219,6 +229,9 @@ fn next(args: &MigrationArgs, report: &Report, found: &Findings) -> Option<Recom
         return Some(Recommendation::new("write the safe way", format!("{call} --fix --out safe-migrations")));
     }
     report.statements.iter().any(Judged::hurts).then(|| {
-        Recommendation::new("accept what is old, and fail for what is new", format!("{call} --write-baseline migrations.json"))
+        Recommendation::new(
+            "accept what is old, and fail for what is new",
+            format!("{call} --write-baseline migrations.json"),
+        )
     })
 }

@@ -21,15 +21,18 @@ pub fn sources(cx: &Session, paths: &[PathBuf], found: &mut Findings) -> Result<
     let here = [PathBuf::from(".")];
     let (named, all) = if paths.is_empty() { (&here[..], false) } else { (paths, true) };
     let wanted = |path: &Path| is_migration(path) && (all || shown(cx, path).to_lowercase().contains("migrat"));
-    let source = |judged: bool| move |input: input::Input| Source { path: clean(&input.path), text: input.text, judged };
-    let mut sources: Vec<Source> = input::read(cx, named, wanted, found, "M10")?.into_iter().map(source(true)).collect();
+    let source =
+        |judged: bool| move |input: input::Input| Source { path: clean(&input.path), text: input.text, judged };
+    let mut sources: Vec<Source> =
+        input::read(cx, named, wanted, found, "M10")?.into_iter().map(source(true)).collect();
     let mut known: BTreeSet<String> = sources.iter().map(|source| source.path.clone()).collect();
     for path in paths.iter().filter(|path| cx.dirs.work.join(path).is_file()) {
         let inner = path.file_name().is_some_and(|name| name == "up.sql" || name == "migration.sql");
         let folder = path.parent().and_then(|folder| if inner { folder.parent() } else { Some(folder) });
         let folder = folder.filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let before = input::read(cx, &[folder.to_owned()], is_migration, &mut Findings::default(), "M10")?;
-        let before: Vec<Source> = before.into_iter().map(source(false)).filter(|source| known.insert(source.path.clone())).collect();
+        let before: Vec<Source> =
+            before.into_iter().map(source(false)).filter(|source| known.insert(source.path.clone())).collect();
         sources.extend(before);
     }
     Ok(sources)

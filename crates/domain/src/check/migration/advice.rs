@@ -88,7 +88,8 @@ fn mysql(judged: &Judged) -> String {
     let Statement::AlterTable { actions, .. } = &judged.parsed else {
         return "at a quiet hour, or with gh-ost or pt-online-schema-change".into();
     };
-    let checks = actions.iter().any(|action| matches!(action, Action::AddConstraint(c) if matches!(c.rule, Rule::Check(_))));
+    let checks =
+        actions.iter().any(|action| matches!(action, Action::AddConstraint(c) if matches!(c.rule, Rule::Check(_))));
     if judged.verdict.refused.is_some() {
         return "name the algorithm that is possible, or none".into();
     }
@@ -96,7 +97,8 @@ fn mysql(judged: &Judged) -> String {
         return "two statements: the columns by themselves are INSTANT, the CHECK alone copies the table".into();
     }
     if actions.iter().any(|action| matches!(action, Action::AddConstraint(c) if matches!(c.rule, Rule::Foreign(_)))) {
-        return "SET foreign_key_checks = 0 before it, when the rows are known to be right: no row is copied then".into();
+        return "SET foreign_key_checks = 0 before it, when the rows are known to be right: no row is copied then"
+            .into();
     }
     "with gh-ost or pt-online-schema-change; or expand, then contract: a new column, filled in batches".into()
 }

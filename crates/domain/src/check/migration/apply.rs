@@ -1,9 +1,9 @@
 //! What a statement leaves in the catalogue.
 
+use super::alter::place;
 use super::catalog::{Catalog, Function, Index, Relation, UserType};
 use super::statement::{
-    Action, Column, Constraint, CreateIndex, CreateTable, IndexKind, Kind, Name, NewColumn, Position, Reference, Rule,
-    Statement, Type,
+    Action, Constraint, CreateIndex, CreateTable, IndexKind, Kind, Name, NewColumn, Reference, Rule, Statement,
 };
 
 impl Catalog {
@@ -44,7 +44,8 @@ impl Catalog {
                 }
             }
             Statement::CreateView { name, materialized, reads, words, .. } => {
-                let mut view = Relation::new(if *materialized { Kind::Materialized } else { Kind::View }, self.migration);
+                let mut view =
+                    Relation::new(if *materialized { Kind::Materialized } else { Kind::View }, self.migration);
                 view.reads = reads.iter().filter(|read| self.get(read).is_some()).cloned().collect();
                 view.words.clone_from(words);
                 self.relations.insert(name.clone(), view);
@@ -130,7 +131,8 @@ impl Catalog {
         relation.complete = table.select.is_none();
         relation.charset.clone_from(&table.charset);
         relation.partition_key.clone_from(&table.partition_key);
-        let sources = table.like.iter().chain(&table.inherits).chain(table.partition_of.as_ref().map(|(parent, _)| parent));
+        let sources =
+            table.like.iter().chain(&table.inherits).chain(table.partition_of.as_ref().map(|(parent, _)| parent));
         for source in sources {
             if let Some(source) = self.get(source) {
                 relation.columns.extend(source.columns.iter().cloned());
@@ -139,7 +141,8 @@ impl Catalog {
                 relation.complete = false;
             }
         }
-        relation.parents = table.inherits.iter().chain(table.partition_of.as_ref().map(|(parent, _)| parent)).cloned().collect();
+        relation.parents =
+            table.inherits.iter().chain(table.partition_of.as_ref().map(|(parent, _)| parent)).cloned().collect();
         for parent in &relation.parents {
             if let Some(parent) = self.relations.get_mut(parent) {
                 parent.children.push(table.name.clone());
@@ -207,13 +210,30 @@ impl Catalog {
             (None, Rule::Foreign(_)) => format!("{short}_{columns}_fkey"),
             (None, Rule::NotNull) => format!("{short}_{columns}_not_null"),
             (None, Rule::Exclude) => format!("{short}_{columns}_excl"),
-            (None, Rule::Check(_)) if columns.is_empty() => format!("{short}_check"),
-            (None, Rule::Check(_)) => format!("{short}_{columns}_check"),
+            (None, Rule::Check(text)) => {
+                // A check of one column is called after it.
+                let relation = self.get(table);
+                let mut words: Vec<&str> = text.split(' ').collect();
+                words.extend(constraint.columns.iter().map(String::as_str));
+                words.retain(|word| {
+                    constraint.columns.iter().any(|c| c == word) || relation.is_some_and(|r| r.column(word).is_some())
+                });
+                words.sort_unstable();
+                words.dedup();
+                match words.as_slice() {
+                    [one] => format!("{short}_{one}_check"),
+                    _ => format!("{short}_check"),
+                }
+            }
         };
         let taken = |name: &str| {
-            self.get(table).is_some_and(|relation| relation.constraint(name).is_some()) || self.indexes.contains_key(name)
+            self.get(table).is_some_and(|relation| relation.constraint(name).is_some())
+                || self.indexes.contains_key(name)
         };
-        (0..).map(|n| if n == 0 { wanted.clone() } else { format!("{wanted}{n}") }).find(|name| !taken(name)).unwrap_or(wanted)
+        (0..)
+            .map(|n| if n == 0 { wanted.clone() } else { format!("{wanted}{n}") })
+            .find(|name| !taken(name))
+            .unwrap_or(wanted)
     }
 
     fn add_constraint(&mut self, table: &str, constraint: &Constraint) {
@@ -227,7 +247,13 @@ impl Catalog {
             self.indexes.insert(name.clone(), index);
         } else if matches!(constraint.rule, Rule::Unique | Rule::Primary | Rule::Exclude) {
             let unique = constraint.rule != Rule::Exclude;
-            let index = Index { table: table.to_owned(), columns: constraint.columns.clone(), unique, fulltext: false, partial: false };
+            let index = Index {
+                table: table.to_owned(),
+                columns: constraint.columns.clone(),
+                unique,
+                fulltext: false,
+                partial: false,
+            };
             self.indexes.insert(name.clone(), index);
         }
         // A reference without columns points to the primary key.
@@ -263,7 +289,16 @@ impl Catalog {
             return;
         }
         let (columns, unique) = (new.columns.clone(), new.unique);
-        self.indexes.insert(name, Index { table: new.table.clone(), columns, unique, fulltext: new.kind == Some("fulltext"), partial: new.partial });
+        self.indexes.insert(
+            name,
+            Index {
+                table: new.table.clone(),
+                columns,
+                unique,
+                fulltext: new.kind == Some("fulltext"),
+                partial: new.partial,
+            },
+        );
     }
 
     fn add_mysql_index(&mut self, table: &str, name: Option<&Name>, kind: IndexKind, columns: &[Name]) {
@@ -374,7 +409,9 @@ impl Catalog {
         match action {
             Action::AddColumn { column, .. } => return self.add_column(table, column),
             Action::AddConstraint(constraint) => return self.add_constraint(table, constraint),
-            Action::AddIndex { name, kind, columns } => return self.add_mysql_index(table, name.as_ref(), *kind, columns),
+            Action::AddIndex { name, kind, columns } => {
+                return self.add_mysql_index(table, name.as_ref(), *kind, columns);
+            }
             Action::DropIndex { name } => {
                 self.indexes.remove(&mysql_index(table, name));
             }
@@ -397,13 +434,20 @@ impl Catalog {
                 }
             }
             Action::RenameColumn { from, to } => self.rename_column(table, from, to),
-            Action::Modify { from, column } if *from != column.column.name => self.rename_column(table, from, &column.column.name),
+            Action::Modify { from, column } if *from != column.column.name => {
+                self.rename_column(table, from, &column.column.name)
+            }
             Action::Attach { partition, default, .. } => {
                 if let Some(child) = self.relations.get_mut(partition) {
                     child.parents.push(table.to_owned());
                 }
                 if *default && let Some(parent) = self.relations.get_mut(table) {
                     parent.default_partition = Some(partition.clone());
+                }
+            }
+            Action::Detach { partition, .. } => {
+                if let Some(child) = self.relations.get_mut(partition) {
+                    child.parents.retain(|parent| parent != table);
                 }
             }
             Action::Inherit { parent } => {
@@ -437,7 +481,8 @@ impl Catalog {
                 if name == table {
                     constraint.columns.iter_mut().for_each(renamed);
                     if let Rule::Check(text) = &mut constraint.rule {
-                        let words: Vec<&str> = text.split(' ').map(|word| if word == from { to } else { word }).collect();
+                        let words: Vec<&str> =
+                            text.split(' ').map(|word| if word == from { to } else { word }).collect();
                         *text = words.join(" ");
                     }
                 }
@@ -451,102 +496,14 @@ impl Catalog {
                 relation.words.push(to.to_owned());
             }
             if name == table {
-                relation.columns.iter_mut().filter(|column| column.name == from).for_each(|column| to.clone_into(&mut column.name));
+                relation
+                    .columns
+                    .iter_mut()
+                    .filter(|column| column.name == from)
+                    .for_each(|column| to.clone_into(&mut column.name));
             }
         }
     }
-}
-
-impl Relation {
-    fn alter(&mut self, action: &Action) {
-        match action {
-            Action::DropColumn { name, .. } => {
-                self.columns.retain(|column| column.name != *name);
-                let mentions = |c: &Constraint| match &c.rule {
-                    Rule::Check(text) => text.split(' ').any(|word| word == name),
-                    _ => c.columns.contains(name),
-                };
-                self.constraints.retain(|constraint| !mentions(constraint));
-            }
-            Action::RenameConstraint { from, to } => {
-                for constraint in self.constraints.iter_mut().filter(|c| c.name.as_ref() == Some(from)) {
-                    constraint.name = Some(to.clone());
-                }
-            }
-            Action::Type { column, ty, collation, .. } => {
-                self.set_type(column, ty);
-                if let Some(column) = self.column_mut(column) {
-                    column.collation.clone_from(collation);
-                }
-            }
-            Action::SetDefault { column, default } => self.with(column, |c| c.default = Some(default.clone())),
-            Action::DropDefault { column } => self.with(column, |c| c.default = None),
-            Action::SetNotNull { column } => self.with(column, |c| c.not_null = true),
-            Action::DropNotNull { column } => self.with(column, |c| c.not_null = false),
-            Action::AddIdentity { column } => self.with(column, |c| c.identity = true),
-            Action::DropIdentity { column } => self.with(column, |c| c.identity = false),
-            Action::DropExpression { column } => self.with(column, |c| c.generated = None),
-            Action::DropConstraint { name, .. } | Action::DropForeign { name } | Action::DropCheck { name } => {
-                self.constraints.retain(|constraint| constraint.name.as_ref() != Some(name));
-            }
-            Action::DropPrimary => self.constraints.retain(|constraint| constraint.rule != Rule::Primary),
-            Action::Validate { name } => {
-                let mut checked = vec![];
-                for constraint in self.constraints.iter_mut().filter(|c| c.name.as_ref() == Some(name)) {
-                    constraint.valid = true;
-                    if constraint.rule == Rule::NotNull {
-                        checked.extend(constraint.columns.iter().cloned());
-                    }
-                }
-                for column in checked {
-                    self.with(&column, |c| c.not_null = true);
-                }
-            }
-            Action::Attach { partition, .. } => self.children.push(partition.clone()),
-            Action::Detach { partition, .. } => {
-                self.children.retain(|child| child != partition);
-                if self.default_partition.as_ref() == Some(partition) {
-                    self.default_partition = None;
-                }
-            }
-            Action::Modify { column, .. } => {
-                let new = column.column.clone();
-                if let Some(at) = self.columns.iter().position(|old| old.name == new.name) {
-                    if column.position.is_some() {
-                        self.columns.remove(at);
-                        place(&mut self.columns, new, column.position.as_ref());
-                    } else {
-                        self.columns[at] = new;
-                    }
-                } else {
-                    self.columns.push(new);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn set_type(&mut self, column: &str, ty: &Type) {
-        if self.column(column).is_none() {
-            self.columns.push(Column { name: column.to_owned(), ..Column::default() });
-        }
-        self.with(column, |c| c.ty = ty.clone());
-    }
-
-    fn with(&mut self, column: &str, change: impl FnOnce(&mut Column)) {
-        if let Some(column) = self.column_mut(column) {
-            change(column);
-        }
-    }
-}
-
-fn place(columns: &mut Vec<Column>, column: Column, position: Option<&Position>) {
-    let at = match position {
-        Some(Position::First) => 0,
-        Some(Position::After(name)) => columns.iter().position(|c| c.name == *name).map_or(columns.len(), |at| at + 1),
-        None => columns.len(),
-    };
-    columns.insert(at, column);
 }
 
 /// An index of MySQL has its name from its table.

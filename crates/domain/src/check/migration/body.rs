@@ -24,7 +24,9 @@ pub fn statements(body: &str) -> Vec<Statement> {
 
 /// Could a call of it change the schema?
 pub fn changes_schema(body: &str) -> bool {
-    tokens(body, Dialect::Postgres).iter().any(|t| ["alter", "create", "drop", "execute", "truncate"].iter().any(|w| t.is(w)))
+    tokens(body, Dialect::Postgres)
+        .iter()
+        .any(|t| ["alter", "create", "drop", "execute", "truncate"].iter().any(|w| t.is(w)))
 }
 
 /// Without the control flow before a statement.
@@ -51,8 +53,12 @@ fn strip<'t, 'a>(mut piece: &'t [Token<'a>]) -> &'t [Token<'a>] {
 
 fn statement(piece: &[Token<'_>], body: &str, out: &mut Vec<Statement>) {
     let Some(first) = piece.first() else { return };
-    let quiet = ["raise", "return", "null", "get", "exit", "continue", "open", "close", "fetch", "move", "assert", "commit", "rollback"];
-    let assigns = piece.windows(2).take(4).any(|w| w[0].is(":") && w[1].is("=")) || piece.get(1).is_some_and(|t| t.is("="));
+    let quiet = [
+        "raise", "return", "null", "get", "exit", "continue", "open", "close", "fetch", "move", "assert", "commit",
+        "rollback",
+    ];
+    let assigns =
+        piece.windows(2).take(4).any(|w| w[0].is(":") && w[1].is("=")) || piece.get(1).is_some_and(|t| t.is("="));
     if quiet.iter().any(|w| first.is(w)) || assigns {
         return;
     }

@@ -68,7 +68,8 @@ impl Relation {
     pub fn checked_not_null(&self, column: &str) -> bool {
         let says = format!("{column} is not null");
         self.constraints.iter().any(|constraint| {
-            constraint.valid && matches!(&constraint.rule, Rule::Check(text) if conjuncts(text).any(|part| part == says))
+            constraint.valid
+                && matches!(&constraint.rule, Rule::Check(text) if conjuncts(text).any(|part| part == says))
         })
     }
 }
@@ -162,15 +163,21 @@ impl Catalog {
     /// Tables whose foreign keys point to this one.
     pub fn referencing(&self, table: &str) -> Vec<Name> {
         let points = |relation: &Relation| relation.foreign_keys().any(|(_, to)| to == table);
-        self.relations.iter().filter(|(name, relation)| *name != table && points(relation)).map(|(name, _)| name.clone()).collect()
+        self.relations
+            .iter()
+            .filter(|(name, relation)| *name != table && points(relation))
+            .map(|(name, _)| name.clone())
+            .collect()
     }
 
     /// Views, directly and over other views, that read this column of this table.
     pub fn views_over(&self, table: &str, column: &str) -> Vec<Name> {
         let uses = |relation: &Relation| {
             // `*` by itself is of this table where there is no other.
-            let all = |word: &String| word.strip_suffix(".*") == Some(table) || (word == "*" && relation.reads.len() == 1);
-            relation.reads.iter().any(|read| read == table) && relation.words.iter().any(|word| word == column || all(word))
+            let all =
+                |word: &String| word.strip_suffix(".*") == Some(table) || (word == "*" && relation.reads.len() == 1);
+            relation.reads.iter().any(|read| read == table)
+                && relation.words.iter().any(|word| word == column || all(word))
         };
         self.relations.iter().filter(|(_, relation)| uses(relation)).map(|(name, _)| name.clone()).collect()
     }

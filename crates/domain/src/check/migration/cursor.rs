@@ -1,8 +1,8 @@
 //! A place in the tokens of one statement, and the words that every statement is made of.
 
+use super::Dialect;
 use super::lexer::{Kind, Token};
 use super::statement::{Expression, Name};
-use super::Dialect;
 
 #[derive(Clone)]
 pub struct Cursor<'t, 'a> {
@@ -192,7 +192,8 @@ impl<'t, 'a> Cursor<'t, 'a> {
         let mut group = self.group()?;
         let mut columns = vec![];
         for mut item in group.list() {
-            let plain = item.peek().is_some_and(Token::is_name) && !item.ahead(1).is_some_and(|t| t.is("(") && !self.dialect.is_mysql());
+            let plain = item.peek().is_some_and(Token::is_name)
+                && !item.ahead(1).is_some_and(|t| t.is("(") && !self.dialect.is_mysql());
             if plain {
                 columns.push(item.word()?);
             } else {

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::Dialect;
 use super::fold::{Judged, Report};
 use super::layout::{History, Layout, Migration, Source, Transaction, histories, is_before};
 use super::safe::{Run, Step};
 use super::statement::Statement;
-use super::Dialect;
 
 /// A file to write.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,7 +103,12 @@ fn files(history: &History<'_>, n: usize, groups: &[Group], sources: &[Source]) 
             .ok_or_else(|| format!("{path} has no version in its name, so its parts have no order"))?;
         let taken = |next: &str| version(&path) == version(next) || !is_before(history.layout, &path, next);
         if at > 0 && next.is_some_and(taken) {
-            return Err(format!("{} needs {} versions, and the next is {}: renumber it", migration.source.path, groups.len(), next.unwrap_or_default()));
+            return Err(format!(
+                "{} needs {} versions, and the next is {}: renumber it",
+                migration.source.path,
+                groups.len(),
+                next.unwrap_or_default()
+            ));
         }
         let mut body = String::new();
         let limits = group.statements.iter().any(|sql| sql.to_lowercase().contains("lock_timeout"));
@@ -175,7 +180,8 @@ fn mark_outside(layout: Layout, text: &str, path: &str, written: &mut Vec<Writte
         }
         Layout::Diesel => {
             let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-            written.push(Written { path: format!("{folder}/metadata.toml"), text: "run_in_transaction = false\n".into() });
+            written
+                .push(Written { path: format!("{folder}/metadata.toml"), text: "run_in_transaction = false\n".into() });
             text.to_owned()
         }
         _ => text.to_owned(),
@@ -197,7 +203,8 @@ fn beside(layout: Layout, migration: &Migration<'_>, path: &str, first: bool, so
 /// What stands before the first underscore of a migration's name.
 fn version(path: &str) -> &str {
     let (folder, file) = path.rsplit_once('/').unwrap_or(("", path));
-    let own = if matches!(file, "up.sql" | "migration.sql") { folder.rsplit('/').next().unwrap_or(folder) } else { file };
+    let own =
+        if matches!(file, "up.sql" | "migration.sql") { folder.rsplit('/').next().unwrap_or(folder) } else { file };
     own.split('_').next().unwrap_or(own)
 }
 
@@ -208,7 +215,11 @@ fn bumped(layout: Layout, path: &str, by: usize, autocommit: bool) -> Option<Str
     if matches!(file, "up.sql" | "migration.sql") {
         return Some(join(&bumped(Layout::Plain, folder, by, false)?, file));
     }
-    let file = if autocommit && !file.contains(".autocommit.") { file.replacen('.', ".autocommit.", 1) } else { file.to_owned() };
+    let file = if autocommit && !file.contains(".autocommit.") {
+        file.replacen('.', ".autocommit.", 1)
+    } else {
+        file.to_owned()
+    };
     if by == 0 {
         return Some(join(folder, &file));
     }
@@ -230,7 +241,10 @@ mod tests {
     use super::*;
 
     fn written(files: &[(&str, &str)]) -> Fixed {
-        let sources: Vec<Source> = files.iter().map(|(path, text)| Source { path: (*path).into(), text: (*text).into(), judged: true }).collect();
+        let sources: Vec<Source> = files
+            .iter()
+            .map(|(path, text)| Source { path: (*path).into(), text: (*text).into(), judged: true })
+            .collect();
         let report = check(&sources, &Options::default());
         fix(&sources, &Options::default(), &report)
     }
@@ -243,26 +257,52 @@ mod tests {
     fn each_layout_keeps_its_names_and_marks() {
         let base = "CREATE TABLE a (id int, b int);\n";
         let index = "CREATE INDEX i ON a (b);\nALTER TABLE a ADD COLUMN c int;\n";
-        let fixed = written(&[("m/1_a.sql", &format!("-- +goose Up\n{base}")), ("m/5_b.sql", &format!("-- +goose Up\n{index}-- +goose Down\nDROP INDEX i;\n"))]);
+        let fixed = written(&[
+            ("m/1_a.sql", &format!("-- +goose Up\n{base}")),
+            ("m/5_b.sql", &format!("-- +goose Up\n{index}-- +goose Down\nDROP INDEX i;\n")),
+        ]);
         assert_eq!(paths(&fixed), ["m/5_b.sql", "m/6_b.sql"]);
-        assert_eq!(fixed.files[0].text, "-- +goose NO TRANSACTION\n-- +goose Up\nCREATE INDEX CONCURRENTLY i ON a (b);\n\n-- +goose Down\nDROP INDEX i;\n");
-        assert_eq!(fixed.files[1].text, "-- +goose Up\nSET LOCAL lock_timeout = '2s';\n\nALTER TABLE a ADD COLUMN c int;\n\n-- +goose Down\n");
+        assert_eq!(
+            fixed.files[0].text,
+            "-- +goose NO TRANSACTION\n-- +goose Up\nCREATE INDEX CONCURRENTLY i ON a (b);\n\n-- +goose Down\nDROP INDEX i;\n"
+        );
+        assert_eq!(
+            fixed.files[1].text,
+            "-- +goose Up\nSET LOCAL lock_timeout = '2s';\n\nALTER TABLE a ADD COLUMN c int;\n\n-- +goose Down\n"
+        );
         let fixed = written(&[("V1__a.sql", base), ("V2__b.sql", index)]);
         assert_eq!(paths(&fixed), ["V2__b.sql.conf", "V2__b.sql", "V2.1__b.sql"]);
-        let fixed = written(&[("m/2024-01-01-000000_a/up.sql", base), ("m/2024-01-02-000000_b/up.sql", index), ("m/2024-01-02-000000_b/down.sql", "DROP INDEX i;")]);
-        assert_eq!(paths(&fixed), [
-            "m/2024-01-02-000000_b/metadata.toml", "m/2024-01-02-000000_b/down.sql", "m/2024-01-02-000000_b/up.sql",
-            "m/2024-01-02-000001_b/down.sql", "m/2024-01-02-000001_b/up.sql"
+        let fixed = written(&[
+            ("m/2024-01-01-000000_a/up.sql", base),
+            ("m/2024-01-02-000000_b/up.sql", index),
+            ("m/2024-01-02-000000_b/down.sql", "DROP INDEX i;"),
         ]);
+        assert_eq!(
+            paths(&fixed),
+            [
+                "m/2024-01-02-000000_b/metadata.toml",
+                "m/2024-01-02-000000_b/down.sql",
+                "m/2024-01-02-000000_b/up.sql",
+                "m/2024-01-02-000001_b/down.sql",
+                "m/2024-01-02-000001_b/up.sql"
+            ]
+        );
         let fixed = written(&[("m/20240101000000_a/migration.sql", base), ("m/20240102000000_b/migration.sql", index)]);
         assert_eq!(paths(&fixed), ["m/20240102000000_b/migration.sql", "m/20240102000001_b/migration.sql"]);
         let fixed = written(&[("1.sql", base), ("2.sql", index)]);
-        assert_eq!(fixed.files[0].text, "SET lock_timeout = '2s';\n\nCREATE INDEX CONCURRENTLY i ON a (b);\n\nALTER TABLE a ADD COLUMN c int;\n");
+        assert_eq!(
+            fixed.files[0].text,
+            "SET lock_timeout = '2s';\n\nCREATE INDEX CONCURRENTLY i ON a (b);\n\nALTER TABLE a ADD COLUMN c int;\n"
+        );
     }
 
     #[test]
     fn where_the_next_version_is_taken_it_says_so() {
-        let fixed = written(&[("1_a.up.sql", "CREATE TABLE a (id int);"), ("2_b.up.sql", "CREATE INDEX i ON a (id); ALTER TABLE a ADD c int;"), ("3_c.up.sql", "SELECT 1;")]);
+        let fixed = written(&[
+            ("1_a.up.sql", "CREATE TABLE a (id int);"),
+            ("2_b.up.sql", "CREATE INDEX i ON a (id); ALTER TABLE a ADD c int;"),
+            ("3_c.up.sql", "SELECT 1;"),
+        ]);
         assert!(fixed.files.is_empty());
         assert!(fixed.refused[0].contains("renumber"), "{:?}", fixed.refused);
     }
@@ -271,7 +311,10 @@ mod tests {
     fn mysql_names_the_algorithm_and_splits_what_is_only_together_slow() {
         let fixed = written(&[
             ("mysql/1.sql", "CREATE TABLE a (id int PRIMARY KEY) ENGINE=InnoDB;"),
-            ("mysql/2.sql", "ALTER TABLE a ADD COLUMN b int, ADD INDEX i (b);\nCREATE INDEX j ON a (id);\nALTER TABLE a MODIFY id bigint;\n"),
+            (
+                "mysql/2.sql",
+                "ALTER TABLE a ADD COLUMN b int, ADD INDEX i (b);\nCREATE INDEX j ON a (id);\nALTER TABLE a MODIFY id bigint;\n",
+            ),
         ]);
         let expected = "ALTER TABLE a ADD COLUMN b int, ALGORITHM=INSTANT;\n\nALTER TABLE a ADD INDEX i (b), ALGORITHM=INPLACE, LOCK=NONE;\n\nCREATE INDEX j ON a (id) ALGORITHM=INPLACE LOCK=NONE;\n\nALTER TABLE a MODIFY id bigint;\n";
         assert_eq!(fixed.files[0].text, expected);

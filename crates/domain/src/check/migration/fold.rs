@@ -95,7 +95,9 @@ impl Judged {
 
     /// Does it work on every row of a table that others use, and do they wait?
     pub fn hurts(&self) -> bool {
-        !matches!(self.blocks, Blocks::None | Blocks::Unknown) && !matches!(self.work, Work::None | Work::Unknown) && self.verdict.backfill.is_none()
+        !matches!(self.blocks, Blocks::None | Blocks::Unknown)
+            && !matches!(self.work, Work::None | Work::Unknown)
+            && self.verdict.backfill.is_none()
     }
 }
 
@@ -201,7 +203,8 @@ impl Fold {
                 let mut judged = self.judged(source, piece, parsed.clone(), verdict);
                 if judged.hurts() || (self.dialect.is_mysql() && judged.verdict.unknown.is_none()) {
                     let judge = |statement: &Statement| self.judge_one(statement);
-                    judged.safe = safe::steps(&self.catalog, piece, &text, &parsed, self.dialect, self.version[0], &judge);
+                    judged.safe =
+                        safe::steps(&self.catalog, piece, &text, &parsed, self.dialect, self.version[0], &judge);
                 }
                 report.statements.push(judged);
             }
@@ -270,7 +273,11 @@ impl Fold {
 
     fn judge_one(&self, statement: &Statement) -> Verdict {
         if self.dialect.is_mysql() {
-            let session = mysql::Session { dialect: self.dialect, version: self.version, foreign_key_checks: self.foreign_key_checks };
+            let session = mysql::Session {
+                dialect: self.dialect,
+                version: self.version,
+                foreign_key_checks: self.foreign_key_checks,
+            };
             return mysql::judge(&self.catalog, statement, &session);
         }
         let session = postgres::Session {
@@ -292,8 +299,12 @@ impl Fold {
                 "lock_timeout" | "lock_wait_timeout" | "innodb_lock_wait_timeout" => self.limited = value != "0",
                 _ => {}
             },
-            Statement::AddValue { name, value } if self.in_transaction => self.added_values.push((name.clone(), value.clone())),
-            Statement::AlterTable { name, actions, .. } if self.dialect.is_mysql() => self.count_versions(name, actions, statement),
+            Statement::AddValue { name, value } if self.in_transaction => {
+                self.added_values.push((name.clone(), value.clone()))
+            }
+            Statement::AlterTable { name, actions, .. } if self.dialect.is_mysql() => {
+                self.count_versions(name, actions, statement)
+            }
             _ => {}
         }
         if let Some(inner) = self.inner(statement) {
@@ -307,7 +318,8 @@ impl Fold {
 
     fn count_versions(&mut self, name: &str, actions: &[Action], statement: &Statement) {
         let verdict = self.judge_one(statement);
-        let columns = actions.iter().any(|action| matches!(action, Action::AddColumn { .. } | Action::DropColumn { .. }));
+        let columns =
+            actions.iter().any(|action| matches!(action, Action::AddColumn { .. } | Action::DropColumn { .. }));
         if let Some(relation) = self.catalog.relations.get_mut(name) {
             if !verdict.rewrites.is_empty() {
                 relation.row_versions = 0;

@@ -91,12 +91,14 @@ pub fn histories<'a>(
             let path = if root.is_empty() { name.to_owned() } else { format!("{root}/{name}") };
             sources.iter().find(|source| source.path == path)
         };
-        let provider = beside("migration_lock.toml").and_then(|lock| lock.text.lines().find_map(|line| line.strip_prefix("provider")));
+        let provider = beside("migration_lock.toml")
+            .and_then(|lock| lock.text.lines().find_map(|line| line.strip_prefix("provider")));
         let folder = provider.map(str::to_owned).unwrap_or_else(|| root.clone());
         let (files, found) = by_dialect(&folder, files, dialect, &mut skipped);
         let Some(found) = found else { continue };
         let layout = layout.unwrap_or_else(|| detect(&root, &files, sources));
-        let mut migrations: Vec<Migration<'_>> = files.iter().filter_map(|file| migration(file, layout, sources)).collect();
+        let mut migrations: Vec<Migration<'_>> =
+            files.iter().filter_map(|file| migration(file, layout, sources)).collect();
         migrations.sort_by(|a, b| order(layout, &a.source.path, &b.source.path));
         if !migrations.is_empty() {
             histories.push(History { root, dialect: found, layout, migrations });
@@ -161,7 +163,13 @@ fn by_dialect<'a>(
         Some(Named::Ours(_)) => return (vec![], None),
         None => {}
     }
-    let named: Vec<Dialect> = files.iter().filter_map(|file| match of_file(file) { Some(Named::Ours(dialect)) => Some(dialect), _ => None }).collect();
+    let named: Vec<Dialect> = files
+        .iter()
+        .filter_map(|file| match of_file(file) {
+            Some(Named::Ours(dialect)) => Some(dialect),
+            _ => None,
+        })
+        .collect();
     let dialect = wanted.unwrap_or_else(|| {
         if named.contains(&Dialect::Postgres) {
             Dialect::Postgres
@@ -179,7 +187,9 @@ fn by_dialect<'a>(
     for file in files {
         match of_file(file) {
             Some(Named::Other(other)) => *skipped.entry(other).or_default() += 1,
-            Some(Named::Ours(one)) if one.is_mysql() != dialect.is_mysql() => *skipped.entry(one.label()).or_default() += 1,
+            Some(Named::Ours(one)) if one.is_mysql() != dialect.is_mysql() => {
+                *skipped.entry(one.label()).or_default() += 1
+            }
             Some(Named::Ours(_)) => kept.push(file),
             // One for all databases; a file for this one takes its place.
             None if !own.is_empty() && own.contains(&version(file)) => {}
@@ -195,7 +205,10 @@ fn by_dialect<'a>(
 
 fn guess(files: &[&Source]) -> Dialect {
     let has = |file: &&Source, word: &str| file.text.contains(word) || file.text.contains(&word.to_lowercase());
-    let mysql = files.iter().filter(|file| has(file, "ENGINE=") || has(file, "AUTO_INCREMENT") || file.text.contains("TABLE `")).count();
+    let mysql = files
+        .iter()
+        .filter(|file| has(file, "ENGINE=") || has(file, "AUTO_INCREMENT") || file.text.contains("TABLE `"))
+        .count();
     if mysql * 4 > files.len() { Dialect::Mysql } else { Dialect::Postgres }
 }
 
@@ -205,7 +218,9 @@ fn guess_sqlite(files: &[&Source]) -> bool {
 
 fn detect(root: &str, files: &[&Source], sources: &[Source]) -> Layout {
     let any = |test: &dyn Fn(&str, &str) -> bool| files.iter().any(|file| test(name(&file.path), &file.text));
-    let at = |file: &str| sources.iter().any(|source| source.path == format!("{root}/{file}") || (root.is_empty() && source.path == file));
+    let at = |file: &str| {
+        sources.iter().any(|source| source.path == format!("{root}/{file}") || (root.is_empty() && source.path == file))
+    };
     if any(&|_, text| text.contains("-- +goose ")) {
         Layout::Goose
     } else if any(&|_, text| text.contains("-- migrate:up")) {
@@ -214,7 +229,9 @@ fn detect(root: &str, files: &[&Source], sources: &[Source]) -> Layout {
         Layout::Prisma
     } else if any(&|name, _| name == "up.sql") {
         Layout::Diesel
-    } else if any(&|name, _| name.contains(".autocommit.") || name.split('.').skip(1).any(|part| database(part).is_some())) {
+    } else if any(&|name, _| {
+        name.contains(".autocommit.") || name.split('.').skip(1).any(|part| database(part).is_some())
+    }) {
         Layout::Kratos
     } else if any(&|name, _| name.starts_with(['V', 'R']) && name.contains("__")) {
         Layout::Flyway
@@ -232,7 +249,8 @@ fn migration<'a>(source: &'a Source, layout: Layout, sources: &[Source]) -> Opti
     if file.ends_with(".down.sql") || file == "down.sql" || (layout == Layout::Flyway && file.starts_with('U')) {
         return None;
     }
-    let beside = |path: String| sources.iter().find(|source| source.path == path).map(|source| source.text.replace(' ', ""));
+    let beside =
+        |path: String| sources.iter().find(|source| source.path == path).map(|source| source.text.replace(' ', ""));
     let (mut up, mut transaction) = (source.text.clone(), Transaction::Statement);
     match layout {
         Layout::Goose => {
@@ -242,11 +260,13 @@ fn migration<'a>(source: &'a Source, layout: Layout, sources: &[Source]) -> Opti
         }
         Layout::Dbmate => {
             up = section(&source.text, "-- migrate:up", "-- migrate:down");
-            let outside = source.text.lines().any(|line| line.starts_with("-- migrate:up") && line.contains("transaction:false"));
+            let outside =
+                source.text.lines().any(|line| line.starts_with("-- migrate:up") && line.contains("transaction:false"));
             transaction = if outside { Transaction::Piece } else { Transaction::File };
         }
         Layout::Flyway => {
-            let off = beside(format!("{}.conf", source.path)).is_some_and(|text| text.contains("executeInTransaction=false"));
+            let off =
+                beside(format!("{}.conf", source.path)).is_some_and(|text| text.contains("executeInTransaction=false"));
             let concurrent = source.text.to_ascii_lowercase().contains(" concurrently ");
             transaction = if off || concurrent { Transaction::Statement } else { Transaction::File };
         }
@@ -255,7 +275,8 @@ fn migration<'a>(source: &'a Source, layout: Layout, sources: &[Source]) -> Opti
             transaction = if off { Transaction::Piece } else { Transaction::File };
         }
         Layout::Diesel => {
-            let off = beside(format!("{}/metadata.toml", folder(&source.path))).is_some_and(|text| text.contains("run_in_transaction=false"));
+            let off = beside(format!("{}/metadata.toml", folder(&source.path)))
+                .is_some_and(|text| text.contains("run_in_transaction=false"));
             transaction = if off { Transaction::Piece } else { Transaction::File };
         }
         Layout::Kratos => {
@@ -297,7 +318,8 @@ fn order(layout: Layout, a: &str, b: &str) -> Ordering {
         let file = name(path);
         if layout == Layout::Flyway {
             let version = file.split("__").next().unwrap_or_default();
-            let numbers: Vec<u64> = words(version.trim_start_matches(['V', 'B'])).filter_map(|word| word.parse().ok()).collect();
+            let numbers: Vec<u64> =
+                words(version.trim_start_matches(['V', 'B'])).filter_map(|word| word.parse().ok()).collect();
             // Repeatable ones come last.
             return (file.starts_with('R'), numbers, path.to_owned());
         }
@@ -321,7 +343,8 @@ mod tests {
         let sources = sources(files);
         let (histories, _) = histories(&sources, None, None);
         let row = |history: &History<'_>| {
-            let files: Vec<String> = history.migrations.iter().map(|m| format!("{}:{:?}", m.source.path, m.transaction)).collect();
+            let files: Vec<String> =
+                history.migrations.iter().map(|m| format!("{}:{:?}", m.source.path, m.transaction)).collect();
             format!("{} {:?} {}", history.layout.label(), history.dialect, files.join(" "))
         };
         histories.iter().map(row).collect()
@@ -330,14 +353,54 @@ mod tests {
     #[test]
     fn each_tool_is_known_by_its_files() {
         let rows: &[(&[(&str, &str)], &str)] = &[
-            (&[("m/10_b.sql", "-- +goose Up\n-- +goose Down\n"), ("m/9_a.sql", "-- +goose NO TRANSACTION\n-- +goose Up\n")], "goose Postgres m/9_a.sql:Statement m/10_b.sql:File"),
-            (&[("m/1_a.sql", "-- migrate:up transaction:false\n"), ("m/2_b.sql", "-- migrate:up\n")], "dbmate Postgres m/1_a.sql:Piece m/2_b.sql:File"),
+            (
+                &[
+                    ("m/10_b.sql", "-- +goose Up\n-- +goose Down\n"),
+                    ("m/9_a.sql", "-- +goose NO TRANSACTION\n-- +goose Up\n"),
+                ],
+                "goose Postgres m/9_a.sql:Statement m/10_b.sql:File",
+            ),
+            (
+                &[("m/1_a.sql", "-- migrate:up transaction:false\n"), ("m/2_b.sql", "-- migrate:up\n")],
+                "dbmate Postgres m/1_a.sql:Piece m/2_b.sql:File",
+            ),
             (&[("m/1_a.up.sql", ""), ("m/1_a.down.sql", "")], "golang-migrate Postgres m/1_a.up.sql:Piece"),
-            (&[("V1_10__b.sql", ""), ("V1_9__a.sql", ""), ("R__v.sql", ""), ("V1_9__a.sql.conf", "executeInTransaction = false")], "flyway Postgres V1_9__a.sql:Statement V1_10__b.sql:File R__v.sql:File"),
-            (&[("m/1_a.sql", "-- no-transaction\n"), ("m/2_b.sql", "")], "sqlx Postgres m/1_a.sql:Piece m/2_b.sql:File"),
-            (&[("m/2_b/up.sql", ""), ("m/1_a/up.sql", ""), ("m/1_a/down.sql", ""), ("m/1_a/metadata.toml", "run_in_transaction = false")], "diesel Postgres m/1_a/up.sql:Piece m/2_b/up.sql:File"),
-            (&[("m/1_a/migration.sql", ""), ("m/migration_lock.toml", "provider = \"mysql\"")], "prisma Mysql m/1_a/migration.sql:Piece"),
-            (&[("m/1_a.up.sql", ""), ("m/2_b.postgres.up.sql", ""), ("m/2_b.mysql.up.sql", ""), ("m/2_b.up.sql", ""), ("m/3_c.autocommit.up.sql", "")], "kratos Postgres m/1_a.up.sql:File m/2_b.postgres.up.sql:File m/3_c.autocommit.up.sql:Piece"),
+            (
+                &[
+                    ("V1_10__b.sql", ""),
+                    ("V1_9__a.sql", ""),
+                    ("R__v.sql", ""),
+                    ("V1_9__a.sql.conf", "executeInTransaction = false"),
+                ],
+                "flyway Postgres V1_9__a.sql:Statement V1_10__b.sql:File R__v.sql:File",
+            ),
+            (
+                &[("m/1_a.sql", "-- no-transaction\n"), ("m/2_b.sql", "")],
+                "sqlx Postgres m/1_a.sql:Piece m/2_b.sql:File",
+            ),
+            (
+                &[
+                    ("m/2_b/up.sql", ""),
+                    ("m/1_a/up.sql", ""),
+                    ("m/1_a/down.sql", ""),
+                    ("m/1_a/metadata.toml", "run_in_transaction = false"),
+                ],
+                "diesel Postgres m/1_a/up.sql:Piece m/2_b/up.sql:File",
+            ),
+            (
+                &[("m/1_a/migration.sql", ""), ("m/migration_lock.toml", "provider = \"mysql\"")],
+                "prisma Mysql m/1_a/migration.sql:Piece",
+            ),
+            (
+                &[
+                    ("m/1_a.up.sql", ""),
+                    ("m/2_b.postgres.up.sql", ""),
+                    ("m/2_b.mysql.up.sql", ""),
+                    ("m/2_b.up.sql", ""),
+                    ("m/3_c.autocommit.up.sql", ""),
+                ],
+                "kratos Postgres m/1_a.up.sql:File m/2_b.postgres.up.sql:File m/3_c.autocommit.up.sql:Piece",
+            ),
             (&[("m/2.sql", ""), ("m/1.sql", "")], "plain Postgres m/1.sql:Statement m/2.sql:Statement"),
         ];
         for (files, expected) in rows {
@@ -348,7 +411,10 @@ mod tests {
     #[test]
     fn folders_of_several_databases_are_several_histories() {
         let files = [("m/mysql/1.sql", ""), ("m/postgresql/1.sql", ""), ("m/sqlite/1.sql", "")];
-        assert_eq!(seen(&files), ["plain Mysql m/mysql/1.sql:Statement", "plain Postgres m/postgresql/1.sql:Statement"]);
+        assert_eq!(
+            seen(&files),
+            ["plain Mysql m/mysql/1.sql:Statement", "plain Postgres m/postgresql/1.sql:Statement"]
+        );
     }
 
     #[test]

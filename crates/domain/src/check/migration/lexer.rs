@@ -97,7 +97,10 @@ impl<'a> Lexer<'a> {
             b'-' if self.peek(1) == b'-' && (!mysql || self.peek(2) <= b' ') => self.line_comment(),
             b'#' if mysql => self.line_comment(),
             // `/*!50100 … */` is read by the server: only its frame is a comment.
-            b'/' if self.peek(1) == b'*' && mysql && (self.peek(2) == b'!' || self.text[self.at..].starts_with("/*M!")) => {
+            b'/' if self.peek(1) == b'*'
+                && mysql
+                && (self.peek(2) == b'!' || self.text[self.at..].starts_with("/*M!")) =>
+            {
                 self.at += 3;
                 while self.peek(0) == b'!' || self.peek(0).is_ascii_digit() {
                     self.at += 1;
@@ -189,7 +192,8 @@ impl<'a> Lexer<'a> {
         let close = rest[1..].find('$')? + 2;
         let tag = &rest[..close];
         let inner = &tag[1..tag.len() - 1];
-        if inner.starts_with(|c: char| c.is_ascii_digit()) || inner.contains(|c: char| !c.is_alphanumeric() && c != '_') {
+        if inner.starts_with(|c: char| c.is_ascii_digit()) || inner.contains(|c: char| !c.is_alphanumeric() && c != '_')
+        {
             return None;
         }
         Some(rest[close..].find(tag).map_or(self.text.len(), |n| self.at + close + n + close))
@@ -207,11 +211,30 @@ mod tests {
     #[test]
     fn postgres_quotes_and_comments() {
         let sql = "SELECT 'it''s', E'a\\'b', \"x\"\"y\", $f$ ; -- $f$, $1::int /* a /* b */ ; */ -- ;\n;";
-        assert_eq!(texts(sql, Dialect::Postgres), [
-            "SELECT", "'it''s'", ",", "E'a\\'b'", ",", "\"x\"\"y\"", ",", "$f$ ; -- $f$", ",", "$", "1", "::", "int", ";"
-        ]);
+        assert_eq!(
+            texts(sql, Dialect::Postgres),
+            [
+                "SELECT",
+                "'it''s'",
+                ",",
+                "E'a\\'b'",
+                ",",
+                "\"x\"\"y\"",
+                ",",
+                "$f$ ; -- $f$",
+                ",",
+                "$",
+                "1",
+                "::",
+                "int",
+                ";"
+            ]
+        );
         let tokens = tokens("\"x\"\"y\" $f$ a $f$ 'b''c'", Dialect::Postgres);
-        assert_eq!((tokens[0].name(), tokens[1].content(), tokens[2].content()), ("x\"y".into(), " a ".into(), "b'c".into()));
+        assert_eq!(
+            (tokens[0].name(), tokens[1].content(), tokens[2].content()),
+            ("x\"y".into(), " a ".into(), "b'c".into())
+        );
     }
 
     #[test]

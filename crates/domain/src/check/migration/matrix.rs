@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use super::Dialect;
 use super::catalog::Catalog;
 use super::parse::parse;
 use super::postgres::{Session, judge};
 use super::split::split;
 use super::statement::Statement;
 use super::verdict::{Lock, Verdict};
-use super::Dialect;
 
 const STATEMENTS: &str = include_str!("fixtures/postgres.txt");
 const MARIADB: &str = include_str!("fixtures/mariadb.txt");
@@ -66,7 +66,10 @@ fn words(text: &str) -> BTreeSet<String> {
         return BTreeSet::from([code]);
     }
     let relation = |word: &str| !word.contains("(I)=") && word != "-";
-    text.split_whitespace().filter(|word| relation(word)).map(|word| word.replace("(S)", "").replace("(v)", "").replace("(m)", "").replace("t2=", "t=")).collect()
+    text.split_whitespace()
+        .filter(|word| relation(word))
+        .map(|word| word.replace("(S)", "").replace("(v)", "").replace("(m)", "").replace("t2=", "t="))
+        .collect()
 }
 
 fn short(lock: Lock) -> &'static str {
@@ -89,8 +92,12 @@ fn shown(v: &Verdict, statement: &Statement) -> BTreeSet<String> {
     if let Some(refused) = &v.refused {
         return BTreeSet::from([format!("ERR {}", refused.code)]);
     }
-    let mut words: BTreeSet<String> =
-        v.locks.iter().filter(|(name, _)| !v.dropped.contains(*name)).map(|(name, lock)| format!("{name}={}", short(*lock))).collect();
+    let mut words: BTreeSet<String> = v
+        .locks
+        .iter()
+        .filter(|(name, _)| !v.dropped.contains(*name))
+        .map(|(name, lock)| format!("{name}={}", short(*lock)))
+        .collect();
     // The harness saw what it created, too.
     if let Statement::CreateView { name, .. } = statement {
         words.insert(format!("{name}=AE"));

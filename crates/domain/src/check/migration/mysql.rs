@@ -33,7 +33,11 @@ pub fn judge(catalog: &Catalog, statement: &Statement, session: &Session) -> Ver
                 Some("spatial") => IndexKind::Spatial,
                 _ => IndexKind::Plain,
             };
-            alter(&index.table, &[Action::AddIndex { name: index.name.clone(), kind, columns: index.columns.clone() }], &mut v);
+            alter(
+                &index.table,
+                &[Action::AddIndex { name: index.name.clone(), kind, columns: index.columns.clone() }],
+                &mut v,
+            );
         }
         Statement::DropIndex { names, table: Some(table), .. } => {
             let actions: Vec<Action> = names.iter().map(|name| Action::DropIndex { name: name.clone() }).collect();
@@ -82,9 +86,14 @@ pub fn judge(catalog: &Catalog, statement: &Statement, session: &Session) -> Ver
 fn rows(catalog: &Catalog, dml: &Dml, v: &mut Verdict) {
     let Some(target) = dml.target.as_ref().filter(|_| matches!(dml.verb, "update" | "delete")) else { return };
     let by_index = dml.condition.as_ref().is_some_and(|columns| {
-        let indexed = catalog.indexes_of(target).any(|(_, index)| index.columns.first().is_some_and(|first| columns.contains(first)));
+        let indexed = catalog
+            .indexes_of(target)
+            .any(|(_, index)| index.columns.first().is_some_and(|first| columns.contains(first)));
         let primary = |relation: &Relation| {
-            relation.constraints.iter().any(|c| c.rule == Rule::Primary && c.columns.first().is_some_and(|first| columns.contains(first)))
+            relation
+                .constraints
+                .iter()
+                .any(|c| c.rule == Rule::Primary && c.columns.first().is_some_and(|first| columns.contains(first)))
         };
         indexed || catalog.get(target).is_some_and(primary)
     });
@@ -154,7 +163,10 @@ impl Judge<'_> {
             _ => Copy,
         };
         if algorithm > weakest {
-            v.refuse("1846", format!("ALGORITHM={} is not possible for this: it takes {}", weakest.label(), algorithm.label()));
+            v.refuse(
+                "1846",
+                format!("ALGORITHM={} is not possible for this: it takes {}", weakest.label(), algorithm.label()),
+            );
         }
         if named == Some("COPY") {
             (algorithm, rebuild, lock) = (Copy, true, lock.max(Shared));
@@ -169,7 +181,13 @@ impl Judge<'_> {
             lock = Exclusive;
         }
         if named.is_none() && self.catalog.existed(self.name) {
-            v.traps.push(("M15", format!("without ALGORITHM the server falls back to a slower one silently; this is {}", algorithm.label())));
+            v.traps.push((
+                "M15",
+                format!(
+                    "without ALGORITHM the server falls back to a slower one silently; this is {}",
+                    algorithm.label()
+                ),
+            ));
         }
         v.method = Some((algorithm, lock));
         match lock {
@@ -217,11 +235,20 @@ impl Judge<'_> {
             }
             Action::Modify { from, column } => {
                 if *from != column.column.name {
-                    breaks(v, format!("code that still says {name}.{from} fails, and what says {} fails until then", column.column.name));
+                    breaks(
+                        v,
+                        format!(
+                            "code that still says {name}.{from} fails, and what says {} fails until then",
+                            column.column.name
+                        ),
+                    );
                 }
                 self.modify(from, column, v)?
             }
-            Action::SetDefault { .. } | Action::DropDefault { .. } | Action::DropCheck { .. } | Action::TableOption(_) => (Instant, Open, false),
+            Action::SetDefault { .. }
+            | Action::DropDefault { .. }
+            | Action::DropCheck { .. }
+            | Action::TableOption(_) => (Instant, Open, false),
             Action::AddIndex { kind, .. } => {
                 v.build(name, 1);
                 match (kind, mariadb) {
@@ -237,10 +264,12 @@ impl Judge<'_> {
                 (if mariadb { Instant } else { Inplace }, Open, false)
             }
             Action::DropPrimary => (Copy, Shared, true),
-            Action::DropConstraint { name: constraint, .. } => match self.table.and_then(|table| table.constraint(constraint)) {
-                Some(c) if c.rule == Rule::Unique => (if mariadb { Nocopy } else { Inplace }, Open, false),
-                _ => (Instant, Open, false),
-            },
+            Action::DropConstraint { name: constraint, .. } => {
+                match self.table.and_then(|table| table.constraint(constraint)) {
+                    Some(c) if c.rule == Rule::Unique => (if mariadb { Nocopy } else { Inplace }, Open, false),
+                    _ => (Instant, Open, false),
+                }
+            }
             Action::AddConstraint(constraint) => match &constraint.rule {
                 Rule::Primary => (Inplace, Open, true),
                 Rule::Unique => {
@@ -283,7 +312,10 @@ impl Judge<'_> {
         let column = &new.column;
         let filled = column.default.is_some() || column.auto_increment || column.generated.is_some();
         if column.not_null && !filled && self.catalog.existed(self.name) {
-            let why = format!("{}.{} is NOT NULL without a DEFAULT: the rows that exist get 0 or '' silently", self.name, column.name);
+            let why = format!(
+                "{}.{} is NOT NULL without a DEFAULT: the rows that exist get 0 or '' silently",
+                self.name, column.name
+            );
             v.traps.push(("M13", why));
         }
         if new.ignored_reference {
@@ -303,7 +335,10 @@ impl Judge<'_> {
             (Inplace, Shared, true)
         } else if keyed {
             (Inplace, Open, true)
-        } else if mariadb || (version >= [8, 0, 29] && self.versions() < 64) || (version >= [8, 0, 12] && new.position.is_none() && self.versions() < 64) {
+        } else if mariadb
+            || (version >= [8, 0, 29] && self.versions() < 64)
+            || (version >= [8, 0, 12] && new.position.is_none() && self.versions() < 64)
+        {
             (Instant, Open, false)
         } else {
             (Inplace, Open, true)
@@ -327,7 +362,10 @@ impl Judge<'_> {
             Some(step) => step,
             None => {
                 if self.catalog.existed(self.name) {
-                    v.breaks.get_or_insert(format!("code that still reads or writes {}.{from} as {} may fail", self.name, old.ty.base));
+                    v.breaks.get_or_insert(format!(
+                        "code that still reads or writes {}.{from} as {} may fail",
+                        self.name, old.ty.base
+                    ));
                 }
                 return Ok(copy);
             }
@@ -349,7 +387,8 @@ impl Judge<'_> {
         let (mariadb, charset) = (self.mariadb(), self.table.and_then(|table| table.charset.as_deref()));
         let (from, to) = (&old.ty, &new.ty);
         let own = |ty: &Type| ty.charset.clone().or_else(|| charset.map(str::to_owned));
-        let text = ["char", "varchar", "text", "tinytext", "mediumtext", "longtext", "enum", "set"].contains(&to.base.as_str());
+        let text = ["char", "varchar", "text", "tinytext", "mediumtext", "longtext", "enum", "set"]
+            .contains(&to.base.as_str());
         if text && (own(from) != own(to) || (new.collation.is_some() && new.collation != old.collation)) {
             return None;
         }

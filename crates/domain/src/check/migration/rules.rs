@@ -98,7 +98,10 @@ pub fn findings(report: &mut Report) {
 }
 
 fn at(judged: &Judged, id: &'static str, level: Level, subject: &str, why: impl Into<String>) -> Finding {
-    Finding::new(id, level, subject, why).at(&judged.file, judged.line).column(judged.column).evidence(short(&judged.text))
+    Finding::new(id, level, subject, why)
+        .at(&judged.file, judged.line)
+        .column(judged.column)
+        .evidence(short(&judged.text))
 }
 
 fn short(text: &str) -> String {
@@ -117,7 +120,8 @@ fn statement(judged: &Judged, findings: &mut Findings) {
         findings.unknown("M10", format!("{}:{}", judged.file, judged.line), why);
     }
     if let Some(refused) = &v.refused {
-        let (level, when) = if refused.with_rows { (Level::High, " where the table has rows") } else { (Level::Blocker, "") };
+        let (level, when) =
+            if refused.with_rows { (Level::High, " where the table has rows") } else { (Level::Blocker, "") };
         let why = format!("{}: the server refuses it{when} ({})", refused.why, refused.code);
         findings.add(at(judged, "M05", level, &subject(), why).fix(advice(judged)));
     }
@@ -128,11 +132,17 @@ fn statement(judged: &Judged, findings: &mut Findings) {
         findings.add(at(judged, "M06", Level::Medium, &subject(), why).fix(advice_for_code(judged)));
     }
     if let Some(why) = &v.loses {
-        findings.add(at(judged, "M07", Level::Medium, &subject(), why).fix("release code that does not use it first, and take a backup"));
+        findings.add(
+            at(judged, "M07", Level::Medium, &subject(), why)
+                .fix("release code that does not use it first, and take a backup"),
+        );
     }
     if let Some(table) = v.backfill.as_ref().filter(existing) {
         let why = format!("all rows of {table} are changed in one statement");
-        findings.add(at(judged, "M11", Level::Medium, table, why).fix("change some thousand rows at a time, each in its own transaction"));
+        findings.add(
+            at(judged, "M11", Level::Medium, table, why)
+                .fix("change some thousand rows at a time, each in its own transaction"),
+        );
     }
     for (id, why) in &v.traps {
         let level = if *id == "M15" { Level::Low } else { Level::Medium };
@@ -155,9 +165,20 @@ fn hurts(judged: &Judged, findings: &mut Findings) {
     };
     let subject = names.first().map_or("statement", |name| name.as_str());
     let list = names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(" and ");
-    let blocked: Vec<&Name> = v.locks.iter().filter(|(name, lock)| lock.blocks() != Blocks::None && judged.existing.contains(name)).map(|(name, _)| name).collect();
+    let blocked: Vec<&Name> = v
+        .locks
+        .iter()
+        .filter(|(name, lock)| lock.blocks() != Blocks::None && judged.existing.contains(name))
+        .map(|(name, _)| name)
+        .collect();
     let blocked = blocked.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(" and ");
-    let strongest = v.locks.iter().filter(|(name, _)| judged.existing.contains(name)).map(|(_, lock)| *lock).max().unwrap_or(Lock::Share);
+    let strongest = v
+        .locks
+        .iter()
+        .filter(|(name, _)| judged.existing.contains(name))
+        .map(|(_, lock)| *lock)
+        .max()
+        .unwrap_or(Lock::Share);
     let (id, does) = match judged.work {
         Work::Rewrite => ("M01", format!("writes every row of {list} anew")),
         Work::Build => ("M03", format!("builds an index over every row of {list}")),
@@ -166,7 +187,9 @@ fn hurts(judged: &Judged, findings: &mut Findings) {
     };
     let level = if judged.work == Work::Rewrite { Level::Blocker } else { Level::High };
     let (id, how) = match v.method {
-        Some((algorithm, lock)) => ("M12", format!("with {} and a {} lock", algorithm.label(), format!("{lock:?}").to_lowercase())),
+        Some((algorithm, lock)) => {
+            ("M12", format!("with {} and a {} lock", algorithm.label(), format!("{lock:?}").to_lowercase()))
+        }
         None => (id, format!("under {}", strongest.label())),
     };
     let copy = v.method.is_some_and(|(algorithm, _)| algorithm == Algorithm::Copy);
@@ -177,20 +200,28 @@ fn hurts(judged: &Judged, findings: &mut Findings) {
 
 fn advice_for_code(judged: &Judged) -> &'static str {
     match &judged.parsed {
-        Statement::Drop { .. } | Statement::DropType { .. } => "release code that does not use it first, and drop it with the release after that",
-        _ => "expand, then contract: add the new beside the old, write both, fill, read the new, and drop the old with a later release",
+        Statement::Drop { .. } | Statement::DropType { .. } => {
+            "release code that does not use it first, and drop it with the release after that"
+        }
+        _ => {
+            "expand, then contract: add the new beside the old, write both, fill, read the new, and drop the old with a later release"
+        }
     }
 }
 
 /// Once a file: the first lock that others can feel, and no limit to the wait for it.
 fn limits(file: &[Judged], findings: &mut Findings) {
-    let feels = |judged: &&Judged| !matches!(judged.blocks, Blocks::None | Blocks::Unknown) && !judged.existing.is_empty();
+    let feels =
+        |judged: &&Judged| !matches!(judged.blocks, Blocks::None | Blocks::Unknown) && !judged.existing.is_empty();
     let Some(first) = file.iter().find(feels).filter(|first| !first.limited) else { return };
     let mysql = first.dialect.is_mysql();
     let setting = if mysql { "SET SESSION lock_wait_timeout = 2" } else { "SET lock_timeout = '2s'" };
     let table = first.existing.first().cloned().unwrap_or_default();
-    let why = format!("it waits for its lock on {table} without a limit, and everybody who comes later waits behind it");
-    findings.add(at(first, "M09", Level::Low, &table, why).fix(format!("begin with {setting}, and try again when it fails")));
+    let why =
+        format!("it waits for its lock on {table} without a limit, and everybody who comes later waits behind it");
+    findings.add(
+        at(first, "M09", Level::Low, &table, why).fix(format!("begin with {setting}, and try again when it fails")),
+    );
 }
 
 /// What runs while a lock is held that others feel.
@@ -200,7 +231,12 @@ fn timeline(transaction: &[Judged], findings: &mut Findings) {
     }
     let mut held: BTreeMap<&Name, (Lock, usize)> = BTreeMap::new();
     for (n, judged) in transaction.iter().enumerate() {
-        for (name, lock) in judged.verdict.locks.iter().filter(|(name, lock)| lock.blocks() != Blocks::None && judged.existing.contains(name)) {
+        for (name, lock) in judged
+            .verdict
+            .locks
+            .iter()
+            .filter(|(name, lock)| lock.blocks() != Blocks::None && judged.existing.contains(name))
+        {
             let one = held.entry(name).or_insert((*lock, n));
             if lock.blocks() > one.0.blocks() {
                 *one = (*lock, n);
@@ -209,8 +245,13 @@ fn timeline(transaction: &[Judged], findings: &mut Findings) {
     }
     // The longest of them says it for all.
     let works = |judged: &&Judged| !matches!(judged.work, Work::None | Work::Unknown);
-    let longest = held.into_iter().map(|(name, (lock, n))| (transaction[n + 1..].iter().filter(works).count(), name, lock, n));
-    let Some((working, name, lock, n)) = longest.max_by_key(|(working, _, lock, n)| (*working, *lock, std::cmp::Reverse(*n))) else { return };
+    let longest =
+        held.into_iter().map(|(name, (lock, n))| (transaction[n + 1..].iter().filter(works).count(), name, lock, n));
+    let Some((working, name, lock, n)) =
+        longest.max_by_key(|(working, _, lock, n)| (*working, *lock, std::cmp::Reverse(*n)))
+    else {
+        return;
+    };
     if working == 0 {
         return;
     }

@@ -1,12 +1,12 @@
 //! The safe way to the same schema, as statements: what `--fix` writes.
 
+use super::Dialect;
 use super::catalog::Catalog;
 use super::cursor::Cursor;
 use super::parse::written;
 use super::split::Piece;
 use super::statement::{Action, Constraint, Kind, NewColumn, Rule, Statement};
 use super::verdict::{Algorithm, Blocks, TableLock, Verdict, Work};
-use super::Dialect;
 
 /// In which transaction a statement runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,19 +28,33 @@ pub struct Step {
 /// Judges a statement as if it stood here.
 pub type Judge<'a> = &'a dyn Fn(&Statement) -> Verdict;
 
-pub fn steps(catalog: &Catalog, piece: &Piece<'_>, source: &str, parsed: &Statement, dialect: Dialect, version: u32, judge: Judge<'_>) -> Option<Vec<Step>> {
+pub fn steps(
+    catalog: &Catalog,
+    piece: &Piece<'_>,
+    source: &str,
+    parsed: &Statement,
+    dialect: Dialect,
+    version: u32,
+    judge: Judge<'_>,
+) -> Option<Vec<Step>> {
     if dialect.is_mysql() {
         return mysql(catalog, piece, source, parsed, dialect, judge);
     }
     match parsed {
-        Statement::CreateIndex(index) if !index.concurrently && !index.only && !catalog.is(&index.table, Kind::Partitioned) => {
+        Statement::CreateIndex(index)
+            if !index.concurrently && !index.only && !catalog.is(&index.table, Kind::Partitioned) =>
+        {
             let at = piece.tokens.iter().find(|token| token.is("index"))?.end() - piece.tokens.first()?.at;
             let sql = format!("{} CONCURRENTLY{}", &piece.text[..at], &piece.text[at..]);
             Some(vec![Step { run: Run::Outside, sql }])
         }
         Statement::Reindex { .. } if version >= 12 => {
-            let at = piece.tokens.iter().find(|token| token.is("index") || token.is("table"))?.end() - piece.tokens.first()?.at;
-            Some(vec![Step { run: Run::Outside, sql: format!("{} CONCURRENTLY{}", &piece.text[..at], &piece.text[at..]) }])
+            let at = piece.tokens.iter().find(|token| token.is("index") || token.is("table"))?.end()
+                - piece.tokens.first()?.at;
+            Some(vec![Step {
+                run: Run::Outside,
+                sql: format!("{} CONCURRENTLY{}", &piece.text[..at], &piece.text[at..]),
+            }])
         }
         Statement::AlterTable { kind: Kind::Table, name, actions, only, if_exists } => {
             let mut cursor = Cursor::new(&piece.tokens, source, dialect);
@@ -50,7 +64,13 @@ pub fn steps(catalog: &Catalog, piece: &Piece<'_>, source: &str, parsed: &Statem
             }
             let mut writer = Writer { catalog, name, table, prefix, version, steps: vec![] };
             for (action, text) in actions.iter().zip(&texts) {
-                let alone = Statement::AlterTable { kind: Kind::Table, name: name.clone(), only: *only, if_exists: *if_exists, actions: vec![action.clone()] };
+                let alone = Statement::AlterTable {
+                    kind: Kind::Table,
+                    name: name.clone(),
+                    only: *only,
+                    if_exists: *if_exists,
+                    actions: vec![action.clone()],
+                };
                 if hurts(catalog, &judge(&alone)) {
                     writer.action(action)?;
                 } else {
@@ -119,7 +139,11 @@ impl Writer<'_> {
             Rule::Unique | Rule::Primary if constraint.using_index.is_none() => {
                 let (head, rest) = constraint.text.split_once('(')?;
                 let (columns, rest) = rest.split_once(')')?;
-                let plain = head.trim().eq_ignore_ascii_case(if constraint.rule == Rule::Unique { "unique" } else { "primary key" });
+                let plain = head.trim().eq_ignore_ascii_case(if constraint.rule == Rule::Unique {
+                    "unique"
+                } else {
+                    "primary key"
+                });
                 let deferrable = rest.trim().is_empty() || rest.trim().to_lowercase().starts_with("deferrable");
                 if !plain || !deferrable || columns.contains('(') {
                     return None;
@@ -178,7 +202,10 @@ impl Writer<'_> {
             name: self.name.to_owned(),
             only: false,
             if_exists: false,
-            actions: vec![Action::AddColumn { column: Box::new(NewColumn { constraints: vec![], ..new.clone() }), if_not_exists: false }],
+            actions: vec![Action::AddColumn {
+                column: Box::new(NewColumn { constraints: vec![], ..new.clone() }),
+                if_not_exists: false,
+            }],
         };
         let session = super::postgres::Session { version: self.version, ..super::postgres::Session::default() };
         let fills = super::postgres::judge(self.catalog, &constant, &session).rewrites.contains(self.name);
@@ -214,7 +241,7 @@ impl Writer<'_> {
             }
             self.alter(Run::Together, &format!("ALTER COLUMN {name} SET DEFAULT {default}"));
             self.step(Run::Outside, backfill(&self.table, &name, &default));
-            if column.not_null {
+            if column.not_null || serial.is_some() {
                 self.not_null(&column.name)?;
             }
         } else {
@@ -262,15 +289,51 @@ END $$"
 /// In quotes where the server would read something else.
 fn quoted(name: &str) -> String {
     const RESERVED: [&str; 30] = [
-        "all", "and", "any", "array", "as", "asc", "case", "cast", "check", "column", "constraint", "default", "desc", "end", "for",
-        "foreign", "from", "grant", "group", "in", "limit", "not", "null", "offset", "on", "order", "primary", "references", "user", "table",
+        "all",
+        "and",
+        "any",
+        "array",
+        "as",
+        "asc",
+        "case",
+        "cast",
+        "check",
+        "column",
+        "constraint",
+        "default",
+        "desc",
+        "end",
+        "for",
+        "foreign",
+        "from",
+        "grant",
+        "group",
+        "in",
+        "limit",
+        "not",
+        "null",
+        "offset",
+        "on",
+        "order",
+        "primary",
+        "references",
+        "user",
+        "table",
     ];
-    let plain = name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_') && !name.starts_with(|c: char| c.is_ascii_digit());
+    let plain = name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+        && !name.starts_with(|c: char| c.is_ascii_digit());
     if plain && !RESERVED.contains(&name) { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
 }
 
 /// Names the algorithm, so that the server fails instead of copying; and splits what is only together slow.
-fn mysql(catalog: &Catalog, piece: &Piece<'_>, source: &str, parsed: &Statement, dialect: Dialect, judge: Judge<'_>) -> Option<Vec<Step>> {
+fn mysql(
+    catalog: &Catalog,
+    piece: &Piece<'_>,
+    source: &str,
+    parsed: &Statement,
+    dialect: Dialect,
+    judge: Judge<'_>,
+) -> Option<Vec<Step>> {
     let clause = |verdict: &Verdict, between: &str| {
         let (algorithm, lock) = verdict.method?;
         let quick = algorithm < Algorithm::Copy && lock == TableLock::None;
@@ -280,13 +343,24 @@ fn mysql(catalog: &Catalog, piece: &Piece<'_>, source: &str, parsed: &Statement,
     let together = |sql: String| Step { run: Run::Together, sql };
     match parsed {
         Statement::AlterTable { name, actions, only, if_exists, kind } if catalog.existed(name) => {
-            if actions.iter().any(|action| matches!(action, Action::Algorithm(_) | Action::Lock(_) | Action::Partitions(_))) {
+            if actions
+                .iter()
+                .any(|action| matches!(action, Action::Algorithm(_) | Action::Lock(_) | Action::Partitions(_)))
+            {
                 return None;
             }
             let whole = judge(parsed);
             let each: Vec<Verdict> = actions
                 .iter()
-                .map(|action| judge(&Statement::AlterTable { kind: *kind, name: name.clone(), only: *only, if_exists: *if_exists, actions: vec![action.clone()] }))
+                .map(|action| {
+                    judge(&Statement::AlterTable {
+                        kind: *kind,
+                        name: name.clone(),
+                        only: *only,
+                        if_exists: *if_exists,
+                        actions: vec![action.clone()],
+                    })
+                })
                 .collect();
             let split = actions.len() > 1 && each.iter().any(|one| one.method < whole.method);
             let mut cursor = Cursor::new(&piece.tokens, source, dialect);
@@ -298,11 +372,16 @@ fn mysql(catalog: &Catalog, piece: &Piece<'_>, source: &str, parsed: &Statement,
             if texts.len() != actions.len() {
                 return None;
             }
-            texts.iter().zip(&each).map(|(text, one)| Some(together(format!("{prefix} {text}{}", clause(one, ", ")?)))).collect()
+            texts
+                .iter()
+                .zip(&each)
+                .map(|(text, one)| Some(together(format!("{prefix} {text}{}", clause(one, ", ")?))))
+                .collect()
         }
         Statement::CreateIndex(index) if catalog.existed(&index.table) => {
             let clause = clause(&judge(parsed), " ")?;
-            (!clause.is_empty() && !piece.text.to_lowercase().contains("algorithm")).then(|| vec![together(format!("{}{clause}", piece.text))])
+            (!clause.is_empty() && !piece.text.to_lowercase().contains("algorithm"))
+                .then(|| vec![together(format!("{}{clause}", piece.text))])
         }
         _ => None,
     }

@@ -81,7 +81,9 @@ pub fn split(text: &str, dialect: Dialect) -> Vec<Piece<'_>> {
         }
         let before = |w: &str| n > 0 && all[n - 1].is(w);
         let after = |w: &str| all.get(n + 1).is_some_and(|t| t.is(w));
-        if (token.is("begin") && (dialect.is_mysql() || after("atomic"))) || (token.is("case") && compound > 0 && !before("end")) {
+        if (token.is("begin") && (dialect.is_mysql() || after("atomic")))
+            || (token.is("case") && compound > 0 && !before("end"))
+        {
             compound += 1;
         } else if token.is("end") && compound > 0 && !["if", "loop", "while", "repeat"].iter().any(|w| after(w)) {
             compound -= 1;
@@ -99,7 +101,8 @@ fn has_body(open: &[Token<'_>], dialect: Dialect) -> bool {
     if !open.first().is_some_and(|t| t.is("create")) {
         return false;
     }
-    let kinds: &[&str] = if dialect.is_mysql() { &["trigger", "procedure", "function", "event"] } else { &["function", "procedure"] };
+    let kinds: &[&str] =
+        if dialect.is_mysql() { &["trigger", "procedure", "function", "event"] } else { &["function", "procedure"] };
     open.iter().take(12).any(|t| kinds.iter().any(|kind| t.is(kind)))
 }
 
@@ -118,7 +121,8 @@ mod tests {
 
     #[test]
     fn what_the_client_reads_is_blank() {
-        let (text, elsewhere) = server_text("\\set x 1\n\\i other.sql\nCOPY t FROM stdin;\n1;\n\\.\nSELECT 1;\n", Dialect::Postgres);
+        let (text, elsewhere) =
+            server_text("\\set x 1\n\\i other.sql\nCOPY t FROM stdin;\n1;\n\\.\nSELECT 1;\n", Dialect::Postgres);
         assert_eq!(split(&text, Dialect::Postgres).iter().map(|p| p.line).collect::<Vec<_>>(), [3, 6]);
         assert_eq!(elsewhere.len(), 1);
     }

@@ -95,46 +95,125 @@ pub enum IndexKind {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
-    AddColumn { column: Box<NewColumn>, if_not_exists: bool },
-    DropColumn { name: Name, cascade: bool, if_exists: bool },
-    RenameColumn { from: Name, to: Name },
-    RenameTable { to: Name },
-    RenameConstraint { from: Name, to: Name },
-    SetSchema { schema: Name },
-    Type { column: Name, ty: Type, using: Option<Expression>, collation: Option<String> },
-    SetDefault { column: Name, default: Expression },
-    DropDefault { column: Name },
-    SetNotNull { column: Name },
-    DropNotNull { column: Name },
-    AddIdentity { column: Name },
-    DropIdentity { column: Name },
-    DropExpression { column: Name },
-    SetExpression { column: Name },
+    AddColumn {
+        column: Box<NewColumn>,
+        if_not_exists: bool,
+    },
+    DropColumn {
+        name: Name,
+        cascade: bool,
+        if_exists: bool,
+    },
+    RenameColumn {
+        from: Name,
+        to: Name,
+    },
+    RenameTable {
+        to: Name,
+    },
+    RenameConstraint {
+        from: Name,
+        to: Name,
+    },
+    SetSchema {
+        schema: Name,
+    },
+    Type {
+        column: Name,
+        ty: Type,
+        using: Option<Expression>,
+        collation: Option<String>,
+    },
+    SetDefault {
+        column: Name,
+        default: Expression,
+    },
+    DropDefault {
+        column: Name,
+    },
+    SetNotNull {
+        column: Name,
+    },
+    DropNotNull {
+        column: Name,
+    },
+    AddIdentity {
+        column: Name,
+    },
+    DropIdentity {
+        column: Name,
+    },
+    DropExpression {
+        column: Name,
+    },
+    SetExpression {
+        column: Name,
+    },
     AddConstraint(Constraint),
-    DropConstraint { name: Name, if_exists: bool },
-    Validate { name: Name },
-    AlterConstraint { name: Name },
-    Attach { partition: Name, default: bool, bounds: Expression },
-    Detach { partition: Name, concurrently: bool },
-    Inherit { parent: Name },
-    NoInherit { parent: Name },
+    DropConstraint {
+        name: Name,
+        if_exists: bool,
+    },
+    Validate {
+        name: Name,
+    },
+    AlterConstraint {
+        name: Name,
+    },
+    Attach {
+        partition: Name,
+        default: bool,
+        bounds: Expression,
+    },
+    Detach {
+        partition: Name,
+        concurrently: bool,
+    },
+    Inherit {
+        parent: Name,
+    },
+    NoInherit {
+        parent: Name,
+    },
     SetLogged,
-    SetTablespace { to: Name },
-    AccessMethod { to: Name },
+    SetTablespace {
+        to: Name,
+    },
+    AccessMethod {
+        to: Name,
+    },
     /// Of these only the lock matters.
     Options(&'static str),
     Trigger,
     /// Needs the whole lock, works not.
     Metadata(&'static str),
     // MySQL and MariaDB.
-    Modify { from: Name, column: Box<NewColumn> },
-    AddIndex { name: Option<Name>, kind: IndexKind, columns: Vec<Name> },
-    DropIndex { name: Name },
-    RenameIndex { from: Name, to: Name },
+    Modify {
+        from: Name,
+        column: Box<NewColumn>,
+    },
+    AddIndex {
+        name: Option<Name>,
+        kind: IndexKind,
+        columns: Vec<Name>,
+    },
+    DropIndex {
+        name: Name,
+    },
+    RenameIndex {
+        from: Name,
+        to: Name,
+    },
     DropPrimary,
-    DropForeign { name: Name },
-    DropCheck { name: Name },
-    Convert { charset: String },
+    DropForeign {
+        name: Name,
+    },
+    DropCheck {
+        name: Name,
+    },
+    Convert {
+        charset: String,
+    },
     Rebuild(&'static str),
     TableOption(&'static str),
     AutoIncrement,
@@ -212,46 +291,154 @@ pub enum Statement {
     Begin,
     Commit,
     Rollback,
-    Set { name: String, value: String },
+    Set {
+        name: String,
+        value: String,
+    },
     CreateTable(Box<CreateTable>),
-    AlterTable { kind: Kind, name: Name, only: bool, if_exists: bool, actions: Vec<Action> },
+    AlterTable {
+        kind: Kind,
+        name: Name,
+        only: bool,
+        if_exists: bool,
+        actions: Vec<Action>,
+    },
     RenameTables(Vec<(Name, Name)>),
-    Drop { kind: Kind, names: Vec<Name>, cascade: bool, if_exists: bool },
+    Drop {
+        kind: Kind,
+        names: Vec<Name>,
+        cascade: bool,
+        if_exists: bool,
+    },
     CreateIndex(CreateIndex),
-    DropIndex { names: Vec<Name>, concurrently: bool, if_exists: bool, table: Option<Name> },
-    AttachIndex { index: Name, partition: Name },
-    AlterIndex { name: Name, rename: Option<Name> },
-    Reindex { index: bool, name: Name, concurrently: bool },
-    CreateView { name: Name, replace: bool, materialized: bool, reads: Vec<Name>, words: Vec<Name>, no_data: bool },
-    Refresh { name: Name, concurrently: bool },
-    CreateSequence { name: Name },
-    AlterSequence { name: Name, owner: Option<Name> },
-    CreateEnum { name: Name, values: Vec<String> },
-    CreateType { name: Name },
-    AddValue { name: Name, value: String },
-    AlterType { name: Name, rename: Option<Name> },
-    CreateDomain { name: Name, base: Type, checked: bool },
-    AlterDomain { name: Name, what: Domain },
-    DropType { names: Vec<Name>, cascade: bool },
-    CreateFunction { name: Name, volatile: bool, body: String },
-    CreateSchema { name: Name },
-    DropSchema { names: Vec<Name>, cascade: bool },
-    CreateTrigger { table: Name },
-    DropTrigger { table: Name },
+    DropIndex {
+        names: Vec<Name>,
+        concurrently: bool,
+        if_exists: bool,
+        table: Option<Name>,
+    },
+    AttachIndex {
+        index: Name,
+        partition: Name,
+    },
+    AlterIndex {
+        name: Name,
+        rename: Option<Name>,
+    },
+    Reindex {
+        index: bool,
+        name: Name,
+        concurrently: bool,
+    },
+    CreateView {
+        name: Name,
+        replace: bool,
+        materialized: bool,
+        reads: Vec<Name>,
+        words: Vec<Name>,
+        no_data: bool,
+    },
+    Refresh {
+        name: Name,
+        concurrently: bool,
+    },
+    CreateSequence {
+        name: Name,
+    },
+    AlterSequence {
+        name: Name,
+        owner: Option<Name>,
+    },
+    CreateEnum {
+        name: Name,
+        values: Vec<String>,
+    },
+    CreateType {
+        name: Name,
+    },
+    AddValue {
+        name: Name,
+        value: String,
+    },
+    AlterType {
+        name: Name,
+        rename: Option<Name>,
+    },
+    CreateDomain {
+        name: Name,
+        base: Type,
+        checked: bool,
+    },
+    AlterDomain {
+        name: Name,
+        what: Domain,
+    },
+    DropType {
+        names: Vec<Name>,
+        cascade: bool,
+    },
+    CreateFunction {
+        name: Name,
+        volatile: bool,
+        body: String,
+    },
+    CreateSchema {
+        name: Name,
+    },
+    DropSchema {
+        names: Vec<Name>,
+        cascade: bool,
+    },
+    CreateTrigger {
+        table: Name,
+    },
+    DropTrigger {
+        table: Name,
+    },
     /// A policy, a rule.
-    OnTable { table: Name, label: &'static str },
-    Truncate { tables: Vec<Name>, cascade: bool },
-    Cluster { table: Name },
-    Vacuum { table: Option<Name>, full: bool },
-    Analyze { table: Option<Name> },
-    Comment { table: Option<Name> },
-    Grant { tables: Vec<Name> },
-    CreateStatistics { name: Name, table: Name },
-    DropStatistics { name: Name },
-    Publication { tables: Vec<Name>, all: bool },
-    LockTable { tables: Vec<Name>, mode: String },
+    OnTable {
+        table: Name,
+        label: &'static str,
+    },
+    Truncate {
+        tables: Vec<Name>,
+        cascade: bool,
+    },
+    Cluster {
+        table: Name,
+    },
+    Vacuum {
+        table: Option<Name>,
+        full: bool,
+    },
+    Analyze {
+        table: Option<Name>,
+    },
+    Comment {
+        table: Option<Name>,
+    },
+    Grant {
+        tables: Vec<Name>,
+    },
+    CreateStatistics {
+        name: Name,
+        table: Name,
+    },
+    DropStatistics {
+        name: Name,
+    },
+    Publication {
+        tables: Vec<Name>,
+        all: bool,
+    },
+    LockTable {
+        tables: Vec<Name>,
+        mode: String,
+    },
     Dml(Box<Dml>),
-    Do { body: String },
+    Do {
+        body: String,
+    },
     /// Known, and it touches no table.
     Other(&'static str),
     Unknown(String),

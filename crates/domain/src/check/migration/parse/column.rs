@@ -2,14 +2,27 @@
 
 use super::super::cursor::{Cursor, words};
 use super::super::lexer::{Kind, Token};
-use super::super::statement::{
-    Constraint, Generated, Name, NewColumn, Position, Reference, Rule, Type,
-};
+use super::super::statement::{Constraint, Generated, Name, NewColumn, Position, Reference, Rule, Type};
 
 /// Where the expression after DEFAULT ends.
 const ENDS: [&str; 17] = [
-    "constraint", "not", "null", "unique", "primary", "check", "references", "generated", "collate", "deferrable",
-    "initially", "auto_increment", "comment", "on update", "storage", "invisible", "visible",
+    "constraint",
+    "not",
+    "null",
+    "unique",
+    "primary",
+    "check",
+    "references",
+    "generated",
+    "collate",
+    "deferrable",
+    "initially",
+    "auto_increment",
+    "comment",
+    "on update",
+    "storage",
+    "invisible",
+    "visible",
 ];
 
 impl Cursor<'_, '_> {
@@ -70,14 +83,16 @@ impl Cursor<'_, '_> {
         if self.dialect.is_mysql() {
             self.take("precision");
             self.take("varying");
-            return Some(match name.as_str() {
-                "integer" => "int",
-                "bool" | "boolean" => "tinyint",
-                "numeric" | "dec" => "decimal",
-                "character" => "char",
-                other => other,
-            }
-            .to_owned());
+            return Some(
+                match name.as_str() {
+                    "integer" => "int",
+                    "bool" | "boolean" => "tinyint",
+                    "numeric" | "dec" => "decimal",
+                    "character" => "char",
+                    other => other,
+                }
+                .to_owned(),
+            );
         }
         Some(match name.as_str() {
             "int" | "int4" => "integer".to_owned(),
@@ -224,7 +239,15 @@ impl Cursor<'_, '_> {
             if let Some(rule) = rule {
                 let columns = vec![column.name.clone()];
                 let text = self.written(from);
-                new.constraints.push(Constraint { name, rule, columns, using_index: None, valid: true, enforced: true, text });
+                new.constraints.push(Constraint {
+                    name,
+                    rule,
+                    columns,
+                    using_index: None,
+                    valid: true,
+                    enforced: true,
+                    text,
+                });
             }
         }
         Some(new)
@@ -263,7 +286,9 @@ impl Cursor<'_, '_> {
 
     pub fn constraint(&mut self) -> Option<Constraint> {
         let name = if self.take("constraint") {
-            if self.dialect.is_mysql() && (self.sees("check") || self.sees("foreign") || self.sees("primary") || self.sees("unique")) {
+            if self.dialect.is_mysql()
+                && (self.sees("check") || self.sees("foreign") || self.sees("primary") || self.sees("unique"))
+            {
                 None
             } else {
                 Some(self.word()?)
@@ -328,7 +353,6 @@ impl Cursor<'_, '_> {
         Some(Constraint { name, rule, columns, using_index, valid, enforced, text: self.written(from) })
     }
 }
-
 
 fn ends(mysql: bool) -> Vec<&'static str> {
     let mut ends = ENDS.to_vec();

@@ -19,7 +19,10 @@ pub(super) fn create(c: &mut Cursor<'_, '_>) -> Option<Statement> {
     if c.take("foreign table") {
         return table::create(c, false, true);
     }
-    if c.sees("index") || c.sees("unique index") || (c.dialect.is_mysql() && (c.sees("fulltext index") || c.sees("spatial index"))) {
+    if c.sees("index")
+        || c.sees("unique index")
+        || (c.dialect.is_mysql() && (c.sees("fulltext index") || c.sees("spatial index")))
+    {
         return index(c);
     }
     let materialized = c.take("materialized view");
@@ -51,7 +54,8 @@ pub(super) fn create(c: &mut Cursor<'_, '_>) -> Option<Statement> {
         let name = c.name()?;
         c.take("as");
         let base = c.ty()?;
-        let checked = c.rest().iter().any(|t| t.is("check")) || c.rest().windows(2).any(|w| w[0].is("not") && w[1].is("null"));
+        let checked =
+            c.rest().iter().any(|t| t.is("check")) || c.rest().windows(2).any(|w| w[0].is("not") && w[1].is("null"));
         c.skip_all();
         return Some(Statement::CreateDomain { name, base, checked });
     }
@@ -59,7 +63,8 @@ pub(super) fn create(c: &mut Cursor<'_, '_>) -> Option<Statement> {
         c.if_not_exists();
         let name = c.name()?;
         let volatile = !c.rest().iter().any(|t| t.is("immutable") || t.is("stable"));
-        let body = c.rest().iter().filter(|t| t.kind == TokenKind::Text).max_by_key(|t| t.text.len()).map(Token::content);
+        let body =
+            c.rest().iter().filter(|t| t.kind == TokenKind::Text).max_by_key(|t| t.text.len()).map(Token::content);
         c.skip_all();
         return Some(Statement::CreateFunction { name, volatile, body: body.unwrap_or_default() });
     }
@@ -103,7 +108,27 @@ pub(super) fn create(c: &mut Cursor<'_, '_>) -> Option<Statement> {
         c.skip_all();
         return Some(Statement::Publication { tables, all });
     }
-    let others = ["extension", "role", "user", "database", "cast", "operator", "collation", "text search", "subscription", "event", "server", "language", "access method", "conversion", "transform", "tablespace", "group", "foreign data wrapper", "trusted language"];
+    let others = [
+        "extension",
+        "role",
+        "user",
+        "database",
+        "cast",
+        "operator",
+        "collation",
+        "text search",
+        "subscription",
+        "event",
+        "server",
+        "language",
+        "access method",
+        "conversion",
+        "transform",
+        "tablespace",
+        "group",
+        "foreign data wrapper",
+        "trusted language",
+    ];
     let what = c.take_any(&others)?;
     c.skip_all();
     Some(Statement::Other(what))
@@ -131,7 +156,8 @@ fn on_table(c: &mut Cursor<'_, '_>) -> Option<String> {
 }
 
 fn index(c: &mut Cursor<'_, '_>) -> Option<Statement> {
-    let mut index = CreateIndex { unique: c.take("unique"), kind: c.take_any(&["fulltext", "spatial"]), ..CreateIndex::default() };
+    let mut index =
+        CreateIndex { unique: c.take("unique"), kind: c.take_any(&["fulltext", "spatial"]), ..CreateIndex::default() };
     c.expect("index")?;
     index.concurrently = c.take("concurrently");
     index.if_not_exists = c.if_not_exists();
@@ -227,11 +253,32 @@ pub(super) fn alter(c: &mut Cursor<'_, '_>) -> Option<Statement> {
     }
     if c.take("publication") {
         c.word()?;
-        let tables = if c.take("add table") || c.take("set table") || c.take("drop table") { c.names()? } else { vec![] };
+        let tables =
+            if c.take("add table") || c.take("set table") || c.take("drop table") { c.names()? } else { vec![] };
         c.skip_all();
         return Some(Statement::Publication { tables, all: false });
     }
-    let others = ["function", "procedure", "routine", "aggregate", "schema", "role", "user", "database", "default privileges", "extension", "system", "statistics", "collation", "operator", "event", "subscription", "server", "group", "language"];
+    let others = [
+        "function",
+        "procedure",
+        "routine",
+        "aggregate",
+        "schema",
+        "role",
+        "user",
+        "database",
+        "default privileges",
+        "extension",
+        "system",
+        "statistics",
+        "collation",
+        "operator",
+        "event",
+        "subscription",
+        "server",
+        "group",
+        "language",
+    ];
     let what = c.take_any(&others)?;
     c.skip_all();
     Some(Statement::Other(what))
@@ -309,11 +356,31 @@ pub(super) fn drop(c: &mut Cursor<'_, '_>) -> Option<Statement> {
         let what = words(c.rest());
         c.skip_all();
         if cascade {
-            return Some(Statement::Unknown(format!("dropping {what} drops what uses it, triggers of tables among them")));
+            return Some(Statement::Unknown(format!(
+                "dropping {what} drops what uses it, triggers of tables among them"
+            )));
         }
         return Some(Statement::Other("function"));
     }
-    let others = ["extension", "role", "user", "database", "cast", "operator", "collation", "text search", "subscription", "publication", "event", "server", "language", "owned", "view", "access method", "group"];
+    let others = [
+        "extension",
+        "role",
+        "user",
+        "database",
+        "cast",
+        "operator",
+        "collation",
+        "text search",
+        "subscription",
+        "publication",
+        "event",
+        "server",
+        "language",
+        "owned",
+        "view",
+        "access method",
+        "group",
+    ];
     let what = c.take_any(&others)?;
     c.skip_all();
     Some(Statement::Other(what))

@@ -43,9 +43,8 @@ fn statement(c: &mut Cursor<'_, '_>) -> Option<Statement> {
         }
         "savepoint" | "release" => other(c, "savepoint"),
         "set" => set(c)?,
-        "reset" | "show" | "use" | "discard" | "deallocate" | "listen" | "notify" | "unlisten" | "checkpoint" | "load" => {
-            other(c, "session")
-        }
+        "reset" | "show" | "use" | "discard" | "deallocate" | "listen" | "notify" | "unlisten" | "checkpoint"
+        | "load" => other(c, "session"),
         "unlock" | "flush" | "source" | "pragma" => other(c, "session"),
         "create" => {
             c.next();
@@ -150,7 +149,17 @@ fn statement(c: &mut Cursor<'_, '_>) -> Option<Statement> {
             while !at.done() && !at.take("on") {
                 at.next();
             }
-            let kind = at.take_any(&["schema", "sequence", "function", "database", "type", "all", "language", "routine", "procedure"]);
+            let kind = at.take_any(&[
+                "schema",
+                "sequence",
+                "function",
+                "database",
+                "type",
+                "all",
+                "language",
+                "routine",
+                "procedure",
+            ]);
             at.take("table");
             let tables = if kind.is_none() { at.names().unwrap_or_default() } else { vec![] };
             c.skip_all();
@@ -160,7 +169,11 @@ fn statement(c: &mut Cursor<'_, '_>) -> Option<Statement> {
             c.next();
             let _ = c.take("table") || c.take("tables");
             let tables = c.names()?;
-            let mode = if c.take("in") { words(c.rest()).replace(" mode", "").replace(" nowait", "") } else { "access exclusive".into() };
+            let mode = if c.take("in") {
+                words(c.rest()).replace(" mode", "").replace(" nowait", "")
+            } else {
+                "access exclusive".into()
+            };
             c.skip_all();
             Statement::LockTable { tables, mode }
         }
@@ -169,7 +182,9 @@ fn statement(c: &mut Cursor<'_, '_>) -> Option<Statement> {
             c.skip_all();
             Statement::Do { body }
         }
-        "select" | "insert" | "update" | "delete" | "merge" | "with" | "values" | "replace" | "call" | "(" => query::dml(c)?,
+        "select" | "insert" | "update" | "delete" | "merge" | "with" | "values" | "replace" | "call" | "(" => {
+            query::dml(c)?
+        }
         "copy" => {
             c.next();
             let table = if c.sees("(") { None } else { c.name() };
@@ -177,7 +192,15 @@ fn statement(c: &mut Cursor<'_, '_>) -> Option<Statement> {
             let verb = if from { "insert" } else { "select" };
             c.skip_all();
             let (target, reads) = if from { (table, vec![]) } else { (None, table.into_iter().collect()) };
-            Statement::Dml(Box::new(super::statement::Dml { verb, target, reads, condition: None, for_update: false, texts: vec![], calls: vec![] }))
+            Statement::Dml(Box::new(super::statement::Dml {
+                verb,
+                target,
+                reads,
+                condition: None,
+                for_update: false,
+                texts: vec![],
+                calls: vec![],
+            }))
         }
         "security" | "import" | "reassign" => other(c, "roles"),
         "delimiter" => other(c, "client"),

@@ -8,7 +8,10 @@ use super::table;
 pub(super) fn action(c: &mut Cursor<'_, '_>, out: &mut Vec<Action>) -> Option<bool> {
     let mut at = c.clone();
     if at.take("add") {
-        if at.sees("constraint") && at.ahead(1).is_some_and(|t| !t.is("unique")) && !at.ahead(2).is_some_and(|t| t.is("unique")) {
+        if at.sees("constraint")
+            && at.ahead(1).is_some_and(|t| !t.is("unique"))
+            && !at.ahead(2).is_some_and(|t| t.is("unique"))
+        {
             return Some(false);
         }
         if let Some(key) = table::mysql_key(&mut at) {
@@ -69,14 +72,25 @@ pub(super) fn action(c: &mut Cursor<'_, '_>, out: &mut Vec<Action>) -> Option<bo
         Action::Lock(c.word()?.to_uppercase())
     } else if c.take("force") {
         Action::Rebuild("force")
-    } else if c.sees("engine") || c.sees("row_format") || c.sees("key_block_size") || c.sees("compression") || c.sees("encryption") {
+    } else if c.sees("engine")
+        || c.sees("row_format")
+        || c.sees("key_block_size")
+        || c.sees("compression")
+        || c.sees("encryption")
+    {
         let what = if c.sees("engine") { "engine" } else { "row format" };
         options(c, out);
         Action::Rebuild(what)
     } else if c.sees("auto_increment") {
         options(c, out);
         Action::AutoIncrement
-    } else if c.sees("default character set") || c.sees("character set") || c.sees("default charset") || c.sees("charset") || c.sees("default collate") || c.sees("collate") {
+    } else if c.sees("default character set")
+        || c.sees("character set")
+        || c.sees("default charset")
+        || c.sees("charset")
+        || c.sees("default collate")
+        || c.sees("collate")
+    {
         options(c, out);
         Action::TableOption("default charset")
     } else if c.sees("comment") || c.sees("stats_persistent") || c.sees("max_rows") || c.sees("min_rows") {

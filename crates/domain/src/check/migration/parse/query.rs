@@ -16,7 +16,10 @@ pub(super) fn reads(tokens: &[Token<'_>]) -> Vec<Name> {
             from_list.push(false);
         } else if token.is(")") {
             from_list.pop();
-        } else if ["where", "select", "set", "on", "group", "order", "union", "returning", "values"].iter().any(|w| token.is(w)) {
+        } else if ["where", "select", "set", "on", "group", "order", "union", "returning", "values"]
+            .iter()
+            .any(|w| token.is(w))
+        {
             if let Some(last) = from_list.last_mut() {
                 *last = false;
             }
@@ -90,7 +93,11 @@ pub(super) fn dml(c: &mut Cursor<'_, '_>) -> Option<Statement> {
             depth += 1;
         } else if token.is(")") {
             depth = depth.saturating_sub(1);
-        } else if depth == 0 && ["select", "insert", "update", "delete", "merge", "values", "replace", "table", "call"].iter().any(|w| token.is(w)) {
+        } else if depth == 0
+            && ["select", "insert", "update", "delete", "merge", "values", "replace", "table", "call"]
+                .iter()
+                .any(|w| token.is(w))
+        {
             at = n;
             break;
         }
@@ -135,7 +142,9 @@ pub(super) fn dml(c: &mut Cursor<'_, '_>) -> Option<Statement> {
         target,
         reads,
         condition: condition(all),
-        for_update: all.windows(2).any(|w| w[0].is("for") && (w[1].is("update") || w[1].is("share") || w[1].is("no") || w[1].is("key"))),
+        for_update: all
+            .windows(2)
+            .any(|w| w[0].is("for") && (w[1].is("update") || w[1].is("share") || w[1].is("no") || w[1].is("key"))),
         texts: all.iter().filter(|t| t.kind == Kind::Text).map(Token::content).collect(),
         calls: calls(all),
     };

@@ -5,7 +5,8 @@ use super::super::statement::{Action, CreateTable, IndexKind, Kind, Name, NewCol
 use super::query;
 
 pub(super) fn create(c: &mut Cursor<'_, '_>, temporary: bool, foreign: bool) -> Option<Statement> {
-    let mut table = CreateTable { temporary, foreign, if_not_exists: c.if_not_exists(), name: c.name()?, ..CreateTable::default() };
+    let mut table =
+        CreateTable { temporary, foreign, if_not_exists: c.if_not_exists(), name: c.name()?, ..CreateTable::default() };
     if c.dialect.is_mysql() && c.take("like") {
         table.like.push(c.name()?);
         return Some(Statement::CreateTable(Box::new(table)));
@@ -17,7 +18,9 @@ pub(super) fn create(c: &mut Cursor<'_, '_>, temporary: bool, foreign: bool) -> 
     } else if c.take("of") {
         c.name()?;
     }
-    if !c.sees("as") && let Some(mut group) = c.group() {
+    if !c.sees("as")
+        && let Some(mut group) = c.group()
+    {
         for mut item in group.list() {
             if item.done() {
                 continue;
@@ -36,7 +39,11 @@ pub(super) fn create(c: &mut Cursor<'_, '_>, temporary: bool, foreign: bool) -> 
                 c.next();
                 table.partition_key = c.columns()?;
             }
-        } else if c.take("default character set") || c.take("character set") || c.take("default charset") || c.take("charset") {
+        } else if c.take("default character set")
+            || c.take("character set")
+            || c.take("default charset")
+            || c.take("charset")
+        {
             c.take("=");
             table.charset = c.word();
         } else if c.take("as") || c.sees("select") || c.sees("with recursive") {
@@ -109,12 +116,23 @@ pub(super) fn alter(c: &mut Cursor<'_, '_>, kind: Kind) -> Option<Statement> {
         return None;
     }
     let mut actions = vec![];
-    let whole = ["partition by", "reorganize partition", "drop partition", "truncate partition", "coalesce partition", "add partition", "exchange partition", "remove partitioning"];
+    let whole = [
+        "partition by",
+        "reorganize partition",
+        "drop partition",
+        "truncate partition",
+        "coalesce partition",
+        "add partition",
+        "exchange partition",
+        "remove partitioning",
+    ];
     for mut item in c.list() {
         if item.done() {
             return None;
         }
-        if c.dialect.is_mysql() && let Some(what) = whole.iter().find(|what| item.sees(what)) {
+        if c.dialect.is_mysql()
+            && let Some(what) = whole.iter().find(|what| item.sees(what))
+        {
             actions.push(Action::Partitions(what));
             break;
         }
@@ -158,7 +176,10 @@ fn action(c: &mut Cursor<'_, '_>, out: &mut Vec<Action>) -> Option<()> {
         let from = c.word()?;
         c.expect("to")?;
         Action::RenameConstraint { from, to: c.word()? }
-    } else if c.take("rename to") || (c.dialect.is_mysql() && (c.take("rename as") || (c.sees("rename") && c.ahead(2).is_none() && c.take("rename")))) {
+    } else if c.take("rename to")
+        || (c.dialect.is_mysql()
+            && (c.take("rename as") || (c.sees("rename") && c.ahead(2).is_none() && c.take("rename"))))
+    {
         Action::RenameTable { to: c.name()? }
     } else if c.take("rename") {
         c.take("column");
@@ -287,7 +308,12 @@ fn column(c: &mut Cursor<'_, '_>) -> Option<Action> {
     } else if c.take("set storage") || c.take("set compression") {
         c.next();
         Action::Metadata("storage")
-    } else if c.sees("set generated") || c.take("restart") || c.sees("set increment") || c.sees("set start") || c.sees("set cache") {
+    } else if c.sees("set generated")
+        || c.take("restart")
+        || c.sees("set increment")
+        || c.sees("set start")
+        || c.sees("set cache")
+    {
         c.skip_all();
         Action::Metadata("identity")
     } else {
@@ -319,7 +345,6 @@ pub(super) fn unique_keys(column: &mut NewColumn) -> Vec<Action> {
     });
     keys
 }
-
 
 /// `ALTER TABLE … t`, `t`, and each action, as written.
 pub fn written(c: &mut Cursor<'_, '_>) -> Option<(String, String, Vec<String>)> {

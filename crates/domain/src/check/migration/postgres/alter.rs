@@ -18,7 +18,15 @@ struct Judge<'a> {
     v: &'a mut Verdict,
 }
 
-pub(super) fn judge(catalog: &Catalog, kind: Kind, name: &str, only: bool, actions: &[Action], session: &Session, v: &mut Verdict) {
+pub(super) fn judge(
+    catalog: &Catalog,
+    kind: Kind,
+    name: &str,
+    only: bool,
+    actions: &[Action],
+    session: &Session,
+    v: &mut Verdict,
+) {
     if matches!(kind, Kind::View | Kind::Materialized | Kind::Foreign) {
         v.lock(name, Lock::AccessExclusive);
         if let Some(Action::RenameTable { .. } | Action::RenameColumn { .. }) = actions.first() {
@@ -130,11 +138,14 @@ impl Judge<'_> {
                 self.lock(Lock::AccessExclusive);
                 self.breaks(format!("code that does not look for {name} in {schema} fails"));
             }
-            Action::Type { column, ty, using, collation } => self.change_type(column, ty, using.as_deref(), collation.as_ref()),
+            Action::Type { column, ty, using, collation } => {
+                self.change_type(column, ty, using.as_deref(), collation.as_ref())
+            }
             Action::SetNotNull { column } => {
                 self.lock(Lock::AccessExclusive);
                 let known = self.table.and_then(|table| table.column(column)).is_some_and(|column| column.not_null);
-                let proven = self.session.version >= 12 && self.table.is_some_and(|table| table.checked_not_null(column));
+                let proven =
+                    self.session.version >= 12 && self.table.is_some_and(|table| table.checked_not_null(column));
                 if !known && !proven {
                     self.scan();
                 }
@@ -152,7 +163,9 @@ impl Judge<'_> {
                         for other in self.catalog.referencing(name) {
                             let columns = found.map(|c| c.columns.clone()).unwrap_or_default();
                             let points = self.catalog.get(&other).is_some_and(|other| {
-                                other.constraints.iter().any(|c| matches!(&c.rule, Rule::Foreign(r) if r.table == name && r.columns == columns))
+                                other.constraints.iter().any(
+                                    |c| matches!(&c.rule, Rule::Foreign(r) if r.table == name && r.columns == columns),
+                                )
                             });
                             if points {
                                 self.v.lock(&other, Lock::AccessExclusive);
@@ -219,7 +232,8 @@ impl Judge<'_> {
             _ => false,
         };
         let default = column.default.as_deref().filter(|default| !default.eq_ignore_ascii_case("null"));
-        let computed = default.is_some_and(|default| self.session.version < 11 || types::is_volatile(self.catalog, default));
+        let computed =
+            default.is_some_and(|default| self.session.version < 11 || types::is_volatile(self.catalog, default));
         if serial || column.identity {
             self.sequence(&column.name);
         }
@@ -233,7 +247,10 @@ impl Judge<'_> {
         if column.not_null && !filled {
             self.scan();
             if self.catalog.existed(name) {
-                let why = format!("{name}.{} is NOT NULL without a DEFAULT: the rows that exist have no value for it", column.name);
+                let why = format!(
+                    "{name}.{} is NOT NULL without a DEFAULT: the rows that exist have no value for it",
+                    column.name
+                );
                 self.v.refused.get_or_insert(Refusal { code: "23502", why, with_rows: true });
                 self.breaks(format!("code that inserts into {name} without {} fails", column.name));
             }
@@ -301,7 +318,10 @@ impl Judge<'_> {
             Change::Reindex | Change::Free => {}
         }
         let checked = self.table.is_some_and(|table| {
-            table.constraints.iter().any(|c| c.valid && matches!(&c.rule, Rule::Check(text) if text.split(' ').any(|word| word == column)))
+            table
+                .constraints
+                .iter()
+                .any(|c| c.valid && matches!(&c.rule, Rule::Check(text) if text.split(' ').any(|word| word == column)))
         });
         if checked && old.ty != *ty {
             self.scan();
@@ -319,7 +339,8 @@ impl Judge<'_> {
         match &constraint.rule {
             Rule::NotNull | Rule::Check(_) => {
                 self.lock(Lock::AccessExclusive);
-                let known = constraint.rule == Rule::NotNull && constraint.columns.iter().all(|column| self.is_not_null(column));
+                let known = constraint.rule == Rule::NotNull
+                    && constraint.columns.iter().all(|column| self.is_not_null(column));
                 if constraint.valid && !known {
                     self.scan();
                 }
@@ -327,7 +348,10 @@ impl Judge<'_> {
             Rule::Foreign(reference) => {
                 let partitioned = self.catalog.is(name, Kind::Partitioned);
                 if partitioned && !constraint.valid && self.session.version < 18 {
-                    self.v.refuse("42809", format!("{name} is partitioned: its foreign keys cannot be NOT VALID before PostgreSQL 18"));
+                    self.v.refuse(
+                        "42809",
+                        format!("{name} is partitioned: its foreign keys cannot be NOT VALID before PostgreSQL 18"),
+                    );
                 }
                 self.lock(Lock::ShareRowExclusive);
                 self.v.lock(&reference.table, Lock::ShareRowExclusive);
@@ -423,7 +447,9 @@ impl Judge<'_> {
 }
 
 fn mentions(columns: &[String], column: &str) -> bool {
-    columns.iter().any(|one| one == column || (one.starts_with('(') && one.split([' ', '(', ')']).any(|word| word == column)))
+    columns
+        .iter()
+        .any(|one| one == column || (one.starts_with('(') && one.split([' ', '(', ')']).any(|word| word == column)))
 }
 
 /// Does a validated CHECK of the child say what the bounds of the partition say?
@@ -435,7 +461,11 @@ fn is_proven(parent: &Relation, child: &Relation, bounds: &str) -> bool {
         Some((low, high)) => {
             let high = high.trim_end_matches(" )");
             let edges = [(">=", low, "minvalue"), ("<", high, "maxvalue")];
-            edges.iter().filter(|(_, edge, open)| edge != open).map(|(sign, edge, _)| compare(key, sign, edge)).collect()
+            edges
+                .iter()
+                .filter(|(_, edge, open)| edge != open)
+                .map(|(sign, edge, _)| compare(key, sign, edge))
+                .collect()
         }
         None => match bounds.strip_prefix("for values in ( ").and_then(|rest| rest.strip_suffix(" )")) {
             Some(one) if !one.contains(',') => vec![format!("{key} = {one}")],
@@ -444,7 +474,10 @@ fn is_proven(parent: &Relation, child: &Relation, bounds: &str) -> bool {
         },
     };
     let says = |part: &String| {
-        child.constraints.iter().any(|c| c.valid && matches!(&c.rule, Rule::Check(text) if conjuncts(text).any(|says| says == part)))
+        child
+            .constraints
+            .iter()
+            .any(|c| c.valid && matches!(&c.rule, Rule::Check(text) if conjuncts(text).any(|says| says == part)))
     };
     not_null && wanted.iter().all(says)
 }

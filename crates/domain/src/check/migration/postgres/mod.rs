@@ -41,12 +41,17 @@ pub fn judge(catalog: &Catalog, statement: &Statement, session: &Session) -> Ver
             for name in names {
                 match catalog.indexes.get(name) {
                     Some(index) => {
-                        v.lock(&index.table, if *concurrently { Lock::ShareUpdateExclusive } else { Lock::AccessExclusive });
+                        v.lock(
+                            &index.table,
+                            if *concurrently { Lock::ShareUpdateExclusive } else { Lock::AccessExclusive },
+                        );
                         for child in catalog.descendants(&index.table) {
                             v.lock(&child, Lock::AccessExclusive);
                         }
                     }
-                    None if !*if_exists => v.unknown = Some(format!("the index {name} is not known, and so its table is not")),
+                    None if !*if_exists => {
+                        v.unknown = Some(format!("the index {name} is not known, and so its table is not"))
+                    }
                     None => {}
                 }
             }
@@ -61,7 +66,8 @@ pub fn judge(catalog: &Catalog, statement: &Statement, session: &Session) -> Ver
             }
         }
         Statement::Reindex { index, name, concurrently } => {
-            let table = if *index { catalog.indexes.get(name).map(|index| index.table.clone()) } else { Some(name.clone()) };
+            let table =
+                if *index { catalog.indexes.get(name).map(|index| index.table.clone()) } else { Some(name.clone()) };
             let Some(table) = table else {
                 return Verdict::unknown(format!("the index {name} is not known, and so its table is not"));
             };
@@ -156,7 +162,8 @@ pub fn judge(catalog: &Catalog, statement: &Statement, session: &Session) -> Ver
         }
         Statement::Vacuum { table, full } => {
             let lock = if *full { Lock::AccessExclusive } else { Lock::ShareUpdateExclusive };
-            let tables = table.as_ref().map_or_else(|| catalog.relations.keys().cloned().collect(), |table| vec![table.clone()]);
+            let tables =
+                table.as_ref().map_or_else(|| catalog.relations.keys().cloned().collect(), |table| vec![table.clone()]);
             for table in tables {
                 v.lock(&table, lock);
                 if *full {
@@ -171,7 +178,9 @@ pub fn judge(catalog: &Catalog, statement: &Statement, session: &Session) -> Ver
         Statement::Analyze { table: Some(table) } | Statement::Comment { table: Some(table) } => {
             v.lock(table, Lock::ShareUpdateExclusive);
         }
-        Statement::Grant { tables } if session.version >= 18 => tables.iter().for_each(|table| v.lock(table, Lock::AccessShare)),
+        Statement::Grant { tables } if session.version >= 18 => {
+            tables.iter().for_each(|table| v.lock(table, Lock::AccessShare))
+        }
         Statement::CreateStatistics { table, .. } => v.lock(table, Lock::ShareUpdateExclusive),
         Statement::DropStatistics { name } if session.version >= 12 => {
             if let Some(table) = catalog.statistics.get(name) {
@@ -305,7 +314,10 @@ fn create_index(catalog: &Catalog, index: &CreateIndex, session: &Session, v: &m
         if partitioned {
             v.refused = Some(Refusal {
                 code: "0A000",
-                why: format!("{} is partitioned, and CREATE INDEX CONCURRENTLY works on its partitions alone", index.table),
+                why: format!(
+                    "{} is partitioned, and CREATE INDEX CONCURRENTLY works on its partitions alone",
+                    index.table
+                ),
                 with_rows: false,
             });
         }
@@ -343,7 +355,9 @@ fn dml(catalog: &Catalog, dml: &Dml, session: &Session, v: &mut Verdict) {
             "merge" => v.scan(target),
             _ => {
                 let by_index = dml.condition.as_ref().is_some_and(|columns| {
-                    catalog.indexes_of(target).any(|(_, index)| index.columns.first().is_some_and(|first| columns.contains(first)))
+                    catalog
+                        .indexes_of(target)
+                        .any(|(_, index)| index.columns.first().is_some_and(|first| columns.contains(first)))
                 });
                 if !by_index {
                     v.scan(target);
@@ -357,7 +371,10 @@ fn dml(catalog: &Catalog, dml: &Dml, session: &Session, v: &mut Verdict) {
     }
     for (ty, value) in &session.added_values {
         if dml.texts.contains(value) && catalog.types.get(ty).is_some_and(|ty| matches!(ty, UserType::Enum(_))) {
-            v.refuse("55P04", format!("the value '{value}' of {ty} was added in this transaction, and cannot be used in it"));
+            v.refuse(
+                "55P04",
+                format!("the value '{value}' of {ty} was added in this transaction, and cannot be used in it"),
+            );
         }
     }
 }

@@ -1,10 +1,10 @@
 //! Which changes of a column's type PostgreSQL makes without touching a row.
 
+use super::super::Dialect;
 use super::super::catalog::{Catalog, UserType};
 use super::super::cursor::Cursor;
 use super::super::lexer::tokens;
 use super::super::statement::Type;
-use super::super::Dialect;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
@@ -14,7 +14,15 @@ pub enum Change {
     Rewrite,
 }
 
-pub fn change(catalog: &Catalog, old: &Type, new: &Type, using: Option<&str>, column: &str, version: u32, utc: bool) -> Change {
+pub fn change(
+    catalog: &Catalog,
+    old: &Type,
+    new: &Type,
+    using: Option<&str>,
+    column: &str,
+    version: u32,
+    utc: bool,
+) -> Change {
     if let Some(using) = using
         && !is_plain_cast(using, column, new)
     {
@@ -109,15 +117,90 @@ pub fn is_volatile(catalog: &Catalog, default: &str) -> bool {
 
 /// Functions of PostgreSQL that are STABLE or IMMUTABLE, and words before a parenthesis that are no function.
 const STABLE: [&str; 84] = [
-    "now", "current_timestamp", "localtimestamp", "current_time", "localtime", "transaction_timestamp", "statement_timestamp",
-    "timezone", "to_timestamp", "to_date", "to_char", "to_number", "date_trunc", "date_part", "extract", "make_interval",
-    "make_date", "make_time", "make_timestamp", "make_timestamptz", "age", "date", "timestamp", "timestamptz", "time", "interval",
-    "lower", "upper", "initcap", "concat", "concat_ws", "length", "substring", "substr", "left", "right", "replace", "trim",
-    "btrim", "ltrim", "rtrim", "md5", "sha256", "encode", "decode", "format", "coalesce", "nullif", "greatest", "least", "abs",
-    "round", "floor", "ceil", "ceiling", "power", "sqrt", "trunc", "array", "array_fill", "string_to_array", "jsonb_build_object",
-    "json_build_object", "jsonb_build_array", "json_build_array", "to_jsonb", "to_json", "row", "cast", "varchar", "char",
-    "character", "varying", "numeric", "decimal", "bit", "current_setting", "current_user", "session_user", "int4range",
-    "tstzrange", "daterange", "in", "any",
+    "now",
+    "current_timestamp",
+    "localtimestamp",
+    "current_time",
+    "localtime",
+    "transaction_timestamp",
+    "statement_timestamp",
+    "timezone",
+    "to_timestamp",
+    "to_date",
+    "to_char",
+    "to_number",
+    "date_trunc",
+    "date_part",
+    "extract",
+    "make_interval",
+    "make_date",
+    "make_time",
+    "make_timestamp",
+    "make_timestamptz",
+    "age",
+    "date",
+    "timestamp",
+    "timestamptz",
+    "time",
+    "interval",
+    "lower",
+    "upper",
+    "initcap",
+    "concat",
+    "concat_ws",
+    "length",
+    "substring",
+    "substr",
+    "left",
+    "right",
+    "replace",
+    "trim",
+    "btrim",
+    "ltrim",
+    "rtrim",
+    "md5",
+    "sha256",
+    "encode",
+    "decode",
+    "format",
+    "coalesce",
+    "nullif",
+    "greatest",
+    "least",
+    "abs",
+    "round",
+    "floor",
+    "ceil",
+    "ceiling",
+    "power",
+    "sqrt",
+    "trunc",
+    "array",
+    "array_fill",
+    "string_to_array",
+    "jsonb_build_object",
+    "json_build_object",
+    "jsonb_build_array",
+    "json_build_array",
+    "to_jsonb",
+    "to_json",
+    "row",
+    "cast",
+    "varchar",
+    "char",
+    "character",
+    "varying",
+    "numeric",
+    "decimal",
+    "bit",
+    "current_setting",
+    "current_user",
+    "session_user",
+    "int4range",
+    "tstzrange",
+    "daterange",
+    "in",
+    "any",
 ];
 
 #[cfg(test)]
@@ -173,7 +256,13 @@ mod tests {
     #[test]
     fn volatility() {
         let catalog = Catalog::default();
-        for (default, volatile) in [("now ( )", false), ("'x'", false), ("gen_random_uuid ( )", true), ("ulid ( )", true), ("array [ ] :: text [ ]", false)] {
+        for (default, volatile) in [
+            ("now ( )", false),
+            ("'x'", false),
+            ("gen_random_uuid ( )", true),
+            ("ulid ( )", true),
+            ("array [ ] :: text [ ]", false),
+        ] {
             assert_eq!(is_volatile(&catalog, default), volatile, "{default}");
         }
     }
