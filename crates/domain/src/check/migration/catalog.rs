@@ -196,6 +196,43 @@ impl Catalog {
         found
     }
 
+    /// The name that a constraint has, or that the server gives it.
+    pub fn constraint_name(&self, table: &str, constraint: &Constraint) -> Name {
+        let short = table.rsplit('.').next().unwrap_or(table);
+        let columns = constraint.columns.join("_");
+        let wanted = match (&constraint.name, &constraint.rule) {
+            (Some(name), _) => return name.clone(),
+            (None, Rule::Primary) => format!("{short}_pkey"),
+            (None, Rule::Unique) => format!("{short}_{columns}_key"),
+            (None, Rule::Foreign(_)) => format!("{short}_{columns}_fkey"),
+            (None, Rule::NotNull) => format!("{short}_{columns}_not_null"),
+            (None, Rule::Exclude) => format!("{short}_{columns}_excl"),
+            (None, Rule::Check(text)) => {
+                // A check of one column is called after it.
+                let relation = self.get(table);
+                let mut words: Vec<&str> = text.split(' ').collect();
+                words.extend(constraint.columns.iter().map(String::as_str));
+                words.retain(|word| {
+                    constraint.columns.iter().any(|c| c == word) || relation.is_some_and(|r| r.column(word).is_some())
+                });
+                words.sort_unstable();
+                words.dedup();
+                match words.as_slice() {
+                    [one] => format!("{short}_{one}_check"),
+                    _ => format!("{short}_check"),
+                }
+            }
+        };
+        let taken = |name: &str| {
+            self.get(table).is_some_and(|relation| relation.constraint(name).is_some())
+                || self.indexes.contains_key(name)
+        };
+        (0..)
+            .map(|n| if n == 0 { wanted.clone() } else { format!("{wanted}{n}") })
+            .find(|name| !taken(name))
+            .unwrap_or(wanted)
+    }
+
     pub fn using_type(&self, name: &str) -> Vec<Name> {
         let uses = |relation: &Relation| relation.columns.iter().any(|column| column.ty.base == name);
         self.relations.iter().filter(|(_, relation)| uses(relation)).map(|(name, _)| name.clone()).collect()

@@ -2,7 +2,7 @@
 
 use super::super::cursor::{Cursor, words};
 use super::super::lexer::{Kind, Token};
-use super::super::statement::{Constraint, Generated, Name, NewColumn, Position, Reference, Rule, Type};
+use super::super::statement::{Constraint, Generated, NewColumn, Position, Reference, Rule, Type};
 
 /// Where the expression after DEFAULT ends.
 const ENDS: [&str; 17] = [
@@ -119,11 +119,6 @@ impl Cursor<'_, '_> {
 
     pub fn column(&mut self) -> Option<NewColumn> {
         let name = self.word()?;
-        self.column_after(name)
-    }
-
-    /// A column whose name was read.
-    pub fn column_after(&mut self, name: Name) -> Option<NewColumn> {
         let mut new = NewColumn::default();
         let column = &mut new.column;
         column.name = name;
