@@ -15,6 +15,8 @@ pub struct Endpoint {
     pub url: Secret,
     /// What is sent along: headers such as tenant and authorization; for Redis user name and password.
     pub headers: Vec<(String, Secret)>,
+    /// A channel to people and its own credential, such as a routing key.
+    pub is_channel: bool,
 }
 
 /// Members of an endpoint besides `url` and `headers`.
@@ -42,7 +44,7 @@ pub fn member(
 pub fn decode(node: &Node, path: &str, schemes: &[&str], also: &[Member], problems: &mut Problems) -> Option<Endpoint> {
     if node.text().is_some() {
         let url = checked_url(node, path, schemes, problems)?;
-        return Some(Endpoint { url, headers: Vec::new() });
+        return Some(Endpoint { url, headers: Vec::new(), is_channel: false });
     }
     let mut section = Section::open(node, path, problems);
     let url = section.get("url").and_then(|node| checked_url(node, &format!("{path}.url"), schemes, problems));
@@ -70,7 +72,7 @@ pub fn decode(node: &Node, path: &str, schemes: &[&str], also: &[Member], proble
         }
     }
     section.finish(problems);
-    Some(Endpoint { url: url?, headers })
+    Some(Endpoint { url: url?, headers, is_channel: false })
 }
 
 /// A value that is sent along; one whose name is that of a secret may only be a reference.

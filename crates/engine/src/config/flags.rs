@@ -86,7 +86,7 @@ pub fn decode(node: &Node, path: &str, problems: &mut Problems) -> FlagSettings 
     let mut settings = FlagSettings::default();
     if node.text().is_some() {
         let url = checked_url(node, path, problems);
-        settings.endpoint = url.map(|url| Endpoint { url, headers: Vec::new() });
+        settings.endpoint = url.map(|url| Endpoint { url, headers: Vec::new(), is_channel: false });
         return settings;
     }
     let mut section = Section::open(node, path, problems);
@@ -120,7 +120,7 @@ pub fn decode(node: &Node, path: &str, problems: &mut Problems) -> FlagSettings 
     let without = (!credentials.is_empty() || has_files) && section.get("url").is_none();
     section.require("url", !without, problems);
     section.finish(problems);
-    settings.endpoint = url.map(|url| Endpoint { url, headers: credentials });
+    settings.endpoint = url.map(|url| Endpoint { url, headers: credentials, is_channel: false });
     settings
 }
 

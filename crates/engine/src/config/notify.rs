@@ -14,7 +14,7 @@ use liveops_domain::incident::severity::Severity;
 use liveops_domain::text::suggest::nearest;
 
 /// Where PagerDuty takes events, unless another region is said.
-const PAGERDUTY: &str = "https://events.pagerduty.com";
+pub const PAGERDUTY: &str = "https://events.pagerduty.com";
 
 /// A way to reach people.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -144,7 +144,7 @@ fn channel(node: &Node, index: usize, problems: &mut Problems) -> Option<Channel
             } else {
                 let source = Source::Template(PAGERDUTY.into());
                 let origin = node.origin.clone();
-                Some(Endpoint { url: Secret { source, origin }, headers: Vec::new() })
+                Some(Endpoint { url: Secret { source, origin }, headers: Vec::new(), is_channel: true })
             };
             let key = key(&mut section, "routing_key", problems);
             section.require("routing_key", key.is_some(), problems);
@@ -161,6 +161,8 @@ fn channel(node: &Node, index: usize, problems: &mut Problems) -> Option<Channel
             let headers: Vec<(String, Secret)> = headers.collect();
             if let Some(endpoint) = &mut found.endpoint {
                 endpoint.headers = headers;
+                // Its headers may be anything.
+                endpoint.is_channel = false;
             }
             let key = key(&mut section, "secret", problems);
             found.key = beside(found.endpoint.as_ref(), "secret", key);
@@ -190,7 +192,7 @@ fn url(section: &mut Section<'_>, schemes: &[&str], problems: &mut Problems) -> 
     let path = section.path("url");
     let url = section.get("url").and_then(|node| endpoint::checked_url(node, &path, schemes, problems));
     section.require("url", url.is_some(), problems);
-    Some(Endpoint { url: url?, headers: Vec::new() })
+    Some(Endpoint { url: url?, headers: Vec::new(), is_channel: true })
 }
 
 /// The URL of a chat's webhook is its password.
@@ -213,7 +215,7 @@ fn key(section: &mut Section<'_>, name: &'static str, problems: &mut Problems) -
 }
 
 fn beside(endpoint: Option<&Endpoint>, name: &str, key: Option<Secret>) -> Option<Endpoint> {
-    Some(Endpoint { url: endpoint?.url.clone(), headers: vec![(name.to_owned(), key?)] })
+    Some(Endpoint { url: endpoint?.url.clone(), headers: vec![(name.to_owned(), key?)], is_channel: true })
 }
 
 /// A word, or a list of them.

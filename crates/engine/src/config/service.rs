@@ -136,5 +136,9 @@ fn guess_metrics(health: &Endpoint) -> Option<Endpoint> {
     };
     let url = format!("{}/api/health/metrics", base.trim_end_matches('/'));
     let source = Source::Template(url);
-    Some(Endpoint { url: Secret { source, origin: health.url.origin.clone() }, headers: health.headers.clone() })
+    Some(Endpoint {
+        url: Secret { source, origin: health.url.origin.clone() },
+        headers: health.headers.clone(),
+        is_channel: false,
+    })
 }

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 use crate::config::endpoint::Endpoint;
 use crate::config::node::{Layer, Node, Origin};
-use crate::config::notify::{Channel, ChannelKind};
+use crate::config::notify::{Channel, ChannelKind, PAGERDUTY};
 use crate::config::schema::Settings;
 use crate::config::secret::{Secret, Source, from_home, shown_command};
 use crate::files::open;
@@ -78,6 +78,9 @@ pub fn wishes(settings: &Settings, folder: &Path) -> Vec<Wish> {
 pub fn of_endpoint(name: &str, endpoint: &Endpoint, folder: &Path) -> Vec<Wish> {
     let url = &endpoint.url;
     let at = format!("{name} at {}", url.show());
+    // A routing key to the service itself, or to a program of this machine on which one tries it, reaches nobody else; and
+    // a page must not wait for a question that nobody hears.
+    let stays = endpoint.is_channel && is_here(url);
     let mut wishes = Vec::new();
     let mut wish = |text: String, secret: &Secret| {
         let files = named_files(&secret.source, folder);
@@ -92,7 +95,7 @@ pub fn of_endpoint(name: &str, endpoint: &Endpoint, folder: &Path) -> Vec<Wish> 
             wish(format!("send your secret {header} to {at}"), value);
         }
         if value.is_of_project() {
-            for variable in value.variables() {
+            for variable in value.variables().into_iter().filter(|_| !stays) {
                 wish(format!("send `${variable}` as {header} to {at}"), value);
             }
             if let Some(source) = outside_source(&value.source, folder) {
@@ -101,7 +104,7 @@ pub fn of_endpoint(name: &str, endpoint: &Endpoint, folder: &Path) -> Vec<Wish> 
         }
     }
     if url.is_of_project() {
-        for variable in url.variables() {
+        for variable in url.variables().into_iter().filter(|_| !stays && !names_its_host(url)) {
             wish(format!("send `${variable}` in the URL of {at}"), url);
         }
         if let Some(source) = outside_source(&url.source, folder) {
@@ -109,6 +112,26 @@ pub fn of_endpoint(name: &str, endpoint: &Endpoint, folder: &Path) -> Vec<Wish> 
         }
     }
     wishes
+}
+
+/// A URL that is one variable as a whole: what is in it goes to the host that it names itself.
+fn names_its_host(url: &Secret) -> bool {
+    matches!(&url.source, Source::Template(text) if url.variables() == [text.trim_start_matches("${").trim_end_matches('}')])
+}
+
+/// Is it on this machine, or at the pager's own address, whatever the variables hold?
+fn is_here(url: &Secret) -> bool {
+    const ANY: &str = "liveops-variable";
+    let Source::Template(text) = &url.source else {
+        return false;
+    };
+    let filled = url.variables().iter().fold(text.clone(), |text, name| text.replace(&format!("${{{name}}}"), ANY));
+    match url::Url::parse(&filled).ok().as_ref().and_then(url::Url::host) {
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost" || *text == PAGERDUTY,
+        None => false,
+    }
 }
 
 /// The program of a channel.
@@ -301,6 +324,33 @@ mod tests {
     }
 
     const USER: &str = "environments: { prod: { prometheus: { url: 'https://prom.example', headers: { Authorization: 'Bearer ${T}' } } } }";
+
+    #[test]
+    fn a_channels_own_credential_goes_to_its_service_or_stays_here_unasked() {
+        let folder = tempfile::tempdir().expect("temp dir");
+        let asks = |channel: &str| {
+            let wished =
+                texts("version: 1", &format!("notify: {{ channels: [ {{ name: c, {channel} }} ] }}"), folder.path());
+            !wished.is_empty()
+        };
+        for (channel, want) in [
+            ("type: pagerduty, routing_key: '${K}'", false),
+            ("type: pagerduty, routing_key: '${K}', url: 'http://127.0.0.1:1'", false),
+            ("type: pagerduty, routing_key: '${K}', url: 'http://[::1]:1'", false),
+            ("type: pagerduty, routing_key: '${K}', url: 'http://evil.example'", true),
+            ("type: pagerduty, routing_key: '${K}', url: 'http://evil.example\\@127.0.0.1'", true),
+            ("type: pagerduty, routing_key: '${K}', url: 'http://${H}'", true),
+            ("type: pagerduty, routing_key: { file: /etc/shadow }", true),
+            ("type: slack, url: '${U}'", false),
+            ("type: slack, url: 'https://evil.example/${U}'", true),
+            ("type: slack, url: '${U}${V}'", true),
+            ("type: email, from: a@b.c, to: a@b.c, url: 'smtp://u:${P}@127.0.0.1:25'", false),
+            ("type: email, from: a@b.c, to: a@b.c, url: 'smtp://u:${P}@evil.example'", true),
+            ("type: webhook, url: 'http://127.0.0.1:1', headers: { X: '${K}' }", true),
+        ] {
+            assert_eq!(asks(channel), want, "{channel}");
+        }
+    }
 
     #[test]
     fn only_what_could_leak_or_run_is_a_wish() {
