@@ -38,6 +38,7 @@ const ENGINE: &[&str] = &[
     "undo",
     "triage",
     "check",
+    "report",
 ];
 
 /// The rooms of `src`, from the ground up. `output` knows nothing but the domain.

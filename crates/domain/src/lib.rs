@@ -11,6 +11,7 @@ pub mod incident;
 pub mod kubernetes;
 pub mod metric;
 pub mod postmortem;
+pub mod report;
 pub mod rollout;
 pub mod runbook;
 pub mod slo;

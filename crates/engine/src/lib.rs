@@ -19,6 +19,7 @@ pub mod observe;
 pub mod opening;
 pub mod postmortem;
 pub mod query;
+pub mod report;
 pub mod rollout;
 pub mod runbook;
 pub mod scale;

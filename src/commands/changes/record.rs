@@ -11,6 +11,7 @@ use crate::output::view::View;
 use liveops_domain::error::{Error, Exit, Result};
 use liveops_domain::status::source::Recommendation;
 use liveops_engine::changes::record::{Entry, RECORDED, Recorded, journal};
+use liveops_engine::incident::resolve;
 
 /// Write down a change that was made elsewhere, such as a deployment by CI
 ///
@@ -20,7 +21,8 @@ use liveops_engine::changes::record::{Entry, RECORDED, Recorded, journal};
 #[command(after_help = "Examples:
   liveops changes record --kind deploy --service game-backend --version 1.42
   liveops changes record --kind migration --note 'players.region becomes NOT NULL'
-  liveops changes record --kind deploy --service lobby --version $TAG --at '2m ago'")]
+  liveops changes record --kind deploy --service lobby --version $TAG --commit $GITHUB_SHA --at '2m ago'
+  liveops changes record --kind hotfix --service lobby --version 1.42.1 --incident lobby-down")]
 pub(crate) struct RecordArgs {
     /// What it was
     #[arg(long, value_enum)]
@@ -33,6 +35,14 @@ pub(crate) struct RecordArgs {
     /// Version that runs since
     #[arg(long, value_name = "VERSION")]
     version: Option<String>,
+
+    /// What it was built from, for `report dora`; without it, the version is looked for among the tags
+    #[arg(long, value_name = "REV")]
+    commit: Option<String>,
+
+    /// The incident that it answers
+    #[arg(long, value_name = "ID")]
+    incident: Option<String>,
 
     /// In words
     #[arg(long, value_name = "TEXT")]
@@ -51,6 +61,7 @@ pub(crate) struct RecordArgs {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum RecordedArg {
     Deploy,
+    Hotfix,
     Rollback,
     Config,
     Migration,
@@ -62,6 +73,7 @@ impl From<RecordedArg> for Recorded {
     fn from(arg: RecordedArg) -> Self {
         match arg {
             RecordedArg::Deploy => Self::Deploy,
+            RecordedArg::Hotfix => Self::Hotfix,
             RecordedArg::Rollback => Self::Rollback,
             RecordedArg::Config => Self::Config,
             RecordedArg::Migration => Self::Migration,
@@ -101,6 +113,8 @@ pub(super) fn run(args: RecordArgs, cx: &Context) -> Result<Exit> {
         environment: cx.environment()?.to_owned(),
         service: args.service,
         version: args.version,
+        commit: args.commit,
+        incident: args.incident.map(|id| resolve::id_of(cx, Some(&id), "changes record")).transpose()?,
         note: args.note,
         occurred_at,
     };

@@ -7,7 +7,6 @@ use clap::Args;
 use clap_complete::engine::ArgValueCompleter;
 use serde::Serialize;
 
-use crate::commands::flag::stale::AFTER;
 use crate::commands::flag::{findings, labels, name};
 use crate::complete;
 use crate::context::Context;
@@ -21,6 +20,7 @@ use liveops_domain::status::source::{Outcome, Verdict};
 use liveops_domain::text::count;
 use liveops_domain::text::escape::escape;
 use liveops_domain::text::shell::word;
+use liveops_engine::flag::stale::AFTER_DAYS;
 use liveops_engine::flag::catalog::{FlagCatalog, StoredFlag, newest};
 use liveops_engine::flagstore::FlagStore as _;
 
@@ -156,7 +156,7 @@ pub(super) async fn run(args: LintArgs, cx: &Context) -> Result<Exit> {
     let lint = |stored: &StoredFlag| {
         let around = LintContext {
             newest: last.get(stored.name.as_str()).map(|newest| (*newest, now)),
-            stale_after: Some(Duration::from_secs(AFTER * 86_400)),
+            stale_after: Some(Duration::from_secs(AFTER_DAYS * 86_400)),
             partial: &partial,
             expires: expiring.contains(&stored.name),
         };

@@ -1,7 +1,6 @@
 //! `liveops flag stale`: flags that have long been the same for everybody, and can leave the code.
 
 use liveops_domain::text::count::count;
-use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
@@ -13,14 +12,9 @@ use crate::output::report::Report;
 use crate::output::tone;
 use crate::output::view::View;
 use liveops_domain::error::{Exit, Result};
-use liveops_domain::flag::stale::{Stale, stale};
 use liveops_domain::text::shell::word;
 use liveops_domain::text::time::rfc3339;
-use liveops_engine::flag::catalog::{FlagCatalog, newest};
-use liveops_engine::flagstore::FlagStore as _;
-
-/// Days without a change after which a flag that is the same for everybody is stale.
-pub(super) const AFTER: u64 = 30;
+use liveops_engine::flag::stale::{AFTER_DAYS, StaleFlag, StaleFlags, stale_flags};
 
 /// Find flags that decide nothing any more
 ///
@@ -33,31 +27,21 @@ pub(super) const AFTER: u64 = 30;
   liveops flag stale --days 90 -o name | xargs -n 1 git grep -n")]
 pub(crate) struct StaleArgs {
     /// Unchanged for so many days
-    #[arg(long, value_name = "N", default_value_t = AFTER)]
+    #[arg(long, value_name = "N", default_value_t = AFTER_DAYS)]
     days: u64,
 }
 
 impl Default for StaleArgs {
     fn default() -> Self {
-        Self { days: AFTER }
+        Self { days: AFTER_DAYS }
     }
-}
-
-/// One flag.
-#[derive(Debug, Serialize)]
-struct StaleEntry {
-    name: String,
-    #[serde(flatten)]
-    stale: Stale,
-    by: String,
-    reason: Option<String>,
 }
 
 /// The stale flags, the oldest first.
 #[derive(Debug, Serialize)]
 struct StaleList {
     days: u64,
-    flags: Vec<StaleEntry>,
+    flags: Vec<StaleFlag>,
     /// Flags that the history says nothing about.
     untold: usize,
     #[serde(skip)]
@@ -113,28 +97,7 @@ impl Report for StaleList {
 }
 
 pub(super) async fn run(args: StaleArgs, cx: &Context) -> Result<Exit> {
-    let store = cx.flags()?;
-    let (catalog, history) = tokio::join!(FlagCatalog::of(cx, &store), store.history(None, None));
-    let (catalog, history) = (catalog?, history?);
-    let newest = newest(&history);
-    let after = Duration::from_secs(args.days.saturating_mul(86_400));
-    let now = cx.clock.now();
-    let mut flags = Vec::new();
-    let mut untold = 0;
-    for stored in &catalog.flags {
-        let Some(last) = newest.get(stored.name.as_str()).filter(|last| last.after.as_ref() == Some(&stored.raw))
-        else {
-            untold += 1;
-            continue;
-        };
-        flags.extend(stale(&stored.raw, last, now, after).map(|stale| StaleEntry {
-            name: stored.name.clone(),
-            stale,
-            by: last.by.clone(),
-            reason: last.reason.clone(),
-        }));
-    }
-    flags.sort_by_key(|one| one.stale.since);
+    let StaleFlags { flags, untold, catalog } = stale_flags(cx, args.days).await?;
     let next = match flags.first() {
         Some(first) => {
             labels::command(cx, "when the code asks no more", &format!("flag rm {} --dry-run", word(&first.name)))

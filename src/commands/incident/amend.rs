@@ -21,7 +21,8 @@ use liveops_engine::incident::record::{IncidentStep, occurred};
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   liveops incident amend started-at \"03:02\" --because \"first error in the logs\"
-  liveops incident amend title \"matchmaking down in eu\"")]
+  liveops incident amend title \"matchmaking down in eu\"
+  liveops incident amend cause 1.42 --because \"its migration locked the table\"")]
 pub(super) struct AmendArgs {
     /// What is corrected
     #[arg(value_name = "FACT", value_enum)]
@@ -45,6 +46,8 @@ enum Amendable {
     Title,
     Service,
     Alert,
+    /// What made it: a word of yours, or a deployment's version
+    Cause,
     StartedAt,
     DetectedAt,
     AcknowledgedAt,
@@ -58,6 +61,7 @@ impl From<Amendable> for Field {
             Amendable::Title => Self::Title,
             Amendable::Service => Self::Service,
             Amendable::Alert => Self::Alert,
+            Amendable::Cause => Self::Cause,
             Amendable::StartedAt => Self::StartedAt,
             Amendable::DetectedAt => Self::DetectedAt,
             Amendable::AcknowledgedAt => Self::AcknowledgedAt,
@@ -81,6 +85,7 @@ pub(super) async fn run(args: AmendArgs, cx: &Context) -> Result<Exit> {
         let was = match field {
             Field::Title => Some(incident.title.clone()),
             Field::Service => incident.service.clone(),
+            Field::Cause => incident.cause.clone(),
             _ => incident.alert.clone(),
         };
         (was, args.to)

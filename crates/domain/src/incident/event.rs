@@ -118,6 +118,8 @@ pub enum Field {
     Service,
     Alert,
     Runbook,
+    /// What made it: a word of the team, or the deployment's id, version or commit.
+    Cause,
     StartedAt,
     DetectedAt,
     AcknowledgedAt,
@@ -133,6 +135,7 @@ impl Field {
             Self::Service => "service",
             Self::Alert => "alert",
             Self::Runbook => "runbook",
+            Self::Cause => "cause",
             Self::StartedAt => "started_at",
             Self::DetectedAt => "detected_at",
             Self::AcknowledgedAt => "acknowledged_at",
@@ -142,7 +145,7 @@ impl Field {
     }
 
     pub fn is_time(self) -> bool {
-        !matches!(self, Self::Title | Self::Service | Self::Alert | Self::Runbook)
+        !matches!(self, Self::Title | Self::Service | Self::Alert | Self::Runbook | Self::Cause)
     }
 }
 

@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
 use crate::incident::state::Incident;
+use crate::report::statistics::{median, nearest_rank};
 
 /// A span of an incident, and how it is defined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -78,37 +79,7 @@ pub fn measure(incidents: &[&Incident]) -> [Measure; 4] {
     })
 }
 
-fn median(sorted: &[i64]) -> Option<i64> {
-    let middle = sorted.len() / 2;
-    if sorted.len() % 2 == 1 {
-        return sorted.get(middle).copied();
-    }
-    let below = sorted.get(middle.checked_sub(1)?)?;
-    Some(below + (sorted.get(middle)? - below) / 2)
-}
-
-/// The nearest-rank percentile: a value that did occur.
-fn nearest_rank(sorted: &[i64], percent: usize) -> Option<i64> {
-    let rank = (sorted.len() * percent).div_ceil(100);
-    sorted.get(rank.checked_sub(1)?).copied()
-}
-
 /// Was it opened in this time?
 pub fn is_within(one: &Incident, from: DateTime<Utc>, to: DateTime<Utc>) -> bool {
     one.detected.at().is_some_and(|at| from <= at && at <= to)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn percentiles_are_values_that_occurred_and_nothing_has_none() {
-        assert_eq!((median(&[]), nearest_rank(&[], 90)), (None, None));
-        assert_eq!((median(&[7]), nearest_rank(&[7], 90)), (Some(7), Some(7)));
-        assert_eq!(median(&[1, 3]), Some(2));
-        assert_eq!(median(&[1, 2, 9]), Some(2));
-        let ten: Vec<i64> = (1..=10).collect();
-        assert_eq!(nearest_rank(&ten, 90), Some(9));
-    }
 }

@@ -53,6 +53,8 @@ pub struct Incident {
     pub service: Option<String>,
     pub alert: Option<String>,
     pub runbook: Option<String>,
+    /// What made it, as was said.
+    pub cause: Option<String>,
     pub group_key: Option<String>,
     pub opened_by: String,
     pub acked_by: Option<String>,
@@ -150,6 +152,7 @@ fn begin<D: Data, S: AsRef<str>>(id: &str, event: &Event<D, S>) -> Option<Incide
         service: opened.service,
         alert: opened.alert,
         runbook: opened.runbook,
+        cause: None,
         group_key: opened.group_key,
         opened_by: event.by.as_ref().to_owned(),
         acked_by: None,
@@ -280,7 +283,7 @@ impl Incident {
                 Field::AcknowledgedAt => &mut self.acknowledged,
                 Field::MitigatedAt => &mut self.mitigated,
                 Field::ResolvedAt => &mut self.resolved,
-                Field::Title | Field::Service | Field::Alert | Field::Runbook => return,
+                Field::Title | Field::Service | Field::Alert | Field::Runbook | Field::Cause => return,
             };
             // A time of something that has not happened is none.
             if moment.recorded.is_none() {
@@ -292,6 +295,7 @@ impl Incident {
                 Field::Title => self.title.clone_from(&amended.to),
                 Field::Service => self.service = Some(amended.to.clone()),
                 Field::Runbook => self.runbook = Some(amended.to.clone()),
+                Field::Cause => self.cause = Some(amended.to.clone()),
                 _ => self.alert = Some(amended.to.clone()),
             }
         }

@@ -155,6 +155,15 @@ impl ActionItem {
         closed.iter().any(|word| status.starts_with(word))
             || ["✅", "✔", "☑", "[x]"].iter().any(|mark| status.contains(mark))
     }
+
+    /// The day by which it is to be done.
+    pub fn due_date(&self) -> Option<NaiveDate> {
+        date(&self.due)
+    }
+
+    pub fn has_owner(&self) -> bool {
+        !self.owner.is_empty() && !self.owner.contains(FILL_IN)
+    }
 }
 
 /// What is wrong with it. `due` is when it had to be done, and `done` whether it is.
@@ -217,10 +226,10 @@ pub fn check(
         if item.is_closed() {
             continue;
         }
-        if item.owner.is_empty() || item.owner.contains(FILL_IN) {
+        if !item.has_owner() {
             say("no_owner", line, format!("`{}` has no owner", item.action));
         }
-        match date(&item.due) {
+        match item.due_date() {
             None => say("no_date", line, format!("`{}` has no date (YYYY-MM-DD)", item.action)),
             Some(date) if date < now.date_naive() => {
                 say("unresolved", line, format!("`{}` was due on {date} and is not done", item.action));

@@ -15,6 +15,8 @@ pub const RECORDED: &str = "change.recorded";
 #[serde(rename_all = "lowercase")]
 pub enum Recorded {
     Deploy,
+    /// A deployment that was not planned.
+    Hotfix,
     Rollback,
     Config,
     Migration,
@@ -26,7 +28,7 @@ impl Recorded {
     /// The kind on the timeline.
     pub fn kind(self) -> Kind {
         match self {
-            Self::Deploy | Self::Rollback => Kind::Deploy,
+            Self::Deploy | Self::Hotfix | Self::Rollback => Kind::Deploy,
             Self::Config => Kind::Config,
             Self::Migration => Kind::Migration,
             Self::Scale => Kind::Scale,
@@ -38,6 +40,7 @@ impl Recorded {
     pub fn word(self) -> &'static str {
         match self {
             Self::Deploy => "deploy",
+            Self::Hotfix => "hotfix",
             Self::Rollback => "rollback",
             Self::Config => "config",
             Self::Migration => "migration",
@@ -56,6 +59,12 @@ pub struct Entry {
     pub service: Option<String>,
     #[serde(default)]
     pub version: Option<String>,
+    /// What it was built from, as git names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// The incident that it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incident: Option<String>,
     #[serde(default)]
     pub note: Option<String>,
     /// When it happened.

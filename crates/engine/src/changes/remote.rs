@@ -27,8 +27,17 @@ fn time(value: &Value) -> Option<DateTime<Utc>> {
     value.as_str()?.parse().ok()
 }
 
-/// Rollouts (a ReplicaSet is a revision), rollbacks, and scaling.
-pub async fn kubernetes(cx: &Session, since: DateTime<Utc>) -> Result<Vec<Change>> {
+/// A revision of a Deployment, as its ReplicaSet tells of it.
+pub struct PodRevision {
+    pub deployment: String,
+    pub number: String,
+    pub at: DateTime<Utc>,
+    pub images: String,
+    /// The images before; `None` for the oldest that is kept.
+    pub before: Option<String>,
+}
+
+fn client(cx: &Session) -> Result<Kubectl<'_>> {
     let settings = &cx.config()?.settings;
     let Some(kubernetes) = &settings.kubernetes else {
         return Err(Error::Unconfigured {
@@ -37,7 +46,34 @@ pub async fn kubernetes(cx: &Session, since: DateTime<Utc>) -> Result<Vec<Change
             hint: "set `kubernetes.context` and `kubernetes.namespace` in liveops.yaml".into(),
         });
     };
-    let client = Kubectl::new(kubernetes.context.as_deref(), kubernetes.namespace.as_deref(), settings.call_timeout);
+    Ok(Kubectl::new(kubernetes.context.as_deref(), kubernetes.namespace.as_deref(), settings.call_timeout))
+}
+
+/// The service that a Deployment belongs to, which may have another name.
+fn service_of(cx: &Session, deployment: &str) -> Result<Option<String>> {
+    let named = cx.config()?.settings.services.iter().find(|service| {
+        let workload = service.workload.as_ref();
+        workload.is_some_and(|one| one.deployment.as_deref() == Some(deployment))
+    });
+    Ok(named.map(|service| service.name.clone()))
+}
+
+/// Every revision that the cluster still knows, with the service that it is of.
+///
+/// # Errors
+/// `Unconfigured`; those of `kubectl`.
+pub async fn pod_revisions(cx: &Session) -> Result<Vec<(String, PodRevision)>> {
+    let sets = client(cx)?.list("replicasets.apps", None).await.map_err(|failure| failure.about("the ReplicaSets"))?;
+    let named = |one: PodRevision| {
+        let service = service_of(cx, &one.deployment)?.unwrap_or_else(|| one.deployment.clone());
+        Ok((service, one))
+    };
+    revisions_of(&sets).into_iter().map(named).collect()
+}
+
+/// Rollouts (a ReplicaSet is a revision), rollbacks, and scaling.
+pub async fn kubernetes(cx: &Session, since: DateTime<Utc>) -> Result<Vec<Change>> {
+    let client = client(cx)?;
     let (sets, events) = tokio::join!(client.list("replicasets.apps", None), client.list("events", None));
     let sets = sets.map_err(|failure| failure.about("the ReplicaSets"))?;
     let mut changes = rollouts(&sets, since);
@@ -45,55 +81,62 @@ pub async fn kubernetes(cx: &Session, since: DateTime<Utc>) -> Result<Vec<Change
     if let Ok(events) = events {
         changes.extend(scalings(&events, &changes));
     }
-    // A service may have a Deployment of another name.
     for change in &mut changes {
-        let named = settings.services.iter().find(|service| {
-            let workload = service.workload.as_ref();
-            workload.is_some_and(|one| one.deployment.is_some() && one.deployment == change.service)
-        });
-        if let Some(service) = named {
-            change.service = Some(service.name.clone());
+        let Some(deployment) = &change.service else { continue };
+        if let Some(service) = service_of(cx, deployment)? {
+            change.service = Some(service);
         }
     }
     Ok(changes)
 }
 
-/// A ReplicaSet that began within the time is a rollout; the image that it brought is held against its predecessor's.
-fn rollouts(sets: &[Value], since: DateTime<Utc>) -> Vec<Change> {
-    let mut by_owner: BTreeMap<&str, Vec<&Value>> = BTreeMap::new();
+/// A ReplicaSet is a revision; the image that it brought is held against its predecessor's.
+fn revisions_of(sets: &[Value]) -> Vec<PodRevision> {
+    let mut by_owner: BTreeMap<&str, Vec<(DateTime<Utc>, &Value)>> = BTreeMap::new();
     for set in sets {
         let owner = &set["metadata"]["ownerReferences"][0];
         if owner["kind"] == "Deployment"
-            && let Some(name) = owner["name"].as_str()
+            && let (Some(name), Some(at)) = (owner["name"].as_str(), time(&set["metadata"]["creationTimestamp"]))
         {
-            by_owner.entry(name).or_default().push(set);
+            by_owner.entry(name).or_default().push((at, set));
         }
     }
-    let mut changes = Vec::new();
+    let mut found = Vec::new();
     for (deployment, mut sets) in by_owner {
-        sets.sort_by_key(|set| time(&set["metadata"]["creationTimestamp"]));
-        for (index, set) in sets.iter().enumerate() {
-            let Some(at) = time(&set["metadata"]["creationTimestamp"]).filter(|at| *at >= since) else {
-                continue;
-            };
-            let revision = set["metadata"]["annotations"]["deployment.kubernetes.io/revision"].as_str().unwrap_or("?");
-            let image = images(set);
-            let what = match index.checked_sub(1).map(|before| images(sets[before])) {
-                Some(before) if before != image => {
-                    format!("{deployment} revision {revision}: {before} becomes {image}")
-                }
-                Some(_) => format!("{deployment} revision {revision}: same image, other settings"),
-                None => format!("{deployment} revision {revision}: {image}, the first"),
-            };
-            changes.push(Change {
-                service: Some(deployment.to_owned()),
-                reference: Some(format!("{deployment}/{revision}")),
-                revert: (index > 0).then(|| format!("kubectl rollout undo deployment/{deployment}")),
-                ..Change::new(at, Kind::Deploy, "kubernetes", what)
+        sets.sort_by_key(|(at, _)| *at);
+        for (index, (at, set)) in sets.iter().enumerate() {
+            let number = set["metadata"]["annotations"]["deployment.kubernetes.io/revision"].as_str().unwrap_or("?");
+            found.push(PodRevision {
+                deployment: deployment.to_owned(),
+                number: number.to_owned(),
+                at: *at,
+                images: images(set),
+                before: index.checked_sub(1).map(|before| images(sets[before].1)),
             });
         }
     }
-    changes
+    found
+}
+
+/// The revisions that began within the time, as changes.
+fn rollouts(sets: &[Value], since: DateTime<Utc>) -> Vec<Change> {
+    let change = |one: PodRevision| {
+        let PodRevision { deployment, number, at, images, before } = one;
+        let what = match &before {
+            Some(before) if *before != images => {
+                format!("{deployment} revision {number}: {before} becomes {images}")
+            }
+            Some(_) => format!("{deployment} revision {number}: same image, other settings"),
+            None => format!("{deployment} revision {number}: {images}, the first"),
+        };
+        Change {
+            service: Some(deployment.clone()),
+            reference: Some(format!("{deployment}/{number}")),
+            revert: before.map(|_| format!("kubectl rollout undo deployment/{deployment}")),
+            ..Change::new(at, Kind::Deploy, "kubernetes", what)
+        }
+    };
+    revisions_of(sets).into_iter().filter(|one| one.at >= since).map(change).collect()
 }
 
 fn images(set: &Value) -> String {

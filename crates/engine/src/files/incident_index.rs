@@ -15,7 +15,7 @@ use liveops_domain::incident::state::Incident;
 use liveops_domain::status::source::{Source, SourceState};
 
 /// The cache's key. Its shape is that of `Incident`: another shape is another key.
-const KEY: &str = "incidents/3";
+const KEY: &str = "incidents/4";
 
 /// A journal of so many bytes is replayed in a millisecond.
 const SHORT: u64 = 1 << 18;

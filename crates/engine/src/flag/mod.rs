@@ -8,6 +8,7 @@ pub mod impact;
 pub mod reason;
 pub mod refuse;
 pub mod restore;
+pub mod stale;
 pub mod store_access;
 pub mod summary;
 pub mod user_attributes;

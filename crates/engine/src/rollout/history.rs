@@ -83,6 +83,27 @@ pub fn keep(cx: &Session, rollout: &Rollout) {
     }
 }
 
+/// Every rollout of services that is over and kept on this machine, whatever service; and what cannot be read.
+pub fn all_past(cx: &Session) -> Result<(Vec<Rollout>, Vec<Error>)> {
+    let folder = cx.project_state("past-rollouts")?.join(encoded(cx.environment()?));
+    let services = match fs::read_dir(&folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok((Vec::new(), Vec::new())),
+        Err(source) => return Err(Error::Io { action: "read", path: folder, source }),
+    };
+    let (mut rollouts, mut faults) = (Vec::new(), Vec::new());
+    for service in services.flatten() {
+        let archive = Archive { folder: service.path() };
+        for id in archive.ids()? {
+            match archive.load(&id) {
+                Ok(rollout) => rollouts.push(rollout),
+                Err(error) => faults.push(error),
+            }
+        }
+    }
+    Ok((rollouts, faults))
+}
+
 /// A transition as the audit log tells of it.
 #[derive(Debug, Deserialize)]
 struct LoggedTransition {

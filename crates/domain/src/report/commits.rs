@@ -1,0 +1,114 @@
+//! Which commits a deployment brought to production for the first time. Pure: the log comes from `git`.
+
+use std::collections::HashMap;
+
+/// A commit, as far as it is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Commit {
+    pub hash: String,
+    /// Seconds since 1970, of the committer: a rebase moves it.
+    pub committed: i64,
+    pub subject: String,
+    parents: Vec<String>,
+}
+
+impl Commit {
+    /// Does it join others, and bring nothing of its own?
+    pub fn is_merge(&self) -> bool {
+        self.parents.len() > 1
+    }
+
+    /// The subject of the commit that it takes back.
+    pub fn reverts(&self) -> Option<&str> {
+        self.subject.strip_prefix("Revert \"")?.strip_suffix('"')
+    }
+}
+
+/// Commits by their hash.
+#[derive(Debug, Default)]
+pub struct CommitLog {
+    commits: Vec<Commit>,
+    places: HashMap<String, usize>,
+}
+
+impl CommitLog {
+    /// The format that [`CommitLog::read`] reads: hash, parents, time and subject, apart by the unit separator.
+    pub const FORMAT: &str = "%H%x1f%P%x1f%ct%x1f%s";
+
+    /// Reads what `git log` wrote, a commit a line.
+    pub fn read(text: &str) -> Self {
+        let commit = |line: &str| {
+            let mut fields = line.splitn(4, '\u{1f}');
+            let (hash, parents, committed) = (fields.next()?, fields.next()?, fields.next()?.parse().ok()?);
+            Some(Commit {
+                hash: hash.to_owned(),
+                committed,
+                parents: parents.split_whitespace().map(ToOwned::to_owned).collect(),
+                subject: fields.next().unwrap_or_default().to_owned(),
+            })
+        };
+        let commits: Vec<Commit> = text.lines().filter_map(commit).collect();
+        let places = commits.iter().enumerate().map(|(place, commit)| (commit.hash.clone(), place)).collect();
+        Self { commits, places }
+    }
+
+    /// For each of these commits, in the order in which they were deployed: what came to production with it, and with
+    /// none before it. Merges are passed over. `None`: the log does not have the commit.
+    pub fn first_deployed(&self, tips: &[&str]) -> Vec<Option<Vec<&Commit>>> {
+        let mut known = vec![false; self.commits.len()];
+        let mut walk = |tip: &&str| {
+            let mut waiting = vec![*self.places.get(*tip)?];
+            let mut found = Vec::new();
+            while let Some(place) = waiting.pop() {
+                if std::mem::replace(&mut known[place], true) {
+                    continue;
+                }
+                let commit = &self.commits[place];
+                waiting.extend(commit.parents.iter().filter_map(|parent| self.places.get(parent)));
+                if !commit.is_merge() {
+                    found.push(commit);
+                }
+            }
+            found.sort_by(|a, b| (a.committed, &a.hash).cmp(&(b.committed, &b.hash)));
+            Some(found)
+        };
+        tips.iter().map(&mut walk).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `hash parents time`, newest first as git has them.
+    fn log(lines: &[(&str, &str, i64)]) -> CommitLog {
+        let line = |(hash, parents, at): &(&str, &str, i64)| format!("{hash}\u{1f}{parents}\u{1f}{at}\u{1f}subject of {hash}");
+        CommitLog::read(&lines.iter().map(line).collect::<Vec<_>>().join("\n"))
+    }
+
+    fn names(found: &[Option<Vec<&Commit>>]) -> Vec<String> {
+        let one = |found: &Option<Vec<&Commit>>| match found {
+            None => "?".to_owned(),
+            Some(found) => found.iter().map(|commit| commit.hash.as_str()).collect(),
+        };
+        found.iter().map(one).collect()
+    }
+
+    #[test]
+    fn each_commit_counts_with_the_deployment_that_brought_it_first() {
+        // a is deployed before the log begins; m merges the branch x y.
+        let log = log(&[("d", "m", 6), ("m", "b y", 5), ("y", "x", 4), ("b", "a", 3), ("x", "a", 2)]);
+        assert_eq!(names(&log.first_deployed(&["b", "m", "d"])), ["b", "xy", "d"]);
+        assert_eq!(names(&log.first_deployed(&["d"])), ["xbyd"]);
+        // Back to an older one and forward again: nothing is counted twice.
+        assert_eq!(names(&log.first_deployed(&["m", "b", "d", "d"])), ["xby", "", "d", ""]);
+        assert_eq!(names(&log.first_deployed(&["nowhere", "b"])), ["?", "b"]);
+    }
+
+    #[test]
+    fn what_is_no_commit_is_passed_over_and_reverts_are_known() {
+        let log = CommitLog::read("nonsense\n\nr\u{1f}\u{1f}9\u{1f}Revert \"subject of b\"\nz\u{1f}\u{1f}soon\u{1f}x");
+        assert_eq!(log.commits.len(), 1);
+        assert_eq!(log.commits[0].reverts(), Some("subject of b"));
+    }
+}

@@ -1,0 +1,240 @@
+//! The week of operations: what stands in each part, who said so, and what is not known.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::future::join_all;
+use serde::{Serialize, Serializer};
+use serde_json::{Value, json};
+
+use crate::changes::gather;
+use crate::flag::stale::{AFTER_DAYS, StaleFlag, stale_flags};
+use crate::observe::kpis;
+use crate::report::dora::{DoraRequest, measure};
+use crate::report::incidents::IncidentsReport;
+use crate::report::{Part, incidents, silence};
+use crate::session::Session;
+use crate::slo::budget::burn_down;
+use crate::slo::load;
+use crate::slo::status::{SloStatus, ask};
+use liveops_domain::change::timeline::Change;
+use liveops_domain::error::{Error, Result};
+use liveops_domain::metric::level::Level;
+use liveops_domain::report::Period;
+use liveops_domain::report::dora::ServiceDora;
+use liveops_domain::report::incidents::{Actions, IncidentFigures};
+use liveops_domain::status::KpiReading;
+use liveops_domain::status::source::{Source, SourceState};
+
+/// An objective, and how its budget went.
+#[derive(Debug)]
+pub struct WeeklySlo {
+    pub status: SloStatus,
+    /// The share that was left, over the window.
+    pub burn_down: Vec<(DateTime<Utc>, f64)>,
+}
+
+impl Serialize for WeeklySlo {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut all = self.status.json();
+        all["burn_down"] = json!(self.burn_down);
+        all.serialize(serializer)
+    }
+}
+
+/// A figure that has thresholds.
+#[derive(Debug)]
+pub struct Trigger(pub KpiReading);
+
+impl Serialize for Trigger {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(one) = self;
+        json!({
+            "kpi": one.kpi.name,
+            "level": one.level,
+            "value": one.value.map(|value| value.value),
+            "shown": one.value.map(|value| one.kpi.unit.show(value.value)),
+            "warn": one.kpi.warn.as_ref().map(ToString::to_string),
+            "critical": one.kpi.critical.as_ref().map(ToString::to_string),
+            "note": one.note,
+        })
+        .serialize(serializer)
+    }
+}
+
+#[derive(Debug, Serialize)]
+pub struct WeeklyFlags {
+    pub total: usize,
+    pub stale: Vec<StaleFlag>,
+    /// The same for everybody for so many days.
+    pub stale_after_days: u64,
+    pub not_judged: usize,
+}
+
+/// What changed in the week.
+#[derive(Debug, Serialize)]
+pub struct WeeklyChanges {
+    pub by_kind: Value,
+    pub changes: Vec<Change>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct WeeklyReport {
+    #[serde(flatten)]
+    pub period: Period,
+    pub slos: Part<Vec<WeeklySlo>>,
+    pub incidents: Part<IncidentFigures>,
+    pub action_items: Part<Actions>,
+    pub deployments: Part<Vec<ServiceDora>>,
+    pub changes: Part<WeeklyChanges>,
+    pub flags: Part<WeeklyFlags>,
+    pub capacity: Part<Vec<Trigger>>,
+    /// Everything that this page cannot tell, each with its reason.
+    pub unknowns: Vec<String>,
+    #[serde(skip)]
+    pub sources: Vec<Source>,
+    #[serde(skip)]
+    pub warnings: Vec<String>,
+}
+
+/// Looks at everything.
+///
+/// # Errors
+/// Those of the configuration.
+pub async fn weekly(cx: &Session, period: Period) -> Result<WeeklyReport> {
+    let now = cx.clock.now();
+    let request = DoraRequest {
+        period,
+        services: Vec::new(),
+        within: TimeDelta::days(1),
+        explain: false,
+        repository: None,
+    };
+    let (slos, changes, flags, capacity, dora) =
+        tokio::join!(slos(cx), gather(cx, period.since, false), flags(cx), capacity(cx), measure(cx, &request));
+    let (slos, slo_sources) = slos?;
+    let (capacity, capacity_sources) = capacity?;
+    let (found, dora) = (changes?, dora?);
+    let flags = flags?;
+    let measured = incidents::measure(cx, period, None);
+    let mut warnings = dora.warnings;
+    let (figures, actions, reason) = match measured {
+        Ok(IncidentsReport { mut figures, warnings: lost, .. }) => {
+            let reason = (!lost.is_empty()).then(|| lost.join("; "));
+            warnings.extend(lost);
+            // What is left to do is a part of its own.
+            let actions = std::mem::take(&mut figures.actions);
+            (Some(figures), Some(actions), reason)
+        }
+        Err(error @ (Error::Io { .. } | Error::Damaged { .. })) => (None, None, Some(error.to_string())),
+        Err(error) => return Err(error),
+    };
+    let dora_down = reasons(&dora.sources);
+    let changes_down = reasons(&found.sources);
+    let mut by_kind = serde_json::Map::new();
+    for change in &found.changes {
+        let n = by_kind.get(change.kind.word()).and_then(Value::as_u64).unwrap_or(0);
+        by_kind.insert(change.kind.word().to_owned(), json!(n + 1));
+    }
+    let heard: Vec<&str> =
+        found.sources.iter().filter(|one| one.state == SourceState::Ok).map(|one| one.name.as_str()).collect();
+    let changes = WeeklyChanges { by_kind: Value::Object(by_kind), changes: found.changes };
+    let mut report = WeeklyReport {
+        period,
+        slos,
+        incidents: Part::new("incidents", now, figures, reason.clone()),
+        action_items: Part::new("postmortems", now, actions, reason),
+        deployments: Part::new("rollouts, deployments, git", now, Some(dora.services), dora_down),
+        changes: Part::new(heard.join(", "), now, Some(changes), changes_down),
+        flags,
+        capacity,
+        unknowns: Vec::new(),
+        sources: Vec::new(),
+        warnings,
+    };
+    report.unknowns = report.gaps();
+    for source in slo_sources.into_iter().chain(capacity_sources).chain(found.sources).chain(dora.sources) {
+        if report.sources.iter().all(|known| known.name != source.name) {
+            report.sources.push(source);
+        }
+    }
+    Ok(report)
+}
+
+/// What the sources that failed say; one that nobody set up is no failure.
+fn reasons(sources: &[Source]) -> Option<String> {
+    let failed = sources.iter().filter(|one| matches!(one.state, SourceState::Down | SourceState::Degraded));
+    let failed: Vec<String> = failed.filter_map(silence).collect();
+    (!failed.is_empty()).then(|| failed.join("; "))
+}
+
+async fn slos(cx: &Session) -> Result<(Part<Vec<WeeklySlo>>, Vec<Source>)> {
+    let as_of = cx.clock.now();
+    let defined = load::all(cx)?;
+    if defined.is_empty() {
+        let reason = Some("no objective is defined: `slos` in liveops.yaml".to_owned());
+        return Ok((Part::new("configuration", as_of, None, reason), Vec::new()));
+    }
+    let found = ask(cx, defined).await?;
+    let prometheus = cx.config()?.settings.prometheus.is_some() && found.source.state != SourceState::Down;
+    let lines = join_all(found.slos.into_iter().map(async |status| {
+        let points = if prometheus { burn_down(cx, &status.slo).await.unwrap_or_default() } else { Vec::new() };
+        WeeklySlo { status, burn_down: points }
+    }))
+    .await;
+    let part = Part::new(&found.source.name, as_of, Some(lines), silence(&found.source));
+    Ok((part, vec![found.source]))
+}
+
+async fn flags(cx: &Session) -> Result<Part<WeeklyFlags>> {
+    let as_of = cx.clock.now();
+    let part = |data, reason| Part::new("flags", as_of, data, reason);
+    Ok(match stale_flags(cx, AFTER_DAYS).await {
+        Ok(found) => {
+            let data = WeeklyFlags {
+                total: found.catalog.flags.len(),
+                stale: found.flags,
+                stale_after_days: AFTER_DAYS,
+                not_judged: found.untold,
+            };
+            part(Some(data), None)
+        }
+        Err(error @ Error::Config { .. }) => return Err(error),
+        Err(error) => part(None, Some(error.to_string())),
+    })
+}
+
+async fn capacity(cx: &Session) -> Result<(Part<Vec<Trigger>>, Vec<Source>)> {
+    let found = kpis::ask(cx, &[]).await?;
+    let sources = found.sources();
+    let reason = reasons(&sources);
+    let heard: Vec<&str> =
+        sources.iter().filter(|one| one.state != SourceState::Down).map(|one| one.name.as_str()).collect();
+    let judged = found.readings.into_iter().filter(|one| one.kpi.warn.is_some() || one.kpi.critical.is_some());
+    let all: Vec<Trigger> = judged.map(Trigger).collect();
+    let none = all.is_empty().then(|| "no figure with a threshold could be read".to_owned());
+    let data = (!all.is_empty()).then_some(all);
+    let part = Part::new(heard.join(", "), cx.clock.now(), data, reason.or(none));
+    Ok((part, sources))
+}
+
+impl WeeklyReport {
+    fn gaps(&self) -> Vec<String> {
+        let mut gaps = Vec::new();
+        let mut note = |what: &str, reason: &Option<String>| {
+            gaps.extend(reason.iter().map(|reason| format!("{what}: {reason}")));
+        };
+        note("SLOs", &self.slos.reason);
+        note("incidents", &self.incidents.reason);
+        note("deployments", &self.deployments.reason);
+        note("changes", &self.changes.reason);
+        note("flags", &self.flags.reason);
+        note("capacity", &self.capacity.reason);
+        for one in self.slos.data.iter().flatten().filter(|one| one.status.budget.level == Level::Unknown) {
+            let why = one.status.budget.reason.as_deref().unwrap_or("no reason is known");
+            gaps.push(format!("SLO {}: {why}", one.status.slo.name));
+        }
+        for Trigger(one) in self.capacity.data.iter().flatten().filter(|one| one.0.level == Level::Unknown) {
+            gaps.push(format!("{}: {}", one.kpi.name, one.note.as_deref().unwrap_or("unknown")));
+        }
+        gaps
+    }
+}
