@@ -6,7 +6,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::commands::demo;
 use crate::commands::{
     alerts, audit, changes, check, completions, config, doctor, flag, health, incident, init, man, new, page,
-    postmortem, query, rollout, runbook, scale, silence, slo, status, triage, undo, watch,
+    postmortem, query, report, rollout, runbook, scale, silence, slo, status, triage, undo, watch,
 };
 use crate::context::{Context, Grammar};
 use crate::globals::GlobalArgs;
@@ -56,6 +56,7 @@ pub(crate) enum Command {
     Undo(undo::UndoArgs),
     Scale(scale::ScaleArgs),
     Slo(slo::SloArgs),
+    Report(report::ReportArgs),
     Check(check::CheckArgs),
     New(new::NewArgs),
     Init(init::InitArgs),
@@ -71,13 +72,19 @@ pub(crate) enum Command {
 impl Command {
     /// Is there a document of this format? Asked before anything is done.
     fn writes(&self, format: Format) -> bool {
-        matches!((self, format), (Self::Check(_), Format::Sarif | Format::Github | Format::Gitlab | Format::Junit))
+        match self {
+            Self::Check(_) => matches!(format, Format::Sarif | Format::Github | Format::Gitlab | Format::Junit),
+            Self::Report(_) => matches!(format, Format::Markdown | Format::Html),
+            _ => false,
+        }
     }
 
     /// What the command itself says of the global options.
     pub(crate) fn settle(&self, global: &mut GlobalArgs) {
-        if let Self::Flag(args) = self {
-            args.settle(global);
+        match self {
+            Self::Flag(args) => args.settle(global),
+            Self::Report(args) => args.settle(global),
+            _ => {}
         }
     }
 }
@@ -125,6 +132,7 @@ pub(crate) async fn dispatch(command: Command, cx: &Context) -> Result<u8> {
         Command::Undo(args) => undo::run(args, cx).await,
         Command::Scale(args) => scale::run(args, cx).await,
         Command::Slo(args) => slo::run(args, cx).await,
+        Command::Report(args) => report::run(args, cx).await,
         Command::Check(args) => check::run(args, cx).await,
         Command::New(args) => new::run(args, cx).await,
         Command::Init(args) => init::run(args, cx).await,

@@ -11,7 +11,7 @@ pub(crate) const HEADINGS: [(&str, &[&str]); 8] = [
     ("Monitor", &["status", "watch", "health", "query", "alerts", "silence", "changes"]),
     ("Change", &["flag", "rollout", "scale"]),
     ("Respond", &["incident", "page", "triage", "runbook", "postmortem", "undo"]),
-    ("Analyze", &["slo"]),
+    ("Analyze", &["slo", "report"]),
     ("Check", &["check"]),
     ("Write", &["new"]),
     ("Tool", &["init", "config", "doctor", "audit", "demo", "completions", "man"]),

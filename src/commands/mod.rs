@@ -18,6 +18,7 @@ pub(crate) mod new;
 pub(crate) mod page;
 pub(crate) mod postmortem;
 pub(crate) mod query;
+pub(crate) mod report;
 pub(crate) mod rollout;
 pub(crate) mod runbook;
 pub(crate) mod scale;

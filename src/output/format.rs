@@ -34,6 +34,10 @@ pub(crate) enum Format {
     Gitlab,
     /// Findings as JUnit's XML.
     Junit,
+    /// The page for a chat, an issue or a wiki.
+    Markdown,
+    /// The page as one file for a browser, with charts.
+    Html,
 }
 
 impl Format {
@@ -44,7 +48,7 @@ impl Format {
 
     /// Is it a document that only some reports can be?
     pub(crate) fn is_document(self) -> bool {
-        matches!(self, Self::Sarif | Self::Github | Self::Gitlab | Self::Junit)
+        matches!(self, Self::Sarif | Self::Github | Self::Gitlab | Self::Junit | Self::Markdown | Self::Html)
     }
 }
 

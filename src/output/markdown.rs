@@ -294,7 +294,7 @@ impl Page<'_> {
 }
 
 /// Breaks spans into lines of at most `width` cells, at spaces. A command to paste stays on one line.
-fn wrap(spans: Vec<Span>, width: usize) -> Vec<Vec<Span>> {
+pub(crate) fn wrap(spans: Vec<Span>, width: usize) -> Vec<Vec<Span>> {
     let mut lines: Vec<Vec<Span>> = vec![Vec::new()];
     let mut used = 0;
     for part in spans {

@@ -3,6 +3,7 @@
 pub(crate) mod block;
 pub(crate) mod format;
 pub(crate) mod markdown;
+pub(crate) mod page;
 pub(crate) mod paste;
 pub(crate) mod plot;
 pub(crate) mod progress;
@@ -89,8 +90,11 @@ fn no_rows() -> Error {
 pub(crate) fn no_document(format: Format) -> Error {
     let name =
         clap::ValueEnum::to_possible_value(&format).map_or_else(String::new, |value| value.get_name().to_owned());
-    let hint =
-        "`sarif`, `github`, `gitlab` and `junit` are for `liveops check …`; use `-o table`, `-o json` or `-o yaml`";
+    let whose = match format {
+        Format::Markdown | Format::Html => "`markdown` and `html` are for `liveops report …`",
+        _ => "`sarif`, `github`, `gitlab` and `junit` are for `liveops check …`",
+    };
+    let hint = format!("{whose}; use `-o table`, `-o json` or `-o yaml`");
     Error::usage(format!("this command has no `{name}` form"), hint)
 }
 
@@ -275,6 +279,11 @@ impl Output {
         }
     }
 
+    /// What would be printed, for a file.
+    pub(crate) fn rendered<R: Report>(&self, report: &R, meta: Meta, now: DateTime<Utc>) -> Result<String> {
+        Ok(mask(&self.text(report, meta, now)?).into_owned())
+    }
+
     fn text<R: Report>(&self, report: &R, meta: Meta, now: DateTime<Utc>) -> Result<String> {
         let view = self.view(now);
         let rows = || {
@@ -298,7 +307,7 @@ impl Output {
                 Some(names) => names.iter().map(|name| escape(name)).collect::<Vec<_>>().join("\n"),
                 None => names(&rows()?),
             },
-            Format::Sarif | Format::Github | Format::Gitlab | Format::Junit => {
+            Format::Sarif | Format::Github | Format::Gitlab | Format::Junit | Format::Markdown | Format::Html => {
                 report.document(self.format).ok_or_else(|| no_document(self.format))?
             }
         })

@@ -53,6 +53,7 @@ const BORROWED: &[(&str, &str)] = &[
     ("demo", "status"),
     ("flag", "rollout"),
     ("page", "incident"),
+    ("report", "slo"),
     ("silence", "alerts"),
     ("status", "incident"),
     ("status", "rollout"),

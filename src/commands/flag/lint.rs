@@ -20,8 +20,8 @@ use liveops_domain::status::source::{Outcome, Verdict};
 use liveops_domain::text::count;
 use liveops_domain::text::escape::escape;
 use liveops_domain::text::shell::word;
-use liveops_engine::flag::stale::AFTER_DAYS;
 use liveops_engine::flag::catalog::{FlagCatalog, StoredFlag, newest};
+use liveops_engine::flag::stale::AFTER_DAYS;
 use liveops_engine::flagstore::FlagStore as _;
 
 /// Find what is wrong with flags

@@ -18,7 +18,7 @@ const WIDE: usize = 100;
 const NARROW: [usize; 4] = [0, 2, 4, 6];
 
 /// `99.97 %`: as many digits as tell it from the objective.
-pub(super) fn share(figure: &Figure) -> String {
+pub(crate) fn share(figure: &Figure) -> String {
     figure.as_ref().map_or_else(|_| "?".into(), |value| percent(*value))
 }
 
@@ -38,7 +38,7 @@ pub(super) fn percent(value: f64) -> String {
 }
 
 /// `62.1 %` of the budget; below zero it is overspent.
-pub(super) fn budget(figure: &Figure) -> String {
+pub(crate) fn budget(figure: &Figure) -> String {
     figure.as_ref().map_or_else(|_| "?".into(), |left| format!("{:.1} %", left * 100.0))
 }
 

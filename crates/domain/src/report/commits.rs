@@ -9,12 +9,12 @@ pub struct Commit {
     /// Seconds since 1970, of the committer: a rebase moves it.
     pub committed: i64,
     pub subject: String,
-    parents: Vec<String>,
+    pub(super) parents: Vec<String>,
 }
 
 impl Commit {
     /// Does it join others, and bring nothing of its own?
-    pub fn is_merge(&self) -> bool {
+    fn is_merge(&self) -> bool {
         self.parents.len() > 1
     }
 
@@ -82,7 +82,8 @@ mod tests {
 
     /// `hash parents time`, newest first as git has them.
     fn log(lines: &[(&str, &str, i64)]) -> CommitLog {
-        let line = |(hash, parents, at): &(&str, &str, i64)| format!("{hash}\u{1f}{parents}\u{1f}{at}\u{1f}subject of {hash}");
+        let line =
+            |(hash, parents, at): &(&str, &str, i64)| format!("{hash}\u{1f}{parents}\u{1f}{at}\u{1f}subject of {hash}");
         CommitLog::read(&lines.iter().map(line).collect::<Vec<_>>().join("\n"))
     }
 

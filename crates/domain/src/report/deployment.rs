@@ -65,11 +65,6 @@ impl Deployment {
         self.id == name || self.version.as_deref() == Some(name) || self.commit.as_ref().is_some_and(begins)
     }
 
-    /// Is it unplanned by what was said of it?
-    pub fn is_unplanned(&self) -> bool {
-        self.kind != DeploymentKind::Planned || self.incident.is_some()
-    }
-
     /// Does a worse informed source tell of this one? The pods of a canary are made when it begins.
     fn is_told_by(&self, other: &Self) -> bool {
         other.source > self.source
@@ -153,7 +148,12 @@ pub(super) mod tests {
     fn what_three_tell_of_is_one_deployment() {
         let record = Deployment { commit: Some("abcdef0".into()), ..deployment("2.1", 3) };
         let rollout = Deployment { id: "r-1".into(), source: DeploymentSource::Rollout, ..deployment("2.1", 0) };
-        let set = Deployment { id: "game/7".into(), version: None, source: DeploymentSource::Kubernetes, ..deployment("x", -4) };
+        let set = Deployment {
+            id: "game/7".into(),
+            version: None,
+            source: DeploymentSource::Kubernetes,
+            ..deployment("x", -4)
+        };
         let later = deployment("2.2", 20);
         let all = vec![record.clone(), set, later.clone(), rollout.clone(), record];
         let kept = distinct(all.clone());

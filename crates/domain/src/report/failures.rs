@@ -99,7 +99,8 @@ pub fn failures(
         let fixed = deployments.iter().filter(|one| one.incident.as_ref() == Some(&incident.id));
         let fixed = fixed.map(|one| one.finished).filter(|at| *at >= incident.started).min();
         let recovered = incident.mitigated.into_iter().chain(fixed).min();
-        let evidence = |inferred| Evidence { inferred, why: EvidenceKind::Incident, by: incident.id.clone(), recovered };
+        let evidence =
+            |inferred| Evidence { inferred, why: EvidenceKind::Incident, by: incident.id.clone(), recovered };
         match &incident.cause {
             // The latest of that name which was there by then.
             Some(cause) => {

@@ -240,8 +240,7 @@ fn pages(all: &[Page], zone: Zone, period: &Period) -> Pages {
 
 fn actions(mut all: Vec<Action>) -> Actions {
     let of = |state| all.iter().filter(|one| one.state == state).count();
-    let (overdue, unassigned, done) =
-        (of(ActionState::Overdue), of(ActionState::Unassigned), of(ActionState::Done));
+    let (overdue, unassigned, done) = (of(ActionState::Overdue), of(ActionState::Unassigned), of(ActionState::Done));
     let open = all.len() - done;
     all.retain(|one| one.state != ActionState::Done);
     all.sort_by(|a, b| {
@@ -320,7 +319,8 @@ mod tests {
         let p2 = &found.by_severity[0];
         assert_eq!((p2.measures[2].n, p2.measures[2].median_s, p2.measures[2].p90_s), (3, Some(1200), Some(5400)));
         assert_eq!((found.deadlines[1].kept, found.deadlines[1].breached), (2, 1));
-        let repeats: Vec<_> = found.repeats.iter().map(|one| (one.by, one.name.as_str(), one.incidents.len())).collect();
+        let repeats: Vec<_> =
+            found.repeats.iter().map(|one| (one.by, one.name.as_str(), one.incidents.len())).collect();
         assert_eq!(repeats, [("cause", "capacity", 2), ("alert", "TickSlow", 3)]);
         // Order and duplicates change nothing.
         let other: Vec<Incident> = all.iter().rev().chain(&all).cloned().collect();

@@ -88,9 +88,7 @@ fn of_rollout(rollout: &Rollout) -> Option<(String, Deployment)> {
         Phase::RolledBack => match promoted.or(served.map(|one| one.at)) {
             Some(at) => (DeploymentOutcome::RolledBack, at, Some(rollout.since)),
             // The first transitions are not kept for ever; what wrote to the world may have had traffic.
-            None if rollout.forgotten > 0 => {
-                (DeploymentOutcome::RolledBack, rollout.started_at, Some(rollout.since))
-            }
+            None if rollout.forgotten > 0 => (DeploymentOutcome::RolledBack, rollout.started_at, Some(rollout.since)),
             None => (DeploymentOutcome::Aborted, rollout.since, None),
         },
         _ => return None,

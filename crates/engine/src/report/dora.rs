@@ -14,8 +14,9 @@ use crate::report::silence;
 use crate::session::Session;
 use liveops_domain::error::{Error, Result};
 use liveops_domain::report::Period;
+use liveops_domain::report::commits::Commit;
 use liveops_domain::report::deployment::{Deployment, DeploymentKind, DeploymentOutcome};
-use liveops_domain::report::dora::{Brought, Facts, ServiceDora, dora};
+use liveops_domain::report::dora::{Facts, ServiceDora, dora};
 use liveops_domain::report::failures::IncidentFact;
 use liveops_domain::status::source::{Source, SourceState};
 
@@ -141,13 +142,18 @@ async fn brought(
     tags: &BTreeMap<String, String>,
     deployments: &mut [Deployment],
     period: &Period,
-) -> Result<BTreeMap<String, Brought>> {
+) -> Result<BTreeMap<String, Vec<Commit>>> {
     let names: BTreeSet<&str> =
         deployments.iter().filter_map(|one| one.commit.as_deref().or(one.version.as_deref())).collect();
     let hashes = git::commits_named(folder, &names.into_iter().collect::<Vec<_>>(), limit).await?;
     for one in deployments.iter_mut() {
         let tagged = |version: &String| {
-            let ways = [version.clone(), format!("v{version}"), format!("{}-{version}", one.service), format!("{}/v{version}", one.service)];
+            let ways = [
+                version.clone(),
+                format!("v{version}"),
+                format!("{}-{version}", one.service),
+                format!("{}/v{version}", one.service),
+            ];
             ways.iter().find_map(|way| tags.get(way)).or_else(|| hashes.get(version)).cloned()
         };
         one.commit = match &one.commit {
@@ -175,10 +181,7 @@ async fn brought(
     for ((id, _), commits) in tips.iter().zip(found) {
         // What the log leaves out was deployed before.
         let commits = commits.unwrap_or_default();
-        all.insert(
-            (*id).to_owned(),
-            commits.into_iter().map(|one| (one.hash.clone(), one.subject.clone(), one.committed)).collect(),
-        );
+        all.insert((*id).to_owned(), commits.into_iter().cloned().collect());
     }
     Ok(all)
 }

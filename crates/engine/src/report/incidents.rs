@@ -37,9 +37,8 @@ pub fn measure(cx: &Session, period: Period, service: Option<&str>) -> Result<In
     let settings = &cx.config()?.settings;
     let index = index(cx)?;
     let mut warnings = index.warnings();
-    let concerns = |one: &Incident| {
-        one.environment == environment && (service.is_none() || one.service.as_deref() == service)
-    };
+    let concerns =
+        |one: &Incident| one.environment == environment && (service.is_none() || one.service.as_deref() == service);
     let all: Vec<Incident> = index.incidents().filter(concerns).collect();
     let store = store(cx)?;
     let (mut pages, mut actions) = (Vec::new(), Vec::new());

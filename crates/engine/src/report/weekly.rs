@@ -1,11 +1,14 @@
 //! The week of operations: what stands in each part, who said so, and what is not known.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use std::io::ErrorKind;
+
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use futures_util::future::join_all;
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use crate::changes::gather;
+use crate::files::open::read_text;
 use crate::flag::stale::{AFTER_DAYS, StaleFlag, stale_flags};
 use crate::observe::kpis;
 use crate::report::dora::{DoraRequest, measure};
@@ -16,6 +19,7 @@ use crate::slo::budget::burn_down;
 use crate::slo::load;
 use crate::slo::status::{SloStatus, ask};
 use liveops_domain::change::timeline::Change;
+use liveops_domain::check::waiver::{FILE, Waived, Waiver, read};
 use liveops_domain::error::{Error, Result};
 use liveops_domain::metric::level::Level;
 use liveops_domain::report::Period;
@@ -23,6 +27,9 @@ use liveops_domain::report::dora::ServiceDora;
 use liveops_domain::report::incidents::{Actions, IncidentFigures};
 use liveops_domain::status::KpiReading;
 use liveops_domain::status::source::{Source, SourceState};
+
+/// Days ahead in which a waiver's end is news.
+const SOON: i64 = 14;
 
 /// An objective, and how its budget went.
 #[derive(Debug)]
@@ -76,6 +83,19 @@ pub struct WeeklyChanges {
     pub changes: Vec<Change>,
 }
 
+/// A waiver that ends within [`SOON`] days, or has ended.
+#[derive(Debug, Serialize)]
+pub struct EndingWaiver {
+    pub id: String,
+    pub subject: String,
+    pub owner: String,
+    pub reason: String,
+    /// The last day.
+    pub until: NaiveDate,
+    /// Below zero: it has ended.
+    pub days_left: i64,
+}
+
 #[derive(Debug, Serialize)]
 pub struct WeeklyReport {
     #[serde(flatten)]
@@ -87,6 +107,8 @@ pub struct WeeklyReport {
     pub changes: Part<WeeklyChanges>,
     pub flags: Part<WeeklyFlags>,
     pub capacity: Part<Vec<Trigger>>,
+    /// Those that end soon, or have ended.
+    pub waivers: Part<Vec<EndingWaiver>>,
     /// Everything that this page cannot tell, each with its reason.
     pub unknowns: Vec<String>,
     #[serde(skip)]
@@ -101,13 +123,8 @@ pub struct WeeklyReport {
 /// Those of the configuration.
 pub async fn weekly(cx: &Session, period: Period) -> Result<WeeklyReport> {
     let now = cx.clock.now();
-    let request = DoraRequest {
-        period,
-        services: Vec::new(),
-        within: TimeDelta::days(1),
-        explain: false,
-        repository: None,
-    };
+    let request =
+        DoraRequest { period, services: Vec::new(), within: TimeDelta::days(1), explain: false, repository: None };
     let (slos, changes, flags, capacity, dora) =
         tokio::join!(slos(cx), gather(cx, period.since, false), flags(cx), capacity(cx), measure(cx, &request));
     let (slos, slo_sources) = slos?;
@@ -146,6 +163,7 @@ pub async fn weekly(cx: &Session, period: Period) -> Result<WeeklyReport> {
         changes: Part::new(heard.join(", "), now, Some(changes), changes_down),
         flags,
         capacity,
+        waivers: waivers(cx)?,
         unknowns: Vec::new(),
         sources: Vec::new(),
         warnings,
@@ -216,6 +234,29 @@ async fn capacity(cx: &Session) -> Result<(Part<Vec<Trigger>>, Vec<Source>)> {
     Ok((part, sources))
 }
 
+fn waivers(cx: &Session) -> Result<Part<Vec<EndingWaiver>>> {
+    let now = cx.clock.now();
+    let part = |data, reason| Part::new(FILE, now, data, reason);
+    let text = match read_text(&cx.config()?.folder().join(FILE)) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(part(Some(Vec::new()), None)),
+        Err(error) => return Ok(part(None, Some(error.to_string()))),
+    };
+    let (all, wrong) = match read(FILE, &text) {
+        Ok(read) => read,
+        Err(why) => return Ok(part(None, Some(format!("it is no list of waivers: {why}")))),
+    };
+    let ending = |one: Waiver| {
+        let Waived { owner, reason, until } = one.waived;
+        let days_left = (until - now.date_naive()).num_days();
+        EndingWaiver { id: one.id, subject: one.subject, owner, reason, until, days_left }
+    };
+    let mut ending: Vec<EndingWaiver> = all.into_iter().map(ending).filter(|one| one.days_left <= SOON).collect();
+    ending.sort_by(|a, b| (a.until, &a.id, &a.subject).cmp(&(b.until, &b.id, &b.subject)));
+    let wrong = wrong.first().map(|one| format!("{}: {}", one.place().unwrap_or_default(), one.why));
+    Ok(part(Some(ending), wrong))
+}
+
 impl WeeklyReport {
     fn gaps(&self) -> Vec<String> {
         let mut gaps = Vec::new();
@@ -228,6 +269,7 @@ impl WeeklyReport {
         note("changes", &self.changes.reason);
         note("flags", &self.flags.reason);
         note("capacity", &self.capacity.reason);
+        note("waivers", &self.waivers.reason);
         for one in self.slos.data.iter().flatten().filter(|one| one.status.budget.level == Level::Unknown) {
             let why = one.status.budget.reason.as_deref().unwrap_or("no reason is known");
             gaps.push(format!("SLO {}: {why}", one.status.slo.name));
