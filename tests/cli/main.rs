@@ -49,6 +49,7 @@ mod paging;
 mod postmortem;
 mod query;
 mod readme;
+mod report;
 mod rollout;
 mod runbook;
 mod scraped;

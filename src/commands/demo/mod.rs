@@ -1,6 +1,7 @@
 //! `liveops demo`: a simulated game service on loopback, and the main job shown on it, with nothing installed.
 
 mod flags;
+mod history;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -85,6 +86,7 @@ pub(crate) async fn run(args: DemoArgs, cx: &Context) -> Result<Exit> {
     let show = async {
         let inner = cx.elsewhere(folder.path().join("liveops.yaml"), folder.path().to_owned());
         let store = Throwaway(cache(&inner)?);
+        history::write(&inner)?;
         seed(&store.0, &inner.services(&[])?, &past(&sim, &inner.kpis()?, cx.clock.now()));
         let slos = load::all(&inner)?;
         scraped::seed(&store.0, &looks(&sim, &slos, cx.clock.now()));
@@ -195,6 +197,7 @@ impl Report for DemoReport {
                 ("  look, again and again", "liveops status --watch"),
                 ("  who has which feature", "liveops flag list"),
                 ("  which error budget burns", "liveops slo"),
+                ("  the week on one page", "liveops report weekly --out week.html"),
                 ("  roll out a build, and a bad one", "liveops rollout canary --image game-backend:2.1"),
                 ("  the service's own health", "liveops health detailed"),
                 ("  as a script sees it", "liveops status -o json"),

@@ -121,7 +121,7 @@ pub(super) fn timeline(all: &[IncidentRow], period: &Period) -> Option<Part> {
 
 /// The incidents as a list, the newest first.
 pub(super) fn incident_table(all: &[IncidentRow]) -> Table {
-    let mut table = Table::new(["incident", "severity", "began", "to mitigate", "cause"]);
+    let mut table = Table::new(["incident", "severity", "began", "to mitigate", "cause"]).fixed(&[1, 2, 3]);
     for one in all.iter().rev() {
         let state = match (one.mitigate_s, one.resolved) {
             (Some(seconds), _) => plain(length(Some(seconds))),
@@ -141,7 +141,7 @@ pub(super) fn incident_table(all: &[IncidentRow]) -> Table {
 
 /// What is left to do, the most urgent first.
 pub(super) fn action_table(all: &[Action], most: usize) -> Table {
-    let mut table = Table::new(["action item", "owner", "due", "state", "incident"]);
+    let mut table = Table::new(["action item", "owner", "due", "state", "incident"]).fixed(&[2, 3]);
     for one in all.iter().take(most) {
         let tone = match one.state {
             ActionState::Overdue => Tone::Bad,

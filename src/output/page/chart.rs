@@ -9,8 +9,8 @@ use crate::output::block::Tone;
 use crate::output::page::html::{class, text};
 use crate::output::page::{Chart, Plot, SpanRow, WEEKDAYS, length};
 
-/// Units of the picture; on a phone they are three quarters of a pixel, on a desk a bit more than one.
-const WIDTH: f64 = 480.0;
+/// Units of the picture; on a phone they are a bit less than a pixel, on a desk a bit more than one.
+const WIDTH: f64 = 400.0;
 
 const LEFT: f64 = 46.0;
 

@@ -90,7 +90,11 @@ fn table(table: &Table, out: &mut String) {
     if table.rows.is_empty() {
         return;
     }
-    let right = |column: usize| if table.right.contains(&column) { " class=\"right\"" } else { "" };
+    let right = |column: usize| match (table.right.contains(&column), table.fixed.contains(&column)) {
+        (true, _) => " class=\"right\"",
+        (_, true) => " class=\"fixed\"",
+        _ => "",
+    };
     out.push_str("<div class=\"scroll\" tabindex=\"0\"><table>\n");
     if table.columns.iter().any(|title| !title.is_empty()) {
         out.push_str("<thead><tr>");

@@ -35,7 +35,7 @@ pub(super) fn draw(page: &Page) -> String {
                     let _ = write!(out, "\n**? unknown:** {}\n", text(why));
                 }
                 Part::Table(rows) => table(rows, &mut out),
-                Part::Chart(chart) if chart.data.rows.len() <= ROWS => {
+                Part::Chart(chart) if (1..=ROWS).contains(&chart.data.rows.len()) => {
                     let _ = write!(out, "\n*{}*\n", text(&chart.title));
                     table(&chart.data, &mut out);
                 }

@@ -224,8 +224,9 @@ fn deployments(report: &WeeklyReport) -> Section {
     section("Deployments", &report.deployments, |services| {
         let (known, unknown): (Vec<&ServiceDora>, Vec<&ServiceDora>) =
             services.iter().partition(|one| one.change_fail_rate.n > 0);
-        let mut table =
-            Table::new(["service", "deployments", "failed", "lead time", "recovery", "not planned"]).right(&[1]);
+        let mut table = Table::new(["service", "deployments", "failed", "lead time", "recovery", "not planned"])
+            .right(&[1])
+            .fixed(&[2, 3, 4, 5]);
         for one in &known {
             let recovery = &one.failed_deployment_recovery_time.spread;
             let lead = &one.lead_time.spread;
@@ -241,6 +242,12 @@ fn deployments(report: &WeeklyReport) -> Section {
         let mut parts = Vec::new();
         if !known.is_empty() {
             parts.push(Part::Table(table));
+        }
+        // Why, each service says in `report dora`; what is the same for all is said once.
+        let reasons: std::collections::BTreeSet<&str> =
+            known.iter().filter_map(|one| one.lead_time.reason.as_deref()).collect();
+        if let (1, Some(why)) = (reasons.len(), reasons.first()) {
+            parts.push(Part::Line(vec![span(format!("lead time: {why}"), Tone::Dim)]));
         }
         if !unknown.is_empty() {
             let names: Vec<&str> = unknown.iter().map(|one| one.service.as_str()).collect();
@@ -262,7 +269,7 @@ fn changes(report: &WeeklyReport) -> Section {
         let words: Vec<String> = kinds.iter().map(|(kind, n)| format!("{n} {}", kind.word())).collect();
         let mut parts = vec![Part::Line(vec![plain(format!("{}: {}", count(told.len(), "change"), words.join(", ")))])];
         parts.extend(by_day(report, &told));
-        let mut table = Table::new(["when", "kind", "what", "by"]);
+        let mut table = Table::new(["when", "kind", "what", "by"]).fixed(&[0, 1]);
         for one in told.iter().rev().take(CHANGES) {
             table.row(vec![
                 plain(moment(one.at)),
@@ -379,7 +386,7 @@ fn waivers(report: &WeeklyReport) -> Section {
         if all.is_empty() {
             return vec![Part::Line(vec![plain("none ends within 14 days")])];
         }
-        let mut table = Table::new(["waiver", "of", "owner", "ends", "reason"]);
+        let mut table = Table::new(["waiver", "of", "owner", "ends", "reason"]).fixed(&[3]);
         for one in all {
             let ends = match one.days_left {
                 left if left < 0 => span(format!("ended {}", one.until), Tone::Bad),
