@@ -23,6 +23,7 @@ from pathlib import Path
 import alerts
 import flags
 import incidents
+import reports
 import listener
 import suspects
 import rollouts
@@ -261,7 +262,7 @@ def main():
         env = {"PATH": os.environ["PATH"], "HOME": name, "TMPDIR": name, "LANG": "C.UTF-8", "COLUMNS": "100"}
         env.update({f"XDG_{kind}_HOME": f"{name}/{kind.lower()}" for kind in ("CONFIG", "STATE", "CACHE")})
         parts = [start_up, many_endpoints, scrape_path, real_prometheus, alerts.firing, alerts.many]
-        parts += [flags.flag_get, flags.flag_list, flags.bulk_eval, incidents.measure, listener.measure, rollouts.rollouts, suspects.measure]
+        parts += [flags.flag_get, flags.flag_list, flags.bulk_eval, incidents.measure, listener.measure, rollouts.rollouts, suspects.measure, reports.measure]
         rows = []
         if args.only:
             parts = [part for part in parts if args.only in f"{part.__module__}.{part.__name__}"]

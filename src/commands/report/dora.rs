@@ -139,7 +139,7 @@ fn rows(one: &ServiceDora) -> [Row; 5] {
     for (n, what, rest) in [
         (lead.deployments_without_commits, "deployment", " without commits to compare"),
         (lead.negative, "commit", " younger than the deployment, left out"),
-        (lead.reverts, "revert", " among them"),
+        (lead.reverts.unwrap_or(0), "revert", " among them"),
     ] {
         if n > 0 {
             notes.push(format!("{}{rest}", count(n, what)));

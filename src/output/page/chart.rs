@@ -22,6 +22,12 @@ const BOTTOM: f64 = 24.0;
 
 const HEIGHT: f64 = 190.0;
 
+/// Durations that people count in, in seconds.
+const ROUND: [i64; 22] = [
+    10, 30, 60, 120, 300, 600, 900, 1_200, 1_800, 2_700, 3_600, 7_200, 14_400, 28_800, 43_200, 86_400, 172_800,
+    345_600, 604_800, 1_209_600, 2_592_000, 7_776_000,
+];
+
 type Span = (DateTime<Utc>, DateTime<Utc>);
 
 pub(super) fn draw(chart: &Chart, number: usize, out: &mut String) {
@@ -130,15 +136,12 @@ fn dots(points: &[(DateTime<Utc>, i64)], levels: &[(i64, String)], span: Span, o
     let values = || points.iter().map(|(_, seconds)| *seconds).chain(levels.iter().map(|(seconds, _)| *seconds));
     let power = |seconds: i64| (seconds.max(1) as f64).ln();
     let (low, high) = (power(values().min().unwrap_or(1)), power(values().max().unwrap_or(1)));
-    let (low, high) = if high - low < 0.5 { (low - 0.5, high + 0.5) } else { (low, high) };
+    let (low, high) = (low - 0.35, high + 0.35);
     let y = |seconds: i64| HEIGHT - BOTTOM - (power(seconds) - low) / (high - low) * (HEIGHT - TOP - BOTTOM);
-    for part in 0..=3 {
-        let value = (low + (high - low) * f64::from(part) / 3.0).exp();
-        #[expect(clippy::cast_possible_truncation, reason = "a label, of a duration that is not huge")]
-        let seconds = value.round() as i64;
+    let round: Vec<i64> = ROUND.into_iter().filter(|seconds| (low..=high).contains(&power(*seconds))).collect();
+    for seconds in round.iter().copied().step_by(round.len().div_ceil(5).max(1)) {
         rule(y(seconds), out);
-        let words = length(Some(seconds));
-        label(LEFT - 6.0, y(seconds) + 4.0, "end", words.split(' ').next().unwrap_or_default(), out);
+        label(LEFT - 6.0, y(seconds) + 4.0, "end", &length(Some(seconds)), out);
     }
     for (seconds, name) in levels {
         let level = y(*seconds);

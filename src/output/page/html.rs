@@ -107,7 +107,10 @@ fn table(table: &Table, out: &mut String) {
     for row in &table.rows {
         out.push_str("<tr>");
         for (column, cell) in row.iter().enumerate() {
-            let _ = write!(out, "<td{}>{}</td>", right(column), one(cell));
+            // On a phone each cell stands in a line of its own, and says what it is.
+            let name = table.columns.get(column).filter(|name| !name.is_empty());
+            let label = name.map_or_else(String::new, |name| format!(" data-label=\"{}\"", text(name)));
+            let _ = write!(out, "<td{}{label}>{}</td>", right(column), one(cell));
         }
         out.push_str("</tr>\n");
     }

@@ -32,19 +32,20 @@ pub struct CommitLog {
 }
 
 impl CommitLog {
-    /// The format that [`CommitLog::read`] reads: hash, parents, time and subject, apart by the unit separator.
-    pub const FORMAT: &str = "%H%x1f%P%x1f%ct%x1f%s";
+    /// What `git rev-list --timestamp --parents` writes, and the subject behind a unit separator.
+    pub const FORMAT: &str = "%ct %H %P%x1f%s";
 
-    /// Reads what `git log` wrote, a commit a line.
+    /// Reads what git wrote, a commit a line, with its subject or without.
     pub fn read(text: &str) -> Self {
         let commit = |line: &str| {
-            let mut fields = line.splitn(4, '\u{1f}');
-            let (hash, parents, committed) = (fields.next()?, fields.next()?, fields.next()?.parse().ok()?);
+            let (names, subject) = line.split_once('\u{1f}').unwrap_or((line, ""));
+            let mut names = names.split_ascii_whitespace();
+            let (committed, hash) = (names.next()?.parse().ok()?, names.next()?);
             Some(Commit {
                 hash: hash.to_owned(),
                 committed,
-                parents: parents.split_whitespace().map(ToOwned::to_owned).collect(),
-                subject: fields.next().unwrap_or_default().to_owned(),
+                parents: names.map(ToOwned::to_owned).collect(),
+                subject: subject.to_owned(),
             })
         };
         let commits: Vec<Commit> = text.lines().filter_map(commit).collect();
@@ -82,8 +83,7 @@ mod tests {
 
     /// `hash parents time`, newest first as git has them.
     fn log(lines: &[(&str, &str, i64)]) -> CommitLog {
-        let line =
-            |(hash, parents, at): &(&str, &str, i64)| format!("{hash}\u{1f}{parents}\u{1f}{at}\u{1f}subject of {hash}");
+        let line = |(hash, parents, at): &(&str, &str, i64)| format!("{at} {hash} {parents}\u{1f}subject of {hash}");
         CommitLog::read(&lines.iter().map(line).collect::<Vec<_>>().join("\n"))
     }
 
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn what_is_no_commit_is_passed_over_and_reverts_are_known() {
-        let log = CommitLog::read("nonsense\n\nr\u{1f}\u{1f}9\u{1f}Revert \"subject of b\"\nz\u{1f}\u{1f}soon\u{1f}x");
+        let log = CommitLog::read("nonsense\n\n9 r\u{1f}Revert \"subject of b\"\nsoon z\u{1f}x");
         assert_eq!(log.commits.len(), 1);
         assert_eq!(log.commits[0].reverts(), Some("subject of b"));
     }

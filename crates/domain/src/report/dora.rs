@@ -38,7 +38,8 @@ pub struct LeadTime {
     pub deployments_without_commits: usize,
     /// Commits that are younger than their deployment's end by a clock that is wrong: left out.
     pub negative: usize,
-    pub reverts: usize,
+    /// Only where the list was asked for: git need not open the commits without it.
+    pub reverts: Option<usize>,
     pub items: Option<Vec<LeadItem>>,
 }
 
@@ -234,7 +235,17 @@ fn lead_time(
     };
     let reason = nothing.or_else(|| (spread.n == 0).then(unknown));
     let items = explain.then_some(items);
-    (LeadTime { spread, reason, deployments_without_commits: without, negative, reverts, items }, medians)
+    (
+        LeadTime {
+            spread,
+            reason,
+            deployments_without_commits: without,
+            negative,
+            reverts: explain.then_some(reverts),
+            items,
+        },
+        medians,
+    )
 }
 
 fn frequency(all: &[&Deployment], facts: &Facts, period: &Period, nothing: Option<String>, explain: bool) -> Frequency {

@@ -134,6 +134,54 @@ mod tests {
         }
     }
 
+    /// The incidents and deployments of a test of Apache DevLake (`backend/plugins/dora/e2e`, v1.0), and what it puts
+    /// down to which pipeline: always the last success in production, however long ago.
+    #[test]
+    fn by_devlakes_definition_its_snapshot_and_by_ours_what_is_near() {
+        let time = |text: &str| text.parse::<DateTime<Utc>>().expect("a time");
+        let pipelines = [
+            ("pipeline1", "2022-09-11T22:51:47Z"),
+            ("pipeline2", "2022-09-14T22:51:47Z"),
+            ("pipeline4", "2022-09-16T22:51:47Z"),
+            ("pipeline6", "2022-09-20T22:51:47Z"),
+            ("pipeline7", "2022-09-23T22:51:47Z"),
+        ];
+        let deployments = pipelines.map(|(id, finished)| Deployment {
+            started: time(finished),
+            finished: time(finished),
+            ..deployment(id, 0)
+        });
+        let incidents = [
+            ("1367714738", "2022-11-13T23:37:21Z", "pipeline7"),
+            ("1370816458", "2022-11-13T01:07:21Z", "pipeline7"),
+            ("1371320153", "2022-11-02T08:21:09Z", "pipeline7"),
+            ("1372381019", "2022-11-28T01:46:47Z", "pipeline7"),
+            ("1372644519", "2022-11-16T21:34:01Z", "pipeline7"),
+            ("1373792477", "2022-09-15T01:56:06Z", "pipeline2"),
+        ];
+        let facts = incidents.map(|(id, started, _)| IncidentFact {
+            started: time(started),
+            mitigated: None,
+            ..incident(id, 0, None)
+        });
+        let all: Vec<&Deployment> = deployments.iter().collect();
+        let linked = |within| -> Vec<(String, String)> {
+            let found = failures(&all, &facts, within);
+            let pairs = found.iter().flat_map(|(place, evidence)| {
+                evidence.iter().map(|one| (one.by.clone(), deployments[*place].id.clone()))
+            });
+            let mut pairs: Vec<_> = pairs.collect();
+            pairs.sort();
+            pairs
+        };
+        let snapshot = incidents.map(|(id, _, pipeline)| (id.to_owned(), pipeline.to_owned()));
+        assert_eq!(linked(TimeDelta::MAX), snapshot);
+        // Six incidents of five deployments are 120 % there; two failed deployments are 40 % here.
+        assert_eq!(failures(&all, &facts, TimeDelta::MAX).len(), 2);
+        // Within a day, one incident is near a deployment; the others are weeks away from any.
+        assert_eq!(linked(TimeDelta::hours(24)), [("1373792477".to_owned(), "pipeline2".to_owned())]);
+    }
+
     fn told(deployments: &[Deployment], incidents: &[IncidentFact]) -> Vec<String> {
         let refs: Vec<&Deployment> = deployments.iter().collect();
         let found = failures(&refs, incidents, TimeDelta::hours(24));

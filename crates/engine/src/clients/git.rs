@@ -161,13 +161,21 @@ pub async fn commits_named(folder: &Path, names: &[&str], limit: Duration) -> Re
     Ok(found.map(|(name, hash)| ((*name).to_owned(), hash.to_owned())).collect())
 }
 
-/// What can be reached from these commits, and not from that one.
+/// What can be reached from these commits, and not from that one. Without subjects git need not open the commits.
 ///
 /// # Errors
 /// As [`tags`].
-pub async fn log(folder: &Path, tips: &[&str], without: &str, limit: Duration) -> Result<CommitLog> {
+pub async fn log(
+    folder: &Path,
+    (tips, without): (&[&str], &str),
+    subjects: bool,
+    limit: Duration,
+) -> Result<CommitLog> {
     let asked: String = tips.iter().map(|tip| format!("{tip}\n")).chain([format!("^{without}\n")]).collect();
     let format = format!("--format={}", CommitLog::FORMAT);
-    let list = ["log", "--no-color", "--no-show-signature", "--no-decorate", &format, "--stdin"];
-    Ok(CommitLog::read(&listed(folder, &list, &asked, limit).await?.unwrap_or_default()))
+    let list: &[&str] = match subjects {
+        true => &["log", "--no-color", "--no-show-signature", "--no-decorate", &format, "--stdin"],
+        false => &["rev-list", "--timestamp", "--parents", "--stdin"],
+    };
+    Ok(CommitLog::read(&listed(folder, list, &asked, limit).await?.unwrap_or_default()))
 }

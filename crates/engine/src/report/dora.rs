@@ -81,13 +81,15 @@ pub async fn measure(cx: &Session, request: &DoraRequest) -> Result<DoraReport> 
         };
         facts.incidents = incidents.iter().filter(concerns).cloned().collect();
         match &tags {
-            Ok(Some(known)) => match brought(&folder, limit, known, &mut facts.deployments, &request.period).await {
-                Ok(commits) => facts.commits = commits,
-                Err(error) => {
-                    facts.no_commits = Some(error.to_string());
-                    tags = Err(error);
+            Ok(Some(known)) => {
+                match brought(&folder, limit, known, &mut facts.deployments, (&request.period, request.explain)).await {
+                    Ok(commits) => facts.commits = commits,
+                    Err(error) => {
+                        facts.no_commits = Some(error.to_string());
+                        tags = Err(error);
+                    }
                 }
-            },
+            }
             Ok(None) => facts.no_commits = Some(format!("{} is in no git repository", folder.display())),
             Err(error) => facts.no_commits = Some(error.to_string()),
         }
@@ -141,7 +143,7 @@ async fn brought(
     limit: Duration,
     tags: &BTreeMap<String, String>,
     deployments: &mut [Deployment],
-    period: &Period,
+    (period, explain): (&Period, bool),
 ) -> Result<BTreeMap<String, Vec<Commit>>> {
     let names: BTreeSet<&str> =
         deployments.iter().filter_map(|one| one.commit.as_deref().or(one.version.as_deref())).collect();
@@ -175,7 +177,7 @@ async fn brought(
     let tips: Vec<(&str, &str)> =
         known[first + 1..end].iter().filter_map(|one| Some((one.id.as_str(), one.commit.as_deref()?))).collect();
     let hashes: Vec<&str> = tips.iter().map(|(_, hash)| *hash).collect();
-    let log = git::log(folder, &hashes, base, limit).await?;
+    let log = git::log(folder, (&hashes, base), explain, limit).await?;
     let found = log.first_deployed(&hashes);
     let mut all = BTreeMap::new();
     for ((id, _), commits) in tips.iter().zip(found) {
