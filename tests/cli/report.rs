@@ -113,7 +113,11 @@ fn incidents_are_told_with_their_number_and_no_trend_of_few() {
     let env = world();
     let json = env.run(["report", "incidents", "-o", "json"]).expect_code(0).json();
     let data = &json["data"];
-    assert_eq!((data["n"].as_u64(), data["open"].as_u64(), &data["trend"]), (Some(2), Some(1), &Value::Null));
+    assert_eq!(
+        (data["n"].as_u64(), data["open"].as_u64(), &data["trend"]),
+        (Some(2), Some(2), &Value::Null),
+        "what is mitigated is not over"
+    );
     assert_eq!(data["by_severity"][1]["measures"][2]["median_s"], 1_800);
     assert_eq!(data["deadlines"][0]["breached"], 1, "nobody took the P1");
     assert_eq!(data["incidents"][1]["cause"], Value::Null);
@@ -162,7 +166,7 @@ fn a_page_loads_nothing_and_hostile_titles_stay_text() {
     for verb in ["weekly", "incidents"] {
         assert_page(&env.run(["report", verb, "-o", "html"]).expect_code(0).stdout);
         let markdown = env.run(["report", verb, "-o", "markdown"]).expect_code(0).stdout;
-        assert!(!markdown.contains("<script") && !markdown.contains("](javascript"), "{markdown}");
+        assert!(!markdown.contains("<script") && !markdown.contains("[x]("), "{markdown}");
         assert!(markdown.contains("&lt;script&gt;"), "{markdown}");
     }
     env.run(["report", "weekly", "--out", "week.html"]).expect_code(0);
