@@ -27,6 +27,8 @@ def write_commits(folder):
         lines.append(f"commit refs/heads/main\nmark :{n}\ncommitter ada <ada@example.org> {at} +0000\ndata 13\nchange {n:06d}\n")
     marks = folder / "marks"
     subprocess.run([*git, "fast-import", "--quiet", f"--export-marks={marks}"], input="".join(lines).encode(), check=True)
+    # As `git gc` leaves a repository.
+    subprocess.run([*git, "commit-graph", "write", "--reachable", "--no-progress"], check=True)
     hashes = dict(line.split() for line in marks.read_text().splitlines())
     return [hashes[f":{n}"] for n in range(1, COMMITS + 1)]
 
