@@ -120,7 +120,7 @@ fn incidents_are_told_with_their_number_and_no_trend_of_few() {
     );
     assert_eq!(data["by_severity"][1]["measures"][2]["median_s"], 1_800);
     assert_eq!(data["deadlines"][0]["breached"], 1, "nobody took the P1");
-    assert_eq!(data["incidents"][1]["cause"], Value::Null);
+    assert_eq!(data["incidents"][0]["cause"], Value::Null);
     let screen = env.run(["report", "incidents"]).expect_code(0);
     assert!(screen.stdout.contains("1 incident of 8 that a trend needs"), "{}", screen.stdout);
     let journal = env.path().join("incidents/2026-01-27-p3-queue-is-slow/journal.jsonl");
