@@ -264,7 +264,14 @@ fn objectives_routes_scrapes_and_dashboards_have_the_numbers_of_the_plan() {
 
 #[test]
 fn each_single_change_of_the_configuration_is_detected() {
-    let env = written();
+    let env = env();
+    for kind in KINDS.into_iter().filter(|kind| !kind.starts_with("ci-") && !kind.contains('-')) {
+        env.run(["new", kind]).expect_code(0);
+    }
+    for kind in ["deployment-plan", "incident-response", "monitoring-plan", "alert-rules"] {
+        env.run(["new", kind]).expect_code(0);
+    }
+    env.run(["new", "grafana", "--dashboard", "business"]).expect_code(0);
     let changes = [
         ("project: starfall", "project: starfell"),
         ("http://prometheus:9090", "http://prometheus:9091"),
@@ -465,4 +472,31 @@ fn runbooks_come_with_the_rules_and_pass_their_check() {
     env.run(["new", "alert-rules"]).expect_code(0);
     let check = env.run(["runbook", "check", "--rules", "monitoring/rules/liveops.yml", "-o", "json"]).expect_code(0);
     assert_eq!(check.json()["data"]["errors"], 0);
+}
+
+#[test]
+fn every_command_that_a_document_names_exists() {
+    let env = written();
+    let span = Regex::new("`liveops ([^`]+)`").unwrap();
+    let mut seen = std::collections::BTreeSet::new();
+    for kind in KINDS {
+        let text = env.read(path(kind));
+        for found in span.captures_iter(&text) {
+            let words = found[1].split(' ').take_while(|word| word.chars().all(|c| c.is_ascii_lowercase() || c == '-'));
+            // A verb, and not what it is given.
+            let words: Vec<String> = words.filter(|word| !word.starts_with('-')).take(2).map(str::to_owned).collect();
+            seen.insert(words);
+        }
+    }
+    assert!(seen.len() > 15, "{seen:?}");
+    for words in seen {
+        // Gates and reports that are not in every build.
+        if ["check", "report"].contains(&words[0].as_str()) {
+            continue;
+        }
+        let mut args = words.clone();
+        args.push("--help".into());
+        let run = env.run(&args);
+        assert_eq!(run.code, 0, "{words:?}: {}", run.stderr);
+    }
 }

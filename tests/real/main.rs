@@ -23,6 +23,8 @@ mod gates;
 mod incident;
 mod kube;
 mod migration;
+#[cfg(feature = "demo")]
+mod new;
 mod postmortem;
 mod query;
 mod ramp;

@@ -81,6 +81,12 @@ impl Prometheus {
         Self::launch(named(VARIABLE, "prometheus"), &config, rules_yaml, None)
     }
 
+    /// Starts one with this configuration.
+    #[track_caller]
+    pub(crate) fn of_config(config: &str) -> Self {
+        Self::launch(named(VARIABLE, "prometheus"), config, "", None)
+    }
+
     /// Starts one that remembers the past: `openmetrics` holds series with their times, and ends with `# EOF`.
     #[track_caller]
     pub(crate) fn remembering(openmetrics: &str, rules_yaml: &str) -> Self {

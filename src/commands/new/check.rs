@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::commands::new::list::state;
+use crate::commands::new::list::{rows, state};
 use crate::context::Context;
 use crate::output::block::{Block, Table, Tone, plain, span};
 use crate::output::report::{Meta, Report};
@@ -82,16 +82,6 @@ impl Report for DocumentsCheck {
     }
 
     fn rows(&self, _view: &View) -> Option<Table> {
-        let mut table = Table::new(["path", "kind", "state", "questions", "command"]);
-        for one in &self.documents {
-            table.row(vec![
-                plain(&one.path),
-                plain(one.kind.name()),
-                state(one.state),
-                plain(one.questions.to_string()),
-                plain(&one.command),
-            ]);
-        }
-        Some(table)
+        Some(rows(&self.documents))
     }
 }

@@ -6,6 +6,7 @@ use crate::context::Context;
 use crate::output::block::{Block, Span, Table, Tone, plain, span};
 use crate::output::report::{Meta, Report};
 use crate::output::view::View;
+use liveops_domain::document::kind::Kind;
 use liveops_domain::error::{Exit, Result};
 use liveops_domain::text::count::count;
 use liveops_engine::document::store::{Document, Standing, list};
@@ -39,10 +40,25 @@ pub(super) fn state(state: Standing) -> Span {
     span(word, tone)
 }
 
+/// The rows of documents.
+pub(super) fn rows(documents: &[Document]) -> Table {
+    let mut table = Table::new(["path", "kind", "state", "questions", "command"]);
+    for one in documents {
+        table.row(vec![
+            plain(&one.path),
+            plain(one.kind.name()),
+            state(one.state),
+            plain(one.questions.to_string()),
+            plain(&one.command),
+        ]);
+    }
+    table
+}
+
 impl Report for Documents {
     const SCHEMA: &'static str = "liveops.new.list/1";
 
-    fn blocks(&self, view: &View) -> Vec<Block> {
+    fn blocks(&self, _view: &View) -> Vec<Block> {
         let many = |state: Standing| self.documents.iter().filter(|one| one.state == state).count();
         let mut parts = vec![format!("{} up to date", many(Standing::UpToDate))];
         for (state, word) in
@@ -57,22 +73,24 @@ impl Report for Documents {
             parts.push(format!("{} open", count(open, "question")));
         }
         let mut blocks = vec![Block::Line(vec![plain(parts.join(" · "))]), Block::Blank];
-        blocks.extend(self.rows(view).map(Block::Table));
+        let mut table =
+            Table::new(["kind", "state", "open", "file, or what would be in it"]).right(&[2]).fixed(&[0, 1, 2]);
+        for one in &self.documents {
+            let is_there = ![Standing::Missing, Standing::Foreign].contains(&one.state);
+            // Dashboards differ in their names alone.
+            let shows_path = one.state != Standing::Missing || one.kind == Kind::Grafana;
+            table.row(vec![
+                plain(one.kind.name()),
+                state(one.state),
+                plain(if is_there { one.questions.to_string() } else { String::new() }),
+                if shows_path { plain(&one.path) } else { span(one.kind.about(), Tone::Dim) },
+            ]);
+        }
+        blocks.push(Block::Table(table));
         blocks
     }
 
     fn rows(&self, _view: &View) -> Option<Table> {
-        let mut table = Table::new(["kind", "state", "questions", "path", "what"]).right(&[2]).fixed(&[0, 1, 2]);
-        for one in &self.documents {
-            let known = ![Standing::Missing, Standing::Foreign].contains(&one.state);
-            table.row(vec![
-                plain(one.kind.name()),
-                state(one.state),
-                plain(if known { one.questions.to_string() } else { String::new() }),
-                plain(&one.path),
-                span(one.kind.about(), Tone::Dim),
-            ]);
-        }
-        Some(table)
+        Some(rows(&self.documents))
     }
 }

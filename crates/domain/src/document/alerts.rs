@@ -78,12 +78,6 @@ impl AlertSpec {
     pub fn condition(&self) -> String {
         format!("{} {}", self.figure, self.limit)
     }
-
-    /// The key that tells it apart from others of its name.
-    pub fn key(&self) -> String {
-        let of = self.kpi.as_ref().or(self.service.as_ref());
-        of.map_or_else(|| self.name.clone(), |of| format!("{} ({of})", self.name))
-    }
 }
 
 /// Where a figure's limits were said.

@@ -79,25 +79,15 @@ pub fn queries(dashboard: &Value) -> Vec<(String, String)> {
 /// When a process began anew, which is what a deployment does; and the alerts that wake somebody.
 fn annotations(source: &Source<'_>) -> Vec<Value> {
     let jobs = jobs(source);
-    let one = |name: &str, expr: String, colour: &str, title: &str| {
+    let one = |name: &str, expr: String, colour: &str| {
         json!({
-            "name": name, "enable": true, "iconColor": colour, "expr": expr, "titleFormat": title, "hide": false,
+            "name": name, "enable": true, "iconColor": colour, "expr": expr, "hide": false,
             "datasource": { "type": "prometheus", "uid": "${datasource}" },
         })
     };
     vec![
-        one(
-            "Deployments",
-            format!("changes(process_start_time_seconds{jobs}[$__rate_interval]) > 0"),
-            "blue",
-            "{{job}} started anew on {{instance}}",
-        ),
-        one(
-            "Incidents",
-            "ALERTS{alertstate=\"firing\",severity=~\"critical|high|page\"}".into(),
-            "red",
-            "{{alertname}} {{service}}",
-        ),
+        one("Deployments", format!("changes(process_start_time_seconds{jobs}[$__rate_interval]) > 0"), "blue"),
+        one("Incidents", "ALERTS{alertstate=\"firing\",severity=~\"critical|high|page\"}".into(), "red"),
     ]
 }
 

@@ -157,7 +157,6 @@ pub struct Facts {
     pub dependencies: Vec<(String, String)>,
     pub runbooks: String,
     pub scenarios: Vec<(String, String)>,
-    pub checklists: Vec<String>,
     pub incidents: String,
     pub deployments: String,
     pub namespace: Option<String>,

@@ -107,7 +107,6 @@ pub(super) fn gather(cx: &Session, service: Option<&str>) -> Result<Gathered> {
         dependencies: settings.documents.dependencies.iter().map(|one| (one.name.clone(), one.url.clone())).collect(),
         runbooks,
         scenarios: SCENARIOS.iter().map(|one| (one.name.to_owned(), one.when.to_owned())).collect(),
-        checklists: Vec::new(),
         incidents: settings.incidents.folder.path.display().to_string(),
         deployments: settings.documents.deployments.path.display().to_string(),
         namespace: settings.kubernetes.as_ref().map(|one| {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use crate::config::trust;
 use crate::document::render::render;
 use crate::files::file::{update_shared, write_shared};
 use crate::files::open;
@@ -70,13 +71,14 @@ pub struct Place {
 /// The path that was asked for, or the usual one below the project's folder.
 ///
 /// # Errors
-/// Those of the configuration.
+/// Those of the configuration; `Secret`, where a link leads out of the project.
 pub fn place(cx: &Session, kind: Kind, options: &Options, out: Option<&Path>) -> Result<Place> {
     Ok(match out {
         Some(out) => Place { shown: out.display().to_string(), path: cx.dirs.work.join(out) },
         None => {
             let shown = kind.path(options);
-            Place { path: cx.config()?.folder().join(&shown), shown }
+            let usual = trust::Place::usual("documents", &shown);
+            Place { path: cx.config()?.place(&usual)?, shown }
         }
     })
 }
