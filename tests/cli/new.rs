@@ -482,9 +482,9 @@ fn every_command_that_a_document_names_exists() {
     for kind in KINDS {
         let text = env.read(path(kind));
         for found in span.captures_iter(&text) {
-            let words = found[1].split(' ').take_while(|word| word.chars().all(|c| c.is_ascii_lowercase() || c == '-'));
             // A verb, and not what it is given.
-            let words: Vec<String> = words.filter(|word| !word.starts_with('-')).take(2).map(str::to_owned).collect();
+            let is_verb = |word: &&str| word.starts_with(|c: char| c.is_ascii_lowercase()) && !word.contains('.');
+            let words: Vec<String> = found[1].split(' ').take_while(is_verb).take(2).map(str::to_owned).collect();
             seen.insert(words);
         }
     }
