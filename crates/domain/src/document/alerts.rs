@@ -59,6 +59,8 @@ impl Signal {
 pub struct AlertSpec {
     pub name: String,
     pub service: Option<String>,
+    /// Team or person, as label `team`.
+    pub owner: Option<String>,
     /// The figure that it watches.
     pub kpi: Option<String>,
     pub signal: Signal,
@@ -107,6 +109,7 @@ pub fn alerts(services: &[String], kpis: &[Kpi], presets: bool) -> Vec<AlertSpec
             all.push(AlertSpec {
                 name: name.into(),
                 service: kpi.service.clone(),
+                owner: None,
                 kpi: None,
                 signal: Signal::Traffic,
                 expr: format!("{rate} {sign} {limit}"),
@@ -133,6 +136,7 @@ fn gone(name: &str, service: &str) -> AlertSpec {
     AlertSpec {
         name: name.into(),
         service: Some(service.to_owned()),
+        owner: None,
         kpi: None,
         signal: Signal::Availability,
         // A pod that is gone is no target any more: its `up` is not 0, it is not there.
@@ -150,6 +154,7 @@ fn of_kpi(kpi: &Kpi, presets: bool) -> Vec<AlertSpec> {
     let spec = |name: String, limit: &Threshold, hold: u64, severity, signal, from: String| AlertSpec {
         name,
         service: kpi.service.clone(),
+        owner: None,
         kpi: Some(kpi.name.clone()),
         signal,
         expr: compared(kpi, limit),
@@ -218,6 +223,7 @@ fn spike(kpi: &Kpi) -> Option<AlertSpec> {
     is_players.then(|| AlertSpec {
         name: "UnexpectedPlayerSpike".into(),
         service: kpi.service.clone(),
+        owner: None,
         kpi: Some(kpi.name.clone()),
         signal: Signal::Traffic,
         expr: format!("sum (delta({selector}[5m])) > {SPIKE}"),
@@ -268,6 +274,7 @@ fn recorded(kpi: &Kpi) -> GeneratedRule {
 fn rule(alert: &AlertSpec, runbooks: &str) -> GeneratedRule {
     let mut labels = vec![("severity", alert.severity.to_owned())];
     labels.extend(alert.service.iter().map(|service| ("service", service.clone())));
+    labels.extend(alert.owner.iter().map(|owner| ("team", owner.clone())));
     labels.extend(alert.kpi.iter().map(|kpi| ("kpi", kpi.clone())));
     let of = alert.service.as_ref().map_or_else(String::new, |service| format!(" on {service}"));
     let (summary, now) = match alert.signal {

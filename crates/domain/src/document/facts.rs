@@ -171,7 +171,7 @@ pub struct Facts {
 
 impl AlertFacts {
     /// A row of an alert; times and owners come from the tables that hold them.
-    pub fn of(spec: &AlertSpec, severities: &[SeverityFacts], owner: Option<String>, runbooks: &str) -> Self {
+    pub fn of(spec: &AlertSpec, severities: &[SeverityFacts], runbooks: &str) -> Self {
         let level = Severity::of_alert(Some(spec.severity));
         let terms = severities.iter().find(|one| one.name == level.word());
         let time = |pick: fn(&SeverityFacts) -> &String| terms.map(pick).cloned().unwrap_or_default();
@@ -187,7 +187,7 @@ impl AlertFacts {
             level: level.word(),
             acknowledge: time(|terms| &terms.acknowledge),
             mitigate: time(|terms| &terms.mitigate),
-            owner,
+            owner: spec.owner.clone(),
             runbook: format!("{runbooks}/{}.md", spec.name),
             from: spec.from.clone(),
         }

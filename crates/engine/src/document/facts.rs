@@ -52,17 +52,14 @@ pub(super) fn gather(cx: &Session, service: Option<&str>) -> Result<Gathered> {
     names.extend(service.filter(|_| settings.services.is_empty()).map(ToOwned::to_owned));
     let kpis: Vec<Kpi> =
         settings.known_kpis().iter().filter(|kpi| kpi.service.as_deref().is_none_or(is_meant)).cloned().collect();
-    let specs = alerts(&names, &kpis, presets);
+    let mut specs = alerts(&names, &kpis, presets);
     let severities = severities(settings);
     let runbooks = format!("{}/alerts", settings.documents.runbooks.path.display());
     let owner_of = |name: Option<&String>| {
         let known = settings.services.iter().find(|one| Some(&one.name) == name);
         known.and_then(|one| one.owner.clone()).or_else(|| only_owner(&settings.services))
     };
-    let rows = specs
-        .iter()
-        .map(|spec| AlertFacts::of(spec, &severities, owner_of(spec.service.as_ref()), &runbooks))
-        .collect();
+    let rows = specs.iter().map(|spec| AlertFacts::of(spec, &severities, &runbooks)).collect();
     let mut slos = load::all(cx)?;
     slos.retain(|slo| slo.service.as_deref().is_none_or(is_meant));
     let environments = config::environments(&config.root);
