@@ -30,6 +30,7 @@ mod flag_read;
 
 mod flag_undo;
 mod flag_write;
+mod gates;
 mod generated;
 mod health;
 mod help;

@@ -68,6 +68,11 @@ impl From<LevelArg> for Level {
 }
 
 impl GateArgs {
+    /// Do only waivers of a git ref count?
+    pub(super) fn is_from_ref(&self) -> bool {
+        self.waivers_from.is_some()
+    }
+
     fn options(&self) -> Options {
         Options {
             policy: Policy { fail_on: self.fail_on.into(), strict: self.strict },

@@ -1,9 +1,12 @@
 //! `liveops check`: gates for CI. One shape of findings, waivers, baselines and formats for all of them.
 
 mod alerts;
+mod backups;
 mod gate;
 mod migration;
+mod readiness;
 mod runbooks;
+mod security;
 
 use clap::{Args, Subcommand};
 
@@ -18,6 +21,8 @@ use liveops_domain::error::{Exit, Result};
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   liveops check alerts rules/ --alertmanager-config alertmanager.yml
+  liveops check readiness --manifests deploy/
+  liveops check backups --strict
   liveops check runbooks
   liveops check migration db/migrations
   liveops check runbooks -o sarif > runbooks.sarif     for GitHub's code scanning
@@ -31,13 +36,19 @@ pub(crate) struct CheckArgs {
 enum Verb {
     Alerts(alerts::AlertsArgs),
     Migration(migration::MigrationArgs),
+    Backups(backups::BackupsArgs),
+    Readiness(readiness::ReadinessArgs),
     Runbooks(runbooks::RunbooksArgs),
+    Security(security::SecurityArgs),
 }
 
 pub(crate) async fn run(args: CheckArgs, cx: &Context) -> Result<Exit> {
     match args.verb {
         Verb::Alerts(args) => alerts::run(args, cx).await,
         Verb::Migration(args) => migration::run(args, cx).await,
+        Verb::Backups(args) => backups::run(args, cx).await,
+        Verb::Readiness(args) => readiness::run(args, cx).await,
         Verb::Runbooks(args) => runbooks::run(args, cx).await,
+        Verb::Security(args) => security::run(args, cx).await,
     }
 }

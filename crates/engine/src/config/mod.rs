@@ -1,5 +1,6 @@
 //! What you set up: files, environment variables and flags, merged, with the origin of each value.
 
+pub mod backups;
 pub mod checklist;
 pub mod decode;
 pub mod documents;
@@ -18,6 +19,7 @@ pub mod rollout;
 pub mod schedule;
 pub mod schema;
 pub mod secret;
+pub mod security;
 pub mod service;
 pub mod slo;
 pub mod trust;
@@ -27,6 +29,7 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use crate::config::backups::Program;
 use crate::config::decode::Problems;
 use crate::config::endpoint::Endpoint;
 use crate::config::environment::Dirs;
@@ -225,6 +228,20 @@ impl Config {
     /// As [`Config::place`].
     pub fn permit_channel(&self, channel: &Channel) -> Result<()> {
         self.permit(trust::of_channel(channel, &self.folder()))
+    }
+
+    /// A program that knows backups may be run, with what it finds in its environment.
+    ///
+    /// # Errors
+    /// As [`Config::place`]; a secret that cannot be had.
+    pub fn program(&self, program: &Program) -> Result<(Vec<String>, Vec<(String, Revealed)>)> {
+        self.permit(trust::of_program(program, &self.folder()))?;
+        let env = program.env.headers.iter().map(|(name, value)| Ok((name.clone(), self.value(value)?)));
+        let env: Vec<(String, Revealed)> = env.collect::<Result<_>>()?;
+        for ((name, secret), (_, value)) in program.env.headers.iter().zip(&env) {
+            remember_header(name, secret, value);
+        }
+        Ok((program.command.clone(), env))
     }
 
     fn permit(&self, wishes: impl IntoIterator<Item = Wish>) -> Result<()> {

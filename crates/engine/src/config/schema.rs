@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use crate::config::backups::{BackupItem, BackupSource};
 use crate::config::decode::{Problems, Section, argument, is_place_name};
 use crate::config::documents::Documents;
 use crate::config::endpoint::{HTTP, Member};
@@ -13,7 +14,10 @@ use crate::config::policy::Policies;
 use crate::config::rollout::Traffic;
 use crate::config::slo::SloSettings;
 use crate::config::trust::Place;
-use crate::config::{documents, endpoint, flags, incidents, kpi, notify, policy, presets, regions, service, slo};
+use crate::config::{
+    backups, documents, endpoint, flags, incidents, kpi, notify, policy, presets, regions, security, service, slo,
+};
+use liveops_domain::check::security::signals::Signal;
 use liveops_domain::metric::kpi::Kpi;
 use liveops_domain::text::duration;
 use liveops_domain::text::suggest::nearest;
@@ -63,6 +67,9 @@ pub struct Settings {
     pub notify: Notify,
     /// By which rules new versions are rolled out.
     pub policies: Policies,
+    pub backups: Vec<BackupItem>,
+    /// Signals of an attack, and their limits.
+    pub signals: Vec<Signal>,
 }
 
 impl Settings {
@@ -77,6 +84,10 @@ impl Settings {
         let known = [&documents.runbooks, &documents.deployments, &self.incidents.folder];
         let known = known.into_iter().chain(&documents.templates).chain(&documents.rules).map(Cow::Borrowed);
         known
+            .chain(self.backups.iter().filter_map(|item| match &item.source {
+                BackupSource::Folder { place, .. } => Some(Cow::Borrowed(place)),
+                _ => None,
+            }))
             .chain([Cow::Owned(Place::usual("templates", "templates"))])
             .chain(self.flags.file().map(Cow::Owned))
             .collect()
@@ -107,8 +118,17 @@ impl Settings {
             let parts = channel.endpoint.iter().chain(&channel.key);
             parts.map(|endpoint| (channel.name.as_str(), endpoint))
         });
+        let buckets = self.backups.iter().filter_map(|item| match &item.source {
+            BackupSource::S3 { endpoint, .. } => Some((item.demand.name.as_str(), endpoint)),
+            _ => None,
+        });
         let shared = self.incidents.redis.as_ref();
-        named.chain(services).chain(channels).chain(shared.map(|endpoint| ("incidents", endpoint))).collect()
+        named
+            .chain(services)
+            .chain(channels)
+            .chain(buckets)
+            .chain(shared.map(|endpoint| ("incidents", endpoint)))
+            .collect()
     }
 }
 
@@ -180,6 +200,8 @@ pub fn decode(root: &Node, environment: &str, problems: &mut Problems) -> Settin
         incidents,
         notify: Notify::default(),
         policies,
+        backups: backups::decode(&mut top, problems),
+        signals: security::decode(&mut top, problems),
     };
     let empty = Node { value: Value::Null, origin: root.origin.clone() };
     let found = top.entries("environments", problems);

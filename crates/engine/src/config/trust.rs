@@ -13,6 +13,7 @@ use std::path::{Component, Path, PathBuf};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use crate::config::backups::{BackupSource, Program};
 use crate::config::endpoint::Endpoint;
 use crate::config::node::{Layer, Node, Origin};
 use crate::config::notify::{Channel, ChannelKind, PAGERDUTY};
@@ -68,7 +69,11 @@ pub fn wishes(settings: &Settings, folder: &Path) -> Vec<Wish> {
     let endpoints = settings.endpoints().into_iter().flat_map(|(name, endpoint)| of_endpoint(name, endpoint, folder));
     let channels = settings.notify.channels.iter().filter_map(|channel| of_channel(channel, folder));
     let places = settings.places().into_iter().filter_map(|place| of_place(&place, folder));
-    let mut wishes: Vec<Wish> = endpoints.chain(channels).chain(places).collect();
+    let programs = settings.backups.iter().filter_map(|item| match &item.source {
+        BackupSource::Program(program) => Some(of_program(program, folder)),
+        _ => None,
+    });
+    let mut wishes: Vec<Wish> = endpoints.chain(channels).chain(places).chain(programs.flatten()).collect();
     wishes.sort();
     wishes.dedup();
     wishes
@@ -144,6 +149,20 @@ pub fn of_channel(channel: &Channel, folder: &Path) -> Option<Wish> {
         let text = format!("run {} to notify through {}", shown_command(command), channel.name);
         Wish::new(text, &json!([exact(&source), named_files(&source, folder)]))
     })
+}
+
+/// The program that knows backups, and what it finds in its environment.
+pub fn of_program(program: &Program, folder: &Path) -> Vec<Wish> {
+    if !matches!(*program.origin.layer, Layer::Project(_)) {
+        return Vec::new();
+    }
+    let source = Source::Command(program.command.clone());
+    let value = |secret: &Secret| json!([exact(&secret.source), named_files(&secret.source, folder)]);
+    let env: Vec<_> = program.env.headers.iter().map(|(name, secret)| json!([name, value(secret)])).collect();
+    let names: Vec<&str> = program.env.headers.iter().map(|(name, _)| name.as_str()).collect();
+    let with = if names.is_empty() { String::new() } else { format!(" with {}", names.join(", ")) };
+    let text = format!("run {}{with} to list backups", shown_command(&program.command));
+    vec![Wish::new(text, &json!([exact(&source), env, named_files(&source, folder)]))]
 }
 
 /// A path that leads out of the project's folder, by `..`, by its beginning or by a link.

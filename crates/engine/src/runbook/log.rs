@@ -1,5 +1,6 @@
 //! The journal of one run: a file of its own below the state folder, so that the run can be resumed wherever it ended.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
@@ -21,6 +22,16 @@ pub struct RunLog {
 /// Of this project: a runbook of another may have the same name.
 fn folder(cx: &Session) -> PathBuf {
     cx.project_state("runs").unwrap_or_else(|_| cx.state().join("runs"))
+}
+
+/// The runbooks that were run to their end on this machine.
+pub fn ended(cx: &Session) -> BTreeSet<String> {
+    let Ok(entries) = fs::read_dir(folder(cx)) else {
+        return BTreeSet::new();
+    };
+    let logs = entries.filter_map(std::result::Result::ok).map(|entry| Journal::at(entry.path()));
+    let runs = logs.filter_map(|log| Some(RunState::replay(&log.read().ok()?.events)));
+    runs.filter(|run| run.ended).map(|run| run.runbook).collect()
 }
 
 impl RunLog {

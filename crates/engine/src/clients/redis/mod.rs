@@ -5,7 +5,7 @@
 pub mod failure;
 pub mod pauses;
 pub mod session;
-mod wire;
+pub mod wire;
 
 use std::cell::{OnceCell, RefCell};
 use std::path::PathBuf;
