@@ -4,7 +4,7 @@ pub mod alerts;
 pub mod backups;
 pub mod gate;
 pub mod input;
-pub mod migration;
 pub mod manifests;
+pub mod migration;
 pub mod readiness;
 pub mod security;
