@@ -170,7 +170,7 @@ fn s3(section: &mut Section<'_>, path: &str, problems: &mut Problems) -> Option<
     };
     let prefix = section.text("prefix", problems).unwrap_or_default();
     let pattern = section.text("files", problems).unwrap_or_else(|| "*".into());
-    let endpoint = Endpoint { url, headers };
+    let endpoint = Endpoint { url, headers, is_channel: false };
     Some(BackupSource::S3 { endpoint, bucket: bucket?, region, prefix, pattern })
 }
 
@@ -198,6 +198,6 @@ fn program(section: &mut Section<'_>, tool: Tool, path: &str, problems: &mut Pro
         source: crate::config::secret::Source::Template(command[0].clone()),
         origin: section.origin().clone(),
     };
-    let env = Endpoint { url, headers: env };
+    let env = Endpoint { url, headers: env, is_channel: false };
     Some(Program { tool, command, stanza, env, origin: section.origin().clone() })
 }
