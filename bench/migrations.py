@@ -59,7 +59,7 @@ def replay(port, project, statements):
                 if db.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
                     db.execute("ROLLBACK")
                 before = {row[0] for row in db.execute("SELECT oid FROM pg_class WHERE relkind IN ('r', 'p', 'm')").fetchall()}
-            names = dict(db.execute("SELECT relname, oid FROM pg_class WHERE relkind IN ('r', 'p', 'm')").fetchall()) if db.info.transaction_status == psycopg.pq.TransactionStatus.IDLE else {}
+            names = dict(db.execute("SELECT relname, oid FROM pg_class WHERE relkind IN ('r', 'p', 'm')").fetchall()) if db.info.transaction_status != psycopg.pq.TransactionStatus.INERROR else {}
             notices.clear()
             try:
                 db.execute(one["statement"])
@@ -153,7 +153,7 @@ def main():
                 if works is None or re.match(r"(?i)truncate|.*concurrently", one["statement"]):
                     continue
                 danger = bool(works)
-                dml = re.match(r"(?i)\s*(update|delete|insert|select|with|merge|copy|refresh|create (materialized|table))\b", one["statement"])
+                dml = re.match(r"(?i)\s*(update|delete|insert|select|with|merge|copy|refresh|create (materialized|table|temp|temporary))\b", one["statement"])
                 said = one["work"] not in ("none", "unknown") and not (dml and not danger)
                 count["danger"] += danger
                 kind = ("tp" if said else "unknown danger" if one["work"] == "unknown" else "fn") if danger else ("fp" if said else "tn")

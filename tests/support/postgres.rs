@@ -29,7 +29,7 @@ impl Postgres {
             ready: |port| run(tool("psql"), port, &["-d", "postgres", "-c", "SELECT 1"]).is_ok(),
         };
         let server = Server::start(program, |folder| {
-            if as_user(folder) != "" {
+            if !as_user(folder).is_empty() {
                 chown(folder, Some(NOBODY), Some(NOBODY)).expect("root may give a folder away");
                 std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).expect("it is ours");
             }

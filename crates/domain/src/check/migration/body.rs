@@ -6,8 +6,8 @@ use super::lexer::{Kind, Token, tokens};
 use super::parse::parse;
 use super::statement::Statement;
 
-pub fn statements(body: &str) -> Vec<Statement> {
-    let all = tokens(body, Dialect::Postgres);
+pub fn statements(body: &str, dialect: Dialect) -> Vec<Statement> {
+    let all = tokens(body, dialect);
     let mut out = vec![];
     let mut declares = all.iter().any(|t| t.is("begin"));
     for piece in all.split(|t| t.is(";")) {
@@ -17,7 +17,7 @@ pub fn statements(body: &str) -> Vec<Statement> {
             piece = &piece[at..];
             declares = false;
         }
-        statement(strip(piece), body, &mut out);
+        statement(strip(piece), body, dialect, &mut out);
     }
     out
 }
@@ -51,7 +51,7 @@ fn strip<'t, 'a>(mut piece: &'t [Token<'a>]) -> &'t [Token<'a>] {
     }
 }
 
-fn statement(piece: &[Token<'_>], body: &str, out: &mut Vec<Statement>) {
+fn statement(piece: &[Token<'_>], body: &str, dialect: Dialect, out: &mut Vec<Statement>) {
     let Some(first) = piece.first() else { return };
     let quiet = [
         "raise", "return", "null", "get", "exit", "continue", "open", "close", "fetch", "move", "assert", "commit",
@@ -80,7 +80,7 @@ fn statement(piece: &[Token<'_>], body: &str, out: &mut Vec<Statement>) {
         out.push(parse(&select, body, Dialect::Postgres));
         return;
     }
-    out.push(parse(piece, body, Dialect::Postgres));
+    out.push(parse(piece, body, dialect));
 }
 
 #[cfg(test)]
@@ -91,7 +91,7 @@ mod tests {
     fn what_stands_there_is_read_and_what_is_put_together_is_not() {
         let body = "DECLARE x int := 1; BEGIN IF EXISTS (SELECT 1 FROM a) THEN ALTER TABLE a DROP COLUMN b; ELSE EXECUTE 'DROP TABLE c'; END IF;
             FOR r IN SELECT 1 LOOP EXECUTE format('DROP TABLE %I', r); END LOOP; x := 2; EXCEPTION WHEN duplicate_object THEN null; END";
-        let found = statements(body);
+        let found = statements(body, Dialect::Postgres);
         assert!(matches!(found[0], Statement::AlterTable { .. }), "{found:?}");
         assert!(matches!(found[1], Statement::Drop { .. }));
         assert!(matches!(found[2], Statement::Unknown(_)));

@@ -232,7 +232,10 @@ fn bumped(layout: Layout, path: &str, by: usize, autocommit: bool) -> Option<Str
     let start = version.rfind('-').map_or(0, |at| at + 1);
     let number: u128 = version[start..].parse().ok()?;
     let width = version.len() - start;
-    Some(join(folder, &format!("{}{:0width$}{}", &version[..start], number + by as u128, &file[version.len()..])))
+    Some(join(
+        folder,
+        &format!("{}{:0width$}{}", &version[..start], number.checked_add(by as u128)?, &file[version.len()..]),
+    ))
 }
 
 #[cfg(test)]

@@ -261,11 +261,11 @@ impl Fold {
     /// The statements that this one runs: of a DO block, or of a function that it calls.
     fn inner(&self, statement: &Statement) -> Option<Vec<Statement>> {
         match statement {
-            Statement::Do { body } => Some(body::statements(body)),
+            Statement::Do { body } => Some(body::statements(body, self.dialect)),
             Statement::Dml(dml) => {
                 let called = dml.calls.iter().filter_map(|name| self.catalog.functions.get(name));
                 let function = called.into_iter().find(|function| body::changes_schema(&function.body))?;
-                Some(body::statements(&function.body))
+                Some(body::statements(&function.body, self.dialect))
             }
             _ => None,
         }
@@ -342,4 +342,97 @@ fn one_line(piece: &Piece<'_>) -> String {
         end = token.end();
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::fix::fix;
+    use super::*;
+
+    const WORDS: &[&str] = &[
+        "ALTER",
+        "TABLE",
+        "a",
+        "\"B\"",
+        "ADD",
+        "COLUMN",
+        "int",
+        "(",
+        ")",
+        ",",
+        ";",
+        "DROP",
+        "SET",
+        "NOT",
+        "NULL",
+        "DEFAULT",
+        "'x'",
+        "CREATE",
+        "INDEX",
+        "ON",
+        "$$",
+        "DO",
+        "BEGIN",
+        "END",
+        "CHECK",
+        "PRIMARY",
+        "KEY",
+        "REFERENCES",
+        "é",
+        "`",
+        "--",
+        "/*",
+        "\n",
+        "TYPE",
+        "USING",
+        "::",
+        "MODIFY",
+        "enum",
+        "ALGORITHM",
+        "=",
+        "INSTANT",
+        "PARTITION",
+        "OF",
+        "VIEW",
+        "AS",
+        "SELECT",
+        "*",
+        "FROM",
+        "UNIQUE",
+        "-- +goose Up\n",
+        "RENAME",
+        "TO",
+        "CONSTRAINT",
+        "FOREIGN",
+        "ATTACH",
+        "FUNCTION",
+        "f",
+        "EXECUTE",
+        "UPDATE",
+        "WHERE",
+        "1",
+        ".",
+        "CONCURRENTLY",
+        "DELIMITER //\n",
+    ];
+
+    proptest! {
+        #[test]
+        fn nothing_that_is_read_panics(
+            words in prop::collection::vec(0..WORDS.len(), 0..60),
+            any in ".{0,60}",
+            dialect in 0..3_usize,
+        ) {
+            let text: String = words.iter().map(|n| WORDS[*n]).collect::<Vec<_>>().join(" ") + &any;
+            let source = |path: &str, text: &str| Source { path: path.into(), text: text.into(), judged: true };
+            let base = "CREATE TABLE a (id int PRIMARY KEY, b varchar(9) NOT NULL); CREATE VIEW f AS SELECT * FROM a;";
+            let sources = [source("m/1_a.sql", base), source("m/2_b.sql", &text)];
+            let dialect = [Dialect::Postgres, Dialect::Mysql, Dialect::Mariadb][dialect];
+            let options = Options { dialect: Some(dialect), ..Options::default() };
+            let report = check(&sources, &options);
+            fix(&sources, &options, &report);
+        }
+    }
 }

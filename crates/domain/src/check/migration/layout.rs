@@ -93,7 +93,7 @@ pub fn histories<'a>(
         };
         let provider = beside("migration_lock.toml")
             .and_then(|lock| lock.text.lines().find_map(|line| line.strip_prefix("provider")));
-        let folder = provider.map(str::to_owned).unwrap_or_else(|| root.clone());
+        let folder = provider.map_or_else(|| root.clone(), str::to_owned);
         let (files, found) = by_dialect(&folder, files, dialect, &mut skipped);
         let Some(found) = found else { continue };
         let layout = layout.unwrap_or_else(|| detect(&root, &files, sources));

@@ -355,20 +355,15 @@ impl Judge<'_> {
         if column.generated != old.generated || column.auto_increment && !old.auto_increment {
             return Ok(copy);
         }
-        if !new.constraints.iter().all(|c| !matches!(c.rule, Rule::Check(_))) {
+        if new.constraints.iter().any(|c| matches!(c.rule, Rule::Check(_))) {
             return Ok(copy);
         }
-        let mut step = match self.change(old, column) {
-            Some(step) => step,
-            None => {
-                if self.catalog.existed(self.name) {
-                    v.breaks.get_or_insert(format!(
-                        "code that still reads or writes {}.{from} as {} may fail",
-                        self.name, old.ty.base
-                    ));
-                }
-                return Ok(copy);
+        let Some(mut step) = self.change(old, column) else {
+            if self.catalog.existed(self.name) {
+                let why = format!("code that still reads or writes {}.{from} as {} may fail", self.name, old.ty.base);
+                v.breaks.get_or_insert(why);
             }
+            return Ok(copy);
         };
         if old.not_null != column.not_null {
             step = (Inplace, Open, true);

@@ -164,14 +164,14 @@ fn hurts(judged: &Judged, findings: &mut Findings) {
         _ => v.scans.iter().filter(worked).collect(),
     };
     let subject = names.first().map_or("statement", |name| name.as_str());
-    let list = names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(" and ");
+    let list = self::list(&names);
     let blocked: Vec<&Name> = v
         .locks
         .iter()
         .filter(|(name, lock)| lock.blocks() != Blocks::None && judged.existing.contains(name))
         .map(|(name, _)| name)
         .collect();
-    let blocked = blocked.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(" and ");
+    let blocked = self::list(&blocked);
     let strongest = v
         .locks
         .iter()
@@ -196,6 +196,15 @@ fn hurts(judged: &Judged, findings: &mut Findings) {
     let level = if v.method.is_some() && !copy { Level::High } else { level };
     let why = format!("it {does} {how}: {} of {blocked} wait until it has ended", judged.blocks.label());
     findings.add(at(judged, id, level, subject, why).fix(advice(judged)));
+}
+
+/// Three names at most, and how many more.
+fn list(names: &[&Name]) -> String {
+    let shown: Vec<&str> = names.iter().take(3).map(|name| name.as_str()).collect();
+    match names.len().saturating_sub(3) {
+        0 => shown.join(" and "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
 }
 
 fn advice_for_code(judged: &Judged) -> &'static str {

@@ -36,7 +36,7 @@ pub fn server_text(text: &str, dialect: Dialect) -> (String, Vec<String>) {
             }
             blank(&mut out, line);
         } else if let Some(delimiter) = delimiter.as_deref().filter(|one| !one.is_empty()) {
-            let end = format!("{}{}", ";", " ".repeat(delimiter.len() - 1));
+            let end = format!(";{}", " ".repeat(delimiter.len() - 1));
             out.push_str(&line.replace(delimiter, &end));
         } else {
             let lower = line.trim_end().to_ascii_lowercase();

@@ -63,10 +63,13 @@ pub(super) fn create(c: &mut Cursor<'_, '_>) -> Option<Statement> {
         c.if_not_exists();
         let name = c.name()?;
         let volatile = !c.rest().iter().any(|t| t.is("immutable") || t.is("stable"));
-        let body =
+        let from = c.place();
+        let text =
             c.rest().iter().filter(|t| t.kind == TokenKind::Text).max_by_key(|t| t.text.len()).map(Token::content);
         c.skip_all();
-        return Some(Statement::CreateFunction { name, volatile, body: body.unwrap_or_default() });
+        // MySQL's body is no text, nor is that of BEGIN ATOMIC.
+        let body = if c.dialect.is_mysql() { c.written(from) } else { text.unwrap_or_default() };
+        return Some(Statement::CreateFunction { name, volatile, body });
     }
     if c.take("schema") {
         c.if_not_exists();

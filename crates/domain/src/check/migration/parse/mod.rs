@@ -204,6 +204,11 @@ fn statement(c: &mut Cursor<'_, '_>) -> Option<Statement> {
         }
         "security" | "import" | "reassign" => other(c, "roles"),
         "delimiter" => other(c, "client"),
+        "prepare" => other(c, "prepare"),
+        "execute" => {
+            c.skip_all();
+            Statement::Unknown("EXECUTE runs what is put together at run time".into())
+        }
         _ => return None,
     })
 }
@@ -223,7 +228,7 @@ fn set(c: &mut Cursor<'_, '_>) -> Option<Statement> {
         c.skip_all();
         return Some(Statement::Set { name: "timezone".into(), value });
     }
-    let name = words(&c.rest()[..1]).trim_start_matches('@').to_owned();
+    let name = c.peek()?.name().trim_start_matches('@').to_owned();
     let value = c.rest().last().map(text)?;
     c.skip_all();
     Some(Statement::Set { name, value })

@@ -19,10 +19,9 @@ pub(super) fn reads(tokens: &[Token<'_>]) -> Vec<Name> {
         } else if ["where", "select", "set", "on", "group", "order", "union", "returning", "values"]
             .iter()
             .any(|w| token.is(w))
+            && let Some(last) = from_list.last_mut()
         {
-            if let Some(last) = from_list.last_mut() {
-                *last = false;
-            }
+            *last = false;
         }
         let starts = ["from", "join", "using", "into", "table"].iter().any(|w| token.is(w));
         if !(starts || (token.is(",") && from_list.last() == Some(&true))) {

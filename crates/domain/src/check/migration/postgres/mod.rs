@@ -262,7 +262,10 @@ fn create_table(catalog: &Catalog, table: &CreateTable, v: &mut Verdict) {
 }
 
 fn drop(catalog: &Catalog, kind: Kind, name: &str, cascade: bool, session: &Session, v: &mut Verdict) {
-    v.dropped.insert(name.to_owned());
+    // Two tables may inherit from each other, in a file that no server takes.
+    if !v.dropped.insert(name.to_owned()) {
+        return;
+    }
     v.lock(name, Lock::AccessExclusive);
     let views = catalog.views_of(name);
     if cascade {
