@@ -1,12 +1,13 @@
 //! The command line: what can be typed, and what runs it. No logic.
 
+use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 #[cfg(feature = "demo")]
 use crate::commands::demo;
 use crate::commands::{
-    alerts, audit, changes, check, completions, config, doctor, flag, health, incident, init, man, new, page,
-    postmortem, query, report, rollout, runbook, scale, silence, slo, status, triage, undo, watch,
+    alerts, audit, changes, check, completions, config, doctor, flag, health, help, incident, init, man, new,
+    page, postmortem, query, report, rollout, runbook, scale, silence, slo, status, triage, undo, watch,
 };
 use crate::context::{Context, Grammar};
 use crate::globals::GlobalArgs;
@@ -24,7 +25,7 @@ use liveops_engine::config::environment;
 #[command(
     name = "liveops",
     version,
-    disable_help_subcommand = false,
+    disable_help_subcommand = true,
     max_term_width = 100,
     arg_required_else_help = true,
     subcommand_required = true
@@ -66,6 +67,7 @@ pub(crate) enum Command {
     #[cfg(feature = "demo")]
     Demo(demo::DemoArgs),
     Completions(completions::CompletionsArgs),
+    Help(help::HelpArgs),
     Man(man::ManArgs),
 }
 
@@ -91,7 +93,7 @@ impl Command {
 
 /// The whole command line with grouped help and the exit codes.
 pub(crate) fn command() -> clap::Command {
-    let mut command = crate::help::dress(Cli::command());
+    let mut command = crate::complete::attach(crate::help::dress(Cli::command()));
     // A variable that is set to nothing is as good as none: CI and compose files set those that they do not know so.
     let is_empty = |arg: &&clap::Arg| arg.get_env().is_some_and(environment::is_empty);
     let empty: Vec<clap::Id> = command.get_arguments().filter(is_empty).map(|arg| arg.get_id().clone()).collect();
@@ -99,6 +101,36 @@ pub(crate) fn command() -> clap::Command {
         command = command.mut_arg(id, |arg| arg.env(None::<&str>));
     }
     command
+}
+
+/// Reads a command line; a noun alone lists.
+pub(crate) fn parse(args: &[std::ffi::OsString]) -> Result<clap::ArgMatches, clap::Error> {
+    let error = match command().try_get_matches_from(args) {
+        Ok(matches) => return Ok(matches),
+        Err(error) => error,
+    };
+    let is_option = || {
+        use clap::error::{ContextKind, ContextValue};
+        matches!(error.get(ContextKind::InvalidArg), Some(ContextValue::String(name)) if name.starts_with('-'))
+    };
+    let is_bare = match error.kind() {
+        ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => true,
+        ErrorKind::UnknownArgument => is_option(),
+        _ => false,
+    };
+    let root = command();
+    let (mut noun, mut at) = (&root, 0);
+    for (place, arg) in args.iter().enumerate().skip(1) {
+        if let Some(sub) = arg.to_str().and_then(|arg| noun.find_subcommand(arg)) {
+            (noun, at) = (sub, place);
+        }
+    }
+    let Some(verb) = crate::help::bare_verb(noun).filter(|_| is_bare && at > 0) else {
+        return Err(error);
+    };
+    let mut whole = args.to_vec();
+    whole.insert(at + 1, verb.into());
+    command().try_get_matches_from(whole).map_err(|_| error)
 }
 
 /// Runs the command and returns the exit code. One match, no logic.
@@ -142,6 +174,7 @@ pub(crate) async fn dispatch(command: Command, cx: &Context) -> Result<u8> {
         #[cfg(feature = "demo")]
         Command::Demo(args) => demo::run(args, cx).await,
         Command::Completions(args) => completions::run(args, cx).await,
+        Command::Help(args) => help::run(args, cx).await,
         Command::Man(args) => man::run(args, cx).await,
     };
     exit.map(Exit::code)

@@ -1,70 +1,106 @@
-//! Names that the shell completes: read from the configuration, never from the network, so that Tab is instant.
+//! What Tab offers: names from files and from the last answers, never from the network, so that it is instant.
 
+mod names;
+mod shells;
+
+use std::cell::RefCell;
+use std::ffi::{OsStr, OsString};
+
+use clap::{Arg, Command};
 use clap_complete::CompletionCandidate;
+use clap_complete::engine::ArgValueCompleter;
 
-use liveops_domain::flag::document::Document;
-use liveops_engine::config::environment::Dirs;
-use liveops_engine::config::layers::{Quick, load};
-use liveops_engine::config::node::{Node, Value};
-use liveops_engine::config::{Config, schema};
-use liveops_engine::files::open::read_through;
+pub(crate) use shells::{SHELLS, script};
 
-fn root() -> Option<Node> {
-    Some(load(&Dirs::from_environment().ok()?, None, Quick::default()).ok()?.root)
+use names::Name;
+
+/// What an argument has names of. In the order of the rows the first that fits counts: noun, id of the argument, names.
+/// An empty noun is any.
+const NAMES: &[(&str, &str, Name)] = &[
+    ("", "env", Name::Environment),
+    ("", "confirm", Name::Environment),
+    ("flag", "from", Name::Environment),
+    ("flag", "to", Name::Environment),
+    ("slo", "name", Name::Slo),
+    ("slo", "names", Name::Slo),
+    ("slo", "files", Name::Slo),
+    ("flag", "name", Name::Flag),
+    ("flag", "names", Name::Flag),
+    ("flag", "a", Name::Flag),
+    ("flag", "b", Name::Flag),
+    ("alerts", "name", Name::Alert),
+    ("silence", "matchers", Name::Alert),
+    ("incident", "alert", Name::Alert),
+    ("incident", "from_alert", Name::Alert),
+    ("silence", "id", Name::Silence),
+    ("audit", "id", Name::Change),
+    ("undo", "id", Name::Change),
+    ("runbook", "name", Name::Runbook),
+    ("postmortem", "id", Name::Incident),
+    ("incident", "id", Name::Incident),
+    ("", "incident", Name::Incident),
+    ("", "sev", Name::Severity),
+    ("incident", "severity", Name::Severity),
+    ("alerts", "severity", Name::AlertSeverity),
+    ("", "service", Name::Service),
+    ("", "services", Name::Service),
+    ("", "kpi", Name::Kpi),
+    ("", "around", Name::Kpi),
+    ("", "policy", Name::Policy),
+    ("", "region", Name::Region),
+    ("", "regions", Name::Region),
+    ("page", "channel", Name::Channel),
+];
+
+thread_local! {
+    /// The line that is completed: `-e` and `--config` in it say where to look.
+    static LINE: RefCell<Vec<OsString>> = const { RefCell::new(Vec::new()) };
 }
 
-fn candidates(names: impl IntoIterator<Item = String>, typed: &std::ffi::OsStr) -> Vec<CompletionCandidate> {
+/// Remembers the line that is completed.
+pub(crate) fn begin(line: Vec<OsString>) {
+    LINE.set(line);
+}
+
+/// Gives every argument that has names its completion.
+pub(crate) fn attach(root: Command) -> Command {
+    let root = root.mut_args(|arg| with_names("", arg));
+    root.mut_subcommands(|noun| {
+        let name = noun.get_name().to_owned();
+        below(noun, &name)
+    })
+}
+
+fn below(command: Command, noun: &str) -> Command {
+    command.mut_args(|arg| with_names(noun, arg)).mut_subcommands(|verb| below(verb, noun))
+}
+
+fn with_names(noun: &str, arg: Arg) -> Arg {
+    match of(noun, &arg) {
+        Some(what) => arg.add(ArgValueCompleter::new(move |typed: &OsStr| candidates(what, typed))),
+        None => arg,
+    }
+}
+
+/// What this argument names.
+fn of(noun: &str, arg: &Arg) -> Option<Name> {
+    let id = arg.get_id().as_str();
+    let fits = |row: &&(&str, &str, Name)| (row.0 == noun || row.0.is_empty()) && row.1 == id;
+    NAMES.iter().find(fits).map(|(.., name)| *name).filter(|_| arg.get_action().takes_values())
+}
+
+fn candidates(what: Name, typed: &OsStr) -> Vec<CompletionCandidate> {
     let typed = typed.to_string_lossy();
-    names.into_iter().filter(|name| name.starts_with(&*typed)).map(CompletionCandidate::new).collect()
-}
-
-fn named(list: &str) -> Vec<String> {
-    let root = root();
-    let Some(Value::List(items)) = root.as_ref().and_then(|root| root.get(list)).map(|node| &node.value) else {
-        return Vec::new();
+    let found = LINE.with_borrow(|line| names::all(what, line));
+    let found = found.into_iter().filter(|(name, _)| name.starts_with(&*typed));
+    let candidate = |(name, help): (String, String)| {
+        let shown = (!help.is_empty()).then(|| help.into());
+        CompletionCandidate::new(name).help(shown)
     };
-    items.iter().filter_map(|item| item.get("name")?.text().map(ToOwned::to_owned)).collect()
+    found.map(candidate).collect()
 }
 
-/// Environments of the configuration.
-pub(crate) fn environments(typed: &std::ffi::OsStr) -> Vec<CompletionCandidate> {
-    candidates(root().map(|root| schema::environments(&root)).unwrap_or_default(), typed)
-}
-
-/// Services of the configuration.
-pub(crate) fn services(typed: &std::ffi::OsStr) -> Vec<CompletionCandidate> {
-    candidates(named("services"), typed)
-}
-
-/// KPIs of the configuration; the presets, where it has none.
-pub(crate) fn kpis(typed: &std::ffi::OsStr) -> Vec<CompletionCandidate> {
-    let configured = named("kpis");
-    let presets = || liveops_engine::config::presets::kpis().into_iter().map(|kpi| kpi.name).collect();
-    candidates(if configured.is_empty() { presets() } else { configured }, typed)
-}
-
-/// Flags, where they are kept in a file; a store on the network is not asked, so that Tab is instant.
-pub(crate) fn flags(typed: &std::ffi::OsStr) -> Vec<CompletionCandidate> {
-    candidates(flags_in_file().unwrap_or_default(), typed)
-}
-
-fn flags_in_file() -> Option<Vec<String>> {
-    let dirs = Dirs::from_environment().ok()?;
-    let config = Config::load(&dirs, None, None, None, Quick::default()).ok()?;
-    let path = match &config.settings.flags.endpoint {
-        None => config.flag_file("flags.json", None).ok()?,
-        Some(endpoint) => {
-            let url = endpoint.url.show();
-            let path = url.strip_prefix("file:")?;
-            config.flag_file(path, Some(&endpoint.url.origin)).ok()?
-        }
-    };
-    let document = Document::parse(&read_through(&path).ok()?).ok()?;
-    Some(document.members().map(|(name, _)| name.to_owned()).collect())
-}
-
-/// Service level objectives of the configuration and of the files that it names.
-pub(crate) fn slos(typed: &std::ffi::OsStr) -> Vec<CompletionCandidate> {
-    let config = || Config::load(&Dirs::from_environment().ok()?, None, None, None, Quick::default()).ok();
-    candidates(config().map(|config| liveops_engine::slo::load::names(&config)).unwrap_or_default(), typed)
+/// The names that could stand for an argument that was left out, each with what it is.
+pub(crate) fn choices(noun: &str, arg: &Arg, line: &[OsString]) -> Vec<(String, String)> {
+    of(noun, arg).map(|what| names::all(what, line)).unwrap_or_default()
 }

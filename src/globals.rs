@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use clap::builder::ValueHint;
 use clap::{ArgAction, Args};
-use clap_complete::engine::ArgValueCompleter;
 
-use crate::complete;
 use crate::output::Colour;
 use crate::output::format::Format;
 use liveops_domain::text::duration;
@@ -18,7 +16,7 @@ use liveops_engine::session::Choices;
 #[command(next_help_heading = "Global options")]
 pub(crate) struct GlobalArgs {
     /// Environment to work in [default: `default_env` of the config]
-    #[arg(short = 'e', long, global = true, env = "LIVEOPS_ENV", value_name = "NAME", add = ArgValueCompleter::new(complete::environments))]
+    #[arg(short = 'e', long, global = true, env = "LIVEOPS_ENV", value_name = "NAME")]
     pub(crate) env: Option<String>,
 
     /// Configuration file [default: liveops.yaml here or above]
@@ -76,7 +74,7 @@ pub(crate) struct GlobalArgs {
     pub(crate) yes: bool,
 
     /// Name the protected environment that is to be changed: with --yes, nothing is asked there
-    #[arg(long, global = true, value_name = "ENVIRONMENT", add = ArgValueCompleter::new(complete::environments))]
+    #[arg(long, global = true, value_name = "ENVIRONMENT")]
     pub(crate) confirm: Option<String>,
 
     /// Prometheus to ask, without any file

@@ -16,6 +16,7 @@ mod globals;
 mod help;
 mod output;
 mod person;
+mod usage;
 mod watch;
 
 use std::ffi::OsString;
@@ -23,15 +24,18 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::rc::Rc;
 
+use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, FromArgMatches};
 use clap_complete::CompleteEnv;
+use clap_complete::env::Shells;
 use futures_util::future::LocalBoxFuture;
 
 use crate::cli::Cli;
 use crate::context::{Context, Grammar};
 use crate::globals::GlobalArgs;
 use crate::output::format::Format;
+use crate::output::prompt::can_prompt;
 use crate::output::terminal::Terminal;
 use crate::output::{Colour, Output, TerminalHints};
 use liveops_domain::error::{Error, Result};
@@ -50,15 +54,18 @@ pub use liveops_domain::error::EXIT_CODES;
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().collect();
     // The shell asks for completions through an environment variable; then this prints them and ends.
-    if CompleteEnv::with_factory(cli::command).try_complete(args.clone(), None).unwrap_or(true) {
+    let shells = Shells(&complete::SHELLS);
+    if CompleteEnv::with_factory(cli::command).shells(shells).try_complete(args.clone(), None).unwrap_or(true) {
         return ExitCode::SUCCESS;
     }
-    let matches = match cli::command().try_get_matches_from(&args) {
+    let (args, parsed) = asked(args);
+    let matches = match parsed {
         Ok(matches) => matches,
         Err(error) => {
-            if error.use_stderr() && wants_json(&args) {
-                let output = Output::new(Format::Json, Colour::Never, true, terminal());
-                output.error(&usage(&error));
+            if usage::is_error(&error) || (error.use_stderr() && wants_json(&args)) {
+                let json = wants_json(&args);
+                let (format, colour) = if json { (Format::Json, Colour::Never) } else { Default::default() };
+                Output::new(format, colour, json, terminal()).error(&misunderstood(&error, &args));
                 return ExitCode::from(2);
             }
             return ExitCode::from(print(&error));
@@ -74,6 +81,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     command.settle(&mut global);
     let output = Output::new(global.output, global.color, global.quiet, terminal());
     trace(global.verbose);
+    if let Some(error) = usage::misspelt_variable(&cli::command()) {
+        output.error(&error);
+        return ExitCode::from(error.exit_code());
+    }
     let (clock, dirs) = match surroundings() {
         Ok(surroundings) => surroundings,
         Err(error) => {
@@ -93,6 +104,30 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             ExitCode::from(error.exit_code())
         }
     }
+}
+
+/// What was typed, with the names that were left out and that somebody at the terminal chose from a list.
+fn asked(mut args: Vec<OsString>) -> (Vec<OsString>, std::result::Result<ArgMatches, clap::Error>) {
+    loop {
+        let error = match cli::parse(&args) {
+            Err(error) if error.kind() == ErrorKind::MissingRequiredArgument && can_prompt() => error,
+            parsed => return (args, parsed),
+        };
+        let mut root = cli::command();
+        root.build();
+        match usage::pick_left_out(&error, &args, &root) {
+            Some(name) => args.push(name.into()),
+            None => return (args, Err(error)),
+        }
+    }
+}
+
+/// clap's error in our words.
+fn misunderstood(error: &clap::Error, args: &[OsString]) -> Error {
+    let mut root = cli::command();
+    root.build();
+    let args: Vec<String> = args.iter().skip(1).map(|arg| arg.to_string_lossy().into_owned()).collect();
+    usage::explain(error, &args, &root)
 }
 
 /// clap's own words, on the stream that fits; a closed pipe is nobody's fault, a full disk is told.
@@ -130,23 +165,6 @@ fn wants_json(args: &[OsString]) -> bool {
         || args.windows(2).any(|pair| is(&pair[0], &["-o", "--output"]) && is(&pair[1], &["json"]))
 }
 
-/// clap's error as ours: its first line says what is wrong, its tips what to type instead.
-fn usage(error: &clap::Error) -> Error {
-    let text = error.to_string();
-    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    let message = lines.next().unwrap_or("the command line is not understood");
-    let tips: Vec<&str> = lines
-        .filter_map(|line| line.strip_prefix("tip: ").or(line.strip_prefix('[')))
-        .map(|line| line.trim_end_matches(']'))
-        .collect();
-    let hint = if tips.is_empty() {
-        "`liveops help` lists the commands, `--help` after a command its options".to_owned()
-    } else {
-        tips.join("; ")
-    };
-    Error::usage(message.trim_start_matches("error: "), hint)
-}
-
 fn context(
     global: GlobalArgs,
     matches: &ArgMatches,
@@ -176,12 +194,16 @@ fn context(
 pub(crate) fn line<'a>(text: &'a str, cx: &'a Context, output: Option<Output>) -> LocalBoxFuture<'a, u8> {
     Box::pin(async move {
         let words = words(&cx.command(text));
-        let parsed = cli::command().try_get_matches_from(&words);
+        let args: Vec<OsString> = words.iter().map(Into::into).collect();
+        let parsed = cli::parse(&args);
         let parsed = parsed.and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
         let (Cli { mut global, command }, matches) = match parsed {
             Ok(parsed) => parsed,
             Err(error) => {
                 match &output {
+                    _ if usage::is_error(&error) => {
+                        output.as_ref().unwrap_or(&cx.output).error(&misunderstood(&error, &args));
+                    }
                     // It goes nowhere else.
                     Some(output) => drop(output.write(&error.to_string())),
                     None => drop(error.print()),
@@ -194,7 +216,6 @@ pub(crate) fn line<'a>(text: &'a str, cx: &'a Context, output: Option<Output>) -
         global.quiet |= output.is_some();
         let own = || Output::new(global.output, global.color, global.quiet, terminal());
         let output = output.unwrap_or_else(own);
-        let args: Vec<OsString> = words.iter().map(Into::into).collect();
         let inner = context(global, &matches, output, (cx.clock, cx.dirs.clone()), &args).within(cx);
         match cli::dispatch(command, &inner).await {
             Ok(code) => code,

@@ -1,15 +1,15 @@
 //! `liveops completions SHELL`: the script that makes a shell ask liveops what can follow.
 
 use clap::{Args, ValueEnum};
-use clap_complete::env::{Bash, Elvish, EnvCompleter, Fish, Powershell, Zsh};
 
+use crate::complete::script;
 use crate::context::Context;
 use liveops_domain::error::{Error, Exit, Result};
 
 /// Print the completion script of a shell
 ///
-/// The script asks liveops itself at each Tab, so that environments, services and KPIs of your liveops.yaml are
-/// completed too. It asks no server.
+/// The script asks liveops itself at each Tab, so that names are completed too: environments, services, KPIs, flags,
+/// incidents, alerts, silences, runbooks, changes. It asks no server: names come from files and from the last answers.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   liveops completions bash > ~/.local/share/bash-completion/completions/liveops
@@ -32,17 +32,8 @@ pub(crate) enum Shell {
 }
 
 pub(crate) async fn run(args: CompletionsArgs, cx: &Context) -> Result<Exit> {
-    let completer: &dyn EnvCompleter = match args.shell {
-        Shell::Bash => &Bash,
-        Shell::Zsh => &Zsh,
-        Shell::Fish => &Fish,
-        Shell::Powershell => &Powershell,
-        Shell::Elvish => &Elvish,
-    };
-    let mut script = Vec::new();
-    completer
-        .write_registration("COMPLETE", "liveops", "liveops", "liveops", &mut script)
-        .map_err(|error| Error::internal(&format!("no completion script: {error}")))?;
-    cx.output.write(&String::from_utf8_lossy(&script))?;
+    let name = args.shell.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+    let script = script(&name).map_err(|error| Error::internal(&format!("no completion script: {error}")))?;
+    cx.output.write(&script)?;
     Ok(Exit::Good)
 }

@@ -11,6 +11,7 @@ pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod flag;
 pub(crate) mod health;
+pub(crate) mod help;
 pub(crate) mod incident;
 pub(crate) mod init;
 pub(crate) mod man;

@@ -24,7 +24,7 @@ use liveops_engine::incident::flush::flush;
 use liveops_engine::incident::transport::test;
 use liveops_engine::session::outbox;
 
-/// See who is told of incidents, try it, and deliver what is on its way
+/// See who hears of incidents, try it, and deliver what is on its way
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   liveops page list
@@ -44,7 +44,7 @@ enum Verb {
     Flush(FlushArgs),
 }
 
-/// List channels, who is paged and told for each severity, and what is still in the outbox
+/// List channels, who is paged and notified for each severity, and what is still in the outbox
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   liveops page list -o json | jq .data.outbox")]
@@ -156,7 +156,7 @@ fn list(cx: &Context) -> Result<Exit> {
 impl Channels {
     fn next(&self) -> Recommendation {
         if self.channels.is_empty() {
-            let text = "nobody can be told; name channels below `notify` in liveops.yaml";
+            let text = "nobody can be reached; name channels below `notify` in liveops.yaml";
             return Recommendation::new(text, "liveops config path");
         }
         if self.outbox.is_empty() {

@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, stderr, stdin};
 
 use dialoguer::console::Term;
-use dialoguer::{Confirm, Input, Select};
+use dialoguer::{Confirm, FuzzySelect, Input, Select};
 
 use liveops_domain::error::{Error, Result};
 use liveops_domain::text::escape::{escape, is_tame};
@@ -55,6 +55,21 @@ pub(crate) fn choose(question: &str, items: &[&str]) -> Result<usize> {
         .with_prompt(shown(question))
         .items(items.iter().map(|item| shown(item)).collect::<Vec<_>>())
         .default(0)
+        .interact_on_opt(&Term::stderr())
+        .map_err(broken)?
+        .ok_or(Error::Interrupted { code: 130 })
+}
+
+/// One of many, found by typing some of its letters.
+///
+/// # Errors
+/// `Interrupted` on Ctrl-C or Escape.
+pub(crate) fn search(question: &str, items: &[String]) -> Result<usize> {
+    FuzzySelect::new()
+        .with_prompt(shown(question))
+        .items(items.iter().map(|item| shown(item)).collect::<Vec<_>>())
+        .default(0)
+        .max_length(12)
         .interact_on_opt(&Term::stderr())
         .map_err(broken)?
         .ok_or(Error::Interrupted { code: 130 })

@@ -151,7 +151,7 @@ fn a_figure_that_did_not_break_says_so_and_one_that_is_unknown_too() {
     assert!(calm.stdout.contains("error_rate has no break"), "{}", calm.stdout);
     record(&env, &["--kind", "deploy", "--service", "game", "--version", "1.42", "--at", "1m ago"]);
     let dead = env.run(["changes", "--around", "error_rate", "--prometheus", "http://127.0.0.1:1"]).expect_code(3);
-    assert!(dead.stdout.contains("cannot be told") && dead.stdout.contains("1.42"), "{}", dead.stdout);
+    assert!(dead.stdout.contains("is unknown") && dead.stdout.contains("1.42"), "{}", dead.stdout);
 }
 
 #[test]

@@ -54,6 +54,49 @@ fn committed_manual_pages_are_what_the_binary_writes() {
 }
 
 #[test]
+fn the_committed_schema_is_what_the_binary_writes() {
+    let written = TestEnv::new().run(["config", "schema"]).expect_code(0).stdout;
+    let committed = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("liveops.schema.json"));
+    assert!(committed.unwrap() == written, "liveops.schema.json is out of date; {REMEDY}");
+}
+
+#[test]
+fn every_page_has_the_sections_that_one_looks_for_and_examples_that_can_be_pasted() {
+    let env = TestEnv::new();
+    env.run(["man", "--out", "pages"]).expect_code(0);
+    for (name, page) in files(&env.path().join("pages")) {
+        for section in ["EXAMPLES", "FILES", "SEE ALSO"] {
+            assert!(page.contains(&format!(".SH \"{section}\"\n")), "{name}: {section}");
+        }
+        if name.ends_with(".1") {
+            for section in ["ENVIRONMENT", "EXIT STATUS"] {
+                assert!(page.contains(&format!(".SH \"{section}\"\n")), "{name}: {section}");
+            }
+        }
+        assert!(!page.contains(".SH EXTRA"), "{name}");
+    }
+    // As a reader sees it, in a narrow window: nothing is hyphenated or filled.
+    let shown = env.shell("man -l pages/liveops-flag-set.1 2>/dev/null || groff -man -Tascii pages/liveops-flag-set.1");
+    let plain = shown.stdout.replace("\u{8}", "");
+    assert!(
+        plain.lines().any(|line| line.trim() == "liveops flag set new_matchmaking --pct 25 --expect-rev 3"),
+        "{}{}",
+        shown.stdout,
+        shown.stderr
+    );
+}
+
+#[test]
+fn the_page_of_the_file_has_every_key() {
+    let env = TestEnv::new();
+    env.run(["man", "--out", "pages"]).expect_code(0);
+    let page = env.read("pages/liveops-config.5").replace("\\(aq", "'").replace("\\(ga", "`").replace('\\', "");
+    for key in liveops_engine::config::keys::KEYS {
+        assert!(page.contains(key.path) && page.contains(&key.about[..key.about.len() / 2]), "{}", key.path);
+    }
+}
+
+#[test]
 fn every_command_has_a_page_and_pages_are_free_of_terminal_codes() {
     let env = TestEnv::new();
     let run = env.run(["man", "--out", "pages"]).expect_code(0);
@@ -109,6 +152,93 @@ fn tab_offers_commands_options_and_the_names_of_the_configuration() {
     assert_eq!(tab(&env, &["status", "--fail-on", "c"]), ["critical"]);
     assert_eq!(tab(&env, &["-o", "j"]), ["json"]);
     assert!(tab(&env, &["status", "--fa"]).contains(&"--fail-on".to_owned()));
+}
+
+/// A project with everything that has a name.
+fn named() -> TestEnv {
+    let env = TestEnv::new();
+    env.write(
+        "liveops.yaml",
+        "version: 1\ndefault_env: prod\nenvironments: { prod: { regions: { eu: {}, us: {} } } }\n\
+         services: [ { name: game, owner: platform } ]\npolicies: { careful: { success: [ \"errors < 1%\" ] } }\n\
+         kpis: [ { name: errors, promql: \"up\" } ]\n\
+         slos: [ { name: api, objective: 99%, up: up } ]\n\
+         notify: { channels: [ { name: room, type: exec, command: [call] } ] }\n",
+    );
+    env.write("flags.json", r#"{"shop_v2": {"enabled": true, "percentage": 10, "defaultValue": true}}"#);
+    env.write("docs/runbooks/alerts/TickSlow.md", "# TickSlow\n\n## Impact\n\nslow\n");
+    env.trust();
+    env
+}
+
+#[test]
+fn tab_offers_every_name_that_there_is() {
+    let env = named();
+    env.run(["flag", "set", "shop_v2", "--pct", "20", "--yes"]).expect_code(0);
+    env.run(["incident", "open", "--sev", "p3", "--title", "slow"]);
+    for (words, want) in [
+        (&["flag", "kill", ""][..], "shop_v2"),
+        (&["flag", "set", "sh"], "shop_v2"),
+        (&["flag", "ramp", "start", ""], "shop_v2"),
+        (&["rollout", "canary", ""], "game"),
+        (&["rollout", "canary", "game", "--policy", ""], "careful"),
+        (&["rollout", "status", "--region", ""], "eu"),
+        (&["scale", ""], "game"),
+        (&["query", "--kpi", ""], "errors"),
+        (&["changes", "--around", ""], "errors"),
+        (&["slo", "budget", ""], "api"),
+        (&["runbook", "show", "Ti"], "TickSlow"),
+        (&["runbook", "new", "full"], "full-outage"),
+        (&["incident", "open", "--severity", ""], "p1"),
+        (&["incident", "severity", ""], "p1"),
+        (&["alerts", "--severity", "cr"], "critical"),
+        (&["page", "test", "--channel", ""], "room"),
+        (&["postmortem", "new", ""], "-p3-slow"),
+        (&["incident", "show", ""], "-p3-slow"),
+        (&["triage", "--incident", ""], "-p3-slow"),
+        (&["--config", "liveops.yaml", "-e", "prod", "flag", "get", ""], "shop_v2"),
+    ] {
+        let offered = tab(&env, words);
+        assert!(offered.iter().any(|name| name.ends_with(want)), "{words:?}: {offered:?}");
+        assert!(
+            words.last() != Some(&"") || !offered.iter().any(|name| name.starts_with("--")),
+            "{words:?}: {offered:?}"
+        );
+    }
+    let audit = env.run(["audit", "list", "-o", "name"]).expect_code(0).stdout;
+    for words in [["undo", ""], ["audit", "show"]] {
+        let line: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).chain([""]).collect();
+        let offered = tab(&env, &line);
+        assert!(audit.lines().any(|id| offered.contains(&id.to_owned())), "{words:?}: {offered:?}");
+    }
+}
+
+/// What the last answer of a server named is offered without asking it again.
+#[test]
+fn tab_offers_what_servers_named_last_and_asks_none() {
+    let backends = crate::support::Backends::start();
+    let env = TestEnv::new().now(crate::support::backends::NOW);
+    env.write(
+        "liveops.yaml",
+        format!("version: 1\nenvironments: {{ prod: {{ alertmanager: \"{}\" }} }}\n", backends.alertmanager.url()),
+    );
+    backends.alerts(serde_json::json!([crate::support::backends::alert(
+        serde_json::json!({ "alertname": "TickSlow", "severity": "critical" }),
+        5,
+        "firing"
+    )]));
+    env.run(["alerts"]);
+    let asked = backends.alertmanager.requests().len();
+    let began = std::time::Instant::now();
+    let offered = tab(&env, &["alerts", "explain", ""]);
+    let took = began.elapsed();
+    assert!(
+        offered.contains(&"TickSlow".to_owned()) && offered.iter().all(|name| !name.starts_with('-')),
+        "{offered:?}"
+    );
+    assert_eq!(backends.alertmanager.requests().len(), asked, "no server is asked");
+    // A release build takes 10 ms; this one is not optimized, and the machine is busy.
+    assert!(took < std::time::Duration::from_secs(2), "{took:?}");
 }
 
 #[test]

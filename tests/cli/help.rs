@@ -22,13 +22,13 @@ fn commands(env: &TestEnv) -> BTreeSet<String> {
 fn the_root_help_lists_every_command_once_under_a_heading() {
     let env = TestEnv::new();
     let commands = commands(&env);
-    for flag in ["-h", "--help"] {
-        let help = env.run([flag]).expect_code(0).stdout;
+    for args in [&["--help"][..], &["help"]] {
+        let help = env.run(args).expect_code(0).stdout;
         let (mut heading, mut listed) = ("", Vec::new());
         for line in help.lines() {
             match line.strip_prefix("  ") {
                 None => heading = line,
-                Some(row) if ["Monitor:", "Respond:", "Change:", "Analyze:", "Tool:", "More:"].contains(&heading) => {
+                Some(row) if HEADINGS.contains(&heading) => {
                     let (name, purpose) = row.split_once(' ').unwrap_or((row, ""));
                     assert!(!purpose.trim().is_empty(), "`{name}` has no purpose line");
                     listed.push(name.to_owned());
@@ -39,7 +39,131 @@ fn the_root_help_lists_every_command_once_under_a_heading() {
         let once: BTreeSet<String> = listed.iter().cloned().collect();
         assert_eq!(once.len(), listed.len(), "{listed:?}");
         let nouns: BTreeSet<String> = commands.iter().filter(|name| !name.contains('-')).cloned().collect();
-        assert_eq!(&once - &BTreeSet::from(["help".to_owned()]), nouns, "{flag}");
+        assert_eq!(once, nouns, "{args:?}");
+        let order = help.lines().filter(|line| HEADINGS.contains(line));
+        assert!(order.eq(HEADINGS.iter().copied().filter(|heading| help.contains(heading))), "{help}");
+    }
+}
+
+const HEADINGS: [&str; 7] = ["Monitor:", "Respond:", "Change:", "Analyze:", "Check:", "Write:", "Tool:"];
+
+#[test]
+fn liveops_alone_is_one_page_with_every_command_in_the_order_of_the_headings() {
+    let env = TestEnv::new();
+    let alone = env.run::<&str>([]).expect_code(2);
+    let page = env.run(["-h"]).expect_code(0).stdout;
+    assert_eq!(alone.stderr, page);
+    assert!(page.lines().count() <= 24 && page.lines().all(|line| line.chars().count() <= 80), "{page}");
+    let words: BTreeSet<&str> = page.split_whitespace().collect();
+    for noun in commands(&env).iter().filter(|name| !name.contains('-')) {
+        assert!(words.contains(noun.as_str()), "{noun}\n{page}");
+    }
+    let first = |heading: &&str| page.lines().position(|line| line.starts_with(heading.trim_end_matches(':')));
+    assert!(HEADINGS.iter().filter_map(first).is_sorted(), "{page}");
+}
+
+#[test]
+fn options_of_every_command_stand_on_one_page_and_not_on_each() {
+    let env = TestEnv::new();
+    let all = env.run(["help", "options"]).expect_code(0).stdout;
+    for option in ["--env", "--output", "--yes", "--dry-run", "--confirm", "--prometheus"] {
+        assert!(all.contains(option), "{all}");
+        for command in commands(&env) {
+            let words: Vec<&str> = command.split('-').collect();
+            let help = env.run(words.iter().copied().chain(["-h"])).expect_code(0).stdout;
+            assert!(!help.lines().any(|line| line.trim_start().starts_with(option)), "{command}: {help}");
+            assert!(help.trim_end().ends_with("liveops help options"), "{command}: {help}");
+            assert!(!help.contains("Examples:"), "{command}");
+        }
+    }
+}
+
+#[test]
+fn the_command_line_is_data_for_scripts() {
+    let env = TestEnv::new();
+    let data = env.run(["help", "-o", "json"]).expect_code(0).json()["data"].clone();
+    let entry = |command: &str| {
+        let all = data["commands"].as_array().unwrap();
+        all.iter().find(|entry| entry["command"] == command).unwrap_or_else(|| panic!("{command}")).clone()
+    };
+    let set = entry("liveops flag set");
+    assert_eq!((&set["group"], &set["changes"], &set["output"]), (&"Change".into(), &true.into(), &"report".into()));
+    let named = |option: &&Value| option["name"] == "--pct";
+    assert_eq!(set["options"].as_array().unwrap().iter().find(named).unwrap()["value"], "N");
+    assert_eq!(entry("liveops completions")["output"], "text");
+    assert_eq!(entry("liveops status")["exit_codes"], serde_json::json!(["0", "1", "2", "3", "130/143"]));
+    assert!(data["global_options"].as_array().unwrap().iter().any(|option| option["variable"] == "LIVEOPS_ENV"));
+    for command in commands(&env) {
+        if command.contains('-') && command != "flag-ramp" {
+            entry(&format!("liveops {}", command.replace('-', " ")));
+        }
+    }
+}
+
+#[test]
+fn a_noun_alone_lists() {
+    let env = TestEnv::new();
+    env.write("liveops.yaml", "version: 1\nenvironments: { prod: {} }\n");
+    env.write("flags.json", r#"{"a": {"enabled": true, "percentage": 10, "defaultValue": true}}"#);
+    for (bare, whole) in [
+        (&["flag"][..], &["flag", "list"][..]),
+        (&["flag", "-o", "csv"], &["flag", "list", "-o", "csv"]),
+        (&["flag", "--stale"], &["flag", "list", "--stale"]),
+        (&["incident"], &["incident", "list"]),
+        (&["runbook"], &["runbook", "list"]),
+        (&["silence"], &["silence", "list"]),
+        (&["audit"], &["audit", "list"]),
+        (&["page"], &["page", "list"]),
+        (&["config"], &["config", "show"]),
+        (&["rollout"], &["rollout", "status"]),
+    ] {
+        assert_eq!(env.run(bare).snapshot(), env.run(whole).snapshot(), "{bare:?}");
+    }
+    let wrong = env.run(["flag", "lst"]).expect_code(2);
+    assert!(wrong.stderr.contains("did you mean `liveops flag list`?"), "{}", wrong.stderr);
+}
+
+/// The old words, each hidden, still mean the same.
+#[test]
+fn one_word_for_one_thing_and_the_old_ones_still_work() {
+    let env = TestEnv::new();
+    for (verb, old, word) in [
+        ("incident escalate", "--because", "--reason"),
+        ("incident severity", "--because", "--reason"),
+        ("incident amend", "--because", "--reason"),
+        ("silence add", "--comment", "--reason"),
+        ("silence extend", "--by", "--for"),
+        ("flag set", "--percent", "--pct"),
+    ] {
+        let help = |option: &str| env.run(verb.split(' ').chain([option, "1h", "--help"]));
+        assert_eq!(help(old).code, 0, "{verb} {old}: {}", help(old).stderr);
+        let text = help(word).expect_code(0).stdout;
+        let is_listed = |option: &str| text.lines().any(|line| line.trim_start().starts_with(option));
+        assert!(is_listed(word) && !text.contains(&format!("{old} ")), "{text}");
+    }
+    for verb in ["incident open", "incident list", "incident report"] {
+        for option in ["--sev", "--severity"] {
+            env.run(verb.split(' ').chain([option, "p1", "--help"])).expect_code(0);
+        }
+    }
+}
+
+#[test]
+fn a_variable_is_blamed_by_its_name_and_a_misspelt_one_gets_the_nearest() {
+    for (name, value, words) in [
+        ("LIVEOPS_TIMEOUT", "5", "LIVEOPS_TIMEOUT is `5`"),
+        ("LIVEOPS_OUTPUT", "xml", "LIVEOPS_OUTPUT is `xml`"),
+        ("LIVEOPS_PROMETHUES", "http://127.0.0.1:1", "did you mean LIVEOPS_PROMETHEUS?"),
+        ("LIVEOPS_READ_ONYL", "true", "did you mean LIVEOPS_READ_ONLY?"),
+    ] {
+        let env = TestEnv::new().var(name, value);
+        let run = env.run(["status"]).expect_code(2);
+        assert!(run.stderr.contains(words), "{name}: {}", run.stderr);
+        assert!(!run.stderr.contains("--"), "{name}: {}", run.stderr);
+    }
+    // Nobody's typing error: a secret's own variable, and those that liveops gives to a runbook's step.
+    for name in ["LIVEOPS_CHAT_HOOK", "LIVEOPS_INCIDENT"] {
+        TestEnv::new().var(name, "x").run(["audit", "list"]).expect_code(0);
     }
 }
 
@@ -51,7 +175,8 @@ fn every_command_has_a_purpose_a_paragraph_and_worked_examples() {
         let help = env.run(words.iter().copied().chain(["--help"])).expect_code(0).stdout;
         let purpose = help.lines().next().unwrap_or_default();
         assert!(purpose.len() <= 90 && !purpose.ends_with('.'), "{command}: `{purpose}`");
-        assert!(help.lines().nth(2).is_some_and(|line| line.len() > 20), "{command}: no paragraph\n{help}");
+        let third = help.lines().nth(2).unwrap_or_default();
+        assert!(third.len() > 20 || third == "Examples:", "{command}: no paragraph\n{help}");
         assert!(help.contains("Examples:\n  liveops "), "{command}: no examples\n{help}");
         assert!(!help.contains('\x1b'), "{command}");
         assert!(help.lines().all(|line| line.chars().count() <= 100), "{command}\n{help}");
@@ -67,6 +192,7 @@ fn the_one_table_of_exit_codes_stands_wherever_it_is_shown() {
     for (code, meaning) in EXIT_CODES {
         let row = squeezed(&format!("{code} {meaning}"));
         assert!(help.contains(&row), "`{row}` in --help");
+        let row = squeezed(&format!("fB{code}fR {meaning}"));
         assert!(page.contains(&row), "`{row}` in the manual page\n{page}");
     }
     let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
@@ -80,9 +206,9 @@ fn the_one_table_of_exit_codes_stands_wherever_it_is_shown() {
 #[test]
 fn usage_errors_exit_2_and_suggest() {
     let env = TestEnv::new();
-    let cases: [(&[&str], &str); 9] = [
-        (&["statu"], "'status'"),
-        (&["status", "--servce", "x"], "'--service'"),
+    let cases: [(&[&str], &str); 12] = [
+        (&["statu"], "did you mean `liveops status`?"),
+        (&["status", "--servce", "x"], "did you mean `liveops status --service x`?"),
         (&["status", "--fail-on", "warning"], "warn, critical, never"),
         (&["-o", "xml", "status"], "table, json, yaml, csv, name"),
         (&["--timeout", "soon", "status"], "--timeout"),
@@ -90,6 +216,9 @@ fn usage_errors_exit_2_and_suggest() {
         (&["status", "--interval", "1ms"], "look every 100ms at most"),
         (&["status", "--watch", "--nagios"], "cannot be used with"),
         (&["demo", "--port", "70000"], "65535"),
+        (&["flag", "set", "x", "30"], "did you mean `liveops flag set x --pct 30`?"),
+        (&["flag", "allow", "x", "qa_1"], "did you mean `liveops flag allow x add qa_1`?"),
+        (&["flag", "allow", "x"], "liveops flag allow new_matchmaking add qa_1 qa_2"),
     ];
     for (args, words) in cases {
         let run = env.run(args).expect_code(2);
@@ -97,7 +226,7 @@ fn usage_errors_exit_2_and_suggest() {
         assert_eq!(run.stdout, "", "{args:?}");
     }
     let nothing = env.run::<&str>([]).expect_code(2);
-    assert!(nothing.stderr.contains("Monitor:"), "{}", nothing.stderr);
+    assert!(nothing.stderr.contains("Monitor "), "{}", nothing.stderr);
 }
 
 #[test]

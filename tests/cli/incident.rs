@@ -42,10 +42,10 @@ fn an_incident_from_its_opening_to_its_end() {
     let run = at(&env, "2026-01-15T10:30:00Z", &OPEN).expect_code(0);
     for line in [
         "opened P1 matchmaking down",
-        "open since 10:30Z (0s), NOBODY HAS IT YET",
+        "open since 10:30Z (0s), NOT ACKNOWLEDGED",
         "acknowledge in 5m (by 10:35Z)",
         "mitigate in 30m (by 11:00Z)",
-        "nobody is told: the configuration has no channel",
+        "nobody was paged: no channel is configured",
     ] {
         assert!(run.stdout.contains(line), "{line}\n{}", run.stdout);
     }
@@ -190,7 +190,7 @@ fn status_begins_with_the_open_incident_and_what_is_due() {
     let run = at(&env, "2026-01-15T10:37:00Z", &["status"]);
     let lines: Vec<&str> = run.stdout.lines().collect();
     assert!(lines[3].contains("P1 matchmaking down"), "{}", run.stdout);
-    assert!(lines[4].contains("NOBODY HAS IT YET"), "{}", run.stdout);
+    assert!(lines[4].contains("NOT ACKNOWLEDGED"), "{}", run.stdout);
     assert!(lines[5].contains("ACKNOWLEDGE OVERDUE by 2m"), "{}", run.stdout);
     assert!(run.stdout.contains("liveops incident ack"), "{}", run.stdout);
     let json = at(&env, "2026-01-15T10:37:00Z", &["status", "-o", "json"]).json();

@@ -8,6 +8,7 @@ mod agreement;
 mod alertmanager_stub;
 mod alerts;
 mod audit;
+mod book;
 mod changes;
 mod check;
 mod check_alerts;

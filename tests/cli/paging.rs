@@ -232,7 +232,7 @@ fn late_news_never_have_the_last_word() {
     assert_eq!(told.len(), 1, "{told:?}");
     assert_eq!(told[0]["text"], "P1 resolved: db down (prod)");
     let body = told[0]["blocks"][1]["text"]["text"].as_str().unwrap();
-    let lines: Vec<&str> = body.lines().filter(|line| line.starts_with("not told in time")).collect();
+    let lines: Vec<&str> = body.lines().filter(|line| line.starts_with("not delivered in time")).collect();
     assert!(lines.len() == 2 && lines[0].contains("opened") && lines[1].contains("severity"), "{body}");
 }
 

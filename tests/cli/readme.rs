@@ -1,80 +1,75 @@
-//! The README does not promise what the tool does not hold: its configuration is valid, its commands parse.
+//! The README and the chapters are typed as they stand: their configuration is valid, their tours work on the demo.
 
+#[cfg(feature = "demo")]
+use std::path::Path;
+
+use super::book::{blocks, chapters};
 use super::support::env::TestEnv;
 
-const README: &str = include_str!("../../README.md");
-
-/// The fenced blocks of a language.
-fn blocks(language: &str) -> Vec<&'static str> {
-    let start = format!("```{language}\n");
-    README.split(&start).skip(1).filter_map(|rest| rest.split("\n```").next()).collect()
-}
-
 #[test]
-fn its_configuration_is_valid() {
-    let environments = blocks("yaml").into_iter().map(|block| {
-        let env = TestEnv::new();
-        env.write("liveops.yaml", block);
-        let run = env.run(["config", "validate"]).expect_code(0);
-        run.stdout.split(',').next().unwrap_or_default().to_owned()
-    });
-    let found: Vec<String> = environments.collect();
-    assert_eq!(found, ["1 environment", "2 environments"]);
-}
-
-#[test]
-fn its_commands_exist() {
-    let env = TestEnv::new();
+fn the_configuration_in_them_is_valid() {
     let mut seen = 0;
-    for line in README.lines().flat_map(|line| line.split('`')) {
-        let line = line.trim_start_matches("$ ");
-        let Some(words) = line.strip_prefix("liveops ") else {
-            continue;
-        };
-        let words: Vec<&str> =
-            words.split_whitespace().take_while(|word| word.chars().all(|c| c.is_ascii_lowercase())).collect();
-        if words.is_empty() {
-            continue;
+    for (name, text) in chapters() {
+        for block in blocks(&text, "yaml").into_iter().filter(|block| block.starts_with("version:")) {
+            let env = TestEnv::new();
+            env.write("liveops.yaml", block);
+            let run = env.run(["config", "validate"]);
+            assert_eq!(run.code, 0, "{name}: {}", run.stderr);
+            seen += 1;
         }
-        seen += 1;
-        env.run(words.iter().copied().chain(["--help"])).expect_code(0);
     }
-    assert!(seen > 8, "only {seen} commands were found in README.md");
+    assert!(seen >= 2, "only {seen} whole files were found");
 }
 
-/// The commands below a heading, as somebody follows them on the demo: each does what its line says. `shown` gives, for
-/// the words of a command, what its screen must have.
+#[test]
+fn the_readme_is_short() {
+    let (_, readme) = chapters().remove(0);
+    assert!(readme.lines().count() <= 130, "{} lines", readme.lines().count());
+    for command in ["$ cargo run --release -- demo ", "$ ./scripts/test "] {
+        assert!(readme.contains(command), "{command}");
+    }
+}
+
+/// A demo that goes on, and the folder of its project.
 #[cfg(feature = "demo")]
-fn follow(heading: &str, count: usize, shown: impl Fn(&[&str]) -> &'static str) {
-    let env = TestEnv::new();
+fn demo(env: &TestEnv) -> (super::support::pty::Pty, String) {
     let mut demo = env.pty(["demo", "--keep"]);
     demo.expect("until Ctrl-C").expect("cd ").expect("liveops flag list");
     let transcript = console::strip_ansi_codes(demo.transcript()).into_owned();
     let (_, folder) = transcript.rsplit_once("go there: cd ").unwrap();
     let folder = folder.lines().next().unwrap().trim().to_owned();
     hurry(&format!("{folder}/liveops.yaml"));
-    let chapter = README.split(heading).nth(1).unwrap();
-    let block = chapter.split("```console\n").nth(1).unwrap().split("```").next().unwrap();
+    (demo, folder)
+}
+
+/// The commands of the first block below a heading, as somebody types them on the demo, in its folder, in a shell:
+/// each does what its line says. `shown` gives, for the words of a command, what its screen must have.
+#[cfg(feature = "demo")]
+fn follow(file: &str, heading: &str, count: usize, shown: impl Fn(&[&str]) -> &'static str) {
+    let env = TestEnv::new().with_program(Path::new(env!("CARGO_BIN_EXE_liveops")), "liveops");
+    let (mut demo, folder) = demo(&env);
+    let (_, text) = chapters().into_iter().find(|(name, _)| name == file).unwrap();
+    let chapter = text.split(heading).nth(1).unwrap();
+    let block = blocks(chapter, "console").remove(0);
     let mut seen = 0;
     for line in block.lines() {
         let (command, remark) = line.split_once(" # ").unwrap_or((line, ""));
-        let words = words(command.strip_prefix("$ liveops ").unwrap());
-        let config = format!("{folder}/liveops.yaml");
-        let args = words.iter().map(|word| match word.as_str() {
-            "players.txt" => format!("{folder}/players.txt"),
-            "3s" => "1s".to_owned(),
-            word => word.to_owned(),
-        });
-        let code = i32::from(remark.contains("(exit 1)"));
-        let run = env
-            .command(args.chain(["--config".into(), config]))
-            .limit(std::time::Duration::from_secs(60))
-            .run()
-            .expect_code(code);
-        let plain: Vec<&str> = words.iter().map(String::as_str).collect();
-        let shown = shown(&plain);
-        assert!(run.stdout.contains(shown), "{line}: `{shown}` in\n{}", run.stdout);
+        let command = command.strip_prefix("$ ").unwrap().trim();
+        let words: Vec<&str> = command.split_whitespace().skip(1).collect();
+        let shown = shown(&words);
         seen += 1;
+        if words == ["watch"] {
+            let mut pty = env.pty(["watch", "--config", &format!("{folder}/liveops.yaml")]);
+            pty.expect(shown).send("q");
+            assert_eq!(pty.wait().0, 0);
+            continue;
+        }
+        let typed = format!("cd '{folder}' && {}", command.replace("--hold 3s", "--hold 1s"));
+        let run = env.shell(&typed);
+        // With the clock of the demo an objective may have no look yet: that is exit code 3, as the chapter on them says.
+        let code = i32::from(remark.contains("(exit 1)"));
+        assert!(run.code == code || (words[0] == "status" && run.code == 3), "{line}: {}\n{}", run.code, run.stderr);
+        assert!(run.stdout.contains(shown), "{line}: `{shown}` in\n{}", run.stdout);
     }
     assert_eq!(seen, count);
     demo.interrupt();
@@ -83,8 +78,27 @@ fn follow(heading: &str, count: usize, shown: impl Fn(&[&str]) -> &'static str) 
 
 #[cfg(feature = "demo")]
 #[test]
+fn the_tour_works_as_typed() {
+    follow("README.md", "## Five minutes on the demo", 12, |words| match words {
+        ["status", "-o", ..] => "liveops.status/1",
+        ["status"] => "tick p99",
+        ["watch"] => "KPIs",
+        [_, "explain", ..] => "not reached (on)",
+        [_, "set", ..] => "percentage 10 to 25",
+        ["undo", ..] => "percentage 25 to 10",
+        ["rollout", ..] => "it is the canary",
+        ["incident", "open", ..] => "liveops triage --incident",
+        ["incident", "ack"] => "acknowledged by",
+        ["triage"] => "liveops flag kill new_matchmaking",
+        ["incident", ..] => "liveops postmortem new",
+        _ => "postmortem.md is written",
+    });
+}
+
+#[cfg(feature = "demo")]
+#[test]
 fn its_flags_chapter_works_on_the_demo() {
-    follow("### Ten minutes on the demo", 10, |words| match words {
+    follow("docs/flags.md", "## Ten minutes on the demo", 10, |words| match words {
         [_, "list", ..] => "nobody: defaultValue is false",
         [_, "lint", ..] => "E06",
         [_, "explain", ..] => "not reached (on)",
@@ -101,7 +115,7 @@ fn its_flags_chapter_works_on_the_demo() {
 #[cfg(feature = "demo")]
 #[test]
 fn its_incident_chapter_works_on_the_demo() {
-    follow("### A quarter of an hour on the demo", 13, |words| match words {
+    follow("docs/incidents.md", "## A quarter of an hour on the demo", 13, |words| match words {
         ["incident", "open", ..] => "liveops triage --incident",
         ["incident", "ack"] => "acknowledged by",
         ["triage"] => "liveops flag kill new_matchmaking",
@@ -122,7 +136,7 @@ fn its_incident_chapter_works_on_the_demo() {
 #[cfg(feature = "demo")]
 #[test]
 fn its_rollouts_chapter_works_on_the_demo() {
-    follow("### A minute on the demo", 7, |words| match words {
+    follow("docs/rollouts.md", "## A minute on the demo", 7, |words| match words {
         ["rollout", "plan", ..] => "req/s",
         [.., "game-backend:2.2-bad", _] => "it is the canary",
         ["rollout", "canary", ..] => "succeeded",
@@ -143,15 +157,4 @@ fn hurry(config: &str) {
         .replace("cache_ttl: 2s", "cache_ttl: 100ms");
     assert_ne!(fast, text);
     std::fs::write(config, fast).unwrap();
-}
-
-/// The words of a shell command with single quotes.
-#[cfg(feature = "demo")]
-fn words(command: &str) -> Vec<String> {
-    let parts = command.split('\'').enumerate();
-    let word = |(place, part): (usize, &str)| match place % 2 {
-        0 => part.split_whitespace().map(ToOwned::to_owned).collect(),
-        _ => vec![part.to_owned()],
-    };
-    parts.flat_map(word).collect()
 }

@@ -73,7 +73,7 @@ fn a_dry_run_and_read_only_change_nothing() {
     let run = env.run(with(&DOWN, &["--dry-run"])).expect_code(0);
     assert!(run.stdout.contains("dry run, nothing is changed: silence"), "{}", run.stdout);
     assert!(
-        run.stdout.contains("to do it: liveops silence add ServerDown --for 2h --comment 'new disk'\n"),
+        run.stdout.contains("to do it: liveops silence add ServerDown --for 2h --reason 'new disk'\n"),
         "{}",
         run.stdout
     );
@@ -131,7 +131,7 @@ fn a_misspelt_name_and_a_twin_are_pointed_out() {
     assert!(run.stderr.contains("did you mean `ServerDown`?"), "{}", run.stderr);
     assert!(run.stderr.contains("it matches nothing now"), "{}", run.stderr);
     let run = env.run(with(&DOWN, &["--dry-run"]));
-    assert!(run.stderr.contains("liveops silence extend 5117ce00 --by 1h"), "{}", run.stderr);
+    assert!(run.stderr.contains("liveops silence extend 5117ce00 --for 1h"), "{}", run.stderr);
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn extend_counts_from_the_present_end_and_keeps_the_cap() {
     stub.add("5117ce00-2", "TickSlow", "expired", "2026-01-15T10:10:00.000Z");
     let run = env.run(["silence", "extend", "5117ce00-2", "--by", "1h", "--yes"]).expect_code(4);
     assert!(
-        run.stderr.contains("liveops silence add 'alertname=\"TickSlow\"' --for 1h --comment known"),
+        run.stderr.contains("liveops silence add 'alertname=\"TickSlow\"' --for 1h --reason known"),
         "{}",
         run.stderr
     );

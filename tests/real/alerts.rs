@@ -135,7 +135,7 @@ fn a_rule_that_fails_and_a_prometheus_that_tells_nobody_are_broken() {
     let env = TestEnv::new().var("LIVEOPS_PROMETHEUS", &prometheus.url());
     let told = env.run(["alerts", "explain", "TickSlow", "-o", "json"]).expect_code(1).json();
     says(&told, "delivered", "no", "knows no Alertmanager");
-    assert!(told["data"]["conclusion"].as_str().unwrap().contains("nobody is told"), "{told:#}");
+    assert!(told["data"]["conclusion"].as_str().unwrap().contains("nobody is paged"), "{told:#}");
     let broken = env.run(["alerts", "explain", "Broken", "-o", "json"]).expect_code(1).json();
     says(&broken, "evaluated", "no", "many-to-many");
     let show = env.run(["alerts", "show", "TickSlow", "-o", "json"]).json();

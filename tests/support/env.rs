@@ -127,6 +127,16 @@ impl TestEnv {
         self.command(args).run()
     }
 
+    /// Runs a line in a shell, in this environment.
+    #[track_caller]
+    #[allow(clippy::disallowed_methods, reason = "a test types what a chapter prints")]
+    pub(crate) fn shell(&self, line: &str) -> Run {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", line]).env_clear().envs(self.vars.iter().map(|(name, value)| (name, value)));
+        command.current_dir(self.path());
+        Invocation::new(self, command).run()
+    }
+
     /// A run that still takes more environment, stdin or another deadline.
     pub(crate) fn command<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Invocation<'_> {
         Invocation::new(self, self.bare(args))

@@ -324,7 +324,7 @@ impl Error {
             | Self::Conflict { hint, .. }
             | Self::Refused { hint, .. } => Some(hint.clone()),
             Self::Io { path, source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
-                Some(format!("check the path: {} is not there", path.display()))
+                Some(format!("check the path: {} does not exist", path.display()))
             }
             Self::Io { path, .. } => Some(format!("check that {} exists, is yours, and has space", path.display())),
             Self::Locked { .. } => Some("another liveops is writing; try again in a moment".into()),

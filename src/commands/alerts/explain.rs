@@ -22,7 +22,7 @@ use liveops_engine::observe::alerts::backends;
 /// Say why an alert does, or does not, page
 ///
 /// Follows it from its rule in Prometheus (is it evaluated, does its condition hold, for long enough?) to
-/// Alertmanager (did it arrive, is it inhibited, silenced, muted, who is told?), with the evidence for each step.
+/// Alertmanager (did it arrive, is it inhibited, silenced, muted, who is paged?), with the evidence for each step.
 /// Exit code: 1 when something on the way is broken, 3 when a backend that is needed does not answer.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:

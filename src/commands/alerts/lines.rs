@@ -65,7 +65,7 @@ pub(crate) fn delivery(delivery: Delivery) -> Option<&'static str> {
     match delivery {
         Delivery::Delivered => None,
         Delivery::Underway => Some("Prometheus fires it; Alertmanager does not have it (yet)"),
-        Delivery::Undelivered => Some("Prometheus fires it, and Alertmanager does not have it: nobody may be told"),
+        Delivery::Undelivered => Some("Prometheus fires it, and Alertmanager does not have it: nobody may be paged"),
         Delivery::NotFiring => Some("Alertmanager has it; no rule of this Prometheus fires it now"),
     }
 }

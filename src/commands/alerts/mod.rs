@@ -8,10 +8,8 @@ mod show;
 mod watch;
 
 use clap::{Args, Subcommand};
-use clap_complete::engine::ArgValueCompleter;
 
 use crate::choice::choice;
-use crate::complete;
 use crate::context::Context;
 use liveops_domain::alert::filter::{AlertFilter, Wanted};
 use liveops_domain::alert::matcher::Matcher;
@@ -54,11 +52,11 @@ pub(crate) struct FilterArgs {
     matchers: Vec<String>,
 
     /// Only alerts of this severity; may be repeated (p1 to p4 mean critical to low)
-    #[arg(long, value_name = "WORD", value_delimiter = ',')]
+    #[arg(long, visible_alias = "sev", value_name = "WORD", value_delimiter = ',')]
     severity: Vec<String>,
 
     /// Only alerts of this service (label `service`, else `job`); may be repeated
-    #[arg(long, value_name = "NAME", value_delimiter = ',', add = ArgValueCompleter::new(complete::services))]
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
     service: Vec<String>,
 
     /// Only alerts in this state [default: all]

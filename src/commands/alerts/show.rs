@@ -22,7 +22,7 @@ use liveops_engine::observe::alerts::backends;
 
 /// Show every alert of a name, and its rule
 ///
-/// Labels, annotations, since when, who is told, what keeps it quiet, the runbook, and the expression of the rule.
+/// Labels, annotations, since when, who is paged, what keeps it quiet, the runbook, and the expression of the rule.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   liveops alerts show GameServerDown

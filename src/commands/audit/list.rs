@@ -23,7 +23,7 @@ use liveops_engine::undo::audit::{complaint, newest, total};
 /// List the changes that were made, the latest first
 ///
 /// Of this project, environment and its systems; `--everywhere` lists what you did elsewhere, too. An old record that
-/// does not say where it was made is listed as `place unknown`. A change that was begun and has no end is shown as unfinished: liveops was killed, or is
+/// has no place is listed as `place unknown`. A change that was begun and has no end is shown as unfinished: liveops was killed, or is
 /// still at it; `liveops undo ID` finds out whether it happened.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:

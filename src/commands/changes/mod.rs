@@ -6,10 +6,8 @@ pub(crate) mod report;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use clap_complete::engine::ArgValueCompleter;
 
 use crate::commands::changes::report::ChangesReport;
-use crate::complete;
 use crate::context::Context;
 use liveops_domain::error::{Exit, Result};
 use liveops_domain::text::duration;
@@ -41,11 +39,11 @@ pub(crate) struct ChangesArgs {
     since: Duration,
 
     /// Only changes of this service, and those of none
-    #[arg(long, value_name = "NAME", add = ArgValueCompleter::new(complete::services))]
+    #[arg(long, value_name = "NAME")]
     service: Option<String>,
 
     /// Find the break of this KPI, and rank the changes as its suspects
-    #[arg(long, value_name = "KPI", add = ArgValueCompleter::new(complete::kpis))]
+    #[arg(long, value_name = "KPI")]
     around: Option<String>,
 
     /// Also what you did through liveops in other projects, environments and systems

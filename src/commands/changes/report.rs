@@ -136,7 +136,7 @@ impl ChangesReport {
             return vec![
                 Block::Whole(vec![
                     tone::mark(Tone::Unknown, view),
-                    span(format!(" whether {} broke cannot be told: {error}", around.kpi), Tone::Unknown),
+                    span(format!(" whether {} broke is unknown: {error}", around.kpi), Tone::Unknown),
                 ]),
                 Block::Blank,
             ];

@@ -4,10 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use clap::builder::ValueHint;
-use clap_complete::engine::ArgValueCompleter;
 
 use crate::commands::check::gate::{Extra, GateArgs, finish};
-use crate::complete;
 use crate::context::Context;
 use crate::output::block::{Block, Tone, plain, span};
 use crate::output::prompt::can_prompt;
@@ -32,7 +30,7 @@ use liveops_engine::check::readiness::{Request, check, write};
   liveops check readiness --manifests deploy/ -o sarif > readiness.sarif")]
 pub(super) struct ReadinessArgs {
     /// Only this service; without it, every workload
-    #[arg(value_name = "SERVICE", add = ArgValueCompleter::new(complete::services))]
+    #[arg(value_name = "SERVICE")]
     service: Option<String>,
 
     /// File or folder of manifests, or - for standard input; may be repeated

@@ -1,6 +1,7 @@
 //! `liveops config`: what the configuration is, whether it is sound, where it is, and what it may do.
 
 mod path;
+mod schema;
 mod show;
 mod trust;
 mod validate;
@@ -32,6 +33,7 @@ enum Verb {
     Validate(validate::ValidateArgs),
     Path(path::PathArgs),
     Trust(trust::TrustArgs),
+    Schema(schema::SchemaArgs),
 }
 
 /// Runs the verb.
@@ -41,5 +43,6 @@ pub(crate) async fn run(args: ConfigArgs, cx: &Context) -> Result<Exit> {
         Verb::Validate(args) => validate::run(&args, cx),
         Verb::Path(args) => path::run(&args, cx),
         Verb::Trust(args) => trust::run(&args, cx),
+        Verb::Schema(schema::SchemaArgs {}) => schema::run(cx),
     }
 }

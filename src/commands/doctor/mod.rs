@@ -17,7 +17,7 @@ use liveops_engine::doctor::{alertmanager, flags, kpis, kubernetes, prometheus, 
 /// Asks each configured system whether it is reachable, accepts the credentials and has the right time; Prometheus
 /// whether targets are down, scrapes slow, rules broken, and each KPI has data; the services whether their health API
 /// and metrics make sense; and looks after liveops' own files. Each finding comes with its fix. Exit code 1 when
-/// something is broken, 3 when something could not be told, 0 with warnings only.
+/// something is broken, 3 when something is unknown, 0 with warnings only.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   liveops doctor

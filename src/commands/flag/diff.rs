@@ -3,12 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Args;
-use clap_complete::engine::ArgValueCompleter;
 use serde::Serialize;
 use tokio::time::Instant;
 
 use crate::commands::flag::{labels, name};
-use crate::complete;
 use crate::context::Context;
 use crate::output::block::{Block, Table, Tone, plain, span};
 use crate::output::report::{Meta, Report};
@@ -35,15 +33,15 @@ use liveops_engine::flagstore::FlagStore as _;
   liveops flag diff --from staging --to prod -o name         the names of those that differ")]
 pub(super) struct DiffArgs {
     /// Flags to compare; all of them when none is named
-    #[arg(value_name = "NAME", value_parser = name, add = ArgValueCompleter::new(complete::flags))]
+    #[arg(value_name = "NAME", value_parser = name)]
     names: Vec<FlagName>,
 
     /// The environment to take as the example
-    #[arg(long, value_name = "ENV", add = ArgValueCompleter::new(complete::environments))]
+    #[arg(long, value_name = "ENV")]
     from: String,
 
     /// The environment that is compared with it [default: that of -e]
-    #[arg(long, value_name = "ENV", add = ArgValueCompleter::new(complete::environments))]
+    #[arg(long, value_name = "ENV")]
     to: Option<String>,
 }
 

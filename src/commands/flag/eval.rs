@@ -32,7 +32,7 @@ use liveops_engine::flagstore::FlagStore;
 /// Answers as the reader that the configuration names (`flags.reader`), from the flag as it is now; services may have the
 /// flag of up to 30 seconds ago. A file holds one id a line, JSON lines (`{"id": "u1", "region": "eu"}`) or CSV with a
 /// header; the ending of its name or its first line tells which. It is streamed: its size does not matter. Rows are
-/// `-o csv` (`user,on`), `-o json` (an object a line), `-o name` (the ids that are on). Exit code 3: some cannot be told.
+/// `-o csv` (`user,on`), `-o json` (an object a line), `-o name` (the ids that are on). Exit code 3: some are unknown.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   liveops flag eval new_matchmaking --user player-42
@@ -73,7 +73,7 @@ struct FlagEvaluation {
     flag: String,
     user: String,
     reader: Reader,
-    /// `null` when it cannot be told.
+    /// `null` when it is unknown.
     on: Option<bool>,
     rev: Option<u64>,
     #[serde(flatten)]

@@ -1,11 +1,9 @@
 //! `liveops flag explain`: why a user has a flag, or has not; every step with its values, those not reached too.
 
 use clap::Args;
-use clap_complete::engine::ArgValueCompleter;
 use serde::Serialize;
 
 use crate::commands::flag::{labels, name};
-use crate::complete;
 use crate::context::Context;
 use crate::output::block::{Block, Table, Tone, plain, span};
 use crate::output::report::{Meta, Report};
@@ -27,7 +25,7 @@ use liveops_engine::flag::user_attributes::{Attribute, attribute};
 /// they would have said, and the flag with the percentage from which this user is on. Without a name all flags are
 /// asked.
 ///
-/// Exit code: 0 all told (on or off), 3 for some flag it cannot be told.
+/// Exit code: 0 all known (on or off), 3 some flag is unknown.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   liveops flag explain player-42 new_matchmaking
@@ -35,12 +33,12 @@ use liveops_engine::flag::user_attributes::{Attribute, attribute};
   liveops flag explain player-42 winter_event --attr region=eu
   liveops flag explain '' new_matchmaking                      somebody who is not logged in")]
 pub(super) struct ExplainArgs {
-    /// The id that the services pass; '' is nobody in particular
+    /// The id that the services pass; '' is a user without an id
     #[arg(value_name = "USER")]
     user: String,
 
     /// Flags to ask; all of them when none is named
-    #[arg(value_name = "NAME", value_parser = name, add = ArgValueCompleter::new(complete::flags))]
+    #[arg(value_name = "NAME", value_parser = name)]
     names: Vec<FlagName>,
 
     /// What rules ask about the user, such as region=eu; may be repeated
@@ -128,7 +126,7 @@ impl FlagExplanation {
             (_, Some(Percent::NOBODY)) => "on at any percentage".into(),
             (Answer::On, Some(from)) => format!("on from {from} % up; off below"),
             (_, Some(from)) => format!("on from {from} % up, everything else as it is"),
-            (Answer::CannotTell, None) => "at which percentage cannot be told".into(),
+            (Answer::CannotTell, None) => "at which percentage is unknown".into(),
             (_, None) => "off at every percentage, everything else as it is".into(),
         }
     }

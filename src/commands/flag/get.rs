@@ -1,14 +1,12 @@
 //! `liveops flag get`: one flag, whole: its members, who is on, and the very bytes.
 
 use clap::Args;
-use clap_complete::engine::ArgValueCompleter;
 use serde::Serialize;
 use tokio::time::Instant;
 
 use crate::commands::flag::findings::worst;
 use crate::commands::flag::history::RevisionEntry;
 use crate::commands::flag::{findings, labels, name};
-use crate::complete;
 use crate::context::Context;
 use crate::output::block::{Block, Table, Tone, plain, span};
 use crate::output::report::{Meta, Report};
@@ -39,7 +37,7 @@ const CHANGES: usize = 5;
   liveops flag get new_matchmaking -o json | jq -r .data.raw")]
 pub(super) struct GetArgs {
     /// The flag
-    #[arg(value_name = "NAME", value_parser = name, add = ArgValueCompleter::new(complete::flags))]
+    #[arg(value_name = "NAME", value_parser = name)]
     name: FlagName,
 
     /// Also its last changes, and whether it was changed past liveops

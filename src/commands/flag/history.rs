@@ -1,12 +1,10 @@
 //! `liveops flag history`: every revision of a flag, with who, when, why, and what it changed.
 
 use clap::Args;
-use clap_complete::engine::ArgValueCompleter;
 use serde::Serialize;
 use tokio::time::Instant;
 
 use crate::commands::flag::{labels, name};
-use crate::complete;
 use crate::context::Context;
 use crate::output::block::{Block, Table, Tone, plain, span};
 use crate::output::report::Report;
@@ -32,7 +30,7 @@ use liveops_engine::flagstore::FlagStore as _;
   liveops flag history new_matchmaking -o json | jq '.data.revisions[].by'")]
 pub(super) struct HistoryArgs {
     /// The flag
-    #[arg(value_name = "NAME", value_parser = name, add = ArgValueCompleter::new(complete::flags))]
+    #[arg(value_name = "NAME", value_parser = name)]
     name: FlagName,
 
     /// At most this many revisions

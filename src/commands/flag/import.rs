@@ -27,7 +27,7 @@ const LARGEST: u64 = 64 << 20;
 
 /// Create and update flags from a file; only with --apply
 ///
-/// Without --apply it shows what it would do: which flags come to be, which change and how, which are so already. Flags
+/// Without --apply it shows what it would do: which flags are created, which change and how, which are the same already. Flags
 /// that the file does not name are left alone. All of a flag that it names is replaced, but not its revision.
 ///
 /// From flagd's schema come boolean flags with lists of users, conditions, and one share of users. What no flag here can

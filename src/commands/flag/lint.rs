@@ -4,11 +4,9 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use clap::Args;
-use clap_complete::engine::ArgValueCompleter;
 use serde::Serialize;
 
 use crate::commands::flag::{findings, labels, name};
-use crate::complete;
 use crate::context::Context;
 use crate::output::block::{Block, Table, Tone, plain, span};
 use crate::output::report::{Meta, Report};
@@ -38,7 +36,7 @@ use liveops_engine::flagstore::FlagStore as _;
   liveops flag lint --strict -o csv                in CI")]
 pub(super) struct LintArgs {
     /// Flags to look at; all of them when none is named
-    #[arg(value_name = "NAME", value_parser = name, add = ArgValueCompleter::new(complete::flags))]
+    #[arg(value_name = "NAME", value_parser = name)]
     names: Vec<FlagName>,
 
     /// All flags, as without a name

@@ -4,11 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 use clap::builder::ValueHint;
-use clap_complete::engine::ArgValueCompleter;
 use serde::Serialize;
 
 use crate::commands::flag::{labels, name};
-use crate::complete;
 use crate::context::Context;
 use crate::output::block::{Block, Tone, plain, span};
 use crate::output::report::{Meta, Report};
@@ -30,18 +28,18 @@ use liveops_engine::flag::users;
 /// those of the larger one: two experiments at 10 % run on the same tenth. The shares are those of percentage and
 /// default; with --users lists and rules count too, and each user is asked.
 ///
-/// Exit code: 0 all told, 3 for some users it cannot be told.
+/// Exit code: 0 all known, 3 some users are unknown.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   liveops flag overlap new_matchmaking battle_pass
   liveops flag overlap new_matchmaking battle_pass --users players.txt")]
 pub(super) struct OverlapArgs {
     /// One flag
-    #[arg(value_name = "A", value_parser = name, add = ArgValueCompleter::new(complete::flags))]
+    #[arg(value_name = "A", value_parser = name)]
     a: FlagName,
 
     /// The other
-    #[arg(value_name = "B", value_parser = name, add = ArgValueCompleter::new(complete::flags))]
+    #[arg(value_name = "B", value_parser = name)]
     b: FlagName,
 
     /// Users to ask about: one id a line, JSON lines, or CSV with a header; - is stdin
@@ -108,9 +106,9 @@ impl OverlapReport {
         } else if independent {
             "they sort users independently: as many share them as chance makes".into()
         } else if (a - b).abs() < f64::EPSILON {
-            "the very same users have both: what one does cannot be told from what the other does".into()
+            "the very same users have both: their effects cannot be separated".into()
         } else {
-            format!("everybody who has {small} has {large} too: what one does cannot be told from what the other does")
+            format!("everybody who has {small} has {large} too: their effects cannot be separated")
         }
     }
 }
@@ -135,7 +133,7 @@ impl Report for OverlapReport {
                 counted.users, counted.both, counted.only_a, self.a, counted.only_b, self.b, counted.neither
             ))]));
             if counted.unknown > 0 {
-                let text = format!("  {} cannot be told", counted.unknown);
+                let text = format!("  {} unknown", counted.unknown);
                 blocks.push(Block::Line(vec![span(text, Tone::Unknown)]));
             }
         }
@@ -174,7 +172,7 @@ pub(super) async fn run(args: OverlapArgs, cx: &Context) -> Result<Exit> {
     }
     let asks = [(&args.a, a), (&args.b, b)].into_iter().filter(|(_, flag)| asks_attributes(flag));
     let notes =
-        asks.map(|(name, _)| format!("`{name}` has rules: whom they let in or keep out is not in its share")).collect();
+        asks.map(|(name, _)| format!("`{name}` has rules: whom they turn on or off is not in its share")).collect();
     let report = OverlapReport {
         expected: overlap((&args.a, a), (&args.b, b), reader),
         a: args.a.to_string(),

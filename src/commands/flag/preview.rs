@@ -4,12 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 use clap::builder::ValueHint;
-use clap_complete::engine::ArgValueCompleter;
 use serde::Serialize;
 use tokio::time::Instant;
 
 use crate::commands::flag::{labels, name};
-use crate::complete;
 use crate::context::Context;
 use crate::output::block::{Block, Table, Tone, plain, span};
 use crate::output::format::Format;
@@ -32,9 +30,9 @@ use liveops_engine::flagstore::FlagStore as _;
 /// Show who would be switched on and off by another percentage
 ///
 /// Nothing is changed. With --users each of them is asked before and after, as the services' reader would; without, the
-/// expected share is told. Lists and rules count as they do in production, so the percentage may do less than it says.
+/// expected share is shown. Lists and rules count as they do in production, so the percentage may do less than it says.
 ///
-/// Exit code: 0 all told, 3 for some users it cannot be told.
+/// Exit code: 0 all known, 3 some users are unknown.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   liveops flag preview new_matchmaking --pct 25
@@ -45,7 +43,7 @@ A file of users has one id a line, one JSON object with an `id` a line, or is CS
 ends in .csv, or a column is called `id`); - is stdin.")]
 pub(crate) struct PreviewArgs {
     /// The flag
-    #[arg(value_name = "NAME", value_parser = name, add = ArgValueCompleter::new(complete::flags))]
+    #[arg(value_name = "NAME", value_parser = name)]
     name: FlagName,
 
     /// The percentage to try
@@ -130,7 +128,7 @@ impl Preview {
         for (group, tone, what) in [
             (&users.turns_on, Tone::Good, "switched on"),
             (&users.turns_off, Tone::Bad, "switched off"),
-            (&users.unknown, Tone::Unknown, "cannot be told"),
+            (&users.unknown, Tone::Unknown, "unknown"),
         ] {
             if group.count == 0 {
                 continue;

@@ -35,7 +35,7 @@ pub(super) struct SetArgs {
     name: FlagName,
 
     /// On for this share of all users, 0 to 100
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(long, aliases = ["percent", "percentage"], value_name = "N", allow_negative_numbers = true)]
     pct: Option<String>,
 
     /// Switch it on (for whom its percentage, lists and rules say)
@@ -46,7 +46,7 @@ pub(super) struct SetArgs {
     #[arg(long, conflicts_with = "enable")]
     disable: bool,
 
-    /// What those get about whom nothing else decides
+    /// The answer for everybody whom no list and no rule decides about
     #[arg(long, value_name = "true|false", hide_possible_values = true)]
     default: Option<bool>,
 

@@ -5,12 +5,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use clap::Args;
-use clap_complete::engine::ArgValueCompleter;
 use serde::Serialize;
 use tokio::time::sleep;
 
 use crate::commands::flag::name;
-use crate::complete;
 use crate::context::Context;
 use crate::output::block::{Block, Tone, plain, span};
 use crate::output::format::Format;
@@ -40,7 +38,7 @@ use liveops_engine::flagstore::watch::StoreChange;
   liveops flag watch -o json | jq -c '{flag: .data.flag, by: .data.by}'")]
 pub(super) struct WatchArgs {
     /// Only these flags; one that does not exist yet is waited for
-    #[arg(value_name = "NAME", value_parser = name, add = ArgValueCompleter::new(complete::flags))]
+    #[arg(value_name = "NAME", value_parser = name)]
     names: Vec<FlagName>,
 
     /// Time between two looks, where the store does not tell of changes by itself

@@ -4,9 +4,7 @@ mod documents;
 mod metrics;
 
 use clap::{Args, Subcommand};
-use clap_complete::engine::ArgValueCompleter;
 
-use crate::complete;
 use crate::context::Context;
 use liveops_domain::error::{Error, Exit, Result};
 use liveops_engine::config::service::Service;
@@ -33,7 +31,7 @@ pub(crate) struct HealthArgs {
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Which {
     /// Only this service; may be repeated
-    #[arg(short, long, global = true, value_name = "NAME", add = ArgValueCompleter::new(complete::services))]
+    #[arg(short, long, global = true, value_name = "NAME")]
     service: Vec<String>,
 }
 

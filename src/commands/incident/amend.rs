@@ -20,9 +20,9 @@ use liveops_engine::incident::record::{IncidentStep, occurred};
 /// missed deadline look kept.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  liveops incident amend started-at \"03:02\" --because \"first error in the logs\"
+  liveops incident amend started-at \"03:02\" --reason \"first error in the logs\"
   liveops incident amend title \"matchmaking down in eu\"
-  liveops incident amend cause 1.42 --because \"its migration locked the table\"")]
+  liveops incident amend cause 1.42 --reason \"its migration locked the table\"")]
 pub(super) struct AmendArgs {
     /// What is corrected
     #[arg(value_name = "FACT", value_enum)]
@@ -36,8 +36,8 @@ pub(super) struct AmendArgs {
     pub(super) incident: WhichIncident,
 
     /// Why
-    #[arg(long, value_name = "TEXT")]
-    because: Option<String>,
+    #[arg(long, alias = "because", value_name = "TEXT")]
+    reason: Option<String>,
 }
 
 /// What can be corrected.
@@ -92,8 +92,8 @@ pub(super) async fn run(args: AmendArgs, cx: &Context) -> Result<Exit> {
     };
     let before = was.as_deref().unwrap_or("nothing");
     let head = format!("{} is {to}, was {before}", field.key());
-    let summary = with_reason(head, args.because.as_deref());
-    let amended = Amended { field, to, was, text: args.because };
+    let summary = with_reason(head, args.reason.as_deref());
+    let amended = Amended { field, to, was, text: args.reason };
     record(cx, IncidentStep::new(id, Action::Amend, &amended, summary)?).await
 }
 

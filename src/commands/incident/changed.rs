@@ -26,7 +26,11 @@ pub(super) fn show(cx: &Context, change: &IncidentChange) -> Result<Exit> {
     if let Some((why, command)) = &change.unkept {
         let told = change.deliveries.results.iter().filter(|one| one.state == DeliveryState::Accepted);
         let told: Vec<&str> = told.map(|one| one.channel.as_str()).collect();
-        let done = if told.is_empty() { "NOBODY was told".to_owned() } else { format!("told {}", told.join(", ")) };
+        let done = if told.is_empty() {
+            "delivered to NOBODY".to_owned()
+        } else {
+            format!("delivered to {}", told.join(", "))
+        };
         return Err(Error::HalfDone {
             done,
             left: format!("NOT IN THE JOURNAL ({why}); when it can be written again"),
@@ -94,7 +98,7 @@ pub(crate) fn result_lines(results: &[DeliveryResult], view: &View) -> Vec<Block
             let what = match (result.page, result.state) {
                 (true, DeliveryState::Accepted) => "page",
                 (true, _) => "PAGE",
-                (false, _) => "told",
+                (false, _) => "message",
             };
             Block::Whole(vec![
                 plain("  "),

@@ -13,7 +13,7 @@ use liveops_engine::incident::record::IncidentStep;
 /// Call more people
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  liveops incident escalate --because \"30 minutes, and no idea\"")]
+  liveops incident escalate --reason \"30 minutes, and no idea\"")]
 pub(super) struct EscalateArgs {
     #[command(flatten)]
     pub(super) incident: WhichIncident,
@@ -23,15 +23,15 @@ pub(super) struct EscalateArgs {
     to: Option<String>,
 
     /// Why
-    #[arg(long, value_name = "TEXT")]
-    because: Option<String>,
+    #[arg(long, alias = "because", value_name = "TEXT")]
+    reason: Option<String>,
 }
 
 pub(super) async fn run(args: EscalateArgs, cx: &Context) -> Result<Exit> {
     let id = args.incident.id(cx, "escalate")?;
     let to = args.to.unwrap_or_default();
     let head = if to.is_empty() { "escalated".to_owned() } else { format!("escalated to {to}") };
-    let summary = with_reason(head, args.because.as_deref());
-    let escalated = Escalated { to, text: args.because };
+    let summary = with_reason(head, args.reason.as_deref());
+    let escalated = Escalated { to, text: args.reason };
     record(cx, IncidentStep::new(id, Action::Escalate, &escalated, summary)?).await
 }

@@ -16,7 +16,7 @@ use liveops_engine::incident::record::IncidentStep;
 
 /// Hand the incident to somebody else
 ///
-/// Makes them the commander, and prints what they have to know: where it stands, what is due, who was told.
+/// Makes them the commander, and prints what they have to know: where it stands, what is due, who was reached.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   liveops incident handoff bob --note \"watch the queue in us\"")]

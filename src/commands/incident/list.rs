@@ -33,7 +33,7 @@ pub(super) struct ListArgs {
     all: bool,
 
     /// Only of this severity; may be repeated
-    #[arg(long, value_name = "SEVERITY")]
+    #[arg(long = "severity", visible_alias = "sev", value_name = "SEVERITY")]
     sev: Vec<Severity>,
 }
 

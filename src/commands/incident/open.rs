@@ -17,7 +17,7 @@ use liveops_engine::opening;
 /// Open an incident
 ///
 /// Only the severity is needed; on a terminal it and the title are asked for. The journal is written first. Then the evidence is kept
-/// (status, KPIs of the last hour, alerts, changes) and the people are told, both at once and within a bound: what is
+/// (status, KPIs of the last hour, alerts, changes) and the people are paged, both at once and within a bound: what is
 /// dead is noted as unknown, what cannot be delivered stays in the outbox and is tried again by the next command.
 ///
 /// Exit code 5 when somebody was to be paged and no channel took it; the incident is open all the same.
@@ -28,7 +28,7 @@ use liveops_engine::opening;
   liveops incident open --from-alert            what fires now, the worst first")]
 pub(super) struct OpenArgs {
     /// p1 (critical), p2 (high), p3 (medium) or p4 (low); when in doubt the worse
-    #[arg(long, alias = "severity", value_name = "SEVERITY")]
+    #[arg(long = "severity", visible_alias = "sev", value_name = "SEVERITY")]
     sev: Option<Severity>,
 
     /// What is wrong, in a few words
@@ -36,16 +36,16 @@ pub(super) struct OpenArgs {
     title: Option<String>,
 
     /// The service that is in trouble
-    #[arg(long, value_name = "NAME", add = clap_complete::engine::ArgValueCompleter::new(crate::complete::services))]
+    #[arg(long, value_name = "NAME")]
     service: Option<String>,
 
-    /// The alert that told of it
+    /// The alert that showed it
     #[arg(long, value_name = "NAME", conflicts_with = "from_alert")]
     alert: Option<String>,
 
-    /// Take the worst alert that fires now: its name, service, runbook and start
-    #[arg(long)]
-    from_alert: bool,
+    /// Take this alert, or the worst that fires now: its name, service, runbook and start
+    #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "")]
+    from_alert: Option<String>,
 
     /// When users began to feel it, if not now: `20m ago`, `03:05` (UTC), RFC 3339
     #[arg(long, value_name = "TIME")]
@@ -55,7 +55,10 @@ pub(super) struct OpenArgs {
 pub(super) async fn run(args: OpenArgs, cx: &Context) -> Result<Exit> {
     let started_at = occurred(cx, args.started_at.as_deref())?;
     let mut warnings: Vec<String> = args.service.iter().filter_map(|name| cx.odd_service(name)).collect();
-    let alert = if args.from_alert { worst(cx, args.title.is_some(), &mut warnings).await? } else { None };
+    let alert = match args.from_alert.as_deref() {
+        Some(wanted) => firing(cx, wanted, args.title.is_some(), &mut warnings).await?,
+        None => None,
+    };
     let table = &cx.config()?.settings.incidents.severities;
     let severity = severity(&args, alert.as_ref(), table)?;
     let label = |name: &str| {
@@ -110,16 +113,25 @@ fn severity(args: &OpenArgs, alert: Option<&Alert>, table: &Severities) -> Resul
     Ok(Severity::ALL[chosen])
 }
 
-/// The worst alert that fires, the first of those that are equally bad.
-async fn worst(cx: &Context, titled: bool, warnings: &mut Vec<String>) -> Result<Option<Alert>> {
+/// The alert of this name that fires, or the worst of all: the first of those that are equally bad.
+async fn firing(cx: &Context, wanted: &str, titled: bool, warnings: &mut Vec<String>) -> Result<Option<Alert>> {
     let asked = async { backends(cx, Effort::Quick)?.ask(cx.clock.now()).await };
     match asked.await {
         Ok(gathered) => {
             let unsure = gathered.warnings();
             let gathered_whole = unsure.is_empty();
             warnings.extend(unsure);
-            let firing = gathered.alerts.into_iter().filter(|one| one.state == AlertState::Firing);
-            let worst = firing.min_by_key(|one| (rank(one.severity.as_deref()), one.since));
+            let firing: Vec<Alert> =
+                gathered.alerts.into_iter().filter(|one| one.state == AlertState::Firing).collect();
+            let named = |one: &&Alert| wanted.is_empty() || one.name == wanted;
+            let worst =
+                firing.iter().filter(named).min_by_key(|one| (rank(one.severity.as_deref()), one.since)).cloned();
+            if worst.is_none() && !wanted.is_empty() && gathered_whole {
+                let mut candidates: Vec<String> = firing.into_iter().map(|one| one.name).collect();
+                candidates.sort();
+                candidates.dedup();
+                return Err(Error::NotFound { what: "firing alert", name: wanted.to_owned(), candidates });
+            }
             if worst.is_none() && !titled && gathered_whole {
                 return Err(Error::usage(
                     "no alert fires now, so there is none to open an incident from",

@@ -40,7 +40,7 @@ pub(super) struct ReportArgs {
     since: Duration,
 
     /// Only of this severity; may be repeated
-    #[arg(long, value_name = "SEVERITY")]
+    #[arg(long = "severity", visible_alias = "sev", value_name = "SEVERITY")]
     sev: Vec<Severity>,
 
     /// Only of this service

@@ -17,7 +17,7 @@ use liveops_engine::incident::record::IncidentStep;
 /// A raise gives the new deadlines from now on, and never more time than there was; a miss stays a miss.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  liveops incident severity p1 --because \"now us too\"")]
+  liveops incident severity p1 --reason \"now us too\"")]
 pub(super) struct SeverityArgs {
     /// p1 (critical), p2 (high), p3 (medium) or p4 (low)
     #[arg(value_name = "SEVERITY")]
@@ -27,8 +27,8 @@ pub(super) struct SeverityArgs {
     pub(super) incident: WhichIncident,
 
     /// Why
-    #[arg(long, value_name = "TEXT")]
-    because: Option<String>,
+    #[arg(long, alias = "because", value_name = "TEXT")]
+    reason: Option<String>,
 }
 
 pub(super) async fn run(args: SeverityArgs, cx: &Context) -> Result<Exit> {
@@ -43,8 +43,8 @@ pub(super) async fn run(args: SeverityArgs, cx: &Context) -> Result<Exit> {
     let is_worse = args.severity < incident.severity;
     let verb = if is_worse { "raised" } else { "lowered" };
     let head = format!("{verb} from {} to {}", incident.severity, args.severity);
-    let summary = with_reason(head, args.because.as_deref());
-    let changed = SeverityChanged { severity: args.severity, text: args.because };
+    let summary = with_reason(head, args.reason.as_deref());
+    let changed = SeverityChanged { severity: args.severity, text: args.reason };
     let step = IncidentStep::new(id, Action::Severity, &changed, summary)?;
     // Only what got worse calls anybody.
     record(cx, IncidentStep { about: step.about.filter(|_| is_worse), ..step }).await

@@ -1,4 +1,4 @@
-//! `liveops incident show`: where it stands, what is due, who was told, what is known.
+//! `liveops incident show`: where it stands, what is due, who was reached, what is known.
 
 use clap::Args;
 use serde::{Serialize, Serializer};

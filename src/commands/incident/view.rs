@@ -73,7 +73,7 @@ pub(crate) fn head(shown: &IncidentSummary, view: &View) -> Vec<Block> {
     let mut line = vec![plain(format!("  {} {}", one.phase.word(), shown.since(view.now)))];
     match one.lead() {
         Some(lead) => line.push(plain(format!(", {lead} has it"))),
-        None if one.phase == Phase::Open => line.push(span(", NOBODY HAS IT YET", Tone::Bad)),
+        None if one.phase == Phase::Open => line.push(span(", NOT ACKNOWLEDGED", Tone::Bad)),
         None => {}
     }
     if let Some(service) = &one.service {

@@ -8,9 +8,7 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser, ValueHint};
 use clap::{Args, ValueEnum};
-use clap_complete::engine::ArgValueCompleter;
 
-use crate::complete;
 use crate::context::Context;
 use liveops_domain::document::kind::{Dashboard, Discovery, Grafana, Kind, Options, grafana};
 use liveops_domain::error::{Error, Exit, Result};
@@ -39,7 +37,7 @@ pub(crate) struct NewArgs {
     kind: Option<Kind>,
 
     /// Only about this service
-    #[arg(long, value_name = "NAME", add = ArgValueCompleter::new(complete::services))]
+    #[arg(long, value_name = "NAME")]
     service: Option<String>,
 
     /// File to write it to [default: its usual place below the project's folder]

@@ -64,7 +64,7 @@ pub(super) fn run(args: &WhoArgs, cx: &Context) -> Result<Exit> {
     let report = WhoIsCalled { at, zone: schedule.rota.zone, is_covered: found.is_covered, turns: turns.collect() };
     let is_good = report.is_covered && report.turns.first().is_some_and(|turn| !turn.ways.is_empty());
     let verdict = if is_good { Verdict::Pass } else { Verdict::Fail };
-    let meta = Meta { verdict, warnings: found.odd, ..Meta::next("who is told of what", "liveops page list").dense() };
+    let meta = Meta { verdict, warnings: found.odd, ..Meta::next("who hears of what", "liveops page list").dense() };
     cx.show(&report, meta)?;
     Ok(if is_good { Exit::Good } else { Exit::Bad })
 }

@@ -25,7 +25,7 @@ const TEMPLATE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/templa
 /// Write the postmortem of an incident
 ///
 /// Computes the impact from the metrics (players lost and purchases missed against the same time last week, errors
-/// served), and adds the timeline, plots, changes with suspects, and deadlines. What the data cannot tell is marked.
+/// served), and adds the timeline, plots, changes with suspects, and deadlines. What the data does not know is marked.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   liveops postmortem new

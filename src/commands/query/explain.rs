@@ -89,7 +89,7 @@ impl Report for Explanation {
             blocks.push(field("promql", lines.next().unwrap_or_default()));
             blocks.extend(lines.map(|line| field("", line)));
         }
-        blocks.push(field("gives", self.gives.unwrap_or("cannot be told without Prometheus")));
+        blocks.push(field("gives", self.gives.unwrap_or("unknown without Prometheus")));
         if !self.metrics.is_empty() {
             blocks.push(field("metrics", self.metrics.join(", ")));
         }

@@ -16,12 +16,10 @@ use std::time::Duration;
 
 use chrono::SubsecRound;
 use clap::Args;
-use clap_complete::engine::ArgValueCompleter;
 
 use crate::commands::query::again::RepeatQuery;
 use crate::commands::query::figure::Figure;
 use crate::commands::query::result::QueryResult;
-use crate::complete;
 use crate::context::Context;
 use crate::output::progress::waiting;
 use crate::output::report::Meta;
@@ -60,7 +58,7 @@ pub(crate) struct QueryArgs {
     promql: Option<String>,
 
     /// Ask for a KPI of the configuration instead
-    #[arg(long, value_name = "NAME", add = ArgValueCompleter::new(complete::kpis))]
+    #[arg(long, value_name = "NAME")]
     kpi: Option<String>,
 
     /// Time to evaluate at, or end of the range: RFC 3339, unix seconds, `now`, `-10m` [default: now]

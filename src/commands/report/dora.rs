@@ -6,13 +6,11 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use clap::Args;
 use clap::builder::ValueHint;
-use clap_complete::engine::ArgValueCompleter;
 use serde::{Serialize, Serializer};
 use serde_json::json;
 
 use crate::commands::report::view::{deployments, inferred, page, share, spread};
 use crate::commands::report::{OutArgs, period, show};
-use crate::complete;
 use crate::context::Context;
 use crate::output::block::{Block, Span, Table, Tone, plain, span};
 use crate::output::format::Format;
@@ -66,7 +64,7 @@ pub(super) struct DoraArgs {
     since: Duration,
 
     /// Only this service; may be repeated
-    #[arg(long, value_name = "NAME", add = ArgValueCompleter::new(complete::services))]
+    #[arg(long, value_name = "NAME")]
     service: Vec<String>,
 
     /// Show the list behind each number

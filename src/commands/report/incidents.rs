@@ -3,13 +3,11 @@
 use std::time::Duration;
 
 use clap::Args;
-use clap_complete::engine::ArgValueCompleter;
 use serde::{Serialize, Serializer};
 use serde_json::json;
 
 use crate::commands::report::view::{action_table, incident_table, measure as cell, page, severity, timeline};
 use crate::commands::report::{OutArgs, period, show};
-use crate::complete;
 use crate::context::Context;
 use crate::output::block::{Block, Table, Tone, plain, span};
 use crate::output::format::Format;
@@ -44,7 +42,7 @@ pub(super) struct IncidentsArgs {
     since: Duration,
 
     /// Only of this service
-    #[arg(long, value_name = "NAME", add = ArgValueCompleter::new(complete::services))]
+    #[arg(long, value_name = "NAME")]
     service: Option<String>,
 
     /// Also list each incident on the screen

@@ -254,7 +254,7 @@ impl RolloutPlan for PlanReport {
             human(std::time::Duration::from_secs_f64(self.takes_s)),
             human(self.rules.window)
         )));
-        for (lead, texts) in [("goes on while", &self.success), ("goes back if", &self.rollback)] {
+        for (lead, texts) in [("goes on while", &self.success), ("rolls back if", &self.rollback)] {
             if !texts.is_empty() {
                 blocks.push(Block::Whole(vec![span(format!("{lead}: "), Tone::Dim), plain(texts.join(", "))]));
             }
@@ -385,7 +385,7 @@ impl RolloutPlan for FleetPlan {
             ]);
         }
         let back = match self.on_region_failure {
-            OnRegionFailure::Region => "goes back alone",
+            OnRegionFailure::Region => "rolls back alone",
             OnRegionFailure::Wave => "takes its wave back",
             OnRegionFailure::All => "takes every region back",
         };

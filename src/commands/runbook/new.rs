@@ -4,10 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use clap::builder::ValueHint;
-use clap_complete::engine::ArgValueCompleter;
 use serde::Serialize;
 
-use crate::complete;
 use crate::context::Context;
 use crate::output::block::{Block, Tone, plain, span};
 use crate::output::report::{Meta, Report};
@@ -41,7 +39,7 @@ pub(crate) struct NewArgs {
     name: String,
 
     /// Service that it is about [default: what the rule's labels say, or the only one]
-    #[arg(long, value_name = "NAME", add = ArgValueCompleter::new(complete::services))]
+    #[arg(long, value_name = "NAME")]
     service: Option<String>,
 
     /// Rule file or folder to read instead of asking Prometheus; may be repeated

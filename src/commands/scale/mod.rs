@@ -5,7 +5,6 @@ mod status;
 
 use clap::{Args, Subcommand};
 
-use crate::complete;
 use crate::context::Context;
 use liveops_domain::error::{Error, Exit, Result};
 use liveops_engine::config::service::Service;
@@ -28,7 +27,7 @@ pub(crate) struct ScaleArgs {
     verb: Option<Verb>,
 
     /// The service
-    #[arg(value_name = "SERVICE", add = clap_complete::ArgValueCompleter::new(complete::services))]
+    #[arg(value_name = "SERVICE")]
     service: Option<String>,
 
     /// Replicas of its Deployment

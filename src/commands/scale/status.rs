@@ -16,7 +16,7 @@ use liveops_engine::scale::fleet::{Fleet, Size};
 /// Say whether it is time to scale out
 ///
 /// Looks at the sizes of the services, and at CPU, memory, queue depth and response time against the usual triggers:
-/// 70 %, 80 %, 1000 messages, 200 ms. Exit code 1 when one is passed, 3 when nothing can be told.
+/// 70 %, 80 %, 1000 messages, 200 ms. Exit code 1 when one is passed, 3 when nothing is known.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   liveops scale status

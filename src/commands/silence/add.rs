@@ -35,9 +35,9 @@ const PREVIEW: usize = 8;
 /// again, so there is never a second one.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  liveops silence add GameServerDown instance=eu-3 --for 2h --comment \"new disk\"
-  liveops silence add 'region=~\"eu-.*\"' --for 30m --comment network --dry-run
-  liveops silence add TrafficFlood --for 6h --comment \"load test\" --force --yes")]
+  liveops silence add GameServerDown instance=eu-3 --for 2h --reason \"new disk\"
+  liveops silence add 'region=~\"eu-.*\"' --for 30m --reason network --dry-run
+  liveops silence add TrafficFlood --for 6h --reason \"load test\" --force --yes")]
 pub(crate) struct AddArgs {
     /// What to hide: NAME=VALUE, NAME!=VALUE, NAME=~REGEX, NAME!~REGEX, or the name of an alert
     #[arg(value_name = "MATCHER", required = true)]
@@ -48,8 +48,8 @@ pub(crate) struct AddArgs {
     length: Duration,
 
     /// Why; the next engineer reads it
-    #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
-    comment: String,
+    #[arg(long, alias = "comment", value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    reason: String,
 
     /// Who wants it [default: you]
     #[arg(long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
@@ -91,7 +91,7 @@ pub(super) async fn run(args: AddArgs, cx: &Context) -> Result<Exit> {
     let cap = cx.config()?.settings.max_silence;
     check(&matchers, args.length, cap, args.force).map_err(|why| refused(&why))?;
     let now = cx.clock.now();
-    let draft = draft(matchers, args.length, now, args.by.unwrap_or_else(|| cx.actor.clone()), args.comment)?;
+    let draft = draft(matchers, args.length, now, args.by.unwrap_or_else(|| cx.actor.clone()), args.reason)?;
     let client = alertmanager(cx)?;
     let preview = look(cx, &client, &draft).await?;
     let loud = preview.loud().len();
@@ -225,7 +225,7 @@ fn twin(cx: &Context, draft: &Draft, silences: &[Silence]) -> Option<String> {
         "silence {} does the same until {}; to make it longer: {}",
         found.id,
         found.draft.ends_at.format("%FT%TZ"),
-        cx.command(&format!("silence extend {} --by 1h", found.id))
+        cx.command(&format!("silence extend {} --for 1h", found.id))
     ))
 }
 

@@ -26,16 +26,16 @@ use liveops_engine::session::alertmanager;
 /// configuration, unless with `--force`. A silence that has expired cannot be extended; make it anew.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  liveops silence extend 1a2b3c4d --by 1h
-  liveops silence extend 1a2b3c4d --by 8h --force --yes")]
+  liveops silence extend 1a2b3c4d --for 1h
+  liveops silence extend 1a2b3c4d --for 8h --force --yes")]
 pub(crate) struct ExtendArgs {
     /// Its id, or the beginning of it
     #[arg(value_name = "ID")]
     id: String,
 
     /// How much longer, such as 1h
-    #[arg(long, value_name = "DURATION", value_parser = duration::parse_positive)]
-    by: Duration,
+    #[arg(long = "for", alias = "by", value_name = "DURATION", value_parser = duration::parse_positive)]
+    longer: Duration,
 
     /// Allow more than the cap of the configuration
     #[arg(long)]
@@ -63,10 +63,10 @@ pub(super) async fn run(args: ExtendArgs, cx: &Context) -> Result<Exit> {
         let hint = "extend it by less, or pass `--force`; the cap is `silences.max` of the configuration";
         Error::usage(what, hint)
     };
-    let new = TimeDelta::from_std(args.by)
+    let new = TimeDelta::from_std(args.longer)
         .ok()
         .and_then(|by| old.checked_add_signed(by))
-        .ok_or_else(|| too_long(format!("`{}` is too long for a silence", human(args.by))))?;
+        .ok_or_else(|| too_long(format!("`{}` is too long for a silence", human(args.longer))))?;
     let left = (new - now).to_std().unwrap_or_default();
     let cap = cx.config()?.settings.max_silence;
     if left > cap && !args.force {
@@ -83,7 +83,7 @@ pub(super) async fn run(args: ExtendArgs, cx: &Context) -> Result<Exit> {
         "extend silence {} {} by {}, until {}",
         short(&id),
         show(&draft.matchers),
-        human(args.by),
+        human(args.longer),
         new.format("%FT%TZ")
     );
     let undo = |id: String| Undo::from(SilenceUndo::SetSilenceEnd { id, ends_at: old, expected: new });

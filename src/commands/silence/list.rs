@@ -16,6 +16,7 @@ use liveops_domain::alert::silence::{Silence, SilenceState};
 use liveops_domain::error::{Exit, Result};
 use liveops_domain::status::source::{Outcome, Source};
 use liveops_domain::text::time::rfc3339;
+use liveops_engine::observe::names::remember_silences;
 use liveops_engine::session::alertmanager;
 
 /// List silences: who, why, until when, and what they hold
@@ -149,6 +150,7 @@ pub(super) async fn run(args: ListArgs, cx: &Context) -> Result<Exit> {
     let began = tokio::time::Instant::now();
     let (silences, alerts) = tokio::join!(client.silences(), client.alerts(&[]));
     let mut silences = silences?;
+    remember_silences(cx, &silences);
     silences.sort_by(|a, b| {
         let key = |silence: &Silence| (silence.state, silence.draft.ends_at, silence.id.clone());
         // What has ended is read from the last to the first.

@@ -18,9 +18,9 @@ use liveops_domain::error::{Error, Exit, Result};
 /// capped (`silences.max` of the configuration, 4h by default). Every change is in the audit log and can be undone.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  liveops silence add TickSlow region=eu --for 2h --comment \"deploying 1.42\"
+  liveops silence add TickSlow region=eu --for 2h --reason \"deploying 1.42\"
   liveops silence list
-  liveops silence extend 1a2b3c4d --by 1h
+  liveops silence extend 1a2b3c4d --for 1h
   liveops silence expire 1a2b3c4d")]
 pub(crate) struct SilenceArgs {
     #[command(subcommand)]

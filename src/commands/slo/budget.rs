@@ -2,12 +2,10 @@
 
 use chrono::{DateTime, Utc};
 use clap::{Args, ValueEnum};
-use clap_complete::engine::ArgValueCompleter;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::commands::slo::view;
-use crate::complete;
 use crate::context::Context;
 use crate::output::block::{Block, Table, Tone, plain, span};
 use crate::output::plot::{Canvas, Ink, Plot, PlotSeries};
@@ -41,7 +39,7 @@ const COLUMNS: usize = 120;
   liveops slo budget api-availability --by month")]
 pub(crate) struct BudgetArgs {
     /// The SLO; where there is one, it can be left out
-    #[arg(value_name = "NAME", add = ArgValueCompleter::new(complete::slos))]
+    #[arg(value_name = "NAME")]
     name: Option<String>,
 
     /// Show the queries and the arithmetic

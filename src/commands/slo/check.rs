@@ -3,12 +3,10 @@
 use std::time::Duration;
 
 use clap::Args;
-use clap_complete::engine::ArgValueCompleter;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::commands::slo::view;
-use crate::complete;
 use crate::context::Context;
 use crate::output::block::{Block, Table, Tone, plain, span};
 use crate::output::report::{Meta, Report};
@@ -34,7 +32,7 @@ use liveops_engine::slo::load;
   liveops slo check --waive 'fix for INC-7' --for 2h   pass it over, with a reason")]
 pub(crate) struct CheckArgs {
     /// Only these; a name with a dot or a slash is a file of OpenSLO
-    #[arg(value_name = "NAME", add = ArgValueCompleter::new(complete::slos))]
+    #[arg(value_name = "NAME")]
     names: Vec<String>,
 
     /// So much of the budget must be left

@@ -4,10 +4,8 @@ use std::path::PathBuf;
 
 use clap::builder::ValueHint;
 use clap::{Args, ValueEnum};
-use clap_complete::engine::ArgValueCompleter;
 use serde::Serialize;
 
-use crate::complete;
 use crate::context::Context;
 use crate::output::block::{Block, Tone, plain, span};
 use crate::output::report::{Meta, Report};
@@ -25,7 +23,7 @@ use liveops_engine::slo::load;
 /// Counts are recorded, not ratios. Alerts look at two windows each, so that they fire soon and end soon: two that page
 /// and two that open a ticket. Fewer bad events than `min_bad` (default 3) page nobody, a young series alerts on no
 /// window that it does not have, and an alert of its own says when nothing is measured. The test beside the rules claims
-/// the second at which each alert fires, and that it is silent one sample before.
+/// the second at which each alert fires, and that it does not fire one sample before.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   liveops slo generate --out rules/slo.yml && promtool test rules rules/slo_test.yml
@@ -34,7 +32,7 @@ use liveops_engine::slo::load;
   liveops slo generate --out slo.yml --openslo slo/all.yaml the same objectives as OpenSLO")]
 pub(crate) struct GenerateArgs {
     /// Files of OpenSLO, or names of SLOs [default: all of the configuration]
-    #[arg(value_name = "FILE", add = ArgValueCompleter::new(complete::slos))]
+    #[arg(value_name = "FILE")]
     wanted: Vec<String>,
 
     /// File to write the rules to

@@ -1,11 +1,9 @@
 //! `liveops slo simulate`: what the alerts would have done, beside the incidents on record.
 
 use clap::Args;
-use clap_complete::engine::ArgValueCompleter;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::complete;
 use crate::context::Context;
 use crate::output::block::{Block, Table, Tone, plain, span};
 use crate::output::progress::waiting;
@@ -39,7 +37,7 @@ const LISTED: usize = 5;
   liveops slo simulate --min-bad 10 -o json")]
 pub(crate) struct SimulateArgs {
     /// Only these; a name with a dot or a slash is a file of OpenSLO
-    #[arg(value_name = "NAME", add = ArgValueCompleter::new(complete::slos))]
+    #[arg(value_name = "NAME")]
     names: Vec<String>,
 
     /// How far back

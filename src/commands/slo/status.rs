@@ -1,12 +1,10 @@
 //! `liveops slo status`: what is left of each error budget, and how fast it burns.
 
 use clap::Args;
-use clap_complete::engine::ArgValueCompleter;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::commands::slo::view;
-use crate::complete;
 use crate::context::Context;
 use crate::output::block::{Block, Table, Tone, plain, span};
 use crate::output::progress::waiting;
@@ -36,7 +34,7 @@ use liveops_engine::slo::status::{SloStatus, ask, verdict};
   liveops slo status -o json | jq '.data.slos[] | select(.level != \"ok\")'")]
 pub(crate) struct StatusArgs {
     /// Only these; a name with a dot or a slash is a file of OpenSLO
-    #[arg(value_name = "NAME", add = ArgValueCompleter::new(complete::slos))]
+    #[arg(value_name = "NAME")]
     names: Vec<String>,
 }
 

@@ -8,9 +8,7 @@ pub(crate) mod screen;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use clap_complete::engine::ArgValueCompleter;
 
-use crate::complete;
 use crate::context::Context;
 use crate::output::progress::waiting;
 use crate::watch::{Look, watch};
@@ -27,7 +25,7 @@ use liveops_engine::status as gather;
 /// be known is shown as unknown, with the reason; one dead backend never blanks the rest.
 ///
 /// Exit code: 0 nothing critical, 1 something critical (see --fail-on), 3 nothing known to be bad but something
-/// could not be told.
+/// is unknown.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:
   liveops status
@@ -37,7 +35,7 @@ use liveops_engine::status as gather;
   liveops status --nagios                                  one line for a monitoring system")]
 pub(crate) struct StatusArgs {
     /// Only this service; may be repeated
-    #[arg(short, long, value_name = "NAME", add = ArgValueCompleter::new(complete::services))]
+    #[arg(short, long, value_name = "NAME")]
     pub(crate) service: Vec<String>,
 
     /// From which level on the exit code is 1

@@ -31,7 +31,7 @@ const CHECKLIST: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/templ
 /// prints what it found. What cannot be asked is unknown, and holds nothing up. The checklist is a file: put your own at
 /// `triage/oncall.yaml` below `templates` of the configuration.
 ///
-/// Exit code 1 when something is suspicious or was called a problem, 3 when something could not be told.
+/// Exit code 1 when something is suspicious or was called a problem, 3 when something is unknown.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   liveops triage

@@ -23,7 +23,9 @@ pub(crate) fn complete(app: &mut App, cx: &Context) {
     let at = line.len() - 1;
     let last = line[at].clone();
     let mut command = (cx.grammar.command)();
-    let args = line.iter().map(Into::into).collect();
+    let args: Vec<std::ffi::OsString> = line.iter().map(Into::into).collect();
+    let here = cx.command("");
+    crate::complete::begin(words(&here).into_iter().map(Into::into).chain(args.iter().cloned()).collect());
     let Ok(found) = candidates(&mut command, args, at, Some(&cx.dirs.work)) else {
         return;
     };

@@ -17,14 +17,12 @@ use std::time::Duration;
 
 use clap::Args;
 use clap::builder::ValueHint;
-use clap_complete::engine::ArgValueCompleter;
 use liveops_domain::error::{Error, Exit, Result};
 use liveops_domain::text::duration::parse_positive;
 use liveops_engine::files::recording;
 
 use crate::commands::watch::board::Board;
 use crate::commands::watch::run::{Watch, no_screen};
-use crate::complete;
 use crate::context::Context;
 
 /// The smallest screen, in columns and rows.
@@ -43,7 +41,7 @@ const SMALLEST: (u16, u16) = (60, 15);
   liveops watch --replay last-night.jsonl          [ and ] go back and forth")]
 pub(crate) struct WatchArgs {
     /// Only this service; may be repeated
-    #[arg(short, long, value_name = "NAME", add = ArgValueCompleter::new(complete::services))]
+    #[arg(short, long, value_name = "NAME")]
     pub(crate) service: Vec<String>,
 
     /// Time between two looks

@@ -190,7 +190,7 @@ impl<'a> Watch<'a> {
         }
         self.cx.interrupts.unclaim();
         // Whatever is typed: the screen comes back.
-        let _ = crate::output::prompt::text("\nEnter goes back to the screen", Some(""));
+        let _ = crate::output::prompt::text("\nEnter returns to the screen", Some(""));
     }
 
     fn again(&self, terminal: &mut Terminal<Screen>, app: &mut App) -> Result<()> {

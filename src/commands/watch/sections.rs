@@ -68,7 +68,7 @@ fn incidents(report: &StatusReport, view: &View) -> Vec<Item> {
         let mut spans = vec![span(format!("{} {}", one.phase.word(), shown.since(view.now)), tone)];
         match one.lead() {
             Some(lead) => spans.push(plain(format!(", {lead} has it"))),
-            None => spans.push(span(", NOBODY HAS IT YET", Tone::Bad)),
+            None => spans.push(span(", NOT ACKNOWLEDGED", Tone::Bad)),
         }
         if shown.unpaged().is_some() {
             spans.push(span(", NOBODY WAS PAGED", Tone::Bad));

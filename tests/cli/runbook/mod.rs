@@ -153,7 +153,7 @@ fn check_names_what_would_fail_at_night() {
         ✖ 2 runbooks against 2 rules: 10 errors
 
         rules
-          ✖ alert `GameServerDown` (rules.yml) has no runbook: docs/runbooks/alerts/GameServerDown.md is not there
+          ✖ alert `GameServerDown` (rules.yml) has no runbook: docs/runbooks/alerts/GameServerDown.md does not exist
           ✖ alert `TickSlow` (rules.yml) has no runbook; docs/runbooks/alerts/tickslow.md differs in upper and lower case
 
         docs/runbooks/alerts/Old.md

@@ -75,7 +75,7 @@ pub enum Delivery {
     Delivered,
     /// It fires, and Alertmanager does not have it: it may be on its way, or be dropped on purpose.
     Underway,
-    /// It fires, and Alertmanager does not have it, though it should by now: nobody may be told.
+    /// It fires, and Alertmanager does not have it, though it should by now: nobody may be paged.
     Undelivered,
     /// Alertmanager has it, and no rule of this Prometheus fires it (any more).
     NotFiring,
@@ -109,7 +109,7 @@ pub struct Alert {
 }
 
 impl Alert {
-    /// Does it fire, and is it overdue at Alertmanager? That nobody may be told is critical, whatever the alert is.
+    /// Does it fire, and is it overdue at Alertmanager? That nobody may be paged is critical, whatever the alert is.
     pub fn is_undelivered(&self) -> bool {
         self.state == AlertState::Firing && self.delivery == Some(Delivery::Undelivered)
     }

@@ -14,7 +14,7 @@ pub struct Percent(u32);
 pub enum PercentError {
     #[error("`{0}` is no percentage; write a number from 0 to 100, such as 10")]
     Shape(String),
-    #[error("a percentage goes from 0 to 100, and `{0}` does not lie there")]
+    #[error("out of range: `{0}`, a percentage is 0 to 100")]
     Range(String),
     #[error("`{0}` has more than three decimals, and readers know none finer than 0.001")]
     Fine(String),

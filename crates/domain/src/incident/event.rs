@@ -57,7 +57,7 @@ pub struct Opened {
     pub environment: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<String>,
-    /// The alert that told of it.
+    /// The alert that showed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alert: Option<String>,
     /// Where the alert's runbook is.

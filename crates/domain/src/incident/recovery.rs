@@ -64,8 +64,8 @@ impl Recovery {
                 1 => "the one KPI is normal".into(),
                 n => format!("all {n} KPIs are normal"),
             }),
-            (_, n, _) if n > 4 => Self::Unknown(format!("{n} KPIs cannot be told")),
-            _ => Self::Unknown(format!("{} cannot be told", unknown.join(", "))),
+            (_, n, _) if n > 4 => Self::Unknown(format!("{n} KPIs are unknown")),
+            _ => Self::Unknown(format!("{} unknown", unknown.join(", "))),
         }
     }
 }

@@ -88,7 +88,7 @@ pub struct Rules {
     /// What it means that a metric has no data, by its name; one that is not named holds.
     #[serde(default)]
     pub on_no_data: BTreeMap<String, OnNoData>,
-    /// What goes back with a region that turned out bad.
+    /// What rolls back with a region that turned out bad.
     #[serde(default)]
     pub on_region_failure: OnRegionFailure,
     /// Steps that need people's approval before they begin.

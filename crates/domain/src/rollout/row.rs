@@ -229,8 +229,8 @@ pub fn role_prefix(verdict: &Verdict) -> &'static str {
 /// What it came to: a condition for going back that does not hold is no pass to a reader.
 pub fn outcome_word(verdict: &Verdict) -> &'static str {
     match (verdict.role, verdict.outcome) {
-        (Role::Rollback, Outcome::Pass) => "not so",
-        (Role::Rollback, Outcome::Fail) => "SO",
+        (Role::Rollback, Outcome::Pass) => "ok",
+        (Role::Rollback, Outcome::Fail) => "BREACHED",
         (_, outcome) => outcome.word(),
     }
 }

@@ -152,7 +152,7 @@ fn of_rule(rule: &AlertRule, runbooks: &[&NamedRunbook], folder: &str) -> Option
                 "alert `{}` ({}) has no runbook; {} differs in upper and lower case",
                 rule.name, rule.place, file.path
             ),
-            None => format!("alert `{}` ({}) has no runbook: {folder}/{own} is not there", rule.name, rule.place),
+            None => format!("alert `{}` ({}) has no runbook: {folder}/{own} does not exist", rule.name, rule.place),
         };
         let command = format!("liveops runbook new {}", crate::text::shell::word(&rule.name));
         return finding(Weight::Error, "alert_without_runbook", message, Some(command));

@@ -11,6 +11,7 @@ use crate::clients::kubectl::Kubectl;
 use crate::clients::prometheus::Prometheus;
 use crate::flagstore::FlagStore;
 use crate::observe::flags::store;
+use crate::observe::names::remember_silences;
 use crate::session::Session;
 use liveops_domain::alert::matcher::show;
 use liveops_domain::alert::silence::SilenceState;
@@ -311,7 +312,9 @@ pub async fn silences(cx: &Session, since: DateTime<Utc>) -> Result<Vec<Change>>
     let client = Alertmanager::new(cx.http()?, cx.alertmanager()?, Effort::Quick);
     let now = cx.clock.now();
     let mut changes = Vec::new();
-    for silence in client.silences().await? {
+    let silences = client.silences().await?;
+    remember_silences(cx, &silences);
+    for silence in silences {
         let draft = &silence.draft;
         let matchers = show(&draft.matchers);
         if draft.starts_at >= since {

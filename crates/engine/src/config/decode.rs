@@ -11,6 +11,9 @@ use liveops_domain::text::suggest::nearest;
 pub struct Problems {
     pub errors: Vec<Problem>,
     pub warnings: Vec<Problem>,
+    /// The mappings that were read, with the keys that each has: what the list of keys is held against.
+    #[cfg(test)]
+    pub sections: Vec<(String, Vec<&'static str>)>,
 }
 
 impl Problems {
@@ -149,6 +152,8 @@ impl<'a> Section<'a> {
 
     /// Reports the keys that nobody asked for, each with the nearest that exists.
     pub fn finish(self, problems: &mut Problems) {
+        #[cfg(test)]
+        problems.sections.push((self.path.clone(), self.known.clone()));
         let Value::Map(entries) = &self.node.value else {
             return;
         };

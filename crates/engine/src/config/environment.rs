@@ -95,6 +95,17 @@ pub fn is_empty(name: &std::ffi::OsStr) -> bool {
     env::var_os(name).is_some_and(|value| value.is_empty())
 }
 
+/// What liveops reads beside the variables of its options.
+pub const OTHERS: [&str; 2] = ["LIVEOPS_ACTOR", "LIVEOPS_NOW"];
+
+/// The names of all variables that begin as ours do and are not empty, in order.
+pub fn liveops_variables() -> Vec<String> {
+    let names = env::vars_os().filter(|(_, value)| !value.is_empty()).filter_map(|(name, _)| name.into_string().ok());
+    let mut names: Vec<String> = names.filter(|name| name.starts_with("LIVEOPS_")).collect();
+    names.sort();
+    names
+}
+
 /// The value of a variable that a secret names.
 pub fn variable(name: &str) -> Option<String> {
     env::var(name).ok()

@@ -8,6 +8,7 @@ pub mod endpoint;
 pub mod environment;
 pub mod flags;
 pub mod incidents;
+pub mod keys;
 pub mod kpi;
 pub mod layers;
 pub mod node;
@@ -103,7 +104,7 @@ impl Config {
             });
         }
         let root = layers.with_quick(&environment);
-        let mut problems = Problems { errors: layers.problems.clone(), warnings: Vec::new() };
+        let mut problems = Problems { errors: layers.problems.clone(), ..Problems::default() };
         let settings = schema::decode(&root, &environment, &mut problems);
         problems.sort();
         if !problems.errors.is_empty() {
@@ -318,7 +319,7 @@ impl Config {
 /// # Errors
 /// Its problems.
 pub fn wishes_of(layers: &Layers) -> Result<Vec<Wish>> {
-    let mut problems = Problems { errors: layers.problems.clone(), warnings: Vec::new() };
+    let mut problems = Problems { errors: layers.problems.clone(), ..Problems::default() };
     let folder = layers.project.as_deref().and_then(Path::parent).unwrap_or(Path::new("."));
     let mut wishes = Vec::new();
     each(layers, &mut problems, |settings| wishes.extend(trust::wishes(settings, folder)));
@@ -371,7 +372,7 @@ fn remember_header(name: &str, secret: &Secret, value: &Revealed) {
 
 /// Checks every environment of the files, and returns all problems, sorted by place.
 pub fn validate(layers: &Layers) -> Problems {
-    let mut all = Problems { errors: layers.problems.clone(), warnings: Vec::new() };
+    let mut all = Problems { errors: layers.problems.clone(), ..Problems::default() };
     each(layers, &mut all, |_| ());
     all.sort();
     // What is wrong with an environment is wrong in each of its regions.

@@ -38,8 +38,10 @@ pub fn decode(top: &mut Section<'_>, channels: &[Channel], problems: &mut Proble
         let message = "`who` (a calendar: `who: rota.ics`) or `rotation` is missing";
         problems.error(&node.origin, &path, message);
     }
-    let overrides = section.list("overrides", problems).iter();
-    let overrides = overrides.filter_map(|node| replaced(node, &format!("{path}.overrides"), zone, problems)).collect();
+    let overrides = section.list("overrides", problems).iter().enumerate();
+    let overrides = overrides
+        .filter_map(|(index, node)| replaced(node, &format!("{path}.overrides[{index}]"), zone, problems))
+        .collect();
     let people: Vec<(String, Vec<String>)> = section
         .entries("people", problems)
         .into_iter()

@@ -106,7 +106,7 @@ pub fn silences(silences: &[Silence], alerts: &[Alert], now: DateTime<Utc>) -> V
             findings.push(
                 Finding::warn("silences", message)
                     .fix("fix the cause, or extend it")
-                    .command(format!("liveops silence extend {} --by 1h", short(silence))),
+                    .command(format!("liveops silence extend {} --for 1h", short(silence))),
             );
         }
     }

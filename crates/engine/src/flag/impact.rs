@@ -177,7 +177,7 @@ impl FlipCounts {
     pub fn words(&self) -> String {
         let unknown = match self.unknown {
             0 => String::new(),
-            n => format!("; of {n} it cannot be told"),
+            n => format!("; of {n} it is unknown"),
         };
         format!(
             "{} turn on, {} turn off, {} stay on, {} stay off{unknown}",
@@ -329,7 +329,7 @@ pub fn whom(reach: Option<&Audience>) -> String {
     let percent = |share: f64| Percent::from_thousandths((share * 100_000.0).round() as u32);
     let (least, most) = (percent(reach.at_least), percent(reach.at_most));
     match (least, most) {
-        _ if reach.uncertain => format!("cannot be told; {most} % at most"),
+        _ if reach.uncertain => format!("unknown; {most} % at most"),
         (Percent::NOBODY, Percent::NOBODY) => listed(reach.let_in.len()),
         (Percent::ALL, _) => "everybody".into(),
         _ if least == most => format!("about {most} % of users"),

@@ -205,7 +205,7 @@ pub fn moot(cx: &Session, item: &OutboxItem) -> Option<&'static str> {
     }
     // What is not in the journal, since that could not be written, is judged by the phase.
     let is_answered = is_answered.unwrap_or(message.about == About::Opened && incident.phase > Phase::Open);
-    is_answered.then_some("somebody has it")
+    is_answered.then_some("acknowledged")
 }
 
 /// One try. The item comes back as it is afterwards.

@@ -33,7 +33,7 @@ pub fn fold(cx: &Session, fresh: Vec<OutboxItem>) -> Vec<OutboxItem> {
                     join(&mut item.message, &old.message);
                     // The newer one holds both before the older one goes.
                     if outbox.put(&item).is_ok() {
-                        discard(cx, &old, &format!("told with `{}`", item.message.about));
+                        discard(cx, &old, &format!("sent with `{}`", item.message.about));
                     }
                 }
                 Claimed::Busy => others.push(old),

@@ -10,6 +10,7 @@ use crate::clients::alertmanager::Alertmanager;
 use crate::clients::http::request::Effort;
 use crate::clients::http::target::Target;
 use crate::clients::prometheus::Prometheus;
+use crate::observe::names::remember_alerts;
 use crate::session::Session;
 use liveops_domain::alert::Alert;
 use liveops_domain::alert::deliveries::Deliveries;
@@ -222,7 +223,11 @@ impl Backends<'_> {
     /// # Errors
     /// When no backend answered: what the first of them failed with.
     pub async fn ask(&self, now: DateTime<Utc>) -> Result<Alerts> {
-        self.query().await.join(now)
+        let alerts = self.query().await.join(now)?;
+        if self.patience.is_none() {
+            remember_alerts(self.cx, &alerts.alerts, alerts.rules.as_ref().and_then(|rules| rules.as_deref().ok()));
+        }
+        Ok(alerts)
     }
 
     async fn asked<T>(&self, who: Who, call: Option<impl Future<Output = Result<T>>>) -> Answered<T> {

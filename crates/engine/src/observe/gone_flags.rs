@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::observe::names::{Named, remember};
 use crate::session::{Session, cache};
 use liveops_domain::flag::history::Revision;
 use liveops_domain::status::GoneFlag;
@@ -30,6 +31,7 @@ pub fn gone_flags<'a>(cx: &Session, names: impl Iterator<Item = &'a str>, histor
     let known: Memory = cache.load(&key).unwrap_or_default();
     let now = cx.clock.now();
     let names: BTreeSet<&str> = names.collect();
+    remember(cx, Named::Flag, names.iter().map(|name| ((*name).to_owned(), String::new())));
     let gone = missing(&known, &names, history, now);
     let kept = gone.iter().map(|gone| (gone.flag.clone(), gone.seen));
     let next: Memory = names.iter().map(|name| ((*name).to_owned(), now)).chain(kept).collect();

@@ -7,6 +7,7 @@ pub mod gone_flags;
 pub mod kpis;
 pub mod last_good;
 pub mod metrics_paths;
+pub mod names;
 pub mod prometheus;
 pub mod quantile;
 pub mod scrape;

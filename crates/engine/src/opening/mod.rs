@@ -75,8 +75,8 @@ pub async fn open(cx: &Session, opened: Opened, warnings: Vec<String>) -> Result
     report.shown = IncidentSummary::of(cx, incident(cx, &id)?)?;
     report.details.extend(runbook.map(|runbook| format!("runbook: {runbook}")));
     if response.nobody_to_tell {
-        report.details.push("nobody is told: the configuration has no channel for this (`notify`)".into());
-        report.next.push(Recommendation::new("who would be told", "liveops page list"));
+        report.details.push("nobody was paged: no channel is configured for this (`notify`)".into());
+        report.next.push(Recommendation::new("who would be paged", "liveops page list"));
     }
     Ok(report)
 }

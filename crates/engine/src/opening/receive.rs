@@ -247,7 +247,7 @@ pub async fn follow_up(
         report.details.push("all its alerts have ended; it is over when you say so".into());
     }
     if nobody_to_tell {
-        report.details.push("nobody is told: the configuration has no channel for this (`notify`)".into());
+        report.details.push("nobody was paged: no channel is configured for this (`notify`)".into());
     }
     report.shown = Some(IncidentSummary::of(cx, incident)?);
     Ok(report)

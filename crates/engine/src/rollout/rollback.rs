@@ -242,7 +242,7 @@ pub async fn roll_back(
             let by_hand = subject.target.undo_by_hand(originals.as_ref());
             let Some((rollout, version)) = &mut known else {
                 return Err(Error::HalfDone {
-                    done: format!("tried {tries} times to go back"),
+                    done: format!("tried {tries} times to roll back"),
                     left: failure,
                     command: by_hand,
                 });

@@ -120,7 +120,7 @@ impl Steering<'_> {
                 Ok(controller) => Ok((rollout, controller)),
                 Err(error) => Err(Error::HalfDone {
                     done: format!("said it to the {}", subject.noun()),
-                    left: format!("its controller was not told: {error}"),
+                    left: format!("its controller was not reached: {error}"),
                     command: cx.command(&subject.words(self.action.rsplit('.').next().unwrap_or(self.action))),
                 }),
             };

@@ -119,8 +119,8 @@ fn headline(gathered: &Gathered, looked_at: usize) -> String {
     add(alerts(Level::Unknown), "alert in an unknown state", "alerts in an unknown state");
     add(
         rolled(|row| row.phase.is_back() && row.phase != Phase::RollbackFailed),
-        "rollout taken back",
-        "rollouts taken back",
+        "rollout rolled back",
+        "rollouts rolled back",
     );
     add(
         rolled(|row| !row.phase.is_back() && row.needs_somebody()),

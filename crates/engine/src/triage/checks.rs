@@ -158,7 +158,7 @@ async fn changed(facts: &TriageFacts<'_>, kinds: &[Kind], asked: &[&str]) -> Res
     let silent: Vec<String> = silent
         .map(|one| {
             let why = one.error.as_deref().unwrap_or("no answer");
-            format!("{} cannot tell: {why}", one.name)
+            format!("{} is unknown: {why}", one.name)
         })
         .collect();
     let answered = |one: &&Source| one.state == SourceState::Ok && asked.contains(&one.name.as_str());
@@ -385,11 +385,11 @@ async fn query(cx: &Session, item: &Item) -> Result<CheckResult> {
 fn told(cx: &Session, incident: Option<&Incident>) -> CheckResult {
     let Some(incident) = incident else {
         let how = cx.command("incident open --sev p2");
-        let line = format!("no incident is open, so nobody was told: `{how}`");
+        let line = format!("no incident is open, so nobody was paged: `{how}`");
         return CheckResult::new(Outcome::Manual, vec![line]);
     };
     if incident.deliveries.is_empty() {
-        let line = "liveops told nobody: `notify` in liveops.yaml has no channel for this";
+        let line = "liveops paged nobody: `notify` in liveops.yaml has no channel for this";
         return CheckResult::new(Outcome::Manual, vec![line.into()]);
     }
     let lines = incident.deliveries.values().map(|one| {

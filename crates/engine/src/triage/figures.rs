@@ -36,9 +36,9 @@ fn judge(readings: &Readings) -> CheckResult {
         0 => {}
         n if n > 3 => {
             let why = level(Level::Unknown).find_map(|one| one.note.as_deref());
-            lines.push(format!("{n} figures cannot be told: {}", why.unwrap_or("no answer")));
+            lines.push(format!("{n} figures are unknown: {}", why.unwrap_or("no answer")));
         }
-        _ => lines.push(format!("cannot be told: {}", unknown.join(", "))),
+        _ => lines.push(format!("unknown: {}", unknown.join(", "))),
     }
     let outcome = if bad {
         Outcome::Suspicious

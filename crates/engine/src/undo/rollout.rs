@@ -13,7 +13,7 @@ impl Revert for Rollouts<'_> {
 
     async fn decide(&self) -> Result<Rollout, RevertFailure> {
         let found = self.find().await?;
-        found.ok_or_else(|| RevertFailure::DidNotHappen("the rollout went back already".into()))
+        found.ok_or_else(|| RevertFailure::DidNotHappen("the rollout was rolled back already".into()))
     }
 
     fn step(&self, reverse: &Rollout) -> Step {

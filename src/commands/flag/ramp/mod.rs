@@ -6,11 +6,9 @@ pub(crate) mod start;
 mod status;
 
 use clap::{Args, Subcommand};
-use clap_complete::engine::ArgValueCompleter;
 
 use crate::commands::rollout::rollback::{abort_reason, roll_back};
 use crate::commands::rollout::steering::{go_on, send};
-use crate::complete;
 use crate::context::Context;
 use liveops_domain::error::{Exit, Result};
 use liveops_domain::flag::name::FlagName;
@@ -97,7 +95,7 @@ struct AbortArgs {
 #[derive(Debug, Args)]
 struct Which {
     /// The flag
-    #[arg(value_name = "NAME", value_parser = crate::commands::flag::name, add = ArgValueCompleter::new(complete::flags))]
+    #[arg(value_name = "NAME", value_parser = crate::commands::flag::name)]
     name: FlagName,
 }
 

@@ -4,13 +4,11 @@
 use std::time::Duration;
 
 use clap::Args;
-use clap_complete::engine::ArgValueCompleter;
 use serde::Serialize;
 
 use crate::changed::ChangeReport;
 use crate::commands::flag::ramp::StayArgs;
 use crate::commands::rollout::status::show_end;
-use crate::complete;
 use crate::context::Context;
 use crate::output::block::{Block, Tone, plain, span};
 use crate::output::report::Report;
@@ -44,7 +42,7 @@ const POLL: Duration = Duration::from_secs(5);
 /// A guard is an expression over the metrics of the configuration (`kpis`, and the `rollout.metrics` of services), such
 /// as `error_rate < 1%`; a step ends when all of them hold with enough samples, and two looks at which one certainly does
 /// not take the flag back. A flag has no second version: `baseline` is the value of before the ramp, unless `--cohort`
-/// and `--rest` say by which labels users with and without the flag are told apart.
+/// and `--rest` say by which labels users with and without the flag are distinguished.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   liveops flag ramp start new_matchmaking --steps 1,5,25,50,100 --hold 10m --guard 'error_rate < 1%'
@@ -53,7 +51,7 @@ const POLL: Duration = Duration::from_secs(5);
       --cohort variant=on --rest variant=off")]
 pub(crate) struct StartArgs {
     /// The flag
-    #[arg(value_name = "NAME", value_parser = crate::commands::flag::name, add = ArgValueCompleter::new(complete::flags))]
+    #[arg(value_name = "NAME", value_parser = crate::commands::flag::name)]
     name: FlagName,
 
     /// Percentages, rising, of all users
@@ -282,7 +280,7 @@ impl Report for RampPlan {
             blocks.push(line("goes on while", text));
         }
         if !self.rollback.is_empty() {
-            blocks.push(line("goes back if", self.rollback.join(", ")));
+            blocks.push(line("rolls back if", self.rollback.join(", ")));
         }
         for verdict in &self.before {
             if verdict.role == Role::Success || verdict.outcome != Outcome::Pass {

@@ -3,10 +3,8 @@
 use std::time::Duration;
 
 use clap::Args;
-use clap_complete::engine::ArgValueCompleter;
 
 use crate::commands::rollout::status::{RampStatus, RolloutStatus, watch};
-use crate::complete;
 use crate::context::Context;
 use crate::output::block::{Block, Table};
 use crate::output::report::{Meta, Report};
@@ -21,7 +19,7 @@ use liveops_engine::rollout::state_store::open;
 
 /// Show where ramps of flags stand
 ///
-/// Exit code 1 when the last one was taken back, or is going back.
+/// Exit code 1 when the last one was rolled back, or is rolling back.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   liveops flag ramp status
@@ -29,7 +27,7 @@ use liveops_engine::rollout::state_store::open;
   liveops flag ramp status -o json")]
 pub(crate) struct StatusArgs {
     /// The flag [default: all that have, or had, a ramp]
-    #[arg(value_name = "NAME", value_parser = crate::commands::flag::name, add = ArgValueCompleter::new(complete::flags))]
+    #[arg(value_name = "NAME", value_parser = crate::commands::flag::name)]
     name: Option<FlagName>,
 
     /// Look again and again

@@ -11,7 +11,7 @@ use liveops_domain::text::duration::human;
 /// What is asked for by all of its regions, and where each stands.
 pub(crate) fn table(overview: &RegionalOverview<'_>, view: &View) -> Vec<Block> {
     let back = match overview.fleet.on_failure {
-        OnRegionFailure::Region => "a bad region goes back alone",
+        OnRegionFailure::Region => "a bad region rolls back alone",
         OnRegionFailure::Wave => "a bad region takes its wave back",
         OnRegionFailure::All => "a bad region takes all back",
     };

@@ -13,8 +13,7 @@ pub(super) fn alerts(report: &StatusReport, view: &View) -> Vec<Block> {
         if !report.gathered.alerts_expected {
             return Vec::new();
         }
-        let line =
-            vec![plain("  "), tone::mark(Tone::Unknown, view), plain(" unknown: nobody who knows the alerts answers")];
+        let line = vec![plain("  "), tone::mark(Tone::Unknown, view), plain(" unknown: no source of alerts answers")];
         return vec![Block::heading("Alerts"), Block::Line(line)];
     };
     let groups = group(alerts);

@@ -16,7 +16,7 @@ pub(super) fn flags(report: &StatusReport, view: &View) -> Vec<Block> {
         let mut sources = report.gathered.sources.iter();
         let down = sources.find(|source| source.name == "flags" && source.state == SourceState::Down);
         let unknown = |_| {
-            let text = plain(" unknown: their store does not say");
+            let text = plain(" unknown: their store does not answer");
             Block::Line(vec![heading, tone::mark(Tone::Unknown, view), text])
         };
         return down.map(unknown).into_iter().collect();

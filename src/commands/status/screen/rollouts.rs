@@ -9,7 +9,7 @@ use liveops_domain::rollout::regional::{RegionEntry, RegionalOverview};
 use liveops_domain::rollout::row::{RolloutRow, UnseenRow};
 use liveops_engine::status::report::StatusReport;
 
-/// More regions than this are told on one line.
+/// More regions than this stand on one line.
 const LISTED: usize = 4;
 
 pub(super) fn rollouts(report: &StatusReport, view: &View) -> Vec<Block> {

@@ -15,7 +15,7 @@ pub(super) fn targets(report: &StatusReport, view: &View) -> Vec<Block> {
         if !report.gathered.targets_expected {
             return Vec::new();
         }
-        let text = plain(" unknown: prometheus does not say");
+        let text = plain(" unknown: prometheus does not answer");
         return vec![Block::Line(vec![span("Targets ", Tone::Strong), tone::mark(Tone::Unknown, view), text])];
     };
     if targets.down.is_empty() && targets.unknown == 0 {

@@ -72,7 +72,7 @@ fn before(facts: &Facts, steps: &[Step]) -> Conclusion {
     }
     if is_firing(facts) {
         return if stops(steps, "delivered") {
-            Conclusion::broken(format!("`{name}` fires, and nobody is told: Prometheus delivers to no Alertmanager"))
+            Conclusion::broken(format!("`{name}` fires, and nobody is paged: Prometheus delivers to no Alertmanager"))
                 .next("doctor")
         } else {
             Conclusion::broken(format!(
@@ -105,7 +105,7 @@ fn before(facts: &Facts, steps: &[Step]) -> Conclusion {
     let sentence = format!("`{name}` does not page, since its condition does not hold");
     if stops(steps, "delivered") {
         return Conclusion::broken(format!(
-            "{sentence}; and if it did, nobody would be told: Prometheus delivers to no Alertmanager"
+            "{sentence}; and if it did, nobody would be paged: Prometheus delivers to no Alertmanager"
         ))
         .next("doctor");
     }
@@ -155,7 +155,7 @@ fn held(facts: &Facts, steps: &[Step], alerts: &[Alert]) -> Conclusion {
     let told = receivers.join(", ");
     let failing: Vec<String> = receivers.iter().flat_map(|name| facts.failures(name)).collect();
     if stops(steps, "receivers") && failing.is_empty() {
-        return Conclusion::broken(format!("`{name}` fires, and nobody is told: its receiver has no integration"))
+        return Conclusion::broken(format!("`{name}` fires, and nobody is paged: its receiver has no integration"))
             .next(format!("alerts show {}", word(name)));
     }
     if let Some(first) = failing.first() {
@@ -179,7 +179,7 @@ fn held(facts: &Facts, steps: &[Step], alerts: &[Alert]) -> Conclusion {
     if muted {
         sentence.push_str(", unless a time interval of its route mutes it");
     }
-    let add = format!("silence add {} --for 1h --comment WHY --dry-run", matcher(name));
+    let add = format!("silence add {} --for 1h --reason WHY --dry-run", matcher(name));
     Conclusion::new(if muted { Reply::Unknown } else { Reply::Yes }, sentence).next(add)
 }
 

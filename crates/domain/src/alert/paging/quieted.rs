@@ -77,7 +77,7 @@ pub fn muted(alerts: &[Alert], facts: &Facts) -> Step {
                 Some(false) => {}
                 Some(true) => {
                     let why =
-                        "routes have time intervals, and this Alertmanager does not say when they apply (0.28 does)";
+                        "routes have time intervals, and this Alertmanager does not show when they apply (0.28 does)";
                     return unknown("muted", question, why.into());
                 }
                 None => {

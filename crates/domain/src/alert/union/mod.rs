@@ -133,7 +133,7 @@ pub fn union(answers: Answers<'_>, now: DateTime<Utc>) -> Result<Union> {
         }
         (Some(Err(error)), Some(Ok(fired))) => {
             gaps.push(format!(
-                "silences are not known, nor whether anybody is told; these are Prometheus' own alerts: {error}"
+                "silences are not known, nor whether anybody is paged; these are Prometheus' own alerts: {error}"
             ));
             (Origin::Prometheus, with_rules(fired, rules))
         }
@@ -270,8 +270,9 @@ fn lost(alerts: &[Alert]) -> (Vec<String>, Vec<String>) {
     }
     let (overdue, young): (Vec<_>, Vec<_>) = names.into_iter().partition(|(_, overdue)| *overdue);
     let text = |yet: &str, names: Vec<(&str, bool)>| {
-        let one =
-            |(name, _)| format!("Alertmanager does not have `{name}`{yet}, which Prometheus fires: nobody may be told");
+        let one = |(name, _)| {
+            format!("Alertmanager does not have `{name}`{yet}, which Prometheus fires: nobody may be paged")
+        };
         names.into_iter().map(one).collect()
     };
     (text("", overdue), text(" (yet)", young))

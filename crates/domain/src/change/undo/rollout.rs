@@ -58,11 +58,11 @@ impl RolloutUndo {
     pub fn again(&self) -> Undo {
         let (why, instead) = match self {
             Self::Rollback { service, image, .. } => (
-                "a version that was taken back gets its traffic step by step again",
+                "a version that was rolled back gets its traffic step by step again",
                 format!("rollout canary {} --image {}", word(service), word(image)),
             ),
             Self::RampBack { flag } => (
-                "a flag that was taken back gets its users step by step again",
+                "a flag that was rolled back gets its users step by step again",
                 format!("flag ramp start {} --steps 1,10,50,100", word(flag)),
             ),
         };

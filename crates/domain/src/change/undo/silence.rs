@@ -175,5 +175,5 @@ fn unchanged(silence: &Silence, expected: DateTime<Utc>) -> Result<(), Stale> {
 /// `silence add …` for the same matchers; the length is the person's to choose.
 pub fn add_again(matchers: &[Matcher], comment: &str) -> String {
     let matchers: Vec<String> = matchers.iter().map(|matcher| word(&matcher.show())).collect();
-    format!("silence add {} --for 1h --comment {}", matchers.join(" "), word(comment))
+    format!("silence add {} --for 1h --reason {}", matchers.join(" "), word(comment))
 }

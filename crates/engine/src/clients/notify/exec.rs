@@ -92,7 +92,7 @@ pub fn probe(command: &[String], path: &str) -> Sent {
     if found {
         Sent::Accepted(format!("`{program}` is there; it was not run"))
     } else {
-        Sent::Refused(format!("`{program}` is not there"))
+        Sent::Refused(format!("`{program}` does not exist"))
     }
 }
 

@@ -175,7 +175,7 @@ impl RegionalRun<'_> {
                     .map(|(region, _)| region)
                     .collect();
                 let why = format!(
-                    "taken back because of {}, by on_region_failure: {}",
+                    "rolled back because of {}, by on_region_failure: {}",
                     bad.join(", "),
                     self.fleet.on_failure.word()
                 );

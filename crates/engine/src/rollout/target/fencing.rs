@@ -41,7 +41,7 @@ pub fn admit_forward(place: &str, carrier: &Value, also: Option<&Value>, fence: 
         return Ok(());
     }
     Err(Error::Conflict {
-        what: format!("{place} has lost its undo note: it was taken back, or somebody replaced it"),
+        what: format!("{place} has lost its undo note: it was rolled back, or somebody replaced it"),
         hint: "look: `liveops rollout status`; go back: `liveops rollout abort`".into(),
     })
 }

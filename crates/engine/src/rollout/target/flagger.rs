@@ -277,12 +277,12 @@ impl TrafficTarget for Flagger<'_> {
                 let (open, _) = gate(canary).ok_or_else(|| self.carrier.unfit("it has no rollback webhook"))?;
                 self.turn(&open, canary, confirmed).await?;
                 self.go_on(canary, &originals, confirmed).await?;
-                Err(told("Flagger has been told to go back, and does so at its next tick"))
+                Err(told("Flagger rolls back at its next tick"))
             }
             Stage::Promotion => {
                 self.go_on(canary, &originals, confirmed).await?;
                 Err(told(
-                    "Flagger makes the new version its primary and cannot be stopped; it is taken back after that",
+                    "Flagger makes the new version its primary and cannot be stopped; it is rolled back after that",
                 ))
             }
             Stage::Succeeded => self.promote_back(&objects, &originals, confirmed).await,
@@ -331,7 +331,7 @@ impl TrafficTarget for Flagger<'_> {
             }
             Stage::Idle if phase == Some("Succeeded") => Ok(Finish::Done),
             Stage::Failed => Err(Error::Conflict {
-                what: "Flagger went back by itself while it promoted".into(),
+                what: "Flagger rolled back by itself while it promoted".into(),
                 hint: "take the rollout back too: `liveops rollout abort`".into(),
             }),
             _ => Ok(Finish::Waiting(format!("Flagger is {}", phase.unwrap_or("initializing")))),

@@ -74,7 +74,7 @@ fn an_expired_silence_comes_back_only_once_and_in_time() {
         decide(&[expired, silence("b", Active, 9)], at(1)),
         Err(Stale::Exists { id, .. }) if id == "b"
     ));
-    assert_eq!(undo.by_hand(), "silence add 'alertname=\"Down\"' --for 1h --comment 'it'\\''s known'");
+    assert_eq!(undo.by_hand(), "silence add 'alertname=\"Down\"' --for 1h --reason 'it'\\''s known'");
 }
 
 #[test]

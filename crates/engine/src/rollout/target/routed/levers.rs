@@ -115,7 +115,7 @@ impl Routed<'_> {
                 let canary = &self.workload.canary;
                 match self.workload.set_canary(detail, image, confirmed).await {
                     Ok(()) => {
-                        format!("by the second lever {canary} goes back to {image}, pod by pod")
+                        format!("by the second lever {canary} returns to {image}, pod by pod")
                     }
                     Err(error) => format!("the second lever, {canary}, fails too: {error}"),
                 }
@@ -225,7 +225,7 @@ impl Routed<'_> {
         if deployment::selects(&wanted, template) {
             return Ok(());
         }
-        let why = format!("its pods lack {wanted}, by which they are told from the new ones: add it");
+        let why = format!("its pods lack {wanted}, by which they differ from the new ones: add it");
         Err(self.workload.unfit(&self.workload.stable, &why))
     }
 
