@@ -172,10 +172,10 @@ impl<T: Serialize> Report for ChangeReport<T> {
         }
         if let Some(NoUndo { why, instead }) = &self.no_undo {
             blocks.push(Block::Whole(vec![span(format!("cannot be undone: {why}"), Tone::Dim)]));
-            blocks.push(Block::next("instead", instead));
+            blocks.push(Block::next("next", instead));
         }
-        if let Some((label, command)) = &self.next {
-            blocks.push(Block::next(label, command));
+        if let Some((_, command)) = &self.next {
+            blocks.push(Block::next("next", command));
         }
         blocks
     }

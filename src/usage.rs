@@ -143,7 +143,7 @@ impl<'a> Line<'a> {
                 format!("correct it, or unset {variable}"),
             );
         }
-        if value.is_empty() {
+        if value.is_empty() && why.is_none() {
             let of = if known.is_empty() { String::new() } else { format!(": {}", known.join(", ")) };
             return (format!("`{option}` needs a value{of}"), self.hint(None));
         }
@@ -153,7 +153,9 @@ impl<'a> Line<'a> {
         }
         let near = nearest(&value, known.iter().map(String::as_str)).map(|near| self.retyped(&value, &[near]));
         // `flag allow NAME qa_1`, where `flag allow NAME add qa_1` was meant.
-        let left_out = || known.iter().map(|word| self.with(&value, &[word, &value])).find(|args| self.parses(args));
+        let is_word = !option.starts_with('-');
+        let left_out =
+            || known.iter().map(|word| self.with(&value, &[word, &value])).find(|args| is_word && self.parses(args));
         let fix = near.or_else(|| left_out().map(|args| typed(&args)));
         let hint = fix.map_or_else(String::new, |fix| format!("; did you mean `{fix}`?"));
         (format!("`{value}` does not fit `{option}`"), format!("one of {}{hint}", known.join(", ")))

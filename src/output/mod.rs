@@ -14,6 +14,7 @@ pub(crate) mod screen;
 pub(crate) mod terminal;
 pub(crate) mod tone;
 pub(crate) mod view;
+mod wrap;
 
 use std::cell::{Cell, RefCell};
 use std::io::{ErrorKind, IsTerminal, Write, stderr, stdin, stdout};
@@ -408,7 +409,7 @@ impl Output {
     }
 
     fn to_stderr(&self, spans: &[Span]) {
-        self.line_to_stderr(&render::message(spans, self.colour_err));
+        self.line_to_stderr(&render::message(spans, self.colour_err, terminal_width()));
     }
 
     fn line_to_stderr(&self, text: &str) {
@@ -429,4 +430,9 @@ impl Output {
         kept.push('\n');
         true
     }
+}
+
+/// The width of the terminal that messages go to, where they go to one.
+fn terminal_width() -> Option<usize> {
+    console::Term::stderr().size_checked().map(|(_, columns)| usize::from(columns))
 }

@@ -8,6 +8,7 @@ use console::{Style, truncate_str};
 
 use crate::output::block::{Block, Span, Table, Tone};
 use crate::output::view::View;
+use crate::output::wrap::wrapped;
 use liveops_domain::text::escape::escape;
 use liveops_domain::text::secret::mask;
 
@@ -21,7 +22,7 @@ fn style(tone: Tone) -> Style {
         Tone::Strong => style.bold(),
         Tone::Dim => style.dim(),
         Tone::Good => style.green(),
-        Tone::Warn => style.yellow(),
+        Tone::Warn => style.yellow().bold(),
         Tone::Bad => style.red().bold(),
         Tone::Unknown => style.magenta(),
         Tone::Command => style.cyan(),
@@ -48,13 +49,22 @@ fn line(spans: &[Span], colour: bool) -> String {
     text
 }
 
-/// Spans of our own messages: they may have several lines, each escaped on its own.
-pub(crate) fn message(spans: &[Span], colour: bool) -> String {
-    let lines = |part: &Span| {
-        let line = |text: &str| paint(&Span { text: text.to_owned(), tone: part.tone }, colour).into_owned();
-        part.text.split('\n').map(line).collect::<Vec<_>>().join("\n")
-    };
-    spans.iter().map(lines).collect()
+/// Spans of our own messages: they may have several lines, each escaped on its own, and wrapped where a width is given.
+pub(crate) fn message(spans: &[Span], colour: bool, width: Option<usize>) -> String {
+    let mut lines: Vec<Vec<Span>> = vec![Vec::new()];
+    for part in spans {
+        for (place, text) in part.text.split('\n').enumerate() {
+            if place > 0 {
+                lines.push(Vec::new());
+            }
+            if let Some(line) = lines.last_mut() {
+                line.push(Span { text: text.to_owned(), tone: part.tone });
+            }
+        }
+    }
+    let wrap = |line: Vec<Span>| width.map_or_else(|| vec![line.clone()], |width| wrapped(&line, width));
+    let painted = |line: Vec<Span>| line.iter().map(|span| paint(span, colour)).collect::<String>();
+    lines.into_iter().flat_map(wrap).map(painted).collect::<Vec<_>>().join("\n")
 }
 
 /// The blocks as lines, each within the view's width (but for `Block::Whole`).
@@ -70,6 +80,9 @@ pub(crate) fn lines(blocks: &[Block], view: &View, colour: bool) -> Vec<String> 
                 } else {
                     truncate_str(&text, view.width, view.pick("…", "...")).into_owned()
                 });
+            }
+            Block::Whole(spans) if view.terminal && spans.iter().all(|span| span.tone != Tone::Command) => {
+                out.extend(wrapped(spans, view.width).iter().map(|spans| line(spans, colour)));
             }
             Block::Whole(spans) => out.push(line(spans, colour)),
             Block::Table(table) => out.extend(grid(table, view, colour)),

@@ -60,9 +60,12 @@ impl Meta {
     }
 }
 
-/// `TEXT: COMMAND` for each step that has a command.
+/// As many next commands stand below a screen; programs get all.
+const STEPS: usize = 2;
+
+/// `next: COMMAND` for the first steps that have a command.
 pub(crate) fn step_lines(steps: &[Recommendation]) -> impl Iterator<Item = Block> {
-    steps.iter().filter_map(|step| Some(Block::next(&step.text, step.command.as_ref()?)))
+    steps.iter().filter_map(|step| Some(Block::next("next", step.command.as_ref()?))).take(STEPS)
 }
 
 /// A command's result. Commands never ask for a format; `Output` does.

@@ -115,7 +115,7 @@ fn wrong_words_are_usage_errors_with_a_way_out() {
     for (args, part) in [
         (&["alerts", "region=~("][..], "is no regular expression"),
         (&["alerts", "1a=x"], "is no label name"),
-        (&["alerts", "list", "--state", "loud"], "possible values: firing"),
+        (&["alerts", "list", "--state", "loud"], "one of firing, pending"),
         (&["alerts", "show", "ServerDwon"], "did you mean `ServerDown`?"),
         (&["alerts", "region=eu", "show", "X"], "takes no filter before it"),
         (&["alerts", "watch", "-o", "csv"], "a stream has no `csv`"),

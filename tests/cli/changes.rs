@@ -78,7 +78,7 @@ fn one_timeline_of_everything() {
           2026-01-15T10:00:00Z  silence    silence {alertname="TickSlow"}: known  bob
           2026-01-15T10:25:00Z  migration  migration: players.region              ci
 
-        find what broke a figure: liveops changes --around error_rate
+        next: liveops changes --around error_rate
         --- stderr
         "#);
     let json = env.run(["changes", "-o", "json"]).expect_code(0).json();
@@ -131,7 +131,7 @@ fn a_break_has_its_suspects_with_reasons() {
           2026-01-15T10:09:55Z  deploy   deploy of lobby 7      ada
           2026-01-15T10:25:00Z  config   config of game: later  ada
 
-        look at everything: liveops status
+        next: liveops status
         --- stderr
         "#);
     let json = env.run(["changes", "--around", "error_rate", "-o", "json"]).expect_code(0).json();

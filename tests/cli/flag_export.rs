@@ -91,7 +91,7 @@ fn from_flagd_it_is_a_dry_run_with_diff_audience_and_losses() {
     ] {
         assert!(run.stderr.contains(said), "{said}: {}", run.stderr);
     }
-    let next = "to do it: liveops flag import --format flagd in.json --apply --lossy";
+    let next = "next: liveops flag import --format flagd in.json --apply --lossy";
     assert!(run.stdout.contains(next), "{}", run.stdout);
     assert_eq!(env.read("flags.json"), before);
     // A loss must be agreed to, and nothing of the rest is done without.

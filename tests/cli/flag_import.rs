@@ -19,7 +19,7 @@ fn without_apply_it_only_shows_what_it_would_do() {
     for said in ["new flag fresh", "flag shop, revision 1", "percentage"] {
         assert!(run.stderr.contains(said), "{said}: {}", run.stderr);
     }
-    assert!(run.stdout.contains("to do it: liveops flag import in.json --apply"), "{}", run.stdout);
+    assert!(run.stdout.contains("next: liveops flag import in.json --apply"), "{}", run.stdout);
     assert_eq!(env.read("flags.json"), before);
     env.run(["flag", "import", "in.json", "--apply"]).expect_code(4);
     let done = change(&env, &["flag", "import", "in.json", "--apply"]);

@@ -79,8 +79,8 @@ fn what_readers_would_not_take_is_refused_with_what_would_have_happened() {
     store(&env, &[("shop", FOREIGN)]);
     for (args, said) in [
         (vec!["--pct", "10.5"], "would have switched on 11 %"),
-        (vec!["--pct", "-5"], "goes from 0 to 100"),
-        (vec!["--pct", "101"], "goes from 0 to 100"),
+        (vec!["--pct", "-5"], "0 to 100"),
+        (vec!["--pct", "101"], "0 to 100"),
         (vec!["--pct", "ten"], "is no percentage"),
         (vec!["--salt", "x"], "the same users as ever would be on"),
         (vec!["--variant", "blue"], "no variants"),

@@ -298,13 +298,13 @@ fn each_step_names_the_next_useful_command() {
     };
     let id = "2026-01-15-p1-slow";
     let opened = next(&env, &["incident", "open", "--sev", "p1", "--title", "slow"]);
-    let triage = format!("find the cause: liveops triage --incident {id}");
+    let triage = format!("next: liveops triage --incident {id}");
     assert!(opened.contains(&triage), "{opened:?}");
     assert!(next(&env, &["status"]).contains(&triage));
     let acked = next(&env, &["incident", "ack"]);
     assert!(acked.contains(&triage), "{acked:?}");
     let resolved = next(&env, &["incident", "resolve", "over"]);
-    let postmortem = format!("write the postmortem, due 2026-01-17 10:30Z: liveops postmortem new {id}");
+    let postmortem = format!("next: liveops postmortem new {id}");
     assert!(resolved.contains(&postmortem), "{resolved:?}");
     assert!(next(&env, &["status"]).contains(&postmortem));
     let late = env.now("2026-01-18T00:00:00Z");

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::alertmanager_stub::{AlertmanagerStub, NOW, Post, alert, silenced};
 use crate::support::{Answer, Stub};
 
-const DOWN: [&str; 7] = ["silence", "add", "ServerDown", "--for", "2h", "--comment", "new disk"];
+const DOWN: [&str; 7] = ["silence", "add", "ServerDown", "--for", "2h", "--reason", "new disk"];
 
 fn world() -> AlertmanagerStub {
     AlertmanagerStub::start(json!([
@@ -73,7 +73,7 @@ fn a_dry_run_and_read_only_change_nothing() {
     let run = env.run(with(&DOWN, &["--dry-run"])).expect_code(0);
     assert!(run.stdout.contains("dry run, nothing is changed: silence"), "{}", run.stdout);
     assert!(
-        run.stdout.contains("to do it: liveops silence add ServerDown --for 2h --reason 'new disk'\n"),
+        run.stdout.contains("next: liveops silence add ServerDown --for 2h --reason 'new disk'\n"),
         "{}",
         run.stdout
     );

@@ -157,7 +157,7 @@ fn nagios_gets_one_line_with_performance_data() {
         "#);
     backends.health(Answer::json(json!({"status": "down"})).status(503));
     let run = env.run(["status", "--nagios"]).expect_code(2);
-    assert!(run.stdout.starts_with("LIVEOPS CRITICAL - 1 service down, "), "{}", run.stdout);
+    assert!(run.stdout.starts_with("LIVEOPS CRITICAL - game-backend down, "), "{}", run.stdout);
 }
 
 #[test]

@@ -58,7 +58,7 @@ fn the_flag_change_is_found_and_undone_in_few_keys() {
     pty.send("u");
     pty.expect("[y/N]");
     pty.send("y\r");
-    pty.expect("Enter goes back");
+    pty.expect("Enter returns");
     pty.send("\r");
     until("the flag is as it was", Duration::from_secs(20), || {
         fs::read_to_string(env.path().join("flags.json"))

@@ -129,12 +129,17 @@ impl TestEnv {
 
     /// Runs a line in a shell, in this environment.
     #[track_caller]
-    #[allow(clippy::disallowed_methods, reason = "a test types what a chapter prints")]
     pub(crate) fn shell(&self, line: &str) -> Run {
-        let mut command = Command::new("/bin/sh");
-        command.args(["-c", line]).env_clear().envs(self.vars.iter().map(|(name, value)| (name, value)));
+        Invocation::new(self, self.program("/bin/sh", &["-c", line])).run()
+    }
+
+    /// Another program in this environment, such as a shell.
+    #[allow(clippy::disallowed_methods, reason = "a test starts what a person types into")]
+    pub(crate) fn program(&self, program: &str, args: &[&str]) -> Command {
+        let mut command = Command::new(program);
+        command.args(args).env_clear().envs(self.vars.iter().map(|(name, value)| (name, value)));
         command.current_dir(self.path());
-        Invocation::new(self, command).run()
+        command
     }
 
     /// A run that still takes more environment, stdin or another deadline.

@@ -11,6 +11,7 @@ use crate::output::view::View;
 use liveops_domain::change::journal::Fault;
 use liveops_domain::error::{Exit, Result};
 use liveops_domain::status::source::Verdict;
+use liveops_domain::text::count::count;
 use liveops_engine::undo::audit::{AuditCheck, verify};
 
 /// Check that no line of the log was edited, removed or reordered
@@ -54,7 +55,7 @@ impl Report for Verification {
         let said = match (self.events, self.faults.len()) {
             (0, 0) => " nothing was changed through liveops yet".to_owned(),
             (1, 0) => " 1 line, and it is as it was written".to_owned(),
-            (n, 0) => format!(" {n} lines, and all are as they were written"),
+            (n, 0) => format!(" {}, all as they were written", count(n, "line")),
             (_, 1) => " a line is not as it was written".to_owned(),
             (_, n) => format!(" {n} lines are not as they were written"),
         };

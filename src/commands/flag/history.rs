@@ -14,6 +14,7 @@ use liveops_domain::flag::delta;
 use liveops_domain::flag::delta::{Delta, deltas};
 use liveops_domain::flag::history::{Revision, drift};
 use liveops_domain::flag::name::FlagName;
+use liveops_domain::text::count::count;
 use liveops_domain::text::shell::word;
 use liveops_domain::text::time::rfc3339;
 use liveops_engine::flag::catalog::{FlagCatalog, answered};
@@ -113,7 +114,7 @@ impl Report for FlagHistory {
             (0, _) => "nothing was changed through liveops".to_owned(),
             (n, true) => format!("the last {n} revisions"),
             (1, false) => "1 revision".to_owned(),
-            (n, false) => format!("{n} revisions"),
+            (n, false) => count(n, "revision"),
         };
         let mut blocks = vec![
             Block::Line(vec![span(&self.flag, Tone::Strong), plain(format!(" in {}: {count}", self.environment))]),

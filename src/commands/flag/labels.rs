@@ -31,7 +31,7 @@ pub(crate) fn answer_mark(answer: Answer, view: &View) -> Span {
 
 pub(crate) fn next(step: &Recommendation) -> Vec<Block> {
     let command = step.command.iter();
-    command.map(|command| Block::next(&format!("next, {}", step.text), command)).collect()
+    command.map(|command| Block::next("next", command)).collect()
 }
 
 /// The frame of a report on flags, with the step that comes next.

@@ -11,6 +11,7 @@ use liveops_domain::error::{Exit, Result};
 use liveops_domain::incident::event::HandedOff;
 use liveops_domain::incident::state::Incident;
 use liveops_domain::incident::transition::Action;
+use liveops_domain::text::count::count;
 use liveops_engine::incident::incident;
 use liveops_engine::incident::record::IncidentStep;
 
@@ -53,10 +54,10 @@ fn brief(one: &Incident, now: DateTime<Utc>) -> Vec<String> {
         lines.push(format!("still firing: {}", firing.join(", ")));
     }
     lines.push(format!(
-        "{} notes, {} pieces of evidence, {} messages in the journal",
-        one.notes,
-        one.evidence.len(),
-        one.deliveries.len()
+        "{}, {}, {} in the journal",
+        count(one.notes, "note"),
+        count(one.evidence.len(), "evidence file"),
+        count(one.deliveries.len(), "message")
     ));
     lines
 }

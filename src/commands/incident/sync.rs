@@ -12,6 +12,7 @@ use crate::output::report::{Meta, Report};
 use crate::output::view::View;
 use liveops_domain::error::{Error, Exit, Result};
 use liveops_domain::status::source::Outcome;
+use liveops_domain::text::count::count;
 use liveops_engine::incident::sync::{SyncedIncident, streams, sync_one};
 use liveops_engine::session::store;
 
@@ -58,7 +59,7 @@ pub(super) async fn run(_: SyncArgs, cx: &Context) -> Result<Exit> {
         return Ok(Exit::Good);
     }
     Err(Error::HalfDone {
-        done: format!("{} incidents were brought together", report.moved.len()),
+        done: format!("brought together: {}", count(report.moved.len(), "incident")),
         left: report.failed.iter().map(|(id, error)| format!("{id}: {error}")).collect::<Vec<_>>().join("; "),
         command: cx.command("incident sync"),
     })

@@ -13,6 +13,7 @@ use liveops_domain::error::{Exit, Result};
 use liveops_domain::incident::event::kind;
 use liveops_domain::incident::state::without_quick_beginnings;
 use liveops_domain::status::source::Verdict;
+use liveops_domain::text::count::count;
 use liveops_domain::text::time::rfc3339;
 use liveops_engine::incident::summary::clock;
 use liveops_engine::incident::timeline::{Line, line};
@@ -89,7 +90,7 @@ impl Report for Timeline {
             blocks.push(Block::Whole(vec![span(text, Tone::Bad)]));
         }
         if self.left_out > 0 {
-            let text = format!("{} messages left out; `--notifications` shows them", self.left_out);
+            let text = format!("{} left out; `--notifications` shows them", count(self.left_out, "message"));
             blocks.push(Block::Line(vec![span(text, Tone::Dim)]));
         }
         blocks

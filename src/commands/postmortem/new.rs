@@ -13,6 +13,7 @@ use crate::output::view::View;
 use liveops_domain::error::{Error, Exit, Result};
 use liveops_domain::runbook::Runbook;
 use liveops_domain::status::source::{Outcome, Recommendation};
+use liveops_domain::text::count::count;
 use liveops_domain::text::shell::word;
 use liveops_engine::files::file::write_shared;
 use liveops_engine::postmortem::facts::{IncidentWindow, between, causes, cell, duties, stamp, timeline};
@@ -196,10 +197,10 @@ impl Report for NewPostmortem {
         }
         blocks.push(Block::Table(table));
         blocks.push(Block::text(format!(
-            "  {} plots, {} suspects, {} lines only you can fill in",
-            self.plots.len(),
-            self.suspects,
-            self.to_fill_in
+            "  {}, {}, {} only you can fill in",
+            count(self.plots.len(), "plot"),
+            count(self.suspects, "suspect"),
+            count(self.to_fill_in, "line")
         )));
         blocks
     }

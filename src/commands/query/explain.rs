@@ -95,7 +95,7 @@ impl Report for Explanation {
         }
         if let Some(kpi) = &self.kpi {
             blocks.push(Block::Blank);
-            blocks.push(Block::next("ask it", format!("liveops query --kpi {}", kpi.name)));
+            blocks.push(Block::next("next", format!("liveops query --kpi {}", kpi.name)));
         }
         blocks
     }

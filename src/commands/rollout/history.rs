@@ -212,13 +212,13 @@ impl RolloutHistory {
         let earlier = self.history.rollouts.iter().find(|row| row.rollout.is_some() && row.rollout.as_ref() != latest);
         if let Some(row) = earlier {
             let command = format!("{} {}", self.command, row.change);
-            next.push(Block::next("why an earlier one went as it did", command));
+            next.push(Block::next("next", command));
         }
         let shown = self.history.rollouts.first().filter(|_| self.one);
         let id = shown.map_or_else(String::new, |row| format!(" {}", row.change));
         if !self.history.verdicts.is_empty() {
             let command = format!("{}{id} -o json", self.command);
-            next.push(Block::next("with every query", command));
+            next.push(Block::next("next", command));
         }
         next
     }

@@ -118,7 +118,7 @@ impl Closing {
     /// The plan with what to type next.
     pub(super) fn blocks(&self, mut plan: Vec<Block>) -> Vec<Block> {
         let begin = self.begin.iter();
-        plan.extend(begin.filter_map(|step| Some(Block::next(&step.text, step.command.clone()?))));
+        plan.extend(begin.filter_map(|step| Some(Block::next("next", step.command.clone()?))));
         plan
     }
 

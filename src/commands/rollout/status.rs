@@ -246,7 +246,7 @@ impl Report for RolloutStatus {
             blocks.push(Block::text(format!("no rollout was ever begun in `{}`", self.environment)));
         }
         for step in &self.next {
-            blocks.push(Block::next(&step.text, step.command.clone().unwrap_or_default()));
+            blocks.push(Block::next("next", step.command.clone().unwrap_or_default()));
         }
         blocks
     }

@@ -14,6 +14,7 @@ use liveops_domain::error::{Error, Exit, Result};
 use liveops_domain::runbook::rule::AlertRule;
 use liveops_domain::runbook::{Purpose, Runbook};
 use liveops_domain::status::source::{Outcome, Recommendation};
+use liveops_domain::text::count::count;
 use liveops_domain::text::shell::word;
 use liveops_engine::files::file::write_shared;
 use liveops_engine::runbook::library::RunbookLibrary;
@@ -205,7 +206,10 @@ impl Report for NewRunbook {
         };
         blocks.push(Block::text(from));
         if self.to_fill_in > 0 {
-            blocks.push(Block::text(format!("  {} lines only you can fill in: look for `[fill in`", self.to_fill_in)));
+            blocks.push(Block::text(format!(
+                "  {} only you can fill in: look for `[fill in`",
+                count(self.to_fill_in, "line")
+            )));
         }
         blocks
     }

@@ -13,6 +13,7 @@ use liveops_domain::error::{Error, Exit, Result};
 use liveops_domain::runbook::run::StepState;
 use liveops_domain::runbook::step::Step;
 use liveops_domain::status::source::{Recommendation, Verdict};
+use liveops_domain::text::count::count;
 use liveops_domain::text::shell::word;
 use liveops_engine::config::environment::variable;
 use liveops_engine::runbook::library::{RunbookFile, RunbookLibrary};
@@ -235,7 +236,7 @@ impl Report for RunReport {
     fn blocks(&self, view: &View) -> Vec<Block> {
         if self.dry_run {
             return vec![Block::Line(vec![span(
-                format!("dry run of {} steps: nothing was run", self.steps.len()),
+                format!("dry run of {}: nothing was run", count(self.steps.len(), "step")),
                 Tone::Dim,
             )])];
         }

@@ -8,6 +8,7 @@ use liveops_domain::change::undo::Undo;
 use liveops_domain::change::undo::scale::ScaleUndo;
 use liveops_domain::error::{Error, Exit, Result};
 use liveops_domain::kubernetes::autoscaler::Bounds;
+use liveops_domain::text::count::count;
 use liveops_domain::text::shell::word;
 use liveops_engine::change::{Done, Plan};
 use liveops_engine::config::service::Service;
@@ -39,8 +40,12 @@ pub(super) async fn run(args: &ScaleArgs, cx: &Context) -> Result<Exit> {
     }
     refuse_during_rollout(cx, service).await?;
     let undo = Undo::from(change.inverse());
-    let preview =
-        vec![Block::text(format!("{} has {} replicas, {} available", size.deployment, size.replicas, size.available))];
+    let preview = vec![Block::text(format!(
+        "{} has {}, {} available",
+        size.deployment,
+        count(usize::try_from(size.replicas).unwrap_or(usize::MAX), "replica"),
+        size.available
+    ))];
     let plan = Plan { action, summary, undo: Some(undo.clone()), kill_switch: false, undoes: None };
     let result = Scaled { scale: change.clone() };
     let mut report = ChangeReport::of(cx, plan, preview, result.clone(), async |confirmed| {

@@ -18,7 +18,7 @@ fn preview_counts_who_flips() {
       0 of 4 users are on now, 2 then
       ● 2 switched on: user_123, 🚀
 
-    next, to do it: liveops flag set new_matchmaking --pct 30 --reason WHY
+    next, next: liveops flag set new_matchmaking --pct 30 --reason WHY
     --- stderr
     "#);
     let run = env.run(preview.into_iter().chain(["-o", "name"])).expect_code(0);
@@ -35,7 +35,7 @@ fn preview_counts_who_flips() {
     let down = stdin.stdin("{\"id\":\"user_1\"}\n\"user_123\"\n").run().expect_code(0).json();
     assert_eq!(down["data"]["users"]["turns_off"], json!({"count": 1, "ids": ["user_1"]}));
     let run = env.run(["flag", "preview", "double_xp", "--pct", "101"]).expect_code(2);
-    assert!(run.stderr.contains("from 0 to 100"), "{}", run.stderr);
+    assert!(run.stderr.contains("0 to 100"), "{}", run.stderr);
     let run = env.run(["flag", "preview", "double_xp", "--pct", "5", "--users", "none.txt"]).expect_code(2);
     assert!(run.stderr.contains("cannot open"), "{}", run.stderr);
     let run = env.run(["flag", "preview", "double_xp", "--pct", "5", "-o", "csv"]).expect_code(2);
@@ -76,7 +76,7 @@ fn lint_fails_on_errors_and_with_strict_on_warnings() {
     new_matchmaking
       ▲ W10  on the allowlist and still off, since the percentage 10 comes first: admin_user_1 (bucket 43)
 
-    next, the flag itself: liveops flag get battle_pass
+    next: liveops flag get battle_pass
     --- stderr
     "#);
     env.run(["flag", "lint", "new_matchmaking"]).expect_code(0);
@@ -113,7 +113,7 @@ fn diff_compares_two_environments() {
       + odd  only in staging
       - old_shop  only in prod
 
-    next, who changed it last: liveops flag history new_matchmaking -e prod
+    next: liveops flag history new_matchmaking -e prod
     --- stderr
     "#);
     env.run(["flag", "diff", "--from", "prod", "double_xp"]).expect_code(0);

@@ -111,9 +111,9 @@ fn list_says_who_is_on_and_what_is_wrong() {
     ▲ new_matchmaking  10 %, about 1 in 10                       W10      2026-01-15T07:30:00Z ada
     ✖ odd              cannot be read: it is an array, where an object `{…}` is meant  E01
     · ranked_queue     nobody: it is switched off                         2026-01-15T10:18:00Z sam
-    ● winter_event     whom 1 rule lets in
+    ● winter_event     turned on by 1 rule
 
-    next, what is wrong with it: liveops flag lint battle_pass
+    next: liveops flag lint battle_pass
     --- stderr
     "#);
     let list = data(&env, &["flag", "list"], 0);
@@ -172,7 +172,7 @@ fn get_shows_the_members_and_keeps_the_bytes() {
     rev 2  2026-01-14T10:30:00Z  ada  first
         enabled true, percentage 1, defaultValue true
 
-    next, why a user has it, or not: liveops flag explain USER new_matchmaking
+    next: liveops flag explain USER new_matchmaking
     --- stderr
     "#);
     let flag = data(&env, &["flag", "get", "new_matchmaking"], 0);
@@ -218,7 +218,7 @@ fn history_tells_who_when_why_and_what() {
     rev 2  2026-01-14T10:30:00Z  ada  first
         enabled true, percentage 1, defaultValue true
 
-    next, take the newest back: liveops flag undo new_matchmaking
+    next: liveops flag undo new_matchmaking
     --- stderr
     "#);
     let run = env.run(["flag", "history", "battle_pass"]).expect_code(0);
@@ -247,7 +247,7 @@ fn explain_shows_every_step_and_those_not_reached() {
       on from 44 % up, everything else as it is; reader v2 would say on
       by reader legacy-v1; servers may still hold what was there 30 s ago
 
-    next, to switch this user on, and everybody before: liveops flag set new_matchmaking --pct 44 --dry-run
+    next: liveops flag set new_matchmaking --pct 44 --dry-run
     --- stderr
     "#);
     // A regular flag for whoever has no id: bucket 75.

@@ -57,7 +57,7 @@ fn a_kpi_shows_its_breakdown_with_its_unit() {
       eu      31.2 ms
       us         4 ms
 
-    over time: liveops query --kpi tick_p99 --plot
+    next: liveops query --kpi tick_p99 --plot
     --- stderr
     "#);
 }
@@ -94,7 +94,7 @@ fn a_kpi_is_plotted_with_its_thresholds() {
                  last    min      max
     ⠒ tick_p99  12 ms  12 ms  17.9 ms
 
-    all KPIs: liveops status
+    next: liveops status
     --- stderr
     "#);
 }
@@ -114,7 +114,7 @@ fn a_kpi_is_explained_without_asking() {
     gives      instant vector
     metrics    game_tick_duration_seconds_bucket
 
-    ask it: liveops query --kpi tick_p99
+    next: liveops query --kpi tick_p99
     --- stderr
     "#);
     assert_eq!(stub.requests().len(), 0);

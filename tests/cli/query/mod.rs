@@ -57,7 +57,7 @@ fn a_vector_shows_what_differs_greatest_first() {
     us             17
     ap\x1b[2J     NaN
 
-    over time: liveops query game_active_players --plot --prometheus http://127.0.0.1:[PORT]
+    next: liveops query game_active_players --plot --prometheus http://127.0.0.1:[PORT]
     --- stderr
     "#);
     let request = &stub.requests_to("/api/v1/query")[0];
@@ -140,7 +140,7 @@ fn a_range_is_summed_up_and_says_which_series_ended() {
     eu                    2    1    3    2  ▁▁▁▁▁▁▁▁▁▁▁▁▁▁█████████████▅▅▅▅▅▅▅▅▅▅▅▅▅
     us      ended 5m before    8    8    8  ▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄
 
-    over time: liveops query 'sum by (region) (x)' --range 10m --plot --prometheus http://127.0.0.1:[PORT]
+    next: liveops query 'sum by (region) (x)' --range 10m --plot --prometheus http://127.0.0.1:[PORT]
     --- stderr
     "#);
     let request = &stub.requests_to("/api/v1/query_range")[0];
@@ -232,7 +232,7 @@ fn a_native_histogram_is_compact_for_people_and_whole_in_json() {
         (0.707107, 1]     12  ████████
          (1, 1.41421]     45  ██████████████████████████████
 
-    over time: liveops query rpc_latency --plot --prometheus http://127.0.0.1:[PORT]
+    next: liveops query rpc_latency --plot --prometheus http://127.0.0.1:[PORT]
     --- stderr
     "#);
     let report = ask(&stub, &["rpc_latency", "-o", "json"]).expect_code(0).json();

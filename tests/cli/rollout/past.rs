@@ -53,7 +53,7 @@ fn an_earlier_rollout_is_shown_by_its_change_or_its_own_id() {
     assert!(table.stdout.contains(&command), "{}", table.stdout);
     // Where there is one service, the id is enough.
     let one = world.env.run(["rollout", "history", change]).expect_code(0);
-    for want in ["what happened", "begun by", "back if errors > 5%  SO", "rolled back"] {
+    for want in ["what happened", "begun by", "back if errors > 5%  BREACHED", "rolled back"] {
         assert!(one.stdout.contains(want), "{want}: {}", one.stdout);
     }
 }

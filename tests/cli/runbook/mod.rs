@@ -55,8 +55,8 @@ fn new_fills_in_what_the_rule_and_the_kpis_say() {
         ● docs/runbooks/alerts/TickSlow.md is written
           from its rule, for game-backend
           3 lines only you can fill in: look for `[fill in`
-        read it: liveops runbook show TickSlow
-        check it: liveops runbook check
+        next: liveops runbook show TickSlow
+        next: liveops runbook check
         --- stderr
         "#);
     let text = env.read("docs/runbooks/alerts/TickSlow.md");
@@ -168,7 +168,7 @@ fn check_names_what_would_fail_at_night() {
           ✖ line 5: link `#x` is dead: there is no such heading
           ✖ line 6: step cannot be read: `stepp` is unknown; did you mean `step`?
 
-        write what is missing: liveops runbook new GameServerDown
+        next: liveops runbook new GameServerDown
         --- stderr
         "#);
     let json = env.run(["runbook", "check", "--rules", "rules.yml", "-o", "json"]).expect_code(1).json();
@@ -243,7 +243,7 @@ fn show_draws_it_and_list_counts_it() {
         Post-incident
         x
 
-        run its steps: liveops runbook run fix
+        next: liveops runbook run fix
         --- stderr
         "#);
     let part = env.run(["runbook", "show", "fix", "--section", "resol"]).expect_code(0);

@@ -56,7 +56,7 @@ impl Finding {
 
     /// Could not be told, and why.
     pub fn unknown(check: &'static str, error: &Error) -> Self {
-        Self::new(check, Level::Unknown, format!("unknown: {}", said(error)))
+        Self::new(check, Level::Unknown, said(error))
             .fix(error.hint().unwrap_or_else(|| "run `liveops doctor -v` to see each request".into()))
     }
 

@@ -70,7 +70,7 @@ pub fn stale(cx: &Session, why: &Stale) -> Error {
         Stale::Changed { flag, by } => (
             format!("{why}: {}; nothing was overwritten", words(by.before.as_deref(), by.after.as_deref())),
             format!(
-                "`{}` takes that back; `{}` shows the revisions, and `flag undo {} --to-rev N` goes back to one",
+                "`{}` takes that back; `{}` shows the revisions, and `flag undo {} --to-rev N` restores one",
                 cx.command(&format!("flag undo {}", word(flag))),
                 history(flag),
                 word(flag)

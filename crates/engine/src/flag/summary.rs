@@ -132,7 +132,7 @@ pub fn words(flag: &Flag, reader: Reader, reach: &Audience) -> String {
             Reader::LegacyV1 if gate < 1.0 => format!(" of {}", percent(gate)),
             _ => String::new(),
         };
-        parts.push(format!("those of {}{within}", users(in_rules, "rule")));
+        parts.push(format!("turned on by {}{within}", users(in_rules, "rule")));
     }
     if !parts.is_empty() {
         return parts.join(", ");

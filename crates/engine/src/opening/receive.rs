@@ -23,6 +23,7 @@ use liveops_domain::incident::notice::About;
 use liveops_domain::incident::severity::Severity;
 use liveops_domain::incident::state::Incident;
 use liveops_domain::incident::webhook::{Meaning, Webhook};
+use liveops_domain::text::count::count;
 
 /// Who writes what a delivery says.
 const BY: &str = "alertmanager";
@@ -121,7 +122,10 @@ pub fn journal(cx: &Session, index: &mut LiveIndex, webhook: &Webhook) -> Result
         nobody_to_tell: false,
     };
     if webhook.truncated > 0 {
-        done.unread.push(format!("Alertmanager left {} alerts out (`max_alerts`)", webhook.truncated));
+        done.unread.push(format!(
+            "Alertmanager left out {} (`max_alerts`)",
+            count(usize::try_from(webhook.truncated).unwrap_or(usize::MAX), "alert")
+        ));
     }
     let mut entries = entries(now, kind::SIGNAL, &signals)?;
     if what != "known" {

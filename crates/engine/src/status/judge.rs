@@ -2,6 +2,7 @@
 
 use crate::slo::status::SloStatus;
 use crate::status::Gathered;
+use crate::status::headline::headline;
 use liveops_domain::alert::{Alert, group};
 use liveops_domain::metric::level::Level;
 use liveops_domain::rollout::row::RolloutRow;
@@ -9,7 +10,7 @@ use liveops_domain::rollout::state::Phase;
 use liveops_domain::slo::burn::Tier;
 use liveops_domain::status::health::ServiceState;
 use liveops_domain::status::source::{Recommendation, Source, SourceState, Verdict};
-use liveops_domain::status::{FlagsReading, Origin, Readings, worst_level};
+use liveops_domain::status::{Origin, Readings, worst_level};
 use liveops_domain::text::shell::word;
 
 /// The verdict and its reasons.
@@ -17,7 +18,7 @@ use liveops_domain::text::shell::word;
 pub struct Judgement {
     pub verdict: Verdict,
     pub warnings: usize,
-    /// `1 service down, 2 alerts firing`.
+    /// `game-us down, tick p99 18 ms (> 16ms), 2 alerts firing`.
     pub headline: String,
 }
 
@@ -53,7 +54,7 @@ fn level(row: &RolloutRow) -> Level {
 }
 
 /// A budget that is spent wakes nobody by itself; one that burns fast enough to page does.
-fn slo_level(one: &SloStatus) -> Level {
+pub(super) fn slo_level(one: &SloStatus) -> Level {
     let pages = one.budget.alerting.iter().any(|pair| pair.tier == Tier::Page);
     match one.budget.level {
         Level::Critical if !pages => Level::Warn,
@@ -67,101 +68,6 @@ pub fn slo_step(slos: &[SloStatus]) -> Option<Recommendation> {
     let worst = bad.max_by_key(|one| slo_level(one))?;
     let command = format!("liveops slo budget {} --explain", word(&worst.slo.name));
     Some(Recommendation::new(format!("{} loses its error budget", worst.slo.name), command))
-}
-
-fn headline(gathered: &Gathered, looked_at: usize) -> String {
-    let Gathered { readings, sources, alerts_expected, rollouts, slos, .. } = gathered;
-    let alerts_expected = *alerts_expected;
-    let services = |state| readings.services.iter().filter(|service| service.state == state).count();
-    let kpis = |level| readings.kpis.iter().filter(|reading| reading.level == level).count();
-    let alerts =
-        |level| readings.alerts.iter().flatten().filter(|alert| worst_level::of_alert(alert) == Some(level)).count();
-    let (journals, sources): (Vec<&Source>, Vec<&Source>) =
-        sources.iter().partition(|source| source.name == "incidents");
-    let down: Vec<&str> =
-        sources.iter().filter(|source| source.state == SourceState::Down).map(|source| source.name.as_str()).collect();
-    let partly: Vec<&str> = sources
-        .iter()
-        .filter(|source| source.state == SourceState::Degraded)
-        .map(|source| source.name.as_str())
-        .collect();
-    let mut parts = Vec::new();
-    let mut add = |n: usize, one: &str, many: &str| {
-        if n > 0 {
-            parts.push(format!("{n} {}", if n == 1 { one } else { many }));
-        }
-    };
-    add(services(ServiceState::Down), "service down", "services down");
-    let rolled = |wanted: fn(&RolloutRow) -> bool| {
-        let all = rollouts.rollouts.iter();
-        all.filter(|row| wanted(row)).count()
-    };
-    add(rolled(|row| row.phase == Phase::RollbackFailed), "rollback failed", "rollbacks failed");
-    add(alerts(Level::Critical), "critical alert", "critical alerts");
-    let lost = readings.alerts.iter().flatten().filter(|alert| alert.is_undelivered()).count();
-    add(lost, "alert not in Alertmanager", "alerts not in Alertmanager");
-    add(kpis(Level::Critical), "KPI critical", "KPIs critical");
-    add(services(ServiceState::Degraded), "service degraded", "services degraded");
-    add(alerts(Level::Warn), "alert firing", "alerts firing");
-    add(kpis(Level::Warn), "KPI in warning", "KPIs in warning");
-    let burning = slos.iter().filter(|one| slo_level(one) == Level::Critical).count();
-    add(burning, "error budget burns fast", "error budgets burn fast");
-    let spent = slos.iter().filter(|one| one.budget.remaining.as_ref().is_ok_and(|left| *left <= 0.0)).count();
-    add(spent, "error budget spent", "error budgets spent");
-    let slow = slos.iter().filter(|one| one.budget.level == Level::Warn).count();
-    add(slow, "error budget burns slowly", "error budgets burn slowly");
-    add(readings.targets.as_ref().map_or(0, |targets| targets.down.len()), "target down", "targets down");
-    add(readings.flags.as_ref().map_or(0, |flags| flags.gone.len()), "flag gone", "flags gone");
-    let flags = readings.flags.as_ref().map_or(0, FlagsReading::broken);
-    add(flags, "flag that services cannot read", "flags that services cannot read");
-    add(services(ServiceState::Unknown), "service unknown", "services unknown");
-    add(kpis(Level::Unknown), "KPI unknown", "KPIs unknown");
-    add(alerts(Level::Unknown), "alert in an unknown state", "alerts in an unknown state");
-    add(
-        rolled(|row| row.phase.is_back() && row.phase != Phase::RollbackFailed),
-        "rollout rolled back",
-        "rollouts rolled back",
-    );
-    add(
-        rolled(|row| !row.phase.is_back() && row.needs_somebody()),
-        "rollout waits for somebody",
-        "rollouts wait for somebody",
-    );
-    add(rollouts.unseen.len(), "rollout unknown", "rollouts unknown");
-    let unknown = slos.iter().filter(|one| one.budget.level == Level::Unknown).count();
-    add(unknown, "SLO unknown", "SLOs unknown");
-    if alerts_expected && (readings.alerts.is_none() || readings.alerts_as_of.is_some()) {
-        parts.push("alerts unknown".into());
-    } else if !readings.alert_gaps.is_empty() && down.is_empty() {
-        parts.push("alerts known in part".into());
-    }
-    if readings.alert_faults.len() > usize::from(lost > 0) {
-        parts.push("notifications fail".into());
-    }
-    if !journals.is_empty() {
-        parts.push("an incident cannot be read".into());
-    }
-    if !down.is_empty() {
-        parts.push(format!("{} not answering", named(&down)));
-    }
-    if !partly.is_empty() {
-        parts.push(format!("{} answering in part", named(&partly)));
-    }
-    if !parts.is_empty() {
-        parts.join(", ")
-    } else if looked_at == 0 {
-        "nothing to look at".into()
-    } else {
-        "nothing wrong in sight".into()
-    }
-}
-
-/// A few sources by name, many as a number.
-fn named(sources: &[&str]) -> String {
-    match sources.len() {
-        0..=3 => sources.join(", "),
-        n => format!("{n} sources"),
-    }
 }
 
 /// What to do next, the most urgent first.

@@ -1,5 +1,6 @@
 //! Everything for one screen, at once: services, KPIs, alerts, targets. The slowest answer is the whole wait.
 
+mod headline;
 pub mod judge;
 pub mod report;
 

@@ -12,10 +12,13 @@ use liveops_domain::alert::{Alert, group};
 use liveops_domain::change::record::ChangeRecord;
 use liveops_domain::change::timeline::rank::Suspect;
 use liveops_domain::error::Result;
+use liveops_domain::metric::level::Level;
 use liveops_domain::rollout::row::{RolloutRow, UnseenRow};
+use liveops_domain::status::health::ServiceState;
 use liveops_domain::status::source::{Recommendation, Verdict};
-use liveops_domain::status::{FlagsReading, KpiReading, Readings};
+use liveops_domain::status::{FlagsReading, KpiReading, Readings, worst_level};
 use liveops_domain::text::cell::number;
+use liveops_domain::text::shell::word;
 use liveops_domain::text::time::rfc3339;
 
 /// One look at everything.
@@ -46,6 +49,7 @@ impl StatusReport {
             // What is wrong now comes first, and a screen has few lines.
             let place = next.len().min(1);
             next.splice(place..place, gathered.postmortem.clone());
+            next.splice(0..0, opening(&gathered.readings, judgement.verdict));
         }
         Ok(Self {
             project: settings.project.clone(),
@@ -70,6 +74,25 @@ impl StatusReport {
     /// Is anything in warning, beside what is unknown?
     pub fn has_warnings(&self) -> bool {
         self.judgement.warnings > 0
+    }
+}
+
+/// What a colleague would say first when something is critical, and no incident is open.
+fn opening(readings: &Readings, verdict: Verdict) -> Option<Recommendation> {
+    let step = |command: String| Recommendation::new("people should know", command);
+    let critical = |alert: &&Alert| worst_level::of_alert(alert) == Some(Level::Critical);
+    let alert = readings.alerts.iter().flatten().find(critical);
+    let service = readings.services.iter().find(|service| service.state == ServiceState::Down);
+    match (verdict, alert, service) {
+        (Verdict::Fail, Some(alert), _) => {
+            Some(step(format!("liveops incident open --from-alert {}", word(&alert.name))))
+        }
+        (Verdict::Fail, None, Some(service)) => Some(step(format!(
+            "liveops incident open --sev p1 --service {} --title {}",
+            word(&service.name),
+            word(&format!("{} down", service.name))
+        ))),
+        _ => None,
     }
 }
 

@@ -24,6 +24,7 @@ use liveops_domain::metric::quantity::Unit;
 use liveops_domain::metric::series::Answer;
 use liveops_domain::status::health::ServiceState;
 use liveops_domain::status::source::{Source, SourceState};
+use liveops_domain::text::count::count;
 use liveops_domain::text::shell::word;
 use liveops_domain::text::time::relative;
 use liveops_domain::triage::logs::digest;
@@ -253,7 +254,7 @@ async fn targets_of(facts: &TriageFacts<'_>) -> Result<CheckResult> {
             }
             let down = targets.down.iter();
             lines.extend(down.map(|(name, error)| format!("target {name} is down: {error}")));
-            lines.push(format!("{} targets are up", targets.up));
+            lines.push(format!("{} up", count(targets.up, "target")));
             if targets.unknown > 0 {
                 outcome = outcome.worse(Outcome::Unknown);
                 lines.push(format!("{} were never scraped", targets.unknown));

@@ -7,6 +7,12 @@ use liveops_domain::alert::{AlertState, Group, group};
 use liveops_domain::text::time::relative;
 use liveops_engine::status::report::StatusReport;
 
+/// More groups than this are counted by severity, not listed.
+const LISTED: usize = 10;
+
+/// Labels that say which one it is.
+const FIRST: [&str; 4] = ["instance", "pod", "service", "region"];
+
 pub(super) fn alerts(report: &StatusReport, view: &View) -> Vec<Block> {
     let readings = &report.gathered.readings;
     let Some(alerts) = &readings.alerts else {
@@ -35,9 +41,11 @@ pub(super) fn alerts(report: &StatusReport, view: &View) -> Vec<Block> {
             plain(" none firing"),
         ]));
     }
-    for group in &loud {
-        blocks.extend(alert_lines(group, view));
+    let common = common(&loud);
+    for group in loud.iter().take(LISTED) {
+        blocks.extend(alert_lines(group, &common, view));
     }
+    blocks.extend(rest(&loud, view));
     let said =
         |tone: Tone, text: &String| Block::Whole(vec![plain("  "), tone::mark(tone, view), plain(format!(" {text}"))]);
     blocks.extend(readings.alert_faults.iter().map(|text| said(Tone::Bad, text)));
@@ -58,7 +66,35 @@ pub(super) fn alerts(report: &StatusReport, view: &View) -> Vec<Block> {
     blocks
 }
 
-fn alert_lines(group: &Group<'_>, view: &View) -> Vec<Block> {
+/// Labels that all groups have with one value tell nothing about any of them.
+fn common(groups: &[&Group<'_>]) -> Vec<(String, Vec<String>)> {
+    let Some((first, others)) = groups.split_first().filter(|(_, others)| !others.is_empty()) else {
+        return Vec::new();
+    };
+    let shared = |label: &(String, Vec<String>)| others.iter().all(|group| group.labels().contains(label));
+    first.labels().into_iter().filter(|label| label.1.len() == 1 && shared(label)).collect()
+}
+
+/// How many more fire, by severity.
+fn rest(groups: &[&Group<'_>], view: &View) -> Option<Block> {
+    let more: usize = groups.iter().skip(LISTED).map(|group| group.alerts.len()).sum();
+    if more == 0 {
+        return None;
+    }
+    let mut by: Vec<(&str, usize)> = Vec::new();
+    for group in groups.iter().skip(LISTED) {
+        let severity = group.severity.unwrap_or("no severity");
+        match by.iter_mut().find(|(known, _)| *known == severity) {
+            Some((_, n)) => *n += group.alerts.len(),
+            None => by.push((severity, group.alerts.len())),
+        }
+    }
+    let by: Vec<String> = by.iter().map(|(severity, n)| format!("{n} {severity}")).collect();
+    let text = format!("  {} and {more} more: {}: liveops alerts", view.pick("…", "..."), by.join(", "));
+    Some(Block::Line(vec![span(text, Tone::Dim)]))
+}
+
+fn alert_lines(group: &Group<'_>, common: &[(String, Vec<String>)], view: &View) -> Vec<Block> {
     let tone = tone::alert(group.state, group.severity);
     let count =
         if group.alerts.len() > 1 { format!(" {}{}", view.pick("×", "x"), group.alerts.len()) } else { String::new() };
@@ -66,7 +102,11 @@ fn alert_lines(group: &Group<'_>, view: &View) -> Vec<Block> {
         let seconds = (view.now - at).num_seconds().max(0).unsigned_abs();
         format!("for {}", liveops_domain::text::time::compact(seconds))
     });
-    let labels = group.labels().into_iter().map(|(name, values)| match values.as_slice() {
+    let mut labels = group.labels();
+    labels.retain(|label| !common.contains(label));
+    // Which one it is comes before what it belongs to.
+    labels.sort_by_key(|(name, _)| FIRST.iter().position(|first| first == name).unwrap_or(FIRST.len()));
+    let labels = labels.into_iter().map(|(name, values)| match values.as_slice() {
         [only] => format!("{name}={only}"),
         several => format!("{} {name}s", several.len()),
     });
@@ -82,6 +122,8 @@ fn alert_lines(group: &Group<'_>, view: &View) -> Vec<Block> {
         }),
         span(format!("  {}", labels.collect::<Vec<_>>().join(" ")), Tone::Dim),
     ]);
+    let summary = group.alerts.iter().find_map(|alert| alert.annotations.get("summary"));
+    let summary = summary.map(|text| Block::Whole(vec![plain(format!("      {text}"))]));
     let runbook = group.runbook.map(|link| Block::Line(vec![span(format!("      runbook {link}"), Tone::Dim)]));
-    std::iter::once(head).chain(runbook).collect()
+    std::iter::once(head).chain(summary).chain(runbook).collect()
 }

@@ -12,16 +12,22 @@ use liveops_engine::status::report::StatusReport;
 
 const SPARK: usize = 16;
 
+/// Below this width there is no room for the last hour, below the next none for the breakdown.
+const NARROW: usize = 60;
+const NARROWEST: usize = 50;
+
 pub(super) fn kpis(report: &StatusReport, view: &View) -> Vec<Block> {
     let kpis = &report.gathered.readings.kpis;
     if kpis.is_empty() {
         return Vec::new();
     }
-    let mut table = Table::new(["", "", "", "", ""]).right(&[2]).indent(2).fixed(&[0, 2, 3]);
+    // In a narrow window the hour goes first, then the breakdown: a name and a value never break.
+    let has_hour = view.width >= NARROW;
+    let mut table = Table::new(["", "", "", "", ""]).right(&[2]).indent(2).fixed(&[0, 1, 2, 3]);
     for reading in kpis {
         let tone = tone::level(reading.level);
         let value = reading.value.map_or_else(|| "unknown".to_owned(), |value| value.show(&reading.kpi.unit));
-        let drawn = if reading.trend.iter().flatten().count() > 1 {
+        let drawn = if has_hour && reading.trend.iter().flatten().count() > 1 {
             sparkline(&reading.trend, SPARK, !view.unicode)
         } else {
             String::new()
@@ -29,7 +35,7 @@ pub(super) fn kpis(report: &StatusReport, view: &View) -> Vec<Block> {
         table.row(vec![
             tone::mark(tone, view),
             plain(reading.kpi.title()),
-            span(value, if reading.level == Level::Ok { Tone::Strong } else { tone }),
+            span(value, if reading.level == Level::Ok { Tone::Plain } else { tone }),
             span(drawn, Tone::Dim),
             detail(reading, view),
         ]);
@@ -57,7 +63,7 @@ fn detail(reading: &KpiReading, view: &View) -> Span {
     parts.extend(reading.note.clone());
     parts.extend(reading.missing(view.now));
     let dot = view.pick(" · ", ", ");
-    if !reading.by.is_empty() {
+    if !reading.by.is_empty() && view.width >= NARROWEST {
         let mut by: Vec<(&String, &Estimate)> = reading.by.iter().collect();
         by.sort_by(|a, b| b.1.value.total_cmp(&a.1.value));
         let more = by.len().saturating_sub(5);

@@ -1,0 +1,178 @@
+//! The first line of a status: what is wrong, by its names.
+
+use crate::slo::status::SloStatus;
+use crate::status::Gathered;
+use crate::status::judge::slo_level;
+use liveops_domain::alert::Alert;
+use liveops_domain::metric::level::Level;
+use liveops_domain::rollout::row::RolloutRow;
+use liveops_domain::rollout::state::Phase;
+use liveops_domain::status::health::ServiceState;
+use liveops_domain::status::source::{Source, SourceState};
+use liveops_domain::status::{FlagsReading, KpiReading, worst_level};
+
+/// As many things are named; the rest is counted.
+const NAMED: usize = 3;
+
+/// What is wrong, the worst first.
+#[derive(Default)]
+struct Headline {
+    parts: Vec<String>,
+    named: usize,
+}
+
+impl Headline {
+    /// Things of one kind: each by its name while there is room, all as a number else.
+    fn add(&mut self, names: Vec<String>, one: &str, many: &str) {
+        let n = names.len();
+        if n > 0 && self.named + n <= NAMED {
+            self.named += n;
+            self.parts.extend(names);
+        } else {
+            self.count(n, one, many);
+        }
+    }
+
+    fn count(&mut self, n: usize, one: &str, many: &str) {
+        if n > 0 {
+            self.parts.push(format!("{n} {}", if n == 1 { one } else { many }));
+        }
+    }
+
+    /// Alerts of one name are one thing.
+    fn alerts(&mut self, alerts: &[&Alert], what: &str, one: &str, many: &str) {
+        let mut names: Vec<(&str, usize)> = Vec::new();
+        for alert in alerts {
+            match names.iter_mut().find(|(name, _)| *name == alert.name) {
+                Some((_, times)) => *times += 1,
+                None => names.push((alert.name.as_str(), 1)),
+            }
+        }
+        let named = |(name, times): &(&str, usize)| match times {
+            1 => format!("{name} {what}"),
+            times => format!("{name} {what} ({times} times)"),
+        };
+        if names.is_empty() || self.named + names.len() > NAMED {
+            self.count(alerts.len(), one, many);
+        } else {
+            self.add(names.iter().map(named).collect(), one, many);
+        }
+    }
+}
+
+/// The line; `looked_at` things were judged.
+pub(super) fn headline(gathered: &Gathered, looked_at: usize) -> String {
+    let Gathered { readings, sources, alerts_expected, rollouts, slos, .. } = gathered;
+    let services = |state: ServiceState| {
+        let all = readings.services.iter().filter(|service| service.state == state);
+        all.map(|service| format!("{} {}", service.name, state.word())).collect::<Vec<_>>()
+    };
+    let kpis = |level| {
+        let all = readings.kpis.iter().filter(|reading| reading.level == level);
+        all.map(kpi).collect::<Vec<_>>()
+    };
+    let alerts = |level| {
+        let all = readings.alerts.iter().flatten();
+        all.filter(|alert| worst_level::of_alert(alert) == Some(level)).collect::<Vec<_>>()
+    };
+    let rolled = |what: &str, wanted: fn(&RolloutRow) -> bool| {
+        let all = rollouts.rollouts.iter().filter(|row| wanted(row));
+        all.map(|row| format!("rollout of {} {what}", row.service)).collect::<Vec<_>>()
+    };
+    let budgets = |what: &str, wanted: fn(&SloStatus) -> bool| {
+        let all = slos.iter().filter(|one| wanted(one));
+        all.map(|one| format!("{} {what}", one.slo.name)).collect::<Vec<_>>()
+    };
+    let mut line = Headline::default();
+    line.add(services(ServiceState::Down), "service down", "services down");
+    let failed = rolled("cannot be rolled back", |row| row.phase == Phase::RollbackFailed);
+    line.add(failed, "rollback failed", "rollbacks failed");
+    line.alerts(&alerts(Level::Critical), "critical", "critical alert", "critical alerts");
+    let lost: Vec<&Alert> = readings.alerts.iter().flatten().filter(|alert| alert.is_undelivered()).collect();
+    line.alerts(&lost, "not in Alertmanager", "alert not in Alertmanager", "alerts not in Alertmanager");
+    line.add(kpis(Level::Critical), "KPI critical", "KPIs critical");
+    line.add(services(ServiceState::Degraded), "service degraded", "services degraded");
+    line.alerts(&alerts(Level::Warn), "firing", "alert firing", "alerts firing");
+    line.add(kpis(Level::Warn), "KPI in warning", "KPIs in warning");
+    let burning = budgets("burns its error budget fast", |one| slo_level(one) == Level::Critical);
+    line.add(burning, "error budget burns fast", "error budgets burn fast");
+    let spent = budgets("error budget spent", |one| one.budget.remaining.as_ref().is_ok_and(|left| *left <= 0.0));
+    line.add(spent, "error budget spent", "error budgets spent");
+    let slow = budgets("burns its error budget slowly", |one| one.budget.level == Level::Warn);
+    line.add(slow, "error budget burns slowly", "error budgets burn slowly");
+    line.count(readings.targets.as_ref().map_or(0, |targets| targets.down.len()), "target down", "targets down");
+    let gone = readings.flags.iter().flat_map(|flags| &flags.gone);
+    line.add(gone.map(|gone| format!("flag {} gone", gone.flag)).collect(), "flag gone", "flags gone");
+    let broken = readings.flags.as_ref().map_or(0, FlagsReading::broken);
+    line.count(broken, "flag that services cannot read", "flags that services cannot read");
+    line.add(services(ServiceState::Unknown), "service unknown", "services unknown");
+    line.add(kpis(Level::Unknown), "KPI unknown", "KPIs unknown");
+    line.alerts(
+        &alerts(Level::Unknown),
+        "in an unknown state",
+        "alert in an unknown state",
+        "alerts in an unknown state",
+    );
+    let back = rolled("rolled back", |row| row.phase.is_back() && row.phase != Phase::RollbackFailed);
+    line.add(back, "rollout rolled back", "rollouts rolled back");
+    let waiting = rolled("waits for somebody", |row| !row.phase.is_back() && row.needs_somebody());
+    line.add(waiting, "rollout waits for somebody", "rollouts wait for somebody");
+    line.count(rollouts.unseen.len(), "rollout unknown", "rollouts unknown");
+    let unknown = budgets("unknown", |one| one.budget.level == Level::Unknown);
+    line.add(unknown.iter().map(|one| format!("SLO {one}")).collect(), "SLO unknown", "SLOs unknown");
+    let mut parts = line.parts;
+    let (journals, sources): (Vec<&Source>, Vec<&Source>) =
+        sources.iter().partition(|source| source.name == "incidents");
+    let in_state = |state| {
+        let all = sources.iter().filter(|source| source.state == state);
+        all.map(|source| source.name.as_str()).collect::<Vec<_>>()
+    };
+    let (down, partly) = (in_state(SourceState::Down), in_state(SourceState::Degraded));
+    if *alerts_expected && (readings.alerts.is_none() || readings.alerts_as_of.is_some()) {
+        parts.push("alerts unknown".into());
+    } else if !readings.alert_gaps.is_empty() && down.is_empty() {
+        parts.push("alerts known in part".into());
+    }
+    if readings.alert_faults.len() > usize::from(!lost.is_empty()) {
+        parts.push("notifications fail".into());
+    }
+    if !journals.is_empty() {
+        parts.push("an incident cannot be read".into());
+    }
+    if !down.is_empty() {
+        parts.push(format!("{} not answering", few(&down)));
+    }
+    if !partly.is_empty() {
+        parts.push(format!("{} answering in part", few(&partly)));
+    }
+    if !parts.is_empty() {
+        parts.join(", ")
+    } else if looked_at == 0 {
+        "nothing to look at".into()
+    } else {
+        "nothing wrong in sight".into()
+    }
+}
+
+/// `tick p99 18.4 ms (> 16ms)`, `error rate unknown`.
+fn kpi(reading: &KpiReading) -> String {
+    let title = reading.kpi.title();
+    let limit = match reading.level {
+        Level::Critical => reading.kpi.critical.as_ref(),
+        Level::Warn => reading.kpi.warn.as_ref(),
+        Level::Unknown | Level::Ok => None,
+    };
+    let limit = limit.map_or_else(String::new, |limit| format!(" ({})", limit.text));
+    match reading.value.filter(|_| reading.level != Level::Unknown) {
+        Some(value) => format!("{title} {}{limit}", value.show(&reading.kpi.unit)),
+        None => format!("{title} unknown"),
+    }
+}
+
+/// A few sources by name, many as a number.
+fn few(sources: &[&str]) -> String {
+    match sources.len() {
+        0..=3 => sources.join(", "),
+        n => format!("{n} sources"),
+    }
+}
