@@ -23,7 +23,7 @@ const BANNED: [(&str, &str); 20] = [
     (r"\blets? in\b", "turned on by"),
     (r"\b(is|are|was|were|be) told\b", "delivered to, paged"),
     (r"\bsomebody has it\b|NOBODY HAS IT", "acknowledged by, not acknowledged"),
-    (r"\bwhat came of it\b|\bwhat was done\b", "change, rollout"),
+    (r"\bwhat came of it\b", "change, rollout"),
     (r"\bcome to be\b", "are created"),
     (r"\bnothing else decides\b", "the default"),
     (r"\bthe cluster knows\b|\bmonitoring knows\b", "a fact"),
