@@ -6,8 +6,8 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 #[cfg(feature = "demo")]
 use crate::commands::demo;
 use crate::commands::{
-    alerts, audit, changes, check, completions, config, doctor, flag, health, help, incident, init, man, new,
-    page, postmortem, query, report, rollout, runbook, scale, silence, slo, status, triage, undo, watch,
+    alerts, audit, changes, check, completions, config, doctor, flag, health, help, incident, init, man, new, page,
+    postmortem, query, rollout, runbook, scale, silence, slo, status, triage, undo, watch,
 };
 use crate::context::{Context, Grammar};
 use crate::globals::GlobalArgs;
