@@ -44,7 +44,7 @@ enum Verb {
     Flush(FlushArgs),
 }
 
-/// List channels, who is paged and notified for each severity, and what is still in the outbox
+/// List channels, who hears of which severity, and what is still in the outbox
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   liveops page list -o json | jq .data.outbox")]

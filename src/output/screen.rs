@@ -9,6 +9,7 @@ use crate::output::block::{Block, Tone, span};
 use crate::output::terminal::stop;
 use crate::output::view::View;
 use liveops_domain::error::Result;
+use liveops_domain::text::count::count;
 use liveops_domain::text::secret::mask;
 
 /// Enter: other buffer, hidden cursor. Leave: the reverse (xterm control sequences, DEC private modes 1049 and 25).
@@ -49,8 +50,10 @@ impl<'a> Screen<'a> {
         if fitting < lines.len() {
             let hidden = lines.len() - fitting;
             lines.truncate(fitting);
-            let note =
-                span(format!("{} {hidden} more lines; make the window taller", view.pick("…", "...")), Tone::Dim);
+            let note = span(
+                format!("{} {}; make the window taller", view.pick("…", "..."), count(hidden, "more line")),
+                Tone::Dim,
+            );
             lines.extend(self.output.lines(&[Block::Line(vec![note])], view));
         }
         let body: Vec<String> = lines.iter().map(|line| format!("{line}\x1b[K")).collect();

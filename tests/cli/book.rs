@@ -84,7 +84,7 @@ fn every_chapter_is_in_the_summary() {
 /// The commands that a text shows: in blocks behind `$`, and inline; without what a shell does with them.
 fn commands(text: &str) -> Vec<String> {
     let typed = text.lines().filter_map(|line| line.strip_prefix("$ "));
-    let plain = text.lines().filter(|line| line.starts_with("liveops "));
+    let plain = text.split("\n```").skip(1).step_by(2).flat_map(str::lines).filter(|line| line.starts_with("liveops "));
     let prose = prose(text);
     let inline = prose.split('`').skip(1).step_by(2);
     let lines = typed.chain(plain).chain(inline).filter(|line| line.starts_with("liveops "));

@@ -18,7 +18,7 @@ fn json_is_the_documented_envelope() {
           "status": "success",
           "verdict": "unknown",
           "data": {
-            "headline": "2 alerts firing, 1 KPI in warning, 1 KPI unknown",
+            "headline": "TickPerformanceDegraded firing (2 times), tick p99 [MS] (> [MS]), lag unknown",
             "services": [
               {
                 "name": "game-backend",

@@ -17,7 +17,7 @@ fn world(shell: &str, file: &str) -> TestEnv {
 
 fn start(env: &TestEnv, program: &str, args: &[&str]) -> Pty {
     let mut command = env.program(program, args);
-    command.env_remove("COLUMNS").env_remove("LINES").env_remove("NO_COLOR").env("TERM", "xterm").env("PS1", "ready> ");
+    command.env_remove("COLUMNS").env_remove("LINES").env_remove("NO_COLOR").env("TERM", "xterm").env("PS1", "% ");
     Pty::spawn(command)
 }
 

@@ -55,7 +55,7 @@ fn the_screen_shows_everything_and_ends_with_the_next_command() {
         code: 3
         --- stdout
         ? UNKNOWN  starfall · staging  10:30:00Z in [S]
-          2 alerts firing, 1 KPI in warning, 1 KPI unknown
+          TickPerformanceDegraded firing (2 times), tick p99 [MS] (> [MS]), lag unknown
 
         Services
           ●  game-backend  healthy [MS]
@@ -152,7 +152,7 @@ fn nagios_gets_one_line_with_performance_data() {
     insta::assert_snapshot!(run.snapshot_exact(), @r#"
         code: 3
         --- stdout
-        LIVEOPS UNKNOWN - 2 alerts firing, 1 KPI in warning, 1 KPI unknown | 'active_players'=1204;; 'tick_p99'=0.0172;0.016;0.02 'error_rate'=0.0002;0.001;0.01
+        LIVEOPS UNKNOWN - TickPerformanceDegraded firing (2 times), tick p99 17.2 ms (> 16ms), lag unknown | 'active_players'=1204;; 'tick_p99'=0.0172;0.016;0.02 'error_rate'=0.0002;0.001;0.01
         --- stderr
         "#);
     backends.health(Answer::json(json!({"status": "down"})).status(503));

@@ -31,7 +31,7 @@ pub(super) struct GateArgs {
     #[arg(long, value_enum, default_value_t = LevelArg::High, value_name = "LEVEL", ignore_case = true)]
     fail_on: LevelArg,
 
-    /// What could not be told fails, too (exit code 3)
+    /// What is unknown fails, too (exit code 3)
     #[arg(long)]
     strict: bool,
 
@@ -185,7 +185,7 @@ impl Report for GateReport {
             Verdict::Fail => "FAIL",
             Verdict::Unknown if !self.gate.looked => "UNKNOWN, nothing could be checked",
             Verdict::Unknown if self.gate.policy.strict => "UNKNOWN, does not pass",
-            Verdict::Unknown => "PASS, but for what could not be told",
+            Verdict::Unknown => "PASS, but for what is unknown",
         };
         let mut blocks = vec![Block::Whole(vec![
             tone::mark(tone, view),

@@ -16,7 +16,7 @@ use liveops_domain::error::{Exit, Result};
 /// Find what would hurt in production, before it is merged
 ///
 /// Every gate ends with exit code 0 (nothing at or above --fail-on), 1 (findings), 2 (nothing to check, or a wrong call)
-/// or 3 (nothing known to be bad, and with --strict something could not be told). Findings are waived in
+/// or 3 (nothing known to be bad, and with --strict something unknown). Findings are waived in
 /// liveops.waivers.yaml or by a comment, with an owner, a reason and an end.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:

@@ -62,12 +62,14 @@ pub(super) fn show(cx: &Context, change: &IncidentChange) -> Result<Exit> {
 }
 
 fn steps(change: &IncidentChange) -> Vec<Recommendation> {
-    let mut steps = change.next.clone();
+    let mut steps = Vec::new();
     if change.dry_run {
         steps.push(Recommendation::new("to do it", change.command.clone()));
     } else {
         steps.extend(change.shown.next());
     }
+    // What is set up is of less weight than what is on fire.
+    steps.extend(change.next.iter().cloned());
     steps
 }
 

@@ -182,7 +182,7 @@ impl Report for IncidentMeasures {
         let dim = |text: String| Block::Whole(vec![span(text, Tone::Dim)]);
         blocks.push(dim(format!("median / p90; {}", definitions())));
         if count < FEW {
-            blocks.push(dim(format!("{count} incidents are too few to see a trend in")));
+            blocks.push(dim(format!("too few incidents to see a trend in: {count}")));
         }
         blocks
     }

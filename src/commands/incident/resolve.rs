@@ -15,8 +15,8 @@ use liveops_engine::status::gather_all;
 
 /// Say that it is over
 ///
-/// Looks whether the KPIs and the alert have really recovered, and says so when they have not, or when that cannot be
-/// told. The incident is resolved either way: you decide, and the journal keeps what the metrics said.
+/// Looks whether the KPIs and the alert have really recovered, and says so when they have not, or when that is
+/// unknown. The incident is resolved either way: you decide, and the journal keeps what the metrics said.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   liveops incident resolve \"queue is normal for 15 minutes\"

@@ -21,7 +21,7 @@ use liveops_engine::init::{place, probe, write};
 
 /// Write a commented liveops.yaml
 ///
-/// Asks on a terminal for what the flags do not say; elsewhere the flags are all. Prometheus, Alertmanager and health
+/// Asks on a terminal for what no flag names; elsewhere the flags are all. Prometheus, Alertmanager and health
 /// APIs that it is given are asked what they have, and KPIs without data are written commented out. An existing file
 /// is never overwritten unasked.
 #[derive(Debug, Args)]

@@ -43,7 +43,7 @@ pub(super) async fn run(args: &ScaleArgs, cx: &Context) -> Result<Exit> {
     let preview = vec![Block::text(format!(
         "{} has {}, {} available",
         size.deployment,
-        count(usize::try_from(size.replicas).unwrap_or(usize::MAX), "replica"),
+        replica_count(size.replicas),
         size.available
     ))];
     let plan = Plan { action, summary, undo: Some(undo.clone()), kill_switch: false, undoes: None };
@@ -109,10 +109,15 @@ fn decide(cx: &Context, args: &ScaleArgs, service: &Service, fleet: &Fleet<'_>, 
     Ok(ScaleUndo::SetReplicas { service: name, deployment: size.deployment.clone(), replicas, expected: size.replicas })
 }
 
+/// `1 replica`, `6 replicas`.
+fn replica_count(n: u64) -> String {
+    count(usize::try_from(n).unwrap_or(usize::MAX), "replica")
+}
+
 fn summary(change: &ScaleUndo, size: &Size) -> String {
     match change {
         ScaleUndo::SetReplicas { service, replicas, .. } => {
-            format!("scale {service} from {} to {replicas} replicas", size.replicas)
+            format!("scale {service} from {} to {}", size.replicas, replica_count(*replicas))
         }
         ScaleUndo::SetBounds { service, bounds, expected } => format!(
             "set the autoscaler of {service} from {}-{} to {}-{} replicas",

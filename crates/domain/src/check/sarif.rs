@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::check::finding::{Finding, Level};
 use crate::check::gate::Gate;
 use crate::check::waiver;
+use crate::text::count::count;
 
 /// Results that GitHub takes in one run; the worst come first.
 const RESULTS: usize = 25_000;
@@ -97,7 +98,7 @@ pub fn sarif(gate: &Gate, version: &str) -> String {
         })
         .collect();
     if left > 0 {
-        let text = format!("{left} more findings are left out: a run holds {RESULTS}");
+        let text = format!("left out: {}; a run holds {RESULTS}", count(left, "more finding"));
         notes.push(json!({ "level": "warning", "message": { "text": text } }));
     }
     let results: Vec<Value> = gate

@@ -9,7 +9,7 @@ const QUESTIONS: [(&str, &str, &str, &str); 40] = [
     (
         "owner",
         "Who owns each service, and how is that team reached?",
-        "an alert without an owner is nobody's",
+        "an alert without an owner waits",
         "`services[].owner`",
     ),
     ("services", "Which services are there?", "what is not named is not watched", "`services`"),
@@ -75,7 +75,7 @@ const QUESTIONS: [(&str, &str, &str, &str); 40] = [
     ),
     (
         "channels",
-        "By which channels are people paged and told?",
+        "By which channels are people paged and notified?",
         "without one nobody hears of an incident",
         "`notify.channels`, `notify.rules`",
     ),
@@ -208,7 +208,7 @@ const QUESTIONS: [(&str, &str, &str, &str); 40] = [
     ),
     (
         "windows",
-        "Which maintenance windows are there, and who is told before?",
+        "Which maintenance windows are there, and who hears of them before?",
         "players forgive what was announced",
         "`maintenance`",
     ),
@@ -221,7 +221,7 @@ const QUESTIONS: [(&str, &str, &str, &str); 40] = [
     (
         "alertmanager",
         "Where is Alertmanager?",
-        "without it alerts fire and nobody is told",
+        "without it alerts fire and nobody is paged",
         "`environments.*.alertmanager`",
     ),
     (

@@ -47,7 +47,10 @@ pub(super) fn kpis(report: &StatusReport, view: &View) -> Vec<Block> {
 
 /// What a tired person needs beside the value: why it is bad, why it is unknown, or how it splits.
 fn detail(reading: &KpiReading, view: &View) -> Span {
-    let threshold = |level: &str, text: Option<&str>| text.map(|text| format!("{level} {text}"));
+    let is_narrow = view.width < NARROWEST;
+    let threshold = |level: &str, text: Option<&str>| {
+        text.map(|text| if is_narrow { text.to_owned() } else { format!("{level} {text}") })
+    };
     let text = |threshold: &Option<liveops_domain::metric::threshold::Threshold>| {
         threshold.as_ref().map(|threshold| threshold.text.clone())
     };

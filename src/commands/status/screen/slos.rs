@@ -14,6 +14,9 @@ use liveops_engine::status::report::StatusReport;
 /// More of them are counted, not listed.
 const LISTED: usize = 3;
 
+/// Below this width there is no room for the burn.
+const NARROW: usize = 60;
+
 pub(super) fn slos(report: &StatusReport, view: &View) -> Vec<Block> {
     let slos = &report.gathered.slos;
     if slos.is_empty() {
@@ -21,7 +24,7 @@ pub(super) fn slos(report: &StatusReport, view: &View) -> Vec<Block> {
     }
     let mut bad: Vec<&SloStatus> = slos.iter().filter(|one| one.budget.level != Level::Ok).collect();
     bad.sort_by_key(|one| Reverse(one.budget.level));
-    let mut table = Table::new(["", "", "", "", ""]).right(&[2, 3]).indent(2).fixed(&[0, 2, 3]);
+    let mut table = Table::new(["", "", "", "", ""]).right(&[2, 3]).indent(2).fixed(&[0, 1, 2, 3]);
     // Where nothing is wrong, the one that has the least left is the news.
     let least = || {
         let left = |one: &&SloStatus| one.budget.remaining.clone().unwrap_or(f64::INFINITY);
@@ -39,7 +42,7 @@ pub(super) fn slos(report: &StatusReport, view: &View) -> Vec<Block> {
             tone::mark(tone, view),
             plain(&one.slo.name),
             span(left, if one.budget.level == Level::Ok { Tone::Strong } else { tone }),
-            span(headline_burn(one, view), Tone::Plain),
+            span(if view.width < NARROW { String::new() } else { headline_burn(one, view) }, Tone::Plain),
             span(detail(one, view).into_iter().next().unwrap_or_default(), Tone::Dim),
         ]);
     }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::kubernetes::autoscaler::Bounds;
+use crate::text::count::count;
 
 /// The reverse of a change of size. Each holds what it expects to find.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,7 +19,10 @@ impl ScaleUndo {
     /// What it does, in words.
     pub fn summary(&self) -> String {
         match self {
-            Self::SetReplicas { service, replicas, .. } => format!("scale {service} back to {replicas} replicas"),
+            Self::SetReplicas { service, replicas, .. } => format!(
+                "scale {service} back to {}",
+                count(usize::try_from(*replicas).unwrap_or(usize::MAX), "replica")
+            ),
             Self::SetBounds { service, bounds, .. } => {
                 format!("set the autoscaler of {service} back to {} to {} replicas", bounds.min, bounds.max)
             }
