@@ -49,7 +49,7 @@ pub const RULES: &[RuleInfo] = &[
     info("A08", "Two conditions that are taken for each other", "When both hold, only one of them is told."),
     info("A09", "A range or interval that does not fit", "Too few samples give no result, and the alert is silent."),
     info("A10", "It fires at a single odd scrape", "A restart of Prometheus or one missed scrape pages somebody."),
-    info("A11", "A template shows what is not there", "Whoever is paged reads an empty word where the name should be."),
+    info("A11", "A template shows what does not exist", "Whoever is paged reads an empty word where the name should be."),
     info("A12", "Severity, summary or owner is missing", "Routes and people go by them."),
     info("A13", "The runbook is missing", "Whoever is paged needs the page that says what to do."),
     info(
@@ -60,7 +60,7 @@ pub const RULES: &[RuleInfo] = &[
     info("A15", "It is there twice", "Two pages for one cause, or two conditions that nobody can tell apart."),
     info("A16", "It is recorded late, or nowhere", "The alert sees old values, or none."),
     info("A17", "It reaches nobody who can act", "A page that no receiver gets is no page."),
-    info("A18", "Its series are not there", "Without series the condition cannot hold: the alert is silent."),
+    info("A18", "Its series do not exist", "Without series the condition cannot hold: the alert is silent."),
     info("A19", "Its evaluation fails or is late", "A rule that fails is a rule that does not exist."),
     info(
         "A20",
