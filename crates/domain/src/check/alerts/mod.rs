@@ -49,7 +49,11 @@ pub const RULES: &[RuleInfo] = &[
     info("A08", "Two conditions that are taken for each other", "When both hold, only one of them is told."),
     info("A09", "A range or interval that does not fit", "Too few samples give no result, and the alert is silent."),
     info("A10", "It fires at a single odd scrape", "A restart of Prometheus or one missed scrape pages somebody."),
-    info("A11", "A template shows what does not exist", "Whoever is paged reads an empty word where the name should be."),
+    info(
+        "A11",
+        "A template shows what does not exist",
+        "Whoever is paged reads an empty word where the name should be.",
+    ),
     info("A12", "Severity, summary or owner is missing", "Routes and people go by them."),
     info("A13", "The runbook is missing", "Whoever is paged needs the page that says what to do."),
     info(
