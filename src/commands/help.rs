@@ -204,7 +204,9 @@ fn entry(command: &Command, path: &[String]) -> CommandEntry {
     let (noun, verb) = (path[0].as_str(), path[path.len() - 1].as_str());
     let own = |arg: &&Arg| !arg.is_global_set() && !arg.is_hide_set() && arg.get_id() != "help";
     // A noun that runs by itself lists.
-    let changes = noun != "check" && !LOOKS.contains(&verb) && !(path.len() == 1 && command.has_subcommands());
+    let changes = !matches!(noun, "check" | "report")
+        && !LOOKS.contains(&verb)
+        && !(path.len() == 1 && command.has_subcommands());
     let output = match (noun, verb) {
         ("completions" | "man" | "help", _) | (_, "schema" | "export") => OutputClass::Text,
         ("watch", _) => OutputClass::Screen,
