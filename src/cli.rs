@@ -7,7 +7,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::commands::demo;
 use crate::commands::{
     alerts, audit, changes, check, completions, config, doctor, flag, health, help, incident, init, man, new, page,
-    postmortem, query, rollout, runbook, scale, silence, slo, status, triage, undo, watch,
+    postmortem, query, report, rollout, runbook, scale, silence, slo, status, triage, undo, watch,
 };
 use crate::context::{Context, Grammar};
 use crate::globals::GlobalArgs;
