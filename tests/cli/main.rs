@@ -12,6 +12,7 @@ mod book;
 mod changes;
 mod check;
 mod check_alerts;
+mod check_deploy;
 mod check_migration;
 mod config;
 #[cfg(feature = "demo")]

@@ -20,6 +20,7 @@ mod flag_write;
 #[cfg(feature = "demo")]
 mod gameday;
 mod gates;
+mod gates_live;
 mod incident;
 mod kube;
 mod migration;

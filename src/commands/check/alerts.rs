@@ -24,6 +24,7 @@ use liveops_engine::check::gate::About;
 #[command(after_help = "Examples:
   liveops check alerts rules/
   liveops check alerts rules/ --alertmanager-config alertmanager.yml --fail-on medium
+  liveops check alerts rules/ --live                 and against what runs
   liveops check alerts rules/ --evidence proofs/     keep the tests that prove what it says
   liveops check alerts rules/ -o github              annotations of a pull request")]
 pub(super) struct AlertsArgs {
@@ -35,13 +36,18 @@ pub(super) struct AlertsArgs {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     alertmanager_config: Option<PathBuf>,
 
+    /// Ask the running Prometheus and Alertmanager, too: are the series there, what did the alerts do, is it what is
+    /// loaded? Without PATH the loaded rules are checked
+    #[arg(long)]
+    live: bool,
+
     /// A receiver that wakes somebody, whatever its integrations are; may be repeated
     #[arg(long, value_name = "RECEIVER")]
     paging: Vec<String>,
 
-    /// How often targets are scraped
-    #[arg(long, value_name = "DURATION", default_value = "15s", value_parser = parse_positive)]
-    scrape_interval: Duration,
+    /// How often targets are scraped [default: 15s, with --live what Prometheus says]
+    #[arg(long, value_name = "DURATION", value_parser = parse_positive)]
+    scrape_interval: Option<Duration>,
 
     /// How long Prometheus keeps samples
     #[arg(long, value_name = "DURATION", value_parser = parse_positive)]
@@ -66,14 +72,16 @@ const ABOUT: About = About {
 };
 
 pub(super) async fn run(args: AlertsArgs, cx: &Context) -> Result<Exit> {
-    let mut setting =
-        Setting { scrape_interval: args.scrape_interval, retention: args.retention, ..Setting::default() };
+    let mut setting = Setting { retention: args.retention, ..Setting::default() };
+    setting.scrape_interval = args.scrape_interval.unwrap_or(setting.scrape_interval);
     if !args.severities.is_empty() {
         setting.severities = args.severities;
     }
     let asked = AlertCheck {
         paths: args.paths,
         alertmanager_config: args.alertmanager_config,
+        live: args.live,
+        scrape_is_given: args.scrape_interval.is_some(),
         paging: args.paging,
         evidence: args.evidence,
         setting,

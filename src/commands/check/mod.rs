@@ -2,6 +2,7 @@
 
 mod alerts;
 mod backups;
+mod deploy;
 mod gate;
 mod migration;
 mod readiness;
@@ -38,6 +39,7 @@ enum Verb {
     Migration(migration::MigrationArgs),
     Backups(backups::BackupsArgs),
     Readiness(readiness::ReadinessArgs),
+    Deploy(deploy::DeployArgs),
     Runbooks(runbooks::RunbooksArgs),
     Security(security::SecurityArgs),
 }
@@ -48,6 +50,7 @@ pub(crate) async fn run(args: CheckArgs, cx: &Context) -> Result<Exit> {
         Verb::Migration(args) => migration::run(args, cx).await,
         Verb::Backups(args) => backups::run(args, cx).await,
         Verb::Readiness(args) => readiness::run(args, cx).await,
+        Verb::Deploy(args) => deploy::run(args, cx).await,
         Verb::Runbooks(args) => runbooks::run(args, cx).await,
         Verb::Security(args) => security::run(args, cx).await,
     }

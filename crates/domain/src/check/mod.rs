@@ -4,6 +4,7 @@ pub mod alerts;
 pub mod backups;
 pub mod baseline;
 pub mod codequality;
+pub mod deploy;
 pub mod finding;
 pub mod gate;
 pub mod junit;

@@ -45,7 +45,7 @@ impl AlertRule {
             hold: rule.held().as_secs_f64(),
             labels: rule.labels.clone(),
             annotations: rule.annotations.clone(),
-            place: format!("{}:{}", rule.file, rule.line),
+            place: if rule.file.is_empty() { "loaded".to_owned() } else { format!("{}:{}", rule.file, rule.line) },
         }
     }
 

@@ -2,6 +2,7 @@
 
 pub mod alerts;
 pub mod backups;
+pub mod deploy;
 pub mod gate;
 pub mod input;
 pub mod manifests;

@@ -7,6 +7,7 @@ pub mod documents;
 pub mod endpoint;
 pub mod environment;
 pub mod flags;
+mod freeze;
 pub mod incidents;
 pub mod keys;
 pub mod kpi;

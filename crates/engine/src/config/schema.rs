@@ -15,8 +15,10 @@ use crate::config::rollout::Traffic;
 use crate::config::slo::SloSettings;
 use crate::config::trust::Place;
 use crate::config::{
-    backups, documents, endpoint, flags, incidents, kpi, notify, policy, presets, regions, security, service, slo,
+    backups, documents, endpoint, flags, freeze, incidents, kpi, notify, policy, presets, regions, security, service,
+    slo,
 };
+use liveops_domain::check::deploy::freeze::Freeze;
 use liveops_domain::check::security::signals::Signal;
 use liveops_domain::metric::kpi::Kpi;
 use liveops_domain::text::duration;
@@ -62,6 +64,8 @@ pub struct Settings {
     pub services: Vec<Service>,
     pub kpis: Vec<Kpi>,
     pub slos: SloSettings,
+    /// Times in which nothing is deployed.
+    pub freezes: Vec<Freeze>,
     pub documents: Documents,
     pub incidents: IncidentSettings,
     pub notify: Notify,
@@ -176,6 +180,7 @@ pub fn decode(root: &Node, environment: &str, problems: &mut Problems) -> Settin
     let kpis = kpi::decode_all(&mut top, problems);
     let slos = slo::decode(&mut top, problems);
     let policies = policy::decode_all(&mut top, problems);
+    let freezes = freeze::decode_all(&mut top, problems);
 
     let incidents = incidents::decode(&mut top, problems);
 
@@ -202,6 +207,7 @@ pub fn decode(root: &Node, environment: &str, problems: &mut Problems) -> Settin
         policies,
         backups: backups::decode(&mut top, problems),
         signals: security::decode(&mut top, problems),
+        freezes,
     };
     let empty = Node { value: Value::Null, origin: root.origin.clone() };
     let found = top.entries("environments", problems);

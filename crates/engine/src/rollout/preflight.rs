@@ -6,6 +6,7 @@ use crate::clients::http::request::Effort;
 use crate::clients::prometheus::Prometheus;
 use crate::observe::alerts::backends;
 use crate::rollout::resolve::RolloutSubject;
+use crate::rollout::target::Objection;
 use crate::session::Session;
 use crate::slo::check::Checked;
 use crate::slo::{check as slo_gate, load};
@@ -16,6 +17,7 @@ use liveops_domain::metric::series::Answer;
 use liveops_domain::rollout::exposure::Originals;
 use liveops_domain::rollout::plan::{Gate, Rules, Waiver};
 use liveops_domain::slo::Slo;
+use liveops_domain::status::source::Verdict;
 use liveops_domain::status::worst_level;
 use liveops_domain::text::shell::word;
 
@@ -43,14 +45,32 @@ pub struct GateRow {
     pub state: GateState,
     pub text: String,
     pub hint: Option<String>,
+    /// It refuses because somebody did not answer, and not because something is bad.
+    #[serde(skip)]
+    pub unknown: bool,
+}
+
+/// Why a gate does not pass, and what to do.
+struct Refusal {
+    text: String,
+    hint: String,
+    unknown: bool,
+}
+
+fn refused(text: impl Into<String>, hint: impl Into<String>) -> Refusal {
+    Refusal { text: text.into(), hint: hint.into(), unknown: false }
+}
+
+fn unknown(text: impl Into<String>, hint: impl Into<String>) -> Refusal {
+    Refusal { unknown: true, ..refused(text, hint) }
 }
 
 fn row(gate: Gate, found: GateResult) -> GateRow {
-    let (state, text, hint) = match found {
-        Ok(text) => (GateState::Pass, text, None),
-        Err((text, hint)) => (GateState::Refused, text, Some(hint)),
+    let (state, text, hint, unknown) = match found {
+        Ok(text) => (GateState::Pass, text, None, false),
+        Err(Refusal { text, hint, unknown }) => (GateState::Refused, text, Some(hint), unknown),
     };
-    GateRow { gate: gate.name().into(), state, text, hint }
+    GateRow { gate: gate.name().into(), state, text, hint, unknown }
 }
 
 /// Asks everybody at once.
@@ -61,22 +81,49 @@ pub async fn check(
     originals: &Originals,
     waived: &[Waiver],
 ) -> Result<Vec<GateRow>> {
-    let wanted = |gate| rules.preflight.contains(&gate);
-    let (objections, exist, firing, budget) = tokio::join!(
-        subject.target.preflight(),
+    let (objections, mut rows) = tokio::join!(subject.target.preflight(), world(cx, rules, &subject.name));
+    rows.extend(of_target(subject, rules, originals, &objections?));
+    for row in &mut rows {
+        if row.state == GateState::Refused
+            && let Some(waiver) = waived.iter().find(|waiver| waiver.gate == row.gate)
+        {
+            row.state = GateState::Waived;
+            row.hint = Some(format!("waived: {}", waiver.reason));
+        }
+    }
+    Ok(rows)
+}
+
+/// What the world says, whatever the target is.
+pub async fn world(cx: &Session, rules: &Rules, service: &str) -> Vec<GateRow> {
+    let (exist, firing, budget) = tokio::join!(
         asked(rules, Gate::AlertsExist, alerts_exist(cx, rules)),
-        asked(rules, Gate::NoFiringAlert, none_fires(cx, &subject.name)),
-        asked(rules, Gate::ErrorBudget, budget(cx, rules, &subject.name)),
+        asked(rules, Gate::NoFiringAlert, none_fires(cx, service)),
+        asked(rules, Gate::ErrorBudget, budget(cx, rules, service)),
     );
-    let objections = objections?;
-    let mut rows: Vec<GateRow> = exist.into_iter().chain(firing).chain(budget).collect();
+    exist.into_iter().chain(firing).chain(budget).collect()
+}
+
+/// What the target says.
+pub async fn target(subject: &RolloutSubject<'_>, rules: &Rules, originals: &Originals) -> Result<Vec<GateRow>> {
+    Ok(of_target(subject, rules, originals, &subject.target.preflight().await?))
+}
+
+fn of_target(
+    subject: &RolloutSubject<'_>,
+    rules: &Rules,
+    originals: &Originals,
+    objections: &[Objection],
+) -> Vec<GateRow> {
+    let wanted = |gate| rules.preflight.contains(&gate);
+    let mut rows = Vec::new();
     for gate in [Gate::RollbackPlan, Gate::Capacity, Gate::Permissions] {
         if !wanted(gate) {
             continue;
         }
         let mine = objections.iter().find(|one| one.gate == gate.name() && one.blocks);
         let found = match mine {
-            Some(one) => Err((one.text.clone(), one.hint.clone())),
+            Some(one) => Err(refused(one.text.clone(), one.hint.clone())),
             None if gate == Gate::Capacity => effective(subject, rules, originals),
             None => Ok(match gate {
                 Gate::RollbackPlan => format!("back by hand: {}", subject.target.undo_by_hand(Some(originals))),
@@ -94,21 +141,15 @@ pub async fn check(
         state: if one.blocks { GateState::Refused } else { GateState::Warning },
         text: one.text.clone(),
         hint: Some(one.hint.clone()),
+        unknown: false,
     }));
-    for row in &mut rows {
-        if row.state == GateState::Refused
-            && let Some(waiver) = waived.iter().find(|waiver| waiver.gate == row.gate)
-        {
-            row.state = GateState::Waived;
-            row.hint = Some(format!("waived: {}", waiver.reason));
-        }
-    }
-    Ok(rows)
+    rows
 }
 
 /// That the buckets of a histogram leave open what a condition asks.
 pub fn coarse((condition, text): (String, String)) -> GateRow {
-    GateRow { gate: "buckets".into(), state: GateState::Warning, text: format!("{condition}: {text}"), hint: None }
+    let text = format!("{condition}: {text}");
+    GateRow { gate: "buckets".into(), state: GateState::Warning, text, hint: None, unknown: false }
 }
 
 /// A gate, where the policy has it.
@@ -119,7 +160,7 @@ async fn asked(rules: &Rules, gate: Gate, found: impl Future<Output = GateResult
     }
 }
 
-type GateResult = std::result::Result<String, (String, String)>;
+type GateResult = std::result::Result<String, Refusal>;
 
 async fn alerts_exist(cx: &Session, rules: &Rules) -> GateResult {
     let hint = || "write an alert rule for it, or pass `--prometheus URL`".to_owned();
@@ -127,17 +168,17 @@ async fn alerts_exist(cx: &Session, rules: &Rules) -> GateResult {
         let client = Prometheus::new(cx.http()?, cx.prometheus()?, Effort::Quick);
         client.rules().await
     };
-    let known = known.await.map_err(|error| (format!("no rules: {error}"), hint()))?;
+    let known = known.await.map_err(|error| unknown(format!("no rules: {error}"), hint()))?;
     let alerting: Vec<&str> =
         known.iter().filter(|rule| rule.alerting.is_some()).map(|rule| rule.name.as_str()).collect();
     if alerting.is_empty() {
-        return Err(("there is no alert rule at all".into(), hint()));
+        return Err(refused("there is no alert rule at all", hint()));
     }
     for text in &rules.rollback {
         if let Ok(Condition::Alert(alert)) = Condition::parse(text)
             && !alerting.contains(&alert.name.as_str())
         {
-            return Err((format!("the policy relies on alert {}, and no rule makes it", alert.name), hint()));
+            return Err(refused(format!("the policy relies on alert {}, and no rule makes it", alert.name), hint()));
         }
     }
     Ok(format!("{} alert rules", alerting.len()))
@@ -147,7 +188,7 @@ async fn none_fires(cx: &Session, service: &str) -> GateResult {
     let found = async { backends(cx, Effort::Quick)?.ask(cx.clock.now()).await };
     let found = found
         .await
-        .map_err(|error| (format!("nobody says what fires: {error}"), "pass `--alertmanager URL`".to_owned()))?;
+        .map_err(|error| unknown(format!("nobody says what fires: {error}"), "pass `--alertmanager URL`"))?;
     let of_level = |level: Level| {
         found.alerts.iter().find(|alert| {
             worst_level::of_alert(alert) == Some(level)
@@ -156,11 +197,11 @@ async fn none_fires(cx: &Session, service: &str) -> GateResult {
     };
     if let Some(alert) = of_level(Level::Critical) {
         let way = format!("end it first: `{}`", cx.command(&format!("alerts show {}", word(&alert.name))));
-        return Err((format!("{} fires", alert.name), way));
+        return Err(refused(format!("{} fires", alert.name), way));
     }
-    let unknown = of_level(Level::Unknown).map(|alert| format!("whether {} fires is not known", alert.name));
-    match found.gaps.into_iter().next().or(unknown) {
-        Some(gap) => Err((format!("what fires is not known: {gap}"), format!("see `{}`", cx.command("doctor")))),
+    let unclear = of_level(Level::Unknown).map(|alert| format!("whether {} fires is not known", alert.name));
+    match found.gaps.into_iter().next().or(unclear) {
+        Some(gap) => Err(unknown(format!("what fires is not known: {gap}"), format!("see `{}`", cx.command("doctor")))),
         None => Ok("no critical alert fires".into()),
     }
 }
@@ -174,9 +215,9 @@ async fn budget(cx: &Session, rules: &Rules, service: &str) -> GateResult {
         let client = Prometheus::new(cx.http()?, cx.prometheus()?, Effort::Quick);
         client.instant(query, Some(cx.clock.now())).await
     };
-    let answer = ask.await.map_err(|error| (format!("it cannot be asked: {error}"), hint()))?;
+    let answer = ask.await.map_err(|error| unknown(format!("it cannot be asked: {error}"), hint()))?;
     if let Some(warning) = answer.warnings.first() {
-        return Err((format!("not everything answered: {warning}"), hint()));
+        return Err(unknown(format!("not everything answered: {warning}"), hint()));
     }
     let value = match &answer.answer {
         Answer::Vector(series) => match series.as_slice() {
@@ -188,36 +229,40 @@ async fn budget(cx: &Session, rules: &Rules, service: &str) -> GateResult {
     };
     match value {
         Some(value) if value > 0.0 => Ok(format!("{value:.3} is left")),
-        Some(value) => Err((format!("it is spent: {value:.3}"), hint())),
-        None => Err(("the query gives no single number".into(), hint())),
+        Some(value) => Err(refused(format!("it is spent: {value:.3}"), hint())),
+        None => Err(unknown("the query gives no single number", hint())),
     }
 }
 
 /// The objectives of the service, where the policy has no query of its own.
 async fn slos(cx: &Session, service: &str) -> GateResult {
     let known = load::all(cx).map_err(|error| {
-        (format!("its SLOs cannot be read: {error}"), format!("see `{}`", cx.command("slo status")))
+        unknown(format!("its SLOs cannot be read: {error}"), format!("see `{}`", cx.command("slo status")))
     })?;
     let mine: Vec<Slo> = known.into_iter().filter(|slo| slo.service.as_deref() == Some(service)).collect();
     if mine.is_empty() {
         return Ok(format!("{service} has no SLO, and no `error_budget` query is configured"));
     }
     let asked = slo_gate::check(cx, mine, 0.0).await;
-    let gate = asked.map_err(|error| (format!("it cannot be asked: {error}"), "pass `--prometheus URL`".to_owned()))?;
+    let gate = asked.map_err(|error| unknown(format!("it cannot be asked: {error}"), "pass `--prometheus URL`"))?;
     let text = |one: &Checked| match &one.waiver {
         Some(waiver) => format!("{}: {}, waived by {}: {}", one.status.slo.name, one.why, waiver.by, waiver.reason),
         None => format!("{}: {}", one.status.slo.name, one.why),
     };
-    let refused = gate.refused();
+    let failing = gate.refused();
     let shown: Vec<String> = gate
         .checked
         .iter()
-        .filter(|one| refused.is_empty() || refused.contains(&one.status.slo.name))
+        .filter(|one| failing.is_empty() || failing.contains(&one.status.slo.name))
         .map(text)
         .collect();
-    match refused.first() {
+    match failing.first() {
         None => Ok(shown.join("; ")),
-        Some(name) => Err((shown.join("; "), format!("see `{}`", cx.command(&format!("slo budget {name} --explain"))))),
+        Some(name) => {
+            let hint = format!("see `{}`", cx.command(&format!("slo budget {name} --explain")));
+            let is_known = gate.verdict() == Verdict::Fail;
+            Err(Refusal { unknown: !is_known, ..refused(shown.join("; "), hint) })
+        }
     }
 }
 
@@ -236,9 +281,9 @@ fn effective(subject: &RolloutSubject<'_>, rules: &Rules, originals: &Originals)
         }
         let why = subject.target.arithmetic(*step, originals);
         let why = why.map_or_else(String::new, |why| format!(": {why}"));
-        return Err((
+        return Err(refused(
             format!("a step of {step} would be {real}{why}"),
-            "use other `--steps`, run more instances, or take what there is with `--allow-coarse`".into(),
+            "use other `--steps`, run more instances, or take what there is with `--allow-coarse`",
         ));
     }
     let stable = format!("{} instances of stable", originals.stable_available);

@@ -17,7 +17,10 @@ pub fn check(set: &RuleSet<'_>) -> Vec<Finding> {
         let key = (rule.is_alert, rule.name.as_str(), &rule.labels);
         let told = |first: &WrittenRule, why: String, fix: &str| {
             let finding = rule.finding("A15", Level::Medium, why).fix(fix);
-            finding.evidence(format!("the first one: {}:{}", first.file, first.line))
+            match first.file.is_empty() {
+                true => finding,
+                false => finding.evidence(format!("the first one: {}:{}", first.file, first.line)),
+            }
         };
         let Some(tree) = &rule.tree else { continue };
         let text = tree.to_string();

@@ -49,12 +49,17 @@ pub struct WrittenRule {
 impl WrittenRule {
     /// A finding about it, at its first line.
     pub fn finding(&self, id: &'static str, level: Level, why: impl Into<String>) -> Finding {
-        Finding::new(id, level, self.name.clone(), why).at(self.file.clone(), self.line)
+        self.placed(Finding::new(id, level, self.name.clone(), why), self.line)
     }
 
     /// A finding about its expression.
     pub fn of_expr(&self, id: &'static str, level: Level, why: impl Into<String>) -> Finding {
-        Finding::new(id, level, self.name.clone(), why).at(self.file.clone(), self.expr_line)
+        self.placed(Finding::new(id, level, self.name.clone(), why), self.expr_line)
+    }
+
+    /// What a server has loaded has no place.
+    fn placed(&self, finding: Finding, line: usize) -> Finding {
+        if self.file.is_empty() { finding } else { finding.at(self.file.clone(), line) }
     }
 
     /// How long its condition must hold.

@@ -90,7 +90,8 @@ pub fn check(set: &RuleSet<'_>, routes: &Routes<'_>) -> Findings {
 }
 
 fn of_config(routes: &Routes<'_>, level: Level, subject: &str, line: usize, why: String) -> Finding {
-    Finding::new("A17", level, subject, why).at(routes.file, line)
+    let finding = Finding::new("A17", level, subject, why);
+    if routes.file.is_empty() { finding } else { finding.at(routes.file, line) }
 }
 
 fn reach(routes: &Routes<'_>, placed: Placed<'_>, told: &Told, nobody_pages: bool, found: &mut Findings) {
@@ -102,6 +103,9 @@ fn reach(routes: &Routes<'_>, placed: Placed<'_>, told: &Told, nobody_pages: boo
     }
     let names = |all: &[String]| all.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     let show = |finding: Finding| {
+        if routes.file.is_empty() {
+            return finding;
+        }
         finding.evidence(format!(
             "check it: amtool config routes test --config.file={} alertname={}{}",
             routes.file,

@@ -23,6 +23,8 @@ pub struct Setting {
     /// What each metric is, as its exporter says: `counter`, `gauge` … Empty where nobody was asked.
     pub types: BTreeMap<String, String>,
     pub external_labels: Labels,
+    /// What the server records; none where it was not asked.
+    pub recorded_elsewhere: Option<BTreeSet<String>>,
 }
 
 impl Default for Setting {
@@ -37,6 +39,7 @@ impl Default for Setting {
             is_complete: false,
             types: BTreeMap::new(),
             external_labels: Labels::new(),
+            recorded_elsewhere: None,
         }
     }
 }

@@ -83,8 +83,10 @@ pub fn interval(placed: Placed<'_>) -> Option<Finding> {
         human(interval),
         human(LOOKBACK)
     );
-    let finding =
-        Finding::new("A09", level, placed.group.name.clone(), why).at(placed.rule.file.clone(), placed.group.line);
+    let mut finding = Finding::new("A09", level, placed.group.name.clone(), why);
+    if !placed.rule.file.is_empty() {
+        finding = finding.at(placed.rule.file.clone(), placed.group.line);
+    }
     Some(finding.fix("use an interval of 5m or less"))
 }
 
@@ -179,7 +181,11 @@ pub fn recorded(set: &RuleSet<'_>, placed: Placed<'_>) -> (Vec<Finding>, Vec<Unk
                 findings.push(rule.of_expr("A16", Level::Medium, why).fix("record it in the same group, or as often"));
             }
         } else if name.contains(':') {
-            if set.setting.is_complete {
+            let elsewhere = set.setting.recorded_elsewhere.as_ref();
+            if elsewhere.is_some_and(|names| names.contains(name)) {
+                continue;
+            }
+            if set.setting.is_complete || elsewhere.is_some() {
                 let why = format!("`{name}` is recorded by no rule");
                 findings.push(rule.of_expr("A16", Level::Medium, why).fix("record it, or correct its name"));
             } else {

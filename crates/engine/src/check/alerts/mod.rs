@@ -1,13 +1,15 @@
 //! `check alerts`: the files of rules, their proofs, their runbooks, and the way to people.
 
+pub mod live;
 mod prove;
 mod runbooks;
 
 use std::path::{Path, PathBuf};
 
 use crate::check::input;
-use crate::session::Session;
+use crate::session::{Session, alertmanager};
 use liveops_domain::check::alerts::file::RuleFile;
+use liveops_domain::check::alerts::live::loaded;
 use liveops_domain::check::alerts::reach::{self, Routes};
 use liveops_domain::check::alerts::routes::RoutingTree;
 use liveops_domain::check::alerts::set::{RuleSet, Setting};
@@ -21,6 +23,10 @@ pub struct AlertCheck {
     /// Files and folders; those of the configuration where none is named.
     pub paths: Vec<PathBuf>,
     pub alertmanager_config: Option<PathBuf>,
+    /// Ask the running Prometheus and Alertmanager, too.
+    pub live: bool,
+    /// How often targets are scraped was said, and is not asked for.
+    pub scrape_is_given: bool,
     /// Receivers that page, whatever their integrations are.
     pub paging: Vec<String>,
     /// Where the tests that prove findings are kept; nowhere without it.
@@ -34,7 +40,15 @@ pub struct AlertCheck {
 /// `Usage`: a path is not there, or nothing is named. `Io`: it cannot be read.
 pub async fn check(cx: &Session, mut asked: AlertCheck) -> Result<Findings> {
     let mut found = Findings::default();
-    let files = files(cx, &mut asked, &mut found)?;
+    let server = if asked.live { live::open(cx, &mut found).await? } else { None };
+    let mut files = files(cx, &mut asked, &mut found)?;
+    let has_files = !files.is_empty();
+    if let Some(server) = &server {
+        server.settle(&mut asked.setting, asked.scrape_is_given).await;
+        if !has_files {
+            files.push(loaded(&server.rules));
+        }
+    }
     let setting = &asked.setting;
     let set = RuleSet::new(&files, setting);
     let mut judged = judge(&files, &set);
@@ -42,9 +56,13 @@ pub async fn check(cx: &Session, mut asked: AlertCheck) -> Result<Findings> {
     let Judged { found: of_files, .. } = judged;
     found.merge(of_files);
     runbooks::check(cx, &set, &mut found)?;
+    if let Some(server) = &server {
+        server.check(cx, &set, has_files, &mut found).await;
+    }
     match &asked.alertmanager_config {
         Some(path) => routes(cx, path, &asked.paging, &set, &mut found)?,
         None if set.alerts().next().is_none() => {}
+        None if asked.live => live_routes(cx, &asked.paging, &set, &mut found).await,
         None => found.unknown("A17", "routes", "whom the alerts reach: pass `--alertmanager-config FILE`, or `--live`"),
     }
     Ok(found)
@@ -64,6 +82,9 @@ fn files(cx: &Session, asked: &mut AlertCheck, found: &mut Findings) -> Result<V
         }
         // These are all that there are.
         asked.setting.is_complete = true;
+        if asked.paths.is_empty() && asked.live {
+            return Ok(Vec::new());
+        }
         if asked.paths.is_empty() {
             return Err(Error::usage(
                 "no rule files are named, and none are configured",
@@ -84,6 +105,20 @@ fn files(cx: &Session, asked: &mut AlertCheck, found: &mut Findings) -> Result<V
         files.push(file);
     }
     Ok(files)
+}
+
+/// The routes that Alertmanager has loaded.
+async fn live_routes(cx: &Session, paging: &[String], set: &RuleSet<'_>, found: &mut Findings) {
+    let asked = async { alertmanager(cx)?.configuration().await };
+    let why = match asked.await {
+        Ok(text) if text.is_empty() => "Alertmanager does not show its configuration".to_owned(),
+        Ok(text) => match RoutingTree::read(&text) {
+            Ok(tree) => return found.merge(reach::check(set, &Routes { tree: &tree, file: "", paging })),
+            Err(fault) => fault.message,
+        },
+        Err(error) => error.to_string(),
+    };
+    found.unknown("A17", "routes", why);
 }
 
 fn routes(cx: &Session, path: &Path, paging: &[String], set: &RuleSet<'_>, found: &mut Findings) -> Result<()> {

@@ -86,6 +86,15 @@ impl<'a> Alertmanager<'a> {
         Ok(routing(&self.get(Request::get("api/v2/status")).await?.json()?))
     }
 
+    /// Its configuration, as YAML, without secrets; empty where it is not shown.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn configuration(&self) -> Result<String> {
+        let status: Value = self.get(Request::get("api/v2/status")).await?.json()?;
+        Ok(status.pointer("/config/original").and_then(Value::as_str).unwrap_or_default().to_owned())
+    }
+
     /// Marks the alerts that a time interval mutes. Since 0.28 it says so of its groups; of its alerts, which have no
     /// route, it does not.
     ///

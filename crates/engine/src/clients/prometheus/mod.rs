@@ -4,7 +4,8 @@
 pub mod joined;
 pub mod wire;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
@@ -22,6 +23,7 @@ use liveops_domain::alert::rule::Rule;
 use liveops_domain::error::Result;
 use liveops_domain::metric::series::{Queried, ScrapeTarget};
 use liveops_domain::text::count::count;
+use liveops_domain::text::duration;
 
 /// One Prometheus.
 #[derive(Debug)]
@@ -166,6 +168,40 @@ impl<'a> Prometheus<'a> {
     /// As [`Prometheus::instant`]. Other makes answer 404.
     pub async fn configuration(&self) -> Result<String> {
         Ok(self.get::<ConfigWire>("api/v1/status/config").await?.yaml)
+    }
+
+    /// What each metric is, as its exporters say: `counter`, `gauge` …
+    ///
+    /// # Errors
+    /// As [`Prometheus::instant`].
+    pub async fn metric_types(&self) -> Result<BTreeMap<String, String>> {
+        #[derive(Deserialize)]
+        struct Kind {
+            #[serde(rename = "type")]
+            kind: String,
+        }
+        let all = self.get::<BTreeMap<String, Vec<Kind>>>("api/v1/metadata").await?;
+        // Where exporters do not agree, nobody knows.
+        let one = |(name, kinds): (String, Vec<Kind>)| {
+            let first = kinds.first()?.kind.clone();
+            kinds.iter().all(|kind| kind.kind == first).then_some((name, first))
+        };
+        Ok(all.into_iter().filter_map(one).collect())
+    }
+
+    /// How long it keeps samples; none where it does not say, or only how many.
+    ///
+    /// # Errors
+    /// As [`Prometheus::instant`]. Other makes answer 404.
+    pub async fn retention(&self) -> Result<Option<Duration>> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Runtime {
+            #[serde(default)]
+            storage_retention: String,
+        }
+        let said = self.get::<Runtime>("api/v1/status/runtimeinfo").await?.storage_retention;
+        Ok(said.split_whitespace().find_map(|word| duration::parse(word).ok()))
     }
 
     /// Its version, and the answer itself for latency and clock.
