@@ -16,6 +16,8 @@ use crate::text::yaml::{self, Document, Key, Node, Place, Style, Value};
 pub struct RuleFile {
     pub path: String,
     pub groups: Vec<RuleGroup>,
+    /// It says `groups`, be there none.
+    pub has_groups: bool,
     pub findings: Vec<Finding>,
     pub unknown: Vec<Unknown>,
 }
@@ -91,7 +93,7 @@ impl RuleFile {
 
     /// Does it hold any rule, or what was meant as one?
     pub fn is_empty(&self) -> bool {
-        self.groups.is_empty() && self.findings.is_empty() && self.unknown.is_empty()
+        !self.has_groups && self.findings.is_empty() && self.unknown.is_empty()
     }
 
     pub fn rules(&self) -> impl Iterator<Item = &WrittenRule> {
@@ -163,6 +165,7 @@ impl RuleFile {
     }
 
     fn groups(&mut self, groups: &Node, below: usize) {
+        self.has_groups = true;
         if !matches!(groups.value, Value::List(_) | Value::Null) {
             self.wrong(&self.path.clone(), groups.place, below, "`groups` is no list");
         }

@@ -31,7 +31,10 @@ pub fn check(set: &RuleSet<'_>, placed: Placed<'_>) -> (Option<(Finding, Claim)>
             .fix("correct the condition, or remove the alert: it protects nobody");
         return (Some((finding, Claim::NeverFires)), None);
     }
-    let open: Vec<&Shape> = shapes.iter().filter(|shape| !shape.filtered && !shape.is_never()).collect();
+    // What steps in for another one fires always only where that one does, too.
+    let is_judged = shapes.iter().any(|shape| !shape.backup && (shape.filtered || shape.is_never()));
+    let is_open = |shape: &&Shape| !shape.filtered && !shape.is_never() && !(shape.backup && is_judged);
+    let open: Vec<&Shape> = shapes.iter().filter(is_open).collect();
     let Some(first) = open.first() else { return (None, None) };
     if is_heartbeat(&rule.name, rule.labels.get("severity").map(String::as_str)) {
         return (None, None);
@@ -206,6 +209,11 @@ mod tests {
             ("x and y", "A02 it fires whenever"),
             ("x > 1 or y", "A02 it fires always: one side"),
             ("x > 1 or y > 1", "-"),
+            ("(count(x) or vector(0)) < 1", "-"),
+            ("(count(x) or vector(0)) < 3", "-"),
+            ("count(x) > 3 or vector(0)", "A02"),
+            ("count(x) or vector(0)", "A02"),
+            ("(sum(x) or sum(y)) > 1", "-"),
             ("count(x > 1)", "-"),
             ("count(x) >= 0", "A02 it fires whenever"),
             ("rate(x_total[5m]) >= 0", "A02 it fires whenever"),

@@ -44,6 +44,8 @@ pub struct Shape {
     pub presence: Presence,
     /// Its value or the presence of others decides whether it is there.
     pub filtered: bool,
+    /// It is there only where what stands left of its `or` is not.
+    pub backup: bool,
     /// It stands for a recording rule that nobody here knows.
     pub elsewhere: Option<String>,
 }
@@ -61,6 +63,7 @@ impl Shape {
             bounds,
             presence,
             filtered: false,
+            backup: false,
             elsewhere: None,
         }
     }
@@ -155,7 +158,7 @@ fn of_selector(selector: &VectorSelector, recorded: Recorded<'_>) -> Vec<Shape> 
         let mut shape = Shape::of(bounds_of(name), Presence::Depends);
         shape.only = None;
         // Of what is said by labels, having one of them is the condition.
-        let says_by_labels = ["_info", "_metadata"].iter().any(|end| name.ends_with(end));
+        let says_by_labels = ["_info", "_metadata"].iter().any(|end| name.ends_with(end)) || name.contains("_info_");
         let is_chosen = selector.matchers.iter().flatten().any(|matcher| matcher.name != "__name__");
         shape.filtered = matches!(name, "ALERTS" | "ALERTS_FOR_STATE") || (says_by_labels && is_chosen);
         shape.elsewhere = name.contains(':').then(|| name.to_owned());
@@ -318,7 +321,13 @@ fn of_aggregate(op: &str, grouping: Option<(bool, &[String])>, args: &[Expr], re
 fn of_binary(both: &BinaryExpr, recorded: Recorded<'_>) -> Vec<Shape> {
     let (left, right) = (shapes(&both.lhs, recorded), shapes(&both.rhs, recorded));
     match both.op {
-        "or" => left.into_iter().chain(right).collect(),
+        "or" => {
+            // Of the same labels, the right one steps in where the left one is missing, whatever that is compared with.
+            let steps_in = |other: &Shape| left.iter().any(|one| one.only == other.only && !one.filtered);
+            let right = right.into_iter().map(|one| Shape { backup: one.backup || steps_in(&one), ..one });
+            let right: Vec<Shape> = right.collect();
+            left.into_iter().chain(right).collect()
+        }
         "unless" => left.into_iter().map(|shape| Shape { filtered: true, ..shape }).collect(),
         "and" => {
             let is_filter = right.iter().all(|shape| shape.filtered);
