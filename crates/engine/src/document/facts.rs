@@ -59,6 +59,9 @@ pub(super) fn gather(cx: &Session, service: Option<&str>) -> Result<Gathered> {
         let known = settings.services.iter().find(|one| Some(&one.name) == name);
         known.and_then(|one| one.owner.clone()).or_else(|| only_owner(&settings.services))
     };
+    for spec in &mut specs {
+        spec.owner = owner_of(spec.service.as_ref());
+    }
     let rows = specs.iter().map(|spec| AlertFacts::of(spec, &severities, &runbooks)).collect();
     let mut slos = load::all(cx)?;
     slos.retain(|slo| slo.service.as_deref().is_none_or(is_meant));
