@@ -13,6 +13,7 @@ use liveops_domain::incident::event::{Opened, kind};
 use liveops_domain::incident::severity::Severity;
 use liveops_domain::text::duration;
 use liveops_engine::changes::record::{Entry, RECORDED, journal};
+use liveops_engine::files::file::write_shared;
 use liveops_engine::session::{Session, store};
 
 const STORY: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/templates/demo/history.jsonl"));
@@ -133,5 +134,5 @@ fn incident(
         told.title, told.summary
     );
     let path = store.folder_of(&id).join("postmortem.md");
-    std::fs::write(&path, text).map_err(|source| Error::Io { action: "write", path, source })
+    write_shared(&path, &text, true)
 }
