@@ -179,7 +179,8 @@ const LOOKS: [&str; 37] = [
 
 fn tree(root: &Command, from: &Command, path: &[&str]) -> CommandLine {
     let mut commands = Vec::new();
-    collect(from, path.iter().map(ToString::to_string).collect(), &mut commands);
+    let path: Vec<String> = path.iter().map(ToString::to_string).collect();
+    collect(from, &path, &mut commands);
     CommandLine {
         global_options: root.get_arguments().filter(|arg| arg.is_global_set()).map(parameter).collect(),
         commands,
@@ -188,15 +189,15 @@ fn tree(root: &Command, from: &Command, path: &[&str]) -> CommandLine {
     }
 }
 
-fn collect(command: &Command, path: Vec<String>, into: &mut Vec<CommandEntry>) {
+fn collect(command: &Command, path: &[String], into: &mut Vec<CommandEntry>) {
     let subcommands = || command.get_subcommands().filter(|sub| sub.get_name() != "help" || path.is_empty());
     let runs_itself = subcommands().next().is_none() || !command.is_subcommand_required_set();
     if runs_itself && !path.is_empty() {
-        into.push(entry(command, &path));
+        into.push(entry(command, path));
     }
     for sub in subcommands() {
-        let path = path.iter().cloned().chain([sub.get_name().to_owned()]).collect();
-        collect(sub, path, into);
+        let path: Vec<String> = path.iter().cloned().chain([sub.get_name().to_owned()]).collect();
+        collect(sub, &path, into);
     }
 }
 
@@ -204,9 +205,8 @@ fn entry(command: &Command, path: &[String]) -> CommandEntry {
     let (noun, verb) = (path[0].as_str(), path[path.len() - 1].as_str());
     let own = |arg: &&Arg| !arg.is_global_set() && !arg.is_hide_set() && arg.get_id() != "help";
     // A noun that runs by itself lists.
-    let changes = !matches!(noun, "check" | "report")
-        && !LOOKS.contains(&verb)
-        && !(path.len() == 1 && command.has_subcommands());
+    let lists = path.len() == 1 && command.has_subcommands();
+    let changes = !(matches!(noun, "check" | "report") || LOOKS.contains(&verb) || lists);
     let output = match (noun, verb) {
         ("completions" | "man" | "help", _) | (_, "schema" | "export") => OutputClass::Text,
         ("watch", _) => OutputClass::Screen,

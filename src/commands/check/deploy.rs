@@ -1,10 +1,8 @@
 //! `liveops check deploy`: may this service be deployed now?
 
 use clap::Args;
-use clap_complete::engine::ArgValueCompleter;
 
 use crate::commands::check::gate::{Extra, GateArgs, finish};
-use crate::complete;
 use crate::context::Context;
 use liveops_domain::check::deploy::RULES;
 use liveops_domain::error::{Exit, Result};
@@ -23,7 +21,7 @@ use liveops_engine::check::gate::About;
   liveops check deploy game-backend --policy fast")]
 pub(super) struct DeployArgs {
     /// Service of liveops.yaml
-    #[arg(value_name = "SERVICE", add = ArgValueCompleter::new(complete::services))]
+    #[arg(value_name = "SERVICE")]
     service: String,
 
     /// Policy of the rollout [default: that of the service]

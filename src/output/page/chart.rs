@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use crate::output::block::Tone;
 use crate::output::page::html::{class, text};
-use crate::output::page::{Chart, Plot, SpanRow, WEEKDAYS, length};
+use crate::output::page::{Chart, Curve, Plot, SpanRow, WEEKDAYS, length};
 
 /// Units of the picture; on a phone they are a bit less than a pixel, on a desk a bit more than one.
 const WIDTH: f64 = 400.0;
@@ -161,7 +161,7 @@ fn dots(points: &[(DateTime<Utc>, i64)], levels: &[(i64, String)], span: Span, o
     days(span, HEIGHT - 8.0, out);
 }
 
-fn shares(lines: &[(String, Vec<(DateTime<Utc>, f64)>)], out: &mut String) {
+fn shares(lines: &[Curve], out: &mut String) {
     let all = || lines.iter().flat_map(|(_, points)| points);
     let (Some(from), Some(to)) = (all().map(|(at, _)| *at).min(), all().map(|(at, _)| *at).max()) else {
         return;

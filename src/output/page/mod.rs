@@ -64,6 +64,9 @@ pub(crate) struct Chart {
     pub(crate) data: Table,
 }
 
+/// A line of a plot: its name, and its values by time.
+pub(crate) type Curve = (String, Vec<(DateTime<Utc>, f64)>);
+
 #[derive(Debug)]
 pub(crate) enum Plot {
     /// Stacked bars; the first series stands at the bottom.
@@ -71,7 +74,7 @@ pub(crate) enum Plot {
     /// Durations by time, on a scale of powers; levels are lines with a name.
     Dots { points: Vec<(DateTime<Utc>, i64)>, levels: Vec<(i64, String)>, span: (DateTime<Utc>, DateTime<Utc>) },
     /// Shares by time, each line with its name.
-    Lines(Vec<(String, Vec<(DateTime<Utc>, f64)>)>),
+    Lines(Vec<Curve>),
     /// What lasted, a row each.
     Spans { rows: Vec<SpanRow>, span: (DateTime<Utc>, DateTime<Utc>) },
     /// Counts by weekday and hour.

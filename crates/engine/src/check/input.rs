@@ -65,8 +65,10 @@ pub fn read(
     Ok(inputs)
 }
 
-fn take(inputs: &mut Vec<Input>, found: &mut Findings, path: String, text: String) {
-    let text = text.strip_prefix('\u{FEFF}').map_or(text.clone(), ToOwned::to_owned);
+fn take(inputs: &mut Vec<Input>, found: &mut Findings, path: String, mut text: String) {
+    if text.starts_with('\u{FEFF}') {
+        text.drain(..'\u{FEFF}'.len_utf8());
+    }
     found.checked("files", 1);
     found.sources.insert(path.clone(), text.clone());
     inputs.push(Input { path, text });

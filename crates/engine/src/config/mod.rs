@@ -81,6 +81,9 @@ struct Kept {
     at: Instant,
 }
 
+/// A program with its arguments, and what it finds in its environment.
+pub type CommandLine = (Vec<String>, Vec<(String, Revealed)>);
+
 impl Config {
     /// Reads, merges, chooses the environment (as it is in a region, where one is named) and decodes it.
     ///
@@ -236,7 +239,7 @@ impl Config {
     ///
     /// # Errors
     /// As [`Config::place`]; a secret that cannot be had.
-    pub fn program(&self, program: &Program) -> Result<(Vec<String>, Vec<(String, Revealed)>)> {
+    pub fn program(&self, program: &Program) -> Result<CommandLine> {
         self.permit(trust::of_program(program, &self.folder()))?;
         let env = program.env.headers.iter().map(|(name, value)| Ok((name.clone(), self.value(value)?)));
         let env: Vec<(String, Revealed)> = env.collect::<Result<_>>()?;

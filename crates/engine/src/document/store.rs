@@ -273,7 +273,7 @@ fn look(cx: &Session, path: &Path, folder: &Path) -> Option<Document> {
     let questions = open_questions(&text);
     // What a damaged first line said can be told from where the file lies.
     let said = header(&text);
-    let Some((kind, options)) = said.clone().or_else(|| usual(&shown)) else {
+    let Some((kind, options)) = said.or_else(|| usual(&shown)) else {
         return Some(Document {
             kind: Kind::MonitoringPlan,
             command: "liveops new --list".into(),

@@ -33,7 +33,8 @@ pub fn check(set: &RuleSet<'_>, placed: Placed<'_>) -> (Option<(Finding, Claim)>
     }
     // What steps in for another one fires always only where that one does, too.
     let is_judged = shapes.iter().any(|shape| !shape.backup && (shape.filtered || shape.is_never()));
-    let is_open = |shape: &&Shape| !shape.filtered && !shape.is_never() && !(shape.backup && is_judged);
+    let is_excused = |shape: &Shape| shape.filtered || shape.is_never() || (shape.backup && is_judged);
+    let is_open = |shape: &&Shape| !is_excused(shape);
     let open: Vec<&Shape> = shapes.iter().filter(is_open).collect();
     let Some(first) = open.first() else { return (None, None) };
     if is_heartbeat(&rule.name, rule.labels.get("severity").map(String::as_str)) {

@@ -278,8 +278,8 @@ pub fn time_in_name(name: &str) -> Option<DateTime<Utc>> {
             continue;
         }
         let mut found = String::new();
-        for at in start..digits.len() {
-            match digits[at] {
+        for digit in &digits[start..] {
+            match *digit {
                 c if c.is_ascii_digit() => found.push(c),
                 // A separator stands between parts, and never before the year is whole.
                 '-' | '_' | ':' | 'T' | 't' | ' ' if found.len() >= 4 && found.len() < 14 => {}

@@ -200,7 +200,7 @@ impl Case<'_> {
                 );
             }
             Some(at) if at > self.now + SKEW => {
-                self.unknown("B06", "the newest archived change is in the future: clocks differ")
+                self.unknown("B06", "the newest archived change is in the future: clocks differ");
             }
             Some(_) => {}
             None if archive.gaps.is_empty() && !good.is_empty() => {

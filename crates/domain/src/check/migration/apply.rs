@@ -387,10 +387,8 @@ impl Catalog {
             Action::DropColumn { name, .. } => {
                 self.indexes.retain(|_, index| index.table != table || !index.columns.contains(name));
             }
-            Action::DropConstraint { name, .. } => {
-                if self.indexes.get(name).is_some_and(|index| index.table == table) {
-                    self.indexes.remove(name);
-                }
+            Action::DropConstraint { name, .. } if self.indexes.get(name).is_some_and(|index| index.table == table) => {
+                self.indexes.remove(name);
             }
             Action::RenameConstraint { from, to } => {
                 if let Some(index) = self.indexes.remove(from) {
@@ -399,7 +397,7 @@ impl Catalog {
             }
             Action::RenameColumn { from, to } => self.rename_column(table, from, to),
             Action::Modify { from, column } if *from != column.column.name => {
-                self.rename_column(table, from, &column.column.name)
+                self.rename_column(table, from, &column.column.name);
             }
             Action::Attach { partition, default, .. } => {
                 if let Some(child) = self.relations.get_mut(partition) {

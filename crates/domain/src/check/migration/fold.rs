@@ -300,10 +300,10 @@ impl Fold {
                 _ => {}
             },
             Statement::AddValue { name, value } if self.in_transaction => {
-                self.added_values.push((name.clone(), value.clone()))
+                self.added_values.push((name.clone(), value.clone()));
             }
             Statement::AlterTable { name, actions, .. } if self.dialect.is_mysql() => {
-                self.count_versions(name, actions, statement)
+                self.count_versions(name, actions, statement);
             }
             _ => {}
         }

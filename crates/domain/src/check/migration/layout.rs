@@ -188,7 +188,7 @@ fn by_dialect<'a>(
         match of_file(file) {
             Some(Named::Other(other)) => *skipped.entry(other).or_default() += 1,
             Some(Named::Ours(one)) if one.is_mysql() != dialect.is_mysql() => {
-                *skipped.entry(one.label()).or_default() += 1
+                *skipped.entry(one.label()).or_default() += 1;
             }
             Some(Named::Ours(_)) => kept.push(file),
             // One for all databases; a file for this one takes its place.

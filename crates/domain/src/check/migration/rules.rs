@@ -125,7 +125,7 @@ fn statement(judged: &Judged, findings: &mut Findings) {
         let why = format!("{}: the server refuses it{when} ({})", refused.why, refused.code);
         findings.add(at(judged, "M05", level, &subject(), why).fix(advice(judged)));
     }
-    if judged.hurts() && !v.refused.as_ref().is_some_and(|refused| !refused.with_rows) {
+    if judged.hurts() && v.refused.as_ref().is_none_or(|refused| refused.with_rows) {
         hurts(judged, findings);
     }
     if let Some(why) = &v.breaks {

@@ -25,7 +25,7 @@ pub(super) async fn look(cx: &Session, program: &Program, archived: bool) -> Res
         Tool::Barman => {
             let words = ["-f", "json", "check", stanza.unwrap_or("all")].map(ToOwned::to_owned);
             let said = run(&start, &words, true).await;
-            all.faults.extend(said.map(|text| barman_check(&text)).unwrap_or_else(|why| vec![why]));
+            all.faults.extend(said.map_or_else(|why| vec![why], |text| barman_check(&text)));
         }
         Tool::WalG if archived => {
             let words = ["wal-verify", "integrity", "timeline", "--json"].map(ToOwned::to_owned);

@@ -40,7 +40,7 @@ pub(super) async fn judge(cx: &Session, now: DateTime<Utc>) -> Result<Findings> 
         match seen {
             Ok(seen) => chain(door, &seen, now, &mut found),
             Err(Unseen::Silent(why)) => {
-                found.unknown("T01", &door.subject, format!("its certificate is not known: {why}"))
+                found.unknown("T01", &door.subject, format!("its certificate is not known: {why}"));
             }
             Err(Unseen::Old(why)) => {
                 let text = format!("it speaks neither TLS 1.2 nor 1.3 ({why})");

@@ -139,7 +139,7 @@ impl Judge<'_> {
                 self.breaks(format!("code that does not look for {name} in {schema} fails"));
             }
             Action::Type { column, ty, using, collation } => {
-                self.change_type(column, ty, using.as_deref(), collation.as_ref())
+                self.change_type(column, ty, using.as_deref(), collation.as_ref());
             }
             Action::SetNotNull { column } => {
                 self.lock(Lock::AccessExclusive);

@@ -50,7 +50,7 @@ pub fn judge(catalog: &Catalog, statement: &Statement, session: &Session) -> Ver
                         }
                     }
                     None if !*if_exists => {
-                        v.unknown = Some(format!("the index {name} is not known, and so its table is not"))
+                        v.unknown = Some(format!("the index {name} is not known, and so its table is not"));
                     }
                     None => {}
                 }
@@ -109,10 +109,8 @@ pub fn judge(catalog: &Catalog, statement: &Statement, session: &Session) -> Ver
                 v.lock(owner, Lock::AccessShare);
             }
         }
-        Statement::AddValue { .. } => {
-            if session.version < 12 && session.in_transaction {
-                v.refuse("25001", "ALTER TYPE … ADD VALUE cannot run inside a transaction before PostgreSQL 12");
-            }
+        Statement::AddValue { .. } if session.version < 12 && session.in_transaction => {
+            v.refuse("25001", "ALTER TYPE … ADD VALUE cannot run inside a transaction before PostgreSQL 12");
         }
         Statement::AlterDomain { name, what } => {
             let scans = match what {
@@ -179,7 +177,7 @@ pub fn judge(catalog: &Catalog, statement: &Statement, session: &Session) -> Ver
             v.lock(table, Lock::ShareUpdateExclusive);
         }
         Statement::Grant { tables } if session.version >= 18 => {
-            tables.iter().for_each(|table| v.lock(table, Lock::AccessShare))
+            tables.iter().for_each(|table| v.lock(table, Lock::AccessShare));
         }
         Statement::CreateStatistics { table, .. } => v.lock(table, Lock::ShareUpdateExclusive),
         Statement::DropStatistics { name } if session.version >= 12 => {
