@@ -272,7 +272,7 @@ mod tests {
         let mut root = crate::cli::command();
         root.build();
         let mut commands = Vec::new();
-        collect(&root, Vec::new(), &mut commands);
+        collect(&root, &[], &mut commands);
         for verb in LOOKS {
             assert!(commands.iter().any(|entry| entry.command.rsplit(' ').next() == Some(verb)), "{verb}");
         }

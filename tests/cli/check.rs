@@ -113,6 +113,7 @@ fn a_waiver_hides_and_its_faults_are_findings() {
 }
 
 #[test]
+#[allow(clippy::disallowed_methods, reason = "the test is its own git user")]
 fn a_change_cannot_excuse_itself() {
     let env = world();
     let git = |args: &[&str]| {

@@ -53,6 +53,7 @@ fn readiness_names_file_line_and_what_to_do_in_every_format() {
 }
 
 #[test]
+#[allow(clippy::disallowed_methods, reason = "the test is its own git user")]
 fn a_change_cannot_excuse_itself_by_an_annotation() {
     let env = TestEnv::new();
     let waived = MANIFEST.replacen(
@@ -192,6 +193,7 @@ fn a_bucket_is_listed_page_by_page_and_signed() {
 }
 
 #[test]
+#[allow(clippy::disallowed_methods, reason = "restic is what is looked at")]
 fn real_restic_tells_of_a_file_that_was_emptied() {
     let env = TestEnv::new();
     let repository = env.path().join("repository");
@@ -396,6 +398,7 @@ fn real_pgbackrest_without_a_stanza_has_no_backup() {
 }
 
 #[test]
+#[allow(clippy::disallowed_methods, reason = "the metrics are of the real time")]
 fn a_host_that_never_succeeded_fails_and_a_silent_prometheus_is_unknown() {
     let env = TestEnv::new();
     let stub = Stub::new();

@@ -15,6 +15,7 @@ fn at(day: u32, time: &str, env: TestEnv) -> TestEnv {
     env.now(&format!("2026-01-{day:02}T{time}:00Z"))
 }
 
+#[allow(clippy::disallowed_methods, reason = "the test is its own git user")]
 fn commit(env: &TestEnv, time: &str, subject: &str, tag: &str) {
     let git = |args: &[&str]| {
         let folder = env.path();

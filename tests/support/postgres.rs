@@ -52,7 +52,8 @@ impl Postgres {
     /// What psql prints, notices among it.
     #[track_caller]
     pub(crate) fn sql(&self, database: &str, sql: &str) -> String {
-        run(tool("psql"), self.server.port(), &["-d", database, "-v", "ON_ERROR_STOP=1", "-At", "-c", sql]).unwrap()
+        run(tool("psql"), self.server.port(), &["-d", database, "-v", "ON_ERROR_STOP=1", "-At", "-c", sql])
+            .expect("psql runs it")
     }
 
     /// Runs a file as it stands: in one transaction, or each statement in its own.
@@ -63,13 +64,13 @@ impl Postgres {
         if together {
             args.push("-1");
         }
-        run(tool("psql"), self.server.port(), &args).unwrap()
+        run(tool("psql"), self.server.port(), &args).expect("psql runs them")
     }
 
     /// The whole schema, as `pg_dump -s` writes it.
     #[track_caller]
     pub(crate) fn schema(&self, database: &str) -> String {
-        let dump = run(tool("pg_dump"), self.server.port(), &["-s", "-d", database]).unwrap();
+        let dump = run(tool("pg_dump"), self.server.port(), &["-s", "-d", database]).expect("pg_dump dumps it");
         // Its guard against hostile dumps is another word each time.
         dump.lines().filter(|line| !line.contains("restrict ")).collect::<Vec<_>>().join("\n")
     }

@@ -236,7 +236,12 @@ fn settings_matter_and_one_service_is_told_from_others() {
     all.read("game.yaml", GOOD);
     all.read("other.yaml", &GOOD.replace("game", "lobby"));
     let kept = only(&all, "game");
-    assert_eq!(kept.objects.len(), 8, "{:?}", kept.objects.iter().map(|object| object.label()).collect::<Vec<_>>());
+    assert_eq!(
+        kept.objects.len(),
+        8,
+        "{:?}",
+        kept.objects.iter().map(super::super::manifest::object::Object::label).collect::<Vec<_>>()
+    );
     assert!(only(&all, "nobody").objects.is_empty());
 }
 
