@@ -196,6 +196,7 @@ pub(crate) const GRAMMAR: Grammar = Grammar {
 mod tests {
     use clap::CommandFactory;
 
+    use crate::commands::help;
     use crate::help::HEADINGS;
 
     #[test]
@@ -209,6 +210,22 @@ mod tests {
         for command in super::Cli::command().get_subcommands() {
             assert!(listed.contains(&command.get_name()), "{} has no heading", command.get_name());
             assert!(command.get_about().is_some(), "{} has no purpose line", command.get_name());
+        }
+    }
+
+    #[test]
+    fn every_verb_that_looks_exists() {
+        let mut root = super::command();
+        root.build();
+        let mut commands = Vec::new();
+        help::collect(&root, &[], &mut commands);
+        for verb in help::LOOKS {
+            assert!(commands.iter().any(|entry| entry.command.rsplit(' ').next() == Some(verb)), "{verb}");
+        }
+        for (command, changes) in [("flag set", true), ("flag list", false), ("rollout abort", true), ("status", false)]
+        {
+            let entry = commands.iter().find(|entry| entry.command == format!("liveops {command}"));
+            assert_eq!(entry.map(|entry| entry.changes), Some(changes), "{command}");
         }
     }
 }

@@ -300,8 +300,8 @@ mod tests {
                 "`liveops flag allow` needs `<add|rm>` and `<USER>...` / an example: `liveops flag allow new_",
             ),
             (
-                "status --fail-on warning",
-                "`warning` does not fit `--fail-on` / one of warn, critical, never; did you mean `liveops status --fail-on warn`?",
+                "status --fail-on critcal",
+                "`critcal` does not fit `--fail-on` / one of warn, critical, never; did you mean `liveops status --fail-on critical`?",
             ),
             ("status --watch --nagios", "cannot be used with"),
             ("-o xml status", "one of table, json, yaml, csv, name"),

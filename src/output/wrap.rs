@@ -23,7 +23,10 @@ pub(crate) fn wrapped(spans: &[Span], width: usize) -> Vec<Vec<Span>> {
                 used = indent;
             }
             used += word.width();
-            line.push(Span { text: word, tone: span.tone });
+            match line.last_mut() {
+                Some(last) if last.tone == span.tone => last.text.push_str(&word),
+                _ => line.push(Span { text: word, tone: span.tone }),
+            }
         }
     }
     lines.push(line);
@@ -32,6 +35,13 @@ pub(crate) fn wrapped(spans: &[Span], width: usize) -> Vec<Vec<Span>> {
 
 /// Words, each with the blanks behind it.
 fn words(text: &str, is_quoted: &mut bool) -> Vec<String> {
+    // A command at the end of a sentence is to be pasted, too.
+    if let Some(at) = text.rfind(": liveops ").filter(|_| !text.contains('`')) {
+        let (before, command) = text.split_at(at + 2);
+        let mut all = words(before, is_quoted);
+        all.push(command.to_owned());
+        return all;
+    }
     let (mut words, mut word) = (Vec::new(), String::new());
     let mut letters = text.chars().peekable();
     while let Some(letter) = letters.next() {
@@ -62,6 +72,7 @@ mod tests {
         assert_eq!(lines("  one two three four five", 20), ["  one two three four", "  five"]);
         assert_eq!(lines("do `liveops status --watch` now", 20), ["do", "`liveops status --watch`", "now"]);
         assert_eq!(lines("0123456789012345678901234", 20), ["0123456789012345678901234"]);
+        assert_eq!(lines("go on with: liveops triage --resume", 20), ["go on with:", "liveops triage --resume"]);
         assert_eq!(lines("short", 20), ["short"]);
     }
 }

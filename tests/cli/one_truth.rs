@@ -131,7 +131,7 @@ fn every_command_names_the_same_alerts() {
     let headline = status["data"]["headline"].as_str().unwrap();
     assert!(headline.contains("not in Alertmanager"), "{headline}");
     let nagios = world.env.run(["status", "--nagios"]).expect_code(2);
-    assert!(nagios.stdout.contains("1 alert not in Alertmanager"), "{}", nagios.stdout);
+    assert!(nagios.stdout.contains("Lost not in Alertmanager"), "{}", nagios.stdout);
     let (run, alerts) = world.json(&["alerts"]);
     assert_eq!(run.code, 1);
     assert_eq!(names(&alerts["data"]["alerts"]), want);

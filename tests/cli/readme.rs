@@ -82,7 +82,7 @@ fn the_tour_works_as_typed() {
     follow("README.md", "## Five minutes on the demo", 12, |words| match words {
         ["status", "-o", ..] => "liveops.status/1",
         ["status"] => "tick p99",
-        ["watch"] => "KPIs",
+        ["watch"] => "? keys",
         [_, "explain", ..] => "not reached (on)",
         [_, "set", ..] => "percentage 10 to 25",
         ["undo", ..] => "percentage 25 to 10",
@@ -124,9 +124,9 @@ fn its_incident_chapter_works_on_the_demo() {
         ["runbook", "run", ..] => "List what changed",
         ["flag", "set", ..] => "percentage 10 to 40",
         ["flag", ..] => "kill flag `new_matchmaking`",
-        ["incident", "mitigate", ..] => "when it is over",
+        ["incident", "mitigate", ..] => "liveops incident resolve",
         ["incident", "timeline"] => "service-degradation `List what changed` done",
-        ["incident", "resolve", ..] => "write the postmortem, due",
+        ["incident", "resolve", ..] => "liveops postmortem new",
         ["postmortem", "new"] => "postmortem.md is written",
         _ => "left to fill in",
     });

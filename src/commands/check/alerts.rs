@@ -15,7 +15,7 @@ use liveops_domain::text::duration::parse_positive;
 use liveops_engine::check::alerts::{AlertCheck, check};
 use liveops_engine::check::gate::About;
 
-/// Check that every alert can fire, does not fire always, and reaches somebody who knows what to do
+/// Check that every alert can fire, does not fire always, and reaches somebody
 ///
 /// Reads Prometheus' rule files, PrometheusRule objects, lists of them and ConfigMaps, in files and folders. That an
 /// alert fires always or never is proved by a test that promtool runs, where it is installed. With

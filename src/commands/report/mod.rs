@@ -21,7 +21,7 @@ use liveops_domain::text::shell::word;
 use liveops_engine::changes::back;
 use liveops_engine::report::write;
 
-/// Report on deliveries, incidents, and the week, for the terminal, as Markdown or as an HTML page
+/// Report on deliveries, incidents and the week, also as Markdown or HTML
 ///
 /// Every number stands with what it rests on, and one that nothing is known of is unknown, with the reason: never a good
 /// grade. A backend that does not answer leaves its own part unknown and blanks nothing else. The HTML page is one file

@@ -198,7 +198,7 @@ fn a_plot_is_drawn_with_axes_and_legend() {
     a eu     2    1    3
     b us     8    8    8
 
-    as data: liveops query 'sum by (region) (x)' --range 10m -o csv --prometheus http://127.0.0.1:[PORT]
+    next: liveops query 'sum by (region) (x)' --range 10m -o csv --prometheus http://127.0.0.1:[PORT]
     --- stderr
     "#);
     let ascii =

@@ -132,7 +132,7 @@ fn on_the_one_screen(world: &Regions) {
     assert!(at("game  game:2  in 3 regions") < at("us ORPHANED while observing 20%"));
     assert!(at("game  game:2") < at("eu ORPHANED while promoted 100%"));
     assert!(run.stdout.contains("held: paused by"), "{}", run.stdout);
-    assert!(run.stdout.contains("rollouts wait for somebody"), "{}", run.stdout);
+    assert!(run.stdout.contains("rollout of game waits for somebody in eu, us, asia"), "{}", run.stdout);
     let json = world.env.run(["status", "-o", "json"]).json();
     let rows = json["data"]["rollouts"].as_array().unwrap();
     let of = |region: &str| rows.iter().find(|row| row["region"] == region).unwrap();

@@ -162,6 +162,6 @@ mod tests {
     fn what_is_over_the_limit_is_left_out_and_said() {
         let log: Value = serde_json::from_str(&sarif(&gate(RESULTS + 2), "1.0.0")).unwrap();
         assert_eq!(log["runs"][0]["results"].as_array().unwrap().len(), RESULTS);
-        assert!(log.to_string().contains("2 more findings are left out"));
+        assert!(log.to_string().contains("left out: 2 more findings"));
     }
 }

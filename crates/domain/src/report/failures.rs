@@ -47,7 +47,7 @@ impl EvidenceKind {
     pub fn word(self) -> &'static str {
         match self {
             Self::RolledBack => "rolled back",
-            Self::Rollback => "taken back by",
+            Self::Rollback => "rolled back by",
             Self::Hotfix => "hotfix",
             Self::Incident => "incident",
         }
@@ -203,7 +203,7 @@ mod tests {
         let gone = Deployment { outcome: DeploymentOutcome::RolledBack, ..deployment("b", 60) };
         let both = [a.clone(), b.clone()];
         for (deployments, incidents, want) in [
-            (vec![a.clone(), b.clone(), back], vec![], vec!["b: taken back by a-again"]),
+            (vec![a.clone(), b.clone(), back], vec![], vec!["b: rolled back by a-again"]),
             (vec![a.clone(), b.clone(), fix.clone()], vec![], vec!["b: ~hotfix c"]),
             (vec![a.clone(), gone], vec![], vec!["b: rolled back b"]),
             (both.to_vec(), vec![incident("i", 70, None)], vec!["b: ~incident i"]),

@@ -134,7 +134,11 @@ fn is_here(url: &Secret) -> bool {
     match url::Url::parse(&filled).ok().as_ref().and_then(url::Url::host) {
         Some(url::Host::Ipv4(address)) => address.is_loopback(),
         Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        Some(url::Host::Domain(name)) => name == "localhost" || *text == PAGERDUTY,
+        // Of schemes that a browser does not know, an address is a name.
+        Some(url::Host::Domain(name)) => {
+            let is_address = name.parse::<std::net::Ipv4Addr>().is_ok_and(|address| address.is_loopback());
+            is_address || name == "localhost" || *text == PAGERDUTY
+        }
         None => false,
     }
 }
@@ -362,7 +366,7 @@ mod tests {
             ("type: pagerduty, routing_key: { file: /etc/shadow }", true),
             ("type: slack, url: '${U}'", false),
             ("type: slack, url: 'https://evil.example/${U}'", true),
-            ("type: slack, url: '${U}${V}'", true),
+            ("type: slack, url: 'https://${U}${V}'", true),
             ("type: email, from: a@b.c, to: a@b.c, url: 'smtp://u:${P}@127.0.0.1:25'", false),
             ("type: email, from: a@b.c, to: a@b.c, url: 'smtp://u:${P}@evil.example'", true),
             ("type: webhook, url: 'http://127.0.0.1:1', headers: { X: '${K}' }", true),

@@ -235,8 +235,8 @@ mod tests {
             ),
             (
                 format!(r#"{{"enabled":true,"percentage":50,"rules":[{rule},{out}],"allowlist":["user_123"]}}"#),
-                "1 listed user, whom 1 rule lets in of 50 %",
-                "1 listed user, whom 1 rule lets in",
+                "1 listed user, turned on by 1 rule of 50 %",
+                "1 listed user, turned on by 1 rule",
             ),
             (
                 format!(r#"{{"enabled":true,"rules":[{out}]}}"#),

@@ -101,7 +101,7 @@ mod tests {
         );
         let late = Message { earlier: vec!["03:00:00Z P2 opened: slow".into()], ..message.clone() };
         let body = render(BODY, &late).expect("renders");
-        assert!(body.ends_with("\nnot told in time: 03:00:00Z P2 opened: slow"), "{body}");
+        assert!(body.ends_with("\nnot delivered in time: 03:00:00Z P2 opened: slow"), "{body}");
         let mut test = message.clone();
         test.about = About::Test;
         assert_eq!(render(SUBJECT, &test).expect("renders"), "TEST, nobody has to come (prod)");

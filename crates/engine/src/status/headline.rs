@@ -76,8 +76,19 @@ pub(super) fn headline(gathered: &Gathered, looked_at: usize) -> String {
         all.filter(|alert| worst_level::of_alert(alert) == Some(level)).collect::<Vec<_>>()
     };
     let rolled = |what: &str, wanted: fn(&RolloutRow) -> bool| {
-        let all = rollouts.rollouts.iter().filter(|row| wanted(row));
-        all.map(|row| format!("rollout of {} {what}", row.service)).collect::<Vec<_>>()
+        let mut places: Vec<(&str, Vec<&str>)> = Vec::new();
+        for row in rollouts.rollouts.iter().filter(|row| wanted(row)) {
+            let region = row.region.as_deref();
+            match places.iter_mut().find(|(service, _)| *service == row.service) {
+                Some((_, regions)) => regions.extend(region),
+                None => places.push((&row.service, region.into_iter().collect())),
+            }
+        }
+        let said = |(service, regions): (&str, Vec<&str>)| {
+            let place = if regions.is_empty() { String::new() } else { format!(" in {}", regions.join(", ")) };
+            format!("rollout of {service} {what}{place}")
+        };
+        places.into_iter().map(said).collect::<Vec<_>>()
     };
     let budgets = |what: &str, wanted: fn(&SloStatus) -> bool| {
         let all = slos.iter().filter(|one| wanted(one));

@@ -37,12 +37,17 @@ impl StatusReport {
     pub fn new(gathered: Gathered, cx: &Session) -> Result<Self> {
         let settings = &cx.config()?.settings;
         let judgement = judge(&gathered);
-        let configured = gathered.alerts_expected || !settings.services.is_empty() || !gathered.sources.is_empty();
+        let rollouts = &gathered.rollouts.rollouts;
+        let configured = gathered.alerts_expected
+            || !settings.services.is_empty()
+            || !gathered.sources.is_empty()
+            || !rollouts.is_empty();
         let mut next = next(&gathered.readings, &gathered.sources, gathered.presets, configured);
         if let Some(step) = slo_step(&gathered.slos) {
             let place = next.len().min(1);
             next.insert(place, step);
         }
+        next.splice(0..0, rollouts.iter().find(|row| row.needs_somebody()).map(waiting));
         if let Some(first) = gathered.incidents.first() {
             next.splice(0..0, first.next().into_iter().take(2));
         } else {
@@ -75,6 +80,13 @@ impl StatusReport {
     pub fn has_warnings(&self) -> bool {
         self.judgement.warnings > 0
     }
+}
+
+/// Who has left a rollout or a ramp in the middle, or is asked by it, has to look at it first.
+fn waiting(row: &RolloutRow) -> Recommendation {
+    let command = if row.is_ramp() { "flag ramp status" } else { "rollout status" };
+    let text = format!("the rollout of {} waits for somebody", row.service);
+    Recommendation::new(text, format!("liveops {command} {}", word(&row.service)))
 }
 
 /// What a colleague would say first when something is critical, and no incident is open.

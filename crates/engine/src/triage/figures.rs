@@ -135,7 +135,7 @@ mod tests {
         one = KpiReading::unknown(one.kpi, Origin::Prometheus, "refused");
         let found = judge(&readings(vec![one]));
         assert_eq!(found.outcome, Outcome::Unknown);
-        assert_eq!(found.lines, ["cannot be told: queue"]);
+        assert_eq!(found.lines, ["unknown: queue"]);
         assert_eq!(judge(&readings(Vec::new())).outcome, Outcome::Unknown);
     }
 }

@@ -17,7 +17,7 @@ use liveops_domain::text::duration::{human, parse_positive};
 use liveops_domain::text::shell::word;
 use liveops_engine::check::backups::record::{journal, write};
 
-/// Write down a restore that was made: which backup, how long it took, and whether the data was right
+/// Write down a restore that was made: of which backup, how long, and was it right
 ///
 /// The journal is a file of the project (backups/restores.jsonl): append-only, each line chained to the one before it.
 /// The backup must be one that its source lists.

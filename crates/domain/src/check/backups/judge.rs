@@ -290,7 +290,7 @@ impl Case<'_> {
     fn copies(&mut self, inventory: &Inventory) {
         let places = &self.demand.places;
         if places.is_empty() {
-            return self.unknown("B09", "`copies` of liveops.yaml does not say where copies are");
+            return self.unknown("B09", "`copies` of liveops.yaml names no place of a copy");
         }
         let mut wrong = Vec::new();
         if places.len() < 2 {
@@ -348,7 +348,7 @@ impl Case<'_> {
                 let why = "it is not encrypted".to_owned();
                 self.fail("B11", Level::Medium, why, "encrypt it, with a key that is kept elsewhere");
             }
-            (None, None) => self.unknown("B11", "`encrypted` of liveops.yaml does not say whether it is"),
+            (None, None) => self.unknown("B11", "`encrypted` of liveops.yaml is not set"),
         }
     }
 }

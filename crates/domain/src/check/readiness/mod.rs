@@ -104,7 +104,7 @@ pub const RULES: &[Rule] = &[
     rule("O01", Level::High, "Alerts reach a person", "what nobody is paged for, players report"),
     rule("O02", Level::Medium, "Runbooks were run", "a runbook that nobody has run is a guess"),
     rule("O03", Level::Medium, "An objective", "without an SLO nobody can say whether the service is good enough"),
-    rule("O04", Level::Blocker, "A rollback plan", "a deployment that cannot be taken back must not begin"),
+    rule("O04", Level::Blocker, "A rollback plan", "a deployment that cannot be rolled back must not begin"),
     rule("O05", Level::Medium, "Feature flags", "a flag turns a feature off in seconds; a deployment takes minutes"),
     rule("O06", Level::High, "Backups were restored", "a backup that nobody has restored is a hope"),
     rule("O07", Level::Medium, "An owner", "at night somebody must be asked"),
