@@ -33,8 +33,8 @@ fn complete(pty: &mut Pty, first: &str) {
 fn bash_completes_a_name() {
     let env = world("bash", "liveops.bash");
     let mut pty = start(&env, "/bin/bash", &["--noprofile", "--norc", "-i"]);
-    // Its line editing may be off on a terminal that nobody looks at.
-    complete(&mut pty, "set -o emacs; source ./liveops.bash");
+    // Its line editor shows what is typed only where the terminal would.
+    complete(&mut pty, "stty echo; source ./liveops.bash");
 }
 
 /// From the first Tab on: the script is a file of `fpath`, as a package installs it.

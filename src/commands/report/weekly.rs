@@ -22,7 +22,7 @@ use liveops_domain::text::duration::parse_positive;
 use liveops_engine::observe::systems;
 use liveops_engine::report::weekly::{WeeklyReport, weekly};
 
-/// Report on the week: SLOs, incidents, changes, flags, capacity, action items, waivers, unknowns
+/// Report on the week: SLOs, incidents, changes, flags, capacity, action items
 ///
 /// One page for those who were not there. Each part names who said so; what did not answer leaves its part unknown, with
 /// the reason, and is listed again at the end.
