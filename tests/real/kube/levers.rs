@@ -75,7 +75,7 @@ fn a_switched_service_that_cannot_be_switched_back_gets_the_old_version_behind_i
     stage.fail();
     until("the second lever", LIMIT, || (stage.image("game-canary") == OLD).then_some(()));
     let text = said(&stage, "second lever");
-    assert!(text.contains("goes back to game:1, pod by pod"), "{text}");
+    assert!(text.contains("returns to game:1, pod by pod"), "{text}");
     stage.kube.calm();
     assert_eq!(run.code(), Some(1));
     assert_eq!(stage.essences(), before);
