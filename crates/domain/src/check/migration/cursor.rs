@@ -112,6 +112,19 @@ impl<'t, 'a> Cursor<'t, 'a> {
         Some(name)
     }
 
+    /// `schema.table.column`: the table, without the schema that everybody means.
+    pub fn table_of_column(&mut self) -> Option<String> {
+        let mut parts = vec![self.word()?];
+        while self.take(".") {
+            parts.push(self.word()?);
+        }
+        parts.pop();
+        if parts.first().is_some_and(|part| part == "public") {
+            parts.remove(0);
+        }
+        Some(parts.join("."))
+    }
+
     pub fn names(&mut self) -> Option<Vec<Name>> {
         let mut names = vec![];
         loop {

@@ -192,19 +192,7 @@ pub(super) fn alter(c: &mut Cursor<'_, '_>) -> Option<Statement> {
             Kind::Sequence => {
                 c.if_exists();
                 let name = c.name()?;
-                let owner = if c.take("owned by") && !c.sees("none") {
-                    let mut parts = vec![c.word()?];
-                    while c.take(".") {
-                        parts.push(c.word()?);
-                    }
-                    parts.pop();
-                    if parts.first().is_some_and(|p| p == "public") {
-                        parts.remove(0);
-                    }
-                    Some(parts.join("."))
-                } else {
-                    None
-                };
+                let owner = if c.take("owned by") && !c.sees("none") { Some(c.table_of_column()?) } else { None };
                 c.skip_all();
                 Some(Statement::AlterSequence { name, owner })
             }

@@ -129,15 +129,7 @@ fn statement(c: &mut Cursor<'_, '_>) -> Option<Statement> {
             let table = if c.take("table") {
                 c.name()
             } else if c.take("column") {
-                let mut parts = vec![c.word()?];
-                while c.take(".") {
-                    parts.push(c.word()?);
-                }
-                parts.pop();
-                if parts.first().is_some_and(|p| p == "public") {
-                    parts.remove(0);
-                }
-                Some(parts.join("."))
+                Some(c.table_of_column()?)
             } else {
                 None
             };
