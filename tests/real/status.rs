@@ -152,6 +152,8 @@ fn without_alertmanager_the_alerts_come_from_prometheus() {
     prometheus.wait_until("sum(up)", |up| up == 1.0);
     let env = TestEnv::new();
     let run = env.run(["status", "--prometheus", &prometheus.url(), "-o", "json"]).expect_code(1).json();
-    assert_eq!(run["data"]["alerts"][0]["name"], "GameServerDown");
+    // Not alone: the ratio of errors has its alert as soon as two samples are there.
+    let alerts = run["data"]["alerts"].as_array().unwrap();
+    assert!(alerts.iter().any(|alert| alert["name"] == "GameServerDown"), "{alerts:?}");
     assert_eq!(run["data"]["targets"]["up"], 1);
 }
