@@ -1,9 +1,8 @@
 //! `liveops slo`: screens, JSON, exit codes and refusals, against a Prometheus whose numbers a test sets.
 
-use regex::Regex;
 use serde_json::{Value, json};
 
-use crate::support::backends::NOW;
+use crate::support::backends::{NOW, joined};
 use crate::support::http::Request;
 use crate::support::{Answer, Run, Stub, TestEnv};
 
@@ -50,16 +49,13 @@ pub(crate) fn prometheus_of(value: impl Fn(&str) -> Option<f64> + Send + Sync + 
 
 #[allow(clippy::disallowed_methods, reason = "a real look is at the real time")]
 fn answering(real: bool, value: impl Fn(&str) -> Option<f64> + Send + Sync + 'static) -> Stub {
-    let one = Regex::new(r#"label_replace\((.*), "liveops_id", "(\d+)", "", ""\)"#).unwrap();
     let answer = move |request: &Request| {
         let query = request.param("query").unwrap_or_default();
         let mut series = Vec::new();
-        for line in query.lines() {
-            if let Some(found) = one.captures(line)
-                && let Some(value) = value(&found[1])
-            {
+        for (expression, id) in joined(&query) {
+            if let Some(value) = value(expression) {
                 let at = if real { chrono::Utc::now().timestamp() } else { at(NOW) };
-                series.push(json!({ "metric": { "liveops_id": &found[2] }, "value": [at, value.to_string()] }));
+                series.push(json!({ "metric": { "liveops_id": id }, "value": [at, value.to_string()] }));
             }
         }
         Answer::json(json!({ "status": "success", "data": { "resultType": "vector", "result": series } }))

@@ -123,6 +123,36 @@ impl Backends {
     }
 }
 
+/// Of expressions that were joined in one query, each with its id; none of any other query.
+pub(crate) fn joined(query: &str) -> Vec<(&str, &str)> {
+    let one = |line: &'_ str| -> Option<(usize, usize)> {
+        let begin = line.find("label_replace(")? + "label_replace(".len();
+        Some((begin, line.find(", \"liveops_id\", ")?))
+    };
+    query
+        .lines()
+        .filter_map(|line| {
+            let (begin, end) = one(line)?;
+            Some((&line[begin..end], line[end..].split('"').nth(3)?))
+        })
+        .collect()
+}
+
+/// Answers how old samples are, where that is asked: `newest` has the time of each expression's samples, in seconds since
+/// 1970, or none.
+pub(crate) fn ages(query: &str, at: f64, newest: impl Fn(&str) -> Option<f64>) -> Option<Answer> {
+    let asked = joined(query);
+    if !asked.iter().any(|(expression, _)| expression.contains("timestamp(")) {
+        return None;
+    }
+    let series = |(expression, id): &(&str, &str)| {
+        let time = newest(expression)?;
+        let value = if expression.starts_with("count ") { 1.0 } else { time };
+        Some(json!({"metric": {"liveops_id": id, "job": "game"}, "value": [at, value.to_string()]}))
+    };
+    Some(vector("vector", &asked.iter().filter_map(series).collect::<Vec<_>>()))
+}
+
 /// A stub of one healthy backend, as `support::answers` has it.
 pub(crate) fn of(kind: Backend) -> Stub {
     Stub::new().on_fn("*", "/*", move |request| healthy(kind, request))

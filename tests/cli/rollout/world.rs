@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
+use crate::support::backends::ages;
 use crate::support::http::Request;
 use crate::support::{Answer, Run, Stub, TestEnv, until};
 
@@ -130,15 +131,16 @@ fn vector(values: &[f64]) -> Answer {
 fn prometheus(seen: Seen, request: &Request) -> Answer {
     let text = request.param("query").unwrap_or_default();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64();
-    let is_canary = text.contains("canary");
-    let seen = if is_canary { seen } else { Seen::Good };
-    if text.contains("timestamp") {
-        return match seen {
-            Seen::Stale => vector(&[now - 300.0]),
-            Seen::Nothing => vector(&[]),
-            _ => vector(&[now]),
-        };
+    let newest = |expression: &str| match seen {
+        _ if !expression.contains("canary") => Some(now),
+        Seen::Stale => Some(now - 300.0),
+        Seen::Nothing => None,
+        _ => Some(now),
+    };
+    if let Some(answer) = ages(&text, now, newest) {
+        return answer;
     }
+    let seen = if text.contains("canary") { seen } else { Seen::Good };
     let errors = text.contains("5..");
     match (seen, errors) {
         (Seen::Warned, _) => {

@@ -6,11 +6,12 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use crate::guard::verdict::Outcome;
+use crate::metric::freshness::Freshness;
 use crate::metric::histogram;
 use crate::metric::kpi::{Kpi, KpiKind};
 use crate::metric::labels::Labels;
 use crate::metric::number;
-use crate::metric::quantity::Unit;
+use crate::metric::selector::Selector;
 use crate::metric::series::{Answer, Queried, Series};
 use crate::text::duration;
 
@@ -33,25 +34,38 @@ pub enum Fault {
     /// Requests, and no series of those that count as bad: none was, or the name is wrong.
     #[error("no series of what counts as bad, beside {whole:.0} requests")]
     NoPart { whole: f64 },
-    #[error("the latest sample is {} old", Unit::Seconds.show(*.seconds))]
-    Stale { seconds: f64 },
+    /// By its age ([`Freshness::doubt`]), as a KPI's level goes by it.
+    #[error("{why}")]
+    Stale { why: String },
     #[error("the value is {value}")]
     NotFinite { value: &'static str },
     #[error("{count} series where one is expected; add labels to the metric, or aggregate it")]
     Several { count: usize },
     #[error("Prometheus warns: {text}")]
     Warned { text: String },
+    /// Somebody who has a part of it did not answer.
+    #[error("{reason}")]
+    Partial { reason: String },
     #[error("{reason}")]
     Failed { reason: String },
 }
 
 impl Fault {
+    /// What the age of the samples says: nobody has any now, or they are old.
+    pub fn of_age(freshness: &Freshness, now: DateTime<Utc>) -> Option<Self> {
+        if freshness.targets == 0 {
+            return Some(Self::NoSeries);
+        }
+        freshness.stale(now).map(|why| Self::Stale { why })
+    }
+
     /// What a condition on it comes to.
     pub fn outcome(&self) -> Outcome {
         match self {
             Self::NoSeries
             | Self::NoPart { .. }
             | Self::Stale { .. }
+            | Self::Partial { .. }
             | Self::NotFinite { .. }
             | Self::Warned { .. } => Outcome::NoEvidence,
             Self::Several { .. } | Self::Failed { .. } => Outcome::Error,
@@ -66,8 +80,6 @@ pub struct Queries {
     pub part: String,
     /// All requests.
     pub whole: Option<String>,
-    /// When the latest sample was taken, in seconds since 1970.
-    pub fresh: Option<String>,
     /// Bad requests and all requests are one metric, told apart by a label: then a series for the bad ones is only
     /// there once there was one, and none means zero.
     same_metric: bool,
@@ -78,78 +90,39 @@ impl Queries {
     /// window, and what they begin with counts.
     pub fn new(metric: &Kpi, track: &Labels, window: Duration, is_new: bool) -> Result<Self, Fault> {
         let window = duration::to_promql(window.max(Duration::from_secs(1)));
-        let fresh = |selector: &str| Some(format!("max(timestamp({selector}))"));
-        Ok(match &metric.kind {
-            KpiKind::Ratio { of, to, .. } => {
-                let (part, whole) = (of.narrowed(track), to.narrowed(track));
+        let only = metric
+            .narrowed(track)
+            .ok_or_else(|| Fault::Failed { reason: format!("labels cannot be added to `{}`", metric.promql()) })?;
+        let single = |part: String| Self { part, whole: None, same_metric: false };
+        Ok(match (&only.kind, &metric.kind) {
+            (KpiKind::Ratio { of, to, .. }, KpiKind::Ratio { to: all, .. }) => {
+                let grown = |selector: &Selector| growth(&selector.show(), &all.show(), &window, is_new);
                 Self {
-                    part: format!("sum({})", growth(&part.show(), &to.show(), &window, is_new)),
-                    whole: Some(format!("sum({})", growth(&whole.show(), &to.show(), &window, is_new))),
-                    fresh: fresh(&whole.show()),
+                    part: format!("sum({})", grown(of)),
+                    whole: Some(format!("sum({})", grown(to))),
                     same_metric: of.name() == to.name(),
                 }
             }
-            KpiKind::Quantile { histogram, .. } => {
-                let all = histogram.with_suffix("_bucket");
-                let buckets = all.narrowed(track);
-                Self {
-                    part: format!("sum by (le) ({})", growth(&buckets.show(), &all.show(), &window, is_new)),
-                    whole: None,
-                    fresh: fresh(&buckets.show()),
-                    same_metric: false,
-                }
+            (KpiKind::Quantile { histogram: buckets, .. }, KpiKind::Quantile { histogram: all, .. }) => {
+                let [buckets, all] = [buckets, all].map(|one| one.with_suffix("_bucket").show());
+                single(format!("sum by (le) ({})", growth(&buckets, &all, &window, is_new)))
             }
-            KpiKind::Gauge { selector, agg } => {
-                let selector = selector.narrowed(track);
-                Self {
-                    part: format!("{}({selector})", agg.name()),
-                    whole: None,
-                    fresh: fresh(&selector.show()),
-                    same_metric: false,
-                }
+            (KpiKind::Gauge { selector, agg }, _) => single(format!("{}({})", agg.name(), selector.show())),
+            (KpiKind::Rate { selector, .. }, _) => single(format!("sum(rate({}[{window}]))", selector.show())),
+            (KpiKind::PromQl(text), _) => single(text.clone()),
+            (KpiKind::Ratio { .. } | KpiKind::Quantile { .. }, _) => {
+                return Err(Fault::Failed { reason: "narrowing changed the kind of the metric".into() });
             }
-            KpiKind::Rate { selector, .. } => {
-                let selector = selector.narrowed(track);
-                Self {
-                    part: format!("sum(rate({selector}[{window}]))"),
-                    whole: None,
-                    fresh: fresh(&selector.show()),
-                    same_metric: false,
-                }
-            }
-            KpiKind::PromQl(text) => Self {
-                part: crate::metric::promql::narrowed(text, track)
-                    .ok_or_else(|| Fault::Failed { reason: format!("labels cannot be added to `{text}`") })?,
-                whole: None,
-                fresh: None,
-                same_metric: false,
-            },
         })
     }
 
     /// All of them, for the record.
     pub fn all(&self) -> Vec<String> {
-        let rest = self.whole.iter().chain(&self.fresh).cloned();
-        std::iter::once(self.part.clone()).chain(rest).collect()
+        std::iter::once(&self.part).chain(&self.whole).cloned().collect()
     }
 
-    /// Reads the answers. `oldest` is how old the latest sample may be.
-    pub fn read(
-        &self,
-        metric: &Kpi,
-        part: &Queried,
-        whole: Option<&Queried>,
-        fresh: Option<&Queried>,
-        now: DateTime<Utc>,
-        oldest: Duration,
-    ) -> Result<Measurement, Fault> {
-        if let Some(fresh) = fresh {
-            let at = one(fresh)?.ok_or(Fault::NoSeries)?;
-            let seconds = now.timestamp_millis() as f64 / 1e3 - at;
-            if seconds > oldest.as_secs_f64() {
-                return Err(Fault::Stale { seconds });
-            }
-        }
+    /// Reads the answers.
+    pub fn read(&self, metric: &Kpi, part: &Queried, whole: Option<&Queried>) -> Result<Measurement, Fault> {
         match (&metric.kind, whole) {
             (KpiKind::Ratio { .. }, Some(whole)) => {
                 let whole = one(whole)?.ok_or(Fault::NoSeries)?;
@@ -181,10 +154,13 @@ fn growth(selector: &str, all: &str, window: &str, is_new: bool) -> String {
     format!("({grown} > {born}) or {born} or {grown}")
 }
 
+/// What a part of the answers is missing from is no evidence, of whatever kind it is.
+fn whole(queried: &Queried) -> Result<(), Fault> {
+    queried.partial().map_or(Ok(()), |text| Err(Fault::Warned { text: text.to_owned() }))
+}
+
 fn series(queried: &Queried) -> Result<&[Series], Fault> {
-    if let Some(text) = queried.warnings.first() {
-        return Err(Fault::Warned { text: text.clone() });
-    }
+    whole(queried)?;
     match &queried.answer {
         Answer::Vector(series) => Ok(series),
         _ => Err(Fault::Failed { reason: "the answer is no instant vector".into() }),
@@ -203,6 +179,7 @@ fn value(series: &Series) -> Result<f64, Fault> {
 
 /// The one value; `None` without a series.
 fn one(queried: &Queried) -> Result<Option<f64>, Fault> {
+    whole(queried)?;
     if let Answer::Scalar(point) = &queried.answer {
         let value = point.value.float().unwrap_or(f64::NAN);
         return match number::special(value) {
@@ -297,7 +274,6 @@ mod tests {
             [
                 "sum(increase(http_requests_total{status=~\"5..\",track=\"canary\"}[1m]))",
                 "sum(increase(http_requests_total{track=\"canary\"}[1m]))",
-                "max(timestamp(http_requests_total{track=\"canary\"}))",
             ]
         );
         let free = metric(KpiKind::PromQl("sum(rate(a[5m])) / sum(rate(b{x=\"1\"}[5m]))".into()));
@@ -309,10 +285,7 @@ mod tests {
     fn every_kind_of_answer_has_its_class() {
         let metric = ratio("http_requests_total{status=~\"5..\"}");
         let queries = Queries::new(&metric, &canary(), Duration::from_secs(60), true).expect("sound");
-        let oldest = Duration::from_secs(30);
-        let fresh = vector(&[("", 95.0)]);
-        let read =
-            |part: &Queried, whole: &Queried| queries.read(&metric, part, Some(whole), Some(&fresh), at(100), oldest);
+        let read = |part: &Queried, whole: &Queried| queries.read(&metric, part, Some(whole));
         let whole = vector(&[("", 200.0)]);
         let none = vector(&[]);
         assert_eq!(read(&vector(&[("", 3.0)]), &whole), Ok(Measurement::Ratio { part: 3.0, whole: 200.0 }));
@@ -324,18 +297,34 @@ mod tests {
         let mut warned = whole.clone();
         warned.warnings.push("a store is missing".into());
         assert!(matches!(read(&none, &warned), Err(Fault::Warned { .. })));
-        let stale = vector(&[("", 60.0)]);
-        assert_eq!(
-            queries.read(&metric, &none, Some(&whole), Some(&stale), at(100), oldest),
-            Err(Fault::Stale { seconds: 40.0 })
-        );
         // Another metric that is not there may be a misspelling.
         let other = ratio("http_errors_total");
         let queries = Queries::new(&other, &canary(), Duration::from_secs(60), true).expect("sound");
-        assert_eq!(
-            queries.read(&other, &none, Some(&whole), None, at(100), oldest),
-            Err(Fault::NoPart { whole: 200.0 })
-        );
+        assert_eq!(queries.read(&other, &none, Some(&whole)), Err(Fault::NoPart { whole: 200.0 }));
+        // A number without series may lack a part, too.
+        let free = super::tests::metric(KpiKind::PromQl("scalar(x)".into()));
+        let queries = Queries::new(&free, &canary(), Duration::from_secs(60), true).expect("sound");
+        let mut scalar = Queried {
+            answer: Answer::Scalar(Point { at: at(100), value: Measured::Float(1.0) }),
+            warnings: Vec::new(),
+            infos: vec!["the name is that of no counter".into()],
+        };
+        assert_eq!(queries.read(&free, &scalar, None), Ok(Measurement::Value(1.0)), "an info blocks nothing");
+        scalar.warnings.push("a store is missing".into());
+        assert!(matches!(queries.read(&free, &scalar, None), Err(Fault::Warned { .. })));
+    }
+
+    #[test]
+    fn samples_have_an_age() {
+        let age = |newest: Option<i64>, targets: usize| Freshness {
+            newest: newest.map(at),
+            targets,
+            interval: Some(chrono::TimeDelta::seconds(15)),
+            ..Freshness::default()
+        };
+        assert_eq!(Fault::of_age(&age(Some(80), 2), at(100)), None);
+        assert!(matches!(Fault::of_age(&age(Some(60), 2), at(100)), Some(Fault::Stale { .. })));
+        assert_eq!(Fault::of_age(&age(Some(60), 0), at(100)), Some(Fault::NoSeries), "its last sample is history");
     }
 
     #[test]

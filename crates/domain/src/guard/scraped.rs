@@ -11,6 +11,7 @@ use crate::metric::labels::Labels;
 use crate::metric::scrape::{Snapshot, Window};
 use crate::metric::selector::Selector;
 use crate::metric::{number, scrape};
+use crate::text::count::count;
 
 /// The scrapes of a service at one time, one an endpoint.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,14 +27,20 @@ pub fn measure(metric: &Kpi, track: &Labels, history: &[Scrapes], from: DateTime
     let Some(latest) = window.last() else {
         return Err(Fault::NoSeries);
     };
-    if latest.endpoints.iter().all(Option::is_none) {
+    let silent = latest.endpoints.iter().filter(|endpoint| endpoint.is_none()).count();
+    if silent == latest.endpoints.len() {
         return Err(Fault::Failed { reason: "no metrics endpoint answers".into() });
     }
-    match &metric.kind {
+    if silent > 0 {
+        let of = count(latest.endpoints.len(), "metrics endpoint");
+        return Err(Fault::Partial { reason: format!("{silent} of {of} did not answer") });
+    }
+    let only = metric.narrowed(track).ok_or(Fault::NoSeries)?;
+    match &only.kind {
         KpiKind::Ratio { of, to, .. } => {
-            let whole = growth(&to.narrowed(track), window).ok_or(Fault::NoSeries)?;
+            let whole = growth(to, window).ok_or(Fault::NoSeries)?;
             let whole = whole.values().sum();
-            let part = match growth(&of.narrowed(track), window) {
+            let part = match growth(of, window) {
                 Some(part) => part,
                 None if of.name() == to.name() => BTreeMap::new(),
                 None => return Err(Fault::NoPart { whole }),
@@ -41,23 +48,17 @@ pub fn measure(metric: &Kpi, track: &Labels, history: &[Scrapes], from: DateTime
             Ok(Measurement::Ratio { part: part.values().sum(), whole })
         }
         KpiKind::Quantile { histogram, .. } => {
-            let buckets = histogram.with_suffix("_bucket").narrowed(track);
-            let grown = growth(&buckets, window).ok_or(Fault::NoSeries)?;
+            let grown = growth(&histogram.with_suffix("_bucket"), window).ok_or(Fault::NoSeries)?;
             let buckets: Vec<(f64, f64)> =
                 grown.iter().filter_map(|(le, count)| Some((number::parse(le)?, *count))).collect();
             counted(&buckets)
         }
-        KpiKind::Gauge { selector, agg } => {
-            value(metric, window, &KpiKind::Gauge { selector: selector.narrowed(track), agg: *agg })
-        }
-        KpiKind::Rate { selector, window: range } => {
-            value(metric, window, &KpiKind::Rate { selector: selector.narrowed(track), window: *range })
-        }
+        KpiKind::Gauge { .. } | KpiKind::Rate { .. } => value(&only, window),
         KpiKind::PromQl(_) => Err(Fault::Failed { reason: "free PromQL, which needs Prometheus".into() }),
     }
 }
 
-fn value(metric: &Kpi, window: &[Scrapes], kind: &KpiKind) -> Result<Measurement, Fault> {
+fn value(metric: &Kpi, window: &[Scrapes]) -> Result<Measurement, Fault> {
     let Some((last, before)) = window.split_last() else {
         return Err(Fault::NoSeries);
     };
@@ -66,7 +67,7 @@ fn value(metric: &Kpi, window: &[Scrapes], kind: &KpiKind) -> Result<Measurement
     let windows: Vec<Window<'_>> = endpoints
         .filter_map(|(index, current)| Some(Window { current: current.as_ref()?, earlier: earlier(index) }))
         .collect();
-    let narrow = Kpi { kind: kind.clone(), by: None, ..metric.clone() };
+    let narrow = Kpi { by: None, ..metric.clone() };
     scrape::evaluate(&narrow, &windows).map(|value| Measurement::Value(value.total.value)).map_err(|_| Fault::NoSeries)
 }
 
@@ -151,5 +152,9 @@ mod tests {
         assert_eq!(measure(&metric, &canary, &history[..2], at(0)), Ok(Measurement::Ratio { part: 0.0, whole: 10.0 }));
         let stable = Labels::from([("track".into(), "stable".into())]);
         assert_eq!(measure(&metric, &stable, &history, at(0)), Err(Fault::NoSeries));
+        let mut half = history.to_vec();
+        half.iter_mut().for_each(|scrapes| scrapes.endpoints.push(None));
+        let partial = Fault::Partial { reason: "1 of 2 metrics endpoints did not answer".into() };
+        assert_eq!(measure(&metric, &canary, &half, at(6)), Err(partial), "a part is not the whole");
     }
 }

@@ -28,6 +28,15 @@ pub struct GoneMember {
     pub last_seen: DateTime<Utc>,
 }
 
+/// Why what was measured is not known to be so now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Doubt {
+    /// Nothing of it is of now: no value counts.
+    Stale(String),
+    /// A part is gone: what is bad is bad all the same, and nothing is known to be well.
+    Gone(String),
+}
+
 /// What is gone this long is not missed any more: its KPI's level is again that of the rest.
 const MISSED: TimeDelta = TimeDelta::minutes(10);
 
@@ -58,6 +67,12 @@ impl Freshness {
             Some(newest) => Some(format!("stale: the newest sample is {} old{scraped}", age(now - newest))),
             None => None,
         }
+    }
+
+    /// Why a value that was made of this is not known to be so now. Whoever decides by a value asks here: levels, guards.
+    pub fn doubt(&self, gone: &[GoneMember], now: DateTime<Utc>) -> Option<Doubt> {
+        let missed = || gone.iter().find(|member| member.is_missed(now)).map(|member| member.show(None, now));
+        self.stale(now).map(Doubt::Stale).or_else(|| missed().map(Doubt::Gone))
     }
 
     /// `from 2 targets, samples 3 s to 12 s old`.
@@ -116,5 +131,11 @@ mod tests {
         assert_eq!(us.show(Some("3,000".into()), at(112)), "us: gone (was 3,000, 12 s ago)");
         assert_eq!(us.show(None, at(400)), "us: gone (last seen 5m ago)");
         assert!(us.is_missed(at(700)) && !us.is_missed(at(701)));
+        let fresh = Freshness { newest: Some(at(112)), ..Freshness::default() };
+        let gone = Doubt::Gone("us: gone (last seen 12 s ago)".into());
+        assert_eq!(fresh.doubt(std::slice::from_ref(&us), at(112)), Some(gone));
+        assert_eq!(fresh.doubt(&[], at(112)), None);
+        let stale = Doubt::Stale("stale: the newest sample is 5m old".into());
+        assert_eq!(fresh.doubt(std::slice::from_ref(&us), at(412)), Some(stale), "of old samples nothing counts");
     }
 }

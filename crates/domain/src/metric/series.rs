@@ -77,6 +77,13 @@ pub struct Queried {
     pub infos: Vec<String>,
 }
 
+impl Queried {
+    /// Why the answer is not whole, if it is not. An info is a remark, and takes nothing away.
+    pub fn partial(&self) -> Option<&str> {
+        self.warnings.first().map(String::as_str)
+    }
+}
+
 /// A scrape target as Prometheus sees it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScrapeTarget {

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::alert::Alert;
 use crate::metric::estimate::Estimate;
-use crate::metric::freshness::{Freshness, GoneMember};
+use crate::metric::freshness::{Doubt, Freshness, GoneMember};
 use crate::metric::kpi::Kpi;
 use crate::metric::level::Level;
 use crate::metric::number;
@@ -78,13 +78,14 @@ impl KpiReading {
 
     /// The same with its age. What is stale, or lacks a part that was there, is not known to be well.
     pub fn aged(mut self, freshness: Freshness, gone: Vec<GoneMember>, now: DateTime<Utc>) -> Self {
-        if let Some(why) = freshness.stale(now) {
-            self.level = Level::Unknown;
-            self.as_of = freshness.newest;
-            self.note = Some(why);
-        }
-        if gone.iter().any(|member| member.is_missed(now)) {
-            self.level = self.level.max(Level::Unknown);
+        match freshness.doubt(&gone, now) {
+            Some(Doubt::Stale(why)) => {
+                self.level = Level::Unknown;
+                self.as_of = freshness.newest;
+                self.note = Some(why);
+            }
+            Some(Doubt::Gone(_)) => self.level = self.level.max(Level::Unknown),
+            None => {}
         }
         Self { freshness, gone, ..self }
     }
@@ -209,7 +210,11 @@ impl GoneFlag {
         let more = if gone.len() > names.len() { ", …" } else { "" };
         let (were, are) = if gone.len() == 1 { ("was", "is") } else { ("were", "are") };
         let flags = count(gone.len(), "flag");
-        Some(format!("{flags} that {were} there {} {are} gone: {}{more}", relative(last, now), names.join(", ")))
+        let when = match relative(last, now) {
+            now if now == "now" => "a moment ago".into(),
+            ago => ago,
+        };
+        Some(format!("{flags} that {were} there {when} {are} gone: {}{more}", names.join(", ")))
     }
 }
 

@@ -16,7 +16,11 @@ use liveops_domain::text::duration;
 
 /// How often each job is scraped.
 #[derive(Debug, Default)]
-pub struct Intervals(BTreeMap<String, TimeDelta>);
+pub struct Intervals {
+    jobs: BTreeMap<String, TimeDelta>,
+    /// Of a job of which Prometheus does not say it.
+    other: Option<TimeDelta>,
+}
 
 impl Intervals {
     pub fn of(targets: &[ScrapeTarget]) -> Self {
@@ -29,7 +33,13 @@ impl Intervals {
                 *known = interval.max(*known);
             }
         }
-        Self(intervals)
+        Self { jobs: intervals, other: None }
+    }
+
+    /// What is known besides of jobs that Prometheus does not name: query front ends scrape nothing.
+    #[must_use]
+    pub fn or(self, other: TimeDelta) -> Self {
+        Self { other: Some(other), ..self }
     }
 }
 
@@ -48,6 +58,8 @@ pub struct KpiAges {
     ages: Vec<Ages>,
     /// When each part of the breakdown had its last sample.
     members: BTreeMap<String, DateTime<Utc>>,
+    /// Did Prometheus fail to tell of some of its series?
+    pub is_unknown: bool,
 }
 
 /// Asks how old the series of the KPIs are, at that time: one answer a KPI, in order. One query for all, since this
@@ -66,7 +78,7 @@ pub async fn ask(client: &Prometheus<'_>, kpis: &[&Kpi], at: Option<DateTime<Utc
         }));
     }
     let Ok(answers) = client.joined(&expressions, at).await.map(|joined| joined.answers) else {
-        return kpis.iter().map(|_| KpiAges::default()).collect();
+        return kpis.iter().map(|_| KpiAges { is_unknown: true, ..KpiAges::default() }).collect();
     };
     let mut ages: Vec<Option<Ages>> =
         known.iter().zip(answers.chunks(3)).map(|(selector, answers)| Ages::of(selector, answers)).collect();
@@ -80,6 +92,7 @@ pub async fn ask(client: &Prometheus<'_>, kpis: &[&Kpi], at: Option<DateTime<Utc
     }
     let of = |(selectors, members): (&Vec<String>, Option<(&String, usize)>)| KpiAges {
         ages: selectors.iter().filter_map(|name| ages[known.binary_search(&name).ok()?].clone()).collect(),
+        is_unknown: selectors.iter().any(|name| known.binary_search(&name).is_ok_and(|at| ages[at].is_none())),
         members: members.map_or_else(BTreeMap::new, |(label, at)| {
             let rows = answers[at].as_deref().map(rows).unwrap_or_default();
             rows.into_iter().map(|(labels, time)| (labels.get(label).cloned().unwrap_or_default(), time)).collect()
@@ -156,16 +169,17 @@ fn rows(series: &[Series]) -> Vec<(&labels::Labels, DateTime<Utc>)> {
 }
 
 impl KpiAges {
-    /// The whole: as old as the selector whose samples are the oldest; of the user's own PromQL, which may do without
+    /// The whole: as old as the selector whose samples are the oldest, of those that have any; of the user's own PromQL, which may do without
     /// any of them, the newest.
     pub fn freshness(&self, kpi: &Kpi, intervals: &Intervals) -> Option<Freshness> {
         let known = self.ages.iter().map(|ages| {
-            let of_jobs = ages.jobs.iter().filter_map(|job| intervals.0.get(job)).max().copied();
+            let of_jobs = ages.jobs.iter().filter_map(|job| intervals.jobs.get(job)).max().copied().or(intervals.other);
             Freshness { interval: of_jobs.filter(|_| !ages.is_recorded), ..ages.freshness.clone() }
         });
         match &kpi.kind {
             KpiKind::PromQl(_) => known.filter(|one| one.newest.is_some()).max_by_key(|one| one.newest),
-            _ => known.min_by_key(|one| one.newest),
+            // A counter that nothing counts in has no series, and the other counters have an age.
+            _ => known.min_by_key(|one| (one.targets == 0, one.newest)),
         }
     }
 

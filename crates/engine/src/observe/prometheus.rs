@@ -123,7 +123,7 @@ async fn current(client: &Prometheus<'_>, kpi: &Kpi, at: Option<DateTime<Utc>>, 
         _ => {}
     }
     // Of an answer that is not whole, the value is shown and not judged.
-    if let Some(warning) = total.as_ref().ok().and_then(|total| total.warnings.first()) {
+    if let Some(warning) = total.as_ref().ok().and_then(Queried::partial) {
         reading = reading.doubtful(warning);
     }
     KpiAnswer { reading, total, warnings }

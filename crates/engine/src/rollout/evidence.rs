@@ -1,6 +1,8 @@
 //! What the conditions of a rollout come to now: asks Prometheus (or scrapes the service where there is none) and
 //! Alertmanager, all at once, and has the answers judged.
 
+mod ages;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -15,7 +17,9 @@ use crate::clients::service::scrape;
 use crate::config::endpoint::Endpoint;
 use crate::config::policy::metrics;
 use crate::config::service::Service;
+use crate::observe::age::Intervals;
 use crate::observe::alerts::{Alerts, Backends, backends};
+use crate::rollout::evidence::ages::{Age, Metrics, ages};
 use crate::session::Session;
 use liveops_domain::alert::{Alert, AlertState};
 use liveops_domain::error::{Error, Result};
@@ -101,13 +105,22 @@ pub struct EvidenceCollector<'a> {
     endpoints: Vec<Target>,
     history: Vec<Scrapes>,
     scrape_interval: Duration,
+    /// How often Prometheus scrapes each job, once it was asked.
+    intervals: Option<Intervals>,
     min_samples: u64,
     significance: f64,
     on_no_data: BTreeMap<String, OnNoData>,
 }
 
-/// The answers to the queries of one look.
-type Answers = BTreeMap<String, Result<Queried, String>>;
+/// What Prometheus said at one look.
+#[derive(Default)]
+struct Answers {
+    queries: BTreeMap<String, Result<Queried, String>>,
+    /// Of each metric, by its name, in each version: what its age leaves unknown.
+    ages: BTreeMap<ages::Key, Age>,
+    /// How often each job is scraped, where that is new.
+    intervals: Option<Intervals>,
+}
 
 impl<'a> EvidenceCollector<'a> {
     /// Finds out whom to ask.
@@ -160,6 +173,7 @@ impl<'a> EvidenceCollector<'a> {
             endpoints,
             history: Vec::new(),
             scrape_interval: rules.scrape_interval,
+            intervals: None,
             min_samples: rules.min_samples,
             significance: rules.significance(),
             on_no_data: rules.on_no_data.clone(),
@@ -197,7 +211,7 @@ impl<'a> EvidenceCollector<'a> {
         let asked = bound.map(|bound| async move {
             let queries = Queries::new(&bound.metric, stable, HISTOGRAM, false).ok()?;
             let part = in_time(prometheus.instant(&queries.part, Some(now))).await.ok()?;
-            let seen = queries.read(&bound.metric, &part, None, None, now, HISTOGRAM).ok()?;
+            let seen = queries.read(&bound.metric, &part, None).ok()?;
             Some((bound.text.clone(), left_open(bound, &seen)?))
         });
         join_all(asked).await.into_iter().flatten().collect()
@@ -219,8 +233,11 @@ impl<'a> EvidenceCollector<'a> {
         let long = (rollout.phase == Phase::Observe).then(|| (now - rollout.since).to_std().unwrap_or_default());
         let windows: Vec<Duration> = std::iter::once(short).chain(long).collect();
         let has_alerts = self.watched.iter().any(|one| matches!(one, WatchedCondition::Alert(..)));
-        let (answers, scrapes, alerts, server) =
+        let (mut answers, scrapes, alerts, server) =
             tokio::join!(self.ask(&windows, now), self.scrape(now), self.alerts(has_alerts, now), self.server_time());
+        if let Some(intervals) = answers.intervals.take() {
+            self.intervals = Some(intervals);
+        }
         if let Some(scrapes) = scrapes {
             // What lies before every window is looked at no more, but for the last of it: windows begin there.
             let from = rollout.since.min(now - TimeDelta::from_std(short).unwrap_or_default());
@@ -279,7 +296,12 @@ impl<'a> EvidenceCollector<'a> {
             on_no_data: self.on_no_data.get(&bound.metric.name).copied().unwrap_or_default(),
             due: rollout.phase == Phase::Observe && age >= self.scrape_interval * 2,
         };
-        judge(bound, evidence, demand, blank)
+        let verdict = judge(bound, evidence, demand, blank);
+        let lacks = match answers.age(&bound.metric, &self.scope.canary) {
+            Some(Age::Lacks(why)) if verdict.outcome == Outcome::Pass => why,
+            _ => return verdict,
+        };
+        Verdict { outcome: Outcome::NoEvidence, reason: format!("canary: {lacks}"), ..verdict }
     }
 
     fn seen(
@@ -298,7 +320,7 @@ impl<'a> EvidenceCollector<'a> {
             Ok(queries) => queries,
             Err(fault) => return (Err(fault), Vec::new()),
         };
-        let answer = |query: &String| match answers.get(query) {
+        let answer = |query: &String| match answers.queries.get(query) {
             Some(Ok(queried)) => Ok(queried),
             Some(Err(reason)) => Err(Fault::Failed { reason: reason.clone() }),
             None => Err(Fault::NoSeries),
@@ -306,17 +328,29 @@ impl<'a> EvidenceCollector<'a> {
         let read = || {
             let part = answer(&queries.part)?;
             let whole = queries.whole.as_ref().map(answer).transpose()?;
-            let fresh = queries.fresh.as_ref().map(answer).transpose()?;
-            // A scrape that is late is no scrape that is missing.
-            let oldest = self.scrape_interval * 2 + Duration::from_secs(1);
-            queries.read(metric, part, whole, fresh, now, oldest)
+            match answers.age(metric, track) {
+                Some(Age::Unknown(fault)) => Err(fault.clone()),
+                _ => queries.read(metric, part, whole),
+            }
         };
         (read(), queries.all())
     }
 
+    /// Each metric that is looked at, of each version.
+    fn metrics(&self) -> Metrics {
+        let mut metrics = Metrics::new();
+        for watched in &self.watched {
+            if let WatchedCondition::Metric(_, bound) = watched {
+                let only = self.scope.tracks().filter_map(|track| Some((track.clone(), bound.metric.narrowed(track)?)));
+                metrics.extend(only.map(|(track, kpi)| ((bound.metric.name.clone(), track), kpi)));
+            }
+        }
+        metrics
+    }
+
     async fn ask(&self, windows: &[Duration], now: DateTime<Utc>) -> Answers {
         let Some(prometheus) = self.prometheus() else {
-            return Answers::new();
+            return Answers::default();
         };
         let mut texts = BTreeSet::new();
         for watched in &self.watched {
@@ -340,7 +374,10 @@ impl<'a> EvidenceCollector<'a> {
             let answer = in_time(prometheus.instant(&text, Some(now))).await;
             (text, answer)
         });
-        join_all(asked).await.into_iter().collect()
+        let usual = TimeDelta::from_std(self.scrape_interval).unwrap_or_default();
+        let ages = ages(prometheus, self.metrics(), self.intervals.as_ref(), usual, now);
+        let (queries, (ages, intervals)) = tokio::join!(join_all(asked), ages);
+        Answers { queries: queries.into_iter().collect(), ages, intervals }
     }
 
     async fn scrape(&self, now: DateTime<Utc>) -> Option<Scrapes> {
@@ -409,6 +446,12 @@ impl<'a> EvidenceCollector<'a> {
             Some(gap) => verdict(Outcome::Error, gap.clone()),
             None => verdict(Outcome::Pass, "it does not fire".into()),
         }
+    }
+}
+
+impl Answers {
+    fn age(&self, metric: &Kpi, track: &Labels) -> Option<&Age> {
+        self.ages.get(&(metric.name.clone(), track.clone()))
     }
 }
 

@@ -216,7 +216,7 @@ async fn budget(cx: &Session, rules: &Rules, service: &str) -> GateResult {
         client.instant(query, Some(cx.clock.now())).await
     };
     let answer = ask.await.map_err(|error| unknown(format!("it cannot be asked: {error}"), hint()))?;
-    if let Some(warning) = answer.warnings.first() {
+    if let Some(warning) = answer.partial() {
         return Err(unknown(format!("not everything answered: {warning}"), hint()));
     }
     let value = match &answer.answer {

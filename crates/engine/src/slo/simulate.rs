@@ -159,7 +159,7 @@ async fn history(client: &Prometheus<'_>, slo: &Slo, start: DateTime<Utc>, end: 
         });
         for answer in join_all(asked).await {
             let (bad, total) = answer?;
-            if let Some(warning) = bad.warnings.first().or(total.warnings.first()) {
+            if let Some(warning) = bad.partial().or(total.partial()) {
                 return Err(Error::Malformed {
                     system: "prometheus".into(),
                     url: client.url(),

@@ -174,7 +174,7 @@ fn a_metric_without_data_is_what_the_policy_says_it_is() {
     use OnNoData::{Fail, Hold, Pass};
     let none = || Err(Fault::NoSeries);
     let no_errors = |whole: f64| Err(Fault::NoPart { whole });
-    let stale = || Err(Fault::Stale { seconds: 99.0 });
+    let stale = || Err(Fault::Stale { why: "stale".into() });
     let nan = || Err(Fault::NotFinite { value: "NaN" });
     let broken = || Err(Fault::Failed { reason: "timeout".into() });
     type Row = (&'static str, Result<Measurement, Fault>, OnNoData, bool, (Outcome, bool));

@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::metric::estimate::Estimate;
+use crate::metric::labels::Labels;
 use crate::metric::level::Level;
 use crate::metric::quantity::Unit;
 use crate::metric::selector::Selector;
@@ -129,6 +130,24 @@ impl Kpi {
             (KpiKind::PromQl(_), _) | (_, None) => None,
             (_, Some(label)) => Some(self.expression(Some(label))),
         }
+    }
+
+    /// The same of the series with these labels only; none where they cannot be added to the user's own PromQL.
+    pub fn narrowed(&self, labels: &Labels) -> Option<Self> {
+        let kind = match &self.kind {
+            KpiKind::Gauge { selector, agg } => KpiKind::Gauge { selector: selector.narrowed(labels), agg: *agg },
+            KpiKind::Rate { selector, window } => {
+                KpiKind::Rate { selector: selector.narrowed(labels), window: *window }
+            }
+            KpiKind::Ratio { of, to, window } => {
+                KpiKind::Ratio { of: of.narrowed(labels), to: to.narrowed(labels), window: *window }
+            }
+            KpiKind::Quantile { q, histogram, window } => {
+                KpiKind::Quantile { q: *q, histogram: histogram.narrowed(labels), window: *window }
+            }
+            KpiKind::PromQl(text) => KpiKind::PromQl(crate::metric::promql::narrowed(text, labels)?),
+        };
+        Some(Self { kind, ..self.clone() })
     }
 
     /// The title, else the name with spaces: `active_players` is `active players`.
