@@ -119,7 +119,7 @@ fn incident(
         known.push(JournalEntry::new(last + TimeDelta::hours(20), "ada", kind::POSTMORTEM, done));
     }
     let store = store(cx)?;
-    let id = store.open_with(at, by, &opened, known)?;
+    let (id, _) = store.open_with(at, by, &opened, known)?;
     if told.actions.is_empty() {
         return Ok(());
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::change::journal::{Data, Event};
+use crate::change::journal::{Data, Event, order};
 use crate::incident::calls::Call;
 use crate::incident::event::{
     Amended, Changed, Delivery, Escalated, Evidence, Field, HandedOff, Opened, PhaseChanged, RoleAssigned,
@@ -103,9 +103,10 @@ pub fn in_order<D, S: AsRef<str>>(mut events: Vec<Event<D, S>>) -> Vec<Event<D, 
         let id = event.id.as_ref().map_or("", AsRef::as_ref);
         (event.kind.as_ref() != kind::OPENED, event.clock(), id)
     }
-    if !events.is_sorted_by(|a, b| key(a) <= key(b)) {
-        events.sort_by(|a, b| key(a).cmp(&key(b)));
+    if is_in_order(&events) {
+        return events;
     }
+    events.sort_by(|a, b| key(a).cmp(&key(b)));
     // Copies of an event stand side by side now, unless one was forged with another time; the first is kept.
     let mut seen = HashSet::with_capacity(events.len());
     let keep: Vec<bool> =
@@ -113,6 +114,18 @@ pub fn in_order<D, S: AsRef<str>>(mut events: Vec<Event<D, S>>) -> Vec<Event<D, 
     let mut keep = keep.into_iter();
     events.retain(|_| keep.next().unwrap_or(true));
     events
+}
+
+/// Are they in order, and each of them once? That is what a journal without copies is, and what is to be seen at one look.
+fn is_in_order<D, S: AsRef<str>>(events: &[Event<D, S>]) -> bool {
+    let mut last: Option<(i64, &str)> = None;
+    events.iter().enumerate().all(|(at, event)| {
+        let id = event.id.as_ref().map(AsRef::as_ref);
+        let Some(now) = id.and_then(|id| Some((order::clock_of(id)?, id))) else { return false };
+        let follows = last.is_none_or(|last| last < now);
+        last = Some(now);
+        follows && (at == 0 || event.kind.as_ref() != kind::OPENED)
+    })
 }
 
 /// A change that took longer has a line for its beginning and one for its end.

@@ -39,6 +39,7 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
 pub fn write_cache(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = folder_of(path);
     private_folder(folder)?;
+    sweep(folder);
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(&mask_bytes(bytes))?;
     file.persist(path).map_err(|error| error.error)?;
@@ -119,13 +120,17 @@ pub fn folder_of(path: &Path) -> &Path {
 
 /// A temporary file that somebody was killed over, and that will never get its name, goes when it is a day old.
 pub fn sweep(folder: &Path) {
-    let is_left = |entry: &fs::DirEntry| {
+    let is_ours = |entry: &fs::DirEntry| {
         let name = entry.file_name();
         let name = name.to_str().and_then(|name| name.strip_prefix(".tmp").or(name.strip_prefix(".liveops")));
-        let ours = name.is_some_and(|rest| rest.len() == 6 && rest.bytes().all(|byte| byte.is_ascii_alphanumeric()));
-        let age = entry.metadata().and_then(|data| data.modified()).ok().and_then(|at| at.elapsed().ok());
-        ours && age.is_some_and(|age| age > LEFT_OVER) && entry.file_type().is_ok_and(|kind| kind.is_file())
+        name.is_some_and(|rest| rest.len() == 6 && rest.bytes().all(|byte| byte.is_ascii_alphanumeric()))
     };
+    let is_old = |entry: &fs::DirEntry| {
+        let age = entry.metadata().and_then(|data| data.modified()).ok().and_then(|at| at.elapsed().ok());
+        age.is_some_and(|age| age > LEFT_OVER) && entry.file_type().is_ok_and(|kind| kind.is_file())
+    };
+    // By name first: a folder may hold thousands of files, and each age is a call.
+    let is_left = |entry: &fs::DirEntry| is_ours(entry) && is_old(entry);
     for entry in fs::read_dir(folder).into_iter().flatten().flatten().filter(is_left) {
         let _ = fs::remove_file(entry.path());
     }

@@ -4,12 +4,15 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
 
 use crate::files::cache::Cache;
 use crate::files::incidents::{Incidents, StoredIncident};
+use crate::files::open;
+use liveops_domain::change::journal::Event;
 use liveops_domain::error::{Error, Result};
 use liveops_domain::incident::state::Incident;
 use liveops_domain::status::source::{Source, SourceState};
@@ -122,7 +125,9 @@ pub fn read(store: &Incidents, cache: &Cache) -> Result<Index> {
     let mut next = 0;
     while let Some(id) = ids.get(next).cloned() {
         next += 1;
-        match one(store, &id, known.get(&id)).map(|(kept, fresh)| (kept.into_owned(), fresh)) {
+        let followed = followed(store, cache, &id, known.get(&id));
+        changed |= followed.is_some();
+        match one(store, &id, followed.as_ref().or(known.get(&id))).map(|(kept, fresh)| (kept.into_owned(), fresh)) {
             Ok((kept, fresh)) => {
                 changed |= fresh;
                 index.stored.push(kept.summary.clone());
@@ -149,21 +154,67 @@ pub fn stored(store: &Incidents, cache: &Cache, id: &str) -> Result<StoredIncide
     if is_short {
         return store.summary(id);
     }
-    let key = format!("{KEY}/{id}");
-    let known = cache.load(&key).or_else(|| cache.load::<CachedIncidents>(KEY)?.remove(id));
+    let known = followed(store, cache, id, None).or_else(|| cache.load::<CachedIncidents>(KEY)?.remove(id));
     let (kept, fresh) = one(store, id, known.as_ref())?;
     if fresh {
-        cache.save(&key, &kept);
+        cache.save(&format!("{KEY}/{id}"), &kept);
     }
     Ok(kept.into_owned().summary)
 }
 
+/// What a step left of a long journal, where that is all of it and `known` is not.
+fn followed(store: &Incidents, cache: &Cache, id: &str, known: Option<&CachedIncident>) -> Option<CachedIncident> {
+    let stamp = stamp(store, id).filter(|(length, _)| *length >= SHORT)?;
+    let is_now = |one: &CachedIncident| (one.length, one.modified) == stamp;
+    if known.is_some_and(is_now) {
+        return None;
+    }
+    cache.load(&format!("{KEY}/{id}")).filter(is_now)
+}
+
+/// What is known of a long journal as it is now, so that a step need not read all of it again.
+#[derive(Debug)]
+pub struct KnownIncident(CachedIncident);
+
+/// What is known of this journal, if that is all of it.
+pub fn known(store: &Incidents, cache: &Cache, id: &str) -> Option<KnownIncident> {
+    let stamp = stamp(store, id).filter(|(length, _)| *length >= SHORT)?;
+    let all = || cache.load::<CachedIncidents>(KEY)?.remove(id);
+    let known = followed(store, cache, id, None).or_else(all)?;
+    let is_all = (known.length, known.modified) == stamp && known.summary.faults.is_empty();
+    is_all.then_some(KnownIncident(known))
+}
+
+impl KnownIncident {
+    /// Takes in the one event that was written since, by the step that decided on what is known.
+    pub fn follow(self, store: &Incidents, cache: &Cache, event: &Event) {
+        let Self(mut known) = self;
+        let id = known.summary.incident.id.clone();
+        let is_its_line = || {
+            let mut file = open::open(store.journal(&id).path()).ok()?;
+            file.seek(SeekFrom::Start(known.length)).ok()?;
+            let mut added = String::new();
+            file.read_to_string(&mut added).ok()?;
+            let only: Event = serde_json::from_str(added.strip_suffix('\n')?).ok()?;
+            (only.hash == event.hash).then_some(known.length + added.len() as u64)
+        };
+        let (Some(length), Some((now, modified))) = (is_its_line(), stamp(store, &id)) else { return };
+        // Of a change only the end is shown, and that is in the whole journal.
+        if length == now && !event.kind.starts_with("change.") {
+            known.summary.take_in(event);
+            cache.save(&format!("{KEY}/{id}"), &CachedIncident { length, modified, summary: known.summary });
+        }
+    }
+}
+
+/// Length and time of a journal.
+fn stamp(store: &Incidents, id: &str) -> Option<(u64, u128)> {
+    let data = fs::metadata(store.journal(id).path()).ok()?;
+    Some((data.len(), data.modified().ok()?.duration_since(UNIX_EPOCH).ok()?.as_nanos()))
+}
+
 fn one<'a>(store: &Incidents, id: &str, known: Option<&'a CachedIncident>) -> Result<(Cow<'a, CachedIncident>, bool)> {
-    let journal = store.journal(id);
-    let stamp = fs::metadata(journal.path()).ok().and_then(|data| {
-        let modified = data.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
-        Some((data.len(), modified.as_nanos()))
-    });
+    let stamp = stamp(store, id);
     if let (Some(known), Some((length, modified))) = (known, stamp)
         && (known.length, known.modified) == (length, modified)
     {
@@ -183,6 +234,7 @@ mod tests {
     use chrono::{DateTime, Utc};
 
     use super::*;
+    use liveops_domain::change::journal::Entry;
     use liveops_domain::incident::event::{Note, Opened, kind};
     use liveops_domain::incident::severity::Severity;
 
@@ -218,5 +270,39 @@ mod tests {
         let index = look();
         assert_eq!((index.stored.len(), index.broken.len()), (1, 1));
         assert_eq!(index.broken[0].0, second);
+    }
+
+    #[test]
+    fn a_long_journal_is_followed_by_ones_own_step_and_by_nothing_else() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let store = Incidents::at(dir.path().join("incidents"));
+        let cache = Cache::new(&dir.path().join("cache"), &["x"]);
+        let at: DateTime<Utc> = "2026-11-22T03:12:00Z".parse().expect("a time");
+        let opened: Opened =
+            serde_json::from_value(serde_json::json!({"severity": "p1", "title": "a", "environment": ""}))
+                .expect("opened");
+        let id = store.open(at, "ada", &opened).expect("open");
+        let note = |text: &str| Entry::new(at, "ada", kind::NOTE, serde_json::json!({ "text": text }));
+        let long = "x".repeat(1000);
+        store.append_all(&id, (0..300).map(|_| note(&long)).collect()).expect("append");
+        assert!(known(&store, &cache, &id).is_none(), "nobody has looked");
+        let looked = || super::stored(&store, &cache, &id).expect("stored");
+        looked();
+        let step = |text: &str| {
+            let before = known(&store, &cache, &id).expect("known");
+            let event = store.append(&id, at, "ada", kind::NOTE, &Note { text: text.into() }).expect("append");
+            (before, event)
+        };
+        let (before, event) = step("mine");
+        before.follow(&store, &cache, &event);
+        assert!(known(&store, &cache, &id).is_some(), "it need not be read again");
+        let followed = looked();
+        assert_eq!(followed.incident, store.summary(&id).expect("read").incident);
+        assert_eq!(followed.last, store.summary(&id).expect("read").last);
+        let (before, event) = step("mine");
+        store.append(&id, at, "bob", kind::NOTE, &Note { text: "of somebody else".into() }).expect("append");
+        before.follow(&store, &cache, &event);
+        assert!(known(&store, &cache, &id).is_none());
+        assert_eq!(looked().incident.notes, 303);
     }
 }

@@ -58,6 +58,22 @@ pub struct StoredIncident {
 /// How many of the last events a summary has.
 const LAST: usize = 6;
 
+/// Is this an event that people look at?
+fn is_shown(kind: &str) -> bool {
+    ![kind::NOTIFICATION, kind::EVIDENCE].contains(&kind)
+}
+
+impl StoredIncident {
+    /// Takes in an event that came after all others.
+    pub fn take_in(&mut self, event: &Event) {
+        self.incident.apply(event);
+        if is_shown(&event.kind) {
+            self.last.push(event.clone());
+            self.last.drain(..self.last.len().saturating_sub(LAST));
+        }
+    }
+}
+
 impl Incidents {
     /// The incidents in this folder; nothing is created before the first is opened.
     pub fn at(folder: impl Into<PathBuf>) -> Self {
@@ -75,11 +91,17 @@ impl Incidents {
 
     /// Opens an incident: when this returns, it is on the disk under an id that nothing else has.
     pub fn open(&self, at: DateTime<Utc>, by: &str, opened: &Opened) -> Result<String> {
-        self.open_with(at, by, opened, Vec::new())
+        self.open_with(at, by, opened, Vec::new()).map(|(id, _)| id)
     }
 
-    /// As [`Incidents::open`], with what is known already, in one write.
-    pub fn open_with(&self, at: DateTime<Utc>, by: &str, opened: &Opened, known: Vec<Entry>) -> Result<String> {
+    /// As [`Incidents::open`], with what is known already, in one write; with its events.
+    pub fn open_with(
+        &self,
+        at: DateTime<Utc>,
+        by: &str,
+        opened: &Opened,
+        known: Vec<Entry>,
+    ) -> Result<(String, Vec<Event>)> {
         self.prepare()?;
         let wish = name(at, opened.severity, &opened.title);
         let data = serde_json::to_value(opened)?;
@@ -89,14 +111,14 @@ impl Incidents {
         let aside =
             aside.prefix(".new-").tempdir_in(&self.folder).map_err(|source| self.io("create a folder in", source))?;
         let entries = std::iter::once(Entry::new(at, by, kind::OPENED, data)).chain(known);
-        Journal::copied(aside.path().join("journal.jsonl")).extend(entries.collect())?;
+        let events = Journal::copied(aside.path().join("journal.jsonl")).extend(entries.collect())?;
         for n in 1..=10_000 {
             let id = numbered(&wish, n);
             // A folder that is not empty is never replaced by a rename.
             match fs::rename(aside.path(), self.folder_of(&id)) {
                 Ok(()) => {
                     sync_folder(&self.folder).map_err(|source| self.io("sync", source))?;
-                    return Ok(id);
+                    return Ok((id, events));
                 }
                 Err(_) if self.folder_of(&id).exists() => {}
                 Err(source) => return Err(self.io("create an incident in", source)),
@@ -121,6 +143,12 @@ impl Incidents {
     pub fn append_all(&self, id: &str, entries: Vec<Entry>) -> Result<Vec<Event>> {
         self.must_have(id)?;
         self.journal(id).extend(entries)
+    }
+
+    /// As [`Incidents::append_all`], for what the outbox holds safely: nobody waits for the disk.
+    pub fn append_unsynced(&self, id: &str, entries: Vec<Entry>) -> Result<Vec<Event>> {
+        self.must_have(id)?;
+        self.journal(id).unsynced().extend(entries)
     }
 
     /// Appends an event while the journal is as long as it was when somebody decided on it; `None` where it grew.
@@ -160,7 +188,7 @@ impl Incidents {
         self.must_have(id)?;
         let (pages, others) = self.pages(id)?;
         let IncidentLog { incident, events, faults } = self.told(id, pages.read::<Line<'_>>(), others)?;
-        let shown = |event: &&Line<'_>| ![kind::NOTIFICATION, kind::EVIDENCE].contains(&event.kind.as_ref());
+        let shown = |event: &&Line<'_>| is_shown(event.kind.as_ref());
         let lines: Vec<&Line<'_>> = without_quick_beginnings(&events).filter(shown).collect();
         let last = lines[lines.len().saturating_sub(LAST)..].iter().map(|line| line.opened()).collect();
         Ok(StoredIncident { incident, faults, last })
@@ -216,9 +244,11 @@ impl Incidents {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(source) => return Err(self.io("read", source)),
         };
+        // A link is no folder here.
+        let folder = |entry: fs::DirEntry| entry.file_type().ok()?.is_dir().then(|| entry.file_name());
         let mut ids: Vec<String> = entries
-            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-            .filter(|name| is_sound(name) && self.is_there(name))
+            .filter_map(|entry| folder(entry.ok()?)?.into_string().ok())
+            .filter(|name| is_sound(name) && self.has_journal(name))
             .collect();
         ids.sort();
         Ok(ids)
@@ -249,9 +279,14 @@ impl Incidents {
         Err(Error::NotFound { what: "incident", name: id.to_owned(), candidates: self.ids().unwrap_or_default() })
     }
 
-    /// A folder of its own with a journal in it, and no links to others.
+    /// A folder of its own with a journal in it, and no link to another.
     fn is_there(&self, id: &str) -> bool {
-        !self.folder_of(id).is_symlink() && open::is_file(self.journal(id).path())
+        !self.folder_of(id).is_symlink() && self.has_journal(id)
+    }
+
+    /// A link in its place is not followed: whoever reads it is told, instead of being told that there is no incident.
+    fn has_journal(&self, id: &str) -> bool {
+        self.journal(id).path().symlink_metadata().is_ok()
     }
 
     fn prepare(&self) -> Result<()> {

@@ -15,7 +15,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::files::file::{private_folder, sync_folder, write_private};
+use crate::files::file::{private_folder, sync_folder, write_cache, write_private};
 use crate::files::journal::tail::Ending;
 use crate::files::open::{self, PRIVATE};
 use liveops_domain::change::journal::{
@@ -38,6 +38,8 @@ pub struct Journal {
     copied: bool,
     /// How long a writer waits for another one.
     patience: Duration,
+    /// Does a writer wait for the disk?
+    synced: bool,
 }
 
 /// Older lines in a row after which [`Journal::recent`] looks no further: a clock that is behind writes some among newer
@@ -104,18 +106,24 @@ impl Pages {
 impl Journal {
     /// A journal at this path; nothing is created before the first append.
     pub fn at(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), copied: false, patience: PATIENCE }
+        Self { path: path.into(), copied: false, patience: PATIENCE, synced: true }
     }
 
     /// A journal of which there are copies, in git or in Redis: each event gets an id, so that copies can be merged.
     pub fn copied(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), copied: true, patience: PATIENCE }
+        Self { path: path.into(), copied: true, patience: PATIENCE, synced: true }
     }
 
     /// The same journal, for a writer that has no time to wait for another.
     #[must_use]
     pub fn hasty(&self, patience: Duration) -> Self {
         Self { patience, ..self.clone() }
+    }
+
+    /// The same journal, for what another file holds safely: a power cut may take it, a crash of ours does not.
+    #[must_use]
+    pub fn unsynced(&self) -> Self {
+        Self { synced: false, ..self.clone() }
     }
 
     pub fn path(&self) -> &Path {
@@ -185,7 +193,8 @@ impl Journal {
         let events = self.write(&mut file, &mut end, entries)?;
         // The events are on the disk: what helps to find a loss later must not make their writer fail.
         let beside = if fresh { sync_folder(self.folder()) } else { Ok(()) }
-            .and_then(|()| write_private(&self.beside("head"), serde_json::to_string(&end)?.as_bytes()));
+            // Unsynced: after a power cut an older head, or none, accuses nobody.
+            .and_then(|()| write_cache(&self.beside("head"), serde_json::to_string(&end)?.as_bytes()));
         if let Err(error) = beside {
             let path = self.path.display();
             tracing::warn!("the head of {path} cannot be kept, so lines that are cut off are not noticed: {error}");
@@ -285,7 +294,7 @@ impl Journal {
             events.push(event);
         }
         let before = file.metadata().map_err(|source| self.io("read", source))?.len();
-        let written = file.write_all(&bytes).and_then(|()| file.sync_data());
+        let written = file.write_all(&bytes).and_then(|()| if self.synced { file.sync_data() } else { Ok(()) });
         if let Err(source) = written {
             // A full disk may have taken half of the line: take it back, so that the journal stays whole.
             let _ = file.set_len(before);

@@ -364,8 +364,15 @@ fn record(cx: &Session, deliveries: impl IntoIterator<Item = Delivery>, items: &
     };
     let at = cx.clock.now();
     let written = store(cx).and_then(|store| {
+        let deliveries: Vec<Delivery> = deliveries.into_iter().collect();
+        let is_in_outbox =
+            deliveries.iter().all(|one| one.state == DeliveryState::Queued) && items.iter().all(|item| item.kept);
         let entry = |one: Delivery| Ok(Entry::new(at, &cx.actor, kind::NOTIFICATION, serde_json::to_value(one)?));
-        store.append_all(&message.incident, deliveries.into_iter().map(entry).collect::<Result<_>>()?)
+        let entries = deliveries.into_iter().map(entry).collect::<Result<_>>()?;
+        match is_in_outbox {
+            true => store.append_unsynced(&message.incident, entries),
+            false => store.append_all(&message.incident, entries),
+        }
     });
     match written {
         // That the incident itself is in no journal is said once, by who opened it.

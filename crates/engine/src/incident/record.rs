@@ -5,13 +5,14 @@ use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use crate::change::confirmed::Confirmed;
+use crate::files::incident_index::{KnownIncident, known};
 use crate::incident::deliver::{Deliveries, DeliveryResult, notify, recipients, stop_pagers};
 use crate::incident::flush::flush;
 use crate::incident::incident;
 use crate::incident::message::message;
 use crate::incident::summary::IncidentSummary;
 use crate::incident::sync::push;
-use crate::session::{Session, store};
+use crate::session::{Session, cache, store};
 use liveops_domain::change::journal::{Entry, Event};
 use liveops_domain::error::{Error, Result};
 use liveops_domain::incident::notice::About;
@@ -122,14 +123,18 @@ const TRIES: usize = 100;
 /// Journals a step that is allowed at the very moment at which it is written: of several at once, one wins.
 fn journal(cx: &Session, step: &IncidentStep) -> Result<Event> {
     let (kind, _) = step.action.event();
-    let store = store(cx)?;
+    let (store, cache) = (store(cx)?, cache(cx)?);
     for _ in 0..TRIES {
         let length = store.journal(&step.id).length();
+        let known: Option<KnownIncident> = known(&store, &cache, &step.id);
         if !step.action.is_always_allowed() {
             must_allow(cx, &incident(cx, &step.id)?, step.action)?;
         }
         let entry = Entry::new(cx.clock.now(), &cx.actor, kind, step.data.clone());
         if let Some(event) = store.append_at(&step.id, length, entry)? {
+            if let Some(known) = known {
+                known.follow(&store, &cache, &event);
+            }
             return Ok(event);
         }
     }

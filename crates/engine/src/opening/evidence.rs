@@ -13,6 +13,7 @@ use crate::session::{Session, store};
 use crate::status::report::StatusReport;
 use crate::status::{Gathered, gather_all};
 use liveops_domain::alert::{Alert, AlertState, rank};
+use liveops_domain::change::journal::Entry;
 use liveops_domain::change::timeline::{Change, Kind};
 use liveops_domain::error::Result;
 use liveops_domain::incident::event::{Evidence, kind};
@@ -46,12 +47,17 @@ pub async fn capture(cx: &Session, id: &str) -> (Vec<String>, Vec<Alert>) {
         // What the status shows, from the services themselves, is known all the same.
         kpis.found = Ok((format!("{text}; their last hour is unknown: {why}"), values));
     }
-    let items = status.into_iter().chain([kpis, changes]);
-    let lines = items.map(|item| keep(cx, id, item)).collect();
-    (lines, alerts)
+    let kept: Vec<Evidence> = status.into_iter().chain([kpis, changes]).map(|item| keep(cx, id, item)).collect();
+    let at = cx.clock.now();
+    let entry = |one: &Evidence| Ok(Entry::new(at, &cx.actor, kind::EVIDENCE, serde_json::to_value(one)?));
+    let entries: Result<Vec<Entry>> = kept.iter().map(entry).collect();
+    if let Err(error) = entries.and_then(|entries| store(cx)?.append_all(id, entries)) {
+        cx.voice.warn(&format!("not in the journal: {error}"));
+    }
+    (kept.into_iter().map(|one| format!("{}: {}", one.name, one.text)).collect(), alerts)
 }
 
-fn keep(cx: &Session, id: &str, item: EvidenceItem) -> String {
+fn keep(cx: &Session, id: &str, item: EvidenceItem) -> Evidence {
     let (file, text) = match item.found {
         Ok((text, value)) => {
             let bytes = serde_json::to_vec_pretty(&value).unwrap_or_default();
@@ -63,13 +69,7 @@ fn keep(cx: &Session, id: &str, item: EvidenceItem) -> String {
         }
         Err(why) => (None, format!("unknown: {why}")),
     };
-    let line = format!("{}: {text}", item.name);
-    let evidence = Evidence { name: item.name.to_owned(), file, text };
-    let written = store(cx).and_then(|store| store.append(id, cx.clock.now(), &cx.actor, kind::EVIDENCE, &evidence));
-    if let Err(error) = written {
-        cx.voice.warn(&format!("not in the journal: {error}"));
-    }
-    line
+    Evidence { name: item.name.to_owned(), file, text }
 }
 
 /// The status report, and of it what people ask for first: the alerts, and the rollouts under way.

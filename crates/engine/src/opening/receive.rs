@@ -1,11 +1,14 @@
 //! Incidents from deliveries of Alertmanager.
 
-use std::cell::Cell;
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer};
 use serde_json::json;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 use crate::change::confirmed::Confirmed;
 use crate::files::incident_index::LiveIndex;
@@ -21,15 +24,18 @@ use liveops_domain::error::{Error, Result};
 use liveops_domain::incident::event::{Note, Opened, SeverityChanged, Signal, kind};
 use liveops_domain::incident::notice::About;
 use liveops_domain::incident::severity::Severity;
-use liveops_domain::incident::state::Incident;
+use liveops_domain::incident::state::{Incident, in_order, replay};
 use liveops_domain::incident::webhook::{Meaning, Webhook};
 use liveops_domain::text::count::count;
 
 /// Who writes what a delivery says.
 const BY: &str = "alertmanager";
 
-/// Incidents that wait for their evidence at once; of a flood, the first ones keep it.
-const LOOKS_WAITING: usize = 4;
+/// Incidents of one period that get evidence of their own: of a flood, the first ones. All would keep the same, and each
+/// look takes a moment from the people who wait for a page.
+const LOOKS: usize = 4;
+
+const LOOKS_PERIOD: Duration = Duration::from_secs(10);
 
 /// Deliveries whose messages are sent at once.
 const SENT_AT_ONCE: usize = 64;
@@ -134,10 +140,11 @@ pub fn journal(cx: &Session, index: &mut LiveIndex, webhook: &Webhook) -> Result
     }
     match belongs {
         Belongs::New(opened) => {
-            let id = store.open_with(now, BY, &opened, entries)?;
-            let log = store.log(&id)?;
-            let opening = log.events.first().ok_or_else(|| Error::internal("an incident without an opening"))?;
-            tell(cx, &log.incident, About::Opened, opening, &mut done)?;
+            let (id, events) = store.open_with(now, BY, &opened, entries)?;
+            let nothing = || Error::internal("an incident without an opening");
+            let events = in_order(events);
+            let incident = replay(&id, &events).ok_or_else(nothing)?;
+            tell(cx, &incident, About::Opened, events.first().ok_or_else(nothing)?, &mut done)?;
             done.id = Some(id);
         }
         Belongs::To(id) => {
@@ -196,13 +203,27 @@ pub async fn receive(cx: &Session, webhook: &Webhook, confirmed: &Confirmed) -> 
 pub struct Turns {
     sending: Semaphore,
     looking: Semaphore,
-    /// Incidents that wait for their evidence.
-    waiting: Cell<usize>,
+    /// When the last looks were begun.
+    looks: RefCell<VecDeque<Instant>>,
 }
 
 impl Default for Turns {
     fn default() -> Self {
-        Self { sending: Semaphore::new(SENT_AT_ONCE), looking: Semaphore::new(1), waiting: Cell::new(0) }
+        Self { sending: Semaphore::new(SENT_AT_ONCE), looking: Semaphore::new(1), looks: RefCell::default() }
+    }
+}
+
+impl Turns {
+    /// Is this one of the first in its period?
+    fn may_look(&self) -> bool {
+        let mut looks = self.looks.borrow_mut();
+        let now = Instant::now();
+        looks.retain(|begun| now - *begun < LOOKS_PERIOD);
+        let may = looks.len() < LOOKS;
+        if may {
+            looks.push_back(now);
+        }
+        may
     }
 }
 
@@ -227,18 +248,14 @@ pub async fn follow_up(
         if what != "opened" {
             return Vec::new();
         }
-        if turns.waiting.get() >= LOOKS_WAITING {
-            // All would keep the same, and each look takes a moment from the people who wait for a page.
+        if !turns.may_look() {
             return vec!["evidence: left out, since many incidents were opened at once; the first ones have it".into()];
         }
-        turns.waiting.set(turns.waiting.get() + 1);
         let _turn = turns.looking.acquire().await;
         if let Ok(http) = cx.http() {
             http.restart();
         }
-        let lines = capture(cx, &id).await.0;
-        turns.waiting.set(turns.waiting.get() - 1);
-        lines
+        capture(cx, &id).await.0
     };
     let (deliveries, evidence) = tokio::join!(sending, looking);
     report.deliveries = deliveries;
