@@ -203,3 +203,78 @@ fn a_typo_in_a_filter_is_no_good_news() {
         env.run(["alerts", "--severity", severity]).expect_code(0);
     }
 }
+
+#[test]
+fn a_wrong_path_is_told_from_a_server_that_is_down() {
+    let wrong = Stub::new();
+    let env = TestEnv::new().now("2026-01-15T10:30:00Z").var("LIVEOPS_PROMETHEUS", &format!("{}/wrong", wrong.url()));
+    env.write("liveops.yaml", "version: 1\nenvironments: { live: {} }\nkpis: [ { name: k, promql: 'x' } ]\n");
+    let screen = env.run(["status"]).expect_code(3).stdout;
+    let source = screen.lines().find(|line| line.starts_with("Sources")).unwrap_or_default();
+    assert!(source.contains("404") && source.contains("is the path right?"), "{screen}");
+    let refused = env.var("LIVEOPS_PROMETHEUS", "http://127.0.0.1:1").run(["status"]).expect_code(3).stdout;
+    assert!(refused.contains("connection refused") && !refused.contains("path"), "{refused}");
+}
+
+#[test]
+fn an_escalation_that_calls_nobody_says_so() {
+    let env = env();
+    env.run(["incident", "open", "--sev", "p2", "--title", "x"]).expect_code(0);
+    let run = env.run(["incident", "escalate"]).expect_code(5);
+    assert!(run.stderr.contains("NOBODY WAS PAGED"), "{}", run.stderr);
+}
+
+#[test]
+fn one_odd_entry_takes_no_other_along() {
+    let alert = |labels: Value| json!({"labels": labels, "state": "firing", "activeAt": "2026-01-15T10:20:00Z"});
+    let down = alert(json!({"alertname": "Down", "severity": "critical", "port": 8080}));
+    let rules = json!([
+        null, 7, [], "text", {"type": "alerting"}, {"type": "alerting", "name": "Null", "labels": null, "annotations": null, "alerts": null},
+        {"type": "alerting", "name": "Down", "query": "up == 0", "duration": "60", "labels": {"severity": "critical", "team": null, "port": 8080},
+            "annotations": {"summary": 5}, "alerts": [null, 5, {"state": "firing"}, down], "health": "ok", "state": "firing",
+            "evaluationTime": "0.1", "lastEvaluation": "never"},
+    ]);
+    let groups = json!([null, {"rules": null}, {"name": "g", "interval": "15", "rules": rules}]);
+    let good = |data: Value| Answer::json(json!({"status": "success", "data": data}));
+    let prometheus = Stub::new()
+        .on("GET", "/api/v1/rules", good(json!({"groups": groups})))
+        .on(
+            "GET",
+            "/api/v1/alerts",
+            good(json!({"alerts": [null, down, alert(json!({"alertname": "Slow", "severity": 2}))]})),
+        )
+        .on("GET", "/api/v1/targets", good(json!({"activeTargets": [null, {"labels": null, "health": "up"}]})));
+    let held = json!([null, {"labels": {"alertname": "Held", "n": 5}, "annotations": null, "startsAt": 5, "receivers": ["x", null, {"name": "y"}],
+        "fingerprint": null, "status": {"state": "active", "silencedBy": null}}]);
+    let silence = json!({"id": "5f1c", "status": {"state": "active"}, "matchers": [{"name": "a", "value": "b", "isRegex": false}],
+        "startsAt": "2026-01-15T10:00:00Z", "endsAt": "2026-01-15T12:00:00Z", "createdBy": null});
+    let alertmanager = Stub::new().on("GET", "/api/v2/alerts", Answer::json(held)).on(
+        "GET",
+        "/api/v2/silences",
+        Answer::json(json!([null, silence])),
+    );
+    let env = TestEnv::new()
+        .now("2026-01-15T10:30:00Z")
+        .var("LIVEOPS_PROMETHEUS", &prometheus.url())
+        .var("LIVEOPS_ALERTMANAGER", &alertmanager.url());
+    env.write("liveops.yaml", "version: 1\nenvironments: { live: {} }\n");
+    let json = env.run(["alerts", "-o", "json"]).expect_code(1).json();
+    let named = |name: &str| {
+        let all = json["data"]["alerts"].as_array().unwrap();
+        all.iter().find(|one| one["labels"]["alertname"] == name).unwrap_or_else(|| panic!("{name}: {json}")).clone()
+    };
+    for name in ["Down", "Slow", "Held"] {
+        assert_eq!(named(name)["state"], "firing", "{json}");
+    }
+    assert_eq!(named("Down")["labels"]["port"], "8080");
+    let screen = env.run(["status"]).expect_code(1).stdout;
+    assert!(screen.contains("Down") && !screen.contains("whether a rule is loaded is not known"), "{screen}");
+    let listed = env.run(["silence", "list"]).expect_code(0).stdout;
+    assert!(listed.contains("5f1c"), "{listed}");
+    let explained = env.run(["alerts", "explain", "Down"]);
+    assert!(
+        explained.stdout.contains("is there a rule?") && !explained.stdout.contains("another shape"),
+        "{}",
+        explained.stdout
+    );
+}

@@ -79,7 +79,7 @@ impl WebhookAlert {
 
 impl WebhookAlert {
     fn name(&self) -> &str {
-        self.labels.get("alertname").map_or("alert", String::as_str)
+        self.labels.get("alertname").filter(|name| !name.trim().is_empty()).map_or("alert", String::as_str)
     }
 
     fn severity(&self) -> Option<&str> {
@@ -313,6 +313,8 @@ mod tests {
                 matches!(webhook.meaning(&[], "prod"), Meaning::Open(opened, _) if opened.severity == Severity::P1)
             );
         }
+        let nameless = with("labels", json!({ "alertname": " ", "severity": "critical" }));
+        assert!(matches!(nameless.meaning(&[], "prod"), Meaning::Open(opened, _) if opened.title == "alert"));
         let unknown = with("startsAt", json!("0001-01-01T00:00:00Z"));
         let Meaning::Open(opened, signals) = unknown.meaning(&[], "prod") else { panic!("it opens one") };
         assert_eq!((opened.started_at, signals[0].starts_at), (None, Signal::UNKNOWN));

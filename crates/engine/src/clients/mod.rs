@@ -6,6 +6,7 @@ pub mod clickhouse;
 pub mod git;
 pub mod http;
 pub mod kubectl;
+mod loose;
 pub mod notify;
 pub mod prometheus;
 pub mod promtool;

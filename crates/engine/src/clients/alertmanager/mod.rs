@@ -66,8 +66,8 @@ impl<'a> Alertmanager<'a> {
     /// # Errors
     /// As every call.
     pub async fn silences(&self) -> Result<Vec<Silence>> {
-        let wires: Option<Vec<SilenceWire>> = self.get(Request::get("api/v2/silences")).await?.json()?;
-        Ok(wires.unwrap_or_default().into_iter().map(SilenceWire::into_domain).collect())
+        let wires: Option<Vec<Option<SilenceWire>>> = self.get(Request::get("api/v2/silences")).await?.json()?;
+        Ok(wires.unwrap_or_default().into_iter().flatten().map(SilenceWire::into_domain).collect())
     }
 
     /// One silence; the beginning of its id is enough where only one begins so.

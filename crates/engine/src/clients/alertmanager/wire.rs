@@ -7,7 +7,8 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::clients::prometheus::wire::{or_empty, runbook};
+use crate::clients::loose;
+use crate::clients::prometheus::wire::{name, or_empty, runbook};
 use liveops_domain::alert::matcher::Matcher;
 use liveops_domain::alert::paging::Routing;
 use liveops_domain::alert::silence::{Draft, Silence, SilenceState};
@@ -18,20 +19,24 @@ use liveops_domain::text::duration::parse;
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AlertWire {
+    #[serde(deserialize_with = "loose::labels")]
     labels: Labels,
-    #[serde(default, deserialize_with = "or_empty")]
+    #[serde(default, deserialize_with = "loose::labels")]
     annotations: Labels,
-    starts_at: DateTime<Utc>,
+    #[serde(default, deserialize_with = "loose::time")]
+    starts_at: Option<DateTime<Utc>>,
+    #[serde(default, deserialize_with = "loose::text")]
     fingerprint: String,
-    status: StatusWire,
     #[serde(default, deserialize_with = "or_empty")]
-    receivers: Vec<ReceiverWire>,
+    status: StatusWire,
+    #[serde(default, deserialize_with = "loose::names")]
+    receivers: Vec<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct StatusWire {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "loose::text")]
     state: String,
     #[serde(default, deserialize_with = "or_empty")]
     silenced_by: Vec<String>,
@@ -84,7 +89,9 @@ pub struct SilenceWire {
     matchers: Vec<Matcher>,
     starts_at: DateTime<Utc>,
     ends_at: DateTime<Utc>,
+    #[serde(default, deserialize_with = "loose::text")]
     created_by: String,
+    #[serde(default, deserialize_with = "loose::text")]
     comment: String,
     #[serde(flatten)]
     other: serde_json::Map<String, Value>,
@@ -103,26 +110,27 @@ impl AlertWire {
             AlertState::Inhibited
         } else if !self.status.muted_by.is_empty() {
             AlertState::Muted
-        } else if self.status.state == "suppressed" {
-            // By whom is not said.
+        } else if ["suppressed", ""].contains(&self.status.state.as_str()) {
+            // By whom is not said, or nothing is.
             AlertState::Unknown
         } else {
             AlertState::Firing
         };
         Alert {
-            name: self.labels.get("alertname").cloned().unwrap_or_default(),
+            name: name(&self.labels),
             state,
             severity: self.labels.get("severity").cloned(),
             runbook: runbook(&self.annotations),
-            since: Some(self.starts_at),
+            since: self.starts_at,
             labels: self.labels,
             annotations: self.annotations,
-            fingerprint: Some(self.fingerprint),
+            // It holds it, whatever else it says.
+            fingerprint: Some(if self.fingerprint.is_empty() { "?".into() } else { self.fingerprint }),
             silenced_by: self.status.silenced_by,
             inhibited_by: self.status.inhibited_by,
             muted_by: self.status.muted_by,
             delivery: None,
-            receivers: self.receivers.into_iter().map(|receiver| receiver.name).collect(),
+            receivers: self.receivers,
         }
     }
 }

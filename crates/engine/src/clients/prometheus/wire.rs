@@ -5,6 +5,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use crate::clients::loose;
 use liveops_domain::alert::rule::{Alerting, Rule};
 use liveops_domain::alert::{Alert, AlertState};
 use liveops_domain::error::Result;
@@ -24,13 +25,6 @@ where
 /// Each entry by itself: one of another shape spoils none of the others. `Err` are those.
 pub fn each<T: DeserializeOwned>(entries: Vec<Value>) -> impl Iterator<Item = Result<T, Value>> {
     entries.into_iter().map(|entry| serde_json::from_value(entry.clone()).map_err(|_| entry))
-}
-
-/// The labels of an entry of another shape, as far as there are any.
-fn labels_of(entry: &Value) -> Labels {
-    let labels = entry.get("labels").and_then(Value::as_object).into_iter().flatten();
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
-    labels.map(|(name, value)| (name.clone(), text(value))).collect()
 }
 
 /// Which Alertmanagers Prometheus delivers to.
@@ -139,12 +133,13 @@ impl DataWire {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct AlertWire {
-    #[serde(default, deserialize_with = "or_empty")]
+    #[serde(deserialize_with = "loose::labels")]
     labels: Labels,
-    #[serde(default, deserialize_with = "or_empty")]
+    #[serde(default, deserialize_with = "loose::labels")]
     annotations: Labels,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "loose::text")]
     state: String,
+    #[serde(default, deserialize_with = "loose::time")]
     active_at: Option<DateTime<Utc>>,
 }
 
@@ -152,17 +147,22 @@ impl AlertWire {
     /// None where nothing is wrong: some servers list those, too.
     fn into_domain(self) -> Option<Alert> {
         Some(Alert {
-            name: self.labels.get("alertname").cloned().unwrap_or_default(),
+            name: name(&self.labels),
             state: AlertState::of_word(&self.state)?,
             severity: self.labels.get("severity").cloned(),
             runbook: runbook(&self.annotations),
-            // Go's zero time means that it is not known.
-            since: self.active_at.filter(|at| at.timestamp() > 0),
+            since: self.active_at,
             labels: self.labels,
             annotations: self.annotations,
             ..Alert::default()
         })
     }
+}
+
+/// The name of an alert; one without any label has none.
+pub fn name(labels: &Labels) -> String {
+    let nameless = if labels.is_empty() { NAMELESS_ALERT } else { "" };
+    labels.get("alertname").map_or(nameless, String::as_str).to_owned()
 }
 
 /// The runbook link, under the names that teams use.
@@ -172,24 +172,30 @@ pub fn runbook(annotations: &Labels) -> Option<String> {
 
 #[derive(Debug, Deserialize)]
 pub struct AlertsWire {
-    #[serde(deserialize_with = "or_empty")]
+    #[serde(deserialize_with = "loose::list")]
     alerts: Vec<Value>,
 }
 
 impl AlertsWire {
-    /// An entry of another shape is an alert whose state is not known.
     pub fn into_domain(self) -> Vec<Alert> {
-        let known =
-            |wire: Result<AlertWire, Value>| wire.map_or_else(|entry| Some(odd_alert(&entry)), AlertWire::into_domain);
-        each(self.alerts).filter_map(known).collect()
+        alerts(self.alerts)
     }
 }
 
+/// An entry of another shape is an alert whose state is not known.
+fn alerts(entries: Vec<Value>) -> Vec<Alert> {
+    let known =
+        |wire: Result<AlertWire, Value>| wire.map_or_else(|entry| Some(odd_alert(&entry)), AlertWire::into_domain);
+    each(entries).filter_map(known).collect()
+}
+
+const NAMELESS_ALERT: &str = "(an alert of another shape)";
+
 /// What is known of an alert of another shape.
 pub fn odd_alert(entry: &Value) -> Alert {
-    let labels = labels_of(entry);
+    let labels = entry.get("labels").and_then(Value::as_object).cloned().map(loose::labels_of).unwrap_or_default();
     Alert {
-        name: labels.get("alertname").cloned().unwrap_or_else(|| "(an alert of another shape)".into()),
+        name: labels.get("alertname").map_or(NAMELESS_ALERT, String::as_str).to_owned(),
         state: AlertState::Unknown,
         severity: labels.get("severity").cloned(),
         labels,
@@ -200,84 +206,104 @@ pub fn odd_alert(entry: &Value) -> Alert {
 #[derive(Debug, Deserialize)]
 pub struct RulesWire {
     #[serde(deserialize_with = "or_empty")]
-    groups: Vec<GroupWire>,
+    groups: Vec<Value>,
 }
 
 #[derive(Debug, Deserialize)]
 struct GroupWire {
+    #[serde(default, deserialize_with = "loose::text")]
     name: String,
-    #[serde(default, deserialize_with = "or_empty")]
+    #[serde(default, deserialize_with = "loose::number")]
     interval: f64,
-    #[serde(default, deserialize_with = "or_empty")]
-    rules: Vec<RuleWire>,
+    #[serde(default, deserialize_with = "loose::list")]
+    rules: Vec<Value>,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+/// The name of a rule that says none.
+const NAMELESS: &str = "(a rule of another shape)";
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
 struct RuleWire {
+    #[serde(deserialize_with = "loose::text")]
     name: String,
+    #[serde(deserialize_with = "loose::text")]
     query: String,
-    #[serde(rename = "type")]
+    #[serde(rename = "type", deserialize_with = "loose::text")]
     kind: String,
-    #[serde(default, deserialize_with = "or_empty")]
+    #[serde(deserialize_with = "loose::text")]
     health: String,
-    #[serde(default, deserialize_with = "or_empty")]
+    #[serde(deserialize_with = "loose::text")]
     last_error: String,
-    #[serde(default, deserialize_with = "or_empty")]
+    #[serde(deserialize_with = "loose::number")]
     evaluation_time: f64,
+    #[serde(deserialize_with = "loose::time")]
     last_evaluation: Option<DateTime<Utc>>,
-    #[serde(default, deserialize_with = "or_empty")]
+    #[serde(deserialize_with = "loose::text")]
     state: String,
-    #[serde(default, deserialize_with = "or_empty")]
+    #[serde(deserialize_with = "loose::number")]
     duration: f64,
-    #[serde(default)]
-    labels: Option<Labels>,
-    #[serde(default)]
-    annotations: Option<Labels>,
-    #[serde(default)]
-    alerts: Option<Vec<AlertWire>>,
+    #[serde(deserialize_with = "loose::labels")]
+    labels: Labels,
+    #[serde(deserialize_with = "loose::labels")]
+    annotations: Labels,
+    #[serde(deserialize_with = "loose::list")]
+    alerts: Vec<Value>,
+}
+
+impl RuleWire {
+    /// One of another shape has a name at best, and nobody knows whether it is evaluated.
+    fn odd(entry: &Value) -> Self {
+        let text = |key: &str| entry.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let last_error = "Prometheus lists it in another shape".to_owned();
+        Self { name: text("name"), query: text("query"), kind: "alerting".into(), last_error, ..Self::default() }
+    }
+
+    fn into_domain(self, group: &GroupWire) -> Rule {
+        let is_alerting = self.kind == "alerting" || (self.kind.is_empty() && !self.name.contains(':'));
+        Rule {
+            group: group.name.clone(),
+            interval: group.interval,
+            last_evaluation: self.last_evaluation,
+            name: if self.name.is_empty() { NAMELESS.into() } else { self.name },
+            expression: self.query,
+            health: if self.health.is_empty() { "unknown".into() } else { self.health },
+            last_error: self.last_error,
+            evaluation: self.evaluation_time,
+            alerting: is_alerting.then(|| Alerting {
+                state: self.state,
+                hold: self.duration,
+                labels: self.labels,
+                annotations: self.annotations,
+                alerts: alerts(self.alerts),
+            }),
+        }
+    }
 }
 
 impl RulesWire {
     pub fn into_domain(self) -> Vec<Rule> {
-        let rule = |group: &str, interval: f64, wire: RuleWire| Rule {
-            group: group.to_owned(),
-            interval,
-            // Go's zero time means never.
-            last_evaluation: wire.last_evaluation.filter(|at| at.timestamp() > 0),
-            name: wire.name,
-            expression: wire.query,
-            health: wire.health,
-            last_error: wire.last_error,
-            evaluation: wire.evaluation_time,
-            alerting: (wire.kind == "alerting").then(|| Alerting {
-                state: wire.state,
-                hold: wire.duration,
-                labels: wire.labels.unwrap_or_default(),
-                annotations: wire.annotations.unwrap_or_default(),
-                alerts: wire.alerts.unwrap_or_default().into_iter().filter_map(AlertWire::into_domain).collect(),
-            }),
-        };
-        self.groups
-            .into_iter()
-            .flat_map(|group| {
-                group.rules.into_iter().map(|wire| rule(&group.name, group.interval, wire)).collect::<Vec<_>>()
-            })
-            .collect()
+        let mut rules = Vec::new();
+        for mut group in each::<GroupWire>(self.groups).filter_map(Result::ok) {
+            let entries = std::mem::take(&mut group.rules);
+            let wires = each::<RuleWire>(entries).map(|wire| wire.unwrap_or_else(|entry| RuleWire::odd(&entry)));
+            rules.extend(wires.map(|wire| wire.into_domain(&group)));
+        }
+        rules
     }
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TargetsWire {
-    #[serde(deserialize_with = "or_empty")]
+    #[serde(deserialize_with = "loose::list")]
     active_targets: Vec<Value>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct TargetWire {
-    #[serde(default, deserialize_with = "or_empty")]
+    #[serde(default, deserialize_with = "loose::labels")]
     labels: Labels,
     #[serde(default, deserialize_with = "or_empty")]
     scrape_url: String,
@@ -285,8 +311,9 @@ struct TargetWire {
     health: String,
     #[serde(default, deserialize_with = "or_empty")]
     last_error: String,
+    #[serde(default, deserialize_with = "loose::time")]
     last_scrape: Option<DateTime<Utc>>,
-    #[serde(default, deserialize_with = "or_empty")]
+    #[serde(default, deserialize_with = "loose::number")]
     last_scrape_duration: f64,
     scrape_interval: Option<String>,
 }
@@ -298,8 +325,7 @@ impl TargetsWire {
             url: wire.scrape_url,
             health: wire.health,
             last_error: wire.last_error,
-            // Go's zero time means never.
-            last_scrape: wire.last_scrape.filter(|at| at.timestamp() > 0),
+            last_scrape: wire.last_scrape,
             duration: wire.last_scrape_duration,
             interval: wire.scrape_interval,
         };
