@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 
 use crate::flag_write::{change, env, flags};
-use crate::incident_journal::limited;
 
 /// The file is larger than the disk has place for: 8 blocks of 512 bytes.
 #[test]
@@ -18,7 +17,7 @@ fn where_the_file_cannot_be_written_it_stays_as_it_was() {
     let history = env.read("flags.history.jsonl");
     for verb in [&["set", "shop", "--pct", "50"][..], &["kill", "shop"], &["rm", "shop"]] {
         let args: Vec<&str> = ["flag"].iter().chain(verb).chain(&["--yes"]).copied().collect();
-        let (code, stderr) = limited(&env, 8, &args);
+        let (code, stderr) = env.limited(8, &args);
         assert_eq!(code, 3, "{verb:?}: {stderr}");
         for said in ["cannot write", "flags.json", "has space"] {
             assert!(stderr.contains(said), "{said}: {stderr}");
@@ -43,7 +42,7 @@ fn where_only_the_history_cannot_grow_nothing_of_it_is_lost() {
     }
     assert!(env.read("flags.history.jsonl").len() > 8 * 512);
     std::fs::remove_file(env.state().join("audit.jsonl")).unwrap();
-    let (code, stderr) = limited(&env, 8, &["flag", "set", "shop", "--pct", "90", "--yes"]);
+    let (code, stderr) = env.limited(8, &["flag", "set", "shop", "--pct", "90", "--yes"]);
     assert_eq!(code, 0, "{stderr}");
     assert_eq!(flags(&env)["shop"]["percentage"], 90);
     let newest = |env: &crate::support::TestEnv| -> Value {

@@ -1,7 +1,7 @@
 //! What a crash, a full disk, a second writer and an editor do to an incident's journal.
 
 use std::fs;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::thread;
 
 use crate::incident::{ID, OPEN, at, fixed, journal, show};
@@ -74,24 +74,6 @@ fn two_people_write_at_once() {
     assert_eq!((&shown["incident"]["notes"], &shown["faults"]), (&16.into(), &serde_json::json!([])));
 }
 
-/// The binary under a limit of the size of files: what a full disk does to a write.
-#[allow(clippy::disallowed_methods, reason = "a limit is set by a shell")]
-pub(crate) fn limited(env: &TestEnv, blocks: u64, args: &[&str]) -> (i32, String) {
-    let bare = env.bare(args);
-    let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
-    let output = Command::new("/bin/sh")
-        .args(["-c", &script])
-        .arg(bare.get_program())
-        .args(bare.get_args())
-        .env_clear()
-        .envs(bare.get_envs().filter_map(|(name, value)| Some((name, value?))))
-        .current_dir(env.path())
-        .output()
-        .unwrap();
-    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-    (crate::support::run::code(output.status), stderr)
-}
-
 #[test]
 fn a_full_disk_is_said_and_leaves_the_journal_whole() {
     let env = fixed();
@@ -103,7 +85,7 @@ fn a_full_disk_is_said_and_leaves_the_journal_whole() {
     }
     let before = fs::read(&path).unwrap();
     let blocks = before.len() as u64 / 512 + 1;
-    let (code, stderr) = limited(&env, blocks, &["incident", "note", &"x".repeat(300)]);
+    let (code, stderr) = env.limited(blocks, &["incident", "note", &"x".repeat(300)]);
     assert_eq!(code, 5, "{stderr}");
     assert!(stderr.contains("NOT IN THE JOURNAL (cannot append to"), "{stderr}");
     assert!(stderr.contains("liveops incident note xxx"), "what to type when there is room: {stderr}");
@@ -188,4 +170,25 @@ fn what_was_edited_is_said() {
     let run = env.run(["incident", "show"]).expect_code(0);
     assert!(run.stdout.contains("JOURNAL: line"), "{}", run.stdout);
     assert!(run.stderr.contains("edited"), "{}", run.stderr);
+}
+
+#[test]
+fn a_journal_that_is_no_file_is_named_and_not_followed() {
+    for make in ["link", "folder"] {
+        let env = fixed();
+        env.run(OPEN).expect_code(0);
+        let (path, real) = (journal(&env, ID), env.root().join("real.jsonl"));
+        fs::rename(&path, &real).unwrap();
+        match make {
+            "link" => std::os::unix::fs::symlink(&real, &path).unwrap(),
+            _ => fs::create_dir(&path).unwrap(),
+        }
+        let before = fs::read(&real).unwrap();
+        let status = env.run(["status"]).expect_code(3);
+        assert!(status.stdout.contains(&format!("{ID} cannot be read")), "{make}: {}", status.stdout);
+        let acked = env.run(["incident", "ack", ID]);
+        assert_ne!(acked.code, 0, "{make}: {}", acked.stdout);
+        assert_eq!(fs::read(&real).unwrap(), before, "{make}: nothing is written through it");
+        env.run(["incident", "open", "--sev", "p2", "--title", "another"]).expect_code(0);
+    }
 }

@@ -72,3 +72,4 @@ mod watch_screen;
 mod without_knowing;
 mod words;
 mod worlds;
+mod writes_itself_down;

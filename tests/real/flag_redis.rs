@@ -101,3 +101,22 @@ fn redirections_are_followed_in_every_form() {
     let (seed, _) = redirecting("MOVED", ":0");
     at(&format!("redis+cluster://127.0.0.1:{}", seed.port())).run(["flag", "list"]).expect_code(3);
 }
+
+#[test]
+fn a_server_that_starts_empty_has_lost_its_flags() {
+    let mut redis = server("");
+    let env = configured(&format!("url: 'redis://127.0.0.1:{}'", redis.port()));
+    set(&env, &["shop", "--pct", "10"]);
+    set(&env, &["chat", "--pct", "20", "--create"]);
+    let before = env.run(["status"]).expect_code(0).stdout;
+    assert!(before.contains("Flags   ● 2"), "{before}");
+    redis.restart();
+    let run = env.run(["status"]).expect_code(1);
+    assert!(
+        run.stdout.contains("2 flags that were there") && run.stdout.contains("are gone: chat, shop"),
+        "{}",
+        run.stdout
+    );
+    let json = env.run(["status", "-o", "json"]).expect_code(1).json();
+    assert_eq!(json["data"]["flags"]["gone"].as_array().map(Vec::len), Some(2), "{json}");
+}

@@ -147,6 +147,25 @@ impl TestEnv {
         Invocation::new(self, self.bare(args))
     }
 
+    /// A run under a limit of the size of files, in blocks of 512 bytes: what a full disk does to a write. Its exit code,
+    /// and what it says on stderr.
+    #[allow(clippy::disallowed_methods, reason = "a limit is set by a shell")]
+    pub(crate) fn limited(&self, blocks: u64, args: &[&str]) -> (i32, String) {
+        let bare = self.bare(args);
+        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+        let output = Command::new("/bin/sh")
+            .args(["-c", &script])
+            .arg(bare.get_program())
+            .args(bare.get_args())
+            .env_clear()
+            .envs(bare.get_envs().filter_map(|(name, value)| Some((name, value?))))
+            .current_dir(self.path())
+            .output()
+            .expect("a shell is there");
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        (super::run::code(output.status), stderr)
+    }
+
     /// Starts `liveops` on a terminal of 80 columns and 24 lines, in colour.
     pub(crate) fn pty<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Pty {
         let mut command = self.bare(args);

@@ -97,6 +97,18 @@ impl Server {
         }
     }
 
+    /// Lets the server hang: connections are taken, and nobody answers.
+    #[track_caller]
+    pub(crate) fn hang(&self) {
+        signal(self.child.as_ref().expect("the server runs").id(), "STOP");
+    }
+
+    /// Lets it go on.
+    #[track_caller]
+    pub(crate) fn go_on(&self) {
+        signal(self.child.as_ref().expect("the server runs").id(), "CONT");
+    }
+
     /// Starts a killed server again, on the same port and data.
     #[track_caller]
     pub(crate) fn restart(&mut self) {
