@@ -75,5 +75,6 @@ def measure(env, folder, times):
         limit(f"{what}, a new one of ours since", fresh),
         limit(f"{what}, all of them new here", unknown),
         compared(f"{what}, a new one of ours since", fresh.median, "a tenth of them", tenth.median, 12, "linear"),
+        limit(f"`incident note` into {EVENTS:,} events", notes["long"]),
         compared(f"`incident note` into {EVENTS:,} events", notes["long"].median, "into a tenth of them", notes["short"].median, 12, "linear"),
     ]

@@ -271,6 +271,7 @@ def main():
             rows += part(env, times) if part is start_up else part(env, folder, times)
         if args.only:
             print("\n".join(table([["what", "liveops", "against", "which takes", "ratio", "target", "result"], *(row.columns() for row in rows)])))
+            print("\n".join(f"- {row.cells[0]}: {row.note}" for row in rows if row.note))
         else:
             write_results(rows, times, env)
 
