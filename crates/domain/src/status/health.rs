@@ -80,6 +80,8 @@ pub fn read(status: u16, body: &[u8]) -> Reading {
         429 => {
             return reading(ServiceState::Unknown, "answers 429: asks for fewer requests");
         }
+        // Nothing to say is what it says.
+        204 => return reading(ServiceState::Healthy, "answers 204"),
         _ => {}
     }
     let said = said(text);
@@ -137,7 +139,8 @@ fn said(text: &str) -> Option<Reading> {
 }
 
 /// The members that a whole or a part says its state in.
-const OWN: [&str; 7] = ["status", "state", "health", "healthy", "ok", "up", "isHealthy"];
+const OWN: [&str; 10] =
+    ["status", "state", "health", "healthy", "ok", "up", "isHealthy", "ready", "live", "alive"];
 
 /// The members that hold parts: ours, Spring's, .NET's, the RFC draft's, NestJS'.
 const PARTS: [&str; 8] = ["components", "checks", "details", "dependencies", "services", "entries", "results", "info"];
@@ -219,6 +222,14 @@ fn collect_broken(value: &Value, above: &str, depth: usize, found: &mut Vec<(Str
             _ => {}
         }
     }
+    // A part may stand beside the whole by its own name. Only a word that liveops knows makes it one.
+    let is_listed = |key: &str| PARTS.contains(&key) || FAILURES.contains(&key) || OWN.contains(&key);
+    for (name, part) in value.as_object().into_iter().flatten().filter(|(key, _)| above.is_empty() && !is_listed(key)) {
+        let state = part.as_object().and_then(|_| word(&own_word(part)?));
+        if let Some(state) = state.filter(|state| [ServiceState::Degraded, ServiceState::Down].contains(state)) {
+            found.push((name.clone(), state));
+        }
+    }
     for key in FAILURES.iter().filter(|_| above.is_empty()) {
         match value.get(key) {
             Some(Value::Object(failed)) => {
@@ -286,6 +297,9 @@ mod tests {
             (200, r#"{"status":"UP","components":{"discovery":{"status":"UNKNOWN"}}}"#, Healthy, "up"),
             (200, r#"{"status":"ok","services":{"db":"connected","cache":"disconnected"}}"#, Degraded, "cache down"),
             (200, r#"{"status":"purple"}"#, Unknown, "purple"),
+            (200, r#"{"status":true,"db":{"status":false},"build":{"state":"purple"}}"#, Degraded, "db down"),
+            (200, r#"{"live":true,"ready":false}"#, Down, "false"),
+            (204, "", Healthy, "204"),
             (200, r#"{"uptime":3}"#, Unknown, "without a status"),
             (200, "<html>", Unknown, "web page"),
             (200, "", Unknown, "empty"),
