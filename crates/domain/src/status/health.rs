@@ -139,8 +139,7 @@ fn said(text: &str) -> Option<Reading> {
 }
 
 /// The members that a whole or a part says its state in.
-const OWN: [&str; 10] =
-    ["status", "state", "health", "healthy", "ok", "up", "isHealthy", "ready", "live", "alive"];
+const OWN: [&str; 10] = ["status", "state", "health", "healthy", "ok", "up", "isHealthy", "ready", "live", "alive"];
 
 /// The members that hold parts: ours, Spring's, .NET's, the RFC draft's, NestJS'.
 const PARTS: [&str; 8] = ["components", "checks", "details", "dependencies", "services", "entries", "results", "info"];
@@ -224,7 +223,9 @@ fn collect_broken(value: &Value, above: &str, depth: usize, found: &mut Vec<(Str
     }
     // A part may stand beside the whole by its own name. Only a word that liveops knows makes it one.
     let is_listed = |key: &str| PARTS.contains(&key) || FAILURES.contains(&key) || OWN.contains(&key);
-    for (name, part) in value.as_object().into_iter().flatten().filter(|(key, _)| above.is_empty() && !is_listed(key)) {
+    for (name, part) in
+        value.as_object().into_iter().flatten().filter(|(key, _)| above.is_empty() && !is_listed(key.as_str()))
+    {
         let state = part.as_object().and_then(|_| word(&own_word(part)?));
         if let Some(state) = state.filter(|state| [ServiceState::Degraded, ServiceState::Down].contains(state)) {
             found.push((name.clone(), state));
