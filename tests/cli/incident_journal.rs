@@ -5,7 +5,6 @@ use std::process::Stdio;
 use std::thread;
 
 use crate::incident::{ID, OPEN, at, fixed, journal, show};
-use crate::support::TestEnv;
 
 #[test]
 fn a_line_torn_anywhere_is_set_aside_and_the_journal_goes_on() {
