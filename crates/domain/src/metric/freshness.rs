@@ -101,7 +101,7 @@ impl GoneMember {
     }
 
     /// Is it gone since so little time that it may be missed?
-    pub fn is_missed(&self, now: DateTime<Utc>) -> bool {
+    fn is_missed(&self, now: DateTime<Utc>) -> bool {
         now - self.last_seen <= MISSED
     }
 }

@@ -207,9 +207,9 @@ impl KnownIncident {
     }
 }
 
-/// Length and time of a journal.
+/// Length and time of a journal; of a link in its place there are none, so that it is looked at.
 fn stamp(store: &Incidents, id: &str) -> Option<(u64, u128)> {
-    let data = fs::metadata(store.journal(id).path()).ok()?;
+    let data = fs::symlink_metadata(store.journal(id).path()).ok().filter(fs::Metadata::is_file)?;
     Some((data.len(), data.modified().ok()?.duration_since(UNIX_EPOCH).ok()?.as_nanos()))
 }
 
