@@ -89,7 +89,7 @@ impl RandomWorld {
         }
         let env = TestEnv::new().now(NOW).var("LIVEOPS_ACTOR", "ada");
         env.write("liveops.yaml", CONFIG);
-        env.write("flags.json", r#"{"f": {"enabled": true, "percentage": 0}}"#);
+        env.write("flags.json", r#"{"f": {"enabled": true, "percentage": 0, "defaultValue": true}}"#);
         // One of them may not be there at all.
         let (asked, silent) = (random.u8(..8), "");
         let url = |there: bool, stub: &Stub| if there { stub.url() } else { silent.to_owned() };
@@ -202,7 +202,7 @@ impl RandomWorld {
     /// What the guards of a ramp and the gate of a deployment say, against the KPI's level and the alerts.
     fn guard_disagrees(&self, said: &Value, kpi: i32, alerts: i32) -> Option<String> {
         let ramp = ["flag", "ramp", "start", "f", "--steps", "50", "--hold", "5m", "--dry-run", "--yes"];
-        let guards = ["--guard", "k < 0.1", "--rollback", "alert A"];
+        let guards = ["--guard", "k < 0.1", "--guard", "alert A"];
         let (run, json) = self.json(&[&ramp[..], &guards].concat());
         let shown = || format!("{}{}", run.stdout, run.stderr);
         let before = json["data"]["result"]["before"].as_array().cloned().unwrap_or_default();
