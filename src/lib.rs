@@ -12,6 +12,7 @@ mod cli;
 mod commands;
 mod complete;
 mod context;
+mod gate;
 mod globals;
 mod help;
 mod output;

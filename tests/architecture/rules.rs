@@ -43,8 +43,8 @@ const ENGINE: &[&str] = &[
 
 /// The rooms of `src`, from the ground up. `output` knows nothing but the domain.
 const SCREEN: &[&str] = &[
-    "output", "choice", "context", "changed", "watch", "person", "globals", "complete", "help", "commands", "cli",
-    "usage", "lib", "main",
+    "output", "choice", "context", "gate", "changed", "watch", "person", "globals", "complete", "help", "commands",
+    "cli", "usage", "lib", "main",
 ];
 
 /// What a verb may borrow of another noun: how it draws what both show.

@@ -36,9 +36,9 @@ fn presets_are_kpis_to_every_command() {
     let around = env.run(["changes", "--around", "error_rate", "-o", "json"]).json();
     assert_eq!(around["data"]["around"]["kpi"], "error_rate", "{around}");
     let doctor = env.run(["doctor", "--all", "-o", "json"]).json();
-    let findings = doctor["data"]["findings"].as_array().expect("findings");
-    let of_kpis: Vec<&Value> = findings.iter().filter(|finding| finding["check"] == "kpis").collect();
-    assert!(matches!(of_kpis.as_slice(), [one] if one["message"] == "1 KPI with data"), "{of_kpis:?}");
+    let passed = doctor["data"]["systems"][0]["passed"].as_array().expect("passed");
+    let of_kpis: Vec<&Value> = passed.iter().filter(|one| one["id"] == "kpis").collect();
+    assert!(matches!(of_kpis.as_slice(), [one] if one["why"] == "1 KPI with data"), "{doctor}");
     let guard = env.run(["flag", "ramp", "start", "f", "--steps", "5,100", "--reason", "r", "--yes"]).expect_code(2);
     assert!(guard.stderr.contains("error_rate"), "{}", guard.stderr);
 }
@@ -89,8 +89,8 @@ fn what_is_not_whole_is_unknown_and_a_remark_is_nothing() {
         let line = env.run(["status", "--nagios"]).expect_code(code).stdout;
         assert_eq!(line.contains("e unknown"), !known, "{line}");
         let doctor = env.run(["doctor", "-o", "json"]).json();
-        let kpis = doctor["data"]["findings"].as_array().expect("findings").iter();
-        let doubts = kpis.filter(|finding| finding["check"] == "kpis" && finding["level"] != "ok").count();
+        let found = ["findings", "unknown"].map(|list| doctor["data"][list].as_array().expect("a list").clone());
+        let doubts = found.concat().iter().filter(|one| one["id"] == "kpis").count();
         assert_eq!(doubts, usize::from(!known), "{more}: {doctor}");
     }
 }

@@ -1,8 +1,9 @@
 //! `liveops check alerts`: every check catches its fixture and passes the clean twin; proofs, routes, forms of files.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::support::{Run, TestEnv};
+use crate::support::backends::Backends;
+use crate::support::{Answer, Run, TestEnv};
 
 /// What a rule has that nothing is said against.
 const FINE: &str =
@@ -39,7 +40,7 @@ fn fixtures() -> Vec<(&'static str, String, String)> {
             fine("expr: 'histogram_quantile(0.9, sum(rate(x_bucket[5m]))) > 1'"),
             fine("expr: 'histogram_quantile(0.9, sum by (le) (rate(x_bucket[5m]))) > 1'"),
         ),
-        ("A05 MEDIUM", fine("expr: 'rate(x_bytes[5m]) > 1'"), fine("expr: 'deriv(x_bytes[5m]) > 1'")),
+        ("A05 MEDIUM", fine("expr: 'rate(x_celsius[5m]) > 1'"), fine("expr: 'deriv(x_celsius[5m]) > 1'")),
         ("A06 HIGH", fine("expr: errors_total > 9"), fine("expr: 'rate(errors_total[5m]) > 9'")),
         ("A07 MEDIUM", fine("expr: 'sum(a / b) > 1'"), fine("expr: 'sum(a) / sum(b) > 1'")),
         (
@@ -153,4 +154,22 @@ fn rules_are_found_in_folders_and_nothing_to_check_is_no_pass() {
     let run = TestEnv::new().run(["check", "alerts"]);
     assert_eq!(run.code, 2);
     assert!(run.stderr.contains("no rule files are named"), "{}", run.stderr);
+}
+
+#[test]
+fn what_a_part_of_the_storage_did_not_say_is_not_missing() {
+    let backends = Backends::start();
+    let env = TestEnv::new();
+    env.write("liveops.yaml", backends.config(""));
+    env.write("rules.yml", fine("expr: x > 1"));
+    let series = json!([{ "metric": {}, "value": [1, "1"] }]);
+    let data = json!({ "resultType": "vector", "result": series });
+    for (warnings, code) in [(json!([]), 1), (json!(["a store did not answer"]), 3)] {
+        let answer = json!({ "status": "success", "data": data, "warnings": warnings });
+        backends.prometheus.set("POST", "/api/v1/query", Answer::json(answer));
+        let run = check(&env, &["--live", "-o", "json", "--fail-on", "high"]);
+        assert_eq!(run.code, code, "{}{}", run.stdout, run.stderr);
+        let is_missing = found(&run).contains(&"A18 HIGH".to_owned());
+        assert_eq!(is_missing, code == 1, "{}", run.stdout);
+    }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use regex::Regex;
 use serde_json::Value;
 
+use liveops_domain::check::alerts::file::RuleFile;
 use liveops_domain::metric::quantity::Unit;
 use liveops_domain::metric::threshold::Threshold;
 use liveops_domain::runbook::rule::AlertRule;
@@ -181,7 +182,7 @@ fn unit(kpi: Option<&str>) -> Unit {
 #[test]
 fn every_document_has_the_numbers_of_the_rules() {
     let env = written();
-    let rules = AlertRule::read_file(&env.read(path("alert-rules")), "rules").expect("rules");
+    let rules = alerts(&env.read(path("alert-rules")));
     let mut known: BTreeMap<String, (Numbers, String, Option<String>)> = BTreeMap::new();
     for rule in &rules {
         let limit = rule.expression.split(" or absent").next().unwrap().rsplit(' ').next().unwrap();
@@ -222,13 +223,17 @@ fn every_document_has_the_numbers_of_the_rules() {
     }
 }
 
+/// The alerts of a file of rules.
+fn alerts(text: &str) -> Vec<AlertRule> {
+    RuleFile::read(text, "rules.yml").alerts().map(AlertRule::written).collect()
+}
+
 #[test]
 fn objectives_routes_scrapes_and_dashboards_have_the_numbers_of_the_plan() {
     let env = written();
     env.run(["slo", "generate", "--out", "monitoring/rules/slo.yml"]).expect_code(0);
     let burn = Regex::new(r"(?m)^\| api \| (\w+) \| (\w+) \| (\w+) \| ([0-9.]+) \|").unwrap();
-    let of_rules: Vec<Vec<String>> = AlertRule::read_file(&env.read("monitoring/rules/slo.yml"), "slo")
-        .unwrap()
+    let of_rules: Vec<Vec<String>> = alerts(&env.read("monitoring/rules/slo.yml"))
         .iter()
         .filter(|rule| rule.name == "ErrorBudgetBurn")
         .map(|rule| ["severity", "long", "short"].map(|label| rule.labels[label].clone()).to_vec())

@@ -197,6 +197,12 @@ fn rules_are_written_once_and_nothing_foreign_is_overwritten() {
     assert!(env.read("rules/slo.yml").contains("# 14.4 × (1 − 0.999) = 0.0144"));
     assert!(env.read("am.yml").contains("equal: [slo]"));
     env.run(args).expect_code(0);
+    // What liveops writes passes what liveops checks, with a runbook for each alert.
+    for name in ["ErrorBudgetBurn", "SLOMetricMissing"] {
+        assert!(env.path().join(format!("docs/runbooks/alerts/{name}.md")).exists(), "{}", run.stdout);
+    }
+    let checked = env.run(["check", "alerts", "rules/slo.yml", "-o", "json"]).expect_code(0);
+    assert!(!checked.stdout.contains("\"HIGH\"") && !checked.stdout.contains("\"A13\""), "{}", checked.stdout);
     // What was written as OpenSLO reads back as the same.
     env.run(["slo", "generate", "all.yaml", "--out", "again.yml"]).expect_code(0);
     assert_eq!(env.read("rules/slo.yml"), env.read("again.yml"));

@@ -298,3 +298,73 @@ fn slo() {
         Ok(())
     });
 }
+
+const RULES: &str = "groups: [{name: g, rules: [{alert: Slow, expr: game_active_players > 9, for: 5m, labels: {severity: critical, team: a}, annotations: {summary: s, runbook_url: 'https://wiki.example/x'}}]}]\n";
+
+/// A gate on a backend that gives no answer, in every way: what it would have told is unknown, and nothing passes.
+fn gates(kind: Backend, verbs: &[&[&str]]) {
+    let backends = Backends::start();
+    walk(kind, |fault| {
+        // Odd values and clocks are answers.
+        let is_answer = matches!(
+            fault,
+            Fault::NotANumber
+                | Fault::Infinite
+                | Fault::StaleSamples
+                | Fault::TwoSeries
+                | Fault::ClockAhead
+                | Fault::ClockBehind
+        );
+        let is_empty = fault == Fault::EmptyResult;
+        if is_answer || (is_empty && kind == Backend::Alertmanager) {
+            return Ok(());
+        }
+        let server = serve(fault, kind);
+        let good = match kind {
+            Backend::Prometheus => backends.prometheus.url(),
+            _ => backends.alertmanager.url(),
+        };
+        let config = backends.config("").replace(&good, &server.url)
+            + "security: { signals: [ { name: logins, promql: 'rate(failed_logins_total[5m])', limit: 10 } ] }\nbackups: [ { name: orders, service: game-backend, source: { kind: metrics, last_success: backup_last_success } } ]\n";
+        for args in verbs {
+            let env = TestEnv::new();
+            env.write("liveops.yaml", format!("{CALL}{config}"));
+            env.write("rules.yml", RULES);
+            env.write(
+                "liveops.waivers.yaml",
+                "- { id: D05, subject: game-backend, owner: a, reason: by hand, until: 2099-01-01 }\n",
+            );
+            // That there is nothing may be told, and is then unknown for another reason than an outage.
+            let strict = if is_empty { &["--strict"][..] } else { &[] };
+            let run = env.run(args.iter().chain(&["-o", "json"]).chain(strict));
+            let report = sound(&run, run.code)?;
+            ensure!(run.code == 1 || run.code == 3, "{args:?} ends with {}\n{}{}", run.code, run.stdout, run.stderr);
+            ensure!(report["verdict"] != "pass", "{args:?} passes\n{}", run.stdout);
+            let unknown = report["data"]["unknown"].as_array().ok_or("no list of what is unknown")?;
+            ensure!(is_empty || !unknown.is_empty(), "{args:?}: nothing is unknown\n{}", run.stdout);
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn gates_of_prometheus() {
+    gates(
+        Backend::Prometheus,
+        &[
+            &["check", "alerts", "rules.yml", "--live"],
+            &["check", "alerts", "--live"],
+            &["check", "deploy", "game-backend"],
+            &["check", "readiness", "game-backend", "--manifests", "rules.yml"],
+            &["check", "runbooks"],
+            &["check", "backups"],
+            &["check", "security"],
+            &["doctor"],
+        ],
+    );
+}
+
+#[test]
+fn gates_of_alertmanager() {
+    gates(Backend::Alertmanager, &[&["check", "deploy", "game-backend"], &["check", "alerts", "rules.yml", "--live"]]);
+}

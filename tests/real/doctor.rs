@@ -9,8 +9,19 @@ use crate::support::process::{Program, Server};
 use crate::support::stub::Answer;
 use crate::support::{Alertmanager, Exporter, Prometheus, Run, Target, TestEnv, alertmanager, rules, until};
 
+/// What was looked at, as `{check, level, message}`.
 fn findings(run: &Run) -> Vec<Value> {
-    run.json()["data"]["findings"].as_array().unwrap().clone()
+    let json = run.json();
+    let flat = |list: &Value, level: &dyn Fn(&Value) -> &'static str| -> Vec<Value> {
+        let of = |one: &Value| json!({ "check": one["id"], "level": level(one), "message": one["why"] });
+        list.as_array().unwrap().iter().map(of).collect()
+    };
+    let mut all = flat(&json["data"]["findings"], &|one| if one["level"] == "HIGH" { "fail" } else { "warn" });
+    all.extend(flat(&json["data"]["unknown"], &|_| "unknown"));
+    for system in json["data"]["systems"].as_array().unwrap() {
+        all.extend(flat(&system["passed"], &|_| "ok"));
+    }
+    all
 }
 
 #[track_caller]

@@ -105,7 +105,7 @@ fn runbooks_are_held_against_the_rules_of_prometheus() {
     let env = TestEnv::new().var("LIVEOPS_PROMETHEUS", &prometheus.url());
     env.write("liveops.yaml", CONFIG);
     let json = env.run(["runbook", "check", "-o", "json"]).expect_code(1).json();
-    assert_eq!(json["data"]["rules"], 2, "{json:#}");
+    assert_eq!(json["data"]["checked"]["rules"], 2, "{json:#}");
     let missing = json["data"]["findings"].to_string();
     assert_eq!(missing.matches("alert_without_runbook").count(), 2, "{missing}");
     for alert in ["TickSlow", "QueueLong"] {

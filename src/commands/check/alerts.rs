@@ -6,8 +6,8 @@ use std::time::Duration;
 use clap::Args;
 use clap::builder::ValueHint;
 
-use crate::commands::check::gate::{Extra, GateArgs, finish};
 use crate::context::Context;
+use crate::gate::{Extra, GateArgs, finish};
 use liveops_domain::check::alerts::RULES;
 use liveops_domain::check::alerts::set::Setting;
 use liveops_domain::error::{Exit, Result};

@@ -2,8 +2,8 @@
 
 use clap::Args;
 
-use crate::commands::check::gate::{Extra, GateArgs, finish};
 use crate::context::Context;
+use crate::gate::{Extra, GateArgs, finish};
 use liveops_domain::check::deploy::RULES;
 use liveops_domain::error::{Exit, Result};
 use liveops_engine::check::deploy::check;
@@ -13,7 +13,7 @@ use liveops_engine::check::gate::About;
 ///
 /// Its alerts exist and reach somebody, none that is critical fires, its error budget is not spent, there is a way back,
 /// room for it and a runbook for each of its alerts, no incident is open, and changes are not frozen (`freezes` of
-/// liveops.yaml). What does not answer is unknown: with --strict it does not pass.
+/// liveops.yaml). What does not answer is unknown, and does not pass.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   liveops check deploy game-backend --strict      the last step before a release

@@ -6,8 +6,8 @@ use clap::builder::ValueHint;
 use clap::{Args, ValueEnum};
 use serde_json::Value;
 
-use crate::commands::check::gate::{Extra, GateArgs, finish};
 use crate::context::Context;
+use crate::gate::{Extra, GateArgs, finish};
 use crate::output::block::{Block, Tone, plain, span};
 use liveops_domain::check::finding::Findings;
 use liveops_domain::check::migration::fix::{Fixed, fix};

@@ -3,21 +3,21 @@
 mod alerts;
 mod backups;
 mod deploy;
-mod gate;
 mod migration;
 mod readiness;
-mod runbooks;
 mod security;
 
 use clap::{Args, Subcommand};
 
+use crate::commands::runbook::check as runbook;
 use crate::context::Context;
 use liveops_domain::error::{Exit, Result};
 
 /// Find what would hurt in production, before it is merged
 ///
 /// Every gate ends with exit code 0 (nothing at or above --fail-on), 1 (findings), 2 (nothing to check, or a wrong call)
-/// or 3 (nothing known to be bad, and with --strict something unknown). Findings are waived in
+/// or 3 (nothing known to be bad, and something unknown: because a system that was asked did not answer, or with
+/// --strict for any other reason). Findings are waived in
 /// liveops.waivers.yaml or by a comment, with an owner, a reason and an end.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -40,7 +40,7 @@ enum Verb {
     Backups(backups::BackupsArgs),
     Readiness(readiness::ReadinessArgs),
     Deploy(deploy::DeployArgs),
-    Runbooks(runbooks::RunbooksArgs),
+    Runbooks(runbook::CheckArgs),
     Security(security::SecurityArgs),
 }
 
@@ -51,7 +51,7 @@ pub(crate) async fn run(args: CheckArgs, cx: &Context) -> Result<Exit> {
         Verb::Backups(args) => backups::run(args, cx).await,
         Verb::Readiness(args) => readiness::run(args, cx).await,
         Verb::Deploy(args) => deploy::run(args, cx).await,
-        Verb::Runbooks(args) => runbooks::run(args, cx).await,
+        Verb::Runbooks(args) => runbook::run(args, cx).await,
         Verb::Security(args) => security::run(args, cx).await,
     }
 }

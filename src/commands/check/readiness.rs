@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::ValueHint;
 
-use crate::commands::check::gate::{Extra, GateArgs, finish};
 use crate::context::Context;
+use crate::gate::{Extra, GateArgs, finish};
 use crate::output::block::{Block, Tone, plain, span};
 use crate::output::prompt::can_prompt;
 use liveops_domain::check::finding::RuleInfo;

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::ValueHint;
 
-use crate::commands::check::gate::{Extra, GateArgs, finish};
 use crate::context::Context;
+use crate::gate::{Extra, GateArgs, finish};
 use liveops_domain::check::security::RULES;
 use liveops_domain::error::{Exit, Result};
 use liveops_engine::check::gate::About;

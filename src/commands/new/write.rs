@@ -52,7 +52,8 @@ pub(super) fn run(kind: Kind, options: &Options, out: Option<&Path>, force: bool
     let mut runbooks = Vec::new();
     if !dry_run {
         copy = write(&draft)?;
-        runbooks = write_missing(cx, &rendered.alerts, &draft.text, &draft.place.shown)?;
+        let alerts: Vec<_> = rendered.alerts.iter().map(|alert| (alert.name.clone(), alert.service.clone())).collect();
+        runbooks = write_missing(cx, &alerts, &draft.text, &draft.place.shown)?;
     }
     let report = NewDocument {
         kind,

@@ -1,28 +1,28 @@
 //! `liveops postmortem check`: what a document still lacks.
 
-use liveops_domain::text::count::count;
 use std::io::ErrorKind;
 
 use clap::Args;
-use serde::Serialize;
+use serde_json::Value;
 
 use crate::context::Context;
-use crate::output::block::{Block, Table, Tone, plain, span};
-use crate::output::report::{Meta, Report};
-use crate::output::tone;
-use crate::output::view::View;
+use crate::gate::{Extra, GateArgs, finish};
+use liveops_domain::check::finding::Findings;
 use liveops_domain::error::{Error, Exit, Result};
-use liveops_domain::postmortem::check::{ActionItem, Finding, check};
-use liveops_domain::status::source::{Recommendation, Verdict};
+use liveops_domain::postmortem::check::{RULES, check, finding};
+use liveops_domain::postmortem::document::read;
+use liveops_domain::status::source::Recommendation;
 use liveops_domain::text::shell::word;
 use liveops_domain::text::time::rfc3339;
+use liveops_engine::check::gate::About;
+use liveops_engine::check::input::shown;
 use liveops_engine::files::open::read_text;
 use liveops_engine::postmortem::source;
 
 /// Check what a postmortem still lacks
 ///
 /// Looks for what is left to fill in, missing sections, an impact without numbers, action items without an owner or a
-/// date or past it, words of blame, and the deadline (48 hours for P1 and P2). Exit code 1 when something is wrong.
+/// date or past it, words of blame, and the deadline (48 hours for P1 and P2).
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   liveops postmortem check
@@ -31,21 +31,23 @@ pub(crate) struct CheckArgs {
     /// Incident, or a part of its id [default: the last without a postmortem]
     #[arg(value_name = "ID")]
     pub(super) id: Option<String>,
+
+    #[command(flatten)]
+    gate: GateArgs,
 }
+
+pub(super) const ABOUT: About =
+    About { name: "postmortem check", rules: RULES, nothing: "name an incident: `liveops incident list`" };
 
 /// A document, checked.
-#[derive(Debug, Serialize)]
 pub(super) struct PostmortemCheck {
     pub(super) incident: String,
-    path: String,
-    due: Option<String>,
-    pub(super) findings: Vec<Finding>,
-    action_items: Vec<ActionItem>,
+    pub(super) found: Findings,
+    extra: Extra,
 }
 
-pub(super) fn run(args: &CheckArgs, cx: &Context) -> Result<Exit> {
-    let report = look(args.id.as_deref(), cx)?;
-    report.show(cx)
+pub(super) async fn run(args: CheckArgs, cx: &Context) -> Result<Exit> {
+    look(args.id.as_deref(), cx)?.show(&args.gate, cx).await
 }
 
 /// Reads and checks the document of an incident. That there is none is a finding once it is owed.
@@ -62,79 +64,46 @@ pub(super) fn look(id: Option<&str>, cx: &Context) -> Result<PostmortemCheck> {
             return Err(Error::Io { action: "read", path, source });
         }
     };
-    let (findings, action_items) = match &text {
-        Some(text) => check(text, due, one.postmortem.at().is_some(), now),
-        None => {
-            let message = match due {
-                Some(due) if due < now => {
-                    format!("it is not written, and was due at {}", rfc3339(due))
-                }
-                Some(due) => format!("it is not written; due at {}", rfc3339(due)),
-                None => "it is not written".to_owned(),
-            };
-            let finding = Finding { kind: "not_written", line: None, message };
-            (vec![finding], Vec::new())
-        }
+    let file = shown(cx, &path);
+    let mut found = Findings::default();
+    found.checked("postmortems", 1);
+    let mut items = Vec::new();
+    if let Some(text) = text {
+        found.findings = check((&one.id, &file), &text, due, one.postmortem.at().is_some(), now);
+        items = read(&text).items;
+        found.sources.insert(file.clone(), text);
+    } else {
+        let why = match due {
+            Some(due) if due < now => format!("it is not written, and was due at {}", rfc3339(due)),
+            Some(due) => format!("it is not written; due at {}", rfc3339(due)),
+            None => "it is not written".to_owned(),
+        };
+        let fix = format!("write it: `{}`", cx.command(&format!("postmortem new {}", word(&one.id))));
+        found.add(finding("P01", &one.id, why).fix(fix));
+    }
+    let data = [
+        ("incident", Value::from(one.id.as_str())),
+        ("path", Value::from(file)),
+        ("due", Value::from(due.map(rfc3339))),
+        ("action_items", serde_json::to_value(items)?),
+    ];
+    let data = data.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let next = Some(next(cx, &one.id, &found));
+    Ok(PostmortemCheck { incident: one.id.clone(), found, extra: Extra { data, next, ..Extra::default() } })
+}
+
+fn next(cx: &Context, incident: &str, found: &Findings) -> Recommendation {
+    let (text, verb) = match found.findings.first().map(|one| one.id) {
+        Some("P01") => ("write it", "new"),
+        None => ("close it", "done"),
+        Some(_) => ("check again", "check"),
     };
-    Ok(PostmortemCheck {
-        incident: one.id.clone(),
-        path: path.display().to_string(),
-        due: due.map(rfc3339),
-        findings,
-        action_items,
-    })
+    Recommendation::new(text, cx.command(&format!("postmortem {verb} {}", word(incident))))
 }
 
 impl PostmortemCheck {
-    fn next(&self) -> Recommendation {
-        let id = word(&self.incident);
-        if self.findings.iter().any(|one| one.kind == "not_written") {
-            Recommendation::new("write it", format!("liveops postmortem new {id}"))
-        } else if self.findings.is_empty() {
-            Recommendation::new("close it", format!("liveops postmortem done {id}"))
-        } else {
-            Recommendation::new("check again", format!("liveops postmortem check {id}"))
-        }
-    }
-
     /// Prints it.
-    pub(super) fn show(&self, cx: &Context) -> Result<Exit> {
-        let verdict = self.verdict();
-        cx.show_anywhere(self, Meta { verdict, ..Meta::steps(vec![self.next()]).dense() })?;
-        Ok(verdict.into())
-    }
-
-    fn verdict(&self) -> Verdict {
-        if self.findings.is_empty() { Verdict::Pass } else { Verdict::Fail }
-    }
-}
-
-impl Report for PostmortemCheck {
-    const SCHEMA: &'static str = "liveops.postmortem.check/1";
-
-    fn blocks(&self, view: &View) -> Vec<Block> {
-        let tone = tone::verdict(self.verdict());
-        let head = match self.findings.len() {
-            0 => format!(" {}: nothing is missing", self.path),
-            n => format!(" {}: {}", self.path, count(n, "finding")),
-        };
-        let mut blocks = vec![Block::Whole(vec![tone::mark(tone, view), span(head, tone)])];
-        for finding in &self.findings {
-            let line = finding.line.map_or_else(String::new, |line| format!("line {line}: "));
-            blocks.push(Block::Whole(vec![plain(format!("  {line}{}", finding.message))]));
-        }
-        blocks
-    }
-
-    fn rows(&self, _view: &View) -> Option<Table> {
-        let mut table = Table::new(["kind", "line", "message"]);
-        for finding in &self.findings {
-            table.row(vec![
-                plain(finding.kind),
-                plain(finding.line.map_or_else(String::new, |n| n.to_string())),
-                span(&finding.message, Tone::Plain),
-            ]);
-        }
-        Some(table)
+    pub(super) async fn show(self, gate: &GateArgs, cx: &Context) -> Result<Exit> {
+        finish(ABOUT, self.found, gate, self.extra, cx).await
     }
 }

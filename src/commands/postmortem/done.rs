@@ -3,14 +3,16 @@
 use clap::Args;
 use serde_json::json;
 
-use crate::commands::postmortem::check::look;
+use crate::commands::postmortem::check::{ABOUT, look};
 use crate::context::Context;
+use crate::gate::GateArgs;
 use crate::output::block::{Block, Tone, plain};
 use crate::output::report::{Meta, Report};
 use crate::output::view::View;
 use liveops_domain::error::{Error, Exit, Result};
 use liveops_domain::incident::event::{Note, kind};
-use liveops_domain::status::source::Recommendation;
+use liveops_domain::status::source::{Recommendation, Verdict};
+use liveops_engine::check::gate::weigh;
 use liveops_engine::session::store;
 
 /// Say that a postmortem is done: its check must pass, and its deadline is met
@@ -33,7 +35,7 @@ struct PostmortemDone {
     dry_run: bool,
 }
 
-pub(super) fn run(args: &DoneArgs, cx: &Context) -> Result<Exit> {
+pub(super) async fn run(args: &DoneArgs, cx: &Context) -> Result<Exit> {
     if cx.is_read_only()? && !cx.choices.dry_run {
         return Err(Error::Refused {
             why: "read-only: will not write into the journal".into(),
@@ -42,9 +44,10 @@ pub(super) fn run(args: &DoneArgs, cx: &Context) -> Result<Exit> {
     }
     let mut checked = look(args.id.as_deref(), cx)?;
     // That it is late is why it is closed now.
-    checked.findings.retain(|finding| finding.kind != "overdue");
-    if !checked.findings.is_empty() {
-        return checked.show(cx);
+    checked.found.findings.retain(|finding| finding.id != "P11");
+    let gate = GateArgs::default();
+    if weigh(cx, ABOUT, checked.found.clone(), &gate.options()).await?.verdict() != Verdict::Pass {
+        return checked.show(&gate, cx).await;
     }
     if !cx.choices.dry_run {
         let said = Note { text: "the postmortem is done".into() };

@@ -36,7 +36,7 @@ enum Verb {
 pub(crate) async fn run(args: PostmortemArgs, cx: &Context) -> Result<Exit> {
     match args.verb {
         Verb::New(args) => new::run(args, cx).await,
-        Verb::Check(args) => check::run(&args, cx),
-        Verb::Done(args) => done::run(&args, cx),
+        Verb::Check(args) => check::run(args, cx).await,
+        Verb::Done(args) => done::run(&args, cx).await,
     }
 }

@@ -1,25 +1,23 @@
 //! `liveops runbook check`: are the runbooks fit for the night, and does every alert have one?
 
-use liveops_domain::text::count::count;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use clap::builder::ValueHint;
 use futures_util::{StreamExt, stream};
-use serde::Serialize;
 
 use crate::commands::runbook::verbs;
 use crate::context::Context;
-use crate::output::block::{Block, Table, Tone, plain, span};
-use crate::output::report::{Meta, Report};
-use crate::output::tone;
-use crate::output::view::View;
+use crate::gate::{Extra, GateArgs, finish};
+use liveops_domain::check::finding::{Finding, Findings};
 use liveops_domain::error::{Error, Exit, Result};
-use liveops_domain::runbook::check::{Finding, NamedRunbook, Weight, against_rules};
+use liveops_domain::runbook::check::{NamedRunbook, RULES, against_rules, finding};
 use liveops_domain::runbook::{Link, Purpose, Runbook};
-use liveops_domain::status::source::{Outcome, Recommendation, Source, Verdict};
+use liveops_domain::status::source::Recommendation;
 use liveops_domain::text::markdown::{anchor, percent_decoded};
+use liveops_domain::text::shell::word;
+use liveops_engine::check::gate::About;
 use liveops_engine::clients::http::request::{Effort, Request};
 use liveops_engine::clients::http::target::Target;
 use liveops_engine::files::open;
@@ -34,13 +32,14 @@ const AT_ONCE: usize = 8;
 ///
 /// Every alerting rule (of Prometheus, of `runbooks.rules`, or of `--rules`) needs its runbook, and every runbook of an
 /// alert its rule. Links to files must lead somewhere; URLs are looked at with `--online`. Commands of liveops that it
-/// names must exist, with their options. Exit code 1 when something is wrong, 3 when the rules could not be had.
+/// names must exist, with their options. `check runbooks` is the same.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   liveops runbook check
   liveops runbook check GameServerDown
-  liveops runbook check --rules alerts/ --strict -o json      in CI, without Prometheus
-  liveops runbook check --online")]
+  liveops runbook check --rules alerts/ --strict    in CI, without Prometheus
+  liveops runbook check --fail-on medium            also what could be better
+  liveops runbook check --online -o github")]
 pub(crate) struct CheckArgs {
     /// Only this runbook; rules are then not asked for
     #[arg(value_name = "NAME")]
@@ -54,46 +53,24 @@ pub(crate) struct CheckArgs {
     #[arg(long)]
     online: bool,
 
-    /// Warnings count as errors
-    #[arg(long)]
-    strict: bool,
+    #[command(flatten)]
+    gate: GateArgs,
 }
 
-#[derive(Debug, Serialize)]
-struct RunbookCheck {
-    runbooks: usize,
-    /// Alerting rules that runbooks were held against; none when that was not possible, or not asked for.
-    rules: Option<usize>,
-    errors: usize,
-    /// Findings that do not fail the check, unless `--strict`.
-    cautions: usize,
-    findings: Vec<Finding>,
-    #[serde(skip)]
-    strict: bool,
-    #[serde(skip)]
-    gap: Option<String>,
-}
+const ABOUT: About = About {
+    name: "check runbooks",
+    rules: RULES,
+    nothing: "write one: `liveops runbook new NAME`, or name rules: `liveops check runbooks --rules FOLDER`",
+};
 
-/// What was looked at, and what is wrong with it.
-pub(crate) struct Looked {
-    pub(crate) findings: Vec<Finding>,
-    pub(crate) runbooks: usize,
-    /// Alerting rules that they were held against; none when that was not possible, or not asked for.
-    pub(crate) rules: Option<usize>,
-    /// Why they could not be held against the rules.
-    pub(crate) gap: Option<String>,
-    pub(crate) sources: Vec<Source>,
-}
-
-/// Looks at one runbook, or at all of them and the rules.
-pub(crate) async fn look_at(name: Option<&str>, files: &[PathBuf], online: bool, cx: &Context) -> Result<Looked> {
+pub(crate) async fn run(args: CheckArgs, cx: &Context) -> Result<Exit> {
     let library = RunbookLibrary::open(cx)?;
-    let (books, known) = match name {
+    let (books, known) = match &args.name {
         Some(name) => (vec![library.find(name)?], None),
-        None => (library.all()?, Some(rules::gather(cx, files).await?)),
+        None => (library.all()?, Some(rules::gather(cx, &args.rules).await?)),
     };
     let mut urls: BTreeMap<String, Option<String>> = BTreeMap::new();
-    if online {
+    if args.online {
         let linked = books
             .iter()
             .flat_map(|book| &book.filed.book.links)
@@ -109,39 +86,29 @@ pub(crate) async fn look_at(name: Option<&str>, files: &[PathBuf], online: bool,
     }
     let documents = &cx.config()?.settings.documents;
     let grammar = (cx.grammar.command)();
-    let mut findings = Vec::new();
+    let mut found = Findings::default();
+    let mut extra = Extra::default();
+    found.checked("runbooks", books.len());
     for book in &books {
         let required = documents.sections_of(book.filed.purpose);
-        findings.extend(book.filed.check(required, |link| dead(link, book, &library.root, &urls)));
-        findings.extend(verbs::check(book, &grammar));
+        found.findings.extend(book.filed.check(required, |link| dead(link, book, &library.root, &urls)));
+        found.findings.extend(verbs::check(book, &grammar));
+        found.sources.insert(book.filed.path.clone(), book.text.clone());
     }
-    let mut looked =
-        Looked { findings: Vec::new(), runbooks: books.len(), rules: None, gap: None, sources: Vec::new() };
     if let Some(known) = known {
-        looked.gap = known.gap();
-        findings.extend(matched(&known, &books, &library, &urls));
-        looked.rules = known.rules.as_ref().map(Vec::len);
-        looked.sources.extend(known.source);
+        found.findings.extend(matched(&known, &books, &library, &urls));
+        found.checked("rules", known.rules.as_ref().map_or(0, Vec::len));
+        if let Some(gap) = known.gap() {
+            found.unknown("R01", "alerting rules", gap);
+        }
+        extra.sources.extend(known.source);
     }
-    findings.sort_by(|a, b| (a.weight, &a.file, a.line, &a.alert).cmp(&(b.weight, &b.file, b.line, &b.alert)));
-    Ok(Looked { findings, ..looked })
-}
-
-pub(super) async fn run(args: CheckArgs, cx: &Context) -> Result<Exit> {
-    let Looked { findings, runbooks, rules, gap, sources } =
-        look_at(args.name.as_deref(), &args.rules, args.online, cx).await?;
-    let errors = findings.iter().filter(|finding| finding.weight == Weight::Error).count();
-    let report =
-        RunbookCheck { runbooks, rules, errors, cautions: findings.len() - errors, findings, strict: args.strict, gap };
-    let meta = Meta {
-        outcome: if report.gap.is_some() { Outcome::Partial } else { Outcome::Success },
-        verdict: report.verdict(),
-        sources,
-        warnings: report.gap.clone().into_iter().collect(),
-        ..Meta::steps(vec![report.next()])
-    };
-    cx.show_anywhere(&report, meta)?;
-    Ok(report.verdict().into())
+    let missing = found.findings.iter().find(|one| one.id == "R01");
+    extra.next = Some(missing.map_or_else(
+        || Recommendation::new("read them", cx.command("runbook list")),
+        |one| Recommendation::new("write it", cx.command(&format!("runbook new {}", word(&one.subject)))),
+    ));
+    finish(ABOUT, found, &args.gate, extra, cx).await
 }
 
 /// The rules against the runbooks, and the pages that rules link.
@@ -165,15 +132,8 @@ fn matched(
         if seen.contains(&link) {
             continue;
         }
-        findings.push(Finding {
-            weight: Weight::Error,
-            kind: "dead_annotation",
-            file: None,
-            line: None,
-            alert: Some(rule.name.clone()),
-            message: format!("alert `{}` links {link}, which is dead: {why}", rule.name),
-            command: None,
-        });
+        let why = format!("alert `{}` links {link}, which is dead: {why}", rule.name);
+        findings.push(rule.placed(finding("R05", &rule.name, why)).fix("correct the link"));
         seen.push(link);
     }
     findings
@@ -261,96 +221,4 @@ fn page(text: &str) -> Result<(Target, Request)> {
     url.set_query(None);
     url.set_fragment(None);
     Ok((Target::new("link", url.as_str(), &[])?, request))
-}
-
-impl RunbookCheck {
-    fn verdict(&self) -> Verdict {
-        if self.errors > 0 || (self.strict && self.cautions > 0) {
-            Verdict::Fail
-        } else if self.gap.is_some() {
-            Verdict::Unknown
-        } else if self.cautions > 0 {
-            Verdict::Warn
-        } else {
-            Verdict::Pass
-        }
-    }
-
-    fn headline(&self) -> String {
-        let against = match self.rules {
-            Some(rules) => format!(" against {}", count(rules, "rule")),
-            None => String::new(),
-        };
-        let found = match (self.errors, self.cautions) {
-            (0, 0) => "nothing is wrong".to_owned(),
-            (errors, 0) => count(errors, "error"),
-            (0, warnings) => count(warnings, "warning"),
-            (errors, warnings) => {
-                format!("{}, {}", count(errors, "error"), count(warnings, "warning"))
-            }
-        };
-        format!("{}{against}: {found}", count(self.runbooks, "runbook"))
-    }
-
-    fn next(&self) -> Recommendation {
-        let mended = self.findings.iter().find_map(|finding| {
-            let command = finding.command.clone()?;
-            Some(Recommendation::new("write what is missing", command))
-        });
-        mended.unwrap_or_else(|| Recommendation::new("read them", "liveops runbook list"))
-    }
-}
-
-impl Report for RunbookCheck {
-    const SCHEMA: &'static str = "liveops.runbook.check/1";
-
-    fn blocks(&self, view: &View) -> Vec<Block> {
-        let tone = tone::verdict(self.verdict());
-        let mut blocks = vec![Block::Line(vec![tone::mark(tone, view), span(format!(" {}", self.headline()), tone)])];
-        if let Some(gap) = &self.gap {
-            blocks.push(Block::Whole(vec![span(
-                format!("  alerts and runbooks could not be matched: {gap}"),
-                Tone::Unknown,
-            )]));
-        }
-        let mut place = None;
-        for finding in &self.findings {
-            let here = finding.file.as_deref().unwrap_or("rules");
-            if place != Some((here, finding.weight)) {
-                blocks.push(Block::Blank);
-                blocks.push(Block::heading(here));
-                place = Some((here, finding.weight));
-            }
-            let tone = match finding.weight {
-                Weight::Error => Tone::Bad,
-                Weight::Warning => Tone::Warn,
-            };
-            let line = finding.line.map_or_else(String::new, |line| format!("line {line}: "));
-            blocks.push(Block::Whole(vec![
-                plain("  "),
-                tone::mark(tone, view),
-                plain(format!(" {line}{}", finding.message)),
-            ]));
-        }
-        blocks
-    }
-
-    fn rows(&self, _view: &View) -> Option<Table> {
-        let mut table = Table::new(["kind", "weight", "file", "line", "alert", "message"]);
-        for finding in &self.findings {
-            let text = |text: &Option<String>| plain(text.clone().unwrap_or_default());
-            table.row(vec![
-                plain(finding.kind),
-                plain(match finding.weight {
-                    Weight::Error => "error",
-                    Weight::Warning => "warning",
-                }),
-                text(&finding.file),
-                plain(finding.line.map_or_else(String::new, |n| n.to_string())),
-                text(&finding.alert),
-                plain(&finding.message),
-            ]);
-        }
-        Some(table)
-    }
 }

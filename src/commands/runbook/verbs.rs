@@ -4,23 +4,14 @@
 use clap::Command;
 use clap::error::ErrorKind;
 
-use liveops_domain::runbook::Purpose;
-use liveops_domain::runbook::check::{Finding, Weight};
+use liveops_domain::check::finding::Finding;
 use liveops_domain::text::shell::commands;
 use liveops_engine::runbook::library::RunbookFile;
 
 /// What is wrong with the commands of a runbook.
 pub(super) fn check(book: &RunbookFile, grammar: &Command) -> Vec<Finding> {
     let filed = &book.filed;
-    let finding = |line: usize, message: String| Finding {
-        weight: Weight::Error,
-        kind: "no_such_command",
-        file: Some(filed.path.clone()),
-        line: Some(line),
-        alert: (filed.purpose == Purpose::Alert).then(|| filed.name.clone()),
-        message,
-        command: None,
-    };
+    let finding = |line: usize, why: String| filed.finding("R11", Some(line), why);
     let mut findings = Vec::new();
     for step in &filed.book.steps {
         let parts = [

@@ -11,10 +11,15 @@ use crate::output::block::{Block, Tone, plain, span};
 use crate::output::report::{Meta, Report};
 use crate::output::tone;
 use crate::output::view::View;
+use liveops_domain::check::alerts::file::RuleFile;
 use liveops_domain::error::{Exit, Result};
+use liveops_domain::runbook::Purpose;
+use liveops_domain::runbook::rule::AlertRule;
 use liveops_domain::slo::rules;
 use liveops_domain::text::count::count;
 use liveops_domain::text::shell::word;
+use liveops_engine::document::runbooks::write_missing;
+use liveops_engine::runbook::library::RunbookLibrary;
 use liveops_engine::slo::generate::{Generated, Request, generate, write};
 use liveops_engine::slo::load;
 
@@ -23,7 +28,8 @@ use liveops_engine::slo::load;
 /// Counts are recorded, not ratios. Alerts look at two windows each, so that they fire soon and end soon: two that page
 /// and two that open a ticket. Fewer bad events than `min_bad` (default 3) page nobody, a young series alerts on no
 /// window that it does not have, and an alert of its own says when nothing is measured. The test beside the rules claims
-/// the second at which each alert fires, and that it does not fire one sample before.
+/// the second at which each alert fires, and that it does not fire one sample before. Alerts whose objective names no
+/// runbook link one of their own, which is written where it is missing.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   liveops slo generate --out rules/slo.yml && promtool test rules rules/slo_test.yml
@@ -93,12 +99,15 @@ pub(super) fn run(args: GenerateArgs, cx: &Context) -> Result<Exit> {
         FormatArg::Prometheus => rules::Format::Prometheus,
         FormatArg::Operator => rules::Format::Operator,
     };
-    let request = Request { out: args.out, tests: args.tests, format, inhibit: args.inhibit, openslo: args.openslo };
+    let runbooks = RunbookLibrary::open(cx)?.shown(Purpose::Alert);
+    let GenerateArgs { out, tests, inhibit, openslo, force, .. } = args;
+    let request = Request { out, tests, format, inhibit, openslo, runbooks };
     let made = generate(&slos, &request)?;
     let dry_run = cx.choices.dry_run;
     if !dry_run {
-        write(cx, &made, args.force)?;
+        write(cx, &made, force)?;
     }
+    let runbooks = if dry_run { Vec::new() } else { missing_runbooks(cx, &made, &request)? };
     let Generated { files, slos, alerts, recorded, tests, warnings } = made;
     let next = match files.get(1).filter(|_| tests > 0) {
         Some(file) => format!("promtool test rules {}", word(&file.path.display().to_string())),
@@ -109,11 +118,24 @@ pub(super) fn run(args: GenerateArgs, cx: &Context) -> Result<Exit> {
         what: file.what,
         text: dry_run.then_some(file.text),
     });
+    let books = runbooks.into_iter().map(|path| WrittenFile { path, what: "a runbook to fill in".into(), text: None });
+    let files = files.chain(books);
     let report = GenerateReport { files: files.collect(), slos, alerts, recorded, tests, dry_run };
     let mut meta = if dry_run { Meta::default() } else { Meta::next("prove that they fire when they should", next) };
     meta.notes = warnings;
     cx.show(&report, meta)?;
     Ok(Exit::Good)
+}
+
+/// Writes the runbooks that the alerts link and that are not there; what is there is left as it is.
+fn missing_runbooks(cx: &Context, made: &Generated, request: &Request) -> Result<Vec<String>> {
+    let Some(rules) = made.files.first() else { return Ok(Vec::new()) };
+    let place = rules.path.display().to_string();
+    let file = RuleFile::read(&rules.text, &place);
+    let own = |rule: &AlertRule| rule.runbook().is_some_and(|link| link.starts_with(&request.runbooks));
+    let linked = file.alerts().map(AlertRule::written).filter(own);
+    let alerts: Vec<_> = linked.map(|rule| (rule.name.clone(), rule.service().map(ToOwned::to_owned))).collect();
+    write_missing(cx, &alerts, &rules.text, &place)
 }
 
 impl Report for GenerateReport {

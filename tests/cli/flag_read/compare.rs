@@ -60,7 +60,7 @@ fn overlap_says_that_the_same_users_are_hit() {
 }
 
 #[test]
-fn lint_fails_on_errors_and_with_strict_on_warnings() {
+fn lint_fails_on_errors_and_where_asked_for_on_warnings() {
     let env = world();
     insta::assert_snapshot!(env.run(["flag", "lint"]).snapshot(), @r#"
     code: 1
@@ -80,8 +80,8 @@ fn lint_fails_on_errors_and_with_strict_on_warnings() {
     --- stderr
     "#);
     env.run(["flag", "lint", "new_matchmaking"]).expect_code(0);
-    env.run(["flag", "lint", "new_matchmaking", "--strict"]).expect_code(1);
-    env.run(["flag", "lint", "winter_event", "--strict"]).expect_code(0);
+    env.run(["flag", "lint", "new_matchmaking", "--fail-on", "medium"]).expect_code(1);
+    env.run(["flag", "lint", "winter_event", "--fail-on", "low"]).expect_code(0);
     let names = env.run(["flag", "lint", "--all", "-o", "name"]).expect_code(1);
     assert_eq!(names.stdout, "battle_pass\nodd\ndouble_xp\nnew_matchmaking\n");
 }

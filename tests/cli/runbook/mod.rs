@@ -132,10 +132,9 @@ fn every_shipped_runbook_is_written_and_passes_the_check() {
     }
     let checked = env.run(["runbook", "check", "--rules", "rules.yml", "-o", "json"]).expect_code(0).json();
     assert_eq!(checked["verdict"], "warn", "{checked:#}");
-    assert_eq!(checked["data"]["errors"], 0);
-    assert_eq!(checked["data"]["runbooks"], 12);
-    // What is left to fill in, and the annotation that is missing, weigh with `--strict`.
-    env.run(["runbook", "check", "--rules", "rules.yml", "--strict"]).expect_code(1);
+    assert_eq!(checked["data"]["checked"]["runbooks"], 12);
+    // What is left to fill in, and the annotation that is missing, fail where that is asked for.
+    env.run(["runbook", "check", "--rules", "rules.yml", "--fail-on", "medium"]).expect_code(1);
 }
 
 #[test]
@@ -172,10 +171,18 @@ fn check_names_what_would_fail_at_night() {
         --- stderr
         "#);
     let json = env.run(["runbook", "check", "--rules", "rules.yml", "-o", "json"]).expect_code(1).json();
-    assert_eq!(json["schema"], "liveops.runbook.check/1");
+    assert_eq!(json["schema"], "liveops.check/1");
+    let ids: Vec<&str> =
+        json["data"]["findings"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap()).collect();
+    for id in ["R01", "R02", "R06", "R08", "R09", "R10"] {
+        assert!(ids.contains(&id), "{id}: {ids:?}");
+    }
+    let missing = json["data"]["findings"].as_array().unwrap().iter().find(|one| one["id"] == "R01").unwrap();
+    assert_eq!((&missing["file"], &missing["kind"]), (&"rules.yml".into(), &"alert_without_runbook".into()));
+    assert_eq!(missing["why"], missing["message"]);
     assert_eq!(json["verdict"], "fail");
     let csv = env.run(["runbook", "check", "--rules", "rules.yml", "-o", "csv"]).expect_code(1);
-    assert!(csv.stdout.starts_with("kind,weight,file,line,alert,message"));
+    assert!(csv.stdout.starts_with("subject,id,level,file,line,why,fix,waived_by,known"));
     env.run(["runbook", "check", "--rules", "nowhere.yml"]).expect_code(2);
     env.write("bad.yml", "groups: 3\n");
     env.run(["runbook", "check", "--rules", "bad.yml"]).expect_code(2);
@@ -185,8 +192,9 @@ fn check_names_what_would_fail_at_night() {
 fn without_rules_nothing_is_called_good() {
     let env = env();
     env.run(["runbook", "new", "rollback"]).expect_code(0);
-    let none = env.run(["runbook", "check"]).expect_code(3);
-    assert!(none.stdout.contains("could not be matched"), "{}", none.stdout);
+    let none = env.run(["runbook", "check", "--strict"]).expect_code(3);
+    assert!(none.stdout.contains("UNKNOWN") && none.stdout.contains("no rule files are named"), "{}", none.stdout);
+    assert!(!env.run(["runbook", "check"]).stdout.contains("PASS"));
     let dead = env.run(["runbook", "check", "--prometheus", "http://127.0.0.1:1", "-o", "json"]).expect_code(3).json();
     assert_eq!(dead["verdict"], "unknown");
     assert_eq!(dead["sources"][0]["state"], "down");
@@ -301,8 +309,8 @@ fn runbooks_in_folders_are_found_and_read_as_sites_show_them() {
     // No rule at all is nothing that could be checked.
     env.write("none.yml", "groups: []\n");
     let checked = env.run(["runbook", "check", "--rules", "none.yml", "-o", "json"]).json();
-    assert_eq!(checked["data"]["rules"], 0);
-    assert!(checked["warnings"][0].as_str().unwrap().contains("no alerting rule"), "{checked:#}");
+    assert_eq!(checked["data"]["checked"]["rules"], 0);
+    assert!(checked["data"]["unknown"][0]["why"].as_str().unwrap().contains("no alerting rule"), "{checked:#}");
     // A path is relative to where one stands.
     env.write("sub/x.md", "# Here\n");
     env.write("x.md", "# There\n");

@@ -44,6 +44,15 @@ fn what_may_not_be_done_is_refused_before_anything_is_written() {
     let said = format!("{}{}", run.stdout, run.stderr);
     assert!(said.contains("may not patch httproute"), "{said}");
     assert!(said.contains("auth can-i patch httproute"), "{said}");
+    let deploy = ["check", "deploy", "game", "-o", "json"];
+    let ids = |more: &[&str]| -> Vec<String> {
+        let json = stage.env.run(deploy.iter().chain(more)).json();
+        json["data"]["findings"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect()
+    };
+    assert!(ids(&[]).contains(&"D10".to_owned()), "{:?}", ids(&[]));
+    stage.kube.calm();
+    assert!(!ids(&[]).contains(&"D10".to_owned()), "{:?}", ids(&[]));
+    stage.kube.trouble("patch", "httproutes", Trouble::Forbidden);
     // Also what only the way back needs.
     stage.kube.calm();
     stage.kube.trouble("patch", "services", Trouble::Forbidden);
@@ -107,6 +116,8 @@ fn what_is_too_small_or_not_ready_has_no_room() {
     let next = report["recommendations"][0]["command"].as_str().unwrap();
     assert!(next.ends_with("--steps 75 --allow-coarse"), "{next}");
     stage.kube.status("deployments", "game", &json!({ "observedGeneration": 0 }));
+    let deploy = |policy: &str| stage.env.run(["check", "deploy", "game", "--policy", policy, "-o", "json"]).stdout;
+    assert!(deploy("coarse").contains("\"D06\"") && !deploy("even").contains("\"D06\""), "{}", deploy("even"));
     stage.kube.image("game:3", crate::support::kube::Image::NeverReady);
     stage.kube.kubectl(&["set", "image", "deployment/game", "server=game:3"]);
     let run = stage.env.run(words.iter().chain(&all)).expect_code(1);

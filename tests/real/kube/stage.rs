@@ -68,6 +68,8 @@ policies:
     rollback: [ "error_rate > 20%" ]
     min_samples: 20
     preflight: [ rollback_plan, permissions, capacity ]
+  coarse: {{ canary: {{ steps: [1%] }}, success: [ "error_rate < 1%" ] }}
+  even: {{ canary: {{ steps: [50%] }}, success: [ "error_rate < 1%" ] }}
 services:
   - name: game
     metrics: [ "{url}/metrics" ]

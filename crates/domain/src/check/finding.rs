@@ -6,6 +6,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::check::waiver::Waived;
+use crate::error::Error;
 
 /// How much a finding weighs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -73,6 +74,12 @@ pub struct Finding {
     pub waived: Option<Waived>,
     /// In the baseline: known before, and not counted.
     pub known: bool,
+    /// What `runbook check` and `postmortem check` called it before there were ids, such as `alert_without_runbook`, and
+    /// the same as `why`: for the scripts that read them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
 }
 
 impl Finding {
@@ -91,7 +98,15 @@ impl Finding {
             fingerprint: String::new(),
             waived: None,
             known: false,
+            kind: None,
+            message: None,
         }
+    }
+
+    /// Also by its older words.
+    pub fn kind(mut self, kind: &'static str) -> Self {
+        self.message = Some(self.why.clone());
+        Self { kind: Some(kind), ..self }
     }
 
     /// In this file, at this line (from 1; 0 where only the file is known).
@@ -145,6 +160,8 @@ pub struct Unknown {
 pub struct Findings {
     pub findings: Vec<Finding>,
     pub unknown: Vec<Unknown>,
+    /// A system that was asked gave no answer that can be used: nothing passes then.
+    pub silent: bool,
     /// What was looked at, by kind: `files`, `rules`, `statements` … Nothing at all is a usage error.
     pub checked: BTreeMap<&'static str, usize>,
     /// The files that were read, by the name that the findings give them: fingerprints and comments are read from them.
@@ -162,6 +179,12 @@ impl Findings {
         self.unknown.push(Unknown { id, subject: subject.into(), why: why.into() });
     }
 
+    /// What could not be told because of this error. What is not configured was not asked.
+    pub fn failed(&mut self, id: &'static str, subject: impl Into<String>, error: &Error) {
+        self.silent |= !matches!(error, Error::Unconfigured { .. });
+        self.unknown(id, subject, error.to_string());
+    }
+
     /// So many more of this kind were looked at.
     pub fn checked(&mut self, kind: &'static str, count: usize) {
         *self.checked.entry(kind).or_default() += count;
@@ -176,6 +199,7 @@ impl Findings {
     pub fn merge(&mut self, other: Self) {
         self.findings.extend(other.findings);
         self.unknown.extend(other.unknown);
+        self.silent |= other.silent;
         for (kind, count) in other.checked {
             self.checked(kind, count);
         }

@@ -32,6 +32,9 @@ pub struct Gate {
     /// Was anything looked at? Where all is unknown, nothing passes.
     #[serde(skip)]
     pub looked: bool,
+    /// A system that was asked gave no answer: what is unknown does not pass then.
+    #[serde(skip)]
+    pub silent: bool,
     /// What the rules are about.
     #[serde(skip)]
     pub rules: &'static [RuleInfo],
@@ -59,14 +62,14 @@ impl Gate {
         policy: Policy,
         today: NaiveDate,
     ) -> Self {
-        let looked = found.looked();
+        let (looked, silent) = (found.looked(), found.silent);
         let ids: Vec<&str> = rules.iter().map(|rule| rule.id).collect();
         let waivers = waiver::apply(&mut found, &around.waivers, &ids, today);
         found.findings.extend(around.wrong);
         found.settle();
         let baseline = around.baseline.map(|baseline| baseline.apply(&mut found));
         let Findings { findings, unknown, checked, .. } = found;
-        Self { findings, unknown, checked, waivers, baseline, policy, looked, rules, name }
+        Self { findings, unknown, checked, waivers, baseline, policy, looked, silent, rules, name }
     }
 
     /// Those that count.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use crate::check::finding::RuleInfo;
 use crate::flag::audience::{Audience, audience};
 use crate::flag::bucket;
 use crate::flag::definition::Flag;
@@ -26,6 +27,33 @@ const LARGE: usize = 100_000;
 
 /// Of many users in the same trouble, so many are named.
 const NAMED: usize = 5;
+
+/// The rules of `flag lint`: `E…` is HIGH, `W…` MEDIUM.
+pub const RULES: &[RuleInfo] = &[
+    info("E01", "Readers cannot take it", "The services fail on it, or take it for off."),
+    info("E02", "`enabled` is no boolean", "Readers take it by JavaScript's rules, which few expect."),
+    info("E03", "`percentage` is no whole number from 0 to 100", "Readers round or refuse it."),
+    info("E04", "A list is no list", "Readers fail on it, or find parts of words in it."),
+    info("E05", "A list has elements that are no ids", "No user's id equals them."),
+    info("E06", "It is on for nobody", "It is enabled, and turns nothing on."),
+    info("E07", "`defaultValue` is no boolean", "Readers take it by JavaScript's rules, which few expect."),
+    info("E08", "A member stands twice", "Readers see the last one only."),
+    info("W10", "On the allowlist, and off", "The percentage is looked at first."),
+    info("W11", "In both lists", "Only one of them counts."),
+    info("W12", "A rule that cannot be told, or is never reached", "Whom it reaches is not known."),
+    info("W13", "`percentage` is missing", "Readers take that for 100 %."),
+    info("W14", "It reaches the same users first as others", "Experiments on the same users spoil each other."),
+    info("W15", "Users without an id are on", "They all share one bucket."),
+    info("W16", "It decides nothing any more", "Code that is the same for everybody can lose its flag."),
+    info("W17", "The store drops it by itself", "It is off for everybody then."),
+    info("W18", "It is large", "Every reader fetches it again and again."),
+    info("W19", "It was changed outside liveops", "Nobody knows by whom, and it cannot be undone."),
+    info("W20", "Its name is unsafe", "A shell or a service may read it differently."),
+];
+
+const fn info(id: &'static str, title: &'static str, why: &'static str) -> RuleInfo {
+    RuleInfo { id, title, why }
+}
 
 /// How bad.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]

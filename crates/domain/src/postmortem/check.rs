@@ -3,6 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 
+use crate::check::finding::{Finding, Level, RuleInfo};
 use crate::postmortem::document::{Part, read};
 use crate::runbook::FILL_IN;
 use crate::text::markdown::has_phrase;
@@ -127,13 +128,44 @@ fn is_section(title: &str, wanted: &str) -> bool {
     SECTIONS.iter().filter(|(name, _)| wanted.contains(name)).any(|section| means(&section))
 }
 
-/// One thing that is wrong.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Finding {
-    /// Machine name, such as `no_owner`.
-    pub kind: &'static str,
-    pub line: Option<usize>,
-    pub message: String,
+/// The rules of `postmortem check`.
+pub const RULES: &[RuleInfo] = &[
+    info("P01", "It is not written", "What is not written down happens again."),
+    info("P02", "A section is missing", "Readers look for it, and the next incident needs it."),
+    info("P03", "A section is empty", "It promises what it does not say."),
+    info("P04", "The impact has no number", "Without one nobody can tell what it was worth to prevent it."),
+    info("P05", "Something is left to fill in", "Only those who were there can fill it in."),
+    info("P06", "It blames somebody", "People who fear blame leave out what happened."),
+    info("P07", "There is no action item", "Nothing will be different next time."),
+    info("P08", "An action item has no owner", "What is everybody's is done by nobody."),
+    info("P09", "An action item has no date", "What has no date is done never."),
+    info("P10", "An action item is late", "The incident can happen again until it is done."),
+    info("P11", "It is late", "Memory fades within days."),
+];
+
+/// What each rule was called before it had an id.
+const KINDS: [&str; 11] = [
+    "not_written",
+    "missing_section",
+    "empty_section",
+    "no_numbers",
+    "to_fill_in",
+    "blame",
+    "no_action_items",
+    "no_owner",
+    "no_date",
+    "unresolved",
+    "overdue",
+];
+
+const fn info(id: &'static str, title: &'static str, why: &'static str) -> RuleInfo {
+    RuleInfo { id, title, why }
+}
+
+/// A finding of a rule about the postmortem of an incident.
+pub fn finding(id: &'static str, incident: &str, why: impl Into<String>) -> Finding {
+    let kind = RULES.iter().position(|rule| rule.id == id).map_or("", |place| KINDS[place]);
+    Finding::new(id, Level::High, incident, why).kind(kind)
 }
 
 /// Something to be done.
@@ -166,40 +198,42 @@ impl ActionItem {
     }
 }
 
-/// What is wrong with it. `due` is when it had to be done, and `done` whether it is.
+/// What is wrong with the postmortem of an incident, in its file. `due` is when it had to be done, and `done` whether it
+/// is.
 pub fn check(
+    (incident, file): (&str, &str),
     text: &str,
     due: Option<DateTime<Utc>>,
     done: bool,
     now: DateTime<Utc>,
-) -> (Vec<Finding>, Vec<ActionItem>) {
+) -> Vec<Finding> {
     let document = read(text);
     let mut findings = Vec::new();
-    let mut say = |kind, line, message: String| {
-        findings.push(Finding { kind, line, message });
+    let mut say = |id, line: Option<usize>, why: String| {
+        findings.push(finding(id, incident, why).at(file, line.unwrap_or_default()));
     };
     for (wanted, _) in SECTIONS {
         let found: Vec<&Part> = document.parts.iter().filter(|part| is_section(&part.title, wanted)).collect();
         let Some(first) = found.first() else {
-            say("missing_section", None, format!("section `{wanted}` is missing"));
+            say("P02", None, format!("section `{wanted}` is missing"));
             continue;
         };
         // That no action item stands there is said below.
         if found.iter().all(|part| part.text.trim().is_empty()) && wanted != "action items" {
-            say("empty_section", Some(first.line), format!("section `{}` is empty", first.title));
+            say("P03", Some(first.line), format!("section `{}` is empty", first.title));
         } else if wanted == "impact" && !found.iter().any(|part| has_number(&part.text)) {
-            say("no_numbers", Some(first.line), "the impact has no number: how long, how many, how much?".into());
+            say("P04", Some(first.line), "the impact has no number: how long, how many, how much?".into());
         }
     }
     for (index, line) in text.lines().enumerate() {
         if line.contains(FILL_IN) {
             let section = document.section_at(index + 1).map_or_else(String::new, |title| format!(" in `{title}`"));
-            say("to_fill_in", Some(index + 1), format!("something is left to fill in{section}"));
+            say("P05", Some(index + 1), format!("something is left to fill in{section}"));
         }
         if let Some(word) = BLAME.iter().find(|word| has_phrase(line, &[word])) {
             let word = word.trim_end_matches('*');
             let message = format!("`{word}` blames somebody; say what made it possible");
-            say("blame", Some(index + 1), message);
+            say("P06", Some(index + 1), message);
         }
     }
     if document.items.is_empty() {
@@ -209,11 +243,11 @@ pub fn check(
             Some(part) => {
                 let message =
                     format!("`{}` is prose: list what will be done, each with an owner and a date", part.title);
-                say("no_owner", Some(part.line), message);
+                say("P08", Some(part.line), message);
             }
             None => {
                 let message = "there is no action item: what will be different next time?".into();
-                say("no_action_items", None, message);
+                say("P07", None, message);
             }
         }
     }
@@ -227,21 +261,21 @@ pub fn check(
             continue;
         }
         if !item.has_owner() {
-            say("no_owner", line, format!("`{}` has no owner", item.action));
+            say("P08", line, format!("`{}` has no owner", item.action));
         }
         match item.due_date() {
-            None => say("no_date", line, format!("`{}` has no date (YYYY-MM-DD)", item.action)),
+            None => say("P09", line, format!("`{}` has no date (YYYY-MM-DD)", item.action)),
             Some(date) if date < now.date_naive() => {
-                say("unresolved", line, format!("`{}` was due on {date} and is not done", item.action));
+                say("P10", line, format!("`{}` was due on {date} and is not done", item.action));
             }
             Some(_) => {}
         }
     }
     if let Some(due) = due.filter(|due| !done && *due < now) {
         let message = format!("it was due at {}", due.format("%FT%TZ"));
-        say("overdue", None, message);
+        say("P11", None, message);
     }
-    (findings, document.items)
+    findings
 }
 
 /// A number that was measured; dates of the journal are none.
@@ -285,8 +319,8 @@ mod tests {
     }
 
     fn kinds(text: &str) -> Vec<&'static str> {
-        let (findings, _) = check(text, None, false, now());
-        findings.into_iter().map(|finding| finding.kind).collect()
+        let findings = check(("i", "p.md"), text, None, false, now());
+        findings.into_iter().filter_map(|finding| finding.kind).collect()
     }
 
     #[test]
@@ -313,7 +347,7 @@ mod tests {
     fn it_is_overdue_until_it_is_done() {
         let text = document("| a | ada | 2026-02-01 | open |");
         let due = Some(now() - chrono::TimeDelta::hours(1));
-        assert_eq!(check(&text, due, false, now()).0[0].kind, "overdue");
-        assert_eq!(check(&text, due, true, now()).0, []);
+        assert_eq!(check(("i", "p.md"), &text, due, false, now())[0].id, "P11");
+        assert_eq!(check(("i", "p.md"), &text, due, true, now()), []);
     }
 }

@@ -1,5 +1,5 @@
 //! Postmortems: what an incident cost, computed from series, and what a finished document must not lack. Pure.
 
 pub mod check;
-mod document;
+pub mod document;
 pub mod impact;

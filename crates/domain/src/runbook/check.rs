@@ -3,35 +3,54 @@
 
 use std::collections::BTreeSet;
 
-use serde::Serialize;
-
+use crate::check::finding::{Finding, Level, RuleInfo};
 use crate::runbook::rule::AlertRule;
 use crate::runbook::{Link, Purpose, Runbook, is_section};
+use crate::text::shell::word;
 use crate::text::suggest::nearest;
 
-/// How much a finding weighs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Weight {
-    /// At 3 am it would fail.
-    Error,
-    /// It works, and could be better.
-    Warning,
+/// The rules of `runbook check` and `check runbooks`.
+pub const RULES: &[RuleInfo] = &[
+    info("R01", "An alert has no runbook", "Whoever is paged needs the page that says what to do."),
+    info("R02", "A runbook of an alert that does not exist", "Its alert was renamed or removed; nobody will open it."),
+    info("R03", "An alert links another page than its runbook", "Whoever is paged follows the link."),
+    info("R04", "An alert does not link its runbook", "At 3 am a link is faster than a search."),
+    info("R05", "An alert links a page that does not answer", "Whoever is paged follows the link."),
+    info("R06", "A link is dead", "What it leads to was meant to help."),
+    info("R07", "It has no title", "Lists and pages show the title."),
+    info("R08", "Sections are missing", "Somebody who has never seen the system needs each of them."),
+    info("R09", "A section is empty", "It promises what it does not say."),
+    info("R10", "A step cannot be read", "`liveops runbook run` stops there."),
+    info("R11", "It names a command that does not exist", "At 3 am nobody has time to find the right one."),
+    info("R12", "A step that changes something is not checked", "Nobody will know whether it worked."),
+    info("R13", "Something is left to fill in", "Whoever reads it at night cannot fill it in."),
+];
+
+/// What each rule was called before it had an id, and how much it weighs.
+const KINDS: [(&str, Level); 13] = [
+    ("alert_without_runbook", Level::High),
+    ("runbook_without_alert", Level::High),
+    ("wrong_annotation", Level::High),
+    ("no_annotation", Level::Medium),
+    ("dead_annotation", Level::High),
+    ("dead_link", Level::High),
+    ("no_title", Level::High),
+    ("missing_sections", Level::High),
+    ("empty_section", Level::High),
+    ("bad_step", Level::High),
+    ("no_such_command", Level::High),
+    ("step_without_check", Level::Medium),
+    ("to_fill_in", Level::Medium),
+];
+
+const fn info(id: &'static str, title: &'static str, why: &'static str) -> RuleInfo {
+    RuleInfo { id, title, why }
 }
 
-/// One thing that is wrong.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Finding {
-    pub weight: Weight,
-    /// Machine name, such as `missing_sections`.
-    pub kind: &'static str,
-    /// The file, as it is shown.
-    pub file: Option<String>,
-    pub line: Option<usize>,
-    pub alert: Option<String>,
-    pub message: String,
-    /// The command that mends it.
-    pub command: Option<String>,
+/// A finding of a rule.
+pub fn finding(id: &'static str, subject: &str, why: impl Into<String>) -> Finding {
+    let (kind, level) = RULES.iter().position(|rule| rule.id == id).map_or(("", Level::High), |place| KINDS[place]);
+    Finding::new(id, level, subject, why).kind(kind)
 }
 
 /// A runbook in its place.
@@ -46,24 +65,17 @@ pub struct NamedRunbook {
 }
 
 impl NamedRunbook {
-    fn finding(&self, weight: Weight, kind: &'static str, line: Option<usize>, message: String) -> Finding {
-        Finding {
-            weight,
-            kind,
-            file: Some(self.path.clone()),
-            line,
-            alert: (self.purpose == Purpose::Alert).then(|| self.name.clone()),
-            message,
-            command: None,
-        }
+    /// A finding about it; at the file where no line is known.
+    pub fn finding(&self, id: &'static str, line: Option<usize>, why: impl Into<String>) -> Finding {
+        finding(id, &self.name, why).at(self.path.clone(), line.unwrap_or_default())
     }
 
     /// What is wrong with it by itself. `dead` says why a link is dead, if it is.
     pub fn check(&self, required: &[String], dead: impl Fn(&Link) -> Option<String>) -> Vec<Finding> {
         let mut findings = Vec::new();
         if self.book.title.is_empty() {
-            let message = "has no title: begin with `# …`".into();
-            findings.push(self.finding(Weight::Error, "no_title", Some(1), message));
+            let message = "has no title: begin with `# …`";
+            findings.push(self.finding("R07", Some(1), message));
         }
         let mut missing: Vec<String> = Vec::new();
         for wanted in required {
@@ -75,15 +87,15 @@ impl NamedRunbook {
         let is_required = |title: &str| required.iter().any(|wanted| is_section(title, wanted));
         for section in self.book.sections.iter().filter(|section| section.empty && is_required(&section.title)) {
             let message = format!("section `{}` is empty", section.title);
-            findings.push(self.finding(Weight::Error, "empty_section", Some(section.line), message));
+            findings.push(self.finding("R09", Some(section.line), message));
         }
         if !missing.is_empty() {
             let message = format!("sections are missing: {}", missing.join(", "));
-            findings.push(self.finding(Weight::Error, "missing_sections", None, message));
+            findings.push(self.finding("R08", None, message));
         }
         for fault in &self.book.faults {
             let message = format!("step cannot be read: {}", fault.what);
-            findings.push(self.finding(Weight::Error, "bad_step", Some(fault.line), message));
+            findings.push(self.finding("R10", Some(fault.line), message));
         }
         for step in self.book.steps.iter().filter(|step| step.confirm) {
             if step.check.is_none() {
@@ -91,18 +103,18 @@ impl NamedRunbook {
                     "step `{}` changes something and has no `check`: nobody will know whether it worked",
                     step.name
                 );
-                findings.push(self.finding(Weight::Warning, "step_without_check", Some(step.line), message));
+                findings.push(self.finding("R12", Some(step.line), message));
             }
         }
         for link in &self.book.links {
             if let Some(why) = dead(link) {
                 let message = format!("link `{}` is dead: {why}", link.to);
-                findings.push(self.finding(Weight::Error, "dead_link", Some(link.line), message));
+                findings.push(self.finding("R06", Some(link.line), message));
             }
         }
         for line in &self.book.unfilled {
-            let message = "something is left to fill in".into();
-            findings.push(self.finding(Weight::Warning, "to_fill_in", Some(*line), message));
+            let message = "something is left to fill in";
+            findings.push(self.finding("R13", Some(*line), message));
         }
         findings
     }
@@ -126,18 +138,16 @@ pub fn against_rules(files: &[NamedRunbook], rules: &[AlertRule], folder: &str) 
         let near = nearest(&file.name, seen.iter().map(|name| name.as_str()))
             .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
         let message = format!("no rule makes an alert `{}`{near}", file.name);
-        findings.push(file.finding(Weight::Error, "runbook_without_alert", None, message));
+        findings.push(file.finding("R02", None, message).fix("remove it, or write its alert"));
     }
     findings
 }
 
 fn of_rule(rule: &AlertRule, runbooks: &[&NamedRunbook], folder: &str) -> Option<Finding> {
-    let finding = |weight, kind, message: String, command: Option<String>| {
-        Some(Finding { weight, kind, file: None, line: None, alert: Some(rule.name.clone()), message, command })
-    };
-    let own = format!("{}.md", rule.name);
+    let (name, place) = (&rule.name, &rule.place);
+    let own = format!("{name}.md");
     let link = rule.runbook();
-    let has_file = runbooks.iter().any(|file| file.name == rule.name);
+    let has_file = runbooks.iter().any(|file| file.name == *name);
     if !has_file {
         if let Some(link) = &link
             && is_url(link)
@@ -146,33 +156,32 @@ fn of_rule(rule: &AlertRule, runbooks: &[&NamedRunbook], folder: &str) -> Option
             // Kept somewhere else; `--online` looks whether it is there.
             return None;
         }
-        let cased = runbooks.iter().find(|file| file.name.eq_ignore_ascii_case(&rule.name));
-        let message = match cased {
-            Some(file) => format!(
-                "alert `{}` ({}) has no runbook; {} differs in upper and lower case",
-                rule.name, rule.place, file.path
-            ),
-            None => format!("alert `{}` ({}) has no runbook: {folder}/{own} does not exist", rule.name, rule.place),
+        let cased = runbooks.iter().find(|file| file.name.eq_ignore_ascii_case(name));
+        let why = match cased {
+            Some(file) => {
+                format!("alert `{name}` ({place}) has no runbook; {} differs in upper and lower case", file.path)
+            }
+            None => format!("alert `{name}` ({place}) has no runbook: {folder}/{own} does not exist"),
         };
-        let command = format!("liveops runbook new {}", crate::text::shell::word(&rule.name));
-        return finding(Weight::Error, "alert_without_runbook", message, Some(command));
+        let fix = match cased {
+            Some(file) => format!("rename {} to {own}", file.path),
+            None => format!(
+                "write it: `liveops runbook new {}`, or link the one that there is by the annotation `runbook_url`",
+                word(name)
+            ),
+        };
+        return Some(rule.placed(finding("R01", name, why)).fix(fix));
     }
     match link {
-        None => finding(
-            Weight::Warning,
-            "no_annotation",
-            format!(
-                "alert `{}` has a runbook and does not link it: add `runbook_url: {folder}/{own}` to its annotations",
-                rule.name
-            ),
-            None,
-        ),
-        Some(link) if !is_url(&link) && link.rsplit('/').next() != Some(own.as_str()) => finding(
-            Weight::Error,
-            "wrong_annotation",
-            format!("alert `{}` links `{link}`; its runbook is {folder}/{own}", rule.name),
-            None,
-        ),
+        None => {
+            let why = format!("alert `{name}` has a runbook and does not link it");
+            let fix = format!("add `runbook_url: {folder}/{own}` to its annotations");
+            Some(rule.placed(finding("R04", name, why)).fix(fix))
+        }
+        Some(link) if !is_url(&link) && link.rsplit('/').next() != Some(own.as_str()) => {
+            let why = format!("alert `{name}` links `{link}`; its runbook is {folder}/{own}");
+            Some(rule.placed(finding("R03", name, why)).fix("correct the link, or move the runbook"))
+        }
         Some(_) => None,
     }
 }
@@ -198,6 +207,7 @@ mod tests {
             labels: Labels::default(),
             annotations: link.map(|link| ("runbook_url".to_owned(), link.to_owned())).into_iter().collect(),
             place: "group g".into(),
+            file: None,
         }
     }
 
@@ -206,7 +216,35 @@ mod tests {
     }
 
     fn kinds(findings: &[Finding]) -> Vec<&str> {
-        findings.iter().map(|finding| finding.kind).collect()
+        findings.iter().filter_map(|finding| finding.kind).collect()
+    }
+
+    /// Each rule has a page that it catches, and the same page put right.
+    #[test]
+    fn each_rule_of_a_page_has_its_fixture_and_a_clean_twin() {
+        let good = "# T\n\n## Detection\n\nlook [here](there.md)\n\n```sh liveops step=\"Go\" confirm check=\"true\"\ntrue\n```\n";
+        let wrong = |from: &str, to: &str| {
+            assert!(good.contains(from), "{from}");
+            filed("x", Purpose::Scenario, &good.replacen(from, to, 1))
+        };
+        let of = |file: &NamedRunbook, dead: bool| -> Vec<&'static str> {
+            let found = file.check(&["detection".into()], |_| dead.then(|| "gone".into()));
+            assert!(found.iter().all(|one| one.file.as_deref() == Some("docs/x.md")), "{found:?}");
+            found.iter().map(|one| one.id).collect()
+        };
+        assert_eq!(of(&filed("x", Purpose::Scenario, good), false), [""; 0]);
+        for (id, file) in [
+            ("R08", wrong("## Detection", "## Other")),
+            ("R09", filed("x", Purpose::Scenario, "# T\n\n## Detection\n\n## Other\n\nx\n")),
+            ("R10", wrong("step=", "stepp=")),
+            ("R12", wrong(" check=\"true\"", "")),
+            ("R13", wrong("look", &format!("{}: x]", crate::runbook::FILL_IN))),
+        ] {
+            assert_eq!(of(&file, false), [id], "{}", file.path);
+        }
+        assert_eq!(of(&filed("x", Purpose::Scenario, good), true), ["R06"]);
+        let untitled = filed("x", Purpose::Scenario, "x\n").check(&[], |_| None);
+        assert_eq!(untitled.iter().map(|one| one.id).collect::<Vec<_>>(), ["R07"]);
     }
 
     #[test]
@@ -252,8 +290,8 @@ mod tests {
                 "runbook_without_alert",
             ]
         );
-        assert!(findings[0].message.contains("upper and lower case"));
-        assert_eq!(findings[1].command.as_deref(), Some("liveops runbook new Web"));
+        assert!(findings[0].why.contains("upper and lower case"));
+        assert!(findings[1].fix.as_deref().is_some_and(|fix| fix.contains("`liveops runbook new Web`")));
         assert_eq!(kinds(&against_rules(&files[..1], &[rule("Down", None)], "d")), ["no_annotation"]);
     }
 }

@@ -7,11 +7,16 @@ use saphyr_parser::{Event, Parser, ScalarStyle, StrInput};
 
 use crate::text::markdown::unmarked;
 
-const DEEPEST: usize = 64;
+/// How much of a file is read: values and bytes of its texts once every alias stands for what it names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    pub depth: usize,
+    pub nodes: usize,
+    pub bytes: usize,
+}
 
-/// Values of one file, and bytes of its texts, once every alias stands for what it names.
-const MOST_NODES: usize = 2_000_000;
-const MOST_BYTES: usize = 64 << 20;
+/// Of files that others write.
+const OTHERS: Limits = Limits { depth: 64, nodes: 2_000_000, bytes: 64 << 20 };
 
 /// Where something is written, both from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -112,8 +117,13 @@ impl Node {
 /// # Errors
 /// The first fault that cannot be read past.
 pub fn read(text: &str) -> Result<Vec<Document>, Fault> {
+    read_within(text, OTHERS)
+}
+
+/// As [`read`], within limits of one's own.
+pub fn read_within(text: &str, limits: Limits) -> Result<Vec<Document>, Fault> {
     let parser = Parser::new_from_str(unmarked(text));
-    let mut reader = Reader { parser, anchors: HashMap::new(), nodes: 0, bytes: 0, repeated: Vec::new() };
+    let mut reader = Reader { parser, limits, anchors: HashMap::new(), nodes: 0, bytes: 0, repeated: Vec::new() };
     let mut documents = Vec::new();
     loop {
         match reader.next()? {
@@ -129,6 +139,7 @@ pub fn read(text: &str) -> Result<Vec<Document>, Fault> {
 
 struct Reader<'a> {
     parser: Parser<'a, StrInput<'a>>,
+    limits: Limits,
     anchors: HashMap<usize, (Node, [usize; 2])>,
     nodes: usize,
     bytes: usize,
@@ -150,16 +161,19 @@ impl<'a> Reader<'a> {
     fn grow(&mut self, place: Place, [nodes, bytes]: [usize; 2]) -> Result<(), Fault> {
         self.nodes += nodes;
         self.bytes += bytes;
-        if self.nodes > MOST_NODES || self.bytes > MOST_BYTES {
-            return Err(Fault { place, message: "too large, with what its aliases repeat".into() });
+        let Limits { nodes, bytes, .. } = self.limits;
+        if self.nodes > nodes || self.bytes > bytes {
+            let message =
+                format!("too large: more than {nodes} values, or {} MiB with what aliases repeat", bytes >> 20);
+            return Err(Fault { place, message });
         }
         Ok(())
     }
 
     fn node(&mut self, event: Event<'a>, place: Place, depth: usize) -> Result<Node, Fault> {
         let wrong = |message: &str| Fault { place, message: message.into() };
-        if depth > DEEPEST {
-            return Err(wrong("nested too deeply"));
+        if depth > self.limits.depth {
+            return Err(wrong(&format!("nested deeper than {} levels", self.limits.depth)));
         }
         let began = [self.nodes, self.bytes];
         self.grow(place, [1, 0])?;
@@ -268,7 +282,7 @@ mod tests {
             ("a: [1, 2\nb: 3\n", 2, "not valid YAML"),
             ("a:\n\tb: 2\n", 2, "not valid YAML"),
             ("a: 1\n? [b]\n: 2\n", 2, "a key must be plain text"),
-            (&format!("a: {}{}", "[".repeat(100), "]".repeat(100)), 1, "nested too deeply"),
+            (&format!("a: {}{}", "[".repeat(100), "]".repeat(100)), 1, "nested deeper than 64 levels"),
         ] {
             let fault = read(text).unwrap_err();
             assert!(fault.message.contains(needle) && fault.place.line == line, "{text}: {fault:?}");

@@ -19,7 +19,7 @@ use liveops_domain::error::Result;
 use liveops_domain::incident::severity::Severity;
 use liveops_domain::rollout::plan::{Gate, Rules};
 use liveops_domain::runbook::Purpose;
-use liveops_domain::runbook::check::{NamedRunbook, Weight, against_rules};
+use liveops_domain::runbook::check::{NamedRunbook, against_rules};
 use liveops_domain::runbook::rule::AlertRule;
 
 /// Asks everybody at once. Who does not answer is unknown.
@@ -48,7 +48,7 @@ pub async fn check(cx: &Session, name: &str, policy: Option<&str>) -> Result<Fin
         Some(Ok(rows)) => rows.iter().for_each(|row| take(&mut found, name, row)),
         Some(Err(error)) => {
             for id in ["D05", "D06", "D10"] {
-                found.unknown(id, name, error.to_string());
+                found.failed(id, name, &error);
             }
         }
     }
@@ -65,7 +65,7 @@ pub async fn check(cx: &Session, name: &str, policy: Option<&str>) -> Result<Fin
         }
         Err(error) => {
             for id in ["D02", "D07"] {
-                found.unknown(id, name, format!("its alerts are not known: {error}"));
+                found.failed(id, name, &error);
             }
         }
     }
@@ -110,6 +110,7 @@ fn take(found: &mut Findings, name: &str, row: &GateRow) {
     let level = match row.state {
         GateState::Refused if row.unknown => {
             found.unknown(id, name, row.text.clone());
+            found.silent = true;
             return;
         }
         GateState::Refused => level,
@@ -135,7 +136,7 @@ async fn reach(cx: &Session, name: &str, mine: &[Rule], found: &mut Findings) {
     let asked = async { alertmanager(cx)?.configuration().await };
     let text = match asked.await {
         Ok(text) => text,
-        Err(error) => return found.unknown("D02", name, error.to_string()),
+        Err(error) => return found.failed("D02", name, &error),
     };
     let tree = match RoutingTree::read(&text) {
         Ok(tree) => tree,
@@ -161,12 +162,9 @@ fn runbooks(cx: &Session, mine: &[Rule], found: &mut Findings) -> Result<()> {
     let books: Vec<NamedRunbook> = library.all()?.into_iter().map(|RunbookFile { filed, .. }| filed).collect();
     let rules: Vec<AlertRule> = mine.iter().filter_map(AlertRule::of).collect();
     for one in against_rules(&books, &rules, &library.shown(Purpose::Alert)) {
-        if let (Weight::Error, Some(alert), None) = (one.weight, &one.alert, &one.file) {
-            let fix = one
-                .command
-                .clone()
-                .map_or_else(|| "correct its link".to_owned(), |command| format!("write it: `{command}`"));
-            found.add(waivable(Finding::new("D07", Level::High, alert.clone(), one.message), &fix));
+        if one.level >= Level::High && one.id != "R02" {
+            let fix = one.fix.unwrap_or_default();
+            found.add(waivable(Finding::new("D07", Level::High, one.subject, one.why), &fix));
         }
     }
     Ok(())
@@ -175,7 +173,7 @@ fn runbooks(cx: &Session, mine: &[Rule], found: &mut Findings) -> Result<()> {
 fn incidents(cx: &Session, name: &str, found: &mut Findings) {
     let open = match open_incidents(cx) {
         Ok(open) => open,
-        Err(error) => return found.unknown("D08", name, error.to_string()),
+        Err(error) => return found.failed("D08", name, &error),
     };
     for incident in open.iter().filter(|one| one.service.as_deref().is_none_or(|service| service == name)) {
         let level = if incident.severity <= Severity::P2 { Level::High } else { Level::Medium };

@@ -1,21 +1,17 @@
-//! Reads one YAML document into nodes with lines. Bounded in depth and size; a key given twice is reported, and the
-//! rest is read on, so that all problems of a file show at once.
+//! A file of the configuration as a tree in which every value knows its layer and line. Bounded in depth and size; a key
+//! given twice is reported, and the rest is read on, so that all problems of a file show at once.
 
-use std::collections::HashMap;
 use std::rc::Rc;
-
-use saphyr_parser::{Event, Parser, ScalarStyle, StrInput};
 
 use crate::config::node::{Key, Layer, Node, Origin, Value};
 use liveops_domain::error::Problem;
-
-/// Nesting and size limits: a configuration is small, and an alias bomb is not one.
-const MAX_DEPTH: usize = 32;
-
-const MAX_NODES: usize = 100_000;
+use liveops_domain::text::yaml::{self, Limits, Style, read_within};
 
 /// Bytes of a file, and of all texts once every alias stands for what it names.
 pub const MAX_BYTES: usize = 4 << 20;
+
+/// A configuration is small, and an alias bomb is not one.
+const LIMITS: Limits = Limits { depth: 32, nodes: 100_000, bytes: MAX_BYTES };
 
 /// A document, and what is wrong with it although it could be read.
 #[derive(Debug)]
@@ -30,13 +26,12 @@ pub struct Document {
 /// # Errors
 /// A problem with its line: bad syntax, several documents, too deep or too large.
 pub fn parse(text: &str, layer: &Rc<Layer>) -> Result<Document, Problem> {
-    let mut reader = Reader::new(text, layer)?;
-    let root = reader.document()?.unwrap_or_else(|| reader.empty());
-    let problems = std::mem::take(&mut reader.problems);
-    match reader.document_start()? {
-        Some((_, line)) => Err(reader.problem(line, "a second YAML document; only one is read")),
-        None => Ok(Document { root, problems }),
+    let mut documents = parse_all(text, layer)?;
+    if let Some(second) = documents.get(1) {
+        return Err(problem(layer, second.root.origin.line, "a second YAML document; only one is read"));
     }
+    let empty = || Node { value: Value::Map(Vec::new()), origin: Origin { layer: Rc::clone(layer), line: 0 } };
+    Ok(documents.pop().unwrap_or_else(|| Document { root: empty(), problems: Vec::new() }))
 }
 
 /// Reads every YAML document of a text.
@@ -44,172 +39,34 @@ pub fn parse(text: &str, layer: &Rc<Layer>) -> Result<Document, Problem> {
 /// # Errors
 /// As [`parse`].
 pub fn parse_all(text: &str, layer: &Rc<Layer>) -> Result<Vec<Document>, Problem> {
-    let mut reader = Reader::new(text, layer)?;
-    let mut all = Vec::new();
-    while let Some(root) = reader.document()? {
-        let problems = std::mem::take(&mut reader.problems);
-        all.push(Document { root, problems });
+    if text.len() > MAX_BYTES {
+        let message = format!("it has more than {} MiB, which no configuration needs", MAX_BYTES >> 20);
+        return Err(problem(layer, 0, message));
     }
-    Ok(all)
+    let documents =
+        read_within(text, LIMITS).map_err(|fault| problem(layer, fault.place.line, fault.message.as_str()))?;
+    let of = |document: yaml::Document| Document {
+        problems: document.repeated.iter().map(|one| problem(layer, one.place.line, one.message.as_str())).collect(),
+        root: node(document.root, layer),
+    };
+    Ok(documents.into_iter().map(of).collect())
 }
 
-struct Reader<'a, 'l> {
-    parser: Parser<'a, StrInput<'a>>,
-    layer: &'l Rc<Layer>,
-    anchors: HashMap<usize, (Node, Size)>,
-    nodes: usize,
-    bytes: usize,
-    problems: Vec<Problem>,
+fn problem(layer: &Layer, line: usize, message: impl Into<String>) -> Problem {
+    Problem { source: layer.name().into(), line, key: String::new(), message: message.into() }
 }
 
-impl<'a, 'l> Reader<'a, 'l> {
-    fn new(text: &'a str, layer: &'l Rc<Layer>) -> Result<Self, Problem> {
-        if text.len() > MAX_BYTES {
-            let message = format!("it has more than {} MiB, which no configuration needs", MAX_BYTES >> 20);
-            return Err(Problem { source: layer.name().into(), line: 0, key: String::new(), message });
+fn node(read: yaml::Node, layer: &Rc<Layer>) -> Node {
+    let key = |key: yaml::Key| Key { name: key.name, line: key.place.line };
+    let value = match read.value {
+        yaml::Value::Null => Value::Null,
+        yaml::Value::Scalar { text, style } => Value::Scalar { text, quoted: style != Style::Plain },
+        yaml::Value::List(items) => Value::List(items.into_iter().map(|item| node(item, layer)).collect()),
+        yaml::Value::Map(entries) => {
+            Value::Map(entries.into_iter().map(|(name, value)| (key(name), node(value, layer))).collect())
         }
-        let parser = Parser::new_from_str(text.strip_prefix('\u{feff}').unwrap_or(text));
-        Ok(Self { parser, layer, anchors: HashMap::new(), nodes: 0, bytes: 0, problems: Vec::new() })
-    }
-
-    /// The first event of the next document.
-    fn document_start(&mut self) -> Result<Option<(Event<'a>, usize)>, Problem> {
-        loop {
-            match self.next()? {
-                (Event::StreamEnd, _) => return Ok(None),
-                (Event::Nothing | Event::StreamStart | Event::DocumentStart(_) | Event::DocumentEnd, _) => {}
-                found => return Ok(Some(found)),
-            }
-        }
-    }
-
-    /// The next document, if there is one.
-    fn document(&mut self) -> Result<Option<Node>, Problem> {
-        match self.document_start()? {
-            Some((event, line)) => self.node(event, line, 0).map(Some),
-            None => Ok(None),
-        }
-    }
-
-    fn empty(&self) -> Node {
-        Node { value: Value::Map(Vec::new()), origin: Origin { layer: Rc::clone(self.layer), line: 0 } }
-    }
-
-    fn problem(&self, line: usize, message: impl Into<String>) -> Problem {
-        Problem { source: self.layer.name().into(), line, key: String::new(), message: message.into() }
-    }
-
-    fn next(&mut self) -> Result<(Event<'a>, usize), Problem> {
-        match self.parser.next() {
-            Some(Ok((event, span))) => Ok((event, span.start.line())),
-            Some(Err(error)) => Err(self.problem(error.marker().line(), format!("not valid YAML: {}", error.info()))),
-            None => Ok((Event::StreamEnd, 0)),
-        }
-    }
-
-    fn node(&mut self, event: Event<'a>, line: usize, depth: usize) -> Result<Node, Problem> {
-        if depth > MAX_DEPTH {
-            return Err(self.problem(line, format!("nested deeper than {MAX_DEPTH} levels")));
-        }
-        let began = (self.nodes, self.bytes);
-        self.grow(line, Size { nodes: 1, bytes: 0 })?;
-        let (value, anchor) = match event {
-            Event::Scalar(text, style, anchor, _) => {
-                let quoted = style != ScalarStyle::Plain;
-                self.grow(line, Size { nodes: 0, bytes: text.len() })?;
-                let null = !quoted && matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
-                let value = if null { Value::Null } else { Value::Scalar { text: text.into_owned(), quoted } };
-                (value, anchor)
-            }
-            Event::SequenceStart(anchor, _) => {
-                let mut items = Vec::new();
-                loop {
-                    let (event, line) = self.next()?;
-                    if matches!(event, Event::SequenceEnd) {
-                        break (Value::List(items), anchor);
-                    }
-                    items.push(self.node(event, line, depth + 1)?);
-                }
-            }
-            Event::MappingStart(anchor, _) => (self.mapping(depth)?, anchor),
-            Event::Alias(id) => {
-                let Some(size) = self.anchors.get(&id).map(|(_, size)| *size) else {
-                    return Err(self.problem(line, "an alias to an anchor that is not complete yet"));
-                };
-                // Before it is copied.
-                self.grow(line, size)?;
-                let known = self.anchors.get(&id).map(|(node, _)| node.clone());
-                return known.ok_or_else(|| self.problem(line, "an alias to nothing"));
-            }
-            _ => return Err(self.problem(line, "not valid YAML")),
-        };
-        let node = Node { value, origin: Origin { layer: Rc::clone(self.layer), line } };
-        if anchor > 0 {
-            let size = Size { nodes: self.nodes - began.0, bytes: self.bytes - began.1 };
-            // What an anchor names is kept beside the document.
-            self.grow(line, size)?;
-            self.anchors.insert(anchor, (node.clone(), size));
-        }
-        Ok(node)
-    }
-
-    /// Counts what is read, and what aliases make of it.
-    fn grow(&mut self, line: usize, by: Size) -> Result<(), Problem> {
-        self.nodes += by.nodes;
-        self.bytes += by.bytes;
-        match self.nodes > MAX_NODES || self.bytes > MAX_BYTES {
-            true => Err(self.problem(
-                line,
-                format!("too large: more than {MAX_NODES} values, or {} MiB with what aliases repeat", MAX_BYTES >> 20),
-            )),
-            false => Ok(()),
-        }
-    }
-
-    fn mapping(&mut self, depth: usize) -> Result<Value, Problem> {
-        let mut entries: Vec<(Key, Node)> = Vec::new();
-        let mut inherited: Vec<(Key, Node)> = Vec::new();
-        let mut lines: HashMap<String, usize> = HashMap::new();
-        loop {
-            let (event, line) = self.next()?;
-            let name = match event {
-                Event::MappingEnd => break,
-                Event::Scalar(text, ..) => text.into_owned(),
-                _ => return Err(self.problem(line, "a key must be plain text")),
-            };
-            self.grow(line, Size { nodes: 1, bytes: name.len() })?;
-            let (event, value_line) = self.next()?;
-            let node = self.node(event, value_line, depth + 1)?;
-            if name == "<<" {
-                // YAML merge key: members that the mapping itself does not name.
-                if let Value::Map(members) = node.value {
-                    inherited.extend(members);
-                }
-                continue;
-            }
-            if let Some(first) = lines.get(&name) {
-                let problem = self.problem(line, format!("key `{name}` is given twice; first on line {first}"));
-                self.problems.push(problem);
-                continue;
-            }
-            lines.insert(name.clone(), line);
-            entries.push((Key { name, line }, node));
-        }
-        for (key, node) in inherited {
-            if !lines.contains_key(&key.name) {
-                lines.insert(key.name.clone(), key.line);
-                entries.push((key, node));
-            }
-        }
-        Ok(Value::Map(entries))
-    }
-}
-
-/// How much a node is.
-#[derive(Debug, Clone, Copy)]
-struct Size {
-    nodes: usize,
-    bytes: usize,
+    };
+    Node { value, origin: Origin { layer: Rc::clone(layer), line: read.place.line } }
 }
 
 #[cfg(test)]

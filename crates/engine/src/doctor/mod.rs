@@ -5,6 +5,7 @@ pub mod alerts;
 pub mod answer;
 pub mod finding;
 pub mod flags;
+pub mod gate;
 pub mod kpis;
 pub mod kubernetes;
 pub mod prometheus;

@@ -79,8 +79,9 @@ fn kpi_values(kpi: &Kpi, metrics: &[String]) -> KpiValues {
 mod tests {
     use super::*;
     use crate::runbook::scenario::{ALERT, SCENARIOS};
+    use liveops_domain::check::finding::{Finding, Level};
     use liveops_domain::metric::labels::Labels;
-    use liveops_domain::runbook::check::{Finding, NamedRunbook, Weight};
+    use liveops_domain::runbook::check::NamedRunbook;
     use liveops_domain::runbook::{Link, Purpose, Runbook};
 
     fn values(rules: &[RuleValues<'_>], kpis: &[KpiValues]) -> minijinja::Value {
@@ -98,9 +99,9 @@ mod tests {
         let dead = |link: &Link| (!link.is_url()).then(|| "a local file".to_owned());
         let required: Vec<String> = purpose.sections().iter().map(|section| (*section).to_owned()).collect();
         let findings = filed.check(&required, dead);
-        let grave: Vec<&Finding> = findings.iter().filter(|f| f.weight == Weight::Error).collect();
+        let grave: Vec<&Finding> = findings.iter().filter(|f| f.level >= Level::High).collect();
         assert!(grave.is_empty(), "{name}: {grave:#?}\n{markdown}");
-        assert!(findings.iter().all(|f| f.kind != "step_without_check"), "{name}: {findings:#?}");
+        assert!(findings.iter().all(|f| f.id != "R12"), "{name}: {findings:#?}");
         assert!(!markdown.contains("\n\n\n"), "{name}: {markdown}");
         filed.book
     }
@@ -123,6 +124,7 @@ mod tests {
             labels: Labels::default(),
             annotations: Labels::default(),
             place: "group g".into(),
+            file: None,
         };
         let full = RuleValues {
             expression: &rule.expression,

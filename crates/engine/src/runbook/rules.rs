@@ -9,6 +9,7 @@ use crate::clients::prometheus::Prometheus;
 use crate::files::open;
 use crate::observe::alerts::timed;
 use crate::session::Session;
+use liveops_domain::check::alerts::file::RuleFile;
 use liveops_domain::error::{Error, Problem, Result};
 use liveops_domain::runbook::rule::AlertRule;
 use liveops_domain::status::source::{Source, SourceState};
@@ -89,9 +90,19 @@ fn read(base: &Path, file: &Path, rules: &mut Vec<AlertRule>) -> Result<()> {
         return names.iter().try_for_each(|name| read(base, name, rules));
     }
     let text = open::read_text(&path).map_err(io)?;
-    let found = AlertRule::read_file(&text, &shown).map_err(|message| Error::Config {
-        problems: vec![Problem { source: shown.clone(), line: 0, key: String::new(), message }],
-    })?;
-    rules.extend(found);
+    let file = RuleFile::read(&text, &shown);
+    // What is wrong in a rule is for `check alerts`; a file without any is not one of rules.
+    if file.groups.is_empty() && !(file.findings.is_empty() && file.unknown.is_empty()) {
+        let problem = |line: Option<usize>, message: &str| Problem {
+            source: shown.clone(),
+            line: line.unwrap_or_default(),
+            key: String::new(),
+            message: message.to_owned(),
+        };
+        let wrong = file.findings.iter().map(|one| problem(one.line, &one.why));
+        let problems = wrong.chain(file.unknown.iter().map(|one| problem(None, &one.why))).collect();
+        return Err(Error::Config { problems });
+    }
+    rules.extend(file.alerts().map(AlertRule::written));
     Ok(())
 }

@@ -7,7 +7,9 @@ use crate::files::file::write_shared;
 use crate::files::open;
 use crate::session::Session;
 use liveops_domain::error::{Error, Problem, Result};
-use liveops_domain::slo::rules::{Format, RuleSet, Scrape, document, inhibition, rules, test_document, tests};
+use liveops_domain::slo::rules::{
+    Format, GeneratedRule, RuleSet, Scrape, document, inhibition, rules, test_document, tests,
+};
 use liveops_domain::slo::{Slo, openslo};
 use liveops_domain::text::count::count;
 
@@ -20,6 +22,8 @@ pub struct Request {
     pub format: Format,
     pub inhibit: Option<PathBuf>,
     pub openslo: Option<PathBuf>,
+    /// The folder of the alerts' runbooks: what has no runbook of its own links the one that lies there.
+    pub runbooks: String,
 }
 
 /// A file, its text, and what is in it.
@@ -52,7 +56,8 @@ pub fn generate(slos: &[Slo], request: &Request) -> Result<Generated> {
     let mut problems = Vec::new();
     let mut warnings = Vec::new();
     for slo in slos {
-        match rules(slo).and_then(|set| Ok((tests(slo, &set, &Scrape::default())?, set))) {
+        let linked = |set| linked(set, &request.runbooks);
+        match rules(slo).map(linked).and_then(|set| Ok((tests(slo, &set, &Scrape::default())?, set))) {
             Ok((found, set)) => {
                 warnings.extend(set.warnings.iter().map(|warning| format!("{}: {warning}", slo.name)));
                 claims.extend(found);
@@ -100,6 +105,15 @@ pub fn generate(slos: &[Slo], request: &Request) -> Result<Generated> {
         });
     }
     Ok(Generated { files, slos: slos.len(), alerts, recorded, tests: claims.len(), warnings })
+}
+
+/// With a runbook at each alert: whoever is paged needs the page that says what to do.
+fn linked(mut set: RuleSet, folder: &str) -> RuleSet {
+    let has_runbook = |rule: &GeneratedRule| rule.annotations.iter().any(|(key, _)| *key == "runbook_url");
+    for rule in set.fast.iter_mut().chain(&mut set.slow).filter(|rule| rule.is_alert && !has_runbook(rule)) {
+        rule.annotations.push(("runbook_url", format!("{folder}/{}.md", rule.name)));
+    }
+    set
 }
 
 fn problem(slo: &Slo, message: String) -> Problem {

@@ -4,8 +4,8 @@ mod record;
 
 use clap::{Args, Subcommand};
 
-use crate::commands::check::gate::{Extra, GateArgs, finish};
 use crate::context::Context;
+use crate::gate::{Extra, GateArgs, finish};
 use crate::output::block::{Block, Table, Tone, plain, span};
 use crate::output::tone;
 use crate::output::view::View;

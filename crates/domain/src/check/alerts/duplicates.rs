@@ -1,11 +1,13 @@
 //! Rules that are there twice (A15).
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::check::alerts::file::WrittenRule;
 use crate::check::alerts::set::RuleSet;
+use crate::check::alerts::shape::Known;
 use crate::check::finding::{Finding, Level};
 use crate::metric::labels::Labels;
+use crate::metric::promql::Expr;
 
 /// At the second of two, with the place of the first.
 pub fn check(set: &RuleSet<'_>) -> Vec<Finding> {
@@ -26,6 +28,9 @@ pub fn check(set: &RuleSet<'_>) -> Vec<Finding> {
         let text = tree.to_string();
         if let Some(first) = names.get(&key).copied() {
             let same = first.tree.as_ref().is_some_and(|other| other == tree);
+            if !rule.is_alert && !same && is_apart(set, first, rule) {
+                continue;
+            }
             let (why, fix) = match (same, rule.is_alert) {
                 (true, _) => ("it is there twice, with the same labels and expression".to_owned(), "remove one of them"),
                 (false, true) => (
@@ -55,6 +60,19 @@ pub fn check(set: &RuleSet<'_>) -> Vec<Finding> {
     findings
 }
 
+/// Do the two choose by a label that what they record still has, as one rule for each status code?
+fn is_apart(set: &RuleSet<'_>, one: &WrittenRule, other: &WrittenRule) -> bool {
+    let matchers = |rule: &WrittenRule| -> BTreeSet<(String, String)> {
+        let selectors = rule.tree.iter().flat_map(Expr::selectors);
+        let all = selectors.flat_map(|selector| selector.matchers.iter().flatten());
+        all.map(|matcher| (matcher.name.clone(), format!("{}{}", matcher.op, matcher.value))).collect()
+    };
+    let (mine, theirs) = (matchers(one), matchers(other));
+    let shapes = [set.shapes(one), set.shapes(other)].concat();
+    mine.symmetric_difference(&theirs)
+        .any(|(label, _)| !shapes.is_empty() && shapes.iter().all(|shape| shape.label(label) != Known::Missing))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,6 +91,14 @@ mod tests {
             ("{record: a, expr: x}, {record: a, expr: y}", Some("overwrite")),
             ("{record: a, expr: x, labels: {l: a}}, {record: a, expr: y, labels: {l: b}}", None),
             ("{record: a, expr: x}, {record: b, expr: x}", None),
+            (
+                "{record: a, expr: 'sum by (code) (x{code=~\"2..\"})'}, {record: a, expr: 'sum by (code) (x{code=~\"5..\"})'}",
+                None,
+            ),
+            (
+                "{record: a, expr: 'sum(x{code=~\"2..\"})'}, {record: a, expr: 'sum(x{code=~\"5..\"})'}",
+                Some("overwrite"),
+            ),
         ] {
             let files = [RuleFile::read(&format!("groups: [{{name: g, rules: [{rules}]}}]"), "r.yml")];
             let setting = Setting::default();

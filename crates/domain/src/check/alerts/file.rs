@@ -96,6 +96,11 @@ impl RuleFile {
         !self.has_groups && self.findings.is_empty() && self.unknown.is_empty()
     }
 
+    /// The alerting rules, in their order.
+    pub fn alerts(&self) -> impl Iterator<Item = &WrittenRule> {
+        self.rules().filter(|rule| rule.is_alert)
+    }
+
     pub fn rules(&self) -> impl Iterator<Item = &WrittenRule> {
         self.groups.iter().flat_map(|group| &group.rules)
     }
@@ -103,7 +108,16 @@ impl RuleFile {
     /// Reads a text that begins `below` lines down in the file.
     fn text(&mut self, text: &str, below: usize) {
         match yaml::read(text) {
-            Ok(documents) => documents.iter().for_each(|document| self.document(document, below)),
+            Ok(documents) => {
+                documents.iter().for_each(|document| self.document(document, below));
+                let mut plain = documents.iter().map(|document| &document.root).filter(|root| is_plain(root));
+                if documents.first().is_some_and(|first| is_plain(&first.root))
+                    && let Some(second) = plain.nth(1)
+                {
+                    let why = "Prometheus reads only the first document of a file: these rules are never loaded";
+                    self.wrong(&self.path.clone(), second.place, below, why);
+                }
+            }
             Err(_) if is_unrendered(text) => self.unknown.push(Unknown {
                 id: "A01",
                 subject: self.path.clone(),
@@ -135,8 +149,10 @@ impl RuleFile {
             root.get("items").map_or(&[][..], Node::items).iter().for_each(|item| self.object(item, below));
         } else if kind == "ConfigMap" {
             for (key, node) in root.get("data").map_or(&[][..], Node::entries) {
-                let is_rules = [".yml", ".yaml", ".rules"].iter().any(|end| key.name.ends_with(end));
                 let Value::Scalar { text, style } = &node.value else { continue };
+                let mut lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with(['#', '-']));
+                let is_rules = [".yml", ".yaml", ".rules"].iter().any(|end| key.name.ends_with(end))
+                    || lines.next().is_some_and(|line| line.starts_with("groups:"));
                 if is_rules && text.contains("groups") {
                     // The lines of a block begin below its mark.
                     let first = node.place.line + usize::from(node.place.line == key.place.line);
@@ -251,8 +267,9 @@ impl RuleFile {
             self.wrong(subject, value.place, below, "`expr` is empty, or no text");
             return (String::new(), None, line(value));
         };
-        if let Err(syntax) = promql::check(text) {
-            let Syntax { line, column, .. } = syntax;
+        let tree = promql::checked(text);
+        if let Err(syntax) = &tree {
+            let Syntax { line, column, .. } = *syntax;
             let begin = value.place;
             let place = match style {
                 Style::Literal => {
@@ -266,7 +283,7 @@ impl RuleFile {
             self.wrong(subject, place, below, format!("no PromQL: {syntax}"));
             return (text.clone(), None, place.line + below);
         }
-        (text.clone(), promql::tree(text).ok(), line(value))
+        (text.clone(), tree.ok().flatten(), line(value))
     }
 
     /// Labels or annotations, with their templates.
@@ -298,6 +315,11 @@ impl RuleFile {
     }
 }
 
+/// Is it Prometheus' own form, and no object of Kubernetes?
+fn is_plain(root: &Node) -> bool {
+    root.get("groups").is_some() && root.get("kind").is_none()
+}
+
 /// Does the text wait for a tool that writes YAML from it?
 fn is_unrendered(text: &str) -> bool {
     text.lines().map(str::trim_start).any(|line| {
@@ -315,12 +337,13 @@ mod tests {
     fn rules_are_read_wherever_teams_keep_them() {
         let own = format!("groups: [{{name: g, rules: [{RULE}, {{record: r, expr: x}}]}}]");
         let object = format!("apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nspec:\n  {own}\n");
-        let map = format!("kind: ConfigMap\ndata:\n  a.rules: |\n    {own}\n  other.txt: 'groups: 3'\n");
+        let map = format!("kind: ConfigMap\ndata:\n  a.rules: |\n    {own}\n  other.txt: 'no groups: 3'\n");
         let list = format!("kind: List\nitems:\n- kind: PrometheusRule\n  spec:\n    {own}\n- kind: Service\n");
         for (text, count, line) in [
             (own.clone(), 2, 1),
             (object.clone(), 2, 4),
-            (map, 2, 4),
+            (map.clone(), 2, 4),
+            (map.replace("a.rules", "alerts"), 2, 4),
             (list, 2, 5),
             (format!("---\n{object}---\nkind: Service\n---\n{own}\n"), 4, 5),
             ("groups:\n".into(), 0, 0),
@@ -361,6 +384,8 @@ mod tests {
         }
         let twice = RuleFile::read("groups:\n- {name: g, rules: []}\n- {name: g, rules: []}\n", "r.yml");
         assert_eq!(twice.findings.len(), 1);
+        let second = RuleFile::read("groups: []\n---\ngroups: []\n", "r.yml").findings;
+        assert!(second.len() == 1 && second[0].why.contains("only the first document"), "{second:?}");
         assert_eq!(RuleFile::read("groups: 3\n", "r.yml").findings.len(), 1);
         assert_eq!(RuleFile::read("grups: [\n", "r.yml").findings.len(), 1);
         let helm = RuleFile::read("{{- if .Values.on }}\ngroups: []\n{{- end }}\n", "r.yml");

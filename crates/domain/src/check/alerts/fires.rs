@@ -211,6 +211,7 @@ mod tests {
             ("x > 1 or y", "A02 it fires always: one side"),
             ("x > 1 or y > 1", "-"),
             ("(count(x) or vector(0)) < 1", "-"),
+            ("(count(x_info{role=\"master\"}) or vector(0)) < 1", "-"),
             ("(count(x) or vector(0)) < 3", "-"),
             ("count(x) > 3 or vector(0)", "A02"),
             ("count(x) or vector(0)", "A02"),

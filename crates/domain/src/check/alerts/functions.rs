@@ -13,8 +13,7 @@ const OF_COUNTERS: [&str; 3] = ["rate", "irate", "increase"];
 const OF_GAUGES: [&str; 4] = ["deriv", "delta", "idelta", "predict_linear"];
 
 /// How the names of gauges end.
-const GAUGES: [&str; 21] = [
-    "_bytes",
+const GAUGES: [&str; 20] = [
     "_ratio",
     "_percent",
     "_percentage",
@@ -36,6 +35,9 @@ const GAUGES: [&str; 21] = [
     "_connections",
     "_depth",
 ];
+
+/// What the names of sizes and limits have in them.
+const SIZES: [&str; 8] = ["limit", "max", "capacity", "_size", "total_bytes", "quota", "period", "allocatable"];
 
 /// What is counted when it happens, by its name.
 const EVENTS: [&str; 22] = [
@@ -245,6 +247,8 @@ fn division(placed: Placed<'_>, op: &str, arg: &Expr) -> Option<Finding> {
         Expr::Number(value) => *value != 0.0,
         Expr::Binary(both) => both.is_comparison() && !both.matching.return_bool,
         Expr::Call { function, .. } => ["clamp_min", "scalar"].contains(&function.name),
+        // What there is of something is never nothing.
+        Expr::Selector(selector) => selector.metric().is_some_and(|name| SIZES.iter().any(|word| name.contains(word))),
         _ => false,
     };
     let why = format!("`{op}` of a division: one series that is divided by zero makes the whole NaN or Inf");
@@ -323,7 +327,7 @@ mod tests {
             ("histogram_quantile(0.9, sum(rate(x[5m]))) > 1", ""),
             ("histogram_count(rate(x_bucket[5m])) > 1", "A04"),
             ("histogram_count(rate(x[5m])) > 1", ""),
-            ("rate(x_bytes[5m]) > 1", "A05"),
+            ("rate(x_bytes[5m]) > 1", ""),
             ("rate(x_bytes_total[5m]) > 1", ""),
             ("rate(x[5m]) > 1", ""),
             ("rate(typed_gauge[5m]) > 1", "A05"),
@@ -347,6 +351,7 @@ mod tests {
             ("rate(s:x_total:sum[5m]) > 1", "A06"),
             ("sum(rate(x_total[5m])) > 1", ""),
             ("sum(a / b) > 1", "A07"),
+            ("sum(a / disk_capacity) > 1", ""),
             ("avg by (job) (100 * (a / b)) > 1", "A07"),
             ("sum(a) / sum(b) > 1", ""),
             ("sum(a / 100) > 1", ""),

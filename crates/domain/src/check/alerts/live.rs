@@ -1,5 +1,5 @@
-//! What only a running Prometheus tells of its rules: their series (A18), their health (A19), their past (A20), and
-//! whether the files are what is loaded (A21). Pure: the answers come in.
+//! What only a running Prometheus tells of its rules: their series (A18), their health (A19), and whether the files are
+//! what is loaded (A21). Pure: the answers come in.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -8,20 +8,13 @@ use chrono::{DateTime, Utc};
 
 use crate::alert::rule::Rule;
 use crate::check::alerts::file::{RuleFile, RuleGroup, WrittenRule};
-use crate::check::alerts::fires::is_heartbeat;
+use crate::check::alerts::history::PAST;
 use crate::check::alerts::set::RuleSet;
 use crate::check::finding::{Finding, Level};
-use crate::metric::promql::{self, Expr, MatchOp, VectorSelector};
+use crate::metric::promql::{self, Expr, MatchOp, Matcher, VectorSelector};
 use crate::text::count::count;
 use crate::text::duration::human;
-
-/// How far back the past is looked at.
-pub const PAST: Duration = Duration::from_secs(7 * 86_400);
-
-/// A share of the time, times a day, and minutes: beyond these, people learn to look away.
-const ALWAYS: f64 = 0.5;
-const FLAPS: f64 = 6.0;
-const SHORT: f64 = 5.0;
+use crate::text::shell::word;
 
 /// The rules that a server has loaded, as if they were written in a file without a name.
 pub fn loaded(rules: &[Rule]) -> RuleFile {
@@ -137,8 +130,8 @@ pub fn drift(set: &RuleSet<'_>, loaded: &[Rule]) -> Vec<Finding> {
 pub struct Needed<'a> {
     pub selector: String,
     pub metric: String,
-    /// It names more than the metric.
-    pub is_narrow: bool,
+    /// What it asks of labels beside the metric.
+    pub matchers: Vec<Matcher>,
     pub rules: Vec<&'a WrittenRule>,
 }
 
@@ -157,16 +150,13 @@ pub fn needed<'a>(set: &RuleSet<'a>) -> Vec<Needed<'a>> {
             }
             let plain = VectorSelector { range: None, ..selector.clone() };
             let text = VectorSelector { shift: VectorSelector::default().shift, ..plain }.to_string();
-            let is_narrow = selector
-                .matchers
-                .iter()
-                .flatten()
-                .any(|matcher| matcher.name != "__name__" && matcher.op != MatchOp::NotEqual);
+            let asks = |matcher: &&Matcher| matcher.name != "__name__" && matcher.op != MatchOp::NotEqual;
+            let matchers = selector.matchers.iter().flatten().filter(asks).cloned().collect();
             let entry = all.entry(text.clone());
             let entry = entry.or_insert_with(|| Needed {
                 selector: text,
                 metric: metric.to_owned(),
-                is_narrow,
+                matchers,
                 rules: Vec::new(),
             });
             entry.rules.push(placed.rule);
@@ -193,102 +183,98 @@ fn required<'e>(expr: &'e Expr, found: &mut Vec<&'e VectorSelector>) {
 }
 
 /// Where the series of a selector are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Series {
     Here,
     /// Within the past that was looked at.
     Gone,
-    /// The metric has series, and none with these labels.
-    OtherLabels,
+    /// The metric has series, and none with these labels: what each of them is on the metric.
+    OtherLabels(Vec<LabelValues>),
     Never,
 }
 
+/// A label that a selector asks for, and the values that it has on the metric; none: it is on no series.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LabelValues {
+    pub label: String,
+    /// As it is written: `=~"eu|us"`.
+    pub asked: String,
+    pub values: Vec<String>,
+    pub is_met: bool,
+    /// It may be of failures that have not happened yet.
+    pub is_of_failures: bool,
+}
+
+impl LabelValues {
+    /// Of a matcher and the values that are there.
+    pub fn of(matcher: &Matcher, values: Vec<String>) -> Self {
+        // Whether a pattern that is not understood is met, is not known.
+        let is_met =
+            values.iter().any(|value| matcher.accepts(value) != Some(false)) || matcher.accepts("") == Some(true);
+        let value = matcher.value.to_lowercase();
+        let is_of_failures =
+            value.starts_with('5') || value.starts_with('4') || FAILURES.iter().any(|one| value.contains(one));
+        let asked = format!("{}\"{}\"", matcher.op, matcher.value);
+        Self { label: matcher.name.clone(), asked, values, is_met, is_of_failures }
+    }
+}
+
+/// Words in values that are there only once something failed.
+const FAILURES: [&str; 14] = [
+    "err", "fail", "timeout", "reject", "drop", "panic", "abort", "crash", "denied", "invalid", "lost", "unavail",
+    "oom", "evict",
+];
+
 /// A18.
-pub fn missing(needed: &Needed<'_>, series: Series) -> Vec<Finding> {
+pub fn missing(needed: &Needed<'_>, series: &Series) -> Vec<Finding> {
     let past = human(PAST);
+    let Needed { selector, metric, .. } = needed;
     let (level, why, fix) = match series {
         Series::Here => return Vec::new(),
         Series::Gone => (
             Level::High,
-            format!("`{}` has no series now, and had some within {past}: the alert is silent", needed.selector),
-            "see what stopped to send it: `liveops doctor`",
+            format!("`{selector}` has no series now, and had some within {past}: the alert is silent"),
+            "see what stopped to send it: `liveops doctor`".to_owned(),
         ),
-        Series::OtherLabels => (
-            Level::Medium,
-            format!(
-                "`{}` has series, and none that `{}` selects, now or within {past}",
-                needed.metric, needed.selector
+        Series::OtherLabels(labels) => match labels.iter().find(|one| !one.is_met) {
+            Some(LabelValues { label, values, .. }) if values.is_empty() => (
+                Level::High,
+                format!("no series of `{metric}` has the label `{label}`, now or within {past}: the alert is silent"),
+                format!("correct the label; `liveops query {}` shows those that are there", word(metric)),
             ),
-            "correct the labels; a failure that never happened has no series yet",
-        ),
+            Some(LabelValues { label, asked, values, is_of_failures, .. }) => {
+                let level = if *is_of_failures { Level::Medium } else { Level::High };
+                let shown: Vec<String> = values.iter().take(SHOWN).map(|value| format!("`{value}`")).collect();
+                let more = if values.len() > SHOWN { ", …" } else { "" };
+                let why = format!(
+                    "no series of `{metric}` has {label}{asked}, now or within {past}: it is {}{more}",
+                    shown.join(", ")
+                );
+                let fix = match is_of_failures {
+                    true => "correct the value; a failure that never happened has no series yet",
+                    false => "correct the value, or remove what waits for it",
+                };
+                (level, why, fix.to_owned())
+            }
+            None => (
+                Level::Medium,
+                format!("`{metric}` has series, and none that `{selector}` selects, now or within {past}"),
+                "correct the labels: each of them is there, and not together".to_owned(),
+            ),
+        },
         Series::Never => (
             Level::High,
-            format!("`{}` has no series, and had none within {past}: the alert is silent", needed.metric),
-            "correct the name of the metric, or scrape what has it",
+            format!("`{metric}` has no series, and had none within {past}: the alert is silent"),
+            "correct the name of the metric, or scrape what has it".to_owned(),
         ),
     };
     let mut seen = BTreeSet::new();
     let rules = needed.rules.iter().filter(|rule| seen.insert((&rule.name, &rule.file, rule.line)));
-    rules.map(|rule| rule.of_expr("A18", level, why.clone()).fix(fix)).collect()
+    rules.map(|rule| rule.of_expr("A18", level, why.clone()).fix(fix.clone())).collect()
 }
 
-/// What an alert did within the past that was looked at.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct History {
-    /// Minutes that Prometheus was there.
-    pub covered: f64,
-    /// Minutes that the worst of its series fired, and was pending.
-    pub firing: f64,
-    pub pending: f64,
-    /// How often one of its series became active.
-    pub begun: f64,
-}
-
-/// A20.
-pub fn history(rule: &WrittenRule, past: History) -> Vec<Finding> {
-    if is_heartbeat(&rule.name, rule.labels.get("severity").map(String::as_str)) || past.covered < 60.0 {
-        return Vec::new();
-    }
-    let days = past.covered / 1440.0;
-    let shown = seconds(past.covered * 60.0);
-    let mut findings = Vec::new();
-    let mut add = |level, why: String, fix: &str| findings.push(rule.finding("A20", level, why).fix(fix));
-    let share = past.firing / past.covered;
-    if share > ALWAYS {
-        add(
-            Level::Medium,
-            format!("it fired for {:.0} % of the last {shown}: people learn to look away", share * 100.0),
-            "repair the cause, raise the threshold, or remove it",
-        );
-    } else if past.begun / days.max(1.0) > FLAPS {
-        add(
-            Level::Medium,
-            format!("it became active {:.0} times in the last {shown}", past.begun),
-            "wait longer (`for`), or keep it firing for longer (`keep_firing_for`)",
-        );
-    } else if past.firing > 0.0 && past.begun > 1.0 && past.firing / past.begun < SHORT {
-        add(
-            Level::Low,
-            format!(
-                "it fired for {:.1} minutes on average, {:.0} times in the last {shown}: it is over before anybody looks",
-                past.firing / past.begun,
-                past.begun
-            ),
-            "wait longer (`for`)",
-        );
-    } else if past.firing == 0.0 && past.pending > 0.0 {
-        add(
-            Level::Low,
-            format!(
-                "its condition held for {:.0} minutes of the last {shown}, and it never fired: `for` is {}",
-                past.pending,
-                human(rule.held())
-            ),
-            "shorten `for`, if it was to fire",
-        );
-    }
-    findings
-}
+/// So many values of a label are shown.
+const SHOWN: usize = 5;
 
 #[cfg(test)]
 mod tests {
@@ -338,16 +324,6 @@ mod tests {
         assert_eq!(drift(&set, &[]).len(), 1);
         assert_eq!(drift(&set, &[rule("A", "up == 0"), rule("B", "x")]).len(), 1);
         assert_eq!(loaded(&[rule("A", "up == 0")]).rules().count(), 1);
-
-        let of = |past: History| history(files[0].rules().next().unwrap(), past).first().map(|one| one.level);
-        let week = History { covered: 10_080.0, ..History::default() };
-        assert_eq!(of(week), None);
-        assert_eq!(of(History { firing: 6000.0, begun: 1.0, ..week }), Some(Level::Medium));
-        assert_eq!(of(History { firing: 600.0, begun: 100.0, ..week }), Some(Level::Medium));
-        assert_eq!(of(History { firing: 600.0, begun: 3.0, ..week }), None);
-        assert_eq!(of(History { firing: 6.0, begun: 3.0, ..week }), Some(Level::Low));
-        assert_eq!(of(History { pending: 6.0, begun: 3.0, ..week }), Some(Level::Low));
-        assert_eq!(of(History { covered: 10.0, firing: 10.0, ..History::default() }), None);
     }
 
     #[test]
@@ -371,11 +347,26 @@ mod tests {
         let setting = Setting::default();
         let set = RuleSet::new(&files, &setting);
         let one = &needed(&set)[0];
-        assert!(missing(one, Series::Here).is_empty());
-        for (series, level) in
-            [(Series::Gone, Level::High), (Series::Never, Level::High), (Series::OtherLabels, Level::Medium)]
-        {
-            assert_eq!(missing(one, series)[0].level, level);
+        assert!(missing(one, &Series::Here).is_empty());
+        let matcher = |text: &str| {
+            let tree = promql::tree(&format!("a{{{text}}}")).unwrap();
+            let selector = tree.selectors()[0].clone();
+            selector.matchers.into_iter().flatten().find(|one| one.name != "__name__").unwrap()
+        };
+        let of = |text: &str, values: &[&str]| {
+            let values = values.iter().map(|value| (*value).to_owned()).collect();
+            Series::OtherLabels(vec![LabelValues::of(&matcher(text), values)])
+        };
+        for (series, level, words) in [
+            (Series::Gone, Level::High, "had some within"),
+            (Series::Never, Level::High, "had none within"),
+            (of("region=\"us\"", &[]), Level::High, "no series of `a` has the label `region`"),
+            (of("region=\"us\"", &["eu", "ap"]), Level::High, "has region=\"us\", now or within 7d: it is `eu`, `ap`"),
+            (of("code=~\"5..\"", &["200"]), Level::Medium, "has code=~\"5..\""),
+            (of("region=~\"eu|us\"", &["eu"]), Level::Medium, "none that `a` selects"),
+        ] {
+            let found = &missing(one, &series)[0];
+            assert!(found.level == level && found.why.contains(words), "{words}: {found:?}");
         }
     }
 }

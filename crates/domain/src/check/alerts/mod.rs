@@ -5,6 +5,7 @@ pub mod duplicates;
 pub mod file;
 pub mod fires;
 pub mod functions;
+pub mod history;
 pub mod live;
 pub mod proof;
 pub mod reach;

@@ -49,7 +49,13 @@ pub fn proof(set: &RuleSet<'_>, rule: &WrittenRule, claim: Claim, rules: &str) -
         .into_iter()
         .filter(|selector| selector.metric().is_none_or(|name| set.recording(name).is_empty()))
         .collect();
-    let series = if claim == Claim::FiresAlways { BTreeSet::new() } else { series(&raw, &needed)? };
+    // What fires always does so with and without its series.
+    let (series, mut worlds) = match (series(&raw, &needed), claim) {
+        (Ok(series), Claim::FiresAlways) => (series, vec![Vec::new()]),
+        (Err(_), Claim::FiresAlways) => (BTreeSet::new(), Vec::new()),
+        (series, _) => (series?, Vec::new()),
+    };
+    worlds.extend(values(series.len()));
     let back = raw.iter().map(|one| {
         one.range.unwrap_or_default() + one.shift.offset.as_ref().map_or(Duration::ZERO, |offset| offset.by)
     });
@@ -61,7 +67,7 @@ pub fn proof(set: &RuleSet<'_>, rule: &WrittenRule, claim: Claim, rules: &str) -
     let step = (length.as_secs() / SAMPLES).max(60).div_ceil(60) * 60;
     let count = length.as_secs() / step + 1;
     let end = count * step;
-    let tests: Vec<Value> = values(series.len())
+    let tests: Vec<Value> = worlds
         .iter()
         .map(|values| {
             let input: Vec<Value> = series

@@ -96,8 +96,10 @@ pub fn read(text: &str) -> Result<Asked, String> {
         }
         let (words, tail) = action(after)?;
         rest = tail;
+        // Within `range` and `with` the dot is something else than the alert.
+        let is_inside = open.iter().any(|word| word == "range" || word == "with");
         take(&words, &mut variables, &mut open)?;
-        note(&words, &mut asked);
+        note(&words, is_inside, &mut asked);
     }
     match open.pop() {
         Some(word) => Err(format!("`{{{{ {word} … }}}}` has no `{{{{ end }}}}`")),
@@ -181,8 +183,11 @@ fn meant(near: Option<&str>) -> String {
     near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"))
 }
 
-fn note(words: &[String], asked: &mut Asked) {
+fn note(words: &[String], is_inside: bool, asked: &mut Asked) {
     for (at, word) in words.iter().enumerate() {
+        if is_inside && word.starts_with('.') {
+            continue;
+        }
         let field = word
             .strip_prefix("$labels.")
             .or_else(|| word.strip_prefix(".Labels."))
@@ -192,7 +197,7 @@ fn note(words: &[String], asked: &mut Asked) {
         }
         if word == "index"
             && let [map, name, ..] = &words[at + 1..]
-            && ["$labels", ".Labels"].contains(&map.as_str())
+            && (map == "$labels" || (map == ".Labels" && !is_inside))
         {
             asked.labels.insert(name.trim_matches(['"', '`']).to_owned());
         }
@@ -210,7 +215,12 @@ mod tests {
             ("plain", vec![], false),
             ("{{ $labels.job }} at {{ $value | humanize }}", vec!["job"], true),
             ("{{- if gt $value 1.0 -}} {{ .Labels.x }} {{ else }} b {{ end }}", vec!["x"], true),
-            ("{{ range query \"up\" }}{{ .Labels.instance }}{{ end }}", vec!["instance"], false),
+            (
+                "{{ range query \"up\" }}{{ .Labels.instance }}{{ .Value }}{{ $labels.job }}{{ end }}",
+                vec!["job"],
+                false,
+            ),
+            ("{{ range printf \"up{x='%s'}\" .Labels.x | query }}{{ end }}{{ .Labels.y }}", vec!["x", "y"], false),
             ("{{ with $x := printf `{{ %s }}` \"a}}\" | query }}{{ $x }}{{ end }}", vec![], false),
             ("{{/* {{ nothing */}}{{ range $i, $e := query \"x\" }}{{ $e.Labels.y }}{{ end }}", vec![], false),
             ("{{ index $labels \"k8s.pod\" }} {{ printf \"%.2f\" $value }}%", vec!["k8s.pod"], true),

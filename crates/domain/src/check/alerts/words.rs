@@ -3,7 +3,7 @@
 
 use crate::check::alerts::fires::is_heartbeat;
 use crate::check::alerts::set::{Placed, RuleSet};
-use crate::check::alerts::shape::{Known, Shape};
+use crate::check::alerts::shape::{Known, Shape, shapes as shapes_of};
 use crate::check::alerts::template;
 use crate::check::finding::{Finding, Level};
 use crate::metric::promql::{BinaryExpr, Expr};
@@ -26,6 +26,11 @@ pub fn labels(set: &RuleSet<'_>, placed: Placed<'_>) -> Vec<Finding> {
         for name in asked.labels {
             let missing: Vec<&Shape> = shapes.iter().filter(|shape| shape.label(&name) == Known::Missing).collect();
             if missing.is_empty() || shapes.is_empty() {
+                continue;
+            }
+            // The zeros that recording rules put in for what is missing are no side of this query.
+            let by_itself = rule.tree.as_ref().map_or_else(Vec::new, |tree| shapes_of(tree, &|_| None));
+            if missing.len() < shapes.len() && by_itself.iter().all(|shape| shape.label(&name) != Known::Missing) {
                 continue;
             }
             let why = match (missing.len() == shapes.len(), rule.labels.contains_key(&name)) {

@@ -1,6 +1,7 @@
 //! The tree of a PromQL expression.
 
 use std::fmt;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use regex::Regex;
@@ -134,14 +135,13 @@ pub struct Matcher {
     pub name: String,
     pub op: MatchOp,
     pub value: String,
-    /// None where the value is Go's kind of regular expression and not ours, or none at all.
-    regex: Option<Regex>,
+    /// None where the value is Go's kind of regular expression and not ours, or none at all. Few are ever asked for.
+    regex: OnceLock<Option<Regex>>,
 }
 
 impl Matcher {
     pub fn new(name: &str, op: MatchOp, value: &str) -> Self {
-        let regex = matches!(op, MatchOp::Regex | MatchOp::NotRegex).then(|| anchored(value)).flatten();
-        Self { name: name.to_owned(), op, value: value.to_owned(), regex }
+        Self { name: name.to_owned(), op, value: value.to_owned(), regex: OnceLock::new() }
     }
 
     /// Does it accept the value? None when its regular expression cannot be read here.
@@ -149,9 +149,13 @@ impl Matcher {
         match self.op {
             MatchOp::Equal => Some(self.value == value),
             MatchOp::NotEqual => Some(self.value != value),
-            MatchOp::Regex => self.regex.as_ref().map(|regex| regex.is_match(value)),
-            MatchOp::NotRegex => self.regex.as_ref().map(|regex| !regex.is_match(value)),
+            MatchOp::Regex => self.regex().map(|regex| regex.is_match(value)),
+            MatchOp::NotRegex => self.regex().map(|regex| !regex.is_match(value)),
         }
+    }
+
+    fn regex(&self) -> Option<&Regex> {
+        self.regex.get_or_init(|| anchored(&self.value)).as_ref()
     }
 }
 

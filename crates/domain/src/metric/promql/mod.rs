@@ -132,8 +132,17 @@ pub fn tree(text: &str) -> Result<Expr, String> {
 /// # Errors
 /// The first thing that is wrong.
 pub fn check(text: &str) -> Result<(), Syntax> {
+    checked(text).map(|_| ())
+}
+
+/// Both at once: the tree where there is one, and what is wrong with the expression where something is.
+///
+/// # Errors
+/// As [`check`].
+pub fn checked(text: &str) -> Result<Option<Expr>, Syntax> {
     match parse(text) {
-        Outcome::Good(_) | Outcome::Unsure => Ok(()),
+        Outcome::Good(expr) => Ok(Some(expr)),
+        Outcome::Unsure => Ok(None),
         Outcome::Wrong(syntax) => Err(syntax),
     }
 }

@@ -116,7 +116,7 @@ async fn live_routes(cx: &Session, paging: &[String], set: &RuleSet<'_>, found: 
             Ok(tree) => return found.merge(reach::check(set, &Routes { tree: &tree, file: "", paging })),
             Err(fault) => fault.message,
         },
-        Err(error) => error.to_string(),
+        Err(error) => return found.failed("A17", "routes", &error),
     };
     found.unknown("A17", "routes", why);
 }

@@ -40,6 +40,7 @@ pub(super) async fn judge(cx: &Session, now: DateTime<Utc>) -> Result<Findings> 
         match seen {
             Ok(seen) => chain(door, &seen, now, &mut found),
             Err(Unseen::Silent(why)) => {
+                found.silent = true;
                 found.unknown("T01", &door.subject, format!("its certificate is not known: {why}"));
             }
             Err(Unseen::Old(why)) => {

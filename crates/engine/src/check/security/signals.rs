@@ -23,7 +23,7 @@ pub(super) async fn judge(cx: &Session) -> (Findings, Option<Source>) {
     let client = match cx.prometheus().and_then(|target| Ok(Prometheus::new(cx.http()?, target, Effort::Quick))) {
         Ok(client) => client,
         Err(error) => {
-            signals.iter().for_each(|signal| found.unknown("G01", &signal.name, error.reason()));
+            signals.iter().for_each(|signal| found.failed("G01", &signal.name, &error));
             return (found, None);
         }
     };
@@ -35,7 +35,7 @@ pub(super) async fn judge(cx: &Session) -> (Findings, Option<Source>) {
         match answer {
             Ok(Some(value)) => signal.judge(*value).into_iter().for_each(|finding| found.add(finding)),
             Ok(None) => found.unknown("G01", &signal.name, "its query has no data: no series, or none now"),
-            Err(error) => found.unknown("G01", &signal.name, error.reason()),
+            Err(error) => found.failed("G01", &signal.name, error),
         }
     }
     (found, Some(source))

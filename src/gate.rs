@@ -1,5 +1,6 @@
 //! What all gates share: their options, how they look, how they end.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::builder::ValueHint;
@@ -26,7 +27,7 @@ const SHOWN: usize = 20;
 /// Options of every gate.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Gate")]
-pub(super) struct GateArgs {
+pub(crate) struct GateArgs {
     /// Fail from this level on
     #[arg(long, value_enum, default_value_t = LevelArg::High, value_name = "LEVEL", ignore_case = true)]
     fail_on: LevelArg,
@@ -67,13 +68,19 @@ impl From<LevelArg> for Level {
     }
 }
 
+impl Default for GateArgs {
+    fn default() -> Self {
+        Self { fail_on: LevelArg::High, strict: false, baseline: None, write_baseline: None, waivers_from: None }
+    }
+}
+
 impl GateArgs {
     /// Do only waivers of a git ref count?
-    pub(super) fn is_from_ref(&self) -> bool {
+    pub(crate) fn is_from_ref(&self) -> bool {
         self.waivers_from.is_some()
     }
 
-    fn options(&self) -> Options {
+    pub(crate) fn options(&self) -> Options {
         Options {
             policy: Policy { fail_on: self.fail_on.into(), strict: self.strict },
             baseline: self.baseline.clone(),
@@ -85,24 +92,26 @@ impl GateArgs {
 
 /// What a gate adds to its report.
 #[derive(Debug, Default)]
-pub(super) struct Extra {
+pub(crate) struct Extra {
     /// Members of `data` beside the findings.
-    pub(super) data: serde_json::Map<String, Value>,
+    pub(crate) data: serde_json::Map<String, Value>,
     /// Lines between the verdict and the findings.
-    pub(super) blocks: Vec<Block>,
+    pub(crate) blocks: Vec<Block>,
     /// Systems that were asked.
-    pub(super) sources: Vec<Source>,
+    pub(crate) sources: Vec<Source>,
     /// What to type next; none: the first finding's rule.
-    pub(super) next: Option<Recommendation>,
-    pub(super) warnings: Vec<String>,
+    pub(crate) next: Option<Recommendation>,
+    pub(crate) warnings: Vec<String>,
     /// Findings that a screen shows; of the others it says how many.
-    pub(super) limit: Option<usize>,
+    pub(crate) limit: Option<usize>,
 }
 
 #[derive(Debug, Serialize)]
 struct GateReport {
     #[serde(flatten)]
     gate: Gate,
+    #[serde(skip)]
+    exit: Exit,
     #[serde(flatten)]
     data: serde_json::Map<String, Value>,
     #[serde(skip)]
@@ -112,16 +121,18 @@ struct GateReport {
 }
 
 /// Weighs the findings, shows them in the format that was asked for, and ends as the contract says.
-pub(super) async fn finish(about: About, found: Findings, args: &GateArgs, extra: Extra, cx: &Context) -> Result<Exit> {
+pub(crate) async fn finish(about: About, found: Findings, args: &GateArgs, extra: Extra, cx: &Context) -> Result<Exit> {
     let gate = weigh(cx, about, found, &args.options()).await?;
     let verdict = gate.verdict();
+    let partial =
+        extra.sources.iter().any(|source| !matches!(source.state, SourceState::Ok | SourceState::Unconfigured));
     let exit = match verdict {
         Verdict::Fail => Exit::Bad,
-        Verdict::Unknown if args.strict || !gate.looked => Exit::Unknown,
+        // What was asked and did not answer is an outage, and not a rule that cannot tell.
+        Verdict::Unknown if args.strict || !gate.looked || gate.silent || partial => Exit::Unknown,
         _ => Exit::Good,
     };
     let Extra { data, blocks, sources, next, warnings, limit } = extra;
-    let partial = sources.iter().any(|source| !matches!(source.state, SourceState::Ok | SourceState::Unconfigured));
     let meta = Meta {
         verdict,
         outcome: if partial { Outcome::Partial } else { Outcome::Success },
@@ -129,7 +140,11 @@ pub(super) async fn finish(about: About, found: Findings, args: &GateArgs, extra
         warnings,
         ..next.map_or_else(Meta::default, |next| Meta::steps(vec![next]))
     };
-    cx.show_anywhere(&GateReport { gate, data, blocks, limit }, meta)?;
+    let report = GateReport { gate, exit, data, blocks, limit };
+    match meta.sources.is_empty() {
+        true => cx.show_anywhere(&report, meta)?,
+        false => cx.show(&report, meta)?,
+    }
     Ok(exit)
 }
 
@@ -184,8 +199,8 @@ impl Report for GateReport {
             Verdict::Warn => "PASS, with findings below the level that fails",
             Verdict::Fail => "FAIL",
             Verdict::Unknown if !self.gate.looked => "UNKNOWN, nothing could be checked",
-            Verdict::Unknown if self.gate.policy.strict => "UNKNOWN, does not pass",
-            Verdict::Unknown => "PASS, but for what is unknown",
+            Verdict::Unknown if self.exit == Exit::Unknown => "UNKNOWN, does not pass",
+            Verdict::Unknown => "UNKNOWN in part, which fails with --strict",
         };
         let mut blocks = vec![Block::Whole(vec![
             tone::mark(tone, view),
@@ -245,6 +260,13 @@ impl Report for GateReport {
             ]);
         }
         Some(table)
+    }
+
+    fn names(&self) -> Option<Vec<String>> {
+        let mut names: Vec<String> = self.gate.counting().map(|one| one.subject.clone()).collect();
+        let mut seen = BTreeSet::new();
+        names.retain(|name| seen.insert(name.clone()));
+        Some(names)
     }
 
     fn document(&self, format: Format) -> Option<String> {
