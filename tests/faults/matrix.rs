@@ -331,6 +331,10 @@ fn gates(kind: Backend, verbs: &[&[&str]]) {
             env.write("liveops.yaml", format!("{CALL}{config}"));
             env.write("rules.yml", RULES);
             env.write(
+                "game.yml",
+                "apiVersion: apps/v1\nkind: Deployment\nmetadata: { name: game-backend }\nspec: {}\n",
+            );
+            env.write(
                 "liveops.waivers.yaml",
                 "- { id: D05, subject: game-backend, owner: a, reason: by hand, until: 2099-01-01 }\n",
             );
@@ -341,7 +345,8 @@ fn gates(kind: Backend, verbs: &[&[&str]]) {
             ensure!(run.code == 1 || run.code == 3, "{args:?} ends with {}\n{}{}", run.code, run.stdout, run.stderr);
             ensure!(report["verdict"] != "pass", "{args:?} passes\n{}", run.stdout);
             let unknown = report["data"]["unknown"].as_array().ok_or("no list of what is unknown")?;
-            ensure!(is_empty || !unknown.is_empty(), "{args:?}: nothing is unknown\n{}", run.stdout);
+            let is_told = is_empty || args[0] == "doctor";
+            ensure!(is_told || !unknown.is_empty(), "{args:?}: nothing is unknown\n{}", run.stdout);
         }
         Ok(())
     });
@@ -355,7 +360,7 @@ fn gates_of_prometheus() {
             &["check", "alerts", "rules.yml", "--live"],
             &["check", "alerts", "--live"],
             &["check", "deploy", "game-backend"],
-            &["check", "readiness", "game-backend", "--manifests", "rules.yml"],
+            &["check", "readiness", "game-backend", "--manifests", "game.yml"],
             &["check", "runbooks"],
             &["check", "backups"],
             &["check", "security"],

@@ -81,6 +81,7 @@ const GROUP_KEYS: [&str; 9] = [
     "source_tenants",
     "evaluation_delay",
 ];
+const OTHERS: [&str; 3] = ["partial_response_strategy", "source_tenants", "evaluation_delay"];
 const RULE_KEYS: [&str; 7] = ["record", "alert", "expr", "for", "keep_firing_for", "labels", "annotations"];
 
 impl RuleFile {
@@ -165,6 +166,7 @@ impl RuleFile {
         } else if let Some(groups) = root.get("groups").filter(|_| kind.is_empty()) {
             self.unknown_keys(root, &["groups"], below, "file");
             self.groups(groups, below);
+            groups.items().iter().for_each(|group| self.of_others(group, below));
         } else if let Some(groups) = root.get("spec").and_then(|spec| spec.get("groups")) {
             self.groups(groups, below);
         }
@@ -196,11 +198,27 @@ impl RuleFile {
             }
             names.push(name.clone());
             let interval = self.duration(node, "interval", &name, below);
+            if let Some(strategy) = node.get("partial_response_strategy")
+                && !strategy.text().is_some_and(|word| ["abort", "warn"].contains(&word.to_lowercase().as_str()))
+            {
+                let why = "`partial_response_strategy` is `abort` or `warn`";
+                self.wrong(&name, strategy.place, below, why);
+            }
             let mut rules = Vec::new();
             for rule in node.get("rules").map_or(&[][..], Node::items) {
                 rules.extend(self.rule(rule, below));
             }
             self.groups.push(RuleGroup { name, interval, line: node.place.line + below, rules });
+        }
+    }
+
+    /// Fields that Thanos and Mimir read, and for which Prometheus refuses the file.
+    fn of_others(&mut self, group: &Node, below: usize) {
+        for (Key { name, place }, _) in group.entries().iter().filter(|(key, _)| OTHERS.contains(&key.name.as_str())) {
+            let why = format!("Prometheus has no field `{name}`, and refuses the file: it is Thanos' or Mimir's");
+            let finding = Finding::new("A01", Level::Medium, self.path.clone(), why);
+            let fix = "keep it where these read the rules, and nowhere else";
+            self.findings.push(finding.at(self.path.clone(), place.line + below).column(place.column).fix(fix));
         }
     }
 
@@ -387,6 +405,13 @@ mod tests {
         let second = RuleFile::read("groups: []\n---\ngroups: []\n", "r.yml").findings;
         assert!(second.len() == 1 && second[0].why.contains("only the first document"), "{second:?}");
         assert_eq!(RuleFile::read("groups: 3\n", "r.yml").findings.len(), 1);
+        let levels = |strategy: &str, head: &str| -> Vec<Level> {
+            let text = format!("{head}groups: [{{name: g, partial_response_strategy: {strategy}, rules: []}}]\n");
+            RuleFile::read(&text, "r.yml").findings.iter().map(|one| one.level).collect()
+        };
+        assert_eq!(levels("warn", ""), [Level::Medium]);
+        assert_eq!(levels("bob", ""), [Level::Blocker, Level::Medium]);
+        assert_eq!(levels("warn", "kind: PrometheusRule\nspec:\n  "), []);
         assert_eq!(RuleFile::read("grups: [\n", "r.yml").findings.len(), 1);
         let helm = RuleFile::read("{{- if .Values.on }}\ngroups: []\n{{- end }}\n", "r.yml");
         assert_eq!((helm.findings.len(), helm.unknown.len()), (0, 1));

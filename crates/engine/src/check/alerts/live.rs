@@ -181,10 +181,10 @@ impl Live<'_> {
         ];
         let mut answers = self.whole(&asked).await?.into_iter().map(|answer| by_alert(answer.unwrap_or_default()));
         let (covered, pending, begun) = (answers.next(), answers.next(), answers.next());
-        let of = |values: &Option<BTreeMap<String, f64>>, name: &str| {
-            values.as_ref().and_then(|values| values.get(name)).copied().unwrap_or_default()
+        let of = |values: Option<&BTreeMap<String, f64>>, name: &str| {
+            values.and_then(|values| values.get(name)).copied().unwrap_or_default()
         };
-        let covered = of(&covered, "");
+        let covered = of(covered.as_ref(), "");
         if covered < 60.0 {
             found.unknown("A20", "prometheus", "its history is shorter than an hour");
         }
@@ -198,8 +198,8 @@ impl Live<'_> {
             let past = History {
                 covered,
                 episodes: episodes(&fired.remove(name).unwrap_or_default()),
-                pending: of(&pending, name),
-                begun: of(&begun, name),
+                pending: of(pending.as_ref(), name),
+                begun: of(begun.as_ref(), name),
                 incidents: incidents.clone(),
                 hidden: hidden.remove(name),
             };
