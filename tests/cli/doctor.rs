@@ -38,20 +38,12 @@ fn health(answer: Answer) -> Stub {
 fn nothing_configured_is_a_warning_with_the_way_out() {
     let env = TestEnv::new();
     let run = env.run(["doctor"]).expect_code(0);
-    insta::assert_snapshot!(run.snapshot(), @r###"
-    code: 0
-    --- stdout
-    doctor  default  1 warning, 2 ok
-
-    ▲ liveops  [VERSION]
-      warn   no system is configured, so there is nothing to ask
-      fix:   write a liveops.yaml, or name a system: `--prometheus URL`, `--health URL`
-      see:   liveops init
-      ok     state, audit
-
-    next: liveops init
-    --- stderr
-    "###);
+    for part in
+        ["1 system: 1 MEDIUM", "MEDIUM  configuration liveops\n    no system is configured", "next: liveops init"]
+    {
+        assert!(run.stdout.contains(part), "{part}\n{}", run.stdout);
+    }
+    assert!(run.stdout.contains("see `liveops init`"), "{}", run.stdout);
 }
 
 #[test]
@@ -59,17 +51,11 @@ fn a_good_system_is_one_line() {
     let env = TestEnv::new();
     let stub = health(Answer::json(json!({"status": "healthy"})).header("Date", &http_date(TimeDelta::zero())));
     let run = env.run(["doctor", "--health", &format!("game={}", stub.url())]).expect_code(0);
-    insta::assert_snapshot!(run.snapshot(), @r###"
-    code: 0
-    --- stdout
-    doctor  default  7 ok
-
-    ● service game [MS]  http://127.0.0.1:[PORT]  reachable, latency, clock, health
-    ● liveops  [VERSION]  configuration, state, audit
-
-    next: liveops status --health game=http://127.0.0.1:[PORT]
-    --- stderr
-    "###);
+    for part in
+        ["PASS  7 checks, 2 systems: no findings", "  reachable, latency, clock, health\n", "next: liveops status"]
+    {
+        assert!(run.stdout.contains(part), "{part}\n{}", run.stdout);
+    }
     let all = env.run(["doctor", "--all", "--health", &stub.url()]).expect_code(0);
     assert!(all.stdout.contains("clock: agrees with ours"), "{}", all.stdout);
 }

@@ -1,5 +1,6 @@
 //! `liveops flag lint`: what is wrong with flags, and what will surprise somebody.
 
+use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -90,7 +91,7 @@ pub(super) async fn run(args: LintArgs, cx: &Context) -> Result<Exit> {
             found.add(Finding::new(one.code, level, stored.name.clone(), one.message));
         }
     }
-    let (text, command) = match found.findings.iter().max_by_key(|one| one.level) {
+    let (text, command) = match found.findings.iter().min_by_key(|one| (Reverse(one.level), one.id)) {
         Some(first) => ("the flag itself", format!("flag get {}", word(&first.subject))),
         None => ("all flags", "flag list".to_owned()),
     };

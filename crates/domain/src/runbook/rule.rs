@@ -13,7 +13,7 @@ pub struct AlertRule {
     pub hold: f64,
     pub labels: Labels,
     pub annotations: Labels,
-    /// Its group, or its file and line.
+    /// Its group, or its file.
     pub place: String,
     /// Where it is written.
     pub file: Option<(String, usize)>,
@@ -42,7 +42,7 @@ impl AlertRule {
             hold: rule.held().as_secs_f64(),
             labels: rule.labels.clone(),
             annotations: rule.annotations.clone(),
-            place: if rule.file.is_empty() { "loaded".to_owned() } else { format!("{}:{}", rule.file, rule.line) },
+            place: if rule.file.is_empty() { "loaded".to_owned() } else { rule.file.clone() },
             file: (!rule.file.is_empty()).then(|| (rule.file.clone(), rule.line)),
         }
     }
@@ -108,6 +108,6 @@ mod tests {
         assert_eq!((down.hold, down.severity(), down.service()), (60.0, Some("critical"), Some("game")));
         assert_eq!(down.runbook().as_deref(), Some("docs/Down.md"));
         assert_eq!(rules[1].expression, "1");
-        assert_eq!((down.place.as_str(), &down.file), ("r.yml:6", &Some(("r.yml".to_owned(), 6))));
+        assert_eq!((down.place.as_str(), &down.file), ("r.yml", &Some(("r.yml".to_owned(), 6))));
     }
 }
