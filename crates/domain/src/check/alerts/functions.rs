@@ -215,7 +215,10 @@ fn is_whole(expr: &Expr, name: &str) -> bool {
 /// A counter whose own value an expression gives.
 fn total(expr: &Expr) -> Option<&str> {
     match expr.bare() {
-        Expr::Selector(selector) => selector.metric().filter(|name| name.ends_with("_total")),
+        // How many there are now is no counter, whatever it is called.
+        Expr::Selector(selector) => selector.metric().filter(|name| {
+            name.ends_with("_total") && !["pending", "inflight", "in_flight"].iter().any(|word| name.contains(word))
+        }),
         Expr::Negative(inner) => total(inner),
         Expr::Aggregate { op, args, .. } if ["sum", "avg", "min", "max"].contains(&op.as_str()) => total(args.last()?),
         Expr::Binary(both) if ["*", "/", "+"].contains(&both.op) => {
@@ -337,6 +340,7 @@ mod tests {
             ("deriv(x_bytes[5m]) > 1", ""),
             ("x_total > 5", "A06"),
             ("errors_total > 0", "A06"),
+            ("jobs_pending_total > 0", ""),
             ("x_total > 0", ""),
             ("x_total < 5", ""),
             ("x_used / x_total > 0.9 and x_total > 1", ""),
