@@ -75,8 +75,18 @@ impl Command {
     /// Is there a document of this format? Asked before anything is done.
     fn writes(&self, format: Format) -> bool {
         match self {
-            Self::Check(_) => matches!(format, Format::Sarif | Format::Github | Format::Gitlab | Format::Junit),
             Self::Report(_) => matches!(format, Format::Markdown | Format::Html),
+            _ => self.is_gate() && matches!(format, Format::Sarif | Format::Github | Format::Gitlab | Format::Junit),
+        }
+    }
+
+    /// Does it end with findings?
+    fn is_gate(&self) -> bool {
+        match self {
+            Self::Check(_) | Self::Doctor(_) => true,
+            Self::Flag(args) => args.is_gate(),
+            Self::Runbook(args) => args.is_gate(),
+            Self::Postmortem(args) => args.is_gate(),
             _ => false,
         }
     }

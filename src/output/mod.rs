@@ -93,7 +93,7 @@ pub(crate) fn no_document(format: Format) -> Error {
         clap::ValueEnum::to_possible_value(&format).map_or_else(String::new, |value| value.get_name().to_owned());
     let whose = match format {
         Format::Markdown | Format::Html => "`markdown` and `html` are for `liveops report …`",
-        _ => "`sarif`, `github`, `gitlab` and `junit` are for `liveops check …`",
+        _ => "`sarif`, `github`, `gitlab` and `junit` are for gates, such as `liveops check …`",
     };
     let hint = format!("{whose}; use `-o table`, `-o json` or `-o yaml`");
     Error::usage(format!("this command has no `{name}` form"), hint)

@@ -124,8 +124,8 @@ fn kpis_that_no_service_exposes_have_the_nearest_metric() {
     assert_eq!(
         found,
         [
-            "kpis kpis warn: KPI `players` has no data: no metric `game_active_player`; did you mean `game_active_players`?",
             "kpis kpis warn: KPI `own` is PromQL, and there is no Prometheus to compute it",
+            "kpis kpis warn: KPI `players` has no data: no metric `game_active_player`; did you mean `game_active_players`?",
         ]
     );
 }

@@ -1,15 +1,13 @@
 //! `liveops new`: what is written, what stays, what is refused, and that all of it says the same numbers.
 
-use std::collections::BTreeMap;
-
-use regex::Regex;
-use serde_json::Value;
-
 use liveops_domain::check::alerts::file::RuleFile;
 use liveops_domain::metric::quantity::Unit;
 use liveops_domain::metric::threshold::Threshold;
 use liveops_domain::runbook::rule::AlertRule;
 use liveops_domain::text::duration;
+use regex::Regex;
+use serde_json::Value;
+use std::collections::BTreeMap;
 
 use crate::support::TestEnv;
 
@@ -223,7 +221,6 @@ fn every_document_has_the_numbers_of_the_rules() {
     }
 }
 
-/// The alerts of a file of rules.
 fn alerts(text: &str) -> Vec<AlertRule> {
     RuleFile::read(text, "rules.yml").alerts().map(AlertRule::written).collect()
 }

@@ -202,7 +202,7 @@ fn rules_are_written_once_and_nothing_foreign_is_overwritten() {
         assert!(env.path().join(format!("docs/runbooks/alerts/{name}.md")).exists(), "{}", run.stdout);
     }
     let checked = env.run(["check", "alerts", "rules/slo.yml", "-o", "json"]).expect_code(0);
-    assert!(!checked.stdout.contains("\"HIGH\"") && !checked.stdout.contains("\"A13\""), "{}", checked.stdout);
+    assert!(!checked.stdout.contains("\"A13\""), "{}", checked.stdout);
     // What was written as OpenSLO reads back as the same.
     env.run(["slo", "generate", "all.yaml", "--out", "again.yml"]).expect_code(0);
     assert_eq!(env.read("rules/slo.yml"), env.read("again.yml"));

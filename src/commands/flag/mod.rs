@@ -80,6 +80,11 @@ enum Verb {
 }
 
 impl FlagArgs {
+    /// Does it end with findings?
+    pub(crate) fn is_gate(&self) -> bool {
+        matches!(self.verb, Verb::Lint(_))
+    }
+
     /// What the verb itself says of the global options.
     pub(crate) fn settle(&self, global: &mut GlobalArgs) {
         match &self.verb {

@@ -33,6 +33,13 @@ enum Verb {
     Done(done::DoneArgs),
 }
 
+impl PostmortemArgs {
+    /// Does it end with findings?
+    pub(crate) fn is_gate(&self) -> bool {
+        matches!(self.verb, Verb::Check(_))
+    }
+}
+
 pub(crate) async fn run(args: PostmortemArgs, cx: &Context) -> Result<Exit> {
     match args.verb {
         Verb::New(args) => new::run(args, cx).await,

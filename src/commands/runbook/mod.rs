@@ -39,6 +39,13 @@ enum Verb {
     Check(check::CheckArgs),
 }
 
+impl RunbookArgs {
+    /// Does it end with findings?
+    pub(crate) fn is_gate(&self) -> bool {
+        matches!(self.verb, Verb::Check(_))
+    }
+}
+
 pub(crate) async fn run(args: RunbookArgs, cx: &Context) -> Result<Exit> {
     match args.verb {
         Verb::List(args) => list::run(args, cx).await,

@@ -323,7 +323,7 @@ fn of_binary(both: &BinaryExpr, recorded: Recorded<'_>) -> Vec<Shape> {
     match both.op {
         "or" => {
             // Of the same labels, the right one steps in where the left one is missing, whatever that is compared with.
-            let has_condition = is_conditional(&both.lhs);
+            let has_condition = both.lhs.is_conditional();
             let steps_in =
                 |other: &Shape| left.iter().any(|one| one.only == other.only && !(one.filtered && has_condition));
             let right = right.into_iter().map(|one| Shape { backup: one.backup || steps_in(&one), ..one });
@@ -347,19 +347,6 @@ fn of_binary(both: &BinaryExpr, recorded: Recorded<'_>) -> Vec<Shape> {
         }
         _ => left.iter().flat_map(|one| right.iter().map(|other| joined(both, one, other))).collect(),
     }
-}
-
-/// Does a comparison, a set operation or the absence of something decide whether it is there?
-fn is_conditional(expr: &Expr) -> bool {
-    let mut found = false;
-    expr.walk(&mut |part| {
-        found |= match part {
-            Expr::Binary(both) => both.is_comparison() || ["and", "unless"].contains(&both.op),
-            Expr::Call { function, .. } => function.name.starts_with("absent"),
-            _ => false,
-        };
-    });
-    found
 }
 
 /// Why no series of the one has its match among those of the other.

@@ -256,6 +256,19 @@ impl Expr {
         all
     }
 
+    /// Does a comparison, a set operation or the absence of something decide whether it is there?
+    pub fn is_conditional(&self) -> bool {
+        let mut found = false;
+        self.walk(&mut |part| {
+            found |= match part {
+                Self::Binary(both) => both.is_comparison() || ["and", "unless"].contains(&both.op),
+                Self::Call { function, .. } => function.name.starts_with("absent"),
+                _ => false,
+            };
+        });
+        found
+    }
+
     /// Itself, without the brackets around it.
     pub fn bare(&self) -> &Self {
         match self {
