@@ -212,7 +212,7 @@ impl Live<'_> {
     async fn fired(&self, now: DateTime<Utc>) -> Result<BTreeMap<String, Vec<DateTime<Utc>>>> {
         let query = "max by (alertname) (ALERTS{alertstate=\"firing\"})";
         let queried = self.client.range(query, now - PAST, now, STEP).await?;
-        if let Some(warning) = queried.warnings.first() {
+        if let Some(warning) = queried.partial() {
             return Err(self.partial(warning));
         }
         let Answer::Matrix(series) = queried.answer else { return Ok(BTreeMap::new()) };
