@@ -33,7 +33,6 @@ bench:
 picture:
     bash scripts/picture
 
-# One fuzz target for a while (needs nightly and cargo-fuzz)
-fuzz TARGET SECONDS="60":
-    mkdir -p fuzz/corpus/{{ TARGET }}
-    cargo +nightly fuzz run {{ TARGET }} fuzz/corpus/{{ TARGET }} fuzz/seeds/{{ TARGET }} -- -max_total_time={{ SECONDS }}
+# Every fuzz target, or the named ones: `just fuzz --seconds 600 promql`, `just fuzz --runs 1000000`
+fuzz *ARGS:
+    scripts/fuzz {{ ARGS }}

@@ -277,12 +277,25 @@ fn quick(global: &GlobalArgs, matches: &ArgMatches) -> Quick {
     }
 }
 
+fn no_runtime(error: &std::io::Error) -> Error {
+    // ENFILE, EMFILE.
+    match error.raw_os_error() {
+        Some(23 | 24) => Error::Tool {
+            program: "liveops".into(),
+            reason: error.to_string(),
+            hint: "raise the limit of open files: `ulimit -n 256`".into(),
+        },
+        _ => Error::internal(&format!("no runtime: {error}")),
+    }
+}
+
 /// The one runtime and the one `block_on`.
 fn execute(command: cli::Command, cx: &Context) -> Result<u8> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Error::internal(&format!("no runtime: {error}")))?;
+    // Without descriptors for its signals it would panic.
+    let spare: std::io::Result<Vec<_>> = (0..3).map(|_| std::os::unix::net::UnixStream::pair()).collect();
+    drop(spare.map_err(|error| no_runtime(&error))?);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| no_runtime(&error))?;
     let done = runtime.block_on(async {
         let mut signals = Signals::new();
         let work = cli::dispatch(command, cx);

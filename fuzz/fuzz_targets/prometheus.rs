@@ -2,18 +2,14 @@
 #![no_main]
 
 use liveops_engine::clients::prometheus::wire::{AlertsWire, DataWire, ManagersWire, RulesWire, TargetsWire};
-use serde_json::Value;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    let Ok(value) = serde_json::from_slice::<Value>(data) else {
-        return;
-    };
-    fn read<T: serde::de::DeserializeOwned>(value: &Value) -> Option<T> {
-        serde_json::from_value(value.clone()).ok()
+    fn read<T: serde::de::DeserializeOwned>(data: &[u8]) -> Option<T> {
+        serde_json::from_slice(data).ok()
     }
-    let _ = read(&value).map(DataWire::into_domain);
-    let _ = read(&value).map(AlertsWire::into_domain);
-    let _ = read(&value).map(RulesWire::into_domain);
-    let _ = read(&value).map(TargetsWire::into_domain);
-    let _ = read(&value).map(ManagersWire::into_domain);
+    let _ = read(data).map(DataWire::into_domain);
+    let _ = read(data).map(AlertsWire::into_domain);
+    let _ = read(data).map(RulesWire::into_domain);
+    let _ = read(data).map(TargetsWire::into_domain);
+    let _ = read(data).map(ManagersWire::into_domain);
 });

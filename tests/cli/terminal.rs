@@ -106,3 +106,13 @@ fn a_reader_that_goes_away_is_no_error() {
         assert_eq!((code(child.wait().unwrap()), said.as_str()), (3, ""), "{args:?}");
     }
 }
+
+#[test]
+fn too_few_files_to_open_are_said_and_are_no_bug() {
+    let env = TestEnv::new();
+    let runs: Vec<_> = (5..9).map(|limit| env.under(&format!("ulimit -n {limit}"), &["status"])).collect();
+    for (code, stderr) in &runs {
+        assert!(*code == 3 && !stderr.contains("bug") && !stderr.contains("panicked"), "{code}: {stderr}");
+    }
+    assert!(runs[0].1.contains("raise the limit of open files: `ulimit -n 256`"), "{}", runs[0].1);
+}

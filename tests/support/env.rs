@@ -149,10 +149,15 @@ impl TestEnv {
 
     /// A run under a limit of the size of files, in blocks of 512 bytes: what a full disk does to a write. Its exit code,
     /// and what it says on stderr.
-    #[allow(clippy::disallowed_methods, reason = "a limit is set by a shell")]
     pub(crate) fn limited(&self, blocks: u64, args: &[&str]) -> (i32, String) {
+        self.under(&format!("trap '' XFSZ; ulimit -f {blocks}"), args)
+    }
+
+    /// A run under what a shell has set before it.
+    #[allow(clippy::disallowed_methods, reason = "a limit is set by a shell")]
+    pub(crate) fn under(&self, limit: &str, args: &[&str]) -> (i32, String) {
         let bare = self.bare(args);
-        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+        let script = format!("{limit}; exec \"$0\" \"$@\"");
         let output = Command::new("/bin/sh")
             .args(["-c", &script])
             .arg(bare.get_program())

@@ -1,6 +1,7 @@
 //! The operating characteristics of the guard engine: how often it promotes, takes back or holds a build that is as it is,
 //! over thousands of simulated rollouts; beside the rules of Argo Rollouts and Flagger on the same streams of requests.
-//! Prints a table in Markdown; `bench/run --guards` puts it into the results.
+//! Prints a table in Markdown; `bench/run --guards` puts it into the results. `characteristics [ROLLOUTS [CASE]]`: a case such
+//! as `the same 10`, or a part of it.
 #![allow(clippy::print_stdout, reason = "it prints its table")]
 
 use std::collections::BTreeMap;
@@ -15,7 +16,7 @@ use liveops_domain::guard::verdict::{Outcome, Role, Verdict};
 use liveops_domain::metric::histogram;
 use liveops_domain::metric::kpi::{Kpi, KpiKind};
 use liveops_domain::metric::selector::Selector;
-use liveops_domain::rollout::exposure::{Originals, Percent, Readiness, Reading};
+use liveops_domain::rollout::exposure::{Digests, Originals, Percent, Readiness, Reading};
 use liveops_domain::rollout::machine::{Observation, WriteOutcome};
 use liveops_domain::rollout::plan::{Plan, Rules};
 use liveops_domain::rollout::schedule;
@@ -213,6 +214,7 @@ fn reading(live: Percent) -> Reading {
         writer: None,
         stable_image: None,
         canary_image: None,
+        digests: Digests::default(),
         broken: None,
     }
 }
@@ -384,6 +386,7 @@ fn cell(build: Build, rate: f64, runs: std::ops::Range<u32>, rules: &Rules) -> [
 
 fn main() {
     let runs: u32 = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(20_000);
+    let only = std::env::args().nth(2).unwrap_or_default();
     let rules = Rules {
         steps: schedule::given(STEPS).expect("sound"),
         rollback: vec!["error_rate > 5%".into(), "p99_latency > baseline * 2.0".into()],
@@ -396,6 +399,9 @@ fn main() {
     let (mut false_backs, mut caught) = (0.0_f64, BTreeMap::new());
     for build in BUILDS {
         for rate in [1.0, 10.0, 100.0, 1_000.0, 2_000.0] {
+            if !format!("{} {rate}", build.name).contains(&only) {
+                continue;
+            }
             let half = runs / 2;
             let rules = &rules;
             let mut tallies = std::thread::scope(|scope| {
@@ -414,6 +420,9 @@ fn main() {
             let rows: Vec<String> = tallies.iter_mut().map(|tally| tally.row(runs)).collect();
             println!("| {} | {rate} | {} |", build.name, rows.join(" | "));
         }
+    }
+    if !only.is_empty() {
+        return;
     }
     let held = caught.get(&("+2 points of errors", 2_000)).copied().unwrap_or(0.0);
     let word = |met: bool| if met { "met" } else { "missed" };

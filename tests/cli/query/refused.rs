@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{AT, ask, matrix, players, prometheus, success, vector};
-use crate::support::{Answer, Stub};
+use crate::support::{Answer, Stub, TestEnv};
 
 #[test]
 fn warnings_and_infos_are_said_aside() {
@@ -145,4 +145,24 @@ fn one_odd_series_spoils_none_of_the_others_and_is_warned_of() {
     let run = ask(&stub, &["x"]).expect_code(0);
     assert!(run.stdout.contains("1 series"), "{}", run.stdout);
     assert_eq!(run.stderr, "warning: 1 series of the answer left out: not of the shape that Prometheus gives\n");
+}
+
+#[test]
+fn more_series_than_anybody_reads_are_refused() {
+    let series: Vec<_> = (0..50_001).map(|n| json!({"metric": {"n": n.to_string()}, "value": [AT, "1"]})).collect();
+    let answer = json!({"status": "success", "data": {"resultType": "vector", "result": series}});
+    let run = ask(&prometheus(Answer::json(answer)), &["x"]).expect_code(3);
+    assert!(run.stderr.contains("50001 series, and no more than 50000 are read: add them up"), "{}", run.stderr);
+}
+
+/// Of all the questions that `status` asks at once.
+#[test]
+fn large_answers_to_everything_take_the_memory_of_one() {
+    let body = format!(r#"{{"status":"error","error":"{}"}}"#, "A".repeat(6 << 20));
+    let stub = Stub::new().on("*", "/*", Answer::new(200, "application/json", body));
+    let env = TestEnv::new();
+    let args = ["status", "--prometheus", &stub.url()];
+    let (code, stderr) = env.under("ulimit -d 131072", &args);
+    assert_eq!(code, 3, "{stderr}");
+    assert!(stub.requests().len() > 20, "{} questions", stub.requests().len());
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::releases::held;
 use super::stage::{LIMIT, NEW, OLD, Stage};
 use crate::support::kube::Kube;
 use crate::support::until;
@@ -261,6 +262,57 @@ fn a_pause_holds_argo_rollouts_too_and_is_over_when_it_goes_on_or_back() {
             assert_eq!((&after["spec"], weight(&stage)), (&before, 0));
             assert_eq!(after["metadata"]["annotations"], Value::Null);
             until("it is whole again", LIMIT, || (found()["status"]["phase"] == "Healthy").then_some(()));
+        },
+    );
+}
+
+#[test]
+fn a_release_of_somebody_else_holds_is_named_and_goes_its_own_way() {
+    let stage = Stage::new(TRAFFIC);
+    stage.kube.create(&rollout(STEPS));
+    let controller = Controller::default();
+    let found = || stage.kube.get("rollouts", "game");
+    let release = |image: &str| {
+        let containers = json!([{ "name": "server", "image": image }]);
+        stage.kube.merge(
+            "rollouts",
+            "game",
+            "ci",
+            &json!({ "spec": { "template": { "spec": { "containers": containers } } } }),
+        );
+    };
+    stage.beside(
+        PASS,
+        |kube| controller.tick(kube),
+        || {
+            until("the first deploy", LIMIT, || (found()["status"]["phase"] == "Healthy").then_some(()));
+            // Another release after ours is none of its undo's.
+            stage.rollout(&["canary", "--image", NEW]).expect_code(0);
+            release("game:2.1");
+            until("its first share", LIMIT, || (weight(&stage) == 20).then_some(()));
+            for args in [&["rollout", "undo", "game", "--yes"][..], &["undo", "--yes"]] {
+                let run = stage.env.run(args).expect_code(4);
+                assert!(
+                    run.stderr.contains("game is game:2.1 now: another release came after game:2"),
+                    "{}",
+                    run.stderr
+                );
+            }
+            assert_eq!((image(&found()), weight(&stage)), ("game:2.1", 20));
+            release(NEW);
+            until("the one before", LIMIT, || (found()["status"]["phase"] == "Healthy").then_some(()));
+            // In the middle of ours, too.
+            stage.configure("interval: 400ms", "interval: 300s");
+            let mut running = stage.begin(&["rollout", "canary", "game", "--image", "game:3", "--yes"]);
+            until("the first share", LIMIT, || (weight(&stage) == 20).then_some(()));
+            release("game:3-hotfix");
+            let text = until("the hold", LIMIT, || Some(held(&stage)).filter(|text| !text.is_empty()));
+            assert!(text.contains("the canary is game:3-hotfix, and game:3 is what is rolled out"), "{text}");
+            stage.rollout(&["abort"]).expect_code(0);
+            assert!(matches!(running.code(), Some(1 | 4)));
+            let after = found();
+            assert_eq!((image(&after), after["status"]["abort"] == true), ("game:3-hotfix", false));
+            assert_eq!(after["metadata"]["annotations"], Value::Null, "no note is left");
         },
     );
 }

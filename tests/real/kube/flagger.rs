@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::releases::held;
 use super::stage::{LIMIT, NEW, OLD, Stage};
 use crate::support::kube::Kube;
 use crate::support::until;
@@ -282,4 +283,58 @@ fn a_slow_flagger_is_waited_for_as_long_as_the_policy_says() {
         assert_eq!((phase(&stage).as_str(), weight(&stage)), ("Failed", 0));
         assert_eq!(stage.phase().0, "rolled_back");
     });
+}
+
+#[test]
+fn a_release_of_somebody_else_holds_is_named_and_is_analysed() {
+    let stage = Stage::new(TRAFFIC);
+    stage.kube.create(&primary());
+    stage.kube.create(&canary(&hooks()));
+    let slow = AtomicBool::new(false);
+    let release = |image: &str| {
+        let containers = json!([{ "name": "server", "image": image }]);
+        stage.kube.merge(
+            "deployments",
+            "game",
+            "ci",
+            &json!({ "spec": { "template": { "spec": { "containers": containers } } } }),
+        );
+    };
+    stage.beside(
+        Duration::from_millis(100),
+        |kube| tick(kube, slow.load(Ordering::Relaxed)),
+        || {
+            until("Initialized", LIMIT, || (phase(&stage) == "Initialized").then_some(()));
+            let before = stage.kube.get("canaries", "game")["spec"].clone();
+            stage.rollout(&["canary", "--image", NEW]).expect_code(0);
+            slow.store(true, Ordering::Relaxed);
+            release("game:2.1");
+            until("its first share", LIMIT, || (weight(&stage) == STEP).then_some(()));
+            for args in [&["rollout", "undo", "game", "--yes"][..], &["undo", "--yes"]] {
+                let run = stage.env.run(args).expect_code(4);
+                assert!(
+                    run.stderr.contains("game is game:2.1 now: another release came after game:2"),
+                    "{}",
+                    run.stderr
+                );
+            }
+            assert_eq!((image(&stage.kube, "game"), is_open(&stage.kube)), ("game:2.1".into(), false));
+            slow.store(false, Ordering::Relaxed);
+            until("it is through", LIMIT, || (phase(&stage) == "Succeeded").then_some(()));
+            // In the middle of ours, too.
+            slow.store(true, Ordering::Relaxed);
+            let mut running = stage.begin(&["rollout", "canary", "game", "--image", "game:3", "--yes"]);
+            until("the first share", LIMIT, || {
+                (phase(&stage) == "Progressing" && weight(&stage) == STEP).then_some(())
+            });
+            release("game:3-hotfix");
+            let text = until("the hold", LIMIT, || Some(held(&stage)).filter(|text| !text.is_empty()));
+            assert!(text.contains("the canary is game:3-hotfix, and game:3 is what is rolled out"), "{text}");
+            stage.rollout(&["abort"]).expect_code(0);
+            assert!(matches!(running.code(), Some(1 | 4)));
+            let after = stage.kube.get("canaries", "game");
+            assert_eq!((image(&stage.kube, "game"), is_open(&stage.kube)), ("game:3-hotfix".into(), false));
+            assert_eq!((&after["metadata"]["annotations"], &after["spec"]), (&Value::Null, &before), "no note is left");
+        },
+    );
 }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::stage::{KINDS, LIMIT, NEW, Running, Stage, available};
+use crate::support::kube::Image;
 use crate::support::until;
 
 const HOTFIX: &str = "game:1.1-hotfix";
@@ -27,7 +28,7 @@ fn release(stage: &Stage, deployment: &str, image: &str) {
     change(stage, &format!("deployment/{deployment}"), &patch);
 }
 
-fn held(stage: &Stage) -> String {
+pub(super) fn held(stage: &Stage) -> String {
     let run = stage.env.run(["rollout", "status", "game", "-o", "json"]);
     let row = run.json()["data"]["rollouts"][0].clone();
     let is_foreign = row["held"]["why"] == "foreign";
@@ -135,4 +136,26 @@ fn a_rule_that_somebody_puts_before_ours_is_no_hindrance() {
         (&json!(0), &json!("other"))
     );
     available(&stage.kube, "game", 2);
+}
+
+#[test]
+fn a_tag_that_is_pushed_anew_is_another_release() {
+    for (deployment, image, text) in
+        [("game-canary", NEW, "the canary runs game:2 as sha256:"), ("game", "game:1", "stable runs game:1 as sha256:")]
+    {
+        let stage = Stage::new(KINDS[0].1);
+        let mut run = exposed(&stage);
+        stage.kube.image(image, Image::PushedAnew);
+        let mut pods = 0;
+        let said = until("the hold", LIMIT, || {
+            // A pod is replaced, and pulls what the tag is now.
+            pods += 1;
+            stage.kube.kubectl(&["annotate", "--overwrite", "deployment", deployment, &format!("pods={pods}")]);
+            Some(held(&stage)).filter(|text| !text.is_empty())
+        });
+        assert!(said.contains(text) && said.contains("its tag was pushed anew"), "{said}");
+        stage.rollout(&["abort"]).expect_code(0);
+        assert!(matches!(run.code(), Some(1 | 4)));
+        assert_eq!(stage.image("game"), "game:1");
+    }
 }

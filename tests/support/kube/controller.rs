@@ -16,12 +16,20 @@ use super::store::{State, Store, Write};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Image {
     Ready,
+    /// The same, of another digest than before: its tag was pushed anew.
+    PushedAnew,
     /// Runs, and never passes its readiness probe.
     NeverReady,
     /// `CrashLoopBackOff`.
     Crashes,
     /// `ImagePullBackOff`.
     CannotBePulled,
+}
+
+impl Image {
+    fn is_ready(self) -> bool {
+        matches!(self, Self::Ready | Self::PushedAnew)
+    }
 }
 
 /// A change is seen by the controllers only after this time, as in a real cluster: observed generations lag.
@@ -285,7 +293,7 @@ pub(crate) fn pod_status(pod: &Value, images: &BTreeMap<String, Image>) -> (Valu
     };
     let containers: Vec<(Image, &Value)> =
         (containers.into_iter().flatten()).map(|container| (known(container), container)).collect();
-    let ready = containers.iter().all(|(image, _)| *image == Image::Ready);
+    let ready = containers.iter().all(|(image, _)| image.is_ready());
     let pending = containers.iter().any(|(image, _)| *image == Image::CannotBePulled);
     let statuses: Vec<Value> =
         (containers.iter()).map(|(image, container)| container_status(container, *image)).collect();
@@ -302,15 +310,18 @@ fn container_status(container: &Value, behaviour: Image) -> Value {
     let image = text(container, "/image");
     let waiting = |reason: &str, message: &str| json!({ "waiting": { "reason": reason, "message": message } });
     let (state, restarts) = match behaviour {
-        Image::Ready | Image::NeverReady => (json!({ "running": { "startedAt": "2026-01-01T00:00:00Z" } }), 0),
+        Image::Ready | Image::PushedAnew | Image::NeverReady => {
+            (json!({ "running": { "startedAt": "2026-01-01T00:00:00Z" } }), 0)
+        }
         Image::Crashes => (waiting("CrashLoopBackOff", "back-off 40s restarting failed container"), 4),
         Image::CannotBePulled => (waiting("ImagePullBackOff", &format!("Back-off pulling image \"{image}\"")), 0),
     };
+    let content = if behaviour == Image::PushedAnew { format!("{image} anew") } else { image.to_owned() };
     json!({
         "name": container["name"],
         "image": image,
-        "imageID": format!("registry.example/{image}@sha256:{}", digest(image)),
-        "ready": behaviour == Image::Ready,
+        "imageID": format!("registry.example/{image}@sha256:{}", digest(&content)),
+        "ready": behaviour.is_ready(),
         "restartCount": restarts,
         "state": state,
         "lastState": {},

@@ -25,6 +25,9 @@ pub fn is_paused(rollout: &Value) -> bool {
 /// The field of its spec by which a person has the controller stand still.
 pub const HALT: &str = "paused";
 
+/// The label that tells the pods of its ReplicaSets apart.
+pub const POD_HASH: &str = "rollouts-pod-template-hash";
+
 /// Does it stand still by a person's will? No step ends then, and no ReplicaSet is scaled; an abort still gives the
 /// router its weights back (`rollout/context.go` `haltProgress`, `rollout/trafficrouting.go`).
 pub fn is_halted(rollout: &Value) -> bool {

@@ -172,6 +172,29 @@ pub fn canary_of(
     })
 }
 
+/// What the ready ones of these pods run in the container of this name, where that is wanted to be this image.
+pub fn digests<'a>(pods: impl IntoIterator<Item = &'a Value>, container: &str, image: &str) -> Vec<String> {
+    fn named<'v>(list: &'v Value, name: &str) -> Option<&'v Value> {
+        list.as_array().into_iter().flatten().find(|container| container["name"] == name)
+    }
+    let digest = |pod: &Value| {
+        let wanted = named(&pod["spec"]["containers"], container)?;
+        let running = named(&pod["status"]["containerStatuses"], container)?;
+        let id = running["imageID"].as_str().filter(|_| wanted["image"] == image && running["ready"] == true)?;
+        let digest = id.rsplit_once('@').map_or(id, |(_, digest)| digest);
+        digest.starts_with("sha256:").then(|| digest.to_owned())
+    };
+    let mut all: Vec<String> = pods.into_iter().filter_map(digest).collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+/// The name of that container.
+pub fn container_name(deployment: &Value, container: usize) -> &str {
+    deployment["spec"]["template"]["spec"]["containers"][container]["name"].as_str().unwrap_or_default()
+}
+
 /// Would these labels be selected?
 pub fn selects(selector: &Value, labels: &Value) -> bool {
     selector

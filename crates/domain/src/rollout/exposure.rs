@@ -123,6 +123,19 @@ impl Readiness {
     }
 }
 
+/// What the pods of both sides run under their tags, those of the wanted images alone; empty where the world tells none.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Digests {
+    pub stable: Vec<String>,
+    pub canary: Vec<String>,
+}
+
+impl Digests {
+    pub fn is_empty(&self) -> bool {
+        self.stable.is_empty() && self.canary.is_empty()
+    }
+}
+
 /// What the world says now, read back from it and never assumed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Reading {
@@ -143,6 +156,9 @@ pub struct Reading {
     /// The images of both sides as they are wanted now, where the world knows of any.
     pub stable_image: Option<String>,
     pub canary_image: Option<String>,
+    /// What runs under those names.
+    #[serde(default)]
+    pub digests: Digests,
     /// What keeps traffic from reaching a backend, as the data plane itself says.
     pub broken: Option<String>,
 }
@@ -181,6 +197,14 @@ pub struct Originals {
     pub stable_revision: Option<String>,
     /// Whatever else the target restores (replicas, HPA bounds, selector, weights of each backend); its own form.
     pub detail: Value,
+}
+
+impl Originals {
+    /// Has somebody else released this, neither what was there at the start nor what is rolled out?
+    pub fn is_foreign(&self, image: &str) -> bool {
+        let is_ours = self.release.as_ref().is_none_or(|release| release == image);
+        !is_ours && self.stable_image.as_deref() != Some(image)
+    }
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ mod watch;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::guard::verdict::Verdict;
-use crate::rollout::exposure::{Percent, Reading};
+use crate::rollout::exposure::{Digests, Percent, Reading};
 use crate::rollout::state::{Hold, HoldKind, Phase, RequestKind, Rollout, Stuck, Write};
 
 /// Refused forward writes after which a person must look.
@@ -67,6 +67,9 @@ impl Rollout {
         if self.phase == Phase::RollingBack {
             return self.restore(now);
         }
+        if let Ok(reading) = &look.reading {
+            self.learn(reading);
+        }
         if let Some((why, text)) = self.obstacle(look) {
             self.hold(why, text, now);
             return None;
@@ -110,6 +113,7 @@ impl Rollout {
                 let foreign = |hold: &Hold| hold.why == HoldKind::Foreign;
                 if self.hold.take().as_ref().is_some_and(foreign) {
                     self.written = None;
+                    self.digests = Digests::default();
                 }
                 self.tries = 0;
                 self.streaks.clear();

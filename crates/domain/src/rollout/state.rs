@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::guard::judge::Baseline;
 use crate::guard::verdict::{Outcome, Verdict};
-use crate::rollout::exposure::{Originals, Percent};
+use crate::rollout::exposure::{Digests, Originals, Percent};
 use crate::rollout::fleet::Fleet;
 use crate::rollout::plan::{FLAG, Plan};
 
@@ -37,6 +37,9 @@ pub struct Rollout {
     pub plan: Plan,
     /// What a rollback goes back to.
     pub originals: Originals,
+    /// What both sides ran when they were first looked at; under the same tags nothing else is judged.
+    #[serde(default, skip_serializing_if = "Digests::is_empty")]
+    pub digests: Digests,
     pub phase: Phase,
     /// Since when it is in this phase.
     pub since: DateTime<Utc>,
@@ -283,6 +286,7 @@ impl Rollout {
             change: None,
             plan,
             originals,
+            digests: Digests::default(),
             phase: Phase::Planned,
             since: now,
             step: 0,

@@ -113,13 +113,15 @@ pub async fn plan<'s>(
 }
 
 /// Refuses to take back what is no longer there: another release came after the one that is to be undone.
-pub fn refuse_later_release(
+pub fn refuse_later_release<'r>(
     cx: &Session,
     subject: &RolloutSubject<'_>,
     rollout: &Rollout,
-    reading: Option<&Reading>,
+    reading: Option<&'r Reading>,
 ) -> Result<()> {
-    let Some(now) = reading.and_then(|reading| reading.stable_image.as_ref()) else {
+    // While a controller leads another one through its steps, there is no stable image.
+    let canary = |reading: &'r Reading| reading.canary_image.as_ref().filter(|_| subject.target.is_delegated());
+    let Some(now) = reading.and_then(|reading| reading.stable_image.as_ref().or_else(|| canary(reading))) else {
         return Ok(());
     };
     if *now == rollout.plan.image || rollout.originals.stable_image.as_ref() == Some(now) {

@@ -221,6 +221,10 @@ impl<'a> Runner<'a> {
         if !self.is_in_time(server, asked) {
             return Ok(None);
         }
+        let reading = match reading {
+            Ok(reading) => self.run.subject.target.digests().await.map(|digests| Reading { digests, ..reading }),
+            Err(error) => Err(error),
+        };
         Ok(Some((reading.map_err(|error| error.to_string()), verdicts)))
     }
 

@@ -29,6 +29,7 @@ fn reading(live: f64) -> Reading {
         writer: Some("kubectl-edit".into()),
         stable_image: None,
         canary_image: None,
+        digests: Digests::default(),
         broken: None,
     }
 }

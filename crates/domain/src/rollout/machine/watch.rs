@@ -161,31 +161,71 @@ impl Rollout {
         if self.plan.target != HTTP || self.applied.exceeds(self.originals.weight) || self.phase.is_back() {
             return None;
         }
-        let text = self.foreign(reading)?;
+        let text = self.foreign(reading, false)?;
         Some(format!("somebody else has begun another rollout: {text}"))
     }
 
     /// A release of somebody else, on either side: what would be judged is not what would be promoted, or what would be
     /// replaced is not what was there.
-    fn foreign(&self, reading: &Reading) -> Option<String> {
+    fn foreign(&self, reading: &Reading, delegated: bool) -> Option<String> {
         let (image, originals) = (&self.plan.image, &self.originals);
         let by = || match &reading.writer {
             Some(writer) => format!("; last written by {writer}"),
             None => String::new(),
         };
-        let is_prepared = !matches!(self.phase, Phase::Planned) && self.intent != Some(Write::Prepare) && self.touched;
         if let Some(canary) = reading.canary_image.as_ref().filter(|canary| *canary != image)
-            && (is_prepared || originals.canary_image.as_ref() != Some(canary))
-            && self.phase != Phase::Finishing
+            && (self.is_prepared() || originals.canary_image.as_ref() != Some(canary))
+            && (self.phase != Phase::Finishing || delegated)
         {
             return Some(format!("the canary is {canary}, and {image} is what is rolled out{}", by()));
         }
         let before = originals.stable_image.as_ref()?;
         let stable = reading.stable_image.as_ref().filter(|stable| *stable != before)?;
-        if stable == image && matches!(self.phase, Phase::Finishing) {
+        // A controller of its own promotes when it has come that far.
+        if stable == image && (self.phase == Phase::Finishing || delegated) {
             return None;
         }
         Some(format!("stable is {stable}, and was {before} at the start{}", by()))
+    }
+
+    fn is_prepared(&self) -> bool {
+        self.phase != Phase::Planned && self.intent != Some(Write::Prepare) && self.touched
+    }
+
+    /// Remembers what each side runs, once all that is wanted of it is there.
+    pub(super) fn learn(&mut self, reading: &Reading) {
+        if self.digests.stable.is_empty() && reading.stable_image == self.originals.stable_image {
+            self.digests.stable.clone_from(&reading.digests.stable);
+        }
+        let is_there = reading.canary.is_ready() && reading.canary_image.as_ref() == Some(&self.plan.image);
+        if self.digests.canary.is_empty() && is_there && self.is_prepared() {
+            self.digests.canary.clone_from(&reading.digests.canary);
+        }
+    }
+
+    /// The same name, and something else behind it: a tag that was pushed anew is another release.
+    fn retagged(&self, reading: &Reading) -> Option<String> {
+        let other = |known: &[String], now: &[String]| {
+            let new = now.iter().find(|digest| !known.is_empty() && !known.contains(digest));
+            new.map(|digest| (digest.clone(), known.join(", ")))
+        };
+        let image = &self.plan.image;
+        if self.is_prepared()
+            && reading.canary_image.as_ref() == Some(image)
+            && let Some((now, judged)) = other(&self.digests.canary, &reading.digests.canary)
+        {
+            return Some(format!("the canary runs {image} as {now}, and {judged} is what was judged"));
+        }
+        let stable = reading.stable_image.as_ref()?;
+        if stable == image && self.phase == Phase::Finishing {
+            let (now, judged) = other(&self.digests.canary, &reading.digests.stable)?;
+            return Some(format!("stable runs {image} as {now}, and {judged} is what was judged"));
+        }
+        if self.originals.stable_image.as_ref() != Some(stable) {
+            return None;
+        }
+        let (now, before) = other(&self.digests.stable, &reading.digests.stable)?;
+        Some(format!("stable runs {stable} as {now}, and ran {before} at the start"))
     }
 
     /// What keeps it from going forward.
@@ -213,8 +253,12 @@ impl Rollout {
             let by = reading.writer.as_deref().unwrap_or("somebody else");
             return Some((HoldKind::Foreign, format!("it was changed by {by}")));
         }
-        if let Some(text) = self.foreign(reading) {
+        if let Some(text) = self.foreign(reading, look.delegated) {
             let text = format!("{text}; put it back and resume, or abort, which leaves what others released as it is");
+            return Some((HoldKind::Foreign, text));
+        }
+        if let Some(text) = self.retagged(reading) {
+            let text = format!("{text}: its tag was pushed anew; resume judges what runs now, abort rolls back");
             return Some((HoldKind::Foreign, text));
         }
         if self.phase == Phase::Finishing || !self.touched {

@@ -1,9 +1,11 @@
 //! What came back, whatever its status, and how to read it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
+use tokio::sync::OwnedSemaphorePermit;
 
 use liveops_domain::error::{Error, Result};
 use liveops_domain::text::secret::mask;
@@ -23,6 +25,8 @@ pub struct Answer {
     /// How long to wait, where it said so in seconds.
     pub retry_after: Option<Duration>,
     pub body: Vec<u8>,
+    /// Held while a large body is in memory.
+    pub large: Option<Arc<OwnedSemaphorePermit>>,
     pub elapsed: Duration,
     pub system: String,
     pub url: String,

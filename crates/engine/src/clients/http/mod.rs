@@ -8,12 +8,14 @@ pub mod target;
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::DateTime;
 use reqwest::header::HeaderValue;
 use reqwest::redirect::Policy;
 use reqwest::{Client, Url};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::clients::http::breaker::Breaker;
@@ -27,6 +29,10 @@ pub use crate::clients::http::target::Target;
 
 /// No answer that we read is larger (quality: Security).
 const MAX_BODY: usize = 16 * 1024 * 1024;
+
+/// From here on an answer is large: of one origin, one of those is read and made sense of at a time, so that a server that
+/// sends nonsense to fifty questions takes the memory of one.
+const LARGE: usize = 1024 * 1024;
 
 /// Redirects that we follow, all on the same host.
 const MAX_REDIRECTS: usize = 5;
@@ -45,6 +51,8 @@ pub struct Http {
     deadline: Cell<Instant>,
     /// By origin, with the reason of the last failure.
     breakers: RefCell<HashMap<String, (Breaker, Barrier, String)>>,
+    /// By origin: whose large answer is in memory.
+    large: RefCell<HashMap<String, Arc<Semaphore>>>,
 }
 
 impl Http {
@@ -59,6 +67,7 @@ impl Http {
             started: now,
             deadline: Cell::new(now + command),
             breakers: RefCell::default(),
+            large: RefCell::default(),
         }
     }
 
@@ -206,6 +215,7 @@ impl Http {
             etag: Some(header(reqwest::header::ETAG)).filter(|tag| !tag.is_empty()),
             retry_after: retry_after(&header(reqwest::header::RETRY_AFTER), &header(reqwest::header::DATE)),
             body: Vec::new(),
+            large: None,
             elapsed: Duration::ZERO,
             system: target.system.clone(),
             url: shown.to_owned(),
@@ -220,10 +230,20 @@ impl Http {
             if answer.body.len() + chunk.len() > MAX_BODY {
                 return Err(answer.malformed(format!("more than {} MiB", MAX_BODY / 1024 / 1024)));
             }
+            if answer.body.len() + chunk.len() > LARGE && answer.large.is_none() {
+                answer.large = self.only_large(&asked).await;
+            }
             answer.body.extend_from_slice(&chunk);
         }
         answer.elapsed = began.elapsed();
         Ok(answer)
+    }
+
+    /// Waits for its turn among the large answers of an origin; it ends when the answer is dropped.
+    async fn only_large(&self, url: &Url) -> Option<Arc<OwnedSemaphorePermit>> {
+        let origin = url.origin().ascii_serialization();
+        let turns = Arc::clone(self.large.borrow_mut().entry(origin).or_insert_with(|| Arc::new(Semaphore::new(1))));
+        turns.acquire_owned().await.ok().map(Arc::new)
     }
 
     fn client(&self, tls: bool) -> reqwest::Result<&Client> {

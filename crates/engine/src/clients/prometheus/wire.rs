@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::clients::loose;
 use liveops_domain::alert::rule::{Alerting, Rule};
@@ -24,7 +25,7 @@ where
 
 /// Each entry by itself: one of another shape spoils none of the others. `Err` are those.
 pub fn each<T: DeserializeOwned>(entries: Vec<Value>) -> impl Iterator<Item = Result<T, Value>> {
-    entries.into_iter().map(|entry| serde_json::from_value(entry.clone()).map_err(|_| entry))
+    entries.into_iter().map(|entry| T::deserialize(&entry).map_err(|_| entry))
 }
 
 /// Which Alertmanagers Prometheus delivers to.
@@ -38,8 +39,12 @@ pub struct Delivery {
 pub struct DataWire {
     #[serde(rename = "resultType", deserialize_with = "or_empty")]
     kind: String,
-    result: Value,
+    /// As it came: a tree of a million values would take ten times its memory.
+    result: Box<RawValue>,
 }
+
+/// More series than anybody looks at.
+const MOST_SERIES: usize = 50_000;
 
 #[derive(Debug, Deserialize)]
 struct SeriesWire {
@@ -104,25 +109,32 @@ impl DataWire {
     pub fn into_domain(self) -> Decoded<(Answer, usize)> {
         let odd = |error: serde_json::Error| format!("a {} of another shape: {error}", self.kind);
         let whole = |answer| (answer, 0);
+        let result = self.result.get();
+        let is_null = result == "null";
         match self.kind.as_str() {
-            "" | "vector" if self.result.is_null() => Ok(whole(Answer::Vector(Vec::new()))),
-            "matrix" if self.result.is_null() => Ok(whole(Answer::Matrix(Vec::new()))),
+            "" | "vector" if is_null => Ok(whole(Answer::Vector(Vec::new()))),
+            "matrix" if is_null => Ok(whole(Answer::Matrix(Vec::new()))),
             "vector" | "matrix" => {
-                let entries: Vec<Value> = serde_json::from_value(self.result.clone()).map_err(odd)?;
-                let all = entries.len();
+                let entries: Vec<&RawValue> = serde_json::from_str(result).map_err(odd)?;
+                if entries.len() > MOST_SERIES {
+                    return Err(format!(
+                        "{} series, and no more than {MOST_SERIES} are read: add them up",
+                        entries.len()
+                    ));
+                }
+                let read = |entry: &RawValue| serde_json::from_str::<SeriesWire>(entry.get()).map_err(odd);
                 let series: Vec<Series> =
-                    each::<SeriesWire>(entries).filter_map(|wire| wire.ok()?.into_domain().ok()).collect();
-                let left_out = all - series.len();
-                if series.is_empty() && left_out > 0 {
-                    // Says what is odd about the first.
-                    let wires: Vec<SeriesWire> = serde_json::from_value(self.result).map_err(odd)?;
-                    wires.into_iter().map(SeriesWire::into_domain).collect::<Decoded<Vec<_>>>()?;
+                    entries.iter().filter_map(|entry| read(entry).ok()?.into_domain().ok()).collect();
+                let left_out = entries.len() - series.len();
+                if let (true, Some(first)) = (series.is_empty(), entries.first()) {
+                    // Says what is odd about it.
+                    read(first)?.into_domain()?;
                 }
                 Ok((if self.kind == "vector" { Answer::Vector(series) } else { Answer::Matrix(series) }, left_out))
             }
-            "scalar" => point(serde_json::from_value(self.result).map_err(odd)?).map(Answer::Scalar).map(whole),
+            "scalar" => point(serde_json::from_str(result).map_err(odd)?).map(Answer::Scalar).map(whole),
             "string" => {
-                let (at, text): (f64, String) = serde_json::from_value(self.result).map_err(odd)?;
+                let (at, text): (f64, String) = serde_json::from_str(result).map_err(odd)?;
                 Ok(whole(Answer::String { at: time(at)?, text }))
             }
             other => Err(format!("a result of type `{other}`, which liveops does not know")),

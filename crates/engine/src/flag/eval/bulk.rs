@@ -14,6 +14,7 @@ use crate::flag::users::input::{Form, Input};
 use crate::voice::Voice;
 use liveops_domain::error::{Error, Result};
 use liveops_domain::flag::audience::Counts;
+use liveops_domain::text::count::count;
 
 /// Blocks under way for each thread: one that is looked at, one that waits.
 const QUEUE: usize = 2;
@@ -74,8 +75,14 @@ pub async fn stream(
             return Err(Error::usage(
                 format!("{shown}: line {at} {why}"),
                 format!(
-                    "the {} users before it were answered; correct the line, or say with `--format` how the file is written",
-                    tally.counts.total()
+                    "correct the line, or say with `--format` how the file is written{}",
+                    match tally.counts.total() {
+                        0 => String::new(),
+                        before => format!(
+                            "; the answers for {} before it are right",
+                            count(usize::try_from(before).unwrap_or(usize::MAX), "user")
+                        ),
+                    }
                 ),
             ));
         }

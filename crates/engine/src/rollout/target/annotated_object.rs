@@ -105,6 +105,20 @@ impl<'a> AnnotatedObject<'a> {
         fencing::admit_forward(&self.location(), found, also, fence)
     }
 
+    /// Refuses to go forward with, or to write over, what somebody else released. `now` is what is there.
+    ///
+    /// # Errors
+    /// `Conflict`.
+    pub fn refuse_foreign(&self, now: Option<&str>, originals: Option<&Originals>) -> Result<()> {
+        match (now, originals) {
+            (Some(image), Some(originals)) if originals.is_foreign(image) => Err(Error::Conflict {
+                what: format!("{} has {image}, which somebody else released meanwhile", self.location()),
+                hint: "look: `liveops rollout status`; leave it as it is: `liveops rollout abort`".into(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
     /// Writes our epoch where an older one stands.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! `kind: argo`: Argo Rollouts moves the weight, and outlives any terminal. We set the image, let it go on at each step,
 //! promote and abort by its resource, and never write a weight: its controller would take it back.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
@@ -14,10 +14,10 @@ use crate::rollout::target::deployment::{denied, managed};
 use crate::rollout::target::{Finish, Objection, Release, TrafficTarget};
 use liveops_domain::error::{Error, Result};
 use liveops_domain::kubernetes::argo::{
-    HALT, is_halted, is_observed, is_paused, is_unpausing, is_whole, phase, share, steps,
+    HALT, POD_HASH, is_halted, is_observed, is_paused, is_unpausing, is_whole, phase, share, steps,
 };
 use liveops_domain::kubernetes::{deployment, note, owner};
-use liveops_domain::rollout::exposure::{Fence, Originals, Percent, Readiness, Reading};
+use liveops_domain::rollout::exposure::{Digests, Fence, Originals, Percent, Readiness, Reading};
 
 /// The target.
 #[derive(Debug)]
@@ -26,11 +26,13 @@ pub struct Argo<'a> {
     container: Option<&'a str>,
     /// The share that the controller was last let go to.
     awaited: Cell<Percent>,
+    /// What the pods ran at the version of the Rollout that was read last.
+    ran: RefCell<Option<(Value, Digests)>>,
 }
 
 impl<'a> Argo<'a> {
     pub fn new(carrier: AnnotatedObject<'a>, container: Option<&'a str>) -> Self {
-        Self { carrier, container, awaited: Cell::new(Percent::ZERO) }
+        Self { carrier, container, awaited: Cell::new(Percent::ZERO), ran: RefCell::default() }
     }
 
     async fn look(&self) -> Result<Value> {
@@ -67,10 +69,25 @@ impl<'a> Argo<'a> {
             version: rollout["metadata"]["resourceVersion"].as_str().map(ToOwned::to_owned),
             epoch: note::epoch(rollout),
             writer: owner::of(rollout, &["spec", "template"]).map(ToOwned::to_owned),
-            stable_image: None,
-            canary_image: None,
+            // Between two rollouts the template is what is there.
+            stable_image: self.image_of(rollout).filter(|_| is_whole(rollout)),
+            canary_image: self.image_of(rollout),
+            digests: Digests::default(),
             broken: None,
         }
+    }
+
+    /// The image in its template.
+    fn image_of(&self, rollout: &Value) -> Option<String> {
+        let container = deployment::container(rollout, self.container).ok()?;
+        deployment::image(rollout, container).map(ToOwned::to_owned)
+    }
+
+    /// May this rollout go forward with what is there? The controller's steps are of whatever is in the template.
+    fn admit(&self, rollout: &Value, fence: &Fence) -> Result<()> {
+        self.carrier.admit_forward(rollout, None, fence)?;
+        let originals = AnnotatedObject::originals(rollout, None);
+        self.carrier.refuse_foreign(self.image_of(rollout).as_deref(), originals.as_ref())
     }
 
     fn place_of_container(&self, rollout: &Value) -> Result<usize> {
@@ -150,6 +167,30 @@ impl TrafficTarget for Argo<'_> {
         Ok((reading, Some(objects)))
     }
 
+    async fn digests(&self) -> Result<Digests> {
+        let seen = self.carrier.last_read().clone();
+        let rollout = self.carrier.find(&seen)?;
+        let version = &rollout["metadata"]["resourceVersion"];
+        if let Some((known, digests)) = &*self.ran.borrow()
+            && known == version
+        {
+            return Ok(digests.clone());
+        }
+        let container = self.place_of_container(rollout)?;
+        let pods = self.carrier.kubectl.list("pods", Some(&deployment::selector(rollout))).await;
+        let pods = pods.map_err(|failure| self.carrier.failed(&failure))?;
+        let (name, image) = (deployment::container_name(rollout, container), self.image_of(rollout));
+        let of = |hash: &Value| {
+            let own = pods.iter().filter(|pod| pod["metadata"]["labels"][POD_HASH] == *hash && hash.is_string());
+            deployment::digests(own, name, image.as_deref().unwrap_or_default())
+        };
+        let (stable, canary) = (&rollout["status"]["stableRS"], &rollout["status"]["currentPodHash"]);
+        let stable = if stable == canary { of(stable) } else { Vec::new() };
+        let digests = Digests { stable, canary: of(canary) };
+        self.ran.replace(Some((version.clone(), digests.clone())));
+        Ok(digests)
+    }
+
     async fn originals(&self) -> Result<Originals> {
         let rollout = self.look().await?;
         let container = self.place_of_container(&rollout)?;
@@ -159,7 +200,7 @@ impl TrafficTarget for Argo<'_> {
             stable_available: u32::try_from(available).unwrap_or(u32::MAX),
             stable_image: deployment::image(&rollout, container).map(ToOwned::to_owned),
             release: None,
-            canary_image: None,
+            canary_image: self.image_of(&rollout),
             stable_digest: None,
             stable_revision: rollout["status"]["stableRS"].as_str().map(ToOwned::to_owned),
             detail: json!({ "container": container, "halt": rollout["spec"][HALT] }),
@@ -211,6 +252,7 @@ impl TrafficTarget for Argo<'_> {
         confirmed: &Confirmed,
     ) -> Result<Reading> {
         let rollout = self.look().await?;
+        self.carrier.refuse_foreign(self.image_of(&rollout).as_deref(), Some(originals))?;
         let claimed = self.carrier.hold(&rollout, originals, fence, None, confirmed);
         let rollout = self.carrier.find(&claimed.await?)?.clone();
         let rollout = self.set_image(rollout, Some(image), None, confirmed);
@@ -219,7 +261,7 @@ impl TrafficTarget for Argo<'_> {
 
     async fn set_exposure(&self, percent: Percent, fence: &Fence, confirmed: &Confirmed) -> Result<Reading> {
         let rollout = self.look().await?;
-        self.carrier.admit_forward(&rollout, None, fence)?;
+        self.admit(&rollout, fence)?;
         self.awaited.set(percent);
         // The controller is ahead of us or at it: there is nothing to let go.
         if !percent.exceeds(share(&rollout)) || !is_paused(&rollout) {
@@ -247,19 +289,27 @@ impl TrafficTarget for Argo<'_> {
         let Some(originals) = AnnotatedObject::originals(&rollout, originals) else {
             return Ok(self.reading(&rollout));
         };
+        // One that stands still takes its traffic back, and leaves its pods as they are.
+        let go_on = match going(&originals.detail) {
+            Value::Null => json!({ "op": "remove", "path": "/spec/paused" }),
+            value => json!({ "op": "add", "path": "/spec/paused", "value": value }),
+        };
+        let go_on = is_halted(&rollout).then_some(go_on);
+        if self.image_of(&rollout).is_some_and(|image| originals.is_foreign(&image)) {
+            // What somebody else released goes its own way; there is nothing left of ours but the note.
+            rollout = self.set_image(rollout, None, go_on, confirmed).await?;
+            if note::epoch(&rollout).is_some() {
+                self.carrier.release(None, confirmed).await?;
+            }
+            return Ok(Reading { live: Percent::ZERO, ..self.reading(&rollout) });
+        }
         let stable = rollout["status"]["stableRS"].as_str().map(ToOwned::to_owned);
         let promoted = originals.stable_revision.is_some() && stable != originals.stable_revision;
         if !promoted && !is_whole(&rollout) && rollout["status"]["abort"] != true {
             rollout = self.tell(json!({ "abort": true }), confirmed).await?;
         }
         // Without the old template it would stay degraded, and the next apply would begin anew.
-        // One that stands still takes its traffic back, and leaves its pods as they are.
         let image = originals.stable_image.as_deref();
-        let go_on = match going(&originals.detail) {
-            Value::Null => json!({ "op": "remove", "path": "/spec/paused" }),
-            value => json!({ "op": "add", "path": "/spec/paused", "value": value }),
-        };
-        let go_on = is_halted(&rollout).then_some(go_on);
         rollout = self.set_image(rollout, image, go_on, confirmed).await?;
         if promoted {
             // For the controller the old version is a new canary now: it gets everything without waiting for steps,
@@ -286,7 +336,7 @@ impl TrafficTarget for Argo<'_> {
 
     async fn promote(&self, Release { fence, .. }: Release<'_>, confirmed: &Confirmed) -> Result<Reading> {
         let mut rollout = self.look().await?;
-        self.carrier.admit_forward(&rollout, None, fence)?;
+        self.admit(&rollout, fence)?;
         if !is_whole(&rollout) {
             let version = &rollout["metadata"]["resourceVersion"];
             let patch = json!({

@@ -2,6 +2,7 @@
 //! from it. Writes are conditional on what was read; each can be repeated.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -15,7 +16,7 @@ use crate::rollout::target::{Objection, annotated_object};
 use liveops_domain::error::{Error, Result};
 use liveops_domain::kubernetes::autoscaler::Bounds;
 use liveops_domain::kubernetes::{autoscaler, deployment, owner};
-use liveops_domain::rollout::exposure::{Originals, Percent, Readiness};
+use liveops_domain::rollout::exposure::{Digests, Originals, Percent, Readiness};
 
 /// The Deployments of one service.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub struct Workload<'a> {
     pub container: Option<&'a str>,
     /// What was recorded as the start, for the permissions that its way back needs.
     pub recorded: RefCell<Option<Detail>>,
+    /// What the pods of each Deployment ran at the version of it that was read last.
+    pub ran: RefCell<HashMap<String, (Value, Vec<String>)>>,
 }
 
 /// What a Kubernetes target restores, in [`Originals::detail`].
@@ -104,6 +107,35 @@ impl Workload<'_> {
         })
     }
 
+    /// What the pods of both run.
+    pub async fn digests(&self, objects: &[Value]) -> Result<Digests> {
+        let [stable, canary] = [&self.stable, &self.canary].map(|object| self.digests_of(objects, object));
+        let (stable, canary) = tokio::join!(stable, canary);
+        Ok(Digests { stable: stable?, canary: canary? })
+    }
+
+    /// What the pods of this Deployment run. They are asked again only when it is another version than before: whatever
+    /// comes or restarts changes its status.
+    pub async fn digests_of(&self, objects: &[Value], object: &Object) -> Result<Vec<String>> {
+        let Some(found) = objects.iter().find(|found| object.is(found)) else {
+            return Ok(Vec::new());
+        };
+        let version = found["metadata"]["resourceVersion"].clone();
+        let name = object.name.as_str();
+        if let Some((known, digests)) = self.ran.borrow().get(name)
+            && *known == version
+        {
+            return Ok(digests.clone());
+        }
+        let container = deployment::container(found, self.container).map_err(|why| self.unfit(object, &why))?;
+        let pods = self.kubectl.list("pods", Some(&deployment::selector(found))).await;
+        let pods = pods.map_err(|failure| self.failed(object, &failure))?;
+        let image = deployment::image(found, container).unwrap_or_default();
+        let digests = deployment::digests(&pods, deployment::container_name(found, container), image);
+        self.ran.borrow_mut().insert(name.to_owned(), (version, digests.clone()));
+        Ok(digests)
+    }
+
     /// What was there at the start.
     pub async fn originals(
         &self,
@@ -122,12 +154,8 @@ impl Workload<'_> {
         let pods = self.kubectl.list("pods", Some(&selector)).await;
         let pods = pods.map_err(|failure| self.failed(&self.stable, &failure))?;
         let image = deployment::image(stable, container).map(ToOwned::to_owned);
-        let digest = pods.iter().find_map(|pod| {
-            let running = pod["status"]["containerStatuses"].as_array()?;
-            let own = running.iter().find(|status| status["image"].as_str() == image.as_deref())?;
-            let id = own["imageID"].as_str()?;
-            id.split_once('@').map(|(_, digest)| digest.to_owned())
-        });
+        let name = deployment::container_name(stable, container);
+        let digest = deployment::digests(&pods, name, image.as_deref().unwrap_or_default()).into_iter().next();
         let canary = self.canary_in(objects).map(|canary| {
             let index = deployment::container(canary, self.container).unwrap_or(container);
             let image = deployment::image(canary, index).unwrap_or_default();
@@ -259,7 +287,7 @@ impl Workload<'_> {
         let mut patch = Vec::new();
         if let Some(image) = &originals.stable_image
             && now != image
-            && originals.release.as_ref().is_none_or(|release| now == release)
+            && !originals.is_foreign(now)
         {
             patch.extend(deployment::set_image(detail.container, now, image));
         }

@@ -18,7 +18,7 @@ use liveops_domain::flag::definition::Flag;
 use liveops_domain::flag::delta;
 use liveops_domain::flag::edit::{Edit, SetEdit, apply};
 use liveops_domain::flag::name::FlagName;
-use liveops_domain::rollout::exposure::{Fence, Originals, Percent, Readiness, Reading};
+use liveops_domain::rollout::exposure::{Digests, Fence, Originals, Percent, Readiness, Reading};
 use liveops_domain::rollout::plan::FLAG;
 use liveops_domain::text::shell::word;
 
@@ -95,6 +95,7 @@ impl<'a> FlagTarget<'a> {
             writer: Some(by),
             stable_image: None,
             canary_image: None,
+            digests: Digests::default(),
             broken: None,
         }
     }

@@ -15,7 +15,7 @@ use crate::rollout::target::{Finish, Objection, Release, TrafficTarget};
 use liveops_domain::error::{Error, Result};
 use liveops_domain::kubernetes::flagger::{HALT, Stage, gate, is_halted, is_running, record, share, stage};
 use liveops_domain::kubernetes::{deployment, flagger, note};
-use liveops_domain::rollout::exposure::{Fence, Originals, Percent, Readiness, Reading};
+use liveops_domain::rollout::exposure::{Digests, Fence, Originals, Percent, Readiness, Reading};
 
 /// The target. `workload.stable` is the Deployment that Flagger watches.
 #[derive(Debug)]
@@ -61,10 +61,19 @@ impl<'a> Flagger<'a> {
             version: canary["metadata"]["resourceVersion"].as_str().map(ToOwned::to_owned),
             epoch: note::epoch(canary),
             writer: None,
-            stable_image: None,
-            canary_image: None,
+            // Between two analyses the target is what was promoted.
+            stable_image: self
+                .target_image(objects)
+                .filter(|_| matches!(stage, Stage::Idle | Stage::Succeeded) && !is_running(canary)),
+            canary_image: self.target_image(objects),
+            digests: Digests::default(),
             broken: None,
         })
+    }
+
+    /// The image of the Deployment that it watches.
+    fn target_image(&self, objects: &[Value]) -> Option<String> {
+        self.workload.image_of(self.workload.stable_in(objects).ok())
     }
 
     async fn turn(&self, path: &str, canary: &Value, confirmed: &Confirmed) -> Result<()> {
@@ -105,6 +114,8 @@ impl<'a> Flagger<'a> {
         let objects = self.look().await?;
         let canary = self.carrier.find(&objects)?;
         self.carrier.admit_forward(canary, None, fence)?;
+        let originals = AnnotatedObject::originals(canary, None);
+        self.carrier.refuse_foreign(self.target_image(&objects).as_deref(), originals.as_ref())?;
         Ok(objects)
     }
 
@@ -183,6 +194,13 @@ impl TrafficTarget for Flagger<'_> {
         Ok((self.reading(&objects)?, Some(objects)))
     }
 
+    /// Those of its target; the primary is made from it by Flagger, which compares no digests.
+    async fn digests(&self) -> Result<Digests> {
+        let seen = self.carrier.last_read().clone();
+        let canary = self.workload.digests_of(&seen, &self.workload.stable).await?;
+        Ok(Digests { canary, stable: Vec::new() })
+    }
+
     async fn originals(&self) -> Result<Originals> {
         let objects = self.look().await?;
         let route = record(self.carrier.find(&objects)?);
@@ -190,6 +208,7 @@ impl TrafficTarget for Flagger<'_> {
         let mut originals = workload.originals(&objects, route, Map::new(), None, Percent::ZERO).await?;
         // Flagger scales its target to nothing between two analyses.
         originals.stable_available = 0;
+        originals.canary_image.clone_from(&originals.stable_image);
         Ok(originals)
     }
 
@@ -236,6 +255,7 @@ impl TrafficTarget for Flagger<'_> {
     ) -> Result<Reading> {
         let objects = self.look().await?;
         let canary = self.carrier.find(&objects)?;
+        self.carrier.refuse_foreign(self.target_image(&objects).as_deref(), Some(originals))?;
         let held = self.carrier.hold(canary, originals, fence, None, confirmed);
         held.await?;
         // One that is still open from before would end the analysis as it begins.
@@ -268,6 +288,18 @@ impl TrafficTarget for Flagger<'_> {
         };
         let told = |what: &str| Error::Conflict { what: what.to_owned(), hint: "it is asked again".into() };
         let was = &originals.detail["route"]["skip"];
+        if self.target_image(&objects).is_some_and(|image| originals.is_foreign(&image)) {
+            // What somebody else released has an analysis of its own; there is nothing left of ours but the note, and what
+            // was said to go faster or to stand still.
+            if canary["spec"]["skipAnalysis"] != *was {
+                self.skip(was, confirmed).await?;
+            }
+            self.go_on(canary, &originals, confirmed).await?;
+            if note::epoch(canary).is_some() {
+                self.carrier.release(None, confirmed).await?;
+            }
+            return Ok(Reading { live: Percent::ZERO, ..self.reading(&objects)? });
+        }
         // An analysis that is left out because we said so is the old version's way back.
         if canary["spec"]["skipAnalysis"] == true && *was != true {
             return self.promote_back(&objects, &originals, confirmed).await;

@@ -8,7 +8,7 @@ use crate::clients::kubectl::object::Object;
 use crate::rollout::target::balancer::{Balancer, Weighing};
 use crate::rollout::target::{Finish, Objection, Release, TrafficTarget};
 use liveops_domain::error::{Error, Result};
-use liveops_domain::rollout::exposure::{Fence, Originals, Percent, Readiness, Reading};
+use liveops_domain::rollout::exposure::{Digests, Fence, Originals, Percent, Readiness, Reading};
 
 /// The target.
 #[derive(Debug)]
@@ -52,6 +52,7 @@ fn reading(seen: &Weighing) -> Reading {
         writer: None,
         stable_image: seen.stable.clone(),
         canary_image: seen.canary.clone(),
+        digests: Digests::default(),
         broken: None,
     }
 }

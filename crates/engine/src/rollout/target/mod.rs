@@ -21,7 +21,7 @@ use crate::change::confirmed::Confirmed;
 use crate::clients::kubectl::object::Object;
 use crate::rollout::target::annotated_object::AnnotatedObject;
 use liveops_domain::error::Result;
-use liveops_domain::rollout::exposure::{Fence, Originals, Percent, Reading};
+use liveops_domain::rollout::exposure::{Digests, Fence, Originals, Percent, Reading};
 
 /// How far [`TrafficTarget::finish`] has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,6 +91,11 @@ pub trait TrafficTarget {
 
     /// The same, and these objects of the same cluster, in one process or request; none where it has no cluster.
     async fn read_beside(&self, beside: &[Object]) -> Result<(Reading, Option<Vec<Value>>)>;
+
+    /// What the pods run that were there at the last reading, where a tag may hide it.
+    async fn digests(&self) -> Result<Digests> {
+        Ok(Digests::default())
+    }
 
     /// What a rollback goes back to, read before the first write. An error where the target is not as it is configured:
     /// an object is missing, a backend is not where it should be, ambiguous.

@@ -143,6 +143,7 @@ fn workload<'a>(cx: &'a Session, service: &'a Service) -> Result<Workload<'a>> {
         canary: Object::new(Resource::Deployment, &format!("{deployment}-canary"))?,
         container: configured.and_then(|workload| workload.container.as_deref()),
         recorded: RefCell::default(),
+        ran: RefCell::default(),
     })
 }
 

@@ -17,7 +17,7 @@ use crate::rollout::target::{Finish, Objection, Release, TrafficTarget, fencing}
 use liveops_domain::error::{Error, Result};
 use liveops_domain::kubernetes::note::EPOCH;
 use liveops_domain::kubernetes::{deployment, note, owner};
-use liveops_domain::rollout::exposure::{Fence, Originals, Percent, Readiness, Reading};
+use liveops_domain::rollout::exposure::{Digests, Fence, Originals, Percent, Readiness, Reading};
 use liveops_domain::text::shell;
 
 /// The target. The Service carries the note, since its selector is the lever.
@@ -114,6 +114,7 @@ impl Replicas<'_> {
             writer: manager.map(ToOwned::to_owned),
             stable_image: self.workload.image_of(self.workload.stable_in(objects).ok()),
             canary_image: self.workload.image_of(self.workload.canary_in(objects)),
+            digests: Digests::default(),
             broken: None,
         })
     }
@@ -193,6 +194,11 @@ impl TrafficTarget for Replicas<'_> {
         let asked: Vec<&Object> = [stable, canary].into_iter().chain(beside).collect();
         let objects = self.service.look(&asked).await?;
         Ok((self.reading(&objects).await?, Some(objects)))
+    }
+
+    async fn digests(&self) -> Result<Digests> {
+        let seen = self.service.last_read().clone();
+        self.workload.digests(&seen).await
     }
 
     async fn originals(&self) -> Result<Originals> {

@@ -167,3 +167,42 @@ fn a_machine_that_slept_observes_anew() {
     assert_eq!(it.step(&at(&bad, time(601)), time(601)), None);
     assert_eq!(it.step(&at(&bad, time(602)), time(602)), Some(Write::Restore));
 }
+
+#[test]
+fn a_tag_that_is_pushed_anew_is_another_release() {
+    let ran = |stable: &str, canary: &str| {
+        with(|reading| {
+            reading.digests = Digests { stable: vec![stable.to_owned()], canary: vec![canary.to_owned()] };
+        })
+    };
+    for (look, text) in [
+        (ran("a", "c"), "the canary runs game:2 as c, and b is what was judged"),
+        (ran("c", "b"), "stable runs game:1 as c, and ran a at the start"),
+    ] {
+        let mut it = exposed("gateway-api");
+        // None is known where pods come and go.
+        for (second, look) in [(6, with(|_| ())), (7, ran("a", "b")), (8, with(|_| ()))] {
+            it.step(&at(&look, time(second)), time(second));
+            assert!(it.hold.as_ref().is_none_or(|hold| hold.why != HoldKind::Foreign), "{:?}", it.hold);
+        }
+        assert_eq!(it.step(&at(&look, time(9)), time(9)), None);
+        let hold = it.hold.clone().expect("held");
+        assert_eq!(hold.why, HoldKind::Foreign);
+        assert!(hold.text.contains(text), "{}", hold.text);
+        // Whoever goes on has it judged from here.
+        it.request = Some(OperatorRequest { what: RequestKind::Resume, by: "ada".into(), at: time(10), reason: None });
+        it.step(&at(&look, time(10)), time(10));
+        assert_eq!((it.hold.is_none(), it.since), (true, time(10)));
+    }
+    // What the old Deployment runs in the end is what was judged.
+    let mut it = exposed("gateway-api");
+    it.step(&at(&ran("a", "b"), time(7)), time(7));
+    it.phase = Phase::Finishing;
+    let mut promoted = ran("c", "b");
+    if let Ok(reading) = &mut promoted.reading {
+        reading.stable_image = Some("game:2".into());
+    }
+    assert_eq!(it.step(&at(&promoted, time(8)), time(8)), None);
+    let text = it.hold.map(|hold| hold.text).unwrap_or_default();
+    assert!(text.contains("stable runs game:2 as c, and b is what was judged"), "{text}");
+}

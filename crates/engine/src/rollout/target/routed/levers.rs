@@ -15,7 +15,7 @@ use liveops_domain::error::{Error, Result};
 use liveops_domain::kubernetes::note::EPOCH;
 use liveops_domain::kubernetes::route::Route;
 use liveops_domain::kubernetes::{deployment, note, owner};
-use liveops_domain::rollout::exposure::{Fence, Originals, Reading};
+use liveops_domain::rollout::exposure::{Digests, Fence, Originals, Reading};
 
 impl Routed<'_> {
     pub async fn look(&self) -> Result<Vec<Value>> {
@@ -43,6 +43,7 @@ impl Routed<'_> {
             writer: owner::of(object, self.route.field()).map(ToOwned::to_owned),
             stable_image: self.workload.image_of(self.workload.stable_in(objects).ok()),
             canary_image: self.workload.image_of(self.workload.canary_in(objects)),
+            digests: Digests::default(),
             broken: self.route.broken(object),
         })
     }

@@ -16,7 +16,7 @@ use crate::rollout::target::{Finish, Objection, Release, TrafficTarget};
 use liveops_domain::error::{Error, Result};
 use liveops_domain::kubernetes::deployment;
 use liveops_domain::kubernetes::route::{Route, sticky};
-use liveops_domain::rollout::exposure::{Fence, Originals, Percent, Reading};
+use liveops_domain::rollout::exposure::{Digests, Fence, Originals, Percent, Reading};
 use liveops_domain::text::shell;
 
 /// The first lever has this long; then the second is pulled too.
@@ -62,6 +62,11 @@ impl TrafficTarget for Routed<'_> {
         let asked: Vec<&Object> = [stable, canary].into_iter().chain(beside).collect();
         let objects = self.carrier.look(&asked).await?;
         Ok((self.reading(&objects).await?, Some(objects)))
+    }
+
+    async fn digests(&self) -> Result<Digests> {
+        let seen = self.carrier.last_read().clone();
+        self.workload.digests(&seen).await
     }
 
     async fn originals(&self) -> Result<Originals> {
