@@ -4,12 +4,10 @@
 use liveops_domain::check::alerts::file::RuleFile;
 use liveops_domain::check::alerts::routes::RoutingTree;
 use liveops_domain::check::alerts::template;
-use liveops_domain::runbook::rule::AlertRule;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let text = String::from_utf8_lossy(data);
     RuleFile::read(&text, "rules.yml");
     let _ = RoutingTree::read(&text);
     let _ = template::read(&text);
-    let _ = AlertRule::read_file(&text, "rules.yml");
 });
