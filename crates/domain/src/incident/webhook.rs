@@ -151,7 +151,7 @@ impl Webhook {
         let signals: Vec<Signal> = self.alerts.iter().map(WebhookAlert::signal).collect();
         let of_group = incidents
             .into_iter()
-            .filter(|one| one.environment == environment && one.group_key.as_ref() == Some(&self.group_key))
+            .filter(|one| self.is_of_group(one, environment))
             .max_by_key(|one| (one.phase.is_open(), one.detected.recorded));
         if let Some(one) = of_group {
             let news: Vec<Signal> = signals.iter().filter(|signal| one.is_news(signal)).cloned().collect();
@@ -166,6 +166,11 @@ impl Webhook {
         } else {
             Meaning::Nothing
         }
+    }
+
+    /// Is this an incident of its group?
+    pub fn is_of_group(&self, incident: &Incident, environment: &str) -> bool {
+        incident.environment == environment && incident.group_key.as_ref() == Some(&self.group_key)
     }
 
     /// The incident that its worst alert makes.

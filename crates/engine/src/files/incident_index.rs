@@ -89,18 +89,35 @@ impl LiveIndex {
         let ids = store.ids()?;
         self.0.retain(|id, _| ids.binary_search(id).is_ok());
         for id in ids {
-            let looked = one(store, &id, self.0.get(&id)).map(|(kept, fresh)| fresh.then(|| kept.into_owned()));
-            match looked {
-                Ok(None) => {}
-                Ok(Some(kept)) => {
-                    self.0.insert(id, kept);
-                }
-                Err(_) => {
-                    self.0.remove(&id);
-                }
+            self.look(store, id);
+        }
+        Ok(())
+    }
+
+    /// Looks for new ones, and again at those that are meant only: of a thousand incidents, a delivery tells of one.
+    ///
+    /// # Errors
+    /// As [`LiveIndex::refresh`].
+    pub fn refresh_only(&mut self, store: &Incidents, is_meant: impl Fn(&Incident) -> bool) -> Result<()> {
+        for id in store.folders()? {
+            if self.0.get(&id).is_none_or(|known| is_meant(&known.summary.incident)) {
+                self.look(store, id);
             }
         }
         Ok(())
+    }
+
+    fn look(&mut self, store: &Incidents, id: String) {
+        let looked = one(store, &id, self.0.get(&id)).map(|(kept, fresh)| fresh.then(|| kept.into_owned()));
+        match looked {
+            Ok(None) => {}
+            Ok(Some(kept)) => {
+                self.0.insert(id, kept);
+            }
+            Err(_) => {
+                self.0.remove(&id);
+            }
+        }
     }
 
     /// All that can be read.

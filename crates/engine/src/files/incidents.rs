@@ -239,6 +239,14 @@ impl Incidents {
 
     /// The ids of all incidents, the oldest first. A missing folder has none.
     pub fn ids(&self) -> Result<Vec<String>> {
+        let mut ids = self.folders()?;
+        ids.retain(|name| self.has_journal(name));
+        ids.sort();
+        Ok(ids)
+    }
+
+    /// The folders that have the name of an incident, as they come.
+    pub fn folders(&self) -> Result<Vec<String>> {
         let entries = match fs::read_dir(&self.folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -246,12 +254,8 @@ impl Incidents {
         };
         // A link is no folder here.
         let folder = |entry: fs::DirEntry| entry.file_type().ok()?.is_dir().then(|| entry.file_name());
-        let mut ids: Vec<String> = entries
-            .filter_map(|entry| folder(entry.ok()?)?.into_string().ok())
-            .filter(|name| is_sound(name) && self.has_journal(name))
-            .collect();
-        ids.sort();
-        Ok(ids)
+        let names = entries.filter_map(|entry| folder(entry.ok()?)?.into_string().ok());
+        Ok(names.filter(|name| is_sound(name)).collect())
     }
 
     /// Keeps a file of evidence, and returns its path below the incident's folder. A second one of the same name gets

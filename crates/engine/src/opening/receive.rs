@@ -116,9 +116,10 @@ pub struct Journalled {
 pub fn journal(cx: &Session, index: &mut LiveIndex, webhook: &Webhook) -> Result<Journalled> {
     let store = store(cx)?;
     let _lock = store.lock()?;
-    index.refresh(&store)?;
+    let environment = cx.environment()?;
+    index.refresh_only(&store, |one| webhook.is_of_group(one, environment))?;
     let now = cx.clock.now();
-    let (what, belongs, signals) = decide(index, webhook, cx.environment()?);
+    let (what, belongs, signals) = decide(index, webhook, environment);
     let mut done = Journalled {
         what,
         id: None,
