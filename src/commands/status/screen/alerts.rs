@@ -38,7 +38,7 @@ pub(super) fn alerts(report: &StatusReport, view: &View) -> Vec<Block> {
         blocks.push(Block::Line(vec![
             plain("  "),
             tone::mark(if known { Tone::Good } else { Tone::Unknown }, view),
-            plain(" none firing"),
+            plain(if known { " none firing" } else { " none known to fire" }),
         ]));
     }
     let common = common(&loud);
