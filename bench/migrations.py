@@ -58,6 +58,9 @@ def replay(port, project, statements):
                 file = one["file"]
                 if db.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
                     db.execute("ROLLBACK")
+                # A migration may set what outlives it; the next one has a connection of its own.
+                db.execute("RESET ALL")
+                db.execute("SET client_min_messages = debug1")
                 before = {row[0] for row in db.execute("SELECT oid FROM pg_class WHERE relkind IN ('r', 'p', 'm')").fetchall()}
             names = dict(db.execute("SELECT relname, oid FROM pg_class WHERE relkind IN ('r', 'p', 'm')").fetchall()) if db.info.transaction_status != psycopg.pq.TransactionStatus.INERROR else {}
             notices.clear()
@@ -67,6 +70,8 @@ def replay(port, project, statements):
                 errors.append((one["file"], one["line"], str(error).split("\n")[0]))
                 truth.append(None)
                 continue
+            if "client_min_messages" in one["statement"]:
+                db.execute("SET client_min_messages = debug1")
             works = set()
             for text in list(notices):
                 found = WORK.search(text)
@@ -154,6 +159,7 @@ def main():
                     continue
                 danger = bool(works)
                 dml = re.match(r"(?i)\s*(update|delete|insert|select|with|merge|copy|refresh|create (materialized|table|temp|temporary))\b", one["statement"])
+                dml = dml or re.match(r"(?i)do\b(?!.*\b(alter|index)\b)", one["statement"].replace("\n", " "))
                 said = one["work"] not in ("none", "unknown") and not (dml and not danger)
                 count["danger"] += danger
                 kind = ("tp" if said else "unknown danger" if one["work"] == "unknown" else "fn") if danger else ("fp" if said else "tn")

@@ -156,9 +156,14 @@ fn weight(level: Level) -> Tone {
     }
 }
 
-fn finding(finding: &Finding, whole: bool, view: &View) -> Vec<Block> {
+/// `brief`: a few of many, that one screen holds; the place is cut before the terminal would wrap it.
+fn finding(finding: &Finding, whole: bool, brief: bool, view: &View) -> Vec<Block> {
     let tone = weight(finding.level);
-    let place = finding.place().map_or_else(String::new, |place| format!("  {place}"));
+    let mut place = finding.place().map_or_else(String::new, |place| format!("  {place}"));
+    let before = "x BLOCKER M00 ".len() + finding.subject.chars().count();
+    if brief && before + place.chars().count() > view.width {
+        place = place.rsplit_once('/').map_or(place.clone(), |(_, name)| format!("  …/{name}"));
+    }
     let mut head = vec![
         tone::mark(tone, view),
         span(format!(" {:<8}", finding.level.name()), tone),
@@ -175,7 +180,11 @@ fn finding(finding: &Finding, whole: bool, view: &View) -> Vec<Block> {
         blocks.push(Block::Whole(vec![span("    fix: ", Tone::Dim), plain(fix.clone())]));
     }
     let proof = finding.evidence.iter().flat_map(|text| text.lines().take(3));
-    blocks.extend(proof.map(|line| Block::Whole(vec![span(format!("    {line}"), Tone::Dim)])));
+    let line = |line: &str| vec![span(format!("    {line}"), Tone::Dim)];
+    match brief {
+        true => blocks.extend(proof.take(1).map(|text| Block::Line(line(text)))),
+        false => blocks.extend(proof.map(|text| Block::Whole(line(text)))),
+    }
     blocks
 }
 
@@ -210,26 +219,29 @@ impl Report for GateReport {
         blocks.extend(self.blocks.iter().cloned());
         let limit = self.limit.unwrap_or(usize::MAX);
         for (at, one) in self.gate.counting().take(limit).enumerate() {
-            if at < SHOWN {
+            let brief = self.limit.is_some();
+            if at < SHOWN && (at == 0 || !brief) {
                 blocks.push(Block::Blank);
             }
-            blocks.extend(finding(one, at < SHOWN, view));
+            blocks.extend(finding(one, at < SHOWN, brief, view));
         }
         blocks.extend(more(self.gate.counting().skip(limit)));
-        if !self.gate.unknown.is_empty() {
+        if !self.gate.unknown.is_empty() && self.limit.is_none() {
             blocks.push(Block::Blank);
         }
-        for one in self.gate.unknown.iter().take(limit) {
-            blocks.push(Block::Whole(vec![
+        // Of a few findings, one of what is unknown; the first line has said how many there are.
+        for one in self.gate.unknown.iter().take(self.limit.map_or(usize::MAX, |_| 1)) {
+            let line = vec![
                 tone::mark(Tone::Unknown, view),
                 span(" unknown ", Tone::Unknown),
                 plain(format!("{} ", one.id)),
                 span(one.subject.clone(), Tone::Strong),
                 plain(format!("  {}", one.why)),
-            ]));
+            ];
+            blocks.push(if self.limit.is_some() { Block::Line(line) } else { Block::Whole(line) });
         }
-        if self.gate.unknown.len() > limit {
-            blocks.push(Block::Line(vec![plain(format!("… and {} more unknown", self.gate.unknown.len() - limit))]));
+        if self.limit.is_some() && self.gate.unknown.len() > 1 {
+            blocks.push(Block::Line(vec![plain(format!("… and {} more unknown", self.gate.unknown.len() - 1))]));
         }
         let waived: Vec<_> = self.gate.findings.iter().filter(|one| one.waived.is_some()).collect();
         if !waived.is_empty() {

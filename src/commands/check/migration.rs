@@ -132,7 +132,7 @@ impl MigrationArgs {
 
 pub(super) async fn run(args: MigrationArgs, cx: &Context) -> Result<Exit> {
     let mut found = Findings::default();
-    let sources = sources(cx, &args.paths, &mut found)?;
+    let sources = sources(cx, &args.paths, args.fix, &mut found)?;
     let options = args.options(cx)?;
     let mut report = check(&sources, &options);
     if let (Some(wanted), Some((_, _, dialect, _))) = (options.version, report.histories.first()) {
@@ -142,7 +142,7 @@ pub(super) async fn run(args: MigrationArgs, cx: &Context) -> Result<Exit> {
         if report.histories.is_empty() {
             found.unknown(
                 "M10",
-                *database,
+                database.trim_start_matches("of "),
                 format!("{} are not read: liveops knows PostgreSQL, MySQL and MariaDB", count(*files, "file")),
             );
         }
@@ -214,7 +214,7 @@ fn summary(report: &Report) -> Vec<Block> {
         blocks.push(Block::Whole(vec![span(text, Tone::Dim)]));
     }
     for (database, files) in &report.skipped {
-        blocks.push(Block::Whole(vec![plain(format!("{} of {database} not read", count(*files, "file")))]));
+        blocks.push(Block::Whole(vec![plain(format!("{} {database} not read", count(*files, "file")))]));
     }
     blocks
 }

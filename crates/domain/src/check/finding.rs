@@ -209,10 +209,11 @@ impl Findings {
     /// Sorts (worst first, then by place) and fingerprints: SHA-256 of rule, path, subject, the line's own text, and the
     /// number of the occurrence, so that two findings are never one, and a moved line is none that is new.
     pub(crate) fn settle(&mut self) {
-        self.findings.sort_by(|a, b| {
-            let key = |one: &Finding| (std::cmp::Reverse(one.level), one.file.clone(), one.line, one.column, one.id);
-            key(a).cmp(&key(b)).then_with(|| a.subject.cmp(&b.subject)).then_with(|| a.why.cmp(&b.why))
-        });
+        fn key(one: &Finding) -> impl Ord {
+            let place = (one.file.as_deref(), one.line, one.column);
+            (std::cmp::Reverse(one.level), place, one.id, &*one.subject, &*one.why)
+        }
+        self.findings.sort_by(|a, b| key(a).cmp(&key(b)));
         self.unknown.sort_by(|a, b| (a.id, &a.subject).cmp(&(b.id, &b.subject)));
         let mut seen: BTreeMap<String, usize> = BTreeMap::new();
         for finding in &mut self.findings {

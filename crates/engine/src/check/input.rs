@@ -81,19 +81,18 @@ pub fn shown(cx: &Session, path: &Path) -> String {
 
 fn collect(folder: &Path, wanted: &impl Fn(&Path) -> bool, files: &mut Vec<PathBuf>) -> Result<()> {
     let unreadable = |source| Error::Io { action: "read", path: folder.to_owned(), source };
-    let entries: Vec<_> = read_dir(folder).map_err(unreadable)?.collect::<Result<_, _>>().map_err(unreadable)?;
-    let mut paths: Vec<PathBuf> = entries.iter().map(std::fs::DirEntry::path).collect();
-    paths.sort();
-    for path in paths {
-        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-        // A link to a folder may lead in a circle.
-        let linked = path.is_symlink() && path.is_dir();
-        if hidden || linked {
+    let mut entries: Vec<_> = read_dir(folder).map_err(unreadable)?.collect::<Result<_, _>>().map_err(unreadable)?;
+    entries.sort_by_key(std::fs::DirEntry::file_name);
+    for entry in entries {
+        let path = entry.path();
+        let kind = entry.file_type().map_err(unreadable)?;
+        if entry.file_name().to_string_lossy().starts_with('.') {
             continue;
         }
-        if path.is_dir() {
+        if kind.is_dir() {
             collect(&path, wanted, files)?;
-        } else if wanted(&path) {
+        // A link to a folder may lead in a circle.
+        } else if wanted(&path) && !(kind.is_symlink() && path.is_dir()) {
             files.push(path);
         }
         if files.len() > MOST {

@@ -13,13 +13,14 @@ use liveops_domain::check::migration::layout::Source;
 use liveops_domain::error::{Error, Result};
 
 /// Reads what was named. Of a file that was named by itself the folder's others are read, too: for the schema alone.
-/// Without a name, all folders that are called after migrations.
+/// Without a name, all folders that are called after migrations. What goes down is read `with_down` alone: it is not judged.
 ///
 /// # Errors
 /// `Usage`: a path is not there. `Io`: it cannot be read.
-pub fn sources(cx: &Session, paths: &[PathBuf], found: &mut Findings) -> Result<Vec<Source>> {
+pub fn sources(cx: &Session, paths: &[PathBuf], with_down: bool, found: &mut Findings) -> Result<Vec<Source>> {
     let here = [PathBuf::from(".")];
     let (named, all) = if paths.is_empty() { (&here[..], false) } else { (paths, true) };
+    let is_migration = |path: &Path| is_migration(path, with_down);
     let wanted = |path: &Path| is_migration(path) && (all || shown(cx, path).to_lowercase().contains("migrat"));
     let source =
         |judged: bool| move |input: input::Input| Source { path: clean(&input.path), text: input.text, judged };
@@ -43,9 +44,13 @@ fn clean(path: &str) -> String {
     path.strip_prefix("./").unwrap_or(path).to_owned()
 }
 
-fn is_migration(path: &Path) -> bool {
+fn is_migration(path: &Path, with_down: bool) -> bool {
     let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-    name.ends_with(".sql") || name.ends_with(".sql.conf") || name == "metadata.toml" || name == "migration_lock.toml"
+    let is_down = name == "down.sql" || name.ends_with(".down.sql");
+    (name.ends_with(".sql") && (with_down || !is_down))
+        || name.ends_with(".sql.conf")
+        || name == "metadata.toml"
+        || name == "migration_lock.toml"
 }
 
 /// A dump of the schema that stood before the first migration.

@@ -74,12 +74,18 @@ pub struct History<'a> {
     pub migrations: Vec<Migration<'a>>,
 }
 
-/// Groups files into histories. The second part: folders of databases that nobody reads here, and how many files.
+type ByPath<'a> = BTreeMap<&'a str, &'a Source>;
+
+/// Prisma's, beside its migrations.
+const LOCK: &str = "migration_lock.toml";
+
+/// Groups files into histories. The second part: what is not read here (`of SQLite`), and how many files.
 pub fn histories<'a>(
     sources: &'a [Source],
     dialect: Option<Dialect>,
     layout: Option<Layout>,
 ) -> (Vec<History<'a>>, BTreeMap<&'static str, usize>) {
+    let by_path: ByPath<'a> = sources.iter().map(|source| (source.path.as_str(), source)).collect();
     let mut groups: BTreeMap<String, Vec<&Source>> = BTreeMap::new();
     for source in sources.iter().filter(|source| source.path.ends_with(".sql")) {
         groups.entry(root(&source.path)).or_default().push(source);
@@ -87,18 +93,22 @@ pub fn histories<'a>(
     let mut skipped = BTreeMap::new();
     let mut histories = vec![];
     for (root, files) in groups {
-        let beside = |name: &str| {
-            let path = if root.is_empty() { name.to_owned() } else { format!("{root}/{name}") };
-            sources.iter().find(|source| source.path == path)
-        };
-        let provider = beside("migration_lock.toml")
-            .and_then(|lock| lock.text.lines().find_map(|line| line.strip_prefix("provider")));
+        let lock = if root.is_empty() { LOCK.to_owned() } else { format!("{root}/{LOCK}") };
+        let lock = by_path.get(lock.as_str());
+        let provider = lock.and_then(|lock| lock.text.lines().find_map(|line| line.strip_prefix("provider")));
         let folder = provider.map_or_else(|| root.clone(), str::to_owned);
         let (files, found) = by_dialect(&folder, files, dialect, &mut skipped);
         let Some(found) = found else { continue };
-        let layout = layout.unwrap_or_else(|| detect(&root, &files, sources));
+        let layout = layout.unwrap_or_else(|| detect(lock.is_some(), &files));
         let mut migrations: Vec<Migration<'_>> =
-            files.iter().filter_map(|file| migration(file, layout, sources)).collect();
+            files.iter().filter_map(|file| migration(file, layout, &by_path)).collect();
+        if layout == Layout::GolangMigrate {
+            // It passes over what has no direction in its name.
+            let passed = files.iter().filter(|file| direction(&file.path).is_none()).count();
+            if passed > 0 {
+                *skipped.entry("named otherwise than .up.sql").or_default() += passed;
+            }
+        }
         migrations.sort_by(|a, b| order(layout, &a.source.path, &b.source.path));
         if !migrations.is_empty() {
             histories.push(History { root, dialect: found, layout, migrations });
@@ -131,10 +141,12 @@ fn database(word: &str) -> Option<Named> {
         "postgres" | "postgresql" | "pg" | "psql" => Named::Ours(Dialect::Postgres),
         "mysql" => Named::Ours(Dialect::Mysql),
         "mariadb" => Named::Ours(Dialect::Mariadb),
-        "sqlite" | "sqlite3" => Named::Other("SQLite"),
-        "cockroach" | "cockroachdb" | "crdb" => Named::Other("CockroachDB"),
-        "clickhouse" => Named::Other("ClickHouse"),
-        "mssql" | "sqlserver" | "oracle" | "snowflake" | "bigquery" | "cassandra" => Named::Other("another database"),
+        "sqlite" | "sqlite3" => Named::Other("of SQLite"),
+        "cockroach" | "cockroachdb" | "crdb" => Named::Other("of CockroachDB"),
+        "clickhouse" => Named::Other("of ClickHouse"),
+        "mssql" | "sqlserver" | "oracle" | "snowflake" | "bigquery" | "cassandra" => {
+            Named::Other("of another database")
+        }
         _ => return None,
     })
 }
@@ -188,7 +200,7 @@ fn by_dialect<'a>(
         match of_file(file) {
             Some(Named::Other(other)) => *skipped.entry(other).or_default() += 1,
             Some(Named::Ours(one)) if one.is_mysql() != dialect.is_mysql() => {
-                *skipped.entry(one.label()).or_default() += 1;
+                *skipped.entry(if one.is_mysql() { "of MySQL" } else { "of PostgreSQL" }).or_default() += 1;
             }
             Some(Named::Ours(_)) => kept.push(file),
             // One for all databases; a file for this one takes its place.
@@ -197,7 +209,7 @@ fn by_dialect<'a>(
         }
     }
     if guess_sqlite(&kept) && wanted.is_none() {
-        *skipped.entry("SQLite").or_default() += kept.len();
+        *skipped.entry("of SQLite").or_default() += kept.len();
         return (vec![], None);
     }
     (kept, Some(dialect))
@@ -216,16 +228,20 @@ fn guess_sqlite(files: &[&Source]) -> bool {
     files.iter().any(|file| file.text.contains("AUTOINCREMENT") || file.text.contains("PRAGMA "))
 }
 
-fn detect(root: &str, files: &[&Source], sources: &[Source]) -> Layout {
+/// `.up.sql` or `.down.sql`: does it go up?
+fn direction(path: &str) -> Option<bool> {
+    let up = path.ends_with(".up.sql");
+    (up || path.ends_with(".down.sql")).then_some(up)
+}
+
+fn detect(has_lock: bool, files: &[&Source]) -> Layout {
     let any = |test: &dyn Fn(&str, &str) -> bool| files.iter().any(|file| test(name(&file.path), &file.text));
-    let at = |file: &str| {
-        sources.iter().any(|source| source.path == format!("{root}/{file}") || (root.is_empty() && source.path == file))
-    };
+    let directed = files.iter().filter(|file| direction(&file.path).is_some()).count();
     if any(&|_, text| text.contains("-- +goose ")) {
         Layout::Goose
     } else if any(&|_, text| text.contains("-- migrate:up")) {
         Layout::Dbmate
-    } else if at("migration_lock.toml") || any(&|name, _| name == "migration.sql") {
+    } else if has_lock || any(&|name, _| name == "migration.sql") {
         Layout::Prisma
     } else if any(&|name, _| name == "up.sql") {
         Layout::Diesel
@@ -237,20 +253,24 @@ fn detect(root: &str, files: &[&Source], sources: &[Source]) -> Layout {
         Layout::Flyway
     } else if any(&|_, text| text.starts_with("-- no-transaction")) {
         Layout::Sqlx
-    } else if any(&|name, _| name.ends_with(".up.sql")) {
+    } else if directed * 2 > files.len() {
         Layout::GolangMigrate
     } else {
         Layout::Plain
     }
 }
 
-fn migration<'a>(source: &'a Source, layout: Layout, sources: &[Source]) -> Option<Migration<'a>> {
+fn migration<'a>(source: &'a Source, layout: Layout, by_path: &ByPath<'_>) -> Option<Migration<'a>> {
     let file = name(&source.path);
-    if file.ends_with(".down.sql") || file == "down.sql" || (layout == Layout::Flyway && file.starts_with('U')) {
+    let passed = layout == Layout::GolangMigrate && direction(file).is_none();
+    if passed
+        || direction(file) == Some(false)
+        || file == "down.sql"
+        || (layout == Layout::Flyway && file.starts_with('U'))
+    {
         return None;
     }
-    let beside =
-        |path: String| sources.iter().find(|source| source.path == path).map(|source| source.text.replace(' ', ""));
+    let beside = |path: String| by_path.get(path.as_str()).map(|source| source.text.replace(' ', ""));
     let (mut up, mut transaction) = (source.text.clone(), Transaction::Statement);
     match layout {
         Layout::Goose => {
@@ -325,6 +345,15 @@ fn order(layout: Layout, a: &str, b: &str) -> Ordering {
         }
         let inner = matches!(file, "up.sql" | "migration.sql");
         let own = if inner { name(folder(path)) } else { file };
+        match layout {
+            // These compare texts; diesel without the hyphens of its dates.
+            Layout::Diesel => {
+                let (version, rest) = own.split_once('_').unwrap_or((own, ""));
+                return (false, vec![], format!("{}_{rest}", version.replace('-', "")));
+            }
+            Layout::Prisma | Layout::Dbmate | Layout::Kratos => return (false, vec![], own.to_owned()),
+            _ => {}
+        }
         let version: String = own.chars().take_while(char::is_ascii_digit).collect();
         (version.is_empty(), version.parse().into_iter().collect(), own.to_owned())
     };
@@ -406,6 +435,37 @@ mod tests {
         for (files, expected) in rows {
             assert_eq!(seen(files), [*expected]);
         }
+    }
+
+    #[test]
+    fn each_tool_has_its_own_order() {
+        let rows: &[(Layout, &[&str])] = &[
+            // 2017 is no year 2017 beside 20140924113530: the hyphens do not count.
+            (
+                Layout::Diesel,
+                &["m/00000000000000_setup/up.sql", "m/20140924113530_a/up.sql", "m/2017-08-31-230457_b/up.sql"],
+            ),
+            (Layout::Prisma, &["m/202310122339_a/migration.sql", "m/20241231_b/migration.sql"]),
+            (Layout::Dbmate, &["m/20230101000000_a.sql", "m/9_b.sql"]),
+            (Layout::Kratos, &["m/20150101000001000000_a.up.sql", "m/20220217152313000000_b.up.sql"]),
+            (Layout::Goose, &["m/9_a.sql", "m/10_b.sql"]),
+            (Layout::GolangMigrate, &["m/0009_a.up.sql", "m/10_b.up.sql"]),
+            (Layout::Sqlx, &["m/9_a.sql", "m/20230101000000_b.sql"]),
+        ];
+        for (layout, paths) in rows {
+            for pair in paths.windows(2) {
+                assert!(is_before(*layout, pair[0], pair[1]) && !is_before(*layout, pair[1], pair[0]), "{pair:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_golang_migrate_passes_over_is_said() {
+        let files = [("m/1_a.up.sql", ""), ("m/1_a.down.sql", ""), ("m/2_b_down.sql", "")];
+        let sources = sources(&files);
+        let (histories, skipped) = histories(&sources, None, None);
+        assert_eq!(histories[0].migrations.len(), 1);
+        assert_eq!(skipped, BTreeMap::from([("named otherwise than .up.sql", 1)]));
     }
 
     #[test]

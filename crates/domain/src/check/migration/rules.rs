@@ -164,14 +164,17 @@ fn hurts(judged: &Judged, findings: &mut Findings) {
         _ => v.scans.iter().filter(worked).collect(),
     };
     let subject = names.first().map_or("statement", |name| name.as_str());
-    let list = self::list(&names);
     let blocked: Vec<&Name> = v
         .locks
         .iter()
         .filter(|(name, lock)| lock.blocks() != Blocks::None && judged.existing.contains(name))
         .map(|(name, _)| name)
         .collect();
-    let blocked = self::list(&blocked);
+    // The subject says which table, where there is one.
+    let of = |list: &[&Name]| {
+        if list.len() == 1 && list[0].as_str() == subject { String::new() } else { format!(" of {}", self::list(list)) }
+    };
+    let (worked_on, waiting) = (of(&names), of(&blocked));
     let strongest = v
         .locks
         .iter()
@@ -180,10 +183,10 @@ fn hurts(judged: &Judged, findings: &mut Findings) {
         .max()
         .unwrap_or(Lock::Share);
     let (id, does) = match judged.work {
-        Work::Rewrite => ("M01", format!("writes every row of {list} anew")),
-        Work::Build => ("M03", format!("builds an index over every row of {list}")),
-        _ if !v.proves.is_empty() => ("M04", format!("looks up every row of {list}")),
-        _ => ("M02", format!("reads every row of {list}")),
+        Work::Rewrite => ("M01", format!("writes every row{worked_on} anew")),
+        Work::Build => ("M03", format!("builds an index over every row{worked_on}")),
+        _ if !v.proves.is_empty() => ("M04", format!("looks up every row{worked_on}")),
+        _ => ("M02", format!("reads every row{worked_on}")),
     };
     let level = if judged.work == Work::Rewrite { Level::Blocker } else { Level::High };
     let (id, how) = match v.method {
@@ -194,7 +197,7 @@ fn hurts(judged: &Judged, findings: &mut Findings) {
     };
     let copy = v.method.is_some_and(|(algorithm, _)| algorithm == Algorithm::Copy);
     let level = if v.method.is_some() && !copy { Level::High } else { level };
-    let why = format!("it {does} {how}: {} of {blocked} wait until it has ended", judged.blocks.label());
+    let why = format!("it {does} {how}: {}{waiting} wait", judged.blocks.label());
     findings.add(at(judged, id, level, subject, why).fix(advice(judged)));
 }
 

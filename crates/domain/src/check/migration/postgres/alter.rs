@@ -263,7 +263,8 @@ impl Judge<'_> {
                     if reference.table != name {
                         self.v.lock(&reference.table, Lock::ShareRowExclusive);
                     }
-                    if default.is_some() && self.catalog.existed(name) {
+                    // DEFAULT NULL is a default, too: the server looks up every row.
+                    if column.default.is_some() && self.catalog.existed(name) {
                         self.scan();
                         self.v.scan(&reference.table);
                         self.v.proves.insert(name.to_owned());
