@@ -16,16 +16,40 @@ pub(crate) struct Postgres {
 impl Postgres {
     #[track_caller]
     pub(crate) fn start() -> Self {
+        Self::with(|port, folder| call(port, folder, "-c unix_socket_directories="))
+    }
+
+    /// One whose WAL goes to pgBackRest's repository beside it; `pgbackrest.conf` in its folder knows both.
+    #[track_caller]
+    pub(crate) fn archiving() -> Self {
+        Self::with(|port, folder| {
+            let at = folder.display();
+            for name in ["repo", "log", "lock", "spool"] {
+                let inner = folder.join(name);
+                std::fs::create_dir_all(&inner).expect("the test's own folder is writable");
+                if !as_user(folder).is_empty() {
+                    chown(inner, Some(NOBODY), Some(NOBODY)).expect("root may give a folder away");
+                }
+            }
+            let config = format!(
+                "[global]\nrepo1-path={at}/repo\nlog-path={at}/log\nlock-path={at}/lock\nspool-path={at}/spool\nlog-level-file=off\nstart-fast=y\ncompress-level=0\nrepo1-retention-full=9\n[main]\npg1-path={at}/data\npg1-port={port}\npg1-socket-path={at}\npg1-user=postgres\n"
+            );
+            std::fs::write(folder.join("pgbackrest.conf"), config).expect("the test's own folder is writable");
+            let archive = format!("pgbackrest --config={at}/pgbackrest.conf --stanza=main archive-push %p");
+            call(
+                port,
+                folder,
+                &format!("-c unix_socket_directories={at} -c archive_mode=on -c 'archive_command={archive}'"),
+            )
+        })
+    }
+
+    #[track_caller]
+    fn with(args: fn(u16, &Path) -> Vec<String>) -> Self {
         let program = Program {
             binary: "/bin/sh",
             package: "postgresql",
-            args: |port, folder| {
-                let options =
-                    "-c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off -c timezone=Europe/Berlin";
-                let postgres =
-                    format!("{} -D {}/data -p {port} {options}", tool("postgres").display(), folder.display());
-                vec!["-c".into(), format!("exec {}{postgres}", as_user(folder))]
-            },
+            args,
             ready: |port| run(tool("psql"), port, &["-d", "postgres", "-c", "SELECT 1"]).is_ok(),
         };
         let server = Server::start(program, |folder| {
@@ -42,6 +66,10 @@ impl Postgres {
             shell(&call).expect("install the Debian package `postgresql`, or run scripts/test");
         });
         Self { server }
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.server.folder()
     }
 
     #[track_caller]
@@ -76,8 +104,14 @@ impl Postgres {
     }
 }
 
+fn call(port: u16, folder: &Path, more: &str) -> Vec<String> {
+    let options = format!("-c listen_addresses=127.0.0.1 -c fsync=off -c timezone=Europe/Berlin {more}");
+    let postgres = format!("{} -D {}/data -p {port} {options}", tool("postgres").display(), folder.display());
+    vec!["-c".into(), format!("exec {}{postgres}", as_user(folder))]
+}
+
 /// The word before a program that must not run as root.
-fn as_user(folder: &Path) -> &'static str {
+pub(crate) fn as_user(folder: &Path) -> &'static str {
     let owner = folder.metadata().map(|metadata| metadata.uid()).unwrap_or_default();
     if owner == 0 || owner == NOBODY { "setpriv --reuid=65534 --regid=65534 --clear-groups " } else { "" }
 }

@@ -5,7 +5,7 @@ use super::catalog::Catalog;
 use super::cursor::Cursor;
 use super::parse::written;
 use super::split::Piece;
-use super::statement::{Action, Constraint, Kind, NewColumn, Rule, Statement};
+use super::statement::{Action, Constraint, CreateIndex, Kind, NewColumn, Rule, Statement};
 use super::verdict::{Algorithm, Blocks, TableLock, Verdict, Work};
 
 /// In which transaction a statement runs.
@@ -41,6 +41,9 @@ pub fn steps(
         return mysql(catalog, piece, source, parsed, dialect, judge);
     }
     match parsed {
+        Statement::CreateIndex(index) if !index.only && catalog.is(&index.table, Kind::Partitioned) => {
+            on_partitions(catalog, piece, index)
+        }
         Statement::CreateIndex(index)
             if !index.concurrently && !index.only && !catalog.is(&index.table, Kind::Partitioned) =>
         {
@@ -83,6 +86,40 @@ pub fn steps(
     }
 }
 
+/// The index of the whole stays invalid until each partition's own, built beside the writes, is attached. They get the
+/// names that the server would have given them.
+fn on_partitions(catalog: &Catalog, piece: &Piece<'_>, index: &CreateIndex) -> Option<Vec<Step>> {
+    let name = index.name.as_ref()?;
+    let at = piece.tokens.iter().position(|token| token.is("on"))?;
+    let mut last = at + 1;
+    while piece.tokens.get(last + 1)?.is(".") {
+        last += 2;
+    }
+    let from = piece.tokens.first()?.at;
+    let head = &piece.text[..piece.tokens[at].end() - from];
+    let table = piece.text[piece.tokens[at + 1].at - from..piece.tokens[last].end() - from].trim();
+    let rest = &piece.text[piece.tokens[last].end() - from..];
+    let mut steps = vec![Step { run: Run::Together, sql: format!("{head} ONLY {table}{rest}") }];
+    let mut attach = vec![];
+    for child in &catalog.get(&index.table)?.children {
+        let short = child.rsplit('.').next().unwrap_or(child);
+        let own = format!("{short}_{}_idx", index.columns.join("_"));
+        let taken = catalog.indexes.contains_key(&own) || own.len() > 63 || child.contains('.');
+        if taken || catalog.is(child, Kind::Partitioned) || index.columns.is_empty() || rest.matches('(').count() != 1 {
+            return None;
+        }
+        let unique = if index.unique { "UNIQUE " } else { "" };
+        let (own, child) = (quoted(&own), quoted(child));
+        let sql = format!("CREATE {unique}INDEX CONCURRENTLY {own} ON {child}{rest}");
+        steps.push(Step { run: Run::Outside, sql });
+        attach.push(format!("ALTER INDEX {} ATTACH PARTITION {own}", quoted(name)));
+    }
+    // The partitions that a job makes are not known here.
+    let runs = [Run::After].into_iter().chain(std::iter::repeat(Run::Together));
+    steps.extend(runs.zip(attach).map(|(run, sql)| Step { run, sql }));
+    (steps.len() > 1).then_some(steps)
+}
+
 fn hurts(catalog: &Catalog, verdict: &Verdict) -> bool {
     let existed = |name: &str| catalog.existed(name);
     !matches!(verdict.work(existed), Work::None) && !matches!(verdict.blocks(existed), Blocks::None)
@@ -108,7 +145,13 @@ impl Writer<'_> {
     }
 
     fn action(&mut self, action: &Action) -> Option<()> {
-        if self.catalog.is(self.name, Kind::Partitioned) {
+        // Of what is partitioned, the server passes a CHECK on to the partitions; a key or a filled column it does not.
+        let passes_on = match action {
+            Action::AddConstraint(constraint) => matches!(constraint.rule, Rule::Check(_)),
+            Action::SetNotNull { .. } | Action::Validate { .. } => true,
+            _ => false,
+        };
+        if self.catalog.is(self.name, Kind::Partitioned) && !passes_on {
             return None;
         }
         match action {
@@ -226,13 +269,17 @@ impl Writer<'_> {
         }
         if fills {
             let short = self.name.rsplit('.').next().unwrap_or(self.name);
-            let sequence = quoted(&format!("{short}_{}_seq", column.name));
-            let default = match serial {
-                Some((_, options)) => {
+            // An identity brings a sequence of its own: this one only fills.
+            let ending = if column.identity { "fill" } else { "seq" };
+            let sequence = quoted(&format!("{short}_{}_{ending}", column.name));
+            let options = serial.map(|(_, options)| options).or(column.identity.then_some(""));
+            let default = match options {
+                // With options of its own it counts in its own way.
+                Some(_) if column.identity && new.identity_text.contains('(') => return None,
+                Some(options) => {
                     self.step(Run::Together, format!("CREATE SEQUENCE {sequence}{options}"));
                     format!("nextval('{sequence}')")
                 }
-                None if column.identity => return None,
                 None => new.default_text.clone(),
             };
             self.alter(Run::Together, &text);
@@ -243,6 +290,15 @@ impl Writer<'_> {
             self.step(Run::Outside, backfill(&self.table, &name, &default));
             if column.not_null || serial.is_some() {
                 self.not_null(&column.name)?;
+            }
+            if column.identity {
+                self.alter(
+                    Run::After,
+                    &format!("ALTER COLUMN {name} DROP DEFAULT, ALTER COLUMN {name} ADD {}", new.identity_text),
+                );
+                let own = format!("pg_get_serial_sequence('{}', '{}')", self.table.replace('\'', "''"), column.name);
+                self.step(Run::Together, format!("SELECT setval({own}, nextval('{sequence}'), false)"));
+                self.step(Run::Together, format!("DROP SEQUENCE {sequence}"));
             }
         } else {
             self.alter(Run::Together, &text);
