@@ -69,7 +69,7 @@ dependencies: [ { name: login, url: "https://status.example.com" } ]
 incidents: { severities: { p1: { acknowledge: 4m, mitigate: 25m } } }
 "#;
 
-fn env() -> TestEnv {
+pub(crate) fn env() -> TestEnv {
     let env = TestEnv::new();
     env.write("liveops.yaml", CONFIG);
     env.write("migrations/001.sql", "select 1;\n");

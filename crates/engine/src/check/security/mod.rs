@@ -47,5 +47,30 @@ pub async fn check(cx: &Session, request: &Request) -> Result<Security> {
     let (endpoints, (signals, prometheus)) = tokio::join!(endpoints::judge(cx, now), signals::judge(cx));
     outcomes.found.merge(endpoints?);
     outcomes.found.merge(signals);
+    let config = cx.config()?;
+    let configured = config.layers.project.is_some() || config.layers.user.is_some();
+    gaps(&mut outcomes.found, !request.manifests.is_empty(), configured);
     Ok(Security { outcomes, sources: source.into_iter().chain(prometheus).collect() })
+}
+
+/// A part that nobody set up passes nothing: it is unknown, unless only manifests were asked about. Where nothing is set
+/// up at all, liveops' own files are nothing to look at either.
+fn gaps(found: &mut Findings, manifests_alone: bool, configured: bool) {
+    let parts = [
+        ("objects", "S01", "manifests", "none were named, and no cluster is configured: `--manifests FOLDER`"),
+        ("endpoints", "T01", "endpoints", "none is configured, so no certificate was looked at"),
+        ("signals", "G01", "signals", "none is configured: `security.signals` in liveops.yaml"),
+    ];
+    let looked = |found: &Findings, kind: &str| found.checked.get(kind).is_some_and(|n| *n > 0);
+    let looked_at_any = parts.iter().any(|(kind, ..)| looked(found, kind));
+    if !looked_at_any && !configured && found.findings.is_empty() {
+        found.checked.remove("settings");
+        return;
+    }
+    for (kind, id, subject, why) in parts {
+        let failed = found.unknown.iter().any(|one| kind == "objects" && one.id == "K01");
+        if !manifests_alone && !looked(found, kind) && !failed {
+            found.unknown(id, subject, why);
+        }
+    }
 }
