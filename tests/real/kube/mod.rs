@@ -11,6 +11,7 @@ mod levers;
 mod reads;
 mod regions;
 mod releases;
+mod review;
 mod rollout;
 mod scale;
 mod stage;

@@ -53,6 +53,15 @@ pub(crate) const KINDS: &[Kind] = &[
         subresources: &["status"],
         ..builtin("autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler")
     },
+    builtin("", "v1", "serviceaccounts", "ServiceAccount"),
+    builtin("apps", "v1", "statefulsets", "StatefulSet"),
+    builtin("apps", "v1", "daemonsets", "DaemonSet"),
+    builtin("batch", "v1", "jobs", "Job"),
+    builtin("batch", "v1", "cronjobs", "CronJob"),
+    builtin("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget"),
+    builtin("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy"),
+    builtin("rbac.authorization.k8s.io", "v1", "roles", "Role"),
+    builtin("rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding"),
     builtin("coordination.k8s.io", "v1", "leases", "Lease"),
     Kind {
         short: &["ing"],

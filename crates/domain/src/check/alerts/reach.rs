@@ -88,6 +88,18 @@ pub fn check(set: &RuleSet<'_>, routes: &Routes<'_>) -> Findings {
     found
 }
 
+/// What keeps each alert from a person who can act: HIGH and worse of A17, about the alert or about all receivers. What
+/// depends on labels that only its series have is unknown.
+pub fn unheard(set: &RuleSet<'_>, tree: &RoutingTree) -> Result<Vec<(String, String)>, String> {
+    let Findings { findings, unknown, .. } = check(set, &Routes { tree, file: "", paging: &[] });
+    let bad = findings.into_iter().filter(|one| one.id == "A17" && one.level >= Level::High);
+    let bad: Vec<(String, String)> = bad.map(|one| (one.subject, one.why)).collect();
+    match unknown.into_iter().next().filter(|_| bad.is_empty()) {
+        Some(open) => Err(format!("{}: {}", open.subject, open.why)),
+        None => Ok(bad),
+    }
+}
+
 fn of_config(routes: &Routes<'_>, level: Level, subject: &str, line: usize, why: String) -> Finding {
     let finding = Finding::new("A17", level, subject, why);
     if routes.file.is_empty() { finding } else { finding.at(routes.file, line) }

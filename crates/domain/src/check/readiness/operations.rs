@@ -2,6 +2,7 @@
 
 use crate::check::finding::{Finding, Level};
 use crate::check::manifest::outcome::Outcomes;
+use crate::text::count::count;
 
 /// Known, or why not.
 pub type Known<T> = Result<T, String>;
@@ -11,8 +12,8 @@ pub type Known<T> = Result<T, String>;
 pub struct Facts {
     /// How many alerts are about it.
     pub alerts: Known<usize>,
-    /// Does somebody hear them: the ways that lead to a person; none is known to be none.
-    pub paged_by: Known<Vec<String>>,
+    /// Those of them that reach nobody who can act, and why (A17).
+    pub unheard: Known<Vec<(String, String)>>,
     /// Its runbooks that are there, and of these the ones that were run to their end.
     pub runbooks: Known<(Vec<String>, Vec<String>)>,
     /// Its objectives.
@@ -36,19 +37,21 @@ impl Facts {
         let bad = |level: Level, why: &str, fix: &str| Ok(Some((level, why.to_owned(), fix.to_owned())));
         say(
             "O01",
-            match (&self.alerts, &self.paged_by) {
+            match (&self.alerts, &self.unheard) {
                 (Ok(0), _) => bad(
                     Level::High,
                     "no alert is about it",
                     "write them: `liveops new alert-rules`, `liveops slo generate`",
                 ),
-                (_, Ok(ways)) if ways.is_empty() => bad(
-                    Level::High,
-                    "its alerts reach nobody",
-                    "set a receiver in Alertmanager, or `notify` in liveops.yaml",
-                ),
                 (Err(why), _) | (_, Err(why)) => Err(why.clone()),
-                _ => Ok(None),
+                (Ok(all), Ok(unheard)) => Ok(unheard.first().map(|(alert, why)| {
+                    let others = match unheard.len() - 1 {
+                        0 => String::new(),
+                        more => format!(" (and so {more} more of {})", count(*all, "alert")),
+                    };
+                    let fix = "see each: `liveops check alerts --live`".to_owned();
+                    (Level::High, format!("{alert}: {why}{others}"), fix)
+                })),
             },
         );
         say(
@@ -118,7 +121,7 @@ mod tests {
     fn good() -> Facts {
         Facts {
             alerts: Ok(3),
-            paged_by: Ok(vec!["pagerduty".into()]),
+            unheard: Ok(vec![]),
             runbooks: Ok((vec!["Down".into()], vec!["Down".into()])),
             slos: Ok(vec!["availability".into()]),
             rollback: Ok(Some("standard".into())),
@@ -140,7 +143,7 @@ mod tests {
         assert_eq!(look(good()), (vec![], vec![]));
         let none = Facts {
             alerts: Ok(0),
-            paged_by: Ok(vec![]),
+            unheard: Ok(vec![]),
             runbooks: Ok((vec![], vec![])),
             slos: Ok(vec![]),
             rollback: Ok(None),
@@ -160,7 +163,9 @@ mod tests {
             ..good()
         };
         assert_eq!(look(silent), (vec![], vec!["O01", "O02", "O03", "O04", "O05", "O06"]));
-        // Nobody hears them, however many there are.
-        assert_eq!(look(Facts { alerts: Err(down()), paged_by: Ok(vec![]), ..good() }).0, ["O01"]);
+        // One that nobody hears is enough; where the routes are not known, neither is who hears them.
+        let deaf = vec![("Down".to_owned(), "it reaches nobody".to_owned())];
+        assert_eq!(look(Facts { unheard: Ok(deaf), ..good() }).0, ["O01"]);
+        assert_eq!(look(Facts { unheard: Err(down()), ..good() }).1, ["O01"]);
     }
 }

@@ -1,16 +1,17 @@
 //! What liveops knows of a service beside its manifests.
 
 use crate::check::backups;
-use crate::clients::alertmanager::Alertmanager;
-use crate::clients::http::request::Effort;
 use crate::flag::catalog::FlagCatalog;
 use crate::runbook::library::RunbookLibrary;
 use crate::runbook::{log, rules};
-use crate::session::Session;
+use crate::session::{Session, alertmanager};
 use crate::slo::load;
+use liveops_domain::check::alerts::file::RuleFile;
+use liveops_domain::check::alerts::reach;
+use liveops_domain::check::alerts::routes::RoutingTree;
+use liveops_domain::check::alerts::set::{RuleSet, Setting};
 use liveops_domain::check::readiness::operations::{Facts, Known};
 use liveops_domain::error::{Error, Result};
-use liveops_domain::incident::notice::Reach;
 use liveops_domain::runbook::rule::AlertRule;
 use liveops_domain::status::source::{Source, SourceState};
 
@@ -18,7 +19,7 @@ use liveops_domain::status::source::{Source, SourceState};
 pub(super) async fn gather(cx: &Session, service: &str) -> Result<(Facts, Vec<Source>)> {
     let config = cx.config()?;
     let known = config.settings.services.iter().find(|one| one.name == service);
-    let (rules, (paged_by, alertmanager), flags) = tokio::join!(rules::gather(cx, &[]), paged_by(cx), flags(cx));
+    let (rules, (routes, alertmanager), flags) = tokio::join!(rules::gather(cx, &[]), routes(cx), flags(cx));
     let mut sources: Vec<Source> = alertmanager.into_iter().collect();
     let alerts: Known<Vec<AlertRule>> = match rules {
         Ok(rules) => {
@@ -32,8 +33,8 @@ pub(super) async fn gather(cx: &Session, service: &str) -> Result<(Facts, Vec<So
     };
     let facts = Facts {
         runbooks: runbooks(cx, alerts.as_deref()),
+        unheard: routes.and_then(|tree| unheard(alerts.as_deref().unwrap_or_default(), &tree)),
         alerts: alerts.map(|alerts| alerts.len()),
-        paged_by,
         slos: load::all(cx).map_err(|error| error.reason()).map(|slos| {
             slos.into_iter().filter(|slo| slo.service.as_deref() == Some(service)).map(|slo| slo.name).collect()
         }),
@@ -54,39 +55,37 @@ fn about(all: Vec<AlertRule>, service: &str, services: usize) -> Vec<AlertRule> 
     all.into_iter().filter(|rule| rule.service().is_none()).collect()
 }
 
-/// The ways that lead to a person.
-async fn paged_by(cx: &Session) -> (Known<Vec<String>>, Option<Source>) {
-    let channels = cx.config().map(|config| {
-        let pagers = config.settings.notify.channels.iter().filter(|channel| channel.reach() == Reach::Pager);
-        pagers.map(|channel| channel.name.clone()).collect::<Vec<_>>()
-    });
-    let mut ways = channels.unwrap_or_default();
-    let target = match cx.alertmanager() {
-        Ok(target) => target,
-        Err(Error::Unconfigured { .. }) if ways.is_empty() => {
-            return (Err("no Alertmanager is configured, so whom alerts reach is not known".into()), None);
+/// Whom Alertmanager tells.
+async fn routes(cx: &Session) -> (Known<RoutingTree>, Option<Source>) {
+    let client = match alertmanager(cx) {
+        Ok(client) => client,
+        Err(Error::Unconfigured { .. }) => {
+            return (Err("no Alertmanager is configured, so whom its alerts reach is not known".into()), None);
         }
-        Err(Error::Unconfigured { .. }) => return (Ok(ways), None),
         Err(error) => return (Err(error.reason()), None),
     };
-    let Ok(http) = cx.http() else { return (Ok(ways), None) };
-    let client = Alertmanager::new(http, target, Effort::Quick);
     let began = std::time::Instant::now();
-    let routing = client.routing().await;
-    let source = Source::asked("alertmanager", began.elapsed(), routing.as_ref().map(|_| ()));
-    let known = match routing {
-        Ok(routing) => match routing.integrations {
-            Some(receivers) => {
-                ways.extend(receivers.into_iter().filter(|(_, ways)| !ways.is_empty()).map(|(name, _)| name));
-                Ok(ways)
-            }
-            None if ways.is_empty() => Err("Alertmanager does not show its configuration".into()),
-            None => Ok(ways),
-        },
-        Err(_) if !ways.is_empty() => Ok(ways),
+    let asked = client.configuration().await;
+    let source = Source::asked("alertmanager", began.elapsed(), asked.as_ref().map(|_| ()));
+    let tree = match asked {
+        Ok(text) if text.is_empty() => Err("Alertmanager does not show its configuration".into()),
+        Ok(text) => RoutingTree::read(&text).map_err(|fault| fault.message),
         Err(error) => Err(error.reason()),
     };
-    (known, Some(source).filter(|source| source.state != SourceState::Unconfigured))
+    (tree, Some(source).filter(|source| source.state != SourceState::Unconfigured))
+}
+
+/// Those of these alerts that reach nobody.
+fn unheard(alerts: &[AlertRule], tree: &RoutingTree) -> Known<Vec<(String, String)>> {
+    let rules: Vec<serde_json::Value> = alerts
+        .iter()
+        .map(|rule| serde_json::json!({ "alert": rule.name, "expr": rule.expression, "labels": rule.labels }))
+        .collect();
+    let group = serde_json::json!({ "groups": [{ "name": "service", "rules": rules }] });
+    // JSON is YAML.
+    let files = [RuleFile::read(&group.to_string(), "")];
+    let setting = Setting::default();
+    reach::unheard(&RuleSet::new(&files, &setting), tree)
 }
 
 /// The runbooks of these alerts, and which of them were run to their end.
