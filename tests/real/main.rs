@@ -6,6 +6,7 @@ mod support;
 
 mod ages;
 mod alerts;
+mod backups;
 mod direct_scrape;
 mod doctor;
 mod evidence;
