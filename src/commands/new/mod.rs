@@ -10,7 +10,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser, ValueHint};
 use clap::{Args, ValueEnum};
 
 use crate::context::Context;
-use liveops_domain::document::kind::{Dashboard, Discovery, Grafana, Kind, Options, grafana};
+use liveops_domain::document::kind::{Dashboard, Discovery, Grafana, Kind, Options, RuleForm, grafana};
 use liveops_domain::error::{Error, Exit, Result};
 
 /// Write a document or a configuration from what is known, and keep it up to date
@@ -28,6 +28,7 @@ use liveops_domain::error::{Error, Exit, Result};
   liveops new monitoring-plan
   liveops new deployment-plan --service game-backend
   liveops new alert-rules                           rules, and the runbooks that their alerts lack
+  liveops new alert-rules --format operator         a PrometheusRule
   liveops new grafana --dashboard game --grafana 11.0
   liveops new prometheus --discovery kubernetes --out prometheus.yml
   liveops new --check                               in CI: are all of them up to date?")]
@@ -59,6 +60,10 @@ pub(crate) struct NewArgs {
     /// How Prometheus finds the services
     #[arg(long, value_name = "static|file|kubernetes", value_enum, default_value_t = DiscoveryArg::Static, hide_possible_values = true)]
     discovery: DiscoveryArg,
+
+    /// Alert rules for Prometheus, or for its operator
+    #[arg(long, value_name = "prometheus|operator", value_enum, default_value_t = FormArg::Prometheus, hide_possible_values = true)]
+    format: FormArg,
 
     /// List all kinds: what exists, what is stale, how many questions are open
     #[arg(long, conflicts_with = "check")]
@@ -94,6 +99,12 @@ enum DiscoveryArg {
     Kubernetes,
 }
 
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum FormArg {
+    Prometheus,
+    Operator,
+}
+
 impl NewArgs {
     fn options(&self, cx: &Context) -> Options {
         Options {
@@ -111,6 +122,10 @@ impl NewArgs {
                 DiscoveryArg::Static => Discovery::Static,
                 DiscoveryArg::File => Discovery::File,
                 DiscoveryArg::Kubernetes => Discovery::Kubernetes,
+            },
+            form: match self.format {
+                FormArg::Prometheus => RuleForm::Prometheus,
+                FormArg::Operator => RuleForm::Operator,
             },
         }
     }

@@ -243,16 +243,17 @@ fn camel(name: &str) -> String {
     if name.starts_with(|c: char| c.is_ascii_alphabetic()) { name } else { format!("Kpi{name}") }
 }
 
-/// The groups of a rule file: recorded figures, and alerts. `runbooks` is the folder of the alerts' runbooks.
-pub fn groups(alerts: &[AlertSpec], kpis: &[Kpi], runbooks: &str) -> String {
+/// The groups of a rule file: recorded figures, and alerts. `runbooks` is the folder of the alerts' runbooks, `indent` what
+/// stands before each line.
+pub fn groups(alerts: &[AlertSpec], kpis: &[Kpi], runbooks: &str, indent: &str) -> String {
     let mut text = String::new();
     let recorded: Vec<GeneratedRule> = kpis.iter().map(recorded).collect();
     if !recorded.is_empty() {
-        group(&mut text, "", "liveops-kpis", None, &recorded);
+        group(&mut text, indent, "liveops-kpis", None, &recorded);
     }
     let rules: Vec<GeneratedRule> = alerts.iter().map(|alert| rule(alert, runbooks)).collect();
     if !rules.is_empty() {
-        group(&mut text, "", "liveops-alerts", None, &rules);
+        group(&mut text, indent, "liveops-alerts", None, &rules);
     }
     text
 }
@@ -354,8 +355,8 @@ mod tests {
     #[test]
     fn rules_are_yaml_with_what_an_alert_needs() {
         let kpis = [ratio("> 0.1%", "> 1%")];
-        let text =
-            format!("groups:\n{}", groups(&alerts(&["api".into()], &kpis, false), &kpis, "docs/runbooks/alerts"));
+        let rules = groups(&alerts(&["api".into()], &kpis, false), &kpis, "docs/runbooks/alerts", "");
+        let text = format!("groups:\n{rules}");
         let yaml: serde_yaml::Value = serde_yaml::from_str(&text).expect("YAML");
         let rules = yaml["groups"][1]["rules"].as_sequence().expect("rules");
         for rule in rules {

@@ -115,6 +115,8 @@ impl Kind {
     pub fn path(self, options: &Options) -> String {
         match self {
             Self::Prometheus => "monitoring/prometheus.yml".into(),
+            // Prometheus would not load an object of Kubernetes: it lies elsewhere.
+            Self::AlertRules if options.form == RuleForm::Operator => "monitoring/operator/liveops.yaml".into(),
             Self::AlertRules => "monitoring/rules/liveops.yml".into(),
             Self::Alertmanager => "monitoring/alertmanager.yml".into(),
             Self::Grafana => format!("monitoring/dashboards/{}.json", options.dashboard.name()),
@@ -182,6 +184,16 @@ impl Discovery {
     }
 }
 
+/// In which form alert rules are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RuleForm {
+    /// A rule file.
+    #[default]
+    Prometheus,
+    /// A `PrometheusRule` of the Prometheus operator.
+    Operator,
+}
+
 /// What a file was asked for with: it is written into it, so that `new --check` makes the same again.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Options {
@@ -191,6 +203,7 @@ pub struct Options {
     pub dashboard: Dashboard,
     pub grafana: Grafana,
     pub discovery: Discovery,
+    pub form: RuleForm,
 }
 
 impl Options {
@@ -205,6 +218,9 @@ impl Options {
         }
         if kind == Kind::Prometheus && self.discovery != Discovery::default() {
             words.extend(["--discovery".to_owned(), self.discovery.name().to_owned()]);
+        }
+        if kind == Kind::AlertRules && self.form == RuleForm::Operator {
+            words.extend(["--format".to_owned(), "operator".to_owned()]);
         }
         for (name, value) in [("--service", &self.service), ("--env", &self.environment)] {
             words.extend(value.iter().flat_map(|value| [name.to_owned(), value.clone()]));
@@ -223,6 +239,7 @@ impl Options {
                 "--dashboard" => options.dashboard = Dashboard::ALL.into_iter().find(|one| one.name() == *value)?,
                 "--grafana" => options.grafana = grafana(value)?,
                 "--discovery" => options.discovery = Discovery::ALL.into_iter().find(|one| one.name() == *value)?,
+                "--format" if *value == "operator" => options.form = RuleForm::Operator,
                 _ => return None,
             }
         }
@@ -258,6 +275,11 @@ mod tests {
                 assert_eq!(back.service, options.service);
                 assert!(kind != Kind::Grafana || back == options);
             }
+            let options = Options { form: RuleForm::Operator, ..Options::default() };
+            let words = options.words(kind);
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            let back = Options::read(&words).expect("read");
+            assert_eq!(back.form == RuleForm::Operator, kind == Kind::AlertRules);
         }
         assert_eq!(Options::read(&["--service"]), None);
         assert_eq!(Options::read(&["--servic", "a"]), None);

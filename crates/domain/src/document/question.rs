@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::document::kind::Syntax;
 
 /// Name in templates, question, why it matters, where liveops looked.
-const QUESTIONS: [(&str, &str, &str, &str); 40] = [
+const QUESTIONS: [(&str, &str, &str, &str); 41] = [
     (
         "owner",
         "Who owns each service, and how is that team reached?",
@@ -54,6 +54,12 @@ const QUESTIONS: [(&str, &str, &str, &str); 40] = [
         "Which metric counts failed health checks, the connection limit, and automatic recoveries?",
         "three failures in a row, 90 % of a limit for 10m, or a recovery need a person to look",
         "`kpis`",
+    ),
+    (
+        "selector",
+        "Which labels does the `ruleSelector` of your Prometheus object ask for?",
+        "without them the operator never loads these rules",
+        "nowhere: `kubectl get prometheus -A -o yaml` shows it",
     ),
     (
         "dashboards",

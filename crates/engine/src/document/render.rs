@@ -10,7 +10,7 @@ use crate::template::Template;
 use liveops_domain::document::alerts::{AlertSpec, Signal, groups};
 use liveops_domain::document::block::{header_line, open_questions, seal};
 use liveops_domain::document::dashboard;
-use liveops_domain::document::kind::{Kind, Options, Syntax};
+use liveops_domain::document::kind::{Kind, Options, RuleForm, Syntax};
 use liveops_domain::document::question::questions;
 use liveops_domain::document::table::tables;
 use liveops_domain::error::Result;
@@ -130,6 +130,8 @@ fn written(
     let namespace = cx.config()?.settings.kubernetes.as_ref().and_then(|one| one.namespace.clone());
     let has_workload = !facts.services.is_empty() && facts.services.iter().all(|one| one.workload.is_some());
     let has_policy = !facts.services.is_empty() && facts.services.iter().all(|one| one.policy.is_some());
+    let operator = options.form == RuleForm::Operator;
+    let indent = if operator { "  " } else { "" };
     let values = context! {
         header => header_line(kind, options),
         provenance,
@@ -144,7 +146,9 @@ fn written(
             workload => has_workload, policy => has_policy,
         },
         findings => findings(gathered),
-        rules => groups(&gathered.specs, &gathered.kpis, &facts.runbooks).trim_end(),
+        operator,
+        indent,
+        rules => groups(&gathered.specs, &gathered.kpis, &facts.runbooks, indent).trim_end(),
         prometheus => cx.config()?.settings.prometheus.is_some(),
         alertmanagers => monitoring::alertmanagers(cx)?,
         discovery => options.discovery.name(),
