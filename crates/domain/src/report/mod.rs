@@ -1,6 +1,7 @@
 //! What a period came to: deployments by the five DORA metrics, and incidents.
 
 pub mod commits;
+pub mod course;
 pub mod deployment;
 pub mod dora;
 pub mod failures;

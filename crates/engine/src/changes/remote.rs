@@ -36,6 +36,8 @@ pub struct PodRevision {
     pub images: String,
     /// The images before; `None` for the oldest that is kept.
     pub before: Option<String>,
+    /// Of Argo Rollouts, which `kubectl rollout` cannot take back.
+    is_argo: bool,
 }
 
 fn client(cx: &Session) -> Result<Kubectl<'_>> {
@@ -69,7 +71,7 @@ pub async fn pod_revisions(cx: &Session) -> Result<Vec<(String, PodRevision)>> {
         let service = service_of(cx, &one.deployment)?.unwrap_or_else(|| one.deployment.clone());
         Ok((service, one))
     };
-    revisions_of(&sets).into_iter().map(named).collect()
+    in_production(revisions_of(&sets), &sets).into_iter().map(named).collect()
 }
 
 /// Rollouts (a ReplicaSet is a revision), rollbacks, and scaling.
@@ -91,12 +93,36 @@ pub async fn kubernetes(cx: &Session, since: DateTime<Utc>) -> Result<Vec<Change
     Ok(changes)
 }
 
+/// Where Flagger copies what passed into `NAME-primary`, that is production, and what it was copied from the candidate.
+fn in_production(revisions: Vec<PodRevision>, sets: &[Value]) -> Vec<PodRevision> {
+    let is_primary = |name: &str| {
+        let labels = |set: &Value| set["spec"]["template"]["metadata"]["labels"].as_object().cloned();
+        let owned = sets.iter().filter(|set| set["metadata"]["ownerReferences"][0]["name"] == name);
+        owned.filter_map(labels).any(|labels| labels.values().any(|value| value == name))
+    };
+    let mut primaries: Vec<String> =
+        revisions.iter().map(|one| one.deployment.clone()).filter(|name| name.ends_with("-primary")).collect();
+    primaries.dedup();
+    primaries.retain(|name| {
+        let of = name.trim_end_matches("-primary");
+        is_primary(name) && revisions.iter().any(|one| one.deployment == of)
+    });
+    let mut all = revisions;
+    for primary in primaries {
+        let of = primary.trim_end_matches("-primary").to_owned();
+        all.retain(|one| one.deployment != of);
+        all.iter_mut().filter(|one| one.deployment == primary).for_each(|one| one.deployment.clone_from(&of));
+    }
+    all
+}
+
 /// A ReplicaSet is a revision; the image that it brought is held against its predecessor's.
 fn revisions_of(sets: &[Value]) -> Vec<PodRevision> {
     let mut by_owner: BTreeMap<&str, Vec<(DateTime<Utc>, &Value)>> = BTreeMap::new();
     for set in sets {
         let owner = &set["metadata"]["ownerReferences"][0];
-        if owner["kind"] == "Deployment"
+        // Argo Rollouts takes a Deployment's place.
+        if (owner["kind"] == "Deployment" || owner["kind"] == "Rollout")
             && let (Some(name), Some(at)) = (owner["name"].as_str(), time(&set["metadata"]["creationTimestamp"]))
         {
             by_owner.entry(name).or_default().push((at, set));
@@ -106,13 +132,16 @@ fn revisions_of(sets: &[Value]) -> Vec<PodRevision> {
     for (deployment, mut sets) in by_owner {
         sets.sort_by_key(|(at, _)| *at);
         for (index, (at, set)) in sets.iter().enumerate() {
-            let number = set["metadata"]["annotations"]["deployment.kubernetes.io/revision"].as_str().unwrap_or("?");
+            let notes = &set["metadata"]["annotations"];
+            let number = ["deployment.kubernetes.io/revision", "rollout.argoproj.io/revision"];
+            let number = number.iter().find_map(|name| notes[*name].as_str()).unwrap_or("?");
             found.push(PodRevision {
                 deployment: deployment.to_owned(),
                 number: number.to_owned(),
                 at: *at,
                 images: images(set),
                 before: index.checked_sub(1).map(|before| images(sets[before].1)),
+                is_argo: set["metadata"]["ownerReferences"][0]["kind"] == "Rollout",
             });
         }
     }
@@ -122,7 +151,7 @@ fn revisions_of(sets: &[Value]) -> Vec<PodRevision> {
 /// The revisions that began within the time, as changes.
 fn rollouts(sets: &[Value], since: DateTime<Utc>) -> Vec<Change> {
     let change = |one: PodRevision| {
-        let PodRevision { deployment, number, at, images, before } = one;
+        let PodRevision { deployment, number, at, images, before, is_argo } = one;
         let what = match &before {
             Some(before) if *before != images => {
                 format!("{deployment} revision {number}: {before} becomes {images}")
@@ -133,7 +162,7 @@ fn rollouts(sets: &[Value], since: DateTime<Utc>) -> Vec<Change> {
         Change {
             service: Some(deployment.clone()),
             reference: Some(format!("{deployment}/{number}")),
-            revert: before.map(|_| format!("kubectl rollout undo deployment/{deployment}")),
+            revert: before.filter(|_| !is_argo).map(|_| format!("kubectl rollout undo deployment/{deployment}")),
             ..Change::new(at, Kind::Deploy, "kubernetes", what)
         }
     };
@@ -366,6 +395,26 @@ mod tests {
             event("Pulled", "2026-01-15T10:25:00Z"),
         ];
         assert_eq!(scalings(&events, &changes).len(), 1);
+    }
+
+    #[test]
+    fn what_argo_and_flagger_brought_to_production_counts() {
+        let mut argo = set("shop", "2026-01-15T09:00:00Z", "1", "shop:1");
+        argo["metadata"]["ownerReferences"][0]["kind"] = "Rollout".into();
+        argo["metadata"]["annotations"] = json!({ "rollout.argoproj.io/revision": "4" });
+        let mut primary = set("game-primary", "2026-01-15T10:00:00Z", "1", "game:1");
+        primary["spec"]["template"]["metadata"] = json!({ "labels": { "app": "game-primary" } });
+        // 2 did not pass the canary.
+        let candidate = set("game", "2026-01-15T11:00:00Z", "2", "game:2");
+        // A database that is called so is none of Flagger's.
+        let other = set("db-primary", "2026-01-15T11:00:00Z", "1", "db:1");
+        let sets = [argo, primary, candidate, other];
+        let all = in_production(revisions_of(&sets), &sets);
+        let all: Vec<_> = all.iter().map(|one| (one.deployment.as_str(), one.images.as_str())).collect();
+        assert_eq!(all, [("db-primary", "db:1"), ("game", "game:1"), ("shop", "shop:1")]);
+        let since = "2026-01-15T00:00:00Z".parse().expect("a time");
+        let changes = rollouts(&sets, since);
+        assert!(changes.iter().any(|one| one.reference.as_deref() == Some("shop/4")));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The week of operations: what stands in each part, who said so, and what is not known.
 
 use std::io::ErrorKind;
+use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use futures_util::future::join_all;
@@ -8,6 +9,8 @@ use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use crate::changes::gather;
+use crate::clients::http::request::Effort;
+use crate::clients::prometheus::Prometheus;
 use crate::files::open::read_text;
 use crate::flag::stale::{AFTER_DAYS, StaleFlag, stale_flags};
 use crate::observe::kpis;
@@ -21,8 +24,11 @@ use crate::slo::status::{SloStatus, ask};
 use liveops_domain::change::timeline::Change;
 use liveops_domain::check::waiver::{FILE, Waived, Waiver, read};
 use liveops_domain::error::{Error, Result};
+use liveops_domain::metric::kpi::Kpi;
 use liveops_domain::metric::level::Level;
+use liveops_domain::metric::series::Answer;
 use liveops_domain::report::Period;
+use liveops_domain::report::course::{Course, PAST};
 use liveops_domain::report::dora::ServiceDora;
 use liveops_domain::report::incidents::{Actions, IncidentFigures};
 use liveops_domain::status::KpiReading;
@@ -30,6 +36,9 @@ use liveops_domain::status::source::{Source, SourceState};
 
 /// Days ahead in which a waiver's end is news.
 const SOON: i64 = 14;
+
+/// How far apart the moments of a figure's course are.
+const EACH: Duration = Duration::from_secs(3600);
 
 /// An objective, and how its budget went.
 #[derive(Debug)]
@@ -47,13 +56,13 @@ impl Serialize for WeeklySlo {
     }
 }
 
-/// A figure that has thresholds.
+/// A figure that has thresholds, and its course, where Prometheus has one.
 #[derive(Debug)]
-pub struct Trigger(pub KpiReading);
+pub struct Trigger(pub KpiReading, pub Option<Course>);
 
 impl Serialize for Trigger {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self(one) = self;
+        let Self(one, course) = self;
         json!({
             "kpi": one.kpi.name,
             "level": one.level,
@@ -62,6 +71,7 @@ impl Serialize for Trigger {
             "warn": one.kpi.warn.as_ref().map(ToString::to_string),
             "critical": one.kpi.critical.as_ref().map(ToString::to_string),
             "note": one.note,
+            "course": course,
         })
         .serialize(serializer)
     }
@@ -125,8 +135,13 @@ pub async fn weekly(cx: &Session, period: Period) -> Result<WeeklyReport> {
     let now = cx.clock.now();
     let request =
         DoraRequest { period, services: Vec::new(), within: TimeDelta::days(1), explain: false, repository: None };
-    let (slos, changes, flags, capacity, dora) =
-        tokio::join!(slos(cx), gather(cx, period.since, false), flags(cx), capacity(cx), measure(cx, &request));
+    let (slos, changes, flags, capacity, dora) = tokio::join!(
+        slos(cx),
+        gather(cx, period.since, false),
+        flags(cx),
+        capacity(cx, &period),
+        measure(cx, &request)
+    );
     let (slos, slo_sources) = slos?;
     let (capacity, capacity_sources) = capacity?;
     let (found, dora) = (changes?, dora?);
@@ -220,18 +235,41 @@ async fn flags(cx: &Session) -> Result<Part<WeeklyFlags>> {
     })
 }
 
-async fn capacity(cx: &Session) -> Result<(Part<Vec<Trigger>>, Vec<Source>)> {
+async fn capacity(cx: &Session, period: &Period) -> Result<(Part<Vec<Trigger>>, Vec<Source>)> {
     let found = kpis::ask(cx, &[]).await?;
     let sources = found.sources();
     let reason = reasons(&sources);
     let heard: Vec<&str> =
         sources.iter().filter(|one| one.state != SourceState::Down).map(|one| one.name.as_str()).collect();
     let judged = found.readings.into_iter().filter(|one| one.kpi.warn.is_some() || one.kpi.critical.is_some());
-    let all: Vec<Trigger> = judged.map(Trigger).collect();
+    let judged: Vec<KpiReading> = judged.collect();
+    let kpis: Vec<&Kpi> = judged.iter().map(|one| &one.kpi).collect();
+    let (courses, lost) = match courses(cx, &kpis, period).await {
+        Ok(courses) => (courses, None),
+        // What is scraped has no past to speak of.
+        Err(Error::Unconfigured { .. }) => (vec![None; judged.len()], None),
+        Err(error) => (vec![None; judged.len()], Some(format!("no course of the figures: {}", error.reason()))),
+    };
+    let all: Vec<Trigger> = judged.into_iter().zip(courses).map(|(one, course)| Trigger(one, course)).collect();
     let none = all.is_empty().then(|| "no figure with a threshold could be read".to_owned());
     let data = (!all.is_empty()).then_some(all);
-    let part = Part::new(heard.join(", "), cx.clock.now(), data, reason.or(none));
+    let part = Part::new(heard.join(", "), cx.clock.now(), data, reason.or(none).or(lost));
     Ok((part, sources))
+}
+
+/// How each went in the period, and where it goes; none of what has no series.
+async fn courses(cx: &Session, kpis: &[&Kpi], period: &Period) -> Result<Vec<Option<Course>>> {
+    let client = Prometheus::new(cx.http()?, cx.prometheus()?, Effort::Quick);
+    let from = period.since.min(period.until - PAST);
+    let asked = kpis.iter().map(async |kpi| {
+        let Answer::Matrix(series) = client.range(&kpi.promql(), from, period.until, EACH).await?.answer else {
+            return Ok(None);
+        };
+        let points = series.into_iter().next().map(|one| one.points).unwrap_or_default();
+        let points: Vec<_> = points.into_iter().filter_map(|point| Some((point.at, point.value.float()?))).collect();
+        Ok((!points.is_empty()).then(|| Course::of(kpi, &points, period)))
+    });
+    join_all(asked).await.into_iter().collect()
 }
 
 fn waivers(cx: &Session) -> Result<Part<Vec<EndingWaiver>>> {
@@ -274,7 +312,7 @@ impl WeeklyReport {
             let why = one.status.budget.reason.as_deref().unwrap_or("no reason is known");
             gaps.push(format!("SLO {}: {why}", one.status.slo.name));
         }
-        for Trigger(one) in self.capacity.data.iter().flatten().filter(|one| one.0.level == Level::Unknown) {
+        for Trigger(one, _) in self.capacity.data.iter().flatten().filter(|one| one.0.level == Level::Unknown) {
             gaps.push(format!("{}: {}", one.kpi.name, one.note.as_deref().unwrap_or("unknown")));
         }
         gaps

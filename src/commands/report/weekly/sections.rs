@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 use liveops_domain::change::timeline::{Change, Kind};
 use liveops_domain::metric::level::Level;
+use liveops_domain::report::course::Course;
 use liveops_domain::report::dora::ServiceDora;
 use liveops_domain::status::source::Verdict;
 use liveops_domain::text::count::count;
@@ -354,31 +355,44 @@ fn flags(report: &WeeklyReport) -> Section {
 
 fn capacity(report: &WeeklyReport) -> Section {
     section("Capacity and KPIs", &report.capacity, |all| {
-        let mut table = Table::new(["figure", "now", "warns", "critical", "state"]).right(&[1]);
-        let mut worst: Vec<&Trigger> = all.iter().filter(|one| one.0.level != Level::Ok).collect();
-        worst.sort_by_key(|one| std::cmp::Reverse(one.0.level));
-        for Trigger(one) in &worst {
-            let limit = |limit: &Option<_>| plain(limit.as_ref().map_or_else(String::new, ToString::to_string));
-            let now = one.value.map_or_else(|| "?".to_owned(), |value| one.kpi.unit.show(value.value));
-            table.row(vec![
-                plain(&one.kpi.name),
-                plain(now),
-                limit(&one.kpi.warn),
-                limit(&one.kpi.critical),
-                span(tone::level_word(one.level), tone::level(one.level)),
-            ]);
-        }
-        let normal = all.len() - worst.len();
+        let is_news = |one: &&Trigger| one.0.level != Level::Ok || one.1.as_ref().is_some_and(Course::is_news);
+        let mut news: Vec<&Trigger> = all.iter().filter(is_news).collect();
+        news.sort_by_key(|one| std::cmp::Reverse((one.0.level, one.1.as_ref().map_or(0, |course| course.warn))));
+        let normal = all.iter().filter(|one| one.0.level == Level::Ok).count();
+        let crossed = all.iter().filter(|one| one.1.as_ref().is_some_and(|course| course.warn > 0)).count();
         let mut parts = vec![Part::Line(vec![plain(format!(
-            "{} of {} within their thresholds now",
-            normal,
+            "{normal} of {} within their thresholds now, {crossed} beyond at some time of the period",
             count(all.len(), "figure")
         ))])];
-        if !worst.is_empty() {
+        let mut table = Table::new(["figure", "state", "now", "limit", "beyond", "worst", "goes"]).right(&[2, 4, 5]);
+        for Trigger(one, course) in &news {
+            let limit = one.kpi.critical.as_ref().or(one.kpi.warn.as_ref());
+            let unit = &one.kpi.unit;
+            let known = |text: &dyn Fn(&Course) -> String| plain(course.as_ref().map_or_else(|| "?".to_owned(), text));
+            table.row(vec![
+                plain(&one.kpi.name),
+                span(tone::level_word(one.level), tone::level(one.level)),
+                plain(one.value.map_or_else(|| "?".to_owned(), |value| unit.show(value.value))),
+                plain(limit.map_or_else(String::new, ToString::to_string)),
+                known(&|course| format!("{:.0} %", 100.0 * course.warn as f64 / course.n.max(1) as f64)),
+                known(&|course| course.worst.map_or_else(String::new, |worst| unit.show(worst))),
+                known(&goes),
+            ]);
+        }
+        if !news.is_empty() {
             parts.push(Part::Table(table));
         }
         parts
     })
+}
+
+/// `limit in 9 days`, `rising`; of too few days, nothing.
+fn goes(course: &Course) -> String {
+    match (course.critical_in_days, course.trend) {
+        (Some(days), _) => format!("limit in {}", count(days.ceil() as usize, "day")),
+        (None, Some(trend)) => trend.word().to_owned(),
+        (None, None) => "too short".to_owned(),
+    }
 }
 
 fn waivers(report: &WeeklyReport) -> Section {
