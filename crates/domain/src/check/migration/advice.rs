@@ -65,7 +65,7 @@ fn for_action(action: &Action, judged: &Judged) -> Option<String> {
             } else if judged.verdict.refused.is_some() && !filled {
                 "give it a constant DEFAULT; or add it without NOT NULL, fill it in batches, and SET NOT NULL by a validated CHECK".into()
             } else if judged.work == Work::Rewrite && filled {
-                "add the column without the default, then SET DEFAULT, then fill the rows that exist in batches".into()
+                "add it without the default, SET DEFAULT, fill old rows in batches".into()
             } else if judged.work == Work::Build {
                 format!("add the column, CREATE UNIQUE INDEX CONCURRENTLY {}, then ADD CONSTRAINT … USING INDEX", outside(judged.layout))
             } else if matches!(judged.work, Work::Scan | Work::Rewrite) {
@@ -76,7 +76,7 @@ fn for_action(action: &Action, judged: &Judged) -> Option<String> {
         }
         Action::Type { .. } if judged.verdict.refused.is_some() => "drop the view, change the type, and create the view again, in one transaction".into(),
         Action::Type { .. } | Action::SetExpression { .. } if judged.work != Work::None => {
-            "expand, then contract: add a new column, write both, fill it in batches, read the new, drop the old".into()
+            "expand, then contract: new column, write both, backfill, drop the old".into()
         }
         Action::Attach { .. } => "first ADD CONSTRAINT … CHECK of the bounds NOT VALID on the partition, and VALIDATE it: ATTACH then reads no row of it".into(),
         Action::Detach { .. } => "DETACH PARTITION … CONCURRENTLY, outside of a transaction, where there is no default partition".into(),
