@@ -308,6 +308,10 @@ impl WeeklyReport {
         note("flags", &self.flags.reason);
         note("capacity", &self.capacity.reason);
         note("waivers", &self.waivers.reason);
+        for one in self.deployments.data.iter().flatten().filter(|one| one.change_fail_rate.n > 0) {
+            let reason = one.lead_time.reason.iter();
+            gaps.extend(reason.map(|reason| format!("lead time of {}: {reason}", one.service)));
+        }
         for one in self.slos.data.iter().flatten().filter(|one| one.status.budget.level == Level::Unknown) {
             let why = one.status.budget.reason.as_deref().unwrap_or("no reason is known");
             gaps.push(format!("SLO {}: {why}", one.status.slo.name));

@@ -359,25 +359,38 @@ fn capacity(report: &WeeklyReport) -> Section {
         let mut news: Vec<&Trigger> = all.iter().filter(is_news).collect();
         news.sort_by_key(|one| std::cmp::Reverse((one.0.level, one.1.as_ref().map_or(0, |course| course.warn))));
         let normal = all.iter().filter(|one| one.0.level == Level::Ok).count();
+        let has_past = all.iter().any(|one| one.1.is_some());
         let crossed = all.iter().filter(|one| one.1.as_ref().is_some_and(|course| course.warn > 0)).count();
+        let before = match has_past {
+            true => format!("{crossed} beyond at some time of the period"),
+            false => "whether they were before now only Prometheus could tell".to_owned(),
+        };
         let mut parts = vec![Part::Line(vec![plain(format!(
-            "{normal} of {} within their thresholds now, {crossed} beyond at some time of the period",
+            "{normal} of {} within their thresholds now, {before}",
             count(all.len(), "figure")
         ))])];
-        let mut table = Table::new(["figure", "state", "now", "limit", "beyond", "worst", "goes"]).right(&[2, 4, 5]);
+        let mut table = match has_past {
+            true => Table::new(["figure", "state", "now", "limit", "beyond", "worst", "goes"]).right(&[2, 4, 5]),
+            false => Table::new(["figure", "state", "now", "limit"]).right(&[2]),
+        };
         for Trigger(one, course) in &news {
-            let limit = one.kpi.critical.as_ref().or(one.kpi.warn.as_ref());
+            let (warn, critical) = (one.kpi.warn.as_ref(), one.kpi.critical.as_ref());
+            let limit = if one.level == Level::Warn { warn } else { critical.or(warn) };
             let unit = &one.kpi.unit;
-            let known = |text: &dyn Fn(&Course) -> String| plain(course.as_ref().map_or_else(|| "?".to_owned(), text));
-            table.row(vec![
+            let mut row = vec![
                 plain(&one.kpi.name),
                 span(tone::level_word(one.level), tone::level(one.level)),
                 plain(one.value.map_or_else(|| "?".to_owned(), |value| unit.show(value.value))),
                 plain(limit.map_or_else(String::new, ToString::to_string)),
-                known(&|course| format!("{:.0} %", 100.0 * course.warn as f64 / course.n.max(1) as f64)),
-                known(&|course| course.worst.map_or_else(String::new, |worst| unit.show(worst))),
-                known(&goes),
-            ]);
+            ];
+            if has_past {
+                let known =
+                    |text: &dyn Fn(&Course) -> String| plain(course.as_ref().map_or_else(|| "?".to_owned(), text));
+                row.push(known(&|course| format!("{:.0} %", 100.0 * course.warn as f64 / course.n.max(1) as f64)));
+                row.push(known(&|course| course.worst.map_or_else(String::new, |worst| unit.show(worst))));
+                row.push(known(&goes));
+            }
+            table.row(row);
         }
         if !news.is_empty() {
             parts.push(Part::Table(table));
