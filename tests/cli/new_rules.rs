@@ -8,7 +8,7 @@ fn what_is_written_passes_the_gates() {
     env.run(["slo", "generate", "--out", "monitoring/rules/slo.yml"]).expect_code(0);
     env.run(["new", "alertmanager"]).expect_code(0);
     for (more, file) in
-        [(&[][..], "monitoring/rules/liveops.yml"), (&["--format", "operator"], "monitoring/operator/liveops.yaml")]
+        [(&[][..], "monitoring/rules/liveops.yml"), (&["--format", "operator"][..], "monitoring/operator/liveops.yaml")]
     {
         env.run(["new", "alert-rules"].iter().chain(more)).expect_code(0);
         let run = env.run(["check", "alerts", file, "--fail-on", "high", "-o", "json"]);

@@ -127,6 +127,7 @@ fn chain(door: &Door, seen: &Seen, now: DateTime<Utc>, found: &mut Findings) {
     match &seen.refused {
         // Said by the certificates themselves.
         None | Some(Refused::Time) => {}
+        Some(Refused::Other(_)) if found.findings.iter().any(|one| one.id == "T02" && one.subject == *subject) => {}
         Some(Refused::Name) => {
             let names = own.map(|own| own.names.join(", ")).unwrap_or_default();
             let why = format!("its certificate is for {names}, not for {}", door.url.host_str().unwrap_or_default());
