@@ -30,8 +30,11 @@ fn pgbackrest_with_a_backup_passes_and_without_one_or_its_archive_does_not() {
     let env = TestEnv::new();
     let cluster = Postgres::archiving();
     let config = cluster.folder().join("pgbackrest.conf").display().to_string();
-    let call =
-        format!("{}pgbackrest --config={config} --stanza=main --log-level-console=error", as_user(cluster.folder()));
+    let call = format!(
+        "cd {} && {}pgbackrest --config={config} --stanza=main --log-level-console=error",
+        cluster.folder().display(),
+        as_user(cluster.folder())
+    );
     env.write(
         "liveops.yaml",
         format!(
