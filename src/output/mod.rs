@@ -163,6 +163,11 @@ impl Output {
         self.out_is_terminal && !self.hints.dumb && self.format == Format::Table && stdin().is_terminal()
     }
 
+    /// Can what stands on the terminal be drawn over? A dumb one has no cursor to move.
+    pub(crate) fn can_redraw(&self) -> bool {
+        self.out_is_terminal && !self.hints.dumb
+    }
+
     /// Is stdout coloured?
     pub(crate) fn is_coloured(&self) -> bool {
         self.colour_out

@@ -38,7 +38,7 @@ pub(crate) enum Ink {
     Axis,
     /// The series of this number among those shown, from 0 to 9, in the order of the legend.
     Series(usize),
-    /// A threshold and its label.
+    /// A threshold and its label; a moment.
     Threshold,
     /// Everything else.
     Plain,
@@ -90,6 +90,8 @@ pub(crate) struct Plot {
     /// Values with the names of what they bound (`page above`), drawn as dashed lines. One that is
     /// far from the data is named at the edge, with an arrow.
     pub(crate) thresholds: Vec<(f64, String)>,
+    /// Moments with the sign that stands for each on the time axis; the caller says below what they are.
+    pub(crate) moments: Vec<(DateTime<Utc>, char)>,
 }
 
 impl Plot {

@@ -2,8 +2,8 @@
 
 use std::io::{IsTerminal, stderr, stdin};
 
-use dialoguer::console::Term;
-use dialoguer::{Confirm, FuzzySelect, Input, Select};
+use dialoguer::console::{Key, Term};
+use dialoguer::{FuzzySelect, Input, Select};
 
 use liveops_domain::error::{Error, Result};
 use liveops_domain::text::escape::{escape, is_tame};
@@ -24,13 +24,36 @@ pub(crate) fn can_prompt() -> bool {
 /// # Errors
 /// `Interrupted` on Ctrl-C.
 pub(crate) fn confirm(question: &str) -> Result<bool> {
-    let answer = Confirm::new()
-        .with_prompt(shown(question))
-        .default(false)
-        .show_default(true)
-        .wait_for_newline(true)
-        .interact_on_opt(&Term::stderr());
-    answer.map(|yes| yes.unwrap_or(false)).map_err(broken)
+    let term = Term::stderr();
+    answered(&term, question).map_err(|source| broken(dialoguer::Error::IO(source)))
+}
+
+/// The question stays as it is while one types: what Enter means does not change under the finger.
+fn answered(term: &Term, question: &str) -> std::io::Result<bool> {
+    if !term.is_term() {
+        return Err(std::io::ErrorKind::NotConnected.into());
+    }
+    term.write_str(&format!("{} [y/N] ", shown(question)))?;
+    let mut typed: Option<char> = None;
+    loop {
+        let key = term.read_key()?;
+        if typed.is_some() && matches!(key, Key::Backspace | Key::Char(_)) {
+            term.clear_chars(1)?;
+            typed = None;
+        }
+        match key {
+            Key::Char(letter @ ('y' | 'Y' | 'n' | 'N')) => {
+                term.write_str(&letter.to_string())?;
+                typed = Some(letter);
+            }
+            Key::Enter | Key::Escape => {
+                let yes = key == Key::Enter && matches!(typed, Some('y' | 'Y'));
+                term.write_line(if typed.is_none() { "no" } else { "" })?;
+                return Ok(yes);
+            }
+            _ => {}
+        }
+    }
 }
 
 /// A line of text; Enter takes the default where there is one, and an empty answer is allowed where it is `Some("")`.

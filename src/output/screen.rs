@@ -31,7 +31,7 @@ pub(crate) struct Screen<'a> {
 impl<'a> Screen<'a> {
     /// Takes the terminal over; in a pipe there is nothing to take.
     pub(crate) fn enter(output: &'a Output) -> Result<Self> {
-        if output.is_terminal() {
+        if output.can_redraw() {
             raw(ENTER)?;
         }
         Ok(Self { output })
@@ -41,20 +41,26 @@ impl<'a> Screen<'a> {
     /// What does not fit is counted on the last line, never scrolled away.
     pub(crate) fn draw(&self, blocks: &[Block], view: &View) -> Result<()> {
         let mut lines = self.output.lines(blocks, view);
-        if !view.terminal {
+        if !self.output.can_redraw() {
             lines.push(String::new());
             return self.output.write(&lines.join("\n"));
         }
         let room = view.height.unwrap_or(24).max(2);
         let fitting = fitting(&lines, view.width, room);
         if fitting < lines.len() {
-            let hidden = lines.len() - fitting;
+            // What to do next stays in sight.
+            let is_next = |line: &&String| console::strip_ansi_codes(line).starts_with("next: ");
+            let mut tail: Vec<String> = lines.iter().rev().take_while(is_next).take(2).cloned().collect();
+            tail.reverse();
+            let fitting = self::fitting(&lines, view.width, room.saturating_sub(tail.len()).max(2));
+            let hidden = lines.len() - fitting - tail.len();
             lines.truncate(fitting);
             let note = span(
                 format!("{} {}; make the window taller", view.pick("…", "..."), count(hidden, "more line")),
                 Tone::Dim,
             );
             lines.extend(self.output.lines(&[Block::Line(vec![note])], view));
+            lines.extend(tail);
         }
         let body: Vec<String> = lines.iter().map(|line| format!("{line}\x1b[K")).collect();
         raw(&format!("{BEGIN}{}{END}", body.join("\r\n")))
@@ -81,17 +87,17 @@ pub(super) fn fitting(lines: &[String], width: usize, room: usize) -> usize {
 impl Screen<'_> {
     /// Gives the terminal back while this process is stopped (Ctrl-Z), and takes it again afterwards.
     pub(crate) fn stop(&self) -> Result<()> {
-        if self.output.is_terminal() {
+        if self.output.can_redraw() {
             raw(LEAVE)?;
         }
         stop();
-        if self.output.is_terminal() { raw(ENTER) } else { Ok(()) }
+        if self.output.can_redraw() { raw(ENTER) } else { Ok(()) }
     }
 }
 
 impl Drop for Screen<'_> {
     fn drop(&mut self) {
-        if self.output.is_terminal() {
+        if self.output.can_redraw() {
             let _ = raw(LEAVE);
         }
     }

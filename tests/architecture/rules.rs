@@ -61,6 +61,7 @@ const BORROWED: &[(&str, &str)] = &[
     ("undo", "audit"),
     ("undo", "flag"),
     ("watch", "incident"),
+    ("watch", "slo"),
     ("watch", "status"),
 ];
 

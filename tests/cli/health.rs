@@ -164,7 +164,7 @@ fn metrics_are_listed_filtered_and_counted() {
           game_active_players{region="eu"}  702
           game_active_players{region="us"}  NaN
           game_tick_duration_seconds_count    9
-        1 histogram buckets not shown · --buckets shows them
+        1 histogram bucket not shown · --buckets shows them
 
         next: liveops status
         --- stderr

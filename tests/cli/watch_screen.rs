@@ -23,8 +23,13 @@ fn world() -> (Backends, TestEnv) {
 /// Waits until the screen shows the text.
 #[track_caller]
 fn shows(pty: &mut Pty, text: &str) -> String {
+    shows_at(pty, (80, 24), text)
+}
+
+#[track_caller]
+fn shows_at(pty: &mut Pty, (columns, rows): (usize, usize), text: &str) -> String {
     until(format_args!("a screen with {text}"), Duration::from_secs(20), || {
-        let lines = screen(pty.transcript(), 80, 24).join("\n");
+        let lines = screen(pty.transcript(), columns, rows).join("\n");
         lines.contains(text).then_some(lines)
     })
 }
@@ -113,4 +118,195 @@ fn where_there_is_no_screen_lines_serve() {
     pty.expect("starfall");
     pty.interrupt();
     pty.wait();
+}
+
+/// Without colour, so that the chosen line has a sign.
+fn plain(env: &TestEnv, args: &[&str]) -> Pty {
+    let mut command = env.bare(args);
+    command.env_remove("COLUMNS").env_remove("LINES").env("NO_COLOR", "1").env("TERM", "xterm");
+    Pty::spawn(command)
+}
+
+/// Somebody is paged for the queue, looks, and takes the change back: a key for each line down to it, `u`, `y`, Enter.
+#[cfg(feature = "demo")]
+#[test]
+fn on_the_demo_the_flag_change_is_found_and_undone_in_at_most_eight_keys() {
+    let env = TestEnv::new();
+    let mut demo = env.pty(["demo", "--keep"]);
+    demo.expect("until Ctrl-C").expect("cd ").expect("liveops flag list");
+    let transcript = console::strip_ansi_codes(demo.transcript()).into_owned();
+    let folder = transcript.rsplit_once("go there: cd ").unwrap().1.lines().next().unwrap().trim().to_owned();
+    let config = format!("{folder}/liveops.yaml");
+    let set = env.run(["flag", "set", "new_matchmaking", "--pct", "40", "--yes", "--config", &config]);
+    assert_eq!(set.code, 0, "{}", set.stderr);
+    let mut pty = plain(&env, &["watch", "--config", &config, "--interval", "1s"]);
+    shows(&mut pty, "percentage 10 to 40");
+    let mut keys = 0;
+    while !shows(&mut pty, ">").lines().any(|line| line.starts_with('>') && line.contains("percentage 10 to 40")) {
+        let before = shows(&mut pty, ">");
+        pty.send("j");
+        keys += 1;
+        assert!(keys < 6, "the change is not reached\n{before}");
+        until("the next line is chosen", Duration::from_secs(20), || {
+            (screen(pty.transcript(), 80, 24).join("\n") != before).then_some(())
+        });
+    }
+    pty.send("u").expect("[y/N]");
+    pty.send("y\r").expect("Enter returns");
+    keys += 3;
+    assert!(keys <= 8, "{keys} keys");
+    let flags = env.run(["flag", "get", "new_matchmaking", "--config", &config, "-o", "json"]);
+    assert!(
+        flags.stdout.contains("\"percentage\": 10") || flags.stdout.contains("\"percentage\":10"),
+        "{}",
+        flags.stdout
+    );
+    pty.send("\r");
+    pty.terminate();
+    pty.wait();
+    demo.interrupt();
+    demo.wait();
+}
+
+#[test]
+fn the_command_is_copied_through_the_terminal() {
+    let (_backends, env) = world();
+    let mut pty = env.pty(["watch", "--interval", "200ms"]);
+    shows(&mut pty, "liveops flag list");
+    pty.send("y");
+    // `liveops …` in Base64 begins so (OSC 52).
+    pty.expect("\x1b]52;c;bGl2ZW9wc");
+    shows(&mut pty, "copied: liveops");
+    pty.send("q");
+    assert_eq!(pty.wait().0, 0);
+}
+
+#[test]
+fn every_size_is_followed_and_each_signal_gives_the_terminal_back() {
+    let (_backends, env) = world();
+    for (signal, code) in [("HUP", 129), ("TERM", 143), ("INT", 130)] {
+        let mut pty = env.pty(["watch", "--interval", "200ms"]);
+        shows(&mut pty, "liveops flag list");
+        pty.resize(120, 40);
+        shows_at(&mut pty, (120, 40), "? keys");
+        pty.resize(60, 15);
+        shows_at(&mut pty, (60, 15), "? keys");
+        // Smaller than it begins in: it goes on all the same.
+        pty.resize(20, 5);
+        pty.resize(80, 24);
+        shows(&mut pty, "? keys");
+        crate::support::process::signal(pty.pid(), signal);
+        let (ended, transcript) = pty.wait();
+        assert_eq!(ended, code, "{signal}");
+        assert!(
+            transcript.trim_end().ends_with(LEAVE),
+            "{signal}: {:?}",
+            &transcript[transcript.len().saturating_sub(80)..]
+        );
+    }
+}
+
+#[test]
+fn stopped_and_gone_on_with_the_screen_is_whole_again() {
+    let (_backends, env) = world();
+    let mut pty = env.pty(["watch", "--interval", "200ms"]);
+    shows(&mut pty, "liveops flag list");
+    pty.send("\x1a").expect(LEAVE);
+    crate::support::process::signal(pty.pid(), "CONT");
+    pty.expect("\x1b[?1049h");
+    shows(&mut pty, "liveops flag list");
+    pty.send("q");
+    assert_eq!(pty.wait().0, 0);
+}
+
+#[test]
+fn time_goes_back_beyond_what_was_seen() {
+    let (backends, env) = world();
+    let mut pty = env.pty(["watch", "--interval", "200ms"]);
+    shows(&mut pty, "OK  ");
+    pty.send("[");
+    shows(&mut pty, "EARLIER LOOK");
+    let asked = backends.prometheus.requests_to("/api/v1/query");
+    assert!(asked.iter().any(|request| String::from_utf8_lossy(&request.body).contains("time=")), "at that time");
+    pty.send("\x1b");
+    until("now again", Duration::from_secs(20), || {
+        let lines = screen(pty.transcript(), 80, 24).join("\n");
+        (!lines.contains("EARLIER")).then_some(())
+    });
+    pty.send("t-2h\r");
+    shows(&mut pty, "EARLIER LOOK");
+    pty.send("q");
+    assert_eq!(pty.wait().0, 0);
+    let then = env.run(["status", "--at", "-2h"]);
+    assert!(then.stdout.contains("as it was at"), "{}{}", then.stdout, then.stderr);
+}
+
+#[test]
+fn a_source_that_hangs_keeps_back_nobody_else() {
+    let (backends, env) = world();
+    let text = env
+        .read("liveops.yaml")
+        .replace("flags: {", &format!("alertmanager: \"{}\", flags: {{", backends.alertmanager.url()));
+    env.write("liveops.yaml", text);
+    let late = crate::support::Answer::json(serde_json::json!([])).after(Duration::from_secs(60));
+    backends.alertmanager.set("GET", "/api/v2/alerts", late);
+    let mut pty = env.pty(["watch", "--interval", "300ms"]);
+    let seen = shows(&mut pty, "alerts  asking");
+    assert!(seen.contains("active players") && seen.contains("all flags"), "{seen}");
+    assert!(seen.contains("ASKING  waiting for alerts"), "unknown is not green\n{seen}");
+    pty.send("?");
+    shows(&mut pty, "these keys");
+    pty.send("q");
+    assert_eq!(pty.wait().0, 0);
+}
+
+#[test]
+fn a_runbook_is_a_link_that_the_terminal_opens() {
+    let (backends, env) = world();
+    let alerts = serde_json::json!({"status": "success", "data": {"alerts": [
+        {"labels": {"alertname": "TickSlow", "severity": "critical"}, "state": "firing", "value": "1",
+         "annotations": {"summary": "ticks are slow", "runbook_url": "https://wiki.example/TickSlow"},
+         "activeAt": "2026-01-15T10:20:00Z"}]}});
+    backends.prometheus.set("GET", "/api/v1/alerts", crate::support::Answer::json(alerts));
+    let mut pty = env.pty(["watch", "--interval", "200ms"]);
+    pty.expect("\x1b]8;;https://wiki.example/TickSlow\x1b\\");
+    let seen = shows(&mut pty, "ticks are slow");
+    assert!(seen.contains("next: liveops incident open --from-alert TickSlow"), "{seen}");
+    pty.send("q");
+    assert_eq!(pty.wait().0, 0);
+}
+
+#[test]
+fn any_terminal_starts_or_falls_back() {
+    let (_backends, env) = world();
+    for term in ["xterm-256color", "tmux-256color", "screen", "linux", "vt100", "nonsense", "dumb"] {
+        let mut command = env.bare(["watch", "--interval", "200ms"]);
+        command.env_remove("COLUMNS").env_remove("LINES").env_remove("NO_COLOR").env("TERM", term);
+        let mut pty = Pty::spawn(command);
+        pty.expect("starfall");
+        if term == "dumb" {
+            pty.interrupt();
+            let (_, transcript) = pty.wait();
+            assert!(!transcript.contains("\x1b["), "{transcript:?}");
+        } else {
+            pty.send("q");
+            assert_eq!(pty.wait().0, 0, "{term}");
+        }
+    }
+}
+
+#[test]
+fn a_screen_on_which_nothing_changes_sends_nothing() {
+    let (backends, env) = world();
+    let mut pty = env.pty(["watch", "--interval", "100ms"]);
+    shows(&mut pty, "OK  ");
+    let looks = || backends.prometheus.requests_to("/api/v1/alerts").len();
+    let settled = looks() + 3;
+    until("it has settled", Duration::from_secs(20), || (looks() > settled).then_some(()));
+    let before = pty.transcript().len();
+    let later = looks() + 10;
+    until("ten more looks", Duration::from_secs(20), || (looks() > later).then_some(()));
+    assert_eq!(pty.transcript().len(), before, "{:?}", &pty.transcript()[before..].to_owned());
+    pty.send("q");
+    assert_eq!(pty.wait().0, 0);
 }

@@ -26,8 +26,10 @@ pub(crate) fn screen(transcript: &str, columns: usize, rows: usize) -> Vec<Strin
                 }
             }
             '\x1b' => {
-                // An operating system command ends with a bell.
-                rest.by_ref().find(|c| *c == '\x07');
+                // An operating system command ends with a bell, or with ESC and a backslash.
+                if rest.by_ref().find(|c| matches!(c, '\x07' | '\x1b')) == Some('\x1b') {
+                    rest.next();
+                }
             }
             '\r' => x = 0,
             '\n' => y += 1,

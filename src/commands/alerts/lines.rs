@@ -29,7 +29,10 @@ pub(crate) fn groups(groups: &[Group<'_>], most: usize, view: &View) -> Vec<Bloc
         }
     }
     if groups.len() > shown.len() {
-        blocks.push(Block::Line(vec![span(format!("  and {} more groups", groups.len() - shown.len()), Tone::Dim)]));
+        blocks.push(Block::Line(vec![span(
+            format!("  and {}", liveops_domain::text::count::count(groups.len() - shown.len(), "more group")),
+            Tone::Dim,
+        )]));
     }
     blocks
 }
@@ -80,7 +83,7 @@ pub(crate) fn place(group: &Group<'_>) -> String {
     let (differ, common): (Vec<_>, Vec<_>) = group.labels().into_iter().partition(|(_, values)| values.len() > 1);
     let list = |(name, values): (String, Vec<String>)| match values.len() {
         1 => format!("{name}={}", values[0]),
-        n if n > VALUES => format!("{n} values of {name}"),
+        n if n > VALUES => format!("{} of {name}", liveops_domain::text::count::count(n, "value")),
         _ => format!("{name}={}", values.join("|")),
     };
     differ.into_iter().chain(common).map(list).collect::<Vec<_>>().join(" ")

@@ -72,7 +72,7 @@ impl Report for ChangeList {
     fn blocks(&self, view: &View) -> Vec<Block> {
         let mut blocks = Vec::new();
         for record in &self.changes {
-            let tone = tone(record.state);
+            let tone = tone(record);
             blocks.push(Block::Line(vec![
                 mark(tone, view),
                 span(format!(" {}", record.id), Tone::Strong),

@@ -11,6 +11,7 @@ use crate::context::Context;
 use crate::output::block::Tone;
 use liveops_domain::change::record::{ChangeRecord, ChangeState};
 use liveops_domain::error::{Exit, Result};
+use liveops_domain::rollout::state::Phase;
 
 /// Read and verify the log of every change
 ///
@@ -42,8 +43,9 @@ pub(crate) async fn run(args: AuditArgs, cx: &Context) -> Result<Exit> {
 }
 
 /// The tone of a change's state.
-fn tone(state: ChangeState) -> Tone {
-    match state {
+fn tone(record: &ChangeRecord) -> Tone {
+    match record.state {
+        ChangeState::Done if came_back(record) => Tone::Warn,
         ChangeState::Done => Tone::Good,
         ChangeState::Undone => Tone::Dim,
         ChangeState::Failed => Tone::Bad,
@@ -58,8 +60,15 @@ fn state(record: &ChangeRecord) -> String {
         (ChangeState::Undone, Some(by)) => format!("undone by {by}"),
         (ChangeState::Unfinished, _) => "unfinished: begun, and its end was never written".to_owned(),
         (ChangeState::Unclear, _) => "unclear: failed, and it may have happened".to_owned(),
+        (ChangeState::Done, _) if came_back(record) => "rolled back".to_owned(),
         (state, _) => state.word().to_owned(),
     }
+}
+
+/// A rollout that ended where it began.
+fn came_back(record: &ChangeRecord) -> bool {
+    let phase = record.result.as_ref().and_then(|result| result.get("phase"));
+    phase.and_then(|phase| serde_json::from_value::<Phase>(phase.clone()).ok()).is_some_and(Phase::is_back)
 }
 
 /// The moment before which changes are left out.

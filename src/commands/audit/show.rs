@@ -55,7 +55,7 @@ impl Report for ChangeDetails {
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         let record = &self.record;
-        let tone = tone(record.state);
+        let tone = tone(record);
         let mut blocks = vec![Block::Line(vec![
             mark(tone, view),
             span(format!(" {}", record.id), Tone::Strong),

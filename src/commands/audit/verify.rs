@@ -57,7 +57,7 @@ impl Report for Verification {
             (1, 0) => " 1 line, and it is as it was written".to_owned(),
             (n, 0) => format!(" {}, all as they were written", count(n, "line")),
             (_, 1) => " a line is not as it was written".to_owned(),
-            (_, n) => format!(" {n} lines are not as they were written"),
+            (_, n) => format!(" {} are not as they were written", count(n, "line")),
         };
         let mut blocks = vec![Block::Line(vec![mark(tone, view), span(said, Tone::Strong)])];
         for fault in &self.faults {

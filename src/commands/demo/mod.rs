@@ -27,11 +27,11 @@ use liveops_domain::slo::Slo;
 use liveops_domain::slo::burn::WINDOWS;
 use liveops_engine::config::DEMO_FOLDER;
 use liveops_engine::files::cache::Cache;
-use liveops_engine::observe::last_good::LastGood;
 use liveops_engine::observe::trends::seed;
 use liveops_engine::session::cache;
 use liveops_engine::slo::scraped::Look;
 use liveops_engine::slo::{load, scraped};
+use liveops_engine::status::answers::Answers;
 use liveops_engine::status::gather;
 use liveops_engine::status::report::StatusReport;
 
@@ -124,7 +124,7 @@ fn write_config(folder: &Path, url: &str) -> Result<()> {
 }
 
 async fn show(cx: &Context, folder: &Path, url: &str, keep: bool) -> Result<()> {
-    let gathered = gather(&[], cx, &mut LastGood::default()).await?;
+    let gathered = gather(&[], cx, &mut Answers::default()).await?;
     let mut status = StatusReport::new(gathered, cx)?;
     if !keep {
         // They would ask a service that is gone by then.

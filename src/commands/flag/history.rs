@@ -112,7 +112,7 @@ impl Report for FlagHistory {
     fn blocks(&self, view: &View) -> Vec<Block> {
         let count = match (self.revisions.len(), self.more) {
             (0, _) => "nothing was changed through liveops".to_owned(),
-            (n, true) => format!("the last {n} revisions"),
+            (n, true) => format!("the last {}", count(n, "revision")),
             (1, false) => "1 revision".to_owned(),
             (n, false) => count(n, "revision"),
         };

@@ -16,6 +16,7 @@ use liveops_domain::metric::exposition::Sample;
 use liveops_domain::metric::labels;
 use liveops_domain::metric::quantity::Unit;
 use liveops_domain::status::source::{Outcome, Source, SourceState, Verdict};
+use liveops_domain::text::count::count;
 use liveops_engine::clients::http::request::Effort;
 use liveops_engine::clients::service::scrape;
 use liveops_engine::config::service::Service;
@@ -127,7 +128,13 @@ impl Report for MetricsReport {
             let mut table = Table::new(["", ""]).right(&[1]).indent(2).fixed(&[1]);
             for sample in &exposed.metrics {
                 let labels = if sample.labels.is_empty() { String::new() } else { labels::show(&sample.labels) };
-                let value = Unit::from_metric_name(&sample.name).show(sample.value);
+                let value = match (Unit::from_metric_name(&sample.name), sample.name.ends_with("_sum")) {
+                    // A total since the start is no span that anybody waited.
+                    (unit @ (Unit::Seconds | Unit::Milliseconds), true) => {
+                        format!("{} {}", Unit::None.show(sample.value), unit.name())
+                    }
+                    (unit, _) => unit.show(sample.value),
+                };
                 table.row(vec![plain(format!("{}{labels}", sample.name)), span(value, Tone::Strong)]);
             }
             blocks.push(Block::Table(table));
@@ -138,8 +145,8 @@ impl Report for MetricsReport {
         }
         if self.hidden_buckets > 0 {
             let text = format!(
-                "{} histogram buckets not shown{} --buckets shows them",
-                self.hidden_buckets,
+                "{} not shown{} --buckets shows them",
+                count(self.hidden_buckets, "histogram bucket"),
                 view.pick(" ·", ",")
             );
             blocks.push(Block::Line(vec![span(text, Tone::Dim)]));

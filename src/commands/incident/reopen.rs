@@ -9,6 +9,7 @@ use crate::context::Context;
 use liveops_domain::error::{Error, Exit, Result};
 use liveops_domain::incident::event::PhaseChanged;
 use liveops_domain::incident::transition::Action;
+use liveops_domain::text::count::count;
 use liveops_engine::incident::incidents_here;
 use liveops_engine::incident::record::IncidentStep;
 
@@ -49,7 +50,11 @@ fn last(cx: &Context) -> Result<String> {
         _ => Err(Error::usage(
             match recent.len() {
                 0 => "no incident was mitigated or resolved in the last day".to_owned(),
-                n => format!("{n} incidents were mitigated or resolved in the last day: {}", recent.join(", ")),
+                n => format!(
+                    "{} were mitigated or resolved in the last day: {}",
+                    count(n, "incident"),
+                    recent.join(", ")
+                ),
             },
             format!("say which: `{}`", cx.command("incident reopen -i ID")),
         )),

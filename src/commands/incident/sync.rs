@@ -104,8 +104,8 @@ impl Report for SyncReport {
         let (received, sent) = self.total();
         let head = match (self.dry_run, received + sent) {
             (true, _) => format!("dry run, nothing is changed; {} answers", self.url),
-            (false, 0) => format!("{} incidents, the same here and in {}", self.moved.len(), self.url),
-            (false, _) => format!("{received} events came from {}, {sent} went there", self.url),
+            (false, 0) => format!("{}, the same here and in {}", count(self.moved.len(), "incident"), self.url),
+            (false, _) => format!("{} came from {}, {sent} went there", count(received, "event"), self.url),
         };
         let mut blocks = vec![Block::Whole(vec![plain(head)])];
         let mut table = Table::new(["incident", "came", "went"]).right(&[1, 2]);

@@ -23,6 +23,7 @@ use crate::commands::query::result::QueryResult;
 use crate::context::Context;
 use crate::output::progress::waiting;
 use crate::output::report::Meta;
+use liveops_domain::change::timeline::{Change, Kind};
 use liveops_domain::error::{Error, Exit, Result};
 use liveops_domain::metric::kpi::Kpi;
 use liveops_domain::metric::promql;
@@ -30,6 +31,7 @@ use liveops_domain::metric::promql::{Expression, Gives};
 use liveops_domain::metric::quantity::Unit;
 use liveops_domain::status::source::{Recommendation, Source};
 use liveops_domain::text::duration;
+use liveops_engine::changes;
 use liveops_engine::clients::http::request::Effort;
 use liveops_engine::clients::prometheus::Prometheus;
 use liveops_engine::query::ask::QueryAnswer;
@@ -49,7 +51,7 @@ use liveops_engine::query::{caret, no_data};
   liveops query 'rate(http_requests_total[5m])' --plot --range 6h
   liveops query 'game_active_players' --at 2026-01-15T10:30:00Z
   liveops query 'game_active_players' --range 1d --step 5m -o csv > players.csv
-  liveops query --kpi tick_p99 --plot
+  liveops query --kpi tick_p99 --plot --changes
   liveops query --kpi tick_p99 --explain
   liveops query - < long-expression.promql")]
 pub(crate) struct QueryArgs {
@@ -76,6 +78,10 @@ pub(crate) struct QueryArgs {
     /// Draw the series over time [default range: 1h]
     #[arg(long)]
     pub(crate) plot: bool,
+
+    /// Mark on the plot what changed meanwhile
+    #[arg(long, requires = "plot")]
+    changes: bool,
 
     /// Say what would be asked, and ask nothing
     #[arg(long)]
@@ -135,9 +141,10 @@ pub(crate) async fn run(args: QueryArgs, cx: &Context) -> Result<Exit> {
     let report = QueryResult {
         query: question.promql,
         kpi: figure,
-        window,
         result,
         lower_bounds: asked.beyond,
+        changes: if args.changes { changes_in(&window, cx).await } else { Vec::new() },
+        window,
         plot: args.plot,
         ordered,
         unit,
@@ -155,6 +162,20 @@ pub(crate) async fn run(args: QueryArgs, cx: &Context) -> Result<Exit> {
     };
     cx.show(&report, meta)?;
     Ok(report.verdict().into())
+}
+
+/// Nobody waits longer for what changed: the values are what was asked for.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What may have moved the values in this range, the oldest first.
+async fn changes_in(window: &Window, cx: &Context) -> Vec<Change> {
+    let Window::Range { start, end, .. } = window else {
+        return Vec::new();
+    };
+    let found = tokio::time::timeout(PATIENCE, changes::gather(cx, *start, false)).await;
+    let mut changes = found.ok().and_then(Result::ok).map(|found| found.changes).unwrap_or_default();
+    changes.retain(|change| change.at <= *end && !matches!(change.kind, Kind::Silence | Kind::Incident));
+    changes
 }
 
 fn question(args: &QueryArgs, cx: &Context) -> Result<Question> {

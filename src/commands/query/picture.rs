@@ -7,9 +7,11 @@ use crate::commands::query::shape::Shape;
 use crate::output::block::{Block, Tone, plain, span};
 use crate::output::plot::{Canvas, Ink, Plot, PlotSeries};
 use crate::output::view::View;
+use liveops_domain::change::timeline::Change;
 use liveops_domain::metric::labels::Labels;
 use liveops_domain::metric::series::{Point, Series};
 use liveops_domain::metric::threshold::Comparison;
+use liveops_domain::text::count::count;
 use liveops_domain::text::escape::escape;
 use liveops_engine::query::result::{QueryData, float};
 use liveops_engine::query::window::Window;
@@ -67,10 +69,12 @@ pub(super) fn blocks(report: &QueryResult, view: &View) -> Vec<Block> {
         title: Some(escape(&title(report, &shape, all.len())).into_owned()),
         format: Box::new(move |value| unit.show(value)),
         thresholds: thresholds(report),
+        moments: signs(&report.changes).map(|(sign, change)| (change.at, sign)).collect(),
     };
+    let below = report.changes.len().min(MOST_MOMENTS);
     let height = view
         .height
-        .map_or(MOST_LINES - 2, |height| height.saturating_sub(OTHER_LINES).clamp(LEAST_LINES, MOST_LINES - 2));
+        .map_or(MOST_LINES - 2, |height| height.saturating_sub(OTHER_LINES + below).clamp(LEAST_LINES, MOST_LINES - 2));
     let canvas = Canvas { width: view.width.min(MOST_COLUMNS), height, ascii: !view.unicode };
     let tone = |ink: Ink| match ink {
         Ink::Axis => Tone::Dim,
@@ -78,10 +82,37 @@ pub(super) fn blocks(report: &QueryResult, view: &View) -> Vec<Block> {
         Ink::Threshold => Tone::Warn,
         Ink::Plain => Tone::Plain,
     };
-    plot.draw(&canvas)
-        .into_iter()
-        .map(|line| Block::Line(line.into_iter().map(|(text, ink)| span(text, tone(ink))).collect()))
-        .collect()
+    let lines = plot.draw(&canvas).into_iter();
+    let lines = lines.map(|line| Block::Line(line.into_iter().map(|(text, ink)| span(text, tone(ink))).collect()));
+    lines.chain(legend(&report.changes)).collect()
+}
+
+/// Changes that have a sign: digits, the newest ones.
+const MOST_MOMENTS: usize = 9;
+
+/// Each change with its sign, in the order of time.
+fn signs(changes: &[Change]) -> impl Iterator<Item = (char, &Change)> {
+    ('1'..='9').zip(&changes[changes.len().saturating_sub(MOST_MOMENTS)..])
+}
+
+/// What the signs on the time axis stand for.
+fn legend(changes: &[Change]) -> Vec<Block> {
+    let line = |(sign, change): (char, &Change)| {
+        let by = change.by.as_ref().map_or_else(String::new, |by| format!("  {by}"));
+        let at = change.at.format("%H:%M:%SZ");
+        Block::Whole(vec![
+            span(format!("  {sign} "), Tone::Warn),
+            span(format!("{at}  "), Tone::Dim),
+            plain(&change.what),
+            span(by, Tone::Dim),
+        ])
+    };
+    let mut lines: Vec<Block> = signs(changes).map(line).collect();
+    if changes.len() > MOST_MOMENTS {
+        let more = count(changes.len() - MOST_MOMENTS, "earlier change");
+        lines.push(Block::Line(vec![span(format!("  and {more}: liveops changes"), Tone::Dim)]));
+    }
+    lines
 }
 
 fn alone(labels: Labels, point: &Point) -> Series {

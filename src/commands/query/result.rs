@@ -9,6 +9,7 @@ use crate::commands::query::report::LONGEST_NEXT;
 use crate::output::block::{Block, Span, Tone, span};
 use crate::output::tone;
 use crate::output::view::View;
+use liveops_domain::change::timeline::Change;
 use liveops_domain::metric::labels::Labels;
 use liveops_domain::metric::level::Level;
 use liveops_domain::metric::quantity::Unit;
@@ -37,6 +38,8 @@ pub(crate) struct QueryResult {
     pub(crate) again: RepeatQuery,
     /// Why there may be nothing.
     pub(crate) absence: NoDataHints,
+    /// What changed in the range, the oldest first, where that was asked for.
+    pub(crate) changes: Vec<Change>,
 }
 
 impl Serialize for QueryResult {
@@ -52,6 +55,8 @@ impl Serialize for QueryResult {
             result: &'a QueryData,
             #[serde(skip_serializing_if = "<[Labels]>::is_empty")]
             lower_bounds: &'a [Labels],
+            #[serde(skip_serializing_if = "<[Change]>::is_empty")]
+            changes: &'a [Change],
         }
         #[derive(Serialize)]
         struct Range {
@@ -64,7 +69,8 @@ impl Serialize for QueryResult {
             Window::Range { start, end, step } => Some(Range { start, end, step_seconds: step.as_secs_f64() }),
         };
         let (kpi, lower_bounds) = (self.kpi.as_ref(), self.lower_bounds.as_slice());
-        Data { query: &self.query, kpi, range, result: &self.result, lower_bounds }.serialize(to)
+        Data { query: &self.query, kpi, range, result: &self.result, lower_bounds, changes: &self.changes }
+            .serialize(to)
     }
 }
 

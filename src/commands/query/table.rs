@@ -14,6 +14,7 @@ use liveops_domain::metric::estimate::Estimate;
 use liveops_domain::metric::labels::Labels;
 use liveops_domain::metric::quantity::Unit;
 use liveops_domain::metric::series::{Measured, Series};
+use liveops_domain::text::count::count;
 use liveops_domain::text::duration;
 use liveops_domain::text::sparkline::sparkline;
 use liveops_domain::text::time::compact;
@@ -146,7 +147,7 @@ fn matrix(series: &[&Series], report: &QueryResult, view: &View) -> Vec<Block> {
         ),
         Window::Instant(_) => {
             let samples: usize = series.iter().map(|one| one.points.len()).sum();
-            format!("{samples} raw samples")
+            count(samples, "raw sample")
         }
     };
     let titles = ["last", "min", "max", "avg"];

@@ -12,6 +12,7 @@ use liveops_domain::error::{Error, Exit, Result};
 use liveops_domain::rollout::fleet::Fleet;
 use liveops_domain::rollout::region_phase::RegionPhases;
 use liveops_domain::rollout::state::RequestKind;
+use liveops_domain::text::count::count;
 use liveops_engine::change::confirmed::Confirmed;
 use liveops_engine::change::{Changed, Done, Plan as Change};
 use liveops_engine::rollout::launch::{RunOptions, Stay, launch, new_rollout, refuse_if_under_way};
@@ -61,7 +62,7 @@ async fn begin_here(cx: &Context, spec: RolloutSpec, stay: Stay, switch: bool) -
     let (service, image) = (subject.name.clone(), plan.image.clone());
     let summary = match plan.rules.steps.len() {
         1 => format!("switch {service} to {image}"),
-        steps => format!("roll out {image} to {service} in {steps} steps"),
+        steps => format!("roll out {image} to {service} in {}", count(steps, "step")),
     };
     let undo = RolloutUndo::Rollback { service, image, regions: Vec::new() };
     let options = RunOptions { stay, watchers: cx, part: None };

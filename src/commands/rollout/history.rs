@@ -16,7 +16,7 @@ use liveops_domain::metric::quantity::Unit;
 use liveops_domain::rollout::plan::FLAG;
 use liveops_domain::rollout::row::{outcome_word, role_prefix, share};
 use liveops_domain::rollout::state::{Phase, Rollout, Transition};
-use liveops_engine::rollout::history::{History, HistorySubject, InRegion, SHORTEST, history};
+use liveops_engine::rollout::history::{History, HistoryRow, HistorySubject, InRegion, SHORTEST, history};
 use liveops_engine::rollout::regions::lookup::find;
 use liveops_engine::rollout::resolve::{candidates, choose, words};
 use liveops_engine::rollout::state_store::{StateStore, open as stores};
@@ -86,6 +86,9 @@ pub(crate) async fn latest(store: &dyn StateStore, warnings: &mut Vec<String>) -
     }
 }
 
+/// Columns from which on six columns of text fit beside each other.
+const WIDE: usize = 120;
+
 /// What `history` shows.
 #[derive(Debug, Serialize)]
 pub(crate) struct RolloutHistory {
@@ -129,7 +132,7 @@ impl Report for RolloutHistory {
         if self.history.rollouts.is_empty() && self.history.transitions.is_empty() {
             return vec![Block::text(format!("no {} of {} is known here", self.noun, self.history.service))];
         }
-        let mut blocks = vec![Block::Table(self.table(view))];
+        let mut blocks = if view.width < WIDE { self.entries(view) } else { vec![Block::Table(self.table(view))] };
         if self.one && !self.history.transitions.is_empty() {
             blocks.push(Block::Blank);
             blocks.push(Block::heading("what happened"));
@@ -203,6 +206,23 @@ impl RolloutHistory {
             ]);
         }
         table
+    }
+
+    /// A line for each, and what it was about below it: where a table would break its words.
+    fn entries(&self, view: &View) -> Vec<Block> {
+        let entry = |row: &HistoryRow| {
+            let end = row.phase.map_or(row.state, Phase::word);
+            let why = row.reason.as_ref().map_or_else(String::new, |why| format!(": {why}"));
+            [
+                Block::Whole(vec![
+                    span(row.change.clone(), Tone::Strong),
+                    plain(format!("  {}, {}, ", view.time(row.at), row.by)),
+                    span(end.to_owned(), Tone::Strong),
+                ]),
+                Block::Whole(vec![plain(format!("  {}{why}", row.summary))]),
+            ]
+        };
+        self.history.rollouts.iter().flat_map(entry).collect()
     }
 
     /// An earlier one, and the queries of this one.

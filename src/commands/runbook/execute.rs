@@ -10,6 +10,7 @@ use crate::commands::runbook::run::RunArgs;
 use crate::context::Context;
 use crate::output::block::{Block, Tone, plain, span};
 use crate::output::prompt;
+use liveops_domain::change::record::LOOK;
 use liveops_domain::change::undo::{Impossible, Undo};
 use liveops_domain::error::{Error, Result};
 use liveops_domain::runbook::run::{RunState, StepState};
@@ -209,7 +210,11 @@ impl Execution {
             None => format!("runbook show {}", word(&self.name)),
         };
         let plan = Plan {
-            action: if back { "runbook.rollback" } else { "runbook.step" },
+            action: match (back, step.confirm) {
+                (true, _) => "runbook.rollback",
+                (false, true) => "runbook.step",
+                (false, false) => LOOK,
+            },
             summary: format!("{verb} step `{}` of {}", step.name, self.title),
 
             undo: Some(no_undo(instead)),

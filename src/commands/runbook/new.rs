@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::context::Context;
 use crate::output::block::{Block, Tone, plain, span};
+use crate::output::prompt;
 use crate::output::report::{Meta, Report};
 use crate::output::view::View;
 use liveops_domain::error::{Error, Exit, Result};
@@ -159,8 +160,16 @@ fn service(args: &NewArgs, rules: &[AlertRule], cx: &Context) -> Result<String> 
         (Some(said), _) if names.iter().any(|name| name == said) => said.to_owned(),
         (_, [only]) => only.clone(),
         (Some(said), _) => said.to_owned(),
-        (None, [first, ..]) => first.clone(),
         (None, []) => "game-backend".into(),
+        (None, several) if prompt::can_prompt() => {
+            several[prompt::search("which service is it for?", several)?].clone()
+        }
+        (None, several) => {
+            return Err(Error::usage(
+                format!("`{}` may be for any of {}", args.name, several.join(", ")),
+                format!("name it: `liveops runbook new {} --service {}`", word(&args.name), word(&several[0])),
+            ));
+        }
     })
 }
 
@@ -202,7 +211,7 @@ impl Report for NewRunbook {
             (Purpose::Scenario, _) => format!("  for {}", self.service),
             (Purpose::Alert, 0) => "  without its rule".into(),
             (Purpose::Alert, 1) => format!("  from its rule, for {}", self.service),
-            (Purpose::Alert, n) => format!("  from its {n} rules, for {}", self.service),
+            (Purpose::Alert, n) => format!("  from its {}, for {}", count(n, "rule"), self.service),
         };
         blocks.push(Block::text(from));
         if self.to_fill_in > 0 {

@@ -120,7 +120,7 @@ fn summary(change: &ScaleUndo, size: &Size) -> String {
             format!("scale {service} from {} to {}", size.replicas, replica_count(*replicas))
         }
         ScaleUndo::SetBounds { service, bounds, expected } => format!(
-            "set the autoscaler of {service} from {}-{} to {}-{} replicas",
+            "set the autoscaler of {service} from {}-{} to {}-{}",
             expected.min, expected.max, bounds.min, bounds.max
         ),
     }

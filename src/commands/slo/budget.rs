@@ -231,6 +231,7 @@ impl BudgetReport {
             title: Some("error budget left".into()),
             format: Box::new(|value| format!("{:.0} %", value * 100.0)),
             thresholds: vec![(0.0, "spent".into())],
+            moments: Vec::new(),
         };
         let canvas = Canvas { width: view.width.min(COLUMNS), height: LINES, ascii: !view.unicode };
         let tone = |ink: Ink| match ink {

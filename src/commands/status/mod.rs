@@ -15,8 +15,8 @@ use crate::watch::{Look, watch};
 use liveops_domain::error::{Exit, Result};
 use liveops_domain::status::source::Verdict;
 use liveops_domain::text::duration::parse_interval;
-use liveops_engine::observe::last_good;
 use liveops_engine::status as gather;
+use liveops_engine::status::answers::Answers;
 
 /// Show what is wrong, and what to do next, on one screen
 ///
@@ -31,6 +31,7 @@ use liveops_engine::status as gather;
   liveops status
   liveops status --prometheus http://127.0.0.1:9090        without any file
   liveops status --service game-backend --watch
+  liveops status --at 03:12                                how it was
   liveops status --fail-on warn -o json | jq .verdict      in a script
   liveops status --nagios                                  one line for a monitoring system")]
 pub(crate) struct StatusArgs {
@@ -54,6 +55,10 @@ pub(crate) struct StatusArgs {
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = parse_interval)]
     pub(crate) interval: Duration,
 
+    /// How it was then, by what Prometheus and the journals keep: RFC 3339, `03:12`, `-10m`
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, conflicts_with_all = ["watch", "nagios"])]
+    pub(crate) at: Option<String>,
+
     /// One line and the exit codes 0, 1, 2, 3 of monitoring plugins
     #[arg(long)]
     pub(crate) nagios: bool,
@@ -62,7 +67,7 @@ pub(crate) struct StatusArgs {
 impl StatusArgs {
     /// Looks again and again, in lines.
     pub(crate) fn lines(service: Vec<String>, interval: Duration) -> Self {
-        Self { service, fail_on: FailOn::Critical, watch: true, plain: true, interval, nagios: false }
+        Self { service, fail_on: FailOn::Critical, watch: true, plain: true, interval, at: None, nagios: false }
     }
 }
 
@@ -79,11 +84,9 @@ pub(crate) enum FailOn {
 
 pub(crate) async fn run(args: StatusArgs, cx: &Context) -> Result<Exit> {
     cx.services(&args.service)?;
-    if !args.nagios {
-        cx.output.refuse_rows()?;
-    }
     if args.watch {
-        let mut memory = last_good::LastGood::default();
+        cx.output.refuse_rows()?;
+        let mut memory = Answers::default();
         return watch(cx, args.interval, async || {
             let gathered = gather::gather(&args.service, cx, &mut memory).await?;
             let mut report = liveops_engine::status::report::StatusReport::new(gathered, cx)?;
@@ -98,7 +101,17 @@ pub(crate) async fn run(args: StatusArgs, cx: &Context) -> Result<Exit> {
         })
         .await;
     }
-    let mut memory = last_good::LastGood::default();
+    if let Some(at) = &args.at {
+        let at = liveops_engine::query::window::time(at, cx.clock.now())?;
+        let gathered = gather::past::gather_at(&args.service, cx, at).await?;
+        let report = liveops_engine::status::report::StatusReport {
+            at: Some(at),
+            ..liveops_engine::status::report::StatusReport::new(gathered, cx)?
+        };
+        cx.show(&report, report::meta(&report))?;
+        return Ok(exit(&report, args.fail_on));
+    }
+    let mut memory = Answers::default();
     let names = || format!("asking {}", liveops_engine::observe::systems(cx));
     let gathered =
         waiting(!cx.choices.quiet && !args.nagios, names, gather::gather(&args.service, cx, &mut memory)).await?;

@@ -112,7 +112,10 @@ fn title(report: &StatusReport, view: &View) -> Block {
         tone::mark(tone, view),
         span(format!(" {}  ", word(report.verdict())), tone),
         span(place, Tone::Strong),
-        span(format!("  {} in {took:.1} s{every}", view.now.format("%H:%M:%SZ")), Tone::Dim),
+        match report.at {
+            Some(at) => span(format!("  as it was at {}", at.format("%Y-%m-%d %H:%M:%SZ")), Tone::Warn),
+            None => span(format!("  {} in {took:.1} s{every}", view.now.format("%H:%M:%SZ")), Tone::Dim),
+        },
     ])
 }
 

@@ -9,6 +9,54 @@ pub(crate) fn lines(text: &str, columns: usize) -> Vec<Line<'static>> {
     text.lines().map(line).flat_map(|line| wrapped(line, columns.max(1))).collect()
 }
 
+/// Cells of a line that lead somewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Link {
+    pub(crate) row: usize,
+    pub(crate) column: usize,
+    pub(crate) width: usize,
+    pub(crate) url: String,
+}
+
+/// The web addresses in lines as they were wrapped: one that goes on in the next line leads to the same place.
+pub(crate) fn links(lines: &[Line<'_>], columns: usize) -> Vec<Link> {
+    let texts: Vec<String> = lines.iter().map(ToString::to_string).collect();
+    let mut found: Vec<Link> = Vec::new();
+    for (row, text) in texts.iter().enumerate() {
+        let mut from = 0;
+        while let Some(at) = ["http://", "https://"].iter().filter_map(|start| text[from..].find(start)).min() {
+            let start = from + at;
+            let length = url_length(&text[start..]);
+            let first = found.len();
+            let mut url = text[start..start + length].to_owned();
+            found.push(Link { row, column: text[..start].width(), width: url.width(), url: String::new() });
+            // It fills the line to its end: the rest is in those below.
+            let (mut end, mut below) = (text[..start + length].width(), row + 1);
+            while end == columns && below < texts.len() {
+                let more = url_length(&texts[below]);
+                if more == 0 {
+                    break;
+                }
+                url.push_str(&texts[below][..more]);
+                end = texts[below][..more].width();
+                found.push(Link { row: below, column: 0, width: end, url: String::new() });
+                below += 1;
+            }
+            found[first..].iter_mut().for_each(|link| link.url.clone_from(&url));
+            from = start + length;
+        }
+    }
+    found
+}
+
+/// How many bytes at the beginning are an address; the full stop of a sentence is none.
+fn url_length(text: &str) -> usize {
+    let is_part =
+        |c: char| c.is_ascii_graphic() && !matches!(c, '"' | '\'' | '<' | '>' | '`' | '|' | '\\' | '^' | '{' | '}');
+    let end = text.find(|c| !is_part(c)).unwrap_or(text.len());
+    text[..end].trim_end_matches(['.', ',', ';', ':', ')', '!', '?']).len()
+}
+
 /// A line that is too long as several; a word that is longer than the screen is cut.
 fn wrapped(line: Line<'static>, columns: usize) -> Vec<Line<'static>> {
     if line.width() <= columns {
@@ -94,6 +142,10 @@ mod tests {
         let texts: Vec<String> = rows.iter().map(ToString::to_string).collect();
         assert_eq!(texts, ["the tick is ", "slow now"]);
         assert_eq!(lines(&"x".repeat(30), 12).len(), 3);
+        let long = lines("see https://wiki.example/runbooks/TickSlow.md, then act", 20);
+        let found = links(&long, 20);
+        assert!(found.len() > 1, "{long:?}");
+        assert!(found.iter().all(|link| link.url == "https://wiki.example/runbooks/TickSlow.md"), "{found:?}");
         assert_eq!(lines("\x1b[38;5;6mx", 80)[0].spans[0].style.fg, Some(Color::Indexed(6)));
     }
 }

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use liveops_domain::text::shell::word;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::output::block::{Span, Tone};
+use crate::output::block::{Span, Tone, span};
 
 /// One look at everything.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -18,6 +18,9 @@ pub(crate) struct Board {
     pub(crate) headline: String,
     /// `project · environment`.
     pub(crate) place: String,
+    /// What a good colleague would say next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) next: Option<String>,
     #[serde(serialize_with = "write", deserialize_with = "read")]
     pub(crate) sections: Vec<Rc<Section>>,
 }
@@ -50,6 +53,7 @@ pub(crate) enum Kind {
     Changes,
     Rollouts,
     Flags,
+    Objectives,
     Sources,
     /// What is as it should be; folded into one line until it is opened.
     Normal,
@@ -63,6 +67,7 @@ impl Kind {
             Self::Changes => "Changed in the last hour",
             Self::Rollouts => "Rollouts and ramps",
             Self::Flags => "Flags",
+            Self::Objectives => "SLOs",
             Self::Sources => "Sources",
             Self::Normal => "Normal",
         }
@@ -76,13 +81,14 @@ impl Kind {
             Self::Changes => "changes --since 1h",
             Self::Rollouts => "rollout status",
             Self::Flags => "flag list",
+            Self::Objectives => "slo status",
             Self::Sources => "doctor",
         }
     }
 
     /// Does it stand in the second column, where there is room for two?
     pub(crate) fn is_aside(self) -> bool {
-        matches!(self, Self::Changes | Self::Rollouts | Self::Flags | Self::Sources)
+        matches!(self, Self::Changes | Self::Rollouts | Self::Flags | Self::Objectives | Self::Sources)
     }
 }
 
@@ -95,9 +101,27 @@ pub(crate) struct Item {
     pub(crate) name: String,
     /// The text behind the mark.
     pub(crate) spans: Vec<Span>,
+    /// The command that takes it back, or what made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) undo: Option<String>,
+    /// Where its name leads to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) link: Option<String>,
 }
 
 impl Item {
+    /// A line without a way back and without a link.
+    pub(crate) fn new(subject: Subject, tone: Tone, name: &str, spans: Vec<Span>) -> Self {
+        Self { subject, tone, name: name.to_owned(), spans, undo: None, link: None }
+    }
+
+    /// The same as it was then, and may not be any more.
+    pub(crate) fn aged(mut self, at: DateTime<Utc>) -> Self {
+        self.spans.iter_mut().for_each(|span| span.tone = Tone::Dim);
+        self.spans.push(span(format!("  as of {}", at.format("%H:%M:%SZ")), Tone::Unknown));
+        Self { tone: Tone::Unknown, ..self }
+    }
+
     /// The line as plain text.
     pub(crate) fn text(&self) -> String {
         self.spans.iter().map(|span| span.text.as_str()).collect()
@@ -130,6 +154,7 @@ pub(crate) enum Subject {
     Rollout(String),
     Ramp(String),
     Flag(String),
+    Objective(String),
     /// All flags.
     Flags,
     Source(String),
@@ -145,7 +170,7 @@ impl Subject {
             }
             Self::Service(name) => one(format!("health detailed --service {}", word(name))),
             Self::Kpi(name) => {
-                vec![format!("query --kpi {} --plot", word(name)), format!("changes --around {}", word(name))]
+                vec![format!("query --kpi {} --plot --changes", word(name))]
             }
             Self::Alert(name) => one(format!("alerts explain {}", word(name))),
             Self::Target(_) | Self::Source(_) => one("doctor".into()),
@@ -156,17 +181,18 @@ impl Subject {
             Self::Ramp(flag) => one(format!("flag ramp status {}", word(flag))),
             Self::Flag(name) => vec![format!("flag get {}", word(name)), format!("flag history {}", word(name))],
             Self::Flags => one("flag list".into()),
+            Self::Objective(name) => {
+                vec![format!("slo status {}", word(name)), format!("slo budget {} --explain", word(name))]
+            }
         }
     }
-}
 
-impl Subject {
-    /// The command that takes it back: the newest change, where this is none.
-    pub(crate) fn undo(&self) -> String {
+    /// The command that takes it back, where it is a change.
+    pub(crate) fn undo(&self) -> Option<String> {
         match self {
-            Self::Change(Some(id)) => format!("undo {}", word(id)),
-            Self::FlagChange(flag) => format!("flag undo {}", word(flag)),
-            _ => "undo".into(),
+            Self::Change(Some(id)) => Some(format!("undo {}", word(id))),
+            Self::FlagChange(flag) => Some(format!("flag undo {}", word(flag))),
+            _ => None,
         }
     }
 }
@@ -197,6 +223,29 @@ impl Board {
         self.sections.iter().find(|section| section.kind == kind).map(AsRef::as_ref)
     }
 
+    /// Does it show the same, at whatever time?
+    pub(crate) fn shows_same(&self, other: &Self) -> bool {
+        let Self { at, verdict, headline, place, next, sections } = self;
+        let minute = |at: DateTime<Utc>| at.timestamp().div_euclid(60);
+        (verdict, headline, place, next) == (&other.verdict, &other.headline, &other.place, &other.next)
+            && *sections == other.sections
+            && minute(*at) == minute(other.at)
+    }
+
+    /// The last look of an earlier run: what it says was true then.
+    pub(crate) fn remembered(mut self) -> Self {
+        let then = self.at.format("%Y-%m-%d %H:%M:%SZ");
+        self.headline = format!("at {then} it was {}: {}", self.verdict.text, self.headline);
+        self.verdict = span("ASKING", Tone::Unknown);
+        let stale = format!("as of {}", self.at.format("%H:%M:%SZ"));
+        for section in &mut self.sections {
+            let mut aged = Section { stale: Some(stale.clone()), ..section.as_ref().clone() };
+            aged.items.iter_mut().flat_map(|item| &mut item.spans).for_each(|span| span.tone = Tone::Dim);
+            *section = Rc::new(aged);
+        }
+        self
+    }
+
     /// Takes what is equal from the look before, so that an hour of looks is not an hour of copies.
     pub(crate) fn share(&mut self, before: &Self) {
         for section in &mut self.sections {
@@ -210,21 +259,17 @@ impl Board {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::block::{plain, span};
+    use crate::output::block::plain;
 
     fn board(names: &[&str]) -> Board {
-        let item = |name: &&str| Item {
-            subject: Subject::Service((*name).into()),
-            tone: Tone::Bad,
-            name: (*name).into(),
-            spans: vec![plain(*name)],
-        };
+        let item = |name: &&str| Item::new(Subject::Service((*name).into()), Tone::Bad, name, vec![plain(*name)]);
         let section = |kind, items| Rc::new(Section { kind, stale: None, items });
         Board {
             at: DateTime::UNIX_EPOCH,
             verdict: span("CRITICAL", Tone::Bad),
             headline: "game down".into(),
             place: "lab".into(),
+            next: None,
             sections: vec![
                 section(Kind::Wrong, names.iter().map(item).collect()),
                 section(Kind::Normal, vec![item(&"lobby")]),

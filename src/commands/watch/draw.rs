@@ -7,6 +7,7 @@ use ratatui_core::layout::Rect;
 use ratatui_core::style::{Color, Modifier, Style};
 use ratatui_core::text::{Line, Span};
 
+use crate::commands::watch::ansi::Link;
 use crate::commands::watch::board::{Board, Item, Section};
 use crate::commands::watch::keys::{CHANGES, KEYS};
 use crate::commands::watch::state::{App, Detail, Mode, Purpose, Row};
@@ -59,17 +60,35 @@ impl Look {
     }
 }
 
-/// The whole screen. Gives the place of the cursor while a line is typed.
-pub(crate) fn draw(app: &App, area: Rect, buffer: &mut Buffer, look: Look) -> Option<(u16, u16)> {
+/// The whole screen, and the links on it. Gives the place of the cursor while a line is typed.
+pub(crate) fn draw(
+    app: &App,
+    area: Rect,
+    buffer: &mut Buffer,
+    look: Look,
+    links: &mut Vec<Link>,
+) -> Option<(u16, u16)> {
+    links.clear();
     let head = head(app, look);
     for (row, line) in (0u16..).zip(&head) {
         put(buffer, area, row, 0, line, area.width, look);
     }
     let top = u16::try_from(head.len()).unwrap_or(2);
-    let body = Rect { y: area.y + top, height: area.height.saturating_sub(top + 1), ..area };
+    let mut body = Rect { y: area.y + top, height: area.height.saturating_sub(top + 1), ..area };
     match &app.mode {
-        Mode::Lists => lists(app, body, buffer, look),
-        Mode::Detail(detail) => opened(detail, body, buffer, look),
+        Mode::Lists => {
+            if let Some(next) = app.board().and_then(|board| board.next.as_deref()) {
+                body.height = body.height.saturating_sub(1);
+                let line = Line::from(vec![
+                    look.toned("next: ", Tone::Dim),
+                    look.toned(escape(next).into_owned(), Tone::Command),
+                    look.toned("  (. runs it)", Tone::Dim),
+                ]);
+                put(buffer, area, area.height.saturating_sub(2), 0, &line, area.width, look);
+            }
+            lists(app, body, buffer, look, links);
+        }
+        Mode::Detail(detail) => opened(detail, body, buffer, look, links),
         Mode::Help => help(app, body, buffer, look),
     }
     foot(app, area, buffer, look)
@@ -93,10 +112,11 @@ fn head(app: &App, look: Look) -> Vec<Line<'static>> {
 fn frame(app: &App, board: &Board, look: Look) -> Vec<Span<'static>> {
     let mut spans = vec![
         look.toned(format!("  {}  ", escape(&board.place)), Tone::Plain),
-        look.toned(board.at.format("%H:%M:%SZ").to_string(), Tone::Dim),
+        // To the minute: a screen on which nothing changes sends nothing.
+        look.toned(board.at.format(if app.is_back() { "%Y-%m-%d %H:%M:%SZ" } else { "%H:%MZ" }).to_string(), Tone::Dim),
     ];
-    if let Some((at, all)) = app.back() {
-        spans.push(look.toned(format!("  EARLIER LOOK {at} of {all} (] later, Esc now)"), Tone::Warn));
+    if app.is_back() {
+        spans.push(look.toned("  EARLIER LOOK ([ earlier, ] later, Esc now)", Tone::Warn));
     }
     for (on, text) in [(app.paused, "  PAUSED (space)"), (app.read_only, "  read-only")] {
         if on {
@@ -115,17 +135,17 @@ fn frame(app: &App, board: &Board, look: Look) -> Vec<Span<'static>> {
     spans
 }
 
-fn lists(app: &App, body: Rect, buffer: &mut Buffer, look: Look) {
+fn lists(app: &App, body: Rect, buffer: &mut Buffer, look: Look, links: &mut Vec<Link>) {
     if app.panes() == 1 {
-        return pane(app, 0, body, buffer, look);
+        return pane(app, 0, body, buffer, look, links);
     }
     let left = body.width * 3 / 5;
-    pane(app, 0, Rect { width: left - 1, ..body }, buffer, look);
-    pane(app, 1, Rect { x: body.x + left, width: body.width - left, ..body }, buffer, look);
+    pane(app, 0, Rect { width: left - 1, ..body }, buffer, look, links);
+    pane(app, 1, Rect { x: body.x + left, width: body.width - left, ..body }, buffer, look, links);
 }
 
 /// A pane, scrolled so that the chosen line is seen.
-fn pane(app: &App, pane: usize, area: Rect, buffer: &mut Buffer, look: Look) {
+fn pane(app: &App, pane: usize, area: Rect, buffer: &mut Buffer, look: Look, links: &mut Vec<Link>) {
     let rows = app.rows(pane);
     if rows.is_empty() && pane == 0 {
         let text = match app.board() {
@@ -147,7 +167,10 @@ fn pane(app: &App, pane: usize, area: Rect, buffer: &mut Buffer, look: Look) {
                 look.toned(format!("  {} {} more", look.pick("…", "..."), count(hidden + 1, "line")), Tone::Dim),
             ),
             Row::Title(section) => title(section, area.width, look),
-            Row::Item(item) => self::item(item, look),
+            Row::Item(item) => {
+                links.extend(link(item, area, row));
+                self::item(item, look)
+            }
             Row::Folded(n) => Line::from(vec![
                 Span::raw("  "),
                 look.mark(Tone::Good),
@@ -182,13 +205,32 @@ fn title(section: &Section, width: u16, look: Look) -> Line<'static> {
     ])
 }
 
+/// Cells before the text of a line: the cursor, and its mark.
+const INDENT: usize = 4;
+
 fn item(item: &Item, look: Look) -> Line<'static> {
     let mut spans = vec![Span::raw("  "), look.mark(item.tone), Span::raw(" ")];
     spans.extend(item.spans.iter().map(|span| look.span(span)));
+    if let Some(name) = spans.get_mut(INDENT - 1).filter(|_| item.link.is_some()) {
+        name.style = name.style.add_modifier(Modifier::UNDERLINED);
+    }
     Line::from(spans)
 }
 
-fn opened(detail: &Detail, area: Rect, buffer: &mut Buffer, look: Look) {
+/// The name of a line as a link, where it leads somewhere.
+fn link(item: &Item, area: Rect, row: u16) -> Option<Link> {
+    let url = item.link.as_ref().filter(|url| is_address(url))?;
+    let room = usize::from(area.width).saturating_sub(INDENT);
+    let width = Line::from(item.spans.first()?.text.as_str()).width().min(room);
+    Some(Link { row: usize::from(area.y + row), column: usize::from(area.x) + INDENT, width, url: url.clone() })
+}
+
+/// Can it be sent to a terminal as the address of a link? Nothing else than letters and signs may stand in it.
+fn is_address(url: &str) -> bool {
+    (url.starts_with("https://") || url.starts_with("http://")) && url.chars().all(|c| c.is_ascii_graphic())
+}
+
+fn opened(detail: &Detail, area: Rect, buffer: &mut Buffer, look: Look, links: &mut Vec<Link>) {
     let commands: Vec<String> = detail.commands.iter().map(|words| format!("liveops {words}")).collect();
     let title = Line::from(look.toned(commands.join("; "), Tone::Command));
     put(buffer, area, 0, 0, &title, area.width, look);
@@ -199,10 +241,20 @@ fn opened(detail: &Detail, area: Rect, buffer: &mut Buffer, look: Look) {
     for (row, line) in (1u16..).zip(detail.lines.iter().skip(detail.top).take(room)) {
         put(buffer, area, row, 0, line, area.width, look);
     }
+    let seen = detail.links.iter().filter(|link| (detail.top..detail.top + room).contains(&link.row));
+    let top = usize::from(area.y) + 1;
+    links.extend(seen.map(|link| Link { row: link.row - detail.top + top, ..link.clone() }));
+    for link in links {
+        let cells = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
+        let (x, y, width) = (cells(link.column), cells(link.row), cells(link.width));
+        let cells = Rect { x, y, width, height: 1 }.intersection(area);
+        buffer.set_style(cells, Style::default().add_modifier(Modifier::UNDERLINED));
+    }
 }
 
 fn help(app: &App, area: Rect, buffer: &mut Buffer, look: Look) {
-    let known = KEYS.iter().filter(|(key, ..)| !app.read_only || !CHANGES.contains(key));
+    let known = KEYS.iter().filter(|(_, _, _, what, _)| !what.is_empty());
+    let known = known.filter(|(key, ..)| !app.read_only || !CHANGES.contains(key));
     let rows: Vec<Line<'static>> = known
         .map(|(_, _, key, what, _)| Line::from(vec![look.toned(format!("  {key:<8}"), Tone::Strong), Span::raw(*what)]))
         .collect();
@@ -225,6 +277,7 @@ fn foot(app: &App, area: Rect, buffer: &mut Buffer, look: Look) -> Option<(u16, 
             Purpose::Filter => "/",
             Purpose::Note => "note: ",
             Purpose::Record => "record to file: ",
+            Purpose::Time => "go to (03:12, -2h, 2026-01-15 10:30): ",
         };
         let room = usize::from(area.width).saturating_sub(label.len() + 1);
         let hidden = input.visual_scroll(room);
@@ -257,119 +310,5 @@ fn put(buffer: &mut Buffer, area: Rect, row: u16, column: u16, line: &Line<'_>, 
     buffer.set_line(x, y, line, room);
     if line.width() > usize::from(room) && room > 0 {
         buffer.set_string(x + room - 1, y, look.pick("…", ">"), Style::default());
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use chrono::DateTime;
-    use std::rc::Rc;
-
-    use super::*;
-    use crate::commands::watch::board::{Kind, Subject};
-    use crate::output::block::{plain, span};
-
-    fn sample(names: &[&str]) -> Board {
-        let item = |tone, name: &&str| Item {
-            subject: Subject::Alert((*name).into()),
-            tone,
-            name: (*name).into(),
-            spans: vec![span(*name, Tone::Strong), plain("  critical  firing 4m  nobody can log in")],
-        };
-        let section = |kind, items| Rc::new(Section { kind, stale: None, items });
-        Board {
-            at: DateTime::from_timestamp(1_768_473_000, 0).expect("in range"),
-            verdict: span("CRITICAL", Tone::Bad),
-            headline: "LoginDown, game-us down".into(),
-            place: "starfall · live".into(),
-            sections: vec![
-                section(Kind::Wrong, names.iter().map(|name| item(Tone::Bad, name)).collect()),
-                section(Kind::Changes, vec![item(Tone::Dim, &"10:28:00Z")]),
-                section(Kind::Normal, vec![item(Tone::Good, &"tick p99"), item(Tone::Good, &"queue p95")]),
-            ],
-        }
-    }
-
-    fn screen(app: &App, (width, height): (u16, u16), look: Look) -> Vec<String> {
-        let area = Rect::new(0, 0, width, height);
-        let mut buffer = Buffer::empty(area);
-        draw(app, area, &mut buffer, look);
-        let row = |y| (0..width).map(|x| buffer[(x, y)].symbol().to_owned()).collect::<String>().trim_end().to_owned();
-        (0..height).map(row).collect()
-    }
-
-    fn app(size: (u16, u16), names: &[&str]) -> App {
-        let mut app = App::new(false, false);
-        app.resize(size.0, size.1);
-        app.push(sample(names));
-        app
-    }
-
-    const PLAIN: Look = Look { colour: false, unicode: true };
-
-    #[test]
-    fn the_verdict_is_first_and_each_title_names_its_command() {
-        let lines = screen(&app((80, 24), &["LoginDown"]), (80, 24), PLAIN).join("\n");
-        insta::assert_snapshot!(lines.trim_end(), @r"
-            ✖ CRITICAL  LoginDown, game-us down
-              starfall · live  10:30:00Z
-            Not normal                                                       liveops status
-            > ✖ LoginDown  critical  firing 4m  nobody can log in
-
-            Changed in the last hour                             liveops changes --since 1h
-              · 10:28:00Z  critical  firing 4m  nobody can log in
-
-            Normal                                                           liveops status
-              ● 2 things as they should be  Enter unfolds
-
-
-
-
-
-
-
-
-
-
-
-
-
-            Enter open  / filter  : command  u undo  ? keys  q quit
-            ");
-    }
-
-    #[test]
-    fn every_size_shows_the_verdict_the_chosen_line_and_the_keys() {
-        let names: Vec<String> = (0..90).map(|n| format!("Alert{n:02}")).collect();
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        for size in [(60, 15), (80, 24), (120, 40), (200, 60)] {
-            for colour in [true, false] {
-                let mut app = app(size, &names);
-                for _ in 0..85 {
-                    app.press(&crossterm::event::KeyCode::Down.into());
-                }
-                let lines = screen(&app, size, Look { colour, ..PLAIN });
-                assert!(lines[0].contains("CRITICAL  LoginDown, game-us down"), "{size:?} {}", lines[0]);
-                assert!(lines.iter().any(|line| line.contains("Alert85")), "{size:?}\n{}", lines.join("\n"));
-                assert!(lines.last().is_some_and(|line| line.contains("? keys")), "{size:?}");
-                assert_eq!(lines.iter().any(|line| line.starts_with('>')), !colour, "{size:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn escape_sequences_in_names_are_shown() {
-        let lines = screen(&app((80, 24), &["a\x1b[2Jb"]), (80, 24), PLAIN).join("\n");
-        assert!(lines.contains("a\\x1b[2Jb"), "{lines}");
-    }
-
-    #[test]
-    fn help_fits_on_the_smallest_screen() {
-        let mut app = app((60, 15), &["LoginDown"]);
-        app.press(&crossterm::event::KeyCode::Char('?').into());
-        let text = screen(&app, (60, 15), PLAIN).join("\n");
-        for (_, _, key, _, _) in KEYS {
-            assert!(text.contains(key), "{key}\n{text}");
-        }
     }
 }

@@ -8,7 +8,10 @@ mod draw;
 mod filter;
 mod keys;
 mod run;
+#[cfg(test)]
+mod screens;
 mod sections;
+mod sources;
 mod state;
 mod terminal;
 
@@ -31,7 +34,7 @@ const SMALLEST: (u16, u16) = (60, 15);
 /// Watch everything on one screen, open what is wrong, and act on it
 ///
 /// The verdict first, then the open incident, what is not normal, what changed, rollouts, flags; what is normal is
-/// folded. Enter opens a line, `:` runs any liveops command, `u` undoes, `?` shows all keys. Every change asks as on
+/// folded. Enter opens a line, `:` runs any liveops command, `u` undoes, `[` and `]` go back and forth in time, `?` shows all keys. Every change asks as on
 /// the command line.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:

@@ -1,26 +1,29 @@
 //! The loop: keys, looks and open commands come as they come; nothing waits for the slowest.
 
+use std::cell::RefCell;
 use std::future::pending;
 use std::path::Path;
+use std::rc::Rc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use crossterm::event::{Event, EventStream, KeyEventKind};
 use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
 use liveops_domain::error::{Error, Exit, Result};
 use liveops_engine::files::recording::Recording;
-use liveops_engine::observe::last_good::LastGood;
+use liveops_engine::query::window::time;
 use liveops_engine::session::cache;
-use liveops_engine::status::gather;
+use liveops_engine::status::past::gather_at;
 use liveops_engine::status::report::StatusReport;
 use ratatui_core::terminal::Terminal;
-use tokio::time::{Instant, sleep_until};
 
 use crate::commands::watch::board::Board;
 use crate::commands::watch::draw::{Look, draw};
-use crate::commands::watch::sections::board;
+use crate::commands::watch::sections::{Standing, board};
+use crate::commands::watch::sources::Sources;
 use crate::commands::watch::state::{Action, App, Detail, Mode};
-use crate::commands::watch::terminal::{Screen, Taken, copy, dimensions, failed};
+use crate::commands::watch::terminal::{Links, Screen, Taken, copy, dimensions, failed};
 use crate::commands::watch::{ansi, completion};
 use crate::context::Context;
 
@@ -34,8 +37,8 @@ pub(crate) struct Watch<'a> {
     pub(crate) interval: Duration,
 }
 
-/// A look that is under way; the memory of good answers goes through it.
-type Looking<'a> = LocalBoxFuture<'a, (LastGood, Result<Board>)>;
+/// How it was at another time.
+type Looking<'a> = LocalBoxFuture<'a, Result<Board>>;
 
 /// Commands whose output is waited for.
 type Opening<'a> = LocalBoxFuture<'a, Detail>;
@@ -47,28 +50,33 @@ impl<'a> Watch<'a> {
         let mut writer = recording.map(Recording::begin).transpose()?;
         app.recording = recording.map(|path| path.display().to_string());
         let replaying = replay.is_some();
+        let mut warm = false;
         match replay {
             Some(looks) => looks.into_iter().for_each(|look| app.push(look)),
-            None => cache(self.cx)?.load::<Board>(LAST).into_iter().for_each(|look| app.push(look)),
+            None => {
+                let last = cache(self.cx)?.load::<Board>(LAST);
+                warm = last.is_some();
+                app.remembered = last.map(Board::remembered);
+            }
         }
         let taken = Taken::take()?;
-        let mut terminal = Terminal::new(Screen::new()).map_err(failed)?;
+        let links: Links = Rc::new(RefCell::new(Vec::new()));
+        let mut terminal = Terminal::new(Screen::new(Rc::clone(&links))).map_err(failed)?;
         let (columns, rows) = dimensions();
         app.resize(columns, rows);
         let mut events = EventStream::new();
-        let mut looking: Option<Looking<'_>> = (!replaying).then(|| self.look(LastGood::default()));
-        let mut memory = None;
+        let mut sources = Sources::new(self.cx, self.services, self.interval, warm);
+        let mut looking: Option<Looking<'_>> = None;
         let mut opening: Option<Opening<'_>> = None;
-        let mut next = Instant::now() + self.interval;
         let mut drawn = None;
         let style =
             Look { colour: self.cx.output.is_coloured(), unicode: self.cx.output.view(self.cx.clock.now()).unicode };
         loop {
             if drawn != Some(app.version) {
-                paint(&mut terminal, &app, style)?;
+                paint(&mut terminal, &app, style, &links)?;
                 drawn = Some(app.version);
             }
-            let wanted = looking.is_none() && !app.paused && !replaying;
+            let paused = app.paused;
             let action = tokio::select! {
                 event = events.next() => match event {
                     Some(Ok(Event::Key(key))) if key.kind != KeyEventKind::Release => app.press(&key),
@@ -80,16 +88,22 @@ impl<'a> Watch<'a> {
                     // The terminal has gone away.
                     Some(Err(_)) | None => Some(Action::Quit),
                 },
-                (good, look) = arrived(&mut looking) => {
-                    looking = None;
-                    memory = Some(good);
-                    next = Instant::now() + self.interval;
+                look = sources.look(paused), if !replaying => {
                     let look = look?;
                     if let Some(writer) = &mut writer {
                         writer.append(&look.changed_since(app.newest()))?;
                     }
                     cache(self.cx)?.save(LAST, &look);
                     app.push(look);
+                    None
+                }
+                look = arrived(&mut looking) => {
+                    looking = None;
+                    app.message = None;
+                    match look {
+                        Ok(look) => app.insert(look),
+                        Err(error) => app.say(error.to_string()),
+                    }
                     None
                 }
                 detail = arrived(&mut opening) => {
@@ -100,13 +114,21 @@ impl<'a> Watch<'a> {
                     }
                     None
                 }
-                () = sleep_until(next), if wanted => Some(Action::Refresh),
             };
             match action {
-                Some(Action::Refresh) if looking.is_none() && !replaying => {
-                    looking = Some(self.look(memory.take().unwrap_or_default()));
+                Some(Action::Refresh) => sources.refresh(),
+                None => {}
+                Some(Action::Past(at)) => {
+                    app.say(format!("asking how it was at {}", at.format("%H:%M:%SZ")));
+                    looking = Some(self.past(at));
                 }
-                None | Some(Action::Refresh) => {}
+                Some(Action::GoTo(text)) => match time(&text, self.cx.clock.now()) {
+                    Ok(at) => {
+                        app.say(format!("asking how it was at {}", at.format("%Y-%m-%d %H:%M:%SZ")));
+                        looking = Some(self.past(at));
+                    }
+                    Err(_) => app.say(format!("`{text}` is not a time: 03:12, -2h, 2026-01-15 10:30")),
+                },
                 Some(Action::Quit) => return Ok(Exit::Good),
                 Some(Action::Interrupt) => return Err(Error::Interrupted { code: 130 }),
                 Some(Action::Open(commands)) => {
@@ -133,6 +155,7 @@ impl<'a> Watch<'a> {
                     drop(events);
                     taken.lend(async { stop() }).await?;
                     events = EventStream::new();
+                    sources.restart();
                     self.again(&mut terminal, &mut app)?;
                 }
                 Some(Action::Run(words)) => {
@@ -140,24 +163,18 @@ impl<'a> Watch<'a> {
                     drop(events);
                     taken.lend(self.aloud(&words)).await?;
                     events = EventStream::new();
+                    sources.restart();
                     self.again(&mut terminal, &mut app)?;
-                    if looking.is_none() && !replaying {
-                        looking = Some(self.look(memory.take().unwrap_or_default()));
-                    }
                 }
             }
         }
     }
 
-    /// Asks everything once.
-    fn look<'w>(&'w self, mut memory: LastGood) -> Looking<'w> {
+    /// How it was then, by what Prometheus and the journals keep.
+    fn past<'w>(&'w self, at: DateTime<Utc>) -> Looking<'w> {
         Box::pin(async move {
-            let look = async {
-                let report = StatusReport::new(gather(self.services, self.cx, &mut memory).await?, self.cx)?;
-                Ok(board(&report, &self.cx.output.view(self.cx.clock.now())))
-            };
-            let look = look.await;
-            (memory, look)
+            let report = StatusReport::new(gather_at(self.services, self.cx, at).await?, self.cx)?;
+            Ok(Board { next: None, ..board(&report, &self.cx.output.view(at), &Standing::default()) })
         })
     }
 
@@ -173,7 +190,8 @@ impl<'a> Watch<'a> {
                 }
                 lines.extend(ansi::lines(&kept.borrow(), usize::from(columns)));
             }
-            Detail { commands, lines, top: 0, loading: false }
+            let links = ansi::links(&lines, usize::from(columns));
+            Detail { commands, lines, links, top: 0, loading: false }
         })
     }
 
@@ -200,10 +218,10 @@ impl<'a> Watch<'a> {
     }
 }
 
-fn paint(terminal: &mut Terminal<Screen>, app: &App, style: Look) -> Result<()> {
+fn paint(terminal: &mut Terminal<Screen>, app: &App, style: Look, links: &Links) -> Result<()> {
     let done = terminal.draw(|frame| {
         let area = frame.area();
-        if let Some(place) = draw(app, area, frame.buffer_mut(), style) {
+        if let Some(place) = draw(app, area, frame.buffer_mut(), style, &mut links.borrow_mut()) {
             frame.set_cursor_position(place);
         }
     });

@@ -2,20 +2,26 @@
 
 use std::rc::Rc;
 
+use chrono::{DateTime, Utc};
 use liveops_domain::alert::{AlertState, group};
 use liveops_domain::change::record::{ChangeRecord, ChangeState};
+use liveops_domain::change::timeline::rank::Suspect;
 use liveops_domain::metric::level::Level;
 use liveops_domain::rollout::row::RolloutRow;
 use liveops_domain::status::KpiReading;
 use liveops_domain::status::health::ServiceState;
-use liveops_domain::status::source::SourceState;
+use liveops_domain::status::source::{SourceState, Verdict};
 use liveops_domain::text::sparkline::sparkline;
 use liveops_domain::text::time::compact;
+use liveops_engine::slo::status::SloStatus;
+use liveops_engine::status::answers::Part;
 use liveops_engine::status::report::{StatusReport, reason};
 
 use crate::commands::incident::view::{deadline_line, tone as incident_tone};
+use crate::commands::slo::view::{budget, detail, headline_burn};
 use crate::commands::status::screen::word;
 use crate::commands::watch::board::{Board, Item, Kind, Section, Subject};
+use crate::commands::watch::sources::names;
 use crate::output::block::{Span, Tone, plain, span};
 use crate::output::tone;
 use crate::output::view::View;
@@ -23,22 +29,69 @@ use crate::output::view::View;
 /// Cells of a sparkline.
 const SPARK: usize = 12;
 
+/// Suspects that are marked as such.
+const SUSPECTS: usize = 3;
+
+/// Who has not answered yet, and whose answer is old, with its time.
+#[derive(Debug, Default)]
+pub(crate) struct Standing {
+    pub(crate) missing: Vec<Part>,
+    pub(crate) late: Vec<(Part, DateTime<Utc>)>,
+}
+
+impl Standing {
+    /// The lines of a part, marked where it is late.
+    fn mark(&self, part: Part, items: Vec<Item>) -> Vec<Item> {
+        match self.late.iter().find(|(late, _)| *late == part) {
+            Some((_, at)) => items.into_iter().map(|item| item.aged(*at)).collect(),
+            None => items,
+        }
+    }
+
+    /// A line for each that is silent.
+    fn lines(&self) -> Vec<Item> {
+        let silent = |part: Part, why: String| {
+            let subject = Subject::Source(part.label().into());
+            Item::new(subject, Tone::Unknown, part.label(), vec![plain(part.label()), span(why, Tone::Unknown)])
+        };
+        let missing = self.missing.iter().map(|part| silent(*part, "  asking".into()));
+        let late = self
+            .late
+            .iter()
+            .map(|(part, at)| silent(*part, format!("  no answer since {}; asked again", at.format("%H:%M:%SZ"))));
+        missing.chain(late).collect()
+    }
+}
+
 /// The look as it is drawn.
-pub(crate) fn board(report: &StatusReport, view: &View) -> Board {
+pub(crate) fn board(report: &StatusReport, view: &View, standing: &Standing) -> Board {
     let mut wrong = Vec::new();
     let mut normal = Vec::new();
-    let checked = [services(report), kpis(report, view), alerts(report, view), targets(report)];
-    for item in checked.into_iter().flatten() {
-        if matches!(item.tone, Tone::Bad | Tone::Warn | Tone::Unknown) { &mut wrong } else { &mut normal }.push(item);
+    let checked = [
+        standing.mark(Part::Services, services(report)),
+        standing.mark(Part::Kpis, kpis(report, view)),
+        standing.mark(Part::Alerts, alerts(report, view)),
+        standing.mark(Part::Kpis, targets(report)),
+    ];
+    for mut item in checked.into_iter().flatten() {
+        if matches!(item.tone, Tone::Bad | Tone::Warn | Tone::Unknown) {
+            item.undo = first_suspect(report);
+            wrong.push(item);
+        } else {
+            normal.push(item);
+        }
     }
     wrong.sort_by_key(Item::rank);
+    let mut sources = standing.lines();
+    sources.extend(self::sources(report));
     let parts = [
         (Kind::Incidents, incidents(report, view)),
         (Kind::Wrong, wrong),
         (Kind::Changes, changes(report)),
-        (Kind::Rollouts, rollouts(report)),
-        (Kind::Flags, flags(report)),
-        (Kind::Sources, sources(report)),
+        (Kind::Rollouts, standing.mark(Part::Rollouts, rollouts(report))),
+        (Kind::Flags, standing.mark(Part::Flags, flags(report))),
+        (Kind::Objectives, standing.mark(Part::Objectives, objectives(report, view))),
+        (Kind::Sources, sources),
         (Kind::Normal, normal),
     ];
     let sections = parts.into_iter().filter(|(_, items)| !items.is_empty());
@@ -46,18 +99,26 @@ pub(crate) fn board(report: &StatusReport, view: &View) -> Board {
         Some(project) => format!("{project} {} {}", view.pick("·", "-"), report.environment),
         None => report.environment.clone(),
     };
+    let (verdict, headline) = match (report.verdict(), standing.missing.as_slice()) {
+        (Verdict::Fail, _) | (_, []) => {
+            (span(word(report.verdict()), tone::verdict(report.verdict())), report.judgement.headline.clone())
+        }
+        // What is not known yet is not green.
+        (_, missing) => (span("ASKING", Tone::Unknown), format!("waiting for {}", names(missing))),
+    };
     Board {
         at: view.now,
-        verdict: span(word(report.verdict()), tone::verdict(report.verdict())),
-        headline: report.judgement.headline.clone(),
+        verdict,
+        headline,
         place,
+        next: report.next.iter().find_map(|step| step.command.clone()),
         sections: sections.map(|(kind, items)| Rc::new(Section { kind, stale: None, items })).collect(),
     }
 }
 
 fn item(subject: Subject, tone: Tone, name: &str, spans: Vec<Span>) -> Item {
     let named = [span(name, if tone == Tone::Bad { Tone::Strong } else { Tone::Plain }), plain("  ")];
-    Item { subject, tone, name: name.to_owned(), spans: named.into_iter().chain(spans).collect() }
+    Item::new(subject, tone, name, named.into_iter().chain(spans).collect())
 }
 
 /// Severity and title, who has it, and the deadline that comes next or was missed.
@@ -118,7 +179,7 @@ fn kpis(report: &StatusReport, view: &View) -> Vec<Item> {
         if let Some(at) = reading.as_of {
             spans.push(span(format!("  last known {}", at.format("%H:%M:%SZ")), Tone::Unknown));
         }
-        if let Some(note) = &reading.note {
+        if let Some(note) = reading.note.as_ref().filter(|_| !report.is_said_of_source(reading)) {
             spans.push(span(format!("  {note}"), Tone::Dim));
         }
         item(Subject::Kpi(reading.kpi.name.clone()), tone, &reading.kpi.title(), spans)
@@ -151,7 +212,8 @@ fn alerts(report: &StatusReport, view: &View) -> Vec<Item> {
         ];
         let told = group.alerts.first().and_then(|alert| alert.annotations.get("summary"));
         spans.extend(told.map(|text| plain(format!("  {text}"))));
-        item(Subject::Alert(group.name.to_owned()), tone, group.name, spans)
+        let link = group.alerts.iter().find_map(|alert| alert.runbook.clone());
+        Item { link, ..item(Subject::Alert(group.name.to_owned()), tone, group.name, spans) }
     };
     let as_of = readings.alerts_as_of.map(|at| {
         let text = format!("last known {}", at.format("%H:%M:%SZ"));
@@ -178,6 +240,32 @@ fn targets(report: &StatusReport) -> Vec<Item> {
     down.collect()
 }
 
+/// What a change is as a line's subject.
+fn subject_of(change: &ChangeRecord) -> Subject {
+    let flag = change.result.as_ref().and_then(|result| result.get("flag")?.as_str());
+    match (&change.undo, flag) {
+        (None, Some(flag)) if change.action == "flag" => Subject::FlagChange(flag.to_owned()),
+        (undo, _) => Subject::Change(undo.as_ref().map(|_| change.id.clone())),
+    }
+}
+
+/// The change that is this suspect, where it was made through a liveops.
+fn made_here<'a>(report: &'a StatusReport, suspect: &Suspect) -> Option<&'a ChangeRecord> {
+    let id = suspect.change.reference.as_ref()?;
+    report.gathered.changes.iter().find(|change| change.id == *id && change.state == ChangeState::Done)
+}
+
+/// The command that takes back what is suspected first.
+fn first_suspect(report: &StatusReport) -> Option<String> {
+    report.gathered.suspects.iter().find_map(|suspect| way_back(report, suspect))
+}
+
+fn way_back(report: &StatusReport, suspect: &Suspect) -> Option<String> {
+    let here = made_here(report, suspect).and_then(|change| subject_of(change).undo());
+    here.or_else(|| Some(suspect.change.revert.as_ref()?.strip_prefix("liveops ")?.to_owned()))
+}
+
+/// Who is suspected first, then the others, the newest first.
 fn changes(report: &StatusReport) -> Vec<Item> {
     let line = |change: &ChangeRecord| {
         let tone = match change.state {
@@ -191,16 +279,41 @@ fn changes(report: &StatusReport) -> Vec<Item> {
         }
         spans.push(plain(&change.summary));
         spans.extend(reason(change).map(|reason| span(format!("  {reason}"), Tone::Dim)));
-        let flag = change.result.as_ref().and_then(|result| result.get("flag")?.as_str());
-        let subject = match (&change.undo, flag) {
-            (None, Some(flag)) if change.action == "flag" => Subject::FlagChange(flag.to_owned()),
-            (undo, _) => Subject::Change(undo.as_ref().map(|_| change.id.clone())),
-        };
-        let mut line = item(subject, tone, &change.at.format("%H:%M:%SZ").to_string(), spans);
-        line.name.clone_from(&change.summary);
-        line
+        let subject = subject_of(change);
+        let undo = subject.undo();
+        let line = item(subject, tone, &change.at.format("%H:%M:%SZ").to_string(), spans);
+        Item { undo, name: change.summary.clone(), ..line }
     };
-    report.gathered.changes.iter().map(line).collect()
+    let suspect = |one: &Suspect| {
+        let here = made_here(report, one);
+        let why = one.reasons.first().map_or_else(String::new, |why| format!("  {why}"));
+        let spans = vec![
+            span("suspect  ", Tone::Warn),
+            plain(here.map_or(one.change.what.as_str(), |change| change.summary.as_str())),
+            span(why, Tone::Dim),
+        ];
+        let subject = here.map_or(Subject::Change(None), subject_of);
+        let line = item(subject, Tone::Warn, &one.change.at.format("%H:%M:%SZ").to_string(), spans);
+        Item { undo: way_back(report, one), name: one.change.what.clone(), ..line }
+    };
+    let suspects = report.gathered.suspects.iter().take(SUSPECTS);
+    let named: Vec<&str> = suspects.clone().filter_map(|one| one.change.reference.as_deref()).collect();
+    let others = report.gathered.changes.iter().filter(|change| !named.contains(&change.id.as_str()));
+    suspects.map(suspect).chain(others.map(line)).collect()
+}
+
+/// The error budgets, the worst first.
+fn objectives(report: &StatusReport, view: &View) -> Vec<Item> {
+    let line = |one: &SloStatus| {
+        let tone = tone::level(one.budget.level);
+        let left = format!("{} left", budget(&one.budget.remaining));
+        let mut spans = vec![span(left, tone), plain(format!("  {}", headline_burn(one, view)))];
+        spans.extend(detail(one, view).into_iter().next().map(|why| span(format!("  {why}"), Tone::Dim)));
+        item(Subject::Objective(one.slo.name.clone()), tone, &one.slo.name, spans)
+    };
+    let mut lines: Vec<Item> = report.gathered.slos.iter().map(line).collect();
+    lines.sort_by_key(Item::rank);
+    lines
 }
 
 fn rollouts(report: &StatusReport) -> Vec<Item> {

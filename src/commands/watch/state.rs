@@ -3,10 +3,13 @@
 
 use std::collections::VecDeque;
 
+use chrono::{DateTime, Utc};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use liveops_engine::status::past::STEP;
 use ratatui_core::text::Line;
 use tui_input::{Input, InputRequest};
 
+use crate::commands::watch::ansi::Link;
 use crate::commands::watch::board::{Board, Item, Kind, Section, Subject};
 use crate::commands::watch::filter::matches;
 use crate::commands::watch::keys::{CHANGES, Key, Place, key};
@@ -35,6 +38,7 @@ pub(crate) struct Detail {
     /// The commands, without `liveops`.
     pub(crate) commands: Vec<String>,
     pub(crate) lines: Vec<Line<'static>>,
+    pub(crate) links: Vec<Link>,
     pub(crate) top: usize,
     pub(crate) loading: bool,
 }
@@ -46,6 +50,8 @@ pub(crate) enum Purpose {
     Filter,
     Note,
     Record,
+    /// A time to go to.
+    Time,
 }
 
 /// What the loop is to do.
@@ -58,6 +64,10 @@ pub(crate) enum Action {
     /// Show what may follow.
     Complete,
     Copy(String),
+    /// Show how it was then.
+    Past(DateTime<Utc>),
+    /// The same, as it was typed.
+    GoTo(String),
     Record(Option<String>),
     Refresh,
     Suspend,
@@ -69,6 +79,8 @@ pub(crate) enum Action {
 #[derive(Debug, Default)]
 pub(crate) struct App {
     looks: VecDeque<Board>,
+    /// The last look of an earlier run, until there is one of this.
+    pub(crate) remembered: Option<Board>,
     /// The look that is shown, where it is not the newest.
     back: Option<usize>,
     pub(crate) mode: Mode,
@@ -77,6 +89,8 @@ pub(crate) struct App {
     pub(crate) by_name: bool,
     pub(crate) unfolded: bool,
     pub(crate) paused: bool,
+    /// Is a recording shown?
+    pub(crate) replaying: bool,
     pub(crate) read_only: bool,
     pub(crate) recording: Option<String>,
     /// What the last key came to, until the next one.
@@ -107,22 +121,36 @@ impl Row<'_> {
 }
 
 impl App {
-    pub(crate) fn new(read_only: bool, paused: bool) -> Self {
-        Self { read_only, paused, ..Self::default() }
+    pub(crate) fn new(read_only: bool, replaying: bool) -> Self {
+        Self { read_only, replaying, paused: replaying, ..Self::default() }
     }
 
     /// The look that is shown.
     pub(crate) fn board(&self) -> Option<&Board> {
-        self.back.map_or_else(|| self.looks.back(), |at| self.looks.get(at))
+        let newest = || self.looks.back().or(self.remembered.as_ref());
+        self.back.map_or_else(newest, |at| self.looks.get(at))
     }
 
-    /// Is an earlier look shown: which one of how many?
-    pub(crate) fn back(&self) -> Option<(usize, usize)> {
-        self.back.map(|at| (at + 1, self.looks.len()))
+    /// Says something until the next key.
+    pub(crate) fn say(&mut self, message: String) {
+        self.message = Some(message);
+        self.version += 1;
+    }
+
+    /// Is an earlier look shown?
+    pub(crate) fn is_back(&self) -> bool {
+        self.back.is_some()
     }
 
     /// Takes a new look.
     pub(crate) fn push(&mut self, mut board: Board) {
+        if let Some(last) = self.looks.back_mut()
+            && last.shows_same(&board)
+        {
+            // Nothing is drawn again for the time alone.
+            last.at = board.at;
+            return;
+        }
         if let Some(last) = self.looks.back() {
             board.share(last);
         }
@@ -139,6 +167,17 @@ impl App {
     /// The newest look.
     pub(crate) fn newest(&self) -> Option<&Board> {
         self.looks.back()
+    }
+
+    /// Takes a look at another time, and shows it.
+    pub(crate) fn insert(&mut self, board: Board) {
+        let at = self.looks.partition_point(|known| known.at < board.at);
+        if self.looks.get(at).is_none_or(|known| known.at != board.at) {
+            self.looks.insert(at, board);
+        }
+        self.back = Some(at).filter(|at| at + 1 < self.looks.len());
+        self.mode = Mode::Lists;
+        self.settle();
     }
 
     pub(crate) fn panes(&self) -> usize {
@@ -239,9 +278,13 @@ impl App {
             Key::Command => self.ask(Purpose::Command, String::new()),
             Key::Pause => self.paused = !self.paused,
             Key::Copy => return self.copied().map(Action::Copy),
-            Key::Undo => {
-                return Some(Action::Run(self.subject().map_or_else(|| "undo".into(), |subject| subject.undo())));
-            }
+            Key::Undo => return Some(Action::Run(self.undo())),
+            Key::Next => match self.board().and_then(|board| board.next.clone()) {
+                Some(next) => return Some(Action::Run(next.trim_start_matches("liveops ").to_owned())),
+                None => self.message = Some("nothing is proposed; `:` runs any command".into()),
+            },
+            Key::GoTo if self.replaying => self.message = Some("a recording has its own times: [ and ]".into()),
+            Key::GoTo => self.ask(Purpose::Time, String::new()),
             Key::Acknowledge | Key::Note if self.incident().is_none() => {
                 self.message = Some("no incident is open; : incident open".into());
             }
@@ -279,18 +322,43 @@ impl App {
             Key::Pane => self.focus = (self.focus + 1) % self.panes(),
             Key::Sort => self.by_name = !self.by_name,
             Key::Open => return self.open(),
-            Key::Earlier => {
-                let last = self.looks.len().saturating_sub(1);
-                self.back = Some(self.back.unwrap_or(last).saturating_sub(1)).filter(|at| *at < last);
-            }
-            Key::Later => {
-                let next = self.back.map(|at| at + 1);
-                self.back = next.filter(|at| at + 1 < self.looks.len());
+            Key::Earlier | Key::Later => {
+                let action = self.travel(pressed == Key::Later);
+                self.settle();
+                return action;
             }
             _ => self.step(pressed, page),
         }
         self.settle();
         None
+    }
+
+    /// To the look before or after this one; between looks that are far apart, to how it was a step away.
+    fn travel(&mut self, later: bool) -> Option<Action> {
+        let last = self.looks.len().checked_sub(1)?;
+        let here = self.back.unwrap_or(last);
+        let there = if later { Some(here + 1).filter(|at| *at <= last) } else { here.checked_sub(1) };
+        let apart = there.map(|there| (self.looks[there].at - self.looks[here].at).abs());
+        if there.is_none() && (later || self.replaying) {
+            return None;
+        }
+        match (there, apart) {
+            (Some(there), Some(apart)) if self.replaying || apart < STEP + STEP / 2 => {
+                self.back = Some(there).filter(|at| *at < last);
+                None
+            }
+            _ => Some(Action::Past(self.looks[here].at + if later { STEP } else { -STEP })),
+        }
+    }
+
+    /// The command that takes back the chosen change, or what made the chosen line wrong; the newest change, where it is
+    /// about none.
+    fn undo(&self) -> String {
+        let chosen = match self.rows(self.focus).get(self.chosen[self.focus]) {
+            Some(Row::Item(item)) => item.undo.clone(),
+            _ => None,
+        };
+        chosen.unwrap_or_else(|| "undo".into())
     }
 
     /// Moves the cursor over lines that can be chosen.
@@ -390,6 +458,7 @@ impl App {
             Purpose::Filter => None,
             Purpose::Command => Some(Action::Run(text.trim_start_matches("liveops ").to_owned())),
             Purpose::Record => Some(Action::Record(Some(text))),
+            Purpose::Time => Some(Action::GoTo(text)),
             Purpose::Note => {
                 let note = liveops_domain::text::shell::word(&text);
                 self.incident().map(|id| Action::Run(format!("incident note {note} -i {id}")))

@@ -1,6 +1,8 @@
 //! The terminal while the screen has it: raw, on the other buffer, and given back however the command ends.
 
+use std::cell::RefCell;
 use std::io::{Result as IoResult, Stdout, Write, stdout};
+use std::rc::Rc;
 
 use crossterm::clipboard::CopyToClipboard;
 use crossterm::cursor::{Hide, MoveTo, Show};
@@ -16,9 +18,15 @@ use ratatui_core::buffer::Cell;
 use ratatui_core::layout::{Position, Size};
 use ratatui_core::style::{Color, Modifier};
 
+use crate::commands::watch::ansi::Link;
+
+/// The links of a screen, which drawing and sending share.
+pub(crate) type Links = Rc<RefCell<Vec<Link>>>;
+
 /// What ratatui draws on.
 pub(crate) struct Screen {
     out: Stdout,
+    links: Links,
 }
 
 /// The terminal is ours until this is dropped.
@@ -78,8 +86,16 @@ pub(crate) fn dimensions() -> (u16, u16) {
 }
 
 impl Screen {
-    pub(crate) fn new() -> Self {
-        Self { out: stdout() }
+    pub(crate) fn new(links: Links) -> Self {
+        Self { out: stdout(), links }
+    }
+
+    /// The address that the cell leads to.
+    fn link(&self, x: u16, y: u16) -> Option<String> {
+        let (x, y) = (usize::from(x), usize::from(y));
+        let links = self.links.borrow();
+        let here = |link: &&Link| link.row == y && (link.column..link.column + link.width).contains(&x);
+        links.iter().find(here).map(|link| link.url.clone())
     }
 }
 
@@ -97,7 +113,14 @@ impl Backend for Screen {
         queue!(self.out, BeginSynchronizedUpdate)?;
         let mut last: Option<(u16, u16)> = None;
         let mut style = None;
+        let mut led = None;
         for (x, y, cell) in content {
+            // Hyperlinks as terminals agreed on them (OSC 8).
+            let link = self.link(x, y);
+            if link != led {
+                queue!(self.out, Print(format!("\x1b]8;;{}\x1b\\", link.as_deref().unwrap_or_default())))?;
+                led = link;
+            }
             if last.is_none_or(|(left, row)| left + 1 != x || row != y) {
                 queue!(self.out, MoveTo(x, y))?;
             }
@@ -123,6 +146,9 @@ impl Backend for Screen {
                 style = Some(wanted);
             }
             queue!(self.out, Print(cell.symbol()))?;
+        }
+        if led.is_some() {
+            queue!(self.out, Print("\x1b]8;;\x1b\\"))?;
         }
         queue!(self.out, SetAttribute(Attribute::Reset), EndSynchronizedUpdate)
     }

@@ -15,6 +15,8 @@ const MARK_REACH: usize = 4;
 enum Cell {
     Blank,
     Dash,
+    /// A moment, from top to bottom.
+    Moment,
     Dots(char),
     /// Stands for a series, in one of its cells.
     Mark(char),
@@ -25,7 +27,7 @@ enum Cell {
 
 impl Cell {
     fn is_taken(&self) -> bool {
-        !matches!(self, Self::Blank | Self::Dash)
+        !matches!(self, Self::Blank | Self::Dash | Self::Moment)
     }
 
     fn is_label(&self) -> bool {
@@ -128,6 +130,16 @@ impl Grid {
         }
     }
 
+    /// Draws a dotted line from top to bottom behind the series.
+    pub(super) fn moment(&mut self, column: usize) {
+        for row in 0..self.area.rows {
+            let cell = &mut self.cells[row * self.area.columns + column];
+            if matches!(cell.0, Cell::Blank | Cell::Dash) {
+                *cell = (Cell::Moment, Ink::Threshold);
+            }
+        }
+    }
+
     /// Writes a label into `row`, or into a row beside it, as far right as it hides no series. Where that is
     /// nowhere it hides some: a line without a name would be worse. It never hides another label.
     pub(super) fn label(&mut self, row: usize, text: &str) {
@@ -172,6 +184,7 @@ impl Grid {
             match cell {
                 Cell::Blank => run.push(' '),
                 Cell::Dash => run.push(if self.area.coarse { '-' } else { '╌' }),
+                Cell::Moment => run.push(if self.area.coarse { ':' } else { '┊' }),
                 Cell::Dots(glyph) | Cell::Mark(glyph) => run.push(*glyph),
                 Cell::Text(text) => run.push_str(text),
                 Cell::Covered => {}

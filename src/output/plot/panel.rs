@@ -13,11 +13,20 @@ use crate::output::plot::{Canvas, Ink, Plot, PlotLine};
 impl Plot {
     /// The drawing area with its axes.
     pub(super) fn panel(&self, traces: &[Trace<'_>], window: &Window, rows: usize, canvas: &Canvas) -> Vec<PlotLine> {
-        let values = traces.iter().flat_map(Trace::values);
+        let values: Vec<f64> = traces.iter().flat_map(Trace::values).collect();
         let bounds = self.thresholds.iter().map(|(value, _)| *value);
-        let scale = Scale::new(values, bounds, rows);
         let upright = Area { columns: 0, rows, coarse: canvas.ascii };
-        let labels = self.value_labels(&scale, &upright, canvas);
+        let mut scale = Scale::new(values.iter().copied(), bounds.clone(), rows);
+        let mut labels = self.value_labels(&scale, &upright, canvas);
+        // So flat that all ticks read the same: an axis that is wide enough for two that do not.
+        for share in [0.001, 0.01, 0.1, 1.0] {
+            if labels.iter().flatten().count() > 1 {
+                break;
+            }
+            let around = values.iter().flat_map(|value| [value - value.abs() * share, value + value.abs() * share]);
+            scale = Scale::new(around, bounds.clone(), rows);
+            labels = self.value_labels(&scale, &upright, canvas);
+        }
         let gutter = labels.iter().flatten().map(|label| label.width()).max();
         let gutter = gutter.unwrap_or(0).max("UTC".len());
         let area = Area { columns: canvas.width - gutter - 2, ..upright };
@@ -35,9 +44,15 @@ impl Plot {
             })
             .collect();
         let (axis, labels) = time_lines(window, area, gutter);
-        lines.push(vec![(axis, Ink::Axis)]);
+        lines.push(marked(&axis, gutter + 2, &self.moments_in(window, area)));
         lines.push(vec![(labels, Ink::Axis)]);
         lines
+    }
+
+    /// The columns of the moments that the window shows.
+    fn moments_in(&self, window: &Window, area: Area) -> Vec<(usize, char)> {
+        let shown = self.moments.iter().filter(|(at, _)| window.contains(*at));
+        shown.map(|(at, sign)| (area.column(window.share(*at)), *sign)).collect()
     }
 
     /// For each row the label of the tick in it. Both ends come first; a label that repeats another
@@ -80,6 +95,9 @@ impl Plot {
         for (value, _) in self.thresholds.iter().filter(|(value, _)| within(value)) {
             grid.threshold(area.row(scale.share(*value)));
         }
+        for (column, _) in self.moments_in(window, area) {
+            grid.moment(column);
+        }
         // Labels after all lines, so that no line runs through a label.
         for (value, label) in self.thresholds.iter().filter(|(value, _)| value.is_finite()) {
             let arrow = match (within(value), *value > high, area.coarse) {
@@ -95,6 +113,20 @@ impl Plot {
         }
         grid
     }
+}
+
+/// The axis with the signs of moments in it.
+fn marked(axis: &str, indent: usize, moments: &[(usize, char)]) -> PlotLine {
+    let mut line: PlotLine = Vec::new();
+    for (at, cell) in axis.chars().enumerate() {
+        let sign = moments.iter().rev().find(|(column, _)| at == column + indent).map(|(_, sign)| *sign);
+        let (glyph, ink) = sign.map_or((cell, Ink::Axis), |sign| (sign, Ink::Threshold));
+        match line.last_mut() {
+            Some((run, known)) if *known == ink => run.push(glyph),
+            _ => line.push((glyph.to_string(), ink)),
+        }
+    }
+    line
 }
 
 /// The time axis and the labels below it.

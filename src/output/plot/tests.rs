@@ -25,6 +25,7 @@ fn hour(series: Vec<PlotSeries>) -> Plot {
         title: None,
         format: Box::new(|value| format!("{value}")),
         thresholds: Vec::new(),
+        moments: Vec::new(),
     }
 }
 
@@ -194,7 +195,7 @@ proptest::proptest! {
     ) {
         let end = start() + TimeDelta::seconds(seconds);
         let format = Box::new(|value: f64| format!("{value:.1} 人"));
-        let plot = Plot { series, start: start(), end, title, format, thresholds };
+        let plot = Plot { series, start: start(), end, title, format, thresholds, moments: Vec::new() };
         let lines = text(&plot.draw(&canvas(width, height, ascii)));
         prop_assert!(lines.len() <= height.max(1), "{lines:#?}");
         for line in &lines {
@@ -216,4 +217,25 @@ proptest::proptest! {
         let lines = text(&plot.draw(&canvas(width, height, true)));
         prop_assert!(lines.iter().all(|line| line.is_ascii()), "{lines:#?}");
     }
+}
+
+#[test]
+fn a_moment_has_its_sign_on_the_time_axis() {
+    let mut plot = hour(vec![series("up", &[(0, 0.0), (60, 10.0)])]);
+    plot.moments = vec![(start() + TimeDelta::minutes(30), '1'), (start() - TimeDelta::minutes(1), '2')];
+    let lines = text(&plot.draw(&canvas(44, 10, true)));
+    let axis = lines.iter().find(|line| line.contains('1') && line.contains("---")).expect("an axis");
+    assert!(!axis.contains('2'), "it lies before the window: {axis}");
+    assert!(lines[0].contains(':'), "{lines:?}");
+}
+
+#[test]
+fn a_nearly_flat_series_has_two_labels_that_differ() {
+    let mut plot = hour(vec![series("up", &[(0, 17.0001), (30, 17.0002), (60, 17.0001)])]);
+    plot.format = Box::new(|value| format!("{value:.1}"));
+    let lines = text(&plot.draw(&canvas(44, 12, false)));
+    let labels: Vec<&str> =
+        lines.iter().filter_map(|line| line.split_once('┤')).map(|(label, _)| label.trim()).collect();
+    assert!(labels.len() > 1, "{lines:#?}");
+    assert!(labels.windows(2).all(|two| two[0] != two[1]), "{labels:?}");
 }

@@ -98,3 +98,15 @@ fn without_its_verdicts_the_audit_log_still_tells_what_happened() {
     let said = format!("the verdicts of {id} are not kept here");
     assert!(run.stderr.contains(&said) || run.stdout.contains(&said), "{}{}", run.stdout, run.stderr);
 }
+
+#[test]
+fn on_a_narrow_screen_no_word_of_the_history_breaks() {
+    let (world, bad) = bad_then_good();
+    let (_, transcript) = world.env.pty(["rollout", "history", "game"]).wait();
+    let text = console::strip_ansi_codes(&transcript).into_owned();
+    let summary = bad["summary"].as_str().unwrap();
+    assert!(text.lines().any(|line| line.contains(summary)), "{summary} stands whole\n{text}");
+    assert!(text.lines().all(|line| console::measure_text_width(line.trim_end()) <= 80), "{text}");
+    let log = world.env.run(["audit", "list"]).expect_code(0);
+    assert!(log.stdout.contains("rolled back"), "it is not done: {}", log.stdout);
+}

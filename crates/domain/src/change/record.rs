@@ -18,6 +18,9 @@ pub fn is_unclear(kind: &str) -> bool {
     UNCLEAR.contains(&kind)
 }
 
+/// The action of a step that only looks: it is in the log, and changes nothing.
+pub const LOOK: &str = "runbook.look";
+
 /// How far a change came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]

@@ -7,6 +7,7 @@ use crate::metric::kpi::Kpi;
 use crate::metric::level::Level;
 use crate::metric::threshold::Threshold;
 use crate::status::Readings;
+use crate::text::count::count;
 
 /// What the metrics say to "it is over".
 pub enum Recovery {
@@ -64,7 +65,7 @@ impl Recovery {
                 1 => "the one KPI is normal".into(),
                 n => format!("all {n} KPIs are normal"),
             }),
-            (_, n, _) if n > 4 => Self::Unknown(format!("{n} KPIs are unknown")),
+            (_, n, _) if n > 4 => Self::Unknown(format!("{} are unknown", count(n, "KPI"))),
             _ => Self::Unknown(format!("{} unknown", unknown.join(", "))),
         }
     }

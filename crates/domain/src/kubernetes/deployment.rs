@@ -55,7 +55,7 @@ pub fn readiness(deployment: &Value) -> Readiness {
         return waiting(format!("{updated} of {wanted} pods updated"));
     }
     if all > updated {
-        return waiting(format!("{} old pods are still there", all - updated));
+        return waiting(format!("old pods still run: {}", all - updated));
     }
     if u64::from(available) < updated {
         return waiting(format!("{available} of {updated} pods available"));
@@ -217,7 +217,7 @@ mod tests {
         for (member, value, why) in [
             ("observedGeneration", 1, "the last change is not observed yet"),
             ("updatedReplicas", 2, "2 of 3 pods updated"),
-            ("replicas", 4, "1 old pods are still there"),
+            ("replicas", 4, "old pods still run: 1"),
             ("availableReplicas", 1, "1 of 3 pods available"),
         ] {
             let mut status = whole.clone();

@@ -6,7 +6,7 @@ use crate::rollout::regional::RegionalOverview;
 use crate::rollout::row::{RolloutRow, UnseenRow};
 
 /// What is known of the rollouts of an environment.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct RolloutOverview {
     pub rollouts: Vec<RolloutRow>,
     pub unseen: Vec<UnseenRow>,

@@ -6,7 +6,7 @@ use crate::changes::record::{Entry, RECORDED, journal};
 use crate::clients::git;
 use crate::session::Session;
 use liveops_domain::change::record;
-use liveops_domain::change::record::ChangeState;
+use liveops_domain::change::record::{ChangeRecord, ChangeState, LOOK};
 use liveops_domain::change::scope::Locality;
 use liveops_domain::change::timeline::{Change, Kind};
 use liveops_domain::change::undo::Undo;
@@ -26,7 +26,8 @@ pub fn audit(cx: &Session, since: DateTime<Utc>, everywhere: bool) -> Result<Vec
         }
     }
     here.keep_here(&mut records);
-    let kept = records.into_iter().filter(|record| record.state != ChangeState::Failed);
+    let is_change = |record: &ChangeRecord| record.state != ChangeState::Failed && record.action != LOOK;
+    let kept = records.into_iter().filter(is_change);
     Ok(kept
         .map(|record| {
             let noun = record.action.split('.').next().unwrap_or_default();

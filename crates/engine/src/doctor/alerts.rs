@@ -74,7 +74,7 @@ pub fn judge(alerts: &[Alert], now: DateTime<Utc>) -> Vec<Finding> {
         let text = match since.len() {
             0 => "nothing fires".into(),
             1 => "one alert fires".into(),
-            n => format!("{n} alerts of different names fire"),
+            n => format!("{} of different names fire", count(n, "alert")),
         };
         findings.push(Finding::ok("fatigue", text));
     }

@@ -141,7 +141,7 @@ pub fn summary(action: &str, targets: &[FlagUpdate]) -> String {
         if named < targets.len() {
             names.push(format!("and {} more", targets.len() - named));
         }
-        return format!("{verb} {} flags: {}", targets.len(), names.join(", "));
+        return format!("{verb} {}: {}", count(targets.len(), "flag"), names.join(", "));
     };
     let (name, before, after) = (&one.name, one.before.as_deref(), one.after.as_deref());
     match (action, before, after) {

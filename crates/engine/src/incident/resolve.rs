@@ -5,6 +5,7 @@ use crate::session::{Session, store};
 use liveops_domain::error::{Error, Result};
 use liveops_domain::incident::state::Incident;
 use liveops_domain::incident::transition::Phase;
+use liveops_domain::text::count::count;
 
 /// The incidents of this environment that are over and have no finished postmortem.
 pub fn without_postmortem(cx: &Session) -> Result<Vec<Incident>> {
@@ -32,7 +33,7 @@ pub fn id_of(cx: &Session, named: Option<&str>, command: &str) -> Result<String>
         )),
         [one] => Ok(one.id.clone()),
         several => {
-            let list = several.iter().fold(format!("{} incidents are open:", several.len()), |text, one| {
+            let list = several.iter().fold(format!("{} are open:", count(several.len(), "incident")), |text, one| {
                 let severity = one.severity;
                 format!("{text}\n  {severity} {}  {} ({})", one.id, one.title, one.phase.word())
             });
@@ -97,7 +98,7 @@ fn by_name(cx: &Session, named: &str) -> Result<String> {
         [one] if !named.is_empty() => Ok((*one).clone()),
         [] | [_] => Err(Error::NotFound { what: "incident", name: named.to_owned(), candidates: ids }),
         several => Err(Error::usage(
-            format!("`{named}` fits {} incidents", several.len()),
+            format!("`{named}` fits {}", count(several.len(), "incident")),
             format!("there is `{}`, `{}` …", several[0], several[1]),
         )),
     }

@@ -23,7 +23,7 @@ use liveops_domain::status::{FlagError, FlagsReading};
 const RECENT: usize = 200;
 
 /// What could be learnt about flags.
-#[derive(Default)]
+#[derive(Debug, Clone, Default)]
 pub struct FlagsAnswer {
     /// None when there are none to look at, and when the store could not say.
     pub flags: Option<FlagsReading>,
@@ -61,6 +61,17 @@ pub async fn ask(cx: &Session) -> FlagsAnswer {
         source: Some(source.partly(lost.map(|why| format!("their history: {why}")))),
         changes: recent.into_iter().map(|revision| record(revision, environment)).collect(),
     }
+}
+
+/// The changes of the hour until that time, the newest first; none where the store does not answer.
+pub async fn changes_until(cx: &Session, at: DateTime<Utc>) -> Vec<ChangeRecord> {
+    let Ok(Some(store)) = store(cx) else {
+        return Vec::new();
+    };
+    let history = store.history(None, Some(RECENT)).await.unwrap_or_default();
+    let environment = cx.environment().unwrap_or_default();
+    let hour = at - TimeDelta::hours(1)..=at;
+    history.iter().filter(|revision| hour.contains(&revision.at)).map(|one| record(one, environment)).collect()
 }
 
 /// Where the flags are; none where nobody has said it and no file lies in the default folder.

@@ -19,7 +19,7 @@ use liveops_domain::status::{KpiReading, Origin, Targets};
 const HEDGE: Duration = Duration::from_millis(700);
 
 /// What was read, and who answered.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Kpis {
     /// In the order of the configuration; of presets, those that have data.
     pub readings: Vec<KpiReading>,
@@ -71,7 +71,7 @@ async fn either(cx: &Session, services: &[&Service], kpis: &[Kpi]) -> Result<(Op
         return Ok((None, scraping.await));
     }
     let usable = |said: &Said| said.source.state != SourceState::Down;
-    let mut asking = std::pin::pin!(prometheus::ask(cx, kpis));
+    let mut asking = std::pin::pin!(prometheus::ask(cx, kpis, None));
     let (said, scraped) = match tokio::time::timeout(HEDGE, &mut asking).await {
         Ok(said) if usable(&said) => (said, None),
         Ok(said) => (said, scraping.await),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use liveops_domain::alert::Alert;
-use liveops_domain::status::{KpiReading, Readings};
+use liveops_domain::status::KpiReading;
 
 /// The last good values by KPI, and the last alerts.
 #[derive(Debug, Default)]
@@ -16,8 +16,8 @@ pub struct LastGood {
 
 impl LastGood {
     /// Puts the last good values where there are none now, marked with their time. Their level stays unknown.
-    pub fn fill(&mut self, readings: &mut Readings, now: DateTime<Utc>) {
-        for reading in &mut readings.kpis {
+    pub fn fill_kpis(&mut self, readings: &mut [KpiReading], now: DateTime<Utc>) {
+        for reading in readings {
             if reading.is_sure() {
                 if let Some((at, last)) = self.kpis.get(&reading.kpi.name) {
                     fill_gaps(&mut reading.trend, &last.trend, now - *at);
@@ -32,13 +32,21 @@ impl LastGood {
                 reading.as_of = Some(*at);
             }
         }
-        match (&readings.alerts, &self.alerts) {
-            (Some(alerts), _) => self.alerts = Some((now, alerts.clone())),
-            (None, Some((at, last))) => {
-                readings.alerts = Some(last.clone());
-                readings.alerts_as_of = Some(*at);
+    }
+
+    /// The last alerts, where nobody knows them now, with their time.
+    pub fn fill_alerts(&mut self, alerts: &mut Option<Vec<Alert>>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        match (&alerts, &self.alerts) {
+            (Some(known), _) => {
+                self.alerts = Some((now, known.clone()));
+                None
             }
-            (None, None) => {}
+            (None, Some((at, last))) => {
+                let at = *at;
+                *alerts = Some(last.clone());
+                Some(at)
+            }
+            (None, None) => None,
         }
     }
 }

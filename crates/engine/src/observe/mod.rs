@@ -16,6 +16,7 @@ pub mod trends;
 
 use crate::session::Session;
 use liveops_domain::status::Readings;
+use liveops_domain::text::count::count;
 
 /// The systems that will be asked, for the line that says what one waits for.
 pub fn systems(cx: &Session) -> String {
@@ -30,7 +31,7 @@ pub fn systems(cx: &Session) -> String {
     match settings.services.len() {
         0 => {}
         1 => names.push(settings.services[0].name.clone()),
-        n => names.push(format!("{n} services")),
+        n => names.push(count(n, "service")),
     }
     names.join(", ")
 }

@@ -39,18 +39,18 @@ pub struct Said {
     pub warnings: Vec<String>,
 }
 
-/// Asks everything at once.
-pub async fn ask(cx: &Session, kpis: &[Kpi]) -> Said {
+/// Asks everything at once, as it is now or was at that time.
+pub async fn ask(cx: &Session, kpis: &[Kpi], at: Option<DateTime<Utc>>) -> Said {
     let began = Instant::now();
     let client = cx.prometheus().and_then(|target| Ok(Prometheus::new(cx.http()?, target, Effort::Quick)));
     let client = match client {
         Ok(client) => client,
         Err(error) => return down(&error),
     };
-    let now = cx.clock.now();
-    let asked = join_all(kpis.iter().map(|kpi| one(&client, kpi, now)));
+    let now = at.unwrap_or_else(|| cx.clock.now());
+    let asked = join_all(kpis.iter().map(|kpi| one(&client, kpi, at, now)));
     let all: Vec<&Kpi> = kpis.iter().collect();
-    let (asked, ages, targets) = tokio::join!(asked, age::ask(&client, &all, None), client.targets());
+    let (asked, ages, targets) = tokio::join!(asked, age::ask(&client, &all, at), client.targets());
     let errors = || asked.iter().filter_map(|one| one.total.as_ref().err());
     let outage = errors().chain(targets.as_ref().err()).find(|error| error.is_outage());
     let answered =
@@ -129,9 +129,9 @@ async fn current(client: &Prometheus<'_>, kpi: &Kpi, at: Option<DateTime<Utc>>, 
     KpiAnswer { reading, total, warnings }
 }
 
-async fn one(client: &Prometheus<'_>, kpi: &Kpi, now: DateTime<Utc>) -> KpiAnswer {
+async fn one(client: &Prometheus<'_>, kpi: &Kpi, at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> KpiAnswer {
     let query = kpi.promql();
-    let (mut asked, trend) = tokio::join!(current(client, kpi, None, now), client.range(&query, now - HOUR, now, STEP));
+    let (mut asked, trend) = tokio::join!(current(client, kpi, at, now), client.range(&query, now - HOUR, now, STEP));
     asked.reading.trend = trend.map(|queried| self::trend(&queried, now)).unwrap_or_default();
     asked
 }

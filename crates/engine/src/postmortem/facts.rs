@@ -17,6 +17,7 @@ use liveops_domain::metric::kpi::{Kpi, KpiKind};
 use liveops_domain::metric::level::Level;
 use liveops_domain::postmortem::impact::{WEEK, extreme};
 use liveops_domain::status::source::SourceState;
+use liveops_domain::text::count::count;
 use liveops_domain::text::gaps::{gaps, grid};
 use liveops_domain::text::sparkline::sparkline;
 use liveops_domain::text::svg::Chart;
@@ -228,7 +229,7 @@ impl KpiSeries {
         let silent = match silent.as_slice() {
             [] => String::new(),
             [first, second, third, rest @ ..] if !rest.is_empty() => {
-                format!("; no data {first}, {second}, {third} and {} more times", rest.len())
+                format!("; no data {first}, {second}, {third} and {}", count(rest.len(), "more time"))
             }
             all => format!("; no data {}", all.join(", ")),
         };

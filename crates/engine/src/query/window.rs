@@ -126,11 +126,18 @@ pub fn time(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>> {
             })
             .map(|at| at.and_utc())
     };
+    // The last time that the clock showed this.
+    let clock = || {
+        let text = text.trim_end_matches('Z');
+        let at = ["%H:%M:%S", "%H:%M"].iter().find_map(|form| NaiveTime::parse_from_str(text, form).ok())?;
+        let today = now.date_naive().and_time(at).and_utc();
+        Some(if today > now { today - TimeDelta::days(1) } else { today })
+    };
     let rfc3339 = || DateTime::parse_from_rfc3339(text).ok().map(|at| at.to_utc());
-    (text == "now").then_some(now).or(ago).or_else(rfc3339).or_else(unix).or_else(local).ok_or_else(|| {
+    (text == "now").then_some(now).or(ago).or_else(rfc3339).or_else(unix).or_else(local).or_else(clock).ok_or_else(|| {
         Error::usage(
             format!("`--at {text}` is not a time"),
-            "write `2026-01-15T10:30:00Z`, `2026-01-15 10:30` (UTC), unix seconds, `now`, `-10m` or `10m ago`",
+            "write `2026-01-15T10:30:00Z`, `2026-01-15 10:30` (UTC), `10:30`, unix seconds, `now`, `-10m` or `10m ago`",
         )
     })
 }

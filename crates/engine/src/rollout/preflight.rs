@@ -19,6 +19,7 @@ use liveops_domain::rollout::plan::{Gate, Rules, Waiver};
 use liveops_domain::slo::Slo;
 use liveops_domain::status::source::Verdict;
 use liveops_domain::status::worst_level;
+use liveops_domain::text::count::count;
 use liveops_domain::text::shell::word;
 
 /// A share that is off by more than this part of what was asked for, or by more than these points, is another rollout.
@@ -181,7 +182,7 @@ async fn alerts_exist(cx: &Session, rules: &Rules) -> GateResult {
             return Err(refused(format!("the policy relies on alert {}, and no rule makes it", alert.name), hint()));
         }
     }
-    Ok(format!("{} alert rules", alerting.len()))
+    Ok(count(alerting.len(), "alert rule"))
 }
 
 async fn none_fires(cx: &Session, service: &str) -> GateResult {
@@ -286,7 +287,7 @@ fn effective(subject: &RolloutSubject<'_>, rules: &Rules, originals: &Originals)
             "use other `--steps`, run more instances, or take what there is with `--allow-coarse`",
         ));
     }
-    let stable = format!("{} instances of stable", originals.stable_available);
+    let stable = format!("{} of stable", count(originals.stable_available as usize, "instance"));
     Ok(match rounded.as_slice() {
         [] => stable,
         _ => format!("{stable}; as coarse as allowed: {}", rounded.join(", ")),

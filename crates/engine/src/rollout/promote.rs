@@ -37,7 +37,7 @@ fn plan_regions<'s>(cx: &Session, regional: &'s RegionalRollout) -> Result<(Stri
         ([], []) => {
             // None is: that is said by it.
             let regions = regional.regions_where(cx, "a promotion", moves)?;
-            Err(Error::internal(&format!("{} regions of none", regions.len())))
+            Err(Error::internal(&format!("of {}, none moves", regions.len())))
         }
         ([], _) => Ok((format!("end the window of {image} of {service} in {}", names(&windows).join(", ")), windows)),
         (_, []) => {

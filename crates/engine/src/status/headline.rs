@@ -10,6 +10,7 @@ use liveops_domain::rollout::state::Phase;
 use liveops_domain::status::health::ServiceState;
 use liveops_domain::status::source::{Source, SourceState};
 use liveops_domain::status::{FlagsReading, KpiReading, worst_level};
+use liveops_domain::text::count::count;
 
 /// As many things are named; the rest is counted.
 const NAMED: usize = 3;
@@ -50,7 +51,7 @@ impl Headline {
         }
         let named = |(name, times): &(&str, usize)| match times {
             1 => format!("{name} {what}"),
-            times => format!("{name} {what} ({times} times)"),
+            times => format!("{name} {what} ({})", count(*times, "time")),
         };
         if names.is_empty() || self.named + names.len() > NAMED {
             self.count(alerts.len(), one, many);
@@ -184,6 +185,6 @@ fn kpi(reading: &KpiReading) -> String {
 fn few(sources: &[&str]) -> String {
     match sources.len() {
         0..=3 => sources.join(", "),
-        n => format!("{n} sources"),
+        n => count(n, "source"),
     }
 }

@@ -15,7 +15,7 @@ use liveops_domain::error::Result;
 use liveops_domain::metric::level::Level;
 use liveops_domain::rollout::row::{RolloutRow, UnseenRow};
 use liveops_domain::status::health::ServiceState;
-use liveops_domain::status::source::{Recommendation, Verdict};
+use liveops_domain::status::source::{Recommendation, Source, SourceState, Verdict};
 use liveops_domain::status::{FlagsReading, KpiReading, Readings, worst_level};
 use liveops_domain::text::cell::number;
 use liveops_domain::text::shell::word;
@@ -28,6 +28,8 @@ pub struct StatusReport {
     pub gathered: Gathered,
     pub judgement: Judgement,
     pub next: Vec<Recommendation>,
+    /// The time that it is about, if that is not now.
+    pub at: Option<DateTime<Utc>>,
     /// When a `--watch` looks again.
     pub watching: Option<std::time::Duration>,
 }
@@ -62,6 +64,7 @@ impl StatusReport {
             gathered,
             judgement,
             next,
+            at: None,
             watching: None,
         })
     }
@@ -74,6 +77,18 @@ impl StatusReport {
     /// Each KPI by its name, as the envelope has them.
     pub fn metrics(&self) -> Map<String, Value> {
         self.gathered.readings.kpis.iter().map(|reading| (reading.kpi.name.clone(), metric(reading))).collect()
+    }
+
+    /// Is why this KPI is not known what its source says of itself? It is said there, once.
+    pub fn is_said_of_source(&self, reading: &KpiReading) -> bool {
+        let Some(note) = &reading.note else {
+            return false;
+        };
+        let is_silent = |source: &&Source| source.state != SourceState::Ok;
+        self.gathered.sources.iter().filter(is_silent).any(|source| {
+            let why = source.error.as_deref().unwrap_or("down");
+            note.strip_prefix(source.name.as_str()).and_then(|rest| rest.strip_prefix(": ")) == Some(why)
+        })
     }
 
     /// Is anything in warning, beside what is unknown?
@@ -112,6 +127,8 @@ fn opening(readings: &Readings, verdict: Verdict) -> Option<Recommendation> {
 #[derive(Serialize)]
 struct Data<'a> {
     headline: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<String>,
     services: Vec<Value>,
     alerts: Vec<Value>,
     alerts_as_of: Option<String>,
@@ -208,6 +225,7 @@ impl Serialize for StatusReport {
         let readings = &self.gathered.readings;
         Data {
             headline: &self.judgement.headline,
+            at: self.at.map(rfc3339),
             services: services(readings),
             alerts: group(readings.alerts.as_deref().unwrap_or_default())
                 .iter()

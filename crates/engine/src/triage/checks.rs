@@ -269,7 +269,7 @@ async fn targets_of(facts: &TriageFacts<'_>) -> Result<CheckResult> {
     match good.len() {
         0 => {}
         1 => lines.push(format!("{} says it is well", good[0])),
-        n => lines.push(format!("{n} services say that they are well")),
+        n => lines.push(format!("{} say that they are well", count(n, "service"))),
     }
     if lines.is_empty() {
         return Err(Error::Unconfigured {

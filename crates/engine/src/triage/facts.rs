@@ -8,8 +8,8 @@ use futures_util::future::{LocalBoxFuture, Shared};
 
 use crate::changes::gather as gather_changes;
 use crate::changes::suspects::{clearest, suspects};
-use crate::observe::last_good::LastGood;
 use crate::session::Session;
+use crate::status::answers::Answers;
 use crate::status::{Gathered, gather};
 use liveops_domain::change::timeline::rank::Suspect;
 use liveops_domain::change::timeline::{Change, Kind};
@@ -45,7 +45,7 @@ impl<'a> TriageFacts<'a> {
     /// Nothing is asked before somebody waits for it.
     pub fn new(cx: &'a Session, incident: Option<&'a Incident>) -> Self {
         let status: SharedAnswer<'a, Gathered> =
-            async move { Rc::new(gather(&[], cx, &mut LastGood::default()).await) }.boxed_local().shared();
+            async move { Rc::new(gather(&[], cx, &mut Answers::default()).await) }.boxed_local().shared();
         let history = async move { Rc::new(history(cx, incident).await) }.boxed_local().shared();
         Self { cx, incident, status, history }
     }

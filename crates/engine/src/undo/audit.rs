@@ -9,6 +9,7 @@ use crate::session::Session;
 use liveops_domain::change::journal::{Event, Fault, Line};
 use liveops_domain::change::record::{ChangeRecord, changes};
 use liveops_domain::error::{Error, Result};
+use liveops_domain::text::count::count;
 
 /// The shortest beginning of an id that is taken for it.
 const SHORTEST: usize = 4;
@@ -63,7 +64,8 @@ pub fn complaint(faults: usize) -> Option<String> {
         0 => None,
         1 => Some("a line of the audit log is not as it was written; `liveops audit verify` shows it".into()),
         n => {
-            Some(format!("{n} lines of the audit log are not as they were written; `liveops audit verify` shows them"))
+            let lines = count(n, "line");
+            Some(format!("{lines} of the audit log are not as they were written; `liveops audit verify` shows them"))
         }
     }
 }

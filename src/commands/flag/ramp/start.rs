@@ -22,6 +22,7 @@ use liveops_domain::rollout::exposure::Percent;
 use liveops_domain::rollout::plan::{FLAG, Plan, Rules};
 use liveops_domain::rollout::schedule;
 use liveops_domain::rollout::state::Rollout;
+use liveops_domain::text::count::count;
 use liveops_domain::text::duration;
 use liveops_domain::text::duration::human;
 use liveops_engine::change::{Changed, Plan as Change};
@@ -165,10 +166,10 @@ pub(crate) async fn run(args: StartArgs, cx: &Context) -> Result<Exit> {
         });
     }
     let summary = format!(
-        "ramp flag `{name}` from {} to {} in {} steps",
+        "ramp flag `{name}` from {} to {} in {}",
         planned.from,
         planned.steps.last().copied().unwrap_or_default(),
-        planned.steps.len()
+        count(planned.steps.len(), "step")
     );
     let action = "flag.ramp.start";
     let preview = planned.blocks(&cx.output.view(cx.clock.now()));

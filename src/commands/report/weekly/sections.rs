@@ -209,10 +209,10 @@ fn incidents(report: &WeeklyReport) -> Section {
         parts.extend(pages(&found.pages).parts);
         for again in &found.repeats {
             let text = format!(
-                "{} {} came back {} times: {}",
+                "{} {} came back {}: {}",
                 again.by,
                 again.name,
-                again.incidents.len(),
+                count(again.incidents.len(), "time"),
                 again.incidents.join(", ")
             );
             parts.push(Part::Line(vec![span(text, Tone::Warn)]));

@@ -6,6 +6,7 @@ use crate::output::block::{Block, Table, Tone, plain, span};
 use crate::output::view::View;
 use liveops_domain::rollout::fleet::OnRegionFailure;
 use liveops_domain::rollout::regional::{RegionEntry, RegionStatus, RegionalOverview};
+use liveops_domain::text::count::count;
 use liveops_domain::text::duration::human;
 
 /// What is asked for by all of its regions, and where each stands.
@@ -40,7 +41,7 @@ pub(crate) fn table(overview: &RegionalOverview<'_>, view: &View) -> Vec<Block> 
     }
     vec![
         Block::Line(vec![
-            span(format!("{} in {} regions ", overview.first.service, overview.entries.len()), Tone::Strong),
+            span(format!("{} in {} ", overview.first.service, count(overview.entries.len(), "region")), Tone::Strong),
             plain(format!("{}  ", overview.first.image)),
             span(format!("policy {}, {back}", overview.first.policy), Tone::Dim),
         ]),

@@ -37,7 +37,7 @@ pub(super) fn kpis(report: &StatusReport, view: &View) -> Vec<Block> {
             plain(reading.kpi.title()),
             span(value, if reading.level == Level::Ok { Tone::Plain } else { tone }),
             span(drawn, Tone::Dim),
-            detail(reading, view),
+            detail(report, reading, view),
         ]);
     }
     let note = if report.gathered.presets { "  the usual ones that have data here" } else { "" };
@@ -46,7 +46,7 @@ pub(super) fn kpis(report: &StatusReport, view: &View) -> Vec<Block> {
 }
 
 /// What a tired person needs beside the value: why it is bad, why it is unknown, or how it splits.
-fn detail(reading: &KpiReading, view: &View) -> Span {
+fn detail(report: &StatusReport, reading: &KpiReading, view: &View) -> Span {
     let is_narrow = view.width < NARROWEST;
     let threshold = |level: &str, text: Option<&str>| {
         text.map(|text| if is_narrow { text.to_owned() } else { format!("{level} {text}") })
@@ -63,7 +63,7 @@ fn detail(reading: &KpiReading, view: &View) -> Span {
     if let Some(at) = reading.as_of.filter(|_| reading.freshness.stale(view.now).is_none()) {
         parts.push(format!("last known, {}", relative(at, view.now)));
     }
-    parts.extend(reading.note.clone());
+    parts.extend(reading.note.clone().filter(|_| !report.is_said_of_source(reading)));
     parts.extend(reading.missing(view.now));
     let dot = view.pick(" · ", ", ");
     if !reading.by.is_empty() && view.width >= NARROWEST {

@@ -7,6 +7,7 @@ use crate::output::tone;
 use crate::output::view::View;
 use liveops_domain::rollout::regional::{RegionEntry, RegionalOverview};
 use liveops_domain::rollout::row::{RolloutRow, UnseenRow};
+use liveops_domain::text::count::count;
 use liveops_engine::status::report::StatusReport;
 
 /// More regions than this stand on one line.
@@ -47,8 +48,11 @@ fn regions(overview: &RegionalOverview<'_>, view: &View) -> Vec<Block> {
     let (service, image) = overview.title();
     let lines = overview.worst_first();
     let tone = lines.first().map_or(Tone::Dim, |line| tone_of(line));
-    let mut head =
-        vec![plain("  "), tone::mark(tone, view), plain(format!(" {service}  {image}  in {} regions", lines.len()))];
+    let mut head = vec![
+        plain("  "),
+        tone::mark(tone, view),
+        plain(format!(" {service}  {image}  in {}", count(lines.len(), "region"))),
+    ];
     if lines.len() > LISTED {
         for line in lines {
             head.push(plain("  "));

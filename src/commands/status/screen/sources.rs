@@ -36,7 +36,8 @@ pub(super) fn targets(report: &StatusReport, view: &View) -> Vec<Block> {
     let mark = tone::mark(if targets.down.is_empty() { Tone::Unknown } else { Tone::Warn }, view);
     let mut blocks = vec![Block::Line(vec![span("Targets ", Tone::Strong), mark, plain(counts)])];
     for (name, error) in targets.down.iter().take(3) {
-        blocks.push(Block::Line(vec![
+        // The end of an error says most; it is wrapped, never cut.
+        blocks.push(Block::Whole(vec![
             plain("  "),
             tone::mark(Tone::Bad, view),
             plain(format!(" {name}  ")),
@@ -65,7 +66,7 @@ pub(super) fn sources(report: &StatusReport, view: &View) -> Vec<Block> {
         };
         let reason = source.error.as_deref().unwrap_or("no answer");
         let said = if reason.starts_with(NOT_ASKED) { reason.to_owned() } else { format!("{state}: {reason}") };
-        blocks.push(Block::Line(vec![
+        blocks.push(Block::Whole(vec![
             span("Sources ", Tone::Strong),
             tone::mark(tone, view),
             plain(format!(" {} ", source.name)),

@@ -172,7 +172,7 @@ fn held(facts: &Facts, steps: &[Step], alerts: &[Alert]) -> Conclusion {
     }
     let mut sentence = match (loud, alerts.len()) {
         (1, 1) => format!("`{name}` pages {told}"),
-        (loud, all) if loud == all => format!("`{name}` pages {told} with {all} alerts"),
+        (loud, all) if loud == all => format!("`{name}` pages {told} with {}", crate::text::count::count(all, "alert")),
         (loud, all) => format!("`{name}` pages {told} with {loud} of {all} alerts; the rest: {}", quiet.join(", ")),
     };
     let muted = steps.iter().any(|step| step.step == "muted" && step.answer == Reply::Unknown);

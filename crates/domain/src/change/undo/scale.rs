@@ -24,7 +24,7 @@ impl ScaleUndo {
                 count(usize::try_from(*replicas).unwrap_or(usize::MAX), "replica")
             ),
             Self::SetBounds { service, bounds, .. } => {
-                format!("set the autoscaler of {service} back to {} to {} replicas", bounds.min, bounds.max)
+                format!("set the autoscaler of {service} back to {}-{}", bounds.min, bounds.max)
             }
         }
     }

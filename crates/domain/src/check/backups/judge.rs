@@ -157,7 +157,11 @@ impl Case<'_> {
             Size::Usual | Size::Few => {}
         }
         if let Some((times, bytes)) = trend::same(&alike) {
-            let why = format!("the newest {times} backups all have exactly {}: data that lives moves", size(bytes));
+            let why = format!(
+                "the newest {} have exactly {} each: data that lives moves",
+                count(times, "backup"),
+                size(bytes)
+            );
             let fix = "restore one and count rows; if it is right so, set `steady: true`";
             self.fail("B04", Level::Medium, why, fix);
         }

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::OwnedSemaphorePermit;
 
 use liveops_domain::error::{Error, Result};
+use liveops_domain::text::count::count;
 use liveops_domain::text::secret::mask;
 
 /// What is said of a compressed body.
@@ -68,7 +69,7 @@ impl Answer {
             None => "an empty body instead of JSON".into(),
             Some(b'<') => "a web page instead of JSON".into(),
             Some(b'{' | b'[') if error.is_eof() => {
-                format!("JSON that breaks off after {} bytes", self.body.len())
+                format!("JSON that breaks off after {}", count(self.body.len(), "byte"))
             }
             Some(b'{' | b'[') => format!("JSON of another shape: {error}"),
             Some(_) => format!("`{}` instead of JSON", self.excerpt()),

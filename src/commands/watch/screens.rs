@@ -1,0 +1,268 @@
+//! What the screen looks like: every pane in every size, with and without colour, and what keys make of it.
+
+use std::rc::Rc;
+
+use chrono::{DateTime, TimeDelta};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui_core::buffer::Buffer;
+use ratatui_core::layout::Rect;
+use ratatui_core::style::Style;
+
+use crate::commands::watch::ansi;
+use crate::commands::watch::board::{Board, Item, Kind, Section, Subject};
+use crate::commands::watch::draw::{Look, draw};
+use crate::commands::watch::keys::KEYS;
+use crate::commands::watch::state::{Action, App, Detail, Mode};
+use crate::output::block::{Tone, plain, span};
+
+fn line(subject: Subject, tone: Tone, name: &str, text: &str) -> Item {
+    let strong = if tone == Tone::Bad { Tone::Strong } else { Tone::Plain };
+    Item::new(subject, tone, name, vec![span(name, strong), plain("  "), span(text, tone)])
+}
+
+/// A look with something in every section.
+fn sample(names: &[&str]) -> Board {
+    let alert = |name: &&str| Item {
+        link: Some(format!("https://wiki.example/{name}")),
+        undo: Some("undo c1".into()),
+        ..line(Subject::Alert((*name).into()), Tone::Bad, name, "critical  firing 4m  nobody can log in")
+    };
+    let change = Subject::Change(Some("c1".into()));
+    let section = |kind, items| Rc::new(Section { kind, stale: None, items });
+    let normal = |name: &str| line(Subject::Kpi(name.into()), Tone::Good, name, "12.1 ms");
+    Board {
+        at: DateTime::from_timestamp(1_768_473_000, 0).expect("in range"),
+        verdict: span("CRITICAL", Tone::Bad),
+        headline: "LoginDown, game-us down".into(),
+        place: "starfall · live".into(),
+        next: Some("liveops incident open --from-alert LoginDown".into()),
+        sections: vec![
+            section(
+                Kind::Incidents,
+                vec![line(
+                    Subject::Incident("i".into()),
+                    Tone::Warn,
+                    "P1 login down",
+                    "acknowledged since 10:28Z (2m)",
+                )],
+            ),
+            section(Kind::Wrong, names.iter().map(alert).collect()),
+            section(
+                Kind::Changes,
+                vec![
+                    line(change, Tone::Warn, "10:26:00Z", "suspect  flag `queue_v2`: percentage 5 to 60"),
+                    line(Subject::Change(None), Tone::Dim, "09:50:12Z", "ada scale game-backend to 12"),
+                ],
+            ),
+            section(
+                Kind::Rollouts,
+                vec![line(Subject::Rollout("game".into()), Tone::Warn, "game game:2.1", "held  10%")],
+            ),
+            section(Kind::Flags, vec![line(Subject::Flags, Tone::Dim, "all flags", "12, 1 killed")]),
+            section(
+                Kind::Objectives,
+                vec![line(Subject::Objective("api".into()), Tone::Warn, "api", "12.0 % left  burn 6.1×")],
+            ),
+            section(
+                Kind::Sources,
+                vec![line(
+                    Subject::Source("KPIs".into()),
+                    Tone::Unknown,
+                    "KPIs",
+                    "no answer since 10:29:01Z; asked again",
+                )],
+            ),
+            section(Kind::Normal, vec![normal("tick p99"), normal("queue p95")]),
+        ],
+    }
+}
+
+fn drawn(app: &App, area: Rect, look: Look) -> Buffer {
+    let mut buffer = Buffer::empty(area);
+    draw(app, area, &mut buffer, look, &mut Vec::new());
+    buffer
+}
+
+fn screen(app: &App, (width, height): (u16, u16), look: Look) -> Vec<String> {
+    let area = Rect::new(0, 0, width, height);
+    let buffer = drawn(app, area, look);
+    let row = |y| (0..width).map(|x| buffer[(x, y)].symbol().to_owned()).collect::<String>().trim_end().to_owned();
+    (0..height).map(row).collect()
+}
+
+fn app(size: (u16, u16), names: &[&str]) -> App {
+    let mut app = App::new(false, false);
+    app.resize(size.0, size.1);
+    app.push(sample(names));
+    app
+}
+
+const PLAIN: Look = Look { colour: false, unicode: true };
+
+/// The text, and below it the styles: `row: from-to style`, where it is not plain.
+fn picture(app: &App, size: (u16, u16), look: Look) -> String {
+    let area = Rect::new(0, 0, size.0, size.1);
+    let buffer = drawn(app, area, look);
+    let mut text = screen(app, size, look).join("\n");
+    if !look.colour {
+        return text;
+    }
+    for y in 0..size.1 {
+        let style = |x: u16| buffer[(x, y)].style();
+        let mut x = 0;
+        while x < size.0 {
+            let end = (x..size.0).find(|next| style(*next) != style(x)).unwrap_or(size.0);
+            let Style { fg, add_modifier, .. } = style(x);
+            let colour = fg.filter(|colour| *colour != ratatui_core::style::Color::Reset);
+            if colour.is_some() || !add_modifier.is_empty() {
+                let colour = colour.map_or_else(String::new, |colour| format!(" {colour}"));
+                text.push_str(&format!("\n{y}: {x}-{end}{colour} {add_modifier:?}"));
+            }
+            x = end;
+        }
+    }
+    text
+}
+
+fn press(app: &mut App, keys: &str) {
+    for key in keys.chars() {
+        let code = match key {
+            '\n' => KeyCode::Enter,
+            '\t' => KeyCode::Tab,
+            key => KeyCode::Char(key),
+        };
+        app.press(&KeyEvent::new(code, KeyModifiers::NONE));
+    }
+}
+
+/// Everything that can be on the screen.
+fn panes(size: (u16, u16)) -> Vec<(&'static str, App)> {
+    let with = |keys: &str| {
+        let mut app = app(size, &["LoginDown", "TickSlow"]);
+        press(&mut app, keys);
+        app
+    };
+    let mut asking = App::new(false, false);
+    asking.resize(size.0, size.1);
+    let mut warm = App::new(false, false);
+    warm.resize(size.0, size.1);
+    warm.remembered = Some(sample(&["LoginDown"]).remembered());
+    let mut detail = with("");
+    let text = "\x1b[1mtick p99\x1b[0m  \x1b[31m24 ms\x1b[0m\nrunbook: https://wiki.example/TickSlow";
+    let lines = ansi::lines(text, usize::from(size.0));
+    let links = ansi::links(&lines, usize::from(size.0));
+    detail.mode =
+        Mode::Detail(Detail { commands: vec!["query --kpi tick_p99".into()], lines, links, top: 0, loading: false });
+    let mut past = with("");
+    past.insert(Board { at: past.newest().expect("a look").at - TimeDelta::minutes(1), ..sample(&["TickSlow"]) });
+    vec![
+        ("lists", with("")),
+        ("aside", with("\t")),
+        ("filtered", with("/queue\n")),
+        ("by name", with("s")),
+        ("unfolded", with("G\n")),
+        ("command", with(":flag set")),
+        ("help", with("?")),
+        ("detail", detail),
+        ("past", past),
+        ("asking", asking),
+        ("warm", warm),
+    ]
+}
+
+#[test]
+fn every_pane_in_every_size_with_and_without_colour() {
+    for (width, height) in [(80, 24), (120, 40), (200, 60)] {
+        for (name, app) in panes((width, height)) {
+            let both = [true, false].map(|colour| picture(&app, (width, height), Look { colour, ..PLAIN }));
+            let file = format!("{}_{width}x{height}", name.replace(' ', "_"));
+            insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
+                insta::assert_snapshot!(file, both.join("\n--- no colour ---\n"));
+            });
+        }
+    }
+}
+
+#[test]
+fn undo_on_what_is_wrong_takes_back_the_first_suspect() {
+    let mut app = app((80, 24), &["LoginDown"]);
+    press(&mut app, "j");
+    let undo = app.press(&KeyCode::Char('u').into());
+    assert_eq!(undo, Some(Action::Run("undo c1".into())));
+    let next = app.press(&KeyCode::Char('.').into());
+    assert_eq!(next, Some(Action::Run("incident open --from-alert LoginDown".into())));
+}
+
+#[test]
+fn time_goes_through_looks_and_beyond_them() {
+    let mut app = app((80, 24), &["LoginDown"]);
+    let now = app.newest().expect("a look").at;
+    let minute = TimeDelta::minutes(1);
+    assert_eq!(app.press(&KeyCode::Char('[').into()), Some(Action::Past(now - minute)), "nobody has seen it");
+    app.insert(Board { at: now - minute, ..sample(&["TickSlow"]) });
+    assert!(app.is_back());
+    assert_eq!(app.press(&KeyCode::Char(']').into()), None);
+    assert!(!app.is_back(), "the newest look is now");
+    // A jump far back, and a step forward from there.
+    let night = now - TimeDelta::hours(7);
+    app.insert(Board { at: night, ..sample(&["TickSlow"]) });
+    assert_eq!(app.press(&KeyCode::Char(']').into()), Some(Action::Past(night + minute)));
+    app.press(&KeyCode::Esc.into());
+    assert!(!app.is_back());
+}
+
+#[test]
+fn what_shows_the_same_is_not_drawn_again() {
+    let mut app = app((80, 24), &["LoginDown"]);
+    let version = app.version;
+    let second = sample(&["LoginDown"]);
+    app.push(Board { at: second.at + TimeDelta::seconds(5), ..second });
+    assert_eq!(app.version, version);
+    app.push(sample(&["LoginDown", "TickSlow"]));
+    assert!(app.version > version);
+}
+
+#[test]
+fn a_runbook_is_a_link_where_its_name_stands() {
+    let app = app((80, 24), &["LoginDown"]);
+    let area = Rect::new(0, 0, 80, 24);
+    let mut links = Vec::new();
+    draw(&app, area, &mut Buffer::empty(area), PLAIN, &mut links);
+    let row = screen(&app, (80, 24), PLAIN).iter().position(|line| line.contains("firing 4m")).expect("drawn");
+    assert_eq!(links, [ansi::Link { row, column: 4, width: 9, url: "https://wiki.example/LoginDown".into() }]);
+}
+
+#[test]
+fn every_size_shows_the_verdict_the_chosen_line_and_the_keys() {
+    let names: Vec<String> = (0..90).map(|n| format!("Alert{n:02}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    for size in [(60, 15), (80, 24), (120, 40), (200, 60)] {
+        for colour in [true, false] {
+            let mut app = app(size, &names);
+            for _ in 0..85 {
+                app.press(&crossterm::event::KeyCode::Down.into());
+            }
+            let lines = screen(&app, size, Look { colour, ..PLAIN });
+            assert!(lines[0].contains("CRITICAL  LoginDown, game-us down"), "{size:?} {}", lines[0]);
+            assert!(lines.iter().any(|line| line.contains("Alert85")), "{size:?}\n{}", lines.join("\n"));
+            assert!(lines.last().is_some_and(|line| line.contains("? keys")), "{size:?}");
+            assert_eq!(lines.iter().any(|line| line.starts_with('>')), !colour, "{size:?}");
+        }
+    }
+}
+
+#[test]
+fn escape_sequences_in_names_are_shown() {
+    let lines = screen(&app((80, 24), &["a\x1b[2Jb"]), (80, 24), PLAIN).join("\n");
+    assert!(lines.contains("a\\x1b[2Jb"), "{lines}");
+}
+
+#[test]
+fn help_fits_on_the_smallest_screen() {
+    let mut app = app((60, 15), &["LoginDown"]);
+    app.press(&crossterm::event::KeyCode::Char('?').into());
+    let text = screen(&app, (60, 15), PLAIN).join("\n");
+    for (_, _, key, _, _) in KEYS {
+        assert!(text.contains(key), "{key}\n{text}");
+    }
+}
