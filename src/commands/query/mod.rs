@@ -120,15 +120,23 @@ pub(crate) async fn run(args: QueryArgs, cx: &Context) -> Result<Exit> {
     let (window, note) = Window::choose(args.span(), gives, cx.clock.now().trunc_subsecs(3))?;
     fits(&window, gives, &args)?;
 
-    let target = cx.prometheus().map_err(|error| unconfigured(error, &args))?;
-    let client = Prometheus::new(cx.http()?, target, Effort::Full);
-    let work = QueryAnswer::ask(cx, &client, &question.promql, question.kpi.as_ref(), &window);
-    let visible = cx.output.is_terminal() && !cx.choices.quiet;
-    let asked = waiting(visible, || format!("asking {}", client.url()), work).await?;
-    let absence = if asked.is_empty() {
-        no_data::explain(&client, &question.promql, known.as_ref()).await
-    } else {
-        NoDataHints::default()
+    let mut absence = NoDataHints::default();
+    let asked = match (cx.prometheus(), &question.kpi) {
+        // Of the last hour the services' own metrics tell, too.
+        (Err(Error::Unconfigured { .. }), Some(kpi)) if args.plot && args.at.is_none() && args.range.is_none() => {
+            QueryAnswer::scraped(cx, kpi).await?
+        }
+        (target, _) => {
+            let target = target.map_err(|error| unconfigured(error, &args))?;
+            let client = Prometheus::new(cx.http()?, target, Effort::Full);
+            let work = QueryAnswer::ask(cx, &client, &question.promql, question.kpi.as_ref(), &window);
+            let visible = cx.output.is_terminal() && !cx.choices.quiet;
+            let asked = waiting(visible, || format!("asking {}", client.url()), work).await?;
+            if asked.is_empty() {
+                absence = no_data::explain(&client, &question.promql, known.as_ref()).await;
+            }
+            asked
+        }
     };
     let warnings = asked.warnings.clone();
     let unit = unit(question.kpi.as_ref(), known.as_ref());
@@ -155,7 +163,7 @@ pub(crate) async fn run(args: QueryArgs, cx: &Context) -> Result<Exit> {
     let meta = Meta {
         verdict: report.verdict(),
         metrics: report.kpi.iter().map(Figure::metric).collect(),
-        sources: vec![Source::asked("prometheus", asked.latency, Ok(()))],
+        sources: vec![Source::asked(asked.source, asked.latency, Ok(()))],
         warnings,
         notes: note.into_iter().chain(asked.queried.infos).collect(),
         ..next.unwrap_or_default()

@@ -116,7 +116,7 @@ fn frame(app: &App, board: &Board, look: Look) -> Vec<Span<'static>> {
         look.toned(board.at.format(if app.is_back() { "%Y-%m-%d %H:%M:%SZ" } else { "%H:%MZ" }).to_string(), Tone::Dim),
     ];
     if app.is_back() {
-        spans.push(look.toned("  EARLIER LOOK ([ earlier, ] later, Esc now)", Tone::Warn));
+        spans.push(look.toned("  EARLIER LOOK ([ ] move, Esc now)", Tone::Warn));
     }
     for (on, text) in [(app.paused, "  PAUSED (space)"), (app.read_only, "  read-only")] {
         if on {

@@ -15,6 +15,7 @@ use liveops_domain::text::sparkline::sparkline;
 use liveops_domain::text::time::compact;
 use liveops_engine::slo::status::SloStatus;
 use liveops_engine::status::answers::Part;
+use liveops_engine::status::judge::slo_level;
 use liveops_engine::status::report::{StatusReport, reason};
 
 use crate::commands::incident::view::{deadline_line, tone as incident_tone};
@@ -305,7 +306,7 @@ fn changes(report: &StatusReport) -> Vec<Item> {
 /// The error budgets, the worst first.
 fn objectives(report: &StatusReport, view: &View) -> Vec<Item> {
     let line = |one: &SloStatus| {
-        let tone = tone::level(one.budget.level);
+        let tone = tone::level(slo_level(one));
         let left = format!("{} left", budget(&one.budget.remaining));
         let mut spans = vec![span(left, tone), plain(format!("  {}", headline_burn(one, view)))];
         spans.extend(detail(one, view).into_iter().next().map(|why| span(format!("  {why}"), Tone::Dim)));

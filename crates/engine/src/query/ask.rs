@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use crate::clients::prometheus::Prometheus;
-use crate::observe::prometheus;
 use crate::observe::quantile::beyond;
+use crate::observe::{kpis, prometheus};
 use crate::query::caret;
 use crate::query::window::Window;
 use crate::session::Session;
@@ -12,7 +12,7 @@ use liveops_domain::error::{Error, Result};
 use liveops_domain::metric::kpi::Kpi;
 use liveops_domain::metric::labels::Labels;
 use liveops_domain::metric::promql;
-use liveops_domain::metric::series::{Answer, Queried};
+use liveops_domain::metric::series::{Answer, Measured, Point, Queried, Series};
 use liveops_domain::status::KpiReading;
 
 /// What Prometheus answered.
@@ -24,9 +24,30 @@ pub struct QueryAnswer {
     pub beyond: Vec<Labels>,
     pub warnings: Vec<String>,
     pub latency: Duration,
+    /// Who answered.
+    pub source: &'static str,
 }
 
+const PROMETHEUS: &str = "prometheus";
+
 impl QueryAnswer {
+    /// The last hour of a KPI as the services' own metrics gave it, where there is no Prometheus.
+    ///
+    /// # Errors
+    /// Those of the configuration.
+    pub async fn scraped(cx: &Session, kpi: &Kpi) -> Result<Self> {
+        let (began, now) = (Instant::now(), cx.clock.now());
+        let found = kpis::ask(cx, &[]).await?;
+        let reading = found.readings.into_iter().find(|reading| reading.kpi.name == kpi.name);
+        let values = reading.iter().flat_map(|reading| reading.points(now));
+        let points: Vec<Point> = values.map(|(at, value)| Point { at, value: Measured::Float(value) }).collect();
+        let series = Series { labels: Labels::new(), points };
+        let series = if series.points.is_empty() { Vec::new() } else { vec![series] };
+        let queried = Queried { answer: Answer::Matrix(series), warnings: Vec::new(), infos: Vec::new() };
+        let warnings = found.warnings;
+        Ok(Self { queried, reading, beyond: Vec::new(), warnings, latency: began.elapsed(), source: "scrape" })
+    }
+
     /// Evaluates the expression, and the KPI with all that judges it.
     pub async fn ask(
         cx: &Session,
@@ -41,7 +62,14 @@ impl QueryAnswer {
             let asked = prometheus::value(client, kpi, *at, cx.clock.now()).await;
             let (reading, warnings) = (Some(asked.reading), asked.warnings);
             let queried = asked.total.map_err(refused)?;
-            return Ok(Self { queried, reading, beyond: Vec::new(), warnings, latency: began.elapsed() });
+            return Ok(Self {
+                queried,
+                reading,
+                beyond: Vec::new(),
+                warnings,
+                latency: began.elapsed(),
+                source: PROMETHEUS,
+            });
         }
         let at = match window {
             Window::Instant(at) => *at,
@@ -50,7 +78,7 @@ impl QueryAnswer {
         let (queried, beyond) = tokio::join!(evaluate(client, promql, window), beyond(client, promql, at));
         let queried = queried.map_err(refused)?;
         let warnings = queried.warnings.clone();
-        Ok(Self { queried, reading: None, beyond, warnings, latency: began.elapsed() })
+        Ok(Self { queried, reading: None, beyond, warnings, latency: began.elapsed(), source: PROMETHEUS })
     }
 
     /// Was nothing found?

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
 
 use crate::changes;
 use crate::changes::suspects::{clearest, suspects};
@@ -82,21 +84,32 @@ enum Content {
     Suspects(Vec<Suspect>),
 }
 
-/// Asks one part; of these services only, where any are named.
-pub async fn ask(part: Part, only: &[String], cx: &Session) -> Result<Answer> {
-    Ok(Answer(match part {
-        Part::Services => Content::Services(services::ask(cx, &cx.services(only)?).await),
-        Part::Kpis => Content::Kpis(kpis::ask(cx, only).await?),
-        Part::Alerts => Content::Alerts(alerts_of(cx).await),
-        Part::Flags => Content::Flags(flags::ask(cx).await),
-        Part::Rollouts => rollouts_of(cx, only).await?,
-        Part::Objectives => match slos_of(cx, only).await {
-            Ok(slos) => Content::Objectives(slos, Vec::new()),
-            Err(error) => Content::Objectives(Vec::new(), vec![format!("SLOs cannot be read: {error}")]),
-        },
-        Part::Records => Content::Records(records::read(cx)?),
-        Part::Suspects => Content::Suspects(suspects_of(cx).await),
-    }))
+/// Asks one part; of these services only, where any are named. Each is on the heap by itself: together they are large.
+pub fn ask<'a>(part: Part, only: &'a [String], cx: &'a Session) -> LocalBoxFuture<'a, Result<Answer>> {
+    match part {
+        Part::Services => {
+            async move { Ok(Content::Services(services::ask(cx, &cx.services(only)?).await).into()) }.boxed_local()
+        }
+        Part::Kpis => async move { Ok(Content::Kpis(kpis::ask(cx, only).await?).into()) }.boxed_local(),
+        Part::Alerts => async move { Ok(Content::Alerts(alerts_of(cx).await).into()) }.boxed_local(),
+        Part::Flags => async move { Ok(Content::Flags(flags::ask(cx).await).into()) }.boxed_local(),
+        Part::Rollouts => async move { Ok(rollouts_of(cx, only).await?.into()) }.boxed_local(),
+        Part::Objectives => async move {
+            Ok(Answer(match slos_of(cx, only).await {
+                Ok(slos) => Content::Objectives(slos, Vec::new()),
+                Err(error) => Content::Objectives(Vec::new(), vec![format!("SLOs cannot be read: {error}")]),
+            }))
+        }
+        .boxed_local(),
+        Part::Records => async move { Ok(Content::Records(records::read(cx)?).into()) }.boxed_local(),
+        Part::Suspects => async move { Ok(Content::Suspects(suspects_of(cx).await).into()) }.boxed_local(),
+    }
+}
+
+impl From<Content> for Answer {
+    fn from(content: Content) -> Self {
+        Self(content)
+    }
 }
 
 /// The newest answer of each part, and the last good values of those that fail.

@@ -54,7 +54,7 @@ fn level(row: &RolloutRow) -> Level {
 }
 
 /// A budget that is spent wakes nobody by itself; one that burns fast enough to page does.
-pub(super) fn slo_level(one: &SloStatus) -> Level {
+pub fn slo_level(one: &SloStatus) -> Level {
     let pages = one.budget.alerting.iter().any(|pair| pair.tier == Tier::Page);
     match one.budget.level {
         Level::Critical if !pages => Level::Warn,

@@ -4,6 +4,7 @@
 use std::time::Instant;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::FutureExt;
 
 use crate::clients::http::request::Effort;
 use crate::clients::prometheus::Prometheus;
@@ -31,7 +32,7 @@ pub async fn gather_at(only: &[String], cx: &Session, at: DateTime<Utc>) -> Resu
     let concerns = |kpi: &&Kpi| only.is_empty() || kpi.service.as_ref().is_none_or(|name| only.contains(name));
     let kpis: Vec<Kpi> = cx.kpis()?.iter().filter(concerns).cloned().collect();
     let (said, fired, since, up, flags) = tokio::join!(
-        prometheus::ask(cx, &kpis, Some(at)),
+        prometheus::ask(cx, &kpis, Some(at)).boxed_local(),
         client.instant("ALERTS", Some(at)),
         client.instant("ALERTS_FOR_STATE", Some(at)),
         client.instant("up", Some(at)),
