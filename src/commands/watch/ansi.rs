@@ -58,7 +58,7 @@ fn url_length(text: &str) -> usize {
 }
 
 /// A line that is too long as several; a word that is longer than the screen is cut.
-fn wrapped(line: Line<'static>, columns: usize) -> Vec<Line<'static>> {
+pub(crate) fn wrapped(line: Line<'static>, columns: usize) -> Vec<Line<'static>> {
     if line.width() <= columns {
         return vec![line];
     }

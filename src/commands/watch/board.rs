@@ -187,6 +187,11 @@ impl Subject {
         }
     }
 
+    /// Does its line end with what a program said?
+    pub(crate) fn ends_with_error(&self) -> bool {
+        matches!(self, Self::Target(_) | Self::Source(_) | Self::Service(_))
+    }
+
     /// The command that takes it back, where it is a change.
     pub(crate) fn undo(&self) -> Option<String> {
         match self {

@@ -7,7 +7,7 @@ use ratatui_core::layout::Rect;
 use ratatui_core::style::{Color, Modifier, Style};
 use ratatui_core::text::{Line, Span};
 
-use crate::commands::watch::ansi::Link;
+use crate::commands::watch::ansi::{Link, wrapped};
 use crate::commands::watch::board::{Board, Item, Section};
 use crate::commands::watch::keys::{CHANGES, KEYS};
 use crate::commands::watch::state::{App, Detail, Mode, Purpose, Row};
@@ -69,7 +69,7 @@ pub(crate) fn draw(
     links: &mut Vec<Link>,
 ) -> Option<(u16, u16)> {
     links.clear();
-    let head = head(app, look);
+    let head = head(app, usize::from(area.width), look);
     for (row, line) in (0u16..).zip(&head) {
         put(buffer, area, row, 0, line, area.width, look);
     }
@@ -95,7 +95,7 @@ pub(crate) fn draw(
 }
 
 /// The verdict with its names; where, when, and what is odd about this look.
-fn head(app: &App, look: Look) -> Vec<Line<'static>> {
+fn head(app: &App, width: usize, look: Look) -> Vec<Line<'static>> {
     let Some(board) = app.board() else {
         return vec![Line::from(look.toned("liveops watch  asking", Tone::Dim))];
     };
@@ -106,7 +106,11 @@ fn head(app: &App, look: Look) -> Vec<Line<'static>> {
         Span::raw("  "),
         Span::styled(escape(&board.headline).into_owned(), look.style(Tone::Strong)),
     ]);
-    vec![verdict, Line::from(frame(app, board, look))]
+    // The names of what is wrong are not cut where a second line holds them.
+    let mut lines = wrapped(verdict, width);
+    lines.truncate(2);
+    lines.push(Line::from(frame(app, board, look)));
+    lines
 }
 
 fn frame(app: &App, board: &Board, look: Look) -> Vec<Span<'static>> {
@@ -169,7 +173,7 @@ fn pane(app: &App, pane: usize, area: Rect, buffer: &mut Buffer, look: Look, lin
             Row::Title(section) => title(section, area.width, look),
             Row::Item(item) => {
                 links.extend(link(item, area, row));
-                self::item(item, look)
+                self::item(item, usize::from(area.width), look)
             }
             Row::Folded(n) => Line::from(vec![
                 Span::raw("  "),
@@ -208,9 +212,17 @@ fn title(section: &Section, width: u16, look: Look) -> Line<'static> {
 /// Cells before the text of a line: the cursor, and its mark.
 const INDENT: usize = 4;
 
-fn item(item: &Item, look: Look) -> Line<'static> {
+fn item(item: &Item, width: usize, look: Look) -> Line<'static> {
     let mut spans = vec![Span::raw("  "), look.mark(item.tone), Span::raw(" ")];
     spans.extend(item.spans.iter().map(|span| look.span(span)));
+    // Of an error the end says most.
+    let over = Line::from(spans.clone()).width().saturating_sub(width);
+    if let (true, Some(last)) = (over > 0 && item.subject.ends_with_error(), spans.last_mut()) {
+        let kept: String = last.content.chars().skip(over + 1).collect();
+        if !kept.is_empty() {
+            last.content = format!("{}{kept}", look.pick("…", ">")).into();
+        }
+    }
     if let Some(name) = spans.get_mut(INDENT - 1).filter(|_| item.link.is_some()) {
         name.style = name.style.add_modifier(Modifier::UNDERLINED);
     }

@@ -308,7 +308,9 @@ fn objectives(report: &StatusReport, view: &View) -> Vec<Item> {
     let line = |one: &SloStatus| {
         let tone = tone::level(slo_level(one));
         let left = format!("{} left", budget(&one.budget.remaining));
-        let mut spans = vec![span(left, tone), plain(format!("  {}", headline_burn(one, view)))];
+        let burn = Some(headline_burn(one, view)).filter(|burn| !burn.is_empty());
+        let mut spans = vec![span(left, tone)];
+        spans.extend(burn.map(|burn| plain(format!("  {burn}"))));
         spans.extend(detail(one, view).into_iter().next().map(|why| span(format!("  {why}"), Tone::Dim)));
         item(Subject::Objective(one.slo.name.clone()), tone, &one.slo.name, spans)
     };
@@ -344,8 +346,15 @@ fn rollouts(report: &StatusReport) -> Vec<Item> {
 
 fn flags(report: &StatusReport) -> Vec<Item> {
     let Some(flags) = &report.gathered.readings.flags else {
-        return Vec::new();
+        let silent = report.gathered.sources.iter().any(|one| one.name == "flags" && one.state != SourceState::Ok);
+        let unknown = || item(Subject::Flags, Tone::Unknown, "all flags", vec![span("unknown", Tone::Unknown)]);
+        return silent.then(unknown).into_iter().collect();
     };
+    let gone = flags.gone.iter().map(|one| {
+        let spans =
+            vec![span("gone", Tone::Bad), plain(format!("  it was there until {}", one.seen.format("%H:%M:%SZ")))];
+        item(Subject::Flag(one.flag.clone()), Tone::Bad, &one.flag, spans)
+    });
     let counts = [(flags.killed, "killed"), (flags.changed, "changed in the last hour")];
     let counts = counts.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!(", {n} {what}"));
     let text = format!("{}{}", flags.count, counts.collect::<String>());
@@ -354,7 +363,7 @@ fn flags(report: &StatusReport) -> Vec<Item> {
         let tone = if error.breaks() { Tone::Warn } else { Tone::Dim };
         item(Subject::Flag(error.flag.clone()), tone, &error.flag, vec![plain(error.message.clone())])
     });
-    broken.chain(std::iter::once(whole)).collect()
+    gone.chain(broken).chain(std::iter::once(whole)).collect()
 }
 
 fn sources(report: &StatusReport) -> Vec<Item> {
