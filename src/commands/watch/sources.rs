@@ -15,8 +15,9 @@ use crate::commands::watch::board::Board;
 use crate::commands::watch::sections::{Standing, board};
 use crate::context::Context;
 
-/// Answers that come this soon after each other make one look.
-const TOGETHER: Duration = Duration::from_millis(60);
+/// Answers that come this soon after each other make one look: sooner at the beginning, when somebody waits for them.
+const TOGETHER: Duration = Duration::from_millis(250);
+const AT_FIRST: Duration = Duration::from_millis(60);
 
 /// The last look of an earlier run stays this long while not everybody has answered.
 const GRACE: Duration = Duration::from_secs(1);
@@ -98,7 +99,7 @@ impl<'a> Sources<'a> {
         self.cx.http()?.restart();
         // Who has not answered since the last time grows old on the screen.
         if !self.asked.is_empty() {
-            self.build_by(now + TOGETHER);
+            self.build_by(now + self.together());
         }
         for (part, _) in due {
             self.ask(part);
@@ -128,7 +129,11 @@ impl<'a> Sources<'a> {
         }
         let missing = !self.answers.missing().is_empty();
         let wait = if missing && self.warm { GRACE.saturating_sub(now - self.began) } else { Duration::ZERO };
-        self.build_by(now + wait.max(TOGETHER));
+        self.build_by(now + wait.max(self.together()));
+    }
+
+    fn together(&self) -> Duration {
+        if self.began.elapsed() < 2 * GRACE { AT_FIRST } else { TOGETHER }
     }
 
     fn build_by(&mut self, at: Instant) {

@@ -18,7 +18,7 @@ use crate::commands::watch::keys::{CHANGES, Key, Place, key};
 const LOOKS: usize = 720;
 
 /// Lines that all looks may have together.
-const LINES: usize = 100_000;
+const LINES: usize = 30_000;
 
 /// Columns from which on there are two panes.
 pub(crate) const TWO_PANES: u16 = 120;
