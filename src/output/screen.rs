@@ -52,7 +52,12 @@ impl<'a> Screen<'a> {
             let is_next = |line: &&String| console::strip_ansi_codes(line).starts_with("next: ");
             let mut tail: Vec<String> = lines.iter().rev().take_while(is_next).take(2).cloned().collect();
             tail.reverse();
-            let fitting = self::fitting(&lines, view.width, room.saturating_sub(tail.len()).max(2));
+            let rows: usize = tail.iter().map(|line| rows(line, view.width)).sum();
+            if rows > room / 2 {
+                tail.clear();
+            }
+            let taken = if tail.is_empty() { 0 } else { rows };
+            let fitting = self::fitting(&lines, view.width, room - taken);
             let hidden = lines.len() - fitting - tail.len();
             lines.truncate(fitting);
             let note = span(
@@ -67,18 +72,22 @@ impl<'a> Screen<'a> {
     }
 }
 
+/// The rows that a line takes.
+fn rows(line: &str, width: usize) -> usize {
+    measure_text_width(line).div_ceil(width.max(1)).max(1)
+}
+
 /// How many of the lines fit into `room` rows, with a row left for the note when not all do. Lines that are kept whole
 /// (a headline, a command to paste) may take several rows; one too many would scroll the screen at each frame.
 pub(super) fn fitting(lines: &[String], width: usize, room: usize) -> usize {
-    let rows = |line: &String| measure_text_width(line).div_ceil(width.max(1)).max(1);
-    if lines.iter().map(rows).sum::<usize>() <= room {
+    if lines.iter().map(|line| rows(line, width)).sum::<usize>() <= room {
         return lines.len();
     }
     let mut used = 0;
     lines
         .iter()
         .take_while(|line| {
-            used += rows(line);
+            used += rows(line, width);
             used < room
         })
         .count()
