@@ -5,7 +5,6 @@ use crate::new::env;
 #[test]
 fn what_is_written_passes_the_gates() {
     let env = env();
-    env.run(["slo", "generate", "--out", "monitoring/rules/slo.yml"]).expect_code(0);
     env.run(["new", "alertmanager"]).expect_code(0);
     for (more, file) in
         [(&[][..], "monitoring/rules/liveops.yml"), (&["--format", "operator"][..], "monitoring/operator/liveops.yaml")]
