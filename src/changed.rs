@@ -151,7 +151,9 @@ impl<T: Serialize> ChangeReport<T> {
 }
 
 impl<T: Serialize> Report for ChangeReport<T> {
-    const SCHEMA: &'static str = "liveops.change/1";
+    fn schema(&self) -> &'static str {
+        "liveops.change/1"
+    }
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         let (tone, word) = match (self.dry_run, self.changed) {

@@ -84,17 +84,17 @@ impl Context {
     }
 
     /// Prints a report on this environment, or the one that its frame names.
-    pub(crate) fn show<R: Report>(&self, report: &R, meta: Meta) -> Result<()> {
+    pub(crate) fn show(&self, report: &dyn Report, meta: Meta) -> Result<()> {
         self.show_anywhere(report, self.framed(meta)?)
     }
 
     /// Prints a report that is on no environment.
-    pub(crate) fn show_anywhere<R: Report>(&self, report: &R, meta: Meta) -> Result<()> {
+    pub(crate) fn show_anywhere(&self, report: &dyn Report, meta: Meta) -> Result<()> {
         self.output.print(report, meta, self.clock.now())
     }
 
     /// Prints one report of a stream.
-    pub(crate) fn show_line<R: Report>(&self, report: &R, meta: Meta) -> Result<()> {
+    pub(crate) fn show_line(&self, report: &dyn Report, meta: Meta) -> Result<()> {
         self.output.print_line(report, self.framed(meta)?, self.clock.now())
     }
 

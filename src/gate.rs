@@ -198,7 +198,9 @@ fn more<'a>(rest: impl Iterator<Item = &'a Finding>) -> Option<Block> {
 }
 
 impl Report for GateReport {
-    const SCHEMA: &'static str = "liveops.check/1";
+    fn schema(&self) -> &'static str {
+        "liveops.check/1"
+    }
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         let verdict = self.gate.verdict();

@@ -129,7 +129,9 @@ struct Variable {
 }
 
 impl Report for CommandLine {
-    const SCHEMA: &'static str = "liveops.help/1";
+    fn schema(&self) -> &'static str {
+        "liveops.help/1"
+    }
 
     fn blocks(&self, _view: &View) -> Vec<Block> {
         self.commands.iter().map(|entry| Block::text(entry.command.clone())).collect()

@@ -168,7 +168,9 @@ impl Channels {
 }
 
 impl Report for Channels {
-    const SCHEMA: &'static str = "liveops.page.list/1";
+    fn schema(&self) -> &'static str {
+        "liveops.page.list/1"
+    }
 
     fn blocks(&self, _view: &View) -> Vec<Block> {
         let mut blocks = Vec::new();
@@ -312,7 +314,9 @@ impl Serialize for DeliveryReport {
 }
 
 impl Report for DeliveryReport {
-    const SCHEMA: &'static str = "liveops.page.deliveries/1";
+    fn schema(&self) -> &'static str {
+        "liveops.page.deliveries/1"
+    }
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         let mut blocks = result_lines(&self.results, view);

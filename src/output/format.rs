@@ -69,19 +69,19 @@ pub(crate) struct Envelope {
 }
 
 /// The report in its envelope.
-pub(crate) fn envelope<R: Report>(
-    report: &R,
+pub(crate) fn envelope(
+    report: &dyn Report,
     meta: Meta,
     repeat: &Repeat,
     now: DateTime<Utc>,
 ) -> Result<Envelope, serde_json::Error> {
     Ok(Envelope {
-        schema: R::SCHEMA,
+        schema: report.schema(),
         environment: meta.environment,
         time: rfc3339(now),
         status: meta.outcome,
         verdict: meta.verdict,
-        data: serde_json::to_value(report)?,
+        data: report.data()?,
         metrics: meta.metrics,
         incidents: meta.incidents,
         recommendations: repeat.steps(meta.recommendations),

@@ -62,7 +62,7 @@ pub(crate) struct TerminalHints {
 }
 
 /// The report and the last lines of its frame.
-pub(crate) fn framed<R: Report>(report: &R, meta: &Meta, view: &View) -> Vec<Block> {
+pub(crate) fn framed(report: &dyn Report, meta: &Meta, view: &View) -> Vec<Block> {
     let mut blocks = report.blocks(view);
     blocks.extend(meta.tail.iter().cloned());
     blocks
@@ -239,12 +239,12 @@ impl Output {
     }
 
     /// Prints a report that knows its frame.
-    pub(crate) fn show<R: Report>(&self, report: &R, now: DateTime<Utc>) -> Result<()> {
+    pub(crate) fn show(&self, report: &dyn Report, now: DateTime<Utc>) -> Result<()> {
         self.print(report, report.meta(), now)
     }
 
     /// Prints the report in the format that was asked for.
-    pub(crate) fn print<R: Report>(&self, report: &R, meta: Meta, now: DateTime<Utc>) -> Result<()> {
+    pub(crate) fn print(&self, report: &dyn Report, meta: Meta, now: DateTime<Utc>) -> Result<()> {
         // JSON and YAML hold them.
         if !matches!(self.format, Format::Json | Format::Yaml) {
             for warning in &meta.warnings {
@@ -259,12 +259,12 @@ impl Output {
     }
 
     /// One report of a stream that knows its frame.
-    pub(crate) fn show_line<R: Report>(&self, report: &R, now: DateTime<Utc>) -> Result<()> {
+    pub(crate) fn show_line(&self, report: &dyn Report, now: DateTime<Utc>) -> Result<()> {
         self.print_line(report, report.meta(), now)
     }
 
     /// One report of a stream: an object a line with `-o json`, a document with `-o yaml`, the blocks otherwise.
-    pub(crate) fn print_line<R: Report>(&self, report: &R, meta: Meta, now: DateTime<Utc>) -> Result<()> {
+    pub(crate) fn print_line(&self, report: &dyn Report, meta: Meta, now: DateTime<Utc>) -> Result<()> {
         match self.format {
             Format::Json => {
                 self.write(&escape_json(&serde_json::to_string(&envelope(report, meta, &self.repeat, now)?)?))
@@ -286,11 +286,11 @@ impl Output {
     }
 
     /// What would be printed, for a file.
-    pub(crate) fn rendered<R: Report>(&self, report: &R, meta: Meta, now: DateTime<Utc>) -> Result<String> {
+    pub(crate) fn rendered(&self, report: &dyn Report, meta: Meta, now: DateTime<Utc>) -> Result<String> {
         Ok(mask(&self.text(report, meta, now)?).into_owned())
     }
 
-    fn text<R: Report>(&self, report: &R, meta: Meta, now: DateTime<Utc>) -> Result<String> {
+    fn text(&self, report: &dyn Report, meta: Meta, now: DateTime<Utc>) -> Result<String> {
         let view = self.view(now);
         let rows = || {
             let machine = View { terminal: false, ..view.clone() };

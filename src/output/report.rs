@@ -68,10 +68,23 @@ pub(crate) fn step_lines(steps: &[Recommendation]) -> impl Iterator<Item = Block
     steps.iter().filter_map(|step| Some(Block::next("next", step.command.as_ref()?))).take(STEPS)
 }
 
-/// A command's result. Commands never ask for a format; `Output` does.
-pub(crate) trait Report: Serialize {
+/// What every report is, beside what it says of itself: data.
+pub(crate) trait Data {
+    /// The JSON contract.
+    fn data(&self) -> Result<Value, serde_json::Error>;
+}
+
+impl<T: Serialize> Data for T {
+    fn data(&self) -> Result<Value, serde_json::Error> {
+        serde_json::to_value(self)
+    }
+}
+
+/// A command's result. Commands never ask for a format; `Output` does, of a report whose type it does not know, so that
+/// printing is compiled once and not once for each report.
+pub(crate) trait Report: Data {
     /// Name and version of the JSON shape, such as `liveops.status/1`.
-    const SCHEMA: &'static str;
+    fn schema(&self) -> &'static str;
 
     /// The view for people.
     fn blocks(&self, view: &View) -> Vec<Block>;

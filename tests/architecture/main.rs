@@ -100,7 +100,7 @@ fn every_module_says_what_it_is_for() {
 #[test]
 fn there_is_one_block_on() {
     let findings: Vec<_> = shipped().iter().flat_map(rules::block_on).collect();
-    report("the runtime is made and entered once, in src/lib.rs", &findings);
+    report("the runtime is made and entered once, in src/main.rs", &findings);
 }
 
 #[test]

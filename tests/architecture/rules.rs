@@ -164,14 +164,14 @@ pub(crate) fn opening(source: &Source) -> Option<String> {
     (!said).then(|| format!("{}:1: opens with `{first}`", source.path))
 }
 
-/// A runtime entered outside `src/lib.rs`; tests that need several threads enter one in each.
+/// A runtime entered outside `src/main.rs`; tests that need several threads enter one in each.
 pub(crate) fn block_on(source: &Source) -> Vec<String> {
     if source.path.ends_with("/tests.rs") {
         return Vec::new();
     }
     let place = |line: usize| format!("{}:{line}: `block_on`", source.path);
     let found = source.tokens.iter().filter(|token| token.text == "block_on").map(|token| token.line);
-    if source.path == "src/lib.rs" {
+    if source.path == "src/main.rs" {
         // The first is the one that is meant.
         return found.skip(1).map(place).collect();
     }
@@ -350,7 +350,7 @@ mod tests {
             ("crates/engine/src/triage/facts.rs", "use crate::status::gather; use super::scheduler;"),
             ("crates/engine/src/lib.rs", "pub mod triage;"),
             ("crates/domain/src/metric/kpi.rs", "use crate::text::duration;"),
-            ("src/lib.rs", "use crate::commands;"),
+            ("src/main.rs", "use crate::commands;"),
         ] {
             assert_eq!(imports(&source(path, text)), Vec::<String>::new(), "{path}");
         }
@@ -381,7 +381,7 @@ mod tests {
         let own =
             source("src/commands/flag/set.rs", "use crate::commands::flag::get; use crate::commands::rollout::x;");
         assert_eq!(borrowed(&own), Vec::<String>::new());
-        assert_eq!(borrowed(&source("src/lib.rs", "use crate::commands::flag;")), Vec::<String>::new());
+        assert_eq!(borrowed(&source("src/main.rs", "use crate::commands::flag;")), Vec::<String>::new());
     }
 
     #[test]
@@ -404,7 +404,7 @@ mod tests {
         assert!(opening(&source("src/a.rs", "//!\n")).is_some());
         assert!(opening(&source("src/a.rs", "//! What.\n")).is_none());
         assert_eq!(block_on(&source("src/a.rs", "\nx.block_on(y)")), ["src/a.rs:2: `block_on`"]);
-        assert!(block_on(&source("src/lib.rs", "x.block_on(y)")).is_empty());
+        assert!(block_on(&source("src/main.rs", "x.block_on(y)")).is_empty());
         assert_eq!(ignored(&source("tests/a.rs", "#[test]\n#[ignore = \"slow\"]")), ["tests/a.rs:2: `#[ignore]`"]);
         assert!(ignored(&source("tests/a.rs", "\"#[ignore]\" // #[ignore]")).is_empty());
     }
@@ -420,7 +420,7 @@ mod tests {
     #[test]
     fn a_file_without_declaration_is_found() {
         let sources = [
-            source("src/lib.rs", "mod domain; mod error;"),
+            source("src/main.rs", "mod domain; mod error;"),
             source("src/error.rs", ""),
             source("src/domain/mod.rs", "pub(crate) mod kpi;"),
             source("crates/engine/src/lib.rs", "pub mod clock;"),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use liveops::EXIT_CODES;
+use liveops_domain::error::EXIT_CODES;
 use serde_json::Value;
 
 use crate::support::backends::NOW;

@@ -77,7 +77,9 @@ fn step(step: &Step, view: &View) -> Vec<Block> {
 }
 
 impl Report for AlertExplanation {
-    const SCHEMA: &'static str = "liveops.alerts.explain/1";
+    fn schema(&self) -> &'static str {
+        "liveops.alerts.explain/1"
+    }
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         let told = &self.explanation;

@@ -123,7 +123,9 @@ impl AlertList {
 }
 
 impl Report for AlertList {
-    const SCHEMA: &'static str = "liveops.alerts.list/1";
+    fn schema(&self) -> &'static str {
+        "liveops.alerts.list/1"
+    }
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         let tone = tone::verdict(self.verdict);

@@ -74,7 +74,9 @@ struct AlertDetails {
 }
 
 impl Report for AlertDetails {
-    const SCHEMA: &'static str = "liveops.alerts.show/1";
+    fn schema(&self) -> &'static str {
+        "liveops.alerts.show/1"
+    }
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         let tone = tone::verdict(self.verdict);

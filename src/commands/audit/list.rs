@@ -67,7 +67,9 @@ impl ChangeList {
 }
 
 impl Report for ChangeList {
-    const SCHEMA: &'static str = "liveops.audit.list/1";
+    fn schema(&self) -> &'static str {
+        "liveops.audit.list/1"
+    }
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         let mut blocks = Vec::new();

@@ -51,7 +51,9 @@ impl ChangeDetails {
 }
 
 impl Report for ChangeDetails {
-    const SCHEMA: &'static str = "liveops.audit.show/1";
+    fn schema(&self) -> &'static str {
+        "liveops.audit.show/1"
+    }
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         let record = &self.record;

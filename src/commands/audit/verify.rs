@@ -48,7 +48,9 @@ impl Verification {
 }
 
 impl Report for Verification {
-    const SCHEMA: &'static str = "liveops.audit.verify/1";
+    fn schema(&self) -> &'static str {
+        "liveops.audit.verify/1"
+    }
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         let tone = verdict(self.verdict());

@@ -135,7 +135,9 @@ pub(super) fn run(args: RecordArgs, cx: &Context) -> Result<Exit> {
 }
 
 impl Report for RecordReport {
-    const SCHEMA: &'static str = "liveops.changes.record/1";
+    fn schema(&self) -> &'static str {
+        "liveops.changes.record/1"
+    }
 
     fn names(&self) -> Option<Vec<String>> {
         Some(self.seq.iter().map(ToString::to_string).collect())

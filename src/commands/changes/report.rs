@@ -202,7 +202,9 @@ fn of_kind(kind: Kind) -> Span {
 }
 
 impl Report for ChangesReport {
-    const SCHEMA: &'static str = "liveops.changes/1";
+    fn schema(&self) -> &'static str {
+        "liveops.changes/1"
+    }
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         let mut blocks = Vec::new();

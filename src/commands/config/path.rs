@@ -79,7 +79,9 @@ pub(crate) fn run(_args: &PathArgs, cx: &Context) -> Result<Exit> {
 }
 
 impl Report for ConfigPath {
-    const SCHEMA: &'static str = "liveops.config.path/1";
+    fn schema(&self) -> &'static str {
+        "liveops.config.path/1"
+    }
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         let mut blocks = Vec::new();

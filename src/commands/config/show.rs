@@ -99,7 +99,9 @@ fn with_defaults(config: &Config) -> Node {
 }
 
 impl Report for ConfigShow {
-    const SCHEMA: &'static str = "liveops.config.show/1";
+    fn schema(&self) -> &'static str {
+        "liveops.config.show/1"
+    }
 
     fn blocks(&self, _view: &View) -> Vec<Block> {
         let comment = |text: String| Block::Whole(vec![span(text, Tone::Dim)]);

@@ -112,7 +112,9 @@ impl ConfigTrust {
 }
 
 impl Report for ConfigTrust {
-    const SCHEMA: &'static str = "liveops.config.trust/1";
+    fn schema(&self) -> &'static str {
+        "liveops.config.trust/1"
+    }
 
     fn names(&self) -> Option<Vec<String>> {
         Some(vec![self.file.clone()])

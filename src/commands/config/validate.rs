@@ -109,7 +109,9 @@ impl ConfigValidate {
 }
 
 impl Report for ConfigValidate {
-    const SCHEMA: &'static str = "liveops.config.validate/1";
+    fn schema(&self) -> &'static str {
+        "liveops.config.validate/1"
+    }
 
     fn blocks(&self, _view: &View) -> Vec<Block> {
         let mut blocks = vec![

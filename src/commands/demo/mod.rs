@@ -178,7 +178,9 @@ impl serde::Serialize for DemoReport {
 }
 
 impl Report for DemoReport {
-    const SCHEMA: &'static str = "liveops.demo/1";
+    fn schema(&self) -> &'static str {
+        "liveops.demo/1"
+    }
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         let dim = |text: String| Block::Line(vec![span(text, Tone::Dim)]);

@@ -137,7 +137,9 @@ impl FlagDiff {
 }
 
 impl Report for FlagDiff {
-    const SCHEMA: &'static str = "liveops.flag.diff/1";
+    fn schema(&self) -> &'static str {
+        "liveops.flag.diff/1"
+    }
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         let arrow = view.pick("→", "->");

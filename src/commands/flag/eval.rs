@@ -98,7 +98,9 @@ fn tone(answer: Answer) -> Tone {
 }
 
 impl Report for FlagEvaluation {
-    const SCHEMA: &'static str = "liveops.flag.eval/1";
+    fn schema(&self) -> &'static str {
+        "liveops.flag.eval/1"
+    }
 
     fn blocks(&self, _view: &View) -> Vec<Block> {
         let step = self.evaluation.steps.iter().find(|step| step.step == self.evaluation.decided_by);

@@ -212,7 +212,9 @@ impl Explanation {
 }
 
 impl Report for Explanation {
-    const SCHEMA: &'static str = "liveops.flag.explain/1";
+    fn schema(&self) -> &'static str {
+        "liveops.flag.explain/1"
+    }
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         let mut blocks = Vec::new();

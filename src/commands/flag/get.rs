@@ -88,7 +88,9 @@ impl FlagDetail {
 }
 
 impl Report for FlagDetail {
-    const SCHEMA: &'static str = "liveops.flag.get/1";
+    fn schema(&self) -> &'static str {
+        "liveops.flag.get/1"
+    }
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         let who = span(format!("  {}", self.summary.audience), labels::tone(&self.summary));

@@ -107,7 +107,9 @@ struct FlagHistory {
 }
 
 impl Report for FlagHistory {
-    const SCHEMA: &'static str = "liveops.flag.history/1";
+    fn schema(&self) -> &'static str {
+        "liveops.flag.history/1"
+    }
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         let count = match (self.revisions.len(), self.more) {

@@ -122,7 +122,9 @@ impl FlagList {
 }
 
 impl Report for FlagList {
-    const SCHEMA: &'static str = "liveops.flag.list/1";
+    fn schema(&self) -> &'static str {
+        "liveops.flag.list/1"
+    }
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         let mut blocks = vec![self.heading(), self.place()];

@@ -114,7 +114,9 @@ impl OverlapReport {
 }
 
 impl Report for OverlapReport {
-    const SCHEMA: &'static str = "liveops.flag.overlap/1";
+    fn schema(&self) -> &'static str {
+        "liveops.flag.overlap/1"
+    }
 
     fn blocks(&self, _view: &View) -> Vec<Block> {
         let Overlap { a, b, both, .. } = self.expected;

@@ -150,7 +150,9 @@ impl Preview {
 }
 
 impl Report for Preview {
-    const SCHEMA: &'static str = "liveops.flag.preview/1";
+    fn schema(&self) -> &'static str {
+        "liveops.flag.preview/1"
+    }
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         let mut blocks = vec![

@@ -49,7 +49,9 @@ struct StaleList {
 }
 
 impl Report for StaleList {
-    const SCHEMA: &'static str = "liveops.flag.stale/1";
+    fn schema(&self) -> &'static str {
+        "liveops.flag.stale/1"
+    }
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         let heading = match self.flags.len() {

@@ -67,7 +67,9 @@ struct FlagChange {
 }
 
 impl Report for FlagChange {
-    const SCHEMA: &'static str = "liveops.flag.watch/1";
+    fn schema(&self) -> &'static str {
+        "liveops.flag.watch/1"
+    }
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         let (mark, who) = match &self.by {

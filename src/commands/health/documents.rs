@@ -143,7 +143,9 @@ async fn ask(cx: &Context, service: &Service, detailed: bool) -> Result<(u16, Ve
 }
 
 impl Report for HealthReport {
-    const SCHEMA: &'static str = "liveops.health/1";
+    fn schema(&self) -> &'static str {
+        "liveops.health/1"
+    }
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         let mut blocks = Vec::new();

@@ -116,7 +116,9 @@ pub(super) async fn run(args: &MetricsArgs, services: &[&Service], cx: &Context)
 }
 
 impl Report for MetricsReport {
-    const SCHEMA: &'static str = "liveops.health.metrics/1";
+    fn schema(&self) -> &'static str {
+        "liveops.health.metrics/1"
+    }
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         let mut blocks = Vec::new();

@@ -114,7 +114,9 @@ pub(crate) fn result_lines(results: &[DeliveryResult], view: &View) -> Vec<Block
 }
 
 impl Report for IncidentChange {
-    const SCHEMA: &'static str = "liveops.incident.change/1";
+    fn schema(&self) -> &'static str {
+        "liveops.incident.change/1"
+    }
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         let (tone, word) = if self.dry_run { (Tone::Dim, "dry run, nothing is changed: ") } else { (Tone::Good, "") };

@@ -96,7 +96,9 @@ impl Serialize for IncidentList {
 }
 
 impl Report for IncidentList {
-    const SCHEMA: &'static str = "liveops.incident.list/1";
+    fn schema(&self) -> &'static str {
+        "liveops.incident.list/1"
+    }
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         let mut blocks: Vec<Block> = self.incidents.iter().flat_map(|shown| head(shown, view)).collect();

@@ -77,7 +77,9 @@ fn meta(received: &ReceiveReport) -> Meta {
 }
 
 impl Report for ReceiveReport {
-    const SCHEMA: &'static str = "liveops.incident.receive/1";
+    fn schema(&self) -> &'static str {
+        "liveops.incident.receive/1"
+    }
 
     fn names(&self) -> Option<Vec<String>> {
         Some(self.shown.iter().map(|shown| shown.incident.id.clone()).collect())

@@ -147,7 +147,9 @@ impl Serialize for IncidentMeasures {
 }
 
 impl Report for IncidentMeasures {
-    const SCHEMA: &'static str = "liveops.incident.report/1";
+    fn schema(&self) -> &'static str {
+        "liveops.incident.report/1"
+    }
 
     fn blocks(&self, _view: &View) -> Vec<Block> {
         let all = self.groups.first();

@@ -101,7 +101,9 @@ impl Serialize for IncidentReport {
 }
 
 impl Report for IncidentReport {
-    const SCHEMA: &'static str = "liveops.incident.show/1";
+    fn schema(&self) -> &'static str {
+        "liveops.incident.show/1"
+    }
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         let one = &self.shown.incident;

@@ -94,7 +94,9 @@ impl Serialize for SyncReport {
 }
 
 impl Report for SyncReport {
-    const SCHEMA: &'static str = "liveops.incident.sync/1";
+    fn schema(&self) -> &'static str {
+        "liveops.incident.sync/1"
+    }
 
     fn names(&self) -> Option<Vec<String>> {
         Some(self.moved.iter().map(|moved| moved.id.clone()).collect())

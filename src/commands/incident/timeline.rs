@@ -81,7 +81,9 @@ pub(super) fn run(args: &TimelineArgs, cx: &Context) -> Result<Exit> {
 }
 
 impl Report for Timeline {
-    const SCHEMA: &'static str = "liveops.incident.timeline/1";
+    fn schema(&self) -> &'static str {
+        "liveops.incident.timeline/1"
+    }
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         let mut blocks: Vec<Block> = self.events.iter().map(|line| block(line, view)).collect();

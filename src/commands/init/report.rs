@@ -121,7 +121,9 @@ fn place(found: &Finding, view: &View) -> Vec<Block> {
 }
 
 impl Report for Init {
-    const SCHEMA: &'static str = "liveops.init/1";
+    fn schema(&self) -> &'static str {
+        "liveops.init/1"
+    }
 
     fn names(&self) -> Option<Vec<String>> {
         Some(vec![self.path.clone()])

@@ -46,7 +46,9 @@ pub(super) fn run(paths: &[PathBuf], cx: &Context) -> Result<Exit> {
 }
 
 impl Report for DocumentsCheck {
-    const SCHEMA: &'static str = "liveops.new.check/1";
+    fn schema(&self) -> &'static str {
+        "liveops.new.check/1"
+    }
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         let bad: Vec<&Document> = self.documents.iter().filter(|one| one.state != Standing::UpToDate).collect();

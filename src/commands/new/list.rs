@@ -56,7 +56,9 @@ pub(super) fn rows(documents: &[Document]) -> Table {
 }
 
 impl Report for Documents {
-    const SCHEMA: &'static str = "liveops.new.list/1";
+    fn schema(&self) -> &'static str {
+        "liveops.new.list/1"
+    }
 
     fn blocks(&self, _view: &View) -> Vec<Block> {
         let many = |state: Standing| self.documents.iter().filter(|one| one.state == state).count();

@@ -87,7 +87,9 @@ impl NewDocument {
 }
 
 impl Report for NewDocument {
-    const SCHEMA: &'static str = "liveops.new/1";
+    fn schema(&self) -> &'static str {
+        "liveops.new/1"
+    }
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         if let Some(text) = &self.text {

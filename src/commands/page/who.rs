@@ -101,7 +101,9 @@ impl WhoIsCalled {
 }
 
 impl Report for WhoIsCalled {
-    const SCHEMA: &'static str = "liveops.page.who/1";
+    fn schema(&self) -> &'static str {
+        "liveops.page.who/1"
+    }
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         let (now, next) = self.turns.split_at(usize::from(self.is_covered));

@@ -61,7 +61,9 @@ pub(super) async fn run(args: &DoneArgs, cx: &Context) -> Result<Exit> {
 }
 
 impl Report for PostmortemDone {
-    const SCHEMA: &'static str = "liveops.postmortem.done/1";
+    fn schema(&self) -> &'static str {
+        "liveops.postmortem.done/1"
+    }
 
     fn names(&self) -> Option<Vec<String>> {
         Some(vec![self.incident.clone()])

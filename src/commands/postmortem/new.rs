@@ -177,7 +177,9 @@ pub(super) async fn run(args: NewArgs, cx: &Context) -> Result<Exit> {
 }
 
 impl Report for NewPostmortem {
-    const SCHEMA: &'static str = "liveops.postmortem.new/1";
+    fn schema(&self) -> &'static str {
+        "liveops.postmortem.new/1"
+    }
 
     fn names(&self) -> Option<Vec<String>> {
         Some(vec![self.path.clone()])

@@ -65,7 +65,9 @@ fn field(name: &str, text: impl Into<String>) -> Block {
 }
 
 impl Report for Explanation {
-    const SCHEMA: &'static str = "liveops.query.explain/1";
+    fn schema(&self) -> &'static str {
+        "liveops.query.explain/1"
+    }
 
     fn blocks(&self, _view: &View) -> Vec<Block> {
         let mut blocks = Vec::new();

@@ -15,7 +15,9 @@ use liveops_engine::query::window::Window;
 pub(crate) const LONGEST_NEXT: usize = 200;
 
 impl Report for QueryResult {
-    const SCHEMA: &'static str = "liveops.query/1";
+    fn schema(&self) -> &'static str {
+        "liveops.query/1"
+    }
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         let mut blocks = self.heading(view);

@@ -358,7 +358,9 @@ impl Serialize for Dora {
 }
 
 impl Report for Dora {
-    const SCHEMA: &'static str = "liveops.report.dora/1";
+    fn schema(&self) -> &'static str {
+        "liveops.report.dora/1"
+    }
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         self.page.blocks(view)

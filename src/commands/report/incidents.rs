@@ -277,7 +277,9 @@ impl Serialize for Incidents {
 }
 
 impl Report for Incidents {
-    const SCHEMA: &'static str = "liveops.report.incidents/1";
+    fn schema(&self) -> &'static str {
+        "liveops.report.incidents/1"
+    }
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         self.page.blocks(view)

@@ -89,7 +89,7 @@ fn period(cx: &Context, since: Duration) -> Result<Period> {
 }
 
 /// Prints a report, or writes it to its file.
-fn show<R: Report>(cx: &Context, report: &R, meta: Meta, out: &OutArgs) -> Result<()> {
+fn show(cx: &Context, report: &dyn Report, meta: Meta, out: &OutArgs) -> Result<()> {
     let Some(path) = &out.out else {
         return cx.show(report, meta);
     };

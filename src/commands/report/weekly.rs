@@ -70,7 +70,9 @@ impl Serialize for Weekly {
 }
 
 impl Report for Weekly {
-    const SCHEMA: &'static str = "liveops.report.weekly/1";
+    fn schema(&self) -> &'static str {
+        "liveops.report.weekly/1"
+    }
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         self.page.blocks(view)

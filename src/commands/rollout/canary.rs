@@ -142,7 +142,7 @@ async fn confirm(
     if let Changed::Done { .. } = changed {
         return Ok(None);
     }
-    let report = ChangeReport::new(cx, action, summary, changed, serde_json::to_value(plan)?)?;
+    let report = ChangeReport::new(cx, action, summary, changed, plan.data()?)?;
     cx.output.show(&report, cx.clock.now())?;
     Ok(Some(Exit::Good))
 }

@@ -126,7 +126,9 @@ impl RolloutHistory {
 }
 
 impl Report for RolloutHistory {
-    const SCHEMA: &'static str = "liveops.rollout.history/1";
+    fn schema(&self) -> &'static str {
+        "liveops.rollout.history/1"
+    }
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         if self.history.rollouts.is_empty() && self.history.transitions.is_empty() {

@@ -286,7 +286,9 @@ impl RolloutPlan for PlanReport {
 }
 
 impl Report for PlanReport {
-    const SCHEMA: &'static str = "liveops.rollout.plan/1";
+    fn schema(&self) -> &'static str {
+        "liveops.rollout.plan/1"
+    }
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         self.closing.blocks(self.preview(view))
@@ -413,7 +415,9 @@ impl RolloutPlan for FleetPlan {
 }
 
 impl Report for FleetPlan {
-    const SCHEMA: &'static str = "liveops.rollout.regions/1";
+    fn schema(&self) -> &'static str {
+        "liveops.rollout.regions/1"
+    }
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         self.closing.blocks(self.preview(view))

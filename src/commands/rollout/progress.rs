@@ -53,7 +53,9 @@ struct RolloutEvent<'a> {
 }
 
 impl Report for RolloutEvent<'_> {
-    const SCHEMA: &'static str = "liveops.rollout.event/1";
+    fn schema(&self) -> &'static str {
+        "liveops.rollout.event/1"
+    }
 
     fn blocks(&self, _view: &View) -> Vec<Block> {
         let Transition { at, weight, text, .. } = self.transition;

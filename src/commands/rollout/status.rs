@@ -213,7 +213,9 @@ fn steps(cx: &Context, row: &RolloutRow) -> Vec<Recommendation> {
 }
 
 impl Report for RolloutStatus {
-    const SCHEMA: &'static str = "liveops.rollout.status/1";
+    fn schema(&self) -> &'static str {
+        "liveops.rollout.status/1"
+    }
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         let mut blocks = Vec::new();

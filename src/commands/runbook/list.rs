@@ -100,7 +100,9 @@ impl RunbookList {
 }
 
 impl Report for RunbookList {
-    const SCHEMA: &'static str = "liveops.runbook.list/1";
+    fn schema(&self) -> &'static str {
+        "liveops.runbook.list/1"
+    }
 
     fn blocks(&self, _view: &View) -> Vec<Block> {
         let mut blocks = Vec::new();

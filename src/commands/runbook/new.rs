@@ -187,7 +187,9 @@ impl NewRunbook {
 }
 
 impl Report for NewRunbook {
-    const SCHEMA: &'static str = "liveops.runbook.new/1";
+    fn schema(&self) -> &'static str {
+        "liveops.runbook.new/1"
+    }
 
     fn names(&self) -> Option<Vec<String>> {
         Some(vec![self.path.clone()])

@@ -231,7 +231,9 @@ impl RunReport {
 }
 
 impl Report for RunReport {
-    const SCHEMA: &'static str = "liveops.runbook.run/1";
+    fn schema(&self) -> &'static str {
+        "liveops.runbook.run/1"
+    }
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         if self.dry_run {

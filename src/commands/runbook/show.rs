@@ -99,7 +99,9 @@ impl RunbookDetail {
 }
 
 impl Report for RunbookDetail {
-    const SCHEMA: &'static str = "liveops.runbook/1";
+    fn schema(&self) -> &'static str {
+        "liveops.runbook/1"
+    }
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         let mut blocks = vec![Block::Line(vec![span(&self.path, Tone::Dim)])];

@@ -148,7 +148,9 @@ impl ScaleStatus {
 }
 
 impl Report for ScaleStatus {
-    const SCHEMA: &'static str = "liveops.scale.status/1";
+    fn schema(&self) -> &'static str {
+        "liveops.scale.status/1"
+    }
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         let mut table = Table::new(["", "trigger", "now", "limit", ""]).right(&[2, 3]);

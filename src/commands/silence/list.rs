@@ -114,7 +114,9 @@ impl SilenceEntry {
 }
 
 impl Report for SilenceList {
-    const SCHEMA: &'static str = "liveops.silence.list/1";
+    fn schema(&self) -> &'static str {
+        "liveops.silence.list/1"
+    }
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         let mut blocks: Vec<Block> = self.silences.iter().flat_map(|entry| entry.blocks(view)).collect();

@@ -267,7 +267,9 @@ impl BudgetReport {
 }
 
 impl Report for BudgetReport {
-    const SCHEMA: &'static str = "liveops.slo.budget/1";
+    fn schema(&self) -> &'static str {
+        "liveops.slo.budget/1"
+    }
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         let mut blocks = self.head(view);

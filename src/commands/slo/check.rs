@@ -140,7 +140,9 @@ fn blocks(gate: &Gate, view: &View) -> Vec<Block> {
 }
 
 impl Report for CheckReport {
-    const SCHEMA: &'static str = "liveops.slo.check/1";
+    fn schema(&self) -> &'static str {
+        "liveops.slo.check/1"
+    }
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         let verdict = self.gate.verdict();

@@ -139,7 +139,9 @@ fn missing_runbooks(cx: &Context, made: &Generated, request: &Request) -> Result
 }
 
 impl Report for GenerateReport {
-    const SCHEMA: &'static str = "liveops.slo.generate/1";
+    fn schema(&self) -> &'static str {
+        "liveops.slo.generate/1"
+    }
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         let mut blocks = Vec::new();

@@ -135,7 +135,9 @@ impl SimulateReport {
 }
 
 impl Report for SimulateReport {
-    const SCHEMA: &'static str = "liveops.slo.simulate/1";
+    fn schema(&self) -> &'static str {
+        "liveops.slo.simulate/1"
+    }
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         let simulation = &self.simulation;

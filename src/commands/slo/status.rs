@@ -133,7 +133,9 @@ fn word(one: &SloStatus) -> String {
 }
 
 impl Report for SloReport {
-    const SCHEMA: &'static str = "liveops.slo.status/1";
+    fn schema(&self) -> &'static str {
+        "liveops.slo.status/1"
+    }
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         let verdict = verdict(&self.slos);

@@ -13,7 +13,9 @@ use liveops_engine::incident::summary::IncidentSummary;
 use liveops_engine::status::report::StatusReport;
 
 impl Report for StatusReport {
-    const SCHEMA: &'static str = "liveops.status/1";
+    fn schema(&self) -> &'static str {
+        "liveops.status/1"
+    }
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         // Ages are those of that time.

@@ -107,7 +107,9 @@ impl TriageReport {
 }
 
 impl Report for TriageReport {
-    const SCHEMA: &'static str = "liveops.triage/1";
+    fn schema(&self) -> &'static str {
+        "liveops.triage/1"
+    }
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         let mut blocks = vec![Block::heading(match &self.incident {

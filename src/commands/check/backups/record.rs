@@ -112,7 +112,9 @@ pub(super) async fn run(args: RecordArgs, cx: &Context) -> Result<Exit> {
 }
 
 impl Report for RecordReport {
-    const SCHEMA: &'static str = "liveops.check.backups.record/1";
+    fn schema(&self) -> &'static str {
+        "liveops.check.backups.record/1"
+    }
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         let head = if self.dry_run { " would be recorded: " } else { " recorded: " };

@@ -54,7 +54,9 @@ impl BulkEvaluation {
 }
 
 impl Report for BulkEvaluation {
-    const SCHEMA: &'static str = "liveops.flag.eval-count/1";
+    fn schema(&self) -> &'static str {
+        "liveops.flag.eval-count/1"
+    }
 
     fn blocks(&self, _view: &View) -> Vec<Shown> {
         vec![self.summary()]

@@ -61,7 +61,9 @@ impl Serialize for RampHistory {
 }
 
 impl Report for RampHistory {
-    const SCHEMA: &'static str = "liveops.flag.ramp.history/1";
+    fn schema(&self) -> &'static str {
+        "liveops.flag.ramp.history/1"
+    }
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         self.0.blocks(view)

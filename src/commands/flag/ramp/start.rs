@@ -252,7 +252,9 @@ impl RampPlan {
 }
 
 impl Report for RampPlan {
-    const SCHEMA: &'static str = "liveops.flag.ramp.plan/1";
+    fn schema(&self) -> &'static str {
+        "liveops.flag.ramp.plan/1"
+    }
 
     fn blocks(&self, _view: &View) -> Vec<Block> {
         let steps: Vec<String> = self.steps.iter().map(ToString::to_string).collect();

@@ -64,7 +64,9 @@ async fn look(cx: &Context, name: Option<&FlagName>) -> Result<RolloutStatus> {
 }
 
 impl Report for RampStatus {
-    const SCHEMA: &'static str = "liveops.flag.ramp.status/1";
+    fn schema(&self) -> &'static str {
+        "liveops.flag.ramp.status/1"
+    }
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         if self.0.rollouts.is_empty() {
