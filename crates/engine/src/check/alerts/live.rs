@@ -257,9 +257,8 @@ async fn hidden(cx: &Session, found: &mut Findings) -> BTreeMap<String, Hidden> 
         let Some(last) = mine.max_by_key(|silence| silence.draft.ends_at) else { continue };
         let draft = &last.draft;
         let hidden = Hidden { silence: last.id.clone(), by: draft.created_by.clone(), until: draft.ends_at };
-        match all.get(&alert.name).is_none_or(|known| known.until < hidden.until) {
-            true => drop(all.insert(alert.name.clone(), hidden)),
-            false => {}
+        if all.get(&alert.name).is_none_or(|known| known.until < hidden.until) {
+            all.insert(alert.name.clone(), hidden);
         }
     }
     all
