@@ -225,7 +225,7 @@ fn yaml_says_the_same_as_json() {
 fn formats_of_rows_are_refused_before_anybody_is_asked() {
     let (backends, env) = quiet();
     for format in ["csv", "name"] {
-        let run = env.run(["status", "-o", format]).expect_code(2);
+        let run = env.run(["query", "--kpi", "active_players", "--explain", "-o", format]).expect_code(2);
         assert!(run.stderr.contains("no rows"), "{}", run.stderr);
         assert!(run.stderr.contains("hint: use `-o table`"), "{}", run.stderr);
         assert_eq!(run.stdout, "");

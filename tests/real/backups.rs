@@ -82,16 +82,18 @@ fn borg_tells_of_an_archive_that_was_emptied() {
     borg("init -e none");
     let empty = env.run(["check", "backups", "-o", "json"]);
     assert_eq!((empty.code, failing(&empty)), (1, vec!["B01".to_owned()]), "{}{}", empty.stdout, empty.stderr);
+    // Their times are whole seconds.
+    let at = |ago: &str| format!("--timestamp $(date -u -d '{ago} hours ago' +%FT%T)");
     for (n, size) in [200_000, 210_000].into_iter().enumerate() {
         std::fs::create_dir_all(env.root().join("data")).unwrap();
         std::fs::write(env.root().join("data/orders.sql"), vec![7; size]).unwrap();
-        borg(&format!("create ::night-{n} data"));
+        borg(&format!("create {} ::night-{n} data", at(&(3 - n).to_string())));
     }
     let good = env.run(["check", "backups", "-o", "json"]);
     assert_eq!(good.code, 0, "{}{}", good.stdout, good.stderr);
     assert_eq!(good.json()["data"]["backups"][0]["good"], 2);
     std::fs::write(env.root().join("data/orders.sql"), "").unwrap();
-    borg("create ::night-2 data");
+    borg(&format!("create {} ::night-2 data", at("1")));
     let bad = env.run(["check", "backups", "-o", "json"]);
     let found = failing(&bad);
     assert!(bad.code == 1 && found.iter().any(|id| id == "B05" || id == "B03"), "{}", bad.stdout);

@@ -100,8 +100,12 @@ fn down_and_slow_targets_broken_rules_and_missing_metrics_are_found() {
     find(&run, "delivery", "warn", "nobody is paged");
     find(&run, "kpis", "warn", "did you mean `game_active_players`?");
     find(&run, "kpis", "fail", "KPI `refused`: answers 422");
-    let screen = env.run(["doctor", "--prometheus", &prometheus.url()]).expect_code(1).stdout;
-    assert!(screen.lines().all(|line| line.chars().count() <= 100 || line.contains("http")), "{screen}");
+    let (_, screen) = env.pty(["doctor", "--prometheus", &prometheus.url()]).wait();
+    let screen = console::strip_ansi_codes(&screen);
+    assert!(
+        screen.lines().all(|line| console::measure_text_width(line.trim_end()) <= 80 || line.contains("http")),
+        "{screen}"
+    );
 }
 
 #[test]

@@ -97,8 +97,9 @@ const BEGINNING: usize = 1400;
 const END: usize = 600;
 
 /// What somebody else wrote, at a length that a terminal and an incident can take.
-fn capped(text: &str) -> Cow<'_, str> {
-    if text.len() <= BEGINNING + END {
+pub fn capped(text: &str) -> Cow<'_, str> {
+    // With the words between them: what was shortened once stays as it is.
+    if text.len() <= BEGINNING + END + 64 {
         return Cow::Borrowed(text);
     }
     let begin = (0..=BEGINNING).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);

@@ -75,7 +75,8 @@ impl Report for ChangeList {
         let mut blocks = Vec::new();
         for record in &self.changes {
             let tone = tone(record);
-            blocks.push(Block::Line(vec![
+            // Whole: how it ended stands last, and must not be cut.
+            blocks.push(Block::Whole(vec![
                 mark(tone, view),
                 span(format!(" {}", record.id), Tone::Strong),
                 plain(format!("  {}, {} in {}, ", view.time(record.at), record.by, record.place())),

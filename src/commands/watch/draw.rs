@@ -184,7 +184,7 @@ fn pane(app: &App, pane: usize, area: Rect, buffer: &mut Buffer, look: Look, lin
             Row::Blank => Line::default(),
         };
         put(buffer, area, row, 0, &drawn, area.width, look);
-        if at == chosen && pane == app.focus {
+        if at == chosen && pane == app.focus && line.can_be_chosen() {
             let line = Rect { x: area.x, y: area.y + row, width: area.width, height: 1 };
             buffer.set_style(line, Style::default().add_modifier(Modifier::REVERSED));
             if !look.colour {

@@ -115,7 +115,7 @@ pub(crate) enum Row<'a> {
 }
 
 impl Row<'_> {
-    fn can_be_chosen(&self) -> bool {
+    pub(crate) fn can_be_chosen(&self) -> bool {
         matches!(self, Self::Item(_) | Self::Folded(_))
     }
 }
@@ -146,8 +146,9 @@ impl App {
     pub(crate) fn push(&mut self, mut board: Board) {
         if let Some(last) = self.looks.back_mut()
             && last.shows_same(&board)
+            && !self.replaying
         {
-            // Nothing is drawn again for the time alone.
+            // Nothing is drawn again for the time alone; what was recorded has its own times.
             last.at = board.at;
             return;
         }

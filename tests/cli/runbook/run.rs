@@ -36,7 +36,7 @@ fn run_shows_confirms_journals_and_stops_at_what_fails() {
 
     // Each step is in the audit log, and says what to do instead of an undo.
     let log = env.run(["audit", "list", "-o", "json"]).expect_code(0).json();
-    let actions = log.to_string().matches("runbook.step").count();
+    let actions = log.to_string().matches("\"action\":\"runbook.").count();
     assert!(actions >= 4, "{log:#}");
 }
 

@@ -132,7 +132,7 @@ fn is_section(title: &str, wanted: &str) -> bool {
 pub const RULES: &[RuleInfo] = &[
     info("P01", "It is not written", "What is not written down happens again."),
     info("P02", "A section is missing", "Readers look for it, and the next incident needs it."),
-    info("P03", "A section is empty", "It promises what it does not say."),
+    info("P03", "A section is empty", "Its heading promises something, and nothing follows."),
     info("P04", "The impact has no number", "Without one nobody can tell what it was worth to prevent it."),
     info("P05", "Something is left to fill in", "Only those who were there can fill it in."),
     info("P06", "It blames somebody", "People who fear blame leave out what happened."),

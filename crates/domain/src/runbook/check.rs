@@ -19,7 +19,7 @@ pub const RULES: &[RuleInfo] = &[
     info("R06", "A link is dead", "What it leads to was meant to help."),
     info("R07", "It has no title", "Lists and pages show the title."),
     info("R08", "Sections are missing", "Somebody who has never seen the system needs each of them."),
-    info("R09", "A section is empty", "It promises what it does not say."),
+    info("R09", "A section is empty", "Its heading promises something, and nothing follows."),
     info("R10", "A step cannot be read", "`liveops runbook run` stops there."),
     info("R11", "It names a command that does not exist", "At 3 am nobody has time to find the right one."),
     info("R12", "A step that changes something is not checked", "Nobody will know whether it worked."),

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, StrInput};
 
+use crate::text::count::count;
 use crate::text::markdown::unmarked;
 
 /// How much of a file is read: values and bytes of its texts once every alias stands for what it names.
@@ -163,8 +164,8 @@ impl<'a> Reader<'a> {
         self.bytes += bytes;
         let Limits { nodes, bytes, .. } = self.limits;
         if self.nodes > nodes || self.bytes > bytes {
-            let message =
-                format!("too large: more than {nodes} values, or {} MiB with what aliases repeat", bytes >> 20);
+            let values = count(nodes, "value");
+            let message = format!("too large: more than {values}, or {} MiB with what aliases repeat", bytes >> 20);
             return Err(Fault { place, message });
         }
         Ok(())

@@ -32,7 +32,7 @@ pub const RULES: &[RuleInfo] = &[
     info("kubectl", "kubectl is missing or too old"),
     info("context", "The context of kubectl does not exist"),
     info("permissions", "A file can be read or changed by others"),
-    info("configuration", "The configuration names nothing, or something that is not there"),
+    info("configuration", "The configuration names nothing, or something that does not exist"),
     info("state", "liveops' own files are in the way"),
     info("audit", "The audit log is not whole"),
     info("incidents", "Journals of incidents cannot be read"),

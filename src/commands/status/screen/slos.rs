@@ -9,6 +9,7 @@ use crate::output::view::View;
 use liveops_domain::metric::level::Level;
 use liveops_domain::text::count::count;
 use liveops_engine::slo::status::SloStatus;
+use liveops_engine::status::judge::slo_level;
 use liveops_engine::status::report::StatusReport;
 
 /// More of them are counted, not listed.
@@ -33,7 +34,7 @@ pub(super) fn slos(report: &StatusReport, view: &View) -> Vec<Block> {
     let shown: Vec<&SloStatus> =
         if bad.is_empty() { least().into_iter().collect() } else { bad.iter().take(LISTED).copied().collect() };
     for one in &shown {
-        let tone = tone::level(one.budget.level);
+        let tone = tone::level(slo_level(one));
         let left = match &one.budget.remaining {
             Ok(left) => format!("{:.1} % left", left * 100.0),
             Err(_) => "unknown".into(),

@@ -17,6 +17,7 @@ use liveops_domain::check::readiness::score::Score;
 use liveops_domain::check::readiness::{self, Settings};
 use liveops_domain::error::{Error, Result};
 use liveops_domain::status::source::Source;
+use liveops_domain::text::count::count;
 
 /// What is asked for.
 #[derive(Debug, Clone, Default)]
@@ -53,6 +54,10 @@ pub async fn check(cx: &Session, request: &Request) -> Result<Readiness> {
         let chosen = only(&all, &name);
         if chosen.objects.is_empty() && !all.objects.is_empty() {
             let workloads = Scene::of(&all).workloads;
+            if workloads.is_empty() {
+                let what = format!("none of {} is a workload", count(all.objects.len(), "object"));
+                return Err(Error::usage(what, "a workload is a Deployment, or another kind, with a pod template"));
+            }
             let candidates = workloads.iter().map(|workload| workload.object.name.clone()).collect();
             return Err(Error::NotFound { what: "workload", name, candidates });
         }

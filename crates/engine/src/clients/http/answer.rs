@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
 use tokio::sync::OwnedSemaphorePermit;
 
-use liveops_domain::error::{Error, Result};
+use liveops_domain::error::{Error, Result, capped};
 use liveops_domain::text::count::count;
 use liveops_domain::text::secret::mask;
 
@@ -44,6 +44,8 @@ impl Answer {
 
     /// The error for this status.
     pub fn rejected(&self, message: String) -> Error {
+        // Many may be kept at the same time.
+        let message = capped(&message).into_owned();
         Error::Rejected { system: self.system.clone(), url: self.url.clone(), status: self.status, message }
     }
 
