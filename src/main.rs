@@ -78,7 +78,7 @@ fn main() -> ExitCode {
     command.settle(&mut global);
     let output = Output::new(global.output, global.color, global.quiet, terminal());
     trace(global.verbose);
-    if let Some(error) = usage::misspelt_variable(&cli::command()) {
+    if let Some(error) = usage::misspelt_variable() {
         output.error(&error);
         return ExitCode::from(error.exit_code());
     }

@@ -33,10 +33,16 @@ pub(crate) fn explain(error: &clap::Error, args: &[String], root: &Command) -> E
 const PREFIX: &str = "LIVEOPS_";
 
 /// A variable that nobody reads, and whose name is near one that is read: a slip that would go unseen.
-pub(crate) fn misspelt_variable(root: &Command) -> Option<Error> {
-    let mut known: Vec<String> = crate::help::variables(root).into_iter().map(|(name, _)| name).collect();
+pub(crate) fn misspelt_variable() -> Option<Error> {
+    let set = environment::liveops_variables();
+    if set.is_empty() {
+        // The tree of all commands is built for nobody.
+        return None;
+    }
+    let mut known: Vec<String> =
+        crate::help::variables(&crate::cli::command()).into_iter().map(|(name, _)| name).collect();
     known.extend(environment::OTHERS.map(ToOwned::to_owned));
-    let (name, near) = environment::liveops_variables().into_iter().find_map(|name| {
+    let (name, near) = set.into_iter().find_map(|name| {
         if known.contains(&name) {
             return None;
         }
