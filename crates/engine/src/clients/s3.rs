@@ -84,7 +84,7 @@ impl Bucket<'_> {
         if answer.status >= 400 {
             let text = answer.text();
             let said = [tag(&text, "Code"), tag(&text, "Message")].into_iter().flatten().collect::<Vec<_>>().join(": ");
-            return Err(answer.rejected(said));
+            return Err(answer.rejected(&said));
         }
         Ok(answer)
     }

@@ -50,7 +50,7 @@ pub async fn scrape(
     let answer = http.send(target, Request::get(path).accept(accept).effort(effort)).await?.ok()?;
     // As Prometheus: other successes are no metrics.
     if answer.status != 200 {
-        return Err(answer.rejected(answer.excerpt()));
+        return Err(answer.rejected(&answer.excerpt()));
     }
     if answer.is_compressed() {
         return Err(answer.malformed(COMPRESSED));

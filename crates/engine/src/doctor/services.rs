@@ -98,7 +98,7 @@ fn judge_health(system: &mut System, answer: &Answer, cx: &Session) {
     let reading = health::read(answer.status, &answer.body);
     let detail = format!("health: {}", reading.detail);
     let finding = match (reading.state, answer.status) {
-        (_, 401 | 403) => no_answer(&answer.rejected(String::new())),
+        (_, 401 | 403) => no_answer(&answer.rejected("")),
         (ServiceState::Healthy, _) => {
             answer::judge(system, None, answer, cx.clock.now());
             Finding::ok("health", reading.detail)

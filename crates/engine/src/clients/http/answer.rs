@@ -39,13 +39,13 @@ impl Answer {
     /// # Errors
     /// `Rejected`.
     pub fn ok(self) -> Result<Self> {
-        if self.status < 400 { Ok(self) } else { Err(self.rejected(self.excerpt())) }
+        if self.status < 400 { Ok(self) } else { Err(self.rejected(&self.excerpt())) }
     }
 
     /// The error for this status.
-    pub fn rejected(&self, message: String) -> Error {
+    pub fn rejected(&self, message: &str) -> Error {
         // Many may be kept at the same time.
-        let message = capped(&message).into_owned();
+        let message = capped(message).into_owned();
         Error::Rejected { system: self.system.clone(), url: self.url.clone(), status: self.status, message }
     }
 

@@ -232,10 +232,10 @@ fn decode<T: DeserializeOwned>(answer: &HttpAnswer) -> Result<Envelope<T>> {
         }
         let said =
             serde_json::from_slice::<Failure>(&answer.body).map_or_else(|_| answer.excerpt(), |failure| failure.error);
-        return Err(answer.rejected(said));
+        return Err(answer.rejected(&said));
     }
     let envelope: Envelope<T> = answer.json()?;
-    if envelope.status == "success" { Ok(envelope) } else { Err(answer.rejected(envelope.error)) }
+    if envelope.status == "success" { Ok(envelope) } else { Err(answer.rejected(&envelope.error)) }
 }
 
 fn seconds(at: DateTime<Utc>) -> String {
