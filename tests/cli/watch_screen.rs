@@ -121,6 +121,7 @@ fn where_there_is_no_screen_lines_serve() {
 }
 
 /// Without colour, so that the chosen line has a sign.
+#[cfg(feature = "demo")]
 fn plain(env: &TestEnv, args: &[&str]) -> Pty {
     let mut command = env.bare(args);
     command.env_remove("COLUMNS").env_remove("LINES").env("NO_COLOR", "1").env("TERM", "xterm");
