@@ -2,8 +2,8 @@
 //!
 //! [`main`] is the whole program: parse → config → context → dispatch → report error → exit code. There is no library
 //! beside it: of a library, all that clap derives and nobody calls would be compiled, too.
-//! `commands` is what you type, `domain` what it means, `clients` what it talks to, `stores` what it remembers,
-//! `output` what you see, `config` what you set up, `change` the one path of a mutation.
+//! `commands` is what you type, `output` what you see; how it is done is in `liveops-engine`, what it means in
+//! `liveops-domain`.
 
 mod changed;
 mod choice;

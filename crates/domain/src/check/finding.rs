@@ -48,6 +48,11 @@ pub struct RuleInfo {
     pub why: &'static str,
 }
 
+/// A line of a table of rules.
+pub const fn info(id: &'static str, title: &'static str, why: &'static str) -> RuleInfo {
+    RuleInfo { id, title, why }
+}
+
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {

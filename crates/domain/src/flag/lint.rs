@@ -9,7 +9,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use crate::check::finding::RuleInfo;
+use crate::check::finding::{RuleInfo, info};
 use crate::flag::audience::{Audience, audience};
 use crate::flag::bucket;
 use crate::flag::definition::Flag;
@@ -50,10 +50,6 @@ pub const RULES: &[RuleInfo] = &[
     info("W19", "It was changed outside liveops", "Nobody knows by whom, and it cannot be undone."),
     info("W20", "Its name is unsafe", "A shell or a service may read it differently."),
 ];
-
-const fn info(id: &'static str, title: &'static str, why: &'static str) -> RuleInfo {
-    RuleInfo { id, title, why }
-}
 
 /// How bad.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]

@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 
-use crate::check::finding::{Finding, Level, RuleInfo};
+use crate::check::finding::{Finding, Level, RuleInfo, info};
 use crate::postmortem::document::{Part, read};
 use crate::runbook::FILL_IN;
 use crate::text::markdown::has_phrase;
@@ -157,10 +157,6 @@ const KINDS: [&str; 11] = [
     "unresolved",
     "overdue",
 ];
-
-const fn info(id: &'static str, title: &'static str, why: &'static str) -> RuleInfo {
-    RuleInfo { id, title, why }
-}
 
 /// A finding of a rule about the postmortem of an incident.
 pub fn finding(id: &'static str, incident: &str, why: impl Into<String>) -> Finding {

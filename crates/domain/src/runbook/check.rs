@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::check::finding::{Finding, Level, RuleInfo};
+use crate::check::finding::{Finding, Level, RuleInfo, info};
 use crate::runbook::rule::AlertRule;
 use crate::runbook::{Link, Purpose, Runbook, is_section};
 use crate::text::shell::word;
@@ -42,10 +42,6 @@ const KINDS: [(&str, Level); 13] = [
     ("step_without_check", Level::Medium),
     ("to_fill_in", Level::Medium),
 ];
-
-const fn info(id: &'static str, title: &'static str, why: &'static str) -> RuleInfo {
-    RuleInfo { id, title, why }
-}
 
 /// A finding of a rule.
 pub fn finding(id: &'static str, subject: &str, why: impl Into<String>) -> Finding {

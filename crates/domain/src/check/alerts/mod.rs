@@ -21,7 +21,7 @@ use std::collections::BTreeSet;
 use crate::check::alerts::file::RuleFile;
 use crate::check::alerts::fires::Claim;
 use crate::check::alerts::set::{Placed, RuleSet};
-use crate::check::finding::{Findings, RuleInfo};
+use crate::check::finding::{Findings, RuleInfo, info};
 
 /// The rules of the gate.
 pub const RULES: &[RuleInfo] = &[
@@ -75,10 +75,6 @@ pub const RULES: &[RuleInfo] = &[
     ),
     info("A21", "The file is not what is loaded", "What is reviewed is not what runs."),
 ];
-
-const fn info(id: &'static str, title: &'static str, why: &'static str) -> RuleInfo {
-    RuleInfo { id, title, why }
-}
 
 /// What the files tell, and what of it can be put to the test.
 #[derive(Debug, Default)]

@@ -2,7 +2,7 @@
 
 pub mod freeze;
 
-use crate::check::finding::RuleInfo;
+use crate::check::finding::{RuleInfo, info};
 
 /// The rules of the gate.
 pub const RULES: &[RuleInfo] = &[
@@ -17,7 +17,3 @@ pub const RULES: &[RuleInfo] = &[
     info("D09", "Changes are frozen", "Somebody has decided that nothing changes now."),
     info("D10", "Something that it needs is not allowed", "A rollout that stops halfway is worse than none."),
 ];
-
-const fn info(id: &'static str, title: &'static str, why: &'static str) -> RuleInfo {
-    RuleInfo { id, title, why }
-}
