@@ -288,8 +288,11 @@ fn no_runtime(error: &std::io::Error) -> Error {
 /// The one runtime and the one `block_on`.
 fn execute(command: cli::Command, cx: &Context) -> Result<u8> {
     // Without descriptors for its signals it would panic.
-    let spare: std::io::Result<Vec<_>> = (0..3).map(|_| std::os::unix::net::UnixStream::pair()).collect();
-    drop(spare.map_err(|error| no_runtime(&error))?);
+    #[cfg(unix)]
+    {
+        let spare: std::io::Result<Vec<_>> = (0..3).map(|_| std::os::unix::net::UnixStream::pair()).collect();
+        drop(spare.map_err(|error| no_runtime(&error))?);
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| no_runtime(&error))?;
     let done = runtime.block_on(async {
