@@ -1,6 +1,6 @@
 //! What all gates share: their options, how they look, how they end.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use clap::builder::ValueHint;
@@ -14,11 +14,12 @@ use crate::output::format::Format;
 use crate::output::report::{Meta, Report};
 use crate::output::tone;
 use crate::output::view::View;
-use liveops_domain::check::finding::{Finding, Findings, Level};
+use liveops_domain::check::finding::{Finding, Findings, Level, Unknown};
 use liveops_domain::check::gate::{Gate, Policy};
 use liveops_domain::check::{codequality, junit, sarif, workflow};
 use liveops_domain::error::{Exit, Result};
 use liveops_domain::status::source::{Outcome, Recommendation, Source, SourceState, Verdict};
+use liveops_domain::text::shell::word;
 use liveops_engine::check::gate::{About, Options, weigh};
 
 /// Findings that a screen shows whole; of the others one line each.
@@ -99,8 +100,10 @@ pub(crate) struct Extra {
     pub(crate) blocks: Vec<Block>,
     /// Systems that were asked.
     pub(crate) sources: Vec<Source>,
-    /// What to type next; none: the first finding's rule.
+    /// What to type next; none: what the first fix or the verdict asks for.
     pub(crate) next: Option<Recommendation>,
+    /// This call, with what it was given: what a baseline is proposed for. Empty where old findings are no debt.
+    pub(crate) call: String,
     pub(crate) warnings: Vec<String>,
     /// Findings that a screen shows; of the others it says how many.
     pub(crate) limit: Option<usize>,
@@ -132,7 +135,8 @@ pub(crate) async fn finish(about: About, found: Findings, args: &GateArgs, extra
         Verdict::Unknown if args.strict || !gate.looked || gate.silent || partial => Exit::Unknown,
         _ => Exit::Good,
     };
-    let Extra { data, blocks, sources, next, warnings, limit } = extra;
+    let Extra { data, blocks, sources, next, call, warnings, limit } = extra;
+    let next = next.or_else(|| step(&gate, &call, args.baseline.is_some() || args.write_baseline.is_some()));
     let meta = Meta {
         verdict,
         outcome: if partial { Outcome::Partial } else { Outcome::Success },
@@ -148,12 +152,107 @@ pub(crate) async fn finish(about: About, found: Findings, args: &GateArgs, extra
     Ok(exit)
 }
 
+/// What helps next: the first command that a fix names, a look at who did not answer, or a baseline for what is old.
+fn step(gate: &Gate, call: &str, has_baseline: bool) -> Option<Recommendation> {
+    if let Some(command) = gate.counting().find_map(|finding| command(finding.fix.as_deref()?)) {
+        return Some(Recommendation::new("do what the first finding asks for", command));
+    }
+    if gate.silent || (gate.findings.is_empty() && gate.verdict() == Verdict::Unknown) {
+        return Some(Recommendation::new("see who does not answer, and what is not configured", "liveops doctor"));
+    }
+    let fails = gate.verdict() == Verdict::Fail;
+    (fails && !has_baseline && !call.is_empty()).then(|| {
+        let name = gate.name.rsplit(' ').next().unwrap_or("findings");
+        let command = format!("{call} --write-baseline {name}.json");
+        Recommendation::new("accept what is old, and fail for what is new", command)
+    })
+}
+
+/// The first command of liveops in a text that runs as it stands.
+fn command(text: &str) -> Option<&str> {
+    let is_blank =
+        |word: &str| word.len() > 1 && word.chars().all(|c| c.is_ascii_uppercase() || matches!(c, '_' | '…'));
+    text.split('`')
+        .skip(1)
+        .step_by(2)
+        .find(|code| code.starts_with("liveops ") && !code.split([' ', '=']).any(is_blank))
+}
+
+/// `liveops check security --manifests deploy/`: a call as it can be typed again.
+pub(crate) fn call(name: &str, option: &str, paths: &[PathBuf]) -> String {
+    let paths = paths.iter().map(|path| format!(" {option}{}", word(&path.display().to_string())));
+    std::iter::once(format!("liveops {name}")).chain(paths).collect()
+}
+
 fn weight(level: Level) -> Tone {
     match level {
         Level::Blocker | Level::High => Tone::Bad,
         Level::Medium => Tone::Warn,
         Level::Low => Tone::Dim,
     }
+}
+
+/// Findings that say the same of several places, in the order of the first of each.
+fn alike<'a>(findings: impl Iterator<Item = &'a Finding>) -> Vec<Vec<&'a Finding>> {
+    let mut groups: Vec<Vec<&Finding>> = Vec::new();
+    let mut known = BTreeMap::new();
+    for one in findings {
+        // What proves each of them tells them apart; how to check one of them does not.
+        let proof: Vec<_> = one.evidence.iter().filter(|text| !text.starts_with("check it: ")).collect();
+        let at = *known.entry((one.level, one.id, &one.why, &one.fix, proof)).or_insert(groups.len());
+        match groups.get_mut(at) {
+            Some(group) => group.push(one),
+            None => groups.push(vec![one]),
+        }
+    }
+    groups
+}
+
+/// `also: CpuSaturated docs/cpu.md:67, 81`: where the same was found, beside the first place.
+fn also(group: &[&Finding]) -> Option<Block> {
+    let mut text = String::new();
+    for pair in group.windows(2) {
+        let (before, one) = (pair[0], pair[1]);
+        match one.line.filter(|_| before.subject == one.subject && before.file == one.file) {
+            Some(line) if text.is_empty() => text = format!("line {line}"),
+            Some(line) => text.push_str(&format!(", {line}")),
+            None => {
+                let place = one.place().map_or_else(String::new, |place| format!(" {place}"));
+                let comma = if text.is_empty() { "" } else { "; " };
+                text.push_str(&format!("{comma}{}{place}", one.subject));
+            }
+        }
+    }
+    (!text.is_empty()).then(|| Block::Whole(vec![span("    also: ", Tone::Dim), plain(text)]))
+}
+
+/// Rules, subjects, the reason, and how often.
+type Gap<'a> = (Vec<&'a str>, Vec<&'a str>, String, usize);
+
+/// What is unknown for one reason, told once: its rules, its subjects, the reason. A reason that only says who was asked
+/// before another one is that other one.
+fn gaps(unknown: &[Unknown]) -> Vec<Gap<'_>> {
+    let root = |why: &str| {
+        let is_end = |end: &str| why.strip_suffix(end).is_some_and(|before| before.ends_with(": "));
+        unknown.iter().find(|one| is_end(&one.why)).map(|one| one.why.clone())
+    };
+    let mut gaps: Vec<Gap<'_>> = Vec::new();
+    for one in unknown {
+        let why = root(&one.why).unwrap_or_else(|| one.why.clone());
+        let at = gaps.iter().position(|gap| gap.2 == why).unwrap_or_else(|| {
+            gaps.push((Vec::new(), Vec::new(), why, 0));
+            gaps.len() - 1
+        });
+        let Some((ids, subjects, _, n)) = gaps.get_mut(at) else { continue };
+        if !ids.contains(&one.id) {
+            ids.push(one.id);
+        }
+        if !subjects.contains(&one.subject.as_str()) {
+            subjects.push(&one.subject);
+        }
+        *n += 1;
+    }
+    gaps
 }
 
 /// `brief`: a few of many, that one screen holds; the place is cut before the terminal would wrap it.
@@ -220,30 +319,38 @@ impl Report for GateReport {
         ])];
         blocks.extend(self.blocks.iter().cloned());
         let limit = self.limit.unwrap_or(usize::MAX);
-        for (at, one) in self.gate.counting().take(limit).enumerate() {
-            let brief = self.limit.is_some();
+        let brief = self.limit.is_some();
+        let groups = match brief {
+            true => self.gate.counting().take(limit).map(|one| vec![one]).collect(),
+            false => alike(self.gate.counting()),
+        };
+        for (at, group) in groups.iter().enumerate() {
             if at < SHOWN && (at == 0 || !brief) {
                 blocks.push(Block::Blank);
             }
-            blocks.extend(finding(one, at < SHOWN, brief, view));
+            blocks.extend(finding(group[0], at < SHOWN, brief, view));
+            blocks.extend(also(group));
         }
         blocks.extend(more(self.gate.counting().skip(limit)));
         if !self.gate.unknown.is_empty() && self.limit.is_none() {
             blocks.push(Block::Blank);
         }
-        // Of a few findings, one of what is unknown; the first line has said how many there are.
-        for one in self.gate.unknown.iter().take(self.limit.map_or(usize::MAX, |_| 1)) {
+        // Of a few findings, one reason of what is unknown; the first line has said how much there is.
+        let gaps = gaps(&self.gate.unknown);
+        let shown = if brief { 1 } else { gaps.len() };
+        for (ids, subjects, why, _) in gaps.iter().take(shown) {
             let line = vec![
                 tone::mark(Tone::Unknown, view),
                 span(" unknown ", Tone::Unknown),
-                plain(format!("{} ", one.id)),
-                span(one.subject.clone(), Tone::Strong),
-                plain(format!("  {}", one.why)),
+                plain(format!("{} ", ids.join(", "))),
+                span(subjects.join(", "), Tone::Strong),
+                plain(format!("  {why}")),
             ];
-            blocks.push(if self.limit.is_some() { Block::Line(line) } else { Block::Whole(line) });
+            blocks.push(if brief { Block::Line(line) } else { Block::Whole(line) });
         }
-        if self.limit.is_some() && self.gate.unknown.len() > 1 {
-            blocks.push(Block::Line(vec![plain(format!("… and {} more unknown", self.gate.unknown.len() - 1))]));
+        let beyond: usize = gaps.iter().skip(shown).map(|gap| gap.3).sum();
+        if beyond > 0 {
+            blocks.push(Block::Line(vec![plain(format!("… and {beyond} more unknown"))]));
         }
         let waived: Vec<_> = self.gate.findings.iter().filter(|one| one.waived.is_some()).collect();
         if !waived.is_empty() {
@@ -291,5 +398,31 @@ impl Report for GateReport {
             Format::Junit => Some(junit::report(&self.gate)),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_told_once() {
+        let unknown = |id, subject: &str, why: &str| Unknown { id, subject: subject.into(), why: why.into() };
+        let all = [
+            unknown("D01", "game", "no rules: nobody answers"),
+            unknown("D02", "game", "nobody answers"),
+            unknown("D03", "chat", "not: nobody answers at all"),
+        ];
+        let told: Vec<String> =
+            gaps(&all).into_iter().map(|gap| format!("{:?} {:?} {}", gap.0, gap.1, gap.2)).collect();
+        let want = [r#"["D01", "D02"] ["game"] nobody answers"#, r#"["D03"] ["chat"] not: nobody answers at all"#];
+        assert_eq!(told, want);
+    }
+
+    #[test]
+    fn a_command_with_a_blank_is_no_next_step() {
+        assert_eq!(command("see `x` or `liveops runbook new NAME`, or `liveops slo`"), Some("liveops slo"));
+        assert_eq!(command("`liveops runbook new GameServerDown`"), Some("liveops runbook new GameServerDown"));
+        assert_eq!(command("write it"), None);
     }
 }

@@ -173,3 +173,38 @@ fn what_a_part_of_the_storage_did_not_say_is_not_missing() {
         assert_eq!(is_missing, code == 1, "{}", run.stdout);
     }
 }
+
+/// What `liveops new` wrote is what is checked where nothing is named: rules, runbooks, the way to people.
+#[test]
+fn what_new_wrote_is_checked_without_naming_it() {
+    let env = TestEnv::new();
+    env.write(
+        "liveops.yaml",
+        "version: 1\nproject: game\nenvironments: { staging: {} }\nservices:\n  - { name: game, owner: platform, metrics: ['http://127.0.0.1:1/metrics'] }\nkpis:\n  - { name: cpu, gauge: cpu_usage_ratio, warn: '> 60%', critical: '> 80%' }\n",
+    );
+    assert_eq!(env.run(["check", "alerts"]).code, 2);
+    assert_eq!(env.run(["new", "alert-rules"]).code, 0);
+    let run = env.run(["check", "alerts", "-o", "json"]);
+    assert_eq!((run.code, found(&run)), (0, vec![]), "{}{}", run.stdout, run.stderr);
+    assert_eq!(env.run(["new", "alertmanager"]).code, 0);
+    // Its receivers are still to be filled in: each alert says so, and a screen says it once for all that are alike.
+    let run = env.run(["check", "alerts"]);
+    assert_eq!(run.code, 1, "{}{}", run.stdout, run.stderr);
+    assert_eq!(run.stdout.matches("it goes to `critical`, which tells nobody").count(), 1, "{}", run.stdout);
+    assert!(run.stdout.contains("    also: "), "{}", run.stdout);
+    assert!(
+        run.stdout.trim_end().ends_with("next: liveops check alerts --write-baseline alerts.json"),
+        "{}",
+        run.stdout
+    );
+    assert!(!run.stdout.contains("A13"), "{}", run.stdout);
+    // The rules of an SLO lie elsewhere: whose runbook it is, these rules alone do not tell.
+    env.write("docs/runbooks/alerts/Elsewhere.md", "# Elsewhere\n");
+    let run = env.run(["check", "runbooks", "-o", "json"]);
+    assert!(!found(&run).iter().any(|one| one.starts_with("R02") || one.starts_with("R01")), "{}", run.stdout);
+    // They are all where they are configured; a rule that links its runbook has one.
+    env.write("liveops.yaml", "version: 1\nrunbooks: { rules: [monitoring/rules] }\n");
+    let run = env.run(["check", "alerts", "-o", "json"]);
+    let orphans: Vec<String> = found(&run).into_iter().filter(|one| one.starts_with("A13")).collect();
+    assert_eq!(orphans, ["A13 HIGH"], "{}", run.stdout);
+}

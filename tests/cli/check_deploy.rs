@@ -243,3 +243,35 @@ fn each_gate_refuses_by_itself_and_passes_its_clean_twin() {
     ready.env.run(["incident", "resolve", "over", "--yes"]).expect_code(0);
     clean();
 }
+
+#[test]
+fn a_reason_stands_there_once_and_the_last_line_is_a_command() {
+    let env = world("");
+    let run = env.run(["check", "deploy", "game"]);
+    assert_eq!(run.code, 1, "{}{}", run.stdout, run.stderr);
+    assert!(run.stdout.contains("unknown D01, D02, D07 game  no Prometheus is configured"), "{}", run.stdout);
+    assert_eq!(run.stdout.matches("  no Prometheus is configured").count(), 1, "{}", run.stdout);
+}
+
+#[test]
+fn a_way_back_passes_its_gate() {
+    let weight = Stub::new().on("GET", "/weight", Answer::json(json!({ "weight": 0 })));
+    let rollout = format!(
+        "    rollout: {{ traffic: {{ kind: http, url: '{}/weight' }}, metrics: {{ errors: {{ ratio: {{ of: e_total, to: r_total }} }} }} }}\n",
+        weight.url()
+    );
+    let env = TestEnv::new().now("2026-12-24T12:00:00Z");
+    env.write(
+        "liveops.yaml",
+        CONFIG.replace(
+            "  - { name: game, health: { url: 'http://127.0.0.1:1' } }\n",
+            &format!("  - name: game\n{rollout}"),
+        ),
+    );
+    let run = check(&env, &[]);
+    // A balancer without an ETag is a remark, and no missing way back.
+    let json = run.json();
+    let all = json["data"]["findings"].as_array().unwrap();
+    assert!(all.iter().all(|one| one["id"] != "D05" || one["level"] == "LOW"), "{}{}", run.stdout, run.stderr);
+    assert!(!ids(&run, "unknown").contains(&"D05".to_owned()), "{}", run.stdout);
+}

@@ -421,7 +421,6 @@ fn an_edited_block_is_a_conflict_and_force_keeps_a_copy() {
 fn slips_are_named_and_nothing_is_written_where_it_should_not() {
     let env = env();
     for (args, code, said) in [
-        (vec!["new"], 2, "<KIND"),
         (vec!["new", "monitoring-plam"], 2, "monitoring-plan"),
         (vec!["new", "hotfix", "--service", "gam"], 2, "game"),
         (vec!["new", "grafana", "--grafana", "9.5"], 2, "10.4 or later"),
@@ -434,6 +433,8 @@ fn slips_are_named_and_nothing_is_written_where_it_should_not() {
         assert_eq!(run.code, code, "{args:?}: {}", run.stderr);
         assert!(run.stderr.contains(said), "{args:?}: {}", run.stderr);
     }
+    // A bare noun lists.
+    assert_eq!(env.run(["new"]).stdout, env.run(["new", "--list"]).stdout);
     let run = env.run(["new", "hotfix", "--dry-run"]).expect_code(0);
     assert!(run.stdout.contains("# Hotfix procedure: starfall") && run.stdout.contains("nothing is written"));
     assert!(!env.path().join("docs").exists());

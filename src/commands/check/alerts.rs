@@ -7,7 +7,7 @@ use clap::Args;
 use clap::builder::ValueHint;
 
 use crate::context::Context;
-use crate::gate::{Extra, GateArgs, finish};
+use crate::gate::{Extra, GateArgs, call, finish};
 use liveops_domain::check::alerts::RULES;
 use liveops_domain::check::alerts::set::Setting;
 use liveops_domain::error::{Exit, Result};
@@ -28,11 +28,12 @@ use liveops_engine::check::gate::About;
   liveops check alerts rules/ --evidence proofs/     keep the tests that prove what it says
   liveops check alerts rules/ -o github              annotations of a pull request")]
 pub(super) struct AlertsArgs {
-    /// Rule files or folders; `-` is standard input [default: `runbooks.rules` of liveops.yaml]
+    /// Rule files or folders; `-` is standard input [default: `runbooks.rules` of liveops.yaml,
+    /// else what `liveops new alert-rules` wrote]
     #[arg(value_name = "PATH", value_hint = ValueHint::AnyPath)]
     paths: Vec<PathBuf>,
 
-    /// Alertmanager's configuration: whom does each alert reach?
+    /// Alertmanager's configuration: whom does each alert reach? [default: what `liveops new alertmanager` wrote]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     alertmanager_config: Option<PathBuf>,
 
@@ -86,6 +87,7 @@ pub(super) async fn run(args: AlertsArgs, cx: &Context) -> Result<Exit> {
         evidence: args.evidence,
         setting,
     };
+    let call = call(ABOUT.name, "", &asked.paths);
     let found = check(cx, asked).await?;
-    finish(ABOUT, found, &args.gate, Extra::default(), cx).await
+    finish(ABOUT, found, &args.gate, Extra { call, ..Extra::default() }, cx).await
 }

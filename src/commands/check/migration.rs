@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use serde_json::Value;
 
 use crate::context::Context;
-use crate::gate::{Extra, GateArgs, finish};
+use crate::gate::{Extra, GateArgs, call, finish};
 use crate::output::block::{Block, Tone, plain, span};
 use liveops_domain::check::finding::Findings;
 use liveops_domain::check::migration::fix::{Fixed, fix};
@@ -18,7 +18,6 @@ use liveops_domain::check::migration::{Dialect, Version};
 use liveops_domain::error::{Error, Exit, Result};
 use liveops_domain::status::source::Recommendation;
 use liveops_domain::text::count::count;
-use liveops_domain::text::shell::word;
 use liveops_engine::check::gate::About;
 use liveops_engine::check::migration::{schema, sources, write};
 
@@ -220,8 +219,7 @@ fn summary(report: &Report) -> Vec<Block> {
 }
 
 fn next(args: &MigrationArgs, report: &Report, found: &Findings) -> Option<Recommendation> {
-    let paths: Vec<String> = args.paths.iter().map(|path| word(&path.display().to_string())).collect();
-    let call = ["liveops check migration".to_owned()].into_iter().chain(paths).collect::<Vec<_>>().join(" ");
+    let call = call(ABOUT.name, "", &args.paths);
     if !args.all && found.findings.len() > WORST {
         return Some(Recommendation::new("see all of it", format!("{call} --all")));
     }

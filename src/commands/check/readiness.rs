@@ -6,13 +6,15 @@ use clap::Args;
 use clap::builder::ValueHint;
 
 use crate::context::Context;
-use crate::gate::{Extra, GateArgs, finish};
+use crate::gate::{Extra, GateArgs, call, finish};
 use crate::output::block::{Block, Tone, plain, span};
 use crate::output::prompt::can_prompt;
 use liveops_domain::check::finding::RuleInfo;
 use liveops_domain::check::readiness::RULES;
 use liveops_domain::check::readiness::score::{Band, Score};
 use liveops_domain::error::{Exit, Result};
+use liveops_domain::status::source::Recommendation;
+use liveops_domain::text::shell::word;
 use liveops_engine::check::gate::About;
 use liveops_engine::check::readiness::{Request, check, write};
 
@@ -76,6 +78,8 @@ const ABOUT: About = About {
 
 pub(super) async fn run(args: ReadinessArgs, cx: &Context) -> Result<Exit> {
     let is_table = !cx.output.format().is_machine();
+    let call = call(ABOUT.name, "--manifests ", &args.manifests);
+    let is_all = args.service.is_none();
     let request = Request {
         ask: args.service.is_some() && !args.no_questions && is_table && can_prompt() && !cx.choices.yes,
         service: args.service,
@@ -92,7 +96,13 @@ pub(super) async fn run(args: ReadinessArgs, cx: &Context) -> Result<Exit> {
             cx.voice.note(&format!("wrote {}", path.display()));
         }
     }
-    let mut extra = Extra { sources: readiness.sources, ..Extra::default() };
+    // What only people know is asked at a terminal, of one service.
+    let asks = readiness.outcomes.found.unknown.iter().find(|one| one.id.starts_with('Q')).filter(|_| is_all);
+    let next = asks.filter(|_| readiness.outcomes.found.findings.is_empty()).map(|one| {
+        let command = format!("liveops {} {}", ABOUT.name, word(&one.subject));
+        Recommendation::new("answer what only people know", command)
+    });
+    let mut extra = Extra { next, call, sources: readiness.sources, ..Extra::default() };
     if let Some(score) = &readiness.score {
         extra.data.insert("score".into(), serde_json::to_value(score)?);
         extra.blocks.push(line(score));

@@ -6,7 +6,7 @@ use clap::Args;
 use clap::builder::ValueHint;
 
 use crate::context::Context;
-use crate::gate::{Extra, GateArgs, finish};
+use crate::gate::{Extra, GateArgs, call, finish};
 use liveops_domain::check::security::RULES;
 use liveops_domain::error::{Exit, Result};
 use liveops_engine::check::gate::About;
@@ -38,8 +38,9 @@ const ABOUT: About = About {
 };
 
 pub(super) async fn run(args: SecurityArgs, cx: &Context) -> Result<Exit> {
+    let call = call(ABOUT.name, "--manifests ", &args.manifests);
     let request = Request { manifests: args.manifests, ignore_annotations: args.gate.is_from_ref() };
     let security = check(cx, &request).await?;
-    let extra = Extra { sources: security.sources, ..Extra::default() };
+    let extra = Extra { call, sources: security.sources, ..Extra::default() };
     finish(ABOUT, security.outcomes.found, &args.gate, extra, cx).await
 }

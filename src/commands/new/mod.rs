@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 
 use crate::context::Context;
 use liveops_domain::document::kind::{Dashboard, Discovery, Grafana, Kind, Options, RuleForm, grafana};
-use liveops_domain::error::{Error, Exit, Result};
+use liveops_domain::error::{Exit, Result};
 
 /// Write a document or a configuration from what is known, and keep it up to date
 ///
@@ -33,8 +33,8 @@ use liveops_domain::error::{Error, Exit, Result};
   liveops new prometheus --discovery kubernetes --out prometheus.yml
   liveops new --check                               in CI: are all of them up to date?")]
 pub(crate) struct NewArgs {
-    /// What to write
-    #[arg(value_name = "KIND", value_parser = kinds(), required_unless_present_any = ["list", "check"], conflicts_with_all = ["list", "check"], hide_possible_values = true)]
+    /// What to write [default: list the kinds]
+    #[arg(value_name = "KIND", value_parser = kinds(), conflicts_with_all = ["list", "check"], hide_possible_values = true)]
     kind: Option<Kind>,
 
     /// Only about this service
@@ -132,14 +132,9 @@ impl NewArgs {
 }
 
 pub(crate) async fn run(args: NewArgs, cx: &Context) -> Result<Exit> {
-    if args.list {
-        return list::run(cx);
-    }
     if let Some(paths) = &args.check {
         return check::run(paths, cx);
     }
-    let Some(kind) = args.kind else {
-        return Err(Error::usage("what is to be written?", "see the kinds with `liveops new --list`"));
-    };
+    let Some(kind) = args.kind.filter(|_| !args.list) else { return list::run(cx) };
     write::run(kind, &args.options(cx), args.out.as_deref(), args.force, cx)
 }

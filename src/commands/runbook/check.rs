@@ -32,7 +32,7 @@ const AT_ONCE: usize = 8;
 ///
 /// Every alerting rule (of Prometheus, of `runbooks.rules`, or of `--rules`) needs its runbook, and every runbook of an
 /// alert its rule. Links to files must lead somewhere; URLs are looked at with `--online`. Commands of liveops that it
-/// names must exist, with their options. `check runbooks` is the same.
+/// names must exist, with their options. `runbook check` and `check runbooks` are one command.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   liveops runbook check
@@ -104,10 +104,14 @@ pub(crate) async fn run(args: CheckArgs, cx: &Context) -> Result<Exit> {
         extra.sources.extend(known.source);
     }
     let missing = found.findings.iter().find(|one| one.id == "R01");
-    extra.next = Some(missing.map_or_else(
-        || Recommendation::new("read them", cx.command("runbook list")),
-        |one| Recommendation::new("write it", cx.command(&format!("runbook new {}", word(&one.subject)))),
-    ));
+    let open = || found.findings.iter().find(|one| books.iter().any(|book| book.filed.name == one.subject));
+    extra.next = Some(match missing {
+        Some(one) => Recommendation::new("write it", cx.command(&format!("runbook new {}", word(&one.subject)))),
+        None => match open() {
+            Some(one) => Recommendation::new("read it", cx.command(&format!("runbook show {}", word(&one.subject)))),
+            None => Recommendation::new("read them", cx.command("runbook list")),
+        },
+    });
     finish(ABOUT, found, &args.gate, extra, cx).await
 }
 
@@ -123,6 +127,7 @@ fn matched(
     };
     let filed: Vec<NamedRunbook> = books.iter().map(|book| book.filed.clone()).collect();
     let mut findings = against_rules(&filed, rules, &library.shown(Purpose::Alert));
+    findings.retain(|one| one.id != "R02" || known.is_complete);
     let mut seen = Vec::new();
     for rule in rules {
         let Some(link) = rule.runbook() else { continue };

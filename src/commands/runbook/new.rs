@@ -92,7 +92,7 @@ pub(super) async fn run(args: NewArgs, cx: &Context) -> Result<Exit> {
     let mut warnings = Vec::new();
     let known = match purpose {
         Purpose::Alert => rules::gather(cx, &args.rules).await?,
-        Purpose::Scenario => Rules { rules: None, source: None },
+        Purpose::Scenario => Rules { rules: None, source: None, is_complete: false },
     };
     let found = match purpose {
         Purpose::Alert => matching(&args, &known, &mut warnings)?,

@@ -70,17 +70,20 @@ pub(super) async fn run(args: BudgetArgs, cx: &Context) -> Result<Exit> {
     let mut slos = load::chosen(cx, &wanted)?;
     if slos.len() > 1 {
         let names: Vec<&str> = slos.iter().map(|slo| slo.name.as_str()).collect();
-        return Err(Error::usage("which SLO?", format!("there is {}", names.join(", "))));
+        let example = format!("name one of `{}`: `liveops slo budget {}`", names.join("`, `"), names[0]);
+        return Err(Error::usage("there are several SLOs, and none is named", example));
     }
     let slo = slos.remove(0);
     let mut found = ask(cx, vec![slo.clone()]).await?;
     let status = found.slos.remove(0);
     let known = status.budget.remaining.is_ok();
     let mut warnings = Vec::new();
+    // Without Prometheus there are the services' own counters: what is counted now, and no past.
+    let is_scraped = known && matches!(cx.prometheus(), Err(Error::Unconfigured { .. }));
     let mut keep = |error: Error| {
         warnings.push(error.to_string());
     };
-    let spent = match known && args.by.is_none() {
+    let spent = match known && args.by.is_none() && !is_scraped {
         true => burn_down(cx, &slo).await.map_err(&mut keep).unwrap_or_default(),
         false => Vec::new(),
     };
@@ -89,6 +92,7 @@ pub(super) async fn run(args: BudgetArgs, cx: &Context) -> Result<Exit> {
         None => None,
     };
     let explained = match args.explain {
+        true if is_scraped => Some(Vec::new()),
         true => explain(cx, &status).await.map_err(&mut keep).ok(),
         false => None,
     };
@@ -209,6 +213,10 @@ impl BudgetReport {
         for part in &slo.parts {
             let name = if part.name.is_empty() { String::new() } else { format!("{}: ", part.name) };
             blocks.push(line(format!("{name}{}", part.indicator.show())));
+        }
+        if self.explained.as_ref().is_some_and(Vec::is_empty) {
+            blocks.push(line("by the services' own counters, since their processes started".into()));
+            return blocks;
         }
         blocks.push(Block::Blank);
         blocks.push(Block::heading("Queries"));

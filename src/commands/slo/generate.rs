@@ -101,7 +101,9 @@ pub(super) fn run(args: GenerateArgs, cx: &Context) -> Result<Exit> {
     };
     let runbooks = RunbookLibrary::open(cx)?.shown(Purpose::Alert);
     let GenerateArgs { out, tests, inhibit, openslo, force, .. } = args;
-    let request = Request { out, tests, format, inhibit, openslo, runbooks };
+    let services = &cx.config()?.settings.services;
+    let owners = services.iter().filter_map(|one| Some((one.name.clone(), one.owner.clone()?))).collect();
+    let request = Request { out, tests, format, inhibit, openslo, runbooks, owners };
     let made = generate(&slos, &request)?;
     let dry_run = cx.choices.dry_run;
     if !dry_run {

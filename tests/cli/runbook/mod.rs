@@ -307,3 +307,24 @@ fn runbooks_in_folders_are_found_and_read_as_sites_show_them() {
     let shown: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(shown["data"]["title"], "Here");
 }
+
+#[test]
+fn a_page_that_an_alert_links_must_answer() {
+    let site = Stub::new().on("GET", "/there", Answer::text("a page"));
+    let env = TestEnv::new();
+    let rules = |page: &str| {
+        format!(
+            "groups: [{{name: g, rules: [{{alert: Down, expr: up == 0, annotations: {{runbook_url: '{}{page}'}}}}]}}]\n",
+            site.url()
+        )
+    };
+    let found = |page: &str| {
+        env.write("rules.yml", rules(page));
+        let run = env.run(["check", "runbooks", "--rules", "rules.yml", "--online", "-o", "json"]);
+        let json = run.json();
+        let all = json["data"]["findings"].as_array().unwrap().iter();
+        all.filter(|one| one["id"] == "R05").map(|one| one["why"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(found("/there"), [""; 0]);
+    assert!(found("/gone")[0].contains("404"), "{:?}", found("/gone"));
+}

@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 
 use crate::clients::http::request::Effort;
 use crate::clients::prometheus::Prometheus;
+use crate::config::trust::Place;
 use crate::files::open;
 use crate::observe::alerts::timed;
 use crate::session::Session;
 use liveops_domain::check::alerts::file::RuleFile;
+use liveops_domain::document::kind::{Kind, Options};
 use liveops_domain::error::{Error, Problem, Result};
 use liveops_domain::runbook::rule::AlertRule;
 use liveops_domain::status::source::{Source, SourceState};
@@ -21,9 +23,11 @@ pub struct Rules {
     pub rules: Option<Vec<AlertRule>>,
     /// Prometheus, where it was asked.
     pub source: Option<Source>,
+    /// They are all that there are: what no rule names is an orphan.
+    pub is_complete: bool,
 }
 
-/// Reads the files, else those of the configuration, else asks Prometheus.
+/// Reads the files, else those of the configuration, else asks Prometheus, else reads what `liveops new` wrote.
 pub async fn gather(cx: &Session, named: &[PathBuf]) -> Result<Rules> {
     let config = cx.config()?;
     let configured = config.settings.documents.rules.iter();
@@ -39,18 +43,31 @@ pub async fn gather(cx: &Session, named: &[PathBuf]) -> Result<Rules> {
         for file in files {
             read(&base, file, &mut rules)?;
         }
-        return Ok(Rules { rules: Some(rules), source: None });
+        return Ok(Rules { rules: Some(rules), source: None, is_complete: true });
     }
     let client = match cx.prometheus() {
         Ok(target) => Prometheus::new(cx.http()?, target, Effort::Quick),
         Err(Error::Unconfigured { .. }) => {
-            return Ok(Rules { rules: None, source: None });
+            let mut rules = Vec::new();
+            let file = written(cx, Kind::AlertRules)?;
+            file.iter().try_for_each(|file| read(&config.folder(), file, &mut rules))?;
+            return Ok(Rules { rules: file.map(|_| rules), source: None, is_complete: false });
         }
         Err(error) => return Err(error),
     };
     let (answer, source) = timed("prometheus", Some(client.rules())).await;
     let rules = answer.and_then(Result::ok).map(|rules| rules.iter().filter_map(AlertRule::of).collect());
-    Ok(Rules { rules, source: Some(source) })
+    Ok(Rules { rules, source: Some(source), is_complete: true })
+}
+
+/// The file that `liveops new` writes for a kind, from the project's folder, where it is there.
+///
+/// # Errors
+/// `Secret`: a link leads out of the project.
+pub fn written(cx: &Session, kind: Kind) -> Result<Option<PathBuf>> {
+    let name = kind.path(&Options::default());
+    let path = cx.config()?.place(&Place::usual("documents", &name))?;
+    Ok(path.is_file().then(|| PathBuf::from(name)))
 }
 
 impl Rules {

@@ -114,10 +114,10 @@ impl Gate {
         }
     }
 
-    /// The names of those that do not pass.
+    /// The names of those that do not pass, those that are known to be bad first.
     pub fn refused(&self) -> Vec<String> {
-        let refused = self.checked.iter().filter(|one| matches!(one.outcome, Outcome::Fail | Outcome::Unknown));
-        refused.map(|one| one.status.slo.name.clone()).collect()
+        let those = |outcome| self.checked.iter().filter(move |one| one.outcome == outcome);
+        those(Outcome::Fail).chain(those(Outcome::Unknown)).map(|one| one.status.slo.name.clone()).collect()
     }
 }
 

@@ -1,5 +1,6 @@
 //! Rules, their tests, the inhibition of tickets, and OpenSLO: files that are written as a whole.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -7,9 +8,7 @@ use crate::files::file::write_shared;
 use crate::files::open;
 use crate::session::Session;
 use liveops_domain::error::{Error, Problem, Result};
-use liveops_domain::slo::rules::{
-    Format, GeneratedRule, RuleSet, Scrape, document, inhibition, rules, test_document, tests,
-};
+use liveops_domain::slo::rules::{Format, RuleSet, Scrape, document, inhibition, rules, test_document, tests};
 use liveops_domain::slo::{Slo, openslo};
 use liveops_domain::text::count::count;
 
@@ -24,6 +23,8 @@ pub struct Request {
     pub openslo: Option<PathBuf>,
     /// The folder of the alerts' runbooks: what has no runbook of its own links the one that lies there.
     pub runbooks: String,
+    /// Who owns each service.
+    pub owners: BTreeMap<String, String>,
 }
 
 /// A file, its text, and what is in it.
@@ -56,7 +57,8 @@ pub fn generate(slos: &[Slo], request: &Request) -> Result<Generated> {
     let mut problems = Vec::new();
     let mut warnings = Vec::new();
     for slo in slos {
-        let linked = |set| linked(set, &request.runbooks);
+        let owner = slo.service.as_ref().and_then(|service| request.owners.get(service));
+        let linked = |set| linked(set, &request.runbooks, owner);
         match rules(slo).map(linked).and_then(|set| Ok((tests(slo, &set, &Scrape::default())?, set))) {
             Ok((found, set)) => {
                 warnings.extend(set.warnings.iter().map(|warning| format!("{}: {warning}", slo.name)));
@@ -107,11 +109,13 @@ pub fn generate(slos: &[Slo], request: &Request) -> Result<Generated> {
     Ok(Generated { files, slos: slos.len(), alerts, recorded, tests: claims.len(), warnings })
 }
 
-/// With a runbook at each alert: whoever is paged needs the page that says what to do.
-fn linked(mut set: RuleSet, folder: &str) -> RuleSet {
-    let has_runbook = |rule: &GeneratedRule| rule.annotations.iter().any(|(key, _)| *key == "runbook_url");
-    for rule in set.fast.iter_mut().chain(&mut set.slow).filter(|rule| rule.is_alert && !has_runbook(rule)) {
-        rule.annotations.push(("runbook_url", format!("{folder}/{}.md", rule.name)));
+/// With a runbook at each alert: whoever is paged needs the page that says what to do, and whose it is.
+fn linked(mut set: RuleSet, folder: &str, owner: Option<&String>) -> RuleSet {
+    for rule in set.fast.iter_mut().chain(&mut set.slow).filter(|rule| rule.is_alert) {
+        if !rule.annotations.iter().any(|(key, _)| *key == "runbook_url") {
+            rule.annotations.push(("runbook_url", format!("{folder}/{}.md", rule.name)));
+        }
+        rule.labels.extend(owner.map(|owner| ("team", owner.clone())));
     }
     set
 }

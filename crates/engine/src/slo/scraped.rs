@@ -127,7 +127,7 @@ fn reading(slo: &Slo, look: &Look, looks: &[Look]) -> Reading {
         let near = looks.iter().filter(|old| (seconds(old) - 1.0).abs() <= OFF);
         let near = near.min_by(|a, b| (seconds(a) - 1.0).abs().total_cmp(&(seconds(b) - 1.0).abs()));
         let before = near.and_then(|old| old.counts.get(&slo.name));
-        let before = before.ok_or_else(|| "nobody looked then, and there is no Prometheus".to_owned())?;
+        let before = before.ok_or_else(|| "no earlier reading, and no Prometheus,".to_owned())?;
         // A counter that fell was reset: all of it is since.
         let grown = |now: f64, before: f64| if now < before { now } else { now - before };
         let pairs = counts.iter().zip(before);

@@ -96,7 +96,10 @@ pub fn annotations(set: &RuleSet<'_>, placed: Placed<'_>) -> Vec<Finding> {
     }
     if !missing.is_empty() {
         let why = format!("it has no {}", missing.join(", no "));
-        let fix = "add `summary` and `description` to its annotations, and `team` or `owner` to its labels";
+        let texts: Vec<String> = missing.iter().filter(|one| **one != "owner").map(|one| format!("`{one}`")).collect();
+        let texts = (!texts.is_empty()).then(|| format!("add {} to its annotations", texts.join(" and ")));
+        let owner = missing.contains(&"owner").then(|| "add `team` or `owner` to its labels".to_owned());
+        let fix = texts.into_iter().chain(owner).collect::<Vec<_>>().join(", and ");
         findings.push(rule.finding("A12", Level::Low, why).fix(fix));
     }
     findings

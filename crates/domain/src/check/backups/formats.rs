@@ -147,24 +147,31 @@ fn pgbackrest(value: &Value) -> Option<Inventory> {
 fn barman(value: &Value) -> Option<Inventory> {
     let mut all = Inventory::default();
     for (server, backups) in value.as_object()?.iter().filter(|(name, _)| !name.starts_with('_')) {
-        for one in backups.as_array()? {
+        let backups = backups.as_array()?;
+        let stamp = |one: &Value, key: &str| {
+            let seconds = one[key].as_str().and_then(|text| text.parse().ok()).or_else(|| one[key].as_i64());
+            DateTime::from_timestamp(seconds?, 0)
+        };
+        // Its ids and texts are of its own clock, and without a zone: how far that is from UTC, those that ended say.
+        let ahead = |one: &Value| Some(time(&one["end_time"])? - stamp(one, "end_time_timestamp")?);
+        let ahead = backups.iter().find_map(ahead).unwrap_or_default();
+        for one in backups {
             let id = text(&one["backup_id"])?;
-            let at = ["end_time_timestamp", "end_time", "begin_time_timestamp", "begin_time"];
-            let finished = at.iter().find_map(|key| {
-                let value = &one[*key];
-                value
-                    .as_str()
-                    .and_then(|text| text.parse().ok())
-                    .and_then(|seconds| DateTime::from_timestamp(seconds, 0))
-                    .or_else(|| time(value))
-            });
+            // What still runs is neither good nor bad; barman itself calls what was cut off FAILED.
+            let status = one["status"].as_str();
+            if matches!(status, Some("EMPTY" | "STARTED" | "SYNCING")) {
+                continue;
+            }
+            let ended = stamp(one, "end_time_timestamp").or_else(|| Some(time(&one["end_time"])? - ahead));
             // `20261130T020000` is when it began.
-            let finished =
-                finished.or_else(|| NaiveDateTime::parse_from_str(&id, "%Y%m%dT%H%M%S").ok().map(|at| at.and_utc()))?;
+            let began = || Some(NaiveDateTime::parse_from_str(&id, "%Y%m%dT%H%M%S").ok()?.and_utc() - ahead);
+            let finished = ended.or_else(began)?;
             let bytes = one["size_bytes"].as_u64().or_else(|| one["size"].as_u64());
             let mut found = backup(id, finished, bytes);
-            found.broken = one["status"]
-                .as_str()
+            if one["backup_type"] == "incremental" {
+                found.kind = Kind::Incremental;
+            }
+            found.broken = status
                 .filter(|status| !matches!(*status, "DONE" | "WAITING_FOR_WALS"))
                 .map(|status| format!("{server}: {status}"));
             all.backups.push(found);
@@ -219,6 +226,13 @@ pub fn wal_verify(text: &str) -> Option<Archive> {
     }
     if archive.gaps.is_empty() && integrity["status"] == "FAILURE" {
         archive.gaps.push("wal-verify finds the archive broken".into());
+    }
+    // Two servers archive to one place: what is restored may be of either.
+    let timeline = &value["timeline"];
+    if timeline["status"] == "FAILURE" {
+        let of = |key: &str| timeline["details"][key].as_u64().map_or("?".to_owned(), |id| id.to_string());
+        let (current, highest) = (of("current_timeline_id"), of("highest_storage_timeline_id"));
+        archive.gaps.push(format!("the server is on timeline {current}, the archive on {highest}"));
     }
     Some(archive)
 }

@@ -186,7 +186,7 @@ fn tools_print_what_is_read() {
     assert_eq!((borg.backups[0].bytes, borg.encrypted), (Some(9), Some(true)));
     let own = Tool::Own.read(r#"{"backups":[{"id":"a","time":"2026-11-30T02:00:00Z","size":1,"ok":false}],"archive":{"newest":"2026-11-30T02:00:00Z"}}"#);
     assert_eq!(own.expect("own").last_run.and_then(|run| run.failed).as_deref(), Some("its own list says so"));
-    for tool in [Tool::Restic, Tool::Pgbackrest, Tool::Barman, Tool::Own] {
+    for tool in [Tool::Restic, Tool::Pgbackrest, Tool::Barman, Tool::WalG, Tool::Borg, Tool::Own] {
         assert!(tool.read("7").is_err() && tool.read("nothing").is_err(), "{tool:?}");
     }
 }
@@ -204,4 +204,60 @@ fn a_name_may_say_when() {
         assert_eq!(time_in_name(name).map(|at| at.to_rfc3339()).as_deref(), want, "{name}");
     }
     assert!(is_partial("a.sql.gz.part") && !is_partial("a.sql.gz"));
+}
+
+/// As Barman 3.4 prints it on a host whose clock is one hour ahead of UTC, `backup_type` as 3.11 and later.
+#[test]
+fn barman_tells_what_runs_from_what_failed_and_its_clock_from_utc() {
+    let list = r#"{"main": [{"backup_id": "20261130T060000", "status": "FAILED"}, {"backup_id": "20261130T090000", "status": "STARTED"}, {"backup_id": "20261130T020000", "end_time": "Mon Nov 30 02:03:10 2026", "end_time_timestamp": "1796000590", "retention_status": "-", "size": "22.9 MiB", "size_bytes": 24000000, "status": "DONE", "tablespaces": [], "wal_size": "0 B", "wal_size_bytes": 0, "backup_type": "incremental"}]}"#;
+    let all = Tool::Barman.read(list).expect("barman");
+    let run = all.last_run.expect("a last run");
+    assert_eq!(
+        (run.at.to_rfc3339().as_str(), run.failed.as_deref()),
+        ("2026-11-30T05:00:00+00:00", Some("main: FAILED"))
+    );
+    let good = &all.backups[1];
+    assert_eq!(
+        (all.backups.len(), good.broken.as_deref(), good.bytes, good.kind),
+        (2, None, Some(24_000_000), Kind::Incremental)
+    );
+    assert_eq!(good.finished.to_rfc3339(), "2026-11-30T01:03:10+00:00");
+    let running = r#"{"main": [{"backup_id": "20261130T090000", "status": "STARTED"}]}"#;
+    assert_eq!(Tool::Barman.read(running).expect("barman"), Inventory::default());
+}
+
+/// As `wal-g backup-list --detail --json` and `wal-g wal-verify integrity timeline --json` print them.
+#[test]
+fn wal_g_tells_deltas_lost_segments_and_another_timeline() {
+    let detail = |name: &str, finish: &str| {
+        format!(
+            r#"{{"backup_name":"{name}","time":"2026-11-30T02:10:00Z","wal_file_name":"000000010000000100000072","storage_name":"default","start_time":"2026-11-30T02:00:00Z","finish_time":"{finish}","date_fmt":"%Y-%m-%dT%H:%M:%S.%fZ","hostname":"db1","data_dir":"/pg","pg_version":150004,"start_lsn":6207569960,"finish_lsn":6207570256,"is_permanent":false,"system_identifier":7000000000000000000,"timeline":1,"uncompressed_size":31000000,"compressed_size":7000000}}"#
+        )
+    };
+    let list = [
+        detail("base_000000010000000100000040", "2026-11-29T02:09:00.5Z"),
+        detail("base_000000010000000100000072_D_000000010000000100000040", "2026-11-30T02:09:00.5Z"),
+    ];
+    let all = Tool::WalG.read(&format!("[{}]", list.join(","))).expect("wal-g");
+    let kinds: Vec<Kind> = all.backups.iter().map(|one| one.kind).collect();
+    assert_eq!(kinds, [Kind::Full, Kind::Incremental]);
+    assert_eq!(all.backups[1].finished.to_rfc3339(), "2026-11-30T02:09:00.500+00:00");
+    let part = |status: &str| {
+        format!(
+            r#"{{"timeline_id":4,"start_segment":"0000000400000004000000F1","end_segment":"000000040000000800000034","segments_count":836,"status":"{status}"}}"#
+        )
+    };
+    let verify = |integrity: &str, part: &str, timeline: &str, current: u8| {
+        let text = format!(
+            r#"{{"integrity":{{"status":"{integrity}","details":[{part}]}},"timeline":{{"status":"{timeline}","details":{{"current_timeline_id":{current},"highest_storage_timeline_id":4}}}}}}"#
+        );
+        wal_verify(&text).expect("read").gaps
+    };
+    assert_eq!(verify("OK", &part("FOUND"), "OK", 4), [""; 0]);
+    assert_eq!(verify("WARNING", &part("MISSING_UPLOADING"), "OK", 4), [""; 0]);
+    assert_eq!(
+        verify("FAILURE", &part("MISSING_LOST"), "OK", 4),
+        ["WAL 0000000400000004000000F1 to 000000040000000800000034 is missing"]
+    );
+    assert_eq!(verify("OK", &part("FOUND"), "FAILURE", 3), ["the server is on timeline 3, the archive on 4"]);
 }

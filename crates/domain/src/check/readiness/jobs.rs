@@ -1,13 +1,14 @@
 //! K17 and K18: jobs and stateful sets.
 
 use crate::check::finding::Level;
+use crate::check::manifest::links::Scene;
 use crate::check::manifest::outcome::Outcomes;
 use crate::check::manifest::workload::Workload;
 
-pub(super) fn judge(workload: &Workload<'_>, out: &mut Outcomes) {
+pub(super) fn judge(scene: &Scene<'_>, workload: &Workload<'_>, out: &mut Outcomes) {
     match workload.object.kind.as_str() {
         "Job" | "CronJob" => job(workload, out),
-        "StatefulSet" => stateful(workload, out),
+        "StatefulSet" => stateful(scene, workload, out),
         _ => {}
     }
 }
@@ -70,12 +71,22 @@ fn job(workload: &Workload<'_>, out: &mut Outcomes) {
     found.into_iter().for_each(|finding| out.fail(object, finding));
 }
 
-fn stateful(workload: &Workload<'_>, out: &mut Outcomes) {
+fn stateful(scene: &Scene<'_>, workload: &Workload<'_>, out: &mut Outcomes) {
     let object = workload.object;
     let spec = &object.root["spec"];
-    let name = spec["serviceName"].text().filter(|name| !name.is_empty()).is_none().then(|| {
-        let why = "it names no headless Service, so its pods have no names of their own";
-        let finding = object.finding("K18", Level::Medium, object.label(), spec.line, why);
+    let wanted = spec["serviceName"].text().filter(|name| !name.is_empty());
+    let named =
+        wanted.and_then(|name| scene.all.of_kind("Service").find(|one| one.name == name && one.is_beside(object)));
+    let why = match (wanted, named) {
+        (None, _) => Some("it names no headless Service, so its pods have no names of their own".to_owned()),
+        (Some(name), Some(service)) if service.root["spec"]["clusterIP"].text() != Some("None") => {
+            Some(format!("Service {name} is not headless, so its pods have no names of their own"))
+        }
+        _ => None,
+    };
+    let name = why.map(|why| {
+        let line = if wanted.is_some() { spec.line_of("serviceName") } else { spec.line };
+        let finding = object.finding("K18", Level::Medium, object.label(), line, why);
         finding.fix("set `serviceName` to a Service with `clusterIP: None`").evidence("spec.serviceName")
     });
     let update = &spec["updateStrategy"];

@@ -153,7 +153,7 @@ pub fn manifests(all: &Manifests, settings: &Settings, out: &mut Outcomes) {
         lifecycle::judge(&scene, workload, settings, minor, out);
         availability::judge(&scene, workload, out);
         env::judge(&scene, workload, out);
-        jobs::judge(workload, out);
+        jobs::judge(&scene, workload, out);
     }
     availability::budgets(&scene, out);
     availability::scalers(&scene, out);

@@ -255,3 +255,95 @@ fn templates_are_unknown_and_broken_files_are_not() {
     let out = look("apiVersion: v1\nkind: Service\nmetadata: [\n", &settings());
     assert_eq!(out.found.findings[0].level, Level::Blocker);
 }
+
+/// A deployment beside GOOD's, with what each case adds.
+fn with(addition: &str) -> Vec<(&'static str, Level)> {
+    found(&format!("{GOOD}---\n{addition}"), &settings())
+}
+
+const SIDECAR: &str = "containers:\n        - { name: proxy, image: p:1, resources: { requests: { cpu: 1, memory: 1Gi }, limits: { cpu: 1, memory: 1Gi } }, readinessProbe: { tcpSocket: { port: 9000 } }, ports: [{ containerPort: 9000 }] }\n";
+
+#[test]
+fn the_container_that_a_service_targets_needs_the_probe() {
+    // The proxy has a probe, the server has none: one probe of any container is not enough.
+    let text = GOOD.replacen("containers:\n", SIDECAR, 1);
+    assert!(!found(&text, &settings()).contains(&("K02", Level::Blocker)), "{:?}", found(&text, &settings()));
+    let text = text.replacen("readinessProbe: { httpGet", "nothing: { httpGet", 1);
+    assert!(found(&text, &settings()).contains(&("K02", Level::Blocker)));
+    // And the other way: nobody is sent to the proxy.
+    let text =
+        GOOD.replacen("containers:\n", &SIDECAR.replace("readinessProbe: { tcpSocket: { port: 9000 } }, ", ""), 1);
+    assert!(!found(&text, &settings()).contains(&("K02", Level::Blocker)));
+    // Nothing is sent to a Job, or to a pod that no Service selects.
+    let worker = GOOD.split("---\n").next().unwrap().replace("app: game", "app: w").replace("name: game,", "name: w,");
+    let worker = worker.replacen("readinessProbe: {", "nothing: {", 1);
+    assert!(!with(&worker).contains(&("K02", Level::Blocker)), "{:?}", with(&worker));
+}
+
+#[test]
+fn references_lead_somewhere() {
+    use Level::{Blocker, High};
+    let route = "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: { name: r }\nspec: { rules: [{ backendRefs: [{ name: NAME, port: 80 }] }] }\n";
+    let policy = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: { name: n }\nspec: { podSelector: { matchLabels: { app: NAME } } }\n";
+    let budget = "apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: { name: second }\nspec: { maxUnavailable: 1, selector: { matchLabels: { app: NAME } } }\n";
+    for (kind, id, level) in [(route, "K12", Blocker), (policy, "K12", High)] {
+        assert!(with(&kind.replace("NAME", "gmae")).iter().any(|(one, _)| *one == id), "{kind} {level:?}");
+        assert!(with(&kind.replace("NAME", "game")).iter().all(|(one, _)| *one != id), "{kind}");
+    }
+    // Two budgets for one pod: no eviction is possible.
+    assert!(with(&budget.replace("NAME", "game")).contains(&("K08", High)));
+    for (from, bad, good) in [
+        ("serviceAccountName: game", "serviceAccountName: gmae", "serviceAccountName: default"),
+        (
+            "      containers:",
+            "      volumes: [{ name: v, persistentVolumeClaim: { claimName: gone } }]\n      containers:",
+            "      volumes: [{ name: v, emptyDir: {} }]\n      containers:",
+        ),
+        (
+            "envFrom: [{ configMapRef: { name: game } }]",
+            "envFrom: [{ secretRef: { name: gone } }]",
+            "envFrom: [{ secretRef: { name: gone, optional: true } }]",
+        ),
+    ] {
+        let ids = |to: &str| look(&GOOD.replacen(from, to, 1), &settings()).found;
+        let (bad_found, good_found) = (ids(bad), ids(good));
+        let tells =
+            bad_found.findings.iter().any(|one| one.id == "K15") || bad_found.unknown.iter().any(|one| one.id == "K15");
+        assert!(tells, "{bad}: {:?}", bad_found.findings);
+        assert!(good_found.findings.iter().all(|one| one.id != "K15"), "{good}: {:?}", good_found.findings);
+        assert!(good_found.unknown.iter().all(|one| one.id != "K15"), "{good}");
+    }
+}
+
+#[test]
+fn each_rule_has_a_clean_twin() {
+    let job = "apiVersion: batch/v1\nkind: CronJob\nmetadata: { name: db-backup }\nspec:\n  schedule: 0 3 * * *\n  startingDeadlineSeconds: 600\n  concurrencyPolicy: Forbid\n  jobTemplate: { spec: { backoffLimit: 2, activeDeadlineSeconds: 3600, ttlSecondsAfterFinished: 86400, template: { spec: { restartPolicy: Never, containers: [{ name: a, image: a:1, resources: { requests: { cpu: 1, memory: 1Gi }, limits: { cpu: 1, memory: 1Gi } } }] } } } }\n";
+    assert_eq!(found(job, &settings()), []);
+    let set = "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: { name: db }\nspec: { serviceName: db, replicas: 0, selector: { matchLabels: { a: b } }, template: { metadata: { labels: { a: b } }, spec: { containers: [{ name: a, image: a:1 }] } } }\n---\napiVersion: v1\nkind: Service\nmetadata: { name: db }\nspec: { clusterIP: None, selector: { a: b }, ports: [{ port: 5432 }] }\n";
+    assert!(found(set, &settings()).iter().all(|(id, _)| *id != "K18"), "{:?}", found(set, &settings()));
+    let not_headless = set.replace("clusterIP: None, ", "");
+    assert!(found(&not_headless, &settings()).iter().any(|(id, _)| *id == "K18"));
+    // An autoscaler that starts at two, and a Deployment that leaves the number to it.
+    let scaled = format!(
+        "{}---\napiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {{ name: game }}\nspec: {{ minReplicas: 2, maxReplicas: 9, scaleTargetRef: {{ kind: Deployment, name: game }} }}\n",
+        GOOD.replacen("  replicas: 3\n", "", 1)
+    );
+    assert_eq!(found(&scaled, &settings()), []);
+    for (from, to, not) in [
+        (
+            "topologySpreadConstraints: [{ maxSkew: 1, topologyKey: kubernetes.io/hostname }]",
+            "affinity: { podAntiAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 1, podAffinityTerm: { topologyKey: kubernetes.io/hostname, labelSelector: { matchExpressions: [{ key: app, operator: In, values: [game] }] } } }] } }",
+            "K14",
+        ),
+        (
+            "strategy: { rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } }",
+            "strategy: { rollingUpdate: { maxSurge: 25%, maxUnavailable: 25% } }",
+            "K09",
+        ),
+        ("revisionHistoryLimit: 5", "minReadySeconds: 10", "K10"),
+    ] {
+        assert!(GOOD.contains(from), "{from}");
+        let found = found(&GOOD.replacen(from, to, 1), &settings());
+        assert!(found.iter().all(|(id, _)| *id != not), "{from} -> {to}: {found:?}");
+    }
+}

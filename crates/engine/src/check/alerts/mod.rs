@@ -7,6 +7,7 @@ mod runbooks;
 use std::path::{Path, PathBuf};
 
 use crate::check::input;
+use crate::runbook::rules::written;
 use crate::session::{Session, alertmanager};
 use liveops_domain::check::alerts::file::RuleFile;
 use liveops_domain::check::alerts::live::loaded;
@@ -15,6 +16,7 @@ use liveops_domain::check::alerts::routes::RoutingTree;
 use liveops_domain::check::alerts::set::{RuleSet, Setting};
 use liveops_domain::check::alerts::{Judged, judge};
 use liveops_domain::check::finding::{Finding, Findings, Level};
+use liveops_domain::document::kind::Kind;
 use liveops_domain::error::{Error, Result};
 
 /// What is looked at, and how.
@@ -59,7 +61,9 @@ pub async fn check(cx: &Session, mut asked: AlertCheck) -> Result<Findings> {
     if let Some(server) = &server {
         server.check(cx, &set, has_files, &mut found).await;
     }
-    match &asked.alertmanager_config {
+    let folder = cx.config()?.folder();
+    let usual = if asked.live { None } else { written(cx, Kind::Alertmanager)?.map(|name| folder.join(name)) };
+    match asked.alertmanager_config.as_ref().or(usual.as_ref()) {
         Some(path) => routes(cx, path, &asked.paging, &set, &mut found)?,
         None if set.alerts().next().is_none() => {}
         None if asked.live => live_routes(cx, &asked.paging, &set, &mut found).await,
@@ -81,14 +85,15 @@ fn files(cx: &Session, asked: &mut AlertCheck, found: &mut Findings) -> Result<V
             asked.paths.push(config.place(place)?);
         }
         // These are all that there are.
-        asked.setting.is_complete = true;
+        asked.setting.is_complete = !asked.paths.is_empty();
         if asked.paths.is_empty() && asked.live {
             return Ok(Vec::new());
         }
+        asked.paths.extend(written(cx, Kind::AlertRules)?.map(|name| config.folder().join(name)));
         if asked.paths.is_empty() {
             return Err(Error::usage(
                 "no rule files are named, and none are configured",
-                "name them, such as `liveops check alerts rules/`, or set `runbooks.rules` in liveops.yaml",
+                "name them, such as `liveops check alerts rules/`, or write some: `liveops new alert-rules`",
             ));
         }
     }

@@ -33,8 +33,9 @@ pub fn check(cx: &Session, set: &RuleSet<'_>, found: &mut Findings) -> Result<()
         }
     }
     for one in against_rules(&books, &rules, &library.shown(Purpose::Alert)) {
-        // An orphan is one only where these are all the rules that there are.
-        if one.id != "R02" || set.setting.is_complete {
+        // An orphan is one only where these are all the rules that there are, and none of them makes its alert.
+        let is_orphan = || set.setting.is_complete && !set.alerts().any(|placed| placed.rule.name == one.subject);
+        if one.id != "R02" || is_orphan() {
             let level = if one.level >= Level::High { Level::High } else { Level::Low };
             found.add(Finding { id: "A13", level, kind: None, message: None, ..one });
         }

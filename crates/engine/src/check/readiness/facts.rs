@@ -2,6 +2,7 @@
 
 use crate::check::backups;
 use crate::flag::catalog::FlagCatalog;
+use crate::flagstore::Flags;
 use crate::runbook::library::RunbookLibrary;
 use crate::runbook::{log, rules};
 use crate::session::{Session, alertmanager};
@@ -110,10 +111,11 @@ fn rollback(cx: &Session, rolled_out: bool) -> Known<Option<String>> {
 
 async fn flags(cx: &Session) -> Known<usize> {
     let configured = cx.config().is_ok_and(|config| config.settings.flags.endpoint.is_some());
-    if !configured {
+    let store = cx.flags().map_err(|error| error.reason())?;
+    // Where none is configured, flags are kept in a file that need not be there.
+    if !configured && matches!(&store, Flags::File(file) if !file.path().exists()) {
         return Err("no store of flags is configured".into());
     }
-    let store = cx.flags().map_err(|error| error.reason())?;
     FlagCatalog::of(cx, &store).await.map(|catalog| catalog.flags.len()).map_err(|error| error.reason())
 }
 
