@@ -124,7 +124,7 @@ fn some_endpoints_of_several_make_the_sum_unknown_not_small() {
     let one = env.run(["status", "-o", "json"]).expect_code(3).json();
     assert_eq!(one["metrics"]["players"]["value"], Value::Null);
     insta::assert_snapshot!(one["metrics"]["players"]["reason"].as_str().unwrap(), @r#"
-        1 of 2 endpoints did not answer; game: answered 500
+        1 of 2 endpoints did not answer; game metrics: answered 500
         "#);
     assert_eq!(one["sources"][0]["state"], "degraded");
 }

@@ -37,6 +37,27 @@ fn a_reason_is_said_once_at_its_source() {
     assert!(json["metrics"]["rooms"]["reason"].as_str().unwrap().contains("500"), "scripts have it with each");
 }
 
+/// The services' own metrics, where there is no Prometheus: each KPI and each budget hangs on the same endpoint.
+#[test]
+fn a_reason_is_said_once_where_services_are_scraped() {
+    let env = TestEnv::new().now(NOW);
+    let kpis = KPIS.replace("- ", "  - ");
+    let service = "  - { name: game, health: { url: 'http://127.0.0.1:9' }, metrics: [ 'http://127.0.0.1:9/metrics' ] }";
+    let slo = |name: &str| {
+        format!("  - {{ name: {name}, service: game, objective: 99%, window: 30d, ratio: {{ bad: b, total: t }} }}\n")
+    };
+    let text =
+        format!("version: 1\nservices:\n{service}\nkpis:\n{kpis}\nslos:\n{}{}", slo("logins"), slo("matches"));
+    env.write("liveops.yaml", text);
+    let run = env.run(["status"]).expect_code(1);
+    let named: Vec<&str> = run.stdout.lines().filter(|line| line.contains("refused")).collect();
+    // The health API and the metrics are two sources.
+    assert_eq!(named.len(), 2, "{}", run.stdout);
+    assert!(run.stdout.contains("game down, 3 KPIs unknown, 2 SLOs unknown, game metrics"), "{}", run.stdout);
+    let json = env.run(["status", "-o", "json"]).expect_code(1).json();
+    assert!(json["metrics"]["rooms"]["reason"].as_str().unwrap().contains("game metrics: connection refused"));
+}
+
 #[test]
 fn the_end_of_an_error_is_not_cut() {
     let (backends, env) = silent();

@@ -103,7 +103,7 @@ fn what_was_recorded_is_replayed_without_asking_anybody() {
     let mut pty = env.pty(["watch", "--replay", "seen.jsonl"]);
     shows(&mut pty, "OK  ");
     pty.send("[");
-    shows(&mut pty, "EARLIER LOOK");
+    shows(&mut pty, "EARLIER");
     pty.send("q");
     assert_eq!(pty.wait().0, 0);
     let again = env.run(["watch", "--record", "seen.jsonl"]);
@@ -226,7 +226,7 @@ fn time_goes_back_beyond_what_was_seen() {
     let mut pty = env.pty(["watch", "--interval", "200ms"]);
     shows(&mut pty, "OK  ");
     pty.send("[");
-    shows(&mut pty, "EARLIER LOOK");
+    shows(&mut pty, "EARLIER");
     let asked = backends.prometheus.requests_to("/api/v1/query");
     assert!(asked.iter().any(|request| String::from_utf8_lossy(&request.body).contains("time=")), "at that time");
     pty.send("\x1b");
@@ -235,7 +235,7 @@ fn time_goes_back_beyond_what_was_seen() {
         (!lines.contains("EARLIER")).then_some(())
     });
     pty.send("t-2h\r");
-    shows(&mut pty, "EARLIER LOOK");
+    shows(&mut pty, "EARLIER");
     pty.send("q");
     assert_eq!(pty.wait().0, 0);
     let then = env.run(["status", "--at", "-2h"]);

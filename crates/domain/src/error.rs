@@ -105,7 +105,7 @@ pub fn capped(text: &str) -> Cow<'_, str> {
     let begin = (0..=BEGINNING).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
     let end = (text.len() - END..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
     let left = text[begin..end].len();
-    Cow::Owned(format!("{} … ({left} bytes left out) … {}", &text[..begin], &text[end..]))
+    Cow::Owned(format!("{} … ({left} B left out) … {}", &text[..begin], &text[end..]))
 }
 
 /// What kept us from a system. What may be concluded from it differs, and is never read from the words.

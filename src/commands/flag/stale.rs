@@ -54,14 +54,12 @@ impl Report for StaleList {
     }
 
     fn blocks(&self, view: &View) -> Vec<Block> {
+        let days = count(usize::try_from(self.days).unwrap_or(usize::MAX), "day");
         let heading = match self.flags.len() {
-            0 => format!("no flag in {} has been the same for everybody for {} days", self.environment, self.days),
-            n => format!(
-                "{} in {}, the same for everybody for {} days or more",
-                count(n, "flag"),
-                self.environment,
-                self.days
-            ),
+            0 => format!("no flag in {} has been the same for everybody for {days}", self.environment),
+            n => {
+                format!("{} in {}, the same for everybody for {days} or more", count(n, "flag"), self.environment)
+            }
         };
         let mut blocks = vec![Block::text(heading)];
         for one in &self.flags {

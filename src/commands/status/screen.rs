@@ -4,7 +4,7 @@ mod alerts;
 mod flags;
 mod kpis;
 mod rollouts;
-mod slos;
+pub(crate) mod slos;
 mod sources;
 
 use std::cmp::Reverse;

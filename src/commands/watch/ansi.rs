@@ -82,7 +82,20 @@ pub(crate) fn wrapped(line: Line<'static>, columns: usize) -> Vec<Line<'static>>
             rows.last_mut().into_iter().for_each(|spans| spans.push(Span::styled(rest.to_owned(), span.style)));
         }
     }
-    rows.into_iter().map(Line::from).collect()
+    rows.into_iter().map(trimmed).collect()
+}
+
+/// Without the spaces that stood between two rows.
+fn trimmed(mut spans: Vec<Span<'static>>) -> Line<'static> {
+    while let Some(last) = spans.last_mut() {
+        let kept = last.content.trim_end().len();
+        if kept > 0 {
+            last.content.to_mut().truncate(kept);
+            break;
+        }
+        spans.pop();
+    }
+    Line::from(spans)
 }
 
 fn line(text: &str) -> Line<'static> {
@@ -140,7 +153,7 @@ mod tests {
         assert_eq!(text, "down game");
         let rows = lines("the tick is \x1b[31mslow\x1b[0m now", 12);
         let texts: Vec<String> = rows.iter().map(ToString::to_string).collect();
-        assert_eq!(texts, ["the tick is ", "slow now"]);
+        assert_eq!(texts, ["the tick is", "slow now"]);
         assert_eq!(lines(&"x".repeat(30), 12).len(), 3);
         let long = lines("see https://wiki.example/runbooks/TickSlow.md, then act", 20);
         let found = links(&long, 20);

@@ -78,20 +78,26 @@ pub(crate) fn draw(
     match &app.mode {
         Mode::Lists => {
             if let Some(next) = app.board().and_then(|board| board.next.as_deref()) {
-                body.height = body.height.saturating_sub(1);
+                // A command that is cut cannot be judged before it runs.
                 let line = Line::from(vec![
                     look.toned("next: ", Tone::Dim),
                     look.toned(escape(next).into_owned(), Tone::Command),
-                    look.toned("  (. runs it)", Tone::Dim),
                 ]);
-                put(buffer, area, area.height.saturating_sub(2), 0, &line, area.width, look);
+                let rows = wrapped(line, usize::from(area.width));
+                let rows = &rows[..rows.len().min(2)];
+                let used = u16::try_from(rows.len()).unwrap_or(1);
+                body.height = body.height.saturating_sub(used);
+                for (row, line) in (area.height.saturating_sub(used + 1)..).zip(rows) {
+                    put(buffer, area, row, 0, line, area.width, look);
+                }
             }
             lists(app, body, buffer, look, links);
         }
         Mode::Detail(detail) => opened(detail, body, buffer, look, links),
         Mode::Help => help(app, body, buffer, look),
     }
-    foot(app, area, buffer, look)
+    // Below the title of what is opened.
+    foot(app, usize::from(body.height).saturating_sub(1), area, buffer, look)
 }
 
 /// The verdict with its names; where, when, and what is odd about this look.
@@ -120,7 +126,7 @@ fn frame(app: &App, board: &Board, look: Look) -> Vec<Span<'static>> {
         look.toned(board.at.format(if app.is_back() { "%Y-%m-%d %H:%M:%SZ" } else { "%H:%MZ" }).to_string(), Tone::Dim),
     ];
     if app.is_back() {
-        spans.push(look.toned("  EARLIER LOOK ([ ] move, Esc now)", Tone::Warn));
+        spans.push(look.toned("  EARLIER ([ ] move, Esc: now)", Tone::Warn));
     }
     for (on, text) in [(app.paused, "  PAUSED (space)"), (app.read_only, "  read-only")] {
         if on {
@@ -168,7 +174,7 @@ fn pane(app: &App, pane: usize, area: Rect, buffer: &mut Buffer, look: Look, lin
         let more = hidden > 0 && usize::from(row) + 1 == room;
         let drawn = match line {
             _ if more => Line::from(
-                look.toned(format!("  {} {} more", look.pick("…", "..."), count(hidden + 1, "line")), Tone::Dim),
+                look.toned(format!("  {} {} below", look.pick("…", "..."), count(hidden + 1, "more line")), Tone::Dim),
             ),
             Row::Title(section) => title(section, area.width, look),
             Row::Item(item) => {
@@ -209,6 +215,9 @@ fn title(section: &Section, width: u16, look: Look) -> Line<'static> {
     ])
 }
 
+/// Columns that have room for every key of the last line.
+const ALL_KEYS: u16 = 66;
+
 /// Cells before the text of a line: the cursor, and its mark.
 const INDENT: usize = 4;
 
@@ -244,7 +253,11 @@ fn is_address(url: &str) -> bool {
 
 fn opened(detail: &Detail, area: Rect, buffer: &mut Buffer, look: Look, links: &mut Vec<Link>) {
     let commands: Vec<String> = detail.commands.iter().map(|words| format!("liveops {words}")).collect();
-    let title = Line::from(look.toned(commands.join("; "), Tone::Command));
+    let mut title = vec![look.toned(commands.join("; "), Tone::Command)];
+    if let Some(at) = detail.not_of {
+        title.push(look.toned(format!("  NOW, not {}", at.format("%H:%M:%SZ")), Tone::Warn));
+    }
+    let title = Line::from(title);
     put(buffer, area, 0, 0, &title, area.width, look);
     if detail.loading {
         put(buffer, area, 1, 0, &Line::from(look.toned("asking", Tone::Dim)), area.width, look);
@@ -281,7 +294,7 @@ fn help(app: &App, area: Rect, buffer: &mut Buffer, look: Look) {
 }
 
 /// What is typed, what the last key came to, or the keys that matter most.
-fn foot(app: &App, area: Rect, buffer: &mut Buffer, look: Look) -> Option<(u16, u16)> {
+fn foot(app: &App, seen: usize, area: Rect, buffer: &mut Buffer, look: Look) -> Option<(u16, u16)> {
     let row = area.height.saturating_sub(1);
     if let Some((purpose, input)) = &app.prompt {
         let label = match purpose {
@@ -301,11 +314,20 @@ fn foot(app: &App, area: Rect, buffer: &mut Buffer, look: Look) -> Option<(u16, 
     }
     let text = match (&app.message, &app.mode) {
         (Some(message), _) => Line::from(look.toned(escape(message).into_owned(), Tone::Warn)),
-        (None, Mode::Detail(_)) => Line::from(look.toned("Esc back  y copy  : command  ? keys", Tone::Dim)),
+        (None, Mode::Detail(detail)) => {
+            let below = detail.lines.len().saturating_sub(detail.top + seen);
+            let below = if below > 0 { format!("  {} below", count(below, "more line")) } else { String::new() };
+            Line::from(vec![
+                look.toned("Esc back  j k scroll  R again  y copy  ? keys", Tone::Dim),
+                look.toned(below, Tone::Warn),
+            ])
+        }
         (None, Mode::Help) => Line::from(look.toned("Esc back", Tone::Dim)),
         (None, Mode::Lists) => {
             let undo = if app.read_only { "" } else { "u undo  " };
-            Line::from(look.toned(format!("Enter open  / filter  : command  {undo}? keys  q quit"), Tone::Dim))
+            let proposes = app.board().is_some_and(|board| board.next.is_some()) && !app.is_back();
+            let next = if proposes && area.width >= ALL_KEYS { ". next  " } else { "" };
+            Line::from(look.toned(format!("Enter open  {next}/ filter  : command  {undo}? keys  q quit"), Tone::Dim))
         }
     };
     put(buffer, area, row, 0, &text, area.width, look);

@@ -47,6 +47,7 @@ impl<'a> Watch<'a> {
     /// Shows looks until the person quits.
     pub(crate) async fn run(&self, recording: Option<&Path>, replay: Option<Vec<Board>>) -> Result<Exit> {
         let mut app = App::new(self.cx.is_read_only()?, replay.is_some());
+        app.knows_past = self.cx.prometheus().is_ok();
         let mut writer = recording.map(Recording::begin).transpose()?;
         app.recording = recording.map(|path| path.display().to_string());
         let replaying = replay.is_some();
@@ -102,7 +103,7 @@ impl<'a> Watch<'a> {
                     app.message = None;
                     match look {
                         Ok(look) => app.insert(look),
-                        Err(error) => app.say(error.to_string()),
+                        Err(error) => app.say(format!("how it was then is unknown: {error}")),
                     }
                     None
                 }
@@ -132,8 +133,11 @@ impl<'a> Watch<'a> {
                 Some(Action::Quit) => return Ok(Exit::Good),
                 Some(Action::Interrupt) => return Err(Error::Interrupted { code: 130 }),
                 Some(Action::Open(commands)) => {
-                    app.mode = Mode::Detail(Detail { commands: commands.clone(), loading: true, ..Detail::default() });
-                    opening = Some(self.open(commands, app.size.0));
+                    let not_of = app.then().filter(|_| !commands[0].contains(" --at "));
+                    let asked = Detail { commands: commands.clone(), loading: true, not_of, ..Detail::default() };
+                    app.mode = Mode::Detail(asked);
+                    app.version += 1;
+                    opening = Some(self.open(commands, not_of, app.size.0));
                 }
                 Some(Action::Complete) => completion::complete(&mut app, self.cx),
                 Some(Action::Copy(words)) => {
@@ -179,7 +183,7 @@ impl<'a> Watch<'a> {
     }
 
     /// The output of commands that change nothing.
-    fn open<'w>(&'w self, commands: Vec<String>, columns: u16) -> Opening<'w> {
+    fn open<'w>(&'w self, commands: Vec<String>, not_of: Option<DateTime<Utc>>, columns: u16) -> Opening<'w> {
         Box::pin(async move {
             let mut lines = Vec::new();
             for words in &commands {
@@ -191,7 +195,7 @@ impl<'a> Watch<'a> {
                 lines.extend(ansi::lines(&kept.borrow(), usize::from(columns)));
             }
             let links = ansi::links(&lines, usize::from(columns));
-            Detail { commands, lines, links, top: 0, loading: false }
+            Detail { commands, lines, links, top: 0, loading: false, not_of }
         })
     }
 

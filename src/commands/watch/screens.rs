@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use chrono::{DateTime, TimeDelta};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use liveops_domain::text::count::count;
 use ratatui_core::buffer::Buffer;
 use ratatui_core::layout::Rect;
 use ratatui_core::style::Style;
@@ -152,7 +153,7 @@ fn panes(size: (u16, u16)) -> Vec<(&'static str, App)> {
     let lines = ansi::lines(text, usize::from(size.0));
     let links = ansi::links(&lines, usize::from(size.0));
     detail.mode =
-        Mode::Detail(Detail { commands: vec!["query --kpi tick_p99".into()], lines, links, top: 0, loading: false });
+        Mode::Detail(Detail { commands: vec!["query --kpi tick_p99".into()], lines, links, ..Detail::default() });
     let mut past = with("");
     past.insert(Board { at: past.newest().expect("a look").at - TimeDelta::minutes(1), ..sample(&["TickSlow"]) });
     vec![
@@ -181,7 +182,7 @@ fn every_pane_in_every_size_with_and_without_colour() {
         ("command", ":liveops flag set"),
         ("help", "go to a time"),
         ("detail", "runbook: https://wiki"),
-        ("past", "EARLIER LOOK"),
+        ("past", "EARLIER ([ ] move, Esc: now)"),
         ("asking", "asking"),
         ("warm", "at 2026-01-15 10:30:00Z it was CRITICAL"),
     ];
@@ -229,6 +230,70 @@ fn time_goes_through_looks_and_beyond_them() {
     assert_eq!(app.press(&KeyCode::Char(']').into()), Some(Action::Past(night + minute)));
     app.press(&KeyCode::Esc.into());
     assert!(!app.is_back());
+}
+
+#[test]
+fn what_is_opened_from_an_earlier_look_says_of_when_it_tells() {
+    let mut app = app((80, 24), &["LoginDown"]);
+    app.knows_past = true;
+    let then = app.newest().expect("a look").at - TimeDelta::minutes(1);
+    app.insert(Board { at: then, ..sample(&["TickSlow"]) });
+    assert_eq!(app.then(), Some(then));
+    assert_eq!(app.press(&KeyCode::Char('.').into()), None, "what was proposed then is not run now");
+    press(&mut app, "G\nG");
+    let kpi = "query --kpi 'queue p95' --plot --changes --at 2026-01-15T10:29:00Z";
+    assert_eq!(app.press(&KeyCode::Enter.into()), Some(Action::Open(vec![kpi.into()])));
+    app.mode = Mode::Detail(Detail {
+        commands: vec!["alerts explain TickSlow".into()],
+        not_of: app.then(),
+        ..Detail::default()
+    });
+    let text = screen(&app, (80, 24), PLAIN).join("\n");
+    assert!(text.contains("liveops alerts explain TickSlow  NOW, not 10:29:00Z"), "{text}");
+    let again = app.press(&KeyCode::Char('R').into());
+    assert_eq!(again, Some(Action::Open(vec!["alerts explain TickSlow".into()])), "R asks again what is open");
+    press(&mut app, "q");
+    app.press(&KeyCode::Esc.into());
+    app.press(&KeyCode::Esc.into());
+    assert!(!app.is_back() && app.unfolded);
+    app.press(&KeyCode::Esc.into());
+    assert!(!app.unfolded, "Esc folds what Enter unfolded");
+}
+
+#[test]
+fn what_does_not_fit_says_how_much_is_below() {
+    let mut app = app((80, 24), &["LoginDown"]);
+    let line = |n: usize| ratatui_core::text::Line::from(format!("line {n}"));
+    let lines = (0..40).map(line).collect();
+    app.mode = Mode::Detail(Detail { commands: vec!["flag get x".into()], lines, ..Detail::default() });
+    let below = |app: &App| {
+        let text = screen(app, (80, 24), PLAIN);
+        let seen = text.iter().rev().find_map(|row| row.strip_prefix("line ")?.parse::<usize>().ok()).expect("lines");
+        (seen, text[23].clone())
+    };
+    let (seen, foot) = below(&app);
+    assert!(foot.ends_with(&format!("  {} below", count(39 - seen, "more line"))), "{foot}");
+    press(&mut app, "G");
+    let (seen, foot) = below(&app);
+    assert_eq!(seen, 39);
+    assert!(!foot.contains("below"), "{foot}");
+}
+
+#[test]
+fn a_proposed_command_is_whole_and_a_verdict_is_not_cut_where_it_wraps() {
+    let next = format!("liveops incident open --sev p1 --service {} --title 'it is down'", "game-backend".repeat(3));
+    for (width, height) in [(80, 24), (60, 15)] {
+        let mut app = App::new(false, false);
+        app.resize(width, height);
+        // The first row is full with the last letter before a space.
+        let first = "x".repeat(usize::from(width) - "+ CRITICAL  ".len());
+        app.push(Board { next: Some(next.clone()), headline: format!("{first} unknown"), ..sample(&["LoginDown"]) });
+        let text = screen(&app, (width, height), PLAIN);
+        assert_eq!(text[0].chars().last(), Some('x'), "{}", text.join("\n"));
+        assert_eq!(text[1], "unknown");
+        let words = text.join(" ").split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains(&format!("next: {next}")), "{}", text.join("\n"));
+    }
 }
 
 #[test]

@@ -19,8 +19,8 @@ use liveops_engine::status::judge::slo_level;
 use liveops_engine::status::report::{StatusReport, reason};
 
 use crate::commands::incident::view::{deadline_line, tone as incident_tone};
-use crate::commands::slo::view::{budget, detail, headline_burn};
-use crate::commands::status::screen::word;
+use crate::commands::slo::view::{budget, headline_burn};
+use crate::commands::status::screen::{slos, word};
 use crate::commands::watch::board::{Board, Item, Kind, Section, Subject};
 use crate::commands::watch::sources::names;
 use crate::output::block::{Span, Tone, plain, span};
@@ -180,7 +180,7 @@ fn kpis(report: &StatusReport, view: &View) -> Vec<Item> {
         if let Some(at) = reading.as_of {
             spans.push(span(format!("  last known {}", at.format("%H:%M:%SZ")), Tone::Unknown));
         }
-        if let Some(note) = reading.note.as_ref().filter(|_| !report.is_said_of_source(reading)) {
+        if let Some(note) = reading.note.as_deref().and_then(|note| report.beside_source(note)) {
             spans.push(span(format!("  {note}"), Tone::Dim));
         }
         item(Subject::Kpi(reading.kpi.name.clone()), tone, &reading.kpi.title(), spans)
@@ -311,7 +311,8 @@ fn objectives(report: &StatusReport, view: &View) -> Vec<Item> {
         let burn = Some(headline_burn(one, view)).filter(|burn| !burn.is_empty());
         let mut spans = vec![span(left, tone)];
         spans.extend(burn.map(|burn| plain(format!("  {burn}"))));
-        spans.extend(detail(one, view).into_iter().next().map(|why| span(format!("  {why}"), Tone::Dim)));
+        let why = slos::why(one, report, view);
+        spans.extend((!why.is_empty()).then(|| span(format!("  {why}"), Tone::Dim)));
         item(Subject::Objective(one.slo.name.clone()), tone, &one.slo.name, spans)
     };
     let mut lines: Vec<Item> = report.gathered.slos.iter().map(line).collect();

@@ -41,6 +41,8 @@ pub(crate) struct Detail {
     pub(crate) links: Vec<Link>,
     pub(crate) top: usize,
     pub(crate) loading: bool,
+    /// The time that is looked at, where the commands tell of now.
+    pub(crate) not_of: Option<DateTime<Utc>>,
 }
 
 /// What a typed line is for.
@@ -92,6 +94,8 @@ pub(crate) struct App {
     /// Is a recording shown?
     pub(crate) replaying: bool,
     pub(crate) read_only: bool,
+    /// Is there a Prometheus, which can be asked how it was?
+    pub(crate) knows_past: bool,
     pub(crate) recording: Option<String>,
     /// What the last key came to, until the next one.
     pub(crate) message: Option<String>,
@@ -273,13 +277,19 @@ impl App {
             Key::Quit => return Some(Action::Quit),
             Key::Interrupt => return Some(Action::Interrupt),
             Key::Suspend => return Some(Action::Suspend),
-            Key::Refresh => return Some(Action::Refresh),
+            Key::Refresh => match &self.mode {
+                Mode::Detail(detail) => return Some(Action::Open(detail.commands.clone())),
+                _ => return Some(Action::Refresh),
+            },
             Key::Help => self.mode = if matches!(self.mode, Mode::Help) { Mode::Lists } else { Mode::Help },
             Key::Filter => self.ask(Purpose::Filter, self.filter.clone()),
             Key::Command => self.ask(Purpose::Command, String::new()),
             Key::Pause => self.paused = !self.paused,
             Key::Copy => return self.copied().map(Action::Copy),
             Key::Undo => return Some(Action::Run(self.undo())),
+            Key::Next if self.is_back() => {
+                self.message = Some("that was proposed then, not now; Esc shows now".into());
+            }
             Key::Next => match self.board().and_then(|board| board.next.clone()) {
                 Some(next) => return Some(Action::Run(next.trim_start_matches("liveops ").to_owned())),
                 None => self.message = Some("nothing is proposed; `:` runs any command".into()),
@@ -287,7 +297,7 @@ impl App {
             Key::GoTo if self.replaying => self.message = Some("a recording has its own times: [ and ]".into()),
             Key::GoTo => self.ask(Purpose::Time, String::new()),
             Key::Acknowledge | Key::Note if self.incident().is_none() => {
-                self.message = Some("no incident is open; : incident open".into());
+                self.message = Some("no incident is open; `:incident open` opens one".into());
             }
             Key::Acknowledge => return self.incident().map(|id| Action::Run(format!("incident ack -i {id}"))),
             Key::Note => self.ask(Purpose::Note, String::new()),
@@ -319,7 +329,8 @@ impl App {
         match pressed {
             Key::Back if matches!(self.mode, Mode::Help) => self.mode = Mode::Lists,
             Key::Back if !self.filter.is_empty() => self.filter.clear(),
-            Key::Back => self.back = None,
+            Key::Back if self.is_back() => self.back = None,
+            Key::Back => self.unfolded = false,
             Key::Pane => self.focus = (self.focus + 1) % self.panes(),
             Key::Sort => self.by_name = !self.by_name,
             Key::Open => return self.open(),
@@ -386,9 +397,20 @@ impl App {
                 self.settle();
                 None
             }
-            Some(Row::Item(item)) => Some(Action::Open(item.subject.commands())),
+            Some(Row::Item(item)) => {
+                let mut commands = item.subject.commands();
+                if let (Some(at), Subject::Kpi(_), true) = (self.then(), &item.subject, self.knows_past) {
+                    commands[0].push_str(&format!(" --at {}", at.format("%Y-%m-%dT%H:%M:%SZ")));
+                }
+                Some(Action::Open(commands))
+            }
             _ => None,
         }
+    }
+
+    /// The time that is looked at, where it is not now.
+    pub(crate) fn then(&self) -> Option<DateTime<Utc>> {
+        self.back.and_then(|at| self.looks.get(at)).map(|board| board.at)
     }
 
     /// The command that shows what is in front of the person.

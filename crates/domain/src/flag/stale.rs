@@ -1,5 +1,6 @@
 //! Flags that decide nothing any more: the same answer for everybody, and for long. Age alone says nothing about use.
 
+use crate::text::count::count;
 use std::fmt;
 use std::time::Duration;
 
@@ -25,7 +26,8 @@ pub struct Stale {
 impl fmt::Display for Stale {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { answer, days, .. } = self;
-        write!(f, "it is {} for everybody, unchanged for {days} days", answer.word())
+        let days = count(usize::try_from(*days).unwrap_or(0), "day");
+        write!(f, "it is {} for everybody, unchanged for {days}", answer.word())
     }
 }
 

@@ -1,6 +1,7 @@
 //! The five metrics of software delivery as DORA defines them (dora.dev/guides/dora-metrics, 2026-01-05), of one service.
 //! Each with the number that it rests on and the list behind it; a number that nothing is known of is null, with a reason.
 
+use crate::text::count::count;
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -145,9 +146,9 @@ pub fn dora(facts: &Facts, period: &Period, within: TimeDelta, explain: bool) ->
     let failed: Vec<(&Deployment, &Vec<Evidence>)> =
         failed.iter().map(|(place, evidence)| (counted[*place], evidence)).filter(|(one, _)| of_period(one)).collect();
     let all: Vec<&Deployment> = counted.iter().copied().filter(of_period).collect();
-    let days = period.days().round();
+    let days = count(usize::try_from((period.until - period.since).num_days()).unwrap_or(0), "day");
     let nothing = all.is_empty().then(|| {
-        let none = format!("no deployment of {} is known in {days} days", facts.service);
+        let none = format!("no deployment of {} is known in {days}", facts.service);
         facts.no_deployments.as_ref().map_or(none.clone(), |why| format!("{none}; {why}"))
     });
     let (lead_time, lead_times) = lead_time(facts, &all, nothing.clone(), explain);

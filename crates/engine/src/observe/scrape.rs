@@ -218,12 +218,12 @@ fn reading(kpi: &Kpi, places: &[Place<'_>], now: DateTime<Utc>) -> KpiReading {
         (Ok(_), Some((name, error))) => {
             // A sum over some of the servers would look like a fall, and a quantile like health.
             let endpoints = count(asked().count(), "endpoint");
-            let why = format!("{} of {endpoints} did not answer; {name}: {}", failed.len(), error.reason());
+            let why = format!("{} of {endpoints} did not answer; {name} metrics: {}", failed.len(), error.reason());
             KpiReading { gone: lost, ..unknown(why) }
         }
         (Err(NoValue::NeedsPrometheus), _) => unknown(NoValue::NeedsPrometheus.to_string()),
         (Err(_), Some((name, error))) => {
-            KpiReading { gone: lost, ..unknown(format!("{name}'s metrics: {}", error.reason())) }
+            KpiReading { gone: lost, ..unknown(format!("{name} metrics: {}", error.reason())) }
         }
         (Err(why), None) => {
             let stale = places.iter().filter_map(|place| place.stale).min();

@@ -1,5 +1,6 @@
 //! Taking a rollout back: what `abort` and `undo` share.
 
+use liveops_domain::text::count::count;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -22,7 +23,7 @@ use liveops_domain::rollout::state::{Phase, Rollout, Write};
 use liveops_domain::text::shell::word;
 
 /// Tries of the rollback before a person is told the command to do it by hand.
-const TRIES: u32 = 12;
+const TRIES: usize = 12;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
@@ -244,7 +245,7 @@ pub async fn roll_back(
             let by_hand = subject.target.undo_by_hand(originals.as_ref());
             let Some((rollout, version)) = &mut known else {
                 return Err(Error::HalfDone {
-                    done: format!("tried {tries} times to roll back"),
+                    done: format!("tried to roll back {}", count(tries, "time")),
                     left: failure,
                     command: by_hand,
                 });

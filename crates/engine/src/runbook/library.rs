@@ -170,7 +170,7 @@ fn read(path: &Path, shown: &Path, purpose: Purpose) -> Result<RunbookFile> {
     let size = fs::metadata(path).map_err(io)?.len();
     if size > LARGEST {
         return Err(Error::usage(
-            format!("{} has {size} bytes: that is no runbook", path.display()),
+            format!("{} is larger than {LARGEST} B: that is no runbook", path.display()),
             "move it out of the folder",
         ));
     }

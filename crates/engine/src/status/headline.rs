@@ -118,7 +118,13 @@ pub(super) fn headline(gathered: &Gathered, looked_at: usize) -> String {
     let broken = readings.flags.as_ref().map_or(0, FlagsReading::broken);
     line.count(broken, "flag that services cannot read", "flags that services cannot read");
     line.add(services(ServiceState::Unknown), "service unknown", "services unknown");
-    line.add(kpis(Level::Unknown), "KPI unknown", "KPIs unknown");
+    // Whoever is silent is named at the end; what hangs on that is a number.
+    let silent = sources.iter().any(|source| source.state == SourceState::Down);
+    let hanging = |line: &mut Headline, names: Vec<String>, one: &str, many: &str| match silent && names.len() > 1 {
+        true => line.count(names.len(), one, many),
+        false => line.add(names, one, many),
+    };
+    hanging(&mut line, kpis(Level::Unknown), "KPI unknown", "KPIs unknown");
     line.alerts(
         &alerts(Level::Unknown),
         "in an unknown state",
@@ -131,7 +137,8 @@ pub(super) fn headline(gathered: &Gathered, looked_at: usize) -> String {
     line.add(waiting, "rollout waits for somebody", "rollouts wait for somebody");
     line.count(rollouts.unseen.len(), "rollout unknown", "rollouts unknown");
     let unknown = budgets("unknown", |one| one.budget.level == Level::Unknown);
-    line.add(unknown.iter().map(|one| format!("SLO {one}")).collect(), "SLO unknown", "SLOs unknown");
+    let unknown = unknown.iter().map(|one| format!("SLO {one}")).collect();
+    hanging(&mut line, unknown, "SLO unknown", "SLOs unknown");
     let mut parts = line.parts;
     let (journals, sources): (Vec<&Source>, Vec<&Source>) =
         sources.iter().partition(|source| source.name == "incidents");

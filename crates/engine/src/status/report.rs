@@ -15,7 +15,7 @@ use liveops_domain::error::Result;
 use liveops_domain::metric::level::Level;
 use liveops_domain::rollout::row::{RolloutRow, UnseenRow};
 use liveops_domain::status::health::ServiceState;
-use liveops_domain::status::source::{Recommendation, Source, SourceState, Verdict};
+use liveops_domain::status::source::{Recommendation, SourceState, Verdict};
 use liveops_domain::status::{FlagsReading, KpiReading, Readings, worst_level};
 use liveops_domain::text::cell::number;
 use liveops_domain::text::shell::word;
@@ -79,16 +79,16 @@ impl StatusReport {
         self.gathered.readings.kpis.iter().map(|reading| (reading.kpi.name.clone(), metric(reading))).collect()
     }
 
-    /// Is why this KPI is not known what its source says of itself? It is said there, once.
-    pub fn is_said_of_source(&self, reading: &KpiReading) -> bool {
-        let Some(note) = &reading.note else {
-            return false;
-        };
-        let is_silent = |source: &&Source| source.state != SourceState::Ok;
-        self.gathered.sources.iter().filter(is_silent).any(|source| {
+    /// A note without what its source says of itself: that is said there, once.
+    pub fn beside_source<'a>(&self, note: &'a str) -> Option<&'a str> {
+        let silent = self.gathered.sources.iter().filter(|source| source.state != SourceState::Ok);
+        let rest = silent.map(|source| {
             let why = source.error.as_deref().unwrap_or("down");
-            note.strip_prefix(source.name.as_str()).and_then(|rest| rest.strip_prefix(": ")) == Some(why)
-        })
+            let rest = note.strip_suffix(why)?;
+            let rest = rest.strip_suffix(": ").and_then(|rest| rest.strip_suffix(source.name.as_str())).unwrap_or(rest);
+            (rest.is_empty() || rest.ends_with("; ")).then(|| rest.trim_end_matches("; "))
+        });
+        Some(rest.flatten().next().unwrap_or(note)).filter(|rest| !rest.is_empty())
     }
 
     /// Is anything in warning, beside what is unknown?

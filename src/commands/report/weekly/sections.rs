@@ -328,10 +328,10 @@ fn flags(report: &WeeklyReport) -> Section {
             return vec![Part::Line(vec![plain("there is no flag")])];
         }
         let mut parts = vec![Part::Line(vec![plain(format!(
-            "{}, {} stale: the same for everybody for {} days or more",
+            "{}, {} stale: the same for everybody for {} or more",
             count(found.total, "flag"),
             found.stale.len(),
-            found.stale_after_days
+            count(usize::try_from(found.stale_after_days).unwrap_or(usize::MAX), "day")
         ))])];
         let mut table = Table::new(["stale flag", "answer", "days", "changed by"]).right(&[2]);
         for one in found.stale.iter().take(FLAGS) {

@@ -63,7 +63,7 @@ fn detail(report: &StatusReport, reading: &KpiReading, view: &View) -> Span {
     if let Some(at) = reading.as_of.filter(|_| reading.freshness.stale(view.now).is_none()) {
         parts.push(format!("last known, {}", relative(at, view.now)));
     }
-    parts.extend(reading.note.clone().filter(|_| !report.is_said_of_source(reading)));
+    parts.extend(reading.note.as_deref().and_then(|note| report.beside_source(note)).map(str::to_owned));
     parts.extend(reading.missing(view.now));
     let dot = view.pick(" · ", ", ");
     if !reading.by.is_empty() && view.width >= NARROWEST {

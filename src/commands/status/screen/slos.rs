@@ -18,6 +18,12 @@ const LISTED: usize = 3;
 /// Below this width there is no room for the burn.
 const NARROW: usize = 60;
 
+/// What a tired person needs beside the numbers, without what its source says of itself.
+pub(crate) fn why(one: &SloStatus, report: &StatusReport, view: &View) -> String {
+    let first = detail(one, view).into_iter().next().unwrap_or_default();
+    report.beside_source(&first).unwrap_or_default().to_owned()
+}
+
 pub(super) fn slos(report: &StatusReport, view: &View) -> Vec<Block> {
     let slos = &report.gathered.slos;
     if slos.is_empty() {
@@ -44,7 +50,7 @@ pub(super) fn slos(report: &StatusReport, view: &View) -> Vec<Block> {
             plain(&one.slo.name),
             span(left, if one.budget.level == Level::Ok { Tone::Strong } else { tone }),
             span(if view.width < NARROW { String::new() } else { headline_burn(one, view) }, Tone::Plain),
-            span(detail(one, view).into_iter().next().unwrap_or_default(), Tone::Dim),
+            span(why(one, report, view), Tone::Dim),
         ]);
     }
     let mut blocks = vec![Block::heading("Error budgets"), Block::Table(table)];

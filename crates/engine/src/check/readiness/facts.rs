@@ -1,5 +1,6 @@
 //! What liveops knows of a service beside its manifests.
 
+use liveops_domain::text::count::count;
 use crate::check::backups;
 use crate::flag::catalog::FlagCatalog;
 use crate::flagstore::Flags;
@@ -136,7 +137,7 @@ fn restored(cx: &Session, service: &str) -> Known<Vec<(String, Option<String>)>>
         let wrong = match (age, limit) {
             (None, _) => Some("no restore was ever recorded with the right data".to_owned()),
             (Some(age), Some(limit)) if age > limit => {
-                Some(format!("its last restore test is {} days old", age.num_days()))
+                Some(format!("its last restore test was {} ago", count(usize::try_from(age.num_days()).unwrap_or(0), "day")))
             }
             _ => None,
         };
