@@ -42,12 +42,12 @@ fn a_reason_is_said_once_at_its_source() {
 fn a_reason_is_said_once_where_services_are_scraped() {
     let env = TestEnv::new().now(NOW);
     let kpis = KPIS.replace("- ", "  - ");
-    let service = "  - { name: game, health: { url: 'http://127.0.0.1:9' }, metrics: [ 'http://127.0.0.1:9/metrics' ] }";
+    let service =
+        "  - { name: game, health: { url: 'http://127.0.0.1:9' }, metrics: [ 'http://127.0.0.1:9/metrics' ] }";
     let slo = |name: &str| {
         format!("  - {{ name: {name}, service: game, objective: 99%, window: 30d, ratio: {{ bad: b, total: t }} }}\n")
     };
-    let text =
-        format!("version: 1\nservices:\n{service}\nkpis:\n{kpis}\nslos:\n{}{}", slo("logins"), slo("matches"));
+    let text = format!("version: 1\nservices:\n{service}\nkpis:\n{kpis}\nslos:\n{}{}", slo("logins"), slo("matches"));
     env.write("liveops.yaml", text);
     let run = env.run(["status"]).expect_code(1);
     let named: Vec<&str> = run.stdout.lines().filter(|line| line.contains("refused")).collect();

@@ -1,6 +1,5 @@
 //! What liveops knows of a service beside its manifests.
 
-use liveops_domain::text::count::count;
 use crate::check::backups;
 use crate::flag::catalog::FlagCatalog;
 use crate::flagstore::Flags;
@@ -16,6 +15,7 @@ use liveops_domain::check::readiness::operations::{Facts, Known};
 use liveops_domain::error::{Error, Result};
 use liveops_domain::runbook::rule::AlertRule;
 use liveops_domain::status::source::{Source, SourceState};
+use liveops_domain::text::count::count;
 
 /// Gathers them; whoever does not answer leaves his part unknown.
 pub(super) async fn gather(cx: &Session, service: &str) -> Result<(Facts, Vec<Source>)> {
@@ -136,9 +136,10 @@ fn restored(cx: &Session, service: &str) -> Known<Vec<(String, Option<String>)>>
         let limit = item.demand.restore_every.and_then(|every| chrono::TimeDelta::from_std(every).ok());
         let wrong = match (age, limit) {
             (None, _) => Some("no restore was ever recorded with the right data".to_owned()),
-            (Some(age), Some(limit)) if age > limit => {
-                Some(format!("its last restore test was {} ago", count(usize::try_from(age.num_days()).unwrap_or(0), "day")))
-            }
+            (Some(age), Some(limit)) if age > limit => Some(format!(
+                "its last restore test was {} ago",
+                count(usize::try_from(age.num_days()).unwrap_or(0), "day")
+            )),
             _ => None,
         };
         (name.clone(), wrong)
